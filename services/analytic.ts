@@ -1,0 +1,77 @@
+import { type Context, implement, rpc } from '@restatedev/restate-sdk'
+import type { CreateInteractionRequest, CreateInteractionResponse } from '../src/contract/interaction.ts'
+import { analyticApi, catalogApi, popularityApi, type RecordedBatch } from '../src/contract/services.ts'
+import { leftBehind } from '../src/store/backlog.ts'
+import { callOf, eventIdFor } from '../src/store/call.ts'
+import { recordBatch } from '../src/store/interaction-batch.ts'
+import { comingMonths, makePartitions } from '../src/store/partition.ts'
+import { verify } from '../src/store/verification.ts'
+import { judge } from './admission.ts'
+import type { Deps } from './deps.ts'
+import { BACKGROUND, READ, RECORD } from './handler-options.ts'
+
+const LEFT_BEHIND_MINUTES = 5
+const MONTHS_AHEAD = 2
+const HOUR_MS = 3_600_000
+
+/** Analytic: what shoppers did, recorded once. */
+export const analytic = (deps: Deps) =>
+  implement(analyticApi, {
+    handlers: {
+      CreateInteraction: (ctx, request) => createInteraction(deps, ctx, request),
+
+      Verify: () => verify(deps.db),
+
+      Sweep: async (ctx) => {
+        const batches = await ctx.run('find batches left behind', () => leftBehind(deps.db, LEFT_BEHIND_MINUTES))
+        const hour = Math.floor((await ctx.date.now()) / HOUR_MS)
+        for (const { batchId, from, to, unscored, unfed } of batches) {
+          const batch = { batch_id: batchId, from, to }
+          const once = rpc.sendOpts<RecordedBatch>({ idempotencyKey: `sweep ${batchId} ${hour}` })
+          if (unscored) ctx.sendClient(popularityApi).HandlePopularityEvent(batch, once)
+          if (unfed) ctx.sendClient(catalogApi).AddInteraction(batch, once)
+        }
+      },
+
+      MakePartitions: async (ctx) => {
+        await ctx.run('make partitions', async () => makePartitions(deps.db, await comingMonths(deps.db, MONTHS_AHEAD)))
+      },
+    },
+    options: {
+      retryPolicy: deps.retryPolicy,
+      handlers: {
+        CreateInteraction: RECORD,
+        Verify: { ...READ, inactivityTimeout: { minutes: 35 } },
+        Sweep: BACKGROUND,
+        MakePartitions: BACKGROUND,
+      },
+    },
+  })
+
+/** Judges, records, and sends the batch on: always, because a repeated attempt does not know whether the first one did. */
+async function createInteraction(
+  deps: Deps,
+  ctx: Context,
+  request: CreateInteractionRequest,
+): Promise<CreateInteractionResponse> {
+  const { id, body } = ctx.request()
+  const call = callOf(id.toString(), body)
+  const judged = judge(request.interactions, await ctx.date.now(), (index, time) => eventIdFor(call, index, time))
+  const recorded = await ctx.run('record the batch', async () => {
+    const result = await recordBatch(deps.db, call, judged.interactions, judged.rejections)
+    deps.reached('batch committed')
+    return result
+  })
+  const batch = { batch_id: recorded.batchId, from: recorded.from, to: recorded.to }
+  ctx.sendClient(popularityApi).HandlePopularityEvent(batch)
+  deps.reached('between the sends')
+  ctx.sendClient(catalogApi).AddInteraction(batch)
+  deps.reached('before the answer')
+  const rejections = judged.rejections.map(({ index, code, field, message }) => ({ index, code, field, message }))
+  return {
+    accepted: recorded.accepted,
+    duplicates: recorded.duplicateIndexes.length,
+    duplicate_indexes: recorded.duplicateIndexes,
+    rejected: [...rejections, ...recorded.refused].sort((one, other) => one.index - other.index),
+  }
+}

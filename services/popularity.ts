@@ -1,0 +1,43 @@
+import { implement, TerminalError } from '@restatedev/restate-sdk'
+import { popularityApi } from '../src/contract/services.ts'
+import { popularityOf, topByScore, topPositionOf } from '../src/store/product-popularity.ts'
+import { refreshTrending } from '../src/store/popularity-rules.ts'
+import { scoreBatch } from '../src/store/popularity-score.ts'
+import type { Deps } from './deps.ts'
+import { BACKGROUND, READ } from './handler-options.ts'
+
+/** Popularity: what is liked, counted once and always equal to replaying the log. */
+export const popularity = (deps: Deps) =>
+  implement(popularityApi, {
+    handlers: {
+      HandlePopularityEvent: async (ctx, { batch_id: batchId, from, to }) => {
+        await ctx.run('count the batch', async () => {
+          await scoreBatch(deps.db, { batchId, from, to })
+          deps.reached('scores committed')
+        })
+      },
+
+      Top: async (_ctx, { limit, cursor }) => {
+        const after = cursor === undefined ? undefined : topPositionOf(cursor)
+        if (cursor !== undefined && after === undefined)
+          throw new TerminalError('cursor: is not a cursor of this list', { errorCode: 400 })
+        return topByScore(deps.db, { limit, after })
+      },
+
+      Get: async (_ctx, { product_id: productId }) => {
+        const found = await popularityOf(deps.db, productId)
+        if (found === undefined) throw new TerminalError(`no event of product ${productId} was ever counted`, { errorCode: 404 })
+        return found
+      },
+
+      Refresh: async (ctx) => {
+        await ctx.run('move the trending window', async () => {
+          await refreshTrending(deps.db)
+        })
+      },
+    },
+    options: {
+      retryPolicy: deps.retryPolicy,
+      handlers: { HandlePopularityEvent: BACKGROUND, Top: READ, Get: READ, Refresh: BACKGROUND },
+    },
+  })

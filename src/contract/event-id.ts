@@ -1,0 +1,13 @@
+/** The millisecond that a UUIDv7 was made for (RFC 9562, section 5.7); undefined for every other version. */
+export function timeOfUuidV7(uuid: string): number | undefined {
+  if (uuid[14] !== '7' || !'89abAB'.includes(uuid[19] ?? '')) return undefined
+  return Number.parseInt(uuid.slice(0, 8) + uuid.slice(9, 13), 16)
+}
+
+/** The UUIDv7 of a millisecond since 1970, its other 74 bits taken from `bytes` (at least 10, random or a hash). */
+export function uuidV7(milliseconds: number, bytes: Uint8Array): string {
+  const time = milliseconds.toString(16).padStart(12, '0')
+  const rest = Array.from(bytes.subarray(0, 10), (byte) => byte.toString(16).padStart(2, '0')).join('')
+  const variant = (8 + (bytes[2]! & 3)).toString(16)
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${rest.slice(0, 3)}-${variant}${rest.slice(5, 8)}-${rest.slice(8, 20)}`
+}

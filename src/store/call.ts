@@ -1,0 +1,21 @@
+import { createHash } from 'node:crypto'
+import { uuidV7 } from '../contract/event-id.ts'
+
+/** One call of a recording handler: which invocation, and what it was sent. */
+export interface Call {
+  invocationId: string
+  bodySha256: Buffer
+}
+
+export function callOf(invocationId: string, body: Uint8Array): Call {
+  return { invocationId, bodySha256: createHash('sha256').update(body).digest() }
+}
+
+/**
+ * The id of an event that came without one: a UUIDv7 of its time, the rest a hash of the call and its place in it. Every
+ * attempt of the call gives it the same id; the same idempotency key with another body, after its retention, another.
+ */
+export function eventIdFor(call: Call, index: number, milliseconds: number): string {
+  const place = createHash('sha256').update(call.invocationId).update(call.bodySha256).update(`#${index}`).digest()
+  return uuidV7(milliseconds, place)
+}

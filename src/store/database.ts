@@ -1,0 +1,48 @@
+import { Kysely, PostgresDialect, type Transaction } from 'kysely'
+import pg from 'pg'
+
+/** What a question takes: a connection pool or an open transaction. Rows are typed at each question. */
+export type Database = Kysely<unknown> | Transaction<unknown>
+
+export interface ConnectOptions {
+  url: string
+  /** Shown in pg_stat_activity. */
+  name: string
+  connectionsMax?: number
+  /** Every transaction refuses to write. */
+  readOnly?: boolean
+  /** Longest statement; 0 for no limit. */
+  statementMsMax?: number
+  /** Called when an idle connection breaks; the pool replaces it. */
+  onConnectionLost?: (error: Error) => void
+}
+
+const CONNECT_MS_MAX = 5_000
+const STATEMENT_MS_MAX = 30_000
+
+/** Opens a pool. Every session speaks UTC; a lost server is an error of the question that was asked, never of the process. */
+export function connect(options: ConnectOptions): Kysely<unknown> {
+  const settings = ['-c timezone=UTC', '-c idle_in_transaction_session_timeout=60s']
+  settings.push(`-c statement_timeout=${options.statementMsMax ?? STATEMENT_MS_MAX}`)
+  if (options.readOnly) settings.push('-c default_transaction_read_only=on')
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    application_name: options.name,
+    max: options.connectionsMax ?? 10,
+    connectionTimeoutMillis: CONNECT_MS_MAX,
+    options: settings.join(' '),
+    keepAlive: true,
+  })
+  pool.on('error', (error) => options.onConnectionLost?.(error))
+  return new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
+}
+
+/** The SQLSTATE of an error that PostgreSQL reported; undefined for any other. */
+export function sqlState(error: unknown): string | undefined {
+  return error instanceof pg.DatabaseError ? error.code : undefined
+}
+
+/** The name of the constraint that an error of PostgreSQL names. */
+export function constraintOf(error: unknown): string | undefined {
+  return error instanceof pg.DatabaseError ? error.constraint : undefined
+}

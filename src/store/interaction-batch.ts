@@ -1,0 +1,227 @@
+import { type Kysely, sql } from 'kysely'
+import type { Call } from './call.ts'
+import { constraintOf, type Database, sqlState } from './database.ts'
+import { makePartitions, monthOf } from './partition.ts'
+
+/** A checked interaction; `index` is its place in the call, `item` what was sent. */
+export interface NewInteraction {
+  index: number
+  item: unknown
+  eventId: string
+  occurredAtMs: number
+  eventType: string
+  refType: 'Product' | 'Category'
+  refId: string
+  accountId: string | null
+  accountNumber: number | null
+  sessionId: string | null
+  ipAddress: string | null
+  userAgent: string | null
+  metadata: unknown
+}
+
+export interface Rejection {
+  index: number
+  code: 'invalid' | 'too_old' | 'in_future' | 'refused'
+  field: string | null
+  message: string
+}
+
+export interface NewRejection extends Rejection {
+  item: unknown
+}
+
+export interface RecordedBatchResult {
+  batchId: string
+  from: string
+  to: string
+  accepted: number
+  duplicateIndexes: number[]
+  /** What PostgreSQL refused, beside the rejections that were handed in. */
+  refused: Rejection[]
+}
+
+/** Making a partition and finding refused rows each cost one more attempt; more than a few mean a fault. */
+const ATTEMPTS_MAX = 8
+
+/**
+ * Records a call's interactions once, however often and however concurrently it is asked to, and says which of them were
+ * new. Rows that PostgreSQL refuses are rejected one by one and never hold up their neighbours.
+ */
+export async function recordBatch(
+  db: Kysely<unknown>,
+  call: Call,
+  interactions: readonly NewInteraction[],
+  rejections: readonly NewRejection[],
+): Promise<RecordedBatchResult> {
+  let rows = interactions
+  const rejected = [...rejections]
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const inserted = await insertBatch(db, call, rows, rejected)
+      const known = new Set(rejections.map((rejection) => rejection.index))
+      return await readBatch(db, call, interactions, { known, allInserted: inserted === interactions.length })
+    } catch (error) {
+      if (attempt === ATTEMPTS_MAX) throw error
+      if (isMissingPartition(error)) {
+        await makePartitions(db, await monthsToMake(db, rows))
+      } else if (isRefusal(error)) {
+        const refused = await findRefused(db, rows)
+        if (refused.length === 0) throw error
+        const indexes = new Set(refused.map((rejection) => rejection.index))
+        rejected.push(...refused)
+        rows = rows.filter((row) => !indexes.has(row.index))
+      } else {
+        throw error
+      }
+    }
+  }
+}
+
+/**
+ * Claims the call's batch and inserts its rows in one statement; a call that has its batch already inserts nothing.
+ * Rows go in by primary key: without the order, two batches with common ids deadlock.
+ * @returns how many rows were new; 0 when the batch was there before.
+ */
+async function insertBatch(
+  db: Database,
+  call: Call,
+  interactions: readonly NewInteraction[],
+  rejections: readonly NewRejection[],
+): Promise<number> {
+  const times = interactions.map((row) => row.occurredAtMs)
+  const from = new Date(times.reduce((least, time) => Math.min(least, time), times[0] ?? 0)).toISOString()
+  const to = new Date(times.reduce((most, time) => Math.max(most, time), times[0] ?? 0)).toISOString()
+  const { rows } = await sql<{ inserted: number }>`
+    with claimed as (
+      insert into interaction_batch (occurred_from, occurred_to, events, invocation_id, body_sha256)
+      values (${from}, ${to}, ${interactions.length}, ${call.invocationId}, ${call.bodySha256})
+      on conflict (invocation_id, body_sha256) do nothing
+      returning batch_id
+    ), given as (${given(interactions)}),
+    inserted as (
+      insert into interaction (${INTERACTION_COLUMNS})
+      select ${givenColumns(sql`claimed.batch_id`)}
+      from given cross join claimed
+      where given.occurred_at >= (select horizon from log_horizon)
+      order by given.occurred_at, given.event_id, given.index
+      on conflict (occurred_at, event_id) do nothing
+      returning 1
+    ), rejected as (
+      insert into rejected_interaction (batch_id, index, code, field, message, item)
+      select claimed.batch_id, r.index, r.code, r.field, r.message, r.item
+      from claimed cross join unnest(
+        ${rejections.map((row) => row.index)}::int[], ${rejections.map((row) => row.code)}::text[],
+        ${rejections.map((row) => row.field)}::text[], ${rejections.map((row) => row.message)}::text[],
+        ${rejections.map((row) => JSON.stringify(row.item))}::text[]) as r(index, code, field, message, item)
+      union all
+      select claimed.batch_id, given.index, 'too_old', 'occurred_at',
+        'is before the horizon ' || to_char(horizon, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), to_jsonb(given)::text
+      from claimed cross join given cross join log_horizon
+      where given.occurred_at < horizon
+    )
+    select count(*)::int as inserted from inserted`.execute(db)
+  return rows[0]?.inserted ?? 0
+}
+
+/**
+ * Says what became of a call's rows. It reads the table and not the inserting statement's answer, because a repeated or
+ * overlapping attempt inserts nothing and must still answer as the first one did.
+ */
+async function readBatch(
+  db: Database,
+  call: Call,
+  interactions: readonly NewInteraction[],
+  first: { known: ReadonlySet<number>; allInserted: boolean },
+): Promise<RecordedBatchResult> {
+  const { rows } = await sql<{ batchId: string; from: Date; to: Date }>`
+    select batch_id as "batchId", occurred_from as "from", occurred_to as "to"
+    from interaction_batch where invocation_id = ${call.invocationId} and body_sha256 = ${call.bodySha256}`.execute(db)
+  const batch = rows[0]!
+  const result = { batchId: batch.batchId, from: batch.from.toISOString(), to: batch.to.toISOString() }
+  if (first.allInserted) return { ...result, accepted: interactions.length, duplicateIndexes: [], refused: [] }
+
+  const own = await sql<{ eventId: string; occurredAt: Date }>`
+    select event_id as "eventId", occurred_at as "occurredAt" from interaction
+    where batch_id = ${batch.batchId} and occurred_at between ${batch.from} and ${batch.to}`.execute(db)
+  const rejected = await sql<Rejection>`
+    select index, code, field, message from rejected_interaction
+    where batch_id = ${batch.batchId} order by index`.execute(db)
+  const refused = rejected.rows.filter((row) => !first.known.has(row.index))
+  const refusedIndexes = new Set(refused.map((row) => row.index))
+  const unclaimed = new Set(own.rows.map((row) => `${row.occurredAt.getTime()} ${row.eventId}`))
+  const duplicateIndexes = interactions
+    .filter((row) => !refusedIndexes.has(row.index) && !unclaimed.delete(`${row.occurredAtMs} ${row.eventId}`))
+    .map((row) => row.index)
+  return { ...result, accepted: own.rows.length, duplicateIndexes, refused }
+}
+
+/** SQLSTATE classes 22 (data) and 23 (constraint): the row is at fault, and repeating does not help. */
+function isRefusal(error: unknown): boolean {
+  return /^2[23]/.test(sqlState(error) ?? '')
+}
+
+/** A partition that does not exist is reported as 23514 that names no constraint. */
+function isMissingPartition(error: unknown): boolean {
+  return sqlState(error) === '23514' && constraintOf(error) === undefined
+}
+
+async function monthsToMake(db: Database, interactions: readonly NewInteraction[]): Promise<string[]> {
+  const { rows } = await sql<{ horizon: Date }>`select horizon from log_horizon`.execute(db)
+  const horizonMs = rows[0]!.horizon.getTime()
+  return interactions.filter((row) => row.occurredAtMs >= horizonMs).map((row) => monthOf(row.occurredAtMs))
+}
+
+/** Halves the rows until each refused one stands alone. Every trial is rolled back. */
+async function findRefused(db: Kysely<unknown>, rows: readonly NewInteraction[]): Promise<NewRejection[]> {
+  const error = await trial(db, rows)
+  if (error === undefined || rows.length === 0) return []
+  if (!isRefusal(error) || isMissingPartition(error)) throw error
+  if (rows.length === 1) {
+    const { index, item } = rows[0]!
+    return [{ index, code: 'refused', field: null, message: `refused by PostgreSQL: ${(error as Error).message}`, item }]
+  }
+  const middle = rows.length >> 1
+  return [...(await findRefused(db, rows.slice(0, middle))), ...(await findRefused(db, rows.slice(middle)))]
+}
+
+async function trial(db: Kysely<unknown>, rows: readonly NewInteraction[]): Promise<unknown> {
+  const tx = await db.startTransaction().execute()
+  try {
+    await sql`
+      with given as (${given(rows)})
+      insert into interaction (${INTERACTION_COLUMNS})
+      select ${givenColumns(sql`0`)} from given
+      where given.occurred_at >= (select horizon from log_horizon)
+      order by given.occurred_at, given.event_id, given.index
+      on conflict (occurred_at, event_id) do nothing`.execute(tx)
+    return undefined
+  } catch (error) {
+    return error
+  } finally {
+    await tx.rollback().execute()
+  }
+}
+
+const INTERACTION_COLUMNS = sql.raw(`occurred_at, batch_id, account_number, event_id, ref_type, event_type, ref_id,
+  account_id, session_id, ip_address, user_agent, metadata`)
+
+function givenColumns(batchId: ReturnType<typeof sql>) {
+  return sql`given.occurred_at, ${batchId}, given.account_number, given.event_id, given.ref_type, given.event_type,
+    given.ref_id, given.account_id, given.session_id, given.ip_address, given.user_agent, given.metadata::jsonb`
+}
+
+/** The rows as a table, one array per column: the statement's text does not depend on their number. */
+function given(rows: readonly NewInteraction[]) {
+  return sql`
+    select * from unnest(
+      ${rows.map((row) => row.index)}::int[], ${rows.map((row) => new Date(row.occurredAtMs).toISOString())}::timestamptz[],
+      ${rows.map((row) => row.accountNumber)}::bigint[], ${rows.map((row) => row.eventId)}::uuid[],
+      ${rows.map((row) => row.refType)}::ref_type[], ${rows.map((row) => row.eventType)}::text[],
+      ${rows.map((row) => row.refId)}::text[], ${rows.map((row) => row.accountId)}::text[],
+      ${rows.map((row) => row.sessionId)}::text[], ${rows.map((row) => row.ipAddress)}::inet[],
+      ${rows.map((row) => row.userAgent)}::text[],
+      ${rows.map((row) => (row.metadata === undefined ? null : JSON.stringify(row.metadata)))}::text[])
+      as row(index, occurred_at, account_number, event_id, ref_type, event_type, ref_id, account_id, session_id,
+        ip_address, user_agent, metadata)`
+}

@@ -1,0 +1,16 @@
+import { sql } from 'kysely'
+import type { Database } from './database.ts'
+
+/** Advisory locks of a transaction. The numbers are arbitrary; they only have to differ from those of other programs. */
+const LOCKS = { migrations: 0x466f_6f74_0001n, rules: 0x466f_6f74_0002n, partitions: 0x466f_6f74_0003n } as const
+
+/**
+ * Holds a lock until the transaction ends. It is a statement of its own, because a statement's snapshot is taken before
+ * it waits: what was committed meanwhile is seen only by the next statement.
+ */
+export async function lockFor(tx: Database, lock: keyof typeof LOCKS, mode: 'shared' | 'exclusive'): Promise<void> {
+  const key = LOCKS[lock].toString()
+  await (mode === 'shared'
+    ? sql`select pg_advisory_xact_lock_shared(${key}::bigint)`.execute(tx)
+    : sql`select pg_advisory_xact_lock(${key}::bigint)`.execute(tx))
+}

@@ -1,0 +1,44 @@
+import { sql } from 'kysely'
+import type { Kysely } from 'kysely'
+import { lockFor } from './locks.ts'
+
+/** A month as `2026-11`. */
+export type Month = string
+
+export function monthOf(milliseconds: number): Month {
+  return new Date(milliseconds).toISOString().slice(0, 7)
+}
+
+/**
+ * Makes the partitions of the given months that are missing. Each is created beside `interaction` and then attached:
+ * ATTACH does not wait for open inserts, CREATE … PARTITION OF does. The lock makes two makers take turns.
+ */
+export async function makePartitions(db: Kysely<unknown>, months: readonly Month[]): Promise<void> {
+  for (const month of [...new Set(months)].sort()) {
+    await db.transaction().execute(async (tx) => {
+      await lockFor(tx, 'partitions', 'exclusive')
+      const name = `interaction_${month.replace('-', '_')}`
+      const { rows } = await sql<{ attached: boolean }>`
+        select exists (select from pg_inherits where inhparent = 'interaction'::regclass
+          and inhrelid = to_regclass(${name})) as attached`.execute(tx)
+      if (rows[0]?.attached) return
+      const from = sql.lit(`${month}-01 00:00:00+00`)
+      const to = sql.lit(`${monthAfter(month)}-01 00:00:00+00`)
+      await sql`create table ${sql.table(name)} (like interaction including defaults including constraints)`.execute(tx)
+      await sql`alter table interaction attach partition ${sql.table(name)} for values from (${from}) to (${to})`.execute(tx)
+    })
+  }
+}
+
+/** The month of the database's clock and the `ahead` months after it. */
+export async function comingMonths(db: Kysely<unknown>, ahead: number): Promise<Month[]> {
+  const { rows } = await sql<{ month: Month }>`
+    select to_char(date_trunc('month', now() at time zone 'UTC') + n * interval '1 month', 'YYYY-MM') as month
+    from generate_series(0, ${ahead}::int) as n order by n`.execute(db)
+  return rows.map((row) => row.month)
+}
+
+function monthAfter(month: Month): Month {
+  const [year, number] = month.split('-').map(Number) as [number, number]
+  return monthOf(Date.UTC(year, number, 1))
+}

@@ -1,0 +1,206 @@
+import { type Kysely, sql } from 'kysely'
+import { toMicros, type Weights } from '../ranking/weights.ts'
+import type { Database } from './database.ts'
+import { lockFor } from './locks.ts'
+import { countersOf, hourOf, scoreOf, trendingOf, weighed } from './popularity-score.ts'
+
+/** What popularity is computed by. Half-life and window in hours. */
+export interface Rules {
+  weightsName: string
+  weights: Weights
+  halfLifeHours: number
+  windowHours: number
+}
+
+/** The rules in force; undefined in a database that has none yet. */
+export async function currentRules(db: Database): Promise<Rules | undefined> {
+  const { rows } = await sql<Omit<Rules, 'weights'> & { weights: Record<string, number> }>`
+    select t.name as "weightsName", r.half_life_hours as "halfLifeHours", r.window_hours as "windowHours",
+      (select coalesce(json_object_agg(w.event_type, w.weight_micros / 1e6::float8), '{}') from weight w
+        where w.version = r.weights_version) as weights
+    from popularity_rules r join weight_table t on t.version = r.weights_version`.execute(db)
+  return rows[0]
+}
+
+export function sameWeights(one: Weights, other: Weights): boolean {
+  const types = Object.keys(one)
+  return (
+    types.length === Object.keys(other).length &&
+    types.every((type) => other[type] !== undefined && toMicros(one[type]!) === toMicros(other[type]))
+  )
+}
+
+/** Whether anything was counted yet, so that other rules would need a rescore. */
+export async function hasScores(db: Database): Promise<boolean> {
+  const { rows } = await sql<{ any: boolean }>`select exists (select from product_popularity) as any`.execute(db)
+  return rows[0]!.any
+}
+
+export interface RescoreResult {
+  products: number
+  weightsVersion: number
+}
+
+/**
+ * Puts new rules in force and recomputes every product from its hours, all under the exclusive rules lock: counting waits
+ * meanwhile. A new half-life rebuilds the hours from the log first.
+ * @throws when the half-life changes and part of the log is gone.
+ */
+export async function rescore(db: Kysely<unknown>, rules: Rules): Promise<RescoreResult> {
+  return db.transaction().execute(async (tx) => {
+    await lockFor(tx, 'rules', 'exclusive')
+    const before = await currentRules(tx)
+    const weightsVersion = await addWeights(tx, rules)
+    const rebuildHours = before !== undefined && before.halfLifeHours !== rules.halfLifeHours
+    if (rebuildHours && (await isLogCut(tx))) {
+      throw new Error('a new half-life needs the whole log, and part of it was dropped; keep the old half-life')
+    }
+    const edge = hourOf(sql`now() - ${rules.windowHours} * interval '1 hour'`)
+    await sql`
+      insert into popularity_rules (weights_version, half_life_hours, window_hours, landmark, edge, repaired_to)
+      values (${weightsVersion}, ${rules.halfLifeHours}, ${rules.windowHours}, ${hourOf(sql`now()`)}, ${edge}, ${edge})
+      on conflict (singleton) do update set weights_version = excluded.weights_version,
+        half_life_hours = excluded.half_life_hours, window_hours = excluded.window_hours, landmark = excluded.landmark,
+        edge = excluded.edge, repaired_to = excluded.repaired_to`.execute(tx)
+    if (rebuildHours) await rebuildDecayed(tx)
+    return { weightsVersion, products: await recomputeProducts(tx, sql`true`) }
+  })
+}
+
+/** Adds a version of the weights; the newest one is used again when nothing in it changed. */
+async function addWeights(tx: Database, rules: Rules): Promise<number> {
+  const { rows } = await sql<{ version: number }>`
+    insert into weight_table (version, name)
+    select coalesce(max(version), 0) + 1, ${rules.weightsName} from weight_table returning version`.execute(tx)
+  const version = rows[0]!.version
+  const types = Object.keys(rules.weights)
+  await sql`
+    insert into weight (version, event_type, weight_micros)
+    select ${version}::int, * from unnest(${types}::text[], ${types.map((type) => toMicros(rules.weights[type]!))}::bigint[])`.execute(
+    tx,
+  )
+  return version
+}
+
+async function isLogCut(tx: Database): Promise<boolean> {
+  const { rows } = await sql<{ cut: boolean }>`
+    select horizon > '2000-01-01 00:00:00+00' as cut from log_horizon`.execute(tx)
+  return rows[0]!.cut
+}
+
+async function rebuildDecayed(tx: Database): Promise<void> {
+  await sql`
+    update product_hour h set decayed = log.decayed
+    from (
+      select i.ref_id, ${hourOf(sql`i.occurred_at`)} as hour, i.event_type,
+        sum(power(2::float8, date_part('epoch', i.occurred_at - ${hourOf(sql`i.occurred_at`)}) / 3600 / r.half_life_hours)) as decayed
+      from interaction i join interaction_batch b using (batch_id) cross join popularity_rules r
+      where i.ref_type = 'Product' and b.scored_at is not null
+      group by 1, 2, 3
+    ) log
+    where h.product_id = log.ref_id and h.hour = log.hour and h.event_type = log.event_type`.execute(tx)
+}
+
+/** Recomputes score, trending and counters from the hours for the products that `which` (over p) selects. */
+async function recomputeProducts(tx: Database, which: ReturnType<typeof sql>): Promise<number> {
+  const { numAffectedRows } = await sql`
+    update product_popularity p set score_micros = f.score_micros, trending = f.trending, view_count = f.view_count,
+      purchase_count = f.purchase_count, favorite_count = f.favorite_count, cart_count = f.cart_count,
+      review_count = f.review_count, search_click_count = f.search_click_count
+    from (
+      select c.product_id, ${scoreOf}, ${trendingOf}, ${countersOf}
+      from product_hour c cross join popularity_rules r ${weighed}
+      group by c.product_id
+    ) f (product_id, score_micros, trending, view_count, purchase_count, favorite_count, cart_count, review_count,
+      search_click_count)
+    where f.product_id = p.product_id and ${which}`.execute(tx)
+  return Number(numAffectedRows ?? 0)
+}
+
+const REPAIR_PRODUCTS_MAX = 500
+/** Long before 2^1023, where float8 ends; the rules allow a half-life of an hour, so that is 8 days. */
+const LANDMARK_HALF_LIVES_MAX = 200
+
+/**
+ * Moves the trending window's edge to where it belongs now, and the landmark when it is far behind, then repairs the
+ * products that lost hours. Counting waits only while the edge moves: one row.
+ */
+export async function refreshTrending(db: Kysely<unknown>): Promise<{ repaired: number }> {
+  await db.transaction().execute(async (tx) => {
+    await lockFor(tx, 'rules', 'exclusive')
+    await moveLandmark(tx)
+    await sql`
+      update popularity_rules set edge = greatest(edge, ${hourOf(sql`now() - window_hours * interval '1 hour'`)})`.execute(tx)
+  })
+  return { repaired: await repairTrending(db) }
+}
+
+/** Counting after a long rest would raise 2 to a power beyond float8: the landmark follows, and what is kept is scaled. */
+async function moveLandmark(tx: Database): Promise<void> {
+  const { rows } = await sql<{ factor: number }>`
+    select power(2::float8, greatest(date_part('epoch', landmark - ${hourOf(sql`now()`)}) / 3600 / half_life_hours, -1000)) as factor
+    from popularity_rules
+    where now() - landmark > ${LANDMARK_HALF_LIVES_MAX} * half_life_hours * interval '1 hour'`.execute(tx)
+  if (rows[0] === undefined) return
+  await sql`update product_popularity set trending = trending * ${rows[0].factor}::float8`.execute(tx)
+  await sql`update popularity_rules set landmark = ${hourOf(sql`now()`)}`.execute(tx)
+}
+
+/**
+ * Recomputes trending for every product that has hours between the last repair and the edge. A killed repair is taken up
+ * by the next one: `repaired_to` moves last. Recomputing leaves no residue, as subtracting would.
+ * @returns how many products were recomputed.
+ */
+export async function repairTrending(db: Kysely<unknown>): Promise<number> {
+  const open = await openRepair(db)
+  if (open === undefined) return 0
+  let repaired = 0
+  for (let after: string | undefined; ;) {
+    const chunk = await productsBetween(db, open, after)
+    if (chunk.length === 0) break
+    await repairChunk(db, chunk)
+    repaired += chunk.length
+    after = chunk.at(-1)
+  }
+  await sql`update popularity_rules set repaired_to = ${open.edge} where edge = ${open.edge} and repaired_to = ${open.repairedTo}`.execute(
+    db,
+  )
+  return repaired
+}
+
+interface OpenRepair {
+  repairedTo: Date
+  edge: Date
+}
+
+/** The hours that left the window and still stand in some product's trending; undefined when there are none. */
+export async function openRepair(db: Database): Promise<OpenRepair | undefined> {
+  const { rows } = await sql<OpenRepair>`
+    select repaired_to as "repairedTo", edge from popularity_rules where repaired_to < edge`.execute(db)
+  return rows[0]
+}
+
+async function productsBetween(db: Database, open: OpenRepair, after: string | undefined): Promise<string[]> {
+  const { rows } = await sql<{ productId: string }>`
+    select distinct product_id as "productId" from product_hour
+    where hour >= ${open.repairedTo} and hour < ${open.edge} and product_id > ${after ?? ''}
+    order by 1 limit ${REPAIR_PRODUCTS_MAX}`.execute(db)
+  return rows.map((row) => row.productId)
+}
+
+/** Locks the products, then recomputes them in a second statement: the locking one sees the older snapshot. */
+async function repairChunk(db: Kysely<unknown>, productIds: readonly string[]): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    await lockFor(tx, 'rules', 'shared')
+    await sql`
+      select from product_popularity where product_id = any(${productIds}::text[]) order by product_id for update`.execute(tx)
+    await sql`
+      update product_popularity p set trending = f.trending
+      from (
+        select c.product_id, ${trendingOf} as trending
+        from product_hour c cross join popularity_rules r ${weighed}
+        where c.product_id = any(${productIds}::text[]) group by c.product_id
+      ) f
+      where f.product_id = p.product_id`.execute(tx)
+  })
+}

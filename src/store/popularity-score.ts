@@ -1,0 +1,125 @@
+import { type Kysely, sql } from 'kysely'
+import type { BatchBounds } from './backlog.ts'
+import type { Database } from './database.ts'
+import { lockFor } from './locks.ts'
+
+/** A group's limits keep the transaction, and with it the locks on hot products, well under a second. */
+export const GROUP_BATCHES_MAX = 64
+export const GROUP_EVENTS_MAX = 16_000
+
+/**
+ * Counts a recorded batch once, and takes waiting ones along: hot products are then locked once per group instead of
+ * once per batch. Either the whole group is counted and marked, or nothing is.
+ * @returns how many batches were counted; 0 when the batch was counted before.
+ * @throws when there is no such batch.
+ */
+export async function scoreBatch(db: Kysely<unknown>, own: BatchBounds): Promise<number> {
+  return db.transaction().execute(async (tx) => {
+    await lockFor(tx, 'rules', 'shared')
+    const group = await claimGroup(tx, own, 'scored_at')
+    if (group === undefined) return 0
+    await countGroup(tx, group)
+    return group.ids.length
+  })
+}
+
+interface Group {
+  ids: string[]
+  from: string
+  to: string
+}
+
+/**
+ * Locks the own batch, then others that wait and that nobody holds. Own first, then only what is free: two groups never
+ * wait for each other. Undefined when the own batch is done.
+ */
+export async function claimGroup(tx: Database, own: BatchBounds, done: 'scored_at' | 'fed_at'): Promise<Group | undefined> {
+  const claimed = await sql<{ isDone: boolean; events: number }>`
+    select ${sql.ref(done)} is not null as "isDone", events from interaction_batch
+    where batch_id = ${own.batchId} for update`.execute(tx)
+  const batch = claimed.rows[0]
+  if (batch === undefined) throw new Error(`there is no batch ${own.batchId}`)
+  if (batch.isDone) return undefined
+  const { rows: others } = await sql<{ batchId: string; from: Date; to: Date; events: number }>`
+    select batch_id as "batchId", occurred_from as "from", occurred_to as "to", events from interaction_batch
+    where ${sql.ref(done)} is null and batch_id <> ${own.batchId}
+    order by batch_id limit ${GROUP_BATCHES_MAX - 1} for update skip locked`.execute(tx)
+  const group: Group = { ids: [own.batchId], from: own.from, to: own.to }
+  let events = batch.events
+  for (const other of others) {
+    if (events + other.events > GROUP_EVENTS_MAX) break
+    events += other.events
+    group.ids.push(other.batchId)
+    if (other.from.toISOString() < group.from) group.from = other.from.toISOString()
+    if (other.to.toISOString() > group.to) group.to = other.to.toISOString()
+  }
+  return group
+}
+
+/**
+ * Marks the group, adds its events up per product and hour, and moves both aggregates in key order. Costs one pass over
+ * the group's rows and one index probe per product and per product, hour and type. No read comes before a write: what is
+ * stored moves by SQL arithmetic.
+ */
+async function countGroup(tx: Database, group: Group): Promise<void> {
+  await sql`
+    with scored as (
+      update interaction_batch set scored_at = now() where batch_id = any(${group.ids}::bigint[])
+    ), cell as materialized (
+      select i.ref_id as product_id, ${hourOf(sql`i.occurred_at`)} as hour, i.event_type, count(*)::int as events,
+        sum(power(2::float8, date_part('epoch', i.occurred_at - ${hourOf(sql`i.occurred_at`)}) / 3600 / r.half_life_hours)) as decayed,
+        max(i.occurred_at) as last_at
+      from interaction i cross join popularity_rules r
+      where i.batch_id = any(${group.ids}::bigint[]) and i.occurred_at between ${group.from} and ${group.to}
+        and i.ref_type = 'Product'
+      group by 1, 2, 3
+    ), hours as (
+      insert into product_hour as h (product_id, hour, event_type, events, decayed)
+      select product_id, hour, event_type, events, decayed from cell order by product_id, hour, event_type
+      on conflict (product_id, hour, event_type) do update
+        set events = h.events + excluded.events, decayed = h.decayed + excluded.decayed
+    )
+    insert into product_popularity as p (product_id, score_micros, trending, view_count, purchase_count, favorite_count,
+      cart_count, review_count, search_click_count, last_interaction, date_updated)
+    select c.product_id, ${scoreOf}, ${trendingOf}, ${countersOf}, max(c.last_at), now()
+    from cell c cross join popularity_rules r ${weighed}
+    group by c.product_id order by c.product_id
+    on conflict (product_id) do update set
+      score_micros = p.score_micros + excluded.score_micros,
+      trending = p.trending + excluded.trending,
+      view_count = p.view_count + excluded.view_count,
+      purchase_count = p.purchase_count + excluded.purchase_count,
+      favorite_count = p.favorite_count + excluded.favorite_count,
+      cart_count = p.cart_count + excluded.cart_count,
+      review_count = p.review_count + excluded.review_count,
+      search_click_count = p.search_click_count + excluded.search_click_count,
+      last_interaction = greatest(p.last_interaction, excluded.last_interaction),
+      date_updated = greatest(p.date_updated, excluded.date_updated)`.execute(tx)
+}
+
+/** The hour of an instant, the same in every time zone. */
+export function hourOf(instant: ReturnType<typeof sql>) {
+  return sql`date_bin('1 hour', ${instant}, '2000-01-01 00:00:00+00')`
+}
+
+/** Joins the weight in force (w) and the counter (t) of each cell c, under the rules r. */
+export const weighed = sql`
+  left join weight w on w.version = r.weights_version and w.event_type = c.event_type
+  left join event_type t on t.event_type = c.event_type`
+
+/** Σ weight of cells c, in millionths. */
+export const scoreOf = sql`sum(coalesce(w.weight_micros, 0) * c.events)::bigint`
+
+/**
+ * Σ weight · 2^((t − landmark) / half-life) of the cells inside the window. Only those are raised to a power: an hour far
+ * behind the landmark is an underflow error in PostgreSQL.
+ */
+export const trendingOf = sql`coalesce(sum(w.weight_micros / 1e6::float8 * c.decayed
+  * power(2::float8, date_part('epoch', c.hour - r.landmark) / 3600 / r.half_life_hours)) filter (where c.hour >= r.edge), 0)`
+
+/** The counters of cells c, in the order view, purchase, favorite, cart, review, search click. */
+export const countersOf = sql.join(
+  ['view_count', 'purchase_count', 'favorite_count', 'cart_count', 'review_count', 'search_click_count'].map(
+    (counter) => sql`coalesce(sum(c.events) filter (where t.counter = ${sql.lit(counter)}), 0)`,
+  ),
+)

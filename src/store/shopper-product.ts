@@ -1,0 +1,33 @@
+import { type Kysely, sql } from 'kysely'
+import type { BatchBounds } from './backlog.ts'
+import { claimGroup } from './popularity-score.ts'
+
+/**
+ * Adds a recorded batch to the shopper profiles once, and waiting ones with it, as counting does.
+ * @returns how many batches were fed; 0 when the batch was fed before.
+ * @throws when there is no such batch.
+ */
+export async function feedBatch(db: Kysely<unknown>, own: BatchBounds): Promise<number> {
+  return db.transaction().execute(async (tx) => {
+    const group = await claimGroup(tx, own, 'fed_at')
+    if (group === undefined) return 0
+    await sql`
+      with fed as (
+        update interaction_batch set fed_at = now() where batch_id = any(${group.ids}::bigint[])
+      )
+      insert into shopper_product as s (shopper_id, product_id, event_type, events, last_at)
+      select ${shopperOf(sql`i.account_id`, sql`i.session_id`)}, i.ref_id, i.event_type, count(*)::int, max(i.occurred_at)
+      from interaction i
+      where i.batch_id = any(${group.ids}::bigint[]) and i.occurred_at between ${group.from} and ${group.to}
+        and i.ref_type = 'Product'
+      group by 1, 2, 3 order by 1, 2, 3
+      on conflict (shopper_id, product_id, event_type) do update
+        set events = s.events + excluded.events, last_at = greatest(s.last_at, excluded.last_at)`.execute(tx)
+    return group.ids.length
+  })
+}
+
+/** The shopper of an event: its account, or its session when it has none. */
+export function shopperOf(accountId: ReturnType<typeof sql>, sessionId: ReturnType<typeof sql>) {
+  return sql`coalesce('account:' || ${accountId}, 'session:' || ${sessionId})`
+}

@@ -1,0 +1,51 @@
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { type Kysely, sql } from 'kysely'
+import { PRESETS } from '../../src/ranking/weights.ts'
+import { connect } from '../../src/store/database.ts'
+import { migrate } from '../../src/store/migration.ts'
+import { comingMonths, makePartitions } from '../../src/store/partition.ts'
+import { rescore, type Rules } from '../../src/store/popularity-rules.ts'
+
+const TEMPLATE = 'footfall_template'
+
+export const BALANCED: Rules = { weightsName: 'balanced', weights: PRESETS.balanced, halfLifeHours: 72, windowHours: 168 }
+
+export interface TestDatabase {
+  url: string
+  db: Kysely<unknown>
+  drop: () => Promise<void>
+}
+
+/** Makes the database that the others are copied from: all of sql/, the balanced weights and this month's partitions. */
+export async function prepareTemplate(serverUrl: string): Promise<void> {
+  const server = connect({ url: serverUrl, name: 'test', connectionsMax: 1 })
+  await sql`create database ${sql.id(TEMPLATE)}`.execute(server)
+  await server.destroy()
+  const db = connect({ url: withDatabase(serverUrl, TEMPLATE), name: 'test' })
+  await migrate(db, join(import.meta.dirname, '..', '..', 'sql'))
+  await rescore(db, BALANCED)
+  await makePartitions(db, await comingMonths(db, 2))
+  await db.destroy()
+}
+
+/** A fresh copy of the template. */
+export async function createDatabase(serverUrl: string): Promise<TestDatabase> {
+  const name = `t_${randomBytes(6).toString('hex')}`
+  const server = connect({ url: serverUrl, name: 'test', connectionsMax: 1 })
+  await sql`create database ${sql.id(name)} template ${sql.id(TEMPLATE)}`.execute(server)
+  const url = withDatabase(serverUrl, name)
+  const db = connect({ url, name: 'test' })
+  const drop = async () => {
+    await db.destroy()
+    await sql`drop database ${sql.id(name)} with (force)`.execute(server)
+    await server.destroy()
+  }
+  return { url, db, drop }
+}
+
+function withDatabase(url: string, name: string): string {
+  const changed = new URL(url)
+  changed.pathname = `/${name}`
+  return changed.href
+}
