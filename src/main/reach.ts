@@ -1,10 +1,11 @@
-import { existsSync } from 'node:fs'
+import { existsSync, openSync } from 'node:fs'
 import { mkdir, readFile } from 'node:fs/promises'
-import { openSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Config } from './config.ts'
-import { StartError, stopProcess } from './embedded/process.ts'
+import type { Kysely } from 'kysely'
+import { connect, type ConnectOptions } from '../store/database.ts'
+import type { Config } from './config.ts'
 import { answers, postgresUrl, startPostgres } from './embedded/postgres.ts'
+import { StartError, stopProcess } from './embedded/process.ts'
 
 export const passwordFileOf = (config: Config) => join(config.FOOTFALL_HOME, 'postgres-password')
 export const postgresFolderOf = (config: Config) => join(config.FOOTFALL_HOME, 'postgres')
@@ -14,19 +15,35 @@ export const logFolderOf = (config: Config) => join(config.FOOTFALL_HOME, 'log')
 export async function databaseUrlOf(config: Config): Promise<string> {
   if (config.DATABASE_URL !== undefined) return config.DATABASE_URL
   const file = passwordFileOf(config)
-  if (!existsSync(file))
+  if (!existsSync(file)) {
     throw new StartError(
       `There is no data in ${config.FOOTFALL_HOME} yet: run npm start first, or set DATABASE_URL or FOOTFALL_HOME.`,
     )
+  }
   return postgresUrl({ port: config.POSTGRES_PORT, password: (await readFile(file, 'utf8')).trim() })
 }
 
 /** Does something with the database: the one that runs, or the embedded one, started for as long as it takes. */
-export async function withDatabase<T>(config: Config, work: (url: string) => Promise<T>): Promise<T> {
+export async function withDatabase<T>(
+  config: Config,
+  options: Omit<ConnectOptions, 'url'>,
+  work: (db: Kysely<unknown>) => Promise<T>,
+): Promise<T> {
   const url = await databaseUrlOf(config)
-  if (await answers(url)) return work(url)
-  if (config.DATABASE_URL !== undefined)
-    throw new StartError(`PostgreSQL does not answer at ${withoutPassword(url)}: start it, or change DATABASE_URL.`)
+  const stop = (await answers(url)) ? undefined : await startForNow(config, url)
+  const db = connect({ ...options, url })
+  try {
+    return await work(db)
+  } finally {
+    await db.destroy()
+    await stop?.()
+  }
+}
+
+async function startForNow(config: Config, url: string): Promise<() => Promise<void>> {
+  if (config.DATABASE_URL !== undefined) {
+    throw new StartError('PostgreSQL does not answer at DATABASE_URL: start it, or change the address, user or password.')
+  }
   await mkdir(logFolderOf(config), { recursive: true })
   const child = await startPostgres({
     folder: postgresFolderOf(config),
@@ -34,15 +51,5 @@ export async function withDatabase<T>(config: Config, work: (url: string) => Pro
     password: new URL(url).password,
     log: openSync(join(logFolderOf(config), 'postgres.log'), 'a'),
   })
-  try {
-    return await work(url)
-  } finally {
-    await stopProcess(child, 'SIGINT')
-  }
-}
-
-function withoutPassword(url: string): string {
-  const shown = new URL(url)
-  shown.password = ''
-  return shown.href
+  return () => stopProcess(child, 'SIGINT')
 }

@@ -1,5 +1,5 @@
 import { createServer, type Http2Server } from 'node:http2'
-import { createEndpointHandler, type LoggerTransport, LogSource } from '@restatedev/restate-sdk'
+import { createEndpointHandler, type LoggerTransport } from '@restatedev/restate-sdk'
 import type { Logger } from 'pino'
 import { analytic } from '../../services/analytic.ts'
 import { catalog } from '../../services/catalog.ts'
@@ -23,11 +23,15 @@ export async function serveEndpoint(deps: Deps, options: { host: string; port: n
   return server
 }
 
-/** Restate's log lines with fields instead of sentences; what a handler says again on replay is dropped. */
+/**
+ * Restate's log lines with fields instead of sentences; what a handler says again on replay is dropped. The start and end
+ * of every invocation are for debugging only: there are thousands a second.
+ */
 function toPino(log: Logger): LoggerTransport {
   return (meta, message, ...rest) => {
-    if (meta.replaying && meta.source === LogSource.USER) return
+    if (meta.replaying && String(meta.source) === 'USER') return
     const { invocationId, invocationTarget } = meta.context ?? {}
-    log[meta.level]({ invocationId, invocationTarget, detail: rest.length > 0 ? rest : undefined }, String(message))
+    const level = meta.level === 'info' && String(meta.source) !== 'USER' ? 'debug' : meta.level
+    log[level]({ invocationId, invocationTarget, detail: rest.length > 0 ? rest : undefined }, String(message))
   }
 }

@@ -46,3 +46,14 @@ export function sqlState(error: unknown): string | undefined {
 export function constraintOf(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError ? error.constraint : undefined
 }
+
+/** Whether the error says that PostgreSQL is away or overloaded (classes 08, 53, 57), and not that the question was wrong. */
+export function isUnavailable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const state = sqlState(error)
+  if (state !== undefined) return /^(08|53|57)/.test(state)
+  return (
+    /^(ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|ENOTFOUND)/.test(('code' in error && String(error.code)) || '') ||
+    /Connection terminated|timeout exceeded when trying to connect|connection error|not queryable/i.test(error.message)
+  )
+}

@@ -91,3 +91,15 @@ export async function registeredServices(adminUrl: string): Promise<string[]> {
   const { services } = (await answer.json()) as { services: { name: string }[] }
   return services.map((service) => service.name)
 }
+
+/** Ids of the invocations that used up their attempts and wait for an operator. */
+export async function pausedInvocations(adminUrl: string): Promise<string[]> {
+  const answer = await fetch(`${adminUrl}/query`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'application/json' },
+    body: JSON.stringify({ query: "select id from sys_invocation where status = 'paused' order by id limit 100" }),
+    signal: AbortSignal.timeout(5_000),
+  })
+  const { rows } = (await answer.json()) as { rows: { id: string }[] }
+  return rows.map((row) => row.id)
+}

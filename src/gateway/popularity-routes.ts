@@ -1,0 +1,91 @@
+import type { FastifyInstance } from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import type { Kysely } from 'kysely'
+import { z } from 'zod'
+import { ErrorBody } from '../contract/error.ts'
+import { GetPopularityRequest, Popularity, TopRequest, TopResponse } from '../contract/popularity.ts'
+import { VerifyResponse } from '../contract/verify.ts'
+import { popularityOf, topByScore, topPositionOf } from '../store/product-popularity.ts'
+import { verify } from '../store/verification.ts'
+import { Problem } from './problem.ts'
+
+const TopQuery = TopRequest.extend({ limit: z.coerce.number().int().min(1).max(100).default(10) })
+const unavailable = ErrorBody.describe('The database does not answer.')
+
+/** Reads go straight to the store: a backlog of writes in Restate does not delay them. */
+export function popularityRoutes(deps: { db: Kysely<unknown> }) {
+  return async (app: FastifyInstance) => {
+    const routes = app.withTypeProvider<ZodTypeProvider>()
+
+    routes.get(
+      '/api/v1/analytic/popularity/top',
+      {
+        schema: {
+          summary: 'Products by score',
+          description:
+            'Best first; ties by id. The list is live: a product whose rank moves between two pages may repeat or be missed.',
+          tags: ['popularity'],
+          querystring: TopQuery,
+          response: { 200: TopResponse, 400: ErrorBody, 503: unavailable },
+        },
+      },
+      async ({ query: { limit, cursor } }) => {
+        const after = cursor === undefined ? undefined : topPositionOf(cursor)
+        if (cursor !== undefined && after === undefined) throw invalidCursor()
+        return topByScore(deps.db, { limit, after })
+      },
+    )
+
+    routes.get(
+      '/api/v1/analytic/popularity/:product_id',
+      {
+        schema: {
+          summary: 'Popularity of a product',
+          tags: ['popularity'],
+          params: GetPopularityRequest,
+          response: {
+            200: z.object({ data: Popularity }),
+            400: ErrorBody,
+            404: ErrorBody.describe('Never seen.'),
+            503: unavailable,
+          },
+        },
+      },
+      async ({ params: { product_id: productId } }) => {
+        const data = await popularityOf(deps.db, productId)
+        if (data === undefined) throw new Problem('not_found', `no event of product ${productId} was ever counted`)
+        return { data }
+      },
+    )
+
+    const verifyOnce = shareRunning(() => verify(deps.db))
+    routes.get(
+      '/api/v1/analytic/verify',
+      {
+        schema: {
+          summary: 'Replay the log against every aggregate',
+          description: 'Reads the whole log; drift is empty when every number is right.',
+          tags: ['popularity'],
+          response: { 200: z.object({ data: VerifyResponse }), 503: unavailable },
+        },
+      },
+      async () => ({ data: await verifyOnce() }),
+    )
+  }
+}
+
+function invalidCursor(): Problem {
+  const message = 'is not a cursor of this list'
+  return new Problem('invalid_request', `cursor: ${message}`, [{ field: 'cursor', message }])
+}
+
+/** Whoever asks while an answer is being made gets that one. */
+function shareRunning<T>(make: () => Promise<T>): () => Promise<T> {
+  let running: Promise<T> | undefined
+  return () => {
+    running ??= make().finally(() => {
+      running = undefined
+    })
+    return running
+  }
+}

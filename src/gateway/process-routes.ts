@@ -1,0 +1,66 @@
+import type { FastifyInstance } from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import { ErrorBody } from '../contract/error.ts'
+import { Problem } from './problem.ts'
+
+/** What the gateway needs to do its work; true where it is there. */
+export interface Readiness {
+  postgresql: boolean
+  restate: boolean
+  registration: boolean
+}
+
+const Status = z.object({ status: z.literal('ok') })
+
+export function processRoutes(deps: { readiness: () => Promise<Readiness> }) {
+  return async (app: FastifyInstance) => {
+    const routes = app.withTypeProvider<ZodTypeProvider>()
+
+    routes.get(
+      '/health',
+      { schema: { summary: 'The gateway is alive', tags: ['process'], response: { 200: Status } } },
+      async () => ({
+        status: 'ok' as const,
+      }),
+    )
+
+    routes.get(
+      '/ready',
+      {
+        schema: {
+          summary: 'PostgreSQL, Restate and the registration are there',
+          tags: ['process'],
+          response: { 200: Status, 503: ErrorBody },
+        },
+      },
+      async () => {
+        const readiness = await deps.readiness()
+        const missing = Object.entries(readiness).filter(([, there]) => !there)
+        if (missing.length === 0) return { status: 'ok' as const }
+        throw new Problem('unavailable', `not there: ${missing.map(([name]) => name).join(', ')}`, readiness)
+      },
+    )
+
+    routes.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
+    routes.get('/', { schema: { hide: true } }, async (_request, reply) => reply.type('text/html; charset=utf-8').send(PAGE))
+  }
+}
+
+const PAGE = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Footfall</title>
+<style>body { font: 16px/1.6 system-ui; max-width: 44rem; margin: 4rem auto; padding: 0 1rem } code { background: #eee; padding: 0 .3em }</style>
+<h1>Footfall</h1>
+<p>What shoppers do, counted exactly once.</p>
+<ul>
+  <li><code>POST /api/v1/analytic/interaction</code> records interactions</li>
+  <li><a href="/api/v1/analytic/popularity/top">/api/v1/analytic/popularity/top</a>: products by score</li>
+  <li><code>GET /api/v1/analytic/popularity/{product_id}</code>: one product</li>
+  <li><a href="/api/v1/analytic/verify">/api/v1/analytic/verify</a>: replays the log against every number</li>
+  <li><a href="/openapi.json">/openapi.json</a>: the whole API</li>
+  <li><a href="/health">/health</a> and <a href="/ready">/ready</a></li>
+</ul>
+</html>
+`

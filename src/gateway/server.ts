@@ -1,0 +1,82 @@
+import { randomUUID } from 'node:crypto'
+import swagger from '@fastify/swagger'
+import { fastify, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import { jsonSchemaTransform, validatorCompiler } from 'fastify-type-provider-zod'
+import type { Kysely } from 'kysely'
+import { BODY_BYTES_MAX } from '../contract/interaction.ts'
+import { interactionRoutes, type RecordInteractions } from './interaction-routes.ts'
+import { requireLoopback } from './loopback.ts'
+import { popularityRoutes } from './popularity-routes.ts'
+import { Problem, problemOf, sendProblem } from './problem.ts'
+import { processRoutes, type Readiness } from './process-routes.ts'
+
+/** What the routes receive. */
+export interface GatewayDeps {
+  /** A connection that cannot write. */
+  db: Kysely<unknown>
+  record: RecordInteractions
+  readiness: () => Promise<Readiness>
+  log: FastifyBaseLogger
+}
+
+/** An id of 200 characters, each of up to 4 bytes, each byte as %XX. */
+const PARAMETER_LENGTH_MAX = 200 * 4 * 3
+
+/** The HTTP server, not yet listening. */
+export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance> {
+  const app: FastifyInstance = fastify({
+    loggerInstance: deps.log,
+    disableRequestLogging: true,
+    genReqId: (request) => requestIdOf(request.headers['x-request-id']),
+    bodyLimit: BODY_BYTES_MAX,
+    routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX },
+    // A key named __proto__ is refused as the unknown field that it is, not with its whole request.
+    onProtoPoisoning: 'ignore',
+    onConstructorPoisoning: 'ignore',
+    frameworkErrors: (error, _request, reply) => void sendProblem(reply, problemOf(error)),
+    forceCloseConnections: 'idle',
+  })
+
+  app.setValidatorCompiler(validatorCompiler)
+  app.setSerializerCompiler(() => JSON.stringify)
+  app.setErrorHandler((error, request, reply) => {
+    const problem = problemOf(error)
+    if (problem.code === 'internal_error') request.failure = error
+    return sendProblem(reply, problem)
+  })
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(reply, new Problem('not_found', `there is no ${request.method} ${request.url.split('?')[0]}`)),
+  )
+  logEachRequest(app)
+  requireLoopback(app)
+
+  await app.register(swagger, {
+    openapi: { openapi: '3.1.0', info: { title: 'Footfall', version: '1', description: 'Shopper interactions in, popularity out.' } },
+    transform: jsonSchemaTransform,
+  })
+  await app.register(interactionRoutes(deps))
+  await app.register(popularityRoutes(deps))
+  await app.register(processRoutes(deps))
+  return app
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What an answer of 500 hides; it goes into the request's log line. */
+    failure?: unknown
+  }
+}
+
+/** One line per request, whatever became of it. */
+function logEachRequest(app: FastifyInstance): void {
+  app.addHook('onResponse', async (request, reply) => {
+    const line = { method: request.method, url: request.url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }
+    if (reply.statusCode === 500) request.log.error({ ...line, err: request.failure }, 'request')
+    else request.log.info(line, 'request')
+  })
+}
+
+/** The caller's request id when it is a plain one, so that its log and ours can be joined. */
+function requestIdOf(header: string | string[] | undefined): string {
+  return typeof header === 'string' && /^[\w.:-]{1,100}$/.test(header) ? header : randomUUID()
+}

@@ -1,0 +1,28 @@
+import { Command } from 'commander'
+import { currentRules, rescore } from '../../store/popularity-rules.ts'
+import { readConfig } from '../config.ts'
+import { configuredRules } from '../prepare-database.ts'
+import { withDatabase } from '../reach.ts'
+
+export function rescoreCommand(): Command {
+  return new Command('rescore')
+    .description('Put other weights, another half-life or another window in force and recompute every score from the hours.')
+    .option('--weights <name or file>', 'balanced, storefront, or a JSON file of event type → weight (POPULARITY_WEIGHTS)')
+    .option('--half-life-hours <hours>', 'half-life of trending (POPULARITY_HALF_LIFE_HOURS); rebuilds the hours from the log')
+    .option('--window-days <days>', 'how far trending looks back (POPULARITY_WINDOW_DAYS)')
+    .action(async (options: { weights?: string; halfLifeHours?: string; windowDays?: string }) => {
+      const config = readConfig({
+        ...process.env,
+        ...(options.weights !== undefined && { POPULARITY_WEIGHTS: options.weights }),
+        ...(options.halfLifeHours !== undefined && { POPULARITY_HALF_LIFE_HOURS: options.halfLifeHours }),
+        ...(options.windowDays !== undefined && { POPULARITY_WINDOW_DAYS: options.windowDays }),
+      })
+      await withDatabase(config, { name: 'footfall rescore', statementMsMax: 0 }, async (db) => {
+        const rules = await configuredRules(config, await currentRules(db))
+        const { products, weightsVersion } = await rescore(db, rules)
+        console.log(
+          `${products} products rescored: weights ${rules.weightsName} (version ${weightsVersion}), half-life ${rules.halfLifeHours} h, window ${rules.windowHours / 24} days.`,
+        )
+      })
+    })
+}

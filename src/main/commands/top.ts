@@ -1,0 +1,34 @@
+import { Command, InvalidArgumentError } from 'commander'
+import { topByScore } from '../../store/product-popularity.ts'
+import { readConfig } from '../config.ts'
+import { withDatabase } from '../reach.ts'
+
+export function topCommand(): Command {
+  return new Command('top')
+    .description('The products with the highest scores.')
+    .option('-n, --limit <count>', 'how many, 1 to 100', limitOf, 10)
+    .option('--json', 'as JSON')
+    .action(async (options: { limit: number; json?: boolean }) => {
+      await withDatabase(readConfig(process.env), { name: 'footfall top', readOnly: true }, async (db) => {
+        const { data } = await topByScore(db, { limit: options.limit, after: undefined })
+        if (options.json) console.log(JSON.stringify(data, null, 2))
+        else
+          console.table(
+            data.map(({ product_id, score, trending_score, view_count, cart_count, purchase_count }) => ({
+              product_id,
+              score,
+              trending: Number(trending_score.toFixed(3)),
+              views: view_count,
+              carts: cart_count,
+              purchases: purchase_count,
+            })),
+          )
+      })
+    })
+}
+
+function limitOf(text: string): number {
+  const limit = Number(text)
+  if (!Number.isInteger(limit) || limit < 1 || limit > 100) throw new InvalidArgumentError('It is a whole number from 1 to 100.')
+  return limit
+}

@@ -1,0 +1,28 @@
+import { Command } from 'commander'
+import { repairTrending } from '../../store/popularity-rules.ts'
+import { verify } from '../../store/verification.ts'
+import { readConfig } from '../config.ts'
+import { withDatabase } from '../reach.ts'
+
+export function verifyCommand(): Command {
+  return new Command('verify')
+    .description('Replay the log against every aggregate. Exit 0 when every number is right, 1 when one is not.')
+    .option('--json', 'as JSON')
+    .action(async (options: { json?: boolean }) => {
+      await withDatabase(readConfig(process.env), { name: 'footfall verify', statementMsMax: 0 }, async (db) => {
+        await repairTrending(db)
+        const answer = await verify(db)
+        process.exitCode = answer.drift.length === 0 ? 0 : 1
+        if (options.json) {
+          console.log(JSON.stringify(answer, null, 2))
+          return
+        }
+        for (const { aggregate, key, column, stored, expected } of answer.drift) {
+          console.log(
+            `${aggregate} ${JSON.stringify(key)} ${column}: stored ${stored ?? 'no row'}, expected ${expected ?? 'no row'}`,
+          )
+        }
+        console.log(`${answer.events} events replayed, ${answer.drift.length === 0 ? 'no' : answer.drift.length} cells differ.`)
+      })
+    })
+}

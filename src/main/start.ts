@@ -1,0 +1,132 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { openSync } from 'node:fs'
+import { access, constants, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { connect } from '../store/database.ts'
+import { addressesOf, CHECKOUT, type Config } from './config.ts'
+import { isPortFree, StartError } from './embedded/process.ts'
+import { answers, startPostgres, storedPassword } from './embedded/postgres.ts'
+import { isRestateUp, startRestate } from './embedded/restate.ts'
+import { prepareDatabase } from './prepare-database.ts'
+import { databaseUrlOf, logFolderOf, passwordFileOf, postgresFolderOf } from './reach.ts'
+import { registerServices } from './register.ts'
+import { clearPidFile, createSupervisor, type Supervisor } from './supervisor.ts'
+
+const READY_MS_MAX = 30_000
+
+export interface Running {
+  logFolder: string
+  stop: () => Promise<void>
+  kill: () => void
+}
+
+/** Brings everything up in order and keeps it running. What was started is stopped again when a later part fails. */
+export async function startEverything(config: Config, say: (line: string) => void): Promise<Running> {
+  const pidFile = join(config.FOOTFALL_HOME, 'processes.json')
+  await makeHome(config)
+  await clearPidFile(pidFile, 'footfall.js')
+  await checkPorts(config)
+  const supervisor = createSupervisor(pidFile, say)
+  try {
+    await Promise.all([bringUpPostgres(config, supervisor), bringUpRestate(config, supervisor)])
+    await supervisor.keep(nodePart('endpoint', config))
+    await supervisor.keep(nodePart('gateway', config))
+    await registerServices(addressesOf(config))
+  } catch (error) {
+    await supervisor.stop()
+    throw error
+  }
+  return { logFolder: logFolderOf(config), stop: supervisor.stop, kill: supervisor.kill }
+}
+
+async function makeHome(config: Config): Promise<void> {
+  try {
+    await mkdir(logFolderOf(config), { recursive: true })
+    await access(config.FOOTFALL_HOME, constants.W_OK)
+  } catch (cause) {
+    throw new StartError(`${config.FOOTFALL_HOME} cannot be written: set FOOTFALL_HOME to a folder that can.`, { cause })
+  }
+}
+
+/** Only the ports of what is started here; all that are taken are named at once. */
+async function checkPorts(config: Config): Promise<void> {
+  const names: (keyof Config & `${string}_PORT`)[] = ['GATEWAY_PORT', 'ENDPOINT_PORT']
+  if (config.DATABASE_URL === undefined) names.push('POSTGRES_PORT')
+  if (config.RESTATE_INGRESS_URL === undefined) names.push('RESTATE_INGRESS_PORT', 'RESTATE_ADMIN_PORT', 'RESTATE_NODE_PORT')
+  const busy: string[] = []
+  for (const name of names) {
+    if (!(await isPortFree(config[name]))) busy.push(`${config[name]} (${name})`)
+  }
+  if (busy.length > 0)
+    throw new StartError(`In use already: port ${busy.join(', port ')}; set the variable in brackets to a free port.`)
+}
+
+async function bringUpPostgres(config: Config, supervisor: Supervisor): Promise<void> {
+  if (config.DATABASE_URL === undefined) {
+    const folder = postgresFolderOf(config)
+    const password = await storedPassword(passwordFileOf(config), () => randomBytes(18).toString('base64url'))
+    const log = openLog(config, 'postgres')
+    await supervisor.keep({
+      name: 'PostgreSQL',
+      start: () => startPostgres({ folder, port: config.POSTGRES_PORT, password, log }),
+      stopSignal: 'SIGINT',
+      mark: folder,
+    })
+  } else if (!(await answers(config.DATABASE_URL))) {
+    throw new StartError('PostgreSQL does not answer at DATABASE_URL: start it, or change the address, user or password.')
+  }
+  const db = connect({ url: await databaseUrlOf(config), name: 'footfall start', statementMsMax: 0 })
+  try {
+    await prepareDatabase(db, config)
+  } finally {
+    await db.destroy()
+  }
+}
+
+async function bringUpRestate(config: Config, supervisor: Supervisor): Promise<void> {
+  const { ingressUrl, adminUrl } = addressesOf(config)
+  if (config.RESTATE_INGRESS_URL !== undefined) {
+    if (await isRestateUp({ ingress: ingressUrl, admin: adminUrl })) return
+    throw new StartError(
+      'Restate does not answer at RESTATE_INGRESS_URL and RESTATE_ADMIN_URL: start it, or change the addresses.',
+    )
+  }
+  const folder = join(config.FOOTFALL_HOME, 'restate')
+  const log = openLog(config, 'restate')
+  const ports = { ingress: config.RESTATE_INGRESS_PORT, admin: config.RESTATE_ADMIN_PORT, node: config.RESTATE_NODE_PORT }
+  await supervisor.keep({
+    name: 'Restate',
+    start: () => startRestate({ folder, configFile: join(CHECKOUT, 'restate.toml'), ports, log }),
+    stopSignal: 'SIGTERM',
+    mark: folder,
+  })
+}
+
+/** A process of our own; it says when it listens, and ends by itself when this one is gone. */
+function nodePart(name: 'endpoint' | 'gateway', config: Config) {
+  const file = join(CHECKOUT, 'src', 'main', `${name}.ts`)
+  const log = openLog(config, name)
+  const start = async (): Promise<ChildProcess> => {
+    const child = fork(file, {
+      stdio: ['ignore', log, log, 'ipc'],
+      detached: true,
+      env: { ...process.env, FOOTFALL_HOME: config.FOOTFALL_HOME },
+    })
+    const ready = await Promise.race([
+      once(child, 'message').then(() => true),
+      once(child, 'exit').then(() => false),
+      sleep(READY_MS_MAX, false, { ref: false }),
+    ])
+    if (ready) return child
+    child.kill('SIGKILL')
+    throw new Error(`the ${name} did not start; see ${join(logFolderOf(config), `${name}.log`)}`)
+  }
+  return { name: `The ${name}`, start, stopSignal: 'SIGTERM' as const, mark: file }
+}
+
+function openLog(config: Config, name: string): number {
+  return openSync(join(logFolderOf(config), `${name}.log`), 'a')
+}

@@ -1,0 +1,54 @@
+import { randomUUID } from 'node:crypto'
+import type { Kysely } from 'kysely'
+import { callOf } from '../../src/store/call.ts'
+import {
+  type NewInteraction,
+  type NewRejection,
+  recordBatch,
+  type RecordedBatchResult,
+} from '../../src/store/interaction-batch.ts'
+import { scoreBatch } from '../../src/store/popularity-score.ts'
+import { feedBatch } from '../../src/store/shopper-product.ts'
+
+/** A checked interaction of now, changed as asked. */
+export function interaction(changes: Partial<NewInteraction> = {}): NewInteraction {
+  return {
+    index: 0,
+    item: { ref_id: changes.refId ?? 'p' },
+    eventId: randomUUID(),
+    occurredAtMs: Date.now(),
+    eventType: 'view',
+    refType: 'Product',
+    refId: 'p',
+    accountId: 'a',
+    accountNumber: null,
+    sessionId: null,
+    ipAddress: null,
+    userAgent: null,
+    metadata: undefined,
+    ...changes,
+  }
+}
+
+/** Records a new call; `index` follows the order. */
+export function record(
+  db: Kysely<unknown>,
+  interactions: readonly NewInteraction[],
+  rejections: readonly NewRejection[] = [],
+): Promise<RecordedBatchResult> {
+  const call = callOf(randomUUID(), Buffer.from(''))
+  return recordBatch(
+    db,
+    call,
+    interactions.map((one, index) => ({ ...one, index })),
+    rejections,
+  )
+}
+
+/** Records, counts and feeds a new call. */
+export async function recordAndCount(db: Kysely<unknown>, interactions: readonly NewInteraction[]): Promise<RecordedBatchResult> {
+  const batch = await record(db, interactions)
+  await scoreBatch(db, batch)
+  await feedBatch(db, batch)
+  return batch
+}
