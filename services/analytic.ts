@@ -1,5 +1,5 @@
-import { type Context, implement, rpc } from '@restatedev/restate-sdk'
-import type { CreateInteractionRequest, CreateInteractionResponse } from '../src/contract/interaction.ts'
+import { type Context, implement, rpc, TerminalError } from '@restatedev/restate-sdk'
+import { BODY_BYTES_MAX, type CreateInteractionRequest, type CreateInteractionResponse } from '../src/contract/interaction.ts'
 import { analyticApi, catalogApi, popularityApi, type RecordedBatch } from '../src/contract/services.ts'
 import { leftBehind } from '../src/store/backlog.ts'
 import { callOf, eventIdFor } from '../src/store/call.ts'
@@ -55,6 +55,7 @@ async function createInteraction(
   request: CreateInteractionRequest,
 ): Promise<CreateInteractionResponse> {
   const { id, body } = ctx.request()
+  if (body.length > BODY_BYTES_MAX) throw new TerminalError('the body is over 16 MiB', { errorCode: 413 })
   const call = callOf(id.toString(), body)
   const judged = judge(request.interactions, await ctx.date.now(), (index, time) => eventIdFor(call, index, time))
   const recorded = await ctx.run('record the batch', async () => {

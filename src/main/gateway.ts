@@ -1,16 +1,13 @@
-import * as clients from '@restatedev/restate-sdk-clients'
 import { pino } from 'pino'
-import { randomUUID } from 'node:crypto'
-import { analyticApi } from '../contract/services.ts'
 import { createGateway } from '../gateway/server.ts'
 import { connect } from '../store/database.ts'
 import { addressesOf, readConfig } from './config.ts'
 import { answers } from './embedded/postgres.ts'
 import { isRestateUp, registeredServices } from './embedded/restate.ts'
 import { databaseUrlOf } from './reach.ts'
+import { recorder } from './recorder.ts'
 import { untilTold } from './until-told.ts'
 
-const RECORD_MS_MAX = 10_000
 const READ_MS_MAX = 10_000
 
 /** The process that speaks HTTP with everybody else. */
@@ -26,14 +23,11 @@ const db = connect({
   statementMsMax: READ_MS_MAX,
   onConnectionLost: (error) => log.warn({ err: error.message }, 'database connection lost'),
 })
-const analytic = clients.connect({ url: ingressUrl, retry: true }).client(analyticApi)
 
 const gateway = await createGateway({
   db,
   log,
-  // The key makes the client's own retries safe: Restate runs the call once.
-  record: (request) =>
-    analytic.CreateInteraction(request, clients.rpc.opts({ idempotencyKey: randomUUID(), timeout: RECORD_MS_MAX })),
+  record: recorder(ingressUrl),
   readiness: async () => {
     const [postgresql, restate, registration] = await Promise.all([
       answers(databaseUrl),

@@ -63,3 +63,14 @@ export async function settled(db: Kysely<unknown>, patienceMs = 30_000): Promise
   }, patienceMs)
   if (!done) throw new Error(`still waiting after ${patienceMs} ms: ${JSON.stringify(await backlog(db))}`)
 }
+
+/** Asks Restate's own tables. */
+export async function query(stack: Pick<Stack, 'adminUrl'>, text: string): Promise<Record<string, unknown>[]> {
+  const answer = await fetch(`${stack.adminUrl}/query`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'application/json' },
+    body: JSON.stringify({ query: text }),
+  })
+  const { rows } = (await answer.json()) as { rows: Record<string, unknown>[] }
+  return rows
+}

@@ -1,0 +1,41 @@
+import { Writable } from 'node:stream'
+import { pino } from 'pino'
+import { createGateway, type GatewayDeps } from '../../src/gateway/server.ts'
+import { connect } from '../../src/store/database.ts'
+import type { Stack } from './stack.ts'
+import { recorder } from '../../src/main/recorder.ts'
+
+export interface TestGateway {
+  url: string
+  /** The log so far, a line each. */
+  log: Record<string, unknown>[]
+  stop: () => Promise<void>
+}
+
+/** A gateway on a free port, over a read-only connection as in production. */
+export async function startGateway(databaseUrl: string, stack: Stack, changes: Partial<GatewayDeps> = {}): Promise<TestGateway> {
+  const log: Record<string, unknown>[] = []
+  const lines = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      for (const line of chunk.toString().split('\n').filter(Boolean)) log.push(JSON.parse(line) as Record<string, unknown>)
+      done()
+    },
+  })
+  const db = connect({ url: databaseUrl, name: 'test gateway', readOnly: true })
+  const app = await createGateway({
+    db,
+    log: pino({ level: 'info' }, lines),
+    record: recorder(stack.ingressUrl),
+    readiness: async () => ({ postgresql: true, restate: true, registration: true }),
+    ...changes,
+  })
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  return {
+    url,
+    log,
+    stop: async () => {
+      await app.close()
+      await db.destroy()
+    },
+  }
+}

@@ -1,0 +1,47 @@
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
+
+export interface Wire {
+  /** The address with the wire in between. */
+  url: string
+  /** Breaks every connection and refuses new ones. */
+  cut: () => Promise<void>
+  mend: () => Promise<void>
+}
+
+/** A wire to a server that can be cut: as when the server is killed. */
+export async function startWire(serverUrl: string): Promise<Wire> {
+  const server = new URL(serverUrl)
+  const open = new Set<Socket>()
+  const listener = createServer((client) => {
+    const upstream = connect(Number(server.port), server.hostname)
+    for (const socket of [client, upstream]) {
+      open.add(socket)
+      socket.on('error', () => undefined)
+      socket.on('close', () => {
+        open.delete(socket)
+        client.destroy()
+        upstream.destroy()
+      })
+    }
+    client.pipe(upstream).pipe(client)
+  })
+  listener.listen(0, '127.0.0.1')
+  await once(listener, 'listening')
+  const { port } = listener.address() as { port: number }
+  const url = new URL(serverUrl)
+  url.port = String(port)
+  return {
+    url: url.href,
+    cut: async () => {
+      const closed = once(listener, 'close')
+      listener.close()
+      for (const socket of open) socket.destroy()
+      await closed
+    },
+    mend: async () => {
+      listener.listen(port, '127.0.0.1')
+      await once(listener, 'listening')
+    },
+  }
+}
