@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
-import type { Kysely } from 'kysely'
 import { z } from 'zod'
 import { ErrorBody } from '../contract/error.ts'
 import { GetPopularityRequest, Popularity, TopRequest, TopResponse } from '../contract/popularity.ts'
@@ -8,12 +7,13 @@ import { VerifyResponse } from '../contract/verify.ts'
 import { popularityOf, topByScore, topPositionOf } from '../store/product-popularity.ts'
 import { verify } from '../store/verification.ts'
 import { Problem } from './problem.ts'
+import type { Store } from '../store/database.ts'
 
 const TopQuery = TopRequest.extend({ limit: z.coerce.number().int().min(1).max(100).default(10) })
 const unavailable = ErrorBody.describe('The database does not answer.')
 
 /** Reads go straight to the store: a backlog of writes in Restate does not delay them. */
-export function popularityRoutes(deps: { db: Kysely<unknown> }) {
+export function popularityRoutes(deps: { db: Store }) {
   return async (app: FastifyInstance) => {
     const routes = app.withTypeProvider<ZodTypeProvider>()
 

@@ -2,18 +2,18 @@ import { randomUUID } from 'node:crypto'
 import swagger from '@fastify/swagger'
 import { fastify, type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { jsonSchemaTransform, validatorCompiler } from 'fastify-type-provider-zod'
-import type { Kysely } from 'kysely'
 import { BODY_BYTES_MAX } from '../contract/interaction.ts'
 import { interactionRoutes, type RecordInteractions } from './interaction-routes.ts'
 import { requireLoopback } from './loopback.ts'
 import { popularityRoutes } from './popularity-routes.ts'
 import { Problem, problemOf, sendProblem } from './problem.ts'
 import { processRoutes, type Readiness } from './process-routes.ts'
+import type { Store } from '../store/database.ts'
 
 /** What the routes receive. */
 export interface GatewayDeps {
   /** A connection that cannot write. */
-  db: Kysely<unknown>
+  db: Store
   record: RecordInteractions
   readiness: () => Promise<Readiness>
   log: FastifyBaseLogger
@@ -52,7 +52,10 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   requireLoopback(app)
 
   await app.register(swagger, {
-    openapi: { openapi: '3.1.0', info: { title: 'Footfall', version: '1', description: 'Shopper interactions in, popularity out.' } },
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Footfall', version: '1', description: 'Shopper interactions in, popularity out.' },
+    },
     transform: jsonSchemaTransform,
   })
   await app.register(interactionRoutes(deps))

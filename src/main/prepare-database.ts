@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Kysely, sql } from 'kysely'
+import { sql } from 'kysely'
 import { z } from 'zod'
 import { PRESETS, WeightFile, type Weights } from '../ranking/weights.ts'
 import { migrate } from '../store/migration.ts'
@@ -9,6 +9,7 @@ import { comingMonths, makePartitions } from '../store/partition.ts'
 import { currentRules, hasScores, rescore, type Rules, sameWeights } from '../store/popularity-rules.ts'
 import { CHECKOUT, type Config } from './config.ts'
 import { StartError } from './embedded/process.ts'
+import type { Store } from '../store/database.ts'
 
 const DEFAULT_WEIGHTS = 'balanced'
 const DEFAULT_HALF_LIFE_HOURS = 72
@@ -17,7 +18,7 @@ const MONTHS_AHEAD = 2
 const POSTGRESQL_MAJOR_MIN = 18
 
 /** Brings a database to where the program needs it: tables, rules, partitions. Safe to repeat and to run twice at once. */
-export async function prepareDatabase(db: Kysely<unknown>, config: Config): Promise<string[]> {
+export async function prepareDatabase(db: Store, config: Config): Promise<string[]> {
   await checkServer(db)
   const applied = await migrate(db, join(CHECKOUT, 'sql'))
   await settleRules(db, config)
@@ -25,7 +26,7 @@ export async function prepareDatabase(db: Kysely<unknown>, config: Config): Prom
   return applied
 }
 
-async function checkServer(db: Kysely<unknown>): Promise<void> {
+async function checkServer(db: Store): Promise<void> {
   const { rows } = await sql<{ version: number; encoding: string }>`
     select current_setting('server_version_num')::int / 10000 as version, getdatabaseencoding() as encoding`.execute(db)
   const { version, encoding } = rows[0]!
@@ -37,7 +38,7 @@ async function checkServer(db: Kysely<unknown>): Promise<void> {
 }
 
 /** Puts the configured rules in force where nothing was counted yet; elsewhere they must be the ones that are stored. */
-async function settleRules(db: Kysely<unknown>, config: Config): Promise<void> {
+async function settleRules(db: Store, config: Config): Promise<void> {
   const stored = await currentRules(db)
   const wanted = await configuredRules(config, stored)
   const changed = stored === undefined ? ['weights'] : differences(stored, wanted)

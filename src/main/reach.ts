@@ -1,8 +1,7 @@
 import { existsSync, openSync } from 'node:fs'
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Kysely } from 'kysely'
-import { connect, type ConnectOptions } from '../store/database.ts'
+import { connect, type ConnectOptions, type Store } from '../store/database.ts'
 import type { Config } from './config.ts'
 import { answers, postgresUrl, startPostgres } from './embedded/postgres.ts'
 import { StartError, stopProcess } from './embedded/process.ts'
@@ -27,7 +26,7 @@ export async function databaseUrlOf(config: Config): Promise<string> {
 export async function withDatabase<T>(
   config: Config,
   options: Omit<ConnectOptions, 'url'>,
-  work: (db: Kysely<unknown>) => Promise<T>,
+  work: (db: Store) => Promise<T>,
 ): Promise<T> {
   const url = await databaseUrlOf(config)
   const stop = (await answers(url)) ? undefined : await startForNow(config, url)

@@ -29,9 +29,10 @@ export async function serveEndpoint(deps: Deps, options: { host: string; port: n
  */
 function toPino(log: Logger): LoggerTransport {
   return (meta, message, ...rest) => {
-    if (meta.replaying && String(meta.source) === 'USER') return
+    const fromHandler = meta.source === 'USER'
+    if (meta.replaying && fromHandler) return
     const { invocationId, invocationTarget } = meta.context ?? {}
-    const level = meta.level === 'info' && String(meta.source) !== 'USER' ? 'debug' : meta.level
-    log[level]({ invocationId, invocationTarget, detail: rest.length > 0 ? rest : undefined }, String(message))
+    const fields = { invocationId, invocationTarget, detail: rest.length > 0 ? rest : undefined }
+    log[meta.level === 'info' && !fromHandler ? 'debug' : meta.level](fields, String(message))
   }
 }

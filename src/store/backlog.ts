@@ -1,4 +1,5 @@
-import { type Kysely, sql } from 'kysely'
+import { sql } from 'kysely'
+import type { Store } from './database.ts'
 
 /** A recorded batch and the first and last instant of its events, as RFC 3339 in UTC. */
 export interface BatchBounds {
@@ -15,7 +16,7 @@ export interface LeftBehind extends BatchBounds {
 export const SWEEP_BATCHES_MAX = 1_000
 
 /** Batches that were recorded long ago and not yet counted or fed, oldest first. */
-export async function leftBehind(db: Kysely<unknown>, olderThanMinutes: number): Promise<LeftBehind[]> {
+export async function leftBehind(db: Store, olderThanMinutes: number): Promise<LeftBehind[]> {
   const { rows } = await sql<Omit<LeftBehind, 'from' | 'to'> & { from: Date; to: Date }>`
     select batch_id as "batchId", occurred_from as "from", occurred_to as "to",
       scored_at is null as unscored, fed_at is null as unfed
@@ -39,7 +40,7 @@ export interface Backlog {
 }
 
 /** How much was recorded and is not yet counted or fed. */
-export async function backlog(db: Kysely<unknown>): Promise<Backlog> {
+export async function backlog(db: Store): Promise<Backlog> {
   const { rows } = await sql<Backlog>`
     with unscored as (select count(*)::int as n, coalesce(sum(events), 0)::int as events, min(received_at) as oldest
         from interaction_batch where scored_at is null),

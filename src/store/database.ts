@@ -1,8 +1,11 @@
 import { Kysely, PostgresDialect, type Transaction } from 'kysely'
 import pg from 'pg'
 
+/** An open pool: what the other rooms hold and hand to the store's functions. */
+export type Store = Kysely<unknown>
+
 /** What a question takes: a connection pool or an open transaction. Rows are typed at each question. */
-export type Database = Kysely<unknown> | Transaction<unknown>
+export type Database = Store | Transaction<unknown>
 
 export interface ConnectOptions {
   url: string
@@ -21,7 +24,7 @@ const CONNECT_MS_MAX = 5_000
 const STATEMENT_MS_MAX = 30_000
 
 /** Opens a pool. Every session speaks UTC; a lost server is an error of the question that was asked, never of the process. */
-export function connect(options: ConnectOptions): Kysely<unknown> {
+export function connect(options: ConnectOptions): Store {
   const settings = ['-c timezone=UTC', '-c idle_in_transaction_session_timeout=60s']
   settings.push(`-c statement_timeout=${options.statementMsMax ?? STATEMENT_MS_MAX}`)
   if (options.readOnly) settings.push('-c default_transaction_read_only=on')

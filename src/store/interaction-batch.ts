@@ -1,6 +1,6 @@
-import { type Kysely, sql } from 'kysely'
+import { sql } from 'kysely'
 import type { Call } from './call.ts'
-import { constraintOf, type Database, sqlState } from './database.ts'
+import { constraintOf, type Database, sqlState, type Store } from './database.ts'
 import { makePartitions, monthOf } from './partition.ts'
 
 /** A checked interaction; `index` is its place in the call, `item` what was sent. */
@@ -49,7 +49,7 @@ const ATTEMPTS_MAX = 8
  * new. Rows that PostgreSQL refuses are rejected one by one and never hold up their neighbours.
  */
 export async function recordBatch(
-  db: Kysely<unknown>,
+  db: Store,
   call: Call,
   interactions: readonly NewInteraction[],
   rejections: readonly NewRejection[],
@@ -173,7 +173,7 @@ async function monthsToMake(db: Database, interactions: readonly NewInteraction[
 }
 
 /** Halves the rows until each refused one stands alone. Every trial is rolled back. */
-async function findRefused(db: Kysely<unknown>, rows: readonly NewInteraction[]): Promise<NewRejection[]> {
+async function findRefused(db: Store, rows: readonly NewInteraction[]): Promise<NewRejection[]> {
   const error = await trial(db, rows)
   if (error === undefined || rows.length === 0) return []
   if (!isRefusal(error) || isMissingPartition(error)) throw error
@@ -185,7 +185,7 @@ async function findRefused(db: Kysely<unknown>, rows: readonly NewInteraction[])
   return [...(await findRefused(db, rows.slice(0, middle))), ...(await findRefused(db, rows.slice(middle)))]
 }
 
-async function trial(db: Kysely<unknown>, rows: readonly NewInteraction[]): Promise<unknown> {
+async function trial(db: Store, rows: readonly NewInteraction[]): Promise<unknown> {
   const tx = await db.startTransaction().execute()
   try {
     await sql`

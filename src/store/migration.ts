@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Kysely, sql } from 'kysely'
+import { sql } from 'kysely'
 import { lockFor } from './locks.ts'
+import type { Store } from './database.ts'
 
 /** Applies the numbered files of `folder` that the database does not have yet, all or none; returns their names. */
-export async function migrate(db: Kysely<unknown>, folder: string): Promise<string[]> {
+export async function migrate(db: Store, folder: string): Promise<string[]> {
   const names = (await readdir(folder)).filter((name) => /^\d{4}_.+\.sql$/.test(name)).sort()
   const files = await Promise.all(names.map(async (name) => ({ name, text: await readFile(join(folder, name), 'utf8') })))
   return db.transaction().execute(async (tx) => {

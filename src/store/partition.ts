@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
-import type { Kysely } from 'kysely'
 import { lockFor } from './locks.ts'
+import type { Store } from './database.ts'
 
 /** A month as `2026-11`. */
 export type Month = string
@@ -13,7 +13,7 @@ export function monthOf(milliseconds: number): Month {
  * Makes the partitions of the given months that are missing. Each is created beside `interaction` and then attached:
  * ATTACH does not wait for open inserts, CREATE … PARTITION OF does. The lock makes two makers take turns.
  */
-export async function makePartitions(db: Kysely<unknown>, months: readonly Month[]): Promise<void> {
+export async function makePartitions(db: Store, months: readonly Month[]): Promise<void> {
   for (const month of [...new Set(months)].sort()) {
     await db.transaction().execute(async (tx) => {
       await lockFor(tx, 'partitions', 'exclusive')
@@ -31,7 +31,7 @@ export async function makePartitions(db: Kysely<unknown>, months: readonly Month
 }
 
 /** The month of the database's clock and the `ahead` months after it. */
-export async function comingMonths(db: Kysely<unknown>, ahead: number): Promise<Month[]> {
+export async function comingMonths(db: Store, ahead: number): Promise<Month[]> {
   const { rows } = await sql<{ month: Month }>`
     select to_char(date_trunc('month', now() at time zone 'UTC') + n * interval '1 month', 'YYYY-MM') as month
     from generate_series(0, ${ahead}::int) as n order by n`.execute(db)

@@ -1,6 +1,6 @@
-import { type Kysely, sql } from 'kysely'
+import { sql } from 'kysely'
 import { toMicros, type Weights } from '../ranking/weights.ts'
-import type { Database } from './database.ts'
+import type { Database, Store } from './database.ts'
 import { lockFor } from './locks.ts'
 import { countersOf, hourOf, scoreOf, trendingOf, weighed } from './popularity-score.ts'
 
@@ -46,7 +46,7 @@ export interface RescoreResult {
  * meanwhile. A new half-life rebuilds the hours from the log first.
  * @throws when the half-life changes and part of the log is gone.
  */
-export async function rescore(db: Kysely<unknown>, rules: Rules): Promise<RescoreResult> {
+export async function rescore(db: Store, rules: Rules): Promise<RescoreResult> {
   return db.transaction().execute(async (tx) => {
     await lockFor(tx, 'rules', 'exclusive')
     const before = await currentRules(tx)
@@ -125,7 +125,7 @@ const LANDMARK_HALF_LIVES_MAX = 200
  * Moves the trending window's edge to where it belongs now, and the landmark when it is far behind, then repairs the
  * products that lost hours. Counting waits only while the edge moves: one row.
  */
-export async function refreshTrending(db: Kysely<unknown>): Promise<{ repaired: number }> {
+export async function refreshTrending(db: Store): Promise<{ repaired: number }> {
   await db.transaction().execute(async (tx) => {
     await lockFor(tx, 'rules', 'exclusive')
     await moveLandmark(tx)
@@ -151,7 +151,7 @@ async function moveLandmark(tx: Database): Promise<void> {
  * by the next one: `repaired_to` moves last. Recomputing leaves no residue, as subtracting would.
  * @returns how many products were recomputed.
  */
-export async function repairTrending(db: Kysely<unknown>): Promise<number> {
+export async function repairTrending(db: Store): Promise<number> {
   const open = await openRepair(db)
   if (open === undefined) return 0
   let repaired = 0
@@ -189,7 +189,7 @@ async function productsBetween(db: Database, open: OpenRepair, after: string | u
 }
 
 /** Locks the products, then recomputes them in a second statement: the locking one sees the older snapshot. */
-async function repairChunk(db: Kysely<unknown>, productIds: readonly string[]): Promise<void> {
+async function repairChunk(db: Store, productIds: readonly string[]): Promise<void> {
   await db.transaction().execute(async (tx) => {
     await lockFor(tx, 'rules', 'shared')
     await sql`

@@ -1,6 +1,6 @@
-import { type Kysely, sql } from 'kysely'
+import { sql } from 'kysely'
 import type { BatchBounds } from './backlog.ts'
-import type { Database } from './database.ts'
+import type { Database, Store } from './database.ts'
 import { lockFor } from './locks.ts'
 
 /** A group's limits keep the transaction, and with it the locks on hot products, well under a second. */
@@ -13,7 +13,7 @@ export const GROUP_EVENTS_MAX = 16_000
  * @returns how many batches were counted; 0 when the batch was counted before.
  * @throws when there is no such batch.
  */
-export async function scoreBatch(db: Kysely<unknown>, own: BatchBounds): Promise<number> {
+export async function scoreBatch(db: Store, own: BatchBounds): Promise<number> {
   return db.transaction().execute(async (tx) => {
     await lockFor(tx, 'rules', 'shared')
     const group = await claimGroup(tx, own, 'scored_at')

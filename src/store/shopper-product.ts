@@ -1,13 +1,14 @@
-import { type Kysely, sql } from 'kysely'
+import { sql } from 'kysely'
 import type { BatchBounds } from './backlog.ts'
 import { claimGroup } from './popularity-score.ts'
+import type { Store } from './database.ts'
 
 /**
  * Adds a recorded batch to the shopper profiles once, and waiting ones with it, as counting does.
  * @returns how many batches were fed; 0 when the batch was fed before.
  * @throws when there is no such batch.
  */
-export async function feedBatch(db: Kysely<unknown>, own: BatchBounds): Promise<number> {
+export async function feedBatch(db: Store, own: BatchBounds): Promise<number> {
   return db.transaction().execute(async (tx) => {
     const group = await claimGroup(tx, own, 'fed_at')
     if (group === undefined) return 0

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Kysely, sql } from 'kysely'
+import { sql } from 'kysely'
 import type { Drift, VerifyResponse } from '../contract/verify.ts'
-import type { Database } from './database.ts'
+import type { Database, Store } from './database.ts'
 import { openRepair } from './popularity-rules.ts'
 import { countersOf, hourOf, scoreOf, trendingOf, weighed } from './popularity-score.ts'
 import { shopperOf } from './shopper-product.ts'
@@ -18,7 +18,7 @@ const REPLAY_MINUTES_MAX = 30
  * replayed against popularity, and fed ones against the profiles. While a repair of trending is open there is no
  * difference to speak of: it is waited for. Costs two passes over the log and one over every aggregate.
  */
-export async function verify(db: Kysely<unknown>): Promise<VerifyResponse> {
+export async function verify(db: Store): Promise<VerifyResponse> {
   for (let waitedMs = 0; ; waitedMs += REPAIR_POLL_MS) {
     const answer = await db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(replay)
     if (answer !== undefined) return answer

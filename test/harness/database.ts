@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { type Kysely, sql } from 'kysely'
+import { sql } from 'kysely'
 import { PRESETS } from '../../src/ranking/weights.ts'
-import { connect } from '../../src/store/database.ts'
+import { connect, type Store } from '../../src/store/database.ts'
 import { migrate } from '../../src/store/migration.ts'
 import { comingMonths, makePartitions } from '../../src/store/partition.ts'
 import { rescore, type Rules } from '../../src/store/popularity-rules.ts'
@@ -13,7 +13,7 @@ export const BALANCED: Rules = { weightsName: 'balanced', weights: PRESETS.balan
 
 export interface TestDatabase {
   url: string
-  db: Kysely<unknown>
+  db: Store
   drop: () => Promise<void>
 }
 

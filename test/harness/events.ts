@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import type { Kysely } from 'kysely'
 import { callOf } from '../../src/store/call.ts'
 import {
   type NewInteraction,
@@ -9,6 +8,7 @@ import {
 } from '../../src/store/interaction-batch.ts'
 import { scoreBatch } from '../../src/store/popularity-score.ts'
 import { feedBatch } from '../../src/store/shopper-product.ts'
+import type { Store } from '../../src/store/database.ts'
 
 /** A checked interaction of now, changed as asked. */
 export function interaction(changes: Partial<NewInteraction> = {}): NewInteraction {
@@ -32,7 +32,7 @@ export function interaction(changes: Partial<NewInteraction> = {}): NewInteracti
 
 /** Records a new call; `index` follows the order. */
 export function record(
-  db: Kysely<unknown>,
+  db: Store,
   interactions: readonly NewInteraction[],
   rejections: readonly NewRejection[] = [],
 ): Promise<RecordedBatchResult> {
@@ -46,7 +46,7 @@ export function record(
 }
 
 /** Records, counts and feeds a new call. */
-export async function recordAndCount(db: Kysely<unknown>, interactions: readonly NewInteraction[]): Promise<RecordedBatchResult> {
+export async function recordAndCount(db: Store, interactions: readonly NewInteraction[]): Promise<RecordedBatchResult> {
   const batch = await record(db, interactions)
   await scoreBatch(db, batch)
   await feedBatch(db, batch)

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
-import type { Kysely } from 'kysely'
 import { PRESETS } from '../../src/ranking/weights.ts'
 import type { NewInteraction } from '../../src/store/interaction-batch.ts'
+import type { Store } from '../../src/store/database.ts'
 
 /** Every aggregate by name of its cell: slow, obvious, and made of nothing but the distinct events. */
 export type Cells = Record<string, number>
@@ -48,7 +48,7 @@ export function expectedCells(events: readonly NewInteraction[], rules: { landma
 }
 
 /** The same cells as they are stored. */
-export async function storedCells(db: Kysely<unknown>): Promise<Cells> {
+export async function storedCells(db: Store): Promise<Cells> {
   const { rows } = await sql<{ name: string; value: number }>`
     select 'hour ' || product_id || ' ' || extract(epoch from hour)::bigint * 1000 || ' ' || event_type || ' ' || v.name as name, v.value
     from product_hour cross join lateral (values ('events', events::float8), ('decayed', decayed)) v(name, value)
@@ -66,7 +66,7 @@ export async function storedCells(db: Kysely<unknown>): Promise<Cells> {
 }
 
 /** The landmark and the edge of the rules in force. */
-export async function rulesInForce(db: Kysely<unknown>): Promise<{ landmarkMs: number; edgeMs: number }> {
+export async function rulesInForce(db: Store): Promise<{ landmarkMs: number; edgeMs: number }> {
   const { rows } = await sql<{ landmark: Date; edge: Date }>`select landmark, edge from popularity_rules`.execute(db)
   return { landmarkMs: rows[0]!.landmark.getTime(), edgeMs: rows[0]!.edge.getTime() }
 }

@@ -3,13 +3,13 @@ import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as clients from '@restatedev/restate-sdk-clients'
-import type { Kysely } from 'kysely'
 import { pino } from 'pino'
 import type { Deps } from '../../services/deps.ts'
 import { freePorts, stopProcess, until } from '../../src/main/embedded/process.ts'
 import { register, startRestate } from '../../src/main/embedded/restate.ts'
 import { serveEndpoint } from '../../src/main/serve-endpoint.ts'
 import { backlog } from '../../src/store/backlog.ts'
+import type { Store } from '../../src/store/database.ts'
 
 export interface Stack {
   ingressUrl: string
@@ -21,7 +21,7 @@ export interface Stack {
 }
 
 /** A restate-server of its own and the services on it, on free ports, over the given database. */
-export async function startStack(db: Kysely<unknown>, changes: Partial<Deps> = {}): Promise<Stack> {
+export async function startStack(db: Store, changes: Partial<Deps> = {}): Promise<Stack> {
   const folder = mkdtempSync(join(tmpdir(), 'footfall-restate-'))
   const [ingressPort, admin, node, endpointPort] = (await freePorts(4)) as [number, number, number, number]
   const restate = await startRestate({
@@ -56,7 +56,7 @@ export async function startStack(db: Kysely<unknown>, changes: Partial<Deps> = {
 }
 
 /** Resolves when every recorded batch is counted and fed. */
-export async function settled(db: Kysely<unknown>, patienceMs = 30_000): Promise<void> {
+export async function settled(db: Store, patienceMs = 30_000): Promise<void> {
   const done = await until(async () => {
     const { unscoredBatches, unfedBatches } = await backlog(db)
     return unscoredBatches + unfedBatches === 0

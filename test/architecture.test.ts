@@ -1,0 +1,61 @@
+import { globSync, readFileSync } from 'node:fs'
+import { builtinModules } from 'node:module'
+import { dirname, join, relative } from 'node:path'
+import { describe, expect, test } from 'vitest'
+
+const CHECKOUT = join(import.meta.dirname, '..')
+
+/** Each room and what its code may import beside node:*, pino and zod: other rooms, and packages. */
+const ROOMS: Record<string, { rooms: string[]; packages: string[] }> = {
+  'src/contract': { rooms: [], packages: ['@restatedev/restate-sdk-core'] },
+  'src/ranking': { rooms: ['src/contract'], packages: [] },
+  'src/store': { rooms: ['src/contract', 'src/ranking'], packages: ['kysely', 'pg'] },
+  services: { rooms: ['src/contract', 'src/ranking', 'src/store'], packages: ['@restatedev/restate-sdk'] },
+  'src/gateway': {
+    rooms: ['src/contract', 'src/ranking', 'src/store'],
+    packages: ['@restatedev/restate-sdk-clients', 'fastify', '@fastify/swagger', 'fastify-type-provider-zod'],
+  },
+}
+const ALWAYS = new Set(['pino', 'zod', ...builtinModules.map((name) => `node:${name}`)])
+
+const IMPORT = /^\s*(?:import|export)\s(?:[^'"]*?\sfrom\s)?['"]([^'"]+)['"]/gm
+
+/** Type imports count too: a room that knows another's types knows the room. */
+function importsOf(file: string): string[] {
+  return [...readFileSync(join(CHECKOUT, file), 'utf8').matchAll(IMPORT)].map((match) => match[1]!)
+}
+
+function problemsOf(room: string): string[] {
+  const { rooms, packages } = ROOMS[room]!
+  return globSync(`${room}/**/*.ts`, { cwd: CHECKOUT }).flatMap((file) =>
+    importsOf(file)
+      .filter((imported) => {
+        if (!imported.startsWith('.')) return !ALWAYS.has(imported) && !packages.includes(imported)
+        const target = relative(CHECKOUT, join(CHECKOUT, dirname(file), imported))
+        return ![room, ...rooms].some((allowed) => target.startsWith(`${allowed}/`))
+      })
+      .map((imported) => `${file} imports ${imported}`),
+  )
+}
+
+describe.each(Object.keys(ROOMS))('%s', (room) => {
+  test('has files, and imports only what its row allows', () => {
+    expect(globSync(`${room}/**/*.ts`, { cwd: CHECKOUT }).length).toBeGreaterThan(0)
+    expect(problemsOf(room)).toEqual([])
+  })
+})
+
+test('SQL is written in the store alone', () => {
+  const elsewhere = globSync('{src/{contract,ranking,gateway},services}/**/*.ts', { cwd: CHECKOUT }).filter((file) =>
+    /\bsql`|\bsql<|\bimport\b[^'"]*\bsql\b[^'"]*['"]kysely/.test(readFileSync(join(CHECKOUT, file), 'utf8')),
+  )
+  expect(elsewhere).toEqual([])
+})
+
+test('every file is in a room', () => {
+  const rooms = [...Object.keys(ROOMS), 'src/main']
+  const strays = globSync('{src,services}/**/*.{ts,js}', { cwd: CHECKOUT }).filter(
+    (file) => !rooms.some((room) => file.startsWith(`${room}/`)),
+  )
+  expect(strays).toEqual([])
+})
