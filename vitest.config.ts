@@ -1,6 +1,5 @@
 import { defineConfig } from 'vitest/config'
 
-const files = (suffix: string) => ({ include: [`test/**/*${suffix}.test.ts`] })
 const servers = { globalSetup: ['test/harness/global-postgres.ts'], testTimeout: 60_000, hookTimeout: 60_000 }
 
 /** The suffix of a file says what it needs: nothing, PostgreSQL, or PostgreSQL and Restate. */
@@ -8,9 +7,19 @@ export default defineConfig({
   test: {
     maxWorkers: 2,
     projects: [
-      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/**/*.{pg,restate,crash}.test.ts'] } },
-      { test: { name: 'postgres', ...files('.pg'), ...servers } },
-      { test: { name: 'restate', ...files('.restate'), ...servers } },
+      { test: { name: 'alone', include: ['test/**/*.test.ts'], exclude: ['test/**/*.{pg,restate}.test.ts'] } },
+      { test: { name: 'postgres', include: ['test/**/*.pg.test.ts'], ...servers } },
+      { test: { name: 'restate', include: ['test/**/*.restate.test.ts'], ...servers } },
+      // Once more with every handler replayed from its journal at every step: what is not deterministic shows.
+      {
+        test: {
+          name: 'replayed',
+          include: ['test/**/*.restate.test.ts'],
+          exclude: ['test/contract-package.restate.test.ts'],
+          env: { ALWAYS_REPLAY: '1' },
+          ...servers,
+        },
+      },
     ],
   },
 })

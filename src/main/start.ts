@@ -1,9 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { openSync } from 'node:fs'
+import { existsSync, openSync } from 'node:fs'
 import { access, constants, mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from '../store/database.ts'
 import { addressesOf, CHECKOUT, type Config } from './config.ts'
@@ -44,11 +44,18 @@ export async function startEverything(config: Config, say: (line: string) => voi
 
 async function makeHome(config: Config): Promise<void> {
   try {
-    await mkdir(logFolderOf(config), { recursive: true })
+    await makeFolder(logFolderOf(config))
     await access(config.FOOTFALL_HOME, constants.W_OK)
   } catch (cause) {
     throw new StartError(`${config.FOOTFALL_HOME} cannot be written: set FOOTFALL_HOME to a folder that can.`, { cause })
   }
+}
+
+/** mkdir with `recursive` never returns where the file system makes no folders, as in /proc. */
+async function makeFolder(path: string): Promise<void> {
+  if (existsSync(path)) return
+  await makeFolder(dirname(path))
+  await mkdir(path)
 }
 
 /** Only the ports of what is started here; all that are taken are named at once. */

@@ -4,6 +4,7 @@ import { chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { arch, platform } from 'node:os'
 import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import pg from 'pg'
 import { endLeftover, hasEnded, StartError, until } from './process.ts'
@@ -22,7 +23,8 @@ export interface EmbeddedPostgres {
 }
 
 const INIT_LOCALE = ['--encoding=UTF8', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C']
-const READY_MS_MAX = 60_000
+const READY_MS_MAX = 30_000
+const RETRY_MS = 300
 
 export function postgresUrl(options: Pick<EmbeddedPostgres, 'port' | 'password'>, database = 'postgres'): string {
   return `postgres://postgres:${options.password}@127.0.0.1:${options.port}/${database}`
@@ -39,14 +41,15 @@ export async function startPostgres(options: EmbeddedPostgres): Promise<ChildPro
   await endLeftoverPostgres(options.folder)
   if (!existsSync(join(options.folder, 'PG_VERSION'))) await initialise(binaries, account, options)
   const settings = { listen_addresses: '127.0.0.1', unix_socket_directories: '', port: String(options.port), ...options.settings }
-  const child = account.spawn(
-    join(binaries, 'postgres'),
-    ['-D', options.folder, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
-    { stdio: ['ignore', options.log, options.log], detached: true },
-  )
-  const ready = await until(async () => hasEnded(child) || (await answers(postgresUrl(options))), READY_MS_MAX)
-  if (!ready || hasEnded(child)) throw new Error('PostgreSQL did not start')
-  return child
+  const command = ['-D', options.folder, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])]
+  // The children of a killed server need a moment to leave; until then their folder cannot be used.
+  for (const end = Date.now() + READY_MS_MAX; Date.now() < end; await sleep(RETRY_MS)) {
+    const stdio: SpawnOptions['stdio'] = ['ignore', options.log, options.log]
+    const child = account.spawn(join(binaries, 'postgres'), command, { stdio, detached: true })
+    await until(async () => hasEnded(child) || (await answers(postgresUrl(options))), READY_MS_MAX)
+    if (!hasEnded(child)) return child
+  }
+  throw new StartError('PostgreSQL did not start; postgres.log in the log folder says why.')
 }
 
 /** Whether a PostgreSQL answers there. */

@@ -42,7 +42,7 @@ export async function startRestate(options: EmbeddedRestate): Promise<ChildProce
   })
   const urls = { ingress: `http://127.0.0.1:${ports.ingress}`, admin: `http://127.0.0.1:${ports.admin}` }
   const ready = await until(async () => hasEnded(child) || (await isRestateUp(urls)), READY_MS_MAX)
-  if (!ready || hasEnded(child)) throw new Error('restate-server did not start')
+  if (!ready || hasEnded(child)) throw new StartError('restate-server did not start; restate.log in the log folder says why.')
   return child
 }
 
