@@ -7,8 +7,10 @@ export default defineConfig({
   test: {
     maxWorkers: 2,
     projects: [
-      { test: { name: 'alone', include: ['test/**/*.test.ts'], exclude: ['test/**/*.{pg,restate}.test.ts'] } },
+      { test: { name: 'alone', include: ['test/**/*.test.ts'], exclude: ['test/**/*.{pg,restate,crash}.test.ts'] } },
       { test: { name: 'postgres', include: ['test/**/*.pg.test.ts'], ...servers } },
+      // Processes of its own, to be killed.
+      { test: { name: 'crash', include: ['test/**/*.crash.test.ts'] } },
       { test: { name: 'restate', include: ['test/**/*.restate.test.ts'], ...servers } },
       // Once more with every handler replayed from its journal at every step: what is not deterministic shows.
       {

@@ -140,6 +140,8 @@ async function postgresAccount(paths: string[]): Promise<Account> {
     '--clear-groups',
     '--inh-caps=+dac_override',
     '--ambient-caps=+dac_override',
+    // Without it access(2), with which initdb looks for its neighbours, forgets the capability.
+    '--securebits=+no_setuid_fixup',
   ]
   await run('setpriv', [...through, 'true']).catch((cause: unknown) => {
     throw new StartError(
