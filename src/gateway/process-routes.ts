@@ -8,6 +8,7 @@ import { Problem } from './problem.ts'
 export interface Readiness {
   postgresql: boolean
   restate: boolean
+  endpoint: boolean
   registration: boolean
 }
 
@@ -29,7 +30,7 @@ export function processRoutes(deps: { readiness: () => Promise<Readiness> }) {
       '/ready',
       {
         schema: {
-          summary: 'PostgreSQL, Restate and the registration are there',
+          summary: 'PostgreSQL, Restate, the service endpoint and the registration are there',
           tags: ['process'],
           response: { 200: Status, 503: ErrorBody },
         },

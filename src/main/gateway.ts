@@ -3,7 +3,8 @@ import { createGateway } from '../gateway/server.ts'
 import { connect } from '../store/database.ts'
 import { addressesOf, readConfig } from './config.ts'
 import { answers } from './embedded/postgres.ts'
-import { isRestateUp, registeredServices } from './embedded/restate.ts'
+import { isListening } from './embedded/process.ts'
+import { areRegistered, isRestateUp } from './embedded/restate.ts'
 import { databaseUrlOf } from './reach.ts'
 import { recorder } from './recorder.ts'
 import { untilTold } from './until-told.ts'
@@ -14,7 +15,7 @@ const READ_MS_MAX = 10_000
 const config = readConfig(process.env)
 const log = pino({ name: 'gateway', level: config.LOG_LEVEL })
 const databaseUrl = await databaseUrlOf(config)
-const { ingressUrl, adminUrl } = addressesOf(config)
+const { ingressUrl, adminUrl, endpointUrl } = addressesOf(config)
 const db = connect({
   url: databaseUrl,
   name: 'footfall gateway',
@@ -29,15 +30,13 @@ const gateway = await createGateway({
   log,
   record: recorder(ingressUrl),
   readiness: async () => {
-    const [postgresql, restate, registration] = await Promise.all([
+    const [postgresql, restate, endpoint, registration] = await Promise.all([
       answers(databaseUrl),
       isRestateUp({ ingress: ingressUrl, admin: adminUrl }),
-      registeredServices(adminUrl).then(
-        (names) => names.includes('Analytic') && names.includes('Popularity') && names.includes('Catalog'),
-        () => false,
-      ),
+      isListening(endpointUrl),
+      areRegistered(adminUrl, ['Analytic', 'Popularity', 'Catalog', 'Schedule']),
     ])
-    return { postgresql, restate, registration }
+    return { postgresql, restate, endpoint, registration }
   },
 })
 await gateway.listen({ host: '127.0.0.1', port: config.GATEWAY_PORT })

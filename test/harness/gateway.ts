@@ -26,7 +26,7 @@ export async function startGateway(databaseUrl: string, stack: Stack, changes: P
     db,
     log: pino({ level: 'info' }, lines),
     record: recorder(stack.ingressUrl),
-    readiness: async () => ({ postgresql: true, restate: true, registration: true }),
+    readiness: async () => ({ postgresql: true, restate: true, endpoint: true, registration: true }),
     ...changes,
   })
   const url = await app.listen({ host: '127.0.0.1', port: 0 })

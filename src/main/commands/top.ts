@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander'
+import type { Popularity } from '../../contract/popularity.ts'
 import { topByScore } from '../../store/product-popularity.ts'
 import { readConfig } from '../config.ts'
 import { withDatabase } from '../reach.ts'
@@ -12,19 +13,15 @@ export function topCommand(): Command {
       await withDatabase(readConfig(process.env), { name: 'footfall top', readOnly: true }, async (db) => {
         const { data } = await topByScore(db, { limit: options.limit, after: undefined })
         if (options.json) console.log(JSON.stringify(data, null, 2))
-        else
-          console.table(
-            data.map(({ product_id, score, trending_score, view_count, cart_count, purchase_count }) => ({
-              product_id,
-              score,
-              trending: Number(trending_score.toFixed(3)),
-              views: view_count,
-              carts: cart_count,
-              purchases: purchase_count,
-            })),
-          )
+        else if (data.length === 0) console.log('Nothing was counted yet.')
+        else console.table(data.map(toLine))
       })
     })
+}
+
+function toLine({ product_id, score, trending_score, view_count, cart_count, purchase_count }: Popularity) {
+  const trending = Number(trending_score.toFixed(3))
+  return { product_id, score, trending, views: view_count, carts: cart_count, purchases: purchase_count }
 }
 
 function limitOf(text: string): number {

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { createConnection, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
@@ -16,6 +16,20 @@ export async function isPortFree(port: number): Promise<boolean> {
     server.once('error', () => resolve(false))
     server.listen(port, LOOPBACK, () => server.close(() => resolve(true)))
   })
+}
+
+/** Whether anything accepts connections at the host and port of a URL. */
+export async function isListening(url: string): Promise<boolean> {
+  const { hostname, port, protocol } = new URL(url)
+  const socket = createConnection({ host: hostname, port: Number(port || (protocol === 'https:' ? 443 : 80)), timeout: 2_000 })
+  try {
+    await Promise.race([once(socket, 'connect'), once(socket, 'timeout').then(() => Promise.reject(new Error('timed out')))])
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
+  }
 }
 
 /** Ports that were free a moment ago, all different. */

@@ -85,11 +85,15 @@ export async function register(adminUrl: string, endpointUrl: string): Promise<v
     throw new Error(`Restate at ${adminUrl} did not register ${endpointUrl}: ${answer.status} ${await answer.text()}`)
 }
 
-/** The services that Restate knows. */
-export async function registeredServices(adminUrl: string): Promise<string[]> {
-  const answer = await fetch(`${adminUrl}/services`, { signal: AbortSignal.timeout(2_000) })
-  const { services } = (await answer.json()) as { services: { name: string }[] }
-  return services.map((service) => service.name)
+/** Whether Restate knows these services. */
+export async function areRegistered(adminUrl: string, names: readonly string[]): Promise<boolean> {
+  try {
+    const answer = await fetch(`${adminUrl}/services`, { signal: AbortSignal.timeout(2_000) })
+    const { services } = (await answer.json()) as { services: { name: string }[] }
+    return names.every((name) => services.some((service) => service.name === name))
+  } catch {
+    return false
+  }
 }
 
 /** Ids of the invocations that used up their attempts and wait for an operator. */
