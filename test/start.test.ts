@@ -61,8 +61,8 @@ const isReady = () =>
 const lamp = async () =>
   (await (await fetch(`${gateway()}/api/v1/analytic/popularity/lamp`)).json()) as { data?: { purchase_count: number } }
 
-async function children(): Promise<{ pid: number; mark: string }[]> {
-  const { children } = JSON.parse(await readFile(join(home, 'processes.json'), 'utf8')) as {
+async function children(ofHome = home): Promise<{ pid: number; mark: string }[]> {
+  const { children } = JSON.parse(await readFile(join(ofHome, 'processes.json'), 'utf8')) as {
     children: { pid: number; mark: string }[]
   }
   return children
@@ -131,6 +131,24 @@ test('npm start, from nothing to Ctrl-C and back', { timeout: 180_000 }, async (
   expect(fourth.output()).toContain('Footfall is ready')
   expect(await leftovers(orphans)).toEqual([])
   expect(await lamp()).toMatchObject({ data: { purchase_count: 1 } })
+
+  // The same servers, as if they were somebody else's: only the endpoint and the gateway are started.
+  const [gatewayPort, endpointPort] = await freePorts(2)
+  const guest = await start({
+    FOOTFALL_HOME: `${home}-guest`,
+    DATABASE_URL: `postgres://postgres:${await readFile(join(home, 'postgres-password'), 'utf8')}@127.0.0.1:${environment['POSTGRES_PORT']}/postgres`,
+    RESTATE_INGRESS_URL: `http://127.0.0.1:${environment['RESTATE_INGRESS_PORT']}`,
+    RESTATE_ADMIN_URL: `http://127.0.0.1:${environment['RESTATE_ADMIN_PORT']}`,
+    GATEWAY_PORT: String(gatewayPort),
+    ENDPOINT_PORT: String(endpointPort),
+  })
+  expect(guest.output()).toContain('Footfall is ready')
+  const seen = await fetch(`http://127.0.0.1:${gatewayPort}/api/v1/analytic/popularity/lamp`)
+  expect(await seen.json()).toMatchObject({ data: { purchase_count: 1 } })
+  expect(await children(`${home}-guest`)).toHaveLength(2)
+  guest.child.kill('SIGINT')
+  await once(guest.child, 'exit')
+
   fourth.child.kill('SIGTERM')
   await once(fourth.child, 'exit')
 
