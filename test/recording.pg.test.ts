@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
 import { leftBehind } from '../src/store/backlog.ts'
+import { until } from '../src/main/embedded/process.ts'
 import { callOf } from '../src/store/call.ts'
 import { recordBatch } from '../src/store/interaction-batch.ts'
 import { scoreBatch } from '../src/store/popularity-score.ts'
@@ -106,4 +107,21 @@ test('only batches older than asked are left behind', async () => {
     db,
   )
   expect(await leftBehind(db, 5)).toEqual([{ batchId: old.batchId, from: old.from, to: old.to, unscored: true, unfed: true }])
+})
+
+test('a connection that breaks inside a transaction fails that transaction, and not the process', async () => {
+  const { db } = database
+  const broken = db.transaction().execute(async (tx) => {
+    const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(tx)
+    await sql`select pg_terminate_backend(${rows[0]!.pid})`.execute(db)
+    // Nobody asks the connection anything while it learns that it is closed.
+    await until(
+      async () =>
+        (await sql<{ n: number }>`select 1 from pg_stat_activity where pid = ${rows[0]!.pid}`.execute(db)).rows.length === 0,
+      10_000,
+    )
+    await sql`select 1`.execute(tx)
+  })
+  await expect(broken).rejects.toThrow(/terminat|closed|queryable/i)
+  expect(await record(db, [interaction()])).toMatchObject({ accepted: 1 })
 })

@@ -37,6 +37,8 @@ export function connect(options: ConnectOptions): Store {
     keepAlive: true,
   })
   pool.on('error', (error) => options.onConnectionLost?.(error))
+  // The pool listens to idle connections only: one that breaks between two statements of a transaction would end the process.
+  pool.on('connect', (client) => client.on('error', () => undefined))
   return new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
 }
 
