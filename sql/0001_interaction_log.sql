@@ -1,8 +1,6 @@
 -- The log: every interaction once, and the batches in which they came.
 -- Ids are compared byte by byte (collation C): equal on every machine, and cheaper to sort than a language's order.
 
-create type ref_type as enum ('Product', 'Category');
-
 -- Partitioned by month of occurred_at, so that a month can be dropped whole. There is no default partition: a row of a
 -- month that has none is refused by PostgreSQL, and the store makes the partition and repeats.
 create table interaction (
@@ -10,7 +8,8 @@ create table interaction (
   batch_id       bigint      not null,
   account_number bigint,
   event_id       uuid        not null,
-  ref_type       ref_type    not null,
+  -- What ref_id names: a category, or a product. A byte; the name as a text would be nine.
+  is_category    boolean     not null,
   event_type     text collate "C" not null,
   ref_id         text collate "C" not null,
   account_id     text collate "C",

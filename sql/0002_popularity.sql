@@ -49,7 +49,7 @@ create table product_hour (
   product_id text collate "C" not null,
   event_type text collate "C" not null,
   primary key (product_id, hour, event_type)
-) with (fillfactor = 90);
+);
 -- Windows and repairs ask for hours. A block range index costs next to nothing, and updates in place stay in place.
 create index product_hour_by_hour on product_hour using brin (hour) with (pages_per_range = 16, autosummarize = on);
 
@@ -66,11 +66,13 @@ create table product_popularity (
   last_interaction   timestamptz      not null,
   date_updated       timestamptz      not null,
   product_id         text collate "C" primary key
-) with (fillfactor = 80);
--- One index per mode, best first; ties by id.
+);
+-- One index per mode, best first; ties by id, so that a page among thousands of equals is a range too. Whoever was never
+-- viewed is not among the most viewed: leaving the zeros out keeps most products out of most indexes.
 create index product_popularity_overall on product_popularity (score_micros desc, product_id);
 create index product_popularity_trending on product_popularity (trending desc, product_id);
-create index product_popularity_most_viewed on product_popularity (view_count desc, product_id);
-create index product_popularity_most_carted on product_popularity (cart_count desc, product_id);
-create index product_popularity_most_ordered on product_popularity (purchase_count desc, product_id);
-create index product_popularity_most_searched on product_popularity (search_click_count desc, search_count desc, product_id);
+create index product_popularity_most_viewed on product_popularity (view_count desc, product_id) where view_count > 0;
+create index product_popularity_most_carted on product_popularity (cart_count desc, product_id) where cart_count > 0;
+create index product_popularity_most_ordered on product_popularity (purchase_count desc, product_id) where purchase_count > 0;
+create index product_popularity_most_searched on product_popularity (search_click_count desc, search_count desc, product_id)
+  where search_click_count > 0 or search_count > 0;

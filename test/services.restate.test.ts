@@ -77,9 +77,9 @@ test('unknown event types and categories are recorded, and score nothing', async
   expect(await productOf('u')).toMatchObject({ score: 0, trending_score: 0, view_count: 0 })
   await expect(productOf('shelf')).rejects.toMatchObject({ status: 404 })
   const { rows } = await sql<{
-    ref_type: string
-  }>`select ref_type::text from interaction where ref_id in ('u', 'shelf') order by 1`.execute(database.db)
-  expect(rows.map((row) => row.ref_type)).toEqual(['Category', 'Product'])
+    is_category: boolean
+  }>`select is_category from interaction where ref_id in ('u', 'shelf') order by 1`.execute(database.db)
+  expect(rows.map((row) => row.is_category)).toEqual([false, true])
 })
 
 test('what a shopper did with a product can be read by SQL', async () => {

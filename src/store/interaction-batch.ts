@@ -116,7 +116,7 @@ async function insertBatch(
         ${rejections.map((row) => JSON.stringify(row.item))}::text[]) as r(index, code, field, message, item)
       union all
       select claimed.batch_id, given.index, 'too_old', 'occurred_at',
-        'is before the horizon ' || to_char(horizon, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), to_jsonb(given)::text
+        'is before the horizon ' || to_char(horizon, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), (to_jsonb(given) - 'index')::text
       from claimed cross join given cross join log_horizon
       where given.occurred_at < horizon
     )
@@ -203,11 +203,11 @@ async function trial(db: Store, rows: readonly NewInteraction[]): Promise<unknow
   }
 }
 
-const INTERACTION_COLUMNS = sql.raw(`occurred_at, batch_id, account_number, event_id, ref_type, event_type, ref_id,
+const INTERACTION_COLUMNS = sql.raw(`occurred_at, batch_id, account_number, event_id, is_category, event_type, ref_id,
   account_id, session_id, ip_address, user_agent, metadata`)
 
 function givenColumns(batchId: ReturnType<typeof sql>) {
-  return sql`given.occurred_at, ${batchId}, given.account_number, given.event_id, given.ref_type, given.event_type,
+  return sql`given.occurred_at, ${batchId}, given.account_number, given.event_id, given.is_category, given.event_type,
     given.ref_id, given.account_id, given.session_id, given.ip_address, given.user_agent, given.metadata::jsonb`
 }
 
@@ -217,11 +217,11 @@ function given(rows: readonly NewInteraction[]) {
     select * from unnest(
       ${rows.map((row) => row.index)}::int[], ${rows.map((row) => new Date(row.occurredAtMs).toISOString())}::timestamptz[],
       ${rows.map((row) => row.accountNumber)}::bigint[], ${rows.map((row) => row.eventId)}::uuid[],
-      ${rows.map((row) => row.refType)}::ref_type[], ${rows.map((row) => row.eventType)}::text[],
+      ${rows.map((row) => row.refType === 'Category')}::boolean[], ${rows.map((row) => row.eventType)}::text[],
       ${rows.map((row) => row.refId)}::text[], ${rows.map((row) => row.accountId)}::text[],
       ${rows.map((row) => row.sessionId)}::text[], ${rows.map((row) => row.ipAddress)}::inet[],
       ${rows.map((row) => row.userAgent)}::text[],
       ${rows.map((row) => (row.metadata === undefined ? null : JSON.stringify(row.metadata)))}::text[])
-      as row(index, occurred_at, account_number, event_id, ref_type, event_type, ref_id, account_id, session_id,
+      as row(index, occurred_at, account_number, event_id, is_category, event_type, ref_id, account_id, session_id,
         ip_address, user_agent, metadata)`
 }

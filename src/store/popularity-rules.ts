@@ -95,7 +95,7 @@ async function rebuildDecayed(tx: Database): Promise<void> {
       select i.ref_id, ${hourOf(sql`i.occurred_at`)} as hour, i.event_type,
         sum(power(2::float8, date_part('epoch', i.occurred_at - ${hourOf(sql`i.occurred_at`)}) / 3600 / r.half_life_hours)) as decayed
       from interaction i join interaction_batch b using (batch_id) cross join popularity_rules r
-      where i.ref_type = 'Product' and b.scored_at is not null
+      where not i.is_category and b.scored_at is not null
       group by 1, 2, 3
     ) log
     where h.product_id = log.ref_id and h.hour = log.hour and h.event_type = log.event_type`.execute(tx)

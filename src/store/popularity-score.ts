@@ -71,7 +71,7 @@ async function countGroup(tx: Database, group: Group): Promise<void> {
         max(i.occurred_at) as last_at
       from interaction i cross join popularity_rules r
       where i.batch_id = any(${group.ids}::bigint[]) and i.occurred_at between ${group.from} and ${group.to}
-        and i.ref_type = 'Product'
+        and not i.is_category
       group by 1, 2, 3
     ), hours as (
       insert into product_hour as h (product_id, hour, event_type, events, decayed)

@@ -20,7 +20,7 @@ export async function feedBatch(db: Store, own: BatchBounds): Promise<number> {
       select ${shopperOf(sql`i.account_id`, sql`i.session_id`)}, i.ref_id, i.event_type, count(*)::int, max(i.occurred_at)
       from interaction i
       where i.batch_id = any(${group.ids}::bigint[]) and i.occurred_at between ${group.from} and ${group.to}
-        and i.ref_type = 'Product'
+        and not i.is_category
       group by 1, 2, 3 order by 1, 2, 3
       on conflict (shopper_id, product_id, event_type) do update
         set events = s.events + excluded.events, last_at = greatest(s.last_at, excluded.last_at)`.execute(tx)

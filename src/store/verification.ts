@@ -48,7 +48,7 @@ const replayedCells = sql`
     sum(power(2::float8, date_part('epoch', i.occurred_at - ${hourOf(sql`i.occurred_at`)}) / 3600 / r.half_life_hours)) as decayed,
     max(i.occurred_at) as last_at, max(b.scored_at) as scored_at
   from interaction i join interaction_batch b using (batch_id) cross join popularity_rules r
-  where i.ref_type = 'Product' and b.scored_at is not null
+  where not i.is_category and b.scored_at is not null
   group by 1, 2, 3`
 
 function hourDrift(tx: Database): Promise<Drift[]> {
@@ -91,7 +91,7 @@ function shopperDrift(tx: Database): Promise<Drift[]> {
       select ${shopperOf(sql`i.account_id`, sql`i.session_id`)} as shopper_id, i.ref_id as product_id, i.event_type,
         count(*)::int as events, max(i.occurred_at) as last_at
       from interaction i join interaction_batch b using (batch_id)
-      where i.ref_type = 'Product' and b.fed_at is not null
+      where not i.is_category and b.fed_at is not null
       group by 1, 2, 3`,
     cells: [exact('events'), exact('last_at')],
   })

@@ -1,0 +1,46 @@
+import { createServer } from 'node:http2'
+import { createEndpointHandler } from '@restatedev/restate-sdk'
+import { sql } from 'kysely'
+import { pino } from 'pino'
+import type { Deps } from '../../services/deps.ts'
+import { serveEndpoint } from '../../src/main/serve-endpoint.ts'
+import { connect } from '../../src/store/database.ts'
+import { literalServices } from './literal.ts'
+
+/**
+ * A service endpoint in a process of its own, as in production, with the services of Footfall or those of the literal
+ * design. Its parent sends it the database of each run, so that the process stays warm between runs.
+ */
+const [kind, port, connectionsMax] = process.argv.slice(2) as [string, string, string]
+/** The next database, or none. */
+export interface Use {
+  url: string | null
+}
+
+const deps: Deps = {
+  db: connect({ url: 'postgres://127.0.0.1:1/none', name: 'bench' }),
+  retryPolicy: { initialInterval: 50, maxInterval: 500, exponentiationFactor: 2, maxAttempts: 200, onMaxAttempts: 'pause' },
+  reached: () => undefined,
+}
+
+process.on('message', ({ url }: Use) => void use(url))
+process.on('disconnect', () => process.exit(0))
+await (kind === 'literal'
+  ? serveLiteral()
+  : serveEndpoint(deps, { host: '127.0.0.1', port: Number(port), log: pino({ level: 'error' }) }))
+process.send?.('listening')
+
+/** Closes the pool and opens the next one, if there is a next one; then answers. */
+async function use(url: string | null): Promise<void> {
+  await deps.db.destroy()
+  if (url !== null) {
+    deps.db = connect({ url, name: 'bench endpoint', connectionsMax: Number(connectionsMax) })
+    await sql`select 1`.execute(deps.db)
+  }
+  process.send?.('ready')
+}
+
+async function serveLiteral(): Promise<void> {
+  const server = createServer(createEndpointHandler({ services: literalServices(deps), logger: () => undefined }))
+  await new Promise<void>((resolve) => server.listen(Number(port), '127.0.0.1', resolve))
+}

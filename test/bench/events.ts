@@ -1,0 +1,117 @@
+import { uuidV7 } from '../../src/contract/event-id.ts'
+import { instantOf } from '../../src/contract/time.ts'
+import type { NewInteraction } from '../../src/store/interaction-batch.ts'
+
+const PRODUCTS = 50_000
+const SHOPPERS = 100_000
+const DAY_MS = 24 * 3_600_000
+
+/** Event types in thousandths of the traffic: a shop that is mostly looked at. */
+const MIX = {
+  view: 700,
+  add_to_cart: 120,
+  product_impression: 60,
+  purchase: 50,
+  click_from_search: 30,
+  remove_from_cart: 30,
+  add_to_favorites: 10,
+} as const
+
+/** One item of a CreateInteraction request. */
+export interface Item {
+  event_id: string
+  occurred_at: string
+  account_id: string
+  event_type: string
+  ref_type: 'Product'
+  ref_id: string
+}
+
+/**
+ * A day of traffic that ends now, in time order: products by Zipf(1), shoppers uniform, one id of up to 8 characters each and
+ * no metadata. The same seed gives the same traffic; only the day moves.
+ */
+export function dayOfTraffic(count: number, seed = 1): Item[] {
+  const random = mulberry32(seed)
+  const products = ids('p', PRODUCTS, random)
+  const shoppers = ids('u', SHOPPERS, random)
+  const types = Object.entries(MIX).flatMap(([type, share]) => Array.from({ length: share }, () => type))
+  const popularity = zipf(PRODUCTS)
+  const startMs = Date.now() - DAY_MS
+  const idBytes = new Uint8Array(10)
+  return Array.from({ length: count }, (_, index) => {
+    const occurredAtMs = startMs + Math.floor((index / count) * DAY_MS)
+    for (let place = 0; place < idBytes.length; place++) idBytes[place] = random() * 256
+    return {
+      event_id: uuidV7(occurredAtMs, idBytes),
+      occurred_at: instantOf(occurredAtMs),
+      account_id: shoppers[Math.floor(random() * SHOPPERS)]!,
+      event_type: types[Math.floor(random() * types.length)]!,
+      ref_type: 'Product',
+      ref_id: products[rankOf(popularity, random())]!,
+    }
+  })
+}
+
+/** An item as the store takes it, after the handler has judged it. */
+export function rowOf(item: Item, index: number): NewInteraction {
+  return {
+    index,
+    item,
+    eventId: item.event_id,
+    occurredAtMs: Date.parse(item.occurred_at),
+    eventType: item.event_type,
+    refType: item.ref_type,
+    refId: item.ref_id,
+    accountId: item.account_id,
+    accountNumber: null,
+    sessionId: null,
+    ipAddress: null,
+    userAgent: null,
+    metadata: undefined,
+  }
+}
+
+export function chunksOf<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size))
+}
+
+/** Numbered ids in no order, so that hot products are not neighbours in an index. */
+function ids(prefix: string, count: number, random: () => number): string[] {
+  const shuffled = Array.from({ length: count }, (_, index) => `${prefix}-${index + 1}`)
+  for (let last = count - 1; last > 0; last--) {
+    const other = Math.floor(random() * (last + 1))
+    ;[shuffled[last], shuffled[other]] = [shuffled[other]!, shuffled[last]!]
+  }
+  return shuffled
+}
+
+/** The running sum of 1/rank, scaled to end at 1. */
+function zipf(count: number): Float64Array {
+  const sums = new Float64Array(count)
+  for (let rank = 1, sum = 0; rank <= count; rank++) sums[rank - 1] = sum += 1 / rank
+  const total = sums[count - 1]!
+  return sums.map((sum) => sum / total)
+}
+
+/** The first rank whose running sum exceeds `share`. */
+function rankOf(sums: Float64Array, share: number): number {
+  let low = 0
+  for (let high = sums.length - 1; low < high;) {
+    const middle = (low + high) >> 1
+    if (sums[middle]! > share) high = middle
+    else low = middle + 1
+  }
+  return low
+}
+
+/** A small seeded generator of numbers in [0, 1): mulberry32. */
+function mulberry32(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}

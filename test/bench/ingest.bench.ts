@@ -1,0 +1,123 @@
+import { sql } from 'kysely'
+import type { Store } from '../../src/store/database.ts'
+import { createDatabase } from '../harness/database.ts'
+import { type BenchPostgres, startBenchPostgres } from './bench-postgres.ts'
+import { type BenchRestate, startBenchRestate } from './bench-restate.ts'
+import { dayOfTraffic, type Item } from './events.ts'
+import { footfall, literalDesign, sameSql, type Way } from './ingest-ways.ts'
+import { median, printTable } from './report.ts'
+
+const POOL_CONNECTIONS = 10
+const SQL_CONNECTIONS = [1, 2, 4, 8]
+const REQUESTS_IN_FLIGHT = [8, 32]
+const SQL_IN_FLIGHT = 32
+const LITERAL_IN_FLIGHT = 8
+const FULL = { events: 200_000, literalEvents: 8_000, rounds: 5 }
+const QUICK = { events: 30_000, literalEvents: 2_000, rounds: 3 }
+
+/** Events per second from the first request until everything is recorded, scored and fed, of each way in turn. */
+export async function ingest(isQuick: boolean) {
+  const size = isQuick ? QUICK : FULL
+  const postgres = await startBenchPostgres()
+  try {
+    const restate = await startBenchRestate()
+    try {
+      return report(
+        await measure(postgres, await waysOf(restate, size), { items: dayOfTraffic(size.events), rounds: size.rounds }),
+      )
+    } finally {
+      await restate.stop()
+    }
+  } finally {
+    await postgres.stop()
+  }
+}
+
+async function waysOf(restate: BenchRestate, size: typeof FULL): Promise<Record<'sql' | 'footfall' | 'literal', Way[]>> {
+  const endpoint = await restate.serve('footfall', POOL_CONNECTIONS)
+  const literal = await restate.serve('literal', POOL_CONNECTIONS)
+  const url = restate.ingressUrl
+  return {
+    sql: SQL_CONNECTIONS.map((connections) => sameSql(connections, SQL_IN_FLIGHT, size.events)),
+    footfall: REQUESTS_IN_FLIGHT.map((width) => footfall({ url, endpoint, width }, size.events)),
+    literal: [literalDesign({ url, endpoint: literal, width: LITERAL_IN_FLIGHT }, size.literalEvents)],
+  }
+}
+
+type Kind = keyof Awaited<ReturnType<typeof waysOf>>
+
+interface Rates {
+  kind: Kind
+  name: string
+  /** Events per second, by round. */
+  rates: number[]
+}
+
+/** A first round of a tenth of the events warms every process up and is not counted. */
+async function measure(
+  postgres: BenchPostgres,
+  ways: Record<Kind, Way[]>,
+  options: { items: readonly Item[]; rounds: number },
+): Promise<Rates[]> {
+  const all = Object.entries(ways).flatMap(([kind, ways]) =>
+    ways.map((way) => ({ kind: kind as Kind, way, rates: [] as number[] })),
+  )
+  for (let round = 0; round <= options.rounds; round++) {
+    for (const { way, rates } of all) {
+      const items = options.items.slice(0, round === 0 ? Math.ceil(way.events / 10) : way.events)
+      const seconds = await timed(postgres, way, { name: `${way.name}, round ${round}`, items })
+      if (round > 0) rates.push(items.length / seconds)
+    }
+  }
+  return all.map(({ kind, way, rates }) => ({ kind, name: way.name, rates }))
+}
+
+/** Runs a way on a fresh database whose pages are on disk, and holds it to having counted everything once. */
+async function timed(postgres: BenchPostgres, way: Way, run: { name: string; items: readonly Item[] }): Promise<number> {
+  const { db, url, drop } = await createDatabase(postgres.url)
+  try {
+    const work = await way.prepare({ ...run, db, url })
+    await sql`checkpoint`.execute(db)
+    const startMs = performance.now()
+    await work()
+    const seconds = (performance.now() - startMs) / 1_000
+    await mustHaveCounted(db, run.items.length)
+    return seconds
+  } finally {
+    await way.release?.()
+    await drop()
+  }
+}
+
+async function mustHaveCounted(db: Store, events: number): Promise<void> {
+  const { rows } = await sql<Record<string, number>>`
+    select (select count(*) from interaction)::int as recorded, (select sum(events) from product_hour)::int as hours,
+      (select sum(view_count) from product_popularity)::int as views,
+      (select count(*) from interaction where event_type = 'view')::int as "recordedViews",
+      (select sum(events) from shopper_product)::int as fed`.execute(db)
+  const { recorded, hours, fed, views, recordedViews } = rows[0]!
+  if (recorded !== events || hours !== events || fed !== events || views !== recordedViews)
+    throw new Error(`of ${events} events were counted: ${JSON.stringify(rows[0])}`)
+}
+
+/** The best of each kind by its median, and the medians of the ratios of neighbouring runs. */
+function report(measured: readonly Rates[]) {
+  const medians = measured.map(({ kind, name, rates }) => ({ kind, name, median: median(rates), rates: rates.map(Math.round) }))
+  const bestOf = (kind: Kind) =>
+    measured.filter((way) => way.kind === kind).reduce((best, way) => (median(way.rates) > median(best.rates) ? way : best))
+  const best = bestOf('footfall')
+  const ratioTo = (other: Rates) => median(best.rates.map((rate, round) => rate / other.rates[round]!))
+  const ratios = [
+    { ratio: `${best.name} ÷ ${bestOf('sql').name}`, measured: ratioTo(bestOf('sql')), target: 0.6 },
+    { ratio: `${best.name} ÷ ${bestOf('literal').name}`, measured: ratioTo(bestOf('literal')), target: 25 },
+  ]
+  printTable(
+    ['ingest, scored and fed', 'events/s', 'least', 'most'],
+    medians.map((way) => [way.name, Math.round(way.median), Math.min(...way.rates), Math.max(...way.rates)]),
+  )
+  printTable(
+    ['ratio', 'median', 'target'],
+    ratios.map((row) => [row.ratio, row.measured, row.target]),
+  )
+  return { medians, ratios }
+}

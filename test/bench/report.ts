@@ -1,0 +1,41 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+const FOLDER = join(import.meta.dirname, '..', '..', 'bench-results')
+
+export type Cell = string | number
+
+/** Prints rows under their heads, texts to the left and numbers to the right. */
+export function printTable(heads: readonly string[], rows: readonly (readonly Cell[])[]): void {
+  const texts = rows.map((row) => row.map((cell) => (typeof cell === 'number' ? formatNumber(cell) : cell)))
+  const widths = heads.map((head, column) => Math.max(head.length, ...texts.map((row) => row[column]!.length)))
+  const line = (cells: readonly string[], isRight: (column: number) => boolean) =>
+    console.log(
+      cells
+        .map((cell, i) => (isRight(i) ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))
+        .join('  ')
+        .trimEnd(),
+    )
+  const isNumber = (column: number) => rows.every((row) => typeof row[column] === 'number')
+  line(heads, isNumber)
+  for (const row of texts) line(row, isNumber)
+  console.log()
+}
+
+/** Writes what was measured beside the runs of other days. @returns the file. */
+export async function saveResults(results: object): Promise<string> {
+  await mkdir(FOLDER, { recursive: true })
+  const file = join(FOLDER, `${new Date().toISOString().slice(0, 16).replace(':', '')}.json`)
+  await writeFile(file, `${JSON.stringify(results, null, 2)}\n`)
+  return file
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((one, other) => one - other)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+}
+
+function formatNumber(value: number): string {
+  return Number.isInteger(value) ? value.toLocaleString('en') : value.toFixed(value < 100 ? 2 : 1)
+}
