@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { instantOf } from '../contract/time.ts'
 import type { Call } from './call.ts'
 import { constraintOf, type Database, sqlState, type Store } from './database.ts'
 import { makePartitions, monthOf } from './partition.ts'
@@ -90,8 +91,8 @@ async function insertBatch(
   rejections: readonly NewRejection[],
 ): Promise<number> {
   const times = interactions.map((row) => row.occurredAtMs)
-  const from = new Date(times.reduce((least, time) => Math.min(least, time), times[0] ?? 0)).toISOString()
-  const to = new Date(times.reduce((most, time) => Math.max(most, time), times[0] ?? 0)).toISOString()
+  const from = instantOf(times.reduce((least, time) => Math.min(least, time), times[0] ?? 0))
+  const to = instantOf(times.reduce((most, time) => Math.max(most, time), times[0] ?? 0))
   const { rows } = await sql<{ inserted: number }>`
     with claimed as (
       insert into interaction_batch (occurred_from, occurred_to, events, invocation_id, body_sha256)
@@ -211,17 +212,24 @@ function givenColumns(batchId: ReturnType<typeof sql>) {
     given.ref_id, given.account_id, given.session_id, given.ip_address, given.user_agent, given.metadata::jsonb`
 }
 
-/** The rows as a table, one array per column: the statement's text does not depend on their number. */
+/**
+ * The rows as a table, one array per column: the statement's text does not depend on their number. A column without any
+ * value is null, which unnest fills up: most events have no metadata, and an array of a thousand nulls costs as much as values.
+ */
 function given(rows: readonly NewInteraction[]) {
+  const column = (valueOf: (row: NewInteraction) => string | number | boolean | null) => {
+    const values = rows.map(valueOf)
+    return values.every((value) => value === null) ? null : values
+  }
   return sql`
     select * from unnest(
-      ${rows.map((row) => row.index)}::int[], ${rows.map((row) => new Date(row.occurredAtMs).toISOString())}::timestamptz[],
-      ${rows.map((row) => row.accountNumber)}::bigint[], ${rows.map((row) => row.eventId)}::uuid[],
-      ${rows.map((row) => row.refType === 'Category')}::boolean[], ${rows.map((row) => row.eventType)}::text[],
-      ${rows.map((row) => row.refId)}::text[], ${rows.map((row) => row.accountId)}::text[],
-      ${rows.map((row) => row.sessionId)}::text[], ${rows.map((row) => row.ipAddress)}::inet[],
-      ${rows.map((row) => row.userAgent)}::text[],
-      ${rows.map((row) => (row.metadata === undefined ? null : JSON.stringify(row.metadata)))}::text[])
+      ${column((row) => row.index)}::int[], ${column((row) => instantOf(row.occurredAtMs))}::timestamptz[],
+      ${column((row) => row.accountNumber)}::bigint[], ${column((row) => row.eventId)}::uuid[],
+      ${column((row) => row.refType === 'Category')}::boolean[], ${column((row) => row.eventType)}::text[],
+      ${column((row) => row.refId)}::text[], ${column((row) => row.accountId)}::text[],
+      ${column((row) => row.sessionId)}::text[], ${column((row) => row.ipAddress)}::inet[],
+      ${column((row) => row.userAgent)}::text[],
+      ${column((row) => (row.metadata === undefined ? null : JSON.stringify(row.metadata)))}::text[])
       as row(index, occurred_at, account_number, event_id, is_category, event_type, ref_id, account_id, session_id,
         ip_address, user_agent, metadata)`
 }
