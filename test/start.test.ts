@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { freePorts, isPortFree, until } from '../src/main/embedded/process.ts'
+import { commandLineOf, freePorts, isPortFree, until } from '../src/main/embedded/process.ts'
 
 const run = promisify(execFile)
 const CHECKOUT = join(import.meta.dirname, '..')
@@ -68,15 +68,10 @@ async function children(ofHome = home): Promise<{ pid: number; mark: string }[]>
   return children
 }
 
-/** Processes whose command line or environment leads to this home. */
+/** Those that still run; one that is dead and not yet waited for does not. */
 async function leftovers(pids: number[]): Promise<number[]> {
-  return pids.filter((pid) => {
-    try {
-      return process.kill(pid, 0)
-    } catch {
-      return false
-    }
-  })
+  const lines = await Promise.all(pids.map(commandLineOf))
+  return pids.filter((_, n) => lines[n] !== undefined)
 }
 
 test('npm start, from nothing to Ctrl-C and back', { timeout: 180_000 }, async () => {

@@ -32,18 +32,21 @@ export async function isListening(url: string): Promise<boolean> {
   }
 }
 
-/** Ports that were free a moment ago, all different. */
+const PORT_FIRST = 20_000
+const PORT_LAST = 32_000
+let nextPort = PORT_FIRST + Math.floor(Math.random() * (PORT_LAST - PORT_FIRST))
+
+/**
+ * Ports that were free a moment ago, all different. They lie below those that systems give to outgoing connections (from
+ * 32768 on Linux): while the process that should have one is restarted, nobody's connection may be given it.
+ */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer())
-  const ports = await Promise.all(
-    servers.map(async (server) => {
-      server.listen(0, LOOPBACK)
-      await once(server, 'listening')
-      return (server.address() as { port: number }).port
-    }),
-  )
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return ports
+  const found: number[] = []
+  while (found.length < count) {
+    nextPort = nextPort < PORT_LAST ? nextPort + 1 : PORT_FIRST
+    if (await isPortFree(nextPort)) found.push(nextPort)
+  }
+  return found
 }
 
 export function hasEnded(child: ChildProcess): boolean {

@@ -1,0 +1,68 @@
+import { type Call, callOf } from './call.ts'
+import { eventWithoutId, inOtherWords, type Item, newEvent, refusedItem } from './items.ts'
+import type { Random } from './random.ts'
+
+const ITEMS_MAX = 200
+/** So many events are at hand to be sent again. */
+const KNOWN_MAX = 5_000
+
+/**
+ * Makes the batches of a load. `alone`: new events that nobody else sends meanwhile. `mixed`: new events, and others that
+ * are on their way or recorded. `repeat`: acknowledged events only.
+ */
+export class Batches {
+  readonly #nowMs = Date.now()
+  readonly #known: Item[] = []
+  readonly #acknowledged: Item[] = []
+
+  next(random: Random, name: string): Call {
+    const kind = random.pick(['alone', 'alone', 'mixed', 'mixed', 'repeat'] as const)
+    const size = 1 + random.below(random.chance(0.15) ? ITEMS_MAX : 20)
+    const idempotencyKey = random.chance(0.5) ? name : undefined
+    if (kind === 'repeat' && this.#acknowledged.length > 0) {
+      const items = sample(random, this.#acknowledged, size)
+      return callOf({ name, items, idempotencyKey, isAlone: false, isRepeat: true })
+    }
+    const items = this.#newItems(random, size)
+    if (kind === 'mixed') items.push(...sample(random, this.#known, size))
+    // Without an id, an event is as idempotent as the call's key.
+    if (idempotencyKey !== undefined && random.chance(0.5)) items.push(eventWithoutId(random, this.#nowMs))
+    const given = shuffled(random, items).slice(0, ITEMS_MAX)
+    if (kind === 'mixed') remember(this.#known, given)
+    return callOf({ name, items: given, idempotencyKey, isAlone: kind === 'alone', isRepeat: false })
+  }
+
+  /** From now on its events can be sent again by anyone. */
+  acknowledged(call: Call): void {
+    remember(this.#acknowledged, call.items)
+    remember(this.#known, call.items)
+  }
+
+  /** New events, some of them twice, and now and then one that must be refused. */
+  #newItems(random: Random, size: number): Item[] {
+    const items = Array.from({ length: size }, () => newEvent(random, this.#nowMs))
+    if (random.chance(0.3)) items.push(random.pick(items), inOtherWords(random.pick(items)))
+    if (random.chance(0.2)) items.push(refusedItem(random))
+    return items
+  }
+}
+
+function remember(list: Item[], items: readonly Item[]): void {
+  list.push(...items.filter((item) => item.event !== undefined))
+  list.splice(0, list.length - KNOWN_MAX)
+}
+
+/** Items of a list: neighbours, which is a whole earlier batch or a part of it, or from anywhere; some in other words. */
+function sample(random: Random, list: readonly Item[], size: number): Item[] {
+  if (list.length === 0) return []
+  const first = random.below(list.length)
+  const items = random.chance(0.5) ? list.slice(first, first + size) : Array.from({ length: size }, () => random.pick(list))
+  return items.map((item) => (random.chance(0.2) ? inOtherWords(item) : item))
+}
+
+function shuffled(random: Random, items: readonly Item[]): Item[] {
+  return items
+    .map((item) => ({ item, place: random.below(2 ** 30) }))
+    .sort((one, other) => one.place - other.place)
+    .map(({ item }) => item)
+}

@@ -1,0 +1,53 @@
+import type { KyselyPlugin } from 'kysely'
+import { pino } from 'pino'
+import type { FailPoint } from '../../services/deps.ts'
+import { serveEndpoint } from '../../src/main/serve-endpoint.ts'
+import { connect } from '../../src/store/database.ts'
+
+/** Where the process dies: at a fail point, or when PostgreSQL has answered a statement and nothing was done with it yet. */
+export type DeathPoint = FailPoint | 'statement answered'
+
+/** Dies when it comes by the point for the n-th time. */
+export interface Death {
+  point: DeathPoint
+  passage: number
+}
+
+export type EndpointMessage = 'ready' | 'armed'
+
+/**
+ * The service endpoint as a process of its own that dies where it is told to: `endpoint.ts <database url> <port>`. It is
+ * armed by a message from its parent and ends with it.
+ */
+async function main(databaseUrl: string, port: number): Promise<void> {
+  let death: Death | null = null
+  const reached = (point: DeathPoint) => {
+    if (death?.point === point && --death.passage === 0) process.kill(process.pid, 'SIGKILL')
+  }
+  process.on('disconnect', () => process.exit())
+  process.on('message', (message) => {
+    death = (message as { death: Death | null }).death
+    tellParent('armed')
+  })
+  const db = connect({ url: databaseUrl, name: 'crash endpoint', onConnectionLost: () => undefined })
+  const counted = db.withPlugin(afterEachStatement(() => reached('statement answered')))
+  const retryPolicy = { initialInterval: 50, maxInterval: 500, maxAttempts: 1_000, onMaxAttempts: 'pause' } as const
+  await serveEndpoint({ db: counted, retryPolicy, reached }, { host: '127.0.0.1', port, log: pino({ level: 'warn' }) })
+  tellParent('ready')
+}
+
+function afterEachStatement(answered: () => void): KyselyPlugin {
+  return {
+    transformQuery: ({ node }) => node,
+    transformResult: async ({ result }) => {
+      answered()
+      return result
+    },
+  }
+}
+
+function tellParent(message: EndpointMessage): void {
+  process.send?.(message)
+}
+
+await main(process.argv[2]!, Number(process.argv[3]))

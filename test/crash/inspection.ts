@@ -1,0 +1,95 @@
+import { type Kysely, sql } from 'kysely'
+import { verify } from '../../src/store/verification.ts'
+import type { Call } from './call.ts'
+import type { CrashStack } from './stack.ts'
+
+interface Batch {
+  batchId: string
+  invocationId: string
+  bodySha256: string
+  /** Its rows as `<milliseconds> <id>`. */
+  events: string[]
+  /** What was refused of it, as `<index> <code>`. */
+  refused: string[]
+}
+
+/** Compares what the database holds with what was sent and answered; every line is a broken promise. */
+export async function inspect(stack: CrashStack, calls: readonly Call[]): Promise<string[]> {
+  const batches = await recordedBatches(stack.db)
+  const { drift, events } = await verify(stack.db)
+  const deadlocks = (await stack.logOf('postgres')).split('deadlock detected').length - 1
+  return [
+    ...logProblems(calls, batches),
+    ...batchProblems(calls, batches),
+    ...answerProblems(calls, batches),
+    ...drift.map((cell) => `drift: ${JSON.stringify(cell)}`),
+    ...(events === numberOfRows(batches) ? [] : [`verify replayed ${events} of ${numberOfRows(batches)} events`]),
+    ...(deadlocks === 0 ? [] : [`${deadlocks} deadlocks`]),
+  ]
+}
+
+/** The log has each event that was sent, once, and nothing else. */
+function logProblems(calls: readonly Call[], batches: readonly Batch[]): string[] {
+  const sent = new Set(calls.flatMap((call) => call.items.flatMap(({ event }) => event ?? [])))
+  const withoutId = calls.reduce((sum, call) => sum + call.items.filter(isWithoutId).length, 0)
+  const recorded = new Set(batches.flatMap((batch) => batch.events))
+  const rows = numberOfRows(batches)
+  const lost = [...sent].filter((event) => !recorded.has(event))
+  return [
+    ...(rows === sent.size + withoutId ? [] : [`${rows} rows of ${sent.size} + ${withoutId} distinct events`]),
+    ...lost.map((event) => `lost: ${event}`),
+  ]
+}
+
+/** Every batch is one body that was sent, with what had to be refused of it. */
+function batchProblems(calls: readonly Call[], batches: readonly Batch[]): string[] {
+  const refusedOf = new Map(calls.map((call) => [call.bodySha256, refusedIn(call)]))
+  return batches.flatMap(({ batchId, bodySha256, refused }) => {
+    const expected = refusedOf.get(bodySha256)
+    if (expected === undefined) return [`batch ${batchId} has a body that nobody sent`]
+    return expected === refused.join() ? [] : [`batch ${batchId} refused ${refused.join()} and must refuse ${expected}`]
+  })
+}
+
+/** An answer says what its own batch has: the events that it calls accepted, no more and no fewer. */
+function answerProblems(calls: readonly Call[], batches: readonly Batch[]): string[] {
+  const ofInvocation = Map.groupBy(batches, (batch) => batch.invocationId)
+  return calls.flatMap((call) => {
+    if (call.acknowledged === undefined) return [`${call.name} was never acknowledged`]
+    const { answer, invocationId } = call.acknowledged
+    const own = ofInvocation.get(invocationId) ?? []
+    if (own.length !== 1) return [`${call.name} has ${own.length} batches`]
+    const duplicates = new Set(answer.duplicate_indexes)
+    const claimed = call.items.flatMap(({ event }, index) => (event === undefined || duplicates.has(index) ? [] : [event]))
+    const withoutId = call.items.filter((item, index) => isWithoutId(item) && !duplicates.has(index)).length
+    const recorded = new Set(own[0]!.events)
+    const isTrue =
+      answer.accepted === recorded.size &&
+      claimed.length + withoutId === recorded.size &&
+      claimed.every((event) => recorded.has(event))
+    return isTrue ? [] : [`${call.name} was answered ${answer.accepted} accepted, its batch has ${recorded.size}`]
+  })
+}
+
+async function recordedBatches(db: Kysely<unknown>): Promise<Batch[]> {
+  const { rows } = await sql<Batch>`
+    select b.batch_id as "batchId", b.invocation_id as "invocationId", encode(b.body_sha256, 'hex') as "bodySha256",
+      array(select (extract(epoch from i.occurred_at) * 1000)::bigint || ' ' || i.event_id
+        from interaction i where i.batch_id = b.batch_id) as events,
+      array(select r.index || ' ' || r.code from rejected_interaction r
+        where r.batch_id = b.batch_id order by r.index) as refused
+    from interaction_batch b order by b.batch_id`.execute(db)
+  return rows
+}
+
+function numberOfRows(batches: readonly Batch[]): number {
+  return batches.reduce((sum, batch) => sum + batch.events.length, 0)
+}
+
+function refusedIn({ items }: Call): string {
+  return items.flatMap(({ refusedAs }, index) => (refusedAs === undefined ? [] : [`${index} ${refusedAs}`])).join()
+}
+
+function isWithoutId(item: Call['items'][number]): boolean {
+  return item.event === undefined && item.refusedAs === undefined
+}

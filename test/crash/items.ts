@@ -1,0 +1,83 @@
+import { uuidV7 } from '../../src/contract/event-id.ts'
+import type { RejectedItem } from '../../src/contract/interaction.ts'
+import { instantOf } from '../../src/contract/time.ts'
+import { PRESETS } from '../../src/ranking/weights.ts'
+import type { Random } from './random.ts'
+
+/** One item of a batch, and what must become of it. */
+export interface Item {
+  body: Record<string, unknown>
+  /** The event's identity, `<milliseconds> <id>`; undefined when it has no id of its own or is refused. */
+  event?: string
+  refusedAs?: RejectedItem['code']
+}
+
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+/** Late events go back this far, so that months without a partition come up. */
+const LATE_DAYS_MAX = 500
+const PRODUCTS = 40
+const CATEGORIES = 8
+const SHOPPERS = 25
+
+/** Events before this instant are refused by the database of a round. */
+export const HORIZON = '2015-01-01T00:00:00.000Z'
+
+const TYPES = [...Object.keys(PRESETS.balanced), 'played_video', 'read_size_chart']
+
+/** A new event that happened now, lately, or long ago. */
+export function newEvent(random: Random, nowMs: number): Item {
+  const agoMs = random.chance(0.1) ? random.below(LATE_DAYS_MAX) * DAY_MS : random.chance(0.5) ? random.below(9 * DAY_MS) : 0
+  return eventAt(random, nowMs - agoMs - random.below(HOUR_MS))
+}
+
+/** A new event of an instant. Its id is a UUIDv7, or a UUIDv4 with the time beside it. */
+export function eventAt(random: Random, milliseconds: number): Item {
+  if (random.chance(0.5)) {
+    const id = uuidV7(milliseconds, random.bytes(10))
+    return { event: `${milliseconds} ${id}`, body: { event_id: id, ...what(random) } }
+  }
+  const id = uuidV4(random.bytes(16))
+  return { event: `${milliseconds} ${id}`, body: { event_id: id, occurred_at: instantOf(milliseconds), ...what(random) } }
+}
+
+/** An event that is given its id on the way. */
+export function eventWithoutId(random: Random, nowMs: number): Item {
+  return { body: { occurred_at: instantOf(nowMs - random.below(DAY_MS)), ...what(random) } }
+}
+
+/** The same event in other words: its time with an offset, its id in capitals. */
+export function inOtherWords(item: Item): Item {
+  const milliseconds = Number(item.event!.split(' ')[0])
+  const offset = instantOf(milliseconds + 2 * HOUR_MS).replace('Z', '000+02:00')
+  return { ...item, body: { ...item.body, event_id: String(item.body['event_id']).toUpperCase(), occurred_at: offset } }
+}
+
+/** An item that must be refused: by its form, its time, or the horizon in the database. */
+export function refusedItem(random: Random): Item {
+  const id = uuidV4(random.bytes(16))
+  return random.pick<() => Item>([
+    () => ({ refusedAs: 'invalid', body: { ...what(random), event_id: id } }),
+    () => ({ refusedAs: 'invalid', body: { ...what(random), nonsense: true } }),
+    () => ({ refusedAs: 'in_future', body: { ...what(random), event_id: id, occurred_at: '2199-01-01T00:00:00Z' } }),
+    () => ({ refusedAs: 'too_old', body: { ...what(random), event_id: id, occurred_at: '1999-12-31T23:59:59Z' } }),
+    () => ({ refusedAs: 'too_old', body: { ...what(random), event_id: id, occurred_at: '2014-12-31T23:59:59Z' } }),
+  ])()
+}
+
+function what(random: Random) {
+  const isProduct = random.chance(0.9)
+  return {
+    ...(random.chance(0.7) ? { account_id: `a${random.below(SHOPPERS)}` } : { session_id: `s${random.below(SHOPPERS)}` }),
+    event_type: random.pick(TYPES),
+    ref_type: isProduct ? 'Product' : 'Category',
+    // The least of two numbers: a few products are hot.
+    ref_id: isProduct ? `p${Math.min(random.below(PRODUCTS), random.below(PRODUCTS))}` : `c${random.below(CATEGORIES)}`,
+  }
+}
+
+function uuidV4(bytes: Uint8Array): string {
+  const hex = Buffer.from(bytes).toString('hex')
+  const variant = (8 + (bytes[8]! & 3)).toString(16)
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20)}`
+}

@@ -1,0 +1,106 @@
+import { EventEmitter, once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Batches } from './batches.ts'
+import { type Acknowledgement, type Call, problemsOf, RefusedCall, send } from './call.ts'
+import { type Random, randomOf } from './random.ts'
+
+const SENDERS = 4
+const ANSWER_MS_MAX = 10_000
+const RESEND_MS = 50
+const PROGRESS_MS_MAX = 60_000
+
+/** Senders that post batches through the ingress and send each one again until it is acknowledged. */
+export class Load {
+  readonly calls: Call[] = []
+  /** What answers said that cannot be true. */
+  readonly problems: string[] = []
+  readonly #ingressUrl: string
+  readonly #seed: number
+  readonly #batches = new Batches()
+  readonly #progress = new EventEmitter()
+  readonly #senders: Promise<void>[] = []
+  #acknowledged = 0
+  #isEnding = false
+  #isAbandoned = false
+
+  constructor(ingressUrl: string, seed: number) {
+    this.#ingressUrl = ingressUrl
+    this.#seed = seed
+  }
+
+  start(): void {
+    for (let n = 0; n < SENDERS; n++) this.#senders.push(this.#sendOn(`sender ${n}`))
+  }
+
+  /** Resolves with the acknowledgement that comes as the `count`-th from now. @throws when it does not, or on `broken`. */
+  async acknowledgements(count: number, broken: AbortSignal): Promise<void> {
+    const goal = this.#acknowledged + count
+    const signal = AbortSignal.any([broken, AbortSignal.timeout(PROGRESS_MS_MAX)])
+    while (this.#acknowledged < goal) {
+      await once(this.#progress, 'acknowledged', { signal }).catch((cause: unknown) => {
+        throw new Error(`stuck: ${goal - this.#acknowledged} acknowledgements did not come`, { cause })
+      })
+    }
+  }
+
+  /** Sends nothing new; resolves when everything that was sent is acknowledged. */
+  async finish(): Promise<void> {
+    this.#isEnding = true
+    await Promise.all(this.#senders)
+  }
+
+  /** Stops soon, whatever is still open. */
+  async abandon(): Promise<void> {
+    this.#isAbandoned = true
+    await this.finish()
+  }
+
+  /** Sends a call until it is acknowledged, and checks what the answer says. */
+  async deliver(call: Call, patienceMs = ANSWER_MS_MAX): Promise<void> {
+    this.calls.push(call)
+    while (!this.#isAbandoned) {
+      const acknowledged = await this.#attempt(call, call.sends === 0 ? patienceMs : ANSWER_MS_MAX)
+      if (acknowledged !== undefined) return this.#acknowledge(call, acknowledged)
+      await sleep(RESEND_MS)
+    }
+  }
+
+  async #sendOn(name: string): Promise<void> {
+    const random = randomOf(this.#seed, name)
+    for (let n = 0; !this.#isEnding; n++) {
+      await this.#deliverHastily(random, this.#batches.next(random, `${name} call ${n}`))
+    }
+  }
+
+  /** Now and then a sender loses its patience, and sends the same batch again beside the first. */
+  async #deliverHastily(random: Random, call: Call): Promise<void> {
+    await this.deliver(call, random.chance(0.1) ? 1 + random.below(200) : ANSWER_MS_MAX)
+    if (call.idempotencyKey !== undefined && random.chance(0.2)) await this.#askAgain(call)
+  }
+
+  /** A repeated idempotency key gets the first answer back. */
+  async #askAgain(call: Call): Promise<void> {
+    const again = await this.#attempt(call, ANSWER_MS_MAX)
+    if (again !== undefined && again.text !== call.acknowledged?.text)
+      this.problems.push(`${call.name}: answered ${again.text} after ${call.acknowledged?.text}`)
+  }
+
+  async #attempt(call: Call, patienceMs: number): Promise<Acknowledgement | undefined> {
+    try {
+      return await send(this.#ingressUrl, call, patienceMs)
+    } catch (error) {
+      if (!(error instanceof RefusedCall)) throw error
+      this.problems.push(error.message)
+      this.#isAbandoned = true
+      return undefined
+    }
+  }
+
+  #acknowledge(call: Call, acknowledged: Acknowledgement): void {
+    call.acknowledged = acknowledged
+    this.problems.push(...problemsOf(call, acknowledged))
+    this.#batches.acknowledged(call)
+    this.#acknowledged += 1
+    this.#progress.emit('acknowledged')
+  }
+}

@@ -1,0 +1,73 @@
+import { sendCrossing } from './crossing.ts'
+import { dieAtEachPoint, dieAtRandom } from './deaths.ts'
+import { inspect } from './inspection.ts'
+import { Load } from './load.ts'
+import { quiet } from './quiet.ts'
+import { randomOf } from './random.ts'
+import { startCrashStack } from './stack.ts'
+
+export interface RoundOptions {
+  seed: number
+  /** Deaths under load, beside those at every point of a lone call. */
+  randomDeaths: number
+}
+
+export interface Round {
+  seed: number
+  kills: number
+  calls: number
+  /** Every time that a call was sent. */
+  sends: number
+  /** Distinct events with an id. */
+  events: number
+  seconds: number
+  /** Broken promises; empty when all is well. */
+  problems: string[]
+  /** Where the logs and the data are; they stay when there are problems. */
+  folder: string
+}
+
+const PROBLEMS_SHOWN_MAX = 25
+
+/** Kills at each point of a lone call, then at random under load, and compares everything with what was sent. */
+export async function runRound({ seed, randomDeaths }: RoundOptions): Promise<Round> {
+  const startMs = Date.now()
+  const stack = await startCrashStack()
+  const load = new Load(stack.ingressUrl, seed)
+  const problems: string[] = []
+  try {
+    await dieAtEachPoint(stack, load, randomOf(seed, 'lone calls'))
+    await sendCrossing(load, randomOf(seed, 'crossing'))
+    load.start()
+    await dieAtRandom(stack, load, randomOf(seed, 'deaths'), randomDeaths)
+    await load.finish()
+    await quiet(stack)
+  } catch (error) {
+    problems.push(String(error))
+  }
+  await load.abandon()
+  if (stack.broken.signal.aborted) problems.push(String(stack.broken.signal.reason))
+  problems.push(...load.problems)
+  problems.push(...(await inspect(stack, load.calls).catch((error: unknown) => [`not inspected: ${String(error)}`])))
+  await stack.stop({ keepFolder: problems.length > 0 })
+  return {
+    seed,
+    kills: stack.kills,
+    calls: load.calls.length,
+    sends: load.calls.reduce((sum, call) => sum + call.sends, 0),
+    events: new Set(load.calls.flatMap((call) => call.items.flatMap(({ event }) => event ?? []))).size,
+    seconds: Math.round((Date.now() - startMs) / 1_000),
+    problems: shortened(problems),
+    folder: stack.folder,
+  }
+}
+
+function shortened(problems: string[]): string[] {
+  const more = problems.length - PROBLEMS_SHOWN_MAX
+  return more > 0 ? [...problems.slice(0, PROBLEMS_SHOWN_MAX), `and ${more} more`] : problems
+}
+
+/** A round as one line. */
+export function lineOf({ seed, kills, calls, sends, events, seconds, problems }: Round): string {
+  return JSON.stringify({ seed, kills, calls, sends, events, seconds, problems: problems.length })
+}

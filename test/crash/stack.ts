@@ -1,0 +1,168 @@
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, mkdtempSync, openSync } from 'node:fs'
+import { readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Kysely, sql } from 'kysely'
+import { postgresUrl, startPostgres } from '../../src/main/embedded/postgres.ts'
+import { freePorts, hasEnded, stopProcess, until } from '../../src/main/embedded/process.ts'
+import { register, startRestate } from '../../src/main/embedded/restate.ts'
+import { connect } from '../../src/store/database.ts'
+import { migrate } from '../../src/store/migration.ts'
+import { comingMonths, makePartitions } from '../../src/store/partition.ts'
+import { rescore } from '../../src/store/popularity-rules.ts'
+import { BALANCED } from '../harness/database.ts'
+import type { Death } from './endpoint.ts'
+import { armEndpoint, startEndpoint } from './endpoint-process.ts'
+import { HORIZON } from './items.ts'
+
+type Ports = Record<'ingress' | 'admin' | 'node' | 'postgres' | 'endpoint', number>
+
+export const VICTIMS = ['postgres', 'restate', 'endpoint'] as const
+export type Victim = (typeof VICTIMS)[number]
+
+const REVIVE_MS_MAX = 30_000
+const CHECKOUT = join(import.meta.dirname, '..', '..')
+
+/** PostgreSQL, restate-server and the endpoint, each a process that can be killed and started again on the same data. */
+export class CrashStack {
+  kills = 0
+  /** Aborted when a process dies that nobody killed, for example of a lost connection. */
+  readonly broken = new AbortController()
+  readonly folder = mkdtempSync(join(tmpdir(), 'footfall-crash-'))
+  readonly db: Kysely<unknown>
+  readonly #ports: Ports
+  readonly #databaseUrl: string
+  readonly #running = new Map<Victim, ChildProcess>()
+  readonly #doomed = new WeakSet<ChildProcess>()
+  readonly #killAll = () => this.#running.forEach((child) => child.kill('SIGKILL'))
+  #isStopping = false
+
+  constructor(ports: Ports) {
+    this.#ports = ports
+    this.#databaseUrl = postgresUrl({ port: ports.postgres, password: PASSWORD })
+    this.db = connect({ url: this.#databaseUrl, name: 'crash test' })
+    process.once('exit', this.#killAll)
+  }
+
+  get ingressUrl(): string {
+    return `http://127.0.0.1:${this.#ports.ingress}`
+  }
+
+  get adminUrl(): string {
+    return `http://127.0.0.1:${this.#ports.admin}`
+  }
+
+  get endpointUrl(): string {
+    return `http://127.0.0.1:${this.#ports.endpoint}`
+  }
+
+  /** Starts a process that is not there. What a killed one left behind may hold its folder or port for a moment. */
+  async revive(victim: Victim): Promise<void> {
+    let problem: unknown
+    const isBack = await until(async () => {
+      try {
+        this.#watch(victim, await this.#start(victim))
+        return true
+      } catch (error) {
+        problem = error
+        return false
+      }
+    }, REVIVE_MS_MAX)
+    if (!isBack) throw problem
+  }
+
+  /** Kills a process; resolves when it is gone. */
+  async kill(victim: Victim): Promise<void> {
+    const child = this.#running.get(victim)!
+    const ended = hasEnded(child) ? undefined : once(child, 'exit')
+    this.#doomed.add(child)
+    child.kill('SIGKILL')
+    await ended
+  }
+
+  /** Tells the endpoint where to die; `died` resolves when it has. */
+  async arm(death: Death): Promise<{ died: Promise<unknown> }> {
+    const child = this.#running.get('endpoint')!
+    const died = once(child, 'exit')
+    this.#doomed.add(child)
+    await armEndpoint(child, death)
+    return { died }
+  }
+
+  async disarm(): Promise<void> {
+    const child = this.#running.get('endpoint')!
+    await armEndpoint(child, null)
+    this.#doomed.delete(child)
+  }
+
+  async logOf(victim: Victim): Promise<string> {
+    return readFile(join(this.folder, `${victim}.log`), 'utf8')
+  }
+
+  /** Ends everything. The folder with the data and the logs can stay, to be looked at. */
+  async stop(options: { keepFolder: boolean }): Promise<void> {
+    this.#isStopping = true
+    await this.db.destroy()
+    process.off('exit', this.#killAll)
+    // PostgreSQL last, and with SIGQUIT: killed, it would leave its piece of shared memory to the system.
+    for (const victim of ['endpoint', 'restate', 'postgres'] as const) {
+      const child = this.#running.get(victim)
+      if (child !== undefined) await stopProcess(child, victim === 'postgres' ? 'SIGQUIT' : 'SIGKILL')
+    }
+    if (!options.keepFolder) await rm(this.folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
+  }
+
+  async #start(victim: Victim): Promise<ChildProcess> {
+    const log = openSync(join(this.folder, `${victim}.log`), 'a')
+    try {
+      return await this.#startWith(victim, log)
+    } finally {
+      closeSync(log)
+    }
+  }
+
+  #startWith(victim: Victim, log: number): Promise<ChildProcess> {
+    const folder = join(this.folder, victim)
+    const ports = this.#ports
+    if (victim === 'postgres') return startPostgres({ folder, port: ports.postgres, password: PASSWORD, log })
+    if (victim === 'restate') return startRestate({ folder, configFile: join(CHECKOUT, 'restate.toml'), ports, log })
+    return startEndpoint({ databaseUrl: this.#databaseUrl, port: ports.endpoint, log })
+  }
+
+  #watch(victim: Victim, child: ChildProcess): void {
+    this.#running.set(victim, child)
+    child.once('exit', (code, signal) => {
+      if (this.#isStopping) return
+      if (signal === 'SIGKILL' && this.#doomed.has(child)) this.kills += 1
+      else this.broken.abort(`${victim} ended by itself: ${signal ?? `exit code ${code}`}`)
+    })
+  }
+}
+
+const PASSWORD = 'test'
+
+/** A stack on a folder and ports of its own. */
+export async function startCrashStack(): Promise<CrashStack> {
+  const [ingress, admin, node, postgres, endpoint] = (await freePorts(5)) as [number, number, number, number, number]
+  const stack = new CrashStack({ ingress, admin, node, postgres, endpoint })
+  try {
+    await stack.revive('postgres')
+    await prepare(stack.db)
+    await Promise.all([stack.revive('restate'), stack.revive('endpoint')])
+    await register(stack.adminUrl, stack.endpointUrl)
+    return stack
+  } catch (error) {
+    await stack.stop({ keepFolder: true })
+    throw error
+  }
+}
+
+/** The schema, the balanced weights, this month's partitions, and a horizon. */
+async function prepare(db: Kysely<unknown>): Promise<void> {
+  await migrate(db, join(CHECKOUT, 'sql'))
+  await rescore(db, BALANCED)
+  await makePartitions(db, await comingMonths(db, 1))
+  await sql`update log_horizon set horizon = ${HORIZON}`.execute(db)
+}
