@@ -1,10 +1,12 @@
 import { type Interaction, Interaction as InteractionSchema } from '../src/contract/interaction.ts'
 import { timeOfUuidV7 } from '../src/contract/event-id.ts'
+import { isStorable, withoutDepths } from '../src/contract/text.ts'
 import { millisecondsOf } from '../src/contract/time.ts'
 import type { NewInteraction, NewRejection } from '../src/store/interaction-batch.ts'
 
 const FUTURE_MS_MAX = 5 * 60_000
 const ID_TIME_MS_MAX = 1_000
+const FIELD_CHARACTERS_MAX = 200
 const EARLIEST_MS = millisecondsOf('2000-01-01T00:00:00Z')
 
 export interface Judged {
@@ -20,7 +22,7 @@ export function judge(
 ): Judged {
   const judged: Judged = { interactions: [], rejections: [] }
   for (const [index, item] of items.entries()) {
-    const verdict = judgeItem(index, item, nowMs, newEventId)
+    const verdict = judgeItem(index, withoutDepths(item), nowMs, newEventId)
     if ('eventId' in verdict) judged.interactions.push(verdict)
     else judged.rejections.push(verdict)
   }
@@ -38,7 +40,7 @@ function judgeItem(
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!
     return issue.code === 'unrecognized_keys'
-      ? reject('invalid', issue.keys[0] ?? null, 'is not a field of an interaction')
+      ? reject('invalid', nameOf(issue.keys[0]), 'is not a field of an interaction')
       : reject('invalid', issue.path.join('.') || null, issue.message)
   }
   const event = parsed.data
@@ -49,6 +51,11 @@ function judgeItem(
   if (occurredAtMs < EARLIEST_MS) return reject('too_old', 'occurred_at', 'is before 2000-01-01')
   const eventId = event.event_id?.toLowerCase() ?? newEventId(index, occurredAtMs)
   return { index, item, eventId, occurredAtMs, ...columnsOf(event) }
+}
+
+/** An unknown field's name, as far as it can be stored. */
+function nameOf(key: string | undefined): string | null {
+  return key !== undefined && isStorable(key) ? key.slice(0, FIELD_CHARACTERS_MAX).toWellFormed() : null
 }
 
 /** A UUIDv7 carries the event's time; any other id needs one beside it. */

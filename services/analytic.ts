@@ -5,10 +5,11 @@ import { leftBehind } from '../src/store/backlog.ts'
 import { callOf, eventIdFor } from '../src/store/call.ts'
 import { recordBatch } from '../src/store/interaction-batch.ts'
 import { comingMonths, makePartitions } from '../src/store/partition.ts'
+import { repairTrending } from '../src/store/popularity-rules.ts'
 import { verify } from '../src/store/verification.ts'
 import { judge } from './admission.ts'
 import type { Deps } from './deps.ts'
-import { BACKGROUND, READ, RECORD } from './handler-options.ts'
+import { BACKGROUND, LONG, READ, RECORD } from './handler-options.ts'
 
 const LEFT_BEHIND_MINUTES = 5
 const MONTHS_AHEAD = 2
@@ -20,10 +21,13 @@ export const analytic = (deps: Deps) =>
     handlers: {
       CreateInteraction: (ctx, request) => createInteraction(deps, ctx, request),
 
-      Verify: () => verify(deps.db),
+      Verify: async () => {
+        await repairTrending(deps.background)
+        return verify(deps.background)
+      },
 
       Sweep: async (ctx) => {
-        const batches = await ctx.run('find batches left behind', () => leftBehind(deps.db, LEFT_BEHIND_MINUTES))
+        const batches = await ctx.run('find batches left behind', () => leftBehind(deps.background, LEFT_BEHIND_MINUTES))
         const hour = Math.floor((await ctx.date.now()) / HOUR_MS)
         for (const { batchId, from, to, unscored, unfed } of batches) {
           const batch = { batch_id: batchId, from, to }
@@ -34,14 +38,16 @@ export const analytic = (deps: Deps) =>
       },
 
       MakePartitions: async (ctx) => {
-        await ctx.run('make partitions', async () => makePartitions(deps.db, await comingMonths(deps.db, MONTHS_AHEAD)))
+        await ctx.run('make partitions', async () =>
+          makePartitions(deps.background, await comingMonths(deps.background, MONTHS_AHEAD)),
+        )
       },
     },
     options: {
       retryPolicy: deps.retryPolicy,
       handlers: {
         CreateInteraction: RECORD,
-        Verify: { ...READ, inactivityTimeout: { minutes: 35 } },
+        Verify: { ...READ, inactivityTimeout: LONG.inactivityTimeout },
         Sweep: BACKGROUND,
         MakePartitions: BACKGROUND,
       },

@@ -10,7 +10,7 @@ export const catalog = (deps: Deps) =>
     handlers: {
       AddInteraction: async (ctx, { batch_id: batchId, from, to }) => {
         await ctx.run('feed the profiles', async () => {
-          await feedBatch(deps.db, { batchId, from, to })
+          await feedBatch(deps.background, { batchId, from, to })
           deps.reached('profiles committed')
         })
       },

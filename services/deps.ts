@@ -6,7 +6,10 @@ export type FailPoint = 'batch committed' | 'between the sends' | 'before the an
 
 /** What every service receives. */
 export interface Deps {
+  /** For recording and reads. */
   db: Store
+  /** For counting and everything else that callers do not wait for: however long that waits for a lock, recording goes on. */
+  background: Store
   /** How a handler that fails is tried again before it pauses. */
   retryPolicy: RetryPolicy
   /** Called at each fail point; a crash test dies there. */

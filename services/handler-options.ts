@@ -1,8 +1,9 @@
-import type { ServiceHandlerOpts } from '@restatedev/restate-sdk'
+import { type ServiceHandlerOpts, TerminalError } from '@restatedev/restate-sdk'
+import { isUnavailable } from '../src/store/database.ts'
 
 type Options = Pick<
   ServiceHandlerOpts<unknown, unknown>,
-  'ingressPrivate' | 'idempotencyRetention' | 'journalRetention' | 'inactivityTimeout' | 'abortTimeout'
+  'ingressPrivate' | 'idempotencyRetention' | 'journalRetention' | 'inactivityTimeout' | 'abortTimeout' | 'asTerminalError'
 >
 
 /** Statements end after 30 s, so that no attempt is cut off in the middle of one. */
@@ -14,5 +15,17 @@ export const RECORD = { ...STEP, idempotencyRetention: { hours: 1 }, journalRete
 /** Called by other handlers alone. The hour covers the sweeper's idempotency keys. */
 export const BACKGROUND = { ...RECORD, ingressPrivate: true } satisfies Options
 
-/** Nothing of a read is kept: at thousands a second the default of a day would fill the disk. */
-export const READ = { ...STEP, idempotencyRetention: 0, journalRetention: 0 } satisfies Options
+/** A step whose statements may take half an hour. */
+export const LONG = { ...BACKGROUND, inactivityTimeout: { minutes: 35 } } satisfies Options
+
+/**
+ * Nothing of a read is kept: at thousands a second the default of a day would fill the disk. Nor does it wait for a
+ * database that is away: whoever asked has gone by then.
+ */
+export const READ = {
+  ...STEP,
+  idempotencyRetention: 0,
+  journalRetention: 0,
+  asTerminalError: (error: unknown) =>
+    isUnavailable(error) ? new TerminalError('the database does not answer; try again', { errorCode: 503 }) : undefined,
+} satisfies Options

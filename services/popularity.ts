@@ -4,7 +4,7 @@ import { popularityOf, topByScore, topPositionOf } from '../src/store/product-po
 import { refreshTrending } from '../src/store/popularity-rules.ts'
 import { scoreBatch } from '../src/store/popularity-score.ts'
 import type { Deps } from './deps.ts'
-import { BACKGROUND, READ } from './handler-options.ts'
+import { BACKGROUND, LONG, READ } from './handler-options.ts'
 
 /** Popularity: what is liked, counted once and always equal to replaying the log. */
 export const popularity = (deps: Deps) =>
@@ -12,7 +12,7 @@ export const popularity = (deps: Deps) =>
     handlers: {
       HandlePopularityEvent: async (ctx, { batch_id: batchId, from, to }) => {
         await ctx.run('count the batch', async () => {
-          await scoreBatch(deps.db, { batchId, from, to })
+          await scoreBatch(deps.background, { batchId, from, to })
           deps.reached('scores committed')
         })
       },
@@ -32,12 +32,12 @@ export const popularity = (deps: Deps) =>
 
       Refresh: async (ctx) => {
         await ctx.run('move the trending window', async () => {
-          await refreshTrending(deps.db)
+          await refreshTrending(deps.background)
         })
       },
     },
     options: {
       retryPolicy: deps.retryPolicy,
-      handlers: { HandlePopularityEvent: BACKGROUND, Top: READ, Get: READ, Refresh: BACKGROUND },
+      handlers: { HandlePopularityEvent: BACKGROUND, Top: READ, Get: READ, Refresh: LONG },
     },
   })

@@ -1,4 +1,4 @@
-import { implement, type ObjectContext, rpc } from '@restatedev/restate-sdk'
+import { implement, type ObjectContext, rpc, TerminalError } from '@restatedev/restate-sdk'
 import { analyticApi, popularityApi, scheduleApi, type Slot } from '../src/contract/services.ts'
 import { instantOf } from '../src/contract/time.ts'
 import type { Deps } from './deps.ts'
@@ -30,9 +30,12 @@ export const schedule = (deps: Deps) =>
   implement(scheduleApi, {
     handlers: {
       Start: async (ctx, { every_ms: everyMs }) => {
+        if (!Object.hasOwn(TASKS, ctx.key)) throw new TerminalError(`there is no task ${ctx.key}`, { errorCode: 404 })
         const state = await ctx.get<State>('state')
-        if (state?.everyMs === everyMs) return
-        await scheduleTick(ctx, { everyMs, nextAt: await ctx.date.now() })
+        const now = await ctx.date.now()
+        // One whose next tick is long overdue has lost it, killed by hand perhaps: it is started again.
+        if (state?.everyMs === everyMs && state.nextAt > now - everyMs) return
+        await scheduleTick(ctx, { everyMs, nextAt: now })
       },
 
       Stop: async (ctx) => {
@@ -65,7 +68,7 @@ async function runSlot(ctx: ObjectContext, { generation, slot }: Slot): Promise<
   const nextAt = slot + state.everyMs * (Math.floor(late / state.everyMs) + 1)
   ctx.set('state', { ...state, nextAt })
   sendTick(ctx, { generation, slot: nextAt }, nextAt - slot - late)
-  TASKS[ctx.key as keyof typeof TASKS]?.send(ctx, `${ctx.key} ${generation} ${slot}`)
+  TASKS[ctx.key as keyof typeof TASKS].send(ctx, `${ctx.key} ${generation} ${slot}`)
 }
 
 /** A new generation fences off the ticks that are still on their way. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import type { CreateInteractionResponse } from '../src/contract/interaction.ts'
+import { encodeCursor } from '../src/store/cursor.ts'
 import { createDatabase, type TestDatabase } from './harness/database.ts'
 import { startGateway, type TestGateway } from './harness/gateway.ts'
 import { type Stack, startStack } from './harness/stack.ts'
@@ -37,6 +38,11 @@ function bare(way: Way, json: unknown): CreateInteractionResponse {
   return way === 'REST' ? (json as { data: CreateInteractionResponse }).data : (json as CreateInteractionResponse)
 }
 
+function withNesting(json: string): string {
+  const nest = (levels: number) => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`
+  return json.replaceAll(/\{"nested":(\d+)\}/g, (_, levels: string) => nest(Number(levels)))
+}
+
 const valid = () => ({
   event_id: randomUUID(),
   occurred_at: new Date().toISOString(),
@@ -45,6 +51,8 @@ const valid = () => ({
   ref_type: 'Product',
   ref_id: 'p',
 })
+/** A text in place of what JSON.stringify cannot follow. */
+const nested = (levels: number) => ({ nested: levels })
 const without = (field: string) => Object.fromEntries(Object.entries(valid()).filter(([name]) => name !== field))
 
 /** What is wrong, the item, and the field that the answer names. */
@@ -53,6 +61,10 @@ const BAD_ITEMS: [name: string, item: unknown, field: string | null, code?: stri
   ['a number', 7, null],
   ['a list', [], null],
   ['an unknown field', { ...valid(), nonsense: 1 }, 'nonsense'],
+  ['NUL in the name of an unknown field', { ...valid(), 'a\0b': 1 }, null],
+  ['metadata of 10,000 levels', { ...valid(), metadata: nested(10_000) }, 'metadata'],
+  ['an unknown field of 10,000 levels', { ...valid(), nonsense: nested(10_000) }, 'nonsense'],
+  ['a list of 10,000 levels', [nested(10_000)], null],
   [
     'a field named __proto__',
     JSON.parse('{"__proto__": {"a": 1}, "session_id": "s", "event_type": "view", "ref_type": "Product", "ref_id": "p"}'),
@@ -97,7 +109,7 @@ const BAD_ITEMS: [name: string, item: unknown, field: string | null, code?: stri
 test.each(WAYS)('through %s: each bad item is refused with its index and field, and its neighbours are recorded', async (way) => {
   const before = await countInteractions()
   const interactions = BAD_ITEMS.flatMap(([, item]) => [valid(), item])
-  const { status, json } = await post(way, JSON.stringify({ interactions }))
+  const { status, json } = await post(way, withNesting(JSON.stringify({ interactions })))
   expect(status).toBe(200)
   const { accepted, duplicates, rejected } = bare(way, json)
   expect(rejected.map(({ index, field, code }) => [BAD_ITEMS[(index - 1) / 2]![0], field, code])).toEqual(
@@ -200,6 +212,11 @@ test('a cursor is refused when any of its characters is changed', async () => {
     body: JSON.stringify({ cursor: `${cursor}A` }),
   })
   expect(viaIngress.status).toBe(400)
+  // Cursors with a right checksum and wrong content.
+  for (const position of [['x', 'y'], ['9'.repeat(20), 'y'], ['1', 'a\0'], ['1'], []]) {
+    expect(await top(`cursor=${encodeCursor('top', position)}`)).toMatchObject({ status: 400 })
+  }
+  expect(await top(`cursor=${encodeCursor('other', ['1', 'y'])}`)).toMatchObject({ status: 400 })
   expect(JSON.stringify(await viaIngress.json())).toContain('cursor')
 })
 
@@ -207,6 +224,8 @@ test.each([
   [{ host: 'shop.example' }, 403],
   [{ origin: 'https://shop.example' }, 403],
   [{ origin: 'null' }, 403],
+  [{ 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors' }, 403],
+  [{ 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' }, 200],
   [{ origin: 'http://localhost:5173' }, 200],
 ])('without keys, a request with %j is answered %i', async (headers, status) => {
   expect(await statusOf(`${gateway.url}/health`, headers)).toBe(status)

@@ -15,15 +15,18 @@ let wire: Wire
 let db: ReturnType<typeof connect>
 let stack: Stack
 let gateway: TestGateway
+let patient: TestGateway
 beforeAll(async () => {
   database = await createDatabase(inject('postgresUrl'))
   wire = await startWire(database.url)
   db = connect({ url: wire.url, name: 'test' })
   stack = await startStack(db)
   gateway = await startGateway(wire.url, stack, { record: recorder(stack.ingressUrl, 1_000) })
+  patient = await startGateway(wire.url, stack, { record: recorder(stack.ingressUrl, 30_000) })
 })
 afterAll(async () => {
   await gateway.stop()
+  await patient.stop()
   await stack.stop()
   await db.destroy()
   await wire.cut()
@@ -57,8 +60,15 @@ test('while PostgreSQL is away reads answer 503 and writes say what to resend; r
   const given = write.json.error!.details.events
   expect(given.map(({ index }) => index)).toEqual([0, 2])
 
+  const top = await fetch(`${stack.ingressUrl}/Popularity/Top`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{}',
+  })
+  expect(top.status).toBe(503)
+
   await wire.mend()
-  const again = await post(gateway.url, [{ ...view('away'), ...idOf(given[0]!) }, own, { ...view('away'), ...idOf(given[1]!) }])
+  const again = await post(patient.url, [{ ...view('away'), ...idOf(given[0]!) }, own, { ...view('away'), ...idOf(given[1]!) }])
   expect(again.status).toBe(200)
   expect(again.json.data!.accepted + again.json.data!.duplicates).toBe(3)
   await stack.settled()

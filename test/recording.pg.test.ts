@@ -125,3 +125,22 @@ test('a connection that breaks inside a transaction fails that transaction, and 
   await expect(broken).rejects.toThrow(/terminat|closed|queryable/i)
   expect(await record(db, [interaction()])).toMatchObject({ accepted: 1 })
 })
+
+test('a refused row beside a row of a missing month is rejected, and the other recorded', async () => {
+  const { db } = database
+  await sql`alter table interaction add constraint no_poison check (ref_id <> 'poison')`.execute(db)
+  const rows = [
+    interaction({ refId: 'poison', occurredAtMs: Date.parse('2003-03-03T00:00:00Z') }),
+    interaction({ occurredAtMs: Date.parse('2004-04-04T00:00:00Z') }),
+  ]
+  expect(await record(db, rows)).toMatchObject({ accepted: 1, duplicateIndexes: [], refused: [{ index: 0, code: 'refused' }] })
+})
+
+test('a batch that cannot be counted blocks itself alone', async () => {
+  const { db } = database
+  await sql`alter table product_hour add constraint no_poison check (product_id <> 'poison')`.execute(db)
+  const bad = await record(db, [interaction({ refId: 'poison' })])
+  const good = await record(db, [interaction({ refId: 'good' })])
+  expect(await scoreBatch(db, good)).toBe(1)
+  await expect(scoreBatch(db, bad)).rejects.toThrow('no_poison')
+})

@@ -120,3 +120,21 @@ test('a landmark far behind is moved, and trending stays what it was', async () 
   expect((await verify(db)).drift).toEqual([])
   expect((await popularityOf(db, 'p0'))!.trending_score / before!.trending_score).toBeCloseTo(1, 4)
 })
+
+test('a short half-life in a long window counts events whose share is nothing', async () => {
+  const { db } = database
+  await rescore(db, { ...BALANCED, halfLifeHours: 1, windowHours: 365 * 24 })
+  const old = interaction({ refId: 'old', occurredAtMs: Date.now() - 60 * 24 * HOUR_MS })
+  await recordAndCount(db, [old, interaction({ refId: 'old' })])
+  expect((await verify(db)).drift).toEqual([])
+  expect((await popularityOf(db, 'old'))!.trending_score).toBeCloseTo(0.3, 2)
+})
+
+test('an open repair is no drift: verify says that it is open', async () => {
+  const { db } = database
+  await recordAndCount(db, spread())
+  await sql`update popularity_rules set edge = edge + interval '1 day'`.execute(db)
+  await expect(verify(db, { patienceMs: 0 })).rejects.toThrow('being moved')
+  await repairTrending(db)
+  expect((await verify(db)).drift).toEqual([])
+})

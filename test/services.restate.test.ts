@@ -143,3 +143,39 @@ test('the sweeper sends on what was left behind, and its schedule starts once', 
   await sweep.Stop({})
   expect(await sweep.Info({})).toEqual({ running: false, every_ms: null, next_at: null })
 })
+
+test('a schedule that lost its tick is started again by the next start', async () => {
+  const refresh = stack.ingress.client(scheduleApi, 'refresh-popularity')
+  await refresh.Start({ every_ms: 3_600_000 })
+  const scheduled = () =>
+    query(stack, "select id from sys_invocation where target_service_key = 'refresh-popularity' and status = 'scheduled'")
+  expect(await until(async () => (await scheduled()).length === 1, 10_000)).toBe(true)
+  await fetch(`${stack.adminUrl}/invocations/${String((await scheduled())[0]!['id'])}/kill`, { method: 'PATCH' })
+  expect(await until(async () => (await scheduled()).length === 0, 10_000)).toBe(true)
+  await refresh.Start({ every_ms: 3_600_000 })
+  expect(await scheduled()).toEqual([])
+
+  // An hour later its slot is long past.
+  const overdue = { state: { everyMs: 3_600_000, nextAt: 1 }, generation: 1 }
+  const newState = Object.entries(overdue).map(([name, value]) => [name, [...Buffer.from(JSON.stringify(value))]])
+  await fetch(`${stack.adminUrl}/services/Schedule/state`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ object_key: 'refresh-popularity', new_state: Object.fromEntries(newState) }),
+  })
+  expect(await until(async () => (await refresh.Info({})).next_at === '1970-01-01T00:00:00.001Z', 10_000)).toBe(true)
+  await refresh.Start({ every_ms: 3_600_000 })
+  expect(await until(async () => (await scheduled()).length === 1, 10_000)).toBe(true)
+  await refresh.Stop({})
+})
+
+test('a task that does not exist, or an interval over a day, cannot be scheduled', async () => {
+  const start = (name: string, every_ms: number) => stack.ingress.client(scheduleApi, name).Start({ every_ms })
+  await expect(start('toString', 3_600_000)).rejects.toMatchObject({ status: 404 })
+  const tooLong = await fetch(`${stack.ingressUrl}/Schedule/sweep/Start`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{"every_ms": 1e15}',
+  })
+  expect(tooLong.status).toBe(400)
+})

@@ -102,7 +102,7 @@ test('npm start, from nothing to Ctrl-C and back', { timeout: 180_000 }, async (
   expect(await lamp()).toMatchObject({ data: { purchase_count: 1 } })
   expect(await footfall(['verify'])).toMatchObject({
     code: 0,
-    text: expect.stringContaining('1 events replayed, no cells differ'),
+    text: expect.stringContaining('1 events in the log, no cells differ'),
   })
   expect(await footfall(['start'])).toMatchObject({ code: 1, text: expect.stringContaining('already runs on this folder') })
 

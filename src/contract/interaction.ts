@@ -10,7 +10,7 @@ export const METADATA_BYTES_MAX = 4_096
 export const Instant = z.iso.datetime({ offset: true, error: 'must be an RFC 3339 time such as 2026-03-01T12:00:00Z' }).max(35)
 
 const Metadata = z
-  .record(z.string(), z.unknown())
+  .record(z.string(), z.unknown(), { error: 'must be an object, nested at most 63 levels deep' })
   .refine((value) => new TextEncoder().encode(JSON.stringify(value)).length <= METADATA_BYTES_MAX, {
     error: `must have at most ${METADATA_BYTES_MAX} bytes as JSON`,
     abort: true,

@@ -43,7 +43,7 @@ export const catalogApi = iface.service('Catalog', {
   }),
 })
 
-export const ScheduleRequest = z.strictObject({ every_ms: z.int().min(1_000) })
+export const ScheduleRequest = z.strictObject({ every_ms: z.int().min(1_000).max(86_400_000) })
 export const ScheduleState = z.object({
   running: z.boolean(),
   every_ms: z.int().nullable(),

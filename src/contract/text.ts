@@ -35,6 +35,24 @@ export function isAddressable(productId: string): boolean {
 
 export const ProductId = Id.refine(isAddressable, { error: 'must not be ".", ".." or "top"' })
 
+/** JSON.stringify and validators recurse; a few thousand levels would end them. */
+const LEVELS_MAX = 64
+
+function isShallow(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  return levels > 0 && Object.values(value).every((inner) => isShallow(inner, levels - 1))
+}
+
+const TOO_DEEP = `(nested deeper than ${LEVELS_MAX} levels)`
+
+/** The item with a text in place of each field that is nested too deeply, to be refused for being one. */
+export function withoutDepths(item: unknown): unknown {
+  if (isShallow(item, LEVELS_MAX)) return item
+  if (Array.isArray(item)) return TOO_DEEP
+  const fields = Object.entries(item as object)
+  return Object.fromEntries(fields.map(([name, value]) => [name, isShallow(value, LEVELS_MAX - 1) ? value : TOO_DEEP]))
+}
+
 /** Whether every key and text inside a JSON value can be stored. */
 export function isStorableJson(value: unknown): boolean {
   if (typeof value === 'string') return isStorable(value)

@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { ErrorBody } from '../contract/error.ts'
 import { uuidV7 } from '../contract/event-id.ts'
 import { BODY_BYTES_MAX, CreateInteractionRequest, CreateInteractionResponse } from '../contract/interaction.ts'
+import { withoutDepths } from '../contract/text.ts'
 import { instantOf, millisecondsOf } from '../contract/time.ts'
 import { Problem } from './problem.ts'
 
@@ -52,9 +53,16 @@ async function recordIdentified(record: RecordInteractions, body: CreateInteract
         `the body and the event ids that it lacks are over ${BODY_BYTES_MAX} bytes: send fewer at once`,
       )
     }
-    if (error instanceof HttpCallError && error.status === 400) throw new Problem('invalid_request', 'Restate refused the batch')
-    throw new Problem('unavailable', 'outcome unknown, resend the same events', { events: given })
+    if (!isOutage(error)) throw error
+    throw new Problem('unavailable', 'outcome unknown, resend the same events', { details: { events: given }, cause: error })
   }
+}
+
+/** Restate does not answer, or not in time, or says that it cannot. Anything else is a fault of ours. */
+function isOutage(error: unknown): boolean {
+  return (
+    error instanceof HttpCallError || error instanceof DOMException || (error instanceof TypeError && error.cause !== undefined)
+  )
 }
 
 /**
@@ -63,7 +71,8 @@ async function recordIdentified(record: RecordInteractions, body: CreateInteract
  */
 export function withEventIds(items: readonly unknown[], nowMs: number): { interactions: unknown[]; given: GivenIdentity[] } {
   const given: GivenIdentity[] = []
-  const interactions = items.map((item, index) => {
+  const interactions = items.map((sent, index) => {
+    const item = withoutDepths(sent)
     if (typeof item !== 'object' || item === null || Array.isArray(item) || 'event_id' in item) return item
     const time = 'occurred_at' in item ? timeOf(item.occurred_at) : nowMs
     if (time === undefined) return item

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { Problem } from './problem.ts'
 
@@ -13,8 +14,14 @@ export function requireLoopback(app: FastifyInstance): void {
       throw new Problem('forbidden', 'the Host header must be localhost, 127.0.0.1 or [::1]')
     }
     const { origin } = request.headers
-    if (origin !== undefined && !isLoopback(origin)) throw new Problem('forbidden', 'the Origin header must be of this machine')
+    const isForeign = origin === undefined ? isFromForeignPage(request.headers) : !isLoopback(origin)
+    if (isForeign) throw new Problem('forbidden', 'requests of web pages elsewhere are refused')
   })
+}
+
+/** An image of a page elsewhere carries no Origin, but browsers say where it comes from. A link may be followed. */
+function isFromForeignPage(headers: IncomingHttpHeaders): boolean {
+  return headers['sec-fetch-site'] === 'cross-site' && headers['sec-fetch-mode'] !== 'navigate'
 }
 
 function isLoopback(address: string): boolean {

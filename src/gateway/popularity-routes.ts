@@ -76,7 +76,7 @@ export function popularityRoutes(deps: { db: Store }) {
 
 function invalidCursor(): Problem {
   const message = 'is not a cursor of this list'
-  return new Problem('invalid_request', `cursor: ${message}`, [{ field: 'cursor', message }])
+  return new Problem('invalid_request', `cursor: ${message}`, { details: [{ field: 'cursor', message }] })
 }
 
 /** Whoever asks while an answer is being made gets that one. */

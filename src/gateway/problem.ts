@@ -2,6 +2,7 @@ import type { FastifyError, FastifyReply } from 'fastify'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import { type ErrorBody, type ErrorCode, STATUS_OF_CODE } from '../contract/error.ts'
 import { isUnavailable } from '../store/database.ts'
+import { RepairIsOpen } from '../store/verification.ts'
 
 const RETRY_AFTER_SECONDS = 2
 
@@ -10,10 +11,10 @@ export class Problem extends Error {
   readonly code: ErrorCode
   readonly details: unknown
 
-  constructor(code: ErrorCode, message: string, details?: unknown) {
-    super(message)
+  constructor(code: ErrorCode, message: string, more: { details?: unknown; cause?: unknown } = {}) {
+    super(message, { cause: more.cause })
     this.code = code
-    this.details = details
+    this.details = more.details
   }
 }
 
@@ -25,8 +26,9 @@ export function problemOf(error: unknown): Problem {
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new Problem('too_large', 'the body is over 16 MiB')
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new Problem('invalid_request', 'content-type must be application/json')
   if (statusCode >= 400 && statusCode < 500) return new Problem('invalid_request', (error as Error).message)
-  if (isUnavailable(error)) return new Problem('unavailable', 'the database does not answer; try again')
-  return new Problem('internal_error', 'something went wrong here; the log has the request id')
+  if (error instanceof RepairIsOpen) return new Problem('unavailable', error.message)
+  if (isUnavailable(error)) return new Problem('unavailable', 'the database does not answer; try again', { cause: error })
+  return new Problem('internal_error', 'something went wrong here; the log has the request id', { cause: error })
 }
 
 function invalidRequest(issues: readonly { instancePath: string; message?: string; params: Record<string, unknown> }[]): Problem {
@@ -36,11 +38,8 @@ function invalidRequest(issues: readonly { instancePath: string; message?: strin
     return { field: [...path, ...(keys?.slice(0, 1) ?? [])].join('.') || null, message: issue.message ?? 'is not valid' }
   })
   const [first] = details
-  return new Problem(
-    'invalid_request',
-    first ? `${first.field ?? 'the body'}: ${first.message}` : 'the request is not valid',
-    details,
-  )
+  const message = first ? `${first.field ?? 'the body'}: ${first.message}` : 'the request is not valid'
+  return new Problem('invalid_request', message, { details })
 }
 
 /** Answers with a problem in the contract's shape. */

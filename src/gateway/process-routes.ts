@@ -39,7 +39,7 @@ export function processRoutes(deps: { readiness: () => Promise<Readiness> }) {
         const readiness = await deps.readiness()
         const missing = Object.entries(readiness).filter(([, there]) => !there)
         if (missing.length === 0) return { status: 'ok' as const }
-        throw new Problem('unavailable', `not there: ${missing.map(([name]) => name).join(', ')}`, readiness)
+        throw new Problem('unavailable', `not there: ${missing.map(([name]) => name).join(', ')}`, { details: readiness })
       },
     )
 

@@ -42,7 +42,7 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   app.setSerializerCompiler(() => JSON.stringify)
   app.setErrorHandler((error, request, reply) => {
     const problem = problemOf(error)
-    if (problem.code === 'internal_error') request.failure = error
+    request.failure = problem.cause
     return sendProblem(reply, problem)
   })
   app.setNotFoundHandler((request, reply) =>
@@ -66,7 +66,7 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** What an answer of 500 hides; it goes into the request's log line. */
+    /** What an answer of 500 or 503 hides; it goes into the request's log line. */
     failure?: unknown
   }
 }
@@ -75,8 +75,8 @@ declare module 'fastify' {
 function logEachRequest(app: FastifyInstance): void {
   app.addHook('onResponse', async (request, reply) => {
     const line = { method: request.method, url: request.url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }
-    if (reply.statusCode === 500) request.log.error({ ...line, err: request.failure }, 'request')
-    else request.log.info(line, 'request')
+    const level = reply.statusCode === 500 ? 'error' : reply.statusCode === 503 ? 'warn' : 'info'
+    request.log[level](request.failure === undefined ? line : { ...line, err: request.failure }, 'request')
   })
 }
 

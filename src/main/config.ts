@@ -54,7 +54,7 @@ export const Config = z.object({
     .min(1)
     .max(200)
     .default(10)
-    .describe('Most connections of a process to PostgreSQL.'),
+    .describe('Most connections to PostgreSQL of the gateway, of recording, and of counting, each.'),
   RETRY_ATTEMPTS_MAX: z.coerce
     .number()
     .int()

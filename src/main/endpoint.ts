@@ -8,15 +8,20 @@ import { untilTold } from './until-told.ts'
 /** The process that runs the services for Restate. */
 const config = readConfig(process.env)
 const log = pino({ name: 'endpoint', level: config.LOG_LEVEL })
-const db = connect({
-  url: await databaseUrlOf(config),
-  name: 'footfall endpoint',
-  connectionsMax: config.DATABASE_CONNECTIONS,
-  onConnectionLost: (error) => log.warn({ err: error.message }, 'database connection lost'),
-})
+const url = await databaseUrlOf(config)
+const pool = (name: string) =>
+  connect({
+    url,
+    name,
+    connectionsMax: config.DATABASE_CONNECTIONS,
+    onConnectionLost: (error) => log.warn({ err: error.message }, 'database connection lost'),
+  })
+const db = pool('footfall endpoint')
+const background = pool('footfall background')
 const server = await serveEndpoint(
   {
     db,
+    background,
     retryPolicy: {
       initialInterval: 100,
       exponentiationFactor: 2,
@@ -33,6 +38,6 @@ log.info({ port: config.ENDPOINT_PORT }, 'endpoint listens')
 
 await untilTold()
 server.close()
-await db.destroy()
+await Promise.all([db.destroy(), background.destroy()])
 log.info('endpoint stopped')
 process.exit(0)

@@ -3,7 +3,7 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connect, type ConnectOptions, type Store } from '../store/database.ts'
 import type { Config } from './config.ts'
-import { answers, postgresUrl, startPostgres } from './embedded/postgres.ts'
+import { answers, postgresOn, postgresUrl, startPostgres } from './embedded/postgres.ts'
 import { StartError, stopProcess } from './embedded/process.ts'
 
 export const passwordFileOf = (config: Config) => join(config.FOOTFALL_HOME, 'postgres-password')
@@ -42,6 +42,10 @@ export async function withDatabase<T>(
 async function startForNow(config: Config, url: string): Promise<() => Promise<void>> {
   if (config.DATABASE_URL !== undefined) {
     throw new StartError('PostgreSQL does not answer at DATABASE_URL: start it, or change the address, user or password.')
+  }
+  // It may run and be too busy to answer, or be just starting: it is somebody's, and must not be ended.
+  if ((await postgresOn(postgresFolderOf(config))) !== undefined) {
+    throw new StartError(`PostgreSQL runs in ${config.FOOTFALL_HOME} and does not answer: wait a moment and try again.`)
   }
   await mkdir(logFolderOf(config), { recursive: true })
   const child = await startPostgres({

@@ -1,4 +1,4 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import { fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, openSync } from 'node:fs'
@@ -7,13 +7,13 @@ import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from '../store/database.ts'
 import { addressesOf, CHECKOUT, type Config } from './config.ts'
-import { isPortFree, StartError } from './embedded/process.ts'
-import { answers, startPostgres, storedPassword } from './embedded/postgres.ts'
+import { isPortFree, type OnSpawn, StartError, stopProcess } from './embedded/process.ts'
+import { answers, endLeftoverPostgres, startPostgres, storedPassword } from './embedded/postgres.ts'
 import { isRestateUp, startRestate } from './embedded/restate.ts'
 import { prepareDatabase } from './prepare-database.ts'
 import { databaseUrlOf, logFolderOf, passwordFileOf, postgresFolderOf } from './reach.ts'
 import { registerServices } from './register.ts'
-import { clearPidFile, createSupervisor, type Supervisor } from './supervisor.ts'
+import { clearPidFile, createSupervisor, type Part, type Supervisor } from './supervisor.ts'
 
 const READY_MS_MAX = 30_000
 
@@ -28,6 +28,7 @@ export async function startEverything(config: Config, say: (line: string) => voi
   const pidFile = join(config.FOOTFALL_HOME, 'processes.json')
   await makeHome(config)
   await clearPidFile(pidFile, 'footfall.js')
+  await endLeftoverPostgres(postgresFolderOf(config))
   await checkPorts(config)
   const supervisor = createSupervisor(pidFile, say)
   try {
@@ -78,7 +79,7 @@ async function bringUpPostgres(config: Config, supervisor: Supervisor): Promise<
     const log = openLog(config, 'postgres')
     await supervisor.keep({
       name: 'PostgreSQL',
-      start: () => startPostgres({ folder, port: config.POSTGRES_PORT, password, log }),
+      start: (onSpawn) => startPostgres({ folder, port: config.POSTGRES_PORT, password, log }, onSpawn),
       stopSignal: 'SIGINT',
       mark: folder,
     })
@@ -106,29 +107,30 @@ async function bringUpRestate(config: Config, supervisor: Supervisor): Promise<v
   const ports = { ingress: config.RESTATE_INGRESS_PORT, admin: config.RESTATE_ADMIN_PORT, node: config.RESTATE_NODE_PORT }
   await supervisor.keep({
     name: 'Restate',
-    start: () => startRestate({ folder, configFile: join(CHECKOUT, 'restate.toml'), ports, log }),
+    start: (onSpawn) => startRestate({ folder, configFile: join(CHECKOUT, 'restate.toml'), ports, log }, onSpawn),
     stopSignal: 'SIGTERM',
     mark: folder,
   })
 }
 
 /** A process of our own; it says when it listens, and ends by itself when this one is gone. */
-function nodePart(name: 'endpoint' | 'gateway', config: Config) {
+function nodePart(name: 'endpoint' | 'gateway', config: Config): Part {
   const file = join(CHECKOUT, 'src', 'main', `${name}.ts`)
   const log = openLog(config, name)
-  const start = async (): Promise<ChildProcess> => {
+  const start = async (onSpawn: OnSpawn) => {
     const child = fork(file, {
       stdio: ['ignore', log, log, 'ipc'],
       detached: true,
       env: { ...process.env, FOOTFALL_HOME: config.FOOTFALL_HOME },
     })
+    onSpawn(child)
     const ready = await Promise.race([
       once(child, 'message').then(() => true),
       once(child, 'exit').then(() => false),
       sleep(READY_MS_MAX, false, { ref: false }),
     ])
-    if (ready) return child
-    child.kill('SIGKILL')
+    if (ready) return
+    await stopProcess(child, 'SIGKILL')
     throw new Error(`the ${name} did not start; see ${join(logFolderOf(config), `${name}.log`)}`)
   }
   return { name: `The ${name}`, start, stopSignal: 'SIGTERM' as const, mark: file }

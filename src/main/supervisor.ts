@@ -1,15 +1,15 @@
 import type { ChildProcess } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { commandLineOf, endLeftover, hasEnded, StartError, stopProcess } from './embedded/process.ts'
+import { commandLineOf, endLeftover, hasEnded, type OnSpawn, StartError, stopProcess } from './embedded/process.ts'
 
 /** One process that is kept running. */
 export interface Part {
   name: string
   /** Resolves when the process does its work. */
-  start: () => Promise<ChildProcess>
+  start: (onSpawn: OnSpawn) => Promise<unknown>
   stopSignal: NodeJS.Signals
   /** A text that only this part's command line contains. */
   mark: string
@@ -18,7 +18,7 @@ export interface Part {
 export interface Supervisor {
   /** Starts a part and keeps it running until everything stops. */
   keep: (part: Part) => Promise<void>
-  /** Stops everything, last started first. */
+  /** Stops everything, last started first, also what is just being started. */
   stop: () => Promise<void>
   /** Kills everything at once. */
   kill: () => void
@@ -26,37 +26,45 @@ export interface Supervisor {
 
 interface Kept {
   part: Part
-  child: ChildProcess
+  child?: ChildProcess
+  watching?: Promise<void>
 }
 
 const RESTART_MS_MIN = 200
 const RESTART_MS_MAX = 10_000
 
 /**
- * Watches child processes: one that ends is started again. Their pids are kept in a file, so that the next start can end
- * what a killed one left behind.
+ * Watches child processes: one that ends is started again. Their pids are in a file from the moment that they exist, so
+ * that the next start can end what a killed one left behind.
  */
 export function createSupervisor(pidFile: string, say: (line: string) => void): Supervisor {
   const kept: Kept[] = []
-  let stopping = false
-  const notePids = () => {
-    const children = kept.map(({ part, child }) => ({ pid: child.pid, mark: part.mark, signal: part.stopSignal }))
-    writeFileSync(pidFile, JSON.stringify({ supervisor: process.pid, children }))
+  const stopping = new AbortController()
+
+  const launch = async (one: Kept) => {
+    await one.part.start((child) => {
+      one.child = child
+      if (stopping.signal.aborted) {
+        child.kill('SIGKILL')
+        throw new Error('everything is being stopped')
+      }
+      notePids(pidFile, kept)
+    })
   }
 
   const watch = async (one: Kept) => {
-    for (let pauseMs = RESTART_MS_MIN; !stopping;) {
-      if (!hasEnded(one.child)) await once(one.child, 'exit')
-      if (stopping) return
-      say(`${one.part.name} ended (${one.child.signalCode ?? one.child.exitCode}); starting it again`)
+    for (let pauseMs = RESTART_MS_MIN; !stopping.signal.aborted;) {
+      if (one.child && !hasEnded(one.child)) await once(one.child, 'exit')
+      if (stopping.signal.aborted) return
+      say(`${one.part.name} ended (${one.child?.signalCode ?? one.child?.exitCode}); starting it again`)
       try {
-        one.child = await one.part.start()
-        notePids()
+        await launch(one)
         pauseMs = RESTART_MS_MIN
         say(`${one.part.name} runs again`)
       } catch (error) {
+        if (stopping.signal.aborted) return
         say(`${one.part.name} did not start: ${(error as Error).message}; trying again`)
-        await sleep(pauseMs)
+        await sleep(pauseMs, undefined, { signal: stopping.signal }).catch(() => undefined)
         pauseMs = Math.min(2 * pauseMs, RESTART_MS_MAX)
       }
     }
@@ -64,31 +72,53 @@ export function createSupervisor(pidFile: string, say: (line: string) => void): 
 
   return {
     keep: async (part) => {
-      const one = { part, child: await part.start() }
-      if (stopping) return stopProcess(one.child, part.stopSignal)
+      const one: Kept = { part }
       kept.push(one)
-      notePids()
-      void watch(one)
+      await launch(one)
+      one.watching = watch(one)
     },
     stop: async () => {
-      stopping = true
-      for (const { part, child } of kept.toReversed()) await stopProcess(child, part.stopSignal)
+      stopping.abort()
+      for (const { part, child } of kept.toReversed()) if (child) await stopProcess(child, part.stopSignal)
+      // A restart that was under way may have spawned once more since; its child is killed at once.
+      await Promise.all(kept.map((one) => one.watching))
       await rm(pidFile, { force: true })
     },
     kill: () => {
-      stopping = true
-      for (const { child } of kept) child.kill('SIGKILL')
+      stopping.abort()
+      for (const { child } of kept) child?.kill('SIGKILL')
     },
+  }
+}
+
+interface Pids {
+  supervisor: number
+  children: { pid: number; mark: string; signal: NodeJS.Signals }[]
+}
+
+/** Written beside and renamed: a kill in the middle leaves the file as it was. */
+function notePids(pidFile: string, kept: readonly Kept[]): void {
+  const children = kept.flatMap(({ part, child }) =>
+    child?.pid === undefined ? [] : [{ pid: child.pid, mark: part.mark, signal: part.stopSignal }],
+  )
+  const pids: Pids = { supervisor: process.pid, children }
+  writeFileSync(`${pidFile}.new`, JSON.stringify(pids))
+  renameSync(`${pidFile}.new`, pidFile)
+}
+
+function readPids(pidFile: string): Pids | undefined {
+  try {
+    return JSON.parse(readFileSync(pidFile, 'utf8')) as Pids
+  } catch {
+    return undefined
   }
 }
 
 /** Ends what a killed run left behind; refuses when that run is alive. */
 export async function clearPidFile(pidFile: string, supervisorMark: string): Promise<void> {
-  if (!existsSync(pidFile)) return
-  const { supervisor, children } = JSON.parse(readFileSync(pidFile, 'utf8')) as {
-    supervisor: number
-    children: { pid: number; mark: string; signal: NodeJS.Signals }[]
-  }
+  const pids = readPids(pidFile)
+  if (pids === undefined) return
+  const { supervisor, children } = pids
   if (supervisor !== process.pid && (await commandLineOf(supervisor))?.includes(supervisorMark)) {
     throw new StartError(
       `Footfall already runs on this folder (process ${supervisor}): stop it, or set FOOTFALL_HOME to another folder.`,

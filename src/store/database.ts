@@ -62,3 +62,8 @@ export function isUnavailable(error: unknown): boolean {
     /Connection terminated|timeout exceeded when trying to connect|connection error|not queryable/i.test(error.message)
   )
 }
+
+/** SQLSTATE classes 22 (data) and 23 (constraint): a row is at fault, and repeating does not help. */
+export function isRefusal(error: unknown): boolean {
+  return /^2[23]/.test(sqlState(error) ?? '')
+}

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { instantOf } from '../contract/time.ts'
 import type { Call } from './call.ts'
-import { constraintOf, type Database, sqlState, type Store } from './database.ts'
+import { constraintOf, type Database, isRefusal, sqlState, type Store } from './database.ts'
 import { makePartitions, monthOf } from './partition.ts'
 
 /** A checked interaction; `index` is its place in the call, `item` what was sent. */
@@ -67,6 +67,8 @@ export async function recordBatch(
       if (isMissingPartition(error)) {
         await makePartitions(db, await monthsToMake(db, rows))
       } else if (isRefusal(error)) {
+        // A trial must not stumble over a month that is missing as well.
+        await makePartitions(db, await monthsToMake(db, rows))
         const refused = await findRefused(db, rows)
         if (refused.length === 0) throw error
         const indexes = new Set(refused.map((rejection) => rejection.index))
@@ -90,9 +92,10 @@ async function insertBatch(
   interactions: readonly NewInteraction[],
   rejections: readonly NewRejection[],
 ): Promise<number> {
-  const times = interactions.map((row) => row.occurredAtMs)
-  const from = instantOf(times.reduce((least, time) => Math.min(least, time), times[0] ?? 0))
-  const to = instantOf(times.reduce((most, time) => Math.max(most, time), times[0] ?? 0))
+  // A batch without events gets bounds of now: those of another age would make its group read every month.
+  const times = interactions.length > 0 ? interactions.map((row) => row.occurredAtMs) : [Date.now()]
+  const from = instantOf(times.reduce((least, time) => Math.min(least, time)))
+  const to = instantOf(times.reduce((most, time) => Math.max(most, time)))
   const { rows } = await sql<{ inserted: number }>`
     with claimed as (
       insert into interaction_batch (occurred_from, occurred_to, events, invocation_id, body_sha256)
@@ -154,12 +157,8 @@ async function readBatch(
   const duplicateIndexes = interactions
     .filter((row) => !refusedIndexes.has(row.index) && !unclaimed.delete(`${row.occurredAtMs} ${row.eventId}`))
     .map((row) => row.index)
-  return { ...result, accepted: own.rows.length, duplicateIndexes, refused }
-}
-
-/** SQLSTATE classes 22 (data) and 23 (constraint): the row is at fault, and repeating does not help. */
-function isRefusal(error: unknown): boolean {
-  return /^2[23]/.test(sqlState(error) ?? '')
+  const accepted = interactions.length - duplicateIndexes.length - refused.length
+  return { ...result, accepted, duplicateIndexes, refused }
 }
 
 /** A partition that does not exist is reported as 23514 that names no constraint. */

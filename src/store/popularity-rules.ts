@@ -67,7 +67,7 @@ export async function rescore(db: Store, rules: Rules): Promise<RescoreResult> {
   })
 }
 
-/** Adds a version of the weights; the newest one is used again when nothing in it changed. */
+/** Adds a version of the weights: every rescore has one of its own. */
 async function addWeights(tx: Database, rules: Rules): Promise<number> {
   const { rows } = await sql<{ version: number }>`
     insert into weight_table (version, name)
@@ -118,6 +118,7 @@ async function recomputeProducts(tx: Database, which: ReturnType<typeof sql>): P
 }
 
 const REPAIR_PRODUCTS_MAX = 500
+const REFRESH_MINUTES_MAX = 30
 /** Long before 2^1023, where float8 ends; the rules allow a half-life of an hour, so that is 8 days. */
 const LANDMARK_HALF_LIVES_MAX = 200
 
@@ -127,6 +128,7 @@ const LANDMARK_HALF_LIVES_MAX = 200
  */
 export async function refreshTrending(db: Store): Promise<{ repaired: number }> {
   await db.transaction().execute(async (tx) => {
+    await sql`set local statement_timeout = ${sql.lit(`${REFRESH_MINUTES_MAX}min`)}`.execute(tx)
     await lockFor(tx, 'rules', 'exclusive')
     await moveLandmark(tx)
     await sql`

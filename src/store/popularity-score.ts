@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { BatchBounds } from './backlog.ts'
-import type { Database, Store } from './database.ts'
+import { type Database, isRefusal, type Store } from './database.ts'
 import { lockFor } from './locks.ts'
 
 /** A group's limits keep the transaction, and with it the locks on hot products, well under a second. */
@@ -14,13 +14,25 @@ export const GROUP_EVENTS_MAX = 16_000
  * @throws when there is no such batch.
  */
 export async function scoreBatch(db: Store, own: BatchBounds): Promise<number> {
-  return db.transaction().execute(async (tx) => {
-    await lockFor(tx, 'rules', 'shared')
-    const group = await claimGroup(tx, own, 'scored_at')
-    if (group === undefined) return 0
-    await countGroup(tx, group)
-    return group.ids.length
-  })
+  return inGroupOrAlone((othersMax) =>
+    db.transaction().execute(async (tx) => {
+      await lockFor(tx, 'rules', 'shared')
+      const group = await claimGroup(tx, own, { done: 'scored_at', othersMax })
+      if (group === undefined) return 0
+      await countGroup(tx, group)
+      return group.ids.length
+    }),
+  )
+}
+
+/** A batch that PostgreSQL refuses to count must block itself alone, and not every group that takes it along. */
+export async function inGroupOrAlone(work: (othersMax: number) => Promise<number>): Promise<number> {
+  try {
+    return await work(GROUP_BATCHES_MAX - 1)
+  } catch (error) {
+    if (!isRefusal(error)) throw error
+    return work(0)
+  }
 }
 
 interface Group {
@@ -33,7 +45,11 @@ interface Group {
  * Locks the own batch, then others that wait and that nobody holds. Own first, then only what is free: two groups never
  * wait for each other. Undefined when the own batch is done.
  */
-export async function claimGroup(tx: Database, own: BatchBounds, done: 'scored_at' | 'fed_at'): Promise<Group | undefined> {
+export async function claimGroup(
+  tx: Database,
+  own: BatchBounds,
+  { done, othersMax }: { done: 'scored_at' | 'fed_at'; othersMax: number },
+): Promise<Group | undefined> {
   const claimed = await sql<{ isDone: boolean; events: number }>`
     select ${sql.ref(done)} is not null as "isDone", events from interaction_batch
     where batch_id = ${own.batchId} for update`.execute(tx)
@@ -43,7 +59,7 @@ export async function claimGroup(tx: Database, own: BatchBounds, done: 'scored_a
   const { rows: others } = await sql<{ batchId: string; from: Date; to: Date; events: number }>`
     select batch_id as "batchId", occurred_from as "from", occurred_to as "to", events from interaction_batch
     where ${sql.ref(done)} is null and batch_id <> ${own.batchId}
-    order by batch_id limit ${GROUP_BATCHES_MAX - 1} for update skip locked`.execute(tx)
+    order by batch_id limit ${othersMax} for update skip locked`.execute(tx)
   const group: Group = { ids: [own.batchId], from: own.from, to: own.to }
   let events = batch.events
   for (const other of others) {
@@ -111,11 +127,19 @@ export const weighed = sql`
 export const scoreOf = sql`sum(coalesce(w.weight_micros, 0) * c.events)::bigint`
 
 /**
- * Σ weight · 2^((t − landmark) / half-life) of the cells inside the window. Only those are raised to a power: an hour far
- * behind the landmark is an underflow error in PostgreSQL.
+ * What a cell c weighs at the landmark: decayed · 2^((hour − landmark) / half-life). An exponent below −1074 is an error in
+ * PostgreSQL, and not 0; a short half-life in a long window has them.
  */
-export const trendingOf = sql`coalesce(sum(w.weight_micros / 1e6::float8 * c.decayed
-  * power(2::float8, date_part('epoch', c.hour - r.landmark) / 3600 / r.half_life_hours)) filter (where c.hour >= r.edge), 0)`
+const atLandmark = sql`c.decayed
+  * power(2::float8, greatest(date_part('epoch', c.hour - r.landmark) / 3600 / r.half_life_hours, -1000))`
+
+/** Σ weight · 2^((t − landmark) / half-life) of the cells inside the window. Only those are raised to a power. */
+export const trendingOf = sql`coalesce(
+  sum(w.weight_micros / 1e6::float8 * ${atLandmark}) filter (where c.hour >= r.edge), 0)`
+
+/** The same with the weights' sizes: what a difference in trending is measured by. */
+export const trendingSpreadOf = sql`coalesce(
+  sum(abs(w.weight_micros) / 1e6::float8 * ${atLandmark}) filter (where c.hour >= r.edge), 0)`
 
 /** The counters of cells c, in the order view, purchase, favorite, cart, review, search click. */
 export const countersOf = sql.join(

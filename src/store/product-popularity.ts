@@ -36,11 +36,13 @@ export interface TopPosition {
 }
 
 const TOP = 'top'
+const BIGINT = /^-?\d{1,18}$/
 
 /** Where a page of the top list ended; undefined for a text that is no cursor of it. */
 export function topPositionOf(cursor: string): TopPosition | undefined {
   const [scoreMicros, productId] = decodeCursor(TOP, cursor) ?? []
-  return scoreMicros !== undefined && productId !== undefined ? { scoreMicros, productId } : undefined
+  if (scoreMicros === undefined || productId === undefined || !BIGINT.test(scoreMicros)) return undefined
+  return { scoreMicros, productId }
 }
 
 interface PopularityRow {

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { BatchBounds } from './backlog.ts'
-import { claimGroup } from './popularity-score.ts'
+import { claimGroup, inGroupOrAlone } from './popularity-score.ts'
 import type { Store } from './database.ts'
 
 /**
@@ -9,10 +9,11 @@ import type { Store } from './database.ts'
  * @throws when there is no such batch.
  */
 export async function feedBatch(db: Store, own: BatchBounds): Promise<number> {
-  return db.transaction().execute(async (tx) => {
-    const group = await claimGroup(tx, own, 'fed_at')
-    if (group === undefined) return 0
-    await sql`
+  return inGroupOrAlone((othersMax) =>
+    db.transaction().execute(async (tx) => {
+      const group = await claimGroup(tx, own, { done: 'fed_at', othersMax })
+      if (group === undefined) return 0
+      await sql`
       with fed as (
         update interaction_batch set fed_at = now() where batch_id = any(${group.ids}::bigint[])
       )
@@ -24,8 +25,9 @@ export async function feedBatch(db: Store, own: BatchBounds): Promise<number> {
       group by 1, 2, 3 order by 1, 2, 3
       on conflict (shopper_id, product_id, event_type) do update
         set events = s.events + excluded.events, last_at = greatest(s.last_at, excluded.last_at)`.execute(tx)
-    return group.ids.length
-  })
+      return group.ids.length
+    }),
+  )
 }
 
 /** The shopper of an event: its account, or its session when it has none. */

@@ -18,7 +18,7 @@ export interface Use {
 }
 
 const deps: Deps = {
-  db: connect({ url: 'postgres://127.0.0.1:1/none', name: 'bench' }),
+  ...poolsTo('postgres://127.0.0.1:1/none'),
   retryPolicy: { initialInterval: 50, maxInterval: 500, exponentiationFactor: 2, maxAttempts: 200, onMaxAttempts: 'pause' },
   reached: () => undefined,
 }
@@ -32,12 +32,17 @@ process.send?.('listening')
 
 /** Closes the pool and opens the next one, if there is a next one; then answers. */
 async function use(url: string | null): Promise<void> {
-  await deps.db.destroy()
+  await Promise.all([deps.db.destroy(), deps.background.destroy()])
   if (url !== null) {
-    deps.db = connect({ url, name: 'bench endpoint', connectionsMax: Number(connectionsMax) })
-    await sql`select 1`.execute(deps.db)
+    Object.assign(deps, poolsTo(url))
+    await Promise.all([sql`select 1`.execute(deps.db), sql`select 1`.execute(deps.background)])
   }
   process.send?.('ready')
+}
+
+function poolsTo(url: string): Pick<Deps, 'db' | 'background'> {
+  const pool = (name: string) => connect({ url, name, connectionsMax: Number(connectionsMax) })
+  return { db: pool('bench endpoint'), background: pool('bench background') }
 }
 
 async function serveLiteral(): Promise<void> {

@@ -32,7 +32,8 @@ async function main(databaseUrl: string, port: number): Promise<void> {
   const db = connect({ url: databaseUrl, name: 'crash endpoint', onConnectionLost: () => undefined })
   const counted = db.withPlugin(afterEachStatement(() => reached('statement answered')))
   const retryPolicy = { initialInterval: 50, maxInterval: 500, maxAttempts: 1_000, onMaxAttempts: 'pause' } as const
-  await serveEndpoint({ db: counted, retryPolicy, reached }, { host: '127.0.0.1', port, log: pino({ level: 'warn' }) })
+  const deps = { db: counted, background: counted, retryPolicy, reached }
+  await serveEndpoint(deps, { host: '127.0.0.1', port, log: pino({ level: 'warn' }) })
   tellParent('ready')
 }
 

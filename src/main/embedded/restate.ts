@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { arch, platform } from 'node:os'
-import { hasEnded, StartError, until } from './process.ts'
+import { hasEnded, type OnSpawn, StartError, stopProcess, until } from './process.ts'
 
 export interface RestatePorts {
   ingress: number
@@ -24,7 +24,7 @@ export interface EmbeddedRestate {
 const READY_MS_MAX = 60_000
 
 /** Starts restate-server; resolves when the ingress and the admin port answer. */
-export async function startRestate(options: EmbeddedRestate): Promise<ChildProcess> {
+export async function startRestate(options: EmbeddedRestate, onSpawn: OnSpawn = () => undefined): Promise<ChildProcess> {
   await mkdir(options.folder, { recursive: true })
   const { ports } = options
   const child = spawn(restateBinary(), ['--config-file', options.configFile, '--base-dir', options.folder], {
@@ -40,10 +40,13 @@ export async function startRestate(options: EmbeddedRestate): Promise<ChildProce
       ...options.settings,
     },
   })
+  child.on('error', () => undefined)
+  onSpawn(child)
   const urls = { ingress: `http://127.0.0.1:${ports.ingress}`, admin: `http://127.0.0.1:${ports.admin}` }
   const ready = await until(async () => hasEnded(child) || (await isRestateUp(urls)), READY_MS_MAX)
-  if (!ready || hasEnded(child)) throw new StartError('restate-server did not start; restate.log in the log folder says why.')
-  return child
+  if (ready && !hasEnded(child)) return child
+  await stopProcess(child, 'SIGTERM')
+  throw new StartError('restate-server did not start; restate.log in the log folder says why.')
 }
 
 /** Whether both doors of a Restate answer. */
@@ -96,14 +99,24 @@ export async function areRegistered(adminUrl: string, names: readonly string[]):
   }
 }
 
-/** Ids of the invocations that used up their attempts and wait for an operator. */
-export async function pausedInvocations(adminUrl: string): Promise<string[]> {
-  const answer = await fetch(`${adminUrl}/query`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', accept: 'application/json' },
-    body: JSON.stringify({ query: "select id from sys_invocation where status = 'paused' order by id limit 100" }),
-    signal: AbortSignal.timeout(5_000),
-  })
-  const { rows } = (await answer.json()) as { rows: { id: string }[] }
-  return rows.map((row) => row.id)
+export interface Paused {
+  count: number
+  /** The first hundred of them. */
+  ids: string[]
+}
+
+/** The invocations that used up their attempts and wait for an operator. */
+export async function pausedInvocations(adminUrl: string): Promise<Paused> {
+  const query = async <Row>(text: string): Promise<Row[]> => {
+    const answer = await fetch(`${adminUrl}/query`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/json' },
+      body: JSON.stringify({ query: text }),
+      signal: AbortSignal.timeout(5_000),
+    })
+    return ((await answer.json()) as { rows: Row[] }).rows
+  }
+  const [counted] = await query<{ n: number }>("select count(*) as n from sys_invocation where status = 'paused'")
+  const listed = await query<{ id: string }>("select id from sys_invocation where status = 'paused' order by id limit 100")
+  return { count: counted?.n ?? 0, ids: listed.map((row) => row.id) }
 }
