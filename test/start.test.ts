@@ -4,8 +4,11 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { postgresUrl } from '../src/main/embedded/postgres.ts'
 import { commandLineOf, freePorts, isPortFree, until } from '../src/main/embedded/process.ts'
+import { connect } from '../src/store/database.ts'
 
 const run = promisify(execFile)
 const CHECKOUT = join(import.meta.dirname, '..')
@@ -61,6 +64,13 @@ const isReady = () =>
 const lamp = async () =>
   (await (await fetch(`${gateway()}/api/v1/analytic/popularity/lamp`)).json()) as { data?: { purchase_count: number } }
 
+async function databaseUrl(): Promise<string> {
+  return postgresUrl({
+    port: Number(environment['POSTGRES_PORT']),
+    password: await readFile(join(home, 'postgres-password'), 'utf8'),
+  })
+}
+
 async function children(ofHome = home): Promise<{ pid: number; mark: string }[]> {
   const { children } = JSON.parse(await readFile(join(ofHome, 'processes.json'), 'utf8')) as {
     children: { pid: number; mark: string }[]
@@ -74,96 +84,110 @@ async function leftovers(pids: number[]): Promise<number[]> {
   return pids.filter((_, n) => lines[n] !== undefined)
 }
 
-test('npm start, from nothing to Ctrl-C and back', { timeout: 180_000 }, async () => {
-  const first = await start()
-  expect(first.output()).toContain('Footfall is ready')
-  // The commands that it prints work as they stand.
-  const commands = first
-    .output()
-    .split('\n')
-    .filter((line) => line.trim().startsWith('curl'))
-  const answers = []
-  for (const command of commands) {
-    answers.push(JSON.parse((await run('sh', ['-c', command])).stdout) as unknown)
-    await until(async () => (await lamp()).data !== undefined, 10_000)
-  }
-  expect(answers).toEqual([
-    { data: { accepted: 1, duplicates: 0, duplicate_indexes: [], rejected: [] } },
-    { data: [expect.objectContaining({ product_id: 'lamp', score: 0.8 })], meta: { next_cursor: null } },
-  ])
+test(
+  'npm start serves what it prints, restarts what is killed, and keeps the data through every kind of end',
+  { timeout: 180_000 },
+  async () => {
+    const first = await start()
+    expect(first.output()).toContain('Footfall is ready')
+    // The commands that it prints work as they stand.
+    const commands = first
+      .output()
+      .split('\n')
+      .filter((line) => line.trim().startsWith('curl'))
+    const answers = []
+    for (const command of commands) {
+      answers.push(JSON.parse((await run('sh', ['-c', command])).stdout) as unknown)
+      await until(async () => (await lamp()).data !== undefined, 10_000)
+    }
+    expect(answers).toEqual([
+      { data: { accepted: 1, duplicates: 0, duplicate_indexes: [], rejected: [] } },
+      { data: [expect.objectContaining({ product_id: 'lamp', score: 0.8 })], meta: { next_cursor: null } },
+    ])
 
-  // Whatever is killed is started again, and nothing is lost.
-  for (const { pid } of await children()) {
-    process.kill(pid, 'SIGKILL')
-    expect(await until(async () => (await children()).every((child) => child.pid !== pid) && (await isReady()), 60_000)).toBe(
-      true,
-    )
-  }
-  expect(await lamp()).toMatchObject({ data: { purchase_count: 1 } })
-  expect(await footfall(['verify'])).toMatchObject({
-    code: 0,
-    text: expect.stringContaining('1 events in the log, no cells differ'),
-  })
-  expect(await footfall(['start'])).toMatchObject({ code: 1, text: expect.stringContaining('already runs on this folder') })
+    // Whatever is killed is started again, and nothing is lost.
+    for (const { pid } of await children()) {
+      process.kill(pid, 'SIGKILL')
+      expect(await until(async () => (await children()).every((child) => child.pid !== pid) && (await isReady()), 60_000)).toBe(
+        true,
+      )
+    }
+    expect(await lamp()).toMatchObject({ data: { purchase_count: 1 } })
+    expect(await footfall(['verify'])).toMatchObject({
+      code: 0,
+      text: expect.stringContaining('1 events in the log, no cells differ'),
+    })
+    expect(await footfall(['start'])).toMatchObject({ code: 1, text: expect.stringContaining('already runs on this folder') })
 
-  const before = (await children()).map(({ pid }) => pid)
-  first.child.kill('SIGINT')
-  await once(first.child, 'exit')
-  expect(first.child.exitCode).toBe(0)
-  expect(await leftovers(before)).toEqual([])
+    const before = (await children()).map(({ pid }) => pid)
+    first.child.kill('SIGINT')
+    await once(first.child, 'exit')
+    expect(first.child.exitCode).toBe(0)
+    expect(await leftovers(before)).toEqual([])
 
-  // kill -9 of everything: the next start recovers.
-  const second = await start()
-  expect(await lamp()).toMatchObject({ data: { purchase_count: 1 } })
-  const all = (await children()).map(({ pid }) => pid)
-  for (const pid of [second.child.pid!, ...all]) process.kill(pid, 'SIGKILL')
-  // kill -9 of the starting process alone: the next start ends what it left behind.
-  const third = await start()
-  expect(third.output()).toContain('Footfall is ready')
-  const orphans = (await children()).map(({ pid }) => pid)
-  third.child.kill('SIGKILL')
-  const fourth = await start()
-  expect(fourth.output()).toContain('Footfall is ready')
-  expect(await leftovers(orphans)).toEqual([])
-  expect(await lamp()).toMatchObject({ data: { purchase_count: 1 } })
+    // kill -9 of everything: the next start recovers.
+    const second = await start()
+    expect(await lamp()).toMatchObject({ data: { purchase_count: 1 } })
+    const all = (await children()).map(({ pid }) => pid)
+    for (const pid of [second.child.pid!, ...all]) process.kill(pid, 'SIGKILL')
+    // kill -9 of the starting process alone: the next start ends what it left behind.
+    const third = await start()
+    expect(third.output()).toContain('Footfall is ready')
+    const orphans = (await children()).map(({ pid }) => pid)
+    third.child.kill('SIGKILL')
+    const fourth = await start()
+    expect(fourth.output()).toContain('Footfall is ready')
+    expect(await leftovers(orphans)).toEqual([])
+    expect(await lamp()).toMatchObject({ data: { purchase_count: 1 } })
 
-  // The same servers, as if they were somebody else's: only the endpoint and the gateway are started.
-  const [gatewayPort, endpointPort] = await freePorts(2)
-  const guest = await start({
-    FOOTFALL_HOME: `${home}-guest`,
-    DATABASE_URL: `postgres://postgres:${await readFile(join(home, 'postgres-password'), 'utf8')}@127.0.0.1:${environment['POSTGRES_PORT']}/postgres`,
-    RESTATE_INGRESS_URL: `http://127.0.0.1:${environment['RESTATE_INGRESS_PORT']}`,
-    RESTATE_ADMIN_URL: `http://127.0.0.1:${environment['RESTATE_ADMIN_PORT']}`,
-    GATEWAY_PORT: String(gatewayPort),
-    ENDPOINT_PORT: String(endpointPort),
-  })
-  expect(guest.output()).toContain('Footfall is ready')
-  const seen = await fetch(`http://127.0.0.1:${gatewayPort}/api/v1/analytic/popularity/lamp`)
-  expect(await seen.json()).toMatchObject({ data: { purchase_count: 1 } })
-  expect(await children(`${home}-guest`)).toHaveLength(2)
-  guest.child.kill('SIGINT')
-  await once(guest.child, 'exit')
+    // The same servers, as if they were somebody else's: only the endpoint and the gateway are started.
+    const [gatewayPort, endpointPort] = await freePorts(2)
+    const guest = await start({
+      FOOTFALL_HOME: `${home}-guest`,
+      DATABASE_URL: await databaseUrl(),
+      RESTATE_INGRESS_URL: `http://127.0.0.1:${environment['RESTATE_INGRESS_PORT']}`,
+      RESTATE_ADMIN_URL: `http://127.0.0.1:${environment['RESTATE_ADMIN_PORT']}`,
+      GATEWAY_PORT: String(gatewayPort),
+      ENDPOINT_PORT: String(endpointPort),
+    })
+    expect(guest.output()).toContain('Footfall is ready')
+    const seen = await fetch(`http://127.0.0.1:${gatewayPort}/api/v1/analytic/popularity/lamp`)
+    expect(await seen.json()).toMatchObject({ data: { purchase_count: 1 } })
+    expect(await children(`${home}-guest`)).toHaveLength(2)
+    guest.child.kill('SIGINT')
+    await once(guest.child, 'exit')
 
-  fourth.child.kill('SIGTERM')
-  await once(fourth.child, 'exit')
+    // A cell that was changed by hand is named.
+    const database = connect({ url: await databaseUrl(), name: 'test', connectionsMax: 1 })
+    await sql`update product_popularity set purchase_count = purchase_count + 1`.execute(database)
+    const drifted = await footfall(['verify'])
+    expect(drifted.code).toBe(1)
+    expect(drifted.text).toContain('product_popularity {"product_id":"lamp"} purchase_count: stored 2, expected 1')
+    await sql`update product_popularity set purchase_count = purchase_count - 1`.execute(database)
+    expect(await footfall(['verify'])).toMatchObject({ code: 0 })
+    await database.destroy()
 
-  // Other weights on existing data: refused with the way out, which works while nothing runs.
-  const refused = await footfall(['start'], { POPULARITY_WEIGHTS: 'storefront' })
-  expect(refused.code).toBe(1)
-  expect(refused.text.trim().split('\n')).toHaveLength(1)
-  expect(refused.text).toContain('npx footfall rescore')
-  expect(await footfall(['rescore'], { POPULARITY_WEIGHTS: 'storefront' })).toMatchObject({
-    code: 0,
-    text: expect.stringContaining('1 products rescored'),
-  })
-  expect(await footfall(['top', '--json'])).toMatchObject({ code: 0, text: expect.stringContaining('"score": 10') })
-  expect(await footfall(['migrate'], { POPULARITY_WEIGHTS: 'storefront' })).toMatchObject({
-    code: 0,
-    text: 'Nothing to apply.\n',
-  })
-  expect(await footfall(['backlog'])).toMatchObject({ code: 0, text: expect.stringContaining('nothing waits') })
-  for (const port of PORTS) expect(await isPortFree(Number(environment[port]))).toBe(true)
-})
+    fourth.child.kill('SIGTERM')
+    await once(fourth.child, 'exit')
+
+    // Other weights on existing data: refused with the way out, which works while nothing runs.
+    const refused = await footfall(['start'], { POPULARITY_WEIGHTS: 'storefront' })
+    expect(refused.code).toBe(1)
+    expect(refused.text.trim().split('\n')).toHaveLength(1)
+    expect(refused.text).toContain('npx footfall rescore')
+    expect(await footfall(['rescore'], { POPULARITY_WEIGHTS: 'storefront' })).toMatchObject({
+      code: 0,
+      text: expect.stringContaining('1 products rescored'),
+    })
+    expect(await footfall(['top', '--json'])).toMatchObject({ code: 0, text: expect.stringContaining('"score": 10') })
+    expect(await footfall(['migrate'], { POPULARITY_WEIGHTS: 'storefront' })).toMatchObject({
+      code: 0,
+      text: 'Nothing to apply.\n',
+    })
+    expect(await footfall(['backlog'])).toMatchObject({ code: 0, text: expect.stringContaining('nothing waits') })
+    for (const port of PORTS) expect(await isPortFree(Number(environment[port]))).toBe(true)
+  },
+)
 
 test.each([
   ['a busy port', { GATEWAY_PORT: 'busy' }, 'GATEWAY_PORT'],
