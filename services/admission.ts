@@ -1,6 +1,6 @@
 import { type Interaction, Interaction as InteractionSchema } from '../src/contract/interaction.ts'
 import { timeOfUuidV7 } from '../src/contract/event-id.ts'
-import { isStorable, withoutDepths } from '../src/contract/text.ts'
+import { isStorable, writable } from '../src/contract/text.ts'
 import { millisecondsOf } from '../src/contract/time.ts'
 import type { NewInteraction, NewRejection } from '../src/store/interaction-batch.ts'
 
@@ -22,7 +22,7 @@ export function judge(
 ): Judged {
   const judged: Judged = { interactions: [], rejections: [] }
   for (const [index, item] of items.entries()) {
-    const verdict = judgeItem(index, withoutDepths(item), nowMs, newEventId)
+    const verdict = judgeItem(index, writable(item), nowMs, newEventId)
     if ('eventId' in verdict) judged.interactions.push(verdict)
     else judged.rejections.push(verdict)
   }

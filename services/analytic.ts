@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { type Context, implement, rpc, TerminalError } from '@restatedev/restate-sdk'
 import { BODY_BYTES_MAX, type CreateInteractionRequest, type CreateInteractionResponse } from '../src/contract/interaction.ts'
 import { analyticApi, catalogApi, popularityApi, type RecordedBatch } from '../src/contract/services.ts'
@@ -62,6 +63,7 @@ async function createInteraction(
 ): Promise<CreateInteractionResponse> {
   const { id, body } = ctx.request()
   if (body.length > BODY_BYTES_MAX) throw new TerminalError('the body is over 16 MiB', { errorCode: 413 })
+  if (!isUtf8(body)) throw new TerminalError('the body is not UTF-8', { errorCode: 400 })
   const call = callOf(id.toString(), body)
   const judged = judge(request.interactions, await ctx.date.now(), (index, time) => eventIdFor(call, index, time))
   const recorded = await ctx.run('record the batch', async () => {

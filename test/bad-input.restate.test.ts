@@ -40,7 +40,7 @@ function bare(way: Way, json: unknown): CreateInteractionResponse {
 
 function withNesting(json: string): string {
   const nest = (levels: number) => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`
-  return json.replaceAll(/\{"nested":(\d+)\}/g, (_, levels: string) => nest(Number(levels)))
+  return json.replaceAll('"HUGE"', '1e999').replaceAll(/\{"nested":(\d+)\}/g, (_, levels: string) => nest(Number(levels)))
 }
 
 const valid = () => ({
@@ -85,6 +85,8 @@ const BAD_ITEMS: [name: string, item: unknown, field: string | null, code?: stri
   ['NUL deep in metadata', { ...valid(), metadata: { a: [{ b: 'x\0' }] } }, 'metadata'],
   ['a lone surrogate in a metadata key', { ...valid(), metadata: { '\udfff': 1 } }, 'metadata'],
   ['metadata of 5 KB', { ...valid(), metadata: { a: 'x'.repeat(5_000) } }, 'metadata'],
+  ['a number beyond a double in metadata', { ...valid(), metadata: { a: 'HUGE' } }, 'metadata'],
+  ['ten decimals of a second', { ...valid(), occurred_at: '2026-01-01T00:00:00.1234567891Z' }, 'occurred_at'],
   ['metadata that is a list', { ...valid(), metadata: [1] }, 'metadata'],
   ['a number as product id', { ...valid(), ref_id: 5 }, 'ref_id'],
   ['an event type in capitals', { ...valid(), event_type: 'VIEW' }, 'event_type'],
@@ -151,6 +153,34 @@ test.each(BAD_BODIES)('through the ingress: a body with %s is refused whole', as
   if (field !== undefined) expect(JSON.stringify(answer.json)).toContain(field)
 })
 
+test.each(WAYS)('through %s: bytes that are no UTF-8 are refused, not read as other ids', async (way) => {
+  const [head, tail] = JSON.stringify({ interactions: [{ ...valid(), ref_id: 'a|b' }] }).split('|') as [string, string]
+  const url = way === 'REST' ? `${gateway.url}/api/v1/analytic/interaction` : `${stack.ingressUrl}/Analytic/CreateInteraction`
+  for (const bytes of [[0xff], [0xed, 0xa0, 0x80]]) {
+    const body = Buffer.concat([Buffer.from(head), Buffer.from(bytes), Buffer.from(tail)])
+    const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+    expect(answer.status).toBe(400)
+    expect(await answer.text()).toContain('not UTF-8')
+  }
+})
+
+test('times of any case, zone and up to nine decimals are read, and kept in milliseconds', async () => {
+  const times = ['2026-01-02t03:04:05.678912345z', '2026-01-02T05:04:05.678+02:00', '2026-01-01T22:04:05.6789-05:00']
+  const interactions = times.map((occurred_at) => ({ ...valid(), ref_id: 'times', occurred_at }))
+  expect(bare('REST', (await post('REST', JSON.stringify({ interactions }))).json)).toMatchObject({ accepted: 3 })
+  const { rows } = await sql<{ n: number }>`
+    select count(*)::int as n from interaction where ref_id = 'times' and occurred_at = '2026-01-02T03:04:05.678Z'`.execute(
+    database.db,
+  )
+  expect(rows[0]!.n).toBe(3)
+})
+
+test("what is no HTTP, and headers that are too large, are answered in the contract's shape", async () => {
+  const tooLarge = await fetch(`${gateway.url}/health`, { headers: { 'x-large': 'x'.repeat(20_000) } })
+  expect(tooLarge.status).toBe(400)
+  expect(await tooLarge.json()).toEqual({ error: { code: 'invalid_request', message: 'the headers are too large' } })
+})
+
 test('a body that is no JSON by its content type is refused', async () => {
   const answer = await fetch(`${gateway.url}/api/v1/analytic/interaction`, { method: 'POST', body: '{"interactions":[1]}' })
   expect(answer.status).toBe(400)
@@ -169,6 +199,8 @@ test.each([
   [`/api/v1/analytic/popularity/${'x'.repeat(201)}`, 400, 'product_id'],
   ['/api/v1/analytic/popularity/a%00b', 400, 'product_id'],
   ['/api/v1/analytic/popularity/%zz', 400, undefined],
+  ['/api/v1/analytic/popularity/p?nonsense=1', 400, 'nonsense'],
+  ['/api/v1/analytic/verify?nonsense=1', 400, 'nonsense'],
   ['/api/v1/analytic/popularity/never-seen', 404, undefined],
   ['/api/v1/nowhere', 404, undefined],
 ])('GET %s is answered %i', async (path, status, field) => {

@@ -6,11 +6,18 @@ export const BATCH_ITEMS_MAX = 10_000
 export const BODY_BYTES_MAX = 16 * 1024 * 1024
 export const METADATA_BYTES_MAX = 4_096
 
+const NO_TIME = 'must be an RFC 3339 time such as 2026-03-01T12:00:00Z, with at most nine decimals'
+const IsoTime = z.iso.datetime({ offset: true })
+
 /** RFC 3339 with up to nanoseconds; kept as UTC milliseconds. */
-export const Instant = z.iso.datetime({ offset: true, error: 'must be an RFC 3339 time such as 2026-03-01T12:00:00Z' }).max(35)
+export const Instant = z
+  .string()
+  .regex(/^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/, { error: NO_TIME, abort: true })
+  .refine((text) => IsoTime.safeParse(text.toUpperCase()).success, { error: NO_TIME })
+  .meta({ format: 'date-time' })
 
 const Metadata = z
-  .record(z.string(), z.unknown(), { error: 'must be an object, nested at most 63 levels deep' })
+  .record(z.string(), z.unknown(), { error: 'must be an object, at most 63 levels deep, of numbers within 1.8e308' })
   .refine((value) => new TextEncoder().encode(JSON.stringify(value)).length <= METADATA_BYTES_MAX, {
     error: `must have at most ${METADATA_BYTES_MAX} bytes as JSON`,
     abort: true,

@@ -37,20 +37,21 @@ export const ProductId = Id.refine(isAddressable, { error: 'must not be ".", "..
 
 /** JSON.stringify and validators recurse; a few thousand levels would end them. */
 const LEVELS_MAX = 64
+const NOT_JSON = `(nested deeper than ${LEVELS_MAX} levels, or a number beyond 1.8e308)`
 
-function isShallow(value: unknown, levels: number): boolean {
+/** Whether JSON.stringify gives back what JSON.parse read. */
+function isWritable(value: unknown, levels: number): boolean {
+  if (typeof value === 'number') return Number.isFinite(value)
   if (typeof value !== 'object' || value === null) return true
-  return levels > 0 && Object.values(value).every((inner) => isShallow(inner, levels - 1))
+  return levels > 0 && Object.values(value).every((inner) => isWritable(inner, levels - 1))
 }
 
-const TOO_DEEP = `(nested deeper than ${LEVELS_MAX} levels)`
-
-/** The item with a text in place of each field that is nested too deeply, to be refused for being one. */
-export function withoutDepths(item: unknown): unknown {
-  if (isShallow(item, LEVELS_MAX)) return item
-  if (Array.isArray(item)) return TOO_DEEP
+/** The item with a text in place of each field that cannot be written as JSON again, to be refused for being one. */
+export function writable(item: unknown): unknown {
+  if (isWritable(item, LEVELS_MAX)) return item
+  if (typeof item !== 'object' || Array.isArray(item)) return NOT_JSON
   const fields = Object.entries(item as object)
-  return Object.fromEntries(fields.map(([name, value]) => [name, isShallow(value, LEVELS_MAX - 1) ? value : TOO_DEEP]))
+  return Object.fromEntries(fields.map(([name, value]) => [name, isWritable(value, LEVELS_MAX - 1) ? value : NOT_JSON]))
 }
 
 /** Whether every key and text inside a JSON value can be stored. */

@@ -5,5 +5,5 @@ export function instantOf(milliseconds: number): string {
 
 /** An RFC 3339 time as milliseconds since 1970; finer digits are cut off. */
 export function millisecondsOf(instant: string): number {
-  return Date.parse(instant)
+  return Date.parse(instant.toUpperCase())
 }

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { ErrorBody } from '../contract/error.ts'
 import { uuidV7 } from '../contract/event-id.ts'
 import { BODY_BYTES_MAX, CreateInteractionRequest, CreateInteractionResponse } from '../contract/interaction.ts'
-import { withoutDepths } from '../contract/text.ts'
+import { writable } from '../contract/text.ts'
 import { instantOf, millisecondsOf } from '../contract/time.ts'
 import { Problem } from './problem.ts'
 
@@ -23,6 +23,7 @@ export function interactionRoutes(deps: { record: RecordInteractions }) {
           description: 'Each item is judged alone: valid ones are recorded, refused ones are listed with their index and field.',
           tags: ['interactions'],
           body: CreateInteractionRequest,
+          querystring: z.strictObject({}),
           response: {
             200: z.object({ data: CreateInteractionResponse }),
             400: ErrorBody.describe('The body is not a list of 1 to 10,000 items.'),
@@ -72,7 +73,7 @@ function isOutage(error: unknown): boolean {
 export function withEventIds(items: readonly unknown[], nowMs: number): { interactions: unknown[]; given: GivenIdentity[] } {
   const given: GivenIdentity[] = []
   const interactions = items.map((sent, index) => {
-    const item = withoutDepths(sent)
+    const item = writable(sent)
     if (typeof item !== 'object' || item === null || Array.isArray(item) || 'event_id' in item) return item
     const time = 'occurred_at' in item ? timeOf(item.occurred_at) : nowMs
     if (time === undefined) return item

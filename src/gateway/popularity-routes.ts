@@ -43,6 +43,7 @@ export function popularityRoutes(deps: { db: Store }) {
           summary: 'Popularity of a product',
           tags: ['popularity'],
           params: GetPopularityRequest,
+          querystring: z.strictObject({}),
           response: {
             200: z.object({ data: Popularity }),
             400: ErrorBody,
@@ -66,6 +67,7 @@ export function popularityRoutes(deps: { db: Store }) {
           summary: 'Replay the log against every aggregate',
           description: 'Reads the whole log; drift is empty when every number is right.',
           tags: ['popularity'],
+          querystring: z.strictObject({}),
           response: { 200: z.object({ data: VerifyResponse }), 503: unavailable },
         },
       },

@@ -1,7 +1,10 @@
+import { isUtf8 } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
+import type { Socket } from 'node:net'
 import swagger from '@fastify/swagger'
 import { fastify, type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { jsonSchemaTransform, validatorCompiler } from 'fastify-type-provider-zod'
+import type { ErrorBody } from '../contract/error.ts'
 import { BODY_BYTES_MAX } from '../contract/interaction.ts'
 import { interactionRoutes, type RecordInteractions } from './interaction-routes.ts'
 import { requireLoopback } from './loopback.ts'
@@ -30,14 +33,13 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
     genReqId: (request) => requestIdOf(request.headers['x-request-id']),
     bodyLimit: BODY_BYTES_MAX,
     routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX },
-    // A key named __proto__ is refused as the unknown field that it is, not with its whole request.
-    onProtoPoisoning: 'ignore',
-    onConstructorPoisoning: 'ignore',
+    clientErrorHandler: answerUnreadable,
     frameworkErrors: (error, _request, reply) => void sendProblem(reply, problemOf(error)),
     forceCloseConnections: 'idle',
   })
 
-  app.removeContentTypeParser('text/plain')
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_request: unknown, body: Buffer) => parseJson(body))
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(() => JSON.stringify)
   app.setErrorHandler((error, request, reply) => {
@@ -62,6 +64,28 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   await app.register(popularityRoutes(deps))
   await app.register(processRoutes(deps))
   return app
+}
+
+/**
+ * JSON.parse and not Fastify's parser: a key named __proto__ is refused as the unknown field that it is, and not with its
+ * whole request. Bytes that are no UTF-8 would be read as other ids than were sent.
+ */
+function parseJson(body: Buffer): unknown {
+  if (!isUtf8(body)) throw new Problem('invalid_request', 'the body is not UTF-8')
+  try {
+    return JSON.parse(body.toString())
+  } catch (error) {
+    throw new Problem('invalid_request', `the body is not JSON: ${(error as Error).message}`)
+  }
+}
+
+/** What is no HTTP gets an answer in the contract's shape too. */
+function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  const message = error.code === 'HPE_HEADER_OVERFLOW' ? 'the headers are too large' : 'this is not HTTP'
+  const body = JSON.stringify({ error: { code: 'invalid_request', message } } satisfies ErrorBody)
+  const head = `HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`
+  if (socket.writable) socket.end(head + body)
+  else socket.destroy()
 }
 
 declare module 'fastify' {

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Command } from 'commander'
 import { backlogCommand } from './commands/backlog.ts'
 import { importCommand } from './commands/import.ts'
@@ -6,10 +8,14 @@ import { rescoreCommand } from './commands/rescore.ts'
 import { startCommand } from './commands/start.ts'
 import { topCommand } from './commands/top.ts'
 import { verifyCommand } from './commands/verify.ts'
+import { CHECKOUT } from './config.ts'
 import { StartError } from './embedded/process.ts'
+
+const { version } = JSON.parse(readFileSync(join(CHECKOUT, 'package.json'), 'utf8')) as { version: string }
 
 const program = new Command('footfall')
   .description('Shopper interactions in, exactly-once popularity out.')
+  .version(version)
   .addCommand(startCommand())
   .addCommand(migrateCommand())
   .addCommand(importCommand())

@@ -84,13 +84,15 @@ async function readWeights(nameOrFile: string): Promise<{ weightsName: string; w
   if (nameOrFile in PRESETS) return { weightsName: nameOrFile, weights: PRESETS[nameOrFile as keyof typeof PRESETS] }
   if (!existsSync(nameOrFile)) {
     throw new StartError(
-      `POPULARITY_WEIGHTS is ${nameOrFile}: set it to ${Object.keys(PRESETS).join(', ')} or a JSON file that exists.`,
+      `POPULARITY_WEIGHTS or --weights is ${nameOrFile}: set it to ${Object.keys(PRESETS).join(', ')} or a JSON file that exists.`,
     )
   }
   try {
     return { weightsName: nameOrFile, weights: WeightFile.parse(JSON.parse(await readFile(nameOrFile, 'utf8'))) }
   } catch (cause) {
     const why = cause instanceof z.ZodError ? z.prettifyError(cause).replaceAll(/\s+/g, ' ') : (cause as Error).message
-    throw new StartError(`POPULARITY_WEIGHTS: ${nameOrFile} is no table of weights: ${why}.`, { cause })
+    throw new StartError(`The weights (POPULARITY_WEIGHTS or --weights): ${nameOrFile} is no table of weights: ${why}.`, {
+      cause,
+    })
   }
 }

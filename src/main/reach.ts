@@ -19,7 +19,9 @@ export async function databaseUrlOf(config: Config): Promise<string> {
       `There is no data in ${config.FOOTFALL_HOME} yet: run npm start first, or set DATABASE_URL or FOOTFALL_HOME.`,
     )
   }
-  return postgresUrl({ port: config.POSTGRES_PORT, password: (await readFile(file, 'utf8')).trim() })
+  const running = await postgresOn(postgresFolderOf(config))
+  const password = (await readFile(file, 'utf8')).trim()
+  return postgresUrl({ port: running?.port ?? config.POSTGRES_PORT, password })
 }
 
 /** Does something with the database: the one that runs, or the embedded one, started for as long as it takes. */
@@ -53,6 +55,7 @@ async function startForNow(config: Config, url: string): Promise<() => Promise<v
     port: config.POSTGRES_PORT,
     password: new URL(url).password,
     log: openSync(join(logFolderOf(config), 'postgres.log'), 'a'),
+    inForeground: true,
   })
   return () => stopProcess(child, 'SIGINT')
 }

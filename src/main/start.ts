@@ -64,6 +64,9 @@ async function checkPorts(config: Config): Promise<void> {
   const names: (keyof Config & `${string}_PORT`)[] = ['GATEWAY_PORT', 'ENDPOINT_PORT']
   if (config.DATABASE_URL === undefined) names.push('POSTGRES_PORT')
   if (config.RESTATE_INGRESS_URL === undefined) names.push('RESTATE_INGRESS_PORT', 'RESTATE_ADMIN_PORT', 'RESTATE_NODE_PORT')
+  const twice = names.find((name, place) => names.slice(0, place).some((other) => config[other] === config[name]))
+  if (twice !== undefined)
+    throw new StartError(`${twice} is ${config[twice]}, which another variable has too: set it to a port of its own.`)
   const busy: string[] = []
   for (const name of names) {
     if (!(await isPortFree(config[name]))) busy.push(`${config[name]} (${name})`)

@@ -81,7 +81,7 @@ export function createSupervisor(pidFile: string, say: (line: string) => void): 
       stopping.abort()
       for (const { part, child } of kept.toReversed()) if (child) await stopProcess(child, part.stopSignal)
       // A restart that was under way may have spawned once more since; its child is killed at once.
-      await Promise.all(kept.map((one) => one.watching))
+      for (const { watching } of kept) await watching
       await rm(pidFile, { force: true })
     },
     kill: () => {

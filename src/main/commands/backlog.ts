@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { backlog } from '../../store/backlog.ts'
 import { addressesOf, readConfig } from '../config.ts'
-import { type Paused, pausedInvocations } from '../embedded/restate.ts'
+import { type Stuck, stuckInvocations } from '../embedded/restate.ts'
 import { withDatabase } from '../reach.ts'
 
 export function backlogCommand(): Command {
@@ -12,20 +12,21 @@ export function backlogCommand(): Command {
       const config = readConfig(process.env)
       await withDatabase(config, { name: 'footfall backlog', readOnly: true }, async (db) => {
         const waiting = await backlog(db)
-        const paused = await pausedInvocations(addressesOf(config).adminUrl).catch(() => undefined)
+        const stuck = await stuckInvocations(addressesOf(config).adminUrl).catch(() => undefined)
         if (options.json) {
-          console.log(JSON.stringify({ ...waiting, paused: paused ?? null }, null, 2))
+          console.log(JSON.stringify({ ...waiting, invocations: stuck ?? null }, null, 2))
           return
         }
         console.log(`To be counted: ${waiting.unscoredBatches} batches, ${waiting.unscoredEvents} events`)
         console.log(`To be fed to the profiles: ${waiting.unfedBatches} batches, ${waiting.unfedEvents} events`)
         console.log(`Oldest: ${waiting.oldestSeconds === null ? 'nothing waits' : `${Math.round(waiting.oldestSeconds)} s`}`)
-        console.log(`Paused invocations: ${pausedText(paused)}`)
+        console.log(stuckText(stuck))
       })
     })
 }
 
-function pausedText(paused: Paused | undefined): string {
-  if (paused === undefined) return 'Restate does not answer'
-  return paused.count === 0 ? '0' : `${paused.count} (resume them in the Restate UI): ${paused.ids.join(', ')}`
+function stuckText(stuck: Stuck | undefined): string {
+  if (stuck === undefined) return 'Invocations: Restate does not answer'
+  const how = stuck.paused > 0 ? ` (resume them in the Restate UI): ${stuck.pausedIds.join(', ')}` : ''
+  return `Invocations that failed and are tried again: ${stuck.retrying}; paused: ${stuck.paused}${how}`
 }

@@ -3,6 +3,8 @@ import { addressesOf, readConfig } from '../config.ts'
 import { startEverything } from '../start.ts'
 import { untilTold } from '../until-told.ts'
 
+const IMPATIENCE_MS = 1_000
+
 export function startCommand(): Command {
   return new Command('start')
     .description('Run everything: PostgreSQL, Restate, the services and the gateway. Ctrl-C stops it.')
@@ -13,10 +15,14 @@ export function startCommand(): Command {
       const running = await startEverything(config, (line) => console.log(line))
       console.log(greeting(((performance.now() - startedAt) / 1_000).toFixed(1), addressesOf(config), running.logFolder))
       await told
-      process.once('SIGINT', () => {
-        running.kill()
-        process.exit(130)
-      })
+      // npm passes on the Ctrl-C that the terminal has sent already; only a later one means that it takes too long.
+      setTimeout(() => {
+        process.once('SIGINT', () => {
+          running.kill()
+          process.exit(130)
+        })
+      }, IMPATIENCE_MS).unref()
+      process.on('SIGINT', () => undefined)
       console.log('Stopping.')
       await running.stop()
       process.exit(0)

@@ -20,6 +20,8 @@ export interface EmbeddedPostgres {
   log: number
   /** `-c` settings. */
   settings?: Record<string, string>
+  /** In the terminal's process group, where Ctrl-C ends it too. */
+  inForeground?: boolean
 }
 
 const INIT_LOCALE = ['--encoding=UTF8', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C']
@@ -47,7 +49,7 @@ export async function startPostgres(options: EmbeddedPostgres, onSpawn: OnSpawn 
   // The children of a killed server need a moment to leave; until then their folder cannot be used.
   for (const end = Date.now() + READY_MS_MAX; Date.now() < end; await sleep(RETRY_MS)) {
     const stdio: SpawnOptions['stdio'] = ['ignore', options.log, options.log]
-    const child = account.spawn(join(binaries, 'postgres'), command, { stdio, detached: true })
+    const child = account.spawn(join(binaries, 'postgres'), command, { stdio, detached: !options.inForeground })
     child.on('error', () => undefined)
     onSpawn(child)
     const answered = await until(async () => hasEnded(child) || (await answers(postgresUrl(options))), RECOVERY_MS_MAX)
@@ -85,19 +87,19 @@ function binariesFolder(): string {
   }
 }
 
-/** The process of a PostgreSQL that runs on a folder; undefined when there is none. */
-export async function postgresOn(folder: string): Promise<number | undefined> {
+/** The PostgreSQL that runs on a folder; undefined when there is none. */
+export async function postgresOn(folder: string): Promise<{ pid: number; port: number } | undefined> {
   const file = join(folder, 'postmaster.pid')
   if (!existsSync(file)) return undefined
-  const pid = Number(readFileSync(file, 'utf8').split('\n')[0])
+  const [pid, , , port] = readFileSync(file, 'utf8').split('\n').map(Number) as [number, number, number, number]
   const isIts = Number.isInteger(pid) && pid > 1 && (await commandLineOf(pid))?.includes(folder)
-  return isIts ? pid : undefined
+  return isIts ? { pid, port } : undefined
 }
 
 /** Ends the PostgreSQL that a killed run left on a folder. */
 export async function endLeftoverPostgres(folder: string): Promise<void> {
-  const pid = await postgresOn(folder)
-  if (pid !== undefined) await endLeftover(pid, folder, 'SIGINT')
+  const running = await postgresOn(folder)
+  if (running !== undefined) await endLeftover(running.pid, folder, 'SIGINT')
 }
 
 /** Fills the folder under another name first, so that a start that was killed in the middle begins anew. */

@@ -99,14 +99,17 @@ export async function areRegistered(adminUrl: string, names: readonly string[]):
   }
 }
 
-export interface Paused {
-  count: number
-  /** The first hundred of them. */
-  ids: string[]
+export interface Stuck {
+  /** Invocations that failed and will be tried again. */
+  retrying: number
+  /** Invocations that used up their attempts and wait for an operator. */
+  paused: number
+  /** The first hundred paused ones. */
+  pausedIds: string[]
 }
 
-/** The invocations that used up their attempts and wait for an operator. */
-export async function pausedInvocations(adminUrl: string): Promise<Paused> {
+/** What does not get on. */
+export async function stuckInvocations(adminUrl: string): Promise<Stuck> {
   const query = async <Row>(text: string): Promise<Row[]> => {
     const answer = await fetch(`${adminUrl}/query`, {
       method: 'POST',
@@ -116,7 +119,10 @@ export async function pausedInvocations(adminUrl: string): Promise<Paused> {
     })
     return ((await answer.json()) as { rows: Row[] }).rows
   }
-  const [counted] = await query<{ n: number }>("select count(*) as n from sys_invocation where status = 'paused'")
+  const counts = await query<{ status: string; n: number }>(
+    "select status, count(*) as n from sys_invocation where status in ('paused', 'backing-off') group by status",
+  )
   const listed = await query<{ id: string }>("select id from sys_invocation where status = 'paused' order by id limit 100")
-  return { count: counted?.n ?? 0, ids: listed.map((row) => row.id) }
+  const countOf = (status: string) => counts.find((row) => row.status === status)?.n ?? 0
+  return { retrying: countOf('backing-off'), paused: countOf('paused'), pausedIds: listed.map((row) => row.id) }
 }
