@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { postgresUrl } from '../src/main/embedded/postgres.ts'
-import { commandLineOf, freePorts, isPortFree, until } from '../src/main/embedded/process.ts'
+import { commandLineOf, freePorts, isPortFree, until, stopProcess } from '../src/main/embedded/process.ts'
 import { connect } from '../src/store/database.ts'
 
 const run = promisify(execFile)
@@ -30,7 +30,13 @@ beforeAll(async () => {
   const ports = await freePorts(PORTS.length)
   environment = { FOOTFALL_HOME: home, ...Object.fromEntries(PORTS.map((name, n) => [name, String(ports[n])])) }
 })
-afterAll(() => rm(join(home, '..'), { recursive: true, force: true }))
+afterAll(async () => {
+  // Only after a failure there is anything left to stop.
+  for (const child of started) await stopProcess(child, 'SIGTERM', 30_000)
+  await rm(join(home, '..'), { recursive: true, force: true })
+})
+
+const started: ChildProcess[] = []
 
 interface Started {
   child: ChildProcess
@@ -42,6 +48,7 @@ async function start(changes: Record<string, string> = {}): Promise<Started> {
     env: { ...process.env, ...environment, ...changes },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  started.push(child)
   let output = ''
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
   child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()))
