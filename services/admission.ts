@@ -2,7 +2,7 @@ import { type Interaction, Interaction as InteractionSchema } from '../src/contr
 import { timeOfUuidV7 } from '../src/contract/event-id.ts'
 import { isStorable, writable } from '../src/contract/text.ts'
 import { millisecondsOf } from '../src/contract/time.ts'
-import type { NewInteraction, NewRejection } from '../src/store/interaction-batch.ts'
+import type { NewInteraction, NewRejection } from '../src/store/interaction-row.ts'
 
 const FUTURE_MS_MAX = 5 * 60_000
 const ID_TIME_MS_MAX = 1_000

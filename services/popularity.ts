@@ -1,7 +1,7 @@
 import { implement, TerminalError } from '@restatedev/restate-sdk'
 import { popularityApi } from '../src/contract/services.ts'
 import { popularityOf, topByScore, topPositionOf } from '../src/store/product-popularity.ts'
-import { refreshTrending } from '../src/store/popularity-rules.ts'
+import { refreshTrending } from '../src/store/trending-window.ts'
 import { scoreBatch } from '../src/store/popularity-score.ts'
 import type { Deps } from './deps.ts'
 import { BACKGROUND, LONG, READ } from './handler-options.ts'

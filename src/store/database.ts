@@ -47,11 +47,6 @@ export function sqlState(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError ? error.code : undefined
 }
 
-/** The name of the constraint that an error of PostgreSQL names. */
-export function constraintOf(error: unknown): string | undefined {
-  return error instanceof pg.DatabaseError ? error.constraint : undefined
-}
-
 /** Whether the error says that PostgreSQL is away or overloaded (classes 08, 53, 57), and not that the question was wrong. */
 export function isUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false
@@ -66,4 +61,9 @@ export function isUnavailable(error: unknown): boolean {
 /** SQLSTATE classes 22 (data) and 23 (constraint): a row is at fault, and repeating does not help. */
 export function isRefusal(error: unknown): boolean {
   return /^2[23]/.test(sqlState(error) ?? '')
+}
+
+/** A partition that does not exist is reported as 23514 that names no constraint. */
+export function isMissingPartition(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === '23514' && error.constraint === undefined
 }

@@ -1,36 +1,17 @@
 import { sql } from 'kysely'
 import { instantOf } from '../contract/time.ts'
 import type { Call } from './call.ts'
-import { constraintOf, type Database, isRefusal, sqlState, type Store } from './database.ts'
+import { type Database, isMissingPartition, isRefusal, type Store } from './database.ts'
+import {
+  given,
+  givenColumns,
+  INTERACTION_COLUMNS,
+  type NewInteraction,
+  type NewRejection,
+  type Rejection,
+} from './interaction-row.ts'
 import { makePartitions, monthOf } from './partition.ts'
-
-/** A checked interaction; `index` is its place in the call, `item` what was sent. */
-export interface NewInteraction {
-  index: number
-  item: unknown
-  eventId: string
-  occurredAtMs: number
-  eventType: string
-  refType: 'Product' | 'Category'
-  refId: string
-  accountId: string | null
-  accountNumber: number | null
-  sessionId: string | null
-  ipAddress: string | null
-  userAgent: string | null
-  metadata: unknown
-}
-
-export interface Rejection {
-  index: number
-  code: 'invalid' | 'too_old' | 'in_future' | 'refused'
-  field: string | null
-  message: string
-}
-
-export interface NewRejection extends Rejection {
-  item: unknown
-}
+import { findRefused } from './refused-row.ts'
 
 export interface RecordedBatchResult {
   batchId: string
@@ -161,74 +142,8 @@ async function readBatch(
   return { ...result, accepted, duplicateIndexes, refused }
 }
 
-/** A partition that does not exist is reported as 23514 that names no constraint. */
-function isMissingPartition(error: unknown): boolean {
-  return sqlState(error) === '23514' && constraintOf(error) === undefined
-}
-
 async function monthsToMake(db: Database, interactions: readonly NewInteraction[]): Promise<string[]> {
   const { rows } = await sql<{ horizon: Date }>`select horizon from log_horizon`.execute(db)
   const horizonMs = rows[0]!.horizon.getTime()
   return interactions.filter((row) => row.occurredAtMs >= horizonMs).map((row) => monthOf(row.occurredAtMs))
-}
-
-/** Halves the rows until each refused one stands alone. Every trial is rolled back. */
-async function findRefused(db: Store, rows: readonly NewInteraction[]): Promise<NewRejection[]> {
-  const error = await trial(db, rows)
-  if (error === undefined || rows.length === 0) return []
-  if (!isRefusal(error) || isMissingPartition(error)) throw error
-  if (rows.length === 1) {
-    const { index, item } = rows[0]!
-    return [{ index, code: 'refused', field: null, message: `refused by PostgreSQL: ${(error as Error).message}`, item }]
-  }
-  const middle = rows.length >> 1
-  return [...(await findRefused(db, rows.slice(0, middle))), ...(await findRefused(db, rows.slice(middle)))]
-}
-
-async function trial(db: Store, rows: readonly NewInteraction[]): Promise<unknown> {
-  const tx = await db.startTransaction().execute()
-  try {
-    await sql`
-      with given as (${given(rows)})
-      insert into interaction (${INTERACTION_COLUMNS})
-      select ${givenColumns(sql`0`)} from given
-      where given.occurred_at >= (select horizon from log_horizon)
-      order by given.occurred_at, given.event_id, given.index
-      on conflict (occurred_at, event_id) do nothing`.execute(tx)
-    return undefined
-  } catch (error) {
-    return error
-  } finally {
-    await tx.rollback().execute()
-  }
-}
-
-const INTERACTION_COLUMNS = sql.raw(`occurred_at, batch_id, account_number, event_id, is_category, event_type, ref_id,
-  account_id, session_id, ip_address, user_agent, metadata`)
-
-function givenColumns(batchId: ReturnType<typeof sql>) {
-  return sql`given.occurred_at, ${batchId}, given.account_number, given.event_id, given.is_category, given.event_type,
-    given.ref_id, given.account_id, given.session_id, given.ip_address, given.user_agent, given.metadata::jsonb`
-}
-
-/**
- * The rows as a table, one array per column: the statement's text does not depend on their number. A column without any
- * value is null, which unnest fills up: most events have no metadata, and an array of a thousand nulls costs as much as values.
- */
-function given(rows: readonly NewInteraction[]) {
-  const column = (valueOf: (row: NewInteraction) => string | number | boolean | null) => {
-    const values = rows.map(valueOf)
-    return values.every((value) => value === null) ? null : values
-  }
-  return sql`
-    select * from unnest(
-      ${column((row) => row.index)}::int[], ${column((row) => instantOf(row.occurredAtMs))}::timestamptz[],
-      ${column((row) => row.accountNumber)}::bigint[], ${column((row) => row.eventId)}::uuid[],
-      ${column((row) => row.refType === 'Category')}::boolean[], ${column((row) => row.eventType)}::text[],
-      ${column((row) => row.refId)}::text[], ${column((row) => row.accountId)}::text[],
-      ${column((row) => row.sessionId)}::text[], ${column((row) => row.ipAddress)}::inet[],
-      ${column((row) => row.userAgent)}::text[],
-      ${column((row) => (row.metadata === undefined ? null : JSON.stringify(row.metadata)))}::text[])
-      as row(index, occurred_at, account_number, event_id, is_category, event_type, ref_id, account_id, session_id,
-        ip_address, user_agent, metadata)`
 }

@@ -100,17 +100,7 @@ async function countGroup(tx: Database, group: Group): Promise<void> {
     select c.product_id, ${scoreOf}, ${trendingOf}, ${countersOf}, max(c.last_at), now()
     from cell c cross join popularity_rules r ${weighed}
     group by c.product_id order by c.product_id
-    on conflict (product_id) do update set
-      score_micros = p.score_micros + excluded.score_micros,
-      trending = p.trending + excluded.trending,
-      view_count = p.view_count + excluded.view_count,
-      purchase_count = p.purchase_count + excluded.purchase_count,
-      favorite_count = p.favorite_count + excluded.favorite_count,
-      cart_count = p.cart_count + excluded.cart_count,
-      review_count = p.review_count + excluded.review_count,
-      search_click_count = p.search_click_count + excluded.search_click_count,
-      last_interaction = greatest(p.last_interaction, excluded.last_interaction),
-      date_updated = greatest(p.date_updated, excluded.date_updated)`.execute(tx)
+    ${addToProduct}`.execute(tx)
 }
 
 /** The hour of an instant, the same in every time zone. */
@@ -147,3 +137,17 @@ export const countersOf = sql.join(
     (counter) => sql`coalesce(sum(c.events) filter (where t.counter = ${sql.lit(counter)}), 0)`,
   ),
 )
+
+/** What a counted group adds to a product p that has a row already. */
+export const addToProduct = sql`
+    on conflict (product_id) do update set
+      score_micros = p.score_micros + excluded.score_micros,
+      trending = p.trending + excluded.trending,
+      view_count = p.view_count + excluded.view_count,
+      purchase_count = p.purchase_count + excluded.purchase_count,
+      favorite_count = p.favorite_count + excluded.favorite_count,
+      cart_count = p.cart_count + excluded.cart_count,
+      review_count = p.review_count + excluded.review_count,
+      search_click_count = p.search_click_count + excluded.search_click_count,
+      last_interaction = greatest(p.last_interaction, excluded.last_interaction),
+      date_updated = greatest(p.date_updated, excluded.date_updated)`

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import type { Drift, VerifyResponse } from '../contract/verify.ts'
 import type { Database, Store } from './database.ts'
-import { openRepair } from './popularity-rules.ts'
+import { openRepair } from './trending-window.ts'
 import { countersOf, hourOf, scoreOf, trendingOf, trendingSpreadOf, weighed } from './popularity-score.ts'
 import { shopperOf } from './shopper-product.ts'
 

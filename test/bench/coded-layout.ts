@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Database } from '../../src/store/database.ts'
-import { countersOf, hourOf, scoreOf, trendingOf, weighed } from '../../src/store/popularity-score.ts'
+import { addToProduct, countersOf, hourOf, scoreOf, trendingOf, weighed } from '../../src/store/popularity-score.ts'
 import { shopperOf } from '../../src/store/shopper-product.ts'
 import type { Item } from './events.ts'
 
@@ -92,17 +92,7 @@ async function count(db: Database, batchIds: readonly string[]): Promise<void> {
     select c.product_id, ${scoreOf}, ${trendingOf}, ${countersOf}, max(c.last_at), now()
     from (select * from cell join event_type_code using (code)) c cross join popularity_rules r ${weighed}
     group by c.product_id order by c.product_id
-    on conflict (product_id) do update set
-      score_micros = p.score_micros + excluded.score_micros,
-      trending = p.trending + excluded.trending,
-      view_count = p.view_count + excluded.view_count,
-      purchase_count = p.purchase_count + excluded.purchase_count,
-      favorite_count = p.favorite_count + excluded.favorite_count,
-      cart_count = p.cart_count + excluded.cart_count,
-      review_count = p.review_count + excluded.review_count,
-      search_click_count = p.search_click_count + excluded.search_click_count,
-      last_interaction = greatest(p.last_interaction, excluded.last_interaction),
-      date_updated = greatest(p.date_updated, excluded.date_updated)`.execute(db)
+    ${addToProduct}`.execute(db)
 }
 
 async function feed(db: Database, batchIds: readonly string[]): Promise<void> {

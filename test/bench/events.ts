@@ -1,6 +1,6 @@
 import { uuidV7 } from '../../src/contract/event-id.ts'
 import { instantOf } from '../../src/contract/time.ts'
-import type { NewInteraction } from '../../src/store/interaction-batch.ts'
+import type { NewInteraction } from '../../src/store/interaction-row.ts'
 
 const PRODUCTS = 50_000
 const SHOPPERS = 100_000

@@ -1,11 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { callOf } from '../../src/store/call.ts'
-import {
-  type NewInteraction,
-  type NewRejection,
-  recordBatch,
-  type RecordedBatchResult,
-} from '../../src/store/interaction-batch.ts'
+import { recordBatch, type RecordedBatchResult } from '../../src/store/interaction-batch.ts'
+import type { NewInteraction, NewRejection } from '../../src/store/interaction-row.ts'
 import { scoreBatch } from '../../src/store/popularity-score.ts'
 import { feedBatch } from '../../src/store/shopper-product.ts'
 import type { Store } from '../../src/store/database.ts'

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { PRESETS } from '../../src/ranking/weights.ts'
-import type { NewInteraction } from '../../src/store/interaction-batch.ts'
+import type { NewInteraction } from '../../src/store/interaction-row.ts'
 import type { Store } from '../../src/store/database.ts'
 
 /** Every aggregate by name of its cell: slow, obvious, and made of nothing but the distinct events. */

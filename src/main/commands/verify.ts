@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { repairTrending } from '../../store/popularity-rules.ts'
+import { repairTrending } from '../../store/trending-window.ts'
 import { DRIFT_MAX, verify } from '../../store/verification.ts'
 import { readConfig } from '../config.ts'
 import { withDatabase } from '../reach.ts'

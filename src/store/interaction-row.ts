@@ -1,0 +1,62 @@
+import { sql } from 'kysely'
+import { instantOf } from '../contract/time.ts'
+
+/** A checked interaction; `index` is its place in the call, `item` what was sent. */
+export interface NewInteraction {
+  index: number
+  item: unknown
+  eventId: string
+  occurredAtMs: number
+  eventType: string
+  refType: 'Product' | 'Category'
+  refId: string
+  accountId: string | null
+  accountNumber: number | null
+  sessionId: string | null
+  ipAddress: string | null
+  userAgent: string | null
+  metadata: unknown
+}
+
+export interface Rejection {
+  index: number
+  code: 'invalid' | 'too_old' | 'in_future' | 'refused'
+  field: string | null
+  message: string
+}
+
+export interface NewRejection extends Rejection {
+  item: unknown
+}
+
+/** The columns of the log, in the order of givenColumns. */
+export const INTERACTION_COLUMNS = sql.raw(`occurred_at, batch_id, account_number, event_id, is_category, event_type, ref_id,
+  account_id, session_id, ip_address, user_agent, metadata`)
+
+/** The values of a row of `given` for INTERACTION_COLUMNS. */
+export function givenColumns(batchId: ReturnType<typeof sql>) {
+  return sql`given.occurred_at, ${batchId}, given.account_number, given.event_id, given.is_category, given.event_type,
+    given.ref_id, given.account_id, given.session_id, given.ip_address, given.user_agent, given.metadata::jsonb`
+}
+
+/**
+ * The rows as a table, one array per column: the statement's text does not depend on their number. A column without any
+ * value is null, which unnest fills up: most events have no metadata, and an array of a thousand nulls costs as much as values.
+ */
+export function given(rows: readonly NewInteraction[]) {
+  const column = (valueOf: (row: NewInteraction) => string | number | boolean | null) => {
+    const values = rows.map(valueOf)
+    return values.every((value) => value === null) ? null : values
+  }
+  return sql`
+    select * from unnest(
+      ${column((row) => row.index)}::int[], ${column((row) => instantOf(row.occurredAtMs))}::timestamptz[],
+      ${column((row) => row.accountNumber)}::bigint[], ${column((row) => row.eventId)}::uuid[],
+      ${column((row) => row.refType === 'Category')}::boolean[], ${column((row) => row.eventType)}::text[],
+      ${column((row) => row.refId)}::text[], ${column((row) => row.accountId)}::text[],
+      ${column((row) => row.sessionId)}::text[], ${column((row) => row.ipAddress)}::inet[],
+      ${column((row) => row.userAgent)}::text[],
+      ${column((row) => (row.metadata === undefined ? null : JSON.stringify(row.metadata)))}::text[])
+      as row(index, occurred_at, account_number, event_id, is_category, event_type, ref_id, account_id, session_id,
+        ip_address, user_agent, metadata)`
+}
