@@ -127,6 +127,8 @@ test(
     expect(await footfall(['start'])).toMatchObject({ code: 1, text: expect.stringContaining('already runs on this folder') })
 
     const before = (await children()).map(({ pid }) => pid)
+    // Ctrl-C reaches it twice: from the terminal, and from npm.
+    first.child.kill('SIGINT')
     first.child.kill('SIGINT')
     await once(first.child, 'exit')
     expect(first.child.exitCode).toBe(0)

@@ -15,14 +15,13 @@ export function startCommand(): Command {
       const running = await startEverything(config, (line) => console.log(line))
       console.log(greeting(((performance.now() - startedAt) / 1_000).toFixed(1), addressesOf(config), running.logFolder))
       await told
-      // npm passes on the Ctrl-C that the terminal has sent already; only a later one means that it takes too long.
+      // Only a later Ctrl-C means that it takes too long; the next one may be the same, passed on by npm.
       setTimeout(() => {
         process.once('SIGINT', () => {
           running.kill()
           process.exit(130)
         })
       }, IMPATIENCE_MS).unref()
-      process.on('SIGINT', () => undefined)
       console.log('Stopping.')
       await running.stop()
       process.exit(0)
