@@ -1,5 +1,6 @@
 import { type ServiceHandlerOpts, TerminalError } from '@restatedev/restate-sdk'
 import { isUnavailable } from '../src/store/database.ts'
+import { RepairIsOpen } from '../src/store/verification.ts'
 
 type Options = Pick<
   ServiceHandlerOpts<unknown, unknown>,
@@ -27,5 +28,7 @@ export const READ = {
   idempotencyRetention: 0,
   journalRetention: 0,
   asTerminalError: (error: unknown) =>
-    isUnavailable(error) ? new TerminalError('the database does not answer; try again', { errorCode: 503 }) : undefined,
+    isUnavailable(error) || error instanceof RepairIsOpen
+      ? new TerminalError('the database does not answer, or is being repaired; try again', { errorCode: 503 })
+      : undefined,
 } satisfies Options

@@ -64,6 +64,12 @@ const BAD_ITEMS: [name: string, item: unknown, field: string | null, code?: stri
   ['NUL in the name of an unknown field', { ...valid(), 'a\0b': 1 }, null],
   ['metadata of 10,000 levels', { ...valid(), metadata: nested(10_000) }, 'metadata'],
   ['an unknown field of 10,000 levels', { ...valid(), nonsense: nested(10_000) }, 'nonsense'],
+  ...(['ref_id', 'account_id', 'session_id', 'user_agent', 'event_type', 'account_number'] as const).flatMap(
+    (field): [string, unknown, string][] => [
+      [`10,000 levels in ${field}`, { ...valid(), [field]: nested(10_000) }, field],
+      [`a number beyond a double in ${field}`, { ...valid(), [field]: 'HUGE' }, field],
+    ],
+  ),
   ['a list of 10,000 levels', [nested(10_000)], null],
   [
     'a field named __proto__',

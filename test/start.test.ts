@@ -1,5 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,7 +8,7 @@ import { promisify } from 'node:util'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { postgresUrl } from '../src/main/embedded/postgres.ts'
-import { commandLineOf, freePorts, isPortFree, until, stopProcess } from '../src/main/embedded/process.ts'
+import { commandLineOf, exitOf, freePorts, isPortFree, until, stopProcess } from '../src/main/embedded/process.ts'
 import { connect } from '../src/store/database.ts'
 
 const run = promisify(execFile)
@@ -128,9 +129,11 @@ test(
 
     const before = (await children()).map(({ pid }) => pid)
     // Ctrl-C reaches it twice: from the terminal, and from npm.
+    const ended = once(first.child, 'exit')
     first.child.kill('SIGINT')
+    await until(async () => first.output().includes('Stopping.'), 10_000)
     first.child.kill('SIGINT')
-    await once(first.child, 'exit')
+    await ended
     expect(first.child.exitCode).toBe(0)
     expect(await leftovers(before)).toEqual([])
 
@@ -197,6 +200,29 @@ test(
     for (const port of PORTS) expect(await isPortFree(Number(environment[port]))).toBe(true)
   },
 )
+
+test('Ctrl-C while everything is still coming up leaves nothing behind', { timeout: 120_000 }, async () => {
+  const early = `${home}-early`
+  const starting = start({ FOOTFALL_HOME: early })
+  expect(await until(async () => existsSync(join(early, 'processes.json')), 60_000)).toBe(true)
+  const { supervisor, children } = JSON.parse(await readFile(join(early, 'processes.json'), 'utf8')) as {
+    supervisor: number
+    children: { pid: number }[]
+  }
+  process.kill(supervisor, 'SIGINT')
+  const { child, output } = await starting
+  await exitOf(child)
+  expect(output()).toContain('Stopping.')
+  expect(await leftovers(children.map(({ pid }) => pid))).toEqual([])
+  for (const port of PORTS) expect(await isPortFree(Number(environment[port]))).toBe(true)
+})
+
+test('of two commands at once without a running program, none loses its database', { timeout: 120_000 }, async () => {
+  const outcomes = await Promise.all([footfall(['verify']), footfall(['verify'])])
+  expect(outcomes.some(({ code }) => code === 0)).toBe(true)
+  for (const { code, text } of outcomes)
+    expect(text).toMatch(code === 0 ? /cells differ/ : /^(Another footfall command|PostgreSQL runs in)/)
+})
 
 test.each([
   ['a busy port', { GATEWAY_PORT: 'busy' }, 'GATEWAY_PORT'],

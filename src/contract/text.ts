@@ -46,12 +46,12 @@ function isWritable(value: unknown, levels: number): boolean {
   return levels > 0 && Object.values(value).every((inner) => isWritable(inner, levels - 1))
 }
 
-/** The item with a text in place of each field that cannot be written as JSON again, to be refused for being one. */
+/** The item with a list in place of each field that cannot be written as JSON again: no field takes one, so it is refused. */
 export function writable(item: unknown): unknown {
   if (isWritable(item, LEVELS_MAX)) return item
   if (typeof item !== 'object' || Array.isArray(item)) return NOT_JSON
   const fields = Object.entries(item as object)
-  return Object.fromEntries(fields.map(([name, value]) => [name, isWritable(value, LEVELS_MAX - 1) ? value : NOT_JSON]))
+  return Object.fromEntries(fields.map(([name, value]) => [name, isWritable(value, LEVELS_MAX - 1) ? value : [NOT_JSON]]))
 }
 
 /** Whether every key and text inside a JSON value can be stored. */

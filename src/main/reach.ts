@@ -1,10 +1,10 @@
 import { existsSync, openSync } from 'node:fs'
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connect, type ConnectOptions, type Store } from '../store/database.ts'
 import type { Config } from './config.ts'
 import { answers, postgresOn, postgresUrl, startPostgres } from './embedded/postgres.ts'
-import { StartError, stopProcess } from './embedded/process.ts'
+import { commandLineOf, StartError, stopProcess } from './embedded/process.ts'
 
 export const passwordFileOf = (config: Config) => join(config.FOOTFALL_HOME, 'postgres-password')
 export const postgresFolderOf = (config: Config) => join(config.FOOTFALL_HOME, 'postgres')
@@ -31,6 +31,8 @@ export async function withDatabase<T>(
   work: (db: Store) => Promise<T>,
 ): Promise<T> {
   const url = await databaseUrlOf(config)
+  // A server that another command has started goes when that one is done.
+  if (config.DATABASE_URL === undefined) await refuseBesideCommand(config)
   const stop = (await answers(url)) ? undefined : await startForNow(config, url)
   const db = connect({ ...options, url })
   try {
@@ -39,6 +41,17 @@ export async function withDatabase<T>(
     await db.destroy()
     await stop?.()
   }
+}
+
+const commandFileOf = (config: Config) => join(config.FOOTFALL_HOME, 'command.pid')
+
+/** @throws StartError while another command has PostgreSQL running for itself. */
+export async function refuseBesideCommand(config: Config): Promise<void> {
+  const pid = Number(await readFile(commandFileOf(config), 'utf8').catch(() => ''))
+  if (pid > 1 && pid !== process.pid && (await commandLineOf(pid))?.includes('footfall')) {
+    throw new StartError(`Another footfall command (process ${pid}) works on ${config.FOOTFALL_HOME}: wait until it is done.`)
+  }
+  if (pid > 1) await rm(commandFileOf(config), { force: true })
 }
 
 async function startForNow(config: Config, url: string): Promise<() => Promise<void>> {
@@ -50,12 +63,24 @@ async function startForNow(config: Config, url: string): Promise<() => Promise<v
     throw new StartError(`PostgreSQL runs in ${config.FOOTFALL_HOME} and does not answer: wait a moment and try again.`)
   }
   await mkdir(logFolderOf(config), { recursive: true })
-  const child = await startPostgres({
-    folder: postgresFolderOf(config),
-    port: config.POSTGRES_PORT,
-    password: new URL(url).password,
-    log: openSync(join(logFolderOf(config), 'postgres.log'), 'a'),
-    inForeground: true,
+  await writeFile(commandFileOf(config), String(process.pid), { flag: 'wx' }).catch((cause: unknown) => {
+    throw new StartError(`Another footfall command works on ${config.FOOTFALL_HOME}: wait until it is done.`, { cause })
   })
-  return () => stopProcess(child, 'SIGINT')
+  const release = () => rm(commandFileOf(config), { force: true })
+  try {
+    const child = await startPostgres({
+      folder: postgresFolderOf(config),
+      port: config.POSTGRES_PORT,
+      password: new URL(url).password,
+      log: openSync(join(logFolderOf(config), 'postgres.log'), 'a'),
+      inForeground: true,
+    })
+    return async () => {
+      await stopProcess(child, 'SIGINT')
+      await release()
+    }
+  } catch (error) {
+    await release()
+    throw error
+  }
 }

@@ -11,7 +11,7 @@ import { isPortFree, type OnSpawn, StartError, stopProcess } from './embedded/pr
 import { answers, endLeftoverPostgres, startPostgres, storedPassword } from './embedded/postgres.ts'
 import { isRestateUp, startRestate } from './embedded/restate.ts'
 import { prepareDatabase } from './prepare-database.ts'
-import { databaseUrlOf, logFolderOf, passwordFileOf, postgresFolderOf } from './reach.ts'
+import { databaseUrlOf, logFolderOf, passwordFileOf, postgresFolderOf, refuseBesideCommand } from './reach.ts'
 import { registerServices } from './register.ts'
 import { clearPidFile, createSupervisor, type Part, type Supervisor } from './supervisor.ts'
 
@@ -19,28 +19,30 @@ const READY_MS_MAX = 30_000
 
 export interface Running {
   logFolder: string
+  /** Resolves when everything does its work. */
+  ready: Promise<void>
+  /** Stops everything, also while it is still coming up. */
   stop: () => Promise<void>
   kill: () => void
 }
 
-/** Brings everything up in order and keeps it running. What was started is stopped again when a later part fails. */
+/** Checks what can be checked, then begins to bring everything up in order and to keep it running. */
 export async function startEverything(config: Config, say: (line: string) => void): Promise<Running> {
   const pidFile = join(config.FOOTFALL_HOME, 'processes.json')
   await makeHome(config)
   await clearPidFile(pidFile, 'footfall.js')
+  await refuseBesideCommand(config)
   await endLeftoverPostgres(postgresFolderOf(config))
   await checkPorts(config)
   const supervisor = createSupervisor(pidFile, say)
-  try {
-    await Promise.all([bringUpPostgres(config, supervisor), bringUpRestate(config, supervisor)])
-    await supervisor.keep(nodePart('endpoint', config))
-    await supervisor.keep(nodePart('gateway', config))
-    await registerServices(addressesOf(config))
-  } catch (error) {
-    await supervisor.stop()
-    throw error
-  }
-  return { logFolder: logFolderOf(config), stop: supervisor.stop, kill: supervisor.kill }
+  return { logFolder: logFolderOf(config), ready: bringUp(config, supervisor), stop: supervisor.stop, kill: supervisor.kill }
+}
+
+async function bringUp(config: Config, supervisor: Supervisor): Promise<void> {
+  await Promise.all([bringUpPostgres(config, supervisor), bringUpRestate(config, supervisor)])
+  await supervisor.keep(nodePart('endpoint', config))
+  await supervisor.keep(nodePart('gateway', config))
+  await registerServices(addressesOf(config))
 }
 
 async function makeHome(config: Config): Promise<void> {
@@ -80,9 +82,11 @@ async function bringUpPostgres(config: Config, supervisor: Supervisor): Promise<
     const folder = postgresFolderOf(config)
     const password = await storedPassword(passwordFileOf(config), () => randomBytes(18).toString('base64url'))
     const log = openLog(config, 'postgres')
+    // Three pools, and some for commands and people.
+    const settings = { max_connections: String(3 * config.DATABASE_CONNECTIONS + 20) }
     await supervisor.keep({
       name: 'PostgreSQL',
-      start: (onSpawn) => startPostgres({ folder, port: config.POSTGRES_PORT, password, log }, onSpawn),
+      start: (onSpawn) => startPostgres({ folder, port: config.POSTGRES_PORT, password, log, settings }, onSpawn),
       stopSignal: 'SIGINT',
       mark: folder,
     })

@@ -1,9 +1,8 @@
 import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { commandLineOf, endLeftover, hasEnded, type OnSpawn, StartError, stopProcess } from './embedded/process.ts'
+import { commandLineOf, endLeftover, exitOf, type OnSpawn, StartError, stopProcess } from './embedded/process.ts'
 
 /** One process that is kept running. */
 export interface Part {
@@ -27,7 +26,8 @@ export interface Supervisor {
 interface Kept {
   part: Part
   child?: ChildProcess
-  watching?: Promise<void>
+  /** Its first start, and then the watch over it. */
+  work?: Promise<void>
 }
 
 const RESTART_MS_MIN = 200
@@ -54,7 +54,7 @@ export function createSupervisor(pidFile: string, say: (line: string) => void): 
 
   const watch = async (one: Kept) => {
     for (let pauseMs = RESTART_MS_MIN; !stopping.signal.aborted;) {
-      if (one.child && !hasEnded(one.child)) await once(one.child, 'exit')
+      if (one.child) await exitOf(one.child)
       if (stopping.signal.aborted) return
       say(`${one.part.name} ended (${one.child?.signalCode ?? one.child?.exitCode}); starting it again`)
       try {
@@ -74,14 +74,18 @@ export function createSupervisor(pidFile: string, say: (line: string) => void): 
     keep: async (part) => {
       const one: Kept = { part }
       kept.push(one)
-      await launch(one)
-      one.watching = watch(one)
+      const launched = launch(one)
+      one.work = launched.then(
+        () => watch(one),
+        () => undefined,
+      )
+      await launched
     },
     stop: async () => {
       stopping.abort()
       for (const { part, child } of kept.toReversed()) if (child) await stopProcess(child, part.stopSignal)
-      // A restart that was under way may have spawned once more since; its child is killed at once.
-      for (const { watching } of kept) await watching
+      // A start that was under way may have spawned once more since; its child is killed at once.
+      for (const { work } of kept) await work
       await rm(pidFile, { force: true })
     },
     kill: () => {

@@ -43,7 +43,7 @@ export function connect(options: ConnectOptions): Store {
 }
 
 /** The SQLSTATE of an error that PostgreSQL reported; undefined for any other. */
-export function sqlState(error: unknown): string | undefined {
+function sqlState(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError ? error.code : undefined
 }
 

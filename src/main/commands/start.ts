@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { addressesOf, readConfig } from '../config.ts'
-import { startEverything } from '../start.ts'
+import { StartError } from '../embedded/process.ts'
+import { type Running, startEverything } from '../start.ts'
 import { untilTold } from '../until-told.ts'
 
 const IMPATIENCE_MS = 1_000
@@ -13,19 +14,34 @@ export function startCommand(): Command {
       const startedAt = performance.now()
       const told = untilTold()
       const running = await startEverything(config, (line) => console.log(line))
-      console.log(greeting(((performance.now() - startedAt) / 1_000).toFixed(1), addressesOf(config), running.logFolder))
-      await told
-      // Only a later Ctrl-C means that it takes too long; the next one may be the same, passed on by npm.
-      setTimeout(() => {
-        process.once('SIGINT', () => {
-          running.kill()
-          process.exit(130)
-        })
-      }, IMPATIENCE_MS).unref()
+      try {
+        // A start may take long, after a crash for example; Ctrl-C ends it too.
+        const isReady = await Promise.race([running.ready.then(() => true), told.then(() => false)])
+        const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1)
+        if (isReady) console.log(greeting(seconds, addressesOf(config), running.logFolder))
+        await told
+      } catch (error) {
+        await running.stop()
+        console.error(error instanceof StartError ? error.message : error)
+        process.exit(1)
+      }
+      running.ready.catch(() => undefined)
       console.log('Stopping.')
+      killWhenAskedAgain(running)
       await running.stop()
       process.exit(0)
     })
+}
+
+/** Only a later Ctrl-C means that it takes too long; the next one may be the same, passed on by npm. */
+function killWhenAskedAgain(running: Running): void {
+  const listen = () => {
+    process.once('SIGINT', () => {
+      running.kill()
+      process.exit(130)
+    })
+  }
+  setTimeout(listen, IMPATIENCE_MS).unref()
 }
 
 function greeting(

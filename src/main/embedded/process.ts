@@ -59,10 +59,15 @@ export function hasEnded(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null || child.pid === undefined
 }
 
+/** Resolves when a process ends; unlike events.once, not rejected by its errors. */
+export async function exitOf(child: ChildProcess): Promise<void> {
+  if (!hasEnded(child)) await new Promise<void>((resolve) => child.once('exit', () => resolve()))
+}
+
 /** Asks a process to end, and kills it when it takes too long. */
 export async function stopProcess(child: ChildProcess, signal: NodeJS.Signals, patienceMs = 10_000): Promise<void> {
   if (hasEnded(child)) return
-  const ended = once(child, 'exit')
+  const ended = exitOf(child)
   child.kill(signal)
   const timer = setTimeout(() => child.kill('SIGKILL'), patienceMs)
   await ended
