@@ -1,6 +1,7 @@
 import { until } from '../../src/main/embedded/process.ts'
 import { backlog } from '../../src/store/backlog.ts'
 import type { CrashStack } from './stack.ts'
+import { queryRestate } from '../../src/main/embedded/restate.ts'
 
 const QUIET_MS_MAX = 30_000
 
@@ -25,17 +26,9 @@ export async function quiet(stack: CrashStack): Promise<void> {
   if (!isQuiet) throw new Error(`stuck: ${JSON.stringify(last)}`)
 }
 
-async function openInvocations(adminUrl: string): Promise<OpenInvocation[]> {
-  const response = await fetch(`${adminUrl}/query`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', accept: 'application/json' },
-    body: JSON.stringify({
-      query: `select id, target, status from sys_invocation
-        where status <> 'completed' and target_service_name <> 'Schedule' limit 1000`,
-    }),
-    signal: AbortSignal.timeout(10_000),
-  })
-  if (!response.ok) throw new Error(`Restate did not answer what is open: ${response.status} ${await response.text()}`)
-  const { rows } = (await response.json()) as { rows: OpenInvocation[] }
-  return rows
+function openInvocations(adminUrl: string): Promise<OpenInvocation[]> {
+  return queryRestate(
+    adminUrl,
+    "select id, target, status from sys_invocation where status <> 'completed' and target_service_name <> 'Schedule' limit 1000",
+  )
 }

@@ -6,7 +6,7 @@ import * as clients from '@restatedev/restate-sdk-clients'
 import { pino } from 'pino'
 import type { Deps } from '../../services/deps.ts'
 import { freePorts, stopProcess, until } from '../../src/main/embedded/process.ts'
-import { register, startRestate } from '../../src/main/embedded/restate.ts'
+import { queryRestate, register, startRestate } from '../../src/main/embedded/restate.ts'
 import { serveEndpoint } from '../../src/main/serve-endpoint.ts'
 import { backlog } from '../../src/store/backlog.ts'
 import type { Store } from '../../src/store/database.ts'
@@ -66,12 +66,6 @@ export async function settled(db: Store, patienceMs = 30_000): Promise<void> {
 }
 
 /** Asks Restate's own tables. */
-export async function query(stack: Pick<Stack, 'adminUrl'>, text: string): Promise<Record<string, unknown>[]> {
-  const answer = await fetch(`${stack.adminUrl}/query`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', accept: 'application/json' },
-    body: JSON.stringify({ query: text }),
-  })
-  const { rows } = (await answer.json()) as { rows: Record<string, unknown>[] }
-  return rows
+export function query(stack: Pick<Stack, 'adminUrl'>, text: string): Promise<Record<string, unknown>[]> {
+  return queryRestate(stack.adminUrl, text)
 }

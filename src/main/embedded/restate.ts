@@ -22,6 +22,7 @@ export interface EmbeddedRestate {
 }
 
 const READY_MS_MAX = 60_000
+const QUERY_MS_MAX = 10_000
 
 /** Starts restate-server; resolves when the ingress and the admin port answer. */
 export async function startRestate(options: EmbeddedRestate, onSpawn: OnSpawn = () => undefined): Promise<ChildProcess> {
@@ -108,21 +109,28 @@ export interface Stuck {
   pausedIds: string[]
 }
 
+/** Asks Restate's own tables. */
+export async function queryRestate<Row>(adminUrl: string, text: string): Promise<Row[]> {
+  const answer = await fetch(`${adminUrl}/query`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'application/json' },
+    body: JSON.stringify({ query: text }),
+    signal: AbortSignal.timeout(QUERY_MS_MAX),
+  })
+  if (!answer.ok) throw new Error(`Restate at ${adminUrl} did not answer a query: ${answer.status} ${await answer.text()}`)
+  return ((await answer.json()) as { rows: Row[] }).rows
+}
+
 /** What does not get on. */
 export async function stuckInvocations(adminUrl: string): Promise<Stuck> {
-  const query = async <Row>(text: string): Promise<Row[]> => {
-    const answer = await fetch(`${adminUrl}/query`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', accept: 'application/json' },
-      body: JSON.stringify({ query: text }),
-      signal: AbortSignal.timeout(5_000),
-    })
-    return ((await answer.json()) as { rows: Row[] }).rows
-  }
-  const counts = await query<{ status: string; n: number }>(
+  const counts = await queryRestate<{ status: string; n: number }>(
+    adminUrl,
     "select status, count(*) as n from sys_invocation where status in ('paused', 'backing-off') group by status",
   )
-  const listed = await query<{ id: string }>("select id from sys_invocation where status = 'paused' order by id limit 100")
+  const listed = await queryRestate<{ id: string }>(
+    adminUrl,
+    "select id from sys_invocation where status = 'paused' order by id limit 100",
+  )
   const countOf = (status: string) => counts.find((row) => row.status === status)?.n ?? 0
   return { retrying: countOf('backing-off'), paused: countOf('paused'), pausedIds: listed.map((row) => row.id) }
 }
