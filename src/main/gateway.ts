@@ -1,15 +1,18 @@
 import { pino } from 'pino'
+import { SILENT } from '../gateway/observer.ts'
+import { recorder } from '../gateway/recorder.ts'
 import { createGateway } from '../gateway/server.ts'
 import { connect } from '../store/database.ts'
-import { addressesOf, readConfig } from './config.ts'
+import { addressesOf, gatewaySettingsOf, readConfig } from './config.ts'
 import { answers } from './embedded/postgres.ts'
 import { isListening } from './embedded/process.ts'
 import { areRegistered, isRestateUp } from './embedded/restate.ts'
 import { databaseUrlOf } from './reach.ts'
-import { recorder } from './recorder.ts'
 import { untilTold } from './until-told.ts'
 
 const READ_MS_MAX = 10_000
+/** Thousands may connect in the same moment; Linux takes what net.core.somaxconn allows. */
+const CONNECTIONS_WAITING_MAX = 4_096
 
 /** The process that speaks HTTP with everybody else. */
 const config = readConfig(process.env)
@@ -28,7 +31,9 @@ const db = connect({
 const gateway = await createGateway({
   db,
   log,
-  record: recorder(ingressUrl),
+  recorder: recorder(ingressUrl),
+  observer: SILENT,
+  settings: gatewaySettingsOf(config),
   readiness: async () => {
     const [postgresql, restate, endpoint, registration] = await Promise.all([
       answers(databaseUrl),
@@ -39,7 +44,7 @@ const gateway = await createGateway({
     return { postgresql, restate, endpoint, registration }
   },
 })
-await gateway.listen({ host: '127.0.0.1', port: config.GATEWAY_PORT })
+await gateway.listen({ host: config.GATEWAY_HOST, port: config.GATEWAY_PORT, backlog: CONNECTIONS_WAITING_MAX })
 process.send?.('ready')
 
 await untilTold()

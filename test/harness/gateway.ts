@@ -1,15 +1,27 @@
 import { Writable } from 'node:stream'
 import { pino } from 'pino'
-import { createGateway, type GatewayDeps } from '../../src/gateway/server.ts'
+import { SILENT } from '../../src/gateway/observer.ts'
+import { recorder } from '../../src/gateway/recorder.ts'
+import { createGateway, type GatewayDeps, type GatewaySettings } from '../../src/gateway/server.ts'
 import { connect } from '../../src/store/database.ts'
+import { KEEP_ALL } from '../../src/store/privacy.ts'
 import type { Stack } from './stack.ts'
-import { recorder } from '../../src/main/recorder.ts'
 
 export interface TestGateway {
   url: string
   /** The log so far, a line each. */
   log: Record<string, unknown>[]
   stop: () => Promise<void>
+}
+
+export const SETTINGS: GatewaySettings = {
+  isPublic: false,
+  trustedProxies: undefined,
+  rateLimits: { secretPerMinute: 60_000, publishablePerMinute: 600 },
+  privacy: KEEP_ALL,
+  flushesMax: 8,
+  queueEventsMax: 50_000,
+  queueBytesMax: 32 * 1024 * 1024,
 }
 
 /** A gateway on a free port, over a read-only connection as in production. */
@@ -25,7 +37,9 @@ export async function startGateway(databaseUrl: string, stack: Stack, changes: P
   const app = await createGateway({
     db,
     log: pino({ level: 'info' }, lines),
-    record: recorder(stack.ingressUrl),
+    recorder: recorder(stack.ingressUrl),
+    observer: SILENT,
+    settings: SETTINGS,
     readiness: async () => ({ postgresql: true, restate: true, endpoint: true, registration: true }),
     ...changes,
   })
