@@ -8,9 +8,11 @@ import type { ErrorBody } from '../contract/error.ts'
 import { BODY_BYTES_MAX } from '../contract/interaction.ts'
 import { interactionRoutes, type RecordInteractions } from './interaction-routes.ts'
 import { requireLoopback } from './loopback.ts'
+import type { GatewayObserver } from './observer.ts'
 import { popularityRoutes } from './popularity-routes.ts'
 import { Problem, problemOf, sendProblem } from './problem.ts'
 import { processRoutes, type Readiness } from './process-routes.ts'
+import { traceRequests } from './tracing.ts'
 import type { Store } from '../store/database.ts'
 
 /** What the routes receive. */
@@ -19,6 +21,11 @@ export interface GatewayDeps {
   db: Store
   record: RecordInteractions
   readiness: () => Promise<Readiness>
+  observer: GatewayObserver
+  /** The metrics of this process, as text for Prometheus. */
+  metrics: () => Promise<string>
+  /** Whether each request gets a span. */
+  isTraced: boolean
   log: FastifyBaseLogger
 }
 
@@ -51,6 +58,8 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
     sendProblem(reply, new Problem('not_found', `there is no ${request.method} ${request.url.split('?')[0]}`)),
   )
   logEachRequest(app)
+  observeEachRequest(app, deps.observer)
+  if (deps.isTraced) traceRequests(app)
   requireLoopback(app)
 
   await app.register(swagger, {
@@ -101,6 +110,15 @@ function logEachRequest(app: FastifyInstance): void {
     const line = { method: request.method, url: request.url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }
     const level = reply.statusCode === 500 ? 'error' : reply.statusCode === 503 ? 'warn' : 'info'
     request.log[level](request.failure === undefined ? line : { ...line, err: request.failure }, 'request')
+  })
+}
+
+/** By the route's pattern: an address has ids, and there is no end of them. */
+function observeEachRequest(app: FastifyInstance, observer: GatewayObserver): void {
+  app.addHook('onResponse', async (request, reply) => {
+    const { method, routeOptions } = request
+    const seconds = reply.elapsedTime / 1_000
+    observer.answered({ method, route: routeOptions.url ?? 'unknown', status: reply.statusCode, seconds })
   })
 }
 

@@ -29,6 +29,7 @@ export const Config = z.object({
   RESTATE_ADMIN_PORT: Port.default(9070).describe('Port of the embedded Restate admin API and UI.'),
   RESTATE_NODE_PORT: Port.default(5122).describe('Port of the embedded Restate node.'),
   ENDPOINT_PORT: Port.default(9080).describe('Port of the service endpoint.'),
+  ENDPOINT_METRICS_PORT: Port.default(9081).describe("Port of the service endpoint's metrics."),
   POSTGRES_PORT: Port.default(5433).describe('Port of the embedded PostgreSQL.'),
   POPULARITY_WEIGHTS: z
     .string()
@@ -67,6 +68,16 @@ export const Config = z.object({
     .min(50)
     .default(30_000)
     .describe('Longest pause between two attempts, in milliseconds.'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: Url(/^https?$/)
+    .optional()
+    .describe('Base address of an OpenTelemetry receiver over HTTP, as http://127.0.0.1:4318; no traces when absent.'),
+  OTEL_EXPORTER_OTLP_HEADERS: z.string().optional().describe('Headers for that receiver, as name=value,name=value.'),
+  OTEL_TRACES_SAMPLER_ARG: z.coerce
+    .number()
+    .min(0)
+    .max(1)
+    .default(1)
+    .describe('Part of the traces that is kept, from 0 to 1; a caller that sends a traceparent decides for its own.'),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
     .default('info')

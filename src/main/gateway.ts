@@ -5,8 +5,12 @@ import { addressesOf, readConfig } from './config.ts'
 import { answers } from './embedded/postgres.ts'
 import { isListening } from './embedded/process.ts'
 import { areRegistered, isRestateUp } from './embedded/restate.ts'
+import { gatewayMetrics, watchQueue } from './metrics/gateway.ts'
+import { poolMetrics } from './metrics/pools.ts'
+import { createRegistry } from './metrics/registry.ts'
 import { databaseUrlOf } from './reach.ts'
 import { recorder } from './recorder.ts'
+import { startTracing } from './tracing/start.ts'
 import { untilTold } from './until-told.ts'
 
 const READ_MS_MAX = 10_000
@@ -14,6 +18,8 @@ const READ_MS_MAX = 10_000
 /** The process that speaks HTTP with everybody else. */
 const config = readConfig(process.env)
 const log = pino({ name: 'gateway', level: config.LOG_LEVEL })
+const tracing = await startTracing(config, 'footfall-gateway')
+const registry = createRegistry()
 const databaseUrl = await databaseUrlOf(config)
 const { ingressUrl, adminUrl, endpointUrl } = addressesOf(config)
 const db = connect({
@@ -23,11 +29,17 @@ const db = connect({
   readOnly: true,
   statementMsMax: READ_MS_MAX,
   onConnectionLost: (error) => log.warn({ err: error.message }, 'database connection lost'),
+  observer: { ...poolMetrics(registry)('reading'), ...tracing.store },
 })
+const nothingWaits = { requests: 0, events: 0, bytes: 0, flushes: 0 }
+watchQueue(registry, { length: () => nothingWaits, eventsMax: 0, bytesMax: 0 })
 
 const gateway = await createGateway({
   db,
   log,
+  observer: gatewayMetrics(registry),
+  metrics: () => registry.metrics(),
+  isTraced: tracing.isOn,
   record: recorder(ingressUrl),
   readiness: async () => {
     const [postgresql, restate, endpoint, registration] = await Promise.all([
@@ -44,6 +56,6 @@ process.send?.('ready')
 
 await untilTold()
 await gateway.close()
-await db.destroy()
+await Promise.all([db.destroy(), tracing.stop()])
 log.info('gateway stopped')
 process.exit(0)

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import * as clients from '@restatedev/restate-sdk-clients'
 import { analyticApi } from '../contract/services.ts'
 import type { RecordInteractions } from '../gateway/interaction-routes.ts'
+import { contextOfRequest, inFlushSpan, traceHeaders } from '../gateway/tracing.ts'
 
 const RECORD_MS_MAX = 10_000
 
@@ -12,8 +13,14 @@ const RECORD_MS_MAX = 10_000
 export function recorder(ingressUrl: string, deadlineMs = RECORD_MS_MAX): RecordInteractions {
   const analytic = clients.connect({ url: ingressUrl, retry: true }).client(analyticApi)
   return (request) =>
-    analytic.CreateInteraction(
-      request,
-      clients.rpc.opts({ idempotencyKey: randomUUID(), signal: AbortSignal.timeout(deadlineMs) }),
+    inFlushSpan([contextOfRequest()], { 'footfall.events': request.interactions.length }, () =>
+      analytic.CreateInteraction(
+        request,
+        clients.rpc.opts({
+          idempotencyKey: randomUUID(),
+          signal: AbortSignal.timeout(deadlineMs),
+          headers: traceHeaders(),
+        }),
+      ),
     )
 }

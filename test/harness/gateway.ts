@@ -4,6 +4,7 @@ import { createGateway, type GatewayDeps } from '../../src/gateway/server.ts'
 import { connect } from '../../src/store/database.ts'
 import type { Stack } from './stack.ts'
 import { recorder } from '../../src/main/recorder.ts'
+import { unobserved } from './unobserved.ts'
 
 export interface TestGateway {
   url: string
@@ -27,6 +28,9 @@ export async function startGateway(databaseUrl: string, stack: Stack, changes: P
     log: pino({ level: 'info' }, lines),
     record: recorder(stack.ingressUrl),
     readiness: async () => ({ postgresql: true, restate: true, endpoint: true, registration: true }),
+    observer: unobserved,
+    metrics: async () => '',
+    isTraced: false,
     ...changes,
   })
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
