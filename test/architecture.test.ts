@@ -14,6 +14,7 @@ const ROOMS: Record<string, { rooms: string[]; packages: string[] }> = {
   'src/gateway': {
     rooms: ['src/contract', 'src/ranking', 'src/store'],
     packages: [
+      '@opentelemetry/api',
       '@restatedev/restate-sdk-clients',
       'fastify',
       '@fastify/cors',

@@ -2,6 +2,7 @@ import { HttpCallError } from '@restatedev/restate-sdk-clients'
 import type { CreateInteractionResponse } from '../contract/interaction.ts'
 import type { GatewayObserver, QueueLength } from './observer.ts'
 import { Problem } from './problem.ts'
+import { contextOfRequest, inFlushSpan } from './tracing.ts'
 
 /** A flush has at most this much, unless a single request has more. */
 export const FLUSH_EVENTS_MAX = 1_000
@@ -38,6 +39,8 @@ export interface GroupCommit {
 interface Waiting extends RequestEvents {
   resolve: (answer: CreateInteractionResponse) => void
   reject: (reason: unknown) => void
+  /** Leads from the request's trace to its flush. */
+  context: ReturnType<typeof contextOfRequest>
   /** One that is gone was answered already, because its time was up. */
   state: 'queued' | 'sent' | 'gone'
 }
@@ -123,7 +126,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
         waits.events + request.events.length > options.queueEventsMax || waits.bytes + request.bytes > options.queueBytesMax
       if (isTooMuch)
         throw new Problem('unavailable', 'too much waits here already; nothing of this request was recorded, send it again')
-      const waiting: Waiting = { ...request, resolve, reject, state: 'queued' }
+      const waiting: Waiting = { ...request, resolve, reject, context: contextOfRequest(), state: 'queued' }
       queue.push(waiting)
       count(waiting, 1)
       pumpSoon()
@@ -166,7 +169,9 @@ async function sendOrHalve(requests: readonly Waiting[], options: GroupCommitOpt
       isRecorded,
     })
   try {
-    const answers = answersOf(group, await options.send(events))
+    const attributes = { 'footfall.requests': group.length, 'footfall.events': events.length }
+    const contexts = group.map((request) => request.context)
+    const answers = answersOf(group, await inFlushSpan(contexts, attributes, () => options.send(events)))
     tell(true)
     for (const [index, request] of group.entries()) request.resolve(answers[index]!)
   } catch (error) {

@@ -20,11 +20,3 @@ export interface QueueLength {
   /** Calls on their way. */
   flushes: number
 }
-
-/** Tells nobody. */
-export const SILENT: GatewayObserver = {
-  answered: () => undefined,
-  recorded: () => undefined,
-  flushed: () => undefined,
-  turnedAway: () => undefined,
-}

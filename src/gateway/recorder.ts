@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import * as clients from '@restatedev/restate-sdk-clients'
 import type { CreateInteractionResponse } from '../contract/interaction.ts'
 import { analyticApi } from '../contract/services.ts'
+import { traceHeaders } from './tracing.ts'
 
 const RECORD_MS_MAX = 10_000
 
@@ -20,7 +21,11 @@ export function recorder(ingressUrl: string, deadlineMs = RECORD_MS_MAX): Record
   const ingress = clients.connect({ url: ingressUrl, retry: true })
   const call = ingress.client(analyticApi)
   const send = ingress.sendClient(analyticApi)
-  const optionsOf = (idempotencyKey: string = randomUUID()) => ({ idempotencyKey, signal: AbortSignal.timeout(deadlineMs) })
+  const optionsOf = (idempotencyKey: string = randomUUID()) => ({
+    idempotencyKey,
+    signal: AbortSignal.timeout(deadlineMs),
+    headers: traceHeaders(),
+  })
   return {
     deadlineMs,
     record: (interactions, idempotencyKey) =>

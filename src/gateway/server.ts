@@ -9,7 +9,7 @@ import { BODY_BYTES_MAX } from '../contract/interaction.ts'
 import type { Privacy } from '../store/privacy.ts'
 import { requireAccess } from './access.ts'
 import { allowOrigins, secureHeaders } from './browsers.ts'
-import { createGroupCommit } from './group-commit.ts'
+import type { GroupCommit } from './group-commit.ts'
 import { interactionRoutes } from './interaction-routes.ts'
 import { createKeyRing } from './key-ring.ts'
 import type { GatewayObserver } from './observer.ts'
@@ -18,6 +18,7 @@ import { NOT_JSON, Problem, problemOf, sendProblem } from './problem.ts'
 import { processRoutes, type Readiness } from './process-routes.ts'
 import { limitRates, type RateLimits } from './rate-limit.ts'
 import type { Recorder } from './recorder.ts'
+import { traceRequests } from './tracing.ts'
 import type { Store } from '../store/database.ts'
 
 /** What the routes receive. */
@@ -25,9 +26,14 @@ export interface GatewayDeps {
   /** A connection that cannot write. */
   db: Store
   recorder: Recorder
+  groupCommit: GroupCommit
   readiness: () => Promise<Readiness>
-  log: FastifyBaseLogger
   observer: GatewayObserver
+  /** The metrics of this process, as text for Prometheus. */
+  metrics: () => Promise<string>
+  /** Whether each request gets a span. */
+  isTraced: boolean
+  log: FastifyBaseLogger
   settings: GatewaySettings
 }
 
@@ -38,9 +44,6 @@ export interface GatewaySettings {
   trustedProxies: string | undefined
   rateLimits: RateLimits
   privacy: Privacy
-  flushesMax: number
-  queueEventsMax: number
-  queueBytesMax: number
 }
 
 /** An id of 200 characters, each of up to 4 bytes, each byte as %XX. */
@@ -51,7 +54,7 @@ const REQUEST_MS_MAX = 30_000
 
 /** The HTTP server, not yet listening. */
 export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance> {
-  const { db, recorder, observer, settings } = deps
+  const { db, recorder, groupCommit, observer, settings } = deps
   const app: FastifyInstance = fastify({
     loggerInstance: deps.log,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
@@ -77,6 +80,8 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
     sendProblem(reply, new Problem('not_found', `there is no ${request.method} ${request.url.split('?')[0]}`)),
   )
   logEachRequest(app)
+  observeEachRequest(app, observer)
+  if (deps.isTraced) traceRequests(app)
   const keys = createKeyRing(db)
   // Known from the start, an outage of the database later does not keep anybody out.
   await keys().catch(() => undefined)
@@ -92,7 +97,6 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
     },
     transform: jsonSchemaTransform,
   })
-  const groupCommit = createGroupCommit({ ...settings, send: recorder.record, deadlineMs: recorder.deadlineMs, observer })
   await app.register(interactionRoutes({ db, recorder, groupCommit, privacy: settings.privacy, observer }))
   await app.register(popularityRoutes(deps))
   await app.register(processRoutes(deps))
@@ -154,6 +158,15 @@ function logEachRequest(app: FastifyInstance): void {
     const line = { method: request.method, url: request.url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }
     const level = reply.statusCode === 500 ? 'error' : reply.statusCode === 503 ? 'warn' : 'info'
     request.log[level](request.failure === undefined ? line : { ...line, err: request.failure }, 'request')
+  })
+}
+
+/** By the route's pattern: an address has ids, and there is no end of them. */
+function observeEachRequest(app: FastifyInstance, observer: GatewayObserver): void {
+  app.addHook('onResponse', async (request, reply) => {
+    const { method, routeOptions } = request
+    const seconds = reply.elapsedTime / 1_000
+    observer.answered({ method, route: routeOptions.url ?? 'unknown', status: reply.statusCode, seconds })
   })
 }
 

@@ -37,6 +37,7 @@ export const Config = z.object({
   RESTATE_ADMIN_PORT: Port.default(9070).describe('Port of the embedded Restate admin API and UI.'),
   RESTATE_NODE_PORT: Port.default(5122).describe('Port of the embedded Restate node.'),
   ENDPOINT_PORT: Port.default(9080).describe('Port of the service endpoint.'),
+  ENDPOINT_METRICS_PORT: Port.default(9081).describe("Port of the service endpoint's metrics."),
   POSTGRES_PORT: Port.default(5433).describe('Port of the embedded PostgreSQL.'),
   POPULARITY_WEIGHTS: z
     .string()
@@ -97,6 +98,16 @@ export const Config = z.object({
     .min(50)
     .default(30_000)
     .describe('Longest pause between two attempts, in milliseconds.'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: Url(/^https?$/)
+    .optional()
+    .describe('Base address of an OpenTelemetry receiver over HTTP, as http://127.0.0.1:4318; no traces when absent.'),
+  OTEL_EXPORTER_OTLP_HEADERS: z.string().optional().describe('Headers for that receiver, as name=value,name=value.'),
+  OTEL_TRACES_SAMPLER_ARG: z.coerce
+    .number()
+    .min(0)
+    .max(1)
+    .default(1)
+    .describe('Part of the traces that is kept, from 0 to 1; a caller that sends a traceparent decides for its own.'),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
     .default('info')
@@ -158,6 +169,11 @@ export function gatewaySettingsOf(config: Config): GatewaySettings {
       publishablePerMinute: config.PUBLISHABLE_RATE_LIMIT_PER_MINUTE,
     },
     privacy: privacyOf(config),
+  }
+}
+
+export function queueLimitsOf(config: Config) {
+  return {
     flushesMax: config.FLUSHES_MAX,
     queueEventsMax: config.QUEUE_EVENTS_MAX,
     queueBytesMax: config.QUEUE_MIB_MAX * 1024 * 1024,
