@@ -1,3 +1,4 @@
+import { createDatabase } from '../harness/database.ts'
 import { type BenchGateway, startBenchGateway } from './bench-gateway.ts'
 import { type BenchPostgres, startBenchPostgres } from './bench-postgres.ts'
 import { type BenchEndpoint, type BenchRestate, startBenchRestate } from './bench-restate.ts'
@@ -26,7 +27,10 @@ export async function withStack<T>(work: (stack: BenchStack) => Promise<T>): Pro
     const postgres = kept(await startBenchPostgres())
     const restate = kept(await startBenchRestate())
     const endpoint = await restate.serve('footfall', POOL_CONNECTIONS)
-    const gateway = kept(await startBenchGateway({ databaseUrl: postgres.url, restate }))
+    // It looks for keys, and finds that there are none.
+    const { url: databaseUrl, drop } = await createDatabase(postgres.url)
+    stops.unshift(drop)
+    const gateway = kept(await startBenchGateway({ databaseUrl, restate }))
     const load = kept(startLoad())
     return await work({ postgres, restate, endpoint, gateway, load })
   } finally {
