@@ -7,6 +7,7 @@ import { callOf, eventIdFor } from '../src/store/call.ts'
 import { recordBatch, type RecordedBatchResult } from '../src/store/interaction-batch.ts'
 import type { Rejection } from '../src/store/interaction-row.ts'
 import { comingMonths, makePartitions } from '../src/store/partition.ts'
+import { withPrivacy } from '../src/store/privacy.ts'
 import { repairTrending } from '../src/store/trending-window.ts'
 import { verify } from '../src/store/verification.ts'
 import { judge } from './admission.ts'
@@ -66,7 +67,8 @@ async function createInteraction(
   if (body.length > BODY_BYTES_MAX) throw new TerminalError('the body is over 16 MiB', { errorCode: 413 })
   if (!isUtf8(body)) throw new TerminalError('the body is not UTF-8', { errorCode: 400 })
   const call = callOf(id.toString(), body)
-  const judged = judge(request.interactions, await ctx.date.now(), (index, time) => eventIdFor(call, index, time))
+  const items = request.interactions.map((item) => withPrivacy(item, deps.privacy))
+  const judged = judge(items, await ctx.date.now(), (index, time) => eventIdFor(call, index, time))
   const recorded = await ctx.run('record the batch', async () => {
     const { isNew, ...result } = await recordBatch(deps.db, call, judged.interactions, judged.rejections)
     if (isNew) tellRecorded(deps, result, judged.rejections)
