@@ -43,10 +43,13 @@ export function demoCommand(): Command {
         ...options,
         key: options.key === '' ? undefined : options.key,
         gatewayUrl: options.gateway ?? addressesOf(readConfig(process.env)).gatewayUrl,
+        nowMs: Date.now(),
         ticks: clockTicks(TICK_MS, endMs, signal),
         signal,
       }
       const tally = await runDemo(plan, screenOn(process.stdout))
+      // The terminal has put ^C where the next line begins.
+      if (signal.aborted && process.stdout.isTTY) console.log()
       console.log(`${tallyText(tally)}. Prove the numbers: npx footfall verify`)
     })
 }

@@ -33,6 +33,7 @@ const RETRY_AFTER_MS_MAX = 60_000
 /** As many as a page can have. */
 const TOP_LIMIT = 100
 
+const Health = z.object({ status: z.literal('ok') })
 const Recorded = z.object({ data: CreateInteractionResponse })
 
 /** Talks to the gateway as any client would: REST, one key, and whatever was not answered sent again as it was. */
@@ -61,42 +62,45 @@ export function gatewayClient({ gatewayUrl, key, signal, say }: GatewayOptions):
   }
 }
 
-/** @throws StartError when nothing at all answers: then there is nobody to wait for. */
+/** @throws StartError when there is no gateway: then there is nobody to wait for. */
 export async function assertGateway(gatewayUrl: string): Promise<void> {
-  const answer = await fetch(`${gatewayUrl}/health`, { signal: AbortSignal.timeout(ATTEMPT_MS_MAX) }).catch((error: unknown) => {
-    throw new StartError(
-      `No gateway answers at ${gatewayUrl} (${networkReasonOf(error)}): run npm start first, or say with --gateway where it is.`,
-    )
-  })
-  await answer.body?.cancel()
-  if (answer.status === 404) throw new StartError(`What answers at ${gatewayUrl} is no gateway of Footfall; see --gateway.`)
+  const where = 'run npm start first, or say with --gateway where it is'
+  const answer = await attempt(gatewayUrl, '/health').catch((error: unknown) => ({ error }))
+  if ('neverAnswered' in answer) throw new StartError(`No gateway answers at ${gatewayUrl} (${answer.neverAnswered}): ${where}.`)
+  if ('json' in answer ? !Health.safeParse(answer.json).success : 'error' in answer)
+    throw new StartError(`What answers at ${gatewayUrl} is no gateway of Footfall: ${where}.`)
 }
 
-type Answer = { json: unknown } | { problem: string; retryAfterMs: number | undefined }
+/** What may be different the next time is a problem; `neverAnswered` says why, when nothing came back at all. */
+type Answer = { json: unknown } | { problem: string; retryAfterMs?: number | undefined; neverAnswered?: string }
 
-/** One request. What may be different the next time is answered as a problem. @throws StartError on what will not. */
-async function attempt(gatewayUrl: string, path: string, init: RequestInit): Promise<Answer> {
+/** One request. @throws StartError on an answer that will be the same the next time. */
+async function attempt(gatewayUrl: string, path: string, init: RequestInit = {}): Promise<Answer> {
+  const answer = await fetch(`${gatewayUrl}${path}`, { ...init, signal: AbortSignal.timeout(ATTEMPT_MS_MAX) })
+    .then(async (response) => ({ response, text: await response.text() }))
+    .catch((error: unknown) => ({ neverAnswered: networkReasonOf(error) }))
+  if ('neverAnswered' in answer)
+    return { ...answer, problem: `The gateway at ${gatewayUrl} does not answer (${answer.neverAnswered})` }
+  const { response, text } = answer
+  if (response.ok) return { json: jsonOf(text) }
+  const problem = `The gateway at ${gatewayUrl} answered ${response.status} (${messageOf(text)})`
+  if (response.status >= 500 || response.status === 429) return { problem, retryAfterMs: retryAfterMsOf(response) }
+  const keyless = response.status === 401 || response.status === 403
+  throw new StartError(keyless ? `${problem}: give a key that may record and read, by --key or FOOTFALL_KEY.` : `${problem}.`)
+}
+
+/** Undefined for a text that is no JSON, which no schema takes. */
+function jsonOf(text: string): unknown {
   try {
-    const response = await fetch(`${gatewayUrl}${path}`, { ...init, signal: AbortSignal.timeout(ATTEMPT_MS_MAX) })
-    const text = await response.text()
-    if (response.ok) return { json: JSON.parse(text) }
-    const said = `The gateway at ${gatewayUrl} answered ${response.status} (${messageOf(text)})`
-    if (response.status >= 500 || response.status === 429) return { problem: said, retryAfterMs: retryAfterMsOf(response) }
-    const way =
-      response.status === 401 || response.status === 403 ? ': give a key that may record and read, by --key or FOOTFALL_KEY' : ''
-    throw new StartError(`${said}${way}.`)
-  } catch (error) {
-    if (error instanceof StartError) throw error
-    return { problem: `The gateway at ${gatewayUrl} does not answer (${networkReasonOf(error)})`, retryAfterMs: undefined }
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
 }
 
 function messageOf(text: string): string {
-  try {
-    return ErrorBody.parse(JSON.parse(text)).error.message
-  } catch {
-    return 'without a reason'
-  }
+  const body = ErrorBody.safeParse(jsonOf(text))
+  return body.success ? body.data.error.message : 'without a reason'
 }
 
 /** The seconds that it asks for, within reason; its other form, a date, is left to the backoff. */

@@ -2,7 +2,7 @@ import type { Product } from './catalogue.ts'
 import { eventOf, type IdentifiedEvent } from './event.ts'
 import { randomOf } from './random.ts'
 import type { Shop } from './shop.ts'
-import { type Visit, visitOf } from './visit.ts'
+import { type Step, type Visit, visitOf } from './visit.ts'
 
 /** Makes the next event of the stream, as of a time; `draw` is the share of visitors who come for the sleeper. */
 export type LiveStream = (draw: number, occurredAtMs: number, idBytes: Uint8Array) => IdentifiedEvent
@@ -20,17 +20,21 @@ export function liveStream(shop: Shop, sleeper: Product, size: number): LiveStre
   const buyers: Visit[] = []
   const visitor = (draw: number): Visit => {
     if (buyers.length > BUYERS_WAITING && random.chance(COMES_BACK)) return buyers.shift()!
-    const { shopper, steps } = visitOf(shop, random, random.chance(draw) ? sleeper : undefined)
-    const later = steps.findIndex(({ afterMs }) => afterMs >= LATER_MS_MIN)
-    if (later >= 0) buyers.push({ shopper, steps: steps.splice(later) })
-    return { shopper, steps }
+    return visitOf(shop, random, random.chance(draw) ? sleeper : undefined)
   }
   return (draw, occurredAtMs, idBytes) => {
     while (crowd.length < size) crowd.push(visitor(draw))
     const place = random.below(size)
-    const { shopper, steps } = crowd[place]!
-    const event = eventOf(shopper, steps.shift()!, occurredAtMs, idBytes)
-    if (steps.length === 0) crowd.splice(place, 1)
-    return event
+    const visit = crowd[place]!
+    const step = visit.steps.shift()!
+    const [next] = visit.steps
+    const comesLater = next !== undefined && isLater(next) && !isLater(step)
+    if (comesLater) buyers.push(visit)
+    if (comesLater || next === undefined) crowd.splice(place, 1)
+    return eventOf(visit.shopper, step, occurredAtMs, idBytes)
   }
+}
+
+function isLater({ afterMs }: Step): boolean {
+  return afterMs >= LATER_MS_MIN
 }

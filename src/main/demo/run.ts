@@ -14,8 +14,9 @@ export interface DemoPlan {
   gatewayUrl: string
   key?: string | undefined
   seed: number
-  /** Of history; none with 0. */
+  /** Of history, before the hour of `nowMs`; none with 0. */
   days: number
+  nowMs: number
   /** Live events per second. */
   rate: number
   /** When to send the next live events, as milliseconds since the stream began; ends the demo when it ends. */
@@ -64,8 +65,8 @@ function senderOf(client: GatewayClient, tally: Tally): Send {
   }
 }
 
-async function sendHistory({ seed, days, signal }: DemoPlan, send: Send, screen: Screen, tally: Tally): Promise<void> {
-  const events = historyOf(shopOf(seed), { days, nowMs: Date.now() })
+async function sendHistory({ seed, days, nowMs, signal }: DemoPlan, send: Send, screen: Screen, tally: Tally): Promise<void> {
+  const events = historyOf(shopOf(seed), { days, nowMs })
   screen.say(`History: ${events.length.toLocaleString('en')} events of the last ${days} days.`)
   for (let from = 0; from < events.length && !signal.aborted; from += HISTORY_BATCH_EVENTS) {
     await send(events.slice(from, from + HISTORY_BATCH_EVENTS))
