@@ -67,7 +67,7 @@ function senderOf(client: GatewayClient, tally: Tally): Send {
 
 async function sendHistory({ seed, days, nowMs, signal }: DemoPlan, send: Send, screen: Screen, tally: Tally): Promise<void> {
   const events = historyOf(shopOf(seed), { days, nowMs })
-  screen.say(`History: ${events.length.toLocaleString('en')} events of the last ${days} days.`)
+  screen.say(`History: ${events.length.toLocaleString('en')} events of the last ${days === 1 ? 'day' : `${days} days`}.`)
   for (let from = 0; from < events.length && !signal.aborted; from += HISTORY_BATCH_EVENTS) {
     await send(events.slice(from, from + HISTORY_BATCH_EVENTS))
   }
@@ -98,7 +98,7 @@ async function streamLive(plan: DemoPlan, client: GatewayClient, send: Send, scr
   }
 }
 
-/** The list when it has stopped moving: what was sent before is counted. Only the arrows depend on it, so it is not waited for long. */
+/** The list when it has stopped moving: what was sent before is counted. Only the arrows and the sleeper depend on it: it is not waited for long. */
 async function stillTop(client: GatewayClient, signal: AbortSignal): Promise<Popularity[]> {
   let top: Popularity[] | undefined
   let countedBefore: string | undefined

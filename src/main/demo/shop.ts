@@ -17,7 +17,7 @@ export interface Shop {
 }
 
 /** Flatter than Zipf's 1, so that one viral product can pass a week's favourite within a minute. */
-const SKEW = 0.8
+const SKEW = 0.75
 /** Products from this rank on are hardly asked for. */
 const SLEEPER_RANK_MIN = 50
 
