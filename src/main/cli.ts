@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { backlogCommand } from './commands/backlog.ts'
+import { demoCommand } from './commands/demo.ts'
 import { importCommand } from './commands/import.ts'
 import { keyCommand } from './commands/key.ts'
 import { migrateCommand } from './commands/migrate.ts'
@@ -20,6 +21,7 @@ const program = new Command('footfall')
   .addCommand(startCommand())
   .addCommand(migrateCommand())
   .addCommand(importCommand())
+  .addCommand(demoCommand())
   .addCommand(keyCommand())
   .addCommand(topCommand())
   .addCommand(backlogCommand())
