@@ -5,6 +5,7 @@ import { type Database, isMissingPartition, isRefusal, type Store } from './data
 import {
   given,
   givenColumns,
+  givenItem,
   INTERACTION_COLUMNS,
   type NewInteraction,
   type NewRejection,
@@ -23,6 +24,14 @@ export interface RecordedBatchResult {
   refused: Rejection[]
 }
 
+/** Claims the call's batch and inserts its rows, all or none, however often it is asked to; returns how many were new. */
+export type InsertBatch = (
+  db: Store,
+  call: Call,
+  interactions: readonly NewInteraction[],
+  rejections: readonly NewRejection[],
+) => Promise<number>
+
 /** Making a partition and finding refused rows each cost one more attempt; more than a few mean a fault. */
 const ATTEMPTS_MAX = 8
 
@@ -35,12 +44,13 @@ export async function recordBatch(
   call: Call,
   interactions: readonly NewInteraction[],
   rejections: readonly NewRejection[],
+  insert: InsertBatch = insertBatch,
 ): Promise<RecordedBatchResult> {
   let rows = interactions
   const rejected = [...rejections]
   for (let attempt = 1; ; attempt++) {
     try {
-      const inserted = await insertBatch(db, call, rows, rejected)
+      const inserted = await insert(db, call, rows, rejected)
       const known = new Set(rejections.map((rejection) => rejection.index))
       return await readBatch(db, call, interactions, { known, allInserted: inserted === interactions.length })
     } catch (error) {
@@ -67,7 +77,7 @@ export async function recordBatch(
  * Rows go in by primary key: without the order, two batches with common ids deadlock.
  * @returns how many rows were new; 0 when the batch was there before.
  */
-async function insertBatch(
+export async function insertBatch(
   db: Database,
   call: Call,
   interactions: readonly NewInteraction[],
@@ -101,7 +111,7 @@ async function insertBatch(
         ${rejections.map((row) => JSON.stringify(row.item))}::text[]) as r(index, code, field, message, item)
       union all
       select claimed.batch_id, given.index, 'too_old', 'occurred_at',
-        'is before the horizon ' || to_char(horizon, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), (to_jsonb(given) - 'index')::text
+        'is before the horizon ' || to_char(horizon, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), ${givenItem}
       from claimed cross join given cross join log_horizon
       where given.occurred_at < horizon
     )
