@@ -11,6 +11,7 @@ import { requireLoopback } from './loopback.ts'
 import { popularityRoutes } from './popularity-routes.ts'
 import { Problem, problemOf, sendProblem } from './problem.ts'
 import { processRoutes, type Readiness } from './process-routes.ts'
+import { rejectedRoutes } from './rejected-routes.ts'
 import type { Store } from '../store/database.ts'
 
 /** What the routes receive. */
@@ -62,6 +63,7 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   })
   await app.register(interactionRoutes(deps))
   await app.register(popularityRoutes(deps))
+  await app.register(rejectedRoutes(deps))
   await app.register(processRoutes(deps))
   return app
 }
