@@ -11,3 +11,9 @@ export function uuidV7(milliseconds: number, bytes: Uint8Array): string {
   const variant = (8 + (bytes[2]! & 3)).toString(16)
   return `${time.slice(0, 8)}-${time.slice(8)}-7${rest.slice(0, 3)}-${variant}${rest.slice(5, 8)}-${rest.slice(8, 20)}`
 }
+
+/** The same UUIDv7 for another millisecond. */
+export function retimed(uuid: string, milliseconds: number): string {
+  const time = milliseconds.toString(16).padStart(12, '0')
+  return `${time.slice(0, 8)}-${time.slice(8)}${uuid.slice(13)}`
+}
