@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import { backlogCommand } from './commands/backlog.ts'
 import { importCommand } from './commands/import.ts'
 import { migrateCommand } from './commands/migrate.ts'
+import { rejectedCommand } from './commands/rejected.ts'
 import { rescoreCommand } from './commands/rescore.ts'
 import { startCommand } from './commands/start.ts'
 import { topCommand } from './commands/top.ts'
@@ -21,6 +22,7 @@ const program = new Command('footfall')
   .addCommand(importCommand())
   .addCommand(topCommand())
   .addCommand(backlogCommand())
+  .addCommand(rejectedCommand())
   .addCommand(verifyCommand())
   .addCommand(rescoreCommand())
   .showHelpAfterError()
