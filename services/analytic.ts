@@ -12,7 +12,9 @@ import { repairTrending } from '../src/store/trending-window.ts'
 import { verify } from '../src/store/verification.ts'
 import { judge } from './admission.ts'
 import type { Deps } from './deps.ts'
-import { BACKGROUND, LONG, READ, RECORD } from './handler-options.ts'
+import { sendOn } from './fan-out.ts'
+import { BACKGROUND, LONG, READ, RECORD, REPLAY } from './handler-options.ts'
+import { replayRejected } from './replay-rejected.ts'
 
 const LEFT_BEHIND_MINUTES = 5
 const MONTHS_AHEAD = 2
@@ -23,6 +25,8 @@ export const analytic = (deps: Deps) =>
   implement(analyticApi, {
     handlers: {
       CreateInteraction: (ctx, request) => createInteraction(deps, ctx, request),
+
+      ReplayRejected: (ctx, request) => replayRejected(deps, ctx, request),
 
       Verify: async () => {
         await repairTrending(deps.background)
@@ -50,6 +54,7 @@ export const analytic = (deps: Deps) =>
       retryPolicy: deps.retryPolicy,
       handlers: {
         CreateInteraction: RECORD,
+        ReplayRejected: REPLAY,
         Verify: { ...READ, inactivityTimeout: LONG.inactivityTimeout },
         Sweep: BACKGROUND,
         MakePartitions: BACKGROUND,
@@ -57,7 +62,7 @@ export const analytic = (deps: Deps) =>
     },
   })
 
-/** Judges, records, and sends the batch on: always, because a repeated attempt does not know whether the first one did. */
+/** Judges, records, and sends the batch on. */
 async function createInteraction(
   deps: Deps,
   ctx: Context,
@@ -75,11 +80,7 @@ async function createInteraction(
     deps.reached('batch committed')
     return result
   })
-  const batch = { batch_id: recorded.batchId, from: recorded.from, to: recorded.to }
-  ctx.sendClient(popularityApi).HandlePopularityEvent(batch)
-  deps.reached('between the sends')
-  ctx.sendClient(catalogApi).AddInteraction(batch)
-  deps.reached('before the answer')
+  sendOn(deps, ctx, { batch_id: recorded.batchId, from: recorded.from, to: recorded.to })
   const rejections = judged.rejections.map(({ index, code, field, message }) => ({ index, code, field, message }))
   return {
     accepted: recorded.accepted,

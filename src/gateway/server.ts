@@ -18,6 +18,7 @@ import { NOT_JSON, Problem, problemOf, sendProblem } from './problem.ts'
 import { processRoutes, type Readiness } from './process-routes.ts'
 import { limitRates, type RateLimits } from './rate-limit.ts'
 import type { Recorder } from './recorder.ts'
+import { rejectedRoutes } from './rejected-routes.ts'
 import { traceRequests } from './tracing.ts'
 import type { Store } from '../store/database.ts'
 
@@ -104,6 +105,7 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   })
   await app.register(interactionRoutes({ db, recorder, groupCommit, privacy: settings.privacy, observer }))
   await app.register(popularityRoutes(deps))
+  await app.register(rejectedRoutes(deps))
   await app.register(processRoutes(deps))
   return app
 }

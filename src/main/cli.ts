@@ -6,6 +6,7 @@ import { demoCommand } from './commands/demo.ts'
 import { importCommand } from './commands/import.ts'
 import { keyCommand } from './commands/key.ts'
 import { migrateCommand } from './commands/migrate.ts'
+import { rejectedCommand } from './commands/rejected.ts'
 import { rescoreCommand } from './commands/rescore.ts'
 import { startCommand } from './commands/start.ts'
 import { topCommand } from './commands/top.ts'
@@ -25,6 +26,7 @@ const program = new Command('footfall')
   .addCommand(keyCommand())
   .addCommand(topCommand())
   .addCommand(backlogCommand())
+  .addCommand(rejectedCommand())
   .addCommand(verifyCommand())
   .addCommand(rescoreCommand())
   .showHelpAfterError()
