@@ -163,7 +163,7 @@ test('a replay that is repeated, after its end or beside itself, answers as the 
   const answers = await Promise.all([replay(), replay(), replay()])
   answers.push(await replay())
   for (const { isNew: _isNew, ...answer } of answers) {
-    expect(answer).toMatchObject({ batchId: answers[0]!.batchId, accepted: 1, duplicateIndexes: [], refused: [] })
+    expect(answer).toMatchObject({ batchId: answers[0].batchId, accepted: 1, duplicateIndexes: [], refused: [] })
   }
   expect(answers.filter((answer) => answer.isNew)).toHaveLength(1)
   await expect(recordBatch(db, call(), [row], [], insert)).rejects.toThrow('accepted')
