@@ -45,6 +45,8 @@ export interface GatewaySettings {
   trustedProxies: string | undefined
   rateLimits: RateLimits
   privacy: Privacy
+  /** The age that an answer of the top list may have; 0 to ask the database each time. */
+  topCacheMs: number
 }
 
 /** An id of 200 characters, each of up to 4 bytes, each byte as %XX. */
@@ -104,7 +106,7 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
     transform: jsonSchemaTransform,
   })
   await app.register(interactionRoutes({ db, recorder, groupCommit, privacy: settings.privacy, observer }))
-  await app.register(popularityRoutes(deps))
+  await app.register(popularityRoutes({ db, topCacheMs: settings.topCacheMs }))
   await app.register(rejectedRoutes(deps))
   await app.register(processRoutes(deps))
   return app
