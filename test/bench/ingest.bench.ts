@@ -1,12 +1,9 @@
-import { sql } from 'kysely'
-import { createDatabase } from '../harness/database.ts'
 import { type BenchPostgres, startBenchPostgres } from './bench-postgres.ts'
 import { type BenchRestate, startBenchRestate } from './bench-restate.ts'
 import { POOL_CONNECTIONS } from './bench-stack.ts'
 import { type Claim, formatted, type RowResult } from './claim.ts'
-import { mustHaveCounted } from './counted.ts'
 import { dayOfTraffic, type Item } from './events.ts'
-import { footfall, literalDesign, sameSql, type Way } from './ingest-ways.ts'
+import { footfall, literalDesign, sameSql, timed, type Way } from './ingest-ways.ts'
 import { median, printTable } from './report.ts'
 
 const SQL_CONNECTIONS = [1, 2, 4, 8]
@@ -71,23 +68,6 @@ async function measure(
     }
   }
   return all.map(({ kind, way, rates }) => ({ kind, name: way.name, rates }))
-}
-
-/** Runs a way on a fresh database whose pages are on disk, and holds it to having counted everything once. */
-async function timed(postgres: BenchPostgres, way: Way, run: { name: string; items: readonly Item[] }): Promise<number> {
-  const { db, url, drop } = await createDatabase(postgres.url)
-  try {
-    const work = await way.prepare({ ...run, db, url })
-    await sql`checkpoint`.execute(db)
-    const startMs = performance.now()
-    await work()
-    const seconds = (performance.now() - startMs) / 1_000
-    await mustHaveCounted(db, run.items.length)
-    return seconds
-  } finally {
-    await way.release?.()
-    await drop()
-  }
 }
 
 /** The best of each kind by its median, and the medians of the ratios of neighbouring runs. */
