@@ -1,6 +1,6 @@
 import { type BenchPostgres, startBenchPostgres } from './bench-postgres.ts'
 import { type BenchRestate, startBenchRestate } from './bench-restate.ts'
-import { POOL_CONNECTIONS } from './bench-stack.ts'
+import { POOL_CONNECTIONS, withParts } from './bench-stack.ts'
 import { type Claim, formatted, type RowResult } from './claim.ts'
 import { dayOfTraffic, type Item } from './events.ts'
 import { footfall, literalDesign, sameSql, timed, type Way } from './ingest-ways.ts'
@@ -14,21 +14,13 @@ const FULL = { events: 200_000, literalEvents: 8_000, rounds: 5 }
 const QUICK = { events: 30_000, literalEvents: 2_000, rounds: 3 }
 
 /** Events per second from the first request until everything is recorded, scored and fed, of each way in turn. */
-export async function ingest(isQuick: boolean): Promise<RowResult> {
+export function ingest(isQuick: boolean): Promise<RowResult> {
   const size = isQuick ? QUICK : FULL
-  const postgres = await startBenchPostgres()
-  try {
-    const restate = await startBenchRestate()
-    try {
-      return report(
-        await measure(postgres, await waysOf(restate, size), { items: dayOfTraffic(size.events), rounds: size.rounds }),
-      )
-    } finally {
-      await restate.stop()
-    }
-  } finally {
-    await postgres.stop()
-  }
+  return withParts(async (kept) => {
+    const postgres = kept(await startBenchPostgres())
+    const restate = kept(await startBenchRestate())
+    return report(await measure(postgres, await waysOf(restate, size), { items: dayOfTraffic(size.events), rounds: size.rounds }))
+  })
 }
 
 async function waysOf(restate: BenchRestate, size: typeof FULL): Promise<Record<'sql' | 'footfall' | 'literal', Way[]>> {
