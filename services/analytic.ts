@@ -4,7 +4,8 @@ import { BODY_BYTES_MAX, type CreateInteractionRequest, type CreateInteractionRe
 import { analyticApi, catalogApi, popularityApi, type RecordedBatch } from '../src/contract/services.ts'
 import { leftBehind } from '../src/store/backlog.ts'
 import { callOf, eventIdFor } from '../src/store/call.ts'
-import { recordBatch } from '../src/store/interaction-batch.ts'
+import { recordBatch, type RecordedBatchResult } from '../src/store/interaction-batch.ts'
+import type { Rejection } from '../src/store/interaction-row.ts'
 import { comingMonths, makePartitions } from '../src/store/partition.ts'
 import { repairTrending } from '../src/store/trending-window.ts'
 import { verify } from '../src/store/verification.ts'
@@ -67,7 +68,8 @@ async function createInteraction(
   const call = callOf(id.toString(), body)
   const judged = judge(request.interactions, await ctx.date.now(), (index, time) => eventIdFor(call, index, time))
   const recorded = await ctx.run('record the batch', async () => {
-    const result = await recordBatch(deps.db, call, judged.interactions, judged.rejections)
+    const { isNew, ...result } = await recordBatch(deps.db, call, judged.interactions, judged.rejections)
+    if (isNew) tellRecorded(deps, result, judged.rejections)
     deps.reached('batch committed')
     return result
   })
@@ -83,4 +85,12 @@ async function createInteraction(
     duplicate_indexes: recorded.duplicateIndexes,
     rejected: [...rejections, ...recorded.refused].sort((one, other) => one.index - other.index),
   }
+}
+
+function tellRecorded(deps: Deps, result: Omit<RecordedBatchResult, 'isNew'>, rejections: readonly Rejection[]): void {
+  deps.observer.recorded({
+    accepted: result.accepted,
+    duplicates: result.duplicateIndexes.length,
+    rejected: [...rejections, ...result.refused],
+  })
 }

@@ -10,7 +10,8 @@ export const catalog = (deps: Deps) =>
     handlers: {
       AddInteraction: async (ctx, { batch_id: batchId, from, to }) => {
         await ctx.run('feed the profiles', async () => {
-          await feedBatch(deps.background, { batchId, from, to })
+          const group = await feedBatch(deps.background, { batchId, from, to })
+          if (group.batches > 0) deps.observer.grouped('profiles', group)
           deps.reached('profiles committed')
         })
       },

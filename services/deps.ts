@@ -1,5 +1,6 @@
 import type { RetryPolicy } from '@restatedev/restate-sdk'
 import type { Store } from '../src/store/database.ts'
+import type { ServiceObserver } from './observer.ts'
 
 /** The points at which a crash is most harmful. */
 export type FailPoint = 'batch committed' | 'between the sends' | 'before the answer' | 'scores committed' | 'profiles committed'
@@ -12,6 +13,7 @@ export interface Deps {
   background: Store
   /** How a handler that fails is tried again before it pauses. */
   retryPolicy: RetryPolicy
+  observer: ServiceObserver
   /** Called at each fail point; a crash test dies there. */
   reached: (point: FailPoint) => void
 }

@@ -12,7 +12,8 @@ export const popularity = (deps: Deps) =>
     handlers: {
       HandlePopularityEvent: async (ctx, { batch_id: batchId, from, to }) => {
         await ctx.run('count the batch', async () => {
-          await scoreBatch(deps.background, { batchId, from, to })
+          const group = await scoreBatch(deps.background, { batchId, from, to })
+          if (group.batches > 0) deps.observer.grouped('popularity', group)
           deps.reached('scores committed')
         })
       },

@@ -13,7 +13,16 @@ const ROOMS: Record<string, { rooms: string[]; packages: string[] }> = {
   services: { rooms: ['src/contract', 'src/ranking', 'src/store'], packages: ['@restatedev/restate-sdk'] },
   'src/gateway': {
     rooms: ['src/contract', 'src/ranking', 'src/store'],
-    packages: ['@restatedev/restate-sdk-clients', 'fastify', '@fastify/swagger', 'fastify-type-provider-zod'],
+    packages: [
+      '@opentelemetry/api',
+      '@restatedev/restate-sdk-clients',
+      'fastify',
+      '@fastify/cors',
+      '@fastify/helmet',
+      '@fastify/rate-limit',
+      '@fastify/swagger',
+      'fastify-type-provider-zod',
+    ],
   },
 }
 const ALWAYS = new Set(['pino', 'zod', ...builtinModules.map((name) => `node:${name}`)])

@@ -24,9 +24,9 @@ test('rows that PostgreSQL refuses are rejected one by one, and their neighbours
   )
   const call = callOf(randomUUID(), Buffer.from('x'))
   const answer = await recordBatch(db, call, rows, [])
-  expect(answer).toMatchObject({ accepted: 97, duplicateIndexes: [] })
+  expect(answer).toMatchObject({ accepted: 97, duplicateIndexes: [], isNew: true })
   expect(answer.refused.map(({ index, code }) => [index, code])).toEqual([5, 38, 71].map((index) => [index, 'refused']))
-  expect(await recordBatch(db, call, rows, [])).toEqual(answer)
+  expect(await recordBatch(db, call, rows, [])).toEqual({ ...answer, isNew: false })
   const kept = await sql<{ index: number; item: string }>`select index, item from rejected_interaction order by index`.execute(db)
   expect(kept.rows).toEqual([5, 38, 71].map((index) => ({ index, item: JSON.stringify({ ref_id: `poison ${index}` }) })))
 })
@@ -58,7 +58,7 @@ test('events before the horizon are refused, and kept with the reason', async ()
     duplicateIndexes: [],
     refused: [{ index: 0, code: 'too_old', field: 'occurred_at', message: 'is before the horizon 2020-01-01T00:00:00Z' }],
   })
-  expect(await recordBatch(db, call, rows, [])).toEqual(answer)
+  expect(await recordBatch(db, call, rows, [])).toEqual({ ...answer, isNew: false })
   await expect(sql`update log_horizon set horizon = '2019-01-01'`.execute(db)).rejects.toThrow('forward only')
 })
 
@@ -67,7 +67,7 @@ test('a batch with nothing valid is recorded, counted, and keeps what was refuse
   const item = { text: 'nul \0 and half a pair \ud800' }
   const answer = await record(db, [], [{ index: 0, code: 'invalid', field: 'text', message: 'is not valid', item }])
   expect(answer).toMatchObject({ accepted: 0, duplicateIndexes: [], refused: [] })
-  expect(await scoreBatch(db, answer)).toBe(1)
+  expect(await scoreBatch(db, answer)).toEqual({ batches: 1, events: 0 })
   const kept = await sql<{ item: string }>`select item from rejected_interaction`.execute(db)
   expect(JSON.parse(kept.rows[0]!.item)).toEqual(item)
 })
@@ -93,8 +93,8 @@ test('counting one batch takes the waiting ones along', async () => {
     await record(db, [interaction()]),
     await record(db, [interaction()]),
   ]
-  expect(await scoreBatch(db, second)).toBe(3)
-  expect([await scoreBatch(db, first), await scoreBatch(db, third)]).toEqual([0, 0])
+  expect(await scoreBatch(db, second)).toEqual({ batches: 3, events: 3 })
+  for (const done of [first, third]) expect(await scoreBatch(db, done)).toEqual({ batches: 0, events: 0 })
   expect((await verify(db)).drift).toEqual([])
 })
 
@@ -141,6 +141,6 @@ test('a batch that cannot be counted blocks itself alone', async () => {
   await sql`alter table product_hour add constraint no_poison check (product_id <> 'poison')`.execute(db)
   const bad = await record(db, [interaction({ refId: 'poison' })])
   const good = await record(db, [interaction({ refId: 'good' })])
-  expect(await scoreBatch(db, good)).toBe(1)
+  expect(await scoreBatch(db, good)).toMatchObject({ batches: 1 })
   await expect(scoreBatch(db, bad)).rejects.toThrow('no_poison')
 })

@@ -20,6 +20,7 @@ const PORTS = [
   'RESTATE_ADMIN_PORT',
   'RESTATE_NODE_PORT',
   'ENDPOINT_PORT',
+  'ENDPOINT_METRICS_PORT',
   'POSTGRES_PORT',
 ]
 
@@ -153,7 +154,7 @@ test(
     expect(await lamp()).toMatchObject({ data: { purchase_count: 1 } })
 
     // The same servers, as if they were somebody else's: only the endpoint and the gateway are started.
-    const [gatewayPort, endpointPort] = await freePorts(2)
+    const [gatewayPort, endpointPort, metricsPort] = await freePorts(3)
     const guest = await start({
       FOOTFALL_HOME: `${home}-guest`,
       DATABASE_URL: await databaseUrl(),
@@ -161,6 +162,7 @@ test(
       RESTATE_ADMIN_URL: `http://127.0.0.1:${environment['RESTATE_ADMIN_PORT']}`,
       GATEWAY_PORT: String(gatewayPort),
       ENDPOINT_PORT: String(endpointPort),
+      ENDPOINT_METRICS_PORT: String(metricsPort),
     })
     expect(guest.output()).toContain('Footfall is ready')
     const seen = await fetch(`http://127.0.0.1:${gatewayPort}/api/v1/analytic/popularity/lamp`)

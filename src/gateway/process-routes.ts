@@ -12,9 +12,11 @@ export interface Readiness {
   registration: boolean
 }
 
+const PROMETHEUS_TEXT = 'text/plain; version=0.0.4; charset=utf-8'
+
 const Status = z.object({ status: z.literal('ok') })
 
-export function processRoutes(deps: { readiness: () => Promise<Readiness> }) {
+export function processRoutes(deps: { readiness: () => Promise<Readiness>; metrics: () => Promise<string> }) {
   return async (app: FastifyInstance) => {
     const routes = app.withTypeProvider<ZodTypeProvider>()
 
@@ -43,6 +45,9 @@ export function processRoutes(deps: { readiness: () => Promise<Readiness> }) {
       },
     )
 
+    routes.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
+      reply.type(PROMETHEUS_TEXT).send(await deps.metrics()),
+    )
     routes.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
     routes.get('/', { schema: { hide: true } }, async (_request, reply) => reply.type('text/html; charset=utf-8').send(PAGE))
   }
@@ -62,6 +67,7 @@ const PAGE = `<!doctype html>
   <li><a href="/api/v1/analytic/verify">/api/v1/analytic/verify</a>: replays the log against every number</li>
   <li><a href="/openapi.json">/openapi.json</a>: the whole API</li>
   <li><a href="/health">/health</a> and <a href="/ready">/ready</a></li>
+  <li><a href="/metrics">/metrics</a>: for Prometheus</li>
 </ul>
 </html>
 `

@@ -1,23 +1,51 @@
 import { pino } from 'pino'
+import { backlog } from '../store/backlog.ts'
 import { connect } from '../store/database.ts'
-import { readConfig } from './config.ts'
+import { addressesOf, readConfig } from './config.ts'
+import { stuckInvocations } from './embedded/restate.ts'
+import { backlogMetrics } from './metrics/backlog.ts'
+import { poolMetrics } from './metrics/pools.ts'
+import { createRegistry } from './metrics/registry.ts'
+import { serveMetrics } from './metrics/serve.ts'
+import { handlerTimes, serviceMetrics } from './metrics/services.ts'
 import { databaseUrlOf } from './reach.ts'
 import { serveEndpoint } from './serve-endpoint.ts'
+import { startTracing } from './tracing/start.ts'
 import { untilTold } from './until-told.ts'
+
+const BACKLOG_MS_MAX = 3_000
 
 /** The process that runs the services for Restate. */
 const config = readConfig(process.env)
 const log = pino({ name: 'endpoint', level: config.LOG_LEVEL })
+const tracing = await startTracing(config, 'footfall-endpoint')
+const registry = createRegistry()
+const poolObserver = poolMetrics(registry)
 const url = await databaseUrlOf(config)
-const pool = (name: string) =>
+const onConnectionLost = (error: Error) => log.warn({ err: error.message }, 'database connection lost')
+const pool = (name: string, label: string) =>
   connect({
     url,
     name,
     connectionsMax: config.DATABASE_CONNECTIONS,
-    onConnectionLost: (error) => log.warn({ err: error.message }, 'database connection lost'),
+    onConnectionLost,
+    observer: { ...poolObserver(label), ...tracing.store },
   })
-const db = pool('footfall endpoint')
-const background = pool('footfall background')
+const db = pool('footfall endpoint', 'recording')
+const background = pool('footfall background', 'counting')
+// The backlog is asked for most when the other connections are all busy.
+const watching = connect({
+  url,
+  name: 'footfall metrics',
+  connectionsMax: 1,
+  readOnly: true,
+  statementMsMax: BACKLOG_MS_MAX,
+  onConnectionLost,
+})
+backlogMetrics(registry, {
+  backlog: () => backlog(watching),
+  stuck: () => stuckInvocations(addressesOf(config).adminUrl),
+})
 const server = await serveEndpoint(
   {
     db,
@@ -29,15 +57,18 @@ const server = await serveEndpoint(
       maxAttempts: config.RETRY_ATTEMPTS_MAX,
       onMaxAttempts: 'pause',
     },
+    observer: serviceMetrics(registry),
     reached: () => undefined,
   },
-  { host: '127.0.0.1', port: config.ENDPOINT_PORT, log },
+  { host: '127.0.0.1', port: config.ENDPOINT_PORT, log, hooks: [...tracing.hooks, handlerTimes(registry)] },
 )
+const metrics = await serveMetrics(registry, { host: '127.0.0.1', port: config.ENDPOINT_METRICS_PORT })
 process.send?.('ready')
 log.info({ port: config.ENDPOINT_PORT }, 'endpoint listens')
 
 await untilTold()
 server.close()
-await Promise.all([db.destroy(), background.destroy()])
+metrics.close()
+await Promise.all([db.destroy(), background.destroy(), watching.destroy(), tracing.stop()])
 log.info('endpoint stopped')
 process.exit(0)

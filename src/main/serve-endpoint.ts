@@ -1,5 +1,5 @@
 import { createServer, type Http2Server } from 'node:http2'
-import { createEndpointHandler, type LoggerTransport } from '@restatedev/restate-sdk'
+import { createEndpointHandler, type HooksProvider, type LoggerTransport } from '@restatedev/restate-sdk'
 import type { Logger } from 'pino'
 import { analytic } from '../../services/analytic.ts'
 import { catalog } from '../../services/catalog.ts'
@@ -12,9 +12,22 @@ export function services(deps: Deps) {
   return [analytic(deps), popularity(deps), catalog(deps), schedule(deps)]
 }
 
+export interface EndpointOptions {
+  host: string
+  port: number
+  log: Logger
+  /** Wrapped around every attempt and every step, the first one outermost. */
+  hooks?: HooksProvider[]
+}
+
 /** Serves the services to Restate over HTTP/2. */
-export async function serveEndpoint(deps: Deps, options: { host: string; port: number; log: Logger }): Promise<Http2Server> {
-  const handler = createEndpointHandler({ services: services(deps), logger: toPino(options.log) })
+export async function serveEndpoint(deps: Deps, options: EndpointOptions): Promise<Http2Server> {
+  const hooks = options.hooks ?? []
+  const handler = createEndpointHandler({
+    services: services(deps),
+    defaultServiceOptions: { hooks },
+    logger: toPino(options.log),
+  })
   const server = createServer(handler)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)

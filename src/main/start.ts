@@ -6,13 +6,15 @@ import { access, constants, mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from '../store/database.ts'
-import { addressesOf, CHECKOUT, type Config } from './config.ts'
+import { listApiKeys } from '../store/api-key.ts'
+import { addressesOf, CHECKOUT, type Config, isPublic } from './config.ts'
 import { isPortFree, type OnSpawn, StartError, stopProcess } from './embedded/process.ts'
 import { answers, endLeftoverPostgres, startPostgres, storedPassword } from './embedded/postgres.ts'
 import { isRestateUp, startRestate } from './embedded/restate.ts'
 import { prepareDatabase } from './prepare-database.ts'
 import { databaseUrlOf, logFolderOf, passwordFileOf, postgresFolderOf, refuseBesideCommand } from './reach.ts'
 import { registerServices } from './register.ts'
+import { tracesUrlOf } from './tracing/start.ts'
 import { clearPidFile, createSupervisor, type Part, type Supervisor } from './supervisor.ts'
 
 const READY_MS_MAX = 30_000
@@ -63,7 +65,7 @@ async function makeFolder(path: string): Promise<void> {
 
 /** Only the ports of what is started here; all that are taken are named at once. */
 async function checkPorts(config: Config): Promise<void> {
-  const names: (keyof Config & `${string}_PORT`)[] = ['GATEWAY_PORT', 'ENDPOINT_PORT']
+  const names: (keyof Config & `${string}_PORT`)[] = ['GATEWAY_PORT', 'ENDPOINT_PORT', 'ENDPOINT_METRICS_PORT']
   if (config.DATABASE_URL === undefined) names.push('POSTGRES_PORT')
   if (config.RESTATE_INGRESS_URL === undefined) names.push('RESTATE_INGRESS_PORT', 'RESTATE_ADMIN_PORT', 'RESTATE_NODE_PORT')
   const twice = names.find((name, place) => names.slice(0, place).some((other) => config[other] === config[name]))
@@ -82,7 +84,7 @@ async function bringUpPostgres(config: Config, supervisor: Supervisor): Promise<
     const folder = postgresFolderOf(config)
     const password = await storedPassword(passwordFileOf(config), () => randomBytes(18).toString('base64url'))
     const log = openLog(config, 'postgres')
-    // Three pools, and some for commands and people.
+    // Three pools, and some for metrics, commands and people.
     const settings = { max_connections: String(3 * config.DATABASE_CONNECTIONS + 20) }
     await supervisor.keep({
       name: 'PostgreSQL',
@@ -96,6 +98,11 @@ async function bringUpPostgres(config: Config, supervisor: Supervisor): Promise<
   const db = connect({ url: await databaseUrlOf(config), name: 'footfall start', statementMsMax: 0 })
   try {
     await prepareDatabase(db, config)
+    if (isPublic(config) && (await listApiKeys(db)).length === 0) {
+      throw new StartError(
+        `Others can reach GATEWAY_HOST (${config.GATEWAY_HOST}), and there is no key yet: make one with npx footfall key create, or take GATEWAY_HOST back.`,
+      )
+    }
   } finally {
     await db.destroy()
   }
@@ -112,9 +119,12 @@ async function bringUpRestate(config: Config, supervisor: Supervisor): Promise<v
   const folder = join(config.FOOTFALL_HOME, 'restate')
   const log = openLog(config, 'restate')
   const ports = { ingress: config.RESTATE_INGRESS_PORT, admin: config.RESTATE_ADMIN_PORT, node: config.RESTATE_NODE_PORT }
+  const tracesUrl = tracesUrlOf(config)
+  // Its own spans go to the same receiver; its setting takes the protocol before the address.
+  const settings: Record<string, string> = tracesUrl === undefined ? {} : { RESTATE_TRACING_ENDPOINT: `otlp+${tracesUrl}` }
   await supervisor.keep({
     name: 'Restate',
-    start: (onSpawn) => startRestate({ folder, configFile: join(CHECKOUT, 'restate.toml'), ports, log }, onSpawn),
+    start: (onSpawn) => startRestate({ folder, configFile: join(CHECKOUT, 'restate.toml'), ports, log, settings }, onSpawn),
     stopSignal: 'SIGTERM',
     mark: folder,
   })

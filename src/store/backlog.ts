@@ -35,7 +35,10 @@ export interface Backlog {
   unscoredEvents: number
   unfedBatches: number
   unfedEvents: number
-  /** Age of the oldest batch that waits; null when none does. */
+  /** Age of the oldest batch that waits to be counted, and to be fed; null when none does. */
+  unscoredSeconds: number | null
+  unfedSeconds: number | null
+  /** The older of both. */
   oldestSeconds: number | null
 }
 
@@ -48,6 +51,8 @@ export async function backlog(db: Store): Promise<Backlog> {
         from interaction_batch where fed_at is null)
     select unscored.n as "unscoredBatches", unscored.events as "unscoredEvents",
       unfed.n as "unfedBatches", unfed.events as "unfedEvents",
+      extract(epoch from now() - unscored.oldest)::float8 as "unscoredSeconds",
+      extract(epoch from now() - unfed.oldest)::float8 as "unfedSeconds",
       extract(epoch from now() - least(unscored.oldest, unfed.oldest))::float8 as "oldestSeconds"
     from unscored cross join unfed`.execute(db)
   return rows[0]!

@@ -1,4 +1,4 @@
-import { Kysely, PostgresDialect, type Transaction } from 'kysely'
+import { Kysely, type KyselyConfig, type LogEvent, PostgresDialect, type PostgresPool, type Transaction } from 'kysely'
 import pg from 'pg'
 
 /** An open pool: what the other rooms hold and hand to the store's functions. */
@@ -6,6 +6,31 @@ export type Store = Kysely<unknown>
 
 /** What a question takes: a connection pool or an open transaction. Rows are typed at each question. */
 export type Database = Store | Transaction<unknown>
+
+/** The connections of a pool at a moment. */
+export interface PoolState {
+  total: number
+  idle: number
+  /** Questions that wait for a connection. */
+  waiting: number
+}
+
+/** A statement that ended: its text with $1 in the place of each value, never the values. */
+export interface Statement {
+  text: string
+  seconds: number
+  error?: unknown
+}
+
+/** What a pool tells of its work as it happens. What is left out costs nothing. */
+export interface StoreObserver {
+  /** The pool is there; what it hands over tells its state whenever it is asked. */
+  opened?: (state: () => PoolState) => void
+  /** A question got its connection, or gave up waiting for one. */
+  waited?: (seconds: number) => void
+  /** Called in the asynchronous context of whoever asked. */
+  queried?: (statement: Statement) => void
+}
 
 export interface ConnectOptions {
   url: string
@@ -18,6 +43,7 @@ export interface ConnectOptions {
   statementMsMax?: number
   /** Called when an idle connection breaks; the pool replaces it. */
   onConnectionLost?: (error: Error) => void
+  observer?: StoreObserver | undefined
 }
 
 const CONNECT_MS_MAX = 5_000
@@ -39,7 +65,28 @@ export function connect(options: ConnectOptions): Store {
   pool.on('error', (error) => options.onConnectionLost?.(error))
   // The pool listens to idle connections only: one that breaks between two statements of a transaction would end the process.
   pool.on('connect', (client) => client.on('error', () => undefined))
-  return new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
+  const { opened, waited, queried } = options.observer ?? {}
+  opened?.(() => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }))
+  const config: KyselyConfig = { dialect: new PostgresDialect({ pool: waited ? timedPool(pool, waited) : pool }) }
+  return new Kysely<unknown>(queried ? { ...config, log: (event) => queried(statementOf(event)) } : config)
+}
+
+/** The pool with a watch on its door. A transaction waits once. */
+function timedPool(pool: pg.Pool, waited: (seconds: number) => void): PostgresPool {
+  const connectTimed = async () => {
+    const startedAt = performance.now()
+    try {
+      return await pool.connect()
+    } finally {
+      waited((performance.now() - startedAt) / 1_000)
+    }
+  }
+  return { Client: pg.Client, options: pool.options, connect: connectTimed, end: () => pool.end() }
+}
+
+function statementOf(event: LogEvent): Statement {
+  const statement = { text: event.query.sql, seconds: event.queryDurationMillis / 1_000 }
+  return event.level === 'error' ? { ...statement, error: event.error } : statement
 }
 
 /** The SQLSTATE of an error that PostgreSQL reported; undefined for any other. */

@@ -21,6 +21,8 @@ export interface RecordedBatchResult {
   duplicateIndexes: number[]
   /** What PostgreSQL refused, beside the rejections that were handed in. */
   refused: Rejection[]
+  /** Whether this attempt inserted the batch: true for one of all attempts. */
+  isNew: boolean
 }
 
 /** Making a partition and finding refused rows each cost one more attempt; more than a few mean a fault. */
@@ -40,9 +42,10 @@ export async function recordBatch(
   const rejected = [...rejections]
   for (let attempt = 1; ; attempt++) {
     try {
-      const inserted = await insertBatch(db, call, rows, rejected)
+      const { inserted, isNew } = await insertBatch(db, call, rows, rejected)
       const known = new Set(rejections.map((rejection) => rejection.index))
-      return await readBatch(db, call, interactions, { known, allInserted: inserted === interactions.length })
+      const result = await readBatch(db, call, interactions, { known, allInserted: inserted === interactions.length })
+      return { ...result, isNew }
     } catch (error) {
       if (attempt === ATTEMPTS_MAX) throw error
       if (isMissingPartition(error)) {
@@ -65,19 +68,19 @@ export async function recordBatch(
 /**
  * Claims the call's batch and inserts its rows in one statement; a call that has its batch already inserts nothing.
  * Rows go in by primary key: without the order, two batches with common ids deadlock.
- * @returns how many rows were new; 0 when the batch was there before.
+ * @returns how many rows were new: 0 when the batch was there before.
  */
 async function insertBatch(
   db: Database,
   call: Call,
   interactions: readonly NewInteraction[],
   rejections: readonly NewRejection[],
-): Promise<number> {
+): Promise<{ inserted: number; isNew: boolean }> {
   // A batch without events gets bounds of now: those of another age would make its group read every month.
   const times = interactions.length > 0 ? interactions.map((row) => row.occurredAtMs) : [Date.now()]
   const from = instantOf(times.reduce((least, time) => Math.min(least, time)))
   const to = instantOf(times.reduce((most, time) => Math.max(most, time)))
-  const { rows } = await sql<{ inserted: number }>`
+  const { rows } = await sql<{ inserted: number; isNew: boolean }>`
     with claimed as (
       insert into interaction_batch (occurred_from, occurred_to, events, invocation_id, body_sha256)
       values (${from}, ${to}, ${interactions.length}, ${call.invocationId}, ${call.bodySha256})
@@ -105,8 +108,8 @@ async function insertBatch(
       from claimed cross join given cross join log_horizon
       where given.occurred_at < horizon
     )
-    select count(*)::int as inserted from inserted`.execute(db)
-  return rows[0]?.inserted ?? 0
+    select count(*)::int as inserted, exists (select from claimed) as "isNew" from inserted`.execute(db)
+  return rows[0]!
 }
 
 /**
@@ -118,7 +121,7 @@ async function readBatch(
   call: Call,
   interactions: readonly NewInteraction[],
   first: { known: ReadonlySet<number>; allInserted: boolean },
-): Promise<RecordedBatchResult> {
+): Promise<Omit<RecordedBatchResult, 'isNew'>> {
   const { rows } = await sql<{ batchId: string; from: Date; to: Date }>`
     select batch_id as "batchId", occurred_from as "from", occurred_to as "to"
     from interaction_batch where invocation_id = ${call.invocationId} and body_sha256 = ${call.bodySha256}`.execute(db)

@@ -10,23 +10,23 @@ export const GROUP_EVENTS_MAX = 16_000
 /**
  * Counts a recorded batch once, and takes waiting ones along: hot products are then locked once per group instead of
  * once per batch. Either the whole group is counted and marked, or nothing is.
- * @returns how many batches were counted; 0 when the batch was counted before.
+ * @returns what was counted; nothing when the batch was counted before.
  * @throws when there is no such batch.
  */
-export async function scoreBatch(db: Store, own: BatchBounds): Promise<number> {
+export async function scoreBatch(db: Store, own: BatchBounds): Promise<GroupSize> {
   return inGroupOrAlone((othersMax) =>
     db.transaction().execute(async (tx) => {
       await lockFor(tx, 'rules', 'shared')
       const group = await claimGroup(tx, own, { done: 'scored_at', othersMax })
-      if (group === undefined) return 0
+      if (group === undefined) return NOTHING
       await countGroup(tx, group)
-      return group.ids.length
+      return sizeOf(group)
     }),
   )
 }
 
 /** A batch that PostgreSQL refuses to count must block itself alone, and not every group that takes it along. */
-export async function inGroupOrAlone(work: (othersMax: number) => Promise<number>): Promise<number> {
+export async function inGroupOrAlone<T>(work: (othersMax: number) => Promise<T>): Promise<T> {
   try {
     return await work(GROUP_BATCHES_MAX - 1)
   } catch (error) {
@@ -35,8 +35,21 @@ export async function inGroupOrAlone(work: (othersMax: number) => Promise<number
   }
 }
 
+/** How much one transaction counted or fed. */
+export interface GroupSize {
+  batches: number
+  events: number
+}
+
+export const NOTHING: GroupSize = { batches: 0, events: 0 }
+
+export function sizeOf(group: Group): GroupSize {
+  return { batches: group.ids.length, events: group.events }
+}
+
 interface Group {
   ids: string[]
+  events: number
   from: string
   to: string
 }
@@ -60,11 +73,10 @@ export async function claimGroup(
     select batch_id as "batchId", occurred_from as "from", occurred_to as "to", events from interaction_batch
     where ${sql.ref(done)} is null and batch_id <> ${own.batchId}
     order by batch_id limit ${othersMax} for update skip locked`.execute(tx)
-  const group: Group = { ids: [own.batchId], from: own.from, to: own.to }
-  let events = batch.events
+  const group: Group = { ids: [own.batchId], events: batch.events, from: own.from, to: own.to }
   for (const other of others) {
-    if (events + other.events > GROUP_EVENTS_MAX) break
-    events += other.events
+    if (group.events + other.events > GROUP_EVENTS_MAX) break
+    group.events += other.events
     group.ids.push(other.batchId)
     if (other.from.toISOString() < group.from) group.from = other.from.toISOString()
     if (other.to.toISOString() > group.to) group.to = other.to.toISOString()

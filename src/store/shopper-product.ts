@@ -1,18 +1,18 @@
 import { sql } from 'kysely'
 import type { BatchBounds } from './backlog.ts'
-import { claimGroup, inGroupOrAlone } from './popularity-score.ts'
+import { claimGroup, type GroupSize, inGroupOrAlone, NOTHING, sizeOf } from './popularity-score.ts'
 import type { Store } from './database.ts'
 
 /**
  * Adds a recorded batch to the shopper profiles once, and waiting ones with it, as counting does.
- * @returns how many batches were fed; 0 when the batch was fed before.
+ * @returns what was fed; nothing when the batch was fed before.
  * @throws when there is no such batch.
  */
-export async function feedBatch(db: Store, own: BatchBounds): Promise<number> {
+export async function feedBatch(db: Store, own: BatchBounds): Promise<GroupSize> {
   return inGroupOrAlone((othersMax) =>
     db.transaction().execute(async (tx) => {
       const group = await claimGroup(tx, own, { done: 'fed_at', othersMax })
-      if (group === undefined) return 0
+      if (group === undefined) return NOTHING
       await sql`
       with fed as (
         update interaction_batch set fed_at = now() where batch_id = any(${group.ids}::bigint[])
@@ -25,7 +25,7 @@ export async function feedBatch(db: Store, own: BatchBounds): Promise<number> {
       group by 1, 2, 3 order by 1, 2, 3
       on conflict (shopper_id, product_id, event_type) do update
         set events = s.events + excluded.events, last_at = greatest(s.last_at, excluded.last_at)`.execute(tx)
-      return group.ids.length
+      return sizeOf(group)
     }),
   )
 }

@@ -1,3 +1,4 @@
+import { createDatabase } from '../harness/database.ts'
 import { type BenchGateway, startBenchGateway } from './bench-gateway.ts'
 import { type BenchPostgres, startBenchPostgres } from './bench-postgres.ts'
 import { type BenchEndpoint, type BenchRestate, startBenchRestate } from './bench-restate.ts'
@@ -52,11 +53,14 @@ export function withServers<T>(work: (servers: BenchServers, kept: Kept) => Prom
   })
 }
 
-/** With everything. The gateway of such a row is asked for no reads: its database stays the same while the endpoint's changes. */
+/** With everything. The gateway's database stays the same, while the endpoint's changes: such a row reads nothing. */
 export function withStack<T>(work: (stack: BenchStack) => Promise<T>): Promise<T> {
   return withServers(async (servers, kept) => {
     const { postgres, restate } = servers
-    const gateway = kept(await startBenchGateway({ databaseUrl: postgres.url, restate }))
+    // It looks for keys, and finds that there are none.
+    const { url: databaseUrl, drop } = await createDatabase(postgres.url)
+    kept({ stop: drop })
+    const gateway = kept(await startBenchGateway({ databaseUrl, restate }))
     return work({ ...servers, gateway })
   })
 }

@@ -1,35 +1,23 @@
-import { pino } from 'pino'
-import { TopResponse } from '../../src/contract/popularity.ts'
-import { createGateway } from '../../src/gateway/server.ts'
+import { subscribe } from 'node:diagnostics_channel'
+import type { FastifyInstance } from 'fastify'
 import { readConfig } from '../../src/main/config.ts'
-import { recorder } from '../../src/main/recorder.ts'
-import { untilTold } from '../../src/main/until-told.ts'
 import { connect } from '../../src/store/database.ts'
 import { topByScore } from '../../src/store/product-popularity.ts'
+import { STATIC_ITEMS, STATIC_PATH, TOP_PATH } from './read-run.ts'
 
 /**
- * The gateway with one more page: the top list as it was at the start, for ever. It costs what any answer of this size
- * costs here (HTTP, hooks, log line, serializer) and nothing else, in the same process.
+ * The gateway as it is, with one more page beside the top list: that list as it was at the start, for ever. It costs what
+ * any answer of this size costs here (HTTP, hooks, log line, serializer) and nothing else, in the same process.
  */
-const config = readConfig(process.env)
-const db = connect({
-  url: config.DATABASE_URL!,
-  name: 'bench gateway',
-  connectionsMax: config.DATABASE_CONNECTIONS,
-  readOnly: true,
-})
-const gateway = await createGateway({
-  db,
-  log: pino({ name: 'gateway', level: config.LOG_LEVEL }),
-  record: recorder(config.RESTATE_INGRESS_URL!),
-  readiness: async () => ({ postgresql: true, restate: true, endpoint: true, registration: true }),
-})
-const page = await topByScore(db, { limit: 10, after: undefined })
-gateway.get('/static', { schema: { hide: true, response: { 200: TopResponse } } }, async () => page)
-await gateway.listen({ host: '127.0.0.1', port: config.GATEWAY_PORT })
-process.send?.('ready')
-
-await untilTold()
-await gateway.close()
+const db = connect({ url: readConfig(process.env).DATABASE_URL!, name: 'bench page', connectionsMax: 1, readOnly: true })
+const page = await topByScore(db, { limit: STATIC_ITEMS, after: undefined })
 await db.destroy()
-process.exit(0)
+
+subscribe('fastify.initialization', (message) => {
+  const { fastify } = message as { fastify: FastifyInstance }
+  fastify.addHook('onRoute', function addStaticPage({ url, method, config, schema }) {
+    if (url !== TOP_PATH || method !== 'GET') return
+    this.get(STATIC_PATH, { config: { ...config }, schema: { hide: true, response: schema?.response } }, async () => page)
+  })
+})
+await import('../../src/main/gateway.ts')

@@ -10,6 +10,7 @@ import { queryRestate, register, startRestate } from '../../src/main/embedded/re
 import { serveEndpoint } from '../../src/main/serve-endpoint.ts'
 import { backlog } from '../../src/store/backlog.ts'
 import type { Store } from '../../src/store/database.ts'
+import { unobserved } from './unobserved.ts'
 
 export interface Stack {
   ingressUrl: string
@@ -35,6 +36,7 @@ export async function startStack(db: Store, changes: Partial<Deps> = {}): Promis
     db,
     background: db,
     retryPolicy: { initialInterval: 50, maxInterval: 500, exponentiationFactor: 2, maxAttempts: 200, onMaxAttempts: 'pause' },
+    observer: unobserved,
     reached: () => undefined,
     ...changes,
   }

@@ -1,0 +1,96 @@
+import {
+  type Attributes,
+  type Context,
+  context,
+  propagation,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+
+/** Without a tracer that was registered at the start of the process every span here is one that does nothing. */
+const tracer = trace.getTracer('footfall-gateway')
+
+/** Probes and scrapes come every few seconds and say nothing. */
+const TRACED_PREFIX = '/api/'
+
+interface Traced {
+  span: Span
+  context: Context
+}
+
+/**
+ * Runs the work of each request in a span of its own, below the caller's when it sends a traceparent. The context is
+ * entered before the handler and not when the request arrives: the events of its body would leave it.
+ */
+export function traceRequests(app: FastifyInstance): void {
+  const traced = new WeakMap<FastifyRequest, Traced>()
+
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (request.url.startsWith(TRACED_PREFIX)) traced.set(request, startRequestSpan(request))
+    done()
+  })
+
+  app.addHook('preHandler', (request, _reply, done) => {
+    const here = traced.get(request)
+    if (here === undefined) done()
+    else context.with(here.context, done)
+  })
+
+  app.addHook('onResponse', (request, reply, done) => {
+    const span = traced.get(request)?.span
+    span?.setAttribute('http.response.status_code', reply.statusCode)
+    if (reply.statusCode >= 500) span?.setStatus({ code: SpanStatusCode.ERROR })
+    span?.end()
+    done()
+  })
+
+  app.addHook('onRequestAbort', (request, done) => {
+    traced.get(request)?.span.setStatus({ code: SpanStatusCode.ERROR, message: 'the caller hung up' }).end()
+    done()
+  })
+}
+
+/** The route's pattern and not the address: names and attributes have few values, and no ids. */
+function startRequestSpan(request: FastifyRequest): Traced {
+  const route = request.routeOptions.url
+  const parent = propagation.extract(context.active(), request.headers)
+  const attributes: Attributes = { 'http.request.method': request.method, 'footfall.request_id': request.id }
+  if (route !== undefined) attributes['http.route'] = route
+  const span = tracer.startSpan(`${request.method} ${route ?? 'unknown'}`, { kind: SpanKind.SERVER, attributes }, parent)
+  return { span, context: trace.setSpan(parent, span) }
+}
+
+/** What a request keeps for the flush that takes its events along. */
+export function contextOfRequest(): Context {
+  return context.active()
+}
+
+/**
+ * Runs the call that carries the events of one or more requests in a span: a child of the first one's, with links to the
+ * others, so that each request's trace leads to the flush that recorded it.
+ */
+export async function inFlushSpan<T>(parents: readonly Context[], attributes: Attributes, work: () => Promise<T>): Promise<T> {
+  const [first = context.active(), ...others] = parents
+  const links = others.flatMap((other) => trace.getSpanContext(other) ?? []).map((linked) => ({ context: linked }))
+  const options = { kind: SpanKind.CLIENT, attributes, links }
+  return tracer.startActiveSpan('flush', options, first, async (span) => {
+    try {
+      return await work()
+    } catch (error) {
+      span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.message : String(error) })
+      throw error
+    } finally {
+      span.end()
+    }
+  })
+}
+
+/** The headers that make the called side's spans children of the active one; none when nothing is traced. */
+export function traceHeaders(): Record<string, string> {
+  const headers: Record<string, string> = {}
+  propagation.inject(context.active(), headers)
+  return headers
+}

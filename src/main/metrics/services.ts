@@ -1,0 +1,98 @@
+import { type HooksProvider, internal, TerminalError } from '@restatedev/restate-sdk'
+import { Counter, Histogram, type Registry } from 'prom-client'
+import type { ServiceObserver } from '../../../services/observer.ts'
+import { GROUP_BATCHES_MAX } from '../../store/popularity-score.ts'
+import { EVENTS, SECONDS } from './registry.ts'
+
+const BATCHES = [1, 2, 4, 8, 16, 32, GROUP_BATCHES_MAX]
+
+/** What the services tell, as metrics. */
+export function serviceMetrics(registry: Registry): ServiceObserver {
+  const registers = [registry]
+  const batchEvents = new Histogram({
+    name: 'footfall_batch_events',
+    help: 'Interactions of one recorded call, the rejected ones included.',
+    buckets: EVENTS,
+    registers,
+  })
+  const interactions = new Counter({
+    name: 'footfall_interactions_total',
+    help: 'What became of the interactions of every recorded call: accepted, duplicate or rejected.',
+    labelNames: ['outcome'],
+    registers,
+  })
+  const rejections = new Counter({
+    name: 'footfall_rejections_total',
+    help: 'Interactions that were rejected.',
+    labelNames: ['code'],
+    registers,
+  })
+  const groupBatches = new Histogram({
+    name: 'footfall_group_batches',
+    help: 'Batches that were counted (popularity) or fed (profiles) in one transaction.',
+    labelNames: ['target'],
+    buckets: BATCHES,
+    registers,
+  })
+  const groupEvents = new Histogram({
+    name: 'footfall_group_events',
+    help: 'Events that were counted (popularity) or fed (profiles) in one transaction.',
+    labelNames: ['target'],
+    buckets: EVENTS,
+    registers,
+  })
+  for (const outcome of ['accepted', 'duplicate', 'rejected']) interactions.inc({ outcome }, 0)
+  for (const code of ['invalid', 'too_old', 'in_future', 'refused']) rejections.inc({ code }, 0)
+  for (const histogram of [groupBatches, groupEvents]) {
+    for (const target of ['popularity', 'profiles']) histogram.zero({ target })
+  }
+
+  return {
+    recorded: ({ accepted, duplicates, rejected }) => {
+      batchEvents.observe(accepted + duplicates + rejected.length)
+      interactions.inc({ outcome: 'accepted' }, accepted)
+      interactions.inc({ outcome: 'duplicate' }, duplicates)
+      interactions.inc({ outcome: 'rejected' }, rejected.length)
+      for (const { code } of rejected) rejections.inc({ code })
+    },
+    grouped: (target, { batches, events }) => {
+      groupBatches.observe({ target }, batches)
+      groupEvents.observe({ target }, events)
+    },
+  }
+}
+
+/** Times every attempt of a handler, and says how it ended. */
+export function handlerTimes(registry: Registry): HooksProvider {
+  const attempts = new Histogram({
+    name: 'footfall_handler_attempt_duration_seconds',
+    help: 'Attempts of a handler: success, terminal (a decided error), error (tried again, or 503 of a read), or suspended.',
+    labelNames: ['service', 'handler', 'outcome'],
+    buckets: SECONDS,
+    registers: [registry],
+  })
+  return ({ request: { target } }) => {
+    const { service, handler } = target
+    const startedAt = performance.now()
+    const ended = (outcome: string) => attempts.observe({ service, handler, outcome }, (performance.now() - startedAt) / 1_000)
+    return {
+      interceptor: {
+        handler: async (next) => {
+          try {
+            await next()
+            ended('success')
+          } catch (error) {
+            ended(outcomeOf(error))
+            throw error
+          }
+        },
+      },
+    }
+  }
+}
+
+/** Suspended is what an attempt does that waits, or whose connection is gone: another one goes on where it stopped. */
+function outcomeOf(error: unknown): 'terminal' | 'error' | 'suspended' {
+  if (internal.isSuspendedError(error)) return 'suspended'
+  return error instanceof TerminalError ? 'terminal' : 'error'
+}

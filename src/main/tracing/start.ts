@@ -1,0 +1,30 @@
+import type { HooksProvider } from '@restatedev/restate-sdk'
+import type { StoreObserver } from '../../store/database.ts'
+import type { Config } from '../config.ts'
+
+/** What a process does for its traces; nothing while they are off. */
+export interface Tracing {
+  isOn: boolean
+  /** For the endpoint: a span for each attempt of a handler and for each step. */
+  hooks: HooksProvider[]
+  /** For a pool: a span for each statement. */
+  store: Pick<StoreObserver, 'queried'>
+  /** Sends what is left. */
+  stop: () => Promise<void>
+}
+
+const OFF: Tracing = { isOn: false, hooks: [], store: {}, stop: async () => undefined }
+
+/** Loads OpenTelemetry only when there is somebody to send traces to. */
+export async function startTracing(config: Config, name: string): Promise<Tracing> {
+  const url = tracesUrlOf(config)
+  if (url === undefined) return OFF
+  const { startOpenTelemetry } = await import('./open-telemetry.ts')
+  return startOpenTelemetry({ url, name, ratio: config.OTEL_TRACES_SAMPLER_ARG })
+}
+
+/** Where traces go, by the standard's rule for a base address; undefined when they are off. */
+export function tracesUrlOf(config: Pick<Config, 'OTEL_EXPORTER_OTLP_ENDPOINT'>): string | undefined {
+  const base = config.OTEL_EXPORTER_OTLP_ENDPOINT
+  return base === undefined ? undefined : `${base.replace(/\/$/, '')}/v1/traces`
+}

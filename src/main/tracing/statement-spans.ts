@@ -1,0 +1,32 @@
+import { type Context, context, SpanKind, SpanStatusCode, trace, type Tracer } from '@opentelemetry/api'
+import type { Statement, StoreObserver } from '../../store/database.ts'
+
+/**
+ * A span for each statement of a traced request or step, made when it has ended. What is asked outside of one, as by a
+ * probe, gets none: it would be a trace of its own.
+ */
+export function statementSpans(tracer: Tracer): NonNullable<StoreObserver['queried']> {
+  return (statement) => {
+    const here = context.active()
+    if (trace.getSpan(here)?.isRecording()) addSpan(tracer, here, statement)
+  }
+}
+
+function addSpan(tracer: Tracer, parent: Context, { text, seconds, error }: Statement): void {
+  const endTime = Date.now()
+  const attributes = { 'db.system.name': 'postgresql', 'db.query.text': text.replace(/\s+/g, ' ').trim() }
+  const options = { kind: SpanKind.CLIENT, startTime: endTime - seconds * 1_000, attributes }
+  const span = tracer.startSpan(summaryOf(text), options, parent)
+  // Not its detail: PostgreSQL puts values into it.
+  if (error !== undefined) span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.message : '' })
+  span.end(endTime)
+}
+
+/** The statement's first write, or else what it reads: "insert interaction_batch", "select popularity_rules", "begin". */
+export function summaryOf(text: string): string {
+  const write = /(?:^|\()\s*(insert into|update|delete from)\s+"?(\w+)/.exec(text)
+  if (write !== null) return `${write[1]!.split(' ')[0]} ${write[2]}`
+  const [verb = 'statement'] = /\w+/.exec(text) ?? []
+  const from = /\bfrom\s+"?(\w+)/.exec(text)?.[1]
+  return from === undefined ? verb : `select ${from}`
+}

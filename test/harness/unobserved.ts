@@ -1,0 +1,11 @@
+import type { ServiceObserver } from '../../services/observer.ts'
+import type { GatewayObserver } from '../../src/gateway/observer.ts'
+
+/** For tests and loads that measure nothing. */
+export const unobserved: ServiceObserver & GatewayObserver = {
+  answered: () => undefined,
+  recorded: () => undefined,
+  flushed: () => undefined,
+  turnedAway: () => undefined,
+  grouped: () => undefined,
+}
