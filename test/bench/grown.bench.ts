@@ -10,6 +10,7 @@ import { DAY_MS, rowOf, traffic } from './events.ts'
 import { doorsOf, ingestRun } from './ingest-run.ts'
 import { median } from './report.ts'
 import { interleaved, ratioOf, series } from './rounds.ts'
+import { unhurried } from './unhurried.ts'
 
 const FULL = { grown: 5_000_000, small: 100_000, events: 100_000, rounds: 5 }
 const QUICK = { grown: 100_000, small: 10_000, events: 20_000, rounds: 1 }
@@ -60,7 +61,7 @@ async function filledDatabase({ postgres }: BenchStack, events: number): Promise
     }
     for (const batch of recorded) await Promise.all([scoreBatch(db, batch), feedBatch(db, batch)])
   }
-  await sql`vacuum (analyze)`.execute(db)
+  await unhurried(db, (unlimited) => sql`vacuum (analyze)`.execute(unlimited))
   await db.destroy()
   return database
 }

@@ -4,6 +4,7 @@ import type { BenchStack } from './bench-stack.ts'
 import type { IngestJob, Latency } from './client/job.ts'
 import { countsOf, mustHaveCounted } from './counted.ts'
 import { isSettled, polled } from './load.ts'
+import { unhurried } from './unhurried.ts'
 
 const GATEWAY_PATH = '/api/v1/analytic/interaction'
 const INGRESS_PATH = '/Analytic/CreateInteraction'
@@ -37,7 +38,7 @@ export async function ingestRun(
     await endpoint.use(url)
     const before = await countsOf(db)
     const go = await load.prepare({ kind: 'ingest', ...job })
-    await sql`checkpoint`.execute(db)
+    await unhurried(db, (unlimited) => sql`checkpoint`.execute(unlimited))
     const startMs = performance.now()
     const { events, latency, cpuSeconds, seconds } = await go()
     await polled(() => isSettled(db))

@@ -32,7 +32,7 @@ export async function prepareTemplate(serverUrl: string): Promise<void> {
 /** A fresh copy of the template, or of a large database that nobody is connected to. */
 export async function createDatabase(serverUrl: string, large?: TestDatabase): Promise<TestDatabase> {
   const name = `t_${randomBytes(6).toString('hex')}`
-  const server = connect({ url: serverUrl, name: 'test', connectionsMax: 1 })
+  const server = connect({ url: serverUrl, name: 'test', connectionsMax: 1, statementMsMax: 0 })
   // The default writes every page into the log: better for small databases only.
   const source = large ? sql`${sql.id(nameIn(large.url))} strategy file_copy` : sql.id(TEMPLATE)
   await sql`create database ${sql.id(name)} template ${source}`.execute(server)
