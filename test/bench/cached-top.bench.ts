@@ -40,6 +40,8 @@ export function cachedTop(isQuick: boolean): Promise<RowResult> {
     const way = (pages: Page[]) => async () => {
       const run = await runOf(stack, pages, seconds)
       events += run.ingested
+      // What is still to be counted must not slow down the next way.
+      await polled(() => isSettled(db))
       return run
     }
     const topPages = await pagesOf(gateway.url)
@@ -48,7 +50,7 @@ export function cachedTop(isQuick: boolean): Promise<RowResult> {
     await polled(() => isSettled(db))
     await mustHaveCounted(db, events + (rising.committedAtMs.length - 1) * RISING_EVENTS, before)
     const ages = runs.top.flatMap((run) => agesOf(run.sightings, rising.committedAtMs))
-    return { claims: claimsOf(runs, ages), measured: summaryOf(runs) }
+    return { claims: claimsOf(runs, ages, products), measured: summaryOf(runs) }
   })
 }
 
@@ -85,13 +87,13 @@ async function cursorAfter(url: string, limit: number): Promise<string> {
   return meta.next_cursor
 }
 
-function claimsOf({ fixed, top }: Record<'fixed' | 'top', TopRun[]>, ages: readonly number[]): Claim[] {
+function claimsOf({ fixed, top }: Record<'fixed' | 'top', TopRun[]>, ages: readonly number[], products: number): Claim[] {
   const rates = (runs: readonly TopRun[]) => series(runs, (run) => run.perSecond)
   const latency = (part: 'p50' | 'p99') => formatted(median(series(top, (run) => run.latency[part])))
   const ingested = (runs: readonly TopRun[]) => formatted(median(series(runs, (run) => run.ingestedPerSecond)))
   return [
     {
-      what: 'the same with a cache, random limits and cursors, while events come in ÷ a static page',
+      what: `popularity/top of ${products.toLocaleString('en')} products, cached for ${formatted(CACHE_MS / 1_000)} s, random limits and cursors, during ingest ÷ a static page`,
       measured: ratioOf(rates(top), rates(fixed)),
       target: { min: 0.5 },
       detail: `${formatted(median(rates(top)))} answers/s of 50 products against ${formatted(median(rates(fixed)))} of 10; p50 ${latency('p50')} ms, p99 ${latency('p99')} ms; beside ${ingested(top)} and ${ingested(fixed)} events/s`,

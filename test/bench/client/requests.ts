@@ -30,7 +30,9 @@ export function readRequest({ url }: ReadJob, page: Page, noticed: Noticed): Out
         return `${timesIn(answer, PRODUCT)} products instead of ${page.items}`
       if (!page.isProbed) return undefined
       if (!answer.subarray(0, PROBE.length).equals(PROBE)) return `no probe: ${answer.toString('utf8', 0, 100)}`
-      noticed(askedAtMs, purchasesOf(answer))
+      const purchases = purchasesOf(answer)
+      if (Number.isNaN(purchases)) return `no purchases: ${answer.toString('utf8', 0, 400)}`
+      noticed(askedAtMs, purchases)
       return undefined
     },
   }
