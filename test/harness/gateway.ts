@@ -40,7 +40,7 @@ export async function startGateway(databaseUrl: string, stack: Stack, changes: P
   const restate = changes.recorder ?? recorder(stack.ingressUrl)
   const app = await createGateway({
     db,
-    log: pino({ level: 'info' }, lines),
+    log: pino({ level: 'debug' }, lines),
     recorder: restate,
     groupCommit: createGroupCommit({
       ...QUEUE_LIMITS,
