@@ -31,7 +31,7 @@ export function grown(isQuick: boolean): Promise<RowResult> {
     const way = (copyOf: TestDatabase) => () => {
       const requestsMax = size.events / REQUEST_EVENTS
       const job = { connections: CONNECTIONS, secondsMax: SECONDS_MAX, requestEvents: REQUEST_EVENTS, requestsMax }
-      return ingestRun(stack, { ...doorsOf(stack).gateway, ...job }, copyOf)
+      return ingestRun(stack, { ...doorsOf(stack).gateway, ...job }, { copyOf, requestsBefore: requestsMax })
     }
     const runs = await interleaved({ small: way(small), large: way(large) }, size.rounds)
     const rates = (which: keyof typeof runs) => series(runs[which], (run) => run.perSecond)
