@@ -17,8 +17,11 @@ function addSpan(tracer: Tracer, parent: Context, { text, seconds, error }: Stat
   const attributes = { 'db.system.name': 'postgresql', 'db.query.text': text.replace(/\s+/g, ' ').trim() }
   const options = { kind: SpanKind.CLIENT, startTime: endTime - seconds * 1_000, attributes }
   const span = tracer.startSpan(summaryOf(text), options, parent)
-  // Not its detail: PostgreSQL puts values into it.
-  if (error !== undefined) span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.message : '' })
+  if (error !== undefined) {
+    span.setStatus({ code: SpanStatusCode.ERROR })
+    // Not the message: PostgreSQL quotes values in it.
+    if (error instanceof Error && 'code' in error) span.setAttribute('db.response.status_code', String(error.code))
+  }
   span.end(endTime)
 }
 
