@@ -18,7 +18,8 @@ const READ_MS_MAX = 10_000
 /** The process that speaks HTTP with everybody else. */
 const config = readConfig(process.env)
 const log = pino({ name: 'gateway', level: config.LOG_LEVEL })
-const tracing = await startTracing(config, 'footfall-gateway')
+const onTraceProblem = (error: unknown) => log.warn({ err: error }, 'traces not sent')
+const tracing = await startTracing(config, 'footfall-gateway', onTraceProblem)
 const registry = createRegistry()
 const databaseUrl = await databaseUrlOf(config)
 const { ingressUrl, adminUrl, endpointUrl } = addressesOf(config)

@@ -16,11 +16,11 @@ export interface Tracing {
 const OFF: Tracing = { isOn: false, hooks: [], store: {}, stop: async () => undefined }
 
 /** Loads OpenTelemetry only when there is somebody to send traces to. */
-export async function startTracing(config: Config, name: string): Promise<Tracing> {
+export async function startTracing(config: Config, name: string, onProblem: (error: unknown) => void): Promise<Tracing> {
   const url = tracesUrlOf(config)
   if (url === undefined) return OFF
   const { startOpenTelemetry } = await import('./open-telemetry.ts')
-  return startOpenTelemetry({ url, name, ratio: config.OTEL_TRACES_SAMPLER_ARG })
+  return startOpenTelemetry({ url, name, ratio: config.OTEL_TRACES_SAMPLER_ARG, onProblem })
 }
 
 /** What makes restate-server send its own spans to the same receiver, and the same part of its own traces. */
