@@ -188,7 +188,11 @@ test("what is no HTTP, and headers that are too large, are answered in the contr
 })
 
 test('a body that is no JSON by its content type is refused', async () => {
-  const answer = await fetch(`${gateway.url}/api/v1/analytic/interaction`, { method: 'POST', body: '{"interactions":[1]}' })
+  const answer = await fetch(`${gateway.url}/api/v1/analytic/interaction`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/xml' },
+    body: '{"interactions":[1]}',
+  })
   expect(answer.status).toBe(400)
   expect(await answer.json()).toMatchObject({
     error: { code: 'invalid_request', message: 'content-type must be application/json' },

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { timeOfUuidV7, uuidV7 } from '../src/contract/event-id.ts'
-import { withEventIds } from '../src/gateway/interaction-routes.ts'
+import { withEventIds } from '../src/gateway/event-identity.ts'
 import { callOf, eventIdFor } from '../src/store/call.ts'
 
 test('a UUIDv7 is one by its digits and gives its time back', () => {
@@ -33,7 +33,7 @@ test('an id depends on the call, its body and the place in it, and on nothing el
 
 test('the gateway gives ids to the events that have none, with the time they bring', () => {
   const own = { event_id: 'mine' }
-  const { interactions, given } = withEventIds(
+  const { events, given } = withEventIds(
     [own, {}, { occurred_at: '2026-01-02T03:04:05.6789Z' }, { occurred_at: 'never' }, null, 'x'],
     1_000,
   )
@@ -41,7 +41,7 @@ test('the gateway gives ids to the events that have none, with the time they bri
     { index: 1, event_id: expect.any(String), occurred_at: '1970-01-01T00:00:01.000Z' },
     { index: 2, event_id: expect.any(String), occurred_at: '2026-01-02T03:04:05.678Z' },
   ])
-  expect(interactions).toEqual([
+  expect(events).toEqual([
     own,
     { event_id: given[0]!.event_id },
     { occurred_at: '2026-01-02T03:04:05.6789Z', event_id: given[1]!.event_id },

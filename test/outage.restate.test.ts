@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { until } from '../src/main/embedded/process.ts'
-import { recorder } from '../src/main/recorder.ts'
+import { recorder } from '../src/gateway/recorder.ts'
 import { connect } from '../src/store/database.ts'
 import { verify } from '../src/store/verification.ts'
 import { createDatabase, type TestDatabase } from './harness/database.ts'
@@ -21,8 +21,8 @@ beforeAll(async () => {
   wire = await startWire(database.url)
   db = connect({ url: wire.url, name: 'test' })
   stack = await startStack(db)
-  gateway = await startGateway(wire.url, stack, { record: recorder(stack.ingressUrl, 1_000) })
-  patient = await startGateway(wire.url, stack, { record: recorder(stack.ingressUrl, 30_000) })
+  gateway = await startGateway(wire.url, stack, { recorder: recorder(stack.ingressUrl, 1_000) })
+  patient = await startGateway(wire.url, stack, { recorder: recorder(stack.ingressUrl, 30_000) })
 })
 afterAll(async () => {
   await gateway.stop()
@@ -82,7 +82,7 @@ function idOf({ event_id, occurred_at }: { event_id: string; occurred_at: string
 }
 
 test('while Restate is away writes answer 503 and reads go on', async () => {
-  const alone = await startGateway(wire.url, stack, { record: recorder('http://127.0.0.1:1', 1_000) })
+  const alone = await startGateway(wire.url, stack, { recorder: recorder('http://127.0.0.1:1', 1_000) })
   expect(await post(alone.url, [view('x')])).toMatchObject({ status: 503, retryAfter: expect.any(String) })
   expect((await fetch(`${alone.url}/api/v1/analytic/popularity/top`)).status).toBe(200)
   expect(alone.log.filter(({ msg }) => msg === 'request').map(({ status }) => status)).toEqual([503, 200])

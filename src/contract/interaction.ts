@@ -4,6 +4,8 @@ import { Id, isAddressable, isStorableJson, storableText } from './text.ts'
 export const EVENT_TYPE_PATTERN = /^[a-z0-9_]{1,64}$/
 export const BATCH_ITEMS_MAX = 10_000
 export const BODY_BYTES_MAX = 16 * 1024 * 1024
+/** As much as a browser sends on when its page goes away. */
+export const PUBLISHABLE_BODY_BYTES_MAX = 64 * 1024
 export const METADATA_BYTES_MAX = 4_096
 
 const NO_TIME = 'must be an RFC 3339 time such as 2026-03-01T12:00:00Z, with at most nine decimals'
@@ -75,6 +77,10 @@ export const CreateInteractionResponse = z.object({
   rejected: z.array(RejectedItem),
 })
 export type CreateInteractionResponse = z.infer<typeof CreateInteractionResponse>
+
+/** What `Prefer: respond-async` is answered with: Restate has the call and will bring it to its end. */
+export const SubmittedResponse = z.object({ invocation_id: z.string() })
+export type SubmittedResponse = z.infer<typeof SubmittedResponse>
 
 /** The JSON schema of a batch item, to be attached to an unchecked one. */
 function itemSchemaOf(schema: z.ZodType): Record<string, unknown> {

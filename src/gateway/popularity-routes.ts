@@ -20,6 +20,7 @@ export function popularityRoutes(deps: { db: Store }) {
     routes.get(
       '/api/v1/analytic/popularity/top',
       {
+        config: { access: 'read' },
         schema: {
           summary: 'Products by score',
           description:
@@ -39,6 +40,7 @@ export function popularityRoutes(deps: { db: Store }) {
     routes.get(
       '/api/v1/analytic/popularity/:product_id',
       {
+        config: { access: 'read' },
         schema: {
           summary: 'Popularity of a product',
           tags: ['popularity'],
@@ -63,6 +65,7 @@ export function popularityRoutes(deps: { db: Store }) {
     routes.get(
       '/api/v1/analytic/verify',
       {
+        config: { access: 'manage' },
         schema: {
           summary: 'Replay the log against every aggregate',
           description: 'Reads the whole log; drift is empty when every number is right.',

@@ -5,6 +5,7 @@ import { isUnavailable } from '../store/database.ts'
 import { RepairIsOpen } from '../store/verification.ts'
 
 const RETRY_AFTER_SECONDS = 2
+export const NOT_JSON = 'content-type must be application/json'
 
 /** A decided answer that is not a success. */
 export class Problem extends Error {
@@ -24,7 +25,7 @@ export function problemOf(error: unknown): Problem {
   if (hasZodFastifySchemaValidationErrors(error)) return invalidRequest(error.validation)
   const { code = '', statusCode = 500 } = error as Partial<FastifyError>
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new Problem('too_large', 'the body is over 16 MiB')
-  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new Problem('invalid_request', 'content-type must be application/json')
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new Problem('invalid_request', NOT_JSON)
   if (statusCode >= 400 && statusCode < 500) return new Problem('invalid_request', (error as Error).message)
   if (error instanceof RepairIsOpen) return new Problem('unavailable', error.message)
   if (isUnavailable(error)) return new Problem('unavailable', 'the database does not answer; try again', { cause: error })
@@ -47,5 +48,6 @@ export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply
   const error: ErrorBody['error'] = { code: problem.code, message: problem.message }
   if (problem.details !== undefined) error.details = problem.details
   if (problem.code === 'unavailable') reply.header('retry-after', RETRY_AFTER_SECONDS)
+  if (problem.code === 'unauthorized') reply.header('www-authenticate', 'Bearer')
   return reply.code(STATUS_OF_CODE[problem.code]).send({ error })
 }

@@ -2,16 +2,22 @@ import { isUtf8 } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import swagger from '@fastify/swagger'
-import { fastify, type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import { fastify, type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import { jsonSchemaTransform, validatorCompiler } from 'fastify-type-provider-zod'
 import type { ErrorBody } from '../contract/error.ts'
 import { BODY_BYTES_MAX } from '../contract/interaction.ts'
-import { interactionRoutes, type RecordInteractions } from './interaction-routes.ts'
-import { requireLoopback } from './loopback.ts'
+import type { Privacy } from '../store/privacy.ts'
+import { requireAccess } from './access.ts'
+import { allowOrigins, secureHeaders } from './browsers.ts'
+import type { GroupCommit } from './group-commit.ts'
+import { interactionRoutes } from './interaction-routes.ts'
+import { createKeyRing } from './key-ring.ts'
 import type { GatewayObserver } from './observer.ts'
 import { popularityRoutes } from './popularity-routes.ts'
-import { Problem, problemOf, sendProblem } from './problem.ts'
+import { NOT_JSON, Problem, problemOf, sendProblem } from './problem.ts'
 import { processRoutes, type Readiness } from './process-routes.ts'
+import { limitRates, type RateLimits } from './rate-limit.ts'
+import type { Recorder } from './recorder.ts'
 import { traceRequests } from './tracing.ts'
 import type { Store } from '../store/database.ts'
 
@@ -19,7 +25,8 @@ import type { Store } from '../store/database.ts'
 export interface GatewayDeps {
   /** A connection that cannot write. */
   db: Store
-  record: RecordInteractions
+  recorder: Recorder
+  groupCommit: GroupCommit
   readiness: () => Promise<Readiness>
   observer: GatewayObserver
   /** The metrics of this process, as text for Prometheus. */
@@ -27,13 +34,27 @@ export interface GatewayDeps {
   /** Whether each request gets a span. */
   isTraced: boolean
   log: FastifyBaseLogger
+  settings: GatewaySettings
+}
+
+export interface GatewaySettings {
+  /** Whether others than this machine can reach the gateway: then nothing is allowed without a key. */
+  isPublic: boolean
+  /** Proxies whose X-Forwarded-For is believed: addresses and networks, with commas. */
+  trustedProxies: string | undefined
+  rateLimits: RateLimits
+  privacy: Privacy
 }
 
 /** An id of 200 characters, each of up to 4 bytes, each byte as %XX. */
 const PARAMETER_LENGTH_MAX = 200 * 4 * 3
 
+/** How long a request may take to arrive: 16 MiB at 0.6 MB/s. One that trickles holds a connection no longer. */
+const REQUEST_MS_MAX = 30_000
+
 /** The HTTP server, not yet listening. */
 export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance> {
+  const { db, recorder, groupCommit, observer, settings } = deps
   const app: FastifyInstance = fastify({
     loggerInstance: deps.log,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
@@ -43,10 +64,11 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
     clientErrorHandler: answerUnreadable,
     frameworkErrors: (error, _request, reply) => void sendProblem(reply, problemOf(error)),
     forceCloseConnections: 'idle',
+    requestTimeout: REQUEST_MS_MAX,
+    trustProxy: settings.trustedProxies ?? false,
   })
 
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_request: unknown, body: Buffer) => parseJson(body))
+  parseJsonBodies(app)
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(() => JSON.stringify)
   app.setErrorHandler((error, request, reply) => {
@@ -58,9 +80,15 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
     sendProblem(reply, new Problem('not_found', `there is no ${request.method} ${request.url.split('?')[0]}`)),
   )
   logEachRequest(app)
-  observeEachRequest(app, deps.observer)
+  observeEachRequest(app, observer)
   if (deps.isTraced) traceRequests(app)
-  requireLoopback(app)
+  const keys = createKeyRing(db)
+  // Known from the start, an outage of the database later does not keep anybody out.
+  await keys().catch(() => undefined)
+  await secureHeaders(app)
+  await allowOrigins(app, { keys, isPublic: settings.isPublic })
+  requireAccess(app, { keys, isPublic: settings.isPublic, observer })
+  await limitRates(app, { limits: settings.rateLimits, observer })
 
   await app.register(swagger, {
     openapi: {
@@ -69,10 +97,29 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
     },
     transform: jsonSchemaTransform,
   })
-  await app.register(interactionRoutes(deps))
+  await app.register(interactionRoutes({ db, recorder, groupCommit, privacy: settings.privacy, observer }))
   await app.register(popularityRoutes(deps))
   await app.register(processRoutes(deps))
   return app
+}
+
+/** Bodies are JSON. A beacon of a page can only say that it is text, so with a publishable key or without keys it may. */
+function parseJsonBodies(app: FastifyInstance): void {
+  app.decorateRequest('bodyBytes', 0)
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser(
+    ['application/json', 'text/plain'],
+    { parseAs: 'buffer' },
+    async (request: FastifyRequest, body: Buffer) => {
+      if (request.headers['content-type']?.startsWith('text/') && request.apiKey?.isPublishable === false)
+        throw new Problem('invalid_request', NOT_JSON)
+      if ((request.headers['content-encoding'] ?? 'identity') !== 'identity') {
+        throw new Problem('invalid_request', 'compressed bodies are not read; send it without content-encoding')
+      }
+      request.bodyBytes = body.length
+      return parseJson(body)
+    },
+  )
 }
 
 /**
@@ -99,6 +146,7 @@ function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
 
 declare module 'fastify' {
   interface FastifyRequest {
+    bodyBytes: number
     /** What an answer of 500 or 503 hides; it goes into the request's log line. */
     failure?: unknown
   }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { backlogCommand } from './commands/backlog.ts'
 import { importCommand } from './commands/import.ts'
+import { keyCommand } from './commands/key.ts'
 import { migrateCommand } from './commands/migrate.ts'
 import { rescoreCommand } from './commands/rescore.ts'
 import { startCommand } from './commands/start.ts'
@@ -19,6 +20,7 @@ const program = new Command('footfall')
   .addCommand(startCommand())
   .addCommand(migrateCommand())
   .addCommand(importCommand())
+  .addCommand(keyCommand())
   .addCommand(topCommand())
   .addCommand(backlogCommand())
   .addCommand(verifyCommand())

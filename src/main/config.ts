@@ -1,8 +1,11 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import type { GatewaySettings } from '../gateway/server.ts'
+import { PRIVACY_MODES, type Privacy } from '../store/privacy.ts'
 import { StartError } from './embedded/process.ts'
 
 const Port = z.coerce.number().int().min(1).max(65_535)
+const wholeNumber = (min: number, max: number, byDefault: number) => z.coerce.number().int().min(min).max(max).default(byDefault)
 const Url = (protocols: RegExp) => z.url({ protocol: protocols })
 
 /** Everything that can be configured, by environment variable. This object is the reference. */
@@ -24,6 +27,11 @@ export const Config = z.object({
   FOOTFALL_ENDPOINT_URL: Url(/^https?$/)
     .optional()
     .describe('Where Restate reaches the service endpoint; http://127.0.0.1:<port> when absent.'),
+  GATEWAY_HOST: z
+    .string()
+    .min(1)
+    .default('127.0.0.1')
+    .describe('Address that the gateway listens on. One that others can reach needs a key first: npx footfall key create.'),
   GATEWAY_PORT: Port.default(3000).describe('Port of the gateway (REST).'),
   RESTATE_INGRESS_PORT: Port.default(8080).describe('Port of the embedded Restate ingress.'),
   RESTATE_ADMIN_PORT: Port.default(9070).describe('Port of the embedded Restate admin API and UI.'),
@@ -56,6 +64,28 @@ export const Config = z.object({
     .max(200)
     .default(10)
     .describe('Most connections to PostgreSQL of the gateway, of recording, and of counting, each.'),
+  TRUSTED_PROXIES: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Addresses and networks of the proxies before the gateway, with commas: their X-Forwarded-For is believed.'),
+  RATE_LIMIT_PER_MINUTE: wholeNumber(1, 10_000_000, 60_000).describe(
+    'Requests a minute of a secret key that has no limit of its own.',
+  ),
+  PUBLISHABLE_RATE_LIMIT_PER_MINUTE: wholeNumber(1, 10_000_000, 600).describe(
+    'Requests a minute of a publishable key that has no limit of its own, from each client address.',
+  ),
+  PRIVACY_IP_ADDRESS: z
+    .enum(PRIVACY_MODES)
+    .default('keep')
+    .describe('ip_address of an event before anything is stored: keep, truncate (to /24, of IPv6 /48) or drop.'),
+  PRIVACY_USER_AGENT: z
+    .enum(PRIVACY_MODES)
+    .default('keep')
+    .describe('user_agent of an event before anything is stored: keep, truncate (products and major versions) or drop.'),
+  FLUSHES_MAX: wholeNumber(1, 64, 8).describe('Calls with the events of many requests that the gateway makes at once.'),
+  QUEUE_EVENTS_MAX: wholeNumber(10_000, 10_000_000, 50_000).describe('Events that wait in the gateway before requests get 503.'),
+  QUEUE_MIB_MAX: wholeNumber(16, 4_096, 32).describe('The same by the size of their bodies.'),
   RETRY_ATTEMPTS_MAX: z.coerce
     .number()
     .int()
@@ -115,6 +145,41 @@ export function addressesOf(config: Config): Addresses {
     ingressUrl: config.RESTATE_INGRESS_URL ?? `http://127.0.0.1:${config.RESTATE_INGRESS_PORT}`,
     adminUrl: config.RESTATE_ADMIN_URL ?? `http://127.0.0.1:${config.RESTATE_ADMIN_PORT}`,
     endpointUrl: config.FOOTFALL_ENDPOINT_URL ?? `http://127.0.0.1:${config.ENDPOINT_PORT}`,
-    gatewayUrl: `http://127.0.0.1:${config.GATEWAY_PORT}`,
+    gatewayUrl: `http://${hostOf(config.GATEWAY_HOST)}:${config.GATEWAY_PORT}`,
   }
+}
+
+/** How this machine reaches an address that is listened on. */
+function hostOf(listening: string): string {
+  if (listening === '0.0.0.0' || listening === '::') return '127.0.0.1'
+  return listening.includes(':') ? `[${listening}]` : listening
+}
+
+/** Whether others than this machine can reach the gateway. */
+export function isPublic(config: Config): boolean {
+  return !['127.0.0.1', '::1', 'localhost'].includes(config.GATEWAY_HOST)
+}
+
+export function gatewaySettingsOf(config: Config): GatewaySettings {
+  return {
+    isPublic: isPublic(config),
+    trustedProxies: config.TRUSTED_PROXIES,
+    rateLimits: {
+      secretPerMinute: config.RATE_LIMIT_PER_MINUTE,
+      publishablePerMinute: config.PUBLISHABLE_RATE_LIMIT_PER_MINUTE,
+    },
+    privacy: privacyOf(config),
+  }
+}
+
+export function queueLimitsOf(config: Config) {
+  return {
+    flushesMax: config.FLUSHES_MAX,
+    queueEventsMax: config.QUEUE_EVENTS_MAX,
+    queueBytesMax: config.QUEUE_MIB_MAX * 1024 * 1024,
+  }
+}
+
+export function privacyOf(config: Config): Privacy {
+  return { ipAddress: config.PRIVACY_IP_ADDRESS, userAgent: config.PRIVACY_USER_AGENT }
 }

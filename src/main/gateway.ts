@@ -1,7 +1,9 @@
 import { pino } from 'pino'
+import { createGroupCommit } from '../gateway/group-commit.ts'
+import { recorder } from '../gateway/recorder.ts'
 import { createGateway } from '../gateway/server.ts'
 import { connect } from '../store/database.ts'
-import { addressesOf, readConfig } from './config.ts'
+import { addressesOf, gatewaySettingsOf, queueLimitsOf, readConfig } from './config.ts'
 import { answers } from './embedded/postgres.ts'
 import { isListening } from './embedded/process.ts'
 import { areRegistered, isRestateUp } from './embedded/restate.ts'
@@ -9,11 +11,12 @@ import { gatewayMetrics, watchQueue } from './metrics/gateway.ts'
 import { poolMetrics } from './metrics/pools.ts'
 import { createRegistry } from './metrics/registry.ts'
 import { databaseUrlOf } from './reach.ts'
-import { recorder } from './recorder.ts'
 import { startTracing } from './tracing/start.ts'
 import { untilTold } from './until-told.ts'
 
 const READ_MS_MAX = 10_000
+/** Thousands may connect in the same moment; Linux takes what net.core.somaxconn allows. */
+const CONNECTIONS_WAITING_MAX = 4_096
 
 /** The process that speaks HTTP with everybody else. */
 const config = readConfig(process.env)
@@ -32,27 +35,32 @@ const db = connect({
   onConnectionLost: (error) => log.warn({ err: error.message }, 'database connection lost'),
   observer: { ...poolMetrics(registry)('reading'), ...tracing.store },
 })
-const nothingWaits = { requests: 0, events: 0, bytes: 0, flushes: 0 }
-watchQueue(registry, { length: () => nothingWaits, eventsMax: 0, bytesMax: 0 })
+const observer = gatewayMetrics(registry)
+const restate = recorder(ingressUrl)
+const queue = queueLimitsOf(config)
+const groupCommit = createGroupCommit({ ...queue, send: restate.record, deadlineMs: restate.deadlineMs, observer })
+watchQueue(registry, { length: groupCommit.length, ...queue })
 
 const gateway = await createGateway({
   db,
   log,
-  observer: gatewayMetrics(registry),
+  recorder: restate,
+  groupCommit,
+  observer,
   metrics: () => registry.metrics(),
   isTraced: tracing.isOn,
-  record: recorder(ingressUrl),
+  settings: gatewaySettingsOf(config),
   readiness: async () => {
-    const [postgresql, restate, endpoint, registration] = await Promise.all([
+    const [postgresql, ingress, endpoint, registration] = await Promise.all([
       answers(databaseUrl),
       isRestateUp({ ingress: ingressUrl, admin: adminUrl }),
       isListening(endpointUrl),
       areRegistered(adminUrl, ['Analytic', 'Popularity', 'Catalog', 'Schedule']),
     ])
-    return { postgresql, restate, endpoint, registration }
+    return { postgresql, restate: ingress, endpoint, registration }
   },
 })
-await gateway.listen({ host: '127.0.0.1', port: config.GATEWAY_PORT })
+await gateway.listen({ host: config.GATEWAY_HOST, port: config.GATEWAY_PORT, backlog: CONNECTIONS_WAITING_MAX })
 process.send?.('ready')
 
 await untilTold()

@@ -6,7 +6,8 @@ import { access, constants, mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from '../store/database.ts'
-import { addressesOf, CHECKOUT, type Config } from './config.ts'
+import { listApiKeys } from '../store/api-key.ts'
+import { addressesOf, CHECKOUT, type Config, isPublic } from './config.ts'
 import { isPortFree, type OnSpawn, StartError, stopProcess } from './embedded/process.ts'
 import { answers, endLeftoverPostgres, startPostgres, storedPassword } from './embedded/postgres.ts'
 import { isRestateUp, startRestate } from './embedded/restate.ts'
@@ -97,6 +98,11 @@ async function bringUpPostgres(config: Config, supervisor: Supervisor): Promise<
   const db = connect({ url: await databaseUrlOf(config), name: 'footfall start', statementMsMax: 0 })
   try {
     await prepareDatabase(db, config)
+    if (isPublic(config) && (await listApiKeys(db)).length === 0) {
+      throw new StartError(
+        `Others can reach GATEWAY_HOST (${config.GATEWAY_HOST}), and there is no key yet: make one with npx footfall key create, or take GATEWAY_HOST back.`,
+      )
+    }
   } finally {
     await db.destroy()
   }

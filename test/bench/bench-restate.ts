@@ -16,6 +16,7 @@ export interface BenchEndpoint {
 
 export interface BenchRestate {
   ingressUrl: string
+  adminUrl: string
   pid: number
   /** Starts a service endpoint process with so many connections to PostgreSQL and registers it. */
   serve: (kind: 'footfall' | 'literal', connectionsMax: number) => Promise<BenchEndpoint>
@@ -35,6 +36,7 @@ export async function startBenchRestate(): Promise<BenchRestate> {
   const endpoints: ChildProcess[] = []
   return {
     ingressUrl: `http://127.0.0.1:${ingress}`,
+    adminUrl: `http://127.0.0.1:${admin}`,
     pid: restate.pid!,
     serve: async (kind, connectionsMax) => {
       const [port] = (await freePorts(1)) as [number]

@@ -6,6 +6,7 @@ import { scoreBatch } from '../../src/store/popularity-score.ts'
 import { feedBatch } from '../../src/store/shopper-product.ts'
 import { createDatabase } from '../harness/database.ts'
 import { startBenchPostgres } from './bench-postgres.ts'
+import { type Claim, formatted, type RowResult } from './claim.ts'
 import { codeEventTypes, ingestCoded } from './coded-layout.ts'
 import { chunksOf, dayOfTraffic, type Item, rowOf } from './events.ts'
 import { relationSizes, totalBytes } from './relation-sizes.ts'
@@ -32,7 +33,7 @@ const LAYOUTS: Layout[] = [
 ]
 
 /** Bytes stored per event after a day of traffic, in each layout: as it lies, and after VACUUM FULL. */
-export async function bytes(isQuick: boolean) {
+export async function bytes(isQuick: boolean): Promise<RowResult> {
   const events = isQuick ? EVENTS.quick : EVENTS.full
   const postgres = await startBenchPostgres()
   try {
@@ -44,7 +45,7 @@ export async function bytes(isQuick: boolean) {
       await drop()
       measured.push(report(layout.name, parts))
     }
-    return { events, layouts: measured }
+    return { claims: claimsOf(measured, events), measured: { events, layouts: measured } }
   } finally {
     await postgres.stop()
   }
@@ -79,6 +80,16 @@ async function ingestPresent(db: Store, batches: readonly (readonly Item[])[], n
   }
   const [first] = recorded
   if (first !== undefined) await Promise.all([scoreBatch(db, first), feedBatch(db, first)])
+}
+
+function claimsOf([present, rival]: readonly ReturnType<typeof report>[], events: number): Claim[] {
+  const claim = (what: string, state: keyof typeof TARGET): Claim => ({
+    what: `bytes stored per event, ${what}`,
+    measured: present!.total[state],
+    target: { max: TARGET[state] },
+    detail: `${events.toLocaleString('en')} events of a day; ${formatted(rival!.total[state])} with event types as numbers`,
+  })
+  return [claim('as it lies', 'asItLies'), claim('after VACUUM FULL', 'vacuumed')]
 }
 
 function report(name: string, parts: readonly Part[]) {

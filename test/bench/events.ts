@@ -4,7 +4,7 @@ import type { NewInteraction } from '../../src/store/interaction-row.ts'
 
 const PRODUCTS = 50_000
 const SHOPPERS = 100_000
-const DAY_MS = 24 * 3_600_000
+export const DAY_MS = 24 * 3_600_000
 
 /** Event types in thousandths of the traffic: a shop that is mostly looked at. */
 const MIX = {
@@ -27,20 +27,25 @@ export interface Item {
   ref_id: string
 }
 
-/**
- * A day of traffic that ends now, in time order: products by Zipf(1), shoppers uniform, one id of up to 8 characters each and
- * no metadata. The same seed gives the same traffic; only the day moves.
- */
+/** A day of traffic that ends now, in time order. The same seed gives the same traffic; only the day moves. */
 export function dayOfTraffic(count: number, seed = 1): Item[] {
+  const next = traffic(seed)
+  const startMs = Date.now() - DAY_MS
+  return Array.from({ length: count }, (_, index) => next(startMs + Math.floor((index / count) * DAY_MS)))
+}
+
+/**
+ * Events without end, each at the time that is given: products by Zipf(1), shoppers uniform, one id of up to 8 characters
+ * each and no metadata.
+ */
+export function traffic(seed = 1): (occurredAtMs: number) => Item {
   const random = mulberry32(seed)
   const products = ids('p', PRODUCTS, random)
   const shoppers = ids('u', SHOPPERS, random)
   const types = Object.entries(MIX).flatMap(([type, share]) => Array.from({ length: share }, () => type))
   const popularity = zipf(PRODUCTS)
-  const startMs = Date.now() - DAY_MS
   const idBytes = new Uint8Array(10)
-  return Array.from({ length: count }, (_, index) => {
-    const occurredAtMs = startMs + Math.floor((index / count) * DAY_MS)
+  return (occurredAtMs) => {
     for (let place = 0; place < idBytes.length; place++) idBytes[place] = random() * 256
     return {
       event_id: uuidV7(occurredAtMs, idBytes),
@@ -50,7 +55,7 @@ export function dayOfTraffic(count: number, seed = 1): Item[] {
       ref_type: 'Product',
       ref_id: products[rankOf(popularity, random())]!,
     }
-  })
+  }
 }
 
 /** An item as the store takes it, after the handler has judged it. */

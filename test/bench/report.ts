@@ -1,8 +1,3 @@
-import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-
-const FOLDER = join(import.meta.dirname, '..', '..', 'bench-results')
-
 export type Cell = string | number
 
 /** Prints rows under their heads, texts to the left and numbers to the right. */
@@ -20,14 +15,6 @@ export function printTable(heads: readonly string[], rows: readonly (readonly Ce
   line(heads, isNumber)
   for (const row of texts) line(row, isNumber)
   console.log()
-}
-
-/** Writes what was measured beside the runs of other days. @returns the file. */
-export async function saveResults(results: object): Promise<string> {
-  await mkdir(FOLDER, { recursive: true })
-  const file = join(FOLDER, `${new Date().toISOString().slice(0, 16).replace(':', '')}.json`)
-  await writeFile(file, `${JSON.stringify(results, null, 2)}\n`)
-  return file
 }
 
 export function median(values: readonly number[]): number {

@@ -1,11 +1,14 @@
-import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { bytes } from './bytes.bench.ts'
+import { printClaims, type RowResult } from './claim.ts'
 import { ingest } from './ingest.bench.ts'
-import { saveResults } from './report.ts'
+import { machine } from './machine.ts'
+import { one } from './one.bench.ts'
+import { saveRow, writePage } from './results.ts'
+import { singles } from './singles.bench.ts'
 
-/** Every row by its name. A row prints its table and returns what is saved; `quick` is for trying it out. */
-const ROWS: Record<string, (isQuick: boolean) => Promise<object>> = { ingest, bytes }
+/** Every row by its name. `quick` shows that the rows work; its numbers are not written into ARCHITECTURE.md. */
+const ROWS: Record<string, (isQuick: boolean) => Promise<RowResult>> = { ingest, bytes, singles, one }
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { quick: { type: 'boolean', default: false } } })
 const unknown = positionals.filter((name) => !(name in ROWS))
@@ -13,14 +16,11 @@ if (unknown.length > 0) {
   console.error(`There is no row ${unknown.join(', ')}; there are ${Object.keys(ROWS).join(', ')}.`)
   process.exit(1)
 }
-const results: Record<string, object> = {}
-for (const name of positionals.length > 0 ? positionals : Object.keys(ROWS)) {
-  results[name] = await ROWS[name]!(values.quick)
+for (const row of positionals.length > 0 ? positionals : Object.keys(ROWS)) {
+  const startMs = performance.now()
+  const result = await ROWS[row]!(values.quick)
+  printClaims(row, result.claims)
+  const file = await saveRow({ row, at: new Date().toISOString(), isQuick: values.quick, machine: machine(), result })
+  console.log(`${row}: ${Math.round((performance.now() - startMs) / 1_000)} s, written to ${file}\n`)
+  if (!values.quick) await writePage(Object.keys(ROWS))
 }
-const machine = {
-  cores: cpus().length,
-  model: cpus()[0]?.model,
-  memoryGiB: Math.round(totalmem() / 2 ** 30),
-  node: process.version,
-}
-console.log(`Written to ${await saveResults({ at: new Date().toISOString(), quick: values.quick, machine, results })}`)

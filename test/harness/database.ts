@@ -29,11 +29,11 @@ export async function prepareTemplate(serverUrl: string): Promise<void> {
   await db.destroy()
 }
 
-/** A fresh copy of the template. */
-export async function createDatabase(serverUrl: string): Promise<TestDatabase> {
+/** A fresh copy of the template, or of another database that nobody uses. */
+export async function createDatabase(serverUrl: string, template = TEMPLATE): Promise<TestDatabase> {
   const name = `t_${randomBytes(6).toString('hex')}`
   const server = connect({ url: serverUrl, name: 'test', connectionsMax: 1 })
-  await sql`create database ${sql.id(name)} template ${sql.id(TEMPLATE)}`.execute(server)
+  await sql`create database ${sql.id(name)} template ${sql.id(template)}`.execute(server)
   const url = withDatabase(serverUrl, name)
   const db = connect({ url, name: 'test' })
   const drop = async () => {

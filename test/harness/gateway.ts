@@ -1,9 +1,11 @@
 import { Writable } from 'node:stream'
 import { pino } from 'pino'
-import { createGateway, type GatewayDeps } from '../../src/gateway/server.ts'
+import { createGroupCommit } from '../../src/gateway/group-commit.ts'
+import { recorder } from '../../src/gateway/recorder.ts'
+import { createGateway, type GatewayDeps, type GatewaySettings } from '../../src/gateway/server.ts'
 import { connect } from '../../src/store/database.ts'
+import { KEEP_ALL } from '../../src/store/privacy.ts'
 import type { Stack } from './stack.ts'
-import { recorder } from '../../src/main/recorder.ts'
 import { unobserved } from './unobserved.ts'
 
 export interface TestGateway {
@@ -12,6 +14,15 @@ export interface TestGateway {
   log: Record<string, unknown>[]
   stop: () => Promise<void>
 }
+
+export const SETTINGS: GatewaySettings = {
+  isPublic: false,
+  trustedProxies: undefined,
+  rateLimits: { secretPerMinute: 60_000, publishablePerMinute: 600 },
+  privacy: KEEP_ALL,
+}
+
+export const QUEUE_LIMITS = { flushesMax: 8, queueEventsMax: 50_000, queueBytesMax: 32 * 1024 * 1024 }
 
 /** A gateway on a free port, over a read-only connection as in production. */
 export async function startGateway(databaseUrl: string, stack: Stack, changes: Partial<GatewayDeps> = {}): Promise<TestGateway> {
@@ -23,10 +34,18 @@ export async function startGateway(databaseUrl: string, stack: Stack, changes: P
     },
   })
   const db = connect({ url: databaseUrl, name: 'test gateway', readOnly: true })
+  const restate = changes.recorder ?? recorder(stack.ingressUrl)
   const app = await createGateway({
     db,
     log: pino({ level: 'info' }, lines),
-    record: recorder(stack.ingressUrl),
+    recorder: restate,
+    groupCommit: createGroupCommit({
+      ...QUEUE_LIMITS,
+      send: restate.record,
+      deadlineMs: restate.deadlineMs,
+      observer: unobserved,
+    }),
+    settings: SETTINGS,
     readiness: async () => ({ postgresql: true, restate: true, endpoint: true, registration: true }),
     observer: unobserved,
     metrics: async () => '',

@@ -74,12 +74,12 @@ export function gatewayMetrics(registry: Registry): GatewayObserver {
 
 export interface WatchedQueue {
   length: () => QueueLength
-  eventsMax: number
-  bytesMax: number
+  queueEventsMax: number
+  queueBytesMax: number
 }
 
 /** What waits in the gateway, looked at when it is asked for. */
-export function watchQueue(registry: Registry, { length, eventsMax, bytesMax }: WatchedQueue): void {
+export function watchQueue(registry: Registry, { length, queueEventsMax, queueBytesMax }: WatchedQueue): void {
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({
       name: `footfall_gateway_${name}`,
@@ -92,7 +92,7 @@ export function watchQueue(registry: Registry, { length, eventsMax, bytesMax }: 
   gauge('queue_requests', 'Requests that wait for a flush.', () => length().requests)
   gauge('queue_events', 'Events that wait for a flush.', () => length().events)
   gauge('queue_bytes', 'Bytes of the bodies that wait for a flush.', () => length().bytes)
-  gauge('queue_events_max', 'Events that may wait; a request beyond it is turned away.', () => eventsMax)
-  gauge('queue_bytes_max', 'Bytes that may wait; a request beyond it is turned away.', () => bytesMax)
+  gauge('queue_events_max', 'Events that may wait; a request beyond it is turned away.', () => queueEventsMax)
+  gauge('queue_bytes_max', 'Bytes that may wait; a request beyond it is turned away.', () => queueBytesMax)
   gauge('flushes_in_flight', 'Flushes on their way.', () => length().flushes)
 }

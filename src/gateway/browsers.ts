@@ -1,0 +1,39 @@
+import cors from '@fastify/cors'
+import helmet from '@fastify/helmet'
+import type { FastifyInstance } from 'fastify'
+import type { Keys } from './key-ring.ts'
+import { isLoopback } from './loopback.ts'
+
+const PREFLIGHT_SECONDS = 600
+
+/** Lets pages of the keys' origins call; as long as no key was made, pages of this machine. */
+export async function allowOrigins(app: FastifyInstance, deps: { keys: () => Promise<Keys>; isPublic: boolean }): Promise<void> {
+  await app.register(cors, {
+    origin: async (origin: string | undefined) => {
+      if (origin === undefined) return false
+      const keys = await deps.keys()
+      return keys.areUsed || deps.isPublic ? keys.origins.has(origin) : isLoopback(origin)
+    },
+    methods: ['GET', 'POST'],
+    allowedHeaders: ['authorization', 'content-type', 'idempotency-key', 'prefer', 'traceparent', 'x-request-id'],
+    exposedHeaders: ['retry-after', 'x-request-id'],
+    maxAge: PREFLIGHT_SECONDS,
+    strictPreflight: false,
+  })
+}
+
+/** An answer of the API is data: no browser should run, frame or guess anything in it. */
+export async function secureHeaders(app: FastifyInstance): Promise<void> {
+  await app.register(helmet, {
+    contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
+    // What only pages need, and what a proxy with TLS must decide.
+    crossOriginOpenerPolicy: false,
+    crossOriginResourcePolicy: false,
+    originAgentCluster: false,
+    strictTransportSecurity: false,
+    xDnsPrefetchControl: false,
+    xDownloadOptions: false,
+    xPermittedCrossDomainPolicies: false,
+    xXssProtection: false,
+  })
+}

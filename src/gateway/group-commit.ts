@@ -1,0 +1,216 @@
+import { HttpCallError } from '@restatedev/restate-sdk-clients'
+import type { CreateInteractionResponse } from '../contract/interaction.ts'
+import type { GatewayObserver, QueueLength } from './observer.ts'
+import { Problem } from './problem.ts'
+import { contextOfRequest, inFlushSpan } from './tracing.ts'
+
+/** A flush has at most this much, unless a single request has more. */
+export const FLUSH_EVENTS_MAX = 1_000
+export const FLUSH_BYTES_MAX = 1024 * 1024
+
+export interface GroupCommitOptions {
+  /** Records events in one durable call; safe to repeat, because every event has its identity. */
+  send: (events: unknown[]) => Promise<CreateInteractionResponse>
+  /** Flushes on their way at once, when each of them is full. */
+  flushesMax: number
+  /** What may wait; a request beyond it is turned away. */
+  queueEventsMax: number
+  queueBytesMax: number
+  /** How long a request waits for its answer. */
+  deadlineMs: number
+  observer: Pick<GatewayObserver, 'flushed'>
+}
+
+/** The events of one request. */
+export interface RequestEvents {
+  events: unknown[]
+  /** Of the request's body. */
+  bytes: number
+  /** Its connection: what comes over one is recorded in the order in which it came. */
+  connection: object
+}
+
+export interface GroupCommit {
+  /** Resolves when the request's events are recorded, with its own part of the answer. */
+  record: (request: RequestEvents) => Promise<CreateInteractionResponse>
+  length: () => QueueLength
+}
+
+interface Waiting extends RequestEvents {
+  resolve: (answer: CreateInteractionResponse) => void
+  reject: (reason: unknown) => void
+  /** Leads from the request's trace to its flush. */
+  context: ReturnType<typeof contextOfRequest>
+  /** One that is gone was answered already, because its time was up. */
+  state: 'queued' | 'sent' | 'gone'
+}
+
+/**
+ * Gathers the events of many requests into few durable calls: each costs Restate and PostgreSQL about the same, whether it
+ * has one event or hundreds. A call goes out when the one before has returned, with all that came meanwhile; further ones
+ * go beside it only when a full one waits, because smaller calls side by side are slower than larger ones in turn.
+ */
+export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
+  let queue: Waiting[] = []
+  const waits = { requests: 0, events: 0, bytes: 0 }
+  let flushes = 0
+  let isPumping = false
+  const connectionsInFlight = new Set<object>()
+
+  const count = (request: Waiting, sign: 1 | -1) => {
+    waits.requests += sign
+    waits.events += sign * request.events.length
+    waits.bytes += sign * request.bytes
+  }
+
+  /** The first requests that fit into a flush, and none whose connection waits for an earlier flush. */
+  const takeGroup = (): Waiting[] => {
+    const group: Waiting[] = []
+    const rest: Waiting[] = []
+    let events = 0
+    let bytes = 0
+    let isFull = false
+    for (const request of queue) {
+      if (request.state === 'gone') continue
+      const isLate = isFull || connectionsInFlight.has(request.connection)
+      if (!isLate) {
+        isFull =
+          group.length > 0 && (events + request.events.length > FLUSH_EVENTS_MAX || bytes + request.bytes > FLUSH_BYTES_MAX)
+      }
+      if (isLate || isFull) {
+        rest.push(request)
+        continue
+      }
+      events += request.events.length
+      bytes += request.bytes
+      group.push(request)
+    }
+    queue = rest
+    for (const request of group) {
+      count(request, -1)
+      request.state = 'sent'
+      connectionsInFlight.add(request.connection)
+    }
+    return group
+  }
+
+  const flush = async (group: Waiting[]) => {
+    flushes++
+    await sendOrHalve(group, options)
+    flushes--
+    for (const { connection } of group) connectionsInFlight.delete(connection)
+    pumpSoon()
+  }
+
+  const pump = () => {
+    isPumping = false
+    const isFlushFull = () => waits.events >= FLUSH_EVENTS_MAX || waits.bytes >= FLUSH_BYTES_MAX
+    while (flushes === 0 || (flushes < options.flushesMax && isFlushFull())) {
+      const group = takeGroup()
+      if (group.length === 0) return
+      void flush(group)
+    }
+  }
+
+  /** After everything that this turn of the event loop has read. */
+  const pumpSoon = () => {
+    if (isPumping || queue.length === 0) return
+    isPumping = true
+    setImmediate(pump)
+  }
+
+  return {
+    record: async (request) => {
+      const { promise, resolve, reject } = Promise.withResolvers<CreateInteractionResponse>()
+      const isTooMuch =
+        waits.events + request.events.length > options.queueEventsMax || waits.bytes + request.bytes > options.queueBytesMax
+      if (isTooMuch)
+        throw new Problem('unavailable', 'too much waits here already; nothing of this request was recorded, send it again')
+      const waiting: Waiting = { ...request, resolve, reject, context: contextOfRequest(), state: 'queued' }
+      queue.push(waiting)
+      count(waiting, 1)
+      pumpSoon()
+      return withDeadline(promise, options.deadlineMs, () => {
+        if (waiting.state === 'queued') count(waiting, -1)
+        waiting.state = 'gone'
+      })
+    },
+    length: () => ({ ...waits, flushes }),
+  }
+}
+
+async function withDeadline<T>(promise: Promise<T>, deadlineMs: number, onMissed: () => void): Promise<T> {
+  const { promise: missed, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => {
+    onMissed()
+    reject(new DOMException('not recorded in time', 'TimeoutError'))
+  }, deadlineMs)
+  try {
+    return await Promise.race([promise, missed])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/**
+ * Sends a group and gives each request its part of the answer. A group that is refused as such (which no event should
+ * bring about, and one that does must harm itself alone) is halved until the request that it is about stands alone.
+ */
+async function sendOrHalve(requests: readonly Waiting[], options: GroupCommitOptions): Promise<void> {
+  const group = requests.filter((request) => request.state !== 'gone')
+  if (group.length === 0) return
+  const events = group.length === 1 ? group[0]!.events : group.flatMap((request) => request.events)
+  const startedMs = performance.now()
+  const tell = (isRecorded: boolean) =>
+    options.observer.flushed({
+      requests: group.length,
+      events: events.length,
+      seconds: (performance.now() - startedMs) / 1_000,
+      isRecorded,
+    })
+  try {
+    const attributes = { 'footfall.requests': group.length, 'footfall.events': events.length }
+    const contexts = group.map((request) => request.context)
+    const answers = answersOf(group, await inFlushSpan(contexts, attributes, () => options.send(events)))
+    tell(true)
+    for (const [index, request] of group.entries()) request.resolve(answers[index]!)
+  } catch (error) {
+    tell(false)
+    if (group.length > 1 && isRefusalOfCall(error)) {
+      const middle = group.length >> 1
+      await sendOrHalve(group.slice(0, middle), options)
+      await sendOrHalve(group.slice(middle), options)
+      return
+    }
+    for (const request of group) request.reject(error)
+  }
+}
+
+/** Restate ran the call and it ended in an error, or Restate would not take it: sending it as it is again would not help. */
+function isRefusalOfCall(error: unknown): boolean {
+  return error instanceof HttpCallError && error.status !== 429 && error.status !== 503
+}
+
+/** What the answer to a flush says about each of its requests, with indexes of that request. */
+export function answersOf(
+  group: readonly Pick<RequestEvents, 'events'>[],
+  answer: CreateInteractionResponse,
+): CreateInteractionResponse[] {
+  let offset = 0
+  let duplicate = 0
+  let refused = 0
+  return group.map(({ events }) => {
+    const end = offset + events.length
+    const own: CreateInteractionResponse = { accepted: 0, duplicates: 0, duplicate_indexes: [], rejected: [] }
+    for (; duplicate < answer.duplicate_indexes.length && answer.duplicate_indexes[duplicate]! < end; duplicate++) {
+      own.duplicate_indexes.push(answer.duplicate_indexes[duplicate]! - offset)
+    }
+    for (; refused < answer.rejected.length && answer.rejected[refused]!.index < end; refused++) {
+      own.rejected.push({ ...answer.rejected[refused]!, index: answer.rejected[refused]!.index - offset })
+    }
+    own.duplicates = own.duplicate_indexes.length
+    own.accepted = events.length - own.duplicates - own.rejected.length
+    offset = end
+    return own
+  })
+}

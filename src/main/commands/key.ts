@@ -1,0 +1,119 @@
+import { Command, InvalidArgumentError } from 'commander'
+import { type ApiKey, createApiKey, listApiKeys, type NewApiKey, revokeApiKey, type Scope, SCOPES } from '../../store/api-key.ts'
+import { readConfig } from '../config.ts'
+import { StartError } from '../embedded/process.ts'
+import { withDatabase } from '../reach.ts'
+
+interface CreateOptions {
+  scope?: Scope[]
+  publishable?: boolean
+  origin?: string[]
+  seller?: string
+  rate?: number
+}
+
+const NAME_CHARACTERS_MAX = 100
+const RATE_MAX = 10_000_000
+
+/** Keys are in the database; a running gateway knows of a new or revoked one within a second. */
+export function keyCommand(): Command {
+  return new Command('key')
+    .description('Make, list and revoke the keys of the gateway. From the first key on, every request needs one.')
+    .addCommand(
+      new Command('create')
+        .description('Make a key and print it. Its secret is not kept and cannot be shown again.')
+        .argument('<name>', 'who uses it, such as "checkout service"', nameOf)
+        .option('--scope <scope>', `what it may do, repeatable: ${SCOPES.join(', ')}`, scopesOf)
+        .option('--publishable', 'may stand in a web page: can only send events, from pages of its origins')
+        .option('--origin <origin>', 'a page that may use it, repeatable, such as https://shop.example', originsOf)
+        .option('--seller <id>', 'sees what is of this seller alone')
+        .option('--rate <requests>', 'requests a minute', rateOf)
+        .action(create),
+    )
+    .addCommand(new Command('list').description('List the keys, the revoked ones too.').option('--json', 'as JSON').action(list))
+    .addCommand(new Command('revoke').description('Revoke a key, for ever.').argument('<id>', 'its id, as listed').action(revoke))
+}
+
+async function create(name: string, options: CreateOptions): Promise<void> {
+  const key = newKeyOf(name, options)
+  await withDatabase(readConfig(process.env), { name: 'footfall key' }, async (db) => {
+    const { keyId, text } = await createApiKey(db, key)
+    console.log(`Key ${keyId} (${key.scopes.join(', ')}). Keep it now, it is not shown again:\n\n  ${text}\n`)
+  })
+}
+
+function newKeyOf(name: string, { scope, publishable = false, origin = [], seller, rate }: CreateOptions): NewApiKey {
+  if (publishable && (scope?.some((one) => one !== 'ingest') || seller !== undefined)) {
+    throw new StartError('A publishable key can only send events: leave out --seller and every --scope but ingest.')
+  }
+  if (publishable && origin.length === 0) throw new StartError('Say from which pages: --origin https://shop.example.')
+  if (!publishable && origin.length > 0) throw new StartError('Only a publishable key has origins: add --publishable.')
+  if (!publishable && scope === undefined) throw new StartError(`Say what it may do: --scope ${SCOPES.join(', --scope ')}.`)
+  const scopes = publishable ? (['ingest'] as const) : [...new Set(scope)]
+  return { name, scopes, isPublishable: publishable, origins: origin, sellerId: seller ?? null, requestsPerMinute: rate ?? null }
+}
+
+async function list(options: { json?: boolean }): Promise<void> {
+  await withDatabase(readConfig(process.env), { name: 'footfall key', readOnly: true }, async (db) => {
+    const keys = await listApiKeys(db)
+    if (options.json) console.log(JSON.stringify(keys.map(withoutSecret), null, 2))
+    else if (keys.length === 0) console.log('There is no key: only this machine may call the gateway, and it may do everything.')
+    else console.table(keys.map(lineOf))
+  })
+}
+
+function withoutSecret({
+  keyId,
+  name,
+  scopes,
+  isPublishable,
+  origins,
+  sellerId,
+  requestsPerMinute,
+  createdAt,
+  revokedAt,
+}: ApiKey) {
+  return { keyId, name, scopes, isPublishable, origins, sellerId, requestsPerMinute, createdAt, revokedAt }
+}
+
+function lineOf(key: ApiKey) {
+  return {
+    id: key.keyId,
+    name: key.name,
+    may: key.isPublishable ? `ingest, from ${key.origins.join(' ')}` : key.scopes.join(' '),
+    seller: key.sellerId ?? '',
+    'a minute': key.requestsPerMinute ?? 'default',
+    made: key.createdAt.toISOString(),
+    revoked: key.revokedAt?.toISOString() ?? '',
+  }
+}
+
+async function revoke(keyId: string): Promise<void> {
+  await withDatabase(readConfig(process.env), { name: 'footfall key' }, async (db) => {
+    if (!(await revokeApiKey(db, keyId))) throw new StartError(`There is no key ${keyId}, or it was revoked before.`)
+    console.log(`Key ${keyId} is revoked.`)
+  })
+}
+
+function nameOf(text: string): string {
+  if (text.trim() !== '' && text.length <= NAME_CHARACTERS_MAX) return text
+  throw new InvalidArgumentError(`It has 1 to ${NAME_CHARACTERS_MAX} characters.`)
+}
+
+function scopesOf(text: string, before: Scope[] = []): Scope[] {
+  if (SCOPES.includes(text as Scope)) return [...before, text as Scope]
+  throw new InvalidArgumentError(`It is one of ${SCOPES.join(', ')}.`)
+}
+
+/** As a browser writes it: scheme, host and port, nothing after. */
+function originsOf(text: string, before: string[] = []): string[] {
+  const origin = URL.parse(text)?.origin
+  if (origin !== undefined && origin !== 'null' && origin === text.replace(/\/$/, '')) return [...before, origin]
+  throw new InvalidArgumentError('It is the scheme and host of a page, such as https://shop.example.')
+}
+
+function rateOf(text: string): number {
+  const rate = Number(text)
+  if (Number.isInteger(rate) && rate >= 1 && rate <= RATE_MAX) return rate
+  throw new InvalidArgumentError(`It is a whole number from 1 to ${RATE_MAX}.`)
+}

@@ -1,0 +1,110 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { type Answer, answerReader } from './answer.ts'
+import type { LoadResult } from './job.ts'
+import { latencyOf } from './latency.ts'
+
+export interface Outgoing {
+  bytes: Buffer
+  events: number
+  /** What is wrong with a 2xx answer; undefined when nothing is. */
+  problemOf: (body: Buffer, askedAtMs: number) => string | undefined
+}
+
+export interface Drive {
+  url: string
+  connections: number
+  secondsMax: number
+  /** The next request; undefined when there is none left. */
+  next: () => Outgoing | undefined
+}
+
+/** The last answers may take this long after the time is over. */
+const DRAIN_MS_MAX = 60_000
+const OPEN_AT_ONCE_MAX = 100
+
+/**
+ * HTTP/1.1 on bare sockets, one request in flight on each. The load shares its cores with what it measures, and node:http's
+ * client takes several times as much of them. @returns the run, for when the clock starts: every connection is open.
+ */
+export async function openDrive(drive: Drive): Promise<() => Promise<Omit<LoadResult, 'sightings'>>> {
+  const { hostname, port } = new URL(drive.url)
+  const sockets: Socket[] = []
+  while (sockets.length < drive.connections) {
+    const count = Math.min(OPEN_AT_ONCE_MAX, drive.connections - sockets.length)
+    sockets.push(...(await Promise.all(Array.from({ length: count }, () => open(hostname, Number(port))))))
+  }
+  return () => run(drive, sockets)
+}
+
+async function open(host: string, port: number): Promise<Socket> {
+  const socket = connect({ host, port, noDelay: true })
+  await once(socket, 'connect')
+  return socket
+}
+
+async function run(drive: Drive, sockets: readonly Socket[]): Promise<Omit<LoadResult, 'sightings'>> {
+  const milliseconds: number[] = []
+  const errors: Record<string, number> = {}
+  const fail = (error: string) => (errors[error] = (errors[error] ?? 0) + 1)
+  const cpuBefore = process.cpuUsage()
+  const startMs = performance.now()
+  const endMs = startMs + drive.secondsMax * 1_000
+  let events = 0
+  const ended = sockets.map((socket) =>
+    speak(socket, {
+      next: () => (performance.now() < endMs ? drive.next() : undefined),
+      answered: ({ status, body }, request, askedAtMs) => {
+        milliseconds.push(performance.now() - askedAtMs)
+        const problem = status >= 200 && status < 300 ? request.problemOf(body, askedAtMs) : `${status} ${body.toString()}`
+        if (problem === undefined) events += request.events
+        else fail(problem.slice(0, 200))
+      },
+      failed: fail,
+    }),
+  )
+  const timer = setTimeout(() => sockets.forEach((socket) => socket.destroy()), drive.secondsMax * 1_000 + DRAIN_MS_MAX)
+  await Promise.all(ended)
+  clearTimeout(timer)
+  const seconds = (performance.now() - startMs) / 1_000
+  const { user, system } = process.cpuUsage(cpuBefore)
+  const latency = latencyOf(milliseconds)
+  return { requests: milliseconds.length, events, errors, seconds, latency, cpuSeconds: (user + system) / 1e6 }
+}
+
+interface Conversation {
+  next: () => Outgoing | undefined
+  answered: (answer: Answer, request: Outgoing, askedAtMs: number) => void
+  failed: (error: string) => void
+}
+
+/** Sends request after request; resolves when there is none left, or the connection is gone. */
+function speak(socket: Socket, { next, answered, failed }: Conversation): Promise<void> {
+  return new Promise((resolve) => {
+    let request: Outgoing | undefined
+    let askedAtMs = 0
+    const ask = () => {
+      request = next()
+      if (request === undefined) return socket.destroy()
+      askedAtMs = performance.now()
+      return socket.write(request.bytes)
+    }
+    const read = answerReader((answer) => {
+      answered(answer, request!, askedAtMs)
+      ask()
+    })
+    socket.on('data', (piece: Buffer) => {
+      try {
+        read(piece)
+      } catch (error) {
+        socket.destroy(error as Error)
+      }
+    })
+    socket.on('error', (error) => failed(error.message))
+    socket.on('close', (isBroken) => {
+      if (request !== undefined && !isBroken) failed('the connection was closed without an answer')
+      resolve()
+    })
+    ask()
+  })
+}

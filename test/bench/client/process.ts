@@ -1,0 +1,66 @@
+import { DAY_MS, type Item, traffic } from '../events.ts'
+import { type Drive, openDrive, type Outgoing } from './drive.ts'
+import type { FromLoad, IngestJob, Job, LoadResult, ReadJob, ToLoad } from './job.ts'
+import { ingestRequest, readRequest } from './requests.ts'
+
+/**
+ * The process that makes load: apart from the one that starts the servers and asks the database, so that only requests
+ * and answers wait for each other here. Everything that can be done before the clock starts is done when a job is given.
+ */
+const nextItem = traffic()
+const waiting = new Map<number, () => Promise<LoadResult>>()
+
+process.on('message', (message: ToLoad) => void handle(message))
+process.on('disconnect', () => process.exit(0))
+
+async function handle(message: ToLoad): Promise<void> {
+  try {
+    if ('job' in message) {
+      waiting.set(message.id, await prepare(message.job))
+      answer({ id: message.id, ready: true })
+    } else {
+      const run = waiting.get(message.id)!
+      waiting.delete(message.id)
+      answer({ id: message.id, result: await run() })
+    }
+  } catch (error) {
+    answer({ id: message.id, failed: String(error) })
+  }
+}
+
+function answer(message: FromLoad): void {
+  process.send?.(message)
+}
+
+async function prepare(job: Job): Promise<() => Promise<LoadResult>> {
+  const sightings: [number, number][] = []
+  const next = job.kind === 'ingest' ? ingestRequests(job) : readRequests(job, sightings)
+  const run = await openDrive({ url: job.url, connections: job.connections, secondsMax: job.secondsMax, next })
+  return async () => ({ ...(await run()), sightings })
+}
+
+/** Built before, the events are spread over the last day; built as they are sent, they happen now. */
+function ingestRequests(job: IngestJob): Drive['next'] {
+  const { requestEvents, requestsMax } = job
+  const build = (timeOf: (index: number) => number) => {
+    const items: Item[] = []
+    for (let index = 0; index < requestEvents; index++) items.push(nextItem(timeOf(index)))
+    return ingestRequest(job, items)
+  }
+  if (requestsMax === undefined) return () => build(() => Date.now())
+  const startMs = Date.now() - DAY_MS
+  const stepMs = DAY_MS / (requestsMax * requestEvents)
+  const built = Array.from({ length: requestsMax }, (_, request) =>
+    build((index) => Math.floor(startMs + (request * requestEvents + index) * stepMs)),
+  )
+  let sent = 0
+  return () => built[sent++]
+}
+
+function readRequests(job: ReadJob, sightings: [number, number][]): Drive['next'] {
+  // The machine's clock and not this process's: what was seen is compared with what another process wrote.
+  const clockMs = Number(process.hrtime.bigint()) / 1e6 - performance.now()
+  const noticed = (askedAtMs: number, purchases: number) => sightings.push([askedAtMs + clockMs, purchases])
+  const built: Outgoing[] = job.pages.map((page) => readRequest(job, page, noticed))
+  return () => built[Math.floor(Math.random() * built.length)]
+}

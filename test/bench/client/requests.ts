@@ -1,0 +1,50 @@
+import { randomUUID } from 'node:crypto'
+import type { Item } from '../events.ts'
+import type { Outgoing } from './drive.ts'
+import type { IngestJob, Page, ReadJob } from './job.ts'
+
+/** A request with events, as bytes: one write sends it. */
+export function ingestRequest({ url, isKeyed }: IngestJob, interactions: readonly Item[]): Outgoing {
+  const { host, pathname } = new URL(url)
+  const body = JSON.stringify({ interactions })
+  const key = isKeyed ? `idempotency-key: ${randomUUID()}\r\n` : ''
+  const head = `POST ${pathname} HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\n${key}content-length: ${Buffer.byteLength(body)}\r\n\r\n`
+  const expected = Buffer.from(`"accepted":${interactions.length},"duplicates":0,`)
+  return {
+    bytes: Buffer.from(head + body),
+    events: interactions.length,
+    problemOf: (answer) => (answer.includes(expected) ? undefined : `not accepted: ${answer.toString()}`),
+  }
+}
+
+export type Noticed = (askedAtMs: number, purchases: number) => void
+
+/** A request for a page, as bytes. Its answer is looked at in whole: a short list is an error too. */
+export function readRequest({ url }: ReadJob, page: Page, noticed: Noticed): Outgoing {
+  const { host } = new URL(url)
+  return {
+    bytes: Buffer.from(`GET ${page.path} HTTP/1.1\r\nhost: ${host}\r\n\r\n`),
+    events: 0,
+    problemOf: (answer, askedAtMs) => {
+      if (page.items !== undefined && timesIn(answer, PRODUCT) !== page.items)
+        return `${timesIn(answer, PRODUCT)} products instead of ${page.items}`
+      if (page.isProbed) noticed(askedAtMs, purchasesOf(answer))
+      return undefined
+    },
+  }
+}
+
+const PRODUCT = Buffer.from('{"product_id":"')
+const PURCHASES = Buffer.from('"purchase_count":')
+
+function timesIn(answer: Buffer, part: Buffer): number {
+  let times = 0
+  for (let place = answer.indexOf(part); place >= 0; place = answer.indexOf(part, place + part.length)) times++
+  return times
+}
+
+/** Of the first product. */
+function purchasesOf(answer: Buffer): number {
+  const start = answer.indexOf(PURCHASES) + PURCHASES.length
+  return Number.parseInt(answer.toString('latin1', start, start + 16), 10)
+}

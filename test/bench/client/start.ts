@@ -1,0 +1,49 @@
+import { fork } from 'node:child_process'
+import { join } from 'node:path'
+import { stopProcess } from '../../../src/main/embedded/process.ts'
+import type { FromLoad, Job, LoadResult, ToLoad } from './job.ts'
+
+export interface LoadProcess {
+  /** Makes everything ready; what it returns starts the clock, and throws when any answer was not what it must be. */
+  prepare: (job: Job) => Promise<() => Promise<LoadResult>>
+  stop: () => Promise<void>
+}
+
+interface Asked {
+  resolve: (answer: FromLoad) => void
+  reject: (error: Error) => void
+}
+
+/** Starts the process that makes load. */
+export function startLoad(): LoadProcess {
+  const child = fork(join(import.meta.dirname, 'process.ts'))
+  const asked = new Map<number, Asked>()
+  child.on('message', (answer: FromLoad) => {
+    const { resolve, reject } = asked.get(answer.id)!
+    if ('failed' in answer) reject(new Error(answer.failed))
+    else resolve(answer)
+  })
+  child.on('exit', () => {
+    for (const { reject } of asked.values()) reject(new Error('the load process ended'))
+  })
+  const ask = (question: ToLoad) =>
+    new Promise<FromLoad>((resolve, reject) => {
+      asked.set(question.id, { resolve, reject })
+      child.send(question)
+    })
+  let jobs = 0
+  return {
+    prepare: async (job) => {
+      const id = ++jobs
+      await ask({ id, job })
+      return async () => withoutErrors((await ask({ id, go: true })) as { result: LoadResult })
+    },
+    stop: () => stopProcess(child, 'SIGTERM'),
+  }
+}
+
+function withoutErrors({ result }: { result: LoadResult }): LoadResult {
+  const errors = Object.entries(result.errors)
+  if (errors.length > 0) throw new Error(errors.map(([error, times]) => `${times} × ${error}`).join('\n'))
+  return result
+}
