@@ -3,8 +3,12 @@ import { Registry } from 'prom-client'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import type { FailPoint } from '../services/deps.ts'
 import { analyticApi, popularityApi } from '../src/contract/services.ts'
+import { createGroupCommit } from '../src/gateway/group-commit.ts'
+import { recorder } from '../src/gateway/recorder.ts'
+import { gatewayMetrics } from '../src/main/metrics/gateway.ts'
 import { handlerTimes, serviceMetrics } from '../src/main/metrics/services.ts'
 import { createDatabase, type TestDatabase } from './harness/database.ts'
+import { QUEUE_LIMITS, startGateway } from './harness/gateway.ts'
 import { valueOf } from './harness/prometheus.ts'
 import { type Stack, startStack } from './harness/stack.ts'
 
@@ -78,6 +82,33 @@ test('an attempt that fails after its commit, and the one that repeats it, count
   const seen = await counted()
   expect(seen).toMatchObject({ accepted: 2, batches: 1, events: 2, scored: 2, fed: 2, successes: 1 })
   expect(seen.errors).toBeGreaterThan(0)
+})
+
+test('many requests at once are flushed together, and each interaction is counted once', async () => {
+  const observer = gatewayMetrics(registry)
+  const restate = recorder(stack.ingressUrl)
+  const groupCommit = createGroupCommit({ ...QUEUE_LIMITS, send: restate.record, deadlineMs: restate.deadlineMs, observer })
+  const gateway = await startGateway(database.url, stack, { recorder: restate, groupCommit, observer })
+  const before = event()
+  await stack.ingress.client(analyticApi).CreateInteraction({ interactions: [before] })
+  const post = async () => {
+    const answer = await fetch(`${gateway.url}/api/v1/analytic/interaction`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ interactions: [event(), before, { nonsense: 1 }] }),
+    })
+    expect(answer.status).toBe(200)
+  }
+  await Promise.all(Array.from({ length: 20 }, post))
+  await gateway.stop()
+  const text = await registry.metrics()
+  const of = (name: string, labels = {}) => valueOf(text, `footfall_${name}`, labels)
+  for (const outcome of ['accepted', 'duplicate', 'rejected']) expect(of('gateway_interactions_total', { outcome })).toBe(20)
+  expect([of('gateway_flush_requests_sum'), of('gateway_flush_events_sum')]).toEqual([20, 60])
+  expect(of('gateway_flush_requests_count')).toBeLessThan(20)
+  const answered = { method: 'POST', route: '/api/v1/analytic/interaction', status: '200' }
+  expect(of('http_request_duration_seconds_count', answered)).toBe(20)
+  expect(await counted()).toMatchObject({ accepted: 21, duplicate: 20, rejected: 20 })
 })
 
 test('a decided error is told from a success and from one that is tried again', async () => {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { until } from '../src/main/embedded/process.ts'
 import { type Program, startProgram } from './harness/program.ts'
-import { exposedBy, problemsOf } from './harness/prometheus.ts'
+import { exposedBy, problemsOf, valueOf } from './harness/prometheus.ts'
 import { type ReceivedSpan, startTraceReceiver, type TraceReceiver } from './harness/trace-receiver.ts'
 import { waterfall } from './harness/waterfall.ts'
 
@@ -24,6 +24,8 @@ beforeAll(async () => {
   for (const path of ['/api/v1/analytic/popularity/top', '/api/v1/analytic/popularity/some%20id', '/no/such/page']) {
     await get('GATEWAY_PORT', path)
   }
+  const ofForeignPage = { headers: { origin: 'https://elsewhere.example' } }
+  await fetch(`${program.urlOf('GATEWAY_PORT')}/api/v1/analytic/popularity/top`, ofForeignPage)
 }, 120_000)
 afterAll(async () => {
   await program?.stop()
@@ -67,6 +69,18 @@ describe('metrics', () => {
     for (const labels of exposed.values()) if (labels.size > 0) labels.add('job').add('instance')
     for (const name of [...exposed.keys()].filter((key) => /^(process|nodejs)_/.test(key)))
       exposed.set(name, new Set([...exposed.get(name)!, 'job', 'instance']))
+  })
+
+  test('the gateway tells what it was sent, how it flushed it, and whom it turned away', () => {
+    const of = (name: string, labels = {}) => valueOf(gateway, `footfall_gateway_${name}`, labels)
+    expect(of('interactions_total', { outcome: 'accepted' })).toBe(2)
+    expect(of('interactions_total', { outcome: 'rejected' })).toBe(1)
+    expect(of('rejections_total', { code: 'invalid' })).toBe(1)
+    expect([of('flush_events_sum'), of('flush_requests_sum')]).toEqual([3, 2])
+    expect(of('flush_duration_seconds_count', { outcome: 'recorded' })).toBe(2)
+    expect(of('turned_away_total', { reason: 'forbidden' })).toBe(1)
+    expect([of('queue_requests'), of('flushes_in_flight')]).toEqual([0, 0])
+    expect(of('queue_events_max')).toBeGreaterThan(0)
   })
 
   test('every query of the dashboard asks for metrics and labels that the three processes expose', async () => {
@@ -148,7 +162,7 @@ test(
     const byId = new Map(own().map((span) => [span.spanId, span]))
     const path: ReceivedSpan[] = []
     for (
-      let span = own().find(({ name }) => name === 'insert interaction_batch');
+      let span = own().find(({ name }) => name.startsWith('insert interaction_batch'));
       span !== undefined;
       span = byId.get(span.parentSpanId)
     )
@@ -161,7 +175,7 @@ test(
       'Restate: invocation-attempt Analytic/CreateInteraction',
       'footfall-endpoint: attempt Analytic/CreateInteraction',
       'footfall-endpoint: run (record the batch)',
-      'footfall-endpoint: insert interaction_batch',
+      'footfall-endpoint: insert interaction_batch, interaction, rejected_interaction',
     ])
     expect(path[0]!.parentSpanId).toBe(callerSpanId)
     const statement = path.at(-1)!.attributes

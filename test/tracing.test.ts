@@ -90,6 +90,10 @@ test.each([
     'with claimed as (\n insert into interaction_batch (a) values ($1) returning 1) select count(*) from claimed',
     'insert interaction_batch',
   ],
+  [
+    'with a as (update "x" set y = 1), b as (insert into y (z) values (1)) insert into z (x) values (1) on conflict (x) do update set x = 2',
+    'update x, insert y, z',
+  ],
   ['update interaction_batch set fed_at = now()', 'update interaction_batch'],
 ])('%s is called %s', (text, name) => {
   expect(summaryOf(text)).toBe(name)

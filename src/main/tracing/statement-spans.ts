@@ -25,10 +25,12 @@ function addSpan(tracer: Tracer, parent: Context, { text, seconds, error }: Stat
   span.end(endTime)
 }
 
-/** The statement's first write, or else what it reads: "insert interaction_batch", "select popularity_rules", "begin". */
+/** What a statement writes, or else reads: "update interaction_batch, insert product_hour, product_popularity", "begin". */
 export function summaryOf(text: string): string {
-  const write = /(?:^|\()\s*(insert into|update|delete from)\s+"?(\w+)/.exec(text)
-  if (write !== null) return `${write[1]!.split(' ')[0]} ${write[2]}`
+  const tables = Map.groupBy(text.matchAll(/(?:^|[()])\s*(insert into|update|delete from)\s+"?(\w+)/g), ([, write]) => write)
+  if (tables.size > 0) {
+    return Array.from(tables, ([write, of]) => `${write!.split(' ')[0]} ${of.map(([, , table]) => table).join(', ')}`).join(', ')
+  }
   const [verb = 'statement'] = /\w+/.exec(text) ?? []
   const from = /\bfrom\s+"?(\w+)/.exec(text)?.[1]
   return from === undefined ? verb : `select ${from}`
