@@ -7,11 +7,14 @@ import { callOf, eventIdFor } from '../src/store/call.ts'
 import { recordBatch, type RecordedBatchResult } from '../src/store/interaction-batch.ts'
 import type { Rejection } from '../src/store/interaction-row.ts'
 import { comingMonths, makePartitions } from '../src/store/partition.ts'
+import { withPrivacy } from '../src/store/privacy.ts'
 import { repairTrending } from '../src/store/trending-window.ts'
 import { verify } from '../src/store/verification.ts'
 import { judge } from './admission.ts'
 import type { Deps } from './deps.ts'
-import { BACKGROUND, LONG, READ, RECORD } from './handler-options.ts'
+import { sendOn } from './fan-out.ts'
+import { BACKGROUND, LONG, READ, RECORD, REPLAY } from './handler-options.ts'
+import { replayRejected } from './replay-rejected.ts'
 
 const LEFT_BEHIND_MINUTES = 5
 const MONTHS_AHEAD = 2
@@ -22,6 +25,8 @@ export const analytic = (deps: Deps) =>
   implement(analyticApi, {
     handlers: {
       CreateInteraction: (ctx, request) => createInteraction(deps, ctx, request),
+
+      ReplayRejected: (ctx, request) => replayRejected(deps, ctx, request),
 
       Verify: async () => {
         await repairTrending(deps.background)
@@ -49,6 +54,7 @@ export const analytic = (deps: Deps) =>
       retryPolicy: deps.retryPolicy,
       handlers: {
         CreateInteraction: RECORD,
+        ReplayRejected: REPLAY,
         Verify: { ...READ, inactivityTimeout: LONG.inactivityTimeout },
         Sweep: BACKGROUND,
         MakePartitions: BACKGROUND,
@@ -56,7 +62,7 @@ export const analytic = (deps: Deps) =>
     },
   })
 
-/** Judges, records, and sends the batch on: always, because a repeated attempt does not know whether the first one did. */
+/** Judges, records, and sends the batch on. */
 async function createInteraction(
   deps: Deps,
   ctx: Context,
@@ -66,18 +72,15 @@ async function createInteraction(
   if (body.length > BODY_BYTES_MAX) throw new TerminalError('the body is over 16 MiB', { errorCode: 413 })
   if (!isUtf8(body)) throw new TerminalError('the body is not UTF-8', { errorCode: 400 })
   const call = callOf(id.toString(), body)
-  const judged = judge(request.interactions, await ctx.date.now(), (index, time) => eventIdFor(call, index, time))
+  const items = request.interactions.map((item) => withPrivacy(item, deps.privacy))
+  const judged = judge(items, await ctx.date.now(), (index, time) => eventIdFor(call, index, time))
   const recorded = await ctx.run('record the batch', async () => {
     const { isNew, ...result } = await recordBatch(deps.db, call, judged.interactions, judged.rejections)
     if (isNew) tellRecorded(deps, result, judged.rejections)
     deps.reached('batch committed')
     return result
   })
-  const batch = { batch_id: recorded.batchId, from: recorded.from, to: recorded.to }
-  ctx.sendClient(popularityApi).HandlePopularityEvent(batch)
-  deps.reached('between the sends')
-  ctx.sendClient(catalogApi).AddInteraction(batch)
-  deps.reached('before the answer')
+  sendOn(deps, ctx, { batch_id: recorded.batchId, from: recorded.from, to: recorded.to })
   const rejections = judged.rejections.map(({ index, code, field, message }) => ({ index, code, field, message }))
   return {
     accepted: recorded.accepted,

@@ -1,5 +1,6 @@
 import type { RetryPolicy } from '@restatedev/restate-sdk'
 import type { Store } from '../src/store/database.ts'
+import type { Privacy } from '../src/store/privacy.ts'
 import type { ServiceObserver } from './observer.ts'
 
 /** The points at which a crash is most harmful. */
@@ -13,6 +14,8 @@ export interface Deps {
   background: Store
   /** How a handler that fails is tried again before it pauses. */
   retryPolicy: RetryPolicy
+  /** What is taken out of an event before it is stored. */
+  privacy: Privacy
   observer: ServiceObserver
   /** Called at each fail point; a crash test dies there. */
   reached: (point: FailPoint) => void

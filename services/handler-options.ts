@@ -1,5 +1,6 @@
 import { type ServiceHandlerOpts, TerminalError } from '@restatedev/restate-sdk'
 import { isUnavailable } from '../src/store/database.ts'
+import { AlreadyReplayed } from '../src/store/rejected-replay.ts'
 import { RepairIsOpen } from '../src/store/verification.ts'
 
 type Options = Pick<
@@ -12,6 +13,13 @@ const STEP = { inactivityTimeout: { minutes: 2 }, abortTimeout: { minutes: 2 } }
 
 /** Answers are kept for an hour: how long a repeated idempotency key gets the first answer back. */
 export const RECORD = { ...STEP, idempotencyRetention: { hours: 1 }, journalRetention: 0 } satisfies Options
+
+/** That somebody else was first is decided, and repeating does not change it. */
+export const REPLAY = {
+  ...RECORD,
+  asTerminalError: (error: unknown) =>
+    error instanceof AlreadyReplayed ? new TerminalError(error.message, { errorCode: 409 }) : undefined,
+} satisfies Options
 
 /** Called by other handlers alone. The hour covers the sweeper's idempotency keys. */
 export const BACKGROUND = { ...RECORD, ingressPrivate: true } satisfies Options

@@ -1,3 +1,5 @@
+import { millisecondsOf } from './time.ts'
+
 /** The millisecond that a UUIDv7 was made for (RFC 9562, section 5.7); undefined for every other version. */
 export function timeOfUuidV7(uuid: string): number | undefined {
   if (uuid[14] !== '7' || !'89abAB'.includes(uuid[19] ?? '')) return undefined
@@ -10,4 +12,19 @@ export function uuidV7(milliseconds: number, bytes: Uint8Array): string {
   const rest = Array.from(bytes.subarray(0, 10), (byte) => byte.toString(16).padStart(2, '0')).join('')
   const variant = (8 + (bytes[2]! & 3)).toString(16)
   return `${time.slice(0, 8)}-${time.slice(8)}-7${rest.slice(0, 3)}-${variant}${rest.slice(5, 8)}-${rest.slice(8, 20)}`
+}
+
+/** The same UUIDv7 for another millisecond. */
+export function retimed(uuid: string, milliseconds: number): string {
+  const time = milliseconds.toString(16).padStart(12, '0')
+  return `${time.slice(0, 8)}-${time.slice(8)}${uuid.slice(13)}`
+}
+
+/** 48 bits of milliseconds fit into a UUIDv7. */
+const UUID_MS_MAX = 2 ** 48 - 1
+
+/** The time that a UUIDv7 of an event can be made of; undefined for what is no time, or none that fits into one. */
+export function timeForUuidV7(occurredAt: unknown): number | undefined {
+  const milliseconds = typeof occurredAt === 'string' ? millisecondsOf(occurredAt) : Number.NaN
+  return milliseconds >= 0 && milliseconds <= UUID_MS_MAX ? milliseconds : undefined
 }

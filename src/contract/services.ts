@@ -2,6 +2,7 @@ import { iface } from '@restatedev/restate-sdk-core'
 import { z } from 'zod'
 import { CreateInteractionRequest, CreateInteractionResponse } from './interaction.ts'
 import { GetPopularityRequest, Popularity, TopRequest, TopResponse } from './popularity.ts'
+import { ReplayRejectedRequest, ReplayRejectedResponse } from './rejected.ts'
 import { VerifyResponse } from './verify.ts'
 
 /** A recorded batch: its id, and the first and last instant of its events, which let PostgreSQL skip partitions. */
@@ -19,6 +20,12 @@ export const analyticApi = iface.service('Analytic', {
     input: CreateInteractionRequest,
     output: CreateInteractionResponse,
     description: 'Records a batch of interactions once and sends it on to be counted. Each item is judged alone.',
+  }),
+  ReplayRejected: iface.schemas({
+    input: ReplayRejectedRequest,
+    output: ReplayRejectedResponse,
+    description:
+      'For operators. Sends a refused interaction again, once: 409 when it was replayed already, 404 when there is none.',
   }),
   Verify: iface.schemas({
     input: Nothing,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { uuidV7 } from '../contract/event-id.ts'
+import { timeForUuidV7, uuidV7 } from '../contract/event-id.ts'
 import { writable } from '../contract/text.ts'
-import { instantOf, millisecondsOf } from '../contract/time.ts'
+import { instantOf } from '../contract/time.ts'
 import { type Privacy, withPrivacy } from '../store/privacy.ts'
 
 /** The id and the time that an event without an id was given. */
@@ -24,19 +24,11 @@ export function withEventIds(items: readonly unknown[], nowMs: number): { events
   const given: GivenIdentity[] = []
   const events = items.map((item, index) => {
     if (typeof item !== 'object' || item === null || Array.isArray(item) || 'event_id' in item) return item
-    const time = 'occurred_at' in item ? timeOf(item.occurred_at) : nowMs
+    const time = 'occurred_at' in item ? timeForUuidV7(item.occurred_at) : nowMs
     if (time === undefined) return item
     const event_id = uuidV7(time, randomBytes(10))
     given.push({ index, event_id, occurred_at: instantOf(time) })
     return { ...item, event_id }
   })
   return { events, given }
-}
-
-/** 48 bits of milliseconds fit into a UUIDv7. */
-const UUID_MS_MAX = 2 ** 48 - 1
-
-function timeOf(value: unknown): number | undefined {
-  const milliseconds = typeof value === 'string' ? millisecondsOf(value) : Number.NaN
-  return milliseconds >= 0 && milliseconds <= UUID_MS_MAX ? milliseconds : undefined
 }

@@ -6,7 +6,7 @@ import { GetPopularityRequest, Popularity, TopRequest, TopResponse } from '../co
 import { VerifyResponse } from '../contract/verify.ts'
 import { popularityOf, topByScore, topPositionOf } from '../store/product-popularity.ts'
 import { verify } from '../store/verification.ts'
-import { Problem } from './problem.ts'
+import { invalidCursor, Problem } from './problem.ts'
 import type { Store } from '../store/database.ts'
 
 const TopQuery = TopRequest.extend({ limit: z.coerce.number().int().min(1).max(100).default(10) })
@@ -77,11 +77,6 @@ export function popularityRoutes(deps: { db: Store }) {
       async () => ({ data: await verifyOnce() }),
     )
   }
-}
-
-function invalidCursor(): Problem {
-  const message = 'is not a cursor of this list'
-  return new Problem('invalid_request', `cursor: ${message}`, { details: [{ field: 'cursor', message }] })
 }
 
 /** Whoever asks while an answer is being made gets that one. */

@@ -43,6 +43,12 @@ function invalidRequest(issues: readonly { instancePath: string; message?: strin
   return new Problem('invalid_request', message, { details })
 }
 
+/** A cursor that is not of the list, or was changed. */
+export function invalidCursor(): Problem {
+  const message = 'is not a cursor of this list'
+  return new Problem('invalid_request', `cursor: ${message}`, { details: [{ field: 'cursor', message }] })
+}
+
 /** Answers with a problem in the contract's shape. */
 export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
   const error: ErrorBody['error'] = { code: problem.code, message: problem.message }

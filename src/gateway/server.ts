@@ -18,6 +18,7 @@ import { NOT_JSON, Problem, problemOf, sendProblem } from './problem.ts'
 import { processRoutes, type Readiness } from './process-routes.ts'
 import { limitRates, type RateLimits } from './rate-limit.ts'
 import type { Recorder } from './recorder.ts'
+import { rejectedRoutes } from './rejected-routes.ts'
 import { traceRequests } from './tracing.ts'
 import type { Store } from '../store/database.ts'
 
@@ -51,6 +52,8 @@ const PARAMETER_LENGTH_MAX = 200 * 4 * 3
 
 /** How long a request may take to arrive: 16 MiB at 0.6 MB/s. One that trickles holds a connection no longer. */
 const REQUEST_MS_MAX = 30_000
+const HEADERS_MS_MAX = 15_000
+const REQUEST_CHECK_MS = 5_000
 
 /** The HTTP server, not yet listening. */
 export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance> {
@@ -65,6 +68,8 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
     frameworkErrors: (error, _request, reply) => void sendProblem(reply, problemOf(error)),
     forceCloseConnections: 'idle',
     requestTimeout: REQUEST_MS_MAX,
+    // A limit of the headers above that of the request would be taken for it, and the other way round.
+    http: { connectionsCheckingInterval: REQUEST_CHECK_MS, headersTimeout: HEADERS_MS_MAX },
     trustProxy: settings.trustedProxies ?? false,
   })
 
@@ -79,6 +84,7 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   app.setNotFoundHandler((request, reply) =>
     sendProblem(reply, new Problem('not_found', `there is no ${request.method} ${request.url.split('?')[0]}`)),
   )
+  closeConnectionsAtEnd(app)
   logEachRequest(app)
   observeEachRequest(app, observer)
   if (deps.isTraced) traceRequests(app)
@@ -99,6 +105,7 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   })
   await app.register(interactionRoutes({ db, recorder, groupCommit, privacy: settings.privacy, observer }))
   await app.register(popularityRoutes(deps))
+  await app.register(rejectedRoutes(deps))
   await app.register(processRoutes(deps))
   return app
 }
@@ -135,9 +142,14 @@ function parseJson(body: Buffer): unknown {
   }
 }
 
+const UNREADABLE: Record<string, string> = {
+  HPE_HEADER_OVERFLOW: 'the headers are too large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'the request took too long to arrive',
+}
+
 /** What is no HTTP gets an answer in the contract's shape too. */
 function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
-  const message = error.code === 'HPE_HEADER_OVERFLOW' ? 'the headers are too large' : 'this is not HTTP'
+  const message = UNREADABLE[error.code ?? ''] ?? 'this is not HTTP'
   const body = JSON.stringify({ error: { code: 'invalid_request', message } } satisfies ErrorBody)
   const head = `HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`
   if (socket.writable) socket.end(head + body)
@@ -150,6 +162,19 @@ declare module 'fastify' {
     /** What an answer of 500 or 503 hides; it goes into the request's log line. */
     failure?: unknown
   }
+}
+
+/** Fastify closes what is idle when it stops; a connection whose request is then being answered would keep it waiting. */
+function closeConnectionsAtEnd(app: FastifyInstance): void {
+  let isClosing = false
+  app.addHook('preClose', (done) => {
+    isClosing = true
+    done()
+  })
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    if (isClosing) reply.header('connection', 'close')
+    done()
+  })
 }
 
 /** One line per request, whatever became of it. */

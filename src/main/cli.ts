@@ -2,9 +2,11 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { backlogCommand } from './commands/backlog.ts'
+import { demoCommand } from './commands/demo.ts'
 import { importCommand } from './commands/import.ts'
 import { keyCommand } from './commands/key.ts'
 import { migrateCommand } from './commands/migrate.ts'
+import { rejectedCommand } from './commands/rejected.ts'
 import { rescoreCommand } from './commands/rescore.ts'
 import { startCommand } from './commands/start.ts'
 import { topCommand } from './commands/top.ts'
@@ -20,9 +22,11 @@ const program = new Command('footfall')
   .addCommand(startCommand())
   .addCommand(migrateCommand())
   .addCommand(importCommand())
+  .addCommand(demoCommand())
   .addCommand(keyCommand())
   .addCommand(topCommand())
   .addCommand(backlogCommand())
+  .addCommand(rejectedCommand())
   .addCommand(verifyCommand())
   .addCommand(rescoreCommand())
   .showHelpAfterError()

@@ -1,7 +1,7 @@
 import { pino } from 'pino'
 import { backlog } from '../store/backlog.ts'
 import { connect } from '../store/database.ts'
-import { addressesOf, readConfig } from './config.ts'
+import { addressesOf, privacyOf, readConfig } from './config.ts'
 import { stuckInvocations } from './embedded/restate.ts'
 import { backlogMetrics } from './metrics/backlog.ts'
 import { poolMetrics } from './metrics/pools.ts'
@@ -58,6 +58,7 @@ const server = await serveEndpoint(
       maxAttempts: config.RETRY_ATTEMPTS_MAX,
       onMaxAttempts: 'pause',
     },
+    privacy: privacyOf(config),
     observer: serviceMetrics(registry),
     reached: () => undefined,
   },

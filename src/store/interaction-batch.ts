@@ -5,6 +5,7 @@ import { type Database, isMissingPartition, isRefusal, type Store } from './data
 import {
   given,
   givenColumns,
+  givenItem,
   INTERACTION_COLUMNS,
   type NewInteraction,
   type NewRejection,
@@ -25,6 +26,21 @@ export interface RecordedBatchResult {
   isNew: boolean
 }
 
+/** Claims the call's batch and inserts its rows, all or none, however often it is asked to; returns how many were new. */
+export type InsertBatch = (
+  db: Store,
+  call: Call,
+  interactions: readonly NewInteraction[],
+  rejections: readonly NewRejection[],
+) => Promise<Inserted>
+
+export interface Inserted {
+  /** How many rows were new. */
+  inserted: number
+  /** Whether the batch was. */
+  isNew: boolean
+}
+
 /** Making a partition and finding refused rows each cost one more attempt; more than a few mean a fault. */
 const ATTEMPTS_MAX = 8
 
@@ -37,12 +53,13 @@ export async function recordBatch(
   call: Call,
   interactions: readonly NewInteraction[],
   rejections: readonly NewRejection[],
+  insert: InsertBatch = insertBatch,
 ): Promise<RecordedBatchResult> {
   let rows = interactions
   const rejected = [...rejections]
   for (let attempt = 1; ; attempt++) {
     try {
-      const { inserted, isNew } = await insertBatch(db, call, rows, rejected)
+      const { inserted, isNew } = await insert(db, call, rows, rejected)
       const known = new Set(rejections.map((rejection) => rejection.index))
       const result = await readBatch(db, call, interactions, { known, allInserted: inserted === interactions.length })
       return { ...result, isNew }
@@ -70,17 +87,17 @@ export async function recordBatch(
  * Rows go in by primary key: without the order, two batches with common ids deadlock.
  * @returns how many rows were new: 0 when the batch was there before.
  */
-async function insertBatch(
+export async function insertBatch(
   db: Database,
   call: Call,
   interactions: readonly NewInteraction[],
   rejections: readonly NewRejection[],
-): Promise<{ inserted: number; isNew: boolean }> {
+): Promise<Inserted> {
   // A batch without events gets bounds of now: those of another age would make its group read every month.
   const times = interactions.length > 0 ? interactions.map((row) => row.occurredAtMs) : [Date.now()]
   const from = instantOf(times.reduce((least, time) => Math.min(least, time)))
   const to = instantOf(times.reduce((most, time) => Math.max(most, time)))
-  const { rows } = await sql<{ inserted: number; isNew: boolean }>`
+  const { rows } = await sql<Inserted>`
     with claimed as (
       insert into interaction_batch (occurred_from, occurred_to, events, invocation_id, body_sha256)
       values (${from}, ${to}, ${interactions.length}, ${call.invocationId}, ${call.bodySha256})
@@ -104,7 +121,7 @@ async function insertBatch(
         ${rejections.map((row) => JSON.stringify(row.item))}::text[]) as r(index, code, field, message, item)
       union all
       select claimed.batch_id, given.index, 'too_old', 'occurred_at',
-        'is before the horizon ' || to_char(horizon, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), (to_jsonb(given) - 'index')::text
+        'is before the horizon ' || to_char(horizon, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), ${givenItem}
       from claimed cross join given cross join log_horizon
       where given.occurred_at < horizon
     )

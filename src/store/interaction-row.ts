@@ -39,6 +39,14 @@ export function givenColumns(batchId: ReturnType<typeof sql>) {
     given.ref_id, given.account_id, given.session_id, given.ip_address, given.user_agent, given.metadata::jsonb`
 }
 
+/** A row of `given` as the item that a caller sends. */
+export const givenItem = sql.raw(`(jsonb_strip_nulls(jsonb_build_object(
+    'event_id', given.event_id, 'occurred_at', given.occurred_at, 'account_id', given.account_id,
+    'account_number', given.account_number, 'session_id', given.session_id, 'event_type', given.event_type,
+    'ref_type', case when given.is_category then 'Category' else 'Product' end, 'ref_id', given.ref_id,
+    'user_agent', given.user_agent, 'ip_address', host(given.ip_address)))
+  || case when given.metadata is null then '{}' else jsonb_build_object('metadata', given.metadata::jsonb) end)::text`)
+
 /**
  * The rows as a table, one array per column: the statement's text does not depend on their number. A column without any
  * value is null, which unnest fills up: most events have no metadata, and an array of a thousand nulls costs as much as values.

@@ -5,6 +5,7 @@ import { pino } from 'pino'
 import type { Deps } from '../../services/deps.ts'
 import { serveEndpoint } from '../../src/main/serve-endpoint.ts'
 import { connect } from '../../src/store/database.ts'
+import { KEEP_ALL } from '../../src/store/privacy.ts'
 import { unobserved } from '../harness/unobserved.ts'
 import { literalServices } from './literal.ts'
 
@@ -21,6 +22,7 @@ export interface Use {
 const deps: Deps = {
   ...poolsTo('postgres://127.0.0.1:1/none'),
   retryPolicy: { initialInterval: 50, maxInterval: 500, exponentiationFactor: 2, maxAttempts: 200, onMaxAttempts: 'pause' },
+  privacy: KEEP_ALL,
   observer: unobserved,
   reached: () => undefined,
 }

@@ -1,5 +1,6 @@
 import { uuidV7 } from '../../src/contract/event-id.ts'
 import { instantOf } from '../../src/contract/time.ts'
+import { mulberry32, rankOf, shuffled, zipf } from '../../src/main/demo/random.ts'
 import type { NewInteraction } from '../../src/store/interaction-row.ts'
 
 const PRODUCTS = 50_000
@@ -83,40 +84,8 @@ export function chunksOf<T>(items: readonly T[], size: number): T[][] {
 
 /** Numbered ids in no order, so that hot products are not neighbours in an index. */
 function ids(prefix: string, count: number, random: () => number): string[] {
-  const shuffled = Array.from({ length: count }, (_, index) => `${prefix}-${index + 1}`)
-  for (let last = count - 1; last > 0; last--) {
-    const other = Math.floor(random() * (last + 1))
-    ;[shuffled[last], shuffled[other]] = [shuffled[other]!, shuffled[last]!]
-  }
-  return shuffled
-}
-
-/** The running sum of 1/rank, scaled to end at 1. */
-function zipf(count: number): Float64Array {
-  const sums = new Float64Array(count)
-  for (let rank = 1, sum = 0; rank <= count; rank++) sums[rank - 1] = sum += 1 / rank
-  const total = sums[count - 1]!
-  return sums.map((sum) => sum / total)
-}
-
-/** The first rank whose running sum exceeds `share`. */
-function rankOf(sums: Float64Array, share: number): number {
-  let low = 0
-  for (let high = sums.length - 1; low < high;) {
-    const middle = (low + high) >> 1
-    if (sums[middle]! > share) high = middle
-    else low = middle + 1
-  }
-  return low
-}
-
-/** A small seeded generator of numbers in [0, 1): mulberry32. */
-function mulberry32(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
+  return shuffled(
+    Array.from({ length: count }, (_, index) => `${prefix}-${index + 1}`),
+    random,
+  )
 }

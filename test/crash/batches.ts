@@ -1,6 +1,6 @@
 import { type Call, callOf } from './call.ts'
 import { eventWithoutId, inOtherWords, type Item, newEvent, refusedItem } from './items.ts'
-import type { Random } from './random.ts'
+import type { Random } from '../../src/main/demo/random.ts'
 
 const ITEMS_MAX = 200
 /** So many events are at hand to be sent again. */

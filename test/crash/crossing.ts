@@ -1,7 +1,7 @@
 import { callOf } from './call.ts'
 import { newEvent } from './items.ts'
 import type { Load } from './load.ts'
-import type { Random } from './random.ts'
+import type { Random } from '../../src/main/demo/random.ts'
 
 const TIMES = 5
 const EVENTS = 1_000

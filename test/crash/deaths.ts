@@ -5,7 +5,7 @@ import type { Death } from './endpoint.ts'
 import { eventAt, eventWithoutId, inOtherWords, newEvent, refusedItem } from './items.ts'
 import type { Load } from './load.ts'
 import { quiet } from './quiet.ts'
-import type { Random } from './random.ts'
+import type { Random } from '../../src/main/demo/random.ts'
 import { type CrashStack, VICTIMS } from './stack.ts'
 
 const FAIL_POINTS: readonly FailPoint[] = [

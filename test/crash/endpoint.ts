@@ -3,6 +3,7 @@ import { pino } from 'pino'
 import type { FailPoint } from '../../services/deps.ts'
 import { serveEndpoint } from '../../src/main/serve-endpoint.ts'
 import { connect } from '../../src/store/database.ts'
+import { KEEP_ALL } from '../../src/store/privacy.ts'
 import { unobserved } from '../harness/unobserved.ts'
 
 /** Where the process dies: at a fail point, or when PostgreSQL has answered a statement and nothing was done with it yet. */
@@ -33,7 +34,7 @@ async function main(databaseUrl: string, port: number): Promise<void> {
   const db = connect({ url: databaseUrl, name: 'crash endpoint', onConnectionLost: () => undefined })
   const counted = db.withPlugin(afterEachStatement(() => reached('statement answered')))
   const retryPolicy = { initialInterval: 50, maxInterval: 500, maxAttempts: 1_000, onMaxAttempts: 'pause' } as const
-  const deps = { db: counted, background: counted, retryPolicy, observer: unobserved, reached }
+  const deps = { db: counted, background: counted, retryPolicy, privacy: KEEP_ALL, observer: unobserved, reached }
   await serveEndpoint(deps, { host: '127.0.0.1', port, log: pino({ level: 'warn' }) })
   tellParent('ready')
 }

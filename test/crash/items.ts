@@ -2,7 +2,7 @@ import { uuidV7 } from '../../src/contract/event-id.ts'
 import type { RejectedItem } from '../../src/contract/interaction.ts'
 import { instantOf } from '../../src/contract/time.ts'
 import { PRESETS } from '../../src/ranking/weights.ts'
-import type { Random } from './random.ts'
+import type { Random } from '../../src/main/demo/random.ts'
 
 /** One item of a batch, and what must become of it. */
 export interface Item {

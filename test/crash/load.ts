@@ -2,7 +2,7 @@ import { EventEmitter, once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Batches } from './batches.ts'
 import { type Acknowledgement, type Call, problemsOf, RefusedCall, send } from './call.ts'
-import { type Random, randomOf } from './random.ts'
+import { type Random, randomOf } from '../../src/main/demo/random.ts'
 
 const SENDERS = 4
 const ANSWER_MS_MAX = 10_000

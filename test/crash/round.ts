@@ -3,7 +3,7 @@ import { dieAtEachPoint, dieAtRandom } from './deaths.ts'
 import { inspect } from './inspection.ts'
 import { Load } from './load.ts'
 import { quiet } from './quiet.ts'
-import { randomOf } from './random.ts'
+import { randomOf } from '../../src/main/demo/random.ts'
 import { startCrashStack } from './stack.ts'
 
 export interface RoundOptions {

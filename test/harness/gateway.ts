@@ -1,3 +1,4 @@
+import type { Server } from 'node:http'
 import { Writable } from 'node:stream'
 import { pino } from 'pino'
 import { createGroupCommit } from '../../src/gateway/group-commit.ts'
@@ -12,6 +13,7 @@ export interface TestGateway {
   url: string
   /** The log so far, a line each. */
   log: Record<string, unknown>[]
+  server: Server
   stop: () => Promise<void>
 }
 
@@ -56,6 +58,7 @@ export async function startGateway(databaseUrl: string, stack: Stack, changes: P
   return {
     url,
     log,
+    server: app.server,
     stop: async () => {
       await app.close()
       await db.destroy()

@@ -10,6 +10,7 @@ import { freePorts, stopProcess, until } from '../../src/main/embedded/process.t
 import { queryRestate, register, startRestate } from '../../src/main/embedded/restate.ts'
 import { serveEndpoint } from '../../src/main/serve-endpoint.ts'
 import { backlog } from '../../src/store/backlog.ts'
+import { KEEP_ALL } from '../../src/store/privacy.ts'
 import type { Store } from '../../src/store/database.ts'
 import { unobserved } from './unobserved.ts'
 
@@ -37,6 +38,7 @@ export async function startStack(db: Store, changes: Partial<Deps> = {}, hooks: 
     db,
     background: db,
     retryPolicy: { initialInterval: 50, maxInterval: 500, exponentiationFactor: 2, maxAttempts: 200, onMaxAttempts: 'pause' },
+    privacy: KEEP_ALL,
     observer: unobserved,
     reached: () => undefined,
     ...changes,

@@ -10,6 +10,7 @@ import { ruleOf, valueMapsOf } from '../import/rule.ts'
 import { type ImportPlan, runImport } from '../import/run.ts'
 import type { Format } from '../import/source-file.ts'
 import { summaryOf } from '../import/summary.ts'
+import { wholeNumber } from './whole-number.ts'
 
 type GivenRule = readonly ['map' | 'set', string]
 
@@ -126,13 +127,5 @@ function encodingOf(text: string): string {
     return new TextDecoder(text).encoding
   } catch {
     throw new InvalidArgumentError('It is unknown.')
-  }
-}
-
-function wholeNumber(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const number = Number(text)
-    if (Number.isInteger(number) && number >= min && number <= max) return number
-    throw new InvalidArgumentError(`It is a whole number from ${min} to ${max}.`)
   }
 }

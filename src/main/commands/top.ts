@@ -1,13 +1,14 @@
-import { Command, InvalidArgumentError } from 'commander'
+import { Command } from 'commander'
 import type { Popularity } from '../../contract/popularity.ts'
 import { topByScore } from '../../store/product-popularity.ts'
 import { readConfig } from '../config.ts'
 import { withDatabase } from '../reach.ts'
+import { wholeNumber } from './whole-number.ts'
 
 export function topCommand(): Command {
   return new Command('top')
     .description('The products with the highest scores.')
-    .option('-n, --limit <count>', 'how many, 1 to 100', limitOf, 10)
+    .option('-n, --limit <count>', 'how many, 1 to 100', wholeNumber(1, 100), 10)
     .option('--json', 'as JSON')
     .action(async (options: { limit: number; json?: boolean }) => {
       await withDatabase(readConfig(process.env), { name: 'footfall top', readOnly: true }, async (db) => {
@@ -22,10 +23,4 @@ export function topCommand(): Command {
 function toLine({ product_id, score, trending_score, view_count, cart_count, purchase_count }: Popularity) {
   const trending = Number(trending_score.toFixed(3))
   return { product_id, score, trending, views: view_count, carts: cart_count, purchases: purchase_count }
-}
-
-function limitOf(text: string): number {
-  const limit = Number(text)
-  if (!Number.isInteger(limit) || limit < 1 || limit > 100) throw new InvalidArgumentError('It is a whole number from 1 to 100.')
-  return limit
 }

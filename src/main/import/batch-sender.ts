@@ -106,7 +106,8 @@ function sentenceOf(error: unknown, { ingressUrl, patienceMs, signal }: SenderOp
   return `Restate at ${ingressUrl} did not answer for ${patienceMs / 1_000} s (${networkReasonOf(error)})`
 }
 
-function networkReasonOf(error: unknown): string {
+/** Why a request had no answer: the code of the connection where there is one. */
+export function networkReasonOf(error: unknown): string {
   const { cause } = error as { cause?: { code?: string } }
   return cause?.code ?? (error instanceof Error ? error.message : String(error))
 }

@@ -1,0 +1,11 @@
+import type { Context } from '@restatedev/restate-sdk'
+import { catalogApi, popularityApi, type RecordedBatch } from '../src/contract/services.ts'
+import type { Deps } from './deps.ts'
+
+/** Sends a recorded batch to everyone who counts it: always, because a repeated attempt does not know whether the first one did. */
+export function sendOn(deps: Deps, ctx: Context, batch: RecordedBatch): void {
+  ctx.sendClient(popularityApi).HandlePopularityEvent(batch)
+  deps.reached('between the sends')
+  ctx.sendClient(catalogApi).AddInteraction(batch)
+  deps.reached('before the answer')
+}

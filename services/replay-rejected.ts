@@ -1,0 +1,51 @@
+import { type Context, TerminalError } from '@restatedev/restate-sdk'
+import { rejectedIdOf, type ReplayRejectedRequest, type ReplayRejectedResponse } from '../src/contract/rejected.ts'
+import type { RecordedBatch } from '../src/contract/services.ts'
+import { type Call, callOf, eventIdFor } from '../src/store/call.ts'
+import { recordBatch } from '../src/store/interaction-batch.ts'
+import { withPrivacy } from '../src/store/privacy.ts'
+import { insertReplayOf, refusedItem } from '../src/store/rejected-replay.ts'
+import { judge } from './admission.ts'
+import type { Deps } from './deps.ts'
+import { sendOn } from './fan-out.ts'
+import { itemToReplay } from './repair.ts'
+
+/**
+ * Sends a refused interaction again as a call of one event. It is read inside the step that records it, and not in one of
+ * its own, because the journal would keep an item of 16 MiB.
+ */
+export async function replayRejected(deps: Deps, ctx: Context, request: ReplayRejectedRequest): Promise<ReplayRejectedResponse> {
+  const { id, body } = ctx.request()
+  const call = callOf(id.toString(), body)
+  const nowMs = await ctx.date.now()
+  const { batch, answer } = await ctx.run('record the replay', async () => {
+    const replayed = await recordReplay(deps, call, request, nowMs)
+    deps.reached('batch committed')
+    return replayed
+  })
+  sendOn(deps, ctx, batch)
+  return answer
+}
+
+async function recordReplay(
+  deps: Deps,
+  call: Call,
+  { set, ...key }: ReplayRejectedRequest,
+  nowMs: number,
+): Promise<{ batch: RecordedBatch; answer: ReplayRejectedResponse }> {
+  const refused = await refusedItem(deps.db, key)
+  if (refused === undefined) throw new TerminalError(`there is no refused interaction ${rejectedIdOf(key)}`, { errorCode: 404 })
+  const newEventId = (timeMs: number) => eventIdFor(refused.call, key.index, timeMs)
+  const item = withPrivacy(itemToReplay(refused.item, set, refused.receivedAtMs, newEventId), deps.privacy)
+  const judged = judge([item], nowMs, (_index, timeMs) => newEventId(timeMs))
+  const recorded = await recordBatch(deps.db, call, judged.interactions, judged.rejections, insertReplayOf(key))
+  const batch = { batch_id: recorded.batchId, from: recorded.from, to: recorded.to }
+  const rejection = judged.rejections[0] ?? recorded.refused[0]
+  if (rejection !== undefined) {
+    const { index, code, field, message } = rejection
+    const id = rejectedIdOf({ batch_id: recorded.batchId, index })
+    return { batch, answer: { outcome: 'rejected', rejection: { id, code, field, message } } }
+  }
+  const outcome = recorded.accepted === 1 ? 'accepted' : 'duplicate'
+  return { batch, answer: { outcome, event_id: judged.interactions[0]!.eventId } }
+}

@@ -1,0 +1,76 @@
+import { z } from 'zod'
+import { Interaction } from './interaction.ts'
+
+const BATCH_ID_PATTERN = /^\d{1,18}$/
+const INDEX_MAX = 999_999_999
+
+/** A refused interaction's batch, and its place in it. */
+export interface RejectedKey {
+  batch_id: string
+  index: number
+}
+
+/** `12.0` for the first item of batch 12. */
+export function rejectedIdOf({ batch_id, index }: RejectedKey): string {
+  return `${batch_id}.${index}`
+}
+
+/** What an id names; undefined for a text that is none. */
+export function rejectedKeyOf(id: string): RejectedKey | undefined {
+  const [, batch_id, index] = /^(\d{1,18})\.(\d{1,9})$/.exec(id) ?? []
+  return batch_id === undefined ? undefined : { batch_id: String(BigInt(batch_id)), index: Number(index) }
+}
+
+/** An interaction that was not recorded, and why. */
+export const RejectedInteraction = z.object({
+  id: z.string().describe('`<batch_id>.<index>`.'),
+  batch_id: z.string(),
+  index: z.int().describe('Its place in the request.'),
+  received_at: z.iso.datetime(),
+  code: z.string().describe('invalid, too_old, in_future or refused'),
+  field: z.string().nullable(),
+  message: z.string(),
+  item: z.unknown().describe('What was sent; the text itself when it is no JSON.'),
+  replayed_at: z.iso.datetime().nullable().describe('When it was sent again; null while it waits for that.'),
+})
+export type RejectedInteraction = z.infer<typeof RejectedInteraction>
+
+export const RejectedRequest = z.strictObject({
+  limit: z.int().min(1).max(100).default(20),
+  cursor: z.string().min(1).max(2_000).optional().describe('meta.next_cursor of the page before.'),
+  replayed: z.boolean().default(false).describe('Those that were sent again already, too.'),
+})
+export type RejectedRequest = z.infer<typeof RejectedRequest>
+
+export const RejectedResponse = z.object({
+  data: z.array(RejectedInteraction),
+  meta: z.object({ next_cursor: z.string().nullable() }),
+})
+export type RejectedResponse = z.infer<typeof RejectedResponse>
+
+/** Fields to put in place of those that were sent. Null takes a field away: no field of an interaction is null. */
+export const Repair = z.record(z.string(), z.unknown()).superRefine((fields, context) => {
+  for (const [name, value] of Object.entries(fields)) {
+    if (value === null || Object.hasOwn(Interaction.shape, name)) continue
+    const message = 'is not a field of an interaction; null takes one away'
+    context.addIssue({ code: 'custom', path: [name], message })
+  }
+})
+export type Repair = z.infer<typeof Repair>
+
+export const ReplayRejectedRequest = z.strictObject({
+  batch_id: z.string().regex(BATCH_ID_PATTERN),
+  index: z.int().min(0).max(INDEX_MAX),
+  set: Repair.optional().describe('Repairs the event itself: field → value, null for none.'),
+})
+export type ReplayRejectedRequest = z.infer<typeof ReplayRejectedRequest>
+
+export const ReplayRejectedResponse = z.object({
+  outcome: z.enum(['accepted', 'duplicate', 'rejected']),
+  rejection: z
+    .object({ id: z.string(), code: z.string(), field: z.string().nullable(), message: z.string() })
+    .optional()
+    .describe('Why it was refused again, and its new id.'),
+  event_id: z.string().optional().describe('The identity of the event in the log.'),
+})
+export type ReplayRejectedResponse = z.infer<typeof ReplayRejectedResponse>

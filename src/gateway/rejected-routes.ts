@@ -1,0 +1,36 @@
+import type { FastifyInstance } from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import { ErrorBody } from '../contract/error.ts'
+import { RejectedRequest, RejectedResponse } from '../contract/rejected.ts'
+import type { Store } from '../store/database.ts'
+import { rejectedPage, rejectedPositionOf } from '../store/rejected-interaction.ts'
+import { invalidCursor } from './problem.ts'
+
+const RejectedQuery = RejectedRequest.extend({
+  limit: z.coerce.number().int().min(1).max(100).default(20),
+  replayed: z.enum(['true', 'false']).default('false').describe(RejectedRequest.shape.replayed.description!),
+})
+
+export function rejectedRoutes(deps: { db: Store }) {
+  return async (app: FastifyInstance) => {
+    app.withTypeProvider<ZodTypeProvider>().get(
+      '/api/v1/analytic/rejected',
+      {
+        config: { access: 'manage' },
+        schema: {
+          summary: 'Refused interactions',
+          description: 'Newest first. By default those that were not replayed; a page has at most 16 MiB of items.',
+          tags: ['interactions'],
+          querystring: RejectedQuery,
+          response: { 200: RejectedResponse, 400: ErrorBody, 503: ErrorBody.describe('The database does not answer.') },
+        },
+      },
+      async ({ query: { limit, cursor, replayed } }) => {
+        const after = cursor === undefined ? undefined : rejectedPositionOf(cursor)
+        if (cursor !== undefined && after === undefined) throw invalidCursor()
+        return rejectedPage(deps.db, { limit, after, replayed: replayed === 'true' })
+      },
+    )
+  }
+}

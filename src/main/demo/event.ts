@@ -1,0 +1,14 @@
+import { uuidV7 } from '../../contract/event-id.ts'
+import type { Interaction } from '../../contract/interaction.ts'
+import { instantOf } from '../../contract/time.ts'
+import type { Shopper } from './shop.ts'
+import type { Step } from './visit.ts'
+
+/** An interaction that has its identity, so that it can be sent again. */
+export type IdentifiedEvent = Interaction & { event_id: string; occurred_at: string }
+
+/** A step as the gateway takes it; `idBytes` (at least 10) make its id. */
+export function eventOf(shopper: Shopper, step: Step, occurredAtMs: number, idBytes: Uint8Array): IdentifiedEvent {
+  const { afterMs: _when, ...what } = step
+  return { event_id: uuidV7(occurredAtMs, idBytes), occurred_at: instantOf(occurredAtMs), ...shopper, ...what }
+}

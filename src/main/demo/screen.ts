@@ -1,0 +1,57 @@
+import { clearScreenDown, moveCursor } from 'node:readline'
+import { styleText } from 'node:util'
+import { type Line, linesOf, plainLineOf, type View } from './table.ts'
+
+/** Where the demo is watched. */
+export interface Screen {
+  /** A line that stays. */
+  say: (line: string) => void
+  /** The current state; the one before disappears, where that is possible. */
+  show: (view: View) => void
+}
+
+const PRODUCTS_MAX = 12
+/** Heading, the sleeper below the list, empty line, numbers, story, and the cursor's line. */
+const OTHER_LINES = 6
+const PLAIN_EVERY_MS = 10_000
+const ROWS_USUAL = 24
+const COLUMNS_USUAL = 80
+
+/** A list that is drawn over on a terminal, otherwise a line now and then. */
+export function screenOn(stream: NodeJS.WriteStream): Screen {
+  return stream.isTTY ? drawnOn(stream) : plain((line) => void stream.write(`${line}\n`))
+}
+
+/** Lines, at most one view per ten seconds. `now` is in milliseconds. */
+export function plain(print: (line: string) => void, now = () => performance.now()): Screen {
+  let showAt = now()
+  return {
+    say: print,
+    show: (view) => {
+      if (now() < showAt) return
+      showAt = now() + PLAIN_EVERY_MS
+      print(plainLineOf(view))
+    },
+  }
+}
+
+function drawnOn(stream: NodeJS.WriteStream): Screen {
+  let drawn: string[] = []
+  const draw = (lines: string[], before: readonly string[] = []) => {
+    moveCursor(stream, 0, -drawn.length)
+    clearScreenDown(stream)
+    stream.write([...before, ...lines].map((line) => `${line}\n`).join(''))
+    drawn = lines
+  }
+  const painted = (text: string, style: Line['style']) => (style === undefined ? text : styleText(style, text, { stream }))
+  return {
+    say: (line) => draw(drawn, [line]),
+    show: (view) => {
+      // Some terminals do not know their size.
+      const [rows, columns] = [stream.rows || ROWS_USUAL, stream.columns || COLUMNS_USUAL]
+      const lines = linesOf(view, Math.max(1, Math.min(PRODUCTS_MAX, rows - OTHER_LINES)))
+      // A line that wraps would be two, and the cursor would go up too little.
+      draw(lines.map(({ text, style }) => painted(text.slice(0, columns - 1), style)))
+    },
+  }
+}

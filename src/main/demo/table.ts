@@ -1,0 +1,106 @@
+import type { Popularity } from '../../contract/popularity.ts'
+
+/** What is shown at one moment. */
+export interface View {
+  /** Best first. */
+  top: readonly Popularity[]
+  /** Product → place in the list when the stream began, from 1. */
+  startRanks: ReadonlyMap<string, number>
+  /** The product to look at, also when it is far down. */
+  sleeperId: string
+  tally: Tally
+  story: string
+}
+
+export interface Tally {
+  sent: number
+  accepted: number
+  duplicates: number
+  refused: number
+}
+
+export interface Line {
+  text: string
+  style?: 'dim' | 'yellow' | 'bold'
+}
+
+const WIDTHS = { rank: 4, moved: 5, product: 20, score: 9, trending: 9, views: 7, purchases: 10 }
+type Column = keyof typeof WIDTHS
+const COLUMNS = Object.keys(WIDTHS) as Column[]
+const LEFT: ReadonlySet<Column> = new Set(['moved', 'product'])
+const HEADING: Record<Column, string> = {
+  rank: 'rank',
+  moved: '',
+  product: 'product',
+  score: 'score',
+  trending: 'trending',
+  views: 'views',
+  purchases: 'purchases',
+}
+
+/** The list as lines: its best `rowsMax` products and the sleeper, wherever it is, then the numbers and the story. */
+export function linesOf({ top, startRanks, sleeperId, tally, story }: View, rowsMax: number): Line[] {
+  const rows = top
+    .map((product, index) => ({ product, rank: index + 1, isSleeper: product.product_id === sleeperId }))
+    .filter(({ rank, isSleeper }) => rank <= rowsMax || isSleeper)
+  return [
+    { text: lineOf(HEADING), style: 'dim' },
+    ...rows.map(({ product, rank, isSleeper }): Line => {
+      const text = lineOf(cellsOf(product, rank, movedText(startRanks.get(product.product_id), rank)))
+      return isSleeper ? { text, style: 'yellow' } : { text }
+    }),
+    { text: '' },
+    { text: `${tallyText(tally)}; ${trendingText(top)}` },
+    { text: story, style: 'bold' },
+  ]
+}
+
+/** The same in one line, for where nothing can be drawn over. */
+export function plainLineOf({ top, startRanks, sleeperId, tally, story }: View): string {
+  const best = top.slice(0, 3).map(({ product_id, score }) => `${product_id} ${score.toFixed(1)}`)
+  const place = top.findIndex(({ product_id }) => product_id === sleeperId) + 1
+  const sleeper = place > 0 ? `; ${sleeperId} is number ${place} ${movedText(startRanks.get(sleeperId), place)}`.trimEnd() : ''
+  return `${tallyText(tally)}; top: ${best.join(', ') || 'nothing yet'}${sleeper}; ${trendingText(top)}; ${story}`
+}
+
+/** `1,204 sent, 1,204 accepted, 0 duplicates`; refused ones only when there are any. */
+export function tallyText({ sent, accepted, duplicates, refused }: Tally): string {
+  const number = (count: number) => count.toLocaleString('en')
+  const text = `${number(sent)} sent, ${number(accepted)} accepted, ${number(duplicates)} duplicates`
+  return refused > 0 ? `${text}, ${number(refused)} refused` : text
+}
+
+/** `▲3` for three places up since the start; nothing for a product that stays, `new` for one that was not there. */
+export function movedText(startRank: number | undefined, rank: number): string {
+  if (startRank === undefined) return 'new'
+  if (startRank === rank) return ''
+  return startRank > rank ? `▲${startRank - rank}` : `▼${rank - startRank}`
+}
+
+function trendingText(top: readonly Popularity[]): string {
+  const first = top.reduce<Popularity | undefined>(
+    (best, one) => (best === undefined || one.trending_score > best.trending_score ? one : best),
+    undefined,
+  )
+  return `first in trending: ${first?.product_id ?? 'nothing yet'}`
+}
+
+function cellsOf(product: Popularity, rank: number, moved: string): Record<Column, string> {
+  return {
+    rank: String(rank),
+    moved,
+    product: product.product_id,
+    score: product.score.toFixed(1),
+    trending: product.trending_score.toFixed(1),
+    views: String(product.view_count),
+    purchases: String(product.purchase_count),
+  }
+}
+
+/** Words begin where their column does, numbers end where theirs does. */
+function lineOf(cells: Record<Column, string>): string {
+  return COLUMNS.map((column) => {
+    const text = cells[column].slice(0, WIDTHS[column])
+    return LEFT.has(column) ? text.padEnd(WIDTHS[column]) : text.padStart(WIDTHS[column])
+  }).join(' ')
+}
