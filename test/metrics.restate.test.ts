@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto'
+import * as clients from '@restatedev/restate-sdk-clients'
+import { sql } from 'kysely'
 import { Registry } from 'prom-client'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import type { FailPoint } from '../services/deps.ts'
+import type { RejectedKey } from '../src/contract/rejected.ts'
 import { analyticApi, popularityApi } from '../src/contract/services.ts'
 import { createGroupCommit } from '../src/gateway/group-commit.ts'
 import { recorder } from '../src/gateway/recorder.ts'
@@ -82,6 +85,16 @@ test('an attempt that fails after its commit, and the one that repeats it, count
   const seen = await counted()
   expect(seen).toMatchObject({ accepted: 2, batches: 1, events: 2, scored: 2, fed: 2, successes: 1 })
   expect(seen.errors).toBeGreaterThan(0)
+})
+
+test('an interaction that is replayed after it was refused counts as accepted then', async () => {
+  await stack.ingress.client(analyticApi).CreateInteraction({ interactions: [{ ...event(), ref_id: undefined }] })
+  const { rows } = await sql<RejectedKey>`
+    select batch_id, index from rejected_interaction order by batch_id desc limit 1`.execute(database.db)
+  const replay = { ...rows[0]!, set: { ref_id: 'p' } }
+  await stack.ingress.client(analyticApi).ReplayRejected(replay, clients.rpc.opts({ idempotencyKey: randomUUID() }))
+  await stack.settled()
+  expect(await counted()).toMatchObject({ accepted: 1, rejected: 1, batches: 2, scored: 1, fed: 1 })
 })
 
 test('many requests at once are flushed together, and each interaction is counted once', async () => {
