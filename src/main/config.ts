@@ -86,7 +86,7 @@ export const Config = z.object({
   TOP_CACHE_MS: wholeNumber(0, 900_000, 1_000).describe(
     'Most milliseconds that an answer of the top list may be old; 0 asks the database each time.',
   ),
-  FLUSHES_MAX: wholeNumber(1, 64, 8).describe('Calls with the events of many requests that the gateway makes at once.'),
+  FLUSHES_MAX: wholeNumber(1, 64, 4).describe('Calls with the events of many requests that the gateway makes at once.'),
   QUEUE_EVENTS_MAX: wholeNumber(10_000, 10_000_000, 50_000).describe('Events that wait in the gateway before requests get 503.'),
   QUEUE_MIB_MAX: wholeNumber(16, 4_096, 32).describe('The same by the size of their bodies.'),
   RETRY_ATTEMPTS_MAX: z.coerce
