@@ -83,6 +83,9 @@ export const Config = z.object({
     .enum(PRIVACY_MODES)
     .default('keep')
     .describe('user_agent of an event before anything is stored: keep, truncate (products and major versions) or drop.'),
+  TOP_CACHE_MS: wholeNumber(0, 900_000, 1_000).describe(
+    'Most milliseconds that an answer of the top list may be old; 0 asks the database each time.',
+  ),
   FLUSHES_MAX: wholeNumber(1, 64, 8).describe('Calls with the events of many requests that the gateway makes at once.'),
   QUEUE_EVENTS_MAX: wholeNumber(10_000, 10_000_000, 50_000).describe('Events that wait in the gateway before requests get 503.'),
   QUEUE_MIB_MAX: wholeNumber(16, 4_096, 32).describe('The same by the size of their bodies.'),
@@ -169,6 +172,7 @@ export function gatewaySettingsOf(config: Config): GatewaySettings {
       publishablePerMinute: config.PUBLISHABLE_RATE_LIMIT_PER_MINUTE,
     },
     privacy: privacyOf(config),
+    topCacheMs: config.TOP_CACHE_MS,
   }
 }
 
