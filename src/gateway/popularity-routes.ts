@@ -2,15 +2,20 @@ import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { ErrorBody } from '../contract/error.ts'
-import { GetPopularityRequest, Popularity, TopRequest, TopResponse } from '../contract/popularity.ts'
+import { GetPopularityRequest, GetPopularityResponse, TopRequest, TopResponse } from '../contract/popularity.ts'
 import { VerifyResponse } from '../contract/verify.ts'
 import { popularityOf, topByScore, topPositionOf } from '../store/product-popularity.ts'
 import { verify } from '../store/verification.ts'
 import { invalidCursor, Problem } from './problem.ts'
 import type { Store } from '../store/database.ts'
 
-const TopQuery = TopRequest.extend({ limit: z.coerce.number().int().min(1).max(100).default(10) })
-const unavailable = ErrorBody.describe('The database does not answer.')
+const TopQuery = TopRequest.extend({
+  limit: z.coerce.number().int().min(1).max(100).default(10).describe(TopRequest.shape.limit.description!),
+})
+const Verified = z.object({ data: VerifyResponse }).meta({
+  description: 'What the replay found.',
+  examples: [{ data: { drift: [], events: 2, horizon: '2000-01-01T00:00:00.000Z' } }],
+})
 
 /** Reads go straight to the store: a backlog of writes in Restate does not delay them. */
 export function popularityRoutes(deps: { db: Store }) {
@@ -22,12 +27,13 @@ export function popularityRoutes(deps: { db: Store }) {
       {
         config: { access: 'read' },
         schema: {
+          operationId: 'topProducts',
           summary: 'Products by score',
           description:
             'Best first; ties by id. The list is live: a product whose rank moves between two pages may repeat or be missed.',
           tags: ['popularity'],
           querystring: TopQuery,
-          response: { 200: TopResponse, 400: ErrorBody, 503: unavailable },
+          response: { 200: TopResponse.describe('A page of products.') },
         },
       },
       async ({ query: { limit, cursor } }) => {
@@ -42,15 +48,15 @@ export function popularityRoutes(deps: { db: Store }) {
       {
         config: { access: 'read' },
         schema: {
+          operationId: 'popularityOfProduct',
           summary: 'Popularity of a product',
+          description: 'Its score, its trending score as of this answer, and its counters.',
           tags: ['popularity'],
           params: GetPopularityRequest,
           querystring: z.strictObject({}),
           response: {
-            200: z.object({ data: Popularity }),
-            400: ErrorBody,
-            404: ErrorBody.describe('Never seen.'),
-            503: unavailable,
+            200: GetPopularityResponse.describe('The product.'),
+            404: ErrorBody.describe('No event of the product was ever counted.'),
           },
         },
       },
@@ -67,11 +73,15 @@ export function popularityRoutes(deps: { db: Store }) {
       {
         config: { access: 'manage' },
         schema: {
+          operationId: 'verify',
           summary: 'Replay the log against every aggregate',
-          description: 'Reads the whole log; drift is empty when every number is right.',
+          description: 'Reads the whole log; `drift` is empty when every number is right.',
           tags: ['popularity'],
           querystring: z.strictObject({}),
-          response: { 200: z.object({ data: VerifyResponse }), 503: unavailable },
+          response: {
+            200: Verified,
+            503: ErrorBody.describe('The database does not answer, or a repair of the trending scores is under way; try again.'),
+          },
         },
       },
       async () => ({ data: await verifyOnce() }),
