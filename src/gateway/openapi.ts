@@ -60,7 +60,7 @@ export async function describeApi(app: FastifyInstance, { isPublic }: { isPublic
       components: { securitySchemes: SECURITY_SCHEMES, schemas: { Error: schemaOfErrors() } },
     },
     transform: (document) => {
-      const { schema, url } = toJsonSchemas(document as Parameters<typeof toJsonSchemas>[0])
+      const { schema, url } = toJsonSchemas(document)
       if (schema === undefined || schema.hide) return { schema: { hide: true }, url }
       const { access = 'open' } = document.route.config ?? {}
       return { schema: described(schema, access, isPublic), url }
