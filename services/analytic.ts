@@ -4,8 +4,7 @@ import { BODY_BYTES_MAX, type CreateInteractionRequest, type CreateInteractionRe
 import { analyticApi, catalogApi, popularityApi, type RecordedBatch } from '../src/contract/services.ts'
 import { leftBehind } from '../src/store/backlog.ts'
 import { callOf, eventIdFor } from '../src/store/call.ts'
-import { recordBatch, type RecordedBatchResult } from '../src/store/interaction-batch.ts'
-import type { Rejection } from '../src/store/interaction-row.ts'
+import { recordBatch } from '../src/store/interaction-batch.ts'
 import { comingMonths, makePartitions } from '../src/store/partition.ts'
 import { withPrivacy } from '../src/store/privacy.ts'
 import { repairTrending } from '../src/store/trending-window.ts'
@@ -14,6 +13,7 @@ import { judge } from './admission.ts'
 import type { Deps } from './deps.ts'
 import { sendOn } from './fan-out.ts'
 import { BACKGROUND, LONG, READ, RECORD, REPLAY } from './handler-options.ts'
+import { tellRecorded } from './observer.ts'
 import { replayRejected } from './replay-rejected.ts'
 
 const LEFT_BEHIND_MINUTES = 5
@@ -76,7 +76,7 @@ async function createInteraction(
   const judged = judge(items, await ctx.date.now(), (index, time) => eventIdFor(call, index, time))
   const recorded = await ctx.run('record the batch', async () => {
     const { isNew, ...result } = await recordBatch(deps.db, call, judged.interactions, judged.rejections)
-    if (isNew) tellRecorded(deps, result, judged.rejections)
+    if (isNew) tellRecorded(deps.observer, result, judged.rejections)
     deps.reached('batch committed')
     return result
   })
@@ -88,12 +88,4 @@ async function createInteraction(
     duplicate_indexes: recorded.duplicateIndexes,
     rejected: [...rejections, ...recorded.refused].sort((one, other) => one.index - other.index),
   }
-}
-
-function tellRecorded(deps: Deps, result: Omit<RecordedBatchResult, 'isNew'>, rejections: readonly Rejection[]): void {
-  deps.observer.recorded({
-    accepted: result.accepted,
-    duplicates: result.duplicateIndexes.length,
-    rejected: [...rejections, ...result.refused],
-  })
 }

@@ -1,3 +1,4 @@
+import type { RecordedBatchResult } from '../src/store/interaction-batch.ts'
 import type { Rejection } from '../src/store/interaction-row.ts'
 import type { GroupSize } from '../src/store/popularity-score.ts'
 
@@ -10,3 +11,16 @@ export interface ServiceObserver {
 }
 
 export type Target = 'popularity' | 'profiles'
+
+/** Tells of a batch that this attempt inserted; `rejections` are those that the handler decided. */
+export function tellRecorded(
+  observer: ServiceObserver,
+  result: Pick<RecordedBatchResult, 'accepted' | 'duplicateIndexes' | 'refused'>,
+  rejections: readonly Rejection[],
+): void {
+  observer.recorded({
+    accepted: result.accepted,
+    duplicates: result.duplicateIndexes.length,
+    rejected: [...rejections, ...result.refused],
+  })
+}

@@ -8,6 +8,7 @@ import { insertReplayOf, refusedItem } from '../src/store/rejected-replay.ts'
 import { judge } from './admission.ts'
 import type { Deps } from './deps.ts'
 import { sendOn } from './fan-out.ts'
+import { tellRecorded } from './observer.ts'
 import { itemToReplay } from './repair.ts'
 
 /**
@@ -39,6 +40,7 @@ async function recordReplay(
   const item = withPrivacy(itemToReplay(refused.item, set, refused.receivedAtMs, newEventId), deps.privacy)
   const judged = judge([item], nowMs, (_index, timeMs) => newEventId(timeMs))
   const recorded = await recordBatch(deps.db, call, judged.interactions, judged.rejections, insertReplayOf(key))
+  if (recorded.isNew) tellRecorded(deps.observer, recorded, judged.rejections)
   const batch = { batch_id: recorded.batchId, from: recorded.from, to: recorded.to }
   const rejection = judged.rejections[0] ?? recorded.refused[0]
   if (rejection !== undefined) {

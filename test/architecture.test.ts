@@ -62,6 +62,13 @@ test('SQL is written in the store alone', () => {
   expect(elsewhere).toEqual([])
 })
 
+test('metrics and traces have one place each that knows their libraries', () => {
+  const importersOf = (library: RegExp) =>
+    globSync('{src,services}/**/*.ts', { cwd: CHECKOUT }).filter((file) => importsOf(file).some((name) => library.test(name)))
+  for (const file of importersOf(/^prom-client/)) expect(file).toMatch(/^src\/main\/metrics\//)
+  for (const file of importersOf(/opentelemetry/)) expect(file).toMatch(/^src\/(main\/tracing\/|gateway\/tracing\.ts)/)
+})
+
 test('every file is in a room', () => {
   const rooms = [...Object.keys(ROOMS), 'src/main']
   const strays = globSync('{src,services}/**/*.{ts,js}', { cwd: CHECKOUT }).filter(

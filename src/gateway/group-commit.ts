@@ -18,7 +18,7 @@ export interface GroupCommitOptions {
   queueBytesMax: number
   /** How long a request waits for its answer. */
   deadlineMs: number
-  observer: Pick<GatewayObserver, 'flushed'>
+  observer: Pick<GatewayObserver, 'flushed' | 'turnedAway'>
 }
 
 /** The events of one request. */
@@ -124,8 +124,10 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
       const { promise, resolve, reject } = Promise.withResolvers<CreateInteractionResponse>()
       const isTooMuch =
         waits.events + request.events.length > options.queueEventsMax || waits.bytes + request.bytes > options.queueBytesMax
-      if (isTooMuch)
+      if (isTooMuch) {
+        options.observer.turnedAway('queue_full')
         throw new Problem('unavailable', 'too much waits here already; nothing of this request was recorded, send it again')
+      }
       const waiting: Waiting = { ...request, resolve, reject, context: contextOfRequest(), state: 'queued' }
       queue.push(waiting)
       count(waiting, 1)

@@ -1,11 +1,19 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { ErrorBody } from '../contract/error.ts'
 import { GetPopularityRequest, GetPopularityResponse, TopRequest, TopResponse } from '../contract/popularity.ts'
 import { VerifyResponse } from '../contract/verify.ts'
-import { popularityOf, topByScore, topPositionOf } from '../store/product-popularity.ts'
+import {
+  compareTopPositions,
+  popularityOf,
+  topCursorOf,
+  type TopPosition,
+  topPositionOf,
+  topRows,
+} from '../store/product-popularity.ts'
 import { verify } from '../store/verification.ts'
+import { createListCache, type ListPage } from './list-cache.ts'
 import { invalidCursor, Problem } from './problem.ts'
 import type { Store } from '../store/database.ts'
 
@@ -18,7 +26,8 @@ const Verified = z.object({ data: VerifyResponse }).meta({
 })
 
 /** Reads go straight to the store: a backlog of writes in Restate does not delay them. */
-export function popularityRoutes(deps: { db: Store }) {
+export function popularityRoutes(deps: { db: Store; topCacheMs: number }) {
+  const readTop = createListCache(topList(deps.db), deps.topCacheMs)
   return async (app: FastifyInstance) => {
     const routes = app.withTypeProvider<ZodTypeProvider>()
 
@@ -30,16 +39,16 @@ export function popularityRoutes(deps: { db: Store }) {
           operationId: 'topProducts',
           summary: 'Products by score',
           description:
-            'Best first; ties by id. The list is live: a product whose rank moves between two pages may repeat or be missed.',
+            'Best first; ties by id. The list is live: a product whose rank moves between two pages may repeat or be missed. An answer may be as old as `TOP_CACHE_MS` says, a second unless set.',
           tags: ['popularity'],
           querystring: TopQuery,
           response: { 200: TopResponse.describe('A page of products.') },
         },
       },
-      async ({ query: { limit, cursor } }) => {
+      async ({ query: { limit, cursor } }, reply) => {
         const after = cursor === undefined ? undefined : topPositionOf(cursor)
         if (cursor !== undefined && after === undefined) throw invalidCursor()
-        return topByScore(deps.db, { limit, after })
+        return sendJson(reply, topAnswerOf(await readTop(after, limit)))
       },
     )
 
@@ -87,6 +96,30 @@ export function popularityRoutes(deps: { db: Store }) {
       async () => ({ data: await verifyOnce() }),
     )
   }
+}
+
+function topList(db: Store) {
+  return {
+    rowsAfter: async (after: TopPosition | undefined, limit: number) => {
+      const rows = await topRows(db, { limit, after })
+      return rows.map(({ position, popularity }) => ({ position, json: JSON.stringify(popularity) }))
+    },
+    compare: compareTopPositions,
+  }
+}
+
+/** A TopResponse, put together of rows that are JSON already. */
+function topAnswerOf({ rows, next }: ListPage<TopPosition>): string {
+  const cursor = next === undefined ? null : topCursorOf(next)
+  return `{"data":[${rows.map((row) => row.json).join(',')}],"meta":{"next_cursor":${JSON.stringify(cursor)}}}`
+}
+
+/** Sends what is JSON already. */
+function sendJson(reply: FastifyReply, json: string): FastifyReply {
+  return reply
+    .type('application/json; charset=utf-8')
+    .serializer((text: string) => text)
+    .send(json)
 }
 
 /** Whoever asks while an answer is being made gets that one. */

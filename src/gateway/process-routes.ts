@@ -53,7 +53,7 @@ export function processRoutes(deps: { readiness: () => Promise<Readiness>; metri
       },
     )
 
-    routes.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
+    routes.get('/metrics', { config: { access: 'manage' }, schema: { hide: true } }, async (_request, reply) =>
       reply.type(PROMETHEUS_TEXT).send(await deps.metrics()),
     )
     routes.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())

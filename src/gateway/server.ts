@@ -47,6 +47,8 @@ export interface GatewaySettings {
   trustedProxies: string | undefined
   rateLimits: RateLimits
   privacy: Privacy
+  /** The age that an answer of the top list may have; 0 to ask the database each time. */
+  topCacheMs: number
 }
 
 /** An id of 200 characters, each of up to 4 bytes, each byte as %XX. */
@@ -98,7 +100,7 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
 
   await describeApi(app, settings)
   await app.register(interactionRoutes({ db, recorder, groupCommit, privacy: settings.privacy, observer }))
-  await app.register(popularityRoutes(deps))
+  await app.register(popularityRoutes({ db, topCacheMs: settings.topCacheMs }))
   await app.register(rejectedRoutes(deps))
   await app.register(processRoutes(deps))
   await docsRoutes(app)
@@ -172,17 +174,28 @@ function closeConnectionsAtEnd(app: FastifyInstance): void {
   })
 }
 
-/** One line per request, whatever became of it; the caller gets its id. */
+/**
+ * One line per request. Those that went well are for debugging: there are thousands a second, and the metrics count them.
+ * The query is left out, because a publishable key may be in it. The caller gets the line's id.
+ */
 function logEachRequest(app: FastifyInstance): void {
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id)
     done()
   })
   app.addHook('onResponse', async (request, reply) => {
-    const line = { method: request.method, url: request.url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }
-    const level = reply.statusCode === 500 ? 'error' : reply.statusCode === 503 ? 'warn' : 'info'
-    request.log[level](request.failure === undefined ? line : { ...line, err: request.failure }, 'request')
+    const { statusCode: status } = reply
+    const path = request.url.split('?')[0]
+    const line = { method: request.method, path, status, ms: Math.round(reply.elapsedTime) }
+    const fields = request.failure === undefined ? line : { ...line, err: request.failure }
+    request.log[levelOf(status)](fields, 'request')
   })
+}
+
+function levelOf(status: number): 'debug' | 'info' | 'warn' | 'error' {
+  if (status === 500) return 'error'
+  if (status === 503) return 'warn'
+  return status >= 400 ? 'info' : 'debug'
 }
 
 /** By the route's pattern: an address has ids, and there is no end of them. */

@@ -7,6 +7,7 @@ import {
   SpanKind,
   SpanStatusCode,
   trace,
+  TraceFlags,
 } from '@opentelemetry/api'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 
@@ -15,6 +16,9 @@ const tracer = trace.getTracer('footfall-gateway')
 
 /** Probes and scrapes come every few seconds and say nothing. */
 const TRACED_PREFIX = '/api/'
+
+/** As many as a span has by default. */
+const LINKS_MAX = 128
 
 interface Traced {
   span: Span
@@ -69,14 +73,15 @@ export function contextOfRequest(): Context {
 }
 
 /**
- * Runs the call that carries the events of one or more requests in a span: a child of the first one's, with links to the
- * others, so that each request's trace leads to the flush that recorded it.
+ * Runs the call that carries the events of one or more requests in a span: a child of the first one's that is kept, with
+ * links to the others and back, so that each request's trace leads to the flush that recorded it.
  */
 export async function inFlushSpan<T>(parents: readonly Context[], attributes: Attributes, work: () => Promise<T>): Promise<T> {
-  const [first = context.active(), ...others] = parents
-  const links = others.flatMap((other) => trace.getSpanContext(other) ?? []).map((linked) => ({ context: linked }))
-  const options = { kind: SpanKind.CLIENT, attributes, links }
-  return tracer.startActiveSpan('flush', options, first, async (span) => {
+  const first = parents.find(isSampled) ?? parents[0] ?? context.active()
+  const others = parents.filter((parent) => parent !== first && isSampled(parent)).slice(0, LINKS_MAX)
+  const links = others.map((other) => ({ context: trace.getSpanContext(other)! }))
+  return tracer.startActiveSpan('flush', { kind: SpanKind.CLIENT, attributes, links }, first, async (span) => {
+    for (const other of others) trace.getSpan(other)?.addLink({ context: span.spanContext() })
     try {
       return await work()
     } catch (error) {
@@ -86,6 +91,10 @@ export async function inFlushSpan<T>(parents: readonly Context[], attributes: At
       span.end()
     }
   })
+}
+
+function isSampled(parent: Context): boolean {
+  return ((trace.getSpanContext(parent)?.traceFlags ?? TraceFlags.NONE) & TraceFlags.SAMPLED) !== 0
 }
 
 /** The headers that make the called side's spans children of the active one; none when nothing is traced. */

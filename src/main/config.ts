@@ -86,6 +86,9 @@ export const Config = z.object({
     .enum(PRIVACY_MODES)
     .default('keep')
     .describe('user_agent of an event before anything is stored: keep, truncate (products and major versions) or drop.'),
+  TOP_CACHE_MS: wholeNumber(0, 900_000, 1_000)
+    .describe('How old an answer of the top list may be; 0 asks the database each time.')
+    .meta({ unit: 'ms' }),
   FLUSHES_MAX: wholeNumber(1, 64, 8)
     .describe('Calls with the events of many requests that the gateway makes at once.')
     .meta({ unit: 'calls' }),
@@ -178,6 +181,7 @@ export function gatewaySettingsOf(config: Config): GatewaySettings {
       publishablePerMinute: config.PUBLISHABLE_RATE_LIMIT_PER_MINUTE,
     },
     privacy: privacyOf(config),
+    topCacheMs: config.TOP_CACHE_MS,
   }
 }
 

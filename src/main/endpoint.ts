@@ -18,7 +18,8 @@ const BACKLOG_MS_MAX = 3_000
 /** The process that runs the services for Restate. */
 const config = readConfig(process.env)
 const log = pino({ name: 'endpoint', level: config.LOG_LEVEL })
-const tracing = await startTracing(config, 'footfall-endpoint')
+const onTraceProblem = (error: unknown) => log.warn({ err: error }, 'traces not sent')
+const tracing = await startTracing(config, 'footfall-endpoint', onTraceProblem)
 const registry = createRegistry()
 const poolObserver = poolMetrics(registry)
 const url = await databaseUrlOf(config)

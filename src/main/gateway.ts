@@ -21,7 +21,8 @@ const CONNECTIONS_WAITING_MAX = 4_096
 /** The process that speaks HTTP with everybody else. */
 const config = readConfig(process.env)
 const log = pino({ name: 'gateway', level: config.LOG_LEVEL })
-const tracing = await startTracing(config, 'footfall-gateway')
+const onTraceProblem = (error: unknown) => log.warn({ err: error }, 'traces not sent')
+const tracing = await startTracing(config, 'footfall-gateway', onTraceProblem)
 const registry = createRegistry()
 const databaseUrl = await databaseUrlOf(config)
 const { ingressUrl, adminUrl, endpointUrl } = addressesOf(config)

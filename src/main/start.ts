@@ -14,7 +14,7 @@ import { isRestateUp, startRestate } from './embedded/restate.ts'
 import { prepareDatabase } from './prepare-database.ts'
 import { databaseUrlOf, logFolderOf, passwordFileOf, postgresFolderOf, refuseBesideCommand } from './reach.ts'
 import { registerServices } from './register.ts'
-import { tracesUrlOf } from './tracing/start.ts'
+import { restateTracing } from './tracing/start.ts'
 import { clearPidFile, createSupervisor, type Part, type Supervisor } from './supervisor.ts'
 
 const READY_MS_MAX = 30_000
@@ -119,9 +119,7 @@ async function bringUpRestate(config: Config, supervisor: Supervisor): Promise<v
   const folder = join(config.FOOTFALL_HOME, 'restate')
   const log = openLog(config, 'restate')
   const ports = { ingress: config.RESTATE_INGRESS_PORT, admin: config.RESTATE_ADMIN_PORT, node: config.RESTATE_NODE_PORT }
-  const tracesUrl = tracesUrlOf(config)
-  // Its own spans go to the same receiver; its setting takes the protocol before the address.
-  const settings: Record<string, string> = tracesUrl === undefined ? {} : { RESTATE_TRACING_ENDPOINT: `otlp+${tracesUrl}` }
+  const settings = restateTracing(config)
   await supervisor.keep({
     name: 'Restate',
     start: (onSpawn) => startRestate({ folder, configFile: join(CHECKOUT, 'restate.toml'), ports, log, settings }, onSpawn),

@@ -4,9 +4,24 @@ import { fromMicros } from '../ranking/weights.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import type { Database } from './database.ts'
 
-/** Best score first; ties by id, so that two pages never disagree. One index range of `limit` rows. */
-export async function topByScore(db: Database, page: { limit: number; after: TopPosition | undefined }): Promise<TopResponse> {
-  const { after } = page
+export interface TopPage {
+  limit: number
+  after: TopPosition | undefined
+}
+
+/** Best score first; ties by id, so that two pages never disagree. */
+export async function topByScore(db: Database, { limit, after }: TopPage): Promise<TopResponse> {
+  const rows = await topRows(db, { limit: limit + 1, after })
+  const shown = rows.slice(0, limit)
+  const last = rows.length > limit ? shown.at(-1) : undefined
+  return { data: shown.map((row) => row.popularity), meta: { next_cursor: last ? topCursorOf(last.position) : null } }
+}
+
+/** Rows of the top list with their places in it. One index range of `limit` rows. */
+export async function topRows(
+  db: Database,
+  { limit, after }: TopPage,
+): Promise<{ position: TopPosition; popularity: Popularity }[]> {
   const beyond =
     after === undefined
       ? sql`true`
@@ -14,13 +29,11 @@ export async function topByScore(db: Database, page: { limit: number; after: Top
           and (p.score_micros < ${after.scoreMicros}::bigint or p.product_id > ${after.productId})`
   const { rows } = await sql<PopularityRow>`
     select ${COLUMNS} from product_popularity p cross join popularity_rules r
-    where ${beyond} order by p.score_micros desc, p.product_id limit ${page.limit + 1}`.execute(db)
-  const shown = rows.slice(0, page.limit)
-  const last = rows.length > page.limit ? shown.at(-1) : undefined
-  return {
-    data: shown.map(toPopularity),
-    meta: { next_cursor: last ? encodeCursor(TOP, [last.scoreMicros, last.productId]) : null },
-  }
+    where ${beyond} order by p.score_micros desc, p.product_id limit ${limit}`.execute(db)
+  return rows.map((row) => ({
+    position: { scoreMicros: BigInt(row.scoreMicros), productId: row.productId },
+    popularity: toPopularity(row),
+  }))
 }
 
 /** One product; undefined when no event of it was ever counted. */
@@ -30,8 +43,9 @@ export async function popularityOf(db: Database, productId: string): Promise<Pop
   return rows[0] && toPopularity(rows[0])
 }
 
+/** A place in the top list. */
 export interface TopPosition {
-  scoreMicros: string
+  scoreMicros: bigint
   productId: string
 }
 
@@ -42,7 +56,17 @@ const BIGINT = /^-?\d{1,18}$/
 export function topPositionOf(cursor: string): TopPosition | undefined {
   const [scoreMicros, productId] = decodeCursor(TOP, cursor) ?? []
   if (scoreMicros === undefined || productId === undefined || !BIGINT.test(scoreMicros)) return undefined
-  return { scoreMicros, productId }
+  return { scoreMicros: BigInt(scoreMicros), productId }
+}
+
+export function topCursorOf({ scoreMicros, productId }: TopPosition): string {
+  return encodeCursor(TOP, [String(scoreMicros), productId])
+}
+
+/** The order of the top list: the higher score first, then the smaller id by its bytes, as in the index (collation C). */
+export function compareTopPositions(one: TopPosition, other: TopPosition): number {
+  if (one.scoreMicros !== other.scoreMicros) return one.scoreMicros > other.scoreMicros ? -1 : 1
+  return Buffer.compare(Buffer.from(one.productId), Buffer.from(other.productId))
 }
 
 interface PopularityRow {

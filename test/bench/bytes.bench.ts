@@ -6,6 +6,7 @@ import { scoreBatch } from '../../src/store/popularity-score.ts'
 import { feedBatch } from '../../src/store/shopper-product.ts'
 import { createDatabase } from '../harness/database.ts'
 import { startBenchPostgres } from './bench-postgres.ts'
+import { withParts } from './bench-stack.ts'
 import { type Claim, formatted, type RowResult } from './claim.ts'
 import { codeEventTypes, ingestCoded } from './coded-layout.ts'
 import { chunksOf, dayOfTraffic, type Item, rowOf } from './events.ts'
@@ -33,10 +34,10 @@ const LAYOUTS: Layout[] = [
 ]
 
 /** Bytes stored per event after a day of traffic, in each layout: as it lies, and after VACUUM FULL. */
-export async function bytes(isQuick: boolean): Promise<RowResult> {
+export function bytes(isQuick: boolean): Promise<RowResult> {
   const events = isQuick ? EVENTS.quick : EVENTS.full
-  const postgres = await startBenchPostgres()
-  try {
+  return withParts(async (kept) => {
+    const postgres = kept(await startBenchPostgres())
     const items = dayOfTraffic(events)
     const measured = []
     for (const layout of LAYOUTS) {
@@ -46,9 +47,7 @@ export async function bytes(isQuick: boolean): Promise<RowResult> {
       measured.push(report(layout.name, parts))
     }
     return { claims: claimsOf(measured, events), measured: { events, layouts: measured } }
-  } finally {
-    await postgres.stop()
-  }
+  })
 }
 
 interface Part {

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Store } from '../../src/store/database.ts'
+import { unhurried } from './unhurried.ts'
 
 export interface Counts {
   recorded: number
@@ -13,11 +14,13 @@ const NONE: Counts = { recorded: 0, hours: 0, fed: 0, views: 0, recordedViews: 0
 
 /** How many events each table knows of. */
 export async function countsOf(db: Store): Promise<Counts> {
-  const { rows } = await sql<Counts>`
+  const { rows } = await unhurried(db, (unlimited) =>
+    sql<Counts>`
     select (select count(*) from interaction)::int as recorded, (select coalesce(sum(events), 0) from product_hour)::int as hours,
       (select coalesce(sum(view_count), 0) from product_popularity)::int as views,
       (select count(*) from interaction where event_type = 'view')::int as "recordedViews",
-      (select coalesce(sum(events), 0) from shopper_product)::int as fed`.execute(db)
+      (select coalesce(sum(events), 0) from shopper_product)::int as fed`.execute(unlimited),
+  )
   return rows[0]!
 }
 

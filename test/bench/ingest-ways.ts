@@ -1,10 +1,14 @@
 import { Agent } from 'node:http'
+import { sql } from 'kysely'
 import { callOf } from '../../src/store/call.ts'
 import { connect, type Store } from '../../src/store/database.ts'
 import { recordBatch } from '../../src/store/interaction-batch.ts'
 import { scoreBatch } from '../../src/store/popularity-score.ts'
 import { feedBatch } from '../../src/store/shopper-product.ts'
+import { createDatabase } from '../harness/database.ts'
+import type { BenchPostgres } from './bench-postgres.ts'
 import type { BenchEndpoint } from './bench-restate.ts'
+import { mustHaveCounted } from './counted.ts'
 import { chunksOf, type Item, rowOf } from './events.ts'
 import { literalDone, prepareLiteral } from './literal.ts'
 import { inFlight, isSettled, polled, post } from './load.ts'
@@ -93,6 +97,23 @@ export function sameSql(connections: number, width: number, events: number): Way
         await db.destroy()
       }
     },
+  }
+}
+
+/** Runs a way on a fresh database whose pages are on disk, and holds it to having counted everything once. @returns the seconds. */
+export async function timed(postgres: BenchPostgres, way: Way, run: { name: string; items: readonly Item[] }): Promise<number> {
+  const { db, url, drop } = await createDatabase(postgres.url)
+  try {
+    const work = await way.prepare({ ...run, db, url })
+    await sql`checkpoint`.execute(db)
+    const startMs = performance.now()
+    await work()
+    const seconds = (performance.now() - startMs) / 1_000
+    await mustHaveCounted(db, run.items.length)
+    return seconds
+  } finally {
+    await way.release?.()
+    await drop()
   }
 }
 

@@ -1,12 +1,9 @@
-import { sql } from 'kysely'
-import { createDatabase } from '../harness/database.ts'
 import { type BenchPostgres, startBenchPostgres } from './bench-postgres.ts'
 import { type BenchRestate, startBenchRestate } from './bench-restate.ts'
-import { POOL_CONNECTIONS } from './bench-stack.ts'
+import { POOL_CONNECTIONS, withParts } from './bench-stack.ts'
 import { type Claim, formatted, type RowResult } from './claim.ts'
-import { mustHaveCounted } from './counted.ts'
 import { dayOfTraffic, type Item } from './events.ts'
-import { footfall, literalDesign, sameSql, type Way } from './ingest-ways.ts'
+import { footfall, literalDesign, sameSql, timed, type Way } from './ingest-ways.ts'
 import { median, printTable } from './report.ts'
 
 const SQL_CONNECTIONS = [1, 2, 4, 8]
@@ -14,24 +11,16 @@ const REQUESTS_IN_FLIGHT = [8, 32]
 const SQL_IN_FLIGHT = 32
 const LITERAL_IN_FLIGHT = 8
 const FULL = { events: 200_000, literalEvents: 8_000, rounds: 5 }
-const QUICK = { events: 30_000, literalEvents: 2_000, rounds: 3 }
+const QUICK = { events: 20_000, literalEvents: 500, rounds: 1 }
 
 /** Events per second from the first request until everything is recorded, scored and fed, of each way in turn. */
-export async function ingest(isQuick: boolean): Promise<RowResult> {
+export function ingest(isQuick: boolean): Promise<RowResult> {
   const size = isQuick ? QUICK : FULL
-  const postgres = await startBenchPostgres()
-  try {
-    const restate = await startBenchRestate()
-    try {
-      return report(
-        await measure(postgres, await waysOf(restate, size), { items: dayOfTraffic(size.events), rounds: size.rounds }),
-      )
-    } finally {
-      await restate.stop()
-    }
-  } finally {
-    await postgres.stop()
-  }
+  return withParts(async (kept) => {
+    const postgres = kept(await startBenchPostgres())
+    const restate = kept(await startBenchRestate())
+    return report(await measure(postgres, await waysOf(restate, size), { items: dayOfTraffic(size.events), rounds: size.rounds }))
+  })
 }
 
 async function waysOf(restate: BenchRestate, size: typeof FULL): Promise<Record<'sql' | 'footfall' | 'literal', Way[]>> {
@@ -71,23 +60,6 @@ async function measure(
     }
   }
   return all.map(({ kind, way, rates }) => ({ kind, name: way.name, rates }))
-}
-
-/** Runs a way on a fresh database whose pages are on disk, and holds it to having counted everything once. */
-async function timed(postgres: BenchPostgres, way: Way, run: { name: string; items: readonly Item[] }): Promise<number> {
-  const { db, url, drop } = await createDatabase(postgres.url)
-  try {
-    const work = await way.prepare({ ...run, db, url })
-    await sql`checkpoint`.execute(db)
-    const startMs = performance.now()
-    await work()
-    const seconds = (performance.now() - startMs) / 1_000
-    await mustHaveCounted(db, run.items.length)
-    return seconds
-  } finally {
-    await way.release?.()
-    await drop()
-  }
 }
 
 /** The best of each kind by its median, and the medians of the ratios of neighbouring runs. */

@@ -49,10 +49,10 @@ export function post(agent: Agent, { url, body, idempotencyKey }: Post): Promise
   })
 }
 
-/** Resolves when `isDone` says so. @throws when it does not in two minutes. */
-export async function polled(isDone: () => Promise<boolean>): Promise<void> {
-  for (const endMs = performance.now() + DONE_MS_MAX; !(await isDone()); await sleep(POLL_MS)) {
-    if (performance.now() > endMs) throw new Error(`not done after ${DONE_MS_MAX} ms`)
+/** Resolves when `isDone` says so. @throws when it does not in time. */
+export async function polled(isDone: () => Promise<boolean>, patienceMs = DONE_MS_MAX): Promise<void> {
+  for (const endMs = performance.now() + patienceMs; !(await isDone()); await sleep(POLL_MS)) {
+    if (performance.now() > endMs) throw new Error(`not done after ${patienceMs} ms`)
   }
 }
 

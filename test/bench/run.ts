@@ -1,14 +1,31 @@
 import { parseArgs } from 'node:util'
+import { batches } from './batches.bench.ts'
 import { bytes } from './bytes.bench.ts'
+import { cachedTop } from './cached-top.bench.ts'
 import { printClaims, type RowResult } from './claim.ts'
+import { grown } from './grown.bench.ts'
+import { client } from './client.bench.ts'
 import { ingest } from './ingest.bench.ts'
 import { machine } from './machine.ts'
+import { memory } from './memory.bench.ts'
 import { one } from './one.bench.ts'
 import { saveRow, writePage } from './results.ts'
 import { singles } from './singles.bench.ts'
+import { top } from './top.bench.ts'
 
 /** Every row by its name. `quick` shows that the rows work; its numbers are not written into ARCHITECTURE.md. */
-const ROWS: Record<string, (isQuick: boolean) => Promise<RowResult>> = { ingest, bytes, singles, one }
+const ROWS: Record<string, (isQuick: boolean) => Promise<RowResult>> = {
+  ingest,
+  bytes,
+  singles,
+  one,
+  batches,
+  top,
+  'cached-top': cachedTop,
+  grown,
+  memory,
+  client,
+}
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { quick: { type: 'boolean', default: false } } })
 const unknown = positionals.filter((name) => !(name in ROWS))

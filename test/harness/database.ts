@@ -29,11 +29,13 @@ export async function prepareTemplate(serverUrl: string): Promise<void> {
   await db.destroy()
 }
 
-/** A fresh copy of the template, or of another database that nobody uses. */
-export async function createDatabase(serverUrl: string, template = TEMPLATE): Promise<TestDatabase> {
+/** A fresh copy of the template, or of a large database that nobody is connected to. */
+export async function createDatabase(serverUrl: string, large?: TestDatabase): Promise<TestDatabase> {
   const name = `t_${randomBytes(6).toString('hex')}`
-  const server = connect({ url: serverUrl, name: 'test', connectionsMax: 1 })
-  await sql`create database ${sql.id(name)} template ${sql.id(template)}`.execute(server)
+  const server = connect({ url: serverUrl, name: 'test', connectionsMax: 1, statementMsMax: 0 })
+  // The default writes every page into the log: better for small databases only.
+  const source = large ? sql`${sql.id(nameIn(large.url))} strategy file_copy` : sql.id(TEMPLATE)
+  await sql`create database ${sql.id(name)} template ${source}`.execute(server)
   const url = withDatabase(serverUrl, name)
   const db = connect({ url, name: 'test' })
   const drop = async () => {
@@ -42,6 +44,10 @@ export async function createDatabase(serverUrl: string, template = TEMPLATE): Pr
     await server.destroy()
   }
   return { url, db, drop }
+}
+
+function nameIn(url: string): string {
+  return new URL(url).pathname.slice(1)
 }
 
 function withDatabase(url: string, name: string): string {

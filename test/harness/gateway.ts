@@ -22,6 +22,7 @@ export const SETTINGS: GatewaySettings = {
   trustedProxies: undefined,
   rateLimits: { secretPerMinute: 60_000, publishablePerMinute: 600 },
   privacy: KEEP_ALL,
+  topCacheMs: 0,
 }
 
 export const QUEUE_LIMITS = { flushesMax: 8, queueEventsMax: 50_000, queueBytesMax: 32 * 1024 * 1024 }
@@ -39,7 +40,7 @@ export async function startGateway(databaseUrl: string, stack: Stack, changes: P
   const restate = changes.recorder ?? recorder(stack.ingressUrl)
   const app = await createGateway({
     db,
-    log: pino({ level: 'info' }, lines),
+    log: pino({ level: 'debug' }, lines),
     recorder: restate,
     groupCommit: createGroupCommit({
       ...QUEUE_LIMITS,

@@ -2,6 +2,7 @@ import { mkdtempSync, openSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { HooksProvider } from '@restatedev/restate-sdk'
 import * as clients from '@restatedev/restate-sdk-clients'
 import { pino } from 'pino'
 import type { Deps } from '../../services/deps.ts'
@@ -23,7 +24,7 @@ export interface Stack {
 }
 
 /** A restate-server of its own and the services on it, on free ports, over the given database. */
-export async function startStack(db: Store, changes: Partial<Deps> = {}): Promise<Stack> {
+export async function startStack(db: Store, changes: Partial<Deps> = {}, hooks: HooksProvider[] = []): Promise<Stack> {
   const folder = mkdtempSync(join(tmpdir(), 'footfall-restate-'))
   const [ingressPort, admin, node, endpointPort] = (await freePorts(4)) as [number, number, number, number]
   const restate = await startRestate({
@@ -43,7 +44,7 @@ export async function startStack(db: Store, changes: Partial<Deps> = {}): Promis
     ...changes,
   }
   const log = pino({ level: process.env['LOG_LEVEL'] ?? 'silent' })
-  const server = await serveEndpoint(deps, { host: '127.0.0.1', port: endpointPort, log })
+  const server = await serveEndpoint(deps, { host: '127.0.0.1', port: endpointPort, log, hooks })
   const adminUrl = `http://127.0.0.1:${admin}`
   const ingressUrl = `http://127.0.0.1:${ingressPort}`
   await register(adminUrl, `http://127.0.0.1:${endpointPort}`)

@@ -17,15 +17,20 @@ function addSpan(tracer: Tracer, parent: Context, { text, seconds, error }: Stat
   const attributes = { 'db.system.name': 'postgresql', 'db.query.text': text.replace(/\s+/g, ' ').trim() }
   const options = { kind: SpanKind.CLIENT, startTime: endTime - seconds * 1_000, attributes }
   const span = tracer.startSpan(summaryOf(text), options, parent)
-  // Not its detail: PostgreSQL puts values into it.
-  if (error !== undefined) span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.message : '' })
+  if (error !== undefined) {
+    span.setStatus({ code: SpanStatusCode.ERROR })
+    // Not the message: PostgreSQL quotes values in it.
+    if (error instanceof Error && 'code' in error) span.setAttribute('db.response.status_code', String(error.code))
+  }
   span.end(endTime)
 }
 
-/** The statement's first write, or else what it reads: "insert interaction_batch", "select popularity_rules", "begin". */
+/** What a statement writes, or else reads: "update interaction_batch, insert product_hour, product_popularity", "begin". */
 export function summaryOf(text: string): string {
-  const write = /(?:^|\()\s*(insert into|update|delete from)\s+"?(\w+)/.exec(text)
-  if (write !== null) return `${write[1]!.split(' ')[0]} ${write[2]}`
+  const tables = Map.groupBy(text.matchAll(/(?:^|[()])\s*(insert into|update|delete from)\s+"?(\w+)/g), ([, write]) => write)
+  if (tables.size > 0) {
+    return Array.from(tables, ([write, of]) => `${write!.split(' ')[0]} ${of.map(([, , table]) => table).join(', ')}`).join(', ')
+  }
   const [verb = 'statement'] = /\w+/.exec(text) ?? []
   const from = /\bfrom\s+"?(\w+)/.exec(text)?.[1]
   return from === undefined ? verb : `select ${from}`

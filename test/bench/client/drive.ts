@@ -40,6 +40,7 @@ export async function openDrive(drive: Drive): Promise<() => Promise<Omit<LoadRe
 async function open(host: string, port: number): Promise<Socket> {
   const socket = connect({ host, port, noDelay: true })
   await once(socket, 'connect')
+  socket.on('error', () => undefined)
   return socket
 }
 
@@ -81,6 +82,10 @@ interface Conversation {
 /** Sends request after request; resolves when there is none left, or the connection is gone. */
 function speak(socket: Socket, { next, answered, failed }: Conversation): Promise<void> {
   return new Promise((resolve) => {
+    if (socket.destroyed) {
+      failed('the connection was closed before the clock started')
+      return resolve()
+    }
     let request: Outgoing | undefined
     let askedAtMs = 0
     const ask = () => {

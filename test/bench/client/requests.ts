@@ -28,13 +28,18 @@ export function readRequest({ url }: ReadJob, page: Page, noticed: Noticed): Out
     problemOf: (answer, askedAtMs) => {
       if (page.items !== undefined && timesIn(answer, PRODUCT) !== page.items)
         return `${timesIn(answer, PRODUCT)} products instead of ${page.items}`
-      if (page.isProbed) noticed(askedAtMs, purchasesOf(answer))
+      if (!page.isProbed) return undefined
+      if (!answer.subarray(0, PROBE.length).equals(PROBE)) return `no probe: ${answer.toString('utf8', 0, 100)}`
+      const purchases = purchasesOf(answer)
+      if (Number.isNaN(purchases)) return `no purchases: ${answer.toString('utf8', 0, 400)}`
+      noticed(askedAtMs, purchases)
       return undefined
     },
   }
 }
 
 const PRODUCT = Buffer.from('{"product_id":"')
+const PROBE = Buffer.from('{"data":[{"product_id":"probe-')
 const PURCHASES = Buffer.from('"purchase_count":')
 
 function timesIn(answer: Buffer, part: Buffer): number {

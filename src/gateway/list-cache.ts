@@ -1,0 +1,122 @@
+/** Asks for a page: at most `limit` rows after a position. */
+export type ReadPage<Position> = (after: Position | undefined, limit: number) => Promise<ListPage<Position>>
+
+/** A totally ordered list that is read in pages, such as products by score. */
+export interface RankedList<Position> {
+  /** The rows after a position, best first; fewer than `limit` when the list ends there. */
+  rowsAfter: (after: Position | undefined, limit: number) => Promise<ListedRow<Position>[]>
+  /** Below 0 when the first position is the better one. */
+  compare: (one: Position, other: Position) => number
+}
+
+export interface ListedRow<Position> {
+  position: Position
+  /** The row as its part of the answer. */
+  json: string
+}
+
+export interface ListPage<Position> {
+  rows: ListedRow<Position>[]
+  /** Where the page ended; undefined when the list ended there too. */
+  next: Position | undefined
+}
+
+/** The longest page. */
+const PAGE_ROWS_MAX = 100
+/** A block answers for so many rows, and has as many more that a page which begins in it never needs the next block. */
+export const BLOCK_ROWS = 500
+const READ_ROWS = 750
+/** Blocks from the head of the list on; what lies deeper is asked of the database each time. */
+const BLOCKS_MAX = 20
+/** An answer is on its way for a while after its age was looked at. */
+const SENDING_MS = 100
+
+interface Block<Position> {
+  /** It answers for what comes after this; undefined at the head of the list. */
+  start: Position | undefined
+  /** … up to this, where the next block starts. Undefined where the list ends, and before the first read. */
+  end: Position | undefined
+  rows: ListedRow<Position>[]
+  readMs: number
+  reading: Promise<void> | undefined
+}
+
+/**
+ * Answers pages of any length from anywhere in the head of a list, and nothing that is older than `msMax`. A cache by
+ * address would hardly ever be hit: there are a hundred limits, and as many cursors as products. So blocks of rows are
+ * kept, and whoever asks while one is being read gets that one.
+ */
+export function createListCache<Position>(list: RankedList<Position>, msMax: number): ReadPage<Position> {
+  if (msMax === 0) return async (after, limit) => pageOf(await list.rowsAfter(after, limit + 1), limit)
+  const freshMs = Math.max(msMax - SENDING_MS, msMax / 2)
+  let blocks: Block<Position>[] = [newBlock<Position>(undefined)]
+
+  const read = async (block: Block<Position>) => {
+    const askedMs = performance.now()
+    block.rows = await list.rowsAfter(block.start, READ_ROWS)
+    block.readMs = askedMs
+    const { end } = block
+    const own = end === undefined ? 0 : countUpTo(block.rows, end, list.compare)
+    if (own >= BLOCK_ROWS / 2 && own <= READ_ROWS - PAGE_ROWS_MAX - 1) return
+    // Too many rows have moved in or out: it ends elsewhere now, and the blocks after it begin elsewhere.
+    block.end = block.rows.length < READ_ROWS ? undefined : block.rows[BLOCK_ROWS - 1]!.position
+    const place = blocks.indexOf(block)
+    if (place !== -1) blocks = blocks.slice(0, place + 1)
+  }
+
+  const refresh = async (block: Block<Position>) => {
+    if (performance.now() - block.readMs < freshMs) return
+    block.reading ??= read(block).finally(() => {
+      block.reading = undefined
+    })
+    await block.reading
+  }
+
+  const isBehind = (block: Block<Position>, position: Position | undefined) =>
+    position !== undefined && block.end !== undefined && list.compare(block.end, position) <= 0
+
+  /** The block that answers for what comes after a position; undefined when it lies too deep. */
+  const blockFor = (position: Position | undefined): Block<Position> | undefined => {
+    const found = blocks.findLast(
+      ({ start }) => start === undefined || (position !== undefined && list.compare(start, position) <= 0),
+    )!
+    if (!isBehind(found, position)) return found
+    if (blocks.length === BLOCKS_MAX) return undefined
+    // One block at a time: whoever asks for the far end of the list does not wait for everything before it.
+    blocks.push(newBlock(found.end))
+    return blocks.at(-1)
+  }
+
+  return async (after, limit) => {
+    const block = blockFor(after)
+    if (block !== undefined) await refresh(block)
+    const isKept = block !== undefined && !isBehind(block, after)
+    const first = isKept && after !== undefined ? countUpTo(block.rows, after, list.compare) : 0
+    return pageOf(isKept ? block.rows.slice(first, first + limit + 1) : await list.rowsAfter(after, limit + 1), limit)
+  }
+}
+
+/** Whether a row more was found than is shown tells whether there is a next page. */
+function pageOf<Position>(rows: ListedRow<Position>[], limit: number): ListPage<Position> {
+  const shown = rows.slice(0, limit)
+  return { rows: shown, next: rows.length > limit ? shown.at(-1)!.position : undefined }
+}
+
+function newBlock<Position>(start: Position | undefined): Block<Position> {
+  return { start, end: undefined, rows: [], readMs: Number.NEGATIVE_INFINITY, reading: undefined }
+}
+
+/** How many of the rows are not after a position: a binary search, because every request makes one. */
+function countUpTo<Position>(
+  rows: readonly ListedRow<Position>[],
+  position: Position,
+  compare: RankedList<Position>['compare'],
+): number {
+  let low = 0
+  for (let high = rows.length; low < high;) {
+    const middle = (low + high) >> 1
+    if (compare(rows[middle]!.position, position) <= 0) low = middle + 1
+    else high = middle
+  }
+  return low
+}

@@ -1,0 +1,39 @@
+import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { platform } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+
+/** What a process holds of the machine's memory (resident set size), in MB. */
+export async function memoryOf(pid: number): Promise<number> {
+  if (platform() === 'linux') {
+    const status = await readFile(`/proc/${pid}/status`, 'utf8')
+    return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1_000
+  }
+  const { stdout } = await promisify(execFile)('ps', ['-o', 'rss=', '-p', String(pid)])
+  return Number(stdout) / 1_000
+}
+
+export interface Sample {
+  second: number
+  /** MB of each process, in order of the pids. */
+  megabytes: number[]
+}
+
+/** Looks every second until it is over. */
+export async function sampled(pids: readonly number[], isOver: () => boolean): Promise<Sample[]> {
+  const samples: Sample[] = []
+  for (const startMs = performance.now(); !isOver(); await sleep(1_000)) {
+    const megabytes = await Promise.all(pids.map(memoryOf))
+    samples.push({ second: (performance.now() - startMs) / 1_000, megabytes })
+  }
+  return samples
+}
+
+/** The slope of the straight line through the points that misses them least, per unit of x. */
+export function slopeOf(points: readonly (readonly [x: number, y: number])[]): number {
+  const mean = (place: 0 | 1) => points.reduce((sum, point) => sum + point[place], 0) / points.length
+  const [meanX, meanY] = [mean(0), mean(1)]
+  const over = points.reduce((sum, [x, y]) => sum + (x - meanX) * (y - meanY), 0)
+  return over / points.reduce((sum, [x]) => sum + (x - meanX) ** 2, 0)
+}
