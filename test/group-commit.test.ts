@@ -133,7 +133,7 @@ describe('bounds', () => {
 describe('failures', () => {
   /** Refuses every call that has the poison in it. */
   const poisoned = (recorded: unknown[]) => async (events: unknown[]) => {
-    if (events.includes('poison')) throw new HttpCallError(500, 'refused', 'refused')
+    if (events.includes('poison')) throw new HttpCallError(500, '{"source":"invocation"}', 'refused')
     recorded.push(...events)
     return allAccepted(events)
   }
