@@ -1,8 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { isSecret, listApiKeys, partsOfKey, type SecretApiKey } from '../store/api-key.ts'
 import type { Store } from '../store/database.ts'
 
 /** The keys as they were at most this long ago: how soon a new or revoked key is known without a restart. */
 export const KEYS_MS_MAX = 1_000
+/** How long requests wait for newer keys when some are known: a database that is cut off answers nothing for minutes. */
+const PATIENCE_MS = 1_000
 
 export interface Keys {
   /** Whether a key was ever made: from then on nobody gets in without one. */
@@ -26,11 +29,13 @@ export function createKeyRing(db: Store): () => Promise<Keys> {
 
   const ask = async (): Promise<Keys> => {
     const askedMs = performance.now()
+    const answer = listApiKeys(db)
     try {
-      known = { keys: keysOf(await listApiKeys(db)), atMs: askedMs }
+      known = { keys: keysOf(await (known === undefined ? answer : inTime(answer))), atMs: askedMs }
     } catch (error) {
       if (known === undefined) throw error
-      known.atMs = askedMs
+      // From now and not from the question on: else every request would wait as long.
+      known.atMs = performance.now()
     }
     return known.keys
   }
@@ -42,6 +47,14 @@ export function createKeyRing(db: Store): () => Promise<Keys> {
     })
     return asking
   }
+}
+
+/** @throws when the answer is not there in time; it is then forgotten. */
+function inTime<T>(answer: Promise<T>): Promise<T> {
+  const late = sleep(PATIENCE_MS, undefined, { ref: false }).then(() => {
+    throw new Error(`no keys after ${PATIENCE_MS} ms`)
+  })
+  return Promise.race([answer, late])
 }
 
 function keysOf(all: readonly SecretApiKey[]): Keys {

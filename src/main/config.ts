@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import type { GatewaySettings } from '../gateway/server.ts'
@@ -69,7 +70,9 @@ export const Config = z.object({
     .meta({ unit: 'connections' }),
   TRUSTED_PROXIES: z
     .string()
-    .min(1)
+    .refine((text) => text.split(',').every((one) => isNetwork(one.trim())), {
+      error: 'must be addresses and networks with commas, such as 10.0.0.7,192.168.0.0/16',
+    })
     .optional()
     .describe('Addresses and networks of the proxies before the gateway, with commas: their X-Forwarded-For is believed.'),
   RATE_LIMIT_PER_MINUTE: wholeNumber(1, 10_000_000, 60_000)
@@ -89,7 +92,7 @@ export const Config = z.object({
   TOP_CACHE_MS: wholeNumber(0, 900_000, 1_000)
     .describe('How old an answer of the top list may be; 0 asks the database each time.')
     .meta({ unit: 'ms' }),
-  FLUSHES_MAX: wholeNumber(1, 64, 8)
+  FLUSHES_MAX: wholeNumber(1, 64, 4)
     .describe('Calls with the events of many requests that the gateway makes at once.')
     .meta({ unit: 'calls' }),
   QUEUE_EVENTS_MAX: wholeNumber(10_000, 10_000_000, 50_000)
@@ -126,6 +129,13 @@ export const Config = z.object({
     .describe('Lowest level that is logged.'),
 })
 export type Config = z.infer<typeof Config>
+
+/** An address, alone or with the bits of its network. */
+function isNetwork(text: string): boolean {
+  const [address = '', bits = '1', ...more] = text.split('/')
+  const bitsMax = isIP(address) === 4 ? 32 : 128
+  return isIP(address) > 0 && more.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) >= 1 && Number(bits) <= bitsMax
+}
 
 /** The checkout: where restate.toml and sql/ are. */
 export const CHECKOUT = resolve(import.meta.dirname, '..', '..')

@@ -10,14 +10,14 @@ export type PrivacyMode = (typeof PRIVACY_MODES)[number]
 
 export const KEEP_ALL: Privacy = { ipAddress: 'keep', userAgent: 'keep' }
 
-/** Stands for what cannot be truncated because it is not what it should be; the field is then refused without being kept. */
-const WITHHELD = 'withheld'
+/** Stands for what cannot be truncated because it is not what it should be; no field takes a list, so it is refused. */
+const WITHHELD = ['withheld']
 
 /** An interaction, checked or not, without what must not be stored. */
 export function withPrivacy(item: unknown, { ipAddress, userAgent }: Privacy): unknown {
   if (typeof item !== 'object' || item === null || Array.isArray(item)) return item
   let kept: Record<string, unknown> | undefined
-  const change = (field: string, mode: PrivacyMode, truncated: (text: string) => string) => {
+  const change = (field: string, mode: PrivacyMode, truncated: (text: string) => unknown) => {
     if (mode === 'keep' || !(field in item)) return
     kept ??= { ...item }
     if (mode === 'drop') delete kept[field]
@@ -28,15 +28,19 @@ export function withPrivacy(item: unknown, { ipAddress, userAgent }: Privacy): u
   return kept ?? item
 }
 
-/** The network of an address: /24 of IPv4, /48 of IPv6. */
-export function truncateIp(address: string): string {
+/** An IPv4 address in the second and third group (6to4, RFC 3056), of which /48 would keep all. */
+const SIX_TO_FOUR = 0x2002
+
+/** The network of an address: /24 of IPv4, /48 of IPv6. What is no address is withheld. */
+export function truncateIp(address: string): unknown {
   if (isIPv4(address)) return address.replace(/\d+$/, '0')
   if (!isIPv6(address)) return WITHHELD
-  const groups = groupsOfIpv6(address).slice(0, 3)
+  const [first = 0, second = 0, third = 0] = groupsOfIpv6(address)
+  const groups = [first, second, first === SIX_TO_FOUR ? third & 0xff00 : third]
   return `${groups.map((group) => group.toString(16)).join(':')}::`
 }
 
-/** The first three groups as far as they are written; `::` stands for as many zeros as are missing. */
+/** All eight groups; `::` stands for as many zeros as are missing. An IPv4 address at the end is left out as zeros. */
 function groupsOfIpv6(address: string): number[] {
   const [head = '', tail] = address.split('%')[0]!.split('::')
   const groupsOf = (text: string) =>
@@ -48,13 +52,31 @@ function groupsOfIpv6(address: string): number[] {
   return [...left, ...Array.from({ length: 8 - left.length - right.length }, () => 0), ...right]
 }
 
-/** Products and their major versions: without the comments, which tell device and system, and without minor versions. */
+/** A product's name of letters, and its major version; what follows is left out. */
+const PRODUCT = /^([a-z][a-z._-]*)(?:$|\/(?:(\d{1,4})(?!\d))?)/i
+
+/**
+ * Products and their major versions: without comments and without other words, which tell device and system, and without
+ * minor versions and build numbers.
+ */
 export function truncateUserAgent(text: string): string {
-  const products = text.replaceAll(/\([^()]*(?:\([^()]*\)[^()]*)*\)?/g, ' ').split(/\s+/)
-  return (
-    products
-      .map((product) => product.replace(/^([^/]+\/\d+).*$/, '$1'))
-      .filter(Boolean)
-      .join(' ') || 'unknown'
-  )
+  const products = withoutComments(text).split(/\s+/)
+  const kept = products.flatMap((product) => {
+    const [, name, major] = PRODUCT.exec(product) ?? []
+    if (name === undefined) return []
+    return major === undefined ? name : `${name}/${major}`
+  })
+  return kept.join(' ') || 'unknown'
+}
+
+/** Comments are in parentheses, within each other too; one that is not closed goes on to the end. */
+function withoutComments(text: string): string {
+  let depth = 0
+  const kept = text.split(/([()])/).map((part) => {
+    if (part === '(') depth++
+    else if (part === ')') depth = Math.max(0, depth - 1)
+    else if (depth === 0) return part
+    return ' '
+  })
+  return kept.join('')
 }

@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander'
+import { Id } from '../../contract/text.ts'
 import { type ApiKey, createApiKey, listApiKeys, type NewApiKey, revokeApiKey, type Scope, SCOPES } from '../../store/api-key.ts'
 import { readConfig } from '../config.ts'
 import { StartError } from '../embedded/process.ts'
@@ -26,7 +27,7 @@ export function keyCommand(): Command {
         .option('--scope <scope>', `what it may do, repeatable: ${SCOPES.join(', ')}`, scopesOf)
         .option('--publishable', 'may stand in a web page: can only send events, from pages of its origins')
         .option('--origin <origin>', 'a page that may use it, repeatable, such as https://shop.example', originsOf)
-        .option('--seller <id>', 'sees what is of this seller alone')
+        .option('--seller <id>', 'sees what is of this seller alone', sellerOf)
         .option('--rate <requests>', 'requests a minute', rateOf)
         .action(create),
     )
@@ -98,6 +99,11 @@ async function revoke(keyId: string): Promise<void> {
 function nameOf(text: string): string {
   if (text.trim() !== '' && text.length <= NAME_CHARACTERS_MAX) return text
   throw new InvalidArgumentError(`It has 1 to ${NAME_CHARACTERS_MAX} characters.`)
+}
+
+function sellerOf(text: string): string {
+  if (Id.safeParse(text).success) return text
+  throw new InvalidArgumentError('It has 1 to 200 characters.')
 }
 
 function scopesOf(text: string, before: Scope[] = []): Scope[] {
