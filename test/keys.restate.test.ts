@@ -4,6 +4,7 @@ import { syncBuiltinESMExports } from 'node:module'
 import { afterAll, afterEach, beforeAll, expect, inject, test, vi } from 'vitest'
 import { until } from '../src/main/embedded/process.ts'
 import { createApiKey, type NewApiKey, revokeApiKey } from '../src/store/api-key.ts'
+import { createKeyRing } from '../src/gateway/key-ring.ts'
 import { connect } from '../src/store/database.ts'
 import { createDatabase, type TestDatabase } from './harness/database.ts'
 import { SETTINGS, startGateway, type TestGateway } from './harness/gateway.ts'
@@ -226,7 +227,7 @@ test('a gateway that could never ask for the keys lets nobody in, and says that 
   const wire = await startWire(database.url)
   await wire.cut()
   const db = connect({ url: wire.url, name: 'test gateway', readOnly: true })
-  const cutOff = await startGateway(database.url, stack, { db })
+  const cutOff = await startGateway(database.url, stack, { db, keys: createKeyRing(db, () => undefined) })
   expect(await ask({ key: keys.ingest, url: cutOff.url })).toMatchObject({
     status: 503,
     json: { error: { code: 'unavailable' } },
