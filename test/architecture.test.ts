@@ -18,7 +18,6 @@ const ROOMS: Record<string, { rooms: string[]; packages: string[] }> = {
       '@restatedev/restate-sdk-clients',
       'fastify',
       '@fastify/cors',
-      '@fastify/helmet',
       '@fastify/rate-limit',
       '@fastify/swagger',
       '@fastify/swagger-ui',

@@ -172,7 +172,7 @@ test('/docs is served from here alone, and its policy lets a browser load nothin
   expect(policy).toContain("script-src 'self';")
   // Everything else keeps the strict one.
   const { headers } = await fetch(`${gateway.url}/health`)
-  expect(headers.get('content-security-policy')).toBe("default-src 'none';frame-ancestors 'none'")
+  expect(headers.get('content-security-policy')).toBe("default-src 'none'; frame-ancestors 'none'")
 })
 
 /** The last ones: from the first key on, the other gateway wants one too. */

@@ -98,7 +98,7 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   if (deps.isTraced) traceRequests(app)
   // Known from the start, an outage of the database later does not keep anybody out.
   await keys().catch(() => undefined)
-  await secureHeaders(app)
+  secureHeaders(app)
   await allowOrigins(app, { keys, isPublic: settings.isPublic })
   requireAccess(app, { keys, isPublic: settings.isPublic, observer })
   await limitRates(app, { limits: settings.rateLimits, observer })

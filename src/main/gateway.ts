@@ -38,6 +38,7 @@ const db = connect({
   name: 'footfall gateway',
   connectionsMax: config.DATABASE_CONNECTIONS,
   readOnly: true,
+  prepares: true,
   statementMsMax: READ_MS_MAX,
   onConnectionLost: (error) => log.warn({ err: error.message }, 'database connection lost'),
   observer: { ...poolMetrics(registry)('reading'), ...tracing.store },

@@ -15,6 +15,7 @@ import { prepareDatabase } from './prepare-database.ts'
 import { databaseUrlOf, logFolderOf, passwordFileOf, postgresFolderOf, refuseBesideCommand } from './reach.ts'
 import { registerServices } from './register.ts'
 import { restateTracing } from './tracing/start.ts'
+import { V8_FLAGS } from './v8-flags.ts'
 import { clearPidFile, createSupervisor, type Part, type Supervisor } from './supervisor.ts'
 
 const READY_MS_MAX = 30_000
@@ -135,6 +136,7 @@ function nodePart(name: 'endpoint' | 'gateway', config: Config): Part {
   const start = async (onSpawn: OnSpawn) => {
     const child = fork(file, {
       stdio: ['ignore', log, log, 'ipc'],
+      execArgv: V8_FLAGS,
       detached: true,
       env: { ...process.env, FOOTFALL_HOME: config.FOOTFALL_HOME },
     })

@@ -4,6 +4,7 @@ import { mkdtempSync, openSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { V8_FLAGS } from '../../src/main/v8-flags.ts'
 import { exitOf, freePorts, stopProcess } from '../../src/main/embedded/process.ts'
 
 /** As `npm start` runs it, or the same server with a page that never changes. */
@@ -32,7 +33,7 @@ export async function startBenchGateway({ databaseUrl, restate, kind, settings }
   const log = openSync(join(folder, 'gateway.log'), 'a')
   const [port] = (await freePorts(1)) as [number]
   const child = fork(FILES[kind ?? 'gateway'], {
-    execArgv: (process.env['V8F'] ?? '').split(' ').filter(Boolean),
+    execArgv: V8_FLAGS,
     stdio: ['ignore', log, 'inherit', 'ipc'],
     env: {
       ...process.env,

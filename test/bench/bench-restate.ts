@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePorts, stopProcess, until } from '../../src/main/embedded/process.ts'
 import { queryRestate, register, startRestate } from '../../src/main/embedded/restate.ts'
+import { V8_FLAGS } from '../../src/main/v8-flags.ts'
 import type { Use } from './endpoint.ts'
 
 const IDLE_MS_MAX = 30_000
@@ -47,7 +48,7 @@ export async function startBenchRestate(): Promise<BenchRestate> {
     serve: async (kind, connectionsMax) => {
       const [port] = (await freePorts(1)) as [number]
       const child = fork(join(import.meta.dirname, 'endpoint.ts'), [kind, String(port), String(connectionsMax)], {
-        execArgv: (process.env['V8F'] ?? '').split(' ').filter(Boolean),
+        execArgv: V8_FLAGS,
       })
       endpoints.push(child)
       await answerOf(child)

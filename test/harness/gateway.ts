@@ -43,7 +43,7 @@ export async function startGateway(
       done()
     },
   })
-  const db = connect({ url: databaseUrl, name: 'test gateway', readOnly: true })
+  const db = connect({ url: databaseUrl, name: 'test gateway', readOnly: true, prepares: true })
   const keys = createKeyRing(db, () => undefined)
   await keys().catch(() => undefined)
   const gate = createCallGate({ callsMax: 64, bytesMax: QUEUE_LIMITS.queueBytesMax, onFull: () => undefined })
