@@ -49,9 +49,14 @@ export function processRoutes(deps: { readiness: () => Promise<Readiness>; metri
       reply.type(PROMETHEUS_TEXT).send(await deps.metrics()),
     )
     routes.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
-    routes.get('/', { schema: { hide: true } }, async (_request, reply) => reply.type('text/html; charset=utf-8').send(PAGE))
+    routes.get('/', { schema: { hide: true } }, async (_request, reply) =>
+      reply.header('content-security-policy', PAGE_POLICY).type('text/html; charset=utf-8').send(PAGE),
+    )
   }
 }
+
+/** Its style is in the page itself. */
+const PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
 const PAGE = `<!doctype html>
 <html lang="en">
