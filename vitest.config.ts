@@ -17,7 +17,7 @@ export default defineConfig({
         test: {
           name: 'replayed',
           include: ['test/**/*.restate.test.ts'],
-          exclude: ['test/{browser,burst,contract-package,keys,rejected-command}.restate.test.ts'],
+          exclude: ['test/{browser,burst,contract-package,keys,openapi,rejected-command}.restate.test.ts'],
           env: { ALWAYS_REPLAY: '1' },
           ...servers,
         },

@@ -21,6 +21,7 @@ const ROOMS: Record<string, { rooms: string[]; packages: string[] }> = {
       '@fastify/helmet',
       '@fastify/rate-limit',
       '@fastify/swagger',
+      '@fastify/swagger-ui',
       'fastify-type-provider-zod',
     ],
   },

@@ -59,7 +59,7 @@ describe('grouping', () => {
     for (let index = 0; index < 6; index++) void record(many(FLUSH_EVENTS_MAX, `${index}-`))
     void record(['one more'])
     await nextTurn()
-    expect(calls.map((call) => call.events.length)).toEqual([1_000, 1_000, 1_000, 1_000])
+    expect(calls.map((call) => call.events.length)).toEqual(Array.from({ length: 4 }, () => FLUSH_EVENTS_MAX))
     calls[0]!.answer()
     await nextTurn()
     expect(calls).toHaveLength(5)
@@ -67,13 +67,13 @@ describe('grouping', () => {
 
   test('a flush ends where the next request would not fit, and a larger request goes alone', async () => {
     const { calls, record } = manual({ flushesMax: 1 })
-    for (const size of [1, 600, 500, 2_500, 3]) void record(many(size, `${size}-`))
+    for (const size of [1, 2_400, 2_000, 9_000, 3]) void record(many(size, `${size}-`))
     for (let made = 1; made <= 4; made++) {
       await nextTurn()
       calls.at(-1)!.answer()
       await nextTurn()
     }
-    expect(calls.map((call) => call.events.length)).toEqual([601, 500, 2_500, 3])
+    expect(calls.map((call) => call.events.length)).toEqual([2_401, 2_000, 9_000, 3])
   })
 
   test('the bytes of a flush are bounded too', async () => {
@@ -88,9 +88,9 @@ describe('order', () => {
   test('a request waits while an earlier one of its connection is on its way', async () => {
     const { calls, record } = manual()
     const connection = {}
-    void record(many(1_000, 'first-'), connection)
+    void record(many(FLUSH_EVENTS_MAX, 'first-'), connection)
     void record(['second'], connection)
-    void record(many(1_000, 'other-'))
+    void record(many(FLUSH_EVENTS_MAX, 'other-'))
     void record(['third'], connection)
     await nextTurn()
     expect(calls.map((call) => call.events[0])).toEqual(['first-0', 'other-0'])

@@ -57,29 +57,51 @@ export type Interaction = z.infer<typeof Interaction>
 /** Items are unknown here, so that each is judged alone and one bad item does not refuse its neighbours. */
 const BatchItem = z.unknown().meta(itemSchemaOf(Interaction))
 
-export const CreateInteractionRequest = z.strictObject({
-  interactions: z.array(BatchItem).min(1).max(BATCH_ITEMS_MAX),
-})
+export const CreateInteractionRequest = z
+  .strictObject({
+    interactions: z
+      .array(BatchItem)
+      .min(1)
+      .max(BATCH_ITEMS_MAX)
+      .describe('Each is judged alone: one that is not as described is refused with its index, and its neighbours are recorded.'),
+  })
+  .meta({
+    examples: [
+      {
+        interactions: [
+          {
+            event_id: '0d1d5a8e-1f0a-4c8e-9a53-6a2f5f9d2b11',
+            occurred_at: '2026-03-01T12:00:00Z',
+            account_id: 'ada',
+            event_type: 'purchase',
+            ref_type: 'Product',
+            ref_id: 'lamp',
+          },
+          { session_id: 's-1', event_type: 'view', ref_type: 'Product', ref_id: 'desk', metadata: { shelf: 'spring' } },
+        ],
+      },
+    ],
+  })
 export type CreateInteractionRequest = z.infer<typeof CreateInteractionRequest>
 
 export const RejectedItem = z.object({
-  index: z.int(),
+  index: z.int().describe('Its place in the request, from 0.'),
   code: z.string().describe('invalid, too_old, in_future or refused'),
-  field: z.string().nullable(),
+  field: z.string().nullable().describe('The field that is wrong; null when it is the whole item.'),
   message: z.string(),
 })
 export type RejectedItem = z.infer<typeof RejectedItem>
 
 export const CreateInteractionResponse = z.object({
-  accepted: z.int(),
-  duplicates: z.int(),
+  accepted: z.int().describe('How many were recorded by this request.'),
+  duplicates: z.int().describe('How many were recorded before, or stand in this request twice.'),
   duplicate_indexes: z.array(z.int()),
   rejected: z.array(RejectedItem),
 })
 export type CreateInteractionResponse = z.infer<typeof CreateInteractionResponse>
 
 /** What `Prefer: respond-async` is answered with: Restate has the call and will bring it to its end. */
-export const SubmittedResponse = z.object({ invocation_id: z.string() })
+export const SubmittedResponse = z.object({ invocation_id: z.string().describe("Restate's id of the call.") })
 export type SubmittedResponse = z.infer<typeof SubmittedResponse>
 
 /** The JSON schema of a batch item, to be attached to an unchecked one. */

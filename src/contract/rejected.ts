@@ -36,16 +36,37 @@ export const RejectedInteraction = z.object({
 export type RejectedInteraction = z.infer<typeof RejectedInteraction>
 
 export const RejectedRequest = z.strictObject({
-  limit: z.int().min(1).max(100).default(20),
+  limit: z.int().min(1).max(100).default(20).describe('Interactions of the page.'),
   cursor: z.string().min(1).max(2_000).optional().describe('meta.next_cursor of the page before.'),
   replayed: z.boolean().default(false).describe('Those that were sent again already, too.'),
 })
 export type RejectedRequest = z.infer<typeof RejectedRequest>
 
-export const RejectedResponse = z.object({
-  data: z.array(RejectedInteraction),
-  meta: z.object({ next_cursor: z.string().nullable() }),
-})
+export const RejectedResponse = z
+  .object({
+    data: z.array(RejectedInteraction),
+    meta: z.object({ next_cursor: z.string().nullable().describe('Asks for the next page; null on the last.') }),
+  })
+  .meta({
+    examples: [
+      {
+        data: [
+          {
+            id: '1.2',
+            batch_id: '1',
+            index: 2,
+            received_at: '2026-03-01T12:00:00.000Z',
+            code: 'invalid',
+            field: 'ref_id',
+            message: 'Invalid input: expected string, received undefined',
+            item: { session_id: 's-1', event_type: 'view', ref_type: 'Product' },
+            replayed_at: null,
+          },
+        ],
+        meta: { next_cursor: null },
+      },
+    ],
+  })
 export type RejectedResponse = z.infer<typeof RejectedResponse>
 
 /** Fields to put in place of those that were sent. Null takes a field away: no field of an interaction is null. */

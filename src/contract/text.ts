@@ -13,13 +13,15 @@ function isOfLength(text: string, max: number): boolean {
   return text.length <= max || Array.from(text).length <= max
 }
 
+const WITHOUT_NUL = String.raw`^[^\u0000]*$`
+
 /** A text of 1 to `max` characters that PostgreSQL can store. */
 export function storableText(max: number) {
   return z
     .string()
     .refine((text) => isOfLength(text, max), { error: `must have 1 to ${max} characters`, abort: true })
     .refine(isStorable, { error: 'must not contain NUL or a lone surrogate' })
-    .meta({ minLength: 1, maxLength: max })
+    .meta({ minLength: 1, maxLength: max, pattern: WITHOUT_NUL })
 }
 
 /** The id of a product, category, account, session, seller or brand: a UUID, an integer or a SKU fits. */
@@ -33,7 +35,9 @@ export function isAddressable(productId: string): boolean {
   return !UNADDRESSABLE.has(productId)
 }
 
-export const ProductId = Id.refine(isAddressable, { error: 'must not be ".", ".." or "top"' })
+export const ProductId = Id.refine(isAddressable, { error: 'must not be ".", ".." or "top"' }).meta({
+  pattern: String.raw`^(?!(\.|\.\.|top)$)[^\u0000]*$`,
+})
 
 /** JSON.stringify and validators recurse; a few thousand levels would end them. */
 const LEVELS_MAX = 64

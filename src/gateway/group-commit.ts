@@ -4,8 +4,11 @@ import type { GatewayObserver, QueueLength } from './observer.ts'
 import { Problem } from './problem.ts'
 import { contextOfRequest, inFlushSpan } from './tracing.ts'
 
-/** A flush has at most this much, unless a single request has more. */
-export const FLUSH_EVENTS_MAX = 1_000
+/**
+ * A flush has at most this much, unless a single request has more. With 1,000 events, batches of 1,000 came in at 0.68–0.73 of
+ * the SQL's rate, and with 4,000 at 0.86–0.88: what a call costs beside its rows is shared by more of them.
+ */
+export const FLUSH_EVENTS_MAX = 4_000
 export const FLUSH_BYTES_MAX = 1024 * 1024
 
 export interface GroupCommitOptions {

@@ -28,14 +28,34 @@ export interface InteractionDeps {
 
 const IDEMPOTENCY_KEY_CHARACTERS_MAX = 255
 
+/** It becomes a header of the call to Restate: printable ASCII, no blank at its ends. */
+const IDEMPOTENCY_KEY_PATTERN = /^[!-~]([ -~]*[!-~])?$/
+
 const Headers = z.object({
   'idempotency-key': z
     .string()
     .min(1)
     .max(IDEMPOTENCY_KEY_CHARACTERS_MAX)
+    .regex(IDEMPOTENCY_KEY_PATTERN, { error: 'must be printable ASCII' })
     .optional()
-    .describe('The same key and body get the first answer again, for an hour; events without ids are then recorded once.'),
-  prefer: z.string().optional().describe('respond-async: answer 202 as soon as the events are safe, before they are recorded.'),
+    .describe(
+      'A text of yours, such as `checkout-4711`. The same key and body get the first answer again, for an hour; events without ids are then recorded once.',
+    ),
+  prefer: z
+    .string()
+    .optional()
+    .describe('`respond-async`: answer 202 as soon as the events are safe, before they are recorded. Anything else is ignored.'),
+})
+
+const Recorded = z.object({ data: CreateInteractionResponse }).meta({
+  description: 'What became of each interaction, also when every one was refused.',
+  examples: [{ data: { accepted: 2, duplicates: 0, duplicate_indexes: [], rejected: [] } }],
+})
+
+const Submitted = z.object({ data: SubmittedResponse }).meta({
+  description: 'Restate has the events and will record them, whatever dies.',
+  headers: { 'preference-applied': { type: 'string', description: 'respond-async' } },
+  examples: [{ data: { invocation_id: 'inv_1gdJBtdVEcM942bjcDmb1c1khoaJe11Hbz' } }],
 })
 
 export function interactionRoutes(deps: InteractionDeps) {
@@ -45,19 +65,26 @@ export function interactionRoutes(deps: InteractionDeps) {
       {
         config: { access: 'ingest' },
         schema: {
+          operationId: 'recordInteractions',
           summary: 'Record interactions',
-          description: 'Each item is judged alone: valid ones are recorded, refused ones are listed with their index and field.',
+          description:
+            'Each item is judged alone: valid ones are recorded, refused ones are listed with their index and field. Give every event an `event_id`, and resend whatever was not answered: it counts once. A body of text/plain is read as JSON too, for beacons, unless the key is a secret one.',
           tags: ['interactions'],
+          consumes: ['application/json', 'text/plain'],
           headers: Headers,
           body: CreateInteractionRequest,
           querystring: z.strictObject({ key: z.string().optional().describe('A publishable key, for a beacon.') }),
           response: {
-            200: z.object({ data: CreateInteractionResponse }),
-            202: z.object({ data: SubmittedResponse }),
-            400: ErrorBody.describe('The body is not a list of 1 to 10,000 items.'),
-            409: ErrorBody.describe('The idempotency key was used with another body.'),
-            413: ErrorBody.describe('The body is over 16 MiB.'),
-            503: ErrorBody.describe('Outcome unknown; details.events has the ids to resend with.'),
+            200: Recorded,
+            202: Submitted,
+            400: ErrorBody.describe('The body is not JSON, or not a list of 1 to 10,000 items; `details` names the fields.'),
+            409: ErrorBody.describe(
+              'The Idempotency-Key was used with another body; `details.id` is the invocation of the first.',
+            ),
+            413: ErrorBody.describe('The body is over 16 MiB; with a publishable key, over 64 KiB.'),
+            503: ErrorBody.describe(
+              'Outcome unknown: send the same events again; `details.events` has the ids that events without one were given. Or too much waits here already, and nothing was recorded.',
+            ),
           },
         },
       },

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { ErrorBody } from '../contract/error.ts'
-import { GetPopularityRequest, Popularity, TopRequest, TopResponse } from '../contract/popularity.ts'
+import { GetPopularityRequest, GetPopularityResponse, TopRequest, TopResponse } from '../contract/popularity.ts'
 import { VerifyResponse } from '../contract/verify.ts'
 import {
   compareTopPositions,
@@ -17,8 +17,13 @@ import { createListCache, type ListPage } from './list-cache.ts'
 import { invalidCursor, Problem } from './problem.ts'
 import type { Store } from '../store/database.ts'
 
-const TopQuery = TopRequest.extend({ limit: z.coerce.number().int().min(1).max(100).default(10) })
-const unavailable = ErrorBody.describe('The database does not answer.')
+const TopQuery = TopRequest.extend({
+  limit: z.coerce.number().int().min(1).max(100).default(10).describe(TopRequest.shape.limit.description!),
+})
+const Verified = z.object({ data: VerifyResponse }).meta({
+  description: 'What the replay found.',
+  examples: [{ data: { drift: [], events: 2, horizon: '2000-01-01T00:00:00.000Z' } }],
+})
 
 /** Reads go straight to the store: a backlog of writes in Restate does not delay them. */
 export function popularityRoutes(deps: { db: Store; topCacheMs: number }) {
@@ -31,12 +36,13 @@ export function popularityRoutes(deps: { db: Store; topCacheMs: number }) {
       {
         config: { access: 'read' },
         schema: {
+          operationId: 'topProducts',
           summary: 'Products by score',
           description:
-            'Best first; ties by id. The list is live: a product whose rank moves between two pages may repeat or be missed.',
+            'Best first; ties by id. The list is live: a product whose rank moves between two pages may repeat or be missed. An answer may be as old as `TOP_CACHE_MS` says, a second unless set.',
           tags: ['popularity'],
           querystring: TopQuery,
-          response: { 200: TopResponse, 400: ErrorBody, 503: unavailable },
+          response: { 200: TopResponse.describe('A page of products.') },
         },
       },
       async ({ query: { limit, cursor } }, reply) => {
@@ -51,15 +57,15 @@ export function popularityRoutes(deps: { db: Store; topCacheMs: number }) {
       {
         config: { access: 'read' },
         schema: {
+          operationId: 'popularityOfProduct',
           summary: 'Popularity of a product',
+          description: 'Its score, its trending score as of this answer, and its counters.',
           tags: ['popularity'],
           params: GetPopularityRequest,
           querystring: z.strictObject({}),
           response: {
-            200: z.object({ data: Popularity }),
-            400: ErrorBody,
-            404: ErrorBody.describe('Never seen.'),
-            503: unavailable,
+            200: GetPopularityResponse.describe('The product.'),
+            404: ErrorBody.describe('No event of the product was ever counted.'),
           },
         },
       },
@@ -76,11 +82,15 @@ export function popularityRoutes(deps: { db: Store; topCacheMs: number }) {
       {
         config: { access: 'manage' },
         schema: {
+          operationId: 'verify',
           summary: 'Replay the log against every aggregate',
-          description: 'Reads the whole log; drift is empty when every number is right.',
+          description: 'Reads the whole log; `drift` is empty when every number is right.',
           tags: ['popularity'],
           querystring: z.strictObject({}),
-          response: { 200: z.object({ data: VerifyResponse }), 503: unavailable },
+          response: {
+            200: Verified,
+            503: ErrorBody.describe('The database does not answer, or a repair of the trending scores is under way; try again.'),
+          },
         },
       },
       async () => ({ data: await verifyOnce() }),

@@ -14,7 +14,7 @@ export interface Readiness {
 
 const PROMETHEUS_TEXT = 'text/plain; version=0.0.4; charset=utf-8'
 
-const Status = z.object({ status: z.literal('ok') })
+const Status = z.object({ status: z.literal('ok') }).meta({ description: 'It is.', examples: [{ status: 'ok' }] })
 
 export function processRoutes(deps: { readiness: () => Promise<Readiness>; metrics: () => Promise<string> }) {
   return async (app: FastifyInstance) => {
@@ -22,19 +22,27 @@ export function processRoutes(deps: { readiness: () => Promise<Readiness>; metri
 
     routes.get(
       '/health',
-      { schema: { summary: 'The gateway is alive', tags: ['process'], response: { 200: Status } } },
-      async () => ({
-        status: 'ok' as const,
-      }),
+      {
+        schema: {
+          operationId: 'health',
+          summary: 'The gateway is alive',
+          description: 'For a liveness probe: asks nobody else.',
+          tags: ['process'],
+          response: { 200: Status },
+        },
+      },
+      async () => ({ status: 'ok' as const }),
     )
 
     routes.get(
       '/ready',
       {
         schema: {
-          summary: 'PostgreSQL, Restate, the service endpoint and the registration are there',
+          operationId: 'ready',
+          summary: 'The gateway can do its work',
+          description: 'For a readiness probe: PostgreSQL, Restate, the service endpoint and the registration are there.',
           tags: ['process'],
-          response: { 200: Status, 503: ErrorBody },
+          response: { 200: Status, 503: ErrorBody.describe('`details` says what is not there.') },
         },
       },
       async () => {
@@ -70,7 +78,7 @@ const PAGE = `<!doctype html>
   <li><a href="/api/v1/analytic/popularity/top">/api/v1/analytic/popularity/top</a>: products by score</li>
   <li><code>GET /api/v1/analytic/popularity/{product_id}</code>: one product</li>
   <li><a href="/api/v1/analytic/verify">/api/v1/analytic/verify</a>: replays the log against every number</li>
-  <li><a href="/openapi.json">/openapi.json</a>: the whole API</li>
+  <li><a href="/docs">/docs</a>: the whole API, to be tried out; <a href="/openapi.json">/openapi.json</a>: the same for programs</li>
   <li><a href="/health">/health</a> and <a href="/ready">/ready</a></li>
   <li><a href="/metrics">/metrics</a>: for Prometheus</li>
 </ul>

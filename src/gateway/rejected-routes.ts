@@ -1,14 +1,13 @@
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { ErrorBody } from '../contract/error.ts'
 import { RejectedRequest, RejectedResponse } from '../contract/rejected.ts'
 import type { Store } from '../store/database.ts'
 import { rejectedPage, rejectedPositionOf } from '../store/rejected-interaction.ts'
 import { invalidCursor } from './problem.ts'
 
 const RejectedQuery = RejectedRequest.extend({
-  limit: z.coerce.number().int().min(1).max(100).default(20),
+  limit: z.coerce.number().int().min(1).max(100).default(20).describe(RejectedRequest.shape.limit.description!),
   replayed: z.enum(['true', 'false']).default('false').describe(RejectedRequest.shape.replayed.description!),
 })
 
@@ -19,11 +18,12 @@ export function rejectedRoutes(deps: { db: Store }) {
       {
         config: { access: 'manage' },
         schema: {
+          operationId: 'rejectedInteractions',
           summary: 'Refused interactions',
           description: 'Newest first. By default those that were not replayed; a page has at most 16 MiB of items.',
           tags: ['interactions'],
           querystring: RejectedQuery,
-          response: { 200: RejectedResponse, 400: ErrorBody, 503: ErrorBody.describe('The database does not answer.') },
+          response: { 200: RejectedResponse.describe('A page of refused interactions.') },
         },
       },
       async ({ query: { limit, cursor, replayed } }) => {

@@ -1,18 +1,20 @@
 import { isUtf8 } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
-import swagger from '@fastify/swagger'
 import { fastify, type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
-import { jsonSchemaTransform, validatorCompiler } from 'fastify-type-provider-zod'
+import { validatorCompiler } from 'fastify-type-provider-zod'
 import type { ErrorBody } from '../contract/error.ts'
 import { BODY_BYTES_MAX } from '../contract/interaction.ts'
 import type { Privacy } from '../store/privacy.ts'
 import { requireAccess } from './access.ts'
 import { allowOrigins, secureHeaders } from './browsers.ts'
+import { docsRoutes } from './docs-routes.ts'
 import type { GroupCommit } from './group-commit.ts'
 import { interactionRoutes } from './interaction-routes.ts'
 import { createKeyRing } from './key-ring.ts'
+import { answerUnknownRoutes } from './not-found.ts'
 import type { GatewayObserver } from './observer.ts'
+import { describeApi } from './openapi.ts'
 import { popularityRoutes } from './popularity-routes.ts'
 import { NOT_JSON, Problem, problemOf, sendProblem } from './problem.ts'
 import { processRoutes, type Readiness } from './process-routes.ts'
@@ -83,9 +85,6 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
     request.failure = problem.cause
     return sendProblem(reply, problem)
   })
-  app.setNotFoundHandler((request, reply) =>
-    sendProblem(reply, new Problem('not_found', `there is no ${request.method} ${request.url.split('?')[0]}`)),
-  )
   closeConnectionsAtEnd(app)
   logEachRequest(app)
   observeEachRequest(app, observer)
@@ -97,18 +96,14 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   await allowOrigins(app, { keys, isPublic: settings.isPublic })
   requireAccess(app, { keys, isPublic: settings.isPublic, observer })
   await limitRates(app, { limits: settings.rateLimits, observer })
+  answerUnknownRoutes(app)
 
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: { title: 'Footfall', version: '1', description: 'Shopper interactions in, popularity out.' },
-    },
-    transform: jsonSchemaTransform,
-  })
+  await describeApi(app, settings)
   await app.register(interactionRoutes({ db, recorder, groupCommit, privacy: settings.privacy, observer }))
   await app.register(popularityRoutes({ db, topCacheMs: settings.topCacheMs }))
   await app.register(rejectedRoutes(deps))
   await app.register(processRoutes(deps))
+  await docsRoutes(app)
   return app
 }
 
@@ -181,9 +176,13 @@ function closeConnectionsAtEnd(app: FastifyInstance): void {
 
 /**
  * One line per request. Those that went well are for debugging: there are thousands a second, and the metrics count them.
- * The query is left out, because a publishable key may be in it.
+ * The query is left out, because a publishable key may be in it. The caller gets the line's id.
  */
 function logEachRequest(app: FastifyInstance): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id)
+    done()
+  })
   app.addHook('onResponse', async (request, reply) => {
     const { statusCode: status } = reply
     const path = request.url.split('?')[0]

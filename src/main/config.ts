@@ -27,7 +27,7 @@ export const Config = z.object({
     .describe('The admin port of that Restate.'),
   FOOTFALL_ENDPOINT_URL: Url(/^https?$/)
     .optional()
-    .describe('Where Restate reaches the service endpoint; http://127.0.0.1:<port> when absent.'),
+    .describe('Where Restate reaches the service endpoint; http://127.0.0.1:ENDPOINT_PORT when absent.'),
   GATEWAY_HOST: z
     .string()
     .min(1)
@@ -50,21 +50,24 @@ export const Config = z.object({
     .min(1)
     .max(8_760)
     .optional()
-    .describe('Half-life of trending in hours; 72 when absent and nothing is stored.'),
+    .describe('Half-life of trending; 72 when absent and nothing is stored.')
+    .meta({ unit: 'h' }),
   POPULARITY_WINDOW_DAYS: z.coerce
     .number()
     .int()
     .min(1)
     .max(365)
     .optional()
-    .describe('Days that trending looks back; 7 when absent and nothing is stored.'),
+    .describe('Days that trending looks back; 7 when absent and nothing is stored.')
+    .meta({ unit: 'days' }),
   DATABASE_CONNECTIONS: z.coerce
     .number()
     .int()
     .min(1)
     .max(200)
     .default(10)
-    .describe('Most connections to PostgreSQL of the gateway, of recording, and of counting, each.'),
+    .describe('Most connections to PostgreSQL of the gateway, of recording, and of counting, each.')
+    .meta({ unit: 'connections' }),
   TRUSTED_PROXIES: z
     .string()
     .refine((text) => text.split(',').every((one) => isNetwork(one.trim())), {
@@ -72,12 +75,12 @@ export const Config = z.object({
     })
     .optional()
     .describe('Addresses and networks of the proxies before the gateway, with commas: their X-Forwarded-For is believed.'),
-  RATE_LIMIT_PER_MINUTE: wholeNumber(1, 10_000_000, 60_000).describe(
-    'Requests a minute of a secret key that has no limit of its own.',
-  ),
-  PUBLISHABLE_RATE_LIMIT_PER_MINUTE: wholeNumber(1, 10_000_000, 600).describe(
-    'Requests a minute of a publishable key that has no limit of its own, from each client address.',
-  ),
+  RATE_LIMIT_PER_MINUTE: wholeNumber(1, 10_000_000, 60_000)
+    .describe('Requests a minute of a secret key that has no limit of its own.')
+    .meta({ unit: 'requests/min' }),
+  PUBLISHABLE_RATE_LIMIT_PER_MINUTE: wholeNumber(1, 10_000_000, 600)
+    .describe('Requests a minute of a publishable key that has no limit of its own, from each client address.')
+    .meta({ unit: 'requests/min' }),
   PRIVACY_IP_ADDRESS: z
     .enum(PRIVACY_MODES)
     .default('keep')
@@ -86,24 +89,30 @@ export const Config = z.object({
     .enum(PRIVACY_MODES)
     .default('keep')
     .describe('user_agent of an event before anything is stored: keep, truncate (products and major versions) or drop.'),
-  TOP_CACHE_MS: wholeNumber(0, 900_000, 1_000).describe(
-    'Most milliseconds that an answer of the top list may be old; 0 asks the database each time.',
-  ),
-  FLUSHES_MAX: wholeNumber(1, 64, 8).describe('Calls with the events of many requests that the gateway makes at once.'),
-  QUEUE_EVENTS_MAX: wholeNumber(10_000, 10_000_000, 50_000).describe('Events that wait in the gateway before requests get 503.'),
-  QUEUE_MIB_MAX: wholeNumber(16, 4_096, 32).describe('The same by the size of their bodies.'),
+  TOP_CACHE_MS: wholeNumber(0, 900_000, 1_000)
+    .describe('How old an answer of the top list may be; 0 asks the database each time.')
+    .meta({ unit: 'ms' }),
+  FLUSHES_MAX: wholeNumber(1, 64, 4)
+    .describe('Calls with the events of many requests that the gateway makes at once.')
+    .meta({ unit: 'calls' }),
+  QUEUE_EVENTS_MAX: wholeNumber(10_000, 10_000_000, 50_000)
+    .describe('Events that wait in the gateway before requests get 503.')
+    .meta({ unit: 'events' }),
+  QUEUE_MIB_MAX: wholeNumber(16, 4_096, 32).describe('The same by the size of their bodies.').meta({ unit: 'MiB' }),
   RETRY_ATTEMPTS_MAX: z.coerce
     .number()
     .int()
     .min(1)
     .default(120)
-    .describe('Attempts of a failing handler before it pauses; with the default about an hour.'),
+    .describe('Attempts of a failing handler before it pauses; with the default about an hour.')
+    .meta({ unit: 'attempts' }),
   RETRY_INTERVAL_MS_MAX: z.coerce
     .number()
     .int()
     .min(50)
     .default(30_000)
-    .describe('Longest pause between two attempts, in milliseconds.'),
+    .describe('Longest pause between two attempts.')
+    .meta({ unit: 'ms' }),
   OTEL_EXPORTER_OTLP_ENDPOINT: Url(/^https?$/)
     .optional()
     .describe('Base address of an OpenTelemetry receiver over HTTP, as http://127.0.0.1:4318; no traces when absent.'),

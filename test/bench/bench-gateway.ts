@@ -32,6 +32,7 @@ export async function startBenchGateway({ databaseUrl, restate, kind, settings }
   const log = openSync(join(folder, 'gateway.log'), 'a')
   const [port] = (await freePorts(1)) as [number]
   const child = fork(FILES[kind ?? 'gateway'], {
+    execArgv: (process.env['V8F'] ?? '').split(' ').filter(Boolean),
     stdio: ['ignore', log, 'inherit', 'ipc'],
     env: {
       ...process.env,

@@ -46,7 +46,9 @@ export async function startBenchRestate(): Promise<BenchRestate> {
     pid: restate.pid!,
     serve: async (kind, connectionsMax) => {
       const [port] = (await freePorts(1)) as [number]
-      const child = fork(join(import.meta.dirname, 'endpoint.ts'), [kind, String(port), String(connectionsMax)])
+      const child = fork(join(import.meta.dirname, 'endpoint.ts'), [kind, String(port), String(connectionsMax)], {
+        execArgv: (process.env['V8F'] ?? '').split(' ').filter(Boolean),
+      })
       endpoints.push(child)
       await answerOf(child)
       await register(adminUrl, `http://127.0.0.1:${port}`)

@@ -25,7 +25,7 @@ export const SETTINGS: GatewaySettings = {
   topCacheMs: 0,
 }
 
-export const QUEUE_LIMITS = { flushesMax: 8, queueEventsMax: 50_000, queueBytesMax: 32 * 1024 * 1024 }
+export const QUEUE_LIMITS = { flushesMax: 4, queueEventsMax: 50_000, queueBytesMax: 32 * 1024 * 1024 }
 
 /** A gateway on a free port, over a read-only connection as in production. */
 export async function startGateway(databaseUrl: string, stack: Stack, changes: Partial<GatewayDeps> = {}): Promise<TestGateway> {

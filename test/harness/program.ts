@@ -18,6 +18,8 @@ const PORTS = [
 export interface Program {
   /** The address of a port, by the name of its variable. */
   urlOf: (port: (typeof PORTS)[number]) => string
+  /** What makes a command work on it. */
+  environment: Record<string, string>
   stop: () => Promise<void>
 }
 
@@ -26,8 +28,9 @@ export async function startProgram(changes: Record<string, string> = {}): Promis
   const home = await mkdtemp(join(tmpdir(), 'footfall-program-'))
   const free = await freePorts(PORTS.length)
   const ports = Object.fromEntries(PORTS.map((name, n) => [name, String(free[n])]))
+  const environment = { ...ports, FOOTFALL_HOME: join(home, 'home'), ...changes }
   const child = spawn(process.execPath, [FOOTFALL, 'start'], {
-    env: { ...process.env, ...ports, FOOTFALL_HOME: join(home, 'home'), ...changes },
+    env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''
@@ -41,5 +44,5 @@ export async function startProgram(changes: Record<string, string> = {}): Promis
     await stop()
     throw new Error(`Footfall did not start: ${output}`)
   }
-  return { urlOf: (port) => `http://127.0.0.1:${ports[port]}`, stop }
+  return { urlOf: (port) => `http://127.0.0.1:${ports[port]}`, environment, stop }
 }

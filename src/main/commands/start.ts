@@ -52,7 +52,7 @@ function greeting(
   return `
 Footfall is ready after ${seconds} s. Ctrl-C stops it.
 
-  REST        ${gatewayUrl}  (the API: ${gatewayUrl}/openapi.json)
+  REST        ${gatewayUrl}  (the API, to be tried out: ${gatewayUrl}/docs)
   Restate UI  ${adminUrl}/ui
   Logs        ${logFolder}
 

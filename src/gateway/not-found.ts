@@ -1,0 +1,35 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { Problem, sendProblem } from './problem.ts'
+
+/**
+ * Answers what no route does, before its body is read: 405 with the methods of a known address, 404 for any other. To be
+ * called after those hooks that may turn a request away, and before the first route.
+ */
+export function answerUnknownRoutes(app: FastifyInstance): void {
+  const known = new Map<string, { pattern: RegExp; methods: Set<string> }>()
+  app.addHook('onRoute', ({ url, method }) => {
+    const route = known.get(url) ?? { pattern: patternOf(url), methods: new Set() }
+    known.set(url, route)
+    for (const one of [method].flat()) route.methods.add(one)
+  })
+  const answer = (request: FastifyRequest, reply: FastifyReply) => {
+    const path = request.url.split('?')[0]!
+    const methods = [...known.values()].find(({ pattern }) => pattern.test(path))?.methods
+    if (methods === undefined || methods.has(request.method)) {
+      return sendProblem(reply, new Problem('not_found', `there is no ${request.method} ${path}`))
+    }
+    const allowed = [...methods].toSorted().join(', ')
+    return sendProblem(reply.header('allow', allowed), new Problem('method_not_allowed', `this address takes ${allowed}`))
+  }
+  app.addHook('onRequest', (request, reply, done) => {
+    if (request.is404) answer(request, reply)
+    else done()
+  })
+  app.setNotFoundHandler(answer)
+}
+
+/** A parameter is whatever stands between two slashes, a star the rest. */
+function patternOf(url: string): RegExp {
+  const source = url.replaceAll(/[.+?^$()[\]{}|\\]/g, String.raw`\$&`)
+  return new RegExp(`^${source.replaceAll(/:\w+/g, '[^/]+').replaceAll('*', '.*')}$`)
+}
