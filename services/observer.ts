@@ -4,7 +4,7 @@ import type { GroupSize } from '../src/store/popularity-score.ts'
 
 /** What the services tell of their work as it happens; metrics are made of it. A replayed step tells nothing. */
 export interface ServiceObserver {
-  /** A call's batch was committed. */
+  /** A call's batch was committed. One whose connection broke between the commit and its answer is left out. */
   recorded: (batch: { accepted: number; duplicates: number; rejected: readonly Pick<Rejection, 'code'>[] }) => void
   /** A group of waiting batches was counted or fed in one transaction. */
   grouped: (target: Target, group: GroupSize) => void

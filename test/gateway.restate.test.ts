@@ -133,6 +133,22 @@ test('respond-async is answered 202 with the invocation, and the events are coun
   expect(await viewsOf('async')).toBe(1)
 })
 
+test('of two bodies at once with the same key one is taken and the other is a conflict, also when nobody waits', async () => {
+  const headers = { 'idempotency-key': randomUUID(), prefer: 'respond-async' }
+  const answers = await Promise.all([post([view('one-of-two')], headers), post([view('other-of-two')], headers)])
+  expect(answers.map(({ status }) => status).toSorted((one, other) => one - other)).toEqual([202, 409])
+  expect((await viewsOf('one-of-two')) + (await viewsOf('other-of-two'))).toBe(1)
+})
+
+test('events that are over 16 MiB with the ids they lack are refused before anybody is told that they are safe', async () => {
+  const long = { metadata: { text: 'x'.repeat(1_550) } }
+  const interactions = Array.from({ length: 10_000 }, () => view('large', long))
+  for (const prefer of ['respond-async', 'wait=10']) {
+    expect(await post(interactions, { prefer })).toMatchObject({ status: 413, json: { error: { code: 'too_large' } } })
+  }
+  expect(await viewsOf('large')).toBe(0)
+})
+
 test('a caller that hangs up in the middle harms nobody, and its resend is right', async () => {
   const lost = view('lost', identity())
   const hangingUp = new AbortController()

@@ -84,6 +84,21 @@ describe('grouping', () => {
   })
 })
 
+test('what may not go yet does not send small flushes on their way beside it', async () => {
+  const { calls, record } = manual()
+  const connection = {}
+  void record(many(FLUSH_EVENTS_MAX, 'on its way'), connection)
+  void record(many(FLUSH_EVENTS_MAX, 'after it'), connection)
+  for (let index = 0; index < 5; index++) {
+    void record([`single ${index}`])
+    await nextTurn()
+  }
+  expect(calls).toHaveLength(1)
+  calls[0]!.answer()
+  await nextTurn()
+  expect(calls[1]!.events).toHaveLength(FLUSH_EVENTS_MAX)
+})
+
 describe('order', () => {
   test('a request waits while an earlier one of its connection is on its way', async () => {
     const { calls, record } = manual()
@@ -133,7 +148,7 @@ describe('bounds', () => {
 describe('failures', () => {
   /** Refuses every call that has the poison in it. */
   const poisoned = (recorded: unknown[]) => async (events: unknown[]) => {
-    if (events.includes('poison')) throw new HttpCallError(500, 'refused', 'refused')
+    if (events.includes('poison')) throw new HttpCallError(500, '{"source":"invocation"}', 'refused')
     recorded.push(...events)
     return allAccepted(events)
   }

@@ -2,7 +2,7 @@ import crypto from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, expect, inject, test, vi } from 'vitest'
-import { KEYS_MS_MAX } from '../src/gateway/key-ring.ts'
+import { createKeyRing, KEYS_MS_MAX } from '../src/gateway/key-ring.ts'
 import { until } from '../src/main/embedded/process.ts'
 import { revokeApiKey } from '../src/store/api-key.ts'
 import { connect } from '../src/store/database.ts'
@@ -150,7 +150,7 @@ test('a gateway that others can reach lets nobody in before there is a key', asy
 test('while PostgreSQL is away known keys are known and probes are answered', async () => {
   const wire = await startWire(database.url)
   const db = connect({ url: wire.url, name: 'test gateway', readOnly: true })
-  const patient = await startGateway(database.url, stack, { db })
+  const patient = await startGateway(database.url, stack, { db, keys: createKeyRing(db, () => undefined) })
   const status = async (key: string) => (await ask({ key, url: patient.url })).status
   expect(await status(keys.ingest)).toBe(200)
   await wire.cut()
@@ -169,7 +169,7 @@ test('while PostgreSQL is away known keys are known and probes are answered', as
 test('while PostgreSQL takes everything and answers nothing known keys are known', async () => {
   const wire = await startWire(database.url)
   const db = connect({ url: wire.url, name: 'test gateway', readOnly: true })
-  const patient = await startGateway(database.url, stack, { db })
+  const patient = await startGateway(database.url, stack, { db, keys: createKeyRing(db, () => undefined) })
   const status = async (key: string) => (await ask({ key, url: patient.url })).status
   expect(await status(keys.ingest)).toBe(200)
   wire.hold()
@@ -186,7 +186,7 @@ test('a gateway that could never ask for the keys lets nobody in, and says that 
   const wire = await startWire(database.url)
   await wire.cut()
   const db = connect({ url: wire.url, name: 'test gateway', readOnly: true })
-  const cutOff = await startGateway(database.url, stack, { db })
+  const cutOff = await startGateway(database.url, stack, { db, keys: createKeyRing(db, () => undefined) })
   expect(await ask({ key: keys.ingest, url: cutOff.url })).toMatchObject({
     status: 503,
     json: { error: { code: 'unavailable' } },

@@ -127,3 +127,24 @@ test('a read that fails is told to everybody who waited for it, and to nobody af
   list.fails = false
   expect((await read(undefined, 5)).rows).toHaveLength(5)
 })
+
+test('who comes while a slow read is running, a second after it began, waits for a newer one', async () => {
+  const reads: { askedMs: number; answer: () => void }[] = []
+  const ranked: RankedList<Place> = {
+    compare,
+    rowsAfter: () =>
+      new Promise((resolve) => {
+        const askedMs = performance.now()
+        reads.push({ askedMs, answer: () => resolve([{ position: { score: askedMs, id: 1 }, json: '1' }]) })
+      }),
+  }
+  const read = createListCache(ranked, MS_MAX)
+  const first = read(undefined, 1)
+  vi.advanceTimersByTime(2_400)
+  const late = read(undefined, 1)
+  reads[0]!.answer()
+  expect((await first).rows[0]!.position.score).toBe(reads[0]!.askedMs)
+  await vi.waitUntil(() => reads.length === 2)
+  reads[1]!.answer()
+  expect((await late).rows[0]!.position.score).toBe(reads[1]!.askedMs)
+})

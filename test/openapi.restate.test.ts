@@ -163,7 +163,8 @@ test('/docs is served from here alone, and its policy lets a browser load nothin
     expect(link).toMatch(/^\/docs\/static\//)
     const file = await fetch(gateway.url + link)
     expect(file.status).toBe(200)
-    if (link.endsWith('.css')) expect(await file.text()).not.toMatch(/@import|url\(["']?https?:/)
+    const text = await file.text()
+    if (link.endsWith('.css')) expect(text).not.toMatch(/@import|url\(["']?https?:/)
   }
   const policy = page.headers.get('content-security-policy')!
   const sources = policy.split('; ').flatMap((directive) => directive.split(' ').slice(1))

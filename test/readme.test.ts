@@ -136,6 +136,7 @@ test.each(
 })
 
 test('what is not run is in the README, and after all of it every number is right', async () => {
+  expect(README.match(/^ *(```|~~~)/gm)).toHaveLength(2 * blocks.length)
   for (const text of NOT_RUN.keys()) expect(blocks.map((block) => block.text)).toContain(text)
   await settled(db)
   expect(await runShell('npx footfall verify')).toContain('no cells differ')

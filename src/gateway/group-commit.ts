@@ -51,7 +51,7 @@ interface Waiting extends RequestEvents {
 /**
  * Gathers the events of many requests into few durable calls: each costs Restate and PostgreSQL about the same, whether it
  * has one event or hundreds. A call goes out when the one before has returned, with all that came meanwhile; further ones
- * go beside it only when a full one waits, because smaller calls side by side are slower than larger ones in turn.
+ * go beside it only when they are at least half full, because small calls side by side are slower than larger ones in turn.
  */
 export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   let queue: Waiting[] = []
@@ -66,7 +66,10 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     waits.bytes += sign * request.bytes
   }
 
-  /** The first requests that fit into a flush, and none whose connection waits for an earlier flush. */
+  /**
+   * The first requests that fit into a flush, and none whose connection waits for an earlier flush. None at all when they
+   * would not fill half of it and another flush is on its way.
+   */
   const takeGroup = (): Waiting[] => {
     const group: Waiting[] = []
     const rest: Waiting[] = []
@@ -88,6 +91,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
       bytes += request.bytes
       group.push(request)
     }
+    if (flushes > 0 && !isHalfFull({ events, bytes })) return []
     queue = rest
     for (const request of group) {
       count(request, -1)
@@ -107,8 +111,9 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
 
   const pump = () => {
     isPumping = false
-    const isFlushFull = () => waits.events >= FLUSH_EVENTS_MAX || waits.bytes >= FLUSH_BYTES_MAX
-    while (flushes === 0 || (flushes < options.flushesMax && isFlushFull())) {
+    while (flushes < options.flushesMax) {
+      // As long as so little waits there is nothing to look for.
+      if (flushes > 0 && !isHalfFull(waits)) return
       const group = takeGroup()
       if (group.length === 0) return
       void flush(group)
@@ -142,6 +147,10 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     },
     length: () => ({ ...waits, flushes }),
   }
+}
+
+function isHalfFull({ events, bytes }: { events: number; bytes: number }): boolean {
+  return events >= FLUSH_EVENTS_MAX / 2 || bytes >= FLUSH_BYTES_MAX / 2
 }
 
 async function withDeadline<T>(promise: Promise<T>, deadlineMs: number, onMissed: () => void): Promise<T> {
@@ -191,9 +200,13 @@ async function sendOrHalve(requests: readonly Waiting[], options: GroupCommitOpt
   }
 }
 
-/** Restate ran the call and it ended in an error, or Restate would not take it: sending it as it is again would not help. */
+/**
+ * The call ran and ended in an error, or was not taken as it is: sending it again would not help. Everything else (a proxy
+ * that gave up, services that are not registered yet) says nothing of the events.
+ */
 function isRefusalOfCall(error: unknown): boolean {
-  return error instanceof HttpCallError && error.status !== 429 && error.status !== 503
+  if (!(error instanceof HttpCallError)) return false
+  return [400, 413, 422].includes(error.status) || (error.status === 500 && error.responseText.includes('"invocation"'))
 }
 
 /** What the answer to a flush says about each of its requests, with indexes of that request. */

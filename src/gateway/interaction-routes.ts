@@ -1,27 +1,19 @@
 import { HttpCallError } from '@restatedev/restate-sdk-clients'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { ErrorBody } from '../contract/error.ts'
-import {
-  BODY_BYTES_MAX,
-  CreateInteractionRequest,
-  CreateInteractionResponse,
-  SubmittedResponse,
-} from '../contract/interaction.ts'
-import { callOf, isOtherBody } from '../store/call.ts'
-import type { Store } from '../store/database.ts'
+import { CreateInteractionRequest, CreateInteractionResponse, SubmittedResponse } from '../contract/interaction.ts'
 import type { Privacy } from '../store/privacy.ts'
 import { type GivenIdentity, storable, withEventIds } from './event-identity.ts'
 import type { GroupCommit } from './group-commit.ts'
 import type { GatewayObserver } from './observer.ts'
+import { type OwnCalls, TOO_LARGE } from './own-call.ts'
 import { Problem } from './problem.ts'
-import type { Recorder } from './recorder.ts'
 
 export interface InteractionDeps {
-  db: Store
-  recorder: Recorder
   groupCommit: GroupCommit
+  ownCalls: OwnCalls
   privacy: Privacy
   observer: Pick<GatewayObserver, 'recorded'>
 }
@@ -94,11 +86,14 @@ export function interactionRoutes(deps: InteractionDeps) {
         // Restate gives events without ids the same ones in every attempt of a call with this key.
         const { events, given } = key === undefined ? withEventIds(items, Date.now()) : { events: items, given: [] }
         try {
-          if (prefersAsync(request)) return await submit(deps, reply, { events, key })
-          const answer = await (key === undefined
-            ? deps.groupCommit.record({ events, bytes: request.bodyBytes, connection: request.raw.socket })
-            : recordOnce(deps, events, key))
-          deps.observer.recorded(answer)
+          if (prefersAsync(request)) {
+            const data = { invocation_id: await deps.ownCalls.submit({ events, key }) }
+            return await reply.code(202).header('preference-applied', 'respond-async').send({ data })
+          }
+          const { answer, isNew } = await (key === undefined
+            ? recordInGroup(deps.groupCommit, request, events)
+            : deps.ownCalls.record({ events, key }))
+          if (isNew) deps.observer.recorded(answer)
           return { data: answer }
         } catch (error) {
           throw problemOfRecording(error, given)
@@ -106,6 +101,10 @@ export function interactionRoutes(deps: InteractionDeps) {
       },
     )
   }
+}
+
+async function recordInGroup(groupCommit: GroupCommit, { bodyBytes, raw }: FastifyRequest, events: unknown[]) {
+  return { answer: await groupCommit.record({ events, bytes: bodyBytes, connection: raw.socket }), isNew: true }
 }
 
 /** Keys of different callers never meet. */
@@ -120,34 +119,9 @@ function prefersAsync({ headers: { prefer } }: FastifyRequest): boolean {
   return preferences.some((preference) => preference.split(';')[0]!.trim().toLowerCase() === 'respond-async')
 }
 
-async function submit(deps: InteractionDeps, reply: FastifyReply, call: { events: unknown[]; key: string | undefined }) {
-  const { invocationId, isNew } = await deps.recorder.submit(call.events, call.key)
-  if (!isNew) await refuseOtherBody(deps.db, invocationId, call.events)
-  reply.code(202).header('preference-applied', 'respond-async')
-  return { data: { invocation_id: invocationId } }
-}
-
-/** Records a request in a call of its own, once for its key. */
-async function recordOnce({ db, recorder }: InteractionDeps, events: unknown[], key: string): Promise<CreateInteractionResponse> {
-  const { invocationId, isNew } = await recorder.submit(events, key)
-  const answer = await recorder.record(events, key)
-  if (!isNew) await refuseOtherBody(db, invocationId, events)
-  return answer
-}
-
-/** Restate gives a used key its first answer without looking at the body: events of another body would be lost in silence. */
-async function refuseOtherBody(db: Store, invocationId: string, events: unknown[]): Promise<void> {
-  const call = callOf(invocationId, Buffer.from(JSON.stringify({ interactions: events })))
-  if (!(await isOtherBody(db, call))) return
-  throw new Problem('conflict', 'the Idempotency-Key was used with another body', { details: { id: invocationId } })
-}
-
 /** What the caller is told when the events could not be recorded, or nobody knows whether they were. */
 function problemOfRecording(error: unknown, given: readonly GivenIdentity[]): unknown {
-  if (error instanceof HttpCallError && error.status === 413) {
-    const message = `the body and the event ids that it lacks are over ${BODY_BYTES_MAX} bytes: send fewer at once`
-    return new Problem('too_large', message)
-  }
+  if (error instanceof HttpCallError && error.status === 413) return new Problem('too_large', TOO_LARGE)
   if (!isOutage(error)) return error
   return new Problem('unavailable', 'outcome unknown, resend the same events', { details: { events: given }, cause: error })
 }

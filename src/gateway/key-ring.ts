@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isSecret, listApiKeys, partsOfKey, type SecretApiKey } from '../store/api-key.ts'
-import type { Store } from '../store/database.ts'
+import { isUnavailable, type Store } from '../store/database.ts'
 
-/** The keys as they were at most this long ago: how soon a new or revoked key is known without a restart. */
+/** How soon a new or revoked key is known without a restart. From half of it on they are asked for again. */
 export const KEYS_MS_MAX = 1_000
-/** How long requests wait for newer keys when some are known: a database that is cut off answers nothing for minutes. */
-const PATIENCE_MS = 1_000
+/** How long a request waits for keys that are older than that, before it goes by the last known ones. */
+const PATIENCE_MS = 250
 
 export interface Keys {
   /** Whether a key was ever made: from then on nobody gets in without one. */
@@ -20,41 +20,42 @@ export interface Keys {
 const NOBODY = { secretSha256: Buffer.alloc(32) }
 
 /**
- * Knows the keys without asking the database for each request. When the database is away, nobody can revoke a key
- * either, and the last known keys stay good.
+ * Knows the keys without asking the database for each request. While the database is away the last known keys stay good:
+ * nobody can revoke one there. `db` should be a connection of its own, so that it is not away because others are busy.
  */
-export function createKeyRing(db: Store): () => Promise<Keys> {
+export function createKeyRing(db: Store, onUnavailable: (error: unknown) => void): () => Promise<Keys> {
   let known: { keys: Keys; atMs: number } | undefined
   let asking: Promise<Keys> | undefined
 
   const ask = async (): Promise<Keys> => {
     const askedMs = performance.now()
-    const answer = listApiKeys(db)
     try {
-      known = { keys: keysOf(await (known === undefined ? answer : inTime(answer))), atMs: askedMs }
+      known = { keys: keysOf(await listApiKeys(db)), atMs: askedMs }
     } catch (error) {
-      if (known === undefined) throw error
-      // From now and not from the question on: else every request would wait as long.
+      if (known === undefined || !isUnavailable(error)) throw error
+      onUnavailable(error)
       known.atMs = performance.now()
     }
     return known.keys
   }
 
-  return () => {
-    if (known !== undefined && performance.now() - known.atMs < KEYS_MS_MAX) return Promise.resolve(known.keys)
+  const askOnce = () => {
     asking ??= ask().finally(() => {
       asking = undefined
     })
     return asking
   }
-}
 
-/** @throws when the answer is not there in time; it is then forgotten. */
-function inTime<T>(answer: Promise<T>): Promise<T> {
-  const late = sleep(PATIENCE_MS, undefined, { ref: false }).then(() => {
-    throw new Error(`no keys after ${PATIENCE_MS} ms`)
-  })
-  return Promise.race([answer, late])
+  return async () => {
+    if (known === undefined) return askOnce()
+    const { keys, atMs } = known
+    const ageMs = performance.now() - atMs
+    if (ageMs < KEYS_MS_MAX / 2) return keys
+    const asked = askOnce()
+    if (ageMs >= KEYS_MS_MAX) return Promise.race([asked, sleep(PATIENCE_MS, keys)])
+    asked.catch(() => undefined)
+    return keys
+  }
 }
 
 function keysOf(all: readonly SecretApiKey[]): Keys {

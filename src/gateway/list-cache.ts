@@ -65,11 +65,15 @@ export function createListCache<Position>(list: RankedList<Position>, msMax: num
   }
 
   const refresh = async (block: Block<Position>) => {
-    if (performance.now() - block.readMs < freshMs) return
-    block.reading ??= read(block).finally(() => {
-      block.reading = undefined
-    })
-    await block.reading
+    while (performance.now() - block.readMs >= freshMs) {
+      const isOwn = block.reading === undefined
+      block.reading ??= read(block).finally(() => {
+        block.reading = undefined
+      })
+      await block.reading
+      // Who joined a slow read that began before he came may have to read once more; who began one has the newest there is.
+      if (isOwn) return
+    }
   }
 
   const isBehind = (block: Block<Position>, position: Position | undefined) =>

@@ -8,7 +8,7 @@ export interface GatewayObserver {
   recorded: (answer: CreateInteractionResponse) => void
   /** A call with the events of one or more requests was answered, or was not. */
   flushed: (flush: { requests: number; events: number; seconds: number; isRecorded: boolean }) => void
-  /** A request was turned away before its body was looked at: no key, a wrong one, a full queue … */
+  /** A request was turned away: no key, a wrong one, too many, a full queue … */
   turnedAway: (reason: string) => void
 }
 

@@ -15,6 +15,7 @@ import {
 import { verify } from '../store/verification.ts'
 import { createListCache, type ListPage } from './list-cache.ts'
 import { invalidCursor, Problem } from './problem.ts'
+import { shareRunning } from './share-running.ts'
 import type { Store } from '../store/database.ts'
 
 const TopQuery = TopRequest.extend({
@@ -120,15 +121,4 @@ function sendJson(reply: FastifyReply, json: string): FastifyReply {
     .type('application/json; charset=utf-8')
     .serializer((text: string) => text)
     .send(json)
-}
-
-/** Whoever asks while an answer is being made gets that one. */
-function shareRunning<T>(make: () => Promise<T>): () => Promise<T> {
-  let running: Promise<T> | undefined
-  return () => {
-    running ??= make().finally(() => {
-      running = undefined
-    })
-    return running
-  }
 }

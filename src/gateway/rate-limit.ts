@@ -23,7 +23,7 @@ export async function limitRates(
     allowList: (request) => request.apiKey === null,
     // Every shopper's browser has the same publishable key: one that floods must not lock out the others.
     keyGenerator: ({ apiKey, ip }) =>
-      apiKey?.isPublishable ? `${apiKey.keyId} ${rateLimit.normalizeIP(ip)}` : (apiKey?.keyId ?? ''),
+      apiKey?.isPublishable ? `${apiKey.keyId} ${rateLimit.normalizeIP(ip ?? '')}` : (apiKey?.keyId ?? ''),
     max: ({ apiKey }) =>
       apiKey?.requestsPerMinute ?? (apiKey?.isPublishable ? limits.publishablePerMinute : limits.secretPerMinute),
     onExceeded: () => observer.turnedAway('rate_limited'),

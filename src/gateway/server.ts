@@ -11,16 +11,17 @@ import { allowOrigins, secureHeaders } from './browsers.ts'
 import { docsRoutes } from './docs-routes.ts'
 import type { GroupCommit } from './group-commit.ts'
 import { interactionRoutes } from './interaction-routes.ts'
-import { createKeyRing } from './key-ring.ts'
+import type { Keys } from './key-ring.ts'
 import { answerUnknownRoutes } from './not-found.ts'
 import type { GatewayObserver } from './observer.ts'
+import type { OwnCalls } from './own-call.ts'
 import { describeApi } from './openapi.ts'
 import { popularityRoutes } from './popularity-routes.ts'
 import { NOT_JSON, Problem, problemOf, sendProblem } from './problem.ts'
 import { processRoutes, type Readiness } from './process-routes.ts'
 import { limitRates, type RateLimits } from './rate-limit.ts'
-import type { Recorder } from './recorder.ts'
 import { rejectedRoutes } from './rejected-routes.ts'
+import { shareRunning } from './share-running.ts'
 import { traceRequests } from './tracing.ts'
 import type { Store } from '../store/database.ts'
 
@@ -28,8 +29,9 @@ import type { Store } from '../store/database.ts'
 export interface GatewayDeps {
   /** A connection that cannot write. */
   db: Store
-  recorder: Recorder
   groupCommit: GroupCommit
+  ownCalls: OwnCalls
+  keys: () => Promise<Keys>
   readiness: () => Promise<Readiness>
   observer: GatewayObserver
   /** The metrics of this process, as text for Prometheus. */
@@ -59,9 +61,12 @@ const REQUEST_MS_MAX = 30_000
 const HEADERS_MS_MAX = 15_000
 const REQUEST_CHECK_MS = 5_000
 
+/** Asking whether everything is there opens connections; anybody may ask. */
+const READINESS_MS_MAX = 1_000
+
 /** The HTTP server, not yet listening. */
 export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance> {
-  const { db, recorder, groupCommit, observer, settings } = deps
+  const { db, groupCommit, ownCalls, keys, observer, settings } = deps
   const app: FastifyInstance = fastify({
     loggerInstance: deps.log,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
@@ -71,6 +76,8 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
     clientErrorHandler: answerUnreadable,
     frameworkErrors: (error, _request, reply) => void sendProblem(reply, problemOf(error)),
     forceCloseConnections: 'idle',
+    // What comes on a connection that is not closed yet is served; the answer closes it.
+    return503OnClosing: false,
     requestTimeout: REQUEST_MS_MAX,
     // A limit of the headers above that of the request would be taken for it, and the other way round.
     http: { connectionsCheckingInterval: REQUEST_CHECK_MS, headersTimeout: HEADERS_MS_MAX },
@@ -89,7 +96,6 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   logEachRequest(app)
   observeEachRequest(app, observer)
   if (deps.isTraced) traceRequests(app)
-  const keys = createKeyRing(db)
   // Known from the start, an outage of the database later does not keep anybody out.
   await keys().catch(() => undefined)
   await secureHeaders(app)
@@ -99,10 +105,10 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   answerUnknownRoutes(app)
 
   await describeApi(app, settings)
-  await app.register(interactionRoutes({ db, recorder, groupCommit, privacy: settings.privacy, observer }))
+  await app.register(interactionRoutes({ groupCommit, ownCalls, privacy: settings.privacy, observer }))
   await app.register(popularityRoutes({ db, topCacheMs: settings.topCacheMs }))
   await app.register(rejectedRoutes(deps))
-  await app.register(processRoutes(deps))
+  await app.register(processRoutes({ ...deps, readiness: shareRunning(deps.readiness, READINESS_MS_MAX) }))
   await docsRoutes(app)
   return app
 }

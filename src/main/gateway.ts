@@ -1,5 +1,8 @@
 import { pino } from 'pino'
+import { createCallGate } from '../gateway/call-gate.ts'
 import { createGroupCommit } from '../gateway/group-commit.ts'
+import { createKeyRing, KEYS_MS_MAX } from '../gateway/key-ring.ts'
+import { createOwnCalls } from '../gateway/own-call.ts'
 import { recorder } from '../gateway/recorder.ts'
 import { createGateway } from '../gateway/server.ts'
 import { connect } from '../store/database.ts'
@@ -15,6 +18,10 @@ import { startTracing } from './tracing/start.ts'
 import { untilTold } from './until-told.ts'
 
 const READ_MS_MAX = 10_000
+/** Calls on their way beside the group commit. */
+const OWN_CALLS_MAX = 64
+/** Before whoever told this process to end loses patience. */
+const CLOSE_MS_MAX = 8_000
 /** Thousands may connect in the same moment; Linux takes what net.core.somaxconn allows. */
 const CONNECTIONS_WAITING_MAX = 4_096
 
@@ -40,12 +47,29 @@ const restate = recorder(ingressUrl)
 const queue = queueLimitsOf(config)
 const groupCommit = createGroupCommit({ ...queue, send: restate.record, deadlineMs: restate.deadlineMs, observer })
 watchQueue(registry, { length: groupCommit.length, ...queue })
+const gate = createCallGate({
+  callsMax: OWN_CALLS_MAX,
+  bytesMax: queue.queueBytesMax,
+  onFull: () => observer.turnedAway('queue_full'),
+})
+// A connection of its own: whoever revokes a key must not wait for readers.
+const keysDb = connect({
+  url: databaseUrl,
+  name: 'footfall keys',
+  connectionsMax: 1,
+  readOnly: true,
+  statementMsMax: KEYS_MS_MAX,
+})
+const keys = createKeyRing(keysDb, (error) => log.warn({ err: error }, 'keys not asked for; the last known ones stay good'))
+// Known from the start, an outage of the database later does not keep anybody out.
+await keys().catch((error: unknown) => log.warn({ err: error }, 'no keys known yet'))
 
 const gateway = await createGateway({
   db,
   log,
-  recorder: restate,
   groupCommit,
+  ownCalls: createOwnCalls({ db, recorder: restate, gate }),
+  keys,
   observer,
   metrics: () => registry.metrics(),
   isTraced: tracing.isOn,
@@ -64,7 +88,9 @@ await gateway.listen({ host: config.GATEWAY_HOST, port: config.GATEWAY_PORT, bac
 process.send?.('ready')
 
 await untilTold()
+// Node stops looking for requests that trickle in once it closes.
+setTimeout(() => gateway.server.closeAllConnections(), CLOSE_MS_MAX).unref()
 await gateway.close()
-await Promise.all([db.destroy(), tracing.stop()])
+await Promise.all([db.destroy(), keysDb.destroy(), tracing.stop()])
 log.info('gateway stopped')
 process.exit(0)

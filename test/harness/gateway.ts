@@ -1,8 +1,11 @@
 import type { Server } from 'node:http'
 import { Writable } from 'node:stream'
 import { pino } from 'pino'
+import { createCallGate } from '../../src/gateway/call-gate.ts'
 import { createGroupCommit } from '../../src/gateway/group-commit.ts'
-import { recorder } from '../../src/gateway/recorder.ts'
+import { createKeyRing } from '../../src/gateway/key-ring.ts'
+import { createOwnCalls } from '../../src/gateway/own-call.ts'
+import { type Recorder, recorder } from '../../src/gateway/recorder.ts'
 import { createGateway, type GatewayDeps, type GatewaySettings } from '../../src/gateway/server.ts'
 import { connect } from '../../src/store/database.ts'
 import { KEEP_ALL } from '../../src/store/privacy.ts'
@@ -28,7 +31,11 @@ export const SETTINGS: GatewaySettings = {
 export const QUEUE_LIMITS = { flushesMax: 4, queueEventsMax: 50_000, queueBytesMax: 32 * 1024 * 1024 }
 
 /** A gateway on a free port, over a read-only connection as in production. */
-export async function startGateway(databaseUrl: string, stack: Stack, changes: Partial<GatewayDeps> = {}): Promise<TestGateway> {
+export async function startGateway(
+  databaseUrl: string,
+  stack: Stack,
+  { recorder: restate = recorder(stack.ingressUrl), ...changes }: Partial<GatewayDeps> & { recorder?: Recorder } = {},
+): Promise<TestGateway> {
   const log: Record<string, unknown>[] = []
   const lines = new Writable({
     write(chunk: Buffer, _encoding, done) {
@@ -37,11 +44,14 @@ export async function startGateway(databaseUrl: string, stack: Stack, changes: P
     },
   })
   const db = connect({ url: databaseUrl, name: 'test gateway', readOnly: true })
-  const restate = changes.recorder ?? recorder(stack.ingressUrl)
+  const keys = createKeyRing(db, () => undefined)
+  await keys().catch(() => undefined)
+  const gate = createCallGate({ callsMax: 64, bytesMax: QUEUE_LIMITS.queueBytesMax, onFull: () => undefined })
   const app = await createGateway({
     db,
     log: pino({ level: 'debug' }, lines),
-    recorder: restate,
+    ownCalls: createOwnCalls({ db, recorder: restate, gate }),
+    keys,
     groupCommit: createGroupCommit({
       ...QUEUE_LIMITS,
       send: restate.record,

@@ -47,7 +47,7 @@ export function gatewayMetrics(registry: Registry): GatewayObserver {
   })
   const turnedAway = new Counter({
     name: 'footfall_gateway_turned_away_total',
-    help: 'Requests that were turned away before their body was looked at.',
+    help: 'Requests that were turned away: no key, a wrong one, too many, or too much waiting.',
     labelNames: ['reason'],
     registers,
   })

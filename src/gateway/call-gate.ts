@@ -1,0 +1,35 @@
+import { Problem } from './problem.ts'
+
+export interface CallGateLimits {
+  /** Calls on their way at once. */
+  callsMax: number
+  /** What the calls on their way and those that wait may hold; a request beyond it is turned away. */
+  bytesMax: number
+  /** Called for each request that is turned away. */
+  onFull: () => void
+}
+
+/** Lets so many calls go at once and others wait in turn: the bound of what does not go through the group commit. */
+export function createCallGate({ callsMax, bytesMax, onFull }: CallGateLimits) {
+  const waiting: (() => void)[] = []
+  let calls = 0
+  let bytes = 0
+  return async <T>(size: number, call: () => Promise<T>): Promise<T> => {
+    if (bytes + size > bytesMax) {
+      onFull()
+      throw new Problem('unavailable', 'too much waits here already; nothing of this request was recorded, send it again')
+    }
+    bytes += size
+    if (calls >= callsMax) await new Promise<void>((resolve) => waiting.push(resolve))
+    else calls++
+    try {
+      return await call()
+    } finally {
+      bytes -= size
+      const next = waiting.shift()
+      if (next === undefined) calls--
+      else next()
+    }
+  }
+}
+export type CallGate = ReturnType<typeof createCallGate>

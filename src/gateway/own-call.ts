@@ -1,0 +1,68 @@
+import { BODY_BYTES_MAX, type CreateInteractionResponse } from '../contract/interaction.ts'
+import { callOf, isOtherBody } from '../store/call.ts'
+import type { Store } from '../store/database.ts'
+import type { CallGate } from './call-gate.ts'
+import { Problem } from './problem.ts'
+import type { Recorder } from './recorder.ts'
+
+/** A request that is a durable call of its own, because it has an idempotency key or does not wait for the outcome. */
+export interface OwnCall {
+  events: unknown[]
+  /** Undefined when the caller has none. */
+  key: string | undefined
+}
+
+export interface OwnCalls {
+  /** Resolves when the events are recorded, once for the key. `isNew` is false when it was used before. */
+  record: (call: OwnCall) => Promise<{ answer: CreateInteractionResponse; isNew: boolean }>
+  /** Resolves to the invocation as soon as Restate has the events. */
+  submit: (call: OwnCall) => Promise<string>
+}
+
+export const TOO_LARGE = `the body and the event ids that it lacks are over ${BODY_BYTES_MAX} bytes: send fewer at once`
+
+export function createOwnCalls({ db, recorder, gate }: { db: Store; recorder: Recorder; gate: CallGate }): OwnCalls {
+  /** One deadline for all that a request asks for. */
+  const begin = async (call: OwnCall, body: Buffer) => {
+    const signal = AbortSignal.timeout(recorder.deadlineMs)
+    const options = { signal, idempotencyKey: call.key }
+    const { invocationId, isNew } = await recorder.submit(call.events, options)
+    const answer = async () => {
+      const recorded = await recorder.record(call.events, options)
+      if (!isNew) await refuseOtherBody(db, invocationId, body)
+      return recorded
+    }
+    return { invocationId, isNew, answer }
+  }
+
+  return {
+    record: (call) =>
+      withinLimit(call, gate, async (body) => {
+        const { isNew, answer } = await begin(call, body)
+        return { answer: await answer(), isNew }
+      }),
+    submit: (call) =>
+      withinLimit(call, gate, async (body) => {
+        const { invocationId, isNew, answer } = await begin(call, body)
+        // Only the end of the first call tells whether this is the same one.
+        if (!isNew) await answer()
+        return invocationId
+      }),
+  }
+}
+
+/** The handler would refuse it too, but nobody may be listening then. */
+async function withinLimit<T>({ events }: OwnCall, gate: CallGate, work: (body: Buffer) => Promise<T>): Promise<T> {
+  const body = Buffer.from(JSON.stringify({ interactions: events }))
+  if (body.length > BODY_BYTES_MAX) throw new Problem('too_large', TOO_LARGE)
+  return gate(body.length, () => work(body))
+}
+
+/**
+ * Restate gives a used key its first answer without looking at the body: events of another body would be lost in silence.
+ * After a change of the privacy settings an honest repetition is another body too, as long as the key is remembered.
+ */
+async function refuseOtherBody(db: Store, invocationId: string, body: Buffer): Promise<void> {
+  if (!(await isOtherBody(db, callOf(invocationId, body)))) return
+  throw new Problem('conflict', 'the Idempotency-Key was used with another body', { details: { id: invocationId } })
+}
