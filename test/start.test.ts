@@ -2,7 +2,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { sql } from 'kysely'
@@ -226,6 +226,34 @@ test('of two commands at once without a running program, none loses its database
     expect(text).toMatch(code === 0 ? /cells differ/ : /^(Another footfall command|PostgreSQL runs in)/)
 })
 
+test('where others can reach the gateway it starts with a key only, and asks for it', { timeout: 180_000 }, async () => {
+  const open = { FOOTFALL_HOME: `${home}-public`, GATEWAY_HOST: '0.0.0.0' }
+  const refused = await footfall(['start'], open)
+  expect(refused.code).toBe(1)
+  expect(refused.text.trim().split('\n')).toEqual([
+    expect.stringMatching(/GATEWAY_HOST \(0\.0\.0\.0\), and there is no key yet: make one with npx footfall key create/),
+  ])
+  for (const port of PORTS) expect(await isPortFree(Number(environment[port]))).toBe(true)
+
+  const made = await footfall(['key', 'create', 'test', '--scope', 'read'], open)
+  expect(made.code).toBe(0)
+  const { child, output } = await start(open)
+  expect(output()).toContain('Footfall is ready')
+  const status = async (headers: Record<string, string> = {}, host = '127.0.0.1') =>
+    (await fetch(`http://${host}:${environment['GATEWAY_PORT']}/api/v1/analytic/popularity/top`, { headers })).status
+  const key = { authorization: `Bearer ${/ff_\w+/.exec(made.text)![0]}` }
+  const addresses = Object.values(networkInterfaces()).flatMap((all) => all ?? [])
+  for (const { address } of addresses.filter(({ family }) => family === 'IPv4')) {
+    expect([await status({}, address), await status(key, address)]).toEqual([401, 200])
+  }
+  const ended = once(child, 'exit')
+  child.kill('SIGTERM')
+  await ended
+  const log = await readFile(join(`${home}-public`, 'log', 'gateway.log'), 'utf8')
+  expect(log).toContain('"status":401')
+  expect(log + output()).not.toContain(/ff_\w+_(\w+)/.exec(made.text)![1])
+})
+
 test.each([
   ['a busy port', { GATEWAY_PORT: 'busy' }, 'GATEWAY_PORT'],
   ['a folder that cannot be written', { FOOTFALL_HOME: '/proc/footfall' }, 'set FOOTFALL_HOME'],
@@ -233,6 +261,7 @@ test.each([
   ['a weight file that does not exist', { POPULARITY_WEIGHTS: '/no/such/file.json' }, 'POPULARITY_WEIGHTS'],
   ['a database that does not answer', { DATABASE_URL: 'postgres://a:b@127.0.0.1:1/x' }, 'DATABASE_URL'],
   ['two variables with one port', { GATEWAY_PORT: '20001', ENDPOINT_PORT: '20001' }, 'PORT is 20001'],
+  ['a proxy that is no address', { TRUSTED_PROXIES: '10.0.0.1, proxy' }, 'TRUSTED_PROXIES: must be addresses'],
   ['half a Restate', { RESTATE_INGRESS_URL: 'http://127.0.0.1:1' }, 'RESTATE_ADMIN_URL'],
 ])(
   '%s is answered with one sentence that names what to change',

@@ -63,6 +63,7 @@ export function processRoutes(deps: { readiness: () => Promise<Readiness>; metri
   }
 }
 
+/** Its style is in the page itself. */
 const PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
 const PAGE = `<!doctype html>

@@ -132,6 +132,11 @@ export function isRefusal(error: unknown): boolean {
   return /^2[23]/.test(sqlState(error) ?? '')
 }
 
+/** Whether a table is not there, because sql/ was not applied. */
+export function lacksTables(error: unknown): boolean {
+  return sqlState(error) === '42P01'
+}
+
 /** A partition that does not exist is reported as 23514 that names no constraint. */
 export function isMissingPartition(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.code === '23514' && error.constraint === undefined

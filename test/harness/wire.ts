@@ -7,12 +7,15 @@ export interface Wire {
   /** Breaks every connection and refuses new ones. */
   cut: () => Promise<void>
   mend: () => Promise<void>
+  /** Takes everything and passes nothing on: as when packets are lost. Until it is cut. */
+  hold: () => void
 }
 
 /** A wire to a server that can be cut: as when the server is killed. */
 export async function startWire(serverUrl: string): Promise<Wire> {
   const server = new URL(serverUrl)
   const open = new Set<Socket>()
+  let isHeld = false
   const listener = createServer((client) => {
     const upstream = connect(Number(server.port), server.hostname)
     for (const socket of [client, upstream]) {
@@ -24,7 +27,7 @@ export async function startWire(serverUrl: string): Promise<Wire> {
         upstream.destroy()
       })
     }
-    client.pipe(upstream).pipe(client)
+    if (!isHeld) client.pipe(upstream).pipe(client)
   })
   listener.listen(0, '127.0.0.1')
   await once(listener, 'listening')
@@ -33,7 +36,12 @@ export async function startWire(serverUrl: string): Promise<Wire> {
   url.port = String(port)
   return {
     url: url.href,
+    hold: () => {
+      isHeld = true
+      for (const socket of open) socket.unpipe().pause()
+    },
     cut: async () => {
+      isHeld = false
       const closed = once(listener, 'close')
       listener.close()
       for (const socket of open) socket.destroy()
