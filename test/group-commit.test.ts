@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { CreateInteractionResponse } from '../src/contract/interaction.ts'
 import { answersOf, createGroupCommit, FLUSH_EVENTS_MAX, type GroupCommitOptions } from '../src/gateway/group-commit.ts'
+import type { EventsBody } from '../src/gateway/recorder.ts'
 import { unobserved } from './harness/unobserved.ts'
 
 /** A call that was made and is answered by hand. */
@@ -15,14 +16,15 @@ interface Call {
 
 function manual(changes: Partial<GroupCommitOptions> = {}) {
   const calls: Call[] = []
-  const send = (events: unknown[]) =>
+  const send = (body: EventsBody) =>
     new Promise<CreateInteractionResponse>((resolve, reject) => {
+      const events = eventsOf(body)
       calls.push({ events, answer: () => resolve(allAccepted(events)), fail: reject })
     })
   const limits = { flushesMax: 4, queueEventsMax: 50_000, queueBytesMax: 10_000_000, deadlineMs: 60_000 }
   const commit = createGroupCommit({ ...limits, send, observer: unobserved, ...changes })
-  const record = (events: unknown[], connection: object = {}, bytes = events.length) =>
-    commit.record({ events, bytes, connection })
+  const record = (events: unknown[], connection: object = {}) =>
+    commit.record({ json: JSON.stringify(events).slice(1, -1), count: events.length, connection })
   return { calls, commit, record }
 }
 
@@ -30,6 +32,10 @@ function manual(changes: Partial<GroupCommitOptions> = {}) {
 async function nextTurn(): Promise<void> {
   await turn()
   await turn()
+}
+
+function eventsOf(body: EventsBody): unknown[] {
+  return (JSON.parse(body.toString()) as { interactions: unknown[] }).interactions
 }
 
 function allAccepted(events: readonly unknown[]): CreateInteractionResponse {
@@ -78,9 +84,9 @@ describe('grouping', () => {
 
   test('the bytes of a flush are bounded too', async () => {
     const { calls, record } = manual({ flushesMax: 1 })
-    for (const name of ['a', 'b', 'c']) void record([name], {}, 600_000)
+    for (const name of ['a', 'b', 'c']) void record([name.repeat(600_000)])
     await nextTurn()
-    expect(calls[0]!.events).toEqual(['a'])
+    expect(calls[0]!.events).toEqual(['a'.repeat(600_000)])
   })
 })
 
@@ -123,7 +129,7 @@ describe('bounds', () => {
     await nextTurn()
     const waiting = record(['b', 'c', 'd'])
     await expect(record(['e'])).rejects.toMatchObject({ code: 'unavailable' })
-    expect(commit.length()).toEqual({ requests: 1, events: 3, bytes: 3, flushes: 1 })
+    expect(commit.length()).toEqual({ requests: 1, events: 3, bytes: 11, flushes: 1 })
     calls[0]!.answer()
     await first
     await nextTurn()
@@ -147,7 +153,8 @@ describe('bounds', () => {
 
 describe('failures', () => {
   /** Refuses every call that has the poison in it. */
-  const poisoned = (recorded: unknown[]) => async (events: unknown[]) => {
+  const poisoned = (recorded: unknown[]) => async (body: EventsBody) => {
+    const events = eventsOf(body)
     if (events.includes('poison')) throw new HttpCallError(500, '{"source":"invocation"}', 'refused')
     recorded.push(...events)
     return allAccepted(events)
@@ -190,7 +197,7 @@ test('every request gets its own part of the answer, by its own indexes', () => 
           rejected: indexesOf('rejected').map((index) => ({ index, code: 'invalid', field: null, message: 'no' })),
         }
       }
-      const group = requests.map((events) => ({ events }))
+      const group = requests.map((events) => ({ count: events.length }))
       expect(answersOf(group, answerTo(requests.flat()))).toEqual(requests.map(answerTo))
     }),
   )

@@ -2,6 +2,7 @@ import { HttpCallError } from '@restatedev/restate-sdk-clients'
 import type { CreateInteractionResponse } from '../contract/interaction.ts'
 import type { GatewayObserver, QueueLength } from './observer.ts'
 import { Problem } from './problem.ts'
+import { bodyOfItems, type EventsBody } from './recorder.ts'
 import { contextOfRequest, inFlushSpan } from './tracing.ts'
 
 /**
@@ -13,7 +14,7 @@ export const FLUSH_BYTES_MAX = 1024 * 1024
 
 export interface GroupCommitOptions {
   /** Records events in one durable call; safe to repeat, because every event has its identity. */
-  send: (events: unknown[]) => Promise<CreateInteractionResponse>
+  send: (body: EventsBody) => Promise<CreateInteractionResponse>
   /** Flushes on their way at once, when each of them is full. */
   flushesMax: number
   /** What may wait; a request beyond it is turned away. */
@@ -26,9 +27,9 @@ export interface GroupCommitOptions {
 
 /** The events of one request. */
 export interface RequestEvents {
-  events: unknown[]
-  /** Of the request's body. */
-  bytes: number
+  /** As JSON, with commas between them. */
+  json: string
+  count: number
   /** Its connection: what comes over one is recorded in the order in which it came. */
   connection: object
 }
@@ -62,8 +63,8 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
 
   const count = (request: Waiting, sign: 1 | -1) => {
     waits.requests += sign
-    waits.events += sign * request.events.length
-    waits.bytes += sign * request.bytes
+    waits.events += sign * request.count
+    waits.bytes += sign * request.json.length
   }
 
   /**
@@ -80,15 +81,14 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
       if (request.state === 'gone') continue
       const isLate = isFull || connectionsInFlight.has(request.connection)
       if (!isLate) {
-        isFull =
-          group.length > 0 && (events + request.events.length > FLUSH_EVENTS_MAX || bytes + request.bytes > FLUSH_BYTES_MAX)
+        isFull = group.length > 0 && (events + request.count > FLUSH_EVENTS_MAX || bytes + request.json.length > FLUSH_BYTES_MAX)
       }
       if (isLate || isFull) {
         rest.push(request)
         continue
       }
-      events += request.events.length
-      bytes += request.bytes
+      events += request.count
+      bytes += request.json.length
       group.push(request)
     }
     if (flushes > 0 && !isHalfFull({ events, bytes })) return []
@@ -131,7 +131,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     record: async (request) => {
       const { promise, resolve, reject } = Promise.withResolvers<CreateInteractionResponse>()
       const isTooMuch =
-        waits.events + request.events.length > options.queueEventsMax || waits.bytes + request.bytes > options.queueBytesMax
+        waits.events + request.count > options.queueEventsMax || waits.bytes + request.json.length > options.queueBytesMax
       if (isTooMuch) {
         options.observer.turnedAway('queue_full')
         throw new Problem('unavailable', 'too much waits here already; nothing of this request was recorded, send it again')
@@ -173,19 +173,22 @@ async function withDeadline<T>(promise: Promise<T>, deadlineMs: number, onMissed
 async function sendOrHalve(requests: readonly Waiting[], options: GroupCommitOptions): Promise<void> {
   const group = requests.filter((request) => request.state !== 'gone')
   if (group.length === 0) return
-  const events = group.length === 1 ? group[0]!.events : group.flatMap((request) => request.events)
+  const events = group.reduce((sum, request) => sum + request.count, 0)
   const startedMs = performance.now()
   const tell = (isRecorded: boolean) =>
     options.observer.flushed({
       requests: group.length,
-      events: events.length,
+      events,
       seconds: (performance.now() - startedMs) / 1_000,
       isRecorded,
     })
   try {
-    const attributes = { 'footfall.requests': group.length, 'footfall.events': events.length }
+    const attributes = { 'footfall.requests': group.length, 'footfall.events': events }
     const contexts = group.map((request) => request.context)
-    const answers = answersOf(group, await inFlushSpan(contexts, attributes, () => options.send(events)))
+    const answers = answersOf(
+      group,
+      await inFlushSpan(contexts, attributes, () => options.send(bodyOfItems(group.map((request) => request.json)))),
+    )
     tell(true)
     for (const [index, request] of group.entries()) request.resolve(answers[index]!)
   } catch (error) {
@@ -211,14 +214,14 @@ function isRefusalOfCall(error: unknown): boolean {
 
 /** What the answer to a flush says about each of its requests, with indexes of that request. */
 export function answersOf(
-  group: readonly Pick<RequestEvents, 'events'>[],
+  group: readonly Pick<RequestEvents, 'count'>[],
   answer: CreateInteractionResponse,
 ): CreateInteractionResponse[] {
   let offset = 0
   let duplicate = 0
   let refused = 0
-  return group.map(({ events }) => {
-    const end = offset + events.length
+  return group.map(({ count }) => {
+    const end = offset + count
     const own: CreateInteractionResponse = { accepted: 0, duplicates: 0, duplicate_indexes: [], rejected: [] }
     for (; duplicate < answer.duplicate_indexes.length && answer.duplicate_indexes[duplicate]! < end; duplicate++) {
       own.duplicate_indexes.push(answer.duplicate_indexes[duplicate]! - offset)
@@ -227,7 +230,7 @@ export function answersOf(
       own.rejected.push({ ...answer.rejected[refused]!, index: answer.rejected[refused]!.index - offset })
     }
     own.duplicates = own.duplicate_indexes.length
-    own.accepted = events.length - own.duplicates - own.rejected.length
+    own.accepted = count - own.duplicates - own.rejected.length
     offset = end
     return own
   })

@@ -10,6 +10,7 @@ import type { GroupCommit } from './group-commit.ts'
 import type { GatewayObserver } from './observer.ts'
 import { type OwnCalls, TOO_LARGE } from './own-call.ts'
 import { Problem } from './problem.ts'
+import { bodyOfItems } from './recorder.ts'
 
 export interface InteractionDeps {
   groupCommit: GroupCommit
@@ -85,14 +86,16 @@ export function interactionRoutes(deps: InteractionDeps) {
         const key = keyOf(request)
         // Restate gives events without ids the same ones in every attempt of a call with this key.
         const { events, given } = key === undefined ? withEventIds(items, Date.now()) : { events: items, given: [] }
+        // From here on the events are text, a fifth of what they are as objects; many may wait.
+        const json = JSON.stringify(events).slice(1, -1)
         try {
           if (prefersAsync(request)) {
-            const data = { invocation_id: await deps.ownCalls.submit({ events, key }) }
+            const data = { invocation_id: await deps.ownCalls.submit({ body: bodyOfItems([json]), key }) }
             return await reply.code(202).header('preference-applied', 'respond-async').send({ data })
           }
           const { answer, isNew } = await (key === undefined
-            ? recordInGroup(deps.groupCommit, request, events)
-            : deps.ownCalls.record({ events, key }))
+            ? recordInGroup(deps.groupCommit, request, { json, count: events.length })
+            : deps.ownCalls.record({ body: bodyOfItems([json]), key }))
           if (isNew) deps.observer.recorded(answer)
           return { data: answer }
         } catch (error) {
@@ -103,8 +106,8 @@ export function interactionRoutes(deps: InteractionDeps) {
   }
 }
 
-async function recordInGroup(groupCommit: GroupCommit, { bodyBytes, raw }: FastifyRequest, events: unknown[]) {
-  return { answer: await groupCommit.record({ events, bytes: bodyBytes, connection: raw.socket }), isNew: true }
+async function recordInGroup(groupCommit: GroupCommit, { raw }: FastifyRequest, items: { json: string; count: number }) {
+  return { answer: await groupCommit.record({ ...items, connection: raw.socket }), isNew: true }
 }
 
 /** Keys of different callers never meet. */

@@ -16,7 +16,8 @@ export interface ListedRow<Position> {
 }
 
 export interface ListPage<Position> {
-  rows: ListedRow<Position>[]
+  /** The rows with commas between them. */
+  json: Buffer
   /** Where the page ended; undefined when the list ended there too. */
   next: Position | undefined
 }
@@ -37,6 +38,9 @@ interface Block<Position> {
   /** … up to this, where the next block starts. Undefined where the list ends, and before the first read. */
   end: Position | undefined
   rows: ListedRow<Position>[]
+  /** All rows' JSON, each with a comma before it, and where each begins: an answer is a part of it. */
+  json: Buffer
+  begins: number[]
   readMs: number
   reading: Promise<void> | undefined
 }
@@ -47,13 +51,15 @@ interface Block<Position> {
  * kept, and whoever asks while one is being read gets that one.
  */
 export function createListCache<Position>(list: RankedList<Position>, msMax: number): ReadPage<Position> {
-  if (msMax === 0) return async (after, limit) => pageOf(await list.rowsAfter(after, limit + 1), limit)
+  if (msMax === 0) return (after, limit) => uncachedPage(list, after, limit)
   const freshMs = Math.max(msMax - SENDING_MS, msMax / 2)
   let blocks: Block<Position>[] = [newBlock<Position>(undefined)]
 
   const read = async (block: Block<Position>) => {
     const askedMs = performance.now()
     block.rows = await list.rowsAfter(block.start, READ_ROWS)
+    block.json = Buffer.from(block.rows.map(({ json }) => `,${json}`).join(''))
+    block.begins = beginsOf(block.rows)
     block.readMs = askedMs
     const { end } = block
     const own = end === undefined ? 0 : countUpTo(block.rows, end, list.compare)
@@ -94,20 +100,42 @@ export function createListCache<Position>(list: RankedList<Position>, msMax: num
   return async (after, limit) => {
     const block = blockFor(after)
     if (block !== undefined) await refresh(block)
-    const isKept = block !== undefined && !isBehind(block, after)
-    const first = isKept && after !== undefined ? countUpTo(block.rows, after, list.compare) : 0
-    return pageOf(isKept ? block.rows.slice(first, first + limit + 1) : await list.rowsAfter(after, limit + 1), limit)
+    if (block === undefined || isBehind(block, after)) return uncachedPage(list, after, limit)
+    const first = after === undefined ? 0 : countUpTo(block.rows, after, list.compare)
+    const last = Math.min(first + limit, block.rows.length)
+    const next = last < block.rows.length && last > first ? block.rows[last - 1]!.position : undefined
+    return { json: block.json.subarray(block.begins[first]! + 1, block.begins[last]), next }
   }
 }
 
-/** Whether a row more was found than is shown tells whether there is a next page. */
-function pageOf<Position>(rows: ListedRow<Position>[], limit: number): ListPage<Position> {
+/** A row more is read than is shown: whether it is there tells whether there is a next page. */
+async function uncachedPage<Position>(
+  list: RankedList<Position>,
+  after: Position | undefined,
+  limit: number,
+): Promise<ListPage<Position>> {
+  const rows = await list.rowsAfter(after, limit + 1)
   const shown = rows.slice(0, limit)
-  return { rows: shown, next: rows.length > limit ? shown.at(-1)!.position : undefined }
+  const json = Buffer.from(shown.map((row) => row.json).join(','))
+  return { json, next: rows.length > limit ? shown.at(-1)!.position : undefined }
+}
+
+/** Where each row begins in the joined JSON, and where it ends. */
+function beginsOf(rows: readonly { json: string }[]): number[] {
+  let end = 0
+  return [0, ...rows.map(({ json }) => (end += 1 + Buffer.byteLength(json)))]
 }
 
 function newBlock<Position>(start: Position | undefined): Block<Position> {
-  return { start, end: undefined, rows: [], readMs: Number.NEGATIVE_INFINITY, reading: undefined }
+  return {
+    start,
+    end: undefined,
+    rows: [],
+    json: Buffer.alloc(0),
+    begins: [0],
+    readMs: Number.NEGATIVE_INFINITY,
+    reading: undefined,
+  }
 }
 
 /** How many of the rows are not after a position: a binary search, because every request makes one. */

@@ -3,11 +3,11 @@ import { callOf, isOtherBody } from '../store/call.ts'
 import type { Store } from '../store/database.ts'
 import type { CallGate } from './call-gate.ts'
 import { Problem } from './problem.ts'
-import type { Recorder } from './recorder.ts'
+import type { EventsBody, Recorder } from './recorder.ts'
 
 /** A request that is a durable call of its own, because it has an idempotency key or does not wait for the outcome. */
 export interface OwnCall {
-  events: unknown[]
+  body: EventsBody
   /** Undefined when the caller has none. */
   key: string | undefined
 }
@@ -23,12 +23,12 @@ export const TOO_LARGE = `the body and the event ids that it lacks are over ${BO
 
 export function createOwnCalls({ db, recorder, gate }: { db: Store; recorder: Recorder; gate: CallGate }): OwnCalls {
   /** One deadline for all that a request asks for. */
-  const begin = async (call: OwnCall, body: Buffer) => {
+  const begin = async ({ body, key }: OwnCall) => {
     const signal = AbortSignal.timeout(recorder.deadlineMs)
-    const options = { signal, idempotencyKey: call.key }
-    const { invocationId, isNew } = await recorder.submit(call.events, options)
+    const options = { signal, idempotencyKey: key }
+    const { invocationId, isNew } = await recorder.submit(body, options)
     const answer = async () => {
-      const recorded = await recorder.record(call.events, options)
+      const recorded = await recorder.record(body, options)
       if (!isNew) await refuseOtherBody(db, invocationId, body)
       return recorded
     }
@@ -37,13 +37,13 @@ export function createOwnCalls({ db, recorder, gate }: { db: Store; recorder: Re
 
   return {
     record: (call) =>
-      withinLimit(call, gate, async (body) => {
-        const { isNew, answer } = await begin(call, body)
+      withinLimit(call, gate, async () => {
+        const { isNew, answer } = await begin(call)
         return { answer: await answer(), isNew }
       }),
     submit: (call) =>
-      withinLimit(call, gate, async (body) => {
-        const { invocationId, isNew, answer } = await begin(call, body)
+      withinLimit(call, gate, async () => {
+        const { invocationId, isNew, answer } = await begin(call)
         // Only the end of the first call tells whether this is the same one.
         if (!isNew) await answer()
         return invocationId
@@ -52,17 +52,16 @@ export function createOwnCalls({ db, recorder, gate }: { db: Store; recorder: Re
 }
 
 /** The handler would refuse it too, but nobody may be listening then. */
-async function withinLimit<T>({ events }: OwnCall, gate: CallGate, work: (body: Buffer) => Promise<T>): Promise<T> {
-  const body = Buffer.from(JSON.stringify({ interactions: events }))
+async function withinLimit<T>({ body }: OwnCall, gate: CallGate, work: () => Promise<T>): Promise<T> {
   if (body.length > BODY_BYTES_MAX) throw new Problem('too_large', TOO_LARGE)
-  return gate(body.length, () => work(body))
+  return gate(body.length, work)
 }
 
 /**
  * Restate gives a used key its first answer without looking at the body: events of another body would be lost in silence.
  * After a change of the privacy settings an honest repetition is another body too, as long as the key is remembered.
  */
-async function refuseOtherBody(db: Store, invocationId: string, body: Buffer): Promise<void> {
+async function refuseOtherBody(db: Store, invocationId: string, body: EventsBody): Promise<void> {
   if (!(await isOtherBody(db, callOf(invocationId, body)))) return
   throw new Problem('conflict', 'the Idempotency-Key was used with another body', { details: { id: invocationId } })
 }

@@ -110,15 +110,14 @@ function topList(db: Store) {
 }
 
 /** A TopResponse, put together of rows that are JSON already. */
-function topAnswerOf({ rows, next }: ListPage<TopPosition>): string {
+function topAnswerOf({ json, next }: ListPage<TopPosition>): Buffer {
   const cursor = next === undefined ? null : topCursorOf(next)
-  return `{"data":[${rows.map((row) => row.json).join(',')}],"meta":{"next_cursor":${JSON.stringify(cursor)}}}`
+  return Buffer.concat([HEAD, json, Buffer.from(`],"meta":{"next_cursor":${JSON.stringify(cursor)}}}`)])
 }
 
+const HEAD = Buffer.from('{"data":[')
+
 /** Sends what is JSON already. */
-function sendJson(reply: FastifyReply, json: string): FastifyReply {
-  return reply
-    .type('application/json; charset=utf-8')
-    .serializer((text: string) => text)
-    .send(json)
+function sendJson(reply: FastifyReply, json: Buffer): FastifyReply {
+  return reply.type('application/json; charset=utf-8').send(json)
 }

@@ -1,10 +1,18 @@
 import { randomUUID } from 'node:crypto'
 import * as clients from '@restatedev/restate-sdk-clients'
-import type { CreateInteractionResponse } from '../contract/interaction.ts'
+import type { CreateInteractionRequest, CreateInteractionResponse } from '../contract/interaction.ts'
 import { analyticApi } from '../contract/services.ts'
 import { traceHeaders } from './tracing.ts'
 
 const RECORD_MS_MAX = 10_000
+
+/** A CreateInteractionRequest as JSON. */
+export type EventsBody = Buffer
+
+/** The body of a request with these items, given as JSON with commas between them. */
+export function bodyOfItems(items: readonly string[]): EventsBody {
+  return Buffer.from(`{"interactions":[${items.join(',')}]}`)
+}
 
 export interface CallOptions {
   /** A random one when undefined. */
@@ -18,9 +26,9 @@ export interface Recorder {
   /** How long an answer is waited for, retries included. */
   deadlineMs: number
   /** Resolves when the events are recorded. */
-  record: (events: unknown[], options?: CallOptions) => Promise<CreateInteractionResponse>
+  record: (body: EventsBody, options?: CallOptions) => Promise<CreateInteractionResponse>
   /** Resolves as soon as Restate has the events; `isNew` is false when it had a call with this key before. */
-  submit: (events: unknown[], options?: CallOptions) => Promise<{ invocationId: string; isNew: boolean }>
+  submit: (body: EventsBody, options?: CallOptions) => Promise<{ invocationId: string; isNew: boolean }>
 }
 
 /** The deadline is one for all attempts of a call; a `timeout` would be each attempt's. */
@@ -35,10 +43,18 @@ export function recorder(ingressUrl: string, deadlineMs = RECORD_MS_MAX): Record
   })
   return {
     deadlineMs,
-    record: (interactions, options) => call.CreateInteraction({ interactions }, clients.rpc.opts(optionsOf(options))),
-    submit: async (interactions, options) => {
-      const { invocationId, status } = await send.CreateInteraction({ interactions }, clients.rpc.sendOpts(optionsOf(options)))
+    record: (body, options) => call.CreateInteraction(AS_IT_IS, clients.rpc.opts({ ...optionsOf(options), input: given(body) })),
+    submit: async (body, options) => {
+      const opts = clients.rpc.sendOpts({ ...optionsOf(options), input: given(body) })
+      const { invocationId, status } = await send.CreateInteraction(AS_IT_IS, opts)
       return { invocationId, isNew: status === 'Accepted' }
     },
   }
+}
+
+/** Stands for the input, which is JSON already. */
+const AS_IT_IS: CreateInteractionRequest = { interactions: [] }
+
+function given(body: EventsBody): clients.Serde<CreateInteractionRequest> {
+  return { contentType: 'application/json', serialize: () => body, deserialize: () => AS_IT_IS }
 }

@@ -115,7 +115,6 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
 
 /** Bodies are JSON. A beacon of a page can only say that it is text, so with a publishable key or without keys it may. */
 function parseJsonBodies(app: FastifyInstance): void {
-  app.decorateRequest('bodyBytes', 0)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(
     ['application/json', 'text/plain'],
@@ -126,7 +125,6 @@ function parseJsonBodies(app: FastifyInstance): void {
       if ((request.headers['content-encoding'] ?? 'identity') !== 'identity') {
         throw new Problem('invalid_request', 'compressed bodies are not read; send it without content-encoding')
       }
-      request.bodyBytes = body.length
       return parseJson(body)
     },
   )
@@ -161,7 +159,6 @@ function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
 
 declare module 'fastify' {
   interface FastifyRequest {
-    bodyBytes: number
     /** What an answer of 500 or 503 hides; it goes into the request's log line. */
     failure?: unknown
   }

@@ -136,7 +136,7 @@ function nodePart(name: 'endpoint' | 'gateway', config: Config): Part {
   const start = async (onSpawn: OnSpawn) => {
     const child = fork(file, {
       stdio: ['ignore', log, log, 'ipc'],
-      execArgv: V8_FLAGS,
+      execArgv: V8_FLAGS[name],
       detached: true,
       env: { ...process.env, FOOTFALL_HOME: config.FOOTFALL_HOME },
     })

@@ -33,7 +33,7 @@ export async function startBenchGateway({ databaseUrl, restate, kind, settings }
   const log = openSync(join(folder, 'gateway.log'), 'a')
   const [port] = (await freePorts(1)) as [number]
   const child = fork(FILES[kind ?? 'gateway'], {
-    execArgv: V8_FLAGS,
+    execArgv: V8_FLAGS.gateway,
     stdio: ['ignore', log, 'inherit', 'ipc'],
     env: {
       ...process.env,

@@ -48,7 +48,7 @@ export async function startBenchRestate(): Promise<BenchRestate> {
     serve: async (kind, connectionsMax) => {
       const [port] = (await freePorts(1)) as [number]
       const child = fork(join(import.meta.dirname, 'endpoint.ts'), [kind, String(port), String(connectionsMax)], {
-        execArgv: V8_FLAGS,
+        execArgv: V8_FLAGS.endpoint,
       })
       endpoints.push(child)
       await answerOf(child)
