@@ -40,6 +40,15 @@ export interface GroupCommit {
   length: () => QueueLength
 }
 
+/**
+ * After a flush of many requests their senders are about to send the next ones: the next flush waits for them, for a part of
+ * the time that the last one took. With 256 connections, waiting 0 / 5 / 10 / 15 ms gave 3,819 / 3,901 / 4,519 / 4,652 events/s,
+ * and 121 / 103 / 103 / 102 ms at p99. Who comes alone does not wait.
+ */
+const CROWD_REQUESTS = 8
+const GATHER_SHARE = 0.5
+const GATHER_MS_MAX = 10
+
 interface Waiting extends RequestEvents {
   resolve: (answer: CreateInteractionResponse) => void
   reject: (reason: unknown) => void
@@ -59,6 +68,8 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   const waits = { requests: 0, events: 0, bytes: 0 }
   let flushes = 0
   let isPumping = false
+  /** Until then who was just answered may come back. */
+  let gatherUntilMs = 0
   const connectionsInFlight = new Set<object>()
 
   const count = (request: Waiting, sign: 1 | -1) => {
@@ -102,15 +113,22 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   }
 
   const flush = async (group: Waiting[]) => {
+    const startedMs = performance.now()
     flushes++
     await sendOrHalve(group, options)
     flushes--
+    const nowMs = performance.now()
+    if (group.length >= CROWD_REQUESTS) gatherUntilMs = nowMs + Math.min(GATHER_MS_MAX, GATHER_SHARE * (nowMs - startedMs))
     for (const { connection } of group) connectionsInFlight.delete(connection)
     pumpSoon()
   }
 
   const pump = () => {
     isPumping = false
+    if (flushes === 0 && performance.now() < gatherUntilMs && !isHalfFull(waits)) {
+      pumpSoon()
+      return
+    }
     while (flushes < options.flushesMax) {
       // As long as so little waits there is nothing to look for.
       if (flushes > 0 && !isHalfFull(waits)) return
@@ -120,11 +138,13 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     }
   }
 
-  /** After everything that this turn of the event loop has read. */
+  /** After everything that this turn of the event loop has read; in a crowd, a moment later. */
   const pumpSoon = () => {
     if (isPumping || queue.length === 0) return
     isPumping = true
-    setImmediate(pump)
+    const pauseMs = gatherUntilMs - performance.now()
+    if (pauseMs <= 0 || isHalfFull(waits)) setImmediate(pump)
+    else setTimeout(pump, pauseMs)
   }
 
   return {
