@@ -3,12 +3,14 @@ import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { runInNewContext } from 'node:vm'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { linesOf } from '../src/main/demo/table.ts'
 import { postgresUrl } from '../src/main/embedded/postgres.ts'
 import { until } from '../src/main/embedded/process.ts'
 import { connect, type Store } from '../src/store/database.ts'
+import { openPage, type Track } from './harness/page.ts'
 import { type Program, startProgram } from './harness/program.ts'
 import { type Block, blocksOf, like } from './harness/readme.ts'
 import { settled } from './harness/stack.ts'
@@ -21,6 +23,10 @@ const README = await readFile(join(CHECKOUT, 'README.md'), 'utf8')
 const NOT_RUN = new Map([
   ['npm ci && npm start', 'installs; start.test.ts runs what it starts'],
   ['npm ci && npm test', 'is this'],
+  [
+    'OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 npm start',
+    'starts everything; seeing-inside.test.ts does, with a receiver',
+  ],
 ])
 
 /** The commands as they stand, with what npx would find. Ctrl-C is for the program that runs and not for the shell. */
@@ -83,6 +89,8 @@ async function runShell(text: string, ctrlCAfter?: string): Promise<string> {
   return printed
 }
 
+let publishableKey = ''
+
 /** What the block before has printed. */
 let printed = ''
 
@@ -102,6 +110,8 @@ async function execute({ language, text }: Block): Promise<void> {
       await runTyped(folder, `${rewritten(text)}\nconsole.log(JSON.stringify({ answer, top: data.length }))`),
     ) as unknown
     expect(answers).toEqual({ answer: { accepted: 1, duplicates: 0, duplicate_indexes: [], rejected: [] }, top: 10 })
+  } else if (language === 'html') {
+    await executeInPage(text)
   } else if (language === '' && text.startsWith('rank')) {
     expectDemoTable(text)
   } else if (language === '') {
@@ -120,9 +130,25 @@ function expectDemoTable(text: string): void {
   for (const row of rows) expect(row).toMatch(/^ +\d+ [▲▼]\d+ +[a-z-]+ +\d+\.\d +\d+\.\d +\d+ +\d+$/)
 }
 
+/** The page's script, with what the snippet gives it: its events are counted as those of any page. */
+async function executeInPage(html: string): Promise<void> {
+  const script = /<script type="module">\n\s*import \{ footfall \} from '\/browser\.js'\n(.*)<\/script>/s.exec(html)![1]!
+  const gatewayUrl = program.urlOf('GATEWAY_PORT')
+  const page = openPage({ gatewayUrl, key: publishableKey, origin: 'https://shop.example', storage: {} })
+  const footfall = ({ url, key }: { url: string; key: string }): Track => {
+    expect([url, key]).toEqual([expect.stringMatching(/^https:/), expect.stringMatching(/^ffp_/)])
+    return page.track
+  }
+  runInNewContext(script, { footfall })
+  await page.hide()
+  expect(page.beacons.join()).toContain('"ref_id":"lamp"')
+  page.kill()
+}
+
 /** From here on the gateway wants a key. */
 async function useKeys(text: string): Promise<void> {
   environment['FOOTFALL_KEY'] = /^ +(ff_\w+)$/m.exec(text)![1]!
+  publishableKey = /^ +(ffp_\w+)$/m.exec(text)![1]!
   const lamp = `${program.urlOf('GATEWAY_PORT')}/api/v1/analytic/popularity/lamp`
   expect(await until(async () => (await fetch(lamp)).status === 401, 5_000)).toBe(true)
 }
