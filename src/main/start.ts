@@ -50,7 +50,8 @@ async function bringUp(config: Config, supervisor: Supervisor): Promise<void> {
 
 async function makeHome(config: Config): Promise<void> {
   try {
-    await makeFolder(logFolderOf(config))
+    await makeFolder(dirname(logFolderOf(config)))
+    await mkdir(logFolderOf(config), { recursive: true, mode: 0o700 })
     await access(config.FOOTFALL_HOME, constants.W_OK)
   } catch (cause) {
     throw new StartError(`${config.FOOTFALL_HOME} cannot be written: set FOOTFALL_HOME to a folder that can.`, { cause })

@@ -26,7 +26,8 @@ const QUERY_MS_MAX = 10_000
 
 /** Starts restate-server; resolves when the ingress and the admin port answer. */
 export async function startRestate(options: EmbeddedRestate, onSpawn: OnSpawn = () => undefined): Promise<ChildProcess> {
-  await mkdir(options.folder, { recursive: true })
+  // Events in flight are in it.
+  await mkdir(options.folder, { recursive: true, mode: 0o700 })
   const { ports } = options
   const child = spawn(restateBinary(), ['--config-file', options.configFile, '--base-dir', options.folder], {
     stdio: ['ignore', options.log, options.log],
