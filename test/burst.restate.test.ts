@@ -3,7 +3,7 @@ import { connect as connectSocket, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { createGroupCommit } from '../src/gateway/group-commit.ts'
+import { createGroupCommit, recordsOf } from '../src/gateway/group-commit.ts'
 import { recorder } from '../src/gateway/recorder.ts'
 import { until } from '../src/main/embedded/process.ts'
 import { createApiKey } from '../src/store/api-key.ts'
@@ -68,8 +68,9 @@ test.each([
   '10,000 requests at once %s are all answered 200 or 503, and as many are counted as were answered 200',
   async (name, limits) => {
     const restate = recorder(stack.ingressUrl)
-    const { record: send, deadlineMs } = restate
-    const groupCommit = createGroupCommit({ ...QUEUE_LIMITS, ...limits, send, deadlineMs, observer: unobserved })
+    const { deadlineMs } = restate
+    const groups = { ...QUEUE_LIMITS, ...limits, deadlineMs, observer: unobserved }
+    const groupCommit = createGroupCommit({ ...groups, ...recordsOf(restate) })
     const burst = await startGateway(database.url, stack, { recorder: restate, groupCommit, settings: SETTINGS })
     const agent = new Agent({ keepAlive: true, maxSockets: SOCKETS_MAX })
     const product = `burst-${name.length}`

@@ -133,6 +133,16 @@ test('respond-async is answered 202 with the invocation, and the events are coun
   expect(await viewsOf('async')).toBe(1)
 })
 
+test('those who do not wait are gathered too: many requests are few calls, and each event is counted once', async () => {
+  const requests = Array.from({ length: 150 }, () => post([view('gathered', identity())], { prefer: 'respond-async' }))
+  const answers = await Promise.all(requests)
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([202]))
+  const invocations = new Set(answers.map(({ json }) => json.data.invocation_id))
+  expect(invocations.size).toBeLessThan(50)
+  for (const id of invocations) await fetch(`${stack.ingressUrl}/restate/attach/${id}`)
+  expect(await viewsOf('gathered')).toBe(150)
+})
+
 test('of two bodies at once with the same key one is taken and the other is a conflict, also when nobody waits', async () => {
   const headers = { 'idempotency-key': randomUUID(), prefer: 'respond-async' }
   const answers = await Promise.all([post([view('one-of-two')], headers), post([view('other-of-two')], headers)])

@@ -14,15 +14,15 @@ interface Call {
   fail: (error: Error) => void
 }
 
-function manual(changes: Partial<GroupCommitOptions> = {}) {
+function manual(changes: Partial<GroupCommitOptions<CreateInteractionResponse, CreateInteractionResponse>> = {}) {
   const calls: Call[] = []
   const send = (body: EventsBody) =>
-    new Promise<CreateInteractionResponse>((resolve, reject) => {
+    new Promise<{ answer: CreateInteractionResponse }>((resolve, reject) => {
       const events = eventsOf(body)
-      calls.push({ events, answer: () => resolve(allAccepted(events)), fail: reject })
+      calls.push({ events, answer: () => resolve({ answer: allAccepted(events) }), fail: reject })
     })
   const limits = { flushesMax: 4, queueEventsMax: 50_000, queueBytesMax: 10_000_000, deadlineMs: 60_000 }
-  const commit = createGroupCommit({ ...limits, send, observer: unobserved, ...changes })
+  const commit = createGroupCommit({ ...limits, send, partsOf: answersOf, observer: unobserved, ...changes })
   const record = (events: unknown[], connection: object = {}) =>
     commit.record({ json: JSON.stringify(events).slice(1, -1), count: events.length, connection })
   return { calls, commit, record }
@@ -157,7 +157,7 @@ describe('failures', () => {
     const events = eventsOf(body)
     if (events.includes('poison')) throw new HttpCallError(500, '{"source":"invocation"}', 'refused')
     recorded.push(...events)
-    return allAccepted(events)
+    return { answer: allAccepted(events) }
   }
 
   test('a request that makes its call fail harms itself alone, and the others keep their order', async () => {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import type { FailPoint } from '../services/deps.ts'
 import type { RejectedKey } from '../src/contract/rejected.ts'
 import { analyticApi, popularityApi } from '../src/contract/services.ts'
-import { createGroupCommit } from '../src/gateway/group-commit.ts'
+import { createGroupCommit, recordsOf } from '../src/gateway/group-commit.ts'
 import { recorder } from '../src/gateway/recorder.ts'
 import { gatewayMetrics } from '../src/main/metrics/gateway.ts'
 import { handlerTimes, serviceMetrics } from '../src/main/metrics/services.ts'
@@ -100,7 +100,7 @@ test('an interaction that is replayed after it was refused counts as accepted th
 test('many requests at once are flushed together, and each interaction is counted once', async () => {
   const observer = gatewayMetrics(registry)
   const restate = recorder(stack.ingressUrl)
-  const groupCommit = createGroupCommit({ ...QUEUE_LIMITS, send: restate.record, deadlineMs: restate.deadlineMs, observer })
+  const groupCommit = createGroupCommit({ ...QUEUE_LIMITS, ...recordsOf(restate), deadlineMs: restate.deadlineMs, observer })
   const gateway = await startGateway(database.url, stack, { recorder: restate, groupCommit, observer })
   const before = event()
   await stack.ingress.client(analyticApi).CreateInteraction({ interactions: [before] })

@@ -2,7 +2,7 @@ import { subscribe } from 'node:diagnostics_channel'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { createGroupCommit } from '../src/gateway/group-commit.ts'
+import { answersOf, createGroupCommit } from '../src/gateway/group-commit.ts'
 import { createApiKey, type NewApiKey } from '../src/store/api-key.ts'
 import { createDatabase, type TestDatabase } from './harness/database.ts'
 import { type DescribedOperation, type Document, mismatchOf, operationsOf } from './harness/document.ts'
@@ -233,7 +233,8 @@ describe('with keys', () => {
   /** One that fails in a way that nobody has thought of, or that is full. */
   function groupCommit(queueEventsMax: number) {
     const fail = () => Promise.reject(new Error('a fault of ours'))
-    return createGroupCommit({ ...QUEUE_LIMITS, queueEventsMax, send: fail, deadlineMs: 1_000, observer: unobserved })
+    const limits = { ...QUEUE_LIMITS, queueEventsMax, deadlineMs: 1_000 }
+    return createGroupCommit({ ...limits, send: fail, partsOf: answersOf, observer: unobserved })
   }
 
   async function fresh(changes: Parameters<typeof startGateway>[2], ask: (at: TestGateway) => Promise<Response>) {

@@ -3,6 +3,8 @@ import { Problem } from './problem.ts'
 export interface CallGateLimits {
   /** Calls on their way at once. */
   callsMax: number
+  /** Requests that wait for one of them; one beyond it is turned away. */
+  waitingMax: number
   /** What the calls on their way and those that wait may hold; a request beyond it is turned away. */
   bytesMax: number
   /** Called for each request that is turned away. */
@@ -10,12 +12,12 @@ export interface CallGateLimits {
 }
 
 /** Lets so many calls go at once and others wait in turn: the bound of what does not go through the group commit. */
-export function createCallGate({ callsMax, bytesMax, onFull }: CallGateLimits) {
+export function createCallGate({ callsMax, waitingMax, bytesMax, onFull }: CallGateLimits) {
   const waiting: (() => void)[] = []
   let calls = 0
   let bytes = 0
   return async <T>(size: number, call: () => Promise<T>): Promise<T> => {
-    if (bytes + size > bytesMax) {
+    if (bytes + size > bytesMax || waiting.length >= waitingMax) {
       onFull()
       throw new Problem('unavailable', 'too much waits here already; nothing of this request was recorded, send it again')
     }

@@ -1,8 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import { HttpCallError } from '@restatedev/restate-sdk-clients'
 import type { CreateInteractionResponse } from '../contract/interaction.ts'
 import type { GatewayObserver, QueueLength } from './observer.ts'
 import { Problem } from './problem.ts'
-import { bodyOfItems, type EventsBody } from './recorder.ts'
+import { bodyOfItems, type EventsBody, type Recorder } from './recorder.ts'
 import { contextOfRequest, inFlushSpan } from './tracing.ts'
 
 /**
@@ -12,9 +13,11 @@ import { contextOfRequest, inFlushSpan } from './tracing.ts'
 export const FLUSH_EVENTS_MAX = 4_000
 export const FLUSH_BYTES_MAX = 1024 * 1024
 
-export interface GroupCommitOptions {
+export interface GroupCommitOptions<Answer, Part> {
   /** Records events in one durable call; safe to repeat, because every event has its identity. */
-  send: (body: EventsBody) => Promise<CreateInteractionResponse>
+  send: (body: EventsBody) => Promise<Sent<Answer>>
+  /** What each request is told of it. */
+  partsOf: (group: readonly Pick<RequestEvents, 'count'>[], answer: Answer) => Part[]
   /** Flushes on their way at once, when each of them is full. */
   flushesMax: number
   /** What may wait; a request beyond it is turned away. */
@@ -23,6 +26,12 @@ export interface GroupCommitOptions {
   /** How long a request waits for its answer. */
   deadlineMs: number
   observer: Pick<GatewayObserver, 'flushed' | 'turnedAway'>
+}
+
+export interface Sent<Answer> {
+  answer: Answer
+  /** When the next call may go, if that is later. */
+  done?: Promise<unknown>
 }
 
 /** The events of one request. */
@@ -34,9 +43,9 @@ export interface RequestEvents {
   connection: object
 }
 
-export interface GroupCommit {
+export interface GroupCommit<Part = CreateInteractionResponse> {
   /** Resolves when the request's events are recorded, with its own part of the answer. */
-  record: (request: RequestEvents) => Promise<CreateInteractionResponse>
+  record: (request: RequestEvents) => Promise<Part>
   length: () => QueueLength
 }
 
@@ -49,8 +58,8 @@ const CROWD_REQUESTS = 8
 const GATHER_SHARE = 0.5
 const GATHER_MS_MAX = 10
 
-interface Waiting extends RequestEvents {
-  resolve: (answer: CreateInteractionResponse) => void
+interface Waiting<Part> extends RequestEvents {
+  resolve: (part: Part) => void
   reject: (reason: unknown) => void
   /** Leads from the request's trace to its flush. */
   context: ReturnType<typeof contextOfRequest>
@@ -63,8 +72,8 @@ interface Waiting extends RequestEvents {
  * has one event or hundreds. A call goes out when the one before has returned, with all that came meanwhile; further ones
  * go beside it only when they are at least half full, because small calls side by side are slower than larger ones in turn.
  */
-export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
-  let queue: Waiting[] = []
+export function createGroupCommit<Answer, Part>(options: GroupCommitOptions<Answer, Part>): GroupCommit<Part> {
+  let queue: Waiting<Part>[] = []
   const waits = { requests: 0, events: 0, bytes: 0 }
   let flushes = 0
   let isPumping = false
@@ -72,7 +81,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   let gatherUntilMs = 0
   const connectionsInFlight = new Set<object>()
 
-  const count = (request: Waiting, sign: 1 | -1) => {
+  const count = (request: Waiting<Part>, sign: 1 | -1) => {
     waits.requests += sign
     waits.events += sign * request.count
     waits.bytes += sign * request.json.length
@@ -82,9 +91,9 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
    * The first requests that fit into a flush, and none whose connection waits for an earlier flush. None at all when they
    * would not fill half of it and another flush is on its way.
    */
-  const takeGroup = (): Waiting[] => {
-    const group: Waiting[] = []
-    const rest: Waiting[] = []
+  const takeGroup = (): Waiting<Part>[] => {
+    const group: Waiting<Part>[] = []
+    const rest: Waiting<Part>[] = []
     let events = 0
     let bytes = 0
     let isFull = false
@@ -112,7 +121,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     return group
   }
 
-  const flush = async (group: Waiting[]) => {
+  const flush = async (group: Waiting<Part>[]) => {
     const startedMs = performance.now()
     flushes++
     await sendOrHalve(group, options)
@@ -149,14 +158,14 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
 
   return {
     record: async (request) => {
-      const { promise, resolve, reject } = Promise.withResolvers<CreateInteractionResponse>()
+      const { promise, resolve, reject } = Promise.withResolvers<Part>()
       const isTooMuch =
         waits.events + request.count > options.queueEventsMax || waits.bytes + request.json.length > options.queueBytesMax
       if (isTooMuch) {
         options.observer.turnedAway('queue_full')
         throw new Problem('unavailable', 'too much waits here already; nothing of this request was recorded, send it again')
       }
-      const waiting: Waiting = { ...request, resolve, reject, context: contextOfRequest(), state: 'queued' }
+      const waiting: Waiting<Part> = { ...request, resolve, reject, context: contextOfRequest(), state: 'queued' }
       queue.push(waiting)
       count(waiting, 1)
       pumpSoon()
@@ -190,7 +199,10 @@ async function withDeadline<T>(promise: Promise<T>, deadlineMs: number, onMissed
  * Sends a group and gives each request its part of the answer. A group that is refused as such (which no event should
  * bring about, and one that does must harm itself alone) is halved until the request that it is about stands alone.
  */
-async function sendOrHalve(requests: readonly Waiting[], options: GroupCommitOptions): Promise<void> {
+async function sendOrHalve<Answer, Part>(
+  requests: readonly Waiting<Part>[],
+  options: GroupCommitOptions<Answer, Part>,
+): Promise<void> {
   const group = requests.filter((request) => request.state !== 'gone')
   if (group.length === 0) return
   const events = group.reduce((sum, request) => sum + request.count, 0)
@@ -205,12 +217,12 @@ async function sendOrHalve(requests: readonly Waiting[], options: GroupCommitOpt
   try {
     const attributes = { 'footfall.requests': group.length, 'footfall.events': events }
     const contexts = group.map((request) => request.context)
-    const answers = answersOf(
-      group,
-      await inFlushSpan(contexts, attributes, () => options.send(bodyOfItems(group.map((request) => request.json)))),
-    )
+    const send = () => options.send(bodyOfItems(group.map((request) => request.json)))
+    const { answer, done } = await inFlushSpan(contexts, attributes, send)
+    const parts = options.partsOf(group, answer)
     tell(true)
-    for (const [index, request] of group.entries()) request.resolve(answers[index]!)
+    for (const [index, request] of group.entries()) request.resolve(parts[index]!)
+    await done
   } catch (error) {
     tell(false)
     if (group.length > 1 && isRefusalOfCall(error)) {
@@ -230,6 +242,29 @@ async function sendOrHalve(requests: readonly Waiting[], options: GroupCommitOpt
 function isRefusalOfCall(error: unknown): boolean {
   if (!(error instanceof HttpCallError)) return false
   return [400, 413, 422].includes(error.status) || (error.status === 500 && error.responseText.includes('"invocation"'))
+}
+
+/** Records the events, and answers when they are recorded. */
+export function recordsOf(recorder: Recorder) {
+  return {
+    send: async (body: EventsBody) => ({ answer: await recorder.record(body) }),
+    partsOf: answersOf,
+  }
+}
+
+/**
+ * Answers as soon as Restate has the events. The next call waits until they are recorded all the same: whoever does not
+ * wait for the outcome must not fill Restate faster than it is worked off.
+ */
+export function submissionsOf(recorder: Recorder) {
+  return {
+    send: async (body: EventsBody) => {
+      const options = { idempotencyKey: randomUUID() }
+      const { invocationId } = await recorder.submit(body, options)
+      return { answer: invocationId, done: recorder.record(body, options).catch(() => undefined) }
+    },
+    partsOf: (group: readonly unknown[], invocationId: string) => group.map(() => invocationId),
+  }
 }
 
 /** What the answer to a flush says about each of its requests, with indexes of that request. */

@@ -3,7 +3,12 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { ErrorBody } from '../contract/error.ts'
-import { CreateInteractionRequest, CreateInteractionResponse, SubmittedResponse } from '../contract/interaction.ts'
+import {
+  BODY_BYTES_MAX,
+  CreateInteractionRequest,
+  CreateInteractionResponse,
+  SubmittedResponse,
+} from '../contract/interaction.ts'
 import type { Privacy } from '../store/privacy.ts'
 import { type GivenIdentity, storable, withEventIds } from './event-identity.ts'
 import type { GroupCommit } from './group-commit.ts'
@@ -14,6 +19,8 @@ import { bodyOfItems } from './recorder.ts'
 
 export interface InteractionDeps {
   groupCommit: GroupCommit
+  /** For those who do not wait for the outcome. */
+  groupSubmit: GroupCommit<string>
   ownCalls: OwnCalls
   privacy: Privacy
   observer: Pick<GatewayObserver, 'recorded'>
@@ -90,7 +97,7 @@ export function interactionRoutes(deps: InteractionDeps) {
         const json = JSON.stringify(events).slice(1, -1)
         try {
           if (prefersAsync(request)) {
-            const data = { invocation_id: await deps.ownCalls.submit({ body: bodyOfItems([json]), key }) }
+            const data = { invocation_id: await submit(deps, request, { json, count: events.length, key }) }
             return await reply.code(202).header('preference-applied', 'respond-async').send({ data })
           }
           const { answer, isNew } = await (key === undefined
@@ -108,6 +115,17 @@ export function interactionRoutes(deps: InteractionDeps) {
 
 async function recordInGroup(groupCommit: GroupCommit, { raw }: FastifyRequest, items: { json: string; count: number }) {
   return { answer: await groupCommit.record({ ...items, connection: raw.socket }), isNew: true }
+}
+
+function submit(
+  { groupSubmit, ownCalls }: InteractionDeps,
+  { raw }: FastifyRequest,
+  { json, count, key }: { json: string; count: number; key: string | undefined },
+): Promise<string> {
+  const body = bodyOfItems([json])
+  // Nobody may be listening any more when the handler refuses it.
+  if (body.length > BODY_BYTES_MAX) throw new Problem('too_large', TOO_LARGE)
+  return key === undefined ? groupSubmit.record({ json, count, connection: raw.socket }) : ownCalls.submit({ body, key })
 }
 
 /** Keys of different callers never meet. */

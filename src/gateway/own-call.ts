@@ -41,13 +41,18 @@ export function createOwnCalls({ db, recorder, gate }: { db: Store; recorder: Re
         const { isNew, answer } = await begin(call)
         return { answer: await answer(), isNew }
       }),
-    submit: (call) =>
+    submit: (call) => {
+      const { promise, resolve, reject } = Promise.withResolvers<string>()
       withinLimit(call, gate, async () => {
         const { invocationId, isNew, answer } = await begin(call)
         // Only the end of the first call tells whether this is the same one.
         if (!isNew) await answer()
-        return invocationId
-      }),
+        resolve(invocationId)
+        // It keeps its place until it is recorded: else nothing would bound what Restate is given.
+        if (isNew) await answer().catch(() => undefined)
+      }).catch(reject)
+      return promise
+    },
   }
 }
 

@@ -30,6 +30,7 @@ export interface GatewayDeps {
   /** A connection that cannot write. */
   db: Store
   groupCommit: GroupCommit
+  groupSubmit: GroupCommit<string>
   ownCalls: OwnCalls
   keys: () => Promise<Keys>
   readiness: () => Promise<Readiness>
@@ -66,7 +67,7 @@ const READINESS_MS_MAX = 1_000
 
 /** The HTTP server, not yet listening. */
 export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance> {
-  const { db, groupCommit, ownCalls, keys, observer, settings } = deps
+  const { db, groupCommit, groupSubmit, ownCalls, keys, observer, settings } = deps
   const app: FastifyInstance = fastify({
     loggerInstance: deps.log,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
@@ -105,7 +106,7 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   answerUnknownRoutes(app)
 
   await describeApi(app, settings)
-  await app.register(interactionRoutes({ groupCommit, ownCalls, privacy: settings.privacy, observer }))
+  await app.register(interactionRoutes({ groupCommit, groupSubmit, ownCalls, privacy: settings.privacy, observer }))
   await app.register(popularityRoutes({ db, topCacheMs: settings.topCacheMs }))
   await app.register(rejectedRoutes(deps))
   await app.register(processRoutes({ ...deps, readiness: shareRunning(deps.readiness, READINESS_MS_MAX) }))

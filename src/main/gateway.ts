@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import { createCallGate } from '../gateway/call-gate.ts'
-import { createGroupCommit } from '../gateway/group-commit.ts'
+import { createGroupCommit, recordsOf, submissionsOf } from '../gateway/group-commit.ts'
 import { createKeyRing, KEYS_MS_MAX } from '../gateway/key-ring.ts'
 import { createOwnCalls } from '../gateway/own-call.ts'
 import { recorder } from '../gateway/recorder.ts'
@@ -20,6 +20,7 @@ import { untilTold } from './until-told.ts'
 const READ_MS_MAX = 10_000
 /** Calls on their way beside the group commit. */
 const OWN_CALLS_MAX = 64
+const OWN_CALLS_WAITING_MAX = 1_000
 /** Before whoever told this process to end loses patience. */
 const CLOSE_MS_MAX = 8_000
 /** Thousands may connect in the same moment; Linux takes what net.core.somaxconn allows. */
@@ -46,10 +47,13 @@ const db = connect({
 const observer = gatewayMetrics(registry)
 const restate = recorder(ingressUrl)
 const queue = queueLimitsOf(config)
-const groupCommit = createGroupCommit({ ...queue, send: restate.record, deadlineMs: restate.deadlineMs, observer })
+const groups = { ...queue, deadlineMs: restate.deadlineMs, observer }
+const groupCommit = createGroupCommit({ ...groups, ...recordsOf(restate) })
+const groupSubmit = createGroupCommit({ ...groups, ...submissionsOf(restate) })
 watchQueue(registry, { length: groupCommit.length, ...queue })
 const gate = createCallGate({
   callsMax: OWN_CALLS_MAX,
+  waitingMax: OWN_CALLS_WAITING_MAX,
   bytesMax: queue.queueBytesMax,
   onFull: () => observer.turnedAway('queue_full'),
 })
@@ -69,6 +73,7 @@ const gateway = await createGateway({
   db,
   log,
   groupCommit,
+  groupSubmit,
   ownCalls: createOwnCalls({ db, recorder: restate, gate }),
   keys,
   observer,

@@ -2,7 +2,7 @@ import type { Server } from 'node:http'
 import { Writable } from 'node:stream'
 import { pino } from 'pino'
 import { createCallGate } from '../../src/gateway/call-gate.ts'
-import { createGroupCommit } from '../../src/gateway/group-commit.ts'
+import { createGroupCommit, recordsOf, submissionsOf } from '../../src/gateway/group-commit.ts'
 import { createKeyRing } from '../../src/gateway/key-ring.ts'
 import { createOwnCalls } from '../../src/gateway/own-call.ts'
 import { type Recorder, recorder } from '../../src/gateway/recorder.ts'
@@ -46,18 +46,15 @@ export async function startGateway(
   const db = connect({ url: databaseUrl, name: 'test gateway', readOnly: true, prepares: true })
   const keys = createKeyRing(db, () => undefined)
   await keys().catch(() => undefined)
-  const gate = createCallGate({ callsMax: 64, bytesMax: QUEUE_LIMITS.queueBytesMax, onFull: () => undefined })
+  const groups = { ...QUEUE_LIMITS, deadlineMs: restate.deadlineMs, observer: unobserved }
+  const gate = createCallGate({ callsMax: 64, waitingMax: 1_000, bytesMax: QUEUE_LIMITS.queueBytesMax, onFull: () => undefined })
   const app = await createGateway({
     db,
     log: pino({ level: 'debug' }, lines),
     ownCalls: createOwnCalls({ db, recorder: restate, gate }),
     keys,
-    groupCommit: createGroupCommit({
-      ...QUEUE_LIMITS,
-      send: restate.record,
-      deadlineMs: restate.deadlineMs,
-      observer: unobserved,
-    }),
+    groupCommit: createGroupCommit({ ...groups, ...recordsOf(restate) }),
+    groupSubmit: createGroupCommit({ ...groups, ...submissionsOf(restate) }),
     settings: SETTINGS,
     readiness: async () => ({ postgresql: true, restate: true, endpoint: true, registration: true }),
     observer: unobserved,
