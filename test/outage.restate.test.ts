@@ -81,6 +81,27 @@ function idOf({ event_id, occurred_at }: { event_id: string; occurred_at: string
   return { event_id, occurred_at }
 }
 
+test('who does not wait for the outcome does not notice that PostgreSQL is away', async () => {
+  await wire.cut()
+  const headers = { 'content-type': 'application/json', prefer: 'respond-async' }
+  for (let index = 0; index < 4; index++) {
+    const key = index % 2 === 0 ? {} : { 'idempotency-key': randomUUID() }
+    const answer = await fetch(`${patient.url}/api/v1/analytic/interaction`, {
+      method: 'POST',
+      headers: { ...headers, ...key },
+      body: JSON.stringify({ interactions: [view('not waited for')] }),
+    })
+    expect(answer.status).toBe(202)
+  }
+  await wire.mend()
+  const isCounted = async () => {
+    await stack.settled()
+    const found = await fetch(`${gateway.url}/api/v1/analytic/popularity/not%20waited%20for`)
+    return found.ok && ((await found.json()) as { data: { view_count: number } }).data.view_count === 4
+  }
+  expect(await until(isCounted, 30_000)).toBe(true)
+})
+
 test('while Restate is away writes answer 503 and reads go on', async () => {
   const alone = await startGateway(wire.url, stack, { recorder: recorder('http://127.0.0.1:1', 1_000) })
   expect(await post(alone.url, [view('x')])).toMatchObject({ status: 503, retryAfter: expect.any(String) })

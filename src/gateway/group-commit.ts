@@ -3,7 +3,7 @@ import { HttpCallError } from '@restatedev/restate-sdk-clients'
 import type { CreateInteractionResponse } from '../contract/interaction.ts'
 import type { GatewayObserver, QueueLength } from './observer.ts'
 import { Problem } from './problem.ts'
-import { bodyOfItems, type EventsBody, type Recorder } from './recorder.ts'
+import { bodyOfItems, type EventsBody, paced, type Recorder } from './recorder.ts'
 import { contextOfRequest, inFlushSpan } from './tracing.ts'
 
 /**
@@ -253,15 +253,14 @@ export function recordsOf(recorder: Recorder) {
 }
 
 /**
- * Answers as soon as Restate has the events. The next call waits until they are recorded all the same: whoever does not
- * wait for the outcome must not fill Restate faster than it is worked off.
+ * Answers as soon as Restate has the events. The next call waits for their being recorded all the same, a second at most.
  */
 export function submissionsOf(recorder: Recorder) {
   return {
     send: async (body: EventsBody) => {
       const options = { idempotencyKey: randomUUID() }
       const { invocationId } = await recorder.submit(body, options)
-      return { answer: invocationId, done: recorder.record(body, options).catch(() => undefined) }
+      return { answer: invocationId, done: paced(recorder.record(body, options)) }
     },
     partsOf: (group: readonly unknown[], invocationId: string) => group.map(() => invocationId),
   }

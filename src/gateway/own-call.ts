@@ -3,7 +3,7 @@ import { callOf, isOtherBody } from '../store/call.ts'
 import type { Store } from '../store/database.ts'
 import type { CallGate } from './call-gate.ts'
 import { Problem } from './problem.ts'
-import type { EventsBody, Recorder } from './recorder.ts'
+import { type EventsBody, paced, type Recorder } from './recorder.ts'
 
 /** A request that is a durable call of its own, because it has an idempotency key or does not wait for the outcome. */
 export interface OwnCall {
@@ -48,8 +48,7 @@ export function createOwnCalls({ db, recorder, gate }: { db: Store; recorder: Re
         // Only the end of the first call tells whether this is the same one.
         if (!isNew) await answer()
         resolve(invocationId)
-        // It keeps its place until it is recorded: else nothing would bound what Restate is given.
-        if (isNew) await answer().catch(() => undefined)
+        if (isNew) await paced(answer())
       }).catch(reject)
       return promise
     },

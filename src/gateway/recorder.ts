@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import * as clients from '@restatedev/restate-sdk-clients'
 import type { CreateInteractionRequest, CreateInteractionResponse } from '../contract/interaction.ts'
 import { analyticApi } from '../contract/services.ts'
@@ -12,6 +13,20 @@ export type EventsBody = Buffer
 /** The body of a request with these items, given as JSON with commas between them. */
 export function bodyOfItems(items: readonly string[]): EventsBody {
   return Buffer.from(`{"interactions":[${items.join(',')}]}`)
+}
+
+/** A second's worth of events in one call is a pace that Restate bears for hours. */
+const PACE_MS_MAX = 1_000
+
+/**
+ * When the next call for somebody who does not wait may go: when this one is recorded, so that Restate is not filled faster than
+ * it is worked off, or after a second. PostgreSQL may be away; who does not wait must not notice.
+ */
+export async function paced(recorded: Promise<unknown>): Promise<void> {
+  const done = new AbortController()
+  const late = sleep(PACE_MS_MAX, undefined, { signal: done.signal })
+  await Promise.race([recorded, late]).catch(() => undefined)
+  done.abort()
 }
 
 export interface CallOptions {

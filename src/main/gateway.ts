@@ -50,7 +50,7 @@ const queue = queueLimitsOf(config)
 const groups = { ...queue, deadlineMs: restate.deadlineMs, observer }
 const groupCommit = createGroupCommit({ ...groups, ...recordsOf(restate) })
 const groupSubmit = createGroupCommit({ ...groups, ...submissionsOf(restate) })
-watchQueue(registry, { length: groupCommit.length, ...queue })
+watchQueue(registry, { lengths: () => [groupCommit.length(), groupSubmit.length()], ...queue })
 const gate = createCallGate({
   callsMax: OWN_CALLS_MAX,
   waitingMax: OWN_CALLS_WAITING_MAX,

@@ -73,13 +73,15 @@ export function gatewayMetrics(registry: Registry): GatewayObserver {
 }
 
 export interface WatchedQueue {
-  length: () => QueueLength
+  /** Of the queue of those who wait for the outcome, and of that of those who do not; each has the limits. */
+  lengths: () => QueueLength[]
   queueEventsMax: number
   queueBytesMax: number
 }
 
 /** What waits in the gateway, looked at when it is asked for. */
-export function watchQueue(registry: Registry, { length, queueEventsMax, queueBytesMax }: WatchedQueue): void {
+export function watchQueue(registry: Registry, { lengths, queueEventsMax, queueBytesMax }: WatchedQueue): void {
+  const sumOf = (part: keyof QueueLength) => lengths().reduce((sum, length) => sum + length[part], 0)
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({
       name: `footfall_gateway_${name}`,
@@ -89,10 +91,10 @@ export function watchQueue(registry: Registry, { length, queueEventsMax, queueBy
         this.set(read())
       },
     })
-  gauge('queue_requests', 'Requests that wait for a flush.', () => length().requests)
-  gauge('queue_events', 'Events that wait for a flush.', () => length().events)
-  gauge('queue_bytes', 'Bytes of the bodies that wait for a flush.', () => length().bytes)
+  gauge('queue_requests', 'Requests that wait for a flush.', () => sumOf('requests'))
+  gauge('queue_events', 'Events that wait for a flush.', () => sumOf('events'))
+  gauge('queue_bytes', 'Bytes of the bodies that wait for a flush.', () => sumOf('bytes'))
   gauge('queue_events_max', 'Events that may wait; a request beyond it is turned away.', () => queueEventsMax)
   gauge('queue_bytes_max', 'Bytes that may wait; a request beyond it is turned away.', () => queueBytesMax)
-  gauge('flushes_in_flight', 'Flushes on their way.', () => length().flushes)
+  gauge('flushes_in_flight', 'Flushes on their way.', () => sumOf('flushes'))
 }
