@@ -1,6 +1,6 @@
 import { type Interaction, Interaction as InteractionSchema } from '../src/contract/interaction.ts'
 import { timeOfUuidV7 } from '../src/contract/event-id.ts'
-import { isStorable, writable } from '../src/contract/text.ts'
+import { isStorable, isUnwritten, UNWRITABLE, writable } from '../src/contract/text.ts'
 import { millisecondsOf } from '../src/contract/time.ts'
 import type { NewInteraction, NewRejection } from '../src/store/interaction-row.ts'
 
@@ -39,9 +39,10 @@ function judgeItem(
   const parsed = InteractionSchema.safeParse(item)
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!
-    return issue.code === 'unrecognized_keys'
-      ? reject('invalid', nameOf(issue.keys[0]), 'is not a field of an interaction')
-      : reject('invalid', issue.path.join('.') || null, issue.message)
+    if (issue.code === 'unrecognized_keys') return reject('invalid', nameOf(issue.keys[0]), 'is not a field of an interaction')
+    const [field] = issue.path
+    const value = field === undefined ? item : (item as Record<PropertyKey, unknown>)[field]
+    return reject('invalid', issue.path.join('.') || null, isUnwritten(value) ? UNWRITABLE : issue.message)
   }
   const event = parsed.data
   const time = timeOf(event, nowMs)

@@ -215,6 +215,25 @@ test('a request that trickles in is cut off', async () => {
   Object.assign(gateway.server, { headersTimeout: 15_000, requestTimeout: 30_000 })
 })
 
+test('a request that is answered before its body is there gets no second answer', async () => {
+  const socket = connectSocket(Number(new URL(gateway.url).port), '127.0.0.1')
+  await once(socket, 'connect')
+  Object.assign(gateway.server, { headersTimeout: 1, requestTimeout: 2 })
+  let answers = ''
+  socket.on('data', (chunk: Buffer) => (answers += chunk.toString()))
+  socket.write(`POST ${PATH} HTTP/1.1\r\nhost: elsewhere\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{`)
+  await once(socket, 'close')
+  expect(answers.match(/HTTP\/1.1 \d+/g)).toEqual(['HTTP/1.1 403'])
+  Object.assign(gateway.server, { headersTimeout: 15_000, requestTimeout: 30_000 })
+})
+
+test('an expectation that is not known is no reason to refuse', async () => {
+  const socket = connectSocket(Number(new URL(gateway.url).port), '127.0.0.1')
+  socket.write('GET /health HTTP/1.1\r\nhost: localhost\r\nexpect: a-miracle\r\nconnection: close\r\n\r\n')
+  const [answer] = (await once(socket, 'data')) as [Buffer]
+  expect(answer.toString()).toMatch(/^HTTP\/1.1 200/)
+})
+
 test('a compressed body is refused without being unpacked', async () => {
   const answer = await post([view('x')], { 'content-encoding': 'gzip' })
   expect(answer).toMatchObject({ status: 400, json: { error: { code: 'invalid_request' } } })

@@ -41,7 +41,8 @@ export const ProductId = Id.refine(isAddressable, { error: 'must not be ".", "..
 
 /** JSON.stringify and validators recurse; a few thousand levels would end them. */
 const LEVELS_MAX = 64
-const NOT_JSON = `(nested deeper than ${LEVELS_MAX} levels, or a number beyond 1.8e308)`
+export const UNWRITABLE = `is nested deeper than ${LEVELS_MAX} levels, or has a number beyond 1.8e308`
+const NOT_JSON = `(${UNWRITABLE})`
 
 /** Whether JSON.stringify gives back what JSON.parse read. */
 function isWritable(value: unknown, levels: number): boolean {
@@ -56,6 +57,11 @@ export function writable(item: unknown): unknown {
   if (typeof item !== 'object' || Array.isArray(item)) return NOT_JSON
   const fields = Object.entries(item as object)
   return Object.fromEntries(fields.map(([name, value]) => [name, isWritable(value, LEVELS_MAX - 1) ? value : [NOT_JSON]]))
+}
+
+/** Whether it stands in the place of what could not be written. */
+export function isUnwritten(value: unknown): boolean {
+  return value === NOT_JSON || (Array.isArray(value) && value[0] === NOT_JSON)
 }
 
 /** Whether every key and text inside a JSON value can be stored. */

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { fastify, type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import { validatorCompiler } from 'fastify-type-provider-zod'
@@ -85,6 +86,8 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
     trustProxy: settings.trustedProxies ?? false,
   })
 
+  // What else a caller expects than 100-continue is not ours to refuse.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
   parseJsonBodies(app)
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(() => JSON.stringify)
@@ -149,12 +152,16 @@ const UNREADABLE: Record<string, string> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'the request took too long to arrive',
 }
 
-/** What is no HTTP gets an answer in the contract's shape too. */
+/** The request of a connection that was answered before all of it was there. */
+const answeredEarly = new WeakMap<Socket, IncomingMessage>()
+
+/** What is no HTTP gets an answer in the contract's shape too, and one only. */
 function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
   const message = UNREADABLE[error.code ?? ''] ?? 'this is not HTTP'
   const body = JSON.stringify({ error: { code: 'invalid_request', message } } satisfies ErrorBody)
   const head = `HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`
-  if (socket.writable) socket.end(head + body)
+  const isAnswered = answeredEarly.get(socket)?.complete === false
+  if (socket.writable && !isAnswered) socket.end(head + body)
   else socket.destroy()
 }
 
@@ -188,6 +195,7 @@ function logEachRequest(app: FastifyInstance): void {
     done()
   })
   app.addHook('onResponse', async (request, reply) => {
+    if (!request.raw.complete) answeredEarly.set(request.raw.socket, request.raw)
     const { statusCode: status } = reply
     const path = request.url.split('?')[0]
     const line = { method: request.method, path, status, ms: Math.round(reply.elapsedTime) }

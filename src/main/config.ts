@@ -7,7 +7,8 @@ import { StartError } from './embedded/process.ts'
 
 const Port = z.coerce.number().int().min(1).max(65_535)
 const wholeNumber = (min: number, max: number, byDefault: number) => z.coerce.number().int().min(min).max(max).default(byDefault)
-const Url = (protocols: RegExp) => z.url({ protocol: protocols })
+const Url = (protocol: RegExp, example: string) => z.url({ protocol, error: `must be a URL such as ${example}` })
+const HttpUrl = (example: string) => Url(/^https?$/, example)
 
 /** Everything that can be configured, by environment variable. This object is the reference. */
 export const Config = z.object({
@@ -16,16 +17,14 @@ export const Config = z.object({
     .min(1)
     .default('.footfall')
     .describe('Folder of the data, the logs and the password; relative to the checkout.'),
-  DATABASE_URL: Url(/^postgres(ql)?$/)
+  DATABASE_URL: Url(/^postgres(ql)?$/, 'postgres://user:password@host:5432/footfall')
     .optional()
     .describe('A PostgreSQL 18 that runs; the embedded one when absent.'),
-  RESTATE_INGRESS_URL: Url(/^https?$/)
+  RESTATE_INGRESS_URL: HttpUrl('http://127.0.0.1:8080')
     .optional()
     .describe('The ingress of a Restate 1.7 that runs; the embedded one when absent.'),
-  RESTATE_ADMIN_URL: Url(/^https?$/)
-    .optional()
-    .describe('The admin port of that Restate.'),
-  FOOTFALL_ENDPOINT_URL: Url(/^https?$/)
+  RESTATE_ADMIN_URL: HttpUrl('http://127.0.0.1:9070').optional().describe('The admin port of that Restate.'),
+  FOOTFALL_ENDPOINT_URL: HttpUrl('http://127.0.0.1:9080')
     .optional()
     .describe('Where Restate reaches the service endpoint; http://127.0.0.1:ENDPOINT_PORT when absent.'),
   GATEWAY_HOST: z
@@ -113,10 +112,14 @@ export const Config = z.object({
     .default(30_000)
     .describe('Longest pause between two attempts.')
     .meta({ unit: 'ms' }),
-  OTEL_EXPORTER_OTLP_ENDPOINT: Url(/^https?$/)
+  OTEL_EXPORTER_OTLP_ENDPOINT: HttpUrl('http://127.0.0.1:4318')
     .optional()
     .describe('Base address of an OpenTelemetry receiver over HTTP, as http://127.0.0.1:4318; no traces when absent.'),
-  OTEL_EXPORTER_OTLP_HEADERS: z.string().optional().describe('Headers for that receiver, as name=value,name=value.'),
+  OTEL_EXPORTER_OTLP_HEADERS: z
+    .string()
+    .regex(/^[^=,]+=[^,]*(,[^=,]+=[^,]*)*$/, { error: 'must be name=value, several with commas' })
+    .optional()
+    .describe('Headers for that receiver, as name=value,name=value.'),
   OTEL_TRACES_SAMPLER_ARG: z.coerce
     .number()
     .min(0)
@@ -144,7 +147,7 @@ export const CHECKOUT = resolve(import.meta.dirname, '..', '..')
 export function readConfig(environment: NodeJS.ProcessEnv): Config {
   const parsed = Config.safeParse(environment)
   if (!parsed.success) {
-    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')} ${demandOf(issue)}`)
     throw new StartError(`Change these environment variables: ${problems.join('; ')}.`)
   }
   const config = parsed.data
@@ -152,6 +155,15 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     throw new StartError('Set both RESTATE_INGRESS_URL and RESTATE_ADMIN_URL, or neither.')
   }
   return { ...config, FOOTFALL_HOME: resolve(CHECKOUT, config.FOOTFALL_HOME) }
+}
+
+/** What a variable must be. Its value is not shown: it may hold a password. */
+function demandOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_type') return `must be a ${issue.expected === 'int' ? 'whole number' : issue.expected}`
+  if (issue.code === 'too_small') return issue.origin === 'string' ? 'must not be empty' : `must be at least ${issue.minimum}`
+  if (issue.code === 'too_big') return `must be at most ${issue.maximum}`
+  if (issue.code === 'invalid_value') return `must be one of ${issue.values.join(', ')}`
+  return issue.message
 }
 
 export interface Addresses {

@@ -4,14 +4,17 @@ import { platform } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
+/** The kernel and ps call 1,024 bytes a kB. */
+const MEGABYTE_OF_KB = 1_024 / 1_000_000
+
 /** What a process holds of the machine's memory (resident set size), in MB. */
 export async function memoryOf(pid: number): Promise<number> {
   if (platform() === 'linux') {
     const status = await readFile(`/proc/${pid}/status`, 'utf8')
-    return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1_000
+    return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * MEGABYTE_OF_KB
   }
   const { stdout } = await promisify(execFile)('ps', ['-o', 'rss=', '-p', String(pid)])
-  return Number(stdout) / 1_000
+  return Number(stdout) * MEGABYTE_OF_KB
 }
 
 export interface Sample {

@@ -27,7 +27,7 @@ export function keyCommand(): Command {
         .option('--scope <scope>', `what it may do, repeatable: ${SCOPES.join(', ')}`, scopesOf)
         .option('--publishable', 'may stand in a web page: can only send events, from pages of its origins')
         .option('--origin <origin>', 'a page that may use it, repeatable, such as https://shop.example', originsOf)
-        .option('--seller <id>', 'sees what is of this seller alone', sellerOf)
+        .option('--seller <id>', 'sees what is of this seller alone, and nothing else', sellerOf)
         .option('--rate <requests>', 'requests a minute', rateOf)
         .action(create),
     )

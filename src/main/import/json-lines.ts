@@ -1,4 +1,4 @@
-import { writable } from '../../contract/text.ts'
+import { UNWRITABLE, writable } from '../../contract/text.ts'
 import { type Line, problemOf } from './line.ts'
 import type { BrokenRow, Row } from './row.ts'
 
@@ -16,7 +16,7 @@ function rowOf({ number: line, text }: Line): Row | BrokenRow {
   const value = parse(text)
   if (value === undefined) return { line, reason: 'is not JSON', text }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return { line, reason: 'is not a JSON object', text }
-  if (writable(value) !== value) return { line, reason: 'is nested deeper than 64 levels, or has a number beyond 1.8e308', text }
+  if (writable(value) !== value) return { line, reason: UNWRITABLE, text }
   const columns = Object.keys(value).sort()
   return { line, columns, cells: columns.map((column) => (value as Record<string, unknown>)[column]) }
 }
