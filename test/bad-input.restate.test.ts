@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import type { CreateInteractionResponse } from '../src/contract/interaction.ts'
+import { TopResponse } from '../src/contract/popularity.ts'
 import { encodeCursor } from '../src/store/cursor.ts'
 import { createDatabase, type TestDatabase } from './harness/database.ts'
 import { startGateway, type TestGateway } from './harness/gateway.ts'
@@ -231,6 +232,15 @@ test('a product id of 200 characters of four bytes each is found by its URL', as
   await stack.settled()
   const answer = await fetch(`${gateway.url}/api/v1/analytic/popularity/${encodeURIComponent(ref_id)}`)
   expect(await answer.json()).toMatchObject({ data: { product_id: ref_id, view_count: 1 } })
+})
+
+test('ids with whatever JSON escapes are listed as they were sent, with times of the contract', async () => {
+  const ids = ['"quoted"', String.raw`back\slash`, 'line\nbreak\t\u0001', '\u2028', '</script>', '{"a":1}']
+  await post('REST', JSON.stringify({ interactions: ids.map((ref_id) => ({ ...valid(), ref_id, event_type: 'purchase' })) }))
+  await stack.settled()
+  const answer = await fetch(`${gateway.url}/api/v1/analytic/popularity/top?limit=100`)
+  const { data } = TopResponse.parse(await answer.json())
+  expect(data.map((product) => product.product_id)).toEqual(expect.arrayContaining(ids))
 })
 
 test('a cursor is refused when any of its characters is changed', async () => {

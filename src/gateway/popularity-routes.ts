@@ -101,10 +101,7 @@ export function popularityRoutes(deps: { db: Store; topCacheMs: number }) {
 
 function topList(db: Store) {
   return {
-    rowsAfter: async (after: TopPosition | undefined, limit: number) => {
-      const rows = await topRows(db, { limit, after })
-      return rows.map(({ position, popularity }) => ({ position, json: JSON.stringify(popularity) }))
-    },
+    rowsAfter: (after: TopPosition | undefined, limit: number) => topRows(db, { limit, after }),
     compare: compareTopPositions,
   }
 }

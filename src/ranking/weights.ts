@@ -49,8 +49,3 @@ export const WeightFile = z
 export function toMicros(weight: number): number {
   return Math.round(weight * MICROS)
 }
-
-/** A kept score as callers see it. */
-export function fromMicros(micros: number): number {
-  return micros / MICROS
-}

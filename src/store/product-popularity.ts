@@ -1,6 +1,5 @@
 import { sql } from 'kysely'
 import type { Popularity, TopResponse } from '../contract/popularity.ts'
-import { fromMicros } from '../ranking/weights.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import type { Database } from './database.ts'
 
@@ -14,36 +13,35 @@ export async function topByScore(db: Database, { limit, after }: TopPage): Promi
   const rows = await topRows(db, { limit: limit + 1, after })
   const shown = rows.slice(0, limit)
   const last = rows.length > limit ? shown.at(-1) : undefined
-  return { data: shown.map((row) => row.popularity), meta: { next_cursor: last ? topCursorOf(last.position) : null } }
+  return {
+    data: shown.map(({ json }) => JSON.parse(json) as Popularity),
+    meta: { next_cursor: last ? topCursorOf(last.position) : null },
+  }
 }
 
 /**
- * Rows of the top list with their places in it. One index range of `limit` rows. The limit stands in the text, because a
+ * Rows of the top list, each with its place in it and as the JSON of a Popularity. One index range of `limit` rows. The limit stands in the text, because a
  * plan for any limit would sort the whole table.
  */
-export async function topRows(
-  db: Database,
-  { limit, after }: TopPage,
-): Promise<{ position: TopPosition; popularity: Popularity }[]> {
+export async function topRows(db: Database, { limit, after }: TopPage): Promise<{ position: TopPosition; json: string }[]> {
   const beyond =
     after === undefined
       ? sql`true`
       : sql`p.score_micros <= ${after.scoreMicros}::bigint
           and (p.score_micros < ${after.scoreMicros}::bigint or p.product_id > ${after.productId})`
-  const { rows } = await sql<PopularityRow>`
-    select ${COLUMNS} from product_popularity p cross join popularity_rules r
+  const { rows } = await sql<{ scoreMicros: string; productId: string; json: string }>`
+    select p.score_micros as "scoreMicros", p.product_id as "productId", ${JSON_OF_ROW} as json
+    from product_popularity p cross join popularity_rules r
     where ${beyond} order by p.score_micros desc, p.product_id limit ${sql.lit(limit)}`.execute(db)
-  return rows.map((row) => ({
-    position: { scoreMicros: BigInt(row.scoreMicros), productId: row.productId },
-    popularity: toPopularity(row),
-  }))
+  return rows.map(({ scoreMicros, productId, json }) => ({ position: { scoreMicros: BigInt(scoreMicros), productId }, json }))
 }
 
 /** One product; undefined when no event of it was ever counted. */
 export async function popularityOf(db: Database, productId: string): Promise<Popularity | undefined> {
-  const { rows } = await sql<PopularityRow>`
-    select ${COLUMNS} from product_popularity p cross join popularity_rules r where p.product_id = ${productId}`.execute(db)
-  return rows[0] && toPopularity(rows[0])
+  const { rows } = await sql<{ json: string }>`
+    select ${JSON_OF_ROW} as json from product_popularity p cross join popularity_rules r
+    where p.product_id = ${productId}`.execute(db)
+  return rows[0] && (JSON.parse(rows[0].json) as Popularity)
 }
 
 /** A place in the top list. */
@@ -72,48 +70,31 @@ export function compareTopPositions(one: TopPosition, other: TopPosition): numbe
   return Buffer.compare(Buffer.from(one.productId), Buffer.from(other.productId))
 }
 
-interface PopularityRow {
-  productId: string
-  scoreMicros: string
-  trendingScore: number
-  viewCount: string
-  purchaseCount: string
-  favoriteCount: string
-  cartCount: string
-  reviewCount: string
-  searchCount: string
-  searchClickCount: string
-  lastInteraction: string
-  dateUpdated: string
-}
+const TRENDING_NOW = `p.trending * power(2::float8, greatest(date_part('epoch', r.landmark - now()) / 3600 / r.half_life_hours, -1000))`
+const utc = (column: string) => String.raw`to_char(${column}, '\"YYYY-MM-DD"T"HH24:MI:SS.MS"Z"\"')`
 
 /** trending is kept as of the landmark; here it is brought to now. The exponent is held above float8's underflow. */
-const COLUMNS = sql`p.product_id as "productId", p.score_micros as "scoreMicros",
-  p.trending * power(2::float8, greatest(date_part('epoch', r.landmark - now()) / 3600 / r.half_life_hours, -1000)) as "trendingScore",
-  p.view_count as "viewCount", p.purchase_count as "purchaseCount", p.favorite_count as "favoriteCount",
-  p.cart_count as "cartCount", p.review_count as "reviewCount", p.search_count as "searchCount",
-  p.search_click_count as "searchClickCount", p.last_interaction::text as "lastInteraction",
-  p.date_updated::text as "dateUpdated"`
-
-function toPopularity(row: PopularityRow): Popularity {
-  return {
-    product_id: row.productId,
-    score: fromMicros(Number(row.scoreMicros)),
-    trending_score: row.trendingScore,
-    view_count: Number(row.viewCount),
-    purchase_count: Number(row.purchaseCount),
-    favorite_count: Number(row.favoriteCount),
-    cart_count: Number(row.cartCount),
-    review_count: Number(row.reviewCount),
-    search_count: Number(row.searchCount),
-    search_click_count: Number(row.searchClickCount),
-    last_interaction: instantOfText(row.lastInteraction),
-    date_updated: instantOfText(row.dateUpdated),
-  }
+const FIELDS: Record<keyof Popularity, string> = {
+  product_id: 'to_json(p.product_id)',
+  score: 'p.score_micros::float8 / 1e6',
+  trending_score: TRENDING_NOW,
+  view_count: 'p.view_count',
+  purchase_count: 'p.purchase_count',
+  favorite_count: 'p.favorite_count',
+  cart_count: 'p.cart_count',
+  review_count: 'p.review_count',
+  search_count: 'p.search_count',
+  search_click_count: 'p.search_click_count',
+  last_interaction: utc('p.last_interaction'),
+  date_updated: utc('p.date_updated'),
 }
 
-/** PostgreSQL's text of an instant in UTC, 2026-03-01 12:00:00.041234+00, as RFC 3339; ten times as fast as by way of a Date. */
-function instantOfText(text: string): string {
-  const fraction = text.slice(20, text.indexOf('+')).padEnd(3, '0').slice(0, 3)
-  return `${text.slice(0, 10)}T${text.slice(11, 19)}.${text[19] === '.' ? fraction : '000'}Z`
-}
+/**
+ * PostgreSQL writes the JSON: read as twelve columns and written as JSON by the gateway, a page of ten took the gateway half as
+ * much time again. concat takes PostgreSQL four fifths of the time of json_build_object.
+ */
+const JSON_OF_ROW = sql.raw(
+  `concat('{', ${Object.entries(FIELDS)
+    .map(([name, value], place) => `'${place > 0 ? ',' : ''}"${name}":', ${value}`)
+    .join(', ')}, '}')`,
+)

@@ -34,7 +34,7 @@ export function top(isQuick: boolean): Promise<RowResult> {
 
 function claimsOf({ fixed, top: read }: Record<'fixed' | 'top', ReadRun[]>, products: number): Claim[] {
   const rates = (runs: readonly ReadRun[]) => series(runs, (run) => run.perSecond)
-  const latency = (part: 'p50' | 'p99') => median(series(read, (run) => run.latency[part]))
+  const latency = (runs: readonly ReadRun[], part: 'p50' | 'p99') => median(series(runs, (run) => run.latency[part]))
   return [
     {
       what: `popularity/top of ${products.toLocaleString('en')} products, no cache, 32 connections ÷ a static page`,
@@ -42,6 +42,12 @@ function claimsOf({ fixed, top: read }: Record<'fixed' | 'top', ReadRun[]>, prod
       target: { min: 0.2 },
       detail: `${formatted(median(rates(read)))} answers/s against ${formatted(median(rates(fixed)))}`,
     },
-    { what: '— p99', measured: latency('p99'), unit: 'ms', target: { max: 15 }, detail: `p50 ${formatted(latency('p50'))} ms` },
+    {
+      what: '— p99',
+      measured: latency(read, 'p99'),
+      unit: 'ms',
+      target: { max: 15 },
+      detail: `p50 ${formatted(latency(read, 'p50'))} ms; of the static page ${formatted(latency(fixed, 'p99'))} and ${formatted(latency(fixed, 'p50'))} ms`,
+    },
   ]
 }
