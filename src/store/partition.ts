@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { lockFor } from './locks.ts'
-import type { Store } from './database.ts'
+import type { Database, Store } from './database.ts'
 
 /** A month as `2026-11`. */
 export type Month = string
@@ -9,25 +9,35 @@ export function monthOf(milliseconds: number): Month {
   return new Date(milliseconds).toISOString().slice(0, 7)
 }
 
-/**
- * Makes the partitions of the given months that are missing. Each is created beside `interaction` and then attached:
- * ATTACH does not wait for open inserts, CREATE … PARTITION OF does. The lock makes two makers take turns.
- */
+/** The tables of the log: each is partitioned by month of occurred_at. */
+export const LOG_TABLES = ['interaction'] as const
+
+/** A month's partition of a table of the log. */
+export function partitionOf(table: (typeof LOG_TABLES)[number], month: Month): string {
+  return `${table}_${month.replace('-', '_')}`
+}
+
+/** Makes the partitions of the given months that are missing, of every table of the log. The lock makes two makers take turns. */
 export async function makePartitions(db: Store, months: readonly Month[]): Promise<void> {
   for (const month of [...new Set(months)].sort()) {
     await db.transaction().execute(async (tx) => {
       await lockFor(tx, 'partitions', 'exclusive')
-      const name = `interaction_${month.replace('-', '_')}`
-      const { rows } = await sql<{ attached: boolean }>`
-        select exists (select from pg_inherits where inhparent = 'interaction'::regclass
-          and inhrelid = to_regclass(${name})) as attached`.execute(tx)
-      if (rows[0]?.attached) return
-      const from = sql.lit(`${month}-01 00:00:00+00`)
-      const to = sql.lit(`${monthAfter(month)}-01 00:00:00+00`)
-      await sql`create table ${sql.table(name)} (like interaction including defaults including constraints)`.execute(tx)
-      await sql`alter table interaction attach partition ${sql.table(name)} for values from (${from}) to (${to})`.execute(tx)
+      for (const table of LOG_TABLES) await makePartition(tx, table, month)
     })
   }
+}
+
+/** Created beside the table and then attached: ATTACH does not wait for open inserts, CREATE … PARTITION OF does. */
+async function makePartition(tx: Database, table: (typeof LOG_TABLES)[number], month: Month): Promise<void> {
+  const name = partitionOf(table, month)
+  const { rows } = await sql<{ attached: boolean }>`
+    select exists (select from pg_inherits where inhparent = ${table}::regclass
+      and inhrelid = to_regclass(${name})) as attached`.execute(tx)
+  if (rows[0]?.attached) return
+  const from = sql.lit(`${month}-01 00:00:00+00`)
+  const to = sql.lit(`${monthAfter(month)}-01 00:00:00+00`)
+  await sql`create table ${sql.table(name)} (like ${sql.table(table)} including defaults including constraints)`.execute(tx)
+  await sql`alter table ${sql.table(table)} attach partition ${sql.table(name)} for values from (${from}) to (${to})`.execute(tx)
 }
 
 /** The month of the database's clock and the `ahead` months after it. */
