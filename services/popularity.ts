@@ -1,6 +1,9 @@
 import { implement, TerminalError } from '@restatedev/restate-sdk'
+import type { PopularProduct } from '../src/contract/popular.ts'
 import { popularityApi } from '../src/contract/services.ts'
+import { popularPage, WrongField } from '../src/store/popular-page.ts'
 import { popularityOf, topByScore, topPositionOf } from '../src/store/product-popularity.ts'
+import { refreshRising } from '../src/store/rising.ts'
 import { refreshTrending } from '../src/store/trending-window.ts'
 import { scoreBatch } from '../src/store/popularity-score.ts'
 import type { Deps } from './deps.ts'
@@ -25,6 +28,13 @@ export const popularity = (deps: Deps) =>
         return topByScore(deps.db, { limit, after })
       },
 
+      Popular: async (ctx, request) => {
+        const page = await popularPage(deps.db, request, await ctx.date.now()).catch((error: unknown) => {
+          throw error instanceof WrongField ? new TerminalError(`${error.field}: ${error.message}`, { errorCode: 400 }) : error
+        })
+        return { data: page.rows.map((json) => JSON.parse(json) as PopularProduct), meta: page.meta }
+      },
+
       Get: async (_ctx, { product_id: productId }) => {
         const found = await popularityOf(deps.db, productId)
         if (found === undefined) throw new TerminalError(`no event of product ${productId} was ever counted`, { errorCode: 404 })
@@ -35,10 +45,12 @@ export const popularity = (deps: Deps) =>
         await ctx.run('move the trending window', async () => {
           await refreshTrending(deps.background)
         })
+        const nowMs = await ctx.date.now()
+        await ctx.run('compute what rises', () => refreshRising(deps.background, nowMs))
       },
     },
     options: {
       retryPolicy: deps.retryPolicy,
-      handlers: { HandlePopularityEvent: BACKGROUND, Top: READ, Get: READ, Refresh: LONG },
+      handlers: { HandlePopularityEvent: BACKGROUND, Top: READ, Popular: READ, Get: READ, Refresh: LONG },
     },
   })

@@ -2,6 +2,7 @@
 export * from './error.ts'
 export * from './event-id.ts'
 export * from './interaction.ts'
+export * from './popular.ts'
 export * from './popularity.ts'
 export * from './rejected.ts'
 export * from './services.ts'

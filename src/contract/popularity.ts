@@ -18,7 +18,7 @@ export const Popularity = z.object({
   date_updated: z.iso.datetime().describe('When an event of it was last counted.'),
 })
 /** A purchase, a while ago. */
-const EXAMPLE = {
+export const EXAMPLE = {
   product_id: 'lamp',
   score: 0.8,
   trending_score: 0.7999,

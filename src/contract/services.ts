@@ -1,6 +1,7 @@
 import { iface } from '@restatedev/restate-sdk-core'
 import { z } from 'zod'
 import { CreateInteractionRequest, CreateInteractionResponse } from './interaction.ts'
+import { PopularRequest, PopularResponse } from './popular.ts'
 import { GetPopularityRequest, Popularity, TopRequest, TopResponse } from './popularity.ts'
 import { ReplayRejectedRequest, ReplayRejectedResponse } from './rejected.ts'
 import { VerifyResponse } from './verify.ts'
@@ -39,8 +40,13 @@ export const analyticApi = iface.service('Analytic', {
 export const popularityApi = iface.service('Popularity', {
   HandlePopularityEvent: iface.schemas({ input: RecordedBatch, description: 'Private. Counts a recorded batch once.' }),
   Top: iface.schemas({ input: TopRequest, output: TopResponse, description: 'Products by score, best first.' }),
+  Popular: iface.schemas({
+    input: PopularRequest,
+    output: PopularResponse,
+    description: 'What is popular: by mode, in a window, of categories, at an instant.',
+  }),
   Get: iface.schemas({ input: GetPopularityRequest, output: Popularity, description: 'One product; 404 when never seen.' }),
-  Refresh: iface.schemas({ input: Nothing, description: 'Private. Moves the trending window on.' }),
+  Refresh: iface.schemas({ input: Nothing, description: 'Private. Moves the trending window on, and computes what rises.' }),
 })
 
 export const catalogApi = iface.service('Catalog', {

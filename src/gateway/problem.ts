@@ -45,8 +45,11 @@ function invalidRequest(issues: readonly { instancePath: string; message?: strin
 
 /** A cursor that is not of the list, or was changed. */
 export function invalidCursor(): Problem {
-  const message = 'is not a cursor of this list'
-  return new Problem('invalid_request', `cursor: ${message}`, { details: [{ field: 'cursor', message }] })
+  return wrongField('cursor', 'is not a cursor of this list')
+}
+
+export function wrongField(field: string, message: string): Problem {
+  return new Problem('invalid_request', `${field}: ${message}`, { details: [{ field, message }] })
 }
 
 /** Answers with a problem in the contract's shape. */

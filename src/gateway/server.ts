@@ -17,6 +17,7 @@ import { answerUnknownRoutes } from './not-found.ts'
 import type { GatewayObserver } from './observer.ts'
 import type { OwnCalls } from './own-call.ts'
 import { describeApi } from './openapi.ts'
+import { popularRoutes } from './popular-routes.ts'
 import { popularityRoutes } from './popularity-routes.ts'
 import { NOT_JSON, Problem, problemOf, sendProblem } from './problem.ts'
 import { processRoutes, type Readiness } from './process-routes.ts'
@@ -53,10 +54,15 @@ export interface GatewaySettings {
   privacy: Privacy
   /** The age that an answer of the top list may have; 0 to ask the database each time. */
   topCacheMs: number
+  /** The same of the lists of popular products. */
+  popularCacheMs: number
 }
 
 /** An id of 200 characters, each of up to 4 bytes, each byte as %XX. */
 const PARAMETER_LENGTH_MAX = 200 * 4 * 3
+
+/** The address of a list of 50 categories, each id as long as it may be, and 16 KiB as Node has it for the rest. */
+const HEADERS_BYTES_MAX = 50 * (PARAMETER_LENGTH_MAX + '&category_ids='.length) + 16 * 1024
 
 /** How long a request may take to arrive: 16 MiB at 0.6 MB/s. One that trickles holds a connection no longer. */
 const REQUEST_MS_MAX = 30_000
@@ -82,7 +88,7 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
     return503OnClosing: false,
     requestTimeout: REQUEST_MS_MAX,
     // A limit of the headers above that of the request would be taken for it, and the other way round.
-    http: { connectionsCheckingInterval: REQUEST_CHECK_MS, headersTimeout: HEADERS_MS_MAX },
+    http: { connectionsCheckingInterval: REQUEST_CHECK_MS, headersTimeout: HEADERS_MS_MAX, maxHeaderSize: HEADERS_BYTES_MAX },
     trustProxy: settings.trustedProxies ?? false,
   })
 
@@ -111,6 +117,7 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   await describeApi(app, settings)
   await app.register(interactionRoutes({ groupCommit, groupSubmit, ownCalls, privacy: settings.privacy, observer }))
   await app.register(popularityRoutes({ db, topCacheMs: settings.topCacheMs }))
+  await app.register(popularRoutes({ db, cacheMs: settings.popularCacheMs }))
   await app.register(rejectedRoutes(deps))
   await app.register(processRoutes({ ...deps, readiness: shareRunning(deps.readiness, READINESS_MS_MAX) }))
   await docsRoutes(app)

@@ -91,6 +91,9 @@ export const Config = z.object({
   TOP_CACHE_MS: wholeNumber(0, 900_000, 1_000)
     .describe('How old an answer of the top list may be; 0 asks the database each time.')
     .meta({ unit: 'ms' }),
+  POPULAR_CACHE_MS: wholeNumber(0, 900_000, 1_000)
+    .describe('How old an answer of the lists of popular products may be; 0 asks the database each time.')
+    .meta({ unit: 'ms' }),
   FLUSHES_MAX: wholeNumber(1, 64, 4)
     .describe('Calls with the events of many requests that the gateway makes at once.')
     .meta({ unit: 'calls' }),
@@ -204,6 +207,7 @@ export function gatewaySettingsOf(config: Config): GatewaySettings {
     },
     privacy: privacyOf(config),
     topCacheMs: config.TOP_CACHE_MS,
+    popularCacheMs: config.POPULAR_CACHE_MS,
   }
 }
 

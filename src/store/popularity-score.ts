@@ -108,8 +108,8 @@ async function countGroup(tx: Database, group: Group): Promise<void> {
         set events = h.events + excluded.events, decayed = h.decayed + excluded.decayed
     )
     insert into product_popularity as p (product_id, score_micros, trending, view_count, purchase_count, favorite_count,
-      cart_count, review_count, search_click_count, last_interaction, date_updated)
-    select c.product_id, ${scoreOf}, ${trendingOf}, ${countersOf}, max(c.last_at), now()
+      cart_count, review_count, search_click_count, interaction_count, last_interaction, date_updated)
+    select c.product_id, ${scoreOf}, ${trendingOf}, ${countersOf}, sum(c.events), max(c.last_at), now()
     from cell c cross join popularity_rules r ${weighed}
     group by c.product_id order by c.product_id
     ${addToProduct}`.execute(tx)
@@ -145,10 +145,13 @@ export const trendingSpreadOf = sql`coalesce(
 
 /** The counters of cells c, in the order view, purchase, favorite, cart, review, search click. */
 export const countersOf = sql.join(
-  ['view_count', 'purchase_count', 'favorite_count', 'cart_count', 'review_count', 'search_click_count'].map(
-    (counter) => sql`coalesce(sum(c.events) filter (where t.counter = ${sql.lit(counter)}), 0)`,
-  ),
+  ['view_count', 'purchase_count', 'favorite_count', 'cart_count', 'review_count', 'search_click_count'].map(counterOf),
 )
+
+/** What one of them counts in cells c. */
+export function counterOf(counter: string) {
+  return sql`coalesce(sum(c.events) filter (where t.counter = ${sql.lit(counter)}), 0)`
+}
 
 /** What a counted group adds to a product p that has a row already. */
 export const addToProduct = sql`
@@ -161,5 +164,6 @@ export const addToProduct = sql`
       cart_count = p.cart_count + excluded.cart_count,
       review_count = p.review_count + excluded.review_count,
       search_click_count = p.search_click_count + excluded.search_click_count,
+      interaction_count = p.interaction_count + excluded.interaction_count,
       last_interaction = greatest(p.last_interaction, excluded.last_interaction),
       date_updated = greatest(p.date_updated, excluded.date_updated)`

@@ -73,15 +73,16 @@ function popularityDrift(tx: Database): Promise<Drift[]> {
     key: ['product_id'],
     expected: sql`
       select f.*, 0 as search_count from (
-        select c.product_id, ${scoreOf}, ${trendingOf}, ${trendingSpreadOf}, ${countersOf}, max(c.last_at), max(c.scored_at)
+        select c.product_id, ${scoreOf}, ${trendingOf}, ${trendingSpreadOf}, ${countersOf}, sum(c.events), max(c.last_at), max(c.scored_at)
         from (${replayedCells}) c cross join popularity_rules r ${weighed}
         group by c.product_id
-      ) f (product_id, score_micros, trending, spread, ${sql.raw(COUNTERS.join(', '))}, last_interaction, date_updated)`,
+      ) f (product_id, score_micros, trending, spread, ${sql.raw(COUNTERS.join(', '))}, interaction_count, last_interaction, date_updated)`,
     cells: [
       exact('score_micros'),
       { column: 'trending', tolerance: sql`e.spread` },
       ...COUNTERS.map(exact),
       exact('search_count'),
+      exact('interaction_count'),
       exact('last_interaction'),
       exact('date_updated'),
     ],

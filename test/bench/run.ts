@@ -10,8 +10,10 @@ import { machine } from './machine.ts'
 import { memory } from './memory.bench.ts'
 import { one } from './one.bench.ts'
 import { saveRow, writePage } from './results.ts'
+import { popular } from './popular.bench.ts'
 import { singles } from './singles.bench.ts'
 import { top } from './top.bench.ts'
+import { windows } from './windows.bench.ts'
 
 /** Every row by its name. `quick` shows that the rows work; its numbers are not written into ARCHITECTURE.md. */
 const ROWS: Record<string, (isQuick: boolean) => Promise<RowResult>> = {
@@ -22,6 +24,8 @@ const ROWS: Record<string, (isQuick: boolean) => Promise<RowResult>> = {
   batches,
   top,
   'cached-top': cachedTop,
+  popular,
+  windows,
   grown,
   memory,
   client,

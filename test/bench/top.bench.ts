@@ -5,14 +5,12 @@ import { startBenchPostgres } from './bench-postgres.ts'
 import { type Claim, formatted, type RowResult } from './claim.ts'
 import { startLoad } from './client/start.ts'
 import { storeProducts } from './products.ts'
-import { type ReadRun, readRun, STATIC_ITEMS, STATIC_PATH, TOP_PATH } from './read-run.ts'
+import { NO_RESTATE, type ReadRun, readRun, STATIC_ITEMS, STATIC_PATH, TOP_PATH } from './read-run.ts'
 import { median } from './report.ts'
 import { interleaved, ratioOf, series } from './rounds.ts'
 
 const FULL = { products: 1_000_000, seconds: 5, rounds: 5 }
 const QUICK = { products: 50_000, seconds: 1, rounds: 1 }
-/** Nobody writes here. */
-const NO_RESTATE = { ingressUrl: 'http://127.0.0.1:1', adminUrl: 'http://127.0.0.1:1' }
 
 /** The top list from the database for every request, against a page that never changes. */
 export function top(isQuick: boolean): Promise<RowResult> {

@@ -26,6 +26,7 @@ export const SETTINGS: GatewaySettings = {
   rateLimits: { secretPerMinute: 60_000, publishablePerMinute: 600 },
   privacy: KEEP_ALL,
   topCacheMs: 0,
+  popularCacheMs: 0,
 }
 
 export const QUEUE_LIMITS = { flushesMax: 4, queueEventsMax: 50_000, queueBytesMax: 32 * 1024 * 1024 }

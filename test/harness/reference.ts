@@ -9,7 +9,7 @@ export type Cells = Record<string, number>
 const HOUR_MS = 3_600_000
 const HALF_LIFE_HOURS = 72
 
-const COUNTERS: Record<string, string> = {
+export const COUNTERS: Record<string, string> = {
   view: 'view_count',
   view_bounce: 'view_count',
   purchase: 'purchase_count',

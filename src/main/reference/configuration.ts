@@ -39,6 +39,7 @@ const GROUP_OF: Record<keyof Config, Group> = {
   PRIVACY_USER_AGENT: 'Privacy',
   DATABASE_CONNECTIONS: 'Capacity',
   TOP_CACHE_MS: 'Capacity',
+  POPULAR_CACHE_MS: 'Capacity',
   FLUSHES_MAX: 'Capacity',
   QUEUE_EVENTS_MAX: 'Capacity',
   QUEUE_MIB_MAX: 'Capacity',

@@ -1,0 +1,93 @@
+import type { FastifyInstance } from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import { LRUCache } from 'lru-cache'
+import { z } from 'zod'
+import { PopularRequest, PopularResponse, WINDOW_DAYS_MAX } from '../contract/popular.ts'
+import type { Store } from '../store/database.ts'
+import { popularPage, WrongField } from '../store/popular-page.ts'
+import { wrongField } from './problem.ts'
+
+/** All answers together; a page of 100 products is some 35 KB. */
+const CACHE_BYTES_MAX = 16 * 1024 * 1024
+
+const { shape } = PopularRequest
+const PopularQuery = PopularRequest.extend({
+  time_window_days: z.coerce.number().int().min(1).max(WINDOW_DAYS_MAX).optional().describe(shape.time_window_days.description!),
+  limit: z.coerce.number().int().min(1).max(100).default(20).describe(shape.limit.description!),
+  min_interactions: z.coerce.number().int().min(1).max(1_000_000_000).default(1).describe(shape.min_interactions.description!),
+})
+
+const Popular = PopularResponse.meta({
+  ...PopularResponse.meta(),
+  description: 'A page of products.',
+  headers: {
+    'cache-control': { type: 'string', description: 'private, and how old an answer may be, in seconds.' },
+    age: { type: 'integer', minimum: 0, description: 'How old it is, in seconds.' },
+  },
+})
+
+interface Answer {
+  json: Buffer
+  readMs: number
+}
+
+/** Reads go straight to the store, at most once for the same question in `cacheMs`; 0 asks the database each time. */
+export function popularRoutes({ db, cacheMs }: { db: Store; cacheMs: number }) {
+  const read = async (request: PopularRequest): Promise<Answer> => {
+    const readMs = Date.now()
+    const { rows, meta } = await popularPage(db, request, readMs)
+    return { json: Buffer.from(`{"data":[${rows.join(',')}],"meta":${JSON.stringify(meta)}}`), readMs }
+  }
+  const answerTo = cacheMs === 0 ? read : cached(read, cacheMs)
+  const maxAge = `private, max-age=${Math.floor(cacheMs / 1_000)}`
+  return async (app: FastifyInstance) => {
+    app.withTypeProvider<ZodTypeProvider>().get(
+      '/api/v1/products/popular',
+      {
+        config: { access: 'read' },
+        schema: {
+          operationId: 'popularProducts',
+          summary: 'What is popular',
+          description:
+            'Best first by the mode; ties by id. Products that are hidden or deleted in the catalogue are left out. All pages of a window begin with the same hour, but the list is live: a product whose rank moves between two pages may repeat or be missed. An answer may be as old as `POPULAR_CACHE_MS` says, a second unless set; in the mode rising without window and as_of, as old as the last refresh, at most half an hour.',
+          tags: ['popularity'],
+          querystring: PopularQuery,
+          response: { 200: Popular },
+        },
+        preValidation: async ({ query }) => {
+          const given = query as Record<string, unknown>
+          if (typeof given['category_ids'] === 'string') given['category_ids'] = [given['category_ids']]
+        },
+      },
+      async ({ query }, reply) => {
+        const { json, readMs } = await answerTo(query).catch((error: unknown) => {
+          throw error instanceof WrongField ? wrongField(error.field, error.message) : error
+        })
+        const age = Math.floor((Date.now() - readMs) / 1_000)
+        return reply.headers({ 'cache-control': maxAge, age }).type('application/json; charset=utf-8').send(json)
+      },
+    )
+  }
+}
+
+/** Whoever asks for what is just being read gets that one. */
+function cached(read: (request: PopularRequest) => Promise<Answer>, cacheMs: number) {
+  const cache = new LRUCache<string, Answer, PopularRequest>({
+    maxSize: CACHE_BYTES_MAX,
+    sizeCalculation: ({ json }, key) => json.length + key.length,
+    ttl: cacheMs,
+    ttlResolution: 0,
+    ignoreFetchAbort: true,
+    fetchMethod: async (_key, _stale, { context, options }) => {
+      const answer = await read(context)
+      // Its age counts from before it was read.
+      options.ttl = Math.max(1, cacheMs - (Date.now() - answer.readMs))
+      return answer
+    },
+  })
+  return async (request: PopularRequest): Promise<Answer> => cache.forceFetch(keyOf(request), { context: request })
+}
+
+function keyOf({ category_ids: categoryIds, ...rest }: PopularRequest): string {
+  return JSON.stringify([categoryIds?.toSorted(), Object.entries(rest).toSorted()])
+}

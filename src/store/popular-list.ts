@@ -1,0 +1,180 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { Mode } from '../contract/popular.ts'
+import { instantOf } from '../contract/time.ts'
+import type { Span } from '../ranking/span.ts'
+import { isListed } from './catalog-product.ts'
+import type { Database } from './database.ts'
+import { jsonOfProduct, JSON_OF_PRODUCT, utc } from './popularity-json.ts'
+import { counterOf, scoreOf, weighed } from './popularity-score.ts'
+import { RISING_MIN, risingOf } from './rising.ts'
+
+export interface PopularQuery {
+  mode: Mode
+  /** The hours that every number is of; undefined for all of them, as they are kept. */
+  span: Span | undefined
+  categoryIds: readonly string[] | undefined
+  minInteractions: number
+  limit: number
+  after: PopularPosition | undefined
+}
+
+/** A place in a list: the values that it is ordered by, as texts, and the product. */
+export interface PopularPosition {
+  values: readonly string[]
+  productId: string
+}
+
+export interface PopularRow {
+  position: PopularPosition
+  /** A PopularProduct. */
+  json: string
+}
+
+interface Order {
+  /** Columns of the product p, the first one first, each with its type. */
+  by: readonly { column: string; type: 'bigint' | 'float8' }[]
+  /** Which products are in the list at all. */
+  where: RawBuilder<unknown>
+}
+
+const counts = (column: string): Order => ({
+  by: [{ column, type: 'bigint' }],
+  where: sql.raw(`p.${column} > 0`),
+})
+
+/** The conditions are those of the indexes of product_popularity. */
+const ORDERS: Record<Mode, Order> = {
+  trending: { by: [{ column: 'trending', type: 'float8' }], where: sql`true` },
+  most_viewed: counts('view_count'),
+  most_carted: counts('cart_count'),
+  most_ordered: counts('purchase_count'),
+  most_searched: {
+    by: [
+      { column: 'search_click_count', type: 'bigint' },
+      { column: 'search_count', type: 'bigint' },
+    ],
+    where: sql`(p.search_click_count > 0 or p.search_count > 0)`,
+  },
+  overall: { by: [{ column: 'score_micros', type: 'bigint' }], where: sql`true` },
+  rising: { by: [{ column: 'rising_score', type: 'float8' }], where: sql`p.rising_score > ${sql.lit(RISING_MIN)}` },
+}
+
+/**
+ * The rows of a list after a position, best first; ties by id. Of all time it is one index range. Of a span it adds up the hours
+ * of the span, those of the categories' products alone when there are any, and never reads the log.
+ */
+export async function popularRows(db: Database, query: PopularQuery): Promise<PopularRow[]> {
+  const { rows } = await (query.span === undefined ? keptList(query) : listOfSpan(query, query.span)).execute(db)
+  return rows.map(({ values, productId, json }) => ({ position: { values, productId }, json }))
+}
+
+type Read = RawBuilder<{ values: string[]; productId: string; json: string }>
+
+function keptList(query: PopularQuery): Read {
+  const isRising = query.mode === 'rising'
+  const products = isRising
+    ? sql`(select p.*, g.rising_score from product_rising g join product_popularity p using (product_id))`
+    : sql`product_popularity`
+  const json = isRising ? jsonOfProduct({ rising_score: 'p.rising_score' }) : JSON_OF_PRODUCT
+  return sql`select ${selected(query, json)} from ${products} p cross join popularity_rules r where ${admitted(query)} ${ordered(query)}`
+}
+
+function listOfSpan(query: PopularQuery, span: Span): Read {
+  const isRising = query.mode === 'rising'
+  const json = jsonOfProduct({
+    trending_score: 'p.trending * p.since',
+    // Of a past instant nothing finer than hours is known.
+    ...(span.toMs !== undefined && { last_interaction: utc('p.last_hour') }),
+    ...(isRising && { rising_score: 'p.rising_score' }),
+  })
+  const hour = at(span.hourMs)
+  const trendingFrom = span.fromMs === undefined ? sql`${hour} - r.window_hours * interval '1 hour'` : at(span.fromMs)
+  return sql`
+    with cell as (
+      select c.product_id, c.event_type, sum(c.events)::bigint as events, max(c.hour) as last_hour,
+        sum(c.decayed * ${halved(sql`c.hour - ${hour}`)}) filter (where c.hour >= ${trendingFrom}) as decayed
+      from product_hour c cross join popularity_rules r
+      where ${inSpan(span)} and ${inCategories(sql`c.product_id`, query.categoryIds)}
+      group by c.product_id, c.event_type
+    ), summed as (
+      select c.product_id, ${scoreOf} as score_micros, coalesce(${rounded(sql`sum(w.weight_micros / 1e6::float8 * c.decayed)`)}, 0) as trending,
+        sum(c.events)::bigint as interaction_count, max(c.last_hour) as last_hour,
+        ${sql.join(SHOWN_COUNTERS.map((counter) => sql`${counterOf(counter)} as ${sql.ref(counter)}`))}
+      from cell c cross join popularity_rules r ${weighed}
+      group by c.product_id
+    )
+    select ${selected(query, json)}
+    from (
+      select s.*, k.last_interaction, k.date_updated, ${halved(sql`${hour} - ${at(span.instantMs)}`)} as since
+        ${isRising ? sql`, g.rising_score` : sql``}
+      from summed s join product_popularity k using (product_id) cross join popularity_rules r
+        ${isRising ? sql`join (${risingOf(span)}) g using (product_id)` : sql``}
+    ) p
+    where ${admitted(query)} ${ordered(query)}`
+}
+
+const SHOWN_COUNTERS = [
+  'view_count',
+  'purchase_count',
+  'favorite_count',
+  'cart_count',
+  'review_count',
+  'search_count',
+  'search_click_count',
+] as const
+
+/** 2^(time / half-life), under the rules r; the exponent is held above float8's underflow. */
+function halved(time: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`power(2::float8, greatest(date_part('epoch', ${time}) / 3600 / r.half_life_hours, -1000))`
+}
+
+/** To a billionth: floats that are added in another order differ in their last digits, and pages must agree on the order. */
+function rounded(value: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`round(${value} * 1e9::float8) / 1e9::float8`
+}
+
+function selected({ mode }: PopularQuery, json: RawBuilder<unknown>): RawBuilder<unknown> {
+  const values = ORDERS[mode].by.map(({ column }) => sql`p.${sql.ref(column)}::text`)
+  return sql`array[${sql.join(values)}] as "values", p.product_id as "productId", ${json} as json`
+}
+
+/** Whether a product p is in the list, and after the page before. */
+function admitted({ mode, categoryIds, minInteractions, after, span }: PopularQuery): RawBuilder<unknown> {
+  const conditions = [ORDERS[mode].where, isListed(sql`p.product_id`)]
+  if (minInteractions > 1) conditions.push(sql`p.interaction_count >= ${minInteractions}::bigint`)
+  if (span === undefined) conditions.push(inCategories(sql`p.product_id`, categoryIds))
+  if (after !== undefined) conditions.push(isBeyond(ORDERS[mode].by, after.values, after.productId))
+  return sql.join(conditions, sql` and `)
+}
+
+/** After a position: a range of the index for the first column, and what is equal in it by the next. */
+function isBeyond([first, ...rest]: Order['by'], [value, ...values]: readonly string[], productId: string): RawBuilder<unknown> {
+  if (first === undefined) return sql`p.product_id > ${productId}`
+  const column = sql`p.${sql.ref(first.column)}`
+  const limit = sql`${value}::${sql.raw(first.type)}`
+  return sql`(${column} <= ${limit} and (${column} < ${limit} or ${isBeyond(rest, values, productId)}))`
+}
+
+function ordered({ mode, limit }: PopularQuery): RawBuilder<unknown> {
+  const columns = ORDERS[mode].by.map(({ column }) => sql`p.${sql.ref(column)} desc`)
+  // A limit in the text, because a plan for any limit would sort everything.
+  return sql`order by ${sql.join(columns)}, p.product_id limit ${sql.lit(limit)}`
+}
+
+/** Whether a product is of one of the categories in today's catalogue. */
+function inCategories(productId: RawBuilder<unknown>, categoryIds: readonly string[] | undefined): RawBuilder<unknown> {
+  if (categoryIds === undefined) return sql`true`
+  return sql`${productId} in (
+    select x.product_id from catalog.product x where x.category = any(${categoryIds}::text[]) and x.status = 'active')`
+}
+
+/** Whether a cell c is of the span. */
+function inSpan({ fromMs, toMs }: Pick<Span, 'fromMs' | 'toMs'>): RawBuilder<unknown> {
+  const from = fromMs === undefined ? sql`true` : sql`c.hour >= ${at(fromMs)}`
+  const to = toMs === undefined ? sql`true` : sql`c.hour < ${at(toMs)}`
+  return sql`${from} and ${to}`
+}
+
+function at(milliseconds: number): RawBuilder<unknown> {
+  return sql`${instantOf(milliseconds)}::timestamptz`
+}

@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto'
+import type { PopularRequest, PopularResponse } from '../contract/popular.ts'
+import { instantOf, millisecondsOf } from '../contract/time.ts'
+import { hourOf, type Span, spanOf } from '../ranking/span.ts'
+import { decodeCursor, encodeCursor } from './cursor.ts'
+import type { Store } from './database.ts'
+import { type PopularPosition, popularRows } from './popular-list.ts'
+import { risingComputedAt } from './rising.ts'
+
+export interface PopularPage {
+  /** Each a PopularProduct as JSON. */
+  rows: string[]
+  meta: PopularResponse['meta']
+}
+
+/** What a request asks for does not exist. */
+export class WrongField extends Error {
+  readonly field: string
+
+  constructor(field: string, message: string) {
+    super(message)
+    this.field = field
+  }
+}
+
+const LIST = 'popular'
+const EARLIEST_MS = millisecondsOf('2000-01-01T00:00:00Z')
+
+/** A page of a list of popular products. @throws WrongField for a cursor of another query, or an instant that is not of the past. */
+export async function popularPage(db: Store, request: PopularRequest, nowMs: number): Promise<PopularPage> {
+  const query = queryOf(request)
+  const start = request.cursor === undefined ? undefined : startOf(request.cursor, query)
+  if (request.cursor !== undefined && start === undefined)
+    throw new WrongField('cursor', 'is not a cursor of this list with this query')
+  const asOfMs = asOfOf(request, nowMs)
+  const span = spanOfPage(request, { asOfMs, nowMs: start?.instantMs ?? nowMs })
+  const { mode, category_ids: categoryIds, min_interactions: minInteractions, limit } = request
+  const rows = await popularRows(db, { mode, span, categoryIds, minInteractions, limit: limit + 1, after: start?.after })
+  const shown = rows.slice(0, limit)
+  const last = rows.length > limit ? shown.at(-1) : undefined
+  const risingAt = mode === 'rising' && span === undefined ? await risingComputedAt(db) : undefined
+  return {
+    rows: shown.map(({ json }) => json),
+    meta: {
+      mode,
+      time_window_days: request.time_window_days ?? null,
+      as_of: asOfMs === undefined ? null : instantOf(hourOf(asOfMs)),
+      generated_at: instantOf(risingAt?.getTime() ?? nowMs),
+      next_cursor: last === undefined ? null : cursorOf(query, start?.instantMs ?? nowMs, last.position),
+    },
+  }
+}
+
+/** Undefined for all of time until now: that is kept, and not computed. */
+function spanOfPage(
+  { time_window_days: windowDays }: PopularRequest,
+  instants: { asOfMs: number | undefined; nowMs: number },
+): Span | undefined {
+  return windowDays === undefined && instants.asOfMs === undefined ? undefined : spanOf({ windowDays, ...instants })
+}
+
+function asOfOf({ as_of: asOf }: PopularRequest, nowMs: number): number | undefined {
+  if (asOf === undefined) return undefined
+  const asOfMs = millisecondsOf(asOf)
+  if (asOfMs >= EARLIEST_MS && asOfMs <= nowMs) return asOfMs
+  throw new WrongField('as_of', 'must be between 2000-01-01T00:00:00Z and now')
+}
+
+/** What has to be the same for all pages of a list. */
+function queryOf({ mode, time_window_days, category_ids, min_interactions, as_of }: PopularRequest): string {
+  const parts = [mode, time_window_days ?? null, category_ids?.toSorted() ?? null, min_interactions, as_of ?? null]
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, 11)
+}
+
+/** The instant of the first page is in it: the window of all pages begins with the same hour. */
+function cursorOf(query: string, instantMs: number, { values, productId }: PopularPosition): string {
+  return encodeCursor(LIST, [query, String(instantMs), productId, ...values])
+}
+
+const NUMBER = /^-?\d+(\.\d+)?(e[+-]?\d+)?$/
+
+function startOf(cursor: string, query: string): { instantMs: number; after: PopularPosition } | undefined {
+  const [ofQuery, instant = '', productId, ...values] = decodeCursor(LIST, cursor) ?? []
+  const isOurs = ofQuery === query && /^\d{12,14}$/.test(instant) && values.length > 0 && values.every((value) => NUMBER.test(value))
+  return isOurs && productId !== undefined ? { instantMs: Number(instant), after: { values, productId } } : undefined
+}
