@@ -18,10 +18,12 @@ beforeAll(async () => {
   database = await createDatabase(inject('postgresUrl'))
 })
 afterAll(() => database.drop())
-beforeEach(async () => {
+beforeEach(() => emptied())
+
+async function emptied(): Promise<void> {
   await sql`truncate interaction, interaction_batch, rejected_interaction, product_hour, product_popularity, product_rising,
     shopper_product, catalog.product`.execute(database.db)
-})
+}
 
 const HOUR_MS = 3_600_000
 const NOW_MS = Math.floor(Date.now() / 1_000) * 1_000
@@ -67,34 +69,42 @@ const requestArbitrary: fc.Arbitrary<PopularRequest> = fc.record(
   { requiredKeys: ['mode', 'limit', 'min_interactions'] },
 )
 
-test('every mode, window, category and instant is what the events say, on pages of any length', { timeout: 120_000 }, async () => {
-  const { db } = database
-  const { edgeMs } = await rulesInForce(db)
-  const scenario = fc.record({
-    events: fc.array(eventArbitrary, { minLength: 1, maxLength: 60 }),
-    catalogue: catalogueArbitrary,
-    requests: fc.array(requestArbitrary, { minLength: 12, maxLength: 12 }),
-  })
-  await fc.assert(
-    fc.asyncProperty(scenario, async ({ events, catalogue, requests }) => {
-      await sql`truncate interaction, interaction_batch, product_hour, product_popularity, shopper_product, catalog.product`.execute(db)
-      await storeCatalogue(catalogue)
-      await recordAndCount(db, events)
-      await refreshRising(db, NOW_MS)
-      for (const request of requests) {
-        const listed = await wholeList(request)
-        const expected = expectedList(events, catalogue, request, { nowMs: NOW_MS, edgeMs })
-        expect(listed.map((product) => product.product_id)).toEqual(expected.map((product) => product.product_id))
-        for (const [place, product] of listed.entries()) expectSame(request, product, expected[place]!)
-      }
-      expect((await verify(db)).drift).toEqual([])
-    }),
-    { numRuns: 25 },
-  )
-})
+test(
+  'every mode, window, category and instant is what the events say, on pages of any length',
+  { timeout: 120_000 },
+  async () => {
+    const { db } = database
+    const { edgeMs } = await rulesInForce(db)
+    const scenario = fc.record({
+      events: fc.array(eventArbitrary, { minLength: 1, maxLength: 60 }),
+      catalogue: catalogueArbitrary,
+      requests: fc.array(requestArbitrary, { minLength: 12, maxLength: 12 }),
+    })
+    await fc.assert(
+      fc.asyncProperty(scenario, async ({ events, catalogue, requests }) => {
+        await emptied()
+        await storeCatalogue(catalogue)
+        await recordAndCount(db, events)
+        await refreshRising(db, NOW_MS)
+        for (const request of requests) {
+          const listed = await wholeList(request)
+          const expected = expectedList(events, catalogue, request, { nowMs: NOW_MS, edgeMs })
+          expect(listed.map((product) => product.product_id)).toEqual(expected.map((product) => product.product_id))
+          for (const [place, product] of listed.entries()) expectSame(request, product, expected[place]!)
+        }
+        expect((await verify(db)).drift).toEqual([])
+      }),
+      { numRuns: 25 },
+    )
+  },
+)
 
 /** Kept trending is brought to the instant of the answer, and that is later than the test's now. */
-function expectSame({ mode, as_of, time_window_days }: PopularRequest, product: PopularProduct, expected: Partial<PopularProduct>) {
+function expectSame(
+  { mode, as_of, time_window_days }: PopularRequest,
+  product: PopularProduct,
+  expected: Partial<PopularProduct>,
+) {
   const isKept = as_of === undefined && time_window_days === undefined
   const { rising_score, trending_score, ...exact } = expected
   expect(product).toMatchObject(exact)
@@ -133,7 +143,12 @@ test('what rises is what gets more than its past predicts, and small numbers do 
     ...Array.from({ length: 7 }, (_, day) => many(refId, before, 30 + day * 24)).flat(),
     ...many(refId, now, 2),
   ]
-  await recordAndCount(db, [...daily('small', 3, 6), ...daily('large', 300, 900), ...daily('steady', 50, 50), ...daily('falling', 40, 5)])
+  await recordAndCount(db, [
+    ...daily('small', 3, 6),
+    ...daily('large', 300, 900),
+    ...daily('steady', 50, 50),
+    ...daily('falling', 40, 5),
+  ])
   expect(await listOf({ mode: 'rising' })).toEqual([])
   await refreshRising(db, NOW_MS)
   const rising = await listOf({ mode: 'rising' })

@@ -73,7 +73,9 @@ export const PopularResponse = z
       mode: z.enum(Object.keys(MODES) as [Mode, ...Mode[]]),
       time_window_days: z.int().nullable(),
       as_of: z.iso.datetime().nullable().describe('The hour that it is about; null for now.'),
-      generated_at: z.iso.datetime().describe('When it was read; in the mode rising without window and as_of, when it was computed.'),
+      generated_at: z.iso
+        .datetime()
+        .describe('When it was read; in the mode rising without window and as_of, when it was computed.'),
       next_cursor: z.string().nullable().describe('Asks for the next page; null on the last.'),
     }),
   })

@@ -6,6 +6,7 @@ import { PopularRequest, PopularResponse, WINDOW_DAYS_MAX } from '../contract/po
 import type { Store } from '../store/database.ts'
 import { popularPage, WrongField } from '../store/popular-page.ts'
 import { wrongField } from './problem.ts'
+import { sendJson } from './send-json.ts'
 
 /** All answers together; a page of 100 products is some 35 KB. */
 const CACHE_BYTES_MAX = 16 * 1024 * 1024
@@ -64,7 +65,7 @@ export function popularRoutes({ db, cacheMs }: { db: Store; cacheMs: number }) {
           throw error instanceof WrongField ? wrongField(error.field, error.message) : error
         })
         const age = Math.floor((Date.now() - readMs) / 1_000)
-        return reply.headers({ 'cache-control': maxAge, age }).type('application/json; charset=utf-8').send(json)
+        return sendJson(reply.headers({ 'cache-control': maxAge, age }), json)
       },
     )
   }

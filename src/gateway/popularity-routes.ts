@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { ErrorBody } from '../contract/error.ts'
@@ -15,6 +15,7 @@ import {
 import { verify } from '../store/verification.ts'
 import { createListCache, type ListPage } from './list-cache.ts'
 import { invalidCursor, Problem } from './problem.ts'
+import { sendJson } from './send-json.ts'
 import { shareRunning } from './share-running.ts'
 import type { Store } from '../store/database.ts'
 
@@ -113,8 +114,3 @@ function topAnswerOf({ json, next }: ListPage<TopPosition>): Buffer {
 }
 
 const HEAD = Buffer.from('{"data":[')
-
-/** Sends what is JSON already. */
-function sendJson(reply: FastifyReply, json: Buffer): FastifyReply {
-  return reply.type('application/json; charset=utf-8').send(json)
-}

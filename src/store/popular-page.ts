@@ -81,6 +81,7 @@ const NUMBER = /^-?\d+(\.\d+)?(e[+-]?\d+)?$/
 
 function startOf(cursor: string, query: string): { instantMs: number; after: PopularPosition } | undefined {
   const [ofQuery, instant = '', productId, ...values] = decodeCursor(LIST, cursor) ?? []
-  const isOurs = ofQuery === query && /^\d{12,14}$/.test(instant) && values.length > 0 && values.every((value) => NUMBER.test(value))
+  const isOurs =
+    ofQuery === query && /^\d{12,14}$/.test(instant) && values.length > 0 && values.every((value) => NUMBER.test(value))
   return isOurs && productId !== undefined ? { instantMs: Number(instant), after: { values, productId } } : undefined
 }

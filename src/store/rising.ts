@@ -22,7 +22,8 @@ export function risingOf({ hourMs, instantMs, toMs }: Omit<Span, 'fromMs'>): Raw
   const recentFrom = sql`${instantOf(recentMs)}::timestamptz`
   // Of the hour that is going on, as much is predicted as has gone by.
   const expectedPart = (instantMs - recentMs) / (BASE_HOURS * HOUR_MS)
-  const sumOf = (condition: RawBuilder<unknown>) => sql`coalesce(sum(c.events) filter (where c.hour ${condition} ${recentFrom}), 0)`
+  const sumOf = (condition: RawBuilder<unknown>) =>
+    sql`coalesce(sum(c.events) filter (where c.hour ${condition} ${recentFrom}), 0)`
   return sql`
     select product_id, rising_score from (
       select c.product_id, (${sumOf(sql`>=`)} + ${PRIOR_EVENTS}::float8)

@@ -29,7 +29,11 @@ export function windows(isQuick: boolean): Promise<RowResult> {
     const gateway = kept(await startBenchGateway({ databaseUrl, restate: NO_RESTATE, settings }))
     const load = kept(startLoad())
     const way = (days: number, isOfCategory: boolean) => () =>
-      readRun(load, gateway.url, { pages: pagesOf(days, isOfCategory ? shop.categories : 0), secondsMax: seconds, connections: CONNECTIONS })
+      readRun(load, gateway.url, {
+        pages: pagesOf(days, isOfCategory ? shop.categories : 0),
+        secondsMax: seconds,
+        connections: CONNECTIONS,
+      })
     const runs = await interleaved(
       { week: way(7, true), day: way(1, true), month: way(30, true), quarter: way(90, true), wholeWeek: way(7, false) },
       rounds,
@@ -43,7 +47,9 @@ export function windows(isQuick: boolean): Promise<RowResult> {
 function pagesOf(days: number, categories: number): Page[] {
   const ofCategory = categories === 0 ? [''] : Array.from({ length: categories }, (_, number) => `&category_ids=c-${number}`)
   return Object.keys(MODES).flatMap((mode) =>
-    ofCategory.map((category) => ({ path: `${POPULAR_PATH}?mode=${mode}&time_window_days=${days}${category}&limit=${STATIC_ITEMS}` })),
+    ofCategory.map((category) => ({
+      path: `${POPULAR_PATH}?mode=${mode}&time_window_days=${days}${category}&limit=${STATIC_ITEMS}`,
+    })),
   )
 }
 

@@ -27,12 +27,17 @@ export function expectedList(
   const asOfMs = request.as_of === undefined ? undefined : hourOf(Date.parse(request.as_of))
   const instantMs = asOfMs ?? nowMs
   const fromMs =
-    request.time_window_days === undefined ? Number.NEGATIVE_INFINITY : hourOf(instantMs) - request.time_window_days * 24 * HOUR_MS
+    request.time_window_days === undefined
+      ? Number.NEGATIVE_INFINITY
+      : hourOf(instantMs) - request.time_window_days * 24 * HOUR_MS
   const trendingFromMs = Number.isFinite(fromMs) ? fromMs : asOfMs === undefined ? edgeMs : asOfMs - TRENDING_HOURS * HOUR_MS
   const isKnown = ({ occurredAtMs, refType }: NewInteraction) => refType === 'Product' && occurredAtMs < (asOfMs ?? Infinity)
   const isAsked = (productId: string) => {
     const { status, category } = catalogue.get(productId) ?? { status: 'active', category: null }
-    return status === 'active' && (request.category_ids === undefined || (category !== null && request.category_ids.includes(category)))
+    return (
+      status === 'active' &&
+      (request.category_ids === undefined || (category !== null && request.category_ids.includes(category)))
+    )
   }
   return [...Map.groupBy(events.filter(isKnown), (event) => event.refId)]
     .filter(([productId]) => isAsked(productId))
