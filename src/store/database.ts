@@ -42,7 +42,10 @@ export interface ConnectOptions {
   readOnly?: boolean
   /** Longest statement; 0 for no limit. */
   statementMsMax?: number
-  /** Each select is parsed and planned once per connection: for who asks the same few, thousands of times a second. */
+  /**
+   * For many short questions at once: each select is parsed and planned once per connection, none is spread over several
+   * processes or compiled, and pages are taken to be in memory or on a disk without arms.
+   */
   prepares?: boolean
   /** Called when an idle connection breaks; the pool replaces it. */
   onConnectionLost?: (error: Error) => void
@@ -57,6 +60,7 @@ export function connect(options: ConnectOptions): Store {
   const settings = ['-c timezone=UTC', '-c idle_in_transaction_session_timeout=60s']
   settings.push(`-c statement_timeout=${options.statementMsMax ?? STATEMENT_MS_MAX}`)
   if (options.readOnly) settings.push('-c default_transaction_read_only=on')
+  if (options.prepares) settings.push('-c max_parallel_workers_per_gather=0 -c jit=off -c random_page_cost=1.1')
   const pool = new pg.Pool({
     connectionString: options.url,
     application_name: options.name,

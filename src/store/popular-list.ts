@@ -64,8 +64,12 @@ const ORDERS: Record<Mode, Order> = {
  * of the span, those of the categories' products alone when there are any, and never reads the log.
  */
 export async function popularRows(db: Database, query: PopularQuery): Promise<PopularRow[]> {
-  const { rows } = await (query.span === undefined ? keptList(query) : listOfSpan(query, query.span)).execute(db)
+  const { rows } = await listQuery(query).execute(db)
   return rows.map(({ values, productId, json }) => ({ position: { values, productId }, json }))
+}
+
+function listQuery(query: PopularQuery): Read {
+  return query.span === undefined ? keptList(query) : listOfSpan(query, query.span)
 }
 
 type Read = RawBuilder<{ values: string[]; productId: string; json: string }>
