@@ -163,23 +163,23 @@ test('an event keeps the category and the brand that the catalogue had when it w
   expect((await verify(db)).drift).toEqual([])
 })
 
-/** Rows of the catalogue that a piece of work read by scanning it, and the probes of its indexes. */
-async function readsOfCatalogue(work: (db: Store) => Promise<unknown>): Promise<{ scanned: number; probes: number }> {
+/** Rows of the catalogue that a piece of work read, from the table or an index of it, and the probes of its indexes. */
+async function readsOfCatalogue(work: (db: Store) => Promise<unknown>): Promise<{ rows: number; probes: number }> {
   // A single connection, because each reports what it read by itself.
   const db = connect({ url: database.url, name: 'test', connectionsMax: 1 })
   const reads = async () => {
     await sql`select pg_stat_force_next_flush()`.execute(db)
-    const { rows } = await sql<{ scanned: number; probes: number }>`
-      select seq_tup_read::int as scanned, idx_scan::int as probes from pg_stat_user_tables where schemaname = 'catalog'`.execute(
-      db,
-    )
+    const { rows } = await sql<{ rows: number; probes: number }>`
+      select (t.seq_tup_read + sum(i.idx_tup_read))::int as rows, sum(i.idx_scan)::int as probes
+      from pg_stat_user_tables t join pg_stat_user_indexes i using (relid)
+      where t.schemaname = 'catalog' group by t.relid, t.seq_tup_read`.execute(db)
     return rows[0]!
   }
   const before = await reads()
   await work(db)
   const after = await reads()
   await db.destroy()
-  return { scanned: after.scanned - before.scanned, probes: after.probes - before.probes }
+  return { rows: after.rows - before.rows, probes: after.probes - before.probes }
 }
 
 const fillCatalogue = (db: Store, count: number) =>
@@ -191,16 +191,16 @@ test.each(['before', 'after'])('recording does not read the whole catalogue, %s 
   await fillCatalogue(database.db, 20_000)
   if (when === 'after') await sql`analyze catalog.product`.execute(database.db)
   const events = Array.from({ length: 1_000 }, (_, index) => interaction({ refId: `p${index}` }))
-  const { scanned, probes } = await readsOfCatalogue((db) => record(db, events))
-  expect(scanned).toBeLessThanOrEqual(1)
-  expect(probes).toBeLessThanOrEqual(1_001)
+  const reads = await readsOfCatalogue((db) => record(db, events))
+  expect(reads.rows).toBeLessThanOrEqual(1_000)
+  expect(reads.probes).toBeLessThanOrEqual(1_001)
   const { rows } = await sql<{ n: number }>`select count(*)::int as n from interaction where category = 'c'`.execute(database.db)
   expect(rows).toEqual([{ n: 999 }])
 })
 
-test('an empty catalogue is asked once per batch', async () => {
+test('an empty catalogue is not asked for each event', async () => {
   const events = Array.from({ length: 1_000 }, (_, index) => interaction({ refId: `p${index}` }))
-  expect(await readsOfCatalogue((db) => record(db, events))).toEqual({ scanned: 0, probes: 0 })
+  expect(await readsOfCatalogue((db) => record(db, events))).toEqual({ rows: 0, probes: 0 })
 })
 
 test('hidden and deleted products leave the list at once, and come back with their numbers', async () => {
@@ -226,19 +226,19 @@ test('hidden and deleted products leave the list at once, and come back with the
   expect(await popularityOf(db, 'lamp')).toMatchObject({ purchase_count: 4 })
 })
 
-test('a page of the list reads a row of the catalogue for each of its own, however many are hidden', async () => {
+test('a page of the list probes the catalogue for each of its products, however many are hidden', async () => {
   const { db } = database
-  await fillCatalogue(db, 20_000)
+  await fillCatalogue(db, 5_000)
   await sql`
     insert into product_popularity (product_id, score_micros, trending, view_count, purchase_count, favorite_count, cart_count,
       review_count, search_click_count, last_interaction, date_updated)
-    select 'p' || n, 1000000 - n, 0, 1, 0, 0, 0, 0, 0, now(), now() from generate_series(1, 20000) n`.execute(db)
+    select 'p' || n, 1000000 - n, 0, 1, 0, 0, 0, 0, 0, now(), now() from generate_series(1, 5000) n`.execute(db)
   await sql`analyze`.execute(db)
-  const { scanned, probes } = await readsOfCatalogue(async (one) => {
+  const reads = await readsOfCatalogue(async (one) => {
     const { data } = await topByScore(one, { limit: 100, after: undefined })
     expect(data.map((row) => row.product_id).filter((id) => /0$/.test(id))).toEqual([])
     expect(data).toHaveLength(100)
   })
-  expect(scanned).toBe(0)
-  expect(probes).toBeLessThan(150)
+  expect(reads.rows).toBeLessThan(20)
+  expect(reads.probes).toBeLessThan(150)
 })

@@ -21,16 +21,18 @@ export interface ProductVersion {
 
 /**
  * Brings the catalogue up to date: of each product the newest version stays, whatever came first, in one call or in several at
- * once. Costs a sort of the versions, and an index probe per product. Rows go in by key: without the order, two calls with
- * common products deadlock.
+ * once. Costs a sort of the versions, and an index probe per product; JSON is made of those alone that another one is as new
+ * as (of all of them, it was a quarter of the statement's time). Rows go in by key: without the order, two calls with common
+ * products deadlock.
  * @returns the indexes of the versions that changed it, the same ones for every attempt of a call, unless a newer version
  *   came in between.
  */
 export async function upsertProducts(db: Database, call: Call, versions: readonly ProductVersion[]): Promise<number[]> {
   const { rows } = await sql<{ index: number }>`
     with newest as (
-      select distinct on (g.product_id) g.* from (${given(versions)}) g
-      order by g.product_id, g.updated_at desc, ${jsonOf('g')} desc, g.index
+      select distinct on (g.product_id) g.*
+      from (select *, count(*) over (partition by product_id, updated_at) as twins from (${given(versions)}) v) g
+      order by g.product_id, g.updated_at desc, case when g.twins > 1 then ${jsonOf('g')} end desc, g.index
     ), changed as (
       insert into catalog.product as p (call_id, ${COLUMNS})
       select ${callIdOf(call)}::uuid, ${COLUMNS} from newest order by product_id
