@@ -1,12 +1,13 @@
 import { type Interaction, Interaction as InteractionSchema } from '../src/contract/interaction.ts'
 import { timeOfUuidV7 } from '../src/contract/event-id.ts'
-import { isStorable, isUnwritten, UNWRITABLE, writable } from '../src/contract/text.ts'
+import { writable } from '../src/contract/text.ts'
 import { millisecondsOf } from '../src/contract/time.ts'
 import type { NewInteraction, NewRejection } from '../src/store/interaction-row.ts'
+import { itemProblem } from './item-problem.ts'
 
-const FUTURE_MS_MAX = 5 * 60_000
+/** How far a clock may be ahead. */
+export const FUTURE_MS_MAX = 5 * 60_000
 const ID_TIME_MS_MAX = 1_000
-const FIELD_CHARACTERS_MAX = 200
 const EARLIEST_MS = millisecondsOf('2000-01-01T00:00:00Z')
 
 export interface Judged {
@@ -38,11 +39,8 @@ function judgeItem(
   const reject = (code: NewRejection['code'], field: string | null, message: string) => ({ index, code, field, message, item })
   const parsed = InteractionSchema.safeParse(item)
   if (!parsed.success) {
-    const issue = parsed.error.issues[0]!
-    if (issue.code === 'unrecognized_keys') return reject('invalid', nameOf(issue.keys[0]), 'is not a field of an interaction')
-    const [field] = issue.path
-    const value = field === undefined ? item : (item as Record<PropertyKey, unknown>)[field]
-    return reject('invalid', issue.path.join('.') || null, isUnwritten(value) ? UNWRITABLE : issue.message)
+    const { field, message } = itemProblem(parsed.error, item, 'an interaction')
+    return reject('invalid', field, message)
   }
   const event = parsed.data
   const time = timeOf(event, nowMs)
@@ -52,11 +50,6 @@ function judgeItem(
   if (occurredAtMs < EARLIEST_MS) return reject('too_old', 'occurred_at', 'is before 2000-01-01')
   const eventId = event.event_id?.toLowerCase() ?? newEventId(index, occurredAtMs)
   return { index, item, eventId, occurredAtMs, ...columnsOf(event) }
-}
-
-/** An unknown field's name, as far as it can be stored. */
-function nameOf(key: string | undefined): string | null {
-  return key !== undefined && isStorable(key) ? key.slice(0, FIELD_CHARACTERS_MAX).toWellFormed() : null
 }
 
 /** A UUIDv7 carries the event's time; any other id needs one beside it. */

@@ -1,15 +1,15 @@
-import { isUtf8 } from 'node:buffer'
-import { type Context, implement, rpc, TerminalError } from '@restatedev/restate-sdk'
-import { BODY_BYTES_MAX, type CreateInteractionRequest, type CreateInteractionResponse } from '../src/contract/interaction.ts'
+import { type Context, implement, rpc } from '@restatedev/restate-sdk'
+import type { CreateInteractionRequest, CreateInteractionResponse } from '../src/contract/interaction.ts'
 import { analyticApi, catalogApi, popularityApi, type RecordedBatch } from '../src/contract/services.ts'
 import { leftBehind } from '../src/store/backlog.ts'
-import { callOf, eventIdFor } from '../src/store/call.ts'
+import { eventIdFor } from '../src/store/call.ts'
 import { recordBatch } from '../src/store/interaction-batch.ts'
 import { comingMonths, makePartitions } from '../src/store/partition.ts'
 import { withPrivacy } from '../src/store/privacy.ts'
 import { repairTrending } from '../src/store/trending-window.ts'
 import { verify } from '../src/store/verification.ts'
 import { judge } from './admission.ts'
+import { checkedCall } from './checked-call.ts'
 import type { Deps } from './deps.ts'
 import { sendOn } from './fan-out.ts'
 import { BACKGROUND, LONG, READ, RECORD, REPLAY } from './handler-options.ts'
@@ -68,10 +68,7 @@ async function createInteraction(
   ctx: Context,
   request: CreateInteractionRequest,
 ): Promise<CreateInteractionResponse> {
-  const { id, body } = ctx.request()
-  if (body.length > BODY_BYTES_MAX) throw new TerminalError('the body is over 16 MiB', { errorCode: 413 })
-  if (!isUtf8(body)) throw new TerminalError('the body is not UTF-8', { errorCode: 400 })
-  const call = callOf(id.toString(), body)
+  const call = checkedCall(ctx)
   const items = request.interactions.map((item) => withPrivacy(item, deps.privacy))
   const judged = judge(items, await ctx.date.now(), (index, time) => eventIdFor(call, index, time))
   const recorded = await ctx.run('record the batch', async () => {

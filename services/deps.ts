@@ -4,7 +4,13 @@ import type { Privacy } from '../src/store/privacy.ts'
 import type { ServiceObserver } from './observer.ts'
 
 /** The points at which a crash is most harmful. */
-export type FailPoint = 'batch committed' | 'between the sends' | 'before the answer' | 'scores committed' | 'profiles committed'
+export type FailPoint =
+  | 'batch committed'
+  | 'between the sends'
+  | 'before the answer'
+  | 'scores committed'
+  | 'profiles committed'
+  | 'catalogue committed'
 
 /** What every service receives. */
 export interface Deps {

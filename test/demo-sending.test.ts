@@ -90,6 +90,19 @@ test('a list that cannot be read just now is no failure, one that may not be rea
   await expect(client.top()).rejects.toThrow('answered 403 (not with this key)')
 })
 
+test('a key that may not change the catalogue, and a gateway that cannot, do not end the demo', async () => {
+  const { url, asked } = await serverOf([
+    { status: 403, body: problem('forbidden', 'not with this key') },
+    { status: 503 },
+    { status: 200 },
+  ])
+  const { client } = clientOf(url, 'ff_secret')
+  expect(await client.sell([])).toEqual({ problem: expect.stringContaining('answered 403 (not with this key)') })
+  expect(await client.sell([])).toEqual({ problem: expect.stringContaining('answered 503') })
+  expect(await client.sell([])).toBeUndefined()
+  expect(asked.map(({ body }) => body)).toEqual(Array.from({ length: 3 }, () => '{"products":[]}'))
+})
+
 test('Ctrl-C ends the waiting for a gateway that went away', async () => {
   const { url } = await serverOf([{ status: 503, headers: { 'retry-after': '60' } }])
   const { client, said, stop } = clientOf(url)

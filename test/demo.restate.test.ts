@@ -49,6 +49,13 @@ async function eventsInLog(): Promise<number> {
   return rows[0]!.count
 }
 
+/** Events about a product that were recorded without its category. */
+async function uncategorised(): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::integer as count from interaction where not is_category and category is null`.execute(database.db)
+  return rows[0]!.count
+}
+
 async function viewsByProduct(): Promise<Record<string, number>> {
   const { rows } = await sql<{ product_id: string; view_count: number }>`
     select product_id, view_count::integer as view_count from product_popularity where view_count > 0`.execute(database.db)
@@ -68,6 +75,8 @@ test('what is sent is what is counted, the sleeper ends first, and the history s
   const first = await play({})
   expect(first.tally).toEqual({ sent: history.length, accepted: history.length, duplicates: 0, refused: 0 })
   expect(await viewsByProduct()).toEqual(viewsOf(history))
+  expect(first.lines[0]).toBe('Catalogue: 60 products.')
+  expect(await uncategorised()).toBe(0)
 
   // A minute of the stream, as fast as it is answered: its story goes by the ticks.
   const live = await play({ days: 0, ticks: Array.from({ length: 31 }, (_, index) => index * 2_000) })

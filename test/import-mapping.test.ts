@@ -3,13 +3,16 @@ import { expect, test } from 'vitest'
 import { instantOf } from '../src/contract/time.ts'
 import { StartError } from '../src/main/embedded/process.ts'
 import { csvRows } from '../src/main/import/csv.ts'
+import { offsetMinutesOf, readInstant } from '../src/main/import/instant.ts'
+import { INTERACTIONS } from '../src/main/import/interactions.ts'
 import { jsonRows } from '../src/main/import/json-lines.ts'
 import { linesOf } from '../src/main/import/line.ts'
 import { mappingOf, mapRow } from '../src/main/import/mapping.ts'
-import { offsetMinutesOf, readOccurredAt } from '../src/main/import/occurred-at.ts'
+import { readPrice } from '../src/main/import/price.ts'
+import { products } from '../src/main/import/products.ts'
 import { linesOn } from '../src/main/import/progress.ts'
 import { eventIdOf, isBroken, RECORD_CHARACTERS_MAX, type Row } from '../src/main/import/row.ts'
-import { type Rule, ruleOf, valueMapsOf, withDefaults } from '../src/main/import/rule.ts'
+import * as rule from '../src/main/import/rule.ts'
 
 const UTC = { offsetMinutes: 0 }
 
@@ -37,8 +40,12 @@ async function json(text: string, size = 7) {
 }
 
 const row = (cells: Record<string, unknown>): Row => ({ line: 2, columns: Object.keys(cells), cells: Object.values(cells) })
-const map = (rules: Rule[], cells: Record<string, unknown>, values: string[] = []) =>
-  mapRow(row(cells), mappingOf(withDefaults(rules, Object.keys(cells)), valueMapsOf(values), UTC))
+const ruleOf = (verb: 'map' | 'set', text: string, kind = INTERACTIONS) => rule.ruleOf(verb, text, kind)
+const map = (rules: rule.Rule[], cells: Record<string, unknown>, values: string[] = [], kind = INTERACTIONS) => {
+  const all = rule.withDefaults(rules, Object.keys(cells), kind)
+  const mapping = mappingOf(all, { kind, values: rule.valueMapsOf(values, kind), time: UTC })
+  return mapRow(row(cells), mapping, { modifiedMs: Date.UTC(2026, 2, 1) })
+}
 
 const EVENT = { occurred_at: '2026-03-01T12:00:00Z', account_id: 'a', event_type: 'view', ref_id: 'p' }
 
@@ -125,7 +132,7 @@ test('a time at any offset is the same instant in UTC', () => {
       const size = Math.abs(offsetMinutes)
       const offset = `${offsetMinutes < 0 ? '-' : '+'}${String(Math.floor(size / 60)).padStart(2, '0')}:${String(size % 60).padStart(2, '0')}`
       const text = local.replace('T', ' ').replace('Z', isWritten ? offset : '')
-      expect(readOccurredAt(text, { offsetMinutes: isWritten ? 0 : offsetMinutesOf(offset) })).toBe(instantOf(ms))
+      expect(readInstant(text, { offsetMinutes: isWritten ? 0 : offsetMinutesOf(offset) })).toBe(instantOf(ms))
     }),
   )
 })
@@ -142,12 +149,12 @@ test.each([
   ['01.12.2022', undefined],
   ['1669852800', undefined],
 ])('%s is read as %s', (text, instant) => {
-  expect(readOccurredAt(text, UTC)).toEqual(instant ?? { reason: expect.stringContaining(`"${text}" is not a time`) })
+  expect(readInstant(text, UTC)).toEqual(instant ?? { reason: expect.stringContaining(`"${text}" is not a time`) })
 })
 
 test('numbers are times in the unit that was given', () => {
-  expect(readOccurredAt('1669852800.25', { ...UTC, unit: 's' })).toBe('2022-12-01T00:00:00.250Z')
-  expect(readOccurredAt('1669852800250', { ...UTC, unit: 'ms' })).toBe('2022-12-01T00:00:00.250Z')
+  expect(readInstant('1669852800.25', { ...UTC, unit: 's' })).toBe('2022-12-01T00:00:00.250Z')
+  expect(readInstant('1669852800250', { ...UTC, unit: 'ms' })).toBe('2022-12-01T00:00:00.250Z')
 })
 
 test('the first rule that holds and has a value wins, whatever its kind', () => {
@@ -211,6 +218,65 @@ test('metadata is JSON, a key at a time or both; texts that only look like numbe
   expect(map(rules, { ...EVENT, metadata: '{"price":2.5,"shop":"other"}' })).toMatchObject({ metadata })
   expect(map(rules, { ...EVENT, metadata: { price: 2.5 } })).toMatchObject({ metadata })
   expect(map(rules, { ...EVENT, metadata: '{' })).toEqual({ field: 'metadata', reason: 'is not JSON' })
+})
+
+test('a product is as old as its file and active, unless a rule says otherwise', () => {
+  const kind = products({ priceDecimals: 2 })
+  const rules = [
+    ruleOf('map', 'product_id=sku', kind),
+    ruleOf('map', 'name=title', kind),
+    ruleOf('map', 'price=price', kind),
+    ruleOf('map', 'quantity=stock', kind),
+    ruleOf('map', 'updated_at=changed', kind),
+    ruleOf('set', 'currency=EUR', kind),
+    ruleOf('set', 'status=hidden if online = no', kind),
+  ]
+  const mapped = (cells: object) =>
+    map(rules, { sku: '1', title: 'Lamp', price: '', stock: '', changed: '', online: '', ...cells }, [], kind)
+  const lamp = { product_id: '1', name: 'Lamp', status: 'active', updated_at: '2026-03-01T00:00:00.000Z' }
+  expect(mapped({})).toEqual(lamp)
+  expect(mapped({ price: '19.9', stock: '7', changed: '2026-02-03', online: 'no' })).toEqual({
+    ...lamp,
+    price: 1_990,
+    currency: 'EUR',
+    quantity: 7,
+    status: 'hidden',
+    updated_at: '2026-02-03T00:00:00.000Z',
+  })
+  // What is no whole number is left to the contract, which names it.
+  expect(mapped({ stock: '7.5' })).toEqual({ ...lamp, quantity: '7.5' })
+  expect(mapped({ price: 'free' })).toEqual({ field: 'price', reason: '"free" is not a price' })
+  expect(mapped({ sku: '' })).toEqual({ field: 'product_id', reason: 'no rule gives product_id a value' })
+  expect(() => ruleOf('map', 'event_type=x', kind)).toThrow(
+    'event_type is not a field of a product; those are product_id, seller_id',
+  )
+})
+
+test('a decimal price is the minor units that its digits say, for every price and number of decimals', () => {
+  fc.assert(
+    fc.property(fc.maxSafeNat(), fc.integer({ min: 0, max: 4 }), fc.nat({ max: 3 }), (price, decimals, zeros) => {
+      const digits = String(price).padStart(decimals + 1, '0')
+      const whole = digits.slice(0, digits.length - decimals)
+      const fraction = digits.slice(digits.length - decimals) + '0'.repeat(zeros)
+      const text = fraction === '' ? whole : `${whole}.${fraction}`
+      expect(readPrice(text, decimals)).toBe(price)
+      const asNumber = readPrice(Number(text), decimals)
+      if (price < 1e15) expect(asNumber).toBe(price)
+      else if (asNumber !== price) expect(asNumber).toMatchObject({ reason: expect.stringMatching(/digits|beyond/) })
+    }),
+  )
+})
+
+test.each([
+  ['19.999', 2, 'more than 2 decimals'],
+  ['19.9', undefined, 'is not in minor units (for decimal prices give --price-decimals)'],
+  ['19,90', 2, 'is not a price'],
+  ['-1', 2, 'is not a price'],
+  ['1e3', 2, 'is not a price'],
+  ['90071992547409.92', 2, 'is beyond 2^53 - 1 minor units'],
+  [true, 2, 'is not a price'],
+])('%s with %s decimals is no price', (cell, decimals, reason) => {
+  expect(readPrice(cell, decimals)).toMatchObject({ reason: expect.stringContaining(reason) })
 })
 
 test.each([

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
+import { INTERACTIONS } from '../src/main/import/interactions.ts'
+import { products } from '../src/main/import/products.ts'
 import { ruleOf, valueMapsOf } from '../src/main/import/rule.ts'
 import { type ImportPlan, runImport } from '../src/main/import/run.ts'
 import { verify } from '../src/store/verification.ts'
@@ -44,10 +46,11 @@ async function fileOf(name: string, content: string): Promise<string> {
 
 async function run(paths: string[], changes: Partial<ImportPlan> = {}) {
   const plan: ImportPlan = {
+    kind: INTERACTIONS,
     paths,
     form: { encoding: 'utf-8' },
-    rules: RULES.map((rule) => ruleOf('map', rule)),
-    values: valueMapsOf(['event_type:cart=add_to_cart']),
+    rules: RULES.map((rule) => ruleOf('map', rule, INTERACTIONS)),
+    values: valueMapsOf(['event_type:cart=add_to_cart'], INTERACTIONS),
     time: { offsetMinutes: 0 },
     mayMissColumns: false,
     ingressUrl: stack.ingressUrl,
@@ -134,10 +137,12 @@ test('what is wrong with files and rules is said before anything is sent', async
   const bare = await fileOf('bare.csv', 'time,product\n2026-03-01,p\n')
   const fake = await fileOf('fake.csv', line(0)).then((path) => `${path}.gz`)
   await writeFile(fake, 'this is no gzip')
-  const misspelt = { rules: [ruleOf('map', 'ref_id=produkt')] }
+  const misspelt = { rules: [ruleOf('map', 'ref_id=produkt', INTERACTIONS)] }
   await expect(run([good], misspelt)).rejects.toThrow(`${good} has no column "produkt"`)
   await expect(run([good, bare])).rejects.toThrow(`${bare} has no column "kind"`)
-  await expect(run([bare], { rules: [ruleOf('map', 'ref_id=product')] })).rejects.toThrow('Nothing gives event_type')
+  await expect(run([bare], { rules: [ruleOf('map', 'ref_id=product', INTERACTIONS)] })).rejects.toThrow(
+    'Nothing gives event_type',
+  )
   await expect(run([good, join(folder, 'none.csv')])).rejects.toThrow('none.csv cannot be read: there is no such file')
   await expect(run([good, fake])).rejects.toThrow(`${fake} cannot be read: it is no gzip file`)
   await expect(run([good], { rejectedPath: good })).rejects.toThrow('is one of the files to import')
@@ -173,6 +178,52 @@ test('an import gives up when its patience ends, and says that it may be repeate
   const failed = run([file], { ingressUrl: proxy.url, patienceMs: 500 })
   await expect(failed).rejects.toThrow(/The import stopped: Restate at .* 503.* running it again is safe/)
   await proxy.close()
+})
+
+test('products are imported once, a file that was written later wins, and bad rows are named', async () => {
+  const kind = products({ priceDecimals: 2 })
+  const asProducts = {
+    kind,
+    values: valueMapsOf([], kind),
+    rules: [
+      ...['product_id=sku', 'name=title', 'price=price'].map((rule) => ruleOf('map', rule, kind)),
+      ruleOf('set', 'currency=EUR', kind),
+    ],
+  }
+  const written = async (name: string, day: string, ...rows: string[]) => {
+    const path = await fileOf(name, ['sku,title,price', ...rows].join('\n'))
+    await utimes(path, new Date(day), new Date(day))
+    return path
+  }
+  const old = await written(
+    'old.csv',
+    '2026-03-01',
+    `${product}1,Lamp,19.9`,
+    `${product}2,Desk,1`,
+    `${product}2,Desk,1`,
+    `${product}3,Chair,free`,
+    ',x,1',
+  )
+  const late = await written('late.csv', '2026-03-02', `${product}1,Brass lamp,`, `${product}4,${'x'.repeat(1_001)},1`)
+  expect(await run([late], asProducts)).toEqual([{ rows: 2, accepted: 1, duplicates: 0, refused: 1 }])
+  expect(await rejected()).toEqual([
+    expect.objectContaining({ line: 3, field: 'name', reason: 'must have 1 to 1000 characters' }),
+  ])
+  expect(await run([old], asProducts)).toEqual([{ rows: 5, accepted: 1, duplicates: 2, refused: 2 }])
+  expect(await run([old, late], asProducts)).toMatchObject([
+    { accepted: 0, duplicates: 3 },
+    { accepted: 0, duplicates: 1 },
+  ])
+  const { rows } = await sql`
+    select name, price, currency, status, updated_at from catalog.product where product_id like ${`${product}%`} order by product_id`.execute(
+    database.db,
+  )
+  expect(rows).toEqual([
+    { name: 'Brass lamp', price: null, currency: null, status: 'active', updated_at: new Date('2026-03-02') },
+    { name: 'Desk', price: '100', currency: 'EUR', status: 'active', updated_at: new Date('2026-03-01') },
+  ])
+  const nameless = { ...asProducts, rules: [ruleOf('map', 'product_id=sku', kind)] }
+  await expect(run([old], nameless)).rejects.toThrow('Nothing gives name')
 })
 
 /** Stands before an ingress and answers 503 to the first calls, half of them after the call got through. */

@@ -41,6 +41,10 @@ const INVOICES = `InvoiceNo,StockCode,Quantity,InvoiceDate,CustomerID
 5001,85123A,6,2026-03-01 12:00:00,17850
 C5002,85123A,-6,2026-03-02 12:00:00,
 `
+const PRODUCTS = `sku,title,shelf,price,online
+stool,Oak stool,seats,59.9,yes
+bench,Oak bench,seats,,no
+`
 
 let program: Program
 let folder: string
@@ -50,6 +54,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'footfall-readme-'))
   await writeFile(join(folder, 'shop.csv.gz'), gzipSync(SHOP))
   await writeFile(join(folder, 'invoices.csv'), INVOICES)
+  await writeFile(join(folder, 'products.csv'), PRODUCTS)
   ;[program] = await Promise.all([startProgram(), makeConsumer(folder)])
   environment = { ...program.environment }
   const password = await readFile(join(environment['FOOTFALL_HOME']!, 'postgres-password'), 'utf8')

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { CreateInteractionRequest, CreateInteractionResponse } from './interaction.ts'
 import { PopularRequest, PopularResponse } from './popular.ts'
 import { GetPopularityRequest, Popularity, TopRequest, TopResponse } from './popularity.ts'
+import { CatalogProduct, GetProductRequest, UpsertProductsRequest, UpsertProductsResponse } from './product.ts'
 import { ReplayRejectedRequest, ReplayRejectedResponse } from './rejected.ts'
 import { VerifyResponse } from './verify.ts'
 
@@ -53,6 +54,16 @@ export const catalogApi = iface.service('Catalog', {
   AddInteraction: iface.schemas({
     input: RecordedBatch,
     description: 'Private. Feeds a recorded batch to the shopper profiles once.',
+  }),
+  UpsertProducts: iface.schemas({
+    input: UpsertProductsRequest,
+    output: UpsertProductsResponse,
+    description: 'Brings the catalogue up to date: of each product the newest version stays. Each item is judged alone.',
+  }),
+  GetProduct: iface.schemas({
+    input: GetProductRequest,
+    output: CatalogProduct,
+    description: 'One product, deleted ones too; 404 when the catalogue never had it.',
   }),
 })
 

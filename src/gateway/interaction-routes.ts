@@ -12,7 +12,9 @@ import {
 import type { Privacy } from '../store/privacy.ts'
 import { type GivenIdentity, storable, withEventIds } from './event-identity.ts'
 import type { GroupCommit } from './group-commit.ts'
+import { IdempotencyKey, keyOf } from './idempotency-key.ts'
 import type { GatewayObserver } from './observer.ts'
+import { isOutage } from './outage.ts'
 import { type OwnCalls, TOO_LARGE } from './own-call.ts'
 import { Problem } from './problem.ts'
 import { bodyOfItems } from './recorder.ts'
@@ -26,21 +28,10 @@ export interface InteractionDeps {
   observer: Pick<GatewayObserver, 'recorded'>
 }
 
-const IDEMPOTENCY_KEY_CHARACTERS_MAX = 255
-
-/** It becomes a header of the call to Restate: printable ASCII, no blank at its ends. */
-const IDEMPOTENCY_KEY_PATTERN = /^[!-~]([ -~]*[!-~])?$/
-
 const Headers = z.object({
-  'idempotency-key': z
-    .string()
-    .min(1)
-    .max(IDEMPOTENCY_KEY_CHARACTERS_MAX)
-    .regex(IDEMPOTENCY_KEY_PATTERN, { error: 'must be printable ASCII' })
-    .optional()
-    .describe(
-      'A text of yours, such as `checkout-4711`. The same key and body get the first answer again, for an hour; events without ids are then recorded once.',
-    ),
+  'idempotency-key': IdempotencyKey.describe(
+    'A text of yours, such as `checkout-4711`. The same key and body get the first answer again, for an hour; events without ids are then recorded once.',
+  ),
   prefer: z
     .string()
     .optional()
@@ -128,12 +119,6 @@ function submit(
   return key === undefined ? groupSubmit.record({ json, count, connection: raw.socket }) : ownCalls.submit({ body, key })
 }
 
-/** Keys of different callers never meet. */
-function keyOf({ headers, apiKey }: FastifyRequest): string | undefined {
-  const key = headers['idempotency-key']
-  return typeof key === 'string' ? `${apiKey?.keyId ?? 'local'} ${key}` : undefined
-}
-
 /** RFC 7240: preferences are a list, in one header or several. */
 function prefersAsync({ headers: { prefer } }: FastifyRequest): boolean {
   const preferences = [prefer ?? []].flat().join(',').split(',')
@@ -145,11 +130,4 @@ function problemOfRecording(error: unknown, given: readonly GivenIdentity[]): un
   if (error instanceof HttpCallError && error.status === 413) return new Problem('too_large', TOO_LARGE)
   if (!isOutage(error)) return error
   return new Problem('unavailable', 'outcome unknown, resend the same events', { details: { events: given }, cause: error })
-}
-
-/** Restate does not answer, or not in time, or says that it cannot. Anything else is a fault of ours. */
-function isOutage(error: unknown): boolean {
-  return (
-    error instanceof HttpCallError || error instanceof DOMException || (error instanceof TypeError && error.cause !== undefined)
-  )
 }

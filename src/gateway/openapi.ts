@@ -19,6 +19,7 @@ As long as no key was ever made, this machine alone may call, without a key. Fro
 const TAGS = [
   { name: 'interactions', description: 'What shoppers do: sent once, counted once.' },
   { name: 'popularity', description: 'What is popular, and the proof.' },
+  { name: 'catalogue', description: 'What is sold: lists leave out what it hides.' },
   { name: 'process', description: 'For whoever keeps it running.' },
 ]
 

@@ -78,6 +78,8 @@ const PAGE = `<!doctype html>
   <li><a href="/api/v1/analytic/popularity/top">/api/v1/analytic/popularity/top</a>: products by score</li>
   <li><a href="/api/v1/products/popular">/api/v1/products/popular</a>: what is trending, viewed, bought, rising; by window, category and instant</li>
   <li><code>GET /api/v1/analytic/popularity/{product_id}</code>: one product</li>
+  <li><code>POST /api/v1/catalog/products</code> brings the catalogue up to date</li>
+  <li><code>GET /api/v1/catalog/products/{product_id}</code>: one product of it</li>
   <li><a href="/api/v1/analytic/verify">/api/v1/analytic/verify</a>: replays the log against every number</li>
   <li><a href="/docs">/docs</a>: the whole API, to be tried out; <a href="/openapi.json">/openapi.json</a>: the same for programs</li>
   <li><a href="/health">/health</a> and <a href="/ready">/ready</a></li>

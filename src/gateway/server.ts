@@ -9,6 +9,7 @@ import { BODY_BYTES_MAX } from '../contract/interaction.ts'
 import type { Privacy } from '../store/privacy.ts'
 import { requireAccess } from './access.ts'
 import { allowOrigins, secureHeaders } from './browsers.ts'
+import { catalogRoutes } from './catalog-routes.ts'
 import { docsRoutes } from './docs-routes.ts'
 import type { GroupCommit } from './group-commit.ts'
 import { interactionRoutes } from './interaction-routes.ts'
@@ -21,6 +22,7 @@ import { popularRoutes } from './popular-routes.ts'
 import { popularityRoutes } from './popularity-routes.ts'
 import { NOT_JSON, Problem, problemOf, sendProblem } from './problem.ts'
 import { processRoutes, type Readiness } from './process-routes.ts'
+import type { WriteProducts } from './product-writer.ts'
 import { limitRates, type RateLimits } from './rate-limit.ts'
 import { rejectedRoutes } from './rejected-routes.ts'
 import { shareRunning } from './share-running.ts'
@@ -34,6 +36,7 @@ export interface GatewayDeps {
   groupCommit: GroupCommit
   groupSubmit: GroupCommit<string>
   ownCalls: OwnCalls
+  writeProducts: WriteProducts
   keys: () => Promise<Keys>
   readiness: () => Promise<Readiness>
   observer: GatewayObserver
@@ -119,6 +122,7 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   await app.register(popularityRoutes({ db, topCacheMs: settings.topCacheMs }))
   await app.register(popularRoutes({ db, cacheMs: settings.popularCacheMs }))
   await app.register(rejectedRoutes(deps))
+  await app.register(catalogRoutes(deps))
   await app.register(processRoutes({ ...deps, readiness: shareRunning(deps.readiness, READINESS_MS_MAX) }))
   await docsRoutes(app)
   return app

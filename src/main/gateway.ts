@@ -3,6 +3,7 @@ import { createCallGate } from '../gateway/call-gate.ts'
 import { createGroupCommit, recordsOf, submissionsOf } from '../gateway/group-commit.ts'
 import { createKeyRing, KEYS_MS_MAX } from '../gateway/key-ring.ts'
 import { createOwnCalls } from '../gateway/own-call.ts'
+import { productWriter } from '../gateway/product-writer.ts'
 import { recorder } from '../gateway/recorder.ts'
 import { createGateway } from '../gateway/server.ts'
 import { connect } from '../store/database.ts'
@@ -75,6 +76,7 @@ const gateway = await createGateway({
   groupCommit,
   groupSubmit,
   ownCalls: createOwnCalls({ db, recorder: restate, gate }),
+  writeProducts: productWriter({ ingressUrl, gate }),
   keys,
   observer,
   metrics: () => registry.metrics(),

@@ -22,6 +22,11 @@ export function eventIdFor(call: Call, index: number, milliseconds: number): str
   return uuidV7(milliseconds, place)
 }
 
+/** A call in 16 bytes, as hex. */
+export function callIdOf({ invocationId, bodySha256 }: Call): string {
+  return createHash('sha256').update(invocationId).update(bodySha256).digest('hex').slice(0, 32)
+}
+
 /** Whether what this invocation recorded came from another body; false when it has recorded nothing yet. */
 export async function isOtherBody(db: Database, { invocationId, bodySha256 }: Call): Promise<boolean> {
   const { rows } = await sql<{ bodySha256: Buffer }>`

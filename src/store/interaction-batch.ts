@@ -10,6 +10,7 @@ import {
   type NewInteraction,
   type NewRejection,
   type Rejection,
+  withProduct,
 } from './interaction-row.ts'
 import { makePartitions, monthOf } from './partition.ts'
 import { findRefused } from './refused-row.ts'
@@ -84,7 +85,8 @@ export async function recordBatch(
 
 /**
  * Claims the call's batch and inserts its rows in one statement; a call that has its batch already inserts nothing.
- * Rows go in by primary key: without the order, two batches with common ids deadlock.
+ * Rows go in by primary key: without the order, two batches with common ids deadlock. Each takes the category and the brand
+ * of its product along.
  * @returns how many rows were new: 0 when the batch was there before.
  */
 export async function insertBatch(
@@ -107,7 +109,7 @@ export async function insertBatch(
     inserted as (
       insert into interaction (${INTERACTION_COLUMNS})
       select ${givenColumns(sql`claimed.batch_id`)}
-      from given cross join claimed
+      from given cross join claimed ${withProduct}
       where given.occurred_at >= (select horizon from log_horizon)
       order by given.occurred_at, given.event_id, given.index
       on conflict (occurred_at, event_id) do nothing

@@ -31,13 +31,23 @@ export interface NewRejection extends Rejection {
 
 /** The columns of the log, in the order of givenColumns. */
 export const INTERACTION_COLUMNS = sql.raw(`occurred_at, batch_id, account_number, event_id, is_category, event_type, ref_id,
-  account_id, session_id, ip_address, user_agent, metadata`)
+  account_id, session_id, ip_address, user_agent, metadata, category, brand`)
 
-/** The values of a row of `given` for INTERACTION_COLUMNS. */
+/** The values of a row of `given` and its product for INTERACTION_COLUMNS. */
 export function givenColumns(batchId: ReturnType<typeof sql>) {
   return sql`given.occurred_at, ${batchId}, given.account_number, given.event_id, given.is_category, given.event_type,
-    given.ref_id, given.account_id, given.session_id, given.ip_address, given.user_agent, given.metadata::jsonb`
+    given.ref_id, given.account_id, given.session_id, given.ip_address, given.user_agent, given.metadata::jsonb,
+    product.category, product.brand`
 }
+
+/**
+ * Beside each row of `given` what the catalogue says of its product now. The limit keeps it a probe of the key per row: as a
+ * plain join it could become a hash of the whole catalogue. Of an empty catalogue only that it is empty is asked, once.
+ */
+export const withProduct = sql`left join lateral (
+    select p.category, p.brand from catalog.product p
+    where p.product_id = given.ref_id and not given.is_category and (select exists (select from catalog.product))
+    limit 1) product on true`
 
 /** A row of `given` as the item that a caller sends. */
 export const givenItem = sql.raw(`(jsonb_strip_nulls(jsonb_build_object(

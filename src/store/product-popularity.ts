@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Popularity, TopResponse } from '../contract/popularity.ts'
+import { isListed } from './catalog-product.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import { JSON_OF_PRODUCT } from './popularity-json.ts'
 import type { Database } from './database.ts'
@@ -21,8 +22,8 @@ export async function topByScore(db: Database, { limit, after }: TopPage): Promi
 }
 
 /**
- * Rows of the top list, each with its place in it and as the JSON of a Popularity. One index range of `limit` rows. The limit stands in the text, because a
- * plan for any limit would sort the whole table.
+ * Rows of the top list, each with its place in it and as the JSON of a Popularity. One index range of `limit` rows, and a probe
+ * for each whether the catalogue hides it. The limit stands in the text, because a plan for any limit would sort the whole table.
  */
 export async function topRows(db: Database, { limit, after }: TopPage): Promise<{ position: TopPosition; json: string }[]> {
   const beyond =
@@ -33,7 +34,8 @@ export async function topRows(db: Database, { limit, after }: TopPage): Promise<
   const { rows } = await sql<{ scoreMicros: string; productId: string; json: string }>`
     select p.score_micros as "scoreMicros", p.product_id as "productId", ${JSON_OF_PRODUCT} as json
     from product_popularity p cross join popularity_rules r
-    where ${beyond} order by p.score_micros desc, p.product_id limit ${sql.lit(limit)}`.execute(db)
+    where ${beyond} and ${isListed(sql`p.product_id`)}
+    order by p.score_micros desc, p.product_id limit ${sql.lit(limit)}`.execute(db)
   return rows.map(({ scoreMicros, productId, json }) => ({ position: { scoreMicros: BigInt(scoreMicros), productId }, json }))
 }
 

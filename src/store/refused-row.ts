@@ -1,6 +1,13 @@
 import { sql } from 'kysely'
 import { isMissingPartition, isRefusal, type Store } from './database.ts'
-import { given, givenColumns, INTERACTION_COLUMNS, type NewInteraction, type NewRejection } from './interaction-row.ts'
+import {
+  given,
+  givenColumns,
+  INTERACTION_COLUMNS,
+  type NewInteraction,
+  type NewRejection,
+  withProduct,
+} from './interaction-row.ts'
 
 /** Halves the rows until each refused one stands alone. Every trial is rolled back. */
 export async function findRefused(db: Store, rows: readonly NewInteraction[]): Promise<NewRejection[]> {
@@ -21,7 +28,7 @@ async function trial(db: Store, rows: readonly NewInteraction[]): Promise<unknow
     await sql`
       with given as (${given(rows)})
       insert into interaction (${INTERACTION_COLUMNS})
-      select ${givenColumns(sql`0`)} from given
+      select ${givenColumns(sql`0`)} from given ${withProduct}
       where given.occurred_at >= (select horizon from log_horizon)
       order by given.occurred_at, given.event_id, given.index
       on conflict (occurred_at, event_id) do nothing`.execute(tx)

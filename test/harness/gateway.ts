@@ -5,6 +5,7 @@ import { createCallGate } from '../../src/gateway/call-gate.ts'
 import { createGroupCommit, recordsOf, submissionsOf } from '../../src/gateway/group-commit.ts'
 import { createKeyRing } from '../../src/gateway/key-ring.ts'
 import { createOwnCalls } from '../../src/gateway/own-call.ts'
+import { productWriter } from '../../src/gateway/product-writer.ts'
 import { type Recorder, recorder } from '../../src/gateway/recorder.ts'
 import { createGateway, type GatewayDeps, type GatewaySettings } from '../../src/gateway/server.ts'
 import { connect } from '../../src/store/database.ts'
@@ -53,6 +54,7 @@ export async function startGateway(
     db,
     log: pino({ level: 'debug' }, lines),
     ownCalls: createOwnCalls({ db, recorder: restate, gate }),
+    writeProducts: productWriter({ ingressUrl: stack.ingressUrl, gate }),
     keys,
     groupCommit: createGroupCommit({ ...groups, ...recordsOf(restate) }),
     groupSubmit: createGroupCommit({ ...groups, ...submissionsOf(restate) }),

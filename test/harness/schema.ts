@@ -5,8 +5,8 @@ import type { Store } from '../../src/store/database.ts'
 export async function describeSchema(db: Store): Promise<string> {
   const { rows } = await sql<{ line: string }>`
     with own as (
-      select c.oid, c.relname, c.relkind from pg_class c
-      where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+      select c.oid, c.oid::regclass::text collate "C" as relname, c.relkind from pg_class c
+      where c.relnamespace in ('public'::regnamespace, 'catalog'::regnamespace) and c.relkind in ('r', 'p') and not c.relispartition
     )
     select line from (
       select relname as a, 0 as b, '' as c, format(E'\n%s %s%s', case relkind when 'p' then 'partitioned table' else 'table' end, relname,
@@ -28,9 +28,9 @@ export async function describeSchema(db: Store): Promise<string> {
       select relname, 4, tgname, '  ' || pg_get_triggerdef(pg_trigger.oid) from own join pg_trigger on tgrelid = own.oid and not tgisinternal
       union all
       select typname, 5, '', E'\n' || 'type ' || typname || ' as enum ' || (select string_agg(quote_literal(enumlabel), ', ' order by enumsortorder) from pg_enum where enumtypid = t.oid)
-      from pg_type t where typtype = 'e' and typnamespace = 'public'::regnamespace
+      from pg_type t where typtype = 'e' and typnamespace in ('public'::regnamespace, 'catalog'::regnamespace)
       union all
-      select proname, 6, '', E'\n' || pg_get_functiondef(p.oid) from pg_proc p where pronamespace = 'public'::regnamespace
+      select proname, 6, '', E'\n' || pg_get_functiondef(p.oid) from pg_proc p where pronamespace in ('public'::regnamespace, 'catalog'::regnamespace)
     ) everything order by a, b, c`.execute(db)
   return `${rows
     .map((row) => row.line)

@@ -32,7 +32,11 @@ export function demoCommand(): Command {
     .option('--minutes <minutes>', 'how long the shoppers come (default: until Ctrl-C)', wholeNumber(1, MINUTES_MAX))
     .option('--seed <number>', 'another seed is another shop', wholeNumber(0, SEED_MAX), 1)
     .option('--gateway <url>', 'the gateway (default: that of npm start)', gatewayOf)
-    .addOption(new Option('--key <key>', 'an API key that may record and read, where keys are needed').env('FOOTFALL_KEY'))
+    .addOption(
+      new Option('--key <key>', 'an API key that may record and read (and manage, for the catalogue), where keys are needed').env(
+        'FOOTFALL_KEY',
+      ),
+    )
     .addHelpText('after', HELP)
     .action(async (options: Options) => {
       const told = new AbortController()

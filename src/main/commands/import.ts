@@ -4,7 +4,11 @@ import { setFlagsFromString } from 'node:v8'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { BATCH_ITEMS_MAX } from '../../contract/interaction.ts'
 import { addressesOf, readConfig } from '../config.ts'
-import { offsetMinutesOf } from '../import/occurred-at.ts'
+import { StartError } from '../embedded/process.ts'
+import { offsetMinutesOf } from '../import/instant.ts'
+import { INTERACTIONS } from '../import/interactions.ts'
+import type { ItemKind } from '../import/item-kind.ts'
+import { products } from '../import/products.ts'
 import { progressOn } from '../import/progress.ts'
 import { ruleOf, valueMapsOf } from '../import/rule.ts'
 import { type ImportPlan, runImport } from '../import/run.ts'
@@ -15,6 +19,8 @@ import { wholeNumber } from './whole-number.ts'
 type GivenRule = readonly ['map' | 'set', string]
 
 interface Options {
+  products?: boolean
+  priceDecimals?: number
   values?: string[]
   format?: Format
   columns?: string[]
@@ -33,10 +39,16 @@ interface Options {
 export function importCommand(): Command {
   const rules: GivenRule[] = []
   // --map and --set share a list: which of two rules for a field comes first decides.
-  const collect = (kind: GivenRule[0]) => (text: string) => void rules.push([kind, text])
+  const collect = (verb: GivenRule[0]) => (text: string) => void rules.push([verb, text])
   return new Command('import')
-    .description('Import interactions from files of CSV or JSON lines (.csv .tsv .jsonl .ndjson, also .gz).')
+    .description('Import interactions, or products, from files of CSV or JSON lines (.csv .tsv .jsonl .ndjson, also .gz).')
     .argument('<files...>', 'files to import, one after the other')
+    .option('--products', 'the rows are products of the catalogue, and not interactions')
+    .option(
+      '--price-decimals <count>',
+      'prices of products are decimal, with as many places as minor units have',
+      wholeNumber(0, 6),
+    )
     .option('--map <field=column [if condition]>', 'take a field from a column; an empty cell is no value', collect('map'))
     .option('--set <field=value [if condition]>', 'give a field a constant', collect('set'))
     .option('--values <field:from=to>', 'replace a value of a field; others stay as they are', listed)
@@ -69,11 +81,13 @@ async function importFiles(plan: ImportPlan): Promise<void> {
 
 function planOf(paths: string[], rules: readonly GivenRule[], options: Options): ImportPlan {
   const { format, delimiter, columns, encoding } = options
+  const kind = kindOf(options)
   return {
+    kind,
     paths,
     form: { format, delimiter, columns, encoding },
-    rules: rules.map(([kind, text]) => ruleOf(kind, text)),
-    values: valueMapsOf(options.values ?? []),
+    rules: rules.map(([verb, text]) => ruleOf(verb, text, kind)),
+    values: valueMapsOf(options.values ?? [], kind),
     time: { unit: options.timeUnit, offsetMinutes: offsetMinutesOf(options.utcOffset) },
     mayMissColumns: options.allowMissing ?? false,
     ingressUrl: options.ingress ?? addressesOf(readConfig(process.env)).ingressUrl,
@@ -84,9 +98,17 @@ function planOf(paths: string[], rules: readonly GivenRule[], options: Options):
   }
 }
 
+function kindOf({ products: areProducts = false, priceDecimals }: Options): ItemKind {
+  if (areProducts) return products({ priceDecimals })
+  if (priceDecimals !== undefined) throw new StartError('--price-decimals is about prices of products: add --products.')
+  return INTERACTIONS
+}
+
 const HELP = `
-Fields: event_id, occurred_at, account_id, account_number, session_id, event_type, ref_type (Product unless given), ref_id,
-metadata (JSON), metadata.<key>, user_agent, ip_address. Without --map, columns that are named like a field are that field.
+Fields of an interaction: event_id, occurred_at, account_id, account_number, session_id, event_type, ref_type (Product unless
+given), ref_id, metadata (JSON), metadata.<key>, user_agent, ip_address. Fields of a product (--products): product_id,
+seller_id, name, category, brand, price, currency, quantity, status, updated_at. Without --map, columns that are named like
+a field are that field.
 
 Rules for a field are tried in the order given; the first whose condition holds and that has a value counts. A condition is
 COLUMN = VALUE (or != < <= > >= as numbers, ^= begins with), or COLUMN is [not] empty, joined by "and". Put a column or a
@@ -98,12 +120,19 @@ An event's id is made of its row's content: running an import again changes noth
 once. What is recorded stays as it is, also when the rules have changed since; only a row that is given another time
 (by another column, --utc-offset or --time-unit) becomes another event.
 
+Of a product the newest updated_at wins. A row that no rule gives one is as old as its file was written: running the import
+again changes nothing, and a file that was written later wins (touch it, to have its rows win after the rules have changed). The
+status is active unless a rule says hidden or deleted. A price is in minor units, such as cents, unless --price-decimals says
+that it is decimal: with 2, 19.9 is 1990, exactly. It needs a currency; without a price there is none.
+
 Examples:
   $ footfall import events.csv --map account_id=user_id --map ref_id=product_id --map occurred_at=event_time \\
       --map event_type=event_type --values event_type:cart=add_to_cart --map metadata.price=price
   $ footfall import invoices.csv.gz --map ref_id=StockCode --map occurred_at=InvoiceDate --map account_id=CustomerID \\
       --map 'session_id=InvoiceNo if CustomerID is empty' \\
       --set 'event_type=return_product if InvoiceNo ^= C' --set 'event_type=purchase if Quantity > 0'
+  $ footfall import --products products.csv --map product_id=sku --map name=title --map category=shelf \\
+      --map price=price --price-decimals 2 --set currency=EUR --set 'status=hidden if online = no'
 `
 
 function listed(text: string, before: string[] = []): string[] {

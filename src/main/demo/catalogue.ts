@@ -1,3 +1,6 @@
+import type { Product as CatalogueProduct } from '../../contract/product.ts'
+import { randomOf } from './random.ts'
+
 /** What the demo's shop sells: six categories of ten, with ids that a person can read in a list. */
 export const CATALOGUE = {
   lighting: [
@@ -85,3 +88,14 @@ export interface Product {
 export const PRODUCTS: readonly Product[] = Object.entries(CATALOGUE).flatMap(([category, ids]) =>
   ids.map((id) => ({ id, category: category as Category })),
 )
+
+/** Everything as the gateway takes it. It never changes: sending it again changes nothing. */
+export const CATALOGUE_PRODUCTS: readonly CatalogueProduct[] = PRODUCTS.map(({ id, category }) => ({
+  product_id: id,
+  name: (id[0]!.toUpperCase() + id.slice(1)).replaceAll('-', ' '),
+  category,
+  price: 499 + 100 * randomOf(0, `price of ${id}`).below(150),
+  currency: 'EUR',
+  status: 'active',
+  updated_at: '2026-01-01T00:00:00Z',
+}))

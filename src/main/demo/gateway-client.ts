@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { ErrorBody } from '../../contract/error.ts'
 import { CreateInteractionResponse } from '../../contract/interaction.ts'
 import { type Popularity, TopResponse } from '../../contract/popularity.ts'
+import type { Product } from '../../contract/product.ts'
 import { StartError } from '../embedded/process.ts'
 import { networkReasonOf } from '../import/batch-sender.ts'
 import type { IdentifiedEvent } from './event.ts'
@@ -20,6 +21,8 @@ export interface GatewayOptions {
 export interface GatewayClient {
   /** Sends a batch until it is answered; undefined when it was interrupted before. @throws StartError when it is refused. */
   record: (events: readonly IdentifiedEvent[]) => Promise<CreateInteractionResponse | undefined>
+  /** Sends the catalogue, once; why it could not be sent, if so. */
+  sell: (products: readonly Product[]) => Promise<{ problem: string } | undefined>
   /** The best by score; undefined when they cannot be read just now. @throws StartError when they may not be read. */
   top: () => Promise<Popularity[] | undefined>
 }
@@ -54,6 +57,14 @@ export function gatewayClient({ gatewayUrl, key, signal, say }: GatewayOptions):
         await sleep(waitMs, undefined, { signal }).catch(() => undefined)
         if (signal.aborted) return undefined
       }
+    },
+    sell: async (products) => {
+      const body = JSON.stringify({ products })
+      const answer = await ask('/api/v1/catalog/products', { method: 'POST', body }).catch((error: unknown) => {
+        if (error instanceof StartError) return { problem: error.message }
+        throw error
+      })
+      return 'json' in answer ? undefined : { problem: answer.problem }
     },
     top: async () => {
       const answer = await ask(`/api/v1/analytic/popularity/top?limit=${TOP_LIMIT}`)

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Popularity } from '../../contract/popularity.ts'
+import { CATALOGUE_PRODUCTS } from './catalogue.ts'
 import type { IdentifiedEvent } from './event.ts'
 import { assertGateway, type GatewayClient, gatewayClient } from './gateway-client.ts'
 import { historyOf } from './history.ts'
@@ -31,12 +32,13 @@ const SHOW_EVERY_MS = 2_000
 const STILL_READS_MAX = 40
 const STILL_EVERY_MS = 250
 
-/** Sends the history, then the live stream, and shows what comes of it. @throws StartError when it cannot go on. */
+/** Sends the catalogue, the history, then the live stream, and shows what comes of it. @throws StartError when it cannot go on. */
 export async function runDemo(plan: DemoPlan, screen: Screen): Promise<Tally> {
   const client = gatewayClient({ ...plan, say: screen.say })
   const tally: Tally = { sent: 0, accepted: 0, duplicates: 0, refused: 0 }
   const send = senderOf(client, tally)
   await assertGateway(plan.gatewayUrl)
+  await sendCatalogue(client, screen)
   if (plan.days > 0) await sendHistory(plan, send, screen, tally)
   await streamLive(plan, client, send, screen, tally)
   return tally
@@ -63,6 +65,14 @@ function senderOf(client: GatewayClient, tally: Tally): Send {
     tally.duplicates += answer.duplicates
     tally.refused += answer.rejected.length
   }
+}
+
+/** The shop plays without it too: a key that may record and read is not always one that may change the catalogue. */
+async function sendCatalogue(client: GatewayClient, screen: Screen): Promise<void> {
+  const failed = await client.sell(CATALOGUE_PRODUCTS)
+  screen.say(
+    failed === undefined ? `Catalogue: ${CATALOGUE_PRODUCTS.length} products.` : `Catalogue: not sent. ${failed.problem}`,
+  )
 }
 
 async function sendHistory({ seed, days, nowMs, signal }: DemoPlan, send: Send, screen: Screen, tally: Tally): Promise<void> {

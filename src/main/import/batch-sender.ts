@@ -1,11 +1,10 @@
 import * as clients from '@restatedev/restate-sdk-clients'
 import { randomUUID } from 'node:crypto'
-import type { CreateInteractionRequest, CreateInteractionResponse } from '../../contract/interaction.ts'
-import { analyticApi } from '../../contract/services.ts'
 import { StartError } from '../embedded/process.ts'
-import type { Item } from './mapping.ts'
+import type { BatchAnswer, Item, ItemKind } from './item-kind.ts'
 
 export interface SenderOptions {
+  kind: ItemKind
   ingressUrl: string
   inFlightMax: number
   /** How long a batch is tried again when Restate does not answer, or answers that it cannot. */
@@ -28,13 +27,13 @@ export interface BatchSender<Batch> {
 const ATTEMPT_MS_MAX = 60_000
 const RETRY_MS_MAX = 10_000
 
-/** Sends batches to be recorded, each until it is answered. Repeating one is safe: its events have their ids. */
+/** Sends batches to be recorded, each until it is answered. Repeating one is safe: events have their ids, products their time. */
 export function batchSender<Batch extends { items: Item[] }>(
   options: SenderOptions,
-  onAnswer: (batch: Batch, answer: CreateInteractionResponse) => void,
+  onAnswer: (batch: Batch, answer: BatchAnswer) => void,
 ): BatchSender<Batch> {
   const stopped = new AbortController()
-  const client = clientOf(options, stopped.signal)
+  const ingress = ingressOf(options, stopped.signal)
   // The key is the run's own. One made of the batch would give a second run the first one's answer, as if it had recorded anything.
   const run = randomUUID()
   const onTheirWay = new Set<Promise<void>>()
@@ -43,11 +42,8 @@ export function batchSender<Batch extends { items: Item[] }>(
 
   const deliver = async (batch: Batch) => {
     const timeout = Math.min(ATTEMPT_MS_MAX, options.patienceMs)
-    const once = clients.rpc.opts<CreateInteractionRequest, CreateInteractionResponse>({
-      idempotencyKey: `import ${run} ${++sent}`,
-      timeout,
-    })
-    const answer = await client.CreateInteraction({ interactions: batch.items }, once).catch((error: unknown) => {
+    const once = { idempotencyKey: `import ${run} ${++sent}`, timeout }
+    const answer = await options.kind.record(ingress, batch.items, once).catch((error: unknown) => {
       throw new StartError(sentenceOf(error, options), { cause: error })
     })
     onAnswer(batch, answer)
@@ -79,24 +75,22 @@ export function batchSender<Batch extends { items: Item[] }>(
 }
 
 /** The client has its own retries; a signal handed to it would replace its timeout, so it goes with the fetch instead. */
-function clientOf({ ingressUrl, patienceMs, onRetry, signal }: SenderOptions, stopped: AbortSignal) {
+function ingressOf({ ingressUrl, patienceMs, onRetry, signal }: SenderOptions, stopped: AbortSignal) {
   const ends = signal === undefined ? [stopped] : [stopped, signal]
-  return clients
-    .connect({
-      url: ingressUrl.replace(/\/$/, ''),
-      fetch: (url, init) => fetch(url, { ...init, signal: AbortSignal.any([...ends, ...(init?.signal ? [init.signal] : [])]) }),
-      retry: {
-        maxAttempts: false,
-        maxDuration: patienceMs,
-        maxInterval: RETRY_MS_MAX,
-        shouldRetry: (failed) => {
-          const again = !ends.some((end) => end.aborted) && clients.defaultShouldRetry(failed)
-          if (again) onRetry(failed.kind === 'network' ? networkReasonOf(failed.error) : `it answered ${failed.status}`)
-          return again
-        },
+  return clients.connect({
+    url: ingressUrl.replace(/\/$/, ''),
+    fetch: (url, init) => fetch(url, { ...init, signal: AbortSignal.any([...ends, ...(init?.signal ? [init.signal] : [])]) }),
+    retry: {
+      maxAttempts: false,
+      maxDuration: patienceMs,
+      maxInterval: RETRY_MS_MAX,
+      shouldRetry: (failed) => {
+        const again = !ends.some((end) => end.aborted) && clients.defaultShouldRetry(failed)
+        if (again) onRetry(failed.kind === 'network' ? networkReasonOf(failed.error) : `it answered ${failed.status}`)
+        return again
       },
-    })
-    .client(analyticApi)
+    },
+  })
 }
 
 function sentenceOf(error: unknown, { ingressUrl, patienceMs, signal }: SenderOptions): string {

@@ -1,19 +1,22 @@
 import { StartError } from '../embedded/process.ts'
+import type { ItemKind } from './item-kind.ts'
 import { columnsOf, type Rule } from './rule.ts'
 import { columnsIn, type SourceFile } from './source-file.ts'
-import { NEEDED } from './target.ts'
 
 const HEALTH_MS_MAX = 5_000
 
 /** Holds the rules against the first rows of every file. @returns all columns found. @throws StartError */
-export async function checkRules(files: readonly SourceFile[], rules: readonly Rule[], mayMiss: boolean): Promise<Set<string>> {
+export async function checkRules(
+  files: readonly SourceFile[],
+  { rules, kind, mayMissColumns }: { rules: readonly Rule[]; kind: ItemKind; mayMissColumns: boolean },
+): Promise<Set<string>> {
   const all = new Set<string>()
   for (const file of files) {
     const columns = await columnsIn(file)
     if (columns === undefined) continue
-    if (!mayMiss) {
+    if (!mayMissColumns) {
       checkColumns(file, rules, columns)
-      checkNeeds(file, rules, columns)
+      checkNeeds(file, rules, columns, kind)
     }
     for (const column of columns) all.add(column)
   }
@@ -35,11 +38,11 @@ function checkColumns(file: SourceFile, rules: readonly Rule[], columns: Readonl
   }
 }
 
-function checkNeeds(file: SourceFile, rules: readonly Rule[], columns: ReadonlySet<string>): void {
+function checkNeeds(file: SourceFile, rules: readonly Rule[], columns: ReadonlySet<string>, kind: ItemKind): void {
   const mapped = rules.some((rule) => 'column' in rule.source)
   const targets = new Set(rules.map((rule) => rule.target))
-  const isGiven = (field: string) => targets.has(field) || (columns.has(field) && (!mapped || field === 'event_id'))
-  const missing = NEEDED.find((fields) => !fields.some(isGiven))
+  const isGiven = (field: string) => targets.has(field) || (columns.has(field) && (!mapped || field in kind.named))
+  const missing = kind.needed.find((fields) => !fields.some(isGiven))
   if (missing === undefined) return
   throw new StartError(
     `Nothing gives ${missing.join(' or ')} for ${file.path}: add --map ${missing[0]}=COLUMN or --set ${missing[0]}=VALUE; its columns are ${shown(columns)}.`,

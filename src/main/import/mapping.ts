@@ -1,50 +1,43 @@
 import { allHold } from './condition.ts'
-import { readOccurredAt, type TimeReading } from './occurred-at.ts'
-import { cellOf, eventIdOf, type Row, textOf } from './row.ts'
+import type { TimeReading } from './instant.ts'
+import type { Item, ItemKind } from './item-kind.ts'
+import { cellOf, type Row, textOf } from './row.ts'
 import type { Rule, ValueMaps } from './rule.ts'
-import { metadataKeyOf, NEEDED } from './target.ts'
 import { Unreadable } from './unreadable.ts'
 
-/** How rows become interactions: for each target field its rules, in the order in which they are tried. */
+/** How rows become items: for each field its rules, in the order in which they are tried. */
 export interface Mapping {
+  kind: ItemKind
   rulesOf: ReadonlyMap<string, readonly Rule[]>
   values: ValueMaps
   time: TimeReading
 }
-
-/** What is sent. The contract judges it on the other side; here it only has to be an event at all. */
-export type Item = Record<string, unknown>
 
 export interface Refusal {
   field: string | null
   reason: string
 }
 
-/** JSON's numbers that a double holds without loss; a text such as 0042 stays a text. */
-const NUMBER = /^-?(?:0|[1-9]\d{0,14})(?:\.\d{1,15})?$/
-
-export function mappingOf(rules: readonly Rule[], values: ValueMaps, time: TimeReading): Mapping {
-  return { rulesOf: Map.groupBy(rules, (rule) => rule.target), values, time }
+export function mappingOf(
+  rules: readonly Rule[],
+  { kind, values, time }: { kind: ItemKind; values: ValueMaps; time: TimeReading },
+): Mapping {
+  return { kind, rulesOf: Map.groupBy(rules, (rule) => rule.target), values, time }
 }
 
-/** The interaction that a row says, or why it says none. */
-export function mapRow(row: Row, mapping: Mapping): Item | Refusal {
-  const item: Item = { ref_type: 'Product' }
-  const metadata: [string, unknown][] = []
-  for (const [target, rules] of mapping.rulesOf) {
-    const cell = valueOf(rules, row, mapping.values.get(target))
+/** The item that a row of a file says, or why it says none. */
+export function mapRow(row: Row, { kind, rulesOf, values, time }: Mapping, file: { modifiedMs: number }): Item | Refusal {
+  const given = new Map<string, unknown>()
+  for (const [target, rules] of rulesOf) {
+    const cell = valueOf(rules, row, values.get(target))
     if (cell === undefined) continue
-    const value = readField(target, cell, mapping.time)
+    const value = kind.read(target, cell, time)
     if (value instanceof Unreadable) return { field: target, reason: value.reason }
-    const key = metadataKeyOf(target)
-    if (key === undefined) item[target] = value
-    else metadata.push([key, value])
+    given.set(target, value)
   }
-  if (metadata.length > 0) item['metadata'] = { ...(item['metadata'] as object | undefined), ...Object.fromEntries(metadata) }
-  const missing = missingIn(item)
-  if (missing !== undefined) return missing
-  item['event_id'] ??= eventIdOf(row)
-  return item
+  const missing = kind.needed.find((fields) => !fields.some((field) => given.has(field)))
+  if (missing === undefined) return kind.itemOf(given, row, file)
+  return { field: missing[0]!, reason: `no rule gives ${missing.join(' or ')} a value` }
 }
 
 export function isRefusal(mapped: Item | Refusal): mapped is Refusal {
@@ -61,27 +54,4 @@ function valueOf(rules: readonly Rule[], row: Row, map: ReadonlyMap<string, stri
     return mapped === '' ? undefined : mapped
   }
   return undefined
-}
-
-function readField(target: string, cell: unknown, time: TimeReading): unknown {
-  if (target === 'occurred_at') return readOccurredAt(textOf(cell), time)
-  if (target === 'metadata') return typeof cell === 'string' ? readJson(cell) : cell
-  if (target === 'account_number' || metadataKeyOf(target) !== undefined) {
-    return typeof cell === 'string' && NUMBER.test(cell) ? Number(cell) : cell
-  }
-  return textOf(cell)
-}
-
-function readJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return new Unreadable('is not JSON')
-  }
-}
-
-/** The first field that the event needs and no rule gave a value. */
-function missingIn(item: Item): Refusal | undefined {
-  const missing = NEEDED.find((fields) => fields.every((field) => item[field] === undefined))
-  return missing && { field: missing[0]!, reason: `no rule gives ${missing.join(' or ')} a value` }
 }

@@ -1,10 +1,10 @@
 import { resolve } from 'node:path'
-import type { CreateInteractionResponse } from '../../contract/interaction.ts'
 import { StartError } from '../embedded/process.ts'
 import { type BatchSender, batchSender } from './batch-sender.ts'
 import { checkIngress, checkRules } from './check.ts'
-import { isRefusal, type Item, type Mapping, mappingOf, mapRow, type Refusal } from './mapping.ts'
-import type { TimeReading } from './occurred-at.ts'
+import type { TimeReading } from './instant.ts'
+import type { BatchAnswer, Item, ItemKind } from './item-kind.ts'
+import { isRefusal, type Mapping, mappingOf, mapRow, type Refusal } from './mapping.ts'
 import type { Progress } from './progress.ts'
 import { type RefusedRow, RejectedFile } from './rejected-file.ts'
 import { isBroken, type Row, textOf } from './row.ts'
@@ -12,6 +12,8 @@ import { type Rule, type ValueMaps, withDefaults } from './rule.ts'
 import { type FileForm, rowsOf, type SourceFile, sourceFileOf } from './source-file.ts'
 
 export interface ImportPlan {
+  /** What the rows become. */
+  kind: ItemKind
   paths: readonly string[]
   form: FileForm
   rules: readonly Rule[]
@@ -66,12 +68,13 @@ const BATCH_CHARACTERS_MAX = 2 * 1024 * 1024
 export async function runImport(plan: ImportPlan, progress: Progress): Promise<Tally[]> {
   const files = await Promise.all(plan.paths.map((path) => sourceFileOf(path, plan.form)))
   checkRejectedPath(plan)
-  const columns = await checkRules(files, plan.rules, plan.mayMissColumns)
+  const columns = await checkRules(files, plan)
   await checkIngress(plan.ingressUrl)
   const rejected = new RejectedFile(plan.rejectedPath)
   const onRetry = (reason: string) => progress.stalled(`Restate at ${plan.ingressUrl}: ${reason}`)
   const sender = batchSender<Batch>({ ...plan, onRetry }, (batch, answer) => settle(rejected, batch, answer))
-  const run: Run = { plan, mapping: mappingOf(withDefaults(plan.rules, columns), plan.values, plan.time), sender, rejected }
+  const mapping = mappingOf(withDefaults(plan.rules, columns, plan.kind), plan)
+  const run: Run = { plan, mapping, sender, rejected }
   const tallies: Tally[] = []
   try {
     await importFiles(files, run, tallies, progress)
@@ -108,7 +111,7 @@ async function importFile(file: SourceFile, tally: Tally, run: Run, onChunk: (by
     const refused: RefusedRow[] = []
     for (const row of rows) {
       tally.rows++
-      const mapped = isBroken(row) ? { field: null, reason: row.reason } : mapRow(row, run.mapping)
+      const mapped = isBroken(row) ? { field: null, reason: row.reason } : mapRow(row, run.mapping, file)
       if (isBroken(row) || isRefusal(mapped)) {
         refused.push({ row, ...(mapped as Refusal) })
       } else {
@@ -136,7 +139,7 @@ function addTo(batch: Batch, row: Row, item: Item): void {
 }
 
 /** Counts what became of a batch; the answer names its rows by their place in it. */
-function settle(rejected: RejectedFile, { tally, rows }: Batch, answer: CreateInteractionResponse): void {
+function settle(rejected: RejectedFile, { tally, rows }: Batch, answer: BatchAnswer): void {
   tally.accepted += answer.accepted
   tally.duplicates += answer.duplicates
   refuse(

@@ -24,6 +24,8 @@ export interface SourceFile {
   path: string
   /** On the disk, so compressed where it is. */
   bytes: number
+  /** When it was last written. */
+  modifiedMs: number
   isCompressed: boolean
   format: Format
   encoding: string
@@ -52,6 +54,7 @@ export async function sourceFileOf(path: string, form: FileForm): Promise<Source
   return {
     path,
     bytes: found.size,
+    modifiedMs: Math.floor(found.mtimeMs),
     isCompressed: /\.gz$/i.test(path),
     format: form.format ?? (name![1] === undefined ? 'jsonl' : 'csv'),
     encoding: form.encoding,

@@ -19,7 +19,7 @@ const NUMBER = /^(\d+)(?:\.(\d+))?$/
 const OFFSET = /^([+-])(\d\d)(?::?(\d\d))?$/
 
 /** Reads a time and gives it as RFC 3339 in UTC with milliseconds; finer digits are cut off. */
-export function readOccurredAt(given: string, reading: TimeReading): string | Unreadable {
+export function readInstant(given: string, reading: TimeReading): string | Unreadable {
   const text = given.trim()
   const match = TEXT.exec(text)
   const milliseconds = match === null ? sinceEpoch(text, reading.unit) : fromParts(match, reading.offsetMinutes)
