@@ -105,7 +105,7 @@ export const SubmittedResponse = z.object({ invocation_id: z.string().describe("
 export type SubmittedResponse = z.infer<typeof SubmittedResponse>
 
 /** The JSON schema of a batch item, to be attached to an unchecked one. */
-function itemSchemaOf(schema: z.ZodType): Record<string, unknown> {
+export function itemSchemaOf(schema: z.ZodType): Record<string, unknown> {
   const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { io: 'input' })
   return rest
 }

@@ -10,29 +10,27 @@ import type { Privacy } from '../store/privacy.ts'
 import { requireAccess } from './access.ts'
 import { allowOrigins, secureHeaders } from './browsers.ts'
 import { docsRoutes } from './docs-routes.ts'
-import type { GroupCommit } from './group-commit.ts'
 import { interactionRoutes } from './interaction-routes.ts'
 import type { Keys } from './key-ring.ts'
 import { answerUnknownRoutes } from './not-found.ts'
 import type { GatewayObserver } from './observer.ts'
-import type { OwnCalls } from './own-call.ts'
 import { describeApi } from './openapi.ts'
 import { popularityRoutes } from './popularity-routes.ts'
 import { NOT_JSON, Problem, problemOf, sendProblem } from './problem.ts'
 import { processRoutes, type Readiness } from './process-routes.ts'
 import { limitRates, type RateLimits } from './rate-limit.ts'
+import type { RecordingWays } from './record-request.ts'
 import { rejectedRoutes } from './rejected-routes.ts'
+import { searchRoutes } from './search-routes.ts'
 import { shareRunning } from './share-running.ts'
 import { traceRequests } from './tracing.ts'
 import type { Store } from '../store/database.ts'
 
-/** What the routes receive. */
-export interface GatewayDeps {
+/** What the routes receive. The ways that it has itself are those of interactions. */
+export interface GatewayDeps extends RecordingWays {
   /** A connection that cannot write. */
   db: Store
-  groupCommit: GroupCommit
-  groupSubmit: GroupCommit<string>
-  ownCalls: OwnCalls
+  searches: RecordingWays
   keys: () => Promise<Keys>
   readiness: () => Promise<Readiness>
   observer: GatewayObserver
@@ -109,7 +107,10 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   answerUnknownRoutes(app)
 
   await describeApi(app, settings)
-  await app.register(interactionRoutes({ groupCommit, groupSubmit, ownCalls, privacy: settings.privacy, observer }))
+  const interactions: RecordingWays = { groupCommit, groupSubmit, ownCalls }
+  const { privacy } = settings
+  await app.register(interactionRoutes({ ways: interactions, privacy, observer }))
+  await app.register(searchRoutes({ db, searches: deps.searches, interactions, privacy, observer }))
   await app.register(popularityRoutes({ db, topCacheMs: settings.topCacheMs }))
   await app.register(rejectedRoutes(deps))
   await app.register(processRoutes({ ...deps, readiness: shareRunning(deps.readiness, READINESS_MS_MAX) }))
