@@ -22,6 +22,10 @@ alter table event_type drop constraint event_type_counter_check;
 alter table event_type add constraint event_type_counter_check check (counter in (
   'view_count', 'purchase_count', 'favorite_count', 'cart_count', 'review_count', 'search_count', 'search_click_count'));
 insert into event_type (event_type, counter) values ('search_impression', 'search_count');
+-- Interactions of this type may have come before it had a counter.
+update product_popularity p set search_count = shown.events
+from (select product_id, sum(events) as events from product_hour where event_type = 'search_impression' group by product_id) shown
+where shown.product_id = p.product_id;
 
 -- Which clicks followed the queries of some days, without reading everything else that happened in them.
 create index interaction_search_clicks on interaction (occurred_at) where event_type = 'click_from_search';

@@ -1,4 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { copyFile, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { sql } from 'kysely'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
@@ -7,6 +10,7 @@ import { backlog, leftBehind } from '../src/store/backlog.ts'
 import { callOf } from '../src/store/call.ts'
 import { recordBatch, type RecordedBatchResult } from '../src/store/interaction-batch.ts'
 import type { NewInteraction } from '../src/store/interaction-row.ts'
+import { migrate } from '../src/store/migration.ts'
 import { scoreBatch } from '../src/store/popularity-score.ts'
 import { rescore } from '../src/store/popularity-rules.ts'
 import { popularityOf } from '../src/store/product-popularity.ts'
@@ -216,6 +220,32 @@ test('a changed count, and a search that is gone, are drift that verify names', 
   expect(drift).toContainEqual(
     expect.objectContaining({ aggregate: 'product_popularity', key: { product_id: 'b' }, column: '*' }),
   )
+})
+
+test('impressions that were counted before they had a counter are in search_count after the migration', async () => {
+  const { db } = database
+  const sqlFolder = join(import.meta.dirname, '..', 'sql')
+  const before = await mkdtemp(join(tmpdir(), 'footfall-sql-'))
+  const files = (await readdir(sqlFolder)).filter((name) => name < '0007')
+  await Promise.all(files.map((name) => copyFile(join(sqlFolder, name), join(before, name))))
+  await sql`drop schema public cascade`.execute(db)
+  await sql`create schema public`.execute(db)
+  await migrate(db, before)
+  await rm(before, { recursive: true })
+  await sql`
+    insert into product_hour (hour, decayed, events, product_id, event_type)
+    select '2026-01-01 00:00+00'::timestamptz + n * interval '1 hour', 2, 2, 'a', type
+    from generate_series(1, 3) as n, unnest(array['view', 'search_impression']) as type`.execute(db)
+  await sql`
+    insert into product_popularity select 0, 0, 6, 0, 0, 0, 0, 0, 0, now(), now(), id from unnest(array['a', 'b']) as id`.execute(
+    db,
+  )
+  await migrate(db, sqlFolder)
+  const { rows } = await sql`select product_id, search_count::int as n from product_popularity order by 1`.execute(db)
+  expect(rows).toEqual([
+    { product_id: 'a', n: 6 },
+    { product_id: 'b', n: 0 },
+  ])
 })
 
 test('a group without searches does not look for any, and one with searches finds them by their batch', async () => {

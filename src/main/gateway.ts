@@ -1,7 +1,7 @@
 import { pino } from 'pino'
+import { SEARCHES_MAX } from '../contract/search.ts'
 import { createCallGate } from '../gateway/call-gate.ts'
 import { createGroupCommit, recordsOf, submissionsOf } from '../gateway/group-commit.ts'
-import { SEARCHES_MAX } from '../contract/search.ts'
 import { createKeyRing, KEYS_MS_MAX } from '../gateway/key-ring.ts'
 import { createOwnCalls } from '../gateway/own-call.ts'
 import { recorder } from '../gateway/recorder.ts'
