@@ -1,8 +1,12 @@
-import { type Interaction, Interaction as InteractionSchema } from '../src/contract/interaction.ts'
+import type { z } from 'zod'
 import { timeOfUuidV7 } from '../src/contract/event-id.ts'
+import { type Interaction, Interaction as InteractionSchema } from '../src/contract/interaction.ts'
+import { normalisedQuery, type Search, Search as SearchSchema } from '../src/contract/search.ts'
 import { writable } from '../src/contract/text.ts'
 import { millisecondsOf } from '../src/contract/time.ts'
 import type { NewInteraction, NewRejection } from '../src/store/interaction-row.ts'
+import type { LogRow } from '../src/store/log-table.ts'
+import type { NewSearch } from '../src/store/search.ts'
 import { itemProblem } from './item-problem.ts'
 
 /** How far a clock may be ahead. */
@@ -10,36 +14,60 @@ export const FUTURE_MS_MAX = 5 * 60_000
 const ID_TIME_MS_MAX = 1_000
 const EARLIEST_MS = millisecondsOf('2000-01-01T00:00:00Z')
 
-export interface Judged {
-  interactions: NewInteraction[]
+export interface Judged<Row extends LogRow> {
+  rows: Row[]
   rejections: NewRejection[]
 }
 
-/** Judges each item of a batch alone. `newEventId` gives an id to an event that came without one. */
-export function judge(
+/** Gives an id to an event that came without one. */
+export type NewEventId = (index: number, occurredAtMs: number) => string
+
+/** Judges each item of a batch of interactions alone. */
+export function judge(items: readonly unknown[], nowMs: number, newEventId: NewEventId): Judged<NewInteraction> {
+  return judgeEach(INTERACTION, items, nowMs, newEventId)
+}
+
+/** Judges each item of a batch of searches alone. */
+export function judgeSearches(items: readonly unknown[], nowMs: number, newEventId: NewEventId): Judged<NewSearch> {
+  return judgeEach(SEARCH, items, nowMs, newEventId)
+}
+
+/** What has an identity, as every event of the log does. */
+type Identified = Pick<Interaction, 'event_id' | 'occurred_at'>
+
+interface Kind<Event extends Identified, Row extends LogRow> {
+  schema: z.ZodType<Event>
+  /** As messages call one. */
+  noun: string
+  columnsOf: (event: Event) => Omit<Row, keyof LogRow>
+}
+
+function judgeEach<Event extends Identified, Row extends LogRow>(
+  kind: Kind<Event, Row>,
   items: readonly unknown[],
   nowMs: number,
-  newEventId: (index: number, occurredAtMs: number) => string,
-): Judged {
-  const judged: Judged = { interactions: [], rejections: [] }
+  newEventId: NewEventId,
+): Judged<Row> {
+  const judged: Judged<Row> = { rows: [], rejections: [] }
   for (const [index, item] of items.entries()) {
-    const verdict = judgeItem(index, writable(item), nowMs, newEventId)
-    if ('eventId' in verdict) judged.interactions.push(verdict)
+    const verdict = judgeItem(kind, index, writable(item), nowMs, newEventId)
+    if ('eventId' in verdict) judged.rows.push(verdict)
     else judged.rejections.push(verdict)
   }
   return judged
 }
 
-function judgeItem(
+function judgeItem<Event extends Identified, Row extends LogRow>(
+  { schema, noun, columnsOf }: Kind<Event, Row>,
   index: number,
   item: unknown,
   nowMs: number,
-  newEventId: (index: number, occurredAtMs: number) => string,
-): NewInteraction | NewRejection {
+  newEventId: NewEventId,
+): Row | NewRejection {
   const reject = (code: NewRejection['code'], field: string | null, message: string) => ({ index, code, field, message, item })
-  const parsed = InteractionSchema.safeParse(item)
+  const parsed = schema.safeParse(item)
   if (!parsed.success) {
-    const { field, message } = itemProblem(parsed.error, item, 'an interaction')
+    const { field, message } = itemProblem(parsed.error, item, noun)
     return reject('invalid', field, message)
   }
   const event = parsed.data
@@ -49,11 +77,11 @@ function judgeItem(
   if (occurredAtMs > nowMs + FUTURE_MS_MAX) return reject('in_future', 'occurred_at', 'is more than 5 minutes in the future')
   if (occurredAtMs < EARLIEST_MS) return reject('too_old', 'occurred_at', 'is before 2000-01-01')
   const eventId = event.event_id?.toLowerCase() ?? newEventId(index, occurredAtMs)
-  return { index, item, eventId, occurredAtMs, ...columnsOf(event) }
+  return { index, item, eventId, occurredAtMs, ...columnsOf(event) } as Row
 }
 
 /** A UUIDv7 carries the event's time; any other id needs one beside it. */
-function timeOf(event: Interaction, nowMs: number): { occurredAtMs: number } | { problem: string } {
+function timeOf(event: Identified, nowMs: number): { occurredAtMs: number } | { problem: string } {
   const givenMs = event.occurred_at === undefined ? undefined : millisecondsOf(event.occurred_at)
   if (event.event_id === undefined) return { occurredAtMs: givenMs ?? nowMs }
   const embeddedMs = timeOfUuidV7(event.event_id)
@@ -66,8 +94,10 @@ function timeOf(event: Interaction, nowMs: number): { occurredAtMs: number } | {
   return { occurredAtMs: embeddedMs }
 }
 
-function columnsOf(event: Interaction) {
-  return {
+const INTERACTION: Kind<Interaction, NewInteraction> = {
+  schema: InteractionSchema,
+  noun: 'an interaction',
+  columnsOf: (event) => ({
     eventType: event.event_type,
     refType: event.ref_type,
     refId: event.ref_id,
@@ -77,5 +107,17 @@ function columnsOf(event: Interaction) {
     ipAddress: event.ip_address ?? null,
     userAgent: event.user_agent ?? null,
     metadata: event.metadata,
-  }
+  }),
+}
+
+const SEARCH: Kind<Search, NewSearch> = {
+  schema: SearchSchema,
+  noun: 'a search',
+  columnsOf: (search) => ({
+    query: search.query,
+    normalisedQuery: normalisedQuery(search.query),
+    accountId: search.account_id ?? null,
+    sessionId: search.session_id ?? null,
+    productIds: [...new Set(search.product_ids)],
+  }),
 }

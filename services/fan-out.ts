@@ -9,3 +9,9 @@ export function sendOn(deps: Deps, ctx: Context, batch: RecordedBatch): void {
   ctx.sendClient(catalogApi).AddInteraction(batch)
   deps.reached('before the answer')
 }
+
+/** Sends a recorded batch of searches on: always, too. There is nothing in it for the profiles. */
+export function sendSearchesOn(deps: Deps, ctx: Context, batch: RecordedBatch): void {
+  ctx.sendClient(popularityApi).HandlePopularityEvent(batch)
+  deps.reached('before the answer')
+}

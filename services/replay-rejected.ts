@@ -1,46 +1,63 @@
 import { type Context, TerminalError } from '@restatedev/restate-sdk'
-import { rejectedIdOf, type ReplayRejectedRequest, type ReplayRejectedResponse } from '../src/contract/rejected.ts'
+import {
+  rejectedIdOf,
+  type RejectedKey,
+  type Repair,
+  type ReplayRejectedRequest,
+  type ReplayRejectedResponse,
+} from '../src/contract/rejected.ts'
 import type { RecordedBatch } from '../src/contract/services.ts'
 import { type Call, callOf, eventIdFor } from '../src/store/call.ts'
-import { recordBatch } from '../src/store/interaction-batch.ts'
 import { withPrivacy } from '../src/store/privacy.ts'
-import { insertReplayOf, refusedItem } from '../src/store/rejected-replay.ts'
-import { judge } from './admission.ts'
+import type { LogRow } from '../src/store/log-table.ts'
+import { insertReplayOf, type RefusedItem, refusedItem } from '../src/store/rejected-replay.ts'
 import type { Deps } from './deps.ts'
-import { sendOn } from './fan-out.ts'
 import { tellRecorded } from './observer.ts'
+import { INTERACTIONS, type Recording, SEARCHES } from './recording.ts'
 import { itemToReplay } from './repair.ts'
 
 /**
- * Sends a refused interaction again as a call of one event. It is read inside the step that records it, and not in one of
- * its own, because the journal would keep an item of 16 MiB.
+ * Sends a refused interaction or search again as a call of one event. It is read inside the step that records it, and not
+ * in one of its own, because the journal would keep an item of 16 MiB.
  */
 export async function replayRejected(deps: Deps, ctx: Context, request: ReplayRejectedRequest): Promise<ReplayRejectedResponse> {
   const { id, body } = ctx.request()
   const call = callOf(id.toString(), body)
   const nowMs = await ctx.date.now()
-  const { batch, answer } = await ctx.run('record the replay', async () => {
-    const replayed = await recordReplay(deps, call, request, nowMs)
+  const { batch, isSearch, answer } = await ctx.run('record the replay', async () => {
+    const { set, ...key } = request
+    const refused = await refusedItem(deps.db, key)
+    if (refused === undefined) throw new TerminalError(`there is no refused interaction ${rejectedIdOf(key)}`, { errorCode: 404 })
+    const { isSearch } = refused
+    const replayed = isSearch
+      ? await recordReplay(SEARCHES, deps, call, { refused, key, set, nowMs })
+      : await recordReplay(INTERACTIONS, deps, call, { refused, key, set, nowMs })
     deps.reached('batch committed')
-    return replayed
+    return { ...replayed, isSearch }
   })
-  sendOn(deps, ctx, batch)
+  if (isSearch) SEARCHES.sendOn(deps, ctx, batch)
+  else INTERACTIONS.sendOn(deps, ctx, batch)
   return answer
 }
 
-async function recordReplay(
+interface Replay {
+  refused: RefusedItem
+  key: RejectedKey
+  set: Repair | undefined
+  nowMs: number
+}
+
+async function recordReplay<Row extends LogRow>(
+  { of, judge, record }: Recording<Row>,
   deps: Deps,
   call: Call,
-  { set, ...key }: ReplayRejectedRequest,
-  nowMs: number,
+  { refused, key, set, nowMs }: Replay,
 ): Promise<{ batch: RecordedBatch; answer: ReplayRejectedResponse }> {
-  const refused = await refusedItem(deps.db, key)
-  if (refused === undefined) throw new TerminalError(`there is no refused interaction ${rejectedIdOf(key)}`, { errorCode: 404 })
   const newEventId = (timeMs: number) => eventIdFor(refused.call, key.index, timeMs)
   const item = withPrivacy(itemToReplay(refused.item, set, refused.receivedAtMs, newEventId), deps.privacy)
   const judged = judge([item], nowMs, (_index, timeMs) => newEventId(timeMs))
-  const recorded = await recordBatch(deps.db, call, judged.interactions, judged.rejections, insertReplayOf(key))
-  if (recorded.isNew) tellRecorded(deps.observer, recorded, judged.rejections)
+  const recorded = await record(deps.db, call, judged.rows, judged.rejections, insertReplayOf(key))
+  if (recorded.isNew) tellRecorded(deps.observer, of, recorded, judged.rejections)
   const batch = { batch_id: recorded.batchId, from: recorded.from, to: recorded.to }
   const rejection = judged.rejections[0] ?? recorded.refused[0]
   if (rejection !== undefined) {
@@ -49,5 +66,5 @@ async function recordReplay(
     return { batch, answer: { outcome: 'rejected', rejection: { id, code, field, message } } }
   }
   const outcome = recorded.accepted === 1 ? 'accepted' : 'duplicate'
-  return { batch, answer: { outcome, event_id: judged.interactions[0]!.eventId } }
+  return { batch, answer: { outcome, event_id: judged.rows[0]!.eventId } }
 }

@@ -97,7 +97,7 @@ test(
     const rules = await rulesInForce(db)
     await fc.assert(
       fc.asyncProperty(planArbitrary, async ({ batches, attempts }) => {
-        await sql`truncate interaction, interaction_batch, rejected_interaction, product_hour, product_popularity, shopper_product`.execute(
+        await sql`truncate interaction, search, interaction_batch, rejected_interaction, product_hour, product_popularity, shopper_product`.execute(
           db,
         )
         const answers = await Promise.all(batches.map((batch) => recordWithRepeats(batch, attempts)))

@@ -13,7 +13,7 @@ const newEventId = (timeMs: number) => eventIdFor(call, 3, timeMs)
 const replayed = (item: unknown, repair?: Repair) => itemToReplay(item, repair, RECEIVED_MS, newEventId)
 const event = { session_id: 's', event_type: 'view', ref_type: 'Product', ref_id: 'p' }
 const ids = (item: unknown, nowMs = RECEIVED_MS) =>
-  judge([item], nowMs, () => 'none was given').interactions.map(({ eventId, occurredAtMs }) => [eventId, occurredAtMs])
+  judge([item], nowMs, () => 'none was given').rows.map(({ eventId, occurredAtMs }) => [eventId, occurredAtMs])
 
 test('an item without an id gets the one that its own call gives it, of its time or of its arrival', () => {
   const then = RECEIVED_MS - 5_000

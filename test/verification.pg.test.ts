@@ -1,8 +1,9 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { scoreBatch } from '../src/store/popularity-score.ts'
 import { verify } from '../src/store/verification.ts'
 import { createDatabase, type TestDatabase } from './harness/database.ts'
-import { interaction, record, recordAndCount } from './harness/events.ts'
+import { interaction, record, recordAndCount, recordNewSearches, search } from './harness/events.ts'
 
 let database: TestDatabase
 beforeAll(async () => {
@@ -16,13 +17,15 @@ beforeAll(async () => {
     interaction({ refId: 'desk', eventType: 'unheard_of' }),
     interaction({ refId: 'desks', refType: 'Category' }),
   ])
+  await scoreBatch(database.db, await recordNewSearches(database.db, [search({ productIds: ['lamp', 'only shown'] })]))
   // Recorded only: it must not be expected anywhere.
   await record(database.db, [interaction({ refId: 'lamp' }), interaction({ refId: 'never counted' })])
+  await recordNewSearches(database.db, [search({ productIds: ['lamp', 'never counted'] })])
 })
 afterAll(() => database.drop())
 
 test('untouched aggregates have no drift', async () => {
-  expect(await verify(database.db)).toEqual({ drift: [], events: 8, horizon: '2000-01-01T00:00:00.000Z' })
+  expect(await verify(database.db)).toEqual({ drift: [], events: 10, horizon: '2000-01-01T00:00:00.000Z' })
 })
 
 const KEYS: Record<string, string[]> = {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Interaction } from './interaction.ts'
+import { Search } from './search.ts'
 
 const BATCH_ID_PATTERN = /^\d{1,18}$/
 const INDEX_MAX = 999_999_999
@@ -21,7 +22,7 @@ export function rejectedKeyOf(id: string): RejectedKey | undefined {
   return batch_id === undefined ? undefined : { batch_id: String(BigInt(batch_id)), index: Number(index) }
 }
 
-/** An interaction that was not recorded, and why. */
+/** An interaction or a search that was not recorded, and why. */
 export const RejectedInteraction = z.object({
   id: z.string().describe('`<batch_id>.<index>`.'),
   batch_id: z.string(),
@@ -69,11 +70,11 @@ export const RejectedResponse = z
   })
 export type RejectedResponse = z.infer<typeof RejectedResponse>
 
-/** Fields to put in place of those that were sent. Null takes a field away: no field of an interaction is null. */
+/** Fields to put in place of those that were sent. Null takes a field away: no field of an interaction or a search is null. */
 export const Repair = z.record(z.string(), z.unknown()).superRefine((fields, context) => {
   for (const [name, value] of Object.entries(fields)) {
-    if (value === null || Object.hasOwn(Interaction.shape, name)) continue
-    const message = 'is not a field of an interaction; null takes one away'
+    if (value === null || Object.hasOwn(Interaction.shape, name) || Object.hasOwn(Search.shape, name)) continue
+    const message = 'is not a field of an interaction or a search; null takes one away'
     context.addIssue({ code: 'custom', path: [name], message })
   }
 })

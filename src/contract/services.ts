@@ -5,6 +5,7 @@ import { PopularRequest, PopularResponse } from './popular.ts'
 import { GetPopularityRequest, Popularity, TopRequest, TopResponse } from './popularity.ts'
 import { CatalogProduct, GetProductRequest, UpsertProductsRequest, UpsertProductsResponse } from './product.ts'
 import { ReplayRejectedRequest, ReplayRejectedResponse } from './rejected.ts'
+import { RecordSearchesRequest, Search, SearchClick } from './search.ts'
 import { VerifyResponse } from './verify.ts'
 
 /** A recorded batch: its id, and the first and last instant of its events, which let PostgreSQL skip partitions. */
@@ -22,6 +23,21 @@ export const analyticApi = iface.service('Analytic', {
     input: CreateInteractionRequest,
     output: CreateInteractionResponse,
     description: 'Records a batch of interactions once and sends it on to be counted. Each item is judged alone.',
+  }),
+  RecordSearch: iface.schemas({
+    input: Search,
+    output: CreateInteractionResponse,
+    description: 'Records a search once and counts the products that it showed. Answers as for a batch of one.',
+  }),
+  RecordSearches: iface.schemas({
+    input: RecordSearchesRequest,
+    output: CreateInteractionResponse,
+    description: 'The same for up to 200 searches. Each is judged alone.',
+  }),
+  RecordSearchClick: iface.schemas({
+    input: SearchClick,
+    output: CreateInteractionResponse,
+    description: 'Records a click on a product that a search showed, as an interaction click_from_search.',
   }),
   ReplayRejected: iface.schemas({
     input: ReplayRejectedRequest,

@@ -3,7 +3,7 @@ import { HttpCallError } from '@restatedev/restate-sdk-clients'
 import type { CreateInteractionResponse } from '../contract/interaction.ts'
 import type { GatewayObserver, QueueLength } from './observer.ts'
 import { Problem } from './problem.ts'
-import { bodyOfItems, type EventsBody, paced, type Recorder } from './recorder.ts'
+import { bodyOfItems, type EventsBody, type ListName, paced, type Recorder } from './recorder.ts'
 import { contextOfRequest, inFlushSpan } from './tracing.ts'
 
 /**
@@ -14,6 +14,10 @@ export const FLUSH_EVENTS_MAX = 4_000
 export const FLUSH_BYTES_MAX = 1024 * 1024
 
 export interface GroupCommitOptions<Answer, Part> {
+  /** What the events are: interactions when undefined. */
+  list?: ListName
+  /** Events of a flush, when that is less than FLUSH_EVENTS_MAX. */
+  flushEventsMax?: number
   /** Records events in one durable call; safe to repeat, because every event has its identity. */
   send: (body: EventsBody) => Promise<Sent<Answer>>
   /** What each request is told of it. */
@@ -73,6 +77,7 @@ interface Waiting<Part> extends RequestEvents {
  * go beside it only when they are at least half full, because small calls side by side are slower than larger ones in turn.
  */
 export function createGroupCommit<Answer, Part>(options: GroupCommitOptions<Answer, Part>): GroupCommit<Part> {
+  const { flushEventsMax = FLUSH_EVENTS_MAX } = options
   let queue: Waiting<Part>[] = []
   const waits = { requests: 0, events: 0, bytes: 0 }
   let flushes = 0
@@ -80,6 +85,9 @@ export function createGroupCommit<Answer, Part>(options: GroupCommitOptions<Answ
   /** Until then who was just answered may come back. */
   let gatherUntilMs = 0
   const connectionsInFlight = new Set<object>()
+
+  const isHalfFull = (some: { events: number; bytes: number }) =>
+    some.events >= flushEventsMax / 2 || some.bytes >= FLUSH_BYTES_MAX / 2
 
   const count = (request: Waiting<Part>, sign: 1 | -1) => {
     waits.requests += sign
@@ -101,7 +109,7 @@ export function createGroupCommit<Answer, Part>(options: GroupCommitOptions<Answ
       if (request.state === 'gone') continue
       const isLate = isFull || connectionsInFlight.has(request.connection)
       if (!isLate) {
-        isFull = group.length > 0 && (events + request.count > FLUSH_EVENTS_MAX || bytes + request.json.length > FLUSH_BYTES_MAX)
+        isFull = group.length > 0 && (events + request.count > flushEventsMax || bytes + request.json.length > FLUSH_BYTES_MAX)
       }
       if (isLate || isFull) {
         rest.push(request)
@@ -178,10 +186,6 @@ export function createGroupCommit<Answer, Part>(options: GroupCommitOptions<Answ
   }
 }
 
-function isHalfFull({ events, bytes }: { events: number; bytes: number }): boolean {
-  return events >= FLUSH_EVENTS_MAX / 2 || bytes >= FLUSH_BYTES_MAX / 2
-}
-
 async function withDeadline<T>(promise: Promise<T>, deadlineMs: number, onMissed: () => void): Promise<T> {
   const { promise: missed, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(() => {
@@ -217,7 +221,8 @@ async function sendOrHalve<Answer, Part>(
   try {
     const attributes = { 'footfall.requests': group.length, 'footfall.events': events }
     const contexts = group.map((request) => request.context)
-    const send = () => options.send(bodyOfItems(group.map((request) => request.json)))
+    const items = group.map((request) => request.json)
+    const send = () => options.send(bodyOfItems(items, options.list))
     const { answer, done } = await inFlushSpan(contexts, attributes, send)
     const parts = options.partsOf(group, answer)
     tell(true)
@@ -249,6 +254,7 @@ export function recordsOf(recorder: Recorder) {
   return {
     send: async (body: EventsBody) => ({ answer: await recorder.record(body) }),
     partsOf: answersOf,
+    list: recorder.list,
   }
 }
 
@@ -263,6 +269,7 @@ export function submissionsOf(recorder: Recorder) {
       return { answer: invocationId, done: paced(recorder.record(body, options)) }
     },
     partsOf: (group: readonly unknown[], invocationId: string) => group.map(() => invocationId),
+    list: recorder.list,
   }
 }
 

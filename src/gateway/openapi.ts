@@ -18,6 +18,7 @@ As long as no key was ever made, this machine alone may call, without a key. Fro
 
 const TAGS = [
   { name: 'interactions', description: 'What shoppers do: sent once, counted once.' },
+  { name: 'search', description: 'What shoppers search for, are shown, and click.' },
   { name: 'popularity', description: 'What is popular, and the proof.' },
   { name: 'catalogue', description: 'What is sold: lists leave out what it hides.' },
   { name: 'process', description: 'For whoever keeps it running.' },

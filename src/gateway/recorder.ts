@@ -2,17 +2,21 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as clients from '@restatedev/restate-sdk-clients'
 import type { CreateInteractionRequest, CreateInteractionResponse } from '../contract/interaction.ts'
+import type { RecordSearchesRequest } from '../contract/search.ts'
 import { analyticApi } from '../contract/services.ts'
 import { traceHeaders } from './tracing.ts'
 
 const RECORD_MS_MAX = 10_000
 
-/** A CreateInteractionRequest as JSON. */
+/** A CreateInteractionRequest or a RecordSearchesRequest as JSON. */
 export type EventsBody = Buffer
 
+/** What a request brings, by the name of its list. */
+export type ListName = 'interactions' | 'searches'
+
 /** The body of a request with these items, given as JSON with commas between them. */
-export function bodyOfItems(items: readonly string[]): EventsBody {
-  return Buffer.from(`{"interactions":[${items.join(',')}]}`)
+export function bodyOfItems(items: readonly string[], list: ListName = 'interactions'): EventsBody {
+  return Buffer.from(`{"${list}":[${items.join(',')}]}`)
 }
 
 /** A second's worth of events in one call is a pace that Restate bears for hours. */
@@ -38,6 +42,7 @@ export interface CallOptions {
 
 /** Hands events to Restate. Its own retries are safe: all carry the same idempotency key, and Restate runs the call once. */
 export interface Recorder {
+  list: ListName
   /** How long an answer is waited for, retries included. */
   deadlineMs: number
   /** Resolves when the events are recorded. */
@@ -47,29 +52,39 @@ export interface Recorder {
 }
 
 /** The deadline is one for all attempts of a call; a `timeout` would be each attempt's. */
-export function recorder(ingressUrl: string, deadlineMs = RECORD_MS_MAX): Recorder {
+export function recorder(ingressUrl: string, deadlineMs = RECORD_MS_MAX, list: ListName = 'interactions'): Recorder {
   const ingress = clients.connect({ url: ingressUrl, retry: true })
-  const call = ingress.client(analyticApi)
-  const send = ingress.sendClient(analyticApi)
+  const analytic = ingress.client(analyticApi)
+  const sending = ingress.sendClient(analyticApi)
   const optionsOf = ({ idempotencyKey = randomUUID(), signal = AbortSignal.timeout(deadlineMs) }: CallOptions = {}) => ({
     idempotencyKey,
     signal,
     headers: traceHeaders(),
   })
   return {
+    list,
     deadlineMs,
-    record: (body, options) => call.CreateInteraction(AS_IT_IS, clients.rpc.opts({ ...optionsOf(options), input: given(body) })),
+    record: (body, options) => {
+      const common = optionsOf(options)
+      if (list === 'searches')
+        return analytic.RecordSearches(NO_SEARCHES, clients.rpc.opts({ ...common, input: given(body, NO_SEARCHES) }))
+      return analytic.CreateInteraction(NO_EVENTS, clients.rpc.opts({ ...common, input: given(body, NO_EVENTS) }))
+    },
     submit: async (body, options) => {
-      const opts = clients.rpc.sendOpts({ ...optionsOf(options), input: given(body) })
-      const { invocationId, status } = await send.CreateInteraction(AS_IT_IS, opts)
+      const common = optionsOf(options)
+      const { invocationId, status } =
+        list === 'searches'
+          ? await sending.RecordSearches(NO_SEARCHES, clients.rpc.sendOpts({ ...common, input: given(body, NO_SEARCHES) }))
+          : await sending.CreateInteraction(NO_EVENTS, clients.rpc.sendOpts({ ...common, input: given(body, NO_EVENTS) }))
       return { invocationId, isNew: status === 'Accepted' }
     },
   }
 }
 
-/** Stands for the input, which is JSON already. */
-const AS_IT_IS: CreateInteractionRequest = { interactions: [] }
+/** Each stands for an input that is JSON already. */
+const NO_EVENTS: CreateInteractionRequest = { interactions: [] }
+const NO_SEARCHES: RecordSearchesRequest = { searches: [] }
 
-function given(body: EventsBody): clients.Serde<CreateInteractionRequest> {
-  return { contentType: 'application/json', serialize: () => body, deserialize: () => AS_IT_IS }
+function given<Request>(body: EventsBody, request: Request): clients.Serde<Request> {
+  return { contentType: 'application/json', serialize: () => body, deserialize: () => request }
 }

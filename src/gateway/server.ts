@@ -11,12 +11,10 @@ import { requireAccess } from './access.ts'
 import { allowOrigins, secureHeaders } from './browsers.ts'
 import { catalogRoutes } from './catalog-routes.ts'
 import { docsRoutes } from './docs-routes.ts'
-import type { GroupCommit } from './group-commit.ts'
 import { interactionRoutes } from './interaction-routes.ts'
 import type { Keys } from './key-ring.ts'
 import { answerUnknownRoutes } from './not-found.ts'
 import type { GatewayObserver } from './observer.ts'
-import type { OwnCalls } from './own-call.ts'
 import { describeApi } from './openapi.ts'
 import { popularRoutes } from './popular-routes.ts'
 import { popularityRoutes } from './popularity-routes.ts'
@@ -24,19 +22,19 @@ import { NOT_JSON, Problem, problemOf, sendProblem } from './problem.ts'
 import { processRoutes, type Readiness } from './process-routes.ts'
 import type { WriteProducts } from './product-writer.ts'
 import { limitRates, type RateLimits } from './rate-limit.ts'
+import type { RecordingWays } from './record-request.ts'
 import { rejectedRoutes } from './rejected-routes.ts'
+import { searchRoutes } from './search-routes.ts'
 import { shareRunning } from './share-running.ts'
 import { traceRequests } from './tracing.ts'
 import type { Store } from '../store/database.ts'
 
-/** What the routes receive. */
-export interface GatewayDeps {
+/** What the routes receive. The ways that it has itself are those of interactions. */
+export interface GatewayDeps extends RecordingWays {
   /** A connection that cannot write. */
   db: Store
-  groupCommit: GroupCommit
-  groupSubmit: GroupCommit<string>
-  ownCalls: OwnCalls
   writeProducts: WriteProducts
+  searches: RecordingWays
   keys: () => Promise<Keys>
   readiness: () => Promise<Readiness>
   observer: GatewayObserver
@@ -118,7 +116,10 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   answerUnknownRoutes(app)
 
   await describeApi(app, settings)
-  await app.register(interactionRoutes({ groupCommit, groupSubmit, ownCalls, privacy: settings.privacy, observer }))
+  const interactions: RecordingWays = { groupCommit, groupSubmit, ownCalls }
+  const { privacy } = settings
+  await app.register(interactionRoutes({ ways: interactions, privacy, observer }))
+  await app.register(searchRoutes({ db, searches: deps.searches, interactions, privacy, observer }))
   await app.register(popularityRoutes({ db, topCacheMs: settings.topCacheMs }))
   await app.register(popularRoutes({ db, cacheMs: settings.popularCacheMs }))
   await app.register(rejectedRoutes(deps))

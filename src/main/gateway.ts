@@ -1,4 +1,5 @@
 import { pino } from 'pino'
+import { SEARCHES_MAX } from '../contract/search.ts'
 import { createCallGate } from '../gateway/call-gate.ts'
 import { createGroupCommit, recordsOf, submissionsOf } from '../gateway/group-commit.ts'
 import { createKeyRing, KEYS_MS_MAX } from '../gateway/key-ring.ts'
@@ -51,7 +52,12 @@ const queue = queueLimitsOf(config)
 const groups = { ...queue, deadlineMs: restate.deadlineMs, observer }
 const groupCommit = createGroupCommit({ ...groups, ...recordsOf(restate) })
 const groupSubmit = createGroupCommit({ ...groups, ...submissionsOf(restate) })
-watchQueue(registry, { lengths: () => [groupCommit.length(), groupSubmit.length()], ...queue })
+const restateForSearches = recorder(ingressUrl, restate.deadlineMs, 'searches')
+const groupsOfSearches = { ...groups, flushEventsMax: SEARCHES_MAX }
+const searchCommit = createGroupCommit({ ...groupsOfSearches, ...recordsOf(restateForSearches) })
+const searchSubmit = createGroupCommit({ ...groupsOfSearches, ...submissionsOf(restateForSearches) })
+const queues = [groupCommit, groupSubmit, searchCommit, searchSubmit]
+watchQueue(registry, { lengths: () => queues.map((one) => one.length()), ...queue })
 const gate = createCallGate({
   callsMax: OWN_CALLS_MAX,
   waitingMax: OWN_CALLS_WAITING_MAX,
@@ -77,6 +83,11 @@ const gateway = await createGateway({
   groupSubmit,
   ownCalls: createOwnCalls({ db, recorder: restate, gate }),
   writeProducts: productWriter({ ingressUrl, gate }),
+  searches: {
+    groupCommit: searchCommit,
+    groupSubmit: searchSubmit,
+    ownCalls: createOwnCalls({ db, recorder: restateForSearches, gate }),
+  },
   keys,
   observer,
   metrics: () => registry.metrics(),

@@ -2,16 +2,8 @@ import { sql } from 'kysely'
 import { instantOf } from '../contract/time.ts'
 import type { Call } from './call.ts'
 import { type Database, isMissingPartition, isRefusal, type Store } from './database.ts'
-import {
-  given,
-  givenColumns,
-  givenItem,
-  INTERACTION_COLUMNS,
-  type NewInteraction,
-  type NewRejection,
-  type Rejection,
-  withProduct,
-} from './interaction-row.ts'
+import { INTERACTIONS, type NewInteraction, type NewRejection, type Rejection } from './interaction-row.ts'
+import type { LogRow, LogTable } from './log-table.ts'
 import { makePartitions, monthOf } from './partition.ts'
 import { findRefused } from './refused-row.ts'
 
@@ -28,10 +20,11 @@ export interface RecordedBatchResult {
 }
 
 /** Claims the call's batch and inserts its rows, all or none, however often it is asked to; returns how many were new. */
-export type InsertBatch = (
+export type InsertBatch<Row extends LogRow> = (
   db: Store,
+  table: LogTable<Row>,
   call: Call,
-  interactions: readonly NewInteraction[],
+  rows: readonly Row[],
   rejections: readonly NewRejection[],
 ) => Promise<Inserted>
 
@@ -45,24 +38,36 @@ export interface Inserted {
 /** Making a partition and finding refused rows each cost one more attempt; more than a few mean a fault. */
 const ATTEMPTS_MAX = 8
 
-/**
- * Records a call's interactions once, however often and however concurrently it is asked to, and says which of them were
- * new. Rows that PostgreSQL refuses are rejected one by one and never hold up their neighbours.
- */
-export async function recordBatch(
+/** Records a call's interactions once; see recordRows. */
+export function recordBatch(
   db: Store,
   call: Call,
   interactions: readonly NewInteraction[],
   rejections: readonly NewRejection[],
-  insert: InsertBatch = insertBatch,
+  insert?: InsertBatch<NewInteraction>,
 ): Promise<RecordedBatchResult> {
-  let rows = interactions
+  return recordRows(db, INTERACTIONS, call, interactions, rejections, insert)
+}
+
+/**
+ * Records a call's rows in a table of the log once, however often and however concurrently it is asked to, and says which of
+ * them were new. Rows that PostgreSQL refuses are rejected one by one and never hold up their neighbours.
+ */
+export async function recordRows<Row extends LogRow>(
+  db: Store,
+  table: LogTable<Row>,
+  call: Call,
+  given: readonly Row[],
+  rejections: readonly NewRejection[],
+  insert: InsertBatch<Row> = insertBatch,
+): Promise<RecordedBatchResult> {
+  let rows = given
   const rejected = [...rejections]
   for (let attempt = 1; ; attempt++) {
     try {
-      const { inserted, isNew } = await insert(db, call, rows, rejected)
+      const { inserted, isNew } = await insert(db, table, call, rows, rejected)
       const known = new Set(rejections.map((rejection) => rejection.index))
-      const result = await readBatch(db, call, interactions, { known, allInserted: inserted === interactions.length })
+      const result = await readBatch(db, table, call, given, { known, allInserted: inserted === given.length })
       return { ...result, isNew }
     } catch (error) {
       if (attempt === ATTEMPTS_MAX) throw error
@@ -71,7 +76,7 @@ export async function recordBatch(
       } else if (isRefusal(error)) {
         // A trial must not stumble over a month that is missing as well.
         await makePartitions(db, await monthsToMake(db, rows))
-        const refused = await findRefused(db, rows)
+        const refused = await findRefused(db, table, rows)
         if (refused.length === 0) throw error
         const indexes = new Set(refused.map((rejection) => rejection.index))
         rejected.push(...refused)
@@ -89,27 +94,31 @@ export async function recordBatch(
  * of its product along.
  * @returns how many rows were new: 0 when the batch was there before.
  */
-export async function insertBatch(
+export async function insertBatch<Row extends LogRow>(
   db: Database,
+  table: LogTable<Row>,
   call: Call,
-  interactions: readonly NewInteraction[],
+  rows: readonly Row[],
   rejections: readonly NewRejection[],
 ): Promise<Inserted> {
   // A batch without events gets bounds of now: those of another age would make its group read every month.
-  const times = interactions.length > 0 ? interactions.map((row) => row.occurredAtMs) : [Date.now()]
+  const times = rows.length > 0 ? rows.map((row) => row.occurredAtMs) : [Date.now()]
   const from = instantOf(times.reduce((least, time) => Math.min(least, time)))
   const to = instantOf(times.reduce((most, time) => Math.max(most, time)))
-  const { rows } = await sql<Inserted>`
+  const events = rows.reduce((sum, row) => sum + table.eventsOf(row), 0)
+  // Searches say nothing of what a shopper does with a product: there is nothing to feed to the profiles.
+  const fedAt = table.isSearch ? sql`now()` : sql`null`
+  const answer = await sql<Inserted>`
     with claimed as (
-      insert into interaction_batch (occurred_from, occurred_to, events, invocation_id, body_sha256)
-      values (${from}, ${to}, ${interactions.length}, ${call.invocationId}, ${call.bodySha256})
+      insert into interaction_batch (occurred_from, occurred_to, events, invocation_id, body_sha256, is_search, fed_at)
+      values (${from}, ${to}, ${events}, ${call.invocationId}, ${call.bodySha256}, ${table.isSearch}, ${fedAt})
       on conflict (invocation_id, body_sha256) do nothing
       returning batch_id
-    ), given as (${given(interactions)}),
+    ), given as (${table.given(rows)}),
     inserted as (
-      insert into interaction (${INTERACTION_COLUMNS})
-      select ${givenColumns(sql`claimed.batch_id`)}
-      from given cross join claimed ${withProduct}
+      insert into ${sql.table(table.name)} (${table.columns})
+      select ${table.givenColumns(sql`claimed.batch_id`)}
+      from given cross join claimed ${table.beside}
       where given.occurred_at >= (select horizon from log_horizon)
       order by given.occurred_at, given.event_id, given.index
       on conflict (occurred_at, event_id) do nothing
@@ -123,22 +132,23 @@ export async function insertBatch(
         ${rejections.map((row) => JSON.stringify(row.item))}::text[]) as r(index, code, field, message, item)
       union all
       select claimed.batch_id, given.index, 'too_old', 'occurred_at',
-        'is before the horizon ' || to_char(horizon, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), ${givenItem}
+        'is before the horizon ' || to_char(horizon, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), ${table.givenItem}
       from claimed cross join given cross join log_horizon
       where given.occurred_at < horizon
     )
     select count(*)::int as inserted, exists (select from claimed) as "isNew" from inserted`.execute(db)
-  return rows[0]!
+  return answer.rows[0]!
 }
 
 /**
  * Says what became of a call's rows. It reads the table and not the inserting statement's answer, because a repeated or
  * overlapping attempt inserts nothing and must still answer as the first one did.
  */
-async function readBatch(
+async function readBatch<Row extends LogRow>(
   db: Database,
+  table: LogTable<Row>,
   call: Call,
-  interactions: readonly NewInteraction[],
+  given: readonly Row[],
   first: { known: ReadonlySet<number>; allInserted: boolean },
 ): Promise<Omit<RecordedBatchResult, 'isNew'>> {
   const { rows } = await sql<{ batchId: string; from: Date; to: Date }>`
@@ -146,10 +156,10 @@ async function readBatch(
     from interaction_batch where invocation_id = ${call.invocationId} and body_sha256 = ${call.bodySha256}`.execute(db)
   const batch = rows[0]!
   const result = { batchId: batch.batchId, from: batch.from.toISOString(), to: batch.to.toISOString() }
-  if (first.allInserted) return { ...result, accepted: interactions.length, duplicateIndexes: [], refused: [] }
+  if (first.allInserted) return { ...result, accepted: given.length, duplicateIndexes: [], refused: [] }
 
   const own = await sql<{ eventId: string; occurredAt: Date }>`
-    select event_id as "eventId", occurred_at as "occurredAt" from interaction
+    select event_id as "eventId", occurred_at as "occurredAt" from ${sql.table(table.name)}
     where batch_id = ${batch.batchId} and occurred_at between ${batch.from} and ${batch.to}`.execute(db)
   const rejected = await sql<Rejection>`
     select index, code, field, message from rejected_interaction
@@ -157,15 +167,15 @@ async function readBatch(
   const refused = rejected.rows.filter((row) => !first.known.has(row.index))
   const refusedIndexes = new Set(refused.map((row) => row.index))
   const unclaimed = new Set(own.rows.map((row) => `${row.occurredAt.getTime()} ${row.eventId}`))
-  const duplicateIndexes = interactions
+  const duplicateIndexes = given
     .filter((row) => !refusedIndexes.has(row.index) && !unclaimed.delete(`${row.occurredAtMs} ${row.eventId}`))
     .map((row) => row.index)
-  const accepted = interactions.length - duplicateIndexes.length - refused.length
+  const accepted = given.length - duplicateIndexes.length - refused.length
   return { ...result, accepted, duplicateIndexes, refused }
 }
 
-async function monthsToMake(db: Database, interactions: readonly NewInteraction[]): Promise<string[]> {
+async function monthsToMake(db: Database, given: readonly LogRow[]): Promise<string[]> {
   const { rows } = await sql<{ horizon: Date }>`select horizon from log_horizon`.execute(db)
   const horizonMs = rows[0]!.horizon.getTime()
-  return interactions.filter((row) => row.occurredAtMs >= horizonMs).map((row) => monthOf(row.occurredAtMs))
+  return given.filter((row) => row.occurredAtMs >= horizonMs).map((row) => monthOf(row.occurredAtMs))
 }

@@ -1,12 +1,9 @@
 import { sql } from 'kysely'
 import { instantOf } from '../contract/time.ts'
+import { columnOf, type LogRow, type LogTable } from './log-table.ts'
 
-/** A checked interaction; `index` is its place in the call, `item` what was sent. */
-export interface NewInteraction {
-  index: number
-  item: unknown
-  eventId: string
-  occurredAtMs: number
+/** A checked interaction. */
+export interface NewInteraction extends LogRow {
   eventType: string
   refType: 'Product' | 'Category'
   refId: string
@@ -29,12 +26,11 @@ export interface NewRejection extends Rejection {
   item: unknown
 }
 
-/** The columns of the log, in the order of givenColumns. */
-export const INTERACTION_COLUMNS = sql.raw(`occurred_at, batch_id, account_number, event_id, is_category, event_type, ref_id,
+const COLUMNS = sql.raw(`occurred_at, batch_id, account_number, event_id, is_category, event_type, ref_id,
   account_id, session_id, ip_address, user_agent, metadata, category, brand`)
 
-/** The values of a row of `given` and its product for INTERACTION_COLUMNS. */
-export function givenColumns(batchId: ReturnType<typeof sql>) {
+/** The values of a row of `given` and its product for COLUMNS. */
+function givenColumns(batchId: ReturnType<typeof sql>) {
   return sql`given.occurred_at, ${batchId}, given.account_number, given.event_id, given.is_category, given.event_type,
     given.ref_id, given.account_id, given.session_id, given.ip_address, given.user_agent, given.metadata::jsonb,
     product.category, product.brand`
@@ -44,28 +40,20 @@ export function givenColumns(batchId: ReturnType<typeof sql>) {
  * Beside each row of `given` what the catalogue says of its product now. The limit keeps it a probe of the key per row: as a
  * plain join it could become a hash of the whole catalogue. Of an empty catalogue only that it is empty is asked, once.
  */
-export const withProduct = sql`left join lateral (
+const WITH_PRODUCT = sql`left join lateral (
     select p.category, p.brand from catalog.product p
     where p.product_id = given.ref_id and not given.is_category and (select exists (select from catalog.product))
     limit 1) product on true`
 
-/** A row of `given` as the item that a caller sends. */
-export const givenItem = sql.raw(`(jsonb_strip_nulls(jsonb_build_object(
+const GIVEN_ITEM = sql.raw(`(jsonb_strip_nulls(jsonb_build_object(
     'event_id', given.event_id, 'occurred_at', given.occurred_at, 'account_id', given.account_id,
     'account_number', given.account_number, 'session_id', given.session_id, 'event_type', given.event_type,
     'ref_type', case when given.is_category then 'Category' else 'Product' end, 'ref_id', given.ref_id,
     'user_agent', given.user_agent, 'ip_address', host(given.ip_address)))
   || case when given.metadata is null then '{}' else jsonb_build_object('metadata', given.metadata::jsonb) end)::text`)
 
-/**
- * The rows as a table, one array per column: the statement's text does not depend on their number. A column without any
- * value is null, which unnest fills up: most events have no metadata, and an array of a thousand nulls costs as much as values.
- */
-export function given(rows: readonly NewInteraction[]) {
-  const column = (valueOf: (row: NewInteraction) => string | number | boolean | null) => {
-    const values = rows.map(valueOf)
-    return values.every((value) => value === null) ? null : values
-  }
+function given(rows: readonly NewInteraction[]) {
+  const column = (valueOf: (row: NewInteraction) => string | number | boolean | null) => columnOf(rows, valueOf)
   return sql`
     select * from unnest(
       ${column((row) => row.index)}::int[], ${column((row) => instantOf(row.occurredAtMs))}::timestamptz[],
@@ -77,4 +65,15 @@ export function given(rows: readonly NewInteraction[]) {
       ${column((row) => (row.metadata === undefined ? null : JSON.stringify(row.metadata)))}::text[])
       as row(index, occurred_at, account_number, event_id, is_category, event_type, ref_id, account_id, session_id,
         ip_address, user_agent, metadata)`
+}
+
+export const INTERACTIONS: LogTable<NewInteraction> = {
+  name: 'interaction',
+  columns: COLUMNS,
+  given,
+  givenColumns,
+  beside: WITH_PRODUCT,
+  givenItem: GIVEN_ITEM,
+  eventsOf: () => 1,
+  isSearch: false,
 }

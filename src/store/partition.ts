@@ -10,7 +10,7 @@ export function monthOf(milliseconds: number): Month {
 }
 
 /** The tables of the log: each is partitioned by month of occurred_at. */
-export const LOG_TABLES = ['interaction'] as const
+export const LOG_TABLES = ['interaction', 'search'] as const
 
 /** A month's partition of a table of the log. */
 export function partitionOf(table: (typeof LOG_TABLES)[number], month: Month): string {

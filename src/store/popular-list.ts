@@ -5,7 +5,7 @@ import type { Span } from '../ranking/span.ts'
 import { isListed } from './catalog-product.ts'
 import type { Database } from './database.ts'
 import { jsonOfProduct, JSON_OF_PRODUCT, utc } from './popularity-json.ts'
-import { counterOf, scoreOf, weighed } from './popularity-score.ts'
+import { counterOf, COUNTERS, scoreOf, weighed } from './popularity-score.ts'
 import { RISING_MIN, risingOf } from './rising.ts'
 
 export interface PopularQuery {
@@ -103,7 +103,7 @@ function listOfSpan(query: PopularQuery, span: Span): Read {
     ), summed as (
       select c.product_id, ${scoreOf} as score_micros, coalesce(${rounded(sql`sum(w.weight_micros / 1e6::float8 * c.decayed)`)}, 0) as trending,
         sum(c.events)::bigint as interaction_count, max(c.last_hour) as last_hour,
-        ${sql.join(SHOWN_COUNTERS.map((counter) => sql`${counterOf(counter)} as ${sql.ref(counter)}`))}
+        ${sql.join(COUNTERS.map((counter) => sql`${counterOf(counter)} as ${sql.ref(counter)}`))}
       from cell c cross join popularity_rules r ${weighed}
       group by c.product_id
     )
@@ -116,16 +116,6 @@ function listOfSpan(query: PopularQuery, span: Span): Read {
     ) p
     where ${admitted(query)} ${ordered(query)}`
 }
-
-const SHOWN_COUNTERS = [
-  'view_count',
-  'purchase_count',
-  'favorite_count',
-  'cart_count',
-  'review_count',
-  'search_count',
-  'search_click_count',
-] as const
 
 /** 2^(time / half-life), under the rules r; the exponent is held above float8's underflow. */
 function halved(time: RawBuilder<unknown>): RawBuilder<unknown> {

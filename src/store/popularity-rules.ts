@@ -2,7 +2,8 @@ import { sql } from 'kysely'
 import { toMicros, type Weights } from '../ranking/weights.ts'
 import type { Database, Store } from './database.ts'
 import { lockFor } from './locks.ts'
-import { countersOf, hourOf, scoreOf, trendingOf, weighed } from './popularity-score.ts'
+import { cellsOf, countersOf, hourOf, scoreOf, trendingOf, weighed } from './popularity-score.ts'
+import { countedEvents } from './product-event.ts'
 
 /** What popularity is computed by. Half-life and window in hours. */
 export interface Rules {
@@ -91,14 +92,8 @@ async function isLogCut(tx: Database): Promise<boolean> {
 async function rebuildDecayed(tx: Database): Promise<void> {
   await sql`
     update product_hour h set decayed = log.decayed
-    from (
-      select i.ref_id, ${hourOf(sql`i.occurred_at`)} as hour, i.event_type,
-        sum(power(2::float8, date_part('epoch', i.occurred_at - ${hourOf(sql`i.occurred_at`)}) / 3600 / r.half_life_hours)) as decayed
-      from interaction i join interaction_batch b using (batch_id) cross join popularity_rules r
-      where not i.is_category and b.scored_at is not null
-      group by 1, 2, 3
-    ) log
-    where h.product_id = log.ref_id and h.hour = log.hour and h.event_type = log.event_type`.execute(tx)
+    from (${cellsOf(countedEvents)}) log
+    where h.product_id = log.product_id and h.hour = log.hour and h.event_type = log.event_type`.execute(tx)
 }
 
 /** Recomputes every product's score, trending and counters from its hours. */
@@ -106,13 +101,13 @@ async function recomputeProducts(tx: Database): Promise<number> {
   const { numAffectedRows } = await sql`
     update product_popularity p set score_micros = f.score_micros, trending = f.trending, view_count = f.view_count,
       purchase_count = f.purchase_count, favorite_count = f.favorite_count, cart_count = f.cart_count,
-      review_count = f.review_count, search_click_count = f.search_click_count
+      review_count = f.review_count, search_click_count = f.search_click_count, search_count = f.search_count
     from (
       select c.product_id, ${scoreOf}, ${trendingOf}, ${countersOf}
       from product_hour c cross join popularity_rules r ${weighed}
       group by c.product_id
     ) f (product_id, score_micros, trending, view_count, purchase_count, favorite_count, cart_count, review_count,
-      search_click_count)
+      search_click_count, search_count)
     where f.product_id = p.product_id`.execute(tx)
   return Number(numAffectedRows ?? 0)
 }

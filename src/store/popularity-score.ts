@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { BatchBounds } from './backlog.ts'
 import { type Database, isRefusal, type Store } from './database.ts'
 import { lockFor } from './locks.ts'
+import { productInteractions, searchImpressions } from './product-event.ts'
 
 /** A group's limits keep the transaction, and with it the locks on hot products, well under a second. */
 export const GROUP_BATCHES_MAX = 64
@@ -52,6 +53,7 @@ interface Group {
   events: number
   from: string
   to: string
+  hasSearches: boolean
 }
 
 /**
@@ -63,21 +65,23 @@ export async function claimGroup(
   own: BatchBounds,
   { done, othersMax }: { done: 'scored_at' | 'fed_at'; othersMax: number },
 ): Promise<Group | undefined> {
-  const claimed = await sql<{ isDone: boolean; events: number }>`
-    select ${sql.ref(done)} is not null as "isDone", events from interaction_batch
+  const claimed = await sql<{ isDone: boolean; events: number; isSearch: boolean }>`
+    select ${sql.ref(done)} is not null as "isDone", events, is_search as "isSearch" from interaction_batch
     where batch_id = ${own.batchId} for update`.execute(tx)
   const batch = claimed.rows[0]
   if (batch === undefined) throw new Error(`there is no batch ${own.batchId}`)
   if (batch.isDone) return undefined
-  const { rows: others } = await sql<{ batchId: string; from: Date; to: Date; events: number }>`
-    select batch_id as "batchId", occurred_from as "from", occurred_to as "to", events from interaction_batch
+  const { rows: others } = await sql<{ batchId: string; from: Date; to: Date; events: number; isSearch: boolean }>`
+    select batch_id as "batchId", occurred_from as "from", occurred_to as "to", events, is_search as "isSearch"
+    from interaction_batch
     where ${sql.ref(done)} is null and batch_id <> ${own.batchId}
     order by batch_id limit ${othersMax} for update skip locked`.execute(tx)
-  const group: Group = { ids: [own.batchId], events: batch.events, from: own.from, to: own.to }
+  const group: Group = { ids: [own.batchId], events: batch.events, from: own.from, to: own.to, hasSearches: batch.isSearch }
   for (const other of others) {
     if (group.events + other.events > GROUP_EVENTS_MAX) break
     group.events += other.events
     group.ids.push(other.batchId)
+    group.hasSearches ||= other.isSearch
     if (other.from.toISOString() < group.from) group.from = other.from.toISOString()
     if (other.to.toISOString() > group.to) group.to = other.to.toISOString()
   }
@@ -93,26 +97,38 @@ async function countGroup(tx: Database, group: Group): Promise<void> {
   await sql`
     with scored as (
       update interaction_batch set scored_at = now() where batch_id = any(${group.ids}::bigint[])
-    ), cell as materialized (
-      select i.ref_id as product_id, ${hourOf(sql`i.occurred_at`)} as hour, i.event_type, count(*)::int as events,
-        sum(power(2::float8, date_part('epoch', i.occurred_at - ${hourOf(sql`i.occurred_at`)}) / 3600 / r.half_life_hours)) as decayed,
-        max(i.occurred_at) as last_at
-      from interaction i cross join popularity_rules r
-      where i.batch_id = any(${group.ids}::bigint[]) and i.occurred_at between ${group.from} and ${group.to}
-        and not i.is_category
-      group by 1, 2, 3
+    ), cell as materialized (${cellsOf(eventsOf(group))}
     ), hours as (
       insert into product_hour as h (product_id, hour, event_type, events, decayed)
       select product_id, hour, event_type, events, decayed from cell order by product_id, hour, event_type
       on conflict (product_id, hour, event_type) do update
         set events = h.events + excluded.events, decayed = h.decayed + excluded.decayed
     )
-    insert into product_popularity as p (product_id, score_micros, trending, view_count, purchase_count, favorite_count,
-      cart_count, review_count, search_click_count, interaction_count, last_interaction, date_updated)
+    insert into product_popularity as p (product_id, score_micros, trending,
+      ${sql.raw(COUNTERS.join(', '))}, interaction_count, last_interaction, date_updated)
     select c.product_id, ${scoreOf}, ${trendingOf}, ${countersOf}, sum(c.events), max(c.last_at), now()
     from cell c cross join popularity_rules r ${weighed}
     group by c.product_id order by c.product_id
     ${addToProduct}`.execute(tx)
+}
+
+/** The group's events. Only a group with batches of searches looks for any: for the others they cost nothing. */
+function eventsOf({ ids, from, to, hasSearches }: Group): ReturnType<typeof sql> {
+  const interactions = productInteractions(sql`i.batch_id = any(${ids}::bigint[]) and i.occurred_at between ${from} and ${to}`)
+  if (!hasSearches) return interactions
+  return sql`${interactions} union all
+    ${searchImpressions(sql`s.batch_id = any(${ids}::bigint[]) and s.occurred_at between ${from} and ${to}`)}`
+}
+
+/** Events e of products, added up per product, hour and type. `more` are further sums. */
+export function cellsOf(events: ReturnType<typeof sql>, more = sql``): ReturnType<typeof sql> {
+  const hour = hourOf(sql`e.occurred_at`)
+  return sql`
+      select e.product_id, ${hour} as hour, e.event_type, count(*)::int as events,
+        sum(power(2::float8, date_part('epoch', e.occurred_at - ${hour}) / 3600 / r.half_life_hours)) as decayed,
+        max(e.occurred_at) as last_at ${more}
+      from (${events}) e cross join popularity_rules r
+      group by 1, 2, 3`
 }
 
 /** The hour of an instant, the same in every time zone. */
@@ -143,10 +159,19 @@ export const trendingOf = sql`coalesce(
 export const trendingSpreadOf = sql`coalesce(
   sum(abs(w.weight_micros) / 1e6::float8 * ${atLandmark}) filter (where c.hour >= r.edge), 0)`
 
-/** The counters of cells c, in the order view, purchase, favorite, cart, review, search click. */
-export const countersOf = sql.join(
-  ['view_count', 'purchase_count', 'favorite_count', 'cart_count', 'review_count', 'search_click_count'].map(counterOf),
-)
+/** The counters of a product. */
+export const COUNTERS = [
+  'view_count',
+  'purchase_count',
+  'favorite_count',
+  'cart_count',
+  'review_count',
+  'search_click_count',
+  'search_count',
+] as const
+
+/** The counters of cells c, in their order. */
+export const countersOf = sql.join(COUNTERS.map(counterOf))
 
 /** What one of them counts in cells c. */
 export function counterOf(counter: string) {
@@ -164,6 +189,7 @@ export const addToProduct = sql`
       cart_count = p.cart_count + excluded.cart_count,
       review_count = p.review_count + excluded.review_count,
       search_click_count = p.search_click_count + excluded.search_click_count,
+      search_count = p.search_count + excluded.search_count,
       interaction_count = p.interaction_count + excluded.interaction_count,
       last_interaction = greatest(p.last_interaction, excluded.last_interaction),
       date_updated = greatest(p.date_updated, excluded.date_updated)`

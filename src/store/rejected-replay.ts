@@ -2,7 +2,8 @@ import { sql } from 'kysely'
 import { rejectedIdOf, type RejectedKey } from '../contract/rejected.ts'
 import type { Call } from './call.ts'
 import type { Database } from './database.ts'
-import { type InsertBatch, insertBatch } from './interaction-batch.ts'
+import { type InsertBatch, insertBatch, type Inserted } from './interaction-batch.ts'
+import type { LogRow } from './log-table.ts'
 import { itemOf } from './rejected-interaction.ts'
 
 /** Somebody else's call replayed it; the message says what became of it. */
@@ -13,18 +14,20 @@ export interface RefusedItem {
   item: unknown
   receivedAtMs: number
   call: Call
+  isSearch: boolean
 }
 
 /** Undefined when there is no refused interaction of this id. */
 export async function refusedItem(db: Database, key: RejectedKey): Promise<RefusedItem | undefined> {
-  const { rows } = await sql<{ item: string; receivedAt: Date } & Call>`
-    select r.item, b.received_at as "receivedAt", b.invocation_id as "invocationId", b.body_sha256 as "bodySha256"
+  const { rows } = await sql<{ item: string; receivedAt: Date; isSearch: boolean } & Call>`
+    select r.item, b.received_at as "receivedAt", b.is_search as "isSearch", b.invocation_id as "invocationId",
+      b.body_sha256 as "bodySha256"
     from rejected_interaction r join interaction_batch b on b.batch_id = r.batch_id
     where r.batch_id = ${key.batch_id}::bigint and r.index = ${key.index}::int`.execute(db)
   const row = rows[0]
   if (row === undefined) return undefined
-  const { item, receivedAt, invocationId, bodySha256 } = row
-  return { item: itemOf(item), receivedAtMs: receivedAt.getTime(), call: { invocationId, bodySha256 } }
+  const { item, receivedAt, isSearch, invocationId, bodySha256 } = row
+  return { item: itemOf(item), receivedAtMs: receivedAt.getTime(), isSearch, call: { invocationId, bodySha256 } }
 }
 
 /**
@@ -33,11 +36,11 @@ export async function refusedItem(db: Database, key: RejectedKey): Promise<Refus
  * A repeated attempt finds its own batch in the mark; inserting that again changes nothing.
  * @throws AlreadyReplayed when the batch of another call is in the mark.
  */
-export function insertReplayOf(key: RejectedKey): InsertBatch {
-  return (db, call, interactions, rejections) =>
+export function insertReplayOf(key: RejectedKey) {
+  return <Row extends LogRow>(...[db, table, call, rows, rejections]: Parameters<InsertBatch<Row>>): Promise<Inserted> =>
     db.transaction().execute(async (tx) => {
       await lockUnlessReplayed(tx, key, call)
-      const inserted = await insertBatch(tx, call, interactions, rejections)
+      const inserted = await insertBatch(tx, table, call, rows, rejections)
       await sql`
         update rejected_interaction r set replayed_at = now(), replay_batch_id = b.batch_id
         from interaction_batch b
@@ -54,8 +57,10 @@ async function lockUnlessReplayed(tx: Database, key: RejectedKey, call: Call): P
     where batch_id = ${key.batch_id}::bigint and index = ${key.index}::int for update`.execute(tx)
   const { rows } = await sql<Replay>`
     select r.replayed_at as "replayedAt", b.batch_id as "batchId", n.index as "rejectedIndex",
-      exists (select from interaction i where i.batch_id = b.batch_id
-        and i.occurred_at between b.occurred_from and b.occurred_to) as "isAccepted"
+      (exists (select from interaction i where i.batch_id = b.batch_id
+          and i.occurred_at between b.occurred_from and b.occurred_to)
+        or exists (select from search s where s.batch_id = b.batch_id
+          and s.occurred_at between b.occurred_from and b.occurred_to)) as "isAccepted"
     from rejected_interaction r join interaction_batch b on b.batch_id = r.replay_batch_id
       left join rejected_interaction n on n.batch_id = b.batch_id
     where r.batch_id = ${key.batch_id}::bigint and r.index = ${key.index}::int

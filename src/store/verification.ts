@@ -3,7 +3,8 @@ import { sql } from 'kysely'
 import type { Drift, VerifyResponse } from '../contract/verify.ts'
 import type { Database, Store } from './database.ts'
 import { openRepair } from './trending-window.ts'
-import { countersOf, hourOf, scoreOf, trendingOf, trendingSpreadOf, weighed } from './popularity-score.ts'
+import { cellsOf, COUNTERS, countersOf, scoreOf, trendingOf, trendingSpreadOf, weighed } from './popularity-score.ts'
+import { countedEvents } from './product-event.ts'
 import { shopperOf } from './shopper-product.ts'
 
 /** Largest difference of a decayed sum, relative to Σ|weight|·decay: floats are added in any order. */
@@ -38,7 +39,7 @@ async function replay(tx: Database): Promise<VerifyResponse | undefined> {
   await sql`set local statement_timeout = ${sql.lit(`${REPLAY_MINUTES_MAX}min`)}`.execute(tx)
   if ((await openRepair(tx)) !== undefined) return undefined
   const { rows } = await sql<{ events: string; horizon: Date }>`
-    select horizon, (select count(*) from interaction) as events from log_horizon`.execute(tx)
+    select horizon, (select count(*) from interaction) + (select count(*) from search) as events from log_horizon`.execute(tx)
   const drift = [...(await hourDrift(tx)), ...(await popularityDrift(tx)), ...(await shopperDrift(tx))]
   return {
     drift: drift.slice(0, DRIFT_MAX),
@@ -47,16 +48,8 @@ async function replay(tx: Database): Promise<VerifyResponse | undefined> {
   }
 }
 
-const COUNTERS = ['view_count', 'purchase_count', 'favorite_count', 'cart_count', 'review_count', 'search_click_count']
-
 /** Every counted product event of the log as cells of product, hour and type. */
-const replayedCells = sql`
-  select i.ref_id as product_id, ${hourOf(sql`i.occurred_at`)} as hour, i.event_type, count(*)::int as events,
-    sum(power(2::float8, date_part('epoch', i.occurred_at - ${hourOf(sql`i.occurred_at`)}) / 3600 / r.half_life_hours)) as decayed,
-    max(i.occurred_at) as last_at, max(b.scored_at) as scored_at
-  from interaction i join interaction_batch b using (batch_id) cross join popularity_rules r
-  where not i.is_category and b.scored_at is not null
-  group by 1, 2, 3`
+const replayedCells = cellsOf(countedEvents, sql`, max(e.scored_at) as scored_at`)
 
 function hourDrift(tx: Database): Promise<Drift[]> {
   return compare(tx, {
@@ -72,7 +65,7 @@ function popularityDrift(tx: Database): Promise<Drift[]> {
     table: 'product_popularity',
     key: ['product_id'],
     expected: sql`
-      select f.*, 0 as search_count from (
+      select * from (
         select c.product_id, ${scoreOf}, ${trendingOf}, ${trendingSpreadOf}, ${countersOf}, sum(c.events), max(c.last_at), max(c.scored_at)
         from (${replayedCells}) c cross join popularity_rules r ${weighed}
         group by c.product_id
@@ -81,7 +74,6 @@ function popularityDrift(tx: Database): Promise<Drift[]> {
       exact('score_micros'),
       { column: 'trending', tolerance: sql`e.spread` },
       ...COUNTERS.map(exact),
-      exact('search_count'),
       exact('interaction_count'),
       exact('last_interaction'),
       exact('date_updated'),

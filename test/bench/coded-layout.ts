@@ -88,7 +88,7 @@ async function count(db: Database, batchIds: readonly string[]): Promise<void> {
         set events = h.events + excluded.events, decayed = h.decayed + excluded.decayed
     )
     insert into product_popularity as p (product_id, score_micros, trending, view_count, purchase_count, favorite_count,
-      cart_count, review_count, search_click_count, last_interaction, date_updated)
+      cart_count, review_count, search_click_count, search_count, last_interaction, date_updated)
     select c.product_id, ${scoreOf}, ${trendingOf}, ${countersOf}, max(c.last_at), now()
     from (select * from cell join event_type_code using (code)) c cross join popularity_rules r ${weighed}
     group by c.product_id order by c.product_id

@@ -49,7 +49,7 @@ export const literalServices = (deps: Deps) => [
       CreateInteraction: async (ctx, request) => {
         const { id, body } = ctx.request()
         const call = callOf(id.toString(), body)
-        const { interactions, rejections } = judge(request.interactions, await ctx.date.now(), (index, time) =>
+        const { rows: interactions, rejections } = judge(request.interactions, await ctx.date.now(), (index, time) =>
           eventIdFor(call, index, time),
         )
         const recorded = await ctx.run('record', () => recordBatch(deps.db, call, interactions, rejections))
@@ -104,7 +104,7 @@ async function count(db: Database, row: Row): Promise<void> {
         set events = h.events + excluded.events, decayed = h.decayed + excluded.decayed
     )
     insert into product_popularity as p (product_id, score_micros, trending, view_count, purchase_count, favorite_count,
-      cart_count, review_count, search_click_count, last_interaction, date_updated)
+      cart_count, review_count, search_click_count, search_count, last_interaction, date_updated)
     select c.product_id, ${scoreOf}, ${trendingOf}, ${countersOf}, max(c.last_at), now()
     from c cross join popularity_rules r ${weighed} group by c.product_id
     ${addToProduct}`.execute(db)

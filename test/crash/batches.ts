@@ -1,5 +1,5 @@
-import { type Call, callOf } from './call.ts'
-import { eventWithoutId, inOtherWords, type Item, newEvent, refusedItem } from './items.ts'
+import { type Call, callOf, type Handler } from './call.ts'
+import { eventWithoutId, inOtherWords, type Item, newEvent, refusedItem, type What } from './items.ts'
 import type { Random } from '../../src/main/demo/random.ts'
 
 const ITEMS_MAX = 200
@@ -7,13 +7,20 @@ const ITEMS_MAX = 200
 const KNOWN_MAX = 5_000
 
 /**
- * Makes the batches of a load. `alone`: new events that nobody else sends meanwhile. `mixed`: new events, and others that
+ * Makes the batches of a load for one handler. `alone`: new events that nobody else sends meanwhile. `mixed`: new events, and others that
  * are on their way or recorded. `repeat`: acknowledged events only.
  */
 export class Batches {
   readonly #nowMs = Date.now()
   readonly #known: Item[] = []
   readonly #acknowledged: Item[] = []
+  readonly #handler: Handler
+  readonly #what: What
+
+  constructor(handler: Handler, what: What) {
+    this.#handler = handler
+    this.#what = what
+  }
 
   next(random: Random, name: string): Call {
     const kind = random.pick(['alone', 'alone', 'mixed', 'mixed', 'repeat'] as const)
@@ -21,15 +28,15 @@ export class Batches {
     const idempotencyKey = random.chance(0.5) ? name : undefined
     if (kind === 'repeat' && this.#acknowledged.length > 0) {
       const items = sample(random, this.#acknowledged, size)
-      return callOf({ name, items, idempotencyKey, isAlone: false, isRepeat: true })
+      return callOf({ name, handler: this.#handler, items, idempotencyKey, isAlone: false, isRepeat: true })
     }
     const items = this.#newItems(random, size)
     if (kind === 'mixed') items.push(...sample(random, this.#known, size))
     // Without an id, an event is as idempotent as the call's key.
-    if (idempotencyKey !== undefined && random.chance(0.5)) items.push(eventWithoutId(random, this.#nowMs))
+    if (idempotencyKey !== undefined && random.chance(0.5)) items.push(eventWithoutId(random, this.#nowMs, this.#what))
     const given = shuffled(random, items).slice(0, ITEMS_MAX)
     if (kind === 'mixed') remember(this.#known, given)
-    return callOf({ name, items: given, idempotencyKey, isAlone: kind === 'alone', isRepeat: false })
+    return callOf({ name, handler: this.#handler, items: given, idempotencyKey, isAlone: kind === 'alone', isRepeat: false })
   }
 
   /** From now on its events can be sent again by anyone. */
@@ -40,9 +47,9 @@ export class Batches {
 
   /** New events, some of them twice, and now and then one that must be refused. */
   #newItems(random: Random, size: number): Item[] {
-    const items = Array.from({ length: size }, () => newEvent(random, this.#nowMs))
+    const items = Array.from({ length: size }, () => newEvent(random, this.#nowMs, this.#what))
     if (random.chance(0.3)) items.push(random.pick(items), inOtherWords(random.pick(items)))
-    if (random.chance(0.2)) items.push(refusedItem(random))
+    if (random.chance(0.2)) items.push(refusedItem(random, this.#what))
     return items
   }
 }

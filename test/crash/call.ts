@@ -2,9 +2,14 @@ import { createHash } from 'node:crypto'
 import type { CreateInteractionResponse } from '../../src/contract/interaction.ts'
 import type { Item } from './items.ts'
 
+/** Each handler that records batches, and the name of its list. */
+const LISTS = { CreateInteraction: 'interactions', RecordSearches: 'searches' } as const
+export type Handler = keyof typeof LISTS
+
 /** One batch on its way: sent with the same bytes until it is acknowledged. */
 export interface Call {
   name: string
+  handler: Handler
   items: readonly Item[]
   body: string
   bodySha256: string
@@ -25,19 +30,19 @@ export interface Acknowledgement {
 
 /** A call not sent yet. */
 export function callOf(
-  given: Pick<Call, 'name' | 'items' | 'isAlone' | 'isRepeat'> & { idempotencyKey?: string | undefined },
+  given: Pick<Call, 'name' | 'items' | 'isAlone' | 'isRepeat'> & { idempotencyKey?: string | undefined; handler?: Handler },
 ): Call {
-  const { idempotencyKey, ...rest } = given
-  const body = JSON.stringify({ interactions: given.items.map((item) => item.body) })
+  const { idempotencyKey, handler = 'CreateInteraction', ...rest } = given
+  const body = JSON.stringify({ [LISTS[handler]]: given.items.map((item) => item.body) })
   const bodySha256 = createHash('sha256').update(body).digest('hex')
-  return { ...rest, body, bodySha256, sends: 0, ...(idempotencyKey === undefined ? {} : { idempotencyKey }) }
+  return { ...rest, handler, body, bodySha256, sends: 0, ...(idempotencyKey === undefined ? {} : { idempotencyKey }) }
 }
 
 /** Sends a call once; undefined when nobody knows what became of it. @throws when it was refused as a whole. */
 export async function send(ingressUrl: string, call: Call, patienceMs: number): Promise<Acknowledgement | undefined> {
   call.sends += 1
   try {
-    const response = await fetch(`${ingressUrl}/Analytic/CreateInteraction`, {
+    const response = await fetch(`${ingressUrl}/Analytic/${call.handler}`, {
       method: 'POST',
       headers: {
         'content-type': 'application/json',

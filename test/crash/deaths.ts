@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FailPoint } from '../../services/deps.ts'
-import { type Call, callOf } from './call.ts'
+import { type Call, callOf, type Handler } from './call.ts'
 import type { Death } from './endpoint.ts'
-import { eventAt, eventWithoutId, inOtherWords, newEvent, refusedItem } from './items.ts'
+import { eventAt, eventWithoutId, inOtherWords, interaction, newEvent, refusedItem, search } from './items.ts'
 import type { Load } from './load.ts'
 import { quiet } from './quiet.ts'
 import type { Random } from '../../src/main/demo/random.ts'
@@ -15,7 +15,8 @@ const FAIL_POINTS: readonly FailPoint[] = [
   'scores committed',
   'profiles committed',
 ]
-/** A lone call that makes a partition takes 17 statements. */
+const FAIL_POINTS_OF_SEARCHES: readonly FailPoint[] = ['batch committed', 'before the answer', 'scores committed']
+/** A lone call that makes a partition in each table of the log takes 20 statements. */
 const STATEMENTS_MAX = 40
 
 /**
@@ -25,6 +26,10 @@ const STATEMENTS_MAX = 40
 export async function dieAtEachPoint(stack: CrashStack, load: Load, random: Random): Promise<void> {
   for (const point of FAIL_POINTS) {
     if (!(await dieOnce(stack, load, random, { point, passage: 1 }))) throw new Error(`nobody came by: ${point}`)
+  }
+  for (const point of FAIL_POINTS_OF_SEARCHES) {
+    if (!(await dieOnce(stack, load, random, { point, passage: 1 }, 'RecordSearches')))
+      throw new Error(`nobody came by: ${point}`)
   }
   for (let passage = 1; await dieOnce(stack, load, random, { point: 'statement answered', passage }); passage++) {
     if (passage === STATEMENTS_MAX) throw new Error(`a lone call takes more than ${STATEMENTS_MAX} statements`)
@@ -48,9 +53,15 @@ export async function dieAtRandom(stack: CrashStack, load: Load, random: Random,
 }
 
 /** @returns whether the call came by the point. */
-async function dieOnce(stack: CrashStack, load: Load, random: Random, death: Death): Promise<boolean> {
+async function dieOnce(
+  stack: CrashStack,
+  load: Load,
+  random: Random,
+  death: Death,
+  handler: Handler = 'CreateInteraction',
+): Promise<boolean> {
   const { died } = await stack.arm(death)
-  const call = loneCall(random, `alone ${death.point} ${death.passage}`, load.calls.length)
+  const call = loneCall(random, handler, `alone ${handler} ${death.point} ${death.passage}`, load.calls.length)
   const done = load.deliver(call).then(() => quiet(stack))
   const hasDied = await Promise.race([died.then(() => true), done.then(() => false)])
   await (hasDied ? stack.revive('endpoint') : stack.disarm())
@@ -68,16 +79,18 @@ async function dieUnderLoad(stack: CrashStack, load: Load, random: Random): Prom
 }
 
 /** A bit of everything: a month without a partition, an event twice, one without an id, one that is refused. */
-function loneCall(random: Random, name: string, month: number): Call {
+function loneCall(random: Random, handler: Handler, name: string, month: number): Call {
   const nowMs = Date.now()
-  const event = newEvent(random, nowMs)
-  const inNewMonth = eventAt(random, Date.UTC(2016, month, 15))
-  const items = [event, inOtherWords(event), inNewMonth, eventWithoutId(random, nowMs), refusedItem(random)]
-  return callOf({ name, items, idempotencyKey: name, isAlone: true, isRepeat: false })
+  const what = handler === 'RecordSearches' ? search : interaction
+  const event = newEvent(random, nowMs, what)
+  const inNewMonth = eventAt(random, Date.UTC(2016, month, 15), what)
+  const items = [event, inOtherWords(event), inNewMonth, eventWithoutId(random, nowMs, what), refusedItem(random, what)]
+  return callOf({ name, handler, items, idempotencyKey: name, isAlone: true, isRepeat: false })
 }
 
 /** The events of an acknowledged call, sent once more: a batch of which nothing is new is sent on all the same. */
 function repeatOf(call: Call): Call {
   const items = call.items.filter((item) => item.event !== undefined)
-  return callOf({ name: `${call.name} again`, items, idempotencyKey: undefined, isAlone: false, isRepeat: true })
+  const { handler } = call
+  return callOf({ name: `${call.name} again`, handler, items, idempotencyKey: undefined, isAlone: false, isRepeat: true })
 }

@@ -75,7 +75,8 @@ async function recordedBatches(db: Kysely<unknown>): Promise<Batch[]> {
   const { rows } = await sql<Batch>`
     select b.batch_id as "batchId", b.invocation_id as "invocationId", encode(b.body_sha256, 'hex') as "bodySha256",
       array(select (extract(epoch from i.occurred_at) * 1000)::bigint || ' ' || i.event_id
-        from interaction i where i.batch_id = b.batch_id) as events,
+        from (select occurred_at, event_id, batch_id from interaction union all
+          select occurred_at, event_id, batch_id from search) i where i.batch_id = b.batch_id) as events,
       array(select r.index || ' ' || r.code from rejected_interaction r
         where r.batch_id = b.batch_id order by r.index) as refused
     from interaction_batch b order by b.batch_id`.execute(db)

@@ -1,5 +1,6 @@
 import { uuidV7 } from '../../src/contract/event-id.ts'
 import type { RejectedItem } from '../../src/contract/interaction.ts'
+import { SEARCH_IMPRESSION } from '../../src/contract/search.ts'
 import { instantOf } from '../../src/contract/time.ts'
 import { PRESETS } from '../../src/ranking/weights.ts'
 import type { Random } from '../../src/main/demo/random.ts'
@@ -19,20 +20,25 @@ const LATE_DAYS_MAX = 500
 const PRODUCTS = 40
 const CATEGORIES = 8
 const SHOPPERS = 25
+const QUERIES = 10
+const SHOWN_MAX = 20
 
 /** Events before this instant are refused by the database of a round. */
 export const HORIZON = '2015-01-01T00:00:00.000Z'
 
-const TYPES = [...Object.keys(PRESETS.balanced), 'played_video', 'read_size_chart']
+const TYPES = [...Object.keys(PRESETS.balanced), SEARCH_IMPRESSION, 'played_video', 'read_size_chart']
+
+/** What an event says beside its identity. */
+export type What = (random: Random) => Record<string, unknown>
 
 /** A new event that happened now, lately, or long ago. */
-export function newEvent(random: Random, nowMs: number): Item {
+export function newEvent(random: Random, nowMs: number, what: What = interaction): Item {
   const agoMs = random.chance(0.1) ? random.below(LATE_DAYS_MAX) * DAY_MS : random.chance(0.5) ? random.below(9 * DAY_MS) : 0
-  return eventAt(random, nowMs - agoMs - random.below(HOUR_MS))
+  return eventAt(random, nowMs - agoMs - random.below(HOUR_MS), what)
 }
 
 /** A new event of an instant. Its id is a UUIDv7, or a UUIDv4 with the time beside it. */
-export function eventAt(random: Random, milliseconds: number): Item {
+export function eventAt(random: Random, milliseconds: number, what: What = interaction): Item {
   if (random.chance(0.5)) {
     const id = uuidV7(milliseconds, random.bytes(10))
     return { event: `${milliseconds} ${id}`, body: { event_id: id, ...what(random) } }
@@ -42,7 +48,7 @@ export function eventAt(random: Random, milliseconds: number): Item {
 }
 
 /** An event that is given its id on the way. */
-export function eventWithoutId(random: Random, nowMs: number): Item {
+export function eventWithoutId(random: Random, nowMs: number, what: What = interaction): Item {
   return { body: { occurred_at: instantOf(nowMs - random.below(DAY_MS)), ...what(random) } }
 }
 
@@ -54,7 +60,7 @@ export function inOtherWords(item: Item): Item {
 }
 
 /** An item that must be refused: by its form, its time, or the horizon in the database. */
-export function refusedItem(random: Random): Item {
+export function refusedItem(random: Random, what: What = interaction): Item {
   const id = uuidV4(random.bytes(16))
   return random.pick<() => Item>([
     () => ({ refusedAs: 'invalid', body: { ...what(random), event_id: id } }),
@@ -65,15 +71,28 @@ export function refusedItem(random: Random): Item {
   ])()
 }
 
-function what(random: Random) {
+export function interaction(random: Random): Record<string, unknown> {
   const isProduct = random.chance(0.9)
   return {
-    ...(random.chance(0.7) ? { account_id: `a${random.below(SHOPPERS)}` } : { session_id: `s${random.below(SHOPPERS)}` }),
+    ...shopper(random),
     event_type: random.pick(TYPES),
     ref_type: isProduct ? 'Product' : 'Category',
-    // The least of two numbers: a few products are hot.
-    ref_id: isProduct ? `p${Math.min(random.below(PRODUCTS), random.below(PRODUCTS))}` : `c${random.below(CATEGORIES)}`,
+    ref_id: isProduct ? product(random) : `c${random.below(CATEGORIES)}`,
   }
+}
+
+export function search(random: Random): Record<string, unknown> {
+  const product_ids = Array.from({ length: random.below(SHOWN_MAX) }, () => product(random))
+  return { ...shopper(random), query: `Query  ${random.below(QUERIES)}`, product_ids }
+}
+
+function shopper(random: Random) {
+  return random.chance(0.7) ? { account_id: `a${random.below(SHOPPERS)}` } : { session_id: `s${random.below(SHOPPERS)}` }
+}
+
+/** The least of two numbers: a few products are hot. */
+function product(random: Random): string {
+  return `p${Math.min(random.below(PRODUCTS), random.below(PRODUCTS))}`
 }
 
 function uuidV4(bytes: Uint8Array): string {

@@ -2,9 +2,12 @@ import { EventEmitter, once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Batches } from './batches.ts'
 import { type Acknowledgement, type Call, problemsOf, RefusedCall, send } from './call.ts'
+import { interaction, search } from './items.ts'
 import { type Random, randomOf } from '../../src/main/demo/random.ts'
 
 const SENDERS = 4
+/** The share of calls that bring searches. */
+const SEARCHES = 0.25
 const ANSWER_MS_MAX = 10_000
 const RESEND_MS = 50
 const PROGRESS_MS_MAX = 60_000
@@ -16,7 +19,10 @@ export class Load {
   readonly problems: string[] = []
   readonly #ingressUrl: string
   readonly #seed: number
-  readonly #batches = new Batches()
+  readonly #batches = {
+    CreateInteraction: new Batches('CreateInteraction', interaction),
+    RecordSearches: new Batches('RecordSearches', search),
+  }
   readonly #progress = new EventEmitter()
   readonly #senders: Promise<void>[] = []
   #acknowledged = 0
@@ -68,7 +74,8 @@ export class Load {
   async #sendOn(name: string): Promise<void> {
     const random = randomOf(this.#seed, name)
     for (let n = 0; !this.#isEnding; n++) {
-      await this.#deliverHastily(random, this.#batches.next(random, `${name} call ${n}`))
+      const batches = this.#batches[random.chance(SEARCHES) ? 'RecordSearches' : 'CreateInteraction']
+      await this.#deliverHastily(random, batches.next(random, `${name} call ${n}`))
     }
   }
 
@@ -99,7 +106,7 @@ export class Load {
   #acknowledge(call: Call, acknowledged: Acknowledgement): void {
     call.acknowledged = acknowledged
     this.problems.push(...problemsOf(call, acknowledged))
-    this.#batches.acknowledged(call)
+    this.#batches[call.handler].acknowledged(call)
     this.#acknowledged += 1
     this.#progress.emit('acknowledged')
   }

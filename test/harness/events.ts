@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto'
+import { normalisedQuery } from '../../src/contract/search.ts'
 import { callOf } from '../../src/store/call.ts'
 import { recordBatch, type RecordedBatchResult } from '../../src/store/interaction-batch.ts'
 import type { NewInteraction, NewRejection } from '../../src/store/interaction-row.ts'
 import { scoreBatch } from '../../src/store/popularity-score.ts'
+import { type NewSearch, recordSearches } from '../../src/store/search.ts'
 import { feedBatch } from '../../src/store/shopper-product.ts'
 import type { Store } from '../../src/store/database.ts'
 
@@ -47,4 +49,32 @@ export async function recordAndCount(db: Store, interactions: readonly NewIntera
   await scoreBatch(db, batch)
   await feedBatch(db, batch)
   return batch
+}
+
+/** A checked search of now, changed as asked. */
+export function search(changes: Partial<Omit<NewSearch, 'normalisedQuery'>> = {}): NewSearch {
+  const { query = 'lamp' } = changes
+  return {
+    index: 0,
+    item: { query },
+    eventId: randomUUID(),
+    occurredAtMs: Date.now(),
+    query,
+    accountId: 'a',
+    sessionId: null,
+    productIds: ['p'],
+    ...changes,
+    normalisedQuery: normalisedQuery(query),
+  }
+}
+
+/** Records searches as a new call; `index` follows the order. */
+export function recordNewSearches(db: Store, searches: readonly NewSearch[]): Promise<RecordedBatchResult> {
+  const call = callOf(randomUUID(), Buffer.from(''))
+  return recordSearches(
+    db,
+    call,
+    searches.map((one, index) => ({ ...one, index })),
+    [],
+  )
 }

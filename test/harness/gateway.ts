@@ -4,6 +4,7 @@ import { pino } from 'pino'
 import { createCallGate } from '../../src/gateway/call-gate.ts'
 import { createGroupCommit, recordsOf, submissionsOf } from '../../src/gateway/group-commit.ts'
 import { createKeyRing } from '../../src/gateway/key-ring.ts'
+import { SEARCHES_MAX } from '../../src/contract/search.ts'
 import { createOwnCalls } from '../../src/gateway/own-call.ts'
 import { productWriter } from '../../src/gateway/product-writer.ts'
 import { type Recorder, recorder } from '../../src/gateway/recorder.ts'
@@ -49,6 +50,8 @@ export async function startGateway(
   const keys = createKeyRing(db, () => undefined)
   await keys().catch(() => undefined)
   const groups = { ...QUEUE_LIMITS, deadlineMs: restate.deadlineMs, observer: unobserved }
+  const ofSearches = recorder(stack.ingressUrl, restate.deadlineMs, 'searches')
+  const searchGroups = { ...groups, flushEventsMax: SEARCHES_MAX }
   const gate = createCallGate({ callsMax: 64, waitingMax: 1_000, bytesMax: QUEUE_LIMITS.queueBytesMax, onFull: () => undefined })
   const app = await createGateway({
     db,
@@ -58,6 +61,11 @@ export async function startGateway(
     keys,
     groupCommit: createGroupCommit({ ...groups, ...recordsOf(restate) }),
     groupSubmit: createGroupCommit({ ...groups, ...submissionsOf(restate) }),
+    searches: {
+      groupCommit: createGroupCommit({ ...searchGroups, ...recordsOf(ofSearches) }),
+      groupSubmit: createGroupCommit({ ...searchGroups, ...submissionsOf(ofSearches) }),
+      ownCalls: createOwnCalls({ db, recorder: ofSearches, gate }),
+    },
     settings: SETTINGS,
     readiness: async () => ({ postgresql: true, restate: true, endpoint: true, registration: true }),
     observer: unobserved,

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { PRESETS } from '../../src/ranking/weights.ts'
 import type { NewInteraction } from '../../src/store/interaction-row.ts'
+import type { NewSearch } from '../../src/store/search.ts'
 import type { Store } from '../../src/store/database.ts'
 
 /** Every aggregate by name of its cell: slow, obvious, and made of nothing but the distinct events. */
@@ -21,25 +22,36 @@ export const COUNTERS: Record<string, string> = {
   rating_medium: 'review_count',
   rating_low: 'review_count',
   click_from_search: 'search_click_count',
+  search_impression: 'search_count',
 }
 
-/** What the aggregates must be after exactly these events under the balanced weights. */
-export function expectedCells(events: readonly NewInteraction[], rules: { landmarkMs: number; edgeMs: number }): Cells {
+/** What the aggregates must be after exactly these interactions and searches, under the balanced weights unless others are given. */
+export function expectedCells(
+  events: readonly NewInteraction[],
+  rules: { landmarkMs: number; edgeMs: number; weights?: Readonly<Record<string, number>> },
+  searches: readonly NewSearch[] = [],
+): Cells {
+  const weights: Readonly<Record<string, number>> = rules.weights ?? PRESETS.balanced
   const cells: Cells = {}
   const add = (name: string, amount: number) => (cells[name] = (cells[name] ?? 0) + amount)
   const latest = (name: string, ms: number) => (cells[name] = Math.max(cells[name] ?? 0, ms))
-  for (const event of events.filter((one) => one.refType === 'Product')) {
-    const hourMs = Math.floor(event.occurredAtMs / HOUR_MS) * HOUR_MS
-    const decay = (sinceMs: number) => 2 ** ((event.occurredAtMs - sinceMs) / HOUR_MS / HALF_LIFE_HOURS)
-    const weight = (PRESETS.balanced as Record<string, number>)[event.eventType] ?? 0
-    const product = `product ${event.refId}`
-    add(`hour ${event.refId} ${hourMs} ${event.eventType} events`, 1)
-    add(`hour ${event.refId} ${hourMs} ${event.eventType} decayed`, decay(hourMs))
+  const count = (productId: string, eventType: string, occurredAtMs: number) => {
+    const hourMs = Math.floor(occurredAtMs / HOUR_MS) * HOUR_MS
+    const decay = (sinceMs: number) => 2 ** ((occurredAtMs - sinceMs) / HOUR_MS / HALF_LIFE_HOURS)
+    const weight = weights[eventType] ?? 0
+    const product = `product ${productId}`
+    add(`hour ${productId} ${hourMs} ${eventType} events`, 1)
+    add(`hour ${productId} ${hourMs} ${eventType} decayed`, decay(hourMs))
     add(`${product} score_micros`, Math.round(weight * 1e6))
     add(`${product} trending`, hourMs >= rules.edgeMs ? weight * decay(rules.landmarkMs) : 0)
-    for (const counter of new Set(Object.values(COUNTERS)))
-      add(`${product} ${counter}`, COUNTERS[event.eventType] === counter ? 1 : 0)
-    latest(`${product} last_interaction`, event.occurredAtMs)
+    for (const counter of new Set(Object.values(COUNTERS))) add(`${product} ${counter}`, COUNTERS[eventType] === counter ? 1 : 0)
+    latest(`${product} last_interaction`, occurredAtMs)
+  }
+  for (const { productIds, occurredAtMs } of searches) {
+    for (const productId of productIds) count(productId, 'search_impression', occurredAtMs)
+  }
+  for (const event of events.filter((one) => one.refType === 'Product')) {
+    count(event.refId, event.eventType, event.occurredAtMs)
     const shopper = event.accountId === null ? `session:${event.sessionId}` : `account:${event.accountId}`
     add(`shopper ${shopper} ${event.refId} ${event.eventType} events`, 1)
     latest(`shopper ${shopper} ${event.refId} ${event.eventType} last_at`, event.occurredAtMs)
@@ -56,7 +68,7 @@ export async function storedCells(db: Store): Promise<Cells> {
     select 'product ' || product_id || ' ' || v.name, v.value from product_popularity cross join lateral (values
       ('score_micros', score_micros::float8), ('trending', trending), ('view_count', view_count), ('purchase_count', purchase_count),
       ('favorite_count', favorite_count), ('cart_count', cart_count), ('review_count', review_count),
-      ('search_click_count', search_click_count), ('last_interaction', extract(epoch from last_interaction)::float8 * 1000)) v(name, value)
+      ('search_click_count', search_click_count), ('search_count', search_count), ('last_interaction', extract(epoch from last_interaction)::float8 * 1000)) v(name, value)
     union all
     select 'shopper ' || shopper_id || ' ' || product_id || ' ' || event_type || ' ' || v.name, v.value
     from shopper_product cross join lateral (values ('events', events::float8), ('last_at', extract(epoch from last_at)::float8 * 1000)) v(name, value)`.execute(

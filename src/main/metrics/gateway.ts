@@ -20,9 +20,15 @@ export function gatewayMetrics(registry: Registry): GatewayObserver {
     labelNames: ['outcome'],
     registers,
   })
+  const searches = new Counter({
+    name: 'footfall_gateway_searches_total',
+    help: 'What became of the searches that came over REST: accepted, duplicate or rejected.',
+    labelNames: ['outcome'],
+    registers,
+  })
   const rejections = new Counter({
     name: 'footfall_gateway_rejections_total',
-    help: 'Interactions that came over REST and were rejected.',
+    help: 'Interactions and searches that came over REST and were rejected.',
     labelNames: ['code'],
     registers,
   })
@@ -52,15 +58,19 @@ export function gatewayMetrics(registry: Registry): GatewayObserver {
     registers,
   })
   // A rate is right from the first event on only when the counter was there before it.
-  for (const outcome of ['accepted', 'duplicate', 'rejected']) interactions.inc({ outcome }, 0)
+  for (const outcome of ['accepted', 'duplicate', 'rejected']) {
+    interactions.inc({ outcome }, 0)
+    searches.inc({ outcome }, 0)
+  }
   for (const outcome of ['recorded', 'unknown']) flushSeconds.zero({ outcome })
 
   return {
     answered: ({ method, route, status, seconds }) => requestSeconds.observe({ method, route, status }, seconds),
-    recorded: (answer) => {
-      interactions.inc({ outcome: 'accepted' }, answer.accepted)
-      interactions.inc({ outcome: 'duplicate' }, answer.duplicates)
-      interactions.inc({ outcome: 'rejected' }, answer.rejected.length)
+    recorded: (answer, of) => {
+      const events = of === 'searches' ? searches : interactions
+      events.inc({ outcome: 'accepted' }, answer.accepted)
+      events.inc({ outcome: 'duplicate' }, answer.duplicates)
+      events.inc({ outcome: 'rejected' }, answer.rejected.length)
       for (const { code } of answer.rejected) rejections.inc({ code })
     },
     flushed: ({ requests, events, seconds, isRecorded }) => {
@@ -73,7 +83,7 @@ export function gatewayMetrics(registry: Registry): GatewayObserver {
 }
 
 export interface WatchedQueue {
-  /** Of the queue of those who wait for the outcome, and of that of those who do not; each has the limits. */
+  /** Of the queues of those who wait for the outcome, and of those who do not, of interactions and of searches; each has the limits. */
   lengths: () => QueueLength[]
   queueEventsMax: number
   queueBytesMax: number

@@ -11,7 +11,7 @@ export function serviceMetrics(registry: Registry): ServiceObserver {
   const registers = [registry]
   const batchEvents = new Histogram({
     name: 'footfall_batch_events',
-    help: 'Interactions of one recorded call, the rejected ones included.',
+    help: 'Interactions or searches of one recorded call, the rejected ones included.',
     buckets: EVENTS,
     registers,
   })
@@ -21,9 +21,15 @@ export function serviceMetrics(registry: Registry): ServiceObserver {
     labelNames: ['outcome'],
     registers,
   })
+  const searches = new Counter({
+    name: 'footfall_searches_total',
+    help: 'What became of the searches of every recorded call: accepted, duplicate or rejected.',
+    labelNames: ['outcome'],
+    registers,
+  })
   const rejections = new Counter({
     name: 'footfall_rejections_total',
-    help: 'Interactions that were rejected.',
+    help: 'Interactions and searches that were rejected.',
     labelNames: ['code'],
     registers,
   })
@@ -41,18 +47,22 @@ export function serviceMetrics(registry: Registry): ServiceObserver {
     buckets: EVENTS,
     registers,
   })
-  for (const outcome of ['accepted', 'duplicate', 'rejected']) interactions.inc({ outcome }, 0)
+  for (const outcome of ['accepted', 'duplicate', 'rejected']) {
+    interactions.inc({ outcome }, 0)
+    searches.inc({ outcome }, 0)
+  }
   for (const code of ['invalid', 'too_old', 'in_future', 'refused']) rejections.inc({ code }, 0)
   for (const histogram of [groupBatches, groupEvents]) {
     for (const target of ['popularity', 'profiles']) histogram.zero({ target })
   }
 
   return {
-    recorded: ({ accepted, duplicates, rejected }) => {
+    recorded: ({ of, accepted, duplicates, rejected }) => {
+      const events = of === 'searches' ? searches : interactions
       batchEvents.observe(accepted + duplicates + rejected.length)
-      interactions.inc({ outcome: 'accepted' }, accepted)
-      interactions.inc({ outcome: 'duplicate' }, duplicates)
-      interactions.inc({ outcome: 'rejected' }, rejected.length)
+      events.inc({ outcome: 'accepted' }, accepted)
+      events.inc({ outcome: 'duplicate' }, duplicates)
+      events.inc({ outcome: 'rejected' }, rejected.length)
       for (const { code } of rejected) rejections.inc({ code })
     },
     grouped: (target, { batches, events }) => {
