@@ -1,10 +1,9 @@
 import { implement, TerminalError } from '@restatedev/restate-sdk'
 import { popularityApi } from '../src/contract/services.ts'
 import { popularityOf, topByScore, topPositionOf } from '../src/store/product-popularity.ts'
-import { refreshTrending } from '../src/store/trending-window.ts'
 import { scoreBatch } from '../src/store/popularity-score.ts'
 import type { Deps } from './deps.ts'
-import { BACKGROUND, LONG, READ } from './handler-options.ts'
+import { BACKGROUND, READ } from './handler-options.ts'
 
 /** Popularity: what is liked, counted once and always equal to replaying the log. */
 export const popularity = (deps: Deps) =>
@@ -30,15 +29,9 @@ export const popularity = (deps: Deps) =>
         if (found === undefined) throw new TerminalError(`no event of product ${productId} was ever counted`, { errorCode: 404 })
         return found
       },
-
-      Refresh: async (ctx) => {
-        await ctx.run('move the trending window', async () => {
-          await refreshTrending(deps.background)
-        })
-      },
     },
     options: {
       retryPolicy: deps.retryPolicy,
-      handlers: { HandlePopularityEvent: BACKGROUND, Top: READ, Get: READ, Refresh: LONG },
+      handlers: { HandlePopularityEvent: BACKGROUND, Top: READ, Get: READ },
     },
   })

@@ -6,6 +6,7 @@ import { fastify, type FastifyBaseLogger, type FastifyInstance, type FastifyRequ
 import { validatorCompiler } from 'fastify-type-provider-zod'
 import type { ErrorBody } from '../contract/error.ts'
 import { BODY_BYTES_MAX } from '../contract/interaction.ts'
+import type { ScheduleState } from '../contract/schedule.ts'
 import type { Privacy } from '../store/privacy.ts'
 import { requireAccess } from './access.ts'
 import { allowOrigins, secureHeaders } from './browsers.ts'
@@ -22,6 +23,7 @@ import { NOT_JSON, Problem, problemOf, sendProblem } from './problem.ts'
 import { processRoutes, type Readiness } from './process-routes.ts'
 import { limitRates, type RateLimits } from './rate-limit.ts'
 import { rejectedRoutes } from './rejected-routes.ts'
+import { scheduleRoutes } from './schedule-routes.ts'
 import { shareRunning } from './share-running.ts'
 import { traceRequests } from './tracing.ts'
 import type { Store } from '../store/database.ts'
@@ -35,6 +37,8 @@ export interface GatewayDeps {
   ownCalls: OwnCalls
   keys: () => Promise<Keys>
   readiness: () => Promise<Readiness>
+  /** Asks Restate. */
+  schedules: () => Promise<ScheduleState[]>
   observer: GatewayObserver
   /** The metrics of this process, as text for Prometheus. */
   metrics: () => Promise<string>
@@ -112,6 +116,7 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   await app.register(interactionRoutes({ groupCommit, groupSubmit, ownCalls, privacy: settings.privacy, observer }))
   await app.register(popularityRoutes({ db, topCacheMs: settings.topCacheMs }))
   await app.register(rejectedRoutes(deps))
+  await app.register(scheduleRoutes(deps))
   await app.register(processRoutes({ ...deps, readiness: shareRunning(deps.readiness, READINESS_MS_MAX) }))
   await docsRoutes(app)
   return app

@@ -6,6 +6,7 @@ import { createGroupCommit, recordsOf, submissionsOf } from '../../src/gateway/g
 import { createKeyRing } from '../../src/gateway/key-ring.ts'
 import { createOwnCalls } from '../../src/gateway/own-call.ts'
 import { type Recorder, recorder } from '../../src/gateway/recorder.ts'
+import { schedulesOf } from '../../src/gateway/schedules.ts'
 import { createGateway, type GatewayDeps, type GatewaySettings } from '../../src/gateway/server.ts'
 import { connect } from '../../src/store/database.ts'
 import { KEEP_ALL } from '../../src/store/privacy.ts'
@@ -56,7 +57,8 @@ export async function startGateway(
     groupCommit: createGroupCommit({ ...groups, ...recordsOf(restate) }),
     groupSubmit: createGroupCommit({ ...groups, ...submissionsOf(restate) }),
     settings: SETTINGS,
-    readiness: async () => ({ postgresql: true, restate: true, endpoint: true, registration: true }),
+    readiness: async () => ({ postgresql: true, restate: true, endpoint: true, registration: true, paused_tasks: [] }),
+    schedules: schedulesOf(stack.ingressUrl),
     observer: unobserved,
     metrics: async () => '',
     isTraced: false,
