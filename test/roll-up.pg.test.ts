@@ -201,7 +201,7 @@ test('in any order of counting, roll-ups, killed ones and retention there is no 
         await own.drop()
       }
     }),
-    { numRuns: 8 },
+    { numRuns: 5 },
   )
 })
 

@@ -102,11 +102,12 @@ test('a task runs slot by slot on its grid, tells what became of it, and stops',
     (slots) => slots.length >= so + 3,
   )
   await schedule('plain').Stop({})
-  const run = await eventually(
-    () => lastRunOf('plain'),
-    (last) => last?.outcome === 'completed',
+  await eventually(
+    () => invocationsOf('plain', 'Run'),
+    (rows) => rows.length === 0,
   )
-  expect(run).toMatchObject({ attempts: 1, error: null, duration_ms: expect.any(Number) })
+  const run = await lastRunOf('plain')
+  expect(run).toMatchObject({ outcome: 'completed', attempts: 1, error: null, duration_ms: expect.any(Number) })
   const slots = slotsOf('plain')
   expect(new Set(slots.map((slot) => (slot - slots[0]!) % EVERY_MS))).toEqual(new Set([0]))
   expect(slots).toEqual(slots.toSorted((one, other) => one - other))

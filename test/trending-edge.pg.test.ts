@@ -141,7 +141,7 @@ test(
         expect(repairedTo).toBe(edge)
         await check()
       }),
-      { numRuns: 30 },
+      { numRuns: 20 },
     )
   },
 )

@@ -1,9 +1,11 @@
 const FIRST_SIZE = 50
-const GROWTH_MAX = 2
+/** By how much a chunk may be larger or smaller than the one before. */
+const CHANGE_MAX = 2
 
-/** How long the locks of a chunk should be held, and the most things of one chunk. */
+/** How long the locks of a chunk should be held, and how many things it has: fewer would pay for their transactions alone. */
 export interface ChunkLimits {
   targetMs: number
+  sizeMin: number
   sizeMax: number
 }
 
@@ -28,8 +30,11 @@ export async function inChunks<T>(
   return sum
 }
 
-/** One chunk that was fast by chance must not make the next one very large: it grows to twice the size at most. */
-export function nextSize(size: number, tookMs: number, { targetMs, sizeMax }: ChunkLimits): number {
-  const factor = Math.min(GROWTH_MAX, targetMs / Math.max(tookMs, 0.1))
-  return Math.max(1, Math.min(sizeMax, Math.floor(size * factor)))
+/**
+ * One chunk that was fast or slow by chance must not make the next one very different. On a busy machine, where a commit alone
+ * takes longer than it should, the smallest size keeps the whole from crawling.
+ */
+export function nextSize(size: number, tookMs: number, { targetMs, sizeMin, sizeMax }: ChunkLimits): number {
+  const factor = Math.max(1 / CHANGE_MAX, Math.min(CHANGE_MAX, targetMs / Math.max(tookMs, 0.1)))
+  return Math.max(sizeMin, Math.min(sizeMax, Math.floor(size * factor)))
 }

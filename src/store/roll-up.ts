@@ -6,7 +6,7 @@ import { addToDay, dayOf, daysOf } from './popularity-score.ts'
 
 /** Listing costs a pass over the hours that are still to be moved. */
 const LISTED_PRODUCTS_MAX = 10_000
-const CHUNK: ChunkLimits = { targetMs: 50, sizeMax: 1_000 }
+const CHUNK: ChunkLimits = { targetMs: 50, sizeMin: 20, sizeMax: 1_000 }
 
 /**
  * Moves the roll-up's edge to the day that was so many days ago, then counts of hours before it into their days, for up to
