@@ -5,7 +5,13 @@ import { RepairIsOpen } from '../src/store/verification.ts'
 
 type Options = Pick<
   ServiceHandlerOpts<unknown, unknown>,
-  'ingressPrivate' | 'idempotencyRetention' | 'journalRetention' | 'inactivityTimeout' | 'abortTimeout' | 'asTerminalError'
+  | 'ingressPrivate'
+  | 'idempotencyRetention'
+  | 'journalRetention'
+  | 'inactivityTimeout'
+  | 'abortTimeout'
+  | 'retryPolicy'
+  | 'asTerminalError'
 >
 
 /** Statements end after 30 s, so that no attempt is cut off in the middle of one. */
@@ -24,8 +30,16 @@ export const REPLAY = {
 /** Called by other handlers alone. The hour covers the sweeper's idempotency keys. */
 export const BACKGROUND = { ...RECORD, ingressPrivate: true } satisfies Options
 
+/** Half a minute apart, a million attempts are a year: a tick that paused would be the end of its schedule. */
+export const TICK = {
+  ...BACKGROUND,
+  retryPolicy: { initialInterval: 100, exponentiationFactor: 2, maxInterval: 30_000, maxAttempts: 1_000_000 },
+} satisfies Options
+
 /** A step whose statements may take half an hour. */
-export const LONG = { ...BACKGROUND, inactivityTimeout: { minutes: 35 } } satisfies Options
+const LONG = { inactivityTimeout: { minutes: 35 } } satisfies Options
+
+export const RUN = { ...BACKGROUND, ...LONG } satisfies Options
 
 /**
  * Nothing of a read is kept: at thousands a second the default of a day would fill the disk. Nor does it wait for a
@@ -40,3 +54,6 @@ export const READ = {
       ? new TerminalError('the database does not answer, or is being repaired; try again', { errorCode: 503 })
       : undefined,
 } satisfies Options
+
+/** A read of the whole log. */
+export const PROOF = { ...READ, ...LONG } satisfies Options

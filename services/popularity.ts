@@ -3,11 +3,9 @@ import type { PopularProduct } from '../src/contract/popular.ts'
 import { popularityApi } from '../src/contract/services.ts'
 import { popularPage, WrongField } from '../src/store/popular-page.ts'
 import { popularityOf, topByScore, topPositionOf } from '../src/store/product-popularity.ts'
-import { refreshRising } from '../src/store/rising.ts'
-import { refreshTrending } from '../src/store/trending-window.ts'
 import { scoreBatch } from '../src/store/popularity-score.ts'
 import type { Deps } from './deps.ts'
-import { BACKGROUND, LONG, READ } from './handler-options.ts'
+import { BACKGROUND, READ } from './handler-options.ts'
 
 /** Popularity: what is liked, counted once and always equal to replaying the log. */
 export const popularity = (deps: Deps) =>
@@ -40,17 +38,9 @@ export const popularity = (deps: Deps) =>
         if (found === undefined) throw new TerminalError(`no event of product ${productId} was ever counted`, { errorCode: 404 })
         return found
       },
-
-      Refresh: async (ctx) => {
-        await ctx.run('move the trending window', async () => {
-          await refreshTrending(deps.background)
-        })
-        const nowMs = await ctx.date.now()
-        await ctx.run('compute what rises', () => refreshRising(deps.background, nowMs))
-      },
     },
     options: {
       retryPolicy: deps.retryPolicy,
-      handlers: { HandlePopularityEvent: BACKGROUND, Top: READ, Popular: READ, Get: READ, Refresh: LONG },
+      handlers: { HandlePopularityEvent: BACKGROUND, Top: READ, Popular: READ, Get: READ },
     },
   })

@@ -1,41 +1,30 @@
 import { implement, type ObjectContext, rpc, TerminalError } from '@restatedev/restate-sdk'
-import { analyticApi, popularityApi, scheduleApi, type Slot } from '../src/contract/services.ts'
+import type { Slot } from '../src/contract/schedule.ts'
+import { scheduleApi, taskApi } from '../src/contract/services.ts'
 import { instantOf } from '../src/contract/time.ts'
 import type { Deps } from './deps.ts'
-import { BACKGROUND, READ, RECORD } from './handler-options.ts'
-
-/** Each task by the name of its schedule: how often it runs, and what a slot sends. */
-export const TASKS = {
-  sweep: {
-    everyMs: 60_000,
-    send: (ctx, once) => ctx.sendClient(analyticApi).Sweep({}, rpc.sendOpts({ idempotencyKey: once })),
-  },
-  'make-partitions': {
-    everyMs: 3_600_000,
-    send: (ctx, once) => ctx.sendClient(analyticApi).MakePartitions({}, rpc.sendOpts({ idempotencyKey: once })),
-  },
-  'refresh-popularity': {
-    everyMs: 1_800_000,
-    send: (ctx, once) => ctx.sendClient(popularityApi).Refresh({}, rpc.sendOpts({ idempotencyKey: once })),
-  },
-} satisfies Record<string, { everyMs: number; send: (ctx: ObjectContext, once: string) => unknown }>
+import { READ, RECORD, TICK } from './handler-options.ts'
+import { slotAfter } from './slot.ts'
 
 interface State {
   everyMs: number
   nextAt: number
+  /** The slot whose tick came last; what waits for an earlier one is dropped. */
+  latest: number | null
 }
 
-/** Schedule: one object per task. A tick does no I/O, so that it cannot fail and end its schedule. */
+/**
+ * Schedule: one object per task, which knows when. Its key is never held by the work (that is Task's), so a tick, Stop and
+ * Info are answered at once. A tick does no I/O, so that it cannot fail and end its schedule.
+ */
 export const schedule = (deps: Deps) =>
   implement(scheduleApi, {
     handlers: {
       Start: async (ctx, { every_ms: everyMs }) => {
-        if (!Object.hasOwn(TASKS, ctx.key)) throw new TerminalError(`there is no task ${ctx.key}`, { errorCode: 404 })
+        if (!Object.hasOwn(deps.tasks, ctx.key)) throw new TerminalError(`there is no task ${ctx.key}`, { errorCode: 404 })
         const state = await ctx.get<State>('state')
-        const now = await ctx.date.now()
-        // One whose next tick is long overdue has lost it, killed by hand perhaps: it is started again.
-        if (state?.everyMs === everyMs && state.nextAt > now - everyMs) return
-        await scheduleTick(ctx, { everyMs, nextAt: now })
+        if (state?.everyMs === everyMs) await scheduleTick(ctx, state)
+        else await scheduleTick(ctx, { everyMs, nextAt: await ctx.date.now(), latest: null })
       },
 
       Stop: async (ctx) => {
@@ -44,19 +33,25 @@ export const schedule = (deps: Deps) =>
       },
 
       Info: async (ctx) => {
+        if (!Object.hasOwn(deps.tasks, ctx.key)) throw new TerminalError(`there is no task ${ctx.key}`, { errorCode: 404 })
         const state = await ctx.get<State>('state')
+        const { run } = await ctx.client(taskApi, ctx.key).LastRun({})
         return {
+          task: ctx.key,
           running: state !== null,
           every_ms: state?.everyMs ?? null,
           next_at: state ? instantOf(state.nextAt) : null,
+          last_run: run,
         }
       },
 
       Tick: (ctx, tick) => runSlot(ctx, tick),
+
+      Latest: async (ctx) => ({ slot: (await ctx.get<State>('state'))?.latest ?? null }),
     },
     options: {
       retryPolicy: deps.retryPolicy,
-      handlers: { Start: RECORD, Stop: RECORD, Info: READ, Tick: BACKGROUND },
+      handlers: { Start: RECORD, Stop: RECORD, Info: READ, Tick: TICK, Latest: { ...READ, ingressPrivate: true } },
     },
   })
 
@@ -64,17 +59,21 @@ export const schedule = (deps: Deps) =>
 async function runSlot(ctx: ObjectContext, { generation, slot }: Slot): Promise<void> {
   const state = await ctx.get<State>('state')
   if (state === null || generation !== (await ctx.get<number>('generation'))) return
-  const late = Math.max(0, (await ctx.date.now()) - slot)
-  const nextAt = slot + state.everyMs * (Math.floor(late / state.everyMs) + 1)
-  ctx.set('state', { ...state, nextAt })
-  sendTick(ctx, { generation, slot: nextAt }, nextAt - slot - late)
-  TASKS[ctx.key as keyof typeof TASKS].send(ctx, `${ctx.key} ${generation} ${slot}`)
+  const now = await ctx.date.now()
+  const nextAt = slotAfter(slot, state.everyMs, now)
+  ctx.set('state', { ...state, nextAt, latest: slot } satisfies State)
+  sendTick(ctx, { generation, slot: nextAt }, nextAt - now)
+  ctx.sendClient(taskApi, ctx.key).Run({ slot }, rpc.sendOpts({ idempotencyKey: `${ctx.key} ${slot}` }))
 }
 
-/** A new generation fences off the ticks that are still on their way. */
+/**
+ * A new generation fences off the ticks that are still on their way. Every start sends a tick for the slot that is due, even
+ * when there should be one already: a tick that was killed by hand is back with the next deploy.
+ */
 async function scheduleTick(ctx: ObjectContext, state: State): Promise<void> {
   ctx.set('state', state)
-  sendTick(ctx, { generation: await nextGeneration(ctx), slot: state.nextAt }, 0)
+  const delayMs = state.nextAt - (await ctx.date.now())
+  sendTick(ctx, { generation: await nextGeneration(ctx), slot: state.nextAt }, delayMs)
 }
 
 async function nextGeneration(ctx: ObjectContext): Promise<number> {
@@ -84,5 +83,5 @@ async function nextGeneration(ctx: ObjectContext): Promise<number> {
 }
 
 function sendTick(ctx: ObjectContext, tick: Slot, delayMs: number): void {
-  ctx.sendClient(scheduleApi, ctx.key).Tick(tick, rpc.sendOpts({ delay: delayMs }))
+  ctx.sendClient(scheduleApi, ctx.key).Tick(tick, rpc.sendOpts({ delay: Math.max(0, delayMs) }))
 }

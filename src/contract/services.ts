@@ -5,6 +5,7 @@ import { PopularRequest, PopularResponse } from './popular.ts'
 import { GetPopularityRequest, Popularity, TopRequest, TopResponse } from './popularity.ts'
 import { CatalogProduct, GetProductRequest, UpsertProductsRequest, UpsertProductsResponse } from './product.ts'
 import { ReplayRejectedRequest, ReplayRejectedResponse } from './rejected.ts'
+import { LastRun, LatestSlot, RunRequest, ScheduleRequest, ScheduleState, Slot } from './schedule.ts'
 import { RecordSearchesRequest, Search, SearchClick } from './search.ts'
 import { VerifyResponse } from './verify.ts'
 
@@ -50,8 +51,6 @@ export const analyticApi = iface.service('Analytic', {
     output: VerifyResponse,
     description: 'Replays the log against every aggregate and lists the cells that differ.',
   }),
-  Sweep: iface.schemas({ input: Nothing, description: 'Private. Sends on batches that were left behind.' }),
-  MakePartitions: iface.schemas({ input: Nothing, description: 'Private. Makes the partitions of the coming months.' }),
 })
 
 export const popularityApi = iface.service('Popularity', {
@@ -63,7 +62,6 @@ export const popularityApi = iface.service('Popularity', {
     description: 'What is popular: by mode, in a window, of categories, at an instant.',
   }),
   Get: iface.schemas({ input: GetPopularityRequest, output: Popularity, description: 'One product; 404 when never seen.' }),
-  Refresh: iface.schemas({ input: Nothing, description: 'Private. Moves the trending window on, and computes what rises.' }),
 })
 
 export const catalogApi = iface.service('Catalog', {
@@ -83,22 +81,22 @@ export const catalogApi = iface.service('Catalog', {
   }),
 })
 
-export const ScheduleRequest = z.strictObject({ every_ms: z.int().min(1_000).max(86_400_000) })
-export const ScheduleState = z.object({
-  running: z.boolean(),
-  every_ms: z.int().nullable(),
-  next_at: z.iso.datetime().nullable(),
-})
-export type ScheduleState = z.infer<typeof ScheduleState>
-export const Slot = z.strictObject({ generation: z.int(), slot: z.int() })
-export type Slot = z.infer<typeof Slot>
-
 export const scheduleApi = iface.object('Schedule', {
   Start: iface.schemas({
     input: ScheduleRequest,
     description: 'Runs the task of this name every so often. Starting it again changes nothing.',
   }),
-  Stop: iface.schemas({ input: Nothing, description: 'Stops it.' }),
-  Info: iface.shared.schemas({ input: Nothing, output: ScheduleState, description: 'Whether it runs, and when next.' }),
+  Stop: iface.schemas({ input: Nothing, description: 'Stops it. A run that is under way goes on to its end.' }),
+  Info: iface.shared.schemas({
+    input: Nothing,
+    output: ScheduleState,
+    description: 'Whether it is on, when it runs next, and what became of its last run.',
+  }),
   Tick: iface.schemas({ input: Slot, description: 'Private. One slot.' }),
+  Latest: iface.shared.schemas({ input: Nothing, output: LatestSlot, description: 'Private. The slot that came last.' }),
+})
+
+export const taskApi = iface.object('Task', {
+  Run: iface.schemas({ input: RunRequest, description: 'Private. Does the work of one slot, and never that of two at once.' }),
+  LastRun: iface.shared.schemas({ input: Nothing, output: LastRun, description: 'Private. What became of the last run.' }),
 })

@@ -89,6 +89,6 @@ function cached(read: (request: PopularRequest) => Promise<Answer>, cacheMs: num
   return async (request: PopularRequest): Promise<Answer> => cache.forceFetch(keyOf(request), { context: request })
 }
 
-function keyOf({ category_ids: categoryIds, ...rest }: PopularRequest): string {
-  return JSON.stringify([categoryIds?.toSorted(), Object.entries(rest).toSorted()])
+function keyOf(request: PopularRequest): string {
+  return JSON.stringify({ ...request, category_ids: request.category_ids?.toSorted() })
 }

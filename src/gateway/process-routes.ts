@@ -10,11 +10,23 @@ export interface Readiness {
   restate: boolean
   endpoint: boolean
   registration: boolean
+  /** Tasks that wait for an operator. The gateway does its work without them, so it is ready all the same. */
+  paused_tasks: string[]
 }
 
 const PROMETHEUS_TEXT = 'text/plain; version=0.0.4; charset=utf-8'
 
 const Status = z.object({ status: z.literal('ok') }).meta({ description: 'It is.', examples: [{ status: 'ok' }] })
+
+const Ready = z
+  .object({
+    status: z.literal('ok'),
+    details: z
+      .object({ paused_tasks: z.array(z.string()) })
+      .optional()
+      .describe('Tasks that are paused and wait for an operator.'),
+  })
+  .meta({ description: 'It is.', examples: [{ status: 'ok' }] })
 
 export function processRoutes(deps: { readiness: () => Promise<Readiness>; metrics: () => Promise<string> }) {
   return async (app: FastifyInstance) => {
@@ -40,15 +52,17 @@ export function processRoutes(deps: { readiness: () => Promise<Readiness>; metri
         schema: {
           operationId: 'ready',
           summary: 'The gateway can do its work',
-          description: 'For a readiness probe: PostgreSQL, Restate, the service endpoint and the registration are there.',
+          description:
+            'For a readiness probe: PostgreSQL, Restate, the service endpoint and the registration are there. `details` names tasks that are paused.',
           tags: ['process'],
-          response: { 200: Status, 503: ErrorBody.describe('`details` says what is not there.') },
+          response: { 200: Ready, 503: ErrorBody.describe('`details` says what is not there.') },
         },
       },
       async () => {
         const readiness = await deps.readiness()
-        const missing = Object.entries(readiness).filter(([, there]) => !there)
-        if (missing.length === 0) return { status: 'ok' as const }
+        const { paused_tasks, ...parts } = readiness
+        const missing = Object.entries(parts).filter(([, there]) => !there)
+        if (missing.length === 0) return { status: 'ok' as const, ...(paused_tasks.length > 0 && { details: { paused_tasks } }) }
         throw new Problem('unavailable', `not there: ${missing.map(([name]) => name).join(', ')}`, { details: readiness })
       },
     )
@@ -81,6 +95,7 @@ const PAGE = `<!doctype html>
   <li><code>POST /api/v1/catalog/products</code> brings the catalogue up to date</li>
   <li><code>GET /api/v1/catalog/products/{product_id}</code>: one product of it</li>
   <li><a href="/api/v1/analytic/verify">/api/v1/analytic/verify</a>: replays the log against every number</li>
+  <li><a href="/api/v1/schedules">/api/v1/schedules</a>: what runs by the clock, and what became of it</li>
   <li><a href="/docs">/docs</a>: the whole API, to be tried out; <a href="/openapi.json">/openapi.json</a>: the same for programs</li>
   <li><a href="/health">/health</a> and <a href="/ready">/ready</a></li>
   <li><a href="/metrics">/metrics</a>: for Prometheus</li>

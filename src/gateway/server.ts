@@ -6,6 +6,7 @@ import { fastify, type FastifyBaseLogger, type FastifyInstance, type FastifyRequ
 import { validatorCompiler } from 'fastify-type-provider-zod'
 import type { ErrorBody } from '../contract/error.ts'
 import { BODY_BYTES_MAX } from '../contract/interaction.ts'
+import type { ScheduleState } from '../contract/schedule.ts'
 import type { Privacy } from '../store/privacy.ts'
 import { requireAccess } from './access.ts'
 import { allowOrigins, secureHeaders } from './browsers.ts'
@@ -24,6 +25,7 @@ import type { WriteProducts } from './product-writer.ts'
 import { limitRates, type RateLimits } from './rate-limit.ts'
 import type { RecordingWays } from './record-request.ts'
 import { rejectedRoutes } from './rejected-routes.ts'
+import { scheduleRoutes } from './schedule-routes.ts'
 import { searchRoutes } from './search-routes.ts'
 import { shareRunning } from './share-running.ts'
 import { traceRequests } from './tracing.ts'
@@ -37,6 +39,8 @@ export interface GatewayDeps extends RecordingWays {
   searches: RecordingWays
   keys: () => Promise<Keys>
   readiness: () => Promise<Readiness>
+  /** Asks Restate. */
+  schedules: () => Promise<ScheduleState[]>
   observer: GatewayObserver
   /** The metrics of this process, as text for Prometheus. */
   metrics: () => Promise<string>
@@ -124,6 +128,7 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   await app.register(popularRoutes({ db, cacheMs: settings.popularCacheMs }))
   await app.register(rejectedRoutes(deps))
   await app.register(catalogRoutes(deps))
+  await app.register(scheduleRoutes(deps))
   await app.register(processRoutes({ ...deps, readiness: shareRunning(deps.readiness, READINESS_MS_MAX) }))
   await docsRoutes(app)
   return app

@@ -8,6 +8,7 @@ import { keyCommand } from './commands/key.ts'
 import { migrateCommand } from './commands/migrate.ts'
 import { rejectedCommand } from './commands/rejected.ts'
 import { rescoreCommand } from './commands/rescore.ts'
+import { schedulesCommand } from './commands/schedules.ts'
 import { startCommand } from './commands/start.ts'
 import { topCommand } from './commands/top.ts'
 import { verifyCommand } from './commands/verify.ts'
@@ -27,6 +28,7 @@ const program = new Command('footfall')
   .addCommand(topCommand())
   .addCommand(backlogCommand())
   .addCommand(rejectedCommand())
+  .addCommand(schedulesCommand())
   .addCommand(verifyCommand())
   .addCommand(rescoreCommand())
   .showHelpAfterError()

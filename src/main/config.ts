@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import type { Keeping } from '../../services/deps.ts'
 import type { GatewaySettings } from '../gateway/server.ts'
 import { PRIVACY_MODES, type Privacy } from '../store/privacy.ts'
 import { StartError } from './embedded/process.ts'
@@ -58,6 +59,26 @@ export const Config = z.object({
     .max(365)
     .optional()
     .describe('Days that trending looks back; 7 when absent and nothing is stored.')
+    .meta({ unit: 'days' }),
+  RETENTION_DAYS: z.coerce
+    .number()
+    .int()
+    .min(32)
+    .max(36_500)
+    .optional()
+    .describe(
+      'Months of the log that ended more than so many days ago are dropped; none when absent. At least 32, so that the events of the last month can still be replayed, and known as duplicates.',
+    )
+    .meta({ unit: 'days' }),
+  ROLL_UP_AFTER_DAYS: z.coerce
+    .number()
+    .int()
+    .min(400)
+    .max(36_500)
+    .optional()
+    .describe(
+      'Counts per hour that are so many days old become counts per day; never when absent. At least 400, so that no window of up to 365 days meets them.',
+    )
     .meta({ unit: 'days' }),
   DATABASE_CONNECTIONS: z.coerce
     .number()
@@ -217,6 +238,10 @@ export function queueLimitsOf(config: Config) {
     queueEventsMax: config.QUEUE_EVENTS_MAX,
     queueBytesMax: config.QUEUE_MIB_MAX * 1024 * 1024,
   }
+}
+
+export function keepingOf(config: Config): Keeping {
+  return { retentionDays: config.RETENTION_DAYS, rollUpAfterDays: config.ROLL_UP_AFTER_DAYS }
 }
 
 export function privacyOf(config: Config): Privacy {

@@ -1,11 +1,14 @@
 import { pino } from 'pino'
+import { TASKS } from '../../services/periodic-tasks.ts'
+import { schedulesOf } from '../gateway/schedules.ts'
 import { backlog } from '../store/backlog.ts'
 import { connect } from '../store/database.ts'
-import { addressesOf, privacyOf, readConfig } from './config.ts'
-import { stuckInvocations } from './embedded/restate.ts'
+import { addressesOf, keepingOf, privacyOf, readConfig } from './config.ts'
+import { pausedTasks, stuckInvocations } from './embedded/restate.ts'
 import { backlogMetrics } from './metrics/backlog.ts'
 import { poolMetrics } from './metrics/pools.ts'
 import { createRegistry } from './metrics/registry.ts'
+import { scheduleMetrics } from './metrics/schedules.ts'
 import { serveMetrics } from './metrics/serve.ts'
 import { handlerTimes, serviceMetrics } from './metrics/services.ts'
 import { databaseUrlOf } from './reach.ts'
@@ -43,10 +46,9 @@ const watching = connect({
   statementMsMax: BACKLOG_MS_MAX,
   onConnectionLost,
 })
-backlogMetrics(registry, {
-  backlog: () => backlog(watching),
-  stuck: () => stuckInvocations(addressesOf(config).adminUrl),
-})
+const { adminUrl, ingressUrl } = addressesOf(config)
+backlogMetrics(registry, { backlog: () => backlog(watching), stuck: () => stuckInvocations(adminUrl) })
+scheduleMetrics(registry, { schedules: schedulesOf(ingressUrl), paused: () => pausedTasks(adminUrl) })
 const server = await serveEndpoint(
   {
     db,
@@ -59,6 +61,8 @@ const server = await serveEndpoint(
       onMaxAttempts: 'pause',
     },
     privacy: privacyOf(config),
+    keeping: keepingOf(config),
+    tasks: TASKS,
     observer: serviceMetrics(registry),
     reached: () => undefined,
   },

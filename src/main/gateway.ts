@@ -6,12 +6,13 @@ import { createKeyRing, KEYS_MS_MAX } from '../gateway/key-ring.ts'
 import { createOwnCalls } from '../gateway/own-call.ts'
 import { productWriter } from '../gateway/product-writer.ts'
 import { recorder } from '../gateway/recorder.ts'
+import { schedulesOf } from '../gateway/schedules.ts'
 import { createGateway } from '../gateway/server.ts'
 import { connect } from '../store/database.ts'
 import { addressesOf, gatewaySettingsOf, queueLimitsOf, readConfig } from './config.ts'
 import { answers } from './embedded/postgres.ts'
 import { isListening } from './embedded/process.ts'
-import { areRegistered, isRestateUp } from './embedded/restate.ts'
+import { areRegistered, isRestateUp, pausedTasks } from './embedded/restate.ts'
 import { gatewayMetrics, watchQueue } from './metrics/gateway.ts'
 import { poolMetrics } from './metrics/pools.ts'
 import { createRegistry } from './metrics/registry.ts'
@@ -20,6 +21,8 @@ import { startTracing } from './tracing/start.ts'
 import { untilTold } from './until-told.ts'
 
 const READ_MS_MAX = 10_000
+/** A probe does not wait for what it only mentions. */
+const PAUSED_MS_MAX = 1_000
 /** Calls on their way beside the group commit. */
 const OWN_CALLS_MAX = 64
 const OWN_CALLS_WAITING_MAX = 1_000
@@ -89,18 +92,20 @@ const gateway = await createGateway({
     ownCalls: createOwnCalls({ db, recorder: restateForSearches, gate }),
   },
   keys,
+  schedules: schedulesOf(ingressUrl),
   observer,
   metrics: () => registry.metrics(),
   isTraced: tracing.isOn,
   settings: gatewaySettingsOf(config),
   readiness: async () => {
-    const [postgresql, ingress, endpoint, registration] = await Promise.all([
+    const [postgresql, ingress, endpoint, registration, paused] = await Promise.all([
       answers(databaseUrl),
       isRestateUp({ ingress: ingressUrl, admin: adminUrl }),
       isListening(endpointUrl),
-      areRegistered(adminUrl, ['Analytic', 'Popularity', 'Catalog', 'Schedule']),
+      areRegistered(adminUrl, ['Analytic', 'Popularity', 'Catalog', 'Schedule', 'Task']),
+      pausedTasks(adminUrl, PAUSED_MS_MAX).catch(() => []),
     ])
-    return { postgresql, restate: ingress, endpoint, registration }
+    return { postgresql, restate: ingress, endpoint, registration, paused_tasks: paused }
   },
 })
 await gateway.listen({ host: config.GATEWAY_HOST, port: config.GATEWAY_PORT, backlog: CONNECTIONS_WAITING_MAX })

@@ -6,10 +6,11 @@ import { catalog } from '../../services/catalog.ts'
 import type { Deps } from '../../services/deps.ts'
 import { popularity } from '../../services/popularity.ts'
 import { schedule } from '../../services/schedule.ts'
+import { task } from '../../services/task.ts'
 
 /** Every service. A new one is added here. */
 export function services(deps: Deps) {
-  return [analytic(deps), popularity(deps), catalog(deps), schedule(deps)]
+  return [analytic(deps), popularity(deps), catalog(deps), schedule(deps), task(deps)]
 }
 
 export interface EndpointOptions {

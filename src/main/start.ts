@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from '../store/database.ts'
 import { listApiKeys } from '../store/api-key.ts'
-import { addressesOf, CHECKOUT, type Config, isPublic } from './config.ts'
+import { addressesOf, CHECKOUT, type Config, isPublic, keepingOf } from './config.ts'
 import { isPortFree, type OnSpawn, StartError, stopProcess } from './embedded/process.ts'
 import { answers, endLeftoverPostgres, startPostgres, storedPassword } from './embedded/postgres.ts'
 import { isRestateUp, startRestate } from './embedded/restate.ts'
@@ -45,7 +45,7 @@ async function bringUp(config: Config, supervisor: Supervisor): Promise<void> {
   await Promise.all([bringUpPostgres(config, supervisor), bringUpRestate(config, supervisor)])
   await supervisor.keep(nodePart('endpoint', config))
   await supervisor.keep(nodePart('gateway', config))
-  await registerServices(addressesOf(config))
+  await registerServices(addressesOf(config), keepingOf(config))
 }
 
 async function makeHome(config: Config): Promise<void> {

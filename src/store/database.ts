@@ -145,3 +145,8 @@ export function lacksTables(error: unknown): boolean {
 export function isMissingPartition(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.code === '23514' && error.constraint === undefined
 }
+
+/** lock_timeout was reached. */
+export function isLockTimeout(error: unknown): boolean {
+  return sqlState(error) === '55P03'
+}

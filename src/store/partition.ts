@@ -12,8 +12,10 @@ export function monthOf(milliseconds: number): Month {
 /** The tables of the log: each is partitioned by month of occurred_at. */
 export const LOG_TABLES = ['interaction', 'search'] as const
 
+export type LogTable = (typeof LOG_TABLES)[number]
+
 /** A month's partition of a table of the log. */
-export function partitionOf(table: (typeof LOG_TABLES)[number], month: Month): string {
+export function partitionOf(table: LogTable, month: Month): string {
   return `${table}_${month.replace('-', '_')}`
 }
 
@@ -28,7 +30,7 @@ export async function makePartitions(db: Store, months: readonly Month[]): Promi
 }
 
 /** Created beside the table and then attached: ATTACH does not wait for open inserts, CREATE … PARTITION OF does. */
-async function makePartition(tx: Database, table: (typeof LOG_TABLES)[number], month: Month): Promise<void> {
+async function makePartition(tx: Database, table: LogTable, month: Month): Promise<void> {
   const name = partitionOf(table, month)
   const { rows } = await sql<{ attached: boolean }>`
     select exists (select from pg_inherits where inhparent = ${table}::regclass
@@ -48,7 +50,7 @@ export async function comingMonths(db: Store, ahead: number): Promise<Month[]> {
   return rows.map((row) => row.month)
 }
 
-function monthAfter(month: Month): Month {
+export function monthAfter(month: Month): Month {
   const [year, number] = month.split('-').map(Number) as [number, number]
   return monthOf(Date.UTC(year, number, 1))
 }

@@ -97,7 +97,7 @@ function listOfSpan(query: PopularQuery, span: Span): Read {
     with cell as (
       select c.product_id, c.event_type, sum(c.events)::bigint as events, max(c.hour) as last_hour,
         sum(c.decayed * ${halved(sql`c.hour - ${hour}`)}) filter (where c.hour >= ${trendingFrom}) as decayed
-      from product_hour c cross join popularity_rules r
+      from product_cell c cross join popularity_rules r
       where ${inSpan(span)} and ${inCategories(sql`c.product_id`, query.categoryIds)}
       group by c.product_id, c.event_type
     ), summed as (

@@ -2,8 +2,9 @@ import { sql } from 'kysely'
 import { toMicros, type Weights } from '../ranking/weights.ts'
 import type { Database, Store } from './database.ts'
 import { lockFor } from './locks.ts'
-import { cellsOf, countersOf, hourOf, scoreOf, trendingOf, weighed } from './popularity-score.ts'
+import { countersOf, dayOf, hourOf, scoreOf, trendingOf, weighed } from './popularity-score.ts'
 import { countedEvents } from './product-event.ts'
+import { rollUpAll } from './roll-up.ts'
 
 /** What popularity is computed by. Half-life and window in hours. */
 export interface Rules {
@@ -43,7 +44,7 @@ export interface RescoreResult {
 }
 
 /**
- * Puts new rules in force and recomputes every product from its hours, all under the exclusive rules lock: counting waits
+ * Puts new rules in force and recomputes every product from its hours and days, all under the exclusive rules lock: counting waits
  * meanwhile. A new half-life rebuilds the hours from the log first.
  * @throws when the half-life changes and part of the log is gone.
  */
@@ -63,7 +64,11 @@ export async function rescore(db: Store, rules: Rules): Promise<RescoreResult> {
       on conflict (singleton) do update set weights_version = excluded.weights_version,
         half_life_hours = excluded.half_life_hours, window_hours = excluded.window_hours, landmark = excluded.landmark,
         edge = excluded.edge, repaired_to = excluded.repaired_to`.execute(tx)
-    if (rebuildHours) await rebuildDecayed(tx)
+    if (rebuildHours) {
+      // A day that is half rolled up could not be told from the log.
+      await rollUpAll(tx)
+      await rebuildDecayed(tx)
+    }
     return { weightsVersion, products: await recomputeProducts(tx) }
   })
 }
@@ -89,14 +94,30 @@ async function isLogCut(tx: Database): Promise<boolean> {
   return rows[0]!.cut
 }
 
+/** Both tables from the log, each from the events that are in it. */
 async function rebuildDecayed(tx: Database): Promise<void> {
   await sql`
     update product_hour h set decayed = log.decayed
-    from (${cellsOf(countedEvents)}) log
-    where h.product_id = log.product_id and h.hour = log.hour and h.event_type = log.event_type`.execute(tx)
+    from (${decayedInLog(hourOf, sql`>=`)}) log
+    where h.product_id = log.product_id and h.hour = log.start and h.event_type = log.event_type`.execute(tx)
+  await sql`
+    update product_day d set decayed = log.decayed
+    from (${decayedInLog(dayOf, sql`<`)}) log
+    where d.product_id = log.product_id and d.day = log.start and d.event_type = log.event_type`.execute(tx)
 }
 
-/** Recomputes every product's score, trending and counters from its hours. */
+/** Counted events by product, hour or day, and type, on one side of the roll-up's edge. */
+function decayedInLog(startOf: typeof hourOf, side: ReturnType<typeof sql>) {
+  const start = startOf(sql`e.occurred_at`)
+  return sql`
+      select e.product_id, ${start} as start, e.event_type,
+        sum(power(2::float8, date_part('epoch', e.occurred_at - ${start}) / 3600 / r.half_life_hours)) as decayed
+      from (${countedEvents}) e cross join popularity_rules r
+      where e.occurred_at ${side} r.rolled_to
+      group by 1, 2, 3`
+}
+
+/** Recomputes every product's score, trending and counters from its hours and days. */
 async function recomputeProducts(tx: Database): Promise<number> {
   const { numAffectedRows } = await sql`
     update product_popularity p set score_micros = f.score_micros, trending = f.trending, view_count = f.view_count,
@@ -104,7 +125,7 @@ async function recomputeProducts(tx: Database): Promise<number> {
       review_count = f.review_count, search_click_count = f.search_click_count, search_count = f.search_count
     from (
       select c.product_id, ${scoreOf}, ${trendingOf}, ${countersOf}
-      from product_hour c cross join popularity_rules r ${weighed}
+      from product_cell c cross join popularity_rules r ${weighed}
       group by c.product_id
     ) f (product_id, score_micros, trending, view_count, purchase_count, favorite_count, cart_count, review_count,
       search_click_count, search_count)

@@ -89,9 +89,9 @@ export async function claimGroup(
 }
 
 /**
- * Marks the group, adds its events up per product and hour, and moves both aggregates in key order. Costs one pass over
- * the group's rows and one index probe per product and per product, hour and type. No read comes before a write: what is
- * stored moves by SQL arithmetic.
+ * Marks the group, adds its events up per product and hour, and moves the aggregates in key order; hours that were rolled up go
+ * to their day. Costs one pass over the group's rows and one index probe per product and per product, hour and type. No read
+ * comes before a write: what is stored moves by SQL arithmetic.
  */
 async function countGroup(tx: Database, group: Group): Promise<void> {
   await sql`
@@ -100,9 +100,14 @@ async function countGroup(tx: Database, group: Group): Promise<void> {
     ), cell as materialized (${cellsOf(eventsOf(group))}
     ), hours as (
       insert into product_hour as h (product_id, hour, event_type, events, decayed)
-      select product_id, hour, event_type, events, decayed from cell order by product_id, hour, event_type
+      select product_id, hour, event_type, events, decayed from cell
+      where hour >= (select rolled_to from popularity_rules) order by product_id, hour, event_type
       on conflict (product_id, hour, event_type) do update
         set events = h.events + excluded.events, decayed = h.decayed + excluded.decayed
+    ), days as (
+      insert into product_day as d (product_id, day, event_type, events, decayed)
+      ${daysOf(sql`(select * from cell where hour < (select rolled_to from popularity_rules))`)}
+      ${addToDay}
     )
     insert into product_popularity as p (product_id, score_micros, trending,
       ${sql.raw(COUNTERS.join(', '))}, interaction_count, last_interaction, date_updated)
@@ -129,6 +134,25 @@ export function cellsOf(events: ReturnType<typeof sql>, more = sql``): ReturnTyp
         max(e.occurred_at) as last_at ${more}
       from (${events}) e cross join popularity_rules r
       group by 1, 2, 3`
+}
+
+/** Cells per hour as cells per day, in key order: product_id, day, event_type, events, decayed. */
+export function daysOf(cells: ReturnType<typeof sql>) {
+  return sql`
+      select c.product_id, ${dayOf(sql`c.hour`)} as day, c.event_type, sum(c.events)::int as events,
+        sum(c.decayed * power(2::float8, date_part('epoch', c.hour - ${dayOf(sql`c.hour`)}) / 3600 / r.half_life_hours)) as decayed
+      from ${cells} c cross join popularity_rules r
+      group by 1, 2, 3 order by 1, 2, 3`
+}
+
+/** What is added to a day d that has a row already. */
+export const addToDay = sql`
+      on conflict (product_id, day, event_type) do update
+        set events = d.events + excluded.events, decayed = d.decayed + excluded.decayed`
+
+/** The UTC day of an instant. */
+export function dayOf(instant: ReturnType<typeof sql>) {
+  return sql`date_bin('1 day', ${instant}, '2000-01-01 00:00:00+00')`
 }
 
 /** The hour of an instant, the same in every time zone. */

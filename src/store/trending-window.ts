@@ -1,9 +1,13 @@
 import { sql } from 'kysely'
 import type { Database, Store } from './database.ts'
 import { lockFor } from './locks.ts'
+import { type ChunkLimits, inChunks } from './chunks.ts'
 import { hourOf, trendingOf, weighed } from './popularity-score.ts'
 
-const REPAIR_PRODUCTS_MAX = 500
+/** Listing costs a pass over the hours that left the window. */
+const LISTED_PRODUCTS_MAX = 10_000
+/** Counting waits for the products of a chunk, and callers may notice 50 ms. */
+const CHUNK: ChunkLimits = { targetMs: 20, sizeMin: 20, sizeMax: 2_000 }
 const REFRESH_MINUTES_MAX = 30
 /** Long before 2^1023, where float8 ends; the rules allow a half-life of an hour, so that is 8 days. */
 const LANDMARK_HALF_LIVES_MAX = 200
@@ -36,7 +40,8 @@ async function moveLandmark(tx: Database): Promise<void> {
 
 /**
  * Recomputes trending for every product that has hours between the last repair and the edge. A killed repair is taken up
- * by the next one: `repaired_to` moves last. Recomputing leaves no residue, as subtracting would.
+ * by the next one: `repaired_to` moves last. Recomputing leaves no residue, as subtracting would. Costs a pass over the hours
+ * that left the window, and per product the hours that are in it.
  * @returns how many products were recomputed.
  */
 export async function repairTrending(db: Store): Promise<number> {
@@ -44,11 +49,10 @@ export async function repairTrending(db: Store): Promise<number> {
   if (open === undefined) return 0
   let repaired = 0
   for (let after: string | undefined; ;) {
-    const chunk = await productsBetween(db, open, after)
-    if (chunk.length === 0) break
-    await repairChunk(db, chunk)
-    repaired += chunk.length
-    after = chunk.at(-1)
+    const products = await productsBetween(db, open, after)
+    if (products.length === 0) break
+    repaired += await inChunks(products, CHUNK, (chunk) => repairChunk(db, chunk))
+    after = products.at(-1)
   }
   await sql`update popularity_rules set repaired_to = ${open.edge} where edge = ${open.edge} and repaired_to = ${open.repairedTo}`.execute(
     db,
@@ -72,23 +76,28 @@ async function productsBetween(db: Database, open: OpenRepair, after: string | u
   const { rows } = await sql<{ productId: string }>`
     select distinct product_id as "productId" from product_hour
     where hour >= ${open.repairedTo} and hour < ${open.edge} and product_id > ${after ?? ''}
-    order by 1 limit ${REPAIR_PRODUCTS_MAX}`.execute(db)
+    order by 1 limit ${LISTED_PRODUCTS_MAX}`.execute(db)
   return rows.map((row) => row.productId)
 }
 
-/** Locks the products, then recomputes them in a second statement: the locking one sees the older snapshot. */
-async function repairChunk(db: Store, productIds: readonly string[]): Promise<void> {
-  await db.transaction().execute(async (tx) => {
+/**
+ * Locks the products, then recomputes them in a second statement: the locking one sees the older snapshot. One whose last hour
+ * left the window has nothing to add up.
+ */
+async function repairChunk(db: Store, productIds: readonly string[]): Promise<number> {
+  return db.transaction().execute(async (tx) => {
     await lockFor(tx, 'rules', 'shared')
     await sql`
       select from product_popularity where product_id = any(${productIds}::text[]) order by product_id for update`.execute(tx)
     await sql`
-      update product_popularity p set trending = f.trending
-      from (
+      update product_popularity p set trending = coalesce(f.trending, 0)
+      from unnest(${productIds}::text[]) as own (product_id) left join (
         select c.product_id, ${trendingOf} as trending
         from product_hour c cross join popularity_rules r ${weighed}
-        where c.product_id = any(${productIds}::text[]) group by c.product_id
-      ) f
-      where f.product_id = p.product_id`.execute(tx)
+        where c.product_id = any(${productIds}::text[]) and c.hour >= (select edge from popularity_rules)
+        group by c.product_id
+      ) f using (product_id)
+      where p.product_id = own.product_id`.execute(tx)
+    return productIds.length
   })
 }

@@ -1,10 +1,12 @@
 import type { KyselyPlugin } from 'kysely'
 import { pino } from 'pino'
-import type { FailPoint } from '../../services/deps.ts'
+import type { Deps, FailPoint } from '../../services/deps.ts'
+import { TASKS } from '../../services/periodic-tasks.ts'
 import { serveEndpoint } from '../../src/main/serve-endpoint.ts'
 import { connect } from '../../src/store/database.ts'
 import { KEEP_ALL } from '../../src/store/privacy.ts'
 import { unobserved } from '../harness/unobserved.ts'
+import { noteSlots } from './slots.ts'
 
 /** Where the process dies: at a fail point, or when PostgreSQL has answered a statement and nothing was done with it yet. */
 export type DeathPoint = FailPoint | 'statement answered'
@@ -34,7 +36,11 @@ async function main(databaseUrl: string, port: number): Promise<void> {
   const db = connect({ url: databaseUrl, name: 'crash endpoint', onConnectionLost: () => undefined })
   const counted = db.withPlugin(afterEachStatement(() => reached('statement answered')))
   const retryPolicy = { initialInterval: 50, maxInterval: 500, maxAttempts: 1_000, onMaxAttempts: 'pause' } as const
-  const deps = { db: counted, background: counted, retryPolicy, privacy: KEEP_ALL, observer: unobserved, reached }
+  const deps: Deps = {
+    ...{ db: counted, background: counted, retryPolicy, privacy: KEEP_ALL, observer: unobserved, reached },
+    keeping: { retentionDays: undefined, rollUpAfterDays: undefined },
+    tasks: { ...TASKS, 'note-slots': noteSlots },
+  }
   await serveEndpoint(deps, { host: '127.0.0.1', port, log: pino({ level: 'warn' }) })
   tellParent('ready')
 }

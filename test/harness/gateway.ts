@@ -8,6 +8,7 @@ import { SEARCHES_MAX } from '../../src/contract/search.ts'
 import { createOwnCalls } from '../../src/gateway/own-call.ts'
 import { productWriter } from '../../src/gateway/product-writer.ts'
 import { type Recorder, recorder } from '../../src/gateway/recorder.ts'
+import { schedulesOf } from '../../src/gateway/schedules.ts'
 import { createGateway, type GatewayDeps, type GatewaySettings } from '../../src/gateway/server.ts'
 import { connect } from '../../src/store/database.ts'
 import { KEEP_ALL } from '../../src/store/privacy.ts'
@@ -67,7 +68,8 @@ export async function startGateway(
       ownCalls: createOwnCalls({ db, recorder: ofSearches, gate }),
     },
     settings: SETTINGS,
-    readiness: async () => ({ postgresql: true, restate: true, endpoint: true, registration: true }),
+    readiness: async () => ({ postgresql: true, restate: true, endpoint: true, registration: true, paused_tasks: [] }),
+    schedules: schedulesOf(stack.ingressUrl),
     observer: unobserved,
     metrics: async () => '',
     isTraced: false,

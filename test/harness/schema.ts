@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Store } from '../../src/store/database.ts'
 
-/** What PostgreSQL really has: every table, column, index, constraint, type and function, as text for reviewers. */
+/** What PostgreSQL really has: every table, view, column, index, constraint, type and function, as text for reviewers. */
 export async function describeSchema(db: Store): Promise<string> {
   const { rows } = await sql<{ line: string }>`
     with own as (
@@ -26,6 +26,8 @@ export async function describeSchema(db: Store): Promise<string> {
       select relname, 3, indexrelid::regclass::text, '  ' || pg_get_indexdef(indexrelid) from own join pg_index on indrelid = own.oid
       union all
       select relname, 4, tgname, '  ' || pg_get_triggerdef(pg_trigger.oid) from own join pg_trigger on tgrelid = own.oid and not tgisinternal
+      union all
+      select viewname, 0, '', format(E'\nview %s as\n%s', viewname, definition) from pg_views where schemaname = 'public'
       union all
       select typname, 5, '', E'\n' || 'type ' || typname || ' as enum ' || (select string_agg(quote_literal(enumlabel), ', ' order by enumsortorder) from pg_enum where enumtypid = t.oid)
       from pg_type t where typtype = 'e' and typnamespace in ('public'::regnamespace, 'catalog'::regnamespace)

@@ -6,6 +6,7 @@ import type { HooksProvider } from '@restatedev/restate-sdk'
 import * as clients from '@restatedev/restate-sdk-clients'
 import { pino } from 'pino'
 import type { Deps } from '../../services/deps.ts'
+import { TASKS } from '../../services/periodic-tasks.ts'
 import { freePorts, stopProcess, until } from '../../src/main/embedded/process.ts'
 import { queryRestate, register, startRestate } from '../../src/main/embedded/restate.ts'
 import { serveEndpoint } from '../../src/main/serve-endpoint.ts'
@@ -17,6 +18,7 @@ import { unobserved } from './unobserved.ts'
 export interface Stack {
   ingressUrl: string
   adminUrl: string
+  endpointUrl: string
   ingress: clients.Ingress
   /** Resolves when everything recorded is counted and fed. */
   settled: () => Promise<void>
@@ -39,6 +41,8 @@ export async function startStack(db: Store, changes: Partial<Deps> = {}, hooks: 
     background: db,
     retryPolicy: { initialInterval: 50, maxInterval: 500, exponentiationFactor: 2, maxAttempts: 200, onMaxAttempts: 'pause' },
     privacy: KEEP_ALL,
+    keeping: { retentionDays: undefined, rollUpAfterDays: undefined },
+    tasks: TASKS,
     observer: unobserved,
     reached: () => undefined,
     ...changes,
@@ -47,10 +51,12 @@ export async function startStack(db: Store, changes: Partial<Deps> = {}, hooks: 
   const server = await serveEndpoint(deps, { host: '127.0.0.1', port: endpointPort, log, hooks })
   const adminUrl = `http://127.0.0.1:${admin}`
   const ingressUrl = `http://127.0.0.1:${ingressPort}`
-  await register(adminUrl, `http://127.0.0.1:${endpointPort}`)
+  const endpointUrl = `http://127.0.0.1:${endpointPort}`
+  await register(adminUrl, endpointUrl)
   return {
     ingressUrl,
     adminUrl,
+    endpointUrl,
     ingress: clients.connect({ url: ingressUrl }),
     settled: () => settled(db),
     stop: async () => {

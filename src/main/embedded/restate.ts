@@ -111,15 +111,26 @@ export interface Stuck {
 }
 
 /** Asks Restate's own tables. */
-export async function queryRestate<Row>(adminUrl: string, text: string): Promise<Row[]> {
+export async function queryRestate<Row>(adminUrl: string, text: string, msMax = QUERY_MS_MAX): Promise<Row[]> {
   const answer = await fetch(`${adminUrl}/query`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', accept: 'application/json' },
     body: JSON.stringify({ query: text }),
-    signal: AbortSignal.timeout(QUERY_MS_MAX),
+    signal: AbortSignal.timeout(msMax),
   })
   if (!answer.ok) throw new Error(`Restate at ${adminUrl} did not answer a query: ${answer.status} ${await answer.text()}`)
   return ((await answer.json()) as { rows: Row[] }).rows
+}
+
+/** Tasks of which a tick or a run used up its attempts, or was paused by hand. */
+export async function pausedTasks(adminUrl: string, msMax = QUERY_MS_MAX): Promise<string[]> {
+  const rows = await queryRestate<{ task: string }>(
+    adminUrl,
+    `select distinct target_service_key as task from sys_invocation
+      where status = 'paused' and target_service_name in ('Schedule', 'Task') order by 1`,
+    msMax,
+  )
+  return rows.map((row) => row.task)
 }
 
 /** What does not get on. */

@@ -1,0 +1,120 @@
+import {
+  CancelledError,
+  implement,
+  type InvocationId,
+  type ObjectContext,
+  type ObjectSharedContext,
+  TerminalError,
+  TimeoutError,
+} from '@restatedev/restate-sdk'
+import type { TaskRun } from '../src/contract/schedule.ts'
+import { scheduleApi, taskApi } from '../src/contract/services.ts'
+import { instantOf } from '../src/contract/time.ts'
+import type { Deps, RetryLimits } from './deps.ts'
+import { READ, RUN } from './handler-options.ts'
+
+const ERROR_CHARACTERS_MAX = 500
+/** How long a run that should be under way is listened to for a sign of its end. */
+const LISTEN_MS = 100
+/** How Restate names the end of an invocation that was killed, and one that it knows nothing of any more. */
+const KILLED = 409
+const UNKNOWN = 404
+
+interface Run {
+  slot: number
+  startedAt: number
+  finishedAt: number | null
+  outcome: Exclude<TaskRun['outcome'], 'killed'>
+  attempts: number
+  error: string | null
+  /** Who does it: asked whether a run that did not end still goes on. */
+  invocationId: InvocationId
+}
+
+/**
+ * Task: does the work of the schedule of the same name. The key is held from the start of a run to its end, its pauses between
+ * two attempts included, so that a task never overlaps itself.
+ */
+export const task = (deps: Deps) =>
+  implement(taskApi, {
+    handlers: {
+      Run: (ctx, { slot }) => runTask(deps, ctx, slot),
+      LastRun: async (ctx) => ({ run: await lastRun(ctx) }),
+    },
+    options: {
+      // One that keeps dying with its process is given up: paused, it would hold the key, and no later slot could run.
+      retryPolicy: { ...deps.retryPolicy, onMaxAttempts: 'kill' },
+      handlers: { Run: RUN, LastRun: { ...READ, ingressPrivate: true } },
+    },
+  })
+
+/** Slots that waited for a long run are dropped but for the last. */
+async function runTask(deps: Deps, ctx: ObjectContext, slot: number): Promise<void> {
+  const work = Object.hasOwn(deps.tasks, ctx.key) ? deps.tasks[ctx.key] : undefined
+  if (work === undefined) throw new TerminalError(`there is no task ${ctx.key}`, { errorCode: UNKNOWN })
+  const latest = await ctx.client(scheduleApi, ctx.key).Latest({})
+  if (latest.slot !== slot) return
+  const startedAt = await ctx.date.now()
+  const run: Run = {
+    slot,
+    startedAt,
+    finishedAt: null,
+    outcome: 'running',
+    attempts: 1,
+    error: null,
+    invocationId: ctx.request().id,
+  }
+  for (; ; run.attempts++) {
+    ctx.set('run', run)
+    try {
+      await work.run(deps, ctx, slot)
+      ctx.set('run', { ...run, outcome: 'completed', finishedAt: await ctx.date.now() } satisfies Run)
+      return
+    } catch (error) {
+      // Anything else is how an attempt of this handler ends, and Restate goes on with it.
+      if (!(error instanceof TerminalError)) throw error
+      run.error = error.message.slice(0, ERROR_CHARACTERS_MAX)
+      if (error instanceof CancelledError || run.attempts >= deps.retryPolicy.maxAttempts) {
+        ctx.set('run', { ...run, outcome: 'failed', finishedAt: await ctx.date.now() } satisfies Run)
+        throw error
+      }
+      run.outcome = 'failing'
+      ctx.set('run', run)
+      await ctx.sleep(pauseAfter(run.attempts, deps.retryPolicy))
+    }
+  }
+}
+
+/** Milliseconds between an attempt and the next. */
+export function pauseAfter(attempts: number, { initialInterval, maxInterval }: RetryLimits): number {
+  return Math.min(maxInterval, initialInterval * 2 ** (attempts - 1))
+}
+
+/** A run that was killed could not write that down: nobody does its work any more. */
+async function lastRun(ctx: ObjectSharedContext): Promise<TaskRun | null> {
+  const run = await ctx.get<Run>('run')
+  if (run === null) return null
+  const end = run.finishedAt === null ? await endOf(ctx, run.invocationId) : undefined
+  // It ended just now: what it wrote down last is newer than what was read here.
+  if (end === 'ended') return (await ctx.client(taskApi, ctx.key).LastRun({})).run
+  return {
+    slot: instantOf(run.slot),
+    started_at: instantOf(run.startedAt),
+    duration_ms: run.finishedAt === null ? null : run.finishedAt - run.startedAt,
+    outcome: end ?? run.outcome,
+    attempts: run.attempts,
+    error: run.error,
+  }
+}
+
+/** How an invocation ended; undefined while it goes on. */
+async function endOf(ctx: ObjectSharedContext, id: InvocationId): Promise<'ended' | 'killed' | undefined> {
+  try {
+    await ctx.invocation(id).attach<unknown>().orTimeout(LISTEN_MS)
+    return 'ended'
+  } catch (error) {
+    if (error instanceof TimeoutError) return undefined
+    if (!(error instanceof TerminalError)) throw error
+    return error.code === KILLED || error.code === UNKNOWN ? 'killed' : 'ended'
+  }
+}

@@ -1,0 +1,33 @@
+import { type Kysely, sql } from 'kysely'
+import type { Task } from '../../services/deps.ts'
+
+export const SLOT_MS = 100
+
+/** Notes who ran each slot. A second note of the same run is a repeated step, and no second run. */
+export const noteSlots: Task = {
+  everyMs: SLOT_MS,
+  isOn: () => true,
+  run: async ({ background }, ctx, slot) => {
+    const run = ctx.request().id.toString()
+    await ctx.run(
+      'note the slot',
+      async () => {
+        await sql`insert into slot_run (slot, run) values (${slot}, ${run}) on conflict do nothing`.execute(background)
+      },
+      { maxRetryAttempts: 1 },
+    )
+  },
+}
+
+export async function prepareSlots(db: Kysely<unknown>): Promise<void> {
+  await sql`create table slot_run (slot bigint, run text, noted_at timestamptz default clock_timestamp(), primary key (slot, run))`.execute(
+    db,
+  )
+}
+
+/** The slots that ran, in the order of their first note, each with how many runs had it. */
+export async function slotsRun(db: Kysely<unknown>): Promise<{ slot: number; runs: number }[]> {
+  const { rows } = await sql<{ slot: string; runs: number }>`
+    select slot, count(*)::int as runs from slot_run group by slot order by min(noted_at)`.execute(db)
+  return rows.map(({ slot, runs }) => ({ slot: Number(slot), runs }))
+}
