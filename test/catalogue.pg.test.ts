@@ -233,12 +233,15 @@ test('a page of the list probes the catalogue for each of its products, however 
     insert into product_popularity (product_id, score_micros, trending, view_count, purchase_count, favorite_count, cart_count,
       review_count, search_click_count, last_interaction, date_updated)
     select 'p' || n, 1000000 - n, 0, 1, 0, 0, 0, 0, 0, now(), now() from generate_series(1, 5000) n`.execute(db)
-  await sql`analyze`.execute(db)
-  const reads = await readsOfCatalogue(async (one) => {
+  const readTop = async (one: Store) => {
     const { data } = await topByScore(one, { limit: 100, after: undefined })
     expect(data.map((row) => row.product_id).filter((id) => /0$/.test(id))).toEqual([])
     expect(data).toHaveLength(100)
-  })
-  expect(reads.rows).toBeLessThan(20)
-  expect(reads.probes).toBeLessThan(150)
+  }
+  for (const prepare of [sql`select 1`, sql`analyze catalog.product, product_popularity`]) {
+    await prepare.execute(db)
+    const reads = await readsOfCatalogue(readTop)
+    expect(reads.rows).toBeLessThan(20)
+    expect(reads.probes).toBeLessThan(150)
+  }
 })

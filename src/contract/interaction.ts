@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { itemSchemaOf } from './item-schema.ts'
 import { Id, isAddressable, isStorableJson, storableText } from './text.ts'
 
 export const EVENT_TYPE_PATTERN = /^[a-z0-9_]{1,64}$/
@@ -103,9 +104,3 @@ export type CreateInteractionResponse = z.infer<typeof CreateInteractionResponse
 /** What `Prefer: respond-async` is answered with: Restate has the call and will bring it to its end. */
 export const SubmittedResponse = z.object({ invocation_id: z.string().describe("Restate's id of the call.") })
 export type SubmittedResponse = z.infer<typeof SubmittedResponse>
-
-/** The JSON schema of a batch item, to be attached to an unchecked one. */
-export function itemSchemaOf(schema: z.ZodType): Record<string, unknown> {
-  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { io: 'input' })
-  return rest
-}

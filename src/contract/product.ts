@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { BATCH_ITEMS_MAX, Instant, itemSchemaOf, RejectedItem } from './interaction.ts'
+import { BATCH_ITEMS_MAX, Instant, RejectedItem } from './interaction.ts'
+import { itemSchemaOf } from './item-schema.ts'
 import { Id, ProductId, storableText } from './text.ts'
 
 export const NAME_CHARACTERS_MAX = 1_000
