@@ -106,7 +106,7 @@ export function interactionRoutes(deps: InteractionDeps) {
           if (isNew) deps.observer.recorded(answer)
           return { data: answer }
         } catch (error) {
-          throw problemOfRecording(error, given)
+          throw problemOfRecording(error, given, key)
         }
       },
     )
@@ -141,10 +141,11 @@ function prefersAsync({ headers: { prefer } }: FastifyRequest): boolean {
 }
 
 /** What the caller is told when the events could not be recorded, or nobody knows whether they were. */
-function problemOfRecording(error: unknown, given: readonly GivenIdentity[]): unknown {
+function problemOfRecording(error: unknown, given: readonly GivenIdentity[], key: string | undefined): unknown {
   if (error instanceof HttpCallError && error.status === 413) return new Problem('too_large', TOO_LARGE)
   if (!isOutage(error)) return error
-  return new Problem('unavailable', 'outcome unknown, resend the same events', { details: { events: given }, cause: error })
+  const how = key === undefined ? 'resend the same events' : 'send the same again with the same Idempotency-Key'
+  return new Problem('unavailable', `outcome unknown, ${how}`, { details: { events: given }, cause: error })
 }
 
 /** Restate does not answer, or not in time, or says that it cannot. Anything else is a fault of ours. */

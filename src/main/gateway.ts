@@ -20,6 +20,8 @@ import { untilTold } from './until-told.ts'
 const READ_MS_MAX = 10_000
 /** Calls on their way beside the group commit. */
 const OWN_CALLS_MAX = 64
+/** Of callers who do not wait for the outcome: 64 of them took 44 a second from the others, who then got no answer in time. */
+const SUBMITTED_CALLS_MAX = 4
 const OWN_CALLS_WAITING_MAX = 1_000
 /** Before whoever told this process to end loses patience. */
 const CLOSE_MS_MAX = 8_000
@@ -51,12 +53,13 @@ const groups = { ...queue, deadlineMs: restate.deadlineMs, observer }
 const groupCommit = createGroupCommit({ ...groups, ...recordsOf(restate) })
 const groupSubmit = createGroupCommit({ ...groups, ...submissionsOf(restate) })
 watchQueue(registry, { lengths: () => [groupCommit.length(), groupSubmit.length()], ...queue })
-const gate = createCallGate({
-  callsMax: OWN_CALLS_MAX,
-  waitingMax: OWN_CALLS_WAITING_MAX,
-  bytesMax: queue.queueBytesMax,
-  onFull: () => observer.turnedAway('queue_full'),
-})
+const gateOf = (callsMax: number) =>
+  createCallGate({
+    callsMax,
+    waitingMax: OWN_CALLS_WAITING_MAX,
+    bytesMax: queue.queueBytesMax,
+    onFull: () => observer.turnedAway('queue_full'),
+  })
 // A connection of its own: whoever revokes a key must not wait for readers.
 const keysDb = connect({
   url: databaseUrl,
@@ -68,13 +71,15 @@ const keysDb = connect({
 const keys = createKeyRing(keysDb, (error) => log.warn({ err: error }, 'keys not asked for; the last known ones stay good'))
 // Known from the start, an outage of the database later does not keep anybody out.
 await keys().catch((error: unknown) => log.warn({ err: error }, 'no keys known yet'))
+// Nor does the first of many requests at once find that they are too old.
+setInterval(() => void keys().catch(() => undefined), KEYS_MS_MAX / 2).unref()
 
 const gateway = await createGateway({
   db,
   log,
   groupCommit,
   groupSubmit,
-  ownCalls: createOwnCalls({ db, recorder: restate, gate }),
+  ownCalls: createOwnCalls({ db, recorder: restate, gate: gateOf(OWN_CALLS_MAX), submitGate: gateOf(SUBMITTED_CALLS_MAX) }),
   keys,
   observer,
   metrics: () => registry.metrics(),

@@ -47,11 +47,12 @@ export async function startGateway(
   const keys = createKeyRing(db, () => undefined)
   await keys().catch(() => undefined)
   const groups = { ...QUEUE_LIMITS, deadlineMs: restate.deadlineMs, observer: unobserved }
-  const gate = createCallGate({ callsMax: 64, waitingMax: 1_000, bytesMax: QUEUE_LIMITS.queueBytesMax, onFull: () => undefined })
+  const gateOf = (callsMax: number) =>
+    createCallGate({ callsMax, waitingMax: 1_000, bytesMax: QUEUE_LIMITS.queueBytesMax, onFull: () => undefined })
   const app = await createGateway({
     db,
     log: pino({ level: 'debug' }, lines),
-    ownCalls: createOwnCalls({ db, recorder: restate, gate }),
+    ownCalls: createOwnCalls({ db, recorder: restate, gate: gateOf(64), submitGate: gateOf(4) }),
     keys,
     groupCommit: createGroupCommit({ ...groups, ...recordsOf(restate) }),
     groupSubmit: createGroupCommit({ ...groups, ...submissionsOf(restate) }),
