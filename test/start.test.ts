@@ -261,7 +261,7 @@ test.each([
   ['a weight file that does not exist', { POPULARITY_WEIGHTS: '/no/such/file.json' }, 'POPULARITY_WEIGHTS'],
   ['a database that does not answer', { DATABASE_URL: 'postgres://a:b@127.0.0.1:1/x' }, 'DATABASE_URL'],
   ['two variables with one port', { GATEWAY_PORT: '20001', ENDPOINT_PORT: '20001' }, 'PORT is 20001'],
-  ['a proxy that is no address', { TRUSTED_PROXIES: '10.0.0.1, proxy' }, 'TRUSTED_PROXIES: must be addresses'],
+  ['a proxy that is no address', { TRUSTED_PROXIES: '10.0.0.1, proxy' }, 'TRUSTED_PROXIES must be addresses'],
   ['half a Restate', { RESTATE_INGRESS_URL: 'http://127.0.0.1:1' }, 'RESTATE_ADMIN_URL'],
 ])(
   '%s is answered with one sentence that names what to change',

@@ -1,11 +1,11 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as afterPoll, setTimeout as sleep } from 'node:timers/promises'
 import { isSecret, listApiKeys, partsOfKey, type SecretApiKey } from '../store/api-key.ts'
 import { isUnavailable, type Store } from '../store/database.ts'
 
 /** How soon a new or revoked key is known without a restart. From half of it on they are asked for again. */
 export const KEYS_MS_MAX = 1_000
-/** How long a request waits for keys that are older than that, before it goes by the last known ones. */
-const PATIENCE_MS = 250
+/** How long older keys are waited for, before requests go by the last known ones. */
+const PATIENCE_MS = 2_000
 
 export interface Keys {
   /** Whether a key was ever made: from then on nobody gets in without one. */
@@ -26,6 +26,7 @@ const NOBODY = { secretSha256: Buffer.alloc(32) }
 export function createKeyRing(db: Store, onUnavailable: (error: unknown) => void): () => Promise<Keys> {
   let known: { keys: Keys; atMs: number } | undefined
   let asking: Promise<Keys> | undefined
+  let askingSinceMs = 0
 
   const ask = async (): Promise<Keys> => {
     const askedMs = performance.now()
@@ -40,10 +41,20 @@ export function createKeyRing(db: Store, onUnavailable: (error: unknown) => void
   }
 
   const askOnce = () => {
-    asking ??= ask().finally(() => {
-      asking = undefined
-    })
+    if (asking === undefined) {
+      askingSinceMs = performance.now()
+      asking = ask().finally(() => {
+        asking = undefined
+      })
+    }
     return asking
+  }
+
+  const lastKnown = async (keys: Keys) => {
+    await sleep(Math.max(0, askingSinceMs + PATIENCE_MS - performance.now()))
+    // A process that is busy sees that the time is over before it reads what came meanwhile.
+    await afterPoll()
+    return known?.keys ?? keys
   }
 
   return async () => {
@@ -52,7 +63,7 @@ export function createKeyRing(db: Store, onUnavailable: (error: unknown) => void
     const ageMs = performance.now() - atMs
     if (ageMs < KEYS_MS_MAX / 2) return keys
     const asked = askOnce()
-    if (ageMs >= KEYS_MS_MAX) return Promise.race([asked, sleep(PATIENCE_MS, keys)])
+    if (ageMs >= KEYS_MS_MAX) return Promise.race([asked, lastKnown(keys)])
     asked.catch(() => undefined)
     return keys
   }

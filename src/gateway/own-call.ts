@@ -21,7 +21,16 @@ export interface OwnCalls {
 
 export const TOO_LARGE = `the body and the event ids that it lacks are over ${BODY_BYTES_MAX} bytes: send fewer at once`
 
-export function createOwnCalls({ db, recorder, gate }: { db: Store; recorder: Recorder; gate: CallGate }): OwnCalls {
+export interface OwnCallDeps {
+  db: Store
+  recorder: Recorder
+  /** For those who wait for the outcome. */
+  gate: CallGate
+  /** For those who do not: nobody but this slows them down. */
+  submitGate: CallGate
+}
+
+export function createOwnCalls({ db, recorder, gate, submitGate }: OwnCallDeps): OwnCalls {
   /** One deadline for all that a request asks for. */
   const begin = async ({ body, key }: OwnCall) => {
     const signal = AbortSignal.timeout(recorder.deadlineMs)
@@ -43,7 +52,7 @@ export function createOwnCalls({ db, recorder, gate }: { db: Store; recorder: Re
       }),
     submit: (call) => {
       const { promise, resolve, reject } = Promise.withResolvers<string>()
-      withinLimit(call, gate, async () => {
+      withinLimit(call, submitGate, async () => {
         const { invocationId, isNew, answer } = await begin(call)
         // Only the end of the first call tells whether this is the same one.
         if (!isNew) await answer()

@@ -86,7 +86,7 @@ export async function recordRequest(
     if (isNew) deps.observer.recorded(answer, deps.list)
     return { data: answer }
   } catch (error) {
-    throw problemOfRecording(error, identified.given)
+    throw problemOfRecording(error, identified.given, key)
   }
 }
 
@@ -112,8 +112,9 @@ function prefersAsync({ headers: { prefer } }: FastifyRequest): boolean {
 }
 
 /** What the caller is told when the events could not be recorded, or nobody knows whether they were. */
-function problemOfRecording(error: unknown, given: readonly GivenIdentity[]): unknown {
+function problemOfRecording(error: unknown, given: readonly GivenIdentity[], key: string | undefined): unknown {
   if (error instanceof HttpCallError && error.status === 413) return new Problem('too_large', TOO_LARGE)
   if (!isOutage(error)) return error
-  return new Problem('unavailable', 'outcome unknown, resend the same events', { details: { events: given }, cause: error })
+  const how = key === undefined ? 'resend the same events' : 'send the same again with the same Idempotency-Key'
+  return new Problem('unavailable', `outcome unknown, ${how}`, { details: { events: given }, cause: error })
 }

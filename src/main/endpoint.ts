@@ -17,6 +17,8 @@ import { startTracing } from './tracing/start.ts'
 import { untilTold } from './until-told.ts'
 
 const BACKLOG_MS_MAX = 3_000
+/** A handler that gives up waiting for its turn is tried again, and that is one more that waits. */
+const TURN_MS_MAX = 60_000
 
 /** The process that runs the services for Restate. */
 const config = readConfig(process.env)
@@ -32,6 +34,7 @@ const pool = (name: string, label: string) =>
     url,
     name,
     connectionsMax: config.DATABASE_CONNECTIONS,
+    waitMsMax: TURN_MS_MAX,
     onConnectionLost,
     observer: { ...poolObserver(label), ...tracing.store },
   })

@@ -25,6 +25,8 @@ const READ_MS_MAX = 10_000
 const PAUSED_MS_MAX = 1_000
 /** Calls on their way beside the group commit. */
 const OWN_CALLS_MAX = 64
+/** Of callers who do not wait for the outcome: 64 of them took 44 a second from the others, who then got no answer in time. */
+const SUBMITTED_CALLS_MAX = 4
 const OWN_CALLS_WAITING_MAX = 1_000
 /** Before whoever told this process to end loses patience. */
 const CLOSE_MS_MAX = 8_000
@@ -61,12 +63,15 @@ const searchCommit = createGroupCommit({ ...groupsOfSearches, ...recordsOf(resta
 const searchSubmit = createGroupCommit({ ...groupsOfSearches, ...submissionsOf(restateForSearches) })
 const queues = [groupCommit, groupSubmit, searchCommit, searchSubmit]
 watchQueue(registry, { lengths: () => queues.map((one) => one.length()), ...queue })
-const gate = createCallGate({
-  callsMax: OWN_CALLS_MAX,
-  waitingMax: OWN_CALLS_WAITING_MAX,
-  bytesMax: queue.queueBytesMax,
-  onFull: () => observer.turnedAway('queue_full'),
-})
+const gateOf = (callsMax: number) =>
+  createCallGate({
+    callsMax,
+    waitingMax: OWN_CALLS_WAITING_MAX,
+    bytesMax: queue.queueBytesMax,
+    onFull: () => observer.turnedAway('queue_full'),
+  })
+const gate = gateOf(OWN_CALLS_MAX)
+const submitGate = gateOf(SUBMITTED_CALLS_MAX)
 // A connection of its own: whoever revokes a key must not wait for readers.
 const keysDb = connect({
   url: databaseUrl,
@@ -78,18 +83,20 @@ const keysDb = connect({
 const keys = createKeyRing(keysDb, (error) => log.warn({ err: error }, 'keys not asked for; the last known ones stay good'))
 // Known from the start, an outage of the database later does not keep anybody out.
 await keys().catch((error: unknown) => log.warn({ err: error }, 'no keys known yet'))
+// Nor does the first of many requests at once find that they are too old.
+setInterval(() => void keys().catch(() => undefined), KEYS_MS_MAX / 2).unref()
 
 const gateway = await createGateway({
   db,
   log,
   groupCommit,
   groupSubmit,
-  ownCalls: createOwnCalls({ db, recorder: restate, gate }),
+  ownCalls: createOwnCalls({ db, recorder: restate, gate, submitGate }),
   writeProducts: productWriter({ ingressUrl, gate }),
   searches: {
     groupCommit: searchCommit,
     groupSubmit: searchSubmit,
-    ownCalls: createOwnCalls({ db, recorder: restateForSearches, gate }),
+    ownCalls: createOwnCalls({ db, recorder: restateForSearches, gate, submitGate }),
   },
   keys,
   schedules: schedulesOf(ingressUrl),

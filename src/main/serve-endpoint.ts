@@ -46,7 +46,9 @@ function toPino(log: Logger): LoggerTransport {
     const fromHandler = meta.source === 'USER'
     if (meta.replaying && fromHandler) return
     const { invocationId, invocationTarget } = meta.context ?? {}
-    const fields = { invocationId, invocationTarget, detail: rest.length > 0 ? rest : undefined }
+    const err = rest.find((one) => one instanceof Error)
+    const others = rest.filter((one) => one !== err)
+    const fields = { invocationId, invocationTarget, err, detail: others.length > 0 ? others : undefined }
     log[meta.level === 'info' && !fromHandler ? 'debug' : meta.level](fields, String(message))
   }
 }

@@ -40,6 +40,8 @@ export interface ConnectOptions {
   connectionsMax?: number
   /** Every transaction refuses to write. */
   readOnly?: boolean
+  /** How long a question waits for a connection. */
+  waitMsMax?: number
   /** Longest statement; 0 for no limit. */
   statementMsMax?: number
   /**
@@ -52,7 +54,7 @@ export interface ConnectOptions {
   observer?: StoreObserver | undefined
 }
 
-const CONNECT_MS_MAX = 5_000
+const WAIT_MS_MAX = 5_000
 const STATEMENT_MS_MAX = 30_000
 
 /** Opens a pool. Every session speaks UTC; a lost server is an error of the question that was asked, never of the process. */
@@ -65,7 +67,7 @@ export function connect(options: ConnectOptions): Store {
     connectionString: options.url,
     application_name: options.name,
     max: options.connectionsMax ?? 10,
-    connectionTimeoutMillis: CONNECT_MS_MAX,
+    connectionTimeoutMillis: options.waitMsMax ?? WAIT_MS_MAX,
     options: settings.join(' '),
     keepAlive: true,
   })

@@ -53,11 +53,14 @@ export async function startGateway(
   const groups = { ...QUEUE_LIMITS, deadlineMs: restate.deadlineMs, observer: unobserved }
   const ofSearches = recorder(stack.ingressUrl, restate.deadlineMs, 'searches')
   const searchGroups = { ...groups, flushEventsMax: SEARCHES_MAX }
-  const gate = createCallGate({ callsMax: 64, waitingMax: 1_000, bytesMax: QUEUE_LIMITS.queueBytesMax, onFull: () => undefined })
+  const gateOf = (callsMax: number) =>
+    createCallGate({ callsMax, waitingMax: 1_000, bytesMax: QUEUE_LIMITS.queueBytesMax, onFull: () => undefined })
+  const gate = gateOf(64)
+  const submitGate = gateOf(4)
   const app = await createGateway({
     db,
     log: pino({ level: 'debug' }, lines),
-    ownCalls: createOwnCalls({ db, recorder: restate, gate }),
+    ownCalls: createOwnCalls({ db, recorder: restate, gate, submitGate }),
     writeProducts: productWriter({ ingressUrl: stack.ingressUrl, gate }),
     keys,
     groupCommit: createGroupCommit({ ...groups, ...recordsOf(restate) }),
@@ -65,7 +68,7 @@ export async function startGateway(
     searches: {
       groupCommit: createGroupCommit({ ...searchGroups, ...recordsOf(ofSearches) }),
       groupSubmit: createGroupCommit({ ...searchGroups, ...submissionsOf(ofSearches) }),
-      ownCalls: createOwnCalls({ db, recorder: ofSearches, gate }),
+      ownCalls: createOwnCalls({ db, recorder: ofSearches, gate, submitGate }),
     },
     settings: SETTINGS,
     readiness: async () => ({ postgresql: true, restate: true, endpoint: true, registration: true, paused_tasks: [] }),
