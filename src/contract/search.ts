@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { Interaction, itemSchemaOf } from './interaction.ts'
+import { Interaction } from './interaction.ts'
+import { itemSchemaOf } from './item-schema.ts'
 import { Id, ProductId, storableText } from './text.ts'
 
 export const QUERY_CHARACTERS_MAX = 200

@@ -1,4 +1,5 @@
 const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
 
 /** The hours that a list is about, and what its decays are brought to. */
 export interface Span {
@@ -17,13 +18,19 @@ export interface SpanRequest {
   asOfMs: number | undefined
   /** Now, or what the first page took for now. */
   nowMs: number
+  /** Before it only days are known, and not their hours. */
+  rolledToMs?: number
 }
 
-/** The last so many times 24 hours before an instant, beginning with a whole hour; with `as of`, before that hour. */
-export function spanOf({ windowDays, asOfMs, nowMs }: SpanRequest): Span {
-  const hourMs = hourOf(asOfMs ?? nowMs)
+/**
+ * The last so many times 24 hours before an instant, beginning with a whole hour; with `as of`, before that hour. Where hours
+ * were made days of, both ends are floored to the day.
+ */
+export function spanOf({ windowDays, asOfMs, nowMs, rolledToMs = Number.NEGATIVE_INFINITY }: SpanRequest): Span {
+  const known = (hour: number) => (hour < rolledToMs ? Math.floor(hour / DAY_MS) * DAY_MS : hour)
+  const hourMs = known(hourOf(asOfMs ?? nowMs))
   return {
-    fromMs: windowDays === undefined ? undefined : hourMs - windowDays * 24 * HOUR_MS,
+    fromMs: windowDays === undefined ? undefined : known(hourMs - windowDays * DAY_MS),
     toMs: asOfMs === undefined ? undefined : hourMs,
     hourMs,
     instantMs: asOfMs === undefined ? nowMs : hourMs,

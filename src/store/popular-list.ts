@@ -5,7 +5,7 @@ import type { Span } from '../ranking/span.ts'
 import { isListed } from './catalog-product.ts'
 import type { Database } from './database.ts'
 import { jsonOfProduct, JSON_OF_PRODUCT, utc } from './popularity-json.ts'
-import { counterOf, COUNTERS, scoreOf, weighed } from './popularity-score.ts'
+import { counterOf, COUNTERS, dayOf, scoreOf, weighed } from './popularity-score.ts'
 import { RISING_MIN, risingOf } from './rising.ts'
 
 export interface PopularQuery {
@@ -92,7 +92,9 @@ function listOfSpan(query: PopularQuery, span: Span): Read {
     ...(isRising && { rising_score: 'p.rising_score' }),
   })
   const hour = at(span.hourMs)
-  const trendingFrom = span.fromMs === undefined ? sql`${hour} - r.window_hours * interval '1 hour'` : at(span.fromMs)
+  const edge = sql`${hour} - r.window_hours * interval '1 hour'`
+  const trendingFrom =
+    span.fromMs === undefined ? sql`case when ${edge} < r.rolled_to then ${dayOf(edge)} else ${edge} end` : at(span.fromMs)
   return sql`
     with cell as (
       select c.product_id, c.event_type, sum(c.events)::bigint as events, max(c.hour) as last_hour,

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { PopularRequest, PopularResponse } from '../contract/popular.ts'
 import { instantOf, millisecondsOf } from '../contract/time.ts'
-import { hourOf, type Span, spanOf } from '../ranking/span.ts'
+import { type Span, spanOf } from '../ranking/span.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import type { Store } from './database.ts'
 import { type PopularPosition, popularRows } from './popular-list.ts'
 import { risingComputedAt } from './rising.ts'
+import { rolledToMsOf } from './roll-up.ts'
 
 export interface PopularPage {
   /** Each a PopularProduct as JSON. */
@@ -33,7 +34,7 @@ export async function popularPage(db: Store, request: PopularRequest, nowMs: num
   if (request.cursor !== undefined && start === undefined)
     throw new WrongField('cursor', 'is not a cursor of this list with this query')
   const asOfMs = asOfOf(request, nowMs)
-  const span = spanOfPage(request, { asOfMs, nowMs: start?.instantMs ?? nowMs })
+  const span = await spanOfPage(db, request, { asOfMs, nowMs: start?.instantMs ?? nowMs })
   const { mode, category_ids: categoryIds, min_interactions: minInteractions, limit } = request
   const rows = await popularRows(db, { mode, span, categoryIds, minInteractions, limit: limit + 1, after: start?.after })
   const shown = rows.slice(0, limit)
@@ -44,19 +45,21 @@ export async function popularPage(db: Store, request: PopularRequest, nowMs: num
     meta: {
       mode,
       time_window_days: request.time_window_days ?? null,
-      as_of: asOfMs === undefined ? null : instantOf(hourOf(asOfMs)),
+      as_of: span?.toMs === undefined ? null : instantOf(span.toMs),
       generated_at: instantOf(risingAt?.getTime() ?? nowMs),
       next_cursor: last === undefined ? null : cursorOf(query, start?.instantMs ?? nowMs, last.position),
     },
   }
 }
 
-/** Undefined for all of time until now: that is kept, and not computed. */
-function spanOfPage(
+/** Undefined for all of time until now: that is kept, and not computed. No window until now reaches back to where days begin. */
+async function spanOfPage(
+  db: Store,
   { time_window_days: windowDays }: PopularRequest,
-  instants: { asOfMs: number | undefined; nowMs: number },
-): Span | undefined {
-  return windowDays === undefined && instants.asOfMs === undefined ? undefined : spanOf({ windowDays, ...instants })
+  { asOfMs, nowMs }: { asOfMs: number | undefined; nowMs: number },
+): Promise<Span | undefined> {
+  if (asOfMs !== undefined) return spanOf({ windowDays, asOfMs, nowMs, rolledToMs: await rolledToMsOf(db) })
+  return windowDays === undefined ? undefined : spanOf({ windowDays, asOfMs, nowMs })
 }
 
 function asOfOf({ as_of: asOf }: PopularRequest, nowMs: number): number | undefined {

@@ -28,7 +28,7 @@ export function risingOf({ hourMs, instantMs, toMs }: Omit<Span, 'fromMs'>): Raw
     select product_id, rising_score from (
       select c.product_id, (${sumOf(sql`>=`)} + ${PRIOR_EVENTS}::float8)
         / (${sumOf(sql`<`)} * ${expectedPart}::float8 + ${PRIOR_EVENTS}::float8) as rising_score
-      from product_hour c cross join popularity_rules r
+      from product_cell c cross join popularity_rules r
         join weight w on w.version = r.weights_version and w.event_type = c.event_type and w.weight_micros > 0
       where c.hour >= ${instantOf(recentMs - BASE_HOURS * HOUR_MS)}::timestamptz
         and ${toMs === undefined ? sql`true` : sql`c.hour < ${instantOf(toMs)}::timestamptz`}

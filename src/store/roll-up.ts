@@ -66,3 +66,9 @@ async function moveToDays(tx: Database, which: ReturnType<typeof sql>): Promise<
     select count(*)::int as moved from gone`.execute(tx)
   return rows[0]!.moved
 }
+
+/** Before this instant, in milliseconds since 1970, only days are known. */
+export async function rolledToMsOf(db: Database): Promise<number> {
+  const { rows } = await sql<{ at: Date }>`select rolled_to as at from popularity_rules`.execute(db)
+  return rows[0]!.at.getTime()
+}
