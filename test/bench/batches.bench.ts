@@ -7,7 +7,7 @@ import { median } from './report.ts'
 import { interleaved, ratioOf } from './rounds.ts'
 
 const FULL = { events: 200_000, rounds: 5 }
-const QUICK = { events: 20_000, rounds: 1 }
+const QUICK = { events: 10_000, rounds: 1 }
 const WARM_UP_SHARE = 0.1
 const SECONDS_MAX = 120
 /** One and two connections are slower: the ingest row. */

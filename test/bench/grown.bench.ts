@@ -13,7 +13,7 @@ import { interleaved, ratioOf, series } from './rounds.ts'
 import { unhurried } from './unhurried.ts'
 
 const FULL = { grown: 5_000_000, small: 100_000, events: 100_000, rounds: 5 }
-const QUICK = { grown: 100_000, small: 10_000, events: 20_000, rounds: 1 }
+const QUICK = { grown: 50_000, small: 10_000, events: 10_000, rounds: 1 }
 const REQUEST_EVENTS = 1_000
 const CONNECTIONS = 32
 const SECONDS_MAX = 120

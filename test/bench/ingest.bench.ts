@@ -11,7 +11,7 @@ const REQUESTS_IN_FLIGHT = [8, 32]
 const SQL_IN_FLIGHT = 32
 const LITERAL_IN_FLIGHT = 8
 const FULL = { events: 200_000, literalEvents: 8_000, rounds: 5 }
-const QUICK = { events: 20_000, literalEvents: 500, rounds: 1 }
+const QUICK = { events: 10_000, literalEvents: 300, rounds: 1 }
 
 /** Events per second from the first request until everything is recorded, scored and fed, of each way in turn. */
 export function ingest(isQuick: boolean): Promise<RowResult> {

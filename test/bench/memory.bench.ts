@@ -9,7 +9,7 @@ import { type Sample, sampled, slopeOf } from './memory-of.ts'
 import { median } from './report.ts'
 
 const FULL = { seconds: 600, settling: 60 }
-const QUICK = { seconds: 6, settling: 2 }
+const QUICK = { seconds: 4, settling: 2 }
 /** Batches and single events at once: all that the two processes are asked for. */
 const LOADS = [
   { requestEvents: 1_000, connections: 32 },

@@ -5,7 +5,7 @@ import { median } from './report.ts'
 import { interleaved, ratioOf, series } from './rounds.ts'
 
 const FULL = { seconds: 4, rounds: 7 }
-const QUICK = { seconds: 1, rounds: 2 }
+const QUICK = { seconds: 1, rounds: 1 }
 const WARM_UP_SECONDS = 1
 const REQUESTS_PER_SECOND_MAX = 2_000
 const LATENCY_MAX = 1.3

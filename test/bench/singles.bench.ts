@@ -5,7 +5,7 @@ import { median } from './report.ts'
 import { interleaved, ratioOf, series } from './rounds.ts'
 
 const FULL = { seconds: 6, rounds: 5 }
-const QUICK = { seconds: 1.5, rounds: 1 }
+const QUICK = { seconds: 1, rounds: 1 }
 const WARM_UP_SECONDS = 1
 /** More than any way will need: what is built and not sent costs nothing. */
 const REQUESTS_PER_SECOND_MAX = 16_000
