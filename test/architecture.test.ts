@@ -22,6 +22,7 @@ const ROOMS: Record<string, { rooms: string[]; packages: string[] }> = {
       '@fastify/swagger',
       '@fastify/swagger-ui',
       'fastify-type-provider-zod',
+      'lru-cache',
     ],
   },
 }

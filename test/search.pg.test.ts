@@ -228,7 +228,7 @@ test('impressions that were counted before they had a counter are in search_coun
   const before = await mkdtemp(join(tmpdir(), 'footfall-sql-'))
   const files = (await readdir(sqlFolder)).filter((name) => name < '0007')
   await Promise.all(files.map((name) => copyFile(join(sqlFolder, name), join(before, name))))
-  await sql`drop schema public cascade`.execute(db)
+  await sql`drop schema public, catalog cascade`.execute(db)
   await sql`create schema public`.execute(db)
   await migrate(db, before)
   await rm(before, { recursive: true })

@@ -50,7 +50,7 @@ async function dropMonths(db: Database, retentionDays: number): Promise<Dropped>
         (await detach(db, table, old)) &&
         (await tryLocked(db, sql`drop table ${sql.table(old.partition)}`))
       if (isGone) result.dropped.push(old.partition)
-      else result.waiting.push(old.month)
+      else if (!result.waiting.includes(old.month)) result.waiting.push(old.month)
     }
   }
   return result
