@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Store } from '../../src/store/database.ts'
-import { addToProduct, countersOf, scoreOf, trendingOf, weighed } from '../../src/store/popularity-score.ts'
+import { addToProduct, COUNTERS, countersOf, scoreOf, trendingOf, weighed } from '../../src/store/popularity-score.ts'
 import { unhurried } from './unhurried.ts'
 
 export interface Shop {
@@ -45,8 +45,8 @@ export async function storeShop(db: Store, { products, events, days, categories 
       ) event
       group by 1, 2, 3 order by 2, 1, 3`.execute(unlimited)
     await sql`
-      insert into product_popularity as p (product_id, score_micros, trending, view_count, purchase_count, favorite_count,
-        cart_count, review_count, search_click_count, interaction_count, last_interaction, date_updated)
+      insert into product_popularity as p (product_id, score_micros, trending, ${sql.raw(COUNTERS.join(', '))}, interaction_count,
+        last_interaction, date_updated)
       select c.product_id, ${scoreOf}, ${trendingOf}, ${countersOf}, sum(c.events), max(c.hour), now()
       from product_hour c cross join popularity_rules r ${weighed}
       group by c.product_id order by c.product_id ${addToProduct}`.execute(unlimited)

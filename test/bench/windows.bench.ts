@@ -13,7 +13,7 @@ import { interleaved, series } from './rounds.ts'
 import { type Shop, storeShop } from './shop.ts'
 
 const FULL = { shop: { products: 100_000, events: 10_000_000, days: 90, categories: 50 }, seconds: 5, rounds: 5 }
-const QUICK = { shop: { products: 5_000, events: 100_000, days: 90, categories: 50 }, seconds: 0.5, rounds: 1 }
+const QUICK = { shop: { products: 2_000, events: 30_000, days: 90, categories: 50 }, seconds: 0.2, rounds: 1 }
 const CONNECTIONS = 4
 const P99_MS_MAX = 150
 
