@@ -1,4 +1,8 @@
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
+
+// The processes that tests start are compiled once.
+process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules', '.cache', 'footfall')
 
 const servers = { globalSetup: ['test/harness/global-postgres.ts'], testTimeout: 60_000, hookTimeout: 60_000 }
 

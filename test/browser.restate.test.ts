@@ -22,6 +22,8 @@ let wire: Wire
 let key: string
 /** How many answers are lost on their way, after their events were recorded. */
 let answersToLose = 0
+/** Answers wait for this, after their events were recorded. */
+let answersHeld = Promise.resolve()
 const pages: Page[] = []
 
 beforeAll(async () => {
@@ -32,6 +34,7 @@ beforeAll(async () => {
   const restate = recorder(stack.ingressUrl)
   const record: typeof restate.record = async (...call) => {
     const answer = await restate.record(...call)
+    await answersHeld
     if (answersToLose > 0) {
       answersToLose--
       await wire.cut()
@@ -115,14 +118,17 @@ test('events whose answer is lost are sent again with the same ids, and count on
 test('a page that is closed in the middle hands over what is left, and a later page sends it again without effect', async () => {
   const storage = {}
   const closing = open({ storage })
-  answersToLose = 1
+  const { promise, resolve: letGo } = Promise.withResolvers<void>()
+  answersHeld = promise
   closing.track('view', 'closed')
   expect(await until(async () => closing.bodies.length === 1, 30_000)).toBe(true)
   closing.track('view', 'closed')
-  await closing.hide()
-  closing.kill()
+  const handedOver = closing.hide()
   expect(closing.beacons).toHaveLength(1)
-  expect(await until(async () => (await viewsOf('closed')) === 2, 30_000)).toBe(true)
+  closing.kill()
+  letGo()
+  await handedOver
+  expect(await viewsOf('closed')).toBe(2)
   expect(eventsIn(storage)).toHaveLength(2)
   const later = open({ storage })
   expect(await isSent(storage)).toBe(true)
