@@ -12,6 +12,7 @@ const SETTINGS = { shared_buffers: '256MB', max_wal_size: '4GB', checkpoint_time
 export interface BenchPostgres {
   url: string
   pid: number
+  logFile: string
   stop: () => Promise<void>
 }
 
@@ -20,7 +21,8 @@ export async function startBenchPostgres(): Promise<BenchPostgres> {
   const folder = mkdtempSync(join(tmpdir(), 'footfall-bench-'))
   const [port] = (await freePorts(1)) as [number]
   const options = { folder: join(folder, 'postgres'), port, password: 'bench', settings: SETTINGS }
-  const child = await startPostgres({ ...options, log: openSync(join(folder, 'postgres.log'), 'a') })
+  const logFile = join(folder, 'postgres.log')
+  const child = await startPostgres({ ...options, log: openSync(logFile, 'a') })
   const stop = async () => {
     await stopProcess(child, 'SIGINT')
     await rm(folder, { recursive: true, force: true })
@@ -29,5 +31,5 @@ export async function startBenchPostgres(): Promise<BenchPostgres> {
     await stop()
     throw error
   })
-  return { url: postgresUrl(options), pid: child.pid!, stop }
+  return { url: postgresUrl(options), pid: child.pid!, logFile, stop }
 }

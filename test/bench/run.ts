@@ -11,6 +11,8 @@ import { memory } from './memory.bench.ts'
 import { one } from './one.bench.ts'
 import { saveRow, writePage } from './results.ts'
 import { popular } from './popular.bench.ts'
+import { refresh } from './refresh.bench.ts'
+import { retention } from './retention.bench.ts'
 import { singles } from './singles.bench.ts'
 import { top } from './top.bench.ts'
 import { windows } from './windows.bench.ts'
@@ -26,6 +28,8 @@ const ROWS: Record<string, (isQuick: boolean) => Promise<RowResult>> = {
   'cached-top': cachedTop,
   popular,
   windows,
+  refresh,
+  retention,
   grown,
   memory,
   client,
