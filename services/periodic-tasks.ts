@@ -39,11 +39,9 @@ export const TASKS = {
   retention: {
     everyMs: HOUR_MS,
     isOn: ({ retentionDays }) => retentionDays !== undefined,
+    // A setting may change between two attempts, and the steps may not. What it dropped, and what waits, is in the journal.
     run: async ({ background, keeping: { retentionDays } }, ctx) => {
-      if (retentionDays === undefined) return
-      await step(ctx, 'drop old months', async () => {
-        await dropOldMonths(background, retentionDays)
-      })
+      await step(ctx, 'drop old months', async () => retentionDays !== undefined && dropOldMonths(background, retentionDays))
     },
   },
 
@@ -51,8 +49,8 @@ export const TASKS = {
     everyMs: 24 * HOUR_MS,
     isOn: ({ rollUpAfterDays }) => rollUpAfterDays !== undefined,
     run: async ({ background, keeping: { rollUpAfterDays } }, ctx) => {
-      if (rollUpAfterDays === undefined) return
-      for (let moved = 1; moved > 0;) moved = await step(ctx, 'roll hours up', () => rollUpSome(background, rollUpAfterDays))
+      const some = async () => (rollUpAfterDays === undefined ? 0 : rollUpSome(background, rollUpAfterDays))
+      for (let moved = 1; moved > 0;) moved = await step(ctx, 'roll hours up', some)
     },
   },
 } satisfies Record<TaskName, Task>

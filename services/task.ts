@@ -16,8 +16,6 @@ import { READ, RUN } from './handler-options.ts'
 const ERROR_CHARACTERS_MAX = 500
 /** How long a run that should be under way is listened to for a sign of its end. */
 const LISTEN_MS = 100
-/** How Restate names the end of an invocation that was killed, and one that it knows nothing of any more. */
-const KILLED = 409
 const UNKNOWN = 404
 
 interface Run {
@@ -39,7 +37,7 @@ export const task = (deps: Deps) =>
   implement(taskApi, {
     handlers: {
       Run: (ctx, { slot }) => runTask(deps, ctx, slot),
-      LastRun: async (ctx) => ({ run: await lastRun(ctx) }),
+      LastRun: async (ctx, { ended }) => ({ run: await lastRun(ctx, ended) }),
     },
     options: {
       // One that keeps dying with its process is given up: paused, it would hold the key, and no later slot could run.
@@ -90,31 +88,33 @@ export function pauseAfter(attempts: number, { initialInterval, maxInterval }: R
   return Math.min(maxInterval, initialInterval * 2 ** (attempts - 1))
 }
 
-/** A run that was killed could not write that down: nobody does its work any more. */
-async function lastRun(ctx: ObjectSharedContext): Promise<TaskRun | null> {
+/** A run that was killed could not write that down: its invocation has ended, and what it wrote last has no end. */
+async function lastRun(ctx: ObjectSharedContext, ended: string | undefined): Promise<TaskRun | null> {
   const run = await ctx.get<Run>('run')
   if (run === null) return null
-  const end = run.finishedAt === null ? await endOf(ctx, run.invocationId) : undefined
-  // It ended just now: what it wrote down last is newer than what was read here.
-  if (end === 'ended') return (await ctx.client(taskApi, ctx.key).LastRun({})).run
+  const wasKilled = run.finishedAt === null && run.invocationId === ended
+  if (run.finishedAt === null && !wasKilled && (await hasEnded(ctx, run.invocationId))) {
+    // What it wrote last may be newer than what was read here.
+    return (await ctx.client(taskApi, ctx.key).LastRun({ ended: run.invocationId })).run
+  }
   return {
     slot: instantOf(run.slot),
     started_at: instantOf(run.startedAt),
     duration_ms: run.finishedAt === null ? null : run.finishedAt - run.startedAt,
-    outcome: end ?? run.outcome,
+    outcome: wasKilled ? 'killed' : run.outcome,
     attempts: run.attempts,
     error: run.error,
   }
 }
 
-/** How an invocation ended; undefined while it goes on. */
-async function endOf(ctx: ObjectSharedContext, id: InvocationId): Promise<'ended' | 'killed' | undefined> {
+/** Whether an invocation came to an end, whatever that was. */
+async function hasEnded(ctx: ObjectSharedContext, id: InvocationId): Promise<boolean> {
   try {
     await ctx.invocation(id).attach<unknown>().orTimeout(LISTEN_MS)
-    return 'ended'
+    return true
   } catch (error) {
-    if (error instanceof TimeoutError) return undefined
-    if (!(error instanceof TerminalError)) throw error
-    return error.code === KILLED || error.code === UNKNOWN ? 'killed' : 'ended'
+    if (error instanceof TimeoutError) return false
+    if (error instanceof TerminalError) return true
+    throw error
   }
 }

@@ -20,7 +20,9 @@ const DAY_MS = 86_400_000
 const DAYS = 32
 /** The months that the tests fill: 100, 150 and 200 days ago are gone with 32 days, 5 days ago stay. */
 const AGES = [5, 100, 150, 200]
-const ago = (days: number) => Date.now() - days * DAY_MS
+/** At noon, far from where months end. */
+const NOON = Math.floor(Date.now() / DAY_MS) * DAY_MS + DAY_MS / 2
+const ago = (days: number) => NOON - days * DAY_MS
 const monthAgo = (days: number) => partitionOf('interaction', monthOf(ago(days)))
 /** The months of every table of the log. */
 const monthsAgo = (...days: number[]) => LOG_TABLES.flatMap((table) => days.map((one) => partitionOf(table, monthOf(ago(one)))))
@@ -109,6 +111,49 @@ test('a run that was killed between its steps is finished by the next one', asyn
   // Detached, and killed before the drop.
   await sql`alter table interaction detach partition ${sql.table(monthAgo(200))} concurrently`.execute(db)
   // Killed half way through DETACH CONCURRENTLY: a reader that does not end makes it wait between its two halves.
+  const reader = await startReader()
+  await db.connection().execute(async (session) => {
+    await sql`set lock_timeout = 50`.execute(session)
+    const half = sql`alter table interaction detach partition ${sql.table(monthAgo(150))} concurrently`.execute(session)
+    await expect(half).rejects.toThrow('lock timeout')
+    await sql`set lock_timeout = default`.execute(session)
+  })
+  await reader.end()
+  expect(await driftOf()).toEqual([])
+  const { dropped, waiting } = await dropOldMonths(db, DAYS)
+  expect(dropped.toSorted()).toEqual(monthsAgo(200, 150, 100).toSorted())
+  expect(waiting).toEqual([])
+  expect(await driftOf()).toEqual([])
+})
+
+test('while somebody reads for long, months wait, and are dropped when he has ended', async () => {
+  const { db } = database
+  await recordAndCount(db, events())
+  const reader = await startReader()
+  const { dropped, waiting } = await dropOldMonths(db, DAYS)
+  expect(dropped).toEqual([200, 150, 100].map((days) => partitionOf('search', monthOf(ago(days)))))
+  expect(waiting).toEqual([200, 150, 100].map((days) => monthOf(ago(days))))
+  await reader.end()
+  expect(await dropOldMonths(db, DAYS)).toEqual({ dropped: [monthAgo(200), monthAgo(150), monthAgo(100)], waiting: [] })
+  expect(await driftOf()).toEqual([])
+})
+
+test('events that are too old do not keep the months that they name', async () => {
+  const { db } = database
+  await recordAndCount(db, events())
+  await dropOldMonths(db, 160)
+  // Not counted yet, and refused in its oldest part.
+  const open = await record(db, [interaction({ occurredAtMs: ago(1_000) }), interaction({ occurredAtMs: ago(2) })])
+  expect([open.accepted, open.refused.map(({ code }) => code)]).toEqual([1, ['too_old']])
+  expect((await dropOldMonths(db, DAYS)).waiting).toEqual([])
+  const none = await record(db, [interaction({ occurredAtMs: ago(1_000) })])
+  expect(Date.parse(none.from)).toBeGreaterThan(ago(DAYS))
+  for (const batch of [open, none]) await Promise.all([scoreBatch(db, batch), feedBatch(db, batch)])
+  expect(await driftOf()).toEqual([])
+})
+
+/** Reads the log in a transaction that stays open. */
+async function startReader(): Promise<{ end: () => Promise<void> }> {
   const reader = connect({ url: database.url, name: 'reader', connectionsMax: 1 })
   const done = Promise.withResolvers<void>()
   const reading = Promise.withResolvers<void>()
@@ -118,21 +163,14 @@ test('a run that was killed between its steps is finished by the next one', asyn
     await done.promise
   })
   await reading.promise
-  await db.connection().execute(async (session) => {
-    await sql`set lock_timeout = 50`.execute(session)
-    const half = sql`alter table interaction detach partition ${sql.table(monthAgo(150))} concurrently`.execute(session)
-    await expect(half).rejects.toThrow('lock timeout')
-    await sql`set lock_timeout = default`.execute(session)
-  })
-  done.resolve()
-  await read
-  await reader.destroy()
-  expect(await driftOf()).toEqual([])
-  const { dropped, waiting } = await dropOldMonths(db, DAYS)
-  expect(dropped.toSorted()).toEqual(monthsAgo(200, 150, 100).toSorted())
-  expect(waiting).toEqual([])
-  expect(await driftOf()).toEqual([])
-})
+  return {
+    end: async () => {
+      done.resolve()
+      await read
+      await reader.destroy()
+    },
+  }
+}
 
 test('recording, counting and reading go on while months are dropped', async () => {
   const { db } = database

@@ -243,19 +243,25 @@ test('a paused task is named by /ready, which is 200 all the same', async () => 
   await schedule('paused').Stop({})
 })
 
-test('a task that used up its attempts has failed, and its next slot runs', async () => {
-  const attempts = 2
+test.each([
+  [
+    'fails in its steps',
+    fails,
+    { outcome: 'failed', attempts: 2, error: 'given up has no luck', duration_ms: expect.any(Number) },
+  ],
+  ['keeps breaking with its process', broken, { outcome: 'killed', attempts: 1, error: null, duration_ms: null }],
+])('a task that %s is given up after some attempts, and its next slot runs', async (_how, luckless, ended) => {
   const own = await createDatabase(inject('postgresUrl'))
   const limited = await startStack(own.db, {
     tasks: { 'given up': testTask },
-    retryPolicy: { initialInterval: 10, maxInterval: 20, maxAttempts: attempts, onMaxAttempts: 'pause' },
+    retryPolicy: { initialInterval: 10, maxInterval: 20, maxAttempts: 2, onMaxAttempts: 'pause' },
   })
   const info = () => limited.ingress.client(scheduleApi, 'given up').Info({})
-  fails.add('given up')
+  luckless.add('given up')
   await limited.ingress.client(scheduleApi, 'given up').Start({ every_ms: 1_500 })
-  const { last_run: run } = await eventually(info, (state) => state.last_run?.outcome === 'failed')
-  expect(run).toMatchObject({ attempts, error: 'given up has no luck', duration_ms: expect.any(Number) })
-  fails.delete('given up')
+  const { last_run: run } = await eventually(info, (state) => state.last_run?.outcome === ended.outcome)
+  expect(run).toMatchObject(ended)
+  luckless.delete('given up')
   await eventually(info, (state) => state.last_run?.outcome === 'completed')
   await limited.stop()
   await own.drop()

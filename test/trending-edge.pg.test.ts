@@ -2,6 +2,8 @@ import fc from 'fast-check'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { PRESETS } from '../src/ranking/weights.ts'
+import { until } from '../src/main/embedded/process.ts'
+import { lockFor } from '../src/store/locks.ts'
 import { refreshTrending, repairTrending } from '../src/store/trending-window.ts'
 import { createDatabase, type TestDatabase } from './harness/database.ts'
 import { interaction, recordAndCount } from './harness/events.ts'
@@ -169,4 +171,52 @@ test('a repair of more products than a chunk has recomputes each of them once', 
   expect((await refreshTrending(db)).repaired).toBe(700)
   await check()
   expect(await repairTrending(db)).toBe(0)
+})
+
+test('nobody waits while the edge moves, and the repair waits for those who count by the edge before', async () => {
+  const { db } = database
+  await begin()
+  const leaving = Date.now() - (WINDOW_HOURS + 5) * HOUR_MS
+  await recordAndCount(db, [interaction({ refId: 'before', occurredAtMs: leaving })])
+  const [old, done] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const counting = db.transaction().execute(async (tx) => {
+    await lockFor(tx, 'rules', 'shared')
+    old.resolve()
+    await done.promise
+  })
+  await old.promise
+  const before = await look()
+  const refreshed = refreshTrending(db)
+  expect(await until(async () => (await look()).edge > before.edge, 10_000)).toBe(true)
+  await recordAndCount(db, [interaction({ refId: 'meanwhile' })])
+  expect((await look()).repairedTo).toBe(before.repairedTo)
+  done.resolve()
+  await counting
+  expect((await refreshed).repaired).toBe(1)
+  await check()
+})
+
+test('a product that is being counted is repaired too, after those that are not', async () => {
+  const { db } = database
+  await begin()
+  const products = ['a', 'b', 'c']
+  await recordAndCount(
+    db,
+    products.map((refId) => interaction({ refId, occurredAtMs: Date.now() - (WINDOW_HOURS + 5) * HOUR_MS })),
+  )
+  const [locked, done] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const trendingOf = async () => (await look()).products.filter(({ trending }) => trending !== 0).map(({ product }) => product)
+  const counting = db.transaction().execute(async (tx) => {
+    await sql`select from product_popularity where product_id = 'b' for update`.execute(tx)
+    locked.resolve()
+    await done.promise
+  })
+  await locked.promise
+  const refreshed = refreshTrending(db)
+  expect(await until(async () => (await trendingOf()).length === 1, 10_000)).toBe(true)
+  expect(await trendingOf()).toEqual(['b'])
+  done.resolve()
+  await counting
+  expect((await refreshed).repaired).toBe(3)
+  expect(await trendingOf()).toEqual([])
 })

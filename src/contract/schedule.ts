@@ -27,6 +27,9 @@ export const TaskRun = z.object({
   error: z.string().nullable().describe('What the last attempt that failed died of.'),
 })
 export type TaskRun = z.infer<typeof TaskRun>
+export const LastRunRequest = z.strictObject({
+  ended: z.string().optional().describe('An invocation that has ended: when the last run is still its, it was killed.'),
+})
 export const LastRun = z.object({ run: TaskRun.nullable() })
 
 export const ScheduleState = z.object({

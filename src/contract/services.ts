@@ -5,7 +5,7 @@ import { PopularRequest, PopularResponse } from './popular.ts'
 import { GetPopularityRequest, Popularity, TopRequest, TopResponse } from './popularity.ts'
 import { CatalogProduct, GetProductRequest, UpsertProductsRequest, UpsertProductsResponse } from './product.ts'
 import { ReplayRejectedRequest, ReplayRejectedResponse } from './rejected.ts'
-import { LastRun, LatestSlot, RunRequest, ScheduleRequest, ScheduleState, Slot } from './schedule.ts'
+import { LastRun, LastRunRequest, LatestSlot, RunRequest, ScheduleRequest, ScheduleState, Slot } from './schedule.ts'
 import { RecordSearchesRequest, Search, SearchClick } from './search.ts'
 import { VerifyResponse } from './verify.ts'
 
@@ -98,5 +98,9 @@ export const scheduleApi = iface.object('Schedule', {
 
 export const taskApi = iface.object('Task', {
   Run: iface.schemas({ input: RunRequest, description: 'Private. Does the work of one slot, and never that of two at once.' }),
-  LastRun: iface.shared.schemas({ input: Nothing, output: LastRun, description: 'Private. What became of the last run.' }),
+  LastRun: iface.shared.schemas({
+    input: LastRunRequest,
+    output: LastRun,
+    description: 'Private. What became of the last run.',
+  }),
 })

@@ -10,8 +10,8 @@ export interface Readiness {
   restate: boolean
   endpoint: boolean
   registration: boolean
-  /** Tasks that wait for an operator. The gateway does its work without them, so it is ready all the same. */
-  paused_tasks: string[]
+  /** Tasks that wait for an operator; null when Restate did not say in time. The gateway is ready all the same. */
+  paused_tasks: string[] | null
 }
 
 const PROMETHEUS_TEXT = 'text/plain; version=0.0.4; charset=utf-8'
@@ -22,9 +22,9 @@ const Ready = z
   .object({
     status: z.literal('ok'),
     details: z
-      .object({ paused_tasks: z.array(z.string()) })
+      .object({ paused_tasks: z.array(z.string()).nullable() })
       .optional()
-      .describe('Tasks that are paused and wait for an operator.'),
+      .describe('Tasks that are paused and wait for an operator; null when Restate did not say in time.'),
   })
   .meta({ description: 'It is.', examples: [{ status: 'ok' }] })
 
@@ -62,7 +62,8 @@ export function processRoutes(deps: { readiness: () => Promise<Readiness>; metri
         const readiness = await deps.readiness()
         const { paused_tasks, ...parts } = readiness
         const missing = Object.entries(parts).filter(([, there]) => !there)
-        if (missing.length === 0) return { status: 'ok' as const, ...(paused_tasks.length > 0 && { details: { paused_tasks } }) }
+        if (missing.length === 0)
+          return { status: 'ok' as const, ...(paused_tasks?.length !== 0 && { details: { paused_tasks } }) }
         throw new Problem('unavailable', `not there: ${missing.map(([name]) => name).join(', ')}`, { details: readiness })
       },
     )

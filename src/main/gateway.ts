@@ -110,7 +110,7 @@ const gateway = await createGateway({
       isRestateUp({ ingress: ingressUrl, admin: adminUrl }),
       isListening(endpointUrl),
       areRegistered(adminUrl, ['Analytic', 'Popularity', 'Catalog', 'Schedule', 'Task']),
-      pausedTasks(adminUrl, PAUSED_MS_MAX).catch(() => []),
+      pausedTasks(adminUrl, PAUSED_MS_MAX).catch(() => null),
     ])
     return { postgresql, restate: ingress, endpoint, registration, paused_tasks: paused }
   },

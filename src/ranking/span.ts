@@ -11,6 +11,9 @@ export interface Span {
   hourMs: number
   /** The instant that it is about. */
   instantMs: number
+  /** Where the last day before it begins, and where the week before that day: what rises is the one against the other. */
+  lastDayMs: number
+  weekBeforeMs: number
 }
 
 export interface SpanRequest {
@@ -24,16 +27,19 @@ export interface SpanRequest {
 
 /**
  * The last so many times 24 hours before an instant, beginning with a whole hour; with `as of`, before that hour. Where hours
- * were made days of, both ends are floored to the day.
+ * were made days of, every edge is floored to the day.
  */
 export function spanOf({ windowDays, asOfMs, nowMs, rolledToMs = Number.NEGATIVE_INFINITY }: SpanRequest): Span {
   const known = (hour: number) => (hour < rolledToMs ? Math.floor(hour / DAY_MS) * DAY_MS : hour)
   const hourMs = known(hourOf(asOfMs ?? nowMs))
+  const lastDayMs = known(hourMs - DAY_MS)
   return {
     fromMs: windowDays === undefined ? undefined : known(hourMs - windowDays * DAY_MS),
     toMs: asOfMs === undefined ? undefined : hourMs,
     hourMs,
     instantMs: asOfMs === undefined ? nowMs : hourMs,
+    lastDayMs,
+    weekBeforeMs: known(lastDayMs - 7 * DAY_MS),
   }
 }
 

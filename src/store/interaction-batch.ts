@@ -1,5 +1,4 @@
 import { sql } from 'kysely'
-import { instantOf } from '../contract/time.ts'
 import type { Call } from './call.ts'
 import { type Database, isMissingPartition, isRefusal, type Store } from './database.ts'
 import { INTERACTIONS, type NewInteraction, type NewRejection, type Rejection } from './interaction-row.ts'
@@ -101,21 +100,19 @@ export async function insertBatch<Row extends LogRow>(
   rows: readonly Row[],
   rejections: readonly NewRejection[],
 ): Promise<Inserted> {
-  // A batch without events gets bounds of now: those of another age would make its group read every month.
-  const times = rows.length > 0 ? rows.map((row) => row.occurredAtMs) : [Date.now()]
-  const from = instantOf(times.reduce((least, time) => Math.min(least, time)))
-  const to = instantOf(times.reduce((most, time) => Math.max(most, time)))
   const events = rows.reduce((sum, row) => sum + table.eventsOf(row), 0)
   // Searches say nothing of what a shopper does with a product: there is nothing to feed to the profiles.
-  const fedAt = table.isSearch ? sql`now()` : sql`null`
+  const fedAt = table.isSearch ? sql`now()` : sql`null::timestamptz`
   const answer = await sql<Inserted>`
-    with claimed as (
+    with given as (${table.given(rows)}), claimed as (
       insert into interaction_batch (occurred_from, occurred_to, events, invocation_id, body_sha256, is_search, fed_at)
-      values (${from}, ${to}, ${events}, ${call.invocationId}, ${call.bodySha256}, ${table.isSearch}, ${fedAt})
+      -- Bounds of events that are refused, or of another age than now when there are none, would make a group read every month.
+      select coalesce(min(occurred_at), now()), coalesce(max(occurred_at), now()),
+        ${events}::int, ${call.invocationId}::text, ${call.bodySha256}::bytea, ${table.isSearch}::boolean, ${fedAt}
+      from given where occurred_at >= (select horizon from log_horizon)
       on conflict (invocation_id, body_sha256) do nothing
       returning batch_id
-    ), given as (${table.given(rows)}),
-    inserted as (
+    ), inserted as (
       insert into ${sql.table(table.name)} (${table.columns})
       select ${table.givenColumns(sql`claimed.batch_id`)}
       from given cross join claimed ${table.beside}

@@ -1,5 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import type { Database } from './database.ts'
+
+const GONE_MS_MAX = 60_000
+const GONE_POLL_MS = 20
 
 /** Advisory locks. The numbers are arbitrary; they only have to differ from those of other programs. */
 const LOCKS = {
@@ -32,5 +36,34 @@ export async function whileHeld<T>(session: Database, lock: keyof typeof LOCKS, 
     return await work()
   } finally {
     await sql`select pg_advisory_unlock(${key}::bigint)`.execute(session).catch(() => undefined)
+  }
+}
+
+/**
+ * Waits until every transaction that shares a lock now has ended, without making anybody wait: who takes it from now on sees what
+ * was committed before. Not to be called by one that holds it itself. @throws when one of them does not end.
+ */
+export async function holdersGone(db: Database, lock: keyof typeof LOCKS): Promise<void> {
+  const key = LOCKS[lock]
+  await transactionsGone(
+    db,
+    sql`locktype = 'advisory' and mode = 'ShareLock' and objsubid = 1 and classid = ${String(key >> 32n)}::oid and objid = ${String(key & 0xffff_ffffn)}::oid`,
+  )
+}
+
+/** Waits until every transaction that has such a lock of this database now has ended. @throws when one of them does not. */
+export async function transactionsGone(db: Database, isOne: ReturnType<typeof sql>): Promise<void> {
+  const holders = async () => {
+    const { rows } = await sql<{ holder: string }>`
+      select distinct virtualtransaction as holder from pg_locks
+      where granted and database = (select oid from pg_database where datname = current_database()) and ${isOne}`.execute(db)
+    return rows.map((row) => row.holder)
+  }
+  let left = await holders()
+  for (const endMs = performance.now() + GONE_MS_MAX; left.length > 0;) {
+    if (performance.now() > endMs) throw new Error('a transaction that writes does not end')
+    await sleep(GONE_POLL_MS)
+    const now = new Set(await holders())
+    left = left.filter((holder) => now.has(holder))
   }
 }

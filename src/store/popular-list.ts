@@ -30,6 +30,20 @@ export interface PopularRow {
   json: string
 }
 
+/** A position as it was read from a cursor; undefined when it cannot be one of a list by this mode. */
+export function positionIn(mode: Mode, productId: string | undefined, values: readonly string[]): PopularPosition | undefined {
+  const { by } = ORDERS[mode]
+  const isOne = productId !== undefined && values.length === by.length && by.every(({ type }, n) => IS_OF_TYPE[type](values[n]!))
+  return isOne ? { values, productId } : undefined
+}
+
+/** Whether PostgreSQL takes a text for a number of the type. */
+const IS_OF_TYPE = {
+  bigint: (text: string) => /^-?\d{1,18}$/.test(text),
+  float8: (text: string) =>
+    /^-?\d+(\.\d+)?(e[+-]?\d+)?$/.test(text) && Number.isFinite(Number(text)) && (Number(text) !== 0 || /^-?0$/.test(text)),
+}
+
 interface Order {
   /** Columns of the product p, the first one first, each with its type. */
   by: readonly { column: string; type: 'bigint' | 'float8' }[]
@@ -114,17 +128,20 @@ function listOfSpan(query: PopularQuery, span: Span): Read {
       select s.*, k.last_interaction, k.date_updated, ${halved(sql`${hour} - ${at(span.instantMs)}`)} as since
         ${isRising ? sql`, g.rising_score` : sql``}
       from summed s join product_popularity k using (product_id) cross join popularity_rules r
-        ${isRising ? sql`join (${risingOf(span)}) g using (product_id)` : sql``}
+        ${isRising ? sql`join (${risingOf(span, inCategories(sql`c.product_id`, query.categoryIds))}) g using (product_id)` : sql``}
     ) p
     where ${admitted(query)} ${ordered(query)}`
 }
 
-/** 2^(time / half-life), under the rules r; the exponent is held above float8's underflow. */
+/** 2^(time / half-life), under the rules r; the exponent is held within float8's. */
 function halved(time: RawBuilder<unknown>): RawBuilder<unknown> {
-  return sql`power(2::float8, greatest(date_part('epoch', ${time}) / 3600 / r.half_life_hours, -1000))`
+  return sql`power(2::float8, least(greatest(date_part('epoch', ${time}) / 3600 / r.half_life_hours, -1000), 1000))`
 }
 
-/** To a billionth: floats that are added in another order differ in their last digits, and pages must agree on the order. */
+/**
+ * To a billionth: floats that are added in another order differ in their last digits, and pages must agree on the order. Above nine
+ * million a billionth is less than a float's last digit.
+ */
 function rounded(value: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`round(${value} * 1e9::float8) / 1e9::float8`
 }
@@ -136,9 +153,10 @@ function selected({ mode }: PopularQuery, json: RawBuilder<unknown>): RawBuilder
 
 /** Whether a product p is in the list, and after the page before. */
 function admitted({ mode, categoryIds, minInteractions, after, span }: PopularQuery): RawBuilder<unknown> {
-  const conditions = [ORDERS[mode].where, isListed(sql`p.product_id`)]
+  const conditions = [ORDERS[mode].where]
   if (minInteractions > 1) conditions.push(sql`p.interaction_count >= ${minInteractions}::bigint`)
-  if (span === undefined) conditions.push(inCategories(sql`p.product_id`, categoryIds))
+  if (categoryIds === undefined) conditions.push(isListed(sql`p.product_id`))
+  else if (span === undefined) conditions.push(inCategories(sql`p.product_id`, categoryIds))
   if (after !== undefined) conditions.push(isBeyond(ORDERS[mode].by, after.values, after.productId))
   return sql.join(conditions, sql` and `)
 }
@@ -157,7 +175,7 @@ function ordered({ mode, limit }: PopularQuery): RawBuilder<unknown> {
   return sql`order by ${sql.join(columns)}, p.product_id limit ${sql.lit(limit)}`
 }
 
-/** Whether a product is of one of the categories in today's catalogue. */
+/** Whether a product is listed and of one of the categories, by today's catalogue. */
 function inCategories(productId: RawBuilder<unknown>, categoryIds: readonly string[] | undefined): RawBuilder<unknown> {
   if (categoryIds === undefined) return sql`true`
   return sql`${productId} in (

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
-import type { PopularRequest, PopularResponse } from '../contract/popular.ts'
+import type { Mode, PopularRequest, PopularResponse } from '../contract/popular.ts'
 import { instantOf, millisecondsOf } from '../contract/time.ts'
 import { type Span, spanOf } from '../ranking/span.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import type { Store } from './database.ts'
-import { type PopularPosition, popularRows } from './popular-list.ts'
+import { type PopularPosition, popularRows, positionIn } from './popular-list.ts'
 import { risingComputedAt } from './rising.ts'
 import { rolledToMsOf } from './roll-up.ts'
 
@@ -25,21 +25,31 @@ export class WrongField extends Error {
 }
 
 const LIST = 'popular'
+/** A page costs more the longer ago the first one was asked for: its window grows. */
+const CURSOR_MS_MAX = 24 * 3_600_000
+/** Another gateway's clock may be ahead. */
+const AHEAD_MS_MAX = 60_000
+/** How many rows are read for a page: each number is a statement of its own in every connection. */
+const READ_SIZES = [11, 21, 51, 101]
 const EARLIEST_MS = millisecondsOf('2000-01-01T00:00:00Z')
 
 /** A page of a list of popular products. @throws WrongField for a cursor of another query, or an instant that is not of the past. */
 export async function popularPage(db: Store, request: PopularRequest, nowMs: number): Promise<PopularPage> {
   const query = queryOf(request)
-  const start = request.cursor === undefined ? undefined : startOf(request.cursor, query)
+  const start = request.cursor === undefined ? undefined : startOf(request.cursor, request.mode, query)
   if (request.cursor !== undefined && start === undefined)
     throw new WrongField('cursor', 'is not a cursor of this list with this query')
+  if (start !== undefined && (start.instantMs < nowMs - CURSOR_MS_MAX || start.instantMs > nowMs + AHEAD_MS_MAX))
+    throw new WrongField('cursor', 'is more than a day old: ask for the first page')
   const asOfMs = asOfOf(request, nowMs)
   const span = await spanOfPage(db, request, { asOfMs, nowMs: start?.instantMs ?? nowMs })
   const { mode, category_ids: categoryIds, min_interactions: minInteractions, limit } = request
-  const rows = await popularRows(db, { mode, span, categoryIds, minInteractions, limit: limit + 1, after: start?.after })
+  // Read before the rows, so that the answer is never said to be newer than it is.
+  const risingAt = mode === 'rising' && span === undefined ? await risingComputedAt(db) : undefined
+  const readLimit = READ_SIZES.find((size) => size > limit)!
+  const rows = await popularRows(db, { mode, span, categoryIds, minInteractions, limit: readLimit, after: start?.after })
   const shown = rows.slice(0, limit)
   const last = rows.length > limit ? shown.at(-1) : undefined
-  const risingAt = mode === 'rising' && span === undefined ? await risingComputedAt(db) : undefined
   return {
     rows: shown.map(({ json }) => json),
     meta: {
@@ -80,11 +90,9 @@ function cursorOf(query: string, instantMs: number, { values, productId }: Popul
   return encodeCursor(LIST, [query, String(instantMs), productId, ...values])
 }
 
-const NUMBER = /^-?\d+(\.\d+)?(e[+-]?\d+)?$/
-
-function startOf(cursor: string, query: string): { instantMs: number; after: PopularPosition } | undefined {
+function startOf(cursor: string, mode: Mode, query: string): { instantMs: number; after: PopularPosition } | undefined {
   const [ofQuery, instant = '', productId, ...values] = decodeCursor(LIST, cursor) ?? []
-  const isOurs =
-    ofQuery === query && /^\d{12,14}$/.test(instant) && values.length > 0 && values.every((value) => NUMBER.test(value))
-  return isOurs && productId !== undefined ? { instantMs: Number(instant), after: { values, productId } } : undefined
+  const after = positionIn(mode, productId, values)
+  const isOurs = ofQuery === query && /^\d{12,14}$/.test(instant) && after !== undefined
+  return isOurs ? { instantMs: Number(instant), after } : undefined
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { type Database, isLockTimeout, type Store } from './database.ts'
-import { whileHeld } from './locks.ts'
+import { transactionsGone, whileHeld } from './locks.ts'
 import { LOG_TABLES, type LogTable, type Month, monthAfter } from './partition.ts'
 
 /** Who waits for one of our locks waits this long at most: ingest may stand still for 50 ms. */
@@ -9,8 +9,6 @@ const LOCK_MS_MAX = 30
 const LOCK_PAUSE_MS = 100
 /** A long read, of verify perhaps, holds a lock on every month. The next run tries again. */
 const LOCK_ATTEMPTS_MAX = 50
-const WRITERS_MS_MAX = 60_000
-const WRITERS_POLL_MS = 50
 
 export interface Dropped {
   /** The tables that are gone. */
@@ -42,18 +40,23 @@ export async function dropOldMonths(db: Store, retentionDays: number): Promise<D
 async function dropMonths(db: Database, retentionDays: number): Promise<Dropped> {
   const horizonMonth = await moveHorizon(db, retentionDays)
   await writersGone(db)
-  const result: Dropped = { dropped: [], waiting: [] }
+  const dropped: string[] = []
+  const waiting = new Set<Month>()
   for (const table of LOG_TABLES) {
+    let isBlocked = false
     for (const old of await monthsBefore(db, table, horizonMonth)) {
-      const isGone =
+      const isGone: boolean =
+        !isBlocked &&
         (old.state !== 'attached' || !(await hasOpenBatches(db, old.month))) &&
         (await detach(db, table, old)) &&
         (await tryLocked(db, sql`drop table ${sql.table(old.partition)}`))
-      if (isGone) result.dropped.push(old.partition)
-      else if (!result.waiting.includes(old.month)) result.waiting.push(old.month)
+      if (isGone) dropped.push(old.partition)
+      else waiting.add(old.month)
+      // Of each table one month at a time can be half detached.
+      isBlocked ||= !isGone && (await isDetaching(db, old.partition))
     }
   }
-  return result
+  return { dropped, waiting: [...waiting] }
 }
 
 /** @returns the first month that is kept. The horizon is the start of a month, so that months go whole. */
@@ -72,20 +75,10 @@ async function moveHorizon(db: Database, retentionDays: number): Promise<Month> 
  * it. Each takes its lock on the table before it looks at the horizon, so that all of them are seen here.
  */
 async function writersGone(db: Database): Promise<void> {
-  const writers = async () => {
-    const { rows } = await sql<{ writer: string }>`
-      select distinct virtualtransaction as writer from pg_locks
-      where locktype = 'relation' and mode = 'RowExclusiveLock' and database = (select oid from pg_database where datname = current_database())
-        and relation = any(${LOG_TABLES.map(String)}::text[]::regclass[]::oid[])`.execute(db)
-    return rows.map((row) => row.writer)
-  }
-  let before = await writers()
-  for (let waitedMs = 0; before.length > 0; waitedMs += WRITERS_POLL_MS) {
-    if (waitedMs >= WRITERS_MS_MAX) throw new Error('a transaction that writes to the log does not end')
-    await sleep(WRITERS_POLL_MS)
-    const now = new Set(await writers())
-    before = before.filter((writer) => now.has(writer))
-  }
+  await transactionsGone(
+    db,
+    sql`locktype = 'relation' and mode = 'RowExclusiveLock' and relation = any(${LOG_TABLES.map(String)}::text[]::regclass[]::oid[])`,
+  )
 }
 
 interface OldMonth {

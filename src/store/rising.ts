@@ -3,34 +3,30 @@ import { instantOf } from '../contract/time.ts'
 import { type Span, spanOf } from '../ranking/span.ts'
 import type { Store } from './database.ts'
 
-const RECENT_HOURS = 24
-const BASE_HOURS = 7 * 24
 /** Events that both sides are given beforehand: how many it takes until a ratio is believed. */
 const PRIOR_EVENTS = 10
 /** As many as predicted. */
 export const RISING_MIN = 1
-const HOUR_MS = 3_600_000
+const REFRESH_MINUTES_MAX = 30
 
 /**
  * Products with more attention in the last 24 hours than the 7 days before predict: (x + k) / (e + k), x the events of the types
  * with a positive weight, e what they would be at the rate of the 7 days, k = 10. That is the mean of a Poisson rate's ratio to its
  * prediction under a gamma prior of mean 1 (W. DuMouchel, Bayesian data mining in large frequency tables, The American Statistician
- * 53(3), 1999): 3 → 6 events a day is 1.23, 300 → 900 is 2.94.
+ * 53(3), 1999): 3 → 6 events a day is 1.23, 300 → 900 is 2.94. `which` are the cells c that are looked at.
  */
-export function risingOf({ hourMs, instantMs, toMs }: Omit<Span, 'fromMs'>): RawBuilder<unknown> {
-  const recentMs = hourMs - RECENT_HOURS * HOUR_MS
-  const recentFrom = sql`${instantOf(recentMs)}::timestamptz`
+export function risingOf({ instantMs, toMs, lastDayMs, weekBeforeMs }: Span, which = sql`true`): RawBuilder<unknown> {
+  const lastDay = sql`${instantOf(lastDayMs)}::timestamptz`
   // Of the hour that is going on, as much is predicted as has gone by.
-  const expectedPart = (instantMs - recentMs) / (BASE_HOURS * HOUR_MS)
-  const sumOf = (condition: RawBuilder<unknown>) =>
-    sql`coalesce(sum(c.events) filter (where c.hour ${condition} ${recentFrom}), 0)`
+  const expectedPart = (instantMs - lastDayMs) / (lastDayMs - weekBeforeMs)
+  const sumOf = (condition: RawBuilder<unknown>) => sql`coalesce(sum(c.events) filter (where c.hour ${condition} ${lastDay}), 0)`
   return sql`
     select product_id, rising_score from (
       select c.product_id, (${sumOf(sql`>=`)} + ${PRIOR_EVENTS}::float8)
         / (${sumOf(sql`<`)} * ${expectedPart}::float8 + ${PRIOR_EVENTS}::float8) as rising_score
       from product_cell c cross join popularity_rules r
         join weight w on w.version = r.weights_version and w.event_type = c.event_type and w.weight_micros > 0
-      where c.hour >= ${instantOf(recentMs - BASE_HOURS * HOUR_MS)}::timestamptz
+      where c.hour >= ${instantOf(weekBeforeMs)}::timestamptz and ${which}
         and ${toMs === undefined ? sql`true` : sql`c.hour < ${instantOf(toMs)}::timestamptz`}
       group by c.product_id
     ) ratio
@@ -40,6 +36,8 @@ export function risingOf({ hourMs, instantMs, toMs }: Omit<Span, 'fromMs'>): Raw
 /** Computes which products rise at an instant and puts them in the place of those before. Readers see the one or the other. */
 export async function refreshRising(db: Store, nowMs: number): Promise<void> {
   await db.transaction().execute(async (tx) => {
+    // As long as it takes: the larger the shop, the longer.
+    await sql`set local statement_timeout = ${sql.lit(`${REFRESH_MINUTES_MAX}min`)}`.execute(tx)
     await sql`lock table product_rising in share row exclusive mode`.execute(tx)
     await sql`delete from product_rising`.execute(tx)
     const span = spanOf({ windowDays: undefined, asOfMs: undefined, nowMs })

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { type ChunkLimits, inChunks } from './chunks.ts'
 import type { Database, Store } from './database.ts'
-import { lockFor } from './locks.ts'
+import { holdersGone, lockFor } from './locks.ts'
 import { addToDay, dayOf, daysOf } from './popularity-score.ts'
 
 /** Listing costs a pass over the hours that are still to be moved. */
@@ -16,6 +16,8 @@ const CHUNK: ChunkLimits = { targetMs: 50, sizeMin: 20, sizeMax: 1_000 }
  */
 export async function rollUpSome(db: Store, afterDays: number): Promise<number> {
   await moveEdge(db, afterDays)
+  // Whoever counts by the edge before may still add to an hour.
+  await holdersGone(db, 'rules')
   const products = await productsToMove(db)
   return inChunks(products, CHUNK, (chunk) =>
     db.transaction().execute(async (tx) => {
@@ -31,14 +33,15 @@ export async function rollUpAll(tx: Database): Promise<number> {
   return moveToDays(tx, sql``)
 }
 
-/** Counting waits while the edge moves, and that is one row. */
+/** Not past what is still in some product's trending: a repair looks for its hours. Nobody waits while the edge moves. */
 async function moveEdge(db: Store, afterDays: number): Promise<void> {
-  const edge = dayOf(sql`now() - ${afterDays}::int * interval '1 day'`)
-  const { rows } = await sql<{ moves: boolean }>`select rolled_to < ${edge} as moves from popularity_rules`.execute(db)
-  if (!rows[0]?.moves) return
   await db.transaction().execute(async (tx) => {
-    await lockFor(tx, 'rules', 'exclusive')
-    await sql`update popularity_rules set rolled_to = greatest(rolled_to, ${edge})`.execute(tx)
+    await lockFor(tx, 'rules', 'shared')
+    await sql`
+      update popularity_rules set rolled_to = e.edge
+      from (select least(${dayOf(sql`now() - ${afterDays}::int * interval '1 day'`)}, ${dayOf(sql`repaired_to`)}) as edge
+        from popularity_rules) e
+      where rolled_to < e.edge`.execute(tx)
   })
 }
 

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Database, Store } from './database.ts'
-import { lockFor } from './locks.ts'
+import { holdersGone, lockFor } from './locks.ts'
 import { type ChunkLimits, inChunks } from './chunks.ts'
 import { hourOf, trendingOf, weighed } from './popularity-score.ts'
 
@@ -8,50 +8,64 @@ import { hourOf, trendingOf, weighed } from './popularity-score.ts'
 const LISTED_PRODUCTS_MAX = 10_000
 /** Counting waits for the products of a chunk, and callers may notice 50 ms. */
 const CHUNK: ChunkLimits = { targetMs: 20, sizeMin: 20, sizeMax: 2_000 }
+const PASSES = 3
 const REFRESH_MINUTES_MAX = 30
 /** Long before 2^1023, where float8 ends; the rules allow a half-life of an hour, so that is 8 days. */
 const LANDMARK_HALF_LIVES_MAX = 200
 
 /**
  * Moves the trending window's edge to where it belongs now, and the landmark when it is far behind, then repairs the
- * products that lost hours. Counting waits only while the edge moves: one row.
+ * products that lost hours. Nobody waits while the edge moves.
  */
 export async function refreshTrending(db: Store): Promise<{ repaired: number }> {
+  await moveLandmark(db)
   await db.transaction().execute(async (tx) => {
-    await sql`set local statement_timeout = ${sql.lit(`${REFRESH_MINUTES_MAX}min`)}`.execute(tx)
-    await lockFor(tx, 'rules', 'exclusive')
-    await moveLandmark(tx)
+    await lockFor(tx, 'rules', 'shared')
     await sql`
-      update popularity_rules set edge = greatest(edge, ${hourOf(sql`now() - window_hours * interval '1 hour'`)})`.execute(tx)
+      update popularity_rules set edge = e.edge
+      from (select ${hourOf(sql`now() - window_hours * interval '1 hour'`)} as edge from popularity_rules) e
+      where popularity_rules.edge < e.edge`.execute(tx)
   })
   return { repaired: await repairTrending(db) }
 }
 
 /** Counting after a long rest would raise 2 to a power beyond float8: the landmark follows, and what is kept is scaled. */
-async function moveLandmark(tx: Database): Promise<void> {
+async function moveLandmark(db: Store): Promise<void> {
+  if ((await landmarkFactor(db)) === undefined) return
+  await db.transaction().execute(async (tx) => {
+    await hurryNot(tx)
+    await lockFor(tx, 'rules', 'exclusive')
+    const factor = await landmarkFactor(tx)
+    if (factor === undefined) return
+    await sql`update product_popularity set trending = trending * ${factor}::float8`.execute(tx)
+    await sql`update popularity_rules set landmark = ${hourOf(sql`now()`)}`.execute(tx)
+  })
+}
+
+/** What a landmark of now makes of what is kept; undefined while the landmark is not far behind. */
+async function landmarkFactor(db: Database): Promise<number | undefined> {
   const { rows } = await sql<{ factor: number }>`
     select power(2::float8, greatest(date_part('epoch', landmark - ${hourOf(sql`now()`)}) / 3600 / half_life_hours, -1000)) as factor
     from popularity_rules
-    where now() - landmark > ${LANDMARK_HALF_LIVES_MAX} * half_life_hours * interval '1 hour'`.execute(tx)
-  if (rows[0] === undefined) return
-  await sql`update product_popularity set trending = trending * ${rows[0].factor}::float8`.execute(tx)
-  await sql`update popularity_rules set landmark = ${hourOf(sql`now()`)}`.execute(tx)
+    where now() - landmark > ${LANDMARK_HALF_LIVES_MAX} * half_life_hours * interval '1 hour'`.execute(db)
+  return rows[0]?.factor
 }
 
 /**
- * Recomputes trending for every product that has hours between the last repair and the edge. A killed repair is taken up
- * by the next one: `repaired_to` moves last. Recomputing leaves no residue, as subtracting would. Costs a pass over the hours
- * that left the window, and per product the hours that are in it.
+ * Recomputes trending for every product that has hours between the last repair and the edge, once nobody counts by the edge
+ * before any more. A killed repair is taken up by the next one: `repaired_to` moves last. Recomputing leaves no residue, as
+ * subtracting would. Costs a pass over the hours that left the window, and per product the hours that are in it.
  * @returns how many products were recomputed.
  */
 export async function repairTrending(db: Store): Promise<number> {
   const open = await openRepair(db)
   if (open === undefined) return 0
+  await holdersGone(db, 'rules')
   let repaired = 0
   for (let after: string | undefined; ;) {
     const products = await productsBetween(db, open, after)
     if (products.length === 0) break
-    repaired += await inChunks(products, CHUNK, (chunk) => repairChunk(db, chunk))
+    repaired += await repairProducts(db, products)
     after = products.at(-1)
   }
   await sql`update popularity_rules set repaired_to = ${open.edge} where edge = ${open.edge} and repaired_to = ${open.repairedTo}`.execute(
@@ -72,32 +86,62 @@ export async function openRepair(db: Database): Promise<OpenRepair | undefined> 
   return rows[0]
 }
 
-async function productsBetween(db: Database, open: OpenRepair, after: string | undefined): Promise<string[]> {
-  const { rows } = await sql<{ productId: string }>`
-    select distinct product_id as "productId" from product_hour
-    where hour >= ${open.repairedTo} and hour < ${open.edge} and product_id > ${after ?? ''}
-    order by 1 limit ${LISTED_PRODUCTS_MAX}`.execute(db)
-  return rows.map((row) => row.productId)
+async function productsBetween(db: Store, open: OpenRepair, after: string | undefined): Promise<string[]> {
+  return db.transaction().execute(async (tx) => {
+    await hurryNot(tx)
+    const { rows } = await sql<{ productId: string }>`
+      select distinct product_id as "productId" from product_cell
+      where hour >= ${open.repairedTo} and hour < ${open.edge} and product_id > ${after ?? ''}
+      order by 1 limit ${LISTED_PRODUCTS_MAX}`.execute(tx)
+    return rows.map((row) => row.productId)
+  })
+}
+
+/**
+ * Hot products are being counted most of the time, each together with hundreds of others. Whoever waits for one must not hold
+ * another one meanwhile, which a third would wait for: a few times those that are free are done, and what is left then one by one.
+ */
+async function repairProducts(db: Store, products: readonly string[]): Promise<number> {
+  let repaired = 0
+  let left = products
+  for (let pass = 1; pass <= PASSES && left.length > 0; pass++) {
+    const held: string[] = []
+    repaired += await inChunks(left, CHUNK, async (chunk) => {
+      const done = new Set(await repairChunk(db, chunk, sql`skip locked`))
+      held.push(...chunk.filter((product) => !done.has(product)))
+      return done.size
+    })
+    left = held
+  }
+  for (const product of left) repaired += (await repairChunk(db, [product], sql``)).length
+  return repaired
 }
 
 /**
  * Locks the products, then recomputes them in a second statement: the locking one sees the older snapshot. One whose last hour
- * left the window has nothing to add up.
+ * left the window has nothing to add up. @returns those that were locked.
  */
-async function repairChunk(db: Store, productIds: readonly string[]): Promise<number> {
+async function repairChunk(db: Store, productIds: readonly string[], held: ReturnType<typeof sql>): Promise<string[]> {
   return db.transaction().execute(async (tx) => {
     await lockFor(tx, 'rules', 'shared')
-    await sql`
-      select from product_popularity where product_id = any(${productIds}::text[]) order by product_id for update`.execute(tx)
+    const { rows } = await sql<{ productId: string }>`
+      select product_id as "productId" from product_popularity where product_id = any(${productIds}::text[])
+      order by product_id for update ${held}`.execute(tx)
+    const locked = rows.map((row) => row.productId)
     await sql`
       update product_popularity p set trending = coalesce(f.trending, 0)
-      from unnest(${productIds}::text[]) as own (product_id) left join (
+      from unnest(${locked}::text[]) as own (product_id) left join (
         select c.product_id, ${trendingOf} as trending
         from product_hour c cross join popularity_rules r ${weighed}
-        where c.product_id = any(${productIds}::text[]) and c.hour >= (select edge from popularity_rules)
+        where c.product_id = any(${locked}::text[]) and c.hour >= (select edge from popularity_rules)
         group by c.product_id
       ) f using (product_id)
       where p.product_id = own.product_id`.execute(tx)
-    return productIds.length
+    return locked
   })
+}
+
+/** For the few statements that take longer the larger the shop is. */
+async function hurryNot(tx: Database): Promise<void> {
+  await sql`set local statement_timeout = ${sql.lit(`${REFRESH_MINUTES_MAX}min`)}`.execute(tx)
 }

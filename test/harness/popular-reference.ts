@@ -4,6 +4,7 @@ import type { NewInteraction } from '../../src/store/interaction-row.ts'
 import { COUNTERS } from './reference.ts'
 
 const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
 const HALF_LIFE_HOURS = 72
 const TRENDING_HOURS = 168
 
@@ -16,21 +17,28 @@ type Numbers = Omit<PopularProduct, 'last_interaction' | 'date_updated'>
 
 /**
  * What a list must be: slow, obvious, made of the events alone. A product without a row in the catalogue is listed and has no
- * category. `edgeMs` is where trending of all time until now begins.
+ * category. `edgeMs` is where trending of all time until now begins; of hours before `rolledToMs` only the day is known.
  */
 export function expectedList(
   events: readonly NewInteraction[],
   catalogue: ReadonlyMap<string, Listed>,
   request: Pick<PopularRequest, 'mode' | 'time_window_days' | 'category_ids' | 'min_interactions' | 'as_of'>,
-  { nowMs, edgeMs }: { nowMs: number; edgeMs: number },
+  { nowMs, edgeMs, rolledToMs }: { nowMs: number; edgeMs: number; rolledToMs: number },
 ): Numbers[] {
-  const asOfMs = request.as_of === undefined ? undefined : hourOf(Date.parse(request.as_of))
+  const known = (hourMs: number) => (hourMs < rolledToMs ? Math.floor(hourMs / DAY_MS) * DAY_MS : hourMs)
+  const asOfMs = request.as_of === undefined ? undefined : known(hourOf(Date.parse(request.as_of)))
   const instantMs = asOfMs ?? nowMs
   const fromMs =
     request.time_window_days === undefined
       ? Number.NEGATIVE_INFINITY
-      : hourOf(instantMs) - request.time_window_days * 24 * HOUR_MS
-  const trendingFromMs = Number.isFinite(fromMs) ? fromMs : asOfMs === undefined ? edgeMs : asOfMs - TRENDING_HOURS * HOUR_MS
+      : known(hourOf(instantMs) - request.time_window_days * DAY_MS)
+  const trendingFromMs = Number.isFinite(fromMs)
+    ? fromMs
+    : asOfMs === undefined
+      ? edgeMs
+      : known(asOfMs - TRENDING_HOURS * HOUR_MS)
+  const lastDayMs = known(hourOf(instantMs) - DAY_MS)
+  const rising = { instantMs, lastDayMs, weekBeforeMs: known(lastDayMs - 7 * DAY_MS) }
   const isKnown = ({ occurredAtMs, refType }: NewInteraction) => refType === 'Product' && occurredAtMs < (asOfMs ?? Infinity)
   const isAsked = (productId: string) => {
     const { status, category } = catalogue.get(productId) ?? { status: 'active', category: null }
@@ -44,7 +52,7 @@ export function expectedList(
     .map(([productId, all]) => {
       const inside = all.filter((event) => event.occurredAtMs >= fromMs)
       const numbers = numbersOf(productId, inside, { trendingFromMs, instantMs })
-      return { interactions: inside.length, product: { ...numbers, rising_score: risingOf(all, instantMs) } }
+      return { interactions: inside.length, product: { ...numbers, rising_score: risingOf(all, rising) } }
     })
     .filter(({ interactions }) => interactions >= request.min_interactions)
     .map(({ product }) => product)
@@ -79,13 +87,15 @@ function numbersOf(
   }
 }
 
-function risingOf(events: readonly NewInteraction[], instantMs: number): number {
-  const recentMs = hourOf(instantMs) - 24 * HOUR_MS
-  const baseMs = recentMs - 168 * HOUR_MS
+function risingOf(
+  events: readonly NewInteraction[],
+  { instantMs, lastDayMs, weekBeforeMs }: { instantMs: number; lastDayMs: number; weekBeforeMs: number },
+): number {
   const liked = events.filter((event) => weightOf(event.eventType) > 0)
-  const recent = liked.filter((event) => event.occurredAtMs >= recentMs).length
-  const before = liked.filter((event) => event.occurredAtMs >= baseMs && event.occurredAtMs < recentMs).length
-  return (recent + 10) / ((before / 168) * ((instantMs - recentMs) / HOUR_MS) + 10)
+  const between = (fromMs: number, toMs: number) =>
+    liked.filter((event) => event.occurredAtMs >= fromMs && event.occurredAtMs < toMs).length
+  const perMs = between(weekBeforeMs, lastDayMs) / (lastDayMs - weekBeforeMs)
+  return (between(lastDayMs, Infinity) + 10) / (perMs * (instantMs - lastDayMs) + 10)
 }
 
 const KEYS: Record<Mode, readonly (keyof Numbers)[]> = {
