@@ -9,17 +9,21 @@ export interface CallGateLimits {
   bytesMax: number
   /** Called for each request that is turned away. */
   onFull: () => void
+  /** What it is told. */
+  message?: string
 }
 
-/** Lets so many calls go at once and others wait in turn: the bound of what does not go through the group commit. */
-export function createCallGate({ callsMax, waitingMax, bytesMax, onFull }: CallGateLimits) {
+const NOT_RECORDED = 'too much waits here already; nothing of this request was recorded, send it again'
+
+/** Lets so many calls go at once and others wait in turn. */
+export function createCallGate({ callsMax, waitingMax, bytesMax, onFull, message = NOT_RECORDED }: CallGateLimits) {
   const waiting: (() => void)[] = []
   let calls = 0
   let bytes = 0
   return async <T>(size: number, call: () => Promise<T>): Promise<T> => {
     if (bytes + size > bytesMax || waiting.length >= waitingMax) {
       onFull()
-      throw new Problem('unavailable', 'too much waits here already; nothing of this request was recorded, send it again')
+      throw new Problem('unavailable', message)
     }
     bytes += size
     if (calls >= callsMax) await new Promise<void>((resolve) => waiting.push(resolve))

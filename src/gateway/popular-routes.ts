@@ -5,11 +5,14 @@ import { z } from 'zod'
 import { PopularRequest, PopularResponse, WINDOW_DAYS_MAX } from '../contract/popular.ts'
 import type { Store } from '../store/database.ts'
 import { popularPage, WrongField } from '../store/popular-page.ts'
+import { createCallGate } from './call-gate.ts'
 import { wrongField } from './problem.ts'
 import { sendJson } from './send-json.ts'
 
 /** All answers together; a page of 100 products is some 35 KB. */
 const CACHE_BYTES_MAX = 16 * 1024 * 1024
+/** Lists that wait for one that is read. */
+const WAITING_MAX = 500
 
 const { shape } = PopularRequest
 const PopularQuery = PopularRequest.extend({
@@ -32,11 +35,28 @@ interface Answer {
   readMs: number
 }
 
-/** Reads go straight to the store, at most once for the same question in `cacheMs`; 0 asks the database each time. */
-export function popularRoutes({ db, cacheMs }: { db: Store; cacheMs: number }) {
+export interface PopularDeps {
+  db: Store
+  /** For how long a question is asked once; 0 asks the database each time. */
+  cacheMs: number
+  /** How many lists that add up hours are read at once: each keeps a processor busy. */
+  addedUpAtOnce: number
+}
+
+/** Reads go straight to the store. Lists that add up hours wait in turn, and leave connections to those that do not. */
+export function popularRoutes({ db, cacheMs, addedUpAtOnce }: PopularDeps) {
+  const gate = createCallGate({
+    callsMax: addedUpAtOnce,
+    waitingMax: WAITING_MAX,
+    bytesMax: Number.POSITIVE_INFINITY,
+    onFull: () => undefined,
+    message: 'too many lists of this kind wait here already; ask again',
+  })
   const read = async (request: PopularRequest): Promise<Answer> => {
     const readMs = Date.now()
-    const { rows, meta } = await popularPage(db, request, readMs)
+    const ask = () => popularPage(db, request, readMs)
+    const isAddedUp = request.time_window_days !== undefined || request.as_of !== undefined
+    const { rows, meta } = await (isAddedUp ? gate(0, ask) : ask())
     return { json: Buffer.from(`{"data":[${rows.join(',')}],"meta":${JSON.stringify(meta)}}`), readMs }
   }
   const answerTo = cacheMs === 0 ? read : cached(read, cacheMs)

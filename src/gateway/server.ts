@@ -61,6 +61,8 @@ export interface GatewaySettings {
   topCacheMs: number
   /** The same of the lists of popular products. */
   popularCacheMs: number
+  /** Lists of popular products that add up hours, at once. */
+  addedUpAtOnce: number
 }
 
 /** An id of 200 characters, each of up to 4 bytes, each byte as %XX. */
@@ -125,7 +127,7 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   await app.register(interactionRoutes({ ways: interactions, privacy, observer }))
   await app.register(searchRoutes({ db, searches: deps.searches, interactions, privacy, observer }))
   await app.register(popularityRoutes({ db, topCacheMs: settings.topCacheMs }))
-  await app.register(popularRoutes({ db, cacheMs: settings.popularCacheMs }))
+  await app.register(popularRoutes({ db, cacheMs: settings.popularCacheMs, addedUpAtOnce: settings.addedUpAtOnce }))
   await app.register(rejectedRoutes(deps))
   await app.register(catalogRoutes(deps))
   await app.register(scheduleRoutes(deps))

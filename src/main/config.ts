@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import type { Keeping } from '../../services/deps.ts'
@@ -229,6 +230,8 @@ export function gatewaySettingsOf(config: Config): GatewaySettings {
     privacy: privacyOf(config),
     topCacheMs: config.TOP_CACHE_MS,
     popularCacheMs: config.POPULAR_CACHE_MS,
+    // PostgreSQL's processors are not known; as many as are here is a guess, and half the connections are left to others.
+    addedUpAtOnce: Math.max(1, Math.min(availableParallelism(), config.DATABASE_CONNECTIONS >> 1)),
   }
 }
 

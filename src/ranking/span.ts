@@ -14,6 +14,8 @@ export interface Span {
   /** Where the last day before it begins, and where the week before that day: what rises is the one against the other. */
   lastDayMs: number
   weekBeforeMs: number
+  /** Whether no part of it, and of what rises in it, lies where only days are known. */
+  isOfHours: boolean
 }
 
 export interface SpanRequest {
@@ -22,24 +24,27 @@ export interface SpanRequest {
   /** Now, or what the first page took for now. */
   nowMs: number
   /** Before it only days are known, and not their hours. */
-  rolledToMs?: number
+  rolledToMs: number
 }
 
 /**
  * The last so many times 24 hours before an instant, beginning with a whole hour; with `as of`, before that hour. Where hours
  * were made days of, every edge is floored to the day.
  */
-export function spanOf({ windowDays, asOfMs, nowMs, rolledToMs = Number.NEGATIVE_INFINITY }: SpanRequest): Span {
+export function spanOf({ windowDays, asOfMs, nowMs, rolledToMs }: SpanRequest): Span {
   const known = (hour: number) => (hour < rolledToMs ? Math.floor(hour / DAY_MS) * DAY_MS : hour)
   const hourMs = known(hourOf(asOfMs ?? nowMs))
   const lastDayMs = known(hourMs - DAY_MS)
+  const weekBeforeMs = known(lastDayMs - 7 * DAY_MS)
+  const fromMs = windowDays === undefined ? undefined : known(hourMs - windowDays * DAY_MS)
   return {
-    fromMs: windowDays === undefined ? undefined : known(hourMs - windowDays * DAY_MS),
+    fromMs,
     toMs: asOfMs === undefined ? undefined : hourMs,
     hourMs,
     instantMs: asOfMs === undefined ? nowMs : hourMs,
     lastDayMs,
-    weekBeforeMs: known(lastDayMs - 7 * DAY_MS),
+    weekBeforeMs,
+    isOfHours: fromMs !== undefined && Math.min(fromMs, weekBeforeMs) >= rolledToMs,
   }
 }
 

@@ -6,7 +6,7 @@ import { isListed } from './catalog-product.ts'
 import type { Database } from './database.ts'
 import { jsonOfProduct, JSON_OF_PRODUCT, utc } from './popularity-json.ts'
 import { counterOf, COUNTERS, dayOf, scoreOf, weighed } from './popularity-score.ts'
-import { RISING_MIN, risingOf } from './rising.ts'
+import { cellsIn, RISING_MIN, risingOf } from './rising.ts'
 
 export interface PopularQuery {
   mode: Mode
@@ -94,43 +94,66 @@ function keptList(query: PopularQuery): Read {
     ? sql`(select p.*, g.rising_score from product_rising g join product_popularity p using (product_id))`
     : sql`product_popularity`
   const json = isRising ? jsonOfProduct({ rising_score: 'p.rising_score' }) : JSON_OF_PRODUCT
-  return sql`select ${selected(query, json)} from ${products} p cross join popularity_rules r where ${admitted(query)} ${ordered(query)}`
+  return sql`
+    select ${valuesOf(query.mode, 'p')} as "values", p.product_id as "productId", ${json} as json
+    from ${products} p cross join popularity_rules r where ${admitted(query)} ${ordered(query)}`
 }
 
+/**
+ * Which products are on the page is found by what the list is ordered by alone; all their numbers are then added up for those few.
+ * Both look at the same hours in the same snapshot.
+ */
 function listOfSpan(query: PopularQuery, span: Span): Read {
-  const isRising = query.mode === 'rising'
   const json = jsonOfProduct({
     trending_score: 'p.trending * p.since',
     // Of a past instant nothing finer than hours is known.
     ...(span.toMs !== undefined && { last_interaction: utc('p.last_hour') }),
-    ...(isRising && { rising_score: 'p.rising_score' }),
+    ...(query.mode === 'rising' && { rising_score: 'page.rising_score' }),
   })
-  const hour = at(span.hourMs)
-  const edge = sql`${hour} - r.window_hours * interval '1 hour'`
-  const trendingFrom =
-    span.fromMs === undefined ? sql`case when ${edge} < r.rolled_to then ${dayOf(edge)} else ${edge} end` : at(span.fromMs)
   return sql`
-    with cell as (
-      select c.product_id, c.event_type, sum(c.events)::bigint as events, max(c.hour) as last_hour,
-        sum(c.decayed * ${halved(sql`c.hour - ${hour}`)}) filter (where c.hour >= ${trendingFrom}) as decayed
-      from product_cell c cross join popularity_rules r
-      where ${inSpan(span)} and ${inCategories(sql`c.product_id`, query.categoryIds)}
-      group by c.product_id, c.event_type
-    ), summed as (
-      select c.product_id, ${scoreOf} as score_micros, coalesce(${rounded(sql`sum(w.weight_micros / 1e6::float8 * c.decayed)`)}, 0) as trending,
-        sum(c.events)::bigint as interaction_count, max(c.last_hour) as last_hour,
+    with page as materialized (
+      select p.* from (${keysOfSpan(query, span)}) p where ${admitted(query)} ${ordered(query)}
+    ), numbers as (
+      select c.product_id, ${scoreOf} as score_micros, ${trendingOfSpan(span)} as trending, max(c.hour) as last_hour,
         ${sql.join(COUNTERS.map((counter) => sql`${counterOf(counter)} as ${sql.ref(counter)}`))}
-      from cell c cross join popularity_rules r ${weighed}
+      from page join ${cellsIn(span)} c using (product_id) cross join popularity_rules r ${weighed}
+      where ${inSpan(span)}
       group by c.product_id
     )
-    select ${selected(query, json)}
-    from (
-      select s.*, k.last_interaction, k.date_updated, ${halved(sql`${hour} - ${at(span.instantMs)}`)} as since
-        ${isRising ? sql`, g.rising_score` : sql``}
-      from summed s join product_popularity k using (product_id) cross join popularity_rules r
-        ${isRising ? sql`join (${risingOf(span, inCategories(sql`c.product_id`, query.categoryIds))}) g using (product_id)` : sql``}
-    ) p
-    where ${admitted(query)} ${ordered(query)}`
+    select ${valuesOf(query.mode, 'page')} as "values", p.product_id as "productId", ${json} as json
+    from page join (
+      select n.*, k.last_interaction, k.date_updated, ${halved(sql`${at(span.hourMs)} - ${at(span.instantMs)}`)} as since
+      from numbers n join product_popularity k using (product_id) cross join popularity_rules r
+    ) p using (product_id)
+    ${ordered(query, 'page')}`
+}
+
+/** What the list is ordered by, of every product that is asked for; types that do not count are not looked at. */
+function keysOfSpan({ mode, categoryIds }: PopularQuery, span: Span): RawBuilder<unknown> {
+  const asked = inCategories(sql`c.product_id`, categoryIds)
+  // Whatever rises had events in the last day, and so in every window.
+  if (mode === 'rising') return risingOf(span, asked)
+  const columns = ORDERS[mode].by.map(({ column }) => column)
+  const keys = columns.map((column) => sql`${keyOfSpan(column, span)} as ${sql.ref(column)}`)
+  const counters = columns.filter((column) => (COUNTERS as readonly string[]).includes(column))
+  const isCounted = counters.length === 0 ? sql`true` : sql`t.counter = any(${counters}::text[])`
+  return sql`
+    select c.product_id, ${sql.join(keys)} from ${cellsIn(span)} c cross join popularity_rules r ${weighed}
+    where ${inSpan(span)} and ${asked} and ${isCounted} group by c.product_id`
+}
+
+function keyOfSpan(column: string, span: Span): RawBuilder<unknown> {
+  if (column === 'score_micros') return scoreOf
+  return column === 'trending' ? trendingOfSpan(span) : counterOf(column)
+}
+
+/** Σ weight · 2^((t − hour) / half-life) of cells c, as of the span's last whole hour. */
+function trendingOfSpan({ fromMs, hourMs }: Span): RawBuilder<unknown> {
+  const hour = at(hourMs)
+  const edge = sql`${hour} - r.window_hours * interval '1 hour'`
+  const from = fromMs === undefined ? sql`case when ${edge} < r.rolled_to then ${dayOf(edge)} else ${edge} end` : at(fromMs)
+  const weight = sql`w.weight_micros / 1e6::float8 * c.decayed * ${halved(sql`c.hour - ${hour}`)}`
+  return sql`coalesce(${rounded(sql`sum(${weight}) filter (where c.hour >= ${from})`)}, 0)`
 }
 
 /** 2^(time / half-life), under the rules r; the exponent is held within float8's. */
@@ -146,19 +169,25 @@ function rounded(value: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`round(${value} * 1e9::float8) / 1e9::float8`
 }
 
-function selected({ mode }: PopularQuery, json: RawBuilder<unknown>): RawBuilder<unknown> {
-  const values = ORDERS[mode].by.map(({ column }) => sql`p.${sql.ref(column)}::text`)
-  return sql`array[${sql.join(values)}] as "values", p.product_id as "productId", ${json} as json`
+/** The values of a position. */
+function valuesOf(mode: Mode, table: string): RawBuilder<unknown> {
+  return sql`array[${sql.join(ORDERS[mode].by.map(({ column }) => sql`${sql.ref(`${table}.${column}`)}::text`))}]`
 }
 
 /** Whether a product p is in the list, and after the page before. */
 function admitted({ mode, categoryIds, minInteractions, after, span }: PopularQuery): RawBuilder<unknown> {
   const conditions = [ORDERS[mode].where]
-  if (minInteractions > 1) conditions.push(sql`p.interaction_count >= ${minInteractions}::bigint`)
+  if (minInteractions > 1) conditions.push(sql`${interactionsOf(span)} >= ${minInteractions}::bigint`)
   if (categoryIds === undefined) conditions.push(isListed(sql`p.product_id`))
   else if (span === undefined) conditions.push(inCategories(sql`p.product_id`, categoryIds))
   if (after !== undefined) conditions.push(isBeyond(ORDERS[mode].by, after.values, after.productId))
   return sql.join(conditions, sql` and `)
+}
+
+/** How many events of any type a product p has. */
+function interactionsOf(span: Span | undefined): RawBuilder<unknown> {
+  if (span === undefined) return sql`p.interaction_count`
+  return sql`(select sum(c.events) from ${cellsIn(span)} c where c.product_id = p.product_id and ${inSpan(span)})`
 }
 
 /** After a position: a range of the index for the first column, and what is equal in it by the next. */
@@ -169,10 +198,10 @@ function isBeyond([first, ...rest]: Order['by'], [value, ...values]: readonly st
   return sql`(${column} <= ${limit} and (${column} < ${limit} or ${isBeyond(rest, values, productId)}))`
 }
 
-function ordered({ mode, limit }: PopularQuery): RawBuilder<unknown> {
-  const columns = ORDERS[mode].by.map(({ column }) => sql`p.${sql.ref(column)} desc`)
+function ordered({ mode, limit }: PopularQuery, table = 'p'): RawBuilder<unknown> {
+  const columns = ORDERS[mode].by.map(({ column }) => sql`${sql.ref(`${table}.${column}`)} desc`)
   // A limit in the text, because a plan for any limit would sort everything.
-  return sql`order by ${sql.join(columns)}, p.product_id limit ${sql.lit(limit)}`
+  return sql`order by ${sql.join(columns)}, ${sql.ref(`${table}.product_id`)} limit ${sql.lit(limit)}`
 }
 
 /** Whether a product is listed and of one of the categories, by today's catalogue. */

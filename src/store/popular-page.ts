@@ -62,14 +62,14 @@ export async function popularPage(db: Store, request: PopularRequest, nowMs: num
   }
 }
 
-/** Undefined for all of time until now: that is kept, and not computed. No window until now reaches back to where days begin. */
+/** Undefined for all of time until now: that is kept, and not computed. */
 async function spanOfPage(
   db: Store,
   { time_window_days: windowDays }: PopularRequest,
   { asOfMs, nowMs }: { asOfMs: number | undefined; nowMs: number },
 ): Promise<Span | undefined> {
-  if (asOfMs !== undefined) return spanOf({ windowDays, asOfMs, nowMs, rolledToMs: await rolledToMsOf(db) })
-  return windowDays === undefined ? undefined : spanOf({ windowDays, asOfMs, nowMs })
+  if (asOfMs === undefined && windowDays === undefined) return undefined
+  return spanOf({ windowDays, asOfMs, nowMs, rolledToMs: await rolledToMsOf(db) })
 }
 
 function asOfOf({ as_of: asOf }: PopularRequest, nowMs: number): number | undefined {

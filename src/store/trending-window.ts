@@ -6,7 +6,7 @@ import { hourOf, trendingOf, weighed } from './popularity-score.ts'
 
 /** Listing costs a pass over the hours that left the window. */
 const LISTED_PRODUCTS_MAX = 10_000
-/** Counting waits for the products of a chunk, and callers may notice 50 ms. */
+/** Counting waits for a part of this, and callers may notice 50 ms. */
 const CHUNK: ChunkLimits = { targetMs: 20, sizeMin: 20, sizeMax: 2_000 }
 const PASSES = 3
 const REFRESH_MINUTES_MAX = 30
@@ -97,47 +97,58 @@ async function productsBetween(db: Store, open: OpenRepair, after: string | unde
   })
 }
 
-/**
- * Hot products are being counted most of the time, each together with hundreds of others. Whoever waits for one must not hold
- * another one meanwhile, which a third would wait for: a few times those that are free are done, and what is left then one by one.
- */
+/** Hot products are being counted most of the time: those that were changed meanwhile are tried again, and then waited for one by one. */
 async function repairProducts(db: Store, products: readonly string[]): Promise<number> {
   let repaired = 0
   let left = products
   for (let pass = 1; pass <= PASSES && left.length > 0; pass++) {
-    const held: string[] = []
+    const changed: string[] = []
     repaired += await inChunks(left, CHUNK, async (chunk) => {
-      const done = new Set(await repairChunk(db, chunk, sql`skip locked`))
-      held.push(...chunk.filter((product) => !done.has(product)))
+      const done = new Set(await repairChunk(db, chunk))
+      changed.push(...chunk.filter((product) => !done.has(product)))
       return done.size
     })
-    left = held
+    left = changed
   }
-  for (const product of left) repaired += (await repairChunk(db, [product], sql``)).length
+  for (const product of left) repaired += (await repairChunk(db, [product], { areHeld: true })).length
   return repaired
 }
 
 /**
- * Locks the products, then recomputes them in a second statement: the locking one sees the older snapshot. One whose last hour
- * left the window has nothing to add up. @returns those that were locked.
+ * Recomputes products without a lock, then puts in what is found for those that nobody changed or changes meanwhile: whoever counts
+ * a product changes its row, last of all. So counting waits for as long as rows take to be written, and not for what they are
+ * computed from. When they are held, from before the first statement, all are repaired. @returns those that were.
  */
-async function repairChunk(db: Store, productIds: readonly string[], held: ReturnType<typeof sql>): Promise<string[]> {
+async function repairChunk(db: Store, productIds: readonly string[], { areHeld = false } = {}): Promise<string[]> {
   return db.transaction().execute(async (tx) => {
+    // The rows would be held until the disk has answered. `repaired_to` is written after them, and never reaches it before them.
+    await sql`set local synchronous_commit = off`.execute(tx)
     await lockFor(tx, 'rules', 'shared')
-    const { rows } = await sql<{ productId: string }>`
-      select product_id as "productId" from product_popularity where product_id = any(${productIds}::text[])
-      order by product_id for update ${held}`.execute(tx)
-    const locked = rows.map((row) => row.productId)
-    await sql`
-      update product_popularity p set trending = coalesce(f.trending, 0)
-      from unnest(${locked}::text[]) as own (product_id) left join (
+    if (areHeld) {
+      await sql`select from product_popularity where product_id = any(${productIds}::text[]) order by product_id for update`.execute(
+        tx,
+      )
+    }
+    // One whose last hour left the window has nothing to add up.
+    const { rows: found } = await sql<{ productId: string; version: string; trending: number }>`
+      select p.product_id as "productId", p.xmin::text as version, coalesce(f.trending, 0) as trending
+      from product_popularity p left join (
         select c.product_id, ${trendingOf} as trending
         from product_hour c cross join popularity_rules r ${weighed}
-        where c.product_id = any(${locked}::text[]) and c.hour >= (select edge from popularity_rules)
+        where c.product_id = any(${productIds}::text[]) and c.hour >= (select edge from popularity_rules)
         group by c.product_id
       ) f using (product_id)
-      where p.product_id = own.product_id`.execute(tx)
-    return locked
+      where p.product_id = any(${productIds}::text[])`.execute(tx)
+    const { rows: repaired } = await sql<{ productId: string }>`
+      with free as materialized (
+        select product_id from product_popularity where product_id = any(${productIds}::text[]) order by product_id for update skip locked
+      )
+      update product_popularity p set trending = found.trending
+      from free join unnest(${found.map((row) => row.productId)}::text[], ${found.map((row) => row.version)}::text[],
+        ${found.map((row) => row.trending)}::float8[]) as found (product_id, version, trending) using (product_id)
+      where p.product_id = found.product_id and p.xmin = found.version::xid
+      returning p.product_id as "productId"`.execute(tx)
+    return repaired.map((row) => row.productId)
   })
 }
 

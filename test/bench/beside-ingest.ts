@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
+import { instantOf } from '../../src/contract/time.ts'
 import { connect, type Store } from '../../src/store/database.ts'
 import type { TestDatabase } from '../harness/database.ts'
 import type { BenchStack } from './bench-stack.ts'
@@ -16,14 +17,20 @@ const NOTED_WAIT_MS = 5
 const HEAD_START_MS = 500
 
 export interface BesideIngest {
-  /** Recorded, counted and fed. */
-  perSecond: number
   /** The longest time between a request and its answer, in milliseconds. */
   longestAnswerMs: number
-  /** How long the work took, once for every time that it was done, in milliseconds. */
-  workMs: number[]
+  /** Every time that the work was done. */
+  times: Time[]
   /** The longest that anybody waited for a lock of the work's session, in milliseconds; 0: no longer than 5 ms. */
   longestWaitMs: number
+}
+
+/** The work, and a rest that took as long: how many milliseconds, and how many events were counted meanwhile. */
+export interface Time {
+  workMs: number
+  workEvents: number
+  restMs: number
+  restEvents: number
 }
 
 /** Work of a schedule, on a session of its own. It is done again and again while events come in, unless it says that it is over. */
@@ -51,36 +58,55 @@ export async function besideIngest(
   const background = connect({ url, name: 'bench background', connectionsMax: 1 })
   try {
     const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(background)
-    const startMs = performance.now()
     let isGoing = true
     const sent = go().finally(() => (isGoing = false))
-    const workMs = work ? await workedOff(background, work, () => isGoing) : []
+    const done = work ? await workedOff(background, work, () => isGoing) : []
     const { events, latency } = await sent
     await polled(() => isSettled(db))
-    const perSecond = (events / (performance.now() - startMs)) * 1_000
     await endpoint.use(null)
     // The log may have lost a month meanwhile.
     const after = await countsOf(db)
     if (after.hours - before.hours !== events || after.fed - before.fed !== events) {
       throw new Error(`of ${events} events were counted: ${JSON.stringify({ before, after })}`)
     }
+    const times = await Promise.all(done.map((time) => timeOf(db, time)))
     const longestWaitMs = longestWaitFor(rows[0]!.pid, await readFile(postgres.logFile, 'utf8'))
-    return { perSecond, longestAnswerMs: latency.max, workMs, longestWaitMs }
+    return { longestAnswerMs: latency.max, times, longestWaitMs }
   } finally {
     await background.destroy()
   }
 }
 
-/** @returns how long it took each time. */
-async function workedOff(background: Store, work: Work, isGoing: () => boolean): Promise<number[]> {
-  const tookMs: number[] = []
+/** Instants in milliseconds. */
+interface Done {
+  beganAt: number
+  endedAt: number
+  restedUntil: number
+}
+
+async function workedOff(background: Store, work: Work, isGoing: () => boolean): Promise<Done[]> {
+  const done: Done[] = []
   await sleep(HEAD_START_MS)
   for (let isOver = false; !isOver && isGoing();) {
-    const startMs = performance.now()
+    const beganAt = Date.now()
     ;({ isOver } = await work(background))
-    tookMs.push(performance.now() - startMs)
+    const endedAt = Date.now()
+    await sleep(endedAt - beganAt)
+    done.push({ beganAt, endedAt, restedUntil: Date.now() })
   }
-  return tookMs
+  // In the last one the events may have come to their end.
+  return isGoing() || done.length === 1 ? done : done.slice(0, -1)
+}
+
+async function timeOf(db: Store, { beganAt, endedAt, restedUntil }: Done): Promise<Time> {
+  const counted = async (fromMs: number, toMs: number) => {
+    const { rows } = await sql<{ events: number }>`
+      select coalesce(sum(events), 0)::int as events from interaction_batch
+      where scored_at >= ${instantOf(fromMs)}::timestamptz and scored_at < ${instantOf(toMs)}::timestamptz`.execute(db)
+    return rows[0]!.events
+  }
+  const [workEvents, restEvents] = [await counted(beganAt, endedAt), await counted(endedAt, restedUntil)]
+  return { workMs: endedAt - beganAt, workEvents, restMs: restedUntil - endedAt, restEvents }
 }
 
 /** The longest wait for a lock that this process held when the wait was noted, by PostgreSQL's log; 0 when none was noted. */

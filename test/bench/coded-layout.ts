@@ -16,18 +16,7 @@ export async function codeEventTypes(db: Database): Promise<void> {
     )`.execute(db)
   await sql`alter table interaction alter column event_type type smallint using 0`.execute(db)
   await sql`drop table product_hour, shopper_product`.execute(db)
-  await sql`
-    create table product_hour (
-      hour       timestamptz      not null,
-      decayed    double precision not null,
-      events     integer          not null,
-      event_type smallint         not null,
-      product_id text collate "C" not null,
-      primary key (product_id, hour, event_type)
-    )`.execute(db)
-  await sql`create index product_hour_by_hour on product_hour using brin (hour) with (pages_per_range = 16, autosummarize = on)`.execute(
-    db,
-  )
+  await createCodedHours(db, 'product_hour')
   await sql`
     create table shopper_product (
       last_at    timestamptz not null,
@@ -37,6 +26,20 @@ export async function codeEventTypes(db: Database): Promise<void> {
       product_id text collate "C" not null,
       primary key (shopper_id, product_id, event_type)
     )`.execute(db)
+}
+
+/** product_hour with event types as numbers, by the name. */
+export async function createCodedHours(db: Database, name: string): Promise<void> {
+  await sql`
+    create table ${sql.id(name)} (
+      hour       timestamptz      not null,
+      decayed    double precision not null,
+      events     integer          not null,
+      event_type smallint         not null,
+      product_id text collate "C" not null,
+      primary key (product_id, hour, event_type)
+    )`.execute(db)
+  await sql`create index on ${sql.id(name)} using brin (hour) with (pages_per_range = 16, autosummarize = on)`.execute(db)
 }
 
 /** Records, counts and feeds batches by the statements of the store, with the dictionary looked up on the way in. */

@@ -65,7 +65,7 @@ async function filledDatabase({ postgres }: BenchStack, month: Month, events: nu
 
 function claimsOf({ alone, beside }: Record<'alone' | 'beside', BesideIngest[]>, events: number): Claim[] {
   const longest = (runs: readonly BesideIngest[]) => formatted(Math.max(...runs.map((run) => run.longestAnswerMs)))
-  const workMs = beside.flatMap((run) => run.workMs)
+  const workMs = beside.flatMap((run) => run.times.map((time) => time.workMs))
   return [
     {
       what: `dropping a month of ${formatted(events)} interactions, beside ingest: the longest`,

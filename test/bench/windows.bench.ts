@@ -1,16 +1,19 @@
 import { sql } from 'kysely'
 import { MODES } from '../../src/contract/popular.ts'
+import type { Store } from '../../src/store/database.ts'
 import { createDatabase } from '../harness/database.ts'
 import { startBenchGateway } from './bench-gateway.ts'
 import { startBenchPostgres } from './bench-postgres.ts'
 import { withParts } from './bench-stack.ts'
 import { type Claim, formatted, type RowResult } from './claim.ts'
 import type { Page } from './client/job.ts'
+import { createCodedHours } from './coded-layout.ts'
 import { startLoad } from './client/start.ts'
 import { NO_RESTATE, POPULAR_PATH, type ReadRun, readRun, STATIC_ITEMS } from './read-run.ts'
 import { median } from './report.ts'
 import { interleaved, series } from './rounds.ts'
 import { type Shop, storeShop } from './shop.ts'
+import { unhurried } from './unhurried.ts'
 
 const FULL = { shop: { products: 100_000, events: 10_000_000, days: 90, categories: 50 }, seconds: 5, rounds: 5 }
 const QUICK = { shop: { products: 2_000, events: 30_000, days: 90, categories: 50 }, seconds: 0.2, rounds: 1 }
@@ -38,9 +41,38 @@ export function windows(isQuick: boolean): Promise<RowResult> {
       { week: way(7, true), day: way(1, true), month: way(30, true), quarter: way(90, true), wholeWeek: way(7, false) },
       rounds,
     )
-    const { rows } = await sql<{ cells: string }>`select count(*) as cells from product_hour`.execute(db)
-    return { claims: claimsOf(runs, shop, Number(rows[0]!.cells)), measured: runs }
+    const hours = await unhurried(db, measureHours)
+    return { claims: [...claimsOf(runs, shop, hours.cells), bytesClaim(hours, shop)], measured: { runs, hours } }
   })
+}
+
+interface Hours {
+  cells: number
+  /** With its indexes, as sql/ has it and with event types as numbers. */
+  bytes: number
+  codedBytes: number
+}
+
+async function measureHours(db: Store): Promise<Hours> {
+  await createCodedHours(db, 'coded_hour')
+  await sql`
+    insert into coded_hour (product_id, hour, event_type, events, decayed)
+    select product_id, hour, dense_rank() over (order by event_type), events, decayed from product_hour order by hour, product_id, 3`.execute(
+    db,
+  )
+  const { rows } = await sql<Hours>`
+    select (select count(*) from product_hour)::int as cells, pg_total_relation_size('product_hour')::float8 as bytes,
+      pg_total_relation_size('coded_hour')::float8 as "codedBytes"`.execute(db)
+  return rows[0]!
+}
+
+function bytesClaim({ cells, bytes, codedBytes }: Hours, { events }: Shop): Claim {
+  return {
+    what: '— product_hour with its indexes, bytes per event',
+    measured: bytes / events,
+    unit: 'bytes',
+    detail: `${formatted(codedBytes / events)} with event types as numbers; ${formatted(bytes / cells)} and ${formatted(codedBytes / cells)} per row`,
+  }
 }
 
 /** Every mode of every category. */

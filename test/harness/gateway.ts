@@ -30,6 +30,7 @@ export const SETTINGS: GatewaySettings = {
   privacy: KEEP_ALL,
   topCacheMs: 0,
   popularCacheMs: 0,
+  addedUpAtOnce: 2,
 }
 
 export const QUEUE_LIMITS = { flushesMax: 4, queueEventsMax: 50_000, queueBytesMax: 32 * 1024 * 1024 }
