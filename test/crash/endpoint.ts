@@ -17,32 +17,37 @@ export interface Death {
   passage: number
 }
 
-export type EndpointMessage = 'ready' | 'armed'
+export type EndpointOrder = 'serve' | { death: Death | null }
+export type EndpointMessage = 'loaded' | 'ready' | 'armed'
 
 /**
- * The service endpoint as a process of its own that dies where it is told to: `endpoint.ts <database url> <port>`. It is
- * armed by a message from its parent and ends with it.
+ * The service endpoint as a process of its own that dies where it is told to: `endpoint.ts <database url> <port>`. It listens
+ * and is armed by messages from its parent, and ends with it.
  */
-async function main(databaseUrl: string, port: number): Promise<void> {
+function main(databaseUrl: string, port: number): void {
   let death: Death | null = null
   const reached = (point: DeathPoint) => {
     if (death?.point === point && --death.passage === 0) process.kill(process.pid, 'SIGKILL')
   }
   process.on('disconnect', () => process.exit())
-  process.on('message', (message) => {
-    death = (message as { death: Death | null }).death
-    tellParent('armed')
-  })
   const db = connect({ url: databaseUrl, name: 'crash endpoint', onConnectionLost: () => undefined })
   const counted = db.withPlugin(afterEachStatement(() => reached('statement answered')))
-  const retryPolicy = { initialInterval: 50, maxInterval: 500, maxAttempts: 1_000, onMaxAttempts: 'pause' } as const
+  const retryPolicy = { initialInterval: 50, maxInterval: 100, maxAttempts: 1_000, onMaxAttempts: 'pause' } as const
   const deps: Deps = {
     ...{ db: counted, background: counted, retryPolicy, privacy: KEEP_ALL, observer: unobserved, reached },
     keeping: { retentionDays: undefined, rollUpAfterDays: undefined },
     tasks: { ...TASKS, 'note-slots': noteSlots },
   }
-  await serveEndpoint(deps, { host: '127.0.0.1', port, log: pino({ level: 'warn' }) })
-  tellParent('ready')
+  process.on('message', async (order: EndpointOrder) => {
+    if (order === 'serve') {
+      await serveEndpoint(deps, { host: '127.0.0.1', port, log: pino({ level: 'warn' }) })
+      tellParent('ready')
+    } else {
+      death = order.death
+      tellParent('armed')
+    }
+  })
+  tellParent('loaded')
 }
 
 function afterEachStatement(answered: () => void): KyselyPlugin {
@@ -59,4 +64,4 @@ function tellParent(message: EndpointMessage): void {
   process.send?.(message)
 }
 
-await main(process.argv[2]!, Number(process.argv[3]))
+main(process.argv[2]!, Number(process.argv[3]))
