@@ -17,7 +17,7 @@ import { popularityOf } from '../src/store/product-popularity.ts'
 import { type NewSearch, recordSearches } from '../src/store/search.ts'
 import { feedBatch } from '../src/store/shopper-product.ts'
 import { verify } from '../src/store/verification.ts'
-import { BALANCED, createDatabase, type TestDatabase } from './harness/database.ts'
+import { BALANCED, clear, createDatabase, type TestDatabase } from './harness/database.ts'
 import { interaction, recordAndCount, recordNewSearches, search } from './harness/events.ts'
 import { differences, expectedCells, rulesInForce, storedCells } from './harness/reference.ts'
 
@@ -93,9 +93,7 @@ test(
     const rules = { ...(await rulesInForce(db)), weights: WEIGHTS }
     await fc.assert(
       fc.asyncProperty(plans, async ({ batches, attempts, distinctSearches, distinctInteractions }) => {
-        await sql`truncate interaction, search, interaction_batch, rejected_interaction, product_hour, product_popularity, shopper_product`.execute(
-          db,
-        )
+        await clear(db)
         const answers = await Promise.all(batches.map((batch) => recordOverlapping(batch, attempts)))
         await Promise.all(
           answers.flatMap((answer) =>

@@ -38,7 +38,9 @@ export function refresh(isQuick: boolean): Promise<RowResult> {
 /** An hour leaves the window again: computing what it leaves behind is the same work each time. */
 async function refreshed(background: Store): Promise<{ isOver: boolean }> {
   await sql`
-    update popularity_rules set edge = edge - interval '1 hour', repaired_to = repaired_to - interval '1 hour'`.execute(background)
+    update popularity_rules set edge = edge - interval '1 hour', repaired_to = repaired_to - interval '1 hour'`.execute(
+    background,
+  )
   await refreshTrending(background)
   await refreshRising(background, Date.now())
   return { isOver: false }

@@ -38,7 +38,7 @@ function main(databaseUrl: string, port: number): void {
     keeping: { retentionDays: undefined, rollUpAfterDays: undefined },
     tasks: { ...TASKS, 'note-slots': noteSlots },
   }
-  process.on('message', async (order: EndpointOrder) => {
+  const obey = async (order: EndpointOrder) => {
     if (order === 'serve') {
       await serveEndpoint(deps, { host: '127.0.0.1', port, log: pino({ level: 'warn' }) })
       tellParent('ready')
@@ -46,7 +46,8 @@ function main(databaseUrl: string, port: number): void {
       death = order.death
       tellParent('armed')
     }
-  })
+  }
+  process.on('message', (order: EndpointOrder) => void obey(order))
   tellParent('loaded')
 }
 
