@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { HOUR_MS } from '../src/contract/time.ts'
 import { PRESETS } from '../src/ranking/weights.ts'
 import { callOf } from '../src/store/call.ts'
 import { recordBatch, type RecordedBatchResult } from '../src/store/interaction-batch.ts'
@@ -17,7 +18,6 @@ beforeAll(async () => {
 })
 afterAll(() => database.drop())
 
-const HOUR_MS = 3_600_000
 const NOW_MS = Math.floor(Date.now() / 1_000) * 1_000
 
 /**

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { sql } from 'kysely'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { DAY_MS } from '../src/contract/time.ts'
 import { PRESETS } from '../src/ranking/weights.ts'
 import { rescore } from '../src/store/popularity-rules.ts'
 import { dropOldMonths } from '../src/store/retention.ts'
@@ -18,7 +19,6 @@ beforeEach(async () => {
 afterEach(() => database.drop())
 
 const DAYS = 400
-const DAY_MS = 86_400_000
 const ago = (days: number) => Date.now() - days * DAY_MS
 
 /** Two neighbours are of one product and type. */

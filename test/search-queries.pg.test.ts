@@ -7,6 +7,7 @@ import {
   type SearchQuery,
   type SearchQueryFilter,
 } from '../src/contract/search.ts'
+import { DAY_MS } from '../src/contract/time.ts'
 import { encodeCursor } from '../src/store/cursor.ts'
 import type { NewInteraction } from '../src/store/interaction-row.ts'
 import type { NewSearch } from '../src/store/search.ts'
@@ -20,7 +21,6 @@ beforeAll(async () => {
 })
 afterAll(() => database.drop())
 
-const DAY_MS = 86_400_000
 const TO_MS = Date.parse('2026-03-10T12:00:00Z')
 const DAYS = 7
 const QUERIES = ['lamp', 'Lamp ', 'DESK', 'desk', 'ä', 'z', '🛒', "it's", 'Z']

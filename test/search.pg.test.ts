@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { sql } from 'kysely'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { HOUR_MS } from '../src/contract/time.ts'
 import { PRESETS } from '../src/ranking/weights.ts'
 import { backlog, leftBehind } from '../src/store/backlog.ts'
 import { callOf } from '../src/store/call.ts'
@@ -27,7 +28,6 @@ beforeEach(async () => {
 })
 afterEach(() => database.drop())
 
-const HOUR_MS = 3_600_000
 const NOW_MS = Math.floor(Date.now() / 1_000) * 1_000
 const PRODUCTS = ['a', 'b', 'c', 'Ünïcode 🛒', `it's "{quoted}", \\ and null`, 'NULL', '{}', ' ']
 

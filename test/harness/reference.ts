@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { HOUR_MS } from '../../src/contract/time.ts'
 import { PRESETS } from '../../src/ranking/weights.ts'
 import type { NewInteraction } from '../../src/store/interaction-row.ts'
 import type { NewSearch } from '../../src/store/search.ts'
@@ -7,7 +8,6 @@ import type { Store } from '../../src/store/database.ts'
 /** Every aggregate by name of its cell: slow, obvious, and made of nothing but the distinct events. */
 export type Cells = Record<string, number>
 
-const HOUR_MS = 3_600_000
 const HALF_LIFE_HOURS = 72
 
 export const COUNTERS: Record<string, string> = {
