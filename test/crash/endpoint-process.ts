@@ -28,6 +28,11 @@ export async function armEndpoint(child: ChildProcess, death: Death | null): Pro
   await tell(child, { death }, 'armed')
 }
 
+/** Sets the clock of its handlers. */
+export async function setClock(child: ChildProcess, aheadMs: number): Promise<void> {
+  await tell(child, { aheadMs }, 'clock set')
+}
+
 async function tell(child: ChildProcess, order: EndpointOrder, answer: EndpointMessage): Promise<void> {
   const answered = told(child, answer)
   child.send(order)

@@ -1,3 +1,4 @@
+import type { Interceptor } from '@restatedev/restate-sdk'
 import type { KyselyPlugin } from 'kysely'
 import { pino } from 'pino'
 import type { Deps, FailPoint } from '../../services/deps.ts'
@@ -8,8 +9,11 @@ import { KEEP_ALL } from '../../src/store/privacy.ts'
 import { unobserved } from '../harness/unobserved.ts'
 import { noteSlots } from './slots.ts'
 
-/** Where the process dies: at a fail point, or when PostgreSQL has answered a statement and nothing was done with it yet. */
-export type DeathPoint = FailPoint | 'statement answered'
+/**
+ * Where the process dies: at a fail point, or when PostgreSQL has answered a statement and nothing was done with it yet; or
+ * anywhere, which is after each statement, each step, and at the beginning and the end of each attempt of a handler.
+ */
+export type DeathPoint = FailPoint | 'statement answered' | 'anywhere'
 
 /** Dies when it comes by the point for the n-th time. */
 export interface Death {
@@ -17,12 +21,13 @@ export interface Death {
   passage: number
 }
 
-export type EndpointOrder = 'serve' | { death: Death | null }
-export type EndpointMessage = 'loaded' | 'ready' | 'armed'
+/** `aheadMs` is what the clock of its handlers is ahead of the machine's. */
+export type EndpointOrder = 'serve' | { death: Death | null } | { aheadMs: number }
+export type EndpointMessage = 'loaded' | 'ready' | 'armed' | 'clock set'
 
 /**
- * The service endpoint as a process of its own that dies where it is told to: `endpoint.ts <database url> <port>`. It listens
- * and is armed by messages from its parent, and ends with it.
+ * The service endpoint as a process of its own that dies where it is told to: `endpoint.ts <database url> <port>`. It listens,
+ * is armed and has its clock set by messages from its parent, and ends with it.
  */
 function main(databaseUrl: string, port: number): void {
   let death: Death | null = null
@@ -31,17 +36,27 @@ function main(databaseUrl: string, port: number): void {
   }
   process.on('disconnect', () => process.exit())
   const db = connect({ url: databaseUrl, name: 'crash endpoint', onConnectionLost: () => undefined })
-  const counted = db.withPlugin(afterEachStatement(() => reached('statement answered')))
+  const counted = db.withPlugin(
+    afterEachStatement(() => {
+      reached('statement answered')
+      reached('anywhere')
+    }),
+  )
   const retryPolicy = { initialInterval: 50, maxInterval: 100, maxAttempts: 1_000, onMaxAttempts: 'pause' } as const
   const deps: Deps = {
     ...{ db: counted, background: counted, retryPolicy, privacy: KEEP_ALL, observer: unobserved, reached },
     keeping: { retentionDays: undefined, rollUpAfterDays: undefined },
     tasks: { ...TASKS, 'note-slots': noteSlots },
   }
+  const hooks = [() => ({ interceptor: aroundEachStep(() => reached('anywhere')) })]
+  const machineNow = Date.now
   const obey = async (order: EndpointOrder) => {
     if (order === 'serve') {
-      await serveEndpoint(deps, { host: '127.0.0.1', port, log: pino({ level: 'warn' }) })
+      await serveEndpoint(deps, { host: '127.0.0.1', port, log: pino({ level: 'warn' }), hooks })
       tellParent('ready')
+    } else if ('aheadMs' in order) {
+      Date.now = () => machineNow() + order.aheadMs
+      tellParent('clock set')
     } else {
       death = order.death
       tellParent('armed')
@@ -57,6 +72,20 @@ function afterEachStatement(answered: () => void): KyselyPlugin {
     transformResult: async ({ result }) => {
       answered()
       return result
+    },
+  }
+}
+
+function aroundEachStep(passed: () => void): Interceptor {
+  return {
+    handler: async (next) => {
+      passed()
+      await next()
+      passed()
+    },
+    run: async (_name, next) => {
+      await next()
+      passed()
     },
   }
 }

@@ -14,7 +14,7 @@ import { comingMonths, makePartitions } from '../../src/store/partition.ts'
 import { rescore } from '../../src/store/popularity-rules.ts'
 import { BALANCED } from '../harness/database.ts'
 import type { Death } from './endpoint.ts'
-import { armEndpoint, loadEndpoint, openEndpoint } from './endpoint-process.ts'
+import { armEndpoint, loadEndpoint, openEndpoint, setClock } from './endpoint-process.ts'
 import { HORIZON } from './items.ts'
 
 type Ports = Record<'ingress' | 'admin' | 'node' | 'postgres' | 'endpoint', number>
@@ -39,6 +39,7 @@ export class CrashStack {
   readonly #killAll = () => this.#running.forEach((child) => child.kill('SIGKILL'))
   /** The endpoint after this one, loaded while this one works. */
   #next: Promise<ChildProcess> | undefined
+  #aheadMs = 0
   #isStopping = false
 
   constructor(ports: Ports) {
@@ -99,6 +100,12 @@ export class CrashStack {
     this.#doomed.delete(child)
   }
 
+  /** Moves the clock of the handlers ahead of the machine's; Restate keeps to that. */
+  async moveClock(byMs: number): Promise<void> {
+    this.#aheadMs += byMs
+    await setClock(this.#running.get('endpoint')!, this.#aheadMs)
+  }
+
   async logOf(victim: Victim): Promise<string> {
     return readFile(join(this.folder, `${victim}.log`), 'utf8')
   }
@@ -140,6 +147,7 @@ export class CrashStack {
     const loading = this.#next ?? load()
     this.#next = undefined
     const child = await loading
+    await setClock(child, this.#aheadMs)
     await openEndpoint(child)
     this.#next = load()
     return child
