@@ -3,7 +3,7 @@ import { timeOfUuidV7 } from '../src/contract/event-id.ts'
 import { type Interaction, Interaction as InteractionSchema } from '../src/contract/interaction.ts'
 import { normalisedQuery, type Search, Search as SearchSchema } from '../src/contract/search.ts'
 import { writable } from '../src/contract/text.ts'
-import { millisecondsOf } from '../src/contract/time.ts'
+import { EARLIEST_MS, millisecondsOf } from '../src/contract/time.ts'
 import type { NewInteraction, NewRejection } from '../src/store/interaction-row.ts'
 import type { LogRow } from '../src/store/log-table.ts'
 import type { NewSearch } from '../src/store/search.ts'
@@ -12,7 +12,6 @@ import { itemProblem } from './item-problem.ts'
 /** How far a clock may be ahead. */
 export const FUTURE_MS_MAX = 5 * 60_000
 const ID_TIME_MS_MAX = 1_000
-const EARLIEST_MS = millisecondsOf('2000-01-01T00:00:00Z')
 
 export interface Judged<Row extends LogRow> {
   rows: Row[]

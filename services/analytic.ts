@@ -5,20 +5,20 @@ import { repairTrending } from '../src/store/trending-window.ts'
 import { verify } from '../src/store/verification.ts'
 import type { Deps } from './deps.ts'
 import { PROOF, RECORD, REPLAY } from './handler-options.ts'
-import { INTERACTIONS, recordCall, SEARCHES } from './recording.ts'
+import { INTERACTION_RECORDING, recordCall, SEARCH_RECORDING } from './recording.ts'
 import { replayRejected } from './replay-rejected.ts'
 
 /** Analytic: what shoppers did, recorded once. */
 export const analytic = (deps: Deps) =>
   implement(analyticApi, {
     handlers: {
-      CreateInteraction: (ctx, { interactions }) => recordCall(INTERACTIONS, deps, ctx, interactions),
+      CreateInteraction: (ctx, { interactions }) => recordCall(INTERACTION_RECORDING, deps, ctx, interactions),
 
-      RecordSearch: (ctx, search) => recordCall(SEARCHES, deps, ctx, [search]),
+      RecordSearch: (ctx, search) => recordCall(SEARCH_RECORDING, deps, ctx, [search]),
 
-      RecordSearches: (ctx, { searches }) => recordCall(SEARCHES, deps, ctx, searches),
+      RecordSearches: (ctx, { searches }) => recordCall(SEARCH_RECORDING, deps, ctx, searches),
 
-      RecordSearchClick: (ctx, click) => recordCall(INTERACTIONS, deps, ctx, [interactionOf(click)]),
+      RecordSearchClick: (ctx, click) => recordCall(INTERACTION_RECORDING, deps, ctx, [interactionOf(click)]),
 
       ReplayRejected: (ctx, request) => replayRejected(deps, ctx, request),
 

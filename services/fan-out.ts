@@ -2,16 +2,15 @@ import type { Context } from '@restatedev/restate-sdk'
 import { catalogApi, popularityApi, type RecordedBatch } from '../src/contract/services.ts'
 import type { Deps } from './deps.ts'
 
-/** Sends a recorded batch to everyone who counts it: always, because a repeated attempt does not know whether the first one did. */
-export function sendOn(deps: Deps, ctx: Context, batch: RecordedBatch): void {
+/**
+ * Sends a recorded batch to everyone who counts it: always, because a repeated attempt does not know whether the first one did.
+ * In searches there is nothing for the profiles.
+ */
+export function sendOn(deps: Deps, ctx: Context, batch: RecordedBatch, isSearch: boolean): void {
   ctx.sendClient(popularityApi).HandlePopularityEvent(batch)
-  deps.reached('between the sends')
-  ctx.sendClient(catalogApi).AddInteraction(batch)
-  deps.reached('before the answer')
-}
-
-/** Sends a recorded batch of searches on: always, too. There is nothing in it for the profiles. */
-export function sendSearchesOn(deps: Deps, ctx: Context, batch: RecordedBatch): void {
-  ctx.sendClient(popularityApi).HandlePopularityEvent(batch)
+  if (!isSearch) {
+    deps.reached('between the sends')
+    ctx.sendClient(catalogApi).AddInteraction(batch)
+  }
   deps.reached('before the answer')
 }

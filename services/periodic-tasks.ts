@@ -1,5 +1,6 @@
 import { type ObjectContext, rpc } from '@restatedev/restate-sdk'
 import type { TaskName } from '../src/contract/schedule.ts'
+import { HOUR_MS } from '../src/contract/time.ts'
 import { catalogApi, popularityApi, type RecordedBatch } from '../src/contract/services.ts'
 import { leftBehind } from '../src/store/backlog.ts'
 import { comingMonths, makePartitions } from '../src/store/partition.ts'
@@ -11,7 +12,6 @@ import type { Deps, Task } from './deps.ts'
 
 const LEFT_BEHIND_MINUTES = 5
 const MONTHS_AHEAD = 2
-const HOUR_MS = 3_600_000
 
 /** Each task: how often it runs, when it is on, and what a slot does. */
 export const TASKS = {

@@ -32,7 +32,8 @@ function judgeProduct(index: number, item: unknown, nowMs: number): ProductVersi
   return { index, updatedAtMs, ...columnsOf(parsed.data) }
 }
 
-function columnsOf(product: ProductItem) {
+/** A product as the store takes it, but for its place and its time. */
+export function columnsOf(product: ProductItem) {
   return {
     productId: product.product_id,
     sellerId: product.seller_id ?? null,

@@ -8,12 +8,14 @@ import {
 } from '../src/contract/rejected.ts'
 import type { RecordedBatch } from '../src/contract/services.ts'
 import { type Call, callOf, eventIdFor } from '../src/store/call.ts'
+import { recordRows } from '../src/store/interaction-batch.ts'
 import { withPrivacy } from '../src/store/privacy.ts'
 import type { LogRow } from '../src/store/log-table.ts'
 import { insertReplayOf, type RefusedItem, refusedItem } from '../src/store/rejected-replay.ts'
 import type { Deps } from './deps.ts'
+import { sendOn } from './fan-out.ts'
 import { tellRecorded } from './observer.ts'
-import { INTERACTIONS, type Recording, SEARCHES } from './recording.ts'
+import { INTERACTION_RECORDING, type Recording, SEARCH_RECORDING } from './recording.ts'
 import { itemToReplay } from './repair.ts'
 
 /**
@@ -30,13 +32,12 @@ export async function replayRejected(deps: Deps, ctx: Context, request: ReplayRe
     if (refused === undefined) throw new TerminalError(`there is no refused interaction ${rejectedIdOf(key)}`, { errorCode: 404 })
     const { isSearch } = refused
     const replayed = isSearch
-      ? await recordReplay(SEARCHES, deps, call, { refused, key, set, nowMs })
-      : await recordReplay(INTERACTIONS, deps, call, { refused, key, set, nowMs })
+      ? await recordReplay(SEARCH_RECORDING, deps, call, { refused, key, set, nowMs })
+      : await recordReplay(INTERACTION_RECORDING, deps, call, { refused, key, set, nowMs })
     deps.reached('batch committed')
     return { ...replayed, isSearch }
   })
-  if (isSearch) SEARCHES.sendOn(deps, ctx, batch)
-  else INTERACTIONS.sendOn(deps, ctx, batch)
+  sendOn(deps, ctx, batch, isSearch)
   return answer
 }
 
@@ -48,7 +49,7 @@ interface Replay {
 }
 
 async function recordReplay<Row extends LogRow>(
-  { of, judge, record }: Recording<Row>,
+  { of, judge, table }: Recording<Row>,
   deps: Deps,
   call: Call,
   { refused, key, set, nowMs }: Replay,
@@ -56,7 +57,7 @@ async function recordReplay<Row extends LogRow>(
   const newEventId = (timeMs: number) => eventIdFor(refused.call, key.index, timeMs)
   const item = withPrivacy(itemToReplay(refused.item, set, refused.receivedAtMs, newEventId), deps.privacy)
   const judged = judge([item], nowMs, (_index, timeMs) => newEventId(timeMs))
-  const recorded = await record(deps.db, call, judged.rows, judged.rejections, insertReplayOf(key))
+  const recorded = await recordRows(deps.db, table, call, judged.rows, judged.rejections, insertReplayOf(key))
   if (recorded.isNew) tellRecorded(deps.observer, of, recorded, judged.rejections)
   const batch = { batch_id: recorded.batchId, from: recorded.from, to: recorded.to }
   const rejection = judged.rejections[0] ?? recorded.refused[0]

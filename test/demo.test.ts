@@ -3,6 +3,7 @@ import { expect, test, vi } from 'vitest'
 import { timeOfUuidV7 } from '../src/contract/event-id.ts'
 import { Interaction } from '../src/contract/interaction.ts'
 import type { Popularity } from '../src/contract/popularity.ts'
+import { HOUR_MS } from '../src/contract/time.ts'
 import { PRODUCTS } from '../src/main/demo/catalogue.ts'
 import type { IdentifiedEvent } from '../src/main/demo/event.ts'
 import { historyOf } from '../src/main/demo/history.ts'
@@ -16,7 +17,6 @@ import { PRESETS } from '../src/ranking/weights.ts'
 
 vi.setConfig({ testTimeout: 30_000 })
 
-const HOUR_MS = 3_600_000
 const NOW_MS = Date.UTC(2026, 2, 1, 12, 34, 56)
 const seeds = fc.integer({ min: 0, max: 2 ** 32 - 1 })
 /** A shop has thousands of events. */

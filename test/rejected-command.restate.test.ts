@@ -119,8 +119,9 @@ const MISTAKES: [args: string[], sentence: string][] = [
 ]
 
 test('every mistake in an id or an option ends with one sentence', PATIENT, async () => {
-  for (const [args, sentence] of MISTAKES) {
-    const { code, text } = await rejected(args)
+  const answers = await Promise.all(MISTAKES.map(([args]) => rejected(args)))
+  for (const [n, { code, text }] of answers.entries()) {
+    const [args, sentence] = MISTAKES[n]!
     expect({ args, code, lines: text.trim().split('\n').length, text }).toEqual({
       args,
       code: 1,

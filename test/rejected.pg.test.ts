@@ -13,7 +13,7 @@ import {
   rejectedPositionOf,
 } from '../src/store/rejected-interaction.ts'
 import { AlreadyReplayed, insertReplayOf, refusedItem } from '../src/store/rejected-replay.ts'
-import { createDatabase, type TestDatabase } from './harness/database.ts'
+import { clear, createDatabase, type TestDatabase } from './harness/database.ts'
 import { interaction, record } from './harness/events.ts'
 
 let database: TestDatabase
@@ -21,9 +21,7 @@ beforeAll(async () => {
   database = await createDatabase(inject('postgresUrl'))
 })
 afterAll(() => database.drop())
-beforeEach(async () => {
-  await sql`truncate interaction, interaction_batch, rejected_interaction`.execute(database.db)
-})
+beforeEach(() => clear(database.db))
 
 const rejection = (index: number, item: unknown = { n: index }): NewRejection => ({
   index,

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { HOUR_MS } from '../src/contract/time.ts'
 import { PRESETS } from '../src/ranking/weights.ts'
 import { currentRules, rescore } from '../src/store/popularity-rules.ts'
 import { refreshTrending, repairTrending } from '../src/store/trending-window.ts'
@@ -13,8 +14,6 @@ beforeEach(async () => {
   database = await createDatabase(inject('postgresUrl'))
 })
 afterEach(() => database.drop())
-
-const HOUR_MS = 3_600_000
 
 /** Events of 20 products from now to 9 days back. */
 const spread = () =>

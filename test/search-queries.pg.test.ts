@@ -1,5 +1,4 @@
 import fc from 'fast-check'
-import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import {
   normalisedQuery,
@@ -8,11 +7,12 @@ import {
   type SearchQuery,
   type SearchQueryFilter,
 } from '../src/contract/search.ts'
+import { DAY_MS } from '../src/contract/time.ts'
 import { encodeCursor } from '../src/store/cursor.ts'
 import type { NewInteraction } from '../src/store/interaction-row.ts'
 import type { NewSearch } from '../src/store/search.ts'
 import { searchQueries, searchQueryPositionOf } from '../src/store/search-query.ts'
-import { createDatabase, type TestDatabase } from './harness/database.ts'
+import { clear, createDatabase, type TestDatabase } from './harness/database.ts'
 import { interaction, record, recordNewSearches, search } from './harness/events.ts'
 
 let database: TestDatabase
@@ -21,7 +21,6 @@ beforeAll(async () => {
 })
 afterAll(() => database.drop())
 
-const DAY_MS = 86_400_000
 const TO_MS = Date.parse('2026-03-10T12:00:00Z')
 const DAYS = 7
 const QUERIES = ['lamp', 'Lamp ', 'DESK', 'desk', 'ä', 'z', '🛒', "it's", 'Z']
@@ -104,7 +103,7 @@ test(
     const { db } = database
     await fc.assert(
       fc.asyncProperty(searches, clicks, fc.integer({ min: 1, max: 10 }), async (someSearches, someClicks, limit) => {
-        await sql`truncate interaction, search, interaction_batch, rejected_interaction`.execute(db)
+        await clear(db)
         await recordNewSearches(db, someSearches)
         await record(db, someClicks)
         for (const filter of SEARCH_QUERY_FILTERS) {
@@ -117,7 +116,7 @@ test(
 )
 
 test('a cursor is of one filter and one window; another one, or one that was made up, is none', async () => {
-  await sql`truncate interaction, search, interaction_batch, rejected_interaction`.execute(database.db)
+  await clear(database.db)
   await recordNewSearches(
     database.db,
     ['a', 'b'].map((query) => search({ query, occurredAtMs: TO_MS - 1 })),

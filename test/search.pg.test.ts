@@ -5,19 +5,20 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { sql } from 'kysely'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { HOUR_MS } from '../src/contract/time.ts'
 import { PRESETS } from '../src/ranking/weights.ts'
 import { backlog, leftBehind } from '../src/store/backlog.ts'
 import { callOf } from '../src/store/call.ts'
-import { recordBatch, type RecordedBatchResult } from '../src/store/interaction-batch.ts'
+import { recordBatch, recordRows, type RecordedBatchResult } from '../src/store/interaction-batch.ts'
 import type { NewInteraction } from '../src/store/interaction-row.ts'
 import { migrate } from '../src/store/migration.ts'
 import { scoreBatch } from '../src/store/popularity-score.ts'
 import { rescore } from '../src/store/popularity-rules.ts'
 import { popularityOf } from '../src/store/product-popularity.ts'
-import { type NewSearch, recordSearches } from '../src/store/search.ts'
+import { type NewSearch, SEARCHES } from '../src/store/search.ts'
 import { feedBatch } from '../src/store/shopper-product.ts'
 import { verify } from '../src/store/verification.ts'
-import { BALANCED, createDatabase, type TestDatabase } from './harness/database.ts'
+import { BALANCED, clear, createDatabase, type TestDatabase } from './harness/database.ts'
 import { interaction, recordAndCount, recordNewSearches, search } from './harness/events.ts'
 import { differences, expectedCells, rulesInForce, storedCells } from './harness/reference.ts'
 
@@ -27,7 +28,6 @@ beforeEach(async () => {
 })
 afterEach(() => database.drop())
 
-const HOUR_MS = 3_600_000
 const NOW_MS = Math.floor(Date.now() / 1_000) * 1_000
 const PRODUCTS = ['a', 'b', 'c', 'Ünïcode 🛒', `it's "{quoted}", \\ and null`, 'NULL', '{}', ' ']
 
@@ -93,9 +93,7 @@ test(
     const rules = { ...(await rulesInForce(db)), weights: WEIGHTS }
     await fc.assert(
       fc.asyncProperty(plans, async ({ batches, attempts, distinctSearches, distinctInteractions }) => {
-        await sql`truncate interaction, search, interaction_batch, rejected_interaction, product_hour, product_popularity, shopper_product`.execute(
-          db,
-        )
+        await clear(db)
         const answers = await Promise.all(batches.map((batch) => recordOverlapping(batch, attempts)))
         await Promise.all(
           answers.flatMap((answer) =>
@@ -117,7 +115,7 @@ async function recordOverlapping(batch: Batch, attempts: number): Promise<Record
   const { db } = database
   const call = callOf(randomUUID(), Buffer.from('body'))
   const record = () =>
-    'searches' in batch ? recordSearches(db, call, batch.searches, []) : recordBatch(db, call, batch.interactions, [])
+    'searches' in batch ? recordRows(db, SEARCHES, call, batch.searches, []) : recordBatch(db, call, batch.interactions, [])
   const answers = await Promise.all(Array.from({ length: attempts }, record))
   for (const answer of answers) expect({ ...answer, isNew: true }).toEqual({ ...answers[0], isNew: true })
   expect(answers.filter((answer) => answer.isNew)).toHaveLength(1)
@@ -189,13 +187,13 @@ test('searches before the horizon or that PostgreSQL refuses are kept as they we
   })
   const rows = [early, search({ index: 1, query: 'poison' }), search({ index: 2 })]
   const call = callOf(randomUUID(), Buffer.from('x'))
-  const answer = await recordSearches(db, call, rows, [])
+  const answer = await recordRows(db, SEARCHES, call, rows, [])
   expect(answer).toMatchObject({ accepted: 1, duplicateIndexes: [] })
   expect(answer.refused.map(({ index, code, field }) => [index, code, field])).toEqual([
     [0, 'too_old', 'occurred_at'],
     [1, 'refused', null],
   ])
-  expect(await recordSearches(db, call, rows, [])).toEqual({ ...answer, isNew: false })
+  expect(await recordRows(db, SEARCHES, call, rows, [])).toEqual({ ...answer, isNew: false })
   const kept = await sql<{ item: string }>`select item from rejected_interaction order by index`.execute(db)
   expect(JSON.parse(kept.rows[0]!.item)).toMatchObject({ event_id: early.eventId, query: 'Early', product_ids: ['"', '\\'] })
   expect(JSON.parse(kept.rows[1]!.item)).toEqual({ query: 'poison' })

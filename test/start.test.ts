@@ -292,7 +292,7 @@ test('an older Node is told in one sentence which one is needed', async () => {
   expect(failed).toMatchObject({ code: 1, stderr: expect.stringMatching(/^Footfall needs Node 24 .*npm ci.*\n$/) })
 })
 
-test.each(['start', 'migrate', 'import', 'demo', 'key', 'top', 'backlog', 'rejected', 'verify', 'rescore'])(
+test.each(['start', 'migrate', 'import', 'demo', 'key', 'top', 'backlog', 'rejected', 'schedules', 'verify', 'rescore'])(
   'footfall %s --help says how it is used',
   async (command) => {
     expect(await footfall([command, '--help'])).toMatchObject({

@@ -1,3 +1,6 @@
+export const HOUR_MS = 3_600_000
+export const DAY_MS = 24 * HOUR_MS
+
 /** Milliseconds since 1970 as RFC 3339 in UTC, with milliseconds. */
 export function instantOf(milliseconds: number): string {
   return new Date(milliseconds).toISOString()
@@ -7,3 +10,6 @@ export function instantOf(milliseconds: number): string {
 export function millisecondsOf(instant: string): number {
   return Date.parse(instant.toUpperCase())
 }
+
+/** Before it nothing happened: an earlier time of an event is a mistake. */
+export const EARLIEST_MS = millisecondsOf('2000-01-01T00:00:00Z')

@@ -1,9 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto'
 import * as clients from '@restatedev/restate-sdk-clients'
 import { BODY_BYTES_MAX } from '../contract/interaction.ts'
-import type { UpsertProductsRequest, UpsertProductsResponse } from '../contract/product.ts'
+import type { UpsertProductsResponse } from '../contract/product.ts'
 import { catalogApi } from '../contract/services.ts'
 import type { CallGate } from './call-gate.ts'
+import { JSON_INPUT } from './json-input.ts'
 import { Problem } from './problem.ts'
 import { traceHeaders } from './tracing.ts'
 
@@ -27,12 +28,12 @@ export function productWriter({ ingressUrl, gate, deadlineMs = WRITE_MS_MAX }: P
     if (body.length > BODY_BYTES_MAX) throw new Problem('too_large', 'the body is over 16 MiB')
     return gate(body.length, () =>
       catalog.UpsertProducts(
-        AS_IT_IS,
+        body as never,
         clients.rpc.opts({
           idempotencyKey: idempotencyKeyOf(body, key),
           signal: AbortSignal.timeout(deadlineMs),
           headers: traceHeaders(),
-          input: given(body),
+          input: JSON_INPUT,
         }),
       ),
     )
@@ -45,11 +46,4 @@ export function productWriter({ ingressUrl, gate, deadlineMs = WRITE_MS_MAX }: P
  */
 function idempotencyKeyOf(body: Buffer, key: string | undefined): string {
   return key === undefined ? randomUUID() : `${key} ${createHash('sha256').update(body).digest('base64url')}`
-}
-
-/** Stands for the input, which is JSON already. */
-const AS_IT_IS: UpsertProductsRequest = { products: [] }
-
-function given(body: Buffer): clients.Serde<UpsertProductsRequest> {
-  return { contentType: 'application/json', serialize: () => body, deserialize: () => AS_IT_IS }
 }

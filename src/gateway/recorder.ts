@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as clients from '@restatedev/restate-sdk-clients'
-import type { CreateInteractionRequest, CreateInteractionResponse } from '../contract/interaction.ts'
-import type { RecordSearchesRequest } from '../contract/search.ts'
+import type { CreateInteractionResponse } from '../contract/interaction.ts'
 import { analyticApi } from '../contract/services.ts'
+import { JSON_INPUT } from './json-input.ts'
 import { traceHeaders } from './tracing.ts'
 
 const RECORD_MS_MAX = 10_000
@@ -13,6 +13,9 @@ export type EventsBody = Buffer
 
 /** What a request brings, by the name of its list. */
 export type ListName = 'interactions' | 'searches'
+
+/** What records it. */
+const HANDLERS = { interactions: 'CreateInteraction', searches: 'RecordSearches' } as const satisfies Record<ListName, string>
 
 /** The body of a request with these items, given as JSON with commas between them. */
 export function bodyOfItems(items: readonly string[], list: ListName = 'interactions'): EventsBody {
@@ -60,31 +63,15 @@ export function recorder(ingressUrl: string, deadlineMs = RECORD_MS_MAX, list: L
     idempotencyKey,
     signal,
     headers: traceHeaders(),
+    input: JSON_INPUT,
   })
   return {
     list,
     deadlineMs,
-    record: (body, options) => {
-      const common = optionsOf(options)
-      if (list === 'searches')
-        return analytic.RecordSearches(NO_SEARCHES, clients.rpc.opts({ ...common, input: given(body, NO_SEARCHES) }))
-      return analytic.CreateInteraction(NO_EVENTS, clients.rpc.opts({ ...common, input: given(body, NO_EVENTS) }))
-    },
+    record: (body, options) => analytic[HANDLERS[list]](body as never, clients.rpc.opts(optionsOf(options))),
     submit: async (body, options) => {
-      const common = optionsOf(options)
-      const { invocationId, status } =
-        list === 'searches'
-          ? await sending.RecordSearches(NO_SEARCHES, clients.rpc.sendOpts({ ...common, input: given(body, NO_SEARCHES) }))
-          : await sending.CreateInteraction(NO_EVENTS, clients.rpc.sendOpts({ ...common, input: given(body, NO_EVENTS) }))
+      const { invocationId, status } = await sending[HANDLERS[list]](body as never, clients.rpc.sendOpts(optionsOf(options)))
       return { invocationId, isNew: status === 'Accepted' }
     },
   }
-}
-
-/** Each stands for an input that is JSON already. */
-const NO_EVENTS: CreateInteractionRequest = { interactions: [] }
-const NO_SEARCHES: RecordSearchesRequest = { searches: [] }
-
-function given<Request>(body: EventsBody, request: Request): clients.Serde<Request> {
-  return { contentType: 'application/json', serialize: () => body, deserialize: () => request }
 }

@@ -1,11 +1,7 @@
 import { pino } from 'pino'
-import { SEARCHES_MAX } from '../contract/search.ts'
-import { createCallGate } from '../gateway/call-gate.ts'
-import { createGroupCommit, recordsOf, submissionsOf } from '../gateway/group-commit.ts'
 import { createKeyRing, KEYS_MS_MAX } from '../gateway/key-ring.ts'
-import { createOwnCalls } from '../gateway/own-call.ts'
 import { productWriter } from '../gateway/product-writer.ts'
-import { recorder } from '../gateway/recorder.ts'
+import { recordingWays } from '../gateway/recording-ways.ts'
 import { schedulesOf } from '../gateway/schedules.ts'
 import { createGateway } from '../gateway/server.ts'
 import { connect } from '../store/database.ts'
@@ -23,11 +19,6 @@ import { untilTold } from './until-told.ts'
 const READ_MS_MAX = 10_000
 /** A probe does not wait for what it only mentions. */
 const PAUSED_MS_MAX = 1_000
-/** Calls on their way beside the group commit. */
-const OWN_CALLS_MAX = 64
-/** Of callers who do not wait for the outcome: 64 of them took 44 a second from the others, who then got no answer in time. */
-const SUBMITTED_CALLS_MAX = 4
-const OWN_CALLS_WAITING_MAX = 1_000
 /** Before whoever told this process to end loses patience. */
 const CLOSE_MS_MAX = 8_000
 /** Thousands may connect in the same moment; Linux takes what net.core.somaxconn allows. */
@@ -52,26 +43,10 @@ const db = connect({
   observer: { ...poolMetrics(registry)('reading'), ...tracing.store },
 })
 const observer = gatewayMetrics(registry)
-const restate = recorder(ingressUrl)
 const queue = queueLimitsOf(config)
-const groups = { ...queue, deadlineMs: restate.deadlineMs, observer }
-const groupCommit = createGroupCommit({ ...groups, ...recordsOf(restate) })
-const groupSubmit = createGroupCommit({ ...groups, ...submissionsOf(restate) })
-const restateForSearches = recorder(ingressUrl, restate.deadlineMs, 'searches')
-const groupsOfSearches = { ...groups, flushEventsMax: SEARCHES_MAX }
-const searchCommit = createGroupCommit({ ...groupsOfSearches, ...recordsOf(restateForSearches) })
-const searchSubmit = createGroupCommit({ ...groupsOfSearches, ...submissionsOf(restateForSearches) })
-const queues = [groupCommit, groupSubmit, searchCommit, searchSubmit]
+const { gate, ...ways } = recordingWays({ ingressUrl, db, observer, ...queue })
+const queues = [ways, ways.searches].flatMap(({ groupCommit, groupSubmit }) => [groupCommit, groupSubmit])
 watchQueue(registry, { lengths: () => queues.map((one) => one.length()), ...queue })
-const gateOf = (callsMax: number) =>
-  createCallGate({
-    callsMax,
-    waitingMax: OWN_CALLS_WAITING_MAX,
-    bytesMax: queue.queueBytesMax,
-    onFull: () => observer.turnedAway('queue_full'),
-  })
-const gate = gateOf(OWN_CALLS_MAX)
-const submitGate = gateOf(SUBMITTED_CALLS_MAX)
 // A connection of its own: whoever revokes a key must not wait for readers.
 const keysDb = connect({
   url: databaseUrl,
@@ -89,15 +64,8 @@ setInterval(() => void keys().catch(() => undefined), KEYS_MS_MAX / 2).unref()
 const gateway = await createGateway({
   db,
   log,
-  groupCommit,
-  groupSubmit,
-  ownCalls: createOwnCalls({ db, recorder: restate, gate, submitGate }),
+  ...ways,
   writeProducts: productWriter({ ingressUrl, gate }),
-  searches: {
-    groupCommit: searchCommit,
-    groupSubmit: searchSubmit,
-    ownCalls: createOwnCalls({ db, recorder: restateForSearches, gate, submitGate }),
-  },
   keys,
   schedules: schedulesOf(ingressUrl),
   observer,

@@ -43,9 +43,10 @@ export async function startEverything(config: Config, say: (line: string) => voi
 
 async function bringUp(config: Config, supervisor: Supervisor): Promise<void> {
   await Promise.all([bringUpPostgres(config, supervisor), bringUpRestate(config, supervisor)])
-  await supervisor.keep(nodePart('endpoint', config))
-  await supervisor.keep(nodePart('gateway', config))
-  await registerServices(addressesOf(config), keepingOf(config))
+  await Promise.all([
+    supervisor.keep(nodePart('endpoint', config)).then(() => registerServices(addressesOf(config), keepingOf(config))),
+    supervisor.keep(nodePart('gateway', config)),
+  ])
 }
 
 async function makeHome(config: Config): Promise<void> {

@@ -1,5 +1,4 @@
-const HOUR_MS = 3_600_000
-const DAY_MS = 24 * HOUR_MS
+import { DAY_MS, HOUR_MS } from '../contract/time.ts'
 
 /** The hours that a list is about, and what its decays are brought to. */
 export interface Span {

@@ -1,8 +1,9 @@
 import { sql } from 'kysely'
-import type { CatalogProduct } from '../contract/product.ts'
+import { CatalogProduct } from '../contract/product.ts'
 import { instantOf } from '../contract/time.ts'
 import { type Call, callIdOf } from './call.ts'
 import type { Database } from './database.ts'
+import { utc } from './popularity-json.ts'
 
 /** A checked version of a product; `index` is its place in the call. */
 export interface ProductVersion {
@@ -63,18 +64,7 @@ export function isListed(productId: ReturnType<typeof sql>) {
 }
 
 /** The columns of a version, in the order of the contract's fields. */
-const NAMES = [
-  'product_id',
-  'seller_id',
-  'name',
-  'category',
-  'brand',
-  'price',
-  'currency',
-  'quantity',
-  'status',
-  'updated_at',
-] as const satisfies (keyof CatalogProduct)[]
+const NAMES = Object.keys(CatalogProduct.shape)
 const COLUMNS = sql.raw(NAMES.join(', '))
 
 function columnsOf(alias: 'excluded') {
@@ -86,12 +76,10 @@ function columnsOf(alias: 'excluded') {
  * without a value left out, compared byte by byte.
  */
 function jsonOf(alias: 'g' | 'p' | 'excluded') {
-  const pairs = NAMES.map((name) => `'${name}', ${name === 'updated_at' ? utc(`${alias}.${name}`) : `${alias}.${name}`}`)
+  const pairs = NAMES.map(
+    (name) => `'${name}', ${name === 'updated_at' ? `${utc(`${alias}.${name}`)}::json` : `${alias}.${name}`}`,
+  )
   return sql.raw(`(json_strip_nulls(json_build_object(${pairs.join(', ')}))::text collate "C")`)
-}
-
-function utc(column: string): string {
-  return `to_char(${column}, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
 }
 
 /** The versions as a table, one array per column: the statement's text does not depend on their number. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Mode, PopularRequest, PopularResponse } from '../contract/popular.ts'
-import { instantOf, millisecondsOf } from '../contract/time.ts'
+import { DAY_MS, EARLIEST_MS, instantOf, millisecondsOf } from '../contract/time.ts'
 import { type Span, spanOf } from '../ranking/span.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import type { Store } from './database.ts'
@@ -26,12 +26,11 @@ export class WrongField extends Error {
 
 const LIST = 'popular'
 /** A page costs more the longer ago the first one was asked for: its window grows. */
-const CURSOR_MS_MAX = 24 * 3_600_000
+const CURSOR_MS_MAX = DAY_MS
 /** Another gateway's clock may be ahead. */
 const AHEAD_MS_MAX = 60_000
 /** How many rows are read for a page: each number is a statement of its own in every connection. */
 const READ_SIZES = [11, 21, 51, 101]
-const EARLIEST_MS = millisecondsOf('2000-01-01T00:00:00Z')
 
 /** A page of a list of popular products. @throws WrongField for a cursor of another query, or an instant that is not of the past. */
 export async function popularPage(db: Store, request: PopularRequest, nowMs: number): Promise<PopularPage> {

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import { instantOf } from '../contract/time.ts'
+import { HOUR_MS, instantOf } from '../contract/time.ts'
 import { type Span, spanOf } from '../ranking/span.ts'
 import { type ChunkLimits, inChunks } from './chunks.ts'
 import type { Store } from './database.ts'
@@ -10,7 +10,6 @@ const PRIOR_EVENTS = 10
 /** As many as predicted. */
 export const RISING_MIN = 1
 const REFRESH_MINUTES_MAX = 30
-const HOUR_MS = 3_600_000
 /** Hours that are added up at once. */
 const CHUNK: ChunkLimits = { targetMs: 100, sizeMin: 1, sizeMax: 24 }
 

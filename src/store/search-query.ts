@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { SearchQueriesResponse, SearchQueryFilter } from '../contract/search.ts'
-import { instantOf } from '../contract/time.ts'
+import { DAY_MS, instantOf } from '../contract/time.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import type { Database } from './database.ts'
 
@@ -18,8 +18,6 @@ export interface SearchQueryPosition {
   ranked: number
   query: string
 }
-
-const DAY_MS = 86_400_000
 
 /** What a filter keeps of queries q, and what it ranks them by. */
 const FILTERS = {

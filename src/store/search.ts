@@ -1,9 +1,5 @@
 import { sql } from 'kysely'
 import { instantOf } from '../contract/time.ts'
-import type { Call } from './call.ts'
-import type { Store } from './database.ts'
-import { type InsertBatch, recordRows, type RecordedBatchResult } from './interaction-batch.ts'
-import type { NewRejection } from './interaction-row.ts'
 import { columnOf, type LogRow, type LogTable } from './log-table.ts'
 
 /** A checked search. */
@@ -14,17 +10,6 @@ export interface NewSearch extends LogRow {
   sessionId: string | null
   /** In the order in which they were shown, each once. */
   productIds: readonly string[]
-}
-
-/** Records a call's searches once, as interactions are; its batch is counted with theirs, and fed to no profile. */
-export function recordSearches(
-  db: Store,
-  call: Call,
-  searches: readonly NewSearch[],
-  rejections: readonly NewRejection[],
-  insert?: InsertBatch<NewSearch>,
-): Promise<RecordedBatchResult> {
-  return recordRows(db, SEARCHES, call, searches, rejections, insert)
 }
 
 function given(rows: readonly NewSearch[]) {
@@ -42,6 +27,7 @@ function arrayLiteralOf(ids: readonly string[]): string {
   return `{${ids.map((id) => `"${id.replaceAll(/["\\]/g, String.raw`\$&`)}"`).join(',')}}`
 }
 
+/** Batches of searches are counted with those of interactions, and fed to no profile. */
 export const SEARCHES: LogTable<NewSearch> = {
   name: 'search',
   columns: sql.raw('occurred_at, batch_id, event_id, query, normalised_query, account_id, session_id, product_ids'),

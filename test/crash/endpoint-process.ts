@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
-import type { Death, EndpointMessage } from './endpoint.ts'
+import type { Death, EndpointMessage, EndpointOrder } from './endpoint.ts'
 
 export interface EndpointProcess {
   databaseUrl: string
@@ -9,20 +9,34 @@ export interface EndpointProcess {
   log: number
 }
 
-/** Starts the endpoint as a process of its own; resolves when it listens. */
-export async function startEndpoint({ databaseUrl, port, log }: EndpointProcess): Promise<ChildProcess> {
+/** Loads the endpoint into a process of its own, which is most of its start; resolves when it waits to be told to serve. */
+export async function loadEndpoint({ databaseUrl, port, log }: EndpointProcess): Promise<ChildProcess> {
   const child = spawn(process.execPath, [join(import.meta.dirname, 'endpoint.ts'), databaseUrl, String(port)], {
     stdio: ['ignore', log, log, 'ipc'],
   })
-  await told(child, 'ready')
+  await told(child, 'loaded')
   return child
+}
+
+/** Lets it listen. */
+export async function openEndpoint(child: ChildProcess): Promise<void> {
+  await tell(child, 'serve', 'ready')
 }
 
 /** Tells it where to die; null to live on. Resolves when it knows. */
 export async function armEndpoint(child: ChildProcess, death: Death | null): Promise<void> {
-  const armed = told(child, 'armed')
-  child.send({ death })
-  await armed
+  await tell(child, { death }, 'armed')
+}
+
+/** Sets the clock of its handlers. */
+export async function setClock(child: ChildProcess, aheadMs: number): Promise<void> {
+  await tell(child, { aheadMs }, 'clock set')
+}
+
+async function tell(child: ChildProcess, order: EndpointOrder, answer: EndpointMessage): Promise<void> {
+  const answered = told(child, answer)
+  child.send(order)
+  await answered
 }
 
 function told(child: ChildProcess, wanted: EndpointMessage): Promise<void> {

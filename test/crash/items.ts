@@ -1,7 +1,7 @@
 import { uuidV7 } from '../../src/contract/event-id.ts'
 import type { RejectedItem } from '../../src/contract/interaction.ts'
 import { SEARCH_IMPRESSION } from '../../src/contract/search.ts'
-import { instantOf } from '../../src/contract/time.ts'
+import { DAY_MS, HOUR_MS, instantOf } from '../../src/contract/time.ts'
 import { PRESETS } from '../../src/ranking/weights.ts'
 import type { Random } from '../../src/main/demo/random.ts'
 
@@ -13,8 +13,6 @@ export interface Item {
   refusedAs?: RejectedItem['code']
 }
 
-const HOUR_MS = 3_600_000
-const DAY_MS = 24 * HOUR_MS
 /** Late events go back this far, so that months without a partition come up. */
 const LATE_DAYS_MAX = 500
 const PRODUCTS = 40

@@ -3,16 +3,18 @@ import type { Task } from '../../services/deps.ts'
 
 export const SLOT_MS = 100
 
-/** Notes who ran each slot. A second note of the same run is a repeated step, and no second run. */
+/** Notes when a run of each slot began: two runs of one slot may be one invocation. A second note of a run is a repeated step. */
 export const noteSlots: Task = {
   everyMs: SLOT_MS,
   isOn: () => true,
   run: async ({ background }, ctx, slot) => {
-    const run = ctx.request().id.toString()
+    const { startedAt } = (await ctx.get<{ startedAt: number }>('run'))!
     await ctx.run(
       'note the slot',
       async () => {
-        await sql`insert into slot_run (slot, run) values (${slot}, ${run}) on conflict do nothing`.execute(background)
+        await sql`insert into slot_run (slot, started_at) values (${slot}, ${startedAt}) on conflict do nothing`.execute(
+          background,
+        )
       },
       { maxRetryAttempts: 1 },
     )
@@ -20,7 +22,7 @@ export const noteSlots: Task = {
 }
 
 export async function prepareSlots(db: Kysely<unknown>): Promise<void> {
-  await sql`create table slot_run (slot bigint, run text, noted_at timestamptz default clock_timestamp(), primary key (slot, run))`.execute(
+  await sql`create table slot_run (slot bigint, started_at bigint, noted_at timestamptz default clock_timestamp(), primary key (slot, started_at))`.execute(
     db,
   )
 }

@@ -14,7 +14,7 @@ import { comingMonths, makePartitions } from '../../src/store/partition.ts'
 import { rescore } from '../../src/store/popularity-rules.ts'
 import { BALANCED } from '../harness/database.ts'
 import type { Death } from './endpoint.ts'
-import { armEndpoint, startEndpoint } from './endpoint-process.ts'
+import { armEndpoint, loadEndpoint, openEndpoint, setClock } from './endpoint-process.ts'
 import { HORIZON } from './items.ts'
 
 type Ports = Record<'ingress' | 'admin' | 'node' | 'postgres' | 'endpoint', number>
@@ -37,6 +37,9 @@ export class CrashStack {
   readonly #running = new Map<Victim, ChildProcess>()
   readonly #doomed = new WeakSet<ChildProcess>()
   readonly #killAll = () => this.#running.forEach((child) => child.kill('SIGKILL'))
+  /** The endpoint after this one, loaded while this one works. */
+  #next: Promise<ChildProcess> | undefined
+  #aheadMs = 0
   #isStopping = false
 
   constructor(ports: Ports) {
@@ -97,6 +100,12 @@ export class CrashStack {
     this.#doomed.delete(child)
   }
 
+  /** Moves the clock of the handlers ahead of the machine's; Restate keeps to that. */
+  async moveClock(byMs: number): Promise<void> {
+    this.#aheadMs += byMs
+    await setClock(this.#running.get('endpoint')!, this.#aheadMs)
+  }
+
   async logOf(victim: Victim): Promise<string> {
     return readFile(join(this.folder, `${victim}.log`), 'utf8')
   }
@@ -111,6 +120,8 @@ export class CrashStack {
       const child = this.#running.get(victim)
       if (child !== undefined) await stopProcess(child, victim === 'postgres' ? 'SIGQUIT' : 'SIGKILL')
     }
+    const next = await this.#next?.catch(() => undefined)
+    if (next !== undefined) await stopProcess(next, 'SIGKILL')
     if (!options.keepFolder) await rm(this.folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
   }
 
@@ -128,7 +139,18 @@ export class CrashStack {
     const ports = this.#ports
     if (victim === 'postgres') return startPostgres({ folder, port: ports.postgres, password: PASSWORD, log })
     if (victim === 'restate') return startRestate({ folder, configFile: join(CHECKOUT, 'restate.toml'), ports, log })
-    return startEndpoint({ databaseUrl: this.#databaseUrl, port: ports.endpoint, log })
+    return this.#startEndpoint(log)
+  }
+
+  async #startEndpoint(log: number): Promise<ChildProcess> {
+    const load = () => loadEndpoint({ databaseUrl: this.#databaseUrl, port: this.#ports.endpoint, log })
+    const loading = this.#next ?? load()
+    this.#next = undefined
+    const child = await loading
+    await setClock(child, this.#aheadMs)
+    await openEndpoint(child)
+    this.#next = load()
+    return child
   }
 
   #watch(victim: Victim, child: ChildProcess): void {

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { normalisedQuery } from '../../src/contract/search.ts'
 import { callOf } from '../../src/store/call.ts'
-import { recordBatch, type RecordedBatchResult } from '../../src/store/interaction-batch.ts'
+import { recordBatch, type RecordedBatchResult, recordRows } from '../../src/store/interaction-batch.ts'
 import type { NewInteraction, NewRejection } from '../../src/store/interaction-row.ts'
 import { scoreBatch } from '../../src/store/popularity-score.ts'
-import { type NewSearch, recordSearches } from '../../src/store/search.ts'
+import { type NewSearch, SEARCHES } from '../../src/store/search.ts'
 import { feedBatch } from '../../src/store/shopper-product.ts'
 import type { Store } from '../../src/store/database.ts'
 
@@ -71,8 +71,9 @@ export function search(changes: Partial<Omit<NewSearch, 'normalisedQuery'>> = {}
 /** Records searches as a new call; `index` follows the order. */
 export function recordNewSearches(db: Store, searches: readonly NewSearch[]): Promise<RecordedBatchResult> {
   const call = callOf(randomUUID(), Buffer.from(''))
-  return recordSearches(
+  return recordRows(
     db,
+    SEARCHES,
     call,
     searches.map((one, index) => ({ ...one, index })),
     [],

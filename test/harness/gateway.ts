@@ -1,13 +1,10 @@
 import type { Server } from 'node:http'
 import { Writable } from 'node:stream'
 import { pino } from 'pino'
-import { createCallGate } from '../../src/gateway/call-gate.ts'
-import { createGroupCommit, recordsOf, submissionsOf } from '../../src/gateway/group-commit.ts'
 import { createKeyRing } from '../../src/gateway/key-ring.ts'
-import { SEARCHES_MAX } from '../../src/contract/search.ts'
-import { createOwnCalls } from '../../src/gateway/own-call.ts'
 import { productWriter } from '../../src/gateway/product-writer.ts'
 import { type Recorder, recorder } from '../../src/gateway/recorder.ts'
+import { recordingWays } from '../../src/gateway/recording-ways.ts'
 import { schedulesOf } from '../../src/gateway/schedules.ts'
 import { createGateway, type GatewayDeps, type GatewaySettings } from '../../src/gateway/server.ts'
 import { connect } from '../../src/store/database.ts'
@@ -51,29 +48,17 @@ export async function startGateway(
   const db = connect({ url: databaseUrl, name: 'test gateway', readOnly: true, prepares: true })
   const keys = createKeyRing(db, () => undefined)
   await keys().catch(() => undefined)
-  const groups = { ...QUEUE_LIMITS, deadlineMs: restate.deadlineMs, observer: unobserved }
-  const ofSearches = recorder(stack.ingressUrl, restate.deadlineMs, 'searches')
-  const searchGroups = { ...groups, flushEventsMax: SEARCHES_MAX }
-  const gateOf = (callsMax: number) =>
-    createCallGate({ callsMax, waitingMax: 1_000, bytesMax: QUEUE_LIMITS.queueBytesMax, onFull: () => undefined })
-  const gate = gateOf(64)
-  const submitGate = gateOf(4)
+  const { ingressUrl } = stack
+  const { gate, ...ways } = recordingWays({ ingressUrl, db, restate, observer: unobserved, ...QUEUE_LIMITS })
   const app = await createGateway({
     db,
     log: pino({ level: 'debug' }, lines),
-    ownCalls: createOwnCalls({ db, recorder: restate, gate, submitGate }),
-    writeProducts: productWriter({ ingressUrl: stack.ingressUrl, gate }),
+    ...ways,
+    writeProducts: productWriter({ ingressUrl, gate }),
     keys,
-    groupCommit: createGroupCommit({ ...groups, ...recordsOf(restate) }),
-    groupSubmit: createGroupCommit({ ...groups, ...submissionsOf(restate) }),
-    searches: {
-      groupCommit: createGroupCommit({ ...searchGroups, ...recordsOf(ofSearches) }),
-      groupSubmit: createGroupCommit({ ...searchGroups, ...submissionsOf(ofSearches) }),
-      ownCalls: createOwnCalls({ db, recorder: ofSearches, gate, submitGate }),
-    },
     settings: SETTINGS,
     readiness: async () => ({ postgresql: true, restate: true, endpoint: true, registration: true, paused_tasks: [] }),
-    schedules: schedulesOf(stack.ingressUrl),
+    schedules: schedulesOf(ingressUrl),
     observer: unobserved,
     metrics: async () => '',
     isTraced: false,

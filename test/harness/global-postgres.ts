@@ -10,7 +10,9 @@ import { prepareTemplate } from './database.ts'
 export default async function setup(project: { provide: (key: 'postgresUrl', value: string) => void }) {
   const folder = mkdtempSync(join(tmpdir(), 'footfall-test-'))
   const [port] = (await freePorts(1)) as [number]
-  const options = { folder: join(folder, 'postgres'), port, password: 'test', log: openSync(join(folder, 'postgres.log'), 'a') }
+  const log = openSync(join(folder, 'postgres.log'), 'a')
+  // The data is thrown away: nothing has to survive a power cut.
+  const options = { folder: join(folder, 'postgres'), port, password: 'test', log, settings: { fsync: 'off' } }
   const child = await startPostgres(options)
   await prepareTemplate(postgresUrl(options))
   project.provide('postgresUrl', postgresUrl(options))

@@ -1,10 +1,9 @@
 import type { Mode, PopularProduct, PopularRequest } from '../../src/contract/popular.ts'
+import { DAY_MS, HOUR_MS } from '../../src/contract/time.ts'
 import { PRESETS } from '../../src/ranking/weights.ts'
 import type { NewInteraction } from '../../src/store/interaction-row.ts'
 import { COUNTERS } from './reference.ts'
 
-const HOUR_MS = 3_600_000
-const DAY_MS = 24 * HOUR_MS
 const HALF_LIFE_HOURS = 72
 const TRENDING_HOURS = 168
 

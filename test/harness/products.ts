@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
-import type { CatalogProduct, Product } from '../../src/contract/product.ts'
+import { columnsOf } from '../../services/product-admission.ts'
+import { CatalogProduct, type Product } from '../../src/contract/product.ts'
 import { instantOf } from '../../src/contract/time.ts'
 import { callOf } from '../../src/store/call.ts'
 import { type ProductVersion, upsertProducts } from '../../src/store/catalog-product.ts'
@@ -13,19 +14,7 @@ export function product(changes: Partial<Product> = {}): Product {
 
 /** The same as the store takes it. */
 export function versionOf(sent: Product, index = 0): ProductVersion {
-  return {
-    index,
-    productId: sent.product_id,
-    sellerId: sent.seller_id ?? null,
-    name: sent.name,
-    category: sent.category ?? null,
-    brand: sent.brand ?? null,
-    price: sent.price ?? null,
-    currency: sent.currency ?? null,
-    quantity: sent.quantity ?? null,
-    status: sent.status,
-    updatedAtMs: Date.parse(sent.updated_at),
-  }
+  return { index, updatedAtMs: Date.parse(sent.updated_at), ...columnsOf(sent) }
 }
 
 /** Sends products as a new call, or as the one that is named; returns the indexes of those that changed something. */
@@ -34,18 +23,7 @@ export async function upsert(db: Store, products: readonly Product[], callName: 
   return changed.toSorted((one, other) => one - other)
 }
 
-const ORDER = [
-  'product_id',
-  'seller_id',
-  'name',
-  'category',
-  'brand',
-  'price',
-  'currency',
-  'quantity',
-  'status',
-  'updated_at',
-] as const
+const ORDER = Object.keys(CatalogProduct.shape) as (keyof CatalogProduct)[]
 
 /** A version as JSON text: fields in the contract's order, those without a value left out. */
 export function textOf(sent: Product): string {

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { HOUR_MS } from '../../src/contract/time.ts'
 import { PRESETS } from '../../src/ranking/weights.ts'
 import type { NewInteraction } from '../../src/store/interaction-row.ts'
 import type { NewSearch } from '../../src/store/search.ts'
@@ -7,7 +8,6 @@ import type { Store } from '../../src/store/database.ts'
 /** Every aggregate by name of its cell: slow, obvious, and made of nothing but the distinct events. */
 export type Cells = Record<string, number>
 
-const HOUR_MS = 3_600_000
 const HALF_LIFE_HOURS = 72
 
 export const COUNTERS: Record<string, string> = {
@@ -42,6 +42,7 @@ export function expectedCells(
     const product = `product ${productId}`
     add(`hour ${productId} ${hourMs} ${eventType} events`, 1)
     add(`hour ${productId} ${hourMs} ${eventType} decayed`, decay(hourMs))
+    add(`${product} interaction_count`, 1)
     add(`${product} score_micros`, Math.round(weight * 1e6))
     add(`${product} trending`, hourMs >= rules.edgeMs ? weight * decay(rules.landmarkMs) : 0)
     for (const counter of new Set(Object.values(COUNTERS))) add(`${product} ${counter}`, COUNTERS[eventType] === counter ? 1 : 0)
@@ -66,7 +67,8 @@ export async function storedCells(db: Store): Promise<Cells> {
     from product_hour cross join lateral (values ('events', events::float8), ('decayed', decayed)) v(name, value)
     union all
     select 'product ' || product_id || ' ' || v.name, v.value from product_popularity cross join lateral (values
-      ('score_micros', score_micros::float8), ('trending', trending), ('view_count', view_count), ('purchase_count', purchase_count),
+      ('interaction_count', interaction_count::float8), ('score_micros', score_micros::float8), ('trending', trending),
+      ('view_count', view_count), ('purchase_count', purchase_count),
       ('favorite_count', favorite_count), ('cart_count', cart_count), ('review_count', review_count),
       ('search_click_count', search_click_count), ('search_count', search_count), ('last_interaction', extract(epoch from last_interaction)::float8 * 1000)) v(name, value)
     union all

@@ -3,8 +3,8 @@ import { eventOf, type IdentifiedEvent } from './event.ts'
 import { type Random, randomOf } from './random.ts'
 import type { Shop } from './shop.ts'
 import { visitOf } from './visit.ts'
+import { HOUR_MS } from '../../contract/time.ts'
 
-const HOUR_MS = 3_600_000
 const HOURS_PER_DAY = 24
 
 /** Visits that begin in each hour of a day (UTC): hardly any at night, most in the evening. */

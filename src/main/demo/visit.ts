@@ -1,3 +1,4 @@
+import { DAY_MS } from '../../contract/time.ts'
 import type { PRESETS } from '../../ranking/weights.ts'
 import type { Product } from './catalogue.ts'
 import type { Random } from './random.ts'
@@ -28,8 +29,6 @@ interface Story {
   keen: boolean
 }
 
-const MINUTE_MS = 60_000
-const DAY_MS = 24 * 60 * MINUTE_MS
 const STEP_MS_MIN = 3_000
 const STEP_MS_MAX = 60_000
 const PRODUCTS_MAX = 5
