@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import { MODES, type Mode, PopularProduct, type PopularRequest } from '../src/contract/popular.ts'
+import { HOUR_MS } from '../src/contract/time.ts'
 import { PRESETS } from '../src/ranking/weights.ts'
 import type { NewInteraction } from '../src/store/interaction-row.ts'
 import { popularPage } from '../src/store/popular-page.ts'
@@ -10,7 +11,7 @@ import { decodeCursor, encodeCursor } from '../src/store/cursor.ts'
 import { rolledToMsOf, rollUpSome } from '../src/store/roll-up.ts'
 import { refreshRising } from '../src/store/rising.ts'
 import { verify } from '../src/store/verification.ts'
-import { createDatabase, type TestDatabase } from './harness/database.ts'
+import { clear, createDatabase, type TestDatabase } from './harness/database.ts'
 import { interaction, recordAndCount } from './harness/events.ts'
 import { expectedList, type Listed } from './harness/popular-reference.ts'
 import { rulesInForce } from './harness/reference.ts'
@@ -23,11 +24,10 @@ afterAll(() => database.drop())
 beforeEach(() => emptied())
 
 async function emptied(): Promise<void> {
-  await sql`truncate interaction, interaction_batch, rejected_interaction, product_hour, product_day, product_popularity,
-    product_rising, shopper_product, catalog.product`.execute(database.db)
+  await clear(database.db)
+  await sql`delete from catalog.product`.execute(database.db)
 }
 
-const HOUR_MS = 3_600_000
 const NOW_MS = Math.floor(Date.now() / 1_000) * 1_000
 const MODE_NAMES = Object.keys(MODES) as Mode[]
 const HALF_LIFE_HOURS = 72

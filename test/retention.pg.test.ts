@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { DAY_MS } from '../src/contract/time.ts'
 import { connect } from '../src/store/database.ts'
 import { LOG_TABLES, makePartitions, monthOf, partitionOf } from '../src/store/partition.ts'
 import { rescore } from '../src/store/popularity-rules.ts'
@@ -16,7 +17,6 @@ beforeEach(async () => {
 })
 afterEach(() => database.drop())
 
-const DAY_MS = 86_400_000
 const DAYS = 32
 /** The months that the tests fill: 100, 150 and 200 days ago are gone with 32 days, 5 days ago stay. */
 const AGES = [5, 100, 150, 200]

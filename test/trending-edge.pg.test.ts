@@ -1,11 +1,12 @@
 import fc from 'fast-check'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { HOUR_MS } from '../src/contract/time.ts'
 import { PRESETS } from '../src/ranking/weights.ts'
 import { until } from '../src/main/embedded/process.ts'
 import { lockFor } from '../src/store/locks.ts'
 import { refreshTrending, repairTrending } from '../src/store/trending-window.ts'
-import { createDatabase, type TestDatabase } from './harness/database.ts'
+import { clear, createDatabase, type TestDatabase } from './harness/database.ts'
 import { interaction, recordAndCount } from './harness/events.ts'
 import { failingAt } from './harness/failing.ts'
 
@@ -15,7 +16,6 @@ beforeAll(async () => {
 })
 afterAll(() => database.drop())
 
-const HOUR_MS = 3_600_000
 const WINDOW_HOURS = 168
 const HALF_LIFE_HOURS = 72
 /** How long before now the story of each run begins. */
@@ -98,9 +98,7 @@ async function check(): Promise<void> {
 
 async function begin(): Promise<void> {
   const { db } = database
-  await sql`truncate interaction, interaction_batch, rejected_interaction, product_hour, product_popularity, shopper_product`.execute(
-    db,
-  )
+  await clear(db)
   await sql`
     update popularity_rules set edge = e.edge, repaired_to = e.edge
     from (select date_bin('1 hour', now() - ${WINDOW_HOURS + STORY_HOURS} * interval '1 hour', '2000-01-01') as edge) e`.execute(

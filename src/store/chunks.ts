@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-
 const FIRST_SIZE = 50
 /** By how much a chunk may be larger or smaller than the one before. */
 const CHANGE_MAX = 2
@@ -13,8 +11,7 @@ export interface ChunkLimits {
 
 /**
  * Works things off in chunks that take about as long as they should: what a product costs depends on how hot it is, so the
- * next chunk's size follows from the last one's time. After each it rests for half as long, because those who send events need
- * the processor more. @returns the sum of what `work` returned.
+ * next chunk's size follows from the last one's time. @returns the sum of what `work` returned.
  */
 export async function inChunks<T>(
   things: readonly T[],
@@ -28,9 +25,7 @@ export async function inChunks<T>(
     const startedAt = performance.now()
     sum += await work(chunk)
     place += chunk.length
-    const tookMs = performance.now() - startedAt
-    size = nextSize(chunk.length, tookMs, limits)
-    if (place < things.length) await sleep(tookMs / 2)
+    size = nextSize(chunk.length, performance.now() - startedAt, limits)
   }
   return sum
 }

@@ -12,10 +12,10 @@ export function monthOf(milliseconds: number): Month {
 /** The tables of the log: each is partitioned by month of occurred_at. */
 export const LOG_TABLES = ['interaction', 'search'] as const
 
-export type LogTable = (typeof LOG_TABLES)[number]
+export type LogTableName = (typeof LOG_TABLES)[number]
 
 /** A month's partition of a table of the log. */
-export function partitionOf(table: LogTable, month: Month): string {
+export function partitionOf(table: LogTableName, month: Month): string {
   return `${table}_${month.replace('-', '_')}`
 }
 
@@ -30,7 +30,7 @@ export async function makePartitions(db: Store, months: readonly Month[]): Promi
 }
 
 /** Created beside the table and then attached: ATTACH does not wait for open inserts, CREATE … PARTITION OF does. */
-async function makePartition(tx: Database, table: LogTable, month: Month): Promise<void> {
+async function makePartition(tx: Database, table: LogTableName, month: Month): Promise<void> {
   const name = partitionOf(table, month)
   const { rows } = await sql<{ attached: boolean }>`
     select exists (select from pg_inherits where inhparent = ${table}::regclass

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { type Database, isLockTimeout, type Store } from './database.ts'
 import { transactionsGone, whileHeld } from './locks.ts'
-import { LOG_TABLES, type LogTable, type Month, monthAfter } from './partition.ts'
+import { LOG_TABLES, type LogTableName, type Month, monthAfter } from './partition.ts'
 
 /** Who waits for one of our locks waits this long at most: ingest may stand still for 50 ms. */
 const LOCK_MS_MAX = 30
@@ -89,7 +89,7 @@ interface OldMonth {
 }
 
 /** The months of a table that ended before the horizon, oldest first; one that is half detached before all, for there can be one. */
-async function monthsBefore(db: Database, table: LogTable, horizonMonth: Month): Promise<OldMonth[]> {
+async function monthsBefore(db: Database, table: LogTableName, horizonMonth: Month): Promise<OldMonth[]> {
   const { rows } = await sql<OldMonth>`
     select c.relname as partition, replace(right(c.relname, 7), '_', '-') as month,
       case when i.inhrelid is null then 'detached' when i.inhdetachpending then 'detaching' else 'attached' end as state
@@ -115,7 +115,7 @@ async function hasOpenBatches(db: Database, month: Month): Promise<boolean> {
 }
 
 /** @returns whether the month's table stands alone. */
-async function detach(db: Database, table: LogTable, { partition, state }: OldMonth): Promise<boolean> {
+async function detach(db: Database, table: LogTableName, { partition, state }: OldMonth): Promise<boolean> {
   const alter = sql`alter table ${sql.table(table)} detach partition ${sql.table(partition)}`
   if (state === 'detached') return true
   if (state === 'attached') {

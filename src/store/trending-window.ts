@@ -6,8 +6,8 @@ import { hourOf, trendingOf, weighed } from './popularity-score.ts'
 
 /** Listing costs a pass over the hours that left the window. */
 const LISTED_PRODUCTS_MAX = 10_000
-/** Counting waits for a part of this, and callers may notice 50 ms. */
-const CHUNK: ChunkLimits = { targetMs: 20, sizeMin: 20, sizeMax: 2_000 }
+/** Counting waits for a small part of this, and callers may notice 50 ms. */
+const CHUNK: ChunkLimits = { targetMs: 100, sizeMin: 100, sizeMax: 2_000 }
 const PASSES = 3
 const REFRESH_MINUTES_MAX = 30
 /** Long before 2^1023, where float8 ends; the rules allow a half-life of an hour, so that is 8 days. */

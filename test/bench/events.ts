@@ -1,11 +1,10 @@
 import { uuidV7 } from '../../src/contract/event-id.ts'
-import { instantOf } from '../../src/contract/time.ts'
+import { DAY_MS, instantOf } from '../../src/contract/time.ts'
 import { mulberry32, rankOf, shuffled, zipf } from '../../src/main/demo/random.ts'
 import type { NewInteraction } from '../../src/store/interaction-row.ts'
 
 const PRODUCTS = 50_000
 const SHOPPERS = 100_000
-export const DAY_MS = 24 * 3_600_000
 
 /** Event types in thousandths of the traffic: a shop that is mostly looked at. */
 const MIX = {

@@ -1,4 +1,5 @@
-import { DAY_MS, type Item, traffic } from '../events.ts'
+import { DAY_MS } from '../../../src/contract/time.ts'
+import { type Item, traffic } from '../events.ts'
 import { type Drive, openDrive, type Outgoing } from './drive.ts'
 import type { FromLoad, IngestJob, Job, LoadResult, ReadJob, ToLoad } from './job.ts'
 import { ingestRequest, readRequest } from './requests.ts'
