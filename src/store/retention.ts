@@ -4,11 +4,16 @@ import { type Database, isLockTimeout, type Store } from './database.ts'
 import { transactionsGone, whileHeld } from './locks.ts'
 import { LOG_TABLES, type LogTableName, type Month, monthAfter } from './partition.ts'
 
-/** Who waits for one of our locks waits this long at most: ingest may stand still for 50 ms. */
+/** How long one attempt waits: whoever came after it for what it waits for waits as long. */
 const LOCK_MS_MAX = 30
+/**
+ * DETACH CONCURRENTLY waits for every transaction that uses the log, and beside full ingest one of them counts for 200 ms and more.
+ * Meanwhile it is in the way of nobody but who adds a month to the log.
+ */
+const DETACH_MS_MAX = 1_000
 const LOCK_PAUSE_MS = 100
 /** A long read, of verify perhaps, holds a lock on every month. The next run tries again. */
-const LOCK_ATTEMPTS_MAX = 50
+const PATIENCE_MS = 6_000
 
 export interface Dropped {
   /** The tables that are gone. */
@@ -23,12 +28,11 @@ export interface Dropped {
  * month that is half detached is detached to its end, and a detached one is dropped, by the next run. Two at once: the second
  * does nothing.
  *
- * Nobody waits for it longer than a few milliseconds: DETACH CONCURRENTLY takes no lock on the parent that writers or readers
- * would meet, and what it waits for itself it gives up after 30 ms, to try again.
+ * Nobody waits for it longer than a few milliseconds, but for an insert into a month that has no partition yet: DETACH
+ * CONCURRENTLY takes no lock on the parent that other writers or readers would meet.
  */
 export async function dropOldMonths(db: Store, retentionDays: number): Promise<Dropped> {
   return db.connection().execute(async (session) => {
-    await sql`set lock_timeout = ${sql.lit(LOCK_MS_MAX)}`.execute(session)
     try {
       return (await whileHeld(session, 'retention', () => dropMonths(session, retentionDays))) ?? { dropped: [], waiting: [] }
     } finally {
@@ -49,7 +53,7 @@ async function dropMonths(db: Database, retentionDays: number): Promise<Dropped>
         !isBlocked &&
         (old.state !== 'attached' || !(await hasOpenBatches(db, old.month))) &&
         (await detach(db, table, old)) &&
-        (await tryLocked(db, sql`drop table ${sql.table(old.partition)}`))
+        (await tryLocked(db, sql`drop table ${sql.table(old.partition)}`, LOCK_MS_MAX))
       if (isGone) dropped.push(old.partition)
       else waiting.add(old.month)
       // Of each table one month at a time can be half detached.
@@ -119,10 +123,10 @@ async function detach(db: Database, table: LogTableName, { partition, state }: O
   const alter = sql`alter table ${sql.table(table)} detach partition ${sql.table(partition)}`
   if (state === 'detached') return true
   if (state === 'attached') {
-    if (await tryLocked(db, sql`${alter} concurrently`, () => isDetaching(db, partition))) return true
+    if (await tryLocked(db, sql`${alter} concurrently`, DETACH_MS_MAX, () => isDetaching(db, partition))) return true
     if (!(await isDetaching(db, partition))) return false
   }
-  return tryLocked(db, sql`${alter} finalize`)
+  return tryLocked(db, sql`${alter} finalize`, DETACH_MS_MAX)
 }
 
 /** Whether DETACH CONCURRENTLY got half the way: from then on the month is out of reach, and FINALIZE must do the rest. */
@@ -135,23 +139,24 @@ async function isDetaching(db: Database, partition: string): Promise<boolean> {
 }
 
 /**
- * Runs a statement that waits for locks for a few milliseconds only, again and again for some seconds, or until there is no
- * more use in it. @returns whether it got through.
+ * Runs a statement that waits for each lock for so long, again and again for some seconds, or until there is no more use in it.
+ * @returns whether it got through.
  */
 async function tryLocked(
   db: Database,
   statement: ReturnType<typeof sql>,
+  lockMsMax: number,
   isUseless: () => Promise<boolean> = async () => false,
 ): Promise<boolean> {
-  for (let attempt = 1; attempt <= LOCK_ATTEMPTS_MAX; attempt++) {
+  await sql`set lock_timeout = ${sql.lit(lockMsMax)}`.execute(db)
+  for (const endMs = performance.now() + PATIENCE_MS; ;) {
     try {
       await statement.execute(db)
       return true
     } catch (error) {
       if (!isLockTimeout(error)) throw error
-      if (await isUseless()) return false
+      if ((await isUseless()) || performance.now() > endMs) return false
       await sleep(LOCK_PAUSE_MS)
     }
   }
-  return false
 }

@@ -11,7 +11,7 @@ import { median } from './report.ts'
 import { interleaved } from './rounds.ts'
 import { unhurried } from './unhurried.ts'
 
-const FULL = { events: 10_000_000, seconds: 6, rounds: 3 }
+const FULL = { events: 10_000_000, seconds: 6, rounds: 2 }
 const QUICK = { events: 20_000, seconds: 1, rounds: 1 }
 const RETENTION_DAYS = 32
 const BATCH_EVENTS = 1_000
