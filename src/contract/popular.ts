@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { EXAMPLE, Popularity } from './popularity.ts'
 import { Id } from './text.ts'
+import { wholeNumber } from './whole-number.ts'
 
 /** What a list of popular products is ordered by, best first; ties by id. */
 export const MODES = {
@@ -16,7 +17,9 @@ export type Mode = keyof typeof MODES
 
 export const WINDOW_DAYS_MAX = 365
 const CATEGORIES_MAX = 50
+const NOT_SO_MANY = { error: `must be 1 to ${CATEGORIES_MAX} ids` }
 const LIMIT_MAX = 100
+export const INTERACTIONS_MAX = 1_000_000_000
 
 export const PopularRequest = z.strictObject({
   mode: z
@@ -27,27 +30,24 @@ export const PopularRequest = z.strictObject({
         .map(([mode, by]) => `${mode} by ${by}`)
         .join('; ')}. A mode of counts lists the products that have any.`,
     ),
-  time_window_days: z
-    .int()
-    .min(1)
-    .max(WINDOW_DAYS_MAX)
+  time_window_days: wholeNumber(1, WINDOW_DAYS_MAX)
     .optional()
     .describe('Every number is of the last so many times 24 hours, beginning with a whole hour. Of all time when absent.'),
   category_ids: z
     .array(Id)
-    .min(1)
-    .max(CATEGORIES_MAX)
+    .min(1, NOT_SO_MANY)
+    .max(CATEGORIES_MAX, NOT_SO_MANY)
     .optional()
     .describe("Products of these categories alone, by today's catalogue."),
-  limit: z.int().min(1).max(LIMIT_MAX).default(20).describe('Products of the page.'),
-  min_interactions: z
-    .int()
-    .min(1)
-    .max(1_000_000_000)
+  limit: wholeNumber(1, LIMIT_MAX).default(20).describe('Products of the page.'),
+  min_interactions: wholeNumber(1, INTERACTIONS_MAX)
     .default(1)
     .describe('Products with at least so many events, of all types, in the window.'),
   as_of: z.iso
-    .datetime({ offset: true })
+    .datetime({
+      offset: true,
+      error: 'must be an RFC 3339 time such as 2026-03-01T12:00:00Z, between 2000-01-01T00:00:00Z and now',
+    })
     .optional()
     .describe(
       "An instant since 2000, floored to the hour: what today's log, weights and catalogue say about it. Now when absent.",

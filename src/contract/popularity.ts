@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { ProductId } from './text.ts'
+import { wholeNumber } from './whole-number.ts'
 
 const Count = z.int()
 
@@ -35,7 +36,7 @@ export const EXAMPLE = {
 export type Popularity = z.infer<typeof Popularity>
 
 export const TopRequest = z.strictObject({
-  limit: z.int().min(1).max(100).default(10).describe('Products of the page.'),
+  limit: wholeNumber(1, 100).default(10).describe('Products of the page.'),
   cursor: z.string().min(1).max(2_000).optional().describe('meta.next_cursor of the page before.'),
 })
 export type TopRequest = z.infer<typeof TopRequest>

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { Interaction } from './interaction.ts'
 import { Search } from './search.ts'
+import { wholeNumber } from './whole-number.ts'
 
 const BATCH_ID_PATTERN = /^\d{1,18}$/
 const INDEX_MAX = 999_999_999
@@ -37,7 +38,7 @@ export const RejectedInteraction = z.object({
 export type RejectedInteraction = z.infer<typeof RejectedInteraction>
 
 export const RejectedRequest = z.strictObject({
-  limit: z.int().min(1).max(100).default(20).describe('Interactions of the page.'),
+  limit: wholeNumber(1, 100).default(20).describe('Interactions of the page.'),
   cursor: z.string().min(1).max(2_000).optional().describe('meta.next_cursor of the page before.'),
   replayed: z.boolean().default(false).describe('Those that were sent again already, too.'),
 })

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { Interaction } from './interaction.ts'
 import { itemSchemaOf } from './item-schema.ts'
 import { Id, ProductId, storableText } from './text.ts'
+import { wholeNumber } from './whole-number.ts'
 
 export const QUERY_CHARACTERS_MAX = 200
 /** As many as a page of results shows. */
@@ -112,8 +113,8 @@ export const SEARCH_QUERY_FILTERS = ['all', 'found_nothing', 'no_click'] as cons
 export type SearchQueryFilter = (typeof SEARCH_QUERY_FILTERS)[number]
 
 export const SearchQueriesRequest = z.strictObject({
-  limit: z.int().min(1).max(100).default(20).describe('Queries of the page.'),
-  days: z.int().min(1).max(90).default(7).describe('The window: the last so many times 24 hours before the first page.'),
+  limit: wholeNumber(1, 100).default(20).describe('Queries of the page.'),
+  days: wholeNumber(1, 90).default(7).describe('The window: the last so many times 24 hours before the first page.'),
   filter: z
     .enum(SEARCH_QUERY_FILTERS)
     .default('all')

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { LRUCache } from 'lru-cache'
-import { z } from 'zod'
-import { PopularRequest, PopularResponse, WINDOW_DAYS_MAX } from '../contract/popular.ts'
+import { INTERACTIONS_MAX, PopularRequest, PopularResponse, WINDOW_DAYS_MAX } from '../contract/popular.ts'
+import { wholeNumberOfText } from '../contract/whole-number.ts'
 import type { Store } from '../store/database.ts'
 import { popularPage, WrongField } from '../store/popular-page.ts'
 import { createCallGate } from './call-gate.ts'
@@ -16,9 +16,9 @@ const WAITING_MAX = 500
 
 const { shape } = PopularRequest
 const PopularQuery = PopularRequest.extend({
-  time_window_days: z.coerce.number().int().min(1).max(WINDOW_DAYS_MAX).optional().describe(shape.time_window_days.description!),
-  limit: z.coerce.number().int().min(1).max(100).default(20).describe(shape.limit.description!),
-  min_interactions: z.coerce.number().int().min(1).max(1_000_000_000).default(1).describe(shape.min_interactions.description!),
+  time_window_days: wholeNumberOfText(1, WINDOW_DAYS_MAX).optional().describe(shape.time_window_days.description!),
+  limit: wholeNumberOfText(1, 100).default(20).describe(shape.limit.description!),
+  min_interactions: wholeNumberOfText(1, INTERACTIONS_MAX).default(1).describe(shape.min_interactions.description!),
 })
 
 const Popular = PopularResponse.meta({

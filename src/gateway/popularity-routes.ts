@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { ErrorBody } from '../contract/error.ts'
+import { wholeNumberOfText } from '../contract/whole-number.ts'
 import { GetPopularityRequest, GetPopularityResponse, TopRequest, TopResponse } from '../contract/popularity.ts'
 import { VerifyResponse } from '../contract/verify.ts'
 import {
@@ -20,7 +21,7 @@ import { shareRunning } from './share-running.ts'
 import type { Store } from '../store/database.ts'
 
 const TopQuery = TopRequest.extend({
-  limit: z.coerce.number().int().min(1).max(100).default(10).describe(TopRequest.shape.limit.description!),
+  limit: wholeNumberOfText(1, 100).default(10).describe(TopRequest.shape.limit.description!),
 })
 const Verified = z.object({ data: VerifyResponse }).meta({
   description: 'What the replay found.',

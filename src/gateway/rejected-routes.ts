@@ -2,12 +2,13 @@ import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { RejectedRequest, RejectedResponse } from '../contract/rejected.ts'
+import { wholeNumberOfText } from '../contract/whole-number.ts'
 import type { Store } from '../store/database.ts'
 import { rejectedPage, rejectedPositionOf } from '../store/rejected-interaction.ts'
 import { invalidCursor } from './problem.ts'
 
 const RejectedQuery = RejectedRequest.extend({
-  limit: z.coerce.number().int().min(1).max(100).default(20).describe(RejectedRequest.shape.limit.description!),
+  limit: wholeNumberOfText(1, 100).default(20).describe(RejectedRequest.shape.limit.description!),
   replayed: z.enum(['true', 'false']).default('false').describe(RejectedRequest.shape.replayed.description!),
 })
 

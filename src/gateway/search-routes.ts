@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
-import { z } from 'zod'
 import { interactionOf, Search, SearchClick, SearchQueriesRequest, SearchQueriesResponse } from '../contract/search.ts'
+import { wholeNumberOfText } from '../contract/whole-number.ts'
 import type { Store } from '../store/database.ts'
 import type { Privacy } from '../store/privacy.ts'
 import { searchQueries, searchQueryPositionOf } from '../store/search-query.ts'
@@ -26,8 +26,8 @@ export interface SearchDeps {
 }
 
 const SearchQueriesQuery = SearchQueriesRequest.extend({
-  limit: z.coerce.number().int().min(1).max(100).default(20).describe(SearchQueriesRequest.shape.limit.description!),
-  days: z.coerce.number().int().min(1).max(90).default(7).describe(SearchQueriesRequest.shape.days.description!),
+  limit: wholeNumberOfText(1, 100).default(20).describe(SearchQueriesRequest.shape.limit.description!),
+  days: wholeNumberOfText(1, 90).default(7).describe(SearchQueriesRequest.shape.days.description!),
 })
 
 export function searchRoutes({ db, searches, interactions, ...rest }: SearchDeps) {

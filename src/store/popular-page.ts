@@ -39,7 +39,7 @@ export async function popularPage(db: Store, request: PopularRequest, nowMs: num
   if (request.cursor !== undefined && start === undefined)
     throw new WrongField('cursor', 'is not a cursor of this list with this query')
   if (start !== undefined && (start.instantMs < nowMs - CURSOR_MS_MAX || start.instantMs > nowMs + AHEAD_MS_MAX))
-    throw new WrongField('cursor', 'is more than a day old: ask for the first page')
+    throw new WrongField('cursor', 'is not of the last 24 hours: ask for the first page')
   const asOfMs = asOfOf(request, nowMs)
   const span = await spanOfPage(db, request, { asOfMs, nowMs: start?.instantMs ?? nowMs })
   const { mode, category_ids: categoryIds, min_interactions: minInteractions, limit } = request

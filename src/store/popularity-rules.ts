@@ -38,6 +38,9 @@ export async function hasScores(db: Database): Promise<boolean> {
   return rows[0]!.any
 }
 
+/** What is asked for needs events that retention has dropped. */
+export class LogIsCut extends Error {}
+
 export interface RescoreResult {
   products: number
   weightsVersion: number
@@ -46,7 +49,7 @@ export interface RescoreResult {
 /**
  * Puts new rules in force and recomputes every product from its hours and days, all under the exclusive rules lock: counting waits
  * meanwhile. A new half-life rebuilds the hours from the log first.
- * @throws when the half-life changes and part of the log is gone.
+ * @throws LogIsCut when the half-life changes and part of the log is gone.
  */
 export async function rescore(db: Store, rules: Rules): Promise<RescoreResult> {
   return db.transaction().execute(async (tx) => {
@@ -55,7 +58,7 @@ export async function rescore(db: Store, rules: Rules): Promise<RescoreResult> {
     const weightsVersion = await addWeights(tx, rules)
     const rebuildHours = before !== undefined && before.halfLifeHours !== rules.halfLifeHours
     if (rebuildHours && (await isLogCut(tx))) {
-      throw new Error('a new half-life needs the whole log, and part of it was dropped; keep the old half-life')
+      throw new LogIsCut('a new half-life needs the whole log, and part of it was dropped; keep the old half-life')
     }
     const edge = hourOf(sql`now() - ${rules.windowHours} * interval '1 hour'`)
     await sql`

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
-import { currentRules, rescore } from '../../store/popularity-rules.ts'
+import { currentRules, LogIsCut, rescore } from '../../store/popularity-rules.ts'
 import { readConfig } from '../config.ts'
+import { StartError } from '../embedded/process.ts'
 import { configuredRules } from '../prepare-database.ts'
 import { withDatabase } from '../reach.ts'
 
@@ -19,7 +20,9 @@ export function rescoreCommand(): Command {
       })
       await withDatabase(config, { name: 'footfall rescore', statementMsMax: 0 }, async (db) => {
         const rules = await configuredRules(config, await currentRules(db))
-        const { products, weightsVersion } = await rescore(db, rules)
+        const { products, weightsVersion } = await rescore(db, rules).catch((error: unknown) => {
+          throw error instanceof LogIsCut ? new StartError(error.message) : error
+        })
         console.log(
           `${products} products rescored: weights ${rules.weightsName} (version ${weightsVersion}), half-life ${rules.halfLifeHours} h, window ${rules.windowHours / 24} days.`,
         )
