@@ -8,6 +8,7 @@ import { popularPage, WrongField } from '../store/popular-page.ts'
 import { createCallGate } from './call-gate.ts'
 import { wrongField } from './problem.ts'
 import { sendJson } from './send-json.ts'
+import { shareNext } from './share-next.ts'
 
 /** All answers together; a page of 100 products is some 35 KB. */
 const CACHE_BYTES_MAX = 16 * 1024 * 1024
@@ -59,7 +60,7 @@ export function popularRoutes({ db, cacheMs, addedUpAtOnce }: PopularDeps) {
     const { rows, meta } = await (isAddedUp ? gate(0, ask) : ask())
     return { json: Buffer.from(`{"data":[${rows.join(',')}],"meta":${JSON.stringify(meta)}}`), readMs }
   }
-  const answerTo = cacheMs === 0 ? read : cached(read, cacheMs)
+  const answerTo = cacheMs === 0 ? shareNext(read, keyOf) : cached(read, cacheMs)
   const maxAge = `private, max-age=${Math.floor(cacheMs / 1_000)}`
   return async (app: FastifyInstance) => {
     app.withTypeProvider<ZodTypeProvider>().get(

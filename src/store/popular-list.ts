@@ -171,7 +171,7 @@ function rounded(value: RawBuilder<unknown>): RawBuilder<unknown> {
 
 /** The values of a position. */
 function valuesOf(mode: Mode, table: string): RawBuilder<unknown> {
-  return sql`array[${sql.join(ORDERS[mode].by.map(({ column }) => sql`${sql.ref(`${table}.${column}`)}::text`))}]`
+  return sql.raw(`array[${ORDERS[mode].by.map(({ column }) => `${table}.${column}::text`).join(', ')}]`)
 }
 
 /** Whether a product p is in the list, and after the page before. */
@@ -193,15 +193,15 @@ function interactionsOf(span: Span | undefined): RawBuilder<unknown> {
 /** After a position: a range of the index for the first column, and what is equal in it by the next. */
 function isBeyond([first, ...rest]: Order['by'], [value, ...values]: readonly string[], productId: string): RawBuilder<unknown> {
   if (first === undefined) return sql`p.product_id > ${productId}`
-  const column = sql`p.${sql.ref(first.column)}`
+  const column = sql.raw(`p.${first.column}`)
   const limit = sql`${value}::${sql.raw(first.type)}`
   return sql`(${column} <= ${limit} and (${column} < ${limit} or ${isBeyond(rest, values, productId)}))`
 }
 
 function ordered({ mode, limit }: PopularQuery, table = 'p'): RawBuilder<unknown> {
-  const columns = ORDERS[mode].by.map(({ column }) => sql`${sql.ref(`${table}.${column}`)} desc`)
+  const columns = ORDERS[mode].by.map(({ column }) => `${table}.${column} desc`).join(', ')
   // A limit in the text, because a plan for any limit would sort everything.
-  return sql`order by ${sql.join(columns)}, ${sql.ref(`${table}.product_id`)} limit ${sql.lit(limit)}`
+  return sql.raw(`order by ${columns}, ${table}.product_id limit ${limit}`)
 }
 
 /** Whether a product is listed and of one of the categories, by today's catalogue. */

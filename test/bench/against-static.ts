@@ -15,8 +15,8 @@ export interface AgainstStatic<Name extends string> {
   prepare?: (db: Store) => Promise<unknown>
   /** Of the gateway. */
   settings: Record<string, string>
-  /** What is asked for, each a list of STATIC_ITEMS. */
-  paths: Record<Name, string>
+  /** What is asked for, in random order, each a list of STATIC_ITEMS. */
+  paths: Record<Name, readonly string[]>
   seconds: number
   rounds: number
 }
@@ -32,9 +32,9 @@ export function readAgainstStatic<Name extends string>(options: AgainstStatic<Na
     await prepare?.(db)
     const gateway = kept(await startBenchGateway({ databaseUrl, restate: NO_RESTATE, kind: 'withStaticPage', settings }))
     const load = kept(startLoad())
-    const all = Object.entries<string>({ fixed: STATIC_PATH, ...paths })
-    const ways = all.map(([name, path]) => {
-      const job = { pages: [{ path, items: STATIC_ITEMS }], secondsMax: seconds }
+    const all = Object.entries<readonly string[]>({ fixed: [STATIC_PATH], ...paths })
+    const ways = all.map(([name, asked]) => {
+      const job = { pages: asked.map((path) => ({ path, items: STATIC_ITEMS })), secondsMax: seconds }
       return [name, () => readRun(load, gateway.url, job)]
     })
     return interleaved(Object.fromEntries(ways) as Record<Name | 'fixed', () => Promise<ReadRun>>, rounds)
