@@ -20,15 +20,16 @@ export async function quiet(stack: CrashStack): Promise<void> {
   let last: unknown
   const isQuiet = await until(async () => {
     const [open, waiting] = await Promise.all([openInvocations(stack.adminUrl), backlog(stack.db)])
-    last = { open: open.slice(0, 10), waiting }
-    return open.length === 0 && waiting.unscoredBatches + waiting.unfedBatches === 0
+    last = { open: Array.isArray(open) ? open.slice(0, 10) : open.message, waiting }
+    return Array.isArray(open) && open.length === 0 && waiting.unscoredBatches + waiting.unfedBatches === 0
   }, QUIET_MS_MAX)
   if (!isQuiet) throw new Error(`stuck: ${JSON.stringify(last)}`)
 }
 
-function openInvocations(adminUrl: string): Promise<OpenInvocation[]> {
-  return queryRestate(
+/** An error for a moment after Restate was killed: it asks the node that it was before. */
+function openInvocations(adminUrl: string): Promise<OpenInvocation[] | Error> {
+  return queryRestate<OpenInvocation>(
     adminUrl,
     "select id, target, status from sys_invocation where status <> 'completed' and target_service_name <> 'Schedule' limit 1000",
-  )
+  ).catch((error: unknown) => error as Error)
 }
