@@ -14,7 +14,10 @@ export async function codeEventTypes(db: Database): Promise<void> {
       code       smallint generated always as identity primary key,
       event_type text collate "C" not null unique
     )`.execute(db)
+  await sql`drop index interaction_search_clicks`.execute(db)
   await sql`alter table interaction alter column event_type type smallint using 0`.execute(db)
+  await sql`create index interaction_search_clicks on interaction (occurred_at) where event_type = 0`.execute(db)
+  await sql`drop view product_cell`.execute(db)
   await sql`drop table product_hour, shopper_product`.execute(db)
   await createCodedHours(db, 'product_hour')
   await sql`
