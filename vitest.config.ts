@@ -6,12 +6,17 @@ process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules', 
 
 const servers = { globalSetup: ['test/harness/global-postgres.ts'], testTimeout: 60_000, hookTimeout: 60_000 }
 
+/** npm run test:containers takes PostgreSQL and Restate from containers, and tests docker-compose.yml; npm test needs no Docker. */
+const containers =
+  process.env['TEST_SERVERS'] === 'containers' ? [{ test: { name: 'containers', include: ['test/**/*.docker.test.ts'] } }] : []
+
 /** The suffix of a file says what it needs: nothing, PostgreSQL, or PostgreSQL and Restate. */
 export default defineConfig({
   test: {
     maxWorkers: 2,
     projects: [
-      { test: { name: 'alone', include: ['test/**/*.test.ts'], exclude: ['test/**/*.{pg,restate,crash}.test.ts'] } },
+      ...containers,
+      { test: { name: 'alone', include: ['test/**/*.test.ts'], exclude: ['test/**/*.{pg,restate,crash,docker}.test.ts'] } },
       { test: { name: 'postgres', include: ['test/**/*.pg.test.ts'], ...servers } },
       // Processes of its own, to be killed.
       { test: { name: 'crash', include: ['test/**/*.crash.test.ts'] } },
@@ -21,7 +26,7 @@ export default defineConfig({
         test: {
           name: 'replayed',
           include: ['test/**/*.restate.test.ts'],
-          exclude: ['test/{browser,burst,contract-package,keys,openapi,rejected-command}.restate.test.ts'],
+          exclude: ['test/{browser,burst,contract-package,keys,openapi,processes,rejected-command,release}.restate.test.ts'],
           env: { ALWAYS_REPLAY: '1' },
           ...servers,
         },

@@ -1,12 +1,18 @@
 import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import type { Command } from 'commander'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, inject, onTestFinished, test, vi } from 'vitest'
+import { actor } from '../src/main/actor.ts'
 import { keyCommand } from '../src/main/commands/key.ts'
 import { StartError } from '../src/main/embedded/process.ts'
-import { connect } from '../src/store/database.ts'
-import { createDatabase, type TestDatabase } from './harness/database.ts'
+import { insertApiKey, isSecret, listApiKeys, partsOfKey } from '../src/store/api-key.ts'
+import { createDatabase, createEmptyDatabase, type TestDatabase } from './harness/database.ts'
+import { makeKey } from './harness/keys.ts'
 
 const run = promisify(execFile)
 const FOOTFALL = join(import.meta.dirname, '..', 'src', 'main', 'footfall.js')
@@ -120,31 +126,172 @@ test.each([
 
 /** What the command says before it ends with 1; without a process, which takes a second. */
 async function complaintOf(args: string[]): Promise<string> {
-  vi.stubEnv('DATABASE_URL', database.url)
-  let said = ''
-  const command = keyCommand()
-  for (const one of [command, ...command.commands]) {
-    one.exitOverride().configureOutput({ writeErr: (text) => (said += text) })
-  }
-  const error = await command.parseAsync(args, { from: 'user' }).catch((thrown: Error) => thrown)
-  vi.unstubAllEnvs()
+  const { error, errors } = await runHere(keyCommand(), args)
   if (error instanceof StartError) return error.message
   expect(error).toMatchObject({ exitCode: 1 })
-  return said
+  return errors
 }
 
-test('a database that was never prepared is named with what prepares it', async () => {
-  const server = connect({ url: inject('postgresUrl'), name: 'test', connectionsMax: 1 })
-  await sql`create database never_prepared template template0`.execute(server)
-  const url = new URL(inject('postgresUrl'))
-  url.pathname = '/never_prepared'
-  const answers = await Promise.all([
-    key(['create', 'x', '--scope', 'read'], url.href),
-    key(['list'], url.href),
-    key(['revoke', 'x'], url.href),
+/** What the command prints; it must end well. */
+async function printed(command: Command, args: string[], url = database.url): Promise<string> {
+  const { error, text } = await runHere(command, args, url)
+  expect(error).toBeUndefined()
+  return text
+}
+
+async function runHere(command: Command, args: string[], url = database.url) {
+  let [text, errors] = ['', '']
+  vi.stubEnv('DATABASE_URL', url)
+  const log = vi.spyOn(console, 'log').mockImplementation((line: string) => void (text += `${line}\n`))
+  for (const one of [command, ...command.commands]) {
+    one.exitOverride().configureOutput({ writeErr: (line) => (errors += line) })
+  }
+  const error = await command.parseAsync(args, { from: 'user' }).then(
+    () => undefined,
+    (thrown: Error) => thrown,
+  )
+  log.mockRestore()
+  vi.unstubAllEnvs()
+  return { error, text, errors }
+}
+
+const newId = () => randomBytes(6).toString('hex')
+const newText = (id: string) => `ff_${id}_${randomBytes(32).toString('hex')}`
+
+async function fileOf(text: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'footfall-key-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  const file = join(folder, 'key')
+  await writeFile(file, text)
+  return file
+}
+
+const createOf = (file: string) => ['create', 'deployed', '--scope', 'read', '--scope', 'manage', '--file', file]
+
+test('a key that is made from a file is good, and made again it is there already', async () => {
+  const id = newId()
+  const text = newText(id)
+  const file = await fileOf(`${text}\n`)
+  expect(await key(createOf(file))).toEqual({ code: 0, text: `Key ${id} (read, manage).\n`, errors: '' })
+  const before = await stored()
+  expect(await key(createOf(file))).toEqual({ code: 0, text: `Key ${id} (read, manage) is there already.\n`, errors: '' })
+  expect(await stored()).toBe(before)
+  const { keyId, secret } = partsOfKey(text)!
+  const made = (await listApiKeys(database.db)).find((one) => one.keyId === keyId)!
+  expect(made).toMatchObject({ name: 'deployed', scopes: ['read', 'manage'], revokedAt: null })
+  expect(isSecret(secret, made.secretSha256)).toBe(true)
+})
+
+test('of many that make the key of a file at once one makes it', async () => {
+  const parts = partsOfKey(newText(newId()))!
+  const newKey = {
+    name: 'x',
+    scopes: ['read'] as const,
+    isPublishable: false,
+    origins: [],
+    sellerId: null,
+    requestsPerMinute: null,
+  }
+  const outcomes = await Promise.all(Array.from({ length: 8 }, () => insertApiKey(database.db, newKey, parts)))
+  expect(outcomes.filter(Boolean)).toHaveLength(1)
+})
+
+test.each<[string, () => Promise<string>, RegExp]>([
+  ['of a revoked key', revokedFile, /^Key [0-9a-f]{12} was revoked: make a new one for the file\.$/],
+  ['with another secret of a key', otherSecretFile, /^There is another key [0-9a-f]{12} already: make a new one for the file\.$/],
+  ['with half a key', () => fileOf('ff_0123'), /^--file is .+, which has no key of the form ff_</],
+  ['with a key in capitals', () => fileOf(newText(newId()).toUpperCase()), /^--file is .+, which has no key of the form ff_</],
+  [
+    'with a publishable key',
+    () => fileOf(newText(newId()).replace('ff', 'ffp')),
+    /^--file is .+, which has no key of the form ff_</,
+  ],
+  ['with two keys', () => fileOf(`${newText(newId())}\n${newText(newId())}`), /^--file is .+, which has no key of the form ff_</],
+  ['with nothing', () => fileOf('\n'), /^--file is .+, which is empty\.$/],
+  ['that is missing', async () => '/no/such/file', /^--file is \/no\/such\/file, which cannot be read \(ENOENT\)\.$/],
+])('a file %s is answered with one sentence without its text, and makes no key', async (_what, make, sentence) => {
+  const file = await make()
+  const before = await stored()
+  const said = await complaintOf(createOf(file))
+  expect(said).toMatch(sentence)
+  expect(said).not.toMatch(/[0-9a-f]{64}/i)
+  expect(await stored()).toBe(before)
+})
+
+async function revokedFile(): Promise<string> {
+  const id = newId()
+  const file = await fileOf(newText(id))
+  await printed(keyCommand(), createOf(file))
+  await printed(keyCommand(), ['revoke', id])
+  return file
+}
+
+async function otherSecretFile(): Promise<string> {
+  const id = newId()
+  await printed(keyCommand(), createOf(await fileOf(newText(id))))
+  return fileOf(newText(id))
+}
+
+test('a publishable key has no file', async () => {
+  const file = await fileOf(newText(newId()))
+  const said = await complaintOf(['create', 'x', '--publishable', '--origin', 'https://a.b', '--file', file])
+  expect(said).toBe('A publishable key is no secret: leave out --file.')
+})
+
+test('a command that fails with a file ends with 1', async () => {
+  const file = await fileOf('none')
+  expect(await key(createOf(file))).toMatchObject({ code: 1, text: '', errors: expect.stringMatching(/^--file is .+\n$/) })
+})
+
+interface Audited {
+  actor: string
+  action: string
+  type: string
+  id: string
+  metadata: unknown
+}
+
+async function audited(db = database.db): Promise<Audited[]> {
+  const { rows } = await sql<Audited>`
+    select actor, action, resource_type as type, resource_id as id, metadata from audit_entry order by audit_id`.execute(db)
+  return rows
+}
+
+test('who makes and revokes a key is written down once, and who only tries is not', async () => {
+  await sql`delete from audit_entry`.execute(database.db)
+  const id = newId()
+  const file = await fileOf(newText(id))
+  await printed(keyCommand(), createOf(file))
+  await printed(keyCommand(), createOf(file))
+  const made = await printed(keyCommand(), ['create', 'shop', '--publishable', '--origin', 'https://a.b'])
+  const [, otherId] = /ffp_([0-9a-f]{12})_/.exec(made)!
+  await printed(keyCommand(), ['revoke', id])
+  await complaintOf(['revoke', id])
+  await complaintOf(createOf(file))
+  const common = { actor: actor(), type: 'key' }
+  expect(await audited()).toEqual([
+    { ...common, action: 'key.create', id, metadata: { name: 'deployed', scopes: ['read', 'manage'] } },
+    { ...common, action: 'key.create', id: otherId, metadata: { name: 'shop', scopes: ['ingest'] } },
+    { ...common, action: 'key.revoke', id, metadata: {} },
   ])
-  await sql`drop database never_prepared with (force)`.execute(server)
-  await server.destroy()
+  const { rows } = await sql`select from audit_entry where at between now() - interval '1 hour' and now()`.execute(database.db)
+  expect(rows).toHaveLength(3)
+})
+
+test('a key is not made, and not revoked, without being written down', async () => {
+  const { keyId } = await makeKey(database.db)
+  const before = await stored()
+  await sql`alter table audit_entry rename to audit_entry_away`.execute(database.db)
+  onTestFinished(async () => void (await sql`alter table audit_entry_away rename to audit_entry`.execute(database.db)))
+  const calls = [['create', 'x', '--scope', 'read'], createOf(await fileOf(newText(newId()))), ['revoke', keyId]]
+  for (const args of calls) expect(await complaintOf(args)).toContain('not prepared')
+  expect(await stored()).toBe(before)
+})
+
+test('a database that was never prepared is named with what prepares it', async () => {
+  const { url, drop } = await createEmptyDatabase(inject('postgresUrl'))
+  const answers = await Promise.all([key(['create', 'x', '--scope', 'read'], url), key(['list'], url), key(['revoke', 'x'], url)])
+  await drop()
   for (const { code, errors } of answers) {
     expect(code).toBe(1)
     expect(errors).toMatch(/^.*npx footfall migrate.*\n$/)

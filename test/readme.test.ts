@@ -23,6 +23,7 @@ const README = await readFile(join(CHECKOUT, 'README.md'), 'utf8')
 const NOT_RUN = new Map([
   ['npm ci && npm start', 'installs; start.test.ts runs what it starts'],
   ['npm ci && npm test', 'is this'],
+  ['sh ops/make-secrets.sh && docker compose up --detach --wait', 'needs Docker; compose.docker.test.ts runs it'],
   [
     'OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 npm start',
     'starts everything; seeing-inside.test.ts does, with a receiver',

@@ -8,7 +8,7 @@ import { schedulesOf } from '../src/gateway/schedules.ts'
 import { until } from '../src/main/embedded/process.ts'
 import { pausedTasks } from '../src/main/embedded/restate.ts'
 import { scheduleMetrics } from '../src/main/metrics/schedules.ts'
-import { registerServices } from '../src/main/register.ts'
+import { startSchedules } from '../src/main/start-schedules.ts'
 import { createDatabase, type TestDatabase } from './harness/database.ts'
 import { startGateway } from './harness/gateway.ts'
 import { valueOf } from './harness/prometheus.ts'
@@ -49,7 +49,7 @@ async function work(name: string, slot: number): Promise<void> {
   }
 }
 
-const NAMES = ['plain', 'failing', 'slow', 'killed', 'lost', 'paused', 'given up']
+const NAMES = ['plain', 'failing', 'slow', 'killed', 'lost', 'paused', 'given up', 'moved']
 let database: TestDatabase
 let stack: Stack
 beforeAll(async () => {
@@ -288,7 +288,7 @@ test('the metrics say which task is overdue, failing and paused', async () => {
 
 test('a deploy starts what is on and stops what is off, and REST lists every task', async () => {
   const deploy = (retentionDays: number | undefined) =>
-    registerServices(stack, { retentionDays, rollUpAfterDays: undefined } satisfies Keeping)
+    startSchedules(stack.ingressUrl, { retentionDays, rollUpAfterDays: undefined } satisfies Keeping)
   const gateway = await startGateway(database.url, stack)
   const list = async () => {
     const answer = await fetch(`${gateway.url}/api/v1/schedules`)
@@ -317,4 +317,39 @@ test('while Restate is away the schedules are answered 503, in time', async () =
   expect(answer.status).toBe(503)
   expect(await answer.json()).toMatchObject({ error: { code: 'unavailable', message: expect.stringContaining('Restate') } })
   await gateway.stop()
+})
+
+test('a schedule goes on at the next release, each slot once, and the release before is drained', async () => {
+  await schedule('moved').Start({ every_ms: EVERY_MS })
+  await eventually(
+    async () => slotsOf('moved'),
+    (slots) => slots.length >= 3,
+  )
+  const after: number[] = []
+  const next: Task = {
+    ...testTask,
+    run: async (_deps, ctx, slot) => {
+      await ctx.run('test', () => void after.push(slot))
+    },
+  }
+  const release = await stack.release({ tasks: { ...TASKS, moved: next } })
+  await eventually(
+    async () => after,
+    (slots) => slots.length >= 3,
+  )
+  await stack.drain(PATIENCE_MS)
+  const so = after.length
+  await eventually(
+    async () => after,
+    (slots) => slots.length >= so + 3,
+  )
+  await schedule('moved').Stop({})
+  await eventually(
+    () => invocationsOf('moved', 'Run'),
+    (rows) => rows.length === 0,
+  )
+  const slots = [...begun.get('moved')!, ...after]
+  expect(slots).toEqual([...new Set(slots)].sort((one, other) => one - other))
+  expect(slots.every((slot) => (slot - slots[0]!) % EVERY_MS === 0)).toBe(true)
+  await release.drain(0)
 })

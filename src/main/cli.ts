@@ -7,6 +7,9 @@ import { StartError } from './embedded/process.ts'
 /** Each is loaded when it is called: all of them together take 0.2 s longer. */
 const COMMANDS: Record<string, () => Promise<Command>> = {
   start: async () => (await import('./commands/start.ts')).startCommand(),
+  endpoint: async () => (await import('./commands/processes.ts')).endpointCommand(),
+  gateway: async () => (await import('./commands/processes.ts')).gatewayCommand(),
+  register: async () => (await import('./commands/register.ts')).registerCommand(),
   migrate: async () => (await import('./commands/migrate.ts')).migrateCommand(),
   import: async () => (await import('./commands/import.ts')).importCommand(),
   demo: async () => (await import('./commands/demo.ts')).demoCommand(),
@@ -34,6 +37,16 @@ for (const name of wanted) program.addCommand(await COMMANDS[name]!())
 try {
   await program.parseAsync()
 } catch (error) {
-  console.error(error instanceof StartError ? error.message : error)
-  process.exitCode = 1
+  console.error(sentenceOf(error) ?? error)
+  // What was started already, a server that listens for example, would go on.
+  process.exit(1)
+}
+
+/** What the person at the terminal can do about it; undefined for an error of the program. */
+function sentenceOf(error: unknown): string | undefined {
+  if (error instanceof StartError) return error.message
+  const { code, port } = error as NodeJS.ErrnoException & { port?: number }
+  return code === 'EADDRINUSE'
+    ? `In use already: port ${port}; stop what has it, or set another one (docs/configuration.md).`
+    : undefined
 }

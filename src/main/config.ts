@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
@@ -22,6 +23,11 @@ export const Config = z.object({
   DATABASE_URL: Url(/^postgres(ql)?$/, 'postgres://user:password@host:5432/footfall')
     .optional()
     .describe('A PostgreSQL 18 that runs; the embedded one when absent.'),
+  DATABASE_PASSWORD_FILE: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('A file with the password of the user of DATABASE_URL, which then needs none in it.'),
   RESTATE_INGRESS_URL: HttpUrl('http://127.0.0.1:8080')
     .optional()
     .describe('The ingress of a Restate 1.7 that runs; the embedded one when absent.'),
@@ -29,6 +35,20 @@ export const Config = z.object({
   FOOTFALL_ENDPOINT_URL: HttpUrl('http://127.0.0.1:9080')
     .optional()
     .describe('Where Restate reaches the service endpoint; http://127.0.0.1:ENDPOINT_PORT when absent.'),
+  ENDPOINT_HOST: z
+    .string()
+    .min(1)
+    .default('127.0.0.1')
+    .describe(
+      'Address that the service endpoint and its metrics listen on. One that others can reach needs RESTATE_IDENTITY_KEY_FILE.',
+    ),
+  RESTATE_IDENTITY_KEY_FILE: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'A PEM file with the public Ed25519 key of the Restate that may call the service endpoint, or several; whoever reaches it when absent.',
+    ),
   GATEWAY_HOST: z
     .string()
     .min(1)
@@ -89,6 +109,14 @@ export const Config = z.object({
     .default(10)
     .describe('Most connections to PostgreSQL of the gateway, of recording, and of counting, each.')
     .meta({ unit: 'connections' }),
+  ENDPOINT_PROCESSES: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(64)
+    .default(1)
+    .describe('Processes of the service endpoint, behind one port. Each has connections to PostgreSQL of its own.')
+    .meta({ unit: 'processes' }),
   TRUSTED_PROXIES: z
     .string()
     .refine((text) => text.split(',').every((one) => isNetwork(one.trim())), {
@@ -179,7 +207,29 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
   if ((config.RESTATE_INGRESS_URL === undefined) !== (config.RESTATE_ADMIN_URL === undefined)) {
     throw new StartError('Set both RESTATE_INGRESS_URL and RESTATE_ADMIN_URL, or neither.')
   }
-  return { ...config, FOOTFALL_HOME: resolve(CHECKOUT, config.FOOTFALL_HOME) }
+  return withPassword({ ...config, FOOTFALL_HOME: resolve(CHECKOUT, config.FOOTFALL_HOME) })
+}
+
+function withPassword(config: Config): Config {
+  if (config.DATABASE_PASSWORD_FILE === undefined) return config
+  if (config.DATABASE_URL === undefined)
+    throw new StartError('DATABASE_PASSWORD_FILE is set: set DATABASE_URL too, or take it back.')
+  const url = new URL(config.DATABASE_URL)
+  // An address without a host takes no password, and says nothing.
+  if (url.host === '') throw new StartError('DATABASE_PASSWORD_FILE is set: name a host in DATABASE_URL, or take it back.')
+  url.password = encodeURIComponent(readSecret('DATABASE_PASSWORD_FILE', config.DATABASE_PASSWORD_FILE))
+  return { ...config, DATABASE_URL: url.href }
+}
+
+/** What is in the file of a secret, without the end of its line. @throws StartError that names the setting, when it cannot be read. */
+export function readSecret(setting: string, file: string): string {
+  try {
+    const secret = readFileSync(file, 'utf8').trim()
+    if (secret !== '') return secret
+  } catch (cause) {
+    throw new StartError(`${setting} is ${file}, which cannot be read (${(cause as NodeJS.ErrnoException).code}).`, { cause })
+  }
+  throw new StartError(`${setting} is ${file}, which is empty.`)
 }
 
 /** What a variable must be. Its value is not shown: it may hold a password. */
@@ -216,7 +266,12 @@ function hostOf(listening: string): string {
 
 /** Whether others than this machine can reach the gateway. */
 export function isPublic(config: Config): boolean {
-  return !['127.0.0.1', '::1', 'localhost'].includes(config.GATEWAY_HOST)
+  return isPublicHost(config.GATEWAY_HOST)
+}
+
+/** Whether others than this machine can reach an address that is listened on. */
+export function isPublicHost(host: string): boolean {
+  return !['127.0.0.1', '::1', 'localhost'].includes(host)
 }
 
 export function gatewaySettingsOf(config: Config): GatewaySettings {

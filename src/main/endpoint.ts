@@ -1,83 +1,71 @@
+import cluster from 'node:cluster'
 import { pino } from 'pino'
-import { TASKS } from '../../services/periodic-tasks.ts'
 import { schedulesOf } from '../gateway/schedules.ts'
 import { backlog } from '../store/backlog.ts'
 import { connect } from '../store/database.ts'
-import { addressesOf, keepingOf, privacyOf, readConfig } from './config.ts'
+import { addressesOf, readConfig } from './config.ts'
 import { pausedTasks, stuckInvocations } from './embedded/restate.ts'
+import { checkEndpoint, startEndpointProcess } from './endpoint-process.ts'
+import { keepProcesses, type KeptProcesses, READY } from './endpoint-processes.ts'
 import { backlogMetrics } from './metrics/backlog.ts'
-import { poolMetrics } from './metrics/pools.ts'
-import { createRegistry } from './metrics/registry.ts'
+import { metricsOfAll, sharedRegistry, shareMetrics } from './metrics/processes.ts'
+import { createRegistry, type Registry } from './metrics/registry.ts'
 import { scheduleMetrics } from './metrics/schedules.ts'
 import { serveMetrics } from './metrics/serve.ts'
-import { handlerTimes, serviceMetrics } from './metrics/services.ts'
 import { databaseUrlOf } from './reach.ts'
-import { serveEndpoint } from './serve-endpoint.ts'
-import { startTracing } from './tracing/start.ts'
 import { untilTold } from './until-told.ts'
 
 const BACKLOG_MS_MAX = 3_000
-/** A handler that gives up waiting for its turn is tried again, and that is one more that waits. */
-const TURN_MS_MAX = 60_000
 
-/** The process that runs the services for Restate. */
+/** The service endpoint: this process, or several that share its port. Metrics are of all of them. */
 const config = readConfig(process.env)
 const log = pino({ name: 'endpoint', level: config.LOG_LEVEL })
-const onTraceProblem = (error: unknown) => log.warn({ err: error }, 'traces not sent')
-const tracing = await startTracing(config, 'footfall-endpoint', onTraceProblem)
-const registry = createRegistry()
-const poolObserver = poolMetrics(registry)
-const url = await databaseUrlOf(config)
-const onConnectionLost = (error: Error) => log.warn({ err: error.message }, 'database connection lost')
-const pool = (name: string, label: string) =>
-  connect({
-    url,
-    name,
-    connectionsMax: config.DATABASE_CONNECTIONS,
-    waitMsMax: TURN_MS_MAX,
-    onConnectionLost,
-    observer: { ...poolObserver(label), ...tracing.store },
-  })
-const db = pool('footfall endpoint', 'recording')
-const background = pool('footfall background', 'counting')
-// The backlog is asked for most when the other connections are all busy.
-const watching = connect({
-  url,
-  name: 'footfall metrics',
-  connectionsMax: 1,
-  readOnly: true,
-  statementMsMax: BACKLOG_MS_MAX,
-  onConnectionLost,
-})
-const { adminUrl, ingressUrl } = addressesOf(config)
-backlogMetrics(registry, { backlog: () => backlog(watching), stuck: () => stuckInvocations(adminUrl) })
-scheduleMetrics(registry, { schedules: schedulesOf(ingressUrl), paused: () => pausedTasks(adminUrl) })
-const server = await serveEndpoint(
-  {
-    db,
-    background,
-    retryPolicy: {
-      initialInterval: 100,
-      exponentiationFactor: 2,
-      maxInterval: config.RETRY_INTERVAL_MS_MAX,
-      maxAttempts: config.RETRY_ATTEMPTS_MAX,
-      onMaxAttempts: 'pause',
-    },
-    privacy: privacyOf(config),
-    keeping: keepingOf(config),
-    tasks: TASKS,
-    observer: serviceMetrics(registry),
-    reached: () => undefined,
-  },
-  { host: '127.0.0.1', port: config.ENDPOINT_PORT, log, hooks: [...tracing.hooks, handlerTimes(registry)] },
-)
-const metrics = await serveMetrics(registry, { host: '127.0.0.1', port: config.ENDPOINT_METRICS_PORT })
-process.send?.('ready')
-log.info({ port: config.ENDPOINT_PORT }, 'endpoint listens')
+const told = untilTold()
 
-await untilTold()
-server.close()
-metrics.close()
-await Promise.all([db.destroy(), background.destroy(), watching.destroy(), tracing.stop()])
-log.info('endpoint stopped')
+if (cluster.isWorker) {
+  const registry = createRegistry()
+  shareMetrics(registry)
+  const stop = await startEndpointProcess(config, registry, log)
+  process.send?.(READY)
+  await told
+  await stop()
+} else {
+  const isAlone = config.ENDPOINT_PROCESSES === 1
+  const registry = isAlone ? createRegistry() : sharedRegistry()
+  // Once, and not by each of them.
+  if (!isAlone) await checkEndpoint(config)
+  const kept = await (isAlone ? startAlone(registry) : Promise.race([keepProcesses(config.ENDPOINT_PROCESSES, log), told]))
+  if (kept === undefined) process.exit(1)
+  const unwatch = await watch(registry)
+  const metrics = await serveMetrics(isAlone ? registry : metricsOfAll(registry), {
+    host: config.ENDPOINT_HOST,
+    port: config.ENDPOINT_METRICS_PORT,
+    isHealthy: kept.isServing,
+  })
+  process.send?.(READY)
+  await told
+  metrics.close()
+  await Promise.all([kept.stop(), unwatch()])
+}
 process.exit(0)
+
+async function startAlone(registry: Registry): Promise<KeptProcesses> {
+  return { stop: await startEndpointProcess(config, registry, log), isServing: () => true }
+}
+
+/** What is the same whichever process is asked. */
+async function watch(watched: Registry): Promise<() => Promise<void>> {
+  // The backlog is asked for most when the other connections are all busy.
+  const db = connect({
+    url: await databaseUrlOf(config),
+    name: 'footfall metrics',
+    connectionsMax: 1,
+    readOnly: true,
+    statementMsMax: BACKLOG_MS_MAX,
+    onConnectionLost: (error) => log.warn({ err: error.message }, 'database connection lost'),
+  })
+  const { adminUrl, ingressUrl } = addressesOf(config)
+  backlogMetrics(watched, { backlog: () => backlog(db), stuck: () => stuckInvocations(adminUrl) })
+  scheduleMetrics(watched, { schedules: schedulesOf(ingressUrl), paused: () => pausedTasks(adminUrl) })
+  return () => db.destroy()
+}

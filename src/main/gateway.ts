@@ -5,10 +5,11 @@ import { recordingWays } from '../gateway/recording-ways.ts'
 import { schedulesOf } from '../gateway/schedules.ts'
 import { createGateway } from '../gateway/server.ts'
 import { connect } from '../store/database.ts'
+import { checkPrepared } from './check-prepared.ts'
 import { addressesOf, gatewaySettingsOf, queueLimitsOf, readConfig } from './config.ts'
 import { answers } from './embedded/postgres.ts'
 import { isListening } from './embedded/process.ts'
-import { areRegistered, isRestateUp, pausedTasks } from './embedded/restate.ts'
+import { addressOf, areRegistered, isRestateUp, pausedTasks } from './embedded/restate.ts'
 import { gatewayMetrics, watchQueue } from './metrics/gateway.ts'
 import { poolMetrics } from './metrics/pools.ts'
 import { createRegistry } from './metrics/registry.ts'
@@ -32,6 +33,7 @@ const tracing = await startTracing(config, 'footfall-gateway', onTraceProblem)
 const registry = createRegistry()
 const databaseUrl = await databaseUrlOf(config)
 const { ingressUrl, adminUrl, endpointUrl } = addressesOf(config)
+await checkPrepared(databaseUrl, 'wait')
 const db = connect({
   url: databaseUrl,
   name: 'footfall gateway',
@@ -76,7 +78,8 @@ const gateway = await createGateway({
     const [postgresql, ingress, endpoint, registration, paused] = await Promise.all([
       answers(databaseUrl),
       isRestateUp({ ingress: ingressUrl, admin: adminUrl }),
-      isListening(endpointUrl),
+      // After a release it is another one than was configured here.
+      addressOf(adminUrl, 'Analytic').then((address) => isListening(address ?? endpointUrl)),
       areRegistered(adminUrl, ['Analytic', 'Popularity', 'Catalog', 'Schedule', 'Task']),
       pausedTasks(adminUrl, PAUSED_MS_MAX).catch(() => null),
     ])

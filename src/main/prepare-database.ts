@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { sql } from 'kysely'
 import { z } from 'zod'
 import { PRESETS, WeightFile, type Weights } from '../ranking/weights.ts'
-import { migrate } from '../store/migration.ts'
+import { migrate, NewerSchema } from '../store/migration.ts'
 import { comingMonths, makePartitions } from '../store/partition.ts'
 import { currentRules, hasScores, rescore, type Rules, sameWeights } from '../store/popularity-rules.ts'
 import { CHECKOUT, type Config } from './config.ts'
@@ -20,7 +20,9 @@ const POSTGRESQL_MAJOR_MIN = 18
 /** Brings a database to where the program needs it: tables, rules, partitions. Safe to repeat and to run twice at once. */
 export async function prepareDatabase(db: Store, config: Config): Promise<string[]> {
   await checkServer(db)
-  const applied = await migrate(db, join(CHECKOUT, 'sql'))
+  const applied = await migrate(db, join(CHECKOUT, 'sql')).catch((cause: unknown) => {
+    throw cause instanceof NewerSchema ? new StartError(cause.message, { cause }) : cause
+  })
   await settleRules(db, config)
   await makePartitions(db, await comingMonths(db, MONTHS_AHEAD))
   return applied

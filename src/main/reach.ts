@@ -1,7 +1,7 @@
 import { existsSync, openSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { connect, type ConnectOptions, lacksTables, type Store } from '../store/database.ts'
+import { connect, type ConnectOptions, isDenied, lacksTables, type Store } from '../store/database.ts'
 import type { Config } from './config.ts'
 import { answers, postgresOn, postgresUrl, startPostgres } from './embedded/postgres.ts'
 import { commandLineOf, StartError, stopProcess } from './embedded/process.ts'
@@ -38,8 +38,10 @@ export async function withDatabase<T>(
   try {
     return await work(db)
   } catch (cause) {
-    if (!lacksTables(cause)) throw cause
-    throw new StartError('The database is not prepared: run npx footfall migrate first.', { cause })
+    if (lacksTables(cause)) throw new StartError('The database is not prepared: run npx footfall migrate first.', { cause })
+    if (isDenied(cause))
+      throw new StartError(`The user of DATABASE_URL may not do this (${(cause as Error).message}).`, { cause })
+    throw cause
   } finally {
     await db.destroy()
     await stop?.()

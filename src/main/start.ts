@@ -10,10 +10,10 @@ import { listApiKeys } from '../store/api-key.ts'
 import { addressesOf, CHECKOUT, type Config, isPublic, keepingOf } from './config.ts'
 import { isPortFree, type OnSpawn, StartError, stopProcess } from './embedded/process.ts'
 import { answers, endLeftoverPostgres, startPostgres, storedPassword } from './embedded/postgres.ts'
-import { isRestateUp, startRestate } from './embedded/restate.ts'
+import { isRestateUp, register, startRestate } from './embedded/restate.ts'
 import { prepareDatabase } from './prepare-database.ts'
 import { databaseUrlOf, logFolderOf, passwordFileOf, postgresFolderOf, refuseBesideCommand } from './reach.ts'
-import { registerServices } from './register.ts'
+import { startSchedules } from './start-schedules.ts'
 import { restateTracing } from './tracing/start.ts'
 import { V8_FLAGS } from './v8-flags.ts'
 import { clearPidFile, createSupervisor, type Part, type Supervisor } from './supervisor.ts'
@@ -44,9 +44,15 @@ export async function startEverything(config: Config, say: (line: string) => voi
 async function bringUp(config: Config, supervisor: Supervisor): Promise<void> {
   await Promise.all([bringUpPostgres(config, supervisor), bringUpRestate(config, supervisor)])
   await Promise.all([
-    supervisor.keep(nodePart('endpoint', config)).then(() => registerServices(addressesOf(config), keepingOf(config))),
+    supervisor.keep(nodePart('endpoint', config)).then(() => registerServices(config)),
     supervisor.keep(nodePart('gateway', config)),
   ])
+}
+
+async function registerServices(config: Config): Promise<void> {
+  const { adminUrl, ingressUrl, endpointUrl } = addressesOf(config)
+  await register(adminUrl, endpointUrl)
+  await startSchedules(ingressUrl, keepingOf(config))
 }
 
 async function makeHome(config: Config): Promise<void> {

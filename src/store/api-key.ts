@@ -26,6 +26,11 @@ export interface SecretApiKey extends ApiKey {
   secretSha256: Buffer
 }
 
+export interface KeyParts {
+  keyId: string
+  secret: string
+}
+
 const KEY_ID_BYTES = 6
 const SECRET_BYTES = 32
 
@@ -33,11 +38,18 @@ const SECRET_BYTES = 32
 export async function createApiKey(db: Store, key: NewApiKey): Promise<{ keyId: string; text: string }> {
   const keyId = randomBytes(KEY_ID_BYTES).toString('hex')
   const secret = randomBytes(SECRET_BYTES).toString('hex')
-  await sql`
+  await insertApiKey(db, key, { keyId, secret })
+  return { keyId, text: `${key.isPublishable ? 'ffp' : 'ff'}_${keyId}_${secret}` }
+}
+
+/** Makes a key that has its text already. @returns whether it is new; nothing changes when its id is known. */
+export async function insertApiKey(db: Store, key: NewApiKey, { keyId, secret }: KeyParts): Promise<boolean> {
+  const { rows } = await sql`
     insert into api_key (key_id, name, secret_sha256, scopes, is_publishable, origins, seller_id, requests_per_minute)
     values (${keyId}, ${key.name}, ${sha256(secret)}, ${key.scopes}::text[], ${key.isPublishable}, ${key.origins}::text[],
-      ${key.sellerId}, ${key.requestsPerMinute})`.execute(db)
-  return { keyId, text: `${key.isPublishable ? 'ffp' : 'ff'}_${keyId}_${secret}` }
+      ${key.sellerId}, ${key.requestsPerMinute})
+    on conflict do nothing returning key_id`.execute(db)
+  return rows.length > 0
 }
 
 /** Every key that was ever made, oldest first. */
@@ -57,7 +69,7 @@ export async function revokeApiKey(db: Store, keyId: string): Promise<boolean> {
 }
 
 /** The two parts of a key's text; undefined for what has not that form. */
-export function partsOfKey(text: string): { keyId: string; secret: string } | undefined {
+export function partsOfKey(text: string): KeyParts | undefined {
   const match = /^ffp?_([0-9a-f]{12})_([0-9a-f]{64})$/.exec(text)
   return match === null ? undefined : { keyId: match[1]!, secret: match[2]! }
 }

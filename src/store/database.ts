@@ -143,6 +143,16 @@ export function lacksTables(error: unknown): boolean {
   return sqlState(error) === '42P01'
 }
 
+/** Whether the user, the password or the database is wrong. */
+export function isRefusedLogin(error: unknown): boolean {
+  return ['28000', '28P01', '3D000'].includes(sqlState(error) ?? '')
+}
+
+/** Whether the user may not do this. */
+export function isDenied(error: unknown): boolean {
+  return sqlState(error) === '42501'
+}
+
 /** A partition that does not exist is reported as 23514 that names no constraint. */
 export function isMissingPartition(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.code === '23514' && error.constraint === undefined

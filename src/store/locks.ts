@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
-import type { Database } from './database.ts'
+import { type Database, isLockTimeout, type Store } from './database.ts'
 
 const GONE_MS_MAX = 60_000
 const GONE_POLL_MS = 20
@@ -22,6 +22,27 @@ export async function lockFor(tx: Database, lock: keyof typeof LOCKS, mode: 'sha
   await (mode === 'shared'
     ? sql`select pg_advisory_xact_lock_shared(${key}::bigint)`.execute(tx)
     : sql`select pg_advisory_xact_lock(${key}::bigint)`.execute(tx))
+}
+
+const CHANGE_LOCK_MS_MAX = 2_000
+const CHANGE_ATTEMPTS_MAX = 30
+
+/**
+ * Changes tables in a transaction, one who does so at a time. Whoever comes behind a lock that is waited for waits too: so it waits
+ * for two seconds at most, lets them through, and begins again. @throws after a minute or so.
+ */
+export async function retried<T>(db: Store, work: (tx: Database) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await db.transaction().execute(async (tx) => {
+        await lockFor(tx, 'migrations', 'exclusive')
+        await sql`set local lock_timeout = ${sql.lit(CHANGE_LOCK_MS_MAX)}`.execute(tx)
+        return work(tx)
+      })
+    } catch (error) {
+      if (!isLockTimeout(error) || attempt === CHANGE_ATTEMPTS_MAX) throw error
+    }
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { lockFor } from './locks.ts'
-import type { Database, Store } from './database.ts'
+import type { Store } from './database.ts'
 
 /** A month as `2026-11`. */
 export type Month = string
@@ -24,22 +24,9 @@ export async function makePartitions(db: Store, months: readonly Month[]): Promi
   for (const month of [...new Set(months)].sort()) {
     await db.transaction().execute(async (tx) => {
       await lockFor(tx, 'partitions', 'exclusive')
-      for (const table of LOG_TABLES) await makePartition(tx, table, month)
+      for (const table of LOG_TABLES) await sql`select make_log_month(${table}, ${`${month}-01`}::date)`.execute(tx)
     })
   }
-}
-
-/** Created beside the table and then attached: ATTACH does not wait for open inserts, CREATE … PARTITION OF does. */
-async function makePartition(tx: Database, table: LogTableName, month: Month): Promise<void> {
-  const name = partitionOf(table, month)
-  const { rows } = await sql<{ attached: boolean }>`
-    select exists (select from pg_inherits where inhparent = ${table}::regclass
-      and inhrelid = to_regclass(${name})) as attached`.execute(tx)
-  if (rows[0]?.attached) return
-  const from = sql.lit(`${month}-01 00:00:00+00`)
-  const to = sql.lit(`${monthAfter(month)}-01 00:00:00+00`)
-  await sql`create table ${sql.table(name)} (like ${sql.table(table)} including defaults including constraints)`.execute(tx)
-  await sql`alter table ${sql.table(table)} attach partition ${sql.table(name)} for values from (${from}) to (${to})`.execute(tx)
 }
 
 /** The month of the database's clock and the `ahead` months after it. */

@@ -53,7 +53,7 @@ async function dropMonths(db: Database, retentionDays: number): Promise<Dropped>
         !isBlocked &&
         (old.state !== 'attached' || !(await hasOpenBatches(db, old.month))) &&
         (await detach(db, table, old)) &&
-        (await tryLocked(db, sql`drop table ${sql.table(old.partition)}`, LOCK_MS_MAX))
+        (await tryLocked(db, sql`select drop_log_month(${table}, ${`${old.month}-01`}::date)`, LOCK_MS_MAX))
       if (isGone) dropped.push(old.partition)
       else waiting.add(old.month)
       // Of each table one month at a time can be half detached.

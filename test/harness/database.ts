@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import { PRESETS } from '../../src/ranking/weights.ts'
 import { connect, type Store } from '../../src/store/database.ts'
 import { migrate } from '../../src/store/migration.ts'
@@ -30,11 +30,19 @@ export async function prepareTemplate(serverUrl: string): Promise<void> {
 }
 
 /** A fresh copy of the template, or of a large database that nobody is connected to. */
-export async function createDatabase(serverUrl: string, large?: TestDatabase): Promise<TestDatabase> {
+export function createDatabase(serverUrl: string, large?: TestDatabase): Promise<TestDatabase> {
+  // The default writes every page into the log: better for small databases only.
+  return createFrom(serverUrl, large ? sql`${sql.id(nameIn(large.url))} strategy file_copy` : sql.id(TEMPLATE))
+}
+
+/** A database in which nothing is prepared. */
+export function createEmptyDatabase(serverUrl: string): Promise<TestDatabase> {
+  return createFrom(serverUrl, sql`template0`)
+}
+
+async function createFrom(serverUrl: string, source: RawBuilder<unknown>): Promise<TestDatabase> {
   const name = `t_${randomBytes(6).toString('hex')}`
   const server = connect({ url: serverUrl, name: 'test', connectionsMax: 1, statementMsMax: 0 })
-  // The default writes every page into the log: better for small databases only.
-  const source = large ? sql`${sql.id(nameIn(large.url))} strategy file_copy` : sql.id(TEMPLATE)
   await sql`create database ${sql.id(name)} template ${source}`.execute(server)
   const url = withDatabase(serverUrl, name)
   const db = connect({ url, name: 'test' })

@@ -1,18 +1,15 @@
-import { mkdtempSync, openSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { HooksProvider } from '@restatedev/restate-sdk'
 import * as clients from '@restatedev/restate-sdk-clients'
 import { pino } from 'pino'
 import type { Deps } from '../../services/deps.ts'
 import { TASKS } from '../../services/periodic-tasks.ts'
-import { freePorts, stopProcess, until } from '../../src/main/embedded/process.ts'
-import { queryRestate, register, startRestate } from '../../src/main/embedded/restate.ts'
-import { serveEndpoint } from '../../src/main/serve-endpoint.ts'
+import { freePorts, until } from '../../src/main/embedded/process.ts'
+import { queryRestate, register } from '../../src/main/embedded/restate.ts'
+import { type Endpoint, serveEndpoint } from '../../src/main/serve-endpoint.ts'
 import { backlog } from '../../src/store/backlog.ts'
 import { KEEP_ALL } from '../../src/store/privacy.ts'
 import type { Store } from '../../src/store/database.ts'
+import { startTestRestate } from './restate.ts'
 import { unobserved } from './unobserved.ts'
 
 export interface Stack {
@@ -22,47 +19,47 @@ export interface Stack {
   ingress: clients.Ingress
   /** Resolves when everything recorded is counted and fed. */
   settled: () => Promise<void>
+  /** Registers another endpoint at an address of its own, with other dependencies. */
+  release: (changes: Partial<Deps>) => Promise<Endpoint>
+  /** Ends the first endpoint. */
+  drain: Endpoint['drain']
   stop: () => Promise<void>
 }
 
 /** A restate-server of its own and the services on it, on free ports, over the given database. */
 export async function startStack(db: Store, changes: Partial<Deps> = {}, hooks: HooksProvider[] = []): Promise<Stack> {
-  const folder = mkdtempSync(join(tmpdir(), 'footfall-restate-'))
-  const [ingressPort, admin, node, endpointPort] = (await freePorts(4)) as [number, number, number, number]
-  const restate = await startRestate({
-    folder,
-    configFile: join(import.meta.dirname, '..', '..', 'restate.toml'),
-    ports: { ingress: ingressPort, admin, node },
-    log: openSync(join(folder, 'restate.log'), 'a'),
-    settings: process.env['ALWAYS_REPLAY'] ? { RESTATE_WORKER__INVOKER__INACTIVITY_TIMEOUT: '0s' } : {},
-  })
-  const deps: Deps = {
-    db,
-    background: db,
-    retryPolicy: { initialInterval: 50, maxInterval: 500, exponentiationFactor: 2, maxAttempts: 200, onMaxAttempts: 'pause' },
-    privacy: KEEP_ALL,
-    keeping: { retentionDays: undefined, rollUpAfterDays: undefined },
-    tasks: TASKS,
-    observer: unobserved,
-    reached: () => undefined,
-    ...changes,
-  }
+  const restate = await startTestRestate()
+  const { adminUrl, ingressUrl } = restate
   const log = pino({ level: process.env['LOG_LEVEL'] ?? 'silent' })
-  const server = await serveEndpoint(deps, { host: '127.0.0.1', port: endpointPort, log, hooks })
-  const adminUrl = `http://127.0.0.1:${admin}`
-  const ingressUrl = `http://127.0.0.1:${ingressPort}`
-  const endpointUrl = `http://127.0.0.1:${endpointPort}`
-  await register(adminUrl, endpointUrl)
+  const release = async (changed: Partial<Deps>) => {
+    const [port] = (await freePorts(1)) as [number]
+    const deps: Deps = {
+      db,
+      background: db,
+      retryPolicy: { initialInterval: 50, maxInterval: 500, exponentiationFactor: 2, maxAttempts: 200, onMaxAttempts: 'pause' },
+      privacy: KEEP_ALL,
+      keeping: { retentionDays: undefined, rollUpAfterDays: undefined },
+      tasks: TASKS,
+      observer: unobserved,
+      reached: () => undefined,
+      ...changed,
+    }
+    const endpoint = await serveEndpoint(deps, { host: restate.endpointHost, port, log, hooks })
+    await register(adminUrl, restate.urlOfEndpoint(port))
+    return { ...endpoint, port }
+  }
+  const endpoint = await release(changes)
   return {
     ingressUrl,
     adminUrl,
-    endpointUrl,
+    endpointUrl: `http://127.0.0.1:${endpoint.port}`,
     ingress: clients.connect({ url: ingressUrl }),
     settled: () => settled(db),
+    release: (changed) => release({ ...changes, ...changed }),
+    drain: endpoint.drain,
     stop: async () => {
-      await stopProcess(restate, 'SIGTERM')
-      server.close()
-      await rm(folder, { recursive: true, force: true })
+      await restate.stop()
+      await endpoint.drain(0)
     },
   }
 }

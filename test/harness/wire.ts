@@ -33,6 +33,7 @@ export async function startWire(serverUrl: string): Promise<Wire> {
   await once(listener, 'listening')
   const { port } = listener.address() as { port: number }
   const url = new URL(serverUrl)
+  url.hostname = '127.0.0.1'
   url.port = String(port)
   return {
     url: url.href,

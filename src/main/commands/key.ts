@@ -1,7 +1,21 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { Id } from '../../contract/text.ts'
-import { type ApiKey, createApiKey, listApiKeys, type NewApiKey, revokeApiKey, type Scope, SCOPES } from '../../store/api-key.ts'
-import { readConfig } from '../config.ts'
+import {
+  type ApiKey,
+  createApiKey,
+  insertApiKey,
+  isSecret,
+  listApiKeys,
+  type NewApiKey,
+  partsOfKey,
+  revokeApiKey,
+  type Scope,
+  SCOPES,
+} from '../../store/api-key.ts'
+import { type AuditEntry, audit } from '../../store/audit.ts'
+import type { Store } from '../../store/database.ts'
+import { actor } from '../actor.ts'
+import { readConfig, readSecret } from '../config.ts'
 import { StartError } from '../embedded/process.ts'
 import { withDatabase } from '../reach.ts'
 
@@ -11,6 +25,7 @@ interface CreateOptions {
   origin?: string[]
   seller?: string
   rate?: number
+  file?: string
 }
 
 const NAME_CHARACTERS_MAX = 100
@@ -29,6 +44,7 @@ export function keyCommand(): Command {
         .option('--origin <origin>', 'a page that may use it, repeatable, such as https://shop.example', originsOf)
         .option('--seller <id>', 'sees what is of this seller alone, and nothing else', sellerOf)
         .option('--rate <requests>', 'requests a minute', rateOf)
+        .option('--file <file>', 'a secret key that was made elsewhere, as ff_<12 hex digits>_<64 hex digits>; safe to repeat')
         .action(create),
     )
     .addCommand(new Command('list').description('List the keys, the revoked ones too.').option('--json', 'as JSON').action(list))
@@ -37,10 +53,48 @@ export function keyCommand(): Command {
 
 async function create(name: string, options: CreateOptions): Promise<void> {
   const key = newKeyOf(name, options)
+  const file = options.file === undefined ? undefined : textIn(options.file, key)
   await withDatabase(readConfig(process.env), { name: 'footfall key' }, async (db) => {
-    const { keyId, text } = await createApiKey(db, key)
+    if (file !== undefined) return createOf(db, key, file)
+    const { keyId, text } = await db.transaction().execute(async (tx) => {
+      const made = await createApiKey(tx, key)
+      await auditKey(tx, 'key.create', made.keyId, key)
+      return made
+    })
     console.log(`Key ${keyId} (${key.scopes.join(', ')}). Keep it now, it is not shown again:\n\n  ${text}\n`)
   })
+}
+
+/** The one that is made where the program is deployed. */
+async function createOf(db: Store, key: NewApiKey, text: string): Promise<void> {
+  const parts = partsOfKey(text)!
+  const isNew = await db.transaction().execute(async (tx) => {
+    const isInserted = await insertApiKey(tx, key, parts)
+    if (isInserted) await auditKey(tx, 'key.create', parts.keyId, key)
+    return isInserted
+  })
+  if (isNew) {
+    console.log(`Key ${parts.keyId} (${key.scopes.join(', ')}).`)
+    return
+  }
+  const known = (await listApiKeys(db)).find(({ keyId }) => keyId === parts.keyId)!
+  if (!isSecret(parts.secret, known.secretSha256)) {
+    throw new StartError(`There is another key ${parts.keyId} already: make a new one for the file.`)
+  }
+  if (known.revokedAt !== null) throw new StartError(`Key ${parts.keyId} was revoked: make a new one for the file.`)
+  console.log(`Key ${parts.keyId} (${known.scopes.join(', ')}) is there already.`)
+}
+
+function textIn(file: string, { isPublishable }: NewApiKey): string {
+  if (isPublishable) throw new StartError('A publishable key is no secret: leave out --file.')
+  const text = readSecret('--file', file)
+  if (partsOfKey(text) !== undefined && text.startsWith('ff_')) return text
+  throw new StartError(`--file is ${file}, which has no key of the form ff_<12 hex digits>_<64 hex digits>.`)
+}
+
+async function auditKey(db: Store, action: AuditEntry['action'], keyId: string, key?: NewApiKey): Promise<void> {
+  const metadata = key && { name: key.name, scopes: key.scopes }
+  await audit(db, { actor: actor(), action, resourceType: 'key', resourceId: keyId, ...(metadata && { metadata }) })
 }
 
 function newKeyOf(name: string, { scope, publishable = false, origin = [], seller, rate }: CreateOptions): NewApiKey {
@@ -91,7 +145,10 @@ function lineOf(key: ApiKey) {
 
 async function revoke(keyId: string): Promise<void> {
   await withDatabase(readConfig(process.env), { name: 'footfall key' }, async (db) => {
-    if (!(await revokeApiKey(db, keyId))) throw new StartError(`There is no key ${keyId}, or it was revoked before.`)
+    await db.transaction().execute(async (tx) => {
+      if (!(await revokeApiKey(tx, keyId))) throw new StartError(`There is no key ${keyId}, or it was revoked before.`)
+      await auditKey(tx, 'key.revoke', keyId)
+    })
     console.log(`Key ${keyId} is revoked.`)
   })
 }

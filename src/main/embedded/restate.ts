@@ -90,6 +90,18 @@ export async function register(adminUrl: string, endpointUrl: string): Promise<v
     throw new Error(`Restate at ${adminUrl} did not register ${endpointUrl}: ${answer.status} ${await answer.text()}`)
 }
 
+/** Where Restate sends new calls of a service; undefined when it knows none, or does not answer. */
+export async function addressOf(adminUrl: string, service: string): Promise<string | undefined> {
+  const ask = async <T>(path: string) =>
+    (await (await fetch(`${adminUrl}${path}`, { signal: AbortSignal.timeout(2_000) })).json()) as Partial<T>
+  try {
+    const { deployment_id: id } = await ask<{ deployment_id: string }>(`/services/${service}`)
+    return id && (await ask<{ uri: string }>(`/deployments/${id}`)).uri
+  } catch {
+    return undefined
+  }
+}
+
 /** Whether Restate knows these services. */
 export async function areRegistered(adminUrl: string, names: readonly string[]): Promise<boolean> {
   try {

@@ -1,5 +1,7 @@
 import { collectDefaultMetrics, Registry } from 'prom-client'
 
+export type { Registry } from 'prom-client'
+
 /** The metrics of one process: ours begin with footfall_, those of Node and the process have the names that dashboards expect. */
 export function createRegistry(): Registry {
   const registry = new Registry()

@@ -1,17 +1,28 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
-import type { Registry } from 'prom-client'
 
-/** Serves /metrics of a process that has no HTTP of its own. */
-export async function serveMetrics(registry: Registry, options: { host: string; port: number }): Promise<Server> {
+/** Metrics as text, as a Registry of prom-client has them. */
+export interface MetricsText {
+  contentType: string
+  metrics: () => Promise<string>
+}
+
+/** Serves /metrics, and /health, of a process that has no HTTP of its own. */
+export async function serveMetrics(
+  registry: MetricsText,
+  options: { host: string; port: number; isHealthy: () => boolean },
+): Promise<Server> {
   const answer: RequestListener = (request, response) => {
-    if (request.method !== 'GET' || request.url?.split('?')[0] !== '/metrics') {
-      response.writeHead(404).end('only GET /metrics is here\n')
-      return
-    }
-    registry.metrics().then(
-      (text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text),
-      () => response.writeHead(500).end(),
-    )
+    const path = request.url?.split('?')[0]
+    if (request.method === 'GET' && path === '/health') {
+      const isHealthy = options.isHealthy()
+      response.writeHead(isHealthy ? 200 : 503, { 'content-type': 'application/json' })
+      response.end(JSON.stringify({ status: isHealthy ? 'ok' : 'starting' }))
+    } else if (request.method === 'GET' && path === '/metrics') {
+      registry.metrics().then(
+        (text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text),
+        () => response.writeHead(500).end(),
+      )
+    } else response.writeHead(404).end('only GET /metrics and /health are here\n')
   }
   const server = createServer(answer)
   await new Promise<void>((resolve, reject) => {

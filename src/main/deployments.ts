@@ -1,0 +1,82 @@
+import type { DescribedService } from './contract-change.ts'
+import { queryRestate } from './embedded/restate.ts'
+
+/** An address that Restate calls, or called, services at. */
+export interface Deployment {
+  id: string
+  uri: string
+  created_at: string
+  services: { name: string; revision: number }[]
+}
+
+/** A deployment, and what it still has to do. */
+export interface OldDeployment extends Deployment {
+  /** Invocations that began on it and have not ended. */
+  unfinished: number
+}
+
+const ANSWER_MS_MAX = 30_000
+
+/** What is at an address, without registering it. @throws when nothing answers there. */
+export async function discover(adminUrl: string, uri: string): Promise<DescribedService[]> {
+  const { services } = await ask<{ services: DescribedService[] }>(adminUrl, 'POST', '/v3/deployments', {
+    ...{ uri, dry_run: true, force: true },
+  })
+  return services
+}
+
+/** Makes an address the one that new invocations go to. */
+export async function registerDeployment(adminUrl: string, uri: string): Promise<string> {
+  const { id } = await ask<{ id: string }>(adminUrl, 'POST', '/v3/deployments', { uri, force: false, breaking: true })
+  return id
+}
+
+export async function registeredServices(adminUrl: string): Promise<(DescribedService & { deployment_id: string })[]> {
+  const { services } = await ask<{ services: (DescribedService & { deployment_id: string })[] }>(adminUrl, 'GET', '/services')
+  return services
+}
+
+/** All, oldest first. */
+export async function deployments(adminUrl: string): Promise<Deployment[]> {
+  const { deployments: all } = await ask<{ deployments: Deployment[] }>(adminUrl, 'GET', '/deployments')
+  return all.toSorted((one, other) => one.created_at.localeCompare(other.created_at))
+}
+
+/** Those with one of the services that get no new invocations, with what they still have to do. */
+export async function oldDeployments(adminUrl: string, names: readonly string[]): Promise<OldDeployment[]> {
+  const [all, services] = await Promise.all([deployments(adminUrl), registeredServices(adminUrl)])
+  const current = new Set(services.map((service) => service.deployment_id))
+  const rows = await queryRestate<{ id: string; n: number }>(
+    adminUrl,
+    `select coalesce(pinned_deployment_id, last_attempt_deployment_id) as id, count(*) as n from sys_invocation
+      where status <> 'completed' group by 1`,
+  )
+  return all
+    .filter(({ id, services: own }) => !current.has(id) && own.some(({ name }) => names.includes(name)))
+    .map((old) => ({ ...old, unfinished: rows.find(({ id }) => id === old.id)?.n ?? 0 }))
+}
+
+/** Restate forgets it, whatever it still has to do. */
+export async function removeDeployment(adminUrl: string, id: string): Promise<void> {
+  await ask(adminUrl, 'DELETE', `/deployments/${id}?force=true`)
+}
+
+/** @throws what Restate says is wrong. */
+async function ask<T>(adminUrl: string, method: string, path: string, body?: unknown): Promise<T> {
+  const answer = await fetch(`${adminUrl}${path}`, {
+    method,
+    ...(body !== undefined && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+    signal: AbortSignal.timeout(ANSWER_MS_MAX),
+  })
+  const text = await answer.text()
+  if (answer.ok) return (text === '' ? undefined : JSON.parse(text)) as T
+  throw new Error(messageOf(text) ?? `Restate answered ${answer.status} to ${method} ${path}`)
+}
+
+function messageOf(text: string): string | undefined {
+  try {
+    return (JSON.parse(text) as { message?: string }).message
+  } catch {
+    return undefined
+  }
+}

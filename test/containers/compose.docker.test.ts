@@ -1,0 +1,90 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { until } from '../../src/main/embedded/process.ts'
+import { blocksOf } from '../harness/readme.ts'
+import { startSteadyLoad } from '../harness/steady-load.ts'
+import { type ComposeProject, composeProject } from './compose.ts'
+
+const MINUTES = 60_000
+const page = blocksOf(await readFile(join(import.meta.dirname, '..', '..', 'docs', 'containers.md'), 'utf8'))
+
+let project: ComposeProject
+beforeAll(async () => {
+  project = await composeProject()
+  await project.shell(blockWith('make-secrets.sh'))
+}, 10 * MINUTES)
+afterAll(() => project.remove(), 2 * MINUTES)
+
+/** The block of the page that has a text, as it stands there but for the ports and the project's name. */
+function blockWith(text: string): string {
+  const block = page.find((one) => one.language === 'sh' && one.text.includes(text))
+  if (block === undefined) throw new Error(`docs/containers.md has no block with ${text}`)
+  return block.text
+    .replaceAll('http://127.0.0.1:3000', project.gatewayUrl)
+    .replaceAll('docker compose exec ', 'docker compose exec -T ')
+    .replaceAll('footfall-endpoint-1', `${project.name}-endpoint-1`)
+}
+
+const keyOf = async (name: 'api_key' | 'manage_key') => (await readFile(join(project.folder, 'secrets', name), 'utf8')).trim()
+
+async function get<T>(path: string, name: 'api_key' | 'manage_key' = 'api_key'): Promise<T> {
+  const answer = await fetch(project.gatewayUrl + path, { headers: { authorization: `Bearer ${await keyOf(name)}` } })
+  expect(answer.status).toBe(200)
+  return (await answer.json()) as T
+}
+
+const proof = async () =>
+  (await get<{ data: { drift: unknown[]; events: number } }>('/api/v1/analytic/verify', 'manage_key')).data
+
+test("the page's first request is recorded and counted", { timeout: 2 * MINUTES }, async () => {
+  const [recorded] = (await project.shell(blockWith('/interaction'))).split('\n')
+  expect(recorded).toContain('"accepted":1')
+  expect(await until(async () => (await project.shell(blockWith('/interaction'))).includes('"product_id":"lamp"'), MINUTES)).toBe(
+    true,
+  )
+  expect((await fetch(`${project.gatewayUrl}/api/v1/analytic/popularity/top`)).status).toBe(401)
+})
+
+test('the commands of the page do their work', { timeout: 2 * MINUTES }, async () => {
+  const printed = await project.shell(blockWith('footfall top'))
+  expect(printed).toContain('lamp')
+  expect(printed).toContain('To be counted: ')
+  expect(printed).toMatch(/ffp_\w+/)
+})
+
+test('only Restate may call the endpoint', { timeout: MINUTES }, async () => {
+  const call = `const session = require('node:http2').connect('http://endpoint:9080')
+    const request = session.request({ ':method': 'POST', ':path': '/invoke/Analytic/CreateInteraction', 'content-type': 'application/vnd.restate.invocation.v5' })
+    request.on('response', (headers) => { console.log(headers[':status']); process.exit() }).end()`
+  expect(await project.shell(`docker compose exec -T gateway node -e "${call}"`)).toBe('401\n')
+})
+
+test('nothing but the gateway and the UI is published, and both on the loopback alone', { timeout: MINUTES }, async () => {
+  const published = (await project.shell('docker compose ps --all --format "{{.Ports}}"')).match(/\S+->\d+/g)
+  expect(published?.map((one) => one.replace(/:\d+->/, '->')).toSorted()).toEqual(['127.0.0.1->3000', '127.0.0.1->9070'])
+})
+
+test('down and up keeps everything', { timeout: 5 * MINUTES }, async () => {
+  const before = await proof()
+  await project.shell('docker compose down && docker compose up --detach --wait')
+  expect(await proof()).toEqual(before)
+  expect(before.events).toBeGreaterThan(0)
+})
+
+test('a release under load: nothing that was acknowledged is lost or counted twice', { timeout: 10 * MINUTES }, async () => {
+  const before = await proof()
+  const load = startSteadyLoad(project.gatewayUrl, await keyOf('api_key'))
+  await writeFile(join(project.folder, 'services', 'second.ts'), '// Another release.\n')
+  const release = blockWith('FOOTFALL_RELEASE=2')
+  const toRegister = release.split('\n').slice(0, -1).join('\n')
+  expect(await project.shell(toRegister)).toContain('http://endpoint-2:9080 is registered.')
+  const answered = load.answered()
+  expect(await until(async () => load.answered() > answered + 50, MINUTES)).toBe(true)
+  expect(await project.shell(blockWith('--remove-drained'))).toContain('Restate has forgotten it.')
+  const { accepted, failures } = await load.stop()
+  expect(failures).toEqual([])
+  await project.shell(release.split('\n').at(-1)!)
+  expect(await until(async () => (await proof()).events === before.events + accepted, MINUTES)).toBe(true)
+  expect((await proof()).drift).toEqual([])
+})

@@ -1,0 +1,52 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { freePorts } from '../../src/main/embedded/process.ts'
+
+const CHECKOUT = join(import.meta.dirname, '..', '..')
+
+export interface ComposeProject {
+  /** A copy of what is checked in. */
+  folder: string
+  name: string
+  gatewayUrl: string
+  /** What the commands printed, in the folder. @throws with it when one fails. */
+  shell: (commands: string) => Promise<string>
+  /** Takes down what runs, with its data, and deletes the folder. */
+  remove: () => Promise<void>
+}
+
+/** docker-compose.yml under a name and on ports of its own. Nothing runs yet. */
+export async function composeProject(): Promise<ComposeProject> {
+  const folder = await mkdtemp(join(tmpdir(), 'footfall-compose-'))
+  const [gateway, admin] = (await freePorts(2)) as [number, number]
+  const name = `footfall-${gateway}`
+  const shell = async (commands: string, cwd = folder) => {
+    const environment = {
+      COMPOSE_PROJECT_NAME: name,
+      FOOTFALL_IMAGE: name,
+      GATEWAY_PORT: String(gateway),
+      RESTATE_ADMIN_PORT: String(admin),
+    }
+    const child = spawn('sh', ['-ec', commands], { cwd, env: { ...process.env, ...environment } })
+    let printed = ''
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (printed += chunk.toString()))
+    await once(child, 'close')
+    if (child.exitCode === 0) return printed
+    throw new Error(`exit ${child.exitCode}: ${printed}`)
+  }
+  await shell(`git ls-files -z | xargs -0 cp --parents --target-directory=${folder}`, CHECKOUT)
+  return {
+    folder,
+    name,
+    gatewayUrl: `http://127.0.0.1:${gateway}`,
+    shell: (commands) => shell(commands),
+    remove: async () => {
+      await shell('docker compose down --volumes --timeout 5')
+      await shell(`docker image ls --quiet --filter 'reference=${name}' | sort -u | xargs -r docker image rm --force`)
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
