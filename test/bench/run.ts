@@ -3,6 +3,7 @@ import { batches } from './batches.bench.ts'
 import { bytes } from './bytes.bench.ts'
 import { cachedTop } from './cached-top.bench.ts'
 import { printClaims, type RowResult } from './claim.ts'
+import { compose } from './compose.bench.ts'
 import { grown } from './grown.bench.ts'
 import { client } from './client.bench.ts'
 import { ingest } from './ingest.bench.ts'
@@ -11,6 +12,7 @@ import { memory } from './memory.bench.ts'
 import { one } from './one.bench.ts'
 import { saveRow, writePage } from './results.ts'
 import { popular } from './popular.bench.ts'
+import { processes } from './processes.bench.ts'
 import { refresh } from './refresh.bench.ts'
 import { retention } from './retention.bench.ts'
 import { singles } from './singles.bench.ts'
@@ -32,8 +34,13 @@ const ROWS: Record<string, (isQuick: boolean) => Promise<RowResult>> = {
   retention,
   grown,
   memory,
+  processes,
+  compose,
   client,
 }
+
+/** These run when they are asked for. */
+const NEEDS_DOCKER = new Set(['compose'])
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { quick: { type: 'boolean', default: false } } })
 const unknown = positionals.filter((name) => !(name in ROWS))
@@ -41,7 +48,7 @@ if (unknown.length > 0) {
   console.error(`There is no row ${unknown.join(', ')}; there are ${Object.keys(ROWS).join(', ')}.`)
   process.exit(1)
 }
-for (const row of positionals.length > 0 ? positionals : Object.keys(ROWS)) {
+for (const row of positionals.length > 0 ? positionals : Object.keys(ROWS).filter((name) => !NEEDS_DOCKER.has(name))) {
   const startMs = performance.now()
   const result = await ROWS[row]!(values.quick)
   printClaims(row, result.claims)

@@ -4,6 +4,7 @@ import { stopProcess } from '../../../src/main/embedded/process.ts'
 import type { FromLoad, Job, LoadResult, ToLoad } from './job.ts'
 
 export interface LoadProcess {
+  pid: number
   /** Makes everything ready; what it returns starts the clock, and throws when any answer was not what it must be. */
   prepare: (job: Job) => Promise<() => Promise<LoadResult>>
   stop: () => Promise<void>
@@ -33,6 +34,7 @@ export function startLoad(): LoadProcess {
     })
   let jobs = 0
   return {
+    pid: child.pid!,
     prepare: async (job) => {
       const id = ++jobs
       await ask({ id, job })
