@@ -106,7 +106,7 @@ export function register({ environment, checkout }: Release, ...options: string[
 /** Resolves when some requests more were answered. */
 export async function flowing(load: SteadyLoad): Promise<void> {
   const before = load.answered()
-  expect(await until(async () => load.answered() > before + 50, PATIENCE_MS)).toBe(true)
+  expect(await until(async () => load.answered() > before + 20, PATIENCE_MS)).toBe(true)
 }
 
 /** Told to end, it does so by itself, in time, and without an error. */
