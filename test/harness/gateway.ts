@@ -64,7 +64,8 @@ export async function startGateway(
     isTraced: false,
     ...changes,
   })
-  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  // As in production: beyond it the kernel turns connections of a burst away.
+  const url = await app.listen({ host: '127.0.0.1', port: 0, backlog: 4_096 })
   return {
     url,
     log,
