@@ -2,7 +2,7 @@ import { createServer } from 'node:http2'
 import { createEndpointHandler, service } from '@restatedev/restate-sdk'
 import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest'
 import { freePorts, stopProcess } from '../src/main/embedded/process.ts'
-import { register as registerAt } from '../src/main/embedded/restate.ts'
+import { register as registerAt } from '../src/main/deployments.ts'
 import { runPart } from './harness/part.ts'
 import {
   checkoutWith,
@@ -88,7 +88,7 @@ test('what belongs to others in the same Restate is not touched', async () => {
     const server = createServer(createEndpointHandler({ services: [iface], logger: () => undefined }))
     server.listen(port, site.restate.endpointHost)
     onTestFinished(() => void server.close())
-    await registerAt(site.restate.adminUrl, site.restate.urlOfEndpoint(port))
+    await registerAt(site.restate.adminUrl, site.restate.urlOfEndpoint(port), { isForced: true })
   }
   for (const port of await freePorts(2)) await foreign(port)
   await register(release, '--breaking')

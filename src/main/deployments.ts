@@ -16,6 +16,8 @@ export interface OldDeployment extends Deployment {
 }
 
 const ANSWER_MS_MAX = 30_000
+/** A probe does not wait that long. */
+const PROBE_MS_MAX = 2_000
 
 /** What is at an address, without registering it. @throws when nothing answers there. */
 export async function discover(adminUrl: string, uri: string): Promise<DescribedService[]> {
@@ -25,15 +27,34 @@ export async function discover(adminUrl: string, uri: string): Promise<Described
   return services
 }
 
-/** Makes an address the one that new invocations go to. */
-export async function registerDeployment(adminUrl: string, uri: string): Promise<string> {
-  const { id } = await ask<{ id: string }>(adminUrl, 'POST', '/v3/deployments', { uri, force: false, breaking: true })
-  return id
+/**
+ * Makes an address the one that new invocations go to. To register one again changes nothing, unless it is forced: then what is
+ * there now replaces what was there.
+ */
+export async function register(adminUrl: string, uri: string, { isForced }: { isForced: boolean }): Promise<void> {
+  await ask(adminUrl, 'POST', '/v3/deployments', { uri, force: isForced, breaking: true })
 }
 
-export async function registeredServices(adminUrl: string): Promise<(DescribedService & { deployment_id: string })[]> {
-  const { services } = await ask<{ services: (DescribedService & { deployment_id: string })[] }>(adminUrl, 'GET', '/services')
-  return services
+type RegisteredService = DescribedService & { deployment_id: string }
+
+export async function registeredServices(adminUrl: string, msMax?: number): Promise<RegisteredService[]> {
+  return (await ask<{ services: RegisteredService[] }>(adminUrl, 'GET', '/services', undefined, msMax)).services
+}
+
+/** Whether Restate knows these services, and where it sends new calls of them; of a Restate that does not answer nothing is known. */
+export async function registrationOf(
+  adminUrl: string,
+  names: readonly string[],
+): Promise<{ isComplete: boolean; address: string | undefined }> {
+  try {
+    const ours = (await registeredServices(adminUrl, PROBE_MS_MAX)).filter(({ name }) => names.includes(name))
+    const [first] = ours
+    const path = `/deployments/${first?.deployment_id}`
+    const address = first && (await ask<Deployment>(adminUrl, 'GET', path, undefined, PROBE_MS_MAX)).uri
+    return { isComplete: ours.length === names.length, address }
+  } catch {
+    return { isComplete: false, address: undefined }
+  }
 }
 
 /** All, oldest first. */
@@ -62,11 +83,11 @@ export async function removeDeployment(adminUrl: string, id: string): Promise<vo
 }
 
 /** @throws what Restate says is wrong. */
-async function ask<T>(adminUrl: string, method: string, path: string, body?: unknown): Promise<T> {
+async function ask<T>(adminUrl: string, method: string, path: string, body?: unknown, msMax = ANSWER_MS_MAX): Promise<T> {
   const answer = await fetch(`${adminUrl}${path}`, {
     method,
     ...(body !== undefined && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
-    signal: AbortSignal.timeout(ANSWER_MS_MAX),
+    signal: AbortSignal.timeout(msMax),
   })
   const text = await answer.text()
   if (answer.ok) return (text === '' ? undefined : JSON.parse(text)) as T

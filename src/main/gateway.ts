@@ -7,9 +7,10 @@ import { createGateway } from '../gateway/server.ts'
 import { connect } from '../store/database.ts'
 import { checkPrepared } from './check-prepared.ts'
 import { addressesOf, gatewaySettingsOf, queueLimitsOf, readConfig } from './config.ts'
+import { registrationOf } from './deployments.ts'
 import { answers } from './embedded/postgres.ts'
 import { isListening } from './embedded/process.ts'
-import { addressOf, areRegistered, isRestateUp, pausedTasks } from './embedded/restate.ts'
+import { isRestateUp, pausedTasks } from './embedded/restate.ts'
 import { gatewayMetrics, watchQueue } from './metrics/gateway.ts'
 import { poolMetrics } from './metrics/pools.ts'
 import { createRegistry } from './metrics/registry.ts'
@@ -17,6 +18,7 @@ import { databaseUrlOf } from './reach.ts'
 import { startTracing } from './tracing/start.ts'
 import { untilTold } from './until-told.ts'
 
+const SERVICES = ['Analytic', 'Popularity', 'Catalog', 'Schedule', 'Task']
 const READ_MS_MAX = 10_000
 /** A probe does not wait for what it only mentions. */
 const PAUSED_MS_MAX = 1_000
@@ -75,12 +77,13 @@ const gateway = await createGateway({
   isTraced: tracing.isOn,
   settings: gatewaySettingsOf(config),
   readiness: async () => {
-    const [postgresql, ingress, endpoint, registration, paused] = await Promise.all([
+    const registered = registrationOf(adminUrl, SERVICES)
+    const [postgresql, ingress, endpoint, { isComplete: registration }, paused] = await Promise.all([
       answers(databaseUrl),
       isRestateUp({ ingress: ingressUrl, admin: adminUrl }),
       // After a release it is another one than was configured here.
-      addressOf(adminUrl, 'Analytic').then((address) => isListening(address ?? endpointUrl)),
-      areRegistered(adminUrl, ['Analytic', 'Popularity', 'Catalog', 'Schedule', 'Task']),
+      registered.then(({ address }) => isListening(address ?? endpointUrl)),
+      registered,
       pausedTasks(adminUrl, PAUSED_MS_MAX).catch(() => null),
     ])
     return { postgresql, restate: ingress, endpoint, registration, paused_tasks: paused }

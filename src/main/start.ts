@@ -8,9 +8,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from '../store/database.ts'
 import { listApiKeys } from '../store/api-key.ts'
 import { addressesOf, CHECKOUT, type Config, isPublic, keepingOf } from './config.ts'
+import { register } from './deployments.ts'
 import { isPortFree, type OnSpawn, StartError, stopProcess } from './embedded/process.ts'
 import { answers, endLeftoverPostgres, startPostgres, storedPassword } from './embedded/postgres.ts'
-import { isRestateUp, register, startRestate } from './embedded/restate.ts'
+import { isRestateUp, startRestate } from './embedded/restate.ts'
 import { prepareDatabase } from './prepare-database.ts'
 import { databaseUrlOf, logFolderOf, passwordFileOf, postgresFolderOf, refuseBesideCommand } from './reach.ts'
 import { startSchedules } from './start-schedules.ts'
@@ -51,7 +52,8 @@ async function bringUp(config: Config, supervisor: Supervisor): Promise<void> {
 
 async function registerServices(config: Config): Promise<void> {
   const { adminUrl, ingressUrl, endpointUrl } = addressesOf(config)
-  await register(adminUrl, endpointUrl)
+  // The handlers of this start replace those of the last one, at the same address.
+  await register(adminUrl, endpointUrl, { isForced: true })
   await startSchedules(ingressUrl, keepingOf(config))
 }
 
@@ -93,8 +95,9 @@ async function bringUpPostgres(config: Config, supervisor: Supervisor): Promise<
     const folder = postgresFolderOf(config)
     const password = await storedPassword(passwordFileOf(config), () => randomBytes(18).toString('base64url'))
     const log = openLog(config, 'postgres')
-    // Three pools, and some for metrics, commands and people.
-    const settings = { max_connections: String(3 * config.DATABASE_CONNECTIONS + 20) }
+    // A pool of the gateway and two of each process of the endpoint, and some for metrics, commands and people.
+    const pools = 1 + 2 * config.ENDPOINT_PROCESSES
+    const settings = { max_connections: String(pools * config.DATABASE_CONNECTIONS + 20) }
     await supervisor.keep({
       name: 'PostgreSQL',
       start: (onSpawn) => startPostgres({ folder, port: config.POSTGRES_PORT, password, log, settings }, onSpawn),

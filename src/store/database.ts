@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { Kysely, type KyselyConfig, type LogEvent, PostgresDialect, type PostgresPool, type Transaction } from 'kysely'
+import { Kysely, type KyselyConfig, type LogEvent, PostgresDialect, type PostgresPool, sql, type Transaction } from 'kysely'
 import pg from 'pg'
 
 /** An open pool: what the other rooms hold and hand to the store's functions. */
@@ -115,6 +115,13 @@ function timedPool(pool: pg.Pool, waited: (seconds: number) => void): PostgresPo
 function statementOf(event: LogEvent): Statement {
   const statement = { text: event.query.sql, seconds: event.queryDurationMillis / 1_000 }
   return event.level === 'error' ? { ...statement, error: event.error } : statement
+}
+
+const LONG_MINUTES_MAX = 30
+
+/** For the rest of a transaction: for the few statements that take longer the larger the shop is. */
+export async function hurryNot(tx: Database): Promise<void> {
+  await sql`set local statement_timeout = ${sql.lit(`${LONG_MINUTES_MAX}min`)}`.execute(tx)
 }
 
 /** The SQLSTATE of an error that PostgreSQL reported; undefined for any other. */

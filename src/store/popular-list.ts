@@ -1,12 +1,11 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Mode } from '../contract/popular.ts'
-import { instantOf } from '../contract/time.ts'
 import type { Span } from '../ranking/span.ts'
 import { isListed } from './catalog-product.ts'
 import type { Database } from './database.ts'
 import { jsonOfProduct, JSON_OF_PRODUCT, utc } from './popularity-json.ts'
 import { counterOf, COUNTERS, dayOf, scoreOf, weighed } from './popularity-score.ts'
-import { cellsIn, RISING_MIN, risingOf } from './rising.ts'
+import { at, cellsIn, RISING_MIN, risingOf } from './rising.ts'
 
 export interface PopularQuery {
   mode: Mode
@@ -216,8 +215,4 @@ function inSpan({ fromMs, toMs }: Pick<Span, 'fromMs' | 'toMs'>): RawBuilder<unk
   const from = fromMs === undefined ? sql`true` : sql`c.hour >= ${at(fromMs)}`
   const to = toMs === undefined ? sql`true` : sql`c.hour < ${at(toMs)}`
   return sql`${from} and ${to}`
-}
-
-function at(milliseconds: number): RawBuilder<unknown> {
-  return sql`${instantOf(milliseconds)}::timestamptz`
 }

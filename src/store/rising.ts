@@ -1,14 +1,13 @@
 import { type RawBuilder, sql } from 'kysely'
 import { instantOf } from '../contract/time.ts'
 import { type Span, spanOf } from '../ranking/span.ts'
-import type { Store } from './database.ts'
+import { hurryNot, type Store } from './database.ts'
 import { rolledToMsOf } from './roll-up.ts'
 
 /** Events that both sides are given beforehand: how many it takes until a ratio is believed. */
 const PRIOR_EVENTS = 10
 /** As many as predicted. */
 export const RISING_MIN = 1
-const REFRESH_MINUTES_MAX = 30
 
 /**
  * Products with more attention in the last 24 hours than the 7 days before predict: (x + k) / (e + k), x the events of the types
@@ -37,7 +36,7 @@ export function cellsIn({ isOfHours }: Pick<Span, 'isOfHours'>): RawBuilder<unkn
   return isOfHours ? sql`product_hour` : sql`product_cell`
 }
 
-function at(milliseconds: number): RawBuilder<unknown> {
+export function at(milliseconds: number): RawBuilder<unknown> {
   return sql`${instantOf(milliseconds)}::timestamptz`
 }
 
@@ -45,7 +44,7 @@ function at(milliseconds: number): RawBuilder<unknown> {
 export async function refreshRising(db: Store, nowMs: number): Promise<void> {
   await db.transaction().execute(async (tx) => {
     // As long as it takes, and in one process, because those who send events need the others.
-    await sql`set local statement_timeout = ${sql.lit(`${REFRESH_MINUTES_MAX}min`)}`.execute(tx)
+    await hurryNot(tx)
     await sql`set local max_parallel_workers_per_gather = 0`.execute(tx)
     await sql`lock table product_rising in share row exclusive mode`.execute(tx)
     await sql`delete from product_rising`.execute(tx)

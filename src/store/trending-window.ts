@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Database, Store } from './database.ts'
+import { type Database, hurryNot, type Store } from './database.ts'
 import { holdersGone, lockFor } from './locks.ts'
 import { type ChunkLimits, inChunks } from './chunks.ts'
 import { hourOf, trendingOf, weighed } from './popularity-score.ts'
@@ -9,7 +9,6 @@ const LISTED_PRODUCTS_MAX = 10_000
 /** Counting waits for a small part of this, and callers may notice 50 ms. */
 const CHUNK: ChunkLimits = { targetMs: 100, sizeMin: 100, sizeMax: 2_000 }
 const PASSES = 3
-const REFRESH_MINUTES_MAX = 30
 /** Long before 2^1023, where float8 ends; the rules allow a half-life of an hour, so that is 8 days. */
 const LANDMARK_HALF_LIVES_MAX = 200
 
@@ -150,9 +149,4 @@ async function repairChunk(db: Store, productIds: readonly string[], { areHeld =
       returning p.product_id as "productId"`.execute(tx)
     return repaired.map((row) => row.productId)
   })
-}
-
-/** For the few statements that take longer the larger the shop is. */
-async function hurryNot(tx: Database): Promise<void> {
-  await sql`set local statement_timeout = ${sql.lit(`${REFRESH_MINUTES_MAX}min`)}`.execute(tx)
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { SEARCH_IMPRESSION } from '../contract/search.ts'
 import type { Drift, VerifyResponse } from '../contract/verify.ts'
-import type { Database, Store } from './database.ts'
+import { type Database, hurryNot, type Store } from './database.ts'
 import { openRepair } from './trending-window.ts'
 import {
   COUNTERS,
@@ -23,7 +23,6 @@ export const TOLERANCE = 1e-9
 export const DRIFT_MAX = 1_000
 const REPAIR_WAIT_MS_MAX = 10_000
 const REPAIR_POLL_MS = 100
-const REPLAY_MINUTES_MAX = 30
 
 /** The trending window is being moved, and that does not end. */
 export class RepairIsOpen extends Error {
@@ -55,7 +54,7 @@ export async function verify(db: Store, { patienceMs = REPAIR_WAIT_MS_MAX } = {}
 }
 
 async function replay(tx: Database): Promise<VerifyResponse | undefined> {
-  await sql`set local statement_timeout = ${sql.lit(`${REPLAY_MINUTES_MAX}min`)}`.execute(tx)
+  await hurryNot(tx)
   if ((await openRepair(tx)) !== undefined) return undefined
   const { rows } = await sql<{ events: string; horizon: Date; isCut: boolean; hasDays: boolean }>`
     select horizon, (select count(*) from interaction where occurred_at >= horizon)

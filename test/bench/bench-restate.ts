@@ -5,7 +5,8 @@ import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePorts, stopProcess, until } from '../../src/main/embedded/process.ts'
-import { queryRestate, register, startRestate } from '../../src/main/embedded/restate.ts'
+import { register } from '../../src/main/deployments.ts'
+import { queryRestate, startRestate } from '../../src/main/embedded/restate.ts'
 import { V8_FLAGS } from '../../src/main/v8-flags.ts'
 import type { Use } from './endpoint.ts'
 
@@ -52,7 +53,7 @@ export async function startBenchRestate(): Promise<BenchRestate> {
       })
       endpoints.push(child)
       await answerOf(child)
-      await register(adminUrl, `http://127.0.0.1:${port}`)
+      await register(adminUrl, `http://127.0.0.1:${port}`, { isForced: true })
       return { pid: child.pid!, use: (url) => idle(adminUrl).then(() => useDatabase(child, url)) }
     },
     stop: async () => {

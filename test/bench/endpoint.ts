@@ -3,11 +3,9 @@ import { createEndpointHandler } from '@restatedev/restate-sdk'
 import { sql } from 'kysely'
 import { pino } from 'pino'
 import type { Deps } from '../../services/deps.ts'
-import { TASKS } from '../../services/periodic-tasks.ts'
 import { serveEndpoint } from '../../src/main/serve-endpoint.ts'
+import { TEST_DEPS } from '../harness/deps.ts'
 import { connect } from '../../src/store/database.ts'
-import { KEEP_ALL } from '../../src/store/privacy.ts'
-import { unobserved } from '../harness/unobserved.ts'
 import { literalServices } from './literal.ts'
 
 /**
@@ -22,12 +20,7 @@ export interface Use {
 
 const deps: Deps = {
   ...poolsTo('postgres://127.0.0.1:1/none'),
-  retryPolicy: { initialInterval: 50, maxInterval: 500, exponentiationFactor: 2, maxAttempts: 200, onMaxAttempts: 'pause' },
-  privacy: KEEP_ALL,
-  keeping: { retentionDays: undefined, rollUpAfterDays: undefined },
-  tasks: TASKS,
-  observer: unobserved,
-  reached: () => undefined,
+  ...TEST_DEPS,
 }
 
 process.on('message', ({ url }: Use) => void use(url))

@@ -2,7 +2,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { freePorts, stopProcess } from '../../src/main/embedded/process.ts'
-import { register } from '../../src/main/embedded/restate.ts'
+import { register } from '../../src/main/deployments.ts'
 import { V8_FLAGS } from '../../src/main/v8-flags.ts'
 import type { Store } from '../../src/store/database.ts'
 import { createDatabase } from '../harness/database.ts'
@@ -77,7 +77,7 @@ async function startSide(
   })
   kept({ stop: () => stopProcess(child, 'SIGTERM', 30_000) })
   await once(child, 'message')
-  await register(restate.adminUrl, `http://127.0.0.1:${port}`)
+  await register(restate.adminUrl, `http://127.0.0.1:${port}`, { isForced: true })
   const pids = { endpoint: [child.pid!], PostgreSQL: [postgres.pid], Restate: [restate.pid], load: [load.pid] }
   return { db, url: `${restate.ingressUrl}/Analytic/CreateInteraction`, pids }
 }

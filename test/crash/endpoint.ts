@@ -4,9 +4,8 @@ import { pino } from 'pino'
 import type { Deps, FailPoint } from '../../services/deps.ts'
 import { TASKS } from '../../services/periodic-tasks.ts'
 import { serveEndpoint } from '../../src/main/serve-endpoint.ts'
+import { TEST_DEPS } from '../harness/deps.ts'
 import { connect } from '../../src/store/database.ts'
-import { KEEP_ALL } from '../../src/store/privacy.ts'
-import { unobserved } from '../harness/unobserved.ts'
 import { noteSlots } from './slots.ts'
 
 /**
@@ -44,8 +43,8 @@ function main(databaseUrl: string, port: number): void {
   )
   const retryPolicy = { initialInterval: 50, maxInterval: 100, maxAttempts: 1_000, onMaxAttempts: 'pause' } as const
   const deps: Deps = {
-    ...{ db: counted, background: counted, retryPolicy, privacy: KEEP_ALL, observer: unobserved, reached },
-    keeping: { retentionDays: undefined, rollUpAfterDays: undefined },
+    ...TEST_DEPS,
+    ...{ db: counted, background: counted, retryPolicy, reached },
     tasks: { ...TASKS, 'note-slots': noteSlots },
   }
   const hooks = [() => ({ interceptor: aroundEachStep(() => reached('anywhere')) })]

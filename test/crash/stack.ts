@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { type Kysely, sql } from 'kysely'
 import { postgresUrl, startPostgres } from '../../src/main/embedded/postgres.ts'
 import { freePorts, hasEnded, stopProcess, until } from '../../src/main/embedded/process.ts'
-import { register, startRestate } from '../../src/main/embedded/restate.ts'
+import { register } from '../../src/main/deployments.ts'
+import { startRestate } from '../../src/main/embedded/restate.ts'
 import { connect } from '../../src/store/database.ts'
 import { migrate } from '../../src/store/migration.ts'
 import { comingMonths, makePartitions } from '../../src/store/partition.ts'
@@ -173,7 +174,7 @@ export async function startCrashStack(): Promise<CrashStack> {
     await stack.revive('postgres')
     await prepare(stack.db)
     await Promise.all([stack.revive('restate'), stack.revive('endpoint')])
-    await register(stack.adminUrl, stack.endpointUrl)
+    await register(stack.adminUrl, stack.endpointUrl, { isForced: true })
     return stack
   } catch (error) {
     await stack.stop({ keepFolder: true })

@@ -2,15 +2,14 @@ import type { HooksProvider } from '@restatedev/restate-sdk'
 import * as clients from '@restatedev/restate-sdk-clients'
 import { pino } from 'pino'
 import type { Deps } from '../../services/deps.ts'
-import { TASKS } from '../../services/periodic-tasks.ts'
 import { freePorts, until } from '../../src/main/embedded/process.ts'
-import { queryRestate, register } from '../../src/main/embedded/restate.ts'
+import { register } from '../../src/main/deployments.ts'
+import { queryRestate } from '../../src/main/embedded/restate.ts'
 import { type Endpoint, serveEndpoint } from '../../src/main/serve-endpoint.ts'
 import { backlog } from '../../src/store/backlog.ts'
-import { KEEP_ALL } from '../../src/store/privacy.ts'
 import type { Store } from '../../src/store/database.ts'
+import { TEST_DEPS } from './deps.ts'
 import { startTestRestate } from './restate.ts'
-import { unobserved } from './unobserved.ts'
 
 export interface Stack {
   ingressUrl: string
@@ -33,19 +32,9 @@ export async function startStack(db: Store, changes: Partial<Deps> = {}, hooks: 
   const log = pino({ level: process.env['LOG_LEVEL'] ?? 'silent' })
   const release = async (changed: Partial<Deps>) => {
     const [port] = (await freePorts(1)) as [number]
-    const deps: Deps = {
-      db,
-      background: db,
-      retryPolicy: { initialInterval: 50, maxInterval: 500, exponentiationFactor: 2, maxAttempts: 200, onMaxAttempts: 'pause' },
-      privacy: KEEP_ALL,
-      keeping: { retentionDays: undefined, rollUpAfterDays: undefined },
-      tasks: TASKS,
-      observer: unobserved,
-      reached: () => undefined,
-      ...changed,
-    }
+    const deps: Deps = { db, background: db, ...TEST_DEPS, ...changed }
     const endpoint = await serveEndpoint(deps, { host: restate.endpointHost, port, log, hooks })
-    await register(adminUrl, restate.urlOfEndpoint(port))
+    await register(adminUrl, restate.urlOfEndpoint(port), { isForced: true })
     return { ...endpoint, port }
   }
   const endpoint = await release(changes)

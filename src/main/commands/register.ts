@@ -8,7 +8,7 @@ import {
   discover,
   type OldDeployment,
   oldDeployments,
-  registerDeployment,
+  register,
   registeredServices,
   removeDeployment,
 } from '../deployments.ts'
@@ -34,10 +34,10 @@ export function registerCommand(): Command {
     .option('--breaking', 'also when callers of the contract before, or calls that wait, may fail')
     .option('--remove-drained', 'let Restate forget old releases that have nothing left to do')
     .option('--wait <seconds>', 'how long Restate and the endpoint may take to come up', wholeNumber(1, 3_600), WAIT_SECONDS)
-    .action(register)
+    .action(registerCheckedRelease)
 }
 
-async function register({ breaking = false, removeDrained = false, wait }: RegisterOptions): Promise<void> {
+async function registerCheckedRelease({ breaking = false, removeDrained = false, wait }: RegisterOptions): Promise<void> {
   const config = readConfig(process.env)
   const { adminUrl, ingressUrl, endpointUrl } = addressesOf(config)
   const waitMs = wait * 1_000
@@ -98,7 +98,7 @@ async function registerRelease(
       `${release} was not registered: ${broken} of the changes may break callers, or calls that wait in Restate; register --breaking does it all the same.`,
     )
   }
-  await registerDeployment(adminUrl, uri)
+  await register(adminUrl, uri, { isForced: false })
   return { isNew: true, told: `${release} at ${uri} is registered.` }
 }
 

@@ -75,44 +75,6 @@ function restateBinary(): string {
   }
 }
 
-/**
- * Tells Restate where the services are. Registering the same address again would change nothing, so it is forced: the
- * handlers of this start replace those of the last one.
- */
-export async function register(adminUrl: string, endpointUrl: string): Promise<void> {
-  const answer = await fetch(`${adminUrl}/deployments`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ uri: endpointUrl, force: true }),
-    signal: AbortSignal.timeout(30_000),
-  })
-  if (!answer.ok)
-    throw new Error(`Restate at ${adminUrl} did not register ${endpointUrl}: ${answer.status} ${await answer.text()}`)
-}
-
-/** Where Restate sends new calls of a service; undefined when it knows none, or does not answer. */
-export async function addressOf(adminUrl: string, service: string): Promise<string | undefined> {
-  const ask = async <T>(path: string) =>
-    (await (await fetch(`${adminUrl}${path}`, { signal: AbortSignal.timeout(2_000) })).json()) as Partial<T>
-  try {
-    const { deployment_id: id } = await ask<{ deployment_id: string }>(`/services/${service}`)
-    return id && (await ask<{ uri: string }>(`/deployments/${id}`)).uri
-  } catch {
-    return undefined
-  }
-}
-
-/** Whether Restate knows these services. */
-export async function areRegistered(adminUrl: string, names: readonly string[]): Promise<boolean> {
-  try {
-    const answer = await fetch(`${adminUrl}/services`, { signal: AbortSignal.timeout(2_000) })
-    const { services } = (await answer.json()) as { services: { name: string }[] }
-    return names.every((name) => services.some((service) => service.name === name))
-  } catch {
-    return false
-  }
-}
-
 export interface Stuck {
   /** Invocations that failed and will be tried again. */
   retrying: number
