@@ -28,7 +28,7 @@ export default defineConfig({
           name: 'replayed',
           include: ['test/**/*.restate.test.ts'],
           exclude: [
-            'test/{browser,burst,contract-package,demo,gateway,import,keys,metrics,openapi,outage,pages,processes,rejected-command,release}.restate.test.ts',
+            'test/{bad-input,browser,burst,contract-package,demo,gateway,import,keys,metrics,openapi,outage,pages,processes,rejected-command,release}.restate.test.ts',
           ],
           env: { ALWAYS_REPLAY: '1' },
           ...servers,

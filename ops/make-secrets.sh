@@ -21,6 +21,7 @@ make endpoint_password password
 make gateway_password password
 make api_key api_key
 make manage_key api_key
+make payment_secret password
 # The public half is of the private one that is there.
 [ -s secrets/restate_identity_key ] || rm -f secrets/restate_identity_public_key
 make restate_identity_key identity_key

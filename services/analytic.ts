@@ -1,10 +1,13 @@
-import { implement } from '@restatedev/restate-sdk'
+import { implement, TerminalError } from '@restatedev/restate-sdk'
 import { interactionOf } from '../src/contract/search.ts'
 import { analyticApi } from '../src/contract/services.ts'
+import { WrongField } from '../src/store/wrong-field.ts'
+import { sellerDashboard } from '../src/store/seller-dashboard.ts'
 import { repairTrending } from '../src/store/trending-window.ts'
 import { verify } from '../src/store/verification.ts'
 import type { Deps } from './deps.ts'
-import { PROOF, RECORD, REPLAY } from './handler-options.ts'
+import { PROOF, READ, RECORD, REPLAY } from './handler-options.ts'
+import { recordPaymentCall } from './payment-recording.ts'
 import { INTERACTION_RECORDING, recordCall, SEARCH_RECORDING } from './recording.ts'
 import { replayRejected } from './replay-rejected.ts'
 
@@ -20,6 +23,17 @@ export const analytic = (deps: Deps) =>
 
       RecordSearchClick: (ctx, click) => recordCall(INTERACTION_RECORDING, deps, ctx, [interactionOf(click)]),
 
+      RecordPayment: async (ctx, callback) => (await recordPaymentCall(deps, ctx, [callback]))[0]!,
+
+      RecordPayments: async (ctx, { callbacks }) => ({ results: await recordPaymentCall(deps, ctx, callbacks) }),
+
+      SellerDashboard: async (ctx, { seller_id: sellerId, ...asked }) => {
+        if (sellerId === undefined) throw new TerminalError('seller_id: is needed', { errorCode: 400 })
+        return sellerDashboard(deps.db, sellerId, asked, await ctx.date.now()).catch((error: unknown) => {
+          throw error instanceof WrongField ? new TerminalError(`${error.field}: ${error.message}`, { errorCode: 400 }) : error
+        })
+      },
+
       ReplayRejected: (ctx, request) => replayRejected(deps, ctx, request),
 
       Verify: async () => {
@@ -34,6 +48,9 @@ export const analytic = (deps: Deps) =>
         RecordSearch: RECORD,
         RecordSearches: RECORD,
         RecordSearchClick: RECORD,
+        RecordPayment: RECORD,
+        RecordPayments: RECORD,
+        SellerDashboard: READ,
         ReplayRejected: REPLAY,
         Verify: PROOF,
       },

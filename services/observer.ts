@@ -1,3 +1,4 @@
+import type { RecordPaymentResponse } from '../src/contract/payment.ts'
 import type { RecordedBatchResult } from '../src/store/interaction-batch.ts'
 import type { Rejection } from '../src/store/interaction-row.ts'
 import type { GroupSize } from '../src/store/popularity-score.ts'
@@ -6,6 +7,8 @@ import type { GroupSize } from '../src/store/popularity-score.ts'
 export interface ServiceObserver {
   /** A call's batch was committed. One whose connection broke between the commit and its answer is left out. */
   recorded: (batch: { of: Recorded; accepted: number; duplicates: number; rejected: readonly Pick<Rejection, 'code'>[] }) => void
+  /** What became of the payment callbacks of a call that was committed. */
+  paid: (answers: readonly RecordPaymentResponse[]) => void
   /** A group of waiting batches was counted or fed in one transaction. */
   grouped: (target: Target, group: GroupSize) => void
 }

@@ -12,23 +12,25 @@ export function itemToReplay(
   receivedAtMs: number,
   newEventId: (timeMs: number) => string,
 ): unknown {
-  const item = repair === undefined ? sent : repaired(sent, repair)
+  const item = inItsTime(repaired(sent, repair), repair)
   if (!hasFields(item) || Object.hasOwn(item, 'event_id')) return item
   const timeMs = Object.hasOwn(item, 'occurred_at') ? timeForUuidV7(item['occurred_at']) : receivedAtMs
   return timeMs === undefined ? item : { ...item, event_id: newEventId(timeMs) }
 }
 
-/** Of an item that is no object, nothing is left but the repair. */
-function repaired(sent: unknown, repair: Repair): Record<string, unknown> {
+/** The item with the repair's fields. Of one that is no object, nothing is left but the repair. */
+export function repaired(sent: unknown, repair: Repair | undefined): unknown {
+  if (repair === undefined) return sent
   const fields = Object.entries({ ...(hasFields(sent) ? sent : {}), ...repair })
-  return inItsTime(Object.fromEntries(fields.filter(([name]) => repair[name] !== null)), repair)
+  return Object.fromEntries(fields.filter(([name]) => repair[name] !== null))
 }
 
 /**
  * The time in a UUIDv7 is the event's: with another time it is another id. The rest of it stays, so that an event that was
  * sent twice, refused twice and repaired twice in the same way is still one event.
  */
-function inItsTime(item: Record<string, unknown>, repair: Repair): Record<string, unknown> {
+function inItsTime(item: unknown, repair: Repair | undefined): unknown {
+  if (repair === undefined || !hasFields(item)) return item
   const { event_id: eventId } = item
   if (Object.hasOwn(repair, 'event_id') || typeof eventId !== 'string' || timeOfUuidV7(eventId) === undefined) return item
   const timeMs = timeForUuidV7(repair['occurred_at'])

@@ -8,7 +8,9 @@ import {
 } from '../src/contract/rejected.ts'
 import type { RecordedBatch } from '../src/contract/services.ts'
 import { type Call, callOf, eventIdFor } from '../src/store/call.ts'
+import type { Rejection } from '../src/store/interaction-row.ts'
 import { recordRows } from '../src/store/interaction-batch.ts'
+import { recordPayments } from '../src/store/payment.ts'
 import { withPrivacy } from '../src/store/privacy.ts'
 import type { LogRow } from '../src/store/log-table.ts'
 import { insertReplayOf, type RefusedItem, refusedItem } from '../src/store/rejected-replay.ts'
@@ -16,10 +18,11 @@ import type { Deps } from './deps.ts'
 import { sendOn } from './fan-out.ts'
 import { tellRecorded } from './observer.ts'
 import { INTERACTION_RECORDING, type Recording, SEARCH_RECORDING } from './recording.ts'
-import { itemToReplay } from './repair.ts'
+import { judgePayments } from './payment-admission.ts'
+import { itemToReplay, repaired } from './repair.ts'
 
 /**
- * Sends a refused interaction or search again as a call of one event. It is read inside the step that records it, and not
+ * Sends a refused interaction, search or payment callback again as a call of one. It is read inside the step that records it, and not
  * in one of its own, because the journal would keep an item of 16 MiB.
  */
 export async function replayRejected(deps: Deps, ctx: Context, request: ReplayRejectedRequest): Promise<ReplayRejectedResponse> {
@@ -30,10 +33,13 @@ export async function replayRejected(deps: Deps, ctx: Context, request: ReplayRe
     const { set, ...key } = request
     const refused = await refusedItem(deps.db, key)
     if (refused === undefined) throw new TerminalError(`there is no refused interaction ${rejectedIdOf(key)}`, { errorCode: 404 })
-    const { isSearch } = refused
-    const replayed = isSearch
-      ? await recordReplay(SEARCH_RECORDING, deps, call, { refused, key, set, nowMs })
-      : await recordReplay(INTERACTION_RECORDING, deps, call, { refused, key, set, nowMs })
+    const { isSearch, isPayment } = refused
+    const replay: Replay = { refused, key, set, nowMs }
+    const replayed = await (isPayment
+      ? recordPaymentReplay(deps, call, replay)
+      : isSearch
+        ? recordReplay(SEARCH_RECORDING, deps, call, replay)
+        : recordReplay(INTERACTION_RECORDING, deps, call, replay))
     deps.reached('batch committed')
     return { ...replayed, isSearch }
   })
@@ -61,11 +67,27 @@ async function recordReplay<Row extends LogRow>(
   if (recorded.isNew) tellRecorded(deps.observer, of, recorded, judged.rejections)
   const batch = { batch_id: recorded.batchId, from: recorded.from, to: recorded.to }
   const rejection = judged.rejections[0] ?? recorded.refused[0]
-  if (rejection !== undefined) {
-    const { index, code, field, message } = rejection
-    const id = rejectedIdOf({ batch_id: recorded.batchId, index })
-    return { batch, answer: { outcome: 'rejected', rejection: { id, code, field, message } } }
-  }
+  if (rejection !== undefined) return { batch, answer: refusedAgain(recorded.batchId, rejection) }
   const outcome = recorded.accepted === 1 ? 'accepted' : 'duplicate'
   return { batch, answer: { outcome, event_id: judged.rows[0]!.eventId } }
+}
+
+async function recordPaymentReplay(
+  deps: Deps,
+  call: Call,
+  { refused, key, set, nowMs }: Replay,
+): Promise<{ batch: RecordedBatch; answer: ReplayRejectedResponse }> {
+  const { payments, rejections } = judgePayments([repaired(refused.item, set)], nowMs)
+  const recorded = await recordPayments(deps.db, call, payments, rejections, key)
+  const [result] = recorded.results
+  // A replay has a batch also when no interaction follows.
+  const { batchId, from, to } = recorded.batch!
+  const rejection = rejections[0] ?? result?.rejection
+  const answer: ReplayRejectedResponse =
+    rejection === undefined ? { outcome: result!.isRecorded ? 'accepted' : 'duplicate' } : refusedAgain(batchId, rejection)
+  return { batch: { batch_id: batchId, from, to }, answer }
+}
+
+function refusedAgain(batchId: string, { index, code, field, message }: Rejection): ReplayRejectedResponse {
+  return { outcome: 'rejected', rejection: { id: rejectedIdOf({ batch_id: batchId, index }), code, field, message } }
 }

@@ -113,7 +113,7 @@ test(
         expect(differences(await storedCells(db), expectedCells(distinct, rules))).toEqual([])
         expect((await verify(db)).drift).toEqual([])
       }),
-      { numRuns: 40 },
+      { numRuns: 25 },
     )
   },
 )

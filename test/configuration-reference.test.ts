@@ -27,6 +27,7 @@ test.each([
   ['GATEWAY_HOST', '', 'must not be empty'],
   ['PRIVACY_USER_AGENT', 'hide', 'must be one of keep, truncate, drop'],
   ['DATABASE_URL', 'mysql://me:secret@there/x', 'must be a URL such as postgres://user:password@host:5432/footfall'],
+  ['SELLER_JWKS_URL', 'login.example/jwks', 'must be a URL such as https://login.example/.well-known/jwks.json'],
   ['OTEL_EXPORTER_OTLP_HEADERS', 'token', 'must be name=value, several with commas'],
 ])('%s=%s is refused with what it must be', (name, value, demand) => {
   expect(() => readConfig({ [name]: value })).toThrow(`Change these environment variables: ${name} ${demand}.`)

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { readConfig } from '../src/main/config.ts'
+import { readConfig, tokenSettingsOf } from '../src/main/config.ts'
 import { StartError } from '../src/main/embedded/process.ts'
 
 let folder: string
@@ -61,4 +61,20 @@ test('a password file that is missing, a folder or empty is refused with one sen
     [empty, `DATABASE_PASSWORD_FILE is ${empty}, which is empty.`],
   ]
   for (const [file, sentence] of sentences) expect(() => withPassword(file, URL_WITHOUT)).toThrow(new StartError(sentence))
+})
+
+test('the settings of tokens are all there or none', () => {
+  const url = { SELLER_JWKS_URL: 'https://login.example/jwks' }
+  const others = { SELLER_JWT_ISSUER: 'https://login.example/', SELLER_JWT_AUDIENCE: 'footfall' }
+  const sentence = 'Set all of SELLER_JWKS_URL, SELLER_JWT_ISSUER and SELLER_JWT_AUDIENCE, or none.'
+  for (const some of [url, others, { ...url, SELLER_JWT_ISSUER: 'x' }, { SELLER_JWT_AUDIENCE: 'x' }]) {
+    expect(() => readConfig(some)).toThrow(new StartError(sentence))
+  }
+  expect(tokenSettingsOf(readConfig({ SELLER_JWT_CLAIM: 'shop' }))).toBeUndefined()
+  expect(tokenSettingsOf(readConfig({ ...url, ...others }))).toEqual({
+    jwksUrl: 'https://login.example/jwks',
+    issuer: 'https://login.example/',
+    audience: 'footfall',
+    claim: 'seller_id',
+  })
 })

@@ -2,11 +2,14 @@ import { subscribe } from 'node:diagnostics_channel'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import type { PaymentAdapter } from '../src/contract/payment-adapter.ts'
 import { answersOf, createGroupCommit } from '../src/gateway/group-commit.ts'
+import { signatureOf } from '../src/gateway/payment-signature.ts'
+import { paymentWriter } from '../src/gateway/payment-writer.ts'
 import { createApiKey, type NewApiKey } from '../src/store/api-key.ts'
 import { createDatabase, type TestDatabase } from './harness/database.ts'
 import { type DescribedOperation, type Document, mismatchOf, operationsOf } from './harness/document.ts'
-import { QUEUE_LIMITS, SETTINGS, startGateway, type TestGateway } from './harness/gateway.ts'
+import { PAYMENT_SECRET, QUEUE_LIMITS, SETTINGS, startGateway, type TestGateway } from './harness/gateway.ts'
 import { type Stack, startStack } from './harness/stack.ts'
 import { unobserved } from './harness/unobserved.ts'
 
@@ -27,7 +30,9 @@ let operations: DescribedOperation[]
 beforeAll(async () => {
   database = await createDatabase(inject('postgresUrl'))
   stack = await startStack(database.db)
-  gateway = await startGateway(database.url, stack)
+  const payments = paymentWriter({ ingressUrl: stack.ingressUrl, observer: unobserved, ...QUEUE_LIMITS })
+  const stripe: PaymentAdapter = { provider: 'stripe', isSigned: () => true, callbacksOf: () => [] }
+  gateway = await startGateway(database.url, stack, { payments: { payments, secrets: [PAYMENT_SECRET], adapters: [stripe] } })
   document = await documentOf(gateway)
   operations = operationsOf(document)
 })
@@ -102,13 +107,13 @@ function send(
   const filled = parameters
     .filter(({ in: where }) => where === 'path')
     .reduce((text, { name, example }) => text.replace(`{${name}}`, encodeURIComponent(example!)), path)
+  const query = parameters.filter(({ in: where, example }) => where === 'query' && example !== undefined)
+  const url = `${at.url}${filled}?${new URLSearchParams(query.map(({ name, example }): [string, string] => [name, example!])).toString()}`
   const [type, media] = Object.entries(requestBody?.content ?? {})[0] ?? []
-  if (media === undefined) return fetch(at.url + filled, { method, headers })
-  return fetch(at.url + filled, {
-    method,
-    headers: { 'content-type': type!, ...headers },
-    body: JSON.stringify(media.example),
-  })
+  if (media === undefined) return fetch(url, { method, headers })
+  const body = JSON.stringify(media.example)
+  const signature = signatureOf(body, PAYMENT_SECRET, Date.now())
+  return fetch(url, { method, headers: { 'content-type': type!, 'x-signature': signature, ...headers }, body })
 }
 
 const recording = () => operations.find(({ operationId }) => operationId === 'recordInteractions')!

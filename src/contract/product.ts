@@ -1,10 +1,10 @@
 import { z } from 'zod'
+import { Currency } from './currency.ts'
 import { BATCH_ITEMS_MAX, Instant, RejectedItem } from './interaction.ts'
 import { itemSchemaOf } from './item-schema.ts'
 import { Id, ProductId, storableText } from './text.ts'
 
 export const NAME_CHARACTERS_MAX = 1_000
-const CURRENCIES: ReadonlySet<string> = new Set(Intl.supportedValuesOf('currency'))
 
 const fields = {
   product_id: ProductId.describe('The id that the shop gave it.'),
@@ -13,12 +13,7 @@ const fields = {
   category: Id.optional(),
   brand: Id.optional(),
   price: z.int().min(0).optional().describe('In minor units of the currency, such as cents. Needs currency.'),
-  currency: z
-    .string()
-    .regex(/^[A-Z]{3}$/, { error: 'must be an ISO 4217 code such as EUR', abort: true })
-    .refine((code) => CURRENCIES.has(code), { error: 'is not a currency of ISO 4217' })
-    .optional()
-    .describe('ISO 4217. Needs price.'),
+  currency: Currency.optional().describe('ISO 4217. Needs price.'),
   quantity: z.int().min(0).optional().describe('How many are in stock.'),
   status: z.enum(['active', 'hidden', 'deleted']).describe('Lists leave out what is hidden or deleted; its numbers stay.'),
   updated_at: Instant.describe(

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Interaction } from './interaction.ts'
+import { PaymentCallback } from './payment.ts'
 import { Search } from './search.ts'
 import { wholeNumber } from './whole-number.ts'
 
@@ -23,7 +24,7 @@ export function rejectedKeyOf(id: string): RejectedKey | undefined {
   return batch_id === undefined ? undefined : { batch_id: String(BigInt(batch_id)), index: Number(index) }
 }
 
-/** An interaction or a search that was not recorded, and why. */
+/** An interaction, a search or a payment callback that was not recorded, and why. */
 export const RejectedInteraction = z.object({
   id: z.string().describe('`<batch_id>.<index>`.'),
   batch_id: z.string(),
@@ -71,11 +72,13 @@ export const RejectedResponse = z
   })
 export type RejectedResponse = z.infer<typeof RejectedResponse>
 
-/** Fields to put in place of those that were sent. Null takes a field away: no field of an interaction or a search is null. */
+const SENT = [Interaction, Search, PaymentCallback]
+
+/** Fields to put in place of those that were sent. Null takes a field away: no field that is sent is null. */
 export const Repair = z.record(z.string(), z.unknown()).superRefine((fields, context) => {
   for (const [name, value] of Object.entries(fields)) {
-    if (value === null || Object.hasOwn(Interaction.shape, name) || Object.hasOwn(Search.shape, name)) continue
-    const message = 'is not a field of an interaction or a search; null takes one away'
+    if (value === null || SENT.some(({ shape }) => Object.hasOwn(shape, name))) continue
+    const message = 'is not a field of an interaction, a search or a payment callback; null takes one away'
     context.addIssue({ code: 'custom', path: [name], message })
   }
 })
@@ -94,6 +97,6 @@ export const ReplayRejectedResponse = z.object({
     .object({ id: z.string(), code: z.string(), field: z.string().nullable(), message: z.string() })
     .optional()
     .describe('Why it was refused again, and its new id.'),
-  event_id: z.string().optional().describe('The identity of the event in the log.'),
+  event_id: z.string().optional().describe('The identity of the event in the log; a payment callback has one of its own.'),
 })
 export type ReplayRejectedResponse = z.infer<typeof ReplayRejectedResponse>

@@ -1,12 +1,14 @@
 import { iface } from '@restatedev/restate-sdk-core'
 import { z } from 'zod'
 import { CreateInteractionRequest, CreateInteractionResponse } from './interaction.ts'
+import { RecordPaymentRequest, RecordPaymentResponse, RecordPaymentsRequest, RecordPaymentsResponse } from './payment.ts'
 import { PopularRequest, PopularResponse } from './popular.ts'
 import { GetPopularityRequest, Popularity, TopRequest, TopResponse } from './popularity.ts'
 import { CatalogProduct, GetProductRequest, UpsertProductsRequest, UpsertProductsResponse } from './product.ts'
 import { ReplayRejectedRequest, ReplayRejectedResponse } from './rejected.ts'
 import { LastRun, LastRunRequest, LatestSlot, RunRequest, ScheduleRequest, ScheduleState, Slot } from './schedule.ts'
 import { RecordSearchesRequest, Search, SearchClick } from './search.ts'
+import { SellerDashboardRequest, SellerDashboardResponse } from './seller-dashboard.ts'
 import { VerifyResponse } from './verify.ts'
 
 /** A recorded batch: its id, and the first and last instant of its events, which let PostgreSQL skip partitions. */
@@ -39,6 +41,22 @@ export const analyticApi = iface.service('Analytic', {
     input: SearchClick,
     output: CreateInteractionResponse,
     description: 'Records a click on a product that a search showed, as an interaction click_from_search.',
+  }),
+  RecordPayment: iface.schemas({
+    input: RecordPaymentRequest,
+    output: RecordPaymentResponse,
+    description:
+      'For trusted callers. Records what a payment provider told, once, and all that follows from it: the analytics event, interactions, and sale lines. Answers as for a batch of one.',
+  }),
+  RecordPayments: iface.schemas({
+    input: RecordPaymentsRequest,
+    output: RecordPaymentsResponse,
+    description: 'The same for up to 200 callbacks. Each is judged alone.',
+  }),
+  SellerDashboard: iface.schemas({
+    input: SellerDashboardRequest,
+    output: SellerDashboardResponse,
+    description: 'What a seller sold: summary, comparison with the period before, charts, best products.',
   }),
   ReplayRejected: iface.schemas({
     input: ReplayRejectedRequest,

@@ -13,3 +13,18 @@ export function millisecondsOf(instant: string): number {
 
 /** Before it nothing happened: an earlier time of an event is a mistake. */
 export const EARLIEST_MS = millisecondsOf('2000-01-01T00:00:00Z')
+
+/**
+ * Whether it is the name of an IANA time zone. Without a slash only UTC is one: PostgreSQL takes abbreviations such as CET for an
+ * offset that never changes, and a bare offset for its opposite.
+ */
+export function isTimeZone(name: string): boolean {
+  if (name === 'UTC') return true
+  if (!/^[A-Z][A-Za-z_]+(\/[A-Za-z0-9_+-]+){1,2}$/.test(name)) return false
+  try {
+    Intl.DateTimeFormat('en', { timeZone: name })
+    return true
+  } catch {
+    return false
+  }
+}

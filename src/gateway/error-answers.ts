@@ -18,13 +18,13 @@ const ERRORS: Record<ErrorCode, Described> = {
     },
   },
   unauthorized: {
-    description: 'No key was shown, or one that is unknown or was revoked.',
+    description: 'No key was shown, or one that is unknown or was revoked, or a token that is not good.',
     example: { message: 'show a key: Authorization: Bearer <key>' },
     headers: { 'www-authenticate': { type: 'string', description: 'Bearer' } },
   },
   forbidden: {
     description:
-      'The key has not the scope, is bound to a seller, or may not be used from that page. Without keys: the Host or Origin is not this machine.',
+      'The key has not the scope, is bound to a seller, or may not be used from that page; or the token names no seller. Without keys: the Host or Origin is not this machine.',
     example: { message: 'the key has not the scope manage' },
   },
   not_found: { description: 'There is none.', example: { message: 'no event of product lamp was ever counted' } },
@@ -42,8 +42,8 @@ const ERRORS: Record<ErrorCode, Described> = {
   },
   too_large: { description: 'The body is too large.', example: { message: 'the body is over 16 MiB' } },
   rate_limited: {
-    description: 'The key made too many requests in this minute.',
-    example: { message: 'the key may make 600 requests a minute; try again in 27 seconds' },
+    description: 'The key, or the tokens of the seller, made too many requests in this minute.',
+    example: { message: 'at most 600 requests a minute are taken; try again in 27 seconds' },
     headers: RETRY_AFTER,
   },
   internal_error: {
@@ -51,7 +51,7 @@ const ERRORS: Record<ErrorCode, Described> = {
     example: { message: 'something went wrong here; the log has the request id' },
   },
   unavailable: {
-    description: 'The database does not answer; try again.',
+    description: 'The database does not answer, or the issuer of a token; try again.',
     example: { message: 'the database does not answer; try again' },
     headers: RETRY_AFTER,
   },

@@ -3,7 +3,7 @@ import { HttpCallError } from '@restatedev/restate-sdk-clients'
 import type { CreateInteractionResponse } from '../contract/interaction.ts'
 import type { GatewayObserver, QueueLength } from './observer.ts'
 import { Problem } from './problem.ts'
-import { bodyOfItems, type EventsBody, type ListName, paced, type Recorder } from './recorder.ts'
+import { bodyOfItems, type EventsBody, paced, type Recorder } from './recorder.ts'
 import { contextOfRequest, inFlushSpan } from './tracing.ts'
 
 /**
@@ -14,8 +14,8 @@ export const FLUSH_EVENTS_MAX = 4_000
 export const FLUSH_BYTES_MAX = 1024 * 1024
 
 export interface GroupCommitOptions<Answer, Part> {
-  /** What the events are: interactions when undefined. */
-  list?: ListName
+  /** The name of the list in the body of a call: interactions when undefined. */
+  list?: string
   /** Events of a flush, when that is less than FLUSH_EVENTS_MAX. */
   flushEventsMax?: number
   /** Records events in one durable call; safe to repeat, because every event has its identity. */

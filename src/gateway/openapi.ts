@@ -19,7 +19,9 @@ As long as no key was ever made, this machine alone may call, without a key. Fro
 const TAGS = [
   { name: 'interactions', description: 'What shoppers do: sent once, counted once.' },
   { name: 'search', description: 'What shoppers search for, are shown, and click.' },
+  { name: 'orders', description: 'What payment providers tell: sold, taken back, exactly once.' },
   { name: 'popularity', description: 'What is popular, and the proof.' },
+  { name: 'sellers', description: 'What each seller sold.' },
   { name: 'catalogue', description: 'What is sold: lists leave out what it hides.' },
   { name: 'process', description: 'For whoever keeps it running.' },
 ]
@@ -34,6 +36,12 @@ const SECURITY_SCHEMES = {
     description: 'A publishable key, for the beacon of a page. A secret key in an address is refused.',
   },
 } as const
+const SELLER_TOKEN = {
+  type: 'http',
+  scheme: 'bearer',
+  bearerFormat: 'JWT',
+  description: 'A token of the configured issuer, which names a seller.',
+} as const
 
 /** Answers may get further fields, so nobody should rely on there being none; and that a count is no fraction is enough. */
 const override: NonNullable<z.core.ToJSONSchemaParams['override']> = ({ zodSchema, jsonSchema }) => {
@@ -45,8 +53,15 @@ const override: NonNullable<z.core.ToJSONSchemaParams['override']> = ({ zodSchem
 
 const toJsonSchemas = createJsonSchemaTransform({ zodToJsonConfig: { override } })
 
+interface Callers {
+  isPublic: boolean
+  /** Whether tokens of sellers are used. */
+  takesTokens: boolean
+}
+
 /** Makes /openapi.json of the routes: what callers send and get from their schemas, who may call from their `access`. */
-export async function describeApi(app: FastifyInstance, { isPublic }: { isPublic: boolean }): Promise<void> {
+export async function describeApi(app: FastifyInstance, callers: Callers): Promise<void> {
+  const securitySchemes = { ...SECURITY_SCHEMES, ...(callers.takesTokens && { seller_token: SELLER_TOKEN }) }
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -59,33 +74,36 @@ export async function describeApi(app: FastifyInstance, { isPublic }: { isPublic
       },
       servers: [{ url: '/', description: 'This gateway' }],
       tags: TAGS,
-      components: { securitySchemes: SECURITY_SCHEMES, schemas: { Error: schemaOfErrors() } },
+      components: { securitySchemes, schemas: { Error: schemaOfErrors() } },
     },
     transform: (document) => {
       const { schema, url } = toJsonSchemas(document)
       if (schema === undefined || schema.hide) return { schema: { hide: true }, url }
-      const { access = 'open' } = document.route.config ?? {}
-      return { schema: described(schema, access, isPublic), url }
+      const { access = 'open', ofSeller = false } = document.route.config ?? {}
+      const { isPublic, takesTokens } = callers
+      return { schema: described(schema, access, { isPublic, takesTokens: takesTokens && ofSeller }), url }
     },
   })
 }
 
 /** What follows from the access of a route: no route can forget it. */
-function described(schema: FastifySchema, access: Access, isPublic: boolean): FastifySchema {
+function described(schema: FastifySchema, access: Access, callers: Callers): FastifySchema {
   const needed = access === 'open' ? 'Needs no key.' : `Needs a key with the scope \`${access}\`, once a key was made.`
+  const orToken = callers.takesTokens ? ' A token that names a seller will do for what is of that seller.' : ''
   return {
     ...schema,
-    description: `${schema.description ?? ''}\n\n${needed}`.trim(),
-    security: securityOf(access, isPublic),
+    description: `${schema.description ?? ''}\n\n${needed}${orToken}`.trim(),
+    security: securityOf(access, callers),
     response: errorAnswersOf(schema.response as Record<string, { description?: string }>, access !== 'open'),
   }
 }
 
 /** One of the ways is enough. The last, without a key, ends with the first key, and does not exist where others can reach us. */
-function securityOf(access: Access, isPublic: boolean): Record<string, string[]>[] {
+function securityOf(access: Access, { isPublic, takesTokens }: Callers): Record<string, string[]>[] {
   if (access === 'open') return []
   const ways: Record<string, string[]>[] = [{ key: [access] }, { management_key: [access] }]
   if (access === 'ingest') ways.push({ publishable_key: [] })
+  if (takesTokens) ways.push({ seller_token: [] })
   if (!isPublic) ways.push({})
   return ways
 }

@@ -4,7 +4,7 @@ import type { GatewayObserver } from './observer.ts'
 import { Problem } from './problem.ts'
 
 export interface RateLimits {
-  /** Requests a minute of a secret key that has no limit of its own. */
+  /** Requests a minute of a secret key that has no limit of its own, and of a seller's tokens. */
   secretPerMinute: number
   /** The same of a publishable one, for each address that uses it. */
   publishablePerMinute: number
@@ -28,6 +28,6 @@ export async function limitRates(
       apiKey?.requestsPerMinute ?? (apiKey?.isPublishable ? limits.publishablePerMinute : limits.secretPerMinute),
     onExceeded: () => observer.turnedAway('rate_limited'),
     errorResponseBuilder: (_request, { max, after }) =>
-      new Problem('rate_limited', `the key may make ${max} requests a minute; try again in ${after}`),
+      new Problem('rate_limited', `at most ${max} requests a minute are taken; try again in ${after}`),
   })
 }

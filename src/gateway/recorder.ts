@@ -18,7 +18,7 @@ export type ListName = 'interactions' | 'searches'
 const HANDLERS = { interactions: 'CreateInteraction', searches: 'RecordSearches' } as const satisfies Record<ListName, string>
 
 /** The body of a request with these items, given as JSON with commas between them. */
-export function bodyOfItems(items: readonly string[], list: ListName = 'interactions'): EventsBody {
+export function bodyOfItems(items: readonly string[], list: string = 'interactions'): EventsBody {
   return Buffer.from(`{"${list}":[${items.join(',')}]}`)
 }
 

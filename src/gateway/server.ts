@@ -17,6 +17,7 @@ import type { Keys } from './key-ring.ts'
 import { answerUnknownRoutes } from './not-found.ts'
 import type { GatewayObserver } from './observer.ts'
 import { describeApi } from './openapi.ts'
+import { type PaymentDeps, paymentRoutes } from './payment-routes.ts'
 import { popularRoutes } from './popular-routes.ts'
 import { popularityRoutes } from './popularity-routes.ts'
 import { NOT_JSON, Problem, problemOf, sendProblem } from './problem.ts'
@@ -27,6 +28,8 @@ import type { RecordingWays } from './record-request.ts'
 import { rejectedRoutes } from './rejected-routes.ts'
 import { scheduleRoutes } from './schedule-routes.ts'
 import { searchRoutes } from './search-routes.ts'
+import { sellerRoutes } from './seller-routes.ts'
+import type { SellerOfToken } from './seller-tokens.ts'
 import { shareRunning } from './share-running.ts'
 import { traceRequests } from './tracing.ts'
 import type { Store } from '../store/database.ts'
@@ -37,7 +40,10 @@ export interface GatewayDeps extends RecordingWays {
   db: Store
   writeProducts: WriteProducts
   searches: RecordingWays
+  payments: PaymentDeps
   keys: () => Promise<Keys>
+  /** Undefined when tokens of sellers are not used. */
+  sellerOfToken: SellerOfToken | undefined
   readiness: () => Promise<Readiness>
   /** Asks Restate. */
   schedules: () => Promise<ScheduleState[]>
@@ -63,6 +69,8 @@ export interface GatewaySettings {
   popularCacheMs: number
   /** Lists of popular products that add up hours, at once. */
   addedUpAtOnce: number
+  /** Seller dashboards that are read at once. */
+  dashboardsAtOnce: number
 }
 
 /** An id of 200 characters, each of up to 4 bytes, each byte as %XX. */
@@ -81,7 +89,7 @@ const READINESS_MS_MAX = 1_000
 
 /** The HTTP server, not yet listening. */
 export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance> {
-  const { db, groupCommit, groupSubmit, ownCalls, keys, observer, settings } = deps
+  const { db, groupCommit, groupSubmit, ownCalls, keys, sellerOfToken, observer, settings } = deps
   const app: FastifyInstance = fastify({
     loggerInstance: deps.log,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
@@ -117,19 +125,21 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   await keys().catch(() => undefined)
   secureHeaders(app)
   await allowOrigins(app, { keys, isPublic: settings.isPublic })
-  requireAccess(app, { keys, isPublic: settings.isPublic, observer })
+  requireAccess(app, { keys, sellerOfToken, isPublic: settings.isPublic, observer })
   await limitRates(app, { limits: settings.rateLimits, observer })
   answerUnknownRoutes(app)
 
-  await describeApi(app, settings)
+  await describeApi(app, { isPublic: settings.isPublic, takesTokens: sellerOfToken !== undefined })
   const interactions: RecordingWays = { groupCommit, groupSubmit, ownCalls }
   const { privacy } = settings
   await app.register(interactionRoutes({ ways: interactions, privacy, observer }))
   await app.register(searchRoutes({ db, searches: deps.searches, interactions, privacy, observer }))
   await app.register(popularityRoutes({ db, topCacheMs: settings.topCacheMs }))
   await app.register(popularRoutes({ db, cacheMs: settings.popularCacheMs, addedUpAtOnce: settings.addedUpAtOnce }))
+  await app.register(sellerRoutes({ db, atOnce: settings.dashboardsAtOnce }))
   await app.register(rejectedRoutes(deps))
   await app.register(catalogRoutes(deps))
+  await app.register(paymentRoutes(deps.payments))
   await app.register(scheduleRoutes(deps))
   await app.register(processRoutes({ ...deps, readiness: shareRunning(deps.readiness, READINESS_MS_MAX) }))
   await docsRoutes(app)
@@ -148,6 +158,9 @@ function parseJsonBodies(app: FastifyInstance): void {
       if ((request.headers['content-encoding'] ?? 'identity') !== 'identity') {
         throw new Problem('invalid_request', 'compressed bodies are not read; send it without content-encoding')
       }
+      const { checkSignature } = request.routeOptions.config
+      await checkSignature?.(request, body)
+      request.isSigned = checkSignature !== undefined
       return parseJson(body)
     },
   )

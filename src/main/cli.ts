@@ -15,6 +15,8 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   demo: async () => (await import('./commands/demo.ts')).demoCommand(),
   key: async () => (await import('./commands/key.ts')).keyCommand(),
   top: async () => (await import('./commands/top.ts')).topCommand(),
+  sign: async () => (await import('./commands/sign.ts')).signCommand(),
+  seller: async () => (await import('./commands/seller.ts')).sellerCommand(),
   backlog: async () => (await import('./commands/backlog.ts')).backlogCommand(),
   rejected: async () => (await import('./commands/rejected.ts')).rejectedCommand(),
   schedules: async () => (await import('./commands/schedules.ts')).schedulesCommand(),

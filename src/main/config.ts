@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import type { Keeping } from '../../services/deps.ts'
+import type { TokenSettings } from '../gateway/seller-tokens.ts'
 import type { GatewaySettings } from '../gateway/server.ts'
 import { PRIVACY_MODES, type Privacy } from '../store/privacy.ts'
 import { StartError } from './embedded/process.ts'
@@ -117,6 +118,20 @@ export const Config = z.object({
     .default(1)
     .describe('Processes of the service endpoint, behind one port. Each has connections to PostgreSQL of its own.')
     .meta({ unit: 'processes' }),
+  PAYMENT_SECRET_FILE: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'A file with the secret that payment callbacks are signed with, or two while it changes, one per line; npm start makes one in FOOTFALL_HOME when absent.',
+    ),
+  PAYMENT_ADAPTERS: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "Files of JavaScript modules, with commas, each of which maps a payment provider's webhooks (docs/payments.md); relative to the checkout.",
+    ),
   TRUSTED_PROXIES: z
     .string()
     .refine((text) => text.split(',').every((one) => isNetwork(one.trim())), {
@@ -125,11 +140,19 @@ export const Config = z.object({
     .optional()
     .describe('Addresses and networks of the proxies before the gateway, with commas: their X-Forwarded-For is believed.'),
   RATE_LIMIT_PER_MINUTE: wholeNumber(1, 10_000_000, 60_000)
-    .describe('Requests a minute of a secret key that has no limit of its own.')
+    .describe('Requests a minute of a secret key that has no limit of its own, and of the tokens of a seller.')
     .meta({ unit: 'requests/min' }),
   PUBLISHABLE_RATE_LIMIT_PER_MINUTE: wholeNumber(1, 10_000_000, 600)
     .describe('Requests a minute of a publishable key that has no limit of its own, from each client address.')
     .meta({ unit: 'requests/min' }),
+  SELLER_JWKS_URL: HttpUrl('https://login.example/.well-known/jwks.json')
+    .optional()
+    .describe(
+      "Where the issuer of sellers' tokens (JWT) publishes its keys, as a JWKS; no tokens when absent. It needs the next two.",
+    ),
+  SELLER_JWT_ISSUER: z.string().min(1).optional().describe('What a token must have as its issuer (iss).'),
+  SELLER_JWT_AUDIENCE: z.string().min(1).optional().describe('What a token must have as its audience (aud), or among several.'),
+  SELLER_JWT_CLAIM: z.string().min(1).default('seller_id').describe('The claim of a token with the id of its seller.'),
   PRIVACY_IP_ADDRESS: z
     .enum(PRIVACY_MODES)
     .default('keep')
@@ -206,6 +229,10 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
   const config = parsed.data
   if ((config.RESTATE_INGRESS_URL === undefined) !== (config.RESTATE_ADMIN_URL === undefined)) {
     throw new StartError('Set both RESTATE_INGRESS_URL and RESTATE_ADMIN_URL, or neither.')
+  }
+  const ofTokens = [config.SELLER_JWKS_URL, config.SELLER_JWT_ISSUER, config.SELLER_JWT_AUDIENCE]
+  if (ofTokens.includes(undefined) && ofTokens.some((one) => one !== undefined)) {
+    throw new StartError('Set all of SELLER_JWKS_URL, SELLER_JWT_ISSUER and SELLER_JWT_AUDIENCE, or none.')
   }
   return withPassword({ ...config, FOOTFALL_HOME: resolve(CHECKOUT, config.FOOTFALL_HOME) })
 }
@@ -287,7 +314,15 @@ export function gatewaySettingsOf(config: Config): GatewaySettings {
     popularCacheMs: config.POPULAR_CACHE_MS,
     // PostgreSQL's processors are not known; as many as are here is a guess, and half the connections are left to others.
     addedUpAtOnce: Math.max(1, Math.min(availableParallelism(), config.DATABASE_CONNECTIONS >> 1)),
+    dashboardsAtOnce: Math.max(1, config.DATABASE_CONNECTIONS >> 1),
   }
+}
+
+/** Undefined when tokens are not used. */
+export function tokenSettingsOf(config: Config): TokenSettings | undefined {
+  const { SELLER_JWKS_URL: jwksUrl, SELLER_JWT_ISSUER: issuer, SELLER_JWT_AUDIENCE: audience, SELLER_JWT_CLAIM: claim } = config
+  if (jwksUrl === undefined || issuer === undefined || audience === undefined) return undefined
+  return { jwksUrl, issuer, audience, claim }
 }
 
 export function queueLimitsOf(config: Config) {

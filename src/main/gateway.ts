@@ -1,12 +1,14 @@
 import { pino } from 'pino'
 import { createKeyRing, KEYS_MS_MAX } from '../gateway/key-ring.ts'
 import { productWriter } from '../gateway/product-writer.ts'
+import { paymentWriter } from '../gateway/payment-writer.ts'
 import { recordingWays } from '../gateway/recording-ways.ts'
 import { schedulesOf } from '../gateway/schedules.ts'
+import { sellerTokens } from '../gateway/seller-tokens.ts'
 import { createGateway } from '../gateway/server.ts'
 import { connect } from '../store/database.ts'
 import { checkPrepared } from './check-prepared.ts'
-import { addressesOf, gatewaySettingsOf, queueLimitsOf, readConfig } from './config.ts'
+import { addressesOf, gatewaySettingsOf, queueLimitsOf, readConfig, tokenSettingsOf } from './config.ts'
 import { registrationOf } from './deployments.ts'
 import { answers } from './embedded/postgres.ts'
 import { isListening } from './embedded/process.ts'
@@ -14,6 +16,7 @@ import { isRestateUp, pausedTasks } from './embedded/restate.ts'
 import { gatewayMetrics, watchQueue } from './metrics/gateway.ts'
 import { poolMetrics } from './metrics/pools.ts'
 import { createRegistry } from './metrics/registry.ts'
+import { paymentAdaptersOf, paymentSecretsOf } from './payments.ts'
 import { databaseUrlOf } from './reach.ts'
 import { startTracing } from './tracing/start.ts'
 import { untilTold } from './until-told.ts'
@@ -49,7 +52,8 @@ const db = connect({
 const observer = gatewayMetrics(registry)
 const queue = queueLimitsOf(config)
 const { gate, ...ways } = recordingWays({ ingressUrl, db, observer, ...queue })
-const queues = [ways, ways.searches].flatMap(({ groupCommit, groupSubmit }) => [groupCommit, groupSubmit])
+const payments = paymentWriter({ ingressUrl, observer, ...queue })
+const queues = [...[ways, ways.searches].flatMap(({ groupCommit, groupSubmit }) => [groupCommit, groupSubmit]), payments]
 watchQueue(registry, { lengths: () => queues.map((one) => one.length()), ...queue })
 // A connection of its own: whoever revokes a key must not wait for readers.
 const keysDb = connect({
@@ -65,12 +69,17 @@ await keys().catch((error: unknown) => log.warn({ err: error }, 'no keys known y
 // Nor does the first of many requests at once find that they are too old.
 setInterval(() => void keys().catch(() => undefined), KEYS_MS_MAX / 2).unref()
 
+const tokenSettings = tokenSettingsOf(config)
+const onIssuerAway = (error: unknown) => log.warn({ err: error }, "the keys of the tokens' issuer not asked for")
+
 const gateway = await createGateway({
   db,
   log,
   ...ways,
+  payments: { payments, secrets: paymentSecretsOf(config), adapters: await paymentAdaptersOf(config) },
   writeProducts: productWriter({ ingressUrl, gate }),
   keys,
+  sellerOfToken: tokenSettings && sellerTokens(tokenSettings, onIssuerAway),
   schedules: schedulesOf(ingressUrl),
   observer,
   metrics: () => registry.metrics(),

@@ -7,6 +7,7 @@ import { answers, postgresOn, postgresUrl, startPostgres } from './embedded/post
 import { commandLineOf, StartError, stopProcess } from './embedded/process.ts'
 
 export const passwordFileOf = (config: Config) => join(config.FOOTFALL_HOME, 'postgres-password')
+export const paymentSecretFileOf = (config: Config) => join(config.FOOTFALL_HOME, 'payment-secret')
 export const postgresFolderOf = (config: Config) => join(config.FOOTFALL_HOME, 'postgres')
 export const logFolderOf = (config: Config) => join(config.FOOTFALL_HOME, 'log')
 

@@ -10,10 +10,18 @@ import { listApiKeys } from '../store/api-key.ts'
 import { addressesOf, CHECKOUT, type Config, isPublic, keepingOf } from './config.ts'
 import { register } from './deployments.ts'
 import { isPortFree, type OnSpawn, StartError, stopProcess } from './embedded/process.ts'
-import { answers, endLeftoverPostgres, startPostgres, storedPassword } from './embedded/postgres.ts'
+import { answers, endLeftoverPostgres, startPostgres } from './embedded/postgres.ts'
 import { isRestateUp, startRestate } from './embedded/restate.ts'
+import { storedSecret } from './embedded/stored-secret.ts'
 import { prepareDatabase } from './prepare-database.ts'
-import { databaseUrlOf, logFolderOf, passwordFileOf, postgresFolderOf, refuseBesideCommand } from './reach.ts'
+import {
+  databaseUrlOf,
+  logFolderOf,
+  passwordFileOf,
+  paymentSecretFileOf,
+  postgresFolderOf,
+  refuseBesideCommand,
+} from './reach.ts'
 import { startSchedules } from './start-schedules.ts'
 import { restateTracing } from './tracing/start.ts'
 import { V8_FLAGS } from './v8-flags.ts'
@@ -43,6 +51,7 @@ export async function startEverything(config: Config, say: (line: string) => voi
 }
 
 async function bringUp(config: Config, supervisor: Supervisor): Promise<void> {
+  if (config.PAYMENT_SECRET_FILE === undefined) await storedSecret(paymentSecretFileOf(config), newSecret)
   await Promise.all([bringUpPostgres(config, supervisor), bringUpRestate(config, supervisor)])
   await Promise.all([
     supervisor.keep(nodePart('endpoint', config)).then(() => registerServices(config)),
@@ -93,7 +102,7 @@ async function checkPorts(config: Config): Promise<void> {
 async function bringUpPostgres(config: Config, supervisor: Supervisor): Promise<void> {
   if (config.DATABASE_URL === undefined) {
     const folder = postgresFolderOf(config)
-    const password = await storedPassword(passwordFileOf(config), () => randomBytes(18).toString('base64url'))
+    const password = await storedSecret(passwordFileOf(config), newSecret)
     const log = openLog(config, 'postgres')
     // A pool of the gateway and two of each process of the endpoint, and some for metrics, commands and people.
     const pools = 1 + 2 * config.ENDPOINT_PROCESSES
@@ -149,7 +158,7 @@ function nodePart(name: 'endpoint' | 'gateway', config: Config): Part {
       stdio: ['ignore', log, log, 'ipc'],
       execArgv: V8_FLAGS[name],
       detached: true,
-      env: { ...process.env, FOOTFALL_HOME: config.FOOTFALL_HOME },
+      env: { PAYMENT_SECRET_FILE: paymentSecretFileOf(config), ...process.env, FOOTFALL_HOME: config.FOOTFALL_HOME },
     })
     onSpawn(child)
     const ready = await Promise.race([
@@ -162,6 +171,10 @@ function nodePart(name: 'endpoint' | 'gateway', config: Config): Part {
     throw new Error(`the ${name} did not start; see ${join(logFolderOf(config), `${name}.log`)}`)
   }
   return { name: `The ${name}`, start, stopSignal: 'SIGTERM' as const, mark: file }
+}
+
+function newSecret(): string {
+  return randomBytes(24).toString('base64url')
 }
 
 function openLog(config: Config, name: string): number {

@@ -145,6 +145,11 @@ export function isRefusal(error: unknown): boolean {
   return /^2[23]/.test(sqlState(error) ?? '')
 }
 
+/** Whether a time zone is not known. PostgreSQL says the same of other parameters that are not valid. */
+export function isUnknownTimeZone(error: unknown): boolean {
+  return sqlState(error) === '22023'
+}
+
 /** Whether a table is not there, because sql/ was not applied. */
 export function lacksTables(error: unknown): boolean {
   return sqlState(error) === '42P01'

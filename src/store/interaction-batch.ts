@@ -6,10 +6,14 @@ import type { LogRow, LogTable } from './log-table.ts'
 import { makePartitions, monthOf } from './partition.ts'
 import { findRefused } from './refused-row.ts'
 
-export interface RecordedBatchResult {
+/** A batch, and the first and last instant of its events. */
+export interface RecordedBounds {
   batchId: string
   from: string
   to: string
+}
+
+export interface RecordedBatchResult extends RecordedBounds {
   accepted: number
   duplicateIndexes: number[]
   /** What PostgreSQL refused, beside the rejections that were handed in. */
@@ -121,15 +125,15 @@ export async function insertBatch<Row extends LogRow>(
       on conflict (occurred_at, event_id) do nothing
       returning 1
     ), rejected as (
-      insert into rejected_interaction (batch_id, index, code, field, message, item)
-      select claimed.batch_id, r.index, r.code, r.field, r.message, r.item
+      insert into rejected_interaction (batch_id, index, code, field, message, item, is_payment)
+      select claimed.batch_id, r.index, r.code, r.field, r.message, r.item, ${table.isOfPayments ?? false}::boolean
       from claimed cross join unnest(
         ${rejections.map((row) => row.index)}::int[], ${rejections.map((row) => row.code)}::text[],
         ${rejections.map((row) => row.field)}::text[], ${rejections.map((row) => row.message)}::text[],
         ${rejections.map((row) => JSON.stringify(row.item))}::text[]) as r(index, code, field, message, item)
       union all
       select claimed.batch_id, given.index, 'too_old', 'occurred_at',
-        'is before the horizon ' || to_char(horizon, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), ${table.givenItem}
+        'is before the horizon ' || to_char(horizon, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), ${table.givenItem}, false
       from claimed cross join given cross join log_horizon
       where given.occurred_at < horizon
     )
@@ -148,12 +152,8 @@ async function readBatch<Row extends LogRow>(
   given: readonly Row[],
   first: { known: ReadonlySet<number>; allInserted: boolean },
 ): Promise<Omit<RecordedBatchResult, 'isNew'>> {
-  const { rows } = await sql<{ batchId: string; from: Date; to: Date }>`
-    select batch_id as "batchId", occurred_from as "from", occurred_to as "to"
-    from interaction_batch where invocation_id = ${call.invocationId} and body_sha256 = ${call.bodySha256}`.execute(db)
-  const batch = rows[0]!
-  const result = { batchId: batch.batchId, from: batch.from.toISOString(), to: batch.to.toISOString() }
-  if (first.allInserted) return { ...result, accepted: given.length, duplicateIndexes: [], refused: [] }
+  const batch = (await batchOf(db, call))!
+  if (first.allInserted) return { ...batch, accepted: given.length, duplicateIndexes: [], refused: [] }
 
   const own = await sql<{ eventId: string; occurredAt: Date }>`
     select event_id as "eventId", occurred_at as "occurredAt" from ${sql.table(table.name)}
@@ -168,7 +168,16 @@ async function readBatch<Row extends LogRow>(
     .filter((row) => !refusedIndexes.has(row.index) && !unclaimed.delete(`${row.occurredAtMs} ${row.eventId}`))
     .map((row) => row.index)
   const accepted = given.length - duplicateIndexes.length - refused.length
-  return { ...result, accepted, duplicateIndexes, refused }
+  return { ...batch, accepted, duplicateIndexes, refused }
+}
+
+/** The batch of a call; undefined when it has none. */
+export async function batchOf(db: Database, call: Call): Promise<RecordedBounds | undefined> {
+  const { rows } = await sql<{ batchId: string; from: Date; to: Date }>`
+    select batch_id as "batchId", occurred_from as "from", occurred_to as "to"
+    from interaction_batch where invocation_id = ${call.invocationId} and body_sha256 = ${call.bodySha256}`.execute(db)
+  const batch = rows[0]
+  return batch && { batchId: batch.batchId, from: batch.from.toISOString(), to: batch.to.toISOString() }
 }
 
 async function monthsToMake(db: Database, given: readonly LogRow[]): Promise<string[]> {

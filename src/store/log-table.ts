@@ -28,6 +28,8 @@ export interface LogTable<Row extends LogRow> {
   eventsOf: (row: Row) => number
   /** Whether its batches are of searches. */
   isSearch: boolean
+  /** Whether what is rejected beside its rows are payment callbacks. */
+  isOfPayments?: boolean
 }
 
 /**

@@ -10,7 +10,7 @@ export function monthOf(milliseconds: number): Month {
 }
 
 /** The tables of the log: each is partitioned by month of occurred_at. */
-export const LOG_TABLES = ['interaction', 'search'] as const
+export const LOG_TABLES = ['analytics_event', 'interaction', 'search'] as const
 
 export type LogTableName = (typeof LOG_TABLES)[number]
 

@@ -7,21 +7,12 @@ import type { Store } from './database.ts'
 import { type PopularPosition, popularRows, positionIn } from './popular-list.ts'
 import { risingComputedAt } from './rising.ts'
 import { rolledToMsOf } from './roll-up.ts'
+import { WrongField } from './wrong-field.ts'
 
 export interface PopularPage {
   /** Each a PopularProduct as JSON. */
   rows: string[]
   meta: PopularResponse['meta']
-}
-
-/** What a request asks for does not exist. */
-export class WrongField extends Error {
-  readonly field: string
-
-  constructor(field: string, message: string) {
-    super(message)
-    this.field = field
-  }
 }
 
 const LIST = 'popular'

@@ -15,19 +15,20 @@ export interface RefusedItem {
   receivedAtMs: number
   call: Call
   isSearch: boolean
+  isPayment: boolean
 }
 
 /** Undefined when there is no refused interaction of this id. */
 export async function refusedItem(db: Database, key: RejectedKey): Promise<RefusedItem | undefined> {
-  const { rows } = await sql<{ item: string; receivedAt: Date; isSearch: boolean } & Call>`
-    select r.item, b.received_at as "receivedAt", b.is_search as "isSearch", b.invocation_id as "invocationId",
+  const { rows } = await sql<{ item: string; receivedAt: Date; isSearch: boolean; isPayment: boolean } & Call>`
+    select r.item, b.received_at as "receivedAt", b.is_search as "isSearch", r.is_payment as "isPayment", b.invocation_id as "invocationId",
       b.body_sha256 as "bodySha256"
     from rejected_interaction r join interaction_batch b on b.batch_id = r.batch_id
     where r.batch_id = ${key.batch_id}::bigint and r.index = ${key.index}::int`.execute(db)
   const row = rows[0]
   if (row === undefined) return undefined
-  const { item, receivedAt, isSearch, invocationId, bodySha256 } = row
-  return { item: itemOf(item), receivedAtMs: receivedAt.getTime(), isSearch, call: { invocationId, bodySha256 } }
+  const { item, receivedAt, isSearch, isPayment, invocationId, bodySha256 } = row
+  return { item: itemOf(item), receivedAtMs: receivedAt.getTime(), isSearch, isPayment, call: { invocationId, bodySha256 } }
 }
 
 /**
@@ -41,17 +42,22 @@ export function insertReplayOf(key: RejectedKey) {
     db.transaction().execute(async (tx) => {
       await lockUnlessReplayed(tx, key, call)
       const inserted = await insertBatch(tx, table, call, rows, rejections)
-      await sql`
-        update rejected_interaction r set replayed_at = now(), replay_batch_id = b.batch_id
-        from interaction_batch b
-        where r.batch_id = ${key.batch_id}::bigint and r.index = ${key.index}::int and r.replayed_at is null
-          and b.invocation_id = ${call.invocationId} and b.body_sha256 = ${call.bodySha256}`.execute(tx)
+      await markReplayed(tx, key, call)
       return inserted
     })
 }
 
+/** The call's batch is what became of it. */
+export async function markReplayed(tx: Database, key: RejectedKey, call: Call): Promise<void> {
+  await sql`
+    update rejected_interaction r set replayed_at = now(), replay_batch_id = b.batch_id
+    from interaction_batch b
+    where r.batch_id = ${key.batch_id}::bigint and r.index = ${key.index}::int and r.replayed_at is null
+      and b.invocation_id = ${call.invocationId} and b.body_sha256 = ${call.bodySha256}`.execute(tx)
+}
+
 /** The lock is a statement of its own: what was committed while it waited is seen by the next one. */
-async function lockUnlessReplayed(tx: Database, key: RejectedKey, call: Call): Promise<void> {
+export async function lockUnlessReplayed(tx: Database, key: RejectedKey, call: Call): Promise<void> {
   await sql`
     select from rejected_interaction
     where batch_id = ${key.batch_id}::bigint and index = ${key.index}::int for update`.execute(tx)

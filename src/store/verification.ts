@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import { SEARCH_IMPRESSION } from '../contract/search.ts'
 import type { Drift, VerifyResponse } from '../contract/verify.ts'
 import { type Database, hurryNot, type Store } from './database.ts'
+import { compare, DRIFT_MAX, exact, within } from './drift.ts'
 import { openRepair } from './trending-window.ts'
 import {
   COUNTERS,
@@ -16,11 +17,9 @@ import {
   weighed,
 } from './popularity-score.ts'
 import { countedEvents } from './product-event.ts'
+import { salesDrift } from './sales-verification.ts'
 import { shopperOf } from './shopper-product.ts'
 
-/** Largest difference of a decayed sum, relative to Σ|weight|·decay: floats are added in any order. */
-export const TOLERANCE = 1e-9
-export const DRIFT_MAX = 1_000
 const REPAIR_WAIT_MS_MAX = 10_000
 const REPAIR_POLL_MS = 100
 
@@ -34,7 +33,7 @@ export class RepairIsOpen extends Error {
 /**
  * Replays the log against every aggregate in one snapshot and lists the cells that differ. Only counted batches are
  * replayed against popularity, and fed ones against the profiles. While a repair of trending is open there is no
- * difference to speak of: it is waited for. Costs four passes over the log and one over every aggregate.
+ * difference to speak of: it is waited for. Costs five passes over the log and one over every aggregate, and settles every payment anew.
  *
  * What was before the horizon is gone from the log. Hours and days that begin before it are taken as they are, and with them:
  * - every product's score, trending and counters are still proved, as what its hours and days add up to, and so is its last
@@ -68,6 +67,7 @@ async function replay(tx: Database): Promise<VerifyResponse | undefined> {
     ...(hasDays ? await dayDrift(tx) : []),
     ...(await popularityDrift(tx)),
     ...(isCut ? [...(await cutShopperDrift(tx)), ...(await profileSumDrift(tx))] : await shopperDrift(tx)),
+    ...(await salesDrift(tx)),
   ]
   return { drift: drift.slice(0, DRIFT_MAX), events: Number(events), horizon: horizon.toISOString() }
 }
@@ -221,47 +221,4 @@ function profileSumDrift(tx: Database): Promise<Drift[]> {
       ) c where event_type <> ${sql.lit(SEARCH_IMPRESSION)} group by 1, 2 having sum(events) <> 0`,
     cells: [exact('events')],
   })
-}
-
-interface Cell {
-  column: string
-  /** Whether the stored cell (s) differs from the expected one (e). */
-  differs: ReturnType<typeof sql>
-}
-
-function exact(column: string): Cell {
-  return { column, differs: sql`s.${sql.ref(column)} is distinct from e.${sql.ref(column)}` }
-}
-
-/** NOT (… <= …), because a stored NaN is larger than everything. */
-function within(column: string, spread: ReturnType<typeof sql>): Cell {
-  const difference = sql`abs(s.${sql.ref(column)} - e.${sql.ref(column)})`
-  return { column, differs: sql`not ${difference} <= ${TOLERANCE}::float8 * ${spread}` }
-}
-
-interface Comparison {
-  aggregate: string
-  key: string[]
-  stored: ReturnType<typeof sql>
-  expected: ReturnType<typeof sql>
-  cells: Cell[]
-}
-
-/** Lists each stored cell (s) that differs from what is expected (e), and each row that only one of them has. */
-async function compare(tx: Database, { aggregate, key, stored, expected, cells }: Comparison): Promise<Drift[]> {
-  const keys = sql.join(key.map((column) => sql.ref(column)))
-  const keyOf = sql.join(key.flatMap((column) => [sql.lit(column), sql`${sql.ref(column)}::text`]))
-  const compared = cells.map(({ column, differs }) => {
-    const cell = sql.ref(column)
-    return sql`(${sql.lit(column)}, s.${cell}::text, e.${cell}::text, s.there and e.there and ${differs})`
-  })
-  const { rows } = await sql<Drift>`
-    select ${sql.lit(aggregate)} as aggregate, json_build_object(${keyOf}) as key, cell.name as "column", cell.stored, cell.expected
-    from (select *, true as there from (${stored}) x) s
-    full join (select *, true as there from (${expected}) x) e using (${keys})
-    cross join lateral (values
-      ('*', case when s.there then 'a row' end, case when e.there then 'a row' end, s.there is null or e.there is null),
-      ${sql.join(compared)}) as cell (name, stored, expected, differs)
-    where cell.differs order by ${keys}, cell.name limit ${DRIFT_MAX}`.execute(tx)
-  return rows
 }

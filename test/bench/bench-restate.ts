@@ -26,7 +26,7 @@ export interface BenchRestate {
   adminUrl: string
   pid: number
   /** Starts a service endpoint process with so many connections to PostgreSQL and registers it. */
-  serve: (kind: 'footfall' | 'literal', connectionsMax: number) => Promise<BenchEndpoint>
+  serve: (kind: 'footfall' | 'literal' | 'nothing', connectionsMax: number) => Promise<BenchEndpoint>
   stop: () => Promise<void>
 }
 

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http2'
-import { createEndpointHandler } from '@restatedev/restate-sdk'
+import { createEndpointHandler, service } from '@restatedev/restate-sdk'
 import { sql } from 'kysely'
 import { pino } from 'pino'
 import type { Deps } from '../../services/deps.ts'
@@ -18,6 +18,9 @@ export interface Use {
   url: string | null
 }
 
+/** What a call costs that does nothing. */
+const nothing = service({ name: 'Nothing', handlers: { Do: async () => null }, options: { journalRetention: 0 } })
+
 const deps: Deps = {
   ...poolsTo('postgres://127.0.0.1:1/none'),
   ...TEST_DEPS,
@@ -26,8 +29,10 @@ const deps: Deps = {
 process.on('message', ({ url }: Use) => void use(url))
 process.on('disconnect', () => process.exit(0))
 await (kind === 'literal'
-  ? serveLiteral()
-  : serveEndpoint(deps, { host: '127.0.0.1', port: Number(port), log: pino({ level: 'error' }) }))
+  ? serve(literalServices(deps))
+  : kind === 'nothing'
+    ? serve([nothing])
+    : serveEndpoint(deps, { host: '127.0.0.1', port: Number(port), log: pino({ level: 'error' }) }))
 process.send?.('listening')
 
 /** Closes the pool and opens the next one, if there is a next one; then answers. */
@@ -45,7 +50,7 @@ function poolsTo(url: string): Pick<Deps, 'db' | 'background'> {
   return { db: pool('bench endpoint'), background: pool('bench background') }
 }
 
-async function serveLiteral(): Promise<void> {
-  const server = createServer(createEndpointHandler({ services: literalServices(deps), logger: () => undefined }))
+async function serve(services: Parameters<typeof createEndpointHandler>[0]['services']): Promise<void> {
+  const server = createServer(createEndpointHandler({ services, logger: () => undefined }))
   await new Promise<void>((resolve) => server.listen(Number(port), '127.0.0.1', resolve))
 }

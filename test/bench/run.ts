@@ -11,10 +11,12 @@ import { machine } from './machine.ts'
 import { memory } from './memory.bench.ts'
 import { one } from './one.bench.ts'
 import { saveRow, writePage } from './results.ts'
+import { payments } from './payments.bench.ts'
 import { popular } from './popular.bench.ts'
 import { processes } from './processes.bench.ts'
 import { refresh } from './refresh.bench.ts'
 import { retention } from './retention.bench.ts'
+import { seller } from './seller.bench.ts'
 import { singles } from './singles.bench.ts'
 import { top } from './top.bench.ts'
 import { windows } from './windows.bench.ts'
@@ -30,9 +32,11 @@ const ROWS: Record<string, (isQuick: boolean) => Promise<RowResult>> = {
   'cached-top': cachedTop,
   popular,
   windows,
+  seller,
   refresh,
   retention,
   grown,
+  payments,
   memory,
   processes,
   compose,

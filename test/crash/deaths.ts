@@ -20,10 +20,11 @@ const FAIL_POINTS_OF_SEARCHES: readonly FailPoint[] = ['batch committed', 'befor
 const STATEMENTS_MAX = 40
 
 /**
- * Kills the endpoint at each fail point, then after the first statement of a call, the second, and so on to the last. One
- * call at a time, so that nothing else makes good what is lost: counting takes waiting neighbours along.
+ * Kills the endpoint at each fail point, then after the first statement of a call, the second, and so on to the last, or after
+ * every so many from another one each time. One call at a time, so that nothing else makes good what is lost: counting takes
+ * waiting neighbours along.
  */
-export async function dieAtEachPoint(stack: CrashStack, load: Load, random: Random): Promise<void> {
+export async function dieAtEachPoint(stack: CrashStack, load: Load, random: Random, step: number): Promise<void> {
   for (const point of FAIL_POINTS) {
     if (!(await dieOnce(stack, load, random, { point, passage: 1 }))) throw new Error(`nobody came by: ${point}`)
   }
@@ -31,8 +32,12 @@ export async function dieAtEachPoint(stack: CrashStack, load: Load, random: Rand
     if (!(await dieOnce(stack, load, random, { point, passage: 1 }, 'RecordSearches')))
       throw new Error(`nobody came by: ${point}`)
   }
-  for (let passage = 1; await dieOnce(stack, load, random, { point: 'statement answered', passage }); passage++) {
-    if (passage === STATEMENTS_MAX) throw new Error(`a lone call takes more than ${STATEMENTS_MAX} statements`)
+  for (
+    let passage = 1 + random.below(step);
+    await dieOnce(stack, load, random, { point: 'statement answered', passage });
+    passage += step
+  ) {
+    if (passage >= STATEMENTS_MAX) throw new Error(`a lone call takes more than ${STATEMENTS_MAX} statements`)
   }
   await load.deliver(repeatOf(load.calls.at(-1)!))
   await quiet(stack)

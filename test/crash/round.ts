@@ -10,6 +10,8 @@ export interface RoundOptions {
   seed: number
   /** Deaths under load, beside those at every point of a lone call. */
   randomDeaths: number
+  /** A lone call is killed after each of its statements, or after every so many. */
+  step?: number
 }
 
 export interface Round {
@@ -30,13 +32,13 @@ export interface Round {
 const PROBLEMS_SHOWN_MAX = 25
 
 /** Kills at each point of a lone call, then at random under load, and compares everything with what was sent. */
-export async function runRound({ seed, randomDeaths }: RoundOptions): Promise<Round> {
+export async function runRound({ seed, randomDeaths, step = 1 }: RoundOptions): Promise<Round> {
   const startMs = Date.now()
   const stack = await startCrashStack()
   const load = new Load(stack.ingressUrl, seed)
   const problems: string[] = []
   try {
-    await dieAtEachPoint(stack, load, randomOf(seed, 'lone calls'))
+    await dieAtEachPoint(stack, load, randomOf(seed, 'lone calls'), step)
     await sendCrossing(load, randomOf(seed, 'crossing'))
     load.start()
     await dieAtRandom(stack, load, randomOf(seed, 'deaths'), randomDeaths)

@@ -64,6 +64,14 @@ const CLEARED = [
   'product_popularity',
   'product_rising',
   'shopper_product',
+  'product_rating',
+  'sale_line',
+  'seller_day',
+  'seller_pending',
+  'payment_callback',
+  'analytics_event',
+  'analytics_event_key',
+  'event_source',
 ]
 
 /**

@@ -2,6 +2,7 @@ import type { Server } from 'node:http'
 import { Writable } from 'node:stream'
 import { pino } from 'pino'
 import { createKeyRing } from '../../src/gateway/key-ring.ts'
+import { paymentWriter } from '../../src/gateway/payment-writer.ts'
 import { productWriter } from '../../src/gateway/product-writer.ts'
 import { type Recorder, recorder } from '../../src/gateway/recorder.ts'
 import { recordingWays } from '../../src/gateway/recording-ways.ts'
@@ -28,14 +29,17 @@ export const SETTINGS: GatewaySettings = {
   topCacheMs: 0,
   popularCacheMs: 0,
   addedUpAtOnce: 2,
+  dashboardsAtOnce: 5,
 }
+
+export const PAYMENT_SECRET = 'a secret of the tests'
 
 export const QUEUE_LIMITS = { flushesMax: 4, queueEventsMax: 50_000, queueBytesMax: 32 * 1024 * 1024 }
 
 /** A gateway on a free port, over a read-only connection as in production. */
 export async function startGateway(
   databaseUrl: string,
-  stack: Stack,
+  stack: Pick<Stack, 'ingressUrl'>,
   { recorder: restate = recorder(stack.ingressUrl), ...changes }: Partial<GatewayDeps> & { recorder?: Recorder } = {},
 ): Promise<TestGateway> {
   const log: Record<string, unknown>[] = []
@@ -54,8 +58,14 @@ export async function startGateway(
     db,
     log: pino({ level: 'debug' }, lines),
     ...ways,
+    payments: {
+      payments: paymentWriter({ ingressUrl, observer: unobserved, ...QUEUE_LIMITS }),
+      secrets: [PAYMENT_SECRET],
+      adapters: [],
+    },
     writeProducts: productWriter({ ingressUrl, gate }),
     keys,
+    sellerOfToken: undefined,
     settings: SETTINGS,
     readiness: async () => ({ postgresql: true, restate: true, endpoint: true, registration: true, paused_tasks: [] }),
     schedules: schedulesOf(ingressUrl),

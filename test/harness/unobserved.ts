@@ -8,4 +8,5 @@ export const unobserved: ServiceObserver & GatewayObserver = {
   flushed: () => undefined,
   turnedAway: () => undefined,
   grouped: () => undefined,
+  paid: () => undefined,
 }

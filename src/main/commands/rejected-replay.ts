@@ -65,8 +65,8 @@ function lineOf(key: RejectedKey, replayed: Replayed): string {
     const field = rejection.field === null ? '' : `${rejection.field}: `
     return `${rejectedIdOf(key)} refused again as ${rejection.id}: ${field}${rejection.message}`
   }
-  const outcome = replayed.outcome === 'accepted' ? 'accepted as' : 'recorded before as'
-  return `${rejectedIdOf(key)} ${outcome} ${replayed.event_id}`
+  const outcome = replayed.outcome === 'accepted' ? 'accepted' : 'recorded before'
+  return `${rejectedIdOf(key)} ${outcome}${replayed.event_id === undefined ? '' : ` as ${replayed.event_id}`}`
 }
 
 /** Reads `field=value` of each --set. @throws StartError that names the field. */

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { repairTrending } from '../../store/trending-window.ts'
-import { DRIFT_MAX, verify } from '../../store/verification.ts'
+import { DRIFT_MAX } from '../../store/drift.ts'
+import { verify } from '../../store/verification.ts'
 import { readConfig } from '../config.ts'
 import { withDatabase } from '../reach.ts'
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn, type SpawnOptions } from 'node:child_process'
 import { existsSync, readFileSync, statSync } from 'node:fs'
-import { chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { chown, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { arch, platform } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -194,10 +194,4 @@ function isReachable(path: string, uid: number, gid: number): boolean {
   const { mode, uid: owner, gid: group } = statSync(parent)
   const bits = owner === uid ? mode >> 6 : group === gid ? mode >> 3 : mode
   return (bits & 1) === 1 && isReachable(parent, uid, gid)
-}
-
-/** The password of a folder's PostgreSQL: made by the first start, readable by its owner only. */
-export async function storedPassword(file: string, make: () => string): Promise<string> {
-  if (!existsSync(file)) await writeFile(file, make(), { mode: 0o600 })
-  return (await readFile(file, 'utf8')).trim()
 }

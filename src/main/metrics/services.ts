@@ -1,6 +1,7 @@
 import { type HooksProvider, internal, TerminalError } from '@restatedev/restate-sdk'
 import { Counter, Histogram, type Registry } from 'prom-client'
 import type { ServiceObserver } from '../../../services/observer.ts'
+import type { RecordPaymentResponse } from '../../contract/payment.ts'
 import { GROUP_BATCHES_MAX } from '../../store/popularity-score.ts'
 import { EVENTS, SECONDS } from './registry.ts'
 
@@ -27,6 +28,12 @@ export function serviceMetrics(registry: Registry): ServiceObserver {
     labelNames: ['outcome'],
     registers,
   })
+  const payments = new Counter({
+    name: 'footfall_payments_total',
+    help: 'What became of payment callbacks: accepted, duplicate, rejected, or accepted_in_part when not all of one could be taken back.',
+    labelNames: ['outcome'],
+    registers,
+  })
   const rejections = new Counter({
     name: 'footfall_rejections_total',
     help: 'Interactions and searches that were rejected.',
@@ -50,7 +57,9 @@ export function serviceMetrics(registry: Registry): ServiceObserver {
   for (const outcome of ['accepted', 'duplicate', 'rejected']) {
     interactions.inc({ outcome }, 0)
     searches.inc({ outcome }, 0)
+    payments.inc({ outcome }, 0)
   }
+  payments.inc({ outcome: 'accepted_in_part' }, 0)
   for (const code of ['invalid', 'too_old', 'in_future', 'refused']) rejections.inc({ code }, 0)
   for (const histogram of [groupBatches, groupEvents]) {
     for (const target of ['popularity', 'profiles']) histogram.zero({ target })
@@ -65,11 +74,20 @@ export function serviceMetrics(registry: Registry): ServiceObserver {
       events.inc({ outcome: 'rejected' }, rejected.length)
       for (const { code } of rejected) rejections.inc({ code })
     },
+    paid: (answers) => {
+      for (const answer of answers) payments.inc({ outcome: outcomeOfPayment(answer) })
+    },
     grouped: (target, { batches, events }) => {
       groupBatches.observe({ target }, batches)
       groupEvents.observe({ target }, events)
     },
   }
+}
+
+function outcomeOfPayment({ accepted, duplicates, rejected }: RecordPaymentResponse): string {
+  if (duplicates > 0) return 'duplicate'
+  if (accepted === 0) return 'rejected'
+  return rejected.length > 0 ? 'accepted_in_part' : 'accepted'
 }
 
 /** Times every attempt of a handler, and says how it ended. */

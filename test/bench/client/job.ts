@@ -1,5 +1,5 @@
 /** What the load process is asked to do, and what it answers. */
-export type Job = IngestJob | ReadJob
+export type Job = IngestJob | ReadJob | CallJob
 
 interface Common {
   url: string
@@ -17,6 +17,15 @@ export interface IngestJob extends Common {
   requestsMax?: number
   /** Each request has an `idempotency-key` of its own. */
   isKeyed?: boolean
+}
+
+/** Calls that are built before the clock starts: signed payment callbacks of three items, or the same small body over and over. */
+export interface CallJob extends Common {
+  kind: 'call'
+  of: 'payments' | 'nothing'
+  requestsMax: number
+  /** What callbacks are signed with; not at all when undefined. */
+  secret?: string
 }
 
 /** The given pages in random order, over and over. */

@@ -1,8 +1,8 @@
 import { DAY_MS } from '../../../src/contract/time.ts'
 import { type Item, traffic } from '../events.ts'
 import { type Drive, openDrive, type Outgoing } from './drive.ts'
-import type { FromLoad, IngestJob, Job, LoadResult, ReadJob, ToLoad } from './job.ts'
-import { ingestRequest, readRequest } from './requests.ts'
+import type { CallJob, FromLoad, IngestJob, Job, LoadResult, ReadJob, ToLoad } from './job.ts'
+import { callRequest, ingestRequest, readRequest } from './requests.ts'
 
 /**
  * The process that makes load: apart from the one that starts the servers and asks the database, so that only requests
@@ -35,9 +35,25 @@ function answer(message: FromLoad): void {
 
 async function prepare(job: Job): Promise<() => Promise<LoadResult>> {
   const sightings: [number, number][] = []
-  const next = job.kind === 'ingest' ? ingestRequests(job) : readRequests(job, sightings)
+  const next = requestsOf(job, sightings)
   const run = await openDrive({ url: job.url, connections: job.connections, secondsMax: job.secondsMax, next })
   return async () => ({ ...(await run()), sightings })
+}
+
+function requestsOf(job: Job, sightings: [number, number][]): Drive['next'] {
+  if (job.kind === 'ingest') return ingestRequests(job)
+  return job.kind === 'call' ? callRequests(job) : readRequests(job, sightings)
+}
+
+let calls = 0
+
+function callRequests(job: CallJob): Drive['next'] {
+  const one = callRequest(job, 0)
+  if (job.of === 'nothing') return () => one
+  // The index goes on: no callback is built twice.
+  const built = Array.from({ length: job.requestsMax }, () => callRequest(job, calls++))
+  let sent = 0
+  return () => built[sent++]
 }
 
 /** Built before, the events are spread over the last day; built as they are sent, they happen now. */

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
+import { signatureOf } from '../../../src/gateway/payment-signature.ts'
 import type { Item } from '../events.ts'
 import type { Outgoing } from './drive.ts'
-import type { IngestJob, Page, ReadJob } from './job.ts'
+import type { CallJob, IngestJob, Page, ReadJob } from './job.ts'
+import { paymentCallback } from '../payments.ts'
 
 /** A request with events, as bytes: one write sends it. */
 export function ingestRequest({ url, isKeyed }: IngestJob, interactions: readonly Item[]): Outgoing {
@@ -14,6 +16,20 @@ export function ingestRequest({ url, isKeyed }: IngestJob, interactions: readonl
     bytes: Buffer.from(head + body),
     events: interactions.length,
     problemOf: (answer) => (answer.includes(expected) ? undefined : `not accepted: ${answer.toString()}`),
+  }
+}
+
+/** A callback of three items, or nothing. */
+export function callRequest({ url, of, secret }: CallJob, index: number): Outgoing {
+  const { host, pathname } = new URL(url)
+  const body = JSON.stringify(of === 'payments' ? paymentCallback(index) : {})
+  const signature = secret === undefined ? '' : `x-signature: ${signatureOf(body, secret, Date.now())}\r\n`
+  const head = `POST ${pathname} HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\n${signature}content-length: ${Buffer.byteLength(body)}\r\n\r\n`
+  const isAccepted = (answer: Buffer) => of === 'nothing' || answer.includes('"accepted":1,')
+  return {
+    bytes: Buffer.from(head + body),
+    events: 1,
+    problemOf: (answer) => (isAccepted(answer) ? undefined : `not accepted: ${answer.toString()}`),
   }
 }
 

@@ -1,0 +1,30 @@
+/** Parts of a cell from its left, in eighths. */
+const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉']
+const AXIS = '│'
+
+/** Values as bars of one scale in so many columns. With values below 0 there is an axis, and their bars go to the left of it. */
+export function barsOf(values: readonly number[], columns: number): string[] {
+  const most = Math.max(0, ...values)
+  const least = Math.min(0, ...values)
+  if (least === 0) return values.map((value) => rightBar(value, most / columns))
+  const left = Math.min(columns - 2, Math.max(1, Math.round(((columns - 1) * least) / (least - most))))
+  const cell = Math.max(-least / left, most / (columns - 1 - left))
+  return values.map((value) => {
+    const below = value < 0 ? leftBar(-value, cell) : ''
+    return `${below.padStart(left)}${AXIS}${value > 0 ? rightBar(value, cell) : ''}`
+  })
+}
+
+/** What is not 0 can be seen. */
+function rightBar(value: number, cell: number): string {
+  if (value === 0) return ''
+  const eighths = Math.max(1, Math.round((value / cell) * 8))
+  return '█'.repeat(Math.floor(eighths / 8)) + EIGHTHS[eighths % 8]!
+}
+
+/** From its right a cell has halves, and an eighth. */
+function leftBar(value: number, cell: number): string {
+  const halves = Math.round((value / cell) * 2)
+  if (halves === 0) return '▕'
+  return (halves % 2 === 1 ? '▐' : '') + '█'.repeat(Math.floor(halves / 2))
+}

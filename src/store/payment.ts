@@ -1,0 +1,194 @@
+import { createHash } from 'node:crypto'
+import { sql } from 'kysely'
+import { uuidV7 } from '../contract/event-id.ts'
+import type { RejectedKey } from '../contract/rejected.ts'
+import { type Callback, difference, type Effect, idOfEffect, keyOf, type Refusal, settle } from '../ledger/settlement.ts'
+import { insertAnalyticsEvents, type NewAnalyticsEvent } from './analytics-event.ts'
+import { type Call, callIdOf } from './call.ts'
+import { type Database, isMissingPartition, type Store } from './database.ts'
+import { batchOf, insertBatch, type RecordedBounds } from './interaction-batch.ts'
+import { INTERACTIONS, type NewInteraction, type NewRejection } from './interaction-row.ts'
+import type { LogTable } from './log-table.ts'
+import { makePartitions, monthOf } from './partition.ts'
+import { insertCallbacks, type KnownPayment, lockKnown, updateRefused } from './payment-callback.ts'
+import { lockUnlessReplayed, markReplayed } from './rejected-replay.ts'
+import { addSales } from './sale-line.ts'
+
+/** A checked callback; `index` is its place in the call, `item` what was sent. */
+export interface NewPayment extends Callback {
+  index: number
+  item: unknown
+  accountId: string | null
+  sessionId: string | null
+  processingMs: number | null
+}
+
+/** What became of a callback. */
+export interface PaymentResult {
+  index: number
+  /** Whether this call recorded it. One that it neither recorded nor rejected was recorded before. */
+  isRecorded: boolean
+  rejection: NewRejection | undefined
+  /** What of it could not be taken back, as far as is known. */
+  refused: readonly Refusal[]
+}
+
+export interface RecordedPayments {
+  results: PaymentResult[]
+  /** The interactions that followed, to be sent on; undefined when there are none. */
+  batch: RecordedBounds | undefined
+  /** Whether this attempt inserted anything: true for one of all attempts. */
+  isNew: boolean
+}
+
+const OF_PAYMENTS: LogTable<NewInteraction> = { ...INTERACTIONS, isOfPayments: true }
+
+/** Making the months that are missing costs one more attempt; more than a few mean a fault. */
+const ATTEMPTS_MAX = 8
+
+/**
+ * Records callbacks once per provider and callback id, for ever, and in the same transaction all that follows: the analytics
+ * events, the interactions as a batch of the call, the sale lines and their sums. Repeated and overlapping attempts change nothing
+ * and say the same. `replayOf` is the refused callback that it replays. Costs a few statements per call, whatever the number of
+ * its callbacks, and reads every callback of the payments and orders that they are about.
+ */
+export async function recordPayments(
+  db: Store,
+  call: Call,
+  payments: readonly NewPayment[],
+  rejections: readonly NewRejection[],
+  replayOf?: RejectedKey,
+): Promise<RecordedPayments> {
+  for (let attempt = 1; ; attempt++) {
+    const months: string[] = []
+    try {
+      return await db.transaction().execute((tx) => recordOnce(tx, { call, payments, rejections, replayOf, months }))
+    } catch (error) {
+      if (!isMissingPartition(error) || attempt === ATTEMPTS_MAX) throw error
+      await makePartitions(db, months)
+    }
+  }
+}
+
+interface Attempt {
+  call: Call
+  payments: readonly NewPayment[]
+  rejections: readonly NewRejection[]
+  replayOf: RejectedKey | undefined
+  /** Filled with the months that it needs. */
+  months: string[]
+}
+
+async function recordOnce(tx: Database, { call, payments, rejections, replayOf, months }: Attempt): Promise<RecordedPayments> {
+  if (replayOf !== undefined) await lockUnlessReplayed(tx, replayOf, call)
+  const known = await lockKnown(tx, payments)
+  const knownByKey = new Map(known.map((callback) => [keyOf(callback), callback]))
+  const unknown = payments.filter((payment) => !knownByKey.has(keyOf(payment)))
+  const { fresh, tooOld } = await admit(tx, unknown)
+  const all = [...known, ...fresh]
+  const after = settle(all)
+  const { lines, effects, pending } = difference(settle(known), after)
+  const shopperOf = shoppersOf(all)
+  const interactions = effects.map((effect, index) => interactionOf(effect, index, shopperOf(effect)))
+  months.push(...[...fresh, ...interactions].map(({ occurredAtMs }) => monthOf(occurredAtMs)))
+
+  const rejected = [...rejections, ...tooOld]
+  const numbers = await insertCallbacks(tx, call, fresh, after.refused)
+  await insertAnalyticsEvents(tx, fresh.map(analyticsEventOf))
+  const isBatch = interactions.length > 0 || rejected.length > 0 || replayOf !== undefined
+  const { isNew } = isBatch ? await insertBatch(tx, OF_PAYMENTS, call, interactions, rejected) : { isNew: false }
+  if (replayOf !== undefined) await markReplayed(tx, replayOf, call)
+  await updateRefused(tx, known, after.refused)
+  // Last, because all orders of a seller share a day: whoever sells something of his meanwhile waits for the end of this.
+  const numberOf = (callback: Callback) => numbers.get(keyOf(callback)) ?? knownByKey.get(keyOf(callback))!.number
+  await addSales(tx, { lines, pending, numberOf })
+
+  const isOwn = ({ callId, callIndex }: KnownPayment, index: number) => callId === callIdOf(call) && callIndex === index
+  const results = payments.map((payment): PaymentResult => {
+    const was = knownByKey.get(keyOf(payment))
+    const isRecorded = was === undefined ? fresh.some(({ index }) => index === payment.index) : isOwn(was, payment.index)
+    const rejection = tooOld.find(({ index }) => index === payment.index)
+    return { index: payment.index, isRecorded, rejection, refused: after.refused.get(keyOf(payment)) ?? [] }
+  })
+  return { results, batch: await batchOf(tx, call), isNew: isNew || fresh.length > 0 }
+}
+
+/** The new callbacks, each once, with the sellers that the catalogue names; and those from before the horizon. */
+async function admit(tx: Database, unknown: readonly NewPayment[]): Promise<{ fresh: NewPayment[]; tooOld: NewRejection[] }> {
+  const once = [...new Map(unknown.toReversed().map((payment) => [keyOf(payment), payment])).values()].toReversed()
+  const lacking = once.filter(isPayment).flatMap(({ items }) => items.filter(({ sellerId }) => sellerId === null))
+  const { rows } = await sql<{ horizon: Date; sellers: Record<string, string> | null }>`
+    select horizon, (
+      select json_object_agg(product_id, seller_id) from catalog.product
+      where product_id = any(${lacking.map(({ productId }) => productId)}::text[]) and seller_id is not null
+    ) as sellers from log_horizon`.execute(tx)
+  const { horizon, sellers } = rows[0]!
+  const sellerOf = (productId: string) => (sellers !== null && Object.hasOwn(sellers, productId) ? sellers[productId]! : null)
+  const withSellers = (payment: NewPayment): NewPayment => {
+    if (!isPayment(payment)) return payment
+    return { ...payment, items: payment.items.map((item) => ({ ...item, sellerId: item.sellerId ?? sellerOf(item.productId) })) }
+  }
+  const isTooOld = ({ occurredAtMs }: NewPayment) => occurredAtMs < horizon.getTime()
+  const message = `is before the horizon ${horizon.toISOString().slice(0, 19)}Z`
+  return {
+    fresh: once.filter((payment) => !isTooOld(payment)).map(withSellers),
+    tooOld: unknown.filter(isTooOld).map(({ index, item }) => ({ index, code: 'too_old', field: 'occurred_at', message, item })),
+  }
+}
+
+/** Whether it is about what is sold: what is taken back goes by the sellers of the sale. */
+function isPayment({ status }: Pick<Callback, 'status'>): boolean {
+  return status !== 'refunded' && status !== 'cancelled'
+}
+
+type Shopper = Pick<NewPayment, 'accountId' | 'sessionId'>
+
+/** The shopper of an effect: whom its callback names, or that of the sale, or the order itself. */
+function shoppersOf(all: readonly (Callback & Shopper)[]): (effect: Effect) => Shopper {
+  const shoppers = new Map(all.map((one) => [keyOf(one), one]))
+  const named = (callback: Callback) => {
+    const { accountId, sessionId } = shoppers.get(keyOf(callback))!
+    return accountId === null && sessionId === null ? undefined : { accountId, sessionId }
+  }
+  return ({ callback, sale }) => named(callback) ?? named(sale) ?? { accountId: null, sessionId: `order:${sale.orderId}` }
+}
+
+/** Its id is made of what it says, so that it is the same in every attempt. */
+function interactionOf(effect: Effect, index: number, { accountId, sessionId }: Shopper): NewInteraction {
+  const { type, productId, callback, sale, occurredAtMs } = effect
+  const { provider, callbackId } = callback
+  const hash = createHash('sha256').update(idOfEffect(effect)).digest()
+  return {
+    index,
+    item: undefined,
+    eventId: uuidV7(occurredAtMs, hash),
+    occurredAtMs,
+    eventType: type,
+    refType: 'Product',
+    refId: productId,
+    accountId,
+    accountNumber: null,
+    sessionId,
+    ipAddress: null,
+    userAgent: null,
+    metadata: { provider, callback_id: callbackId, order_id: sale.orderId },
+  }
+}
+
+/** What the provider said, as it said it: how far something could be taken back is the ledger's. */
+function analyticsEventOf(payment: NewPayment): NewAnalyticsEvent {
+  const { provider, callbackId, paymentRef, orderId, status, currency, items, processingMs, occurredAtMs } = payment
+  const isPaid = isPayment(payment)
+  const amount = items.reduce((sum, { quantity, unitPrice }) => sum + quantity * (unitPrice ?? 0), 0)
+  return {
+    source: provider,
+    externalRef: callbackId,
+    entityId: orderId,
+    status: status === 'failed' || status === 'pending' ? status : 'success',
+    processingMs,
+    amount: isPaid ? amount : null,
+    currency: isPaid ? currency : null,
+    occurredAtMs,
+    payload: { kind: isPaid ? 'payment' : status === 'refunded' ? 'refund' : 'cancellation', payment_ref: paymentRef },
+  }
+}
