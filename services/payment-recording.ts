@@ -26,7 +26,8 @@ export async function recordPaymentCall(deps: Deps, ctx: Context, items: readonl
   return answers
 }
 
-function answerOf({ isRecorded, rejection, refused }: PaymentResult): RecordPaymentResponse {
+/** What the sender of a callback is told. */
+export function answerOf({ isRecorded, rejection, refused }: PaymentResult): RecordPaymentResponse {
   if (rejection !== undefined) {
     const { code, field, message } = rejection
     return rejecting([{ index: 0, code, field, message }])

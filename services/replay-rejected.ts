@@ -19,6 +19,7 @@ import { sendOn } from './fan-out.ts'
 import { tellRecorded } from './observer.ts'
 import { INTERACTION_RECORDING, type Recording, SEARCH_RECORDING } from './recording.ts'
 import { judgePayments } from './payment-admission.ts'
+import { answerOf } from './payment-recording.ts'
 import { itemToReplay, repaired } from './repair.ts'
 
 /**
@@ -80,6 +81,7 @@ async function recordPaymentReplay(
   const { payments, rejections } = judgePayments([repaired(refused.item, set)], nowMs)
   const recorded = await recordPayments(deps.db, call, payments, rejections, key)
   const [result] = recorded.results
+  if (recorded.isNew && result !== undefined) deps.observer.paid([answerOf(result)])
   // A replay has a batch also when no interaction follows.
   const { batchId, from, to } = recorded.batch!
   const rejection = rejections[0] ?? result?.rejection

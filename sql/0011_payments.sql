@@ -104,9 +104,6 @@ create table seller_pending (
   seller_id text collate "C" primary key
 );
 
--- A callback that was refused is kept like a refused interaction.
-alter table rejected_interaction add column is_payment boolean not null default false;
-
 create index product_by_seller on catalog.product (seller_id, product_id);
 
 -- The stars of every rating event, for a seller's products: the log is ordered by time, and has too much between them.
@@ -140,8 +137,8 @@ begin
 end $$;
 revoke execute on function keep_rating() from public;
 
--- Whoever records waits for the trigger, and not for the reading of the log: it is read before, and again what came meanwhile.
--- Nothing that is recorded takes longer than a few minutes.
+-- Whoever records waits for the trigger, and not for the reading of the log: it is read before, and then what came meanwhile, by
+-- the batches that are newer than this. Nothing that is recorded takes longer than a few minutes.
 insert into product_rating (product_id, occurred_at, event_id, stars)
 select ref_id, occurred_at, event_id, stars_of(event_type, metadata) from interaction
 where event_type in ('rating_low', 'rating_medium', 'rating_high') and not is_category;
@@ -151,7 +148,11 @@ create trigger interaction_rating after insert on interaction for each row
   execute function keep_rating();
 
 insert into product_rating (product_id, occurred_at, event_id, stars)
-select ref_id, occurred_at, event_id, stars_of(event_type, metadata) from interaction join interaction_batch using (batch_id)
-where received_at > now() - interval '10 minutes'
-  and event_type in ('rating_low', 'rating_medium', 'rating_high') and not is_category
+select i.ref_id, i.occurred_at, i.event_id, stars_of(i.event_type, i.metadata)
+from (select batch_id from interaction_batch where received_at > now() - interval '10 minutes' offset 0) b
+  cross join lateral (select * from interaction i where i.batch_id = b.batch_id offset 0) i
+where i.event_type in ('rating_low', 'rating_medium', 'rating_high') and not i.is_category
 on conflict do nothing;
+
+-- A callback that was refused is kept like a refused interaction. After the trigger: who records holds the one table and waits for the other.
+alter table rejected_interaction add column is_payment boolean not null default false;

@@ -19,9 +19,11 @@ import { connect, type Database, type Store } from '../src/store/database.ts'
 import { grantRoles, type Role, ROLES, userOf } from '../src/store/database-role.ts'
 import { recordBatch } from '../src/store/interaction-batch.ts'
 import { LOG_TABLES, makePartitions, monthOf, partitionOf } from '../src/store/partition.ts'
+import { recordPayments } from '../src/store/payment.ts'
 import { popularPage } from '../src/store/popular-page.ts'
 import { popularityOf, topByScore } from '../src/store/product-popularity.ts'
 import { rejectedPage } from '../src/store/rejected-interaction.ts'
+import { sellerDashboard } from '../src/store/seller-dashboard.ts'
 import { insertReplayOf, refusedItem } from '../src/store/rejected-replay.ts'
 import { dropOldMonths } from '../src/store/retention.ts'
 import { refreshRising } from '../src/store/rising.ts'
@@ -32,6 +34,7 @@ import { verify } from '../src/store/verification.ts'
 import { createDatabase, createEmptyDatabase, type TestDatabase } from './harness/database.ts'
 import { interaction, record, recordAndCount, recordNewSearches, search } from './harness/events.ts'
 import { makeKey } from './harness/keys.ts'
+import { item, newCall, payment } from './harness/payments.ts'
 import { product, upsert } from './harness/products.ts'
 
 /** Roles are the server's, and not a database's: no other file makes them. */
@@ -84,6 +87,13 @@ test('the endpoint does all its work, and nothing drifts', async () => {
   expect(await refusedItem(endpoint, key)).toMatchObject({ item: rejection.item })
   await recordBatch(endpoint, callOf('replay', Buffer.from('')), [interaction()], [], insertReplayOf(key))
   await makePartitions(endpoint, [monthOf(ago(-100))])
+  const sale = payment({ occurredAtMs: ago(1) })
+  for (const one of [
+    sale,
+    { ...sale, callbackId: 'back', occurredAtMs: ago(0.5), status: 'refunded' as const, items: [item({ quantity: 3 })] },
+    payment({ paymentRef: 'open', status: 'pending', occurredAtMs: ago(1) }),
+  ])
+    await recordPayments(endpoint, newCall(), [one], [])
   await refreshTrending(endpoint)
   await refreshRising(endpoint, NOW_MS)
   expect(await rollUpSome(endpoint, 400)).toBeGreaterThan(0)
@@ -95,8 +105,10 @@ test('the endpoint does all its work, and nothing drifts', async () => {
 
 async function endpointReads(): Promise<void> {
   await checkPrepared(urlOf('endpoint'), 'refuse')
-  expect(await backlog(endpoint)).toMatchObject({ unscoredEvents: 3 })
-  expect(await leftBehind(endpoint, 0)).toHaveLength(3)
+  const { data } = await sellerDashboard(endpoint, 'north', { granularity: 'day', time_zone: 'Europe/Berlin' }, NOW_MS)
+  expect(data.summary).toMatchObject({ total_revenue: 0, pending_items: 2 })
+  expect(await backlog(endpoint)).toMatchObject({ unscoredEvents: 5 })
+  expect(await leftBehind(endpoint, 0)).toHaveLength(5)
   expect(await catalogProduct(endpoint, 'p')).toMatchObject({ product_id: 'p' })
   for (const mode of Object.keys(MODES) as Mode[]) await popularPage(endpoint, { mode, limit: 5, min_interactions: 1 }, NOW_MS)
 }
@@ -166,6 +178,11 @@ const NOT_OF_THE_ENDPOINT = [
   'create schema planted',
   `select drop_log_month('interaction', (now() + interval '1 month')::date)`,
   'delete from audit_entry',
+  'update sale_line set amount = 0',
+  'delete from sale_line',
+  'delete from payment_callback',
+  'update payment_callback set items = items',
+  'delete from analytics_event_key',
   'truncate audit_entry',
   'drop table audit_entry',
   'alter table audit_entry add column x text',

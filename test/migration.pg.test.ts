@@ -161,3 +161,39 @@ test('a database that is away is waited for, and one that refuses is not', async
     await expect(checkPrepared(urls[mistake]!, 'wait')).rejects.toThrow(StartError)
   }
 })
+
+test('ratings that the release before records while 0011 is applied are all kept', async () => {
+  const { db, url } = await fresh(createEmptyDatabase)
+  const newer = FILES.filter((name) => name >= '0011')
+  for (const name of newer) await rm(join(folder, name))
+  await migrate(db, folder)
+  await sql`select make_log_month('interaction', '2026-03-01')`.execute(db)
+  const recorder = connect({ url, name: 'test', connectionsMax: 1 })
+  onTestFinished(() => recorder.destroy())
+  // As that release does: all three tables in one statement, in this order.
+  const recordRating = () =>
+    sql`
+    with batch as (
+      insert into interaction_batch (occurred_from, occurred_to, events, invocation_id, body_sha256)
+      values (now(), now(), 200, gen_random_uuid()::text, '') returning batch_id
+    ), inserted as (
+      insert into interaction (occurred_at, batch_id, event_id, is_category, event_type, ref_id, session_id)
+      select '2026-03-01', batch_id, gen_random_uuid(), false, 'rating_high', 'lamp', 's' from batch cross join generate_series(1, 200)
+      returning 1
+    ), rejected as (
+      insert into rejected_interaction (batch_id, index, code, message, item) select batch_id, 0, '', '', '' from batch where false
+    )
+    select count(*) from inserted`.execute(recorder)
+  for (let times = 0; times < 100; times++) await recordRating()
+  let isOver = false
+  const recording = (async () => {
+    while (!isOver) await recordRating()
+  })()
+  await migrate(db, SQL)
+  await recordRating()
+  isOver = true
+  await recording
+  const { rows } = await sql<{ recorded: number; kept: number }>`
+    select (select count(*) from interaction)::int as recorded, (select count(*) from product_rating)::int as kept`.execute(db)
+  expect(rows[0]!.kept).toBe(rows[0]!.recorded)
+})

@@ -95,6 +95,21 @@ test('any callbacks in any order, in any calls, repeated or not, net to the slow
 
 const DAY_MS = 24 * 3_600_000
 
+/** Moves the horizon for a while: it never moves back by itself. */
+async function withHorizon(horizon: string, work: () => Promise<void>): Promise<void> {
+  const move = async (to: string) => {
+    await sql`alter table log_horizon disable trigger user`.execute(database.db)
+    await sql`update log_horizon set horizon = ${to}`.execute(database.db)
+    await sql`alter table log_horizon enable trigger user`.execute(database.db)
+  }
+  await move(horizon)
+  try {
+    await work()
+  } finally {
+    await move('2000-01-01')
+  }
+}
+
 async function count(batch: RecordedPayments['batch']): Promise<void> {
   if (batch !== undefined) await scoreBatch(database.db, batch)
 }
@@ -120,6 +135,51 @@ test('a callback is recorded once, for ever, whatever else it says the second ti
   const again = await record([{ ...callback, items: [item({ quantity: 9 })], paymentRef: 'another', orderId: 'another' }])
   expect(again).toMatchObject({ results: [{ isRecorded: false }], batch: undefined, isNew: false })
   expect(await storedDays()).toEqual({ 'north EUR 2026-03-01': { revenue: 1_000, items: 2, orders: 1 } })
+})
+
+test('an id that is known of another payment changes nothing of that one', async () => {
+  const refund = payment({ status: 'refunded', items: [item({ quantity: 3 })], occurredAtMs: NOON + DAY_MS })
+  await record([payment(), refund])
+  const { results } = await record([{ ...refund, paymentRef: 'another', orderId: 'another' }])
+  expect(results).toMatchObject([{ isRecorded: false, refused: [{ field: 'items.0.quantity' }] }])
+  expect((await verify(database.db)).drift).toEqual([])
+})
+
+test('what cannot be taken back of a refund that waited is listed when its payment comes', async () => {
+  const refund = payment({ status: 'refunded', items: [item({ quantity: 3 })] })
+  await record([refund])
+  const { batch } = await record([payment()])
+  const { rows } = await sql<{ code: string; field: string; id: string }>`
+    select code, field, item::jsonb ->> 'callback_id' as id from rejected_interaction where batch_id = ${batch!.batchId}`.execute(
+    database.db,
+  )
+  expect(rows).toEqual([{ code: 'refused', field: 'items.0.quantity', id: refund.callbackId }])
+})
+
+test('of two callbacks of one id, the one that can be recorded is', async () => {
+  const good = payment()
+  const { results } = await record([{ ...good, occurredAtMs: Date.parse('2025-01-01T00:00:00Z') }, good])
+  expect(results.map(({ isRecorded }) => isRecorded)).toEqual([true, false])
+  await withHorizon('2026-01-01', async () => {
+    const other = payment()
+    const answers = await record([{ ...other, occurredAtMs: Date.parse('2025-01-01T00:00:00Z') }, other])
+    expect(answers.results).toMatchObject([{ isRecorded: false, rejection: { code: 'too_old' } }, { isRecorded: true }])
+  })
+})
+
+test('calls at once, with ids and orders that contradict each other, come to what is stored, and none waits for ever', async () => {
+  for (let round = 0; round < 6; round++) {
+    const callbacks = fc.sample(callbackArbitrary, { numRuns: 60, seed: round }).map((one, index) => ({
+      ...one,
+      callbackId: `id-${(index * 7) % 40}`,
+      paymentRef: `${one.paymentRef} ${index % 5}`,
+      orderId: `${one.orderId} ${index % 3}`,
+    }))
+    await emptied()
+    const groups = Array.from({ length: 10 }, (_, group) => callbacks.filter((_one, index) => index % 10 === group))
+    await Promise.all([...groups, ...groups].map((group) => record(group)))
+    expect((await verify(database.db)).drift).toEqual([])
+  }
 })
 
 test('an attempt that runs again says the same, and names the same batch', async () => {
@@ -179,9 +239,7 @@ test('a month that has no partition is made', async () => {
 })
 
 test('a callback from before the horizon is refused and kept; its neighbours are recorded', async () => {
-  await sql`alter table log_horizon disable trigger user`.execute(database.db)
-  await sql`update log_horizon set horizon = '2026-01-01'`.execute(database.db)
-  try {
+  await withHorizon('2026-01-01', async () => {
     const { results, batch } = await record([
       payment({ occurredAtMs: Date.parse('2025-12-31T23:59:59Z'), orderId: 'old' }),
       payment(),
@@ -191,10 +249,7 @@ test('a callback from before the horizon is refused and kept; its neighbours are
       database.db,
     )
     expect(rows).toEqual([{ index: 0, code: 'too_old' }])
-  } finally {
-    await sql`update log_horizon set horizon = '2000-01-01'`.execute(database.db)
-    await sql`alter table log_horizon enable trigger user`.execute(database.db)
-  }
+  })
 })
 
 /** One cell changed by hand, and what verify then names. */
@@ -218,6 +273,14 @@ const TAMPERED: [cell: string, change: ReturnType<typeof sql>, aggregate: string
   ['a day that is missing', sql`delete from seller_day where orders = 1`, 'seller_day', '*'],
   ['what is open', sql`update seller_pending set items = items + 1`, 'seller_pending', 'items'],
   ['what was refused', sql`update payment_callback set refused = '[]'`, 'payment_callback', 'refused'],
+  [
+    'a line that nobody told',
+    sql`insert into sale_line (occurred_at, callback_no, sale_no, amount, quantity, orders, item, currency, product_id)
+    values (now(), 999999, 999999, 7, 1, 1, 0, 'EUR', 'lamp')`,
+    'sale_line',
+    '*',
+  ],
+  ['a callback that is missing', sql`delete from payment_callback where status = 'refunded'`, 'sale_line', '*'],
   ['stars', sql`update product_rating set stars = 1`, 'product_rating', 'stars'],
 ]
 

@@ -260,12 +260,21 @@ describe("a provider's own webhooks", () => {
 
   test("go through the documentation's adapter for Stripe, refunds and old secrets too", async () => {
     expect(await stripe(intent('payment_intent.succeeded'))).toMatchObject({ status: 200, data: { accepted: 1 } })
-    const partial = { id: 're_1', payment_intent: 'pi_1', metadata: { items: '[{"product_id":"lamp","quantity":1}]' } }
-    expect(await stripe(intent('refund.created', partial), STRIPE_SECRETS[1])).toMatchObject({
+    const refund = {
+      id: 're_1',
+      payment_intent: 'pi_1',
+      status: 'pending',
+      metadata: { items: '[{"product_id":"lamp","quantity":1}]' },
+    }
+    expect(await stripe(intent('refund.created', refund))).toMatchObject({ data: { accepted: 0 } })
+    const succeeded = { ...refund, status: 'succeeded' }
+    expect(await stripe(intent('refund.updated', succeeded), STRIPE_SECRETS[1])).toMatchObject({
       data: { accepted: 1, rejected: [] },
     })
+    expect(await stripe(intent('refund.updated', succeeded))).toMatchObject({ data: { duplicates: 1 } })
     expect(await linesOf('stripe-1')).toEqual(['lamp 2 1000 1', 'lamp -1 -500 0'])
-    expect(await stripe(intent('refund.created', { ...partial, metadata: {} }))).toMatchObject({ data: { accepted: 1 } })
+    const whole = { ...succeeded, id: 're_2', metadata: { whole: 'yes' } }
+    expect(await stripe(intent('refund.created', whole))).toMatchObject({ data: { accepted: 1 } })
     expect(await linesOf('stripe-1')).toEqual(['lamp 2 1000 1', 'lamp -1 -500 0', 'lamp -1 -500 -1'])
   })
 
@@ -274,6 +283,9 @@ describe("a provider's own webhooks", () => {
     expect(await send({}, { path: '/nobody' })).toMatchObject({ status: 404 })
     const wrong = await stripe(intent('payment_intent.succeeded', { currency: 'xxy' }))
     expect(wrong).toMatchObject({ status: 400, error: { details: [{ field: '0.currency' }] } })
+    const unsaid = { id: 're_3', payment_intent: 'pi_1', status: 'succeeded', metadata: {} }
+    const { status, error } = await stripe(intent('refund.created', unsaid))
+    expect([status, error!.message]).toEqual([400, 'the adapter: refund re_3 does not say what of'])
   })
 
   test('may be of no interest, or be several callbacks, signed in their own way', async () => {

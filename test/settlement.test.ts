@@ -103,6 +103,21 @@ test('a refund of less than was paid leaves the rest as revenue; of more, it is 
   })
 })
 
+test('an item that came back for less can be paid back to its end, and no further', () => {
+  const part = (unitPrice: number, days: number) =>
+    refund({ items: [item({ quantity: 1, unitPrice })], occurredAtMs: NOON + days * DAY_MS })
+  const sale = payment({ items: [item({ quantity: 1 })] })
+  expect(outcome(sale, part(100, 1), part(400, 2))).toEqual({
+    left: [0, 0, 0],
+    events: ['purchase', 'refund_requested', 'refund_requested'],
+    refused: [],
+  })
+  expect(outcome(sale, part(100, 1), part(450, 2))).toMatchObject({
+    left: [0, 0, 0],
+    refused: ['items.0.unit_price asks for 450 more of lamp, and 400 of what was paid were left'],
+  })
+})
+
 test('a cancellation and the refund that follows are an event each, and take back once', () => {
   const cancelled = payment({ status: 'cancelled', occurredAtMs: NOON + DAY_MS })
   const both = outcome(payment(), cancelled, refund({ occurredAtMs: NOON + 2 * DAY_MS }))
@@ -144,5 +159,6 @@ test('items of a pending payment are open until it is decided', () => {
   expect(openOf(pending)).toEqual({ north: { items: 2, refunds: 0 } })
   expect(openOf(pending, payment())).toEqual({})
   expect(openOf(pending, payment({ status: 'failed' }))).toEqual({})
-  expect(openOf(pending, refund())).toEqual({ north: { items: 0, refunds: 1 } })
+  expect(openOf(pending, refund())).toEqual({ north: { items: 2, refunds: 1 } })
+  expect(openOf(pending, payment({ status: 'cancelled' }))).toEqual({})
 })

@@ -21,7 +21,7 @@ export interface PaymentAdapter {
   secrets?: readonly string[]
   /** Whether the webhook is the provider's, in place of the two above. */
   isSigned?: (webhook: SignedWebhook) => boolean | Promise<boolean>
-  /** What a webhook's body says, as callbacks; none for what is of no interest here. */
+  /** What a webhook's body says, as callbacks; none for what is of no interest here. An error is answered with 400 and its message. */
   callbacksOf: (body: never) => readonly AdaptedCallback[] | Promise<readonly AdaptedCallback[]>
 }
 

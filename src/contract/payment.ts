@@ -6,7 +6,7 @@ import { Id, ProductId } from './text.ts'
 import { wholeNumber } from './whole-number.ts'
 
 /** A callback waits for the settling of those that come with it. */
-export const CALLBACKS_MAX = 200
+export const CALLBACKS_MAX = 100
 export const PAYMENT_ITEMS_MAX = 1_000
 export const QUANTITY_MAX = 1_000_000
 export const UNIT_PRICE_MAX = 1_000_000_000_000

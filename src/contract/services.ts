@@ -51,7 +51,7 @@ export const analyticApi = iface.service('Analytic', {
   RecordPayments: iface.schemas({
     input: RecordPaymentsRequest,
     output: RecordPaymentsResponse,
-    description: 'The same for up to 200 callbacks. Each is judged alone.',
+    description: 'The same for up to 100 callbacks. Each is judged alone.',
   }),
   SellerDashboard: iface.schemas({
     input: SellerDashboardRequest,

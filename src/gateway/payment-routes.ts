@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { ErrorBody } from '../contract/error.ts'
-import type { PaymentAdapter } from '../contract/payment-adapter.ts'
+import type { AdaptedCallback, PaymentAdapter } from '../contract/payment-adapter.ts'
 import { CALLBACKS_MAX, PaymentCallback, RecordPaymentRequest, RecordPaymentResponse, SourceSlug } from '../contract/payment.ts'
 import { writable } from '../contract/text.ts'
 import { isOutage } from './outage.ts'
@@ -111,7 +111,7 @@ export function paymentRoutes({ payments, secrets, adapters }: PaymentDeps) {
       },
       async (request) => {
         const adapter = adapterOf(ways, request.params)
-        const adapted = await adapter.callbacksOf(request.body as never)
+        const adapted = await adaptedOf(adapter, request.body)
         const callbacks = adapted.map((callback) => ({ ...callback, provider: adapter.provider }))
         checkCallbacks(callbacks)
         return { data: await record(payments, request, callbacks) }
@@ -125,6 +125,15 @@ function adapterOf(adapters: ReadonlyMap<string, PaymentAdapter>, params: unknow
   const adapter = adapters.get(provider)
   if (adapter === undefined) throw new Problem('not_found', 'there is no adapter of this provider')
   return adapter
+}
+
+/** What an adapter cannot make callbacks of is told to the provider, who sends it again. */
+async function adaptedOf({ callbacksOf }: PaymentAdapter, body: unknown): Promise<readonly AdaptedCallback[]> {
+  try {
+    return await callbacksOf(body as never)
+  } catch (cause) {
+    throw new Problem('invalid_request', `the adapter: ${(cause as Error).message}`, { cause })
+  }
 }
 
 async function checkAdapted(

@@ -5,7 +5,8 @@ import type { PaymentStatus } from '../contract/payment.ts'
  * came: whoever learns of another callback settles again, and adds the difference.
  *
  * - Of a payment's successes the first is the sale, by occurred_at and then callback_id; the others say the same again.
- * - Refunds and cancellations take back in that order too, each as far as something is left, and not before the sale.
+ * - Refunds and cancellations take back in that order, at the same instant those last that take all; each as far as something is
+ *   left, and not before the sale.
  * - A seller's part of an order counts as an order while any item of it is left, whatever payments the order has.
  */
 
@@ -164,76 +165,80 @@ function takeBack(sale: Callback, retractions: readonly Callback[]): Back {
   const left = sale.items.map((item, place): Left => {
     return { place, item, quantity: item.quantity, amount: item.quantity * (item.unitPrice ?? 0) }
   })
+  const leftOf = Map.groupBy(left, ({ item }) => item.productId)
   for (const callback of retractions) {
-    const take = (one: Left, quantity: number, amount: number) => {
+    const take: Take = (one, quantity, amount) => {
       one.quantity -= quantity
       one.amount -= amount
       const line = saleLine(sale, one.item, one.place)
       const occurredAtMs = Math.max(callback.occurredAtMs, sale.occurredAtMs)
       back.lines.push({ ...line, callback, occurredAtMs, quantity: -quantity, amount: -amount })
     }
-    const refusals = refusalsOf(callback, sale, left, take, (productId, place) => {
-      back.taken.push({ callback, sale, productId, place })
-    })
+    const taken = (productId: string, place: number) => void back.taken.push({ callback, sale, productId, place })
+    const refusals =
+      callback.currency !== sale.currency
+        ? [{ field: 'currency', message: `the payment is in ${sale.currency}` }]
+        : callback.items.length === 0
+          ? takeAll(left, take, taken)
+          : callback.items.flatMap((item, place) => takeItem(item, place, leftOf.get(item.productId) ?? [], take, taken))
     if (refusals.length > 0) back.refused.set(keyOf(callback), refusals)
   }
   return back
 }
 
-/** Takes back what one callback asks for, and says what of it is not there. */
-function refusalsOf(
-  callback: Callback,
-  sale: Callback,
-  left: readonly Left[],
-  take: (one: Left, quantity: number, amount: number) => void,
-  taken: (productId: string, place: number) => void,
-): Refusal[] {
-  if (callback.currency !== sale.currency) return [{ field: 'currency', message: `the payment is in ${sale.currency}` }]
-  if (callback.items.length === 0) {
-    const some = left.filter(({ quantity, amount }) => quantity > 0 || amount > 0)
-    for (const one of some) {
-      take(one, one.quantity, one.amount)
-      taken(one.item.productId, one.place)
-    }
-    return some.length > 0 ? [] : [{ field: 'items', message: 'nothing of the payment is left to take back' }]
+type Take = (one: Left, quantity: number, amount: number) => void
+type OnTaken = (productId: string, place: number) => void
+
+function takeAll(left: readonly Left[], take: Take, taken: OnTaken): Refusal[] {
+  const some = left.filter(({ quantity, amount }) => quantity > 0 || amount > 0)
+  for (const one of some) {
+    take(one, one.quantity, one.amount)
+    taken(one.item.productId, one.place)
   }
-  return callback.items.flatMap((item, place) => {
-    const { quantity, paidMax } = takeItem(item, left, take)
-    if (quantity > 0) taken(item.productId, place)
-    const refusals: Refusal[] = []
-    if (quantity < item.quantity) {
-      const message = `asks for ${item.quantity} of ${item.productId}, and ${quantity} of this payment were left`
-      refusals.push({ field: `items.${place}.quantity`, message })
-    }
-    if (quantity > 0 && item.unitPrice !== null && item.unitPrice > paidMax) {
-      const message = `asks for ${item.unitPrice} each of ${item.productId}, and ${paidMax} was paid`
-      refusals.push({ field: `items.${place}.unit_price`, message })
-    }
-    return refusals
-  })
+  return some.length > 0 ? [] : [{ field: 'items', message: 'nothing of the payment is left to take back' }]
 }
 
-/** Items that cost as much as is asked for come first. @returns how many were there, and the highest price that was paid for one. */
-function takeItem(
-  { productId, sellerId, quantity: asked, unitPrice }: Item,
-  left: readonly Left[],
-  take: (one: Left, quantity: number, amount: number) => void,
-): { quantity: number; paidMax: number } {
-  const fitting = left.filter(
-    ({ item, quantity }) => quantity > 0 && item.productId === productId && (sellerId === null || item.sellerId === sellerId),
-  )
+/**
+ * Takes items of a product, those that cost as much as is asked for first, and then what is left of the price of items that were
+ * taken back for less. @returns what is not there.
+ */
+function takeItem(asked: Item, place: number, left: readonly Left[], take: Take, taken: OnTaken): Refusal[] {
+  const { productId, sellerId, unitPrice } = asked
+  const fitting = left.filter(({ item }) => sellerId === null || item.sellerId === sellerId)
   const isOther = ({ item }: Left) => Number(item.unitPrice !== unitPrice)
+  const there = fitting.filter(({ quantity }) => quantity > 0).toSorted((a, b) => isOther(a) - isOther(b))
+  const paidInPart = fitting.filter(({ quantity, amount }) => quantity === 0 && amount > 0)
   let quantity = 0
   let paidMax = 0
-  for (const one of fitting.toSorted((a, b) => isOther(a) - isOther(b))) {
-    if (quantity === asked) break
-    const some = Math.min(asked - quantity, one.quantity)
+  for (const one of there) {
+    if (quantity === asked.quantity) break
+    const some = Math.min(asked.quantity - quantity, one.quantity)
     const paid = one.item.unitPrice ?? 0
     take(one, some, some * Math.min(unitPrice ?? paid, paid))
     quantity += some
     paidMax = Math.max(paidMax, paid)
   }
-  return { quantity, paidMax }
+  let money = 0
+  const moneyAsked = (asked.quantity - quantity) * (unitPrice ?? 0)
+  for (const one of paidInPart) {
+    if (money === moneyAsked) break
+    const some = Math.min(moneyAsked - money, one.amount)
+    take(one, 0, some)
+    money += some
+  }
+  if (quantity > 0 || money > 0) taken(productId, place)
+  const refuse = (field: 'quantity' | 'unit_price', message: string): Refusal => ({ field: `items.${place}.${field}`, message })
+  if (money > 0 && money < moneyAsked) {
+    return [refuse('unit_price', `asks for ${moneyAsked} more of ${productId}, and ${money} of what was paid were left`)]
+  }
+  const refusals: Refusal[] = []
+  if (quantity < asked.quantity && money === 0) {
+    refusals.push(refuse('quantity', `asks for ${asked.quantity} of ${productId}, and ${quantity} of this payment were left`))
+  }
+  if (quantity > 0 && unitPrice !== null && unitPrice > paidMax) {
+    refusals.push(refuse('unit_price', `asks for ${unitPrice} each of ${productId}, and ${paidMax} was paid`))
+  }
+  return refusals
 }
 
 /** 1 on the line that makes a seller's part of an order begin, and -1 on the one that ends it. */
@@ -254,7 +259,7 @@ function byTime(one: Line, other: Line): number {
   return one.occurredAtMs - other.occurredAtMs || Number(one.quantity < 0) - Number(other.quantity < 0)
 }
 
-/** A payment without a success: what the last callback promises, and refunds that came before what they take back. */
+/** A payment without a success: what is promised and not decided, and refunds that came before what they take back. */
 function addPending(callbacks: readonly Callback[], pending: Map<string, Pending>): void {
   const promised = callbacks.findLast(({ status }) => status === 'pending')?.items ?? []
   const add = (sellerId: string | null, what: keyof Pending, count: number) => {
@@ -263,7 +268,8 @@ function addPending(callbacks: readonly Callback[], pending: Map<string, Pending
     open[what] += count
     pending.set(sellerId, open)
   }
-  if (callbacks.at(-1)?.status === 'pending') {
+  // A refund decides nothing of a payment.
+  if (callbacks.findLast(({ status }) => status !== 'refunded')?.status === 'pending') {
     for (const { sellerId, quantity } of promised) add(sellerId, 'items', quantity)
   }
   for (const { status, items } of callbacks) {

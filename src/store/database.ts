@@ -170,6 +170,11 @@ export function isMissingPartition(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.code === '23514' && error.constraint === undefined
 }
 
+/** Two transactions waited for each other, and this one was ended. */
+export function isDeadlock(error: unknown): boolean {
+  return sqlState(error) === '40P01'
+}
+
 /** lock_timeout was reached. */
 export function isLockTimeout(error: unknown): boolean {
   return sqlState(error) === '55P03'

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
-import { type Database, isLockTimeout, type Store } from './database.ts'
+import { type Database, isDeadlock, isLockTimeout, type Store } from './database.ts'
 
 const GONE_MS_MAX = 60_000
 const GONE_POLL_MS = 20
@@ -40,7 +40,7 @@ export async function retried<T>(db: Store, work: (tx: Database) => Promise<T>):
         return work(tx)
       })
     } catch (error) {
-      if (!isLockTimeout(error) || attempt === CHANGE_ATTEMPTS_MAX) throw error
+      if (!(isLockTimeout(error) || isDeadlock(error)) || attempt === CHANGE_ATTEMPTS_MAX) throw error
     }
   }
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
+import type { PaymentCallback } from '../contract/payment.ts'
 import { instantOf } from '../contract/time.ts'
 import { type Callback, type Item, keyOf, type Refusal } from '../ledger/settlement.ts'
 import { type Call, callIdOf } from './call.ts'
@@ -16,49 +17,66 @@ export interface KnownPayment extends Callback {
   refused: Refusal[]
 }
 
-/**
- * Locks what the callbacks are about and reads every callback of it. Whoever records one of these callbacks, payments or orders
- * takes turns; the locks are a statement of their own, so that what was committed meanwhile is seen.
- */
-export async function lockKnown(tx: Database, payments: readonly NewPayment[]): Promise<KnownPayment[]> {
-  const refs = payments.map(({ provider, paymentRef }) => ['payment', provider, paymentRef])
-  const ids = payments.map(({ provider, callbackId }) => ['callback', provider, callbackId])
-  const orders = new Set(payments.map(({ orderId }) => orderId))
-  await lockKeys(tx, [...refs, ...ids, ...[...orders].map((order) => ['order', order])])
-  for (;;) {
-    const known = await knownPayments(tx, payments, [...orders])
-    const more = known.filter(({ status, orderId }) => status === 'success' && !orders.has(orderId)).map(({ orderId }) => orderId)
-    if (more.length === 0) return known
-    // A payment that is said to be of several orders. Should two of these wait for each other, PostgreSQL ends one, and it is repeated.
-    for (const order of more) orders.add(order)
-    await lockKeys(
-      tx,
-      more.map((order) => ['order', order]),
-    )
+/** A callback, a payment or an order: whoever records something about one of them takes turns. */
+export type Subject = readonly ['callback' | 'payment', provider: string, id: string] | readonly ['order', id: string]
+
+/** What the callbacks are about concerns more than is locked: all of it is to be locked at once, in another transaction. */
+export class MoreSubjects extends Error {
+  readonly subjects: readonly Subject[]
+
+  constructor(subjects: readonly Subject[]) {
+    super('more is concerned')
+    this.subjects = subjects
   }
 }
 
-/** In one order, so that nobody waits for who waits for him. */
-async function lockKeys(tx: Database, names: readonly (readonly string[])[]): Promise<void> {
-  const keys = [
-    ...new Set(names.map((name) => createHash('sha256').update(JSON.stringify(name)).digest().readBigInt64BE().toString())),
+export function subjectsOf({ provider, callbackId, paymentRef, orderId }: Callback): Subject[] {
+  return [
+    ['callback', provider, callbackId],
+    ['payment', provider, paymentRef],
+    ['order', orderId],
   ]
+}
+
+/**
+ * Locks subjects and reads every callback of the payments among them, of the orders, and of the same ids. The locks are a statement
+ * of their own, so that what was committed meanwhile is seen. @throws MoreSubjects when a callback is known of another payment,
+ * or a payment was sold as another order.
+ */
+export async function lockKnown(tx: Database, subjects: readonly Subject[]): Promise<KnownPayment[]> {
+  const locked = new Set(subjects.map((subject) => JSON.stringify(subject)))
+  await lockAll(tx, [...locked])
+  const known = await knownPayments(tx, subjects)
+  const isLocked = (subject: Subject) => locked.has(JSON.stringify(subject))
+  const concerned = known.flatMap((callback) => {
+    const [id, payment, order] = subjectsOf(callback) as [Subject, Subject, Subject]
+    return [...(isLocked(id) ? [payment] : []), ...(isLocked(payment) && callback.status === 'success' ? [order] : [])]
+  })
+  const more = concerned.filter((subject) => !isLocked(subject))
+  if (more.length > 0) throw new MoreSubjects(more)
+  return known
+}
+
+/** In one order, so that nobody waits for who waits for him. */
+async function lockAll(tx: Database, names: readonly string[]): Promise<void> {
+  const keys = names.map((name) => createHash('sha256').update(name).digest().readBigInt64BE().toString())
   await sql`select pg_advisory_xact_lock(key) from (select key from unnest(${keys}::bigint[]) as key order by key) k`.execute(tx)
 }
 
-async function knownPayments(tx: Database, payments: readonly NewPayment[], orders: readonly string[]): Promise<KnownPayment[]> {
+async function knownPayments(tx: Database, subjects: readonly Subject[]): Promise<KnownPayment[]> {
+  const column = (kind: Subject[0], place: 1 | 2) => subjects.filter(([one]) => one === kind).map((subject) => subject[place]!)
   const { rows } = await sql<StoredPayment>`
-    with given as (
-      select * from unnest(${payments.map((one) => one.provider)}::text[], ${payments.map((one) => one.callbackId)}::text[],
-        ${payments.map((one) => one.paymentRef)}::text[]) as given (provider, callback_id, payment_ref)
-    ), payment as (
-      select provider, payment_ref from given
+    with payment as (
+      select * from unnest(${column('payment', 1)}::text[], ${column('payment', 2)}::text[]) as p (provider, payment_ref)
       union
-      select provider, payment_ref from payment_callback where status = 'success' and order_id = any(${orders}::text[])
+      select provider, payment_ref from payment_callback
+      where status = 'success' and order_id = any(${column('order', 1)}::text[])
     ), wanted as (
       select c.callback_no from payment p join payment_callback c using (provider, payment_ref)
       union
-      select c.callback_no from given g join payment_callback c using (provider, callback_id)
+      select c.callback_no
+      from unnest(${column('callback', 1)}::text[], ${column('callback', 2)}::text[]) as g (provider, callback_id)
+        join payment_callback c using (provider, callback_id)
     )
     select ${COLUMNS} from payment_callback c where callback_no in (select callback_no from wanted)`.execute(tx)
   return rows.map(paymentOf)
@@ -95,6 +113,23 @@ export function paymentOf({ occurredAt, items, callId, ...row }: StoredPayment):
   }
 }
 
+/** A stored callback in the form in which it is sent. */
+export function callbackOf(callback: KnownPayment): PaymentCallback {
+  const { provider, callbackId, paymentRef, orderId, status, currency, accountId, sessionId, occurredAtMs, items } = callback
+  return {
+    ...{ provider, callback_id: callbackId, payment_ref: paymentRef, order_id: orderId, status, currency },
+    ...(accountId !== null && { account_id: accountId }),
+    ...(sessionId !== null && { session_id: sessionId }),
+    occurred_at: instantOf(occurredAtMs),
+    items: items.map(({ productId, sellerId, quantity, unitPrice }) => ({
+      product_id: productId,
+      ...(sellerId !== null && { seller_id: sellerId }),
+      quantity,
+      ...(unitPrice !== null && { unit_price: unitPrice }),
+    })),
+  }
+}
+
 /** @returns the number of each, by its key. */
 export async function insertCallbacks(
   tx: Database,
@@ -123,21 +158,19 @@ function storedItemOf({ productId, sellerId, quantity, unitPrice }: Item): Store
   return { product_id: productId, seller_id: sellerId, quantity, unit_price: unitPrice }
 }
 
-/** Another callback may leave more or less to one that was there before. */
+/** Another callback may leave more or less to one that was there before. @returns those to which it leaves less than they ask for. */
 export async function updateRefused(
   tx: Database,
   known: readonly KnownPayment[],
   refused: ReadonlyMap<string, readonly Refusal[]>,
-): Promise<void> {
-  const changed = known.flatMap((callback) => {
-    const now = JSON.stringify(refused.get(keyOf(callback)) ?? [])
-    return now === JSON.stringify(callback.refused.map(({ field, message }) => ({ field, message })))
-      ? []
-      : { number: callback.number, now }
-  })
-  if (changed.length === 0) return
+): Promise<KnownPayment[]> {
+  const textOf = (refusals: readonly Refusal[] = []) => JSON.stringify(refusals.map(({ field, message }) => ({ field, message })))
+  const changed = known.filter((callback) => textOf(refused.get(keyOf(callback))) !== textOf(callback.refused))
+  if (changed.length === 0) return []
   await sql`
     update payment_callback c set refused = new.refused
-    from unnest(${changed.map(({ number }) => number)}::bigint[], ${changed.map(({ now }) => now)}::jsonb[]) as new (number, refused)
+    from unnest(${changed.map(({ number }) => number)}::bigint[],
+      ${changed.map((callback) => textOf(refused.get(keyOf(callback))))}::jsonb[]) as new (number, refused)
     where c.callback_no = new.number`.execute(tx)
+  return changed.filter((callback) => refused.has(keyOf(callback)))
 }

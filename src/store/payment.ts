@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
 import { uuidV7 } from '../contract/event-id.ts'
+import { CALLBACKS_MAX } from '../contract/payment.ts'
 import type { RejectedKey } from '../contract/rejected.ts'
 import { type Callback, difference, type Effect, idOfEffect, keyOf, type Refusal, settle } from '../ledger/settlement.ts'
 import { insertAnalyticsEvents, type NewAnalyticsEvent } from './analytics-event.ts'
@@ -10,7 +11,16 @@ import { batchOf, insertBatch, type RecordedBounds } from './interaction-batch.t
 import { INTERACTIONS, type NewInteraction, type NewRejection } from './interaction-row.ts'
 import type { LogTable } from './log-table.ts'
 import { makePartitions, monthOf } from './partition.ts'
-import { insertCallbacks, type KnownPayment, lockKnown, updateRefused } from './payment-callback.ts'
+import {
+  callbackOf,
+  insertCallbacks,
+  type KnownPayment,
+  lockKnown,
+  MoreSubjects,
+  type Subject,
+  subjectsOf,
+  updateRefused,
+} from './payment-callback.ts'
 import { lockUnlessReplayed, markReplayed } from './rejected-replay.ts'
 import { addSales } from './sale-line.ts'
 
@@ -43,7 +53,7 @@ export interface RecordedPayments {
 
 const OF_PAYMENTS: LogTable<NewInteraction> = { ...INTERACTIONS, isOfPayments: true }
 
-/** Making the months that are missing costs one more attempt; more than a few mean a fault. */
+/** Missing months and further subjects each cost one more attempt; more than a few mean a fault. */
 const ATTEMPTS_MAX = 8
 
 /**
@@ -59,13 +69,16 @@ export async function recordPayments(
   rejections: readonly NewRejection[],
   replayOf?: RejectedKey,
 ): Promise<RecordedPayments> {
+  const subjects = payments.flatMap(subjectsOf)
   for (let attempt = 1; ; attempt++) {
     const months: string[] = []
     try {
-      return await db.transaction().execute((tx) => recordOnce(tx, { call, payments, rejections, replayOf, months }))
+      return await db.transaction().execute((tx) => recordOnce(tx, { call, payments, rejections, replayOf, subjects, months }))
     } catch (error) {
-      if (!isMissingPartition(error) || attempt === ATTEMPTS_MAX) throw error
-      await makePartitions(db, months)
+      if (attempt === ATTEMPTS_MAX) throw error
+      if (error instanceof MoreSubjects) subjects.push(...error.subjects)
+      else if (isMissingPartition(error)) await makePartitions(db, months)
+      else throw error
     }
   }
 }
@@ -75,13 +88,16 @@ interface Attempt {
   payments: readonly NewPayment[]
   rejections: readonly NewRejection[]
   replayOf: RejectedKey | undefined
+  /** What is locked. */
+  subjects: readonly Subject[]
   /** Filled with the months that it needs. */
   months: string[]
 }
 
-async function recordOnce(tx: Database, { call, payments, rejections, replayOf, months }: Attempt): Promise<RecordedPayments> {
+async function recordOnce(tx: Database, attempt: Attempt): Promise<RecordedPayments> {
+  const { call, payments, rejections, replayOf, months } = attempt
   if (replayOf !== undefined) await lockUnlessReplayed(tx, replayOf, call)
-  const known = await lockKnown(tx, payments)
+  const known = await lockKnown(tx, attempt.subjects)
   const knownByKey = new Map(known.map((callback) => [keyOf(callback), callback]))
   const unknown = payments.filter((payment) => !knownByKey.has(keyOf(payment)))
   const { fresh, tooOld } = await admit(tx, unknown)
@@ -92,13 +108,13 @@ async function recordOnce(tx: Database, { call, payments, rejections, replayOf, 
   const interactions = effects.map((effect, index) => interactionOf(effect, index, shopperOf(effect)))
   months.push(...[...fresh, ...interactions].map(({ occurredAtMs }) => monthOf(occurredAtMs)))
 
-  const rejected = [...rejections, ...tooOld]
+  const late = await updateRefused(tx, known, after.refused)
+  const rejected = [...rejections, ...tooOld, ...late.map((callback, n) => lateRefusal(callback, after.refused, n))]
   const numbers = await insertCallbacks(tx, call, fresh, after.refused)
   await insertAnalyticsEvents(tx, fresh.map(analyticsEventOf))
   const isBatch = interactions.length > 0 || rejected.length > 0 || replayOf !== undefined
   const { isNew } = isBatch ? await insertBatch(tx, OF_PAYMENTS, call, interactions, rejected) : { isNew: false }
   if (replayOf !== undefined) await markReplayed(tx, replayOf, call)
-  await updateRefused(tx, known, after.refused)
   // Last, because all orders of a seller share a day: whoever sells something of his meanwhile waits for the end of this.
   const numberOf = (callback: Callback) => numbers.get(keyOf(callback)) ?? knownByKey.get(keyOf(callback))!.number
   await addSales(tx, { lines, pending, numberOf })
@@ -113,10 +129,18 @@ async function recordOnce(tx: Database, { call, payments, rejections, replayOf, 
   return { results, batch: await batchOf(tx, call), isNew: isNew || fresh.length > 0 }
 }
 
+/** What could not be taken back of a callback that was answered before. Its place is behind those of the call. */
+function lateRefusal(callback: KnownPayment, refused: ReadonlyMap<string, readonly Refusal[]>, n: number): NewRejection {
+  const [{ field, message }, ...more] = refused.get(keyOf(callback))! as [Refusal, ...Refusal[]]
+  const sentence = [message, ...more.map((one) => `${one.field} ${one.message}`)].join('; ')
+  return { index: CALLBACKS_MAX + n, code: 'refused', field, message: sentence, item: callbackOf(callback) }
+}
+
 /** The new callbacks, each once, with the sellers that the catalogue names; and those from before the horizon. */
 async function admit(tx: Database, unknown: readonly NewPayment[]): Promise<{ fresh: NewPayment[]; tooOld: NewRejection[] }> {
-  const once = [...new Map(unknown.toReversed().map((payment) => [keyOf(payment), payment])).values()].toReversed()
-  const lacking = once.filter(isPayment).flatMap(({ items }) => items.filter(({ sellerId }) => sellerId === null))
+  // Who moves the horizon waits for those who may not have seen it.
+  await sql`lock table interaction, analytics_event in row exclusive mode`.execute(tx)
+  const lacking = unknown.filter(isPayment).flatMap(({ items }) => items.filter(({ sellerId }) => sellerId === null))
   const { rows } = await sql<{ horizon: Date; sellers: Record<string, string> | null }>`
     select horizon, (
       select json_object_agg(product_id, seller_id) from catalog.product
@@ -130,8 +154,10 @@ async function admit(tx: Database, unknown: readonly NewPayment[]): Promise<{ fr
   }
   const isTooOld = ({ occurredAtMs }: NewPayment) => occurredAtMs < horizon.getTime()
   const message = `is before the horizon ${horizon.toISOString().slice(0, 19)}Z`
+  const recordable = unknown.filter((payment) => !isTooOld(payment)).toReversed()
+  const once = [...new Map(recordable.map((payment) => [keyOf(payment), payment])).values()].toReversed()
   return {
-    fresh: once.filter((payment) => !isTooOld(payment)).map(withSellers),
+    fresh: once.map(withSellers),
     tooOld: unknown.filter(isTooOld).map(({ index, item }) => ({ index, code: 'too_old', field: 'occurred_at', message, item })),
   }
 }

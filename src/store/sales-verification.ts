@@ -30,7 +30,7 @@ async function paymentDrift(tx: Database): Promise<Drift[]> {
     }
     after = page.at(-1)!
   }
-  return [...drift, ...(await pendingDrift(tx, pending))]
+  return [...drift, ...(await strayLines(tx)), ...(await pendingDrift(tx, pending))]
 }
 
 /** All callbacks of the payments that come next. */
@@ -131,6 +131,18 @@ function refusedDrift(page: readonly KnownPayment[], refused: ReturnType<typeof 
     const key = { provider: callback.provider, callback_id: callback.callbackId }
     return [{ aggregate: 'payment_callback', key, column: 'refused', stored, expected }]
   })
+}
+
+/** Lines of callbacks that there are not. */
+async function strayLines(tx: Database): Promise<Drift[]> {
+  const { rows } = await sql<Drift>`
+    select 'sale_line' as aggregate, '*' as "column", 'a row' as stored, null as expected,
+      json_build_object('sale_line_id', l.sale_line_id::text, 'callback_no', l.callback_no::text, 'sale_no', l.sale_no::text) as key
+    from sale_line l
+    where not exists (select from payment_callback c where c.callback_no = l.callback_no)
+      or not exists (select from payment_callback c where c.callback_no = l.sale_no)
+    limit ${DRIFT_MAX}`.execute(tx)
+  return rows
 }
 
 async function pendingDrift(tx: Database, expected: ReadonlyMap<string, Pending>): Promise<Drift[]> {

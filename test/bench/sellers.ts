@@ -26,8 +26,6 @@ export const largeSellerOf = (times: number) => `large-${times}`
 export async function storeSales(db: Store, sales: Sales): Promise<void> {
   const { sellers, lines, days, larger, largeDays } = sales
   await unhurried(db, async (unlimited) => {
-    // Rows are right without a look at each: with the keys, the checks of ten million rows would wait in memory.
-    await sql`set session_replication_role = replica`.execute(unlimited)
     const { rows: indexes } = await sql<{ name: string; definition: string }>`
       select indexname as name, indexdef as definition from pg_indexes
       where tablename = 'sale_line' and indexname like 'sale_line_by_%'`.execute(unlimited)
@@ -50,7 +48,6 @@ export async function storeSales(db: Store, sales: Sales): Promise<void> {
       insert into product_rating (product_id, occurred_at, event_id, stars)
       select product_id, occurred_at, gen_random_uuid(), 1 + floor(random() * 5) from sale_line
       where sale_line_id % ${sql.lit(LINES_PER_RATING)} = 0`.execute(unlimited)
-    await sql`set session_replication_role = default`.execute(unlimited)
     await sql`vacuum (analyze)`.execute(unlimited)
   })
 }

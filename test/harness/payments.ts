@@ -177,6 +177,8 @@ function giveBack(
   for (const asked of callback.items) {
     let some = 0
     let highest = 0
+    const isWhole = (unit: Unit) => units.some((one) => one.place === unit.place && one.isThere)
+    const cheap = units.filter((unit) => !unit.isThere && unit.amount > 0 && !isWhole(unit))
     for (const wantsSamePrice of [true, false]) {
       for (const unit of units) {
         if (some === asked.quantity || !unit.isThere || unit.item.productId !== asked.productId) continue
@@ -187,8 +189,17 @@ function giveBack(
         some++
       }
     }
-    if (some > 0) products.push(asked.productId)
-    isShort ||= some < asked.quantity || (some > 0 && (asked.unitPrice ?? 0) > highest)
+    // What is left of the price of units that came back for less, before this.
+    let money = 0
+    const wanted = (asked.quantity - some) * (asked.unitPrice ?? 0)
+    for (const unit of cheap.filter(({ item: one }) => one.productId === asked.productId)) {
+      if (asked.sellerId !== null && unit.item.sellerId !== asked.sellerId) continue
+      const part = Math.min(wanted - money, unit.amount)
+      if (part > 0) take(unit, part)
+      money += part
+    }
+    if (some > 0 || money > 0) products.push(asked.productId)
+    isShort ||= (some < asked.quantity && money < Math.max(1, wanted)) || (some > 0 && (asked.unitPrice ?? 0) > highest)
   }
   return { products, isShort }
 }
@@ -212,7 +223,7 @@ function bookOrders(
 function open(all: readonly NewPayment[], pending: Reference['pending']): void {
   const promised = all.findLast(({ status }) => status === 'pending')?.items ?? []
   const of = (seller: string) => (pending[seller] ??= { items: 0, refunds: 0 })
-  if (all.at(-1)!.status === 'pending') {
+  if (all.findLast(({ status }) => status !== 'refunded')?.status === 'pending') {
     for (const { sellerId, quantity } of promised) if (sellerId !== null) of(sellerId).items += quantity
   }
   for (const refund of all.filter(({ status }) => status === 'refunded')) {
