@@ -12,8 +12,8 @@ import { Problem } from './problem.ts'
 
 /** The header of callbacks in Footfall's own form. */
 const SIGNATURE = 'x-signature'
-/** A thousand items fit. */
-const BODY_BYTES_MAX = 1024 * 1024
+/** A thousand items fit, with ids as long as they may be. */
+const BODY_BYTES_MAX = 2 * 1024 * 1024
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -42,7 +42,7 @@ const ANSWERS = {
     .describe('What became of the callback: recorded, known already, or refused; and what of a refund could not be taken back.')
     .meta({ examples: [{ data: { accepted: 1, duplicates: 0, duplicate_indexes: [], rejected: [] } }] }),
   401: ErrorBody.describe('The signature is missing, not of this body, older than 5 minutes, or from the future.'),
-  413: ErrorBody.describe('The body is over 1 MiB.'),
+  413: ErrorBody.describe('The body is over 2 MiB.'),
   503: ErrorBody.describe(
     'Outcome unknown: send the same callback again. Or no secret is set here, or too much waits here already, and nothing was recorded.',
   ),
@@ -154,7 +154,8 @@ function checkCallbacks(callbacks: readonly unknown[]): void {
     const issues = PaymentCallback.safeParse(callback).error?.issues ?? []
     return issues.map(({ path, message }) => ({ field: [index, ...path].join('.'), message }))
   })
-  if (callbacks.length > CALLBACKS_MAX) details.push({ field: '', message: `are more than ${CALLBACKS_MAX}` })
+  if (callbacks.length > CALLBACKS_MAX)
+    throw new Problem('invalid_request', `the adapter made more than ${CALLBACKS_MAX} callbacks`)
   if (details.length === 0) return
   const { field, message } = details[0]!
   throw new Problem('invalid_request', `the adapter's callbacks: ${field} ${message}`, { details })

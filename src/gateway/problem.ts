@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyReply } from 'fastify'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import { type ErrorBody, type ErrorCode, STATUS_OF_CODE } from '../contract/error.ts'
+import { BODY_BYTES_MAX } from '../contract/interaction.ts'
 import { isUnavailable } from '../store/database.ts'
 import { RepairIsOpen } from '../store/verification.ts'
 
@@ -20,11 +21,11 @@ export class Problem extends Error {
 }
 
 /** Every error as one of the contract's codes. What is unexpected says nothing of the inside. */
-export function problemOf(error: unknown): Problem {
+export function problemOf(error: unknown, bodyBytesMax = BODY_BYTES_MAX): Problem {
   if (error instanceof Problem) return error
   if (hasZodFastifySchemaValidationErrors(error)) return invalidRequest(error.validation)
   const { code = '', statusCode = 500 } = error as Partial<FastifyError>
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new Problem('too_large', 'the body is over 16 MiB')
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new Problem('too_large', `the body is over ${bodyBytesMax / 1024 / 1024} MiB`)
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new Problem('invalid_request', NOT_JSON)
   if (statusCode >= 400 && statusCode < 500) return new Problem('invalid_request', (error as Error).message)
   if (error instanceof RepairIsOpen) return new Problem('unavailable', error.message)

@@ -113,7 +113,7 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(() => JSON.stringify)
   app.setErrorHandler((error, request, reply) => {
-    const problem = problemOf(error)
+    const problem = problemOf(error, request.routeOptions.bodyLimit)
     request.failure = problem.cause
     return sendProblem(reply, problem)
   })

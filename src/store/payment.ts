@@ -109,7 +109,15 @@ async function recordOnce(tx: Database, attempt: Attempt): Promise<RecordedPayme
   months.push(...[...fresh, ...interactions].map(({ occurredAtMs }) => monthOf(occurredAtMs)))
 
   const late = await updateRefused(tx, known, after.refused)
-  const rejected = [...rejections, ...tooOld, ...late.map((callback, n) => lateRefusal(callback, after.refused, n))]
+  const partly = [
+    ...fresh.map((payment) => ({ callback: payment, index: payment.index, item: payment.item })),
+    // Those of other calls: their places are behind those of this one.
+    ...late.map((callback, n) => ({ callback, index: CALLBACKS_MAX + n, item: callbackOf(callback) })),
+  ].flatMap(({ callback, index, item }) => {
+    const refused = after.refused.get(keyOf(callback))
+    return refused === undefined ? [] : [{ index, item, ...rejectionOf(refused) }]
+  })
+  const rejected = [...rejections, ...tooOld, ...partly]
   const numbers = await insertCallbacks(tx, call, fresh, after.refused)
   await insertAnalyticsEvents(tx, fresh.map(analyticsEventOf))
   const isBatch = interactions.length > 0 || rejected.length > 0 || replayOf !== undefined
@@ -129,11 +137,10 @@ async function recordOnce(tx: Database, attempt: Attempt): Promise<RecordedPayme
   return { results, batch: await batchOf(tx, call), isNew: isNew || fresh.length > 0 }
 }
 
-/** What could not be taken back of a callback that was answered before. Its place is behind those of the call. */
-function lateRefusal(callback: KnownPayment, refused: ReadonlyMap<string, readonly Refusal[]>, n: number): NewRejection {
-  const [{ field, message }, ...more] = refused.get(keyOf(callback))! as [Refusal, ...Refusal[]]
-  const sentence = [message, ...more.map((one) => `${one.field} ${one.message}`)].join('; ')
-  return { index: CALLBACKS_MAX + n, code: 'refused', field, message: sentence, item: callbackOf(callback) }
+/** What of a callback could not be taken back, as one rejection: it is listed with the others. */
+function rejectionOf(refused: readonly Refusal[]): Pick<NewRejection, 'code' | 'field' | 'message'> {
+  const [{ field, message }, ...more] = refused as [Refusal, ...Refusal[]]
+  return { code: 'refused', field, message: [message, ...more.map((one) => `${one.field} ${one.message}`)].join('; ') }
 }
 
 /** The new callbacks, each once, with the sellers that the catalogue names; and those from before the horizon. */

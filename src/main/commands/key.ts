@@ -104,6 +104,9 @@ function newKeyOf(name: string, { scope, publishable = false, origin = [], selle
   if (publishable && origin.length === 0) throw new StartError('Say from which pages: --origin https://shop.example.')
   if (!publishable && origin.length > 0) throw new StartError('Only a publishable key has origins: add --publishable.')
   if (!publishable && scope === undefined) throw new StartError(`Say what it may do: --scope ${SCOPES.join(', --scope ')}.`)
+  if (seller !== undefined && scope?.some((one) => one !== 'read')) {
+    throw new StartError('A key of a seller can only read what is of him: leave out every --scope but read.')
+  }
   const scopes = publishable ? (['ingest'] as const) : [...new Set(scope)]
   return { name, scopes, isPublishable: publishable, origins: origin, sellerId: seller ?? null, requestsPerMinute: rate ?? null }
 }
