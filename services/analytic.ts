@@ -1,11 +1,13 @@
 import { implement, TerminalError } from '@restatedev/restate-sdk'
 import { interactionOf } from '../src/contract/search.ts'
 import { analyticApi } from '../src/contract/services.ts'
+import { runReport } from '../src/store/report.ts'
 import { WrongField } from '../src/store/wrong-field.ts'
 import { sellerDashboard } from '../src/store/seller-dashboard.ts'
 import { repairTrending } from '../src/store/trending-window.ts'
 import { verify } from '../src/store/verification.ts'
 import type { Deps } from './deps.ts'
+import { recordEventCall } from './event-recording.ts'
 import { PROOF, READ, RECORD, REPLAY } from './handler-options.ts'
 import { recordPaymentCall } from './payment-recording.ts'
 import { INTERACTION_RECORDING, recordCall, SEARCH_RECORDING } from './recording.ts'
@@ -29,9 +31,15 @@ export const analytic = (deps: Deps) =>
 
       SellerDashboard: async (ctx, { seller_id: sellerId, ...asked }) => {
         if (sellerId === undefined) throw new TerminalError('seller_id: is needed', { errorCode: 400 })
-        return sellerDashboard(deps.db, sellerId, asked, await ctx.date.now()).catch((error: unknown) => {
-          throw error instanceof WrongField ? new TerminalError(`${error.field}: ${error.message}`, { errorCode: 400 }) : error
-        })
+        return sellerDashboard(deps.db, sellerId, asked, await ctx.date.now()).catch(asBadRequest)
+      },
+
+      RecordEvents: (ctx, { events }) => recordEventCall(deps, ctx, events),
+
+      RunReport: async (ctx, request) => {
+        const report = await runReport(deps.db, request, await ctx.date.now()).catch(asBadRequest)
+        if (report === undefined) throw new TerminalError(`there is no report ${request.report_slug}`, { errorCode: 404 })
+        return report
       },
 
       ReplayRejected: (ctx, request) => replayRejected(deps, ctx, request),
@@ -51,8 +59,15 @@ export const analytic = (deps: Deps) =>
         RecordPayment: RECORD,
         RecordPayments: RECORD,
         SellerDashboard: READ,
+        RecordEvents: RECORD,
+        RunReport: READ,
         ReplayRejected: REPLAY,
         Verify: PROOF,
       },
     },
   })
+
+/** @throws TerminalError for a field that asks for what does not exist. */
+function asBadRequest(error: unknown): never {
+  throw error instanceof WrongField ? new TerminalError(`${error.field}: ${error.message}`, { errorCode: 400 }) : error
+}

@@ -11,6 +11,8 @@ export type FailPoint =
   | 'scores committed'
   | 'profiles committed'
   | 'catalogue committed'
+  | 'events committed'
+  | 'buckets committed'
 
 /** What every service receives. */
 export interface Deps {

@@ -16,7 +16,7 @@ export interface ServiceObserver {
 export type Target = 'popularity' | 'profiles'
 
 /** What a call recorded. */
-export type Recorded = 'interactions' | 'searches'
+export type Recorded = 'interactions' | 'searches' | 'events'
 
 /** Tells of a batch that this attempt inserted; `rejections` are those that the handler decided. */
 export function tellRecorded(

@@ -1,9 +1,11 @@
-import { type ObjectContext, rpc } from '@restatedev/restate-sdk'
+import { CancelledError, type ObjectContext, rpc, TerminalError } from '@restatedev/restate-sdk'
 import type { TaskName } from '../src/contract/schedule.ts'
 import { HOUR_MS } from '../src/contract/time.ts'
-import { catalogApi, popularityApi, type RecordedBatch } from '../src/contract/services.ts'
+import { catalogApi, popularityApi, type RecordedBatch, recomputeRunApi } from '../src/contract/services.ts'
 import { leftBehind } from '../src/store/backlog.ts'
 import { comingMonths, makePartitions } from '../src/store/partition.ts'
+import { silentRuns } from '../src/store/recompute-run.ts'
+import { dirtyRuns, dropOldBuckets, runDue, scheduledRuns } from '../src/store/report-refresh.ts'
 import { dropOldMonths } from '../src/store/retention.ts'
 import { rollUpSome } from '../src/store/roll-up.ts'
 import { refreshRising } from '../src/store/rising.ts'
@@ -12,6 +14,12 @@ import type { Deps, Task } from './deps.ts'
 
 const LEFT_BEHIND_MINUTES = 5
 const MONTHS_AHEAD = 2
+/** A report that goes on getting events is refreshed in every other slot; the first of them is in it after 35 s, and the work. */
+const REFRESH_EVERY_MS = 15_000
+const REFRESH_QUIET_MS = 20_000
+/** Of a slot, so that late events do not wait until everything there ever was is built. */
+const SCHEDULED_MAX = 12
+const SILENT_MS = 5 * 60_000
 
 /** Each task: how often it runs, when it is on, and what a slot does. */
 export const TASKS = {
@@ -53,7 +61,46 @@ export const TASKS = {
       for (let moved = 1; moved > 0;) moved = await step(ctx, 'roll hours up', some)
     },
   },
+
+  'refresh-reports': { everyMs: REFRESH_EVERY_MS, isOn: () => true, run: refreshReports },
+
+  'watch-runs': { everyMs: 60_000, isOn: () => true, run: watchRuns(SILENT_MS) },
+
+  'drop-buckets': {
+    everyMs: HOUR_MS,
+    isOn: () => true,
+    run: ({ background }, ctx) => step(ctx, 'drop old buckets', () => dropOldBuckets(background)),
+  },
 } satisfies Record<TaskName, Task>
+
+/** What got late events first, and then what was never built. What fails is no reason to leave out the others. */
+async function refreshReports({ background }: Deps, ctx: ObjectContext): Promise<void> {
+  const dirty = await step(ctx, 'find what got events', () => dirtyRuns(background, REFRESH_QUIET_MS))
+  const scheduled = await step(ctx, 'find what was never built', async () =>
+    (await scheduledRuns(background)).slice(0, SCHEDULED_MAX),
+  )
+  let failure: TerminalError | undefined
+  for (const run of [...dirty, ...scheduled]) {
+    const runId = ctx.rand.uuidv4()
+    try {
+      await step(ctx, `rebuild ${run.report} by ${run.window}`, () => runDue(background, runId, run))
+    } catch (error) {
+      if (!(error instanceof TerminalError) || error instanceof CancelledError) throw error
+      failure = error
+    }
+  }
+  if (failure !== undefined) throw failure
+}
+
+/** Ends the runs that nobody works on any more: whoever works on one holds its key, and Abandon waits for that. */
+export function watchRuns(silentMs: number) {
+  return async ({ background }: Deps, ctx: ObjectContext): Promise<void> => {
+    const silent = await step(ctx, 'find silent runs', () => silentRuns(background, silentMs))
+    for (const runId of silent) {
+      ctx.sendClient(recomputeRunApi, runId).Abandon({}, rpc.sendOpts({ idempotencyKey: `abandon ${runId}` }))
+    }
+  }
+}
 
 /** Sends on what was recorded long ago and neither counted nor fed. */
 async function sweep({ background }: Deps, ctx: ObjectContext): Promise<void> {

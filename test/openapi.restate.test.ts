@@ -1,12 +1,14 @@
 import { subscribe } from 'node:diagnostics_channel'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import type { FastifyInstance, RouteOptions } from 'fastify'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import type { PaymentAdapter } from '../src/contract/payment-adapter.ts'
 import { answersOf, createGroupCommit } from '../src/gateway/group-commit.ts'
 import { signatureOf } from '../src/gateway/payment-signature.ts'
 import { paymentWriter } from '../src/gateway/payment-writer.ts'
 import { createApiKey, type NewApiKey } from '../src/store/api-key.ts'
+import { requestRun } from '../src/store/recompute-run.ts'
 import { createDatabase, type TestDatabase } from './harness/database.ts'
 import { type DescribedOperation, type Document, mismatchOf, operationsOf } from './harness/document.ts'
 import { PAYMENT_SECRET, QUEUE_LIMITS, SETTINGS, startGateway, type TestGateway } from './harness/gateway.ts'
@@ -93,7 +95,7 @@ test('who may call follows from the access of the route, and each error that it 
     expect(operation.security).toEqual(access === 'open' ? [] : [...ways, {}])
     expect(reachable[place]!.security).toEqual(ways)
     const statuses = Object.keys(operation.responses)
-    expect(statuses).toEqual(expect.arrayContaining(['200', '400', '403', '500', '503']))
+    expect(statuses).toEqual(expect.arrayContaining([successOf(operation), '400', '403', '500', '503']))
     expect(statuses.includes('401') && statuses.includes('429')).toBe(access !== 'open')
   }
 })
@@ -116,15 +118,30 @@ function send(
   return fetch(url, { method, headers: { 'content-type': type!, 'x-signature': signature, ...headers }, body })
 }
 
+/** What it is answered with when it waits for nothing that it does not have to. */
+const successOf = ({ responses }: DescribedOperation) => ('200' in responses ? '200' : '202')
+
+/** The run that the examples name, which nobody works on. Their days are kept, however old they are. */
+async function makeExampleRun(): Promise<void> {
+  await sql`update aggregate_window set retention_days = 100000`.execute(database.db)
+  const { parameters = [] } = operations.find(({ operationId }) => operationId === 'recomputation')!
+  const today = new Date().toISOString().slice(0, 10)
+  await requestRun(database.db, parameters.find(({ name }) => name === 'id')!.example!, {
+    ...{ report_slug: 'top-entities', window: 'day', date_from: today, date_to: today, actor: 'ada' },
+  })
+}
+
 const recording = () => operations.find(({ operationId }) => operationId === 'recordInteractions')!
 
 test('every example is answered as described by the real servers', async () => {
   await send(recording())
   await stack.settled()
+  await makeExampleRun()
   for (const operation of operations) {
     const answer = await send(operation)
-    expect([operation.path, answer.status]).toEqual([operation.path, 200])
-    const media = operation.responses['200']!.content['application/json']!
+    const success = successOf(operation)
+    expect([operation.path, String(answer.status)]).toEqual([operation.path, success])
+    const media = operation.responses[success]!.content['application/json']!
     expect(mismatchOf(document, media, await answer.json())).toBeUndefined()
   }
 })

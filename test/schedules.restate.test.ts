@@ -298,13 +298,16 @@ test('a deploy starts what is on and stops what is off, and REST lists every tas
   }
   const isOn = (schedules: ScheduleState[]) => schedules.filter(({ running }) => running).map(({ task }) => task)
   await deploy(90)
-  const usual = ['sweep', 'make-partitions', 'refresh-popularity']
-  const done = await eventually(list, (all) => all.filter(({ last_run: run }) => run?.outcome === 'completed').length === 4)
+  const usual = TASK_NAMES.filter((name) => !['retention', 'roll-up'].includes(name))
+  const done = await eventually(list, (all) => all.filter(({ last_run: run }) => run?.outcome === 'completed').length === 7)
   expect(done.map(({ task }) => task)).toEqual([...TASK_NAMES])
-  expect(isOn(done)).toEqual([...usual, 'retention'])
-  expect(done.map((one) => one.every_ms)).toEqual([60_000, 3_600_000, 1_800_000, 3_600_000, null])
+  expect(isOn(done)).toEqual(TASK_NAMES.filter((name) => name !== 'roll-up'))
+  expect(done.map((one) => one.every_ms)).toEqual([
+    ...[60_000, 3_600_000, 1_800_000, 3_600_000, null],
+    ...[15_000, 60_000, 3_600_000],
+  ])
   await deploy(undefined)
-  const after = await eventually(list, (all) => isOn(all).length === 3)
+  const after = await eventually(list, (all) => isOn(all).length === usual.length)
   expect(isOn(after)).toEqual(usual)
   expect(after.slice(0, 3).map((one) => one.next_at)).toEqual(done.slice(0, 3).map((one) => one.next_at))
   for (const name of usual) await schedule(name).Stop({})

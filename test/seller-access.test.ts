@@ -6,8 +6,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { z } from 'zod'
 import { Id } from '../src/contract/text.ts'
 import type { Keys } from '../src/gateway/key-ring.ts'
+import { eventWriter } from '../src/gateway/event-writer.ts'
 import { paymentWriter } from '../src/gateway/payment-writer.ts'
 import { productWriter } from '../src/gateway/product-writer.ts'
+import { runsAt } from '../src/gateway/recompute-runs.ts'
 import { recordingWays } from '../src/gateway/recording-ways.ts'
 import { sellerOf } from '../src/gateway/seller-access.ts'
 import { sellerTokens } from '../src/gateway/seller-tokens.ts'
@@ -78,11 +80,13 @@ async function gatewayWith(keys: Keys, changes: Partial<GatewayDeps> = {}): Prom
     log: pino({ level: 'debug' }, lines),
     ...ways,
     payments: { payments: paymentWriter({ ingressUrl, observer: unobserved, ...QUEUE_LIMITS }), secrets: [], adapters: [] },
+    analyticsEvents: eventWriter({ ingressUrl, observer: unobserved, ...QUEUE_LIMITS }),
     writeProducts: productWriter({ ingressUrl, gate }),
     keys: async () => keys,
     sellerOfToken: sellerTokens(issuer.settings, () => undefined),
     settings: SETTINGS,
     readiness: async () => ({ postgresql: true, restate: true, endpoint: true, registration: true, paused_tasks: [] }),
+    runs: runsAt(`http://${NOWHERE}`),
     schedules: async () => [],
     observer: unobserved,
     metrics: async () => '',

@@ -87,7 +87,7 @@ export type CreateInteractionRequest = z.infer<typeof CreateInteractionRequest>
 
 export const RejectedItem = z.object({
   index: z.int().describe('Its place in the request, from 0.'),
-  code: z.string().describe('invalid, too_old, in_future or refused'),
+  code: z.string().describe('invalid, too_old, in_future or refused; of analytics events inactive_source too'),
   field: z.string().nullable().describe('The field that is wrong; null when it is the whole item.'),
   message: z.string(),
 })

@@ -1,7 +1,16 @@
 import { z } from 'zod'
 
 /** What Footfall does by the clock. */
-export const TASK_NAMES = ['sweep', 'make-partitions', 'refresh-popularity', 'retention', 'roll-up'] as const
+export const TASK_NAMES = [
+  'sweep',
+  'make-partitions',
+  'refresh-popularity',
+  'retention',
+  'roll-up',
+  'refresh-reports',
+  'watch-runs',
+  'drop-buckets',
+] as const
 export type TaskName = (typeof TASK_NAMES)[number]
 
 export const ScheduleRequest = z.strictObject({ every_ms: z.int().min(100).max(86_400_000) })

@@ -1,10 +1,13 @@
 import { iface } from '@restatedev/restate-sdk-core'
 import { z } from 'zod'
+import { RecordEventsRequest } from './analytics-event.ts'
 import { CreateInteractionRequest, CreateInteractionResponse } from './interaction.ts'
 import { RecordPaymentRequest, RecordPaymentResponse, RecordPaymentsRequest, RecordPaymentsResponse } from './payment.ts'
 import { PopularRequest, PopularResponse } from './popular.ts'
 import { GetPopularityRequest, Popularity, TopRequest, TopResponse } from './popularity.ts'
 import { CatalogProduct, GetProductRequest, UpsertProductsRequest, UpsertProductsResponse } from './product.ts'
+import { CancelRun, RebuildRequest, RebuildResponse, RecomputeRun, StartRun } from './recompute-run.ts'
+import { Report, RunReportRequest } from './report.ts'
 import { ReplayRejectedRequest, ReplayRejectedResponse } from './rejected.ts'
 import { LastRun, LastRunRequest, LatestSlot, RunRequest, ScheduleRequest, ScheduleState, Slot } from './schedule.ts'
 import { RecordSearchesRequest, Search, SearchClick } from './search.ts'
@@ -58,6 +61,12 @@ export const analyticApi = iface.service('Analytic', {
     output: SellerDashboardResponse,
     description: 'What a seller sold: summary, comparison with the period before, charts, best products.',
   }),
+  RecordEvents: iface.schemas({
+    input: RecordEventsRequest,
+    output: CreateInteractionResponse,
+    description: 'Records analytics events, once per source and reference. Each is judged alone.',
+  }),
+  RunReport: iface.schemas({ input: RunReportRequest, output: Report, description: 'A page of a report, from its snapshots.' }),
   ReplayRejected: iface.schemas({
     input: ReplayRejectedRequest,
     output: ReplayRejectedResponse,
@@ -96,6 +105,37 @@ export const catalogApi = iface.service('Catalog', {
     input: GetProductRequest,
     output: CatalogProduct,
     description: 'One product, deleted ones too; 404 when the catalogue never had it.',
+  }),
+})
+
+export const recomputeRunApi = iface.object('RecomputeRun', {
+  Start: iface.schemas({
+    input: StartRun,
+    output: RecomputeRun,
+    description: 'Asks for the recomputation of buckets. The key is the run id, a UUID; 409 when one of the same scope is open.',
+  }),
+  Execute: iface.schemas({ input: Nothing, description: 'Private. Does the work.' }),
+  Abandon: iface.schemas({
+    input: Nothing,
+    description: 'Private. Fails a run that is still open when its turn comes: whoever works on it holds the key.',
+  }),
+  Status: iface.shared.schemas({
+    input: Nothing,
+    output: RecomputeRun,
+    description: 'What became of it; 404 when there is none.',
+  }),
+  Cancel: iface.shared.schemas({
+    input: CancelRun,
+    output: RecomputeRun,
+    description: 'Ends it at the next bucket. What was rebuilt stays. 409 when it has ended.',
+  }),
+})
+
+export const reportWindowApi = iface.object('ReportWindow', {
+  Rebuild: iface.schemas({
+    input: RebuildRequest,
+    output: RebuildResponse,
+    description: 'Private. Rebuilds buckets of a report and window (the key: volume-by-period/day), one request after the other.',
   }),
 })
 

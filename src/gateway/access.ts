@@ -8,7 +8,7 @@ import { Problem } from './problem.ts'
 import { isToken, type SellerOfToken } from './seller-tokens.ts'
 
 /** What of a key decides over a request. A token stands for a key that reads what is of one seller. */
-export type Caller = Omit<ApiKey, 'name' | 'createdAt' | 'revokedAt'>
+export type Caller = Omit<ApiKey, 'createdAt' | 'revokedAt'>
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -84,6 +84,7 @@ function admitKey(request: FastifyRequest, access: Scope, keys: Keys): Caller {
 function admitSeller(request: FastifyRequest, access: Scope, sellerId: string): Caller {
   const caller: Caller = {
     keyId: `seller ${sellerId}`,
+    name: `seller ${sellerId}`,
     scopes: ['read'],
     isPublishable: false,
     origins: [],

@@ -5,7 +5,7 @@ import type { ListName } from './recorder.ts'
 export interface GatewayObserver {
   /** A request was answered. `route` is the pattern that matched, or "unknown". */
   answered: (request: { method: string; route: string; status: number; seconds: number }) => void
-  /** What became of the interactions of one request, or of its search. */
+  /** What became of the interactions of one request, of its search, or of its analytics events. */
   recorded: (answer: CreateInteractionResponse, of: ListName) => void
   /** A call with the events of one or more requests was answered, or was not. */
   flushed: (flush: { requests: number; events: number; seconds: number; isRecorded: boolean }) => void

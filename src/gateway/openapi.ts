@@ -22,6 +22,7 @@ const TAGS = [
   { name: 'orders', description: 'What payment providers tell: sold, taken back, exactly once.' },
   { name: 'popularity', description: 'What is popular, and the proof.' },
   { name: 'sellers', description: 'What each seller sold.' },
+  { name: 'reports', description: 'What sources told of their operations, per day and week, and the runs that add it up.' },
   { name: 'catalogue', description: 'What is sold: lists leave out what it hides.' },
   { name: 'process', description: 'For whoever keeps it running.' },
 ]

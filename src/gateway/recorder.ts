@@ -8,14 +8,18 @@ import { traceHeaders } from './tracing.ts'
 
 const RECORD_MS_MAX = 10_000
 
-/** A CreateInteractionRequest or a RecordSearchesRequest as JSON. */
+/** A CreateInteractionRequest, a RecordSearchesRequest or a RecordEventsRequest as JSON. */
 export type EventsBody = Buffer
 
 /** What a request brings, by the name of its list. */
-export type ListName = 'interactions' | 'searches'
+export type ListName = 'interactions' | 'searches' | 'events'
 
 /** What records it. */
-const HANDLERS = { interactions: 'CreateInteraction', searches: 'RecordSearches' } as const satisfies Record<ListName, string>
+const HANDLERS = {
+  interactions: 'CreateInteraction',
+  searches: 'RecordSearches',
+  events: 'RecordEvents',
+} as const satisfies Record<ListName, string>
 
 /** The body of a request with these items, given as JSON with commas between them. */
 export function bodyOfItems(items: readonly string[], list: string = 'interactions'): EventsBody {

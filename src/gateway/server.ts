@@ -9,9 +9,11 @@ import { BODY_BYTES_MAX } from '../contract/interaction.ts'
 import type { ScheduleState } from '../contract/schedule.ts'
 import type { Privacy } from '../store/privacy.ts'
 import { requireAccess } from './access.ts'
+import { auditRoutes } from './audit-routes.ts'
 import { allowOrigins, secureHeaders } from './browsers.ts'
 import { catalogRoutes } from './catalog-routes.ts'
 import { docsRoutes } from './docs-routes.ts'
+import type { GroupCommit } from './group-commit.ts'
 import { interactionRoutes } from './interaction-routes.ts'
 import type { Keys } from './key-ring.ts'
 import { answerUnknownRoutes } from './not-found.ts'
@@ -25,7 +27,10 @@ import { processRoutes, type Readiness } from './process-routes.ts'
 import type { WriteProducts } from './product-writer.ts'
 import { limitRates, type RateLimits } from './rate-limit.ts'
 import type { RecordingWays } from './record-request.ts'
+import { recomputeRoutes } from './recompute-routes.ts'
+import type { Runs } from './recompute-runs.ts'
 import { rejectedRoutes } from './rejected-routes.ts'
+import { reportRoutes } from './report-routes.ts'
 import { scheduleRoutes } from './schedule-routes.ts'
 import { searchRoutes } from './search-routes.ts'
 import { sellerRoutes } from './seller-routes.ts'
@@ -40,11 +45,14 @@ export interface GatewayDeps extends RecordingWays {
   db: Store
   writeProducts: WriteProducts
   searches: RecordingWays
+  analyticsEvents: GroupCommit
   payments: PaymentDeps
   keys: () => Promise<Keys>
   /** Undefined when tokens of sellers are not used. */
   sellerOfToken: SellerOfToken | undefined
   readiness: () => Promise<Readiness>
+  /** Recomputations. */
+  runs: Runs
   /** Asks Restate. */
   schedules: () => Promise<ScheduleState[]>
   observer: GatewayObserver
@@ -69,7 +77,7 @@ export interface GatewaySettings {
   popularCacheMs: number
   /** Lists of popular products that add up hours, at once. */
   addedUpAtOnce: number
-  /** Seller dashboards that are read at once. */
+  /** Seller dashboards that are read at once, and reports. */
   dashboardsAtOnce: number
 }
 
@@ -140,6 +148,10 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   await app.register(rejectedRoutes(deps))
   await app.register(catalogRoutes(deps))
   await app.register(paymentRoutes(deps.payments))
+  const { analyticsEvents } = deps
+  await app.register(reportRoutes({ db, analyticsEvents, observer, atOnce: settings.dashboardsAtOnce }))
+  await app.register(auditRoutes({ db }))
+  await app.register(recomputeRoutes(deps))
   await app.register(scheduleRoutes(deps))
   await app.register(processRoutes({ ...deps, readiness: shareRunning(deps.readiness, READINESS_MS_MAX) }))
   await docsRoutes(app)

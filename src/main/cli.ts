@@ -21,6 +21,8 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   rejected: async () => (await import('./commands/rejected.ts')).rejectedCommand(),
   schedules: async () => (await import('./commands/schedules.ts')).schedulesCommand(),
   verify: async () => (await import('./commands/verify.ts')).verifyCommand(),
+  seed: async () => (await import('./commands/seed.ts')).seedCommand(),
+  recompute: async () => (await import('./commands/recompute.ts')).recomputeCommand(),
   rescore: async () => (await import('./commands/rescore.ts')).rescoreCommand(),
 }
 

@@ -1,7 +1,9 @@
 import { pino } from 'pino'
 import { createKeyRing, KEYS_MS_MAX } from '../gateway/key-ring.ts'
+import { eventWriter } from '../gateway/event-writer.ts'
 import { productWriter } from '../gateway/product-writer.ts'
 import { paymentWriter } from '../gateway/payment-writer.ts'
+import { runsAt } from '../gateway/recompute-runs.ts'
 import { recordingWays } from '../gateway/recording-ways.ts'
 import { schedulesOf } from '../gateway/schedules.ts'
 import { sellerTokens } from '../gateway/seller-tokens.ts'
@@ -21,7 +23,7 @@ import { databaseUrlOf } from './reach.ts'
 import { startTracing } from './tracing/start.ts'
 import { untilTold } from './until-told.ts'
 
-const SERVICES = ['Analytic', 'Popularity', 'Catalog', 'Schedule', 'Task']
+const SERVICES = ['Analytic', 'Popularity', 'Catalog', 'RecomputeRun', 'ReportWindow', 'Schedule', 'Task']
 const READ_MS_MAX = 10_000
 /** A probe does not wait for what it only mentions. */
 const PAUSED_MS_MAX = 1_000
@@ -53,7 +55,12 @@ const observer = gatewayMetrics(registry)
 const queue = queueLimitsOf(config)
 const { gate, ...ways } = recordingWays({ ingressUrl, db, observer, ...queue })
 const payments = paymentWriter({ ingressUrl, observer, ...queue })
-const queues = [...[ways, ways.searches].flatMap(({ groupCommit, groupSubmit }) => [groupCommit, groupSubmit]), payments]
+const analyticsEvents = eventWriter({ ingressUrl, observer, ...queue })
+const queues = [
+  ...[ways, ways.searches].flatMap(({ groupCommit, groupSubmit }) => [groupCommit, groupSubmit]),
+  payments,
+  analyticsEvents,
+]
 watchQueue(registry, { lengths: () => queues.map((one) => one.length()), ...queue })
 // A connection of its own: whoever revokes a key must not wait for readers.
 const keysDb = connect({
@@ -76,10 +83,12 @@ const gateway = await createGateway({
   db,
   log,
   ...ways,
+  analyticsEvents,
   payments: { payments, secrets: paymentSecretsOf(config), adapters: await paymentAdaptersOf(config) },
   writeProducts: productWriter({ ingressUrl, gate }),
   keys,
   sellerOfToken: tokenSettings && sellerTokens(tokenSettings, onIssuerAway),
+  runs: runsAt(ingressUrl),
   schedules: schedulesOf(ingressUrl),
   observer,
   metrics: () => registry.metrics(),

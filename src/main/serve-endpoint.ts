@@ -5,13 +5,15 @@ import { analytic } from '../../services/analytic.ts'
 import { catalog } from '../../services/catalog.ts'
 import type { Deps } from '../../services/deps.ts'
 import { popularity } from '../../services/popularity.ts'
+import { recomputeRun } from '../../services/recompute-run.ts'
+import { reportWindow } from '../../services/report-window.ts'
 import { schedule } from '../../services/schedule.ts'
 import { task } from '../../services/task.ts'
 import { RELEASE } from './release.ts'
 
 /** Every service. A new one is added here. */
 export function services(deps: Deps) {
-  return [analytic(deps), popularity(deps), catalog(deps), schedule(deps), task(deps)]
+  return [analytic(deps), popularity(deps), catalog(deps), recomputeRun(deps), reportWindow(deps), schedule(deps), task(deps)]
 }
 
 export interface EndpointOptions {

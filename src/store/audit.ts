@@ -3,8 +3,9 @@ import type { Database } from './database.ts'
 
 export interface AuditEntry {
   actor: string
-  action: 'key.create' | 'key.revoke' | 'database.grant'
-  resourceType: 'key' | 'database'
+  action:
+    'key.create' | 'key.revoke' | 'database.grant' | 'run.request' | 'run.start' | 'run.complete' | 'run.fail' | 'run.cancel'
+  resourceType: 'key' | 'database' | 'recompute_run'
   resourceId: string
   metadata?: Record<string, unknown>
 }

@@ -180,7 +180,8 @@ export async function batchOf(db: Database, call: Call): Promise<RecordedBounds 
   return batch && { batchId: batch.batchId, from: batch.from.toISOString(), to: batch.to.toISOString() }
 }
 
-async function monthsToMake(db: Database, given: readonly LogRow[]): Promise<string[]> {
+/** The months of what is not before the horizon. */
+export async function monthsToMake(db: Database, given: readonly Pick<LogRow, 'occurredAtMs'>[]): Promise<string[]> {
   const { rows } = await sql<{ horizon: Date }>`select horizon from log_horizon`.execute(db)
   const horizonMs = rows[0]!.horizon.getTime()
   return given.filter((row) => row.occurredAtMs >= horizonMs).map((row) => monthOf(row.occurredAtMs))

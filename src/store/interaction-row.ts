@@ -17,7 +17,7 @@ export interface NewInteraction extends LogRow {
 
 export interface Rejection {
   index: number
-  code: 'invalid' | 'too_old' | 'in_future' | 'refused'
+  code: 'invalid' | 'too_old' | 'in_future' | 'refused' | 'inactive_source'
   field: string | null
   message: string
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { type Database, isDeadlock, isLockTimeout, type Store } from './database.ts'
@@ -22,6 +23,12 @@ export async function lockFor(tx: Database, lock: keyof typeof LOCKS, mode: 'sha
   await (mode === 'shared'
     ? sql`select pg_advisory_xact_lock_shared(${key}::bigint)`.execute(tx)
     : sql`select pg_advisory_xact_lock(${key}::bigint)`.execute(tx))
+}
+
+/** The same for something that has a name. */
+export async function lockNamed(tx: Database, ...name: string[]): Promise<void> {
+  const key = createHash('sha256').update(JSON.stringify(name)).digest().readBigInt64BE().toString()
+  await sql`select pg_advisory_xact_lock(${key}::bigint)`.execute(tx)
 }
 
 const CHANGE_LOCK_MS_MAX = 2_000

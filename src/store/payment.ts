@@ -4,7 +4,7 @@ import { uuidV7 } from '../contract/event-id.ts'
 import { CALLBACKS_MAX } from '../contract/payment.ts'
 import type { RejectedKey } from '../contract/rejected.ts'
 import { type Callback, difference, type Effect, idOfEffect, keyOf, type Refusal, settle } from '../ledger/settlement.ts'
-import { insertAnalyticsEvents, type NewAnalyticsEvent } from './analytics-event.ts'
+import { insertPaymentEvents, type NewAnalyticsEvent } from './analytics-event.ts'
 import { type Call, callIdOf } from './call.ts'
 import { type Database, isMissingPartition, type Store } from './database.ts'
 import { batchOf, insertBatch, type RecordedBounds } from './interaction-batch.ts'
@@ -119,7 +119,7 @@ async function recordOnce(tx: Database, attempt: Attempt): Promise<RecordedPayme
   })
   const rejected = [...rejections, ...tooOld, ...partly]
   const numbers = await insertCallbacks(tx, call, fresh, after.refused)
-  await insertAnalyticsEvents(tx, fresh.map(analyticsEventOf))
+  await insertPaymentEvents(tx, fresh.map(analyticsEventOf))
   const isBatch = interactions.length > 0 || rejected.length > 0 || replayOf !== undefined
   const { isNew } = isBatch ? await insertBatch(tx, OF_PAYMENTS, call, interactions, rejected) : { isNew: false }
   if (replayOf !== undefined) await markReplayed(tx, replayOf, call)

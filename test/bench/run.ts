@@ -4,6 +4,7 @@ import { bytes } from './bytes.bench.ts'
 import { cachedTop } from './cached-top.bench.ts'
 import { printClaims, type RowResult } from './claim.ts'
 import { compose } from './compose.bench.ts'
+import { events } from './events.bench.ts'
 import { grown } from './grown.bench.ts'
 import { client } from './client.bench.ts'
 import { ingest } from './ingest.bench.ts'
@@ -14,7 +15,9 @@ import { saveRow, writePage } from './results.ts'
 import { payments } from './payments.bench.ts'
 import { popular } from './popular.bench.ts'
 import { processes } from './processes.bench.ts'
+import { recompute } from './recompute.bench.ts'
 import { refresh } from './refresh.bench.ts'
+import { reports } from './reports.bench.ts'
 import { retention } from './retention.bench.ts'
 import { seller } from './seller.bench.ts'
 import { singles } from './singles.bench.ts'
@@ -33,10 +36,13 @@ const ROWS: Record<string, (isQuick: boolean) => Promise<RowResult>> = {
   popular,
   windows,
   seller,
+  recompute,
   refresh,
   retention,
   grown,
   payments,
+  events,
+  reports,
   memory,
   processes,
   compose,

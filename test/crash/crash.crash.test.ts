@@ -6,7 +6,7 @@ const KILLS_MIN = 12
 test('whatever is killed, every event is recorded, counted and fed once, and every answer is true', async () => {
   const seed = Number(process.env['CRASH_SEED'] ?? Date.now() % 2 ** 31)
   console.log(`CRASH_SEED=${seed}`)
-  const round = await runRound({ seed, randomDeaths: 6, step: 2 })
+  const round = await runRound({ seed, randomDeaths: 6, step: 3 })
   console.log(lineOf(round))
   expect(round.problems, `CRASH_SEED=${seed}, logs in ${round.folder}`).toEqual([])
   expect(round.kills).toBeGreaterThanOrEqual(KILLS_MIN)

@@ -72,6 +72,10 @@ const CLEARED = [
   'analytics_event',
   'analytics_event_key',
   'event_source',
+  'metric_snapshot',
+  'report_bucket',
+  'dirty_mark',
+  'recompute_run',
 ]
 
 /**

@@ -1,10 +1,12 @@
 import type { Server } from 'node:http'
 import { Writable } from 'node:stream'
 import { pino } from 'pino'
+import { eventWriter } from '../../src/gateway/event-writer.ts'
 import { createKeyRing } from '../../src/gateway/key-ring.ts'
 import { paymentWriter } from '../../src/gateway/payment-writer.ts'
 import { productWriter } from '../../src/gateway/product-writer.ts'
 import { type Recorder, recorder } from '../../src/gateway/recorder.ts'
+import { runsAt } from '../../src/gateway/recompute-runs.ts'
 import { recordingWays } from '../../src/gateway/recording-ways.ts'
 import { schedulesOf } from '../../src/gateway/schedules.ts'
 import { createGateway, type GatewayDeps, type GatewaySettings } from '../../src/gateway/server.ts'
@@ -58,6 +60,7 @@ export async function startGateway(
     db,
     log: pino({ level: 'debug' }, lines),
     ...ways,
+    analyticsEvents: eventWriter({ ingressUrl, observer: unobserved, ...QUEUE_LIMITS }),
     payments: {
       payments: paymentWriter({ ingressUrl, observer: unobserved, ...QUEUE_LIMITS }),
       secrets: [PAYMENT_SECRET],
@@ -68,6 +71,7 @@ export async function startGateway(
     sellerOfToken: undefined,
     settings: SETTINGS,
     readiness: async () => ({ postgresql: true, restate: true, endpoint: true, registration: true, paused_tasks: [] }),
+    runs: runsAt(ingressUrl),
     schedules: schedulesOf(ingressUrl),
     observer: unobserved,
     metrics: async () => '',

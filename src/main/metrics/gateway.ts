@@ -26,9 +26,15 @@ export function gatewayMetrics(registry: Registry): GatewayObserver {
     labelNames: ['outcome'],
     registers,
   })
+  const analyticsEvents = new Counter({
+    name: 'footfall_gateway_analytics_events_total',
+    help: 'What became of the analytics events that came over REST: accepted, duplicate or rejected.',
+    labelNames: ['outcome'],
+    registers,
+  })
   const rejections = new Counter({
     name: 'footfall_gateway_rejections_total',
-    help: 'Interactions and searches that came over REST and were rejected.',
+    help: 'Interactions, searches and analytics events that came over REST and were rejected.',
     labelNames: ['code'],
     registers,
   })
@@ -61,16 +67,17 @@ export function gatewayMetrics(registry: Registry): GatewayObserver {
   for (const outcome of ['accepted', 'duplicate', 'rejected']) {
     interactions.inc({ outcome }, 0)
     searches.inc({ outcome }, 0)
+    analyticsEvents.inc({ outcome }, 0)
   }
   for (const outcome of ['recorded', 'unknown']) flushSeconds.zero({ outcome })
 
   return {
     answered: ({ method, route, status, seconds }) => requestSeconds.observe({ method, route, status }, seconds),
     recorded: (answer, of) => {
-      const events = of === 'searches' ? searches : interactions
-      events.inc({ outcome: 'accepted' }, answer.accepted)
-      events.inc({ outcome: 'duplicate' }, answer.duplicates)
-      events.inc({ outcome: 'rejected' }, answer.rejected.length)
+      const counter = { interactions, searches, events: analyticsEvents }[of]
+      counter.inc({ outcome: 'accepted' }, answer.accepted)
+      counter.inc({ outcome: 'duplicate' }, answer.duplicates)
+      counter.inc({ outcome: 'rejected' }, answer.rejected.length)
       for (const { code } of answer.rejected) rejections.inc({ code })
     },
     flushed: ({ requests, events, seconds, isRecorded }) => {
@@ -83,7 +90,7 @@ export function gatewayMetrics(registry: Registry): GatewayObserver {
 }
 
 export interface WatchedQueue {
-  /** Of the queues of those who wait for the outcome, and of those who do not, of interactions and of searches; each has the limits. */
+  /** Of the queues of those who wait for the outcome, and of those who do not, of each kind; each has the limits. */
   lengths: () => QueueLength[]
   queueEventsMax: number
   queueBytesMax: number

@@ -28,6 +28,12 @@ export function serviceMetrics(registry: Registry): ServiceObserver {
     labelNames: ['outcome'],
     registers,
   })
+  const events = new Counter({
+    name: 'footfall_analytics_events_total',
+    help: 'What became of the analytics events of every recorded call: accepted, duplicate or rejected.',
+    labelNames: ['outcome'],
+    registers,
+  })
   const payments = new Counter({
     name: 'footfall_payments_total',
     help: 'What became of payment callbacks: accepted, duplicate, rejected, or accepted_in_part when not all of one could be taken back.',
@@ -36,7 +42,7 @@ export function serviceMetrics(registry: Registry): ServiceObserver {
   })
   const rejections = new Counter({
     name: 'footfall_rejections_total',
-    help: 'Interactions and searches that were rejected.',
+    help: 'Interactions, searches and analytics events that were rejected.',
     labelNames: ['code'],
     registers,
   })
@@ -57,21 +63,22 @@ export function serviceMetrics(registry: Registry): ServiceObserver {
   for (const outcome of ['accepted', 'duplicate', 'rejected']) {
     interactions.inc({ outcome }, 0)
     searches.inc({ outcome }, 0)
+    events.inc({ outcome }, 0)
     payments.inc({ outcome }, 0)
   }
   payments.inc({ outcome: 'accepted_in_part' }, 0)
-  for (const code of ['invalid', 'too_old', 'in_future', 'refused']) rejections.inc({ code }, 0)
+  for (const code of ['invalid', 'too_old', 'in_future', 'refused', 'inactive_source']) rejections.inc({ code }, 0)
   for (const histogram of [groupBatches, groupEvents]) {
     for (const target of ['popularity', 'profiles']) histogram.zero({ target })
   }
 
   return {
     recorded: ({ of, accepted, duplicates, rejected }) => {
-      const events = of === 'searches' ? searches : interactions
+      const counter = { interactions, searches, events }[of]
       batchEvents.observe(accepted + duplicates + rejected.length)
-      events.inc({ outcome: 'accepted' }, accepted)
-      events.inc({ outcome: 'duplicate' }, duplicates)
-      events.inc({ outcome: 'rejected' }, rejected.length)
+      counter.inc({ outcome: 'accepted' }, accepted)
+      counter.inc({ outcome: 'duplicate' }, duplicates)
+      counter.inc({ outcome: 'rejected' }, rejected.length)
       for (const { code } of rejected) rejections.inc({ code })
     },
     paid: (answers) => {

@@ -19,11 +19,16 @@ export interface IngestJob extends Common {
   isKeyed?: boolean
 }
 
-/** Calls that are built before the clock starts: signed payment callbacks of three items, or the same small body over and over. */
+/**
+ * Calls that are built before the clock starts: signed payment callbacks of three items, analytics events, or the same small body
+ * over and over.
+ */
 export interface CallJob extends Common {
   kind: 'call'
-  of: 'payments' | 'nothing'
+  of: 'payments' | 'events' | 'nothing'
   requestsMax: number
+  /** Analytics events of each; one of anything else. */
+  requestEvents?: number
   /** What callbacks are signed with; not at all when undefined. */
   secret?: string
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { signatureOf } from '../../../src/gateway/payment-signature.ts'
+import { analyticsTraffic } from '../analytics-events.ts'
 import type { Item } from '../events.ts'
 import type { Outgoing } from './drive.ts'
 import type { CallJob, IngestJob, Page, ReadJob } from './job.ts'
@@ -19,18 +20,25 @@ export function ingestRequest({ url, isKeyed }: IngestJob, interactions: readonl
   }
 }
 
-/** A callback of three items, or nothing. */
-export function callRequest({ url, of, secret }: CallJob, index: number): Outgoing {
+/** A callback of three items, analytics events, or nothing. */
+export function callRequest({ url, of, secret, requestEvents = 1 }: CallJob, index: number): Outgoing {
   const { host, pathname } = new URL(url)
-  const body = JSON.stringify(of === 'payments' ? paymentCallback(index) : {})
+  const body = JSON.stringify(bodyOf(of, index, requestEvents))
   const signature = secret === undefined ? '' : `x-signature: ${signatureOf(body, secret, Date.now())}\r\n`
   const head = `POST ${pathname} HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\n${signature}content-length: ${Buffer.byteLength(body)}\r\n\r\n`
-  const isAccepted = (answer: Buffer) => of === 'nothing' || answer.includes('"accepted":1,')
+  const isAccepted = (answer: Buffer) => of === 'nothing' || answer.includes(`"accepted":${requestEvents},`)
   return {
     bytes: Buffer.from(head + body),
-    events: 1,
+    events: requestEvents,
     problemOf: (answer) => (isAccepted(answer) ? undefined : `not accepted: ${answer.toString()}`),
   }
+}
+
+const nextEvent = analyticsTraffic(randomUUID())
+
+function bodyOf(of: CallJob['of'], index: number, requestEvents: number): object {
+  if (of === 'payments') return paymentCallback(index)
+  return of === 'events' ? { events: Array.from({ length: requestEvents }, nextEvent) } : {}
 }
 
 export type Noticed = (askedAtMs: number, purchases: number) => void

@@ -1,0 +1,45 @@
+import { AnalyticsEvent } from '../src/contract/analytics-event.ts'
+import { writable } from '../src/contract/text.ts'
+import { EARLIEST_MS, millisecondsOf } from '../src/contract/time.ts'
+import type { CalledAnalyticsEvent } from '../src/store/analytics-event.ts'
+import type { Rejection } from '../src/store/interaction-row.ts'
+import { FUTURE_MS_MAX } from './admission.ts'
+import { itemProblem } from './item-problem.ts'
+
+export interface JudgedEvents {
+  events: CalledAnalyticsEvent[]
+  rejections: Rejection[]
+}
+
+/** Judges each analytics event of a call alone. */
+export function judgeEvents(items: readonly unknown[], nowMs: number): JudgedEvents {
+  const judged: JudgedEvents = { events: [], rejections: [] }
+  for (const [index, item] of items.entries()) {
+    const verdict = judgeEvent(index, writable(item), nowMs)
+    if ('externalRef' in verdict) judged.events.push(verdict)
+    else judged.rejections.push(verdict)
+  }
+  return judged
+}
+
+function judgeEvent(index: number, item: unknown, nowMs: number): CalledAnalyticsEvent | Rejection {
+  const parsed = AnalyticsEvent.safeParse(item)
+  if (!parsed.success) return { index, code: 'invalid', ...itemProblem(parsed.error, item, 'an analytics event') }
+  const event = parsed.data
+  const occurredAtMs = millisecondsOf(event.occurred_at)
+  const refuse = (code: Rejection['code'], message: string) => ({ index, code, field: 'occurred_at', message })
+  if (occurredAtMs > nowMs + FUTURE_MS_MAX) return refuse('in_future', 'is more than 5 minutes in the future')
+  if (occurredAtMs < EARLIEST_MS) return refuse('too_old', 'is before 2000-01-01')
+  return {
+    index,
+    source: event.source,
+    externalRef: event.external_ref,
+    entityId: event.entity_id,
+    status: event.status,
+    processingMs: event.processing_ms ?? null,
+    amount: event.amount ?? null,
+    currency: event.currency ?? null,
+    occurredAtMs,
+    payload: event.payload,
+  }
+}

@@ -1,0 +1,148 @@
+import {
+  CancelledError,
+  implement,
+  type ObjectContext,
+  type ObjectSharedContext,
+  rpc,
+  TerminalError,
+} from '@restatedev/restate-sdk'
+import { recomputeRunApi, reportWindowApi } from '../src/contract/services.ts'
+import { BUCKET_DAYS, daysAfter } from '../src/ranking/bucket.ts'
+import { type ChunkLimits, nextSize } from '../src/store/chunks.ts'
+import {
+  abandonRun,
+  type BegunRun,
+  beginRun,
+  cancelRun,
+  completeRun,
+  failRun,
+  findRun,
+  HasEnded,
+  requestRun,
+  ScopeIsTaken,
+  UnknownReport,
+} from '../src/store/recompute-run.ts'
+import { WrongField } from '../src/store/wrong-field.ts'
+import type { Deps } from './deps.ts'
+import { BACKGROUND, READ, RECORD } from './handler-options.ts'
+
+/*
+ * SPEC of a run: what each command makes of each state.
+ *
+ *             Start     begin     step¹     complete²   fail      Cancel      Abandon
+ * (none)      pending   –         –         –           –         404         –
+ * pending     itself    running   –         –           failed    cancelled   failed
+ * running     itself    itself    running   completed   failed    cancelled   failed
+ * completed   itself    –         –         –           –         409         –
+ * failed      itself    –         –         –           –         409         –
+ * cancelled   itself    –         –         –           –         itself      –
+ *
+ * – changes nothing and writes nothing. ¹ done grows to the end of the step. ² once done = total; nothing before.
+ *
+ * 1. Nothing leaves a final state; completed means that every bucket was rebuilt. `TRANSITIONS` in src/store/recompute-run.ts, as
+ *    the condition of the statement that changes the row.
+ * 2. Each transition is one audit entry, whatever is repeated: written in the transaction of the change, by who changed the row.
+ * 3. Of the same whole buckets one run is open: the partial unique index recompute_run_open. A Start that is repeated finds its own row
+ *    by the id before it looks for others, and goes on.
+ * 4. A step rebuilds exactly its buckets, in one transaction, once: done says which step is next, and is changed in it, after the lock of
+ *    the report and window (`rebuildStep`). Readers see the buckets before it or after it.
+ * 5. A run that has ended changes nothing any more, also when it ends within a step: that is undone (the same condition). What was
+ *    rebuilt before stays.
+ * 6. Steps of overlapping runs take turns: ReportWindow, and under it the lock.
+ * 7. Whoever works on a run holds its key; Cancel and Status do not need it. Cancel shows at the next step.
+ * 8. A run does not stay open for ever: the task watch-runs sends Abandon to those that did nothing for minutes. It waits for the key, so
+ *    that a run that waits or is tried again goes on, and one whose invocation was killed fails. No handler pauses here: it would
+ *    keep the key.
+ */
+
+const STEP: ChunkLimits = { targetMs: 4_000, sizeMin: 1, sizeMax: 400 }
+/** Of the first step: about as many events as the target allows, or so many buckets while nobody knows how many that are. */
+const FIRST_EVENTS = 4_000_000
+const FIRST_BUCKETS = 4
+
+/** RecomputeRun: one object per run of a recomputation that somebody asked for. */
+export const recomputeRun = (deps: Deps) =>
+  implement(recomputeRunApi, {
+    handlers: {
+      Start: async (ctx, request) => {
+        const run = await ctx.run('request the run', () => requestRun(deps.background, idOf(ctx), request).catch(refused))
+        ctx.sendClient(recomputeRunApi, ctx.key).Execute({}, rpc.sendOpts({ idempotencyKey: ctx.key }))
+        return run
+      },
+
+      Execute: (ctx) => execute(deps, ctx),
+
+      Abandon: async (ctx) => {
+        await ctx.run('abandon the run', () => abandonRun(deps.background, ctx.key))
+      },
+
+      Status: async (ctx) => {
+        const run = await findRun(deps.db, idOf(ctx))
+        if (run === undefined) throw noRun(ctx.key)
+        return run
+      },
+
+      Cancel: (ctx, { actor, requested_by: requestedBy }) =>
+        ctx.run('cancel the run', async () => {
+          const run = await cancelRun(deps.background, idOf(ctx), { actor, requestedBy }).catch(refused)
+          if (run === undefined) throw noRun(ctx.key)
+          return run
+        }),
+    },
+    options: {
+      retryPolicy: { ...deps.retryPolicy, onMaxAttempts: 'kill' },
+      handlers: { Start: RECORD, Execute: BACKGROUND, Abandon: BACKGROUND, Status: READ, Cancel: RECORD },
+    },
+  })
+
+async function execute(deps: Deps, ctx: ObjectContext): Promise<void> {
+  try {
+    const plan = await ctx.run('begin the run', async () => (await beginRun(deps.background, ctx.key)) ?? null)
+    if (plan !== null && (await rebuiltAll(ctx, plan))) {
+      await ctx.run('complete the run', () => completeRun(deps.background, ctx.key))
+    }
+  } catch (error) {
+    // Anything else is how an attempt of this handler ends, and Restate goes on with it.
+    if (!(error instanceof TerminalError)) throw error
+    const message = error instanceof CancelledError ? 'its invocation was cancelled' : error.message
+    await ctx.run('fail the run', () => failRun(deps.background, ctx.key, message))
+  }
+}
+
+/** Rebuilds step by step; the next one's size follows from the last one's time. @returns false when the run has ended meanwhile. */
+async function rebuiltAll(ctx: ObjectContext, { report, window, days, done, total, bucketEvents }: BegunRun): Promise<boolean> {
+  let size = bucketEvents === null ? FIRST_BUCKETS : Math.max(1, Math.floor(FIRST_EVENTS / bucketEvents))
+  for (let next: number | null = done; next < total;) {
+    const buckets = Math.min(size, total - next)
+    const from = daysAfter(days.from, next * BUCKET_DAYS[window])
+    const to = daysAfter(from, buckets * BUCKET_DAYS[window] - 1)
+    const rebuilt = await ctx.client(reportWindowApi, `${report}/${window}`).Rebuild({ run_id: ctx.key, from, to })
+    if (rebuilt.done === null) return false
+    next = rebuilt.done
+    size = nextSize(buckets, rebuilt.took_ms, STEP)
+  }
+  return true
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
+/** Whoever calls through the ingress chooses the key. */
+function idOf({ key }: ObjectSharedContext): string {
+  if (!UUID.test(key)) throw new TerminalError('the key is not a UUID', { errorCode: 400 })
+  return key
+}
+
+/** What repeating does not change. */
+function refused(error: unknown): never {
+  if (error instanceof ScopeIsTaken) {
+    throw new TerminalError(error.message, { errorCode: 409, metadata: { run_id: error.runId } })
+  }
+  if (error instanceof HasEnded) throw new TerminalError(error.message, { errorCode: 409 })
+  if (error instanceof UnknownReport) throw new TerminalError(error.message, { errorCode: 404 })
+  if (error instanceof WrongField) throw new TerminalError(`${error.field}: ${error.message}`, { errorCode: 400 })
+  throw error
+}
+
+function noRun(id: string): TerminalError {
+  return new TerminalError(`there is no run ${id}`, { errorCode: 404 })
+}

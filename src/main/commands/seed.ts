@@ -1,0 +1,32 @@
+import { Command } from 'commander'
+import { SEED_DAYS, SEED_EVENTS, seedEvents, startOfDay } from '../seed/events.ts'
+import { runSeed } from '../seed/run.ts'
+import { addressesOf, readConfig } from '../config.ts'
+import { wholeNumber } from './whole-number.ts'
+
+const SEED_MAX = 2 ** 32 - 1
+
+export function seedCommand(): Command {
+  return new Command('seed')
+    .description(
+      `Record ${SEED_EVENTS.toLocaleString('en')} plausible analytics events of the last ${SEED_DAYS} days, always the same, and compute the reports. Needs the program to run.`,
+    )
+    .option('--seed <number>', 'another seed is other events', wholeNumber(0, SEED_MAX), 1)
+    .option('--json', 'as JSON')
+    .action(async ({ seed, json }: { seed: number; json?: boolean }) => {
+      const { ingressUrl } = addressesOf(readConfig(process.env))
+      const endMs = startOfDay(Date.now())
+      const { recorded, reports } = await runSeed({ ingressUrl, events: seedEvents(seed, endMs), endMs })
+      if (json) {
+        console.log(JSON.stringify({ recorded, reports }, null, 2))
+        return
+      }
+      console.log(
+        `Recorded ${recorded.accepted.toLocaleString('en')} events; ${recorded.duplicates.toLocaleString('en')} were there before.`,
+      )
+      for (const { slug, rows } of reports) {
+        console.log(`\n${slug}`)
+        console.table(rows)
+      }
+    })
+}

@@ -1,0 +1,57 @@
+import type { Window } from '../contract/report.ts'
+import { DAY_MS, instantOf } from '../contract/time.ts'
+
+/** A UTC day as `2026-03-01`. */
+export type Day = string
+
+/** Whole days of UTC, the last one included. */
+export interface Days {
+  from: Day
+  to: Day
+}
+
+/** How many days a bucket has. */
+export const BUCKET_DAYS: Record<Window, number> = { day: 1, week: 7 }
+
+/** A Monday: ISO weeks begin like it. Everything that was ever recorded is later. */
+const MONDAY_MS = Date.parse('1999-12-27T00:00:00Z')
+
+export function dayOf(milliseconds: number): Day {
+  return instantOf(milliseconds).slice(0, 10)
+}
+
+export function daysAfter(day: Day, count: number): Day {
+  return dayOf(startOf(day) + count * DAY_MS)
+}
+
+/** How many days a range has. */
+export function daysIn({ from, to }: Days): number {
+  return (startOf(to) - startOf(from)) / DAY_MS + 1
+}
+
+/** The first day of the bucket that a day is in. */
+export function bucketOf(window: Window, day: Day): Day {
+  const days = (startOf(day) - MONDAY_MS) / DAY_MS
+  const size = BUCKET_DAYS[window]
+  return daysAfter(day, -(((days % size) + size) % size))
+}
+
+/** A range from the beginning of its first bucket to the end of its last one. */
+export function wholeBuckets(window: Window, { from, to }: Days): Days {
+  return { from: bucketOf(window, from), to: daysAfter(bucketOf(window, to), BUCKET_DAYS[window] - 1) }
+}
+
+/** The first days of all buckets that have a day of the range. */
+export function bucketsOf(window: Window, days: Days): Day[] {
+  const { from, to } = wholeBuckets(window, days)
+  return Array.from({ length: bucketsIn(window, { from, to }) }, (_, index) => daysAfter(from, index * BUCKET_DAYS[window]))
+}
+
+/** How many buckets a range of whole ones has. */
+export function bucketsIn(window: Window, days: Days): number {
+  return daysIn(days) / BUCKET_DAYS[window]
+}
+
+function startOf(day: Day): number {
+  return Date.parse(`${day}T00:00:00Z`)
+}
