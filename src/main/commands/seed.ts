@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import type { ReportRow } from '../../contract/report.ts'
 import { SEED_DAYS, SEED_EVENTS, seedEvents, startOfDay } from '../seed/events.ts'
 import { runSeed } from '../seed/run.ts'
 import { addressesOf, readConfig } from '../config.ts'
@@ -26,7 +27,15 @@ export function seedCommand(): Command {
       )
       for (const { slug, rows } of reports) {
         console.log(`\n${slug}`)
-        console.table(rows)
+        console.table(rows.map(lineOf))
       }
     })
+}
+
+function lineOf({ amounts, processing_ms_avg: averageMs, ...row }: ReportRow) {
+  return {
+    ...row,
+    amounts: amounts.map(({ currency, amount }) => `${currency} ${amount.toLocaleString('en')}`).join(', '),
+    processing_ms_avg: averageMs === null ? null : Math.round(averageMs),
+  }
 }
