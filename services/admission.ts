@@ -13,6 +13,14 @@ import { itemProblem } from './item-problem.ts'
 export const FUTURE_MS_MAX = 5 * 60_000
 const ID_TIME_MS_MAX = 1_000
 
+/** What is wrong with the time of an event; undefined when nothing is. */
+export function timeProblemOf(occurredAtMs: number, nowMs: number): Pick<NewRejection, 'code' | 'field' | 'message'> | undefined {
+  const field = 'occurred_at'
+  if (occurredAtMs > nowMs + FUTURE_MS_MAX) return { code: 'in_future', field, message: 'is more than 5 minutes in the future' }
+  if (occurredAtMs < EARLIEST_MS) return { code: 'too_old', field, message: 'is before 2000-01-01' }
+  return undefined
+}
+
 export interface Judged<Row extends LogRow> {
   rows: Row[]
   rejections: NewRejection[]
@@ -73,8 +81,8 @@ function judgeItem<Event extends Identified, Row extends LogRow>(
   const time = timeOf(event, nowMs)
   if ('problem' in time) return reject('invalid', 'occurred_at', time.problem)
   const { occurredAtMs } = time
-  if (occurredAtMs > nowMs + FUTURE_MS_MAX) return reject('in_future', 'occurred_at', 'is more than 5 minutes in the future')
-  if (occurredAtMs < EARLIEST_MS) return reject('too_old', 'occurred_at', 'is before 2000-01-01')
+  const problem = timeProblemOf(occurredAtMs, nowMs)
+  if (problem !== undefined) return { index, item, ...problem }
   const eventId = event.event_id?.toLowerCase() ?? newEventId(index, occurredAtMs)
   return { index, item, eventId, occurredAtMs, ...columnsOf(event) } as Row
 }

@@ -1,9 +1,9 @@
 import { AnalyticsEvent } from '../src/contract/analytics-event.ts'
 import { writable } from '../src/contract/text.ts'
-import { EARLIEST_MS, millisecondsOf } from '../src/contract/time.ts'
+import { millisecondsOf } from '../src/contract/time.ts'
 import type { CalledAnalyticsEvent } from '../src/store/analytics-event.ts'
 import type { Rejection } from '../src/store/interaction-row.ts'
-import { FUTURE_MS_MAX } from './admission.ts'
+import { timeProblemOf } from './admission.ts'
 import { itemProblem } from './item-problem.ts'
 
 export interface JudgedEvents {
@@ -27,9 +27,8 @@ function judgeEvent(index: number, item: unknown, nowMs: number): CalledAnalytic
   if (!parsed.success) return { index, code: 'invalid', ...itemProblem(parsed.error, item, 'an analytics event') }
   const event = parsed.data
   const occurredAtMs = millisecondsOf(event.occurred_at)
-  const refuse = (code: Rejection['code'], message: string) => ({ index, code, field: 'occurred_at', message })
-  if (occurredAtMs > nowMs + FUTURE_MS_MAX) return refuse('in_future', 'is more than 5 minutes in the future')
-  if (occurredAtMs < EARLIEST_MS) return refuse('too_old', 'is before 2000-01-01')
+  const problem = timeProblemOf(occurredAtMs, nowMs)
+  if (problem !== undefined) return { index, ...problem }
   return {
     index,
     source: event.source,

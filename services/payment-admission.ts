@@ -1,9 +1,9 @@
 import { PaymentCallback } from '../src/contract/payment.ts'
 import { writable } from '../src/contract/text.ts'
-import { EARLIEST_MS, millisecondsOf } from '../src/contract/time.ts'
+import { millisecondsOf } from '../src/contract/time.ts'
 import type { NewRejection } from '../src/store/interaction-row.ts'
 import type { NewPayment } from '../src/store/payment.ts'
-import { FUTURE_MS_MAX } from './admission.ts'
+import { timeProblemOf } from './admission.ts'
 import { itemProblem } from './item-problem.ts'
 
 export interface JudgedPayments {
@@ -27,9 +27,8 @@ function judgePayment(index: number, item: unknown, nowMs: number): NewPayment |
   if (!parsed.success) return { index, code: 'invalid', ...itemProblem(parsed.error, item, 'a payment callback'), item }
   const callback = parsed.data
   const occurredAtMs = millisecondsOf(callback.occurred_at)
-  const refuse = (code: NewRejection['code'], message: string) => ({ index, code, field: 'occurred_at', message, item })
-  if (occurredAtMs > nowMs + FUTURE_MS_MAX) return refuse('in_future', 'is more than 5 minutes in the future')
-  if (occurredAtMs < EARLIEST_MS) return refuse('too_old', 'is before 2000-01-01')
+  const problem = timeProblemOf(occurredAtMs, nowMs)
+  if (problem !== undefined) return { index, item, ...problem }
   return {
     index,
     item,

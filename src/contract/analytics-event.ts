@@ -1,23 +1,15 @@
 import { z } from 'zod'
 import { Currency } from './currency.ts'
-import { BATCH_ITEMS_MAX, Instant, METADATA_BYTES_MAX } from './interaction.ts'
+import { BATCH_ITEMS_MAX, Instant, Metadata } from './interaction.ts'
 import { itemSchemaOf } from './item-schema.ts'
 import { SourceSlug, TOTAL_MAX } from './payment.ts'
-import { Id, isStorableJson } from './text.ts'
+import { Id } from './text.ts'
 import { wholeNumber } from './whole-number.ts'
 
 const PROCESSING_MS_MAX = 2 ** 31 - 1
 
 export const EVENT_STATUSES = ['success', 'failed', 'pending'] as const
 export type EventStatus = (typeof EVENT_STATUSES)[number]
-
-const Payload = z
-  .record(z.string(), z.unknown(), { error: 'must be an object, at most 63 levels deep, of numbers within 1.8e308' })
-  .refine((value) => new TextEncoder().encode(JSON.stringify(value)).length <= METADATA_BYTES_MAX, {
-    error: `must have at most ${METADATA_BYTES_MAX} bytes as JSON`,
-    abort: true,
-  })
-  .refine(isStorableJson, { error: 'must not contain NUL or a lone surrogate' })
 
 /** What a source tells of one of its operations. */
 export const AnalyticsEvent = z
@@ -30,7 +22,7 @@ export const AnalyticsEvent = z
     amount: wholeNumber(-TOTAL_MAX, TOTAL_MAX).optional().describe('In minor units of the currency. Needs currency.'),
     currency: Currency.optional().describe('ISO 4217. Needs amount.'),
     occurred_at: Instant,
-    payload: Payload.optional(),
+    payload: Metadata.optional(),
   })
   .refine(({ amount, currency }) => amount === undefined || currency !== undefined, {
     error: 'is needed with an amount',

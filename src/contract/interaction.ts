@@ -19,7 +19,8 @@ export const Instant = z
   .refine((text) => IsoTime.safeParse(text.toUpperCase()).success, { error: NO_TIME })
   .meta({ format: 'date-time' })
 
-const Metadata = z
+/** A small object of whatever the sender wants to keep with an event. */
+export const Metadata = z
   .record(z.string(), z.unknown(), { error: 'must be an object, at most 63 levels deep, of numbers within 1.8e308' })
   .refine((value) => new TextEncoder().encode(JSON.stringify(value)).length <= METADATA_BYTES_MAX, {
     error: `must have at most ${METADATA_BYTES_MAX} bytes as JSON`,

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import * as clients from '@restatedev/restate-sdk-clients'
 import { CALLBACKS_MAX, type RecordPaymentResponse, type RecordPaymentsResponse } from '../contract/payment.ts'
 import { analyticApi } from '../contract/services.ts'
+import type { EventWriterOptions } from './event-writer.ts'
 import { createGroupCommit, type GroupCommit } from './group-commit.ts'
-import type { GatewayObserver } from './observer.ts'
 import { JSON_INPUT } from './json-input.ts'
 import type { EventsBody } from './recorder.ts'
 import { traceHeaders } from './tracing.ts'
@@ -11,20 +11,10 @@ import { traceHeaders } from './tracing.ts'
 /** Records the callbacks of a request. @returns what became of each, in their order. */
 export type RecordPayments = GroupCommit<readonly RecordPaymentResponse[]>
 
-export interface PaymentWriterOptions {
-  ingressUrl: string
-  flushesMax: number
-  queueEventsMax: number
-  queueBytesMax: number
-  observer: Pick<GatewayObserver, 'flushed' | 'turnedAway'>
-  /** How long an answer is waited for, retries included. */
-  deadlineMs?: number
-}
-
 const RECORD_MS_MAX = 10_000
 
 /** Gathers what many requests bring into durable calls. The client's own retries are safe: all carry the same idempotency key. */
-export function paymentWriter({ ingressUrl, deadlineMs = RECORD_MS_MAX, ...rest }: PaymentWriterOptions): RecordPayments {
+export function paymentWriter({ ingressUrl, deadlineMs = RECORD_MS_MAX, ...rest }: EventWriterOptions): RecordPayments {
   const analytic = clients.connect({ url: ingressUrl, retry: true }).client(analyticApi)
   const send = async (body: EventsBody) => {
     const options = {
