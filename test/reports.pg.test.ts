@@ -20,6 +20,7 @@ beforeEach(() => clear(database.db))
 const TODAY = '2026-03-04'
 const NOW = Date.parse(`${TODAY}T12:00:00Z`)
 const BUILT_AT = '2026-03-04T11:00:00.000Z'
+const LATER = '2026-03-04T11:00:01.000Z'
 const day = (offset: number) => new Date(Date.parse(TODAY) + offset * DAY_MS).toISOString().slice(0, 10)
 
 async function run(asked: Partial<RunReportRequest>, nowMs = NOW): Promise<Report> {
@@ -72,20 +73,21 @@ test('any page of any report is what the events of its built buckets come to, an
       fc.constantFrom<Window>('day', 'week'),
       fc.tuple(fc.integer({ min: -30, max: 8 }), fc.nat({ max: 30 })),
       fc.record({ limit: fc.integer({ min: 1, max: 8 }), offset: fc.nat({ max: 9 }) }),
-      fc.record({ lacking: fc.nat({ max: 60 }), dirty: fc.integer({ min: -60, max: 10 }) }),
-      async (events, asked, window, [start, length], page, { lacking, dirty }) => {
+      fc.record({ lacking: fc.nat({ max: 60 }), dirty: fc.integer({ min: -60, max: 10 }), hasWeeks: fc.boolean() }),
+      async (events, asked, window, [start, length], page, { lacking, dirty, hasWeeks }) => {
         await clear(database.db)
         const slug = (asked.report_slug ?? 'volume-by-period') as ReportSlug
         const all = [...new Set(daysFrom(day(-60), day(20)).map((one) => slowBucketOf(one, window)))]
         const built = all.filter((bucket, index) => index !== lacking && bucket <= TODAY)
-        // Of the other window, and of another report, nothing may be seen.
         await buildBuckets(database.db, events, { slug, window, buckets: built, builtAt: BUILT_AT })
-        const other = {
-          slug,
-          window: window === 'day' ? ('week' as const) : ('day' as const),
-          buckets: [slowBucketOf(TODAY, 'week')],
+        // Of the other window nothing may be seen, but for totals of days: of whole weeks that were built later.
+        const weeks = hasWeeks && window === 'day' ? [...new Set(all.map((one) => slowBucketOf(one, 'week')))] : []
+        await buildBuckets(database.db, events, { slug, window: 'week', buckets: weeks, builtAt: LATER })
+        if (weeks.length === 0) {
+          const other = { slug, window: window === 'day' ? ('week' as const) : ('day' as const) }
+          const older = { ...other, buckets: [slowBucketOf(TODAY, 'week')], builtAt: '2026-01-01T00:00:00.000Z' }
+          await buildBuckets(database.db, [event(), event()], older)
         }
-        await buildBuckets(database.db, [event(), event()], { ...other, builtAt: '2026-01-01T00:00:00.000Z' })
         await mark(slug, window, day(dirty))
         const to = day(start + length)
         const request = RunReportRequest.parse({ ...asked, window, ...page, date_from: day(start), date_to: to })
@@ -98,6 +100,10 @@ test('any page of any report is what the events of its built buckets come to, an
           events.filter((one) => seen.includes(slowBucketOf(one.day, window))),
           { ...request, window },
         )
+        const isTotal = slug === 'top-entities' || (slug === 'status-counts' && request.breakdown !== 'period')
+        const daysOf = (monday: string) => seen.filter((one) => slowBucketOf(one, 'week') === monday)
+        const used = isTotal ? weeks.filter((monday) => daysOf(monday).length === 7) : []
+        const others = seen.filter((one) => !used.includes(slowBucketOf(one, 'week')))
         const isDirty = day(dirty) >= buckets[0]! && day(dirty) <= last
         expect(timeless(report)).toEqual({
           report_slug: slug,
@@ -107,9 +113,9 @@ test('any page of any report is what the events of its built buckets come to, an
           rows: expected.slice(page.offset, page.offset + page.limit),
           row_count: expected.length,
           cache_hit: false,
-          fresh_as_of: seen.length === 0 ? null : BUILT_AT,
+          fresh_as_of: others.length > 0 ? BUILT_AT : used.length > 0 ? LATER : null,
           complete: !isDirty && buckets.every((bucket) => bucket > TODAY || seen.includes(bucket)),
-          run_ids: seen.length === 0 ? [] : [expect.any(String)],
+          run_ids: [...(used.length > 0 ? [expect.any(String)] : []), ...(others.length > 0 ? [expect.any(String)] : [])],
         })
       },
     ),
@@ -124,6 +130,43 @@ test('an answer is as old as its oldest bucket, and names the runs behind it, th
   await buildBuckets(database.db, [], { ...scope, buckets: [day(-1), TODAY], builtAt: BUILT_AT, runId: young })
   const report = await run({ date_from: day(-2), date_to: TODAY })
   expect(report).toMatchObject({ fresh_as_of: '2026-03-03T00:00:00.000Z', complete: true, run_ids: [young, old] })
+})
+
+test('totals of days are those of a week that was built after all of its days, and name its run', async () => {
+  const scope = { slug: 'status-counts' } as const
+  const [monday, days, weeks] = [slowBucketOf(day(-7), 'week'), randomUUID(), randomUUID()]
+  const week = daysFrom(monday, new Date(Date.parse(monday) + 6 * DAY_MS).toISOString().slice(0, 10))
+  const asked = { report_slug: 'status-counts', date_from: week[0]!, date_to: week[6]! } as const
+  await buildBuckets(database.db, [event({ day: week[3]! })], {
+    ...scope,
+    window: 'day',
+    buckets: week,
+    builtAt: BUILT_AT,
+    runId: days,
+  })
+  const two = [event({ day: week[3]! }), event({ day: week[4]! })]
+  await buildBuckets(database.db, two, { ...scope, window: 'week', buckets: [monday], builtAt: LATER, runId: weeks })
+  const seen = async (more: Partial<RunReportRequest> = {}) => {
+    const { rows, run_ids: runIds } = await run({ ...asked, ...more })
+    return [rows.reduce((sum, row) => sum + row.event_count, 0), runIds]
+  }
+  expect(await seen()).toEqual([2, [weeks]])
+  expect(await seen({ breakdown: 'period' })).toEqual([1, [days]])
+  expect(await seen({ date_from: week[1]! })).toEqual([1, [days]])
+  expect(await seen({ date_from: day(-20) })).toEqual([2, [weeks]])
+  await sql`update report_bucket set built_at = ${LATER} where bucket_window = 'day' and bucket = ${week[6]}::date`.execute(
+    database.db,
+  )
+  expect(await seen()).toEqual([1, [days]])
+})
+
+test('a sum that is not told exactly is refused, and not rounded', async () => {
+  const most = Number.MAX_SAFE_INTEGER
+  const scope = { slug: 'volume-by-period', window: 'day', buckets: [TODAY], builtAt: BUILT_AT } as const
+  await buildBuckets(database.db, [event({ amount: most, currency: 'EUR' })], scope)
+  expect((await run({})).rows[0]!.amounts).toEqual([{ currency: 'EUR', amount: most }])
+  await sql`update metric_snapshot set value = value + 2 where metric = 'amount:EUR'`.execute(database.db)
+  await expect(run({})).rejects.toMatchObject({ field: 'date_from', message: /not told exactly: ask for fewer days/ })
 })
 
 test('what is left out is the last 30 days by day, the first breakdown, and a page of 50', async () => {

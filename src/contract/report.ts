@@ -78,7 +78,7 @@ export const Report = z.object({
   fresh_as_of: z.iso
     .datetime()
     .nullable()
-    .describe('Events recorded before this instant are in it; null while no bucket of the range was built.'),
+    .describe('Events recorded before this instant are in those of its buckets that are built; null while none is.'),
   complete: z.boolean().describe('False while a bucket of the range is missing, or got events since it was built.'),
   run_ids: z.array(z.string()).describe('The runs that built its buckets, the newest first, at most 100.'),
 })

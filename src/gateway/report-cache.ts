@@ -43,6 +43,6 @@ export function createReportCache(db: Store): RunReport {
 }
 
 /** What the rows depend on, beside their buckets' builds. */
-function keyOf({ slug, window, buckets, dimension, isPerBucket, field, value, limit, offset }: ReportQuery): string {
-  return JSON.stringify([slug, window, buckets[0], buckets.at(-1), dimension, isPerBucket, field, value, limit, offset])
+function keyOf({ slug, window, first, last, dimension, isPerBucket, field, value, limit, offset }: ReportQuery): string {
+  return JSON.stringify([slug, window, first, last, dimension, isPerBucket, field, value, limit, offset])
 }

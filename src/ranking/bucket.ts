@@ -36,15 +36,14 @@ export function bucketOf(window: Window, day: Day): Day {
   return daysAfter(day, -(((days % size) + size) % size))
 }
 
-/** A range from the beginning of its first bucket to the end of its last one. */
-export function wholeBuckets(window: Window, { from, to }: Days): Days {
-  return { from: bucketOf(window, from), to: daysAfter(bucketOf(window, to), BUCKET_DAYS[window] - 1) }
+/** The last day of a bucket. */
+export function lastDayOf(window: Window, bucket: Day): Day {
+  return daysAfter(bucket, BUCKET_DAYS[window] - 1)
 }
 
-/** The first days of all buckets that have a day of the range. */
-export function bucketsOf(window: Window, days: Days): Day[] {
-  const { from, to } = wholeBuckets(window, days)
-  return Array.from({ length: bucketsIn(window, { from, to }) }, (_, index) => daysAfter(from, index * BUCKET_DAYS[window]))
+/** A range from the beginning of its first bucket to the end of its last one. */
+export function wholeBuckets(window: Window, { from, to }: Days): Days {
+  return { from: bucketOf(window, from), to: lastDayOf(window, bucketOf(window, to)) }
 }
 
 /** How many buckets a range of whole ones has. */

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { RunKind } from '../contract/recompute-run.ts'
-import { BUCKET_DAYS, bucketOf, bucketsIn, type Day, type Days, daysAfter, daysIn } from '../ranking/bucket.ts'
+import { BUCKET_DAYS, bucketOf, bucketsIn, type Day, type Days, daysAfter, daysIn, lastDayOf } from '../ranking/bucket.ts'
 import { audit } from './audit.ts'
 import { type Database, hurryNot, type Store } from './database.ts'
 import { firstKeptBucket, FOOTFALL } from './recompute-run.ts'
@@ -79,7 +79,7 @@ function runsOf(kind: DueRun['kind'], { report, window }: Scope, buckets: readon
   const runs: DueRun[] = []
   for (const bucket of [...new Set(buckets)].toSorted().toReversed()) {
     const last = runs.at(-1)
-    const to = daysAfter(bucket, BUCKET_DAYS[window] - 1)
+    const to = lastDayOf(window, bucket)
     const isNext =
       last !== undefined && last.days.from === daysAfter(to, 1) && daysIn(last.days) + BUCKET_DAYS[window] <= DAYS_MAX
     if (isNext) last.days.from = bucket

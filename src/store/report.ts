@@ -10,7 +10,7 @@ import {
   type Window,
 } from '../contract/report.ts'
 import { DAY_MS, EARLIEST_MS, instantOf } from '../contract/time.ts'
-import { BUCKET_DAYS, bucketOf, bucketsOf, dayOf, daysAfter } from '../ranking/bucket.ts'
+import { bucketOf, bucketsIn, type Day, dayOf, daysAfter, lastDayOf } from '../ranking/bucket.ts'
 import type { Database } from './database.ts'
 import { reportDefinition } from './report-definition.ts'
 import { WrongField } from './wrong-field.ts'
@@ -19,6 +19,8 @@ const RANGE_DAYS_DEFAULT = 30
 const RUN_IDS_MAX = 100
 const DAY_MIN = dayOf(EARLIEST_MS)
 const DAY_MAX = '2100-12-31'
+/** Weeks begin like it. Every day of a report is later. */
+const MONDAY = '1999-12-27'
 
 /** What the rows of a breakdown are. */
 interface Shape {
@@ -49,9 +51,10 @@ const SHAPES: Record<ReportSlug, Partial<Record<Breakdown | 'none', Shape>>> = {
 export interface ReportQuery extends Shape {
   slug: ReportSlug
   window: Window
-  /** The first days of its buckets, in order. */
-  buckets: string[]
-  /** Of the buckets, how many have begun. */
+  /** The first days of its first bucket and of its last one. */
+  first: Day
+  last: Day
+  /** How many of its buckets have begun. */
   begun: number
   /** The value of the dimension that it is about alone. */
   value: string | undefined
@@ -94,8 +97,8 @@ export function reportOf(
   return {
     report_slug: query.slug,
     window: query.window,
-    date_from: query.buckets[0]!,
-    date_to: daysAfter(query.buckets.at(-1)!, BUCKET_DAYS[query.window] - 1),
+    date_from: query.first,
+    date_to: lastDayOf(query.window, query.last),
     generated_at: instantOf(query.nowMs),
     rows,
     row_count: rowCount,
@@ -119,16 +122,17 @@ export function reportQuery(
   const shape = shapeOf(slug, request)
   const filter = filterOf(definition, request)
   const { from, to } = rangeOf(request, dayOf(nowMs))
-  const buckets = bucketsOf(window, { from, to })
-  const current = bucketOf(window, dayOf(nowMs))
+  const [first, last, current] = [from, to, dayOf(nowMs)].map((day) => bucketOf(window, day)) as [Day, Day, Day]
+  const lastBegun = last < current ? last : current
   return {
     ...shape,
     // Of one value alone the snapshots of all events say nothing.
     dimension: shape.dimension ?? filter?.dimension ?? null,
     slug,
     window,
-    buckets,
-    begun: buckets.filter((bucket) => bucket <= current).length,
+    first,
+    last,
+    begun: lastBegun < first ? 0 : bucketsIn(window, { from: first, to: lastDayOf(window, lastBegun) }),
     value: filter?.value,
     limit: request.limit,
     offset: request.offset,
@@ -186,50 +190,20 @@ interface FreshnessRow {
 }
 
 interface ReadRow extends FreshnessRow {
-  lines: [...key: RowKey, events: number][] | null
-  numbers: [...key: RowKey, metric: string, value: number][] | null
+  lines: Line[] | null
   rowCount: number
 }
 
-type RowKey = [bucket: string | null, name: string | null]
+/** A row of a page, with its number of each metric. */
+type Line = [bucket: string | null, name: string | null, numbers: Record<string, number>]
 
-/**
- * The page of a query and how fresh it is, of one snapshot. Costs what was built of its buckets, and not the events behind them: one
- * number per bucket and value of the dimension to find the page, and all numbers of the page's buckets; of totals, all numbers of
- * the range, of a ranking those of the page's alone.
- */
+/** The page of a query and how fresh it is, of one snapshot. Costs what was built of its buckets, and not the events behind them. */
 export async function readReport(db: Database, query: ReportQuery): Promise<{ page: ReportPage; freshness: Freshness }> {
-  const { isPerBucket, isRanked, limit, offset } = query
-  const order = isRanked ? sql`events desc, name` : sql`bucket, name`
-  const isOfRows = sql`${isOf(query)} and ${isOfValue(query)}`
-  // What is added up was numbers of a bucket, each there once.
-  const [line, number] = isPerBucket
-    ? [
-        sql`select bucket, dimension_value as name, value as events from metric_snapshot
-          where ${isOfRows} and metric = 'event_count' and value > 0`,
-        sql`select bucket, dimension_value as name, metric, value from metric_snapshot
-          where ${isOfRows} and bucket between (select min(bucket) from page) and (select max(bucket) from page)`,
-      ]
-    : [
-        sql`select null::date as bucket, dimension_value as name, sum(value) as events from metric_snapshot
-          where ${isOfRows} and metric = 'event_count' and value > 0 group by dimension_value`,
-        sql`select null::date as bucket, dimension_value as name, metric,
-            case metric when 'processing_ms_max' then max(value) else sum(value) end as value from metric_snapshot
-          where ${isOfRows} ${isRanked ? sql`and dimension_value = any(array(select name from page))` : sql``}
-          group by dimension_value, metric`,
-      ]
   const { rows } = await sql<ReadRow>`
-    select * from (
-      with line as materialized (${line}), page as materialized (
-        select bucket, name, events from line order by ${order} limit ${limit} offset ${offset}
-      ), number as (${number}), built as (${builtOf(query)})
-      select
-        (select json_agg(json_build_array(bucket, name, events) order by ${order}) from page) as lines,
-        (select json_agg(json_build_array(bucket, name, metric, value)) from number) as numbers,
-        (select count(*)::int from line) as "rowCount",
-        ${freshnessOf(query)}
-      from built
-    ) report`.execute(db)
+    select * from (with ${usedBy(query)}, ${query.isPerBucket ? linesPerBucket(query) : linesOfTotals(query)}
+      select ${freshnessOf(query)}, "rowCount",
+        (select json_agg(json_build_array(bucket, name, numbers) order by place) from line) as lines
+      from counted) report`.execute(db)
   const row = rows[0]!
   return { page: pageOf(query, row), freshness: freshnessIn(query, row) }
 }
@@ -237,12 +211,72 @@ export async function readReport(db: Database, query: ReportQuery): Promise<{ pa
 /** How fresh the answer to a query would be. Costs a look at its buckets. */
 export async function readFreshness(db: Database, query: ReportQuery): Promise<Freshness> {
   const { rows } = await sql<FreshnessRow>`
-    select * from (with built as (${builtOf(query)}) select ${freshnessOf(query)} from built) freshness`.execute(db)
+    select * from (with ${usedBy(query)} select ${freshnessOf(query)}) freshness`.execute(db)
   return freshnessIn(query, rows[0]!)
 }
 
-function isOf({ slug, window, buckets }: ReportQuery): RawBuilder<unknown> {
-  return sql`report_slug = ${slug} and bucket_window = ${window} and bucket between ${buckets[0]}::date and ${buckets.at(-1)}::date`
+/** The page is found in an index by the count of events alone; the numbers are those of the page's buckets. */
+function linesPerBucket(query: ReportQuery): RawBuilder<unknown> {
+  const { dimension, limit, offset } = query
+  const isOfRows = sql`${isOf(query)} and ${isOfValue(query)}`
+  const isThere = sql`${isOfRows} and metric = 'event_count' and value > 0`
+  // A bucket may have very many values that are not of the page.
+  const isOfNames = dimension === null ? sql`` : sql`and dimension_value = any(array(select distinct name from page))`
+  return sql`
+    counted as (select count(*)::int as "rowCount" from metric_snapshot where ${isThere}),
+    page as materialized (
+      select bucket, dimension_value as name, row_number() over (order by bucket, dimension_value) as place
+      from metric_snapshot where ${isThere} order by bucket, dimension_value limit ${limit} offset ${offset}
+    ),
+    number as materialized (
+      select bucket, dimension_value as name, json_object_agg(metric, value) as numbers from metric_snapshot
+      where ${isOfRows} and bucket between (select min(bucket) from page) and (select max(bucket) from page) ${isOfNames}
+      group by bucket, dimension_value
+    ),
+    line as (
+      select bucket, page.name, place, numbers from page join number using (bucket ${dimension === null ? sql`` : sql`, name`})
+    )`
+}
+
+/** All values are added up to find the page; of a ranking, which may have very many, their other numbers are for the page alone. */
+function linesOfTotals(query: ReportQuery): RawBuilder<unknown> {
+  const { slug, isRanked, limit, offset } = query
+  const order = isRanked ? sql`events desc, name` : sql`name`
+  const partsOf = (condition: RawBuilder<unknown>) =>
+    sql.join(
+      (['day', 'week'] as const).map(
+        (window) => sql`
+          select dimension_value as name, metric, value from metric_snapshot
+          where report_slug = ${slug} and bucket_window = ${sql.lit(window)} and ${isOfValue(query)} and ${condition}
+            and bucket = any(array(select bucket from used where bucket_window = ${sql.lit(window)}))`,
+      ),
+      sql` union all `,
+    )
+  const numbersOf = (condition: RawBuilder<unknown>) => sql`
+    number as materialized (
+      select name, metric, case metric when 'processing_ms_max' then max(value) else sum(value) end as value
+      from (${partsOf(condition)}) part group by name, metric
+    )`
+  const page = sql`
+    counted as (select count(*)::int as "rowCount" from total),
+    page as materialized (
+      select name, row_number() over (order by ${order}) as place from total order by ${order} limit ${limit} offset ${offset}
+    )`
+  const steps = isRanked
+    ? sql`
+      total as materialized (
+        select name, sum(value) as events from (${partsOf(sql`metric = 'event_count'`)}) part group by name having sum(value) > 0
+      ), ${page}, ${numbersOf(sql`dimension_value = any(array(select name from page))`)}`
+    : sql`${numbersOf(sql`true`)}, total as (select name from number where metric = 'event_count' and value > 0), ${page}`
+  return sql`${steps},
+    line as (
+      select null as bucket, name, place, json_object_agg(metric, value) as numbers from page join number using (name)
+      group by name, place
+    )`
+}
+
+function isOf({ slug, window, first, last }: ReportQuery): RawBuilder<unknown> {
+  return sql`report_slug = ${slug} and bucket_window = ${window} and bucket between ${first}::date and ${last}::date`
 }
 
 function isOfValue({ dimension, value }: ReportQuery): RawBuilder<unknown> {
@@ -252,20 +286,46 @@ function isOfValue({ dimension, value }: ReportQuery): RawBuilder<unknown> {
   return value === undefined ? isOfKey : sql`${isOfKey} and dimension_value = ${value}`
 }
 
-function builtOf(query: ReportQuery): RawBuilder<unknown> {
-  return sql`select bucket, built_at, run_id from report_bucket where ${isOf(query)}`
+/**
+ * `used`: the builds that the numbers are of, and `run`: how they were made. For totals of days they are those of a whole week where it
+ * was built after each of its days, of which none is missing: it has every event that they have, in a seventh of the rows.
+ */
+function usedBy(query: ReportQuery): RawBuilder<unknown> {
+  const { slug, window, isPerBucket, nowMs } = query
+  const built = sql`select bucket, built_at, run_id, ${window}::text as bucket_window, 1 as stands_for from report_bucket where ${isOf(query)}`
+  const used =
+    isPerBucket || window === 'week'
+      ? sql`used as (${built})`
+      : sql`
+        built as materialized (select *, bucket - (bucket - ${MONDAY}::date) % 7 as monday from (${built}) day),
+        week as materialized (
+          select monday as bucket, w.built_at, w.run_id, w.bucket_window, 7 as stands_for
+          from (select monday, max(built_at) as built_at from built group by monday having count(*) = 7) day
+            join report_bucket w on w.report_slug = ${slug} and w.bucket_window = 'week' and w.bucket = monday and w.built_at > day.built_at
+        ),
+        used as materialized (
+          select * from week
+          union all
+          select bucket, built_at, run_id, bucket_window, stands_for from built where monday not in (select bucket from week)
+        )`
+  return sql`${used},
+    run as materialized (
+      select run_id, min(built_at) as oldest, max(built_at) as newest, count(*) as builds,
+        sum(built_at - timestamptz '2000-01-01') as built_at_sum,
+        sum(greatest(0, least(stands_for, ${dayOf(nowMs)}::date - bucket + 1))) as begun
+      from used group by run_id
+    )`
 }
 
-function freshnessOf({ slug, window, buckets, nowMs }: ReportQuery): RawBuilder<unknown> {
-  const last = daysAfter(buckets.at(-1)!, BUCKET_DAYS[window] - 1)
+function freshnessOf({ slug, window, first, last }: ReportQuery): RawBuilder<unknown> {
   return sql`
-    min(built_at) as "freshAsOf",
-    count(*) filter (where bucket <= ${dayOf(nowMs)}::date)::int as begun,
-    (select json_agg(run_id) from (
-      select run_id from built group by run_id order by max(built_at) desc, run_id limit ${sql.lit(RUN_IDS_MAX)}) run) as "runIds",
+    (select min(oldest) from run) as "freshAsOf",
+    (select coalesce(sum(begun), 0)::int from run) as begun,
+    (select json_agg(run_id order by newest desc, run_id)
+      from (select run_id, newest from run order by newest desc, run_id limit ${sql.lit(RUN_IDS_MAX)}) latest) as "runIds",
     exists (select from dirty_mark where report_slug = ${slug} and bucket_window = ${window}
-      and day between ${buckets[0]}::date and ${last}::date) as "isDirty",
-    coalesce(bit_xor(hash_record_extended(built, 0)), 0)::text as version`
+      and day between ${first}::date and ${lastDayOf(window, last)}::date) as "isDirty",
+    (select sum(builds) || ' ' || sum(built_at_sum) from run) as version`
 }
 
 function freshnessIn({ begun }: ReportQuery, row: FreshnessRow): Freshness {
@@ -279,28 +339,30 @@ function freshnessIn({ begun }: ReportQuery, row: FreshnessRow): Freshness {
 
 const AMOUNT = 'amount:'
 
-function pageOf({ isPerBucket, field }: ReportQuery, { lines, numbers, rowCount }: ReadRow): ReportPage {
-  const byRow = new Map<string, Map<string, number>>()
-  for (const [bucket, name, metric, value] of numbers ?? []) {
-    const key = `${bucket} ${name}`
-    if (!byRow.has(key)) byRow.set(key, new Map())
-    byRow.get(key)!.set(metric, value)
-  }
-  const rows = (lines ?? []).map(([bucket, name, events]) => ({
+function pageOf({ isPerBucket, field }: ReportQuery, { lines, rowCount }: ReadRow): ReportPage {
+  const rows = (lines ?? []).map(([bucket, name, numbers]) => ({
     ...(isPerBucket && { bucket_date: bucket! }),
     ...(field && { [field]: name! }),
-    event_count: events,
-    ...numbersIn(byRow.get(`${bucket} ${name}`)!),
+    ...numbersIn(numbers),
   }))
   return { rows, rowCount }
 }
 
-function numbersIn(numbers: ReadonlyMap<string, number>): Omit<ReportRow, 'event_count'> {
-  const currencies = [...numbers.keys()].filter((metric) => metric.startsWith(AMOUNT)).toSorted()
-  const count = numbers.get('processing_ms_count')
+function numbersIn(numbers: Readonly<Record<string, number>>): ReportRow {
+  const currencies = Object.keys(numbers)
+    .filter((metric) => metric.startsWith(AMOUNT))
+    .toSorted()
+  const count = numbers['processing_ms_count']
   return {
-    amounts: currencies.map((metric) => ({ currency: metric.slice(AMOUNT.length), amount: numbers.get(metric)! })),
-    processing_ms_avg: count ? numbers.get('processing_ms_sum')! / count : null,
-    processing_ms_max: numbers.get('processing_ms_max') ?? null,
+    event_count: numbers['event_count']!,
+    amounts: currencies.map((metric) => ({ currency: metric.slice(AMOUNT.length), amount: exactly(numbers[metric]!) })),
+    processing_ms_avg: count ? numbers['processing_ms_sum']! / count : null,
+    processing_ms_max: numbers['processing_ms_max'] ?? null,
   }
+}
+
+/** A sum that JSON's numbers can say. */
+function exactly(sum: number): number {
+  if (Number.isSafeInteger(sum)) return sum
+  throw new WrongField('date_from', 'would make an amount more than 2^53 - 1, which is not told exactly: ask for fewer days')
 }
