@@ -3,14 +3,16 @@ import type { TaskName } from '../src/contract/schedule.ts'
 import { HOUR_MS } from '../src/contract/time.ts'
 import { catalogApi, popularityApi, type RecordedBatch, recomputeRunApi } from '../src/contract/services.ts'
 import { leftBehind } from '../src/store/backlog.ts'
+import { isRefusal } from '../src/store/database.ts'
 import { comingMonths, makePartitions } from '../src/store/partition.ts'
 import { silentRuns } from '../src/store/recompute-run.ts'
-import { dirtyRuns, dropOldBuckets, runDue, scheduledRuns } from '../src/store/report-refresh.ts'
+import { bucketByBucket, dirtyRuns, dropOldBuckets, runDue, scheduledRuns } from '../src/store/report-refresh.ts'
 import { dropOldMonths } from '../src/store/retention.ts'
 import { rollUpSome } from '../src/store/roll-up.ts'
 import { refreshRising } from '../src/store/rising.ts'
 import { refreshTrending } from '../src/store/trending-window.ts'
 import type { Deps, Task } from './deps.ts'
+import { FINAL } from './task.ts'
 
 const LEFT_BEHIND_MINUTES = 5
 const MONTHS_AHEAD = 2
@@ -19,7 +21,9 @@ const REFRESH_EVERY_MS = 15_000
 const REFRESH_QUIET_MS = 20_000
 /** Of a slot, so that late events do not wait until everything there ever was is built. */
 const SCHEDULED_MAX = 12
-const SILENT_MS = 5 * 60_000
+/** Then the next slot goes on, with what got events meanwhile. */
+const REFRESH_MS_MAX = 15_000
+const SILENT_MS = 60_000
 
 /** Each task: how often it runs, when it is on, and what a slot does. */
 export const TASKS = {
@@ -73,31 +77,48 @@ export const TASKS = {
   },
 } satisfies Record<TaskName, Task>
 
-/** What got late events first, and then what was never built. What fails is no reason to leave out the others. */
+/**
+ * What got late events first, and then what was never built, for as long as a slot may take. What fails is no reason to leave out the
+ * others, nor is a bucket that cannot be rebuilt one to leave out its neighbours.
+ */
 async function refreshReports({ background }: Deps, ctx: ObjectContext): Promise<void> {
+  const startedAt = await ctx.date.now()
   const dirty = await step(ctx, 'find what got events', () => dirtyRuns(background, REFRESH_QUIET_MS))
   const scheduled = await step(ctx, 'find what was never built', async () =>
     (await scheduledRuns(background)).slice(0, SCHEDULED_MAX),
   )
+  const waiting = [...dirty, ...scheduled]
   let failure: TerminalError | undefined
-  for (const run of [...dirty, ...scheduled]) {
+  for (let run = waiting.shift(); run !== undefined; run = waiting.shift()) {
+    const due = run
     const runId = ctx.rand.uuidv4()
     try {
-      await step(ctx, `rebuild ${run.report} by ${run.window}`, () => runDue(background, runId, run))
+      await step(ctx, `rebuild ${due.report} by ${due.window}`, () => runDue(background, runId, due).catch(final))
     } catch (error) {
       if (!(error instanceof TerminalError) || error instanceof CancelledError) throw error
-      failure = error
+      const parts = error.code === FINAL ? bucketByBucket(due) : []
+      if (parts.length > 1) waiting.unshift(...parts)
+      else if (failure === undefined || failure.code === FINAL) failure = error
     }
+    if ((await ctx.date.now()) - startedAt > REFRESH_MS_MAX) break
   }
   if (failure !== undefined) throw failure
 }
 
-/** Ends the runs that nobody works on any more: whoever works on one holds its key, and Abandon waits for that. */
+/** A sum that no column can hold stays one. */
+function final(error: unknown): never {
+  if (isRefusal(error)) throw new TerminalError((error as Error).message, { errorCode: FINAL })
+  throw error
+}
+
+/** Lets runs begin that nobody began, and ends those that nobody works on any more: whoever works on one holds its key. */
 export function watchRuns(silentMs: number) {
   return async ({ background }: Deps, ctx: ObjectContext): Promise<void> => {
     const silent = await step(ctx, 'find silent runs', () => silentRuns(background, silentMs))
-    for (const runId of silent) {
-      ctx.sendClient(recomputeRunApi, runId).Abandon({}, rpc.sendOpts({ idempotencyKey: `abandon ${runId}` }))
+    for (const { id, isPending } of silent) {
+      const run = ctx.sendClient(recomputeRunApi, id)
+      if (isPending) run.Execute({}, rpc.sendOpts({ idempotencyKey: `resume ${id}` }))
+      else run.Abandon({}, rpc.sendOpts({ idempotencyKey: `abandon ${id}` }))
     }
   }
 }

@@ -18,6 +18,7 @@ import {
   failRun,
   findRun,
   HasEnded,
+  OtherScope,
   requestRun,
   ScopeIsTaken,
   UnknownReport,
@@ -29,15 +30,16 @@ import { BACKGROUND, READ, RECORD } from './handler-options.ts'
 /*
  * SPEC of a run: what each command makes of each state.
  *
- *             Start     begin     step¹     complete²   fail      Cancel      Abandon
- * (none)      pending   –         –         –           –         404         –
- * pending     itself    running   –         –           failed    cancelled   failed
- * running     itself    itself    running   completed   failed    cancelled   failed
- * completed   itself    –         –         –           –         409         –
- * failed      itself    –         –         –           –         409         –
- * cancelled   itself    –         –         –           –         itself      –
+ *             Start     begin     step²     complete³   fail      Cancel      Abandon
+ * (none)      pending¹  –         –         –           –         404         –
+ * pending     itself¹   running   –         –           failed    cancelled   –
+ * running     itself¹   itself    running   completed   failed    cancelled   failed
+ * completed   itself¹   –         –         –           –         409         –
+ * failed      itself¹   –         –         –           –         409         –
+ * cancelled   itself¹   –         –         –           –         itself      –
  *
- * – changes nothing and writes nothing. ¹ done grows to the end of the step. ² once done = total; nothing before.
+ * – changes nothing and writes nothing. ¹ 409 for other buckets than those of a run that is there. ² done grows to the end of the
+ * step; a bucket that cannot be rebuilt fails the run. ³ once done = total; nothing before.
  *
  * 1. Nothing leaves a final state; completed means that every bucket was rebuilt. `TRANSITIONS` in src/store/recompute-run.ts, as
  *    the condition of the statement that changes the row.
@@ -50,12 +52,14 @@ import { BACKGROUND, READ, RECORD } from './handler-options.ts'
  *    rebuilt before stays.
  * 6. Steps of overlapping runs take turns: ReportWindow, and under it the lock.
  * 7. Whoever works on a run holds its key; Cancel and Status do not need it. Cancel shows at the next step.
- * 8. A run does not stay open for ever: the task watch-runs sends Abandon to those that did nothing for minutes. It waits for the key, so
- *    that a run that waits or is tried again goes on, and one whose invocation was killed fails. No handler pauses here: it would
- *    keep the key.
+ * 8. A run does not stay open for ever: to those that did nothing for minutes the task watch-runs sends Execute again while they are
+ *    pending, and Abandon while they are running. Both wait for the key, so that a run that waits or is tried again goes on, and one
+ *    whose invocation was killed fails. No handler pauses here: it would keep the key.
  */
 
 const STEP: ChunkLimits = { targetMs: 4_000, sizeMin: 1, sizeMax: 400 }
+/** So that it is seen how far a run is, and one that is cancelled or dies keeps what it did. */
+const STEPS_MIN = 10
 /** Of the first step: about as many events as the target allows, or so many buckets while nobody knows how many that are. */
 const FIRST_EVENTS = 4_000_000
 const FIRST_BUCKETS = 4
@@ -111,9 +115,10 @@ async function execute(deps: Deps, ctx: ObjectContext): Promise<void> {
 
 /** Rebuilds step by step; the next one's size follows from the last one's time. @returns false when the run has ended meanwhile. */
 async function rebuiltAll(ctx: ObjectContext, { report, window, days, done, total, bucketEvents }: BegunRun): Promise<boolean> {
+  const largest = Math.ceil(total / STEPS_MIN)
   let size = bucketEvents === null ? FIRST_BUCKETS : Math.max(1, Math.floor(FIRST_EVENTS / bucketEvents))
   for (let next: number | null = done; next < total;) {
-    const buckets = Math.min(size, total - next)
+    const buckets = Math.min(size, largest, total - next)
     const from = daysAfter(days.from, next * BUCKET_DAYS[window])
     const to = daysAfter(from, buckets * BUCKET_DAYS[window] - 1)
     const rebuilt = await ctx.client(reportWindowApi, `${report}/${window}`).Rebuild({ run_id: ctx.key, from, to })
@@ -124,11 +129,11 @@ async function rebuiltAll(ctx: ObjectContext, { report, window, days, done, tota
   return true
 }
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
-/** Whoever calls through the ingress chooses the key. */
+/** Whoever calls through the ingress chooses the key. In two cases one run would have two keys. */
 function idOf({ key }: ObjectSharedContext): string {
-  if (!UUID.test(key)) throw new TerminalError('the key is not a UUID', { errorCode: 400 })
+  if (!UUID.test(key)) throw new TerminalError('the key is not a UUID in lower case', { errorCode: 400 })
   return key
 }
 
@@ -137,7 +142,7 @@ function refused(error: unknown): never {
   if (error instanceof ScopeIsTaken) {
     throw new TerminalError(error.message, { errorCode: 409, metadata: { run_id: error.runId } })
   }
-  if (error instanceof HasEnded) throw new TerminalError(error.message, { errorCode: 409 })
+  if (error instanceof HasEnded || error instanceof OtherScope) throw new TerminalError(error.message, { errorCode: 409 })
   if (error instanceof UnknownReport) throw new TerminalError(error.message, { errorCode: 404 })
   if (error instanceof WrongField) throw new TerminalError(`${error.field}: ${error.message}`, { errorCode: 400 })
   throw error

@@ -1,11 +1,5 @@
 import { type Context, TerminalError } from '@restatedev/restate-sdk'
-import {
-  rejectedIdOf,
-  type RejectedKey,
-  type Repair,
-  type ReplayRejectedRequest,
-  type ReplayRejectedResponse,
-} from '../src/contract/rejected.ts'
+import { rejectedIdOf, type Repair, type ReplayRejectedRequest, type ReplayRejectedResponse } from '../src/contract/rejected.ts'
 import type { RecordedBatch } from '../src/contract/services.ts'
 import { type Call, callOf, eventIdFor } from '../src/store/call.ts'
 import type { Rejection } from '../src/store/interaction-row.ts'
@@ -13,7 +7,7 @@ import { recordRows } from '../src/store/interaction-batch.ts'
 import { recordPayments } from '../src/store/payment.ts'
 import { withPrivacy } from '../src/store/privacy.ts'
 import type { LogRow } from '../src/store/log-table.ts'
-import { insertReplayOf, type RefusedItem, refusedItem } from '../src/store/rejected-replay.ts'
+import { insertReplayOf, type RefusedItem, refusedItem, type ReplayOf } from '../src/store/rejected-replay.ts'
 import type { Deps } from './deps.ts'
 import { sendOn } from './fan-out.ts'
 import { tellRecorded } from './observer.ts'
@@ -31,7 +25,8 @@ export async function replayRejected(deps: Deps, ctx: Context, request: ReplayRe
   const call = callOf(id.toString(), body)
   const nowMs = await ctx.date.now()
   const { batch, isSearch, answer } = await ctx.run('record the replay', async () => {
-    const { set, ...key } = request
+    const { set, actor = 'unknown', ...rejected } = request
+    const key: ReplayOf = { ...rejected, actor }
     const refused = await refusedItem(deps.db, key)
     if (refused === undefined) throw new TerminalError(`there is no refused interaction ${rejectedIdOf(key)}`, { errorCode: 404 })
     const { isSearch, isPayment } = refused
@@ -50,7 +45,7 @@ export async function replayRejected(deps: Deps, ctx: Context, request: ReplayRe
 
 interface Replay {
   refused: RefusedItem
-  key: RejectedKey
+  key: ReplayOf
   set: Repair | undefined
   nowMs: number
 }

@@ -1,7 +1,7 @@
 import { implement, TerminalError } from '@restatedev/restate-sdk'
 import { reportWindowApi } from '../src/contract/services.ts'
 import { isRefusal } from '../src/store/database.ts'
-import { rebuildStep } from '../src/store/recompute-run.ts'
+import { BucketsAreFrozen, rebuildStep } from '../src/store/recompute-run.ts'
 import type { Deps } from './deps.ts'
 import { RUN } from './handler-options.ts'
 
@@ -34,8 +34,9 @@ export const reportWindow = (deps: Deps) =>
     },
   })
 
-/** A sum that no column can hold stays one. */
+/** A sum that no column can hold stays one, and what is frozen stays frozen. */
 function refused(error: unknown): never {
+  if (error instanceof BucketsAreFrozen) throw new TerminalError(error.message)
   if (isRefusal(error)) throw new TerminalError(`the buckets cannot be rebuilt: ${(error as Error).message}`)
   throw error
 }

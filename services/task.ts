@@ -17,6 +17,8 @@ const ERROR_CHARACTERS_MAX = 500
 /** How long a run that should be under way is listened to for a sign of its end. */
 const LISTEN_MS = 100
 const UNKNOWN = 404
+/** The code of an error that repeating does not change: the next slot comes as ever. */
+export const FINAL = 422
 
 interface Run {
   slot: number
@@ -72,7 +74,8 @@ async function runTask(deps: Deps, ctx: ObjectContext, slot: number): Promise<vo
       // Anything else is how an attempt of this handler ends, and Restate goes on with it.
       if (!(error instanceof TerminalError)) throw error
       run.error = error.message.slice(0, ERROR_CHARACTERS_MAX)
-      if (error instanceof CancelledError || run.attempts >= deps.retryPolicy.maxAttempts) {
+      const isFinal = error instanceof CancelledError || error.code === FINAL
+      if (isFinal || run.attempts >= deps.retryPolicy.maxAttempts) {
         ctx.set('run', { ...run, outcome: 'failed', finishedAt: await ctx.date.now() } satisfies Run)
         throw error
       }

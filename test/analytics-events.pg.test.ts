@@ -143,6 +143,18 @@ test('payments of a source that is inactive are recorded, mark their days, and a
   expect(again).toMatchObject({ accepted: 0, duplicateIndexes: [0] })
 })
 
+test('whoever inserts an event marks its day, for every report and window', async () => {
+  await record([event()])
+  await sql`delete from dirty_mark`.execute(database.db)
+  await sql`
+    insert into analytics_event (occurred_at, source_id, external_ref, entity_id, status)
+    select occurred_at + n * interval '1 minute', source_id, 'by hand ' || n, entity_id, status
+    from analytics_event cross join generate_series(1, 3) n`.execute(database.db)
+  expect(await marks()).toEqual({ '2026-03-01': 1 })
+  const { rows } = await sql`select from dirty_mark`.execute(database.db)
+  expect(rows).toHaveLength(6)
+})
+
 test('a month that is missing is made; what is before the horizon is refused, and does not make one', async () => {
   const months = async () => {
     const { rows } = await sql<{ n: number }>`

@@ -85,7 +85,7 @@ test('the endpoint does all its work, and nothing drifts', async () => {
   const batchId = await fill(endpoint)
   const key = rejectedKeyOf(`${batchId}.1`)!
   expect(await refusedItem(endpoint, key)).toMatchObject({ item: rejection.item })
-  await recordBatch(endpoint, callOf('replay', Buffer.from('')), [interaction()], [], insertReplayOf(key))
+  await recordBatch(endpoint, callOf('replay', Buffer.from('')), [interaction()], [], insertReplayOf({ ...key, actor: 'ada' }))
   await makePartitions(endpoint, [monthOf(ago(-100))])
   const sale = payment({ occurredAtMs: ago(1) })
   for (const one of [
@@ -170,6 +170,16 @@ async function notDenied(db: Database, statements: readonly string[]): Promise<s
   }
   return others
 }
+
+test.each(['update audit_entry set actor = actor', 'delete from audit_entry', 'truncate audit_entry'])(
+  'nobody does %s by mistake, the owner neither',
+  async (statement) => {
+    await audit(database.db, { actor: 'ada', action: 'key.create', resourceType: 'key', resourceId: 'k-1' })
+    await expect(sql.raw(statement).execute(database.db)).rejects.toThrow(
+      'audit entries are added, and neither changed nor deleted',
+    )
+  },
+)
 
 const NOT_OF_THE_ENDPOINT = [
   'update audit_entry set actor = actor',

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import type { StartRun } from '../src/contract/recompute-run.ts'
 import { DAY_MS } from '../src/contract/time.ts'
@@ -10,6 +10,8 @@ import { connect, type Store } from '../src/store/database.ts'
 import { makePartitions, monthOf } from '../src/store/partition.ts'
 import { beginRun, completeRun, findRun, rebuildStep, requestRun, type Step } from '../src/store/recompute-run.ts'
 import { dirtyRuns, dropOldBuckets, runDue } from '../src/store/report-refresh.ts'
+import { snapshotDrift } from '../src/store/report-verification.ts'
+import { verify } from '../src/store/verification.ts'
 import { clear, createDatabase, type TestDatabase } from './harness/database.ts'
 import { failingAt } from './harness/failing.ts'
 import {
@@ -168,6 +170,7 @@ test(
           await refreshAll(db)
           expect(await marks()).toBe(0)
           expect(await storedSnapshots(db)).toEqual(await expectedSnapshots(db, batches.flat()))
+          expect((await verify(db)).drift).toEqual([])
         },
       ),
       { numRuns: 15 },
@@ -177,6 +180,46 @@ test(
 
 function ignoreTaken(error: Error): void {
   if (!error.message.includes('the same buckets')) throw error
+}
+
+test('every change by hand of what is built is found, and what waits to be rebuilt is no fault', async () => {
+  const money = { amount: 100, currency: 'EUR', processingMs: 7 }
+  await recordEvents(
+    db,
+    [1, 2].map((daysAgo) => analyticsEvent({ ...money, occurredAtMs: startOf(day(daysAgo)) })),
+  )
+  await refreshAll(db)
+  await recordEvents(db, [analyticsEvent({ occurredAtMs: startOf(day(2)) })])
+  const { drift: none, analytics_events: events } = await verify(db)
+  expect([none, events]).toEqual([[], 3])
+  const ofDay = sql`report_slug = 'volume-by-period' and bucket_window = 'day' and bucket = ${day(1)}::date`
+  const changes: [RawBuilder<unknown>, number][] = [
+    [sql`update metric_snapshot set value = value + 1 where ${ofDay} and metric = 'event_count'`, 2],
+    [sql`delete from metric_snapshot where ${ofDay} and metric = 'amount:EUR'`, 2],
+    [sql`update metric_snapshot set metric = 'amount:USD' where ${ofDay} and metric = 'amount:EUR'`, 4],
+    [sql`update metric_snapshot set bucket = bucket - 30 where ${ofDay}`, 20],
+    [sql`delete from report_bucket where ${ofDay}`, 10],
+    [sql`delete from analytics_event where occurred_at >= ${day(1)}::date`, 30],
+  ]
+  for (const [change, cells] of changes) {
+    await db
+      .transaction()
+      .execute(async (tx) => {
+        await change.execute(tx)
+        const drift = await snapshotDrift(tx, new Date(0))
+        expect([change.compile(db).sql, drift.length >= cells, drift[0]?.aggregate]).toEqual([
+          ...[change.compile(db).sql, true, 'metric_snapshot'],
+        ])
+        throw new Undone()
+      })
+      .catch(ignoreUndone)
+  }
+})
+
+class Undone extends Error {}
+
+function ignoreUndone(error: unknown): void {
+  if (!(error instanceof Undone)) throw error
 }
 
 test('a day does not touch its neighbours, not by a millisecond', async () => {
@@ -292,6 +335,9 @@ test('buckets from before the horizon are neither deleted nor rebuilt, and nobod
       [0, 3, 7].map((n) => analyticsEvent({ occurredAtMs: startOf(monday) + n * DAY_MS })),
     )
     await refreshAll(own.db)
+    const [begunBefore, frozenDays] = [randomUUID(), { date_from: monday, date_to: daysAfter(monday, 6) }]
+    await requestRun(own.db, begunBefore, { report_slug: 'volume-by-period', window: 'day', ...frozenDays, actor: 'ada' })
+    await beginRun(own.db, begunBefore)
     const before = await storedSnapshots(own.db)
     await sql`update log_horizon set horizon = ${`${horizon}T00:00:00Z`}::timestamptz`.execute(own.db)
     await sql`delete from analytics_event where occurred_at < ${`${horizon}T00:00:00Z`}::timestamptz`.execute(own.db)
@@ -299,6 +345,10 @@ test('buckets from before the horizon are neither deleted nor rebuilt, and nobod
       requestRun(own.db, randomUUID(), {
         ...{ report_slug: 'volume-by-period', window, date_from: from, date_to: day(0), actor: 'ada' },
       })
+    await expect(rebuildStep(own.db, begunBefore, { from: monday, to: daysAfter(monday, 6) })).rejects.toThrow(
+      `volume-by-period of ${monday} cannot be rebuilt any more`,
+    )
+    expect(await findRun(own.db, begunBefore)).toMatchObject({ status: 'running', progress: { done: 0 } })
     await expect(ask('day', daysAfter(horizon, -1))).rejects.toThrow(`is before ${horizon}, the first day that can be rebuilt`)
     await expect(ask('week', horizon)).rejects.toThrow(`is before ${daysAfter(monday, 7)}`)
     expect(await ask('day', horizon)).toMatchObject({ status: 'pending' })

@@ -8,7 +8,7 @@ import { TASKS, watchRuns } from '../services/periodic-tasks.ts'
 import { RecomputeRun, type RunStatus, type StartRun } from '../src/contract/recompute-run.ts'
 import { recomputeRunApi, scheduleApi } from '../src/contract/services.ts'
 import { until } from '../src/main/embedded/process.ts'
-import { abandonRun } from '../src/store/recompute-run.ts'
+import { failRun, requestRun } from '../src/store/recompute-run.ts'
 import { clear, createDatabase, type TestDatabase } from './harness/database.ts'
 import { startGateway, type TestGateway } from './harness/gateway.ts'
 import { makeKey } from './harness/keys.ts'
@@ -122,6 +122,7 @@ test('of the same buckets one run is open, and cancelling it ends it between two
   await expect(run(randomUUID()).Cancel({ actor: 'bob' })).rejects.toMatchObject({ status: 404 })
   await expect(run(randomUUID()).Status({})).rejects.toMatchObject({ status: 404 })
   await expect(run('no id').Status({})).rejects.toMatchObject({ status: 400 })
+  await expect(run(randomUUID().toUpperCase()).Start({ ...REQUEST, actor: 'ada' })).rejects.toMatchObject({ status: 400 })
 })
 
 test('what repeating does not help fails the run, with the reason', async () => {
@@ -160,6 +161,41 @@ test('a run whose invocation was killed fails, and one that waits for its turn d
     await becomes(waiting, 'completed')
   })
   await watch.Stop({})
+})
+
+test('a run that was requested and never begun is begun by the watch', async () => {
+  const id = randomUUID()
+  await requestRun(database.db, id, { ...REQUEST, actor: 'ada' })
+  const watch = stack.ingress.client(scheduleApi, 'watch at once')
+  await watch.Start({ every_ms: 100 })
+  expect(await becomes(id, 'completed')).toMatchObject({ progress: { done: 20, total: 20 } })
+  await watch.Stop({})
+})
+
+test('a bucket that cannot be rebuilt keeps its mark, and its neighbours are rebuilt', async () => {
+  await sql`update aggregate_window set retention_days = 400 where bucket_window = 'day'`.execute(database.db)
+  const [bad, good] = [day(3), day(2)]
+  await recordEvents(database.db, [
+    ...Array.from({ length: 2 }, () => analyticsEvent({ occurredAtMs: startOf(bad), amount: 1, currency: 'EUR' })),
+    analyticsEvent({ occurredAtMs: startOf(good) }),
+  ])
+  await sql`update analytics_event set amount = 9223372036854775807 where amount is not null`.execute(database.db)
+  await sql`delete from dirty_mark where report_slug <> 'status-counts' or bucket_window <> 'day'`.execute(database.db)
+  await sql`update dirty_mark set marked_at = marked_at - interval '30 seconds'`.execute(database.db)
+  const refresh = stack.ingress.client(scheduleApi, 'refresh-reports')
+  await refresh.Start({ every_ms: 100 })
+  await eventually(
+    () => storedSnapshots(database.db),
+    (snapshots) => snapshots[`status-counts day ${good} all event_count`] === 1,
+  )
+  const { last_run: last } = await eventually(
+    () => refresh.Info({}),
+    ({ last_run: ended }) => ended?.outcome === 'failed',
+  )
+  expect(last).toMatchObject({ attempts: 1, error: expect.stringContaining('out of range') as string })
+  await refresh.Stop({})
+  const { rows } = await sql`select distinct day::text from dirty_mark`.execute(database.db)
+  expect(rows).toEqual([{ day: bad }])
 })
 
 test('a late event is in its reports after the next slots of the task', async () => {
@@ -202,6 +238,7 @@ test('the command asks for a run, waits for it, and says how it ended', async ()
     code: 1,
     stderr: expect.stringContaining('--from'),
   })
+  expect(await footfall('volume-by-period', '--to', 'May')).toMatchObject({ code: 1, stderr: expect.stringContaining('--to') })
   await whileHeld(async () => {
     const asked = await footfall(...range, '--no-wait', '--json')
     const { id } = RecomputeRun.parse(JSON.parse(asked.stdout))
@@ -255,5 +292,5 @@ test('the gateway asks for runs, shows and cancels them, and tells who is refuse
   expect(await ask('POST', '', REQUEST, with_(reads))).toMatchObject(refused(403, 'forbidden', 'scope manage'))
   const { data } = await ask('POST', '', REQUEST, with_(manages))
   expect(data).toMatchObject({ actor: 'nightly', requested_by: null })
-  await abandonRun(database.db, data.id)
+  await failRun(database.db, data.id, 'the test ends')
 })

@@ -131,7 +131,7 @@ test('an event before the horizon is kept as its sender can send it again', asyn
 test('of many replays of one refused interaction at once one records it, and the others hear what became of it', async () => {
   const { db } = database
   const { batchId } = await record(db, [], [rejection(0), rejection(1)])
-  const insert = (index: number) => insertReplayOf({ batch_id: batchId, index })
+  const insert = (index: number) => insertReplayOf({ batch_id: batchId, index, actor: 'ada' })
   const accepted = await Promise.allSettled(
     Array.from({ length: 8 }, () => recordBatch(db, call(), [interaction()], [], insert(0))),
   )
@@ -150,12 +150,15 @@ test('of many replays of one refused interaction at once one records it, and the
   expect(rows[0]!.n).toBe(1)
   expect(await openRejected(db, 10)).toHaveLength(1)
   expect(await sql`select from interaction_batch`.execute(db).then((answer) => answer.rows)).toHaveLength(3)
+  const entries = await sql`
+    select actor, resource_id from audit_entry where action = 'rejected.replay' order by resource_id`.execute(db)
+  expect(entries.rows).toEqual([0, 1].map((index) => ({ actor: 'ada', resource_id: `${batchId}.${index}` })))
 })
 
 test('a replay that is repeated, after its end or beside itself, answers as the first time', async () => {
   const { db } = database
   const { batchId } = await record(db, [], [rejection(0)])
-  const insert = insertReplayOf({ batch_id: batchId, index: 0 })
+  const insert = insertReplayOf({ batch_id: batchId, index: 0, actor: 'ada' })
   const [own, row] = [call(), interaction()]
   const replay = () => recordBatch(db, own, [row], [], insert)
   const answers = await Promise.all([replay(), replay(), replay()])
@@ -173,7 +176,7 @@ test('the event of a replay in a month without a partition, and one that Postgre
   const { batchId } = await record(db, [], [rejection(0)])
   const row = interaction({ refId: 'poison', occurredAtMs: Date.parse('2011-01-01T00:00:00Z') })
   const own = call()
-  const insert = insertReplayOf({ batch_id: batchId, index: 0 })
+  const insert = insertReplayOf({ batch_id: batchId, index: 0, actor: 'ada' })
   const answer = await recordBatch(db, own, [row], [], insert)
   expect(answer).toMatchObject({ accepted: 0, refused: [{ index: 0, code: 'refused' }] })
   expect(await recordBatch(db, own, [row], [], insert)).toEqual({ ...answer, isNew: false })

@@ -34,8 +34,14 @@ test('a rescore with other weights equals counting with them from the start', as
   expect((await verify(db)).drift).toEqual([])
   const after = await popularityOf(db, 'p0')
   expect(after).toMatchObject({ score: 40, view_count: before!.view_count, date_updated: before!.date_updated })
-  await rescore(db, BALANCED)
+  await rescore(db, BALANCED, 'ada')
   expect(await popularityOf(db, 'p0')).toMatchObject({ score: before!.score })
+  const { rows } = await sql`
+    select actor, resource_id, metadata from audit_entry where action = 'weights.change' order by audit_id desc limit 1`.execute(
+    db,
+  )
+  const metadata = { name: 'balanced', half_life_hours: 72, window_hours: 168, products: 20 }
+  expect(rows).toEqual([{ actor: 'ada', resource_id: '3', metadata }])
 })
 
 test('a type that gets a weight later counts with its old events', async () => {

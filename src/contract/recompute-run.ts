@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Day, WINDOWS } from './report.ts'
+import { Day, OFFSET_MAX, WINDOWS } from './report.ts'
 import { storableText } from './text.ts'
 import { wholeNumber } from './whole-number.ts'
 
@@ -9,7 +9,7 @@ export const RUN_KINDS = ['requested', 'refresh', 'scheduled'] as const
 export type RunKind = (typeof RUN_KINDS)[number]
 
 const scope = {
-  report_slug: z.string().describe('Which report.'),
+  report_slug: storableText(200).describe('Which report.'),
   window: z.enum(WINDOWS),
   date_from: Day.describe('The first day; widened to whole buckets. UTC.'),
   date_to: Day.describe('The last day, which is part of it.'),
@@ -52,8 +52,9 @@ export type RecomputeRun = z.infer<typeof RecomputeRun>
 
 export const RunsRequest = z.strictObject({
   status: z.enum(RUN_STATUSES).optional().describe('Those alone that are so.'),
+  kind: z.enum(RUN_KINDS).optional().describe('`requested`: those that somebody asked for.'),
   limit: wholeNumber(1, 100).default(50),
-  offset: wholeNumber(0, 1_000_000).default(0),
+  offset: wholeNumber(0, OFFSET_MAX).default(0),
 })
 export type RunsRequest = z.infer<typeof RunsRequest>
 

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { Interaction } from './interaction.ts'
 import { PaymentCallback } from './payment.ts'
 import { Search } from './search.ts'
+import { storableText } from './text.ts'
 import { wholeNumber } from './whole-number.ts'
 
 const BATCH_ID_PATTERN = /^\d{1,18}$/
@@ -88,6 +89,7 @@ export const ReplayRejectedRequest = z.strictObject({
   batch_id: z.string().regex(BATCH_ID_PATTERN),
   index: z.int().min(0).max(INDEX_MAX),
   set: Repair.optional().describe('Repairs the event itself: field → value, null for none.'),
+  actor: storableText(200).optional().describe('Who asks for it.'),
 })
 export type ReplayRejectedRequest = z.infer<typeof ReplayRejectedRequest>
 

@@ -12,6 +12,7 @@ export type Drift = z.infer<typeof Drift>
 export const VerifyResponse = z.object({
   drift: z.array(Drift).describe('Empty when every aggregate equals the replayed log; at most 1,000 cells are listed.'),
   events: z.int().describe('Interactions and searches in the log, from the horizon on.'),
+  analytics_events: z.int().describe('Analytics events in the log, from the horizon on.'),
   horizon: z.iso.datetime().describe('Events before this instant are not accepted.'),
 })
 export type VerifyResponse = z.infer<typeof VerifyResponse>

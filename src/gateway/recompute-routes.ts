@@ -3,6 +3,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { ErrorBody } from '../contract/error.ts'
 import { RecomputeRun, RequestRun, RunsRequest } from '../contract/recompute-run.ts'
+import { OFFSET_MAX } from '../contract/report.ts'
 import { storableText } from '../contract/text.ts'
 import { wholeNumberOfText } from '../contract/whole-number.ts'
 import type { Store } from '../store/database.ts'
@@ -32,12 +33,13 @@ const RunsPage = z
 const RunId = z.object({
   id: z
     .uuid()
+    .toLowerCase()
     .meta({ examples: [EXAMPLE.id] })
     .describe('The id of the run.'),
 })
 const RunsQuery = RunsRequest.extend({
   limit: wholeNumberOfText(1, 100).default(50).describe('Runs of the page.'),
-  offset: wholeNumberOfText(0, 1_000_000).default(0).describe('Runs before the page.'),
+  offset: wholeNumberOfText(0, OFFSET_MAX).default(0).describe('Runs before the page.'),
 })
 const Headers = z.object({
   'x-actor': storableText(200).optional().describe('Whom it is for, when the body does not say it: recorded as a claim.'),

@@ -36,8 +36,9 @@ export interface Refusal {
 export function refusalOf(error: unknown): Refusal | undefined {
   if (!(error instanceof clients.HttpCallError) || ![400, 404, 409].includes(error.status)) return undefined
   try {
-    const { message } = JSON.parse(error.responseText) as { message: unknown }
-    return { status: error.status, message: String(message) }
+    const { message, source } = JSON.parse(error.responseText) as { message: unknown; source?: unknown }
+    // Of a handler that is not registered Restate itself says 404.
+    return source === 'ingress' ? undefined : { status: error.status, message: String(message) }
   } catch {
     return undefined
   }

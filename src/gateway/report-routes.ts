@@ -18,7 +18,7 @@ import { wholeNumberOfText } from '../contract/whole-number.ts'
 import type { Store } from '../store/database.ts'
 import { reportDefinition, reportDefinitions } from '../store/report-definition.ts'
 import { WrongField } from '../store/wrong-field.ts'
-import { createCallGate } from './call-gate.ts'
+import type { CallGate } from './call-gate.ts'
 import type { GroupCommit } from './group-commit.ts'
 import type { GatewayObserver } from './observer.ts'
 import { isOutage } from './outage.ts'
@@ -27,9 +27,6 @@ import { Problem, wrongField } from './problem.ts'
 import { RecordingQuery } from './record-request.ts'
 import { createReportCache } from './report-cache.ts'
 import { shareNext } from './share-next.ts'
-
-/** Requests that wait for their turn. */
-const WAITING_MAX = 1_000
 
 const { report_slug: slug, ...asked } = RunReportRequest.shape
 const ReportParams = z.strictObject({ slug: slug.meta({ examples: ['volume-by-period'] }) })
@@ -53,19 +50,11 @@ export interface ReportDeps {
   db: Store
   analyticsEvents: GroupCommit
   observer: Pick<GatewayObserver, 'recorded'>
-  /** Reports that are read at once. */
-  atOnce: number
+  gate: CallGate
 }
 
 /** Reads go straight to the store. They wait in turn, and leave connections to others: a ranking of very many keeps a processor busy. */
-export function reportRoutes({ db, analyticsEvents, observer, atOnce }: ReportDeps) {
-  const gate = createCallGate({
-    callsMax: atOnce,
-    waitingMax: WAITING_MAX,
-    bytesMax: Number.POSITIVE_INFINITY,
-    onFull: () => undefined,
-    message: 'too many reports wait here already; ask again',
-  })
+export function reportRoutes({ db, analyticsEvents, observer, gate }: ReportDeps) {
   const cached = createReportCache(db)
   const run = shareNext((request: RunReportRequest) => gate(0, () => cached(request, Date.now())), JSON.stringify)
   return async (app: FastifyInstance) => {

@@ -4,25 +4,15 @@ import { SellerDashboardRequest, SellerDashboardResponse } from '../contract/sel
 import type { Store } from '../store/database.ts'
 import { WrongField } from '../store/wrong-field.ts'
 import { sellerDashboard } from '../store/seller-dashboard.ts'
-import { createCallGate } from './call-gate.ts'
+import type { CallGate } from './call-gate.ts'
 import { wrongField } from './problem.ts'
 import { sellerOf } from './seller-access.ts'
-
-/** Requests that wait for their turn. */
-const WAITING_MAX = 1_000
 
 /**
  * Reads go straight to the store, and no answer is kept: what is paid is there at once. They wait in turn, and leave connections to
  * others: a seller who sells very much keeps a processor busy.
  */
-export function sellerRoutes({ db, atOnce }: { db: Store; atOnce: number }) {
-  const gate = createCallGate({
-    callsMax: atOnce,
-    waitingMax: WAITING_MAX,
-    bytesMax: Number.POSITIVE_INFINITY,
-    onFull: () => undefined,
-    message: 'too many dashboards wait here already; ask again',
-  })
+export function sellerRoutes({ db, gate }: { db: Store; gate: CallGate }) {
   return async (app: FastifyInstance) => {
     app.withTypeProvider<ZodTypeProvider>().get(
       '/api/v1/analytic/seller-dashboard',

@@ -11,6 +11,7 @@ import type { Privacy } from '../store/privacy.ts'
 import { requireAccess } from './access.ts'
 import { auditRoutes } from './audit-routes.ts'
 import { allowOrigins, secureHeaders } from './browsers.ts'
+import { createCallGate } from './call-gate.ts'
 import { catalogRoutes } from './catalog-routes.ts'
 import { docsRoutes } from './docs-routes.ts'
 import type { GroupCommit } from './group-commit.ts'
@@ -77,9 +78,12 @@ export interface GatewaySettings {
   popularCacheMs: number
   /** Lists of popular products that add up hours, at once. */
   addedUpAtOnce: number
-  /** Seller dashboards that are read at once, and reports. */
-  dashboardsAtOnce: number
+  /** Seller dashboards and reports that are read at once. */
+  reportsAtOnce: number
 }
+
+/** Dashboards and reports that wait for their turn. */
+const REPORTS_WAITING_MAX = 1_000
 
 /** An id of 200 characters, each of up to 4 bytes, each byte as %XX. */
 const PARAMETER_LENGTH_MAX = 200 * 4 * 3
@@ -144,12 +148,19 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   await app.register(searchRoutes({ db, searches: deps.searches, interactions, privacy, observer }))
   await app.register(popularityRoutes({ db, topCacheMs: settings.topCacheMs }))
   await app.register(popularRoutes({ db, cacheMs: settings.popularCacheMs, addedUpAtOnce: settings.addedUpAtOnce }))
-  await app.register(sellerRoutes({ db, atOnce: settings.dashboardsAtOnce }))
+  const gate = createCallGate({
+    callsMax: settings.reportsAtOnce,
+    waitingMax: REPORTS_WAITING_MAX,
+    bytesMax: Number.POSITIVE_INFINITY,
+    onFull: () => undefined,
+    message: 'too many dashboards and reports wait here already; ask again',
+  })
+  await app.register(sellerRoutes({ db, gate }))
   await app.register(rejectedRoutes(deps))
   await app.register(catalogRoutes(deps))
   await app.register(paymentRoutes(deps.payments))
   const { analyticsEvents } = deps
-  await app.register(reportRoutes({ db, analyticsEvents, observer, atOnce: settings.dashboardsAtOnce }))
+  await app.register(reportRoutes({ db, analyticsEvents, observer, gate }))
   await app.register(auditRoutes({ db }))
   await app.register(recomputeRoutes(deps))
   await app.register(scheduleRoutes(deps))

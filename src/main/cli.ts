@@ -22,6 +22,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   schedules: async () => (await import('./commands/schedules.ts')).schedulesCommand(),
   verify: async () => (await import('./commands/verify.ts')).verifyCommand(),
   seed: async () => (await import('./commands/seed.ts')).seedCommand(),
+  source: async () => (await import('./commands/source.ts')).sourceCommand(),
   recompute: async () => (await import('./commands/recompute.ts')).recomputeCommand(),
   rescore: async () => (await import('./commands/rescore.ts')).rescoreCommand(),
 }

@@ -314,7 +314,7 @@ export function gatewaySettingsOf(config: Config): GatewaySettings {
     popularCacheMs: config.POPULAR_CACHE_MS,
     // PostgreSQL's processors are not known; as many as are here is a guess, and half the connections are left to others.
     addedUpAtOnce: Math.max(1, Math.min(availableParallelism(), config.DATABASE_CONNECTIONS >> 1)),
-    dashboardsAtOnce: Math.max(1, config.DATABASE_CONNECTIONS >> 1),
+    reportsAtOnce: Math.max(1, config.DATABASE_CONNECTIONS >> 1),
   }
 }
 

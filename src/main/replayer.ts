@@ -1,7 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import * as clients from '@restatedev/restate-sdk-clients'
-import { rejectedIdOf, type RejectedKey, type Repair, type ReplayRejectedResponse } from '../contract/rejected.ts'
+import {
+  rejectedIdOf,
+  type RejectedKey,
+  type Repair,
+  type ReplayRejectedRequest,
+  type ReplayRejectedResponse,
+} from '../contract/rejected.ts'
 import { analyticApi } from '../contract/services.ts'
+import { actor } from './actor.ts'
 import { StartError } from './embedded/process.ts'
 
 const REPLAY_MS_MAX = 30_000
@@ -25,12 +32,12 @@ export async function replayer(ingressUrl: string): Promise<Replay> {
   if (!isUp) throw new StartError(`Restate does not answer at ${url}: replaying works while Footfall runs (npm start).`)
   const analytic = clients.connect({ url, retry: true }).client(analyticApi)
   return async (key, set) => {
-    const once = clients.rpc.opts<{ set?: Repair } & RejectedKey, ReplayRejectedResponse>({
+    const once = clients.rpc.opts<ReplayRejectedRequest, ReplayRejectedResponse>({
       idempotencyKey: randomUUID(),
       signal: AbortSignal.timeout(REPLAY_MS_MAX),
     })
     try {
-      return await analytic.ReplayRejected({ ...key, ...(set && { set }) }, once)
+      return await analytic.ReplayRejected({ ...key, ...(set && { set }), actor: actor() }, once)
     } catch (error) {
       const problem = sentenceOf(error)
       if (problem !== undefined) return { outcome: 'none', problem }

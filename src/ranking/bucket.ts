@@ -46,6 +46,11 @@ export function wholeBuckets(window: Window, { from, to }: Days): Days {
   return { from: bucketOf(window, from), to: lastDayOf(window, bucketOf(window, to)) }
 }
 
+/** The first days of the buckets of a range of whole ones. */
+export function bucketsOf(window: Window, days: Days): Day[] {
+  return Array.from({ length: bucketsIn(window, days) }, (_, place) => daysAfter(days.from, place * BUCKET_DAYS[window]))
+}
+
 /** How many buckets a range of whole ones has. */
 export function bucketsIn(window: Window, days: Days): number {
   return daysIn(days) / BUCKET_DAYS[window]

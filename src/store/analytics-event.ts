@@ -95,7 +95,7 @@ interface Left {
 }
 
 /**
- * Claims the keys, inserts the events whose keys are new, and marks their days dirty for every report. Keys go in by their order:
+ * Claims the keys and inserts the events whose keys are new; a trigger marks their days dirty for every report. Keys go in by their order:
  * without it, two calls with common references deadlock. Of several events with one key the first counts.
  */
 async function insertEvents(db: Database, events: readonly CalledAnalyticsEvent[], call: Call | undefined): Promise<Left[]> {
@@ -116,10 +116,6 @@ async function insertEvents(db: Database, events: readonly CalledAnalyticsEvent[
     ), inserted as (
       insert into analytics_event (occurred_at, amount, source_id, processing_ms, external_ref, entity_id, status, currency, payload)
       select occurred_at, amount, source_id, processing_ms, external_ref, entity_id, status, currency, payload::jsonb from fresh
-    ), marked as (
-      insert into dirty_mark (day, report_slug, bucket_window)
-      select day, report_slug, bucket_window
-      from (select distinct (occurred_at at time zone 'UTC')::date as day from fresh) d cross join aggregate_window
     )
     select index, not is_active as "isInactive", case when occurred_at < horizon then horizon end as horizon
     from given cross join log_horizon where index not in (select index from fresh) order by index`.execute(db)

@@ -9,7 +9,7 @@ export async function auditEntries(
   { action, actor, resource_type: resourceType, limit, offset }: AuditEntriesRequest,
 ): Promise<{ data: AuditEntry[]; total: number }> {
   const isOf = (column: string, value: string | undefined) =>
-    sql`(${value ?? null}::text is null or ${sql.ref(column)} = ${value ?? null})`
+    value === undefined ? sql`true` : sql`${sql.ref(column)} = ${value}`
   const fits = sql`${isOf('action', action)} and ${isOf('actor', actor)} and ${isOf('resource_type', resourceType)}`
   const { rows } = await sql<{ data: AuditEntry[] | null; total: number }>`
     select (select count(*)::int from audit_entry where ${fits}) as total, (

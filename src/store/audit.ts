@@ -1,11 +1,24 @@
 import { sql } from 'kysely'
 import type { Database } from './database.ts'
 
+/** Who does what nobody asked for. */
+export const FOOTFALL = 'footfall'
+
 export interface AuditEntry {
   actor: string
   action:
-    'key.create' | 'key.revoke' | 'database.grant' | 'run.request' | 'run.start' | 'run.complete' | 'run.fail' | 'run.cancel'
-  resourceType: 'key' | 'database' | 'recompute_run'
+    | 'key.create'
+    | 'key.revoke'
+    | 'database.grant'
+    | 'weights.change'
+    | 'source.change'
+    | 'rejected.replay'
+    | 'run.request'
+    | 'run.start'
+    | 'run.complete'
+    | 'run.fail'
+    | 'run.cancel'
+  resourceType: 'key' | 'database' | 'weights' | 'event_source' | 'rejected_interaction' | 'recompute_run'
   resourceId: string
   metadata?: Record<string, unknown>
 }

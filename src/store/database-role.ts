@@ -20,6 +20,9 @@ const LIMITED: Record<string, string> = {
   sale_line: 'select, insert',
   analytics_event_key: 'select, insert',
   migration: 'select',
+  // What there is comes with a release.
+  report_definition: 'select',
+  aggregate_window: 'select',
   api_key: 'select',
 }
 

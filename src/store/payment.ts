@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
 import { uuidV7 } from '../contract/event-id.ts'
 import { CALLBACKS_MAX } from '../contract/payment.ts'
-import type { RejectedKey } from '../contract/rejected.ts'
 import { type Callback, difference, type Effect, idOfEffect, keyOf, type Refusal, settle } from '../ledger/settlement.ts'
 import { insertPaymentEvents, type NewAnalyticsEvent } from './analytics-event.ts'
 import { type Call, callIdOf } from './call.ts'
@@ -21,7 +20,7 @@ import {
   subjectsOf,
   updateRefused,
 } from './payment-callback.ts'
-import { lockUnlessReplayed, markReplayed } from './rejected-replay.ts'
+import { lockUnlessReplayed, markReplayed, type ReplayOf } from './rejected-replay.ts'
 import { addSales } from './sale-line.ts'
 
 /** A checked callback; `index` is its place in the call, `item` what was sent. */
@@ -67,7 +66,7 @@ export async function recordPayments(
   call: Call,
   payments: readonly NewPayment[],
   rejections: readonly NewRejection[],
-  replayOf?: RejectedKey,
+  replayOf?: ReplayOf,
 ): Promise<RecordedPayments> {
   const subjects = payments.flatMap(subjectsOf)
   for (let attempt = 1; ; attempt++) {
@@ -87,7 +86,7 @@ interface Attempt {
   call: Call
   payments: readonly NewPayment[]
   rejections: readonly NewRejection[]
-  replayOf: RejectedKey | undefined
+  replayOf: ReplayOf | undefined
   /** What is locked. */
   subjects: readonly Subject[]
   /** Filled with the months that it needs. */

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { toMicros, type Weights } from '../ranking/weights.ts'
+import { audit, FOOTFALL } from './audit.ts'
 import type { Database, Store } from './database.ts'
 import { lockFor } from './locks.ts'
 import { countersOf, dayOf, hourOf, scoreOf, trendingOf, weighed } from './popularity-score.ts'
@@ -51,7 +52,7 @@ export interface RescoreResult {
  * meanwhile. A new half-life rebuilds the hours from the log first.
  * @throws LogIsCut when the half-life changes and part of the log is gone.
  */
-export async function rescore(db: Store, rules: Rules): Promise<RescoreResult> {
+export async function rescore(db: Store, rules: Rules, actor = FOOTFALL): Promise<RescoreResult> {
   return db.transaction().execute(async (tx) => {
     await lockFor(tx, 'rules', 'exclusive')
     const before = await currentRules(tx)
@@ -72,7 +73,13 @@ export async function rescore(db: Store, rules: Rules): Promise<RescoreResult> {
       await rollUpAll(tx)
       await rebuildDecayed(tx)
     }
-    return { weightsVersion, products: await recomputeProducts(tx) }
+    const products = await recomputeProducts(tx)
+    const { weightsName, halfLifeHours, windowHours } = rules
+    await audit(tx, {
+      ...{ actor, action: 'weights.change', resourceType: 'weights', resourceId: String(weightsVersion) },
+      metadata: { name: weightsName, half_life_hours: halfLifeHours, window_hours: windowHours, products },
+    })
+    return { weightsVersion, products }
   })
 }
 

@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
-import type { RecomputeRun, RunStatus, StartRun } from '../contract/recompute-run.ts'
+import type { RecomputeRun, RunsRequest, RunStatus, StartRun } from '../contract/recompute-run.ts'
 import { REPORT_DAYS_MAX, type ReportSlug, type Window } from '../contract/report.ts'
 import { bucketOf, BUCKET_DAYS, bucketsIn, type Day, type Days, daysAfter, daysIn, wholeBuckets } from '../ranking/bucket.ts'
-import { audit } from './audit.ts'
+import { audit, FOOTFALL } from './audit.ts'
 import { type Database, hurryNot, type Store } from './database.ts'
 import { firstWholeBucket, lockScope, rebuildBuckets, type Scope } from './report-buckets.ts'
 import { WrongField } from './wrong-field.ts'
@@ -18,11 +18,8 @@ export const TRANSITIONS = {
   complete: { running: 'completed' },
   fail: { pending: 'failed', running: 'failed' },
   cancel: { pending: 'cancelled', running: 'cancelled' },
-  abandon: { pending: 'failed', running: 'failed' },
+  abandon: { running: 'failed' },
 } as const satisfies Record<Command, Partial<Record<RunStatus, RunStatus>>>
-
-/** Who does what nobody asked for. */
-export const FOOTFALL = 'footfall'
 
 /** Another run of the same buckets is open. */
 export class ScopeIsTaken extends Error {
@@ -33,6 +30,11 @@ export class ScopeIsTaken extends Error {
     this.runId = runId
   }
 }
+
+/** A run of this id is there, and it is another one. */
+export class OtherScope extends Error {}
+
+const SCOPE = ['report_slug', 'window', 'date_from', 'date_to'] as const
 
 /** There is no such report. */
 export class UnknownReport extends Error {}
@@ -72,18 +74,19 @@ async function widened(db: Database, request: Pick<StartRun, 'report_slug' | 'wi
 
 /** The first bucket that ended less than so many days ago. */
 export function firstKeptBucket(window: Window, retentionDays: number, today: Day): Day {
-  const edge = daysAfter(today, -retentionDays)
-  const bucket = bucketOf(window, edge)
-  return daysAfter(bucket, BUCKET_DAYS[window]) > edge ? bucket : daysAfter(bucket, BUCKET_DAYS[window])
+  return bucketOf(window, daysAfter(today, -retentionDays))
 }
 
 /**
  * Asks for a run. Of the same buckets one can be open, which the index recompute_run_open decides; asking again for the same run
- * finds it. @throws ScopeIsTaken, WrongField, UnknownReport.
+ * finds it. @throws ScopeIsTaken, OtherScope, WrongField, UnknownReport.
  */
 export async function requestRun(db: Store, runId: string, request: StartRun): Promise<RecomputeRun> {
   const known = await findRun(db, runId)
-  if (known !== undefined) return known
+  if (known !== undefined) {
+    if (known.kind === 'requested' && SCOPE.every((field) => known[field] === request[field])) return known
+    throw new OtherScope(`run ${runId} is of other buckets`)
+  }
   const days = await widened(db, request)
   for (;;) {
     const run = await insertRun(db, runId, request, days)
@@ -216,12 +219,15 @@ export interface Step {
   tookMs: number
 }
 
+/** The log's horizon has moved over buckets of the run: they stay as they are. */
+export class BucketsAreFrozen extends Error {}
+
 /** The run ended while a step of it was under way: the step is undone. */
 class RunsNoMore extends Error {}
 
 /**
  * Rebuilds the next buckets of a run in one transaction, once: a repeated attempt finds that they are done, and one that overlaps waits
- * for the first. Nothing is done for a run that runs no more, also when it ends meanwhile.
+ * for the first. Nothing is done for a run that runs no more, also when it ends meanwhile. @throws BucketsAreFrozen.
  */
 export async function rebuildStep(db: Store, runId: string, days: Days): Promise<Step> {
   const startedAt = performance.now()
@@ -245,11 +251,14 @@ async function stepIn(tx: Database, runId: string, days: Days): Promise<number |
   const before = days.from === all.from ? 0 : bucketsIn(window, { from: all.from, to: daysAfter(days.from, -1) })
   const after = before + bucketsIn(window, days)
   if (done >= after) return done
-  const { rowsDeleted, rowsInserted } = await rebuildBuckets(tx, scope, days, runId)
+  const { rowsDeleted, rowsInserted, from } = await rebuildBuckets(tx, scope, days, runId)
+  if (from > days.from)
+    throw new BucketsAreFrozen(`${scope.report} of ${days.from} cannot be rebuilt any more: its events are gone`)
   const { rows } = await sql`
     update recompute_run set done = ${after}, active_at = clock_timestamp(), rows_deleted = rows_deleted + ${rowsDeleted},
       rows_inserted = rows_inserted + ${rowsInserted}
-    where run_id = ${runId}::uuid and status = 'running' and done = ${before} returning run_id`.execute(tx)
+    where run_id = ${runId}::uuid and status = any(${Object.keys(TRANSITIONS.step)}::text[]) and done = ${before}
+    returning run_id`.execute(tx)
   if (rows.length === 0) throw new RunsNoMore()
   return after
 }
@@ -300,11 +309,8 @@ export interface RunsPage {
 }
 
 /** Newest first. */
-export async function listRuns(
-  db: Database,
-  { status, limit, offset }: { status?: RunStatus | undefined; limit: number; offset: number },
-): Promise<RunsPage> {
-  const isWanted = status === undefined ? sql`true` : sql`status = ${status}`
+export async function listRuns(db: Database, { status, kind, limit, offset }: RunsRequest): Promise<RunsPage> {
+  const isWanted = sql`${status === undefined ? sql`true` : sql`status = ${status}`} and ${kind === undefined ? sql`true` : sql`kind = ${kind}`}`
   const { rows } = await sql<StoredRun>`
     select ${COLUMNS} from recompute_run where ${isWanted}
     order by requested_at desc, run_id limit ${limit} offset ${offset}`.execute(db)
@@ -336,10 +342,10 @@ function runOf(row: StoredRun): RecomputeRun {
 }
 
 /** Runs that are open and did nothing for so long. */
-export async function silentRuns(db: Database, milliseconds: number): Promise<string[]> {
-  const { rows } = await sql<{ id: string }>`
-    select run_id as id from recompute_run
+export async function silentRuns(db: Database, milliseconds: number): Promise<{ id: string; isPending: boolean }[]> {
+  const { rows } = await sql<{ id: string; isPending: boolean }>`
+    select run_id as id, status = 'pending' as "isPending" from recompute_run
     where status in ('pending', 'running') and active_at < clock_timestamp() - ${milliseconds}::float8 * interval '1 millisecond'
     order by requested_at`.execute(db)
-  return rows.map(({ id }) => id)
+  return rows
 }

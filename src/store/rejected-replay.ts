@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { rejectedIdOf, type RejectedKey } from '../contract/rejected.ts'
+import { audit } from './audit.ts'
 import type { Call } from './call.ts'
 import type { Database } from './database.ts'
 import { type InsertBatch, insertBatch, type Inserted } from './interaction-batch.ts'
@@ -37,7 +38,7 @@ export async function refusedItem(db: Database, key: RejectedKey): Promise<Refus
  * A repeated attempt finds its own batch in the mark; inserting that again changes nothing.
  * @throws AlreadyReplayed when the batch of another call is in the mark.
  */
-export function insertReplayOf(key: RejectedKey) {
+export function insertReplayOf(key: ReplayOf) {
   return <Row extends LogRow>(...[db, table, call, rows, rejections]: Parameters<InsertBatch<Row>>): Promise<Inserted> =>
     db.transaction().execute(async (tx) => {
       await lockUnlessReplayed(tx, key, call)
@@ -47,13 +48,21 @@ export function insertReplayOf(key: RejectedKey) {
     })
 }
 
+/** What is replayed, and by whom. */
+export interface ReplayOf extends RejectedKey {
+  actor: string
+}
+
 /** The call's batch is what became of it. */
-export async function markReplayed(tx: Database, key: RejectedKey, call: Call): Promise<void> {
-  await sql`
+export async function markReplayed(tx: Database, key: ReplayOf, call: Call): Promise<void> {
+  const { numAffectedRows } = await sql`
     update rejected_interaction r set replayed_at = now(), replay_batch_id = b.batch_id
     from interaction_batch b
     where r.batch_id = ${key.batch_id}::bigint and r.index = ${key.index}::int and r.replayed_at is null
       and b.invocation_id = ${call.invocationId} and b.body_sha256 = ${call.bodySha256}`.execute(tx)
+  if (!numAffectedRows) return
+  const resourceId = rejectedIdOf(key)
+  await audit(tx, { actor: key.actor, action: 'rejected.replay', resourceType: 'rejected_interaction', resourceId })
 }
 
 /** The lock is a statement of its own: what was committed while it waited is seen by the next one. */

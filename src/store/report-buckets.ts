@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { ReportSlug, Window } from '../contract/report.ts'
 import { BUCKET_DAYS, bucketOf, type Day, type Days, dayOf, daysAfter } from '../ranking/bucket.ts'
 import type { Database } from './database.ts'
@@ -11,6 +11,8 @@ export interface Scope {
 }
 
 export interface Rebuilt {
+  /** The first day that was; later than asked for where buckets are frozen. */
+  from: Day
   rowsDeleted: number
   rowsInserted: number
 }
@@ -39,7 +41,7 @@ export async function rebuildBuckets(tx: Database, scope: Scope, days: Days, run
   const { report, window } = scope
   const firstDay = firstWholeBucket(window, await heldHorizon(tx))
   const from = days.from > firstDay ? days.from : firstDay
-  if (from > days.to) return { rowsDeleted: 0, rowsInserted: 0 }
+  if (from > days.to) return { from, rowsDeleted: 0, rowsInserted: 0 }
   const ofScope = sql`report_slug = ${report} and bucket_window = ${window}`
   const isBucket = sql`bucket between ${from}::date and ${days.to}::date`
   // The events of each mark that is seen here are seen below; a mark that comes later stays.
@@ -54,17 +56,25 @@ export async function rebuildBuckets(tx: Database, scope: Scope, days: Days, run
     tx,
   )
   const inserted = await insertSnapshots(tx, scope, { from, to: days.to }, runId)
-  return { rowsDeleted: Number(deleted.numAffectedRows ?? 0), rowsInserted: inserted }
+  return { from, rowsDeleted: Number(deleted.numAffectedRows ?? 0), rowsInserted: inserted }
+}
+
+async function insertSnapshots(tx: Database, scope: Scope, days: Days, runId: string): Promise<number> {
+  const inserted = await sql`
+    insert into metric_snapshot (value, bucket, dimension_key, dimension_value, metric, run_id, report_slug, bucket_window)
+    select value, bucket, dimension_key, dimension_value, metric, ${runId}::uuid, ${scope.report}, ${scope.window}
+    from (${snapshotsOf(scope, days)}) s`.execute(tx)
+  return Number(inserted.numAffectedRows ?? 0)
 }
 
 /**
- * Events are added up once, per part and currency, and these few sums to those of wholes. Materialized, because otherwise all events
- * are sorted for the sums of sums: twice the time.
+ * What the snapshots of whole buckets are by the events that are there now. Events are added up once, per part and currency, and these
+ * few sums to those of wholes. Materialized, because otherwise all events are sorted for the sums of sums: twice the time.
  */
-async function insertSnapshots(tx: Database, { report, window }: Scope, { from, to }: Days, runId: string): Promise<number> {
+export function snapshotsOf({ report, window }: Scope, { from, to }: Days): RawBuilder<unknown> {
   const { key, column, value } = DIMENSIONS[report]
   const startOf = (day: Day) => sql`${`${day}T00:00:00Z`}::timestamptz`
-  const inserted = await sql`
+  return sql`
     with part as materialized (
       select date_bin(${strideOf(window)}, occurred_at, ${startOf(bucketOf('week', from))}) as starts, ${column} as part, currency,
         count(*) as events, count(processing_ms) as timed, sum(processing_ms) as ms, max(processing_ms) as longest, sum(amount) as amount
@@ -76,17 +86,15 @@ async function insertSnapshots(tx: Database, { report, window }: Scope, { from, 
         sum(events) as events, sum(timed) as timed, sum(ms) as ms, max(longest) as longest, sum(amount) as amount
       from part group by grouping sets ((starts), (starts, currency), (starts, part), (starts, part, currency))
     )
-    insert into metric_snapshot (value, bucket, run_id, report_slug, bucket_window, dimension_key, dimension_value, metric)
-    select m.value::bigint, (starts at time zone 'UTC')::date, ${runId}::uuid, ${report}, ${window},
-      case when not is_whole then ${key} end, case when not is_whole then ${value} end, m.metric
+    select m.value::bigint as value, (starts at time zone 'UTC')::date as bucket, case when not is_whole then ${key} end as dimension_key,
+      case when not is_whole then ${value} end as dimension_value, m.metric
     from total cross join lateral (
       select 'event_count', events where is_of_all
       union all select 'processing_ms_count', timed where is_of_all and timed > 0
       union all select 'processing_ms_sum', ms where is_of_all and timed > 0
       union all select 'processing_ms_max', longest where is_of_all and timed > 0
       union all select 'amount:' || currency, amount where not is_of_all and currency is not null
-    ) m (metric, value)`.execute(tx)
-  return Number(inserted.numAffectedRows ?? 0)
+    ) m (metric, value)`
 }
 
 function strideOf(window: Window) {

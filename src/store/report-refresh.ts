@@ -1,9 +1,19 @@
 import { sql } from 'kysely'
 import type { RunKind } from '../contract/recompute-run.ts'
-import { BUCKET_DAYS, bucketOf, bucketsIn, type Day, type Days, daysAfter, daysIn, lastDayOf } from '../ranking/bucket.ts'
-import { audit } from './audit.ts'
+import {
+  BUCKET_DAYS,
+  bucketOf,
+  bucketsIn,
+  bucketsOf,
+  type Day,
+  type Days,
+  daysAfter,
+  daysIn,
+  lastDayOf,
+} from '../ranking/bucket.ts'
+import { audit, FOOTFALL } from './audit.ts'
 import { type Database, hurryNot, type Store } from './database.ts'
-import { firstKeptBucket, FOOTFALL } from './recompute-run.ts'
+import { firstKeptBucket } from './recompute-run.ts'
 import { firstWholeBucket, lockScope, rebuildBuckets, type Scope } from './report-buckets.ts'
 
 /** What one transaction rebuilds: whoever wants the same report and window waits for it. */
@@ -44,7 +54,7 @@ export async function dirtyRuns(db: Database, quietMs: number): Promise<DueRun[]
       (extract(epoch from clock_timestamp() - min(marked_at)) * 1000)::float8 as "ageMs"
     from dirty_mark group by report_slug, bucket_window, day`.execute(db)
   const all = await keptBuckets(db)
-  return all.flatMap((scope) => {
+  const due = all.flatMap((scope) => {
     const marked = rows.filter(
       ({ report, window, day }) => report === scope.report && window === scope.window && day >= scope.first,
     )
@@ -55,9 +65,10 @@ export async function dirtyRuns(db: Database, quietMs: number): Promise<DueRun[]
       marked.map(({ day }) => bucketOf(scope.window, day)),
     )
   })
+  return due.toSorted(newestFirst)
 }
 
-/** What was never built, newest first, and the current bucket when it is older than the report's interval. */
+/** What was never built, and the current bucket when it is older than the report's interval; but for what `dirtyRuns` sees to. */
 export async function scheduledRuns(db: Database): Promise<DueRun[]> {
   const due = []
   for (const scope of await keptBuckets(db)) {
@@ -66,12 +77,24 @@ export async function scheduledRuns(db: Database): Promise<DueRun[]> {
       select day::date::text as bucket
       from generate_series(${first}::timestamp, ${current}::timestamp, ${BUCKET_DAYS[window]}::int * interval '1 day') day
         left join report_bucket b on b.report_slug = ${report} and b.bucket_window = ${window} and b.bucket = day::date
-      where b.bucket is null
-        or (day::date = ${current}::date and b.built_at < now() - ${intervalMinutes}::int * interval '1 minute')`.execute(db)
+      where (b.bucket is null
+          or (day::date = ${current}::date and b.built_at < now() - ${intervalMinutes}::int * interval '1 minute'))
+        and not exists (
+          select from dirty_mark m where m.report_slug = ${report} and m.bucket_window = ${window}
+            and m.day >= day::date and m.day < day::date + ${BUCKET_DAYS[window]}::int)`.execute(db)
     const buckets = rows.map(({ bucket }) => bucket)
     due.push(...runsOf('scheduled', scope, buckets))
   }
-  return due.toSorted((one, other) => (one.days.to > other.days.to ? -1 : 1))
+  return due.toSorted(newestFirst)
+}
+
+function newestFirst(one: DueRun, other: DueRun): number {
+  return one.days.to > other.days.to ? -1 : one.days.to < other.days.to ? 1 : 0
+}
+
+/** The same with a run for each bucket. */
+export function bucketByBucket({ days, ...run }: DueRun): DueRun[] {
+  return bucketsOf(run.window, days).map((bucket) => ({ ...run, days: { from: bucket, to: lastDayOf(run.window, bucket) } }))
 }
 
 /** The buckets as ranges of neighbours, none of them too long; newest first. */
@@ -98,16 +121,18 @@ export async function runDue(db: Store, runId: string, { kind, report, window, d
     await lockScope(tx, { report, window })
     const { rows } = await sql`select from recompute_run where run_id = ${runId}::uuid`.execute(tx)
     if (rows.length > 0) return
-    const { rowsDeleted, rowsInserted } = await rebuildBuckets(tx, { report, window }, days, runId)
-    const buckets = bucketsIn(window, days)
+    const { from, rowsDeleted, rowsInserted } = await rebuildBuckets(tx, { report, window }, days, runId)
+    // The horizon has moved over all of it.
+    if (from > days.to) return
+    const buckets = bucketsIn(window, { ...days, from })
     await sql`
       insert into recompute_run (run_id, kind, report_slug, bucket_window, date_from, date_to, bucket_from, bucket_to, actor, status,
         done, total, started_at, finished_at, rows_deleted, rows_inserted)
-      values (${runId}::uuid, ${kind}, ${report}, ${window}, ${days.from}::date, ${days.to}::date, ${days.from}::date, ${days.to}::date,
+      values (${runId}::uuid, ${kind}, ${report}, ${window}, ${from}::date, ${days.to}::date, ${from}::date, ${days.to}::date,
         ${FOOTFALL}, 'completed', ${buckets}, ${buckets}, now(), clock_timestamp(), ${rowsDeleted}, ${rowsInserted})`.execute(tx)
     await audit(tx, {
       ...{ actor: FOOTFALL, action: 'run.complete', resourceType: 'recompute_run', resourceId: runId },
-      metadata: { kind, report_slug: report, window, date_from: days.from, date_to: days.to },
+      metadata: { kind, report_slug: report, window, date_from: from, date_to: days.to },
     })
   })
 }

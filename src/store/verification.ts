@@ -17,6 +17,7 @@ import {
   weighed,
 } from './popularity-score.ts'
 import { countedEvents } from './product-event.ts'
+import { snapshotDrift } from './report-verification.ts'
 import { salesDrift } from './sales-verification.ts'
 import { shopperOf } from './shopper-product.ts'
 
@@ -33,7 +34,8 @@ export class RepairIsOpen extends Error {
 /**
  * Replays the log against every aggregate in one snapshot and lists the cells that differ. Only counted batches are
  * replayed against popularity, and fed ones against the profiles. While a repair of trending is open there is no
- * difference to speak of: it is waited for. Costs five passes over the log and one over every aggregate, and settles every payment anew.
+ * difference to speak of: it is waited for. Costs five passes over the log, one over every aggregate and six over
+ * the analytics events, and settles every payment anew.
  *
  * What was before the horizon is gone from the log. Hours and days that begin before it are taken as they are, and with them:
  * - every product's score, trending and counters are still proved, as what its hours and days add up to, and so is its last
@@ -55,21 +57,28 @@ export async function verify(db: Store, { patienceMs = REPAIR_WAIT_MS_MAX } = {}
 async function replay(tx: Database): Promise<VerifyResponse | undefined> {
   await hurryNot(tx)
   if ((await openRepair(tx)) !== undefined) return undefined
-  const { rows } = await sql<{ events: string; horizon: Date; isCut: boolean; hasDays: boolean }>`
+  const { rows } = await sql<{ events: string; analyticsEvents: string; horizon: Date; isCut: boolean; hasDays: boolean }>`
     select horizon, (select count(*) from interaction where occurred_at >= horizon)
         + (select count(*) from search where occurred_at >= horizon) as events,
+      (select count(*) from analytics_event where occurred_at >= horizon) as "analyticsEvents",
       exists (select from product_cell where hour < horizon) as "isCut",
       exists (select from product_day) or exists (select from popularity_rules where rolled_to > '2000-01-01') as "hasDays"
     from log_horizon`.execute(tx)
-  const { events, horizon, isCut, hasDays } = rows[0]!
+  const { events, analyticsEvents, horizon, isCut, hasDays } = rows[0]!
   const drift = [
     ...(await hourDrift(tx)),
     ...(hasDays ? await dayDrift(tx) : []),
     ...(await popularityDrift(tx)),
     ...(isCut ? [...(await cutShopperDrift(tx)), ...(await profileSumDrift(tx))] : await shopperDrift(tx)),
     ...(await salesDrift(tx)),
+    ...(await snapshotDrift(tx, horizon)),
   ]
-  return { drift: drift.slice(0, DRIFT_MAX), events: Number(events), horizon: horizon.toISOString() }
+  return {
+    drift: drift.slice(0, DRIFT_MAX),
+    events: Number(events),
+    analytics_events: Number(analyticsEvents),
+    horizon: horizon.toISOString(),
+  }
 }
 
 /** The cell of an instant under the rules r: its hour, or the day that its hour was rolled up into. */

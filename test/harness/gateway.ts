@@ -31,7 +31,7 @@ export const SETTINGS: GatewaySettings = {
   topCacheMs: 0,
   popularCacheMs: 0,
   addedUpAtOnce: 2,
-  dashboardsAtOnce: 5,
+  reportsAtOnce: 5,
 }
 
 export const PAYMENT_SECRET = 'a secret of the tests'

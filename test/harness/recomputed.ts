@@ -97,7 +97,15 @@ export const SCOPES = REPORT_SLUGS.flatMap((report) => WINDOWS.map((window) => [
 
 /** What every snapshot should be when no mark is left. */
 export async function expectedSnapshots(db: Database, events: readonly NewAnalyticsEvent[]): Promise<Snapshots> {
-  const all = await Promise.all(SCOPES.map(async (scope) => snapshotsByHand(scope, events, await builtBuckets(db, scope))))
+  const all = await Promise.all(
+    SCOPES.map(async (scope) => {
+      const built = await builtBuckets(db, scope)
+      const missing = events.find(({ occurredAtMs }) => !built.has(bucketByHand(scope[1], instantOf(occurredAtMs).slice(0, 10))))
+      if (missing !== undefined)
+        throw new Error(`no bucket of ${scope.join('/')} was built for ${instantOf(missing.occurredAtMs)}`)
+      return snapshotsByHand(scope, events, built)
+    }),
+  )
   return Object.assign({}, ...all) as Snapshots
 }
 

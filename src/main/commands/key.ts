@@ -156,7 +156,11 @@ async function revoke(keyId: string): Promise<void> {
   })
 }
 
+/** Who acts where nobody has a key. */
+const NOT_NAMES = ['footfall', 'local', 'unknown']
+
 function nameOf(text: string): string {
+  if (NOT_NAMES.includes(text)) throw new InvalidArgumentError('Audit entries call others by it.')
   if (text.trim() !== '' && text.length <= NAME_CHARACTERS_MAX) return text
   throw new InvalidArgumentError(`It has 1 to ${NAME_CHARACTERS_MAX} characters.`)
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Command, Option } from 'commander'
 import { type RecomputeRun, StartRun } from '../../contract/recompute-run.ts'
-import { type Window, WINDOWS } from '../../contract/report.ts'
+import { Day, type Window, WINDOWS } from '../../contract/report.ts'
 import { refusalOf, type Runs, runsAt } from '../../gateway/recompute-runs.ts'
 import { dayOf, daysAfter } from '../../ranking/bucket.ts'
 import { actor } from '../actor.ts'
@@ -55,7 +55,7 @@ export function recomputeCommand(): Command {
 function requestOf(report: string, { window, from, to = dayOf(Date.now()) }: Options): StartRun {
   const request = StartRun.safeParse({
     ...{ report_slug: report, window, date_to: to, actor: actor() },
-    date_from: from ?? (StartRun.shape.date_to.safeParse(to).success ? daysAfter(to, -DAYS_BEFORE) : to),
+    date_from: from ?? (Day.safeParse(to).success ? daysAfter(to, -DAYS_BEFORE) : dayOf(Date.now())),
   })
   if (request.success) return request.data
   const [issue] = request.error.issues

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { currentRules, LogIsCut, rescore } from '../../store/popularity-rules.ts'
+import { actor } from '../actor.ts'
 import { readConfig } from '../config.ts'
 import { StartError } from '../embedded/process.ts'
 import { configuredRules } from '../prepare-database.ts'
@@ -20,7 +21,7 @@ export function rescoreCommand(): Command {
       })
       await withDatabase(config, { name: 'footfall rescore', statementMsMax: 0 }, async (db) => {
         const rules = await configuredRules(config, await currentRules(db))
-        const { products, weightsVersion } = await rescore(db, rules).catch((error: unknown) => {
+        const { products, weightsVersion } = await rescore(db, rules, actor()).catch((error: unknown) => {
           throw error instanceof LogIsCut ? new StartError(error.message) : error
         })
         console.log(

@@ -23,7 +23,8 @@ export function verifyCommand(): Command {
             `${aggregate} ${JSON.stringify(key)} ${column}: stored ${stored ?? 'no row'}, expected ${expected ?? 'no row'}`,
           )
         }
-        console.log(`${answer.events} events in the log, ${countOf(answer.drift.length)} cells differ.`)
+        const analytics = answer.analytics_events === 0 ? '' : ` and ${answer.analytics_events} analytics events`
+        console.log(`${answer.events} events${analytics} in the log, ${countOf(answer.drift.length)} cells differ.`)
       })
     })
 }
