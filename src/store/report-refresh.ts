@@ -65,7 +65,7 @@ export async function dirtyRuns(db: Database, quietMs: number): Promise<DueRun[]
       marked.map(({ day }) => bucketOf(scope.window, day)),
     )
   })
-  return due.toSorted(newestFirst)
+  return due.toSorted(daysFirst)
 }
 
 /** What was never built, and the current bucket when it is older than the report's interval; but for what `dirtyRuns` sees to. */
@@ -85,10 +85,12 @@ export async function scheduledRuns(db: Database): Promise<DueRun[]> {
     const buckets = rows.map(({ bucket }) => bucket)
     due.push(...runsOf('scheduled', scope, buckets))
   }
-  return due.toSorted(newestFirst)
+  return due.toSorted(daysFirst)
 }
 
-function newestFirst(one: DueRun, other: DueRun): number {
+/** Weeks after days: totals of days are read from weeks that were built later. */
+function daysFirst(one: DueRun, other: DueRun): number {
+  if (one.window !== other.window) return one.window === 'day' ? -1 : 1
   return one.days.to > other.days.to ? -1 : one.days.to < other.days.to ? 1 : 0
 }
 

@@ -127,6 +127,8 @@ interface Late {
 async function afterLateEvents(db: Store, ingressUrl: string, count: number, slotMs: number): Promise<Late[]> {
   await sql`update aggregate_window set retention_days = ${DAYS - 1}, refresh_interval_minutes = 1000000`.execute(db)
   await refreshAll(db, true)
+  // Of days that are not kept.
+  await sql`delete from dirty_mark`.execute(db)
   const schedule = clients.connect({ url: ingressUrl }).client(scheduleApi, 'refresh-reports')
   await schedule.Start({ every_ms: slotMs })
   const late: Late[] = []

@@ -43,6 +43,7 @@ export async function storeReported(db: Store, { events, days, entities }: Repor
       }
     }
     await sql`drop table bench_cell`.execute(unlimited)
+    await sql`delete from dirty_mark`.execute(unlimited)
     await sql`update report_definition set cache_ttl_seconds = 0`.execute(unlimited)
     await sql`vacuum (analyze)`.execute(unlimited)
   })

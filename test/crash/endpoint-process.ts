@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
+import { hasEnded } from '../../src/main/embedded/process.ts'
 import type { Death, EndpointMessage, EndpointOrder } from './endpoint.ts'
 
 export interface EndpointProcess {
@@ -35,12 +36,14 @@ export async function setClock(child: ChildProcess, aheadMs: number): Promise<vo
 
 async function tell(child: ChildProcess, order: EndpointOrder, answer: EndpointMessage): Promise<void> {
   const answered = told(child, answer)
-  child.send(order)
+  // That it has ended is heard below.
+  child.send(order, () => undefined)
   await answered
 }
 
 function told(child: ChildProcess, wanted: EndpointMessage): Promise<void> {
   return new Promise((resolve, reject) => {
+    if (hasEnded(child)) throw new Error(`the endpoint had ended before it was ${wanted}`)
     const hear = (message: unknown) => {
       if (message !== wanted) return
       stopListening()

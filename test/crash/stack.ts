@@ -95,10 +95,17 @@ export class CrashStack {
     return { died }
   }
 
-  async disarm(): Promise<void> {
+  /** @returns false when it has died meanwhile. */
+  async disarm(): Promise<boolean> {
     const child = this.#running.get('endpoint')!
-    await armEndpoint(child, null)
+    try {
+      await armEndpoint(child, null)
+    } catch (error) {
+      if (hasEnded(child)) return false
+      throw error
+    }
     this.#doomed.delete(child)
+    return true
   }
 
   /** Moves the clock of the handlers ahead of the machine's; Restate keeps to that. */

@@ -10,7 +10,7 @@ const SEED_MAX = 2 ** 32 - 1
 export function seedCommand(): Command {
   return new Command('seed')
     .description(
-      `Record ${SEED_EVENTS.toLocaleString('en')} plausible analytics events of the last ${SEED_DAYS} days, always the same, and compute the reports. Needs the program to run.`,
+      `Record ${SEED_EVENTS.toLocaleString('en')} plausible analytics events of the last ${SEED_DAYS} days, the same all day, and compute the reports. Needs the program to run.`,
     )
     .option('--seed <number>', 'another seed is other events', wholeNumber(0, SEED_MAX), 1)
     .option('--json', 'as JSON')
@@ -25,6 +25,7 @@ export function seedCommand(): Command {
       console.log(
         `Recorded ${recorded.accepted.toLocaleString('en')} events; ${recorded.duplicates.toLocaleString('en')} were there before.`,
       )
+      if (recorded.rejected > 0) console.log(`${recorded.rejected.toLocaleString('en')} are older than what is kept.`)
       for (const { slug, rows } of reports) {
         console.log(`\n${slug}`)
         console.table(rows.map(lineOf))

@@ -1,5 +1,5 @@
 import type { AnalyticsEvent } from '../../contract/analytics-event.ts'
-import { DAY_MS, HOUR_MS, instantOf } from '../../contract/time.ts'
+import { DAY_MS, instantOf } from '../../contract/time.ts'
 import { type Random, randomOf, rankOf, zipf } from '../demo/random.ts'
 
 export const SEED_EVENTS = 25_000
@@ -41,7 +41,8 @@ export function seedEvents(seed: number, endMs: number): AnalyticsEvent[] {
     const source = sourceOf(random)
     return {
       source: source.slug,
-      external_ref: `seed-${seed}-${number}`,
+      // Of another end these are other events.
+      external_ref: `seed-${seed}-${instantOf(endMs).slice(0, 10)}-${number}`,
       entity_id: `customer-${String(1 + rankOf(entities, random.share())).padStart(3, '0')}`,
       status: statusOf(source, random),
       processing_ms: Math.round(logNormal(random, source.processingMs, source.spread)),
@@ -85,5 +86,5 @@ function timeOf(random: Random, endMs: number): number {
 
 /** The start of the UTC day of an instant. */
 export function startOfDay(ms: number): number {
-  return Math.floor(ms / (24 * HOUR_MS)) * 24 * HOUR_MS
+  return Math.floor(ms / DAY_MS) * DAY_MS
 }

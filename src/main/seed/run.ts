@@ -6,7 +6,7 @@ import type { CreateInteractionResponse } from '../../contract/interaction.ts'
 import { REPORT_SLUGS, type ReportRow, type Window, WINDOWS } from '../../contract/report.ts'
 import { analyticApi } from '../../contract/services.ts'
 import { DAY_MS } from '../../contract/time.ts'
-import { type Runs, runsAt } from '../../gateway/recompute-runs.ts'
+import { refusalOf, type Runs, runsAt } from '../../gateway/recompute-runs.ts'
 import { dayOf } from '../../ranking/bucket.ts'
 import { actor } from '../actor.ts'
 import { StartError } from '../embedded/process.ts'
@@ -17,15 +17,15 @@ const CALL_MS_MAX = 60_000
 const POLL_MS = 100
 
 export interface Seeded {
-  recorded: { accepted: number; duplicates: number }
+  recorded: { accepted: number; duplicates: number; rejected: number }
   reports: { slug: string; rows: ReportRow[] }[]
 }
 
-/** Records the events, recomputes every report in every window, and answers the totals. Safe to repeat. */
+/** Records the events, recomputes every report in every window, and answers the totals. Safe to repeat with the same events. */
 export async function runSeed(plan: { ingressUrl: string; events: readonly AnalyticsEvent[]; endMs: number }): Promise<Seeded> {
   const { ingressUrl, events, endMs } = plan
   const analytic = clients.connect({ url: ingressUrl, retry: true }).client(analyticApi)
-  const recorded = { accepted: 0, duplicates: 0 }
+  const recorded = { accepted: 0, duplicates: 0, rejected: 0 }
   for (let place = 0; place < events.length; place += EVENTS_PER_CALL) {
     const some = events.slice(place, place + EVENTS_PER_CALL)
     const once = { idempotencyKey: randomUUID(), signal: AbortSignal.timeout(CALL_MS_MAX) }
@@ -35,6 +35,7 @@ export async function runSeed(plan: { ingressUrl: string; events: readonly Analy
     })
     recorded.accepted += answer.accepted
     recorded.duplicates += answer.duplicates
+    recorded.rejected += answer.rejected.length
   }
   const days = { date_from: dayOf(endMs - SEED_DAYS * DAY_MS), date_to: dayOf(endMs - DAY_MS) }
   const runs = runsAt(ingressUrl)
@@ -54,7 +55,9 @@ async function recomputed(
   runs: Runs,
   scope: { report_slug: string; window: Window; date_from: string; date_to: string },
 ): Promise<void> {
-  let run = await runs.start({ ...scope, actor: actor() })
+  let run = await runs.start({ ...scope, actor: actor() }).catch((cause: unknown) => {
+    throw new StartError(refusalOf(cause)?.message ?? 'Restate does not answer: run it again.', { cause })
+  })
   for (; run.status === 'pending' || run.status === 'running'; run = await runs.status(run.id)) await sleep(POLL_MS)
   if (run.status !== 'completed')
     throw new StartError(`The run ${run.id} of ${run.report_slug} ${run.status}: ${run.error_message ?? ''}`)
