@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterAll(() => database.drop())
 
 test('untouched aggregates have no drift', async () => {
-  expect(await verify(database.db)).toEqual({ drift: [], events: 10, horizon: '2000-01-01T00:00:00.000Z' })
+  expect(await verify(database.db)).toEqual({ drift: [], events: 10, analytics_events: 0, horizon: '2000-01-01T00:00:00.000Z' })
 })
 
 const KEYS: Record<string, string[]> = {

@@ -25,7 +25,7 @@ const TopQuery = TopRequest.extend({
 })
 const Verified = z.object({ data: VerifyResponse }).meta({
   description: 'What the replay found.',
-  examples: [{ data: { drift: [], events: 2, horizon: '2000-01-01T00:00:00.000Z' } }],
+  examples: [{ data: { drift: [], events: 2, analytics_events: 0, horizon: '2000-01-01T00:00:00.000Z' } }],
 })
 
 /** Reads go straight to the store: a backlog of writes in Restate does not delay them. */
