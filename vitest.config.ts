@@ -14,6 +14,8 @@ const containers =
 export default defineConfig({
   test: {
     maxWorkers: 2,
+    // Loading the program for each file anew takes a fifth of the time. No file leaves anything behind in the process.
+    isolate: false,
     projects: [
       ...containers,
       { test: { name: 'alone', include: ['test/**/*.test.ts'], exclude: ['test/**/*.{pg,restate,crash,docker}.test.ts'] } },
@@ -22,13 +24,13 @@ export default defineConfig({
       { test: { name: 'crash', include: ['test/**/*.crash.test.ts'] } },
       { test: { name: 'restate', include: ['test/**/*.restate.test.ts'], ...servers } },
       // Once more with every handler replayed from its journal at every step: what is not deterministic shows. Without what is about
-      // the gateway and the commands.
+      // the gateway and the commands, and without schedules, whose endpoint the crash tests kill at every step.
       {
         test: {
           name: 'replayed',
           include: ['test/**/*.restate.test.ts'],
           exclude: [
-            'test/{bad-input,browser,burst,contract-package,demo,gateway,import,keys,metrics,openapi,outage,pages,processes,rejected-command,release}.restate.test.ts',
+            'test/{bad-input,browser,burst,contract-package,demo,gateway,import,keys,metrics,openapi,outage,pages,processes,rejected-command,release,schedules}.restate.test.ts',
           ],
           env: { ALWAYS_REPLAY: '1' },
           ...servers,

@@ -278,7 +278,7 @@ test(
           }
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     )
   },
 )

@@ -147,7 +147,7 @@ test(
           expect(await storedSnapshots(db)).toEqual(expected)
         }
       }),
-      { numRuns: 25 },
+      { numRuns: 15 },
     )
   },
 )
@@ -173,7 +173,7 @@ test(
           expect((await verify(db)).drift).toEqual([])
         },
       ),
-      { numRuns: 15 },
+      { numRuns: 10 },
     )
   },
 )

@@ -1,19 +1,12 @@
-import { execFile } from 'node:child_process'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import type { RejectedInteraction } from '../src/contract/rejected.ts'
 import { analyticApi } from '../src/contract/services.ts'
+import { rejectedCommand } from '../src/main/commands/rejected.ts'
 import { verify } from '../src/store/verification.ts'
+import { type Ran, runCommand } from './harness/command.ts'
 import { createDatabase, type TestDatabase } from './harness/database.ts'
 import { type Stack, startStack } from './harness/stack.ts'
-
-const run = promisify(execFile)
-const FOOTFALL = join(import.meta.dirname, '..', 'src', 'main', 'footfall.js')
-
-/** Each command is a process of its own. */
-const PATIENT = { timeout: 180_000 }
 
 let database: TestDatabase
 let stack: Stack
@@ -29,12 +22,9 @@ beforeEach(async () => {
   await sql`truncate rejected_interaction`.execute(database.db)
 })
 
-function rejected(args: string[], changes: Record<string, string> = {}): Promise<{ code: number; text: string }> {
+function rejected(args: string[], changes: Record<string, string> = {}): Promise<Ran> {
   const environment = { DATABASE_URL: database.url, RESTATE_INGRESS_URL: stack.ingressUrl, RESTATE_ADMIN_URL: stack.adminUrl }
-  return run(process.execPath, [FOOTFALL, 'rejected', ...args], { env: { ...process.env, ...environment, ...changes } }).then(
-    ({ stdout, stderr }) => ({ code: 0, text: stdout + stderr }),
-    (error: { code: number; stdout: string; stderr: string }) => ({ code: error.code, text: error.stdout + error.stderr }),
-  )
+  return runCommand(rejectedCommand(), args, { ...environment, ...changes })
 }
 
 const event = (ref_id: unknown) => ({ session_id: 's', event_type: 'view', ref_type: 'Product', ref_id })
@@ -49,7 +39,7 @@ async function refuse(...interactions: unknown[]): Promise<string[]> {
     .toReversed()
 }
 
-test('list shows what waits, show what was sent, and replay sends it again', PATIENT, async () => {
+test('list shows what waits, show what was sent, and replay sends it again', async () => {
   expect(await rejected(['list'])).toEqual({ code: 0, text: 'No refused interaction waits.\n' })
   await sql`alter table interaction add constraint no_views check (event_type <> 'view')`.execute(database.db)
   const [one, other] = (await refuse(event('lamp'), event(4711))) as [string, string]
@@ -87,7 +77,7 @@ test('list shows what waits, show what was sent, and replay sends it again', PAT
   ])
 })
 
-test('replay --all takes what was open when it began, each once, and names what is refused again', PATIENT, async () => {
+test('replay --all takes what was open when it began, each once, and names what is refused again', async () => {
   const sent = [event(5), event('x'.repeat(201))]
   const ids = await refuse(...sent)
   const all = await rejected(['replay', '--all'])
@@ -118,10 +108,9 @@ const MISTAKES: [args: string[], sentence: string][] = [
   [['replay', '1.0', '--set', 'reff_id=a'], '--set reff_id: is not a field of an interaction'],
 ]
 
-test('every mistake in an id or an option ends with one sentence', PATIENT, async () => {
-  const answers = await Promise.all(MISTAKES.map(([args]) => rejected(args)))
-  for (const [n, { code, text }] of answers.entries()) {
-    const [args, sentence] = MISTAKES[n]!
+test('every mistake in an id or an option ends with one sentence', async () => {
+  for (const [args, sentence] of MISTAKES) {
+    const { code, text } = await rejected(args)
     expect({ args, code, lines: text.trim().split('\n').length, text }).toEqual({
       args,
       code: 1,

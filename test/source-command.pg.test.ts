@@ -1,9 +1,10 @@
 import { sql } from 'kysely'
-import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { sourceCommand } from '../src/main/commands/source.ts'
 import { actor } from '../src/main/actor.ts'
 import { callOf } from '../src/store/call.ts'
 import { recordEvents } from '../src/store/analytics-event.ts'
+import { runCommand } from './harness/command.ts'
 import { createDatabase, type TestDatabase } from './harness/database.ts'
 import { analyticsEvent } from './harness/recomputed.ts'
 
@@ -15,17 +16,8 @@ afterAll(() => database.drop())
 
 /** What the command prints. @throws what it complains of. */
 async function run(...args: string[]): Promise<string> {
-  let text = ''
-  vi.stubEnv('DATABASE_URL', database.url)
-  const log = vi.spyOn(console, 'log').mockImplementation((line: string) => void (text += `${line}\n`))
-  const command = sourceCommand()
-  for (const one of command.commands) one.exitOverride().configureOutput({ writeErr: () => undefined })
-  try {
-    await command.parseAsync(args, { from: 'user' })
-  } finally {
-    log.mockRestore()
-    vi.unstubAllEnvs()
-  }
+  const { code, text } = await runCommand(sourceCommand(), args, { DATABASE_URL: database.url })
+  if (code !== 0) throw new Error(text)
   return text
 }
 

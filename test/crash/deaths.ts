@@ -68,8 +68,7 @@ async function dieOnce(
   const { died } = await stack.arm(death)
   const call = loneCall(random, handler, `alone ${handler} ${death.point} ${death.passage}`, load.calls.length)
   const done = load.deliver(call).then(() => quiet(stack))
-  const hasDied = await Promise.race([died.then(() => true), done.then(() => false)])
-  await (hasDied ? stack.revive('endpoint') : stack.disarm())
+  const hasDied = await stack.outlive(died, done)
   await done
   return hasDied
 }

@@ -72,8 +72,7 @@ async function payAndDie(name: string, death: Death): Promise<boolean> {
   }))
   sent.push(...callbacks)
   const done = Promise.all(callbacks.map(deliver)).then(() => quiet(stack))
-  const hasDied = await Promise.race([died.then(() => true), done.then(() => false)])
-  await (hasDied ? stack.revive('endpoint') : stack.disarm())
+  const hasDied = await stack.outlive(died, done)
   await done
   return hasDied
 }

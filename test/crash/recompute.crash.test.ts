@@ -19,8 +19,8 @@ import { type CrashStack, startCrashStack } from './stack.ts'
 const DAYS = 20
 /** Of a run: its statements, its steps and its attempts. */
 const PASSAGES_MAX = 140
-/** Every 14th place, from another one in each run. */
-const STEP = 14
+/** Every 20th place, from another one in each run. */
+const STEP = 20
 /** A run has at least ten steps. */
 const STEP_DAYS = DAYS / 10
 const PATIENCE_MS = 30_000
@@ -41,10 +41,10 @@ async function completed(id: string): Promise<void> {
 }
 
 /** How far it is by what is committed. */
-async function progressOf(id: string): Promise<[status: string, done: number]> {
+async function progressOf(id: string): Promise<[status: string, done: number] | undefined> {
   const { rows } = await sql<{ status: string; done: number }>`
     select status, done from recompute_run where run_id = ${id}::uuid`.execute(stack.db)
-  return [rows[0]!.status, rows[0]!.done]
+  return rows[0] && [rows[0].status, rows[0].done]
 }
 
 /** @returns whether the endpoint died on the way. */
@@ -54,9 +54,12 @@ async function recomputeAndDie(death: Death): Promise<boolean> {
   const { died } = await stack.arm(death)
   const request = { report_slug: SCOPE[0], window: SCOPE[1], date_from: day(DAYS - 1), date_to: day(0), actor: 'ada' }
   const done = run.Start(request, clients.rpc.opts({ idempotencyKey: id })).then(() => completed(id))
-  const hasDied = (await Promise.race([died.then(() => true), done.then(() => false)])) || !(await stack.disarm())
-  if (death.point === 'buckets committed') expect(await progressOf(id)).toEqual(['running', death.passage * STEP_DAYS])
-  if (hasDied) await stack.revive('endpoint')
+  let halfWay: unknown
+  const hasDied = await stack.outlive(
+    died.then(async () => void (halfWay = await progressOf(id))),
+    done,
+  )
+  if (death.point === 'buckets committed') expect(halfWay).toEqual(['running', death.passage * STEP_DAYS])
   await done
   expect(await run.Status({})).toMatchObject({ status: 'completed', progress: { done: DAYS, total: DAYS } })
   const { rows } = await sql<{ action: string }>`

@@ -47,8 +47,7 @@ async function replayAndDie(name: string, death: Death): Promise<boolean> {
   const { died } = await stack.arm(death)
   const answers = Promise.all([good, bad, good, bad].map(statusOf))
   const done = answers.then(() => quiet(stack))
-  const hasDied = await Promise.race([died.then(() => true), done.then(() => false)])
-  await (hasDied ? stack.revive('endpoint') : stack.disarm())
+  const hasDied = await stack.outlive(died, done)
   await done
 
   const [goodOne, badOne, goodOther, badOther] = (await answers) as [number, number, number, number]

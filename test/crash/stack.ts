@@ -95,8 +95,15 @@ export class CrashStack {
     return { died }
   }
 
+  /** Waits for the death that was armed, or for what is done without it; the endpoint lives afterwards. @returns whether it died. */
+  async outlive(died: Promise<unknown>, done: Promise<unknown>): Promise<boolean> {
+    const hasDied = (await Promise.race([died.then(() => true), done.then(() => false)])) || !(await this.#disarm())
+    if (hasDied) await this.revive('endpoint')
+    return hasDied
+  }
+
   /** @returns false when it has died meanwhile. */
-  async disarm(): Promise<boolean> {
+  async #disarm(): Promise<boolean> {
     const child = this.#running.get('endpoint')!
     try {
       await armEndpoint(child, null)
