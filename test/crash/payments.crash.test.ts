@@ -14,8 +14,8 @@ const FAIL_POINTS = ['batch committed', 'between the sends', 'before the answer'
 const CALLBACKS = 6
 /** The calls of a round, with their counting. */
 const STATEMENTS_MAX = 300
-/** Every 40th statement, from another one in each run. */
-const STEP = 40
+/** Every 60th statement, from another one in each run. */
+const STEP = 60
 const RESEND_MS = 50
 
 const seed = Number(process.env['CRASH_SEED'] ?? Date.now() % 2 ** 31)

@@ -18,8 +18,8 @@ const FAIL_POINTS = [
 ] as const
 /** Two replays each of two refused interactions, with their counting. */
 const STATEMENTS_MAX = 120
-/** Every eighth statement, from another one in each run. */
-const STEP = 8
+/** Every twelfth statement, from another one in each run. */
+const STEP = 12
 
 let stack: CrashStack
 beforeAll(async () => {
