@@ -6,11 +6,11 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Command } from 'commander'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, expect, inject, onTestFinished, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest'
 import { actor } from '../src/main/actor.ts'
 import { keyCommand } from '../src/main/commands/key.ts'
-import { StartError } from '../src/main/embedded/process.ts'
 import { insertApiKey, isSecret, listApiKeys, partsOfKey } from '../src/store/api-key.ts'
+import { runCommand } from './harness/command.ts'
 import { createDatabase, createEmptyDatabase, type TestDatabase } from './harness/database.ts'
 import { makeKey } from './harness/keys.ts'
 
@@ -124,35 +124,18 @@ test.each([
   expect(await stored()).toBe(before)
 })
 
-/** What the command says before it ends with 1; without a process, which takes a second. */
+/** What the command says before it ends with 1. */
 async function complaintOf(args: string[]): Promise<string> {
-  const { error, errors } = await runHere(keyCommand(), args)
-  if (error instanceof StartError) return error.message
-  expect(error).toMatchObject({ exitCode: 1 })
-  return errors
+  const { code, text } = await runCommand(keyCommand(), args, { DATABASE_URL: database.url })
+  expect(code).toBe(1)
+  return text.trimEnd()
 }
 
 /** What the command prints; it must end well. */
 async function printed(command: Command, args: string[], url = database.url): Promise<string> {
-  const { error, text } = await runHere(command, args, url)
-  expect(error).toBeUndefined()
+  const { code, text } = await runCommand(command, args, { DATABASE_URL: url })
+  expect(code).toBe(0)
   return text
-}
-
-async function runHere(command: Command, args: string[], url = database.url) {
-  let [text, errors] = ['', '']
-  vi.stubEnv('DATABASE_URL', url)
-  const log = vi.spyOn(console, 'log').mockImplementation((line: string) => void (text += `${line}\n`))
-  for (const one of [command, ...command.commands]) {
-    one.exitOverride().configureOutput({ writeErr: (line) => (errors += line) })
-  }
-  const error = await command.parseAsync(args, { from: 'user' }).then(
-    () => undefined,
-    (thrown: Error) => thrown,
-  )
-  log.mockRestore()
-  vi.unstubAllEnvs()
-  return { error, text, errors }
 }
 
 const newId = () => randomBytes(6).toString('hex')

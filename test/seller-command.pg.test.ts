@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { SellerDashboardResponse } from '../src/contract/seller-dashboard.ts'
 import { sellerCommand } from '../src/main/commands/seller.ts'
-import { StartError } from '../src/main/embedded/process.ts'
+import { runCommand } from './harness/command.ts'
 import { createDatabase, createEmptyDatabase, type TestDatabase } from './harness/database.ts'
 import { runPart } from './harness/part.ts'
 import { saleLine, storeSales } from './harness/sales.ts'
@@ -14,22 +14,7 @@ beforeAll(async () => {
 })
 afterAll(() => database.drop())
 
-/** What the command does, without a process, which takes a second. */
-async function run(args: string[], url = database.url) {
-  let [text, errors] = ['', '']
-  vi.stubEnv('DATABASE_URL', url)
-  const log = vi.spyOn(console, 'log').mockImplementation((line: string) => void (text += `${line}\n`))
-  const command = sellerCommand()
-    .exitOverride()
-    .configureOutput({ writeErr: (line) => (errors += line) })
-  const error = await command.parseAsync(args, { from: 'user' }).then(
-    () => undefined,
-    (thrown: Error) => thrown,
-  )
-  log.mockRestore()
-  vi.unstubAllEnvs()
-  return { error, text, errors }
-}
+const run = (args: string[], url = database.url) => runCommand(sellerCommand(), args, { DATABASE_URL: url })
 
 const MARCH = ['--start', '2026-03-01', '--end', '2026-03-02']
 
@@ -42,8 +27,8 @@ test('a seller is drawn on the terminal', async () => {
 })
 
 test('with --json it is the whole answer', async () => {
-  const { text, error } = await run(['north-light', ...MARCH, '--time-zone', 'Asia/Kathmandu', '--granularity', 'week', '--json'])
-  expect(error).toBeUndefined()
+  const { text, code } = await run(['north-light', ...MARCH, '--time-zone', 'Asia/Kathmandu', '--granularity', 'week', '--json'])
+  expect(code).toBe(0)
   const { data, meta } = SellerDashboardResponse.parse(JSON.parse(text))
   expect(data.charts.orders).toEqual([
     { date: '2026-02-23', value: 0 },
@@ -68,17 +53,15 @@ test.each([
   ['too many bars', ['a', '--start', '2000-01-01', '--end', '2027-05-18'], '--granularity would give 10,000 points'],
   ['an option that is none', ['a', '--nonsense'], "unknown option '--nonsense'"],
 ])('%s is answered with one sentence that names it', async (_name, args: string[], named) => {
-  const { error, text, errors } = await run(args)
-  const said = error instanceof StartError ? error.message : errors
-  expect(error).toBeDefined()
-  expect(said).toContain(named)
-  expect(said.trim().split('\n')).toHaveLength(1)
-  expect(text).toBe('')
+  const { code, text } = await run(args)
+  expect(code).toBe(1)
+  expect(text).toContain(named)
+  expect(text.trim().split('\n')).toHaveLength(1)
 })
 
 test('a database that was never prepared is named with what prepares it', async () => {
   const { url, drop } = await createEmptyDatabase(inject('postgresUrl'))
-  const { error } = await run(['a'], url)
+  const { text } = await run(['a'], url)
   await drop()
-  expect(error?.message).toContain('npx footfall migrate')
+  expect(text).toContain('npx footfall migrate')
 })
