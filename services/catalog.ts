@@ -1,12 +1,12 @@
 import { type Context, implement, TerminalError } from '@restatedev/restate-sdk'
 import type { UpsertProductsRequest, UpsertProductsResponse } from '../src/contract/product.ts'
 import { catalogApi } from '../src/contract/services.ts'
-import { catalogProduct, upsertProducts } from '../src/store/catalog-product.ts'
-import { feedBatch } from '../src/store/shopper-product.ts'
-import { checkedCall } from './checked-call.ts'
-import type { Deps } from './deps.ts'
-import { BACKGROUND, READ, RECORD } from './handler-options.ts'
-import { judgeProducts } from './product-admission.ts'
+import { catalogProduct, upsertProducts } from '../src/store/catalog/catalog-product.ts'
+import { feedBatch } from '../src/store/shoppers/shopper-profile.ts'
+import { checkedCall } from './recording/checked-call.ts'
+import type { Deps } from './handler/deps.ts'
+import { BACKGROUND, READ, RECORD } from './handler/handler-options.ts'
+import { judgeProducts } from '../src/admission/product.ts'
 
 /** Catalog: what is sold, and who did what with which product. */
 export const catalog = (deps: Deps) =>

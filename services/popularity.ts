@@ -1,12 +1,12 @@
 import { implement, TerminalError } from '@restatedev/restate-sdk'
-import type { PopularProduct } from '../src/contract/popular.ts'
+import type { PopularProduct } from '../src/contract/popular-list.ts'
 import { popularityApi } from '../src/contract/services.ts'
-import { popularPage } from '../src/store/popular-page.ts'
-import { WrongField } from '../src/store/wrong-field.ts'
-import { popularityOf, topByScore, topPositionOf } from '../src/store/product-popularity.ts'
-import { scoreBatch } from '../src/store/popularity-score.ts'
-import type { Deps } from './deps.ts'
-import { BACKGROUND, READ } from './handler-options.ts'
+import { popularPage } from '../src/store/popularity/popular-page.ts'
+import { WrongField } from '../src/store/database/errors.ts'
+import { popularityOf, topByScore, topPositionOf } from '../src/store/popularity/top-list.ts'
+import { scoreBatch } from '../src/store/popularity/counting.ts'
+import type { Deps } from './handler/deps.ts'
+import { BACKGROUND, READ } from './handler/handler-options.ts'
 
 /** Popularity: what is liked, counted once and always equal to replaying the log. */
 export const popularity = (deps: Deps) =>

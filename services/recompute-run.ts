@@ -8,7 +8,7 @@ import {
 } from '@restatedev/restate-sdk'
 import { recomputeRunApi, reportWindowApi } from '../src/contract/services.ts'
 import { BUCKET_DAYS, daysAfter } from '../src/ranking/bucket.ts'
-import { type ChunkLimits, nextSize } from '../src/store/chunks.ts'
+import { type ChunkLimits, nextSize } from '../src/store/database/chunks.ts'
 import {
   abandonRun,
   type BegunRun,
@@ -22,10 +22,10 @@ import {
   requestRun,
   ScopeIsTaken,
   UnknownReport,
-} from '../src/store/recompute-run.ts'
-import { WrongField } from '../src/store/wrong-field.ts'
-import type { Deps } from './deps.ts'
-import { BACKGROUND, READ, RECORD } from './handler-options.ts'
+} from '../src/store/reports/recompute-run.ts'
+import { WrongField } from '../src/store/database/errors.ts'
+import type { Deps } from './handler/deps.ts'
+import { BACKGROUND, READ, RECORD } from './handler/handler-options.ts'
 
 /*
  * SPEC of a run: what each command makes of each state.

@@ -1,9 +1,9 @@
 import { implement, TerminalError } from '@restatedev/restate-sdk'
 import { reportWindowApi } from '../src/contract/services.ts'
-import { isRefusal } from '../src/store/database.ts'
-import { BucketsAreFrozen, rebuildStep } from '../src/store/recompute-run.ts'
-import type { Deps } from './deps.ts'
-import { RUN } from './handler-options.ts'
+import { isRefusal } from '../src/store/database/connection.ts'
+import { BucketsAreFrozen, rebuildStep } from '../src/store/reports/recompute-run.ts'
+import type { Deps } from './handler/deps.ts'
+import { RUN } from './handler/handler-options.ts'
 
 /** ReportWindow: one object per report and window, whose buckets are rebuilt for one run at a time. */
 export const reportWindow = (deps: Deps) =>

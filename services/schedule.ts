@@ -2,9 +2,9 @@ import { implement, type ObjectContext, rpc, TerminalError } from '@restatedev/r
 import type { Slot } from '../src/contract/schedule.ts'
 import { scheduleApi, taskApi } from '../src/contract/services.ts'
 import { instantOf } from '../src/contract/time.ts'
-import type { Deps } from './deps.ts'
-import { READ, RECORD, TICK } from './handler-options.ts'
-import { slotAfter } from './slot.ts'
+import type { Deps } from './handler/deps.ts'
+import { READ, RECORD, TICK } from './handler/handler-options.ts'
+import { slotAfter } from './handler/slot.ts'
 
 interface State {
   everyMs: number

@@ -10,8 +10,8 @@ import {
 import type { TaskRun } from '../src/contract/schedule.ts'
 import { scheduleApi, taskApi } from '../src/contract/services.ts'
 import { instantOf } from '../src/contract/time.ts'
-import type { Deps, RetryLimits } from './deps.ts'
-import { READ, RUN } from './handler-options.ts'
+import type { Deps, RetryLimits } from './handler/deps.ts'
+import { READ, RUN } from './handler/handler-options.ts'
 
 const ERROR_CHARACTERS_MAX = 500
 /** How long a run that should be under way is listened to for a sign of its end. */

@@ -5,7 +5,7 @@ import module from 'node:module'
 import { fileURLToPath } from 'node:url'
 
 const NODE_MAJOR_MIN = 24
-const cli = new URL('./cli.ts', import.meta.url)
+const cli = new URL('../cli/program.ts', import.meta.url)
 
 if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR_MIN) {
   console.error(

@@ -1,6 +1,6 @@
 import * as clients from '@restatedev/restate-sdk-clients'
-import type { Keeping } from '../../services/deps.ts'
-import { TASKS } from '../../services/periodic-tasks.ts'
+import type { Keeping } from '../../services/handler/deps.ts'
+import { TASKS } from '../../services/tasks/tasks.ts'
 import { scheduleApi } from '../contract/services.ts'
 
 /**

@@ -5,15 +5,15 @@ import { existsSync, openSync } from 'node:fs'
 import { access, constants, mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { connect } from '../store/database.ts'
-import { listApiKeys } from '../store/api-key.ts'
-import { addressesOf, CHECKOUT, type Config, isPublic, keepingOf } from './config.ts'
-import { register } from './deployments.ts'
+import { connect } from '../store/database/connection.ts'
+import { listApiKeys } from '../store/access/api-key.ts'
+import { addressesOf, CHECKOUT, type Config, isPublic, keepingOf } from './config/config.ts'
+import { register } from './release/deployments.ts'
 import { isPortFree, type OnSpawn, StartError, stopProcess } from './embedded/process.ts'
 import { answers, endLeftoverPostgres, startPostgres } from './embedded/postgres.ts'
 import { isRestateUp, startRestate } from './embedded/restate.ts'
 import { storedSecret } from './embedded/stored-secret.ts'
-import { prepareDatabase } from './prepare-database.ts'
+import { prepareDatabase } from './database/prepare-database.ts'
 import {
   databaseUrlOf,
   logFolderOf,
@@ -21,11 +21,11 @@ import {
   paymentSecretFileOf,
   postgresFolderOf,
   refuseBesideCommand,
-} from './reach.ts'
+} from './database/with-database.ts'
 import { startSchedules } from './start-schedules.ts'
 import { restateTracing } from './tracing/start.ts'
-import { V8_FLAGS } from './v8-flags.ts'
-import { clearPidFile, createSupervisor, type Part, type Supervisor } from './supervisor.ts'
+import { V8_FLAGS } from './embedded/v8-flags.ts'
+import { clearPidFile, createSupervisor, type Part, type Supervisor } from './embedded/supervisor.ts'
 
 const READY_MS_MAX = 30_000
 

@@ -2,8 +2,8 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { until } from '../../src/main/embedded/process.ts'
-import { blocksOf } from '../harness/readme.ts'
-import { startSteadyLoad } from '../harness/steady-load.ts'
+import { blocksOf } from '../harness/programs/markdown-blocks.ts'
+import { startSteadyLoad } from '../harness/clients/steady-load.ts'
 import { type ComposeProject, composeProject } from './compose.ts'
 
 const MINUTES = 60_000

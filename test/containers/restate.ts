@@ -1,6 +1,6 @@
 import { RestateContainer } from '@restatedev/restate-sdk-testcontainers'
 import { Wait } from 'testcontainers'
-import { IDENTITY_KEY_SETTING, type TestRestate } from '../harness/restate.ts'
+import { IDENTITY_KEY_SETTING, type TestRestate } from '../harness/servers/restate.ts'
 
 /** The tag that docker-compose.yml has too. */
 const VERSION = '1.7'

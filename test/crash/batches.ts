@@ -1,6 +1,6 @@
 import { type Call, callOf, type Handler } from './call.ts'
 import { eventWithoutId, inOtherWords, type Item, newEvent, refusedItem, type What } from './items.ts'
-import type { Random } from '../../src/main/demo/random.ts'
+import type { Random } from '../../src/cli/demo/random.ts'
 
 const ITEMS_MAX = 200
 /** So many events are at hand to be sent again. */

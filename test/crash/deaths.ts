@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { FailPoint } from '../../services/deps.ts'
+import type { FailPoint } from '../../services/handler/deps.ts'
 import { type Call, callOf, type Handler } from './call.ts'
 import type { Death } from './endpoint.ts'
 import { eventAt, eventWithoutId, inOtherWords, interaction, newEvent, refusedItem, search } from './items.ts'
 import type { Load } from './load.ts'
-import { quiet } from './quiet.ts'
-import type { Random } from '../../src/main/demo/random.ts'
+import { quiet } from './wait-until-quiet.ts'
+import type { Random } from '../../src/cli/demo/random.ts'
 import { type CrashStack, VICTIMS } from './stack.ts'
 
 const FAIL_POINTS: readonly FailPoint[] = [

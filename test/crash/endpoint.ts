@@ -1,11 +1,11 @@
 import type { Interceptor } from '@restatedev/restate-sdk'
 import type { KyselyPlugin } from 'kysely'
 import { pino } from 'pino'
-import type { Deps, FailPoint } from '../../services/deps.ts'
-import { TASKS } from '../../services/periodic-tasks.ts'
-import { serveEndpoint } from '../../src/main/serve-endpoint.ts'
-import { TEST_DEPS } from '../harness/deps.ts'
-import { connect } from '../../src/store/database.ts'
+import type { Deps, FailPoint } from '../../services/handler/deps.ts'
+import { TASKS } from '../../services/tasks/tasks.ts'
+import { serveEndpoint } from '../../src/main/endpoint/serve-endpoint.ts'
+import { TEST_DEPS } from '../harness/servers/deps.ts'
+import { connect } from '../../src/store/database/connection.ts'
 import { noteSlots } from './slots.ts'
 
 /**

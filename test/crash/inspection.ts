@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely'
-import { verify } from '../../src/store/verification.ts'
+import { verify } from '../../src/store/proof/verification.ts'
 import type { Call } from './call.ts'
 import type { CrashStack } from './stack.ts'
 

@@ -3,7 +3,7 @@ import type { RejectedItem } from '../../src/contract/interaction.ts'
 import { SEARCH_IMPRESSION } from '../../src/contract/search.ts'
 import { DAY_MS, HOUR_MS, instantOf } from '../../src/contract/time.ts'
 import { PRESETS } from '../../src/ranking/weights.ts'
-import type { Random } from '../../src/main/demo/random.ts'
+import type { Random } from '../../src/cli/demo/random.ts'
 
 /** One item of a batch, and what must become of it. */
 export interface Item {

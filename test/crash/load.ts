@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Batches } from './batches.ts'
 import { type Acknowledgement, type Call, problemsOf, RefusedCall, send } from './call.ts'
 import { interaction, search } from './items.ts'
-import { type Random, randomOf } from '../../src/main/demo/random.ts'
+import { type Random, randomOf } from '../../src/cli/demo/random.ts'
 
 const SENDERS = 4
 /** The share of calls that bring searches. */

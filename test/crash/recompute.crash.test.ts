@@ -12,7 +12,7 @@ import {
   snapshotsByHand,
   startOf,
   storedSnapshots,
-} from '../harness/recomputed.ts'
+} from '../harness/items/recomputed.ts'
 import type { Death } from './endpoint.ts'
 import { type CrashStack, startCrashStack } from './stack.ts'
 

@@ -1,12 +1,12 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { RejectedKey } from '../../src/contract/rejected.ts'
-import { callOf } from '../../src/store/call.ts'
-import { recordBatch } from '../../src/store/interaction-batch.ts'
-import { openRejected } from '../../src/store/rejected-interaction.ts'
-import { verify } from '../../src/store/verification.ts'
+import { callOf } from '../../src/store/log/call.ts'
+import { recordBatch } from '../../src/store/log/batch.ts'
+import { openRejected } from '../../src/store/log/rejected-item.ts'
+import { verify } from '../../src/store/proof/verification.ts'
 import type { Death } from './endpoint.ts'
-import { quiet } from './quiet.ts'
+import { quiet } from './wait-until-quiet.ts'
 import { type CrashStack, startCrashStack } from './stack.ts'
 
 const FAIL_POINTS = [

@@ -1,9 +1,9 @@
-import { sendCrossing } from './crossing.ts'
+import { sendCrossing } from './overlapping-batches.ts'
 import { dieAtEachPoint, dieAtRandom } from './deaths.ts'
 import { inspect } from './inspection.ts'
 import { Load } from './load.ts'
-import { quiet } from './quiet.ts'
-import { randomOf } from '../../src/main/demo/random.ts'
+import { quiet } from './wait-until-quiet.ts'
+import { randomOf } from '../../src/cli/demo/random.ts'
 import { startCrashStack } from './stack.ts'
 
 export interface RoundOptions {

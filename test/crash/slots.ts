@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely'
-import type { Task } from '../../services/deps.ts'
+import type { Task } from '../../services/handler/deps.ts'
 
 export const SLOT_MS = 100
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { scheduleApi } from '../../src/contract/services.ts'
 import { HOUR_MS } from '../../src/contract/time.ts'
 import { until } from '../../src/main/embedded/process.ts'
-import { quiet } from './quiet.ts'
+import { quiet } from './wait-until-quiet.ts'
 import { prepareSlots, slotsRun } from './slots.ts'
 import { type CrashStack, startCrashStack } from './stack.ts'
 

@@ -1,7 +1,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
-import type { Backlog } from '../../store/backlog.ts'
+import type { Backlog } from '../../store/log/backlog.ts'
 import type { Stuck } from '../embedded/restate.ts'
-import { askedSeldom } from './asked.ts'
+import { askedSeldom } from './throttle.ts'
 
 export interface BacklogSources {
   backlog: () => Promise<Backlog>

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import type { GatewayObserver, QueueLength } from '../../gateway/observer.ts'
+import type { GatewayObserver, QueueLength } from '../../gateway/http/observer.ts'
 import { EVENTS, SECONDS } from './registry.ts'
 
 const REQUESTS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024]

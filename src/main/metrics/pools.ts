@@ -1,5 +1,5 @@
 import { Gauge, Histogram, type Registry } from 'prom-client'
-import type { PoolState, StoreObserver } from '../../store/database.ts'
+import type { PoolState, StoreObserver } from '../../store/database/connection.ts'
 import { SECONDS } from './registry.ts'
 
 /** Watches the pools of a process; each is given what observes it, by its name. */

@@ -1,6 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 import { type ScheduleState, TASK_NAMES } from '../../contract/schedule.ts'
-import { askedSeldom } from './asked.ts'
+import { askedSeldom } from './throttle.ts'
 
 export interface ScheduleSources {
   schedules: () => Promise<ScheduleState[]>

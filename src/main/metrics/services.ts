@@ -1,8 +1,8 @@
 import { type HooksProvider, internal, TerminalError } from '@restatedev/restate-sdk'
 import { Counter, Histogram, type Registry } from 'prom-client'
-import type { ServiceObserver } from '../../../services/observer.ts'
+import type { ServiceObserver } from '../../../services/handler/observer.ts'
 import type { RecordPaymentResponse } from '../../contract/payment.ts'
-import { GROUP_BATCHES_MAX } from '../../store/popularity-score.ts'
+import { GROUP_BATCHES_MAX } from '../../store/popularity/counting.ts'
 import { EVENTS, SECONDS } from './registry.ts'
 
 const BATCHES = [1, 2, 4, 8, 16, 32, GROUP_BATCHES_MAX]

@@ -1,6 +1,6 @@
 import type { HooksProvider } from '@restatedev/restate-sdk'
-import type { StoreObserver } from '../../store/database.ts'
-import type { Config } from '../config.ts'
+import type { StoreObserver } from '../../store/database/connection.ts'
+import type { Config } from '../config/config.ts'
 
 /** What a process does for its traces; nothing while they are off. */
 export interface Tracing {

@@ -1,5 +1,5 @@
 import { type Context, context, SpanKind, SpanStatusCode, trace, type Tracer } from '@opentelemetry/api'
-import type { Statement, StoreObserver } from '../../store/database.ts'
+import type { Statement, StoreObserver } from '../../store/database/connection.ts'
 
 /**
  * A span for each statement of a traced request or step, made when it has ended. What is asked outside of one, as by a

@@ -1,5 +1,5 @@
 import { DAY_MS } from '../../../src/contract/time.ts'
-import { type Item, traffic } from '../events.ts'
+import { type Item, traffic } from '../items/events.ts'
 import { type Drive, openDrive, type Outgoing } from './drive.ts'
 import type { CallJob, FromLoad, IngestJob, Job, LoadResult, ReadJob, ToLoad } from './job.ts'
 import { callRequest, ingestRequest, readRequest } from './requests.ts'

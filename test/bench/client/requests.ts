@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { signatureOf } from '../../../src/gateway/payment-signature.ts'
-import { analyticsTraffic } from '../analytics-events.ts'
-import type { Item } from '../events.ts'
+import { signatureOf } from '../../../src/gateway/access/webhook-signature.ts'
+import { analyticsTraffic } from '../items/analytics-events.ts'
+import type { Item } from '../items/events.ts'
 import type { Outgoing } from './drive.ts'
 import type { CallJob, IngestJob, Page, ReadJob } from './job.ts'
-import { paymentCallback } from '../payments.ts'
+import { paymentCallback } from '../items/payments.ts'
 
 /** A request with events, as bytes: one write sends it. */
 export function ingestRequest({ url, isKeyed }: IngestJob, interactions: readonly Item[]): Outgoing {

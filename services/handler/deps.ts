@@ -1,0 +1,56 @@
+import type { ObjectContext, RetryPolicy } from '@restatedev/restate-sdk'
+import type { Store } from '../../src/store/database/connection.ts'
+import type { Privacy } from '../../src/admission/privacy.ts'
+import type { ServiceObserver } from './observer.ts'
+
+/** The points at which a crash is most harmful. */
+export type FailPoint =
+  | 'batch committed'
+  | 'between the sends'
+  | 'before the answer'
+  | 'scores committed'
+  | 'profiles committed'
+  | 'catalogue committed'
+  | 'events committed'
+  | 'buckets committed'
+
+/** What every service receives. */
+export interface Deps {
+  /** For recording and reads. */
+  db: Store
+  /** For counting and everything else that callers do not wait for: however long that waits for a lock, recording goes on. */
+  background: Store
+  /** How a handler that fails is tried again before it pauses. */
+  retryPolicy: RetryPolicy & RetryLimits
+  /** What is taken out of an event before it is stored. */
+  privacy: Privacy
+  keeping: Keeping
+  /** What is done by the clock, by name: TASKS, or a test's own. */
+  tasks: Readonly<Record<string, Task>>
+  observer: ServiceObserver
+  /** Called at each fail point; a crash test dies there. */
+  reached: (point: FailPoint) => void
+}
+
+/** Intervals in milliseconds. The interval doubles from attempt to attempt. */
+export interface RetryLimits {
+  initialInterval: number
+  maxInterval: number
+  maxAttempts: number
+}
+
+/** How long things are kept, in days; undefined for ever. */
+export interface Keeping {
+  /** Events in the log. */
+  retentionDays: number | undefined
+  /** Counts per hour, before they become counts per day. */
+  rollUpAfterDays: number | undefined
+}
+
+export interface Task {
+  everyMs: number
+  /** One that is off is not scheduled. */
+  isOn: (keeping: Keeping) => boolean
+  /** The work of a slot (milliseconds). It fails by what its steps throw, and is then done again from the start. */
+  run: (deps: Deps, ctx: ObjectContext, slot: number) => Promise<void>
+}

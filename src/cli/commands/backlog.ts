@@ -1,0 +1,32 @@
+import { Command } from 'commander'
+import { backlog } from '../../store/log/backlog.ts'
+import { addressesOf, readConfig } from '../../main/config/config.ts'
+import { type Stuck, stuckInvocations } from '../../main/embedded/restate.ts'
+import { withDatabase } from '../../main/database/with-database.ts'
+
+export function backlogCommand(): Command {
+  return new Command('backlog')
+    .description('What is recorded and not yet counted, and the invocations that gave up and wait for an operator.')
+    .option('--json', 'as JSON')
+    .action(async (options: { json?: boolean }) => {
+      const config = readConfig(process.env)
+      await withDatabase(config, { name: 'footfall backlog', readOnly: true }, async (db) => {
+        const waiting = await backlog(db)
+        const stuck = await stuckInvocations(addressesOf(config).adminUrl).catch(() => undefined)
+        if (options.json) {
+          console.log(JSON.stringify({ ...waiting, invocations: stuck ?? null }, null, 2))
+          return
+        }
+        console.log(`To be counted: ${waiting.unscoredBatches} batches, ${waiting.unscoredEvents} events`)
+        console.log(`To be fed to the profiles: ${waiting.unfedBatches} batches, ${waiting.unfedEvents} events`)
+        console.log(`Oldest: ${waiting.oldestSeconds === null ? 'nothing waits' : `${Math.round(waiting.oldestSeconds)} s`}`)
+        console.log(stuckText(stuck))
+      })
+    })
+}
+
+function stuckText(stuck: Stuck | undefined): string {
+  if (stuck === undefined) return 'Invocations: Restate does not answer'
+  const how = stuck.paused > 0 ? ` (resume them in the Restate UI): ${stuck.pausedIds.join(', ')}` : ''
+  return `Invocations that failed and are tried again: ${stuck.retrying}; paused: ${stuck.paused}${how}`
+}

@@ -1,0 +1,189 @@
+import { Command, InvalidArgumentError } from 'commander'
+import { Id } from '../../contract/text.ts'
+import {
+  type ApiKey,
+  createApiKey,
+  insertApiKey,
+  isSecret,
+  listApiKeys,
+  type NewApiKey,
+  partsOfKey,
+  revokeApiKey,
+  type Scope,
+  SCOPES,
+} from '../../store/access/api-key.ts'
+import { type AuditEntry, audit } from '../../store/audit/audit.ts'
+import type { Store } from '../../store/database/connection.ts'
+import { actor } from '../actor.ts'
+import { readConfig, readSecret } from '../../main/config/config.ts'
+import { StartError } from '../../main/embedded/process.ts'
+import { withDatabase } from '../../main/database/with-database.ts'
+
+interface CreateOptions {
+  scope?: Scope[]
+  publishable?: boolean
+  origin?: string[]
+  seller?: string
+  rate?: number
+  file?: string
+}
+
+const NAME_CHARACTERS_MAX = 100
+const RATE_MAX = 10_000_000
+
+/** Keys are in the database; a running gateway knows of a new or revoked one within a second. */
+export function keyCommand(): Command {
+  return new Command('key')
+    .description('Make, list and revoke the keys of the gateway. From the first key on, every request needs one.')
+    .addCommand(
+      new Command('create')
+        .description('Make a key and print it. Its secret is not kept and cannot be shown again.')
+        .argument('<name>', 'who uses it, such as "checkout service"', nameOf)
+        .option('--scope <scope>', `what it may do, repeatable: ${SCOPES.join(', ')}`, scopesOf)
+        .option('--publishable', 'may stand in a web page: can only send events, from pages of its origins')
+        .option('--origin <origin>', 'a page that may use it, repeatable, such as https://shop.example', originsOf)
+        .option('--seller <id>', 'sees what is of this seller alone, and nothing else', sellerOf)
+        .option('--rate <requests>', 'requests a minute', rateOf)
+        .option('--file <file>', 'a secret key that was made elsewhere, as ff_<12 hex digits>_<64 hex digits>; safe to repeat')
+        .action(create),
+    )
+    .addCommand(new Command('list').description('List the keys, the revoked ones too.').option('--json', 'as JSON').action(list))
+    .addCommand(new Command('revoke').description('Revoke a key, for ever.').argument('<id>', 'its id, as listed').action(revoke))
+}
+
+async function create(name: string, options: CreateOptions): Promise<void> {
+  const key = newKeyOf(name, options)
+  const file = options.file === undefined ? undefined : textIn(options.file, key)
+  await withDatabase(readConfig(process.env), { name: 'footfall key' }, async (db) => {
+    if (file !== undefined) return createOf(db, key, file)
+    const { keyId, text } = await db.transaction().execute(async (tx) => {
+      const made = await createApiKey(tx, key)
+      await auditKey(tx, 'key.create', made.keyId, key)
+      return made
+    })
+    console.log(`Key ${keyId} (${key.scopes.join(', ')}). Keep it now, it is not shown again:\n\n  ${text}\n`)
+  })
+}
+
+/** The one that is made where the program is deployed. */
+async function createOf(db: Store, key: NewApiKey, text: string): Promise<void> {
+  const parts = partsOfKey(text)!
+  const isNew = await db.transaction().execute(async (tx) => {
+    const isInserted = await insertApiKey(tx, key, parts)
+    if (isInserted) await auditKey(tx, 'key.create', parts.keyId, key)
+    return isInserted
+  })
+  if (isNew) {
+    console.log(`Key ${parts.keyId} (${key.scopes.join(', ')}).`)
+    return
+  }
+  const known = (await listApiKeys(db)).find(({ keyId }) => keyId === parts.keyId)!
+  if (!isSecret(parts.secret, known.secretSha256)) {
+    throw new StartError(`There is another key ${parts.keyId} already: make a new one for the file.`)
+  }
+  if (known.revokedAt !== null) throw new StartError(`Key ${parts.keyId} was revoked: make a new one for the file.`)
+  console.log(`Key ${parts.keyId} (${known.scopes.join(', ')}) is there already.`)
+}
+
+function textIn(file: string, { isPublishable }: NewApiKey): string {
+  if (isPublishable) throw new StartError('A publishable key is no secret: leave out --file.')
+  const text = readSecret('--file', file)
+  if (partsOfKey(text) !== undefined && text.startsWith('ff_')) return text
+  throw new StartError(`--file is ${file}, which has no key of the form ff_<12 hex digits>_<64 hex digits>.`)
+}
+
+async function auditKey(db: Store, action: AuditEntry['action'], keyId: string, key?: NewApiKey): Promise<void> {
+  const metadata = key && { name: key.name, scopes: key.scopes }
+  await audit(db, { actor: actor(), action, resourceType: 'key', resourceId: keyId, ...(metadata && { metadata }) })
+}
+
+function newKeyOf(name: string, { scope, publishable = false, origin = [], seller, rate }: CreateOptions): NewApiKey {
+  if (publishable && (scope?.some((one) => one !== 'ingest') || seller !== undefined)) {
+    throw new StartError('A publishable key can only send events: leave out --seller and every --scope but ingest.')
+  }
+  if (publishable && origin.length === 0) throw new StartError('Say from which pages: --origin https://shop.example.')
+  if (!publishable && origin.length > 0) throw new StartError('Only a publishable key has origins: add --publishable.')
+  if (!publishable && scope === undefined) throw new StartError(`Say what it may do: --scope ${SCOPES.join(', --scope ')}.`)
+  if (seller !== undefined && scope?.some((one) => one !== 'read')) {
+    throw new StartError('A key of a seller can only read what is of him: leave out every --scope but read.')
+  }
+  const scopes = publishable ? (['ingest'] as const) : [...new Set(scope)]
+  return { name, scopes, isPublishable: publishable, origins: origin, sellerId: seller ?? null, requestsPerMinute: rate ?? null }
+}
+
+async function list(options: { json?: boolean }): Promise<void> {
+  await withDatabase(readConfig(process.env), { name: 'footfall key', readOnly: true }, async (db) => {
+    const keys = await listApiKeys(db)
+    if (options.json) console.log(JSON.stringify(keys.map(withoutSecret), null, 2))
+    else if (keys.length === 0) console.log('There is no key: only this machine may call the gateway, and it may do everything.')
+    else console.table(keys.map(lineOf))
+  })
+}
+
+function withoutSecret({
+  keyId,
+  name,
+  scopes,
+  isPublishable,
+  origins,
+  sellerId,
+  requestsPerMinute,
+  createdAt,
+  revokedAt,
+}: ApiKey) {
+  return { keyId, name, scopes, isPublishable, origins, sellerId, requestsPerMinute, createdAt, revokedAt }
+}
+
+function lineOf(key: ApiKey) {
+  return {
+    id: key.keyId,
+    name: key.name,
+    may: key.isPublishable ? `ingest, from ${key.origins.join(' ')}` : key.scopes.join(' '),
+    seller: key.sellerId ?? '',
+    'a minute': key.requestsPerMinute ?? 'default',
+    made: key.createdAt.toISOString(),
+    revoked: key.revokedAt?.toISOString() ?? '',
+  }
+}
+
+async function revoke(keyId: string): Promise<void> {
+  await withDatabase(readConfig(process.env), { name: 'footfall key' }, async (db) => {
+    await db.transaction().execute(async (tx) => {
+      if (!(await revokeApiKey(tx, keyId))) throw new StartError(`There is no key ${keyId}, or it was revoked before.`)
+      await auditKey(tx, 'key.revoke', keyId)
+    })
+    console.log(`Key ${keyId} is revoked.`)
+  })
+}
+
+/** Who acts where nobody has a key. */
+const NOT_NAMES = ['footfall', 'local', 'unknown']
+
+function nameOf(text: string): string {
+  if (NOT_NAMES.includes(text)) throw new InvalidArgumentError('Audit entries call others by it.')
+  if (text.trim() !== '' && text.length <= NAME_CHARACTERS_MAX) return text
+  throw new InvalidArgumentError(`It has 1 to ${NAME_CHARACTERS_MAX} characters.`)
+}
+
+function sellerOf(text: string): string {
+  if (Id.safeParse(text).success) return text
+  throw new InvalidArgumentError('It has 1 to 200 characters.')
+}
+
+function scopesOf(text: string, before: Scope[] = []): Scope[] {
+  if (SCOPES.includes(text as Scope)) return [...before, text as Scope]
+  throw new InvalidArgumentError(`It is one of ${SCOPES.join(', ')}.`)
+}
+
+/** As a browser writes it: scheme, host and port, nothing after. */
+function originsOf(text: string, before: string[] = []): string[] {
+  const origin = URL.parse(text)?.origin
+  if (origin !== undefined && origin !== 'null' && origin === text.replace(/\/$/, '')) return [...before, origin]
+  throw new InvalidArgumentError('It is the scheme and host of a page, such as https://shop.example.')
+}
+
+function rateOf(text: string): number {
+  const rate = Number(text)
+  if (Number.isInteger(rate) && rate >= 1 && rate <= RATE_MAX) return rate
+  throw new InvalidArgumentError(`It is a whole number from 1 to ${RATE_MAX}.`)
+}

@@ -1,0 +1,35 @@
+import { Command, InvalidArgumentError } from 'commander'
+import { grantRoles, type Role, ROLES, userOf } from '../../store/access/database-role.ts'
+import { actor } from '../actor.ts'
+import { readConfig, readSecret } from '../../main/config/config.ts'
+import { prepareDatabase } from '../../main/database/prepare-database.ts'
+import { withDatabase } from '../../main/database/with-database.ts'
+
+type Passwords = Partial<Record<Role, string>>
+
+export function migrateCommand(): Command {
+  return new Command('migrate')
+    .description('Apply sql/ to the database, and make what the program needs in it. Safe to repeat.')
+    .option(
+      '--role <role=file>',
+      `make the user ${ROLES.map(userOf).join(' or ')} of the database, with what it needs and the password in the file; repeatable`,
+      passwordsOf,
+    )
+    .action(async ({ role: passwords = {} }: { role?: Passwords }) => {
+      const config = readConfig(process.env)
+      await withDatabase(config, { name: 'footfall migrate', statementMsMax: 0 }, async (db) => {
+        const applied = await prepareDatabase(db, config)
+        console.log(applied.length === 0 ? 'Nothing to apply.' : `Applied ${applied.join(', ')}.`)
+        const roles = Object.keys(passwords) as Role[]
+        if (roles.length === 0) return
+        await grantRoles(db, passwords, actor())
+        console.log(`${roles.map(userOf).join(' and ')} may log in.`)
+      })
+    })
+}
+
+function passwordsOf(text: string, before: Passwords = {}): Passwords {
+  const [, role, file] = /^(\w+)=(.+)$/.exec(text) ?? []
+  if (!ROLES.includes(role as Role)) throw new InvalidArgumentError(`It is ${ROLES.join(' or ')}, = and a file.`)
+  return { ...before, [role as Role]: readSecret('--role', file!) }
+}

@@ -1,0 +1,92 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Command, Option } from 'commander'
+import { type RecomputeRun, StartRun } from '../../contract/recompute-run.ts'
+import { Day, type Window, WINDOWS } from '../../contract/report.ts'
+import { refusalOf, type Runs, runsAt } from '../../ingress/recompute-runs.ts'
+import { dayOf, daysAfter } from '../../ranking/bucket.ts'
+import { actor } from '../actor.ts'
+import { addressesOf, readConfig } from '../../main/config/config.ts'
+import { StartError } from '../../main/embedded/process.ts'
+import { runProgressOn } from '../run-progress.ts'
+
+const POLL_MS = 300
+const DAYS_BEFORE = 29
+
+interface Options {
+  window: Window
+  from?: string
+  to?: string
+  wait: boolean
+  json?: boolean
+  cancel?: string
+}
+
+export function recomputeCommand(): Command {
+  return new Command('recompute')
+    .description(
+      'Rebuild a report from its events, and wait for it. Exit 1 when that failed or was cancelled. Needs Restate to run.',
+    )
+    .argument('[report]', 'volume-by-period, status-counts or top-entities')
+    .addOption(new Option('--window <window>', 'which buckets').choices(WINDOWS).default('day'))
+    .option('--from <day>', 'the first day, UTC; widened to whole buckets (default: 29 days before the last)')
+    .option('--to <day>', 'the last day, which is part of it (default: today)')
+    .option('--no-wait', 'ask for it only')
+    .option('--cancel <run>', 'cancel a run instead; what it has rebuilt stays')
+    .option('--json', 'the run as JSON')
+    .action(async (report: string | undefined, options: Options) => {
+      const { ingressUrl } = addressesOf(readConfig(process.env))
+      const runs = runsAt(ingressUrl)
+      const told = (error: unknown) => {
+        const message =
+          refusalOf(error)?.message ?? `Restate at ${ingressUrl} does not answer: start Footfall with npm start first.`
+        throw new StartError(message, { cause: error })
+      }
+      if (options.cancel !== undefined) print(await runs.cancel(options.cancel, { actor: actor() }).catch(told), options)
+      else if (report === undefined) throw new StartError('Say which report: volume-by-period, status-counts or top-entities.')
+      else {
+        const asked = await runs.start(requestOf(report, options)).catch(told)
+        const run = options.wait ? await ended(runs, asked).catch(told) : asked
+        process.exitCode = ['failed', 'cancelled'].includes(run.status) ? 1 : 0
+        print(run, options)
+      }
+    })
+}
+
+function requestOf(report: string, { window, from, to = dayOf(Date.now()) }: Options): StartRun {
+  const request = StartRun.safeParse({
+    ...{ report_slug: report, window, date_to: to, actor: actor() },
+    date_from: from ?? (Day.safeParse(to).success ? daysAfter(to, -DAYS_BEFORE) : dayOf(Date.now())),
+  })
+  if (request.success) return request.data
+  const [issue] = request.error.issues
+  const option = { date_from: '--from', date_to: '--to' }[String(issue?.path[0])]
+  throw new StartError(`${option ?? 'The report'} ${issue?.message}.`)
+}
+
+/** Whoever gives up waiting leaves the run going. */
+async function ended(runs: Runs, asked: RecomputeRun): Promise<RecomputeRun> {
+  const progress = runProgressOn(process.stderr, () =>
+    process.stderr.write(`The run goes on; npx footfall recompute --cancel ${asked.id} ends it.\n`),
+  )
+  try {
+    let run = asked
+    for (; run.status === 'pending' || run.status === 'running'; run = await runs.status(asked.id)) {
+      progress.report(run)
+      await sleep(POLL_MS)
+    }
+    return run
+  } finally {
+    progress.stop()
+  }
+}
+
+function print(run: RecomputeRun, { json }: Options): void {
+  console.log(json ? JSON.stringify(run, null, 2) : sentenceOf(run))
+}
+
+function sentenceOf({ id, status, report_slug: report, window, date_from: from, date_to: to, ...run }: RecomputeRun): string {
+  const { done, total } = run.progress
+  const numbers = run.summary === undefined ? '' : `, ${run.summary.rows_inserted} rows for ${run.summary.rows_deleted}`
+  const reason = run.error_message === undefined ? '' : `: ${run.error_message}`
+  return `${report} by ${window}, ${from} to ${to}: ${status}${reason}. ${done} of ${total} buckets${numbers}. Run ${id}.`
+}

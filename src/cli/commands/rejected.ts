@@ -1,0 +1,59 @@
+import { Command } from 'commander'
+import type { RejectedInteraction } from '../../contract/rejected.ts'
+import { countOpenRejected, rejectedInteraction, rejectedPage } from '../../store/log/rejected-item.ts'
+import { readConfig } from '../../main/config/config.ts'
+import { StartError } from '../../main/embedded/process.ts'
+import { withDatabase } from '../../main/database/with-database.ts'
+import { wholeNumber } from './whole-number.ts'
+import { keyOf } from './rejected-id.ts'
+import { replayCommand } from './rejected-replay.ts'
+
+const MESSAGE_CHARACTERS_MAX = 80
+
+export function rejectedCommand(): Command {
+  return new Command('rejected')
+    .description('Refused interactions: which, why, and sending them again.')
+    .addCommand(listCommand())
+    .addCommand(showCommand())
+    .addCommand(replayCommand())
+}
+
+function listCommand(): Command {
+  return new Command('list')
+    .description('Refused interactions that were not replayed, newest first.')
+    .option('-n, --limit <count>', 'how many, 1 to 100', wholeNumber(1, 100), 20)
+    .option('--all', 'replayed ones too')
+    .option('--json', 'as JSON')
+    .action(async ({ limit, all = false, json }: { limit: number; all?: boolean; json?: boolean }) => {
+      await withDatabase(readConfig(process.env), { name: 'footfall rejected', readOnly: true }, async (db) => {
+        const { data } = await rejectedPage(db, { limit, after: undefined, replayed: all })
+        if (json) {
+          console.log(JSON.stringify(data, null, 2))
+          return
+        }
+        if (data.length > 0) console.table(data.map((rejected) => lineOf(rejected, all)))
+        const open = await countOpenRejected(db)
+        console.log(open === 0 ? 'No refused interaction waits.' : `Waiting to be replayed: ${open}`)
+      })
+    })
+}
+
+function showCommand(): Command {
+  return new Command('show')
+    .description('One refused interaction, with what was sent, as JSON.')
+    .argument('<id>', 'an id of the list')
+    .action(async (id: string) => {
+      const key = keyOf(id)
+      await withDatabase(readConfig(process.env), { name: 'footfall rejected', readOnly: true }, async (db) => {
+        const rejected = await rejectedInteraction(db, key)
+        if (rejected === undefined) throw new StartError(`There is no refused interaction ${id}.`)
+        console.log(JSON.stringify(rejected, null, 2))
+      })
+    })
+}
+
+function lineOf({ id, received_at, code, field, message, replayed_at }: RejectedInteraction, all: boolean) {
+  const short = message.length > MESSAGE_CHARACTERS_MAX ? `${message.slice(0, MESSAGE_CHARACTERS_MAX)}…` : message
+  const line = { id, received_at, code, field: field ?? '', message: short }
+  return all ? { ...line, replayed_at: replayed_at ?? '' } : line
+}

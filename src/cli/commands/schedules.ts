@@ -1,0 +1,48 @@
+import { Command } from 'commander'
+import type { ScheduleState } from '../../contract/schedule.ts'
+import { schedulesOf } from '../../ingress/schedules.ts'
+import { addressesOf, readConfig } from '../../main/config/config.ts'
+import { StartError } from '../../main/embedded/process.ts'
+
+export function schedulesCommand(): Command {
+  return new Command('schedules')
+    .description('What runs by the clock: when next, and what became of the last run. Needs Restate to run.')
+    .option('--json', 'as JSON')
+    .action(async (options: { json?: boolean }) => {
+      const { ingressUrl } = addressesOf(readConfig(process.env))
+      const schedules = await schedulesOf(ingressUrl)().catch((cause: unknown) => {
+        throw new StartError(`Restate at ${ingressUrl} does not tell its schedules: start Footfall with npm start first.`, {
+          cause,
+        })
+      })
+      if (options.json) console.log(JSON.stringify(schedules, null, 2))
+      else console.table(Object.fromEntries(schedules.map((schedule) => [schedule.task, lineOf(schedule)])))
+    })
+}
+
+function lineOf({ every_ms: everyMs, next_at: nextAt, last_run: run }: ScheduleState) {
+  return {
+    every: everyMs === null ? 'off' : durationOf(everyMs),
+    next: nextAt ?? '',
+    'last run': run?.started_at ?? '',
+    took: run?.duration_ms === undefined || run.duration_ms === null ? '' : durationOf(run.duration_ms),
+    outcome: run === null ? '' : outcomeOf(run),
+  }
+}
+
+function outcomeOf({ outcome, attempts, error }: NonNullable<ScheduleState['last_run']>): string {
+  const tries = attempts > 1 ? `, attempt ${attempts}` : ''
+  return `${outcome}${tries}${error === null ? '' : `: ${error}`}`
+}
+
+/** 90000 as 1.5 min. */
+function durationOf(milliseconds: number): string {
+  const [unit, size] = UNITS.find(([, least]) => milliseconds >= least) ?? ['ms', 1]
+  return `${Number((milliseconds / size).toFixed(1))} ${unit}`
+}
+
+const UNITS: [string, number][] = [
+  ['h', 3_600_000],
+  ['min', 60_000],
+  ['s', 1_000],
+]

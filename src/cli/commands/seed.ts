@@ -1,0 +1,42 @@
+import { Command } from 'commander'
+import type { ReportRow } from '../../contract/report.ts'
+import { SEED_DAYS, SEED_EVENTS, seedEvents, startOfDay } from '../seed/events.ts'
+import { runSeed } from '../seed/run.ts'
+import { addressesOf, readConfig } from '../../main/config/config.ts'
+import { wholeNumber } from './whole-number.ts'
+
+const SEED_MAX = 2 ** 32 - 1
+
+export function seedCommand(): Command {
+  return new Command('seed')
+    .description(
+      `Record ${SEED_EVENTS.toLocaleString('en')} plausible analytics events of the last ${SEED_DAYS} days, the same all day, and compute the reports. Needs the program to run.`,
+    )
+    .option('--seed <number>', 'another seed is other events', wholeNumber(0, SEED_MAX), 1)
+    .option('--json', 'as JSON')
+    .action(async ({ seed, json }: { seed: number; json?: boolean }) => {
+      const { ingressUrl } = addressesOf(readConfig(process.env))
+      const endMs = startOfDay(Date.now())
+      const { recorded, reports } = await runSeed({ ingressUrl, events: seedEvents(seed, endMs), endMs })
+      if (json) {
+        console.log(JSON.stringify({ recorded, reports }, null, 2))
+        return
+      }
+      console.log(
+        `Recorded ${recorded.accepted.toLocaleString('en')} events; ${recorded.duplicates.toLocaleString('en')} were there before.`,
+      )
+      if (recorded.rejected > 0) console.log(`${recorded.rejected.toLocaleString('en')} are older than what is kept.`)
+      for (const { slug, rows } of reports) {
+        console.log(`\n${slug}`)
+        console.table(rows.map(lineOf))
+      }
+    })
+}
+
+function lineOf({ amounts, processing_ms_avg: averageMs, ...row }: ReportRow) {
+  return {
+    ...row,
+    amounts: amounts.map(({ currency, amount }) => `${currency} ${amount.toLocaleString('en')}`).join(', '),
+    processing_ms_avg: averageMs === null ? null : Math.round(averageMs),
+  }
+}

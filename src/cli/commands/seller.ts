@@ -1,0 +1,60 @@
+import { styleText } from 'node:util'
+import { Command, Option } from 'commander'
+import { GRANULARITIES, type Granularity, SellerDashboardRequest } from '../../contract/seller-dashboard.ts'
+import { WrongField } from '../../store/database/errors.ts'
+import { sellerDashboard } from '../../store/sellers/seller-dashboard.ts'
+import { readConfig } from '../../main/config/config.ts'
+import { StartError } from '../../main/embedded/process.ts'
+import { withDatabase } from '../../main/database/with-database.ts'
+import { linesOf } from '../seller/lines.ts'
+
+interface Options {
+  start?: string
+  end?: string
+  granularity: Granularity
+  timeZone: string
+  currency?: string
+  json?: boolean
+}
+
+/** Some terminals do not know their size. */
+const COLUMNS_USUAL = 80
+
+export function sellerCommand(): Command {
+  return new Command('seller')
+    .description('What a seller sold: summary, revenue and orders over time, best products.')
+    .argument('<id>', 'the seller')
+    .option('--start <day>', 'the first day, such as 2026-03-01 (default: 29 days before the last one)')
+    .option('--end <day>', 'the last day (default: today)')
+    .addOption(new Option('--granularity <bucket>', 'what a bar is of').choices(GRANULARITIES).default('day'))
+    .option('--time-zone <zone>', 'whose days they are, such as Europe/Berlin', 'UTC')
+    .option('--currency <code>', 'such as EUR (default: the one with the most orders)')
+    .option('--json', 'as JSON')
+    .action(async (id: string, { timeZone, json, ...options }: Options) => {
+      const { seller_id: _, ...request } = requestOf({ ...options, time_zone: timeZone, seller_id: id })
+      await withDatabase(readConfig(process.env), { name: 'footfall seller', readOnly: true }, async (db) => {
+        const dashboard = await sellerDashboard(db, id, request, Date.now()).catch((error: unknown) => {
+          throw error instanceof WrongField ? new StartError(sentenceOf(error.field, error.message)) : error
+        })
+        if (json) console.log(JSON.stringify(dashboard, null, 2))
+        else
+          for (const { text, style } of linesOf(dashboard, process.stdout.columns || COLUMNS_USUAL))
+            console.log(painted(text, style))
+      })
+    })
+}
+
+function painted(text: string, style: 'dim' | 'bold' | undefined): string {
+  return style === undefined ? text : styleText(style, text, { stream: process.stdout })
+}
+
+function requestOf(given: Record<string, unknown>): SellerDashboardRequest {
+  const { data, error } = SellerDashboardRequest.safeParse(given)
+  if (data !== undefined) return data
+  const { path, message } = error.issues[0]!
+  throw new StartError(sentenceOf(String(path[0]), message))
+}
+
+function sentenceOf(field: string, message: string): string {
+  return `${field === 'seller_id' ? 'The id of the seller' : `--${field.replaceAll('_', '-')}`} ${message}.`
+}

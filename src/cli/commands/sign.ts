@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs'
+import { Command } from 'commander'
+import { signatureOf } from '../../gateway/access/webhook-signature.ts'
+import { readConfig } from '../../main/config/config.ts'
+import { StartError } from '../../main/embedded/process.ts'
+import { paymentSecretsOf } from '../../main/config/payment-adapters.ts'
+import { paymentSecretFileOf } from '../../main/database/with-database.ts'
+
+export function signCommand(): Command {
+  return new Command('sign')
+    .description('Print the x-signature of a payment callback as of now, for trying it out.')
+    .argument('<file>', 'the body, byte by byte as it will be sent')
+    .action((file: string) => {
+      const config = readConfig(process.env)
+      // The last one is the newest.
+      const secret = paymentSecretsOf({
+        ...config,
+        PAYMENT_SECRET_FILE: config.PAYMENT_SECRET_FILE ?? paymentSecretFileOf(config),
+      }).at(-1)!
+      console.log(signatureOf(bodyIn(file), secret, Date.now()))
+    })
+}
+
+function bodyIn(file: string): Buffer {
+  try {
+    return readFileSync(file)
+  } catch (cause) {
+    throw new StartError(`${file} cannot be read (${(cause as NodeJS.ErrnoException).code}).`, { cause })
+  }
+}

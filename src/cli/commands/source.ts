@@ -1,0 +1,61 @@
+import { Command, InvalidArgumentError } from 'commander'
+import { SourceSlug } from '../../contract/payment.ts'
+import { storableText } from '../../contract/text.ts'
+import { changeSource, eventSources, type SourceChanges } from '../../store/reports/event-source.ts'
+import { actor } from '../actor.ts'
+import { readConfig } from '../../main/config/config.ts'
+import { withDatabase } from '../../main/database/with-database.ts'
+
+const TEXT_CHARACTERS_MAX = 200
+
+export function sourceCommand(): Command {
+  return new Command('source')
+    .description('The systems whose analytics events are kept: list them, and say whose are refused.')
+    .addCommand(new Command('list').description('List the sources.').option('--json', 'as JSON').action(list))
+    .addCommand(
+      new Command('set')
+        .description('Change a source, or make it before it sends its first event.')
+        .argument('<slug>', 'the source, such as erp', slugOf)
+        .option('--provider <name>', 'whose system it is', textOf)
+        .option('--description <text>', 'what it sends', textOf)
+        .option('--inactive', 'its events are refused from now on; those of payments are not')
+        .option('--active', 'its events are recorded again')
+        .action(change),
+    )
+}
+
+async function list({ json }: { json?: boolean }): Promise<void> {
+  await withDatabase(readConfig(process.env), { name: 'footfall source', readOnly: true }, async (db) => {
+    const sources = await eventSources(db)
+    if (json) console.log(JSON.stringify(sources, null, 2))
+    else console.table(sources)
+  })
+}
+
+interface ChangeOptions {
+  provider?: string
+  description?: string
+  active?: boolean
+  inactive?: boolean
+}
+
+async function change(slug: string, { provider, description, active, inactive }: ChangeOptions): Promise<void> {
+  const changes: SourceChanges = { providerName: provider, description, isActive: inactive ? false : active }
+  await withDatabase(readConfig(process.env), { name: 'footfall source' }, async (db) => {
+    const source = await changeSource(db, slug, changes, actor())
+    console.log(`${source.slug} is ${source.is_active ? 'active' : 'inactive: its events are refused'}.`)
+  })
+}
+
+function slugOf(text: string): string {
+  return checked(SourceSlug.safeParse(text), text)
+}
+
+function textOf(text: string): string {
+  return checked(storableText(TEXT_CHARACTERS_MAX).safeParse(text), text)
+}
+
+function checked(parsed: { success: true } | { success: false; error: { issues: { message: string }[] } }, text: string): string {
+  if (parsed.success) return text
+  throw new InvalidArgumentError(`It ${parsed.error.issues[0]!.message}.`)
+}

@@ -1,0 +1,64 @@
+import { Command } from 'commander'
+import { addressesOf, readConfig } from '../../main/config/config.ts'
+import { StartError } from '../../main/embedded/process.ts'
+import { type Running, startEverything } from '../../main/start.ts'
+import { untilTold } from '../../main/shutdown-signal.ts'
+
+const IMPATIENCE_MS = 1_000
+
+export function startCommand(): Command {
+  return new Command('start')
+    .description('Run everything: PostgreSQL, Restate, the services and the gateway. Ctrl-C stops it.')
+    .action(async () => {
+      const config = readConfig(process.env)
+      const startedAt = performance.now()
+      const told = untilTold()
+      const running = await startEverything(config, (line) => console.log(line))
+      try {
+        // A start may take long, after a crash for example; Ctrl-C ends it too.
+        const isReady = await Promise.race([running.ready.then(() => true), told.then(() => false)])
+        const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1)
+        if (isReady) console.log(greeting(seconds, addressesOf(config), running.logFolder))
+        await told
+      } catch (error) {
+        await running.stop()
+        console.error(error instanceof StartError ? error.message : error)
+        process.exit(1)
+      }
+      running.ready.catch(() => undefined)
+      console.log('Stopping.')
+      killWhenAskedAgain(running)
+      await running.stop()
+      process.exit(0)
+    })
+}
+
+/** Only a later Ctrl-C means that it takes too long; the next one may be the same, passed on by npm. */
+function killWhenAskedAgain(running: Running): void {
+  const listen = () => {
+    process.once('SIGINT', () => {
+      running.kill()
+      process.exit(130)
+    })
+  }
+  setTimeout(listen, IMPATIENCE_MS).unref()
+}
+
+function greeting(
+  seconds: string,
+  { gatewayUrl, adminUrl }: { gatewayUrl: string; adminUrl: string },
+  logFolder: string,
+): string {
+  return `
+Footfall is ready after ${seconds} s. Ctrl-C stops it.
+
+  REST        ${gatewayUrl}  (the API, to be tried out: ${gatewayUrl}/docs)
+  Restate UI  ${adminUrl}/ui
+  Logs        ${logFolder}
+
+Record a purchase, then ask what is popular:
+
+  curl -s ${gatewayUrl}/api/v1/analytic/interaction -H 'content-type: application/json' -d '{"interactions":[{"account_id":"ada","event_type":"purchase","ref_type":"Product","ref_id":"lamp"}]}'
+  curl -s ${gatewayUrl}/api/v1/analytic/popularity/top
+`
+}

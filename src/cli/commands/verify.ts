@@ -1,0 +1,35 @@
+import { Command } from 'commander'
+import { repairTrending } from '../../store/popularity/trending-window.ts'
+import { DRIFT_MAX } from '../../store/proof/drift.ts'
+import { verify } from '../../store/proof/verification.ts'
+import { readConfig } from '../../main/config/config.ts'
+import { withDatabase } from '../../main/database/with-database.ts'
+
+export function verifyCommand(): Command {
+  return new Command('verify')
+    .description('Replay the log against every aggregate. Exit 0 when every number is right, 1 when one is not.')
+    .option('--json', 'as JSON')
+    .action(async (options: { json?: boolean }) => {
+      await withDatabase(readConfig(process.env), { name: 'footfall verify', statementMsMax: 0 }, async (db) => {
+        await repairTrending(db)
+        const answer = await verify(db)
+        process.exitCode = answer.drift.length === 0 ? 0 : 1
+        if (options.json) {
+          console.log(JSON.stringify(answer, null, 2))
+          return
+        }
+        for (const { aggregate, key, column, stored, expected } of answer.drift) {
+          console.log(
+            `${aggregate} ${JSON.stringify(key)} ${column}: stored ${stored ?? 'no row'}, expected ${expected ?? 'no row'}`,
+          )
+        }
+        const analytics = answer.analytics_events === 0 ? '' : ` and ${answer.analytics_events} analytics events`
+        console.log(`${answer.events} events${analytics} in the log, ${countOf(answer.drift.length)} cells differ.`)
+      })
+    })
+}
+
+function countOf(cells: number): string {
+  if (cells === 0) return 'no'
+  return cells < DRIFT_MAX ? String(cells) : `at least ${DRIFT_MAX}`
+}

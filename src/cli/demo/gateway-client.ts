@@ -1,0 +1,122 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { z } from 'zod'
+import { ErrorBody } from '../../contract/error.ts'
+import { CreateInteractionResponse } from '../../contract/interaction.ts'
+import { type Popularity, TopResponse } from '../../contract/popularity.ts'
+import type { Product } from '../../contract/product.ts'
+import { StartError } from '../../main/embedded/process.ts'
+import { networkReasonOf } from '../import/batch-sender.ts'
+import type { IdentifiedEvent } from './event.ts'
+
+export interface GatewayOptions {
+  /** Without a slash at its end. */
+  gatewayUrl: string
+  key?: string | undefined
+  /** Ends the waiting between attempts; an attempt that runs is awaited. */
+  signal: AbortSignal
+  /** Says why a batch is sent again. */
+  say: (line: string) => void
+}
+
+export interface GatewayClient {
+  /** Sends a batch until it is answered; undefined when it was interrupted before. @throws StartError when it is refused. */
+  record: (events: readonly IdentifiedEvent[]) => Promise<CreateInteractionResponse | undefined>
+  /** Sends the catalogue, once; why it could not be sent, if so. */
+  sell: (products: readonly Product[]) => Promise<{ problem: string } | undefined>
+  /** The best by score; undefined when they cannot be read just now. @throws StartError when they may not be read. */
+  top: () => Promise<Popularity[] | undefined>
+}
+
+/** More than the 10 s after which the gateway gives up, so that its answer is heard. */
+const ATTEMPT_MS_MAX = 15_000
+const PATIENCE_MS = 300_000
+const PAUSE_MS_FIRST = 250
+const PAUSE_MS_MAX = 10_000
+const RETRY_AFTER_MS_MAX = 60_000
+/** As many as a page can have. */
+const TOP_LIMIT = 100
+
+const Health = z.object({ status: z.literal('ok') })
+const Recorded = z.object({ data: CreateInteractionResponse })
+
+/** Talks to the gateway as any client would: REST, one key, and whatever was not answered sent again as it was. */
+export function gatewayClient({ gatewayUrl, key, signal, say }: GatewayOptions): GatewayClient {
+  const headers = { 'content-type': 'application/json', ...(key !== undefined && { authorization: `Bearer ${key}` }) }
+  const ask = (path: string, init: RequestInit = {}) => attempt(gatewayUrl, path, { ...init, headers })
+  return {
+    record: async (events) => {
+      const body = JSON.stringify({ interactions: events })
+      const giveUpAt = performance.now() + PATIENCE_MS
+      for (let pauseMs = PAUSE_MS_FIRST; ; pauseMs = Math.min(pauseMs * 2, PAUSE_MS_MAX)) {
+        const answer = await ask('/api/v1/analytic/interaction', { method: 'POST', body })
+        if ('json' in answer) return Recorded.parse(answer.json).data
+        if (signal.aborted) return undefined
+        if (performance.now() > giveUpAt) throw new StartError(`${answer.problem}, for ${PATIENCE_MS / 60_000} minutes.`)
+        const waitMs = answer.retryAfterMs ?? pauseMs
+        say(`${answer.problem}; sending the same ${events.length} events again in ${waitMs / 1_000} s.`)
+        await sleep(waitMs, undefined, { signal }).catch(() => undefined)
+        if (signal.aborted) return undefined
+      }
+    },
+    sell: async (products) => {
+      const body = JSON.stringify({ products })
+      const answer = await ask('/api/v1/catalog/products', { method: 'POST', body }).catch((error: unknown) => {
+        if (error instanceof StartError) return { problem: error.message }
+        throw error
+      })
+      return 'json' in answer ? undefined : { problem: answer.problem }
+    },
+    top: async () => {
+      const answer = await ask(`/api/v1/analytic/popularity/top?limit=${TOP_LIMIT}`)
+      return 'json' in answer ? TopResponse.parse(answer.json).data : undefined
+    },
+  }
+}
+
+/** @throws StartError when there is no gateway: then there is nobody to wait for. */
+export async function assertGateway(gatewayUrl: string): Promise<void> {
+  const where = 'run npm start first, or say with --gateway where it is'
+  const answer = await attempt(gatewayUrl, '/health').catch((error: unknown) => ({ error }))
+  if ('neverAnswered' in answer) throw new StartError(`No gateway answers at ${gatewayUrl} (${answer.neverAnswered}): ${where}.`)
+  if ('json' in answer ? !Health.safeParse(answer.json).success : 'error' in answer)
+    throw new StartError(`What answers at ${gatewayUrl} is no gateway of Footfall: ${where}.`)
+}
+
+/** What may be different the next time is a problem; `neverAnswered` says why, when nothing came back at all. */
+type Answer = { json: unknown } | { problem: string; retryAfterMs?: number | undefined; neverAnswered?: string }
+
+/** One request. @throws StartError on an answer that will be the same the next time. */
+async function attempt(gatewayUrl: string, path: string, init: RequestInit = {}): Promise<Answer> {
+  const answer = await fetch(`${gatewayUrl}${path}`, { ...init, signal: AbortSignal.timeout(ATTEMPT_MS_MAX) })
+    .then(async (response) => ({ response, text: await response.text() }))
+    .catch((error: unknown) => ({ neverAnswered: networkReasonOf(error) }))
+  if ('neverAnswered' in answer)
+    return { ...answer, problem: `The gateway at ${gatewayUrl} does not answer (${answer.neverAnswered})` }
+  const { response, text } = answer
+  if (response.ok) return { json: jsonOf(text) }
+  const problem = `The gateway at ${gatewayUrl} answered ${response.status} (${messageOf(text)})`
+  if (response.status >= 500 || response.status === 429) return { problem, retryAfterMs: retryAfterMsOf(response) }
+  const keyless = response.status === 401 || response.status === 403
+  throw new StartError(keyless ? `${problem}: give a key that may record and read, by --key or FOOTFALL_KEY.` : `${problem}.`)
+}
+
+/** Undefined for a text that is no JSON, which no schema takes. */
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function messageOf(text: string): string {
+  const body = ErrorBody.safeParse(jsonOf(text))
+  return body.success ? body.data.error.message : 'without a reason'
+}
+
+/** The seconds that it asks for, within reason; its other form, a date, is left to the backoff. */
+function retryAfterMsOf(response: Response): number | undefined {
+  const given = response.headers.get('retry-after')
+  const seconds = given === null ? Number.NaN : Number(given)
+  return seconds >= 0 ? Math.min(seconds * 1_000, RETRY_AFTER_MS_MAX) : undefined
+}

@@ -1,0 +1,57 @@
+import { StartError } from '../../main/embedded/process.ts'
+import { cellOf, type Row, textOf } from './row.ts'
+
+export interface Condition {
+  column: string
+  holds: (text: string) => boolean
+}
+
+const OPERATORS: Record<string, (cell: string, value: string) => boolean> = {
+  '=': (cell, value) => cell === value,
+  '!=': (cell, value) => cell !== value,
+  '^=': (cell, value) => cell.startsWith(value),
+  '<': (cell, value) => numberOf(cell) < Number(value),
+  '<=': (cell, value) => numberOf(cell) <= Number(value),
+  '>': (cell, value) => numberOf(cell) > Number(value),
+  '>=': (cell, value) => numberOf(cell) >= Number(value),
+}
+
+/** `COLUMN OP VALUE` or `COLUMN is [not] empty`, then ` and ` or the end. Quotes allow anything in a column or a value. */
+const TERM =
+  /\s*(?:"([^"]+)"|([^"=<>!^]+?))\s*(?:(\^=|!=|<=|>=|=|<|>)\s*(?:"([^"]*)"|([^"=<>!^\s][^"]*?))|\bis\s+(not\s+)?empty)\s*(?:$|\s+and\s+)/y
+
+/** Reads conditions joined by `and`. @throws StartError that names the rule they are part of. */
+export function conditionsOf(text: string, rule: string): Condition[] {
+  const conditions: Condition[] = []
+  const term = new RegExp(TERM)
+  while (term.lastIndex < text.length) {
+    const match = term.exec(text)
+    if (match === null) {
+      throw new StartError(
+        `${rule}: a condition is COLUMN = VALUE (or != < <= > >= ^=) or COLUMN is [not] empty, joined by "and"; put names and values with special characters in double quotes.`,
+      )
+    }
+    const [, quotedColumn, column, operator, quotedValue, value, not] = match
+    conditions.push(conditionOf(quotedColumn ?? column!.trim(), operator, quotedValue ?? value ?? '', not !== undefined, rule))
+  }
+  return conditions
+}
+
+function conditionOf(column: string, operator: string | undefined, value: string, not: boolean, rule: string): Condition {
+  if (operator === undefined) return { column, holds: (cell) => (cell === '') !== not }
+  if (/[<>]/.test(operator) && Number.isNaN(numberOf(value))) {
+    throw new StartError(`${rule}: ${operator} compares numbers, and ${JSON.stringify(value)} is not one.`)
+  }
+  const compare = OPERATORS[operator]!
+  return { column, holds: (cell) => compare(cell, value) }
+}
+
+/** Whether all of them hold for a row. */
+export function allHold(conditions: readonly Condition[], row: Row): boolean {
+  return conditions.every(({ column, holds }) => holds(textOf(cellOf(row, column))))
+}
+
+/** An empty cell is no number; `Number` makes it 0. */
+function numberOf(text: string): number {
+  return text.trim() === '' ? Number.NaN : Number(text)
+}

@@ -1,0 +1,178 @@
+import { resolve } from 'node:path'
+import { StartError } from '../../main/embedded/process.ts'
+import { type BatchSender, batchSender } from './batch-sender.ts'
+import { checkIngress, checkRules } from './check.ts'
+import type { TimeReading } from './instant.ts'
+import type { BatchAnswer, Item, ItemKind } from './item-kind.ts'
+import { isRefusal, type Mapping, mappingOf, mapRow, type Refusal } from './mapping.ts'
+import type { Progress } from './progress.ts'
+import { type RefusedRow, RejectedFile } from './rejected-file.ts'
+import { isBroken, type Row, textOf } from './row.ts'
+import { type Rule, type ValueMaps, withDefaults } from './rule.ts'
+import { type FileForm, rowsOf, type SourceFile, sourceFileOf } from './source-file.ts'
+
+export interface ImportPlan {
+  /** What the rows become. */
+  kind: ItemKind
+  paths: readonly string[]
+  form: FileForm
+  rules: readonly Rule[]
+  values: ValueMaps
+  time: TimeReading
+  /** Whether a column that is not in a file is read as empty. */
+  mayMissColumns: boolean
+  ingressUrl: string
+  /** Rows per call, at most 10,000. */
+  batchRows: number
+  inFlightMax: number
+  patienceMs: number
+  rejectedPath: string
+  signal?: AbortSignal | undefined
+}
+
+/** What became of the rows of a file: `rows` are accepted + duplicates + refused. */
+export interface Tally {
+  path: string
+  rows: number
+  accepted: number
+  duplicates: number
+  refused: number
+  /** From its first byte to its last answer. */
+  seconds: number
+  startedAt: number
+}
+
+interface Batch {
+  tally: Tally
+  rows: Row[]
+  items: Item[]
+  characters: number
+}
+
+/** What one run works with. */
+interface Run {
+  plan: ImportPlan
+  mapping: Mapping
+  sender: BatchSender<Batch>
+  rejected: RejectedFile
+}
+
+/** In JSON a character has at most 6 bytes, so that a batch stays below the 16 MiB of a body. */
+const BATCH_CHARACTERS_MAX = 2 * 1024 * 1024
+
+/**
+ * Imports files one after the other, in constant memory: the rows on their way are bounded, and hold back the reader.
+ * Everything that can be wrong with the files and the rules as such is found before the first row is sent.
+ * @throws StartError
+ */
+export async function runImport(plan: ImportPlan, progress: Progress): Promise<Tally[]> {
+  const files = await Promise.all(plan.paths.map((path) => sourceFileOf(path, plan.form)))
+  checkRejectedPath(plan)
+  const columns = await checkRules(files, plan)
+  await checkIngress(plan.ingressUrl)
+  const rejected = new RejectedFile(plan.rejectedPath)
+  const onRetry = (reason: string) => progress.stalled(`Restate at ${plan.ingressUrl}: ${reason}`)
+  const sender = batchSender<Batch>({ ...plan, onRetry }, (batch, answer) => settle(rejected, batch, answer))
+  const mapping = mappingOf(withDefaults(plan.rules, columns, plan.kind), plan)
+  const run: Run = { plan, mapping, sender, rejected }
+  const tallies: Tally[] = []
+  try {
+    await importFiles(files, run, tallies, progress)
+    return tallies
+  } catch (error) {
+    await sender.stop()
+    throw stopped(error, tallies)
+  } finally {
+    progress.stop()
+    rejected.close()
+  }
+}
+
+async function importFiles(files: readonly SourceFile[], run: Run, tallies: Tally[], progress: Progress): Promise<void> {
+  const bytesTotal = files.reduce((sum, file) => sum + file.bytes, 0)
+  let bytesBefore = 0
+  let rowsBefore = 0
+  for (const file of files) {
+    const tally = { path: file.path, startedAt: performance.now(), rows: 0, accepted: 0, duplicates: 0, refused: 0, seconds: 0 }
+    tallies.push(tally)
+    await importFile(file, tally, run, (bytes) =>
+      progress.report({ bytes: bytesBefore + bytes, bytesTotal, rows: rowsBefore + settledOf(tally) }),
+    )
+    bytesBefore += file.bytes
+    rowsBefore += tally.rows
+  }
+  await run.sender.finish()
+}
+
+async function importFile(file: SourceFile, tally: Tally, run: Run, onChunk: (bytes: number) => void): Promise<void> {
+  let batch = emptyBatch(tally)
+  for await (const { rows, bytes } of rowsOf(file)) {
+    run.plan.signal?.throwIfAborted()
+    const refused: RefusedRow[] = []
+    for (const row of rows) {
+      tally.rows++
+      const mapped = isBroken(row) ? { field: null, reason: row.reason } : mapRow(row, run.mapping, file)
+      if (isBroken(row) || isRefusal(mapped)) {
+        refused.push({ row, ...(mapped as Refusal) })
+      } else {
+        addTo(batch, row, mapped)
+        if (batch.items.length === run.plan.batchRows || batch.characters > BATCH_CHARACTERS_MAX) {
+          await run.sender.send(batch)
+          batch = emptyBatch(tally)
+        }
+      }
+    }
+    refuse(run.rejected, tally, refused)
+    onChunk(bytes)
+  }
+  if (batch.items.length > 0) await run.sender.send(batch)
+}
+
+function emptyBatch(tally: Tally): Batch {
+  return { tally, rows: [], items: [], characters: 0 }
+}
+
+function addTo(batch: Batch, row: Row, item: Item): void {
+  batch.rows.push(row)
+  batch.items.push(item)
+  for (const value of Object.values(item)) batch.characters += typeof value === 'string' ? value.length : textOf(value).length
+}
+
+/** Counts what became of a batch; the answer names its rows by their place in it. */
+function settle(rejected: RejectedFile, { tally, rows }: Batch, answer: BatchAnswer): void {
+  tally.accepted += answer.accepted
+  tally.duplicates += answer.duplicates
+  refuse(
+    rejected,
+    tally,
+    answer.rejected.map(({ index, field, message }) => ({ row: rows[index]!, field, reason: message })),
+  )
+}
+
+function refuse(rejected: RejectedFile, tally: Tally, refused: readonly RefusedRow[]): void {
+  rejected.add(tally.path, refused)
+  tally.refused += refused.length
+  tally.seconds = (performance.now() - tally.startedAt) / 1_000
+}
+
+function settledOf({ accepted, duplicates, refused }: Tally): number {
+  return accepted + duplicates + refused
+}
+
+function stopped(error: unknown, tallies: readonly Tally[]): unknown {
+  const isInterrupted = error instanceof DOMException && error.name === 'AbortError'
+  if (!isInterrupted && !(error instanceof StartError)) return error
+  const reason = isInterrupted ? 'it was interrupted' : error.message.replace(/\.$/, '')
+  const recorded = tallies.reduce((sum, { accepted, duplicates }) => sum + accepted + duplicates, 0)
+  return new StartError(
+    `The import stopped: ${reason}. At least ${recorded} rows are recorded; running it again is safe, they will be duplicates.`,
+    { cause: error },
+  )
+}
+
+/** The file of refused rows is overwritten, which an input must never be. */
+function checkRejectedPath({ paths, rejectedPath }: ImportPlan): void {
+  if (paths.some((path) => resolve(path) === resolve(rejectedPath))) {
+    throw new StartError(`--rejected ${rejectedPath} is one of the files to import: give another name.`)
+  }
+}

@@ -1,0 +1,66 @@
+import { randomUUID } from 'node:crypto'
+import * as clients from '@restatedev/restate-sdk-clients'
+import {
+  rejectedIdOf,
+  type RejectedKey,
+  type Repair,
+  type ReplayRejectedRequest,
+  type ReplayRejectedResponse,
+} from '../contract/rejected.ts'
+import { analyticApi } from '../contract/services.ts'
+import { actor } from './actor.ts'
+import { StartError } from '../main/embedded/process.ts'
+
+const REPLAY_MS_MAX = 30_000
+const HEALTH_MS_MAX = 2_000
+
+/** What became of a replay; `problem` when there was nothing to replay any more, or never. */
+export type Replayed = ReplayRejectedResponse | { outcome: 'none'; problem: string }
+
+export type Replay = (key: RejectedKey, set?: Repair) => Promise<Replayed>
+
+/**
+ * Sends refused interactions again, through the ingress. Each has an idempotency key, so that the client's own retries are
+ * one replay. @throws StartError when the program does not run.
+ */
+export async function replayer(ingressUrl: string): Promise<Replay> {
+  const url = ingressUrl.replace(/\/$/, '')
+  const isUp = await fetch(`${url}/restate/health`, { signal: AbortSignal.timeout(HEALTH_MS_MAX) }).then(
+    ({ ok }) => ok,
+    () => false,
+  )
+  if (!isUp) throw new StartError(`Restate does not answer at ${url}: replaying works while Footfall runs (npm start).`)
+  const analytic = clients.connect({ url, retry: true }).client(analyticApi)
+  return async (key, set) => {
+    const once = clients.rpc.opts<ReplayRejectedRequest, ReplayRejectedResponse>({
+      idempotencyKey: randomUUID(),
+      signal: AbortSignal.timeout(REPLAY_MS_MAX),
+    })
+    try {
+      return await analytic.ReplayRejected({ ...key, ...(set && { set }), actor: actor() }, once)
+    } catch (error) {
+      const problem = sentenceOf(error)
+      if (problem !== undefined) return { outcome: 'none', problem }
+      throw new StartError(
+        `Whether ${rejectedIdOf(key)} was replayed is not known (${reasonOf(error)}): replay it again, it counts once.`,
+        { cause: error },
+      )
+    }
+  }
+}
+
+/** What the handler decided: there is no such row, or somebody replayed it. */
+function sentenceOf(error: unknown): string | undefined {
+  if (!(error instanceof clients.HttpCallError) || ![400, 404, 409].includes(error.status)) return undefined
+  try {
+    return (JSON.parse(error.responseText) as { message: string }).message
+  } catch {
+    return error.responseText
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof clients.HttpCallError) return `Restate answered ${error.status}`
+  if (error instanceof DOMException) return `no answer within ${REPLAY_MS_MAX / 1_000} s`
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,64 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import * as clients from '@restatedev/restate-sdk-clients'
+import type { AnalyticsEvent, RecordEventsRequest } from '../../contract/analytics-event.ts'
+import type { CreateInteractionResponse } from '../../contract/interaction.ts'
+import { REPORT_SLUGS, type ReportRow, type Window, WINDOWS } from '../../contract/report.ts'
+import { analyticApi } from '../../contract/services.ts'
+import { DAY_MS } from '../../contract/time.ts'
+import { refusalOf, type Runs, runsAt } from '../../ingress/recompute-runs.ts'
+import { dayOf } from '../../ranking/bucket.ts'
+import { actor } from '../actor.ts'
+import { StartError } from '../../main/embedded/process.ts'
+import { SEED_DAYS } from './events.ts'
+
+const EVENTS_PER_CALL = 1_000
+const CALL_MS_MAX = 60_000
+const POLL_MS = 100
+
+export interface Seeded {
+  recorded: { accepted: number; duplicates: number; rejected: number }
+  reports: { slug: string; rows: ReportRow[] }[]
+}
+
+/** Records the events, recomputes every report in every window, and answers the totals. Safe to repeat with the same events. */
+export async function runSeed(plan: { ingressUrl: string; events: readonly AnalyticsEvent[]; endMs: number }): Promise<Seeded> {
+  const { ingressUrl, events, endMs } = plan
+  const analytic = clients.connect({ url: ingressUrl, retry: true }).client(analyticApi)
+  const recorded = { accepted: 0, duplicates: 0, rejected: 0 }
+  for (let place = 0; place < events.length; place += EVENTS_PER_CALL) {
+    const some = events.slice(place, place + EVENTS_PER_CALL)
+    const once = { idempotencyKey: randomUUID(), signal: AbortSignal.timeout(CALL_MS_MAX) }
+    const options = clients.rpc.opts<RecordEventsRequest, CreateInteractionResponse>(once)
+    const answer = await analytic.RecordEvents({ events: some }, options).catch((cause: unknown) => {
+      throw new StartError(`Restate at ${ingressUrl} does not answer: start Footfall with npm start first.`, { cause })
+    })
+    recorded.accepted += answer.accepted
+    recorded.duplicates += answer.duplicates
+    recorded.rejected += answer.rejected.length
+  }
+  const days = { date_from: dayOf(endMs - SEED_DAYS * DAY_MS), date_to: dayOf(endMs - DAY_MS) }
+  const runs = runsAt(ingressUrl)
+  for (const report_slug of REPORT_SLUGS) {
+    for (const window of WINDOWS) await recomputed(runs, { report_slug, window, ...days })
+  }
+  const reports = await Promise.all(
+    REPORT_SLUGS.map(async (slug) => {
+      const { rows } = await analytic.RunReport({ report_slug: slug, window: 'week', ...days, limit: 20, offset: 0 })
+      return { slug, rows }
+    }),
+  )
+  return { recorded, reports }
+}
+
+async function recomputed(
+  runs: Runs,
+  scope: { report_slug: string; window: Window; date_from: string; date_to: string },
+): Promise<void> {
+  let run = await runs.start({ ...scope, actor: actor() }).catch((cause: unknown) => {
+    throw new StartError(refusalOf(cause)?.message ?? 'Restate does not answer: run it again.', { cause })
+  })
+  for (; run.status === 'pending' || run.status === 'running'; run = await runs.status(run.id)) await sleep(POLL_MS)
+  if (run.status !== 'completed')
+    throw new StartError(`The run ${run.id} of ${run.report_slug} ${run.status}: ${run.error_message ?? ''}`)
+}

@@ -1,0 +1,83 @@
+import { setImmediate as afterPoll, setTimeout as sleep } from 'node:timers/promises'
+import { isSecret, listApiKeys, partsOfKey, type SecretApiKey } from '../../store/access/api-key.ts'
+import { isUnavailable, type Store } from '../../store/database/connection.ts'
+
+/** How soon a new or revoked key is known without a restart. From half of it on they are asked for again. */
+export const KEYS_MS_MAX = 1_000
+/** How long older keys are waited for, before requests go by the last known ones. */
+const PATIENCE_MS = 2_000
+
+export interface Keys {
+  /** Whether a key was ever made: from then on nobody gets in without one. */
+  areUsed: boolean
+  /** The key of this text; undefined when it is unknown, revoked or wrong, after the same work. */
+  find: (text: string) => SecretApiKey | undefined
+  /** Pages of these origins may call. */
+  origins: ReadonlySet<string>
+}
+
+/** Compared with when there is no such key, so that an unknown id takes as long as a wrong secret. */
+const NOBODY = { secretSha256: Buffer.alloc(32) }
+
+/**
+ * Knows the keys without asking the database for each request. While the database is away the last known keys stay good:
+ * nobody can revoke one there. `db` should be a connection of its own, so that it is not away because others are busy.
+ */
+export function createKeyRing(db: Store, onUnavailable: (error: unknown) => void): () => Promise<Keys> {
+  let known: { keys: Keys; atMs: number } | undefined
+  let asking: Promise<Keys> | undefined
+  let askingSinceMs = 0
+
+  const ask = async (): Promise<Keys> => {
+    const askedMs = performance.now()
+    try {
+      known = { keys: keysOf(await listApiKeys(db)), atMs: askedMs }
+    } catch (error) {
+      if (known === undefined || !isUnavailable(error)) throw error
+      onUnavailable(error)
+      known.atMs = performance.now()
+    }
+    return known.keys
+  }
+
+  const askOnce = () => {
+    if (asking === undefined) {
+      askingSinceMs = performance.now()
+      asking = ask().finally(() => {
+        asking = undefined
+      })
+    }
+    return asking
+  }
+
+  const lastKnown = async (keys: Keys) => {
+    await sleep(Math.max(0, askingSinceMs + PATIENCE_MS - performance.now()))
+    // A process that is busy sees that the time is over before it reads what came meanwhile.
+    await afterPoll()
+    return known?.keys ?? keys
+  }
+
+  return async () => {
+    if (known === undefined) return askOnce()
+    const { keys, atMs } = known
+    const ageMs = performance.now() - atMs
+    if (ageMs < KEYS_MS_MAX / 2) return keys
+    const asked = askOnce()
+    if (ageMs >= KEYS_MS_MAX) return Promise.race([asked, lastKnown(keys)])
+    asked.catch(() => undefined)
+    return keys
+  }
+}
+
+function keysOf(all: readonly SecretApiKey[]): Keys {
+  const active = new Map(all.filter((key) => key.revokedAt === null).map((key) => [key.keyId, key]))
+  return {
+    areUsed: all.length > 0,
+    find: (text) => {
+      const parts = partsOfKey(text)
+      const key = parts && active.get(parts.keyId)
+      return isSecret(parts?.secret ?? '', (key ?? NOBODY).secretSha256) ? key : undefined
+    },
+    origins: new Set(all.filter((key) => key.revokedAt === null).flatMap((key) => key.origins)),
+  }
+}

@@ -1,0 +1,107 @@
+import { createRemoteJWKSet, errors, jwtVerify, type JWTVerifyGetKey } from 'jose'
+import { Id } from '../../contract/text.ts'
+import { Problem } from '../http/problem.ts'
+import { shareRunning } from '../caching/share-running.ts'
+
+/** The seller that a token names. @throws Problem for a token that is not good, or names none. */
+export type SellerOfToken = (token: string) => Promise<string>
+
+export interface TokenSettings {
+  /** Where the issuer publishes its keys. */
+  jwksUrl: string
+  issuer: string
+  audience: string
+  /** The claim that names the seller. */
+  claim: string
+}
+
+/** How old the issuer's keys get before they are asked for again: so long a key that it took back is good at most. */
+export const ISSUER_KEYS_MS_MAX = 300_000
+/** The issuer is asked at most so often: by tokens with unknown keys, which anybody can make, and while it is away. */
+export const ISSUER_ASKED_MS_MIN = 5_000
+const FETCH_MS_MAX = 2_000
+const CLOCK_SKEW_SECONDS = 5
+
+/** Signatures that the issuer alone can make: the keys are public, so a MAC with one proves nothing. */
+const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']
+
+/** Whether a text has the form of a signed JWT. One that says it needs no signature has it too, so that it is refused as a token. */
+export function isToken(text: string): boolean {
+  return /^[\w-]+\.[\w-]+\.[\w-]*$/.test(text)
+}
+
+/** Verifies tokens with the issuer's keys, which it asks for at once: a wrong address is known from the start. */
+export function sellerTokens(settings: TokenSettings, onUnavailable: (error: unknown) => void): SellerOfToken {
+  const { jwksUrl, issuer, audience, claim } = settings
+  const keyOf = issuerKeys(jwksUrl, onUnavailable)
+  const demands = { issuer, audience, algorithms: ALGORITHMS, requiredClaims: ['exp'], clockTolerance: CLOCK_SKEW_SECONDS }
+  return async (token) => {
+    const { payload } = await jwtVerify(token, keyOf, demands).catch((error: unknown) => {
+      throw problemOfToken(error)
+    })
+    const seller = Id.safeParse(payload[claim])
+    if (!seller.success) throw new Problem('forbidden', `the token names no seller in its claim ${claim}`)
+    return seller.data
+  }
+}
+
+/**
+ * jose fetches the keys and picks one. When they are asked for is decided here: by itself it knows no key any more when they are
+ * old and the issuer is away, and asks an issuer that fails again for each token.
+ */
+function issuerKeys(url: string, onUnavailable: (error: unknown) => void): JWTVerifyGetKey {
+  const known = createRemoteJWKSet(new URL(url), {
+    cacheMaxAge: Infinity,
+    cooldownDuration: Infinity,
+    timeoutDuration: FETCH_MS_MAX,
+  })
+  let askedMs = -Infinity
+  const ask = shareRunning(async () => {
+    try {
+      await known.reload()
+    } catch (cause) {
+      onUnavailable(cause)
+      throw new Problem('unavailable', 'the issuer of the token does not answer; try again', { cause })
+    } finally {
+      askedMs = performance.now()
+    }
+  }, ISSUER_ASKED_MS_MIN)
+  ask().catch(() => undefined)
+
+  return async (header, token) => {
+    // Without a greatest age they are fresh as soon as there are any.
+    if (!known.fresh) await ask()
+    else if (performance.now() - askedMs >= ISSUER_KEYS_MS_MAX) await ask().catch(() => undefined)
+    try {
+      return await known(header, token)
+    } catch (error) {
+      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error
+      await ask()
+      return known(header, token)
+    }
+  }
+}
+
+const UNREADABLE = 'the token cannot be read'
+
+const BY_CODE: Record<string, string> = {
+  [errors.JWTExpired.code]: 'the token has expired',
+  [errors.JOSEAlgNotAllowed.code]: 'the token is not signed in a way that is accepted',
+  [errors.JWKSNoMatchingKey.code]: 'the token is not signed with a key of its issuer',
+  [errors.JWSSignatureVerificationFailed.code]: 'the token is not signed with a key of its issuer',
+  [errors.JWKSMultipleMatchingKeys.code]: 'the token does not say with which key it is signed (kid)',
+}
+
+const BY_CLAIM: Record<string, string> = {
+  iss: 'the token is of another issuer',
+  aud: 'the token is for another audience',
+  nbf: 'the token is not valid yet',
+  exp: 'the token does not say when it expires (exp)',
+}
+
+/** What is wrong with a token, without a word of what is in it. What is no fault of the token stays as it is. */
+function problemOfToken(error: unknown): unknown {
+  if (!(error instanceof errors.JOSEError) || error instanceof errors.JWKSInvalid) return error
+  const sentence = error instanceof errors.JWTClaimValidationFailed ? BY_CLAIM[error.claim] : BY_CODE[error.code]
+  return new Problem('unauthorized', sentence ?? UNREADABLE)
+}

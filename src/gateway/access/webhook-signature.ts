@@ -1,0 +1,56 @@
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import { Problem } from '../http/problem.ts'
+
+/** How old a signature may be, and how far ahead the sender's clock. */
+export const SIGNATURE_SECONDS_MAX = 300
+/** Of a sender that changes its secret, and signs with the old and the new one. */
+const SIGNATURES_MAX = 8
+
+export interface Signed {
+  /** The name of the header, for messages. */
+  name: string
+  /** `t=<unix seconds>,v1=<hex>`, v1 perhaps several times. */
+  header: string | string[] | undefined
+  body: Buffer
+  /** The secrets that are good: one, or while it changes two. */
+  secrets: readonly string[]
+  nowMs: number
+}
+
+/**
+ * Refuses what was not signed: v1 is the HMAC-SHA256 of `<t>.<body>` with one of the secrets, in hex, and t is not more than 5
+ * minutes from now. The scheme is that of Stripe's webhooks. @throws Problem unauthorized.
+ */
+export function requireSignature({ name, header, body, secrets, nowMs }: Signed): void {
+  const refuse = (message: string) => new Problem('unauthorized', message)
+  if (header === undefined) throw refuse(`sign the body: ${name}: t=<unix seconds>,v1=<hex HMAC-SHA256 of "t.body">`)
+  const fields = [header]
+    .flat()
+    .join(',')
+    .split(',')
+    .map((field) => field.trim().split('='))
+  const times = fields.filter(([key]) => key === 't').map(([, value = '']) => value)
+  const shown = fields.filter(([key]) => key === 'v1').map(([, value = '']) => value)
+  const [time = ''] = times
+  if (times.length !== 1 || !/^\d{1,12}$/.test(time) || shown.length === 0 || shown.length > SIGNATURES_MAX) {
+    throw refuse(`${name} must be t=<unix seconds>,v1=<hex>`)
+  }
+  const expected = secrets.map((secret) => createHmac('sha256', secret).update(`${time}.`).update(body).digest())
+  // All pairs are compared, so that the time tells nothing of which was right.
+  const matches = shown.flatMap((text) => expected.map((digest) => isDigest(text, digest)))
+  if (!matches.includes(true)) throw refuse(`${name} is not the signature of this body`)
+  const ageSeconds = nowMs / 1_000 - Number(time)
+  if (ageSeconds > SIGNATURE_SECONDS_MAX) throw refuse(`${name} is older than 5 minutes: sign again`)
+  if (ageSeconds < -SIGNATURE_SECONDS_MAX) throw refuse(`${name} is from the future: set the clock`)
+}
+
+/** The value of the header for a body that is sent now. */
+export function signatureOf(body: string | Buffer, secret: string, nowMs: number): string {
+  const time = Math.floor(nowMs / 1_000)
+  return `t=${time},v1=${createHmac('sha256', secret).update(`${time}.`).update(body).digest('hex')}`
+}
+
+function isDigest(hex: string, digest: Buffer): boolean {
+  const bytes = /^[0-9a-f]{64}$/i.test(hex) ? Buffer.from(hex, 'hex') : Buffer.alloc(digest.length)
+  return timingSafeEqual(bytes, digest)
+}

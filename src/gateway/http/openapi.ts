@@ -1,0 +1,115 @@
+import swagger from '@fastify/swagger'
+import type { FastifyInstance, FastifySchema } from 'fastify'
+import { createJsonSchemaTransform } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import { ErrorBody } from '../../contract/error.ts'
+import type { Scope } from '../../store/access/api-key.ts'
+import { errorAnswersOf } from './error-answers.ts'
+
+type Access = Scope | 'open'
+
+const DESCRIPTION = `Footfall records what shoppers do with products, once each, and answers what is popular.
+
+Every answer is \`{"data": …, "meta"?: …}\`, or \`{"error": {"code", "message", "details"?}}\`. Unknown fields and query parameters are
+refused. A known address with another method is 405 with \`Allow\`, an unknown one 404. Each answer carries \`x-request-id\`: yours when you
+send one of up to 100 letters, digits and \`_ . : -\`.
+
+As long as no key was ever made, this machine alone may call, without a key. From the first key on every request needs one.`
+
+const TAGS = [
+  { name: 'interactions', description: 'What shoppers do: sent once, counted once.' },
+  { name: 'search', description: 'What shoppers search for, are shown, and click.' },
+  { name: 'orders', description: 'What payment providers tell: sold, taken back, exactly once.' },
+  { name: 'popularity', description: 'What is popular, and the proof.' },
+  { name: 'sellers', description: 'What each seller sold.' },
+  { name: 'reports', description: 'What sources told of their operations, per day and week, and the runs that add it up.' },
+  { name: 'catalogue', description: 'What is sold: lists leave out what it hides.' },
+  { name: 'process', description: 'For whoever keeps it running.' },
+]
+
+const SECURITY_SCHEMES = {
+  key: { type: 'http', scheme: 'bearer', description: 'A key of `npx footfall key create`.' },
+  management_key: { type: 'apiKey', in: 'header', name: 'x-management-key', description: 'The same key in a header of its own.' },
+  publishable_key: {
+    type: 'apiKey',
+    in: 'query',
+    name: 'key',
+    description: 'A publishable key, for the beacon of a page. A secret key in an address is refused.',
+  },
+} as const
+const SELLER_TOKEN = {
+  type: 'http',
+  scheme: 'bearer',
+  bearerFormat: 'JWT',
+  description: 'A token of the configured issuer, which names a seller.',
+} as const
+
+/** Answers may get further fields, so nobody should rely on there being none; and that a count is no fraction is enough. */
+const override: NonNullable<z.core.ToJSONSchemaParams['override']> = ({ zodSchema, jsonSchema }) => {
+  const { def } = zodSchema._zod
+  if (def.type === 'object' && def.catchall === undefined) delete jsonSchema.additionalProperties
+  if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
+  if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
+}
+
+const toJsonSchemas = createJsonSchemaTransform({ zodToJsonConfig: { override } })
+
+interface Callers {
+  isPublic: boolean
+  /** Whether tokens of sellers are used. */
+  takesTokens: boolean
+}
+
+/** Makes /openapi.json of the routes: what callers send and get from their schemas, who may call from their `access`. */
+export async function describeApi(app: FastifyInstance, callers: Callers): Promise<void> {
+  const securitySchemes = { ...SECURITY_SCHEMES, ...(callers.takesTokens && { seller_token: SELLER_TOKEN }) }
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Footfall',
+        version: '1',
+        summary: 'Shopper interactions in, exactly-once popularity out.',
+        description: DESCRIPTION,
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+      servers: [{ url: '/', description: 'This gateway' }],
+      tags: TAGS,
+      components: { securitySchemes, schemas: { Error: schemaOfErrors() } },
+    },
+    transform: (document) => {
+      const { schema, url } = toJsonSchemas(document)
+      if (schema === undefined || schema.hide) return { schema: { hide: true }, url }
+      const { access = 'open', ofSeller = false } = document.route.config ?? {}
+      const { isPublic, takesTokens } = callers
+      return { schema: described(schema, access, { isPublic, takesTokens: takesTokens && ofSeller }), url }
+    },
+  })
+}
+
+/** What follows from the access of a route: no route can forget it. */
+function described(schema: FastifySchema, access: Access, callers: Callers): FastifySchema {
+  const needed = access === 'open' ? 'Needs no key.' : `Needs a key with the scope \`${access}\`, once a key was made.`
+  const orToken = callers.takesTokens ? ' A token that names a seller will do for what is of that seller.' : ''
+  return {
+    ...schema,
+    description: `${schema.description ?? ''}\n\n${needed}${orToken}`.trim(),
+    security: securityOf(access, callers),
+    response: errorAnswersOf(schema.response as Record<string, { description?: string }>, access !== 'open'),
+  }
+}
+
+/** One of the ways is enough. The last, without a key, ends with the first key, and does not exist where others can reach us. */
+function securityOf(access: Access, { isPublic, takesTokens }: Callers): Record<string, string[]>[] {
+  if (access === 'open') return []
+  const ways: Record<string, string[]>[] = [{ key: [access] }, { management_key: [access] }]
+  if (access === 'ingest') ways.push({ publishable_key: [] })
+  if (takesTokens) ways.push({ seller_token: [] })
+  if (!isPublic) ways.push({})
+  return ways
+}
+
+function schemaOfErrors() {
+  const { $schema: _dialect, ...schema } = z.toJSONSchema(ErrorBody, { io: 'output', override })
+  return schema as Record<string, unknown>
+}

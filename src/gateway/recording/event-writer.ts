@@ -1,0 +1,19 @@
+import { createGroupCommit, type GroupCommit, recordsOf } from './group-commit.ts'
+import type { GatewayObserver } from '../http/observer.ts'
+import { recorder } from '../../ingress/recorder.ts'
+
+export interface EventWriterOptions {
+  ingressUrl: string
+  flushesMax: number
+  queueEventsMax: number
+  queueBytesMax: number
+  observer: Pick<GatewayObserver, 'flushed' | 'turnedAway'>
+  /** How long an answer is waited for, retries included. */
+  deadlineMs?: number
+}
+
+/** Gathers the analytics events of many requests into durable calls. */
+export function eventWriter({ ingressUrl, deadlineMs, ...rest }: EventWriterOptions): GroupCommit {
+  const of = recorder(ingressUrl, deadlineMs, 'events')
+  return createGroupCommit({ ...rest, ...recordsOf(of), deadlineMs: of.deadlineMs })
+}

@@ -1,0 +1,116 @@
+import type { FastifyInstance } from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import { LRUCache } from 'lru-cache'
+import { INTERACTIONS_MAX, PopularRequest, PopularResponse, WINDOW_DAYS_MAX } from '../../contract/popular-list.ts'
+import { wholeNumberOfText } from '../../contract/whole-number.ts'
+import type { Store } from '../../store/database/connection.ts'
+import { popularPage } from '../../store/popularity/popular-page.ts'
+import { WrongField } from '../../store/database/errors.ts'
+import { createCallGate } from '../recording/call-gate.ts'
+import { wrongField } from '../http/problem.ts'
+import { sendJson } from '../http/send-json.ts'
+import { shareNext } from '../caching/share-next.ts'
+
+/** All answers together; a page of 100 products is some 35 KB. */
+const CACHE_BYTES_MAX = 16 * 1024 * 1024
+/** Lists that wait for one that is read. */
+const WAITING_MAX = 500
+
+const { shape } = PopularRequest
+const PopularQuery = PopularRequest.extend({
+  time_window_days: wholeNumberOfText(1, WINDOW_DAYS_MAX).optional().describe(shape.time_window_days.description!),
+  limit: wholeNumberOfText(1, 100).default(20).describe(shape.limit.description!),
+  min_interactions: wholeNumberOfText(1, INTERACTIONS_MAX).default(1).describe(shape.min_interactions.description!),
+})
+
+const Popular = PopularResponse.meta({
+  ...PopularResponse.meta(),
+  description: 'A page of products.',
+  headers: {
+    'cache-control': { type: 'string', description: 'private, and how old an answer may be, in seconds.' },
+    age: { type: 'integer', minimum: 0, description: 'How old it is, in seconds.' },
+  },
+})
+
+interface Answer {
+  json: Buffer
+  readMs: number
+}
+
+export interface PopularDeps {
+  db: Store
+  /** For how long a question is asked once; 0 asks the database each time. */
+  cacheMs: number
+  /** How many lists that add up hours are read at once: each keeps a processor busy. */
+  addedUpAtOnce: number
+}
+
+/** Reads go straight to the store. Lists that add up hours wait in turn, and leave connections to those that do not. */
+export function popularRoutes({ db, cacheMs, addedUpAtOnce }: PopularDeps) {
+  const gate = createCallGate({
+    callsMax: addedUpAtOnce,
+    waitingMax: WAITING_MAX,
+    bytesMax: Number.POSITIVE_INFINITY,
+    onFull: () => undefined,
+    message: 'too many lists of this kind wait here already; ask again',
+  })
+  const read = async (request: PopularRequest): Promise<Answer> => {
+    const readMs = Date.now()
+    const ask = () => popularPage(db, request, readMs)
+    const isAddedUp = request.time_window_days !== undefined || request.as_of !== undefined
+    const { rows, meta } = await (isAddedUp ? gate(0, ask) : ask())
+    return { json: Buffer.from(`{"data":[${rows.join(',')}],"meta":${JSON.stringify(meta)}}`), readMs }
+  }
+  const answerTo = cacheMs === 0 ? shareNext(read, keyOf) : cached(read, cacheMs)
+  const maxAge = `private, max-age=${Math.floor(cacheMs / 1_000)}`
+  return async (app: FastifyInstance) => {
+    app.withTypeProvider<ZodTypeProvider>().get(
+      '/api/v1/products/popular',
+      {
+        config: { access: 'read' },
+        schema: {
+          operationId: 'popularProducts',
+          summary: 'What is popular',
+          description:
+            'Best first by the mode; ties by id. Products that are hidden or deleted in the catalogue are left out. All pages of a window begin with the same hour, but the list is live: a product whose rank moves between two pages may repeat or be missed. An answer may be as old as `POPULAR_CACHE_MS` says, a second unless set; in the mode rising without window and as_of, as old as the last refresh, at most half an hour.',
+          tags: ['popularity'],
+          querystring: PopularQuery,
+          response: { 200: Popular },
+        },
+        preValidation: async ({ query }) => {
+          const given = query as Record<string, unknown>
+          if (typeof given['category_ids'] === 'string') given['category_ids'] = [given['category_ids']]
+        },
+      },
+      async ({ query }, reply) => {
+        const { json, readMs } = await answerTo(query).catch((error: unknown) => {
+          throw error instanceof WrongField ? wrongField(error.field, error.message) : error
+        })
+        const age = Math.floor((Date.now() - readMs) / 1_000)
+        return sendJson(reply.headers({ 'cache-control': maxAge, age }), json)
+      },
+    )
+  }
+}
+
+/** Whoever asks for what is just being read gets that one. */
+function cached(read: (request: PopularRequest) => Promise<Answer>, cacheMs: number) {
+  const cache = new LRUCache<string, Answer, PopularRequest>({
+    maxSize: CACHE_BYTES_MAX,
+    sizeCalculation: ({ json }, key) => json.length + key.length,
+    ttl: cacheMs,
+    ttlResolution: 0,
+    ignoreFetchAbort: true,
+    fetchMethod: async (_key, _stale, { context, options }) => {
+      const answer = await read(context)
+      // Its age counts from before it was read.
+      options.ttl = Math.max(1, cacheMs - (Date.now() - answer.readMs))
+      return answer
+    },
+  })
+  return async (request: PopularRequest): Promise<Answer> => cache.forceFetch(keyOf(request), { context: request })
+}
+
+function keyOf(request: PopularRequest): string {
+  return JSON.stringify({ ...request, category_ids: request.category_ids?.toSorted() })
+}

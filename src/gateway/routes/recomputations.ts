@@ -1,0 +1,176 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import { ErrorBody } from '../../contract/error.ts'
+import { RecomputeRun, RequestRun, RunsRequest } from '../../contract/recompute-run.ts'
+import { OFFSET_MAX } from '../../contract/report.ts'
+import { storableText } from '../../contract/text.ts'
+import { wholeNumberOfText } from '../../contract/whole-number.ts'
+import type { Store } from '../../store/database/connection.ts'
+import { findRun, listRuns } from '../../store/reports/recompute-run.ts'
+import { isOutage } from '../../ingress/outage.ts'
+import { Problem, wrongField } from '../http/problem.ts'
+import { refusalOf, type Runs } from '../../ingress/recompute-runs.ts'
+
+const EXAMPLE: RecomputeRun = {
+  id: '019cb2f8-9d00-7c3e-8f5a-5b0f2a6d9c11',
+  kind: 'requested',
+  report_slug: 'volume-by-period',
+  window: 'day',
+  date_from: '2026-03-01',
+  date_to: '2026-03-31',
+  requested_by: 'finance',
+  actor: 'local',
+  status: 'pending',
+  progress: { done: 0, total: 31 },
+  requested_at: '2026-04-01T08:00:00.000Z',
+}
+
+const Run = z.object({ data: RecomputeRun }).meta({ examples: [{ data: EXAMPLE }] })
+const RunsPage = z
+  .object({ data: z.array(RecomputeRun), meta: z.object({ total: z.int().describe('Runs of all pages.') }) })
+  .meta({ examples: [{ data: [EXAMPLE], meta: { total: 1 } }] })
+const RunId = z.object({
+  id: z
+    .uuid()
+    .toLowerCase()
+    .meta({ examples: [EXAMPLE.id] })
+    .describe('The id of the run.'),
+})
+const RunsQuery = RunsRequest.extend({
+  limit: wholeNumberOfText(1, 100).default(50).describe('Runs of the page.'),
+  offset: wholeNumberOfText(0, OFFSET_MAX).default(0).describe('Runs before the page.'),
+})
+const Headers = z.object({
+  'x-actor': storableText(200).optional().describe('Whom it is for, when the body does not say it: recorded as a claim.'),
+})
+const Body = RequestRun.meta({
+  examples: [
+    { report_slug: 'volume-by-period', window: 'day', date_from: '2026-03-01', date_to: '2026-03-31', requested_by: 'finance' },
+  ],
+})
+
+export function recomputeRoutes(deps: { db: Store; runs: Runs }) {
+  return async (app: FastifyInstance) => {
+    const routes = app.withTypeProvider<ZodTypeProvider>()
+
+    routes.post(
+      '/api/v1/recomputations',
+      {
+        config: { access: 'manage' },
+        schema: {
+          operationId: 'requestRecomputation',
+          summary: 'Recompute a report',
+          description:
+            'Rebuilds every bucket of the range from the events that are there now, in steps; readers see each bucket before it or after it. The range is widened to whole buckets: days of UTC, and weeks from Monday. At most 366 days.',
+          tags: ['reports'],
+          headers: Headers,
+          body: Body,
+          querystring: z.strictObject({}),
+          response: {
+            202: Run.describe('The run, which goes on by itself.'),
+            400: ErrorBody.describe(
+              'The body is not as described, the days are in the wrong order, too many, in the future, not kept, or before the first event that is left.',
+            ),
+            404: ErrorBody.describe('There is no such report.'),
+            409: ErrorBody.describe('The same buckets are being recomputed; `details.id` is the run that does it.'),
+            503: ErrorBody.describe('Outcome unknown: ask for the runs, or ask for it again.'),
+          },
+        },
+      },
+      async (request, reply) => {
+        const { requested_by: requestedBy = request.headers['x-actor'], ...asked } = request.body
+        const data = await deps.runs.start({ ...asked, ...claimOf(requestedBy), actor: actorOf(request) }).catch(refuse)
+        return reply.code(202).send({ data })
+      },
+    )
+
+    routes.get(
+      '/api/v1/recomputations',
+      {
+        config: { access: 'read' },
+        schema: {
+          operationId: 'recomputations',
+          summary: 'Runs',
+          description: 'Newest first; those too that Footfall started by itself (kind `refresh` and `scheduled`).',
+          tags: ['reports'],
+          querystring: RunsQuery,
+          response: { 200: RunsPage.describe('A page of runs.') },
+        },
+      },
+      async ({ query }) => {
+        const { runs, total } = await listRuns(deps.db, query)
+        return { data: runs, meta: { total } }
+      },
+    )
+
+    routes.get(
+      '/api/v1/recomputations/:id',
+      {
+        config: { access: 'read' },
+        schema: {
+          operationId: 'recomputation',
+          summary: 'A run',
+          description: 'How far it is, and what became of it.',
+          tags: ['reports'],
+          params: RunId,
+          querystring: z.strictObject({}),
+          response: { 200: Run.describe('The run.'), 404: ErrorBody.describe('There is no run of this id.') },
+        },
+      },
+      async ({ params: { id } }) => {
+        const data = await findRun(deps.db, id)
+        if (data === undefined) throw new Problem('not_found', `there is no run ${id}`)
+        return { data }
+      },
+    )
+
+    routes.delete(
+      '/api/v1/recomputations/:id',
+      {
+        config: { access: 'manage' },
+        schema: {
+          operationId: 'cancelRecomputation',
+          summary: 'Cancel a run',
+          description: 'It ends between two steps. The buckets that it has rebuilt stay. Cancelling it again changes nothing.',
+          tags: ['reports'],
+          headers: Headers,
+          params: RunId,
+          querystring: z.strictObject({}),
+          response: {
+            200: Run.describe('The run, which is cancelled.'),
+            404: ErrorBody.describe('There is no run of this id.'),
+            409: ErrorBody.describe('It has completed or failed; `details.id` is the run.'),
+            503: ErrorBody.describe('Outcome unknown: cancel it again.'),
+          },
+        },
+      },
+      async (request) => {
+        const by = { actor: actorOf(request), ...claimOf(request.headers['x-actor']) }
+        return { data: await deps.runs.cancel(request.params.id, by).catch(refuse) }
+      },
+    )
+  }
+}
+
+/** Who asks, as far as it is known here. */
+function actorOf({ apiKey }: FastifyRequest): string {
+  return apiKey?.name ?? 'local'
+}
+
+function claimOf(requestedBy: string | undefined) {
+  return requestedBy === undefined ? {} : { requested_by: requestedBy }
+}
+
+const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/
+
+function refuse(error: unknown): never {
+  const { status, message } = refusalOf(error) ?? {}
+  if (message === undefined) {
+    throw isOutage(error) ? new Problem('unavailable', 'outcome unknown, ask for the runs', { cause: error }) : error
+  }
+  if (status === 404) throw new Problem('not_found', message)
+  if (status === 409) throw new Problem('conflict', message, { details: { id: UUID.exec(message)?.[0] } })
+  const [field, text] = message.split(/: (.*)/s) as [string, string?]
+  throw text === undefined ? new Problem('invalid_request', message) : wrongField(field, text)
+}

@@ -1,0 +1,81 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import * as clients from '@restatedev/restate-sdk-clients'
+import type { CreateInteractionResponse } from '../contract/interaction.ts'
+import { analyticApi } from '../contract/services.ts'
+import { JSON_INPUT } from './json-input.ts'
+import { traceHeaders } from '../gateway/http/tracing.ts'
+
+const RECORD_MS_MAX = 10_000
+
+/** A CreateInteractionRequest, a RecordSearchesRequest or a RecordEventsRequest as JSON. */
+export type EventsBody = Buffer
+
+/** What a request brings, by the name of its list. */
+export type ListName = 'interactions' | 'searches' | 'events'
+
+/** What records it. */
+const HANDLERS = {
+  interactions: 'CreateInteraction',
+  searches: 'RecordSearches',
+  events: 'RecordEvents',
+} as const satisfies Record<ListName, string>
+
+/** The body of a request with these items, given as JSON with commas between them. */
+export function bodyOfItems(items: readonly string[], list: string = 'interactions'): EventsBody {
+  return Buffer.from(`{"${list}":[${items.join(',')}]}`)
+}
+
+/** A second's worth of events in one call is a pace that Restate bears for hours. */
+const PACE_MS_MAX = 1_000
+
+/**
+ * When the next call for somebody who does not wait may go: when this one is recorded, so that Restate is not filled faster than
+ * it is worked off, or after a second. PostgreSQL may be away; who does not wait must not notice.
+ */
+export async function paced(recorded: Promise<unknown>): Promise<void> {
+  const done = new AbortController()
+  const late = sleep(PACE_MS_MAX, undefined, { signal: done.signal })
+  await Promise.race([recorded, late]).catch(() => undefined)
+  done.abort()
+}
+
+export interface CallOptions {
+  /** A random one when undefined. */
+  idempotencyKey?: string | undefined
+  /** The deadline's when there is none. */
+  signal?: AbortSignal
+}
+
+/** Hands events to Restate. Its own retries are safe: all carry the same idempotency key, and Restate runs the call once. */
+export interface Recorder {
+  list: ListName
+  /** How long an answer is waited for, retries included. */
+  deadlineMs: number
+  /** Resolves when the events are recorded. */
+  record: (body: EventsBody, options?: CallOptions) => Promise<CreateInteractionResponse>
+  /** Resolves as soon as Restate has the events; `isNew` is false when it had a call with this key before. */
+  submit: (body: EventsBody, options?: CallOptions) => Promise<{ invocationId: string; isNew: boolean }>
+}
+
+/** The deadline is one for all attempts of a call; a `timeout` would be each attempt's. */
+export function recorder(ingressUrl: string, deadlineMs = RECORD_MS_MAX, list: ListName = 'interactions'): Recorder {
+  const ingress = clients.connect({ url: ingressUrl, retry: true })
+  const analytic = ingress.client(analyticApi)
+  const sending = ingress.sendClient(analyticApi)
+  const optionsOf = ({ idempotencyKey = randomUUID(), signal = AbortSignal.timeout(deadlineMs) }: CallOptions = {}) => ({
+    idempotencyKey,
+    signal,
+    headers: traceHeaders(),
+    input: JSON_INPUT,
+  })
+  return {
+    list,
+    deadlineMs,
+    record: (body, options) => analytic[HANDLERS[list]](body as never, clients.rpc.opts(optionsOf(options))),
+    submit: async (body, options) => {
+      const { invocationId, status } = await sending[HANDLERS[list]](body as never, clients.rpc.sendOpts(optionsOf(options)))
+      return { invocationId, isNew: status === 'Accepted' }
+    },
+  }
+}

@@ -1,0 +1,60 @@
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { z } from 'zod'
+import { SourceSlug } from '../../contract/payment.ts'
+import type { PaymentAdapter } from '../../contract/payment-adapter.ts'
+import { CHECKOUT, type Config, readSecret } from './config.ts'
+import { StartError } from '../embedded/process.ts'
+
+const SECRETS_MAX = 2
+const SECRET_CHARACTERS_MIN = 16
+const Secrets = z.array(z.string().min(SECRET_CHARACTERS_MIN)).min(1).max(SECRETS_MAX)
+
+/** The secrets of callbacks in Footfall's own form; none when there is no file. */
+export function paymentSecretsOf({ PAYMENT_SECRET_FILE: file }: Config): string[] {
+  if (file === undefined) return []
+  const lines = readSecret('PAYMENT_SECRET_FILE', file).split('\n')
+  const secrets = lines.map((line) => line.trim()).filter(Boolean)
+  if (Secrets.safeParse(secrets).success) return secrets
+  throw new StartError(
+    `PAYMENT_SECRET_FILE is ${file}, which must have one or two secrets of at least ${SECRET_CHARACTERS_MIN} characters.`,
+  )
+}
+
+const aFunction = z.custom((value) => typeof value === 'function', 'must be a function')
+const Adapter = z
+  .looseObject({
+    provider: SourceSlug,
+    signatureHeader: z
+      .string()
+      .regex(/^[a-z0-9-]+$/, 'must be a header in small letters')
+      .optional(),
+    secrets: Secrets.optional(),
+    isSigned: aFunction.optional(),
+    callbacksOf: aFunction,
+  })
+  .refine(({ secrets, isSigned }) => secrets !== undefined || isSigned !== undefined, {
+    error: 'must have secrets, or isSigned',
+  })
+
+/** The shop's adapters. @throws StartError that names the module that is none. */
+export async function paymentAdaptersOf({ PAYMENT_ADAPTERS: files }: Config): Promise<PaymentAdapter[]> {
+  const adapters: PaymentAdapter[] = []
+  for (const file of files?.split(',').map((one) => one.trim()) ?? []) adapters.push(await adapterIn(file))
+  const twice = adapters.find(({ provider }, index) => adapters.findIndex((one) => one.provider === provider) !== index)
+  if (twice !== undefined) throw new StartError(`PAYMENT_ADAPTERS has two adapters of ${twice.provider}.`)
+  return adapters
+}
+
+async function adapterIn(file: string): Promise<PaymentAdapter> {
+  let module: { default?: unknown }
+  try {
+    module = (await import(pathToFileURL(resolve(CHECKOUT, file)).href)) as { default?: unknown }
+  } catch (cause) {
+    throw new StartError(`PAYMENT_ADAPTERS has ${file}, which cannot be loaded: ${(cause as Error).message}`, { cause })
+  }
+  const parsed = Adapter.safeParse(module.default)
+  if (parsed.success) return module.default as PaymentAdapter
+  const { path, message } = parsed.error.issues[0]!
+  throw new StartError(`PAYMENT_ADAPTERS has ${file}, whose default export is no adapter: ${path.join('.')} ${message}`)
+}

@@ -1,0 +1,40 @@
+import { join } from 'node:path'
+import { connect, isDenied, isRefusedLogin, isUnavailable, lacksTables } from '../../store/database/connection.ts'
+import { NewerSchema, schemaState } from '../../store/database/migration.ts'
+import { CHECKOUT } from '../config/config.ts'
+import { StartError } from '../embedded/process.ts'
+
+/**
+ * Looks whether the database is one that this code can work with. One that does not answer is an error, or is left to be waited
+ * for. @throws StartError with what to do.
+ */
+export async function checkPrepared(url: string, whenAway: 'refuse' | 'wait'): Promise<void> {
+  const db = connect({ url, name: 'footfall check', connectionsMax: 1, readOnly: true })
+  try {
+    const { missing, notUnderstood } = await schemaState(db, join(CHECKOUT, 'sql'))
+    if (notUnderstood.length > 0) throw new NewerSchema(notUnderstood)
+    if (missing.length > 0) {
+      throw new StartError(`The database is of an older Footfall (${missing.join(', ')} is missing): run footfall migrate first.`)
+    }
+  } catch (cause) {
+    if (cause instanceof StartError) throw cause
+    if (cause instanceof NewerSchema) throw new StartError(cause.message, { cause })
+    if (isUnavailable(cause) && whenAway === 'wait') return
+    throw problemOf(cause)
+  } finally {
+    await db.destroy()
+  }
+}
+
+function problemOf(cause: unknown): unknown {
+  if (isRefusedLogin(cause)) {
+    return new StartError('PostgreSQL refuses the user, the password or the database of DATABASE_URL: change them.', { cause })
+  }
+  if (isUnavailable(cause))
+    return new StartError('PostgreSQL does not answer at DATABASE_URL: start it, or change the address.', { cause })
+  if (lacksTables(cause)) return new StartError('The database is not prepared: run footfall migrate first.', { cause })
+  if (isDenied(cause)) {
+    return new StartError('The user of DATABASE_URL may not read the database: run footfall migrate --role first.', { cause })
+  }
+  return cause
+}

@@ -1,0 +1,92 @@
+import { existsSync, openSync } from 'node:fs'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { connect, type ConnectOptions, isDenied, lacksTables, type Store } from '../../store/database/connection.ts'
+import type { Config } from '../config/config.ts'
+import { answers, postgresOn, postgresUrl, startPostgres } from '../embedded/postgres.ts'
+import { commandLineOf, StartError, stopProcess } from '../embedded/process.ts'
+
+export const passwordFileOf = (config: Config) => join(config.FOOTFALL_HOME, 'postgres-password')
+export const paymentSecretFileOf = (config: Config) => join(config.FOOTFALL_HOME, 'payment-secret')
+export const postgresFolderOf = (config: Config) => join(config.FOOTFALL_HOME, 'postgres')
+export const logFolderOf = (config: Config) => join(config.FOOTFALL_HOME, 'log')
+
+/** The database's address: DATABASE_URL, or that of the embedded PostgreSQL of this checkout. */
+export async function databaseUrlOf(config: Config): Promise<string> {
+  if (config.DATABASE_URL !== undefined) return config.DATABASE_URL
+  const file = passwordFileOf(config)
+  if (!existsSync(file)) {
+    throw new StartError(
+      `There is no data in ${config.FOOTFALL_HOME} yet: run npm start first, or set DATABASE_URL or FOOTFALL_HOME.`,
+    )
+  }
+  const running = await postgresOn(postgresFolderOf(config))
+  const password = (await readFile(file, 'utf8')).trim()
+  return postgresUrl({ port: running?.port ?? config.POSTGRES_PORT, password })
+}
+
+/** Does something with the database: the one that runs, or the embedded one, started for as long as it takes. */
+export async function withDatabase<T>(
+  config: Config,
+  options: Omit<ConnectOptions, 'url'>,
+  work: (db: Store) => Promise<T>,
+): Promise<T> {
+  const url = await databaseUrlOf(config)
+  // A server that another command has started goes when that one is done.
+  if (config.DATABASE_URL === undefined) await refuseBesideCommand(config)
+  const stop = (await answers(url)) ? undefined : await startForNow(config, url)
+  const db = connect({ ...options, url })
+  try {
+    return await work(db)
+  } catch (cause) {
+    if (lacksTables(cause)) throw new StartError('The database is not prepared: run npx footfall migrate first.', { cause })
+    if (isDenied(cause))
+      throw new StartError(`The user of DATABASE_URL may not do this (${(cause as Error).message}).`, { cause })
+    throw cause
+  } finally {
+    await db.destroy()
+    await stop?.()
+  }
+}
+
+const commandFileOf = (config: Config) => join(config.FOOTFALL_HOME, 'command.pid')
+
+/** @throws StartError while another command has PostgreSQL running for itself. */
+export async function refuseBesideCommand(config: Config): Promise<void> {
+  const pid = Number(await readFile(commandFileOf(config), 'utf8').catch(() => ''))
+  if (pid > 1 && pid !== process.pid && (await commandLineOf(pid))?.includes('footfall')) {
+    throw new StartError(`Another footfall command (process ${pid}) works on ${config.FOOTFALL_HOME}: wait until it is done.`)
+  }
+  if (pid > 1) await rm(commandFileOf(config), { force: true })
+}
+
+async function startForNow(config: Config, url: string): Promise<() => Promise<void>> {
+  if (config.DATABASE_URL !== undefined) {
+    throw new StartError('PostgreSQL does not answer at DATABASE_URL: start it, or change the address, user or password.')
+  }
+  // It may run and be too busy to answer, or be just starting: it is somebody's, and must not be ended.
+  if ((await postgresOn(postgresFolderOf(config))) !== undefined) {
+    throw new StartError(`PostgreSQL runs in ${config.FOOTFALL_HOME} and does not answer: wait a moment and try again.`)
+  }
+  await mkdir(logFolderOf(config), { recursive: true })
+  await writeFile(commandFileOf(config), String(process.pid), { flag: 'wx' }).catch((cause: unknown) => {
+    throw new StartError(`Another footfall command works on ${config.FOOTFALL_HOME}: wait until it is done.`, { cause })
+  })
+  const release = () => rm(commandFileOf(config), { force: true })
+  try {
+    const child = await startPostgres({
+      folder: postgresFolderOf(config),
+      port: config.POSTGRES_PORT,
+      password: new URL(url).password,
+      log: openSync(join(logFolderOf(config), 'postgres.log'), 'a'),
+      inForeground: true,
+    })
+    return async () => {
+      await stopProcess(child, 'SIGINT')
+      await release()
+    }
+  } catch (error) {
+    await release()
+    throw error
+  }
+}

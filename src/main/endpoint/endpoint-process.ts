@@ -1,0 +1,85 @@
+import { hostname } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import { TASKS } from '../../../services/tasks/tasks.ts'
+import { connect } from '../../store/database/connection.ts'
+import { checkPrepared } from '../database/check-prepared.ts'
+import { type Config, keepingOf, privacyOf } from '../config/config.ts'
+import { identityKeysOf } from '../config/identity-keys.ts'
+import { poolMetrics } from '../metrics/pools.ts'
+import type { Registry } from '../metrics/registry.ts'
+import { handlerTimes, serviceMetrics } from '../metrics/services.ts'
+import { databaseUrlOf } from '../database/with-database.ts'
+import { releaseName } from '../release/release.ts'
+import { serveEndpoint } from './serve-endpoint.ts'
+import { startTracing } from '../tracing/start.ts'
+
+/** A handler that gives up waiting for its turn is tried again, and that is one more that waits. */
+const TURN_MS_MAX = 60_000
+/** Before whoever told this process to end loses patience; Kubernetes gives 30 s, Docker is told to give 20. */
+const DRAIN_MS_MAX = 15_000
+const CLOSE_MS_MAX = 1_000
+
+/** @throws StartError when the endpoint cannot start: the database is not there or of another release, or a key is missing. */
+export async function checkEndpoint(config: Config): Promise<void> {
+  identityKeysOf(config)
+  await checkPrepared(await databaseUrlOf(config), 'refuse')
+}
+
+/**
+ * Runs the services for Restate, in this process.
+ * @returns what ends it: handlers that run come to their end, and new ones go to others.
+ * @throws StartError when the database is not there, or is not one of this release.
+ */
+export async function startEndpointProcess(config: Config, registry: Registry, log: Logger): Promise<() => Promise<void>> {
+  const onTraceProblem = (error: unknown) => log.warn({ err: error }, 'traces not sent')
+  await checkEndpoint(config)
+  const url = await databaseUrlOf(config)
+  const tracing = await startTracing(config, 'footfall-endpoint', onTraceProblem)
+  const poolObserver = poolMetrics(registry)
+  const pool = (name: string, label: string) =>
+    connect({
+      url,
+      name,
+      connectionsMax: config.DATABASE_CONNECTIONS,
+      waitMsMax: TURN_MS_MAX,
+      onConnectionLost: (error) => log.warn({ err: error.message }, 'database connection lost'),
+      observer: { ...poolObserver(label), ...tracing.store },
+    })
+  const db = pool('footfall endpoint', 'recording')
+  const background = pool('footfall background', 'counting')
+  const endpoint = await serveEndpoint(
+    {
+      db,
+      background,
+      retryPolicy: {
+        initialInterval: 100,
+        exponentiationFactor: 2,
+        maxInterval: config.RETRY_INTERVAL_MS_MAX,
+        maxAttempts: config.RETRY_ATTEMPTS_MAX,
+        onMaxAttempts: 'pause',
+      },
+      privacy: privacyOf(config),
+      keeping: keepingOf(config),
+      tasks: TASKS,
+      observer: serviceMetrics(registry),
+      reached: () => undefined,
+    },
+    {
+      host: config.ENDPOINT_HOST,
+      port: config.ENDPOINT_PORT,
+      identityKeys: identityKeysOf(config),
+      release: await releaseName(),
+      log,
+      hooks: [...tracing.hooks, handlerTimes(registry)],
+    },
+  )
+  log.info({ host: hostname(), port: config.ENDPOINT_PORT }, 'endpoint listens')
+  return async () => {
+    await endpoint.drain(DRAIN_MS_MAX)
+    // A statement that waits for a lock is not waited for: Restate tries it elsewhere.
+    const closed = Promise.all([db.destroy(), background.destroy(), tracing.stop()])
+    await Promise.race([closed, sleep(CLOSE_MS_MAX, undefined, { ref: false })])
+    log.info('endpoint stopped')
+  }
+}

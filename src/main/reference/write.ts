@@ -1,7 +1,0 @@
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { CHECKOUT } from '../config.ts'
-import { configurationReference } from './configuration.ts'
-
-/** npm run docs: writes what is generated of the documentation; npm formats it afterwards. */
-await writeFile(join(CHECKOUT, 'docs', 'configuration.md'), configurationReference())

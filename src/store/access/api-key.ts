@@ -1,0 +1,84 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { sql } from 'kysely'
+import type { Store } from '../database/connection.ts'
+
+export const SCOPES = ['ingest', 'read', 'manage'] as const
+export type Scope = (typeof SCOPES)[number]
+
+export interface NewApiKey {
+  name: string
+  scopes: readonly Scope[]
+  /** May stand in a web page; sends events only, from pages of these origins. */
+  isPublishable: boolean
+  origins: readonly string[]
+  sellerId: string | null
+  /** Null for the default. */
+  requestsPerMinute: number | null
+}
+
+export interface ApiKey extends NewApiKey {
+  keyId: string
+  createdAt: Date
+  revokedAt: Date | null
+}
+
+export interface SecretApiKey extends ApiKey {
+  secretSha256: Buffer
+}
+
+export interface KeyParts {
+  keyId: string
+  secret: string
+}
+
+const KEY_ID_BYTES = 6
+const SECRET_BYTES = 32
+
+/** Makes a key. Its text is `ff_<id>_<secret>` or, publishable, `ffp_<id>_<secret>`, and cannot be had again. */
+export async function createApiKey(db: Store, key: NewApiKey): Promise<{ keyId: string; text: string }> {
+  const keyId = randomBytes(KEY_ID_BYTES).toString('hex')
+  const secret = randomBytes(SECRET_BYTES).toString('hex')
+  await insertApiKey(db, key, { keyId, secret })
+  return { keyId, text: `${key.isPublishable ? 'ffp' : 'ff'}_${keyId}_${secret}` }
+}
+
+/** Makes a key that has its text already. @returns whether it is new; nothing changes when its id is known. */
+export async function insertApiKey(db: Store, key: NewApiKey, { keyId, secret }: KeyParts): Promise<boolean> {
+  const { rows } = await sql`
+    insert into api_key (key_id, name, secret_sha256, scopes, is_publishable, origins, seller_id, requests_per_minute)
+    values (${keyId}, ${key.name}, ${sha256(secret)}, ${key.scopes}::text[], ${key.isPublishable}, ${key.origins}::text[],
+      ${key.sellerId}, ${key.requestsPerMinute})
+    on conflict do nothing returning key_id`.execute(db)
+  return rows.length > 0
+}
+
+/** Every key that was ever made, oldest first. */
+export async function listApiKeys(db: Store): Promise<SecretApiKey[]> {
+  const { rows } = await sql<SecretApiKey>`
+    select key_id as "keyId", name, secret_sha256 as "secretSha256", scopes, is_publishable as "isPublishable", origins,
+      seller_id as "sellerId", requests_per_minute as "requestsPerMinute", created_at as "createdAt", revoked_at as "revokedAt"
+    from api_key order by created_at, key_id`.execute(db)
+  return rows
+}
+
+/** Revokes a key; false when there is no such key or it was revoked before. */
+export async function revokeApiKey(db: Store, keyId: string): Promise<boolean> {
+  const { rows } = await sql`
+    update api_key set revoked_at = now() where key_id = ${keyId} and revoked_at is null returning key_id`.execute(db)
+  return rows.length > 0
+}
+
+/** The two parts of a key's text; undefined for what has not that form. */
+export function partsOfKey(text: string): KeyParts | undefined {
+  const match = /^ffp?_([0-9a-f]{12})_([0-9a-f]{64})$/.exec(text)
+  return match === null ? undefined : { keyId: match[1]!, secret: match[2]! }
+}
+
+/** Whether this is the secret, found out in a time that tells nothing. */
+export function isSecret(secret: string, expectedSha256: Uint8Array): boolean {
+  return timingSafeEqual(sha256(secret), expectedSha256)
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
+}

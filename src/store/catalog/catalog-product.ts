@@ -1,0 +1,98 @@
+import { sql } from 'kysely'
+import { CatalogProduct } from '../../contract/product.ts'
+import { instantOf } from '../../contract/time.ts'
+import { type Call, callIdOf } from '../log/call.ts'
+import type { Database } from '../database/connection.ts'
+import { utc } from '../popularity/popularity-json.ts'
+
+/** A checked version of a product; `index` is its place in the call. */
+export interface ProductVersion {
+  index: number
+  productId: string
+  sellerId: string | null
+  name: string
+  category: string | null
+  brand: string | null
+  price: number | null
+  currency: string | null
+  quantity: number | null
+  status: CatalogProduct['status']
+  updatedAtMs: number
+}
+
+/**
+ * Brings the catalogue up to date: of each product the newest version stays, whatever came first, in one call or in several at
+ * once. Costs a sort of the versions, and an index probe per product; JSON is made of those alone that another one is as new
+ * as (of all of them, it was a quarter of the statement's time). Rows go in by key: without the order, two calls with common
+ * products deadlock.
+ * @returns the indexes of the versions that changed it, the same ones for every attempt of a call, unless a newer version
+ *   came in between.
+ */
+export async function upsertProducts(db: Database, call: Call, versions: readonly ProductVersion[]): Promise<number[]> {
+  const { rows } = await sql<{ index: number }>`
+    with newest as (
+      select distinct on (g.product_id) g.*
+      from (select *, count(*) over (partition by product_id, updated_at) as twins from (${given(versions)}) v) g
+      order by g.product_id, g.updated_at desc, case when g.twins > 1 then ${jsonOf('g')} end desc, g.index
+    ), changed as (
+      insert into catalog.product as p (call_id, ${COLUMNS})
+      select ${callIdOf(call)}::uuid, ${COLUMNS} from newest order by product_id
+      on conflict (product_id) do update set
+        (call_id, ${COLUMNS}) = (excluded.call_id, ${columnsOf('excluded')})
+      where excluded.updated_at > p.updated_at
+        or (excluded.updated_at = p.updated_at and ${jsonOf('excluded')} > ${jsonOf('p')})
+        or excluded.call_id = p.call_id
+      returning p.product_id
+    )
+    select newest.index from changed join newest using (product_id)`.execute(db)
+  return rows.map(({ index }) => index)
+}
+
+/** One product; undefined when the catalogue never had it. */
+export async function catalogProduct(db: Database, productId: string): Promise<CatalogProduct | undefined> {
+  const { rows } = await sql<{ json: string }>`
+    select ${jsonOf('p')} as json from catalog.product p where p.product_id = ${productId}`.execute(db)
+  return rows[0] && (JSON.parse(rows[0].json) as CatalogProduct)
+}
+
+/**
+ * Whether lists show a product: not while the catalogue says that it is hidden or deleted. What the catalogue does not have is
+ * shown. A probe of a small index.
+ */
+export function isListed(productId: ReturnType<typeof sql>) {
+  return sql`not exists (select from catalog.product x where x.product_id = ${productId} and x.status <> 'active')`
+}
+
+/** The columns of a version, in the order of the contract's fields. */
+const NAMES = Object.keys(CatalogProduct.shape)
+const COLUMNS = sql.raw(NAMES.join(', '))
+
+function columnsOf(alias: 'excluded') {
+  return sql.raw(NAMES.map((name) => `${alias}.${name}`).join(', '))
+}
+
+/**
+ * A version as the JSON of a CatalogProduct. It also decides between two versions of the same time: fields in one order, those
+ * without a value left out, compared byte by byte.
+ */
+function jsonOf(alias: 'g' | 'p' | 'excluded') {
+  const pairs = NAMES.map(
+    (name) => `'${name}', ${name === 'updated_at' ? `${utc(`${alias}.${name}`)}::json` : `${alias}.${name}`}`,
+  )
+  return sql.raw(`(json_strip_nulls(json_build_object(${pairs.join(', ')}))::text collate "C")`)
+}
+
+/** The versions as a table, one array per column: the statement's text does not depend on their number. */
+function given(versions: readonly ProductVersion[]) {
+  const column = (valueOf: (version: ProductVersion) => string | number | null) => versions.map(valueOf)
+  return sql`
+    select index, product_id collate "C" as product_id, seller_id, name, category, brand, price, currency, quantity, status, updated_at
+    from unnest(
+      ${column((version) => version.index)}::int[], ${column((version) => version.productId)}::text[],
+      ${column((version) => version.sellerId)}::text[], ${column((version) => version.name)}::text[],
+      ${column((version) => version.category)}::text[], ${column((version) => version.brand)}::text[],
+      ${column((version) => version.price)}::bigint[], ${column((version) => version.currency)}::text[],
+      ${column((version) => version.quantity)}::bigint[], ${column((version) => version.status)}::text[],
+      ${column((version) => instantOf(version.updatedAtMs))}::timestamptz[])
+      as row(index, product_id, seller_id, name, category, brand, price, currency, quantity, status, updated_at)`
+}

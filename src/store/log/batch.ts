@@ -1,0 +1,188 @@
+import { sql } from 'kysely'
+import type { Call } from './call.ts'
+import { type Database, isMissingPartition, isRefusal, type Store } from '../database/connection.ts'
+import { INTERACTIONS, type NewInteraction, type NewRejection, type Rejection } from './interaction.ts'
+import type { LogRow, LogTable } from './log-table.ts'
+import { makePartitions, monthOf } from './month.ts'
+import { findRefused } from './bisection.ts'
+
+/** A batch, and the first and last instant of its events. */
+export interface RecordedBounds {
+  batchId: string
+  from: string
+  to: string
+}
+
+export interface RecordedBatchResult extends RecordedBounds {
+  accepted: number
+  duplicateIndexes: number[]
+  /** What PostgreSQL refused, beside the rejections that were handed in. */
+  refused: Rejection[]
+  /** Whether this attempt inserted the batch: true for one of all attempts. */
+  isNew: boolean
+}
+
+/** Claims the call's batch and inserts its rows, all or none, however often it is asked to; returns how many were new. */
+export type InsertBatch<Row extends LogRow> = (
+  db: Store,
+  table: LogTable<Row>,
+  call: Call,
+  rows: readonly Row[],
+  rejections: readonly NewRejection[],
+) => Promise<Inserted>
+
+export interface Inserted {
+  /** How many rows were new. */
+  inserted: number
+  /** Whether the batch was. */
+  isNew: boolean
+}
+
+/** Making a partition and finding refused rows each cost one more attempt; more than a few mean a fault. */
+const ATTEMPTS_MAX = 8
+
+/** Records a call's interactions once; see recordRows. */
+export function recordBatch(
+  db: Store,
+  call: Call,
+  interactions: readonly NewInteraction[],
+  rejections: readonly NewRejection[],
+  insert?: InsertBatch<NewInteraction>,
+): Promise<RecordedBatchResult> {
+  return recordRows(db, INTERACTIONS, call, interactions, rejections, insert)
+}
+
+/**
+ * Records a call's rows in a table of the log once, however often and however concurrently it is asked to, and says which of
+ * them were new. Rows that PostgreSQL refuses are rejected one by one and never hold up their neighbours.
+ */
+export async function recordRows<Row extends LogRow>(
+  db: Store,
+  table: LogTable<Row>,
+  call: Call,
+  given: readonly Row[],
+  rejections: readonly NewRejection[],
+  insert: InsertBatch<Row> = insertBatch,
+): Promise<RecordedBatchResult> {
+  let rows = given
+  const rejected = [...rejections]
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const { inserted, isNew } = await insert(db, table, call, rows, rejected)
+      const known = new Set(rejections.map((rejection) => rejection.index))
+      const result = await readBatch(db, table, call, given, { known, allInserted: inserted === given.length })
+      return { ...result, isNew }
+    } catch (error) {
+      if (attempt === ATTEMPTS_MAX) throw error
+      if (isMissingPartition(error)) {
+        await makePartitions(db, await monthsToMake(db, rows))
+      } else if (isRefusal(error)) {
+        // A trial must not stumble over a month that is missing as well.
+        await makePartitions(db, await monthsToMake(db, rows))
+        const refused = await findRefused(db, table, rows)
+        if (refused.length === 0) throw error
+        const indexes = new Set(refused.map((rejection) => rejection.index))
+        rejected.push(...refused)
+        rows = rows.filter((row) => !indexes.has(row.index))
+      } else {
+        throw error
+      }
+    }
+  }
+}
+
+/**
+ * Claims the call's batch and inserts its rows in one statement; a call that has its batch already inserts nothing.
+ * Rows go in by primary key: without the order, two batches with common ids deadlock. Each takes the category and the brand
+ * of its product along.
+ * @returns how many rows were new: 0 when the batch was there before.
+ */
+export async function insertBatch<Row extends LogRow>(
+  db: Database,
+  table: LogTable<Row>,
+  call: Call,
+  rows: readonly Row[],
+  rejections: readonly NewRejection[],
+): Promise<Inserted> {
+  const events = rows.reduce((sum, row) => sum + table.eventsOf(row), 0)
+  // Searches say nothing of what a shopper does with a product: there is nothing to feed to the profiles.
+  const fedAt = table.isSearch ? sql`now()` : sql`null::timestamptz`
+  const answer = await sql<Inserted>`
+    with given as (${table.given(rows)}), claimed as (
+      insert into interaction_batch (occurred_from, occurred_to, events, invocation_id, body_sha256, is_search, fed_at)
+      -- Bounds of events that are refused, or of another age than now when there are none, would make a group read every month.
+      select coalesce(min(occurred_at), now()), coalesce(max(occurred_at), now()),
+        ${events}::int, ${call.invocationId}::text, ${call.bodySha256}::bytea, ${table.isSearch}::boolean, ${fedAt}
+      from given where occurred_at >= (select horizon from log_horizon)
+      on conflict (invocation_id, body_sha256) do nothing
+      returning batch_id
+    ), inserted as (
+      insert into ${sql.table(table.name)} (${table.columns})
+      select ${table.givenColumns(sql`claimed.batch_id`)}
+      from given cross join claimed ${table.beside}
+      where given.occurred_at >= (select horizon from log_horizon)
+      order by given.occurred_at, given.event_id, given.index
+      on conflict (occurred_at, event_id) do nothing
+      returning 1
+    ), rejected as (
+      insert into rejected_interaction (batch_id, index, code, field, message, item, is_payment)
+      select claimed.batch_id, r.index, r.code, r.field, r.message, r.item, ${table.isOfPayments ?? false}::boolean
+      from claimed cross join unnest(
+        ${rejections.map((row) => row.index)}::int[], ${rejections.map((row) => row.code)}::text[],
+        ${rejections.map((row) => row.field)}::text[], ${rejections.map((row) => row.message)}::text[],
+        ${rejections.map((row) => JSON.stringify(row.item))}::text[]) as r(index, code, field, message, item)
+      union all
+      select claimed.batch_id, given.index, 'too_old', 'occurred_at',
+        'is before the horizon ' || to_char(horizon, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), ${table.givenItem}, false
+      from claimed cross join given cross join log_horizon
+      where given.occurred_at < horizon
+    )
+    select count(*)::int as inserted, exists (select from claimed) as "isNew" from inserted`.execute(db)
+  return answer.rows[0]!
+}
+
+/**
+ * Says what became of a call's rows. It reads the table and not the inserting statement's answer, because a repeated or
+ * overlapping attempt inserts nothing and must still answer as the first one did.
+ */
+async function readBatch<Row extends LogRow>(
+  db: Database,
+  table: LogTable<Row>,
+  call: Call,
+  given: readonly Row[],
+  first: { known: ReadonlySet<number>; allInserted: boolean },
+): Promise<Omit<RecordedBatchResult, 'isNew'>> {
+  const batch = (await batchOf(db, call))!
+  if (first.allInserted) return { ...batch, accepted: given.length, duplicateIndexes: [], refused: [] }
+
+  const own = await sql<{ eventId: string; occurredAt: Date }>`
+    select event_id as "eventId", occurred_at as "occurredAt" from ${sql.table(table.name)}
+    where batch_id = ${batch.batchId} and occurred_at between ${batch.from} and ${batch.to}`.execute(db)
+  const rejected = await sql<Rejection>`
+    select index, code, field, message from rejected_interaction
+    where batch_id = ${batch.batchId} order by index`.execute(db)
+  const refused = rejected.rows.filter((row) => !first.known.has(row.index))
+  const refusedIndexes = new Set(refused.map((row) => row.index))
+  const unclaimed = new Set(own.rows.map((row) => `${row.occurredAt.getTime()} ${row.eventId}`))
+  const duplicateIndexes = given
+    .filter((row) => !refusedIndexes.has(row.index) && !unclaimed.delete(`${row.occurredAtMs} ${row.eventId}`))
+    .map((row) => row.index)
+  const accepted = given.length - duplicateIndexes.length - refused.length
+  return { ...batch, accepted, duplicateIndexes, refused }
+}
+
+/** The batch of a call; undefined when it has none. */
+export async function batchOf(db: Database, call: Call): Promise<RecordedBounds | undefined> {
+  const { rows } = await sql<{ batchId: string; from: Date; to: Date }>`
+    select batch_id as "batchId", occurred_from as "from", occurred_to as "to"
+    from interaction_batch where invocation_id = ${call.invocationId} and body_sha256 = ${call.bodySha256}`.execute(db)
+  const batch = rows[0]
+  return batch && { batchId: batch.batchId, from: batch.from.toISOString(), to: batch.to.toISOString() }
+}
+
+/** The months of what is not before the horizon. */
+export async function monthsToMake(db: Database, given: readonly Pick<LogRow, 'occurredAtMs'>[]): Promise<string[]> {
+  const { rows } = await sql<{ horizon: Date }>`select horizon from log_horizon`.execute(db)
+  const horizonMs = rows[0]!.horizon.getTime()
+  return given.filter((row) => row.occurredAtMs >= horizonMs).map((row) => monthOf(row.occurredAtMs))
+}

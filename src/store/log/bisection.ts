@@ -1,0 +1,39 @@
+import { sql } from 'kysely'
+import { isMissingPartition, isRefusal, type Store } from '../database/connection.ts'
+import type { NewRejection } from './interaction.ts'
+import type { LogRow, LogTable } from './log-table.ts'
+
+/** Halves the rows until each refused one stands alone. Every trial is rolled back. */
+export async function findRefused<Row extends LogRow>(
+  db: Store,
+  table: LogTable<Row>,
+  rows: readonly Row[],
+): Promise<NewRejection[]> {
+  const error = await trial(db, table, rows)
+  if (error === undefined || rows.length === 0) return []
+  if (!isRefusal(error) || isMissingPartition(error)) throw error
+  if (rows.length === 1) {
+    const { index, item } = rows[0]!
+    return [{ index, code: 'refused', field: null, message: `refused by PostgreSQL: ${(error as Error).message}`, item }]
+  }
+  const middle = rows.length >> 1
+  return [...(await findRefused(db, table, rows.slice(0, middle))), ...(await findRefused(db, table, rows.slice(middle)))]
+}
+
+async function trial<Row extends LogRow>(db: Store, table: LogTable<Row>, rows: readonly Row[]): Promise<unknown> {
+  const tx = await db.startTransaction().execute()
+  try {
+    await sql`
+      with given as (${table.given(rows)})
+      insert into ${sql.table(table.name)} (${table.columns})
+      select ${table.givenColumns(sql`0`)} from given ${table.beside}
+      where given.occurred_at >= (select horizon from log_horizon)
+      order by given.occurred_at, given.event_id, given.index
+      on conflict (occurred_at, event_id) do nothing`.execute(tx)
+    return undefined
+  } catch (error) {
+    return error
+  } finally {
+    await tx.rollback().execute()
+  }
+}

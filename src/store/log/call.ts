@@ -1,0 +1,35 @@
+import { createHash } from 'node:crypto'
+import { sql } from 'kysely'
+import { uuidV7 } from '../../contract/event-id.ts'
+import type { Database } from '../database/connection.ts'
+
+/** One call of a recording handler: which invocation, and what it was sent. */
+export interface Call {
+  invocationId: string
+  bodySha256: Buffer
+}
+
+export function callOf(invocationId: string, body: Uint8Array): Call {
+  return { invocationId, bodySha256: createHash('sha256').update(body).digest() }
+}
+
+/**
+ * The id of an event that came without one: a UUIDv7 of its time, the rest a hash of the call and its place in it. Every
+ * attempt of the call gives it the same id; the same idempotency key with another body, after its retention, another.
+ */
+export function eventIdFor(call: Call, index: number, milliseconds: number): string {
+  const place = createHash('sha256').update(call.invocationId).update(call.bodySha256).update(`#${index}`).digest()
+  return uuidV7(milliseconds, place)
+}
+
+/** A call in 16 bytes, as hex. */
+export function callIdOf({ invocationId, bodySha256 }: Call): string {
+  return createHash('sha256').update(invocationId).update(bodySha256).digest('hex').slice(0, 32)
+}
+
+/** Whether what this invocation recorded came from another body; false when it has recorded nothing yet. */
+export async function isOtherBody(db: Database, { invocationId, bodySha256 }: Call): Promise<boolean> {
+  const { rows } = await sql<{ bodySha256: Buffer }>`
+    select body_sha256 as "bodySha256" from interaction_batch where invocation_id = ${invocationId}`.execute(db)
+  return rows.length > 0 && !rows.some((row) => row.bodySha256.equals(bodySha256))
+}

@@ -1,0 +1,45 @@
+import type { sql } from 'kysely'
+import type { LOG_TABLES } from './month.ts'
+
+type Sql = ReturnType<typeof sql>
+
+/** What a checked row of every table of the log has; `index` is its place in the call, `item` what was sent. */
+export interface LogRow {
+  index: number
+  item: unknown
+  eventId: string
+  occurredAtMs: number
+}
+
+/** A table of the log, as far as recording has to know it. */
+export interface LogTable<Row extends LogRow> {
+  name: (typeof LOG_TABLES)[number]
+  /** Its columns, in the order of givenColumns. */
+  columns: Sql
+  /** The rows as a table, one array per column: the statement's text does not depend on their number. */
+  given: (rows: readonly Row[]) => Sql
+  /** The values of a row of `given` for the columns. */
+  givenColumns: (batchId: Sql) => Sql
+  /** What is joined to `given` for them. */
+  beside: Sql
+  /** A row of `given` as the item that a caller sends. */
+  givenItem: Sql
+  /** How many events counting will find in a row. */
+  eventsOf: (row: Row) => number
+  /** Whether its batches are of searches. */
+  isSearch: boolean
+  /** Whether what is rejected beside its rows are payment callbacks. */
+  isOfPayments?: boolean
+}
+
+/**
+ * One column of the rows. Without any value it is null, which unnest fills up: most events have no metadata, and an array of
+ * a thousand nulls costs as much as values.
+ */
+export function columnOf<Row, Value extends string | number | boolean>(
+  rows: readonly Row[],
+  valueOf: (row: Row) => Value | null,
+): (Value | null)[] | null {
+  const values = rows.map(valueOf)
+  return values.every((value) => value === null) ? null : values
+}

@@ -1,0 +1,43 @@
+import { sql } from 'kysely'
+import { lockFor } from '../database/locks.ts'
+import type { Store } from '../database/connection.ts'
+
+/** A month as `2026-11`. */
+export type Month = string
+
+export function monthOf(milliseconds: number): Month {
+  return new Date(milliseconds).toISOString().slice(0, 7)
+}
+
+/** The tables of the log: each is partitioned by month of occurred_at. */
+export const LOG_TABLES = ['analytics_event', 'interaction', 'search'] as const
+
+export type LogTableName = (typeof LOG_TABLES)[number]
+
+/** A month's partition of a table of the log. */
+export function partitionOf(table: LogTableName, month: Month): string {
+  return `${table}_${month.replace('-', '_')}`
+}
+
+/** Makes the partitions of the given months that are missing, of every table of the log. The lock makes two makers take turns. */
+export async function makePartitions(db: Store, months: readonly Month[]): Promise<void> {
+  for (const month of [...new Set(months)].sort()) {
+    await db.transaction().execute(async (tx) => {
+      await lockFor(tx, 'partitions', 'exclusive')
+      for (const table of LOG_TABLES) await sql`select make_log_month(${table}, ${`${month}-01`}::date)`.execute(tx)
+    })
+  }
+}
+
+/** The month of the database's clock and the `ahead` months after it. */
+export async function comingMonths(db: Store, ahead: number): Promise<Month[]> {
+  const { rows } = await sql<{ month: Month }>`
+    select to_char(date_trunc('month', now() at time zone 'UTC') + n * interval '1 month', 'YYYY-MM') as month
+    from generate_series(0, ${ahead}::int) as n order by n`.execute(db)
+  return rows.map((row) => row.month)
+}
+
+export function monthAfter(month: Month): Month {
+  const [year, number] = month.split('-').map(Number) as [number, number]
+  return monthOf(Date.UTC(year, number, 1))
+}

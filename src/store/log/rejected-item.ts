@@ -1,0 +1,105 @@
+import { sql } from 'kysely'
+import { type RejectedInteraction, rejectedIdOf, type RejectedKey, type RejectedResponse } from '../../contract/rejected.ts'
+import { decodeCursor, encodeCursor } from '../database/cursor.ts'
+import type { Database } from '../database/connection.ts'
+
+/** A hundred items may be 16 MiB each. A page ends before its items are more than this; one is always on it. */
+const PAGE_BYTES_MAX = 16 * 1024 * 1024
+
+export interface RejectedPage {
+  limit: number
+  after: RejectedKey | undefined
+  /** Those that were replayed, too. */
+  replayed: boolean
+}
+
+/** Newest first: totally ordered by batch and place, which is the order of an index. */
+export async function rejectedPage(db: Database, { limit, after, replayed }: RejectedPage): Promise<RejectedResponse> {
+  const open = replayed ? sql`true` : sql`replayed_at is null`
+  const beyond = after === undefined ? sql`true` : sql`(batch_id, index) < (${after.batch_id}::bigint, ${after.index}::int)`
+  const { rows } = await sql<RejectedRow & { candidates: number }>`
+    select ${COLUMNS}, r.candidates from (
+      select *, row_number() over newest_first as place, sum(octet_length(item)) over newest_first as bytes,
+        (count(*) over ())::int as candidates
+      from (
+        select batch_id, index, code, field, message, item, replayed_at from rejected_interaction
+        where ${open} and ${beyond} order by batch_id desc, index desc limit ${limit + 1}) candidate
+      window newest_first as (order by batch_id desc, index desc)
+    ) r join interaction_batch b on b.batch_id = r.batch_id
+    where r.place = 1 or r.bytes <= ${PAGE_BYTES_MAX}
+    order by r.batch_id desc, r.index desc`.execute(db)
+  const shown = rows.slice(0, limit)
+  const last = shown.length < (rows[0]?.candidates ?? 0) ? shown.at(-1) : undefined
+  return {
+    data: shown.map(toRejected),
+    meta: { next_cursor: last ? encodeCursor(REJECTED, [last.batchId, String(last.index)]) : null },
+  }
+}
+
+/** One refused interaction; undefined when there is none of this id. */
+export async function rejectedInteraction(db: Database, key: RejectedKey): Promise<RejectedInteraction | undefined> {
+  const { rows } = await sql<RejectedRow>`
+    select ${COLUMNS} from rejected_interaction r join interaction_batch b on b.batch_id = r.batch_id
+    where r.batch_id = ${key.batch_id}::bigint and r.index = ${key.index}::int`.execute(db)
+  return rows[0] && toRejected(rows[0])
+}
+
+/** Those that wait to be replayed, oldest first: one that is refused again goes to the end. */
+export async function openRejected(db: Database, limit: number): Promise<RejectedKey[]> {
+  const { rows } = await sql<RejectedKey>`
+    select batch_id, index from rejected_interaction where replayed_at is null
+    order by batch_id, index limit ${limit}`.execute(db)
+  return rows
+}
+
+/** How many wait to be replayed. */
+export async function countOpenRejected(db: Database): Promise<number> {
+  const { rows } = await sql<{ n: number }>`
+    select count(*)::int as n from rejected_interaction where replayed_at is null`.execute(db)
+  return rows[0]!.n
+}
+
+const REJECTED = 'rejected'
+
+/** Where a page of the list ended; undefined for a text that is no cursor of it. */
+export function rejectedPositionOf(cursor: string): RejectedKey | undefined {
+  const [batchId = '', index = ''] = decodeCursor(REJECTED, cursor) ?? []
+  return /^\d{1,18}$/.test(batchId) && /^\d{1,9}$/.test(index) ? { batch_id: batchId, index: Number(index) } : undefined
+}
+
+/** What was sent. It is kept as text, because jsonb refuses some JSON; a text that is none stands for itself. */
+export function itemOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+
+interface RejectedRow {
+  batchId: string
+  index: number
+  receivedAt: Date
+  code: string
+  field: string | null
+  message: string
+  item: string
+  replayedAt: Date | null
+}
+
+const COLUMNS = sql`r.batch_id as "batchId", r.index, b.received_at as "receivedAt", r.code, r.field, r.message, r.item,
+  r.replayed_at as "replayedAt"`
+
+function toRejected({ batchId, index, receivedAt, code, field, message, item, replayedAt }: RejectedRow): RejectedInteraction {
+  return {
+    id: rejectedIdOf({ batch_id: batchId, index }),
+    batch_id: batchId,
+    index,
+    received_at: receivedAt.toISOString(),
+    code,
+    field,
+    message,
+    item: itemOf(item),
+    replayed_at: replayedAt?.toISOString() ?? null,
+  }
+}

@@ -1,0 +1,97 @@
+import { sql } from 'kysely'
+import { rejectedIdOf, type RejectedKey } from '../../contract/rejected.ts'
+import { audit } from '../audit/audit.ts'
+import type { Call } from './call.ts'
+import type { Database } from '../database/connection.ts'
+import { type InsertBatch, insertBatch, type Inserted } from './batch.ts'
+import type { LogRow } from './log-table.ts'
+import { itemOf } from './rejected-item.ts'
+
+/** Somebody else's call replayed it; the message says what became of it. */
+export class AlreadyReplayed extends Error {}
+
+/** What a replay is made of: the item as it was sent, when, and in which call. It never changes. */
+export interface RefusedItem {
+  item: unknown
+  receivedAtMs: number
+  call: Call
+  isSearch: boolean
+  isPayment: boolean
+}
+
+/** Undefined when there is no refused interaction of this id. */
+export async function refusedItem(db: Database, key: RejectedKey): Promise<RefusedItem | undefined> {
+  const { rows } = await sql<{ item: string; receivedAt: Date; isSearch: boolean; isPayment: boolean } & Call>`
+    select r.item, b.received_at as "receivedAt", b.is_search as "isSearch", r.is_payment as "isPayment", b.invocation_id as "invocationId",
+      b.body_sha256 as "bodySha256"
+    from rejected_interaction r join interaction_batch b on b.batch_id = r.batch_id
+    where r.batch_id = ${key.batch_id}::bigint and r.index = ${key.index}::int`.execute(db)
+  const row = rows[0]
+  if (row === undefined) return undefined
+  const { item, receivedAt, isSearch, isPayment, invocationId, bodySha256 } = row
+  return { item: itemOf(item), receivedAtMs: receivedAt.getTime(), isSearch, isPayment, call: { invocationId, bodySha256 } }
+}
+
+/**
+ * Inserts a batch that replays a refused interaction, and marks that one as replayed, in one transaction: either both are
+ * there or nothing is. The lock on the row makes two replays of it take turns, and the second finds the mark of the first.
+ * A repeated attempt finds its own batch in the mark; inserting that again changes nothing.
+ * @throws AlreadyReplayed when the batch of another call is in the mark.
+ */
+export function insertReplayOf(key: ReplayOf) {
+  return <Row extends LogRow>(...[db, table, call, rows, rejections]: Parameters<InsertBatch<Row>>): Promise<Inserted> =>
+    db.transaction().execute(async (tx) => {
+      await lockUnlessReplayed(tx, key, call)
+      const inserted = await insertBatch(tx, table, call, rows, rejections)
+      await markReplayed(tx, key, call)
+      return inserted
+    })
+}
+
+/** What is replayed, and by whom. */
+export interface ReplayOf extends RejectedKey {
+  actor: string
+}
+
+/** The call's batch is what became of it. */
+export async function markReplayed(tx: Database, key: ReplayOf, call: Call): Promise<void> {
+  const { numAffectedRows } = await sql`
+    update rejected_interaction r set replayed_at = now(), replay_batch_id = b.batch_id
+    from interaction_batch b
+    where r.batch_id = ${key.batch_id}::bigint and r.index = ${key.index}::int and r.replayed_at is null
+      and b.invocation_id = ${call.invocationId} and b.body_sha256 = ${call.bodySha256}`.execute(tx)
+  if (!numAffectedRows) return
+  const resourceId = rejectedIdOf(key)
+  await audit(tx, { actor: key.actor, action: 'rejected.replay', resourceType: 'rejected_interaction', resourceId })
+}
+
+/** The lock is a statement of its own: what was committed while it waited is seen by the next one. */
+export async function lockUnlessReplayed(tx: Database, key: RejectedKey, call: Call): Promise<void> {
+  await sql`
+    select from rejected_interaction
+    where batch_id = ${key.batch_id}::bigint and index = ${key.index}::int for update`.execute(tx)
+  const { rows } = await sql<Replay>`
+    select r.replayed_at as "replayedAt", b.batch_id as "batchId", n.index as "rejectedIndex",
+      (exists (select from interaction i where i.batch_id = b.batch_id
+          and i.occurred_at between b.occurred_from and b.occurred_to)
+        or exists (select from search s where s.batch_id = b.batch_id
+          and s.occurred_at between b.occurred_from and b.occurred_to)) as "isAccepted"
+    from rejected_interaction r join interaction_batch b on b.batch_id = r.replay_batch_id
+      left join rejected_interaction n on n.batch_id = b.batch_id
+    where r.batch_id = ${key.batch_id}::bigint and r.index = ${key.index}::int
+      and (b.invocation_id <> ${call.invocationId} or b.body_sha256 <> ${call.bodySha256})`.execute(tx)
+  if (rows[0] !== undefined) throw new AlreadyReplayed(sentenceOf(key, rows[0]))
+}
+
+interface Replay {
+  replayedAt: Date
+  batchId: string
+  rejectedIndex: number | null
+  isAccepted: boolean
+}
+
+function sentenceOf(key: RejectedKey, { replayedAt, batchId, rejectedIndex, isAccepted }: Replay): string {
+  const refused = rejectedIndex === null ? undefined : rejectedIdOf({ batch_id: batchId, index: rejectedIndex })
+  const outcome = isAccepted ? 'accepted' : refused === undefined ? 'a duplicate' : `refused again as ${refused}`
+  return `${rejectedIdOf(key)} was replayed already, at ${replayedAt.toISOString()}: ${outcome}`
+}

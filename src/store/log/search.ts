@@ -1,0 +1,44 @@
+import { sql } from 'kysely'
+import { instantOf } from '../../contract/time.ts'
+import { columnOf, type LogRow, type LogTable } from './log-table.ts'
+
+/** A checked search. */
+export interface NewSearch extends LogRow {
+  query: string
+  normalisedQuery: string
+  accountId: string | null
+  sessionId: string | null
+  /** In the order in which they were shown, each once. */
+  productIds: readonly string[]
+}
+
+function given(rows: readonly NewSearch[]) {
+  return sql`
+    select * from unnest(
+      ${columnOf(rows, (row) => row.index)}::int[], ${columnOf(rows, (row) => instantOf(row.occurredAtMs))}::timestamptz[],
+      ${columnOf(rows, (row) => row.eventId)}::uuid[], ${columnOf(rows, (row) => row.query)}::text[],
+      ${columnOf(rows, (row) => row.normalisedQuery)}::text[], ${columnOf(rows, (row) => row.accountId)}::text[],
+      ${columnOf(rows, (row) => row.sessionId)}::text[], ${columnOf(rows, (row) => arrayLiteralOf(row.productIds))}::text[])
+      as row(index, occurred_at, event_id, query, normalised_query, account_id, session_id, product_ids)`
+}
+
+/** PostgreSQL's arrays of arrays are rectangles: a list inside one is a text that is cast. */
+function arrayLiteralOf(ids: readonly string[]): string {
+  return `{${ids.map((id) => `"${id.replaceAll(/["\\]/g, String.raw`\$&`)}"`).join(',')}}`
+}
+
+/** Batches of searches are counted with those of interactions, and fed to no profile. */
+export const SEARCHES: LogTable<NewSearch> = {
+  name: 'search',
+  columns: sql.raw('occurred_at, batch_id, event_id, query, normalised_query, account_id, session_id, product_ids'),
+  given,
+  givenColumns: (batchId) =>
+    sql`given.occurred_at, ${batchId}, given.event_id, given.query, given.normalised_query, given.account_id, given.session_id,
+      given.product_ids::text[]`,
+  beside: sql``,
+  givenItem: sql.raw(`jsonb_strip_nulls(jsonb_build_object(
+    'event_id', given.event_id, 'occurred_at', given.occurred_at, 'query', given.query, 'account_id', given.account_id,
+    'session_id', given.session_id, 'product_ids', to_jsonb(given.product_ids::text[])))::text`),
+  eventsOf: ({ productIds }) => productIds.length,
+  isSearch: true,
+}

@@ -1,0 +1,176 @@
+import { createHash } from 'node:crypto'
+import { sql } from 'kysely'
+import type { PaymentCallback } from '../../contract/payment.ts'
+import { instantOf } from '../../contract/time.ts'
+import { type Callback, type Item, keyOf, type Refusal } from '../../ledger/settlement.ts'
+import { type Call, callIdOf } from '../log/call.ts'
+import type { Database } from '../database/connection.ts'
+import type { NewPayment } from './payment-recording.ts'
+
+/** A callback as it is stored. */
+export interface KnownPayment extends Callback {
+  number: string
+  accountId: string | null
+  sessionId: string | null
+  callId: string
+  callIndex: number
+  refused: Refusal[]
+}
+
+/** A callback, a payment or an order: whoever records something about one of them takes turns. */
+export type Subject = readonly ['callback' | 'payment', provider: string, id: string] | readonly ['order', id: string]
+
+/** What the callbacks are about concerns more than is locked: all of it is to be locked at once, in another transaction. */
+export class MoreSubjects extends Error {
+  readonly subjects: readonly Subject[]
+
+  constructor(subjects: readonly Subject[]) {
+    super('more is concerned')
+    this.subjects = subjects
+  }
+}
+
+export function subjectsOf({ provider, callbackId, paymentRef, orderId }: Callback): Subject[] {
+  return [
+    ['callback', provider, callbackId],
+    ['payment', provider, paymentRef],
+    ['order', orderId],
+  ]
+}
+
+/**
+ * Locks subjects and reads every callback of the payments among them, of the orders, and of the same ids. The locks are a statement
+ * of their own, so that what was committed meanwhile is seen. @throws MoreSubjects when a callback is known of another payment,
+ * or a payment was sold as another order.
+ */
+export async function lockKnown(tx: Database, subjects: readonly Subject[]): Promise<KnownPayment[]> {
+  const locked = new Set(subjects.map((subject) => JSON.stringify(subject)))
+  await lockAll(tx, [...locked])
+  const known = await knownPayments(tx, subjects)
+  const isLocked = (subject: Subject) => locked.has(JSON.stringify(subject))
+  const concerned = known.flatMap((callback) => {
+    const [id, payment, order] = subjectsOf(callback) as [Subject, Subject, Subject]
+    return [...(isLocked(id) ? [payment] : []), ...(isLocked(payment) && callback.status === 'success' ? [order] : [])]
+  })
+  const more = concerned.filter((subject) => !isLocked(subject))
+  if (more.length > 0) throw new MoreSubjects(more)
+  return known
+}
+
+/** In one order, so that nobody waits for who waits for him. */
+async function lockAll(tx: Database, names: readonly string[]): Promise<void> {
+  const keys = names.map((name) => createHash('sha256').update(name).digest().readBigInt64BE().toString())
+  await sql`select pg_advisory_xact_lock(key) from (select key from unnest(${keys}::bigint[]) as key order by key) k`.execute(tx)
+}
+
+async function knownPayments(tx: Database, subjects: readonly Subject[]): Promise<KnownPayment[]> {
+  const column = (kind: Subject[0], place: 1 | 2) => subjects.filter(([one]) => one === kind).map((subject) => subject[place]!)
+  const { rows } = await sql<StoredPayment>`
+    with payment as (
+      select * from unnest(${column('payment', 1)}::text[], ${column('payment', 2)}::text[]) as p (provider, payment_ref)
+      union
+      select provider, payment_ref from payment_callback
+      where status = 'success' and order_id = any(${column('order', 1)}::text[])
+    ), wanted as (
+      select c.callback_no from payment p join payment_callback c using (provider, payment_ref)
+      union
+      select c.callback_no
+      from unnest(${column('callback', 1)}::text[], ${column('callback', 2)}::text[]) as g (provider, callback_id)
+        join payment_callback c using (provider, callback_id)
+    )
+    select ${COLUMNS} from payment_callback c where callback_no in (select callback_no from wanted)`.execute(tx)
+  return rows.map(paymentOf)
+}
+
+export interface StoredPayment extends Omit<KnownPayment, 'occurredAtMs' | 'items'> {
+  occurredAt: Date
+  items: StoredItem[]
+}
+
+interface StoredItem {
+  product_id: string
+  seller_id: string | null
+  quantity: number
+  unit_price: number | null
+}
+
+/** The columns of a StoredPayment. */
+export const COLUMNS = sql.raw(`callback_no as number, provider, callback_id as "callbackId", payment_ref as "paymentRef",
+  order_id as "orderId", status, currency, occurred_at as "occurredAt", items, account_id as "accountId",
+  session_id as "sessionId", call_id as "callId", call_index as "callIndex", refused`)
+
+export function paymentOf({ occurredAt, items, callId, ...row }: StoredPayment): KnownPayment {
+  return {
+    ...row,
+    callId: callId.replaceAll('-', ''),
+    occurredAtMs: occurredAt.getTime(),
+    items: items.map((item) => ({
+      productId: item.product_id,
+      sellerId: item.seller_id,
+      quantity: item.quantity,
+      unitPrice: item.unit_price,
+    })),
+  }
+}
+
+/** A stored callback in the form in which it is sent. */
+export function callbackOf(callback: KnownPayment): PaymentCallback {
+  const { provider, callbackId, paymentRef, orderId, status, currency, accountId, sessionId, occurredAtMs, items } = callback
+  return {
+    ...{ provider, callback_id: callbackId, payment_ref: paymentRef, order_id: orderId, status, currency },
+    ...(accountId !== null && { account_id: accountId }),
+    ...(sessionId !== null && { session_id: sessionId }),
+    occurred_at: instantOf(occurredAtMs),
+    items: items.map(({ productId, sellerId, quantity, unitPrice }) => ({
+      product_id: productId,
+      ...(sellerId !== null && { seller_id: sellerId }),
+      quantity,
+      ...(unitPrice !== null && { unit_price: unitPrice }),
+    })),
+  }
+}
+
+/** @returns the number of each, by its key. */
+export async function insertCallbacks(
+  tx: Database,
+  call: Call,
+  fresh: readonly NewPayment[],
+  refused: ReadonlyMap<string, readonly Refusal[]>,
+): Promise<Map<string, string>> {
+  if (fresh.length === 0) return new Map()
+  const column = (valueOf: (payment: NewPayment) => string | number | null) => fresh.map(valueOf)
+  const { rows } = await sql<Pick<KnownPayment, 'number' | 'provider' | 'callbackId'>>`
+    insert into payment_callback (call_id, call_index, provider, callback_id, payment_ref, order_id, status, currency, account_id,
+      session_id, occurred_at, items, refused)
+    select ${callIdOf(call)}::uuid, * from unnest(
+      ${column(({ index }) => index)}::int[], ${column(({ provider }) => provider)}::text[],
+      ${column(({ callbackId }) => callbackId)}::text[], ${column(({ paymentRef }) => paymentRef)}::text[],
+      ${column(({ orderId }) => orderId)}::text[], ${column(({ status }) => status)}::text[],
+      ${column(({ currency }) => currency)}::text[], ${column(({ accountId }) => accountId)}::text[],
+      ${column(({ sessionId }) => sessionId)}::text[], ${column(({ occurredAtMs }) => instantOf(occurredAtMs))}::timestamptz[],
+      ${column(({ items }) => JSON.stringify(items.map(storedItemOf)))}::jsonb[],
+      ${column((payment) => JSON.stringify(refused.get(keyOf(payment)) ?? []))}::jsonb[])
+    returning callback_no as number, provider, callback_id as "callbackId"`.execute(tx)
+  return new Map(rows.map((row) => [keyOf(row), row.number]))
+}
+
+function storedItemOf({ productId, sellerId, quantity, unitPrice }: Item): StoredItem {
+  return { product_id: productId, seller_id: sellerId, quantity, unit_price: unitPrice }
+}
+
+/** Another callback may leave more or less to one that was there before. @returns those to which it leaves less than they ask for. */
+export async function updateRefused(
+  tx: Database,
+  known: readonly KnownPayment[],
+  refused: ReadonlyMap<string, readonly Refusal[]>,
+): Promise<KnownPayment[]> {
+  const textOf = (refusals: readonly Refusal[] = []) => JSON.stringify(refusals.map(({ field, message }) => ({ field, message })))
+  const changed = known.filter((callback) => textOf(refused.get(keyOf(callback))) !== textOf(callback.refused))
+  if (changed.length === 0) return []
+  await sql`
+    update payment_callback c set refused = new.refused
+    from unnest(${changed.map(({ number }) => number)}::bigint[],
+      ${changed.map((callback) => textOf(refused.get(keyOf(callback))))}::jsonb[]) as new (number, refused)
+    where c.callback_no = new.number`.execute(tx)
+  return changed.filter((callback) => refused.has(keyOf(callback)))
+}

@@ -1,0 +1,53 @@
+import { sql } from 'kysely'
+import { instantOf } from '../../contract/time.ts'
+import type { Callback, Line, Pending } from '../../ledger/settlement.ts'
+import type { Database } from '../database/connection.ts'
+
+export interface NewSales {
+  lines: readonly Line[]
+  /** What changes of what is open, by seller. */
+  pending: ReadonlyMap<string, Pending>
+  /** The number that a callback is stored under. */
+  numberOf: (callback: Callback) => string
+}
+
+/** Adds lines, and moves the sums of their sellers and days in key order. No read comes before a write. */
+export async function addSales(tx: Database, { lines, pending, numberOf }: NewSales): Promise<void> {
+  if (lines.length > 0) {
+    const column = (valueOf: (line: Line) => string | number | null) => lines.map(valueOf)
+    await sql`
+      with given as (
+        select * from unnest(
+          ${column(({ occurredAtMs }) => instantOf(occurredAtMs))}::timestamptz[], ${column(({ callback }) => numberOf(callback))}::bigint[],
+          ${column(({ sale }) => numberOf(sale))}::bigint[], ${column(({ item }) => item)}::smallint[],
+          ${column(({ quantity }) => quantity)}::int[], ${column(({ amount }) => amount)}::bigint[],
+          ${column(({ orders }) => orders)}::smallint[], ${column(({ currency }) => currency)}::text[],
+          ${column(({ sellerId }) => sellerId)}::text[], ${column(({ productId }) => productId)}::text[])
+          as line (occurred_at, callback_no, sale_no, item, quantity, amount, orders, currency, seller_id, product_id)
+      ), inserted as (
+        insert into sale_line (occurred_at, callback_no, sale_no, item, quantity, amount, orders, currency, seller_id, product_id)
+        select * from given
+      )
+      insert into seller_day as d (seller_id, currency, day, revenue, orders, items)
+      select * from (${sumsPerDay(sql`given`)}) s order by seller_id, currency, day
+      on conflict (seller_id, currency, day) do update set
+        revenue = d.revenue + excluded.revenue, orders = d.orders + excluded.orders, items = d.items + excluded.items`.execute(tx)
+  }
+  if (pending.size > 0) {
+    const changes = [...pending]
+    await sql`
+      insert into seller_pending as p (seller_id, items, refunds)
+      select * from unnest(${changes.map(([seller]) => seller)}::text[], ${changes.map(([, { items }]) => items)}::bigint[],
+        ${changes.map(([, { refunds }]) => refunds)}::bigint[]) as s (seller_id, items, refunds)
+      order by seller_id collate "C"
+      on conflict (seller_id) do update set items = p.items + excluded.items, refunds = p.refunds + excluded.refunds`.execute(tx)
+  }
+}
+
+/** The lines of sellers, added up: seller_id, currency, day, revenue, orders, items. */
+export function sumsPerDay(lines: ReturnType<typeof sql>) {
+  return sql`
+    select seller_id collate "C" as seller_id, currency collate "C" as currency, (occurred_at at time zone 'UTC')::date as day,
+      sum(amount)::bigint as revenue, sum(orders)::int as orders, sum(quantity)::bigint as items
+    from ${lines} where seller_id is not null group by 1, 2, 3`
+}

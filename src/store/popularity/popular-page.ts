@@ -1,0 +1,88 @@
+import { createHash } from 'node:crypto'
+import type { Mode, PopularRequest, PopularResponse } from '../../contract/popular-list.ts'
+import { DAY_MS, EARLIEST_MS, instantOf, millisecondsOf } from '../../contract/time.ts'
+import { type Span, spanOf } from '../../ranking/span.ts'
+import { decodeCursor, encodeCursor } from '../database/cursor.ts'
+import type { Store } from '../database/connection.ts'
+import { type PopularPosition, popularRows, positionIn } from './popular-list.ts'
+import { risingComputedAt } from './rising.ts'
+import { rolledToMsOf } from './roll-up.ts'
+import { WrongField } from '../database/errors.ts'
+
+export interface PopularPage {
+  /** Each a PopularProduct as JSON. */
+  rows: string[]
+  meta: PopularResponse['meta']
+}
+
+const LIST = 'popular'
+/** A page costs more the longer ago the first one was asked for: its window grows. */
+const CURSOR_MS_MAX = DAY_MS
+/** Another gateway's clock may be ahead. */
+const AHEAD_MS_MAX = 60_000
+/** How many rows are read for a page: each number is a statement of its own in every connection. */
+const READ_SIZES = [11, 21, 51, 101]
+
+/** A page of a list of popular products. @throws WrongField for a cursor of another query, or an instant that is not of the past. */
+export async function popularPage(db: Store, request: PopularRequest, nowMs: number): Promise<PopularPage> {
+  const query = queryOf(request)
+  const start = request.cursor === undefined ? undefined : startOf(request.cursor, request.mode, query)
+  if (request.cursor !== undefined && start === undefined)
+    throw new WrongField('cursor', 'is not a cursor of this list with this query')
+  if (start !== undefined && (start.instantMs < nowMs - CURSOR_MS_MAX || start.instantMs > nowMs + AHEAD_MS_MAX))
+    throw new WrongField('cursor', 'is not of the last 24 hours: ask for the first page')
+  const asOfMs = asOfOf(request, nowMs)
+  const span = await spanOfPage(db, request, { asOfMs, nowMs: start?.instantMs ?? nowMs })
+  const { mode, category_ids: categoryIds, min_interactions: minInteractions, limit } = request
+  // Read before the rows, so that the answer is never said to be newer than it is.
+  const risingAt = mode === 'rising' && span === undefined ? await risingComputedAt(db) : undefined
+  const readLimit = READ_SIZES.find((size) => size > limit)!
+  const rows = await popularRows(db, { mode, span, categoryIds, minInteractions, limit: readLimit, after: start?.after })
+  const shown = rows.slice(0, limit)
+  const last = rows.length > limit ? shown.at(-1) : undefined
+  return {
+    rows: shown.map(({ json }) => json),
+    meta: {
+      mode,
+      time_window_days: request.time_window_days ?? null,
+      as_of: span?.toMs === undefined ? null : instantOf(span.toMs),
+      generated_at: instantOf(risingAt?.getTime() ?? nowMs),
+      next_cursor: last === undefined ? null : cursorOf(query, start?.instantMs ?? nowMs, last.position),
+    },
+  }
+}
+
+/** Undefined for all of time until now: that is kept, and not computed. */
+async function spanOfPage(
+  db: Store,
+  { time_window_days: windowDays }: PopularRequest,
+  { asOfMs, nowMs }: { asOfMs: number | undefined; nowMs: number },
+): Promise<Span | undefined> {
+  if (asOfMs === undefined && windowDays === undefined) return undefined
+  return spanOf({ windowDays, asOfMs, nowMs, rolledToMs: await rolledToMsOf(db) })
+}
+
+function asOfOf({ as_of: asOf }: PopularRequest, nowMs: number): number | undefined {
+  if (asOf === undefined) return undefined
+  const asOfMs = millisecondsOf(asOf)
+  if (asOfMs >= EARLIEST_MS && asOfMs <= nowMs) return asOfMs
+  throw new WrongField('as_of', 'must be between 2000-01-01T00:00:00Z and now')
+}
+
+/** What has to be the same for all pages of a list. */
+function queryOf({ mode, time_window_days, category_ids, min_interactions, as_of }: PopularRequest): string {
+  const parts = [mode, time_window_days ?? null, category_ids?.toSorted() ?? null, min_interactions, as_of ?? null]
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, 11)
+}
+
+/** The instant of the first page is in it: the window of all pages begins with the same hour. */
+function cursorOf(query: string, instantMs: number, { values, productId }: PopularPosition): string {
+  return encodeCursor(LIST, [query, String(instantMs), productId, ...values])
+}
+
+function startOf(cursor: string, mode: Mode, query: string): { instantMs: number; after: PopularPosition } | undefined {
+  const [ofQuery, instant = '', productId, ...values] = decodeCursor(LIST, cursor) ?? []
+  const after = positionIn(mode, productId, values)
+  const isOurs = ofQuery === query && /^\d{12,14}$/.test(instant) && after !== undefined
+  return isOurs ? { instantMs: Number(instant), after } : undefined
+}

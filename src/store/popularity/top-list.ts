@@ -1,0 +1,74 @@
+import { sql } from 'kysely'
+import type { Popularity, TopResponse } from '../../contract/popularity.ts'
+import { isListed } from '../catalog/catalog-product.ts'
+import { decodeCursor, encodeCursor } from '../database/cursor.ts'
+import { JSON_OF_PRODUCT } from './popularity-json.ts'
+import type { Database } from '../database/connection.ts'
+
+export interface TopPage {
+  limit: number
+  after: TopPosition | undefined
+}
+
+/** Best score first; ties by id, so that two pages never disagree. */
+export async function topByScore(db: Database, { limit, after }: TopPage): Promise<TopResponse> {
+  const rows = await topRows(db, { limit: limit + 1, after })
+  const shown = rows.slice(0, limit)
+  const last = rows.length > limit ? shown.at(-1) : undefined
+  return {
+    data: shown.map(({ json }) => JSON.parse(json) as Popularity),
+    meta: { next_cursor: last ? topCursorOf(last.position) : null },
+  }
+}
+
+/**
+ * Rows of the top list, each with its place in it and as the JSON of a Popularity. One index range of `limit` rows, and a probe
+ * for each whether the catalogue hides it. The limit stands in the text, because a plan for any limit would sort the whole table.
+ */
+export async function topRows(db: Database, { limit, after }: TopPage): Promise<{ position: TopPosition; json: string }[]> {
+  const beyond =
+    after === undefined
+      ? sql`true`
+      : sql`p.score_micros <= ${after.scoreMicros}::bigint
+          and (p.score_micros < ${after.scoreMicros}::bigint or p.product_id > ${after.productId})`
+  const { rows } = await sql<{ scoreMicros: string; productId: string; json: string }>`
+    select p.score_micros as "scoreMicros", p.product_id as "productId", ${JSON_OF_PRODUCT} as json
+    from product_popularity p cross join popularity_rules r
+    where ${beyond} and ${isListed(sql`p.product_id`)}
+    order by p.score_micros desc, p.product_id limit ${sql.lit(limit)}`.execute(db)
+  return rows.map(({ scoreMicros, productId, json }) => ({ position: { scoreMicros: BigInt(scoreMicros), productId }, json }))
+}
+
+/** One product; undefined when no event of it was ever counted. */
+export async function popularityOf(db: Database, productId: string): Promise<Popularity | undefined> {
+  const { rows } = await sql<{ json: string }>`
+    select ${JSON_OF_PRODUCT} as json from product_popularity p cross join popularity_rules r
+    where p.product_id = ${productId}`.execute(db)
+  return rows[0] && (JSON.parse(rows[0].json) as Popularity)
+}
+
+/** A place in the top list. */
+export interface TopPosition {
+  scoreMicros: bigint
+  productId: string
+}
+
+const TOP = 'top'
+const BIGINT = /^-?\d{1,18}$/
+
+/** Where a page of the top list ended; undefined for a text that is no cursor of it. */
+export function topPositionOf(cursor: string): TopPosition | undefined {
+  const [scoreMicros, productId] = decodeCursor(TOP, cursor) ?? []
+  if (scoreMicros === undefined || productId === undefined || !BIGINT.test(scoreMicros)) return undefined
+  return { scoreMicros: BigInt(scoreMicros), productId }
+}
+
+export function topCursorOf({ scoreMicros, productId }: TopPosition): string {
+  return encodeCursor(TOP, [String(scoreMicros), productId])
+}
+
+/** The order of the top list: the higher score first, then the smaller id by its bytes, as in the index (collation C). */
+export function compareTopPositions(one: TopPosition, other: TopPosition): number {
+  if (one.scoreMicros !== other.scoreMicros) return one.scoreMicros > other.scoreMicros ? -1 : 1
+  return Buffer.compare(Buffer.from(one.productId), Buffer.from(other.productId))
+}

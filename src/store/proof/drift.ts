@@ -1,0 +1,51 @@
+import { sql } from 'kysely'
+import type { Drift } from '../../contract/verify.ts'
+import type { Database } from '../database/connection.ts'
+
+/** Largest difference of a decayed sum, relative to Σ|weight|·decay: floats are added in any order. */
+export const TOLERANCE = 1e-9
+export const DRIFT_MAX = 1_000
+
+export interface Cell {
+  column: string
+  /** Whether the stored cell (s) differs from the expected one (e). */
+  differs: ReturnType<typeof sql>
+}
+
+/** Equal, to the last digit. */
+export function exact(column: string): Cell {
+  return { column, differs: sql`s.${sql.ref(column)} is distinct from e.${sql.ref(column)}` }
+}
+
+/** NOT (… <= …), because a stored NaN is larger than everything. */
+export function within(column: string, spread: ReturnType<typeof sql>): Cell {
+  const difference = sql`abs(s.${sql.ref(column)} - e.${sql.ref(column)})`
+  return { column, differs: sql`not ${difference} <= ${TOLERANCE}::float8 * ${spread}` }
+}
+
+export interface Comparison {
+  aggregate: string
+  key: string[]
+  stored: ReturnType<typeof sql>
+  expected: ReturnType<typeof sql>
+  cells: Cell[]
+}
+
+/** Lists each stored cell (s) that differs from what is expected (e), and each row that only one of them has. */
+export async function compare(tx: Database, { aggregate, key, stored, expected, cells }: Comparison): Promise<Drift[]> {
+  const keys = sql.join(key.map((column) => sql.ref(column)))
+  const keyOf = sql.join(key.flatMap((column) => [sql.lit(column), sql`${sql.ref(column)}::text`]))
+  const compared = cells.map(({ column, differs }) => {
+    const cell = sql.ref(column)
+    return sql`(${sql.lit(column)}, s.${cell}::text, e.${cell}::text, s.there and e.there and ${differs})`
+  })
+  const { rows } = await sql<Drift>`
+    select ${sql.lit(aggregate)} as aggregate, json_build_object(${keyOf}) as key, cell.name as "column", cell.stored, cell.expected
+    from (select *, true as there from (${stored}) x) s
+    full join (select *, true as there from (${expected}) x) e using (${keys})
+    cross join lateral (values
+      ('*', case when s.there then 'a row' end, case when e.there then 'a row' end, s.there is null or e.there is null),
+      ${sql.join(compared)}) as cell (name, stored, expected, differs)
+    where cell.differs order by ${keys}, cell.name limit ${DRIFT_MAX}`.execute(tx)
+  return rows
+}

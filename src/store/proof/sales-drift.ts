@@ -1,0 +1,202 @@
+import { sql } from 'kysely'
+import type { Drift } from '../../contract/verify.ts'
+import { instantOf } from '../../contract/time.ts'
+import { keyOf, type Line, type Pending, settle } from '../../ledger/settlement.ts'
+import type { Database } from '../database/connection.ts'
+import { compare, DRIFT_MAX, exact } from './drift.ts'
+import { COLUMNS, type KnownPayment, paymentOf, type StoredPayment } from '../payments/payment-callback.ts'
+import { sumsPerDay } from '../payments/sale-line.ts'
+
+const PAYMENTS_PER_PAGE = 2_000
+
+/** Settles every payment anew and lists the sale lines that differ; then what is added up of them, and the stars of ratings. */
+export async function salesDrift(tx: Database): Promise<Drift[]> {
+  return [...(await paymentDrift(tx)), ...(await orderDrift(tx)), ...(await sellerDayDrift(tx)), ...(await ratingDrift(tx))]
+}
+
+async function paymentDrift(tx: Database): Promise<Drift[]> {
+  const drift: Drift[] = []
+  const pending = new Map<string, Pending>()
+  let after = { provider: '', paymentRef: '' }
+  for (;;) {
+    const page = await paymentsAfter(tx, after)
+    if (page.length === 0) break
+    if (drift.length >= DRIFT_MAX) return drift
+    const settlement = settle(page)
+    drift.push(...(await lineDrift(tx, page, settlement.lines)), ...refusedDrift(page, settlement.refused))
+    for (const [seller, { items, refunds }] of settlement.pending) {
+      const sum = pending.get(seller) ?? { items: 0, refunds: 0 }
+      pending.set(seller, { items: sum.items + items, refunds: sum.refunds + refunds })
+    }
+    after = page.at(-1)!
+  }
+  return [...drift, ...(await strayLines(tx)), ...(await pendingDrift(tx, pending))]
+}
+
+/** All callbacks of the payments that come next. */
+async function paymentsAfter(tx: Database, after: { provider: string; paymentRef: string }): Promise<KnownPayment[]> {
+  const { rows } = await sql<StoredPayment>`
+    with payment as (
+      select provider, payment_ref from payment_callback
+      where (provider, payment_ref) > (${after.provider}, ${after.paymentRef})
+      group by 1, 2 order by 1, 2 limit ${PAYMENTS_PER_PAGE}
+    )
+    select ${COLUMNS} from payment join payment_callback using (provider, payment_ref)
+    order by provider, payment_ref`.execute(tx)
+  return rows.map(paymentOf)
+}
+
+interface StoredLine {
+  callbackNo: string
+  saleNo: string
+  item: number
+  occurredAt: Date
+  currency: string
+  sellerId: string | null
+  productId: string
+  quantity: string
+  amount: string
+}
+
+async function lineDrift(tx: Database, page: readonly KnownPayment[], lines: readonly Line[]): Promise<Drift[]> {
+  const numbers = new Map(page.map((callback) => [keyOf(callback), callback.number]))
+  const { rows } = await sql<StoredLine>`
+    select callback_no as "callbackNo", sale_no as "saleNo", item, occurred_at as "occurredAt", currency, seller_id as "sellerId",
+      product_id as "productId", sum(quantity)::text as quantity, sum(amount)::text as amount
+    from sale_line where callback_no = any(${[...numbers.values()]}::bigint[])
+    group by 1, 2, 3, 4, 5, 6, 7`.execute(tx)
+  const nameOf = (callbackNo: string, saleNo: string, line: Omit<StoredLine, 'callbackNo' | 'saleNo' | 'quantity' | 'amount'>) =>
+    JSON.stringify([
+      callbackNo,
+      saleNo,
+      line.item,
+      instantOf(line.occurredAt.getTime()),
+      line.currency,
+      line.sellerId,
+      line.productId,
+    ])
+  const stored = new Map<string, Sums>(
+    rows.map((row) => [nameOf(row.callbackNo, row.saleNo, row), sumsOf(row.quantity, row.amount)]),
+  )
+  const expected = new Map<string, Sums>()
+  for (const line of lines) {
+    const [callbackNo, saleNo] = [numbers.get(keyOf(line.callback))!, numbers.get(keyOf(line.sale))!]
+    const name = nameOf(callbackNo, saleNo, { ...line, occurredAt: new Date(line.occurredAtMs) })
+    const sum = expected.get(name) ?? sumsOf(0, 0)
+    expected.set(name, { quantity: sum.quantity + BigInt(line.quantity), amount: sum.amount + BigInt(line.amount) })
+  }
+  return driftOf('sale_line', stored, expected, (name) => {
+    const [callback_no, , item, occurred_at, currency, seller_id, product_id] = (JSON.parse(name) as unknown[]).map(String)
+    return {
+      callback_no: callback_no!,
+      item: item!,
+      occurred_at: occurred_at!,
+      currency: currency!,
+      seller_id: seller_id!,
+      product_id: product_id!,
+    }
+  })
+}
+
+type Sums = Record<'quantity' | 'amount', bigint>
+
+function sumsOf(quantity: string | number, amount: string | number): Sums {
+  return { quantity: BigInt(quantity), amount: BigInt(amount) }
+}
+
+/** Sums that differ; one that is missing is 0. */
+function driftOf<Column extends string>(
+  aggregate: string,
+  stored: ReadonlyMap<string, Record<Column, bigint>>,
+  expected: ReadonlyMap<string, Record<Column, bigint>>,
+  keyOfName: (name: string) => Record<string, string>,
+): Drift[] {
+  return [...new Set([...stored.keys(), ...expected.keys()])].flatMap((name) => {
+    const [is, should] = [stored.get(name), expected.get(name)]
+    return (Object.keys(is ?? should!) as Column[])
+      .filter((column) => (is?.[column] ?? 0n) !== (should?.[column] ?? 0n))
+      .map((column) => ({
+        ...{ aggregate, key: keyOfName(name), column },
+        ...{ stored: is?.[column].toString() ?? null, expected: should?.[column].toString() ?? null },
+      }))
+  })
+}
+
+function refusedDrift(page: readonly KnownPayment[], refused: ReturnType<typeof settle>['refused']): Drift[] {
+  return page.flatMap((callback) => {
+    const sentences = (refusals: readonly { field: string; message: string }[]) =>
+      refusals.map(({ field, message }) => `${field} ${message}`).join('; ')
+    const [stored, expected] = [sentences(callback.refused), sentences(refused.get(keyOf(callback)) ?? [])]
+    if (stored === expected) return []
+    const key = { provider: callback.provider, callback_id: callback.callbackId }
+    return [{ aggregate: 'payment_callback', key, column: 'refused', stored, expected }]
+  })
+}
+
+/** Lines of callbacks that there are not. */
+async function strayLines(tx: Database): Promise<Drift[]> {
+  const { rows } = await sql<Drift>`
+    select 'sale_line' as aggregate, '*' as "column", 'a row' as stored, null as expected,
+      json_build_object('sale_line_id', l.sale_line_id::text, 'callback_no', l.callback_no::text, 'sale_no', l.sale_no::text) as key
+    from sale_line l
+    where not exists (select from payment_callback c where c.callback_no = l.callback_no)
+      or not exists (select from payment_callback c where c.callback_no = l.sale_no)
+    limit ${DRIFT_MAX}`.execute(tx)
+  return rows
+}
+
+async function pendingDrift(tx: Database, expected: ReadonlyMap<string, Pending>): Promise<Drift[]> {
+  const { rows } = await sql<{ sellerId: string; items: string; refunds: string }>`
+    select seller_id as "sellerId", items, refunds from seller_pending`.execute(tx)
+  const bigints = (items: string | number, refunds: string | number) => ({ items: BigInt(items), refunds: BigInt(refunds) })
+  return driftOf(
+    'seller_pending',
+    new Map(rows.map(({ sellerId, items, refunds }) => [sellerId, bigints(items, refunds)])),
+    new Map([...expected].map(([seller, { items, refunds }]) => [seller, bigints(items, refunds)])),
+    (sellerId) => ({ seller_id: sellerId }),
+  )
+}
+
+/** A seller's part of an order begins and ends where its items do. */
+async function orderDrift(tx: Database): Promise<Drift[]> {
+  const { rows } = await sql<Drift>`
+    select 'sale_line' as aggregate, 'orders' as "column", stored::text, expected::text,
+      json_build_object('order_id', order_id, 'seller_id', seller_id, 'currency', currency, 'occurred_at', occurred_at::text) as key
+    from (
+      select *, (items > 0)::int - (items - quantity > 0)::int as expected
+      from (
+        select *, sum(quantity) over (partition by order_id, seller_id, currency order by occurred_at) as items
+        from (
+          select c.order_id, l.seller_id, l.currency, l.occurred_at, sum(l.quantity) as quantity, sum(l.orders) as stored
+          from sale_line l join payment_callback c on c.callback_no = l.sale_no
+          group by 1, 2, 3, 4
+        ) moment
+      ) running
+    ) part
+    where stored <> expected limit ${DRIFT_MAX}`.execute(tx)
+  return rows
+}
+
+function sellerDayDrift(tx: Database): Promise<Drift[]> {
+  return compare(tx, {
+    aggregate: 'seller_day',
+    key: ['seller_id', 'currency', 'day'],
+    stored: sql`select * from seller_day`,
+    expected: sumsPerDay(sql`sale_line`),
+    cells: [exact('revenue'), exact('orders'), exact('items')],
+  })
+}
+
+/** What was before the horizon is gone from the log. */
+function ratingDrift(tx: Database): Promise<Drift[]> {
+  return compare(tx, {
+    aggregate: 'product_rating',
+    key: ['product_id', 'occurred_at', 'event_id'],
+    stored: sql`select r.* from product_rating r cross join log_horizon l where r.occurred_at >= l.horizon`,
+    expected: sql`
+      select i.ref_id as product_id, i.occurred_at, i.event_id, stars_of(i.event_type, i.metadata) as stars
+      from interaction i cross join log_horizon l
+      where i.event_type in ('rating_low', 'rating_medium', 'rating_high') and not i.is_category and i.occurred_at >= l.horizon`,
+    cells: [exact('stars')],
+  })
+}

@@ -1,0 +1,166 @@
+import { sql } from 'kysely'
+import { instantOf } from '../../contract/time.ts'
+import { type Call, callIdOf } from '../log/call.ts'
+import { type Database, isMissingPartition, type Store } from '../database/connection.ts'
+import { monthsToMake } from '../log/batch.ts'
+import type { Rejection } from '../log/interaction.ts'
+import { makePartitions } from '../log/month.ts'
+
+/** What a source told of one of its operations. */
+export interface NewAnalyticsEvent {
+  /** The slug of the source; an unknown one is created. */
+  source: string
+  /** The source's id of the event. */
+  externalRef: string
+  entityId: string
+  status: 'success' | 'failed' | 'pending'
+  processingMs: number | null
+  /** In minor units of the currency. */
+  amount: number | null
+  currency: string | null
+  occurredAtMs: number
+  payload: unknown
+}
+
+/** A checked event; `index` is its place in the call. */
+export interface CalledAnalyticsEvent extends NewAnalyticsEvent {
+  index: number
+}
+
+export interface RecordedEvents {
+  accepted: number
+  duplicateIndexes: number[]
+  refused: Rejection[]
+  /** Whether this attempt inserted anything: true for one of all attempts. */
+  isNew: boolean
+}
+
+/** Making the months that are missing costs one more attempt; more than a few mean a fault. */
+const ATTEMPTS_MAX = 8
+
+/**
+ * Records a call's events once per source and reference, for ever. Events of an inactive source and those from before the horizon
+ * are refused one by one; there is nothing else that PostgreSQL would refuse of a checked event. Repeated and overlapping
+ * attempts find the keys of their call, and say the same.
+ */
+export async function recordEvents(db: Store, call: Call, events: readonly CalledAnalyticsEvent[]): Promise<RecordedEvents> {
+  if (events.length === 0) return { accepted: 0, duplicateIndexes: [], refused: [], isNew: false }
+  await makeSources(db, events)
+  const left = await insertedOrLeft(db, call, events)
+  const isNew = left.length < events.length
+  if (left.length === 0) return { accepted: events.length, duplicateIndexes: [], refused: [], isNew }
+
+  const places = new Set(left.map(({ index }) => index))
+  const known = await knownKeys(
+    db,
+    call,
+    events.filter(({ index }) => places.has(index)),
+  )
+  const refused = left.filter(({ index }) => !known.has(index)).map(rejectionOf)
+  const duplicateIndexes = left.map(({ index }) => index).filter((index) => known.get(index) === false)
+  return { accepted: events.length - refused.length - duplicateIndexes.length, duplicateIndexes, refused, isNew }
+}
+
+async function insertedOrLeft(db: Store, call: Call, events: readonly CalledAnalyticsEvent[]): Promise<Left[]> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await insertEvents(db, events, call)
+    } catch (error) {
+      if (!isMissingPartition(error) || attempt === ATTEMPTS_MAX) throw error
+      await makePartitions(db, await monthsToMake(db, events))
+    }
+  }
+}
+
+/**
+ * Records the events of payments, which were judged with their callbacks: those of an inactive source too, for what was paid was
+ * paid. What was recorded before changes nothing. The month of each must be there.
+ */
+export async function insertPaymentEvents(tx: Database, events: readonly NewAnalyticsEvent[]): Promise<void> {
+  if (events.length === 0) return
+  await makeSources(tx, events)
+  await insertEvents(
+    tx,
+    events.map((event, index) => ({ ...event, index })),
+    undefined,
+  )
+}
+
+/** An event that was not inserted. */
+interface Left {
+  index: number
+  isInactive: boolean
+  /** Null for one that is not before it. */
+  horizon: Date | null
+}
+
+/**
+ * Claims the keys and inserts the events whose keys are new; a trigger marks their days dirty for every report. Keys go in by their order:
+ * without it, two calls with common references deadlock. Of several events with one key the first counts.
+ */
+async function insertEvents(db: Database, events: readonly CalledAnalyticsEvent[], call: Call | undefined): Promise<Left[]> {
+  const isTaken = call === undefined ? sql`true` : sql`is_active and occurred_at >= (select horizon from log_horizon)`
+  const callColumns = call === undefined ? sql`null::uuid, null::int` : sql`${callIdOf(call)}::uuid, index`
+  const { rows } = await sql<Left>`
+    with given as (
+      select s.source_id, s.is_active, e.* from (${given(events)}) e join event_source s on s.slug = e.slug
+    ), once as (
+      select distinct on (source_id, external_ref) * from given where ${isTaken} order by source_id, external_ref, index
+    ), claimed as (
+      insert into analytics_event_key (source_id, external_ref, call_id, call_index)
+      select source_id, external_ref, ${callColumns} from once order by source_id, external_ref
+      on conflict do nothing
+      returning source_id, external_ref
+    ), fresh as (
+      select once.* from once join claimed using (source_id, external_ref)
+    ), inserted as (
+      insert into analytics_event (occurred_at, amount, source_id, processing_ms, external_ref, entity_id, status, currency, payload)
+      select occurred_at, amount, source_id, processing_ms, external_ref, entity_id, status, currency, payload::jsonb from fresh
+    )
+    select index, not is_active as "isInactive", case when occurred_at < horizon then horizon end as horizon
+    from given cross join log_horizon where index not in (select index from fresh) order by index`.execute(db)
+  return rows
+}
+
+/**
+ * Which of the events have their keys, and whether it was this call that recorded them. A statement of its own: the one that
+ * inserts does not see what was committed since it began.
+ */
+async function knownKeys(db: Database, call: Call, events: readonly CalledAnalyticsEvent[]): Promise<Map<number, boolean>> {
+  const { rows } = await sql<{ index: number; isOwn: boolean }>`
+    select e.index, k.call_id is not distinct from ${callIdOf(call)}::uuid and k.call_index = e.index as "isOwn"
+    from (${given(events)}) e join event_source s on s.slug = e.slug
+      join analytics_event_key k on k.source_id = s.source_id and k.external_ref = e.external_ref`.execute(db)
+  return new Map(rows.map(({ index, isOwn }) => [index, isOwn]))
+}
+
+function rejectionOf({ index, isInactive, horizon }: Left): Rejection {
+  if (isInactive) return { index, code: 'inactive_source', field: 'source', message: 'is inactive: nothing is recorded of it' }
+  const since = `${horizon!.toISOString().slice(0, 19)}Z`
+  return { index, code: 'too_old', field: 'occurred_at', message: `is before the horizon ${since}` }
+}
+
+/** The events as a table, one array per column: the statement's text does not depend on their number. */
+function given(events: readonly CalledAnalyticsEvent[]) {
+  const column = (valueOf: (event: CalledAnalyticsEvent) => string | number | null) => events.map(valueOf)
+  return sql`
+    select index, slug, external_ref collate "C" as external_ref, entity_id, status, processing_ms, amount, currency, occurred_at, payload
+    from unnest(
+      ${column(({ index }) => index)}::int[], ${column(({ source }) => source)}::text[],
+      ${column(({ externalRef }) => externalRef)}::text[], ${column(({ entityId }) => entityId)}::text[],
+      ${column(({ status }) => status)}::text[], ${column(({ processingMs }) => processingMs)}::int[],
+      ${column(({ amount }) => amount)}::bigint[], ${column(({ currency }) => currency)}::text[],
+      ${column(({ occurredAtMs }) => instantOf(occurredAtMs))}::timestamptz[],
+      ${column(({ payload }) => (payload === undefined ? null : JSON.stringify(payload)))}::text[])
+      as row(index, slug, external_ref, entity_id, status, processing_ms, amount, currency, occurred_at, payload)`
+}
+
+/** Makes the sources that are missing. A conflict would use up a number all the same. */
+async function makeSources(db: Database, events: readonly NewAnalyticsEvent[]): Promise<void> {
+  const slugs = [...new Set(events.map(({ source }) => source))]
+  const { rows } = await sql<{ slug: string }>`select slug from event_source where slug = any(${slugs}::text[])`.execute(db)
+  const known = new Set(rows.map(({ slug }) => slug))
+  const missing = slugs.filter((slug) => !known.has(slug)).toSorted()
+  if (missing.length === 0) return
+  await sql`insert into event_source (slug) select unnest(${missing}::text[]) on conflict do nothing`.execute(db)
+}

@@ -1,0 +1,52 @@
+import { sql } from 'kysely'
+import { audit } from '../audit/audit.ts'
+import type { Database, Store } from '../database/connection.ts'
+
+/** A system whose events are kept. */
+export interface EventSource {
+  slug: string
+  provider_name: string | null
+  description: string | null
+  is_active: boolean
+}
+
+export interface SourceChanges {
+  providerName?: string | undefined
+  description?: string | undefined
+  isActive?: boolean | undefined
+}
+
+/** By slug. */
+export async function eventSources(db: Database): Promise<EventSource[]> {
+  const { rows } = await sql<EventSource>`
+    select slug, provider_name, description, is_active from event_source order by slug`.execute(db)
+  return rows
+}
+
+/** Changes what is given of a source, and makes it when it is new. Writes down who did it, unless it changes nothing. */
+export async function changeSource(db: Store, slug: string, changes: SourceChanges, actor: string): Promise<EventSource> {
+  const { providerName = null, description = null, isActive = null } = changes
+  return db.transaction().execute(async (tx) => {
+    await sql`insert into event_source (slug) values (${slug}) on conflict do nothing`.execute(tx)
+    const before = await lockedSource(tx, slug)
+    const source: EventSource = {
+      slug,
+      provider_name: providerName ?? before.provider_name,
+      description: description ?? before.description,
+      is_active: isActive ?? before.is_active,
+    }
+    if (JSON.stringify(source) === JSON.stringify(before)) return source
+    await sql`
+      update event_source set provider_name = ${source.provider_name}, description = ${source.description}, is_active = ${source.is_active}
+      where slug = ${slug}`.execute(tx)
+    const metadata = { provider_name: source.provider_name, description: source.description, is_active: source.is_active }
+    await audit(tx, { actor, action: 'source.change', resourceType: 'event_source', resourceId: slug, metadata })
+    return source
+  })
+}
+
+async function lockedSource(tx: Database, slug: string): Promise<EventSource> {
+  const { rows } = await sql<EventSource>`
+    select slug, provider_name, description, is_active from event_source where slug = ${slug} for update`.execute(tx)
+  return rows[0]!
+}

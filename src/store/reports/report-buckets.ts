@@ -1,0 +1,114 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { ReportSlug, Window } from '../../contract/report.ts'
+import { BUCKET_DAYS, bucketOf, type Day, type Days, dayOf, daysAfter } from '../../ranking/bucket.ts'
+import type { Database } from '../database/connection.ts'
+import { lockNamed } from '../database/locks.ts'
+
+/** What is rebuilt in turn: the buckets of a report in a window. */
+export interface Scope {
+  report: ReportSlug
+  window: Window
+}
+
+export interface Rebuilt {
+  /** The first day that was; later than asked for where buckets are frozen. */
+  from: Day
+  rowsDeleted: number
+  rowsInserted: number
+}
+
+/** Held until the transaction ends by whoever changes buckets of the scope; a statement of its own, see `lockFor`. */
+export function lockScope(tx: Database, { report, window }: Scope): Promise<void> {
+  return lockNamed(tx, 'report', report, window)
+}
+
+/** What a report has rows of beside those of all events. */
+const DIMENSIONS = {
+  'volume-by-period': {
+    key: 'source',
+    column: sql`source_id`,
+    value: sql`(select slug from event_source s where s.source_id = part)`,
+  },
+  'status-counts': { key: 'status', column: sql`status`, value: sql`part` },
+  'top-entities': { key: 'entity', column: sql`entity_id`, value: sql`part` },
+} as const satisfies Record<ReportSlug, object>
+
+/**
+ * Makes whole buckets anew from the events that are there now, in a READ COMMITTED transaction that holds the scope: each statement
+ * sees what was committed when it began. Buckets from before the log's horizon are left as they are: their events are gone.
+ */
+export async function rebuildBuckets(tx: Database, scope: Scope, days: Days, runId: string): Promise<Rebuilt> {
+  const { report, window } = scope
+  const firstDay = firstWholeBucket(window, await heldHorizon(tx))
+  const from = days.from > firstDay ? days.from : firstDay
+  if (from > days.to) return { from, rowsDeleted: 0, rowsInserted: 0 }
+  const ofScope = sql`report_slug = ${report} and bucket_window = ${window}`
+  const isBucket = sql`bucket between ${from}::date and ${days.to}::date`
+  // The events of each mark that is seen here are seen below; a mark that comes later stays.
+  await sql`delete from dirty_mark where ${ofScope} and day between ${from}::date and ${days.to}::date`.execute(tx)
+  const deleted = await sql`delete from metric_snapshot where ${ofScope} and ${isBucket}`.execute(tx)
+  const builtAt = sql`statement_timestamp()`
+  await sql`
+    insert into report_bucket (bucket, built_at, run_id, report_slug, bucket_window)
+    select bucket, ${builtAt}, ${runId}::uuid, ${report}, ${window}
+    from generate_series(${from}::timestamp, ${days.to}::timestamp, ${strideOf(window)}) bucket
+    on conflict (report_slug, bucket_window, bucket) do update set built_at = excluded.built_at, run_id = excluded.run_id`.execute(
+    tx,
+  )
+  const inserted = await insertSnapshots(tx, scope, { from, to: days.to }, runId)
+  return { from, rowsDeleted: Number(deleted.numAffectedRows ?? 0), rowsInserted: inserted }
+}
+
+async function insertSnapshots(tx: Database, scope: Scope, days: Days, runId: string): Promise<number> {
+  const inserted = await sql`
+    insert into metric_snapshot (value, bucket, dimension_key, dimension_value, metric, run_id, report_slug, bucket_window)
+    select value, bucket, dimension_key, dimension_value, metric, ${runId}::uuid, ${scope.report}, ${scope.window}
+    from (${snapshotsOf(scope, days)}) s`.execute(tx)
+  return Number(inserted.numAffectedRows ?? 0)
+}
+
+/**
+ * What the snapshots of whole buckets are by the events that are there now. Events are added up once, per part and currency, and these
+ * few sums to those of wholes. Materialized, because otherwise all events are sorted for the sums of sums: twice the time.
+ */
+export function snapshotsOf({ report, window }: Scope, { from, to }: Days): RawBuilder<unknown> {
+  const { key, column, value } = DIMENSIONS[report]
+  const startOf = (day: Day) => sql`${`${day}T00:00:00Z`}::timestamptz`
+  return sql`
+    with part as materialized (
+      select date_bin(${strideOf(window)}, occurred_at, ${startOf(bucketOf('week', from))}) as starts, ${column} as part, currency,
+        count(*) as events, count(processing_ms) as timed, sum(processing_ms) as ms, max(processing_ms) as longest, sum(amount) as amount
+      from analytics_event
+      where occurred_at >= ${startOf(from)} and occurred_at < ${startOf(daysAfter(to, 1))}
+      group by 1, 2, 3
+    ), total as (
+      select starts, part, currency, grouping(part) = 1 as is_whole, grouping(currency) = 1 as is_of_all,
+        sum(events) as events, sum(timed) as timed, sum(ms) as ms, max(longest) as longest, sum(amount) as amount
+      from part group by grouping sets ((starts), (starts, currency), (starts, part), (starts, part, currency))
+    )
+    select m.value::bigint as value, (starts at time zone 'UTC')::date as bucket, case when not is_whole then ${key} end as dimension_key,
+      case when not is_whole then ${value} end as dimension_value, m.metric
+    from total cross join lateral (
+      select 'event_count', events where is_of_all
+      union all select 'processing_ms_count', timed where is_of_all and timed > 0
+      union all select 'processing_ms_sum', ms where is_of_all and timed > 0
+      union all select 'processing_ms_max', longest where is_of_all and timed > 0
+      union all select 'amount:' || currency, amount where not is_of_all and currency is not null
+    ) m (metric, value)`
+}
+
+function strideOf(window: Window) {
+  return sql`${`${BUCKET_DAYS[window]} days`}::interval`
+}
+
+/** Where the log begins; it does not move before the transaction ends: a month that was dropped meanwhile would be missing. */
+async function heldHorizon(tx: Database): Promise<Date> {
+  const { rows } = await sql<{ horizon: Date }>`select horizon from log_horizon for share`.execute(tx)
+  return rows[0]!.horizon
+}
+
+/** The first bucket that has all of its events in the log; those before it are frozen. */
+export function firstWholeBucket(window: Window, horizon: Date): Day {
+  const bucket = bucketOf(window, dayOf(horizon.getTime()))
+  return Date.parse(`${bucket}T00:00:00Z`) < horizon.getTime() ? daysAfter(bucket, BUCKET_DAYS[window]) : bucket
+}

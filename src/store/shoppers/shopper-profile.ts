@@ -1,0 +1,36 @@
+import { sql } from 'kysely'
+import type { BatchBounds } from '../log/backlog.ts'
+import { claimGroup, type GroupSize, inGroupOrAlone, NOTHING, sizeOf } from '../popularity/counting.ts'
+import type { Store } from '../database/connection.ts'
+
+/**
+ * Adds a recorded batch to the shopper profiles once, and waiting ones with it, as counting does.
+ * @returns what was fed; nothing when the batch was fed before.
+ * @throws when there is no such batch.
+ */
+export async function feedBatch(db: Store, own: BatchBounds): Promise<GroupSize> {
+  return inGroupOrAlone((othersMax) =>
+    db.transaction().execute(async (tx) => {
+      const group = await claimGroup(tx, own, { done: 'fed_at', othersMax })
+      if (group === undefined) return NOTHING
+      await sql`
+      with fed as (
+        update interaction_batch set fed_at = now() where batch_id = any(${group.ids}::bigint[])
+      )
+      insert into shopper_product as s (shopper_id, product_id, event_type, events, last_at)
+      select ${shopperOf(sql`i.account_id`, sql`i.session_id`)}, i.ref_id, i.event_type, count(*)::int, max(i.occurred_at)
+      from interaction i
+      where i.batch_id = any(${group.ids}::bigint[]) and i.occurred_at between ${group.from} and ${group.to}
+        and not i.is_category
+      group by 1, 2, 3 order by 1, 2, 3
+      on conflict (shopper_id, product_id, event_type) do update
+        set events = s.events + excluded.events, last_at = greatest(s.last_at, excluded.last_at)`.execute(tx)
+      return sizeOf(group)
+    }),
+  )
+}
+
+/** The shopper of an event: its account, or its session when it has none. */
+export function shopperOf(accountId: ReturnType<typeof sql>, sessionId: ReturnType<typeof sql>) {
+  return sql`coalesce('account:' || ${accountId}, 'session:' || ${sessionId})`
+}

@@ -1,0 +1,125 @@
+import { readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { sql } from 'kysely'
+import { instantOf } from '../../../src/contract/time.ts'
+import { connect, type Store } from '../../../src/store/database/connection.ts'
+import type { TestDatabase } from '../../harness/servers/database.ts'
+import type { BenchStack } from '../servers/bench-stack.ts'
+import { countsOf } from '../items/row-counts.ts'
+import { doorsOf } from './ingest-run.ts'
+import { isSettled, polled } from '../measure/load.ts'
+
+const CONNECTIONS = 32
+const REQUEST_EVENTS = 1_000
+/** PostgreSQL writes down who waits longer than this, for whom, and until when. */
+const NOTED_WAIT_MS = 5
+/** Before the work begins, so that it does not meet the first requests. */
+const HEAD_START_MS = 500
+
+export interface BesideIngest {
+  /** The longest time between a request and its answer, in milliseconds. */
+  longestAnswerMs: number
+  /** Every time that the work was done. */
+  times: Time[]
+  /** The longest that anybody waited for a lock of the work's session, in milliseconds; 0: no longer than 5 ms. */
+  longestWaitMs: number
+}
+
+/** The work, and a rest that took as long: how many milliseconds, and how many events were counted meanwhile. */
+export interface Time {
+  workMs: number
+  workEvents: number
+  restMs: number
+  restEvents: number
+}
+
+/** Work of a schedule, on a session of its own. It is done again and again while events come in, unless it says that it is over. */
+export type Work = (background: Store) => Promise<{ isOver: boolean }>
+
+/** Lets PostgreSQL write down who waits for whom. */
+export async function noteWaits(db: Store): Promise<void> {
+  await sql`alter system set log_lock_waits = on`.execute(db)
+  await sql`alter system set deadlock_timeout = ${sql.lit(NOTED_WAIT_MS)}`.execute(db)
+  await sql`select pg_reload_conf()`.execute(db)
+}
+
+/** Sends as many events as go in, for so long, with or without work of a schedule beside it. Each must be counted once. */
+export async function besideIngest(
+  stack: BenchStack,
+  { db, url }: Pick<TestDatabase, 'db' | 'url'>,
+  seconds: number,
+  work?: Work,
+): Promise<BesideIngest> {
+  const { endpoint, load, postgres } = stack
+  const before = await countsOf(db)
+  await endpoint.use(url)
+  const job = { connections: CONNECTIONS, requestEvents: REQUEST_EVENTS, secondsMax: seconds }
+  const go = await load.prepare({ kind: 'ingest', ...doorsOf(stack).gateway, ...job })
+  const background = connect({ url, name: 'bench background', connectionsMax: 1 })
+  try {
+    const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(background)
+    let isGoing = true
+    const sent = go().finally(() => (isGoing = false))
+    const done = work ? await workedOff(background, work, () => isGoing) : []
+    const { events, latency } = await sent
+    await polled(() => isSettled(db))
+    await endpoint.use(null)
+    // The log may have lost a month meanwhile.
+    const after = await countsOf(db)
+    if (after.hours - before.hours !== events || after.fed - before.fed !== events) {
+      throw new Error(`of ${events} events were counted: ${JSON.stringify({ before, after })}`)
+    }
+    const times = await Promise.all(done.map((time) => timeOf(db, time)))
+    const longestWaitMs = longestWaitFor(rows[0]!.pid, await readFile(postgres.logFile, 'utf8'))
+    return { longestAnswerMs: latency.max, times, longestWaitMs }
+  } finally {
+    await background.destroy()
+  }
+}
+
+/** Instants in milliseconds. */
+interface Done {
+  beganAt: number
+  endedAt: number
+  restedUntil: number
+}
+
+async function workedOff(background: Store, work: Work, isGoing: () => boolean): Promise<Done[]> {
+  const done: Done[] = []
+  await sleep(HEAD_START_MS)
+  for (let isOver = false; !isOver && isGoing();) {
+    const beganAt = Date.now()
+    ;({ isOver } = await work(background))
+    const endedAt = Date.now()
+    await sleep(endedAt - beganAt)
+    done.push({ beganAt, endedAt, restedUntil: Date.now() })
+  }
+  // In the last one the events may have come to their end.
+  return isGoing() || done.length === 1 ? done : done.slice(0, -1)
+}
+
+async function timeOf(db: Store, { beganAt, endedAt, restedUntil }: Done): Promise<Time> {
+  const counted = async (fromMs: number, toMs: number) => {
+    const { rows } = await sql<{ events: number }>`
+      select coalesce(sum(events), 0)::int as events from interaction_batch
+      where scored_at >= ${instantOf(fromMs)}::timestamptz and scored_at < ${instantOf(toMs)}::timestamptz`.execute(db)
+    return rows[0]!.events
+  }
+  const [workEvents, restEvents] = [await counted(beganAt, endedAt), await counted(endedAt, restedUntil)]
+  return { workMs: endedAt - beganAt, workEvents, restMs: restedUntil - endedAt, restEvents }
+}
+
+/** The longest wait for a lock that this process held when the wait was noted, by PostgreSQL's log; 0 when none was noted. */
+export function longestWaitFor(holder: number, log: string): number {
+  let longestMs = 0
+  const waiters = new Set<string>()
+  let noted: string | undefined
+  for (const line of log.split('\n')) {
+    noted = /process (\d+) still waiting for/.exec(line)?.[1] ?? noted
+    const held = /Process(?:es)? holding the lock: ([\d, ]+)\./.exec(line)?.[1]
+    if (noted !== undefined && held?.split(', ').includes(String(holder))) waiters.add(noted)
+    const [, waiter, ms] = /process (\d+) acquired .* after ([\d.]+) ms/.exec(line) ?? []
+    if (waiter !== undefined && waiters.delete(waiter)) longestMs = Math.max(longestMs, Number(ms))
+  }
+  return longestMs
+}

@@ -1,0 +1,66 @@
+import { sql } from 'kysely'
+import { createDatabase, type TestDatabase } from '../../harness/servers/database.ts'
+import type { BenchStack } from '../servers/bench-stack.ts'
+import type { IngestJob, Latency, LoadResult } from '../client/job.ts'
+import { countsOf, mustHaveCounted } from '../items/row-counts.ts'
+import { isSettled, polled } from '../measure/load.ts'
+import { unhurried } from '../servers/without-timeout.ts'
+
+const GATEWAY_PATH = '/api/v1/analytic/interaction'
+const INGRESS_PATH = '/Analytic/CreateInteraction'
+
+/** Where events go in. The ingress is called as a careful service calls it: every request has its key. */
+export function doorsOf({ gateway, restate }: Pick<BenchStack, 'gateway' | 'restate'>) {
+  return {
+    gateway: { url: gateway.url + GATEWAY_PATH },
+    ingress: { url: restate.ingressUrl + INGRESS_PATH, isKeyed: true },
+  }
+}
+
+export interface IngestRun {
+  events: number
+  /** Until everything is recorded, counted and fed. */
+  perSecond: number
+  /** Of the answers, which come when the events are recorded. */
+  latency: Latency
+  /** Share of a core that the load process took. */
+  loadCores: number
+}
+
+export interface GrownOptions {
+  copyOf: TestDatabase
+  /**
+   * Requests that are sent after the checkpoint and before the clock starts. The first change of each page after a
+   * checkpoint writes the whole page into PostgreSQL's log: once in a quarter of an hour, and not in every run.
+   */
+  requestsBefore: number
+}
+
+/** Sends events into a fresh database whose pages are on disk, and holds the run to having counted each of them once. */
+export async function ingestRun(
+  { postgres, endpoint, load }: BenchStack,
+  job: Omit<IngestJob, 'kind'>,
+  grown?: GrownOptions,
+): Promise<IngestRun> {
+  const { db, url, drop } = await createDatabase(postgres.url, grown?.copyOf)
+  try {
+    await endpoint.use(url)
+    const before = await countsOf(db)
+    await unhurried(db, (unlimited) => sql`checkpoint`.execute(unlimited))
+    const ran = async (work: () => Promise<LoadResult>) => {
+      const result = await work()
+      await polled(() => isSettled(db))
+      return result
+    }
+    const first = grown && (await ran(await load.prepare({ kind: 'ingest', ...job, requestsMax: grown.requestsBefore })))
+    const go = await load.prepare({ kind: 'ingest', ...job })
+    const startMs = performance.now()
+    const { events, latency, cpuSeconds, seconds } = await ran(go)
+    const perSecond = (events / (performance.now() - startMs)) * 1_000
+    await mustHaveCounted(db, events + (first?.events ?? 0), before)
+    return { events, perSecond, latency, loadCores: cpuSeconds / seconds }
+  } finally {
+    await endpoint.use(null)
+    await drop()
+  }
+}

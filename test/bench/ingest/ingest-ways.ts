@@ -1,0 +1,132 @@
+import { Agent } from 'node:http'
+import { sql } from 'kysely'
+import { callOf } from '../../../src/store/log/call.ts'
+import { connect, type Store } from '../../../src/store/database/connection.ts'
+import { recordBatch } from '../../../src/store/log/batch.ts'
+import { scoreBatch } from '../../../src/store/popularity/counting.ts'
+import { feedBatch } from '../../../src/store/shoppers/shopper-profile.ts'
+import { createDatabase } from '../../harness/servers/database.ts'
+import type { BenchPostgres } from '../servers/bench-postgres.ts'
+import type { BenchEndpoint } from '../servers/bench-restate.ts'
+import { mustHaveCounted } from '../items/row-counts.ts'
+import { chunksOf, type Item, rowOf } from '../items/events.ts'
+import { literalDone, prepareLiteral } from '../rivals/per-row-fan-out.ts'
+import { inFlight, isSettled, polled, post } from '../measure/load.ts'
+
+const REQUEST_EVENTS = 1_000
+
+/** One way of bringing the same events into the same tables. */
+export interface Way {
+  name: string
+  events: number
+  /** Makes everything ready outside the clock; what it returns resolves when all events are scored and fed. */
+  prepare: (run: Run) => Promise<() => Promise<void>>
+  /** Lets go of the run's database. */
+  release?: () => Promise<void>
+}
+
+export interface Run {
+  db: Store
+  url: string
+  /** Different for every run, because idempotency keys outlive a run's database. */
+  name: string
+  items: readonly Item[]
+}
+
+interface Ingress {
+  url: string
+  endpoint: BenchEndpoint
+  /** Requests in flight. */
+  width: number
+}
+
+/** Requests through the ingress to the handlers of Footfall. */
+export function footfall(ingress: Ingress, events: number): Way {
+  return {
+    name: `Footfall, ${ingress.width} in flight`,
+    events,
+    release: () => ingress.endpoint.use(null),
+    prepare: async (run) => {
+      await ingress.endpoint.use(run.url)
+      const send = requests(ingress, 'Analytic', run)
+      return async () => {
+        await send()
+        await polled(() => isSettled(run.db))
+      }
+    },
+  }
+}
+
+/** The same requests to one send per row and target. */
+export function literalDesign(ingress: Ingress, events: number): Way {
+  return {
+    name: 'one send per row and target',
+    events,
+    release: () => ingress.endpoint.use(null),
+    prepare: async (run) => {
+      await prepareLiteral(run.db)
+      await ingress.endpoint.use(run.url)
+      const send = requests(ingress, 'LiteralAnalytic', run)
+      return async () => {
+        await send()
+        await polled(async () => (await literalDone(run.db)) === run.items.length)
+      }
+    },
+  }
+}
+
+/**
+ * The statements of the handlers from this process, without Restate and without judging the items. As in the handlers,
+ * counting and feeding follow a record without holding up the next one, and take along what waits.
+ */
+export function sameSql(connections: number, width: number, events: number): Way {
+  return {
+    name: `same SQL, ${connections} connections`,
+    events,
+    prepare: async ({ url, items }) => {
+      const chunks = chunksOf(items.map(rowOf), REQUEST_EVENTS)
+      const calls = chunks.map((_, index) => callOf(`call ${index}`, Buffer.from(String(index))))
+      const db = connect({ url, name: 'bench sql', connectionsMax: connections })
+      return async () => {
+        const following: Promise<unknown>[] = []
+        await inFlight(chunks, width, async (rows, index) => {
+          const batch = await recordBatch(db, calls[index]!, rows, [])
+          following.push(scoreBatch(db, batch), feedBatch(db, batch))
+        })
+        await Promise.all(following)
+        await db.destroy()
+      }
+    },
+  }
+}
+
+/** Runs a way on a fresh database whose pages are on disk, and holds it to having counted everything once. @returns the seconds. */
+export async function timed(postgres: BenchPostgres, way: Way, run: { name: string; items: readonly Item[] }): Promise<number> {
+  const { db, url, drop } = await createDatabase(postgres.url)
+  try {
+    const work = await way.prepare({ ...run, db, url })
+    await sql`checkpoint`.execute(db)
+    const startMs = performance.now()
+    await work()
+    const seconds = (performance.now() - startMs) / 1_000
+    await mustHaveCounted(db, run.items.length)
+    return seconds
+  } finally {
+    await way.release?.()
+    await drop()
+  }
+}
+
+function requests(ingress: Ingress, service: string, run: Run): () => Promise<void> {
+  const url = `${ingress.url}/${service}/CreateInteraction`
+  const chunks = chunksOf(run.items, REQUEST_EVENTS)
+  const bodies = chunks.map((interactions) => Buffer.from(JSON.stringify({ interactions })))
+  return async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: ingress.width })
+    await inFlight(bodies, ingress.width, async (body, index) => {
+      const { accepted } = await post(agent, { url, body, idempotencyKey: `${run.name} ${index}` })
+      if (accepted !== chunks[index]!.length) throw new Error(`${accepted} of ${chunks[index]!.length} accepted`)
+    })
+    agent.destroy()
+  }
+}

@@ -1,0 +1,63 @@
+import { Agent, request } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Store } from '../../../src/store/database/connection.ts'
+import { backlog } from '../../../src/store/log/backlog.ts'
+
+const POLL_MS = 20
+const DONE_MS_MAX = 120_000
+const ANSWER_MS_MAX = 60_000
+
+/** Does the work of every item, so many at once, in order of the items. */
+export async function inFlight<T>(
+  items: readonly T[],
+  width: number,
+  work: (item: T, index: number) => Promise<void>,
+): Promise<void> {
+  let next = 0
+  const worker = async () => {
+    while (next < items.length) {
+      const index = next++
+      await work(items[index]!, index)
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(width, items.length) }, worker))
+}
+
+export interface Post {
+  url: string
+  body: Buffer
+  idempotencyKey: string
+}
+
+/** Sends JSON with Node's plain client: of those at hand it takes the least from the two cores that are measured. */
+export function post(agent: Agent, { url, body, idempotencyKey }: Post): Promise<{ accepted: number }> {
+  return new Promise((resolve, reject) => {
+    const headers = { 'content-type': 'application/json', 'content-length': body.length, 'idempotency-key': idempotencyKey }
+    const signal = AbortSignal.timeout(ANSWER_MS_MAX)
+    const sent = request(url, { method: 'POST', agent, headers, signal }, (answer) => {
+      const parts: Buffer[] = []
+      answer.on('data', (part: Buffer) => parts.push(part))
+      answer.on('error', reject)
+      answer.on('end', () => {
+        const text = Buffer.concat(parts).toString()
+        if (answer.statusCode === 200) resolve(JSON.parse(text) as { accepted: number })
+        else reject(new Error(`${answer.statusCode} ${text}`))
+      })
+    })
+    sent.on('error', reject)
+    sent.end(body)
+  })
+}
+
+/** Resolves when `isDone` says so. @throws when it does not in time. */
+export async function polled(isDone: () => Promise<boolean>, patienceMs = DONE_MS_MAX): Promise<void> {
+  for (const endMs = performance.now() + patienceMs; !(await isDone()); await sleep(POLL_MS)) {
+    if (performance.now() > endMs) throw new Error(`not done after ${patienceMs} ms`)
+  }
+}
+
+/** Whether everything recorded is scored and fed. */
+export async function isSettled(db: Store): Promise<boolean> {
+  const { unscoredBatches, unfedBatches } = await backlog(db)
+  return unscoredBatches + unfedBatches === 0
+}

@@ -1,0 +1,68 @@
+import { DAY_MS } from '../../../src/contract/time.ts'
+import { sql } from 'kysely'
+import { callOf } from '../../../src/store/log/call.ts'
+import { recordBatch } from '../../../src/store/log/batch.ts'
+import { scoreBatch } from '../../../src/store/popularity/counting.ts'
+import { feedBatch } from '../../../src/store/shoppers/shopper-profile.ts'
+import { createDatabase, type TestDatabase } from '../../harness/servers/database.ts'
+import { type BenchStack, withStack } from '../servers/bench-stack.ts'
+import { formatted, type RowResult } from '../measure/claim.ts'
+import { rowOf, traffic } from '../items/events.ts'
+import { doorsOf, ingestRun } from '../ingest/ingest-run.ts'
+import { median } from '../measure/table.ts'
+import { interleaved, ratioOf, series } from '../measure/rounds.ts'
+import { unhurried } from '../servers/without-timeout.ts'
+
+const FULL = { grown: 5_000_000, small: 100_000, events: 100_000, rounds: 5 }
+const QUICK = { grown: 50_000, small: 10_000, events: 10_000, rounds: 1 }
+const REQUEST_EVENTS = 1_000
+const CONNECTIONS = 32
+const SECONDS_MAX = 120
+/** The stored events are the days before the last one. */
+const EVENTS_PER_DAY = 1_000_000
+/** What counting takes along in one statement. */
+const GROUP_BATCHES = 16
+
+/** What it costs to have a past: the same ingest into copies of a large and of a small database. */
+export function grown(isQuick: boolean): Promise<RowResult> {
+  const size = isQuick ? QUICK : FULL
+  return withStack(async (stack) => {
+    const small = await filledDatabase(stack, size.small)
+    const large = await filledDatabase(stack, size.grown)
+    const way = (copyOf: TestDatabase) => () => {
+      const requestsMax = size.events / REQUEST_EVENTS
+      const job = { connections: CONNECTIONS, secondsMax: SECONDS_MAX, requestEvents: REQUEST_EVENTS, requestsMax }
+      return ingestRun(stack, { ...doorsOf(stack).gateway, ...job }, { copyOf, requestsBefore: requestsMax })
+    }
+    const runs = await interleaved({ small: way(small), large: way(large) }, size.rounds)
+    const rates = (which: keyof typeof runs) => series(runs[which], (run) => run.perSecond)
+    const claim = {
+      what: `ingest with ${formatted(size.grown)} events stored ÷ with ${formatted(size.small)}`,
+      measured: ratioOf(rates('large'), rates('small')),
+      target: { min: 0.85 },
+      detail: `${formatted(median(rates('large')))} events/s against ${formatted(median(rates('small')))}, through the gateway in requests of 1,000`,
+    }
+    return { claims: [claim], measured: runs }
+  })
+}
+
+/** A database with so many events, counted and fed, that nobody is connected to. */
+async function filledDatabase({ postgres }: BenchStack, events: number): Promise<TestDatabase> {
+  const database = await createDatabase(postgres.url)
+  const { db } = database
+  const next = traffic()
+  const stepMs = DAY_MS / EVENTS_PER_DAY
+  const startMs = Date.now() - DAY_MS - events * stepMs
+  for (let stored = 0; stored < events;) {
+    const recorded = []
+    for (let batch = 0; batch < GROUP_BATCHES && stored < events; batch++, stored += REQUEST_EVENTS) {
+      const from = stored
+      const items = Array.from({ length: REQUEST_EVENTS }, (_, index) => next(Math.floor(startMs + (from + index) * stepMs)))
+      recorded.push(await recordBatch(db, callOf(`fill ${from}`, Buffer.from(String(from))), items.map(rowOf), []))
+    }
+    for (const batch of recorded) await Promise.all([scoreBatch(db, batch), feedBatch(db, batch)])
+  }
+  await unhurried(db, (unlimited) => sql`vacuum (analyze)`.execute(unlimited))
+  await db.destroy()
+  return database
+}

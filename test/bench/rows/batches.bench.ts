@@ -1,0 +1,58 @@
+import { type BenchStack, withStack } from '../servers/bench-stack.ts'
+import { formatted, type RowResult } from '../measure/claim.ts'
+import { dayOfTraffic } from '../items/events.ts'
+import { doorsOf, ingestRun } from '../ingest/ingest-run.ts'
+import { sameSql, timed } from '../ingest/ingest-ways.ts'
+import { median } from '../measure/table.ts'
+import { interleaved, ratioOf } from '../measure/rounds.ts'
+
+const FULL = { events: 200_000, rounds: 5 }
+const QUICK = { events: 10_000, rounds: 1 }
+const WARM_UP_SHARE = 0.1
+const SECONDS_MAX = 120
+/** One and two connections are slower: the ingest row. */
+const SQL_CONNECTIONS = [4, 8]
+const SQL_IN_FLIGHT = 32
+/** Enough requests in flight for several full flushes of the gateway. */
+const GATEWAY = {
+  hundreds: { requestEvents: 100, connections: 64, target: 0.5 },
+  thousands: { requestEvents: 1_000, connections: 32, target: 0.7 },
+}
+
+/** Batches through the gateway, against the same statements on PostgreSQL alone in batches of 1,000. */
+export function batches(isQuick: boolean): Promise<RowResult> {
+  const { events, rounds } = isQuick ? QUICK : FULL
+  return withStack(async (stack) => {
+    const items = dayOfTraffic(events)
+    const part = (isWarmUp: boolean) => (isWarmUp ? events * WARM_UP_SHARE : events)
+    const sql = (connections: number) => async (isWarmUp: boolean) => {
+      const way = sameSql(connections, SQL_IN_FLIGHT, events)
+      const some = items.slice(0, part(isWarmUp))
+      return some.length / (await timed(stack.postgres, way, { name: way.name, items: some }))
+    }
+    const gateway = (size: keyof typeof GATEWAY) => (isWarmUp: boolean) => rateOf(stack, GATEWAY[size], part(isWarmUp))
+    const [few, many] = SQL_CONNECTIONS as [number, number]
+    const ways = { few: sql(few), many: sql(many), hundreds: gateway('hundreds'), thousands: gateway('thousands') }
+    const rates = await interleaved(ways, rounds)
+    const best = median(rates.few) > median(rates.many) ? rates.few : rates.many
+    const claim = (size: keyof typeof GATEWAY) => ({
+      what: `requests of ${formatted(GATEWAY[size].requestEvents)} events: gateway ÷ the same SQL without Restate`,
+      measured: ratioOf(rates[size], best),
+      target: { min: GATEWAY[size].target },
+      detail: `${formatted(median(rates[size]))} events/s against ${formatted(median(best))}`,
+    })
+    return { claims: [claim('hundreds'), claim('thousands')], measured: rates }
+  })
+}
+
+async function rateOf(
+  stack: BenchStack,
+  { requestEvents, connections }: { requestEvents: number; connections: number },
+  events: number,
+): Promise<number> {
+  const requestsMax = events / requestEvents
+  const door = doorsOf(stack).gateway
+  const run = await ingestRun(stack, { ...door, connections, secondsMax: SECONDS_MAX, requestEvents, requestsMax })
+  if (run.events !== events) throw new Error(`only ${run.events} of ${events} events in ${SECONDS_MAX} s`)
+  return run.perSecond
+}

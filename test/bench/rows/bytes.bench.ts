@@ -1,0 +1,109 @@
+import { sql } from 'kysely'
+import { callOf } from '../../../src/store/log/call.ts'
+import type { Store } from '../../../src/store/database/connection.ts'
+import { recordBatch } from '../../../src/store/log/batch.ts'
+import { scoreBatch } from '../../../src/store/popularity/counting.ts'
+import { feedBatch } from '../../../src/store/shoppers/shopper-profile.ts'
+import { createDatabase } from '../../harness/servers/database.ts'
+import { startBenchPostgres } from '../servers/bench-postgres.ts'
+import { withParts } from '../servers/bench-stack.ts'
+import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
+import { codeEventTypes, ingestCoded } from '../rivals/coded-layout.ts'
+import { chunksOf, dayOfTraffic, type Item, rowOf } from '../items/events.ts'
+import { relationSizes, totalBytes } from '../measure/relation-sizes.ts'
+import { printTable } from '../measure/table.ts'
+
+const EVENTS = { full: 1_000_000, quick: 100_000 }
+const BATCH_EVENTS = 1_000
+/** How many waiting batches a count takes along under load: 4 to 10 in the ingest row. */
+const GROUP_BATCHES = 8
+const TARGET = { asItLies: 430, vacuumed: 330 }
+/** Smaller parts are in the total only. */
+const SHOWN_BYTES_MIN = 0.5
+
+interface Layout {
+  name: string
+  prepare: (db: Store) => Promise<void>
+  /** Records the batches, then counts and feeds them as one group. */
+  ingest: (db: Store, batches: readonly (readonly Item[])[], name: string) => Promise<void>
+}
+
+const LAYOUTS: Layout[] = [
+  { name: 'sql/', prepare: async () => undefined, ingest: ingestPresent },
+  { name: 'event types as numbers', prepare: codeEventTypes, ingest: ingestCoded },
+]
+
+/** Bytes stored per event after a day of traffic, in each layout: as it lies, and after VACUUM FULL. */
+export function bytes(isQuick: boolean): Promise<RowResult> {
+  const events = isQuick ? EVENTS.quick : EVENTS.full
+  return withParts(async (kept) => {
+    const postgres = kept(await startBenchPostgres())
+    const items = dayOfTraffic(events)
+    const measured = []
+    for (const layout of LAYOUTS) {
+      const { db, drop } = await createDatabase(postgres.url)
+      const parts = await fill(db, layout, items)
+      await drop()
+      measured.push(report(layout.name, parts))
+    }
+    return { claims: claimsOf(measured, events), measured: { events, layouts: measured } }
+  })
+}
+
+interface Part {
+  table: string
+  part: string
+  asItLies: number
+  vacuumed: number
+}
+
+async function fill(db: Store, layout: Layout, items: readonly Item[]): Promise<Part[]> {
+  await layout.prepare(db)
+  const groups = chunksOf(chunksOf(items, BATCH_EVENTS), GROUP_BATCHES)
+  for (const [index, group] of groups.entries()) await layout.ingest(db, group, `call ${index}`)
+  const lying = await relationSizes(db)
+  await sql`vacuum full`.execute(db)
+  const vacuumed = new Map((await relationSizes(db)).map((size) => [`${size.table} ${size.part}`, size.bytes]))
+  return lying.map(({ table, part, bytes }) => ({
+    table,
+    part,
+    asItLies: bytes / items.length,
+    vacuumed: (vacuumed.get(`${table} ${part}`) ?? 0) / items.length,
+  }))
+}
+
+async function ingestPresent(db: Store, batches: readonly (readonly Item[])[], name: string): Promise<void> {
+  const recorded = []
+  for (const [index, items] of batches.entries()) {
+    recorded.push(await recordBatch(db, callOf(`${name}.${index}`, Buffer.from(name)), items.map(rowOf), []))
+  }
+  const [first] = recorded
+  if (first !== undefined) await Promise.all([scoreBatch(db, first), feedBatch(db, first)])
+}
+
+function claimsOf([present, rival]: readonly ReturnType<typeof report>[], events: number): Claim[] {
+  const claim = (what: string, state: keyof typeof TARGET): Claim => ({
+    what: `bytes stored per event, ${what}`,
+    measured: present!.total[state],
+    target: { max: TARGET[state] },
+    detail: `${events.toLocaleString('en')} events of a day; ${formatted(rival!.total[state])} with event types as numbers`,
+  })
+  return [claim('as it lies', 'asItLies'), claim('after VACUUM FULL', 'vacuumed')]
+}
+
+function report(name: string, parts: readonly Part[]) {
+  const total = {
+    asItLies: totalBytes(parts.map((part) => part.asItLies)),
+    vacuumed: totalBytes(parts.map((part) => part.vacuumed)),
+  }
+  const shown = parts.filter((part) => part.asItLies >= SHOWN_BYTES_MIN)
+  printTable(
+    [`bytes per event: ${name}`, 'part', 'as it lies', 'after VACUUM FULL'],
+    [
+      ...shown.map(({ table, part, asItLies, vacuumed }) => [table, part, asItLies, vacuumed]),
+      ['in all', '', total.asItLies, total.vacuumed],
+      ['target', '', TARGET.asItLies, TARGET.vacuumed],
+    ],
+  )
+  return { name, total, target: TARGET, parts }
+}

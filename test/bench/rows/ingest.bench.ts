@@ -1,0 +1,85 @@
+import { type BenchPostgres, startBenchPostgres } from '../servers/bench-postgres.ts'
+import { type BenchRestate, startBenchRestate } from '../servers/bench-restate.ts'
+import { POOL_CONNECTIONS, withParts } from '../servers/bench-stack.ts'
+import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
+import { dayOfTraffic, type Item } from '../items/events.ts'
+import { footfall, literalDesign, sameSql, timed, type Way } from '../ingest/ingest-ways.ts'
+import { median, printTable } from '../measure/table.ts'
+
+const SQL_CONNECTIONS = [1, 2, 4, 8]
+const REQUESTS_IN_FLIGHT = [8, 32]
+const SQL_IN_FLIGHT = 32
+const LITERAL_IN_FLIGHT = 8
+const FULL = { events: 200_000, literalEvents: 8_000, rounds: 5 }
+const QUICK = { events: 10_000, literalEvents: 300, rounds: 1 }
+
+/** Events per second from the first request until everything is recorded, scored and fed, of each way in turn. */
+export function ingest(isQuick: boolean): Promise<RowResult> {
+  const size = isQuick ? QUICK : FULL
+  return withParts(async (kept) => {
+    const postgres = kept(await startBenchPostgres())
+    const restate = kept(await startBenchRestate())
+    return report(await measure(postgres, await waysOf(restate, size), { items: dayOfTraffic(size.events), rounds: size.rounds }))
+  })
+}
+
+async function waysOf(restate: BenchRestate, size: typeof FULL): Promise<Record<'sql' | 'footfall' | 'literal', Way[]>> {
+  const endpoint = await restate.serve('footfall', POOL_CONNECTIONS)
+  const literal = await restate.serve('literal', POOL_CONNECTIONS)
+  const url = restate.ingressUrl
+  return {
+    sql: SQL_CONNECTIONS.map((connections) => sameSql(connections, SQL_IN_FLIGHT, size.events)),
+    footfall: REQUESTS_IN_FLIGHT.map((width) => footfall({ url, endpoint, width }, size.events)),
+    literal: [literalDesign({ url, endpoint: literal, width: LITERAL_IN_FLIGHT }, size.literalEvents)],
+  }
+}
+
+type Kind = keyof Awaited<ReturnType<typeof waysOf>>
+
+interface Rates {
+  kind: Kind
+  name: string
+  /** Events per second, by round. */
+  rates: number[]
+}
+
+/** A first round of a tenth of the events warms every process up and is not counted. */
+async function measure(
+  postgres: BenchPostgres,
+  ways: Record<Kind, Way[]>,
+  options: { items: readonly Item[]; rounds: number },
+): Promise<Rates[]> {
+  const all = Object.entries(ways).flatMap(([kind, ways]) =>
+    ways.map((way) => ({ kind: kind as Kind, way, rates: [] as number[] })),
+  )
+  for (let round = 0; round <= options.rounds; round++) {
+    for (const { way, rates } of all) {
+      const items = options.items.slice(0, round === 0 ? Math.ceil(way.events / 10) : way.events)
+      const seconds = await timed(postgres, way, { name: `${way.name}, round ${round}`, items })
+      if (round > 0) rates.push(items.length / seconds)
+    }
+  }
+  return all.map(({ kind, way, rates }) => ({ kind, name: way.name, rates }))
+}
+
+/** The best of each kind by its median, and the medians of the ratios of neighbouring runs. */
+function report(measured: readonly Rates[]): RowResult {
+  const medians = measured.map(({ kind, name, rates }) => ({ kind, name, median: median(rates), rates: rates.map(Math.round) }))
+  const bestOf = (kind: Kind) =>
+    measured.filter((way) => way.kind === kind).reduce((best, way) => (median(way.rates) > median(best.rates) ? way : best))
+  const best = bestOf('footfall')
+  const claimTo = (other: Rates, what: string): Claim => ({
+    what: `requests of 1,000 events through the ingress ÷ ${what}`,
+    measured: median(best.rates.map((rate, round) => rate / other.rates[round]!)),
+    detail: `${formatted(median(best.rates))} events/s (${best.name}) against ${formatted(median(other.rates))} (${other.name})`,
+  })
+  printTable(
+    ['ingest, scored and fed', 'events/s', 'least', 'most'],
+    medians.map((way) => [way.name, Math.round(way.median), Math.min(...way.rates), Math.max(...way.rates)]),
+  )
+  const claims = [
+    { ...claimTo(bestOf('sql'), 'the same SQL without Restate'), target: { min: 0.6 } },
+    { ...claimTo(bestOf('literal'), 'one send per row and target'), target: { min: 25 } },
+  ]
+  return { claims, measured: medians }
+}

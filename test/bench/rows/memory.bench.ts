@@ -1,0 +1,65 @@
+import { createDatabase } from '../../harness/servers/database.ts'
+import { withStack } from '../servers/bench-stack.ts'
+import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
+import type { IngestJob } from '../client/job.ts'
+import { mustHaveCounted } from '../items/row-counts.ts'
+import { doorsOf } from '../ingest/ingest-run.ts'
+import { isSettled, polled } from '../measure/load.ts'
+import { type Sample, sampled, slopeOf } from '../measure/memory-of.ts'
+import { median } from '../measure/table.ts'
+
+const FULL = { seconds: 600, settling: 60 }
+const QUICK = { seconds: 4, settling: 2 }
+/** Batches and single events at once: all that the two processes are asked for. */
+const LOADS = [
+  { requestEvents: 1_000, connections: 32 },
+  { requestEvents: 1, connections: 256 },
+]
+const SETTLED_MS_MAX = 900_000
+const MEGABYTES_MAX = 450
+
+/** What endpoint and gateway hold of the machine's memory at full ingest load, and whether it grows. */
+export function memory(isQuick: boolean): Promise<RowResult> {
+  const { seconds, settling } = isQuick ? QUICK : FULL
+  return withStack(async ({ postgres, endpoint, gateway, load, restate }) => {
+    const { db, url, drop } = await createDatabase(postgres.url)
+    try {
+      await endpoint.use(url)
+      const door = doorsOf({ gateway, restate }).gateway
+      const jobs = LOADS.map((one): IngestJob => ({ kind: 'ingest', ...door, ...one, secondsMax: seconds }))
+      const runs = await Promise.all(jobs.map((job) => load.prepare(job)))
+      let isOver = false
+      const samples = sampled([endpoint.pid, gateway.pid], () => isOver)
+      const results = await Promise.all(runs.map((run) => run())).finally(() => (isOver = true))
+      await polled(() => isSettled(db), SETTLED_MS_MAX)
+      const events = results.reduce((sum, result) => sum + result.events, 0)
+      await mustHaveCounted(db, events)
+      const later = (await samples).filter((sample) => sample.second >= settling)
+      return { claims: claimsOf(later, { perSecond: events / seconds, seconds }), measured: { events, samples: await samples } }
+    } finally {
+      await endpoint.use(null)
+      await drop()
+    }
+  })
+}
+
+function claimsOf(samples: readonly Sample[], { perSecond, seconds }: { perSecond: number; seconds: number }): Claim[] {
+  const both = samples.map(({ megabytes }) => megabytes[0]! + megabytes[1]!)
+  const perMinute = (process: 0 | 1) => slopeOf(samples.map(({ second, megabytes }) => [second / 60, megabytes[process]!]))
+  const middle = (process: 0 | 1) => formatted(Math.round(median(samples.map(({ megabytes }) => megabytes[process]!))))
+  return [
+    {
+      what: 'memory of endpoint and gateway at full ingest load, the most',
+      measured: Math.round(Math.max(...both)),
+      unit: 'MB',
+      target: { max: MEGABYTES_MAX },
+      detail: `medians ${middle(0)} and ${middle(1)} MB, at ${formatted(perSecond)} events/s in requests of 1,000 and of 1`,
+    },
+    {
+      what: `— what it grows by`,
+      measured: perMinute(0) + perMinute(1),
+      unit: 'MB/min',
+      detail: `a straight line through ${formatted(seconds / 60)} minutes without the first; endpoint ${formatted(perMinute(0))}, gateway ${formatted(perMinute(1))}`,
+    },
+  ]
+}

@@ -1,0 +1,35 @@
+import { withStack } from '../servers/bench-stack.ts'
+import { formatted, type RowResult } from '../measure/claim.ts'
+import { doorsOf, type IngestRun, ingestRun } from '../ingest/ingest-run.ts'
+import { median } from '../measure/table.ts'
+import { interleaved, ratioOf, series } from '../measure/rounds.ts'
+
+const FULL = { seconds: 4, rounds: 7 }
+const QUICK = { seconds: 1, rounds: 1 }
+const WARM_UP_SECONDS = 1
+const REQUESTS_PER_SECOND_MAX = 2_000
+const LATENCY_MAX = 1.3
+
+/** What the gateway adds for somebody who is alone: gathering must not make him wait. */
+export function one(isQuick: boolean): Promise<RowResult> {
+  const { seconds, rounds } = isQuick ? QUICK : FULL
+  return withStack(async (stack) => {
+    const doors = doorsOf(stack)
+    const way = (door: { url: string }) => (isWarmUp: boolean) => {
+      const secondsMax = isWarmUp ? WARM_UP_SECONDS : seconds
+      const requestsMax = secondsMax * REQUESTS_PER_SECOND_MAX
+      return ingestRun(stack, { ...door, connections: 1, secondsMax, requestEvents: 1, requestsMax })
+    }
+    const runs = await interleaved({ ingress: way(doors.ingress), gateway: way(doors.gateway) }, rounds)
+    const claim = (part: 'p50' | 'p99') => ({
+      what: `one connection, one event per request: ${part} through the gateway ÷ through the ingress`,
+      measured: ratioOf(latencies(runs.gateway, part), latencies(runs.ingress, part)),
+      detail: `${formatted(median(latencies(runs.gateway, part)))} against ${formatted(median(latencies(runs.ingress, part)))} ms`,
+    })
+    return { claims: [{ ...claim('p50'), target: { max: LATENCY_MAX } }, claim('p99')], measured: runs }
+  })
+}
+
+function latencies(runs: readonly IngestRun[], part: 'p50' | 'p99'): number[] {
+  return series(runs, (run) => run.latency[part])
+}

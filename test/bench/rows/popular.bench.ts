@@ -1,0 +1,68 @@
+import { sql } from 'kysely'
+import { MODES, type Mode } from '../../../src/contract/popular-list.ts'
+import type { Store } from '../../../src/store/database/connection.ts'
+import { latencyOf, ratesOf, readAgainstStatic } from '../rivals/against-static.ts'
+import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
+import { POPULAR_PATH, type ReadRun, STATIC_ITEMS } from '../measure/read-run.ts'
+import { median } from '../measure/table.ts'
+import { ratioOf } from '../measure/rounds.ts'
+
+const FULL = { products: 1_000_000, seconds: 2, rounds: 5 }
+const QUICK = { products: 20_000, seconds: 0.2, rounds: 1 }
+const P99_MS_MAX = 15
+const MODE_NAMES = Object.keys(MODES) as Mode[]
+/** So many that hardly any two of those on their way are the same. */
+const QUERIES = 1_000
+
+type Asked = 'alike' | 'unlike'
+type Name = `${Mode} ${Asked}`
+
+/** Every mode without a window, no answer kept, against a page that never changes: the same page for all, and pages no two alike. */
+export async function popular(isQuick: boolean): Promise<RowResult> {
+  const size = isQuick ? QUICK : FULL
+  const runs = await readAgainstStatic({
+    ...size,
+    prepare: (db) => storeRising(db, size.products / 200),
+    settings: { POPULAR_CACHE_MS: '0' },
+    paths: Object.fromEntries(MODE_NAMES.flatMap((mode) => Object.entries(pathsOf(mode)))) as Record<Name, string[]>,
+  })
+  return { claims: [...claimsOf(runs, size.products, 'alike'), ...claimsOf(runs, size.products, 'unlike')], measured: runs }
+}
+
+function pathsOf(mode: Mode): Partial<Record<Name, string[]>> {
+  const path = `${POPULAR_PATH}?mode=${mode}&limit=${STATIC_ITEMS}`
+  const unlike = Array.from({ length: QUERIES }, (_, n) => `${path}&min_interactions=${n + 2}`)
+  return { [`${mode} alike`]: [path], [`${mode} unlike`]: unlike }
+}
+
+/** The best products rise. */
+async function storeRising(db: Store, products: number): Promise<void> {
+  await sql`insert into product_rising (product_id, rising_score)
+    select product_id, 1.01 + random() from product_popularity order by score_micros desc limit ${products}`.execute(db)
+}
+
+const TOLD: Record<Asked, string> = {
+  alike: 'the same page for all',
+  unlike: 'pages no two alike',
+}
+
+function claimsOf(runs: Record<'fixed' | Name, ReadRun[]>, products: number, asked: Asked): Claim[] {
+  const rates = (which: 'fixed' | Name) => ratesOf(runs[which])
+  const latency = (which: 'fixed' | Name) => latencyOf(runs[which], 'p99')
+  const names = MODE_NAMES.map((mode) => `${mode} ${asked}` as const)
+  const slowest = names.toSorted((one, other) => latency(other) - latency(one))[0]!
+  return [
+    {
+      what: `products/popular of ${products.toLocaleString('en')} products, each mode without a window, no cache, 32 connections, ${TOLD[asked]}: the slowest p99`,
+      measured: latency(slowest),
+      unit: 'ms',
+      target: { max: P99_MS_MAX },
+      detail: `${MODE_NAMES.map((mode) => `${mode} ${formatted(latency(`${mode} ${asked}`))}`).join(', ')}; of a static page ${formatted(latency('fixed'))} ms`,
+    },
+    {
+      what: '— its answers/s ÷ a static page',
+      measured: ratioOf(rates(slowest), rates('fixed')),
+      detail: `${slowest.split(' ')[0]}: ${formatted(median(rates(slowest)))} answers/s against ${formatted(median(rates('fixed')))}`,
+    },
+  ]
+}

@@ -1,0 +1,110 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { freePorts, stopProcess } from '../../../src/main/embedded/process.ts'
+import { register } from '../../../src/main/release/deployments.ts'
+import { V8_FLAGS } from '../../../src/main/embedded/v8-flags.ts'
+import type { Store } from '../../../src/store/database/connection.ts'
+import { createDatabase } from '../../harness/servers/database.ts'
+import { type BenchPostgres, startBenchPostgres } from '../servers/bench-postgres.ts'
+import { startBenchRestate } from '../servers/bench-restate.ts'
+import { withParts } from '../servers/bench-stack.ts'
+import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
+import { type LoadProcess, startLoad } from '../client/start.ts'
+import { cpuSecondsBetween, cpuSecondsOf } from '../measure/cpu-of.ts'
+import { isSettled, polled } from '../measure/load.ts'
+import { median } from '../measure/table.ts'
+import { interleaved, ratioOf, series } from '../measure/rounds.ts'
+
+const FULL = { seconds: 8, rounds: 5 }
+const QUICK = { seconds: 1, rounds: 1 }
+const CONNECTIONS = 64
+const REQUEST_EVENTS = 10
+const ENDPOINT = join(import.meta.dirname, '..', '..', '..', 'src', 'main', 'endpoint.ts')
+
+const USERS = ['endpoint', 'PostgreSQL', 'Restate', 'load'] as const
+type User = (typeof USERS)[number]
+
+interface Side {
+  db: Store
+  url: string
+  pids: Record<User, number[]>
+}
+
+interface Run {
+  perSecond: number
+  /** Of each, in cores. */
+  cores: Record<User, number>
+}
+
+/** Events through the ingress, with one process of the endpoint and with two behind its port. */
+export function processes(isQuick: boolean): Promise<RowResult> {
+  const { seconds, rounds } = isQuick ? QUICK : FULL
+  return withParts(async (kept) => {
+    const postgres = kept(await startBenchPostgres())
+    const load = kept(startLoad())
+    const way = async (count: number) => {
+      const side = await startSide(kept, postgres, load, count)
+      return (isWarmUp: boolean) => sideRun(side, load, isWarmUp ? 1 : seconds)
+    }
+    const runs = await interleaved({ one: await way(1), two: await way(2) }, rounds)
+    return { claims: claimsOf(runs), measured: runs }
+  })
+}
+
+async function startSide(
+  kept: Parameters<Parameters<typeof withParts>[0]>[0],
+  postgres: BenchPostgres,
+  load: LoadProcess,
+  count: number,
+): Promise<Side> {
+  const { db, url, drop } = await createDatabase(postgres.url)
+  kept({ stop: drop })
+  const restate = kept(await startBenchRestate())
+  const [port, metrics] = (await freePorts(2)) as [number, number]
+  const child = fork(ENDPOINT, {
+    execArgv: V8_FLAGS.endpoint,
+    env: {
+      ...process.env,
+      DATABASE_URL: url,
+      RESTATE_INGRESS_URL: restate.ingressUrl,
+      RESTATE_ADMIN_URL: restate.adminUrl,
+      ENDPOINT_PORT: String(port),
+      ENDPOINT_METRICS_PORT: String(metrics),
+      ENDPOINT_PROCESSES: String(count),
+      LOG_LEVEL: 'error',
+    },
+  })
+  kept({ stop: () => stopProcess(child, 'SIGTERM', 30_000) })
+  await once(child, 'message')
+  await register(restate.adminUrl, `http://127.0.0.1:${port}`, { isForced: true })
+  const pids = { endpoint: [child.pid!], PostgreSQL: [postgres.pid], Restate: [restate.pid], load: [load.pid] }
+  return { db, url: `${restate.ingressUrl}/Analytic/CreateInteraction`, pids }
+}
+
+async function sideRun({ db, url, pids }: Side, load: LoadProcess, secondsMax: number): Promise<Run> {
+  const go = await load.prepare({
+    ...{ kind: 'ingest', url, isKeyed: true, connections: CONNECTIONS, requestEvents: REQUEST_EVENTS, secondsMax },
+  })
+  const used = () => Promise.all(USERS.map((user) => cpuSecondsOf(pids[user])))
+  const [before, startMs] = [await used(), performance.now()]
+  const { events } = await go()
+  await polled(() => isSettled(db))
+  const seconds = (performance.now() - startMs) / 1_000
+  const after = await used()
+  const cores = Object.fromEntries(USERS.map((user, n) => [user, cpuSecondsBetween(before[n]!, after[n]!) / seconds]))
+  return { perSecond: events / seconds, cores: cores as Run['cores'] }
+}
+
+function claimsOf(runs: Record<'one' | 'two', Run[]>): Claim[] {
+  const rates = (way: keyof typeof runs) => series(runs[way], (run) => run.perSecond)
+  const cores = (way: keyof typeof runs) =>
+    USERS.map((user) => `${user} ${formatted(median(series(runs[way], (run) => run.cores[user])))}`).join(', ')
+  return [
+    {
+      what: `${REQUEST_EVENTS} events per request, ${CONNECTIONS} connections to the ingress: two endpoint processes ÷ one`,
+      measured: ratioOf(rates('two'), rates('one')),
+      detail: `${formatted(Math.round(median(rates('two'))))} against ${formatted(Math.round(median(rates('one'))))} events/s; cores with one: ${cores('one')}; with two: ${cores('two')}`,
+    },
+  ]
+}

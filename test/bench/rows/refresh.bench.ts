@@ -1,0 +1,70 @@
+import { sql } from 'kysely'
+import type { Store } from '../../../src/store/database/connection.ts'
+import { refreshRising } from '../../../src/store/popularity/rising.ts'
+import { refreshTrending } from '../../../src/store/popularity/trending-window.ts'
+import { createDatabase } from '../../harness/servers/database.ts'
+import { type BesideIngest, besideIngest, noteWaits, type Time } from '../ingest/during-ingest.ts'
+import { withStack } from '../servers/bench-stack.ts'
+import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
+import { median } from '../measure/table.ts'
+import { storeShop } from '../items/shop.ts'
+
+const FULL = { shop: { products: 100_000, events: 10_000_000, days: 90, categories: 50 }, seconds: 90, rounds: 3 }
+const QUICK = { shop: { products: 2_000, events: 30_000, days: 90, categories: 50 }, seconds: 2, rounds: 1 }
+const REFRESH_SECONDS_MAX = 20
+const RATE_MIN = 0.8
+const WAIT_MS_MAX = 50
+
+/** What the half-hourly refresh of trending and rising costs, and what it costs those who send events meanwhile. */
+export function refresh(isQuick: boolean): Promise<RowResult> {
+  const { shop, seconds, rounds } = isQuick ? QUICK : FULL
+  return withStack(async (stack) => {
+    const database = await createDatabase(stack.postgres.url)
+    await storeShop(database.db, shop)
+    await noteWaits(database.db)
+    const runs = []
+    for (let round = 0; round < rounds; round++) runs.push(await besideIngest(stack, database, seconds, refreshed))
+    await database.drop()
+    return { claims: claimsOf(runs, shop), measured: runs }
+  })
+}
+
+/** An hour leaves the window again: computing what it leaves behind is the same work each time. */
+async function refreshed(background: Store): Promise<{ isOver: boolean }> {
+  await sql`
+    update popularity_rules set edge = edge - interval '1 hour', repaired_to = repaired_to - interval '1 hour'`.execute(
+    background,
+  )
+  await refreshTrending(background)
+  await refreshRising(background, Date.now())
+  return { isOver: false }
+}
+
+function claimsOf(runs: readonly BesideIngest[], shop: typeof FULL.shop): Claim[] {
+  const times = runs.flatMap((run) => run.times)
+  const refreshes = times.map((time) => time.workMs)
+  const sum = (name: keyof Time) => times.reduce((total, time) => total + time[name], 0)
+  const rates = { work: (sum('workEvents') / sum('workMs')) * 1_000, rest: (sum('restEvents') / sum('restMs')) * 1_000 }
+  return [
+    {
+      what: `popularity refresh, ${formatted(shop.products)} products, ${formatted(shop.events)} events in ${shop.days} days, beside ingest: the longest`,
+      measured: Math.max(...refreshes) / 1_000,
+      unit: 's',
+      target: { max: REFRESH_SECONDS_MAX },
+      detail: `${refreshes.length} refreshes, the median ${formatted(median(refreshes) / 1_000)} s`,
+    },
+    {
+      what: '— events counted per second meanwhile ÷ in the pauses',
+      measured: rates.work / rates.rest,
+      target: { min: RATE_MIN },
+      detail: `${formatted(rates.work)} against ${formatted(rates.rest)} events/s, as many as go in; after each refresh a pause that is as long`,
+    },
+    {
+      what: '— the longest that counting waited for it',
+      measured: Math.max(...runs.map((run) => run.longestWaitMs)),
+      unit: 'ms',
+      target: { max: WAIT_MS_MAX },
+      detail: 'by the waits for locks that PostgreSQL writes down',
+    },
+  ]
+}

@@ -1,0 +1,85 @@
+import { sql } from 'kysely'
+import type { Store } from '../../../src/store/database/connection.ts'
+import { type Month, makePartitions, monthOf, partitionOf } from '../../../src/store/log/month.ts'
+import { dropOldMonths } from '../../../src/store/log/retention.ts'
+import { createDatabase, type TestDatabase } from '../../harness/servers/database.ts'
+import { type BesideIngest, besideIngest, noteWaits } from '../ingest/during-ingest.ts'
+import { type BenchStack, withStack } from '../servers/bench-stack.ts'
+import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
+import { DAY_MS } from '../../../src/contract/time.ts'
+import { median } from '../measure/table.ts'
+import { interleaved } from '../measure/rounds.ts'
+import { unhurried } from '../servers/without-timeout.ts'
+
+const FULL = { events: 10_000_000, seconds: 6, rounds: 2 }
+const QUICK = { events: 20_000, seconds: 1, rounds: 1 }
+const RETENTION_DAYS = 32
+const BATCH_EVENTS = 1_000
+const WORK_SECONDS_MAX = 2
+const WAIT_MS_MAX = 50
+
+/** What it costs to drop a month of the log, and what it costs those who send events meanwhile. */
+export function retention(isQuick: boolean): Promise<RowResult> {
+  const { events, seconds, rounds } = isQuick ? QUICK : FULL
+  return withStack(async (stack) => {
+    // Too old to be kept, whatever the day of the month.
+    const month = monthOf(Date.now() - (RETENTION_DAYS + 62) * DAY_MS)
+    const filled = await filledDatabase(stack, month, events)
+    const way = (isDropped: boolean) => async () => {
+      const copy = await createDatabase(stack.postgres.url, filled)
+      await noteWaits(copy.db)
+      const run = await besideIngest(stack, copy, seconds, isDropped ? dropped : undefined)
+      await copy.drop()
+      return run
+    }
+    const runs = await interleaved({ alone: way(false), beside: way(true) }, rounds)
+    return { claims: claimsOf(runs, events), measured: runs }
+  })
+}
+
+async function dropped(background: Store): Promise<{ isOver: boolean }> {
+  const { dropped, waiting } = await dropOldMonths(background, RETENTION_DAYS)
+  if (dropped.length === 0 || waiting.length > 0) throw new Error(`the month was not dropped: ${JSON.stringify({ waiting })}`)
+  return { isOver: true }
+}
+
+/** A database with a month of so many events, all counted and fed as far as anybody can see, that nobody is connected to. */
+async function filledDatabase({ postgres }: BenchStack, month: Month, events: number): Promise<TestDatabase> {
+  const database = await createDatabase(postgres.url)
+  await makePartitions(database.db, [month])
+  await unhurried(database.db, async (unlimited) => {
+    await sql`
+      insert into interaction_batch (occurred_from, occurred_to, events, invocation_id, body_sha256, scored_at, fed_at)
+      select ${`${month}-01`}::timestamptz, ${`${month}-28`}::timestamptz, ${BATCH_EVENTS}::int, 'fill ' || n, sha256(n::text::bytea), now(), now()
+      from generate_series(1, ${events / BATCH_EVENTS}::int) n`.execute(unlimited)
+    await sql`
+      insert into ${sql.table(partitionOf('interaction', month))} (occurred_at, batch_id, event_id, is_category, event_type, ref_id, account_id)
+      select ${`${month}-01`}::timestamptz + n * (interval '28 days' / ${events}::int), 1 + n / ${BATCH_EVENTS}::int, gen_random_uuid(), false, 'view',
+        'p-' || 1 + floor(random() * 50000)::int, 'u-' || 1 + floor(random() * 100000)::int
+      from generate_series(0, ${events - 1}::int) n`.execute(unlimited)
+    await sql`vacuum (analyze)`.execute(unlimited)
+  })
+  await database.db.destroy()
+  return database
+}
+
+function claimsOf({ alone, beside }: Record<'alone' | 'beside', BesideIngest[]>, events: number): Claim[] {
+  const longest = (runs: readonly BesideIngest[]) => formatted(Math.max(...runs.map((run) => run.longestAnswerMs)))
+  const workMs = beside.flatMap((run) => run.times.map((time) => time.workMs))
+  return [
+    {
+      what: `dropping a month of ${formatted(events)} interactions, beside ingest: the longest`,
+      measured: Math.max(...workMs) / 1_000,
+      unit: 's',
+      target: { max: WORK_SECONDS_MAX },
+      detail: `${workMs.length} months, the median ${formatted(median(workMs) / 1_000)} s`,
+    },
+    {
+      what: '— the longest that recording or counting waited for it',
+      measured: Math.max(...beside.map((run) => run.longestWaitMs)),
+      unit: 'ms',
+      target: { max: WAIT_MS_MAX },
+      detail: `the longest answer ${longest(beside)} ms, with nothing dropped ${longest(alone)} ms`,
+    },
+  ]
+}

@@ -1,0 +1,58 @@
+import { type BenchStack, withStack } from '../servers/bench-stack.ts'
+import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
+import { doorsOf, type IngestRun, ingestRun } from '../ingest/ingest-run.ts'
+import { median } from '../measure/table.ts'
+import { interleaved, ratioOf, series } from '../measure/rounds.ts'
+
+const FULL = { seconds: 6, rounds: 5 }
+const QUICK = { seconds: 1, rounds: 1 }
+const WARM_UP_SECONDS = 1
+/** More than any way will need: what is built and not sent costs nothing. */
+const REQUESTS_PER_SECOND_MAX = 16_000
+const FEW = 256
+const MANY = 1_024
+
+/** Single events by many shoppers at once, through the gateway and through the Restate ingress. */
+export function singles(isQuick: boolean): Promise<RowResult> {
+  const { seconds, rounds } = isQuick ? QUICK : FULL
+  return withStack(async (stack) => {
+    const doors = doorsOf(stack)
+    const way = (door: keyof typeof doors, connections: number) => (isWarmUp: boolean) =>
+      runOf(stack, doors[door], connections, isWarmUp ? WARM_UP_SECONDS : seconds)
+    const ways = { ingress: way('ingress', FEW), gateway: way('gateway', FEW), wide: way('gateway', MANY) }
+    const runs = await interleaved(ways, rounds)
+    return { claims: claimsOf(runs), measured: runs }
+  })
+}
+
+function runOf(stack: BenchStack, door: { url: string }, connections: number, secondsMax: number): Promise<IngestRun> {
+  const requestsMax = Math.ceil(secondsMax * REQUESTS_PER_SECOND_MAX)
+  return ingestRun(stack, { ...door, connections, secondsMax, requestEvents: 1, requestsMax })
+}
+
+function claimsOf(runs: Record<'ingress' | 'gateway' | 'wide', IngestRun[]>): Claim[] {
+  const rates = (way: keyof typeof runs) => series(runs[way], (run) => run.perSecond)
+  const rate = (way: keyof typeof runs) => `${formatted(Math.round(median(rates(way))))} events/s`
+  const latency = (way: keyof typeof runs, part: 'p50' | 'p99') => median(series(runs[way], (run) => run.latency[part]))
+  return [
+    {
+      what: `one event per request, ${FEW} connections: gateway ÷ Restate ingress`,
+      measured: ratioOf(rates('gateway'), rates('ingress')),
+      target: { min: 12 },
+      detail: `${rate('gateway')} against ${rate('ingress')}`,
+    },
+    {
+      what: `— p99 through the gateway`,
+      measured: latency('gateway', 'p99'),
+      unit: 'ms',
+      target: { max: 100 },
+      detail: `p50 ${formatted(latency('gateway', 'p50'))} ms; through the ingress ${formatted(latency('ingress', 'p50'))} and ${formatted(latency('ingress', 'p99'))} ms`,
+    },
+    {
+      what: `gateway, ${MANY} ÷ ${FEW} connections`,
+      measured: ratioOf(rates('wide'), rates('gateway')),
+      target: { min: 1.2 },
+      detail: `${rate('wide')}; p50 ${formatted(latency('wide', 'p50'))} ms, p99 ${formatted(latency('wide', 'p99'))} ms`,
+    },
+  ]
+}

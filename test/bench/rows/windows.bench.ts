@@ -1,0 +1,102 @@
+import { sql } from 'kysely'
+import { MODES } from '../../../src/contract/popular-list.ts'
+import type { Store } from '../../../src/store/database/connection.ts'
+import { createDatabase } from '../../harness/servers/database.ts'
+import { startBenchGateway } from '../servers/bench-gateway.ts'
+import { startBenchPostgres } from '../servers/bench-postgres.ts'
+import { withParts } from '../servers/bench-stack.ts'
+import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
+import type { Page } from '../client/job.ts'
+import { createCodedHours } from '../rivals/coded-layout.ts'
+import { startLoad } from '../client/start.ts'
+import { NO_RESTATE, POPULAR_PATH, type ReadRun, readRun, STATIC_ITEMS } from '../measure/read-run.ts'
+import { median } from '../measure/table.ts'
+import { interleaved, series } from '../measure/rounds.ts'
+import { type Shop, storeShop } from '../items/shop.ts'
+import { unhurried } from '../servers/without-timeout.ts'
+
+const FULL = { shop: { products: 100_000, events: 10_000_000, days: 90, categories: 50 }, seconds: 5, rounds: 5 }
+const QUICK = { shop: { products: 2_000, events: 30_000, days: 90, categories: 50 }, seconds: 0.2, rounds: 1 }
+const CONNECTIONS = 4
+const P99_MS_MAX = 150
+
+/** Lists that add up hours, from the database for every request. */
+export function windows(isQuick: boolean): Promise<RowResult> {
+  const { shop, seconds, rounds } = isQuick ? QUICK : FULL
+  return withParts(async (kept) => {
+    const postgres = kept(await startBenchPostgres())
+    const { db, url: databaseUrl } = await createDatabase(postgres.url)
+    kept({ stop: () => db.destroy() })
+    await storeShop(db, shop)
+    const settings = { POPULAR_CACHE_MS: '0' }
+    const gateway = kept(await startBenchGateway({ databaseUrl, restate: NO_RESTATE, settings }))
+    const load = kept(startLoad())
+    const way = (days: number, isOfCategory: boolean) => () =>
+      readRun(load, gateway.url, {
+        pages: pagesOf(days, isOfCategory ? shop.categories : 0),
+        secondsMax: seconds,
+        connections: CONNECTIONS,
+      })
+    const runs = await interleaved(
+      { week: way(7, true), day: way(1, true), month: way(30, true), quarter: way(90, true), wholeWeek: way(7, false) },
+      rounds,
+    )
+    const hours = await unhurried(db, measureHours)
+    return { claims: [...claimsOf(runs, shop, hours.cells), bytesClaim(hours, shop)], measured: { runs, hours } }
+  })
+}
+
+interface Hours {
+  cells: number
+  /** With its indexes, as sql/ has it and with event types as numbers. */
+  bytes: number
+  codedBytes: number
+}
+
+async function measureHours(db: Store): Promise<Hours> {
+  await createCodedHours(db, 'coded_hour')
+  await sql`
+    insert into coded_hour (product_id, hour, event_type, events, decayed)
+    select product_id, hour, dense_rank() over (order by event_type), events, decayed from product_hour order by hour, product_id, 3`.execute(
+    db,
+  )
+  const { rows } = await sql<Hours>`
+    select (select count(*) from product_hour)::int as cells, pg_total_relation_size('product_hour')::float8 as bytes,
+      pg_total_relation_size('coded_hour')::float8 as "codedBytes"`.execute(db)
+  return rows[0]!
+}
+
+function bytesClaim({ cells, bytes, codedBytes }: Hours, { events }: Shop): Claim {
+  return {
+    what: '— product_hour with its indexes, bytes per event',
+    measured: bytes / events,
+    unit: 'bytes',
+    detail: `${formatted(codedBytes / events)} with event types as numbers; ${formatted(bytes / cells)} and ${formatted(codedBytes / cells)} per row`,
+  }
+}
+
+/** Every mode of every category. */
+function pagesOf(days: number, categories: number): Page[] {
+  const ofCategory = categories === 0 ? [''] : Array.from({ length: categories }, (_, number) => `&category_ids=c-${number}`)
+  return Object.keys(MODES).flatMap((mode) =>
+    ofCategory.map((category) => ({
+      path: `${POPULAR_PATH}?mode=${mode}&time_window_days=${days}${category}&limit=${STATIC_ITEMS}`,
+    })),
+  )
+}
+
+type Way = 'week' | 'day' | 'month' | 'quarter' | 'wholeWeek'
+
+function claimsOf(runs: Record<Way, ReadRun[]>, { products, events, days, categories }: Shop, cells: number): Claim[] {
+  const latency = (way: Way, part: 'p50' | 'p99') => formatted(median(series(runs[way], (run) => run.latency[part])))
+  const both = (way: Way) => `${latency(way, 'p50')} and ${latency(way, 'p99')}`
+  return [
+    {
+      what: `products/popular, 7 days and one of ${categories} categories, any mode, ${formatted(products)} products, ${formatted(events)} events in ${days} days, no cache, ${CONNECTIONS} connections: p99`,
+      measured: median(series(runs.week, (run) => run.latency.p99)),
+      unit: 'ms',
+      target: { max: P99_MS_MAX },
+      detail: `p50 ${latency('week', 'p50')} ms; p50 and p99 of 1 day ${both('day')}, of 30 days ${both('month')}, of 90 days ${both('quarter')}, of 7 days and all categories ${both('wholeWeek')} ms; ${formatted(cells)} rows of hours`,
+    },
+  ]
+}

@@ -1,0 +1,35 @@
+import { mkdtempSync, openSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { freePorts, stopProcess } from '../../../src/main/embedded/process.ts'
+import { postgresUrl, startPostgres } from '../../../src/main/embedded/postgres.ts'
+import { prepareTemplate } from '../../harness/servers/database.ts'
+
+/** The same for whatever is compared. Durability is PostgreSQL's default: fsync and synchronous_commit are on. */
+const SETTINGS = { shared_buffers: '256MB', max_wal_size: '4GB', checkpoint_timeout: '15min', max_connections: '100' }
+
+export interface BenchPostgres {
+  url: string
+  pid: number
+  logFile: string
+  stop: () => Promise<void>
+}
+
+/** A PostgreSQL of the bench's own in a temporary folder, with the template that databases are copied from. */
+export async function startBenchPostgres(): Promise<BenchPostgres> {
+  const folder = mkdtempSync(join(tmpdir(), 'footfall-bench-'))
+  const [port] = (await freePorts(1)) as [number]
+  const options = { folder: join(folder, 'postgres'), port, password: 'bench', settings: SETTINGS }
+  const logFile = join(folder, 'postgres.log')
+  const child = await startPostgres({ ...options, log: openSync(logFile, 'a') })
+  const stop = async () => {
+    await stopProcess(child, 'SIGINT')
+    await rm(folder, { recursive: true, force: true })
+  }
+  await prepareTemplate(postgresUrl(options)).catch(async (error: unknown) => {
+    await stop()
+    throw error
+  })
+  return { url: postgresUrl(options), pid: child.pid!, logFile, stop }
+}

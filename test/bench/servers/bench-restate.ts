@@ -1,0 +1,97 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, openSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { freePorts, stopProcess, until } from '../../../src/main/embedded/process.ts'
+import { register } from '../../../src/main/release/deployments.ts'
+import { queryRestate, startRestate } from '../../../src/main/embedded/restate.ts'
+import { V8_FLAGS } from '../../../src/main/embedded/v8-flags.ts'
+import type { Use } from './endpoint.ts'
+
+const IDLE_MS_MAX = 30_000
+
+export interface BenchEndpoint {
+  pid: number
+  /**
+   * Gives the endpoint another database, or none, as soon as no invocation is left; resolves when it has let go of the
+   * last one.
+   */
+  use: (databaseUrl: string | null) => Promise<void>
+}
+
+export interface BenchRestate {
+  ingressUrl: string
+  adminUrl: string
+  pid: number
+  /** Starts a service endpoint process with so many connections to PostgreSQL and registers it. */
+  serve: (kind: 'footfall' | 'literal' | 'nothing', connectionsMax: number) => Promise<BenchEndpoint>
+  stop: () => Promise<void>
+}
+
+/** A restate-server of the bench's own in a temporary folder, configured as `npm start` does. */
+export async function startBenchRestate(): Promise<BenchRestate> {
+  const folder = mkdtempSync(join(tmpdir(), 'footfall-bench-restate-'))
+  const [ingress, admin, node] = (await freePorts(3)) as [number, number, number]
+  const restate = await startRestate({
+    folder,
+    configFile: join(import.meta.dirname, '..', '..', '..', 'restate.toml'),
+    ports: { ingress, admin, node },
+    log: openSync(join(folder, 'restate.log'), 'a'),
+  })
+  const adminUrl = `http://127.0.0.1:${admin}`
+  const endpoints: ChildProcess[] = []
+  return {
+    ingressUrl: `http://127.0.0.1:${ingress}`,
+    adminUrl,
+    pid: restate.pid!,
+    serve: async (kind, connectionsMax) => {
+      const [port] = (await freePorts(1)) as [number]
+      const child = fork(join(import.meta.dirname, 'endpoint.ts'), [kind, String(port), String(connectionsMax)], {
+        execArgv: V8_FLAGS.endpoint,
+      })
+      endpoints.push(child)
+      await answerOf(child)
+      await register(adminUrl, `http://127.0.0.1:${port}`, { isForced: true })
+      return { pid: child.pid!, use: (url) => idle(adminUrl).then(() => useDatabase(child, url)) }
+    },
+    stop: async () => {
+      for (const child of endpoints) await stopProcess(child, 'SIGTERM')
+      await stopProcess(restate, 'SIGTERM')
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/**
+ * Resolves when no invocation is left, or after a while all the same: then the next run's counts tell. A batch that was
+ * counted along with others leaves a message behind that finds nothing to do, and must not find the batch of the same
+ * number in the next database. A message between two partitions of Restate is for a moment in neither: none, twice.
+ */
+async function idle(adminUrl: string): Promise<void> {
+  const text = "select count(*) as n from sys_invocation where status <> 'completed'"
+  let times = 0
+  await until(async () => {
+    const [row] = await queryRestate<{ n: number }>(adminUrl, text)
+    times = row!.n === 0 ? times + 1 : 0
+    return times === 2
+  }, IDLE_MS_MAX)
+}
+
+async function useDatabase(child: ChildProcess, url: string | null): Promise<void> {
+  child.send({ url } satisfies Use)
+  await answerOf(child)
+}
+
+/** The child's next message; an error when it ends instead. */
+async function answerOf(child: ChildProcess): Promise<void> {
+  const answered = new AbortController()
+  const { signal } = answered
+  const ended = once(child, 'exit', { signal }).then(
+    () => Promise.reject(new Error('the endpoint process ended')),
+    () => undefined,
+  )
+  await Promise.race([once(child, 'message', { signal }), ended])
+  answered.abort()
+}

@@ -1,0 +1,56 @@
+import { createServer } from 'node:http2'
+import { createEndpointHandler, service } from '@restatedev/restate-sdk'
+import { sql } from 'kysely'
+import { pino } from 'pino'
+import type { Deps } from '../../../services/handler/deps.ts'
+import { serveEndpoint } from '../../../src/main/endpoint/serve-endpoint.ts'
+import { TEST_DEPS } from '../../harness/servers/deps.ts'
+import { connect } from '../../../src/store/database/connection.ts'
+import { literalServices } from '../rivals/per-row-fan-out.ts'
+
+/**
+ * A service endpoint in a process of its own, as in production, with the services of Footfall or those of the literal
+ * design. Its parent sends it the database of each run, so that the process stays warm between runs.
+ */
+const [kind, port, connectionsMax] = process.argv.slice(2) as [string, string, string]
+/** The next database, or none. */
+export interface Use {
+  url: string | null
+}
+
+/** What a call costs that does nothing. */
+const nothing = service({ name: 'Nothing', handlers: { Do: async () => null }, options: { journalRetention: 0 } })
+
+const deps: Deps = {
+  ...poolsTo('postgres://127.0.0.1:1/none'),
+  ...TEST_DEPS,
+}
+
+process.on('message', ({ url }: Use) => void use(url))
+process.on('disconnect', () => process.exit(0))
+await (kind === 'literal'
+  ? serve(literalServices(deps))
+  : kind === 'nothing'
+    ? serve([nothing])
+    : serveEndpoint(deps, { host: '127.0.0.1', port: Number(port), log: pino({ level: 'error' }) }))
+process.send?.('listening')
+
+/** Closes the pool and opens the next one, if there is a next one; then answers. */
+async function use(url: string | null): Promise<void> {
+  await Promise.all([deps.db.destroy(), deps.background.destroy()])
+  if (url !== null) {
+    Object.assign(deps, poolsTo(url))
+    await Promise.all([sql`select 1`.execute(deps.db), sql`select 1`.execute(deps.background)])
+  }
+  process.send?.('ready')
+}
+
+function poolsTo(url: string): Pick<Deps, 'db' | 'background'> {
+  const pool = (name: string) => connect({ url, name, connectionsMax: Number(connectionsMax) })
+  return { db: pool('bench endpoint'), background: pool('bench background') }
+}
+
+async function serve(services: Parameters<typeof createEndpointHandler>[0]['services']): Promise<void> {
+  const server = createServer(createEndpointHandler({ services, logger: () => undefined }))
+  await new Promise<void>((resolve) => server.listen(Number(port), '127.0.0.1', resolve))
+}

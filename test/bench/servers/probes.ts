@@ -1,0 +1,94 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { sql } from 'kysely'
+import { callOf } from '../../../src/store/log/call.ts'
+import type { Store } from '../../../src/store/database/connection.ts'
+import { recordBatch } from '../../../src/store/log/batch.ts'
+import { scoreBatch } from '../../../src/store/popularity/counting.ts'
+import { feedBatch } from '../../../src/store/shoppers/shopper-profile.ts'
+import { rowOf } from '../items/events.ts'
+
+/** Above every other product there alternate a probe, whose purchases rise, and a mark, whose score never moves. */
+const PROBES = 21
+const TOP_MICROS = 1e15
+const STEP_MICROS = 1e12
+const PAUSE_MS = 20
+
+/**
+ * Stores probes and marks. A page after the n-th mark begins with the n-th probe, and the first page with the first one:
+ * so that every page that is asked for shows how old it is.
+ */
+export async function storeProbes(db: Store): Promise<void> {
+  await sql`
+    insert into product_popularity (product_id, score_micros, trending, view_count, purchase_count, favorite_count, cart_count,
+      review_count, search_click_count, last_interaction, date_updated)
+    select case place % 2 when 0 then 'probe-' else 'mark-' end || place / 2, ${TOP_MICROS}::bigint - place * ${STEP_MICROS}::bigint,
+      0, 0, 0, 0, 0, 0, 0, now(), now()
+    from generate_series(0, ${2 * PROBES - 1}::int) place`.execute(db)
+}
+
+/** How many products the first page must have to end with a mark: its cursor leads to the next probe. */
+export const PAGES_THAT_END_WITH_A_MARK = Array.from({ length: PROBES - 1 }, (_, mark) => 2 * (mark + 1))
+
+export interface Rising {
+  /** When each purchase was committed at the latest, by the machine's clock; the first at place 1. */
+  committedAtMs: number[]
+  /** @throws when a purchase failed. */
+  stop: () => Promise<void>
+}
+
+/** Every probe is bought once more, again and again. */
+export function startRising(db: Store): Rising {
+  const committedAtMs = [clockMs()]
+  let isOver = false
+  const rising = (async () => {
+    for (; !isOver; await sleep(PAUSE_MS)) {
+      await buyEveryProbe(db)
+      committedAtMs.push(clockMs())
+    }
+  })()
+  rising.catch(() => undefined)
+  const stop = () => {
+    isOver = true
+    return rising
+  }
+  return { committedAtMs, stop }
+}
+
+/** How many events a purchase of every probe is. */
+export const RISING_EVENTS = PROBES
+
+async function buyEveryProbe(db: Store): Promise<void> {
+  const occurred_at = new Date().toISOString()
+  const rows = Array.from({ length: PROBES }, (_, probe) =>
+    rowOf(
+      {
+        event_id: randomUUID(),
+        occurred_at,
+        account_id: 'buyer',
+        event_type: 'purchase',
+        ref_type: 'Product',
+        ref_id: `probe-${probe}`,
+      },
+      probe,
+    ),
+  )
+  const batch = await recordBatch(db, callOf(randomUUID(), Buffer.from('')), rows, [])
+  await Promise.all([scoreBatch(db, batch), feedBatch(db, batch)])
+}
+
+/**
+ * How old each answer was when it was asked for: the time since the first purchase that is missing in it was committed; 0
+ * when none was. An answer that is sent later is at least as old as that.
+ */
+export function agesOf(
+  sightings: readonly (readonly [askedAtMs: number, purchases: number])[],
+  committedAtMs: readonly number[],
+) {
+  return sightings.map(([askedAtMs, purchases]) => Math.max(0, askedAtMs - (committedAtMs[purchases + 1] ?? Infinity)))
+}
+
+/** The clock that all processes of a machine share. */
+function clockMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6
+}

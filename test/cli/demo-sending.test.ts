@@ -1,0 +1,136 @@
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterEach, expect, test } from 'vitest'
+import type { IdentifiedEvent } from '../../src/cli/demo/event.ts'
+import { assertGateway, gatewayClient } from '../../src/cli/demo/gateway-client.ts'
+import { historyOf } from '../../src/cli/demo/history.ts'
+import { shopOf } from '../../src/cli/demo/shop.ts'
+import { freePorts } from '../../src/main/embedded/process.ts'
+
+const FOOTFALL = join(import.meta.dirname, '..', '..', 'src', 'main', 'footfall.js')
+const EVENTS: IdentifiedEvent[] = historyOf(shopOf(1), { days: 1, nowMs: Date.UTC(2026, 2, 1) })
+const ALL_ACCEPTED = { accepted: EVENTS.length, duplicates: 0, duplicate_indexes: [], rejected: [] }
+
+/** What one request is answered; nothing, and the connection is cut. */
+type Reply = { status: number; body?: unknown; headers?: Record<string, string> } | 'cut'
+
+const closings: (() => Promise<void>)[] = []
+afterEach(async () => {
+  for (const close of closings.splice(0)) await close()
+})
+
+/** A server that gives these answers one after the other, and remembers what it was asked. */
+async function serverOf(replies: Reply[]) {
+  const asked: { key: string | undefined; body: string }[] = []
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
+    const chunks: Buffer[] = []
+    for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk)
+    asked.push({ key: request.headers.authorization, body: Buffer.concat(chunks).toString() })
+    const reply = replies.shift() ?? 'cut'
+    if (reply === 'cut') request.socket.destroy()
+    else response.writeHead(reply.status, reply.headers).end(JSON.stringify(reply.body))
+  }
+  const server = createServer((request, response) => void answer(request, response)).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  closings.push(async () => {
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+  })
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked }
+}
+
+function clientOf(gatewayUrl: string, key?: string) {
+  const said: string[] = []
+  const stopping = new AbortController()
+  const client = gatewayClient({ gatewayUrl, key, signal: stopping.signal, say: (line) => said.push(line) })
+  return { client, said, stop: () => stopping.abort() }
+}
+
+const problem = (code: string, message: string) => ({ error: { code, message } })
+
+test('a batch that was not answered is sent again, the same to the byte, until it is', async () => {
+  const { url, asked } = await serverOf([
+    { status: 503, body: problem('unavailable', 'outcome unknown'), headers: { 'retry-after': '0' } },
+    { status: 429, body: problem('rate_limited', 'too many requests'), headers: { 'retry-after': '0' } },
+    'cut',
+    { status: 200, body: { data: ALL_ACCEPTED } },
+  ])
+  const { client, said } = clientOf(url, 'ff_secret')
+  expect(await client.record(EVENTS)).toEqual(ALL_ACCEPTED)
+  expect(asked).toEqual(
+    Array.from({ length: 4 }, () => ({ key: 'Bearer ff_secret', body: JSON.stringify({ interactions: EVENTS }) })),
+  )
+  const again = `sending the same ${EVENTS.length} events again in`
+  expect(said).toEqual([
+    `The gateway at ${url} answered 503 (outcome unknown); ${again} 0 s.`,
+    `The gateway at ${url} answered 429 (too many requests); ${again} 0 s.`,
+    expect.stringMatching(/^The gateway at \S+ does not answer \(\w+\); sending the same \d+ events again in 1 s\.$/),
+  ])
+})
+
+test('without a key none is sent, and a refusal ends it with what to do', async () => {
+  const { url, asked } = await serverOf([{ status: 401, body: problem('unauthorized', 'a key is needed') }])
+  const { client, said } = clientOf(url)
+  await expect(client.record(EVENTS)).rejects.toThrow(
+    `The gateway at ${url} answered 401 (a key is needed): give a key that may record and read, by --key or FOOTFALL_KEY.`,
+  )
+  expect(asked.map(({ key }) => key)).toEqual([undefined])
+  expect(said).toEqual([])
+})
+
+test('a list that cannot be read just now is no failure, one that may not be read is', async () => {
+  const { url } = await serverOf(['cut', { status: 503 }, { status: 403, body: problem('forbidden', 'not with this key') }])
+  const { client } = clientOf(url)
+  expect(await client.top()).toBeUndefined()
+  expect(await client.top()).toBeUndefined()
+  await expect(client.top()).rejects.toThrow('answered 403 (not with this key)')
+})
+
+test('a key that may not change the catalogue, and a gateway that cannot, do not end the demo', async () => {
+  const { url, asked } = await serverOf([
+    { status: 403, body: problem('forbidden', 'not with this key') },
+    { status: 503 },
+    { status: 200 },
+  ])
+  const { client } = clientOf(url, 'ff_secret')
+  expect(await client.sell([])).toEqual({ problem: expect.stringContaining('answered 403 (not with this key)') })
+  expect(await client.sell([])).toEqual({ problem: expect.stringContaining('answered 503') })
+  expect(await client.sell([])).toBeUndefined()
+  expect(asked.map(({ body }) => body)).toEqual(Array.from({ length: 3 }, () => '{"products":[]}'))
+})
+
+test('Ctrl-C ends the waiting for a gateway that went away', async () => {
+  const { url } = await serverOf([{ status: 503, headers: { 'retry-after': '60' } }])
+  const { client, said, stop } = clientOf(url)
+  const sending = client.record(EVENTS)
+  await expect.poll(() => said).toHaveLength(1)
+  stop()
+  expect(await sending).toBeUndefined()
+})
+
+test('only what says that it is alive is taken for a gateway', async () => {
+  const { url } = await serverOf([
+    { status: 200, body: { status: 'ok' } },
+    { status: 429, body: problem('rate_limited', 'later') },
+    { status: 200, body: '<html>' },
+    { status: 404 },
+  ])
+  await assertGateway(url)
+  await assertGateway(url)
+  await expect(assertGateway(url)).rejects.toThrow('is no gateway of Footfall')
+  await expect(assertGateway(url)).rejects.toThrow('is no gateway of Footfall')
+})
+
+test('without a gateway, the command says in one sentence what to start', { timeout: 30_000 }, async () => {
+  const [port] = await freePorts(1)
+  const run = promisify(execFile)(process.execPath, [FOOTFALL, 'demo'], { env: { ...process.env, GATEWAY_PORT: String(port) } })
+  await expect(run).rejects.toMatchObject({
+    code: 1,
+    stdout: '',
+    stderr: `No gateway answers at http://127.0.0.1:${port} (ECONNREFUSED): run npm start first, or say with --gateway where it is.\n`,
+  })
+})

@@ -1,0 +1,116 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { sql } from 'kysely'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import type { IdentifiedEvent } from '../../src/cli/demo/event.ts'
+import { historyOf } from '../../src/cli/demo/history.ts'
+import { type DemoPlan, runDemo } from '../../src/cli/demo/run.ts'
+import { shopOf } from '../../src/cli/demo/shop.ts'
+import type { View } from '../../src/cli/demo/table.ts'
+import { stopProcess } from '../../src/main/embedded/process.ts'
+import { topByScore } from '../../src/store/popularity/top-list.ts'
+import { verify } from '../../src/store/proof/verification.ts'
+import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
+import { startGateway, type TestGateway } from '../harness/servers/gateway.ts'
+import { type Stack, startStack } from '../harness/servers/stack.ts'
+
+const FOOTFALL = join(import.meta.dirname, '..', '..', 'src', 'main', 'footfall.js')
+const NOW_MS = Date.now()
+
+let database: TestDatabase
+let stack: Stack
+let gateway: TestGateway
+beforeAll(async () => {
+  database = await createDatabase(inject('postgresUrl'))
+  stack = await startStack(database.db)
+  gateway = await startGateway(database.url, stack)
+})
+afterAll(async () => {
+  await gateway.stop()
+  await stack.stop()
+  await database.drop()
+})
+
+async function play(changes: Partial<DemoPlan>) {
+  const lines: string[] = []
+  const views: View[] = []
+  const plan = { gatewayUrl: gateway.url, seed: 1, days: 3, nowMs: NOW_MS, rate: 20, ticks: [], ...changes }
+  const tally = await runDemo(
+    { ...plan, signal: new AbortController().signal },
+    { say: (line) => void lines.push(line), show: (view) => void views.push(structuredClone(view)) },
+  )
+  await stack.settled()
+  return { tally, lines, views }
+}
+
+async function eventsInLog(): Promise<number> {
+  const { rows } = await sql<{ count: number }>`select count(*)::integer as count from interaction`.execute(database.db)
+  return rows[0]!.count
+}
+
+/** Events about a product that were recorded without its category. */
+async function uncategorised(): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::integer as count from interaction where not is_category and category is null`.execute(database.db)
+  return rows[0]!.count
+}
+
+async function viewsByProduct(): Promise<Record<string, number>> {
+  const { rows } = await sql<{ product_id: string; view_count: number }>`
+    select product_id, view_count::integer as view_count from product_popularity where view_count > 0`.execute(database.db)
+  return Object.fromEntries(rows.map(({ product_id, view_count }) => [product_id, view_count]))
+}
+
+function viewsOf(events: readonly IdentifiedEvent[]): Record<string, number> {
+  const views: Record<string, number> = {}
+  for (const { event_type, ref_type, ref_id } of events) {
+    if (ref_type === 'Product' && /^view(_bounce)?$/.test(event_type)) views[ref_id] = (views[ref_id] ?? 0) + 1
+  }
+  return views
+}
+
+test('what is sent is what is counted, the sleeper ends first, and the history sent again adds nothing', async () => {
+  const history = historyOf(shopOf(1), { days: 3, nowMs: NOW_MS })
+  const first = await play({})
+  expect(first.tally).toEqual({ sent: history.length, accepted: history.length, duplicates: 0, refused: 0 })
+  expect(await viewsByProduct()).toEqual(viewsOf(history))
+  expect(first.lines[0]).toBe('Catalogue: 60 products.')
+  expect(await uncategorised()).toBe(0)
+
+  // A minute of the stream, as fast as it is answered: its story goes by the ticks.
+  const live = await play({ days: 0, ticks: Array.from({ length: 31 }, (_, index) => index * 2_000) })
+  expect(live.tally).toEqual({ sent: 1_200, accepted: 1_200, duplicates: 0, refused: 0 })
+  expect(live.views).toHaveLength(31)
+  const { sleeperId, startRanks, story } = live.views.at(-1)!
+  expect(story).toBe(`${sleeperId} goes viral`)
+  expect(startRanks.get(sleeperId) ?? Number.POSITIVE_INFINITY).toBeGreaterThan(30)
+  expect((await topByScore(database.db, { limit: 1, after: undefined })).data[0]!.product_id).toBe(sleeperId)
+
+  const again = await play({})
+  expect(again.tally).toEqual({ sent: history.length, accepted: 0, duplicates: history.length, refused: 0 })
+  expect(again.lines.at(-1)).toContain(`0 accepted, ${history.length.toLocaleString('en')} duplicates`)
+  expect(await eventsInLog()).toBe(history.length + 1_200)
+  expect((await verify(database.db)).drift).toEqual([])
+})
+
+test('Ctrl-C ends the command with its numbers, and they are those of the log', async () => {
+  const before = await eventsInLog()
+  const child = spawn(process.execPath, [FOOTFALL, 'demo', '--gateway', gateway.url, '--days', '0', '--rate', '100'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let output = ''
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
+  try {
+    await expect.poll(eventsInLog, { timeout: 30_000 }).toBeGreaterThan(before)
+    const ended = once(child, 'exit')
+    child.kill('SIGINT')
+    expect(await ended).toEqual([0, null])
+  } finally {
+    await stopProcess(child, 'SIGKILL')
+  }
+  const sent = ((await eventsInLog()) - before).toLocaleString('en')
+  expect(output.trim().split('\n').at(-1)).toBe(
+    `${sent} sent, ${sent} accepted, 0 duplicates. Prove the numbers: npx footfall verify`,
+  )
+})

@@ -1,0 +1,306 @@
+import { randomUUID } from 'node:crypto'
+import { sql } from 'kysely'
+import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
+import type { CreateInteractionResponse } from '../../src/contract/interaction.ts'
+import { TopResponse } from '../../src/contract/popularity.ts'
+import { encodeCursor } from '../../src/store/database/cursor.ts'
+import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
+import { startGateway, type TestGateway } from '../harness/servers/gateway.ts'
+import { type Stack, startStack } from '../harness/servers/stack.ts'
+
+let database: TestDatabase
+let stack: Stack
+let gateway: TestGateway
+beforeAll(async () => {
+  database = await createDatabase(inject('postgresUrl'))
+  stack = await startStack(database.db)
+  gateway = await startGateway(database.url, stack)
+})
+afterAll(async () => {
+  await gateway.stop()
+  await stack.stop()
+  await database.drop()
+})
+beforeEach(() => {
+  gateway.log.length = 0
+})
+
+const WAYS = ['REST', 'ingress'] as const
+type Way = (typeof WAYS)[number]
+
+async function post(way: Way, body: string): Promise<{ status: number; json: unknown }> {
+  const url = way === 'REST' ? `${gateway.url}/api/v1/analytic/interaction` : `${stack.ingressUrl}/Analytic/CreateInteraction`
+  const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+  return { status: answer.status, json: await answer.json() }
+}
+
+/** The bare answer, which REST wraps in data. */
+function bare(way: Way, json: unknown): CreateInteractionResponse {
+  return way === 'REST' ? (json as { data: CreateInteractionResponse }).data : (json as CreateInteractionResponse)
+}
+
+function withNesting(json: string): string {
+  const nest = (levels: number) => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`
+  return json.replaceAll('"HUGE"', '1e999').replaceAll(/\{"nested":(\d+)\}/g, (_, levels: string) => nest(Number(levels)))
+}
+
+const valid = () => ({
+  event_id: randomUUID(),
+  occurred_at: new Date().toISOString(),
+  session_id: 's',
+  event_type: 'view',
+  ref_type: 'Product',
+  ref_id: 'p',
+})
+/** A text in place of what JSON.stringify cannot follow. */
+const nested = (levels: number) => ({ nested: levels })
+const without = (field: string) => Object.fromEntries(Object.entries(valid()).filter(([name]) => name !== field))
+
+/** What is wrong, the item, and the field that the answer names. */
+const BAD_ITEMS: [name: string, item: unknown, field: string | null, code?: string][] = [
+  ['null', null, null],
+  ['a number', 7, null],
+  ['a list', [], null],
+  ['an unknown field', { ...valid(), nonsense: 1 }, 'nonsense'],
+  ['NUL in the name of an unknown field', { ...valid(), 'a\0b': 1 }, null],
+  ['metadata of 10,000 levels', { ...valid(), metadata: nested(10_000) }, 'metadata'],
+  ['an unknown field of 10,000 levels', { ...valid(), nonsense: nested(10_000) }, 'nonsense'],
+  ...(['ref_id', 'account_id', 'session_id', 'user_agent', 'event_type', 'account_number'] as const).flatMap(
+    (field): [string, unknown, string][] => [
+      [`10,000 levels in ${field}`, { ...valid(), [field]: nested(10_000) }, field],
+      [`a number beyond a double in ${field}`, { ...valid(), [field]: 'HUGE' }, field],
+    ],
+  ),
+  ['a list of 10,000 levels', [nested(10_000)], null],
+  [
+    'a field named __proto__',
+    JSON.parse('{"__proto__": {"a": 1}, "session_id": "s", "event_type": "view", "ref_type": "Product", "ref_id": "p"}'),
+    '__proto__',
+  ],
+  ['a product id of 0 characters', { ...valid(), ref_id: '' }, 'ref_id'],
+  ['a product id of 201 characters', { ...valid(), ref_id: 'x'.repeat(201) }, 'ref_id'],
+  ['an account id of 201 characters outside the first plane', { ...valid(), account_id: '🛒'.repeat(201) }, 'account_id'],
+  ['a session id of 0 characters', { ...valid(), session_id: '' }, 'session_id'],
+  ['a product id that is a dot', { ...valid(), ref_id: '.' }, 'ref_id'],
+  ['a product id that is top', { ...valid(), ref_id: 'top' }, 'ref_id'],
+  ...(['ref_id', 'account_id', 'session_id', 'user_agent'] as const).flatMap((field): [string, unknown, string][] => [
+    [`NUL in ${field}`, { ...valid(), [field]: 'a\0b' }, field],
+    [`half a surrogate pair in ${field}`, { ...valid(), [field]: 'a\ud800b' }, field],
+  ]),
+  ['NUL in event_type', { ...valid(), event_type: 'vi\0ew' }, 'event_type'],
+  ['NUL in ip_address', { ...valid(), ip_address: '1.2.3\0' }, 'ip_address'],
+  ['NUL deep in metadata', { ...valid(), metadata: { a: [{ b: 'x\0' }] } }, 'metadata'],
+  ['a lone surrogate in a metadata key', { ...valid(), metadata: { '\udfff': 1 } }, 'metadata'],
+  ['metadata of 5 KB', { ...valid(), metadata: { a: 'x'.repeat(5_000) } }, 'metadata'],
+  ['a number beyond a double in metadata', { ...valid(), metadata: { a: 'HUGE' } }, 'metadata'],
+  ['ten decimals of a second', { ...valid(), occurred_at: '2026-01-01T00:00:00.1234567891Z' }, 'occurred_at'],
+  ['metadata that is a list', { ...valid(), metadata: [1] }, 'metadata'],
+  ['a number as product id', { ...valid(), ref_id: 5 }, 'ref_id'],
+  ['an event type in capitals', { ...valid(), event_type: 'VIEW' }, 'event_type'],
+  ['an unknown ref_type', { ...valid(), ref_type: 'Shop' }, 'ref_type'],
+  ['an account number beyond 2^53', { ...valid(), account_number: 2 ** 53 }, 'account_number'],
+  ['no account and no session', without('session_id'), 'account_id'],
+  ['no ref_id', without('ref_id'), 'ref_id'],
+  ['1970', { ...valid(), occurred_at: '1970-01-01T00:00:00Z' }, 'occurred_at', 'too_old'],
+  ['2099', { ...valid(), occurred_at: '2099-01-01T00:00:00Z' }, 'occurred_at', 'in_future'],
+  ['six minutes from now', { ...valid(), occurred_at: new Date(Date.now() + 360_000).toISOString() }, 'occurred_at', 'in_future'],
+  ['February 30', { ...valid(), occurred_at: '2026-02-30T00:00:00Z' }, 'occurred_at'],
+  ['a time without a zone', { ...valid(), occurred_at: '2026-02-03T00:00:00' }, 'occurred_at'],
+  ['an event_id without a time', without('occurred_at'), 'occurred_at'],
+  ['an event_id that is no UUID', { ...valid(), event_id: 'abc' }, 'event_id'],
+  [
+    'a UUIDv7 with another time',
+    { ...valid(), event_id: '018bcfe5-6800-7000-8000-000000000000', occurred_at: '2023-11-14T22:13:22Z' },
+    'occurred_at',
+  ],
+]
+
+test.each(WAYS)('through %s: each bad item is refused with its index and field, and its neighbours are recorded', async (way) => {
+  const before = await countInteractions()
+  const interactions = BAD_ITEMS.flatMap(([, item]) => [valid(), item])
+  const { status, json } = await post(way, withNesting(JSON.stringify({ interactions })))
+  expect(status).toBe(200)
+  const { accepted, duplicates, rejected } = bare(way, json)
+  expect(rejected.map(({ index, field, code }) => [BAD_ITEMS[(index - 1) / 2]![0], field, code])).toEqual(
+    BAD_ITEMS.map(([name, , field, code = 'invalid']) => [name, field, code]),
+  )
+  for (const { message, index } of rejected) {
+    const [name] = BAD_ITEMS[(index - 1) / 2]!
+    expect(message.length).toBeGreaterThan(3)
+    if (/^10,000 levels|beyond a double/.test(name)) expect(message).toMatch(/deeper than 64 levels, or has a number beyond/)
+  }
+  expect({ accepted, duplicates }).toEqual({ accepted: BAD_ITEMS.length, duplicates: 0 })
+  expect(await countInteractions()).toBe(before + BAD_ITEMS.length)
+  if (way === 'REST') expect(gateway.log).toHaveLength(1)
+})
+
+const BAD_BODIES: [name: string, body: string, status: number, field?: string][] = [
+  ['broken JSON', '{"interactions": [', 400],
+  ['nothing', '', 400],
+  ['a list', '[]', 400],
+  ['no interactions', '{}', 400, 'interactions'],
+  ['interactions that are no list', '{"interactions": "x"}', 400, 'interactions'],
+  ['no items', '{"interactions": []}', 400, 'interactions'],
+  ['10,001 items', JSON.stringify({ interactions: Array.from({ length: 10_001 }, () => 0) }), 400, 'interactions'],
+  ['an unknown field', '{"interactions": [1], "nonsense": 1}', 400, 'nonsense'],
+  ['17 MB', JSON.stringify({ interactions: ['x'.repeat(17_000_000)] }), 413],
+]
+
+test.each(BAD_BODIES)('through REST: a body with %s is refused whole', async (_name, body, status, field) => {
+  const answer = await post('REST', body)
+  expect(answer.status).toBe(status)
+  expect(answer.json).toMatchObject({
+    error: { code: status === 413 ? 'too_large' : 'invalid_request', message: expect.any(String) },
+  })
+  if (field !== undefined)
+    expect((answer.json as { error: { details: unknown[] } }).error.details).toContainEqual(expect.objectContaining({ field }))
+  expect(gateway.log).toHaveLength(1)
+  expect(gateway.log[0]).toMatchObject({ status, msg: 'request' })
+})
+
+test.each(BAD_BODIES)('through the ingress: a body with %s is refused whole', async (_name, body, status, field) => {
+  const answer = await post('ingress', body)
+  expect(answer.status).toBe(status)
+  if (field !== undefined) expect(JSON.stringify(answer.json)).toContain(field)
+})
+
+test.each(WAYS)('through %s: bytes that are no UTF-8 are refused, not read as other ids', async (way) => {
+  const [head, tail] = JSON.stringify({ interactions: [{ ...valid(), ref_id: 'a|b' }] }).split('|') as [string, string]
+  const url = way === 'REST' ? `${gateway.url}/api/v1/analytic/interaction` : `${stack.ingressUrl}/Analytic/CreateInteraction`
+  for (const bytes of [[0xff], [0xed, 0xa0, 0x80]]) {
+    const body = Buffer.concat([Buffer.from(head), Buffer.from(bytes), Buffer.from(tail)])
+    const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+    expect(answer.status).toBe(400)
+    expect(await answer.text()).toContain('not UTF-8')
+  }
+})
+
+test('times of any case, zone and up to nine decimals are read, and kept in milliseconds', async () => {
+  const times = ['2026-01-02t03:04:05.678912345z', '2026-01-02T05:04:05.678+02:00', '2026-01-01T22:04:05.6789-05:00']
+  const interactions = times.map((occurred_at) => ({ ...valid(), ref_id: 'times', occurred_at }))
+  expect(bare('REST', (await post('REST', JSON.stringify({ interactions }))).json)).toMatchObject({ accepted: 3 })
+  const { rows } = await sql<{ n: number }>`
+    select count(*)::int as n from interaction where ref_id = 'times' and occurred_at = '2026-01-02T03:04:05.678Z'`.execute(
+    database.db,
+  )
+  expect(rows[0]!.n).toBe(3)
+})
+
+test("what is no HTTP, and headers that are too large, are answered in the contract's shape", async () => {
+  const tooLarge = await fetch(`${gateway.url}/health`, { headers: { 'x-large': 'x'.repeat(200_000) } })
+  expect(tooLarge.status).toBe(400)
+  expect(await tooLarge.json()).toEqual({ error: { code: 'invalid_request', message: 'the headers are too large' } })
+})
+
+test('a body that is no JSON by its content type is refused', async () => {
+  const answer = await fetch(`${gateway.url}/api/v1/analytic/interaction`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/xml' },
+    body: '{"interactions":[1]}',
+  })
+  expect(answer.status).toBe(400)
+  expect(await answer.json()).toMatchObject({
+    error: { code: 'invalid_request', message: 'content-type must be application/json' },
+  })
+})
+
+test.each([
+  ['/api/v1/analytic/popularity/top?limit=0', 400, 'limit'],
+  ['/api/v1/analytic/popularity/top?limit=101', 400, 'limit'],
+  ['/api/v1/analytic/popularity/top?limit=ten', 400, 'limit'],
+  ['/api/v1/analytic/popularity/top?nonsense=1', 400, 'nonsense'],
+  ['/api/v1/analytic/popularity/top?cursor=', 400, 'cursor'],
+  ['/api/v1/analytic/popularity/top?cursor=abc', 400, 'cursor'],
+  [`/api/v1/analytic/popularity/${'x'.repeat(201)}`, 400, 'product_id'],
+  ['/api/v1/analytic/popularity/a%00b', 400, 'product_id'],
+  ['/api/v1/analytic/popularity/%zz', 400, undefined],
+  ['/api/v1/analytic/popularity/p?nonsense=1', 400, 'nonsense'],
+  ['/api/v1/analytic/verify?nonsense=1', 400, 'nonsense'],
+  ['/api/v1/analytic/popularity/never-seen', 404, undefined],
+  ['/api/v1/nowhere', 404, undefined],
+])('GET %s is answered %i', async (path, status, field) => {
+  const answer = await fetch(gateway.url + path)
+  expect(answer.status).toBe(status)
+  const { error } = (await answer.json()) as { error: { code: string; details?: { field: string }[] } }
+  expect(error.code).toBe(status === 404 ? 'not_found' : 'invalid_request')
+  if (field !== undefined) expect(error.details).toContainEqual(expect.objectContaining({ field }))
+})
+
+test('a product id of 200 characters of four bytes each is found by its URL', async () => {
+  const ref_id = '🛒'.repeat(200)
+  await post('REST', JSON.stringify({ interactions: [{ ...valid(), ref_id }] }))
+  await stack.settled()
+  const answer = await fetch(`${gateway.url}/api/v1/analytic/popularity/${encodeURIComponent(ref_id)}`)
+  expect(await answer.json()).toMatchObject({ data: { product_id: ref_id, view_count: 1 } })
+})
+
+test('ids with whatever JSON escapes are listed as they were sent, with times of the contract', async () => {
+  const ids = ['"quoted"', String.raw`back\slash`, 'line\nbreak\t\u0001', '\u2028', '</script>', '{"a":1}']
+  await post('REST', JSON.stringify({ interactions: ids.map((ref_id) => ({ ...valid(), ref_id, event_type: 'purchase' })) }))
+  await stack.settled()
+  const answer = await fetch(`${gateway.url}/api/v1/analytic/popularity/top?limit=100`)
+  const { data } = TopResponse.parse(await answer.json())
+  expect(data.map((product) => product.product_id)).toEqual(expect.arrayContaining(ids))
+})
+
+test('a cursor is refused when any of its characters is changed', async () => {
+  await post('REST', JSON.stringify({ interactions: ['one', 'two', 'three'].map((ref_id) => ({ ...valid(), ref_id })) }))
+  await stack.settled()
+  const top = async (query: string) => {
+    const answer = await fetch(`${gateway.url}/api/v1/analytic/popularity/top?${query}`)
+    return {
+      status: answer.status,
+      body: (await answer.json()) as { data: { product_id: string }[]; meta: { next_cursor: string | null } },
+    }
+  }
+  const first = await top('limit=1')
+  const cursor = first.body.meta.next_cursor!
+  const second = await top(`limit=1&cursor=${cursor}`)
+  expect(second.status).toBe(200)
+  expect(second.body.data[0]!.product_id).not.toBe(first.body.data[0]!.product_id)
+  for (let place = 0; place < cursor.length; place++) {
+    const changed = cursor.slice(0, place) + (cursor[place] === 'A' ? 'B' : 'A') + cursor.slice(place + 1)
+    expect(await top(`cursor=${changed}`)).toMatchObject({ status: 400 })
+  }
+  const viaIngress = await fetch(`${stack.ingressUrl}/Popularity/Top`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ cursor: `${cursor}A` }),
+  })
+  expect(viaIngress.status).toBe(400)
+  // Cursors with a right checksum and wrong content.
+  for (const position of [['x', 'y'], ['9'.repeat(20), 'y'], ['1', 'a\0'], ['1'], []]) {
+    expect(await top(`cursor=${encodeCursor('top', position)}`)).toMatchObject({ status: 400 })
+  }
+  expect(await top(`cursor=${encodeCursor('other', ['1', 'y'])}`)).toMatchObject({ status: 400 })
+  expect(JSON.stringify(await viaIngress.json())).toContain('cursor')
+})
+
+test.each([
+  [{ host: 'shop.example' }, 403],
+  [{ origin: 'https://shop.example' }, 403],
+  [{ origin: 'null' }, 403],
+  [{ 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors' }, 403],
+  [{ 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' }, 200],
+  [{ origin: 'http://localhost:5173' }, 200],
+])('without keys, a request with %j is answered %i', async (headers, status) => {
+  expect(await statusOf(`${gateway.url}/health`, headers)).toBe(status)
+})
+
+/** fetch does not let one set Host. */
+async function statusOf(url: string, headers: Record<string, string>): Promise<number | undefined> {
+  const { request } = await import('node:http')
+  return new Promise((resolve, reject) => {
+    request(url, { headers }, (answer) => {
+      answer.resume()
+      resolve(answer.statusCode)
+    })
+      .on('error', reject)
+      .end()
+  })
+}
+
+async function countInteractions(): Promise<number> {
+  const { rows } = await sql<{ n: number }>`select count(*)::int as n from interaction`.execute(database.db)
+  return rows[0]!.n
+}

@@ -1,0 +1,209 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { HttpCallError } from '@restatedev/restate-sdk-clients'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { CreateInteractionResponse } from '../../src/contract/interaction.ts'
+import {
+  answersOf,
+  createGroupCommit,
+  FLUSH_EVENTS_MAX,
+  type GroupCommitOptions,
+} from '../../src/gateway/recording/group-commit.ts'
+import type { EventsBody } from '../../src/ingress/recorder.ts'
+import { unobserved } from '../harness/servers/silent-observer.ts'
+
+/** A call that was made and is answered by hand. */
+interface Call {
+  events: unknown[]
+  answer: () => void
+  fail: (error: Error) => void
+}
+
+function manual(changes: Partial<GroupCommitOptions<CreateInteractionResponse, CreateInteractionResponse>> = {}) {
+  const calls: Call[] = []
+  const send = (body: EventsBody) =>
+    new Promise<{ answer: CreateInteractionResponse }>((resolve, reject) => {
+      const events = eventsOf(body)
+      calls.push({ events, answer: () => resolve({ answer: allAccepted(events) }), fail: reject })
+    })
+  const limits = { flushesMax: 4, queueEventsMax: 50_000, queueBytesMax: 10_000_000, deadlineMs: 60_000 }
+  const commit = createGroupCommit({ ...limits, send, partsOf: answersOf, observer: unobserved, ...changes })
+  const record = (events: unknown[], connection: object = {}) =>
+    commit.record({ json: JSON.stringify(events).slice(1, -1), count: events.length, connection })
+  return { calls, commit, record }
+}
+
+/** An answer is given in one turn of the event loop, and what waited goes out in the next. */
+async function nextTurn(): Promise<void> {
+  await turn()
+  await turn()
+}
+
+function eventsOf(body: EventsBody): unknown[] {
+  return (JSON.parse(body.toString()) as { interactions: unknown[] }).interactions
+}
+
+function allAccepted(events: readonly unknown[]): CreateInteractionResponse {
+  return { accepted: events.length, duplicates: 0, duplicate_indexes: [], rejected: [] }
+}
+
+const many = (count: number, name: string) => Array.from({ length: count }, (_, index) => `${name}${index}`)
+
+describe('grouping', () => {
+  test('a lone request goes at once; what comes while it is on its way goes together', async () => {
+    const { calls, record } = manual()
+    const first = record(['a'])
+    await nextTurn()
+    const others = ['b', 'c', 'd'].map((name) => record([name]))
+    await nextTurn()
+    expect(calls.map((call) => call.events)).toEqual([['a']])
+    calls[0]!.answer()
+    expect(await first).toEqual(allAccepted(['a']))
+    await nextTurn()
+    expect(calls[1]!.events).toEqual(['b', 'c', 'd'])
+    calls[1]!.answer()
+    expect(await Promise.all(others)).toEqual([allAccepted(['b']), allAccepted(['c']), allAccepted(['d'])])
+  })
+
+  test('calls go side by side only while each of them is full', async () => {
+    const { calls, record } = manual()
+    for (let index = 0; index < 6; index++) void record(many(FLUSH_EVENTS_MAX, `${index}-`))
+    void record(['one more'])
+    await nextTurn()
+    expect(calls.map((call) => call.events.length)).toEqual(Array.from({ length: 4 }, () => FLUSH_EVENTS_MAX))
+    calls[0]!.answer()
+    await nextTurn()
+    expect(calls).toHaveLength(5)
+  })
+
+  test('a flush ends where the next request would not fit, and a larger request goes alone', async () => {
+    const { calls, record } = manual({ flushesMax: 1 })
+    for (const size of [1, 2_400, 2_000, 9_000, 3]) void record(many(size, `${size}-`))
+    for (let made = 1; made <= 4; made++) {
+      await nextTurn()
+      calls.at(-1)!.answer()
+      await nextTurn()
+    }
+    expect(calls.map((call) => call.events.length)).toEqual([2_401, 2_000, 9_000, 3])
+  })
+
+  test('the bytes of a flush are bounded too', async () => {
+    const { calls, record } = manual({ flushesMax: 1 })
+    for (const name of ['a', 'b', 'c']) void record([name.repeat(600_000)])
+    await nextTurn()
+    expect(calls[0]!.events).toEqual(['a'.repeat(600_000)])
+  })
+})
+
+test('what may not go yet does not send small flushes on their way beside it', async () => {
+  const { calls, record } = manual()
+  const connection = {}
+  void record(many(FLUSH_EVENTS_MAX, 'on its way'), connection)
+  void record(many(FLUSH_EVENTS_MAX, 'after it'), connection)
+  for (let index = 0; index < 5; index++) {
+    void record([`single ${index}`])
+    await nextTurn()
+  }
+  expect(calls).toHaveLength(1)
+  calls[0]!.answer()
+  await nextTurn()
+  expect(calls[1]!.events).toHaveLength(FLUSH_EVENTS_MAX)
+})
+
+describe('order', () => {
+  test('a request waits while an earlier one of its connection is on its way', async () => {
+    const { calls, record } = manual()
+    const connection = {}
+    void record(many(FLUSH_EVENTS_MAX, 'first-'), connection)
+    void record(['second'], connection)
+    void record(many(FLUSH_EVENTS_MAX, 'other-'))
+    void record(['third'], connection)
+    await nextTurn()
+    expect(calls.map((call) => call.events[0])).toEqual(['first-0', 'other-0'])
+    calls[0]!.answer()
+    calls[1]!.answer()
+    await nextTurn()
+    expect(calls[2]!.events).toEqual(['second', 'third'])
+  })
+})
+
+describe('bounds', () => {
+  test('what the queue cannot hold is turned away at once, and what it holds is recorded', async () => {
+    const { calls, record, commit } = manual({ queueEventsMax: 3 })
+    const first = record(['a'])
+    await nextTurn()
+    const waiting = record(['b', 'c', 'd'])
+    await expect(record(['e'])).rejects.toMatchObject({ code: 'unavailable' })
+    expect(commit.length()).toEqual({ requests: 1, events: 3, bytes: 11, flushes: 1 })
+    calls[0]!.answer()
+    await first
+    await nextTurn()
+    calls[1]!.answer()
+    expect(await waiting).toEqual(allAccepted(['b', 'c', 'd']))
+    expect(commit.length()).toMatchObject({ requests: 0, events: 0, bytes: 0 })
+  })
+
+  test('a request whose time is up is answered, leaves the queue, and is not sent any more', async () => {
+    const { calls, record, commit } = manual({ deadlineMs: 20 })
+    const late = [record(['a']), record(['b'])]
+    await nextTurn()
+    const queued = record(['c'])
+    for (const request of [...late, queued]) await expect(request).rejects.toThrow('not recorded in time')
+    expect(commit.length()).toEqual({ requests: 0, events: 0, bytes: 0, flushes: 1 })
+    calls[0]!.answer()
+    await nextTurn()
+    expect(calls.map((call) => call.events)).toEqual([['a', 'b']])
+  })
+})
+
+describe('failures', () => {
+  /** Refuses every call that has the poison in it. */
+  const poisoned = (recorded: unknown[]) => async (body: EventsBody) => {
+    const events = eventsOf(body)
+    if (events.includes('poison')) throw new HttpCallError(500, '{"source":"invocation"}', 'refused')
+    recorded.push(...events)
+    return { answer: allAccepted(events) }
+  }
+
+  test('a request that makes its call fail harms itself alone, and the others keep their order', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uniqueArray(fc.nat(60), { minLength: 1, maxLength: 40 }), fc.nat(39), async (names, at) => {
+        const recorded: unknown[] = []
+        const { record } = manual({ send: poisoned(recorded) })
+        const requests = names.toSpliced(at, 0, -1).map((name) => record([name === -1 ? 'poison' : name]))
+        const outcomes = await Promise.allSettled(requests)
+        expect(outcomes.filter((outcome) => outcome.status === 'rejected')).toHaveLength(1)
+        expect(recorded).toEqual(names)
+      }),
+      { numRuns: 30 },
+    )
+  })
+
+  test('an outage is not halved: every request of the call is told that the outcome is unknown', async () => {
+    const { calls, record } = manual()
+    const requests = [record(['a']), record(['b'])]
+    await nextTurn()
+    calls[0]!.fail(new TypeError('fetch failed', { cause: new Error('ECONNREFUSED') }))
+    for (const request of requests) await expect(request).rejects.toThrow('fetch failed')
+    expect(calls).toHaveLength(1)
+  })
+})
+
+test('every request gets its own part of the answer, by its own indexes', () => {
+  const verdict = fc.constantFrom('accepted', 'duplicate', 'rejected')
+  fc.assert(
+    fc.property(fc.array(fc.array(verdict, { minLength: 1, maxLength: 6 }), { minLength: 1, maxLength: 8 }), (requests) => {
+      const answerTo = (verdicts: readonly string[]): CreateInteractionResponse => {
+        const indexesOf = (wanted: string) => verdicts.flatMap((one, index) => (one === wanted ? [index] : []))
+        return {
+          accepted: indexesOf('accepted').length,
+          duplicates: indexesOf('duplicate').length,
+          duplicate_indexes: indexesOf('duplicate'),
+          rejected: indexesOf('rejected').map((index) => ({ index, code: 'invalid', field: null, message: 'no' })),
+        }
+      }
+      const group = requests.map((events) => ({ count: events.length }))
+      expect(answersOf(group, answerTo(requests.flat()))).toEqual(requests.map(answerTo))
+    }),
+  )
+})

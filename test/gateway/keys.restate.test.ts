@@ -1,0 +1,222 @@
+import crypto from 'node:crypto'
+import { syncBuiltinESMExports } from 'node:module'
+import { sql } from 'kysely'
+import { afterAll, afterEach, beforeAll, expect, inject, test, vi } from 'vitest'
+import { createKeyRing, KEYS_MS_MAX } from '../../src/gateway/access/key-ring.ts'
+import { until } from '../../src/main/embedded/process.ts'
+import { revokeApiKey } from '../../src/store/access/api-key.ts'
+import { connect } from '../../src/store/database/connection.ts'
+import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
+import { SETTINGS, startGateway, type TestGateway } from '../harness/servers/gateway.ts'
+import { ask as askAt, type Asked, INGEST, makeKey, makeKeys, MANAGE, READ, type TestKeys } from '../harness/items/keys.ts'
+import { type Stack, startStack } from '../harness/servers/stack.ts'
+import { startWire } from '../harness/servers/tcp-proxy.ts'
+
+let database: TestDatabase
+let stack: Stack
+let gateway: TestGateway
+let keys: TestKeys
+beforeAll(async () => {
+  database = await createDatabase(inject('postgresUrl'))
+  stack = await startStack(database.db)
+  keys = await makeKeys(database.db)
+  gateway = await startGateway(database.url, stack)
+})
+afterEach(() => {
+  vi.restoreAllMocks()
+  syncBuiltinESMExports()
+})
+afterAll(async () => {
+  await gateway.stop()
+  await stack.stop()
+  await database.drop()
+})
+
+const ask = ({ url = gateway.url, ...asked }: Asked & { url?: string }) => askAt(url, asked)
+
+test.each([
+  ['ingest', INGEST, 200],
+  ['ingest', READ, 403],
+  ['ingest', MANAGE, 403],
+  ['read', INGEST, 403],
+  ['read', READ, 200],
+  ['read', MANAGE, 403],
+  ['manage', INGEST, 403],
+  ['manage', READ, 403],
+  ['manage', MANAGE, 200],
+  ['manage', '/api/v1/analytic/rejected', 200],
+  ['read', '/api/v1/analytic/rejected', 403],
+  ['shop', READ, 403],
+  ['shop', MANAGE, 403],
+  ['seller', INGEST, 403],
+  ['seller', READ, 403],
+  ['seller', READ.replace('top', 'lamp'), 403],
+  ['seller', MANAGE, 403],
+] as const)('a key that may %s is answered at %s with %i', async (name, path, status) => {
+  const { status: answered, json, headers } = await ask({ path, key: keys[name] })
+  expect(answered).toBe(status)
+  if (status !== 403) return
+  expect(json.error).toMatchObject({ code: 'forbidden', message: expect.stringMatching(/scope|seller/) })
+  expect(headers.get('www-authenticate')).toBeNull()
+})
+
+const secretOf = (text: string) => text.split('_')[2]!
+
+/** Each by what is wrong with it. */
+const WRONG: [name: string, key: () => string | undefined][] = [
+  ['none', () => undefined],
+  ['an unknown id', () => `ff_${'0'.repeat(12)}_${secretOf(keys.read)}`],
+  ['a wrong secret', () => keys.read.replace(/.$/, (last) => (last === '0' ? '1' : '0'))],
+  ["another key's secret", () => `ff_${keys.read.split('_')[1]}_${secretOf(keys.ingest)}`],
+  ['a revoked one', () => keys.revoked],
+  ['no form', () => 'hello'],
+  ['nothing', () => ''],
+  ['one character too many', () => `${keys.read}0`],
+  ['capitals', () => keys.read.toUpperCase()],
+  ['quotes', () => "ff_' or 1=1 --_x"],
+  ['10 KB', () => 'f'.repeat(10_000)],
+]
+
+test.each(WRONG)('with %s as key the answer is 401 in the shape of the contract', async (name, key) => {
+  const shown = key()
+  for (const path of [READ, INGEST, MANAGE]) {
+    const { status, json, headers } = await ask({ path, ...(shown === undefined ? {} : { key: shown }) })
+    expect(status).toBe(401)
+    expect(headers.get('www-authenticate')).toBe('Bearer')
+    const message = name === 'none' ? 'show a key: Authorization: Bearer <key>' : 'the key is not known, or was revoked'
+    expect(json).toEqual({ error: { code: 'unauthorized', message } })
+  }
+})
+
+test.each(WRONG.slice(1))('%s as key costs one hash that is compared in constant time', async (_name, key) => {
+  const compared = vi.spyOn(crypto, 'timingSafeEqual')
+  const hashed = vi.spyOn(crypto, 'createHash')
+  syncBuiltinESMExports()
+  await ask({ path: READ, key: keys.read })
+  await ask({ path: READ, key: key()! })
+  expect([compared.mock.calls.length, hashed.mock.calls.length]).toEqual([2, 2])
+})
+
+test.each(['x-management-key', 'authorization'])('a key may be shown in %s', async (header) => {
+  expect((await ask({ path: READ, headers: { [header]: keys.read } })).status).toBe(200)
+})
+
+test('what is open needs no key, what is unknown is not found, and everything else is shut', async () => {
+  for (const path of ['/health', '/ready', '/openapi.json', '/']) expect((await fetch(gateway.url + path)).status).toBe(200)
+  expect((await ask({ path: '/metrics' })).status).toBe(401)
+  expect(await ask({ path: '/api/v1/nonsense' })).toMatchObject({ status: 404, json: { error: { code: 'not_found' } } })
+  const { paths } = (await (await fetch(`${gateway.url}/openapi.json`)).json()) as { paths: Record<string, object> }
+  for (const [path, methods] of Object.entries(paths).filter(([path]) => path.startsWith('/api/'))) {
+    for (const method of Object.keys(methods)) {
+      const answer = await fetch(gateway.url + path.replaceAll(/[{}]/g, ''), { method: method.toUpperCase() })
+      expect([path, answer.status]).toEqual([path, 401])
+    }
+  }
+})
+
+test('a new key works and a revoked one stops within seconds, without a restart', async () => {
+  const { keyId, text } = await makeKey(database.db, { scopes: ['read'] })
+  const statusIs = (status: number) => until(async () => (await ask({ path: READ, key: text })).status === status, 5_000)
+  expect(await statusIs(200)).toBe(true)
+  expect(await revokeApiKey(database.db, keyId)).toBe(true)
+  expect(await statusIs(401)).toBe(true)
+  expect(await revokeApiKey(database.db, keyId)).toBe(false)
+})
+
+test('from the first key on nobody gets in without one, also when all of them are revoked', async () => {
+  const own = await createDatabase(inject('postgresUrl'))
+  const opened = await startGateway(own.url, stack)
+  const status = async (key?: string) =>
+    (await ask({ path: READ, url: opened.url, ...(key === undefined ? {} : { key }) })).status
+  expect(await status()).toBe(200)
+  const { keyId, text } = await makeKey(own.db, { scopes: ['read'] })
+  expect(await until(async () => (await status()) === 401, 5_000)).toBe(true)
+  expect(await status(text)).toBe(200)
+  await revokeApiKey(own.db, keyId)
+  expect(await until(async () => (await status(text)) === 401, 5_000)).toBe(true)
+  expect(await status()).toBe(401)
+  await opened.stop()
+  await own.drop()
+})
+
+test('a gateway that others can reach lets nobody in before there is a key', async () => {
+  const own = await createDatabase(inject('postgresUrl'))
+  const opened = await startGateway(own.url, stack, { settings: { ...SETTINGS, isPublic: true } })
+  expect((await ask({ path: READ, url: opened.url })).status).toBe(401)
+  await opened.stop()
+  await own.drop()
+})
+
+test('while PostgreSQL is away known keys are known and probes are answered', async () => {
+  const wire = await startWire(database.url)
+  const db = connect({ url: wire.url, name: 'test gateway', readOnly: true })
+  const patient = await startGateway(database.url, stack, { db, keys: createKeyRing(db, () => undefined) })
+  const status = async (key: string) => (await ask({ key, url: patient.url })).status
+  expect(await status(keys.ingest)).toBe(200)
+  await wire.cut()
+  const { text } = await makeKey(database.db)
+  for (let n = 0; n < 3; n++) {
+    expect([await status(keys.ingest), await status(keys.read), await status(keys.revoked)]).toEqual([200, 403, 401])
+  }
+  expect(await status(text)).toBe(401)
+  await wire.mend()
+  expect(await until(async () => (await status(text)) === 200, 10_000)).toBe(true)
+  await patient.stop()
+  await wire.cut()
+  await db.destroy()
+})
+
+test('while PostgreSQL takes everything and answers nothing known keys are known', async () => {
+  const wire = await startWire(database.url)
+  const db = connect({ url: wire.url, name: 'test gateway', readOnly: true })
+  const patient = await startGateway(database.url, stack, { db, keys: createKeyRing(db, () => undefined) })
+  const status = async (key: string) => (await ask({ key, url: patient.url })).status
+  expect(await status(keys.ingest)).toBe(200)
+  wire.hold()
+  // Longer than the keys are known without asking.
+  const heldMs = Date.now()
+  expect(await until(async () => (await status(keys.ingest)) === 200 && Date.now() - heldMs > 3 * KEYS_MS_MAX, 30_000)).toBe(true)
+  expect([await status(keys.read), await status(keys.revoked)]).toEqual([403, 401])
+  await wire.cut()
+  await patient.stop()
+  await db.destroy()
+})
+
+test('a gateway that could never ask for the keys lets nobody in, and says that it is alive', async () => {
+  const wire = await startWire(database.url)
+  await wire.cut()
+  const db = connect({ url: wire.url, name: 'test gateway', readOnly: true })
+  const cutOff = await startGateway(database.url, stack, { db, keys: createKeyRing(db, () => undefined) })
+  expect(await ask({ key: keys.ingest, url: cutOff.url })).toMatchObject({
+    status: 503,
+    json: { error: { code: 'unavailable' } },
+  })
+  expect((await ask({ path: READ, url: cutOff.url })).status).toBe(503)
+  expect((await fetch(`${cutOff.url}/health`)).status).toBe(200)
+  await cutOff.stop()
+  await db.destroy()
+})
+
+test('neither a secret nor an address with a key is in the log or in the database', async () => {
+  await ask({ path: `${INGEST}?key=${keys.shop}` })
+  await ask({ path: `${INGEST}?key=${keys.ingest}` })
+  await ask({ path: `${INGEST}?%6bey=${keys.ingest}` })
+  await ask({ path: `${INGEST}?key=${keys.shop.replace(/.$/, 'g')}` })
+  await ask({ path: `/nonsense?key=${keys.read}` })
+  await ask({ path: `/%zz?key=${keys.read}` })
+  const written = JSON.stringify(gateway.log)
+  const { rows } = await readAll()
+  for (const key of Object.values(keys)) {
+    expect(written).not.toContain(secretOf(key))
+    expect(rows).not.toContain(secretOf(key))
+  }
+  expect(written).not.toContain('key=')
+  expect(gateway.log.length).toBeGreaterThan(5)
+})
+
+async function readAll(): Promise<{ rows: string }> {
+  const { rows } = await sql<{ row: string }>`select to_jsonb(k)::text || k.secret_sha256::text as row from api_key k`.execute(
+    database.db,
+  )
+  return { rows: JSON.stringify(rows) }
+}

@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest'
+import { createCallGate } from '../../src/gateway/recording/call-gate.ts'
+import { createOwnCalls } from '../../src/gateway/recording/own-call.ts'
+import type { Recorder } from '../../src/ingress/recorder.ts'
+import { connect } from '../../src/store/database/connection.ts'
+
+const ANSWER = { accepted: 1, duplicates: 0, duplicate_indexes: [], rejected: [] }
+const gateOf = (callsMax: number) =>
+  createCallGate({ callsMax, waitingMax: 100, bytesMax: 1_000_000, onFull: () => expect.unreachable() })
+
+test('who does not wait for the outcome sends the next call when one is recorded, and takes no place of those who wait', async () => {
+  const submitted: string[] = []
+  const ends: (() => void)[] = []
+  const recorder: Recorder = {
+    deadlineMs: 10_000,
+    list: 'interactions',
+    submit: async (body) => {
+      submitted.push(body.toString())
+      return { invocationId: body.toString(), isNew: true }
+    },
+    record: async (body) => {
+      if (!body.toString().startsWith('waits')) await new Promise<void>((resolve) => ends.push(resolve))
+      return ANSWER
+    },
+  }
+  const db = connect({ url: 'postgres://127.0.0.1:1/none', name: 'test' })
+  const calls = createOwnCalls({ db, recorder, gate: gateOf(2), submitGate: gateOf(2) })
+  const answers = ['a', 'b', 'c'].map((name) => calls.submit({ body: Buffer.from(name), key: name }))
+  expect(await Promise.all(answers.slice(0, 2))).toEqual(['a', 'b'])
+  expect(await calls.record({ body: Buffer.from('waits'), key: 'w' })).toEqual({ answer: ANSWER, isNew: true })
+  expect(submitted).toEqual(['a', 'b', 'waits'])
+  ends[0]!()
+  expect(await answers[2]).toBe('c')
+  await db.destroy()
+})

@@ -1,0 +1,81 @@
+import { randomUUID } from 'node:crypto'
+import { normalisedQuery } from '../../../src/contract/search.ts'
+import { callOf } from '../../../src/store/log/call.ts'
+import { recordBatch, type RecordedBatchResult, recordRows } from '../../../src/store/log/batch.ts'
+import type { NewInteraction, NewRejection } from '../../../src/store/log/interaction.ts'
+import { scoreBatch } from '../../../src/store/popularity/counting.ts'
+import { type NewSearch, SEARCHES } from '../../../src/store/log/search.ts'
+import { feedBatch } from '../../../src/store/shoppers/shopper-profile.ts'
+import type { Store } from '../../../src/store/database/connection.ts'
+
+/** A checked interaction of now, changed as asked. */
+export function interaction(changes: Partial<NewInteraction> = {}): NewInteraction {
+  return {
+    index: 0,
+    item: { ref_id: changes.refId ?? 'p' },
+    eventId: randomUUID(),
+    occurredAtMs: Date.now(),
+    eventType: 'view',
+    refType: 'Product',
+    refId: 'p',
+    accountId: 'a',
+    accountNumber: null,
+    sessionId: null,
+    ipAddress: null,
+    userAgent: null,
+    metadata: undefined,
+    ...changes,
+  }
+}
+
+/** Records a new call; `index` follows the order. */
+export function record(
+  db: Store,
+  interactions: readonly NewInteraction[],
+  rejections: readonly NewRejection[] = [],
+): Promise<RecordedBatchResult> {
+  const call = callOf(randomUUID(), Buffer.from(''))
+  return recordBatch(
+    db,
+    call,
+    interactions.map((one, index) => ({ ...one, index })),
+    rejections,
+  )
+}
+
+/** Records, counts and feeds a new call. */
+export async function recordAndCount(db: Store, interactions: readonly NewInteraction[]): Promise<RecordedBatchResult> {
+  const batch = await record(db, interactions)
+  await scoreBatch(db, batch)
+  await feedBatch(db, batch)
+  return batch
+}
+
+/** A checked search of now, changed as asked. */
+export function search(changes: Partial<Omit<NewSearch, 'normalisedQuery'>> = {}): NewSearch {
+  const { query = 'lamp' } = changes
+  return {
+    index: 0,
+    item: { query },
+    eventId: randomUUID(),
+    occurredAtMs: Date.now(),
+    query,
+    accountId: 'a',
+    sessionId: null,
+    productIds: ['p'],
+    ...changes,
+    normalisedQuery: normalisedQuery(query),
+  }
+}
+
+/** Records searches as a new call; `index` follows the order. */
+export function recordNewSearches(db: Store, searches: readonly NewSearch[]): Promise<RecordedBatchResult> {
+  const call = callOf(randomUUID(), Buffer.from(''))
+  return recordRows(
+    db,
+    SEARCHES,
+    call,
+    searches.map((one, index) => ({ ...one, index })),
+    [],
+  )
+}

@@ -1,0 +1,49 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { exitOf, hasEnded, until } from '../../../src/main/embedded/process.ts'
+
+export const CHECKOUT = join(import.meta.dirname, '..', '..', '..')
+const READY_MS_MAX = 30_000
+
+export interface Part {
+  child: ChildProcess
+  /** What it printed so far, on both streams. */
+  output: () => string
+  /** Resolves to its exit code; null when a signal ended it. */
+  ended: Promise<number | null>
+}
+
+/** A command of the program, from this checkout or another one. */
+export function startPart(args: readonly string[], environment: Record<string, string>, checkout = CHECKOUT): Part {
+  const child = spawn(process.execPath, [join(checkout, 'src', 'main', 'footfall.js'), ...args], {
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()))
+  return { child, output: () => output, ended: exitOf(child).then(() => child.exitCode) }
+}
+
+/** Runs a command to its end. */
+export async function runPart(
+  args: readonly string[],
+  environment: Record<string, string>,
+  checkout?: string,
+): Promise<{ code: number | null; output: string }> {
+  const part = startPart(args, environment, checkout)
+  const code = await part.ended
+  return { code, output: part.output() }
+}
+
+/** Resolves when the process answers at an address. @throws what it printed when it ends or does not. */
+export async function answering(part: Part, url: string): Promise<Part> {
+  const isThere = () =>
+    fetch(url).then(
+      ({ ok }) => ok,
+      () => false,
+    )
+  const ready = await until(async () => hasEnded(part.child) || (await isThere()), READY_MS_MAX)
+  if (ready && !hasEnded(part.child)) return part
+  part.child.kill('SIGKILL')
+  throw new Error(`It did not start: ${part.output()}`)
+}

@@ -1,0 +1,40 @@
+import type { Command } from 'commander'
+import { vi } from 'vitest'
+import { StartError } from '../../../src/main/embedded/process.ts'
+
+export interface Ran {
+  code: number
+  /** What it printed, on both streams. */
+  text: string
+}
+
+/** Does what `footfall` does with a command, without a process, which takes most of a second. */
+export async function runCommand(command: Command, args: readonly string[], env: Record<string, string>): Promise<Ran> {
+  let text = ''
+  const print = (line: string) => void (text += `${line}\n`)
+  const spies = [vi.spyOn(console, 'log').mockImplementation(print), vi.spyOn(console, 'error').mockImplementation(print)]
+  for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value)
+  for (const one of allOf(command)) one.exitOverride().configureOutput({ writeErr: (part) => (text += part) })
+  const exitCodeBefore = process.exitCode
+  process.exitCode = 0
+  try {
+    await command.parseAsync(args, { from: 'user' })
+    return { code: exitCode(), text }
+  } catch (error) {
+    if (error instanceof StartError) print(error.message)
+    else if ((error as { code?: string }).code?.startsWith('commander.') !== true) throw error
+    return { code: 1, text }
+  } finally {
+    process.exitCode = exitCodeBefore
+    for (const spy of spies) spy.mockRestore()
+    vi.unstubAllEnvs()
+  }
+}
+
+function exitCode(): number {
+  return Number(process.exitCode)
+}
+
+function allOf(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(allOf)]
+}

@@ -1,0 +1,14 @@
+import type { Deps } from '../../../services/handler/deps.ts'
+import { TASKS } from '../../../services/tasks/tasks.ts'
+import { KEEP_ALL } from '../../../src/admission/privacy.ts'
+import { unobserved } from './silent-observer.ts'
+
+/** What the services receive beside their pools, for tests and benches: quick retries, nothing taken out, nobody who watches. */
+export const TEST_DEPS: Omit<Deps, 'db' | 'background'> = {
+  retryPolicy: { initialInterval: 50, maxInterval: 500, exponentiationFactor: 2, maxAttempts: 200, onMaxAttempts: 'pause' },
+  privacy: KEEP_ALL,
+  keeping: { retentionDays: undefined, rollUpAfterDays: undefined },
+  tasks: TASKS,
+  observer: unobserved,
+  reached: () => undefined,
+}

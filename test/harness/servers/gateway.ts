@@ -1,0 +1,92 @@
+import type { Server } from 'node:http'
+import { Writable } from 'node:stream'
+import { pino } from 'pino'
+import { eventWriter } from '../../../src/gateway/recording/event-writer.ts'
+import { createKeyRing } from '../../../src/gateway/access/key-ring.ts'
+import { paymentWriter } from '../../../src/gateway/recording/payment-writer.ts'
+import { productWriter } from '../../../src/gateway/recording/product-writer.ts'
+import { type Recorder, recorder } from '../../../src/ingress/recorder.ts'
+import { runsAt } from '../../../src/ingress/recompute-runs.ts'
+import { recordingWays } from '../../../src/gateway/recording/ways.ts'
+import { schedulesOf } from '../../../src/ingress/schedules.ts'
+import { createGateway, type GatewayDeps, type GatewaySettings } from '../../../src/gateway/server.ts'
+import { connect } from '../../../src/store/database/connection.ts'
+import { KEEP_ALL } from '../../../src/admission/privacy.ts'
+import type { Stack } from './stack.ts'
+import { unobserved } from './silent-observer.ts'
+
+export interface TestGateway {
+  url: string
+  /** The log so far, a line each. */
+  log: Record<string, unknown>[]
+  server: Server
+  stop: () => Promise<void>
+}
+
+export const SETTINGS: GatewaySettings = {
+  isPublic: false,
+  trustedProxies: undefined,
+  rateLimits: { secretPerMinute: 60_000, publishablePerMinute: 600 },
+  privacy: KEEP_ALL,
+  topCacheMs: 0,
+  popularCacheMs: 0,
+  addedUpAtOnce: 2,
+  reportsAtOnce: 5,
+}
+
+export const PAYMENT_SECRET = 'a secret of the tests'
+
+export const QUEUE_LIMITS = { flushesMax: 4, queueEventsMax: 50_000, queueBytesMax: 32 * 1024 * 1024 }
+
+/** A gateway on a free port, over a read-only connection as in production. */
+export async function startGateway(
+  databaseUrl: string,
+  stack: Pick<Stack, 'ingressUrl'>,
+  { recorder: restate = recorder(stack.ingressUrl), ...changes }: Partial<GatewayDeps> & { recorder?: Recorder } = {},
+): Promise<TestGateway> {
+  const log: Record<string, unknown>[] = []
+  const lines = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      for (const line of chunk.toString().split('\n').filter(Boolean)) log.push(JSON.parse(line) as Record<string, unknown>)
+      done()
+    },
+  })
+  const db = connect({ url: databaseUrl, name: 'test gateway', readOnly: true, prepares: true })
+  const keys = createKeyRing(db, () => undefined)
+  await keys().catch(() => undefined)
+  const { ingressUrl } = stack
+  const { gate, ...ways } = recordingWays({ ingressUrl, db, restate, observer: unobserved, ...QUEUE_LIMITS })
+  const app = await createGateway({
+    db,
+    log: pino({ level: 'debug' }, lines),
+    ...ways,
+    analyticsEvents: eventWriter({ ingressUrl, observer: unobserved, ...QUEUE_LIMITS }),
+    payments: {
+      payments: paymentWriter({ ingressUrl, observer: unobserved, ...QUEUE_LIMITS }),
+      secrets: [PAYMENT_SECRET],
+      adapters: [],
+    },
+    writeProducts: productWriter({ ingressUrl, gate }),
+    keys,
+    sellerOfToken: undefined,
+    settings: SETTINGS,
+    readiness: async () => ({ postgresql: true, restate: true, endpoint: true, registration: true, paused_tasks: [] }),
+    runs: runsAt(ingressUrl),
+    schedules: schedulesOf(ingressUrl),
+    observer: unobserved,
+    metrics: async () => '',
+    isTraced: false,
+    ...changes,
+  })
+  // As in production: beyond it the kernel turns connections of a burst away.
+  const url = await app.listen({ host: '127.0.0.1', port: 0, backlog: 4_096 })
+  return {
+    url,
+    log,
+    server: app.server,
+    stop: async () => {
+      await app.close()
+      await db.destroy()
+    },
+  }
+}

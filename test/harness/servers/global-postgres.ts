@@ -1,0 +1,43 @@
+import { mkdtempSync, openSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { freePorts, stopProcess } from '../../../src/main/embedded/process.ts'
+import { postgresUrl, startPostgres } from '../../../src/main/embedded/postgres.ts'
+import type { TestPostgres } from '../../containers/postgres.ts'
+import { prepareTemplate } from './database.ts'
+
+/** The data is thrown away: nothing has to survive a power cut. */
+const SETTINGS = { fsync: 'off' }
+
+/** One PostgreSQL for the whole run, with a template database that every test file copies. */
+export default async function setup(project: { provide: (key: 'postgresUrl', value: string) => void }) {
+  const { url, stop } = await startTestPostgres()
+  await prepareTemplate(url)
+  project.provide('postgresUrl', url)
+  return stop
+}
+
+/** The embedded one, or one in a container when the run asks for that. */
+async function startTestPostgres(): Promise<TestPostgres> {
+  if (process.env['TEST_SERVERS'] === 'containers') {
+    const { startPostgresContainer } = await import('../../containers/postgres.ts')
+    return startPostgresContainer(SETTINGS)
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'footfall-test-'))
+  const [port] = (await freePorts(1)) as [number]
+  const log = openSync(join(folder, 'postgres.log'), 'a')
+  const options = { folder: join(folder, 'postgres'), port, password: 'test', log, settings: SETTINGS }
+  const child = await startPostgres(options)
+  const stop = async () => {
+    await stopProcess(child, 'SIGINT')
+    await rm(folder, { recursive: true, force: true })
+  }
+  return { url: postgresUrl(options), stop }
+}
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    postgresUrl: string
+  }
+}

@@ -1,0 +1,58 @@
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { type Answer, answerReader } from '../bench/client/answer.ts'
+import { latencyOf } from '../bench/client/latency.ts'
+import { agesOf } from '../bench/servers/probes.ts'
+import { render, type SavedRow } from '../bench/measure/results.ts'
+
+const WHOLE = 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{"a":"é"}'
+const CHUNKED = 'HTTP/1.1 503 Service Unavailable\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{"a":\r\n5\r\n"é"}\r\n0\r\n\r\n'
+
+describe('the load', () => {
+  test.each([
+    ['with its length', WHOLE, 200],
+    ['in chunks', CHUNKED, 503],
+  ])('an answer %s is read wherever it is cut', (_name, text, status) => {
+    const bytes = Buffer.from(text)
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.integer({ min: 1, max: bytes.length - 1 }), { maxLength: 5 }), (cuts) => {
+        const answers: Answer[] = []
+        const read = answerReader((answer) => answers.push(answer))
+        const places = [0, ...cuts.toSorted((one, other) => one - other), bytes.length]
+        for (let place = 1; place < places.length; place++) read(bytes.subarray(places[place - 1], places[place]))
+        expect(answers.map((answer) => [answer.status, answer.body.toString()])).toEqual([[status, '{"a":"é"}']])
+      }),
+    )
+  })
+
+  test('an answer with more than its length is an error', () => {
+    expect(() => answerReader(() => undefined)(Buffer.from(`${WHOLE}!`))).toThrow('more came than the answer')
+  })
+
+  test('99 of 100 requests are faster than the p99', () => {
+    const latency = latencyOf(Array.from({ length: 100 }, (_, index) => 100 - index))
+    expect(latency).toEqual({ mean: 50.5, p50: 51, p99: 100, max: 100 })
+  })
+})
+
+describe('the age of an answer', () => {
+  const committedAtMs = [0, 100, 200, 300]
+
+  test.each([
+    ['has everything', [5_000, 3], 0],
+    ['misses a purchase that came after it was asked for', [150, 1], 0],
+    ['misses two purchases', [1_250, 1], 1_050],
+  ] as const)('of one that %s', (_name, sighting, age) => {
+    expect(agesOf([sighting], committedAtMs)).toEqual([age])
+  })
+})
+
+test('a row that was not run keeps its lines', () => {
+  const old = '| row | what |\n| --- | --- |\n| `one` | old |\n| `two` | old |\n| `gone` | old |'
+  const claim = { what: 'new', measured: 12.345, unit: 'ms', target: { max: 10 }, detail: 'of it' }
+  const machine = { cpu: 'C', cores: 2, memoryGiB: 4, kernel: 'K', node: 'N', postgresql: 'P', restate: 'R' }
+  const saved: SavedRow = { row: 'two', at: '2026-01-02T', isQuick: false, machine, result: { claims: [claim], measured: {} } }
+  const lines = render(['one', 'two'], [saved], old).split('\n')
+  expect(lines[0]).toContain('2 × C, 4 GiB, K, Node N, PostgreSQL P, Restate R')
+  expect(lines.slice(-2)).toEqual(['| `one` | old |', '| `two` | new | **12.3 ms** | ≤ 10 ms: missed | of it |'])
+})

@@ -1,0 +1,176 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { runInNewContext } from 'node:vm'
+import { gzipSync } from 'node:zlib'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { linesOf } from '../../src/cli/demo/table.ts'
+import { postgresUrl } from '../../src/main/embedded/postgres.ts'
+import { until } from '../../src/main/embedded/process.ts'
+import { connect, type Store } from '../../src/store/database/connection.ts'
+import { openPage, type Track } from '../harness/clients/browser-page.ts'
+import { type Program, startProgram } from '../harness/programs/program.ts'
+import { type Block, blocksOf, like } from '../harness/programs/markdown-blocks.ts'
+import { settled } from '../harness/servers/stack.ts'
+import { makeConsumer, runTyped } from '../harness/programs/typed-consumer.ts'
+
+const CHECKOUT = join(import.meta.dirname, '..', '..')
+const README = await readFile(join(CHECKOUT, 'README.md'), 'utf8')
+
+/** Blocks that are not run here, and why. */
+const NOT_RUN = new Map([
+  ['npm ci && npm start', 'installs; start.test.ts runs what it starts'],
+  ['npm ci && npm test', 'is this'],
+  ['sh ops/make-secrets.sh && docker compose up --detach --wait', 'needs Docker; compose.docker.test.ts runs it'],
+  [
+    'OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 npm start',
+    'starts everything; seeing-inside.test.ts does, with a receiver',
+  ],
+])
+
+/** The commands as they stand, with what npx would find. Ctrl-C is for the program that runs and not for the shell. */
+const SHELL = `trap : INT
+npx() { [ "$1" = footfall ] && shift && "${process.execPath}" "${join(CHECKOUT, 'src', 'main', 'footfall.js')}" "$@"; }`
+
+const SHOP = `event_time,event_type,product_id,user_id,user_session
+2026-03-01 12:00:00 UTC,view,stool,7,a
+2026-03-01 12:01:00 UTC,cart,stool,7,a
+`
+const INVOICES = `InvoiceNo,StockCode,Quantity,InvoiceDate,CustomerID
+5001,85123A,6,2026-03-01 12:00:00,17850
+C5002,85123A,-6,2026-03-02 12:00:00,
+`
+const PRODUCTS = `sku,title,shelf,price,online
+stool,Oak stool,seats,59.9,yes
+bench,Oak bench,seats,,no
+`
+
+let program: Program
+let folder: string
+let db: Store
+let environment: Record<string, string>
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'footfall-readme-'))
+  await writeFile(join(folder, 'shop.csv.gz'), gzipSync(SHOP))
+  await writeFile(join(folder, 'invoices.csv'), INVOICES)
+  await writeFile(join(folder, 'products.csv'), PRODUCTS)
+  ;[program] = await Promise.all([startProgram(), makeConsumer(folder)])
+  environment = { ...program.environment }
+  const password = await readFile(join(environment['FOOTFALL_HOME']!, 'postgres-password'), 'utf8')
+  const url = postgresUrl({ port: Number(environment['POSTGRES_PORT']), password })
+  db = connect({ url, name: 'test', connectionsMax: 1 })
+}, 90_000)
+afterAll(async () => {
+  await db.destroy()
+  await program.stop()
+  await rm(folder, { recursive: true, force: true })
+}, 60_000)
+
+/** Ports that are free here in place of those that are documented. */
+function rewritten(text: string): string {
+  return text
+    .replaceAll('http://127.0.0.1:3000', program.urlOf('GATEWAY_PORT'))
+    .replaceAll('http://127.0.0.1:8080', program.urlOf('RESTATE_INGRESS_PORT'))
+}
+
+/** Runs a block of commands; Ctrl-C comes when it has printed what is waited for. */
+async function runShell(text: string, ctrlCAfter?: string): Promise<string> {
+  const child = spawn('sh', ['-ec', `${SHELL}\n${rewritten(text)}`], {
+    cwd: folder,
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  })
+  let printed = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (printed += chunk.toString()))
+  const ended = once(child, 'close')
+  if (ctrlCAfter !== undefined) {
+    await until(async () => printed.includes(ctrlCAfter) || child.exitCode !== null, 30_000)
+    process.kill(-child.pid!, 'SIGINT')
+  }
+  await ended
+  if (child.exitCode !== 0) throw new Error(`exit ${child.exitCode ?? child.signalCode}: ${printed}`)
+  return printed
+}
+
+let publishableKey = ''
+
+/** What the block before has printed. */
+let printed = ''
+
+async function execute({ language, text }: Block): Promise<void> {
+  await settled(db)
+  if (language === 'sh') {
+    const isEndless = text === 'npx footfall demo'
+    printed = await runShell(text, isEndless ? 'first in trending' : undefined)
+    if (isEndless) expect(printed).toContain('Prove the numbers: npx footfall verify')
+    // An error is an answer too, and curl ends well with it.
+    const isOfIngress = text.includes('http://127.0.0.1:8080/')
+    if (text.startsWith('curl')) expect(JSON.parse(printed)).toHaveProperty(isOfIngress ? 'id' : 'data')
+    if (text.includes('key create')) await useKeys(printed)
+  } else if (language === 'json') {
+    expect(JSON.parse(printed)).toEqual(like(JSON.parse(text)))
+  } else if (language === 'ts') {
+    const answers = JSON.parse(
+      await runTyped(folder, `${rewritten(text)}\nconsole.log(JSON.stringify({ answer, top: data.length }))`),
+    ) as unknown
+    expect(answers).toEqual({ answer: { accepted: 1, duplicates: 0, duplicate_indexes: [], rejected: [] }, top: 10 })
+  } else if (language === 'html') {
+    await executeInPage(text)
+  } else if (language === '' && text.startsWith('rank')) {
+    expectDemoTable(text)
+  } else if (language === '') {
+    expect(printed.trim()).toBe(text)
+  } else {
+    throw new Error(`nothing runs a block of ${language}`)
+  }
+}
+
+/** A terminal gets a table, and a pipe a line: so the columns are compared with those of the table. */
+function expectDemoTable(text: string): void {
+  const tally = { sent: 0, accepted: 0, duplicates: 0, refused: 0 }
+  const [heading] = linesOf({ top: [], startRanks: new Map(), sleeperId: '', tally, story: '' }, 1)
+  const [first, ...rows] = text.split('\n')
+  expect(first).toBe(heading!.text.trimEnd())
+  for (const row of rows) expect(row).toMatch(/^ +\d+ [▲▼]\d+ +[a-z-]+ +\d+\.\d +\d+\.\d +\d+ +\d+$/)
+}
+
+/** The page's script, with what the snippet gives it: its events are counted as those of any page. */
+async function executeInPage(html: string): Promise<void> {
+  const script = /<script type="module">\n\s*import \{ footfall \} from '\/browser\.js'\n(.*)<\/script>/s.exec(html)![1]!
+  const gatewayUrl = program.urlOf('GATEWAY_PORT')
+  const page = openPage({ gatewayUrl, key: publishableKey, origin: 'https://shop.example', storage: {} })
+  const footfall = ({ url, key }: { url: string; key: string }): Track => {
+    expect([url, key]).toEqual([expect.stringMatching(/^https:/), expect.stringMatching(/^ffp_/)])
+    return page.track
+  }
+  runInNewContext(script, { footfall })
+  await page.hide()
+  expect(page.beacons.join()).toContain('"ref_id":"lamp"')
+  page.kill()
+}
+
+/** From here on the gateway wants a key. */
+async function useKeys(text: string): Promise<void> {
+  environment['FOOTFALL_KEY'] = /^ +(ff_\w+)$/m.exec(text)![1]!
+  publishableKey = /^ +(ffp_\w+)$/m.exec(text)![1]!
+  const lamp = `${program.urlOf('GATEWAY_PORT')}/api/v1/analytic/popularity/lamp`
+  expect(await until(async () => (await fetch(lamp)).status === 401, 5_000)).toBe(true)
+}
+
+const blocks = blocksOf(README)
+
+test.each(
+  blocks.filter(({ text }) => !NOT_RUN.has(text)).map((block) => [block.line, block.text.split('\n')[0], block] as const),
+)('README.md, line %i does what it says: %s', { timeout: 60_000 }, async (_line, _text, block) => {
+  await expect(execute(block)).resolves.toBeUndefined()
+})
+
+test('what is not run is in the README, and after all of it every number is right', { timeout: 60_000 }, async () => {
+  expect(README.match(/^ *(```|~~~)/gm)).toHaveLength(2 * blocks.length)
+  for (const text of NOT_RUN.keys()) expect(blocks.map((block) => block.text)).toContain(text)
+  await settled(db)
+  expect(await runShell('npx footfall verify')).toContain('no cells differ')
+})

@@ -1,0 +1,146 @@
+import { randomUUID } from 'node:crypto'
+import { sql } from 'kysely'
+import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { leftBehind } from '../../src/store/log/backlog.ts'
+import { until } from '../../src/main/embedded/process.ts'
+import { callOf } from '../../src/store/log/call.ts'
+import { recordBatch } from '../../src/store/log/batch.ts'
+import { scoreBatch } from '../../src/store/popularity/counting.ts'
+import { verify } from '../../src/store/proof/verification.ts'
+import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
+import { interaction, record, recordAndCount } from '../harness/items/events.ts'
+
+let database: TestDatabase
+beforeEach(async () => {
+  database = await createDatabase(inject('postgresUrl'))
+})
+afterEach(() => database.drop())
+
+test('rows that PostgreSQL refuses are rejected one by one, and their neighbours are recorded', async () => {
+  const { db } = database
+  await sql`alter table interaction add constraint no_poison check (ref_id not like 'poison%')`.execute(db)
+  const rows = Array.from({ length: 100 }, (_, index) =>
+    interaction({ index, refId: index % 33 === 5 ? `poison ${index}` : `p${index}` }),
+  )
+  const call = callOf(randomUUID(), Buffer.from('x'))
+  const answer = await recordBatch(db, call, rows, [])
+  expect(answer).toMatchObject({ accepted: 97, duplicateIndexes: [], isNew: true })
+  expect(answer.refused.map(({ index, code }) => [index, code])).toEqual([5, 38, 71].map((index) => [index, 'refused']))
+  expect(await recordBatch(db, call, rows, [])).toEqual({ ...answer, isNew: false })
+  const kept = await sql<{ index: number; item: string }>`select index, item from rejected_interaction order by index`.execute(db)
+  expect(kept.rows).toEqual([5, 38, 71].map((index) => ({ index, item: JSON.stringify({ ref_id: `poison ${index}` }) })))
+})
+
+test('a month without a partition is made on demand, and the batch is recorded whole', async () => {
+  const answer = await record(database.db, [
+    interaction(),
+    interaction({ occurredAtMs: Date.parse('2001-02-03T04:05:06Z') }),
+    interaction({ occurredAtMs: Date.parse('2012-12-31T23:59:59.999Z') }),
+  ])
+  expect(answer.accepted).toBe(3)
+})
+
+test('ten makers of the same missing month make it once', async () => {
+  const months = Array.from({ length: 10 }, () =>
+    record(database.db, [interaction({ occurredAtMs: Date.parse('2005-05-05T00:00:00Z') })]),
+  )
+  expect((await Promise.all(months)).map((answer) => answer.accepted)).toEqual(Array.from({ length: 10 }, () => 1))
+})
+
+test('events before the horizon are refused, and kept with the reason', async () => {
+  const { db } = database
+  await sql`update log_horizon set horizon = '2020-01-01'`.execute(db)
+  const call = callOf(randomUUID(), Buffer.from('x'))
+  const rows = [interaction({ index: 0, occurredAtMs: Date.parse('2019-12-31T23:59:59.999Z') }), interaction({ index: 1 })]
+  const answer = await recordBatch(db, call, rows, [])
+  expect(answer).toMatchObject({
+    accepted: 1,
+    duplicateIndexes: [],
+    refused: [{ index: 0, code: 'too_old', field: 'occurred_at', message: 'is before the horizon 2020-01-01T00:00:00Z' }],
+  })
+  expect(await recordBatch(db, call, rows, [])).toEqual({ ...answer, isNew: false })
+  await expect(sql`update log_horizon set horizon = '2019-01-01'`.execute(db)).rejects.toThrow('forward only')
+})
+
+test('a batch with nothing valid is recorded, counted, and keeps what was refused', async () => {
+  const { db } = database
+  const item = { text: 'nul \0 and half a pair \ud800' }
+  const answer = await record(db, [], [{ index: 0, code: 'invalid', field: 'text', message: 'is not valid', item }])
+  expect(answer).toMatchObject({ accepted: 0, duplicateIndexes: [], refused: [] })
+  expect(await scoreBatch(db, answer)).toEqual({ batches: 1, events: 0 })
+  const kept = await sql<{ item: string }>`select item from rejected_interaction`.execute(db)
+  expect(JSON.parse(kept.rows[0]!.item)).toEqual(item)
+})
+
+test('the same invocation id with another body is another batch', async () => {
+  const { db } = database
+  const id = randomUUID()
+  await recordBatch(db, callOf(id, Buffer.from('one')), [interaction()], [])
+  const second = await recordBatch(db, callOf(id, Buffer.from('two')), [interaction()], [])
+  expect(second).toMatchObject({ accepted: 1, duplicateIndexes: [] })
+})
+
+test('counting an unknown batch is an error, not done', async () => {
+  await expect(
+    scoreBatch(database.db, { batchId: '404', from: '2026-01-01T00:00:00Z', to: '2026-01-01T00:00:00Z' }),
+  ).rejects.toThrow('no batch 404')
+})
+
+test('counting one batch takes the waiting ones along', async () => {
+  const { db } = database
+  const [first, second, third] = [
+    await record(db, [interaction()]),
+    await record(db, [interaction()]),
+    await record(db, [interaction()]),
+  ]
+  expect(await scoreBatch(db, second)).toEqual({ batches: 3, events: 3 })
+  for (const done of [first, third]) expect(await scoreBatch(db, done)).toEqual({ batches: 0, events: 0 })
+  expect((await verify(db)).drift).toEqual([])
+})
+
+test('only batches older than asked are left behind', async () => {
+  const { db } = database
+  const old = await record(db, [interaction()])
+  await record(db, [interaction()])
+  await recordAndCount(db, [interaction()])
+  await sql`update interaction_batch set received_at = now() - interval '6 minutes', scored_at = null, fed_at = null where batch_id = ${old.batchId}`.execute(
+    db,
+  )
+  expect(await leftBehind(db, 5)).toEqual([{ batchId: old.batchId, from: old.from, to: old.to, unscored: true, unfed: true }])
+})
+
+test('a connection that breaks inside a transaction fails that transaction, and not the process', async () => {
+  const { db } = database
+  const broken = db.transaction().execute(async (tx) => {
+    const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(tx)
+    await sql`select pg_terminate_backend(${rows[0]!.pid})`.execute(db)
+    // Nobody asks the connection anything while it learns that it is closed.
+    await until(
+      async () =>
+        (await sql<{ n: number }>`select 1 from pg_stat_activity where pid = ${rows[0]!.pid}`.execute(db)).rows.length === 0,
+      10_000,
+    )
+    await sql`select 1`.execute(tx)
+  })
+  await expect(broken).rejects.toThrow(/terminat|closed|queryable/i)
+  expect(await record(db, [interaction()])).toMatchObject({ accepted: 1 })
+})
+
+test('a refused row beside a row of a missing month is rejected, and the other recorded', async () => {
+  const { db } = database
+  await sql`alter table interaction add constraint no_poison check (ref_id <> 'poison')`.execute(db)
+  const rows = [
+    interaction({ refId: 'poison', occurredAtMs: Date.parse('2003-03-03T00:00:00Z') }),
+    interaction({ occurredAtMs: Date.parse('2004-04-04T00:00:00Z') }),
+  ]
+  expect(await record(db, rows)).toMatchObject({ accepted: 1, duplicateIndexes: [], refused: [{ index: 0, code: 'refused' }] })
+})
+
+test('a batch that cannot be counted blocks itself alone', async () => {
+  const { db } = database
+  await sql`alter table product_hour add constraint no_poison check (product_id <> 'poison')`.execute(db)
+  const bad = await record(db, [interaction({ refId: 'poison' })])
+  const good = await record(db, [interaction({ refId: 'good' })])
+  expect(await scoreBatch(db, good)).toMatchObject({ batches: 1 })
+  await expect(scoreBatch(db, bad)).rejects.toThrow('no_poison')
+})

@@ -1,0 +1,128 @@
+import { createHash, randomUUID } from 'node:crypto'
+import fc from 'fast-check'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { HOUR_MS } from '../../src/contract/time.ts'
+import { PRESETS } from '../../src/ranking/weights.ts'
+import { callOf } from '../../src/store/log/call.ts'
+import { recordBatch, type RecordedBatchResult } from '../../src/store/log/batch.ts'
+import type { NewInteraction } from '../../src/store/log/interaction.ts'
+import { scoreBatch } from '../../src/store/popularity/counting.ts'
+import { feedBatch } from '../../src/store/shoppers/shopper-profile.ts'
+import { verify } from '../../src/store/proof/verification.ts'
+import { clear, createDatabase, type TestDatabase } from '../harness/servers/database.ts'
+import { differences, expectedCells, rulesInForce, storedCells } from '../harness/reference/cells.ts'
+
+let database: TestDatabase
+beforeAll(async () => {
+  database = await createDatabase(inject('postgresUrl'))
+})
+afterAll(() => database.drop())
+
+const NOW_MS = Math.floor(Date.now() / 1_000) * 1_000
+
+/**
+ * Few products, shoppers and hours, so that batches collide; ages from now to before the window, and in few other months, because each
+ * is a partition that every replay plans for.
+ */
+const eventArbitrary: fc.Arbitrary<NewInteraction> = fc
+  .record({
+    eventId: fc.nat({ max: 60 }).map((n) => uuidOf(n)),
+    ageMs: fc.oneof(
+      fc.nat({ max: 3 * HOUR_MS }),
+      fc.nat({ max: 8 * 24 * HOUR_MS }),
+      fc.constantFrom(167, 168, 169).map((hours) => hours * HOUR_MS),
+      fc.constantFrom(20, 45, 200, 400).map((days) => days * 24 * HOUR_MS),
+    ),
+    eventType: fc.oneof(fc.constantFrom(...Object.keys(PRESETS.balanced)), fc.constantFrom('view', 'unheard_of')),
+    refType: fc.constantFrom('Product' as const, 'Product' as const, 'Product' as const, 'Category' as const),
+    refId: fc.constantFrom('a', 'b', 'c', 'Ünïcode 🛒', "it's"),
+    account: fc.option(fc.constantFrom('x', 'y')),
+    session: fc.constantFrom('s', 't'),
+  })
+  .map(({ ageMs, account, session, ...rest }) => ({
+    ...rest,
+    index: 0,
+    item: {},
+    occurredAtMs: NOW_MS - ageMs,
+    accountId: account,
+    accountNumber: null,
+    sessionId: session,
+    ipAddress: null,
+    userAgent: null,
+    metadata: undefined,
+  }))
+
+/** Events whose identity is the same are the same event. */
+function uuidOf(n: number): string {
+  const hex = createHash('sha256').update(String(n)).digest('hex')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
+}
+
+interface Plan {
+  batches: NewInteraction[][]
+  attempts: number
+}
+
+const planArbitrary: fc.Arbitrary<Plan> = fc
+  .uniqueArray(eventArbitrary, { minLength: 1, maxLength: 50, selector: (event) => event.eventId })
+  .chain((events) =>
+    fc.record({
+      // Every event at least once; many more than once, within a batch and between batches, in any order.
+      batches: fc
+        .tuple(
+          fc.array(fc.nat({ max: events.length - 1 }), { maxLength: 60 }),
+          fc.shuffledSubarray([...events.keys()], { minLength: events.length }),
+          fc.infiniteStream(fc.integer({ min: 1, max: 15 })),
+        )
+        .map(([extra, all, sizes]) =>
+          split([...extra, ...all], sizes).map((part) => part.map((n, index) => ({ ...events[n]!, index }))),
+        ),
+      attempts: fc.integer({ min: 1, max: 3 }),
+    }),
+  )
+
+function split(numbers: number[], sizes: Iterator<number>): number[][] {
+  const parts: number[][] = []
+  for (let rest = numbers; rest.length > 0;) {
+    const size = Number(sizes.next().value)
+    parts.push(rest.slice(0, size))
+    rest = rest.slice(size)
+  }
+  return parts
+}
+
+test(
+  'any split, order, repetition and overlap of batches gives the aggregates of the distinct events',
+  { timeout: 120_000 },
+  async () => {
+    const { db } = database
+    const rules = await rulesInForce(db)
+    await fc.assert(
+      fc.asyncProperty(planArbitrary, async ({ batches, attempts }) => {
+        await clear(db)
+        const answers = await Promise.all(batches.map((batch) => recordWithRepeats(batch, attempts)))
+        await Promise.all(
+          answers.flatMap((answer) =>
+            Array.from({ length: attempts }, () => [scoreBatch(db, answer), feedBatch(db, answer)]).flat(),
+          ),
+        )
+        const distinct = [...new Map(batches.flat().map((event) => [event.eventId, event])).values()]
+        expect(answers.reduce((sum, answer) => sum + answer.accepted, 0)).toBe(distinct.length)
+        for (const [n, answer] of answers.entries())
+          expect(answer.accepted + answer.duplicateIndexes.length).toBe(batches[n]!.length)
+        expect(differences(await storedCells(db), expectedCells(distinct, rules))).toEqual([])
+        expect((await verify(db)).drift).toEqual([])
+      }),
+      { numRuns: 25 },
+    )
+  },
+)
+
+/** The same call several times at once, as overlapping attempts of one invocation are; all must answer the same, and one was the first. */
+async function recordWithRepeats(batch: NewInteraction[], attempts: number): Promise<RecordedBatchResult> {
+  const call = callOf(randomUUID(), Buffer.from('body'))
+  const answers = await Promise.all(Array.from({ length: attempts }, () => recordBatch(database.db, call, batch, [])))
+  for (const answer of answers) expect({ ...answer, isNew: true }).toEqual({ ...answers[0], isNew: true })
+  expect(answers.filter((answer) => answer.isNew)).toHaveLength(1)
+  return answers[0]!
+}

@@ -1,0 +1,333 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { sql } from 'kysely'
+import { afterEach, beforeEach, expect, inject, onTestFinished, test, vi } from 'vitest'
+import { MODES, type Mode } from '../../src/contract/popular-list.ts'
+import { rejectedKeyOf } from '../../src/contract/rejected.ts'
+import { DAY_MS } from '../../src/contract/time.ts'
+import { checkPrepared } from '../../src/main/database/check-prepared.ts'
+import { migrateCommand } from '../../src/cli/commands/migrate.ts'
+import { readConfig } from '../../src/main/config/config.ts'
+import { prepareDatabase } from '../../src/main/database/prepare-database.ts'
+import { listApiKeys } from '../../src/store/access/api-key.ts'
+import { audit } from '../../src/store/audit/audit.ts'
+import { backlog, leftBehind } from '../../src/store/log/backlog.ts'
+import { callOf, isOtherBody } from '../../src/store/log/call.ts'
+import { catalogProduct } from '../../src/store/catalog/catalog-product.ts'
+import { connect, type Database, type Store } from '../../src/store/database/connection.ts'
+import { grantRoles, type Role, ROLES, userOf } from '../../src/store/access/database-role.ts'
+import { recordBatch } from '../../src/store/log/batch.ts'
+import { LOG_TABLES, makePartitions, monthOf, partitionOf } from '../../src/store/log/month.ts'
+import { recordPayments } from '../../src/store/payments/payment-recording.ts'
+import { popularPage } from '../../src/store/popularity/popular-page.ts'
+import { popularityOf, topByScore } from '../../src/store/popularity/top-list.ts'
+import { rejectedPage } from '../../src/store/log/rejected-item.ts'
+import { sellerDashboard } from '../../src/store/sellers/seller-dashboard.ts'
+import { insertReplayOf, refusedItem } from '../../src/store/log/rejected-replay.ts'
+import { dropOldMonths } from '../../src/store/log/retention.ts'
+import { refreshRising } from '../../src/store/popularity/rising.ts'
+import { rollUpSome } from '../../src/store/popularity/roll-up.ts'
+import { searchQueries } from '../../src/store/log/search-query.ts'
+import { refreshTrending } from '../../src/store/popularity/trending-window.ts'
+import { verify } from '../../src/store/proof/verification.ts'
+import { createDatabase, createEmptyDatabase, type TestDatabase } from '../harness/servers/database.ts'
+import { interaction, record, recordAndCount, recordNewSearches, search } from '../harness/items/events.ts'
+import { makeKey } from '../harness/items/keys.ts'
+import { item, newCall, payment } from '../harness/items/payments.ts'
+import { product, upsert } from '../harness/items/products.ts'
+
+/** Roles are the server's, and not a database's: no other file makes them. */
+const PASSWORDS: Record<Role, string> = { endpoint: 'a/b:c@d%', gateway: `it's "g" \\ ünï` }
+
+let database: TestDatabase
+let endpoint: Store
+let gateway: Store
+beforeEach(async () => {
+  database = await createDatabase(inject('postgresUrl'))
+  await grantRoles(database.db, PASSWORDS, 'test')
+  endpoint = as('endpoint')
+  gateway = as('gateway')
+})
+afterEach(() => database.drop())
+
+function urlOf(role: Role, password = PASSWORDS[role], databaseUrl = database.url): string {
+  const url = new URL(databaseUrl)
+  url.username = userOf(role)
+  url.password = encodeURIComponent(password)
+  return url.href
+}
+
+function as(role: Role): Store {
+  const db = connect({ url: urlOf(role), name: 'test', connectionsMax: 3 })
+  onTestFinished(() => db.destroy())
+  return db
+}
+
+const NOW_MS = Date.now()
+const ago = (days: number) => NOW_MS - days * DAY_MS
+const monthsAgo = (days: number) => LOG_TABLES.map((table) => partitionOf(table, monthOf(ago(days))))
+const rejection = { index: 1, code: 'invalid', field: 'ref_id', message: 'is not valid', item: { ref_id: '' } } as const
+
+/** Events of now and of months that are to be made, a search, a product, and one that was refused. */
+async function fill(db: Store): Promise<string> {
+  await recordAndCount(
+    db,
+    [0, 5, 100, 500].map((days) => interaction({ occurredAtMs: ago(days), refId: `p${days}` })),
+  )
+  await recordNewSearches(db, [search()])
+  await upsert(db, [product()])
+  const { batchId } = await record(db, [interaction()], [rejection])
+  return batchId
+}
+
+test('the endpoint does all its work, and nothing drifts', async () => {
+  const batchId = await fill(endpoint)
+  const key = rejectedKeyOf(`${batchId}.1`)!
+  expect(await refusedItem(endpoint, key)).toMatchObject({ item: rejection.item })
+  await recordBatch(endpoint, callOf('replay', Buffer.from('')), [interaction()], [], insertReplayOf({ ...key, actor: 'ada' }))
+  await makePartitions(endpoint, [monthOf(ago(-100))])
+  const sale = payment({ occurredAtMs: ago(1) })
+  for (const one of [
+    sale,
+    { ...sale, callbackId: 'back', occurredAtMs: ago(0.5), status: 'refunded' as const, items: [item({ quantity: 3 })] },
+    payment({ paymentRef: 'open', status: 'pending', occurredAtMs: ago(1) }),
+  ])
+    await recordPayments(endpoint, newCall(), [one], [])
+  await refreshTrending(endpoint)
+  await refreshRising(endpoint, NOW_MS)
+  expect(await rollUpSome(endpoint, 400)).toBeGreaterThan(0)
+  expect(await dropOldMonths(endpoint, 32)).toMatchObject({ dropped: [500, 100].flatMap(monthsAgo).toSorted(), waiting: [] })
+  await endpointReads()
+  expect((await verify(endpoint)).drift).toEqual([])
+  await audit(endpoint, { actor: 'x', action: 'key.create', resourceType: 'key', resourceId: 'x' })
+})
+
+async function endpointReads(): Promise<void> {
+  await checkPrepared(urlOf('endpoint'), 'refuse')
+  const { data } = await sellerDashboard(endpoint, 'north', { granularity: 'day', time_zone: 'Europe/Berlin' }, NOW_MS)
+  expect(data.summary).toMatchObject({ total_revenue: 0, pending_items: 2 })
+  expect(await backlog(endpoint)).toMatchObject({ unscoredEvents: 5 })
+  expect(await leftBehind(endpoint, 0)).toHaveLength(5)
+  expect(await catalogProduct(endpoint, 'p')).toMatchObject({ product_id: 'p' })
+  for (const mode of Object.keys(MODES) as Mode[]) await popularPage(endpoint, { mode, limit: 5, min_interactions: 1 }, NOW_MS)
+}
+
+test('months that the endpoint made, and those that a migration made later, are dropped by the endpoint', async () => {
+  await makePartitions(endpoint, [monthOf(ago(200))])
+  await makePartitions(database.db, [monthOf(ago(100))])
+  await recordAndCount(endpoint, [interaction({ occurredAtMs: ago(100) })])
+  expect(await dropOldMonths(endpoint, 32)).toEqual({ dropped: [200, 100].flatMap(monthsAgo).toSorted(), waiting: [] })
+})
+
+test('the owner records and drops months after the roles were made as before', async () => {
+  await fill(database.db)
+  expect((await dropOldMonths(database.db, 32)).dropped).toEqual([500, 100].flatMap(monthsAgo).toSorted())
+  expect((await verify(database.db)).drift).toEqual([])
+})
+
+test('an owner of the database who is no superuser, but may make roles, prepares it and makes them', async () => {
+  const { url, drop } = await createEmptyDatabase(inject('postgresUrl'))
+  const owner = await makeOwner(url)
+  await prepareDatabase(owner, readConfig({}))
+  for (const _again of [1, 2]) await grantRoles(owner, PASSWORDS, 'test')
+  await makePartitions(owner, [monthOf(ago(100))])
+  const worker = connect({ url: urlOf('endpoint', PASSWORDS.endpoint, url), name: 'test' })
+  await recordAndCount(worker, [interaction({ occurredAtMs: ago(100) })])
+  expect((await dropOldMonths(worker, 32)).dropped).toEqual(monthsAgo(100))
+  await Promise.all([owner.destroy(), worker.destroy()])
+  await drop()
+  await sql`drop role ${sql.id(OWNER)}`.execute(database.db)
+})
+
+const OWNER = 'owner_of_a_test'
+
+/** The connection of one who owns the database at the address. The roles are as if he had made them. */
+async function makeOwner(url: string): Promise<Store> {
+  const { db } = database
+  await sql`create role ${sql.id(OWNER)} login createrole password 'owner'`.execute(db)
+  for (const role of ROLES)
+    await sql`grant ${sql.id(userOf(role))} to ${sql.id(OWNER)} with admin true, inherit false, set false`.execute(db)
+  const owned = new URL(url)
+  await sql`alter database ${sql.id(owned.pathname.slice(1))} owner to ${sql.id(OWNER)}`.execute(db)
+  owned.username = OWNER
+  owned.password = 'owner'
+  return connect({ url: owned.href, name: 'test' })
+}
+
+/** Those of the statements that did not end because the user may not do it. */
+async function notDenied(db: Database, statements: readonly string[]): Promise<string[]> {
+  const others: string[] = []
+  for (const statement of statements) {
+    const outcome = await sql
+      .raw(statement)
+      .execute(db)
+      .then(
+        () => 'done',
+        (error: Error) => error.message,
+      )
+    if (!/permission denied|must be owner|may be dropped/.test(outcome)) others.push(`${statement}: ${outcome}`)
+  }
+  return others
+}
+
+test.each(['update audit_entry set actor = actor', 'delete from audit_entry', 'truncate audit_entry'])(
+  'nobody does %s by mistake, the owner neither',
+  async (statement) => {
+    await audit(database.db, { actor: 'ada', action: 'key.create', resourceType: 'key', resourceId: 'k-1' })
+    await expect(sql.raw(statement).execute(database.db)).rejects.toThrow(
+      'audit entries are added, and neither changed nor deleted',
+    )
+  },
+)
+
+const NOT_OF_THE_ENDPOINT = [
+  'update audit_entry set actor = actor',
+  'create function to_jsonb(migration) returns jsonb language sql as $$ delete from audit_entry; select null::jsonb $$',
+  'create table planted ()',
+  'create schema planted',
+  `select drop_log_month('interaction', (now() + interval '1 month')::date)`,
+  'delete from audit_entry',
+  'update sale_line set amount = 0',
+  'delete from sale_line',
+  'delete from payment_callback',
+  'update payment_callback set items = items',
+  'delete from analytics_event_key',
+  'truncate audit_entry',
+  'drop table audit_entry',
+  'alter table audit_entry add column x text',
+  'insert into api_key select * from api_key',
+  'update api_key set revoked_at = null',
+  'delete from api_key',
+  'truncate api_key',
+  `insert into migration (name, sha256) values ('x', 'x')`,
+  'update migration set sha256 = sha256',
+  'delete from migration',
+  'drop table product_popularity',
+  'truncate product_popularity',
+  'alter table popularity_rules disable trigger all',
+  'drop schema catalog cascade',
+  'create role other',
+]
+
+test('the endpoint may change neither what was audited, nor keys, nor what was migrated, nor tables beside the log', async () => {
+  expect(await notDenied(endpoint, NOT_OF_THE_ENDPOINT)).toEqual([])
+})
+
+test('the gateway reads all that it is asked for', async () => {
+  await fill(database.db)
+  await refreshRising(database.db, NOW_MS)
+  await makeKey(database.db)
+  await checkPrepared(urlOf('gateway'), 'refuse')
+  for (const mode of Object.keys(MODES) as Mode[]) {
+    for (const window of [{}, { time_window_days: 7 }, { as_of: new Date(ago(1)).toISOString() }, { category_ids: ['c'] }]) {
+      await popularPage(gateway, { mode, limit: 5, min_interactions: 1, ...window }, NOW_MS)
+    }
+  }
+  expect((await topByScore(gateway, { limit: 10, after: undefined })).data).toHaveLength(4)
+  expect(await popularityOf(gateway, 'p5')).toMatchObject({ product_id: 'p5' })
+  expect(await catalogProduct(gateway, 'p')).toMatchObject({ product_id: 'p' })
+  const page = { limit: 5, days: 7, toMs: NOW_MS + DAY_MS, filter: 'all', after: undefined } as const
+  expect((await searchQueries(gateway, page)).data).toMatchObject([{ query: 'lamp' }])
+  expect((await rejectedPage(gateway, { limit: 5, after: undefined, replayed: true })).data).toHaveLength(1)
+  expect(await listApiKeys(gateway)).toHaveLength(1)
+  expect(await isOtherBody(gateway, callOf('x', Buffer.from('')))).toBe(false)
+  expect(await backlog(gateway)).toMatchObject({ unscoredEvents: 2 })
+  expect((await verify(gateway)).drift).toEqual([])
+})
+
+/** Every table and month, as a statement writes it. */
+async function tables(): Promise<string[]> {
+  const { rows } = await sql<{ name: string }>`
+    select oid::regclass::text as name from pg_class
+    where relkind in ('r', 'p') and relnamespace in ('public'::regnamespace, 'catalog'::regnamespace)`.execute(database.db)
+  return rows.map(({ name }) => name)
+}
+
+const writesTo = (table: string) => [
+  `insert into ${table} default values`,
+  `delete from ${table}`,
+  `truncate ${table}`,
+  `drop table ${table}`,
+]
+
+test('the gateway writes to no table, even when it says that its transactions are not read-only', async () => {
+  await expect(sql`delete from interaction`.execute(gateway)).rejects.toThrow('read-only transaction')
+  const names = await tables()
+  expect(names).toEqual(expect.arrayContaining(['interaction', 'catalog.product', 'audit_entry', 'api_key']))
+  const others = ['update product_popularity set score_micros = 0', 'drop view product_cell', 'create table x ()']
+  await gateway.connection().execute(async (session) => {
+    await sql`set default_transaction_read_only = off`.execute(session)
+    expect(await notDenied(session, [...names.flatMap(writesTo), ...others])).toEqual([])
+  })
+})
+
+/** What the roles are and may do: their settings, the owners of tables, and every grant. */
+async function rights(): Promise<unknown> {
+  const { rows } = await sql`
+    select 'role' as what, rolname as name, rolsuper::text || rolcreaterole || rolcanlogin as rights, rolconfig::text as more
+      from pg_roles where rolname like 'footfall%'
+    union all
+    select 'table', oid::regclass::text, pg_get_userbyid(relowner), relacl::text from pg_class
+      where relnamespace in ('public'::regnamespace, 'catalog'::regnamespace)
+    union all
+    select 'schema', nspname, pg_get_userbyid(nspowner), nspacl::text from pg_namespace
+    union all
+    select 'member', roleid::regrole::text, member::regrole::text, count(*)::text from pg_auth_members
+      where roleid::regrole::text like 'footfall%' group by 1, 2, 3
+    order by 1, 2, 3`.execute(database.db)
+  return rows
+}
+
+test('granting twice is the same as granting once', async () => {
+  const once = await rights()
+  await grantRoles(database.db, PASSWORDS, 'test')
+  expect(await rights()).toEqual(once)
+})
+
+const mayLogIn = (role: Role, password: string) =>
+  checkPrepared(urlOf(role, password), 'refuse').then(
+    () => true,
+    () => false,
+  )
+
+test('a role logs in with the password that it was given last, and with no other', async () => {
+  for (const role of ROLES) expect([await mayLogIn(role, PASSWORDS[role]), await mayLogIn(role, 'new')]).toEqual([true, false])
+  try {
+    await grantRoles(database.db, { endpoint: 'new' }, 'test')
+    expect([await mayLogIn('endpoint', 'new'), await mayLogIn('endpoint', PASSWORDS.endpoint)]).toEqual([true, false])
+    expect(await mayLogIn('gateway', PASSWORDS.gateway)).toBe(true)
+  } finally {
+    await grantRoles(database.db, PASSWORDS, 'test')
+  }
+})
+
+async function filesOfPasswords(): Promise<Record<Role, string>> {
+  const folder = await mkdtemp(join(tmpdir(), 'footfall-roles-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  for (const role of ROLES) await writeFile(join(folder, role), `${PASSWORDS[role]}\n`)
+  return { endpoint: join(folder, 'endpoint'), gateway: join(folder, 'gateway') }
+}
+
+test('migrate --role makes the roles, says so, and writes it down without the passwords', async () => {
+  const files = await filesOfPasswords()
+  const said = vi.spyOn(console, 'log').mockImplementation(() => undefined)
+  vi.stubEnv('DATABASE_URL', database.url)
+  await migrateCommand().parseAsync(
+    ROLES.flatMap((role) => ['--role', `${role}=${files[role]}`]),
+    { from: 'user' },
+  )
+  vi.unstubAllEnvs()
+  expect(said.mock.calls).toEqual([['Nothing to apply.'], ['footfall_endpoint and footfall_gateway may log in.']])
+  said.mockRestore()
+  const { rows } = await sql`select action, resource_type, resource_id, metadata from audit_entry
+    order by audit_id desc limit 1`.execute(database.db)
+  expect(rows).toEqual([
+    {
+      action: 'database.grant',
+      resource_type: 'database',
+      resource_id: 'footfall',
+      metadata: { roles: ['endpoint', 'gateway'] },
+    },
+  ])
+})

@@ -1,0 +1,130 @@
+import { randomUUID } from 'node:crypto'
+import * as clients from '@restatedev/restate-sdk-clients'
+import { sql } from 'kysely'
+import { Registry } from 'prom-client'
+import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
+import type { FailPoint } from '../../services/handler/deps.ts'
+import type { RejectedKey } from '../../src/contract/rejected.ts'
+import { analyticApi, popularityApi } from '../../src/contract/services.ts'
+import { createGroupCommit, recordsOf } from '../../src/gateway/recording/group-commit.ts'
+import { recorder } from '../../src/ingress/recorder.ts'
+import { gatewayMetrics } from '../../src/main/metrics/gateway.ts'
+import { handlerTimes, serviceMetrics } from '../../src/main/metrics/services.ts'
+import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
+import { QUEUE_LIMITS, startGateway } from '../harness/servers/gateway.ts'
+import { valueOf } from '../harness/clients/prometheus.ts'
+import { type Stack, startStack } from '../harness/servers/stack.ts'
+
+const registry = new Registry()
+/** Each of these points fails once. */
+let failing = new Set<FailPoint>()
+let database: TestDatabase
+let stack: Stack
+beforeAll(async () => {
+  database = await createDatabase(inject('postgresUrl'))
+  const reached = (point: FailPoint) => {
+    if (failing.delete(point)) throw new Error(`fails once: ${point}`)
+  }
+  stack = await startStack(database.db, { observer: serviceMetrics(registry), reached }, [handlerTimes(registry)])
+})
+afterAll(async () => {
+  await stack.stop()
+  await database.drop()
+})
+beforeEach(() => registry.resetMetrics())
+
+const event = () => ({
+  event_id: randomUUID(),
+  occurred_at: new Date().toISOString(),
+  account_id: 'a',
+  event_type: 'view',
+  ref_type: 'Product',
+  ref_id: 'p',
+})
+
+async function counted() {
+  const text = await registry.metrics()
+  const outcome = (name: string) => valueOf(text, 'footfall_interactions_total', { outcome: name })
+  const attempts = (handler: string, name: string) =>
+    valueOf(text, 'footfall_handler_attempt_duration_seconds_count', { handler, outcome: name })
+  return {
+    accepted: outcome('accepted'),
+    duplicate: outcome('duplicate'),
+    rejected: outcome('rejected'),
+    invalid: valueOf(text, 'footfall_rejections_total', { code: 'invalid' }),
+    tooOld: valueOf(text, 'footfall_rejections_total', { code: 'too_old' }),
+    batches: valueOf(text, 'footfall_batch_events_count'),
+    events: valueOf(text, 'footfall_batch_events_sum'),
+    scored: valueOf(text, 'footfall_group_events_sum', { target: 'popularity' }),
+    fed: valueOf(text, 'footfall_group_events_sum', { target: 'profiles' }),
+    successes: attempts('CreateInteraction', 'success'),
+    errors: attempts('CreateInteraction', 'error'),
+    terminal: attempts('Get', 'terminal'),
+  }
+}
+
+test('counters equal what was sent, however often the handler is replayed', async () => {
+  const [first, second] = [event(), event()]
+  const analytic = stack.ingress.client(analyticApi)
+  await analytic.CreateInteraction({ interactions: [first, second, { nonsense: 1 }] })
+  await analytic.CreateInteraction({ interactions: [first, event(), { ...event(), occurred_at: '1999-01-01T00:00:00Z' }] })
+  await stack.settled()
+  expect(await counted()).toMatchObject({
+    ...{ accepted: 3, duplicate: 1, rejected: 2, invalid: 1, tooOld: 1 },
+    ...{ batches: 2, events: 6, successes: 2, errors: 0 },
+  })
+  // A batch waits with all its valid events, those that were duplicates included.
+  expect(await counted()).toMatchObject({ scored: 4, fed: 4 })
+})
+
+test('an attempt that fails after its commit, and the one that repeats it, count once', async () => {
+  failing = new Set(['batch committed', 'between the sends', 'scores committed', 'profiles committed'])
+  await stack.ingress.client(analyticApi).CreateInteraction({ interactions: [event(), event()] })
+  await stack.settled()
+  expect(failing.size).toBe(0)
+  const seen = await counted()
+  expect(seen).toMatchObject({ accepted: 2, batches: 1, events: 2, scored: 2, fed: 2, successes: 1 })
+  expect(seen.errors).toBeGreaterThan(0)
+})
+
+test('an interaction that is replayed after it was refused counts as accepted then', async () => {
+  await stack.ingress.client(analyticApi).CreateInteraction({ interactions: [{ ...event(), ref_id: undefined }] })
+  const { rows } = await sql<RejectedKey>`
+    select batch_id, index from rejected_interaction order by batch_id desc limit 1`.execute(database.db)
+  const replay = { ...rows[0]!, set: { ref_id: 'p' } }
+  await stack.ingress.client(analyticApi).ReplayRejected(replay, clients.rpc.opts({ idempotencyKey: randomUUID() }))
+  await stack.settled()
+  expect(await counted()).toMatchObject({ accepted: 1, rejected: 1, batches: 2, scored: 1, fed: 1 })
+})
+
+test('many requests at once are flushed together, and each interaction is counted once', async () => {
+  const observer = gatewayMetrics(registry)
+  const restate = recorder(stack.ingressUrl)
+  const groupCommit = createGroupCommit({ ...QUEUE_LIMITS, ...recordsOf(restate), deadlineMs: restate.deadlineMs, observer })
+  const gateway = await startGateway(database.url, stack, { recorder: restate, groupCommit, observer })
+  const before = event()
+  await stack.ingress.client(analyticApi).CreateInteraction({ interactions: [before] })
+  const post = async () => {
+    const answer = await fetch(`${gateway.url}/api/v1/analytic/interaction`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ interactions: [event(), before, { nonsense: 1 }] }),
+    })
+    expect(answer.status).toBe(200)
+  }
+  await Promise.all(Array.from({ length: 20 }, post))
+  await gateway.stop()
+  const text = await registry.metrics()
+  const of = (name: string, labels = {}) => valueOf(text, `footfall_${name}`, labels)
+  for (const outcome of ['accepted', 'duplicate', 'rejected']) expect(of('gateway_interactions_total', { outcome })).toBe(20)
+  expect([of('gateway_flush_requests_sum'), of('gateway_flush_events_sum')]).toEqual([20, 60])
+  expect(of('gateway_flush_requests_count')).toBeLessThan(20)
+  const answered = { method: 'POST', route: '/api/v1/analytic/interaction', status: '200' }
+  expect(of('http_request_duration_seconds_count', answered)).toBe(20)
+  expect(await counted()).toMatchObject({ accepted: 21, duplicate: 20, rejected: 20 })
+})
+
+test('a decided error is told from a success and from one that is tried again', async () => {
+  await expect(stack.ingress.client(popularityApi).Get({ product_id: 'never seen' })).rejects.toMatchObject({ status: 404 })
+  expect(await counted()).toMatchObject({ terminal: 1 })
+})

@@ -1,0 +1,123 @@
+import { once } from 'node:events'
+import { connect } from 'node:http2'
+import { join } from 'node:path'
+import { sql } from 'kysely'
+import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest'
+import { freePorts, until } from '../../src/main/embedded/process.ts'
+import { runPart } from '../harness/programs/command-process.ts'
+import {
+  endsWhenTold,
+  flowing,
+  PATIENCE_MS,
+  provedEvents,
+  register,
+  type Site,
+  startGatewayOf,
+  startRelease,
+  startSite,
+} from '../harness/programs/release.ts'
+import { startSteadyLoad } from '../harness/clients/steady-load.ts'
+
+let site: Site
+beforeAll(async () => {
+  site = await startSite(inject('postgresUrl'))
+})
+afterAll(() => site.stop())
+
+test('SIGTERM of a gateway under load: whoever is answered is answered 200, and the log has what was acknowledged and nothing else', async () => {
+  const before = await provedEvents(site)
+  const release = await startRelease(site)
+  await register(release, '--breaking')
+  const gateway = await startGatewayOf(release)
+  const load = startSteadyLoad(gateway.url)
+  await flowing(load)
+  // The endpoint first: it ends what it runs, and nobody notices while the next one comes up.
+  await endsWhenTold(release.endpoint)
+  await startRelease(site, release.environment)
+  await flowing(load)
+  await endsWhenTold(gateway.part)
+  const { accepted, failures } = await load.stop()
+  // Requests found nobody any more, or a connection that was just closed as idle; whoever got an answer got a good one.
+  expect(failures.filter((failure) => /^Error: \d/.test(failure))).toEqual([])
+  expect(await provedEvents(site)).toBe(before + accepted)
+})
+
+test('several processes share a port: one that is killed is started again, and all of them drain without a failed request', async () => {
+  const before = await provedEvents(site)
+  const release = await startRelease(site, { ENDPOINT_PROCESSES: '2', LOG_LEVEL: 'info' })
+  await register(release, '--breaking')
+  const gateway = await startGatewayOf(release)
+  const load = startSteadyLoad(gateway.url)
+  await flowing(load)
+  const pids = pidsIn(release.endpoint.output())
+  expect(pids).toHaveLength(2)
+  process.kill(pids[0]!, 'SIGKILL')
+  expect(await until(async () => pidsIn(release.endpoint.output()).length === 3, PATIENCE_MS)).toBe(true)
+  await flowing(load)
+  const metricsUrl = `http://127.0.0.1:${release.environment['ENDPOINT_METRICS_PORT']}/metrics`
+  const names = (await (await fetch(metricsUrl)).text()).match(/^[a-z_]+(?=[ {])/gm)!
+  expect(names).toContain('footfall_interactions_total')
+  expect(names.filter((name) => name === 'process_cpu_seconds_total')).toHaveLength(1)
+  expect(names).toContain('footfall_backlog_batches')
+
+  await endsWhenTold(release.endpoint)
+  await startRelease(site, release.environment)
+  await flowing(load)
+  const { accepted, failures } = await load.stop()
+  expect(failures).toEqual([])
+  expect(await provedEvents(site)).toBe(before + accepted)
+})
+
+test('an endpoint that knows the key of Restate refuses everybody else', async () => {
+  const release = await startRelease(site)
+  expect(await register(release, '--breaking')).toMatchObject({ code: 0 })
+  const session = connect(`http://127.0.0.1:${release.environment['ENDPOINT_PORT']}`)
+  onTestFinished(() => session.destroy())
+  const request = session.request({
+    ...{ ':method': 'POST', ':path': '/invoke/Analytic/CreateInteraction' },
+    'content-type': 'application/vnd.restate.invocation.v5',
+  })
+  const [headers] = (await once(request.end(), 'response')) as [Record<string, unknown>]
+  expect(headers[':status']).toBe(401)
+})
+
+test('an endpoint or a gateway that cannot start says why in one line, and ends', { timeout: 120_000 }, async () => {
+  const { environment, endpoint } = await startRelease(site)
+  const wrongPassword = new URL(site.database.url)
+  wrongPassword.password = 'wrong'
+  const away = new URL(site.database.url)
+  away.port = String((await freePorts(1))[0])
+  const cases: [changes: Record<string, string>, sentence: RegExp][] = [
+    [{ DATABASE_URL: wrongPassword.href }, /^PostgreSQL refuses the user, the password or the database/],
+    [{ DATABASE_URL: away.href }, /^PostgreSQL does not answer at DATABASE_URL/],
+    [{ DATABASE_PASSWORD_FILE: join(site.folder, 'none') }, /^DATABASE_PASSWORD_FILE is .*, which cannot be read/],
+    [{ RESTATE_IDENTITY_KEY_FILE: join(site.folder, 'none') }, /^RESTATE_IDENTITY_KEY_FILE is .*, which cannot be read/],
+    [{ ENDPOINT_PORT: environment['ENDPOINT_PORT']! }, /^In use already: port/],
+  ]
+  await sql`insert into migration (name, sha256, works_since) values ('9999_newer.sql', '', '9999')`.execute(site.database.db)
+  const newer = await runPart(['endpoint'], environment)
+  const gateway = await runPart(['gateway'], environment)
+  const migrate = await runPart(['migrate'], environment)
+  await sql`delete from migration where name = '9999_newer.sql'`.execute(site.database.db)
+  for (const { code, output } of [newer, gateway, migrate]) {
+    expect({ code, output }).toEqual({
+      code: 1,
+      output: expect.stringMatching(/^The database is of a newer Footfall \(9999_newer.sql\).*\n$/),
+    })
+  }
+  const [free] = (await freePorts(1)) as [number]
+  for (const [place, [changes, sentence]] of cases.entries()) {
+    // Alone, and as one of several.
+    const count = String(1 + (place % 2))
+    const ports = { ENDPOINT_PORT: String(free), ENDPOINT_METRICS_PORT: String(free + 1), ENDPOINT_PROCESSES: count }
+    const { code, output } = await runPart(['endpoint'], { ...environment, ...ports, LOG_LEVEL: 'silent', ...changes })
+    expect({ changes, count, code, output }).toMatchObject({ code: 1, output: expect.stringMatching(sentence) })
+    if (!('ENDPOINT_PORT' in changes)) expect(output.trim().split('\n')).toHaveLength(1)
+  }
+  expect((await runPart(['gateway'], { ...environment, DATABASE_URL: wrongPassword.href })).output).toMatch(cases[0]![1])
+  expect(endpoint.child.exitCode).toBe(null)
+})
+
+function pidsIn(output: string): number[] {
+  return [...output.matchAll(/^.*"pid":(\d+).*endpoint listens.*$/gm)].map(([, pid]) => Number(pid))
+}

@@ -1,0 +1,113 @@
+import { createServer } from 'node:http2'
+import { createEndpointHandler, service } from '@restatedev/restate-sdk'
+import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest'
+import { freePorts, stopProcess } from '../../src/main/embedded/process.ts'
+import { register as registerAt } from '../../src/main/release/deployments.ts'
+import { runPart } from '../harness/programs/command-process.ts'
+import {
+  checkoutWith,
+  endsWhenTold,
+  flowing,
+  provedEvents,
+  register,
+  type Site,
+  startGatewayOf,
+  startRelease,
+  startSite,
+} from '../harness/programs/release.ts'
+import { startSteadyLoad } from '../harness/clients/steady-load.ts'
+
+let site: Site
+beforeAll(async () => {
+  site = await startSite(inject('postgresUrl'))
+})
+afterAll(() => site.stop())
+
+test('a release under load: no request fails, no event is lost or counted twice, and the old one ends when it is drained', async () => {
+  const before = await provedEvents(site)
+  const first = await startRelease(site)
+  expect(await register(first)).toMatchObject({ code: 0, output: expect.stringMatching(/ is registered\.\n$/) })
+  const gateway = await startGatewayOf(first)
+  const load = startSteadyLoad(gateway.url)
+  await flowing(load)
+
+  const checkout = await checkoutWith(site, 'second', 'services/analytic.ts', (text) => `${text}\n// The second release.\n`)
+  const second = await startRelease(site, {}, checkout)
+  expect(await register(second)).toMatchObject({ code: 0, output: expect.stringContaining('is registered.') })
+  await endsWhenTold(first.endpoint)
+  await flowing(load)
+  const removed = await register(second, '--remove-drained')
+  expect(removed.output).toContain('is registered already.')
+  expect(removed.output).toContain(`${first.environment['FOOTFALL_ENDPOINT_URL']}/ (dp_`)
+  expect(removed.output).toContain('was drained, and Restate has forgotten it.')
+
+  const { accepted, failures } = await load.stop()
+  expect(failures).toEqual([])
+  expect(await provedEvents(site)).toBe(before + accepted)
+})
+
+test('a contract that may break callers is not registered without being asked to', async () => {
+  const release = await startRelease(site)
+  await register(release, '--breaking')
+  const checkout = await checkoutWith(site, 'breaking', 'src/contract/popular-list.ts', (text) =>
+    text.replace('const LIMIT_MAX = 100', 'const LIMIT_MAX = 50'),
+  )
+  const breaking = await startRelease(site, {}, checkout)
+  const refused = await register(breaking)
+  expect(refused.code).toBe(1)
+  expect(refused.output).toContain('Breaking: Popularity.Popular: the request.limit: maximum is narrower.')
+  expect(refused.output).toMatch(/was not registered: 1 of the changes may break callers, .*; register --breaking does it/)
+  expect(await register(breaking, '--breaking')).toMatchObject({ code: 0 })
+})
+
+test('two releases under one address are refused, and so is the address of an older one', async () => {
+  const release = await startRelease(site)
+  await register(release, '--breaking')
+  expect(await register(release)).toMatchObject({ code: 0, output: expect.stringContaining('is registered already.') })
+  await stopProcess(release.endpoint.child, 'SIGTERM')
+  const checkout = await checkoutWith(site, 'same-address', 'services/analytic.ts', (text) => `${text}\n// Another one.\n`)
+  const { ENDPOINT_PORT, FOOTFALL_ENDPOINT_URL } = release.environment
+  const other = await startRelease(
+    site,
+    { ENDPOINT_PORT: ENDPOINT_PORT!, FOOTFALL_ENDPOINT_URL: FOOTFALL_ENDPOINT_URL! },
+    checkout,
+  )
+  const refused = await register(other)
+  expect(refused).toMatchObject({ code: 1, output: expect.stringContaining('give each release its own address') })
+  expect(refused.output.trim().split('\n')).toHaveLength(1)
+
+  const elsewhere = await startRelease(site, {}, checkout)
+  expect(await register(elsewhere)).toMatchObject({ code: 0 })
+  expect(await register(other)).toMatchObject({ code: 1, output: expect.stringContaining('is the address of an older release') })
+})
+
+test('what belongs to others in the same Restate is not touched', async () => {
+  const release = await startRelease(site)
+  const foreign = async (port: number) => {
+    const iface = service({ name: 'Foreign', handlers: { ping: async () => undefined } })
+    const server = createServer(createEndpointHandler({ services: [iface], logger: () => undefined }))
+    server.listen(port, site.restate.endpointHost)
+    onTestFinished(() => void server.close())
+    await registerAt(site.restate.adminUrl, site.restate.urlOfEndpoint(port), { isForced: true })
+  }
+  for (const port of await freePorts(2)) await foreign(port)
+  await register(release, '--breaking')
+  const { code, output } = await register(release, '--remove-drained')
+  expect(code).toBe(0)
+  expect(output).not.toContain('Foreign')
+  const { deployments } = (await (await fetch(`${site.restate.adminUrl}/deployments`)).json()) as {
+    deployments: { services: { name: string }[] }[]
+  }
+  expect(deployments.filter(({ services }) => services.some(({ name }) => name === 'Foreign'))).toHaveLength(2)
+})
+
+test('an address where nothing answers, and a Restate that is away, are one sentence each', async () => {
+  const release = await startRelease(site)
+  const [nowhere] = (await freePorts(1)) as [number]
+  const wrong = { ...release.environment, FOOTFALL_ENDPOINT_URL: site.restate.urlOfEndpoint(nowhere) }
+  const away = { ...release.environment, RESTATE_ADMIN_URL: `http://127.0.0.1:${nowhere}` }
+  const hurried = ['register', '--wait', '1']
+  const [noEndpoint, noRestate] = await Promise.all([runPart(hurried, wrong), runPart(hurried, away)])
+  expect(noEndpoint).toMatchObject({ code: 1, output: expect.stringMatching(/^Restate finds no service endpoint at .*\n$/) })
+  expect(noRestate).toMatchObject({ code: 1, output: expect.stringMatching(/^Restate does not answer at .*\n$/) })
+})

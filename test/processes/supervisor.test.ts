@@ -1,0 +1,74 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { commandLineOf, hasEnded, until } from '../../src/main/embedded/process.ts'
+import { clearPidFile, createSupervisor, type Part } from '../../src/main/embedded/supervisor.ts'
+
+let folder: string
+let pidFile: string
+let spawned: ChildProcess[]
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'footfall-supervisor-'))
+  pidFile = join(folder, 'processes.json')
+  spawned = []
+})
+afterEach(async () => {
+  for (const child of spawned) child.kill('SIGKILL')
+  await rm(folder, { recursive: true, force: true })
+})
+
+/** A process that waits, and is ready when `ready` resolves. */
+function part(ready: () => Promise<void> = async () => undefined): Part {
+  return {
+    name: 'The sleeper',
+    stopSignal: 'SIGTERM',
+    mark: folder,
+    start: async (onSpawn) => {
+      const child = spawn(process.execPath, ['-e', 'setInterval(() => undefined, 1000)', folder], { stdio: 'ignore' })
+      spawned.push(child)
+      onSpawn(child)
+      await Promise.race([ready(), until(async () => hasEnded(child), 60_000)])
+    },
+  }
+}
+
+const pidsInFile = () =>
+  (JSON.parse(readFileSync(pidFile, 'utf8')) as { children: { pid: number }[] }).children.map(({ pid }) => pid)
+
+test('a process is in the file before it is ready', async () => {
+  const supervisor = createSupervisor(pidFile, () => undefined)
+  const never = supervisor.keep(part(() => new Promise(() => undefined)))
+  expect(pidsInFile()).toEqual([spawned[0]!.pid])
+  await supervisor.stop()
+  await never
+  expect(hasEnded(spawned[0]!)).toBe(true)
+})
+
+test('a process that is just being started again is stopped with the rest', async () => {
+  const supervisor = createSupervisor(pidFile, () => undefined)
+  let starts = 0
+  await supervisor.keep(part(() => (++starts === 1 ? Promise.resolve() : new Promise(() => undefined))))
+  spawned[0]!.kill('SIGKILL')
+  expect(await until(async () => spawned.length === 2, 10_000)).toBe(true)
+  await supervisor.stop()
+  expect(spawned.map(hasEnded)).toEqual([true, true])
+  expect(existsSync(pidFile)).toBe(false)
+})
+
+test('what a killed run left behind is ended, and other processes with its pids are not', async () => {
+  const [ours, foreign] = [part(), { ...part(), mark: 'another program' }]
+  for (const one of [ours, foreign]) await one.start(() => undefined)
+  const children = spawned.map(({ pid }, n) => ({ pid, mark: [ours, foreign][n]!.mark, signal: 'SIGTERM' }))
+  writeFileSync(pidFile, JSON.stringify({ supervisor: 2 ** 22 + 1, children }))
+  await clearPidFile(pidFile, 'footfall.js')
+  expect(await until(async () => hasEnded(spawned[0]!), 10_000)).toBe(true)
+  expect(await commandLineOf(spawned[1]!.pid!)).toContain(folder)
+})
+
+test('a file that was cut off is no obstacle', async () => {
+  writeFileSync(pidFile, '{"supervisor": 12')
+  await expect(clearPidFile(pidFile, 'footfall.js')).resolves.toBeUndefined()
+})

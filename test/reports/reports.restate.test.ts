@@ -1,0 +1,276 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
+import type { AuditEntry } from '../../src/contract/audit-entry.ts'
+import type { CreateInteractionResponse } from '../../src/contract/interaction.ts'
+import type { Report } from '../../src/contract/report.ts'
+import { analyticApi } from '../../src/contract/services.ts'
+import { eventWriter } from '../../src/gateway/recording/event-writer.ts'
+import { audit } from '../../src/store/audit/audit.ts'
+import { clear, createDatabase, type TestDatabase } from '../harness/servers/database.ts'
+import { QUEUE_LIMITS, startGateway, type TestGateway } from '../harness/servers/gateway.ts'
+import { makeKeys, SHOP } from '../harness/items/keys.ts'
+import { buildBuckets, type ReportedEvent, timeless } from '../harness/items/reports.ts'
+import { type Stack, startStack } from '../harness/servers/stack.ts'
+import { unobserved } from '../harness/servers/silent-observer.ts'
+
+const EVENTS = '/api/v1/analytics-events'
+const WAYS = ['REST', 'ingress'] as const
+type Way = (typeof WAYS)[number]
+
+let database: TestDatabase
+let stack: Stack
+let gateway: TestGateway
+/** How often the endpoint still dies after it has committed. */
+let deaths = 0
+beforeAll(async () => {
+  database = await createDatabase(inject('postgresUrl'))
+  const reached = (point: string) => {
+    if (point === 'events committed' && deaths-- > 0) throw new Error('died')
+  }
+  stack = await startStack(database.db, { reached })
+  gateway = await startGateway(database.url, stack)
+})
+afterAll(async () => {
+  await gateway.stop()
+  await stack.stop()
+  await database.drop()
+})
+beforeEach(() => clear(database.db))
+
+interface Answer<Data> {
+  status: number
+  json: { data?: Data; meta?: unknown; error?: { code: string; message: string; details?: unknown } }
+}
+
+async function post(way: Way, body: string): Promise<Answer<CreateInteractionResponse>> {
+  const url = way === 'REST' ? gateway.url + EVENTS : `${stack.ingressUrl}/Analytic/RecordEvents`
+  const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+  const json = (await answer.json()) as object
+  return { status: answer.status, json: way === 'REST' || answer.status !== 200 ? json : { data: json as never } }
+}
+
+const send = (way: Way, events: unknown[]) => post(way, JSON.stringify({ events }))
+
+async function get<Data>(path: string, at = gateway): Promise<Answer<Data>> {
+  const answer = await fetch(at.url + path)
+  return { status: answer.status, json: (await answer.json()) as Answer<Data>['json'] }
+}
+
+async function run(query: string, at = gateway): Promise<Report> {
+  const { status, json } = await get<Report>(`/api/v1/reports/volume-by-period/run?${query}`, at)
+  expect(status).toBe(200)
+  return json.data!
+}
+
+function event(values: object = {}) {
+  const common = { source: 'erp', external_ref: 'job-1', entity_id: 'order-1', status: 'success' }
+  return { ...common, occurred_at: '2026-03-01T12:00:00Z', ...values }
+}
+
+test.each(WAYS)('events are recorded once, through %s, and each is judged alone', async (way) => {
+  await send(way, [event({ source: 'old' })])
+  await sql`update event_source set is_active = false where slug = 'old'`.execute(database.db)
+  const events = [
+    event({ amount: 1, currency: 'EUR', payload: { a: 1 } }),
+    null,
+    event(),
+    event({ external_ref: 'job-2', nonsense: 'NESTED' }),
+    event({ external_ref: 'job-3', occurred_at: '1999-01-01T00:00:00Z' }),
+    event({ source: 'old', external_ref: 'job-4' }),
+    event({ external_ref: 'job-5', occurred_at: new Date(Date.now() + 6 * 60_000).toISOString() }),
+  ]
+  const body = JSON.stringify({ events }).replace('"NESTED"', `${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`)
+  const { status, json } = await post(way, body)
+  expect(status).toBe(200)
+  const { rejected, ...counts } = json.data!
+  expect(counts).toEqual({ accepted: 1, duplicates: 1, duplicate_indexes: [2] })
+  expect(rejected.map(({ index, code, field }) => [index, code, field])).toEqual([
+    [1, 'invalid', null],
+    [3, 'invalid', 'nonsense'],
+    [4, 'too_old', 'occurred_at'],
+    [5, 'inactive_source', 'source'],
+    [6, 'in_future', 'occurred_at'],
+  ])
+  expect((await send('REST', [event()])).json.data).toMatchObject({ accepted: 0, duplicates: 1 })
+})
+
+test('an attempt that dies after its commit is repeated, and the answer is that of the first', async () => {
+  deaths = 2
+  const { json } = await send('REST', [event(), event(), event({ external_ref: 'job-2' })])
+  expect(deaths).toBeLessThan(1)
+  expect(json.data).toEqual({ accepted: 2, duplicates: 1, duplicate_indexes: [1], rejected: [] })
+  const { rows } = await sql`select count(*)::int as n from dirty_mark`.execute(database.db)
+  expect(rows).toEqual([{ n: 6 }])
+})
+
+test('of many requests at once each is told what became of its own events', async () => {
+  const requests = Array.from({ length: 20 }, (_, n) => [event({ external_ref: `own-${n}` }), event({ external_ref: 'common' })])
+  const answers = await Promise.all(requests.map((events) => send('REST', events)))
+  const accepted = answers.map(({ json }) => json.data!.accepted).toSorted((one, other) => one - other)
+  expect(accepted).toEqual([...Array.from({ length: 19 }, () => 1), 2])
+})
+
+test.each([
+  ['broken JSON', '{"events": [', 400],
+  ['no events', '{"events": []}', 400],
+  ['10,001 events', JSON.stringify({ events: Array.from({ length: 10_001 }, () => 0) }), 400],
+  ['an unknown field', '{"events": [1], "nonsense": 1}', 400],
+  ['17 MB', JSON.stringify({ events: ['x'.repeat(17_000_000)] }), 413],
+])('a body with %s is refused whole, through REST and through the ingress', async (_name, body, status) => {
+  const [rest, ingress] = [await post('REST', body), await post('ingress', body)]
+  expect([rest.status, ingress.status]).toEqual([status, status])
+})
+
+test('while Restate is away the answer is 503 and says what to do', async () => {
+  const analyticsEvents = eventWriter({
+    ...QUEUE_LIMITS,
+    ingressUrl: 'http://127.0.0.1:1',
+    deadlineMs: 300,
+    observer: unobserved,
+  })
+  const cutOff = await startGateway(database.url, stack, { analyticsEvents })
+  const headers = { 'content-type': 'application/json' }
+  const answer = await fetch(cutOff.url + EVENTS, { method: 'POST', headers, body: JSON.stringify({ events: [event()] }) })
+  expect([answer.status, await answer.json()]).toEqual([
+    503,
+    { error: { code: 'unavailable', message: 'outcome unknown, send the same events again' } },
+  ])
+  await cutOff.stop()
+})
+
+const BUCKET = { slug: 'volume-by-period', window: 'day', buckets: ['2026-03-01'] } as const
+const RANGE = 'date_from=2026-03-01&date_to=2026-03-01'
+const REPORTED: ReportedEvent = {
+  ...{ day: '2026-03-01', source: 'erp', status: 'success', entity: 'e-1' },
+  ...{ ms: 10, amount: 5, currency: 'EUR' },
+}
+
+test('rows are kept, but never what is said of their freshness, and no process serves rows of an older build', async () => {
+  const other = await startGateway(database.url, stack)
+  await buildBuckets(database.db, [REPORTED], { ...BUCKET, builtAt: '2026-03-02T00:00:00.000Z' })
+  const first = await run(RANGE)
+  expect(first).toMatchObject({ cache_hit: false, complete: true, row_count: 1 })
+  const second = await run(RANGE)
+  expect(timeless(second)).toEqual({ ...timeless(first), cache_hit: true })
+  expect(await run(`${RANGE}&limit=1`)).toMatchObject({ cache_hit: false })
+  await run(RANGE, other)
+
+  await send('REST', [event()])
+  for (const at of [gateway, other])
+    expect(await run(RANGE, at)).toMatchObject({ cache_hit: true, complete: false, row_count: 1 })
+
+  await database.db.transaction().execute(async (tx) => {
+    for (const table of ['metric_snapshot', 'report_bucket', 'dirty_mark']) await sql`delete from ${sql.table(table)}`.execute(tx)
+    await buildBuckets(tx, [REPORTED, REPORTED], { ...BUCKET, builtAt: '2026-03-03T00:00:00.000Z' })
+  })
+  for (const at of [gateway, other]) {
+    const report = await run(RANGE, at)
+    expect(report).toMatchObject({ cache_hit: false, complete: true, fresh_as_of: '2026-03-03T00:00:00.000Z' })
+    expect(report.rows[0]).toMatchObject({ event_count: 2, amounts: [{ currency: 'EUR', amount: 10 }] })
+    expect(report.run_ids).not.toEqual(first.run_ids)
+  }
+  await other.stop()
+})
+
+test('a report that allows no age is read each time', async () => {
+  await sql`update report_definition set cache_ttl_seconds = 0 where slug = 'volume-by-period'`.execute(database.db)
+  const other = await startGateway(database.url, stack)
+  for (let time = 0; time < 2; time++) expect(await run('window=week', other)).toMatchObject({ cache_hit: false })
+  await other.stop()
+  await sql`update report_definition set cache_ttl_seconds = 60 where slug = 'volume-by-period'`.execute(database.db)
+})
+
+test('a report through Restate is that of REST', async () => {
+  await buildBuckets(database.db, [REPORTED], { ...BUCKET, builtAt: '2026-03-02T00:00:00.000Z' })
+  const analytic = stack.ingress.client(analyticApi)
+  const asked = { report_slug: 'volume-by-period', date_from: '2026-03-01', date_to: '2026-03-01', breakdown: 'source' } as const
+  const report = await analytic.RunReport(asked as never)
+  expect(timeless(report)).toEqual({ ...timeless(await run(`${RANGE}&breakdown=source`)), cache_hit: false })
+  await expect(analytic.RunReport({ ...asked, report_slug: 'nothing' } as never)).rejects.toMatchObject({ status: 404 })
+  await expect(analytic.RunReport({ ...asked, status: 'failed' } as never)).rejects.toMatchObject({ status: 400 })
+})
+
+test('the reports and each of them are described', async () => {
+  const { json } = await get<{ slug: string }[]>('/api/v1/reports?search=counts&sort=name&order=desc')
+  expect(json).toMatchObject({ data: [{ slug: 'status-counts', supported_filters: ['status'] }], meta: { row_count: 1 } })
+  expect((await get('/api/v1/reports/status-counts')).json.data).toEqual(json.data![0])
+})
+
+const BAD: [name: string, path: string, status: number, says: RegExp][] = [
+  ['an unknown report', '/api/v1/reports/nothing', 404, /^there is no report nothing$/],
+  ['the run of an unknown report', '/api/v1/reports/nothing/run', 404, /^there is no report nothing$/],
+  ['NUL in the name of a report', '/api/v1/reports/a%00/run', 400, /slug: must not contain NUL/],
+  ['an unknown window', '/api/v1/reports/top-entities/run?window=month', 400, /window/],
+  ['an unknown breakdown', '/api/v1/reports/top-entities/run?breakdown=entity', 400, /breakdown/],
+  [
+    'a breakdown of another report',
+    '/api/v1/reports/top-entities/run?breakdown=source',
+    400,
+    /breakdown: is not for top-entities/,
+  ],
+  [
+    'from after to',
+    '/api/v1/reports/top-entities/run?date_from=2026-03-02&date_to=2026-03-01',
+    400,
+    /date_from: must not be after/,
+  ],
+  [
+    '367 days',
+    '/api/v1/reports/top-entities/run?date_from=2024-12-31&date_to=2026-01-01',
+    400,
+    /date_from: would make it 367 days/,
+  ],
+  ['the 30th of February', '/api/v1/reports/top-entities/run?date_to=2026-02-30', 400, /date_to: must be a day such as/],
+  ['limit 101', '/api/v1/reports/top-entities/run?limit=101', 400, /limit: must be a whole number from 1 to 100/],
+  ['an unknown parameter', '/api/v1/reports/top-entities/run?nonsense=1', 400, /nonsense/],
+  ['a source that is none', '/api/v1/reports/volume-by-period/run?source=A', 400, /source/],
+  ['a filter of another report', '/api/v1/reports/top-entities/run?status=failed', 400, /status: is no filter of top-entities/],
+  ['an unknown sort', '/api/v1/reports?sort=ttl', 400, /sort/],
+  ['NUL in a search', '/api/v1/reports?search=%00', 400, /search/],
+  ['an offset below 0', '/api/v1/audit-entries?offset=-1', 400, /offset/],
+]
+
+test.each(BAD)('%s is refused with a sentence', async (_name, path, status, says) => {
+  const answer = await get(path)
+  expect(answer.status).toBe(status)
+  expect(answer.json.error!.message).toMatch(says)
+})
+
+test('audit entries come newest first, by their filters and in pages', async () => {
+  const entry = { actor: 'ada', action: 'key.create', resourceType: 'key', resourceId: 'k-1', metadata: { name: 'é' } } as const
+  for (const changes of [{}, { resourceId: 'k-2' }, { actor: 'bob', action: 'key.revoke' as const }]) {
+    await audit(database.db, { ...entry, ...changes })
+  }
+  const list = async (query: string) => {
+    const { json } = await get<AuditEntry[]>(`/api/v1/audit-entries?${query}`)
+    return [json.data!.map(({ actor, resource_id }) => `${actor} ${resource_id}`), json.meta]
+  }
+  expect(await list('resource_type=key')).toEqual([['bob k-1', 'ada k-2', 'ada k-1'], { row_count: 3 }])
+  expect(await list('actor=ada&resource_type=key&limit=1&offset=1')).toEqual([['ada k-1'], { row_count: 2 }])
+  expect((await list('limit=1'))[0]).toEqual(['bob k-1'])
+  expect(await list('action=key.revoke')).toEqual([['bob k-1'], { row_count: 1 }])
+  const { json } = await get<AuditEntry[]>('/api/v1/audit-entries?resource_type=key&offset=2')
+  expect(json.data![0]).toEqual({
+    ...{ id: expect.stringMatching(/^\d+$/) as string, at: expect.stringMatching(/^\d{4}-.*\.\d{3}Z$/) as string },
+    ...{ actor: 'ada', action: 'key.create', resource_type: 'key', resource_id: 'k-1', metadata: { name: 'é' } },
+  })
+})
+
+/** The last one: from the first key on, everything here needs one. */
+test('events take the scope ingest, reports read, and the audit manage', async () => {
+  const keys = await makeKeys(database.db)
+  const guarded = await startGateway(database.url, stack)
+  const statusOf = async (path: string, key: string, init: RequestInit = {}) => {
+    const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...(init.headers as object) }
+    return (await fetch(guarded.url + path, { ...init, headers })).status
+  }
+  const statuses = (path: string, init?: RequestInit) =>
+    Promise.all([keys.ingest, keys.read, keys.manage, keys.seller, ''].map((key) => statusOf(path, key, init)))
+  const write = { method: 'POST', body: JSON.stringify({ events: [event()] }) }
+  expect(await statuses(EVENTS, write)).toEqual([200, 403, 403, 403, 401])
+  expect(await statusOf(EVENTS, keys.shop, { ...write, headers: { origin: SHOP } })).toBe(403)
+  expect(await statuses('/api/v1/reports')).toEqual([403, 200, 403, 403, 401])
+  expect(await statuses('/api/v1/reports/top-entities/run')).toEqual([403, 200, 403, 403, 401])
+  expect(await statuses('/api/v1/audit-entries')).toEqual([403, 403, 200, 403, 401])
+  await guarded.stop()
+})

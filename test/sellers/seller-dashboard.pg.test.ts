@@ -1,0 +1,463 @@
+import fc from 'fast-check'
+import { sql } from 'kysely'
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import {
+  BUCKETS_MAX,
+  GRANULARITIES,
+  SellerDashboardRequest,
+  SellerDashboardResponse,
+  TOP_PRODUCTS,
+} from '../../src/contract/seller-dashboard.ts'
+import { DAY_MS, HOUR_MS, instantOf, millisecondsOf } from '../../src/contract/time.ts'
+import { sellerDashboard } from '../../src/store/sellers/seller-dashboard.ts'
+import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
+import { startGateway, type TestGateway } from '../harness/servers/gateway.ts'
+import { makeKey } from '../harness/items/keys.ts'
+import { clearSales, type Line, saleLine, storeSales } from '../harness/items/sales.ts'
+
+let database: TestDatabase
+beforeAll(async () => {
+  database = await createDatabase(inject('postgresUrl'))
+})
+afterAll(() => database.drop())
+beforeEach(() => clearSales(database.db))
+
+const NOW_MS = millisecondsOf('2026-03-15T12:00:00Z')
+
+async function dashboardOf(sellerId: string, asked: Partial<SellerDashboardRequest>, nowMs = NOW_MS) {
+  const { seller_id: _, ...request } = SellerDashboardRequest.parse(asked)
+  return SellerDashboardResponse.parse(await sellerDashboard(database.db, sellerId, request, nowMs))
+}
+
+/** Time zones, each with a day around which its clocks are changed. */
+const PLACES = [
+  ['UTC', '2024-02-29'],
+  ['Etc/UTC', '2024-02-29'],
+  // At midnight, so that a day has none.
+  ['America/Sao_Paulo', '2017-10-15'],
+  // At midnight, back into the day before.
+  ['America/Sao_Paulo', '2018-02-18'],
+  ['Europe/Berlin', '2026-03-29'],
+  ['Europe/Berlin', '2025-10-26'],
+  ['Asia/Kathmandu', '2026-01-01'],
+  // By half an hour.
+  ['Australia/Lord_Howe', '2026-04-05'],
+  ['America/Havana', '2026-03-08'],
+  ['America/Havana', '2025-11-02'],
+  // There was no 30 December.
+  ['Pacific/Apia', '2011-12-31'],
+  // A minute after midnight, back into the day before: a minute of the day is over before its night.
+  ['America/St_Johns', '2010-11-07'],
+] as const
+
+const SELLERS = ['a', 'b']
+const CURRENCIES = ['EUR', 'USD', 'JPY']
+const PRODUCTS = ['p1', 'p2', 'p3', 'Ünïcode 🛒', 'not in the catalogue']
+
+const aroundArbitrary = (day: string) =>
+  fc
+    .oneof(
+      fc.integer({ min: -3 * 48, max: 3 * 48 }).map((halfHours) => (halfHours * HOUR_MS) / 2),
+      fc.integer({ min: -2 * DAY_MS, max: 2 * DAY_MS }),
+      fc.integer({ min: -500 * DAY_MS, max: 100 * DAY_MS }),
+    )
+    .chain((ms) => fc.constantFrom(-1, 0, 1).map((next) => Date.parse(day) + ms + next))
+
+const lineArbitrary = (day: string): fc.Arbitrary<Line> =>
+  fc.record({
+    sellerId: fc.constantFrom(...SELLERS),
+    currency: fc.constantFrom(...CURRENCIES),
+    occurredAtMs: aroundArbitrary(day),
+    productId: fc.constantFrom(...PRODUCTS),
+    amount: fc.integer({ min: -500, max: 2_000 }),
+    quantity: fc.integer({ min: -2, max: 5 }),
+    orders: fc.integer({ min: -1, max: 1 }),
+  })
+
+const dayArbitrary = (day: string) =>
+  fc.integer({ min: -60, max: 60 }).map((days) => instantOf(Date.parse(day) + days * DAY_MS).slice(0, 10))
+
+const requestArbitrary = (day: string) =>
+  fc
+    .record(
+      {
+        start: dayArbitrary(day),
+        end: fc.oneof(dayArbitrary(day), fc.constant('2026-09-01')),
+        currency: fc.constantFrom(...CURRENCIES, 'CHF'),
+        granularity: fc.constantFrom(...GRANULARITIES),
+      },
+      { requiredKeys: ['granularity'] },
+    )
+    .map(({ start, end, ...rest }) => {
+      const [first, last] = start !== undefined && end !== undefined && start > end ? [end, start] : [start, end]
+      const isLong = last === '2026-09-01' && rest.granularity === 'day'
+      return { ...rest, start: first, end: isLong ? undefined : last }
+    })
+
+const placeArbitrary = fc.constantFrom(...PLACES).chain(([timeZone, day]) =>
+  fc.record({
+    timeZone: fc.constant(timeZone),
+    nowMs: aroundArbitrary(day).map((ms) => Math.max(ms, Date.parse(day) + 61 * DAY_MS)),
+    lines: fc.array(lineArbitrary(day), { maxLength: 60 }),
+    ratings: fc.array(
+      fc.record({
+        productId: fc.constantFrom(...PRODUCTS),
+        occurredAtMs: aroundArbitrary(day),
+        stars: fc.constantFrom(1, 1.5, 3, 4.5, 5),
+      }),
+      { maxLength: 20 },
+    ),
+    requests: fc.array(requestArbitrary(day), { minLength: 6, maxLength: 6 }),
+  }),
+)
+
+test('a dashboard is what one look at the sale lines says, for any seller, range, granularity and time zone', async () => {
+  await fc.assert(
+    fc.asyncProperty(placeArbitrary, async ({ timeZone, nowMs, lines, ratings, requests }) => {
+      await clearSales(database.db)
+      await storeSales(database.db, lines)
+      await storeCatalogue()
+      await storeRatings(ratings)
+      for (const [n, asked] of requests.entries()) {
+        const sellerId = SELLERS[n % SELLERS.length]!
+        const request = SellerDashboardRequest.parse({ ...asked, time_zone: timeZone })
+        const { data, meta } = await dashboardOf(sellerId, request, nowMs)
+        const { start, end, currencies, ...numbers } = await expected(sellerId, request, nowMs)
+        expect(meta).toMatchObject({ start, end, currencies })
+        expectSame(data, numbers)
+      }
+    }),
+    { numRuns: 40 },
+  )
+})
+
+async function storeCatalogue(): Promise<void> {
+  await sql`
+    insert into catalog.product (product_id, seller_id, name, status, updated_at, call_id)
+    select p, case p when 'p3' then 'b' else 'a' end, 'Name of ' || p, 'active', now(), gen_random_uuid()
+    from unnest(${PRODUCTS.slice(0, -1)}::text[]) p`.execute(database.db)
+}
+
+async function storeRatings(ratings: readonly { productId: string; occurredAtMs: number; stars: number }[]): Promise<void> {
+  await sql`
+    insert into product_rating (product_id, occurred_at, event_id, stars)
+    select r ->> 'productId', to_timestamp((r ->> 'occurredAtMs')::numeric / 1000), gen_random_uuid(), (r ->> 'stars')::real
+    from jsonb_array_elements(${JSON.stringify(ratings)}::jsonb) r`.execute(database.db)
+}
+
+interface Totals {
+  revenue: number
+  orders: number
+  items: number
+}
+
+interface Expected {
+  start: string
+  end: string
+  currencies: string[]
+  currency: string | null
+  now: Totals
+  then: Totals
+  buckets: { date: string; revenue: number; orders: number }[]
+  top: SellerDashboardResponse['data']['top_products']
+  rating: number | null
+}
+
+/** Slow, obvious, and made of nothing but the lines. */
+async function expected(sellerId: string, request: SellerDashboardRequest, nowMs: number): Promise<Expected> {
+  const { time_zone: zone, granularity, start = null, end = null, currency = null } = request
+  const { rows } = await sql<{ expected: Expected }>`
+    with of_seller as (
+      select *, date(timezone(${zone}, occurred_at)) as day from sale_line where seller_id = ${sellerId}
+    ), latest as (
+      select coalesce(${end}::date, date(timezone(${zone}, to_timestamp(${nowMs}::float8 / 1000)))) as "end"
+    ), range as (
+      select coalesce(${start}::date, "end" - 29) as start, "end" from latest
+    ), currencies as (
+      select currency, row_number() over (order by sum(orders) desc, currency) as place from of_seller group by currency
+    ), chosen as (
+      select coalesce(${currency}, (select currency from currencies where place = 1)) as currency
+    ), line as (
+      select of_seller.*, case when day between start and "end" then 'now'
+        when day < start and day >= start - ("end" - start + 1) then 'then' end as period
+      from of_seller join chosen using (currency) cross join range
+    ), calendar as (
+      select d::date as day, case ${granularity} when 'day' then d::date when 'week' then d::date - extract(isodow from d)::int + 1
+        else make_date(extract(year from d)::int, extract(month from d)::int, 1) end as bucket
+      from range, generate_series(start::timestamp, "end"::timestamp, '1 day') d
+    ), totals as (
+      select p.period, json_build_object('revenue', coalesce(sum(amount), 0), 'orders', coalesce(sum(orders), 0),
+        'items', coalesce(sum(quantity), 0)) as total
+      from (values ('now'), ('then')) p(period) left join line using (period) group by p.period
+    ), buckets as (
+      select bucket as date, coalesce(sum(amount), 0) as revenue, coalesce(sum(orders), 0) as orders
+      from calendar left join line using (day) group by bucket
+    ), top as (
+      select product_id, sum(quantity) as sold_count, sum(amount) as revenue from line where period = 'now' group by product_id
+    )
+    select json_build_object('start', start, 'end', "end", 'currency', (select currency from chosen),
+      'currencies', (select coalesce(json_agg(currency order by place), '[]') from currencies),
+      'now', (select total from totals where period = 'now'), 'then', (select total from totals where period = 'then'),
+      'buckets', (select json_agg(buckets order by date) from buckets),
+      'top', (select coalesce(json_agg(listed), '[]') from (
+        select product_id, (select name from catalog.product p where p.product_id = top.product_id), sold_count, revenue
+        from top where sold_count > 0 order by sold_count desc, revenue desc, product_id limit 10) listed),
+      'rating', (select avg(stars) from product_rating where date(timezone(${zone}, occurred_at)) between start and "end"
+        and product_id in (select product_id from catalog.product where seller_id = ${sellerId}))) as expected
+    from range`.execute(database.db)
+  return rows[0]!.expected
+}
+
+type Numbers = Omit<Expected, 'start' | 'end' | 'currencies'>
+
+function expectSame(data: SellerDashboardResponse['data'], { now, then, buckets, top, rating, currency }: Numbers): void {
+  const { summary, charts, top_products } = data
+  expect(summary).toMatchObject({ total_revenue: now.revenue, total_orders: now.orders, items_sold: now.items })
+  expect(summary.currency).toBe(currency)
+  const { revenue_change, orders_change, items_sold_change } = summary.comparison
+  expectRounded(revenue_change, changed(now.revenue, then.revenue))
+  expectRounded(orders_change, changed(now.orders, then.orders))
+  expectRounded(items_sold_change, changed(now.items, then.items))
+  expectRounded(summary.average_rating, rating)
+  expect(charts.revenue).toEqual(buckets.map(({ date, revenue: value }) => ({ date, value })))
+  expect(charts.orders).toEqual(buckets.map(({ date, orders: value }) => ({ date, value })))
+  expect(top_products).toEqual(top)
+}
+
+const changed = (now: number, then: number) => (then === 0 ? null : ((now - then) / Math.abs(then)) * 100)
+
+/** To two decimals, of which the last may have been rounded either way. */
+function expectRounded(actual: number | null, exact: number | null): void {
+  if (actual === null || exact === null) expect(actual).toBe(exact)
+  else {
+    expect(Math.abs(actual - exact)).toBeLessThan(0.005 + 1e-9)
+    expect(actual).toBe(Number(actual.toFixed(2)))
+  }
+}
+
+test.each([
+  ['Europe/Berlin', '2026-03-29', 23 * 60],
+  ['Europe/Berlin', '2026-03-30', 24 * 60],
+  ['Europe/Berlin', '2025-10-26', 25 * 60],
+  ['America/Sao_Paulo', '2017-10-15', 23 * 60],
+  ['America/Sao_Paulo', '2018-02-17', 25 * 60],
+  ['Australia/Lord_Howe', '2026-04-05', 24.5 * 60],
+  ['America/Havana', '2025-11-02', 25 * 60],
+  ['America/St_Johns', '2010-11-06', 25 * 60 - 1],
+  ['Pacific/Apia', '2011-12-30', 0],
+  ['Asia/Kathmandu', '2026-03-29', 24 * 60],
+])('in %s the %s has the lines of its %d minutes, and they are in no other bucket', async (time_zone, day, minutes) => {
+  const lines = Array.from({ length: 54 * 60 }, (_, minute) =>
+    saleLine({ occurredAtMs: Date.parse(day) + minute * 60_000 - 15 * HOUR_MS }),
+  )
+  await storeSales(database.db, lines)
+  const { data } = await dashboardOf('north-light', { time_zone, start: day, end: day })
+  expect(data.charts.orders).toEqual([{ date: day, value: minutes }])
+  const [before, after] = [-DAY_MS, DAY_MS].map((ms) => instantOf(Date.parse(day) + ms).slice(0, 10))
+  const { charts } = (await dashboardOf('north-light', { time_zone, start: before, end: after })).data
+  expect(charts.orders[1]).toEqual(data.charts.orders[0])
+  expect(data.top_products).toEqual(minutes === 0 ? [] : [expect.objectContaining({ sold_count: minutes })])
+  const { summary: next } = (await dashboardOf('north-light', { time_zone, start: after, end: after })).data
+  expectRounded(next.comparison.orders_change, changed(next.total_orders, minutes))
+})
+
+test('charts have every bucket, the first by its own first day, and add up to the summary', async () => {
+  const at = (day: string) => saleLine({ occurredAtMs: Date.parse(day) })
+  // Two are just outside of the range, in its first week and its last month.
+  await storeSales(database.db, ['2025-12-30', '2025-12-31', '2026-01-01', '2026-01-21', '2026-03-05', '2026-03-06'].map(at))
+  const range = { start: '2025-12-31', end: '2026-03-05' }
+  const points = async (granularity: 'day' | 'week' | 'month') => {
+    const { data } = await dashboardOf('north-light', { ...range, granularity })
+    expect(data.summary.total_orders).toBe(4)
+    return data.charts.orders.map(({ date, value }) => [date, value])
+  }
+  expect(await points('month')).toEqual([
+    ['2025-12-01', 1],
+    ['2026-01-01', 2],
+    ['2026-02-01', 0],
+    ['2026-03-01', 1],
+  ])
+  const weeks = await points('week')
+  expect(weeks).toHaveLength(10)
+  expect(weeks.filter(([, value]) => value !== 0)).toEqual([
+    ['2025-12-29', 2],
+    ['2026-01-19', 1],
+    ['2026-03-02', 1],
+  ])
+  const days = await points('day')
+  expect(days).toHaveLength(65)
+  expect([days[0], days.at(-1)]).toEqual([
+    ['2025-12-31', 1],
+    ['2026-03-05', 1],
+  ])
+})
+
+test('the period before has as many days; of what was 0 there is no change', async () => {
+  const sold = (day: string, amount: number, quantity: number, orders: number) =>
+    saleLine({ occurredAtMs: Date.parse(day), amount, quantity, orders })
+  await storeSales(database.db, [
+    sold('2026-03-03', 7_777, 7, 1),
+    sold('2026-03-04', 3_000, 3, 1),
+    sold('2026-03-05', -600, -3, -1),
+    sold('2026-03-06', 1_600, 4, 1),
+  ])
+  const { summary } = (await dashboardOf('north-light', { start: '2026-03-06', end: '2026-03-07' })).data
+  expect(summary.comparison).toEqual({ revenue_change: -33.33, orders_change: null, items_sold_change: null })
+  const before = (await dashboardOf('north-light', { start: '2026-03-05', end: '2026-03-05' })).data.summary
+  expect(before.comparison).toEqual({ revenue_change: -120, orders_change: -200, items_sold_change: -200 })
+  const after = (await dashboardOf('north-light', { start: '2026-03-06', end: '2026-03-06' })).data.summary
+  expect(after.comparison.revenue_change).toBe(366.67)
+})
+
+test('currencies are never added together: without one it is that of the most orders', async () => {
+  const occurredAtMs = Date.parse('2026-03-10')
+  const of = (currency: string, amount: number, orders: number) => saleLine({ occurredAtMs, currency, amount, orders })
+  await storeSales(database.db, [of('USD', 100, 1), of('EUR', 1, 1), of('EUR', 2, 1), of('CHF', 5, 1), of('JPY', 7_000, 0)])
+  const { data, meta } = await dashboardOf('north-light', {})
+  expect(meta.currencies).toEqual(['EUR', 'CHF', 'USD', 'JPY'])
+  expect(data.summary).toMatchObject({ currency: 'EUR', total_revenue: 3, total_orders: 2 })
+  expect(data.top_products).toMatchObject([{ sold_count: 2, revenue: 3 }])
+  const inYen = await dashboardOf('north-light', { currency: 'JPY', time_zone: 'Asia/Tokyo' })
+  expect(inYen.data.summary).toMatchObject({ currency: 'JPY', total_revenue: 7_000, total_orders: 0 })
+  const inPounds = await dashboardOf('north-light', { currency: 'GBP' })
+  expect(inPounds.data).toMatchObject({ summary: { currency: 'GBP', total_revenue: 0 }, top_products: [] })
+  expect(inPounds.meta.currencies).toEqual(meta.currencies)
+})
+
+test('a seller that never sold anything has every bucket, and nothing in it', async () => {
+  await storeSales(database.db, [saleLine({ occurredAtMs: NOW_MS, sellerId: 'another' })])
+  const { data, meta } = await dashboardOf('nobody', {})
+  expect(meta).toEqual({
+    seller_id: 'nobody',
+    start: '2026-02-14',
+    end: '2026-03-15',
+    granularity: 'day',
+    time_zone: 'UTC',
+    currencies: [],
+    generated_at: '2026-03-15T12:00:00.000Z',
+  })
+  const empty = { total_revenue: 0, total_orders: 0, items_sold: 0, average_rating: null, currency: null }
+  const comparison = { revenue_change: null, orders_change: null, items_sold_change: null }
+  expect(data.summary).toEqual({ ...empty, pending_items: 0, pending_refunds: 0, comparison })
+  expect(data.top_products).toEqual([])
+  expect(data.charts.revenue).toHaveLength(30)
+  expect(data.charts.revenue.every(({ value }) => value === 0)).toBe(true)
+})
+
+test('what is pending is of now, whatever the range and currency', async () => {
+  await sql`insert into seller_pending (seller_id, items, refunds) values ('north-light', 3, 2)`.execute(database.db)
+  const { data } = await dashboardOf('north-light', { start: '2020-01-01', end: '2020-01-01', currency: 'CHF' })
+  expect(data.summary).toMatchObject({ pending_items: 3, pending_refunds: 2 })
+})
+
+test('the rating is of the products that are the seller’s today', async () => {
+  await storeCatalogue()
+  const rated = (productId: string, stars: number) => ({ productId, stars, occurredAtMs: NOW_MS })
+  await storeRatings([rated('p1', 5), rated('p1', 5), rated('p2', 1.5), rated('p3', 1), rated('not in the catalogue', 1)])
+  const ratingOf = async (sellerId: string) => (await dashboardOf(sellerId, {})).data.summary.average_rating
+  expect(await ratingOf('a')).toBe(3.83)
+  expect(await ratingOf('b')).toBe(1)
+  await sql`update catalog.product set seller_id = 'b' where product_id = 'p2'`.execute(database.db)
+  expect(await ratingOf('a')).toBe(5)
+  expect(await ratingOf('b')).toBe(1.25)
+})
+
+test('the best products are by items, then revenue, then id; what came back whole is not among them', async () => {
+  const sold = (productId: string, quantity: number, amount: number) =>
+    saleLine({ occurredAtMs: NOW_MS, productId, quantity, amount })
+  const many = Array.from({ length: TOP_PRODUCTS }, (_, n) => sold(`one ${n}`, 1, 5))
+  await storeSales(database.db, [
+    ...many,
+    sold('b', 2, 9),
+    sold('a', 2, 9),
+    sold('c', 2, 10),
+    sold('gone', 9, 90),
+    sold('gone', -9, -90),
+  ])
+  const { top_products } = (await dashboardOf('north-light', {})).data
+  expect(top_products.map(({ product_id }) => product_id)).toEqual([
+    'c',
+    'a',
+    'b',
+    ...many.slice(0, 7).map((line) => line.productId),
+  ])
+})
+
+test('a time zone that the database does not know is refused', async () => {
+  const request = { time_zone: 'Mars/Olympus_Mons', granularity: 'day', start: '2026-01-01', end: '2026-01-02' } as const
+  await expect(sellerDashboard(database.db, 'a', request, NOW_MS)).rejects.toMatchObject({ field: 'time_zone' })
+})
+
+test.each([
+  ['day', '2000-01-02', '2002-09-27'],
+  ['week', '2000-01-03', '2019-03-03'],
+  ['month', '2000-01-01', '2083-04-30'],
+] as const)(
+  'a chart of as many points as there may be, by %s, is drawn, and one more refused',
+  async (granularity, start, end) => {
+    const { data } = await dashboardOf('nobody', { granularity, start, end })
+    expect(data.charts.revenue).toHaveLength(BUCKETS_MAX)
+    const longer = instantOf(Date.parse(end) + DAY_MS).slice(0, 10)
+    await expect(dashboardOf('nobody', { granularity, start, end: longer })).rejects.toMatchObject({
+      field: 'granularity',
+      message: 'would give 1,001 points, and charts have at most 1,000: take a coarser one or a shorter range',
+    })
+  },
+)
+
+describe('over REST', () => {
+  let gateway: TestGateway
+  let shop: string
+  let seller: string
+  beforeAll(async () => {
+    shop = (await makeKey(database.db, { scopes: ['read'] })).text
+    seller = (await makeKey(database.db, { scopes: ['read'], sellerId: 'north-light' })).text
+    gateway = await startGateway(database.url, { ingressUrl: 'http://127.0.0.1:1' })
+  })
+  afterAll(() => gateway.stop())
+
+  const ask = async (query: string, key = shop) => {
+    const headers = { authorization: `Bearer ${key}` }
+    const answer = await fetch(`${gateway.url}/api/v1/analytic/seller-dashboard?${query}`, { headers })
+    return { status: answer.status, json: (await answer.json()) as Record<string, unknown> }
+  }
+
+  test('a dashboard is answered as the contract says', async () => {
+    await storeSales(database.db, [saleLine({ occurredAtMs: Date.now(), amount: 1_234 })])
+    const { status, json } = await ask('seller_id=north-light&time_zone=Asia/Kathmandu&granularity=month&currency=EUR')
+    expect(status).toBe(200)
+    const { data, meta } = SellerDashboardResponse.parse(json)
+    expect(data.summary).toMatchObject({ total_revenue: 1_234, currency: 'EUR' })
+    expect(meta).toMatchObject({ seller_id: 'north-light', granularity: 'month', time_zone: 'Asia/Kathmandu' })
+  })
+
+  test('a key of a seller gets that one without naming it, and no other', async () => {
+    const own = await ask('', seller)
+    expect(own.json).toMatchObject({ meta: { seller_id: 'north-light' } })
+    expect((await ask('seller_id=north-light', seller)).status).toBe(200)
+    expect(await ask('seller_id=another', seller)).toMatchObject({ status: 403, json: { error: { code: 'forbidden' } } })
+  })
+
+  test.each([
+    ['', 'seller_id', 'is needed'],
+    ['seller_id=', 'seller_id', '1 to 200 characters'],
+    ['seller_id=a&time_zone=Mars/Olympus_Mons', 'time_zone', 'an IANA time zone such as Europe/Berlin'],
+    ['seller_id=a&time_zone=CET', 'time_zone', 'an IANA time zone'],
+    ['seller_id=a&currency=ZZZ', 'currency', 'is not a currency of ISO 4217'],
+    ['seller_id=a&currency=eur', 'currency', 'an ISO 4217 code such as EUR'],
+    ['seller_id=a&start=2026-03-02&end=2026-03-01', 'start', 'must not be after the last day, which is 2026-03-01'],
+    ['seller_id=a&start=2099-01-01', 'start', 'must not be after the last day'],
+    ['seller_id=a&start=2026-02-29&end=2026-03-01', 'start', 'a day such as'],
+    ['seller_id=a&start=1999-12-31', 'start', 'from 2000-01-01 to 2100-12-31'],
+    ['seller_id=a&end=2101-01-01', 'end', 'from 2000-01-01 to 2100-12-31'],
+    ['seller_id=a&start=2000-01-01&end=2027-05-18', 'granularity', 'would give 10,000 points'],
+    ['seller_id=a&granularity=hour', 'granularity', 'day'],
+    ['seller_id=a&nonsense=1', 'nonsense', 'nonsense'],
+  ])('?%s is refused with the field and what it may be', async (query, field, message) => {
+    const { status, json } = await ask(query)
+    expect(status).toBe(400)
+    expect(json).toMatchObject({
+      error: { code: 'invalid_request', details: [{ field, message: expect.stringContaining(message) }] },
+    })
+  })
+})

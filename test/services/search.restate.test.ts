@@ -1,0 +1,244 @@
+import { randomUUID } from 'node:crypto'
+import * as clients from '@restatedev/restate-sdk-clients'
+import { sql } from 'kysely'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import type { FailPoint } from '../../services/handler/deps.ts'
+import type { CreateInteractionResponse } from '../../src/contract/interaction.ts'
+import type { RejectedKey } from '../../src/contract/rejected.ts'
+import { type Search, SEARCHES_MAX } from '../../src/contract/search.ts'
+import { analyticApi, popularityApi } from '../../src/contract/services.ts'
+import { createGroupCommit, recordsOf } from '../../src/gateway/recording/group-commit.ts'
+import { type Recorder, recorder } from '../../src/ingress/recorder.ts'
+import { recordingWays } from '../../src/gateway/recording/ways.ts'
+import { until } from '../../src/main/embedded/process.ts'
+import { verify } from '../../src/store/proof/verification.ts'
+import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
+import { QUEUE_LIMITS, startGateway, type TestGateway } from '../harness/servers/gateway.ts'
+import { makeKey, SHOP } from '../harness/items/keys.ts'
+import { type Stack, startStack } from '../harness/servers/stack.ts'
+import { unobserved } from '../harness/servers/silent-observer.ts'
+
+/** Each of these points fails once. */
+let failing = new Set<FailPoint>()
+let database: TestDatabase
+let stack: Stack
+let gateway: TestGateway
+beforeAll(async () => {
+  database = await createDatabase(inject('postgresUrl'))
+  const reached = (point: FailPoint) => {
+    if (failing.delete(point)) throw new Error(`fails once: ${point}`)
+  }
+  stack = await startStack(database.db, { reached })
+  gateway = await startGateway(database.url, stack)
+})
+afterAll(async () => {
+  await gateway.stop()
+  await stack.stop()
+  await database.drop()
+})
+
+interface Answer {
+  status: number
+  json: { data?: unknown; meta?: unknown; error?: { code: string; message: string; details?: unknown } }
+}
+
+async function ask(path: string, body?: unknown, headers: Record<string, string> = {}, url = gateway.url): Promise<Answer> {
+  const init = { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) }
+  const answer = await fetch(url + path, body === undefined ? { headers } : init)
+  return { status: answer.status, json: (await answer.json()) as Answer['json'] }
+}
+
+const identity = () => ({ event_id: randomUUID(), occurred_at: new Date().toISOString() })
+const ACCEPTED = { accepted: 1, duplicates: 0, duplicate_indexes: [], rejected: [] }
+const DUPLICATE = { accepted: 0, duplicates: 1, duplicate_indexes: [0], rejected: [] }
+
+async function countsOf(product_id: string): Promise<[shown: number, clicked: number]> {
+  await stack.settled()
+  const { search_count, search_click_count } = await stack.ingress.client(popularityApi).Get({ product_id })
+  return [search_count, search_click_count]
+}
+
+const analytic = () => stack.ingress.client(analyticApi)
+
+test('a search sent by REST, again, and through the ingress counts each product that it showed once', async () => {
+  const search = { ...identity(), session_id: 's', query: 'Desk  lamp', product_ids: ['rest-a', 'rest-b', 'rest-a'] }
+  expect(await ask('/api/v1/search', search)).toEqual({ status: 200, json: { data: ACCEPTED } })
+  expect(await ask('/api/v1/search', search)).toEqual({ status: 200, json: { data: DUPLICATE } })
+  expect(await analytic().RecordSearch({ ...search, query: 'another' })).toEqual(DUPLICATE)
+  expect(await analytic().RecordSearches({ searches: [search, { ...search, ...identity() }, { nonsense: 1 }] })).toEqual({
+    accepted: 1,
+    duplicates: 1,
+    duplicate_indexes: [0],
+    rejected: [{ index: 2, code: 'invalid', field: 'query', message: 'Invalid input: expected string, received undefined' }],
+  })
+  expect(await countsOf('rest-a')).toEqual([2, 0])
+  const { rows } = await sql`select product_ids from search where normalised_query = 'desk lamp'`.execute(database.db)
+  expect(rows).toEqual([{ product_ids: ['rest-a', 'rest-b'] }, { product_ids: ['rest-a', 'rest-b'] }])
+  expect((await verify(database.db)).drift).toEqual([])
+})
+
+/** A queue of searches whose calls wait until they are let go. */
+function heldQueue() {
+  const { promise: held, resolve: letGo } = Promise.withResolvers<void>()
+  const restate = recorder(stack.ingressUrl, 10_000, 'searches')
+  let inFlight = 0
+  let calls = 0
+  const record: Recorder['record'] = async (body) => {
+    calls += 1
+    inFlight += (JSON.parse(body.toString()) as { searches: unknown[] }).searches.length
+    await held
+    return restate.record(body)
+  }
+  const { deadlineMs } = restate
+  const limits = { ...QUEUE_LIMITS, flushEventsMax: SEARCHES_MAX, deadlineMs, observer: unobserved }
+  const groupCommit = createGroupCommit({ ...limits, ...recordsOf({ ...restate, record }) })
+  return { groupCommit, letGo, calls: () => calls, has: () => inFlight + groupCommit.length().events }
+}
+
+test('what comes while a call is on its way shares the next one, and each search has its own answer', async () => {
+  const twice = { ...identity(), query: 'crowd', product_ids: ['crowd'] }
+  await ask('/api/v1/search', twice)
+  const queue = heldQueue()
+  const { db } = database
+  const ways = recordingWays({ ingressUrl: stack.ingressUrl, db, observer: unobserved, ...QUEUE_LIMITS })
+  const searchWays = { ...ways.searches, groupCommit: queue.groupCommit }
+  const crowded = await startGateway(database.url, stack, { searches: searchWays })
+  const late = { ...identity(), occurred_at: '2099-01-01T00:00:00Z' }
+  const searches = Array.from({ length: 120 }, (_, n) => {
+    if (n % 40 === 0) return twice
+    return { query: 'crowd', product_ids: ['crowd', `crowd-${n}`], ...(n % 40 === 1 && late) }
+  })
+  const answered = Promise.all(searches.map((one) => ask('/api/v1/search', one, {}, crowded.url)))
+  expect(await until(async () => queue.has() === searches.length, 10_000)).toBe(true)
+  queue.letGo()
+  const answers = await answered
+  for (const [n, { json }] of answers.entries()) {
+    const rejected = [expect.objectContaining({ index: 0, code: 'in_future', field: 'occurred_at' })]
+    const other = n % 40 === 0 ? DUPLICATE : { ...ACCEPTED, accepted: 0, rejected }
+    expect(json.data).toEqual(n % 40 < 2 ? other : ACCEPTED)
+  }
+  // The first, one that was half full beside it, and the rest.
+  expect(queue.calls()).toBeLessThanOrEqual(3)
+  await crowded.stop()
+  expect(await countsOf('crowd')).toEqual([115, 0])
+})
+
+test('a click is an interaction of the product with the normalised query, however it is sent', async () => {
+  const click = { ...identity(), account_id: 'a', query: ' RED  lamp', product_id: 'clicked' }
+  expect(await ask('/api/v1/search/click', click)).toEqual({ status: 200, json: { data: ACCEPTED } })
+  expect(await analytic().RecordSearchClick(click)).toEqual(DUPLICATE)
+  expect(await analytic().RecordSearchClick({ ...click, ...identity() })).toEqual(ACCEPTED)
+  const { rows } = await sql`select distinct event_type, account_id, metadata from interaction where ref_id = 'clicked'`.execute(
+    database.db,
+  )
+  expect(rows).toEqual([{ event_type: 'click_from_search', account_id: 'a', metadata: { query: 'red lamp' } }])
+  expect(await countsOf('clicked')).toEqual([0, 2])
+})
+
+test('queries are listed with what they showed and led to, page by page', async () => {
+  await stack.settled()
+  await sql`truncate search, interaction, product_hour, product_popularity, shopper_product`.execute(database.db)
+  const searched = (query: string, product_ids: string[]) => ask('/api/v1/search', { query, product_ids })
+  for (const query of ['sofa', 'SOFA', 'Sofa ']) await searched(query, ['s1'])
+  for (const ids of [[], [], ['t1']]) await searched('table', ids)
+  await searched('unicorn', [])
+  await ask('/api/v1/search/click', { session_id: 's', query: 'Sofa', product_id: 's1' })
+  const sofa = { query: 'sofa', searches: 3, found_nothing: 0, clicks: 1, click_through: 1 / 3 }
+  const table = { query: 'table', searches: 3, found_nothing: 2, clicks: 0, click_through: 0 }
+  const unicorn = { query: 'unicorn', searches: 1, found_nothing: 1, clicks: 0, click_through: 0 }
+  const list = '/api/v1/search/queries'
+  const first = await ask(`${list}?limit=2`)
+  const { from, to, next_cursor } = first.json.meta as { from: string; to: string; next_cursor: string }
+  expect(first.json.data).toEqual([sofa, table])
+  expect(Date.parse(to) - Date.parse(from)).toBe(7 * 86_400_000)
+  expect(await ask(`${list}?limit=2&cursor=${next_cursor}`)).toEqual({
+    status: 200,
+    json: { data: [unicorn], meta: { from, to, next_cursor: null } },
+  })
+  expect((await ask(`${list}?filter=found_nothing`)).json.data).toEqual([table, unicorn])
+  expect((await ask(`${list}?filter=no_click&days=1`)).json.data).toEqual([table])
+  for (const [query, field] of [
+    ['limit=0', 'limit'],
+    ['limit=101', 'limit'],
+    ['days=0', 'days'],
+    ['days=91', 'days'],
+    ['filter=none', 'filter'],
+    [`days=8&cursor=${next_cursor}`, 'cursor'],
+    ['nonsense=1', 'nonsense'],
+  ]) {
+    expect(await ask(`${list}?${query}`)).toMatchObject({ status: 400, json: { error: { details: [{ field }] } } })
+  }
+})
+
+test('an idempotency key records a search without an id once, and another body with it is a conflict', async () => {
+  const key = { 'idempotency-key': randomUUID() }
+  const search = { query: 'keyed', product_ids: ['keyed'] }
+  expect((await ask('/api/v1/search', search, key)).json.data).toEqual(ACCEPTED)
+  expect((await ask('/api/v1/search', search, key)).json.data).toEqual(ACCEPTED)
+  expect((await ask('/api/v1/search', { ...search, query: 'other' }, key)).status).toBe(409)
+  const answer = await ask('/api/v1/search', search, { prefer: 'respond-async' })
+  expect(answer).toMatchObject({ status: 202, json: { data: { invocation_id: expect.stringMatching(/^inv_/) } } })
+  const recorded = async () => (await sql`select from search where query = 'keyed'`.execute(database.db)).rows.length
+  expect(await until(async () => (await recorded()) === 2, 10_000)).toBe(true)
+  expect(await countsOf('keyed')).toEqual([2, 0])
+})
+
+test('what is no search or no click is refused with its field, by REST and through the ingress', async () => {
+  const search = { query: 'x', product_ids: [] }
+  const click = { session_id: 's', query: 'x', product_id: 'p' }
+  for (const [path, handler, body, field] of [
+    ['/api/v1/search', 'RecordSearch', { ...search, query: ' ' }, 'query'],
+    ['/api/v1/search', 'RecordSearch', { ...search, product_ids: ['.'] }, 'product_ids.0'],
+    ['/api/v1/search', 'RecordSearch', { ...search, nonsense: 1 }, 'nonsense'],
+    ['/api/v1/search', 'RecordSearch', [search], null],
+    ['/api/v1/search/click', 'RecordSearchClick', { ...click, session_id: undefined }, 'account_id'],
+    ['/api/v1/search/click', 'RecordSearchClick', { ...click, product_id: 'top' }, 'product_id'],
+  ] as const) {
+    expect(await ask(path, body)).toMatchObject({ status: 400, json: { error: { details: [{ field }] } } })
+    const headers = { 'content-type': 'application/json' }
+    const direct = await fetch(`${stack.ingressUrl}/Analytic/${handler}`, { method: 'POST', headers, body: JSON.stringify(body) })
+    expect(direct.status).toBe(400)
+  }
+})
+
+test('an attempt that fails after its commit, and the one that repeats it, record and count a search once', async () => {
+  const answer = async (points: FailPoint[]) => {
+    failing = new Set(points)
+    const once = clients.rpc.opts<Search, CreateInteractionResponse>({ idempotencyKey: randomUUID() })
+    return analytic().RecordSearch({ query: 'failing', product_ids: ['failing'] }, once)
+  }
+  expect(await answer(['batch committed', 'before the answer', 'scores committed'])).toEqual(ACCEPTED)
+  expect(await countsOf('failing')).toEqual([1, 0])
+  expect(failing.size).toBe(0)
+  expect((await verify(database.db)).drift).toEqual([])
+})
+
+test('a refused search is replayed as a search, once', async () => {
+  const search = { event_id: '018bcfe5-6800-7000-8000-0000000000cd', occurred_at: '2023-11-14T22:13:29Z', query: 'Late' }
+  const refused = await ask('/api/v1/search', { ...search, product_ids: ['late'] })
+  expect(refused.json.data).toMatchObject({ accepted: 0, rejected: [{ index: 0, code: 'invalid', field: 'occurred_at' }] })
+  const { rows } = await sql<RejectedKey>`
+    select batch_id, index from rejected_interaction order by batch_id desc limit 1`.execute(database.db)
+  const set = { occurred_at: '2023-11-14T22:13:20Z', query: 'in time' }
+  const replay = () => analytic().ReplayRejected({ ...rows[0]!, set }, clients.rpc.opts({ idempotencyKey: randomUUID() }))
+  expect(await replay()).toEqual({ outcome: 'accepted', event_id: search.event_id })
+  await expect(replay()).rejects.toThrow(/was replayed already, at .*: accepted/)
+  expect(await countsOf('late')).toEqual([1, 0])
+  expect((await sql`select query from search where query = 'in time'`.execute(database.db)).rows).toHaveLength(1)
+})
+
+/** The last one: from the first key on, the gateway wants one. */
+test('a page sends searches and clicks with its publishable key, also as beacons, and reads nothing', async () => {
+  const { text: key } = await makeKey(database.db, { isPublishable: true, origins: [SHOP] })
+  const guarded = await startGateway(database.url, stack)
+  const beacon = async (path: string, body: object) => {
+    const init = { method: 'POST', headers: { origin: SHOP, 'content-type': 'text/plain' }, body: JSON.stringify(body) }
+    return (await fetch(`${guarded.url}${path}?key=${key}`, init)).status
+  }
+  expect(await beacon('/api/v1/search', { query: 'x', product_ids: ['beacon'] })).toBe(200)
+  expect(await beacon('/api/v1/search/click', { session_id: 's', query: 'x', product_id: 'beacon' })).toBe(200)
+  const listed = await fetch(`${guarded.url}/api/v1/search/queries`, { headers: { authorization: `Bearer ${key}` } })
+  expect(listed.status).toBe(403)
+  await guarded.stop()
+  expect(await countsOf('beacon')).toEqual([1, 1])
+})
