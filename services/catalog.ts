@@ -15,7 +15,7 @@ export const catalog = (deps: Deps) =>
       AddInteraction: async (ctx, { batch_id: batchId, from, to }) => {
         await ctx.run('feed the profiles', async () => {
           const group = await feedBatch(deps.background, { batchId, from, to })
-          if (group.batches > 0) deps.observer.grouped('profiles', group)
+          if (group.batches > 0) deps.observer.groupCounted('profiles', group)
           deps.reached('profiles committed')
         })
       },

@@ -4,7 +4,7 @@ import { popularityApi } from '../src/contract/services.ts'
 import { popularPage } from '../src/store/popularity/popular-page.ts'
 import { WrongField } from '../src/store/database/errors.ts'
 import { popularityOf, topByScore, topPositionOf } from '../src/store/popularity/top-list.ts'
-import { scoreBatch } from '../src/store/popularity/counting.ts'
+import { countBatch } from '../src/store/popularity/counting.ts'
 import type { Deps } from './handler/deps.ts'
 import { BACKGROUND, READ } from './handler/handler-options.ts'
 
@@ -14,8 +14,8 @@ export const popularity = (deps: Deps) =>
     handlers: {
       HandlePopularityEvent: async (ctx, { batch_id: batchId, from, to }) => {
         await ctx.run('count the batch', async () => {
-          const group = await scoreBatch(deps.background, { batchId, from, to })
-          if (group.batches > 0) deps.observer.grouped('popularity', group)
+          const group = await countBatch(deps.background, { batchId, from, to })
+          if (group.batches > 0) deps.observer.groupCounted('popularity', group)
           deps.reached('scores committed')
         })
       },

@@ -11,14 +11,12 @@ import type { TaskRun } from '../src/contract/schedule.ts'
 import { scheduleApi, taskApi } from '../src/contract/services.ts'
 import { instantOf } from '../src/contract/time.ts'
 import type { Deps, RetryLimits } from './handler/deps.ts'
-import { READ, RUN } from './handler/handler-options.ts'
+import { READ, RUN, FINAL } from './handler/handler-options.ts'
 
 const ERROR_CHARACTERS_MAX = 500
 /** How long a run that should be under way is listened to for a sign of its end. */
 const LISTEN_MS = 100
 const UNKNOWN = 404
-/** The code of an error that repeating does not change: the next slot comes as ever. */
-export const FINAL = 422
 
 interface Run {
   slot: number

@@ -1,5 +1,5 @@
 import type { ObjectContext, RetryPolicy } from '@restatedev/restate-sdk'
-import type { Store } from '../../src/store/database/connection.ts'
+import type { Database } from '../../src/store/database/connection.ts'
 import type { Privacy } from '../../src/admission/privacy.ts'
 import type { ServiceObserver } from './observer.ts'
 
@@ -17,14 +17,14 @@ export type FailPoint =
 /** What every service receives. */
 export interface Deps {
   /** For recording and reads. */
-  db: Store
+  db: Database
   /** For counting and everything else that callers do not wait for: however long that waits for a lock, recording goes on. */
-  background: Store
+  background: Database
   /** How a handler that fails is tried again before it pauses. */
   retryPolicy: RetryPolicy & RetryLimits
   /** What is taken out of an event before it is stored. */
   privacy: Privacy
-  keeping: Keeping
+  keeping: RetentionSettings
   /** What is done by the clock, by name: TASKS, or a test's own. */
   tasks: Readonly<Record<string, Task>>
   observer: ServiceObserver
@@ -40,7 +40,7 @@ export interface RetryLimits {
 }
 
 /** How long things are kept, in days; undefined for ever. */
-export interface Keeping {
+export interface RetentionSettings {
   /** Events in the log. */
   retentionDays: number | undefined
   /** Counts per hour, before they become counts per day. */
@@ -50,7 +50,7 @@ export interface Keeping {
 export interface Task {
   everyMs: number
   /** One that is off is not scheduled. */
-  isOn: (keeping: Keeping) => boolean
+  isOn: (keeping: RetentionSettings) => boolean
   /** The work of a slot (milliseconds). It fails by what its steps throw, and is then done again from the start. */
   run: (deps: Deps, ctx: ObjectContext, slot: number) => Promise<void>
 }

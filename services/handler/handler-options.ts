@@ -57,3 +57,6 @@ export const READ = {
 
 /** A read of the whole log. */
 export const PROOF = { ...READ, ...LONG } satisfies Options
+
+/** The code of an error that repeating does not change: the next slot comes as ever. */
+export const FINAL = 422

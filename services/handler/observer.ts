@@ -1,7 +1,7 @@
 import type { RecordPaymentResponse } from '../../src/contract/payment.ts'
 import type { RecordedBatchResult } from '../../src/store/log/batch.ts'
-import type { Rejection } from '../../src/store/log/interaction.ts'
-import type { GroupSize } from '../../src/store/popularity/counting.ts'
+import type { GroupSize } from '../../src/store/log/group.ts'
+import type { Rejection } from '../../src/admission/rows.ts'
 
 /** What the services tell of their work as it happens; metrics are made of it. A replayed step tells nothing. */
 export interface ServiceObserver {
@@ -10,7 +10,7 @@ export interface ServiceObserver {
   /** What became of the payment callbacks of a call that was committed. */
   paid: (answers: readonly RecordPaymentResponse[]) => void
   /** A group of waiting batches was counted or fed in one transaction. */
-  grouped: (target: Target, group: GroupSize) => void
+  groupCounted: (target: Target, group: GroupSize) => void
 }
 
 export type Target = 'popularity' | 'profiles'
@@ -19,7 +19,7 @@ export type Target = 'popularity' | 'profiles'
 export type Recorded = 'interactions' | 'searches' | 'events'
 
 /** Tells of a batch that this attempt inserted; `rejections` are those that the handler decided. */
-export function tellRecorded(
+export function observeRecorded(
   observer: ServiceObserver,
   of: Recorded,
   result: Pick<RecordedBatchResult, 'accepted' | 'duplicateIndexes' | 'refused'>,

@@ -6,7 +6,7 @@ import type { Deps } from '../handler/deps.ts'
  * Sends a recorded batch to everyone who counts it: always, because a repeated attempt does not know whether the first one did.
  * In searches there is nothing for the profiles.
  */
-export function sendOn(deps: Deps, ctx: Context, batch: RecordedBatch, isSearch: boolean): void {
+export function fanOut(deps: Deps, ctx: Context, batch: RecordedBatch, isSearch: boolean): void {
   ctx.sendClient(popularityApi).HandlePopularityEvent(batch)
   if (!isSearch) {
     deps.reached('between the sends')

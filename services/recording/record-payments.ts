@@ -3,7 +3,7 @@ import type { RecordPaymentResponse } from '../../src/contract/payment.ts'
 import { type PaymentResult, recordPayments } from '../../src/store/payments/payment-recording.ts'
 import { checkedCall } from './checked-call.ts'
 import type { Deps } from '../handler/deps.ts'
-import { sendOn } from './fan-out.ts'
+import { fanOut } from './fan-out.ts'
 import { judgePayments } from '../../src/admission/payment.ts'
 
 /**
@@ -22,7 +22,7 @@ export async function recordPaymentCall(deps: Deps, ctx: Context, items: readonl
     deps.reached('batch committed')
     return { batch: recorded.batch, answers: inOrder }
   })
-  if (batch !== undefined) sendOn(deps, ctx, { batch_id: batch.batchId, from: batch.from, to: batch.to }, false)
+  if (batch !== undefined) fanOut(deps, ctx, { batch_id: batch.batchId, from: batch.from, to: batch.to }, false)
   return answers
 }
 

@@ -1,25 +1,29 @@
 import { type Context, TerminalError } from '@restatedev/restate-sdk'
 import {
   rejectedIdOf,
-  type Repair,
+  type Correction,
   type ReplayRejectedRequest,
   type ReplayRejectedResponse,
 } from '../../src/contract/rejected.ts'
 import type { RecordedBatch } from '../../src/contract/services.ts'
 import { type Call, callOf, eventIdFor } from '../../src/store/log/call.ts'
-import type { Rejection } from '../../src/store/log/interaction.ts'
 import { recordRows } from '../../src/store/log/batch.ts'
 import { recordPayments } from '../../src/store/payments/payment-recording.ts'
 import { withPrivacy } from '../../src/admission/privacy.ts'
-import type { LogRow } from '../../src/store/log/log-table.ts'
-import { insertReplayOf, type RefusedItem, refusedItem, type ReplayOf } from '../../src/store/log/rejected-replay.ts'
+import {
+  insertReplayOf,
+  type RejectedItemToReplay,
+  findRejectedItem,
+  type ReplayOf,
+} from '../../src/store/log/rejected-replay.ts'
 import type { Deps } from '../handler/deps.ts'
-import { sendOn } from './fan-out.ts'
-import { tellRecorded } from '../handler/observer.ts'
+import { fanOut } from './fan-out.ts'
+import { observeRecorded } from '../handler/observer.ts'
 import { INTERACTION_RECORDING, type Recording, SEARCH_RECORDING } from './record-batch.ts'
 import { judgePayments } from '../../src/admission/payment.ts'
 import { answerOf } from './record-payments.ts'
-import { itemToReplay, repaired } from '../../src/admission/correction.ts'
+import { correctedItem, corrected } from '../../src/admission/correction.ts'
+import type { LogRow, Rejection } from '../../src/admission/rows.ts'
 
 /**
  * Sends a refused interaction, search or payment callback again as a call of one. It is read inside the step that records it, and not
@@ -32,7 +36,7 @@ export async function replayRejected(deps: Deps, ctx: Context, request: ReplayRe
   const { batch, isSearch, answer } = await ctx.run('record the replay', async () => {
     const { set, actor = 'unknown', ...rejected } = request
     const key: ReplayOf = { ...rejected, actor }
-    const refused = await refusedItem(deps.db, key)
+    const refused = await findRejectedItem(deps.db, key)
     if (refused === undefined) throw new TerminalError(`there is no refused interaction ${rejectedIdOf(key)}`, { errorCode: 404 })
     const { isSearch, isPayment } = refused
     const replay: Replay = { refused, key, set, nowMs }
@@ -44,14 +48,14 @@ export async function replayRejected(deps: Deps, ctx: Context, request: ReplayRe
     deps.reached('batch committed')
     return { ...replayed, isSearch }
   })
-  sendOn(deps, ctx, batch, isSearch)
+  fanOut(deps, ctx, batch, isSearch)
   return answer
 }
 
 interface Replay {
-  refused: RefusedItem
+  refused: RejectedItemToReplay
   key: ReplayOf
-  set: Repair | undefined
+  set: Correction | undefined
   nowMs: number
 }
 
@@ -62,10 +66,10 @@ async function recordReplay<Row extends LogRow>(
   { refused, key, set, nowMs }: Replay,
 ): Promise<{ batch: RecordedBatch; answer: ReplayRejectedResponse }> {
   const newEventId = (timeMs: number) => eventIdFor(refused.call, key.index, timeMs)
-  const item = withPrivacy(itemToReplay(refused.item, set, refused.receivedAtMs, newEventId), deps.privacy)
+  const item = withPrivacy(correctedItem(refused.item, set, refused.receivedAtMs, newEventId), deps.privacy)
   const judged = judge([item], nowMs, (_index, timeMs) => newEventId(timeMs))
   const recorded = await recordRows(deps.db, table, call, judged.rows, judged.rejections, insertReplayOf(key))
-  if (recorded.isNew) tellRecorded(deps.observer, of, recorded, judged.rejections)
+  if (recorded.isNew) observeRecorded(deps.observer, of, recorded, judged.rejections)
   const batch = { batch_id: recorded.batchId, from: recorded.from, to: recorded.to }
   const rejection = judged.rejections[0] ?? recorded.refused[0]
   if (rejection !== undefined) return { batch, answer: refusedAgain(recorded.batchId, rejection) }
@@ -78,7 +82,7 @@ async function recordPaymentReplay(
   call: Call,
   { refused, key, set, nowMs }: Replay,
 ): Promise<{ batch: RecordedBatch; answer: ReplayRejectedResponse }> {
-  const { payments, rejections } = judgePayments([repaired(refused.item, set)], nowMs)
+  const { payments, rejections } = judgePayments([corrected(refused.item, set)], nowMs)
   const recorded = await recordPayments(deps.db, call, payments, rejections, key)
   const [result] = recorded.results
   if (recorded.isNew && result !== undefined) deps.observer.paid([answerOf(result)])

@@ -12,7 +12,7 @@ import { rollUpSome } from '../../src/store/popularity/roll-up.ts'
 import { refreshRising } from '../../src/store/popularity/rising.ts'
 import { refreshTrending } from '../../src/store/popularity/trending-window.ts'
 import type { Deps, Task } from '../handler/deps.ts'
-import { FINAL } from '../task.ts'
+import { FINAL } from '../handler/handler-options.ts'
 
 const LEFT_BEHIND_MINUTES = 5
 const MONTHS_AHEAD = 2
@@ -127,10 +127,10 @@ export function watchRuns(silentMs: number) {
 async function sweep({ background }: Deps, ctx: ObjectContext): Promise<void> {
   const batches = await step(ctx, 'find batches left behind', () => leftBehind(background, LEFT_BEHIND_MINUTES))
   const hour = Math.floor((await ctx.date.now()) / HOUR_MS)
-  for (const { batchId, from, to, unscored, unfed } of batches) {
+  for (const { batchId, from, to, uncounted, unfed } of batches) {
     const batch = { batch_id: batchId, from, to }
     const once = rpc.sendOpts<RecordedBatch>({ idempotencyKey: `sweep ${batchId} ${hour}` })
-    if (unscored) ctx.sendClient(popularityApi).HandlePopularityEvent(batch, once)
+    if (uncounted) ctx.sendClient(popularityApi).HandlePopularityEvent(batch, once)
     if (unfed) ctx.sendClient(catalogApi).AddInteraction(batch, once)
   }
 }

@@ -1,10 +1,9 @@
 import { AnalyticsEvent } from '../contract/analytics-event.ts'
 import { writable } from '../contract/text.ts'
 import { millisecondsOf } from '../contract/time.ts'
-import type { CalledAnalyticsEvent } from '../store/reports/analytics-event.ts'
-import type { Rejection } from '../store/log/interaction.ts'
 import { timeProblemOf } from './interaction.ts'
 import { itemProblem } from './item-problem.ts'
+import type { Rejection, CalledAnalyticsEvent } from './rows.ts'
 
 export interface JudgedEvents {
   events: CalledAnalyticsEvent[]

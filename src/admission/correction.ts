@@ -1,25 +1,25 @@
 import { retimed, timeForUuidV7, timeOfUuidV7 } from '../contract/event-id.ts'
-import type { Repair } from '../contract/rejected.ts'
+import type { Correction } from '../contract/rejected.ts'
 
 /**
  * The item that a replay sends: repaired, and with an identity. One that came without is given the id that its own call
  * would have given it, of its own time or, because "now when absent" meant the time of arrival, of that. Refused again, it
  * keeps id and time.
  */
-export function itemToReplay(
+export function correctedItem(
   sent: unknown,
-  repair: Repair | undefined,
+  repair: Correction | undefined,
   receivedAtMs: number,
   newEventId: (timeMs: number) => string,
 ): unknown {
-  const item = inItsTime(repaired(sent, repair), repair)
+  const item = inItsTime(corrected(sent, repair), repair)
   if (!hasFields(item) || Object.hasOwn(item, 'event_id')) return item
   const timeMs = Object.hasOwn(item, 'occurred_at') ? timeForUuidV7(item['occurred_at']) : receivedAtMs
   return timeMs === undefined ? item : { ...item, event_id: newEventId(timeMs) }
 }
 
 /** The item with the repair's fields. Of one that is no object, nothing is left but the repair. */
-export function repaired(sent: unknown, repair: Repair | undefined): unknown {
+export function corrected(sent: unknown, repair: Correction | undefined): unknown {
   if (repair === undefined) return sent
   const fields = Object.entries({ ...(hasFields(sent) ? sent : {}), ...repair })
   return Object.fromEntries(fields.filter(([name]) => repair[name] !== null))
@@ -29,7 +29,7 @@ export function repaired(sent: unknown, repair: Repair | undefined): unknown {
  * The time in a UUIDv7 is the event's: with another time it is another id. The rest of it stays, so that an event that was
  * sent twice, refused twice and repaired twice in the same way is still one event.
  */
-function inItsTime(item: unknown, repair: Repair | undefined): unknown {
+function inItsTime(item: unknown, repair: Correction | undefined): unknown {
   if (repair === undefined || !hasFields(item)) return item
   const { event_id: eventId } = item
   if (Object.hasOwn(repair, 'event_id') || typeof eventId !== 'string' || timeOfUuidV7(eventId) === undefined) return item

@@ -4,10 +4,8 @@ import { type Interaction, Interaction as InteractionSchema } from '../contract/
 import { normalisedQuery, type Search, Search as SearchSchema } from '../contract/search.ts'
 import { writable } from '../contract/text.ts'
 import { EARLIEST_MS, millisecondsOf } from '../contract/time.ts'
-import type { NewInteraction, NewRejection } from '../store/log/interaction.ts'
-import type { LogRow } from '../store/log/log-table.ts'
-import type { NewSearch } from '../store/log/search.ts'
 import { itemProblem } from './item-problem.ts'
+import type { LogRow, NewInteraction, NewRejection, NewSearch } from './rows.ts'
 
 /** How far a clock may be ahead. */
 export const FUTURE_MS_MAX = 5 * 60_000

@@ -1,10 +1,9 @@
 import { PaymentCallback } from '../contract/payment.ts'
 import { writable } from '../contract/text.ts'
 import { millisecondsOf } from '../contract/time.ts'
-import type { NewRejection } from '../store/log/interaction.ts'
-import type { NewPayment } from '../store/payments/payment-recording.ts'
 import { timeProblemOf } from './interaction.ts'
 import { itemProblem } from './item-problem.ts'
+import type { NewRejection, NewPayment } from './rows.ts'
 
 export interface JudgedPayments {
   payments: NewPayment[]

@@ -2,9 +2,9 @@ import { Product, type Product as ProductItem } from '../contract/product.ts'
 import type { RejectedItem } from '../contract/interaction.ts'
 import { writable } from '../contract/text.ts'
 import { millisecondsOf } from '../contract/time.ts'
-import type { ProductVersion } from '../store/catalog/catalog-product.ts'
 import { FUTURE_MS_MAX } from './interaction.ts'
 import { itemProblem } from './item-problem.ts'
+import type { ProductVersion } from './rows.ts'
 
 export interface JudgedProducts {
   versions: ProductVersion[]

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { EXAMPLE, Popularity } from './popularity.ts'
+import { POPULARITY_EXAMPLE, Popularity } from './popularity.ts'
 import { Id } from './text.ts'
 import { wholeNumber } from './whole-number.ts'
 
@@ -82,7 +82,7 @@ export const PopularResponse = z
   .meta({
     examples: [
       {
-        data: [EXAMPLE],
+        data: [POPULARITY_EXAMPLE],
         meta: {
           mode: 'trending',
           time_window_days: null,

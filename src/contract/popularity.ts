@@ -19,7 +19,7 @@ export const Popularity = z.object({
   date_updated: z.iso.datetime().describe('When an event of it was last counted.'),
 })
 /** A purchase, a while ago. */
-export const EXAMPLE = {
+export const POPULARITY_EXAMPLE = {
   product_id: 'lamp',
   score: 0.8,
   trending_score: 0.7999,
@@ -46,7 +46,7 @@ export const TopResponse = z
     data: z.array(Popularity),
     meta: z.object({ next_cursor: z.string().nullable().describe('Asks for the next page; null on the last.') }),
   })
-  .meta({ examples: [{ data: [EXAMPLE], meta: { next_cursor: null } }] })
+  .meta({ examples: [{ data: [POPULARITY_EXAMPLE], meta: { next_cursor: null } }] })
 export type TopResponse = z.infer<typeof TopResponse>
 
 export const GetPopularityRequest = z.strictObject({
@@ -54,4 +54,4 @@ export const GetPopularityRequest = z.strictObject({
 })
 
 /** As REST answers it. */
-export const GetPopularityResponse = z.object({ data: Popularity }).meta({ examples: [{ data: EXAMPLE }] })
+export const GetPopularityResponse = z.object({ data: Popularity }).meta({ examples: [{ data: POPULARITY_EXAMPLE }] })

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Day, OFFSET_MAX, WINDOWS } from './report.ts'
+import { ReportDay, OFFSET_MAX, WINDOWS } from './report.ts'
 import { storableText } from './text.ts'
 import { wholeNumber } from './whole-number.ts'
 
@@ -11,8 +11,8 @@ export type RunKind = (typeof RUN_KINDS)[number]
 const scope = {
   report_slug: storableText(200).describe('Which report.'),
   window: z.enum(WINDOWS),
-  date_from: Day.describe('The first day; widened to whole buckets. UTC.'),
-  date_to: Day.describe('The last day, which is part of it.'),
+  date_from: ReportDay.describe('The first day; widened to whole buckets. UTC.'),
+  date_to: ReportDay.describe('The last day, which is part of it.'),
 }
 
 export const RequestRun = z.strictObject({
@@ -65,7 +65,7 @@ export const CancelRun = z.strictObject({
 export type CancelRun = z.infer<typeof CancelRun>
 
 /** Whole buckets, from the first to the last. */
-export const RebuildRequest = z.strictObject({ run_id: z.uuid(), from: Day, to: Day })
+export const RebuildRequest = z.strictObject({ run_id: z.uuid(), from: ReportDay, to: ReportDay })
 export type RebuildRequest = z.infer<typeof RebuildRequest>
 export const RebuildResponse = z.object({
   done: z.int().nullable().describe('Buckets of the run that are done; null when it runs no more.'),

@@ -76,19 +76,19 @@ export type RejectedResponse = z.infer<typeof RejectedResponse>
 const SENT = [Interaction, Search, PaymentCallback]
 
 /** Fields to put in place of those that were sent. Null takes a field away: no field that is sent is null. */
-export const Repair = z.record(z.string(), z.unknown()).superRefine((fields, context) => {
+export const Correction = z.record(z.string(), z.unknown()).superRefine((fields, context) => {
   for (const [name, value] of Object.entries(fields)) {
     if (value === null || SENT.some(({ shape }) => Object.hasOwn(shape, name))) continue
     const message = 'is not a field of an interaction, a search or a payment callback; null takes one away'
     context.addIssue({ code: 'custom', path: [name], message })
   }
 })
-export type Repair = z.infer<typeof Repair>
+export type Correction = z.infer<typeof Correction>
 
 export const ReplayRejectedRequest = z.strictObject({
   batch_id: z.string().regex(BATCH_ID_PATTERN),
   index: z.int().min(0).max(INDEX_MAX),
-  set: Repair.optional().describe('Repairs the event itself: field → value, null for none.'),
+  set: Correction.optional().describe('Repairs the event itself: field → value, null for none.'),
   actor: storableText(200).optional().describe('Who asks for it.'),
 })
 export type ReplayRejectedRequest = z.infer<typeof ReplayRejectedRequest>

@@ -7,13 +7,13 @@ import { wholeNumber } from './whole-number.ts'
 export const REPORT_SLUGS = ['volume-by-period', 'status-counts', 'top-entities'] as const
 export type ReportSlug = (typeof REPORT_SLUGS)[number]
 export const WINDOWS = ['day', 'week'] as const
-export type Window = (typeof WINDOWS)[number]
+export type ReportWindow = (typeof WINDOWS)[number]
 export const BREAKDOWNS = ['period', 'source', 'status'] as const
 export type Breakdown = (typeof BREAKDOWNS)[number]
 export const REPORT_DAYS_MAX = 366
 export const OFFSET_MAX = 1_000_000
 
-export const Day = z.iso.date({ error: 'must be a day such as 2026-03-01' })
+export const ReportDay = z.iso.date({ error: 'must be a day such as 2026-03-01' })
 
 export const ReportDefinition = z.object({
   slug: z.string(),
@@ -38,8 +38,8 @@ export type ReportsRequest = z.infer<typeof ReportsRequest>
 export const RunReportRequest = z.strictObject({
   report_slug: storableText(200).describe('Which report.'),
   window: z.enum(WINDOWS).optional().describe("The buckets; the report's default when absent. Weeks begin on Monday."),
-  date_from: Day.optional().describe('The first day; 29 days before the last one when absent. UTC.'),
-  date_to: Day.optional().describe('The last day, which is part of it; today when absent.'),
+  date_from: ReportDay.optional().describe('The first day; 29 days before the last one when absent. UTC.'),
+  date_to: ReportDay.optional().describe('The last day, which is part of it; today when absent.'),
   breakdown: z
     .enum(BREAKDOWNS)
     .optional()
@@ -65,7 +65,7 @@ export const ReportRow = z.object({
 })
 export type ReportRow = z.infer<typeof ReportRow>
 
-export const Report = z.object({
+export const ReportAnswer = z.object({
   report_slug: z.string(),
   window: z.enum(WINDOWS),
   date_from: z.iso.date().describe('Widened to whole buckets.'),
@@ -82,7 +82,7 @@ export const Report = z.object({
   complete: z.boolean().describe('False while a bucket of the range is missing, or got events since it was built.'),
   run_ids: z.array(z.string()).describe('The runs that built its buckets, the newest first, at most 100.'),
 })
-export type Report = z.infer<typeof Report>
+export type ReportAnswer = z.infer<typeof ReportAnswer>
 
 const DEFINITION: ReportDefinition = {
   slug: 'volume-by-period',
@@ -102,7 +102,7 @@ export const ReportsResponse = z
   .object({ data: z.array(ReportDefinition), meta: z.object({ row_count: z.int().describe('Reports of all pages.') }) })
   .meta({ examples: [{ data: [DEFINITION], meta: { row_count: 1 } }] })
 export const ReportResponse = z.object({ data: ReportDefinition }).meta({ examples: [{ data: DEFINITION }] })
-export const RunReportResponse = z.object({ data: Report }).meta({
+export const RunReportResponse = z.object({ data: ReportAnswer }).meta({
   examples: [
     {
       data: {

@@ -7,7 +7,7 @@ import { PopularRequest, PopularResponse } from './popular-list.ts'
 import { GetPopularityRequest, Popularity, TopRequest, TopResponse } from './popularity.ts'
 import { CatalogProduct, GetProductRequest, UpsertProductsRequest, UpsertProductsResponse } from './product.ts'
 import { CancelRun, RebuildRequest, RebuildResponse, RecomputeRun, StartRun } from './recompute-run.ts'
-import { Report, RunReportRequest } from './report.ts'
+import { ReportAnswer, RunReportRequest } from './report.ts'
 import { ReplayRejectedRequest, ReplayRejectedResponse } from './rejected.ts'
 import { LastRun, LastRunRequest, LatestSlot, RunRequest, ScheduleRequest, ScheduleState, Slot } from './schedule.ts'
 import { RecordSearchesRequest, Search, SearchClick } from './search.ts'
@@ -66,7 +66,11 @@ export const analyticApi = iface.service('Analytic', {
     output: CreateInteractionResponse,
     description: 'Records analytics events, once per source and reference. Each is judged alone.',
   }),
-  RunReport: iface.schemas({ input: RunReportRequest, output: Report, description: 'A page of a report, from its snapshots.' }),
+  RunReport: iface.schemas({
+    input: RunReportRequest,
+    output: ReportAnswer,
+    description: 'A page of a report, from its snapshots.',
+  }),
   ReplayRejected: iface.schemas({
     input: ReplayRejectedRequest,
     output: ReplayRejectedResponse,

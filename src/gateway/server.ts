@@ -29,7 +29,7 @@ import type { WriteProducts } from './recording/product-writer.ts'
 import { limitRates, type RateLimits } from './access/rate-limit.ts'
 import type { RecordingWays } from './recording/record-request.ts'
 import { recomputeRoutes } from './routes/recomputations.ts'
-import type { Runs } from '../ingress/recompute-runs.ts'
+import type { Runs } from '../ingress/recompute-runs-client.ts'
 import { rejectedRoutes } from './routes/rejected.ts'
 import { reportRoutes } from './routes/reports.ts'
 import { scheduleRoutes } from './routes/schedules.ts'
@@ -38,12 +38,12 @@ import { sellerRoutes } from './routes/sellers.ts'
 import type { SellerOfToken } from './access/seller-tokens.ts'
 import { shareRunning } from './caching/share-running.ts'
 import { traceRequests } from './http/tracing.ts'
-import type { Store } from '../store/database/connection.ts'
+import type { Database } from '../store/database/connection.ts'
 
 /** What the routes receive. The ways that it has itself are those of interactions. */
 export interface GatewayDeps extends RecordingWays {
   /** A connection that cannot write. */
-  db: Store
+  db: Database
   writeProducts: WriteProducts
   searches: RecordingWays
   analyticsEvents: GroupCommit

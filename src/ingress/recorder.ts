@@ -4,7 +4,7 @@ import * as clients from '@restatedev/restate-sdk-clients'
 import type { CreateInteractionResponse } from '../contract/interaction.ts'
 import { analyticApi } from '../contract/services.ts'
 import { JSON_INPUT } from './json-input.ts'
-import { traceHeaders } from '../gateway/http/tracing.ts'
+import { traceHeaders } from './trace-headers.ts'
 
 const RECORD_MS_MAX = 10_000
 
@@ -33,7 +33,7 @@ const PACE_MS_MAX = 1_000
  * When the next call for somebody who does not wait may go: when this one is recorded, so that Restate is not filled faster than
  * it is worked off, or after a second. PostgreSQL may be away; who does not wait must not notice.
  */
-export async function paced(recorded: Promise<unknown>): Promise<void> {
+export async function recordedOrPaced(recorded: Promise<unknown>): Promise<void> {
   const done = new AbortController()
   const late = sleep(PACE_MS_MAX, undefined, { signal: done.signal })
   await Promise.race([recorded, late]).catch(() => undefined)
@@ -59,7 +59,7 @@ export interface Recorder {
 }
 
 /** The deadline is one for all attempts of a call; a `timeout` would be each attempt's. */
-export function recorder(ingressUrl: string, deadlineMs = RECORD_MS_MAX, list: ListName = 'interactions'): Recorder {
+export function createRecorder(ingressUrl: string, deadlineMs = RECORD_MS_MAX, list: ListName = 'interactions'): Recorder {
   const ingress = clients.connect({ url: ingressUrl, retry: true })
   const analytic = ingress.client(analyticApi)
   const sending = ingress.sendClient(analyticApi)

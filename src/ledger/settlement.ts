@@ -58,7 +58,7 @@ export interface Effect {
 }
 
 /** A part of a callback that could not be taken back. */
-export interface Refusal {
+export interface Shortfall {
   field: string
   message: string
 }
@@ -73,7 +73,7 @@ export interface Settlement {
   lines: Line[]
   effects: Effect[]
   /** By keyOf the callback. */
-  refused: Map<string, Refusal[]>
+  refused: Map<string, Shortfall[]>
   /** By seller. */
   pending: Map<string, Pending>
 }
@@ -138,17 +138,17 @@ function saleLine(sale: Callback, { productId, sellerId, quantity, unitPrice }: 
   return { callback: sale, sale, item, productId, sellerId, currency, occurredAtMs, quantity, amount, orders: 0 }
 }
 
-type Taken = Pick<Effect, 'callback' | 'sale' | 'productId' | 'place'>
+type TakenItem = Pick<Effect, 'callback' | 'sale' | 'productId' | 'place'>
 
-function effectOf(type: Effect['type'], taken: Taken): Effect {
+function effectOf(type: Effect['type'], taken: TakenItem): Effect {
   return { type, ...taken, occurredAtMs: Math.max(taken.callback.occurredAtMs, taken.sale.occurredAtMs) }
 }
 
-interface Back {
+interface TakenBack {
   lines: Line[]
   /** The items of which something was taken back. */
-  taken: Taken[]
-  refused: Map<string, Refusal[]>
+  taken: TakenItem[]
+  refused: Map<string, Shortfall[]>
 }
 
 /** What is left of an item of the sale. */
@@ -160,8 +160,8 @@ interface Left {
 }
 
 /** Takes back in turn, never more than is left. */
-function takeBack(sale: Callback, retractions: readonly Callback[]): Back {
-  const back: Back = { lines: [], taken: [], refused: new Map() }
+function takeBack(sale: Callback, retractions: readonly Callback[]): TakenBack {
+  const back: TakenBack = { lines: [], taken: [], refused: new Map() }
   const left = sale.items.map((item, place): Left => {
     return { place, item, quantity: item.quantity, amount: item.quantity * (item.unitPrice ?? 0) }
   })
@@ -187,9 +187,9 @@ function takeBack(sale: Callback, retractions: readonly Callback[]): Back {
 }
 
 type Take = (one: Left, quantity: number, amount: number) => void
-type OnTaken = (productId: string, place: number) => void
+type OnTakenItem = (productId: string, place: number) => void
 
-function takeAll(left: readonly Left[], take: Take, taken: OnTaken): Refusal[] {
+function takeAll(left: readonly Left[], take: Take, taken: OnTakenItem): Shortfall[] {
   const some = left.filter(({ quantity, amount }) => quantity > 0 || amount > 0)
   for (const one of some) {
     take(one, one.quantity, one.amount)
@@ -202,7 +202,7 @@ function takeAll(left: readonly Left[], take: Take, taken: OnTaken): Refusal[] {
  * Takes items of a product, those that cost as much as is asked for first, and then what is left of the price of items that were
  * taken back for less. @returns what is not there.
  */
-function takeItem(asked: Item, place: number, left: readonly Left[], take: Take, taken: OnTaken): Refusal[] {
+function takeItem(asked: Item, place: number, left: readonly Left[], take: Take, taken: OnTakenItem): Shortfall[] {
   const { productId, sellerId, unitPrice } = asked
   const fitting = left.filter(({ item }) => sellerId === null || item.sellerId === sellerId)
   const isOther = ({ item }: Left) => Number(item.unitPrice !== unitPrice)
@@ -227,11 +227,11 @@ function takeItem(asked: Item, place: number, left: readonly Left[], take: Take,
     money += some
   }
   if (quantity > 0 || money > 0) taken(productId, place)
-  const refuse = (field: 'quantity' | 'unit_price', message: string): Refusal => ({ field: `items.${place}.${field}`, message })
+  const refuse = (field: 'quantity' | 'unit_price', message: string): Shortfall => ({ field: `items.${place}.${field}`, message })
   if (money > 0 && money < moneyAsked) {
     return [refuse('unit_price', `asks for ${moneyAsked} more of ${productId}, and ${money} of what was paid were left`)]
   }
-  const refusals: Refusal[] = []
+  const refusals: Shortfall[] = []
   if (quantity < asked.quantity && money === 0) {
     refusals.push(refuse('quantity', `asks for ${asked.quantity} of ${productId}, and ${quantity} of this payment were left`))
   }

@@ -1,6 +1,6 @@
 import cluster from 'node:cluster'
 import { pino } from 'pino'
-import { schedulesOf } from '../ingress/schedules.ts'
+import { createSchedulesClient } from '../ingress/schedules-client.ts'
 import { backlog } from '../store/log/backlog.ts'
 import { connect } from '../store/database/connection.ts'
 import { addressesOf, readConfig } from './config/config.ts'
@@ -13,14 +13,14 @@ import { createRegistry, type Registry } from './metrics/registry.ts'
 import { scheduleMetrics } from './metrics/schedules.ts'
 import { serveMetrics } from './metrics/serve.ts'
 import { databaseUrlOf } from './database/with-database.ts'
-import { untilTold } from './shutdown-signal.ts'
+import { waitForShutdown } from './shutdown-signal.ts'
 
 const BACKLOG_MS_MAX = 3_000
 
 /** The service endpoint: this process, or several that share its port. Metrics are of all of them. */
 const config = readConfig(process.env)
 const log = pino({ name: 'endpoint', level: config.LOG_LEVEL })
-const told = untilTold()
+const told = waitForShutdown()
 
 if (cluster.isWorker) {
   const registry = createRegistry()
@@ -66,6 +66,6 @@ async function watch(watched: Registry): Promise<() => Promise<void>> {
   })
   const { adminUrl, ingressUrl } = addressesOf(config)
   backlogMetrics(watched, { backlog: () => backlog(db), stuck: () => stuckInvocations(adminUrl) })
-  scheduleMetrics(watched, { schedules: schedulesOf(ingressUrl), paused: () => pausedTasks(adminUrl) })
+  scheduleMetrics(watched, { schedules: createSchedulesClient(ingressUrl), paused: () => pausedTasks(adminUrl) })
   return () => db.destroy()
 }

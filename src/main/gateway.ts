@@ -1,18 +1,17 @@
 import { pino } from 'pino'
 import { createKeyRing, KEYS_MS_MAX } from '../gateway/access/key-ring.ts'
-import { eventWriter } from '../gateway/recording/event-writer.ts'
-import { productWriter } from '../gateway/recording/product-writer.ts'
-import { paymentWriter } from '../gateway/recording/payment-writer.ts'
-import { runsAt } from '../ingress/recompute-runs.ts'
+import { createEventWriter } from '../gateway/recording/event-writer.ts'
+import { createProductWriter } from '../gateway/recording/product-writer.ts'
+import { createPaymentWriter } from '../gateway/recording/payment-writer.ts'
+import { createRecomputeRunsClient } from '../ingress/recompute-runs-client.ts'
 import { recordingWays } from '../gateway/recording/ways.ts'
-import { schedulesOf } from '../ingress/schedules.ts'
-import { sellerTokens } from '../gateway/access/seller-tokens.ts'
+import { createSchedulesClient } from '../ingress/schedules-client.ts'
+import { createSellerTokens } from '../gateway/access/seller-tokens.ts'
 import { createGateway } from '../gateway/server.ts'
-import { connect } from '../store/database/connection.ts'
+import { connect, isAnswering } from '../store/database/connection.ts'
 import { checkPrepared } from './database/check-prepared.ts'
 import { addressesOf, gatewaySettingsOf, queueLimitsOf, readConfig, tokenSettingsOf } from './config/config.ts'
 import { registrationOf } from './release/deployments.ts'
-import { answers } from './embedded/postgres.ts'
 import { isListening } from './embedded/process.ts'
 import { isRestateUp, pausedTasks } from './embedded/restate.ts'
 import { gatewayMetrics, watchQueue } from './metrics/gateway.ts'
@@ -21,7 +20,7 @@ import { createRegistry } from './metrics/registry.ts'
 import { paymentAdaptersOf, paymentSecretsOf } from './config/payment-adapters.ts'
 import { databaseUrlOf } from './database/with-database.ts'
 import { startTracing } from './tracing/start.ts'
-import { untilTold } from './shutdown-signal.ts'
+import { waitForShutdown } from './shutdown-signal.ts'
 
 const SERVICES = ['Analytic', 'Popularity', 'Catalog', 'RecomputeRun', 'ReportWindow', 'Schedule', 'Task']
 const READ_MS_MAX = 10_000
@@ -54,8 +53,8 @@ const db = connect({
 const observer = gatewayMetrics(registry)
 const queue = queueLimitsOf(config)
 const { gate, ...ways } = recordingWays({ ingressUrl, db, observer, ...queue })
-const payments = paymentWriter({ ingressUrl, observer, ...queue })
-const analyticsEvents = eventWriter({ ingressUrl, observer, ...queue })
+const payments = createPaymentWriter({ ingressUrl, observer, ...queue })
+const analyticsEvents = createEventWriter({ ingressUrl, observer, ...queue })
 const queues = [
   ...[ways, ways.searches].flatMap(({ groupCommit, groupSubmit }) => [groupCommit, groupSubmit]),
   payments,
@@ -85,11 +84,11 @@ const gateway = await createGateway({
   ...ways,
   analyticsEvents,
   payments: { payments, secrets: paymentSecretsOf(config), adapters: await paymentAdaptersOf(config) },
-  writeProducts: productWriter({ ingressUrl, gate }),
+  writeProducts: createProductWriter({ ingressUrl, gate }),
   keys,
-  sellerOfToken: tokenSettings && sellerTokens(tokenSettings, onIssuerAway),
-  runs: runsAt(ingressUrl),
-  schedules: schedulesOf(ingressUrl),
+  sellerOfToken: tokenSettings && createSellerTokens(tokenSettings, onIssuerAway),
+  runs: createRecomputeRunsClient(ingressUrl),
+  schedules: createSchedulesClient(ingressUrl),
   observer,
   metrics: () => registry.metrics(),
   isTraced: tracing.isOn,
@@ -97,7 +96,7 @@ const gateway = await createGateway({
   readiness: async () => {
     const registered = registrationOf(adminUrl, SERVICES)
     const [postgresql, ingress, endpoint, { isComplete: registration }, paused] = await Promise.all([
-      answers(databaseUrl),
+      isAnswering(databaseUrl),
       isRestateUp({ ingress: ingressUrl, admin: adminUrl }),
       // After a release it is another one than was configured here.
       registered.then(({ address }) => isListening(address ?? endpointUrl)),
@@ -110,7 +109,7 @@ const gateway = await createGateway({
 await gateway.listen({ host: config.GATEWAY_HOST, port: config.GATEWAY_PORT, backlog: CONNECTIONS_WAITING_MAX })
 process.send?.('ready')
 
-await untilTold()
+await waitForShutdown()
 // Node stops looking for requests that trickle in once it closes.
 setTimeout(() => gateway.server.closeAllConnections(), CLOSE_MS_MAX).unref()
 await gateway.close()

@@ -5,12 +5,12 @@ import { existsSync, openSync } from 'node:fs'
 import { access, constants, mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { connect } from '../store/database/connection.ts'
+import { connect, isAnswering } from '../store/database/connection.ts'
 import { listApiKeys } from '../store/access/api-key.ts'
-import { addressesOf, CHECKOUT, type Config, isPublic, keepingOf } from './config/config.ts'
+import { addressesOf, CHECKOUT, type Config, isPublic, retentionOf } from './config/config.ts'
 import { register } from './release/deployments.ts'
 import { isPortFree, type OnSpawn, StartError, stopProcess } from './embedded/process.ts'
-import { answers, endLeftoverPostgres, startPostgres } from './embedded/postgres.ts'
+import { endLeftoverPostgres, startPostgres } from './embedded/postgres.ts'
 import { isRestateUp, startRestate } from './embedded/restate.ts'
 import { storedSecret } from './embedded/stored-secret.ts'
 import { prepareDatabase } from './database/prepare-database.ts'
@@ -20,7 +20,7 @@ import {
   passwordFileOf,
   paymentSecretFileOf,
   postgresFolderOf,
-  refuseBesideCommand,
+  refuseConcurrentCommand,
 } from './database/with-database.ts'
 import { startSchedules } from './start-schedules.ts'
 import { restateTracing } from './tracing/start.ts'
@@ -43,7 +43,7 @@ export async function startEverything(config: Config, say: (line: string) => voi
   const pidFile = join(config.FOOTFALL_HOME, 'processes.json')
   await makeHome(config)
   await clearPidFile(pidFile, 'footfall.js')
-  await refuseBesideCommand(config)
+  await refuseConcurrentCommand(config)
   await endLeftoverPostgres(postgresFolderOf(config))
   await checkPorts(config)
   const supervisor = createSupervisor(pidFile, say)
@@ -63,7 +63,7 @@ async function registerServices(config: Config): Promise<void> {
   const { adminUrl, ingressUrl, endpointUrl } = addressesOf(config)
   // The handlers of this start replace those of the last one, at the same address.
   await register(adminUrl, endpointUrl, { isForced: true })
-  await startSchedules(ingressUrl, keepingOf(config))
+  await startSchedules(ingressUrl, retentionOf(config))
 }
 
 async function makeHome(config: Config): Promise<void> {
@@ -113,7 +113,7 @@ async function bringUpPostgres(config: Config, supervisor: Supervisor): Promise<
       stopSignal: 'SIGINT',
       mark: folder,
     })
-  } else if (!(await answers(config.DATABASE_URL))) {
+  } else if (!(await isAnswering(config.DATABASE_URL))) {
     throw new StartError('PostgreSQL does not answer at DATABASE_URL: start it, or change the address, user or password.')
   }
   const db = connect({ url: await databaseUrlOf(config), name: 'footfall start', statementMsMax: 0 })

@@ -1,4 +1,4 @@
-import type { Window } from '../contract/report.ts'
+import type { ReportWindow } from '../contract/report.ts'
 import { DAY_MS, instantOf } from '../contract/time.ts'
 
 /** A UTC day as `2026-03-01`. */
@@ -11,7 +11,7 @@ export interface Days {
 }
 
 /** How many days a bucket has. */
-export const BUCKET_DAYS: Record<Window, number> = { day: 1, week: 7 }
+export const BUCKET_DAYS: Record<ReportWindow, number> = { day: 1, week: 7 }
 
 /** A Monday: ISO weeks begin like it. Everything that was ever recorded is later. */
 const MONDAY_MS = Date.parse('1999-12-27T00:00:00Z')
@@ -30,29 +30,29 @@ export function daysIn({ from, to }: Days): number {
 }
 
 /** The first day of the bucket that a day is in. */
-export function bucketOf(window: Window, day: Day): Day {
+export function bucketOf(window: ReportWindow, day: Day): Day {
   const days = (startOf(day) - MONDAY_MS) / DAY_MS
   const size = BUCKET_DAYS[window]
   return daysAfter(day, -(((days % size) + size) % size))
 }
 
 /** The last day of a bucket. */
-export function lastDayOf(window: Window, bucket: Day): Day {
+export function lastDayOf(window: ReportWindow, bucket: Day): Day {
   return daysAfter(bucket, BUCKET_DAYS[window] - 1)
 }
 
 /** A range from the beginning of its first bucket to the end of its last one. */
-export function wholeBuckets(window: Window, { from, to }: Days): Days {
+export function wholeBuckets(window: ReportWindow, { from, to }: Days): Days {
   return { from: bucketOf(window, from), to: lastDayOf(window, bucketOf(window, to)) }
 }
 
 /** The first days of the buckets of a range of whole ones. */
-export function bucketsOf(window: Window, days: Days): Day[] {
+export function bucketsOf(window: ReportWindow, days: Days): Day[] {
   return Array.from({ length: bucketsIn(window, days) }, (_, place) => daysAfter(days.from, place * BUCKET_DAYS[window]))
 }
 
 /** How many buckets a range of whole ones has. */
-export function bucketsIn(window: Window, days: Days): number {
+export function bucketsIn(window: ReportWindow, days: Days): number {
   return daysIn(days) / BUCKET_DAYS[window]
 }
 

@@ -2,15 +2,15 @@ import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { judge } from '../../src/admission/interaction.ts'
-import { itemToReplay } from '../../src/admission/correction.ts'
+import { correctedItem } from '../../src/admission/correction.ts'
 import { timeOfUuidV7, uuidV7 } from '../../src/contract/event-id.ts'
-import { rejectedIdOf, rejectedKeyOf, type Repair } from '../../src/contract/rejected.ts'
+import { rejectedIdOf, rejectedKeyOf, type Correction } from '../../src/contract/rejected.ts'
 import { callOf, eventIdFor } from '../../src/store/log/call.ts'
 
 const RECEIVED_MS = Date.parse('2026-03-01T12:00:00Z')
 const call = callOf('inv', Buffer.from('body'))
 const newEventId = (timeMs: number) => eventIdFor(call, 3, timeMs)
-const replayed = (item: unknown, repair?: Repair) => itemToReplay(item, repair, RECEIVED_MS, newEventId)
+const replayed = (item: unknown, repair?: Correction) => correctedItem(item, repair, RECEIVED_MS, newEventId)
 const event = { session_id: 's', event_type: 'view', ref_type: 'Product', ref_id: 'p' }
 const ids = (item: unknown, nowMs = RECEIVED_MS) =>
   judge([item], nowMs, () => 'none was given').rows.map(({ eventId, occurredAtMs }) => [eventId, occurredAtMs])

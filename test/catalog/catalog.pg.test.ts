@@ -7,7 +7,7 @@ import type { Product } from '../../src/contract/product.ts'
 import { isStorable } from '../../src/contract/text.ts'
 import { callOf } from '../../src/store/log/call.ts'
 import { catalogProduct, upsertProducts } from '../../src/store/catalog/catalog-product.ts'
-import { connect, type Store } from '../../src/store/database/connection.ts'
+import { connect, type Database } from '../../src/store/database/connection.ts'
 import { popularityOf, topByScore } from '../../src/store/popularity/top-list.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
@@ -164,7 +164,7 @@ test('an event keeps the category and the brand that the catalogue had when it w
 })
 
 /** Rows of the catalogue that a piece of work read, from the table or an index of it, and the probes of its indexes. */
-async function readsOfCatalogue(work: (db: Store) => Promise<unknown>): Promise<{ rows: number; probes: number }> {
+async function readsOfCatalogue(work: (db: Database) => Promise<unknown>): Promise<{ rows: number; probes: number }> {
   // A single connection, because each reports what it read by itself.
   const db = connect({ url: database.url, name: 'test', connectionsMax: 1 })
   const reads = async () => {
@@ -182,7 +182,7 @@ async function readsOfCatalogue(work: (db: Store) => Promise<unknown>): Promise<
   return { rows: after.rows - before.rows, probes: after.probes - before.probes }
 }
 
-const fillCatalogue = (db: Store, count: number) =>
+const fillCatalogue = (db: Database, count: number) =>
   sql`insert into catalog.product (product_id, name, category, status, updated_at, call_id)
     select 'p' || n, 'name', 'c', case when n % 10 = 0 then 'hidden' else 'active' end, '2026-03-01', gen_random_uuid()
     from generate_series(1, ${count}::int) n`.execute(db)
@@ -233,7 +233,7 @@ test('a page of the list probes the catalogue for each of its products, however 
     insert into product_popularity (product_id, score_micros, trending, view_count, purchase_count, favorite_count, cart_count,
       review_count, search_click_count, last_interaction, date_updated)
     select 'p' || n, 1000000 - n, 0, 1, 0, 0, 0, 0, 0, now(), now() from generate_series(1, 5000) n`.execute(db)
-  const readTop = async (one: Store) => {
+  const readTop = async (one: Database) => {
     const { data } = await topByScore(one, { limit: 100, after: undefined })
     expect(data.map((row) => row.product_id).filter((id) => /0$/.test(id))).toEqual([])
     expect(data).toHaveLength(100)

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import type { UpsertProductsRequest, UpsertProductsResponse } from '../../src/contract/product.ts'
 import { catalogApi } from '../../src/contract/services.ts'
 import { createCallGate } from '../../src/gateway/recording/call-gate.ts'
-import { productWriter } from '../../src/gateway/recording/product-writer.ts'
+import { createProductWriter } from '../../src/gateway/recording/product-writer.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { startGateway, type TestGateway } from '../harness/servers/gateway.ts'
@@ -193,7 +193,7 @@ test('what is hidden is not in the next list, events have its category, and ever
 
 test('while Restate is away the answer is 503 and says what to do', async () => {
   const gate = createCallGate({ callsMax: 1, waitingMax: 1, bytesMax: 1_000, onFull: () => undefined })
-  const writeProducts = productWriter({ ingressUrl: 'http://127.0.0.1:1', gate, deadlineMs: 300 })
+  const writeProducts = createProductWriter({ ingressUrl: 'http://127.0.0.1:1', gate, deadlineMs: 300 })
   const cutOff = await startGateway(database.url, stack, { writeProducts })
   const answer = await fetch(cutOff.url + PRODUCTS, {
     method: 'POST',

@@ -3,7 +3,7 @@ import { SellerDashboardResponse } from '../../src/contract/seller-dashboard.ts'
 import { sellerCommand } from '../../src/cli/commands/seller.ts'
 import { runCommand } from '../harness/programs/command.ts'
 import { createDatabase, createEmptyDatabase, type TestDatabase } from '../harness/servers/database.ts'
-import { runPart } from '../harness/programs/command-process.ts'
+import { runCommandProcess } from '../harness/programs/command-process.ts'
 import { saleLine, storeSales } from '../harness/items/sales.ts'
 
 let database: TestDatabase
@@ -19,7 +19,7 @@ const run = (args: string[], url = database.url) => runCommand(sellerCommand(), 
 const MARCH = ['--start', '2026-03-01', '--end', '2026-03-02']
 
 test('a seller is drawn on the terminal', async () => {
-  const { code, output } = await runPart(['seller', 'north-light', ...MARCH], { DATABASE_URL: database.url })
+  const { code, output } = await runCommandProcess(['seller', 'north-light', ...MARCH], { DATABASE_URL: database.url })
   expect(output).toMatch(/^Revenue +€99\.80 {2}▼ 0\.2 %$/m)
   expect(output).toMatch(/^2026-03-02 +█+ +€49\.90 +1$/m)
   expect(output).toMatch(/^lamp +4 +€99\.80$/m)

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { sourceCommand } from '../../src/cli/commands/source.ts'
-import { actor } from '../../src/cli/actor.ts'
+import { actor } from '../../src/cli/terminal/actor.ts'
 import { callOf } from '../../src/store/log/call.ts'
 import { recordEvents } from '../../src/store/reports/analytics-event.ts'
 import { runCommand } from '../harness/programs/command.ts'

@@ -3,12 +3,12 @@ import fc from 'fast-check'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { instantOf } from '../../src/contract/time.ts'
-import type { NewPayment } from '../../src/store/payments/payment-recording.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { callbackArbitrary, reference, withoutZeros } from '../harness/items/payments.ts'
 import type { Death } from './endpoint.ts'
 import { quiet } from './wait-until-quiet.ts'
 import { type CrashStack, startCrashStack } from './stack.ts'
+import type { NewPayment } from '../../src/admission/rows.ts'
 
 const FAIL_POINTS = ['batch committed', 'between the sends', 'before the answer'] as const
 const CALLBACKS = 6

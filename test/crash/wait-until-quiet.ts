@@ -21,7 +21,7 @@ export async function quiet(stack: CrashStack): Promise<void> {
   const isQuiet = await until(async () => {
     const [open, waiting] = await Promise.all([openInvocations(stack.adminUrl), backlog(stack.db)])
     last = { open: Array.isArray(open) ? open.slice(0, 10) : open.message, waiting }
-    return Array.isArray(open) && open.length === 0 && waiting.unscoredBatches + waiting.unfedBatches === 0
+    return Array.isArray(open) && open.length === 0 && waiting.uncountedBatches + waiting.unfedBatches === 0
   }, QUIET_MS_MAX)
   if (!isQuiet) throw new Error(`stuck: ${JSON.stringify(last)}`)
 }

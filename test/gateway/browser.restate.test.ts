@@ -2,15 +2,15 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest'
-import { recorder } from '../../src/ingress/recorder.ts'
+import { createRecorder } from '../../src/ingress/recorder.ts'
 import { until } from '../../src/main/embedded/process.ts'
 import { createApiKey } from '../../src/store/access/api-key.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { startGateway, type TestGateway } from '../harness/servers/gateway.ts'
-import { openPage, type Page, type PageOptions } from '../harness/clients/browser-page.ts'
+import { openPage, type BrowserPage, type PageOptions } from '../harness/clients/browser-page.ts'
 import { type Stack, startStack } from '../harness/servers/stack.ts'
-import { startWire, type Wire } from '../harness/servers/tcp-proxy.ts'
+import { startTcpProxy, type TcpProxy } from '../harness/servers/tcp-proxy.ts'
 
 const ORIGIN = 'https://shop.example'
 const NOTHING_LEFT = '{"interactions":[]}'
@@ -18,20 +18,20 @@ const NOTHING_LEFT = '{"interactions":[]}'
 let database: TestDatabase
 let stack: Stack
 let gateway: TestGateway
-let wire: Wire
+let wire: TcpProxy
 let key: string
 /** How many answers are lost on their way, after their events were recorded. */
 let answersToLose = 0
 /** Answers wait for this, after their events were recorded. */
 let answersHeld = Promise.resolve()
-const pages: Page[] = []
+const pages: BrowserPage[] = []
 
 beforeAll(async () => {
   database = await createDatabase(inject('postgresUrl'))
   stack = await startStack(database.db)
   const made = { name: 'shop', scopes: ['ingest'], isPublishable: true, origins: [ORIGIN], sellerId: null } as const
   key = (await createApiKey(database.db, { ...made, requestsPerMinute: 100_000 })).text
-  const restate = recorder(stack.ingressUrl)
+  const restate = createRecorder(stack.ingressUrl)
   const record: typeof restate.record = async (...call) => {
     const answer = await restate.record(...call)
     await answersHeld
@@ -43,7 +43,7 @@ beforeAll(async () => {
     return answer
   }
   gateway = await startGateway(database.url, stack, { recorder: { ...restate, record } })
-  wire = await startWire(gateway.url)
+  wire = await startTcpProxy(gateway.url)
 })
 afterEach(() => {
   for (const page of pages.splice(0)) page.kill()
@@ -55,7 +55,7 @@ afterAll(async () => {
   await database.drop()
 })
 
-function open(changes: Partial<PageOptions> & Pick<PageOptions, 'storage'>): Page {
+function open(changes: Partial<PageOptions> & Pick<PageOptions, 'storage'>): BrowserPage {
   const page = openPage({ gatewayUrl: wire.url.replace(/\/$/, ''), key, origin: ORIGIN, ...changes })
   pages.push(page)
   return page

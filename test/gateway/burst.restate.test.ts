@@ -4,14 +4,14 @@ import { once } from 'node:events'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { createGroupCommit, recordsOf } from '../../src/gateway/recording/group-commit.ts'
-import { recorder } from '../../src/ingress/recorder.ts'
+import { createRecorder } from '../../src/ingress/recorder.ts'
 import { until } from '../../src/main/embedded/process.ts'
 import { createApiKey } from '../../src/store/access/api-key.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { QUEUE_LIMITS, SETTINGS, startGateway, type TestGateway } from '../harness/servers/gateway.ts'
 import { type Stack, startStack } from '../harness/servers/stack.ts'
-import { unobserved } from '../harness/servers/silent-observer.ts'
+import { SILENT_OBSERVER } from '../harness/servers/silent-observer.ts'
 
 const PATH = '/api/v1/analytic/interaction'
 const SOCKETS_MAX = 1_000
@@ -67,9 +67,9 @@ test.each([
 ])(
   '%i requests at once %s are all answered 200 or 503, and as many are counted as were answered 200',
   async (requests, name, limits) => {
-    const restate = recorder(stack.ingressUrl)
+    const restate = createRecorder(stack.ingressUrl)
     const { deadlineMs } = restate
-    const groups = { ...QUEUE_LIMITS, ...limits, deadlineMs, observer: unobserved }
+    const groups = { ...QUEUE_LIMITS, ...limits, deadlineMs, observer: SILENT_OBSERVER }
     const groupCommit = createGroupCommit({ ...groups, ...recordsOf(restate) })
     const burst = await startGateway(database.url, stack, { recorder: restate, groupCommit, settings: SETTINGS })
     const agent = new Agent({ keepAlive: true, maxSockets: SOCKETS_MAX })

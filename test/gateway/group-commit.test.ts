@@ -10,7 +10,7 @@ import {
   type GroupCommitOptions,
 } from '../../src/gateway/recording/group-commit.ts'
 import type { EventsBody } from '../../src/ingress/recorder.ts'
-import { unobserved } from '../harness/servers/silent-observer.ts'
+import { SILENT_OBSERVER } from '../harness/servers/silent-observer.ts'
 
 /** A call that was made and is answered by hand. */
 interface Call {
@@ -27,7 +27,7 @@ function manual(changes: Partial<GroupCommitOptions<CreateInteractionResponse, C
       calls.push({ events, answer: () => resolve({ answer: allAccepted(events) }), fail: reject })
     })
   const limits = { flushesMax: 4, queueEventsMax: 50_000, queueBytesMax: 10_000_000, deadlineMs: 60_000 }
-  const commit = createGroupCommit({ ...limits, send, partsOf: answersOf, observer: unobserved, ...changes })
+  const commit = createGroupCommit({ ...limits, send, partsOf: answersOf, observer: SILENT_OBSERVER, ...changes })
   const record = (events: unknown[], connection: object = {}) =>
     commit.record({ json: JSON.stringify(events).slice(1, -1), count: events.length, connection })
   return { calls, commit, record }

@@ -10,7 +10,7 @@ import { createDatabase, type TestDatabase } from '../harness/servers/database.t
 import { SETTINGS, startGateway, type TestGateway } from '../harness/servers/gateway.ts'
 import { ask as askAt, type Asked, INGEST, makeKey, makeKeys, MANAGE, READ, type TestKeys } from '../harness/items/keys.ts'
 import { type Stack, startStack } from '../harness/servers/stack.ts'
-import { startWire } from '../harness/servers/tcp-proxy.ts'
+import { startTcpProxy } from '../harness/servers/tcp-proxy.ts'
 
 let database: TestDatabase
 let stack: Stack
@@ -148,7 +148,7 @@ test('a gateway that others can reach lets nobody in before there is a key', asy
 })
 
 test('while PostgreSQL is away known keys are known and probes are answered', async () => {
-  const wire = await startWire(database.url)
+  const wire = await startTcpProxy(database.url)
   const db = connect({ url: wire.url, name: 'test gateway', readOnly: true })
   const patient = await startGateway(database.url, stack, { db, keys: createKeyRing(db, () => undefined) })
   const status = async (key: string) => (await ask({ key, url: patient.url })).status
@@ -167,7 +167,7 @@ test('while PostgreSQL is away known keys are known and probes are answered', as
 })
 
 test('while PostgreSQL takes everything and answers nothing known keys are known', async () => {
-  const wire = await startWire(database.url)
+  const wire = await startTcpProxy(database.url)
   const db = connect({ url: wire.url, name: 'test gateway', readOnly: true })
   const patient = await startGateway(database.url, stack, { db, keys: createKeyRing(db, () => undefined) })
   const status = async (key: string) => (await ask({ key, url: patient.url })).status
@@ -183,7 +183,7 @@ test('while PostgreSQL takes everything and answers nothing known keys are known
 })
 
 test('a gateway that could never ask for the keys lets nobody in, and says that it is alive', async () => {
-  const wire = await startWire(database.url)
+  const wire = await startTcpProxy(database.url)
   await wire.cut()
   const db = connect({ url: wire.url, name: 'test gateway', readOnly: true })
   const cutOff = await startGateway(database.url, stack, { db, keys: createKeyRing(db, () => undefined) })

@@ -2,27 +2,27 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { until } from '../../src/main/embedded/process.ts'
-import { recorder } from '../../src/ingress/recorder.ts'
+import { createRecorder } from '../../src/ingress/recorder.ts'
 import { connect } from '../../src/store/database/connection.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { startGateway, type TestGateway } from '../harness/servers/gateway.ts'
 import { query, type Stack, startStack } from '../harness/servers/stack.ts'
-import { startWire, type Wire } from '../harness/servers/tcp-proxy.ts'
+import { startTcpProxy, type TcpProxy } from '../harness/servers/tcp-proxy.ts'
 
 let database: TestDatabase
-let wire: Wire
+let wire: TcpProxy
 let db: ReturnType<typeof connect>
 let stack: Stack
 let gateway: TestGateway
 let patient: TestGateway
 beforeAll(async () => {
   database = await createDatabase(inject('postgresUrl'))
-  wire = await startWire(database.url)
+  wire = await startTcpProxy(database.url)
   db = connect({ url: wire.url, name: 'test' })
   stack = await startStack(db)
-  gateway = await startGateway(wire.url, stack, { recorder: recorder(stack.ingressUrl, 1_000) })
-  patient = await startGateway(wire.url, stack, { recorder: recorder(stack.ingressUrl, 30_000) })
+  gateway = await startGateway(wire.url, stack, { recorder: createRecorder(stack.ingressUrl, 1_000) })
+  patient = await startGateway(wire.url, stack, { recorder: createRecorder(stack.ingressUrl, 30_000) })
 })
 afterAll(async () => {
   await gateway.stop()
@@ -103,7 +103,7 @@ test('who does not wait for the outcome does not notice that PostgreSQL is away'
 })
 
 test('while Restate is away writes answer 503 and reads go on', async () => {
-  const alone = await startGateway(wire.url, stack, { recorder: recorder('http://127.0.0.1:1', 1_000) })
+  const alone = await startGateway(wire.url, stack, { recorder: createRecorder('http://127.0.0.1:1', 1_000) })
   expect(await post(alone.url, [view('x')])).toMatchObject({ status: 503, retryAfter: expect.any(String) })
   expect((await fetch(`${alone.url}/api/v1/analytic/popularity/top`)).status).toBe(200)
   expect(alone.log.filter(({ msg }) => msg === 'request').map(({ status }) => status)).toEqual([503, 200])

@@ -8,7 +8,7 @@ import { checkPrepared } from '../../src/main/database/check-prepared.ts'
 import { readConfig } from '../../src/main/config/config.ts'
 import { StartError } from '../../src/main/embedded/process.ts'
 import { prepareDatabase } from '../../src/main/database/prepare-database.ts'
-import { connect, type Store } from '../../src/store/database/connection.ts'
+import { connect, type Database } from '../../src/store/database/connection.ts'
 import { migrate, schemaState } from '../../src/store/database/migration.ts'
 import { createDatabase, createEmptyDatabase, type TestDatabase } from '../harness/servers/database.ts'
 
@@ -34,13 +34,13 @@ async function fresh(make: typeof createDatabase = createDatabase): Promise<Test
 /** The file of a newer release. */
 const addFile = (text: string) => writeFile(join(folder, '9000_newer.sql'), text)
 
-async function appliedFiles(db: Store): Promise<string[]> {
+async function appliedFiles(db: Database): Promise<string[]> {
   const { rows } = await sql<{ name: string }>`select name from migration order by name`.execute(db)
   return rows.map(({ name }) => name)
 }
 
 /** Does the same at once, each with connections of its own, as processes do. */
-async function atOnce<T>(url: string, work: (db: Store) => Promise<T>): Promise<T[]> {
+async function atOnce<T>(url: string, work: (db: Database) => Promise<T>): Promise<T[]> {
   const pools = Array.from({ length: MIGRATORS }, () => connect({ url, name: 'test', connectionsMax: 1 }))
   onTestFinished(async () => void (await Promise.all(pools.map((pool) => pool.destroy()))))
   return Promise.all(pools.map(work))

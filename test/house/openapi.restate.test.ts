@@ -6,14 +6,14 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import type { PaymentAdapter } from '../../src/contract/payment-adapter.ts'
 import { answersOf, createGroupCommit } from '../../src/gateway/recording/group-commit.ts'
 import { signatureOf } from '../../src/gateway/access/webhook-signature.ts'
-import { paymentWriter } from '../../src/gateway/recording/payment-writer.ts'
+import { createPaymentWriter } from '../../src/gateway/recording/payment-writer.ts'
 import { createApiKey, type NewApiKey } from '../../src/store/access/api-key.ts'
 import { requestRun } from '../../src/store/reports/recompute-run.ts'
 import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
-import { type DescribedOperation, type Document, mismatchOf, operationsOf } from '../harness/clients/openapi-document.ts'
+import { type DescribedOperation, type OpenApiDocument, mismatchOf, operationsOf } from '../harness/clients/openapi-document.ts'
 import { PAYMENT_SECRET, QUEUE_LIMITS, SETTINGS, startGateway, type TestGateway } from '../harness/servers/gateway.ts'
 import { type Stack, startStack } from '../harness/servers/stack.ts'
-import { unobserved } from '../harness/servers/silent-observer.ts'
+import { SILENT_OBSERVER } from '../harness/servers/silent-observer.ts'
 
 /** For people, programs that read the document, and Prometheus: no part of the API. */
 const HIDDEN = [/^\/$/, /^\/openapi\.json$/, /^\/docs(\/|$)/, /^\/metrics$/, /^\*$/]
@@ -27,12 +27,12 @@ subscribe('fastify.initialization', (message) => {
 let database: TestDatabase
 let stack: Stack
 let gateway: TestGateway
-let document: Document
+let document: OpenApiDocument
 let operations: DescribedOperation[]
 beforeAll(async () => {
   database = await createDatabase(inject('postgresUrl'))
   stack = await startStack(database.db)
-  const payments = paymentWriter({ ingressUrl: stack.ingressUrl, observer: unobserved, ...QUEUE_LIMITS })
+  const payments = createPaymentWriter({ ingressUrl: stack.ingressUrl, observer: SILENT_OBSERVER, ...QUEUE_LIMITS })
   const stripe: PaymentAdapter = { provider: 'stripe', isSigned: () => true, callbacksOf: () => [] }
   gateway = await startGateway(database.url, stack, { payments: { payments, secrets: [PAYMENT_SECRET], adapters: [stripe] } })
   document = await documentOf(gateway)
@@ -44,8 +44,8 @@ afterAll(async () => {
   await database.drop()
 })
 
-async function documentOf({ url }: TestGateway): Promise<Document> {
-  return (await (await fetch(`${url}/openapi.json`)).json()) as Document
+async function documentOf({ url }: TestGateway): Promise<OpenApiDocument> {
+  return (await (await fetch(`${url}/openapi.json`)).json()) as OpenApiDocument
 }
 
 test('the document is valid OpenAPI 3.1', async () => {
@@ -256,7 +256,7 @@ describe('with keys', () => {
   function groupCommit(queueEventsMax: number) {
     const fail = () => Promise.reject(new Error('a fault of ours'))
     const limits = { ...QUEUE_LIMITS, queueEventsMax, deadlineMs: 1_000 }
-    return createGroupCommit({ ...limits, send: fail, partsOf: answersOf, observer: unobserved })
+    return createGroupCommit({ ...limits, send: fail, partsOf: answersOf, observer: SILENT_OBSERVER })
   }
 
   async function fresh(changes: Parameters<typeof startGateway>[2], ask: (at: TestGateway) => Promise<Response>) {

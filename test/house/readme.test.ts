@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { linesOf } from '../../src/cli/demo/table.ts'
 import { postgresUrl } from '../../src/main/embedded/postgres.ts'
 import { until } from '../../src/main/embedded/process.ts'
-import { connect, type Store } from '../../src/store/database/connection.ts'
+import { connect, type Database } from '../../src/store/database/connection.ts'
 import { openPage, type Track } from '../harness/clients/browser-page.ts'
 import { type Program, startProgram } from '../harness/programs/program.ts'
 import { type Block, blocksOf, like } from '../harness/programs/markdown-blocks.ts'
@@ -49,7 +49,7 @@ bench,Oak bench,seats,,no
 
 let program: Program
 let folder: string
-let db: Store
+let db: Database
 let environment: Record<string, string>
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'footfall-readme-'))

@@ -5,7 +5,7 @@ import { leftBehind } from '../../src/store/log/backlog.ts'
 import { until } from '../../src/main/embedded/process.ts'
 import { callOf } from '../../src/store/log/call.ts'
 import { recordBatch } from '../../src/store/log/batch.ts'
-import { scoreBatch } from '../../src/store/popularity/counting.ts'
+import { countBatch } from '../../src/store/popularity/counting.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { interaction, record, recordAndCount } from '../harness/items/events.ts'
@@ -67,7 +67,7 @@ test('a batch with nothing valid is recorded, counted, and keeps what was refuse
   const item = { text: 'nul \0 and half a pair \ud800' }
   const answer = await record(db, [], [{ index: 0, code: 'invalid', field: 'text', message: 'is not valid', item }])
   expect(answer).toMatchObject({ accepted: 0, duplicateIndexes: [], refused: [] })
-  expect(await scoreBatch(db, answer)).toEqual({ batches: 1, events: 0 })
+  expect(await countBatch(db, answer)).toEqual({ batches: 1, events: 0 })
   const kept = await sql<{ item: string }>`select item from rejected_interaction`.execute(db)
   expect(JSON.parse(kept.rows[0]!.item)).toEqual(item)
 })
@@ -82,7 +82,7 @@ test('the same invocation id with another body is another batch', async () => {
 
 test('counting an unknown batch is an error, not done', async () => {
   await expect(
-    scoreBatch(database.db, { batchId: '404', from: '2026-01-01T00:00:00Z', to: '2026-01-01T00:00:00Z' }),
+    countBatch(database.db, { batchId: '404', from: '2026-01-01T00:00:00Z', to: '2026-01-01T00:00:00Z' }),
   ).rejects.toThrow('no batch 404')
 })
 
@@ -93,8 +93,8 @@ test('counting one batch takes the waiting ones along', async () => {
     await record(db, [interaction()]),
     await record(db, [interaction()]),
   ]
-  expect(await scoreBatch(db, second)).toEqual({ batches: 3, events: 3 })
-  for (const done of [first, third]) expect(await scoreBatch(db, done)).toEqual({ batches: 0, events: 0 })
+  expect(await countBatch(db, second)).toEqual({ batches: 3, events: 3 })
+  for (const done of [first, third]) expect(await countBatch(db, done)).toEqual({ batches: 0, events: 0 })
   expect((await verify(db)).drift).toEqual([])
 })
 
@@ -106,7 +106,7 @@ test('only batches older than asked are left behind', async () => {
   await sql`update interaction_batch set received_at = now() - interval '6 minutes', scored_at = null, fed_at = null where batch_id = ${old.batchId}`.execute(
     db,
   )
-  expect(await leftBehind(db, 5)).toEqual([{ batchId: old.batchId, from: old.from, to: old.to, unscored: true, unfed: true }])
+  expect(await leftBehind(db, 5)).toEqual([{ batchId: old.batchId, from: old.from, to: old.to, uncounted: true, unfed: true }])
 })
 
 test('a connection that breaks inside a transaction fails that transaction, and not the process', async () => {
@@ -141,6 +141,6 @@ test('a batch that cannot be counted blocks itself alone', async () => {
   await sql`alter table product_hour add constraint no_poison check (product_id <> 'poison')`.execute(db)
   const bad = await record(db, [interaction({ refId: 'poison' })])
   const good = await record(db, [interaction({ refId: 'good' })])
-  expect(await scoreBatch(db, good)).toMatchObject({ batches: 1 })
-  await expect(scoreBatch(db, bad)).rejects.toThrow('no_poison')
+  expect(await countBatch(db, good)).toMatchObject({ batches: 1 })
+  await expect(countBatch(db, bad)).rejects.toThrow('no_poison')
 })

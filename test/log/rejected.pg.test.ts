@@ -4,7 +4,6 @@ import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import type { RejectedInteraction } from '../../src/contract/rejected.ts'
 import { callOf } from '../../src/store/log/call.ts'
 import { recordBatch } from '../../src/store/log/batch.ts'
-import type { NewRejection } from '../../src/store/log/interaction.ts'
 import {
   countOpenRejected,
   openRejected,
@@ -12,9 +11,10 @@ import {
   rejectedPage,
   rejectedPositionOf,
 } from '../../src/store/log/rejected-item.ts'
-import { AlreadyReplayed, insertReplayOf, refusedItem } from '../../src/store/log/rejected-replay.ts'
+import { AlreadyReplayed, insertReplayOf, findRejectedItem } from '../../src/store/log/rejected-replay.ts'
 import { clear, createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { interaction, record } from '../harness/items/events.ts'
+import type { NewRejection } from '../../src/admission/rows.ts'
 
 let database: TestDatabase
 beforeAll(async () => {
@@ -113,7 +113,7 @@ test('an event before the horizon is kept as its sender can send it again', asyn
     metadata: { a: null },
   })
   const { batchId } = await record(db, [sent, interaction({ occurredAtMs: 1e12, refType: 'Category', accountId: null })])
-  const { item } = (await refusedItem(db, { batch_id: batchId, index: 0 }))!
+  const { item } = (await findRejectedItem(db, { batch_id: batchId, index: 0 }))!
   expect(item).toEqual({
     event_id: sent.eventId,
     occurred_at: '2009-12-31T23:59:59.999+00:00',
@@ -125,7 +125,7 @@ test('an event before the horizon is kept as its sender can send it again', asyn
     ip_address: '2001:db8::1',
     metadata: { a: null },
   })
-  expect((await refusedItem(db, { batch_id: batchId, index: 1 }))!.item).toMatchObject({ ref_type: 'Category' })
+  expect((await findRejectedItem(db, { batch_id: batchId, index: 1 }))!.item).toMatchObject({ ref_type: 'Category' })
 })
 
 test('of many replays of one refused interaction at once one records it, and the others hear what became of it', async () => {

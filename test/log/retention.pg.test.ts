@@ -4,7 +4,7 @@ import { DAY_MS } from '../../src/contract/time.ts'
 import { connect } from '../../src/store/database/connection.ts'
 import { LOG_TABLES, makePartitions, monthOf, partitionOf } from '../../src/store/log/month.ts'
 import { rescore } from '../../src/store/popularity/popularity-rules.ts'
-import { scoreBatch } from '../../src/store/popularity/counting.ts'
+import { countBatch } from '../../src/store/popularity/counting.ts'
 import { dropOldMonths } from '../../src/store/log/retention.ts'
 import { feedBatch } from '../../src/store/shoppers/shopper-profile.ts'
 import { verify } from '../../src/store/proof/verification.ts'
@@ -87,8 +87,8 @@ test('an event from before the horizon is refused and changes nothing; one after
 })
 
 test.each([
-  ['counted', scoreBatch, feedBatch],
-  ['fed', feedBatch, scoreBatch],
+  ['counted', countBatch, feedBatch],
+  ['fed', feedBatch, countBatch],
 ])('a month with an event that is not %s yet stays until it is', async (_what, last, first) => {
   const { db } = database
   await recordAndCount(db, events())
@@ -150,7 +150,7 @@ test('events that are too old do not keep the months that they name', async () =
   expect((await dropOldMonths(db, DAYS)).waiting).toEqual([])
   const none = await record(db, [interaction({ occurredAtMs: ago(1_000) })])
   expect(Date.parse(none.from)).toBeGreaterThan(ago(DAYS))
-  for (const batch of [open, none]) await Promise.all([scoreBatch(db, batch), feedBatch(db, batch)])
+  for (const batch of [open, none]) await Promise.all([countBatch(db, batch), feedBatch(db, batch)])
   expect(await driftOf()).toEqual([])
 })
 

@@ -9,11 +9,10 @@ import {
 } from '../../src/contract/search.ts'
 import { DAY_MS } from '../../src/contract/time.ts'
 import { encodeCursor } from '../../src/store/database/cursor.ts'
-import type { NewInteraction } from '../../src/store/log/interaction.ts'
-import type { NewSearch } from '../../src/store/log/search.ts'
 import { searchQueries, searchQueryPositionOf } from '../../src/store/log/search-query.ts'
 import { clear, createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { interaction, record, recordNewSearches, search } from '../harness/items/events.ts'
+import type { NewInteraction, NewSearch } from '../../src/admission/rows.ts'
 
 let database: TestDatabase
 beforeAll(async () => {

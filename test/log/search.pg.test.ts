@@ -10,17 +10,17 @@ import { PRESETS } from '../../src/ranking/weights.ts'
 import { backlog, leftBehind } from '../../src/store/log/backlog.ts'
 import { callOf } from '../../src/store/log/call.ts'
 import { recordBatch, recordRows, type RecordedBatchResult } from '../../src/store/log/batch.ts'
-import type { NewInteraction } from '../../src/store/log/interaction.ts'
 import { migrate } from '../../src/store/database/migration.ts'
-import { scoreBatch } from '../../src/store/popularity/counting.ts'
+import { countBatch } from '../../src/store/popularity/counting.ts'
 import { rescore } from '../../src/store/popularity/popularity-rules.ts'
 import { popularityOf } from '../../src/store/popularity/top-list.ts'
-import { type NewSearch, SEARCHES } from '../../src/store/log/search.ts'
+import { SEARCHES } from '../../src/store/log/search.ts'
 import { feedBatch } from '../../src/store/shoppers/shopper-profile.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { BALANCED, clear, createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { interaction, recordAndCount, recordNewSearches, search } from '../harness/items/events.ts'
 import { differences, expectedCells, rulesInForce, storedCells } from '../harness/reference/cells.ts'
+import type { NewInteraction, NewSearch } from '../../src/admission/rows.ts'
 
 let database: TestDatabase
 beforeEach(async () => {
@@ -97,7 +97,7 @@ test(
         const answers = await Promise.all(batches.map((batch) => recordOverlapping(batch, attempts)))
         await Promise.all(
           answers.flatMap((answer) =>
-            Array.from({ length: attempts }, () => [scoreBatch(db, answer), feedBatch(db, answer)]).flat(),
+            Array.from({ length: attempts }, () => [countBatch(db, answer), feedBatch(db, answer)]).flat(),
           ),
         )
         const accepted = answers.reduce((sum, answer) => sum + answer.accepted, 0)
@@ -144,7 +144,7 @@ test('a product that was only ever shown gets its row, which a rescore keeps, an
     search({ productIds: ['shown', 'other'], occurredAtMs }),
     search({ productIds: [] }),
   ])
-  expect(await scoreBatch(db, batch)).toEqual({ batches: 1, events: 2 })
+  expect(await countBatch(db, batch)).toEqual({ batches: 1, events: 2 })
   expect(await popularityOf(db, 'shown')).toMatchObject({
     score: 0,
     search_count: 1,
@@ -160,9 +160,9 @@ test('a product that was only ever shown gets its row, which a rescore keeps, an
 test('a batch of searches waits to be counted, never to be fed, and the sweeper sends it to be counted', async () => {
   const { db } = database
   const batch = await recordNewSearches(db, [search({ productIds: ['a', 'b'] }), search({ productIds: ['a'] })])
-  expect(await backlog(db)).toMatchObject({ unscoredBatches: 1, unscoredEvents: 3, unfedBatches: 0, unfedEvents: 0 })
+  expect(await backlog(db)).toMatchObject({ uncountedBatches: 1, uncountedEvents: 3, unfedBatches: 0, unfedEvents: 0 })
   expect(await leftBehind(db, 0)).toEqual([
-    { batchId: batch.batchId, from: batch.from, to: batch.to, unscored: true, unfed: false },
+    { batchId: batch.batchId, from: batch.from, to: batch.to, uncounted: true, unfed: false },
   ])
   expect(await feedBatch(db, batch)).toEqual({ batches: 0, events: 0 })
 })
@@ -201,7 +201,7 @@ test('searches before the horizon or that PostgreSQL refuses are kept as they we
 
 test('a changed count, and a search that is gone, are drift that verify names', async () => {
   const { db } = database
-  await scoreBatch(db, await recordNewSearches(db, [search({ productIds: ['a', 'b'] })]))
+  await countBatch(db, await recordNewSearches(db, [search({ productIds: ['a', 'b'] })]))
   await recordAndCount(db, [interaction({ refId: 'a', eventType: 'search_impression' })])
   expect(await popularityOf(db, 'a')).toMatchObject({ search_count: 2 })
   await sql`update product_popularity set search_count = 3 where product_id = 'a'`.execute(db)
@@ -258,9 +258,9 @@ test('a group without searches does not look for any, and one with searches find
   })
   const counting = () => statements.filter((text) => text.includes('insert into product_hour'))
   const first = await recordNewSearches(db, [search()])
-  await scoreBatch(watched, first)
+  await countBatch(watched, first)
   expect(counting()).toEqual([expect.stringContaining('from search s')])
   statements.length = 0
-  await scoreBatch(watched, await recordBatch(db, callOf(randomUUID(), Buffer.from('')), [interaction()], []))
+  await countBatch(watched, await recordBatch(db, callOf(randomUUID(), Buffer.from('')), [interaction()], []))
   expect(counting()).toEqual([expect.not.stringContaining('search s')])
 })

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
-import { type NewPayment, recordPayments, type RecordedPayments } from '../../src/store/payments/payment-recording.ts'
+import { recordPayments, type RecordedPayments } from '../../src/store/payments/payment-recording.ts'
 import type { Drift } from '../../src/contract/verify.ts'
-import { scoreBatch } from '../../src/store/popularity/counting.ts'
+import { countBatch } from '../../src/store/popularity/counting.ts'
 import { popularityOf } from '../../src/store/popularity/top-list.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { clear, createDatabase, type TestDatabase } from '../harness/servers/database.ts'
@@ -18,6 +18,7 @@ import {
   reference,
   withoutZeros,
 } from '../harness/items/payments.ts'
+import type { NewPayment } from '../../src/admission/rows.ts'
 
 let database: TestDatabase
 beforeAll(async () => {
@@ -120,7 +121,7 @@ async function withHorizon(horizon: string, work: () => Promise<void>): Promise<
 }
 
 async function count(batch: RecordedPayments['batch']): Promise<void> {
-  if (batch !== undefined) await scoreBatch(database.db, batch)
+  if (batch !== undefined) await countBatch(database.db, batch)
 }
 
 test('a sale and its whole refund move popularity by their weights, and leave no money', async () => {

@@ -7,14 +7,14 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import type { PaymentAdapter } from '../../src/contract/payment-adapter.ts'
 import type { PaymentCallback } from '../../src/contract/payment.ts'
 import { analyticApi } from '../../src/contract/services.ts'
-import { paymentWriter } from '../../src/gateway/recording/payment-writer.ts'
+import { createPaymentWriter } from '../../src/gateway/recording/payment-writer.ts'
 import { Config } from '../../src/main/config/config.ts'
 import { paymentAdaptersOf } from '../../src/main/config/payment-adapters.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { PAYMENT_SECRET, QUEUE_LIMITS, startGateway, type TestGateway } from '../harness/servers/gateway.ts'
 import { type Stack, startStack } from '../harness/servers/stack.ts'
-import { unobserved } from '../harness/servers/silent-observer.ts'
+import { SILENT_OBSERVER } from '../harness/servers/silent-observer.ts'
 
 const STRIPE_SECRETS = ['whsec_the_new_one_of_stripe', 'whsec_the_old_one_of_stripe']
 const folder = mkdtempSync(join(tmpdir(), 'footfall-payments-'))
@@ -31,7 +31,7 @@ beforeAll(async () => {
     isSigned: ({ headers, body }) => headers['x-own'] === `sum ${body.length}`,
     callbacksOf: async (callbacks: never) => callbacks,
   }
-  const payments = paymentWriter({ ingressUrl: stack.ingressUrl, observer: unobserved, ...QUEUE_LIMITS })
+  const payments = createPaymentWriter({ ingressUrl: stack.ingressUrl, observer: SILENT_OBSERVER, ...QUEUE_LIMITS })
   gateway = await startGateway(database.url, stack, {
     payments: { payments, secrets: ['a secret of tomorrow', PAYMENT_SECRET], adapters: [stripe!, own] },
   })

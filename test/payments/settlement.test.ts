@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { difference, type Line, type Settlement, settle } from '../../src/ledger/settlement.ts'
-import type { NewPayment } from '../../src/store/payments/payment-recording.ts'
 import { callbackArbitrary, item, NOON, payment, reference, withoutZeros } from '../harness/items/payments.ts'
+import type { NewPayment } from '../../src/admission/rows.ts'
 
 const DAY_MS = 24 * 3_600_000
 

@@ -5,12 +5,12 @@ import { HOUR_MS } from '../../src/contract/time.ts'
 import { PRESETS } from '../../src/ranking/weights.ts'
 import { callOf } from '../../src/store/log/call.ts'
 import { recordBatch, type RecordedBatchResult } from '../../src/store/log/batch.ts'
-import type { NewInteraction } from '../../src/store/log/interaction.ts'
-import { scoreBatch } from '../../src/store/popularity/counting.ts'
+import { countBatch } from '../../src/store/popularity/counting.ts'
 import { feedBatch } from '../../src/store/shoppers/shopper-profile.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { clear, createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { differences, expectedCells, rulesInForce, storedCells } from '../harness/reference/cells.ts'
+import type { NewInteraction } from '../../src/admission/rows.ts'
 
 let database: TestDatabase
 beforeAll(async () => {
@@ -103,7 +103,7 @@ test(
         const answers = await Promise.all(batches.map((batch) => recordWithRepeats(batch, attempts)))
         await Promise.all(
           answers.flatMap((answer) =>
-            Array.from({ length: attempts }, () => [scoreBatch(db, answer), feedBatch(db, answer)]).flat(),
+            Array.from({ length: attempts }, () => [countBatch(db, answer), feedBatch(db, answer)]).flat(),
           ),
         )
         const distinct = [...new Map(batches.flat().map((event) => [event.eventId, event])).values()]

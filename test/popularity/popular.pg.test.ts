@@ -5,7 +5,6 @@ import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import { MODES, type Mode, PopularProduct, type PopularRequest } from '../../src/contract/popular-list.ts'
 import { HOUR_MS } from '../../src/contract/time.ts'
 import { PRESETS } from '../../src/ranking/weights.ts'
-import type { NewInteraction } from '../../src/store/log/interaction.ts'
 import { popularPage } from '../../src/store/popularity/popular-page.ts'
 import { decodeCursor, encodeCursor } from '../../src/store/database/cursor.ts'
 import { rolledToMsOf, rollUpSome } from '../../src/store/popularity/roll-up.ts'
@@ -15,6 +14,7 @@ import { clear, createDatabase, type TestDatabase } from '../harness/servers/dat
 import { interaction, recordAndCount } from '../harness/items/events.ts'
 import { expectedList, type Listed } from '../harness/reference/popular-list.ts'
 import { rulesInForce } from '../harness/reference/cells.ts'
+import type { NewInteraction } from '../../src/admission/rows.ts'
 
 let database: TestDatabase
 beforeAll(async () => {

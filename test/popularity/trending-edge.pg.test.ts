@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { HOUR_MS } from '../../src/contract/time.ts'
 import { PRESETS } from '../../src/ranking/weights.ts'
 import { until } from '../../src/main/embedded/process.ts'
-import { lockFor } from '../../src/store/database/locks.ts'
+import { takeLock } from '../../src/store/database/locks.ts'
 import { refreshTrending, repairTrending } from '../../src/store/popularity/trending-window.ts'
 import { clear, createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { interaction, recordAndCount } from '../harness/items/events.ts'
@@ -178,7 +178,7 @@ test('nobody waits while the edge moves, and the repair waits for those who coun
   await recordAndCount(db, [interaction({ refId: 'before', occurredAtMs: leaving })])
   const [old, done] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   const counting = db.transaction().execute(async (tx) => {
-    await lockFor(tx, 'rules', 'shared')
+    await takeLock(tx, 'rules', 'shared')
     old.resolve()
     await done.promise
   })

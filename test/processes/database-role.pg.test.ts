@@ -11,11 +11,10 @@ import { migrateCommand } from '../../src/cli/commands/migrate.ts'
 import { readConfig } from '../../src/main/config/config.ts'
 import { prepareDatabase } from '../../src/main/database/prepare-database.ts'
 import { listApiKeys } from '../../src/store/access/api-key.ts'
-import { audit } from '../../src/store/audit/audit.ts'
 import { backlog, leftBehind } from '../../src/store/log/backlog.ts'
 import { callOf, isOtherBody } from '../../src/store/log/call.ts'
 import { catalogProduct } from '../../src/store/catalog/catalog-product.ts'
-import { connect, type Database, type Store } from '../../src/store/database/connection.ts'
+import { connect, type Queryable, type Database } from '../../src/store/database/connection.ts'
 import { grantRoles, type Role, ROLES, userOf } from '../../src/store/access/database-role.ts'
 import { recordBatch } from '../../src/store/log/batch.ts'
 import { LOG_TABLES, makePartitions, monthOf, partitionOf } from '../../src/store/log/month.ts'
@@ -24,7 +23,7 @@ import { popularPage } from '../../src/store/popularity/popular-page.ts'
 import { popularityOf, topByScore } from '../../src/store/popularity/top-list.ts'
 import { rejectedPage } from '../../src/store/log/rejected-item.ts'
 import { sellerDashboard } from '../../src/store/sellers/seller-dashboard.ts'
-import { insertReplayOf, refusedItem } from '../../src/store/log/rejected-replay.ts'
+import { insertReplayOf, findRejectedItem } from '../../src/store/log/rejected-replay.ts'
 import { dropOldMonths } from '../../src/store/log/retention.ts'
 import { refreshRising } from '../../src/store/popularity/rising.ts'
 import { rollUpSome } from '../../src/store/popularity/roll-up.ts'
@@ -36,13 +35,14 @@ import { interaction, record, recordAndCount, recordNewSearches, search } from '
 import { makeKey } from '../harness/items/keys.ts'
 import { item, newCall, payment } from '../harness/items/payments.ts'
 import { product, upsert } from '../harness/items/products.ts'
+import { audit } from '../../src/store/audit/audit-entry.ts'
 
 /** Roles are the server's, and not a database's: no other file makes them. */
 const PASSWORDS: Record<Role, string> = { endpoint: 'a/b:c@d%', gateway: `it's "g" \\ ünï` }
 
 let database: TestDatabase
-let endpoint: Store
-let gateway: Store
+let endpoint: Database
+let gateway: Database
 beforeEach(async () => {
   database = await createDatabase(inject('postgresUrl'))
   await grantRoles(database.db, PASSWORDS, 'test')
@@ -58,7 +58,7 @@ function urlOf(role: Role, password = PASSWORDS[role], databaseUrl = database.ur
   return url.href
 }
 
-function as(role: Role): Store {
+function as(role: Role): Database {
   const db = connect({ url: urlOf(role), name: 'test', connectionsMax: 3 })
   onTestFinished(() => db.destroy())
   return db
@@ -70,7 +70,7 @@ const monthsAgo = (days: number) => LOG_TABLES.map((table) => partitionOf(table,
 const rejection = { index: 1, code: 'invalid', field: 'ref_id', message: 'is not valid', item: { ref_id: '' } } as const
 
 /** Events of now and of months that are to be made, a search, a product, and one that was refused. */
-async function fill(db: Store): Promise<string> {
+async function fill(db: Database): Promise<string> {
   await recordAndCount(
     db,
     [0, 5, 100, 500].map((days) => interaction({ occurredAtMs: ago(days), refId: `p${days}` })),
@@ -84,7 +84,7 @@ async function fill(db: Store): Promise<string> {
 test('the endpoint does all its work, and nothing drifts', async () => {
   const batchId = await fill(endpoint)
   const key = rejectedKeyOf(`${batchId}.1`)!
-  expect(await refusedItem(endpoint, key)).toMatchObject({ item: rejection.item })
+  expect(await findRejectedItem(endpoint, key)).toMatchObject({ item: rejection.item })
   await recordBatch(endpoint, callOf('replay', Buffer.from('')), [interaction()], [], insertReplayOf({ ...key, actor: 'ada' }))
   await makePartitions(endpoint, [monthOf(ago(-100))])
   const sale = payment({ occurredAtMs: ago(1) })
@@ -107,7 +107,7 @@ async function endpointReads(): Promise<void> {
   await checkPrepared(urlOf('endpoint'), 'refuse')
   const { data } = await sellerDashboard(endpoint, 'north', { granularity: 'day', time_zone: 'Europe/Berlin' }, NOW_MS)
   expect(data.summary).toMatchObject({ total_revenue: 0, pending_items: 2 })
-  expect(await backlog(endpoint)).toMatchObject({ unscoredEvents: 5 })
+  expect(await backlog(endpoint)).toMatchObject({ uncountedEvents: 5 })
   expect(await leftBehind(endpoint, 0)).toHaveLength(5)
   expect(await catalogProduct(endpoint, 'p')).toMatchObject({ product_id: 'p' })
   for (const mode of Object.keys(MODES) as Mode[]) await popularPage(endpoint, { mode, limit: 5, min_interactions: 1 }, NOW_MS)
@@ -143,7 +143,7 @@ test('an owner of the database who is no superuser, but may make roles, prepares
 const OWNER = 'owner_of_a_test'
 
 /** The connection of one who owns the database at the address. The roles are as if he had made them. */
-async function makeOwner(url: string): Promise<Store> {
+async function makeOwner(url: string): Promise<Database> {
   const { db } = database
   await sql`create role ${sql.id(OWNER)} login createrole password 'owner'`.execute(db)
   for (const role of ROLES)
@@ -156,7 +156,7 @@ async function makeOwner(url: string): Promise<Store> {
 }
 
 /** Those of the statements that did not end because the user may not do it. */
-async function notDenied(db: Database, statements: readonly string[]): Promise<string[]> {
+async function notDenied(db: Queryable, statements: readonly string[]): Promise<string[]> {
   const others: string[] = []
   for (const statement of statements) {
     const outcome = await sql
@@ -232,7 +232,7 @@ test('the gateway reads all that it is asked for', async () => {
   expect((await rejectedPage(gateway, { limit: 5, after: undefined, replayed: true })).data).toHaveLength(1)
   expect(await listApiKeys(gateway)).toHaveLength(1)
   expect(await isOtherBody(gateway, callOf('x', Buffer.from('')))).toBe(false)
-  expect(await backlog(gateway)).toMatchObject({ unscoredEvents: 2 })
+  expect(await backlog(gateway)).toMatchObject({ uncountedEvents: 2 })
   expect((await verify(gateway)).drift).toEqual([])
 })
 

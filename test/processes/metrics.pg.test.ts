@@ -12,7 +12,7 @@ import { connect } from '../../src/store/database/connection.ts'
 import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { interaction, record } from '../harness/items/events.ts'
 import { exposedBy, valueOf } from '../harness/clients/prometheus.ts'
-import { startWire } from '../harness/servers/tcp-proxy.ts'
+import { startTcpProxy } from '../harness/servers/tcp-proxy.ts'
 
 let database: TestDatabase
 beforeEach(async () => {
@@ -48,7 +48,7 @@ test('many scrapers at once cost one question', async () => {
 })
 
 test('while the database and Restate are away their gauges are absent, the failure is counted, and the scrape succeeds', async () => {
-  const wire = await startWire(database.url)
+  const wire = await startTcpProxy(database.url)
   await wire.cut()
   const away = connect({ url: wire.url, name: 'test' })
   const registry = new Registry()

@@ -7,7 +7,7 @@ import type { FailPoint } from '../../services/handler/deps.ts'
 import type { RejectedKey } from '../../src/contract/rejected.ts'
 import { analyticApi, popularityApi } from '../../src/contract/services.ts'
 import { createGroupCommit, recordsOf } from '../../src/gateway/recording/group-commit.ts'
-import { recorder } from '../../src/ingress/recorder.ts'
+import { createRecorder } from '../../src/ingress/recorder.ts'
 import { gatewayMetrics } from '../../src/main/metrics/gateway.ts'
 import { handlerTimes, serviceMetrics } from '../../src/main/metrics/services.ts'
 import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
@@ -99,7 +99,7 @@ test('an interaction that is replayed after it was refused counts as accepted th
 
 test('many requests at once are flushed together, and each interaction is counted once', async () => {
   const observer = gatewayMetrics(registry)
-  const restate = recorder(stack.ingressUrl)
+  const restate = createRecorder(stack.ingressUrl)
   const groupCommit = createGroupCommit({ ...QUEUE_LIMITS, ...recordsOf(restate), deadlineMs: restate.deadlineMs, observer })
   const gateway = await startGateway(database.url, stack, { recorder: restate, groupCommit, observer })
   const before = event()

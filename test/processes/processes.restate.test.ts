@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest'
 import { freePorts, until } from '../../src/main/embedded/process.ts'
-import { runPart } from '../harness/programs/command-process.ts'
+import { runCommandProcess } from '../harness/programs/command-process.ts'
 import {
   endsWhenTold,
   flowing,
@@ -95,9 +95,9 @@ test('an endpoint or a gateway that cannot start says why in one line, and ends'
     [{ ENDPOINT_PORT: environment['ENDPOINT_PORT']! }, /^In use already: port/],
   ]
   await sql`insert into migration (name, sha256, works_since) values ('9999_newer.sql', '', '9999')`.execute(site.database.db)
-  const newer = await runPart(['endpoint'], environment)
-  const gateway = await runPart(['gateway'], environment)
-  const migrate = await runPart(['migrate'], environment)
+  const newer = await runCommandProcess(['endpoint'], environment)
+  const gateway = await runCommandProcess(['gateway'], environment)
+  const migrate = await runCommandProcess(['migrate'], environment)
   await sql`delete from migration where name = '9999_newer.sql'`.execute(site.database.db)
   for (const { code, output } of [newer, gateway, migrate]) {
     expect({ code, output }).toEqual({
@@ -110,11 +110,13 @@ test('an endpoint or a gateway that cannot start says why in one line, and ends'
     // Alone, and as one of several.
     const count = String(1 + (place % 2))
     const ports = { ENDPOINT_PORT: String(free), ENDPOINT_METRICS_PORT: String(free + 1), ENDPOINT_PROCESSES: count }
-    const { code, output } = await runPart(['endpoint'], { ...environment, ...ports, LOG_LEVEL: 'silent', ...changes })
+    const { code, output } = await runCommandProcess(['endpoint'], { ...environment, ...ports, LOG_LEVEL: 'silent', ...changes })
     expect({ changes, count, code, output }).toMatchObject({ code: 1, output: expect.stringMatching(sentence) })
     if (!('ENDPOINT_PORT' in changes)) expect(output.trim().split('\n')).toHaveLength(1)
   }
-  expect((await runPart(['gateway'], { ...environment, DATABASE_URL: wrongPassword.href })).output).toMatch(cases[0]![1])
+  expect((await runCommandProcess(['gateway'], { ...environment, DATABASE_URL: wrongPassword.href })).output).toMatch(
+    cases[0]![1],
+  )
   expect(endpoint.child.exitCode).toBe(null)
 })
 

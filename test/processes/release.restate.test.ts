@@ -3,7 +3,7 @@ import { createEndpointHandler, service } from '@restatedev/restate-sdk'
 import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest'
 import { freePorts, stopProcess } from '../../src/main/embedded/process.ts'
 import { register as registerAt } from '../../src/main/release/deployments.ts'
-import { runPart } from '../harness/programs/command-process.ts'
+import { runCommandProcess } from '../harness/programs/command-process.ts'
 import {
   checkoutWith,
   endsWhenTold,
@@ -107,7 +107,7 @@ test('an address where nothing answers, and a Restate that is away, are one sent
   const wrong = { ...release.environment, FOOTFALL_ENDPOINT_URL: site.restate.urlOfEndpoint(nowhere) }
   const away = { ...release.environment, RESTATE_ADMIN_URL: `http://127.0.0.1:${nowhere}` }
   const hurried = ['register', '--wait', '1']
-  const [noEndpoint, noRestate] = await Promise.all([runPart(hurried, wrong), runPart(hurried, away)])
+  const [noEndpoint, noRestate] = await Promise.all([runCommandProcess(hurried, wrong), runCommandProcess(hurried, away)])
   expect(noEndpoint).toMatchObject({ code: 1, output: expect.stringMatching(/^Restate finds no service endpoint at .*\n$/) })
   expect(noRestate).toMatchObject({ code: 1, output: expect.stringMatching(/^Restate does not answer at .*\n$/) })
 })

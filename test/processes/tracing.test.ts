@@ -10,8 +10,9 @@ import {
 } from '@opentelemetry/sdk-trace'
 import { fastify, type FastifyInstance } from 'fastify'
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { contextOfRequest, inFlushSpan, traceHeaders, traceRequests } from '../../src/gateway/http/tracing.ts'
+import { contextOfRequest, inFlushSpan, traceRequests } from '../../src/gateway/http/tracing.ts'
 import { summaryOf } from '../../src/main/tracing/statement-spans.ts'
+import { traceHeaders } from '../../src/ingress/trace-headers.ts'
 
 const exporter = new InMemorySpanExporter()
 beforeAll(() => {

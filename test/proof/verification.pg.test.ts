@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { scoreBatch } from '../../src/store/popularity/counting.ts'
+import { countBatch } from '../../src/store/popularity/counting.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { interaction, record, recordAndCount, recordNewSearches, search } from '../harness/items/events.ts'
@@ -17,7 +17,7 @@ beforeAll(async () => {
     interaction({ refId: 'desk', eventType: 'unheard_of' }),
     interaction({ refId: 'desks', refType: 'Category' }),
   ])
-  await scoreBatch(database.db, await recordNewSearches(database.db, [search({ productIds: ['lamp', 'only shown'] })]))
+  await countBatch(database.db, await recordNewSearches(database.db, [search({ productIds: ['lamp', 'only shown'] })]))
   // Recorded only: it must not be expected anywhere.
   await record(database.db, [interaction({ refId: 'lamp' }), interaction({ refId: 'never counted' })])
   await recordNewSearches(database.db, [search({ productIds: ['lamp', 'never counted'] })])

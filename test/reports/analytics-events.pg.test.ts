@@ -3,11 +3,12 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import { judgeEvents } from '../../src/admission/analytics-event.ts'
 import { DAY_MS, instantOf } from '../../src/contract/time.ts'
-import { type NewAnalyticsEvent, recordEvents } from '../../src/store/reports/analytics-event.ts'
+import { recordEvents } from '../../src/store/reports/analytics-event.ts'
 import { callOf } from '../../src/store/log/call.ts'
 import { recordPayments } from '../../src/store/payments/payment-recording.ts'
 import { clear, createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { newCall, NOON, payment } from '../harness/items/payments.ts'
+import type { NewAnalyticsEvent } from '../../src/admission/rows.ts'
 
 let database: TestDatabase
 beforeAll(async () => {

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { RUN_STATUSES, type RunStatus, type StartRun } from '../../src/contract/recompute-run.ts'
-import type { Store } from '../../src/store/database/connection.ts'
+import type { Database } from '../../src/store/database/connection.ts'
 import {
   abandonRun,
   beginRun,
@@ -25,7 +25,7 @@ import { failingAt } from '../harness/servers/failing-store.ts'
 import { day } from '../harness/items/recomputed.ts'
 
 let database: TestDatabase
-let db: Store
+let db: Database
 beforeAll(async () => {
   database = await createDatabase(inject('postgresUrl'))
   db = database.db
@@ -43,15 +43,15 @@ const LAST = { from: day(2), to: day(2) }
 
 /** Everything that can be done to a run, once. What a command refuses is an answer too. */
 const DO = {
-  start: (store: Store, id: string) => requestRun(store, id, REQUEST).then(() => 'fine', nameOf),
-  begin: (store: Store, id: string) => beginRun(store, id).then((plan) => (plan === undefined ? 'no' : 'fine')),
-  step: (store: Store, id: string) => rebuildStep(store, id, FIRST).then(({ done }) => (done === undefined ? 'no' : 'fine')),
-  'last step': (store: Store, id: string) =>
+  start: (store: Database, id: string) => requestRun(store, id, REQUEST).then(() => 'fine', nameOf),
+  begin: (store: Database, id: string) => beginRun(store, id).then((plan) => (plan === undefined ? 'no' : 'fine')),
+  step: (store: Database, id: string) => rebuildStep(store, id, FIRST).then(({ done }) => (done === undefined ? 'no' : 'fine')),
+  'last step': (store: Database, id: string) =>
     rebuildStep(store, id, LAST).then(({ done }) => (done === undefined ? 'no' : 'fine')),
-  complete: (store: Store, id: string) => completeRun(store, id).then((status) => (status === 'completed' ? 'fine' : 'no')),
-  fail: (store: Store, id: string) => failRun(store, id, 'no luck').then(() => 'fine'),
-  cancel: (store: Store, id: string) => cancelRun(store, id, BY).then((run) => (run === undefined ? 'none' : 'fine'), nameOf),
-  abandon: (store: Store, id: string) => abandonRun(store, id).then(() => 'fine'),
+  complete: (store: Database, id: string) => completeRun(store, id).then((status) => (status === 'completed' ? 'fine' : 'no')),
+  fail: (store: Database, id: string) => failRun(store, id, 'no luck').then(() => 'fine'),
+  cancel: (store: Database, id: string) => cancelRun(store, id, BY).then((run) => (run === undefined ? 'none' : 'fine'), nameOf),
+  abandon: (store: Database, id: string) => abandonRun(store, id).then(() => 'fine'),
 }
 type Doing = keyof typeof DO
 

@@ -5,8 +5,7 @@ import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import type { StartRun } from '../../src/contract/recompute-run.ts'
 import { DAY_MS } from '../../src/contract/time.ts'
 import { BUCKET_DAYS, daysAfter, wholeBuckets } from '../../src/ranking/bucket.ts'
-import type { NewAnalyticsEvent } from '../../src/store/reports/analytics-event.ts'
-import { connect, type Store } from '../../src/store/database/connection.ts'
+import { connect, type Database } from '../../src/store/database/connection.ts'
 import { makePartitions, monthOf } from '../../src/store/log/month.ts'
 import { beginRun, completeRun, findRun, rebuildStep, requestRun, type Step } from '../../src/store/reports/recompute-run.ts'
 import { dirtyRuns, dropOldBuckets, runDue } from '../../src/store/reports/report-refresh.ts'
@@ -29,10 +28,11 @@ import {
   startOf,
   storedSnapshots,
 } from '../harness/items/recomputed.ts'
+import type { NewAnalyticsEvent } from '../../src/admission/rows.ts'
 
 const DAYS = 40
 let database: TestDatabase
-let db: Store
+let db: Database
 beforeAll(async () => {
   database = await createDatabase(inject('postgresUrl'))
   db = database.db

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
-import { type Report, type ReportSlug, RunReportRequest, type Window } from '../../src/contract/report.ts'
+import { type ReportAnswer, type ReportSlug, RunReportRequest, type ReportWindow } from '../../src/contract/report.ts'
 import { DAY_MS } from '../../src/contract/time.ts'
 import { runReport } from '../../src/store/reports/report.ts'
 import { reportDefinition, reportDefinitions } from '../../src/store/reports/report-definition.ts'
@@ -23,7 +23,7 @@ const BUILT_AT = '2026-03-04T11:00:00.000Z'
 const LATER = '2026-03-04T11:00:01.000Z'
 const day = (offset: number) => new Date(Date.parse(TODAY) + offset * DAY_MS).toISOString().slice(0, 10)
 
-async function run(asked: Partial<RunReportRequest>, nowMs = NOW): Promise<Report> {
+async function run(asked: Partial<RunReportRequest>, nowMs = NOW): Promise<ReportAnswer> {
   return (await runReport(database.db, RunReportRequest.parse({ report_slug: 'volume-by-period', ...asked }), nowMs))!
 }
 
@@ -31,7 +31,7 @@ function event(values: Partial<ReportedEvent> = {}): ReportedEvent {
   return { ...{ day: TODAY, source: 'erp', status: 'success', entity: 'e-1', ms: null, amount: null, currency: null }, ...values }
 }
 
-const mark = (slug: ReportSlug, window: Window, at: string) =>
+const mark = (slug: ReportSlug, window: ReportWindow, at: string) =>
   sql`insert into dirty_mark (report_slug, bucket_window, day) values (${slug}, ${window}, ${at}::date)`.execute(database.db)
 
 /** Each day of a span, in the order of time. */
@@ -70,7 +70,7 @@ test('any page of any report is what the events of its built buckets come to, an
     fc.asyncProperty(
       fc.array(eventArbitrary, { maxLength: 40 }),
       ASKED,
-      fc.constantFrom<Window>('day', 'week'),
+      fc.constantFrom<ReportWindow>('day', 'week'),
       fc.tuple(fc.integer({ min: -30, max: 8 }), fc.nat({ max: 30 })),
       fc.record({ limit: fc.integer({ min: 1, max: 8 }), offset: fc.nat({ max: 9 }) }),
       fc.record({ lacking: fc.nat({ max: 60 }), dirty: fc.integer({ min: -60, max: 10 }), hasWeeks: fc.boolean() }),

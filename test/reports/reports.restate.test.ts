@@ -2,16 +2,16 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import type { AuditEntry } from '../../src/contract/audit-entry.ts'
 import type { CreateInteractionResponse } from '../../src/contract/interaction.ts'
-import type { Report } from '../../src/contract/report.ts'
+import type { ReportAnswer } from '../../src/contract/report.ts'
 import { analyticApi } from '../../src/contract/services.ts'
-import { eventWriter } from '../../src/gateway/recording/event-writer.ts'
-import { audit } from '../../src/store/audit/audit.ts'
+import { createEventWriter } from '../../src/gateway/recording/event-writer.ts'
 import { clear, createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { QUEUE_LIMITS, startGateway, type TestGateway } from '../harness/servers/gateway.ts'
 import { makeKeys, SHOP } from '../harness/items/keys.ts'
 import { buildBuckets, type ReportedEvent, timeless } from '../harness/items/reports.ts'
 import { type Stack, startStack } from '../harness/servers/stack.ts'
-import { unobserved } from '../harness/servers/silent-observer.ts'
+import { SILENT_OBSERVER } from '../harness/servers/silent-observer.ts'
+import { audit } from '../../src/store/audit/audit-entry.ts'
 
 const EVENTS = '/api/v1/analytics-events'
 const WAYS = ['REST', 'ingress'] as const
@@ -56,8 +56,8 @@ async function get<Data>(path: string, at = gateway): Promise<Answer<Data>> {
   return { status: answer.status, json: (await answer.json()) as Answer<Data>['json'] }
 }
 
-async function run(query: string, at = gateway): Promise<Report> {
-  const { status, json } = await get<Report>(`/api/v1/reports/volume-by-period/run?${query}`, at)
+async function run(query: string, at = gateway): Promise<ReportAnswer> {
+  const { status, json } = await get<ReportAnswer>(`/api/v1/reports/volume-by-period/run?${query}`, at)
   expect(status).toBe(200)
   return json.data!
 }
@@ -122,11 +122,11 @@ test.each([
 })
 
 test('while Restate is away the answer is 503 and says what to do', async () => {
-  const analyticsEvents = eventWriter({
+  const analyticsEvents = createEventWriter({
     ...QUEUE_LIMITS,
     ingressUrl: 'http://127.0.0.1:1',
     deadlineMs: 300,
-    observer: unobserved,
+    observer: SILENT_OBSERVER,
   })
   const cutOff = await startGateway(database.url, stack, { analyticsEvents })
   const headers = { 'content-type': 'application/json' }

@@ -1,10 +1,10 @@
 import { Registry } from 'prom-client'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import type { Keeping, Task } from '../../services/handler/deps.ts'
+import type { RetentionSettings, Task } from '../../services/handler/deps.ts'
 import { TASKS } from '../../services/tasks/tasks.ts'
 import { type ScheduleState, TASK_NAMES } from '../../src/contract/schedule.ts'
 import { scheduleApi } from '../../src/contract/services.ts'
-import { schedulesOf } from '../../src/ingress/schedules.ts'
+import { createSchedulesClient } from '../../src/ingress/schedules-client.ts'
 import { until } from '../../src/main/embedded/process.ts'
 import { pausedTasks } from '../../src/main/embedded/restate.ts'
 import { scheduleMetrics } from '../../src/main/metrics/schedules.ts'
@@ -288,7 +288,7 @@ test('the metrics say which task is overdue, failing and paused', async () => {
 
 test('a deploy starts what is on and stops what is off, and REST lists every task', async () => {
   const deploy = (retentionDays: number | undefined) =>
-    startSchedules(stack.ingressUrl, { retentionDays, rollUpAfterDays: undefined } satisfies Keeping)
+    startSchedules(stack.ingressUrl, { retentionDays, rollUpAfterDays: undefined } satisfies RetentionSettings)
   const gateway = await startGateway(database.url, stack)
   const list = async () => {
     const answer = await fetch(`${gateway.url}/api/v1/schedules`)
@@ -315,7 +315,7 @@ test('a deploy starts what is on and stops what is off, and REST lists every tas
 })
 
 test('while Restate is away the schedules are answered 503, in time', async () => {
-  const gateway = await startGateway(database.url, stack, { schedules: schedulesOf('http://127.0.0.1:1', 500) })
+  const gateway = await startGateway(database.url, stack, { schedules: createSchedulesClient('http://127.0.0.1:1', 500) })
   const answer = await fetch(`${gateway.url}/api/v1/schedules`)
   expect(answer.status).toBe(503)
   expect(await answer.json()).toMatchObject({ error: { code: 'unavailable', message: expect.stringContaining('Restate') } })

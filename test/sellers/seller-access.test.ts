@@ -6,42 +6,42 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { z } from 'zod'
 import { Id } from '../../src/contract/text.ts'
 import type { Keys } from '../../src/gateway/access/key-ring.ts'
-import { eventWriter } from '../../src/gateway/recording/event-writer.ts'
-import { paymentWriter } from '../../src/gateway/recording/payment-writer.ts'
-import { productWriter } from '../../src/gateway/recording/product-writer.ts'
-import { runsAt } from '../../src/ingress/recompute-runs.ts'
+import { createEventWriter } from '../../src/gateway/recording/event-writer.ts'
+import { createPaymentWriter } from '../../src/gateway/recording/payment-writer.ts'
+import { createProductWriter } from '../../src/gateway/recording/product-writer.ts'
+import { createRecomputeRunsClient } from '../../src/ingress/recompute-runs-client.ts'
 import { recordingWays } from '../../src/gateway/recording/ways.ts'
 import { sellerOf } from '../../src/gateway/access/seller-access.ts'
-import { sellerTokens } from '../../src/gateway/access/seller-tokens.ts'
+import { createSellerTokens } from '../../src/gateway/access/seller-tokens.ts'
 import { createGateway, type GatewayDeps } from '../../src/gateway/server.ts'
 import type { NewApiKey, SecretApiKey } from '../../src/store/access/api-key.ts'
-import { connect, type Store } from '../../src/store/database/connection.ts'
-import { type Document, type Operation, operationsOf } from '../harness/clients/openapi-document.ts'
+import { connect, type Database } from '../../src/store/database/connection.ts'
+import { type OpenApiDocument, type Operation, operationsOf } from '../harness/clients/openapi-document.ts'
 import { QUEUE_LIMITS, SETTINGS } from '../harness/servers/gateway.ts'
 import {
   claimsOf,
   encoded,
-  type Issuer,
+  type TokenIssuer,
   makeSigningKey,
   sign,
   type SigningKey,
-  startIssuer,
+  startTokenIssuer,
 } from '../harness/clients/token-issuer.ts'
 import { READ } from '../harness/items/keys.ts'
-import { unobserved } from '../harness/servers/silent-observer.ts'
+import { SILENT_OBSERVER } from '../harness/servers/silent-observer.ts'
 
 const OF_SELLER = '/api/v1/test/seller'
 /** Whatever this asks does not answer. */
 const NOWHERE = '127.0.0.1:1'
 
-let issuer: Issuer
+let issuer: TokenIssuer
 let key: SigningKey
-let db: Store
+let db: Database
 let log: string[]
 let gateways: FastifyInstance[]
 
 beforeAll(async () => {
-  issuer = await startIssuer()
+  issuer = await startTokenIssuer()
   key = await makeSigningKey('first')
   db = connect({ url: `postgres://${NOWHERE}/footfall`, name: 'test gateway' })
 })
@@ -76,7 +76,7 @@ const KEYS = keysOf(
 /** A gateway with a route about one seller, which answers with its id. */
 async function gatewayWith(keys: Keys, changes: Partial<GatewayDeps> = {}): Promise<FastifyInstance> {
   const ingressUrl = `http://${NOWHERE}`
-  const { gate, ...ways } = recordingWays({ ingressUrl, db, observer: unobserved, ...QUEUE_LIMITS })
+  const { gate, ...ways } = recordingWays({ ingressUrl, db, observer: SILENT_OBSERVER, ...QUEUE_LIMITS })
   const lines = new Writable({
     write(chunk: Buffer, _encoding, done) {
       log.push(chunk.toString())
@@ -87,16 +87,20 @@ async function gatewayWith(keys: Keys, changes: Partial<GatewayDeps> = {}): Prom
     db,
     log: pino({ level: 'debug' }, lines),
     ...ways,
-    payments: { payments: paymentWriter({ ingressUrl, observer: unobserved, ...QUEUE_LIMITS }), secrets: [], adapters: [] },
-    analyticsEvents: eventWriter({ ingressUrl, observer: unobserved, ...QUEUE_LIMITS }),
-    writeProducts: productWriter({ ingressUrl, gate }),
+    payments: {
+      payments: createPaymentWriter({ ingressUrl, observer: SILENT_OBSERVER, ...QUEUE_LIMITS }),
+      secrets: [],
+      adapters: [],
+    },
+    analyticsEvents: createEventWriter({ ingressUrl, observer: SILENT_OBSERVER, ...QUEUE_LIMITS }),
+    writeProducts: createProductWriter({ ingressUrl, gate }),
     keys: async () => keys,
-    sellerOfToken: sellerTokens(issuer.settings, () => undefined),
+    sellerOfToken: createSellerTokens(issuer.settings, () => undefined),
     settings: SETTINGS,
     readiness: async () => ({ postgresql: true, restate: true, endpoint: true, registration: true, paused_tasks: [] }),
-    runs: runsAt(`http://${NOWHERE}`),
+    runs: createRecomputeRunsClient(`http://${NOWHERE}`),
     schedules: async () => [],
-    observer: unobserved,
+    observer: SILENT_OBSERVER,
     metrics: async () => '',
     isTraced: false,
     ...changes,
@@ -156,7 +160,7 @@ test('what another seller is refused with is in the shape of the contract', asyn
   expect(json).toEqual({ error: { code: 'forbidden', message: 'the key or token is bound to another seller' } })
 })
 
-const documentOf = async (app: FastifyInstance) => (await app.inject('/openapi.json')).json<Document>()
+const documentOf = async (app: FastifyInstance) => (await app.inject('/openapi.json')).json<OpenApiDocument>()
 const takesTokens = ({ security }: Operation) => security.some((way) => 'seller_token' in way)
 
 test.each([

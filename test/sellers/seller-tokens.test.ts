@@ -7,20 +7,20 @@ import {
   ISSUER_ASKED_MS_MIN,
   ISSUER_KEYS_MS_MAX,
   type SellerOfToken,
-  sellerTokens,
+  createSellerTokens,
 } from '../../src/gateway/access/seller-tokens.ts'
 import {
   type Claims,
   claimsOf,
   encoded,
-  type Issuer,
+  type TokenIssuer,
   makeSigningKey,
   sign,
   type SigningKey,
-  startIssuer,
+  startTokenIssuer,
 } from '../harness/clients/token-issuer.ts'
 
-let issuer: Issuer
+let issuer: TokenIssuer
 let first: SigningKey
 let second: SigningKey
 let third: SigningKey
@@ -34,7 +34,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['Date', 'performance'] })
   away = []
-  issuer = await startIssuer()
+  issuer = await startTokenIssuer()
   issuer.publish(first, second)
 })
 afterEach(async () => {
@@ -43,7 +43,7 @@ afterEach(async () => {
 })
 
 const verifier = (settings = {}): SellerOfToken =>
-  sellerTokens({ ...issuer.settings, ...settings }, (error) => void away.push(error))
+  createSellerTokens({ ...issuer.settings, ...settings }, (error) => void away.push(error))
 const seconds = () => Math.floor(Date.now() / 1_000)
 const tokenOf = (claims: Claims = {}, key = first, header = {}) =>
   sign(key, { ...claimsOf(issuer, 'north-light'), ...claims }, header)

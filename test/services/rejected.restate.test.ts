@@ -9,7 +9,7 @@ import {
   type RejectedKey,
   rejectedKeyOf,
   type RejectedResponse,
-  type Repair,
+  type Correction,
   type ReplayRejectedResponse,
 } from '../../src/contract/rejected.ts'
 import { analyticApi, popularityApi } from '../../src/contract/services.ts'
@@ -82,7 +82,7 @@ async function list(search = ''): Promise<RejectedResponse> {
   return (await answer.json()) as RejectedResponse
 }
 
-function replay(key: RejectedKey, set?: Repair): Promise<ReplayRejectedResponse> {
+function replay(key: RejectedKey, set?: Correction): Promise<ReplayRejectedResponse> {
   return analytic().ReplayRejected({ ...key, ...(set && { set }) }, clients.rpc.opts({ idempotencyKey: randomUUID() }))
 }
 
@@ -125,7 +125,7 @@ test('a replay that is repeated is a conflict that says what became of it, and c
     responseText: expect.stringContaining(`refused again as ${again.rejection!.id}`),
   })
   const next = rejectedKeyOf(again.rejection!.id)!
-  const once = clients.rpc.opts<RejectedKey & { set?: Repair }, ReplayRejectedResponse>({ idempotencyKey: randomUUID() })
+  const once = clients.rpc.opts<RejectedKey & { set?: Correction }, ReplayRejectedResponse>({ idempotencyKey: randomUUID() })
   const answers = [await analytic().ReplayRejected(next, once), await analytic().ReplayRejected(next, once)]
   expect(answers[0]).toMatchObject({ outcome: 'accepted' })
   expect(answers[1]).toEqual(answers[0])

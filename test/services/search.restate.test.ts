@@ -8,7 +8,7 @@ import type { RejectedKey } from '../../src/contract/rejected.ts'
 import { type Search, SEARCHES_MAX } from '../../src/contract/search.ts'
 import { analyticApi, popularityApi } from '../../src/contract/services.ts'
 import { createGroupCommit, recordsOf } from '../../src/gateway/recording/group-commit.ts'
-import { type Recorder, recorder } from '../../src/ingress/recorder.ts'
+import { type Recorder, createRecorder } from '../../src/ingress/recorder.ts'
 import { recordingWays } from '../../src/gateway/recording/ways.ts'
 import { until } from '../../src/main/embedded/process.ts'
 import { verify } from '../../src/store/proof/verification.ts'
@@ -16,7 +16,7 @@ import { createDatabase, type TestDatabase } from '../harness/servers/database.t
 import { QUEUE_LIMITS, startGateway, type TestGateway } from '../harness/servers/gateway.ts'
 import { makeKey, SHOP } from '../harness/items/keys.ts'
 import { type Stack, startStack } from '../harness/servers/stack.ts'
-import { unobserved } from '../harness/servers/silent-observer.ts'
+import { SILENT_OBSERVER } from '../harness/servers/silent-observer.ts'
 
 /** Each of these points fails once. */
 let failing = new Set<FailPoint>()
@@ -80,7 +80,7 @@ test('a search sent by REST, again, and through the ingress counts each product 
 /** A queue of searches whose calls wait until they are let go. */
 function heldQueue() {
   const { promise: held, resolve: letGo } = Promise.withResolvers<void>()
-  const restate = recorder(stack.ingressUrl, 10_000, 'searches')
+  const restate = createRecorder(stack.ingressUrl, 10_000, 'searches')
   let inFlight = 0
   let calls = 0
   const record: Recorder['record'] = async (body) => {
@@ -90,7 +90,7 @@ function heldQueue() {
     return restate.record(body)
   }
   const { deadlineMs } = restate
-  const limits = { ...QUEUE_LIMITS, flushEventsMax: SEARCHES_MAX, deadlineMs, observer: unobserved }
+  const limits = { ...QUEUE_LIMITS, flushEventsMax: SEARCHES_MAX, deadlineMs, observer: SILENT_OBSERVER }
   const groupCommit = createGroupCommit({ ...limits, ...recordsOf({ ...restate, record }) })
   return { groupCommit, letGo, calls: () => calls, has: () => inFlight + groupCommit.length().events }
 }
@@ -100,7 +100,7 @@ test('what comes while a call is on its way shares the next one, and each search
   await ask('/api/v1/search', twice)
   const queue = heldQueue()
   const { db } = database
-  const ways = recordingWays({ ingressUrl: stack.ingressUrl, db, observer: unobserved, ...QUEUE_LIMITS })
+  const ways = recordingWays({ ingressUrl: stack.ingressUrl, db, observer: SILENT_OBSERVER, ...QUEUE_LIMITS })
   const searchWays = { ...ways.searches, groupCommit: queue.groupCommit }
   const crowded = await startGateway(database.url, stack, { searches: searchWays })
   const late = { ...identity(), occurred_at: '2099-01-01T00:00:00Z' }

@@ -17,7 +17,7 @@ export function backlogCommand(): Command {
           console.log(JSON.stringify({ ...waiting, invocations: stuck ?? null }, null, 2))
           return
         }
-        console.log(`To be counted: ${waiting.unscoredBatches} batches, ${waiting.unscoredEvents} events`)
+        console.log(`To be counted: ${waiting.uncountedBatches} batches, ${waiting.uncountedEvents} events`)
         console.log(`To be fed to the profiles: ${waiting.unfedBatches} batches, ${waiting.unfedEvents} events`)
         console.log(`Oldest: ${waiting.oldestSeconds === null ? 'nothing waits' : `${Math.round(waiting.oldestSeconds)} s`}`)
         console.log(stuckText(stuck))

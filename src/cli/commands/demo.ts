@@ -3,7 +3,7 @@ import { addressesOf, readConfig } from '../../main/config/config.ts'
 import { clockTicks, runDemo } from '../demo/run.ts'
 import { screenOn } from '../demo/screen.ts'
 import { tallyText } from '../demo/table.ts'
-import { untilTold } from '../../main/shutdown-signal.ts'
+import { waitForShutdown } from '../../main/shutdown-signal.ts'
 import { wholeNumber } from './whole-number.ts'
 
 interface Options {
@@ -40,7 +40,7 @@ export function demoCommand(): Command {
     .addHelpText('after', HELP)
     .action(async (options: Options) => {
       const told = new AbortController()
-      void untilTold().then(() => told.abort())
+      void waitForShutdown().then(() => told.abort())
       const { signal } = told
       const endMs = (options.minutes ?? Number.POSITIVE_INFINITY) * 60_000
       const plan = {

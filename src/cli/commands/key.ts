@@ -12,12 +12,12 @@ import {
   type Scope,
   SCOPES,
 } from '../../store/access/api-key.ts'
-import { type AuditEntry, audit } from '../../store/audit/audit.ts'
-import type { Store } from '../../store/database/connection.ts'
-import { actor } from '../actor.ts'
+import type { Database } from '../../store/database/connection.ts'
+import { actor } from '../terminal/actor.ts'
 import { readConfig, readSecret } from '../../main/config/config.ts'
 import { StartError } from '../../main/embedded/process.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
+import { type AuditEntry, audit } from '../../store/audit/audit-entry.ts'
 
 interface CreateOptions {
   scope?: Scope[]
@@ -66,7 +66,7 @@ async function create(name: string, options: CreateOptions): Promise<void> {
 }
 
 /** The one that is made where the program is deployed. */
-async function createOf(db: Store, key: NewApiKey, text: string): Promise<void> {
+async function createOf(db: Database, key: NewApiKey, text: string): Promise<void> {
   const parts = partsOfKey(text)!
   const isNew = await db.transaction().execute(async (tx) => {
     const isInserted = await insertApiKey(tx, key, parts)
@@ -92,7 +92,7 @@ function textIn(file: string, { isPublishable }: NewApiKey): string {
   throw new StartError(`--file is ${file}, which has no key of the form ff_<12 hex digits>_<64 hex digits>.`)
 }
 
-async function auditKey(db: Store, action: AuditEntry['action'], keyId: string, key?: NewApiKey): Promise<void> {
+async function auditKey(db: Database, action: AuditEntry['action'], keyId: string, key?: NewApiKey): Promise<void> {
   const metadata = key && { name: key.name, scopes: key.scopes }
   await audit(db, { actor: actor(), action, resourceType: 'key', resourceId: keyId, ...(metadata && { metadata }) })
 }

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { grantRoles, type Role, ROLES, userOf } from '../../store/access/database-role.ts'
-import { actor } from '../actor.ts'
+import { actor } from '../terminal/actor.ts'
 import { readConfig, readSecret } from '../../main/config/config.ts'
 import { prepareDatabase } from '../../main/database/prepare-database.ts'
 import { withDatabase } from '../../main/database/with-database.ts'

@@ -1,19 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Command, Option } from 'commander'
 import { type RecomputeRun, StartRun } from '../../contract/recompute-run.ts'
-import { Day, type Window, WINDOWS } from '../../contract/report.ts'
-import { refusalOf, type Runs, runsAt } from '../../ingress/recompute-runs.ts'
+import { ReportDay, type ReportWindow, WINDOWS } from '../../contract/report.ts'
+import { createRecomputeRunsClient, type Runs } from '../../ingress/recompute-runs-client.ts'
+import { refusalOf } from '../../ingress/refusal.ts'
 import { dayOf, daysAfter } from '../../ranking/bucket.ts'
-import { actor } from '../actor.ts'
+import { actor } from '../terminal/actor.ts'
 import { addressesOf, readConfig } from '../../main/config/config.ts'
 import { StartError } from '../../main/embedded/process.ts'
-import { runProgressOn } from '../run-progress.ts'
+import { runProgressOn } from '../terminal/run-progress.ts'
 
 const POLL_MS = 300
 const DAYS_BEFORE = 29
 
 interface Options {
-  window: Window
+  window: ReportWindow
   from?: string
   to?: string
   wait: boolean
@@ -35,7 +36,7 @@ export function recomputeCommand(): Command {
     .option('--json', 'the run as JSON')
     .action(async (report: string | undefined, options: Options) => {
       const { ingressUrl } = addressesOf(readConfig(process.env))
-      const runs = runsAt(ingressUrl)
+      const runs = createRecomputeRunsClient(ingressUrl)
       const told = (error: unknown) => {
         const message =
           refusalOf(error)?.message ?? `Restate at ${ingressUrl} does not answer: start Footfall with npm start first.`
@@ -55,7 +56,7 @@ export function recomputeCommand(): Command {
 function requestOf(report: string, { window, from, to = dayOf(Date.now()) }: Options): StartRun {
   const request = StartRun.safeParse({
     ...{ report_slug: report, window, date_to: to, actor: actor() },
-    date_from: from ?? (Day.safeParse(to).success ? daysAfter(to, -DAYS_BEFORE) : dayOf(Date.now())),
+    date_from: from ?? (ReportDay.safeParse(to).success ? daysAfter(to, -DAYS_BEFORE) : dayOf(Date.now())),
   })
   if (request.success) return request.data
   const [issue] = request.error.issues

@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { Command } from 'commander'
-import { addressesOf, keepingOf, readConfig } from '../../main/config/config.ts'
+import { addressesOf, retentionOf, readConfig } from '../../main/config/config.ts'
 import { contractChanges, type DescribedService } from '../../main/release/contract-change.ts'
 import {
   deployments,
@@ -50,7 +50,7 @@ async function registerCheckedRelease({ breaking = false, removeDrained = false,
   await refuseMixture(adminUrl, endpointUrl, releaseOf(found))
   const { isNew, told } = await registerRelease(adminUrl, found, endpointUrl, breaking)
   console.log(told)
-  await startSchedules(ingressUrl, keepingOf(config)).catch((cause: unknown) => {
+  await startSchedules(ingressUrl, retentionOf(config)).catch((cause: unknown) => {
     throw new StartError(`The schedules were not started, because Restate does not answer at ${ingressUrl}: register again.`, {
       cause,
     })

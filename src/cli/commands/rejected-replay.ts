@@ -1,10 +1,10 @@
 import { Command } from 'commander'
-import { rejectedIdOf, type RejectedKey, Repair } from '../../contract/rejected.ts'
+import { rejectedIdOf, type RejectedKey, Correction } from '../../contract/rejected.ts'
 import { openRejected } from '../../store/log/rejected-item.ts'
 import { addressesOf, readConfig } from '../../main/config/config.ts'
 import { StartError } from '../../main/embedded/process.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
-import { type Replayed, replayer } from '../replayer.ts'
+import { type Replayed, createReplayer } from '../terminal/replayer.ts'
 import { keyOf } from './rejected-id.ts'
 
 /** What one run of --all takes on; the rest waits for the next. */
@@ -37,9 +37,9 @@ export function replayCommand(): Command {
     })
 }
 
-async function replayEach(named: RejectedKey[], set: Repair | undefined): Promise<void> {
+async function replayEach(named: RejectedKey[], set: Correction | undefined): Promise<void> {
   const config = readConfig(process.env)
-  const replay = await replayer(addressesOf(config).ingressUrl)
+  const replay = await createReplayer(addressesOf(config).ingressUrl)
   const isAll = named.length === 0
   const open = isAll
     ? await withDatabase(config, { name: 'footfall rejected', readOnly: true }, (db) => openRejected(db, REPLAYS_MAX + 1))
@@ -70,14 +70,14 @@ function lineOf(key: RejectedKey, replayed: Replayed): string {
 }
 
 /** Reads `field=value` of each --set. @throws StartError that names the field. */
-function repairOf(given: readonly string[]): Repair | undefined {
+function repairOf(given: readonly string[]): Correction | undefined {
   if (given.length === 0) return undefined
   const fields = given.map((text) => {
     const [, field, value] = /^([^=]+)=(.*)$/s.exec(text) ?? []
     if (field === undefined || value === undefined) throw new StartError(`--set '${text}': it is FIELD=VALUE.`)
     return [field.trim(), valueOf(field.trim(), value)] as const
   })
-  const parsed = Repair.safeParse(Object.fromEntries(fields))
+  const parsed = Correction.safeParse(Object.fromEntries(fields))
   if (parsed.success) return parsed.data
   const { path, message } = parsed.error.issues[0]!
   throw new StartError(`--set ${path.join('.')}: ${message}.`)

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { currentRules, LogIsCut, rescore } from '../../store/popularity/popularity-rules.ts'
-import { actor } from '../actor.ts'
+import { actor } from '../terminal/actor.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { StartError } from '../../main/embedded/process.ts'
 import { configuredRules } from '../../main/database/prepare-database.ts'

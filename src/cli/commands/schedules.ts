@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import type { ScheduleState } from '../../contract/schedule.ts'
-import { schedulesOf } from '../../ingress/schedules.ts'
+import { createSchedulesClient } from '../../ingress/schedules-client.ts'
 import { addressesOf, readConfig } from '../../main/config/config.ts'
 import { StartError } from '../../main/embedded/process.ts'
 
@@ -10,7 +10,7 @@ export function schedulesCommand(): Command {
     .option('--json', 'as JSON')
     .action(async (options: { json?: boolean }) => {
       const { ingressUrl } = addressesOf(readConfig(process.env))
-      const schedules = await schedulesOf(ingressUrl)().catch((cause: unknown) => {
+      const schedules = await createSchedulesClient(ingressUrl)().catch((cause: unknown) => {
         throw new StartError(`Restate at ${ingressUrl} does not tell its schedules: start Footfall with npm start first.`, {
           cause,
         })

@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError } from 'commander'
 import { SourceSlug } from '../../contract/payment.ts'
 import { storableText } from '../../contract/text.ts'
 import { changeSource, eventSources, type SourceChanges } from '../../store/reports/event-source.ts'
-import { actor } from '../actor.ts'
+import { actor } from '../terminal/actor.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 

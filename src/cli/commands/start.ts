@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { addressesOf, readConfig } from '../../main/config/config.ts'
 import { StartError } from '../../main/embedded/process.ts'
 import { type Running, startEverything } from '../../main/start.ts'
-import { untilTold } from '../../main/shutdown-signal.ts'
+import { waitForShutdown } from '../../main/shutdown-signal.ts'
 
 const IMPATIENCE_MS = 1_000
 
@@ -12,7 +12,7 @@ export function startCommand(): Command {
     .action(async () => {
       const config = readConfig(process.env)
       const startedAt = performance.now()
-      const told = untilTold()
+      const told = waitForShutdown()
       const running = await startEverything(config, (line) => console.log(line))
       try {
         // A start may take long, after a crash for example; Ctrl-C ends it too.

@@ -3,12 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import * as clients from '@restatedev/restate-sdk-clients'
 import type { AnalyticsEvent, RecordEventsRequest } from '../../contract/analytics-event.ts'
 import type { CreateInteractionResponse } from '../../contract/interaction.ts'
-import { REPORT_SLUGS, type ReportRow, type Window, WINDOWS } from '../../contract/report.ts'
+import { REPORT_SLUGS, type ReportRow, type ReportWindow, WINDOWS } from '../../contract/report.ts'
 import { analyticApi } from '../../contract/services.ts'
 import { DAY_MS } from '../../contract/time.ts'
-import { refusalOf, type Runs, runsAt } from '../../ingress/recompute-runs.ts'
+import { createRecomputeRunsClient, type Runs } from '../../ingress/recompute-runs-client.ts'
+import { refusalOf } from '../../ingress/refusal.ts'
 import { dayOf } from '../../ranking/bucket.ts'
-import { actor } from '../actor.ts'
+import { actor } from '../terminal/actor.ts'
 import { StartError } from '../../main/embedded/process.ts'
 import { SEED_DAYS } from './events.ts'
 
@@ -38,7 +39,7 @@ export async function runSeed(plan: { ingressUrl: string; events: readonly Analy
     recorded.rejected += answer.rejected.length
   }
   const days = { date_from: dayOf(endMs - SEED_DAYS * DAY_MS), date_to: dayOf(endMs - DAY_MS) }
-  const runs = runsAt(ingressUrl)
+  const runs = createRecomputeRunsClient(ingressUrl)
   for (const report_slug of REPORT_SLUGS) {
     for (const window of WINDOWS) await recomputed(runs, { report_slug, window, ...days })
   }
@@ -53,7 +54,7 @@ export async function runSeed(plan: { ingressUrl: string; events: readonly Analy
 
 async function recomputed(
   runs: Runs,
-  scope: { report_slug: string; window: Window; date_from: string; date_to: string },
+  scope: { report_slug: string; window: ReportWindow; date_from: string; date_to: string },
 ): Promise<void> {
   let run = await runs.start({ ...scope, actor: actor() }).catch((cause: unknown) => {
     throw new StartError(refusalOf(cause)?.message ?? 'Restate does not answer: run it again.', { cause })

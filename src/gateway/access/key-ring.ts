@@ -1,6 +1,6 @@
 import { setImmediate as afterPoll, setTimeout as sleep } from 'node:timers/promises'
 import { isSecret, listApiKeys, partsOfKey, type SecretApiKey } from '../../store/access/api-key.ts'
-import { isUnavailable, type Store } from '../../store/database/connection.ts'
+import { isUnavailable, type Database } from '../../store/database/connection.ts'
 
 /** How soon a new or revoked key is known without a restart. From half of it on they are asked for again. */
 export const KEYS_MS_MAX = 1_000
@@ -23,7 +23,7 @@ const NOBODY = { secretSha256: Buffer.alloc(32) }
  * Knows the keys without asking the database for each request. While the database is away the last known keys stay good:
  * nobody can revoke one there. `db` should be a connection of its own, so that it is not away because others are busy.
  */
-export function createKeyRing(db: Store, onUnavailable: (error: unknown) => void): () => Promise<Keys> {
+export function createKeyRing(db: Database, onUnavailable: (error: unknown) => void): () => Promise<Keys> {
   let known: { keys: Keys; atMs: number } | undefined
   let asking: Promise<Keys> | undefined
   let askingSinceMs = 0

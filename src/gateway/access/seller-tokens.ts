@@ -31,7 +31,7 @@ export function isToken(text: string): boolean {
 }
 
 /** Verifies tokens with the issuer's keys, which it asks for at once: a wrong address is known from the start. */
-export function sellerTokens(settings: TokenSettings, onUnavailable: (error: unknown) => void): SellerOfToken {
+export function createSellerTokens(settings: TokenSettings, onUnavailable: (error: unknown) => void): SellerOfToken {
   const { jwksUrl, issuer, audience, claim } = settings
   const keyOf = issuerKeys(jwksUrl, onUnavailable)
   const demands = { issuer, audience, algorithms: ALGORITHMS, requiredClaims: ['exp'], clockTolerance: CLOCK_SKEW_SECONDS }

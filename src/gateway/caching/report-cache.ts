@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
-import type { Report, ReportDefinition, RunReportRequest } from '../../contract/report.ts'
-import type { Store } from '../../store/database/connection.ts'
+import type { ReportAnswer, ReportDefinition, RunReportRequest } from '../../contract/report.ts'
+import type { Database } from '../../store/database/connection.ts'
 import { reportDefinition } from '../../store/reports/report-definition.ts'
 import {
   readFreshness,
@@ -18,14 +18,14 @@ const DEFINITION_MS_MAX = 1_000
 const DEFINITIONS_MAX = 100
 
 /** Answers a report; undefined when there is none. */
-export type RunReport = (request: RunReportRequest, nowMs: number) => Promise<Report | undefined>
+export type RunReport = (request: RunReportRequest, nowMs: number) => Promise<ReportAnswer | undefined>
 
 /**
  * Keeps the rows of pages for as long as their report allows, and no longer than their buckets stay as they are. How fresh an answer
  * is, and of which builds, is asked for each time: whichever process rebuilt a bucket, its rows are read anew, and an answer is
  * never called complete when events came since. That costs a few hundred rows, whatever the page would.
  */
-export function createReportCache(db: Store): RunReport {
+export function createReportCache(db: Database): RunReport {
   const kept = new LRUCache<string, { page: ReportPage; version: string }>({ max: PAGES_MAX })
   const definitions = new LRUCache<string, ReportDefinition>({
     max: DEFINITIONS_MAX,

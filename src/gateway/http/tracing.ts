@@ -96,10 +96,3 @@ export async function inFlushSpan<T>(parents: readonly Context[], attributes: At
 function isSampled(parent: Context): boolean {
   return ((trace.getSpanContext(parent)?.traceFlags ?? TraceFlags.NONE) & TraceFlags.SAMPLED) !== 0
 }
-
-/** The headers that make the called side's spans children of the active one; none when nothing is traced. */
-export function traceHeaders(): Record<string, string> {
-  const headers: Record<string, string> = {}
-  propagation.inject(context.active(), headers)
-  return headers
-}

@@ -1,6 +1,6 @@
 import { createGroupCommit, type GroupCommit, recordsOf } from './group-commit.ts'
 import type { GatewayObserver } from '../http/observer.ts'
-import { recorder } from '../../ingress/recorder.ts'
+import { createRecorder } from '../../ingress/recorder.ts'
 
 export interface EventWriterOptions {
   ingressUrl: string
@@ -13,7 +13,7 @@ export interface EventWriterOptions {
 }
 
 /** Gathers the analytics events of many requests into durable calls. */
-export function eventWriter({ ingressUrl, deadlineMs, ...rest }: EventWriterOptions): GroupCommit {
-  const of = recorder(ingressUrl, deadlineMs, 'events')
+export function createEventWriter({ ingressUrl, deadlineMs, ...rest }: EventWriterOptions): GroupCommit {
+  const of = createRecorder(ingressUrl, deadlineMs, 'events')
   return createGroupCommit({ ...rest, ...recordsOf(of), deadlineMs: of.deadlineMs })
 }

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { HttpCallError } from '@restatedev/restate-sdk-clients'
 import type { CreateInteractionResponse } from '../../contract/interaction.ts'
 import type { GatewayObserver, QueueLength } from '../http/observer.ts'
 import { Problem } from '../http/problem.ts'
-import { bodyOfItems, type EventsBody, paced, type Recorder } from '../../ingress/recorder.ts'
+import { bodyOfItems, type EventsBody, recordedOrPaced, type Recorder } from '../../ingress/recorder.ts'
+import { isRefusedCall } from '../../ingress/refusal.ts'
 import { contextOfRequest, inFlushSpan } from '../http/tracing.ts'
 
 /**
@@ -230,7 +230,7 @@ async function sendOrHalve<Answer, Part>(
     await done
   } catch (error) {
     tell(false)
-    if (group.length > 1 && isRefusalOfCall(error)) {
+    if (group.length > 1 && isRefusedCall(error)) {
       const middle = group.length >> 1
       await sendOrHalve(group.slice(0, middle), options)
       await sendOrHalve(group.slice(middle), options)
@@ -238,15 +238,6 @@ async function sendOrHalve<Answer, Part>(
     }
     for (const request of group) request.reject(error)
   }
-}
-
-/**
- * The call ran and ended in an error, or was not taken as it is: sending it again would not help. Everything else (a proxy
- * that gave up, services that are not registered yet) says nothing of the events.
- */
-function isRefusalOfCall(error: unknown): boolean {
-  if (!(error instanceof HttpCallError)) return false
-  return [400, 413, 422].includes(error.status) || (error.status === 500 && error.responseText.includes('"invocation"'))
 }
 
 /** Records the events, and answers when they are recorded. */
@@ -266,7 +257,7 @@ export function submissionsOf(recorder: Recorder) {
     send: async (body: EventsBody) => {
       const options = { idempotencyKey: randomUUID() }
       const { invocationId } = await recorder.submit(body, options)
-      return { answer: invocationId, done: paced(recorder.record(body, options)) }
+      return { answer: invocationId, done: recordedOrPaced(recorder.record(body, options)) }
     },
     partsOf: (group: readonly unknown[], invocationId: string) => group.map(() => invocationId),
     list: recorder.list,

@@ -1,9 +1,9 @@
 import { BODY_BYTES_MAX, type CreateInteractionResponse } from '../../contract/interaction.ts'
 import { callOf, isOtherBody } from '../../store/log/call.ts'
-import type { Store } from '../../store/database/connection.ts'
+import type { Database } from '../../store/database/connection.ts'
 import type { CallGate } from './call-gate.ts'
 import { Problem } from '../http/problem.ts'
-import { type EventsBody, paced, type Recorder } from '../../ingress/recorder.ts'
+import { type EventsBody, recordedOrPaced, type Recorder } from '../../ingress/recorder.ts'
 
 /** A request that is a durable call of its own, because it has an idempotency key or does not wait for the outcome. */
 export interface OwnCall {
@@ -22,7 +22,7 @@ export interface OwnCalls {
 export const TOO_LARGE = `the body and the event ids that it lacks are over ${BODY_BYTES_MAX} bytes: send fewer at once`
 
 export interface OwnCallDeps {
-  db: Store
+  db: Database
   recorder: Recorder
   /** For those who wait for the outcome. */
   gate: CallGate
@@ -57,7 +57,7 @@ export function createOwnCalls({ db, recorder, gate, submitGate }: OwnCallDeps):
         // Only the end of the first call tells whether this is the same one.
         if (!isNew) await answer()
         resolve(invocationId)
-        if (isNew) await paced(answer())
+        if (isNew) await recordedOrPaced(answer())
       }).catch(reject)
       return promise
     },
@@ -74,7 +74,7 @@ async function withinLimit<T>({ body }: OwnCall, gate: CallGate, work: () => Pro
  * Restate gives a used key its first answer without looking at the body: events of another body would be lost in silence.
  * After a change of the privacy settings an honest repetition is another body too, as long as the key is remembered.
  */
-async function refuseOtherBody(db: Store, invocationId: string, body: EventsBody): Promise<void> {
+async function refuseOtherBody(db: Database, invocationId: string, body: EventsBody): Promise<void> {
   if (!(await isOtherBody(db, callOf(invocationId, body)))) return
   throw new Problem('conflict', 'the Idempotency-Key was used with another body', { details: { id: invocationId } })
 }

@@ -6,7 +6,7 @@ import type { EventWriterOptions } from './event-writer.ts'
 import { createGroupCommit, type GroupCommit } from './group-commit.ts'
 import { JSON_INPUT } from '../../ingress/json-input.ts'
 import type { EventsBody } from '../../ingress/recorder.ts'
-import { traceHeaders } from '../http/tracing.ts'
+import { traceHeaders } from '../../ingress/trace-headers.ts'
 
 /** Records the callbacks of a request. @returns what became of each, in their order. */
 export type RecordPayments = GroupCommit<readonly RecordPaymentResponse[]>
@@ -14,7 +14,7 @@ export type RecordPayments = GroupCommit<readonly RecordPaymentResponse[]>
 const RECORD_MS_MAX = 10_000
 
 /** Gathers what many requests bring into durable calls. The client's own retries are safe: all carry the same idempotency key. */
-export function paymentWriter({ ingressUrl, deadlineMs = RECORD_MS_MAX, ...rest }: EventWriterOptions): RecordPayments {
+export function createPaymentWriter({ ingressUrl, deadlineMs = RECORD_MS_MAX, ...rest }: EventWriterOptions): RecordPayments {
   const analytic = clients.connect({ url: ingressUrl, retry: true }).client(analyticApi)
   const send = async (body: EventsBody) => {
     const options = {

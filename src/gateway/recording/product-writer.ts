@@ -6,7 +6,7 @@ import { catalogApi } from '../../contract/services.ts'
 import type { CallGate } from './call-gate.ts'
 import { JSON_INPUT } from '../../ingress/json-input.ts'
 import { Problem } from '../http/problem.ts'
-import { traceHeaders } from '../http/tracing.ts'
+import { traceHeaders } from '../../ingress/trace-headers.ts'
 
 /** Brings the catalogue up to date by a durable call of its own; `key` is the caller's idempotency key, if it has one. */
 export type WriteProducts = (products: readonly unknown[], key: string | undefined) => Promise<UpsertProductsResponse>
@@ -21,7 +21,7 @@ export interface ProductWriterOptions {
 const WRITE_MS_MAX = 10_000
 
 /** The client's own retries are safe: all carry the same idempotency key, and Restate runs the call once. */
-export function productWriter({ ingressUrl, gate, deadlineMs = WRITE_MS_MAX }: ProductWriterOptions): WriteProducts {
+export function createProductWriter({ ingressUrl, gate, deadlineMs = WRITE_MS_MAX }: ProductWriterOptions): WriteProducts {
   const catalog = clients.connect({ url: ingressUrl, retry: true }).client(catalogApi)
   return async (products, key) => {
     const body = Buffer.from(JSON.stringify({ products }))

@@ -1,4 +1,3 @@
-import { HttpCallError } from '@restatedev/restate-sdk-clients'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { ErrorBody } from '../../contract/error.ts'
@@ -9,6 +8,7 @@ import type { GroupCommit } from './group-commit.ts'
 import { IdempotencyKey, keyOf } from '../http/idempotency-key.ts'
 import type { GatewayObserver } from '../http/observer.ts'
 import { isOutage } from '../../ingress/outage.ts'
+import { isTooLarge } from '../../ingress/refusal.ts'
 import { type OwnCalls, TOO_LARGE } from './own-call.ts'
 import { Problem } from '../http/problem.ts'
 import { bodyOfItems, type ListName } from '../../ingress/recorder.ts'
@@ -113,7 +113,7 @@ function prefersAsync({ headers: { prefer } }: FastifyRequest): boolean {
 
 /** What the caller is told when the events could not be recorded, or nobody knows whether they were. */
 function problemOfRecording(error: unknown, given: readonly GivenIdentity[], key: string | undefined): unknown {
-  if (error instanceof HttpCallError && error.status === 413) return new Problem('too_large', TOO_LARGE)
+  if (isTooLarge(error)) return new Problem('too_large', TOO_LARGE)
   if (!isOutage(error)) return error
   const how = key === undefined ? 'resend the same events' : 'send the same again with the same Idempotency-Key'
   return new Problem('unavailable', `outcome unknown, ${how}`, { details: { events: given }, cause: error })

@@ -1,10 +1,10 @@
 import { SEARCHES_MAX } from '../../contract/search.ts'
-import type { Store } from '../../store/database/connection.ts'
+import type { Database } from '../../store/database/connection.ts'
 import { type CallGate, createCallGate } from './call-gate.ts'
 import { createGroupCommit, recordsOf, submissionsOf } from './group-commit.ts'
 import type { GatewayObserver } from '../http/observer.ts'
 import { createOwnCalls } from './own-call.ts'
-import { type Recorder, recorder } from '../../ingress/recorder.ts'
+import { type Recorder, createRecorder } from '../../ingress/recorder.ts'
 import type { RecordingWays } from './record-request.ts'
 
 /** Calls on their way beside the group commit. */
@@ -15,7 +15,7 @@ const OWN_CALLS_WAITING_MAX = 1_000
 
 export interface WaysOptions {
   ingressUrl: string
-  db: Store
+  db: Database
   /** Flushes of each queue on their way at once, when each of them is full. */
   flushesMax: number
   /** What may wait in each queue. */
@@ -33,7 +33,7 @@ export interface AllWays extends RecordingWays {
 }
 
 export function recordingWays(options: WaysOptions): AllWays {
-  const { ingressUrl, db, observer, restate = recorder(ingressUrl), ...limits } = options
+  const { ingressUrl, db, observer, restate = createRecorder(ingressUrl), ...limits } = options
   const gateOf = (callsMax: number) =>
     createCallGate({
       callsMax,
@@ -51,6 +51,6 @@ export function recordingWays(options: WaysOptions): AllWays {
       ownCalls: createOwnCalls({ db, recorder: of, gate, submitGate }),
     }
   }
-  const searches = recorder(ingressUrl, restate.deadlineMs, 'searches')
+  const searches = createRecorder(ingressUrl, restate.deadlineMs, 'searches')
   return { ...waysOf(restate), searches: waysOf(searches, { flushEventsMax: SEARCHES_MAX }), gate }
 }

@@ -4,7 +4,7 @@ import { AuditEntriesRequest, AuditEntriesResponse } from '../../contract/audit-
 import { OFFSET_MAX } from '../../contract/report.ts'
 import { wholeNumberOfText } from '../../contract/whole-number.ts'
 import { auditEntries } from '../../store/audit/audit-entry.ts'
-import type { Store } from '../../store/database/connection.ts'
+import type { Database } from '../../store/database/connection.ts'
 
 const { shape } = AuditEntriesRequest
 const AuditQuery = AuditEntriesRequest.extend({
@@ -12,7 +12,7 @@ const AuditQuery = AuditEntriesRequest.extend({
   offset: wholeNumberOfText(0, OFFSET_MAX).default(0).describe(shape.offset.description!),
 })
 
-export function auditRoutes(deps: { db: Store }) {
+export function auditRoutes(deps: { db: Database }) {
   return async (app: FastifyInstance) => {
     app.withTypeProvider<ZodTypeProvider>().get(
       '/api/v1/audit-entries',

@@ -1,4 +1,3 @@
-import { HttpCallError } from '@restatedev/restate-sdk-clients'
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
@@ -6,9 +5,10 @@ import { ErrorBody } from '../../contract/error.ts'
 import { GetProductRequest, GetProductResponse, UpsertProductsRequest, UpsertProductsResponse } from '../../contract/product.ts'
 import { writable } from '../../contract/text.ts'
 import { catalogProduct } from '../../store/catalog/catalog-product.ts'
-import type { Store } from '../../store/database/connection.ts'
+import type { Database } from '../../store/database/connection.ts'
 import { IdempotencyKey, keyOf } from '../http/idempotency-key.ts'
 import { isOutage } from '../../ingress/outage.ts'
+import { isTooLarge } from '../../ingress/refusal.ts'
 import { Problem } from '../http/problem.ts'
 import type { WriteProducts } from '../recording/product-writer.ts'
 
@@ -23,7 +23,7 @@ const Upserted = z.object({ data: UpsertProductsResponse }).meta({
   examples: [{ data: { accepted: 1, duplicates: 0, duplicate_indexes: [], rejected: [] } }],
 })
 
-export function catalogRoutes(deps: { db: Store; writeProducts: WriteProducts }) {
+export function catalogRoutes(deps: { db: Database; writeProducts: WriteProducts }) {
   return async (app: FastifyInstance) => {
     const routes = app.withTypeProvider<ZodTypeProvider>()
 
@@ -87,7 +87,7 @@ export function catalogRoutes(deps: { db: Store; writeProducts: WriteProducts })
 
 /** What the caller is told when nobody knows whether the catalogue has the products. */
 function problemOfWriting(error: unknown): unknown {
-  if (error instanceof HttpCallError && error.status === 413) return new Problem('too_large', 'the body is over 16 MiB')
+  if (isTooLarge(error)) return new Problem('too_large', 'the body is over 16 MiB')
   if (!isOutage(error)) return error
   return new Problem('unavailable', 'outcome unknown, send the same products again', { cause: error })
 }

@@ -3,7 +3,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { LRUCache } from 'lru-cache'
 import { INTERACTIONS_MAX, PopularRequest, PopularResponse, WINDOW_DAYS_MAX } from '../../contract/popular-list.ts'
 import { wholeNumberOfText } from '../../contract/whole-number.ts'
-import type { Store } from '../../store/database/connection.ts'
+import type { Database } from '../../store/database/connection.ts'
 import { popularPage } from '../../store/popularity/popular-page.ts'
 import { WrongField } from '../../store/database/errors.ts'
 import { createCallGate } from '../recording/call-gate.ts'
@@ -38,7 +38,7 @@ interface Answer {
 }
 
 export interface PopularDeps {
-  db: Store
+  db: Database
   /** For how long a question is asked once; 0 asks the database each time. */
   cacheMs: number
   /** How many lists that add up hours are read at once: each keeps a processor busy. */

@@ -18,7 +18,7 @@ import { createListCache, type ListPage } from '../caching/list-cache.ts'
 import { invalidCursor, Problem } from '../http/problem.ts'
 import { sendJson } from '../http/send-json.ts'
 import { shareRunning } from '../caching/share-running.ts'
-import type { Store } from '../../store/database/connection.ts'
+import type { Database } from '../../store/database/connection.ts'
 
 const TopQuery = TopRequest.extend({
   limit: wholeNumberOfText(1, 100).default(10).describe(TopRequest.shape.limit.description!),
@@ -29,7 +29,7 @@ const Verified = z.object({ data: VerifyResponse }).meta({
 })
 
 /** Reads go straight to the store: a backlog of writes in Restate does not delay them. */
-export function popularityRoutes(deps: { db: Store; topCacheMs: number }) {
+export function popularityRoutes(deps: { db: Database; topCacheMs: number }) {
   const readTop = createListCache(topList(deps.db), deps.topCacheMs)
   return async (app: FastifyInstance) => {
     const routes = app.withTypeProvider<ZodTypeProvider>()
@@ -101,7 +101,7 @@ export function popularityRoutes(deps: { db: Store; topCacheMs: number }) {
   }
 }
 
-function topList(db: Store) {
+function topList(db: Database) {
   return {
     rowsAfter: (after: TopPosition | undefined, limit: number) => topRows(db, { limit, after }),
     compare: compareTopPositions,

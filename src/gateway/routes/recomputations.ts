@@ -6,11 +6,12 @@ import { RecomputeRun, RequestRun, RunsRequest } from '../../contract/recompute-
 import { OFFSET_MAX } from '../../contract/report.ts'
 import { storableText } from '../../contract/text.ts'
 import { wholeNumberOfText } from '../../contract/whole-number.ts'
-import type { Store } from '../../store/database/connection.ts'
+import type { Database } from '../../store/database/connection.ts'
 import { findRun, listRuns } from '../../store/reports/recompute-run.ts'
 import { isOutage } from '../../ingress/outage.ts'
 import { Problem, wrongField } from '../http/problem.ts'
-import { refusalOf, type Runs } from '../../ingress/recompute-runs.ts'
+import type { Runs } from '../../ingress/recompute-runs-client.ts'
+import { refusalOf } from '../../ingress/refusal.ts'
 
 const EXAMPLE: RecomputeRun = {
   id: '019cb2f8-9d00-7c3e-8f5a-5b0f2a6d9c11',
@@ -50,7 +51,7 @@ const Body = RequestRun.meta({
   ],
 })
 
-export function recomputeRoutes(deps: { db: Store; runs: Runs }) {
+export function recomputeRoutes(deps: { db: Database; runs: Runs }) {
   return async (app: FastifyInstance) => {
     const routes = app.withTypeProvider<ZodTypeProvider>()
 

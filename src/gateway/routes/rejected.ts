@@ -3,7 +3,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { RejectedRequest, RejectedResponse } from '../../contract/rejected.ts'
 import { wholeNumberOfText } from '../../contract/whole-number.ts'
-import type { Store } from '../../store/database/connection.ts'
+import type { Database } from '../../store/database/connection.ts'
 import { rejectedPage, rejectedPositionOf } from '../../store/log/rejected-item.ts'
 import { invalidCursor } from '../http/problem.ts'
 
@@ -12,7 +12,7 @@ const RejectedQuery = RejectedRequest.extend({
   replayed: z.enum(['true', 'false']).default('false').describe(RejectedRequest.shape.replayed.description!),
 })
 
-export function rejectedRoutes(deps: { db: Store }) {
+export function rejectedRoutes(deps: { db: Database }) {
   return async (app: FastifyInstance) => {
     app.withTypeProvider<ZodTypeProvider>().get(
       '/api/v1/analytic/rejected',

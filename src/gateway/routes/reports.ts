@@ -1,4 +1,3 @@
-import { HttpCallError } from '@restatedev/restate-sdk-clients'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
@@ -15,13 +14,14 @@ import {
 } from '../../contract/report.ts'
 import { writable } from '../../contract/text.ts'
 import { wholeNumberOfText } from '../../contract/whole-number.ts'
-import type { Store } from '../../store/database/connection.ts'
+import type { Database } from '../../store/database/connection.ts'
 import { reportDefinition, reportDefinitions } from '../../store/reports/report-definition.ts'
 import { WrongField } from '../../store/database/errors.ts'
 import type { CallGate } from '../recording/call-gate.ts'
 import type { GroupCommit } from '../recording/group-commit.ts'
 import type { GatewayObserver } from '../http/observer.ts'
 import { isOutage } from '../../ingress/outage.ts'
+import { isTooLarge } from '../../ingress/refusal.ts'
 import { TOO_LARGE } from '../recording/own-call.ts'
 import { Problem, wrongField } from '../http/problem.ts'
 import { RecordingQuery } from '../recording/record-request.ts'
@@ -47,7 +47,7 @@ const Recorded = z.object({ data: CreateInteractionResponse }).meta({
 })
 
 export interface ReportDeps {
-  db: Store
+  db: Database
   analyticsEvents: GroupCommit
   observer: Pick<GatewayObserver, 'recorded'>
   gate: CallGate
@@ -178,7 +178,7 @@ async function record(
   try {
     return await analyticsEvents.record({ json, count: events.length, connection: raw.socket })
   } catch (error) {
-    if (error instanceof HttpCallError && error.status === 413) throw new Problem('too_large', TOO_LARGE)
+    if (isTooLarge(error)) throw new Problem('too_large', TOO_LARGE)
     if (!isOutage(error)) throw error
     throw new Problem('unavailable', 'outcome unknown, send the same events again', { cause: error })
   }

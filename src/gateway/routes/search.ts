@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { interactionOf, Search, SearchClick, SearchQueriesRequest, SearchQueriesResponse } from '../../contract/search.ts'
 import { wholeNumberOfText } from '../../contract/whole-number.ts'
-import type { Store } from '../../store/database/connection.ts'
+import type { Database } from '../../store/database/connection.ts'
 import type { Privacy } from '../../admission/privacy.ts'
 import { searchQueries, searchQueryPositionOf } from '../../store/log/search-query.ts'
 import type { GatewayObserver } from '../http/observer.ts'
@@ -17,7 +17,7 @@ import {
 } from '../recording/record-request.ts'
 
 export interface SearchDeps {
-  db: Store
+  db: Database
   /** A search is an event of its own kind; a click on its results is an interaction. */
   searches: RecordingWays
   interactions: RecordingWays

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { SellerDashboardRequest, SellerDashboardResponse } from '../../contract/seller-dashboard.ts'
-import type { Store } from '../../store/database/connection.ts'
+import type { Database } from '../../store/database/connection.ts'
 import { WrongField } from '../../store/database/errors.ts'
 import { sellerDashboard } from '../../store/sellers/seller-dashboard.ts'
 import type { CallGate } from '../recording/call-gate.ts'
@@ -12,7 +12,7 @@ import { sellerOf } from '../access/seller-access.ts'
  * Reads go straight to the store, and no answer is kept: what is paid is there at once. They wait in turn, and leave connections to
  * others: a seller who sells very much keeps a processor busy.
  */
-export function sellerRoutes({ db, gate }: { db: Store; gate: CallGate }) {
+export function sellerRoutes({ db, gate }: { db: Database; gate: CallGate }) {
   return async (app: FastifyInstance) => {
     app.withTypeProvider<ZodTypeProvider>().get(
       '/api/v1/analytic/seller-dashboard',

@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
-import type { Keeping } from '../../../services/handler/deps.ts'
+import type { RetentionSettings } from '../../../services/handler/deps.ts'
 import type { TokenSettings } from '../../gateway/access/seller-tokens.ts'
 import type { GatewaySettings } from '../../gateway/server.ts'
 import { PRIVACY_MODES, type Privacy } from '../../admission/privacy.ts'
@@ -333,7 +333,7 @@ export function queueLimitsOf(config: Config) {
   }
 }
 
-export function keepingOf(config: Config): Keeping {
+export function retentionOf(config: Config): RetentionSettings {
   return { retentionDays: config.RETENTION_DAYS, rollUpAfterDays: config.ROLL_UP_AFTER_DAYS }
 }
 

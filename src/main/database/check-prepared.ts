@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { connect, isDenied, isRefusedLogin, isUnavailable, lacksTables } from '../../store/database/connection.ts'
-import { NewerSchema, schemaState } from '../../store/database/migration.ts'
+import { NewerSchemaError, schemaState } from '../../store/database/migration.ts'
 import { CHECKOUT } from '../config/config.ts'
 import { StartError } from '../embedded/process.ts'
 
@@ -12,13 +12,13 @@ export async function checkPrepared(url: string, whenAway: 'refuse' | 'wait'): P
   const db = connect({ url, name: 'footfall check', connectionsMax: 1, readOnly: true })
   try {
     const { missing, notUnderstood } = await schemaState(db, join(CHECKOUT, 'sql'))
-    if (notUnderstood.length > 0) throw new NewerSchema(notUnderstood)
+    if (notUnderstood.length > 0) throw new NewerSchemaError(notUnderstood)
     if (missing.length > 0) {
       throw new StartError(`The database is of an older Footfall (${missing.join(', ')} is missing): run footfall migrate first.`)
     }
   } catch (cause) {
     if (cause instanceof StartError) throw cause
-    if (cause instanceof NewerSchema) throw new StartError(cause.message, { cause })
+    if (cause instanceof NewerSchemaError) throw new StartError(cause.message, { cause })
     if (isUnavailable(cause) && whenAway === 'wait') return
     throw problemOf(cause)
   } finally {

@@ -1,15 +1,14 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { sql } from 'kysely'
 import { z } from 'zod'
 import { PRESETS, WeightFile, type Weights } from '../../ranking/weights.ts'
-import { migrate, NewerSchema } from '../../store/database/migration.ts'
+import { migrate, NewerSchemaError, serverOf } from '../../store/database/migration.ts'
 import { comingMonths, makePartitions } from '../../store/log/month.ts'
 import { currentRules, hasScores, rescore, type Rules, sameWeights } from '../../store/popularity/popularity-rules.ts'
 import { CHECKOUT, type Config } from '../config/config.ts'
 import { StartError } from '../embedded/process.ts'
-import type { Store } from '../../store/database/connection.ts'
+import type { Database } from '../../store/database/connection.ts'
 
 const DEFAULT_WEIGHTS = 'balanced'
 const DEFAULT_HALF_LIFE_HOURS = 72
@@ -18,20 +17,18 @@ const MONTHS_AHEAD = 2
 const POSTGRESQL_MAJOR_MIN = 18
 
 /** Brings a database to where the program needs it: tables, rules, partitions. Safe to repeat and to run twice at once. */
-export async function prepareDatabase(db: Store, config: Config): Promise<string[]> {
+export async function prepareDatabase(db: Database, config: Config): Promise<string[]> {
   await checkServer(db)
   const applied = await migrate(db, join(CHECKOUT, 'sql')).catch((cause: unknown) => {
-    throw cause instanceof NewerSchema ? new StartError(cause.message, { cause }) : cause
+    throw cause instanceof NewerSchemaError ? new StartError(cause.message, { cause }) : cause
   })
   await settleRules(db, config)
   await makePartitions(db, await comingMonths(db, MONTHS_AHEAD))
   return applied
 }
 
-async function checkServer(db: Store): Promise<void> {
-  const { rows } = await sql<{ version: number; encoding: string }>`
-    select current_setting('server_version_num')::int / 10000 as version, getdatabaseencoding() as encoding`.execute(db)
-  const { version, encoding } = rows[0]!
+async function checkServer(db: Database): Promise<void> {
+  const { version, encoding } = await serverOf(db)
   if (version < POSTGRESQL_MAJOR_MIN) {
     throw new StartError(`Footfall needs PostgreSQL ${POSTGRESQL_MAJOR_MIN} and this is ${version}: change DATABASE_URL.`)
   }
@@ -40,7 +37,7 @@ async function checkServer(db: Store): Promise<void> {
 }
 
 /** Puts the configured rules in force where nothing was counted yet; elsewhere they must be the ones that are stored. */
-async function settleRules(db: Store, config: Config): Promise<void> {
+async function settleRules(db: Database, config: Config): Promise<void> {
   const stored = await currentRules(db)
   const wanted = await configuredRules(config, stored)
   const changed = stored === undefined ? ['weights'] : differences(stored, wanted)

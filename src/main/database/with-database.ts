@@ -1,9 +1,16 @@
 import { existsSync, openSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { connect, type ConnectOptions, isDenied, lacksTables, type Store } from '../../store/database/connection.ts'
+import {
+  connect,
+  type ConnectOptions,
+  isDenied,
+  lacksTables,
+  type Database,
+  isAnswering,
+} from '../../store/database/connection.ts'
 import type { Config } from '../config/config.ts'
-import { answers, postgresOn, postgresUrl, startPostgres } from '../embedded/postgres.ts'
+import { postgresOn, postgresUrl, startPostgres } from '../embedded/postgres.ts'
 import { commandLineOf, StartError, stopProcess } from '../embedded/process.ts'
 
 export const passwordFileOf = (config: Config) => join(config.FOOTFALL_HOME, 'postgres-password')
@@ -29,12 +36,12 @@ export async function databaseUrlOf(config: Config): Promise<string> {
 export async function withDatabase<T>(
   config: Config,
   options: Omit<ConnectOptions, 'url'>,
-  work: (db: Store) => Promise<T>,
+  work: (db: Database) => Promise<T>,
 ): Promise<T> {
   const url = await databaseUrlOf(config)
   // A server that another command has started goes when that one is done.
-  if (config.DATABASE_URL === undefined) await refuseBesideCommand(config)
-  const stop = (await answers(url)) ? undefined : await startForNow(config, url)
+  if (config.DATABASE_URL === undefined) await refuseConcurrentCommand(config)
+  const stop = (await isAnswering(url)) ? undefined : await startForNow(config, url)
   const db = connect({ ...options, url })
   try {
     return await work(db)
@@ -52,7 +59,7 @@ export async function withDatabase<T>(
 const commandFileOf = (config: Config) => join(config.FOOTFALL_HOME, 'command.pid')
 
 /** @throws StartError while another command has PostgreSQL running for itself. */
-export async function refuseBesideCommand(config: Config): Promise<void> {
+export async function refuseConcurrentCommand(config: Config): Promise<void> {
   const pid = Number(await readFile(commandFileOf(config), 'utf8').catch(() => ''))
   if (pid > 1 && pid !== process.pid && (await commandLineOf(pid))?.includes('footfall')) {
     throw new StartError(`Another footfall command (process ${pid}) works on ${config.FOOTFALL_HOME}: wait until it is done.`)

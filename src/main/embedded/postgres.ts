@@ -6,8 +6,8 @@ import { arch, platform } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import pg from 'pg'
 import { commandLineOf, endLeftover, hasEnded, type OnSpawn, StartError, stopProcess, until } from './process.ts'
+import { isAnswering } from '../../store/database/connection.ts'
 
 const run = promisify(execFile)
 
@@ -52,26 +52,11 @@ export async function startPostgres(options: EmbeddedPostgres, onSpawn: OnSpawn 
     const child = account.spawn(join(binaries, 'postgres'), command, { stdio, detached: !options.inForeground })
     child.on('error', () => undefined)
     onSpawn(child)
-    const answered = await until(async () => hasEnded(child) || (await answers(postgresUrl(options))), RECOVERY_MS_MAX)
+    const answered = await until(async () => hasEnded(child) || (await isAnswering(postgresUrl(options))), RECOVERY_MS_MAX)
     if (answered && !hasEnded(child)) return child
     await stopProcess(child, 'SIGINT')
   }
   throw new StartError('PostgreSQL did not start; postgres.log in the log folder says why.')
-}
-
-/** Whether a PostgreSQL answers there. */
-export async function answers(url: string): Promise<boolean> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 })
-  client.on('error', () => undefined)
-  try {
-    await client.connect()
-    await client.query('select 1')
-    return true
-  } catch {
-    return false
-  } finally {
-    await client.end().catch(() => undefined)
-  }
 }
 
 function binariesFolder(): string {

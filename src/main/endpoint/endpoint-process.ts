@@ -4,7 +4,7 @@ import type { Logger } from 'pino'
 import { TASKS } from '../../../services/tasks/tasks.ts'
 import { connect } from '../../store/database/connection.ts'
 import { checkPrepared } from '../database/check-prepared.ts'
-import { type Config, keepingOf, privacyOf } from '../config/config.ts'
+import { type Config, retentionOf, privacyOf } from '../config/config.ts'
 import { identityKeysOf } from '../config/identity-keys.ts'
 import { poolMetrics } from '../metrics/pools.ts'
 import type { Registry } from '../metrics/registry.ts'
@@ -60,7 +60,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
         onMaxAttempts: 'pause',
       },
       privacy: privacyOf(config),
-      keeping: keepingOf(config),
+      keeping: retentionOf(config),
       tasks: TASKS,
       observer: serviceMetrics(registry),
       reached: () => undefined,

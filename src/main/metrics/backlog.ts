@@ -1,7 +1,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { Backlog } from '../../store/log/backlog.ts'
 import type { Stuck } from '../embedded/restate.ts'
-import { askedSeldom } from './throttle.ts'
+import { throttled } from './throttle.ts'
 
 export interface BacklogSources {
   backlog: () => Promise<Backlog>
@@ -14,8 +14,8 @@ export function backlogMetrics(registry: Registry, sources: BacklogSources): voi
   const failures = (name: string, help: string) => new Counter({ name, help, registers })
   const backlogFailures = failures('footfall_backlog_scrape_errors_total', 'Times that PostgreSQL did not tell the backlog.')
   const stuckFailures = failures('footfall_invocations_scrape_errors_total', 'Times that Restate did not tell what is stuck.')
-  const backlog = askedSeldom(sources.backlog, () => backlogFailures.inc())
-  const stuck = askedSeldom(sources.stuck, () => stuckFailures.inc())
+  const backlog = throttled(sources.backlog, () => backlogFailures.inc())
+  const stuck = throttled(sources.stuck, () => stuckFailures.inc())
 
   const gaugePerTarget = (name: string, help: string, popularity: keyof Backlog, profiles: keyof Backlog) =>
     new Gauge({
@@ -31,12 +31,12 @@ export function backlogMetrics(registry: Registry, sources: BacklogSources): voi
         this.set({ target: 'profiles' }, answer[profiles] ?? 0)
       },
     })
-  gaugePerTarget('footfall_backlog_batches', 'Batches recorded and not yet counted or fed.', 'unscoredBatches', 'unfedBatches')
-  gaugePerTarget('footfall_backlog_events', 'Events recorded and not yet counted or fed.', 'unscoredEvents', 'unfedEvents')
+  gaugePerTarget('footfall_backlog_batches', 'Batches recorded and not yet counted or fed.', 'uncountedBatches', 'unfedBatches')
+  gaugePerTarget('footfall_backlog_events', 'Events recorded and not yet counted or fed.', 'uncountedEvents', 'unfedEvents')
   gaugePerTarget(
     'footfall_backlog_oldest_seconds',
     'Age of the oldest batch that waits; 0 when none does.',
-    'unscoredSeconds',
+    'uncountedSeconds',
     'unfedSeconds',
   )
   // oxlint-disable-next-line no-new -- the registry keeps it

@@ -1,6 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 import { type ScheduleState, TASK_NAMES } from '../../contract/schedule.ts'
-import { askedSeldom } from './throttle.ts'
+import { throttled } from './throttle.ts'
 
 export interface ScheduleSources {
   schedules: () => Promise<ScheduleState[]>
@@ -16,8 +16,8 @@ export function scheduleMetrics(registry: Registry, sources: ScheduleSources): v
     help: 'Times that Restate did not tell how the schedules get on.',
     registers,
   })
-  const schedules = askedSeldom(sources.schedules, () => failures.inc())
-  const paused = askedSeldom(sources.paused, () => failures.inc())
+  const schedules = throttled(sources.schedules, () => failures.inc())
+  const paused = throttled(sources.paused, () => failures.inc())
 
   const gauge = (name: string, help: string, values: () => Promise<[string, number][]>) =>
     new Gauge({

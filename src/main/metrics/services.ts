@@ -2,8 +2,8 @@ import { type HooksProvider, internal, TerminalError } from '@restatedev/restate
 import { Counter, Histogram, type Registry } from 'prom-client'
 import type { ServiceObserver } from '../../../services/handler/observer.ts'
 import type { RecordPaymentResponse } from '../../contract/payment.ts'
-import { GROUP_BATCHES_MAX } from '../../store/popularity/counting.ts'
 import { EVENTS, SECONDS } from './registry.ts'
+import { GROUP_BATCHES_MAX } from '../../store/log/group.ts'
 
 const BATCHES = [1, 2, 4, 8, 16, 32, GROUP_BATCHES_MAX]
 
@@ -84,7 +84,7 @@ export function serviceMetrics(registry: Registry): ServiceObserver {
     paid: (answers) => {
       for (const answer of answers) payments.inc({ outcome: outcomeOfPayment(answer) })
     },
-    grouped: (target, { batches, events }) => {
+    groupCounted: (target, { batches, events }) => {
       groupBatches.observe({ target }, batches)
       groupEvents.observe({ target }, events)
     },

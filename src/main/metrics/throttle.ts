@@ -10,7 +10,7 @@ export interface Asked<T> {
 }
 
 /** Asks at most once at a time and once in a few seconds, however many want to know. */
-export function askedSeldom<T>(question: () => Promise<T>, onFailed: () => void): Asked<T> {
+export function throttled<T>(question: () => Promise<T>, onFailed: () => void): Asked<T> {
   let current: { answer: Promise<T | undefined>; askedAt: number } | undefined
   const askNow = async () => {
     const { promise: tooLate, reject } = Promise.withResolvers<never>()

@@ -8,7 +8,7 @@ import { BatchSpanProcessor, ParentBasedSampler, TraceIdRatioBasedSampler, Trace
 import type { HooksProvider } from '@restatedev/restate-sdk'
 import { openTelemetryHook } from '@restatedev/restate-sdk-opentelemetry'
 import { statementSpans } from './statement-spans.ts'
-import type { Tracing } from './start.ts'
+import type { Tracing } from './tracing.ts'
 
 const STOP_MS_MAX = 2_000
 

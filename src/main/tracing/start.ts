@@ -1,17 +1,5 @@
-import type { HooksProvider } from '@restatedev/restate-sdk'
-import type { StoreObserver } from '../../store/database/connection.ts'
 import type { Config } from '../config/config.ts'
-
-/** What a process does for its traces; nothing while they are off. */
-export interface Tracing {
-  isOn: boolean
-  /** For the endpoint: a span for each attempt of a handler and for each step. */
-  hooks: HooksProvider[]
-  /** For a pool: a span for each statement. */
-  store: Pick<StoreObserver, 'queried'>
-  /** Sends what is left. */
-  stop: () => Promise<void>
-}
+import type { Tracing } from './tracing.ts'
 
 const OFF: Tracing = { isOn: false, hooks: [], store: {}, stop: async () => undefined }
 

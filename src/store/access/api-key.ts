@@ -1,6 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { sql } from 'kysely'
-import type { Store } from '../database/connection.ts'
+import type { Database } from '../database/connection.ts'
 
 export const SCOPES = ['ingest', 'read', 'manage'] as const
 export type Scope = (typeof SCOPES)[number]
@@ -35,7 +35,7 @@ const KEY_ID_BYTES = 6
 const SECRET_BYTES = 32
 
 /** Makes a key. Its text is `ff_<id>_<secret>` or, publishable, `ffp_<id>_<secret>`, and cannot be had again. */
-export async function createApiKey(db: Store, key: NewApiKey): Promise<{ keyId: string; text: string }> {
+export async function createApiKey(db: Database, key: NewApiKey): Promise<{ keyId: string; text: string }> {
   const keyId = randomBytes(KEY_ID_BYTES).toString('hex')
   const secret = randomBytes(SECRET_BYTES).toString('hex')
   await insertApiKey(db, key, { keyId, secret })
@@ -43,7 +43,7 @@ export async function createApiKey(db: Store, key: NewApiKey): Promise<{ keyId: 
 }
 
 /** Makes a key that has its text already. @returns whether it is new; nothing changes when its id is known. */
-export async function insertApiKey(db: Store, key: NewApiKey, { keyId, secret }: KeyParts): Promise<boolean> {
+export async function insertApiKey(db: Database, key: NewApiKey, { keyId, secret }: KeyParts): Promise<boolean> {
   const { rows } = await sql`
     insert into api_key (key_id, name, secret_sha256, scopes, is_publishable, origins, seller_id, requests_per_minute)
     values (${keyId}, ${key.name}, ${sha256(secret)}, ${key.scopes}::text[], ${key.isPublishable}, ${key.origins}::text[],
@@ -53,7 +53,7 @@ export async function insertApiKey(db: Store, key: NewApiKey, { keyId, secret }:
 }
 
 /** Every key that was ever made, oldest first. */
-export async function listApiKeys(db: Store): Promise<SecretApiKey[]> {
+export async function listApiKeys(db: Database): Promise<SecretApiKey[]> {
   const { rows } = await sql<SecretApiKey>`
     select key_id as "keyId", name, secret_sha256 as "secretSha256", scopes, is_publishable as "isPublishable", origins,
       seller_id as "sellerId", requests_per_minute as "requestsPerMinute", created_at as "createdAt", revoked_at as "revokedAt"
@@ -62,7 +62,7 @@ export async function listApiKeys(db: Store): Promise<SecretApiKey[]> {
 }
 
 /** Revokes a key; false when there is no such key or it was revoked before. */
-export async function revokeApiKey(db: Store, keyId: string): Promise<boolean> {
+export async function revokeApiKey(db: Database, keyId: string): Promise<boolean> {
   const { rows } = await sql`
     update api_key set revoked_at = now() where key_id = ${keyId} and revoked_at is null returning key_id`.execute(db)
   return rows.length > 0

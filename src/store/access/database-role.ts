@@ -1,9 +1,9 @@
 import { createHmac, createHash, pbkdf2Sync, randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
-import { audit } from '../audit/audit.ts'
-import type { Database, Store } from '../database/connection.ts'
-import { retried } from '../database/locks.ts'
+import type { Queryable, Database } from '../database/connection.ts'
+import { alterTables } from '../database/locks.ts'
 import { LOG_TABLES } from '../log/month.ts'
+import { audit } from '../audit/audit-entry.ts'
 
 /** What the processes are to the database: each logs in with its own password and may do what it needs. */
 export const ROLES = ['endpoint', 'gateway'] as const
@@ -36,8 +36,8 @@ export function userOf(role: Role): string {
  * account by. Neither may create anything. The endpoint owns the tables of the log, because only their owner detaches months; the
  * months are the owner's. Safe to repeat; needs a user who may make roles and owns the tables.
  */
-export async function grantRoles(db: Store, passwords: Partial<Record<Role, string>>, actor: string): Promise<void> {
-  await retried(db, async (tx) => {
+export async function grantRoles(db: Database, passwords: Partial<Record<Role, string>>, actor: string): Promise<void> {
+  await alterTables(db, async (tx) => {
     for (const role of ROLES) {
       const password = passwords[role]
       if (password !== undefined) await makeRole(tx, role, password)
@@ -51,7 +51,7 @@ export async function grantRoles(db: Store, passwords: Partial<Record<Role, stri
   })
 }
 
-async function makeRole(tx: Database, role: Role, password: string): Promise<void> {
+async function makeRole(tx: Queryable, role: Role, password: string): Promise<void> {
   const user = sql.id(userOf(role))
   const { rows } = await sql`select from pg_roles where rolname = ${userOf(role)}`.execute(tx)
   const make = sql.raw(rows.length === 0 ? 'create' : 'alter')
@@ -69,7 +69,7 @@ function verifierOf(password: string): string {
   return `SCRAM-SHA-256$${iterations}:${salt.toString('base64')}$${stored}:${keyOf('Server Key').toString('base64')}`
 }
 
-async function grantReading(tx: Database, user: string): Promise<void> {
+async function grantReading(tx: Queryable, user: string): Promise<void> {
   const role = sql.id(user)
   for (const schema of SCHEMAS) {
     await sql`grant usage on schema ${sql.id(schema)} to ${role}`.execute(tx)
@@ -77,7 +77,7 @@ async function grantReading(tx: Database, user: string): Promise<void> {
   }
 }
 
-async function grantWriting(tx: Database, user: string): Promise<void> {
+async function grantWriting(tx: Queryable, user: string): Promise<void> {
   const role = sql.id(user)
   for (const schema of SCHEMAS) {
     await sql`grant usage on schema ${sql.id(schema)} to ${role}`.execute(tx)

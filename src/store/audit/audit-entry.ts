@@ -1,17 +1,17 @@
 import { sql } from 'kysely'
-import type { AuditEntriesRequest, AuditEntry } from '../../contract/audit-entry.ts'
-import type { Database } from '../database/connection.ts'
-import { utc } from '../popularity/popularity-json.ts'
+import type { AuditEntriesRequest, AuditEntry as AuditEntryAnswer } from '../../contract/audit-entry.ts'
+import type { Queryable } from '../database/connection.ts'
+import { utc } from '../database/json.ts'
 
 /** A page of the audit entries, the newest first, and how many there are on all pages. Costs a look at all that fit. */
 export async function auditEntries(
-  db: Database,
+  db: Queryable,
   { action, actor, resource_type: resourceType, limit, offset }: AuditEntriesRequest,
-): Promise<{ data: AuditEntry[]; total: number }> {
+): Promise<{ data: AuditEntryAnswer[]; total: number }> {
   const isOf = (column: string, value: string | undefined) =>
     value === undefined ? sql`true` : sql`${sql.ref(column)} = ${value}`
   const fits = sql`${isOf('action', action)} and ${isOf('actor', actor)} and ${isOf('resource_type', resourceType)}`
-  const { rows } = await sql<{ data: AuditEntry[] | null; total: number }>`
+  const { rows } = await sql<{ data: AuditEntryAnswer[] | null; total: number }>`
     select (select count(*)::int from audit_entry where ${fits}) as total, (
       select json_agg(json_build_object('id', audit_id::text, 'at', ${sql.raw(utc('at'))}::json, 'actor', actor, 'action', action,
         'resource_type', resource_type, 'resource_id', resource_id, 'metadata', metadata) order by at desc, audit_id desc)
@@ -19,4 +19,36 @@ export async function auditEntries(
     ) as data`.execute(db)
   const { data, total } = rows[0]!
   return { data: data ?? [], total }
+}
+
+/** Who does what nobody asked for. */
+export const SYSTEM_ACTOR = 'footfall'
+
+export interface AuditEntry {
+  actor: string
+  action:
+    | 'key.create'
+    | 'key.revoke'
+    | 'database.grant'
+    | 'weights.change'
+    | 'source.change'
+    | 'rejected.replay'
+    | 'run.request'
+    | 'run.start'
+    | 'run.complete'
+    | 'run.fail'
+    | 'run.cancel'
+  resourceType: 'key' | 'database' | 'weights' | 'event_source' | 'rejected_interaction' | 'recompute_run'
+  resourceId: string
+  metadata?: Record<string, unknown>
+}
+
+/** Written in the transaction of what it tells, or after it. */
+export async function audit(
+  db: Queryable,
+  { actor, action, resourceType, resourceId, metadata = {} }: AuditEntry,
+): Promise<void> {
+  await sql`
+    insert into audit_entry (actor, action, resource_type, resource_id, metadata)
+    values (${actor}, ${action}, ${resourceType}, ${resourceId}, ${JSON.stringify(metadata)}::jsonb)`.execute(db)
 }

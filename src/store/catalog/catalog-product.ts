@@ -2,23 +2,9 @@ import { sql } from 'kysely'
 import { CatalogProduct } from '../../contract/product.ts'
 import { instantOf } from '../../contract/time.ts'
 import { type Call, callIdOf } from '../log/call.ts'
-import type { Database } from '../database/connection.ts'
-import { utc } from '../popularity/popularity-json.ts'
-
-/** A checked version of a product; `index` is its place in the call. */
-export interface ProductVersion {
-  index: number
-  productId: string
-  sellerId: string | null
-  name: string
-  category: string | null
-  brand: string | null
-  price: number | null
-  currency: string | null
-  quantity: number | null
-  status: CatalogProduct['status']
-  updatedAtMs: number
-}
+import type { Queryable } from '../database/connection.ts'
+import { utc } from '../database/json.ts'
+import type { ProductVersion } from '../../admission/rows.ts'
 
 /**
  * Brings the catalogue up to date: of each product the newest version stays, whatever came first, in one call or in several at
@@ -28,11 +14,11 @@ export interface ProductVersion {
  * @returns the indexes of the versions that changed it, the same ones for every attempt of a call, unless a newer version
  *   came in between.
  */
-export async function upsertProducts(db: Database, call: Call, versions: readonly ProductVersion[]): Promise<number[]> {
+export async function upsertProducts(db: Queryable, call: Call, versions: readonly ProductVersion[]): Promise<number[]> {
   const { rows } = await sql<{ index: number }>`
     with newest as (
       select distinct on (g.product_id) g.*
-      from (select *, count(*) over (partition by product_id, updated_at) as twins from (${given(versions)}) v) g
+      from (select *, count(*) over (partition by product_id, updated_at) as twins from (${rowsAsTable(versions)}) v) g
       order by g.product_id, g.updated_at desc, case when g.twins > 1 then ${jsonOf('g')} end desc, g.index
     ), changed as (
       insert into catalog.product as p (call_id, ${COLUMNS})
@@ -49,7 +35,7 @@ export async function upsertProducts(db: Database, call: Call, versions: readonl
 }
 
 /** One product; undefined when the catalogue never had it. */
-export async function catalogProduct(db: Database, productId: string): Promise<CatalogProduct | undefined> {
+export async function catalogProduct(db: Queryable, productId: string): Promise<CatalogProduct | undefined> {
   const { rows } = await sql<{ json: string }>`
     select ${jsonOf('p')} as json from catalog.product p where p.product_id = ${productId}`.execute(db)
   return rows[0] && (JSON.parse(rows[0].json) as CatalogProduct)
@@ -83,7 +69,7 @@ function jsonOf(alias: 'g' | 'p' | 'excluded') {
 }
 
 /** The versions as a table, one array per column: the statement's text does not depend on their number. */
-function given(versions: readonly ProductVersion[]) {
+function rowsAsTable(versions: readonly ProductVersion[]) {
   const column = (valueOf: (version: ProductVersion) => string | number | null) => versions.map(valueOf)
   return sql`
     select index, product_id collate "C" as product_id, seller_id, name, category, brand, price, currency, quantity, status, updated_at

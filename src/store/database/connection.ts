@@ -3,10 +3,10 @@ import { Kysely, type KyselyConfig, type LogEvent, PostgresDialect, type Postgre
 import pg from 'pg'
 
 /** An open pool: what the other rooms hold and hand to the store's functions. */
-export type Store = Kysely<unknown>
+export type Database = Kysely<unknown>
 
 /** What a question takes: a connection pool or an open transaction. Rows are typed at each question. */
-export type Database = Store | Transaction<unknown>
+export type Queryable = Database | Transaction<unknown>
 
 /** The connections of a pool at a moment. */
 export interface PoolState {
@@ -58,7 +58,7 @@ const WAIT_MS_MAX = 5_000
 const STATEMENT_MS_MAX = 30_000
 
 /** Opens a pool. Every session speaks UTC; a lost server is an error of the question that was asked, never of the process. */
-export function connect(options: ConnectOptions): Store {
+export function connect(options: ConnectOptions): Database {
   const settings = ['-c timezone=UTC', '-c idle_in_transaction_session_timeout=60s']
   settings.push(`-c statement_timeout=${options.statementMsMax ?? STATEMENT_MS_MAX}`)
   if (options.readOnly) settings.push('-c default_transaction_read_only=on')
@@ -120,7 +120,7 @@ function statementOf(event: LogEvent): Statement {
 const LONG_MINUTES_MAX = 30
 
 /** For the rest of a transaction: for the few statements that take longer the larger the shop is. */
-export async function hurryNot(tx: Database): Promise<void> {
+export async function allowLongStatements(tx: Queryable): Promise<void> {
   await sql`set local statement_timeout = ${sql.lit(`${LONG_MINUTES_MAX}min`)}`.execute(tx)
 }
 
@@ -178,4 +178,19 @@ export function isDeadlock(error: unknown): boolean {
 /** lock_timeout was reached. */
 export function isLockTimeout(error: unknown): boolean {
   return sqlState(error) === '55P03'
+}
+
+/** Whether a PostgreSQL answers there. */
+export async function isAnswering(url: string): Promise<boolean> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 })
+  client.on('error', () => undefined)
+  try {
+    await client.connect()
+    await client.query('select 1')
+    return true
+  } catch {
+    return false
+  } finally {
+    await client.end().catch(() => undefined)
+  }
 }

@@ -2,8 +2,15 @@ import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sql } from 'kysely'
-import { retried } from './locks.ts'
-import type { Database, Store } from './connection.ts'
+import { alterTables } from './locks.ts'
+import type { Queryable, Database } from './connection.ts'
+
+/** The major version of the server, and the encoding of the database. */
+export async function serverOf(db: Queryable): Promise<{ version: number; encoding: string }> {
+  const { rows } = await sql<{ version: number; encoding: string }>`
+    select current_setting('server_version_num')::int / 10000 as version, getdatabaseencoding() as encoding`.execute(db)
+  return rows[0]!
+}
 
 interface Migration {
   name: string
@@ -13,7 +20,7 @@ interface Migration {
 }
 
 /** Newer code has migrated the database, and left it unfit for this one. */
-export class NewerSchema extends Error {
+export class NewerSchemaError extends Error {
   constructor(names: readonly string[]) {
     super(`The database is of a newer Footfall (${names.join(', ')}), which this one does not understand: start the newer one.`)
   }
@@ -23,14 +30,14 @@ export class NewerSchema extends Error {
  * Applies the numbered files of `folder` that the database does not have yet, all or none; returns their names. A file whose first
  * line is `-- works since NNNN` leaves the database fit for code that knows the files up to that number.
  */
-export async function migrate(db: Store, folder: string): Promise<string[]> {
+export async function migrate(db: Database, folder: string): Promise<string[]> {
   const files = await migrationsIn(folder)
-  return retried(db, async (tx) => {
+  return alterTables(db, async (tx) => {
     await sql`create table if not exists migration (
       name text primary key, sha256 text not null, applied_at timestamptz not null default now())`.execute(tx)
     await addWorksSince(tx)
     const { notUnderstood } = await schemaState(tx, folder)
-    if (notUnderstood.length > 0) throw new NewerSchema(notUnderstood)
+    if (notUnderstood.length > 0) throw new NewerSchemaError(notUnderstood)
     const { rows } = await sql<{ name: string; sha256: string }>`select name, sha256 from migration`.execute(tx)
     const applied = new Map(rows.map((row) => [row.name, row.sha256]))
     const fresh = files.filter((file) => !applied.has(file.name))
@@ -48,7 +55,7 @@ export async function migrate(db: Store, folder: string): Promise<string[]> {
 }
 
 /** Not `if not exists`: that would lock out those who look whether they may start. */
-async function addWorksSince(tx: Database): Promise<void> {
+async function addWorksSince(tx: Queryable): Promise<void> {
   const { rows } = await sql`
     select from pg_attribute where attrelid = 'migration'::regclass and attname = 'works_since'`.execute(tx)
   if (rows.length === 0) await sql`alter table migration add column works_since text`.execute(tx)
@@ -62,7 +69,7 @@ export interface SchemaState {
 }
 
 /** How the database stands to the files of `folder`. */
-export async function schemaState(db: Database, folder: string): Promise<SchemaState> {
+export async function schemaState(db: Queryable, folder: string): Promise<SchemaState> {
   const names = (await migrationsIn(folder)).map((file) => file.name)
   const newest = numberOf(names.at(-1) ?? '0000')
   // The column is not there before the first file that had it.

@@ -1,19 +1,20 @@
 import { sql } from 'kysely'
 import type { Call } from './call.ts'
-import { type Database, isMissingPartition, isRefusal, type Store } from '../database/connection.ts'
-import { INTERACTIONS, type NewInteraction, type NewRejection, type Rejection } from './interaction.ts'
-import type { LogRow, LogTable } from './log-table.ts'
+import { type Queryable, isMissingPartition, isRefusal, type Database } from '../database/connection.ts'
+import { INTERACTIONS } from './interaction.ts'
+import type { LogTable } from './log-table.ts'
 import { makePartitions, monthOf } from './month.ts'
-import { findRefused } from './bisection.ts'
+import { findRejected } from './bisection.ts'
+import type { LogRow, NewInteraction, NewRejection, Rejection } from '../../admission/rows.ts'
 
-/** A batch, and the first and last instant of its events. */
-export interface RecordedBounds {
+/** A recorded batch and the first and last instant of its events, as RFC 3339 in UTC. */
+export interface BatchBounds {
   batchId: string
   from: string
   to: string
 }
 
-export interface RecordedBatchResult extends RecordedBounds {
+export interface RecordedBatchResult extends BatchBounds {
   accepted: number
   duplicateIndexes: number[]
   /** What PostgreSQL refused, beside the rejections that were handed in. */
@@ -24,7 +25,7 @@ export interface RecordedBatchResult extends RecordedBounds {
 
 /** Claims the call's batch and inserts its rows, all or none, however often it is asked to; returns how many were new. */
 export type InsertBatch<Row extends LogRow> = (
-  db: Store,
+  db: Database,
   table: LogTable<Row>,
   call: Call,
   rows: readonly Row[],
@@ -43,7 +44,7 @@ const ATTEMPTS_MAX = 8
 
 /** Records a call's interactions once; see recordRows. */
 export function recordBatch(
-  db: Store,
+  db: Database,
   call: Call,
   interactions: readonly NewInteraction[],
   rejections: readonly NewRejection[],
@@ -57,7 +58,7 @@ export function recordBatch(
  * them were new. Rows that PostgreSQL refuses are rejected one by one and never hold up their neighbours.
  */
 export async function recordRows<Row extends LogRow>(
-  db: Store,
+  db: Database,
   table: LogTable<Row>,
   call: Call,
   given: readonly Row[],
@@ -79,7 +80,7 @@ export async function recordRows<Row extends LogRow>(
       } else if (isRefusal(error)) {
         // A trial must not stumble over a month that is missing as well.
         await makePartitions(db, await monthsToMake(db, rows))
-        const refused = await findRefused(db, table, rows)
+        const refused = await findRejected(db, table, rows)
         if (refused.length === 0) throw error
         const indexes = new Set(refused.map((rejection) => rejection.index))
         rejected.push(...refused)
@@ -98,7 +99,7 @@ export async function recordRows<Row extends LogRow>(
  * @returns how many rows were new: 0 when the batch was there before.
  */
 export async function insertBatch<Row extends LogRow>(
-  db: Database,
+  db: Queryable,
   table: LogTable<Row>,
   call: Call,
   rows: readonly Row[],
@@ -108,7 +109,7 @@ export async function insertBatch<Row extends LogRow>(
   // Searches say nothing of what a shopper does with a product: there is nothing to feed to the profiles.
   const fedAt = table.isSearch ? sql`now()` : sql`null::timestamptz`
   const answer = await sql<Inserted>`
-    with given as (${table.given(rows)}), claimed as (
+    with given as (${table.rowsAsTable(rows)}), claimed as (
       insert into interaction_batch (occurred_from, occurred_to, events, invocation_id, body_sha256, is_search, fed_at)
       -- Bounds of events that are refused, or of another age than now when there are none, would make a group read every month.
       select coalesce(min(occurred_at), now()), coalesce(max(occurred_at), now()),
@@ -118,8 +119,8 @@ export async function insertBatch<Row extends LogRow>(
       returning batch_id
     ), inserted as (
       insert into ${sql.table(table.name)} (${table.columns})
-      select ${table.givenColumns(sql`claimed.batch_id`)}
-      from given cross join claimed ${table.beside}
+      select ${table.values(sql`claimed.batch_id`)}
+      from given cross join claimed ${table.joins}
       where given.occurred_at >= (select horizon from log_horizon)
       order by given.occurred_at, given.event_id, given.index
       on conflict (occurred_at, event_id) do nothing
@@ -133,7 +134,7 @@ export async function insertBatch<Row extends LogRow>(
         ${rejections.map((row) => JSON.stringify(row.item))}::text[]) as r(index, code, field, message, item)
       union all
       select claimed.batch_id, given.index, 'too_old', 'occurred_at',
-        'is before the horizon ' || to_char(horizon, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), ${table.givenItem}, false
+        'is before the horizon ' || to_char(horizon, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), ${table.itemJson}, false
       from claimed cross join given cross join log_horizon
       where given.occurred_at < horizon
     )
@@ -146,7 +147,7 @@ export async function insertBatch<Row extends LogRow>(
  * overlapping attempt inserts nothing and must still answer as the first one did.
  */
 async function readBatch<Row extends LogRow>(
-  db: Database,
+  db: Queryable,
   table: LogTable<Row>,
   call: Call,
   given: readonly Row[],
@@ -172,7 +173,7 @@ async function readBatch<Row extends LogRow>(
 }
 
 /** The batch of a call; undefined when it has none. */
-export async function batchOf(db: Database, call: Call): Promise<RecordedBounds | undefined> {
+export async function batchOf(db: Queryable, call: Call): Promise<BatchBounds | undefined> {
   const { rows } = await sql<{ batchId: string; from: Date; to: Date }>`
     select batch_id as "batchId", occurred_from as "from", occurred_to as "to"
     from interaction_batch where invocation_id = ${call.invocationId} and body_sha256 = ${call.bodySha256}`.execute(db)
@@ -181,7 +182,7 @@ export async function batchOf(db: Database, call: Call): Promise<RecordedBounds 
 }
 
 /** The months of what is not before the horizon. */
-export async function monthsToMake(db: Database, given: readonly Pick<LogRow, 'occurredAtMs'>[]): Promise<string[]> {
+export async function monthsToMake(db: Queryable, given: readonly Pick<LogRow, 'occurredAtMs'>[]): Promise<string[]> {
   const { rows } = await sql<{ horizon: Date }>`select horizon from log_horizon`.execute(db)
   const horizonMs = rows[0]!.horizon.getTime()
   return given.filter((row) => row.occurredAtMs >= horizonMs).map((row) => monthOf(row.occurredAtMs))

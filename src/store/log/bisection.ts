@@ -1,11 +1,11 @@
 import { sql } from 'kysely'
-import { isMissingPartition, isRefusal, type Store } from '../database/connection.ts'
-import type { NewRejection } from './interaction.ts'
-import type { LogRow, LogTable } from './log-table.ts'
+import { isMissingPartition, isRefusal, type Database } from '../database/connection.ts'
+import type { LogTable } from './log-table.ts'
+import type { LogRow, NewRejection } from '../../admission/rows.ts'
 
 /** Halves the rows until each refused one stands alone. Every trial is rolled back. */
-export async function findRefused<Row extends LogRow>(
-  db: Store,
+export async function findRejected<Row extends LogRow>(
+  db: Database,
   table: LogTable<Row>,
   rows: readonly Row[],
 ): Promise<NewRejection[]> {
@@ -17,16 +17,16 @@ export async function findRefused<Row extends LogRow>(
     return [{ index, code: 'refused', field: null, message: `refused by PostgreSQL: ${(error as Error).message}`, item }]
   }
   const middle = rows.length >> 1
-  return [...(await findRefused(db, table, rows.slice(0, middle))), ...(await findRefused(db, table, rows.slice(middle)))]
+  return [...(await findRejected(db, table, rows.slice(0, middle))), ...(await findRejected(db, table, rows.slice(middle)))]
 }
 
-async function trial<Row extends LogRow>(db: Store, table: LogTable<Row>, rows: readonly Row[]): Promise<unknown> {
+async function trial<Row extends LogRow>(db: Database, table: LogTable<Row>, rows: readonly Row[]): Promise<unknown> {
   const tx = await db.startTransaction().execute()
   try {
     await sql`
-      with given as (${table.given(rows)})
+      with given as (${table.rowsAsTable(rows)})
       insert into ${sql.table(table.name)} (${table.columns})
-      select ${table.givenColumns(sql`0`)} from given ${table.beside}
+      select ${table.values(sql`0`)} from given ${table.joins}
       where given.occurred_at >= (select horizon from log_horizon)
       order by given.occurred_at, given.event_id, given.index
       on conflict (occurred_at, event_id) do nothing`.execute(tx)

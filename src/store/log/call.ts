@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
 import { uuidV7 } from '../../contract/event-id.ts'
-import type { Database } from '../database/connection.ts'
+import type { Queryable } from '../database/connection.ts'
 
 /** One call of a recording handler: which invocation, and what it was sent. */
 export interface Call {
@@ -28,7 +28,7 @@ export function callIdOf({ invocationId, bodySha256 }: Call): string {
 }
 
 /** Whether what this invocation recorded came from another body; false when it has recorded nothing yet. */
-export async function isOtherBody(db: Database, { invocationId, bodySha256 }: Call): Promise<boolean> {
+export async function isOtherBody(db: Queryable, { invocationId, bodySha256 }: Call): Promise<boolean> {
   const { rows } = await sql<{ bodySha256: Buffer }>`
     select body_sha256 as "bodySha256" from interaction_batch where invocation_id = ${invocationId}`.execute(db)
   return rows.length > 0 && !rows.some((row) => row.bodySha256.equals(bodySha256))

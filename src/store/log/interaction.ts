@@ -1,36 +1,13 @@
 import { sql } from 'kysely'
 import { instantOf } from '../../contract/time.ts'
-import { columnOf, type LogRow, type LogTable } from './log-table.ts'
-
-/** A checked interaction. */
-export interface NewInteraction extends LogRow {
-  eventType: string
-  refType: 'Product' | 'Category'
-  refId: string
-  accountId: string | null
-  accountNumber: number | null
-  sessionId: string | null
-  ipAddress: string | null
-  userAgent: string | null
-  metadata: unknown
-}
-
-export interface Rejection {
-  index: number
-  code: 'invalid' | 'too_old' | 'in_future' | 'refused' | 'inactive_source'
-  field: string | null
-  message: string
-}
-
-export interface NewRejection extends Rejection {
-  item: unknown
-}
+import { columnOf, type LogTable } from './log-table.ts'
+import type { NewInteraction } from '../../admission/rows.ts'
 
 const COLUMNS = sql.raw(`occurred_at, batch_id, account_number, event_id, is_category, event_type, ref_id,
   account_id, session_id, ip_address, user_agent, metadata, category, brand`)
 
 /** The values of a row of `given` and its product for COLUMNS. */
-function givenColumns(batchId: ReturnType<typeof sql>) {
+function values(batchId: ReturnType<typeof sql>) {
   return sql`given.occurred_at, ${batchId}, given.account_number, given.event_id, given.is_category, given.event_type,
     given.ref_id, given.account_id, given.session_id, given.ip_address, given.user_agent, given.metadata::jsonb,
     product.category, product.brand`
@@ -40,19 +17,19 @@ function givenColumns(batchId: ReturnType<typeof sql>) {
  * Beside each row of `given` what the catalogue says of its product now. The limit keeps it a probe of the key per row: as a
  * plain join it could become a hash of the whole catalogue. Of an empty catalogue only that it is empty is asked, once.
  */
-const WITH_PRODUCT = sql`left join lateral (
+const JOINED_PRODUCT = sql`left join lateral (
     select p.category, p.brand from catalog.product p
     where p.product_id = given.ref_id and not given.is_category and (select exists (select from catalog.product))
     limit 1) product on true`
 
-const GIVEN_ITEM = sql.raw(`(jsonb_strip_nulls(jsonb_build_object(
+const ITEM_JSON = sql.raw(`(jsonb_strip_nulls(jsonb_build_object(
     'event_id', given.event_id, 'occurred_at', given.occurred_at, 'account_id', given.account_id,
     'account_number', given.account_number, 'session_id', given.session_id, 'event_type', given.event_type,
     'ref_type', case when given.is_category then 'Category' else 'Product' end, 'ref_id', given.ref_id,
     'user_agent', given.user_agent, 'ip_address', host(given.ip_address)))
   || case when given.metadata is null then '{}' else jsonb_build_object('metadata', given.metadata::jsonb) end)::text`)
 
-function given(rows: readonly NewInteraction[]) {
+function rowsAsTable(rows: readonly NewInteraction[]) {
   const column = (valueOf: (row: NewInteraction) => string | number | boolean | null) => columnOf(rows, valueOf)
   return sql`
     select * from unnest(
@@ -70,10 +47,10 @@ function given(rows: readonly NewInteraction[]) {
 export const INTERACTIONS: LogTable<NewInteraction> = {
   name: 'interaction',
   columns: COLUMNS,
-  given,
-  givenColumns,
-  beside: WITH_PRODUCT,
-  givenItem: GIVEN_ITEM,
+  rowsAsTable,
+  values,
+  joins: JOINED_PRODUCT,
+  itemJson: ITEM_JSON,
   eventsOf: () => 1,
   isSearch: false,
 }

@@ -1,15 +1,8 @@
 import type { sql } from 'kysely'
 import type { LOG_TABLES } from './month.ts'
+import type { LogRow } from '../../admission/rows.ts'
 
 type Sql = ReturnType<typeof sql>
-
-/** What a checked row of every table of the log has; `index` is its place in the call, `item` what was sent. */
-export interface LogRow {
-  index: number
-  item: unknown
-  eventId: string
-  occurredAtMs: number
-}
 
 /** A table of the log, as far as recording has to know it. */
 export interface LogTable<Row extends LogRow> {
@@ -17,13 +10,13 @@ export interface LogTable<Row extends LogRow> {
   /** Its columns, in the order of givenColumns. */
   columns: Sql
   /** The rows as a table, one array per column: the statement's text does not depend on their number. */
-  given: (rows: readonly Row[]) => Sql
+  rowsAsTable: (rows: readonly Row[]) => Sql
   /** The values of a row of `given` for the columns. */
-  givenColumns: (batchId: Sql) => Sql
+  values: (batchId: Sql) => Sql
   /** What is joined to `given` for them. */
-  beside: Sql
+  joins: Sql
   /** A row of `given` as the item that a caller sends. */
-  givenItem: Sql
+  itemJson: Sql
   /** How many events counting will find in a row. */
   eventsOf: (row: Row) => number
   /** Whether its batches are of searches. */

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
-import { lockFor } from '../database/locks.ts'
-import type { Store } from '../database/connection.ts'
+import { takeLock } from '../database/locks.ts'
+import type { Database } from '../database/connection.ts'
 
 /** A month as `2026-11`. */
 export type Month = string
@@ -20,17 +20,17 @@ export function partitionOf(table: LogTableName, month: Month): string {
 }
 
 /** Makes the partitions of the given months that are missing, of every table of the log. The lock makes two makers take turns. */
-export async function makePartitions(db: Store, months: readonly Month[]): Promise<void> {
+export async function makePartitions(db: Database, months: readonly Month[]): Promise<void> {
   for (const month of [...new Set(months)].sort()) {
     await db.transaction().execute(async (tx) => {
-      await lockFor(tx, 'partitions', 'exclusive')
+      await takeLock(tx, 'partitions', 'exclusive')
       for (const table of LOG_TABLES) await sql`select make_log_month(${table}, ${`${month}-01`}::date)`.execute(tx)
     })
   }
 }
 
 /** The month of the database's clock and the `ahead` months after it. */
-export async function comingMonths(db: Store, ahead: number): Promise<Month[]> {
+export async function comingMonths(db: Database, ahead: number): Promise<Month[]> {
   const { rows } = await sql<{ month: Month }>`
     select to_char(date_trunc('month', now() at time zone 'UTC') + n * interval '1 month', 'YYYY-MM') as month
     from generate_series(0, ${ahead}::int) as n order by n`.execute(db)

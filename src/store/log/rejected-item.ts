@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { type RejectedInteraction, rejectedIdOf, type RejectedKey, type RejectedResponse } from '../../contract/rejected.ts'
 import { decodeCursor, encodeCursor } from '../database/cursor.ts'
-import type { Database } from '../database/connection.ts'
+import type { Queryable } from '../database/connection.ts'
 
 /** A hundred items may be 16 MiB each. A page ends before its items are more than this; one is always on it. */
 const PAGE_BYTES_MAX = 16 * 1024 * 1024
@@ -14,7 +14,7 @@ export interface RejectedPage {
 }
 
 /** Newest first: totally ordered by batch and place, which is the order of an index. */
-export async function rejectedPage(db: Database, { limit, after, replayed }: RejectedPage): Promise<RejectedResponse> {
+export async function rejectedPage(db: Queryable, { limit, after, replayed }: RejectedPage): Promise<RejectedResponse> {
   const open = replayed ? sql`true` : sql`replayed_at is null`
   const beyond = after === undefined ? sql`true` : sql`(batch_id, index) < (${after.batch_id}::bigint, ${after.index}::int)`
   const { rows } = await sql<RejectedRow & { candidates: number }>`
@@ -37,7 +37,7 @@ export async function rejectedPage(db: Database, { limit, after, replayed }: Rej
 }
 
 /** One refused interaction; undefined when there is none of this id. */
-export async function rejectedInteraction(db: Database, key: RejectedKey): Promise<RejectedInteraction | undefined> {
+export async function rejectedInteraction(db: Queryable, key: RejectedKey): Promise<RejectedInteraction | undefined> {
   const { rows } = await sql<RejectedRow>`
     select ${COLUMNS} from rejected_interaction r join interaction_batch b on b.batch_id = r.batch_id
     where r.batch_id = ${key.batch_id}::bigint and r.index = ${key.index}::int`.execute(db)
@@ -45,7 +45,7 @@ export async function rejectedInteraction(db: Database, key: RejectedKey): Promi
 }
 
 /** Those that wait to be replayed, oldest first: one that is refused again goes to the end. */
-export async function openRejected(db: Database, limit: number): Promise<RejectedKey[]> {
+export async function openRejected(db: Queryable, limit: number): Promise<RejectedKey[]> {
   const { rows } = await sql<RejectedKey>`
     select batch_id, index from rejected_interaction where replayed_at is null
     order by batch_id, index limit ${limit}`.execute(db)
@@ -53,7 +53,7 @@ export async function openRejected(db: Database, limit: number): Promise<Rejecte
 }
 
 /** How many wait to be replayed. */
-export async function countOpenRejected(db: Database): Promise<number> {
+export async function countOpenRejected(db: Queryable): Promise<number> {
   const { rows } = await sql<{ n: number }>`
     select count(*)::int as n from rejected_interaction where replayed_at is null`.execute(db)
   return rows[0]!.n

@@ -1,17 +1,17 @@
 import { sql } from 'kysely'
 import { rejectedIdOf, type RejectedKey } from '../../contract/rejected.ts'
-import { audit } from '../audit/audit.ts'
 import type { Call } from './call.ts'
-import type { Database } from '../database/connection.ts'
+import type { Queryable } from '../database/connection.ts'
 import { type InsertBatch, insertBatch, type Inserted } from './batch.ts'
-import type { LogRow } from './log-table.ts'
 import { itemOf } from './rejected-item.ts'
+import type { LogRow } from '../../admission/rows.ts'
+import { audit } from '../audit/audit-entry.ts'
 
 /** Somebody else's call replayed it; the message says what became of it. */
 export class AlreadyReplayed extends Error {}
 
 /** What a replay is made of: the item as it was sent, when, and in which call. It never changes. */
-export interface RefusedItem {
+export interface RejectedItemToReplay {
   item: unknown
   receivedAtMs: number
   call: Call
@@ -20,7 +20,7 @@ export interface RefusedItem {
 }
 
 /** Undefined when there is no refused interaction of this id. */
-export async function refusedItem(db: Database, key: RejectedKey): Promise<RefusedItem | undefined> {
+export async function findRejectedItem(db: Queryable, key: RejectedKey): Promise<RejectedItemToReplay | undefined> {
   const { rows } = await sql<{ item: string; receivedAt: Date; isSearch: boolean; isPayment: boolean } & Call>`
     select r.item, b.received_at as "receivedAt", b.is_search as "isSearch", r.is_payment as "isPayment", b.invocation_id as "invocationId",
       b.body_sha256 as "bodySha256"
@@ -54,7 +54,7 @@ export interface ReplayOf extends RejectedKey {
 }
 
 /** The call's batch is what became of it. */
-export async function markReplayed(tx: Database, key: ReplayOf, call: Call): Promise<void> {
+export async function markReplayed(tx: Queryable, key: ReplayOf, call: Call): Promise<void> {
   const { numAffectedRows } = await sql`
     update rejected_interaction r set replayed_at = now(), replay_batch_id = b.batch_id
     from interaction_batch b
@@ -66,7 +66,7 @@ export async function markReplayed(tx: Database, key: ReplayOf, call: Call): Pro
 }
 
 /** The lock is a statement of its own: what was committed while it waited is seen by the next one. */
-export async function lockUnlessReplayed(tx: Database, key: RejectedKey, call: Call): Promise<void> {
+export async function lockUnlessReplayed(tx: Queryable, key: RejectedKey, call: Call): Promise<void> {
   await sql`
     select from rejected_interaction
     where batch_id = ${key.batch_id}::bigint and index = ${key.index}::int for update`.execute(tx)

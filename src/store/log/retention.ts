@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
-import { type Database, isLockTimeout, type Store } from '../database/connection.ts'
-import { transactionsGone, whileHeld } from '../database/locks.ts'
+import { type Queryable, isLockTimeout, type Database } from '../database/connection.ts'
+import { waitForTransactions, withSessionLock } from '../database/locks.ts'
 import { LOG_TABLES, type LogTableName, type Month, monthAfter } from './month.ts'
 
 /** How long one attempt waits: whoever came after it for what it waits for waits as long. */
@@ -31,19 +31,21 @@ export interface Dropped {
  * Nobody waits for it longer than a few milliseconds, but for an insert into a month that has no partition yet: DETACH
  * CONCURRENTLY takes no lock on the parent that other writers or readers would meet.
  */
-export async function dropOldMonths(db: Store, retentionDays: number): Promise<Dropped> {
+export async function dropOldMonths(db: Database, retentionDays: number): Promise<Dropped> {
   return db.connection().execute(async (session) => {
     try {
-      return (await whileHeld(session, 'retention', () => dropMonths(session, retentionDays))) ?? { dropped: [], waiting: [] }
+      return (
+        (await withSessionLock(session, 'retention', () => dropMonths(session, retentionDays))) ?? { dropped: [], waiting: [] }
+      )
     } finally {
       await sql`set lock_timeout = default`.execute(session).catch(() => undefined)
     }
   })
 }
 
-async function dropMonths(db: Database, retentionDays: number): Promise<Dropped> {
+async function dropMonths(db: Queryable, retentionDays: number): Promise<Dropped> {
   const horizonMonth = await moveHorizon(db, retentionDays)
-  await writersGone(db)
+  await waitForWriters(db)
   const dropped: string[] = []
   const waiting = new Set<Month>()
   for (const table of LOG_TABLES) {
@@ -64,7 +66,7 @@ async function dropMonths(db: Database, retentionDays: number): Promise<Dropped>
 }
 
 /** @returns the first month that is kept. The horizon is the start of a month, so that months go whole. */
-async function moveHorizon(db: Database, retentionDays: number): Promise<Month> {
+async function moveHorizon(db: Queryable, retentionDays: number): Promise<Month> {
   await sql`
     update log_horizon set horizon = h.wanted
     from (select date_trunc('month', now() - ${retentionDays}::int * interval '1 day', 'UTC') as wanted) h
@@ -78,8 +80,8 @@ async function moveHorizon(db: Database, retentionDays: number): Promise<Month> 
  * Waits for the writers that are under way: a statement that began before the horizon moved may still record an event before
  * it. Each takes its lock on the table before it looks at the horizon, so that all of them are seen here.
  */
-async function writersGone(db: Database): Promise<void> {
-  await transactionsGone(
+async function waitForWriters(db: Queryable): Promise<void> {
+  await waitForTransactions(
     db,
     sql`locktype = 'relation' and mode = 'RowExclusiveLock' and relation = any(${LOG_TABLES.map(String)}::text[]::regclass[]::oid[])`,
   )
@@ -93,7 +95,7 @@ interface OldMonth {
 }
 
 /** The months of a table that ended before the horizon, oldest first; one that is half detached before all, for there can be one. */
-async function monthsBefore(db: Database, table: LogTableName, horizonMonth: Month): Promise<OldMonth[]> {
+async function monthsBefore(db: Queryable, table: LogTableName, horizonMonth: Month): Promise<OldMonth[]> {
   const { rows } = await sql<OldMonth>`
     select c.relname as partition, replace(right(c.relname, 7), '_', '-') as month,
       case when i.inhrelid is null then 'detached' when i.inhdetachpending then 'detaching' else 'attached' end as state
@@ -105,7 +107,7 @@ async function monthsBefore(db: Database, table: LogTableName, horizonMonth: Mon
 }
 
 /** Whether a batch that reaches into the month waits to be counted or fed. Costs a look at the batches that wait. */
-async function hasOpenBatches(db: Database, month: Month): Promise<boolean> {
+async function hasOpenBatches(db: Queryable, month: Month): Promise<boolean> {
   const { rows } = await sql<{ open: boolean }>`
     select exists (
       select from (
@@ -119,7 +121,7 @@ async function hasOpenBatches(db: Database, month: Month): Promise<boolean> {
 }
 
 /** @returns whether the month's table stands alone. */
-async function detach(db: Database, table: LogTableName, { partition, state }: OldMonth): Promise<boolean> {
+async function detach(db: Queryable, table: LogTableName, { partition, state }: OldMonth): Promise<boolean> {
   const alter = sql`alter table ${sql.table(table)} detach partition ${sql.table(partition)}`
   if (state === 'detached') return true
   if (state === 'attached') {
@@ -130,7 +132,7 @@ async function detach(db: Database, table: LogTableName, { partition, state }: O
 }
 
 /** Whether DETACH CONCURRENTLY got half the way: from then on the month is out of reach, and FINALIZE must do the rest. */
-async function isDetaching(db: Database, partition: string): Promise<boolean> {
+async function isDetaching(db: Queryable, partition: string): Promise<boolean> {
   const { rows } = await sql<{ pending: boolean }>`
     select exists (select from pg_inherits where inhrelid = to_regclass(${partition}) and inhdetachpending) as pending`.execute(
     db,
@@ -143,7 +145,7 @@ async function isDetaching(db: Database, partition: string): Promise<boolean> {
  * @returns whether it got through.
  */
 async function tryLocked(
-  db: Database,
+  db: Queryable,
   statement: ReturnType<typeof sql>,
   lockMsMax: number,
   isUseless: () => Promise<boolean> = async () => false,

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { SearchQueriesResponse, SearchQueryFilter } from '../../contract/search.ts'
 import { DAY_MS, instantOf } from '../../contract/time.ts'
 import { decodeCursor, encodeCursor } from '../database/cursor.ts'
-import type { Database } from '../database/connection.ts'
+import type { Queryable } from '../database/connection.ts'
 
 export interface SearchQueryPage {
   limit: number
@@ -30,7 +30,7 @@ const FILTERS = {
  * What shoppers searched for in a window, the most frequent first; ties by query. Read from the log: each page costs one pass
  * over the window's searches, and over its clicks by an index of theirs.
  */
-export async function searchQueries(db: Database, page: SearchQueryPage): Promise<SearchQueriesResponse> {
+export async function searchQueries(db: Queryable, page: SearchQueryPage): Promise<SearchQueriesResponse> {
   const { limit, days, toMs, filter, after } = page
   const { keeps, ranks } = FILTERS[filter]
   const [from, to] = [instantOf(toMs - days * DAY_MS), instantOf(toMs)]

@@ -1,18 +1,9 @@
 import { sql } from 'kysely'
 import { instantOf } from '../../contract/time.ts'
-import { columnOf, type LogRow, type LogTable } from './log-table.ts'
+import { columnOf, type LogTable } from './log-table.ts'
+import type { NewSearch } from '../../admission/rows.ts'
 
-/** A checked search. */
-export interface NewSearch extends LogRow {
-  query: string
-  normalisedQuery: string
-  accountId: string | null
-  sessionId: string | null
-  /** In the order in which they were shown, each once. */
-  productIds: readonly string[]
-}
-
-function given(rows: readonly NewSearch[]) {
+function rowsAsTable(rows: readonly NewSearch[]) {
   return sql`
     select * from unnest(
       ${columnOf(rows, (row) => row.index)}::int[], ${columnOf(rows, (row) => instantOf(row.occurredAtMs))}::timestamptz[],
@@ -31,12 +22,12 @@ function arrayLiteralOf(ids: readonly string[]): string {
 export const SEARCHES: LogTable<NewSearch> = {
   name: 'search',
   columns: sql.raw('occurred_at, batch_id, event_id, query, normalised_query, account_id, session_id, product_ids'),
-  given,
-  givenColumns: (batchId) =>
+  rowsAsTable,
+  values: (batchId) =>
     sql`given.occurred_at, ${batchId}, given.event_id, given.query, given.normalised_query, given.account_id, given.session_id,
       given.product_ids::text[]`,
-  beside: sql``,
-  givenItem: sql.raw(`jsonb_strip_nulls(jsonb_build_object(
+  joins: sql``,
+  itemJson: sql.raw(`jsonb_strip_nulls(jsonb_build_object(
     'event_id', given.event_id, 'occurred_at', given.occurred_at, 'query', given.query, 'account_id', given.account_id,
     'session_id', given.session_id, 'product_ids', to_jsonb(given.product_ids::text[])))::text`),
   eventsOf: ({ productIds }) => productIds.length,

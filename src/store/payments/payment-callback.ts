@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
 import type { PaymentCallback } from '../../contract/payment.ts'
 import { instantOf } from '../../contract/time.ts'
-import { type Callback, type Item, keyOf, type Refusal } from '../../ledger/settlement.ts'
+import { type Callback, type Item, keyOf, type Shortfall } from '../../ledger/settlement.ts'
 import { type Call, callIdOf } from '../log/call.ts'
-import type { Database } from '../database/connection.ts'
-import type { NewPayment } from './payment-recording.ts'
+import type { Queryable } from '../database/connection.ts'
+import type { NewPayment } from '../../admission/rows.ts'
 
 /** A callback as it is stored. */
 export interface KnownPayment extends Callback {
@@ -14,14 +14,14 @@ export interface KnownPayment extends Callback {
   sessionId: string | null
   callId: string
   callIndex: number
-  refused: Refusal[]
+  refused: Shortfall[]
 }
 
 /** A callback, a payment or an order: whoever records something about one of them takes turns. */
 export type Subject = readonly ['callback' | 'payment', provider: string, id: string] | readonly ['order', id: string]
 
 /** What the callbacks are about concerns more than is locked: all of it is to be locked at once, in another transaction. */
-export class MoreSubjects extends Error {
+export class MoreSubjectsError extends Error {
   readonly subjects: readonly Subject[]
 
   constructor(subjects: readonly Subject[]) {
@@ -43,9 +43,9 @@ export function subjectsOf({ provider, callbackId, paymentRef, orderId }: Callba
  * of their own, so that what was committed meanwhile is seen. @throws MoreSubjects when a callback is known of another payment,
  * or a payment was sold as another order.
  */
-export async function lockKnown(tx: Database, subjects: readonly Subject[]): Promise<KnownPayment[]> {
+export async function lockKnown(tx: Queryable, subjects: readonly Subject[]): Promise<KnownPayment[]> {
   const locked = new Set(subjects.map((subject) => JSON.stringify(subject)))
-  await lockAll(tx, [...locked])
+  await takeNamedLocks(tx, [...locked])
   const known = await knownPayments(tx, subjects)
   const isLocked = (subject: Subject) => locked.has(JSON.stringify(subject))
   const concerned = known.flatMap((callback) => {
@@ -53,17 +53,17 @@ export async function lockKnown(tx: Database, subjects: readonly Subject[]): Pro
     return [...(isLocked(id) ? [payment] : []), ...(isLocked(payment) && callback.status === 'success' ? [order] : [])]
   })
   const more = concerned.filter((subject) => !isLocked(subject))
-  if (more.length > 0) throw new MoreSubjects(more)
+  if (more.length > 0) throw new MoreSubjectsError(more)
   return known
 }
 
 /** In one order, so that nobody waits for who waits for him. */
-async function lockAll(tx: Database, names: readonly string[]): Promise<void> {
+async function takeNamedLocks(tx: Queryable, names: readonly string[]): Promise<void> {
   const keys = names.map((name) => createHash('sha256').update(name).digest().readBigInt64BE().toString())
   await sql`select pg_advisory_xact_lock(key) from (select key from unnest(${keys}::bigint[]) as key order by key) k`.execute(tx)
 }
 
-async function knownPayments(tx: Database, subjects: readonly Subject[]): Promise<KnownPayment[]> {
+async function knownPayments(tx: Queryable, subjects: readonly Subject[]): Promise<KnownPayment[]> {
   const column = (kind: Subject[0], place: 1 | 2) => subjects.filter(([one]) => one === kind).map((subject) => subject[place]!)
   const { rows } = await sql<StoredPayment>`
     with payment as (
@@ -132,10 +132,10 @@ export function callbackOf(callback: KnownPayment): PaymentCallback {
 
 /** @returns the number of each, by its key. */
 export async function insertCallbacks(
-  tx: Database,
+  tx: Queryable,
   call: Call,
   fresh: readonly NewPayment[],
-  refused: ReadonlyMap<string, readonly Refusal[]>,
+  refused: ReadonlyMap<string, readonly Shortfall[]>,
 ): Promise<Map<string, string>> {
   if (fresh.length === 0) return new Map()
   const column = (valueOf: (payment: NewPayment) => string | number | null) => fresh.map(valueOf)
@@ -160,11 +160,12 @@ function storedItemOf({ productId, sellerId, quantity, unitPrice }: Item): Store
 
 /** Another callback may leave more or less to one that was there before. @returns those to which it leaves less than they ask for. */
 export async function updateRefused(
-  tx: Database,
+  tx: Queryable,
   known: readonly KnownPayment[],
-  refused: ReadonlyMap<string, readonly Refusal[]>,
+  refused: ReadonlyMap<string, readonly Shortfall[]>,
 ): Promise<KnownPayment[]> {
-  const textOf = (refusals: readonly Refusal[] = []) => JSON.stringify(refusals.map(({ field, message }) => ({ field, message })))
+  const textOf = (refusals: readonly Shortfall[] = []) =>
+    JSON.stringify(refusals.map(({ field, message }) => ({ field, message })))
   const changed = known.filter((callback) => textOf(refused.get(keyOf(callback))) !== textOf(callback.refused))
   if (changed.length === 0) return []
   await sql`

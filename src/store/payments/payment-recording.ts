@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
 import { uuidV7 } from '../../contract/event-id.ts'
 import { CALLBACKS_MAX } from '../../contract/payment.ts'
-import { type Callback, difference, type Effect, idOfEffect, keyOf, type Refusal, settle } from '../../ledger/settlement.ts'
-import { insertPaymentEvents, type NewAnalyticsEvent } from '../reports/analytics-event.ts'
+import { type Callback, difference, type Effect, idOfEffect, keyOf, type Shortfall, settle } from '../../ledger/settlement.ts'
+import { insertPaymentEvents } from '../reports/analytics-event.ts'
 import { type Call, callIdOf } from '../log/call.ts'
-import { type Database, isMissingPartition, type Store } from '../database/connection.ts'
-import { batchOf, insertBatch, type RecordedBounds } from '../log/batch.ts'
-import { INTERACTIONS, type NewInteraction, type NewRejection } from '../log/interaction.ts'
+import { type Queryable, isMissingPartition, type Database } from '../database/connection.ts'
+import { batchOf, insertBatch, type BatchBounds } from '../log/batch.ts'
+import { INTERACTIONS } from '../log/interaction.ts'
 import type { LogTable } from '../log/log-table.ts'
 import { makePartitions, monthOf } from '../log/month.ts'
 import {
@@ -15,22 +15,14 @@ import {
   insertCallbacks,
   type KnownPayment,
   lockKnown,
-  MoreSubjects,
+  MoreSubjectsError,
   type Subject,
   subjectsOf,
   updateRefused,
 } from './payment-callback.ts'
 import { lockUnlessReplayed, markReplayed, type ReplayOf } from '../log/rejected-replay.ts'
 import { addSales } from './sale-line.ts'
-
-/** A checked callback; `index` is its place in the call, `item` what was sent. */
-export interface NewPayment extends Callback {
-  index: number
-  item: unknown
-  accountId: string | null
-  sessionId: string | null
-  processingMs: number | null
-}
+import type { NewInteraction, NewRejection, NewPayment, NewAnalyticsEvent } from '../../admission/rows.ts'
 
 /** What became of a callback. */
 export interface PaymentResult {
@@ -39,13 +31,13 @@ export interface PaymentResult {
   isRecorded: boolean
   rejection: NewRejection | undefined
   /** What of it could not be taken back, as far as is known. */
-  refused: readonly Refusal[]
+  refused: readonly Shortfall[]
 }
 
 export interface RecordedPayments {
   results: PaymentResult[]
   /** The interactions that followed, to be sent on; undefined when there are none. */
-  batch: RecordedBounds | undefined
+  batch: BatchBounds | undefined
   /** Whether this attempt inserted anything: true for one of all attempts. */
   isNew: boolean
 }
@@ -62,7 +54,7 @@ const ATTEMPTS_MAX = 8
  * its callbacks, and reads every callback of the payments and orders that they are about.
  */
 export async function recordPayments(
-  db: Store,
+  db: Database,
   call: Call,
   payments: readonly NewPayment[],
   rejections: readonly NewRejection[],
@@ -75,7 +67,7 @@ export async function recordPayments(
       return await db.transaction().execute((tx) => recordOnce(tx, { call, payments, rejections, replayOf, subjects, months }))
     } catch (error) {
       if (attempt === ATTEMPTS_MAX) throw error
-      if (error instanceof MoreSubjects) subjects.push(...error.subjects)
+      if (error instanceof MoreSubjectsError) subjects.push(...error.subjects)
       else if (isMissingPartition(error)) await makePartitions(db, months)
       else throw error
     }
@@ -93,13 +85,13 @@ interface Attempt {
   months: string[]
 }
 
-async function recordOnce(tx: Database, attempt: Attempt): Promise<RecordedPayments> {
+async function recordOnce(tx: Queryable, attempt: Attempt): Promise<RecordedPayments> {
   const { call, payments, rejections, replayOf, months } = attempt
   if (replayOf !== undefined) await lockUnlessReplayed(tx, replayOf, call)
   const known = await lockKnown(tx, attempt.subjects)
   const knownByKey = new Map(known.map((callback) => [keyOf(callback), callback]))
   const unknown = payments.filter((payment) => !knownByKey.has(keyOf(payment)))
-  const { fresh, tooOld } = await admit(tx, unknown)
+  const { fresh, tooOld } = await selectNew(tx, unknown)
   const all = [...known, ...fresh]
   const after = settle(all)
   const { lines, effects, pending } = difference(settle(known), after)
@@ -137,13 +129,16 @@ async function recordOnce(tx: Database, attempt: Attempt): Promise<RecordedPayme
 }
 
 /** What of a callback could not be taken back, as one rejection: it is listed with the others. */
-function rejectionOf(refused: readonly Refusal[]): Pick<NewRejection, 'code' | 'field' | 'message'> {
-  const [{ field, message }, ...more] = refused as [Refusal, ...Refusal[]]
+function rejectionOf(refused: readonly Shortfall[]): Pick<NewRejection, 'code' | 'field' | 'message'> {
+  const [{ field, message }, ...more] = refused as [Shortfall, ...Shortfall[]]
   return { code: 'refused', field, message: [message, ...more.map((one) => `${one.field} ${one.message}`)].join('; ') }
 }
 
 /** The new callbacks, each once, with the sellers that the catalogue names; and those from before the horizon. */
-async function admit(tx: Database, unknown: readonly NewPayment[]): Promise<{ fresh: NewPayment[]; tooOld: NewRejection[] }> {
+async function selectNew(
+  tx: Queryable,
+  unknown: readonly NewPayment[],
+): Promise<{ fresh: NewPayment[]; tooOld: NewRejection[] }> {
   // Who moves the horizon waits for those who may not have seen it.
   await sql`lock table interaction, analytics_event in row exclusive mode`.execute(tx)
   const lacking = unknown.filter(isPayment).flatMap(({ items }) => items.filter(({ sellerId }) => sellerId === null))

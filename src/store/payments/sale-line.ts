@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { instantOf } from '../../contract/time.ts'
 import type { Callback, Line, Pending } from '../../ledger/settlement.ts'
-import type { Database } from '../database/connection.ts'
+import type { Queryable } from '../database/connection.ts'
 
 export interface NewSales {
   lines: readonly Line[]
@@ -12,7 +12,7 @@ export interface NewSales {
 }
 
 /** Adds lines, and moves the sums of their sellers and days in key order. No read comes before a write. */
-export async function addSales(tx: Database, { lines, pending, numberOf }: NewSales): Promise<void> {
+export async function addSales(tx: Queryable, { lines, pending, numberOf }: NewSales): Promise<void> {
   if (lines.length > 0) {
     const column = (valueOf: (line: Line) => string | number | null) => lines.map(valueOf)
     await sql`

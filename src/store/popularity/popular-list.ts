@@ -2,10 +2,15 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Mode } from '../../contract/popular-list.ts'
 import type { Span } from '../../ranking/span.ts'
 import { isListed } from '../catalog/catalog-product.ts'
-import type { Database } from '../database/connection.ts'
-import { jsonOfProduct, JSON_OF_PRODUCT, utc } from './popularity-json.ts'
-import { counterOf, COUNTERS, dayOf, scoreOf, weighed } from './counting.ts'
+import type { Queryable } from '../database/connection.ts'
+import { jsonOfProduct, JSON_OF_PRODUCT } from './popularity-json.ts'
 import { at, cellsIn, RISING_MIN, risingOf } from './rising.ts'
+import { utc } from '../database/json.ts'
+import { counterOf } from './cells.ts'
+import { COUNTERS } from './cells.ts'
+import { dayOf } from './cells.ts'
+import { scoreOf } from './cells.ts'
+import { weighed } from './cells.ts'
 
 export interface PopularQuery {
   mode: Mode
@@ -76,7 +81,7 @@ const ORDERS: Record<Mode, Order> = {
  * The rows of a list after a position, best first; ties by id. Of all time it is one index range. Of a span it adds up the hours
  * of the span, those of the categories' products alone when there are any, and never reads the log.
  */
-export async function popularRows(db: Database, query: PopularQuery): Promise<PopularRow[]> {
+export async function popularRows(db: Queryable, query: PopularQuery): Promise<PopularRow[]> {
   const { rows } = await listQuery(query).execute(db)
   return rows.map(({ values, productId, json }) => ({ position: { values, productId }, json }))
 }
@@ -95,7 +100,7 @@ function keptList(query: PopularQuery): Read {
   const json = isRising ? jsonOfProduct({ rising_score: 'p.rising_score' }) : JSON_OF_PRODUCT
   return sql`
     select ${valuesOf(query.mode, 'p')} as "values", p.product_id as "productId", ${json} as json
-    from ${products} p cross join popularity_rules r where ${admitted(query)} ${ordered(query)}`
+    from ${products} p cross join popularity_rules r where ${listConditions(query)} ${ordered(query)}`
 }
 
 /**
@@ -111,7 +116,7 @@ function listOfSpan(query: PopularQuery, span: Span): Read {
   })
   return sql`
     with page as materialized (
-      select p.* from (${keysOfSpan(query, span)}) p where ${admitted(query)} ${ordered(query)}
+      select p.* from (${keysOfSpan(query, span)}) p where ${listConditions(query)} ${ordered(query)}
     ), numbers as (
       select c.product_id, ${scoreOf} as score_micros, ${trendingOfSpan(span)} as trending, max(c.hour) as last_hour,
         ${sql.join(COUNTERS.map((counter) => sql`${counterOf(counter)} as ${sql.ref(counter)}`))}
@@ -121,7 +126,7 @@ function listOfSpan(query: PopularQuery, span: Span): Read {
     )
     select ${valuesOf(query.mode, 'page')} as "values", p.product_id as "productId", ${json} as json
     from page join (
-      select n.*, k.last_interaction, k.date_updated, ${halved(sql`${at(span.hourMs)} - ${at(span.instantMs)}`)} as since
+      select n.*, k.last_interaction, k.date_updated, ${decayFactor(sql`${at(span.hourMs)} - ${at(span.instantMs)}`)} as since
       from numbers n join product_popularity k using (product_id) cross join popularity_rules r
     ) p using (product_id)
     ${ordered(query, 'page')}`
@@ -151,12 +156,12 @@ function trendingOfSpan({ fromMs, hourMs }: Span): RawBuilder<unknown> {
   const hour = at(hourMs)
   const edge = sql`${hour} - r.window_hours * interval '1 hour'`
   const from = fromMs === undefined ? sql`case when ${edge} < r.rolled_to then ${dayOf(edge)} else ${edge} end` : at(fromMs)
-  const weight = sql`w.weight_micros / 1e6::float8 * c.decayed * ${halved(sql`c.hour - ${hour}`)}`
+  const weight = sql`w.weight_micros / 1e6::float8 * c.decayed * ${decayFactor(sql`c.hour - ${hour}`)}`
   return sql`coalesce(${rounded(sql`sum(${weight}) filter (where c.hour >= ${from})`)}, 0)`
 }
 
 /** 2^(time / half-life), under the rules r; the exponent is held within float8's. */
-function halved(time: RawBuilder<unknown>): RawBuilder<unknown> {
+function decayFactor(time: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`power(2::float8, least(greatest(date_part('epoch', ${time}) / 3600 / r.half_life_hours, -1000), 1000))`
 }
 
@@ -174,7 +179,7 @@ function valuesOf(mode: Mode, table: string): RawBuilder<unknown> {
 }
 
 /** Whether a product p is in the list, and after the page before. */
-function admitted({ mode, categoryIds, minInteractions, after, span }: PopularQuery): RawBuilder<unknown> {
+function listConditions({ mode, categoryIds, minInteractions, after, span }: PopularQuery): RawBuilder<unknown> {
   const conditions = [ORDERS[mode].where]
   if (minInteractions > 1) conditions.push(sql`${interactionsOf(span)} >= ${minInteractions}::bigint`)
   if (categoryIds === undefined) conditions.push(isListed(sql`p.product_id`))

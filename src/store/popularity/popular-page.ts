@@ -3,7 +3,7 @@ import type { Mode, PopularRequest, PopularResponse } from '../../contract/popul
 import { DAY_MS, EARLIEST_MS, instantOf, millisecondsOf } from '../../contract/time.ts'
 import { type Span, spanOf } from '../../ranking/span.ts'
 import { decodeCursor, encodeCursor } from '../database/cursor.ts'
-import type { Store } from '../database/connection.ts'
+import type { Database } from '../database/connection.ts'
 import { type PopularPosition, popularRows, positionIn } from './popular-list.ts'
 import { risingComputedAt } from './rising.ts'
 import { rolledToMsOf } from './roll-up.ts'
@@ -24,7 +24,7 @@ const AHEAD_MS_MAX = 60_000
 const READ_SIZES = [11, 21, 51, 101]
 
 /** A page of a list of popular products. @throws WrongField for a cursor of another query, or an instant that is not of the past. */
-export async function popularPage(db: Store, request: PopularRequest, nowMs: number): Promise<PopularPage> {
+export async function popularPage(db: Database, request: PopularRequest, nowMs: number): Promise<PopularPage> {
   const query = queryOf(request)
   const start = request.cursor === undefined ? undefined : startOf(request.cursor, request.mode, query)
   if (request.cursor !== undefined && start === undefined)
@@ -54,7 +54,7 @@ export async function popularPage(db: Store, request: PopularRequest, nowMs: num
 
 /** Undefined for all of time until now: that is kept, and not computed. */
 async function spanOfPage(
-  db: Store,
+  db: Database,
   { time_window_days: windowDays }: PopularRequest,
   { asOfMs, nowMs }: { asOfMs: number | undefined; nowMs: number },
 ): Promise<Span | undefined> {

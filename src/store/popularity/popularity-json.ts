@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { PopularProduct } from '../../contract/popular-list.ts'
 import type { Popularity } from '../../contract/popularity.ts'
+import { utc } from '../database/json.ts'
 
 /** trending is kept as of the landmark; here it is brought to now. The exponent is held above float8's underflow. */
 const TRENDING_NOW = `p.trending * power(2::float8, greatest(date_part('epoch', r.landmark - now()) / 3600 / r.half_life_hours, -1000))`
@@ -35,8 +36,3 @@ export function jsonOfProduct(others: Partial<Record<keyof PopularProduct, strin
 
 /** A product of product_popularity. */
 export const JSON_OF_PRODUCT = jsonOfProduct()
-
-/** A timestamptz as JSON: RFC 3339 in UTC, with milliseconds. */
-export function utc(column: string): string {
-  return String.raw`to_char(${column}, '\"YYYY-MM-DD"T"HH24:MI:SS.MS"Z"\"')`
-}

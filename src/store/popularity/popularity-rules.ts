@@ -1,11 +1,16 @@
 import { sql } from 'kysely'
 import { toMicros, type Weights } from '../../ranking/weights.ts'
-import { audit, FOOTFALL } from '../audit/audit.ts'
-import type { Database, Store } from '../database/connection.ts'
-import { lockFor } from '../database/locks.ts'
-import { countersOf, dayOf, hourOf, scoreOf, trendingOf, weighed } from './counting.ts'
+import type { Queryable, Database } from '../database/connection.ts'
+import { takeLock } from '../database/locks.ts'
 import { countedEvents } from './product-event.ts'
 import { rollUpAll } from './roll-up.ts'
+import { audit, SYSTEM_ACTOR } from '../audit/audit-entry.ts'
+import { countersOf } from './cells.ts'
+import { dayOf } from './cells.ts'
+import { hourOf } from './cells.ts'
+import { scoreOf } from './cells.ts'
+import { trendingOf } from './cells.ts'
+import { weighed } from './cells.ts'
 
 /** What popularity is computed by. Half-life and window in hours. */
 export interface Rules {
@@ -16,7 +21,7 @@ export interface Rules {
 }
 
 /** The rules in force; undefined in a database that has none yet. */
-export async function currentRules(db: Database): Promise<Rules | undefined> {
+export async function currentRules(db: Queryable): Promise<Rules | undefined> {
   const { rows } = await sql<Omit<Rules, 'weights'> & { weights: Record<string, number> }>`
     select t.name as "weightsName", r.half_life_hours as "halfLifeHours", r.window_hours as "windowHours",
       (select coalesce(json_object_agg(w.event_type, w.weight_micros / 1e6::float8), '{}') from weight w
@@ -34,7 +39,7 @@ export function sameWeights(one: Weights, other: Weights): boolean {
 }
 
 /** Whether anything was counted yet, so that other rules would need a rescore. */
-export async function hasScores(db: Database): Promise<boolean> {
+export async function hasScores(db: Queryable): Promise<boolean> {
   const { rows } = await sql<{ any: boolean }>`select exists (select from product_popularity) as any`.execute(db)
   return rows[0]!.any
 }
@@ -52,9 +57,9 @@ export interface RescoreResult {
  * meanwhile. A new half-life rebuilds the hours from the log first.
  * @throws LogIsCut when the half-life changes and part of the log is gone.
  */
-export async function rescore(db: Store, rules: Rules, actor = FOOTFALL): Promise<RescoreResult> {
+export async function rescore(db: Database, rules: Rules, actor = SYSTEM_ACTOR): Promise<RescoreResult> {
   return db.transaction().execute(async (tx) => {
-    await lockFor(tx, 'rules', 'exclusive')
+    await takeLock(tx, 'rules', 'exclusive')
     const before = await currentRules(tx)
     const weightsVersion = await addWeights(tx, rules)
     const rebuildHours = before !== undefined && before.halfLifeHours !== rules.halfLifeHours
@@ -84,7 +89,7 @@ export async function rescore(db: Store, rules: Rules, actor = FOOTFALL): Promis
 }
 
 /** Adds a version of the weights: every rescore has one of its own. */
-async function addWeights(tx: Database, rules: Rules): Promise<number> {
+async function addWeights(tx: Queryable, rules: Rules): Promise<number> {
   const { rows } = await sql<{ version: number }>`
     insert into weight_table (version, name)
     select coalesce(max(version), 0) + 1, ${rules.weightsName} from weight_table returning version`.execute(tx)
@@ -98,14 +103,14 @@ async function addWeights(tx: Database, rules: Rules): Promise<number> {
   return version
 }
 
-async function isLogCut(tx: Database): Promise<boolean> {
+async function isLogCut(tx: Queryable): Promise<boolean> {
   const { rows } = await sql<{ cut: boolean }>`
     select horizon > '2000-01-01 00:00:00+00' as cut from log_horizon`.execute(tx)
   return rows[0]!.cut
 }
 
 /** Both tables from the log, each from the events that are in it. */
-async function rebuildDecayed(tx: Database): Promise<void> {
+async function rebuildDecayed(tx: Queryable): Promise<void> {
   await sql`
     update product_hour h set decayed = log.decayed
     from (${decayedInLog(hourOf, sql`>=`)}) log
@@ -128,7 +133,7 @@ function decayedInLog(startOf: typeof hourOf, side: ReturnType<typeof sql>) {
 }
 
 /** Recomputes every product's score, trending and counters from its hours and days. */
-async function recomputeProducts(tx: Database): Promise<number> {
+async function recomputeProducts(tx: Queryable): Promise<number> {
   const { numAffectedRows } = await sql`
     update product_popularity p set score_micros = f.score_micros, trending = f.trending, view_count = f.view_count,
       purchase_count = f.purchase_count, favorite_count = f.favorite_count, cart_count = f.cart_count,

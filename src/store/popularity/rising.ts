@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import { instantOf } from '../../contract/time.ts'
 import { type Span, spanOf } from '../../ranking/span.ts'
-import { hurryNot, type Store } from '../database/connection.ts'
+import { allowLongStatements, type Database } from '../database/connection.ts'
 import { rolledToMsOf } from './roll-up.ts'
 
 /** Events that both sides are given beforehand: how many it takes until a ratio is believed. */
@@ -41,10 +41,10 @@ export function at(milliseconds: number): RawBuilder<unknown> {
 }
 
 /** Computes which products rise at an instant and puts them in the place of those before. Readers see the one or the other. */
-export async function refreshRising(db: Store, nowMs: number): Promise<void> {
+export async function refreshRising(db: Database, nowMs: number): Promise<void> {
   await db.transaction().execute(async (tx) => {
     // As long as it takes, and in one process, because those who send events need the others.
-    await hurryNot(tx)
+    await allowLongStatements(tx)
     await sql`set local max_parallel_workers_per_gather = 0`.execute(tx)
     await sql`lock table product_rising in share row exclusive mode`.execute(tx)
     await sql`delete from product_rising`.execute(tx)
@@ -57,7 +57,7 @@ export async function refreshRising(db: Store, nowMs: number): Promise<void> {
 }
 
 /** When rising was last computed; undefined before the first time. */
-export async function risingComputedAt(db: Store): Promise<Date | undefined> {
+export async function risingComputedAt(db: Database): Promise<Date | undefined> {
   const { rows } = await sql<{ at: Date }>`select computed_at as at from product_rising_run`.execute(db)
   return rows[0]?.at
 }

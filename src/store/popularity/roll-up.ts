@@ -1,8 +1,10 @@
 import { sql } from 'kysely'
 import { type ChunkLimits, inChunks } from '../database/chunks.ts'
-import type { Database, Store } from '../database/connection.ts'
-import { holdersGone, lockFor } from '../database/locks.ts'
-import { addToDay, dayOf, daysOf } from './counting.ts'
+import type { Queryable, Database } from '../database/connection.ts'
+import { waitForHolders, takeLock } from '../database/locks.ts'
+import { addToDay } from './cells.ts'
+import { dayOf } from './cells.ts'
+import { daysOf } from './cells.ts'
 
 /** Listing costs a pass over the hours that are still to be moved. */
 const LISTED_PRODUCTS_MAX = 10_000
@@ -14,29 +16,29 @@ const CHUNK: ChunkLimits = { targetMs: 50, sizeMin: 20, sizeMax: 1_000 }
  * anywhere, it is taken up by the next one; two at once take turns.
  * @returns how many cells were moved; 0 when none is left.
  */
-export async function rollUpSome(db: Store, afterDays: number): Promise<number> {
+export async function rollUpSome(db: Database, afterDays: number): Promise<number> {
   await moveEdge(db, afterDays)
   // Whoever counts by the edge before may still add to an hour.
-  await holdersGone(db, 'rules')
+  await waitForHolders(db, 'rules')
   const products = await productsToMove(db)
   return inChunks(products, CHUNK, (chunk) =>
     db.transaction().execute(async (tx) => {
       // A day's weight within itself depends on the half-life, which must not change meanwhile.
-      await lockFor(tx, 'rules', 'shared')
+      await takeLock(tx, 'rules', 'shared')
       return moveToDays(tx, sql`product_id = any(${chunk}::text[]) and`)
     }),
   )
 }
 
 /** Moves all that is left, under the exclusive rules lock of the caller. */
-export async function rollUpAll(tx: Database): Promise<number> {
+export async function rollUpAll(tx: Queryable): Promise<number> {
   return moveToDays(tx, sql``)
 }
 
 /** Not past what is still in some product's trending: a repair looks for its hours. Nobody waits while the edge moves. */
-async function moveEdge(db: Store, afterDays: number): Promise<void> {
+async function moveEdge(db: Database, afterDays: number): Promise<void> {
   await db.transaction().execute(async (tx) => {
-    await lockFor(tx, 'rules', 'shared')
+    await takeLock(tx, 'rules', 'shared')
     await sql`
       update popularity_rules set rolled_to = e.edge
       from (select least(${dayOf(sql`now() - ${afterDays}::int * interval '1 day'`)}, ${dayOf(sql`repaired_to`)}) as edge
@@ -45,7 +47,7 @@ async function moveEdge(db: Store, afterDays: number): Promise<void> {
   })
 }
 
-async function productsToMove(db: Database): Promise<string[]> {
+async function productsToMove(db: Queryable): Promise<string[]> {
   const { rows } = await sql<{ productId: string }>`
     select distinct product_id as "productId" from product_hour
     where hour < (select rolled_to from popularity_rules) order by 1 limit ${LISTED_PRODUCTS_MAX}`.execute(db)
@@ -53,7 +55,7 @@ async function productsToMove(db: Database): Promise<string[]> {
 }
 
 /** Cells are locked in key order, so that two movers take turns; the second finds them gone. */
-async function moveToDays(tx: Database, which: ReturnType<typeof sql>): Promise<number> {
+async function moveToDays(tx: Queryable, which: ReturnType<typeof sql>): Promise<number> {
   const { rows } = await sql<{ moved: number }>`
     with old as (
       select product_id, hour, event_type from product_hour
@@ -71,7 +73,7 @@ async function moveToDays(tx: Database, which: ReturnType<typeof sql>): Promise<
 }
 
 /** Before this instant, in milliseconds since 1970, only days are known. */
-export async function rolledToMsOf(db: Database): Promise<number> {
+export async function rolledToMsOf(db: Queryable): Promise<number> {
   const { rows } = await sql<{ at: Date }>`select rolled_to as at from popularity_rules`.execute(db)
   return rows[0]!.at.getTime()
 }

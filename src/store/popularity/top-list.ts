@@ -3,7 +3,7 @@ import type { Popularity, TopResponse } from '../../contract/popularity.ts'
 import { isListed } from '../catalog/catalog-product.ts'
 import { decodeCursor, encodeCursor } from '../database/cursor.ts'
 import { JSON_OF_PRODUCT } from './popularity-json.ts'
-import type { Database } from '../database/connection.ts'
+import type { Queryable } from '../database/connection.ts'
 
 export interface TopPage {
   limit: number
@@ -11,7 +11,7 @@ export interface TopPage {
 }
 
 /** Best score first; ties by id, so that two pages never disagree. */
-export async function topByScore(db: Database, { limit, after }: TopPage): Promise<TopResponse> {
+export async function topByScore(db: Queryable, { limit, after }: TopPage): Promise<TopResponse> {
   const rows = await topRows(db, { limit: limit + 1, after })
   const shown = rows.slice(0, limit)
   const last = rows.length > limit ? shown.at(-1) : undefined
@@ -25,7 +25,7 @@ export async function topByScore(db: Database, { limit, after }: TopPage): Promi
  * Rows of the top list, each with its place in it and as the JSON of a Popularity. One index range of `limit` rows, and a probe
  * for each whether the catalogue hides it. The limit stands in the text, because a plan for any limit would sort the whole table.
  */
-export async function topRows(db: Database, { limit, after }: TopPage): Promise<{ position: TopPosition; json: string }[]> {
+export async function topRows(db: Queryable, { limit, after }: TopPage): Promise<{ position: TopPosition; json: string }[]> {
   const beyond =
     after === undefined
       ? sql`true`
@@ -40,7 +40,7 @@ export async function topRows(db: Database, { limit, after }: TopPage): Promise<
 }
 
 /** One product; undefined when no event of it was ever counted. */
-export async function popularityOf(db: Database, productId: string): Promise<Popularity | undefined> {
+export async function popularityOf(db: Queryable, productId: string): Promise<Popularity | undefined> {
   const { rows } = await sql<{ json: string }>`
     select ${JSON_OF_PRODUCT} as json from product_popularity p cross join popularity_rules r
     where p.product_id = ${productId}`.execute(db)

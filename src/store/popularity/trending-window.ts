@@ -1,8 +1,10 @@
 import { sql } from 'kysely'
-import { type Database, hurryNot, type Store } from '../database/connection.ts'
-import { holdersGone, lockFor } from '../database/locks.ts'
+import { type Queryable, allowLongStatements, type Database } from '../database/connection.ts'
+import { waitForHolders, takeLock } from '../database/locks.ts'
 import { type ChunkLimits, inChunks } from '../database/chunks.ts'
-import { hourOf, trendingOf, weighed } from './counting.ts'
+import { hourOf } from './cells.ts'
+import { trendingOf } from './cells.ts'
+import { weighed } from './cells.ts'
 
 /** Listing costs a pass over the hours that left the window. */
 const LISTED_PRODUCTS_MAX = 10_000
@@ -16,10 +18,10 @@ const LANDMARK_HALF_LIVES_MAX = 200
  * Moves the trending window's edge to where it belongs now, and the landmark when it is far behind, then repairs the
  * products that lost hours. Nobody waits while the edge moves.
  */
-export async function refreshTrending(db: Store): Promise<{ repaired: number }> {
+export async function refreshTrending(db: Database): Promise<{ repaired: number }> {
   await moveLandmark(db)
   await db.transaction().execute(async (tx) => {
-    await lockFor(tx, 'rules', 'shared')
+    await takeLock(tx, 'rules', 'shared')
     await sql`
       update popularity_rules set edge = e.edge
       from (select ${hourOf(sql`now() - window_hours * interval '1 hour'`)} as edge from popularity_rules) e
@@ -29,11 +31,11 @@ export async function refreshTrending(db: Store): Promise<{ repaired: number }> 
 }
 
 /** Counting after a long rest would raise 2 to a power beyond float8: the landmark follows, and what is kept is scaled. */
-async function moveLandmark(db: Store): Promise<void> {
+async function moveLandmark(db: Database): Promise<void> {
   if ((await landmarkFactor(db)) === undefined) return
   await db.transaction().execute(async (tx) => {
-    await hurryNot(tx)
-    await lockFor(tx, 'rules', 'exclusive')
+    await allowLongStatements(tx)
+    await takeLock(tx, 'rules', 'exclusive')
     const factor = await landmarkFactor(tx)
     if (factor === undefined) return
     await sql`update product_popularity set trending = trending * ${factor}::float8`.execute(tx)
@@ -42,7 +44,7 @@ async function moveLandmark(db: Store): Promise<void> {
 }
 
 /** What a landmark of now makes of what is kept; undefined while the landmark is not far behind. */
-async function landmarkFactor(db: Database): Promise<number | undefined> {
+async function landmarkFactor(db: Queryable): Promise<number | undefined> {
   const { rows } = await sql<{ factor: number }>`
     select power(2::float8, greatest(date_part('epoch', landmark - ${hourOf(sql`now()`)}) / 3600 / half_life_hours, -1000)) as factor
     from popularity_rules
@@ -56,10 +58,10 @@ async function landmarkFactor(db: Database): Promise<number | undefined> {
  * subtracting would. Costs a pass over the hours that left the window, and per product the hours that are in it.
  * @returns how many products were recomputed.
  */
-export async function repairTrending(db: Store): Promise<number> {
+export async function repairTrending(db: Database): Promise<number> {
   const open = await openRepair(db)
   if (open === undefined) return 0
-  await holdersGone(db, 'rules')
+  await waitForHolders(db, 'rules')
   let repaired = 0
   for (let after: string | undefined; ;) {
     const products = await productsBetween(db, open, after)
@@ -79,15 +81,15 @@ interface OpenRepair {
 }
 
 /** The hours that left the window and still stand in some product's trending; undefined when there are none. */
-export async function openRepair(db: Database): Promise<OpenRepair | undefined> {
+export async function openRepair(db: Queryable): Promise<OpenRepair | undefined> {
   const { rows } = await sql<OpenRepair>`
     select repaired_to as "repairedTo", edge from popularity_rules where repaired_to < edge`.execute(db)
   return rows[0]
 }
 
-async function productsBetween(db: Store, open: OpenRepair, after: string | undefined): Promise<string[]> {
+async function productsBetween(db: Database, open: OpenRepair, after: string | undefined): Promise<string[]> {
   return db.transaction().execute(async (tx) => {
-    await hurryNot(tx)
+    await allowLongStatements(tx)
     const { rows } = await sql<{ productId: string }>`
       select distinct product_id as "productId" from product_cell
       where hour >= ${open.repairedTo} and hour < ${open.edge} and product_id > ${after ?? ''}
@@ -97,7 +99,7 @@ async function productsBetween(db: Store, open: OpenRepair, after: string | unde
 }
 
 /** Hot products are being counted most of the time: those that were changed meanwhile are tried again, and then waited for one by one. */
-async function repairProducts(db: Store, products: readonly string[]): Promise<number> {
+async function repairProducts(db: Database, products: readonly string[]): Promise<number> {
   let repaired = 0
   let left = products
   for (let pass = 1; pass <= PASSES && left.length > 0; pass++) {
@@ -118,11 +120,11 @@ async function repairProducts(db: Store, products: readonly string[]): Promise<n
  * a product changes its row, last of all. So counting waits for as long as rows take to be written, and not for what they are
  * computed from. When they are held, from before the first statement, all are repaired. @returns those that were.
  */
-async function repairChunk(db: Store, productIds: readonly string[], { areHeld = false } = {}): Promise<string[]> {
+async function repairChunk(db: Database, productIds: readonly string[], { areHeld = false } = {}): Promise<string[]> {
   return db.transaction().execute(async (tx) => {
     // The rows would be held until the disk has answered. `repaired_to` is written after them, and never reaches it before them.
     await sql`set local synchronous_commit = off`.execute(tx)
-    await lockFor(tx, 'rules', 'shared')
+    await takeLock(tx, 'rules', 'shared')
     if (areHeld) {
       await sql`select from product_popularity where product_id = any(${productIds}::text[]) order by product_id for update`.execute(
         tx,

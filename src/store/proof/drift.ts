@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Drift } from '../../contract/verify.ts'
-import type { Database } from '../database/connection.ts'
+import type { Queryable } from '../database/connection.ts'
 
 /** Largest difference of a decayed sum, relative to Σ|weight|·decay: floats are added in any order. */
 export const TOLERANCE = 1e-9
@@ -32,7 +32,7 @@ export interface Comparison {
 }
 
 /** Lists each stored cell (s) that differs from what is expected (e), and each row that only one of them has. */
-export async function compare(tx: Database, { aggregate, key, stored, expected, cells }: Comparison): Promise<Drift[]> {
+export async function compare(tx: Queryable, { aggregate, key, stored, expected, cells }: Comparison): Promise<Drift[]> {
   const keys = sql.join(key.map((column) => sql.ref(column)))
   const keyOf = sql.join(key.flatMap((column) => [sql.lit(column), sql`${sql.ref(column)}::text`]))
   const compared = cells.map(({ column, differs }) => {

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { REPORT_SLUGS, WINDOWS } from '../../contract/report.ts'
 import type { Drift } from '../../contract/verify.ts'
 import { BUCKET_DAYS, type Day, lastDayOf } from '../../ranking/bucket.ts'
-import type { Database } from '../database/connection.ts'
+import type { Queryable } from '../database/connection.ts'
 import { compare, exact } from './drift.ts'
 import { firstWholeBucket, type Scope, snapshotsOf } from '../reports/report-buckets.ts'
 
@@ -11,7 +11,7 @@ import { firstWholeBucket, type Scope, snapshotsOf } from '../reports/report-buc
  * complete, because events came since, and those from before the horizon, whose events are gone. Costs a pass over the analytics
  * events for each report and window.
  */
-export async function snapshotDrift(tx: Database, horizon: Date): Promise<Drift[]> {
+export async function snapshotDrift(tx: Queryable, horizon: Date): Promise<Drift[]> {
   const drift: Drift[] = []
   for (const report of REPORT_SLUGS) {
     for (const window of WINDOWS) drift.push(...(await scopeDrift(tx, { report, window }, firstWholeBucket(window, horizon))))
@@ -19,7 +19,7 @@ export async function snapshotDrift(tx: Database, horizon: Date): Promise<Drift[
   return drift
 }
 
-async function scopeDrift(tx: Database, scope: Scope, first: Day): Promise<Drift[]> {
+async function scopeDrift(tx: Queryable, scope: Scope, first: Day): Promise<Drift[]> {
   const { report, window } = scope
   const ofScope = sql`report_slug = ${report} and bucket_window = ${window}`
   const { rows } = await sql<{ from: Day | null; to: Day | null }>`

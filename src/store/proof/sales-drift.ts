@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { Drift } from '../../contract/verify.ts'
 import { instantOf } from '../../contract/time.ts'
 import { keyOf, type Line, type Pending, settle } from '../../ledger/settlement.ts'
-import type { Database } from '../database/connection.ts'
+import type { Queryable } from '../database/connection.ts'
 import { compare, DRIFT_MAX, exact } from './drift.ts'
 import { COLUMNS, type KnownPayment, paymentOf, type StoredPayment } from '../payments/payment-callback.ts'
 import { sumsPerDay } from '../payments/sale-line.ts'
@@ -10,11 +10,11 @@ import { sumsPerDay } from '../payments/sale-line.ts'
 const PAYMENTS_PER_PAGE = 2_000
 
 /** Settles every payment anew and lists the sale lines that differ; then what is added up of them, and the stars of ratings. */
-export async function salesDrift(tx: Database): Promise<Drift[]> {
+export async function salesDrift(tx: Queryable): Promise<Drift[]> {
   return [...(await paymentDrift(tx)), ...(await orderDrift(tx)), ...(await sellerDayDrift(tx)), ...(await ratingDrift(tx))]
 }
 
-async function paymentDrift(tx: Database): Promise<Drift[]> {
+async function paymentDrift(tx: Queryable): Promise<Drift[]> {
   const drift: Drift[] = []
   const pending = new Map<string, Pending>()
   let after = { provider: '', paymentRef: '' }
@@ -34,7 +34,7 @@ async function paymentDrift(tx: Database): Promise<Drift[]> {
 }
 
 /** All callbacks of the payments that come next. */
-async function paymentsAfter(tx: Database, after: { provider: string; paymentRef: string }): Promise<KnownPayment[]> {
+async function paymentsAfter(tx: Queryable, after: { provider: string; paymentRef: string }): Promise<KnownPayment[]> {
   const { rows } = await sql<StoredPayment>`
     with payment as (
       select provider, payment_ref from payment_callback
@@ -58,7 +58,7 @@ interface StoredLine {
   amount: string
 }
 
-async function lineDrift(tx: Database, page: readonly KnownPayment[], lines: readonly Line[]): Promise<Drift[]> {
+async function lineDrift(tx: Queryable, page: readonly KnownPayment[], lines: readonly Line[]): Promise<Drift[]> {
   const numbers = new Map(page.map((callback) => [keyOf(callback), callback.number]))
   const { rows } = await sql<StoredLine>`
     select callback_no as "callbackNo", sale_no as "saleNo", item, occurred_at as "occurredAt", currency, seller_id as "sellerId",
@@ -134,7 +134,7 @@ function refusedDrift(page: readonly KnownPayment[], refused: ReturnType<typeof 
 }
 
 /** Lines of callbacks that there are not. */
-async function strayLines(tx: Database): Promise<Drift[]> {
+async function strayLines(tx: Queryable): Promise<Drift[]> {
   const { rows } = await sql<Drift>`
     select 'sale_line' as aggregate, '*' as "column", 'a row' as stored, null as expected,
       json_build_object('sale_line_id', l.sale_line_id::text, 'callback_no', l.callback_no::text, 'sale_no', l.sale_no::text) as key
@@ -145,7 +145,7 @@ async function strayLines(tx: Database): Promise<Drift[]> {
   return rows
 }
 
-async function pendingDrift(tx: Database, expected: ReadonlyMap<string, Pending>): Promise<Drift[]> {
+async function pendingDrift(tx: Queryable, expected: ReadonlyMap<string, Pending>): Promise<Drift[]> {
   const { rows } = await sql<{ sellerId: string; items: string; refunds: string }>`
     select seller_id as "sellerId", items, refunds from seller_pending`.execute(tx)
   const bigints = (items: string | number, refunds: string | number) => ({ items: BigInt(items), refunds: BigInt(refunds) })
@@ -158,7 +158,7 @@ async function pendingDrift(tx: Database, expected: ReadonlyMap<string, Pending>
 }
 
 /** A seller's part of an order begins and ends where its items do. */
-async function orderDrift(tx: Database): Promise<Drift[]> {
+async function orderDrift(tx: Queryable): Promise<Drift[]> {
   const { rows } = await sql<Drift>`
     select 'sale_line' as aggregate, 'orders' as "column", stored::text, expected::text,
       json_build_object('order_id', order_id, 'seller_id', seller_id, 'currency', currency, 'occurred_at', occurred_at::text) as key
@@ -177,7 +177,7 @@ async function orderDrift(tx: Database): Promise<Drift[]> {
   return rows
 }
 
-function sellerDayDrift(tx: Database): Promise<Drift[]> {
+function sellerDayDrift(tx: Queryable): Promise<Drift[]> {
   return compare(tx, {
     aggregate: 'seller_day',
     key: ['seller_id', 'currency', 'day'],
@@ -188,7 +188,7 @@ function sellerDayDrift(tx: Database): Promise<Drift[]> {
 }
 
 /** What was before the horizon is gone from the log. */
-function ratingDrift(tx: Database): Promise<Drift[]> {
+function ratingDrift(tx: Queryable): Promise<Drift[]> {
   return compare(tx, {
     aggregate: 'product_rating',
     key: ['product_id', 'occurred_at', 'event_id'],

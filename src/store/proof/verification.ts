@@ -2,24 +2,22 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { SEARCH_IMPRESSION } from '../../contract/search.ts'
 import type { Drift, VerifyResponse } from '../../contract/verify.ts'
-import { type Database, hurryNot, type Store } from '../database/connection.ts'
+import { type Queryable, allowLongStatements, type Database } from '../database/connection.ts'
 import { compare, DRIFT_MAX, exact, within } from './drift.ts'
 import { openRepair } from '../popularity/trending-window.ts'
-import {
-  COUNTERS,
-  countersOf,
-  dayOf,
-  daysOf,
-  hourOf,
-  scoreOf,
-  trendingOf,
-  trendingSpreadOf,
-  weighed,
-} from '../popularity/counting.ts'
 import { countedEvents } from '../popularity/product-event.ts'
 import { snapshotDrift } from './report-drift.ts'
 import { salesDrift } from './sales-drift.ts'
 import { shopperOf } from '../shoppers/shopper-profile.ts'
+import { COUNTERS } from '../popularity/cells.ts'
+import { countersOf } from '../popularity/cells.ts'
+import { dayOf } from '../popularity/cells.ts'
+import { daysOf } from '../popularity/cells.ts'
+import { hourOf } from '../popularity/cells.ts'
+import { scoreOf } from '../popularity/cells.ts'
+import { trendingOf } from '../popularity/cells.ts'
+import { trendingSpreadOf } from '../popularity/cells.ts'
+import { weighed } from '../popularity/cells.ts'
 
 const REPAIR_WAIT_MS_MAX = 10_000
 const REPAIR_POLL_MS = 100
@@ -45,7 +43,7 @@ export class RepairIsOpen extends Error {
  * So a count that was changed is found, in a profile by its product and type; not found is a decayed sum of before both the
  * horizon and the trending window, and a last_at that stays before the horizon.
  */
-export async function verify(db: Store, { patienceMs = REPAIR_WAIT_MS_MAX } = {}): Promise<VerifyResponse> {
+export async function verify(db: Database, { patienceMs = REPAIR_WAIT_MS_MAX } = {}): Promise<VerifyResponse> {
   for (let waitedMs = 0; ; waitedMs += REPAIR_POLL_MS) {
     const answer = await db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(replay)
     if (answer !== undefined) return answer
@@ -54,8 +52,8 @@ export async function verify(db: Store, { patienceMs = REPAIR_WAIT_MS_MAX } = {}
   }
 }
 
-async function replay(tx: Database): Promise<VerifyResponse | undefined> {
-  await hurryNot(tx)
+async function replay(tx: Queryable): Promise<VerifyResponse | undefined> {
+  await allowLongStatements(tx)
   if ((await openRepair(tx)) !== undefined) return undefined
   const { rows } = await sql<{ events: string; analyticsEvents: string; horizon: Date; isCut: boolean; hasDays: boolean }>`
     select horizon, (select count(*) from interaction where occurred_at >= horizon)
@@ -108,7 +106,7 @@ const storedCells = sql`
   from product_cell c cross join popularity_rules r cross join lateral (select ${startOf(sql`c.hour`)} as start) s
   group by 1, 2, 3`
 
-function hourDrift(tx: Database): Promise<Drift[]> {
+function hourDrift(tx: Queryable): Promise<Drift[]> {
   return compare(tx, {
     aggregate: 'product_hour',
     key: ['product_id', 'hour', 'event_type'],
@@ -122,7 +120,7 @@ function hourDrift(tx: Database): Promise<Drift[]> {
 }
 
 /** A day with the hours that are still on their way to it. */
-function dayDrift(tx: Database): Promise<Drift[]> {
+function dayDrift(tx: Queryable): Promise<Drift[]> {
   return compare(tx, {
     aggregate: 'product_day',
     key: ['product_id', 'day', 'event_type'],
@@ -139,7 +137,7 @@ function dayDrift(tx: Database): Promise<Drift[]> {
 }
 
 /** Products against what is stored of before the horizon and replayed of after it. */
-function popularityDrift(tx: Database): Promise<Drift[]> {
+function popularityDrift(tx: Queryable): Promise<Drift[]> {
   return compare(tx, {
     aggregate: 'product_popularity',
     key: ['product_id'],
@@ -194,12 +192,12 @@ const PROFILE = {
   expected: replayedProfiles,
 }
 
-function shopperDrift(tx: Database): Promise<Drift[]> {
+function shopperDrift(tx: Queryable): Promise<Drift[]> {
   return compare(tx, { ...PROFILE, stored: sql`select * from shopper_product`, cells: [exact('events'), exact('last_at')] })
 }
 
 /** Profiles when part of the log is gone: what is replayed is the least that they have. */
-function cutShopperDrift(tx: Database): Promise<Drift[]> {
+function cutShopperDrift(tx: Queryable): Promise<Drift[]> {
   return compare(tx, {
     ...PROFILE,
     stored: sql`
@@ -214,7 +212,7 @@ function cutShopperDrift(tx: Database): Promise<Drift[]> {
  * All profiles of a product and type together against its hours and days. Batches that were counted and not yet fed, or the
  * other way round, are read from the log: a month with such a batch is not dropped. What searches showed is in no profile.
  */
-function profileSumDrift(tx: Database): Promise<Drift[]> {
+function profileSumDrift(tx: Queryable): Promise<Drift[]> {
   return compare(tx, {
     aggregate: 'shopper_product',
     key: ['product_id', 'event_type'],

@@ -1,31 +1,10 @@
 import { sql } from 'kysely'
 import { instantOf } from '../../contract/time.ts'
 import { type Call, callIdOf } from '../log/call.ts'
-import { type Database, isMissingPartition, type Store } from '../database/connection.ts'
+import { type Queryable, isMissingPartition, type Database } from '../database/connection.ts'
 import { monthsToMake } from '../log/batch.ts'
-import type { Rejection } from '../log/interaction.ts'
 import { makePartitions } from '../log/month.ts'
-
-/** What a source told of one of its operations. */
-export interface NewAnalyticsEvent {
-  /** The slug of the source; an unknown one is created. */
-  source: string
-  /** The source's id of the event. */
-  externalRef: string
-  entityId: string
-  status: 'success' | 'failed' | 'pending'
-  processingMs: number | null
-  /** In minor units of the currency. */
-  amount: number | null
-  currency: string | null
-  occurredAtMs: number
-  payload: unknown
-}
-
-/** A checked event; `index` is its place in the call. */
-export interface CalledAnalyticsEvent extends NewAnalyticsEvent {
-  index: number
-}
+import type { Rejection, NewAnalyticsEvent, CalledAnalyticsEvent } from '../../admission/rows.ts'
 
 export interface RecordedEvents {
   accepted: number
@@ -43,10 +22,10 @@ const ATTEMPTS_MAX = 8
  * are refused one by one; there is nothing else that PostgreSQL would refuse of a checked event. Repeated and overlapping
  * attempts find the keys of their call, and say the same.
  */
-export async function recordEvents(db: Store, call: Call, events: readonly CalledAnalyticsEvent[]): Promise<RecordedEvents> {
+export async function recordEvents(db: Database, call: Call, events: readonly CalledAnalyticsEvent[]): Promise<RecordedEvents> {
   if (events.length === 0) return { accepted: 0, duplicateIndexes: [], refused: [], isNew: false }
   await makeSources(db, events)
-  const left = await insertedOrLeft(db, call, events)
+  const left = await insertWithMonths(db, call, events)
   const isNew = left.length < events.length
   if (left.length === 0) return { accepted: events.length, duplicateIndexes: [], refused: [], isNew }
 
@@ -61,7 +40,7 @@ export async function recordEvents(db: Store, call: Call, events: readonly Calle
   return { accepted: events.length - refused.length - duplicateIndexes.length, duplicateIndexes, refused, isNew }
 }
 
-async function insertedOrLeft(db: Store, call: Call, events: readonly CalledAnalyticsEvent[]): Promise<Left[]> {
+async function insertWithMonths(db: Database, call: Call, events: readonly CalledAnalyticsEvent[]): Promise<NotInserted[]> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await insertEvents(db, events, call)
@@ -76,7 +55,7 @@ async function insertedOrLeft(db: Store, call: Call, events: readonly CalledAnal
  * Records the events of payments, which were judged with their callbacks: those of an inactive source too, for what was paid was
  * paid. What was recorded before changes nothing. The month of each must be there.
  */
-export async function insertPaymentEvents(tx: Database, events: readonly NewAnalyticsEvent[]): Promise<void> {
+export async function insertPaymentEvents(tx: Queryable, events: readonly NewAnalyticsEvent[]): Promise<void> {
   if (events.length === 0) return
   await makeSources(tx, events)
   await insertEvents(
@@ -87,7 +66,7 @@ export async function insertPaymentEvents(tx: Database, events: readonly NewAnal
 }
 
 /** An event that was not inserted. */
-interface Left {
+interface NotInserted {
   index: number
   isInactive: boolean
   /** Null for one that is not before it. */
@@ -98,10 +77,14 @@ interface Left {
  * Claims the keys and inserts the events whose keys are new; a trigger marks their days dirty for every report. Keys go in by their order:
  * without it, two calls with common references deadlock. Of several events with one key the first counts.
  */
-async function insertEvents(db: Database, events: readonly CalledAnalyticsEvent[], call: Call | undefined): Promise<Left[]> {
+async function insertEvents(
+  db: Queryable,
+  events: readonly CalledAnalyticsEvent[],
+  call: Call | undefined,
+): Promise<NotInserted[]> {
   const isTaken = call === undefined ? sql`true` : sql`is_active and occurred_at >= (select horizon from log_horizon)`
   const callColumns = call === undefined ? sql`null::uuid, null::int` : sql`${callIdOf(call)}::uuid, index`
-  const { rows } = await sql<Left>`
+  const { rows } = await sql<NotInserted>`
     with given as (
       select s.source_id, s.is_active, e.* from (${given(events)}) e join event_source s on s.slug = e.slug
     ), once as (
@@ -126,7 +109,7 @@ async function insertEvents(db: Database, events: readonly CalledAnalyticsEvent[
  * Which of the events have their keys, and whether it was this call that recorded them. A statement of its own: the one that
  * inserts does not see what was committed since it began.
  */
-async function knownKeys(db: Database, call: Call, events: readonly CalledAnalyticsEvent[]): Promise<Map<number, boolean>> {
+async function knownKeys(db: Queryable, call: Call, events: readonly CalledAnalyticsEvent[]): Promise<Map<number, boolean>> {
   const { rows } = await sql<{ index: number; isOwn: boolean }>`
     select e.index, k.call_id is not distinct from ${callIdOf(call)}::uuid and k.call_index = e.index as "isOwn"
     from (${given(events)}) e join event_source s on s.slug = e.slug
@@ -134,7 +117,7 @@ async function knownKeys(db: Database, call: Call, events: readonly CalledAnalyt
   return new Map(rows.map(({ index, isOwn }) => [index, isOwn]))
 }
 
-function rejectionOf({ index, isInactive, horizon }: Left): Rejection {
+function rejectionOf({ index, isInactive, horizon }: NotInserted): Rejection {
   if (isInactive) return { index, code: 'inactive_source', field: 'source', message: 'is inactive: nothing is recorded of it' }
   const since = `${horizon!.toISOString().slice(0, 19)}Z`
   return { index, code: 'too_old', field: 'occurred_at', message: `is before the horizon ${since}` }
@@ -156,7 +139,7 @@ function given(events: readonly CalledAnalyticsEvent[]) {
 }
 
 /** Makes the sources that are missing. A conflict would use up a number all the same. */
-async function makeSources(db: Database, events: readonly NewAnalyticsEvent[]): Promise<void> {
+async function makeSources(db: Queryable, events: readonly NewAnalyticsEvent[]): Promise<void> {
   const slugs = [...new Set(events.map(({ source }) => source))]
   const { rows } = await sql<{ slug: string }>`select slug from event_source where slug = any(${slugs}::text[])`.execute(db)
   const known = new Set(rows.map(({ slug }) => slug))

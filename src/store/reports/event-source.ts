@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
-import { audit } from '../audit/audit.ts'
-import type { Database, Store } from '../database/connection.ts'
+import type { Queryable, Database } from '../database/connection.ts'
+import { audit } from '../audit/audit-entry.ts'
 
 /** A system whose events are kept. */
 export interface EventSource {
@@ -17,14 +17,14 @@ export interface SourceChanges {
 }
 
 /** By slug. */
-export async function eventSources(db: Database): Promise<EventSource[]> {
+export async function eventSources(db: Queryable): Promise<EventSource[]> {
   const { rows } = await sql<EventSource>`
     select slug, provider_name, description, is_active from event_source order by slug`.execute(db)
   return rows
 }
 
 /** Changes what is given of a source, and makes it when it is new. Writes down who did it, unless it changes nothing. */
-export async function changeSource(db: Store, slug: string, changes: SourceChanges, actor: string): Promise<EventSource> {
+export async function changeSource(db: Database, slug: string, changes: SourceChanges, actor: string): Promise<EventSource> {
   const { providerName = null, description = null, isActive = null } = changes
   return db.transaction().execute(async (tx) => {
     await sql`insert into event_source (slug) values (${slug}) on conflict do nothing`.execute(tx)
@@ -45,7 +45,7 @@ export async function changeSource(db: Store, slug: string, changes: SourceChang
   })
 }
 
-async function lockedSource(tx: Database, slug: string): Promise<EventSource> {
+async function lockedSource(tx: Queryable, slug: string): Promise<EventSource> {
   const { rows } = await sql<EventSource>`
     select slug, provider_name, description, is_active from event_source where slug = ${slug} for update`.execute(tx)
   return rows[0]!

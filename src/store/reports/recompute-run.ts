@@ -1,11 +1,11 @@
 import { sql } from 'kysely'
 import type { RecomputeRun, RunsRequest, RunStatus, StartRun } from '../../contract/recompute-run.ts'
-import { REPORT_DAYS_MAX, type ReportSlug, type Window } from '../../contract/report.ts'
+import { REPORT_DAYS_MAX, type ReportSlug, type ReportWindow } from '../../contract/report.ts'
 import { bucketOf, BUCKET_DAYS, bucketsIn, type Day, type Days, daysAfter, daysIn, wholeBuckets } from '../../ranking/bucket.ts'
-import { audit, FOOTFALL } from '../audit/audit.ts'
-import { type Database, hurryNot, type Store } from '../database/connection.ts'
-import { firstWholeBucket, lockScope, rebuildBuckets, type Scope } from './report-buckets.ts'
+import { type Queryable, allowLongStatements, type Database } from '../database/connection.ts'
+import { firstWholeBucket, takeScopeLock, rebuildBuckets, type Scope } from './report-buckets.ts'
 import { WrongField } from '../database/errors.ts'
+import { audit, SYSTEM_ACTOR } from '../audit/audit-entry.ts'
 
 /** What is done to a run that is there. */
 export const COMMANDS = ['begin', 'step', 'complete', 'fail', 'cancel', 'abandon'] as const
@@ -49,7 +49,10 @@ export interface RunPlan extends Scope {
 }
 
 /** Refuses what cannot be rebuilt. @returns what was asked for, in whole buckets. @throws WrongField, UnknownReport. */
-async function widened(db: Database, request: Pick<StartRun, 'report_slug' | 'window' | 'date_from' | 'date_to'>): Promise<Days> {
+async function rebuildableRange(
+  db: Queryable,
+  request: Pick<StartRun, 'report_slug' | 'window' | 'date_from' | 'date_to'>,
+): Promise<Days> {
   const { report_slug: report, window, date_from: from, date_to: to } = request
   const { rows } = await sql<{ retentionDays: number | null; horizon: Date; today: Day }>`
     select w.retention_days as "retentionDays", l.horizon, (now() at time zone 'UTC')::date::text as today
@@ -73,7 +76,7 @@ async function widened(db: Database, request: Pick<StartRun, 'report_slug' | 'wi
 }
 
 /** The first bucket that ended less than so many days ago. */
-export function firstKeptBucket(window: Window, retentionDays: number, today: Day): Day {
+export function firstKeptBucket(window: ReportWindow, retentionDays: number, today: Day): Day {
   return bucketOf(window, daysAfter(today, -retentionDays))
 }
 
@@ -81,13 +84,13 @@ export function firstKeptBucket(window: Window, retentionDays: number, today: Da
  * Asks for a run. Of the same buckets one can be open, which the index recompute_run_open decides; asking again for the same run
  * finds it. @throws ScopeIsTaken, OtherScope, WrongField, UnknownReport.
  */
-export async function requestRun(db: Store, runId: string, request: StartRun): Promise<RecomputeRun> {
+export async function requestRun(db: Database, runId: string, request: StartRun): Promise<RecomputeRun> {
   const known = await findRun(db, runId)
   if (known !== undefined) {
     if (known.kind === 'requested' && SCOPE.every((field) => known[field] === request[field])) return known
     throw new OtherScope(`run ${runId} is of other buckets`)
   }
-  const days = await widened(db, request)
+  const days = await rebuildableRange(db, request)
   for (;;) {
     const run = await insertRun(db, runId, request, days)
     if (run !== undefined) return run
@@ -101,7 +104,7 @@ export async function requestRun(db: Store, runId: string, request: StartRun): P
 }
 
 /** @returns the run of this id; undefined when another one of the same buckets is in its way. */
-async function insertRun(db: Store, runId: string, request: StartRun, days: Days): Promise<RecomputeRun | undefined> {
+async function insertRun(db: Database, runId: string, request: StartRun, days: Days): Promise<RecomputeRun | undefined> {
   const { actor, requested_by: requestedBy = null, report_slug: report, window, date_from: from, date_to: to } = request
   return db.transaction().execute(async (tx) => {
     const { rows } = await sql`
@@ -122,14 +125,14 @@ export interface BegunRun extends RunPlan {
 }
 
 /** Lets a run begin, or go on after its process died. @returns undefined when it may not. */
-export async function beginRun(db: Store, runId: string): Promise<BegunRun | undefined> {
+export async function beginRun(db: Database, runId: string): Promise<BegunRun | undefined> {
   await change(db, runId, 'begin')
   const plan = await planOf(db, runId)
   return plan?.status === 'running' ? { ...plan, bucketEvents: await bucketEvents(db, plan) } : undefined
 }
 
 /** By PostgreSQL's own statistics of the months: reading the log to know how much of it to read would be no gain. */
-async function bucketEvents(db: Database, { window, days: { from, to } }: RunPlan): Promise<number | null> {
+async function bucketEvents(db: Queryable, { window, days: { from, to } }: RunPlan): Promise<number | null> {
   const { rows } = await sql<{ events: number | null }>`
     select (max(c.reltuples) / 30 * ${BUCKET_DAYS[window]})::float8 as events
     from pg_inherits i join pg_class c on c.oid = i.inhrelid
@@ -139,19 +142,19 @@ async function bucketEvents(db: Database, { window, days: { from, to } }: RunPla
 }
 
 /** @returns how the run stands after it. */
-export async function completeRun(db: Store, runId: string): Promise<RunStatus | undefined> {
+export async function completeRun(db: Database, runId: string): Promise<RunStatus | undefined> {
   await change(db, runId, 'complete')
   return (await planOf(db, runId))?.status
 }
 
-export async function failRun(db: Store, runId: string, message: string): Promise<void> {
+export async function failRun(db: Database, runId: string, message: string): Promise<void> {
   await change(db, runId, 'fail', { message })
 }
 
 const KILLED = 'nobody works on it any more: it was killed, or lost'
 
 /** Fails a run whose work has ended, and not the run. */
-export async function abandonRun(db: Store, runId: string): Promise<void> {
+export async function abandonRun(db: Database, runId: string): Promise<void> {
   await change(db, runId, 'abandon', { message: KILLED })
 }
 
@@ -160,7 +163,7 @@ export class HasEnded extends Error {}
 
 /** @returns undefined when there is none. @throws HasEnded. */
 export async function cancelRun(
-  db: Store,
+  db: Database,
   runId: string,
   by: { actor: string; requestedBy?: string | undefined },
 ): Promise<RecomputeRun | undefined> {
@@ -185,7 +188,7 @@ const ACTIONS = {
 } as const
 
 /** Both in one transaction: the state by a condition on the one before, and the entry only of who changed it. */
-async function change(db: Store, runId: string, command: keyof typeof ACTIONS, by: By = {}): Promise<void> {
+async function change(db: Database, runId: string, command: keyof typeof ACTIONS, by: By = {}): Promise<void> {
   const targets: Partial<Record<RunStatus, RunStatus>> = TRANSITIONS[command]
   const from = Object.keys(targets)
   const to = Object.values(targets)[0]!
@@ -202,14 +205,14 @@ async function change(db: Store, runId: string, command: keyof typeof ACTIONS, b
 }
 
 async function auditRun(
-  tx: Database,
+  tx: Queryable,
   runId: string,
   action: `run.${string}` & Parameters<typeof audit>[1]['action'],
   by: By,
 ): Promise<void> {
   const { id: _id, actor: _actor, progress, ...run } = (await findRun(tx, runId))!
   const metadata = { ...run, ...progress, ...(by.requestedBy !== undefined && { requested_by: by.requestedBy }) }
-  await audit(tx, { actor: by.actor ?? FOOTFALL, action, resourceType: 'recompute_run', resourceId: runId, metadata })
+  await audit(tx, { actor: by.actor ?? SYSTEM_ACTOR, action, resourceType: 'recompute_run', resourceId: runId, metadata })
 }
 
 /** What became of a step. */
@@ -229,7 +232,7 @@ class RunsNoMore extends Error {}
  * Rebuilds the next buckets of a run in one transaction, once: a repeated attempt finds that they are done, and one that overlaps waits
  * for the first. Nothing is done for a run that runs no more, also when it ends meanwhile. @throws BucketsAreFrozen.
  */
-export async function rebuildStep(db: Store, runId: string, days: Days): Promise<Step> {
+export async function rebuildStep(db: Database, runId: string, days: Days): Promise<Step> {
   const startedAt = performance.now()
   const done = await db
     .transaction()
@@ -241,11 +244,11 @@ export async function rebuildStep(db: Store, runId: string, days: Days): Promise
   return { done, tookMs: performance.now() - startedAt }
 }
 
-async function stepIn(tx: Database, runId: string, days: Days): Promise<number | undefined> {
-  await hurryNot(tx)
+async function stepIn(tx: Queryable, runId: string, days: Days): Promise<number | undefined> {
+  await allowLongStatements(tx)
   const scope = await planOf(tx, runId)
   if (scope === undefined) return undefined
-  await lockScope(tx, scope)
+  await takeScopeLock(tx, scope)
   const { status, window, days: all, done } = (await planOf(tx, runId))!
   if (status !== 'running') return undefined
   const before = days.from === all.from ? 0 : bucketsIn(window, { from: all.from, to: daysAfter(days.from, -1) })
@@ -263,7 +266,7 @@ async function stepIn(tx: Database, runId: string, days: Days): Promise<number |
   return after
 }
 
-async function planOf(db: Database, runId: string): Promise<(RunPlan & { status: RunStatus }) | undefined> {
+async function planOf(db: Queryable, runId: string): Promise<(RunPlan & { status: RunStatus }) | undefined> {
   const { rows } = await sql<Omit<RunPlan, 'days'> & Days & { status: RunStatus }>`
     select report_slug as report, bucket_window as window, bucket_from::text as from, bucket_to::text as to, done, total, status
     from recompute_run where run_id = ${runId}::uuid`.execute(db)
@@ -277,7 +280,7 @@ interface StoredRun {
   id: string
   kind: RecomputeRun['kind']
   report: ReportSlug
-  window: Window
+  window: ReportWindow
   from: Day
   to: Day
   actor: string
@@ -298,7 +301,7 @@ const COLUMNS = sql`run_id as id, kind, report_slug as report, bucket_window as 
   finished_at as "finishedAt", error_message as "errorMessage", rows_deleted as "rowsDeleted", rows_inserted as "rowsInserted"`
 
 /** Undefined when there is none. */
-export async function findRun(db: Database, runId: string): Promise<RecomputeRun | undefined> {
+export async function findRun(db: Queryable, runId: string): Promise<RecomputeRun | undefined> {
   const { rows } = await sql<StoredRun>`select ${COLUMNS} from recompute_run where run_id = ${runId}::uuid`.execute(db)
   return rows[0] && runOf(rows[0])
 }
@@ -309,7 +312,7 @@ export interface RunsPage {
 }
 
 /** Newest first. */
-export async function listRuns(db: Database, { status, kind, limit, offset }: RunsRequest): Promise<RunsPage> {
+export async function listRuns(db: Queryable, { status, kind, limit, offset }: RunsRequest): Promise<RunsPage> {
   const isWanted = sql`${status === undefined ? sql`true` : sql`status = ${status}`} and ${kind === undefined ? sql`true` : sql`kind = ${kind}`}`
   const { rows } = await sql<StoredRun>`
     select ${COLUMNS} from recompute_run where ${isWanted}
@@ -342,7 +345,7 @@ function runOf(row: StoredRun): RecomputeRun {
 }
 
 /** Runs that are open and did nothing for so long. */
-export async function silentRuns(db: Database, milliseconds: number): Promise<{ id: string; isPending: boolean }[]> {
+export async function silentRuns(db: Queryable, milliseconds: number): Promise<{ id: string; isPending: boolean }[]> {
   const { rows } = await sql<{ id: string; isPending: boolean }>`
     select run_id as id, status = 'pending' as "isPending" from recompute_run
     where status in ('pending', 'running') and active_at < clock_timestamp() - ${milliseconds}::float8 * interval '1 millisecond'

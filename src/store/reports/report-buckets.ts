@@ -1,13 +1,13 @@
 import { type RawBuilder, sql } from 'kysely'
-import type { ReportSlug, Window } from '../../contract/report.ts'
+import type { ReportSlug, ReportWindow } from '../../contract/report.ts'
 import { BUCKET_DAYS, bucketOf, type Day, type Days, dayOf, daysAfter } from '../../ranking/bucket.ts'
-import type { Database } from '../database/connection.ts'
-import { lockNamed } from '../database/locks.ts'
+import type { Queryable } from '../database/connection.ts'
+import { takeNamedLock } from '../database/locks.ts'
 
 /** What is rebuilt in turn: the buckets of a report in a window. */
 export interface Scope {
   report: ReportSlug
-  window: Window
+  window: ReportWindow
 }
 
 export interface Rebuilt {
@@ -18,8 +18,8 @@ export interface Rebuilt {
 }
 
 /** Held until the transaction ends by whoever changes buckets of the scope; a statement of its own, see `lockFor`. */
-export function lockScope(tx: Database, { report, window }: Scope): Promise<void> {
-  return lockNamed(tx, 'report', report, window)
+export function takeScopeLock(tx: Queryable, { report, window }: Scope): Promise<void> {
+  return takeNamedLock(tx, 'report', report, window)
 }
 
 /** What a report has rows of beside those of all events. */
@@ -37,7 +37,7 @@ const DIMENSIONS = {
  * Makes whole buckets anew from the events that are there now, in a READ COMMITTED transaction that holds the scope: each statement
  * sees what was committed when it began. Buckets from before the log's horizon are left as they are: their events are gone.
  */
-export async function rebuildBuckets(tx: Database, scope: Scope, days: Days, runId: string): Promise<Rebuilt> {
+export async function rebuildBuckets(tx: Queryable, scope: Scope, days: Days, runId: string): Promise<Rebuilt> {
   const { report, window } = scope
   const firstDay = firstWholeBucket(window, await heldHorizon(tx))
   const from = days.from > firstDay ? days.from : firstDay
@@ -59,7 +59,7 @@ export async function rebuildBuckets(tx: Database, scope: Scope, days: Days, run
   return { from, rowsDeleted: Number(deleted.numAffectedRows ?? 0), rowsInserted: inserted }
 }
 
-async function insertSnapshots(tx: Database, scope: Scope, days: Days, runId: string): Promise<number> {
+async function insertSnapshots(tx: Queryable, scope: Scope, days: Days, runId: string): Promise<number> {
   const inserted = await sql`
     insert into metric_snapshot (value, bucket, dimension_key, dimension_value, metric, run_id, report_slug, bucket_window)
     select value, bucket, dimension_key, dimension_value, metric, ${runId}::uuid, ${scope.report}, ${scope.window}
@@ -97,18 +97,18 @@ export function snapshotsOf({ report, window }: Scope, { from, to }: Days): RawB
     ) m (metric, value)`
 }
 
-function strideOf(window: Window) {
+function strideOf(window: ReportWindow) {
   return sql`${`${BUCKET_DAYS[window]} days`}::interval`
 }
 
 /** Where the log begins; it does not move before the transaction ends: a month that was dropped meanwhile would be missing. */
-async function heldHorizon(tx: Database): Promise<Date> {
+async function heldHorizon(tx: Queryable): Promise<Date> {
   const { rows } = await sql<{ horizon: Date }>`select horizon from log_horizon for share`.execute(tx)
   return rows[0]!.horizon
 }
 
 /** The first bucket that has all of its events in the log; those before it are frozen. */
-export function firstWholeBucket(window: Window, horizon: Date): Day {
+export function firstWholeBucket(window: ReportWindow, horizon: Date): Day {
   const bucket = bucketOf(window, dayOf(horizon.getTime()))
   return Date.parse(`${bucket}T00:00:00Z`) < horizon.getTime() ? daysAfter(bucket, BUCKET_DAYS[window]) : bucket
 }

@@ -1,9 +1,9 @@
 import { sql } from 'kysely'
 import type { ReportDefinition, ReportsRequest } from '../../contract/report.ts'
-import type { Database } from '../database/connection.ts'
+import type { Queryable } from '../database/connection.ts'
 
 /** A report; undefined when there is none. */
-export async function reportDefinition(db: Database, slug: string): Promise<ReportDefinition | undefined> {
+export async function reportDefinition(db: Queryable, slug: string): Promise<ReportDefinition | undefined> {
   const { rows } = await sql<ReportDefinition>`
     select ${COLUMNS} from report_definition r where slug = ${slug}`.execute(db)
   return rows[0]
@@ -11,7 +11,7 @@ export async function reportDefinition(db: Database, slug: string): Promise<Repo
 
 /** A page of the reports, and how many there are on all pages. */
 export async function reportDefinitions(
-  db: Database,
+  db: Queryable,
   { search, sort, order, limit, offset }: ReportsRequest,
 ): Promise<{ data: ReportDefinition[]; total: number }> {
   const [direction, text] = [sql.raw(order), (search ?? '').toLowerCase()]

@@ -11,10 +11,10 @@ import {
   daysIn,
   lastDayOf,
 } from '../../ranking/bucket.ts'
-import { audit, FOOTFALL } from '../audit/audit.ts'
-import { type Database, hurryNot, type Store } from '../database/connection.ts'
+import { type Queryable, allowLongStatements, type Database } from '../database/connection.ts'
 import { firstKeptBucket } from './recompute-run.ts'
-import { firstWholeBucket, lockScope, rebuildBuckets, type Scope } from './report-buckets.ts'
+import { firstWholeBucket, takeScopeLock, rebuildBuckets, type Scope } from './report-buckets.ts'
+import { audit, SYSTEM_ACTOR } from '../audit/audit-entry.ts'
 
 /** What one transaction rebuilds: whoever wants the same report and window waits for it. */
 const DAYS_MAX = 13 * 7
@@ -33,7 +33,7 @@ interface Kept extends Scope {
   intervalMinutes: number
 }
 
-async function keptBuckets(db: Database): Promise<Kept[]> {
+async function keptBuckets(db: Queryable): Promise<Kept[]> {
   const { rows } = await sql<Scope & { retentionDays: number; intervalMinutes: number; horizon: Date; today: Day }>`
     select report_slug as report, bucket_window as window, retention_days as "retentionDays",
       refresh_interval_minutes as "intervalMinutes", l.horizon, (now() at time zone 'UTC')::date::text as today
@@ -48,7 +48,7 @@ async function keptBuckets(db: Database): Promise<Kept[]> {
  * What got events since it was built: once a mark of a report and window is older than `quietMs`, everything that is marked there.
  * What goes on getting events is so rebuilt every so often, and not with each of them.
  */
-export async function dirtyRuns(db: Database, quietMs: number): Promise<DueRun[]> {
+export async function dirtyRuns(db: Queryable, quietMs: number): Promise<DueRun[]> {
   const { rows } = await sql<Scope & { day: Day; ageMs: number }>`
     select report_slug as report, bucket_window as window, day::text,
       (extract(epoch from clock_timestamp() - min(marked_at)) * 1000)::float8 as "ageMs"
@@ -69,7 +69,7 @@ export async function dirtyRuns(db: Database, quietMs: number): Promise<DueRun[]
 }
 
 /** What was never built, and the current bucket when it is older than the report's interval; but for what `dirtyRuns` sees to. */
-export async function scheduledRuns(db: Database): Promise<DueRun[]> {
+export async function scheduledRuns(db: Queryable): Promise<DueRun[]> {
   const due = []
   for (const scope of await keptBuckets(db)) {
     const { report, window, first, current, intervalMinutes } = scope
@@ -117,10 +117,10 @@ function runsOf(kind: DueRun['kind'], { report, window }: Scope, buckets: readon
  * A run that nobody asked for is one transaction: it is never seen to be pending or running, and has one audit entry. A repeated
  * attempt finds it there; one that overlaps waits for the first.
  */
-export async function runDue(db: Store, runId: string, { kind, report, window, days }: DueRun): Promise<void> {
+export async function runDue(db: Database, runId: string, { kind, report, window, days }: DueRun): Promise<void> {
   await db.transaction().execute(async (tx) => {
-    await hurryNot(tx)
-    await lockScope(tx, { report, window })
+    await allowLongStatements(tx)
+    await takeScopeLock(tx, { report, window })
     const { rows } = await sql`select from recompute_run where run_id = ${runId}::uuid`.execute(tx)
     if (rows.length > 0) return
     const { from, rowsDeleted, rowsInserted } = await rebuildBuckets(tx, { report, window }, days, runId)
@@ -131,9 +131,11 @@ export async function runDue(db: Store, runId: string, { kind, report, window, d
       insert into recompute_run (run_id, kind, report_slug, bucket_window, date_from, date_to, bucket_from, bucket_to, actor, status,
         done, total, started_at, finished_at, rows_deleted, rows_inserted)
       values (${runId}::uuid, ${kind}, ${report}, ${window}, ${from}::date, ${days.to}::date, ${from}::date, ${days.to}::date,
-        ${FOOTFALL}, 'completed', ${buckets}, ${buckets}, now(), clock_timestamp(), ${rowsDeleted}, ${rowsInserted})`.execute(tx)
+        ${SYSTEM_ACTOR}, 'completed', ${buckets}, ${buckets}, now(), clock_timestamp(), ${rowsDeleted}, ${rowsInserted})`.execute(
+      tx,
+    )
     await audit(tx, {
-      ...{ actor: FOOTFALL, action: 'run.complete', resourceType: 'recompute_run', resourceId: runId },
+      ...{ actor: SYSTEM_ACTOR, action: 'run.complete', resourceType: 'recompute_run', resourceId: runId },
       metadata: { kind, report_slug: report, window, date_from: from, date_to: days.to },
     })
   })
@@ -146,7 +148,7 @@ const RUN_DAYS = 7
  * Drops the buckets that ended longer ago than their report keeps them, the frozen ones too, and what is left of them. Of the
  * marks that will never be worked off, because their bucket is frozen, one per day is enough to tell that it lacks events.
  */
-export async function dropOldBuckets(db: Store): Promise<void> {
+export async function dropOldBuckets(db: Database): Promise<void> {
   const { rows } = await sql<Scope & { retentionDays: number; today: Day }>`
     select report_slug as report, bucket_window as window, retention_days as "retentionDays",
       (now() at time zone 'UTC')::date::text as today
@@ -154,8 +156,8 @@ export async function dropOldBuckets(db: Store): Promise<void> {
   for (const { report, window, retentionDays, today } of rows) {
     const first = firstKeptBucket(window, retentionDays, today)
     await db.transaction().execute(async (tx) => {
-      await hurryNot(tx)
-      await lockScope(tx, { report, window })
+      await allowLongStatements(tx)
+      await takeScopeLock(tx, { report, window })
       const ofScope = sql`report_slug = ${report} and bucket_window = ${window}`
       await sql`delete from dirty_mark where ${ofScope} and day < ${first}::date`.execute(tx)
       await sql`delete from metric_snapshot where ${ofScope} and bucket < ${first}::date`.execute(tx)

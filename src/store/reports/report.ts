@@ -2,16 +2,16 @@ import { type RawBuilder, sql } from 'kysely'
 import {
   type Breakdown,
   REPORT_DAYS_MAX,
-  type Report,
+  type ReportAnswer,
   type ReportDefinition,
   type ReportRow,
   type ReportSlug,
   type RunReportRequest,
-  type Window,
+  type ReportWindow,
 } from '../../contract/report.ts'
 import { DAY_MS, EARLIEST_MS, instantOf } from '../../contract/time.ts'
 import { bucketOf, bucketsIn, type Day, dayOf, daysAfter, lastDayOf } from '../../ranking/bucket.ts'
-import type { Database } from '../database/connection.ts'
+import type { Queryable } from '../database/connection.ts'
 import { reportDefinition } from './report-definition.ts'
 import { WrongField } from '../database/errors.ts'
 
@@ -50,7 +50,7 @@ const SHAPES: Record<ReportSlug, Partial<Record<Breakdown | 'none', Shape>>> = {
 /** A request that was found good, with what it left out. */
 export interface ReportQuery extends Shape {
   slug: ReportSlug
-  window: Window
+  window: ReportWindow
   /** The first days of its first bucket and of its last one. */
   first: Day
   last: Day
@@ -79,7 +79,7 @@ export interface Freshness {
 }
 
 /** A page of a report; undefined when there is no such report. @throws WrongField for what the report does not have. */
-export async function runReport(db: Database, request: RunReportRequest, nowMs: number): Promise<Report | undefined> {
+export async function runReport(db: Queryable, request: RunReportRequest, nowMs: number): Promise<ReportAnswer | undefined> {
   const startedAt = performance.now()
   const query = reportQuery(await reportDefinition(db, request.report_slug), request, nowMs)
   if (query === undefined) return undefined
@@ -93,7 +93,7 @@ export function reportOf(
   { rows, rowCount }: ReportPage,
   { freshAsOf, isComplete, runIds }: Freshness,
   { startedAt, isCacheHit }: { startedAt: number; isCacheHit: boolean },
-): Report {
+): ReportAnswer {
   return {
     report_slug: query.slug,
     window: query.window,
@@ -141,7 +141,7 @@ export function reportQuery(
   }
 }
 
-function windowOf({ slug, default_window, allowed_windows }: ReportDefinition, request: RunReportRequest): Window {
+function windowOf({ slug, default_window, allowed_windows }: ReportDefinition, request: RunReportRequest): ReportWindow {
   const { window = default_window } = request
   const allowed = allowed_windows.map((one) => one.window)
   if (allowed.includes(window)) return window
@@ -198,7 +198,7 @@ interface ReadRow extends FreshnessRow {
 type Line = [bucket: string | null, name: string | null, numbers: Record<string, number>]
 
 /** The page of a query and how fresh it is, of one snapshot. Costs what was built of its buckets, and not the events behind them. */
-export async function readReport(db: Database, query: ReportQuery): Promise<{ page: ReportPage; freshness: Freshness }> {
+export async function readReport(db: Queryable, query: ReportQuery): Promise<{ page: ReportPage; freshness: Freshness }> {
   const { rows } = await sql<ReadRow>`
     select * from (with ${usedBy(query)}, ${query.isPerBucket ? linesPerBucket(query) : linesOfTotals(query)}
       select ${freshnessOf(query)}, "rowCount",
@@ -209,7 +209,7 @@ export async function readReport(db: Database, query: ReportQuery): Promise<{ pa
 }
 
 /** How fresh the answer to a query would be. Costs a look at its buckets. */
-export async function readFreshness(db: Database, query: ReportQuery): Promise<Freshness> {
+export async function readFreshness(db: Queryable, query: ReportQuery): Promise<Freshness> {
   const { rows } = await sql<FreshnessRow>`
     select * from (with ${usedBy(query)} select ${freshnessOf(query)}) freshness`.execute(db)
   return freshnessIn(query, rows[0]!)

@@ -8,7 +8,7 @@ import {
   TOP_PRODUCTS,
 } from '../../contract/seller-dashboard.ts'
 import { DAY_MS, EARLIEST_MS, instantOf } from '../../contract/time.ts'
-import { type Database, isUnknownTimeZone } from '../database/connection.ts'
+import { type Queryable, isUnknownTimeZone } from '../database/connection.ts'
 import { WrongField } from '../database/errors.ts'
 
 const DAY_MIN = dayOf(EARLIEST_MS)
@@ -25,7 +25,7 @@ interface Days {
  * and of the one before are of days that are added up already. @throws WrongField for a range or time zone that there is not.
  */
 export async function sellerDashboard(
-  db: Database,
+  db: Queryable,
   sellerId: string,
   request: Omit<SellerDashboardRequest, 'seller_id'>,
   nowMs: number,
@@ -39,7 +39,7 @@ export async function sellerDashboard(
   return { data, meta }
 }
 
-async function todayIn(db: Database, timeZone: string, nowMs: number): Promise<string> {
+async function todayIn(db: Queryable, timeZone: string, nowMs: number): Promise<string> {
   const today = sql<{ today: string }>`
     select (${instantOf(nowMs)}::timestamptz at time zone ${timeZone}::text)::date::text as today`
   const { rows } = await today.execute(db).catch((error: unknown) => {

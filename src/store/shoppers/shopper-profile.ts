@@ -1,14 +1,18 @@
 import { sql } from 'kysely'
-import type { BatchBounds } from '../log/backlog.ts'
-import { claimGroup, type GroupSize, inGroupOrAlone, NOTHING, sizeOf } from '../popularity/counting.ts'
-import type { Store } from '../database/connection.ts'
+import type { BatchBounds } from '../log/batch.ts'
+import type { Database } from '../database/connection.ts'
+import { claimGroup } from '../log/group.ts'
+import type { GroupSize } from '../log/group.ts'
+import { inGroupOrAlone } from '../log/group.ts'
+import { NOTHING } from '../log/group.ts'
+import { sizeOf } from '../log/group.ts'
 
 /**
  * Adds a recorded batch to the shopper profiles once, and waiting ones with it, as counting does.
  * @returns what was fed; nothing when the batch was fed before.
  * @throws when there is no such batch.
  */
-export async function feedBatch(db: Store, own: BatchBounds): Promise<GroupSize> {
+export async function feedBatch(db: Database, own: BatchBounds): Promise<GroupSize> {
   return inGroupOrAlone((othersMax) =>
     db.transaction().execute(async (tx) => {
       const group = await claimGroup(tx, own, { done: 'fed_at', othersMax })

@@ -2,11 +2,11 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { instantOf } from '../../../src/contract/time.ts'
-import { connect, type Store } from '../../../src/store/database/connection.ts'
+import { connect, type Database } from '../../../src/store/database/connection.ts'
 import type { TestDatabase } from '../../harness/servers/database.ts'
 import type { BenchStack } from '../servers/bench-stack.ts'
 import { countsOf } from '../items/row-counts.ts'
-import { doorsOf } from './ingest-run.ts'
+import { entrancesOf } from './ingest-run.ts'
 import { isSettled, polled } from '../measure/load.ts'
 
 const CONNECTIONS = 32
@@ -34,10 +34,10 @@ export interface Time {
 }
 
 /** Work of a schedule, on a session of its own. It is done again and again while events come in, unless it says that it is over. */
-export type Work = (background: Store) => Promise<{ isOver: boolean }>
+export type Work = (background: Database) => Promise<{ isOver: boolean }>
 
 /** Lets PostgreSQL write down who waits for whom. */
-export async function noteWaits(db: Store): Promise<void> {
+export async function noteWaits(db: Database): Promise<void> {
   await sql`alter system set log_lock_waits = on`.execute(db)
   await sql`alter system set deadlock_timeout = ${sql.lit(NOTED_WAIT_MS)}`.execute(db)
   await sql`select pg_reload_conf()`.execute(db)
@@ -54,7 +54,7 @@ export async function besideIngest(
   const before = await countsOf(db)
   await endpoint.use(url)
   const job = { connections: CONNECTIONS, requestEvents: REQUEST_EVENTS, secondsMax: seconds }
-  const go = await load.prepare({ kind: 'ingest', ...doorsOf(stack).gateway, ...job })
+  const go = await load.prepare({ kind: 'ingest', ...entrancesOf(stack).gateway, ...job })
   const background = connect({ url, name: 'bench background', connectionsMax: 1 })
   try {
     const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(background)
@@ -84,7 +84,7 @@ interface Done {
   restedUntil: number
 }
 
-async function workedOff(background: Store, work: Work, isGoing: () => boolean): Promise<Done[]> {
+async function workedOff(background: Database, work: Work, isGoing: () => boolean): Promise<Done[]> {
   const done: Done[] = []
   await sleep(HEAD_START_MS)
   for (let isOver = false; !isOver && isGoing();) {
@@ -98,7 +98,7 @@ async function workedOff(background: Store, work: Work, isGoing: () => boolean):
   return isGoing() || done.length === 1 ? done : done.slice(0, -1)
 }
 
-async function timeOf(db: Store, { beganAt, endedAt, restedUntil }: Done): Promise<Time> {
+async function timeOf(db: Database, { beganAt, endedAt, restedUntil }: Done): Promise<Time> {
   const counted = async (fromMs: number, toMs: number) => {
     const { rows } = await sql<{ events: number }>`
       select coalesce(sum(events), 0)::int as events from interaction_batch

@@ -4,13 +4,13 @@ import type { BenchStack } from '../servers/bench-stack.ts'
 import type { IngestJob, Latency, LoadResult } from '../client/job.ts'
 import { countsOf, mustHaveCounted } from '../items/row-counts.ts'
 import { isSettled, polled } from '../measure/load.ts'
-import { unhurried } from '../servers/without-timeout.ts'
+import { withoutTimeout } from '../servers/without-timeout.ts'
 
 const GATEWAY_PATH = '/api/v1/analytic/interaction'
 const INGRESS_PATH = '/Analytic/CreateInteraction'
 
 /** Where events go in. The ingress is called as a careful service calls it: every request has its key. */
-export function doorsOf({ gateway, restate }: Pick<BenchStack, 'gateway' | 'restate'>) {
+export function entrancesOf({ gateway, restate }: Pick<BenchStack, 'gateway' | 'restate'>) {
   return {
     gateway: { url: gateway.url + GATEWAY_PATH },
     ingress: { url: restate.ingressUrl + INGRESS_PATH, isKeyed: true },
@@ -46,7 +46,7 @@ export async function ingestRun(
   try {
     await endpoint.use(url)
     const before = await countsOf(db)
-    await unhurried(db, (unlimited) => sql`checkpoint`.execute(unlimited))
+    await withoutTimeout(db, (unlimited) => sql`checkpoint`.execute(unlimited))
     const ran = async (work: () => Promise<LoadResult>) => {
       const result = await work()
       await polled(() => isSettled(db))

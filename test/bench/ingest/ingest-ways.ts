@@ -1,9 +1,9 @@
 import { Agent } from 'node:http'
 import { sql } from 'kysely'
 import { callOf } from '../../../src/store/log/call.ts'
-import { connect, type Store } from '../../../src/store/database/connection.ts'
+import { connect, type Database } from '../../../src/store/database/connection.ts'
 import { recordBatch } from '../../../src/store/log/batch.ts'
-import { scoreBatch } from '../../../src/store/popularity/counting.ts'
+import { countBatch } from '../../../src/store/popularity/counting.ts'
 import { feedBatch } from '../../../src/store/shoppers/shopper-profile.ts'
 import { createDatabase } from '../../harness/servers/database.ts'
 import type { BenchPostgres } from '../servers/bench-postgres.ts'
@@ -26,7 +26,7 @@ export interface Way {
 }
 
 export interface Run {
-  db: Store
+  db: Database
   url: string
   /** Different for every run, because idempotency keys outlive a run's database. */
   name: string
@@ -91,7 +91,7 @@ export function sameSql(connections: number, width: number, events: number): Way
         const following: Promise<unknown>[] = []
         await inFlight(chunks, width, async (rows, index) => {
           const batch = await recordBatch(db, calls[index]!, rows, [])
-          following.push(scoreBatch(db, batch), feedBatch(db, batch))
+          following.push(countBatch(db, batch), feedBatch(db, batch))
         })
         await Promise.all(following)
         await db.destroy()

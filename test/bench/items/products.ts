@@ -1,13 +1,13 @@
 import { sql } from 'kysely'
-import type { Store } from '../../../src/store/database/connection.ts'
-import { unhurried } from '../servers/without-timeout.ts'
+import type { Database } from '../../../src/store/database/connection.ts'
+import { withoutTimeout } from '../servers/without-timeout.ts'
 
 /** The best product's score, in millionths; the others follow by Zipf(1). */
 const BEST_MICROS = 1e13
 
 /** So many products with scores, counters and a past, as if they had been counted long ago. */
-export async function storeProducts(db: Store, count: number): Promise<void> {
-  await unhurried(db, async (unlimited) => {
+export async function storeProducts(db: Database, count: number): Promise<void> {
+  await withoutTimeout(db, async (unlimited) => {
     await sql`
     insert into product_popularity (product_id, score_micros, trending, view_count, purchase_count, favorite_count, cart_count,
       review_count, search_click_count, interaction_count, last_interaction, date_updated)

@@ -1,8 +1,8 @@
 import { type RawBuilder, sql } from 'kysely'
 import { DAY_MS } from '../../../src/contract/time.ts'
-import type { Store } from '../../../src/store/database/connection.ts'
+import type { Database } from '../../../src/store/database/connection.ts'
 import { makePartitions, monthOf } from '../../../src/store/log/month.ts'
-import { unhurried } from '../servers/without-timeout.ts'
+import { withoutTimeout } from '../servers/without-timeout.ts'
 
 export interface Reported {
   events: number
@@ -18,13 +18,13 @@ const DIMENSIONS = [
 ] as const
 
 /** Events of a past that ends now, as many every day, and the snapshots of every report and window, each by one statement. */
-export async function storeReported(db: Store, { events, days, entities }: Reported): Promise<void> {
+export async function storeReported(db: Database, { events, days, entities }: Reported): Promise<void> {
   const nowMs = Date.now()
   await makePartitions(
     db,
     Array.from({ length: days + 1 }, (_, ago) => monthOf(nowMs - ago * DAY_MS)),
   )
-  await unhurried(db, async (unlimited) => {
+  await withoutTimeout(db, async (unlimited) => {
     await sql`insert into event_source (slug) values ('erp'), ('crm'), ('warehouse')`.execute(unlimited)
     await sql`
       insert into analytics_event (occurred_at, amount, source_id, processing_ms, external_ref, entity_id, status, currency)
@@ -56,7 +56,7 @@ interface Snapshots {
   column: RawBuilder<unknown>
 }
 
-async function storeSnapshots(db: Store, { slug, window, dimension, column }: Snapshots): Promise<void> {
+async function storeSnapshots(db: Database, { slug, window, dimension, column }: Snapshots): Promise<void> {
   await sql`
     insert into metric_snapshot (report_slug, bucket_window, run_id, bucket, dimension_key, dimension_value, metric, value)
     select ${slug}, ${window}, ${RUN}, bucket, key, name, metric, value

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
-import type { Store } from '../../../src/store/database/connection.ts'
-import { unhurried } from '../servers/without-timeout.ts'
+import type { Database } from '../../../src/store/database/connection.ts'
+import { withoutTimeout } from '../servers/without-timeout.ts'
 
 export interface Counts {
   recorded: number
@@ -13,8 +13,8 @@ export interface Counts {
 const NONE: Counts = { recorded: 0, hours: 0, fed: 0, views: 0, recordedViews: 0 }
 
 /** How many events each table knows of. */
-export async function countsOf(db: Store): Promise<Counts> {
-  const { rows } = await unhurried(db, (unlimited) =>
+export async function countsOf(db: Database): Promise<Counts> {
+  const { rows } = await withoutTimeout(db, (unlimited) =>
     sql<Counts>`
     select (select count(*) from interaction)::int as recorded, (select coalesce(sum(events), 0) from product_hour)::int as hours,
       (select coalesce(sum(view_count), 0) from product_popularity)::int as views,
@@ -25,7 +25,7 @@ export async function countsOf(db: Store): Promise<Counts> {
 }
 
 /** @throws when not every table has exactly so many events more than before. */
-export async function mustHaveCounted(db: Store, events: number, before = NONE): Promise<void> {
+export async function mustHaveCounted(db: Database, events: number, before = NONE): Promise<void> {
   const now = await countsOf(db)
   const more = (name: keyof Counts) => now[name] - before[name]
   const isRight =

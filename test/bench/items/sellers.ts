@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
-import type { Store } from '../../../src/store/database/connection.ts'
-import { unhurried } from '../servers/without-timeout.ts'
+import type { Database } from '../../../src/store/database/connection.ts'
+import { withoutTimeout } from '../servers/without-timeout.ts'
 
 export interface Sales {
   sellers: number
@@ -23,9 +23,9 @@ export const largeSellerOf = (times: number) => `large-${times}`
  * A market with a past, as if its payments had come one after the other: sellers equally often, 100 products each by Zipf(1),
  * one currency, as much every day until now.
  */
-export async function storeSales(db: Store, sales: Sales): Promise<void> {
+export async function storeSales(db: Database, sales: Sales): Promise<void> {
   const { sellers, lines, days, larger, largeDays } = sales
-  await unhurried(db, async (unlimited) => {
+  await withoutTimeout(db, async (unlimited) => {
     const { rows: indexes } = await sql<{ name: string; definition: string }>`
       select indexname as name, indexdef as definition from pg_indexes
       where tablename = 'sale_line' and indexname like 'sale_line_by_%'`.execute(unlimited)
@@ -52,7 +52,10 @@ export async function storeSales(db: Store, sales: Sales): Promise<void> {
   })
 }
 
-async function storeLines(db: Store, { count, days, seller }: { count: number; days: number; seller: ReturnType<typeof sql> }) {
+async function storeLines(
+  db: Database,
+  { count, days, seller }: { count: number; days: number; seller: ReturnType<typeof sql> },
+) {
   const callbacks = Math.ceil(count / LINES_PER_CALLBACK)
   const { rows } = await sql<{ last: string }>`
     select coalesce(max(callback_no), 0)::text as last from payment_callback`.execute(db)

@@ -1,7 +1,12 @@
 import { sql } from 'kysely'
-import type { Store } from '../../../src/store/database/connection.ts'
-import { addToProduct, COUNTERS, countersOf, scoreOf, trendingOf, weighed } from '../../../src/store/popularity/counting.ts'
-import { unhurried } from '../servers/without-timeout.ts'
+import type { Database } from '../../../src/store/database/connection.ts'
+import { withoutTimeout } from '../servers/without-timeout.ts'
+import { addToProduct } from '../../../src/store/popularity/cells.ts'
+import { COUNTERS } from '../../../src/store/popularity/cells.ts'
+import { countersOf } from '../../../src/store/popularity/cells.ts'
+import { scoreOf } from '../../../src/store/popularity/cells.ts'
+import { trendingOf } from '../../../src/store/popularity/cells.ts'
+import { weighed } from '../../../src/store/popularity/cells.ts'
 
 export interface Shop {
   products: number
@@ -25,8 +30,8 @@ const TYPES_UP_TO = [
  * A shop with a past, as if its events had been counted long ago: products by Zipf(1), times uniform, categories of equally many
  * products. The log itself stays empty, because no list reads it.
  */
-export async function storeShop(db: Store, { products, events, days, categories }: Shop): Promise<void> {
-  await unhurried(db, async (unlimited) => {
+export async function storeShop(db: Database, { products, events, days, categories }: Shop): Promise<void> {
+  await withoutTimeout(db, async (unlimited) => {
     await sql`
       insert into catalog.product (product_id, name, category, status, updated_at, call_id)
       select 'p-' || n, 'Product ' || n, 'c-' || (n * 31) % ${categories}::int, 'active', now(), gen_random_uuid()

@@ -1,6 +1,6 @@
 import { Agent, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Store } from '../../../src/store/database/connection.ts'
+import type { Database } from '../../../src/store/database/connection.ts'
 import { backlog } from '../../../src/store/log/backlog.ts'
 
 const POLL_MS = 20
@@ -57,7 +57,7 @@ export async function polled(isDone: () => Promise<boolean>, patienceMs = DONE_M
 }
 
 /** Whether everything recorded is scored and fed. */
-export async function isSettled(db: Store): Promise<boolean> {
-  const { unscoredBatches, unfedBatches } = await backlog(db)
-  return unscoredBatches + unfedBatches === 0
+export async function isSettled(db: Database): Promise<boolean> {
+  const { uncountedBatches, unfedBatches } = await backlog(db)
+  return uncountedBatches + unfedBatches === 0
 }

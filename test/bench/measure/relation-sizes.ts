@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Database } from '../../../src/store/database/connection.ts'
+import type { Queryable } from '../../../src/store/database/connection.ts'
 
 export interface RelationSize {
   table: string
@@ -9,7 +9,7 @@ export interface RelationSize {
 }
 
 /** Every table's heap (with its free space and visibility maps), toast and indexes; partitions are added to their parent. */
-export async function relationSizes(db: Database): Promise<RelationSize[]> {
+export async function relationSizes(db: Queryable): Promise<RelationSize[]> {
   const { rows } = await sql<RelationSize>`
     with recursive root (oid, root) as (
       select c.oid, c.oid from pg_class c join pg_namespace n on n.oid = c.relnamespace

@@ -1,5 +1,5 @@
 import { createDatabase } from '../../harness/servers/database.ts'
-import type { Store } from '../../../src/store/database/connection.ts'
+import type { Database } from '../../../src/store/database/connection.ts'
 import { startBenchGateway } from '../servers/bench-gateway.ts'
 import { startBenchPostgres } from '../servers/bench-postgres.ts'
 import { withParts } from '../servers/bench-stack.ts'
@@ -12,7 +12,7 @@ import { interleaved, series } from '../measure/rounds.ts'
 export interface AgainstStatic<Name extends string> {
   products: number
   /** What else is stored. */
-  prepare?: (db: Store) => Promise<unknown>
+  prepare?: (db: Database) => Promise<unknown>
   /** Of the gateway. */
   settings: Record<string, string>
   /** What is asked for, in random order, each a list of STATIC_ITEMS. */

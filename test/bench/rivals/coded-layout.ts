@@ -1,14 +1,19 @@
 import { sql } from 'kysely'
-import type { Database } from '../../../src/store/database/connection.ts'
-import { addToProduct, countersOf, hourOf, scoreOf, trendingOf, weighed } from '../../../src/store/popularity/counting.ts'
+import type { Queryable } from '../../../src/store/database/connection.ts'
 import { shopperOf } from '../../../src/store/shoppers/shopper-profile.ts'
 import type { Item } from '../items/events.ts'
+import { addToProduct } from '../../../src/store/popularity/cells.ts'
+import { countersOf } from '../../../src/store/popularity/cells.ts'
+import { hourOf } from '../../../src/store/popularity/cells.ts'
+import { scoreOf } from '../../../src/store/popularity/cells.ts'
+import { trendingOf } from '../../../src/store/popularity/cells.ts'
+import { weighed } from '../../../src/store/popularity/cells.ts'
 
 /**
  * The rival layout: event types as numbers of a dictionary instead of their names, in every table that has one row or
  * more per event. Everything else is as sql/ makes it.
  */
-export async function codeEventTypes(db: Database): Promise<void> {
+export async function codeEventTypes(db: Queryable): Promise<void> {
   await sql`
     create table event_type_code (
       code       smallint generated always as identity primary key,
@@ -32,7 +37,7 @@ export async function codeEventTypes(db: Database): Promise<void> {
 }
 
 /** product_hour with event types as numbers, by the name. */
-export async function createCodedHours(db: Database, name: string): Promise<void> {
+export async function createCodedHours(db: Queryable, name: string): Promise<void> {
   await sql`
     create table ${sql.id(name)} (
       hour       timestamptz      not null,
@@ -46,13 +51,13 @@ export async function createCodedHours(db: Database, name: string): Promise<void
 }
 
 /** Records, counts and feeds batches by the statements of the store, with the dictionary looked up on the way in. */
-export async function ingestCoded(db: Database, batches: readonly (readonly Item[])[], name: string): Promise<void> {
+export async function ingestCoded(db: Queryable, batches: readonly (readonly Item[])[], name: string): Promise<void> {
   const batchIds: string[] = []
   for (const [index, items] of batches.entries()) batchIds.push(await record(db, items, `${name}.${index}`))
   await Promise.all([count(db, batchIds), feed(db, batchIds)])
 }
 
-async function record(db: Database, items: readonly Item[], name: string): Promise<string> {
+async function record(db: Queryable, items: readonly Item[], name: string): Promise<string> {
   await sql`
     insert into event_type_code (event_type)
     select distinct type from unnest(${items.map((item) => item.event_type)}::text[]) as type
@@ -78,7 +83,7 @@ async function record(db: Database, items: readonly Item[], name: string): Promi
   return rows[0]!.batchId
 }
 
-async function count(db: Database, batchIds: readonly string[]): Promise<void> {
+async function count(db: Queryable, batchIds: readonly string[]): Promise<void> {
   await sql`
     with scored as (
       update interaction_batch set scored_at = now() where batch_id = any(${batchIds}::bigint[])
@@ -101,7 +106,7 @@ async function count(db: Database, batchIds: readonly string[]): Promise<void> {
     ${addToProduct}`.execute(db)
 }
 
-async function feed(db: Database, batchIds: readonly string[]): Promise<void> {
+async function feed(db: Queryable, batchIds: readonly string[]): Promise<void> {
   await sql`
     with fed as (update interaction_batch set fed_at = now() where batch_id = any(${batchIds}::bigint[]))
     insert into shopper_product as s (shopper_id, product_id, event_type, events, last_at)

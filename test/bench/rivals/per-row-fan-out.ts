@@ -6,9 +6,14 @@ import { judge } from '../../../src/admission/interaction.ts'
 import { BACKGROUND, RECORD } from '../../../services/handler/handler-options.ts'
 import { CreateInteractionRequest } from '../../../src/contract/interaction.ts'
 import { callOf, eventIdFor } from '../../../src/store/log/call.ts'
-import type { Database, Store } from '../../../src/store/database/connection.ts'
+import type { Queryable, Database } from '../../../src/store/database/connection.ts'
 import { recordBatch } from '../../../src/store/log/batch.ts'
-import { addToProduct, countersOf, hourOf, scoreOf, trendingOf, weighed } from '../../../src/store/popularity/counting.ts'
+import { addToProduct } from '../../../src/store/popularity/cells.ts'
+import { countersOf } from '../../../src/store/popularity/cells.ts'
+import { hourOf } from '../../../src/store/popularity/cells.ts'
+import { scoreOf } from '../../../src/store/popularity/cells.ts'
+import { trendingOf } from '../../../src/store/popularity/cells.ts'
+import { weighed } from '../../../src/store/popularity/cells.ts'
 
 /** One row on its way to one target. */
 const Row = z.strictObject({
@@ -27,13 +32,13 @@ const literalPopularityApi = iface.service('LiteralPopularity', { Count: iface.s
 const literalCatalogApi = iface.service('LiteralCatalog', { Feed: iface.schemas({ input: Row }) })
 
 /** What makes a repeated attempt harmless: a row per event and target that was counted. */
-export async function prepareLiteral(db: Store): Promise<void> {
+export async function prepareLiteral(db: Database): Promise<void> {
   await sql`create table literal_counted (event_id uuid primary key)`.execute(db)
   await sql`create table literal_fed (event_id uuid primary key)`.execute(db)
 }
 
 /** How many rows have reached both targets. */
-export async function literalDone(db: Database): Promise<number> {
+export async function literalDone(db: Queryable): Promise<number> {
   const { rows } = await sql<{ done: number }>`
     select least((select count(*) from literal_counted), (select count(*) from literal_fed))::int as done`.execute(db)
   return rows[0]!.done
@@ -87,7 +92,7 @@ export const literalServices = (deps: Deps) => [
   }),
 ]
 
-async function count(db: Database, row: Row): Promise<void> {
+async function count(db: Queryable, row: Row): Promise<void> {
   await sql`
     with claimed as (
       insert into literal_counted (event_id) values (${row.event_id}) on conflict do nothing returning 1
@@ -110,7 +115,7 @@ async function count(db: Database, row: Row): Promise<void> {
     ${addToProduct}`.execute(db)
 }
 
-async function feed(db: Database, row: Row): Promise<void> {
+async function feed(db: Queryable, row: Row): Promise<void> {
   await sql`
     with claimed as (insert into literal_fed (event_id) values (${row.event_id}) on conflict do nothing returning 1)
     insert into shopper_product as s (shopper_id, product_id, event_type, events, last_at)

@@ -2,16 +2,16 @@ import { DAY_MS } from '../../../src/contract/time.ts'
 import { sql } from 'kysely'
 import { callOf } from '../../../src/store/log/call.ts'
 import { recordBatch } from '../../../src/store/log/batch.ts'
-import { scoreBatch } from '../../../src/store/popularity/counting.ts'
+import { countBatch } from '../../../src/store/popularity/counting.ts'
 import { feedBatch } from '../../../src/store/shoppers/shopper-profile.ts'
 import { createDatabase, type TestDatabase } from '../../harness/servers/database.ts'
 import { type BenchStack, withStack } from '../servers/bench-stack.ts'
 import { formatted, type RowResult } from '../measure/claim.ts'
 import { rowOf, traffic } from '../items/events.ts'
-import { doorsOf, ingestRun } from '../ingest/ingest-run.ts'
+import { entrancesOf, ingestRun } from '../ingest/ingest-run.ts'
 import { median } from '../measure/table.ts'
 import { interleaved, ratioOf, series } from '../measure/rounds.ts'
-import { unhurried } from '../servers/without-timeout.ts'
+import { withoutTimeout } from '../servers/without-timeout.ts'
 
 const FULL = { grown: 5_000_000, small: 100_000, events: 100_000, rounds: 5 }
 const QUICK = { grown: 50_000, small: 10_000, events: 10_000, rounds: 1 }
@@ -32,7 +32,7 @@ export function grown(isQuick: boolean): Promise<RowResult> {
     const way = (copyOf: TestDatabase) => () => {
       const requestsMax = size.events / REQUEST_EVENTS
       const job = { connections: CONNECTIONS, secondsMax: SECONDS_MAX, requestEvents: REQUEST_EVENTS, requestsMax }
-      return ingestRun(stack, { ...doorsOf(stack).gateway, ...job }, { copyOf, requestsBefore: requestsMax })
+      return ingestRun(stack, { ...entrancesOf(stack).gateway, ...job }, { copyOf, requestsBefore: requestsMax })
     }
     const runs = await interleaved({ small: way(small), large: way(large) }, size.rounds)
     const rates = (which: keyof typeof runs) => series(runs[which], (run) => run.perSecond)
@@ -60,9 +60,9 @@ async function filledDatabase({ postgres }: BenchStack, events: number): Promise
       const items = Array.from({ length: REQUEST_EVENTS }, (_, index) => next(Math.floor(startMs + (from + index) * stepMs)))
       recorded.push(await recordBatch(db, callOf(`fill ${from}`, Buffer.from(String(from))), items.map(rowOf), []))
     }
-    for (const batch of recorded) await Promise.all([scoreBatch(db, batch), feedBatch(db, batch)])
+    for (const batch of recorded) await Promise.all([countBatch(db, batch), feedBatch(db, batch)])
   }
-  await unhurried(db, (unlimited) => sql`vacuum (analyze)`.execute(unlimited))
+  await withoutTimeout(db, (unlimited) => sql`vacuum (analyze)`.execute(unlimited))
   await db.destroy()
   return database
 }

@@ -1,7 +1,7 @@
 import { type BenchStack, withStack } from '../servers/bench-stack.ts'
 import { formatted, type RowResult } from '../measure/claim.ts'
 import { dayOfTraffic } from '../items/events.ts'
-import { doorsOf, ingestRun } from '../ingest/ingest-run.ts'
+import { entrancesOf, ingestRun } from '../ingest/ingest-run.ts'
 import { sameSql, timed } from '../ingest/ingest-ways.ts'
 import { median } from '../measure/table.ts'
 import { interleaved, ratioOf } from '../measure/rounds.ts'
@@ -51,7 +51,7 @@ async function rateOf(
   events: number,
 ): Promise<number> {
   const requestsMax = events / requestEvents
-  const door = doorsOf(stack).gateway
+  const door = entrancesOf(stack).gateway
   const run = await ingestRun(stack, { ...door, connections, secondsMax: SECONDS_MAX, requestEvents, requestsMax })
   if (run.events !== events) throw new Error(`only ${run.events} of ${events} events in ${SECONDS_MAX} s`)
   return run.perSecond

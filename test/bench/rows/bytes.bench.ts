@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
 import { callOf } from '../../../src/store/log/call.ts'
-import type { Store } from '../../../src/store/database/connection.ts'
+import type { Database } from '../../../src/store/database/connection.ts'
 import { recordBatch } from '../../../src/store/log/batch.ts'
-import { scoreBatch } from '../../../src/store/popularity/counting.ts'
+import { countBatch } from '../../../src/store/popularity/counting.ts'
 import { feedBatch } from '../../../src/store/shoppers/shopper-profile.ts'
 import { createDatabase } from '../../harness/servers/database.ts'
 import { startBenchPostgres } from '../servers/bench-postgres.ts'
@@ -23,9 +23,9 @@ const SHOWN_BYTES_MIN = 0.5
 
 interface Layout {
   name: string
-  prepare: (db: Store) => Promise<void>
+  prepare: (db: Database) => Promise<void>
   /** Records the batches, then counts and feeds them as one group. */
-  ingest: (db: Store, batches: readonly (readonly Item[])[], name: string) => Promise<void>
+  ingest: (db: Database, batches: readonly (readonly Item[])[], name: string) => Promise<void>
 }
 
 const LAYOUTS: Layout[] = [
@@ -57,7 +57,7 @@ interface Part {
   vacuumed: number
 }
 
-async function fill(db: Store, layout: Layout, items: readonly Item[]): Promise<Part[]> {
+async function fill(db: Database, layout: Layout, items: readonly Item[]): Promise<Part[]> {
   await layout.prepare(db)
   const groups = chunksOf(chunksOf(items, BATCH_EVENTS), GROUP_BATCHES)
   for (const [index, group] of groups.entries()) await layout.ingest(db, group, `call ${index}`)
@@ -72,13 +72,13 @@ async function fill(db: Store, layout: Layout, items: readonly Item[]): Promise<
   }))
 }
 
-async function ingestPresent(db: Store, batches: readonly (readonly Item[])[], name: string): Promise<void> {
+async function ingestPresent(db: Database, batches: readonly (readonly Item[])[], name: string): Promise<void> {
   const recorded = []
   for (const [index, items] of batches.entries()) {
     recorded.push(await recordBatch(db, callOf(`${name}.${index}`, Buffer.from(name)), items.map(rowOf), []))
   }
   const [first] = recorded
-  if (first !== undefined) await Promise.all([scoreBatch(db, first), feedBatch(db, first)])
+  if (first !== undefined) await Promise.all([countBatch(db, first), feedBatch(db, first)])
 }
 
 function claimsOf([present, rival]: readonly ReturnType<typeof report>[], events: number): Claim[] {

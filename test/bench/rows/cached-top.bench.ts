@@ -4,7 +4,7 @@ import { startBenchGateway } from '../servers/bench-gateway.ts'
 import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
 import type { LoadResult, Page } from '../client/job.ts'
 import { countsOf, mustHaveCounted } from '../items/row-counts.ts'
-import { doorsOf } from '../ingest/ingest-run.ts'
+import { entrancesOf } from '../ingest/ingest-run.ts'
 import { isSettled, polled } from '../measure/load.ts'
 import { agesOf, PAGES_THAT_END_WITH_A_MARK, RISING_EVENTS, startRising, storeProbes } from '../servers/probes.ts'
 import { storeProducts } from '../items/products.ts'
@@ -64,7 +64,7 @@ interface TopRun extends ReadRun {
 async function runOf(stack: BenchStack, pages: Page[], secondsMax: number): Promise<TopRun> {
   const { load, gateway } = stack
   const requestsMax = Math.ceil(secondsMax * INGEST_REQUESTS_PER_SECOND_MAX)
-  const ingest = await load.prepare({ kind: 'ingest', ...doorsOf(stack).gateway, ...INGEST, secondsMax, requestsMax })
+  const ingest = await load.prepare({ kind: 'ingest', ...entrancesOf(stack).gateway, ...INGEST, secondsMax, requestsMax })
   const read = await load.prepare({ kind: 'read', url: gateway.url, connections: READ_CONNECTIONS, pages, secondsMax })
   const [{ events, seconds }, result] = await Promise.all([ingest(), read()])
   return { ...readRunOf(result), sightings: result.sightings, ingested: events, ingestedPerSecond: events / seconds }

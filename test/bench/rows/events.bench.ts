@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { judgeEvents } from '../../../src/admission/analytics-event.ts'
 import { recordEvents } from '../../../src/store/reports/analytics-event.ts'
 import { callOf } from '../../../src/store/log/call.ts'
-import { connect, type Store } from '../../../src/store/database/connection.ts'
+import { connect, type Database } from '../../../src/store/database/connection.ts'
 import { createDatabase } from '../../harness/servers/database.ts'
 import { analyticsTraffic } from '../items/analytics-events.ts'
 import type { BenchPostgres } from '../servers/bench-postgres.ts'
@@ -11,7 +11,7 @@ import { formatted, type RowResult } from '../measure/claim.ts'
 import { inFlight } from '../measure/load.ts'
 import { median } from '../measure/table.ts'
 import { interleaved, ratioOf } from '../measure/rounds.ts'
-import { unhurried } from '../servers/without-timeout.ts'
+import { withoutTimeout } from '../servers/without-timeout.ts'
 
 const FULL = { requests: 200, rounds: 5 }
 const QUICK = { requests: 50, rounds: 1 }
@@ -83,7 +83,7 @@ async function inDatabase(
   const { db, url, drop } = await createDatabase(postgres.url)
   try {
     const work = await prepare(url)
-    await unhurried(db, (unlimited) => sql`checkpoint`.execute(unlimited))
+    await withoutTimeout(db, (unlimited) => sql`checkpoint`.execute(unlimited))
     const startMs = performance.now()
     await work()
     const perSecond = ((requests * REQUEST_EVENTS) / (performance.now() - startMs)) * 1_000
@@ -95,7 +95,7 @@ async function inDatabase(
   }
 }
 
-async function mustHaveRecorded(db: Store, count: number): Promise<void> {
+async function mustHaveRecorded(db: Database, count: number): Promise<void> {
   const { rows } = await sql<{ stored: number; scopes: number }>`
     select (select count(*) from analytics_event)::int as stored,
       (select count(distinct (report_slug, bucket_window)) from dirty_mark)::int as scopes`.execute(db)

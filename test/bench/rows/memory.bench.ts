@@ -3,7 +3,7 @@ import { withStack } from '../servers/bench-stack.ts'
 import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
 import type { IngestJob } from '../client/job.ts'
 import { mustHaveCounted } from '../items/row-counts.ts'
-import { doorsOf } from '../ingest/ingest-run.ts'
+import { entrancesOf } from '../ingest/ingest-run.ts'
 import { isSettled, polled } from '../measure/load.ts'
 import { type Sample, sampled, slopeOf } from '../measure/memory-of.ts'
 import { median } from '../measure/table.ts'
@@ -25,7 +25,7 @@ export function memory(isQuick: boolean): Promise<RowResult> {
     const { db, url, drop } = await createDatabase(postgres.url)
     try {
       await endpoint.use(url)
-      const door = doorsOf({ gateway, restate }).gateway
+      const door = entrancesOf({ gateway, restate }).gateway
       const jobs = LOADS.map((one): IngestJob => ({ kind: 'ingest', ...door, ...one, secondsMax: seconds }))
       const runs = await Promise.all(jobs.map((job) => load.prepare(job)))
       let isOver = false

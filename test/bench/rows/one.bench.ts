@@ -1,6 +1,6 @@
 import { withStack } from '../servers/bench-stack.ts'
 import { formatted, type RowResult } from '../measure/claim.ts'
-import { doorsOf, type IngestRun, ingestRun } from '../ingest/ingest-run.ts'
+import { entrancesOf, type IngestRun, ingestRun } from '../ingest/ingest-run.ts'
 import { median } from '../measure/table.ts'
 import { interleaved, ratioOf, series } from '../measure/rounds.ts'
 
@@ -14,7 +14,7 @@ const LATENCY_MAX = 1.3
 export function one(isQuick: boolean): Promise<RowResult> {
   const { seconds, rounds } = isQuick ? QUICK : FULL
   return withStack(async (stack) => {
-    const doors = doorsOf(stack)
+    const doors = entrancesOf(stack)
     const way = (door: { url: string }) => (isWarmUp: boolean) => {
       const secondsMax = isWarmUp ? WARM_UP_SECONDS : seconds
       const requestsMax = secondsMax * REQUESTS_PER_SECOND_MAX

@@ -11,7 +11,7 @@ import type { Latency } from '../client/job.ts'
 import { isSettled, polled } from '../measure/load.ts'
 import { median } from '../measure/table.ts'
 import { interleaved, ratioOf, series } from '../measure/rounds.ts'
-import { unhurried } from '../servers/without-timeout.ts'
+import { withoutTimeout } from '../servers/without-timeout.ts'
 
 const FULL = { seconds: 6, rounds: 5 }
 const QUICK = { seconds: 1, rounds: 1 }
@@ -74,7 +74,7 @@ async function paymentRun(
   const { db, url, drop } = await createDatabase(postgres.url)
   try {
     await endpoint.use(url)
-    await unhurried(db, (unlimited) => sql`checkpoint`.execute(unlimited))
+    await withoutTimeout(db, (unlimited) => sql`checkpoint`.execute(unlimited))
     const requestsMax = secondsMax * PER_SECOND_MAX
     const go = await load.prepare({ kind: 'call', of: 'payments', ...door, connections: CONNECTIONS, secondsMax, requestsMax })
     const startMs = performance.now()

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { MODES, type Mode } from '../../../src/contract/popular-list.ts'
-import type { Store } from '../../../src/store/database/connection.ts'
+import type { Database } from '../../../src/store/database/connection.ts'
 import { latencyOf, ratesOf, readAgainstStatic } from '../rivals/against-static.ts'
 import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
 import { POPULAR_PATH, type ReadRun, STATIC_ITEMS } from '../measure/read-run.ts'
@@ -36,7 +36,7 @@ function pathsOf(mode: Mode): Partial<Record<Name, string[]>> {
 }
 
 /** The best products rise. */
-async function storeRising(db: Store, products: number): Promise<void> {
+async function storeRising(db: Database, products: number): Promise<void> {
   await sql`insert into product_rising (product_id, rising_score)
     select product_id, 1.01 + random() from product_popularity order by score_micros desc limit ${products}`.execute(db)
 }

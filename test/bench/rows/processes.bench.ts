@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { freePorts, stopProcess } from '../../../src/main/embedded/process.ts'
 import { register } from '../../../src/main/release/deployments.ts'
 import { V8_FLAGS } from '../../../src/main/embedded/v8-flags.ts'
-import type { Store } from '../../../src/store/database/connection.ts'
+import type { Database } from '../../../src/store/database/connection.ts'
 import { createDatabase } from '../../harness/servers/database.ts'
 import { type BenchPostgres, startBenchPostgres } from '../servers/bench-postgres.ts'
 import { startBenchRestate } from '../servers/bench-restate.ts'
@@ -26,7 +26,7 @@ const USERS = ['endpoint', 'PostgreSQL', 'Restate', 'load'] as const
 type User = (typeof USERS)[number]
 
 interface Side {
-  db: Store
+  db: Database
   url: string
   pids: Record<User, number[]>
 }

@@ -2,10 +2,10 @@ import { sql } from 'kysely'
 import { scheduleApi } from '../../../src/contract/services.ts'
 import { DAY_MS } from '../../../src/contract/time.ts'
 import * as clients from '@restatedev/restate-sdk-clients'
-import { runsAt } from '../../../src/ingress/recompute-runs.ts'
+import { createRecomputeRunsClient } from '../../../src/ingress/recompute-runs-client.ts'
 import { until } from '../../../src/main/embedded/process.ts'
 import { dayOf } from '../../../src/ranking/bucket.ts'
-import type { Store } from '../../../src/store/database/connection.ts'
+import type { Database } from '../../../src/store/database/connection.ts'
 import { makePartitions, monthOf } from '../../../src/store/log/month.ts'
 import { createDatabase } from '../../harness/servers/database.ts'
 import { analyticsEvent, recordEvents, refreshAll } from '../../harness/items/recomputed.ts'
@@ -15,7 +15,7 @@ import { POOL_CONNECTIONS, withParts } from '../servers/bench-stack.ts'
 import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
 import { median } from '../measure/table.ts'
 import { interleaved, ratioOf } from '../measure/rounds.ts'
-import { unhurried } from '../servers/without-timeout.ts'
+import { withoutTimeout } from '../servers/without-timeout.ts'
 
 const DAYS = 90
 const FULL = { events: [1_000_000, 3_000_000, 10_000_000], rounds: 3, lateEvents: 3, slotMs: 15_000 }
@@ -54,12 +54,12 @@ export function recompute(isQuick: boolean): Promise<RowResult> {
 }
 
 /** As many events every day until now, in the order of their times: 3 sources, 240 entities, 2 currencies. */
-async function storeEvents(db: Store, count: number): Promise<void> {
+async function storeEvents(db: Database, count: number): Promise<void> {
   await makePartitions(
     db,
     Array.from({ length: DAYS + 1 }, (_, day) => monthOf(Date.now() - day * DAY_MS)),
   )
-  await unhurried(db, async (unlimited) => {
+  await withoutTimeout(db, async (unlimited) => {
     await sql`insert into event_source (slug) values ('erp'), ('shop'), ('stock')`.execute(unlimited)
     await sql`
       insert into analytics_event (occurred_at, amount, source_id, processing_ms, external_ref, entity_id, status, currency)
@@ -76,9 +76,9 @@ async function storeEvents(db: Store, count: number): Promise<void> {
 }
 
 /** The sums of each day, source and currency alone. @returns seconds. */
-async function bare(db: Store): Promise<number> {
+async function bare(db: Database): Promise<number> {
   return timed(() =>
-    unhurried(db, async (unlimited) => {
+    withoutTimeout(db, async (unlimited) => {
       await sql`truncate bare`.execute(unlimited)
       await sql`
         insert into bare
@@ -92,7 +92,7 @@ async function bare(db: Store): Promise<number> {
 
 /** A run from its request to its end, as somebody sees it who asks for it. @returns seconds. */
 async function recomputed(ingressUrl: string): Promise<number> {
-  const runs = runsAt(ingressUrl)
+  const runs = createRecomputeRunsClient(ingressUrl)
   const [from, to] = [dayOf(Date.now() - (DAYS - 1) * DAY_MS), dayOf(Date.now())]
   return timed(async () => {
     const { id } = await runs.start({
@@ -124,7 +124,7 @@ interface Late {
 }
 
 /** One event at a time, each of another day, while the task runs as it does in production. */
-async function afterLateEvents(db: Store, ingressUrl: string, count: number, slotMs: number): Promise<Late[]> {
+async function afterLateEvents(db: Database, ingressUrl: string, count: number, slotMs: number): Promise<Late[]> {
   await sql`update aggregate_window set retention_days = ${DAYS - 1}, refresh_interval_minutes = 1000000`.execute(db)
   await refreshAll(db, true)
   // Of days that are not kept.

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Store } from '../../../src/store/database/connection.ts'
+import type { Database } from '../../../src/store/database/connection.ts'
 import { refreshRising } from '../../../src/store/popularity/rising.ts'
 import { refreshTrending } from '../../../src/store/popularity/trending-window.ts'
 import { createDatabase } from '../../harness/servers/database.ts'
@@ -30,7 +30,7 @@ export function refresh(isQuick: boolean): Promise<RowResult> {
 }
 
 /** An hour leaves the window again: computing what it leaves behind is the same work each time. */
-async function refreshed(background: Store): Promise<{ isOver: boolean }> {
+async function refreshed(background: Database): Promise<{ isOver: boolean }> {
   await sql`
     update popularity_rules set edge = edge - interval '1 hour', repaired_to = repaired_to - interval '1 hour'`.execute(
     background,

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Store } from '../../../src/store/database/connection.ts'
+import type { Database } from '../../../src/store/database/connection.ts'
 import { type Month, makePartitions, monthOf, partitionOf } from '../../../src/store/log/month.ts'
 import { dropOldMonths } from '../../../src/store/log/retention.ts'
 import { createDatabase, type TestDatabase } from '../../harness/servers/database.ts'
@@ -9,7 +9,7 @@ import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
 import { DAY_MS } from '../../../src/contract/time.ts'
 import { median } from '../measure/table.ts'
 import { interleaved } from '../measure/rounds.ts'
-import { unhurried } from '../servers/without-timeout.ts'
+import { withoutTimeout } from '../servers/without-timeout.ts'
 
 const FULL = { events: 10_000_000, seconds: 6, rounds: 2 }
 const QUICK = { events: 20_000, seconds: 1, rounds: 1 }
@@ -37,7 +37,7 @@ export function retention(isQuick: boolean): Promise<RowResult> {
   })
 }
 
-async function dropped(background: Store): Promise<{ isOver: boolean }> {
+async function dropped(background: Database): Promise<{ isOver: boolean }> {
   const { dropped, waiting } = await dropOldMonths(background, RETENTION_DAYS)
   if (dropped.length === 0 || waiting.length > 0) throw new Error(`the month was not dropped: ${JSON.stringify({ waiting })}`)
   return { isOver: true }
@@ -47,7 +47,7 @@ async function dropped(background: Store): Promise<{ isOver: boolean }> {
 async function filledDatabase({ postgres }: BenchStack, month: Month, events: number): Promise<TestDatabase> {
   const database = await createDatabase(postgres.url)
   await makePartitions(database.db, [month])
-  await unhurried(database.db, async (unlimited) => {
+  await withoutTimeout(database.db, async (unlimited) => {
     await sql`
       insert into interaction_batch (occurred_from, occurred_to, events, invocation_id, body_sha256, scored_at, fed_at)
       select ${`${month}-01`}::timestamptz, ${`${month}-28`}::timestamptz, ${BATCH_EVENTS}::int, 'fill ' || n, sha256(n::text::bytea), now(), now()

@@ -1,6 +1,6 @@
 import { type BenchStack, withStack } from '../servers/bench-stack.ts'
 import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
-import { doorsOf, type IngestRun, ingestRun } from '../ingest/ingest-run.ts'
+import { entrancesOf, type IngestRun, ingestRun } from '../ingest/ingest-run.ts'
 import { median } from '../measure/table.ts'
 import { interleaved, ratioOf, series } from '../measure/rounds.ts'
 
@@ -16,7 +16,7 @@ const MANY = 1_024
 export function singles(isQuick: boolean): Promise<RowResult> {
   const { seconds, rounds } = isQuick ? QUICK : FULL
   return withStack(async (stack) => {
-    const doors = doorsOf(stack)
+    const doors = entrancesOf(stack)
     const way = (door: keyof typeof doors, connections: number) => (isWarmUp: boolean) =>
       runOf(stack, doors[door], connections, isWarmUp ? WARM_UP_SECONDS : seconds)
     const ways = { ingress: way('ingress', FEW), gateway: way('gateway', FEW), wide: way('gateway', MANY) }

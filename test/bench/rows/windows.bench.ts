@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { MODES } from '../../../src/contract/popular-list.ts'
-import type { Store } from '../../../src/store/database/connection.ts'
+import type { Database } from '../../../src/store/database/connection.ts'
 import { createDatabase } from '../../harness/servers/database.ts'
 import { startBenchGateway } from '../servers/bench-gateway.ts'
 import { startBenchPostgres } from '../servers/bench-postgres.ts'
@@ -13,7 +13,7 @@ import { NO_RESTATE, POPULAR_PATH, type ReadRun, readRun, STATIC_ITEMS } from '.
 import { median } from '../measure/table.ts'
 import { interleaved, series } from '../measure/rounds.ts'
 import { type Shop, storeShop } from '../items/shop.ts'
-import { unhurried } from '../servers/without-timeout.ts'
+import { withoutTimeout } from '../servers/without-timeout.ts'
 
 const FULL = { shop: { products: 100_000, events: 10_000_000, days: 90, categories: 50 }, seconds: 5, rounds: 5 }
 const QUICK = { shop: { products: 2_000, events: 30_000, days: 90, categories: 50 }, seconds: 0.2, rounds: 1 }
@@ -41,7 +41,7 @@ export function windows(isQuick: boolean): Promise<RowResult> {
       { week: way(7, true), day: way(1, true), month: way(30, true), quarter: way(90, true), wholeWeek: way(7, false) },
       rounds,
     )
-    const hours = await unhurried(db, measureHours)
+    const hours = await withoutTimeout(db, measureHours)
     return { claims: [...claimsOf(runs, shop, hours.cells), bytesClaim(hours, shop)], measured: { runs, hours } }
   })
 }
@@ -53,7 +53,7 @@ interface Hours {
   codedBytes: number
 }
 
-async function measureHours(db: Store): Promise<Hours> {
+async function measureHours(db: Database): Promise<Hours> {
   await createCodedHours(db, 'coded_hour')
   await sql`
     insert into coded_hour (product_id, hour, event_type, events, decayed)

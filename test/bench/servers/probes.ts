@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { callOf } from '../../../src/store/log/call.ts'
-import type { Store } from '../../../src/store/database/connection.ts'
+import type { Database } from '../../../src/store/database/connection.ts'
 import { recordBatch } from '../../../src/store/log/batch.ts'
-import { scoreBatch } from '../../../src/store/popularity/counting.ts'
+import { countBatch } from '../../../src/store/popularity/counting.ts'
 import { feedBatch } from '../../../src/store/shoppers/shopper-profile.ts'
 import { rowOf } from '../items/events.ts'
 
@@ -18,7 +18,7 @@ const PAUSE_MS = 20
  * Stores probes and marks. A page after the n-th mark begins with the n-th probe, and the first page with the first one:
  * so that every page that is asked for shows how old it is.
  */
-export async function storeProbes(db: Store): Promise<void> {
+export async function storeProbes(db: Database): Promise<void> {
   await sql`
     insert into product_popularity (product_id, score_micros, trending, view_count, purchase_count, favorite_count, cart_count,
       review_count, search_click_count, last_interaction, date_updated)
@@ -38,7 +38,7 @@ export interface Rising {
 }
 
 /** Every probe is bought once more, again and again. */
-export function startRising(db: Store): Rising {
+export function startRising(db: Database): Rising {
   const committedAtMs = [clockMs()]
   let isOver = false
   const rising = (async () => {
@@ -58,7 +58,7 @@ export function startRising(db: Store): Rising {
 /** How many events a purchase of every probe is. */
 export const RISING_EVENTS = PROBES
 
-async function buyEveryProbe(db: Store): Promise<void> {
+async function buyEveryProbe(db: Database): Promise<void> {
   const occurred_at = new Date().toISOString()
   const rows = Array.from({ length: PROBES }, (_, probe) =>
     rowOf(
@@ -74,7 +74,7 @@ async function buyEveryProbe(db: Store): Promise<void> {
     ),
   )
   const batch = await recordBatch(db, callOf(randomUUID(), Buffer.from('')), rows, [])
-  await Promise.all([scoreBatch(db, batch), feedBatch(db, batch)])
+  await Promise.all([countBatch(db, batch), feedBatch(db, batch)])
 }
 
 /**

@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
-import type { Store } from '../../../src/store/database/connection.ts'
+import type { Database } from '../../../src/store/database/connection.ts'
 
 /** Preparations and proofs of large databases take longer than any statement of the product may. */
-export function unhurried<T>(db: Store, work: (db: Store) => Promise<T>): Promise<T> {
+export function withoutTimeout<T>(db: Database, work: (db: Database) => Promise<T>): Promise<T> {
   return db.connection().execute(async (connection) => {
     await sql`set statement_timeout = 0`.execute(connection)
     try {

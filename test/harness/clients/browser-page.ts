@@ -19,7 +19,7 @@ export interface PageOptions {
   clockAheadMs?: number
 }
 
-export interface Page {
+export interface BrowserPage {
   track: Track
   /** Bodies as they were sent, whatever became of them. */
   bodies: string[]
@@ -34,7 +34,7 @@ export interface Page {
 }
 
 /** Runs the snippet with the little of a browser that it uses, against a real gateway. */
-export function openPage({ gatewayUrl, key, origin, storage, clockAheadMs = 0 }: PageOptions): Page {
+export function openPage({ gatewayUrl, key, origin, storage, clockAheadMs = 0 }: PageOptions): BrowserPage {
   const page = { bodies: [] as string[], beacons: [] as string[], pausesMs: [] as number[], warnings: [] as unknown[][] }
   const end = new AbortController()
   const handedOver: Promise<unknown>[] = []

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 /** What the tests read of an OpenAPI document. */
-export interface Document {
+export interface OpenApiDocument {
   paths: Record<string, Record<string, Operation>>
   tags: { name: string }[]
   components: { schemas: Record<string, Schema> }
@@ -30,14 +30,14 @@ export interface DescribedOperation extends Operation {
   path: string
 }
 
-export function operationsOf(document: Document): DescribedOperation[] {
+export function operationsOf(document: OpenApiDocument): DescribedOperation[] {
   return Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ ...operation, method: method.toUpperCase(), path })),
   )
 }
 
 /** Whether a value is as the document says; what is wrong, otherwise. */
-export function mismatchOf(document: Document, { schema }: Media, value: unknown): string | undefined {
+export function mismatchOf(document: OpenApiDocument, { schema }: Media, value: unknown): string | undefined {
   const named = schema.$ref?.replace('#/components/schemas/', '')
   const resolved = named === undefined ? schema : document.components.schemas[named]!
   const parsed = z.fromJSONSchema(resolved).safeParse(value)

@@ -15,7 +15,7 @@ export async function makeSigningKey(kid: string, alg = 'ES256'): Promise<Signin
   return { alg, kid, privateKey, publicJwk: { ...(await exportJWK(publicKey)), kid } }
 }
 
-export interface Issuer {
+export interface TokenIssuer {
   settings: TokenSettings
   /** How often its keys were asked for. */
   asked: () => number
@@ -26,7 +26,7 @@ export interface Issuer {
 }
 
 /** An issuer of tokens on a free port. */
-export async function startIssuer(): Promise<Issuer> {
+export async function startTokenIssuer(): Promise<TokenIssuer> {
   let asked = 0
   let answer: RequestListener = (_request, response) => void response.end('{"keys":[]}')
   const server = createServer((request, response) => {
@@ -57,7 +57,7 @@ export async function startIssuer(): Promise<Issuer> {
 export type Claims = Record<string, unknown>
 
 /** The claims of a good token. */
-export function claimsOf({ settings }: Issuer, sellerId: string): Claims {
+export function claimsOf({ settings }: TokenIssuer, sellerId: string): Claims {
   return {
     iss: settings.issuer,
     aud: settings.audience,

@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { normalisedQuery } from '../../../src/contract/search.ts'
 import { callOf } from '../../../src/store/log/call.ts'
 import { recordBatch, type RecordedBatchResult, recordRows } from '../../../src/store/log/batch.ts'
-import type { NewInteraction, NewRejection } from '../../../src/store/log/interaction.ts'
-import { scoreBatch } from '../../../src/store/popularity/counting.ts'
-import { type NewSearch, SEARCHES } from '../../../src/store/log/search.ts'
+import { countBatch } from '../../../src/store/popularity/counting.ts'
+import { SEARCHES } from '../../../src/store/log/search.ts'
 import { feedBatch } from '../../../src/store/shoppers/shopper-profile.ts'
-import type { Store } from '../../../src/store/database/connection.ts'
+import type { Database } from '../../../src/store/database/connection.ts'
+import type { NewInteraction, NewRejection, NewSearch } from '../../../src/admission/rows.ts'
 
 /** A checked interaction of now, changed as asked. */
 export function interaction(changes: Partial<NewInteraction> = {}): NewInteraction {
@@ -30,7 +30,7 @@ export function interaction(changes: Partial<NewInteraction> = {}): NewInteracti
 
 /** Records a new call; `index` follows the order. */
 export function record(
-  db: Store,
+  db: Database,
   interactions: readonly NewInteraction[],
   rejections: readonly NewRejection[] = [],
 ): Promise<RecordedBatchResult> {
@@ -44,9 +44,9 @@ export function record(
 }
 
 /** Records, counts and feeds a new call. */
-export async function recordAndCount(db: Store, interactions: readonly NewInteraction[]): Promise<RecordedBatchResult> {
+export async function recordAndCount(db: Database, interactions: readonly NewInteraction[]): Promise<RecordedBatchResult> {
   const batch = await record(db, interactions)
-  await scoreBatch(db, batch)
+  await countBatch(db, batch)
   await feedBatch(db, batch)
   return batch
 }
@@ -69,7 +69,7 @@ export function search(changes: Partial<Omit<NewSearch, 'normalisedQuery'>> = {}
 }
 
 /** Records searches as a new call; `index` follows the order. */
-export function recordNewSearches(db: Store, searches: readonly NewSearch[]): Promise<RecordedBatchResult> {
+export function recordNewSearches(db: Database, searches: readonly NewSearch[]): Promise<RecordedBatchResult> {
   const call = callOf(randomUUID(), Buffer.from(''))
   return recordRows(
     db,

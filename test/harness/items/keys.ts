@@ -1,5 +1,5 @@
 import { createApiKey, type NewApiKey, revokeApiKey } from '../../../src/store/access/api-key.ts'
-import type { Store } from '../../../src/store/database/connection.ts'
+import type { Database } from '../../../src/store/database/connection.ts'
 
 export const INGEST = '/api/v1/analytic/interaction'
 export const READ = '/api/v1/analytic/popularity/top'
@@ -10,7 +10,7 @@ export const SHOP = 'https://shop.example'
 /** The texts of a key of each kind. */
 export type TestKeys = Record<'ingest' | 'read' | 'manage' | 'shop' | 'seller' | 'revoked', string>
 
-export async function makeKeys(db: Store): Promise<TestKeys> {
+export async function makeKeys(db: Database): Promise<TestKeys> {
   const revoked = await makeKey(db)
   await revokeApiKey(db, revoked.keyId)
   return {
@@ -24,7 +24,7 @@ export async function makeKeys(db: Store): Promise<TestKeys> {
 }
 
 /** A secret key that may ingest, changed as asked. */
-export function makeKey(db: Store, changes: Partial<NewApiKey> = {}): Promise<{ keyId: string; text: string }> {
+export function makeKey(db: Database, changes: Partial<NewApiKey> = {}): Promise<{ keyId: string; text: string }> {
   const key = { name: 'test', scopes: ['ingest'] as const, isPublishable: false, origins: [], sellerId: null }
   return createApiKey(db, { ...key, requestsPerMinute: null, ...changes })
 }

@@ -4,7 +4,7 @@ import type { PaymentStatus } from '../../../src/contract/payment.ts'
 import type { Item } from '../../../src/ledger/settlement.ts'
 import type { Call } from '../../../src/store/log/call.ts'
 import { callOf } from '../../../src/store/log/call.ts'
-import type { NewPayment } from '../../../src/store/payments/payment-recording.ts'
+import type { NewPayment } from '../../../src/admission/rows.ts'
 
 export const NOON = Date.parse('2026-03-01T12:00:00Z')
 

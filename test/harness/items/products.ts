@@ -4,8 +4,9 @@ import { columnsOf } from '../../../src/admission/product.ts'
 import { CatalogProduct, type Product } from '../../../src/contract/product.ts'
 import { instantOf } from '../../../src/contract/time.ts'
 import { callOf } from '../../../src/store/log/call.ts'
-import { type ProductVersion, upsertProducts } from '../../../src/store/catalog/catalog-product.ts'
-import type { Store } from '../../../src/store/database/connection.ts'
+import { upsertProducts } from '../../../src/store/catalog/catalog-product.ts'
+import type { Database } from '../../../src/store/database/connection.ts'
+import type { ProductVersion } from '../../../src/admission/rows.ts'
 
 /** A product as it is sent, changed as asked. */
 export function product(changes: Partial<Product> = {}): Product {
@@ -18,7 +19,7 @@ export function versionOf(sent: Product, index = 0): ProductVersion {
 }
 
 /** Sends products as a new call, or as the one that is named; returns the indexes of those that changed something. */
-export async function upsert(db: Store, products: readonly Product[], callName: string = randomUUID()): Promise<number[]> {
+export async function upsert(db: Database, products: readonly Product[], callName: string = randomUUID()): Promise<number[]> {
   const changed = await upsertProducts(db, callOf(callName, Buffer.from('')), products.map(versionOf))
   return changed.toSorted((one, other) => one - other)
 }
@@ -47,7 +48,7 @@ function isNewer(one: Product, other: Product): boolean {
 }
 
 /** The whole catalogue as it is stored, in the same form. */
-export async function storedCatalogue(db: Store): Promise<Record<string, string>> {
+export async function storedCatalogue(db: Database): Promise<Record<string, string>> {
   const { rows } = await sql<Record<keyof CatalogProduct, string | null> & { updated_at: Date }>`
     select product_id, seller_id, name, category, brand, price, currency, quantity, status, updated_at
     from catalog.product`.execute(db)

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
-import { type ReportSlug, REPORT_SLUGS, type Window, WINDOWS } from '../../../src/contract/report.ts'
+import { type ReportSlug, REPORT_SLUGS, type ReportWindow, WINDOWS } from '../../../src/contract/report.ts'
 import { DAY_MS, instantOf } from '../../../src/contract/time.ts'
-import { insertPaymentEvents, type NewAnalyticsEvent } from '../../../src/store/reports/analytics-event.ts'
-import type { Database, Store } from '../../../src/store/database/connection.ts'
+import { insertPaymentEvents } from '../../../src/store/reports/analytics-event.ts'
+import type { Queryable, Database } from '../../../src/store/database/connection.ts'
 import { makePartitions, monthOf } from '../../../src/store/log/month.ts'
 import { dirtyRuns, runDue, scheduledRuns } from '../../../src/store/reports/report-refresh.ts'
+import type { NewAnalyticsEvent } from '../../../src/admission/rows.ts'
 
 const NOW_MS = Date.now()
 
@@ -31,7 +32,7 @@ export function analyticsEvent(values: Partial<NewAnalyticsEvent> = {}): NewAnal
 /** Events with their marks, in the transaction of whoever calls it. */
 export const insertMarked = insertPaymentEvents
 
-export async function recordEvents(db: Store, events: readonly NewAnalyticsEvent[]): Promise<void> {
+export async function recordEvents(db: Database, events: readonly NewAnalyticsEvent[]): Promise<void> {
   await makePartitions(
     db,
     events.map(({ occurredAtMs }) => monthOf(occurredAtMs)),
@@ -43,7 +44,7 @@ export async function recordEvents(db: Store, events: readonly NewAnalyticsEvent
 export type Snapshots = Record<string, number>
 
 /** The Monday of a day, or the day, by counting back one at a time. */
-export function bucketByHand(window: Window, text: string): string {
+export function bucketByHand(window: ReportWindow, text: string): string {
   let ms = startOf(text)
   while (window === 'week' && new Date(ms).getUTCDay() !== 1) ms -= DAY_MS
   return instantOf(ms).slice(0, 10)
@@ -51,7 +52,7 @@ export function bucketByHand(window: Window, text: string): string {
 
 /** What snapshots of a report and window should be, event by event; `buckets` are those that were built. */
 export function snapshotsByHand(
-  [report, window]: readonly [ReportSlug, Window],
+  [report, window]: readonly [ReportSlug, ReportWindow],
   events: readonly NewAnalyticsEvent[],
   buckets: ReadonlySet<string>,
 ): Snapshots {
@@ -78,7 +79,7 @@ export function snapshotsByHand(
   return sums
 }
 
-export async function storedSnapshots(db: Database): Promise<Snapshots> {
+export async function storedSnapshots(db: Queryable): Promise<Snapshots> {
   const { rows } = await sql<{ key: string; value: string }>`
     select concat_ws(' ', report_slug, bucket_window, bucket::text, coalesce(dimension_key || ' ' || dimension_value, 'all'), metric) as key,
       value
@@ -87,7 +88,7 @@ export async function storedSnapshots(db: Database): Promise<Snapshots> {
 }
 
 /** The buckets that are built, of each report and window. */
-export async function builtBuckets(db: Database, [report, window]: readonly [ReportSlug, Window]): Promise<Set<string>> {
+export async function builtBuckets(db: Queryable, [report, window]: readonly [ReportSlug, ReportWindow]): Promise<Set<string>> {
   const { rows } = await sql<{ bucket: string }>`
     select bucket::text from report_bucket where report_slug = ${report} and bucket_window = ${window}`.execute(db)
   return new Set(rows.map(({ bucket }) => bucket))
@@ -96,7 +97,7 @@ export async function builtBuckets(db: Database, [report, window]: readonly [Rep
 export const SCOPES = REPORT_SLUGS.flatMap((report) => WINDOWS.map((window) => [report, window] as const))
 
 /** What every snapshot should be when no mark is left. */
-export async function expectedSnapshots(db: Database, events: readonly NewAnalyticsEvent[]): Promise<Snapshots> {
+export async function expectedSnapshots(db: Queryable, events: readonly NewAnalyticsEvent[]): Promise<Snapshots> {
   const all = await Promise.all(
     SCOPES.map(async (scope) => {
       const built = await builtBuckets(db, scope)
@@ -110,7 +111,7 @@ export async function expectedSnapshots(db: Database, events: readonly NewAnalyt
 }
 
 /** Does what the task refresh-reports would, at once. */
-export async function refreshAll(db: Store, isScheduled = false): Promise<number> {
+export async function refreshAll(db: Database, isScheduled = false): Promise<number> {
   const due = [...(await dirtyRuns(db, 0)), ...(isScheduled ? await scheduledRuns(db) : [])]
   for (const run of due) await runDue(db, randomUUID(), run)
   return due.length

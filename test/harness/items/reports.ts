@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
-import type { Report, ReportRow, RunReportRequest, Window } from '../../../src/contract/report.ts'
+import type { ReportAnswer, ReportRow, RunReportRequest, ReportWindow } from '../../../src/contract/report.ts'
 import { DAY_MS } from '../../../src/contract/time.ts'
-import type { Database } from '../../../src/store/database/connection.ts'
+import type { Queryable } from '../../../src/store/database/connection.ts'
 
 /** An event, as far as reports look at it. */
 export interface ReportedEvent {
@@ -16,7 +16,7 @@ export interface ReportedEvent {
 }
 
 /** The first day of a bucket: slow, a day back at a time. */
-export function slowBucketOf(day: string, window: Window): string {
+export function slowBucketOf(day: string, window: ReportWindow): string {
   let date = new Date(day)
   while (window === 'week' && date.getUTCDay() !== 1) date = new Date(date.getTime() - DAY_MS)
   return date.toISOString().slice(0, 10)
@@ -45,9 +45,9 @@ const DIMENSIONS = {
 
 /** Builds buckets of a report from nothing but these events. */
 export async function buildBuckets(
-  db: Database,
+  db: Queryable,
   events: readonly ReportedEvent[],
-  scope: { slug: keyof typeof DIMENSIONS; window: Window; buckets: readonly string[]; builtAt: string; runId?: string },
+  scope: { slug: keyof typeof DIMENSIONS; window: ReportWindow; buckets: readonly string[]; builtAt: string; runId?: string },
 ): Promise<void> {
   const { slug, window, buckets, builtAt, runId = randomUUID() } = scope
   const cells: [string, string | null, string | null, string, number][] = buckets.flatMap((bucket) =>
@@ -72,7 +72,10 @@ export async function buildBuckets(
 }
 
 /** The rows of all pages that a report must have of these events. The range is of days. */
-export function expectedRows(events: readonly ReportedEvent[], request: RunReportRequest & { window: Window }): ReportRow[] {
+export function expectedRows(
+  events: readonly ReportedEvent[],
+  request: RunReportRequest & { window: ReportWindow },
+): ReportRow[] {
   const { report_slug: slug, window, source, status } = request
   const isPerBucket = slug === 'volume-by-period' || request.breakdown === 'period'
   const field =
@@ -113,6 +116,6 @@ export function timeless({
   execution_ms: _ms,
   generated_at: _at,
   ...rest
-}: Report): Omit<Report, 'execution_ms' | 'generated_at'> {
+}: ReportAnswer): Omit<ReportAnswer, 'execution_ms' | 'generated_at'> {
   return rest
 }

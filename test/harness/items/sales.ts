@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
-import type { Store } from '../../../src/store/database/connection.ts'
+import type { Database } from '../../../src/store/database/connection.ts'
 
 export interface Line {
   sellerId: string
@@ -18,7 +18,7 @@ export function saleLine(changes: Partial<Line> & Pick<Line, 'occurredAtMs'>): L
 }
 
 /** Puts lines there as if payments had made them, with the days that they add up to. */
-export async function storeSales(db: Store, lines: readonly Line[]): Promise<void> {
+export async function storeSales(db: Database, lines: readonly Line[]): Promise<void> {
   const { rows } = await sql<{ number: string }>`
     insert into payment_callback (occurred_at, call_id, call_index, provider, callback_id, payment_ref, order_id, status, currency, items)
     values (now(), gen_random_uuid(), 0, 'test', ${randomUUID()}, 'payment', 'order', 'success', 'EUR', '[]')
@@ -37,7 +37,7 @@ export async function storeSales(db: Store, lines: readonly Line[]): Promise<voi
 }
 
 /** Takes out what was sold, with the catalogue and the ratings. */
-export async function clearSales(db: Store): Promise<void> {
+export async function clearSales(db: Database): Promise<void> {
   for (const table of ['sale_line', 'payment_callback', 'seller_day', 'seller_pending', 'product_rating', 'catalog.product']) {
     await sql`delete from ${sql.table(table)}`.execute(db)
   }

@@ -5,7 +5,7 @@ import { exitOf, hasEnded, until } from '../../../src/main/embedded/process.ts'
 export const CHECKOUT = join(import.meta.dirname, '..', '..', '..')
 const READY_MS_MAX = 30_000
 
-export interface Part {
+export interface CommandProcess {
   child: ChildProcess
   /** What it printed so far, on both streams. */
   output: () => string
@@ -14,7 +14,11 @@ export interface Part {
 }
 
 /** A command of the program, from this checkout or another one. */
-export function startPart(args: readonly string[], environment: Record<string, string>, checkout = CHECKOUT): Part {
+export function startCommandProcess(
+  args: readonly string[],
+  environment: Record<string, string>,
+  checkout = CHECKOUT,
+): CommandProcess {
   const child = spawn(process.execPath, [join(checkout, 'src', 'main', 'footfall.js'), ...args], {
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -25,18 +29,18 @@ export function startPart(args: readonly string[], environment: Record<string, s
 }
 
 /** Runs a command to its end. */
-export async function runPart(
+export async function runCommandProcess(
   args: readonly string[],
   environment: Record<string, string>,
   checkout?: string,
 ): Promise<{ code: number | null; output: string }> {
-  const part = startPart(args, environment, checkout)
+  const part = startCommandProcess(args, environment, checkout)
   const code = await part.ended
   return { code, output: part.output() }
 }
 
 /** Resolves when the process answers at an address. @throws what it printed when it ends or does not. */
-export async function answering(part: Part, url: string): Promise<Part> {
+export async function answering(part: CommandProcess, url: string): Promise<CommandProcess> {
   const isThere = () =>
     fetch(url).then(
       ({ ok }) => ok,

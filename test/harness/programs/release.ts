@@ -6,7 +6,7 @@ import { expect, onTestFinished } from 'vitest'
 import { freePorts, stopProcess, until } from '../../../src/main/embedded/process.ts'
 import { verify } from '../../../src/store/proof/verification.ts'
 import { createDatabase, type TestDatabase } from '../servers/database.ts'
-import { answering, CHECKOUT, type Part, runPart, startPart } from './command-process.ts'
+import { answering, CHECKOUT, type CommandProcess, runCommandProcess, startCommandProcess } from './command-process.ts'
 import { startTestRestate, type TestRestate } from '../servers/restate.ts'
 import { settled } from '../servers/stack.ts'
 import type { SteadyLoad } from '../clients/steady-load.ts'
@@ -18,7 +18,7 @@ const DRAIN_MS_MAX = 20_000
 export interface Release {
   environment: Record<string, string>
   checkout: string
-  endpoint: Part
+  endpoint: CommandProcess
 }
 
 /** A database and a Restate that signs its calls, for endpoints and gateways in processes of their own. */
@@ -84,15 +84,15 @@ export async function startRelease(
     LOG_LEVEL: 'warn',
     ...changes,
   }
-  const endpoint = startPart(['endpoint'], environment, checkout)
+  const endpoint = startCommandProcess(['endpoint'], environment, checkout)
   onTestFinished(() => stopProcess(endpoint.child, 'SIGKILL'))
   await answering(endpoint, `http://127.0.0.1:${environment.ENDPOINT_METRICS_PORT}/health`)
   return { environment, checkout, endpoint }
 }
 
 /** It ends with the test. */
-export async function startGatewayOf({ environment }: Release): Promise<{ part: Part; url: string }> {
-  const part = startPart(['gateway'], environment)
+export async function startGatewayOf({ environment }: Release): Promise<{ part: CommandProcess; url: string }> {
+  const part = startCommandProcess(['gateway'], environment)
   onTestFinished(() => stopProcess(part.child, 'SIGKILL'))
   const url = `http://127.0.0.1:${environment['GATEWAY_PORT']}`
   await answering(part, `${url}/health`)
@@ -100,7 +100,7 @@ export async function startGatewayOf({ environment }: Release): Promise<{ part: 
 }
 
 export function register({ environment, checkout }: Release, ...options: string[]) {
-  return runPart(['register', ...options], environment, checkout)
+  return runCommandProcess(['register', ...options], environment, checkout)
 }
 
 /** Resolves when some requests more were answered. */
@@ -110,7 +110,7 @@ export async function flowing(load: SteadyLoad): Promise<void> {
 }
 
 /** Told to end, it does so by itself, in time, and without an error. */
-export async function endsWhenTold({ child, ended }: Part): Promise<void> {
+export async function endsWhenTold({ child, ended }: CommandProcess): Promise<void> {
   child.kill('SIGTERM')
   const tooLate = new Promise<string>((resolve) => setTimeout(() => resolve('too late'), DRAIN_MS_MAX).unref())
   expect(await Promise.race([ended, tooLate])).toBe(0)

@@ -1,9 +1,8 @@
 import { sql } from 'kysely'
 import { HOUR_MS } from '../../../src/contract/time.ts'
 import { PRESETS } from '../../../src/ranking/weights.ts'
-import type { NewInteraction } from '../../../src/store/log/interaction.ts'
-import type { NewSearch } from '../../../src/store/log/search.ts'
-import type { Store } from '../../../src/store/database/connection.ts'
+import type { Database } from '../../../src/store/database/connection.ts'
+import type { NewInteraction, NewSearch } from '../../../src/admission/rows.ts'
 
 /** Every aggregate by name of its cell: slow, obvious, and made of nothing but the distinct events. */
 export type Cells = Record<string, number>
@@ -61,7 +60,7 @@ export function expectedCells(
 }
 
 /** The same cells as they are stored. */
-export async function storedCells(db: Store): Promise<Cells> {
+export async function storedCells(db: Database): Promise<Cells> {
   const { rows } = await sql<{ name: string; value: number }>`
     select 'hour ' || product_id || ' ' || extract(epoch from hour)::bigint * 1000 || ' ' || event_type || ' ' || v.name as name, v.value
     from product_hour cross join lateral (values ('events', events::float8), ('decayed', decayed)) v(name, value)
@@ -80,7 +79,7 @@ export async function storedCells(db: Store): Promise<Cells> {
 }
 
 /** The landmark and the edge of the rules in force. */
-export async function rulesInForce(db: Store): Promise<{ landmarkMs: number; edgeMs: number }> {
+export async function rulesInForce(db: Database): Promise<{ landmarkMs: number; edgeMs: number }> {
   const { rows } = await sql<{ landmark: Date; edge: Date }>`select landmark, edge from popularity_rules`.execute(db)
   return { landmarkMs: rows[0]!.landmark.getTime(), edgeMs: rows[0]!.edge.getTime() }
 }

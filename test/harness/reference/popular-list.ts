@@ -1,8 +1,8 @@
 import type { Mode, PopularProduct, PopularRequest } from '../../../src/contract/popular-list.ts'
 import { DAY_MS, HOUR_MS } from '../../../src/contract/time.ts'
 import { PRESETS } from '../../../src/ranking/weights.ts'
-import type { NewInteraction } from '../../../src/store/log/interaction.ts'
 import { COUNTERS } from './cells.ts'
+import type { NewInteraction } from '../../../src/admission/rows.ts'
 
 const HALF_LIFE_HOURS = 72
 const TRENDING_HOURS = 168

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { type RawBuilder, sql } from 'kysely'
 import { PRESETS } from '../../../src/ranking/weights.ts'
-import { connect, type Store } from '../../../src/store/database/connection.ts'
+import { connect, type Database } from '../../../src/store/database/connection.ts'
 import { migrate } from '../../../src/store/database/migration.ts'
 import { comingMonths, makePartitions } from '../../../src/store/log/month.ts'
 import { rescore, type Rules } from '../../../src/store/popularity/popularity-rules.ts'
@@ -13,7 +13,7 @@ export const BALANCED: Rules = { weightsName: 'balanced', weights: PRESETS.balan
 
 export interface TestDatabase {
   url: string
-  db: Store
+  db: Database
   drop: () => Promise<void>
 }
 
@@ -82,7 +82,7 @@ const CLEARED = [
  * Takes out what was recorded and counted. Of the few rows of a test in 4 ms: truncating makes a new file of every index of
  * every partition, which takes 120 ms.
  */
-export async function clear(db: Store): Promise<void> {
+export async function clear(db: Database): Promise<void> {
   for (const table of CLEARED) await sql`delete from ${sql.table(table)}`.execute(db)
 }
 

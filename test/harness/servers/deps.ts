@@ -1,7 +1,7 @@
 import type { Deps } from '../../../services/handler/deps.ts'
 import { TASKS } from '../../../services/tasks/tasks.ts'
 import { KEEP_ALL } from '../../../src/admission/privacy.ts'
-import { unobserved } from './silent-observer.ts'
+import { SILENT_OBSERVER } from './silent-observer.ts'
 
 /** What the services receive beside their pools, for tests and benches: quick retries, nothing taken out, nobody who watches. */
 export const TEST_DEPS: Omit<Deps, 'db' | 'background'> = {
@@ -9,6 +9,6 @@ export const TEST_DEPS: Omit<Deps, 'db' | 'background'> = {
   privacy: KEEP_ALL,
   keeping: { retentionDays: undefined, rollUpAfterDays: undefined },
   tasks: TASKS,
-  observer: unobserved,
+  observer: SILENT_OBSERVER,
   reached: () => undefined,
 }

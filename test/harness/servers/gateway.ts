@@ -1,19 +1,19 @@
 import type { Server } from 'node:http'
 import { Writable } from 'node:stream'
 import { pino } from 'pino'
-import { eventWriter } from '../../../src/gateway/recording/event-writer.ts'
+import { createEventWriter } from '../../../src/gateway/recording/event-writer.ts'
 import { createKeyRing } from '../../../src/gateway/access/key-ring.ts'
-import { paymentWriter } from '../../../src/gateway/recording/payment-writer.ts'
-import { productWriter } from '../../../src/gateway/recording/product-writer.ts'
-import { type Recorder, recorder } from '../../../src/ingress/recorder.ts'
-import { runsAt } from '../../../src/ingress/recompute-runs.ts'
+import { createPaymentWriter } from '../../../src/gateway/recording/payment-writer.ts'
+import { createProductWriter } from '../../../src/gateway/recording/product-writer.ts'
+import { type Recorder, createRecorder } from '../../../src/ingress/recorder.ts'
+import { createRecomputeRunsClient } from '../../../src/ingress/recompute-runs-client.ts'
 import { recordingWays } from '../../../src/gateway/recording/ways.ts'
-import { schedulesOf } from '../../../src/ingress/schedules.ts'
+import { createSchedulesClient } from '../../../src/ingress/schedules-client.ts'
 import { createGateway, type GatewayDeps, type GatewaySettings } from '../../../src/gateway/server.ts'
 import { connect } from '../../../src/store/database/connection.ts'
 import { KEEP_ALL } from '../../../src/admission/privacy.ts'
 import type { Stack } from './stack.ts'
-import { unobserved } from './silent-observer.ts'
+import { SILENT_OBSERVER } from './silent-observer.ts'
 
 export interface TestGateway {
   url: string
@@ -42,7 +42,7 @@ export const QUEUE_LIMITS = { flushesMax: 4, queueEventsMax: 50_000, queueBytesM
 export async function startGateway(
   databaseUrl: string,
   stack: Pick<Stack, 'ingressUrl'>,
-  { recorder: restate = recorder(stack.ingressUrl), ...changes }: Partial<GatewayDeps> & { recorder?: Recorder } = {},
+  { recorder: restate = createRecorder(stack.ingressUrl), ...changes }: Partial<GatewayDeps> & { recorder?: Recorder } = {},
 ): Promise<TestGateway> {
   const log: Record<string, unknown>[] = []
   const lines = new Writable({
@@ -55,25 +55,25 @@ export async function startGateway(
   const keys = createKeyRing(db, () => undefined)
   await keys().catch(() => undefined)
   const { ingressUrl } = stack
-  const { gate, ...ways } = recordingWays({ ingressUrl, db, restate, observer: unobserved, ...QUEUE_LIMITS })
+  const { gate, ...ways } = recordingWays({ ingressUrl, db, restate, observer: SILENT_OBSERVER, ...QUEUE_LIMITS })
   const app = await createGateway({
     db,
     log: pino({ level: 'debug' }, lines),
     ...ways,
-    analyticsEvents: eventWriter({ ingressUrl, observer: unobserved, ...QUEUE_LIMITS }),
+    analyticsEvents: createEventWriter({ ingressUrl, observer: SILENT_OBSERVER, ...QUEUE_LIMITS }),
     payments: {
-      payments: paymentWriter({ ingressUrl, observer: unobserved, ...QUEUE_LIMITS }),
+      payments: createPaymentWriter({ ingressUrl, observer: SILENT_OBSERVER, ...QUEUE_LIMITS }),
       secrets: [PAYMENT_SECRET],
       adapters: [],
     },
-    writeProducts: productWriter({ ingressUrl, gate }),
+    writeProducts: createProductWriter({ ingressUrl, gate }),
     keys,
     sellerOfToken: undefined,
     settings: SETTINGS,
     readiness: async () => ({ postgresql: true, restate: true, endpoint: true, registration: true, paused_tasks: [] }),
-    runs: runsAt(ingressUrl),
-    schedules: schedulesOf(ingressUrl),
-    observer: unobserved,
+    runs: createRecomputeRunsClient(ingressUrl),
+    schedules: createSchedulesClient(ingressUrl),
+    observer: SILENT_OBSERVER,
     metrics: async () => '',
     isTraced: false,
     ...changes,

@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
-import type { Store } from '../../../src/store/database/connection.ts'
+import type { Database } from '../../../src/store/database/connection.ts'
 
 /** What PostgreSQL really has: every table, view, column, index, constraint, type and function, as text for reviewers. */
-export async function describeSchema(db: Store): Promise<string> {
+export async function describeSchema(db: Database): Promise<string> {
   const { rows } = await sql<{ line: string }>`
     with own as (
       select c.oid, c.oid::regclass::text collate "C" as relname, c.relkind from pg_class c

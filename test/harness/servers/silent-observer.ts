@@ -2,11 +2,11 @@ import type { ServiceObserver } from '../../../services/handler/observer.ts'
 import type { GatewayObserver } from '../../../src/gateway/http/observer.ts'
 
 /** For tests and loads that measure nothing. */
-export const unobserved: ServiceObserver & GatewayObserver = {
+export const SILENT_OBSERVER: ServiceObserver & GatewayObserver = {
   answered: () => undefined,
   recorded: () => undefined,
   flushed: () => undefined,
   turnedAway: () => undefined,
-  grouped: () => undefined,
+  groupCounted: () => undefined,
   paid: () => undefined,
 }

@@ -7,7 +7,7 @@ import { register } from '../../../src/main/release/deployments.ts'
 import { queryRestate } from '../../../src/main/embedded/restate.ts'
 import { type Endpoint, serveEndpoint } from '../../../src/main/endpoint/serve-endpoint.ts'
 import { backlog } from '../../../src/store/log/backlog.ts'
-import type { Store } from '../../../src/store/database/connection.ts'
+import type { Database } from '../../../src/store/database/connection.ts'
 import { TEST_DEPS } from './deps.ts'
 import { startTestRestate } from './restate.ts'
 
@@ -26,7 +26,7 @@ export interface Stack {
 }
 
 /** A restate-server of its own and the services on it, on free ports, over the given database. */
-export async function startStack(db: Store, changes: Partial<Deps> = {}, hooks: HooksProvider[] = []): Promise<Stack> {
+export async function startStack(db: Database, changes: Partial<Deps> = {}, hooks: HooksProvider[] = []): Promise<Stack> {
   const restate = await startTestRestate()
   const { adminUrl, ingressUrl } = restate
   const log = pino({ level: process.env['LOG_LEVEL'] ?? 'silent' })
@@ -54,10 +54,10 @@ export async function startStack(db: Store, changes: Partial<Deps> = {}, hooks: 
 }
 
 /** Resolves when every recorded batch is counted and fed. */
-export async function settled(db: Store, patienceMs = 30_000): Promise<void> {
+export async function settled(db: Database, patienceMs = 30_000): Promise<void> {
   const done = await until(async () => {
-    const { unscoredBatches, unfedBatches } = await backlog(db)
-    return unscoredBatches + unfedBatches === 0
+    const { uncountedBatches, unfedBatches } = await backlog(db)
+    return uncountedBatches + unfedBatches === 0
   }, patienceMs)
   if (!done) throw new Error(`still waiting after ${patienceMs} ms: ${JSON.stringify(await backlog(db))}`)
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 
-export interface Wire {
+export interface TcpProxy {
   /** The address with the wire in between. */
   url: string
   /** Breaks every connection and refuses new ones. */
@@ -12,7 +12,7 @@ export interface Wire {
 }
 
 /** A wire to a server that can be cut: as when the server is killed. */
-export async function startWire(serverUrl: string): Promise<Wire> {
+export async function startTcpProxy(serverUrl: string): Promise<TcpProxy> {
   const server = new URL(serverUrl)
   const open = new Set<Socket>()
   let isHeld = false

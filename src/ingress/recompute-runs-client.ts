@@ -3,7 +3,7 @@ import * as clients from '@restatedev/restate-sdk-clients'
 import { uuidV7 } from '../contract/event-id.ts'
 import type { CancelRun, RecomputeRun, StartRun } from '../contract/recompute-run.ts'
 import { recomputeRunApi } from '../contract/services.ts'
-import { traceHeaders } from '../gateway/http/tracing.ts'
+import { traceHeaders } from './trace-headers.ts'
 
 /** Recomputations of reports: durable calls. What is refused is an HttpCallError, see `refusalOf`. */
 export interface Runs {
@@ -15,7 +15,7 @@ export interface Runs {
 const ANSWER_MS_MAX = 10_000
 
 /** The client's own retries are safe: all carry the same idempotency key, and Restate runs the call once. */
-export function runsAt(ingressUrl: string, deadlineMs = ANSWER_MS_MAX): Runs {
+export function createRecomputeRunsClient(ingressUrl: string, deadlineMs = ANSWER_MS_MAX): Runs {
   const ingress = clients.connect({ url: ingressUrl, retry: true })
   const options = () => ({ signal: AbortSignal.timeout(deadlineMs), headers: traceHeaders() })
   const once = () => ({ ...options(), idempotencyKey: randomUUID() })
@@ -24,22 +24,5 @@ export function runsAt(ingressUrl: string, deadlineMs = ANSWER_MS_MAX): Runs {
       ingress.client(recomputeRunApi, uuidV7(Date.now(), randomBytes(10))).Start(request, clients.rpc.opts(once())),
     cancel: (id, request) => ingress.client(recomputeRunApi, id).Cancel(request, clients.rpc.opts(once())),
     status: (id) => ingress.client(recomputeRunApi, id).Status({}, clients.rpc.opts(options())),
-  }
-}
-
-export interface Refusal {
-  status: number
-  message: string
-}
-
-/** What a handler refused, in its words; undefined for any other error. */
-export function refusalOf(error: unknown): Refusal | undefined {
-  if (!(error instanceof clients.HttpCallError) || ![400, 404, 409].includes(error.status)) return undefined
-  try {
-    const { message, source } = JSON.parse(error.responseText) as { message: unknown; source?: unknown }
-    // Of a handler that is not registered Restate itself says 404.
-    return source === 'ingress' ? undefined : { status: error.status, message: String(message) }
-  } catch {
-    return undefined
   }
 }

@@ -1,5 +1,5 @@
 import { progress as bar } from '@clack/prompts'
-import type { RecomputeRun } from '../contract/recompute-run.ts'
+import type { RecomputeRun } from '../../contract/recompute-run.ts'
 
 /** Shows how far a run is. */
 export interface RunProgress {

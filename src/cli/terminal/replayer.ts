@@ -3,13 +3,13 @@ import * as clients from '@restatedev/restate-sdk-clients'
 import {
   rejectedIdOf,
   type RejectedKey,
-  type Repair,
+  type Correction,
   type ReplayRejectedRequest,
   type ReplayRejectedResponse,
-} from '../contract/rejected.ts'
-import { analyticApi } from '../contract/services.ts'
+} from '../../contract/rejected.ts'
+import { analyticApi } from '../../contract/services.ts'
 import { actor } from './actor.ts'
-import { StartError } from '../main/embedded/process.ts'
+import { StartError } from '../../main/embedded/process.ts'
 
 const REPLAY_MS_MAX = 30_000
 const HEALTH_MS_MAX = 2_000
@@ -17,13 +17,13 @@ const HEALTH_MS_MAX = 2_000
 /** What became of a replay; `problem` when there was nothing to replay any more, or never. */
 export type Replayed = ReplayRejectedResponse | { outcome: 'none'; problem: string }
 
-export type Replay = (key: RejectedKey, set?: Repair) => Promise<Replayed>
+export type Replay = (key: RejectedKey, set?: Correction) => Promise<Replayed>
 
 /**
  * Sends refused interactions again, through the ingress. Each has an idempotency key, so that the client's own retries are
  * one replay. @throws StartError when the program does not run.
  */
-export async function replayer(ingressUrl: string): Promise<Replay> {
+export async function createReplayer(ingressUrl: string): Promise<Replay> {
   const url = ingressUrl.replace(/\/$/, '')
   const isUp = await fetch(`${url}/restate/health`, { signal: AbortSignal.timeout(HEALTH_MS_MAX) }).then(
     ({ ok }) => ok,

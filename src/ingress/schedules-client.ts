@@ -5,7 +5,7 @@ import { scheduleApi } from '../contract/services.ts'
 const ANSWER_MS_MAX = 3_000
 
 /** Asks Restate for every schedule, in the order of their names here. @throws when it does not answer in time. */
-export function schedulesOf(ingressUrl: string, deadlineMs = ANSWER_MS_MAX): () => Promise<ScheduleState[]> {
+export function createSchedulesClient(ingressUrl: string, deadlineMs = ANSWER_MS_MAX): () => Promise<ScheduleState[]> {
   const ingress = clients.connect({ url: ingressUrl })
   return async () => {
     const signal = AbortSignal.timeout(deadlineMs)

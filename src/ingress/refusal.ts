@@ -1,0 +1,38 @@
+import { HttpCallError } from '@restatedev/restate-sdk-clients'
+
+/** What a handler decided against a call. `metadata` is that of its TerminalError. */
+export interface Refusal {
+  status: number
+  message: string
+  metadata: Record<string, string>
+}
+
+/** The decision of a handler; undefined for every other error, e.g. an outage or a handler that is not registered. */
+export function refusalOf(error: unknown): Refusal | undefined {
+  if (!(error instanceof HttpCallError) || ![400, 404, 409].includes(error.status)) return undefined
+  try {
+    const { message, source, metadata } = JSON.parse(error.responseText) as {
+      message: unknown
+      source?: unknown
+      metadata?: Record<string, string>
+    }
+    // Restate itself answers 404 for a handler that is not registered, and names itself as the source.
+    return source === 'ingress' ? undefined : { status: error.status, message: String(message), metadata: metadata ?? {} }
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether a call was refused because its body is larger than a handler or Restate takes. */
+export function isTooLarge(error: unknown): boolean {
+  return error instanceof HttpCallError && error.status === 413
+}
+
+/**
+ * Whether the call ran and ended in an error, or was not taken as it is, so that sending it again would not help. Every other
+ * error (e.g. of a proxy that gave up, or of services that are not registered yet) says nothing about the body.
+ */
+export function isRefusedCall(error: unknown): boolean {
+  if (!(error instanceof HttpCallError)) return false
+  return [400, 413, 422].includes(error.status) || (error.status === 500 && error.responseText.includes('"invocation"'))
+}

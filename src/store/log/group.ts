@@ -1,0 +1,69 @@
+import { sql } from 'kysely'
+import type { BatchBounds } from './batch.ts'
+import { type Queryable, isRefusal } from '../database/connection.ts'
+
+/** A group's limits keep the transaction, and with it the locks on hot products, well under a second. */
+export const GROUP_BATCHES_MAX = 64
+export const GROUP_EVENTS_MAX = 16_000
+
+/** A batch that PostgreSQL refuses to count must block itself alone, and not every group that takes it along. */
+export async function inGroupOrAlone<T>(work: (othersMax: number) => Promise<T>): Promise<T> {
+  try {
+    return await work(GROUP_BATCHES_MAX - 1)
+  } catch (error) {
+    if (!isRefusal(error)) throw error
+    return work(0)
+  }
+}
+
+/** How much one transaction counted or fed. */
+export interface GroupSize {
+  batches: number
+  events: number
+}
+
+export const NOTHING: GroupSize = { batches: 0, events: 0 }
+
+export function sizeOf(group: Group): GroupSize {
+  return { batches: group.ids.length, events: group.events }
+}
+
+export interface Group {
+  ids: string[]
+  events: number
+  from: string
+  to: string
+  hasSearches: boolean
+}
+
+/**
+ * Locks the own batch, then others that wait and that nobody holds. Own first, then only what is free: two groups never
+ * wait for each other. Undefined when the own batch is done.
+ */
+export async function claimGroup(
+  tx: Queryable,
+  own: BatchBounds,
+  { done, othersMax }: { done: 'scored_at' | 'fed_at'; othersMax: number },
+): Promise<Group | undefined> {
+  const claimed = await sql<{ isDone: boolean; events: number; isSearch: boolean }>`
+    select ${sql.ref(done)} is not null as "isDone", events, is_search as "isSearch" from interaction_batch
+    where batch_id = ${own.batchId} for update`.execute(tx)
+  const batch = claimed.rows[0]
+  if (batch === undefined) throw new Error(`there is no batch ${own.batchId}`)
+  if (batch.isDone) return undefined
+  const { rows: others } = await sql<{ batchId: string; from: Date; to: Date; events: number; isSearch: boolean }>`
+    select batch_id as "batchId", occurred_from as "from", occurred_to as "to", events, is_search as "isSearch"
+    from interaction_batch
+    where ${sql.ref(done)} is null and batch_id <> ${own.batchId}
+    order by batch_id limit ${othersMax} for update skip locked`.execute(tx)
+  const group: Group = { ids: [own.batchId], events: batch.events, from: own.from, to: own.to, hasSearches: batch.isSearch }
+  for (const other of others) {
+    if (group.events + other.events > GROUP_EVENTS_MAX) break
+    group.events += other.events
+    group.ids.push(other.batchId)
+    group.hasSearches ||= other.isSearch
+    if (other.from.toISOString() < group.from) group.from = other.from.toISOString()
+    if (other.to.toISOString() > group.to) group.to = other.to.toISOString()
+  }
+  return group
+}
