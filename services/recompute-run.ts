@@ -1,11 +1,5 @@
-import {
-  CancelledError,
-  implement,
-  type ObjectContext,
-  type ObjectSharedContext,
-  rpc,
-  TerminalError,
-} from '@restatedev/restate-sdk'
+import { CancelledError, type ObjectContext, type ObjectSharedContext, rpc, TerminalError } from '@restatedev/restate-sdk'
+import { DecidedError, notFound } from '../src/contract/decided-error.ts'
 import { recomputeRunApi, reportWindowApi } from '../src/contract/services.ts'
 import { BUCKET_DAYS, daysAfter } from '../src/ranking/bucket.ts'
 import { type ChunkLimits, nextSize } from '../src/store/database/chunks.ts'
@@ -17,15 +11,11 @@ import {
   completeRun,
   failRun,
   findRun,
-  HasEnded,
-  OtherScope,
   requestRun,
-  ScopeIsTaken,
-  UnknownReport,
 } from '../src/store/reports/recompute-run.ts'
-import { WrongField } from '../src/store/database/errors.ts'
 import type { Deps } from './handler/deps.ts'
 import { BACKGROUND, READ, RECORD } from './handler/handler-options.ts'
+import { objectOf } from './handler/with-options.ts'
 
 /*
  * SPEC of a run: what each command makes of each state.
@@ -64,40 +54,53 @@ const STEPS_MIN = 10
 const FIRST_EVENTS = 4_000_000
 const FIRST_BUCKETS = 4
 
-/** RecomputeRun: one object per run of a recomputation that somebody asked for. */
+/** RecomputeRun: one object per requested run of a recomputation. */
 export const recomputeRun = (deps: Deps) =>
-  implement(recomputeRunApi, {
-    handlers: {
-      Start: async (ctx, request) => {
-        const run = await ctx.run('request the run', () => requestRun(deps.background, idOf(ctx), request).catch(refused))
-        ctx.sendClient(recomputeRunApi, ctx.key).Execute({}, rpc.sendOpts({ idempotencyKey: ctx.key }))
-        return run
-      },
+  objectOf(
+    recomputeRunApi,
+    { retryPolicy: { ...deps.retryPolicy, onMaxAttempts: 'kill' } },
+    {
+      Start: [
+        RECORD,
+        async (ctx, request) => {
+          const id = idOf(ctx)
+          const run = await ctx.run('request the run', () => requestRun(deps.background, id, request))
+          ctx.sendClient(recomputeRunApi, ctx.key).Execute({}, rpc.sendOpts({ idempotencyKey: ctx.key }))
+          return run
+        },
+      ],
 
-      Execute: (ctx) => execute(deps, ctx),
+      Execute: [BACKGROUND, (ctx) => execute(deps, ctx)],
 
-      Abandon: async (ctx) => {
-        await ctx.run('abandon the run', () => abandonRun(deps.background, ctx.key))
-      },
+      Abandon: [
+        BACKGROUND,
+        async (ctx) => {
+          await ctx.run('abandon the run', () => abandonRun(deps.background, ctx.key))
+        },
+      ],
 
-      Status: async (ctx) => {
-        const run = await findRun(deps.db, idOf(ctx))
-        if (run === undefined) throw noRun(ctx.key)
-        return run
-      },
-
-      Cancel: (ctx, { actor, requested_by: requestedBy }) =>
-        ctx.run('cancel the run', async () => {
-          const run = await cancelRun(deps.background, idOf(ctx), { actor, requestedBy }).catch(refused)
+      Status: [
+        READ,
+        async (ctx) => {
+          const run = await findRun(deps.db, idOf(ctx))
           if (run === undefined) throw noRun(ctx.key)
           return run
-        }),
+        },
+      ],
+
+      Cancel: [
+        RECORD,
+        (ctx, { actor, requested_by: requestedBy }) => {
+          const id = idOf(ctx)
+          return ctx.run('cancel the run', async () => {
+            const run = await cancelRun(deps.background, id, { actor, requestedBy })
+            if (run === undefined) throw noRun(id)
+            return run
+          })
+        },
+      ],
     },
-    options: {
-      retryPolicy: { ...deps.retryPolicy, onMaxAttempts: 'kill' },
-      handlers: { Start: RECORD, Execute: BACKGROUND, Abandon: BACKGROUND, Status: READ, Cancel: RECORD },
-    },
-  })
+  )
 
 async function execute(deps: Deps, ctx: ObjectContext): Promise<void> {
   try {
@@ -131,23 +134,12 @@ async function rebuiltAll(ctx: ObjectContext, { report, window, days, done, tota
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
-/** Whoever calls through the ingress chooses the key. In two cases one run would have two keys. */
+/** Callers choose the key. Lower case only, because `A…` and `a…` would be two keys of one run. */
 function idOf({ key }: ObjectSharedContext): string {
-  if (!UUID.test(key)) throw new TerminalError('the key is not a UUID in lower case', { errorCode: 400 })
+  if (!UUID.test(key)) throw new DecidedError('invalid_request', 'the key is not a UUID in lower case')
   return key
 }
 
-/** What repeating does not change. */
-function refused(error: unknown): never {
-  if (error instanceof ScopeIsTaken) {
-    throw new TerminalError(error.message, { errorCode: 409, metadata: { run_id: error.runId } })
-  }
-  if (error instanceof HasEnded || error instanceof OtherScope) throw new TerminalError(error.message, { errorCode: 409 })
-  if (error instanceof UnknownReport) throw new TerminalError(error.message, { errorCode: 404 })
-  if (error instanceof WrongField) throw new TerminalError(`${error.field}: ${error.message}`, { errorCode: 400 })
-  throw error
-}
-
-function noRun(id: string): TerminalError {
-  return new TerminalError(`there is no run ${id}`, { errorCode: 404 })
+function noRun(id: string): DecidedError {
+  return notFound(`there is no run ${id}`)
 }

@@ -1,9 +1,11 @@
-import { implement, type ObjectContext, rpc, TerminalError } from '@restatedev/restate-sdk'
+import { type ObjectContext, rpc } from '@restatedev/restate-sdk'
+import { notFound } from '../src/contract/decided-error.ts'
 import type { Slot } from '../src/contract/schedule.ts'
 import { scheduleApi, taskApi } from '../src/contract/services.ts'
 import { instantOf } from '../src/contract/time.ts'
 import type { Deps } from './handler/deps.ts'
-import { READ, RECORD, TICK } from './handler/handler-options.ts'
+import { PRIVATE_READ, READ, RECORD, TICK } from './handler/handler-options.ts'
+import { objectOf } from './handler/with-options.ts'
 import { slotAfter } from './handler/slot.ts'
 
 interface State {
@@ -18,42 +20,53 @@ interface State {
  * Info are answered at once. A tick does no I/O, so that it cannot fail and end its schedule.
  */
 export const schedule = (deps: Deps) =>
-  implement(scheduleApi, {
-    handlers: {
-      Start: async (ctx, { every_ms: everyMs }) => {
-        if (!Object.hasOwn(deps.tasks, ctx.key)) throw new TerminalError(`there is no task ${ctx.key}`, { errorCode: 404 })
-        const state = await ctx.get<State>('state')
-        if (state?.everyMs === everyMs) await scheduleTick(ctx, state)
-        else await scheduleTick(ctx, { everyMs, nextAt: await ctx.date.now(), latest: null })
-      },
+  objectOf(
+    scheduleApi,
+    { retryPolicy: deps.retryPolicy },
+    {
+      Start: [
+        RECORD,
+        async (ctx, { every_ms: everyMs }) => {
+          requireTask(deps, ctx.key)
+          const state = await ctx.get<State>('state')
+          if (state?.everyMs === everyMs) await scheduleTick(ctx, state)
+          else await scheduleTick(ctx, { everyMs, nextAt: await ctx.date.now(), latest: null })
+        },
+      ],
 
-      Stop: async (ctx) => {
-        await nextGeneration(ctx)
-        ctx.clear('state')
-      },
+      Stop: [
+        RECORD,
+        async (ctx) => {
+          await nextGeneration(ctx)
+          ctx.clear('state')
+        },
+      ],
 
-      Info: async (ctx) => {
-        if (!Object.hasOwn(deps.tasks, ctx.key)) throw new TerminalError(`there is no task ${ctx.key}`, { errorCode: 404 })
-        const state = await ctx.get<State>('state')
-        const { run } = await ctx.client(taskApi, ctx.key).LastRun({})
-        return {
-          task: ctx.key,
-          running: state !== null,
-          every_ms: state?.everyMs ?? null,
-          next_at: state ? instantOf(state.nextAt) : null,
-          last_run: run,
-        }
-      },
+      Info: [
+        READ,
+        async (ctx) => {
+          requireTask(deps, ctx.key)
+          const state = await ctx.get<State>('state')
+          const { run } = await ctx.client(taskApi, ctx.key).LastRun({})
+          return {
+            task: ctx.key,
+            running: state !== null,
+            every_ms: state?.everyMs ?? null,
+            next_at: state ? instantOf(state.nextAt) : null,
+            last_run: run,
+          }
+        },
+      ],
 
-      Tick: (ctx, tick) => runSlot(ctx, tick),
+      Tick: [TICK, (ctx, tick) => runSlot(ctx, tick)],
 
-      Latest: async (ctx) => ({ slot: (await ctx.get<State>('state'))?.latest ?? null }),
+      Latest: [PRIVATE_READ, async (ctx) => ({ slot: (await ctx.get<State>('state'))?.latest ?? null })],
     },
-    options: {
-      retryPolicy: deps.retryPolicy,
-      handlers: { Start: RECORD, Stop: RECORD, Info: READ, Tick: TICK, Latest: { ...READ, ingressPrivate: true } },
-    },
-  })
+  )
+
+function requireTask(deps: Deps, name: string): void {
+  if (!Object.hasOwn(deps.tasks, name)) throw notFound(`there is no task ${name}`)
+}
 
 /** The next tick goes out before the work: a task that fails does not stop its schedule. Missed slots are skipped. */
 async function runSlot(ctx: ObjectContext, { generation, slot }: Slot): Promise<void> {

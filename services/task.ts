@@ -1,22 +1,22 @@
 import {
   CancelledError,
-  implement,
   type InvocationId,
   type ObjectContext,
   type ObjectSharedContext,
   TerminalError,
   TimeoutError,
 } from '@restatedev/restate-sdk'
+import { notFound } from '../src/contract/decided-error.ts'
 import type { TaskRun } from '../src/contract/schedule.ts'
 import { scheduleApi, taskApi } from '../src/contract/services.ts'
 import { instantOf } from '../src/contract/time.ts'
 import type { Deps, RetryLimits } from './handler/deps.ts'
-import { READ, RUN, FINAL } from './handler/handler-options.ts'
+import { FINAL, PRIVATE_READ, RUN } from './handler/handler-options.ts'
+import { objectOf } from './handler/with-options.ts'
 
 const ERROR_CHARACTERS_MAX = 500
 /** How long a run that should be under way is listened to for a sign of its end. */
 const LISTEN_MS = 100
-const UNKNOWN = 404
 
 interface Run {
   slot: number
@@ -34,22 +34,21 @@ interface Run {
  * two attempts included, so that a task never overlaps itself.
  */
 export const task = (deps: Deps) =>
-  implement(taskApi, {
-    handlers: {
-      Run: (ctx, { slot }) => runTask(deps, ctx, slot),
-      LastRun: async (ctx, { ended }) => ({ run: await lastRun(ctx, ended) }),
+  objectOf(
+    taskApi,
+    // A run that keeps dying with its process is given up, because a paused run would hold the key and no later slot could run.
+    { retryPolicy: { ...deps.retryPolicy, onMaxAttempts: 'kill' } },
+    {
+      Run: [RUN, (ctx, { slot }) => runTask(deps, ctx, slot)],
+
+      LastRun: [PRIVATE_READ, async (ctx, { ended }) => ({ run: await lastRun(ctx, ended) })],
     },
-    options: {
-      // One that keeps dying with its process is given up: paused, it would hold the key, and no later slot could run.
-      retryPolicy: { ...deps.retryPolicy, onMaxAttempts: 'kill' },
-      handlers: { Run: RUN, LastRun: { ...READ, ingressPrivate: true } },
-    },
-  })
+  )
 
 /** Slots that waited for a long run are dropped but for the last. */
 async function runTask(deps: Deps, ctx: ObjectContext, slot: number): Promise<void> {
   const work = Object.hasOwn(deps.tasks, ctx.key) ? deps.tasks[ctx.key] : undefined
-  if (work === undefined) throw new TerminalError(`there is no task ${ctx.key}`, { errorCode: UNKNOWN })
+  if (work === undefined) throw notFound(`there is no task ${ctx.key}`)
   const latest = await ctx.client(scheduleApi, ctx.key).Latest({})
   if (latest.slot !== slot) return
   const startedAt = await ctx.date.now()

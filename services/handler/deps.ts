@@ -3,17 +3,6 @@ import type { Database } from '../../src/store/database/connection.ts'
 import type { Privacy } from '../../src/admission/privacy.ts'
 import type { ServiceObserver } from './observer.ts'
 
-/** The points at which a crash is most harmful. */
-export type FailPoint =
-  | 'batch committed'
-  | 'between the sends'
-  | 'before the answer'
-  | 'scores committed'
-  | 'profiles committed'
-  | 'catalogue committed'
-  | 'events committed'
-  | 'buckets committed'
-
 /** What every service receives. */
 export interface Deps {
   /** For recording and reads. */
@@ -28,8 +17,6 @@ export interface Deps {
   /** What is done by the clock, by name: TASKS, or a test's own. */
   tasks: Readonly<Record<string, Task>>
   observer: ServiceObserver
-  /** Called at each fail point; a crash test dies there. */
-  reached: (point: FailPoint) => void
 }
 
 /** Intervals in milliseconds. The interval doubles from attempt to attempt. */

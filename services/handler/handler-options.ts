@@ -1,62 +1,49 @@
-import { type ServiceHandlerOpts, TerminalError } from '@restatedev/restate-sdk'
-import { isUnavailable } from '../../src/store/database/connection.ts'
-import { AlreadyReplayed } from '../../src/store/log/rejected-replay.ts'
-import { RepairIsOpen } from '../../src/store/proof/verification.ts'
+import type { ServiceHandlerOpts } from '@restatedev/restate-sdk'
+import { asTerminalError, asTerminalErrorOfRead } from './as-terminal-error.ts'
 
-type Options = Pick<
-  ServiceHandlerOpts<unknown, unknown>,
-  | 'ingressPrivate'
-  | 'idempotencyRetention'
-  | 'journalRetention'
-  | 'inactivityTimeout'
-  | 'abortTimeout'
-  | 'retryPolicy'
-  | 'asTerminalError'
->
+/** Options that every handler states, so that none keeps a journal for Restate's default of a day by accident. */
+export type HandlerOptions = Required<
+  Pick<
+    ServiceHandlerOpts<unknown, unknown>,
+    'idempotencyRetention' | 'journalRetention' | 'inactivityTimeout' | 'abortTimeout' | 'asTerminalError'
+  >
+> &
+  Pick<ServiceHandlerOpts<unknown, unknown>, 'ingressPrivate' | 'retryPolicy'>
 
-/** Statements end after 30 s, so that no attempt is cut off in the middle of one. */
-const STEP = { inactivityTimeout: { minutes: 2 }, abortTimeout: { minutes: 2 } } satisfies Options
-
-/** Answers are kept for an hour: how long a repeated idempotency key gets the first answer back. */
-export const RECORD = { ...STEP, idempotencyRetention: { hours: 1 }, journalRetention: 0 } satisfies Options
-
-/** That somebody else was first is decided, and repeating does not change it. */
-export const REPLAY = {
-  ...RECORD,
-  asTerminalError: (error: unknown) =>
-    error instanceof AlreadyReplayed ? new TerminalError(error.message, { errorCode: 409 }) : undefined,
-} satisfies Options
-
-/** Called by other handlers alone. The hour covers the sweeper's idempotency keys. */
-export const BACKGROUND = { ...RECORD, ingressPrivate: true } satisfies Options
-
-/** Half a minute apart, a million attempts are a year: a tick that paused would be the end of its schedule. */
-export const TICK = {
-  ...BACKGROUND,
-  retryPolicy: { initialInterval: 100, exponentiationFactor: 2, maxInterval: 30_000, maxAttempts: 1_000_000 },
-} satisfies Options
+/** Two minutes, because statements end after 30 s and no attempt should be cut off in the middle of one. */
+const STEP = { inactivityTimeout: { minutes: 2 }, abortTimeout: { minutes: 2 }, asTerminalError }
 
 /** A step whose statements may take half an hour. */
-const LONG = { inactivityTimeout: { minutes: 35 } } satisfies Options
+const LONG = { inactivityTimeout: { minutes: 35 } }
 
-export const RUN = { ...BACKGROUND, ...LONG } satisfies Options
+/** For handlers that write. An answer is kept for an hour: a repeated idempotency key gets the first one back for that long. */
+export const RECORD: HandlerOptions = { ...STEP, idempotencyRetention: { hours: 1 }, journalRetention: 0 }
 
-/**
- * Nothing of a read is kept: at thousands a second the default of a day would fill the disk. Nor does it wait for a
- * database that is away: whoever asked has gone by then.
- */
-export const READ = {
+/** For handlers that only other handlers call. The hour covers the sweeper's idempotency keys. */
+export const BACKGROUND: HandlerOptions = { ...RECORD, ingressPrivate: true }
+
+/** For the tick of a schedule. A million attempts half a minute apart are a year, because a paused tick would end its schedule. */
+export const TICK: HandlerOptions = {
+  ...BACKGROUND,
+  retryPolicy: { initialInterval: 100, exponentiationFactor: 2, maxInterval: 30_000, maxAttempts: 1_000_000 },
+}
+
+/** For background work with long statements. */
+export const RUN: HandlerOptions = { ...BACKGROUND, ...LONG }
+
+/** For reads. Nothing of them is kept: at thousands of reads a second the default of a day would fill the disk. */
+export const READ: HandlerOptions = {
   ...STEP,
   idempotencyRetention: 0,
   journalRetention: 0,
-  asTerminalError: (error: unknown) =>
-    isUnavailable(error) || error instanceof RepairIsOpen
-      ? new TerminalError('the database does not answer, or is being repaired; try again', { errorCode: 503 })
-      : undefined,
-} satisfies Options
+  asTerminalError: asTerminalErrorOfRead,
+}
 
-/** A read of the whole log. */
-export const PROOF = { ...READ, ...LONG } satisfies Options
+/** For reads that only other handlers call. */
+export const PRIVATE_READ: HandlerOptions = { ...READ, ingressPrivate: true }
 
-/** The code of an error that repeating does not change: the next slot comes as ever. */
+/** For a read of the whole log. */
+export const PROOF: HandlerOptions = { ...READ, ...LONG }
+
+/** The code of an error of a task that repeating does not change: the next slot comes as usual. */
 export const FINAL = 422

@@ -1,16 +1,14 @@
 import type { Context } from '@restatedev/restate-sdk'
-import { catalogApi, popularityApi, type RecordedBatch } from '../../src/contract/services.ts'
-import type { Deps } from '../handler/deps.ts'
+import { type Kind, KINDS } from '../../src/contract/kinds.ts'
+import { catalogApi, popularityApi } from '../../src/contract/services.ts'
+import type { BatchBounds } from '../../src/store/log/batch.ts'
 
 /**
- * Sends a recorded batch to everyone who counts it: always, because a repeated attempt does not know whether the first one did.
- * In searches there is nothing for the profiles.
+ * Sends a recorded batch to the services that count it. It is sent by every attempt, because a repeated attempt does not know how
+ * far the first one got.
  */
-export function fanOut(deps: Deps, ctx: Context, batch: RecordedBatch, isSearch: boolean): void {
+export function fanOut(ctx: Context, kind: Kind, { batchId, from, to }: BatchBounds): void {
+  const batch = { batch_id: batchId, from, to }
   ctx.sendClient(popularityApi).HandlePopularityEvent(batch)
-  if (!isSearch) {
-    deps.reached('between the sends')
-    ctx.sendClient(catalogApi).AddInteraction(batch)
-  }
-  deps.reached('before the answer')
+  if (KINDS[kind].isFed) ctx.sendClient(catalogApi).AddInteraction(batch)
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
+import { DecidedError } from '../contract/decided-error.ts'
 import { CHECKOUT } from '../main/config/config.ts'
 import { StartError } from '../main/embedded/process.ts'
 
@@ -49,7 +50,7 @@ try {
 
 /** What the person at the terminal can do about it; undefined for an error of the program. */
 function sentenceOf(error: unknown): string | undefined {
-  if (error instanceof StartError) return error.message
+  if (error instanceof StartError || error instanceof DecidedError) return error.message
   const { code, port } = error as NodeJS.ErrnoException & { port?: number }
   return code === 'EADDRINUSE'
     ? `In use already: port ${port}; stop what has it, or set another one (docs/configuration.md).`

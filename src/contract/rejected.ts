@@ -1,7 +1,5 @@
 import { z } from 'zod'
-import { Interaction } from './interaction.ts'
-import { PaymentCallback } from './payment.ts'
-import { Search } from './search.ts'
+import { KINDS, kindsWith } from './kinds.ts'
 import { storableText } from './text.ts'
 import { wholeNumber } from './whole-number.ts'
 
@@ -73,12 +71,12 @@ export const RejectedResponse = z
   })
 export type RejectedResponse = z.infer<typeof RejectedResponse>
 
-const SENT = [Interaction, Search, PaymentCallback]
+const KEPT = kindsWith('isKeptWhenRejected').map((kind) => KINDS[kind])
 
 /** Fields to put in place of those that were sent. Null takes a field away: no field that is sent is null. */
 export const Correction = z.record(z.string(), z.unknown()).superRefine((fields, context) => {
   for (const [name, value] of Object.entries(fields)) {
-    if (value === null || SENT.some(({ shape }) => Object.hasOwn(shape, name))) continue
+    if (value === null || KEPT.some(({ schema: { shape } }) => Object.hasOwn(shape, name))) continue
     const message = 'is not a field of an interaction, a search or a payment callback; null takes one away'
     context.addIssue({ code: 'custom', path: [name], message })
   }

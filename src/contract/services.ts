@@ -166,3 +166,14 @@ export const taskApi = iface.object('Task', {
     description: 'Private. What became of the last run.',
   }),
 })
+
+/** Every service, in the order of the documentation. */
+export const SERVICE_APIS = [
+  analyticApi,
+  popularityApi,
+  catalogApi,
+  recomputeRunApi,
+  reportWindowApi,
+  scheduleApi,
+  taskApi,
+] as const

@@ -1,3 +1,4 @@
+import { DecidedError } from '../contract/decided-error.ts'
 import { isUtf8 } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
@@ -23,7 +24,7 @@ import { describeApi } from './http/openapi.ts'
 import { type PaymentDeps, paymentRoutes } from './routes/payments.ts'
 import { popularRoutes } from './routes/popular.ts'
 import { popularityRoutes } from './routes/popularity.ts'
-import { NOT_JSON, Problem, problemOf, sendProblem } from './http/problem.ts'
+import { NOT_JSON, problemOf, sendProblem } from './http/problem.ts'
 import { processRoutes, type Readiness } from './routes/process.ts'
 import type { WriteProducts } from './recording/product-writer.ts'
 import { limitRates, type RateLimits } from './access/rate-limit.ts'
@@ -177,9 +178,9 @@ function parseJsonBodies(app: FastifyInstance): void {
     { parseAs: 'buffer' },
     async (request: FastifyRequest, body: Buffer) => {
       if (request.headers['content-type']?.startsWith('text/') && request.apiKey?.isPublishable === false)
-        throw new Problem('invalid_request', NOT_JSON)
+        throw new DecidedError('invalid_request', NOT_JSON)
       if ((request.headers['content-encoding'] ?? 'identity') !== 'identity') {
-        throw new Problem('invalid_request', 'compressed bodies are not read; send it without content-encoding')
+        throw new DecidedError('invalid_request', 'compressed bodies are not read; send it without content-encoding')
       }
       const { checkSignature } = request.routeOptions.config
       await checkSignature?.(request, body)
@@ -194,11 +195,11 @@ function parseJsonBodies(app: FastifyInstance): void {
  * whole request. Bytes that are no UTF-8 would be read as other ids than were sent.
  */
 function parseJson(body: Buffer): unknown {
-  if (!isUtf8(body)) throw new Problem('invalid_request', 'the body is not UTF-8')
+  if (!isUtf8(body)) throw new DecidedError('invalid_request', 'the body is not UTF-8')
   try {
     return JSON.parse(body.toString())
   } catch (error) {
-    throw new Problem('invalid_request', `the body is not JSON: ${(error as Error).message}`)
+    throw new DecidedError('invalid_request', `the body is not JSON: ${(error as Error).message}`)
   }
 }
 

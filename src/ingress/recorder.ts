@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as clients from '@restatedev/restate-sdk-clients'
 import type { CreateInteractionResponse } from '../contract/interaction.ts'
+import { type Kind, KINDS } from '../contract/kinds.ts'
 import { analyticApi } from '../contract/services.ts'
 import { JSON_INPUT } from './json-input.ts'
 import { traceHeaders } from './trace-headers.ts'
@@ -11,18 +12,8 @@ const RECORD_MS_MAX = 10_000
 /** A CreateInteractionRequest, a RecordSearchesRequest or a RecordEventsRequest as JSON. */
 export type EventsBody = Buffer
 
-/** What a request brings, by the name of its list. */
-export type ListName = 'interactions' | 'searches' | 'events'
-
-/** What records it. */
-const HANDLERS = {
-  interactions: 'CreateInteraction',
-  searches: 'RecordSearches',
-  events: 'RecordEvents',
-} as const satisfies Record<ListName, string>
-
 /** The body of a request with these items, given as JSON with commas between them. */
-export function bodyOfItems(items: readonly string[], list: string = 'interactions'): EventsBody {
+export function bodyOfItems(items: readonly string[], list: string): EventsBody {
   return Buffer.from(`{"${list}":[${items.join(',')}]}`)
 }
 
@@ -40,6 +31,9 @@ export async function recordedOrPaced(recorded: Promise<unknown>): Promise<void>
   done.abort()
 }
 
+/** The kinds whose calls are answered as a whole; payments are answered one by one. */
+export type BatchAnswered = Exclude<Kind, 'payment'>
+
 export interface CallOptions {
   /** A random one when undefined. */
   idempotencyKey?: string | undefined
@@ -49,7 +43,7 @@ export interface CallOptions {
 
 /** Hands events to Restate. Its own retries are safe: all carry the same idempotency key, and Restate runs the call once. */
 export interface Recorder {
-  list: ListName
+  kind: BatchAnswered
   /** How long an answer is waited for, retries included. */
   deadlineMs: number
   /** Resolves when the events are recorded. */
@@ -59,7 +53,7 @@ export interface Recorder {
 }
 
 /** The deadline is one for all attempts of a call; a `timeout` would be each attempt's. */
-export function createRecorder(ingressUrl: string, deadlineMs = RECORD_MS_MAX, list: ListName = 'interactions'): Recorder {
+export function createRecorder(ingressUrl: string, deadlineMs = RECORD_MS_MAX, kind: BatchAnswered = 'interaction'): Recorder {
   const ingress = clients.connect({ url: ingressUrl, retry: true })
   const analytic = ingress.client(analyticApi)
   const sending = ingress.sendClient(analyticApi)
@@ -70,11 +64,11 @@ export function createRecorder(ingressUrl: string, deadlineMs = RECORD_MS_MAX, l
     input: JSON_INPUT,
   })
   return {
-    list,
+    kind,
     deadlineMs,
-    record: (body, options) => analytic[HANDLERS[list]](body as never, clients.rpc.opts(optionsOf(options))),
+    record: (body, options) => analytic[KINDS[kind].handler](body as never, clients.rpc.opts(optionsOf(options))),
     submit: async (body, options) => {
-      const { invocationId, status } = await sending[HANDLERS[list]](body as never, clients.rpc.sendOpts(optionsOf(options)))
+      const { invocationId, status } = await sending[KINDS[kind].handler](body as never, clients.rpc.sendOpts(optionsOf(options)))
       return { invocationId, isNew: status === 'Accepted' }
     },
   }

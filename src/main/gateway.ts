@@ -1,4 +1,5 @@
 import { pino } from 'pino'
+import { SERVICE_APIS } from '../contract/services.ts'
 import { createKeyRing, KEYS_MS_MAX } from '../gateway/access/key-ring.ts'
 import { createEventWriter } from '../gateway/recording/event-writer.ts'
 import { createProductWriter } from '../gateway/recording/product-writer.ts'
@@ -22,7 +23,7 @@ import { databaseUrlOf } from './database/with-database.ts'
 import { startTracing } from './tracing/start.ts'
 import { waitForShutdown } from './shutdown-signal.ts'
 
-const SERVICES = ['Analytic', 'Popularity', 'Catalog', 'RecomputeRun', 'ReportWindow', 'Schedule', 'Task']
+const SERVICES = SERVICE_APIS.map(({ name }) => name)
 const READ_MS_MAX = 10_000
 /** A probe does not wait for what it only mentions. */
 const PAUSED_MS_MAX = 1_000

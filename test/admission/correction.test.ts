@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { judge } from '../../src/admission/interaction.ts'
+import { judgeInteractions } from '../../src/admission/interaction.ts'
 import { correctedItem } from '../../src/admission/correction.ts'
 import { timeOfUuidV7, uuidV7 } from '../../src/contract/event-id.ts'
 import { rejectedIdOf, rejectedKeyOf, type Correction } from '../../src/contract/rejected.ts'
@@ -13,7 +13,7 @@ const newEventId = (timeMs: number) => eventIdFor(call, 3, timeMs)
 const replayed = (item: unknown, repair?: Correction) => correctedItem(item, repair, RECEIVED_MS, newEventId)
 const event = { session_id: 's', event_type: 'view', ref_type: 'Product', ref_id: 'p' }
 const ids = (item: unknown, nowMs = RECEIVED_MS) =>
-  judge([item], nowMs, () => 'none was given').rows.map(({ eventId, occurredAtMs }) => [eventId, occurredAtMs])
+  judgeInteractions([item], nowMs, () => 'none was given').rows.map(({ eventId, occurredAtMs }) => [eventId, occurredAtMs])
 
 test('an item without an id gets the one that its own call gives it, of its time or of its arrival', () => {
   const then = RECEIVED_MS - 5_000

@@ -129,7 +129,7 @@ test('whatever the contract lets through is stored as it was sent', async () => 
   await fc.assert(
     fc.asyncProperty(fc.array(anything, { minLength: 1, maxLength: 20 }), async (items) => {
       const sent = items.map(({ cost, ...rest }) => JSON.parse(JSON.stringify({ ...rest, ...cost })) as Product)
-      const { versions, rejections } = judgeProducts(sent, Date.parse('2100-01-01T00:00:00Z'))
+      const { rows: versions, rejections } = judgeProducts(sent, Date.parse('2100-01-01T00:00:00Z'))
       expect(rejections.map(({ field }) => field)).toEqual(rejections.map(() => 'product_id'))
       await sql`delete from catalog.product`.execute(db)
       await upsertProducts(db, callOf(randomUUID(), Buffer.from('')), versions)

@@ -11,6 +11,7 @@ import { createDatabase, type TestDatabase } from '../harness/servers/database.t
 import { startGateway, type TestGateway } from '../harness/servers/gateway.ts'
 import { makeKeys, SHOP } from '../harness/items/keys.ts'
 import { product } from '../harness/items/products.ts'
+import { atFailPoints } from '../harness/servers/fail-points.ts'
 import { type Stack, startStack } from '../harness/servers/stack.ts'
 
 const PRODUCTS = '/api/v1/catalog/products'
@@ -24,10 +25,10 @@ let gateway: TestGateway
 let deaths = 0
 beforeAll(async () => {
   database = await createDatabase(inject('postgresUrl'))
-  const reached = (point: string) => {
-    if (point === 'catalogue committed' && deaths-- > 0) throw new Error('died')
-  }
-  stack = await startStack(database.db, { reached })
+  const hook = atFailPoints((point) => {
+    if (point === 'update the catalogue' && deaths-- > 0) throw new Error('died')
+  })
+  stack = await startStack(database.db, {}, [hook])
   gateway = await startGateway(database.url, stack)
 })
 afterAll(async () => {

@@ -99,7 +99,7 @@ test('replay --all takes what was open when it began, each once, and names what 
 const MISTAKES: [args: string[], sentence: string][] = [
   [['show', '12'], '"12" is not the id of a refused interaction'],
   [['show', '999999.0'], 'There is no refused interaction 999999.0.'],
-  [['replay', '999999.0'], 'there is no refused interaction 999999.0'],
+  [['replay', '999999.0'], 'there is no rejected item 999999.0'],
   [['replay', 'x'], '"x" is not the id of a refused interaction'],
   [['replay'], 'Name the ids to replay, or give --all.'],
   [['replay', '1.0', '--all'], 'Name the ids to replay, or give --all.'],

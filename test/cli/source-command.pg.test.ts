@@ -30,7 +30,7 @@ test('a source is made inactive and active again, and each change is written dow
   for (let time = 0; time < 2; time++) {
     expect(await run('set', 'erp', '--inactive', '--provider', 'Acme')).toBe('erp is inactive: its events are refused.\n')
   }
-  expect(await record('erp')).toMatchObject({ accepted: 0, refused: [{ code: 'inactive_source' }] })
+  expect(await record('erp')).toMatchObject({ accepted: 0, rejected: [{ code: 'inactive_source' }] })
   expect(await run('set', 'erp', '--active')).toBe('erp is active.\n')
   expect(await record('erp')).toMatchObject({ accepted: 1 })
   expect(await run('set', 'crm', '--description', 'customers')).toBe('crm is active.\n')

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { FailPoint } from '../../services/handler/deps.ts'
+import { answerOf, type FailPoint } from '../harness/servers/fail-points.ts'
 import { type Call, callOf, type Handler } from './call.ts'
 import type { Death } from './endpoint.ts'
 import { eventAt, eventWithoutId, inOtherWords, interaction, newEvent, refusedItem, search } from './items.ts'
@@ -8,14 +8,12 @@ import { quiet } from './wait-until-quiet.ts'
 import type { Random } from '../../src/cli/demo/random.ts'
 import { type CrashStack, VICTIMS } from './stack.ts'
 
-const FAIL_POINTS: readonly FailPoint[] = [
-  'batch committed',
-  'between the sends',
-  'before the answer',
-  'scores committed',
-  'profiles committed',
-]
-const FAIL_POINTS_OF_SEARCHES: readonly FailPoint[] = ['batch committed', 'before the answer', 'scores committed']
+/** Those of a lone call of each handler, with its counting and feeding. */
+const FAIL_POINTS = {
+  CreateInteraction: ['record the batch', answerOf('CreateInteraction'), 'count the batch', 'feed the profiles'],
+  RecordSearches: ['record the batch', answerOf('RecordSearches'), 'count the batch'],
+} as const satisfies Record<Handler, readonly FailPoint[]>
+const HANDLERS = Object.keys(FAIL_POINTS) as Handler[]
 /** A lone call that makes a partition in each table of the log takes 20 statements. */
 const STATEMENTS_MAX = 40
 
@@ -25,12 +23,11 @@ const STATEMENTS_MAX = 40
  * waiting neighbours along.
  */
 export async function dieAtEachPoint(stack: CrashStack, load: Load, random: Random, step: number): Promise<void> {
-  for (const point of FAIL_POINTS) {
-    if (!(await dieOnce(stack, load, random, { point, passage: 1 }))) throw new Error(`nobody came by: ${point}`)
-  }
-  for (const point of FAIL_POINTS_OF_SEARCHES) {
-    if (!(await dieOnce(stack, load, random, { point, passage: 1 }, 'RecordSearches')))
-      throw new Error(`nobody came by: ${point}`)
+  for (const handler of HANDLERS) {
+    for (const point of FAIL_POINTS[handler]) {
+      const hasDied = await dieOnce(stack, load, random, { point, passage: 1 }, handler)
+      if (!hasDied) throw new Error(`${handler} did not come by: ${point}`)
+    }
   }
   for (
     let passage = 1 + random.below(step);
@@ -75,7 +72,7 @@ async function dieOnce(
 
 /** At a point that the load comes by sooner or later; where it is when that is much later. */
 async function dieUnderLoad(stack: CrashStack, load: Load, random: Random): Promise<void> {
-  const point = random.pick([...FAIL_POINTS, 'statement answered', 'statement answered'] as const)
+  const point = random.pick([...FAIL_POINTS.CreateInteraction, 'statement answered', 'statement answered'])
   const passage = 1 + random.below(point === 'statement answered' ? 60 : 6)
   const { died } = await stack.arm({ point, passage })
   await Promise.race([died, load.acknowledgements(10 * passage, stack.broken.signal)])

@@ -1,9 +1,10 @@
 import type { Interceptor } from '@restatedev/restate-sdk'
 import type { KyselyPlugin } from 'kysely'
 import { pino } from 'pino'
-import type { Deps, FailPoint } from '../../services/handler/deps.ts'
+import type { Deps } from '../../services/handler/deps.ts'
 import { TASKS } from '../../services/tasks/tasks.ts'
 import { serveEndpoint } from '../../src/main/endpoint/serve-endpoint.ts'
+import { atFailPoints, type FailPoint } from '../harness/servers/fail-points.ts'
 import { TEST_DEPS } from '../harness/servers/deps.ts'
 import { connect } from '../../src/store/database/connection.ts'
 import { noteSlots } from './slots.ts'
@@ -12,7 +13,7 @@ import { noteSlots } from './slots.ts'
  * Where the process dies: at a fail point, or when PostgreSQL has answered a statement and nothing was done with it yet; or
  * anywhere, which is after each statement, each step, and at the beginning and the end of each attempt of a handler.
  */
-export type DeathPoint = FailPoint | 'statement answered' | 'anywhere'
+export type DeathPoint = FailPoint
 
 /** Dies when it comes by the point for the n-th time. */
 export interface Death {
@@ -44,10 +45,10 @@ function main(databaseUrl: string, port: number): void {
   const retryPolicy = { initialInterval: 50, maxInterval: 100, maxAttempts: 1_000, onMaxAttempts: 'pause' } as const
   const deps: Deps = {
     ...TEST_DEPS,
-    ...{ db: counted, background: counted, retryPolicy, reached },
+    ...{ db: counted, background: counted, retryPolicy },
     tasks: { ...TASKS, 'note-slots': noteSlots },
   }
-  const hooks = [() => ({ interceptor: aroundEachStep(() => reached('anywhere')) })]
+  const hooks = [() => ({ interceptor: aroundEachStep(() => reached('anywhere')) }), atFailPoints(reached)]
   const machineNow = Date.now
   const obey = async (order: EndpointOrder) => {
     if (order === 'serve') {

@@ -5,12 +5,13 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { instantOf } from '../../src/contract/time.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { callbackArbitrary, reference, withoutZeros } from '../harness/items/payments.ts'
+import { answerOf } from '../harness/servers/fail-points.ts'
 import type { Death } from './endpoint.ts'
 import { quiet } from './wait-until-quiet.ts'
 import { type CrashStack, startCrashStack } from './stack.ts'
 import type { NewPayment } from '../../src/admission/rows.ts'
 
-const FAIL_POINTS = ['batch committed', 'between the sends', 'before the answer'] as const
+const FAIL_POINTS = ['record the payments', answerOf('RecordPayment')]
 const CALLBACKS = 6
 /** The calls of a round, with their counting. */
 const STATEMENTS_MAX = 300

@@ -59,7 +59,7 @@ async function recomputeAndDie(death: Death): Promise<boolean> {
     died.then(async () => void (halfWay = await progressOf(id))),
     done,
   )
-  if (death.point === 'buckets committed') expect(halfWay).toEqual(['running', death.passage * STEP_DAYS])
+  if (death.point === 'rebuild the buckets') expect(halfWay).toEqual(['running', death.passage * STEP_DAYS])
   await done
   expect(await run.Status({})).toMatchObject({ status: 'completed', progress: { done: DAYS, total: DAYS } })
   const { rows } = await sql<{ action: string }>`
@@ -87,7 +87,7 @@ test(
       deaths++
     }
     expect(deaths).toBeGreaterThan(2)
-    for (const passage of [1, 5]) expect(await recomputeAndDie({ point: 'buckets committed', passage })).toBe(true)
+    for (const passage of [1, 5]) expect(await recomputeAndDie({ point: 'rebuild the buckets', passage })).toBe(true)
     // PostgreSQL too, in the middle of it.
     const id = randomUUID()
     const run = clients.connect({ url: stack.ingressUrl }).client(recomputeRunApi, id)

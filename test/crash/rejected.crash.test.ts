@@ -5,17 +5,12 @@ import { callOf } from '../../src/store/log/call.ts'
 import { recordBatch } from '../../src/store/log/batch.ts'
 import { openRejected } from '../../src/store/log/rejected-item.ts'
 import { verify } from '../../src/store/proof/verification.ts'
+import { answerOf } from '../harness/servers/fail-points.ts'
 import type { Death } from './endpoint.ts'
 import { quiet } from './wait-until-quiet.ts'
 import { type CrashStack, startCrashStack } from './stack.ts'
 
-const FAIL_POINTS = [
-  'batch committed',
-  'between the sends',
-  'before the answer',
-  'scores committed',
-  'profiles committed',
-] as const
+const FAIL_POINTS = ['record the replay', answerOf('ReplayRejected'), 'count the batch', 'feed the profiles']
 /** Two replays each of two refused interactions, with their counting. */
 const STATEMENTS_MAX = 120
 /** Every twelfth statement, from another one in each run. */

@@ -26,7 +26,7 @@ function manual(changes: Partial<GroupCommitOptions<CreateInteractionResponse, C
       const events = eventsOf(body)
       calls.push({ events, answer: () => resolve({ answer: allAccepted(events) }), fail: reject })
     })
-  const limits = { flushesMax: 4, queueEventsMax: 50_000, queueBytesMax: 10_000_000, deadlineMs: 60_000 }
+  const limits = { list: 'interactions', flushesMax: 4, queueEventsMax: 50_000, queueBytesMax: 10_000_000, deadlineMs: 60_000 }
   const commit = createGroupCommit({ ...limits, send, partsOf: answersOf, observer: SILENT_OBSERVER, ...changes })
   const record = (events: unknown[], connection: object = {}) =>
     commit.record({ json: JSON.stringify(events).slice(1, -1), count: events.length, connection })

@@ -13,7 +13,7 @@ test('who does not wait for the outcome sends the next call when one is recorded
   const ends: (() => void)[] = []
   const recorder: Recorder = {
     deadlineMs: 10_000,
-    list: 'interactions',
+    kind: 'interaction',
     submit: async (body) => {
       submitted.push(body.toString())
       return { invocationId: body.toString(), isNew: true }

@@ -255,7 +255,7 @@ describe('with keys', () => {
   /** One that fails in a way that nobody has thought of, or that is full. */
   function groupCommit(queueEventsMax: number) {
     const fail = () => Promise.reject(new Error('a fault of ours'))
-    const limits = { ...QUEUE_LIMITS, queueEventsMax, deadlineMs: 1_000 }
+    const limits = { list: 'interactions', ...QUEUE_LIMITS, queueEventsMax, deadlineMs: 1_000 }
     return createGroupCommit({ ...limits, send: fail, partsOf: answersOf, observer: SILENT_OBSERVER })
   }
 

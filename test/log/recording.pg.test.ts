@@ -25,7 +25,7 @@ test('rows that PostgreSQL refuses are rejected one by one, and their neighbours
   const call = callOf(randomUUID(), Buffer.from('x'))
   const answer = await recordBatch(db, call, rows, [])
   expect(answer).toMatchObject({ accepted: 97, duplicateIndexes: [], isNew: true })
-  expect(answer.refused.map(({ index, code }) => [index, code])).toEqual([5, 38, 71].map((index) => [index, 'refused']))
+  expect(answer.rejected.map(({ index, code }) => [index, code])).toEqual([5, 38, 71].map((index) => [index, 'refused']))
   expect(await recordBatch(db, call, rows, [])).toEqual({ ...answer, isNew: false })
   const kept = await sql<{ index: number; item: string }>`select index, item from rejected_interaction order by index`.execute(db)
   expect(kept.rows).toEqual([5, 38, 71].map((index) => ({ index, item: JSON.stringify({ ref_id: `poison ${index}` }) })))
@@ -56,7 +56,7 @@ test('events before the horizon are refused, and kept with the reason', async ()
   expect(answer).toMatchObject({
     accepted: 1,
     duplicateIndexes: [],
-    refused: [{ index: 0, code: 'too_old', field: 'occurred_at', message: 'is before the horizon 2020-01-01T00:00:00Z' }],
+    rejected: [{ index: 0, code: 'too_old', field: 'occurred_at', message: 'is before the horizon 2020-01-01T00:00:00Z' }],
   })
   expect(await recordBatch(db, call, rows, [])).toEqual({ ...answer, isNew: false })
   await expect(sql`update log_horizon set horizon = '2019-01-01'`.execute(db)).rejects.toThrow('forward only')
@@ -66,7 +66,7 @@ test('a batch with nothing valid is recorded, counted, and keeps what was refuse
   const { db } = database
   const item = { text: 'nul \0 and half a pair \ud800' }
   const answer = await record(db, [], [{ index: 0, code: 'invalid', field: 'text', message: 'is not valid', item }])
-  expect(answer).toMatchObject({ accepted: 0, duplicateIndexes: [], refused: [] })
+  expect(answer).toMatchObject({ accepted: 0, duplicateIndexes: [], rejected: [] })
   expect(await countBatch(db, answer)).toEqual({ batches: 1, events: 0 })
   const kept = await sql<{ item: string }>`select item from rejected_interaction`.execute(db)
   expect(JSON.parse(kept.rows[0]!.item)).toEqual(item)
@@ -133,7 +133,7 @@ test('a refused row beside a row of a missing month is rejected, and the other r
     interaction({ refId: 'poison', occurredAtMs: Date.parse('2003-03-03T00:00:00Z') }),
     interaction({ occurredAtMs: Date.parse('2004-04-04T00:00:00Z') }),
   ]
-  expect(await record(db, rows)).toMatchObject({ accepted: 1, duplicateIndexes: [], refused: [{ index: 0, code: 'refused' }] })
+  expect(await record(db, rows)).toMatchObject({ accepted: 1, duplicateIndexes: [], rejected: [{ index: 0, code: 'refused' }] })
 })
 
 test('a batch that cannot be counted blocks itself alone', async () => {

@@ -11,7 +11,7 @@ import {
   rejectedPage,
   rejectedPositionOf,
 } from '../../src/store/log/rejected-item.ts'
-import { AlreadyReplayed, insertReplayOf, findRejectedItem } from '../../src/store/log/rejected-replay.ts'
+import { insertReplayOf, findRejectedItem } from '../../src/store/log/rejected-replay.ts'
 import { clear, createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { interaction, record } from '../harness/items/events.ts'
 import type { NewRejection } from '../../src/admission/rows.ts'
@@ -142,7 +142,7 @@ test('of many replays of one refused interaction at once one records it, and the
   ]) {
     expect(answers.filter((one) => one.status === 'fulfilled')).toHaveLength(1)
     for (const one of answers.filter((each) => each.status === 'rejected')) {
-      expect(one.reason).toBeInstanceOf(AlreadyReplayed)
+      expect(one.reason).toMatchObject({ name: 'DecidedError', code: 'conflict' })
       expect((one.reason as Error).message).toMatch(became)
     }
   }
@@ -164,7 +164,7 @@ test('a replay that is repeated, after its end or beside itself, answers as the 
   const answers = await Promise.all([replay(), replay(), replay()])
   answers.push(await replay())
   for (const { isNew: _isNew, ...answer } of answers) {
-    expect(answer).toMatchObject({ batchId: answers[0].batchId, accepted: 1, duplicateIndexes: [], refused: [] })
+    expect(answer).toMatchObject({ batchId: answers[0].batchId, accepted: 1, duplicateIndexes: [], rejected: [] })
   }
   expect(answers.filter((answer) => answer.isNew)).toHaveLength(1)
   await expect(recordBatch(db, call(), [row], [], insert)).rejects.toThrow('accepted')
@@ -178,7 +178,7 @@ test('the event of a replay in a month without a partition, and one that Postgre
   const own = call()
   const insert = insertReplayOf({ batch_id: batchId, index: 0, actor: 'ada' })
   const answer = await recordBatch(db, own, [row], [], insert)
-  expect(answer).toMatchObject({ accepted: 0, refused: [{ index: 0, code: 'refused' }] })
+  expect(answer).toMatchObject({ accepted: 0, rejected: [{ index: 0, code: 'refused' }] })
   expect(await recordBatch(db, own, [row], [], insert)).toEqual({ ...answer, isNew: false })
   expect(await openRejected(db, 10)).toEqual([{ batch_id: answer.batchId, index: 0 }])
   expect((await pages(1, true)).flat().map(({ id, replayed_at }) => [id, replayed_at === null])).toEqual([

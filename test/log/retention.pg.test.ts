@@ -78,7 +78,7 @@ test('an event from before the horizon is refused and changes nothing; one after
     interaction({ occurredAtMs: ago(20) }),
   ])
   expect(late).toMatchObject({ accepted: 1, duplicateIndexes: [] })
-  expect(late.refused.map(({ index, code }) => [index, code])).toEqual([
+  expect(late.rejected.map(({ index, code }) => [index, code])).toEqual([
     [0, 'too_old'],
     [1, 'too_old'],
   ])
@@ -146,7 +146,7 @@ test('events that are too old do not keep the months that they name', async () =
   await dropOldMonths(db, 160)
   // Not counted yet, and refused in its oldest part.
   const open = await record(db, [interaction({ occurredAtMs: ago(1_000) }), interaction({ occurredAtMs: ago(2) })])
-  expect([open.accepted, open.refused.map(({ code }) => code)]).toEqual([1, ['too_old']])
+  expect([open.accepted, open.rejected.map(({ code }) => code)]).toEqual([1, ['too_old']])
   expect((await dropOldMonths(db, DAYS)).waiting).toEqual([])
   const none = await record(db, [interaction({ occurredAtMs: ago(1_000) })])
   expect(Date.parse(none.from)).toBeGreaterThan(ago(DAYS))

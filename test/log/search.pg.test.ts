@@ -170,7 +170,7 @@ test('a batch of searches waits to be counted, never to be fed, and the sweeper 
 test('a month without a partition is made on demand, in the log of searches too', async () => {
   const { db } = database
   const old = search({ occurredAtMs: Date.parse('2003-04-05T06:07:08Z') })
-  expect(await recordNewSearches(db, [search(), old])).toMatchObject({ accepted: 2, refused: [] })
+  expect(await recordNewSearches(db, [search(), old])).toMatchObject({ accepted: 2, rejected: [] })
   const { rows } = await sql`select to_regclass('search_2003_04') is not null as there`.execute(db)
   expect(rows).toEqual([{ there: true }])
 })
@@ -189,7 +189,7 @@ test('searches before the horizon or that PostgreSQL refuses are kept as they we
   const call = callOf(randomUUID(), Buffer.from('x'))
   const answer = await recordRows(db, SEARCHES, call, rows, [])
   expect(answer).toMatchObject({ accepted: 1, duplicateIndexes: [] })
-  expect(answer.refused.map(({ index, code, field }) => [index, code, field])).toEqual([
+  expect(answer.rejected.map(({ index, code, field }) => [index, code, field])).toEqual([
     [0, 'too_old', 'occurred_at'],
     [1, 'refused', null],
   ])
@@ -259,8 +259,8 @@ test('a group without searches does not look for any, and one with searches find
   const counting = () => statements.filter((text) => text.includes('insert into product_hour'))
   const first = await recordNewSearches(db, [search()])
   await countBatch(watched, first)
-  expect(counting()).toEqual([expect.stringContaining('from search s')])
+  expect(counting()).toEqual([expect.stringContaining('from search log')])
   statements.length = 0
   await countBatch(watched, await recordBatch(db, callOf(randomUUID(), Buffer.from('')), [interaction()], []))
-  expect(counting()).toEqual([expect.not.stringContaining('search s')])
+  expect(counting()).toEqual([expect.not.stringContaining('search log')])
 })

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { requireSignature } from '../../src/gateway/access/webhook-signature.ts'
-import { Problem } from '../../src/gateway/http/problem.ts'
+import { DecidedError } from '../../src/contract/decided-error.ts'
 
 const NOW_MS = 1_772_366_400_000
 const NOW = NOW_MS / 1_000
@@ -17,7 +17,7 @@ function refusalOf(header: string | string[] | undefined, { body = BODY, secrets
     requireSignature({ name: 'x-signature', header, body, secrets, nowMs: NOW_MS })
     return undefined
   } catch (error) {
-    if (error instanceof Problem && error.code === 'unauthorized') return error.message
+    if (error instanceof DecidedError && error.code === 'unauthorized') return error.message
     throw error
   }
 }

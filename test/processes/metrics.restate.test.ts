@@ -3,7 +3,6 @@ import * as clients from '@restatedev/restate-sdk-clients'
 import { sql } from 'kysely'
 import { Registry } from 'prom-client'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
-import type { FailPoint } from '../../services/handler/deps.ts'
 import type { RejectedKey } from '../../src/contract/rejected.ts'
 import { analyticApi, popularityApi } from '../../src/contract/services.ts'
 import { createGroupCommit, recordsOf } from '../../src/gateway/recording/group-commit.ts'
@@ -13,19 +12,16 @@ import { handlerTimes, serviceMetrics } from '../../src/main/metrics/services.ts
 import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { QUEUE_LIMITS, startGateway } from '../harness/servers/gateway.ts'
 import { valueOf } from '../harness/clients/prometheus.ts'
+import { failingOnce } from '../harness/servers/fail-points.ts'
 import { type Stack, startStack } from '../harness/servers/stack.ts'
 
 const registry = new Registry()
-/** Each of these points fails once. */
-let failing = new Set<FailPoint>()
+const failing = failingOnce()
 let database: TestDatabase
 let stack: Stack
 beforeAll(async () => {
   database = await createDatabase(inject('postgresUrl'))
-  const reached = (point: FailPoint) => {
-    if (failing.delete(point)) throw new Error(`fails once: ${point}`)
-  }
-  stack = await startStack(database.db, { observer: serviceMetrics(registry), reached }, [handlerTimes(registry)])
+  stack = await startStack(database.db, { observer: serviceMetrics(registry) }, [handlerTimes(registry), failing.hook])
 })
 afterAll(async () => {
   await stack.stop()
@@ -78,10 +74,10 @@ test('counters equal what was sent, however often the handler is replayed', asyn
 })
 
 test('an attempt that fails after its commit, and the one that repeats it, count once', async () => {
-  failing = new Set(['batch committed', 'between the sends', 'scores committed', 'profiles committed'])
+  for (const step of ['record the batch', 'count the batch', 'feed the profiles']) failing.left.add(step)
   await stack.ingress.client(analyticApi).CreateInteraction({ interactions: [event(), event()] })
   await stack.settled()
-  expect(failing.size).toBe(0)
+  expect([...failing.left]).toEqual([])
   const seen = await counted()
   expect(seen).toMatchObject({ accepted: 2, batches: 1, events: 2, scored: 2, fed: 2, successes: 1 })
   expect(seen.errors).toBeGreaterThan(0)

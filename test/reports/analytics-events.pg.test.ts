@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
-import { judgeEvents } from '../../src/admission/analytics-event.ts'
+import { judgeAnalyticsEvents } from '../../src/admission/analytics-event.ts'
 import { DAY_MS, instantOf } from '../../src/contract/time.ts'
 import { recordEvents } from '../../src/store/reports/analytics-event.ts'
 import { callOf } from '../../src/store/log/call.ts'
@@ -76,8 +76,8 @@ test('whatever comes in any calls, at once and repeated, each reference is recor
             answers.push(await record(events, call))
             expect(answers.filter(({ isNew }) => isNew).length).toBe(answers[0]!.accepted > 0 ? 1 : 0)
             for (const answer of answers) expect({ ...answer, isNew: true }).toEqual({ ...answers[0]!, isNew: true })
-            const { accepted, duplicateIndexes, refused } = answers[0]!
-            expect([accepted + duplicateIndexes.length, refused]).toEqual([events.length, []])
+            const { accepted, duplicateIndexes, rejected } = answers[0]!
+            expect([accepted + duplicateIndexes.length, rejected]).toEqual([events.length, []])
             return events.filter((_, index) => !duplicateIndexes.includes(index))
           }),
         )
@@ -125,7 +125,7 @@ test('an inactive source is refused, and what it recorded before stays known; it
   expect(answer).toEqual({
     accepted: 1,
     duplicateIndexes: [1],
-    refused: [{ index: 0, code: 'inactive_source', field: 'source', message: 'is inactive: nothing is recorded of it' }],
+    rejected: [{ index: 0, code: 'inactive_source', field: 'source', message: 'is inactive: nothing is recorded of it' }],
     isNew: true,
   })
   expect(await record(events, call)).toEqual({ ...answer, isNew: false })
@@ -168,7 +168,7 @@ test('a month that is missing is made; what is before the horizon is refused, an
   const events = old.map((occurredAtMs, index) => event({ externalRef: `old-${index}`, occurredAtMs }))
   expect(await record(events)).toMatchObject({
     accepted: 1,
-    refused: [{ index: 0, code: 'too_old', field: 'occurred_at', message: 'is before the horizon 2021-01-01T00:00:00Z' }],
+    rejected: [{ index: 0, code: 'too_old', field: 'occurred_at', message: 'is before the horizon 2021-01-01T00:00:00Z' }],
   })
   expect(await months()).toBe(before + 1)
   expect(await marks()).toEqual({ '2021-01-01': 1 })
@@ -195,7 +195,7 @@ test.each([
   ['six minutes from now', withFields({ occurred_at: instantOf(NOON + 6 * 60_000) }), 'occurred_at', 'in_future'],
   ['1999', withFields({ occurred_at: '1999-12-31T23:59:59Z' }), 'occurred_at', 'too_old'],
 ])('an event with %s is refused by its field, and its neighbour is not', (_name, item, field, code) => {
-  const { events, rejections } = judgeEvents([item, VALID], NOON)
+  const { rows: events, rejections } = judgeAnalyticsEvents([item, VALID], NOON)
   expect(events.map(({ index }) => index)).toEqual([1])
-  expect(rejections).toEqual([{ index: 0, code, field, message: expect.stringMatching(/\w{3}/) as string }])
+  expect(rejections).toMatchObject([{ index: 0, code, field, message: expect.stringMatching(/\w{3}/) as string }])
 })

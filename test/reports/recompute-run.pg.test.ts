@@ -13,11 +13,11 @@ import {
   completeRun,
   failRun,
   findRun,
-  HasEnded,
+  RunEndedError,
   listRuns,
   rebuildStep,
   requestRun,
-  ScopeIsTaken,
+  ScopeTakenError,
   silentRuns,
 } from '../../src/store/reports/recompute-run.ts'
 import { clear, createDatabase, type TestDatabase } from '../harness/servers/database.ts'
@@ -57,8 +57,8 @@ type Doing = keyof typeof DO
 
 /** A refusal by its name; anything else is how a process dies. */
 function nameOf(error: unknown): string {
-  if (error instanceof ScopeIsTaken) return 'taken'
-  if (error instanceof HasEnded) return 'ended'
+  if (error instanceof ScopeTakenError) return 'taken'
+  if (error instanceof RunEndedError) return 'ended'
   throw error
 }
 
@@ -164,15 +164,15 @@ test('of the same whole buckets one run is open; the others are told which', asy
   const { runs } = await listRuns(db, { status: 'pending', limit: 10, offset: 0 })
   expect(runs).toHaveLength(1)
   for (const answer of answers) {
-    if (answer instanceof ScopeIsTaken) expect(answer.runId).toBe(runs[0]!.id)
+    if (answer instanceof ScopeTakenError) expect(answer.details).toEqual({ run_id: runs[0]!.id })
     else expect(answer).toEqual(runs[0])
   }
-  expect(answers.filter((answer) => answer instanceof ScopeIsTaken)).toHaveLength(7)
+  expect(answers.filter((answer) => answer instanceof ScopeTakenError)).toHaveLength(7)
   // The same week, asked for by other days.
   const week = { ...REQUEST, window: 'week' } as const
   const first = await requestRun(db, randomUUID(), { ...week, date_from: day(2), date_to: day(2) })
   const again = requestRun(db, randomUUID(), { ...week, date_from: day(2), date_to: day(2) })
-  await expect(again).rejects.toMatchObject({ runId: first.id })
+  await expect(again).rejects.toMatchObject({ details: { run_id: first.id } })
 })
 
 test('an id is of the buckets that it was first asked for', async () => {
@@ -180,7 +180,7 @@ test('an id is of the buckets that it was first asked for', async () => {
   const run = await requestRun(db, id, REQUEST)
   expect(await requestRun(db, id, { ...REQUEST, actor: 'eve' })).toEqual(run)
   for (const other of [{ report_slug: 'top-entities' }, { window: 'week' }, { date_to: day(3) }] as const) {
-    await expect(requestRun(db, id, { ...REQUEST, ...other })).rejects.toThrow(`run ${id} is of other buckets`)
+    await expect(requestRun(db, id, { ...REQUEST, ...other })).rejects.toThrow(`run ${id} recomputes other buckets`)
   }
 })
 

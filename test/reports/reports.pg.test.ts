@@ -166,7 +166,7 @@ test('a sum that is not told exactly is refused, and not rounded', async () => {
   await buildBuckets(database.db, [event({ amount: most, currency: 'EUR' })], scope)
   expect((await run({})).rows[0]!.amounts).toEqual([{ currency: 'EUR', amount: most }])
   await sql`update metric_snapshot set value = value + 2 where metric = 'amount:EUR'`.execute(database.db)
-  await expect(run({})).rejects.toMatchObject({ field: 'date_from', message: /not told exactly: ask for fewer days/ })
+  await expect(run({})).rejects.toMatchObject({ field: 'date_from', problem: /not told exactly: ask for fewer days/ })
 })
 
 test('what is left out is the last 30 days by day, the first breakdown, and a page of 50', async () => {
@@ -206,13 +206,13 @@ const BAD: [name: string, asked: object, field: string, message: string][] = [
 ]
 
 test.each(BAD)('%s is refused by its field, with a sentence', async (_name, asked, field, message) => {
-  await expect(run(asked)).rejects.toMatchObject({ field, message })
+  await expect(run(asked)).rejects.toMatchObject({ field, problem: message })
 })
 
 test('a window that a report is not kept in is refused', async () => {
   await sql`delete from aggregate_window where report_slug = 'top-entities' and bucket_window = 'week'`.execute(database.db)
   await expect(run({ report_slug: 'top-entities', window: 'week' })).rejects.toMatchObject({
-    ...{ field: 'window', message: 'of top-entities must be day' },
+    ...{ field: 'window', problem: 'of top-entities must be day' },
   })
   await sql`insert into aggregate_window values ('top-entities', 'week', 3660, 360)`.execute(database.db)
 })

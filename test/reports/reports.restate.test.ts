@@ -9,6 +9,7 @@ import { clear, createDatabase, type TestDatabase } from '../harness/servers/dat
 import { QUEUE_LIMITS, startGateway, type TestGateway } from '../harness/servers/gateway.ts'
 import { makeKeys, SHOP } from '../harness/items/keys.ts'
 import { buildBuckets, type ReportedEvent, timeless } from '../harness/items/reports.ts'
+import { atFailPoints } from '../harness/servers/fail-points.ts'
 import { type Stack, startStack } from '../harness/servers/stack.ts'
 import { SILENT_OBSERVER } from '../harness/servers/silent-observer.ts'
 import { audit } from '../../src/store/audit/audit-entry.ts'
@@ -24,10 +25,10 @@ let gateway: TestGateway
 let deaths = 0
 beforeAll(async () => {
   database = await createDatabase(inject('postgresUrl'))
-  const reached = (point: string) => {
-    if (point === 'events committed' && deaths-- > 0) throw new Error('died')
-  }
-  stack = await startStack(database.db, { reached })
+  const hook = atFailPoints((point) => {
+    if (point === 'record the events' && deaths-- > 0) throw new Error('died')
+  })
+  stack = await startStack(database.db, {}, [hook])
   gateway = await startGateway(database.url, stack)
 })
 afterAll(async () => {

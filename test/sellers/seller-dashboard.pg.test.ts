@@ -400,7 +400,7 @@ test.each([
     const longer = instantOf(Date.parse(end) + DAY_MS).slice(0, 10)
     await expect(dashboardOf('nobody', { granularity, start, end: longer })).rejects.toMatchObject({
       field: 'granularity',
-      message: 'would give 1,001 points, and charts have at most 1,000: take a coarser one or a shorter range',
+      problem: 'would give 1,001 points, and charts have at most 1,000: take a coarser one or a shorter range',
     })
   },
 )

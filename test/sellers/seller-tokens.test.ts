@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 import type { RequestListener } from 'node:http'
 import { exportSPKI, importJWK, type CryptoKey } from 'jose'
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
-import { Problem } from '../../src/gateway/http/problem.ts'
+import { DecidedError } from '../../src/contract/decided-error.ts'
 import {
   ISSUER_ASKED_MS_MIN,
   ISSUER_KEYS_MS_MAX,
@@ -51,7 +51,7 @@ const tokenOf = (claims: Claims = {}, key = first, header = {}) =>
 /** The seller, or the code and sentence of the problem. */
 async function outcomeOf(sellerOf: SellerOfToken, token: string): Promise<string> {
   return sellerOf(token).catch((error: unknown) => {
-    if (!(error instanceof Problem)) throw error
+    if (!(error instanceof DecidedError)) throw error
     return `${error.code}: ${error.message}`
   })
 }
@@ -281,5 +281,5 @@ test('what is wrong with a key of the issuer is not said to be wrong with the to
   const { privateKey } = first
   const { d } = (await crypto.subtle.exportKey('jwk', privateKey)) as { d: string }
   issuer.publish({ ...first, publicJwk: { ...first.publicJwk, d } })
-  await expect(verifier()(await tokenOf())).rejects.not.toBeInstanceOf(Problem)
+  await expect(verifier()(await tokenOf())).rejects.not.toBeInstanceOf(DecidedError)
 })

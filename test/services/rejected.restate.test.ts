@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto'
 import * as clients from '@restatedev/restate-sdk-clients'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
-import type { FailPoint } from '../../services/handler/deps.ts'
 import { timeOfUuidV7, uuidV7 } from '../../src/contract/event-id.ts'
 import {
   type RejectedInteraction,
@@ -17,24 +16,18 @@ import { encodeCursor } from '../../src/store/database/cursor.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { startGateway, type TestGateway } from '../harness/servers/gateway.ts'
+import { answerOf, failingOnce } from '../harness/servers/fail-points.ts'
 import { type Stack, startStack } from '../harness/servers/stack.ts'
 
 let database: TestDatabase
 let stack: Stack
 let gateway: TestGateway
-/** A handler that comes by here dies once. */
-let failAt: FailPoint | undefined
+const failing = failingOnce()
 let product: string
 let tests = 0
 beforeAll(async () => {
   database = await createDatabase(inject('postgresUrl'))
-  stack = await startStack(database.db, {
-    reached: (point) => {
-      if (point !== failAt) return
-      failAt = undefined
-      throw new Error(`died: ${point}`)
-    },
-  })
+  stack = await startStack(database.db, {}, [failing.hook])
   gateway = await startGateway(database.url, stack)
 })
 afterAll(async () => {
@@ -176,19 +169,19 @@ test('of many operators who replay at the same time one is answered, and the res
   expect(await views()).toBe(1)
 })
 
-test.each(['batch committed', 'between the sends', 'before the answer'] as const)(
+test.each(['record the replay', answerOf('ReplayRejected')])(
   'a replay that dies at "%s" answers as if nothing had happened, and counts once',
   async (point) => {
     await spoil()
     const [good] = (await refused(event())) as [RejectedKey]
     await mend()
     const [bad] = (await refused(7)) as [RejectedKey]
-    failAt = point
+    failing.left.add(point)
     expect(await replay(good)).toMatchObject({ outcome: 'accepted' })
-    expect(failAt).toBeUndefined()
-    failAt = point
+    expect([...failing.left]).toEqual([])
+    failing.left.add(point)
     expect(await replay(bad)).toMatchObject({ outcome: 'rejected' })
-    expect(failAt).toBeUndefined()
+    expect([...failing.left]).toEqual([])
     expect(await open()).toHaveLength(1)
     await expectNoDrift()
     expect(await views()).toBe(1)
@@ -237,7 +230,7 @@ test('an event before the horizon is refused again as what it is', async () => {
 test('an unknown id is 404, and a repair of what is no field is 400', async () => {
   await expect(replay({ batch_id: '999999999', index: 0 })).rejects.toMatchObject({
     status: 404,
-    responseText: expect.stringContaining('there is no refused interaction 999999999.0'),
+    responseText: expect.stringContaining('there is no rejected item 999999999.0'),
   })
   const [key] = (await refused(7)) as [RejectedKey]
   await expect(replay(key, { reff_id: 'x' })).rejects.toMatchObject({ status: 400 })

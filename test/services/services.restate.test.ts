@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import * as clients from '@restatedev/restate-sdk-clients'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { analyticApi, popularityApi, scheduleApi } from '../../src/contract/services.ts'
+import { SERVICE_APIS, analyticApi, popularityApi, scheduleApi } from '../../src/contract/services.ts'
 import { until } from '../../src/main/embedded/process.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
@@ -99,21 +99,33 @@ test('what a shopper did with a product can be read by SQL', async () => {
   ])
 })
 
-test.each([
-  'Popularity/HandlePopularityEvent',
-  'Catalog/AddInteraction',
-  'Schedule/sweep/Tick',
-  'Schedule/sweep/Latest',
-  'Task/sweep/Run',
-  'Task/sweep/LastRun',
-])('the private handler %s cannot be called through the ingress', async (path) => {
+/** Every handler of every service, and whether its description says that it is private. */
+const HANDLERS = SERVICE_APIS.flatMap((api) =>
+  Object.entries(api._handlers as Record<string, { _description?: string }>).map(([handler, { _description }]) => ({
+    path: [api.name, ...(api._kind === 'object' ? ['key'] : []), handler].join('/'),
+    service: api.name,
+    handler,
+    isPrivate: _description!.startsWith('Private.'),
+  })),
+)
+
+test('exactly the handlers whose description says so are private', async () => {
+  const answer = await fetch(`${stack.adminUrl}/services`)
+  const { services } = (await answer.json()) as { services: { name: string; handlers: { name: string; public: boolean }[] }[] }
+  const registered = services.flatMap(({ name, handlers }) =>
+    handlers.map((handler) => `${name}/${handler.name} ${handler.public ? 'public' : 'private'}`),
+  )
+  const described = HANDLERS.map(({ service, handler, isPrivate }) => `${service}/${handler} ${isPrivate ? 'private' : 'public'}`)
+  expect(registered.sort()).toEqual(described.sort())
+})
+
+test.each(HANDLERS.filter(({ isPrivate }) => isPrivate))('the ingress refuses the private handler $path', async ({ path }) => {
   const answer = await fetch(`${stack.ingressUrl}/${path}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: '{}',
   })
-  expect(answer.status).toBeGreaterThanOrEqual(400)
-  expect(answer.status).toBeLessThan(500)
+  expect([answer.status, await answer.text()]).toEqual([400, expect.stringContaining('not public')])
 })
 
 test('Verify through the ingress finds no drift', async () => {

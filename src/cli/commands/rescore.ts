@@ -1,8 +1,7 @@
 import { Command } from 'commander'
-import { currentRules, LogIsCut, rescore } from '../../store/popularity/popularity-rules.ts'
+import { currentRules, rescore } from '../../store/popularity/popularity-rules.ts'
 import { actor } from '../terminal/actor.ts'
 import { readConfig } from '../../main/config/config.ts'
-import { StartError } from '../../main/embedded/process.ts'
 import { configuredRules } from '../../main/database/prepare-database.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 
@@ -21,9 +20,7 @@ export function rescoreCommand(): Command {
       })
       await withDatabase(config, { name: 'footfall rescore', statementMsMax: 0 }, async (db) => {
         const rules = await configuredRules(config, await currentRules(db))
-        const { products, weightsVersion } = await rescore(db, rules, actor()).catch((error: unknown) => {
-          throw error instanceof LogIsCut ? new StartError(error.message) : error
-        })
+        const { products, weightsVersion } = await rescore(db, rules, actor())
         console.log(
           `${products} products rescored: weights ${rules.weightsName} (version ${weightsVersion}), half-life ${rules.halfLifeHours} h, window ${rules.windowHours / 24} days.`,
         )

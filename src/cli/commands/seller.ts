@@ -1,7 +1,7 @@
 import { styleText } from 'node:util'
 import { Command, Option } from 'commander'
+import { DecidedError } from '../../contract/decided-error.ts'
 import { GRANULARITIES, type Granularity, SellerDashboardRequest } from '../../contract/seller-dashboard.ts'
-import { WrongField } from '../../store/database/errors.ts'
 import { sellerDashboard } from '../../store/sellers/seller-dashboard.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { StartError } from '../../main/embedded/process.ts'
@@ -34,7 +34,9 @@ export function sellerCommand(): Command {
       const { seller_id: _, ...request } = requestOf({ ...options, time_zone: timeZone, seller_id: id })
       await withDatabase(readConfig(process.env), { name: 'footfall seller', readOnly: true }, async (db) => {
         const dashboard = await sellerDashboard(db, id, request, Date.now()).catch((error: unknown) => {
-          throw error instanceof WrongField ? new StartError(sentenceOf(error.field, error.message)) : error
+          throw error instanceof DecidedError && error.field !== undefined
+            ? new StartError(sentenceOf(error.field, error.problem))
+            : error
         })
         if (json) console.log(JSON.stringify(dashboard, null, 2))
         else

@@ -1,10 +1,11 @@
+import { DecidedError } from '../../contract/decided-error.ts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { PUBLISHABLE_BODY_BYTES_MAX } from '../../contract/interaction.ts'
 import type { ApiKey, Scope } from '../../store/access/api-key.ts'
 import type { Keys } from './key-ring.ts'
 import { refuseForeignPages } from './loopback.ts'
 import type { GatewayObserver } from '../http/observer.ts'
-import { Problem } from '../http/problem.ts'
+
 import { isToken, type SellerOfToken } from './seller-tokens.ts'
 
 /** What of a key decides over a request. A token stands for a key that reads what is of one seller. */
@@ -57,7 +58,7 @@ export function requireAccess(app: FastifyInstance, deps: AccessDeps): void {
         request.apiKey = admitSeller(request, access, await sellerOfToken(token))
       } else if (isGuarded) request.apiKey = admitKey(request, access, known)
     } catch (error) {
-      if (error instanceof Problem) observer.turnedAway(error.code)
+      if (error instanceof DecidedError) observer.turnedAway(error.code)
       throw error
     }
   })
@@ -65,18 +66,18 @@ export function requireAccess(app: FastifyInstance, deps: AccessDeps): void {
 
 /** Preflights of pages that may call were answered before; here are those of others. */
 function refusePreflights({ method }: FastifyRequest): void {
-  if (method === 'OPTIONS') throw new Problem('forbidden', 'pages of this origin may not call')
+  if (method === 'OPTIONS') throw new DecidedError('forbidden', 'pages of this origin may not call')
 }
 
 /** The key of a request that may go on. */
 function admitKey(request: FastifyRequest, access: Scope, keys: Keys): Caller {
   const shown = shownKey(request)
-  if (shown === undefined) throw new Problem('unauthorized', 'show a key: Authorization: Bearer <key>')
+  if (shown === undefined) throw new DecidedError('unauthorized', 'show a key: Authorization: Bearer <key>')
   const key = keys.find(shown.text)
-  if (key === undefined) throw new Problem('unauthorized', 'the key is not known, or was revoked')
+  if (key === undefined) throw new DecidedError('unauthorized', 'the key is not known, or was revoked')
   checkReach(request, access, key)
   if (key.isPublishable) checkPublishable(request, key)
-  else if (shown.isInUrl) throw new Problem('forbidden', 'a secret key must not be part of an address: it ends up in logs')
+  else if (shown.isInUrl) throw new DecidedError('forbidden', 'a secret key must not be part of an address: it ends up in logs')
   return key
 }
 
@@ -97,9 +98,9 @@ function admitSeller(request: FastifyRequest, access: Scope, sellerId: string): 
 
 function checkReach({ routeOptions }: FastifyRequest, access: Scope, { scopes, sellerId }: Caller): void {
   if (sellerId !== null && routeOptions.config.ofSeller !== true) {
-    throw new Problem('forbidden', 'the key or token is bound to a seller, and this is not about one')
+    throw new DecidedError('forbidden', 'the key or token is bound to a seller, and this is not about one')
   }
-  if (!scopes.includes(access)) throw new Problem('forbidden', `the key has not the scope ${access}`)
+  if (!scopes.includes(access)) throw new DecidedError('forbidden', `the key has not the scope ${access}`)
 }
 
 function accessOf({ routeOptions }: FastifyRequest): Scope | 'open' {
@@ -129,9 +130,9 @@ function bearerOf(authorization: string): string {
 function checkPublishable(request: FastifyRequest, key: Caller): void {
   const { origin, 'content-length': length } = request.headers
   if (origin !== undefined && !key.origins.includes(origin))
-    throw new Problem('forbidden', 'pages of this origin may not use the key')
-  if (length === undefined) throw new Problem('invalid_request', 'content-length is needed with a publishable key')
+    throw new DecidedError('forbidden', 'pages of this origin may not use the key')
+  if (length === undefined) throw new DecidedError('invalid_request', 'content-length is needed with a publishable key')
   if (Number(length) > PUBLISHABLE_BODY_BYTES_MAX) {
-    throw new Problem('too_large', `the body is over ${PUBLISHABLE_BODY_BYTES_MAX} bytes, the most with a publishable key`)
+    throw new DecidedError('too_large', `the body is over ${PUBLISHABLE_BODY_BYTES_MAX} bytes, the most with a publishable key`)
   }
 }

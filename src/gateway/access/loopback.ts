@@ -1,6 +1,6 @@
+import { DecidedError } from '../../contract/decided-error.ts'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyRequest } from 'fastify'
-import { Problem } from '../http/problem.ts'
 
 const LOOPBACK_NAMES = new Set(['localhost', '127.0.0.1', '[::1]'])
 
@@ -10,10 +10,10 @@ const LOOPBACK_NAMES = new Set(['localhost', '127.0.0.1', '[::1]'])
  */
 export function refuseForeignPages({ headers }: FastifyRequest): void {
   if (!isLoopback(`http://${headers.host ?? ''}`)) {
-    throw new Problem('forbidden', 'the Host header must be localhost, 127.0.0.1 or [::1]')
+    throw new DecidedError('forbidden', 'the Host header must be localhost, 127.0.0.1 or [::1]')
   }
   const isForeign = headers.origin === undefined ? isFromForeignPage(headers) : !isLoopback(headers.origin)
-  if (isForeign) throw new Problem('forbidden', 'requests of web pages elsewhere are refused')
+  if (isForeign) throw new DecidedError('forbidden', 'requests of web pages elsewhere are refused')
 }
 
 /** An image of a page elsewhere carries no Origin, but browsers say where it comes from. A link may be followed. */

@@ -1,7 +1,7 @@
+import { DecidedError } from '../../contract/decided-error.ts'
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance } from 'fastify'
 import type { GatewayObserver } from '../http/observer.ts'
-import { Problem } from '../http/problem.ts'
 
 export interface RateLimits {
   /** Requests a minute of a secret key that has no limit of its own, and of a seller's tokens. */
@@ -28,6 +28,6 @@ export async function limitRates(
       apiKey?.requestsPerMinute ?? (apiKey?.isPublishable ? limits.publishablePerMinute : limits.secretPerMinute),
     onExceeded: () => observer.turnedAway('rate_limited'),
     errorResponseBuilder: (_request, { max, after }) =>
-      new Problem('rate_limited', `at most ${max} requests a minute are taken; try again in ${after}`),
+      new DecidedError('rate_limited', `at most ${max} requests a minute are taken; try again in ${after}`),
   })
 }

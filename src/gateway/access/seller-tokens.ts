@@ -1,6 +1,7 @@
+import { DecidedError } from '../../contract/decided-error.ts'
 import { createRemoteJWKSet, errors, jwtVerify, type JWTVerifyGetKey } from 'jose'
 import { Id } from '../../contract/text.ts'
-import { Problem } from '../http/problem.ts'
+
 import { shareRunning } from '../caching/share-running.ts'
 
 /** The seller that a token names. @throws Problem for a token that is not good, or names none. */
@@ -40,7 +41,7 @@ export function createSellerTokens(settings: TokenSettings, onUnavailable: (erro
       throw problemOfToken(error)
     })
     const seller = Id.safeParse(payload[claim])
-    if (!seller.success) throw new Problem('forbidden', `the token names no seller in its claim ${claim}`)
+    if (!seller.success) throw new DecidedError('forbidden', `the token names no seller in its claim ${claim}`)
     return seller.data
   }
 }
@@ -61,7 +62,7 @@ function issuerKeys(url: string, onUnavailable: (error: unknown) => void): JWTVe
       await known.reload()
     } catch (cause) {
       onUnavailable(cause)
-      throw new Problem('unavailable', 'the issuer of the token does not answer; try again', { cause })
+      throw new DecidedError('unavailable', 'the issuer of the token does not answer; try again', { cause })
     } finally {
       askedMs = performance.now()
     }
@@ -103,5 +104,5 @@ const BY_CLAIM: Record<string, string> = {
 function problemOfToken(error: unknown): unknown {
   if (!(error instanceof errors.JOSEError) || error instanceof errors.JWKSInvalid) return error
   const sentence = error instanceof errors.JWTClaimValidationFailed ? BY_CLAIM[error.claim] : BY_CODE[error.code]
-  return new Problem('unauthorized', sentence ?? UNREADABLE)
+  return new DecidedError('unauthorized', sentence ?? UNREADABLE)
 }

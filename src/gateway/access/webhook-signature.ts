@@ -1,5 +1,5 @@
+import { DecidedError } from '../../contract/decided-error.ts'
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import { Problem } from '../http/problem.ts'
 
 /** How old a signature may be, and how far ahead the sender's clock. */
 export const SIGNATURE_SECONDS_MAX = 300
@@ -22,7 +22,7 @@ export interface Signed {
  * minutes from now. The scheme is that of Stripe's webhooks. @throws Problem unauthorized.
  */
 export function requireSignature({ name, header, body, secrets, nowMs }: Signed): void {
-  const refuse = (message: string) => new Problem('unauthorized', message)
+  const refuse = (message: string) => new DecidedError('unauthorized', message)
   if (header === undefined) throw refuse(`sign the body: ${name}: t=<unix seconds>,v1=<hex HMAC-SHA256 of "t.body">`)
   const fields = [header]
     .flat()

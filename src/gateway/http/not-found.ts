@@ -1,5 +1,6 @@
+import { DecidedError } from '../../contract/decided-error.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { Problem, sendProblem } from './problem.ts'
+import { sendProblem } from './problem.ts'
 
 /**
  * Answers what no route does, before its body is read: 405 with the methods of a known address, 404 for any other. To be
@@ -16,10 +17,10 @@ export function answerUnknownRoutes(app: FastifyInstance): void {
     const path = request.url.split('?')[0]!
     const methods = [...known.values()].find(({ pattern }) => pattern.test(path))?.methods
     if (methods === undefined || methods.has(request.method)) {
-      return sendProblem(reply, new Problem('not_found', `there is no ${request.method} ${path}`))
+      return sendProblem(reply, new DecidedError('not_found', `there is no ${request.method} ${path}`))
     }
     const allowed = [...methods].toSorted().join(', ')
-    return sendProblem(reply.header('allow', allowed), new Problem('method_not_allowed', `this address takes ${allowed}`))
+    return sendProblem(reply.header('allow', allowed), new DecidedError('method_not_allowed', `this address takes ${allowed}`))
   }
   app.addHook('onRequest', (request, reply, done) => {
     if (request.is404) answer(request, reply)

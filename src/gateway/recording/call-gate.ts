@@ -1,4 +1,4 @@
-import { Problem } from '../http/problem.ts'
+import { DecidedError } from '../../contract/decided-error.ts'
 
 export interface CallGateLimits {
   /** Calls on their way at once. */
@@ -23,7 +23,7 @@ export function createCallGate({ callsMax, waitingMax, bytesMax, onFull, message
   return async <T>(size: number, call: () => Promise<T>): Promise<T> => {
     if (bytes + size > bytesMax || waiting.length >= waitingMax) {
       onFull()
-      throw new Problem('unavailable', message)
+      throw new DecidedError('unavailable', message)
     }
     bytes += size
     if (calls >= callsMax) await new Promise<void>((resolve) => waiting.push(resolve))

@@ -14,6 +14,6 @@ export interface EventWriterOptions {
 
 /** Gathers the analytics events of many requests into durable calls. */
 export function createEventWriter({ ingressUrl, deadlineMs, ...rest }: EventWriterOptions): GroupCommit {
-  const of = createRecorder(ingressUrl, deadlineMs, 'events')
+  const of = createRecorder(ingressUrl, deadlineMs, 'analytics_event')
   return createGroupCommit({ ...rest, ...recordsOf(of), deadlineMs: of.deadlineMs })
 }

@@ -1,7 +1,9 @@
+import { DecidedError } from '../../contract/decided-error.ts'
 import { randomUUID } from 'node:crypto'
+import { KINDS } from '../../contract/kinds.ts'
 import type { CreateInteractionResponse } from '../../contract/interaction.ts'
 import type { GatewayObserver, QueueLength } from '../http/observer.ts'
-import { Problem } from '../http/problem.ts'
+
 import { bodyOfItems, type EventsBody, recordedOrPaced, type Recorder } from '../../ingress/recorder.ts'
 import { isRefusedCall } from '../../ingress/refusal.ts'
 import { contextOfRequest, inFlushSpan } from '../http/tracing.ts'
@@ -14,8 +16,8 @@ export const FLUSH_EVENTS_MAX = 4_000
 export const FLUSH_BYTES_MAX = 1024 * 1024
 
 export interface GroupCommitOptions<Answer, Part> {
-  /** The name of the list in the body of a call: interactions when undefined. */
-  list?: string
+  /** The name of the list in the body of a call. */
+  list: string
   /** Events of a flush, when that is less than FLUSH_EVENTS_MAX. */
   flushEventsMax?: number
   /** Records events in one durable call; safe to repeat, because every event has its identity. */
@@ -171,7 +173,7 @@ export function createGroupCommit<Answer, Part>(options: GroupCommitOptions<Answ
         waits.events + request.count > options.queueEventsMax || waits.bytes + request.json.length > options.queueBytesMax
       if (isTooMuch) {
         options.observer.turnedAway('queue_full')
-        throw new Problem('unavailable', 'too much waits here already; nothing of this request was recorded, send it again')
+        throw new DecidedError('unavailable', 'too much waits here already; nothing of this request was recorded, send it again')
       }
       const waiting: Waiting<Part> = { ...request, resolve, reject, context: contextOfRequest(), state: 'queued' }
       queue.push(waiting)
@@ -245,7 +247,7 @@ export function recordsOf(recorder: Recorder) {
   return {
     send: async (body: EventsBody) => ({ answer: await recorder.record(body) }),
     partsOf: answersOf,
-    list: recorder.list,
+    list: KINDS[recorder.kind].list,
   }
 }
 
@@ -260,7 +262,7 @@ export function submissionsOf(recorder: Recorder) {
       return { answer: invocationId, done: recordedOrPaced(recorder.record(body, options)) }
     },
     partsOf: (group: readonly unknown[], invocationId: string) => group.map(() => invocationId),
-    list: recorder.list,
+    list: KINDS[recorder.kind].list,
   }
 }
 

@@ -1,8 +1,9 @@
+import { DecidedError } from '../../contract/decided-error.ts'
 import { BODY_BYTES_MAX, type CreateInteractionResponse } from '../../contract/interaction.ts'
 import { callOf, isOtherBody } from '../../store/log/call.ts'
 import type { Database } from '../../store/database/connection.ts'
 import type { CallGate } from './call-gate.ts'
-import { Problem } from '../http/problem.ts'
+
 import { type EventsBody, recordedOrPaced, type Recorder } from '../../ingress/recorder.ts'
 
 /** A request that is a durable call of its own, because it has an idempotency key or does not wait for the outcome. */
@@ -66,7 +67,7 @@ export function createOwnCalls({ db, recorder, gate, submitGate }: OwnCallDeps):
 
 /** The handler would refuse it too, but nobody may be listening then. */
 async function withinLimit<T>({ body }: OwnCall, gate: CallGate, work: () => Promise<T>): Promise<T> {
-  if (body.length > BODY_BYTES_MAX) throw new Problem('too_large', TOO_LARGE)
+  if (body.length > BODY_BYTES_MAX) throw new DecidedError('too_large', TOO_LARGE)
   return gate(body.length, work)
 }
 
@@ -76,5 +77,5 @@ async function withinLimit<T>({ body }: OwnCall, gate: CallGate, work: () => Pro
  */
 async function refuseOtherBody(db: Database, invocationId: string, body: EventsBody): Promise<void> {
   if (!(await isOtherBody(db, callOf(invocationId, body)))) return
-  throw new Problem('conflict', 'the Idempotency-Key was used with another body', { details: { id: invocationId } })
+  throw new DecidedError('conflict', 'the Idempotency-Key was used with another body', { details: { id: invocationId } })
 }

@@ -1,3 +1,4 @@
+import { DecidedError } from '../../contract/decided-error.ts'
 import { createHash, randomUUID } from 'node:crypto'
 import * as clients from '@restatedev/restate-sdk-clients'
 import { BODY_BYTES_MAX } from '../../contract/interaction.ts'
@@ -5,7 +6,7 @@ import type { UpsertProductsResponse } from '../../contract/product.ts'
 import { catalogApi } from '../../contract/services.ts'
 import type { CallGate } from './call-gate.ts'
 import { JSON_INPUT } from '../../ingress/json-input.ts'
-import { Problem } from '../http/problem.ts'
+
 import { traceHeaders } from '../../ingress/trace-headers.ts'
 
 /** Brings the catalogue up to date by a durable call of its own; `key` is the caller's idempotency key, if it has one. */
@@ -25,7 +26,7 @@ export function createProductWriter({ ingressUrl, gate, deadlineMs = WRITE_MS_MA
   const catalog = clients.connect({ url: ingressUrl, retry: true }).client(catalogApi)
   return async (products, key) => {
     const body = Buffer.from(JSON.stringify({ products }))
-    if (body.length > BODY_BYTES_MAX) throw new Problem('too_large', 'the body is over 16 MiB')
+    if (body.length > BODY_BYTES_MAX) throw new DecidedError('too_large', 'the body is over 16 MiB')
     return gate(body.length, () =>
       catalog.UpsertProducts(
         body as never,

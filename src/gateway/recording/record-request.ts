@@ -1,7 +1,9 @@
+import { DecidedError } from '../../contract/decided-error.ts'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { ErrorBody } from '../../contract/error.ts'
 import { BODY_BYTES_MAX, CreateInteractionResponse, SubmittedResponse } from '../../contract/interaction.ts'
+import { KINDS } from '../../contract/kinds.ts'
 import type { Privacy } from '../../admission/privacy.ts'
 import { type GivenIdentity, storable, withEventIds } from '../../admission/event-identity.ts'
 import type { GroupCommit } from './group-commit.ts'
@@ -10,8 +12,8 @@ import type { GatewayObserver } from '../http/observer.ts'
 import { isOutage } from '../../ingress/outage.ts'
 import { isTooLarge } from '../../ingress/refusal.ts'
 import { type OwnCalls, TOO_LARGE } from './own-call.ts'
-import { Problem } from '../http/problem.ts'
-import { bodyOfItems, type ListName } from '../../ingress/recorder.ts'
+
+import { type BatchAnswered, bodyOfItems } from '../../ingress/recorder.ts'
 
 /** The ways on which events of one kind are recorded. */
 export interface RecordingWays {
@@ -23,7 +25,7 @@ export interface RecordingWays {
 
 export interface RecordingDeps {
   ways: RecordingWays
-  list: ListName
+  kind: BatchAnswered
   privacy: Privacy
   observer: Pick<GatewayObserver, 'recorded'>
 }
@@ -82,8 +84,8 @@ export async function recordRequest(
     }
     const { answer, isNew } = await (key === undefined
       ? recordInGroup(deps.ways.groupCommit, request, { json, count })
-      : deps.ways.ownCalls.record({ body: bodyOfItems([json], deps.list), key }))
-    if (isNew) deps.observer.recorded(answer, deps.list)
+      : deps.ways.ownCalls.record({ body: bodyOfItems([json], KINDS[deps.kind].list), key }))
+    if (isNew) deps.observer.recorded(answer, deps.kind)
     return { data: answer }
   } catch (error) {
     throw problemOfRecording(error, identified.given, key)
@@ -95,13 +97,13 @@ async function recordInGroup(groupCommit: GroupCommit, { raw }: FastifyRequest, 
 }
 
 function submit(
-  { ways: { groupSubmit, ownCalls }, list }: RecordingDeps,
+  { ways: { groupSubmit, ownCalls }, kind }: RecordingDeps,
   { raw }: FastifyRequest,
   { json, count, key }: { json: string; count: number; key: string | undefined },
 ): Promise<string> {
-  const body = bodyOfItems([json], list)
+  const body = bodyOfItems([json], KINDS[kind].list)
   // Nobody may be listening any more when the handler refuses it.
-  if (body.length > BODY_BYTES_MAX) throw new Problem('too_large', TOO_LARGE)
+  if (body.length > BODY_BYTES_MAX) throw new DecidedError('too_large', TOO_LARGE)
   return key === undefined ? groupSubmit.record({ json, count, connection: raw.socket }) : ownCalls.submit({ body, key })
 }
 
@@ -113,8 +115,8 @@ function prefersAsync({ headers: { prefer } }: FastifyRequest): boolean {
 
 /** What the caller is told when the events could not be recorded, or nobody knows whether they were. */
 function problemOfRecording(error: unknown, given: readonly GivenIdentity[], key: string | undefined): unknown {
-  if (isTooLarge(error)) return new Problem('too_large', TOO_LARGE)
+  if (isTooLarge(error)) return new DecidedError('too_large', TOO_LARGE)
   if (!isOutage(error)) return error
   const how = key === undefined ? 'resend the same events' : 'send the same again with the same Idempotency-Key'
-  return new Problem('unavailable', `outcome unknown, ${how}`, { details: { events: given }, cause: error })
+  return new DecidedError('unavailable', `outcome unknown, ${how}`, { details: { events: given }, cause: error })
 }

@@ -51,6 +51,6 @@ export function recordingWays(options: WaysOptions): AllWays {
       ownCalls: createOwnCalls({ db, recorder: of, gate, submitGate }),
     }
   }
-  const searches = createRecorder(ingressUrl, restate.deadlineMs, 'searches')
+  const searches = createRecorder(ingressUrl, restate.deadlineMs, 'search')
   return { ...waysOf(restate), searches: waysOf(searches, { flushEventsMax: SEARCHES_MAX }), gate }
 }

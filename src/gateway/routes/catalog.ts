@@ -1,3 +1,4 @@
+import { DecidedError } from '../../contract/decided-error.ts'
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
@@ -9,7 +10,7 @@ import type { Database } from '../../store/database/connection.ts'
 import { IdempotencyKey, keyOf } from '../http/idempotency-key.ts'
 import { isOutage } from '../../ingress/outage.ts'
 import { isTooLarge } from '../../ingress/refusal.ts'
-import { Problem } from '../http/problem.ts'
+
 import type { WriteProducts } from '../recording/product-writer.ts'
 
 const Headers = z.object({
@@ -78,7 +79,7 @@ export function catalogRoutes(deps: { db: Database; writeProducts: WriteProducts
       },
       async ({ params: { product_id: productId } }) => {
         const data = await catalogProduct(deps.db, productId)
-        if (data === undefined) throw new Problem('not_found', `the catalogue never had product ${productId}`)
+        if (data === undefined) throw new DecidedError('not_found', `the catalogue never had product ${productId}`)
         return { data }
       },
     )
@@ -87,7 +88,7 @@ export function catalogRoutes(deps: { db: Database; writeProducts: WriteProducts
 
 /** What the caller is told when nobody knows whether the catalogue has the products. */
 function problemOfWriting(error: unknown): unknown {
-  if (isTooLarge(error)) return new Problem('too_large', 'the body is over 16 MiB')
+  if (isTooLarge(error)) return new DecidedError('too_large', 'the body is over 16 MiB')
   if (!isOutage(error)) return error
-  return new Problem('unavailable', 'outcome unknown, send the same products again', { cause: error })
+  return new DecidedError('unavailable', 'outcome unknown, send the same products again', { cause: error })
 }

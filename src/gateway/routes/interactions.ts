@@ -9,7 +9,7 @@ import {
   recordRequest,
 } from '../recording/record-request.ts'
 
-export function interactionRoutes(deps: Omit<RecordingDeps, 'list'>) {
+export function interactionRoutes(deps: Omit<RecordingDeps, 'kind'>) {
   return async (app: FastifyInstance) => {
     app.withTypeProvider<ZodTypeProvider>().post(
       '/api/v1/analytic/interaction',
@@ -32,7 +32,7 @@ export function interactionRoutes(deps: Omit<RecordingDeps, 'list'>) {
           }),
         },
       },
-      (request, reply) => recordRequest({ ...deps, list: 'interactions' }, request, reply, request.body.interactions),
+      (request, reply) => recordRequest({ ...deps, kind: 'interaction' }, request, reply, request.body.interactions),
     )
   }
 }

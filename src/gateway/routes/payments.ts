@@ -1,3 +1,4 @@
+import { DecidedError } from '../../contract/decided-error.ts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
@@ -14,7 +15,6 @@ import { writable } from '../../contract/text.ts'
 import { isOutage } from '../../ingress/outage.ts'
 import { requireSignature } from '../access/webhook-signature.ts'
 import type { RecordPayments } from '../recording/payment-writer.ts'
-import { Problem } from '../http/problem.ts'
 
 /** The header of callbacks in Footfall's own form. */
 const SIGNATURE = 'x-signature'
@@ -61,7 +61,7 @@ export function paymentRoutes({ payments, secrets, adapters }: PaymentDeps) {
     app.decorateRequest('isSigned', false)
     // A request without a body has nothing that was checked.
     app.addHook('preValidation', async ({ isSigned }) => {
-      if (!isSigned) throw new Problem('unauthorized', 'a signed body is needed')
+      if (!isSigned) throw new DecidedError('unauthorized', 'a signed body is needed')
     })
 
     routes.post(
@@ -72,7 +72,7 @@ export function paymentRoutes({ payments, secrets, adapters }: PaymentDeps) {
           access: 'open',
           checkSignature: async ({ headers }, body) => {
             if (secrets.length === 0)
-              throw new Problem('unavailable', 'payment callbacks are not set up here: PAYMENT_SECRET_FILE')
+              throw new DecidedError('unavailable', 'payment callbacks are not set up here: PAYMENT_SECRET_FILE')
             requireSignature({ name: SIGNATURE, header: headers[SIGNATURE], body, secrets, nowMs: Date.now() })
           },
         },
@@ -129,7 +129,7 @@ export function paymentRoutes({ payments, secrets, adapters }: PaymentDeps) {
 function adapterOf(adapters: ReadonlyMap<string, PaymentAdapter>, params: unknown): PaymentAdapter {
   const { provider } = params as { provider: string }
   const adapter = adapters.get(provider)
-  if (adapter === undefined) throw new Problem('not_found', 'there is no adapter of this provider')
+  if (adapter === undefined) throw new DecidedError('not_found', 'there is no adapter of this provider')
   return adapter
 }
 
@@ -138,7 +138,7 @@ async function adaptedOf({ callbacksOf }: PaymentAdapter, body: unknown): Promis
   try {
     return await callbacksOf(body as never)
   } catch (cause) {
-    throw new Problem('invalid_request', `the adapter: ${(cause as Error).message}`, { cause })
+    throw new DecidedError('invalid_request', `the adapter: ${(cause as Error).message}`, { cause })
   }
 }
 
@@ -150,7 +150,7 @@ async function checkAdapted(
   if (isSigned === undefined) {
     requireSignature({ name, header: headers[name], body, secrets, nowMs: Date.now() })
   } else if (!(await isSigned({ headers, body, nowMs: Date.now() }))) {
-    throw new Problem('unauthorized', `this was not signed by ${provider}`)
+    throw new DecidedError('unauthorized', `this was not signed by ${provider}`)
   }
 }
 
@@ -161,10 +161,10 @@ function checkCallbacks(callbacks: readonly unknown[]): void {
     return issues.map(({ path, message }) => ({ field: [index, ...path].join('.'), message }))
   })
   if (callbacks.length > CALLBACKS_MAX)
-    throw new Problem('invalid_request', `the adapter made more than ${CALLBACKS_MAX} callbacks`)
+    throw new DecidedError('invalid_request', `the adapter made more than ${CALLBACKS_MAX} callbacks`)
   if (details.length === 0) return
   const { field, message } = details[0]!
-  throw new Problem('invalid_request', `the adapter's callbacks: ${field} ${message}`, { details })
+  throw new DecidedError('invalid_request', `the adapter's callbacks: ${field} ${message}`, { details })
 }
 
 /** @throws Problem when nobody knows whether they were recorded. */
@@ -179,7 +179,7 @@ async function record(
     return sumOf(await payments.record({ json, count: callbacks.length, connection: raw.socket }))
   } catch (error) {
     if (!isOutage(error)) throw error
-    throw new Problem('unavailable', 'outcome unknown, send the same callback again', { cause: error })
+    throw new DecidedError('unavailable', 'outcome unknown, send the same callback again', { cause: error })
   }
 }
 

@@ -5,9 +5,8 @@ import { INTERACTIONS_MAX, PopularRequest, PopularResponse, WINDOW_DAYS_MAX } fr
 import { wholeNumberOfText } from '../../contract/whole-number.ts'
 import type { Database } from '../../store/database/connection.ts'
 import { popularPage } from '../../store/popularity/popular-page.ts'
-import { WrongField } from '../../store/database/errors.ts'
 import { createCallGate } from '../recording/call-gate.ts'
-import { wrongField } from '../http/problem.ts'
+
 import { sendJson } from '../http/send-json.ts'
 import { shareNext } from '../caching/share-next.ts'
 
@@ -83,9 +82,7 @@ export function popularRoutes({ db, cacheMs, addedUpAtOnce }: PopularDeps) {
         },
       },
       async ({ query }, reply) => {
-        const { json, readMs } = await answerTo(query).catch((error: unknown) => {
-          throw error instanceof WrongField ? wrongField(error.field, error.message) : error
-        })
+        const { json, readMs } = await answerTo(query)
         const age = Math.floor((Date.now() - readMs) / 1_000)
         return sendJson(reply.headers({ 'cache-control': maxAge, age }), json)
       },

@@ -1,3 +1,4 @@
+import { DecidedError } from '../../contract/decided-error.ts'
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
@@ -15,7 +16,7 @@ import {
 } from '../../store/popularity/top-list.ts'
 import { verify } from '../../store/proof/verification.ts'
 import { createListCache, type ListPage } from '../caching/list-cache.ts'
-import { invalidCursor, Problem } from '../http/problem.ts'
+import { invalidCursor } from '../http/problem.ts'
 import { sendJson } from '../http/send-json.ts'
 import { shareRunning } from '../caching/share-running.ts'
 import type { Database } from '../../store/database/connection.ts'
@@ -74,7 +75,7 @@ export function popularityRoutes(deps: { db: Database; topCacheMs: number }) {
       },
       async ({ params: { product_id: productId } }) => {
         const data = await popularityOf(deps.db, productId)
-        if (data === undefined) throw new Problem('not_found', `no event of product ${productId} was ever counted`)
+        if (data === undefined) throw new DecidedError('not_found', `no event of product ${productId} was ever counted`)
         return { data }
       },
     )

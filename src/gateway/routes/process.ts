@@ -1,8 +1,8 @@
+import { DecidedError } from '../../contract/decided-error.ts'
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { ErrorBody } from '../../contract/error.ts'
-import { Problem } from '../http/problem.ts'
 
 /** What the gateway needs to do its work; true where it is there. */
 export interface Readiness {
@@ -64,7 +64,9 @@ export function processRoutes(deps: { readiness: () => Promise<Readiness>; metri
         const missing = Object.entries(parts).filter(([, there]) => !there)
         if (missing.length === 0)
           return { status: 'ok' as const, ...(paused_tasks?.length !== 0 && { details: { paused_tasks } }) }
-        throw new Problem('unavailable', `not there: ${missing.map(([name]) => name).join(', ')}`, { details: readiness })
+        throw new DecidedError('unavailable', `not there: ${missing.map(([name]) => name).join(', ')}`, {
+          details: { ...readiness },
+        })
       },
     )
 

@@ -1,3 +1,4 @@
+import { DecidedError, invalidField } from '../../contract/decided-error.ts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
@@ -9,7 +10,7 @@ import { wholeNumberOfText } from '../../contract/whole-number.ts'
 import type { Database } from '../../store/database/connection.ts'
 import { findRun, listRuns } from '../../store/reports/recompute-run.ts'
 import { isOutage } from '../../ingress/outage.ts'
-import { Problem, wrongField } from '../http/problem.ts'
+
 import type { Runs } from '../../ingress/recompute-runs-client.ts'
 import { refusalOf } from '../../ingress/refusal.ts'
 
@@ -121,7 +122,7 @@ export function recomputeRoutes(deps: { db: Database; runs: Runs }) {
       },
       async ({ params: { id } }) => {
         const data = await findRun(deps.db, id)
-        if (data === undefined) throw new Problem('not_found', `there is no run ${id}`)
+        if (data === undefined) throw new DecidedError('not_found', `there is no run ${id}`)
         return { data }
       },
     )
@@ -163,15 +164,15 @@ function claimOf(requestedBy: string | undefined) {
   return requestedBy === undefined ? {} : { requested_by: requestedBy }
 }
 
-const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/
-
+/** The decision of a handler as an answer. A run that is in the way is `details.id`. */
 function refuse(error: unknown): never {
-  const { status, message } = refusalOf(error) ?? {}
-  if (message === undefined) {
-    throw isOutage(error) ? new Problem('unavailable', 'outcome unknown, ask for the runs', { cause: error }) : error
+  const refusal = refusalOf(error)
+  if (refusal === undefined) {
+    throw isOutage(error) ? new DecidedError('unavailable', 'outcome unknown, ask for the runs', { cause: error }) : error
   }
-  if (status === 404) throw new Problem('not_found', message)
-  if (status === 409) throw new Problem('conflict', message, { details: { id: UUID.exec(message)?.[0] } })
-  const [field, text] = message.split(/: (.*)/s) as [string, string?]
-  throw text === undefined ? new Problem('invalid_request', message) : wrongField(field, text)
+  const { status, message, metadata } = refusal
+  const { field, problem, run_id: id } = metadata
+  if (status === 404) throw new DecidedError('not_found', message)
+  if (status === 409) throw new DecidedError('conflict', message, { details: { id } })
+  throw field === undefined ? new DecidedError('invalid_request', message) : invalidField(field, problem ?? message)
 }

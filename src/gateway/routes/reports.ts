@@ -1,3 +1,4 @@
+import { DecidedError } from '../../contract/decided-error.ts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
@@ -16,14 +17,13 @@ import { writable } from '../../contract/text.ts'
 import { wholeNumberOfText } from '../../contract/whole-number.ts'
 import type { Database } from '../../store/database/connection.ts'
 import { reportDefinition, reportDefinitions } from '../../store/reports/report-definition.ts'
-import { WrongField } from '../../store/database/errors.ts'
 import type { CallGate } from '../recording/call-gate.ts'
 import type { GroupCommit } from '../recording/group-commit.ts'
 import type { GatewayObserver } from '../http/observer.ts'
 import { isOutage } from '../../ingress/outage.ts'
 import { isTooLarge } from '../../ingress/refusal.ts'
 import { TOO_LARGE } from '../recording/own-call.ts'
-import { Problem, wrongField } from '../http/problem.ts'
+
 import { RecordingQuery } from '../recording/record-request.ts'
 import { createReportCache } from '../caching/report-cache.ts'
 import { shareNext } from '../caching/share-next.ts'
@@ -85,9 +85,9 @@ export function reportRoutes({ db, analyticsEvents, observer, gate }: ReportDeps
       async (request) => {
         // Everybody can take one out of a page, and amounts are for whoever keeps the books.
         if (request.apiKey?.isPublishable)
-          throw new Problem('forbidden', 'a publishable key sends what shoppers do, and not these events')
+          throw new DecidedError('forbidden', 'a publishable key sends what shoppers do, and not these events')
         const data = await record(analyticsEvents, request, request.body.events)
-        observer.recorded(data, 'events')
+        observer.recorded(data, 'analytics_event')
         return { data }
       },
     )
@@ -154,9 +154,7 @@ export function reportRoutes({ db, analyticsEvents, observer, gate }: ReportDeps
         },
       },
       async ({ params, query }) => {
-        const data = await run({ report_slug: params.slug, ...query }).catch((error: unknown) => {
-          throw error instanceof WrongField ? wrongField(error.field, error.message) : error
-        })
+        const data = await run({ report_slug: params.slug, ...query })
         if (data === undefined) throw noReport(params.slug)
         return { data }
       },
@@ -164,8 +162,8 @@ export function reportRoutes({ db, analyticsEvents, observer, gate }: ReportDeps
   }
 }
 
-function noReport(slug: string): Problem {
-  return new Problem('not_found', `there is no report ${slug}`)
+function noReport(slug: string): DecidedError {
+  return new DecidedError('not_found', `there is no report ${slug}`)
 }
 
 /** @throws Problem when nobody knows whether they were recorded. */
@@ -178,8 +176,8 @@ async function record(
   try {
     return await analyticsEvents.record({ json, count: events.length, connection: raw.socket })
   } catch (error) {
-    if (isTooLarge(error)) throw new Problem('too_large', TOO_LARGE)
+    if (isTooLarge(error)) throw new DecidedError('too_large', TOO_LARGE)
     if (!isOutage(error)) throw error
-    throw new Problem('unavailable', 'outcome unknown, send the same events again', { cause: error })
+    throw new DecidedError('unavailable', 'outcome unknown, send the same events again', { cause: error })
   }
 }

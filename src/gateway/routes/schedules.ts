@@ -1,9 +1,10 @@
+import { DecidedError } from '../../contract/decided-error.ts'
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { ErrorBody } from '../../contract/error.ts'
 import { type ScheduleState, SchedulesResponse } from '../../contract/schedule.ts'
-import { Problem } from '../http/problem.ts'
+
 import { shareRunning } from '../caching/share-running.ts'
 
 export function scheduleRoutes(deps: { schedules: () => Promise<ScheduleState[]> }) {
@@ -30,7 +31,7 @@ export function scheduleRoutes(deps: { schedules: () => Promise<ScheduleState[]>
         try {
           return { data: await schedules() }
         } catch (cause) {
-          throw new Problem('unavailable', 'Restate does not answer; try again', { cause })
+          throw new DecidedError('unavailable', 'Restate does not answer; try again', { cause })
         }
       },
     )

@@ -31,8 +31,8 @@ const SearchQueriesQuery = SearchQueriesRequest.extend({
 })
 
 export function searchRoutes({ db, searches, interactions, ...rest }: SearchDeps) {
-  const ofSearches: RecordingDeps = { ...rest, ways: searches, list: 'searches' }
-  const ofClicks: RecordingDeps = { ...rest, ways: interactions, list: 'interactions' }
+  const ofSearches: RecordingDeps = { ...rest, ways: searches, kind: 'search' }
+  const ofClicks: RecordingDeps = { ...rest, ways: interactions, kind: 'interaction' }
   return async (app: FastifyInstance) => {
     const routes = app.withTypeProvider<ZodTypeProvider>()
 

@@ -2,10 +2,9 @@ import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { SellerDashboardRequest, SellerDashboardResponse } from '../../contract/seller-dashboard.ts'
 import type { Database } from '../../store/database/connection.ts'
-import { WrongField } from '../../store/database/errors.ts'
 import { sellerDashboard } from '../../store/sellers/seller-dashboard.ts'
 import type { CallGate } from '../recording/call-gate.ts'
-import { wrongField } from '../http/problem.ts'
+
 import { sellerOf } from '../access/seller-access.ts'
 
 /**
@@ -31,9 +30,7 @@ export function sellerRoutes({ db, gate }: { db: Database; gate: CallGate }) {
       async (request) => {
         const { seller_id: named, ...asked } = request.query
         const sellerId = sellerOf(request, named)
-        return gate(0, () => sellerDashboard(db, sellerId, asked, Date.now())).catch((error: unknown) => {
-          throw error instanceof WrongField ? wrongField(error.field, error.message) : error
-        })
+        return gate(0, () => sellerDashboard(db, sellerId, asked, Date.now()))
       },
     )
   }

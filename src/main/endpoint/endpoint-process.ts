@@ -63,7 +63,6 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
       keeping: retentionOf(config),
       tasks: TASKS,
       observer: serviceMetrics(registry),
-      reached: () => undefined,
     },
     {
       host: config.ENDPOINT_HOST,

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { GatewayObserver, QueueLength } from '../../gateway/http/observer.ts'
+import { recordedCounters } from './recorded.ts'
 import { EVENTS, SECONDS } from './registry.ts'
 
 const REQUESTS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024]
@@ -14,24 +15,7 @@ export function gatewayMetrics(registry: Registry): GatewayObserver {
     buckets: SECONDS,
     registers,
   })
-  const interactions = new Counter({
-    name: 'footfall_gateway_interactions_total',
-    help: 'What became of the interactions that came over REST: accepted, duplicate or rejected.',
-    labelNames: ['outcome'],
-    registers,
-  })
-  const searches = new Counter({
-    name: 'footfall_gateway_searches_total',
-    help: 'What became of the searches that came over REST: accepted, duplicate or rejected.',
-    labelNames: ['outcome'],
-    registers,
-  })
-  const analyticsEvents = new Counter({
-    name: 'footfall_gateway_analytics_events_total',
-    help: 'What became of the analytics events that came over REST: accepted, duplicate or rejected.',
-    labelNames: ['outcome'],
-    registers,
-  })
+  const byKind = recordedCounters(registry, 'footfall_gateway', 'that came over REST')
   const rejections = new Counter({
     name: 'footfall_gateway_rejections_total',
     help: 'Interactions, searches and analytics events that came over REST and were rejected.',
@@ -63,22 +47,14 @@ export function gatewayMetrics(registry: Registry): GatewayObserver {
     labelNames: ['reason'],
     registers,
   })
-  // A rate is right from the first event on only when the counter was there before it.
-  for (const outcome of ['accepted', 'duplicate', 'rejected']) {
-    interactions.inc({ outcome }, 0)
-    searches.inc({ outcome }, 0)
-    analyticsEvents.inc({ outcome }, 0)
-  }
   for (const outcome of ['recorded', 'unknown']) flushSeconds.zero({ outcome })
 
   return {
     answered: ({ method, route, status, seconds }) => requestSeconds.observe({ method, route, status }, seconds),
-    recorded: (answer, of) => {
-      const counter = { interactions, searches, events: analyticsEvents }[of]
-      counter.inc({ outcome: 'accepted' }, answer.accepted)
-      counter.inc({ outcome: 'duplicate' }, answer.duplicates)
-      counter.inc({ outcome: 'rejected' }, answer.rejected.length)
-      for (const { code } of answer.rejected) rejections.inc({ code })
+    recorded: (answer, kind) => {
+      const { accepted, duplicates, rejected } = answer
+      byKind[kind]({ accepted, duplicates, rejected: rejected.length })
+      for (const { code } of rejected) rejections.inc({ code })
     },
     flushed: ({ requests, events, seconds, isRecorded }) => {
       flushEvents.observe(events)

@@ -1,7 +1,9 @@
 import { type HooksProvider, internal, TerminalError } from '@restatedev/restate-sdk'
 import { Counter, Histogram, type Registry } from 'prom-client'
 import type { ServiceObserver } from '../../../services/handler/observer.ts'
+import { DecidedError } from '../../contract/decided-error.ts'
 import type { RecordPaymentResponse } from '../../contract/payment.ts'
+import { recordedCounters } from './recorded.ts'
 import { EVENTS, SECONDS } from './registry.ts'
 import { GROUP_BATCHES_MAX } from '../../store/log/group.ts'
 
@@ -16,24 +18,7 @@ export function serviceMetrics(registry: Registry): ServiceObserver {
     buckets: EVENTS,
     registers,
   })
-  const interactions = new Counter({
-    name: 'footfall_interactions_total',
-    help: 'What became of the interactions of every recorded call: accepted, duplicate or rejected.',
-    labelNames: ['outcome'],
-    registers,
-  })
-  const searches = new Counter({
-    name: 'footfall_searches_total',
-    help: 'What became of the searches of every recorded call: accepted, duplicate or rejected.',
-    labelNames: ['outcome'],
-    registers,
-  })
-  const events = new Counter({
-    name: 'footfall_analytics_events_total',
-    help: 'What became of the analytics events of every recorded call: accepted, duplicate or rejected.',
-    labelNames: ['outcome'],
-    registers,
-  })
+  const byKind = recordedCounters(registry, 'footfall', 'of every recorded call')
   const payments = new Counter({
     name: 'footfall_payments_total',
     help: 'What became of payment callbacks: accepted, duplicate, rejected, or accepted_in_part when not all of one could be taken back.',
@@ -61,9 +46,6 @@ export function serviceMetrics(registry: Registry): ServiceObserver {
     registers,
   })
   for (const outcome of ['accepted', 'duplicate', 'rejected']) {
-    interactions.inc({ outcome }, 0)
-    searches.inc({ outcome }, 0)
-    events.inc({ outcome }, 0)
     payments.inc({ outcome }, 0)
   }
   payments.inc({ outcome: 'accepted_in_part' }, 0)
@@ -73,12 +55,9 @@ export function serviceMetrics(registry: Registry): ServiceObserver {
   }
 
   return {
-    recorded: ({ of, accepted, duplicates, rejected }) => {
-      const counter = { interactions, searches, events }[of]
+    recorded: ({ kind, accepted, duplicates, rejected }) => {
       batchEvents.observe(accepted + duplicates + rejected.length)
-      counter.inc({ outcome: 'accepted' }, accepted)
-      counter.inc({ outcome: 'duplicate' }, duplicates)
-      counter.inc({ outcome: 'rejected' }, rejected.length)
+      byKind[kind]({ accepted, duplicates, rejected: rejected.length })
       for (const { code } of rejected) rejections.inc({ code })
     },
     paid: (answers) => {
@@ -129,5 +108,6 @@ export function handlerTimes(registry: Registry): HooksProvider {
 /** Suspended is what an attempt does that waits, or whose connection is gone: another one goes on where it stopped. */
 function outcomeOf(error: unknown): 'terminal' | 'error' | 'suspended' {
   if (internal.isSuspendedError(error)) return 'suspended'
-  return error instanceof TerminalError ? 'terminal' : 'error'
+  const isDecided = error instanceof DecidedError && error.code !== 'unavailable'
+  return isDecided || error instanceof TerminalError ? 'terminal' : 'error'
 }

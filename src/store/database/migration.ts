@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sql } from 'kysely'
+import { DecidedError } from '../../contract/decided-error.ts'
 import { alterTables } from './locks.ts'
 import type { Queryable, Database } from './connection.ts'
 
@@ -20,9 +21,14 @@ interface Migration {
 }
 
 /** Newer code has migrated the database, and left it unfit for this one. */
-export class NewerSchemaError extends Error {
+export class NewerSchemaError extends DecidedError {
+  override readonly name = 'NewerSchemaError'
+
   constructor(names: readonly string[]) {
-    super(`The database is of a newer Footfall (${names.join(', ')}), which this one does not understand: start the newer one.`)
+    super(
+      'conflict',
+      `The database is of a newer Footfall (${names.join(', ')}), which this one does not understand: start the newer one.`,
+    )
   }
 }
 
@@ -41,6 +47,7 @@ export async function migrate(db: Database, folder: string): Promise<string[]> {
     const { rows } = await sql<{ name: string; sha256: string }>`select name, sha256 from migration`.execute(tx)
     const applied = new Map(rows.map((row) => [row.name, row.sha256]))
     const fresh = files.filter((file) => !applied.has(file.name))
+    if (fresh.some(({ text }) => /\balter table interaction_batch\b/.test(text))) await lockBatches(tx)
     for (const { name, text, worksSince } of files) {
       const sha256 = createHash('sha256').update(text).digest('hex')
       const before = applied.get(name)
@@ -52,6 +59,15 @@ export async function migrate(db: Database, folder: string): Promise<string[]> {
     }
     return fresh.map((file) => file.name)
   })
+}
+
+/**
+ * Recording locks this table before every other, so a migration that alters it must do the same: after another table it would
+ * deadlock with a recording.
+ */
+async function lockBatches(tx: Queryable): Promise<void> {
+  const { rows } = await sql<{ exists: boolean }>`select to_regclass('interaction_batch') is not null as exists`.execute(tx)
+  if (rows[0]!.exists) await sql`lock table interaction_batch in access exclusive mode`.execute(tx)
 }
 
 /** Not `if not exists`: that would lock out those who look whether they may start. */

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { type Kind, KINDS } from '../../contract/kinds.ts'
 import type { Call } from './call.ts'
 import { type Queryable, isMissingPartition, isRefusal, type Database } from '../database/connection.ts'
 import { INTERACTIONS } from './interaction.ts'
@@ -17,8 +18,8 @@ export interface BatchBounds {
 export interface RecordedBatchResult extends BatchBounds {
   accepted: number
   duplicateIndexes: number[]
-  /** What PostgreSQL refused, beside the rejections that were handed in. */
-  refused: Rejection[]
+  /** The rows that PostgreSQL rejected, without the rejections that were handed in. */
+  rejected: Rejection[]
   /** Whether this attempt inserted the batch: true for one of all attempts. */
   isNew: boolean
 }
@@ -80,10 +81,10 @@ export async function recordRows<Row extends LogRow>(
       } else if (isRefusal(error)) {
         // A trial must not stumble over a month that is missing as well.
         await makePartitions(db, await monthsToMake(db, rows))
-        const refused = await findRejected(db, table, rows)
-        if (refused.length === 0) throw error
-        const indexes = new Set(refused.map((rejection) => rejection.index))
-        rejected.push(...refused)
+        const found = await findRejected(db, table, rows)
+        if (found.length === 0) throw error
+        const indexes = new Set(found.map((rejection) => rejection.index))
+        rejected.push(...found)
         rows = rows.filter((row) => !indexes.has(row.index))
       } else {
         throw error
@@ -106,19 +107,21 @@ export async function insertBatch<Row extends LogRow>(
   rejections: readonly NewRejection[],
 ): Promise<Inserted> {
   const events = rows.reduce((sum, row) => sum + table.eventsOf(row), 0)
-  // Searches say nothing of what a shopper does with a product: there is nothing to feed to the profiles.
-  const fedAt = table.isSearch ? sql`now()` : sql`null::timestamptz`
+  // A batch that no profile is fed with counts as fed.
+  const fedAt = KINDS[table.kind].isFed ? sql`null::timestamptz` : sql`now()`
+  const rejectedKind: Kind = table.rejectedKind ?? table.kind
   const answer = await sql<Inserted>`
     with given as (${table.rowsAsTable(rows)}), claimed as (
-      insert into interaction_batch (occurred_from, occurred_to, events, invocation_id, body_sha256, is_search, fed_at)
+      insert into interaction_batch (occurred_from, occurred_to, events, invocation_id, body_sha256, kind, is_search, fed_at)
       -- Bounds of events that are refused, or of another age than now when there are none, would make a group read every month.
       select coalesce(min(occurred_at), now()), coalesce(max(occurred_at), now()),
-        ${events}::int, ${call.invocationId}::text, ${call.bodySha256}::bytea, ${table.isSearch}::boolean, ${fedAt}
+        ${events}::int, ${call.invocationId}::text, ${call.bodySha256}::bytea, ${table.kind},
+        ${table.kind === 'search'}::boolean, ${fedAt}
       from given where occurred_at >= (select horizon from log_horizon)
       on conflict (invocation_id, body_sha256) do nothing
       returning batch_id
     ), inserted as (
-      insert into ${sql.table(table.name)} (${table.columns})
+      insert into ${sql.table(table.kind)} (${table.columns})
       select ${table.values(sql`claimed.batch_id`)}
       from given cross join claimed ${table.joins}
       where given.occurred_at >= (select horizon from log_horizon)
@@ -126,15 +129,15 @@ export async function insertBatch<Row extends LogRow>(
       on conflict (occurred_at, event_id) do nothing
       returning 1
     ), rejected as (
-      insert into rejected_interaction (batch_id, index, code, field, message, item, is_payment)
-      select claimed.batch_id, r.index, r.code, r.field, r.message, r.item, ${table.isOfPayments ?? false}::boolean
+      insert into rejected_interaction (batch_id, index, code, field, message, item, kind, is_payment)
+      select claimed.batch_id, r.index, r.code, r.field, r.message, r.item, ${rejectedKind}, ${rejectedKind === 'payment'}::boolean
       from claimed cross join unnest(
         ${rejections.map((row) => row.index)}::int[], ${rejections.map((row) => row.code)}::text[],
         ${rejections.map((row) => row.field)}::text[], ${rejections.map((row) => row.message)}::text[],
         ${rejections.map((row) => JSON.stringify(row.item))}::text[]) as r(index, code, field, message, item)
       union all
       select claimed.batch_id, given.index, 'too_old', 'occurred_at',
-        'is before the horizon ' || to_char(horizon, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), ${table.itemJson}, false
+        'is before the horizon ' || to_char(horizon, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), ${table.itemJson}, ${table.kind}, false
       from claimed cross join given cross join log_horizon
       where given.occurred_at < horizon
     )
@@ -154,22 +157,22 @@ async function readBatch<Row extends LogRow>(
   first: { known: ReadonlySet<number>; allInserted: boolean },
 ): Promise<Omit<RecordedBatchResult, 'isNew'>> {
   const batch = (await batchOf(db, call))!
-  if (first.allInserted) return { ...batch, accepted: given.length, duplicateIndexes: [], refused: [] }
+  if (first.allInserted) return { ...batch, accepted: given.length, duplicateIndexes: [], rejected: [] }
 
   const own = await sql<{ eventId: string; occurredAt: Date }>`
-    select event_id as "eventId", occurred_at as "occurredAt" from ${sql.table(table.name)}
+    select event_id as "eventId", occurred_at as "occurredAt" from ${sql.table(table.kind)}
     where batch_id = ${batch.batchId} and occurred_at between ${batch.from} and ${batch.to}`.execute(db)
-  const rejected = await sql<Rejection>`
+  const stored = await sql<Rejection>`
     select index, code, field, message from rejected_interaction
     where batch_id = ${batch.batchId} order by index`.execute(db)
-  const refused = rejected.rows.filter((row) => !first.known.has(row.index))
-  const refusedIndexes = new Set(refused.map((row) => row.index))
+  const rejected = stored.rows.filter((row) => !first.known.has(row.index))
+  const rejectedIndexes = new Set(rejected.map((row) => row.index))
   const unclaimed = new Set(own.rows.map((row) => `${row.occurredAt.getTime()} ${row.eventId}`))
   const duplicateIndexes = given
-    .filter((row) => !refusedIndexes.has(row.index) && !unclaimed.delete(`${row.occurredAtMs} ${row.eventId}`))
+    .filter((row) => !rejectedIndexes.has(row.index) && !unclaimed.delete(`${row.occurredAtMs} ${row.eventId}`))
     .map((row) => row.index)
-  const accepted = given.length - duplicateIndexes.length - refused.length
-  return { ...batch, accepted, duplicateIndexes, refused }
+  const accepted = given.length - duplicateIndexes.length - rejected.length
+  return { ...batch, accepted, duplicateIndexes, rejected }
 }
 
 /** The batch of a call; undefined when it has none. */

@@ -25,7 +25,7 @@ async function trial<Row extends LogRow>(db: Database, table: LogTable<Row>, row
   try {
     await sql`
       with given as (${table.rowsAsTable(rows)})
-      insert into ${sql.table(table.name)} (${table.columns})
+      insert into ${sql.table(table.kind)} (${table.columns})
       select ${table.values(sql`0`)} from given ${table.joins}
       where given.occurred_at >= (select horizon from log_horizon)
       order by given.occurred_at, given.event_id, given.index

@@ -1,5 +1,7 @@
 import { sql } from 'kysely'
+import type { KindWith } from '../../contract/kinds.ts'
 import type { BatchBounds } from './batch.ts'
+import { KIND_OF_BATCH } from './kind.ts'
 import { type Queryable, isRefusal } from '../database/connection.ts'
 
 /** A group's limits keep the transaction, and with it the locks on hot products, well under a second. */
@@ -28,12 +30,14 @@ export function sizeOf(group: Group): GroupSize {
   return { batches: group.ids.length, events: group.events }
 }
 
+type BatchedKind = KindWith<'isBatched'>
+
 export interface Group {
   ids: string[]
   events: number
   from: string
   to: string
-  hasSearches: boolean
+  kinds: Set<BatchedKind>
 }
 
 /**
@@ -45,23 +49,23 @@ export async function claimGroup(
   own: BatchBounds,
   { done, othersMax }: { done: 'scored_at' | 'fed_at'; othersMax: number },
 ): Promise<Group | undefined> {
-  const claimed = await sql<{ isDone: boolean; events: number; isSearch: boolean }>`
-    select ${sql.ref(done)} is not null as "isDone", events, is_search as "isSearch" from interaction_batch
+  const claimed = await sql<{ isDone: boolean; events: number; kind: BatchedKind }>`
+    select ${sql.ref(done)} is not null as "isDone", events, ${KIND_OF_BATCH} as kind from interaction_batch b
     where batch_id = ${own.batchId} for update`.execute(tx)
   const batch = claimed.rows[0]
   if (batch === undefined) throw new Error(`there is no batch ${own.batchId}`)
   if (batch.isDone) return undefined
-  const { rows: others } = await sql<{ batchId: string; from: Date; to: Date; events: number; isSearch: boolean }>`
-    select batch_id as "batchId", occurred_from as "from", occurred_to as "to", events, is_search as "isSearch"
-    from interaction_batch
+  const { rows: others } = await sql<{ batchId: string; from: Date; to: Date; events: number; kind: BatchedKind }>`
+    select batch_id as "batchId", occurred_from as "from", occurred_to as "to", events, ${KIND_OF_BATCH} as kind
+    from interaction_batch b
     where ${sql.ref(done)} is null and batch_id <> ${own.batchId}
     order by batch_id limit ${othersMax} for update skip locked`.execute(tx)
-  const group: Group = { ids: [own.batchId], events: batch.events, from: own.from, to: own.to, hasSearches: batch.isSearch }
+  const group: Group = { ids: [own.batchId], events: batch.events, from: own.from, to: own.to, kinds: new Set([batch.kind]) }
   for (const other of others) {
     if (group.events + other.events > GROUP_EVENTS_MAX) break
     group.events += other.events
     group.ids.push(other.batchId)
-    group.hasSearches ||= other.isSearch
+    group.kinds.add(other.kind)
     if (other.from.toISOString() < group.from) group.from = other.from.toISOString()
     if (other.to.toISOString() > group.to) group.to = other.to.toISOString()
   }

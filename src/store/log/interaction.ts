@@ -45,12 +45,11 @@ function rowsAsTable(rows: readonly NewInteraction[]) {
 }
 
 export const INTERACTIONS: LogTable<NewInteraction> = {
-  name: 'interaction',
+  kind: 'interaction',
   columns: COLUMNS,
   rowsAsTable,
   values,
   joins: JOINED_PRODUCT,
   itemJson: ITEM_JSON,
   eventsOf: () => 1,
-  isSearch: false,
 }

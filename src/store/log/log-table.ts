@@ -1,12 +1,13 @@
 import type { sql } from 'kysely'
-import type { LOG_TABLES } from './month.ts'
+import type { Kind, KindWith } from '../../contract/kinds.ts'
 import type { LogRow } from '../../admission/rows.ts'
 
 type Sql = ReturnType<typeof sql>
 
 /** A table of the log, as far as recording has to know it. */
 export interface LogTable<Row extends LogRow> {
-  name: (typeof LOG_TABLES)[number]
+  /** The kind of its rows, which is also its name. */
+  kind: KindWith<'isBatched'>
   /** Its columns, in the order of givenColumns. */
   columns: Sql
   /** The rows as a table, one array per column: the statement's text does not depend on their number. */
@@ -19,10 +20,8 @@ export interface LogTable<Row extends LogRow> {
   itemJson: Sql
   /** How many events counting will find in a row. */
   eventsOf: (row: Row) => number
-  /** Whether its batches are of searches. */
-  isSearch: boolean
-  /** Whether what is rejected beside its rows are payment callbacks. */
-  isOfPayments?: boolean
+  /** The kind of the items that callers hand in as rejected; that of the rows when undefined. */
+  rejectedKind?: Kind
 }
 
 /**

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { kindsWith, type KindWith } from '../../contract/kinds.ts'
 import { takeLock } from '../database/locks.ts'
 import type { Database } from '../database/connection.ts'
 
@@ -9,10 +10,10 @@ export function monthOf(milliseconds: number): Month {
   return new Date(milliseconds).toISOString().slice(0, 7)
 }
 
-/** The tables of the log: each is partitioned by month of occurred_at. */
-export const LOG_TABLES = ['analytics_event', 'interaction', 'search'] as const
+export type LogTableName = KindWith<'isLogged'>
 
-export type LogTableName = (typeof LOG_TABLES)[number]
+/** The tables of the log, each of them partitioned by month of occurred_at. */
+export const LOG_TABLES: readonly LogTableName[] = kindsWith('isLogged')
 
 /** A month's partition of a table of the log. */
 export function partitionOf(table: LogTableName, month: Month): string {

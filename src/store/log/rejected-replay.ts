@@ -1,42 +1,41 @@
+import { DecidedError } from '../../contract/decided-error.ts'
 import { sql } from 'kysely'
+import { kindsWith, type KindWith } from '../../contract/kinds.ts'
 import { rejectedIdOf, type RejectedKey } from '../../contract/rejected.ts'
 import type { Call } from './call.ts'
 import type { Queryable } from '../database/connection.ts'
 import { type InsertBatch, insertBatch, type Inserted } from './batch.ts'
+import { KIND_OF_REJECTED } from './kind.ts'
 import { itemOf } from './rejected-item.ts'
 import type { LogRow } from '../../admission/rows.ts'
 import { audit } from '../audit/audit-entry.ts'
-
-/** Somebody else's call replayed it; the message says what became of it. */
-export class AlreadyReplayed extends Error {}
 
 /** What a replay is made of: the item as it was sent, when, and in which call. It never changes. */
 export interface RejectedItemToReplay {
   item: unknown
   receivedAtMs: number
   call: Call
-  isSearch: boolean
-  isPayment: boolean
+  kind: KindWith<'isKeptWhenRejected'>
 }
 
 /** Undefined when there is no refused interaction of this id. */
 export async function findRejectedItem(db: Queryable, key: RejectedKey): Promise<RejectedItemToReplay | undefined> {
-  const { rows } = await sql<{ item: string; receivedAt: Date; isSearch: boolean; isPayment: boolean } & Call>`
-    select r.item, b.received_at as "receivedAt", b.is_search as "isSearch", r.is_payment as "isPayment", b.invocation_id as "invocationId",
+  const { rows } = await sql<{ item: string; receivedAt: Date; kind: KindWith<'isKeptWhenRejected'> } & Call>`
+    select r.item, b.received_at as "receivedAt", ${KIND_OF_REJECTED} as kind, b.invocation_id as "invocationId",
       b.body_sha256 as "bodySha256"
     from rejected_interaction r join interaction_batch b on b.batch_id = r.batch_id
     where r.batch_id = ${key.batch_id}::bigint and r.index = ${key.index}::int`.execute(db)
   const row = rows[0]
   if (row === undefined) return undefined
-  const { item, receivedAt, isSearch, isPayment, invocationId, bodySha256 } = row
-  return { item: itemOf(item), receivedAtMs: receivedAt.getTime(), isSearch, isPayment, call: { invocationId, bodySha256 } }
+  const { item, receivedAt, kind, invocationId, bodySha256 } = row
+  return { item: itemOf(item), receivedAtMs: receivedAt.getTime(), kind, call: { invocationId, bodySha256 } }
 }
 
 /**
  * Inserts a batch that replays a refused interaction, and marks that one as replayed, in one transaction: either both are
  * there or nothing is. The lock on the row makes two replays of it take turns, and the second finds the mark of the first.
  * A repeated attempt finds its own batch in the mark; inserting that again changes nothing.
- * @throws AlreadyReplayed when the batch of another call is in the mark.
+ * @throws DecidedError (conflict) when the batch of another call is in the mark.
  */
 export function insertReplayOf(key: ReplayOf) {
   return <Row extends LogRow>(...[db, table, call, rows, rejections]: Parameters<InsertBatch<Row>>): Promise<Inserted> =>
@@ -70,17 +69,21 @@ export async function lockUnlessReplayed(tx: Queryable, key: RejectedKey, call: 
   await sql`
     select from rejected_interaction
     where batch_id = ${key.batch_id}::bigint and index = ${key.index}::int for update`.execute(tx)
+  const hasRows = sql.join(kindsWith('isBatched').map(hasRowsIn), sql` or `)
   const { rows } = await sql<Replay>`
     select r.replayed_at as "replayedAt", b.batch_id as "batchId", n.index as "rejectedIndex",
-      (exists (select from interaction i where i.batch_id = b.batch_id
-          and i.occurred_at between b.occurred_from and b.occurred_to)
-        or exists (select from search s where s.batch_id = b.batch_id
-          and s.occurred_at between b.occurred_from and b.occurred_to)) as "isAccepted"
+      (${hasRows}) as "isAccepted"
     from rejected_interaction r join interaction_batch b on b.batch_id = r.replay_batch_id
       left join rejected_interaction n on n.batch_id = b.batch_id
     where r.batch_id = ${key.batch_id}::bigint and r.index = ${key.index}::int
       and (b.invocation_id <> ${call.invocationId} or b.body_sha256 <> ${call.bodySha256})`.execute(tx)
-  if (rows[0] !== undefined) throw new AlreadyReplayed(sentenceOf(key, rows[0]))
+  if (rows[0] !== undefined) throw new DecidedError('conflict', sentenceOf(key, rows[0]))
+}
+
+/** Whether a batch b has a row in a table of the log. */
+function hasRowsIn(table: KindWith<'isBatched'>) {
+  return sql`exists (select from ${sql.table(table)} i
+    where i.batch_id = b.batch_id and i.occurred_at between b.occurred_from and b.occurred_to)`
 }
 
 interface Replay {

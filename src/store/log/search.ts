@@ -20,7 +20,7 @@ function arrayLiteralOf(ids: readonly string[]): string {
 
 /** Batches of searches are counted with those of interactions, and fed to no profile. */
 export const SEARCHES: LogTable<NewSearch> = {
-  name: 'search',
+  kind: 'search',
   columns: sql.raw('occurred_at, batch_id, event_id, query, normalised_query, account_id, session_id, product_ids'),
   rowsAsTable,
   values: (batchId) =>
@@ -31,5 +31,4 @@ export const SEARCHES: LogTable<NewSearch> = {
     'event_id', given.event_id, 'occurred_at', given.occurred_at, 'query', given.query, 'account_id', given.account_id,
     'session_id', given.session_id, 'product_ids', to_jsonb(given.product_ids::text[])))::text`),
   eventsOf: ({ productIds }) => productIds.length,
-  isSearch: true,
 }

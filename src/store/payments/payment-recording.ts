@@ -42,7 +42,7 @@ export interface RecordedPayments {
   isNew: boolean
 }
 
-const OF_PAYMENTS: LogTable<NewInteraction> = { ...INTERACTIONS, isOfPayments: true }
+const OF_PAYMENTS: LogTable<NewInteraction> = { ...INTERACTIONS, rejectedKind: 'payment' }
 
 /** Missing months and further subjects each cost one more attempt; more than a few mean a fault. */
 const ATTEMPTS_MAX = 8

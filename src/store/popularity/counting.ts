@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { BatchBounds } from '../log/batch.ts'
 import type { Queryable, Database } from '../database/connection.ts'
 import { takeLock } from '../database/locks.ts'
-import { productInteractions, searchImpressions } from './product-event.ts'
+import { productEvents } from './product-event.ts'
 import { inGroupOrAlone, type GroupSize, NOTHING, sizeOf, type Group, claimGroup } from '../log/group.ts'
 import { cellsOf, daysOf, addToDay, weighed, scoreOf, trendingOf, COUNTERS, countersOf, addToProduct } from './cells.ts'
 
@@ -53,10 +53,7 @@ async function countGroup(tx: Queryable, group: Group): Promise<void> {
     ${addToProduct}`.execute(tx)
 }
 
-/** The group's events. Only a group with batches of searches looks for any: for the others they cost nothing. */
-function eventsOf({ ids, from, to, hasSearches }: Group): ReturnType<typeof sql> {
-  const interactions = productInteractions(sql`i.batch_id = any(${ids}::bigint[]) and i.occurred_at between ${from} and ${to}`)
-  if (!hasSearches) return interactions
-  return sql`${interactions} union all
-    ${searchImpressions(sql`s.batch_id = any(${ids}::bigint[]) and s.occurred_at between ${from} and ${to}`)}`
+/** The group's events. Tables without a batch in the group cost nothing. */
+function eventsOf({ ids, from, to, kinds }: Group): ReturnType<typeof sql> {
+  return productEvents(kinds, sql`log.batch_id = any(${ids}::bigint[]) and log.occurred_at between ${from} and ${to}`)
 }

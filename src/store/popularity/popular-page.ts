@@ -1,3 +1,4 @@
+import { invalidField } from '../../contract/decided-error.ts'
 import { createHash } from 'node:crypto'
 import type { Mode, PopularRequest, PopularResponse } from '../../contract/popular-list.ts'
 import { DAY_MS, EARLIEST_MS, instantOf, millisecondsOf } from '../../contract/time.ts'
@@ -7,7 +8,6 @@ import type { Database } from '../database/connection.ts'
 import { type PopularPosition, popularRows, positionIn } from './popular-list.ts'
 import { risingComputedAt } from './rising.ts'
 import { rolledToMsOf } from './roll-up.ts'
-import { WrongField } from '../database/errors.ts'
 
 export interface PopularPage {
   /** Each a PopularProduct as JSON. */
@@ -23,14 +23,14 @@ const AHEAD_MS_MAX = 60_000
 /** How many rows are read for a page: each number is a statement of its own in every connection. */
 const READ_SIZES = [11, 21, 51, 101]
 
-/** A page of a list of popular products. @throws WrongField for a cursor of another query, or an instant that is not of the past. */
+/** A page of a list of popular products. @throws DecidedError for a cursor of another query, or an instant that is not of the past. */
 export async function popularPage(db: Database, request: PopularRequest, nowMs: number): Promise<PopularPage> {
   const query = queryOf(request)
   const start = request.cursor === undefined ? undefined : startOf(request.cursor, request.mode, query)
   if (request.cursor !== undefined && start === undefined)
-    throw new WrongField('cursor', 'is not a cursor of this list with this query')
+    throw invalidField('cursor', 'is not a cursor of this list with this query')
   if (start !== undefined && (start.instantMs < nowMs - CURSOR_MS_MAX || start.instantMs > nowMs + AHEAD_MS_MAX))
-    throw new WrongField('cursor', 'is not of the last 24 hours: ask for the first page')
+    throw invalidField('cursor', 'is not of the last 24 hours: ask for the first page')
   const asOfMs = asOfOf(request, nowMs)
   const span = await spanOfPage(db, request, { asOfMs, nowMs: start?.instantMs ?? nowMs })
   const { mode, category_ids: categoryIds, min_interactions: minInteractions, limit } = request
@@ -66,7 +66,7 @@ function asOfOf({ as_of: asOf }: PopularRequest, nowMs: number): number | undefi
   if (asOf === undefined) return undefined
   const asOfMs = millisecondsOf(asOf)
   if (asOfMs >= EARLIEST_MS && asOfMs <= nowMs) return asOfMs
-  throw new WrongField('as_of', 'must be between 2000-01-01T00:00:00Z and now')
+  throw invalidField('as_of', 'must be between 2000-01-01T00:00:00Z and now')
 }
 
 /** What has to be the same for all pages of a list. */

@@ -1,3 +1,4 @@
+import { DecidedError } from '../../contract/decided-error.ts'
 import { sql } from 'kysely'
 import { toMicros, type Weights } from '../../ranking/weights.ts'
 import type { Queryable, Database } from '../database/connection.ts'
@@ -44,9 +45,6 @@ export async function hasScores(db: Queryable): Promise<boolean> {
   return rows[0]!.any
 }
 
-/** What is asked for needs events that retention has dropped. */
-export class LogIsCut extends Error {}
-
 export interface RescoreResult {
   products: number
   weightsVersion: number
@@ -55,7 +53,7 @@ export interface RescoreResult {
 /**
  * Puts new rules in force and recomputes every product from its hours and days, all under the exclusive rules lock: counting waits
  * meanwhile. A new half-life rebuilds the hours from the log first.
- * @throws LogIsCut when the half-life changes and part of the log is gone.
+ * @throws DecidedError (conflict) when the half-life changes and part of the log is gone.
  */
 export async function rescore(db: Database, rules: Rules, actor = SYSTEM_ACTOR): Promise<RescoreResult> {
   return db.transaction().execute(async (tx) => {
@@ -64,7 +62,10 @@ export async function rescore(db: Database, rules: Rules, actor = SYSTEM_ACTOR):
     const weightsVersion = await addWeights(tx, rules)
     const rebuildHours = before !== undefined && before.halfLifeHours !== rules.halfLifeHours
     if (rebuildHours && (await isLogCut(tx))) {
-      throw new LogIsCut('a new half-life needs the whole log, and part of it was dropped; keep the old half-life')
+      throw new DecidedError(
+        'conflict',
+        'a new half-life needs the whole log, and part of it was dropped; keep the old half-life',
+      )
     }
     const edge = hourOf(sql`now() - ${rules.windowHours} * interval '1 hour'`)
     await sql`

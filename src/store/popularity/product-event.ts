@@ -1,25 +1,34 @@
 import { sql } from 'kysely'
+import { kindsWith, type KindWith } from '../../contract/kinds.ts'
 import { SEARCH_IMPRESSION } from '../../contract/search.ts'
 
 type Sql = ReturnType<typeof sql>
 
-/** Interactions i with products. */
-export function productInteractions(condition: Sql): Sql {
-  return sql`
-    select i.ref_id as product_id, i.occurred_at, i.event_type, i.batch_id
-    from interaction i where not i.is_category and ${condition}`
+/**
+ * The events of products in each table of the log, given a condition on its rows `log`. Counting, rescores and `verify` all read
+ * them here. A search is an event of each product that it showed, as if an interaction of the type search_impression had said so.
+ */
+export const PRODUCT_EVENTS: Record<KindWith<'isBatched'>, (condition: Sql) => Sql> = {
+  interaction: (condition) => sql`
+    select log.ref_id as product_id, log.occurred_at, log.event_type, log.batch_id
+    from interaction log where not log.is_category and ${condition}`,
+
+  search: (condition) => sql`
+    select shown.product_id, log.occurred_at, ${sql.lit(SEARCH_IMPRESSION)}::text collate "C" as event_type, log.batch_id
+    from search log cross join unnest(log.product_ids) as shown(product_id) where ${condition}`,
 }
 
-/** The products that searches s showed: each is an event of its own, as if an interaction of this type had said so. */
-export function searchImpressions(condition: Sql): Sql {
-  return sql`
-    select shown.product_id, s.occurred_at, ${sql.lit(SEARCH_IMPRESSION)}::text collate "C" as event_type, s.batch_id
-    from search s cross join unnest(s.product_ids) as shown(product_id) where ${condition}`
+/** The events of products in some tables of the log. */
+export function productEvents(kinds: Iterable<KindWith<'isBatched'>>, condition: Sql): Sql {
+  return sql.join(
+    [...kinds].sort().map((kind) => PRODUCT_EVENTS[kind](condition)),
+    sql` union all `,
+  )
 }
 
 /** Every event of a product that was counted, and when. */
 export const countedEvents = sql`
   select log.product_id, log.occurred_at, log.event_type, b.scored_at
-  from (${productInteractions(sql`true`)} union all ${searchImpressions(sql`true`)}) log
+  from (${productEvents(kindsWith('isBatched'), sql`true`)}) log
     join interaction_batch b on b.batch_id = log.batch_id
   where b.scored_at is not null`

@@ -1,3 +1,4 @@
+import { DecidedError } from '../../contract/decided-error.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { SEARCH_IMPRESSION } from '../../contract/search.ts'
@@ -22,13 +23,6 @@ import { weighed } from '../popularity/cells.ts'
 const REPAIR_WAIT_MS_MAX = 10_000
 const REPAIR_POLL_MS = 100
 
-/** The trending window is being moved, and that does not end. */
-export class RepairIsOpen extends Error {
-  constructor() {
-    super('the trending window is being moved; try again')
-  }
-}
-
 /**
  * Replays the log against every aggregate in one snapshot and lists the cells that differ. Only counted batches are
  * replayed against popularity, and fed ones against the profiles. While a repair of trending is open there is no
@@ -47,7 +41,7 @@ export async function verify(db: Database, { patienceMs = REPAIR_WAIT_MS_MAX } =
   for (let waitedMs = 0; ; waitedMs += REPAIR_POLL_MS) {
     const answer = await db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(replay)
     if (answer !== undefined) return answer
-    if (waitedMs >= patienceMs) throw new RepairIsOpen()
+    if (waitedMs >= patienceMs) throw new DecidedError('unavailable', 'the trending window is being moved; try again')
     await sleep(REPAIR_POLL_MS)
   }
 }

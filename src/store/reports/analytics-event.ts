@@ -9,7 +9,7 @@ import type { Rejection, NewAnalyticsEvent, CalledAnalyticsEvent } from '../../a
 export interface RecordedEvents {
   accepted: number
   duplicateIndexes: number[]
-  refused: Rejection[]
+  rejected: Rejection[]
   /** Whether this attempt inserted anything: true for one of all attempts. */
   isNew: boolean
 }
@@ -23,11 +23,11 @@ const ATTEMPTS_MAX = 8
  * attempts find the keys of their call, and say the same.
  */
 export async function recordEvents(db: Database, call: Call, events: readonly CalledAnalyticsEvent[]): Promise<RecordedEvents> {
-  if (events.length === 0) return { accepted: 0, duplicateIndexes: [], refused: [], isNew: false }
+  if (events.length === 0) return { accepted: 0, duplicateIndexes: [], rejected: [], isNew: false }
   await makeSources(db, events)
   const left = await insertWithMonths(db, call, events)
   const isNew = left.length < events.length
-  if (left.length === 0) return { accepted: events.length, duplicateIndexes: [], refused: [], isNew }
+  if (left.length === 0) return { accepted: events.length, duplicateIndexes: [], rejected: [], isNew }
 
   const places = new Set(left.map(({ index }) => index))
   const known = await knownKeys(
@@ -35,9 +35,9 @@ export async function recordEvents(db: Database, call: Call, events: readonly Ca
     call,
     events.filter(({ index }) => places.has(index)),
   )
-  const refused = left.filter(({ index }) => !known.has(index)).map(rejectionOf)
+  const rejected = left.filter(({ index }) => !known.has(index)).map(rejectionOf)
   const duplicateIndexes = left.map(({ index }) => index).filter((index) => known.get(index) === false)
-  return { accepted: events.length - refused.length - duplicateIndexes.length, duplicateIndexes, refused, isNew }
+  return { accepted: events.length - rejected.length - duplicateIndexes.length, duplicateIndexes, rejected, isNew }
 }
 
 async function insertWithMonths(db: Database, call: Call, events: readonly CalledAnalyticsEvent[]): Promise<NotInserted[]> {

@@ -1,10 +1,10 @@
+import { DecidedError, invalidField, notFound } from '../../contract/decided-error.ts'
 import { sql } from 'kysely'
 import type { RecomputeRun, RunsRequest, RunStatus, StartRun } from '../../contract/recompute-run.ts'
 import { REPORT_DAYS_MAX, type ReportSlug, type ReportWindow } from '../../contract/report.ts'
 import { bucketOf, BUCKET_DAYS, bucketsIn, type Day, type Days, daysAfter, daysIn, wholeBuckets } from '../../ranking/bucket.ts'
-import { type Queryable, allowLongStatements, type Database } from '../database/connection.ts'
+import { allowLongStatements, type Database, isRefusal, type Queryable } from '../database/connection.ts'
 import { firstWholeBucket, takeScopeLock, rebuildBuckets, type Scope } from './report-buckets.ts'
-import { WrongField } from '../database/errors.ts'
 import { audit, SYSTEM_ACTOR } from '../audit/audit-entry.ts'
 
 /** What is done to a run that is there. */
@@ -22,22 +22,24 @@ export const TRANSITIONS = {
 } as const satisfies Record<Command, Partial<Record<RunStatus, RunStatus>>>
 
 /** Another run of the same buckets is open. */
-export class ScopeIsTaken extends Error {
-  readonly runId: string
+export class ScopeTakenError extends DecidedError {
+  override readonly name = 'ScopeTakenError'
 
   constructor(runId: string) {
-    super(`the same buckets are being recomputed by run ${runId}`)
-    this.runId = runId
+    super('conflict', `the same buckets are being recomputed by run ${runId}`, { details: { run_id: runId } })
   }
 }
 
-/** A run of this id is there, and it is another one. */
-export class OtherScope extends Error {}
+/** The run has completed or failed, so there is nothing left to cancel. */
+export class RunEndedError extends DecidedError {
+  override readonly name = 'RunEndedError'
+
+  constructor(runId: string, status: RunStatus) {
+    super('conflict', `run ${runId} has ${status} already`, { details: { run_id: runId } })
+  }
+}
 
 const SCOPE = ['report_slug', 'window', 'date_from', 'date_to'] as const
-
-/** There is no such report. */
-export class UnknownReport extends Error {}
 
 /** What a run is about to do. */
 export interface RunPlan extends Scope {
@@ -48,7 +50,7 @@ export interface RunPlan extends Scope {
   total: number
 }
 
-/** Refuses what cannot be rebuilt. @returns what was asked for, in whole buckets. @throws WrongField, UnknownReport. */
+/** Refuses what cannot be rebuilt. @returns what was asked for, in whole buckets. @throws DecidedError. */
 async function rebuildableRange(
   db: Queryable,
   request: Pick<StartRun, 'report_slug' | 'window' | 'date_from' | 'date_to'>,
@@ -60,18 +62,18 @@ async function rebuildableRange(
       cross join log_horizon l
     where r.slug = ${report}`.execute(db)
   const row = rows[0]
-  if (row === undefined) throw new UnknownReport(`there is no report ${report}`)
+  if (row === undefined) throw notFound(`there is no report ${report}`)
   const { retentionDays, horizon, today } = row
-  if (retentionDays === null) throw new WrongField('window', `${report} has no buckets of a ${window}`)
-  if (from > to) throw new WrongField('date_from', 'is after date_to')
-  if (to > daysAfter(today, 1)) throw new WrongField('date_to', `is in the future: today is ${today}, UTC`)
+  if (retentionDays === null) throw invalidField('window', `${report} has no buckets of a ${window}`)
+  if (from > to) throw invalidField('date_from', 'is after date_to')
+  if (to > daysAfter(today, 1)) throw invalidField('date_to', `is in the future: today is ${today}, UTC`)
   if (daysIn({ from, to }) > REPORT_DAYS_MAX)
-    throw new WrongField('date_to', `is more than ${REPORT_DAYS_MAX} days from date_from: ask for them in parts`)
+    throw invalidField('date_to', `is more than ${REPORT_DAYS_MAX} days from date_from: ask for them in parts`)
   const first = firstWholeBucket(window, horizon)
   if (from < first)
-    throw new WrongField('date_from', `is before ${first}, the first day that can be rebuilt: older events are gone`)
+    throw invalidField('date_from', `is before ${first}, the first day that can be rebuilt: older events are gone`)
   const kept = firstKeptBucket(window, retentionDays, today)
-  if (from < kept) throw new WrongField('date_from', `is before ${kept}: older buckets of ${report} by ${window} are not kept`)
+  if (from < kept) throw invalidField('date_from', `is before ${kept}: older buckets of ${report} by ${window} are not kept`)
   return wholeBuckets(window, { from, to })
 }
 
@@ -82,13 +84,13 @@ export function firstKeptBucket(window: ReportWindow, retentionDays: number, tod
 
 /**
  * Asks for a run. Of the same buckets one can be open, which the index recompute_run_open decides; asking again for the same run
- * finds it. @throws ScopeIsTaken, OtherScope, WrongField, UnknownReport.
+ * finds it. @throws DecidedError: invalid_request, not_found, or conflict.
  */
 export async function requestRun(db: Database, runId: string, request: StartRun): Promise<RecomputeRun> {
   const known = await findRun(db, runId)
   if (known !== undefined) {
     if (known.kind === 'requested' && SCOPE.every((field) => known[field] === request[field])) return known
-    throw new OtherScope(`run ${runId} is of other buckets`)
+    throw new DecidedError('conflict', `run ${runId} recomputes other buckets`, { details: { run_id: runId } })
   }
   const days = await rebuildableRange(db, request)
   for (;;) {
@@ -99,7 +101,7 @@ export async function requestRun(db: Database, runId: string, request: StartRun)
       where report_slug = ${request.report_slug} and bucket_window = ${request.window}
         and bucket_from = ${days.from}::date and bucket_to = ${days.to}::date and status in ('pending', 'running')`.execute(db)
     // One that ended since is in nobody's way.
-    if (rows[0] !== undefined) throw new ScopeIsTaken(rows[0].runId)
+    if (rows[0] !== undefined) throw new ScopeTakenError(rows[0].runId)
   }
 }
 
@@ -158,10 +160,7 @@ export async function abandonRun(db: Database, runId: string): Promise<void> {
   await change(db, runId, 'abandon', { message: KILLED })
 }
 
-/** What ended it, when nothing is left to cancel. Cancelling twice is cancelling. */
-export class HasEnded extends Error {}
-
-/** @returns undefined when there is none. @throws HasEnded. */
+/** @returns undefined when there is none. Cancelling twice is cancelling. @throws RunEndedError. */
 export async function cancelRun(
   db: Database,
   runId: string,
@@ -169,7 +168,7 @@ export async function cancelRun(
 ): Promise<RecomputeRun | undefined> {
   await change(db, runId, 'cancel', by)
   const run = await findRun(db, runId)
-  if (run !== undefined && run.status !== 'cancelled') throw new HasEnded(`run ${runId} has ${run.status} already`)
+  if (run !== undefined && run.status !== 'cancelled') throw new RunEndedError(runId, run.status)
   return run
 }
 
@@ -222,15 +221,13 @@ export interface Step {
   tookMs: number
 }
 
-/** The log's horizon has moved over buckets of the run: they stay as they are. */
-export class BucketsAreFrozen extends Error {}
-
 /** The run ended while a step of it was under way: the step is undone. */
-class RunsNoMore extends Error {}
+class RunEndedMeanwhileError extends Error {}
 
 /**
  * Rebuilds the next buckets of a run in one transaction, once: a repeated attempt finds that they are done, and one that overlaps waits
- * for the first. Nothing is done for a run that runs no more, also when it ends meanwhile. @throws BucketsAreFrozen.
+ * for the first. Nothing is done for a run that runs no more, also when it ends meanwhile.
+ * @throws DecidedError for buckets that cannot be rebuilt: a sum that no column holds, or events that are gone.
  */
 export async function rebuildStep(db: Database, runId: string, days: Days): Promise<Step> {
   const startedAt = performance.now()
@@ -238,10 +235,15 @@ export async function rebuildStep(db: Database, runId: string, days: Days): Prom
     .transaction()
     .execute((tx) => stepIn(tx, runId, days))
     .catch((error: unknown) => {
-      if (error instanceof RunsNoMore) return undefined
+      if (error instanceof RunEndedMeanwhileError) return undefined
+      if (isRefusal(error)) throw cannotRebuild(error as Error)
       throw error
     })
   return { done, tookMs: performance.now() - startedAt }
+}
+
+function cannotRebuild(cause: Error): DecidedError {
+  return new DecidedError('invalid_request', `the buckets cannot be rebuilt: ${cause.message}`, { cause })
 }
 
 async function stepIn(tx: Queryable, runId: string, days: Days): Promise<number | undefined> {
@@ -256,13 +258,13 @@ async function stepIn(tx: Queryable, runId: string, days: Days): Promise<number 
   if (done >= after) return done
   const { rowsDeleted, rowsInserted, from } = await rebuildBuckets(tx, scope, days, runId)
   if (from > days.from)
-    throw new BucketsAreFrozen(`${scope.report} of ${days.from} cannot be rebuilt any more: its events are gone`)
+    throw new DecidedError('conflict', `${scope.report} of ${days.from} cannot be rebuilt any more: its events are gone`)
   const { rows } = await sql`
     update recompute_run set done = ${after}, active_at = clock_timestamp(), rows_deleted = rows_deleted + ${rowsDeleted},
       rows_inserted = rows_inserted + ${rowsInserted}
     where run_id = ${runId}::uuid and status = any(${Object.keys(TRANSITIONS.step)}::text[]) and done = ${before}
     returning run_id`.execute(tx)
-  if (rows.length === 0) throw new RunsNoMore()
+  if (rows.length === 0) throw new RunEndedMeanwhileError()
   return after
 }
 

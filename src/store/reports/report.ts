@@ -1,3 +1,4 @@
+import { invalidField } from '../../contract/decided-error.ts'
 import { type RawBuilder, sql } from 'kysely'
 import {
   type Breakdown,
@@ -13,7 +14,6 @@ import { DAY_MS, EARLIEST_MS, instantOf } from '../../contract/time.ts'
 import { bucketOf, bucketsIn, type Day, dayOf, daysAfter, lastDayOf } from '../../ranking/bucket.ts'
 import type { Queryable } from '../database/connection.ts'
 import { reportDefinition } from './report-definition.ts'
-import { WrongField } from '../database/errors.ts'
 
 const RANGE_DAYS_DEFAULT = 30
 const RUN_IDS_MAX = 100
@@ -78,7 +78,7 @@ export interface Freshness {
   version: string
 }
 
-/** A page of a report; undefined when there is no such report. @throws WrongField for what the report does not have. */
+/** A page of a report; undefined when there is no such report. @throws DecidedError for what the report does not have. */
 export async function runReport(db: Queryable, request: RunReportRequest, nowMs: number): Promise<ReportAnswer | undefined> {
   const startedAt = performance.now()
   const query = reportQuery(await reportDefinition(db, request.report_slug), request, nowMs)
@@ -110,7 +110,7 @@ export function reportOf(
   }
 }
 
-/** What a request asks of a report; undefined when there is none. @throws WrongField for what the report does not have. */
+/** What a request asks of a report; undefined when there is none. @throws DecidedError for what the report does not have. */
 export function reportQuery(
   definition: ReportDefinition | undefined,
   request: RunReportRequest,
@@ -145,7 +145,7 @@ function windowOf({ slug, default_window, allowed_windows }: ReportDefinition, r
   const { window = default_window } = request
   const allowed = allowed_windows.map((one) => one.window)
   if (allowed.includes(window)) return window
-  throw new WrongField('window', `of ${slug} must be ${allowed.join(' or ')}`)
+  throw invalidField('window', `of ${slug} must be ${allowed.join(' or ')}`)
 }
 
 function shapeOf(slug: ReportSlug, { breakdown }: RunReportRequest): Shape {
@@ -154,14 +154,14 @@ function shapeOf(slug: ReportSlug, { breakdown }: RunReportRequest): Shape {
   if (breakdown === undefined) return shapes[names[0] as Breakdown]!
   const shape = shapes[breakdown]
   if (shape !== undefined) return shape
-  throw new WrongField('breakdown', 'none' in shapes ? `is not for ${slug}` : `of ${slug} must be ${names.join(' or ')}`)
+  throw invalidField('breakdown', 'none' in shapes ? `is not for ${slug}` : `of ${slug} must be ${names.join(' or ')}`)
 }
 
 function filterOf({ slug, supported_filters }: ReportDefinition, request: RunReportRequest) {
   for (const dimension of ['source', 'status'] as const) {
     const value = request[dimension]
     if (value === undefined) continue
-    if (!supported_filters.includes(dimension)) throw new WrongField(dimension, `is no filter of ${slug}`)
+    if (!supported_filters.includes(dimension)) throw invalidField(dimension, `is no filter of ${slug}`)
     return { dimension, value }
   }
   return undefined
@@ -169,15 +169,14 @@ function filterOf({ slug, supported_filters }: ReportDefinition, request: RunRep
 
 function rangeOf({ date_from, date_to }: RunReportRequest, today: string): { from: string; to: string } {
   for (const [field, day] of Object.entries({ date_from, date_to })) {
-    if (day !== undefined && (day < DAY_MIN || day > DAY_MAX))
-      throw new WrongField(field, `must be from ${DAY_MIN} to ${DAY_MAX}`)
+    if (day !== undefined && (day < DAY_MIN || day > DAY_MAX)) throw invalidField(field, `must be from ${DAY_MIN} to ${DAY_MAX}`)
   }
   const to = date_to ?? today
   const from = date_from ?? daysAfter(to, 1 - RANGE_DAYS_DEFAULT)
-  if (from > to) throw new WrongField('date_from', `must not be after the last day, which is ${to}`)
+  if (from > to) throw invalidField('date_from', `must not be after the last day, which is ${to}`)
   const days = 1 + (Date.parse(to) - Date.parse(from)) / DAY_MS
   if (days > REPORT_DAYS_MAX)
-    throw new WrongField('date_from', `would make it ${days} days, and a report has at most ${REPORT_DAYS_MAX}`)
+    throw invalidField('date_from', `would make it ${days} days, and a report has at most ${REPORT_DAYS_MAX}`)
   return { from, to }
 }
 
@@ -364,5 +363,5 @@ function numbersIn(numbers: Readonly<Record<string, number>>): ReportRow {
 /** A sum that JSON's numbers can say. */
 function exactly(sum: number): number {
   if (Number.isSafeInteger(sum)) return sum
-  throw new WrongField('date_from', 'would make an amount more than 2^53 - 1, which is not told exactly: ask for fewer days')
+  throw invalidField('date_from', 'would make an amount more than 2^53 - 1, which is not told exactly: ask for fewer days')
 }

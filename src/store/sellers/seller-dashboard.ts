@@ -1,3 +1,4 @@
+import { invalidField } from '../../contract/decided-error.ts'
 import { type RawBuilder, sql } from 'kysely'
 import {
   BUCKETS_MAX,
@@ -9,7 +10,6 @@ import {
 } from '../../contract/seller-dashboard.ts'
 import { DAY_MS, EARLIEST_MS, instantOf } from '../../contract/time.ts'
 import { type Queryable, isUnknownTimeZone } from '../database/connection.ts'
-import { WrongField } from '../database/errors.ts'
 
 const DAY_MIN = dayOf(EARLIEST_MS)
 const DAY_MAX = '2100-12-31'
@@ -22,7 +22,7 @@ interface Days {
 
 /**
  * What a seller sold, all of it read by one statement. It costs the seller's lines in the range; in UTC the numbers of the range
- * and of the one before are of days that are added up already. @throws WrongField for a range or time zone that there is not.
+ * and of the one before are of days that are added up already. @throws DecidedError for a range or time zone that there is not.
  */
 export async function sellerDashboard(
   db: Queryable,
@@ -43,7 +43,7 @@ async function todayIn(db: Queryable, timeZone: string, nowMs: number): Promise<
   const today = sql<{ today: string }>`
     select (${instantOf(nowMs)}::timestamptz at time zone ${timeZone}::text)::date::text as today`
   const { rows } = await today.execute(db).catch((error: unknown) => {
-    throw isUnknownTimeZone(error) ? new WrongField('time_zone', 'is not known to the database') : error
+    throw isUnknownTimeZone(error) ? invalidField('time_zone', 'is not known to the database') : error
   })
   return rows[0]!.today
 }
@@ -51,16 +51,16 @@ async function todayIn(db: Queryable, timeZone: string, nowMs: number): Promise<
 function rangeOf({ start, end, granularity }: Omit<SellerDashboardRequest, 'seller_id'>, today: string): Days {
   for (const [field, day] of Object.entries({ start, end })) {
     if (day !== undefined && (day < DAY_MIN || day > DAY_MAX)) {
-      throw new WrongField(field, `must be from ${DAY_MIN} to ${DAY_MAX}`)
+      throw invalidField(field, `must be from ${DAY_MIN} to ${DAY_MAX}`)
     }
   }
   const last = end ?? today
   const first = start ?? daysBefore(last, RANGE_DAYS_DEFAULT - 1)
-  if (first > last) throw new WrongField('start', `must not be after the last day, which is ${last}`)
+  if (first > last) throw invalidField('start', `must not be after the last day, which is ${last}`)
   const buckets = 1 + bucketNumber(last, granularity) - bucketNumber(first, granularity)
   if (buckets <= BUCKETS_MAX) return { start: first, end: last }
   const most = `and charts have at most ${BUCKETS_MAX.toLocaleString('en')}`
-  throw new WrongField(
+  throw invalidField(
     'granularity',
     `would give ${buckets.toLocaleString('en')} points, ${most}: take a coarser one or a shorter range`,
   )

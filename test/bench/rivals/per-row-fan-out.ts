@@ -2,7 +2,7 @@ import { iface, implement } from '@restatedev/restate-sdk'
 import { sql } from 'kysely'
 import { z } from 'zod'
 import type { Deps } from '../../../services/handler/deps.ts'
-import { judge } from '../../../src/admission/interaction.ts'
+import { judgeInteractions } from '../../../src/admission/interaction.ts'
 import { BACKGROUND, RECORD } from '../../../services/handler/handler-options.ts'
 import { CreateInteractionRequest } from '../../../src/contract/interaction.ts'
 import { callOf, eventIdFor } from '../../../src/store/log/call.ts'
@@ -54,7 +54,7 @@ export const literalServices = (deps: Deps) => [
       CreateInteraction: async (ctx, request) => {
         const { id, body } = ctx.request()
         const call = callOf(id.toString(), body)
-        const { rows: interactions, rejections } = judge(request.interactions, await ctx.date.now(), (index, time) =>
+        const { rows: interactions, rejections } = judgeInteractions(request.interactions, await ctx.date.now(), (index, time) =>
           eventIdFor(call, index, time),
         )
         const recorded = await ctx.run('record', () => recordBatch(deps.db, call, interactions, rejections))

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { judgeEvents } from '../../../src/admission/analytics-event.ts'
+import { judgeAnalyticsEvents } from '../../../src/admission/analytics-event.ts'
 import { recordEvents } from '../../../src/store/reports/analytics-event.ts'
 import { callOf } from '../../../src/store/log/call.ts'
 import { connect, type Database } from '../../../src/store/database/connection.ts'
@@ -50,7 +50,7 @@ async function sqlRate(postgres: BenchPostgres, requests: number): Promise<numbe
   const next = analyticsTraffic('sql')
   const chunks = Array.from({ length: requests }, () => {
     const items = Array.from({ length: REQUEST_EVENTS }, next)
-    return judgeEvents(items, Date.now()).events
+    return judgeAnalyticsEvents(items, Date.now()).rows
   })
   return inDatabase(postgres, requests, async (url) => {
     const db = connect({ url, name: 'bench sql', connectionsMax: SQL_CONNECTIONS })

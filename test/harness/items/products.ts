@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
-import { columnsOf } from '../../../src/admission/product.ts'
+import { productColumns } from '../../../src/admission/product.ts'
 import { CatalogProduct, type Product } from '../../../src/contract/product.ts'
 import { instantOf } from '../../../src/contract/time.ts'
 import { callOf } from '../../../src/store/log/call.ts'
@@ -15,7 +15,7 @@ export function product(changes: Partial<Product> = {}): Product {
 
 /** The same as the store takes it. */
 export function versionOf(sent: Product, index = 0): ProductVersion {
-  return { index, updatedAtMs: Date.parse(sent.updated_at), ...columnsOf(sent) }
+  return { index, updatedAtMs: Date.parse(sent.updated_at), ...productColumns(sent) }
 }
 
 /** Sends products as a new call, or as the one that is named; returns the indexes of those that changed something. */

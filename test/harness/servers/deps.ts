@@ -10,5 +10,4 @@ export const TEST_DEPS: Omit<Deps, 'db' | 'background'> = {
   keeping: { retentionDays: undefined, rollUpAfterDays: undefined },
   tasks: TASKS,
   observer: SILENT_OBSERVER,
-  reached: () => undefined,
 }

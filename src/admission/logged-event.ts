@@ -1,0 +1,62 @@
+import type { z } from 'zod'
+import { timeOfUuidV7 } from '../contract/event-id.ts'
+import type { Interaction } from '../contract/interaction.ts'
+import { millisecondsOf } from '../contract/time.ts'
+import { itemProblem } from './item-problem.ts'
+import { type Judged, judgeEach, type Verdict } from './judge-each.ts'
+import type { LogRow, Rejection } from './rows.ts'
+import { timeProblem } from './time-problem.ts'
+
+/** How far `occurred_at` may be from the time in a UUIDv7: senders round to seconds. */
+const ID_TIME_MS_MAX = 1_000
+
+/** Gives an id to an event that came without one. */
+export type NewEventId = (index: number, occurredAtMs: number) => string
+
+/** The fields that identify every event of the log. */
+type Identified = Pick<Interaction, 'event_id' | 'occurred_at'>
+
+export interface LoggedKind<Event extends Identified, Row extends LogRow> {
+  schema: z.ZodType<Event>
+  /** An item in messages, e.g. "a search". */
+  noun: string
+  columnsOf: (event: Event) => Omit<Row, keyof LogRow>
+}
+
+/** Judges each event of a call for a table of the log. */
+export function judgeLogged<Event extends Identified, Row extends LogRow>(
+  { schema, noun, columnsOf }: LoggedKind<Event, Row>,
+  items: readonly unknown[],
+  nowMs: number,
+  newEventId: NewEventId,
+): Judged<Row> {
+  return judgeEach(items, (item, index): Verdict<Row> => {
+    const parsed = schema.safeParse(item)
+    if (!parsed.success) return { rejection: itemProblem(parsed.error, item, noun) }
+    const time = timeOf(parsed.data, nowMs)
+    if ('rejection' in time) return time
+    const { occurredAtMs } = time
+    const rejection = timeProblem(occurredAtMs, nowMs)
+    if (rejection !== undefined) return { rejection }
+    const eventId = parsed.data.event_id?.toLowerCase() ?? newEventId(index, occurredAtMs)
+    return { row: { index, item, eventId, occurredAtMs, ...columnsOf(parsed.data) } as Row }
+  })
+}
+
+/** The event's time. It is part of a UUIDv7; any other id needs `occurred_at`. */
+function timeOf(
+  event: Identified,
+  nowMs: number,
+): { occurredAtMs: number } | { rejection: Pick<Rejection, 'code' | 'field' | 'message'> } {
+  const wrong = (message: string) => ({ rejection: { code: 'invalid', field: 'occurred_at', message } }) as const
+  const statedMs = event.occurred_at === undefined ? undefined : millisecondsOf(event.occurred_at)
+  if (event.event_id === undefined) return { occurredAtMs: statedMs ?? nowMs }
+  const embeddedMs = timeOfUuidV7(event.event_id)
+  if (embeddedMs === undefined) {
+    return statedMs === undefined ? wrong('is needed with an event_id that is not a UUIDv7') : { occurredAtMs: statedMs }
+  }
+  if (statedMs !== undefined && Math.abs(statedMs - embeddedMs) > ID_TIME_MS_MAX) {
+    return wrong('differs by more than 1 s from the time in event_id')
+  }
+  return { occurredAtMs: embeddedMs }
+}

@@ -1,0 +1,19 @@
+import { normalisedQuery, type Search, Search as SearchSchema } from '../contract/search.ts'
+import type { Judged } from './judge-each.ts'
+import { judgeLogged, type NewEventId } from './logged-event.ts'
+import type { NewSearch } from './rows.ts'
+
+/** Judges each search of a call. `newEventId` names the ones that came without an id. */
+export function judgeSearches(items: readonly unknown[], nowMs: number, newEventId: NewEventId): Judged<NewSearch> {
+  return judgeLogged({ schema: SearchSchema, noun: 'a search', columnsOf }, items, nowMs, newEventId)
+}
+
+function columnsOf(search: Search) {
+  return {
+    query: search.query,
+    normalisedQuery: normalisedQuery(search.query),
+    accountId: search.account_id ?? null,
+    sessionId: search.session_id ?? null,
+    productIds: [...new Set(search.product_ids)],
+  }
+}

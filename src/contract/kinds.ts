@@ -1,0 +1,92 @@
+import type { z } from 'zod'
+import { AnalyticsEvent } from './analytics-event.ts'
+import { Interaction } from './interaction.ts'
+import { PaymentCallback } from './payment.ts'
+import { Search } from './search.ts'
+
+/** Where kinds of recorded events differ, but for judging one (src/admission) and storing one (src/store). */
+export interface KindFacts {
+  schema: z.ZodObject
+  /** One of them in messages. */
+  noun: string
+  /** Several of them in help texts. */
+  plural: string
+  /** In the names of their counters: footfall_<metric>_total. */
+  metric: string
+  /** The field of a request that has them. */
+  list: string
+  /** The handler of Analytic that records a list of them. */
+  handler: string
+  /** Whether rows are in a partitioned table of the log that is called like the kind. */
+  isLogged: boolean
+  /** Whether rows come in batches that wait to be counted. */
+  isBatched: boolean
+  /** Whether a batch of them is fed to the shopper profiles. */
+  isFed: boolean
+  /** Whether rejected ones are kept, so that an operator can correct and replay them. */
+  isKeptWhenRejected: boolean
+}
+
+/** Every kind of event that is recorded. Observers, metrics, queues, replays and partitions iterate over this table. */
+export const KINDS = {
+  interaction: {
+    schema: Interaction,
+    noun: 'an interaction',
+    plural: 'interactions',
+    metric: 'interactions',
+    list: 'interactions',
+    handler: 'CreateInteraction',
+    isLogged: true,
+    isBatched: true,
+    isFed: true,
+    isKeptWhenRejected: true,
+  },
+  // The profiles have no use for searches, because a search says nothing of what a shopper does with a product.
+  search: {
+    schema: Search,
+    noun: 'a search',
+    plural: 'searches',
+    metric: 'searches',
+    list: 'searches',
+    handler: 'RecordSearches',
+    isLogged: true,
+    isBatched: true,
+    isFed: false,
+    isKeptWhenRejected: true,
+  },
+  // Their batches are of the interactions that follow from them.
+  payment: {
+    schema: PaymentCallback,
+    noun: 'a payment callback',
+    plural: 'payment callbacks',
+    metric: 'payments',
+    list: 'callbacks',
+    handler: 'RecordPayments',
+    isLogged: false,
+    isBatched: false,
+    isFed: true,
+    isKeptWhenRejected: true,
+  },
+  analytics_event: {
+    schema: AnalyticsEvent,
+    noun: 'an analytics event',
+    plural: 'analytics events',
+    metric: 'analytics_events',
+    list: 'events',
+    handler: 'RecordEvents',
+    isLogged: true,
+    isBatched: false,
+    isFed: false,
+    isKeptWhenRejected: false,
+  },
+} as const satisfies Record<string, KindFacts>
+
+export type Kind = keyof typeof KINDS
+
+/** The kinds with a fact, e.g. `KindWith<'isBatched'>`. */
+export type KindWith<Fact extends keyof KindFacts> = { [K in Kind]: (typeof KINDS)[K][Fact] extends true ? K : never }[Kind]
+
+/** The same as a list, in alphabetical order. */
+export function kindsWith<Fact extends keyof KindFacts>(fact: Fact): KindWith<Fact>[] {
+  return (Object.keys(KINDS) as Kind[]).filter((kind) => KINDS[kind][fact]).sort() as KindWith<Fact>[]
+}
