@@ -24,7 +24,7 @@ import { singles } from './rows/singles.bench.ts'
 import { top } from './rows/top.bench.ts'
 import { windows } from './rows/windows.bench.ts'
 
-/** Every row by its name. `quick` shows that the rows work; its numbers are not written into ARCHITECTURE.md. */
+/** Every row by its name. `quick` shows that the rows work; its numbers are not written into docs/benchmarks.md. */
 const ROWS: Record<string, (isQuick: boolean) => Promise<RowResult>> = {
   ingest,
   bytes,

@@ -1,6 +1,6 @@
 import { printTable } from './table.ts'
 
-/** One number that a row measures: a line of the table in ARCHITECTURE.md. */
+/** One number that a row measures: a line of the table in docs/benchmarks.md. */
 export interface Claim {
   what: string
   measured: number

@@ -6,7 +6,7 @@ import type { Machine } from './machine.ts'
 
 const CHECKOUT = join(import.meta.dirname, '..', '..', '..')
 const FOLDER = join(CHECKOUT, 'bench-results')
-const PAGE = join(CHECKOUT, 'ARCHITECTURE.md')
+const PAGE = join(CHECKOUT, 'docs', 'benchmarks.md')
 const [BEGIN, END] = ['<!-- bench -->', '<!-- /bench -->']
 
 export interface SavedRow {
@@ -17,7 +17,7 @@ export interface SavedRow {
   result: RowResult
 }
 
-/** Writes a row's last run; a quick one beside the full one. @returns the file. */
+/** Writes a row's last run; a quick run gets a file of its own. @returns the file. */
 export async function saveRow(saved: SavedRow): Promise<string> {
   await mkdir(FOLDER, { recursive: true })
   const file = join(FOLDER, `${saved.row}${saved.isQuick ? '.quick' : ''}.json`)
@@ -25,12 +25,12 @@ export async function saveRow(saved: SavedRow): Promise<string> {
   return file
 }
 
-/** Puts the last full run of every row into ARCHITECTURE.md. A row without one here keeps its lines. */
+/** Puts the last full run of every row into docs/benchmarks.md. A row that has not run here keeps its lines. */
 export async function writePage(rows: readonly string[]): Promise<void> {
   const page = await readFile(PAGE, 'utf8')
   const [before, rest = ''] = page.split(BEGIN)
   const [old = '', after] = rest.split(END)
-  if (before === undefined || after === undefined) throw new Error(`ARCHITECTURE.md has no ${BEGIN} … ${END}`)
+  if (before === undefined || after === undefined) throw new Error(`docs/benchmarks.md has no ${BEGIN} … ${END}`)
   const saved = (await Promise.all(rows.map(readRow))).filter((row) => row !== undefined)
   const table = render(rows, saved, old)
   const options = await resolveConfig(PAGE)

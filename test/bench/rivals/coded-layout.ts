@@ -2,12 +2,9 @@ import { sql } from 'kysely'
 import type { Queryable } from '../../../src/store/database/connection.ts'
 import { shopperOf } from '../../../src/store/shoppers/shopper-profile.ts'
 import type { Item } from '../items/events.ts'
-import { addToProduct } from '../../../src/store/popularity/cells.ts'
-import { countersOf } from '../../../src/store/popularity/cells.ts'
-import { hourOf } from '../../../src/store/popularity/cells.ts'
-import { scoreOf } from '../../../src/store/popularity/cells.ts'
-import { trendingOf } from '../../../src/store/popularity/cells.ts'
-import { weighed } from '../../../src/store/popularity/cells.ts'
+import { addToProduct, countersOf, hourOf, scoreOf, trendingOf, weighed } from '../../../src/store/popularity/cells.ts'
+
+const RATING_TYPES = ['rating_low', 'rating_medium', 'rating_high']
 
 /**
  * The rival layout: event types as numbers of a dictionary instead of their names, in every table that has one row or
@@ -20,8 +17,10 @@ export async function codeEventTypes(db: Queryable): Promise<void> {
       event_type text collate "C" not null unique
     )`.execute(db)
   await sql`drop index interaction_search_clicks`.execute(db)
+  await sql`drop trigger interaction_rating on interaction`.execute(db)
   await sql`alter table interaction alter column event_type type smallint using 0`.execute(db)
   await sql`create index interaction_search_clicks on interaction (occurred_at) where event_type = 0`.execute(db)
+  await keepCodedRatings(db)
   await sql`drop view product_cell`.execute(db)
   await sql`drop table product_hour, shopper_product`.execute(db)
   await createCodedHours(db, 'product_hour')
@@ -34,6 +33,25 @@ export async function codeEventTypes(db: Queryable): Promise<void> {
       product_id text collate "C" not null,
       primary key (shopper_id, product_id, event_type)
     )`.execute(db)
+}
+
+/** The trigger of ratings by code. Its condition cannot look up a name, so the rating types get their codes first. */
+async function keepCodedRatings(db: Queryable): Promise<void> {
+  const { rows } = await sql<{ code: number }>`
+    insert into event_type_code (event_type) select unnest(${RATING_TYPES}::text[]) returning code`.execute(db)
+  await sql`
+    create or replace function keep_rating() returns trigger language plpgsql as $$
+    begin
+      insert into product_rating (product_id, occurred_at, event_id, stars)
+      select new.ref_id, new.occurred_at, new.event_id, stars_of(c.event_type, new.metadata)
+      from event_type_code c where c.code = new.event_type
+      on conflict do nothing;
+      return null;
+    end $$`.execute(db)
+  await sql`
+    create trigger interaction_rating after insert on interaction for each row
+      when (new.event_type in (${sql.join(rows.map(({ code }) => sql.lit(code)))}) and not new.is_category)
+      execute function keep_rating()`.execute(db)
 }
 
 /** product_hour with event types as numbers, by the name. */
