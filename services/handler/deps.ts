@@ -13,7 +13,7 @@ export interface Deps {
   retryPolicy: RetryPolicy & RetryLimits
   /** What is taken out of an event before it is stored. */
   privacy: Privacy
-  keeping: RetentionSettings
+  retention: RetentionSettings
   /** What is done by the clock, by name: TASKS, or a test's own. */
   tasks: Readonly<Record<string, Task>>
   observer: ServiceObserver
@@ -37,7 +37,7 @@ export interface RetentionSettings {
 export interface Task {
   everyMs: number
   /** One that is off is not scheduled. */
-  isOn: (keeping: RetentionSettings) => boolean
+  isOn: (retention: RetentionSettings) => boolean
   /** The work of a slot (milliseconds). It fails by what its steps throw, and is then done again from the start. */
   run: (deps: Deps, ctx: ObjectContext, slot: number) => Promise<void>
 }

@@ -52,7 +52,7 @@ export const TASKS = {
     everyMs: HOUR_MS,
     isOn: ({ retentionDays }) => retentionDays !== undefined,
     // A setting may change between two attempts, and the steps may not. What it dropped, and what waits, is in the journal.
-    run: async ({ background, keeping: { retentionDays } }, ctx) => {
+    run: async ({ background, retention: { retentionDays } }, ctx) => {
       await step(ctx, 'drop old months', async () => retentionDays !== undefined && dropOldMonths(background, retentionDays))
     },
   },
@@ -60,7 +60,7 @@ export const TASKS = {
   'roll-up': {
     everyMs: 24 * HOUR_MS,
     isOn: ({ rollUpAfterDays }) => rollUpAfterDays !== undefined,
-    run: async ({ background, keeping: { rollUpAfterDays } }, ctx) => {
+    run: async ({ background, retention: { rollUpAfterDays } }, ctx) => {
       const some = async () => (rollUpAfterDays === undefined ? 0 : rollUpSome(background, rollUpAfterDays))
       for (let moved = 1; moved > 0;) moved = await step(ctx, 'roll hours up', some)
     },

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { DecidedError } from '../contract/decided-error.ts'
 import { CHECKOUT } from '../main/config/config.ts'
-import { StartError } from '../main/embedded/process.ts'
+import { StartError } from '../main/config/start-error.ts'
 
 /** Each is loaded when it is called: all of them together take 0.2 s longer. */
 const COMMANDS: Record<string, () => Promise<Command>> = {

@@ -13,7 +13,6 @@ import { connect, isAnswering } from '../store/database/connection.ts'
 import { checkPrepared } from './database/check-prepared.ts'
 import { addressesOf, gatewaySettingsOf, queueLimitsOf, readConfig, tokenSettingsOf } from './config/config.ts'
 import { registrationOf } from './release/deployments.ts'
-import { isListening } from './embedded/process.ts'
 import { isRestateUp, pausedTasks } from './embedded/restate.ts'
 import { gatewayMetrics, watchQueue } from './metrics/gateway.ts'
 import { poolMetrics } from './metrics/pools.ts'
@@ -22,6 +21,7 @@ import { paymentAdaptersOf, paymentSecretsOf } from './config/payment-adapters.t
 import { databaseUrlOf } from './database/with-database.ts'
 import { startTracing } from './tracing/start.ts'
 import { waitForShutdown } from './shutdown-signal.ts'
+import { isListening } from './embedded/ports.ts'
 
 const SERVICES = SERVICE_APIS.map(({ name }) => name)
 const READ_MS_MAX = 10_000

@@ -4,13 +4,13 @@ import { TASKS } from '../../services/tasks/tasks.ts'
 import { scheduleApi } from '../contract/services.ts'
 
 /**
- * Starts the schedules that are on and stops those that are off. Safe to repeat. Starts are sent and not waited for: one that meets
- * a paused tick is done when that one is resumed, and must not hold up everything.
+ * Starts the schedules of enabled tasks and stops the other schedules. Safe to repeat. Only sends the calls, because a Start
+ * waits behind a paused tick until an operator resumes it, and that must not delay everything else.
  */
-export async function startSchedules(ingressUrl: string, keeping: RetentionSettings): Promise<void> {
+export async function startSchedules(ingressUrl: string, retention: RetentionSettings): Promise<void> {
   const ingress = clients.connect({ url: ingressUrl })
   for (const [name, { everyMs, isOn }] of Object.entries(TASKS)) {
     const schedule = ingress.sendClient(scheduleApi, name)
-    await (isOn(keeping) ? schedule.Start({ every_ms: everyMs }) : schedule.Stop({}))
+    await (isOn(retention) ? schedule.Start({ every_ms: everyMs }) : schedule.Stop({}))
   }
 }

@@ -9,23 +9,26 @@ import { connect, isAnswering } from '../store/database/connection.ts'
 import { listApiKeys } from '../store/access/api-key.ts'
 import { addressesOf, CHECKOUT, type Config, isPublic, retentionOf } from './config/config.ts'
 import { register } from './release/deployments.ts'
-import { isPortFree, type OnSpawn, StartError, stopProcess } from './embedded/process.ts'
+import { type OnSpawn, stopProcess } from './embedded/process.ts'
 import { endLeftoverPostgres, startPostgres } from './embedded/postgres.ts'
 import { isRestateUp, startRestate } from './embedded/restate.ts'
 import { storedSecret } from './embedded/stored-secret.ts'
 import { prepareDatabase } from './database/prepare-database.ts'
-import {
-  databaseUrlOf,
-  logFolderOf,
-  passwordFileOf,
-  paymentSecretFileOf,
-  postgresFolderOf,
-  refuseConcurrentCommand,
-} from './database/with-database.ts'
+import { databaseUrlOf, refuseConcurrentCommand } from './database/with-database.ts'
 import { startSchedules } from './start-schedules.ts'
 import { restateTracing } from './tracing/start.ts'
 import { V8_FLAGS } from './embedded/v8-flags.ts'
 import { clearPidFile, createSupervisor, type Part, type Supervisor } from './embedded/supervisor.ts'
+import { StartError } from './config/start-error.ts'
+import { isPortFree } from './embedded/ports.ts'
+import {
+  logFolderOf,
+  passwordFileOf,
+  paymentSecretFileOf,
+  postgresFolderOf,
+  processesFileOf,
+  restateFolderOf,
+} from './database/home-paths.ts'
 
 const READY_MS_MAX = 30_000
 
@@ -40,7 +43,7 @@ export interface Running {
 
 /** Checks what can be checked, then begins to bring everything up in order and to keep it running. */
 export async function startEverything(config: Config, say: (line: string) => void): Promise<Running> {
-  const pidFile = join(config.FOOTFALL_HOME, 'processes.json')
+  const pidFile = processesFileOf(config)
   await makeHome(config)
   await clearPidFile(pidFile, 'footfall.js')
   await refuseConcurrentCommand(config)
@@ -137,7 +140,7 @@ async function bringUpRestate(config: Config, supervisor: Supervisor): Promise<v
       'Restate does not answer at RESTATE_INGRESS_URL and RESTATE_ADMIN_URL: start it, or change the addresses.',
     )
   }
-  const folder = join(config.FOOTFALL_HOME, 'restate')
+  const folder = restateFolderOf(config)
   const log = openLog(config, 'restate')
   const ports = { ingress: config.RESTATE_INGRESS_PORT, admin: config.RESTATE_ADMIN_PORT, node: config.RESTATE_NODE_PORT }
   const settings = restateTracing(config)

@@ -9,7 +9,7 @@ import type { IdentifiedEvent } from '../../src/cli/demo/event.ts'
 import { assertGateway, gatewayClient } from '../../src/cli/demo/gateway-client.ts'
 import { historyOf } from '../../src/cli/demo/history.ts'
 import { shopOf } from '../../src/cli/demo/shop.ts'
-import { freePorts } from '../../src/main/embedded/process.ts'
+import { freePorts } from '../../src/main/embedded/ports.ts'
 
 const FOOTFALL = join(import.meta.dirname, '..', '..', 'src', 'main', 'footfall.js')
 const EVENTS: IdentifiedEvent[] = historyOf(shopOf(1), { days: 1, nowMs: Date.UTC(2026, 2, 1) })

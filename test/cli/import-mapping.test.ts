@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { instantOf } from '../../src/contract/time.ts'
-import { StartError } from '../../src/main/embedded/process.ts'
 import { csvRows } from '../../src/cli/import/csv.ts'
 import { offsetMinutesOf, readInstant } from '../../src/cli/import/instant.ts'
 import { INTERACTIONS } from '../../src/cli/import/interactions.ts'
@@ -13,6 +12,7 @@ import { products } from '../../src/cli/import/products.ts'
 import { linesOn } from '../../src/cli/import/progress.ts'
 import { eventIdOf, isBroken, RECORD_CHARACTERS_MAX, type Row } from '../../src/cli/import/row.ts'
 import * as rule from '../../src/cli/import/rule.ts'
+import { StartError } from '../../src/main/config/start-error.ts'
 
 const UTC = { offsetMinutes: 0 }
 

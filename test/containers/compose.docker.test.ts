@@ -1,10 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { until } from '../../src/main/embedded/process.ts'
 import { blocksOf } from '../harness/programs/markdown-blocks.ts'
 import { startSteadyLoad } from '../harness/clients/steady-load.ts'
 import { type ComposeProject, composeProject } from './compose.ts'
+import { until } from '../../src/main/embedded/until.ts'
 
 const MINUTES = 60_000
 const page = blocksOf(await readFile(join(import.meta.dirname, '..', '..', 'docs', 'containers.md'), 'utf8'))

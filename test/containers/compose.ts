@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePorts } from '../../src/main/embedded/process.ts'
+import { freePorts } from '../../src/main/embedded/ports.ts'
 
 const CHECKOUT = join(import.meta.dirname, '..', '..')
 

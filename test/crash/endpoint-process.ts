@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { hasEnded } from '../../src/main/embedded/process.ts'
+import { isProcessGone } from '../../src/main/embedded/process.ts'
 import type { Death, EndpointMessage, EndpointOrder } from './endpoint.ts'
 
 export interface EndpointProcess {
@@ -43,7 +43,7 @@ async function tell(child: ChildProcess, order: EndpointOrder, answer: EndpointM
 
 function told(child: ChildProcess, wanted: EndpointMessage): Promise<void> {
   return new Promise((resolve, reject) => {
-    if (hasEnded(child)) throw new Error(`the endpoint had ended before it was ${wanted}`)
+    if (isProcessGone(child)) throw new Error(`the endpoint had ended before it was ${wanted}`)
     const hear = (message: unknown) => {
       if (message !== wanted) return
       stopListening()

@@ -3,7 +3,6 @@ import * as clients from '@restatedev/restate-sdk-clients'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { recomputeRunApi } from '../../src/contract/services.ts'
-import { until } from '../../src/main/embedded/process.ts'
 import {
   analyticsEvent,
   builtBuckets,
@@ -15,6 +14,7 @@ import {
 } from '../harness/items/recomputed.ts'
 import type { Death } from './endpoint.ts'
 import { type CrashStack, startCrashStack } from './stack.ts'
+import { until } from '../../src/main/embedded/until.ts'
 
 const DAYS = 20
 /** Of a run: its statements, its steps and its attempts. */

@@ -2,10 +2,10 @@ import * as clients from '@restatedev/restate-sdk-clients'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { scheduleApi } from '../../src/contract/services.ts'
 import { randomOf } from '../../src/cli/demo/random.ts'
-import { until } from '../../src/main/embedded/process.ts'
 import { quiet } from './wait-until-quiet.ts'
 import { prepareSlots, SLOT_MS, slotsRun } from './slots.ts'
 import { type CrashStack, startCrashStack, type Victim } from './stack.ts'
+import { until } from '../../src/main/embedded/until.ts'
 
 const KILLS = 6
 /** Runs between two kills, at most. */

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Kysely, sql } from 'kysely'
 import { postgresUrl, startPostgres } from '../../src/main/embedded/postgres.ts'
-import { freePorts, hasEnded, stopProcess, until } from '../../src/main/embedded/process.ts'
+import { isProcessGone, stopProcess } from '../../src/main/embedded/process.ts'
 import { register } from '../../src/main/release/deployments.ts'
 import { startRestate } from '../../src/main/embedded/restate.ts'
 import { connect } from '../../src/store/database/connection.ts'
@@ -17,6 +17,8 @@ import { BALANCED } from '../harness/servers/database.ts'
 import type { Death } from './endpoint.ts'
 import { armEndpoint, loadEndpoint, openEndpoint, setClock } from './endpoint-process.ts'
 import { HORIZON } from './items.ts'
+import { freePorts } from '../../src/main/embedded/ports.ts'
+import { until } from '../../src/main/embedded/until.ts'
 
 type Ports = Record<'ingress' | 'admin' | 'node' | 'postgres' | 'endpoint', number>
 
@@ -80,7 +82,7 @@ export class CrashStack {
   /** Kills a process; resolves when it is gone. */
   async kill(victim: Victim): Promise<void> {
     const child = this.#running.get(victim)!
-    const ended = hasEnded(child) ? undefined : once(child, 'exit')
+    const ended = isProcessGone(child) ? undefined : once(child, 'exit')
     this.#doomed.add(child)
     child.kill('SIGKILL')
     await ended
@@ -108,7 +110,7 @@ export class CrashStack {
     try {
       await armEndpoint(child, null)
     } catch (error) {
-      if (hasEnded(child)) return false
+      if (isProcessGone(child)) return false
       throw error
     }
     this.#doomed.delete(child)

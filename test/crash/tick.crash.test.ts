@@ -2,10 +2,10 @@ import * as clients from '@restatedev/restate-sdk-clients'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { scheduleApi } from '../../src/contract/services.ts'
 import { HOUR_MS } from '../../src/contract/time.ts'
-import { until } from '../../src/main/embedded/process.ts'
 import { quiet } from './wait-until-quiet.ts'
 import { prepareSlots, slotsRun } from './slots.ts'
 import { type CrashStack, startCrashStack } from './stack.ts'
+import { until } from '../../src/main/embedded/until.ts'
 
 const PATIENCE_MS = 20_000
 /** A start, its tick and the run pass 16 points. */

@@ -1,7 +1,7 @@
-import { until } from '../../src/main/embedded/process.ts'
 import { backlog } from '../../src/store/log/backlog.ts'
 import type { CrashStack } from './stack.ts'
 import { queryRestate } from '../../src/main/embedded/restate.ts'
+import { until } from '../../src/main/embedded/until.ts'
 
 const QUIET_MS_MAX = 30_000
 

@@ -4,11 +4,11 @@ import { connect as connectSocket } from 'node:net'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import type { CreateInteractionResponse } from '../../src/contract/interaction.ts'
-import { until } from '../../src/main/embedded/process.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { SETTINGS, startGateway, type TestGateway } from '../harness/servers/gateway.ts'
 import { type Stack, startStack } from '../harness/servers/stack.ts'
+import { until } from '../../src/main/embedded/until.ts'
 
 const PATH = '/api/v1/analytic/interaction'
 

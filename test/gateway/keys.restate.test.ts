@@ -3,7 +3,6 @@ import { syncBuiltinESMExports } from 'node:module'
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, expect, inject, test, vi } from 'vitest'
 import { createKeyRing, KEYS_MS_MAX } from '../../src/gateway/access/key-ring.ts'
-import { until } from '../../src/main/embedded/process.ts'
 import { revokeApiKey } from '../../src/store/access/api-key.ts'
 import { connect } from '../../src/store/database/connection.ts'
 import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
@@ -11,6 +10,7 @@ import { SETTINGS, startGateway, type TestGateway } from '../harness/servers/gat
 import { ask as askAt, type Asked, INGEST, makeKey, makeKeys, MANAGE, READ, type TestKeys } from '../harness/items/keys.ts'
 import { type Stack, startStack } from '../harness/servers/stack.ts'
 import { startTcpProxy } from '../harness/servers/tcp-proxy.ts'
+import { until } from '../../src/main/embedded/until.ts'
 
 let database: TestDatabase
 let stack: Stack

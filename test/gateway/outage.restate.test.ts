@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { until } from '../../src/main/embedded/process.ts'
 import { createRecorder } from '../../src/ingress/recorder.ts'
 import { connect } from '../../src/store/database/connection.ts'
 import { verify } from '../../src/store/proof/verification.ts'
@@ -9,6 +8,7 @@ import { createDatabase, type TestDatabase } from '../harness/servers/database.t
 import { startGateway, type TestGateway } from '../harness/servers/gateway.ts'
 import { query, type Stack, startStack } from '../harness/servers/stack.ts'
 import { startTcpProxy, type TcpProxy } from '../harness/servers/tcp-proxy.ts'
+import { until } from '../../src/main/embedded/until.ts'
 
 let database: TestDatabase
 let wire: TcpProxy

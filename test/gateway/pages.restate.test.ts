@@ -1,6 +1,5 @@
 import { request as requestHttp } from 'node:http'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { until } from '../../src/main/embedded/process.ts'
 import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { SETTINGS, startGateway, type TestGateway } from '../harness/servers/gateway.ts'
 import {
@@ -17,6 +16,7 @@ import {
   type TestKeys,
 } from '../harness/items/keys.ts'
 import { type Stack, startStack } from '../harness/servers/stack.ts'
+import { until } from '../../src/main/embedded/until.ts'
 
 const ELSEWHERE = 'https://elsewhere.example'
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readConfig, tokenSettingsOf } from '../../src/main/config/config.ts'
-import { StartError } from '../../src/main/embedded/process.ts'
+import { StartError } from '../../src/main/config/start-error.ts'
 
 let folder: string
 beforeAll(async () => {

@@ -6,11 +6,11 @@ import { sql } from 'kysely'
 import { afterEach, beforeEach, expect, inject, onTestFinished, test } from 'vitest'
 import { checkPrepared } from '../../src/main/database/check-prepared.ts'
 import { readConfig } from '../../src/main/config/config.ts'
-import { StartError } from '../../src/main/embedded/process.ts'
 import { prepareDatabase } from '../../src/main/database/prepare-database.ts'
 import { connect, type Database } from '../../src/store/database/connection.ts'
 import { migrate, schemaState } from '../../src/store/database/migration.ts'
 import { createDatabase, createEmptyDatabase, type TestDatabase } from '../harness/servers/database.ts'
+import { StartError } from '../../src/main/config/start-error.ts'
 
 const SQL = join(import.meta.dirname, '..', '..', 'sql')
 const MIGRATORS = 10

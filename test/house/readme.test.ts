@@ -8,13 +8,13 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { linesOf } from '../../src/cli/demo/table.ts'
 import { postgresUrl } from '../../src/main/embedded/postgres.ts'
-import { until } from '../../src/main/embedded/process.ts'
 import { connect, type Database } from '../../src/store/database/connection.ts'
 import { openPage, type Track } from '../harness/clients/browser-page.ts'
 import { type Program, startProgram } from '../harness/programs/program.ts'
 import { type Block, blocksOf, like } from '../harness/programs/markdown-blocks.ts'
 import { settled } from '../harness/servers/stack.ts'
 import { makeConsumer, runTyped } from '../harness/programs/typed-consumer.ts'
+import { until } from '../../src/main/embedded/until.ts'
 
 const CHECKOUT = join(import.meta.dirname, '..', '..')
 const README = await readFile(join(CHECKOUT, 'README.md'), 'utf8')

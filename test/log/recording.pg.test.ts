@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
 import { leftBehind } from '../../src/store/log/backlog.ts'
-import { until } from '../../src/main/embedded/process.ts'
 import { callOf } from '../../src/store/log/call.ts'
 import { recordBatch } from '../../src/store/log/batch.ts'
 import { countBatch } from '../../src/store/popularity/counting.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { interaction, record, recordAndCount } from '../harness/items/events.ts'
+import { until } from '../../src/main/embedded/until.ts'
 
 let database: TestDatabase
 beforeEach(async () => {

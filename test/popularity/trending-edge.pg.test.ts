@@ -3,12 +3,12 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { HOUR_MS } from '../../src/contract/time.ts'
 import { PRESETS } from '../../src/ranking/weights.ts'
-import { until } from '../../src/main/embedded/process.ts'
 import { takeLock } from '../../src/store/database/locks.ts'
 import { refreshTrending, repairTrending } from '../../src/store/popularity/trending-window.ts'
 import { clear, createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { interaction, recordAndCount } from '../harness/items/events.ts'
 import { failingAt } from '../harness/servers/failing-store.ts'
+import { until } from '../../src/main/embedded/until.ts'
 
 let database: TestDatabase
 beforeAll(async () => {

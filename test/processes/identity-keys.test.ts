@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readConfig } from '../../src/main/config/config.ts'
-import { StartError } from '../../src/main/embedded/process.ts'
 import { identityKeysOf } from '../../src/main/config/identity-keys.ts'
+import { StartError } from '../../src/main/config/start-error.ts'
 
 let folder: string
 let file: string

@@ -3,7 +3,6 @@ import { connect } from 'node:http2'
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest'
-import { freePorts, until } from '../../src/main/embedded/process.ts'
 import { runCommandProcess } from '../harness/programs/command-process.ts'
 import {
   endsWhenTold,
@@ -17,6 +16,8 @@ import {
   startSite,
 } from '../harness/programs/release.ts'
 import { startSteadyLoad } from '../harness/clients/steady-load.ts'
+import { freePorts } from '../../src/main/embedded/ports.ts'
+import { until } from '../../src/main/embedded/until.ts'
 
 let site: Site
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http2'
 import { createEndpointHandler, service } from '@restatedev/restate-sdk'
 import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest'
-import { freePorts, stopProcess } from '../../src/main/embedded/process.ts'
+import { stopProcess } from '../../src/main/embedded/process.ts'
 import { register as registerAt } from '../../src/main/release/deployments.ts'
 import { runCommandProcess } from '../harness/programs/command-process.ts'
 import {
@@ -16,6 +16,7 @@ import {
   startSite,
 } from '../harness/programs/release.ts'
 import { startSteadyLoad } from '../harness/clients/steady-load.ts'
+import { freePorts } from '../../src/main/embedded/ports.ts'
 
 let site: Site
 beforeAll(async () => {

@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ROLES, userOf } from '../../src/store/access/database-role.ts'
 import { parse } from 'yaml'
-import { until } from '../../src/main/embedded/process.ts'
 import { type Program, startProgram } from '../harness/programs/program.ts'
 import { exposedBy, problemsOf, valueOf } from '../harness/clients/prometheus.ts'
 import { type ReceivedSpan, startTraceReceiver, type TraceReceiver } from '../harness/clients/trace-receiver.ts'
 import { waterfall } from '../harness/clients/waterfall.ts'
+import { until } from '../../src/main/embedded/until.ts'
 
 const CHECKOUT = join(import.meta.dirname, '..', '..')
 const ops = (name: string) => readFile(join(CHECKOUT, 'ops', name), 'utf8')

@@ -8,8 +8,11 @@ import { promisify } from 'node:util'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { postgresUrl } from '../../src/main/embedded/postgres.ts'
-import { commandLineOf, exitOf, freePorts, isPortFree, until, stopProcess } from '../../src/main/embedded/process.ts'
+import { commandLineOf, exitOf, stopProcess } from '../../src/main/embedded/process.ts'
 import { connect } from '../../src/store/database/connection.ts'
+import { freePorts } from '../../src/main/embedded/ports.ts'
+import { isPortFree } from '../../src/main/embedded/ports.ts'
+import { until } from '../../src/main/embedded/until.ts'
 
 const run = promisify(execFile)
 const CHECKOUT = join(import.meta.dirname, '..', '..')

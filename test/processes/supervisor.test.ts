@@ -4,8 +4,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { commandLineOf, hasEnded, until } from '../../src/main/embedded/process.ts'
+import { commandLineOf, isProcessGone } from '../../src/main/embedded/process.ts'
 import { clearPidFile, createSupervisor, type Part } from '../../src/main/embedded/supervisor.ts'
+import { until } from '../../src/main/embedded/until.ts'
 
 let folder: string
 let pidFile: string
@@ -30,7 +31,7 @@ function part(ready: () => Promise<void> = async () => undefined): Part {
       const child = spawn(process.execPath, ['-e', 'setInterval(() => undefined, 1000)', folder], { stdio: 'ignore' })
       spawned.push(child)
       onSpawn(child)
-      await Promise.race([ready(), until(async () => hasEnded(child), 60_000)])
+      await Promise.race([ready(), until(async () => isProcessGone(child), 60_000)])
     },
   }
 }
@@ -44,7 +45,7 @@ test('a process is in the file before it is ready', async () => {
   expect(pidsInFile()).toEqual([spawned[0]!.pid])
   await supervisor.stop()
   await never
-  expect(hasEnded(spawned[0]!)).toBe(true)
+  expect(isProcessGone(spawned[0]!)).toBe(true)
 })
 
 test('a process that is just being started again is stopped with the rest', async () => {
@@ -54,7 +55,7 @@ test('a process that is just being started again is stopped with the rest', asyn
   spawned[0]!.kill('SIGKILL')
   expect(await until(async () => spawned.length === 2, 10_000)).toBe(true)
   await supervisor.stop()
-  expect(spawned.map(hasEnded)).toEqual([true, true])
+  expect(spawned.map(isProcessGone)).toEqual([true, true])
   expect(existsSync(pidFile)).toBe(false)
 })
 
@@ -64,7 +65,7 @@ test('what a killed run left behind is ended, and other processes with its pids 
   const children = spawned.map(({ pid }, n) => ({ pid, mark: [ours, foreign][n]!.mark, signal: 'SIGTERM' }))
   writeFileSync(pidFile, JSON.stringify({ supervisor: 2 ** 22 + 1, children }))
   await clearPidFile(pidFile, 'footfall.js')
-  expect(await until(async () => hasEnded(spawned[0]!), 10_000)).toBe(true)
+  expect(await until(async () => isProcessGone(spawned[0]!), 10_000)).toBe(true)
   expect(await commandLineOf(spawned[1]!.pid!)).toContain(folder)
 })
 

@@ -5,7 +5,6 @@ import { recomputeCommand } from '../../src/cli/commands/recompute.ts'
 import { TASKS, watchRuns } from '../../services/tasks/tasks.ts'
 import { RecomputeRun, type RunStatus, type StartRun } from '../../src/contract/recompute-run.ts'
 import { recomputeRunApi, scheduleApi } from '../../src/contract/services.ts'
-import { until } from '../../src/main/embedded/process.ts'
 import { failRun, requestRun } from '../../src/store/reports/recompute-run.ts'
 import { runCommand } from '../harness/programs/command.ts'
 import { clear, createDatabase, type TestDatabase } from '../harness/servers/database.ts'
@@ -13,6 +12,7 @@ import { startGateway, type TestGateway } from '../harness/servers/gateway.ts'
 import { makeKey } from '../harness/items/keys.ts'
 import { analyticsEvent, day, recordEvents, startOf, storedSnapshots } from '../harness/items/recomputed.ts'
 import { query, type Stack, startStack } from '../harness/servers/stack.ts'
+import { until } from '../../src/main/embedded/until.ts'
 
 const PATIENCE_MS = 20_000
 

@@ -5,7 +5,6 @@ import { TASKS } from '../../services/tasks/tasks.ts'
 import { type ScheduleState, TASK_NAMES } from '../../src/contract/schedule.ts'
 import { scheduleApi } from '../../src/contract/services.ts'
 import { createSchedulesClient } from '../../src/ingress/schedules-client.ts'
-import { until } from '../../src/main/embedded/process.ts'
 import { pausedTasks } from '../../src/main/embedded/restate.ts'
 import { scheduleMetrics } from '../../src/main/metrics/schedules.ts'
 import { startSchedules } from '../../src/main/start-schedules.ts'
@@ -13,6 +12,7 @@ import { createDatabase, type TestDatabase } from '../harness/servers/database.t
 import { startGateway } from '../harness/servers/gateway.ts'
 import { valueOf } from '../harness/clients/prometheus.ts'
 import { query, type Stack, startStack } from '../harness/servers/stack.ts'
+import { until } from '../../src/main/embedded/until.ts'
 
 const EVERY_MS = 100
 const PATIENCE_MS = 20_000

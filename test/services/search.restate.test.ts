@@ -9,7 +9,6 @@ import { analyticApi, popularityApi } from '../../src/contract/services.ts'
 import { createGroupCommit, recordsOf } from '../../src/gateway/recording/group-commit.ts'
 import { type Recorder, createRecorder } from '../../src/ingress/recorder.ts'
 import { recordingWays } from '../../src/gateway/recording/ways.ts'
-import { until } from '../../src/main/embedded/process.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { QUEUE_LIMITS, startGateway, type TestGateway } from '../harness/servers/gateway.ts'
@@ -17,6 +16,7 @@ import { makeKey, SHOP } from '../harness/items/keys.ts'
 import { answerOf, failingOnce, type FailPoint } from '../harness/servers/fail-points.ts'
 import { type Stack, startStack } from '../harness/servers/stack.ts'
 import { SILENT_OBSERVER } from '../harness/servers/silent-observer.ts'
+import { until } from '../../src/main/embedded/until.ts'
 
 const failing = failingOnce()
 let database: TestDatabase

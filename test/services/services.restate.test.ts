@@ -3,11 +3,11 @@ import * as clients from '@restatedev/restate-sdk-clients'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { SERVICE_APIS, analyticApi, popularityApi, scheduleApi } from '../../src/contract/services.ts'
-import { until } from '../../src/main/embedded/process.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { interaction, record } from '../harness/items/events.ts'
 import { query, type Stack, startStack } from '../harness/servers/stack.ts'
+import { until } from '../../src/main/embedded/until.ts'
 
 let database: TestDatabase
 let stack: Stack

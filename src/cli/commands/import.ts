@@ -4,7 +4,6 @@ import { setFlagsFromString } from 'node:v8'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { BATCH_ITEMS_MAX } from '../../contract/interaction.ts'
 import { addressesOf, readConfig } from '../../main/config/config.ts'
-import { StartError } from '../../main/embedded/process.ts'
 import { offsetMinutesOf } from '../import/instant.ts'
 import { INTERACTIONS } from '../import/interactions.ts'
 import type { ItemKind } from '../import/item-kind.ts'
@@ -15,6 +14,7 @@ import { type ImportPlan, runImport } from '../import/run.ts'
 import type { Format } from '../import/source-file.ts'
 import { summaryOf } from '../import/summary.ts'
 import { wholeNumber } from './whole-number.ts'
+import { StartError } from '../../main/config/start-error.ts'
 
 type GivenRule = readonly ['map' | 'set', string]
 

@@ -15,9 +15,9 @@ import {
 import type { Database } from '../../store/database/connection.ts'
 import { actor } from '../terminal/actor.ts'
 import { readConfig, readSecret } from '../../main/config/config.ts'
-import { StartError } from '../../main/embedded/process.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 import { type AuditEntry, audit } from '../../store/audit/audit-entry.ts'
+import { StartError } from '../../main/config/start-error.ts'
 
 interface CreateOptions {
   scope?: Scope[]

@@ -7,8 +7,8 @@ import { refusalOf } from '../../ingress/refusal.ts'
 import { dayOf, daysAfter } from '../../ranking/bucket.ts'
 import { actor } from '../terminal/actor.ts'
 import { addressesOf, readConfig } from '../../main/config/config.ts'
-import { StartError } from '../../main/embedded/process.ts'
 import { runProgressOn } from '../terminal/run-progress.ts'
+import { StartError } from '../../main/config/start-error.ts'
 
 const POLL_MS = 300
 const DAYS_BEFORE = 29

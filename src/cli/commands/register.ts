@@ -12,11 +12,12 @@ import {
   registeredServices,
   removeDeployment,
 } from '../../main/release/deployments.ts'
-import { StartError, until } from '../../main/embedded/process.ts'
 import { isRestateUp } from '../../main/embedded/restate.ts'
 import { RELEASE } from '../../main/release/release.ts'
 import { startSchedules } from '../../main/start-schedules.ts'
 import { wholeNumber } from './whole-number.ts'
+import { StartError } from '../../main/config/start-error.ts'
+import { until } from '../../main/embedded/until.ts'
 
 const WAIT_SECONDS = 30
 

@@ -1,5 +1,5 @@
 import { type RejectedKey, rejectedKeyOf } from '../../contract/rejected.ts'
-import { StartError } from '../../main/embedded/process.ts'
+import { StartError } from '../../main/config/start-error.ts'
 
 /** What an id of the list names. @throws StartError for a text that is no id. */
 export function keyOf(id: string): RejectedKey {

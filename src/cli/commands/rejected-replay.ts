@@ -2,10 +2,10 @@ import { Command } from 'commander'
 import { rejectedIdOf, type RejectedKey, Correction } from '../../contract/rejected.ts'
 import { openRejected } from '../../store/log/rejected-item.ts'
 import { addressesOf, readConfig } from '../../main/config/config.ts'
-import { StartError } from '../../main/embedded/process.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 import { type Replayed, createReplayer } from '../terminal/replayer.ts'
 import { keyOf } from './rejected-id.ts'
+import { StartError } from '../../main/config/start-error.ts'
 
 /** What one run of --all takes on; the rest waits for the next. */
 const REPLAYS_MAX = 10_000

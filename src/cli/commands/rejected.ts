@@ -2,11 +2,11 @@ import { Command } from 'commander'
 import type { RejectedInteraction } from '../../contract/rejected.ts'
 import { countOpenRejected, rejectedInteraction, rejectedPage } from '../../store/log/rejected-item.ts'
 import { readConfig } from '../../main/config/config.ts'
-import { StartError } from '../../main/embedded/process.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 import { wholeNumber } from './whole-number.ts'
 import { keyOf } from './rejected-id.ts'
 import { replayCommand } from './rejected-replay.ts'
+import { StartError } from '../../main/config/start-error.ts'
 
 const MESSAGE_CHARACTERS_MAX = 80
 

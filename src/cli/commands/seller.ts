@@ -4,9 +4,9 @@ import { DecidedError } from '../../contract/decided-error.ts'
 import { GRANULARITIES, type Granularity, SellerDashboardRequest } from '../../contract/seller-dashboard.ts'
 import { sellerDashboard } from '../../store/sellers/seller-dashboard.ts'
 import { readConfig } from '../../main/config/config.ts'
-import { StartError } from '../../main/embedded/process.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 import { linesOf } from '../seller/lines.ts'
+import { StartError } from '../../main/config/start-error.ts'
 
 interface Options {
   start?: string

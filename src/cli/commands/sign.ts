@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { signatureOf } from '../../gateway/access/webhook-signature.ts'
 import { readConfig } from '../../main/config/config.ts'
-import { StartError } from '../../main/embedded/process.ts'
 import { paymentSecretsOf } from '../../main/config/payment-adapters.ts'
-import { paymentSecretFileOf } from '../../main/database/with-database.ts'
+import { StartError } from '../../main/config/start-error.ts'
+import { paymentSecretFileOf } from '../../main/database/home-paths.ts'
 
 export function signCommand(): Command {
   return new Command('sign')

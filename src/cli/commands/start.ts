@@ -1,8 +1,8 @@
 import { Command } from 'commander'
 import { addressesOf, readConfig } from '../../main/config/config.ts'
-import { StartError } from '../../main/embedded/process.ts'
 import { type Running, startEverything } from '../../main/start.ts'
 import { waitForShutdown } from '../../main/shutdown-signal.ts'
+import { StartError } from '../../main/config/start-error.ts'
 
 const IMPATIENCE_MS = 1_000
 

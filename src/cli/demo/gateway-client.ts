@@ -4,9 +4,9 @@ import { ErrorBody } from '../../contract/error.ts'
 import { CreateInteractionResponse } from '../../contract/interaction.ts'
 import { type Popularity, TopResponse } from '../../contract/popularity.ts'
 import type { Product } from '../../contract/product.ts'
-import { StartError } from '../../main/embedded/process.ts'
 import { networkReasonOf } from '../import/batch-sender.ts'
 import type { IdentifiedEvent } from './event.ts'
+import { StartError } from '../../main/config/start-error.ts'
 
 export interface GatewayOptions {
   /** Without a slash at its end. */

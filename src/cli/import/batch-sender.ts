@@ -1,7 +1,7 @@
 import * as clients from '@restatedev/restate-sdk-clients'
 import { randomUUID } from 'node:crypto'
-import { StartError } from '../../main/embedded/process.ts'
 import type { BatchAnswer, Item, ItemKind } from './item-kind.ts'
+import { StartError } from '../../main/config/start-error.ts'
 
 export interface SenderOptions {
   kind: ItemKind

@@ -1,7 +1,7 @@
-import { StartError } from '../../main/embedded/process.ts'
 import type { ItemKind } from './item-kind.ts'
 import { columnsOf, type Rule } from './rule.ts'
 import { columnsIn, type SourceFile } from './source-file.ts'
+import { StartError } from '../../main/config/start-error.ts'
 
 const HEALTH_MS_MAX = 5_000
 

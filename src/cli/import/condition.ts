@@ -1,5 +1,5 @@
-import { StartError } from '../../main/embedded/process.ts'
 import { cellOf, type Row, textOf } from './row.ts'
+import { StartError } from '../../main/config/start-error.ts'
 
 export interface Condition {
   column: string

@@ -1,7 +1,7 @@
-import { StartError } from '../../main/embedded/process.ts'
 import { OPEN, splitRecord } from './csv-record.ts'
 import { type Line, problemOf, withoutReturn } from './line.ts'
 import { type BrokenRow, RECORD_CHARACTERS_MAX, type Row } from './row.ts'
+import { StartError } from '../../main/config/start-error.ts'
 
 export interface CsvForm {
   delimiter: string

@@ -1,4 +1,4 @@
-import { StartError } from '../../main/embedded/process.ts'
+import { StartError } from '../../main/config/start-error.ts'
 
 const REASONS: Record<string, string> = {
   ENOENT: 'there is no such file or folder',

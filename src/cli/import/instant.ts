@@ -1,6 +1,6 @@
-import { StartError } from '../../main/embedded/process.ts'
 import { instantOf } from '../../contract/time.ts'
 import { Unreadable } from './unreadable.ts'
+import { StartError } from '../../main/config/start-error.ts'
 
 /** How times are read that do not say it themselves. */
 export interface TimeReading {

@@ -1,6 +1,6 @@
-import { StartError } from '../../main/embedded/process.ts'
 import { type Condition, conditionsOf } from './condition.ts'
 import type { ItemKind } from './item-kind.ts'
+import { StartError } from '../../main/config/start-error.ts'
 
 /** Gives a target field its value, from a column or as a constant, for the rows for which its conditions hold. */
 export interface Rule {

@@ -1,5 +1,4 @@
 import { resolve } from 'node:path'
-import { StartError } from '../../main/embedded/process.ts'
 import { type BatchSender, batchSender } from './batch-sender.ts'
 import { checkIngress, checkRules } from './check.ts'
 import type { TimeReading } from './instant.ts'
@@ -10,6 +9,7 @@ import { type RefusedRow, RejectedFile } from './rejected-file.ts'
 import { isBroken, type Row, textOf } from './row.ts'
 import { type Rule, type ValueMaps, withDefaults } from './rule.ts'
 import { type FileForm, rowsOf, type SourceFile, sourceFileOf } from './source-file.ts'
+import { StartError } from '../../main/config/start-error.ts'
 
 export interface ImportPlan {
   /** What the rows become. */

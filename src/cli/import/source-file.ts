@@ -2,12 +2,12 @@ import { createReadStream } from 'node:fs'
 import { access, constants, stat } from 'node:fs/promises'
 import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
-import { StartError } from '../../main/embedded/process.ts'
 import { type CsvForm, csvRows } from './csv.ts'
 import { fileProblem } from './file-problem.ts'
 import { jsonRows } from './json-lines.ts'
 import { linesOf } from './line.ts'
 import { type BrokenRow, isBroken, type Row } from './row.ts'
+import { StartError } from '../../main/config/start-error.ts'
 
 export type Format = 'csv' | 'jsonl'
 

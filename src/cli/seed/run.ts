@@ -10,8 +10,8 @@ import { createRecomputeRunsClient, type Runs } from '../../ingress/recompute-ru
 import { refusalOf } from '../../ingress/refusal.ts'
 import { dayOf } from '../../ranking/bucket.ts'
 import { actor } from '../terminal/actor.ts'
-import { StartError } from '../../main/embedded/process.ts'
 import { SEED_DAYS } from './events.ts'
+import { StartError } from '../../main/config/start-error.ts'
 
 const EVENTS_PER_CALL = 1_000
 const CALL_MS_MAX = 60_000

@@ -9,7 +9,7 @@ import {
 } from '../../contract/rejected.ts'
 import { analyticApi } from '../../contract/services.ts'
 import { actor } from './actor.ts'
-import { StartError } from '../../main/embedded/process.ts'
+import { StartError } from '../../main/config/start-error.ts'
 
 const REPLAY_MS_MAX = 30_000
 const HEALTH_MS_MAX = 2_000

@@ -7,7 +7,7 @@ import type { RetentionSettings } from '../../../services/handler/deps.ts'
 import type { TokenSettings } from '../../gateway/access/seller-tokens.ts'
 import type { GatewaySettings } from '../../gateway/server.ts'
 import { PRIVACY_MODES, type Privacy } from '../../admission/privacy.ts'
-import { StartError } from '../embedded/process.ts'
+import { StartError } from './start-error.ts'
 
 const Port = z.coerce.number().int().min(1).max(65_535)
 const wholeNumber = (min: number, max: number, byDefault: number) => z.coerce.number().int().min(min).max(max).default(byDefault)

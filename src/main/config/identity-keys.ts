@@ -1,7 +1,7 @@
 import { createPublicKey } from 'node:crypto'
 import { base58 } from '@scure/base'
 import { type Config, isPublicHost, readSecret } from './config.ts'
-import { StartError } from '../embedded/process.ts'
+import { StartError } from './start-error.ts'
 
 const SETTING = 'RESTATE_IDENTITY_KEY_FILE'
 

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { SourceSlug } from '../../contract/payment.ts'
 import type { PaymentAdapter } from '../../contract/payment-adapter.ts'
 import { CHECKOUT, type Config, readSecret } from './config.ts'
-import { StartError } from '../embedded/process.ts'
+import { StartError } from './start-error.ts'
 
 const SECRETS_MAX = 2
 const SECRET_CHARACTERS_MIN = 16

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { connect, isDenied, isRefusedLogin, isUnavailable, lacksTables } from '../../store/database/connection.ts'
 import { NewerSchemaError, schemaState } from '../../store/database/migration.ts'
 import { CHECKOUT } from '../config/config.ts'
-import { StartError } from '../embedded/process.ts'
+import { StartError } from '../config/start-error.ts'
 
 /**
  * Looks whether the database is one that this code can work with. One that does not answer is an error, or is left to be waited

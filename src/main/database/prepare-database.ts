@@ -7,8 +7,8 @@ import { migrate, NewerSchemaError, serverOf } from '../../store/database/migrat
 import { comingMonths, makePartitions } from '../../store/log/month.ts'
 import { currentRules, hasScores, rescore, type Rules, sameWeights } from '../../store/popularity/popularity-rules.ts'
 import { CHECKOUT, type Config } from '../config/config.ts'
-import { StartError } from '../embedded/process.ts'
 import type { Database } from '../../store/database/connection.ts'
+import { StartError } from '../config/start-error.ts'
 
 const DEFAULT_WEIGHTS = 'balanced'
 const DEFAULT_HALF_LIFE_HOURS = 72

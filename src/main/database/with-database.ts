@@ -4,21 +4,18 @@ import { join } from 'node:path'
 import {
   connect,
   type ConnectOptions,
-  isDenied,
-  lacksTables,
   type Database,
   isAnswering,
+  isDenied,
+  lacksTables,
 } from '../../store/database/connection.ts'
 import type { Config } from '../config/config.ts'
+import { StartError } from '../config/start-error.ts'
 import { postgresOn, postgresUrl, startPostgres } from '../embedded/postgres.ts'
-import { commandLineOf, StartError, stopProcess } from '../embedded/process.ts'
+import { commandLineOf, stopProcess } from '../embedded/process.ts'
+import { commandFileOf, logFolderOf, passwordFileOf, postgresFolderOf } from './home-paths.ts'
 
-export const passwordFileOf = (config: Config) => join(config.FOOTFALL_HOME, 'postgres-password')
-export const paymentSecretFileOf = (config: Config) => join(config.FOOTFALL_HOME, 'payment-secret')
-export const postgresFolderOf = (config: Config) => join(config.FOOTFALL_HOME, 'postgres')
-export const logFolderOf = (config: Config) => join(config.FOOTFALL_HOME, 'log')
-
-/** The database's address: DATABASE_URL, or that of the embedded PostgreSQL of this checkout. */
+/** DATABASE_URL, or the address of the embedded PostgreSQL. @throws StartError before the first start, when there is neither. */
 export async function databaseUrlOf(config: Config): Promise<string> {
   if (config.DATABASE_URL !== undefined) return config.DATABASE_URL
   const file = passwordFileOf(config)
@@ -32,16 +29,16 @@ export async function databaseUrlOf(config: Config): Promise<string> {
   return postgresUrl({ port: running?.port ?? config.POSTGRES_PORT, password })
 }
 
-/** Does something with the database: the one that runs, or the embedded one, started for as long as it takes. */
+/** Calls `work` with the running database. Starts the embedded PostgreSQL for that time if it does not run. */
 export async function withDatabase<T>(
   config: Config,
   options: Omit<ConnectOptions, 'url'>,
   work: (db: Database) => Promise<T>,
 ): Promise<T> {
   const url = await databaseUrlOf(config)
-  // A server that another command has started goes when that one is done.
+  // Another command stops the server that it started when it is done, whether or not this command still uses it.
   if (config.DATABASE_URL === undefined) await refuseConcurrentCommand(config)
-  const stop = (await isAnswering(url)) ? undefined : await startForNow(config, url)
+  const stop = (await isAnswering(url)) ? undefined : await startTemporarily(config, url)
   const db = connect({ ...options, url })
   try {
     return await work(db)
@@ -56,9 +53,7 @@ export async function withDatabase<T>(
   }
 }
 
-const commandFileOf = (config: Config) => join(config.FOOTFALL_HOME, 'command.pid')
-
-/** @throws StartError while another command has PostgreSQL running for itself. */
+/** @throws StartError while another command runs PostgreSQL for itself. */
 export async function refuseConcurrentCommand(config: Config): Promise<void> {
   const pid = Number(await readFile(commandFileOf(config), 'utf8').catch(() => ''))
   if (pid > 1 && pid !== process.pid && (await commandLineOf(pid))?.includes('footfall')) {
@@ -67,11 +62,12 @@ export async function refuseConcurrentCommand(config: Config): Promise<void> {
   if (pid > 1) await rm(commandFileOf(config), { force: true })
 }
 
-async function startForNow(config: Config, url: string): Promise<() => Promise<void>> {
+/** @returns a function that stops PostgreSQL again. */
+async function startTemporarily(config: Config, url: string): Promise<() => Promise<void>> {
   if (config.DATABASE_URL !== undefined) {
     throw new StartError('PostgreSQL does not answer at DATABASE_URL: start it, or change the address, user or password.')
   }
-  // It may run and be too busy to answer, or be just starting: it is somebody's, and must not be ended.
+  // PostgreSQL that runs without answering is busy or still starts, and startPostgres would end it as a leftover.
   if ((await postgresOn(postgresFolderOf(config))) !== undefined) {
     throw new StartError(`PostgreSQL runs in ${config.FOOTFALL_HOME} and does not answer: wait a moment and try again.`)
   }

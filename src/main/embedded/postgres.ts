@@ -6,8 +6,10 @@ import { arch, platform } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { commandLineOf, endLeftover, hasEnded, type OnSpawn, StartError, stopProcess, until } from './process.ts'
+import { commandLineOf, endLeftover, isProcessGone, type OnSpawn, stopProcess } from './process.ts'
 import { isAnswering } from '../../store/database/connection.ts'
+import { StartError } from '../config/start-error.ts'
+import { until } from './until.ts'
 
 const run = promisify(execFile)
 
@@ -52,8 +54,8 @@ export async function startPostgres(options: EmbeddedPostgres, onSpawn: OnSpawn 
     const child = account.spawn(join(binaries, 'postgres'), command, { stdio, detached: !options.inForeground })
     child.on('error', () => undefined)
     onSpawn(child)
-    const answered = await until(async () => hasEnded(child) || (await isAnswering(postgresUrl(options))), RECOVERY_MS_MAX)
-    if (answered && !hasEnded(child)) return child
+    const answered = await until(async () => isProcessGone(child) || (await isAnswering(postgresUrl(options))), RECOVERY_MS_MAX)
+    if (answered && !isProcessGone(child)) return child
     await stopProcess(child, 'SIGINT')
   }
   throw new StartError('PostgreSQL did not start; postgres.log in the log folder says why.')

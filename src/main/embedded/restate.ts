@@ -2,7 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { arch, platform } from 'node:os'
-import { hasEnded, type OnSpawn, StartError, stopProcess, until } from './process.ts'
+import { isProcessGone, type OnSpawn, stopProcess } from './process.ts'
+import { StartError } from '../config/start-error.ts'
+import { until } from './until.ts'
 
 export interface RestatePorts {
   ingress: number
@@ -45,8 +47,8 @@ export async function startRestate(options: EmbeddedRestate, onSpawn: OnSpawn = 
   child.on('error', () => undefined)
   onSpawn(child)
   const urls = { ingress: `http://127.0.0.1:${ports.ingress}`, admin: `http://127.0.0.1:${ports.admin}` }
-  const ready = await until(async () => hasEnded(child) || (await isRestateUp(urls)), READY_MS_MAX)
-  if (ready && !hasEnded(child)) return child
+  const ready = await until(async () => isProcessGone(child) || (await isRestateUp(urls)), READY_MS_MAX)
+  if (ready && !isProcessGone(child)) return child
   await stopProcess(child, 'SIGTERM')
   throw new StartError('restate-server did not start; restate.log in the log folder says why.')
 }

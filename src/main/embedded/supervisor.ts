@@ -2,7 +2,8 @@ import type { ChildProcess } from 'node:child_process'
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { commandLineOf, endLeftover, exitOf, type OnSpawn, StartError, stopProcess } from './process.ts'
+import { commandLineOf, endLeftover, exitOf, type OnSpawn, stopProcess } from './process.ts'
+import { StartError } from '../config/start-error.ts'
 
 /** One process that is kept running. */
 export interface Part {

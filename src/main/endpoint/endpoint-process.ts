@@ -60,7 +60,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
         onMaxAttempts: 'pause',
       },
       privacy: privacyOf(config),
-      keeping: retentionOf(config),
+      retention: retentionOf(config),
       tasks: TASKS,
       observer: serviceMetrics(registry),
     },

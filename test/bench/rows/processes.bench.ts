@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { freePorts, stopProcess } from '../../../src/main/embedded/process.ts'
+import { stopProcess } from '../../../src/main/embedded/process.ts'
 import { register } from '../../../src/main/release/deployments.ts'
 import { V8_FLAGS } from '../../../src/main/embedded/v8-flags.ts'
 import type { Database } from '../../../src/store/database/connection.ts'
@@ -15,6 +15,7 @@ import { cpuSecondsBetween, cpuSecondsOf } from '../measure/cpu-of.ts'
 import { isSettled, polled } from '../measure/load.ts'
 import { median } from '../measure/table.ts'
 import { interleaved, ratioOf, series } from '../measure/rounds.ts'
+import { freePorts } from '../../../src/main/embedded/ports.ts'
 
 const FULL = { seconds: 8, rounds: 5 }
 const QUICK = { seconds: 1, rounds: 1 }

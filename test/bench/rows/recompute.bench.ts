@@ -3,7 +3,6 @@ import { scheduleApi } from '../../../src/contract/services.ts'
 import { DAY_MS } from '../../../src/contract/time.ts'
 import * as clients from '@restatedev/restate-sdk-clients'
 import { createRecomputeRunsClient } from '../../../src/ingress/recompute-runs-client.ts'
-import { until } from '../../../src/main/embedded/process.ts'
 import { dayOf } from '../../../src/ranking/bucket.ts'
 import type { Database } from '../../../src/store/database/connection.ts'
 import { makePartitions, monthOf } from '../../../src/store/log/month.ts'
@@ -16,6 +15,7 @@ import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
 import { median } from '../measure/table.ts'
 import { interleaved, ratioOf } from '../measure/rounds.ts'
 import { withoutTimeout } from '../servers/without-timeout.ts'
+import { until } from '../../../src/main/embedded/until.ts'
 
 const DAYS = 90
 const FULL = { events: [1_000_000, 3_000_000, 10_000_000], rounds: 3, lateEvents: 3, slotMs: 15_000 }

@@ -5,7 +5,8 @@ import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { V8_FLAGS } from '../../../src/main/embedded/v8-flags.ts'
-import { exitOf, freePorts, stopProcess } from '../../../src/main/embedded/process.ts'
+import { exitOf, stopProcess } from '../../../src/main/embedded/process.ts'
+import { freePorts } from '../../../src/main/embedded/ports.ts'
 
 /** As `npm start` runs it, or the same server with a page that never changes. */
 const FILES = {

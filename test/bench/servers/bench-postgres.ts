@@ -2,9 +2,10 @@ import { mkdtempSync, openSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePorts, stopProcess } from '../../../src/main/embedded/process.ts'
+import { stopProcess } from '../../../src/main/embedded/process.ts'
 import { postgresUrl, startPostgres } from '../../../src/main/embedded/postgres.ts'
 import { prepareTemplate } from '../../harness/servers/database.ts'
+import { freePorts } from '../../../src/main/embedded/ports.ts'
 
 /** The same for whatever is compared. Durability is PostgreSQL's default: fsync and synchronous_commit are on. */
 const SETTINGS = { shared_buffers: '256MB', max_wal_size: '4GB', checkpoint_timeout: '15min', max_connections: '100' }

@@ -4,11 +4,13 @@ import { mkdtempSync, openSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePorts, stopProcess, until } from '../../../src/main/embedded/process.ts'
+import { stopProcess } from '../../../src/main/embedded/process.ts'
 import { register } from '../../../src/main/release/deployments.ts'
 import { queryRestate, startRestate } from '../../../src/main/embedded/restate.ts'
 import { V8_FLAGS } from '../../../src/main/embedded/v8-flags.ts'
 import type { Use } from './endpoint.ts'
+import { freePorts } from '../../../src/main/embedded/ports.ts'
+import { until } from '../../../src/main/embedded/until.ts'
 
 const IDLE_MS_MAX = 30_000
 

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { exitOf, hasEnded, until } from '../../../src/main/embedded/process.ts'
+import { exitOf, isProcessGone } from '../../../src/main/embedded/process.ts'
+import { until } from '../../../src/main/embedded/until.ts'
 
 export const CHECKOUT = join(import.meta.dirname, '..', '..', '..')
 const READY_MS_MAX = 30_000
@@ -46,8 +47,8 @@ export async function answering(part: CommandProcess, url: string): Promise<Comm
       ({ ok }) => ok,
       () => false,
     )
-  const ready = await until(async () => hasEnded(part.child) || (await isThere()), READY_MS_MAX)
-  if (ready && !hasEnded(part.child)) return part
+  const ready = await until(async () => isProcessGone(part.child) || (await isThere()), READY_MS_MAX)
+  if (ready && !isProcessGone(part.child)) return part
   part.child.kill('SIGKILL')
   throw new Error(`It did not start: ${part.output()}`)
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { vi } from 'vitest'
-import { StartError } from '../../../src/main/embedded/process.ts'
+import { StartError } from '../../../src/main/config/start-error.ts'
 
 export interface Ran {
   code: number

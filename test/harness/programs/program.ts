@@ -2,7 +2,9 @@ import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePorts, stopProcess, until } from '../../../src/main/embedded/process.ts'
+import { stopProcess } from '../../../src/main/embedded/process.ts'
+import { freePorts } from '../../../src/main/embedded/ports.ts'
+import { until } from '../../../src/main/embedded/until.ts'
 
 const FOOTFALL = join(import.meta.dirname, '..', '..', '..', 'src', 'main', 'footfall.js')
 const PORTS = [

@@ -3,13 +3,15 @@ import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished } from 'vitest'
-import { freePorts, stopProcess, until } from '../../../src/main/embedded/process.ts'
+import { stopProcess } from '../../../src/main/embedded/process.ts'
 import { verify } from '../../../src/store/proof/verification.ts'
 import { createDatabase, type TestDatabase } from '../servers/database.ts'
 import { answering, CHECKOUT, type CommandProcess, runCommandProcess, startCommandProcess } from './command-process.ts'
 import { startTestRestate, type TestRestate } from '../servers/restate.ts'
 import { settled } from '../servers/stack.ts'
 import type { SteadyLoad } from '../clients/steady-load.ts'
+import { freePorts } from '../../../src/main/embedded/ports.ts'
+import { until } from '../../../src/main/embedded/until.ts'
 
 export const PATIENCE_MS = 30_000
 /** What a process of the endpoint or the gateway may take to end. */

@@ -7,7 +7,7 @@ import { SILENT_OBSERVER } from './silent-observer.ts'
 export const TEST_DEPS: Omit<Deps, 'db' | 'background'> = {
   retryPolicy: { initialInterval: 50, maxInterval: 500, exponentiationFactor: 2, maxAttempts: 200, onMaxAttempts: 'pause' },
   privacy: KEEP_ALL,
-  keeping: { retentionDays: undefined, rollUpAfterDays: undefined },
+  retention: { retentionDays: undefined, rollUpAfterDays: undefined },
   tasks: TASKS,
   observer: SILENT_OBSERVER,
 }

@@ -2,10 +2,11 @@ import { mkdtempSync, openSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePorts, stopProcess } from '../../../src/main/embedded/process.ts'
+import { stopProcess } from '../../../src/main/embedded/process.ts'
 import { postgresUrl, startPostgres } from '../../../src/main/embedded/postgres.ts'
 import type { TestPostgres } from '../../containers/postgres.ts'
 import { prepareTemplate } from './database.ts'
+import { freePorts } from '../../../src/main/embedded/ports.ts'
 
 /** The data is thrown away: nothing has to survive a power cut. */
 const SETTINGS = { fsync: 'off' }

@@ -2,8 +2,9 @@ import { mkdtempSync, openSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePorts, stopProcess } from '../../../src/main/embedded/process.ts'
+import { stopProcess } from '../../../src/main/embedded/process.ts'
 import { startRestate } from '../../../src/main/embedded/restate.ts'
+import { freePorts } from '../../../src/main/embedded/ports.ts'
 
 export interface TestRestate {
   ingressUrl: string

@@ -2,7 +2,6 @@ import type { HooksProvider } from '@restatedev/restate-sdk'
 import * as clients from '@restatedev/restate-sdk-clients'
 import { pino } from 'pino'
 import type { Deps } from '../../../services/handler/deps.ts'
-import { freePorts, until } from '../../../src/main/embedded/process.ts'
 import { register } from '../../../src/main/release/deployments.ts'
 import { queryRestate } from '../../../src/main/embedded/restate.ts'
 import { type Endpoint, serveEndpoint } from '../../../src/main/endpoint/serve-endpoint.ts'
@@ -10,6 +9,8 @@ import { backlog } from '../../../src/store/log/backlog.ts'
 import type { Database } from '../../../src/store/database/connection.ts'
 import { TEST_DEPS } from './deps.ts'
 import { startTestRestate } from './restate.ts'
+import { freePorts } from '../../../src/main/embedded/ports.ts'
+import { until } from '../../../src/main/embedded/until.ts'
 
 export interface Stack {
   ingressUrl: string

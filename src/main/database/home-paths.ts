@@ -1,0 +1,14 @@
+import { join } from 'node:path'
+import type { Config } from '../config/config.ts'
+
+/** The files and folders in FOOTFALL_HOME. */
+
+export const passwordFileOf = (config: Config) => join(config.FOOTFALL_HOME, 'postgres-password')
+export const paymentSecretFileOf = (config: Config) => join(config.FOOTFALL_HOME, 'payment-secret')
+export const postgresFolderOf = (config: Config) => join(config.FOOTFALL_HOME, 'postgres')
+export const restateFolderOf = (config: Config) => join(config.FOOTFALL_HOME, 'restate')
+export const logFolderOf = (config: Config) => join(config.FOOTFALL_HOME, 'log')
+/** The process ids of what `npm start` runs. */
+export const processesFileOf = (config: Config) => join(config.FOOTFALL_HOME, 'processes.json')
+/** The process id of a command that runs PostgreSQL for itself. */
+export const commandFileOf = (config: Config) => join(config.FOOTFALL_HOME, 'command.pid')
