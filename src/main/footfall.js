@@ -9,7 +9,7 @@ const cli = new URL('../cli/program.ts', import.meta.url)
 
 if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR_MIN) {
   console.error(
-    `Footfall needs Node ${NODE_MAJOR_MIN} and was started with ${process.version}: run npm ci in the checkout, which brings it, and start with npm start or npx footfall.`,
+    `Footfall needs Node ${NODE_MAJOR_MIN} and was started with ${process.version}: run npm ci in the checkout, which installs it, and start with npm start or ./footfall.`,
   )
   process.exitCode = 1
 } else if (!existsSync(fileURLToPath(cli))) {

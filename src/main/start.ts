@@ -124,7 +124,7 @@ async function bringUpPostgres(config: Config, supervisor: Supervisor): Promise<
     await prepareDatabase(db, config)
     if (isPublic(config) && (await listApiKeys(db)).length === 0) {
       throw new StartError(
-        `Others can reach GATEWAY_HOST (${config.GATEWAY_HOST}), and there is no key yet: make one with npx footfall key create, or take GATEWAY_HOST back.`,
+        `Others can reach GATEWAY_HOST (${config.GATEWAY_HOST}), and there is no key yet: make one with ./footfall key create, or take GATEWAY_HOST back.`,
       )
     }
   } finally {

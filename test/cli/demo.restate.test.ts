@@ -111,6 +111,6 @@ test('Ctrl-C ends the command with its numbers, and they are those of the log', 
   }
   const sent = ((await eventsInLog()) - before).toLocaleString('en')
   expect(output.trim().split('\n').at(-1)).toBe(
-    `${sent} sent, ${sent} accepted, 0 duplicates. Prove the numbers: npx footfall verify`,
+    `${sent} sent, ${sent} accepted, 0 duplicates. Prove the numbers: ./footfall verify`,
   )
 })

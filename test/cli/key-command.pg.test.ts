@@ -277,6 +277,6 @@ test('a database that was never prepared is named with what prepares it', async 
   await drop()
   for (const { code, errors } of answers) {
     expect(code).toBe(1)
-    expect(errors).toMatch(/^.*npx footfall migrate.*\n$/)
+    expect(errors).toMatch(/^.*\.\/footfall migrate.*\n$/)
   }
 })

@@ -63,5 +63,5 @@ test('a database that was never prepared is named with what prepares it', async 
   const { url, drop } = await createEmptyDatabase(inject('postgresUrl'))
   const { text } = await run(['a'], url)
   await drop()
-  expect(text).toContain('npx footfall migrate')
+  expect(text).toContain('./footfall migrate')
 })

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runInNewContext } from 'node:vm'
@@ -30,9 +30,8 @@ const NOT_RUN = new Map([
   ],
 ])
 
-/** The commands as they stand, with what npx would find. Ctrl-C is for the program that runs and not for the shell. */
-const SHELL = `trap : INT
-npx() { [ "$1" = footfall ] && shift && "${process.execPath}" "${join(CHECKOUT, 'src', 'main', 'footfall.js')}" "$@"; }`
+/** Ctrl-C reaches the command that runs, and the shell around it goes on. */
+const IGNORE_CTRL_C = 'trap : INT'
 
 const SHOP = `event_time,event_type,product_id,user_id,user_session
 2026-03-01 12:00:00 UTC,view,stool,7,a
@@ -53,6 +52,7 @@ let db: Database
 let environment: Record<string, string>
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'footfall-readme-'))
+  await symlink(join(CHECKOUT, 'footfall'), join(folder, 'footfall'))
   await writeFile(join(folder, 'shop.csv.gz'), gzipSync(SHOP))
   await writeFile(join(folder, 'invoices.csv'), INVOICES)
   await writeFile(join(folder, 'products.csv'), PRODUCTS)
@@ -77,7 +77,7 @@ function rewritten(text: string): string {
 
 /** Runs a block of commands; Ctrl-C comes when it has printed what is waited for. */
 async function runShell(text: string, ctrlCAfter?: string): Promise<string> {
-  const child = spawn('sh', ['-ec', `${SHELL}\n${rewritten(text)}`], {
+  const child = spawn('sh', ['-ec', `${IGNORE_CTRL_C}\n${rewritten(text)}`], {
     cwd: folder,
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -103,9 +103,9 @@ let printed = ''
 async function execute({ language, text }: Block): Promise<void> {
   await settled(db)
   if (language === 'sh') {
-    const isEndless = text === 'npx footfall demo'
+    const isEndless = text === './footfall demo'
     printed = await runShell(text, isEndless ? 'first in trending' : undefined)
-    if (isEndless) expect(printed).toContain('Prove the numbers: npx footfall verify')
+    if (isEndless) expect(printed).toContain('Prove the numbers: ./footfall verify')
     // An error is an answer too, and curl ends well with it.
     const isOfIngress = text.includes('http://127.0.0.1:8080/')
     if (text.startsWith('curl')) expect(JSON.parse(printed)).toHaveProperty(isOfIngress ? 'id' : 'data')
@@ -172,5 +172,5 @@ test('what is not run is in the README, and after all of it every number is righ
   expect(README.match(/^ *(```|~~~)/gm)).toHaveLength(2 * blocks.length)
   for (const text of NOT_RUN.keys()) expect(blocks.map((block) => block.text)).toContain(text)
   await settled(db)
-  expect(await runShell('npx footfall verify')).toContain('no cells differ')
+  expect(await runShell('./footfall verify')).toContain('no cells differ')
 })

@@ -191,7 +191,7 @@ test(
     const refused = await footfall(['start'], { POPULARITY_WEIGHTS: 'storefront' })
     expect(refused.code).toBe(1)
     expect(refused.text.trim().split('\n')).toHaveLength(1)
-    expect(refused.text).toContain('npx footfall rescore')
+    expect(refused.text).toContain('./footfall rescore')
     expect(await footfall(['rescore'], { POPULARITY_WEIGHTS: 'storefront' })).toMatchObject({
       code: 0,
       text: expect.stringContaining('1 products rescored'),
@@ -234,7 +234,7 @@ test('where others can reach the gateway it starts with a key only, and asks for
   const refused = await footfall(['start'], open)
   expect(refused.code).toBe(1)
   expect(refused.text.trim().split('\n')).toEqual([
-    expect.stringMatching(/GATEWAY_HOST \(0\.0\.0\.0\), and there is no key yet: make one with npx footfall key create/),
+    expect.stringMatching(/GATEWAY_HOST \(0\.0\.0\.0\), and there is no key yet: make one with \.\/footfall key create/),
   ])
   for (const port of PORTS) expect(await isPortFree(Number(environment[port]))).toBe(true)
 

@@ -54,7 +54,7 @@ export function demoCommand(): Command {
       const tally = await runDemo(plan, screenOn(process.stdout))
       // The terminal has put ^C where the next line begins.
       if (signal.aborted && process.stdout.isTTY) console.log()
-      console.log(`${tallyText(tally)}. Prove the numbers: npx footfall verify`)
+      console.log(`${tallyText(tally)}. Prove the numbers: ./footfall verify`)
     })
 }
 

@@ -67,7 +67,7 @@ function requestOf(report: string, { window, from, to = dayOf(Date.now()) }: Opt
 /** Whoever gives up waiting leaves the run going. */
 async function ended(runs: Runs, asked: RecomputeRun): Promise<RecomputeRun> {
   const progress = runProgressOn(process.stderr, () =>
-    process.stderr.write(`The run goes on; npx footfall recompute --cancel ${asked.id} ends it.\n`),
+    process.stderr.write(`The run goes on; ./footfall recompute --cancel ${asked.id} ends it.\n`),
   )
   try {
     let run = asked

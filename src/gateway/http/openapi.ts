@@ -28,7 +28,7 @@ const TAGS = [
 ]
 
 const SECURITY_SCHEMES = {
-  key: { type: 'http', scheme: 'bearer', description: 'A key of `npx footfall key create`.' },
+  key: { type: 'http', scheme: 'bearer', description: 'A key of `./footfall key create`.' },
   management_key: { type: 'apiKey', in: 'header', name: 'x-management-key', description: 'The same key in a header of its own.' },
   publishable_key: {
     type: 'apiKey',

@@ -54,7 +54,7 @@ export const Config = z.object({
     .string()
     .min(1)
     .default('127.0.0.1')
-    .describe('Address that the gateway listens on. One that others can reach needs a key first: npx footfall key create.'),
+    .describe('Address that the gateway listens on. One that others can reach needs a key first: ./footfall key create.'),
   GATEWAY_PORT: Port.default(3000).describe('Port of the gateway (REST).'),
   RESTATE_INGRESS_PORT: Port.default(8080).describe('Port of the embedded Restate ingress.'),
   RESTATE_ADMIN_PORT: Port.default(9070).describe('Port of the embedded Restate admin API and UI.'),

@@ -43,7 +43,7 @@ async function settleRules(db: Database, config: Config): Promise<void> {
   const changed = stored === undefined ? ['weights'] : differences(stored, wanted)
   if (changed.length === 0) return
   if (stored !== undefined && (await hasScores(db))) {
-    throw new StartError(`${changed.join(' and ')}: run npx footfall rescore with the same setting, or take the setting back.`)
+    throw new StartError(`${changed.join(' and ')}: run ./footfall rescore with the same setting, or take the setting back.`)
   }
   await rescore(db, wanted)
 }

@@ -43,7 +43,7 @@ export async function withDatabase<T>(
   try {
     return await work(db)
   } catch (cause) {
-    if (lacksTables(cause)) throw new StartError('The database is not prepared: run npx footfall migrate first.', { cause })
+    if (lacksTables(cause)) throw new StartError('The database is not prepared: run ./footfall migrate first.', { cause })
     if (isDenied(cause))
       throw new StartError(`The user of DATABASE_URL may not do this (${(cause as Error).message}).`, { cause })
     throw cause
