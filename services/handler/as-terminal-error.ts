@@ -1,7 +1,7 @@
 import { TerminalError } from '@restatedev/restate-sdk'
 import { DecidedError } from '../../src/contract/decided-error.ts'
 import { STATUS_OF_CODE } from '../../src/contract/error.ts'
-import { isUnavailable } from '../../src/store/database/connection.ts'
+import { isUnavailable } from '../../src/store/database/sql-state.ts'
 
 /**
  * What the caller of a handler gets for an error. A decision ends the call, with its field and details as metadata; every other

@@ -3,7 +3,6 @@ import type { TaskName } from '../../src/contract/schedule.ts'
 import { HOUR_MS } from '../../src/contract/time.ts'
 import { catalogApi, popularityApi, type RecordedBatch, recomputeRunApi } from '../../src/contract/services.ts'
 import { leftBehind } from '../../src/store/log/backlog.ts'
-import { isRefusal } from '../../src/store/database/connection.ts'
 import { comingMonths, makePartitions } from '../../src/store/log/month.ts'
 import { silentRuns } from '../../src/store/reports/recompute-run.ts'
 import { bucketByBucket, dirtyRuns, dropOldBuckets, runDue, scheduledRuns } from '../../src/store/reports/report-refresh.ts'
@@ -13,6 +12,7 @@ import { refreshRising } from '../../src/store/popularity/rising.ts'
 import { refreshTrending } from '../../src/store/popularity/trending-window.ts'
 import type { Deps, Task } from '../handler/deps.ts'
 import { FINAL } from '../handler/handler-options.ts'
+import { isDataError } from '../../src/store/database/sql-state.ts'
 
 const LEFT_BEHIND_MINUTES = 5
 const MONTHS_AHEAD = 2
@@ -107,7 +107,7 @@ async function refreshReports({ background }: Deps, ctx: ObjectContext): Promise
 
 /** A sum that no column can hold stays one. */
 function final(error: unknown): never {
-  if (isRefusal(error)) throw new TerminalError((error as Error).message, { errorCode: FINAL })
+  if (isDataError(error)) throw new TerminalError((error as Error).message, { errorCode: FINAL })
   throw error
 }
 

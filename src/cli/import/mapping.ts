@@ -40,7 +40,7 @@ export function mapRow(row: Row, { kind, rulesOf, values, time }: Mapping, file:
   return { field: missing[0]!, reason: `no rule gives ${missing.join(' or ')} a value` }
 }
 
-export function isRefusal(mapped: Item | Refusal): mapped is Refusal {
+export function isDataError(mapped: Item | Refusal): mapped is Refusal {
   return 'reason' in mapped
 }
 

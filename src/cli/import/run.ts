@@ -3,7 +3,7 @@ import { type BatchSender, batchSender } from './batch-sender.ts'
 import { checkIngress, checkRules } from './check.ts'
 import type { TimeReading } from './instant.ts'
 import type { BatchAnswer, Item, ItemKind } from './item-kind.ts'
-import { isRefusal, type Mapping, mappingOf, mapRow, type Refusal } from './mapping.ts'
+import { isDataError, type Mapping, mappingOf, mapRow, type Refusal } from './mapping.ts'
 import type { Progress } from './progress.ts'
 import { type RefusedRow, RejectedFile } from './rejected-file.ts'
 import { isBroken, type Row, textOf } from './row.ts'
@@ -112,7 +112,7 @@ async function importFile(file: SourceFile, tally: Tally, run: Run, onChunk: (by
     for (const row of rows) {
       tally.rows++
       const mapped = isBroken(row) ? { field: null, reason: row.reason } : mapRow(row, run.mapping, file)
-      if (isBroken(row) || isRefusal(mapped)) {
+      if (isBroken(row) || isDataError(mapped)) {
         refused.push({ row, ...(mapped as Refusal) })
       } else {
         addTo(batch, row, mapped)

@@ -1,6 +1,7 @@
 import { setImmediate as afterPoll, setTimeout as sleep } from 'node:timers/promises'
 import { isSecret, listApiKeys, partsOfKey, type SecretApiKey } from '../../store/access/api-key.ts'
-import { isUnavailable, type Database } from '../../store/database/connection.ts'
+import type { Database } from '../../store/database/connection.ts'
+import { isUnavailable } from '../../store/database/sql-state.ts'
 
 /** How soon a new or revoked key is known without a restart. From half of it on they are asked for again. */
 export const KEYS_MS_MAX = 1_000

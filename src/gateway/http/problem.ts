@@ -3,7 +3,7 @@ import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import { DecidedError, invalidField } from '../../contract/decided-error.ts'
 import { type ErrorBody, STATUS_OF_CODE } from '../../contract/error.ts'
 import { BODY_BYTES_MAX } from '../../contract/interaction.ts'
-import { isUnavailable } from '../../store/database/connection.ts'
+import { isUnavailable } from '../../store/database/sql-state.ts'
 
 const RETRY_AFTER_SECONDS = 2
 export const NOT_JSON = 'content-type must be application/json'

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
-import { connect, isDenied, isRefusedLogin, isUnavailable, lacksTables } from '../../store/database/connection.ts'
+import { connect } from '../../store/database/connection.ts'
 import { NewerSchemaError, schemaState } from '../../store/database/migration.ts'
 import { CHECKOUT } from '../config/config.ts'
+import { isDenied, isRefusedLogin, isUnavailable, lacksTables } from '../../store/database/sql-state.ts'
 import { StartError } from '../config/start-error.ts'
 
 /**

@@ -1,14 +1,8 @@
 import { existsSync, openSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import {
-  connect,
-  type ConnectOptions,
-  type Database,
-  isAnswering,
-  isDenied,
-  lacksTables,
-} from '../../store/database/connection.ts'
+import { connect, type ConnectOptions, type Database, isAnswering } from '../../store/database/connection.ts'
+import { isDenied, lacksTables } from '../../store/database/sql-state.ts'
 import type { Config } from '../config/config.ts'
 import { StartError } from '../config/start-error.ts'
 import { postgresOn, postgresUrl, startPostgres } from '../embedded/postgres.ts'

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { AuditEntriesRequest, AuditEntry as AuditEntryAnswer } from '../../contract/audit-entry.ts'
 import type { Queryable } from '../database/connection.ts'
 import { utc } from '../database/json.ts'
+import { onlyRow } from '../database/rows.ts'
 
 /** A page of the audit entries, the newest first, and how many there are on all pages. Costs a look at all that fit. */
 export async function auditEntries(
@@ -11,13 +12,13 @@ export async function auditEntries(
   const isOf = (column: string, value: string | undefined) =>
     value === undefined ? sql`true` : sql`${sql.ref(column)} = ${value}`
   const fits = sql`${isOf('action', action)} and ${isOf('actor', actor)} and ${isOf('resource_type', resourceType)}`
-  const { rows } = await sql<{ data: AuditEntryAnswer[] | null; total: number }>`
+  const result = await sql<{ data: AuditEntryAnswer[] | null; total: number }>`
     select (select count(*)::int from audit_entry where ${fits}) as total, (
       select json_agg(json_build_object('id', audit_id::text, 'at', ${sql.raw(utc('at'))}::json, 'actor', actor, 'action', action,
         'resource_type', resource_type, 'resource_id', resource_id, 'metadata', metadata) order by at desc, audit_id desc)
       from (select * from audit_entry where ${fits} order by at desc, audit_id desc limit ${limit} offset ${offset}) page
     ) as data`.execute(db)
-  const { data, total } = rows[0]!
+  const { data, total } = onlyRow(result)
   return { data: data ?? [], total }
 }
 

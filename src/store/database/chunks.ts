@@ -2,7 +2,7 @@ const FIRST_SIZE = 50
 /** By how much a chunk may be larger or smaller than the one before. */
 const CHANGE_MAX = 2
 
-/** How long the locks of a chunk should be held, and how many things it has: fewer would pay for their transactions alone. */
+/** How long a chunk should hold its locks, and how many things it has. Fewer would cost little but their transaction. */
 export interface ChunkLimits {
   targetMs: number
   sizeMin: number
@@ -10,8 +10,8 @@ export interface ChunkLimits {
 }
 
 /**
- * Works things off in chunks that take about as long as they should: what a product costs depends on how hot it is, so the
- * next chunk's size follows from the last one's time. @returns the sum of what `work` returned.
+ * Processes things in chunks that each take about `targetMs`. A product's cost depends on how many events it has, so the size of
+ * the next chunk follows from the time of the last one. @returns the sum of what `work` returned.
  */
 export async function inChunks<T>(
   things: readonly T[],
@@ -31,8 +31,8 @@ export async function inChunks<T>(
 }
 
 /**
- * One chunk that was fast or slow by chance must not make the next one very different. On a busy machine, where a commit alone
- * takes longer than it should, the smallest size keeps the whole from crawling.
+ * The size of the chunk after one that took `tookMs`: at most twice as large and at least half, because one chunk may be fast or
+ * slow by chance. On a busy machine a commit alone can exceed the target; `sizeMin` keeps the work going then.
  */
 export function nextSize(size: number, tookMs: number, { targetMs, sizeMin, sizeMax }: ChunkLimits): number {
   const factor = Math.max(1 / CHANGE_MAX, Math.min(CHANGE_MAX, targetMs / Math.max(tookMs, 0.1)))

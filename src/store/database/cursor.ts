@@ -4,13 +4,13 @@ import { isStorable } from '../../contract/text.ts'
 /** Where a page ended: the sort values of its last row. */
 export type Position = readonly string[]
 
-/** A page's end as an opaque text. The list's name and a checksum are in it, so that only cursors of this list pass. */
+/** A page's end as an opaque text. It contains the list's name and a checksum, so that only cursors of this list are accepted. */
 export function encodeCursor(list: string, position: Position): string {
   const payload = JSON.stringify([list, ...position])
   return Buffer.from(checksum(payload) + payload).toString('base64url')
 }
 
-/** The position of a cursor; undefined when it was tampered with or belongs to another list. */
+/** The position of a cursor; undefined when the cursor was changed or belongs to another list. */
 export function decodeCursor(list: string, cursor: string): Position | undefined {
   const text = Buffer.from(cursor, 'base64url').toString()
   const payload = text.slice(CHECKSUM_LENGTH)
@@ -21,7 +21,7 @@ export function decodeCursor(list: string, cursor: string): Position | undefined
 
 const CHECKSUM_LENGTH = 8
 
-/** Whoever knows the checksum can still write what he likes into it. */
+/** The checksum keeps out mistakes and not attacks, so the content may be anything. */
 function parse(payload: string): string[] {
   try {
     const parsed: unknown = JSON.parse(payload)

@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
-import { type Queryable, isDeadlock, isLockTimeout, type Database } from './connection.ts'
+import type { Queryable, Database } from './connection.ts'
+import { isDeadlock, isLockTimeout } from './sql-state.ts'
+import { onlyRow } from './rows.ts'
 
-const GONE_MS_MAX = 60_000
-const GONE_POLL_MS = 20
+const WAIT_MS_MAX = 60_000
+const WAIT_POLL_MS = 20
 
-/** Advisory locks. The numbers are arbitrary; they only have to differ from those of other programs. */
+/** Advisory locks. The numbers are arbitrary: they only have to differ from those of other programs. */
 const LOCKS = {
   migrations: 0x466f_6f74_0001n,
   rules: 0x466f_6f74_0002n,
@@ -15,8 +17,8 @@ const LOCKS = {
 } as const
 
 /**
- * Holds a lock until the transaction ends. It is a statement of its own, because a statement's snapshot is taken before
- * it waits: what was committed meanwhile is seen only by the next statement.
+ * Holds a lock until the transaction ends. It is a statement of its own, because a statement's snapshot is taken before it waits
+ * for a lock: only the next statement sees what was committed in the meantime.
  */
 export async function takeLock(tx: Queryable, lock: keyof typeof LOCKS, mode: 'shared' | 'exclusive'): Promise<void> {
   const key = LOCKS[lock].toString()
@@ -25,18 +27,29 @@ export async function takeLock(tx: Queryable, lock: keyof typeof LOCKS, mode: 's
     : sql`select pg_advisory_xact_lock(${key}::bigint)`.execute(tx))
 }
 
-/** The same for something that has a name. */
-export async function takeNamedLock(tx: Queryable, ...name: string[]): Promise<void> {
-  const key = createHash('sha256').update(JSON.stringify(name)).digest().readBigInt64BE().toString()
-  await sql`select pg_advisory_xact_lock(${key}::bigint)`.execute(tx)
+/** The name of a lock: its namespace, and what is locked in it. */
+export type LockName = readonly [namespace: string, ...parts: string[]]
+
+/**
+ * Holds named locks until the transaction ends. It is a statement of its own, as `takeLock` is. They are taken in the order of their
+ * keys, so that two calls with common names cannot deadlock.
+ */
+export async function takeNamedLocks(tx: Queryable, names: readonly LockName[]): Promise<void> {
+  const keys = [...new Set(names.map(keyOfName))]
+  await sql`select pg_advisory_xact_lock(key) from (select key from unnest(${keys}::bigint[]) as key order by key) k`.execute(tx)
+}
+
+/** Releases that run at the same time must agree on the keys. */
+function keyOfName(name: LockName): string {
+  return createHash('sha256').update(JSON.stringify(name)).digest().readBigInt64BE().toString()
 }
 
 const CHANGE_LOCK_MS_MAX = 2_000
 const CHANGE_ATTEMPTS_MAX = 30
 
 /**
- * Changes tables in a transaction, one who does so at a time. Whoever comes behind a lock that is waited for waits too: so it waits
- * for two seconds at most, lets them through, and begins again. @throws after a minute or so.
+ * Changes tables in a transaction, one such transaction at a time. While it waits for a table's lock, statements that need the table
+ * queue behind it. So it waits 2 s at most, lets them through, and starts again. @throws after 30 attempts, about a minute.
  */
 export async function alterTables<T>(db: Database, work: (tx: Queryable) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
@@ -53,8 +66,8 @@ export async function alterTables<T>(db: Database, work: (tx: Queryable) => Prom
 }
 
 /**
- * Does something while this session holds a lock, for what cannot be in a transaction; not at all when somebody else has it.
- * A session that breaks lets go of it.
+ * Works while this session holds a lock, for statements that cannot run in a transaction. A session that breaks releases the lock.
+ * @returns undefined, without working, when another session holds it.
  */
 export async function withSessionLock<T>(
   session: Queryable,
@@ -62,8 +75,8 @@ export async function withSessionLock<T>(
   work: () => Promise<T>,
 ): Promise<T | undefined> {
   const key = LOCKS[lock].toString()
-  const { rows } = await sql<{ held: boolean }>`select pg_try_advisory_lock(${key}::bigint) as held`.execute(session)
-  if (!rows[0]!.held) return undefined
+  const result = await sql<{ isHeld: boolean }>`select pg_try_advisory_lock(${key}::bigint) as "isHeld"`.execute(session)
+  if (!onlyRow(result).isHeld) return undefined
   try {
     return await work()
   } finally {
@@ -72,8 +85,9 @@ export async function withSessionLock<T>(
 }
 
 /**
- * Waits until every transaction that shares a lock now has ended, without making anybody wait: who takes it from now on sees what
- * was committed before. Not to be called by one that holds it itself. @throws when one of them does not end.
+ * Waits until every transaction that now shares a lock has ended. It takes no lock, so it delays no other transaction: those that
+ * take the lock from now on see what was committed before. A caller must not hold the lock itself.
+ * @throws when a transaction does not end within a minute.
  */
 export async function waitForHolders(db: Queryable, lock: keyof typeof LOCKS): Promise<void> {
   const key = LOCKS[lock]
@@ -83,19 +97,20 @@ export async function waitForHolders(db: Queryable, lock: keyof typeof LOCKS): P
   )
 }
 
-/** Waits until every transaction that has such a lock of this database now has ended. @throws when one of them does not. */
-export async function waitForTransactions(db: Queryable, isOne: ReturnType<typeof sql>): Promise<void> {
+/** Waits until every transaction that now has such a lock in this database has ended. @throws when one does not within a minute. */
+export async function waitForTransactions(db: Queryable, isSuchLock: ReturnType<typeof sql>): Promise<void> {
   const holders = async () => {
     const { rows } = await sql<{ holder: string }>`
       select distinct virtualtransaction as holder from pg_locks
-      where granted and database = (select oid from pg_database where datname = current_database()) and ${isOne}`.execute(db)
+      where granted and database = (select oid from pg_database where datname = current_database()) and ${isSuchLock}`.execute(db)
     return rows.map((row) => row.holder)
   }
-  let left = await holders()
-  for (const endMs = performance.now() + GONE_MS_MAX; left.length > 0;) {
-    if (performance.now() > endMs) throw new Error('a transaction that writes does not end')
-    await sleep(GONE_POLL_MS)
-    const now = new Set(await holders())
-    left = left.filter((holder) => now.has(holder))
+  const endMs = performance.now() + WAIT_MS_MAX
+  let remaining = await holders()
+  while (remaining.length > 0) {
+    if (performance.now() > endMs) throw new Error(`a transaction that writes did not end within ${WAIT_MS_MAX / 1_000} s`)
+    await sleep(WAIT_POLL_MS)
+    const current = new Set(await holders())
+    remaining = remaining.filter((holder) => current.has(holder))
   }
 }

@@ -5,22 +5,23 @@ import { sql } from 'kysely'
 import { DecidedError } from '../../contract/decided-error.ts'
 import { alterTables } from './locks.ts'
 import type { Queryable, Database } from './connection.ts'
+import { onlyRow } from './rows.ts'
 
 /** The major version of the server, and the encoding of the database. */
 export async function serverOf(db: Queryable): Promise<{ version: number; encoding: string }> {
-  const { rows } = await sql<{ version: number; encoding: string }>`
+  const result = await sql<{ version: number; encoding: string }>`
     select current_setting('server_version_num')::int / 10000 as version, getdatabaseencoding() as encoding`.execute(db)
-  return rows[0]!
+  return onlyRow(result)
 }
 
 interface Migration {
   name: string
   text: string
-  /** The number of the first file whose code can work beside this one. */
+  /** The number of the oldest file whose release can still work on the database after this one. */
   worksSince: string
 }
 
-/** Newer code has migrated the database, and left it unfit for this one. */
+/** A newer release has migrated the database, and this release does not understand the result. */
 export class NewerSchemaError extends DecidedError {
   override readonly name = 'NewerSchemaError'
 
@@ -33,8 +34,8 @@ export class NewerSchemaError extends DecidedError {
 }
 
 /**
- * Applies the numbered files of `folder` that the database does not have yet, all or none; returns their names. A file whose first
- * line is `-- works since NNNN` leaves the database fit for code that knows the files up to that number.
+ * Applies the numbered files of `folder` that the database does not have yet, all or none. A release that knows the files up to
+ * NNNN works on after a file whose first line is `-- works since NNNN`. @returns the names of the applied files.
  */
 export async function migrate(db: Database, folder: string): Promise<string[]> {
   const files = await migrationsIn(folder)
@@ -46,31 +47,31 @@ export async function migrate(db: Database, folder: string): Promise<string[]> {
     if (notUnderstood.length > 0) throw new NewerSchemaError(notUnderstood)
     const { rows } = await sql<{ name: string; sha256: string }>`select name, sha256 from migration`.execute(tx)
     const applied = new Map(rows.map((row) => [row.name, row.sha256]))
-    const fresh = files.filter((file) => !applied.has(file.name))
-    if (fresh.some(({ text }) => /\balter table interaction_batch\b/.test(text))) await lockBatches(tx)
+    const unapplied = files.filter((file) => !applied.has(file.name))
+    if (unapplied.some(({ text }) => /\balter table interaction_batch\b/.test(text))) await lockBatches(tx)
     for (const { name, text, worksSince } of files) {
       const sha256 = createHash('sha256').update(text).digest('hex')
-      const before = applied.get(name)
-      if (before !== undefined && before !== sha256)
+      const appliedSha256 = applied.get(name)
+      if (appliedSha256 !== undefined && appliedSha256 !== sha256)
         throw new Error(`sql/${name} was changed after it was applied; add a new file instead`)
-      if (before !== undefined) continue
+      if (appliedSha256 !== undefined) continue
       await sql.raw(text).execute(tx)
       await sql`insert into migration (name, sha256, works_since) values (${name}, ${sha256}, ${worksSince})`.execute(tx)
     }
-    return fresh.map((file) => file.name)
+    return unapplied.map((file) => file.name)
   })
 }
 
 /**
- * Recording locks this table before every other, so a migration that alters it must do the same: after another table it would
+ * Recording locks this table before all others. A migration that alters it must lock it first too, because it could otherwise
  * deadlock with a recording.
  */
 async function lockBatches(tx: Queryable): Promise<void> {
-  const { rows } = await sql<{ exists: boolean }>`select to_regclass('interaction_batch') is not null as exists`.execute(tx)
-  if (rows[0]!.exists) await sql`lock table interaction_batch in access exclusive mode`.execute(tx)
+  const result = await sql<{ exists: boolean }>`select to_regclass('interaction_batch') is not null as exists`.execute(tx)
+  if (onlyRow(result).exists) await sql`lock table interaction_batch in access exclusive mode`.execute(tx)
 }
 
-/** Not `if not exists`: that would lock out those who look whether they may start. */
+/** Without `if not exists`, because that takes a lock that blocks processes reading `migration` before they start. */
 async function addWorksSince(tx: Queryable): Promise<void> {
   const { rows } = await sql`
     select from pg_attribute where attrelid = 'migration'::regclass and attname = 'works_since'`.execute(tx)
@@ -78,17 +79,17 @@ async function addWorksSince(tx: Queryable): Promise<void> {
 }
 
 export interface SchemaState {
-  /** Files that the database does not have. */
+  /** Files that were not applied to the database. */
   missing: string[]
-  /** Files of newer code that left the database unfit for this one. */
+  /** Files of a newer release that this release does not understand. */
   notUnderstood: string[]
 }
 
-/** How the database stands to the files of `folder`. */
+/** Compares the database with the files of `folder`. */
 export async function schemaState(db: Queryable, folder: string): Promise<SchemaState> {
   const names = (await migrationsIn(folder)).map((file) => file.name)
   const newest = numberOf(names.at(-1) ?? '0000')
-  // The column is not there before the first file that had it.
+  // A database may be older than the column works_since.
   const { rows } = await sql<{ name: string; worksSince: string | null }>`
     select name, to_jsonb(m) ->> 'works_since' as "worksSince" from migration m order by name`.execute(db)
   const applied = new Set(rows.map(({ name }) => name))

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Database } from '../database/connection.ts'
 import type { BatchBounds } from './batch.ts'
+import { onlyRow } from '../database/rows.ts'
 
 export interface LeftBehind extends BatchBounds {
   uncounted: boolean
@@ -38,7 +39,7 @@ export interface Backlog {
 
 /** How much was recorded and is not yet counted or fed. */
 export async function backlog(db: Database): Promise<Backlog> {
-  const { rows } = await sql<Backlog>`
+  const result = await sql<Backlog>`
     with uncounted as (select count(*)::int as n, coalesce(sum(events), 0)::int as events, min(received_at) as oldest
         from interaction_batch where scored_at is null),
       unfed as (select count(*)::int as n, coalesce(sum(events), 0)::int as events, min(received_at) as oldest
@@ -49,5 +50,5 @@ export async function backlog(db: Database): Promise<Backlog> {
       extract(epoch from now() - unfed.oldest)::float8 as "unfedSeconds",
       extract(epoch from now() - least(uncounted.oldest, unfed.oldest))::float8 as "oldestSeconds"
     from uncounted cross join unfed`.execute(db)
-  return rows[0]!
+  return onlyRow(result)
 }

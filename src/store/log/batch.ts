@@ -1,12 +1,14 @@
 import { sql } from 'kysely'
 import { type Kind, KINDS } from '../../contract/kinds.ts'
 import type { Call } from './call.ts'
-import { type Queryable, isMissingPartition, isRefusal, type Database } from '../database/connection.ts'
+import type { Queryable, Database } from '../database/connection.ts'
 import { INTERACTIONS } from './interaction.ts'
 import type { LogTable } from './log-table.ts'
 import { makePartitions, monthOf } from './month.ts'
 import { findRejected } from './bisection.ts'
 import type { LogRow, NewInteraction, NewRejection, Rejection } from '../../admission/rows.ts'
+import { isMissingPartition, isDataError } from '../database/sql-state.ts'
+import { onlyRow } from '../database/rows.ts'
 
 /** A recorded batch and the first and last instant of its events, as RFC 3339 in UTC. */
 export interface BatchBounds {
@@ -78,7 +80,7 @@ export async function recordRows<Row extends LogRow>(
       if (attempt === ATTEMPTS_MAX) throw error
       if (isMissingPartition(error)) {
         await makePartitions(db, await monthsToMake(db, rows))
-      } else if (isRefusal(error)) {
+      } else if (isDataError(error)) {
         // A trial must not stumble over a month that is missing as well.
         await makePartitions(db, await monthsToMake(db, rows))
         const found = await findRejected(db, table, rows)
@@ -142,7 +144,7 @@ export async function insertBatch<Row extends LogRow>(
       where given.occurred_at < horizon
     )
     select count(*)::int as inserted, exists (select from claimed) as "isNew" from inserted`.execute(db)
-  return answer.rows[0]!
+  return onlyRow(answer)
 }
 
 /**
@@ -186,7 +188,7 @@ export async function batchOf(db: Queryable, call: Call): Promise<BatchBounds | 
 
 /** The months of what is not before the horizon. */
 export async function monthsToMake(db: Queryable, given: readonly Pick<LogRow, 'occurredAtMs'>[]): Promise<string[]> {
-  const { rows } = await sql<{ horizon: Date }>`select horizon from log_horizon`.execute(db)
-  const horizonMs = rows[0]!.horizon.getTime()
+  const result = await sql<{ horizon: Date }>`select horizon from log_horizon`.execute(db)
+  const horizonMs = onlyRow(result).horizon.getTime()
   return given.filter((row) => row.occurredAtMs >= horizonMs).map((row) => monthOf(row.occurredAtMs))
 }

@@ -1,7 +1,8 @@
 import { sql } from 'kysely'
-import { isMissingPartition, isRefusal, type Database } from '../database/connection.ts'
+import type { Database } from '../database/connection.ts'
 import type { LogTable } from './log-table.ts'
 import type { LogRow, NewRejection } from '../../admission/rows.ts'
+import { isMissingPartition, isDataError } from '../database/sql-state.ts'
 
 /** Halves the rows until each refused one stands alone. Every trial is rolled back. */
 export async function findRejected<Row extends LogRow>(
@@ -11,7 +12,7 @@ export async function findRejected<Row extends LogRow>(
 ): Promise<NewRejection[]> {
   const error = await trial(db, table, rows)
   if (error === undefined || rows.length === 0) return []
-  if (!isRefusal(error) || isMissingPartition(error)) throw error
+  if (!isDataError(error) || isMissingPartition(error)) throw error
   if (rows.length === 1) {
     const { index, item } = rows[0]!
     return [{ index, code: 'refused', field: null, message: `refused by PostgreSQL: ${(error as Error).message}`, item }]

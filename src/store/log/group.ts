@@ -2,7 +2,8 @@ import { sql } from 'kysely'
 import type { KindWith } from '../../contract/kinds.ts'
 import type { BatchBounds } from './batch.ts'
 import { KIND_OF_BATCH } from './kind.ts'
-import { type Queryable, isRefusal } from '../database/connection.ts'
+import type { Queryable } from '../database/connection.ts'
+import { isDataError } from '../database/sql-state.ts'
 
 /** A group's limits keep the transaction, and with it the locks on hot products, well under a second. */
 export const GROUP_BATCHES_MAX = 64
@@ -13,7 +14,7 @@ export async function inGroupOrAlone<T>(work: (othersMax: number) => Promise<T>)
   try {
     return await work(GROUP_BATCHES_MAX - 1)
   } catch (error) {
-    if (!isRefusal(error)) throw error
+    if (!isDataError(error)) throw error
     return work(0)
   }
 }

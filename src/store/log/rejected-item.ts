@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { type RejectedInteraction, rejectedIdOf, type RejectedKey, type RejectedResponse } from '../../contract/rejected.ts'
 import { decodeCursor, encodeCursor } from '../database/cursor.ts'
 import type { Queryable } from '../database/connection.ts'
+import { onlyRow } from '../database/rows.ts'
 
 /** A hundred items may be 16 MiB each. A page ends before its items are more than this; one is always on it. */
 const PAGE_BYTES_MAX = 16 * 1024 * 1024
@@ -54,9 +55,9 @@ export async function openRejected(db: Queryable, limit: number): Promise<Reject
 
 /** How many wait to be replayed. */
 export async function countOpenRejected(db: Queryable): Promise<number> {
-  const { rows } = await sql<{ n: number }>`
+  const result = await sql<{ n: number }>`
     select count(*)::int as n from rejected_interaction where replayed_at is null`.execute(db)
-  return rows[0]!.n
+  return onlyRow(result).n
 }
 
 const REJECTED = 'rejected'

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
-import { type Queryable, isLockTimeout, type Database } from '../database/connection.ts'
+import type { Queryable, Database } from '../database/connection.ts'
 import { waitForTransactions, withSessionLock } from '../database/locks.ts'
 import { LOG_TABLES, type LogTableName, type Month, monthAfter } from './month.ts'
+import { isLockTimeout } from '../database/sql-state.ts'
+import { onlyRow } from '../database/rows.ts'
 
 /** How long one attempt waits: whoever came after it for what it waits for waits as long. */
 const LOCK_MS_MAX = 30
@@ -71,9 +73,9 @@ async function moveHorizon(db: Queryable, retentionDays: number): Promise<Month>
     update log_horizon set horizon = h.wanted
     from (select date_trunc('month', now() - ${retentionDays}::int * interval '1 day', 'UTC') as wanted) h
     where horizon < h.wanted`.execute(db)
-  const { rows } = await sql<{ month: Month }>`
+  const result = await sql<{ month: Month }>`
     select to_char(horizon at time zone 'UTC', 'YYYY-MM') as month from log_horizon`.execute(db)
-  return rows[0]!.month
+  return onlyRow(result).month
 }
 
 /**
@@ -108,7 +110,7 @@ async function monthsBefore(db: Queryable, table: LogTableName, horizonMonth: Mo
 
 /** Whether a batch that reaches into the month waits to be counted or fed. Costs a look at the batches that wait. */
 async function hasOpenBatches(db: Queryable, month: Month): Promise<boolean> {
-  const { rows } = await sql<{ open: boolean }>`
+  const result = await sql<{ open: boolean }>`
     select exists (
       select from (
         select occurred_from, occurred_to from interaction_batch where scored_at is null
@@ -117,7 +119,7 @@ async function hasOpenBatches(db: Queryable, month: Month): Promise<boolean> {
       ) b
       where b.occurred_from < ${`${monthAfter(month)}-01T00:00:00Z`}::timestamptz and b.occurred_to >= ${`${month}-01T00:00:00Z`}::timestamptz
     ) as open`.execute(db)
-  return rows[0]!.open
+  return onlyRow(result).open
 }
 
 /** @returns whether the month's table stands alone. */
@@ -133,11 +135,11 @@ async function detach(db: Queryable, table: LogTableName, { partition, state }: 
 
 /** Whether DETACH CONCURRENTLY got half the way: from then on the month is out of reach, and FINALIZE must do the rest. */
 async function isDetaching(db: Queryable, partition: string): Promise<boolean> {
-  const { rows } = await sql<{ pending: boolean }>`
+  const result = await sql<{ pending: boolean }>`
     select exists (select from pg_inherits where inhrelid = to_regclass(${partition}) and inhdetachpending) as pending`.execute(
     db,
   )
-  return rows[0]!.pending
+  return onlyRow(result).pending
 }
 
 /**

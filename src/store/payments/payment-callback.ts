@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
 import type { PaymentCallback } from '../../contract/payment.ts'
 import { instantOf } from '../../contract/time.ts'
 import { type Callback, type Item, keyOf, type Shortfall } from '../../ledger/settlement.ts'
 import { type Call, callIdOf } from '../log/call.ts'
 import type { Queryable } from '../database/connection.ts'
+import { takeNamedLocks } from '../database/locks.ts'
 import type { NewPayment } from '../../admission/rows.ts'
 
 /** A callback as it is stored. */
@@ -45,7 +45,7 @@ export function subjectsOf({ provider, callbackId, paymentRef, orderId }: Callba
  */
 export async function lockKnown(tx: Queryable, subjects: readonly Subject[]): Promise<KnownPayment[]> {
   const locked = new Set(subjects.map((subject) => JSON.stringify(subject)))
-  await takeNamedLocks(tx, [...locked])
+  await takeNamedLocks(tx, subjects)
   const known = await knownPayments(tx, subjects)
   const isLocked = (subject: Subject) => locked.has(JSON.stringify(subject))
   const concerned = known.flatMap((callback) => {
@@ -55,12 +55,6 @@ export async function lockKnown(tx: Queryable, subjects: readonly Subject[]): Pr
   const more = concerned.filter((subject) => !isLocked(subject))
   if (more.length > 0) throw new MoreSubjectsError(more)
   return known
-}
-
-/** In one order, so that nobody waits for who waits for him. */
-async function takeNamedLocks(tx: Queryable, names: readonly string[]): Promise<void> {
-  const keys = names.map((name) => createHash('sha256').update(name).digest().readBigInt64BE().toString())
-  await sql`select pg_advisory_xact_lock(key) from (select key from unnest(${keys}::bigint[]) as key order by key) k`.execute(tx)
 }
 
 async function knownPayments(tx: Queryable, subjects: readonly Subject[]): Promise<KnownPayment[]> {

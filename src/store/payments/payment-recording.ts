@@ -5,7 +5,7 @@ import { CALLBACKS_MAX } from '../../contract/payment.ts'
 import { type Callback, difference, type Effect, idOfEffect, keyOf, type Shortfall, settle } from '../../ledger/settlement.ts'
 import { insertPaymentEvents } from '../reports/analytics-event.ts'
 import { type Call, callIdOf } from '../log/call.ts'
-import { type Queryable, isMissingPartition, type Database } from '../database/connection.ts'
+import type { Queryable, Database } from '../database/connection.ts'
 import { batchOf, insertBatch, type BatchBounds } from '../log/batch.ts'
 import { INTERACTIONS } from '../log/interaction.ts'
 import type { LogTable } from '../log/log-table.ts'
@@ -23,6 +23,8 @@ import {
 import { lockUnlessReplayed, markReplayed, type ReplayOf } from '../log/rejected-replay.ts'
 import { addSales } from './sale-line.ts'
 import type { NewInteraction, NewRejection, NewPayment, NewAnalyticsEvent } from '../../admission/rows.ts'
+import { isMissingPartition } from '../database/sql-state.ts'
+import { onlyRow } from '../database/rows.ts'
 
 /** What became of a callback. */
 export interface PaymentResult {
@@ -142,12 +144,12 @@ async function selectNew(
   // Who moves the horizon waits for those who may not have seen it.
   await sql`lock table interaction, analytics_event in row exclusive mode`.execute(tx)
   const lacking = unknown.filter(isPayment).flatMap(({ items }) => items.filter(({ sellerId }) => sellerId === null))
-  const { rows } = await sql<{ horizon: Date; sellers: Record<string, string> | null }>`
+  const result = await sql<{ horizon: Date; sellers: Record<string, string> | null }>`
     select horizon, (
       select json_object_agg(product_id, seller_id) from catalog.product
       where product_id = any(${lacking.map(({ productId }) => productId)}::text[]) and seller_id is not null
     ) as sellers from log_horizon`.execute(tx)
-  const { horizon, sellers } = rows[0]!
+  const { horizon, sellers } = onlyRow(result)
   const sellerOf = (productId: string) => (sellers !== null && Object.hasOwn(sellers, productId) ? sellers[productId]! : null)
   const withSellers = (payment: NewPayment): NewPayment => {
     if (!isPayment(payment)) return payment

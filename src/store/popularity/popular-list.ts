@@ -6,11 +6,7 @@ import type { Queryable } from '../database/connection.ts'
 import { jsonOfProduct, JSON_OF_PRODUCT } from './popularity-json.ts'
 import { at, cellsIn, RISING_MIN, risingOf } from './rising.ts'
 import { utc } from '../database/json.ts'
-import { counterOf } from './cells.ts'
-import { COUNTERS } from './cells.ts'
-import { dayOf } from './cells.ts'
-import { scoreOf } from './cells.ts'
-import { weighed } from './cells.ts'
+import { counterOf, COUNTERS, dayOf, scoreOf, weighed } from './cells.ts'
 
 export interface PopularQuery {
   mode: Mode

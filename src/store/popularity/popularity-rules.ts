@@ -6,12 +6,8 @@ import { takeLock } from '../database/locks.ts'
 import { countedEvents } from './product-event.ts'
 import { rollUpAll } from './roll-up.ts'
 import { audit, SYSTEM_ACTOR } from '../audit/audit-entry.ts'
-import { countersOf } from './cells.ts'
-import { dayOf } from './cells.ts'
-import { hourOf } from './cells.ts'
-import { scoreOf } from './cells.ts'
-import { trendingOf } from './cells.ts'
-import { weighed } from './cells.ts'
+import { countersOf, dayOf, hourOf, scoreOf, trendingOf, weighed } from './cells.ts'
+import { onlyRow } from '../database/rows.ts'
 
 /** What popularity is computed by. Half-life and window in hours. */
 export interface Rules {
@@ -41,8 +37,8 @@ export function sameWeights(one: Weights, other: Weights): boolean {
 
 /** Whether anything was counted yet, so that other rules would need a rescore. */
 export async function hasScores(db: Queryable): Promise<boolean> {
-  const { rows } = await sql<{ any: boolean }>`select exists (select from product_popularity) as any`.execute(db)
-  return rows[0]!.any
+  const result = await sql<{ any: boolean }>`select exists (select from product_popularity) as any`.execute(db)
+  return onlyRow(result).any
 }
 
 export interface RescoreResult {
@@ -91,10 +87,10 @@ export async function rescore(db: Database, rules: Rules, actor = SYSTEM_ACTOR):
 
 /** Adds a version of the weights: every rescore has one of its own. */
 async function addWeights(tx: Queryable, rules: Rules): Promise<number> {
-  const { rows } = await sql<{ version: number }>`
+  const result = await sql<{ version: number }>`
     insert into weight_table (version, name)
     select coalesce(max(version), 0) + 1, ${rules.weightsName} from weight_table returning version`.execute(tx)
-  const version = rows[0]!.version
+  const version = onlyRow(result).version
   const types = Object.keys(rules.weights)
   await sql`
     insert into weight (version, event_type, weight_micros)
@@ -105,9 +101,9 @@ async function addWeights(tx: Queryable, rules: Rules): Promise<number> {
 }
 
 async function isLogCut(tx: Queryable): Promise<boolean> {
-  const { rows } = await sql<{ cut: boolean }>`
+  const result = await sql<{ cut: boolean }>`
     select horizon > '2000-01-01 00:00:00+00' as cut from log_horizon`.execute(tx)
-  return rows[0]!.cut
+  return onlyRow(result).cut
 }
 
 /** Both tables from the log, each from the events that are in it. */

@@ -1,8 +1,9 @@
 import { type RawBuilder, sql } from 'kysely'
 import { instantOf } from '../../contract/time.ts'
 import { type Span, spanOf } from '../../ranking/span.ts'
-import { allowLongStatements, type Database } from '../database/connection.ts'
+import type { Database } from '../database/connection.ts'
 import { rolledToMsOf } from './roll-up.ts'
+import { allowLongStatements } from '../database/transaction.ts'
 
 /** Events that both sides are given beforehand: how many it takes until a ratio is believed. */
 const PRIOR_EVENTS = 10

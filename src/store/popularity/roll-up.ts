@@ -2,9 +2,8 @@ import { sql } from 'kysely'
 import { type ChunkLimits, inChunks } from '../database/chunks.ts'
 import type { Queryable, Database } from '../database/connection.ts'
 import { waitForHolders, takeLock } from '../database/locks.ts'
-import { addToDay } from './cells.ts'
-import { dayOf } from './cells.ts'
-import { daysOf } from './cells.ts'
+import { addToDay, dayOf, daysOf } from './cells.ts'
+import { onlyRow } from '../database/rows.ts'
 
 /** Listing costs a pass over the hours that are still to be moved. */
 const LISTED_PRODUCTS_MAX = 10_000
@@ -56,7 +55,7 @@ async function productsToMove(db: Queryable): Promise<string[]> {
 
 /** Cells are locked in key order, so that two movers take turns; the second finds them gone. */
 async function moveToDays(tx: Queryable, which: ReturnType<typeof sql>): Promise<number> {
-  const { rows } = await sql<{ moved: number }>`
+  const result = await sql<{ moved: number }>`
     with old as (
       select product_id, hour, event_type from product_hour
       where ${which} hour < (select rolled_to from popularity_rules)
@@ -69,11 +68,11 @@ async function moveToDays(tx: Queryable, which: ReturnType<typeof sql>): Promise
       insert into product_day as d (product_id, day, event_type, events, decayed) ${daysOf(sql`gone`)} ${addToDay}
     )
     select count(*)::int as moved from gone`.execute(tx)
-  return rows[0]!.moved
+  return onlyRow(result).moved
 }
 
 /** Before this instant, in milliseconds since 1970, only days are known. */
 export async function rolledToMsOf(db: Queryable): Promise<number> {
-  const { rows } = await sql<{ at: Date }>`select rolled_to as at from popularity_rules`.execute(db)
-  return rows[0]!.at.getTime()
+  const result = await sql<{ at: Date }>`select rolled_to as at from popularity_rules`.execute(db)
+  return onlyRow(result).at.getTime()
 }

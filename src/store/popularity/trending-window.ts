@@ -1,10 +1,9 @@
 import { sql } from 'kysely'
-import { type Queryable, allowLongStatements, type Database } from '../database/connection.ts'
+import type { Queryable, Database } from '../database/connection.ts'
 import { waitForHolders, takeLock } from '../database/locks.ts'
 import { type ChunkLimits, inChunks } from '../database/chunks.ts'
-import { hourOf } from './cells.ts'
-import { trendingOf } from './cells.ts'
-import { weighed } from './cells.ts'
+import { hourOf, trendingOf, weighed } from './cells.ts'
+import { allowLongStatements } from '../database/transaction.ts'
 
 /** Listing costs a pass over the hours that left the window. */
 const LISTED_PRODUCTS_MAX = 10_000

@@ -3,6 +3,7 @@ import { REPORT_SLUGS, WINDOWS } from '../../contract/report.ts'
 import type { Drift } from '../../contract/verify.ts'
 import { BUCKET_DAYS, type Day, lastDayOf } from '../../ranking/bucket.ts'
 import type { Queryable } from '../database/connection.ts'
+import { onlyRow } from '../database/rows.ts'
 import { compare, exact } from './drift.ts'
 import { firstWholeBucket, type Scope, snapshotsOf } from '../reports/report-buckets.ts'
 
@@ -22,12 +23,13 @@ export async function snapshotDrift(tx: Queryable, horizon: Date): Promise<Drift
 async function scopeDrift(tx: Queryable, scope: Scope, first: Day): Promise<Drift[]> {
   const { report, window } = scope
   const ofScope = sql`report_slug = ${report} and bucket_window = ${window}`
-  const { rows } = await sql<{ from: Day | null; to: Day | null }>`
+  const built = await sql<{ from: Day | null; to: Day | null }>`
     select min(bucket)::text as from, max(bucket)::text as to from report_bucket where ${ofScope} and bucket >= ${first}::date`.execute(
     tx,
   )
   // Of a report without a bucket every snapshot is one too many.
-  const { from, to } = { from: rows[0]!.from ?? first, to: rows[0]!.to ?? first }
+  const bounds = onlyRow(built)
+  const [from, to] = [bounds.from ?? first, bounds.to ?? first]
   const isProved = sql`bucket >= ${first}::date and not exists (
     select from dirty_mark m where m.report_slug = ${report} and m.bucket_window = ${window} and m.day >= s.bucket and m.day < s.bucket + ${BUCKET_DAYS[window]}::int)`
   const columns = sql`${report} as report_slug, ${window} as bucket_window, bucket, coalesce(dimension_key, '') as dimension_key,

@@ -3,22 +3,26 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { SEARCH_IMPRESSION } from '../../contract/search.ts'
 import type { Drift, VerifyResponse } from '../../contract/verify.ts'
-import { type Queryable, allowLongStatements, type Database } from '../database/connection.ts'
+import type { Queryable, Database } from '../database/connection.ts'
 import { compare, DRIFT_MAX, exact, within } from './drift.ts'
 import { openRepair } from '../popularity/trending-window.ts'
 import { countedEvents } from '../popularity/product-event.ts'
 import { snapshotDrift } from './report-drift.ts'
 import { salesDrift } from './sales-drift.ts'
 import { shopperOf } from '../shoppers/shopper-profile.ts'
-import { COUNTERS } from '../popularity/cells.ts'
-import { countersOf } from '../popularity/cells.ts'
-import { dayOf } from '../popularity/cells.ts'
-import { daysOf } from '../popularity/cells.ts'
-import { hourOf } from '../popularity/cells.ts'
-import { scoreOf } from '../popularity/cells.ts'
-import { trendingOf } from '../popularity/cells.ts'
-import { trendingSpreadOf } from '../popularity/cells.ts'
-import { weighed } from '../popularity/cells.ts'
+import {
+  COUNTERS,
+  countersOf,
+  dayOf,
+  daysOf,
+  hourOf,
+  scoreOf,
+  trendingOf,
+  trendingSpreadOf,
+  weighed,
+} from '../popularity/cells.ts'
+import { allowLongStatements } from '../database/transaction.ts'
+import { onlyRow } from '../database/rows.ts'
 
 const REPAIR_WAIT_MS_MAX = 10_000
 const REPAIR_POLL_MS = 100
@@ -49,14 +53,14 @@ export async function verify(db: Database, { patienceMs = REPAIR_WAIT_MS_MAX } =
 async function replay(tx: Queryable): Promise<VerifyResponse | undefined> {
   await allowLongStatements(tx)
   if ((await openRepair(tx)) !== undefined) return undefined
-  const { rows } = await sql<{ events: string; analyticsEvents: string; horizon: Date; isCut: boolean; hasDays: boolean }>`
+  const result = await sql<{ events: string; analyticsEvents: string; horizon: Date; isCut: boolean; hasDays: boolean }>`
     select horizon, (select count(*) from interaction where occurred_at >= horizon)
         + (select count(*) from search where occurred_at >= horizon) as events,
       (select count(*) from analytics_event where occurred_at >= horizon) as "analyticsEvents",
       exists (select from product_cell where hour < horizon) as "isCut",
       exists (select from product_day) or exists (select from popularity_rules where rolled_to > '2000-01-01') as "hasDays"
     from log_horizon`.execute(tx)
-  const { events, analyticsEvents, horizon, isCut, hasDays } = rows[0]!
+  const { events, analyticsEvents, horizon, isCut, hasDays } = onlyRow(result)
   const drift = [
     ...(await hourDrift(tx)),
     ...(hasDays ? await dayDrift(tx) : []),

@@ -1,10 +1,11 @@
 import { sql } from 'kysely'
 import { instantOf } from '../../contract/time.ts'
 import { type Call, callIdOf } from '../log/call.ts'
-import { type Queryable, isMissingPartition, type Database } from '../database/connection.ts'
+import type { Queryable, Database } from '../database/connection.ts'
 import { monthsToMake } from '../log/batch.ts'
 import { makePartitions } from '../log/month.ts'
 import type { Rejection, NewAnalyticsEvent, CalledAnalyticsEvent } from '../../admission/rows.ts'
+import { isMissingPartition } from '../database/sql-state.ts'
 
 export interface RecordedEvents {
   accepted: number

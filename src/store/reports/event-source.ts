@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Queryable, Database } from '../database/connection.ts'
 import { audit } from '../audit/audit-entry.ts'
+import { onlyRow } from '../database/rows.ts'
 
 /** A system whose events are kept. */
 export interface EventSource {
@@ -46,7 +47,7 @@ export async function changeSource(db: Database, slug: string, changes: SourceCh
 }
 
 async function lockedSource(tx: Queryable, slug: string): Promise<EventSource> {
-  const { rows } = await sql<EventSource>`
+  const result = await sql<EventSource>`
     select slug, provider_name, description, is_active from event_source where slug = ${slug} for update`.execute(tx)
-  return rows[0]!
+  return onlyRow(result)
 }

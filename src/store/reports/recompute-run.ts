@@ -3,9 +3,12 @@ import { sql } from 'kysely'
 import type { RecomputeRun, RunsRequest, RunStatus, StartRun } from '../../contract/recompute-run.ts'
 import { REPORT_DAYS_MAX, type ReportSlug, type ReportWindow } from '../../contract/report.ts'
 import { bucketOf, BUCKET_DAYS, bucketsIn, type Day, type Days, daysAfter, daysIn, wholeBuckets } from '../../ranking/bucket.ts'
-import { allowLongStatements, type Database, isRefusal, type Queryable } from '../database/connection.ts'
+import type { Database, Queryable } from '../database/connection.ts'
 import { firstWholeBucket, takeScopeLock, rebuildBuckets, type Scope } from './report-buckets.ts'
 import { audit, SYSTEM_ACTOR } from '../audit/audit-entry.ts'
+import { isDataError } from '../database/sql-state.ts'
+import { allowLongStatements } from '../database/transaction.ts'
+import { onlyRow } from '../database/rows.ts'
 
 /** What is done to a run that is there. */
 export const COMMANDS = ['begin', 'step', 'complete', 'fail', 'cancel', 'abandon'] as const
@@ -135,12 +138,12 @@ export async function beginRun(db: Database, runId: string): Promise<BegunRun | 
 
 /** By PostgreSQL's own statistics of the months: reading the log to know how much of it to read would be no gain. */
 async function bucketEvents(db: Queryable, { window, days: { from, to } }: RunPlan): Promise<number | null> {
-  const { rows } = await sql<{ events: number | null }>`
+  const result = await sql<{ events: number | null }>`
     select (max(c.reltuples) / 30 * ${BUCKET_DAYS[window]})::float8 as events
     from pg_inherits i join pg_class c on c.oid = i.inhrelid
     where i.inhparent = 'analytics_event'::regclass and c.reltuples > 0
       and right(c.relname, 7) between to_char(${from}::date, 'YYYY_MM') and to_char(${to}::date, 'YYYY_MM')`.execute(db)
-  return rows[0]!.events
+  return onlyRow(result).events
 }
 
 /** @returns how the run stands after it. */
@@ -236,7 +239,7 @@ export async function rebuildStep(db: Database, runId: string, days: Days): Prom
     .execute((tx) => stepIn(tx, runId, days))
     .catch((error: unknown) => {
       if (error instanceof RunEndedMeanwhileError) return undefined
-      if (isRefusal(error)) throw cannotRebuild(error as Error)
+      if (isDataError(error)) throw cannotRebuild(error as Error)
       throw error
     })
   return { done, tookMs: performance.now() - startedAt }
@@ -320,7 +323,7 @@ export async function listRuns(db: Queryable, { status, kind, limit, offset }: R
     select ${COLUMNS} from recompute_run where ${isWanted}
     order by requested_at desc, run_id limit ${limit} offset ${offset}`.execute(db)
   const counted = await sql<{ total: string }>`select count(*) as total from recompute_run where ${isWanted}`.execute(db)
-  return { runs: rows.map(runOf), total: Number(counted.rows[0]!.total) }
+  return { runs: rows.map(runOf), total: Number(onlyRow(counted).total) }
 }
 
 function runOf(row: StoredRun): RecomputeRun {

@@ -2,7 +2,8 @@ import { type RawBuilder, sql } from 'kysely'
 import type { ReportSlug, ReportWindow } from '../../contract/report.ts'
 import { BUCKET_DAYS, bucketOf, type Day, type Days, dayOf, daysAfter } from '../../ranking/bucket.ts'
 import type { Queryable } from '../database/connection.ts'
-import { takeNamedLock } from '../database/locks.ts'
+import { takeNamedLocks } from '../database/locks.ts'
+import { onlyRow } from '../database/rows.ts'
 
 /** What is rebuilt in turn: the buckets of a report in a window. */
 export interface Scope {
@@ -17,9 +18,9 @@ export interface Rebuilt {
   rowsInserted: number
 }
 
-/** Held until the transaction ends by whoever changes buckets of the scope; a statement of its own, see `lockFor`. */
+/** Locks the buckets of the scope until the transaction ends, so that two transactions never change them at once. */
 export function takeScopeLock(tx: Queryable, { report, window }: Scope): Promise<void> {
-  return takeNamedLock(tx, 'report', report, window)
+  return takeNamedLocks(tx, [['report', report, window]])
 }
 
 /** What a report has rows of beside those of all events. */
@@ -103,8 +104,8 @@ function strideOf(window: ReportWindow) {
 
 /** Where the log begins; it does not move before the transaction ends: a month that was dropped meanwhile would be missing. */
 async function heldHorizon(tx: Queryable): Promise<Date> {
-  const { rows } = await sql<{ horizon: Date }>`select horizon from log_horizon for share`.execute(tx)
-  return rows[0]!.horizon
+  const result = await sql<{ horizon: Date }>`select horizon from log_horizon for share`.execute(tx)
+  return onlyRow(result).horizon
 }
 
 /** The first bucket that has all of its events in the log; those before it are frozen. */

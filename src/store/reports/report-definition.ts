@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { ReportDefinition, ReportsRequest } from '../../contract/report.ts'
 import type { Queryable } from '../database/connection.ts'
+import { onlyRow } from '../database/rows.ts'
 
 /** A report; undefined when there is none. */
 export async function reportDefinition(db: Queryable, slug: string): Promise<ReportDefinition | undefined> {
@@ -15,7 +16,7 @@ export async function reportDefinitions(
   { search, sort, order, limit, offset }: ReportsRequest,
 ): Promise<{ data: ReportDefinition[]; total: number }> {
   const [direction, text] = [sql.raw(order), (search ?? '').toLowerCase()]
-  const { rows } = await sql<{ data: ReportDefinition[] | null; total: number }>`
+  const result = await sql<{ data: ReportDefinition[] | null; total: number }>`
     select * from (
       with found as (
         select r.*, row_number() over (order by ${sql.ref(sort)} ${direction}, slug) as place from report_definition r
@@ -27,7 +28,7 @@ export async function reportDefinitions(
           order by place limit ${limit} offset ${offset}
         ) page) as data
     ) reports`.execute(db)
-  const { data, total } = rows[0]!
+  const { data, total } = onlyRow(result)
   return { data: data ?? [], total }
 }
 

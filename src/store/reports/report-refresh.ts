@@ -11,10 +11,11 @@ import {
   daysIn,
   lastDayOf,
 } from '../../ranking/bucket.ts'
-import { type Queryable, allowLongStatements, type Database } from '../database/connection.ts'
+import type { Queryable, Database } from '../database/connection.ts'
 import { firstKeptBucket } from './recompute-run.ts'
 import { firstWholeBucket, takeScopeLock, rebuildBuckets, type Scope } from './report-buckets.ts'
 import { audit, SYSTEM_ACTOR } from '../audit/audit-entry.ts'
+import { allowLongStatements } from '../database/transaction.ts'
 
 /** What one transaction rebuilds: whoever wants the same report and window waits for it. */
 const DAYS_MAX = 13 * 7

@@ -14,6 +14,7 @@ import { DAY_MS, EARLIEST_MS, instantOf } from '../../contract/time.ts'
 import { bucketOf, bucketsIn, type Day, dayOf, daysAfter, lastDayOf } from '../../ranking/bucket.ts'
 import type { Queryable } from '../database/connection.ts'
 import { reportDefinition } from './report-definition.ts'
+import { onlyRow } from '../database/rows.ts'
 
 const RANGE_DAYS_DEFAULT = 30
 const RUN_IDS_MAX = 100
@@ -198,20 +199,20 @@ type Line = [bucket: string | null, name: string | null, numbers: Record<string,
 
 /** The page of a query and how fresh it is, of one snapshot. Costs what was built of its buckets, and not the events behind them. */
 export async function readReport(db: Queryable, query: ReportQuery): Promise<{ page: ReportPage; freshness: Freshness }> {
-  const { rows } = await sql<ReadRow>`
+  const result = await sql<ReadRow>`
     select * from (with ${usedBy(query)}, ${query.isPerBucket ? linesPerBucket(query) : linesOfTotals(query)}
       select ${freshnessOf(query)}, "rowCount",
         (select json_agg(json_build_array(bucket, name, numbers) order by place) from line) as lines
       from counted) report`.execute(db)
-  const row = rows[0]!
+  const row = onlyRow(result)
   return { page: pageOf(query, row), freshness: freshnessIn(query, row) }
 }
 
 /** How fresh the answer to a query would be. Costs a look at its buckets. */
 export async function readFreshness(db: Queryable, query: ReportQuery): Promise<Freshness> {
-  const { rows } = await sql<FreshnessRow>`
+  const result = await sql<FreshnessRow>`
     select * from (with ${usedBy(query)} select ${freshnessOf(query)}) freshness`.execute(db)
-  return freshnessIn(query, rows[0]!)
+  return freshnessIn(query, onlyRow(result))
 }
 
 /** The page is found in an index by the count of events alone; the numbers are those of the page's buckets. */

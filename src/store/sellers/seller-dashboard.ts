@@ -9,7 +9,9 @@ import {
   TOP_PRODUCTS,
 } from '../../contract/seller-dashboard.ts'
 import { DAY_MS, EARLIEST_MS, instantOf } from '../../contract/time.ts'
-import { type Queryable, isUnknownTimeZone } from '../database/connection.ts'
+import type { Queryable } from '../database/connection.ts'
+import { isUnknownTimeZone } from '../database/sql-state.ts'
+import { onlyRow } from '../database/rows.ts'
 
 const DAY_MIN = dayOf(EARLIEST_MS)
 const DAY_MAX = '2100-12-31'
@@ -33,8 +35,8 @@ export async function sellerDashboard(
   const { granularity, time_zone: timeZone } = request
   const range = rangeOf(request, await todayIn(db, timeZone, nowMs))
   const query = { ...range, sellerId, granularity, timeZone, asked: request.currency ?? null }
-  const { rows } = await dashboardQuery(query).execute(db)
-  const { currencies, ...data } = rows[0]!
+  const result = await dashboardQuery(query).execute(db)
+  const { currencies, ...data } = onlyRow(result)
   const meta = { seller_id: sellerId, ...range, granularity, time_zone: timeZone, currencies, generated_at: instantOf(nowMs) }
   return { data, meta }
 }
@@ -42,10 +44,10 @@ export async function sellerDashboard(
 async function todayIn(db: Queryable, timeZone: string, nowMs: number): Promise<string> {
   const today = sql<{ today: string }>`
     select (${instantOf(nowMs)}::timestamptz at time zone ${timeZone}::text)::date::text as today`
-  const { rows } = await today.execute(db).catch((error: unknown) => {
+  const result = await today.execute(db).catch((error: unknown) => {
     throw isUnknownTimeZone(error) ? invalidField('time_zone', 'is not known to the database') : error
   })
-  return rows[0]!.today
+  return onlyRow(result).today
 }
 
 function rangeOf({ start, end, granularity }: Omit<SellerDashboardRequest, 'seller_id'>, today: string): Days {

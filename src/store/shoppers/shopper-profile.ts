@@ -1,11 +1,7 @@
 import { sql } from 'kysely'
 import type { BatchBounds } from '../log/batch.ts'
 import type { Database } from '../database/connection.ts'
-import { claimGroup } from '../log/group.ts'
-import type { GroupSize } from '../log/group.ts'
-import { inGroupOrAlone } from '../log/group.ts'
-import { NOTHING } from '../log/group.ts'
-import { sizeOf } from '../log/group.ts'
+import { claimGroup, type GroupSize, inGroupOrAlone, NOTHING, sizeOf } from '../log/group.ts'
 
 /**
  * Adds a recorded batch to the shopper profiles once, and waiting ones with it, as counting does.

@@ -1,0 +1,57 @@
+import pg from 'pg'
+
+/** Whether PostgreSQL is away or overloaded (classes 08, 53, 57), so that the same statement may work later. */
+export function isUnavailable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const state = sqlState(error)
+  if (state !== undefined) return /^(08|53|57)/.test(state)
+  return (
+    /^(ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|ENOTFOUND)/.test(('code' in error && String(error.code)) || '') ||
+    /Connection terminated|timeout exceeded when trying to connect|connection error|not queryable/i.test(error.message)
+  )
+}
+
+/** Classes 22 (data) and 23 (constraint): a row is at fault, and repeating does not help. */
+export function isDataError(error: unknown): boolean {
+  return /^2[23]/.test(sqlState(error) ?? '')
+}
+
+/** Whether a time zone is unknown. PostgreSQL reports other invalid parameters with the same state. */
+export function isUnknownTimeZone(error: unknown): boolean {
+  return sqlState(error) === '22023'
+}
+
+/** Whether a table does not exist, because sql/ was not applied. */
+export function lacksTables(error: unknown): boolean {
+  return sqlState(error) === '42P01'
+}
+
+/** Whether the user, the password or the database is wrong. */
+export function isRefusedLogin(error: unknown): boolean {
+  return ['28000', '28P01', '3D000'].includes(sqlState(error) ?? '')
+}
+
+/** Whether the user lacks the privilege. */
+export function isDenied(error: unknown): boolean {
+  return sqlState(error) === '42501'
+}
+
+/** Whether a row has no partition: 23514 without the name of a constraint. */
+export function isMissingPartition(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === '23514' && error.constraint === undefined
+}
+
+/** Whether PostgreSQL ended this transaction because it and another one waited for each other. */
+export function isDeadlock(error: unknown): boolean {
+  return sqlState(error) === '40P01'
+}
+
+/** Whether lock_timeout was reached. */
+export function isLockTimeout(error: unknown): boolean {
+  return sqlState(error) === '55P03'
+}
+
+/** The SQLSTATE of an error that PostgreSQL reported; undefined for any other. */
+function sqlState(error: unknown): string | undefined {
+  return error instanceof pg.DatabaseError ? error.code : undefined
+}
