@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
+import { expect } from 'vitest'
 import type { RejectedInteraction } from '../../src/contract/rejected.ts'
 import { callOf } from '../../src/store/log/call.ts'
 import { recordBatch } from '../../src/store/log/batch.ts'
@@ -12,16 +12,13 @@ import {
   rejectedPositionOf,
 } from '../../src/store/log/rejected-item.ts'
 import { insertReplayOf, findRejectedItem } from '../../src/store/log/rejected-replay.ts'
-import { clear, createDatabase, type TestDatabase } from '../harness/servers/database.ts'
+import { clear } from '../harness/servers/database.ts'
 import { interaction, record } from '../harness/items/events.ts'
 import type { NewRejection } from '../../src/admission/rows.ts'
+import { pgTest as test } from '../harness/fixtures.ts'
+import type { Database } from '../../src/store/database/connection.ts'
 
-let database: TestDatabase
-beforeAll(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-})
-afterAll(() => database.drop())
-beforeEach(() => clear(database.db))
+test.beforeEach(({ db }) => clear(db))
 
 const rejection = (index: number, item: unknown = { n: index }): NewRejection => ({
   index,
@@ -31,11 +28,11 @@ const rejection = (index: number, item: unknown = { n: index }): NewRejection =>
   item,
 })
 
-async function pages(limit: number, replayed: boolean): Promise<RejectedInteraction[][]> {
+async function pages(db: Database, limit: number, replayed: boolean): Promise<RejectedInteraction[][]> {
   const all: RejectedInteraction[][] = []
   for (let cursor: string | null | undefined; cursor !== null;) {
     const after = cursor === undefined ? undefined : rejectedPositionOf(cursor)
-    const { data, meta } = await rejectedPage(database.db, { limit, after, replayed })
+    const { data, meta } = await rejectedPage(db, { limit, after, replayed })
     all.push(data)
     cursor = meta.next_cursor
   }
@@ -44,8 +41,7 @@ async function pages(limit: number, replayed: boolean): Promise<RejectedInteract
 
 const call = () => callOf(randomUUID(), Buffer.from(''))
 
-test('pages of any size make the same list: newest first, every refused interaction once', async () => {
-  const { db } = database
+test('pages of any size make the same list: newest first, every refused interaction once', async ({ db }) => {
   const batches = []
   for (const count of [3, 1, 4]) {
     const refused = Array.from({ length: count }, (_each, index) => rejection(index))
@@ -54,32 +50,31 @@ test('pages of any size make the same list: newest first, every refused interact
   const [first, second, third] = batches as [string, string, string]
   const ids = [`${third}.3`, `${third}.2`, `${third}.1`, `${third}.0`, `${second}.0`, `${first}.2`, `${first}.1`, `${first}.0`]
   for (const limit of [1, 2, 3, 4, 7, 8, 100]) {
-    const list = await pages(limit, false)
+    const list = await pages(db, limit, false)
     expect(list.flat().map((one) => one.id)).toEqual(ids)
     expect(list).toHaveLength(Math.ceil(ids.length / limit))
   }
   expect(await countOpenRejected(db)).toBe(ids.length)
   expect((await openRejected(db, 100)).map((key) => `${key.batch_id}.${key.index}`)).toEqual(ids.toReversed())
   expect(await openRejected(db, 2)).toHaveLength(2)
-  expect(await pages(20, true)).toEqual(await pages(20, false))
+  expect(await pages(db, 20, true)).toEqual(await pages(db, 20, false))
 })
 
-test('an empty list is one empty page', async () => {
-  expect(await rejectedPage(database.db, { limit: 20, after: undefined, replayed: false })).toEqual({
+test('an empty list is one empty page', async ({ db }) => {
+  expect(await rejectedPage(db, { limit: 20, after: undefined, replayed: false })).toEqual({
     data: [],
     meta: { next_cursor: null },
   })
 })
 
-test('a page ends before its items are over 16 MiB, and has one always', async () => {
+test('a page ends before its items are over 16 MiB, and has one always', async ({ db }) => {
   const large = 'x'.repeat(9 * 1024 * 1024)
-  await record(database.db, [], [rejection(0), rejection(1, large), rejection(2, large), rejection(3, large + large)])
-  const list = await pages(100, false)
+  await record(db, [], [rejection(0), rejection(1, large), rejection(2, large), rejection(3, large + large)])
+  const list = await pages(db, 100, false)
   expect(list.map((page) => page.map((one) => one.index))).toEqual([[3], [2], [1, 0]])
 })
 
-test('the item is what was sent, also what jsonb refuses, and a text that is no JSON is shown as it is', async () => {
-  const { db } = database
+test('the item is what was sent, also what jsonb refuses, and a text that is no JSON is shown as it is', async ({ db }) => {
   const items = [7, 'text', null, { text: 'nul \0 and half a pair \ud800' }, JSON.parse('{"__proto__": 1}') as unknown]
   const { batchId } = await record(
     db,
@@ -103,8 +98,7 @@ test('the item is what was sent, also what jsonb refuses, and a text that is no 
   expect(await rejectedInteraction(db, { batch_id: batchId, index: 99 })).toBeUndefined()
 })
 
-test('an event before the horizon is kept as its sender can send it again', async () => {
-  const { db } = database
+test('an event before the horizon is kept as its sender can send it again', async ({ db }) => {
   await sql`update log_horizon set horizon = '2010-01-01'`.execute(db)
   const sent = interaction({
     occurredAtMs: Date.parse('2009-12-31T23:59:59.999Z'),
@@ -128,8 +122,9 @@ test('an event before the horizon is kept as its sender can send it again', asyn
   expect((await findRejectedItem(db, { batch_id: batchId, index: 1 }))!.item).toMatchObject({ ref_type: 'Category' })
 })
 
-test('of many replays of one refused interaction at once one records it, and the others hear what became of it', async () => {
-  const { db } = database
+test('of many replays of one refused interaction at once one records it, and the others hear what became of it', async ({
+  db,
+}) => {
   const { batchId } = await record(db, [], [rejection(0), rejection(1)])
   const insert = (index: number) => insertReplayOf({ batch_id: batchId, index, actor: 'ada' })
   const accepted = await Promise.allSettled(
@@ -155,8 +150,7 @@ test('of many replays of one refused interaction at once one records it, and the
   expect(entries.rows).toEqual([0, 1].map((index) => ({ actor: 'ada', resource_id: `${batchId}.${index}` })))
 })
 
-test('a replay that is repeated, after its end or beside itself, answers as the first time', async () => {
-  const { db } = database
+test('a replay that is repeated, after its end or beside itself, answers as the first time', async ({ db }) => {
   const { batchId } = await record(db, [], [rejection(0)])
   const insert = insertReplayOf({ batch_id: batchId, index: 0, actor: 'ada' })
   const [own, row] = [call(), interaction()]
@@ -170,8 +164,9 @@ test('a replay that is repeated, after its end or beside itself, answers as the 
   await expect(recordBatch(db, call(), [row], [], insert)).rejects.toThrow('accepted')
 })
 
-test('the event of a replay in a month without a partition, and one that PostgreSQL refuses again, leave the mark once', async () => {
-  const { db } = database
+test('the event of a replay in a month without a partition, and one that PostgreSQL refuses again, leave the mark once', async ({
+  db,
+}) => {
   await sql`alter table interaction add constraint no_poison check (ref_id <> 'poison')`.execute(db)
   const { batchId } = await record(db, [], [rejection(0)])
   const row = interaction({ refId: 'poison', occurredAtMs: Date.parse('2011-01-01T00:00:00Z') })
@@ -181,7 +176,7 @@ test('the event of a replay in a month without a partition, and one that Postgre
   expect(answer).toMatchObject({ accepted: 0, rejected: [{ index: 0, code: 'refused' }] })
   expect(await recordBatch(db, own, [row], [], insert)).toEqual({ ...answer, isNew: false })
   expect(await openRejected(db, 10)).toEqual([{ batch_id: answer.batchId, index: 0 }])
-  expect((await pages(1, true)).flat().map(({ id, replayed_at }) => [id, replayed_at === null])).toEqual([
+  expect((await pages(db, 1, true)).flat().map(({ id, replayed_at }) => [id, replayed_at === null])).toEqual([
     [`${answer.batchId}.0`, true],
     [`${batchId}.0`, false],
   ])

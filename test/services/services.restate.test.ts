@@ -1,24 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import * as clients from '@restatedev/restate-sdk-clients'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { expect } from 'vitest'
 import { SERVICE_APIS, analyticApi, popularityApi, scheduleApi } from '../../src/contract/services.ts'
 import { verify } from '../../src/store/proof/verification.ts'
-import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { interaction, record } from '../harness/items/events.ts'
-import { query, type Stack, startStack } from '../harness/servers/stack.ts'
+import { query, type Stack } from '../harness/servers/stack.ts'
 import { until } from '../../src/main/embedded/until.ts'
-
-let database: TestDatabase
-let stack: Stack
-beforeAll(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-  stack = await startStack(database.db)
-})
-afterAll(async () => {
-  await stack.stop()
-  await database.drop()
-})
+import { restateTest as test } from '../harness/fixtures.ts'
 
 const event = (changes: object = {}) => ({
   event_id: randomUUID(),
@@ -29,69 +18,70 @@ const event = (changes: object = {}) => ({
   ref_id: 'p',
   ...changes,
 })
-const analytic = () => stack.ingress.client(analyticApi)
-const productOf = (product_id: string) => stack.ingress.client(popularityApi).Get({ product_id })
+const analytic = (stack: Stack) => stack.ingress.client(analyticApi)
+const productOf = (stack: Stack, product_id: string) => stack.ingress.client(popularityApi).Get({ product_id })
 
-test('a batch sent twice is counted once', async () => {
+test('a batch sent twice is counted once', async ({ db, stack }) => {
   const interactions = [event(), event({ event_type: 'purchase' }), event({ ref_id: 'q', nonsense: 1 })]
-  expect(await analytic().CreateInteraction({ interactions })).toEqual({
+  expect(await analytic(stack).CreateInteraction({ interactions })).toEqual({
     accepted: 2,
     duplicates: 0,
     duplicate_indexes: [],
     rejected: [{ index: 2, code: 'invalid', field: 'nonsense', message: 'is not a field of an interaction' }],
   })
-  expect(await analytic().CreateInteraction({ interactions })).toMatchObject({
+  expect(await analytic(stack).CreateInteraction({ interactions })).toMatchObject({
     accepted: 0,
     duplicates: 2,
     duplicate_indexes: [0, 1],
   })
   await stack.settled()
-  const product = await productOf('p')
+  const product = await productOf(stack, 'p')
   expect(product).toMatchObject({ product_id: 'p', score: 1.1, view_count: 1, purchase_count: 1 })
   expect(product.trending_score).toBeCloseTo(1.1, 3)
-  expect((await verify(database.db)).drift).toEqual([])
+  expect((await verify(db)).drift).toEqual([])
 })
 
-test('events without ids are recorded once per idempotency key, and again under another', async () => {
+test('events without ids are recorded once per idempotency key, and again under another', async ({ stack }) => {
   const interactions = [{ session_id: 's', event_type: 'view', ref_type: 'Product', ref_id: 'no id' }]
-  const withKey = (idempotencyKey: string) => analytic().CreateInteraction({ interactions }, clients.rpc.opts({ idempotencyKey }))
+  const withKey = (idempotencyKey: string) =>
+    analytic(stack).CreateInteraction({ interactions }, clients.rpc.opts({ idempotencyKey }))
   const [key, other] = [randomUUID(), randomUUID()]
   const answers = await Promise.all([withKey(key), withKey(key), withKey(key), withKey(other)])
   expect(answers.map((answer) => answer.accepted)).toEqual([1, 1, 1, 1])
   await stack.settled()
-  expect(await productOf('no id')).toMatchObject({ view_count: 2 })
+  expect(await productOf(stack, 'no id')).toMatchObject({ view_count: 2 })
 })
 
-test('an id that came without a time is a UUIDv7, and its time is when the event occurred', async () => {
-  await analytic().CreateInteraction({
+test('an id that came without a time is a UUIDv7, and its time is when the event occurred', async ({ stack }) => {
+  await analytic(stack).CreateInteraction({
     interactions: [event({ event_id: '018bcfe5-6800-7000-8000-0000000000ab', occurred_at: undefined, ref_id: 'v7' })],
   })
   await stack.settled()
-  expect((await productOf('v7')).last_interaction).toBe('2023-11-14T22:13:20.000Z')
+  expect((await productOf(stack, 'v7')).last_interaction).toBe('2023-11-14T22:13:20.000Z')
 })
 
-test('unknown event types and categories are recorded, and score nothing', async () => {
+test('unknown event types and categories are recorded, and score nothing', async ({ db, stack }) => {
   const interactions = [event({ event_type: 'unheard_of', ref_id: 'u' }), event({ ref_type: 'Category', ref_id: 'shelf' })]
-  expect(await analytic().CreateInteraction({ interactions })).toMatchObject({ accepted: 2 })
+  expect(await analytic(stack).CreateInteraction({ interactions })).toMatchObject({ accepted: 2 })
   await stack.settled()
-  expect(await productOf('u')).toMatchObject({ score: 0, trending_score: 0, view_count: 0 })
-  await expect(productOf('shelf')).rejects.toMatchObject({ status: 404 })
+  expect(await productOf(stack, 'u')).toMatchObject({ score: 0, trending_score: 0, view_count: 0 })
+  await expect(productOf(stack, 'shelf')).rejects.toMatchObject({ status: 404 })
   const { rows } = await sql<{
     is_category: boolean
-  }>`select is_category from interaction where ref_id in ('u', 'shelf') order by 1`.execute(database.db)
+  }>`select is_category from interaction where ref_id in ('u', 'shelf') order by 1`.execute(db)
   expect(rows.map((row) => row.is_category)).toEqual([false, true])
 })
 
-test('what a shopper did with a product can be read by SQL', async () => {
+test('what a shopper did with a product can be read by SQL', async ({ db, stack }) => {
   const first = event({ account_id: 'ann', session_id: 's1', ref_id: 'sofa', occurred_at: '2026-01-02T03:04:05.678Z' })
-  await analytic().CreateInteraction({
+  await analytic(stack).CreateInteraction({
     interactions: [first, event({ account_id: 'ann', ref_id: 'sofa', occurred_at: '2026-01-02T03:04:05Z' })],
   })
-  await analytic().CreateInteraction({ interactions: [event({ account_id: undefined, session_id: 's1', ref_id: 'sofa' })] })
+  await analytic(stack).CreateInteraction({ interactions: [event({ account_id: undefined, session_id: 's1', ref_id: 'sofa' })] })
   await stack.settled()
   const { rows } =
     await sql`select shopper_id, event_type, events, last_at from shopper_product where product_id = 'sofa' order by 1`.execute(
-      database.db,
+      db,
     )
   expect(rows).toEqual([
     { shopper_id: 'account:ann', event_type: 'view', events: 2, last_at: new Date('2026-01-02T03:04:05.678Z') },
@@ -109,7 +99,7 @@ const HANDLERS = SERVICE_APIS.flatMap((api) =>
   })),
 )
 
-test('exactly the handlers whose description says so are private', async () => {
+test('exactly the handlers whose description says so are private', async ({ stack }) => {
   const answer = await fetch(`${stack.adminUrl}/services`)
   const { services } = (await answer.json()) as { services: { name: string; handlers: { name: string; public: boolean }[] }[] }
   const registered = services.flatMap(({ name, handlers }) =>
@@ -119,35 +109,37 @@ test('exactly the handlers whose description says so are private', async () => {
   expect(registered.sort()).toEqual(described.sort())
 })
 
-test.each(HANDLERS.filter(({ isPrivate }) => isPrivate))('the ingress refuses the private handler $path', async ({ path }) => {
-  const answer = await fetch(`${stack.ingressUrl}/${path}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: '{}',
-  })
-  expect([answer.status, await answer.text()]).toEqual([400, expect.stringContaining('not public')])
-})
+test.for(HANDLERS.filter(({ isPrivate }) => isPrivate))(
+  'the ingress refuses the private handler $path',
+  async ({ path }, { stack }) => {
+    const answer = await fetch(`${stack.ingressUrl}/${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{}',
+    })
+    expect([answer.status, await answer.text()]).toEqual([400, expect.stringContaining('not public')])
+  },
+)
 
-test('Verify through the ingress finds no drift', async () => {
+test('Verify through the ingress finds no drift', async ({ stack }) => {
   await stack.settled()
-  expect(await analytic().Verify({})).toMatchObject({ drift: [], horizon: '2000-01-01T00:00:00.000Z' })
+  expect(await analytic(stack).Verify({})).toMatchObject({ drift: [], horizon: '2000-01-01T00:00:00.000Z' })
 })
 
-test('nothing of a read is retained', async () => {
-  await productOf('p').catch(() => undefined)
+test('nothing of a read is retained', async ({ stack }) => {
+  await productOf(stack, 'p').catch(() => undefined)
   await stack.ingress.client(popularityApi).Top({ limit: 1 })
   const rows = await query(stack, "select id from sys_invocation where target_handler_name in ('Get', 'Top')")
   expect(rows).toEqual([])
 })
 
-test('the sweeper sends on what was left behind, and its schedule starts once', async () => {
-  const { db } = database
+test('the sweeper sends on what was left behind, and its schedule starts once', async ({ db, stack }) => {
   const left = await record(db, [interaction({ refId: 'left behind' })])
   await sql`update interaction_batch set received_at = now() - interval '10 minutes' where batch_id = ${left.batchId}`.execute(db)
   const sweep = stack.ingress.client(scheduleApi, 'sweep')
   await sweep.Start({ every_ms: 3_600_000 })
   await stack.settled()
-  expect(await productOf('left behind')).toMatchObject({ view_count: 1 })
+  expect(await productOf(stack, 'left behind')).toMatchObject({ view_count: 1 })
   await until(async () => (await sweep.Info({})).last_run?.outcome === 'completed', 10_000)
   const info = await sweep.Info({})
   await sweep.Start({ every_ms: 3_600_000 })
@@ -156,7 +148,7 @@ test('the sweeper sends on what was left behind, and its schedule starts once', 
   expect(await sweep.Info({})).toEqual({ ...info, running: false, every_ms: null, next_at: null })
 })
 
-test('a task that does not exist, or an interval over a day, cannot be scheduled', async () => {
+test('a task that does not exist, or an interval over a day, cannot be scheduled', async ({ stack }) => {
   const start = (name: string, every_ms: number) => stack.ingress.client(scheduleApi, name).Start({ every_ms })
   await expect(start('toString', 3_600_000)).rejects.toMatchObject({ status: 404 })
   const tooLong = await fetch(`${stack.ingressUrl}/Schedule/sweep/Start`, {

@@ -38,11 +38,14 @@ export const PAYMENT_SECRET = 'a secret of the tests'
 
 export const QUEUE_LIMITS = { flushesMax: 4, queueEventsMax: 50_000, queueBytesMax: 32 * 1024 * 1024 }
 
+/** What a test replaces of a gateway's dependencies. */
+export type GatewayChanges = Partial<GatewayDeps> & { recorder?: Recorder }
+
 /** A gateway on a free port, over a read-only connection as in production. */
 export async function startGateway(
   databaseUrl: string,
   stack: Pick<Stack, 'ingressUrl'>,
-  { recorder: restate = createRecorder(stack.ingressUrl), ...changes }: Partial<GatewayDeps> & { recorder?: Recorder } = {},
+  { recorder: restate = createRecorder(stack.ingressUrl), ...changes }: GatewayChanges = {},
 ): Promise<TestGateway> {
   const log: Record<string, unknown>[] = []
   const lines = new Writable({

@@ -26,6 +26,12 @@ export interface Stack {
   stop: () => Promise<void>
 }
 
+/** What a test replaces of the services' dependencies, and what runs around their handlers. */
+export interface StackChanges {
+  deps?: Partial<Deps>
+  hooks?: HooksProvider[]
+}
+
 /** A restate-server of its own and the services on it, on free ports, over the given database. */
 export async function startStack(db: Database, changes: Partial<Deps> = {}, hooks: HooksProvider[] = []): Promise<Stack> {
   const restate = await startTestRestate()
