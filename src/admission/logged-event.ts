@@ -2,8 +2,8 @@ import type { z } from 'zod'
 import { timeOfUuidV7 } from '../contract/event-id.ts'
 import type { Interaction } from '../contract/interaction.ts'
 import { millisecondsOf } from '../contract/time.ts'
-import { itemProblem } from './item-problem.ts'
 import { type Judged, judgeEach, type Verdict } from './judge-each.ts'
+import { parseItem } from './parse-item.ts'
 import type { LogRow, Rejection } from './rows.ts'
 import { timeProblem } from './time-problem.ts'
 
@@ -31,15 +31,15 @@ export function judgeLogged<Event extends Identified, Row extends LogRow>(
   newEventId: NewEventId,
 ): Judged<Row> {
   return judgeEach(items, (item, index): Verdict<Row> => {
-    const parsed = schema.safeParse(item)
-    if (!parsed.success) return { rejection: itemProblem(parsed.error, item, noun) }
-    const time = timeOf(parsed.data, nowMs)
+    const result = parseItem(schema, item, noun)
+    if ('rejection' in result) return result
+    const time = timeOf(result.parsed, nowMs)
     if ('rejection' in time) return time
     const { occurredAtMs } = time
     const rejection = timeProblem(occurredAtMs, nowMs)
     if (rejection !== undefined) return { rejection }
-    const eventId = parsed.data.event_id?.toLowerCase() ?? newEventId(index, occurredAtMs)
-    return { row: { index, item, eventId, occurredAtMs, ...columnsOf(parsed.data) } as Row }
+    const eventId = result.parsed.event_id?.toLowerCase() ?? newEventId(index, occurredAtMs)
+    return { row: { index, item, eventId, occurredAtMs, ...columnsOf(result.parsed) } as Row }
   })
 }
 

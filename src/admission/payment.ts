@@ -1,16 +1,16 @@
 import { PaymentCallback } from '../contract/payment.ts'
 import { millisecondsOf } from '../contract/time.ts'
-import { itemProblem } from './item-problem.ts'
 import { type Judged, judgeEach, type Verdict } from './judge-each.ts'
+import { parseItem } from './parse-item.ts'
 import type { NewPayment } from './rows.ts'
 import { timeProblem } from './time-problem.ts'
 
 /** Judges each payment callback of a call. */
 export function judgePayments(items: readonly unknown[], nowMs: number): Judged<NewPayment> {
   return judgeEach(items, (item, index): Verdict<NewPayment> => {
-    const parsed = PaymentCallback.safeParse(item)
-    if (!parsed.success) return { rejection: itemProblem(parsed.error, item, 'a payment callback') }
-    const callback = parsed.data
+    const result = parseItem(PaymentCallback, item, 'a payment callback')
+    if ('rejection' in result) return result
+    const callback = result.parsed
     const occurredAtMs = millisecondsOf(callback.occurred_at)
     const rejection = timeProblem(occurredAtMs, nowMs)
     if (rejection !== undefined) return { rejection }

@@ -1,22 +1,22 @@
 import { Product, type Product as ProductItem } from '../contract/product.ts'
 import { millisecondsOf } from '../contract/time.ts'
-import { itemProblem } from './item-problem.ts'
 import { type Judged, judgeEach, type Verdict } from './judge-each.ts'
+import { parseItem } from './parse-item.ts'
 import type { ProductVersion } from './rows.ts'
 import { FUTURE_MS_MAX } from './time-problem.ts'
 
 /** Judges each product of a call. */
 export function judgeProducts(items: readonly unknown[], nowMs: number): Judged<ProductVersion> {
   return judgeEach(items, (item, index): Verdict<ProductVersion> => {
-    const parsed = Product.safeParse(item)
-    if (!parsed.success) return { rejection: itemProblem(parsed.error, item, 'a product') }
-    const updatedAtMs = millisecondsOf(parsed.data.updated_at)
+    const result = parseItem(Product, item, 'a product')
+    if ('rejection' in result) return result
+    const updatedAtMs = millisecondsOf(result.parsed.updated_at)
     const field = 'updated_at'
     if (updatedAtMs > nowMs + FUTURE_MS_MAX) {
       return { rejection: { code: 'in_future', field, message: 'is more than 5 minutes in the future' } }
     }
     if (updatedAtMs < 0) return { rejection: { code: 'too_old', field, message: 'is before 1970-01-01' } }
-    return { row: { index, updatedAtMs, ...productColumns(parsed.data) } }
+    return { row: { index, updatedAtMs, ...productColumns(result.parsed) } }
   })
 }
 

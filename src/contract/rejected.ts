@@ -60,7 +60,7 @@ export const RejectedResponse = z
             received_at: '2026-03-01T12:00:00.000Z',
             code: 'invalid',
             field: 'ref_id',
-            message: 'Invalid input: expected string, received undefined',
+            message: 'is missing',
             item: { session_id: 's-1', event_type: 'view', ref_type: 'Product' },
             replayed_at: null,
           },

@@ -3,6 +3,7 @@ import { EVENT_STATUSES } from './analytics-event.ts'
 import { SourceSlug } from './payment.ts'
 import { storableText } from './text.ts'
 import { wholeNumber } from './whole-number.ts'
+import { unlessMissing } from './zod-messages.ts'
 
 export const REPORT_SLUGS = ['volume-by-period', 'status-counts', 'top-entities'] as const
 export type ReportSlug = (typeof REPORT_SLUGS)[number]
@@ -13,7 +14,7 @@ export type Breakdown = (typeof BREAKDOWNS)[number]
 export const REPORT_DAYS_MAX = 366
 export const OFFSET_MAX = 1_000_000
 
-export const ReportDay = z.iso.date({ error: 'must be a day such as 2026-03-01' })
+export const ReportDay = z.iso.date({ error: unlessMissing('must be a day such as 2026-03-01') })
 
 export const ReportDefinition = z.object({
   slug: z.string(),

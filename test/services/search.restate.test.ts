@@ -65,7 +65,7 @@ test('a search sent by REST, again, and through the ingress counts each product 
     accepted: 1,
     duplicates: 1,
     duplicate_indexes: [0],
-    rejected: [{ index: 2, code: 'invalid', field: 'query', message: 'Invalid input: expected string, received undefined' }],
+    rejected: [{ index: 2, code: 'invalid', field: 'query', message: 'is missing' }],
   })
   expect(await countsOf('rest-a')).toEqual([2, 0])
   const { rows } = await sql`select product_ids from search where normalised_query = 'desk lamp'`.execute(database.db)

@@ -2,6 +2,7 @@ import { styleText } from 'node:util'
 import { Command, Option } from 'commander'
 import { DecidedError } from '../../contract/decided-error.ts'
 import { GRANULARITIES, type Granularity, SellerDashboardRequest } from '../../contract/seller-dashboard.ts'
+import { plainMessage } from '../../contract/zod-messages.ts'
 import { sellerDashboard } from '../../store/sellers/seller-dashboard.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
@@ -51,7 +52,7 @@ function painted(text: string, style: 'dim' | 'bold' | undefined): string {
 }
 
 function requestOf(given: Record<string, unknown>): SellerDashboardRequest {
-  const { data, error } = SellerDashboardRequest.safeParse(given)
+  const { data, error } = SellerDashboardRequest.safeParse(given, { error: plainMessage })
   if (data !== undefined) return data
   const { path, message } = error.issues[0]!
   throw new StartError(sentenceOf(String(path[0]), message))

@@ -13,8 +13,8 @@ const ERRORS: Record<ErrorCode, Described> = {
   invalid_request: {
     description: 'The request is not as described here; `details` names the fields.',
     example: {
-      message: 'nonsense: Unrecognized key: "nonsense"',
-      details: [{ field: 'nonsense', message: 'Unrecognized key: "nonsense"' }],
+      message: 'nonsense: is not a known field',
+      details: [{ field: 'nonsense', message: 'is not a known field' }],
     },
   },
   unauthorized: {

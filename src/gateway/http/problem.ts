@@ -1,5 +1,4 @@
 import type { FastifyError, FastifyReply } from 'fastify'
-import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import { DecidedError, invalidField } from '../../contract/decided-error.ts'
 import { type ErrorBody, STATUS_OF_CODE } from '../../contract/error.ts'
 import { BODY_BYTES_MAX } from '../../contract/interaction.ts'
@@ -11,7 +10,6 @@ export const NOT_JSON = 'content-type must be application/json'
 /** Every error as one of the contract's codes. What is unexpected says nothing of the inside. */
 export function problemOf(error: unknown, bodyBytesMax = BODY_BYTES_MAX): DecidedError {
   if (error instanceof DecidedError) return error
-  if (hasZodFastifySchemaValidationErrors(error)) return invalidRequest(error.validation)
   const { code = '', statusCode = 500 } = error as Partial<FastifyError>
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
     return new DecidedError('too_large', `the body is over ${bodyBytesMax / 1024 / 1024} MiB`)
@@ -19,19 +17,6 @@ export function problemOf(error: unknown, bodyBytesMax = BODY_BYTES_MAX): Decide
   if (statusCode >= 400 && statusCode < 500) return new DecidedError('invalid_request', (error as Error).message)
   if (isUnavailable(error)) return new DecidedError('unavailable', 'the database does not answer; try again', { cause: error })
   return new DecidedError('internal_error', 'something went wrong here; the log has the request id', { cause: error })
-}
-
-function invalidRequest(
-  issues: readonly { instancePath: string; message?: string; params: Record<string, unknown> }[],
-): DecidedError {
-  const details = issues.map((issue) => {
-    const { keys } = issue.params as { keys?: string[] }
-    const path = issue.instancePath.split('/').filter(Boolean)
-    return { field: [...path, ...(keys?.slice(0, 1) ?? [])].join('.') || null, message: issue.message ?? 'is not valid' }
-  })
-  const [first] = details
-  const message = first ? `${first.field ?? 'the body'}: ${first.message}` : 'the request is not valid'
-  return new DecidedError('invalid_request', message, { details })
 }
 
 /** A cursor that is not of the list, or was changed. */

@@ -12,6 +12,7 @@ import {
   SourceSlug,
 } from '../../contract/payment.ts'
 import { writable } from '../../contract/text.ts'
+import { plainMessage } from '../../contract/zod-messages.ts'
 import { isOutage } from '../../ingress/outage.ts'
 import { requireSignature } from '../access/webhook-signature.ts'
 import type { RecordPayments } from '../recording/payment-writer.ts'
@@ -157,7 +158,7 @@ async function checkAdapted(
 /** A provider takes 200 for the end of it: what an adapter made wrong must be told, and sent again when the adapter is mended. */
 function checkCallbacks(callbacks: readonly unknown[]): void {
   const details = callbacks.flatMap((callback, index) => {
-    const issues = PaymentCallback.safeParse(callback).error?.issues ?? []
+    const issues = PaymentCallback.safeParse(callback, { error: plainMessage }).error?.issues ?? []
     return issues.map(({ path, message }) => ({ field: [index, ...path].join('.'), message }))
   })
   if (callbacks.length > CALLBACKS_MAX)

@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
 import { SourceSlug } from '../../contract/payment.ts'
 import type { PaymentAdapter } from '../../contract/payment-adapter.ts'
+import { plainMessage } from '../../contract/zod-messages.ts'
 import { CHECKOUT, type Config, readSecret } from './config.ts'
 import { StartError } from './start-error.ts'
 
@@ -53,7 +54,7 @@ async function adapterIn(file: string): Promise<PaymentAdapter> {
   } catch (cause) {
     throw new StartError(`PAYMENT_ADAPTERS has ${file}, which cannot be loaded: ${(cause as Error).message}`, { cause })
   }
-  const parsed = Adapter.safeParse(module.default)
+  const parsed = Adapter.safeParse(module.default, { error: plainMessage })
   if (parsed.success) return module.default as PaymentAdapter
   const { path, message } = parsed.error.issues[0]!
   throw new StartError(`PAYMENT_ADAPTERS has ${file}, whose default export is no adapter: ${path.join('.')} ${message}`)

@@ -1,11 +1,20 @@
 import type { z } from 'zod'
-import type { Rejection } from './rows.ts'
 import { isStorable, isUnwritten, UNWRITABLE } from '../contract/text.ts'
+import { plainMessage } from '../contract/zod-messages.ts'
+import type { Rejection } from './rows.ts'
 
 const FIELD_CHARACTERS_MAX = 200
 
-/** The first problem of an item. Its field is null when it is about the whole item. `noun` is the item in messages, e.g. "a product". */
-export function itemProblem(error: z.ZodError, item: unknown, noun: string): Pick<Rejection, 'code' | 'field' | 'message'> {
+type Problem = Pick<Rejection, 'code' | 'field' | 'message'>
+
+/** Checks an item against its schema. `noun` is the item in messages, e.g. "a product". */
+export function parseItem<Item>(schema: z.ZodType<Item>, item: unknown, noun: string): { parsed: Item } | { rejection: Problem } {
+  const { data, error } = schema.safeParse(item, { error: plainMessage })
+  return error === undefined ? { parsed: data } : { rejection: firstProblem(error, item, noun) }
+}
+
+/** The first problem of an item. Its field is null when it is about the whole item. */
+function firstProblem(error: z.ZodError, item: unknown, noun: string): Problem {
   const issue = error.issues[0]!
   if (issue.code === 'unrecognized_keys')
     return { code: 'invalid', field: nameOf(issue.keys[0]), message: `is not a field of ${noun}` }

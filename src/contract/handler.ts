@@ -1,0 +1,33 @@
+import { iface } from '@restatedev/restate-sdk-core'
+import { z } from 'zod'
+import { pathOf, plainMessage } from './zod-messages.ts'
+
+interface Described<Input extends z.ZodType, Output extends z.ZodType> {
+  input: Input
+  /** None for a handler that answers nothing. */
+  output?: Output
+  description: string
+}
+
+/** The input of a handler that needs none. */
+export const Nothing = z.strictObject({})
+
+/** The descriptor of a handler, whose callers are told in plain words what is wrong with their input. */
+export function handler<Input extends z.ZodType, Output extends z.ZodType>(described: Described<Input, Output>) {
+  return iface.schemas({ ...described, input: withPlainMessages(described.input) })
+}
+
+/** The same for a handler that reads a virtual object's state and runs beside those that write it. */
+export function sharedHandler<Input extends z.ZodType, Output extends z.ZodType>(described: Described<Input, Output>) {
+  return iface.shared.schemas({ ...described, input: withPlainMessages(described.input) })
+}
+
+/** The schema as Restate's SDK validates with it, which takes no options for messages. */
+function withPlainMessages<Schema extends z.ZodType>(schema: Schema): Pick<Schema, '~standard'> {
+  const validate = (value: unknown) => {
+    const { data, error } = schema.safeParse(value, { error: plainMessage })
+    if (error === undefined) return { value: data }
+    return { issues: error.issues.map((issue) => ({ message: issue.message, path: pathOf(issue) })) }
+  }
+  return { '~standard': { ...schema['~standard'], validate } }
+}
