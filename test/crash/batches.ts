@@ -1,25 +1,25 @@
 import { type Call, callOf, type Handler } from './call.ts'
-import { eventWithoutId, inOtherWords, type Item, newEvent, refusedItem, type What } from './items.ts'
+import { eventWithoutId, inOtherWords, type Item, newEvent, rejectedItem, type NewFields } from './items.ts'
 import type { Random } from '../../src/cli/demo/random.ts'
 
 const ITEMS_MAX = 200
-/** So many events are at hand to be sent again. */
+/** Events kept to be sent again. */
 const KNOWN_MAX = 5_000
 
 /**
- * Makes the batches of a load for one handler. `alone`: new events that nobody else sends meanwhile. `mixed`: new events, and others that
- * are on their way or recorded. `repeat`: acknowledged events only.
+ * Makes the batches of a load for one handler. `alone`: new events that no other call sends before the answer. `mixed`: new events and
+ * some that are in flight or recorded. `repeat`: acknowledged events only.
  */
 export class Batches {
   readonly #nowMs = Date.now()
   readonly #known: Item[] = []
   readonly #acknowledged: Item[] = []
   readonly #handler: Handler
-  readonly #what: What
+  readonly #newFields: NewFields
 
-  constructor(handler: Handler, what: What) {
+  constructor(handler: Handler, newFields: NewFields) {
     this.#handler = handler
-    this.#what = what
+    this.#newFields = newFields
   }
 
   next(random: Random, name: string): Call {
@@ -32,24 +32,24 @@ export class Batches {
     }
     const items = this.#newItems(random, size)
     if (kind === 'mixed') items.push(...sample(random, this.#known, size))
-    // Without an id, an event is as idempotent as the call's key.
-    if (idempotencyKey !== undefined && random.chance(0.5)) items.push(eventWithoutId(random, this.#nowMs, this.#what))
-    const given = shuffled(random, items).slice(0, ITEMS_MAX)
-    if (kind === 'mixed') remember(this.#known, given)
-    return callOf({ name, handler: this.#handler, items: given, idempotencyKey, isAlone: kind === 'alone', isRepeat: false })
+    // An event without an id is recorded once per idempotency key, so only a call with a key may have one.
+    if (idempotencyKey !== undefined && random.chance(0.5)) items.push(eventWithoutId(random, this.#nowMs, this.#newFields))
+    const chosen = shuffled(random, items).slice(0, ITEMS_MAX)
+    if (kind === 'mixed') remember(this.#known, chosen)
+    return callOf({ name, handler: this.#handler, items: chosen, idempotencyKey, isAlone: kind === 'alone', isRepeat: false })
   }
 
-  /** From now on its events can be sent again by anyone. */
+  /** Any call may send the events of this one from now on. */
   acknowledged(call: Call): void {
     remember(this.#acknowledged, call.items)
     remember(this.#known, call.items)
   }
 
-  /** New events, some of them twice, and now and then one that must be refused. */
+  /** New events, some of them twice, and sometimes an item that must be rejected. */
   #newItems(random: Random, size: number): Item[] {
-    const items = Array.from({ length: size }, () => newEvent(random, this.#nowMs, this.#what))
+    const items = Array.from({ length: size }, () => newEvent(random, this.#nowMs, this.#newFields))
     if (random.chance(0.3)) items.push(random.pick(items), inOtherWords(random.pick(items)))
-    if (random.chance(0.2)) items.push(refusedItem(random, this.#what))
+    if (random.chance(0.2)) items.push(rejectedItem(random, this.#newFields))
     return items
   }
 }
@@ -59,7 +59,7 @@ function remember(list: Item[], items: readonly Item[]): void {
   list.splice(0, list.length - KNOWN_MAX)
 }
 
-/** Items of a list: neighbours, which is a whole earlier batch or a part of it, or from anywhere; some in other words. */
+/** Items of a list: neighbours (an earlier batch or a part of it) or items from anywhere; some in other words. */
 function sample(random: Random, list: readonly Item[], size: number): Item[] {
   if (list.length === 0) return []
   const first = random.below(list.length)

@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto'
 import type { CreateInteractionResponse } from '../../src/contract/interaction.ts'
 import type { Item } from './items.ts'
 
-/** Each handler that records batches, and the name of its list. */
+/** The name of the list that each recording handler takes. */
 const LISTS = { CreateInteraction: 'interactions', RecordSearches: 'searches' } as const
 export type Handler = keyof typeof LISTS
 
-/** One batch on its way: sent with the same bytes until it is acknowledged. */
+/** One batch, which is sent with the same bytes until it is acknowledged. */
 export interface Call {
   name: string
   handler: Handler
@@ -14,7 +14,7 @@ export interface Call {
   body: string
   bodySha256: string
   idempotencyKey?: string
-  /** Nobody else sends any of its events before it is acknowledged. */
+  /** No other call sends any of its events before it is acknowledged. */
   isAlone: boolean
   /** All its events were acknowledged before it was sent. */
   isRepeat: boolean
@@ -28,17 +28,17 @@ export interface Acknowledgement {
   answer: CreateInteractionResponse
 }
 
-/** A call not sent yet. */
+/** A call that has not been sent. */
 export function callOf(
-  given: Pick<Call, 'name' | 'items' | 'isAlone' | 'isRepeat'> & { idempotencyKey?: string | undefined; handler?: Handler },
+  options: Pick<Call, 'name' | 'items' | 'isAlone' | 'isRepeat'> & { idempotencyKey?: string | undefined; handler?: Handler },
 ): Call {
-  const { idempotencyKey, handler = 'CreateInteraction', ...rest } = given
-  const body = JSON.stringify({ [LISTS[handler]]: given.items.map((item) => item.body) })
+  const { idempotencyKey, handler = 'CreateInteraction', ...rest } = options
+  const body = JSON.stringify({ [LISTS[handler]]: options.items.map((item) => item.body) })
   const bodySha256 = createHash('sha256').update(body).digest('hex')
   return { ...rest, handler, body, bodySha256, sends: 0, ...(idempotencyKey === undefined ? {} : { idempotencyKey }) }
 }
 
-/** Sends a call once; undefined when nobody knows what became of it. @throws when it was refused as a whole. */
+/** Sends a call once; undefined when its outcome is unknown. @throws when the whole call was refused. */
 export async function send(ingressUrl: string, call: Call, patienceMs: number): Promise<Acknowledgement | undefined> {
   call.sends += 1
   try {
@@ -63,21 +63,21 @@ export async function send(ingressUrl: string, call: Call, patienceMs: number): 
 
 export class RefusedCall extends Error {}
 
-/** What an answer says that cannot be true, whatever crashed meanwhile. */
+/** Statements of an answer that no crash can explain. */
 export function problemsOf(call: Call, { answer }: Acknowledgement): string[] {
   const { items } = call
-  const refused = items.flatMap(({ refusedAs }, index) => (refusedAs === undefined ? [] : [`${index} ${refusedAs}`]))
-  const named = items.flatMap(({ event }) => event ?? [])
-  const withoutId = items.length - refused.length - named.length
+  const rejected = items.flatMap(({ rejectedAs }, index) => (rejectedAs === undefined ? [] : [`${index} ${rejectedAs}`]))
+  const identified = items.flatMap(({ event }) => event ?? [])
+  const withoutId = items.length - rejected.length - identified.length
   const isFirst = call.isAlone && (call.sends === 1 || call.idempotencyKey !== undefined)
-  const wanted: [string, unknown, unknown][] = [
+  const checks: [string, unknown, unknown][] = [
     ['accepted + duplicates + rejected', answer.accepted + answer.duplicates + answer.rejected.length, items.length],
     ['number of duplicate indexes', answer.duplicate_indexes.length, answer.duplicates],
-    ['rejected', answer.rejected.map(({ index, code }) => `${index} ${code}`).join(), refused.join()],
-    ...(isFirst ? [['accepted, sent by nobody else', answer.accepted, new Set(named).size + withoutId] as const] : []),
+    ['rejected', answer.rejected.map(({ index, code }) => `${index} ${code}`).join(), rejected.join()],
+    ...(isFirst ? [['accepted, sent by no other call', answer.accepted, new Set(identified).size + withoutId] as const] : []),
     ...(call.isRepeat ? [['accepted, all acknowledged before', answer.accepted, 0] as const] : []),
   ] as [string, unknown, unknown][]
-  return wanted
+  return checks
     .filter(([, got, expected]) => got !== expected)
     .map(([what, got, expected]) => `${call.name}: ${what} is ${String(got)} and must be ${String(expected)}`)
 }

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest'
-import { lineOf, runRound } from './round.ts'
+import { summaryOf, runRound } from './round.ts'
 
 const KILLS_MIN = 8
 
-test('whatever is killed, every event is recorded, counted and fed once, and every answer is true', async () => {
+test('after kills of any process, every event is recorded, counted and fed once, and every answer is true', async () => {
   const seed = Number(process.env['CRASH_SEED'] ?? Date.now() % 2 ** 31)
   console.log(`CRASH_SEED=${seed}`)
   const round = await runRound({ seed, randomDeaths: 4, step: 5 })
-  console.log(lineOf(round))
+  console.log(summaryOf(round))
   expect(round.problems, `CRASH_SEED=${seed}, logs in ${round.folder}`).toEqual([])
   expect(round.kills).toBeGreaterThanOrEqual(KILLS_MIN)
 }, 300_000)

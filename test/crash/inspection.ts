@@ -9,11 +9,11 @@ interface Batch {
   bodySha256: string
   /** Its rows as `<milliseconds> <id>`. */
   events: string[]
-  /** What was refused of it, as `<index> <code>`. */
-  refused: string[]
+  /** Its rejected items as `<index> <code>`. */
+  rejected: string[]
 }
 
-/** Compares what the database holds with what was sent and answered; every line is a broken promise. */
+/** Compares the database with the calls and their answers. @returns the broken promises. */
 export async function inspect(stack: CrashStack, calls: readonly Call[]): Promise<string[]> {
   const batches = await recordedBatches(stack.db)
   const { drift, events } = await verify(stack.db)
@@ -28,7 +28,7 @@ export async function inspect(stack: CrashStack, calls: readonly Call[]): Promis
   ]
 }
 
-/** The log has each event that was sent, once, and nothing else. */
+/** The log has each sent event once, and no other event. */
 function logProblems(calls: readonly Call[], batches: readonly Batch[]): string[] {
   const sent = new Set(calls.flatMap((call) => call.items.flatMap(({ event }) => event ?? [])))
   const withoutId = calls.reduce((sum, call) => sum + call.items.filter(isWithoutId).length, 0)
@@ -41,28 +41,28 @@ function logProblems(calls: readonly Call[], batches: readonly Batch[]): string[
   ]
 }
 
-/** Every batch is one body that was sent, with what had to be refused of it. */
+/** Every batch is one body that was sent, with its rejected items. */
 function batchProblems(calls: readonly Call[], batches: readonly Batch[]): string[] {
-  const refusedOf = new Map(calls.map((call) => [call.bodySha256, refusedIn(call)]))
-  return batches.flatMap(({ batchId, bodySha256, refused }) => {
-    const expected = refusedOf.get(bodySha256)
-    if (expected === undefined) return [`batch ${batchId} has a body that nobody sent`]
-    return expected === refused.join() ? [] : [`batch ${batchId} refused ${refused.join()} and must refuse ${expected}`]
+  const rejectedByBody = new Map(calls.map((call) => [call.bodySha256, rejectedIn(call)]))
+  return batches.flatMap(({ batchId, bodySha256, rejected }) => {
+    const expected = rejectedByBody.get(bodySha256)
+    if (expected === undefined) return [`batch ${batchId} has a body that was never sent`]
+    return expected === rejected.join() ? [] : [`batch ${batchId} rejected ${rejected.join()} and must reject ${expected}`]
   })
 }
 
-/** An answer says what its own batch has: the events that it calls accepted, no more and no fewer. */
+/** An answer agrees with its batch: exactly the events that it calls accepted are recorded there. */
 function answerProblems(calls: readonly Call[], batches: readonly Batch[]): string[] {
-  const ofInvocation = Map.groupBy(batches, (batch) => batch.invocationId)
+  const byInvocation = Map.groupBy(batches, (batch) => batch.invocationId)
   return calls.flatMap((call) => {
     if (call.acknowledged === undefined) return [`${call.name} was never acknowledged`]
     const { answer, invocationId } = call.acknowledged
-    const own = ofInvocation.get(invocationId) ?? []
-    if (own.length !== 1) return [`${call.name} has ${own.length} batches`]
+    const batchesOfCall = byInvocation.get(invocationId) ?? []
+    if (batchesOfCall.length !== 1) return [`${call.name} has ${batchesOfCall.length} batches`]
     const duplicates = new Set(answer.duplicate_indexes)
     const claimed = call.items.flatMap(({ event }, index) => (event === undefined || duplicates.has(index) ? [] : [event]))
     const withoutId = call.items.filter((item, index) => isWithoutId(item) && !duplicates.has(index)).length
-    const recorded = new Set(own[0]!.events)
+    const recorded = new Set(batchesOfCall[0]!.events)
     const isTrue =
       answer.accepted === recorded.size &&
       claimed.length + withoutId === recorded.size &&
@@ -78,7 +78,7 @@ async function recordedBatches(db: Kysely<unknown>): Promise<Batch[]> {
         from (select occurred_at, event_id, batch_id from interaction union all
           select occurred_at, event_id, batch_id from search) i where i.batch_id = b.batch_id) as events,
       array(select r.index || ' ' || r.code from rejected_interaction r
-        where r.batch_id = b.batch_id order by r.index) as refused
+        where r.batch_id = b.batch_id order by r.index) as rejected
     from interaction_batch b order by b.batch_id`.execute(db)
   return rows
 }
@@ -87,10 +87,10 @@ function numberOfRows(batches: readonly Batch[]): number {
   return batches.reduce((sum, batch) => sum + batch.events.length, 0)
 }
 
-function refusedIn({ items }: Call): string {
-  return items.flatMap(({ refusedAs }, index) => (refusedAs === undefined ? [] : [`${index} ${refusedAs}`])).join()
+function rejectedIn({ items }: Call): string {
+  return items.flatMap(({ rejectedAs }, index) => (rejectedAs === undefined ? [] : [`${index} ${rejectedAs}`])).join()
 }
 
 function isWithoutId(item: Call['items'][number]): boolean {
-  return item.event === undefined && item.refusedAs === undefined
+  return item.event === undefined && item.rejectedAs === undefined
 }

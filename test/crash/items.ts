@@ -5,15 +5,15 @@ import { DAY_MS, HOUR_MS, instantOf } from '../../src/contract/time.ts'
 import { PRESETS } from '../../src/ranking/weights.ts'
 import type { Random } from '../../src/cli/demo/random.ts'
 
-/** One item of a batch, and what must become of it. */
+/** One item of a batch and its expected outcome. */
 export interface Item {
   body: Record<string, unknown>
-  /** The event's identity, `<milliseconds> <id>`; undefined when it has no id of its own or is refused. */
+  /** The event's identity, `<milliseconds> <id>`; undefined when it has no id of its own or is rejected. */
   event?: string
-  refusedAs?: RejectedItem['code']
+  rejectedAs?: RejectedItem['code']
 }
 
-/** Late events go back this far, so that months without a partition come up. */
+/** How late an event may be, so that some fall into months without a partition. */
 const LATE_DAYS_MAX = 500
 const PRODUCTS = 40
 const CATEGORIES = 8
@@ -21,51 +21,51 @@ const SHOPPERS = 25
 const QUERIES = 10
 const SHOWN_MAX = 20
 
-/** Events before this instant are refused by the database of a round. */
+/** The database of a round rejects events before this instant. */
 export const HORIZON = '2015-01-01T00:00:00.000Z'
 
 const TYPES = [...Object.keys(PRESETS.balanced), SEARCH_IMPRESSION, 'played_video', 'read_size_chart']
 
-/** What an event says beside its identity. */
-export type What = (random: Random) => Record<string, unknown>
+/** Makes the fields of an event apart from its identity. */
+export type NewFields = (random: Random) => Record<string, unknown>
 
-/** A new event that happened now, lately, or long ago. */
-export function newEvent(random: Random, nowMs: number, what: What = interaction): Item {
+/** A new event of now, of the last nine days, or of long ago. */
+export function newEvent(random: Random, nowMs: number, newFields: NewFields = interaction): Item {
   const agoMs = random.chance(0.1) ? random.below(LATE_DAYS_MAX) * DAY_MS : random.chance(0.5) ? random.below(9 * DAY_MS) : 0
-  return eventAt(random, nowMs - agoMs - random.below(HOUR_MS), what)
+  return eventAt(random, nowMs - agoMs - random.below(HOUR_MS), newFields)
 }
 
-/** A new event of an instant. Its id is a UUIDv7, or a UUIDv4 with the time beside it. */
-export function eventAt(random: Random, milliseconds: number, what: What = interaction): Item {
+/** A new event of an instant. Its id is a UUIDv7, or a UUIDv4 with `occurred_at`. */
+export function eventAt(random: Random, milliseconds: number, newFields: NewFields = interaction): Item {
   if (random.chance(0.5)) {
     const id = uuidV7(milliseconds, random.bytes(10))
-    return { event: `${milliseconds} ${id}`, body: { event_id: id, ...what(random) } }
+    return { event: `${milliseconds} ${id}`, body: { event_id: id, ...newFields(random) } }
   }
   const id = uuidV4(random.bytes(16))
-  return { event: `${milliseconds} ${id}`, body: { event_id: id, occurred_at: instantOf(milliseconds), ...what(random) } }
+  return { event: `${milliseconds} ${id}`, body: { event_id: id, occurred_at: instantOf(milliseconds), ...newFields(random) } }
 }
 
-/** An event that is given its id on the way. */
-export function eventWithoutId(random: Random, nowMs: number, what: What = interaction): Item {
-  return { body: { occurred_at: instantOf(nowMs - random.below(DAY_MS)), ...what(random) } }
+/** An event that gets its id from the handler. */
+export function eventWithoutId(random: Random, nowMs: number, newFields: NewFields = interaction): Item {
+  return { body: { occurred_at: instantOf(nowMs - random.below(DAY_MS)), ...newFields(random) } }
 }
 
-/** The same event in other words: its time with an offset, its id in capitals. */
+/** The same event, written differently: its time with an offset, its id in capitals. */
 export function inOtherWords(item: Item): Item {
   const milliseconds = Number(item.event!.split(' ')[0])
   const offset = instantOf(milliseconds + 2 * HOUR_MS).replace('Z', '000+02:00')
   return { ...item, body: { ...item.body, event_id: String(item.body['event_id']).toUpperCase(), occurred_at: offset } }
 }
 
-/** An item that must be refused: by its form, its time, or the horizon in the database. */
-export function refusedItem(random: Random, what: What = interaction): Item {
+/** An item that must be rejected: for its form, its time, or the horizon in the database. */
+export function rejectedItem(random: Random, newFields: NewFields = interaction): Item {
   const id = uuidV4(random.bytes(16))
   return random.pick<() => Item>([
-    () => ({ refusedAs: 'invalid', body: { ...what(random), event_id: id } }),
-    () => ({ refusedAs: 'invalid', body: { ...what(random), nonsense: true } }),
-    () => ({ refusedAs: 'in_future', body: { ...what(random), event_id: id, occurred_at: '2199-01-01T00:00:00Z' } }),
-    () => ({ refusedAs: 'too_old', body: { ...what(random), event_id: id, occurred_at: '1999-12-31T23:59:59Z' } }),
-    () => ({ refusedAs: 'too_old', body: { ...what(random), event_id: id, occurred_at: '2014-12-31T23:59:59Z' } }),
+    () => ({ rejectedAs: 'invalid', body: { ...newFields(random), event_id: id } }),
+    () => ({ rejectedAs: 'invalid', body: { ...newFields(random), nonsense: true } }),
+    () => ({ rejectedAs: 'in_future', body: { ...newFields(random), event_id: id, occurred_at: '2199-01-01T00:00:00Z' } }),
+    () => ({ rejectedAs: 'too_old', body: { ...newFields(random), event_id: id, occurred_at: '1999-12-31T23:59:59Z' } }),
+    () => ({ rejectedAs: 'too_old', body: { ...newFields(random), event_id: id, occurred_at: '2014-12-31T23:59:59Z' } }),
   ])()
 }
 
@@ -88,7 +88,7 @@ function shopper(random: Random) {
   return random.chance(0.7) ? { account_id: `a${random.below(SHOPPERS)}` } : { session_id: `s${random.below(SHOPPERS)}` }
 }
 
-/** The least of two numbers: a few products are hot. */
+/** The lesser of two random numbers, so that a few products are hot. */
 function product(random: Random): string {
   return `p${Math.min(random.below(PRODUCTS), random.below(PRODUCTS))}`
 }

@@ -6,8 +6,8 @@ import { interaction, search } from './items.ts'
 import { type Random, randomOf } from '../../src/cli/demo/random.ts'
 
 const SENDERS = 4
-/** The share of calls that bring searches. */
-const SEARCHES = 0.25
+/** The share of calls that send searches. */
+const SEARCH_SHARE = 0.25
 const ANSWER_MS_MAX = 10_000
 const RESEND_MS = 50
 const PROGRESS_MS_MAX = 60_000
@@ -15,7 +15,7 @@ const PROGRESS_MS_MAX = 60_000
 /** Senders that post batches through the ingress and send each one again until it is acknowledged. */
 export class Load {
   readonly calls: Call[] = []
-  /** What answers said that cannot be true. */
+  /** Statements of answers that no crash can explain. */
   readonly problems: string[] = []
   readonly #ingressUrl: string
   readonly #seed: number
@@ -35,10 +35,10 @@ export class Load {
   }
 
   start(): void {
-    for (let n = 0; n < SENDERS; n++) this.#senders.push(this.#sendOn(`sender ${n}`))
+    for (let n = 0; n < SENDERS; n++) this.#senders.push(this.#send(`sender ${n}`))
   }
 
-  /** Resolves with the acknowledgement that comes as the `count`-th from now. @throws when it does not, or on `broken`. */
+  /** Resolves at the `count`-th acknowledgement from now. @throws when it does not come within 60 s, or on `broken`. */
   async acknowledgements(count: number, broken: AbortSignal): Promise<void> {
     const goal = this.#acknowledged + count
     const signal = AbortSignal.any([broken, AbortSignal.timeout(PROGRESS_MS_MAX)])
@@ -49,19 +49,19 @@ export class Load {
     }
   }
 
-  /** Sends nothing new; resolves when everything that was sent is acknowledged. */
+  /** Stops the senders; resolves when each of their calls is acknowledged. */
   async finish(): Promise<void> {
     this.#isEnding = true
     await Promise.all(this.#senders)
   }
 
-  /** Stops soon, whatever is still open. */
+  /** Stops without waiting for acknowledgements. */
   async abandon(): Promise<void> {
     this.#isAbandoned = true
     await this.finish()
   }
 
-  /** Sends a call until it is acknowledged, and checks what the answer says. */
+  /** Sends a call until it is acknowledged, and checks the answer. */
   async deliver(call: Call, patienceMs = ANSWER_MS_MAX): Promise<void> {
     this.calls.push(call)
     while (!this.#isAbandoned) {
@@ -71,25 +71,25 @@ export class Load {
     }
   }
 
-  async #sendOn(name: string): Promise<void> {
+  async #send(name: string): Promise<void> {
     const random = randomOf(this.#seed, name)
     for (let n = 0; !this.#isEnding; n++) {
-      const batches = this.#batches[random.chance(SEARCHES) ? 'RecordSearches' : 'CreateInteraction']
-      await this.#deliverHastily(random, batches.next(random, `${name} call ${n}`))
+      const batches = this.#batches[random.chance(SEARCH_SHARE) ? 'RecordSearches' : 'CreateInteraction']
+      await this.#deliverImpatiently(random, batches.next(random, `${name} call ${n}`))
     }
   }
 
-  /** Now and then a sender loses its patience, and sends the same batch again beside the first. */
-  async #deliverHastily(random: Random, call: Call): Promise<void> {
+  /** Every tenth call times out early, so that the same batch is sent again while the first call still runs. */
+  async #deliverImpatiently(random: Random, call: Call): Promise<void> {
     await this.deliver(call, random.chance(0.1) ? 1 + random.below(200) : ANSWER_MS_MAX)
-    if (call.idempotencyKey !== undefined && random.chance(0.2)) await this.#askAgain(call)
+    if (call.idempotencyKey !== undefined && random.chance(0.2)) await this.#repeatKey(call)
   }
 
-  /** A repeated idempotency key gets the first answer back. */
-  async #askAgain(call: Call): Promise<void> {
-    const again = await this.#attempt(call, ANSWER_MS_MAX)
-    if (again !== undefined && again.text !== call.acknowledged?.text)
-      this.problems.push(`${call.name}: answered ${again.text} after ${call.acknowledged?.text}`)
+  /** Repeats the idempotency key, which must be given the first answer again. */
+  async #repeatKey(call: Call): Promise<void> {
+    const repeated = await this.#attempt(call, ANSWER_MS_MAX)
+    if (repeated !== undefined && repeated.text !== call.acknowledged?.text)
+      this.problems.push(`${call.name}: answered ${repeated.text} after ${call.acknowledged?.text}`)
   }
 
   async #attempt(call: Call, patienceMs: number): Promise<Acknowledgement | undefined> {

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
-import { lineOf, runRound } from './round.ts'
+import { summaryOf, runRound } from './round.ts'
 
-/** `node test/crash/long.ts --minutes 10 --seed 7`: rounds until the minutes are over; ends with 1 at the first that fails. */
+/** `node test/crash/long.ts --minutes 10 --seed 7`: runs rounds until the minutes are over; exits with 1 at the first failing round. */
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -15,10 +15,10 @@ async function main(): Promise<void> {
   console.log(`seed ${seed}`)
   do {
     const round = await runRound({ seed, randomDeaths: Number(values.deaths) })
-    console.log(lineOf(round))
+    console.log(summaryOf(round))
     if (round.problems.length > 0) {
       console.error(round.problems.join('\n'))
-      console.error(`The logs are in ${round.folder}; again: npm run test:crash -- --minutes 0 --seed ${seed}`)
+      console.error(`The logs are in ${round.folder}; to repeat it: npm run test:crash -- --minutes 0 --seed ${seed}`)
       process.exit(1)
     }
     seed += 1

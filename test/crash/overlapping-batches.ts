@@ -8,15 +8,15 @@ const EVENTS = 1_000
 const CALLS = 4
 
 /**
- * Sends the same new events in four calls at once, half of them in reverse order: rows that go in as they come lock each
- * other out. PostgreSQL ends such a deadlock and Restate repeats the call, so that only PostgreSQL's log tells.
+ * Sends the same new events in four concurrent calls, two of them in reverse order: inserts that kept the order of the call would
+ * deadlock. PostgreSQL would abort one of them and Restate repeat the call, so only PostgreSQL's log would show it.
  */
-export async function sendCrossing(load: Load, random: Random): Promise<void> {
+export async function sendOverlapping(load: Load, random: Random): Promise<void> {
   for (let time = 1; time <= TIMES; time++) {
     const items = Array.from({ length: EVENTS }, () => newEvent(random, Date.now()))
     const calls = Array.from({ length: CALLS }, (_, n) =>
       callOf({
-        name: `crossing ${time}.${n}`,
+        name: `overlapping ${time}.${n}`,
         items: n % 2 === 0 ? items : items.toReversed(),
         idempotencyKey: undefined,
         isAlone: false,

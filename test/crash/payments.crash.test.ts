@@ -6,16 +6,16 @@ import { instantOf } from '../../src/contract/time.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { callbackArbitrary, reference, withoutZeros } from '../harness/items/payments.ts'
 import { answerOf } from '../harness/servers/fail-points.ts'
-import type { Death } from './endpoint.ts'
-import { quiet } from './wait-until-quiet.ts'
+import { type Death, STATEMENT_ANSWERED } from './endpoint-messages.ts'
+import { waitUntilQuiet } from './wait-until-quiet.ts'
 import { type CrashStack, startCrashStack } from './stack.ts'
 import type { NewPayment } from '../../src/admission/rows.ts'
 
 const FAIL_POINTS = ['record the payments', answerOf('RecordPayment')]
 const CALLBACKS = 6
-/** The calls of a round, with their counting. */
+/** More than all calls of one `payAndDie` take with their counting. */
 const STATEMENTS_MAX = 300
-/** Every 60th statement, from another one in each run. */
+/** The endpoint dies after every 60th statement, with a first one that depends on the seed. */
 const STEP = 60
 const RESEND_MS = 50
 
@@ -47,7 +47,7 @@ function bodyOf(payment: NewPayment): string {
   })
 }
 
-/** Sends it until it is acknowledged, as a provider does, at first without patience. */
+/** Sends a callback until it is acknowledged, as a provider does. The first attempt times out after 100 ms. */
 async function deliver(payment: NewPayment): Promise<void> {
   const body = bodyOf(payment)
   for (let sends = 0; ; sends++) {
@@ -63,19 +63,18 @@ async function deliver(payment: NewPayment): Promise<void> {
   }
 }
 
-/** Callbacks of payments that nobody else knows, each sent by itself and all at once, while the endpoint is killed. */
+/** Sends callbacks of new payments concurrently, each in a call of its own, while the endpoint is killed. */
 async function payAndDie(name: string, death: Death): Promise<boolean> {
-  const { died } = await stack.arm(death)
-  const callbacks = fc.sample(callbackArbitrary, { numRuns: CALLBACKS, seed: seed + sent.length }).map((one) => ({
-    ...one,
-    paymentRef: `${one.paymentRef} ${name}`,
-    orderId: `${one.orderId} ${name}`,
+  const callbacks = fc.sample(callbackArbitrary, { numRuns: CALLBACKS, seed: seed + sent.length }).map((payment) => ({
+    ...payment,
+    paymentRef: `${payment.paymentRef} ${name}`,
+    orderId: `${payment.orderId} ${name}`,
   }))
   sent.push(...callbacks)
-  const done = Promise.all(callbacks.map(deliver)).then(() => quiet(stack))
-  const hasDied = await stack.outlive(died, done)
-  await done
-  return hasDied
+  return stack.dieDuring(death, async () => {
+    await Promise.all(callbacks.map(deliver))
+    await waitUntilQuiet(stack)
+  })
 }
 
 async function storedDays(): Promise<unknown> {
@@ -88,13 +87,13 @@ async function storedDays(): Promise<unknown> {
   )
 }
 
-test('wherever the endpoint is killed, callbacks net to the reference ledger', { timeout: 300_000 }, async () => {
+test('wherever the endpoint is killed, callbacks add up to the reference ledger', { timeout: 300_000 }, async () => {
   console.log(`CRASH_SEED=${seed}`)
-  for (const point of FAIL_POINTS) await payAndDie(`at ${point}`, { point, passage: 1 })
+  for (const point of FAIL_POINTS) await payAndDie(`at ${point}`, { point, occurrence: 1 })
   const first = 1 + (seed % STEP)
-  for (let passage = first; await payAndDie(`after statement ${passage}`, { point: 'statement answered', passage });) {
-    passage += STEP
-    expect(passage).toBeLessThan(STATEMENTS_MAX)
+  for (let occurrence = first; await payAndDie(`after statement ${occurrence}`, { point: STATEMENT_ANSWERED, occurrence });) {
+    occurrence += STEP
+    expect(occurrence).toBeLessThan(STATEMENTS_MAX)
   }
   const expected = reference(sent)
   expect(await storedDays()).toEqual(withoutZeros(expected.days))

@@ -12,16 +12,16 @@ import {
   startOf,
   storedSnapshots,
 } from '../harness/items/recomputed.ts'
-import type { Death } from './endpoint.ts'
+import { ANYWHERE, type Death } from './endpoint-messages.ts'
 import { type CrashStack, startCrashStack } from './stack.ts'
 import { until } from '../../src/main/embedded/until.ts'
 
 const DAYS = 20
-/** Of a run: its statements, its steps and its attempts. */
-const PASSAGES_MAX = 140
-/** Every 20th place, from another one in each run. */
+/** More than the statements, steps and attempts of a run. */
+const OCCURRENCES_MAX = 140
+/** The endpoint dies at every 20th of them, with a random first one. */
 const STEP = 20
-/** A run has at least ten steps. */
+/** Days per step: a run has at least ten steps. */
 const STEP_DAYS = DAYS / 10
 const PATIENCE_MS = 30_000
 const SCOPE = ['volume-by-period', 'day'] as const
@@ -32,35 +32,35 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(() => stack.stop({ keepFolder: false }))
 
-/** Resolves when a run has completed. */
+/** Resolves when a run has completed. @throws after 30 s. */
 async function completed(id: string): Promise<void> {
   const statusOf = async () =>
     (await sql<{ status: string }>`select status from recompute_run where run_id = ${id}::uuid`.execute(stack.db)).rows[0]?.status
-  const isIt = await until(async () => (await statusOf().catch(() => undefined)) === 'completed', PATIENCE_MS)
-  if (!isIt) throw new Error(`the run is ${await statusOf()}`)
+  const hasCompleted = await until(async () => (await statusOf().catch(() => undefined)) === 'completed', PATIENCE_MS)
+  if (!hasCompleted) throw new Error(`the run is ${await statusOf()}`)
 }
 
-/** How far it is by what is committed. */
+/** The committed progress of a run. */
 async function progressOf(id: string): Promise<[status: string, done: number] | undefined> {
   const { rows } = await sql<{ status: string; done: number }>`
     select status, done from recompute_run where run_id = ${id}::uuid`.execute(stack.db)
   return rows[0] && [rows[0].status, rows[0].done]
 }
 
-/** @returns whether the endpoint died on the way. */
+/** @returns whether the endpoint died during the run. */
 async function recomputeAndDie(death: Death): Promise<boolean> {
   const id = randomUUID()
   const run = clients.connect({ url: stack.ingressUrl }).client(recomputeRunApi, id)
-  const { died } = await stack.arm(death)
   const request = { report_slug: SCOPE[0], window: SCOPE[1], date_from: day(DAYS - 1), date_to: day(0), actor: 'ada' }
-  const done = run.Start(request, clients.rpc.opts({ idempotencyKey: id })).then(() => completed(id))
-  let halfWay: unknown
-  const hasDied = await stack.outlive(
-    died.then(async () => void (halfWay = await progressOf(id))),
-    done,
-  )
-  if (death.point === 'rebuild the buckets') expect(halfWay).toEqual(['running', death.passage * STEP_DAYS])
-  await done
+  const recompute = async () => {
+    await run.Start(request, clients.rpc.opts({ idempotencyKey: id }))
+    await completed(id)
+  }
+  let progress: unknown
+  const hasDied = await stack.dieDuring(death, recompute, async () => {
+    progress = await progressOf(id)
+  })
+  if (death.point === 'rebuild the buckets') expect(progress).toEqual(['running', death.occurrence * STEP_DAYS])
   expect(await run.Status({})).toMatchObject({ status: 'completed', progress: { done: DAYS, total: DAYS } })
   const { rows } = await sql<{ action: string }>`
     select action from audit_entry where resource_id = ${id} order by audit_id`.execute(stack.db)
@@ -71,7 +71,7 @@ async function recomputeAndDie(death: Death): Promise<boolean> {
 }
 
 test(
-  'wherever the endpoint is killed, a run completes, and its buckets and entries are there once',
+  'wherever the endpoint is killed, a run completes, and writes its buckets and audit entries once',
   { timeout: 300_000 },
   async () => {
     const events = Array.from({ length: 3 * DAYS }, (_, n) =>
@@ -80,15 +80,15 @@ test(
     await recordEvents(stack.db, events)
     const first = 1 + (Date.now() % STEP)
     let deaths = 0
-    for (let passage = first; passage <= PASSAGES_MAX; passage += STEP) {
-      const hasDied = await recomputeAndDie({ point: 'anywhere', passage })
+    for (let occurrence = first; occurrence <= OCCURRENCES_MAX; occurrence += STEP) {
+      const hasDied = await recomputeAndDie({ point: ANYWHERE, occurrence })
       expect(await storedSnapshots(stack.db)).toEqual(snapshotsByHand(SCOPE, events, await builtBuckets(stack.db, SCOPE)))
       if (!hasDied) break
       deaths++
     }
     expect(deaths).toBeGreaterThan(2)
-    for (const passage of [1, 5]) expect(await recomputeAndDie({ point: 'rebuild the buckets', passage })).toBe(true)
-    // PostgreSQL too, in the middle of it.
+    for (const occurrence of [1, 5]) expect(await recomputeAndDie({ point: 'rebuild the buckets', occurrence })).toBe(true)
+    // PostgreSQL is killed during a run, too.
     const id = randomUUID()
     const run = clients.connect({ url: stack.ingressUrl }).client(recomputeRunApi, id)
     await run.Start({ report_slug: SCOPE[0], window: SCOPE[1], date_from: day(DAYS - 1), date_to: day(0), actor: 'ada' })

@@ -1,16 +1,16 @@
-import { sendCrossing } from './overlapping-batches.ts'
+import { sendOverlapping } from './overlapping-batches.ts'
 import { dieAtEachPoint, dieAtRandom } from './deaths.ts'
 import { inspect } from './inspection.ts'
 import { Load } from './load.ts'
-import { quiet } from './wait-until-quiet.ts'
+import { waitUntilQuiet } from './wait-until-quiet.ts'
 import { randomOf } from '../../src/cli/demo/random.ts'
 import { startCrashStack } from './stack.ts'
 
 export interface RoundOptions {
   seed: number
-  /** Deaths under load, beside those at every point of a lone call. */
+  /** Deaths under load, after the deaths at every point of a lone call. */
   randomDeaths: number
-  /** A lone call is killed after each of its statements, or after every so many. */
+  /** A lone call is killed after every `step`-th of its statements. */
   step?: number
 }
 
@@ -18,20 +18,20 @@ export interface Round {
   seed: number
   kills: number
   calls: number
-  /** Every time that a call was sent. */
+  /** How often calls were sent, repeats included. */
   sends: number
   /** Distinct events with an id. */
   events: number
   seconds: number
-  /** Broken promises; empty when all is well. */
+  /** Broken promises; empty when the round passed. */
   problems: string[]
-  /** Where the logs and the data are; they stay when there are problems. */
+  /** Where the logs and the data are; they are deleted unless there are problems. */
   folder: string
 }
 
 const PROBLEMS_SHOWN_MAX = 25
 
-/** Kills at each point of a lone call, then at random under load, and compares everything with what was sent. */
+/** Kills at each point of a lone call, then at random under load, and compares the database with the calls that were sent. */
 export async function runRound({ seed, randomDeaths, step = 1 }: RoundOptions): Promise<Round> {
   const startMs = Date.now()
   const stack = await startCrashStack()
@@ -39,11 +39,11 @@ export async function runRound({ seed, randomDeaths, step = 1 }: RoundOptions): 
   const problems: string[] = []
   try {
     await dieAtEachPoint(stack, load, randomOf(seed, 'lone calls'), step)
-    await sendCrossing(load, randomOf(seed, 'crossing'))
+    await sendOverlapping(load, randomOf(seed, 'overlapping'))
     load.start()
     await dieAtRandom(stack, load, randomOf(seed, 'deaths'), randomDeaths)
     await load.finish()
-    await quiet(stack)
+    await waitUntilQuiet(stack)
   } catch (error) {
     problems.push(String(error))
   }
@@ -70,6 +70,6 @@ function shortened(problems: string[]): string[] {
 }
 
 /** A round as one line. */
-export function lineOf({ seed, kills, calls, sends, events, seconds, problems }: Round): string {
+export function summaryOf({ seed, kills, calls, sends, events, seconds, problems }: Round): string {
   return JSON.stringify({ seed, kills, calls, sends, events, seconds, problems: problems.length })
 }

@@ -2,13 +2,14 @@ import * as clients from '@restatedev/restate-sdk-clients'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { scheduleApi } from '../../src/contract/services.ts'
 import { randomOf } from '../../src/cli/demo/random.ts'
-import { quiet } from './wait-until-quiet.ts'
+import { waitUntilQuiet } from './wait-until-quiet.ts'
+import { STATEMENT_ANSWERED } from './endpoint-messages.ts'
 import { prepareSlots, SLOT_MS, slotsRun } from './slots.ts'
 import { type CrashStack, startCrashStack, type Victim } from './stack.ts'
 import { until } from '../../src/main/embedded/until.ts'
 
 const KILLS = 6
-/** Runs between two kills, at most. */
+/** The most runs between two kills. */
 const RUNS_MAX = 5
 const PATIENCE_MS = 60_000
 
@@ -21,37 +22,37 @@ afterAll(() => stack.stop({ keepFolder: false }))
 
 const schedule = () => clients.connect({ url: stack.ingressUrl }).client(scheduleApi, 'note-slots')
 
-/** Resolves when so many further slots have run. */
-async function further(count: number): Promise<void> {
+/** Resolves when `count` further slots have run. */
+async function runFurtherSlots(count: number): Promise<void> {
   const goal = (await slotsRun(stack.db)).length + count
-  const came = await until(async () => (await slotsRun(stack.db)).length >= goal, PATIENCE_MS)
-  if (!came) throw new Error(`${goal} slots never came`)
+  const haveRun = await until(async () => (await slotsRun(stack.db)).length >= goal, PATIENCE_MS)
+  if (!haveRun) throw new Error(`${goal} slots have not run`)
 }
 
 test(
-  'whatever is killed, each slot runs at most once and in order, no slot leaves the grid, and the schedule goes on',
+  'after kills of any process, a schedule goes on: slots run in order, at most once, on the grid',
   { timeout: 300_000 },
   async () => {
     const seed = Number(process.env['CRASH_SEED'] ?? Date.now() % 2 ** 31)
     console.log(`CRASH_SEED=${seed}`)
     const random = randomOf(seed, 'schedule')
     await schedule().Start({ every_ms: SLOT_MS })
-    await further(1)
+    await runFurtherSlots(1)
     for (const victim of Array.from({ length: KILLS }, (_, n) => (['endpoint', 'restate', 'postgres'] as Victim[])[n % 3]!)) {
       if (victim === 'endpoint') {
-        // After the note is committed, and before Restate knows.
-        const { died } = await stack.arm({ point: 'statement answered', passage: 1 + random.below(3) })
+        // Between the commit of the note and its acknowledgement by Restate.
+        const { died } = await stack.arm({ point: STATEMENT_ANSWERED, occurrence: 1 + random.below(3) })
         await died
       } else {
         await stack.kill(victim)
       }
       await stack.revive(victim)
-      // A new deploy starts its schedules, which must change nothing.
+      // A new deploy starts its schedules again, which must have no effect.
       if (random.chance(0.5)) await schedule().Start({ every_ms: SLOT_MS })
-      await further(1 + random.below(RUNS_MAX))
+      await runFurtherSlots(1 + random.below(RUNS_MAX))
     }
     await schedule().Stop({})
-    await quiet(stack)
+    await waitUntilQuiet(stack)
 
     const slots = await slotsRun(stack.db)
     expect(slots.filter(({ runs }) => runs !== 1)).toEqual([])

@@ -3,7 +3,7 @@ import type { Task } from '../../services/handler/deps.ts'
 
 export const SLOT_MS = 100
 
-/** Notes when a run of each slot began: two runs of one slot may be one invocation. A second note of a run is a repeated step. */
+/** Notes when each run of a slot began, because one invocation may run a slot twice. A repeated step notes the same run again. */
 export const noteSlots: Task = {
   everyMs: SLOT_MS,
   isOn: () => true,
@@ -27,7 +27,7 @@ export async function prepareSlots(db: Kysely<unknown>): Promise<void> {
   )
 }
 
-/** The slots that ran, in the order of their first note, each with how many runs had it. */
+/** The slots that ran, in the order of their first note, each with its number of runs. */
 export async function slotsRun(db: Kysely<unknown>): Promise<{ slot: number; runs: number }[]> {
   const { rows } = await sql<{ slot: string; runs: number }>`
     select slot, count(*)::int as runs from slot_run group by slot order by min(noted_at)`.execute(db)

@@ -14,7 +14,7 @@ import { migrate } from '../../src/store/database/migration.ts'
 import { comingMonths, makePartitions } from '../../src/store/log/month.ts'
 import { rescore } from '../../src/store/popularity/popularity-rules.ts'
 import { BALANCED } from '../harness/servers/database.ts'
-import type { Death } from './endpoint.ts'
+import type { Death } from './endpoint-messages.ts'
 import { armEndpoint, loadEndpoint, openEndpoint, setClock } from './endpoint-process.ts'
 import { HORIZON } from './items.ts'
 import { freePorts } from '../../src/main/embedded/ports.ts'
@@ -31,7 +31,7 @@ const CHECKOUT = join(import.meta.dirname, '..', '..')
 /** PostgreSQL, restate-server and the endpoint, each a process that can be killed and started again on the same data. */
 export class CrashStack {
   kills = 0
-  /** Aborted when a process dies that nobody killed, for example of a lost connection. */
+  /** Aborted when a process exits that the test has not killed, e.g. because of a lost connection. */
   readonly broken = new AbortController()
   readonly folder = mkdtempSync(join(tmpdir(), 'footfall-crash-'))
   readonly db: Kysely<unknown>
@@ -40,7 +40,7 @@ export class CrashStack {
   readonly #running = new Map<Victim, ChildProcess>()
   readonly #doomed = new WeakSet<ChildProcess>()
   readonly #killAll = () => this.#running.forEach((child) => child.kill('SIGKILL'))
-  /** The endpoint after this one, loaded while this one works. */
+  /** The successor of the running endpoint, loaded ahead because loading is most of a start. */
   #next: Promise<ChildProcess> | undefined
   #aheadMs = 0
   #isStopping = false
@@ -64,22 +64,22 @@ export class CrashStack {
     return `http://127.0.0.1:${this.#ports.endpoint}`
   }
 
-  /** Starts a process that is not there. What a killed one left behind may hold its folder or port for a moment. */
+  /** Starts a process that is dead. Retries, because its predecessor may still hold the folder or the port for a moment. */
   async revive(victim: Victim): Promise<void> {
-    let problem: unknown
+    let lastError: unknown
     const isBack = await until(async () => {
       try {
         this.#watch(victim, await this.#start(victim))
         return true
       } catch (error) {
-        problem = error
+        lastError = error
         return false
       }
     }, REVIVE_MS_MAX)
-    if (!isBack) throw problem
+    if (!isBack) throw lastError
   }
 
-  /** Kills a process; resolves when it is gone. */
+  /** Kills a process; resolves when it has exited. */
   async kill(victim: Victim): Promise<void> {
     const child = this.#running.get(victim)!
     const ended = isProcessGone(child) ? undefined : once(child, 'exit')
@@ -88,7 +88,7 @@ export class CrashStack {
     await ended
   }
 
-  /** Tells the endpoint where to die; `died` resolves when it has. */
+  /** Sets where the endpoint dies; `died` resolves when it has. */
   async arm(death: Death): Promise<{ died: Promise<unknown> }> {
     const child = this.#running.get('endpoint')!
     const died = once(child, 'exit')
@@ -97,14 +97,21 @@ export class CrashStack {
     return { died }
   }
 
-  /** Waits for the death that was armed, or for what is done without it; the endpoint lives afterwards. @returns whether it died. */
-  async outlive(died: Promise<unknown>, done: Promise<unknown>): Promise<boolean> {
-    const hasDied = (await Promise.race([died.then(() => true), done.then(() => false)])) || !(await this.#disarm())
+  /**
+   * Does the work with the endpoint armed, and revives the endpoint if it dies. `onDeath` runs before that.
+   * @returns whether the endpoint died before the work was done.
+   */
+  async dieDuring(death: Death, work: () => Promise<unknown>, onDeath?: () => Promise<void>): Promise<boolean> {
+    const { died } = await this.arm(death)
+    const done = work()
+    const afterDeath = died.then(onDeath)
+    const hasDied = (await Promise.race([afterDeath.then(() => true), done.then(() => false)])) || !(await this.#disarm())
     if (hasDied) await this.revive('endpoint')
+    await done
     return hasDied
   }
 
-  /** @returns false when it has died meanwhile. */
+  /** @returns false when the endpoint has died already. */
   async #disarm(): Promise<boolean> {
     const child = this.#running.get('endpoint')!
     try {
@@ -117,7 +124,7 @@ export class CrashStack {
     return true
   }
 
-  /** Moves the clock of the handlers ahead of the machine's; Restate keeps to that. */
+  /** Moves the clock of the handlers ahead; Restate keeps the machine's clock. */
   async moveClock(byMs: number): Promise<void> {
     this.#aheadMs += byMs
     await setClock(this.#running.get('endpoint')!, this.#aheadMs)
@@ -127,12 +134,12 @@ export class CrashStack {
     return readFile(join(this.folder, `${victim}.log`), 'utf8')
   }
 
-  /** Ends everything. The folder with the data and the logs can stay, to be looked at. */
+  /** Stops every process. The folder with the data and the logs can be kept for inspection. */
   async stop(options: { keepFolder: boolean }): Promise<void> {
     this.#isStopping = true
     await this.db.destroy()
     process.off('exit', this.#killAll)
-    // PostgreSQL last, and with SIGQUIT: killed, it would leave its piece of shared memory to the system.
+    // PostgreSQL last, and with SIGQUIT, because SIGKILL would leak its shared memory.
     for (const victim of ['endpoint', 'restate', 'postgres'] as const) {
       const child = this.#running.get(victim)
       if (child !== undefined) await stopProcess(child, victim === 'postgres' ? 'SIGQUIT' : 'SIGKILL')
@@ -175,14 +182,14 @@ export class CrashStack {
     child.once('exit', (code, signal) => {
       if (this.#isStopping) return
       if (signal === 'SIGKILL' && this.#doomed.has(child)) this.kills += 1
-      else this.broken.abort(`${victim} ended by itself: ${signal ?? `exit code ${code}`}`)
+      else this.broken.abort(`${victim} exited by itself: ${signal ?? `exit code ${code}`}`)
     })
   }
 }
 
 const PASSWORD = 'test'
 
-/** A stack on a folder and ports of its own. */
+/** Starts a stack with a folder and ports of its own. */
 export async function startCrashStack(): Promise<CrashStack> {
   const [ingress, admin, node, postgres, endpoint] = (await freePorts(5)) as [number, number, number, number, number]
   const stack = new CrashStack({ ingress, admin, node, postgres, endpoint })
@@ -198,7 +205,7 @@ export async function startCrashStack(): Promise<CrashStack> {
   }
 }
 
-/** The schema, the balanced weights, this month's partitions, and a horizon. */
+/** Creates the schema, the balanced weights, this month's partitions and a horizon. */
 async function prepare(db: Kysely<unknown>): Promise<void> {
   await migrate(db, join(CHECKOUT, 'sql'))
   await rescore(db, BALANCED)

@@ -12,11 +12,11 @@ interface OpenInvocation {
 }
 
 /**
- * Resolves when nothing is under way: no invocation is open, and every recorded batch is counted and fed. No sweeper runs
- * here, so a batch whose sending on was lost stays behind. A message between two partitions of Restate is for a moment in
- * neither, so that only patience tells late from lost. @throws when it does not come.
+ * Resolves when no invocation is open and every recorded batch is counted and fed. @throws after 30 s. No sweeper runs here, so a
+ * batch whose fan-out was lost stays uncounted. A message between two partitions of Restate is for a moment in neither, so only
+ * waiting distinguishes a late batch from a lost one.
  */
-export async function quiet(stack: CrashStack): Promise<void> {
+export async function waitUntilQuiet(stack: CrashStack): Promise<void> {
   let last: unknown
   const isQuiet = await until(async () => {
     const [open, waiting] = await Promise.all([openInvocations(stack.adminUrl), backlog(stack.db)])
@@ -26,7 +26,7 @@ export async function quiet(stack: CrashStack): Promise<void> {
   if (!isQuiet) throw new Error(`stuck: ${JSON.stringify(last)}`)
 }
 
-/** An error for a moment after Restate was killed: it asks the node that it was before. */
+/** Answers an error for a moment after Restate was killed, because the query goes to the node of the dead process. */
 function openInvocations(adminUrl: string): Promise<OpenInvocation[] | Error> {
   return queryRestate<OpenInvocation>(
     adminUrl,
