@@ -5,7 +5,7 @@ import { cachedTop } from './rows/cached-top.bench.ts'
 import { printClaims, type RowResult } from './measure/claim.ts'
 import { compose } from './rows/compose.bench.ts'
 import { events } from './rows/events.bench.ts'
-import { grown } from './rows/after-growth.bench.ts'
+import { afterGrowth } from './rows/after-growth.bench.ts'
 import { client } from './rows/client.bench.ts'
 import { ingest } from './rows/ingest.bench.ts'
 import { machine } from './measure/machine.ts'
@@ -39,7 +39,7 @@ const ROWS: Record<string, (isQuick: boolean) => Promise<RowResult>> = {
   recompute,
   refresh,
   retention,
-  grown,
+  afterGrowth,
   payments,
   events,
   reports,

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Answer, answerReader } from '../bench/client/answer.ts'
 import { latencyOf } from '../bench/client/latency.ts'
-import { agesOf } from '../bench/servers/probes.ts'
+import { agesOf } from '../bench/items/probes.ts'
 import { render, type SavedRow } from '../bench/measure/results.ts'
 
 const WHOLE = 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{"a":"é"}'

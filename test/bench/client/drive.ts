@@ -53,7 +53,7 @@ async function run(drive: Drive, sockets: readonly Socket[]): Promise<Omit<LoadR
   const endMs = startMs + drive.secondsMax * 1_000
   let events = 0
   const ended = sockets.map((socket) =>
-    speak(socket, {
+    sendAll(socket, {
       next: () => (performance.now() < endMs ? drive.next() : undefined),
       answered: ({ status, body }, request, askedAtMs) => {
         milliseconds.push(performance.now() - askedAtMs)
@@ -73,14 +73,14 @@ async function run(drive: Drive, sockets: readonly Socket[]): Promise<Omit<LoadR
   return { requests: milliseconds.length, events, errors, seconds, latency, cpuSeconds: (user + system) / 1e6 }
 }
 
-interface Conversation {
+interface Exchange {
   next: () => Outgoing | undefined
   answered: (answer: Answer, request: Outgoing, askedAtMs: number) => void
   failed: (error: string) => void
 }
 
 /** Sends request after request; resolves when there is none left, or the connection is gone. */
-function speak(socket: Socket, { next, answered, failed }: Conversation): Promise<void> {
+function sendAll(socket: Socket, { next, answered, failed }: Exchange): Promise<void> {
   return new Promise((resolve) => {
     if (socket.destroyed) {
       failed('the connection was closed before the clock started')

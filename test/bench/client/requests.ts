@@ -41,10 +41,10 @@ function bodyOf(of: CallJob['of'], index: number, requestEvents: number): object
   return of === 'events' ? { events: Array.from({ length: requestEvents }, nextEvent) } : {}
 }
 
-export type Noticed = (askedAtMs: number, purchases: number) => void
+export type OnSighting = (askedAtMs: number, purchases: number) => void
 
 /** A request for a page, as bytes. Its answer is looked at in whole: a short list is an error too. */
-export function readRequest({ url }: ReadJob, page: Page, noticed: Noticed): Outgoing {
+export function readRequest({ url }: ReadJob, page: Page, noticed: OnSighting): Outgoing {
   const { host } = new URL(url)
   return {
     bytes: Buffer.from(`GET ${page.path} HTTP/1.1\r\nhost: ${host}\r\n\r\n`),

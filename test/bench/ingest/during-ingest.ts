@@ -5,28 +5,28 @@ import { instantOf } from '../../../src/contract/time.ts'
 import { connect, type Database } from '../../../src/store/database/connection.ts'
 import type { TestDatabase } from '../../harness/servers/database.ts'
 import type { BenchStack } from '../servers/bench-stack.ts'
-import { countsOf } from '../items/row-counts.ts'
+import { countsOf } from '../measure/row-counts.ts'
 import { entrancesOf } from './ingest-run.ts'
-import { isSettled, polled } from '../measure/load.ts'
+import { isSettled, waitUntil } from '../measure/settled.ts'
 
 const CONNECTIONS = 32
 const REQUEST_EVENTS = 1_000
 /** PostgreSQL writes down who waits longer than this, for whom, and until when. */
-const NOTED_WAIT_MS = 5
+const LOGGED_WAIT_MS = 5
 /** Before the work begins, so that it does not meet the first requests. */
 const HEAD_START_MS = 500
 
-export interface BesideIngest {
+export interface DuringIngest {
   /** The longest time between a request and its answer, in milliseconds. */
   longestAnswerMs: number
   /** Every time that the work was done. */
-  times: Time[]
+  times: WorkTime[]
   /** The longest that anybody waited for a lock of the work's session, in milliseconds; 0: no longer than 5 ms. */
   longestWaitMs: number
 }
 
 /** The work, and a rest that took as long: how many milliseconds, and how many events were counted meanwhile. */
-export interface Time {
+export interface WorkTime {
   workMs: number
   workEvents: number
   restMs: number
@@ -37,19 +37,19 @@ export interface Time {
 export type Work = (background: Database) => Promise<{ isOver: boolean }>
 
 /** Lets PostgreSQL write down who waits for whom. */
-export async function noteWaits(db: Database): Promise<void> {
+export async function logLockWaits(db: Database): Promise<void> {
   await sql`alter system set log_lock_waits = on`.execute(db)
-  await sql`alter system set deadlock_timeout = ${sql.lit(NOTED_WAIT_MS)}`.execute(db)
+  await sql`alter system set deadlock_timeout = ${sql.lit(LOGGED_WAIT_MS)}`.execute(db)
   await sql`select pg_reload_conf()`.execute(db)
 }
 
 /** Sends as many events as go in, for so long, with or without work of a schedule beside it. Each must be counted once. */
-export async function besideIngest(
+export async function workDuringIngest(
   stack: BenchStack,
   { db, url }: Pick<TestDatabase, 'db' | 'url'>,
   seconds: number,
   work?: Work,
-): Promise<BesideIngest> {
+): Promise<DuringIngest> {
   const { endpoint, load, postgres } = stack
   const before = await countsOf(db)
   await endpoint.use(url)
@@ -60,9 +60,9 @@ export async function besideIngest(
     const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(background)
     let isGoing = true
     const sent = go().finally(() => (isGoing = false))
-    const done = work ? await workedOff(background, work, () => isGoing) : []
+    const done = work ? await repeatWork(background, work, () => isGoing) : []
     const { events, latency } = await sent
-    await polled(() => isSettled(db))
+    await waitUntil(() => isSettled(db))
     await endpoint.use(null)
     // The log may have lost a month meanwhile.
     const after = await countsOf(db)
@@ -84,7 +84,7 @@ interface Done {
   restedUntil: number
 }
 
-async function workedOff(background: Database, work: Work, isGoing: () => boolean): Promise<Done[]> {
+async function repeatWork(background: Database, work: Work, isGoing: () => boolean): Promise<Done[]> {
   const done: Done[] = []
   await sleep(HEAD_START_MS)
   for (let isOver = false; !isOver && isGoing();) {
@@ -98,7 +98,7 @@ async function workedOff(background: Database, work: Work, isGoing: () => boolea
   return isGoing() || done.length === 1 ? done : done.slice(0, -1)
 }
 
-async function timeOf(db: Database, { beganAt, endedAt, restedUntil }: Done): Promise<Time> {
+async function timeOf(db: Database, { beganAt, endedAt, restedUntil }: Done): Promise<WorkTime> {
   const counted = async (fromMs: number, toMs: number) => {
     const { rows } = await sql<{ events: number }>`
       select coalesce(sum(events), 0)::int as events from interaction_batch

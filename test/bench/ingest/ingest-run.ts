@@ -2,8 +2,8 @@ import { sql } from 'kysely'
 import { createDatabase, type TestDatabase } from '../../harness/servers/database.ts'
 import type { BenchStack } from '../servers/bench-stack.ts'
 import type { IngestJob, Latency, LoadResult } from '../client/job.ts'
-import { countsOf, mustHaveCounted } from '../items/row-counts.ts'
-import { isSettled, polled } from '../measure/load.ts'
+import { countsOf, mustHaveCounted } from '../measure/row-counts.ts'
+import { isSettled, waitUntil } from '../measure/settled.ts'
 import { withoutTimeout } from '../servers/without-timeout.ts'
 
 const GATEWAY_PATH = '/api/v1/analytic/interaction'
@@ -27,7 +27,7 @@ export interface IngestRun {
   loadCores: number
 }
 
-export interface GrownOptions {
+export interface CopyOptions {
   copyOf: TestDatabase
   /**
    * Requests that are sent after the checkpoint and before the clock starts. The first change of each page after a
@@ -40,7 +40,7 @@ export interface GrownOptions {
 export async function ingestRun(
   { postgres, endpoint, load }: BenchStack,
   job: Omit<IngestJob, 'kind'>,
-  grown?: GrownOptions,
+  grown?: CopyOptions,
 ): Promise<IngestRun> {
   const { db, url, drop } = await createDatabase(postgres.url, grown?.copyOf)
   try {
@@ -49,7 +49,7 @@ export async function ingestRun(
     await withoutTimeout(db, (unlimited) => sql`checkpoint`.execute(unlimited))
     const ran = async (work: () => Promise<LoadResult>) => {
       const result = await work()
-      await polled(() => isSettled(db))
+      await waitUntil(() => isSettled(db))
       return result
     }
     const first = grown && (await ran(await load.prepare({ kind: 'ingest', ...job, requestsMax: grown.requestsBefore })))

@@ -8,10 +8,12 @@ import { feedBatch } from '../../../src/store/shoppers/shopper-profile.ts'
 import { createDatabase } from '../../harness/servers/database.ts'
 import type { BenchPostgres } from '../servers/bench-postgres.ts'
 import type { BenchEndpoint } from '../servers/bench-restate.ts'
-import { mustHaveCounted } from '../items/row-counts.ts'
+import { mustHaveCounted } from '../measure/row-counts.ts'
 import { chunksOf, type Item, rowOf } from '../items/events.ts'
-import { literalDone, prepareLiteral } from '../rivals/per-row-fan-out.ts'
-import { inFlight, isSettled, polled, post } from '../measure/load.ts'
+import { perRowDone, preparePerRow } from '../rivals/per-row-fan-out.ts'
+import { isSettled, waitUntil } from '../measure/settled.ts'
+import { inFlight } from '../client/in-flight.ts'
+import { post } from '../client/in-flight.ts'
 
 const REQUEST_EVENTS = 1_000
 
@@ -41,7 +43,7 @@ interface Ingress {
 }
 
 /** Requests through the ingress to the handlers of Footfall. */
-export function footfall(ingress: Ingress, events: number): Way {
+export function throughIngress(ingress: Ingress, events: number): Way {
   return {
     name: `Footfall, ${ingress.width} in flight`,
     events,
@@ -51,25 +53,25 @@ export function footfall(ingress: Ingress, events: number): Way {
       const send = requests(ingress, 'Analytic', run)
       return async () => {
         await send()
-        await polled(() => isSettled(run.db))
+        await waitUntil(() => isSettled(run.db))
       }
     },
   }
 }
 
 /** The same requests to one send per row and target. */
-export function literalDesign(ingress: Ingress, events: number): Way {
+export function perRowFanOut(ingress: Ingress, events: number): Way {
   return {
     name: 'one send per row and target',
     events,
     release: () => ingress.endpoint.use(null),
     prepare: async (run) => {
-      await prepareLiteral(run.db)
+      await preparePerRow(run.db)
       await ingress.endpoint.use(run.url)
       const send = requests(ingress, 'LiteralAnalytic', run)
       return async () => {
         await send()
-        await polled(async () => (await literalDone(run.db)) === run.items.length)
+        await waitUntil(async () => (await perRowDone(run.db)) === run.items.length)
       }
     },
   }

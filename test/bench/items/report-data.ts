@@ -4,7 +4,7 @@ import type { Database } from '../../../src/store/database/connection.ts'
 import { makePartitions, monthOf } from '../../../src/store/log/month.ts'
 import { withoutTimeout } from '../servers/without-timeout.ts'
 
-export interface Reported {
+export interface ReportData {
   events: number
   days: number
   entities: number
@@ -18,7 +18,7 @@ const DIMENSIONS = [
 ] as const
 
 /** Events of a past that ends now, as many every day, and the snapshots of every report and window, each by one statement. */
-export async function storeReported(db: Database, { events, days, entities }: Reported): Promise<void> {
+export async function storeReportData(db: Database, { events, days, entities }: ReportData): Promise<void> {
   const nowMs = Date.now()
   await makePartitions(
     db,

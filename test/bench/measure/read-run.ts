@@ -1,4 +1,4 @@
-import type { LoadProcess } from '../client/start.ts'
+import type { LoadProcess } from '../client/start-load.ts'
 import type { Latency, LoadResult, Page } from '../client/job.ts'
 
 export const TOP_PATH = '/api/v1/analytic/popularity/top'

@@ -1,5 +1,3 @@
-import { median } from './table.ts'
-
 /**
  * Every way once per round, so that whatever else the machine does meets all of them alike. A first round warms every
  * process up and is not counted.
@@ -27,4 +25,10 @@ export function series<Run>(runs: readonly Run[], number: (run: Run) => number):
 /** The median of the ratios of neighbouring runs. */
 export function ratioOf(upper: readonly number[], lower: readonly number[]): number {
   return median(upper.map((value, round) => value / lower[round]!))
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((one, other) => one - other)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }

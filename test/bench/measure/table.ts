@@ -17,12 +17,6 @@ export function printTable(heads: readonly string[], rows: readonly (readonly Ce
   console.log()
 }
 
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((one, other) => one - other)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
-}
-
 function formatNumber(value: number): string {
   return Number.isInteger(value) ? value.toLocaleString('en') : value.toFixed(value < 100 ? 2 : 1)
 }

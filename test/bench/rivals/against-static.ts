@@ -3,11 +3,10 @@ import type { Database } from '../../../src/store/database/connection.ts'
 import { startBenchGateway } from '../servers/bench-gateway.ts'
 import { startBenchPostgres } from '../servers/bench-postgres.ts'
 import { withParts } from '../servers/bench-stack.ts'
-import { startLoad } from '../client/start.ts'
+import { startLoad } from '../client/start-load.ts'
 import { storeProducts } from '../items/products.ts'
 import { NO_RESTATE, type ReadRun, readRun, STATIC_ITEMS, STATIC_PATH } from '../measure/read-run.ts'
-import { median } from '../measure/table.ts'
-import { interleaved, series } from '../measure/rounds.ts'
+import { interleaved, series, median } from '../measure/rounds.ts'
 
 export interface AgainstStatic<Name extends string> {
   products: number

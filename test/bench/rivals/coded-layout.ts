@@ -10,7 +10,7 @@ const RATING_TYPES = ['rating_low', 'rating_medium', 'rating_high']
  * The rival layout: event types as numbers of a dictionary instead of their names, in every table that has one row or
  * more per event. Everything else is as sql/ makes it.
  */
-export async function codeEventTypes(db: Queryable): Promise<void> {
+export async function useEventTypeCodes(db: Queryable): Promise<void> {
   await sql`
     create table event_type_code (
       code       smallint generated always as identity primary key,

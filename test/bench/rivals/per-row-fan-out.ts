@@ -25,20 +25,20 @@ const Row = z.strictObject({
 })
 type Row = z.infer<typeof Row>
 
-export const literalAnalyticApi = iface.service('LiteralAnalytic', {
+export const perRowAnalyticApi = iface.service('LiteralAnalytic', {
   CreateInteraction: iface.schemas({ input: CreateInteractionRequest, output: z.object({ accepted: z.int() }) }),
 })
-const literalPopularityApi = iface.service('LiteralPopularity', { Count: iface.schemas({ input: Row }) })
-const literalCatalogApi = iface.service('LiteralCatalog', { Feed: iface.schemas({ input: Row }) })
+const perRowPopularityApi = iface.service('LiteralPopularity', { Count: iface.schemas({ input: Row }) })
+const perRowCatalogApi = iface.service('LiteralCatalog', { Feed: iface.schemas({ input: Row }) })
 
 /** What makes a repeated attempt harmless: a row per event and target that was counted. */
-export async function prepareLiteral(db: Database): Promise<void> {
+export async function preparePerRow(db: Database): Promise<void> {
   await sql`create table literal_counted (event_id uuid primary key)`.execute(db)
   await sql`create table literal_fed (event_id uuid primary key)`.execute(db)
 }
 
 /** How many rows have reached both targets. */
-export async function literalDone(db: Queryable): Promise<number> {
+export async function perRowDone(db: Queryable): Promise<number> {
   const { rows } = await sql<{ done: number }>`
     select least((select count(*) from literal_counted), (select count(*) from literal_fed))::int as done`.execute(db)
   return rows[0]!.done
@@ -48,8 +48,8 @@ export async function literalDone(db: Queryable): Promise<number> {
  * The baseline: the same request, the same log and the same aggregates, with one send per row and target, and one
  * claimed upsert in each.
  */
-export const literalServices = (deps: Deps) => [
-  implement(literalAnalyticApi, {
+export const perRowServices = (deps: Deps) => [
+  implement(perRowAnalyticApi, {
     handlers: {
       CreateInteraction: async (ctx, request) => {
         const { id, body } = ctx.request()
@@ -66,15 +66,15 @@ export const literalServices = (deps: Deps) => [
             product_id: refId,
             shopper_id: `account:${accountId}`,
           }
-          ctx.sendClient(literalPopularityApi).Count(row)
-          ctx.sendClient(literalCatalogApi).Feed(row)
+          ctx.sendClient(perRowPopularityApi).Count(row)
+          ctx.sendClient(perRowCatalogApi).Feed(row)
         }
         return { accepted: recorded.accepted }
       },
     },
     options: { handlers: { CreateInteraction: RECORD } },
   }),
-  implement(literalPopularityApi, {
+  implement(perRowPopularityApi, {
     handlers: {
       Count: async (ctx, row) => {
         await ctx.run('count', () => count(deps.db, row))
@@ -82,7 +82,7 @@ export const literalServices = (deps: Deps) => [
     },
     options: { handlers: { Count: BACKGROUND } },
   }),
-  implement(literalCatalogApi, {
+  implement(perRowCatalogApi, {
     handlers: {
       Feed: async (ctx, row) => {
         await ctx.run('feed', () => feed(deps.db, row))

@@ -9,8 +9,7 @@ import { type BenchStack, withStack } from '../servers/bench-stack.ts'
 import { formatted, type RowResult } from '../measure/claim.ts'
 import { rowOf, traffic } from '../items/events.ts'
 import { entrancesOf, ingestRun } from '../ingest/ingest-run.ts'
-import { median } from '../measure/table.ts'
-import { interleaved, ratioOf, series } from '../measure/rounds.ts'
+import { interleaved, ratioOf, series, median } from '../measure/rounds.ts'
 import { withoutTimeout } from '../servers/without-timeout.ts'
 
 const FULL = { grown: 5_000_000, small: 100_000, events: 100_000, rounds: 5 }
@@ -24,7 +23,7 @@ const EVENTS_PER_DAY = 1_000_000
 const GROUP_BATCHES = 16
 
 /** What it costs to have a past: the same ingest into copies of a large and of a small database. */
-export function grown(isQuick: boolean): Promise<RowResult> {
+export function afterGrowth(isQuick: boolean): Promise<RowResult> {
   const size = isQuick ? QUICK : FULL
   return withStack(async (stack) => {
     const small = await filledDatabase(stack, size.small)

@@ -3,8 +3,7 @@ import { formatted, type RowResult } from '../measure/claim.ts'
 import { dayOfTraffic } from '../items/events.ts'
 import { entrancesOf, ingestRun } from '../ingest/ingest-run.ts'
 import { sameSql, timed } from '../ingest/ingest-ways.ts'
-import { median } from '../measure/table.ts'
-import { interleaved, ratioOf } from '../measure/rounds.ts'
+import { interleaved, ratioOf, median } from '../measure/rounds.ts'
 
 const FULL = { events: 200_000, rounds: 5 }
 const QUICK = { events: 10_000, rounds: 1 }

@@ -8,7 +8,7 @@ import { createDatabase } from '../../harness/servers/database.ts'
 import { startBenchPostgres } from '../servers/bench-postgres.ts'
 import { withParts } from '../servers/bench-stack.ts'
 import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
-import { codeEventTypes, ingestCoded } from '../rivals/coded-layout.ts'
+import { useEventTypeCodes, ingestCoded } from '../rivals/coded-layout.ts'
 import { chunksOf, dayOfTraffic, type Item, rowOf } from '../items/events.ts'
 import { relationSizes, totalBytes } from '../measure/relation-sizes.ts'
 import { printTable } from '../measure/table.ts'
@@ -30,7 +30,7 @@ interface Layout {
 
 const LAYOUTS: Layout[] = [
   { name: 'sql/', prepare: async () => undefined, ingest: ingestPresent },
-  { name: 'event types as numbers', prepare: codeEventTypes, ingest: ingestCoded },
+  { name: 'event types as numbers', prepare: useEventTypeCodes, ingest: ingestCoded },
 ]
 
 /** Bytes stored per event after a day of traffic, in each layout: as it lies, and after VACUUM FULL. */

@@ -3,14 +3,13 @@ import { type BenchStack, withServers } from '../servers/bench-stack.ts'
 import { startBenchGateway } from '../servers/bench-gateway.ts'
 import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
 import type { LoadResult, Page } from '../client/job.ts'
-import { countsOf, mustHaveCounted } from '../items/row-counts.ts'
+import { countsOf, mustHaveCounted } from '../measure/row-counts.ts'
 import { entrancesOf } from '../ingest/ingest-run.ts'
-import { isSettled, polled } from '../measure/load.ts'
-import { agesOf, PAGES_THAT_END_WITH_A_MARK, RISING_EVENTS, startRising, storeProbes } from '../servers/probes.ts'
+import { isSettled, waitUntil } from '../measure/settled.ts'
+import { agesOf, PAGES_THAT_END_WITH_A_MARK, RISING_EVENTS, startRisingProbes, storeProbes } from '../items/probes.ts'
 import { storeProducts } from '../items/products.ts'
 import { READ_CONNECTIONS, type ReadRun, readRunOf, STATIC_ITEMS, STATIC_PATH, TOP_PATH } from '../measure/read-run.ts'
-import { median } from '../measure/table.ts'
-import { interleaved, ratioOf, series } from '../measure/rounds.ts'
+import { interleaved, ratioOf, series, median } from '../measure/rounds.ts'
 
 const FULL = { products: 1_000_000, seconds: 6, rounds: 5 }
 const QUICK = { products: 50_000, seconds: 1.5, rounds: 1 }
@@ -35,19 +34,19 @@ export function cachedTop(isQuick: boolean): Promise<RowResult> {
     const stack = { ...servers, gateway }
     const before = await countsOf(db)
     let events = 0
-    const rising = startRising(db)
+    const rising = startRisingProbes(db)
     kept(rising)
     const way = (pages: Page[]) => async () => {
       const run = await runOf(stack, pages, seconds)
       events += run.ingested
       // What is still to be counted must not slow down the next way.
-      await polled(() => isSettled(db))
+      await waitUntil(() => isSettled(db))
       return run
     }
     const topPages = await pagesOf(gateway.url)
     const runs = await interleaved({ fixed: way([{ path: STATIC_PATH, items: STATIC_ITEMS }]), top: way(topPages) }, rounds)
     await rising.stop()
-    await polled(() => isSettled(db))
+    await waitUntil(() => isSettled(db))
     await mustHaveCounted(db, events + (rising.committedAtMs.length - 1) * RISING_EVENTS, before)
     const ages = runs.top.flatMap((run) => agesOf(run.sightings, rising.committedAtMs))
     return { claims: claimsOf(runs, ages, products), measured: summaryOf(runs) }

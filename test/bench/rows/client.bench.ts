@@ -5,9 +5,8 @@ import { stopProcess } from '../../../src/main/embedded/process.ts'
 import { withParts } from '../servers/bench-stack.ts'
 import { formatted, type RowResult } from '../measure/claim.ts'
 import type { LoadResult } from '../client/job.ts'
-import { startLoad } from '../client/start.ts'
-import { median } from '../measure/table.ts'
-import { interleaved, series } from '../measure/rounds.ts'
+import { startLoad } from '../client/start-load.ts'
+import { interleaved, series, median } from '../measure/rounds.ts'
 
 const FULL = { seconds: 3, rounds: 5 }
 const QUICK = { seconds: 1, rounds: 1 }
@@ -19,7 +18,7 @@ export function client(isQuick: boolean): Promise<RowResult> {
   const { seconds, rounds } = isQuick ? QUICK : FULL
   return withParts(async (kept) => {
     const load = kept(startLoad())
-    const echo = fork(join(import.meta.dirname, '..', 'client', 'echo.ts'))
+    const echo = fork(join(import.meta.dirname, '..', 'servers', 'echo.ts'))
     kept({ stop: () => stopProcess(echo, 'SIGTERM') })
     const [port] = (await once(echo, 'message')) as [number]
     const way = async (): Promise<Omit<LoadResult, 'sightings'>> => {

@@ -8,10 +8,9 @@ import { analyticsTraffic } from '../items/analytics-events.ts'
 import type { BenchPostgres } from '../servers/bench-postgres.ts'
 import { type BenchStack, withStack } from '../servers/bench-stack.ts'
 import { formatted, type RowResult } from '../measure/claim.ts'
-import { inFlight } from '../measure/load.ts'
-import { median } from '../measure/table.ts'
-import { interleaved, ratioOf } from '../measure/rounds.ts'
+import { interleaved, ratioOf, median } from '../measure/rounds.ts'
 import { withoutTimeout } from '../servers/without-timeout.ts'
+import { inFlight } from '../client/in-flight.ts'
 
 const FULL = { requests: 200, rounds: 5 }
 const QUICK = { requests: 50, rounds: 1 }

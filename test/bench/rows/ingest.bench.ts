@@ -3,8 +3,9 @@ import { type BenchRestate, startBenchRestate } from '../servers/bench-restate.t
 import { POOL_CONNECTIONS, withParts } from '../servers/bench-stack.ts'
 import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
 import { dayOfTraffic, type Item } from '../items/events.ts'
-import { footfall, literalDesign, sameSql, timed, type Way } from '../ingest/ingest-ways.ts'
-import { median, printTable } from '../measure/table.ts'
+import { throughIngress, perRowFanOut, sameSql, timed, type Way } from '../ingest/ingest-ways.ts'
+import { printTable } from '../measure/table.ts'
+import { median } from '../measure/rounds.ts'
 
 const SQL_CONNECTIONS = [1, 2, 4, 8]
 const REQUESTS_IN_FLIGHT = [8, 32]
@@ -29,8 +30,8 @@ async function waysOf(restate: BenchRestate, size: typeof FULL): Promise<Record<
   const url = restate.ingressUrl
   return {
     sql: SQL_CONNECTIONS.map((connections) => sameSql(connections, SQL_IN_FLIGHT, size.events)),
-    footfall: REQUESTS_IN_FLIGHT.map((width) => footfall({ url, endpoint, width }, size.events)),
-    literal: [literalDesign({ url, endpoint: literal, width: LITERAL_IN_FLIGHT }, size.literalEvents)],
+    footfall: REQUESTS_IN_FLIGHT.map((width) => throughIngress({ url, endpoint, width }, size.events)),
+    literal: [perRowFanOut({ url, endpoint: literal, width: LITERAL_IN_FLIGHT }, size.literalEvents)],
   }
 }
 

@@ -2,11 +2,11 @@ import { createDatabase } from '../../harness/servers/database.ts'
 import { withStack } from '../servers/bench-stack.ts'
 import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
 import type { IngestJob } from '../client/job.ts'
-import { mustHaveCounted } from '../items/row-counts.ts'
+import { mustHaveCounted } from '../measure/row-counts.ts'
 import { entrancesOf } from '../ingest/ingest-run.ts'
-import { isSettled, polled } from '../measure/load.ts'
-import { type Sample, sampled, slopeOf } from '../measure/memory-of.ts'
-import { median } from '../measure/table.ts'
+import { isSettled, waitUntil } from '../measure/settled.ts'
+import { type Sample, sampleMemory, slopeOf } from '../measure/process-memory.ts'
+import { median } from '../measure/rounds.ts'
 
 const FULL = { seconds: 600, settling: 60 }
 const QUICK = { seconds: 4, settling: 2 }
@@ -29,9 +29,9 @@ export function memory(isQuick: boolean): Promise<RowResult> {
       const jobs = LOADS.map((one): IngestJob => ({ kind: 'ingest', ...door, ...one, secondsMax: seconds }))
       const runs = await Promise.all(jobs.map((job) => load.prepare(job)))
       let isOver = false
-      const samples = sampled([endpoint.pid, gateway.pid], () => isOver)
+      const samples = sampleMemory([endpoint.pid, gateway.pid], () => isOver)
       const results = await Promise.all(runs.map((run) => run())).finally(() => (isOver = true))
-      await polled(() => isSettled(db), SETTLED_MS_MAX)
+      await waitUntil(() => isSettled(db), SETTLED_MS_MAX)
       const events = results.reduce((sum, result) => sum + result.events, 0)
       await mustHaveCounted(db, events)
       const later = (await samples).filter((sample) => sample.second >= settling)

@@ -1,8 +1,7 @@
 import { withStack } from '../servers/bench-stack.ts'
 import { formatted, type RowResult } from '../measure/claim.ts'
 import { entrancesOf, type IngestRun, ingestRun } from '../ingest/ingest-run.ts'
-import { median } from '../measure/table.ts'
-import { interleaved, ratioOf, series } from '../measure/rounds.ts'
+import { interleaved, ratioOf, series, median } from '../measure/rounds.ts'
 
 const FULL = { seconds: 4, rounds: 7 }
 const QUICK = { seconds: 1, rounds: 1 }

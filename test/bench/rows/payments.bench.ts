@@ -8,9 +8,8 @@ import { startBenchGateway } from '../servers/bench-gateway.ts'
 import { type BenchServers, withServers } from '../servers/bench-stack.ts'
 import { formatted, type RowResult } from '../measure/claim.ts'
 import type { Latency } from '../client/job.ts'
-import { isSettled, polled } from '../measure/load.ts'
-import { median } from '../measure/table.ts'
-import { interleaved, ratioOf, series } from '../measure/rounds.ts'
+import { isSettled, waitUntil } from '../measure/settled.ts'
+import { interleaved, ratioOf, series, median } from '../measure/rounds.ts'
 import { withoutTimeout } from '../servers/without-timeout.ts'
 
 const FULL = { seconds: 6, rounds: 5 }
@@ -79,7 +78,7 @@ async function paymentRun(
     const go = await load.prepare({ kind: 'call', of: 'payments', ...door, connections: CONNECTIONS, secondsMax, requestsMax })
     const startMs = performance.now()
     const { requests, latency } = await go()
-    await polled(() => isSettled(db))
+    await waitUntil(() => isSettled(db))
     const perSecond = (requests / (performance.now() - startMs)) * 1_000
     const { rows } = await sql<{ lines: number; purchases: number }>`
       select (select count(*) from sale_line)::int as lines,

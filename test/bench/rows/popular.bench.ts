@@ -4,8 +4,7 @@ import type { Database } from '../../../src/store/database/connection.ts'
 import { latencyOf, ratesOf, readAgainstStatic } from '../rivals/against-static.ts'
 import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
 import { POPULAR_PATH, type ReadRun, STATIC_ITEMS } from '../measure/read-run.ts'
-import { median } from '../measure/table.ts'
-import { ratioOf } from '../measure/rounds.ts'
+import { ratioOf, median } from '../measure/rounds.ts'
 
 const FULL = { products: 1_000_000, seconds: 2, rounds: 5 }
 const QUICK = { products: 20_000, seconds: 0.2, rounds: 1 }
@@ -14,8 +13,8 @@ const MODE_NAMES = Object.keys(MODES) as Mode[]
 /** So many that hardly any two of those on their way are the same. */
 const QUERIES = 1_000
 
-type Asked = 'alike' | 'unlike'
-type Name = `${Mode} ${Asked}`
+type Sameness = 'alike' | 'unlike'
+type Name = `${Mode} ${Sameness}`
 
 /** Every mode without a window, no answer kept, against a page that never changes: the same page for all, and pages no two alike. */
 export async function popular(isQuick: boolean): Promise<RowResult> {
@@ -41,19 +40,19 @@ async function storeRising(db: Database, products: number): Promise<void> {
     select product_id, 1.01 + random() from product_popularity order by score_micros desc limit ${products}`.execute(db)
 }
 
-const TOLD: Record<Asked, string> = {
+const SAMENESS: Record<Sameness, string> = {
   alike: 'the same page for all',
   unlike: 'pages no two alike',
 }
 
-function claimsOf(runs: Record<'fixed' | Name, ReadRun[]>, products: number, asked: Asked): Claim[] {
+function claimsOf(runs: Record<'fixed' | Name, ReadRun[]>, products: number, asked: Sameness): Claim[] {
   const rates = (which: 'fixed' | Name) => ratesOf(runs[which])
   const latency = (which: 'fixed' | Name) => latencyOf(runs[which], 'p99')
   const names = MODE_NAMES.map((mode) => `${mode} ${asked}` as const)
   const slowest = names.toSorted((one, other) => latency(other) - latency(one))[0]!
   return [
     {
-      what: `products/popular of ${products.toLocaleString('en')} products, each mode without a window, no cache, 32 connections, ${TOLD[asked]}: the slowest p99`,
+      what: `products/popular of ${products.toLocaleString('en')} products, each mode without a window, no cache, 32 connections, ${SAMENESS[asked]}: the slowest p99`,
       measured: latency(slowest),
       unit: 'ms',
       target: { max: P99_MS_MAX },

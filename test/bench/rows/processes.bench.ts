@@ -10,11 +10,10 @@ import { type BenchPostgres, startBenchPostgres } from '../servers/bench-postgre
 import { startBenchRestate } from '../servers/bench-restate.ts'
 import { withParts } from '../servers/bench-stack.ts'
 import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
-import { type LoadProcess, startLoad } from '../client/start.ts'
-import { cpuSecondsBetween, cpuSecondsOf } from '../measure/cpu-of.ts'
-import { isSettled, polled } from '../measure/load.ts'
-import { median } from '../measure/table.ts'
-import { interleaved, ratioOf, series } from '../measure/rounds.ts'
+import { type LoadProcess, startLoad } from '../client/start-load.ts'
+import { cpuSecondsBetween, cpuSecondsOf } from '../measure/process-cpu.ts'
+import { isSettled, waitUntil } from '../measure/settled.ts'
+import { interleaved, ratioOf, series, median } from '../measure/rounds.ts'
 import { freePorts } from '../../../src/main/embedded/ports.ts'
 
 const FULL = { seconds: 8, rounds: 5 }
@@ -90,7 +89,7 @@ async function sideRun({ db, url, pids }: Side, load: LoadProcess, secondsMax: n
   const used = () => Promise.all(USERS.map((user) => cpuSecondsOf(pids[user])))
   const [before, startMs] = [await used(), performance.now()]
   const { events } = await go()
-  await polled(() => isSettled(db))
+  await waitUntil(() => isSettled(db))
   const seconds = (performance.now() - startMs) / 1_000
   const after = await used()
   const cores = Object.fromEntries(USERS.map((user, n) => [user, cpuSecondsBetween(before[n]!, after[n]!) / seconds]))

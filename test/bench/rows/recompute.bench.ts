@@ -12,8 +12,7 @@ import { startBenchPostgres } from '../servers/bench-postgres.ts'
 import { startBenchRestate } from '../servers/bench-restate.ts'
 import { POOL_CONNECTIONS, withParts } from '../servers/bench-stack.ts'
 import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
-import { median } from '../measure/table.ts'
-import { interleaved, ratioOf } from '../measure/rounds.ts'
+import { interleaved, ratioOf, median } from '../measure/rounds.ts'
 import { withoutTimeout } from '../servers/without-timeout.ts'
 import { until } from '../../../src/main/embedded/until.ts'
 
@@ -37,7 +36,7 @@ export function recompute(isQuick: boolean): Promise<RowResult> {
       const { db, url, drop } = await createDatabase(postgres.url)
       await storeEvents(db, count)
       await endpoint.use(url)
-      const ways = { bare: () => bare(db), run: () => recomputed(restate.ingressUrl) }
+      const ways = { bare: () => bareStatement(db), run: () => recomputeReport(restate.ingressUrl) }
       const seconds = await interleaved(ways, rounds)
       claims.push(ratioClaim(count, seconds))
       measured.push(seconds)
@@ -76,7 +75,7 @@ async function storeEvents(db: Database, count: number): Promise<void> {
 }
 
 /** The sums of each day, source and currency alone. @returns seconds. */
-async function bare(db: Database): Promise<number> {
+async function bareStatement(db: Database): Promise<number> {
   return timed(() =>
     withoutTimeout(db, async (unlimited) => {
       await sql`truncate bare`.execute(unlimited)
@@ -91,7 +90,7 @@ async function bare(db: Database): Promise<number> {
 }
 
 /** A run from its request to its end, as somebody sees it who asks for it. @returns seconds. */
-async function recomputed(ingressUrl: string): Promise<number> {
+async function recomputeReport(ingressUrl: string): Promise<number> {
   const runs = createRecomputeRunsClient(ingressUrl)
   const [from, to] = [dayOf(Date.now() - (DAYS - 1) * DAY_MS), dayOf(Date.now())]
   return timed(async () => {

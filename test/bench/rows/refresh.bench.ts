@@ -3,11 +3,11 @@ import type { Database } from '../../../src/store/database/connection.ts'
 import { refreshRising } from '../../../src/store/popularity/rising.ts'
 import { refreshTrending } from '../../../src/store/popularity/trending-window.ts'
 import { createDatabase } from '../../harness/servers/database.ts'
-import { type BesideIngest, besideIngest, noteWaits, type Time } from '../ingest/during-ingest.ts'
+import { type DuringIngest, workDuringIngest, logLockWaits, type WorkTime } from '../ingest/during-ingest.ts'
 import { withStack } from '../servers/bench-stack.ts'
 import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
-import { median } from '../measure/table.ts'
 import { storeShop } from '../items/shop.ts'
+import { median } from '../measure/rounds.ts'
 
 const FULL = { shop: { products: 100_000, events: 10_000_000, days: 90, categories: 50 }, seconds: 90, rounds: 3 }
 const QUICK = { shop: { products: 2_000, events: 30_000, days: 90, categories: 50 }, seconds: 2, rounds: 1 }
@@ -21,16 +21,16 @@ export function refresh(isQuick: boolean): Promise<RowResult> {
   return withStack(async (stack) => {
     const database = await createDatabase(stack.postgres.url)
     await storeShop(database.db, shop)
-    await noteWaits(database.db)
+    await logLockWaits(database.db)
     const runs = []
-    for (let round = 0; round < rounds; round++) runs.push(await besideIngest(stack, database, seconds, refreshed))
+    for (let round = 0; round < rounds; round++) runs.push(await workDuringIngest(stack, database, seconds, refreshAgain))
     await database.drop()
     return { claims: claimsOf(runs, shop), measured: runs }
   })
 }
 
 /** An hour leaves the window again: computing what it leaves behind is the same work each time. */
-async function refreshed(background: Database): Promise<{ isOver: boolean }> {
+async function refreshAgain(background: Database): Promise<{ isOver: boolean }> {
   await sql`
     update popularity_rules set edge = edge - interval '1 hour', repaired_to = repaired_to - interval '1 hour'`.execute(
     background,
@@ -40,10 +40,10 @@ async function refreshed(background: Database): Promise<{ isOver: boolean }> {
   return { isOver: false }
 }
 
-function claimsOf(runs: readonly BesideIngest[], shop: typeof FULL.shop): Claim[] {
+function claimsOf(runs: readonly DuringIngest[], shop: typeof FULL.shop): Claim[] {
   const times = runs.flatMap((run) => run.times)
   const refreshes = times.map((time) => time.workMs)
-  const sum = (name: keyof Time) => times.reduce((total, time) => total + time[name], 0)
+  const sum = (name: keyof WorkTime) => times.reduce((total, time) => total + time[name], 0)
   const rates = { work: (sum('workEvents') / sum('workMs')) * 1_000, rest: (sum('restEvents') / sum('restMs')) * 1_000 }
   return [
     {

@@ -5,11 +5,10 @@ import { startBenchPostgres } from '../servers/bench-postgres.ts'
 import { withParts } from '../servers/bench-stack.ts'
 import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
 import type { Page } from '../client/job.ts'
-import { startLoad } from '../client/start.ts'
+import { startLoad } from '../client/start-load.ts'
 import { NO_RESTATE, type ReadRun, readRun } from '../measure/read-run.ts'
-import { median } from '../measure/table.ts'
-import { type Reported, storeReported } from '../items/report-data.ts'
-import { interleaved, series } from '../measure/rounds.ts'
+import { type ReportData, storeReportData } from '../items/report-data.ts'
+import { interleaved, series, median } from '../measure/rounds.ts'
 
 const DAYS = 366
 const SHAPE = { days: DAYS + 30, entities: 240 }
@@ -28,8 +27,8 @@ export function reports(isQuick: boolean): Promise<RowResult> {
     for (const count of events) {
       const { db, url: databaseUrl } = await createDatabase(postgres.url)
       kept({ stop: () => db.destroy() })
-      const reported: Reported = { ...SHAPE, events: count }
-      await storeReported(db, reported)
+      const reported: ReportData = { ...SHAPE, events: count }
+      await storeReportData(db, reported)
       const gateway = kept(await startBenchGateway({ databaseUrl, restate: NO_RESTATE }))
       for (const kind of KINDS) {
         const job = { pages: PAGES[kind], secondsMax: seconds, connections: CONNECTIONS }

@@ -3,12 +3,11 @@ import type { Database } from '../../../src/store/database/connection.ts'
 import { type Month, makePartitions, monthOf, partitionOf } from '../../../src/store/log/month.ts'
 import { dropOldMonths } from '../../../src/store/log/retention.ts'
 import { createDatabase, type TestDatabase } from '../../harness/servers/database.ts'
-import { type BesideIngest, besideIngest, noteWaits } from '../ingest/during-ingest.ts'
+import { type DuringIngest, workDuringIngest, logLockWaits } from '../ingest/during-ingest.ts'
 import { type BenchStack, withStack } from '../servers/bench-stack.ts'
 import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
 import { DAY_MS } from '../../../src/contract/time.ts'
-import { median } from '../measure/table.ts'
-import { interleaved } from '../measure/rounds.ts'
+import { interleaved, median } from '../measure/rounds.ts'
 import { withoutTimeout } from '../servers/without-timeout.ts'
 
 const FULL = { events: 10_000_000, seconds: 6, rounds: 2 }
@@ -27,8 +26,8 @@ export function retention(isQuick: boolean): Promise<RowResult> {
     const filled = await filledDatabase(stack, month, events)
     const way = (isDropped: boolean) => async () => {
       const copy = await createDatabase(stack.postgres.url, filled)
-      await noteWaits(copy.db)
-      const run = await besideIngest(stack, copy, seconds, isDropped ? dropped : undefined)
+      await logLockWaits(copy.db)
+      const run = await workDuringIngest(stack, copy, seconds, isDropped ? dropMonth : undefined)
       await copy.drop()
       return run
     }
@@ -37,7 +36,7 @@ export function retention(isQuick: boolean): Promise<RowResult> {
   })
 }
 
-async function dropped(background: Database): Promise<{ isOver: boolean }> {
+async function dropMonth(background: Database): Promise<{ isOver: boolean }> {
   const { dropped, waiting } = await dropOldMonths(background, RETENTION_DAYS)
   if (dropped.length === 0 || waiting.length > 0) throw new Error(`the month was not dropped: ${JSON.stringify({ waiting })}`)
   return { isOver: true }
@@ -63,8 +62,8 @@ async function filledDatabase({ postgres }: BenchStack, month: Month, events: nu
   return database
 }
 
-function claimsOf({ alone, beside }: Record<'alone' | 'beside', BesideIngest[]>, events: number): Claim[] {
-  const longest = (runs: readonly BesideIngest[]) => formatted(Math.max(...runs.map((run) => run.longestAnswerMs)))
+function claimsOf({ alone, beside }: Record<'alone' | 'beside', DuringIngest[]>, events: number): Claim[] {
+  const longest = (runs: readonly DuringIngest[]) => formatted(Math.max(...runs.map((run) => run.longestAnswerMs)))
   const workMs = beside.flatMap((run) => run.times.map((time) => time.workMs))
   return [
     {

@@ -5,10 +5,9 @@ import { startBenchPostgres } from '../servers/bench-postgres.ts'
 import { withParts } from '../servers/bench-stack.ts'
 import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
 import type { Page } from '../client/job.ts'
-import { startLoad } from '../client/start.ts'
+import { startLoad } from '../client/start-load.ts'
 import { NO_RESTATE, type ReadRun, readRun } from '../measure/read-run.ts'
-import { median } from '../measure/table.ts'
-import { interleaved, series } from '../measure/rounds.ts'
+import { interleaved, series, median } from '../measure/rounds.ts'
 import { largeSellerOf, type Sales, sellerOf, storeSales } from '../items/sellers.ts'
 
 const RANGE_DAYS = 90

@@ -1,8 +1,7 @@
 import { type BenchStack, withStack } from '../servers/bench-stack.ts'
 import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
 import { entrancesOf, type IngestRun, ingestRun } from '../ingest/ingest-run.ts'
-import { median } from '../measure/table.ts'
-import { interleaved, ratioOf, series } from '../measure/rounds.ts'
+import { interleaved, ratioOf, series, median } from '../measure/rounds.ts'
 
 const FULL = { seconds: 6, rounds: 5 }
 const QUICK = { seconds: 1, rounds: 1 }

@@ -1,8 +1,7 @@
 import { latencyOf, ratesOf, readAgainstStatic } from '../rivals/against-static.ts'
 import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
 import { type ReadRun, STATIC_ITEMS, TOP_PATH } from '../measure/read-run.ts'
-import { median } from '../measure/table.ts'
-import { ratioOf } from '../measure/rounds.ts'
+import { ratioOf, median } from '../measure/rounds.ts'
 
 const FULL = { products: 1_000_000, seconds: 5, rounds: 5 }
 const QUICK = { products: 50_000, seconds: 1, rounds: 1 }

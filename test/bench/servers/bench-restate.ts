@@ -8,7 +8,7 @@ import { stopProcess } from '../../../src/main/embedded/process.ts'
 import { register } from '../../../src/main/release/deployments.ts'
 import { queryRestate, startRestate } from '../../../src/main/embedded/restate.ts'
 import { V8_FLAGS } from '../../../src/main/embedded/v8-flags.ts'
-import type { Use } from './endpoint.ts'
+import type { UseDatabase } from './bench-endpoint.ts'
 import { freePorts } from '../../../src/main/embedded/ports.ts'
 import { until } from '../../../src/main/embedded/until.ts'
 
@@ -50,7 +50,7 @@ export async function startBenchRestate(): Promise<BenchRestate> {
     pid: restate.pid!,
     serve: async (kind, connectionsMax) => {
       const [port] = (await freePorts(1)) as [number]
-      const child = fork(join(import.meta.dirname, 'endpoint.ts'), [kind, String(port), String(connectionsMax)], {
+      const child = fork(join(import.meta.dirname, 'bench-endpoint.ts'), [kind, String(port), String(connectionsMax)], {
         execArgv: V8_FLAGS.endpoint,
       })
       endpoints.push(child)
@@ -82,7 +82,7 @@ async function idle(adminUrl: string): Promise<void> {
 }
 
 async function useDatabase(child: ChildProcess, url: string | null): Promise<void> {
-  child.send({ url } satisfies Use)
+  child.send({ url } satisfies UseDatabase)
   await answerOf(child)
 }
 

@@ -2,7 +2,7 @@ import { createDatabase } from '../../harness/servers/database.ts'
 import { type BenchGateway, startBenchGateway } from './bench-gateway.ts'
 import { type BenchPostgres, startBenchPostgres } from './bench-postgres.ts'
 import { type BenchEndpoint, type BenchRestate, startBenchRestate } from './bench-restate.ts'
-import { type LoadProcess, startLoad } from '../client/start.ts'
+import { type LoadProcess, startLoad } from '../client/start-load.ts'
 
 /** Everything that takes part, in processes of their own. */
 export interface BenchStack extends BenchServers {
@@ -22,10 +22,10 @@ export const POOL_CONNECTIONS = 10
 interface Part {
   stop: () => Promise<void>
 }
-type Kept = <P extends Part>(part: P) => P
+type StopAtEnd = <P extends Part>(part: P) => P
 
 /** Does the work, and stops what it keeps in the opposite order, whatever became of it: Ctrl-C too leaves nothing behind. */
-export async function withParts<T>(work: (kept: Kept) => Promise<T>): Promise<T> {
+export async function withParts<T>(work: (kept: StopAtEnd) => Promise<T>): Promise<T> {
   const parts: Part[] = []
   const stopAll = async () => {
     for (let part = parts.pop(); part !== undefined; part = parts.pop()) await part.stop()
@@ -44,7 +44,7 @@ export async function withParts<T>(work: (kept: Kept) => Promise<T>): Promise<T>
 }
 
 /** With everything but a gateway. */
-export function withServers<T>(work: (servers: BenchServers, kept: Kept) => Promise<T>): Promise<T> {
+export function withServers<T>(work: (servers: BenchServers, kept: StopAtEnd) => Promise<T>): Promise<T> {
   return withParts(async (kept) => {
     const postgres = kept(await startBenchPostgres())
     const restate = kept(await startBenchRestate())

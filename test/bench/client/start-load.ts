@@ -10,15 +10,15 @@ export interface LoadProcess {
   stop: () => Promise<void>
 }
 
-interface Asked {
+interface Pending {
   resolve: (answer: FromLoad) => void
   reject: (error: Error) => void
 }
 
 /** Starts the process that makes load. */
 export function startLoad(): LoadProcess {
-  const child = fork(join(import.meta.dirname, 'process.ts'))
-  const asked = new Map<number, Asked>()
+  const child = fork(join(import.meta.dirname, 'load-process.ts'))
+  const asked = new Map<number, Pending>()
   child.on('message', (answer: FromLoad) => {
     const { resolve, reject } = asked.get(answer.id)!
     if ('failed' in answer) reject(new Error(answer.failed))

@@ -6,7 +6,7 @@ import type { Deps } from '../../../services/handler/deps.ts'
 import { serveEndpoint } from '../../../src/main/endpoint/serve-endpoint.ts'
 import { TEST_DEPS } from '../../harness/servers/deps.ts'
 import { connect } from '../../../src/store/database/connection.ts'
-import { literalServices } from '../rivals/per-row-fan-out.ts'
+import { perRowServices } from '../rivals/per-row-fan-out.ts'
 
 /**
  * A service endpoint in a process of its own, as in production, with the services of Footfall or those of the literal
@@ -14,7 +14,7 @@ import { literalServices } from '../rivals/per-row-fan-out.ts'
  */
 const [kind, port, connectionsMax] = process.argv.slice(2) as [string, string, string]
 /** The next database, or none. */
-export interface Use {
+export interface UseDatabase {
   url: string | null
 }
 
@@ -26,10 +26,10 @@ const deps: Deps = {
   ...TEST_DEPS,
 }
 
-process.on('message', ({ url }: Use) => void use(url))
+process.on('message', ({ url }: UseDatabase) => void use(url))
 process.on('disconnect', () => process.exit(0))
 await (kind === 'literal'
-  ? serve(literalServices(deps))
+  ? serve(perRowServices(deps))
   : kind === 'nothing'
     ? serve([nothing])
     : serveEndpoint(deps, { host: '127.0.0.1', port: Number(port), log: pino({ level: 'error' }) }))

@@ -1,10 +1,5 @@
 import { Agent, request } from 'node:http'
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { Database } from '../../../src/store/database/connection.ts'
-import { backlog } from '../../../src/store/log/backlog.ts'
 
-const POLL_MS = 20
-const DONE_MS_MAX = 120_000
 const ANSWER_MS_MAX = 60_000
 
 /** Does the work of every item, so many at once, in order of the items. */
@@ -47,17 +42,4 @@ export function post(agent: Agent, { url, body, idempotencyKey }: Post): Promise
     sent.on('error', reject)
     sent.end(body)
   })
-}
-
-/** Resolves when `isDone` says so. @throws when it does not in time. */
-export async function polled(isDone: () => Promise<boolean>, patienceMs = DONE_MS_MAX): Promise<void> {
-  for (const endMs = performance.now() + patienceMs; !(await isDone()); await sleep(POLL_MS)) {
-    if (performance.now() > endMs) throw new Error(`not done after ${patienceMs} ms`)
-  }
-}
-
-/** Whether everything recorded is scored and fed. */
-export async function isSettled(db: Database): Promise<boolean> {
-  const { uncountedBatches, unfedBatches } = await backlog(db)
-  return uncountedBatches + unfedBatches === 0
 }

@@ -6,7 +6,7 @@ import type { Database } from '../../../src/store/database/connection.ts'
 import { recordBatch } from '../../../src/store/log/batch.ts'
 import { countBatch } from '../../../src/store/popularity/counting.ts'
 import { feedBatch } from '../../../src/store/shoppers/shopper-profile.ts'
-import { rowOf } from '../items/events.ts'
+import { rowOf } from './events.ts'
 
 /** Above every other product there alternate a probe, whose purchases rise, and a mark, whose score never moves. */
 const PROBES = 21
@@ -30,7 +30,7 @@ export async function storeProbes(db: Database): Promise<void> {
 /** How many products the first page must have to end with a mark: its cursor leads to the next probe. */
 export const PAGES_THAT_END_WITH_A_MARK = Array.from({ length: PROBES - 1 }, (_, mark) => 2 * (mark + 1))
 
-export interface Rising {
+export interface RisingProbes {
   /** When each purchase was committed at the latest, by the machine's clock; the first at place 1. */
   committedAtMs: number[]
   /** @throws when a purchase failed. */
@@ -38,7 +38,7 @@ export interface Rising {
 }
 
 /** Every probe is bought once more, again and again. */
-export function startRising(db: Database): Rising {
+export function startRisingProbes(db: Database): RisingProbes {
   const committedAtMs = [clockMs()]
   let isOver = false
   const rising = (async () => {

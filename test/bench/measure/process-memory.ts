@@ -24,7 +24,7 @@ export interface Sample {
 }
 
 /** Looks every second until it is over. */
-export async function sampled(pids: readonly number[], isOver: () => boolean): Promise<Sample[]> {
+export async function sampleMemory(pids: readonly number[], isOver: () => boolean): Promise<Sample[]> {
   const samples: Sample[] = []
   for (const startMs = performance.now(); !isOver(); await sleep(1_000)) {
     const megabytes = await Promise.all(pids.map(memoryOf))
