@@ -7,7 +7,10 @@ import { type ComposeProject, composeProject } from './compose.ts'
 import { until } from '../../src/main/embedded/until.ts'
 
 const MINUTES = 60_000
-const page = blocksOf(await readFile(join(import.meta.dirname, '..', '..', 'docs', 'containers.md'), 'utf8'))
+const page = blocksOf(
+  'docs/containers.md',
+  await readFile(join(import.meta.dirname, '..', '..', 'docs', 'containers.md'), 'utf8'),
+)
 
 let project: ComposeProject
 beforeAll(async () => {

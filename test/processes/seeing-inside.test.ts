@@ -131,8 +131,10 @@ describe('metrics', () => {
     expect([...asked].filter((name) => !jobs.some((job) => job.job_name === name))).toEqual([])
   })
 
-  test('the README names no metric that does not exist', async () => {
-    const named = [...(await readFile(join(CHECKOUT, 'README.md'), 'utf8')).matchAll(/\bfootfall_\w+/g)].map(([name]) => name)
+  test('the docs name no metric that does not exist', async () => {
+    const named = [...(await readFile(join(CHECKOUT, 'docs', 'metrics.md'), 'utf8')).matchAll(/\bfootfall_\w+/g)].map(
+      ([name]) => name,
+    )
     const families = new Set([...exposed.keys()].map((name) => name.replace(/_(bucket|sum|count)$/, '')))
     const users = ROLES.map(userOf)
     expect(named.filter((name) => !exposed.has(name) && !families.has(name) && !users.includes(name))).toEqual([])

@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 
 export interface Block {
+  page: string
   line: number
   language: string
   text: string
@@ -8,9 +9,10 @@ export interface Block {
 
 const BLOCK = /^```(\w*)\n(.*?)^```$/gms
 
-/** The fenced blocks of a Markdown text, in order. */
-export function blocksOf(markdown: string): Block[] {
+/** The fenced blocks of a page's Markdown, in order. */
+export function blocksOf(page: string, markdown: string): Block[] {
   return [...markdown.matchAll(BLOCK)].map(({ 1: language, 2: text, index }) => ({
+    page,
     line: markdown.slice(0, index).split('\n').length,
     language: language!,
     text: text!.trimEnd(),
@@ -20,7 +22,7 @@ export function blocksOf(markdown: string): Block[] {
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 const DECIMALS = 3
 
-/** A JSON example as what an answer must be like: times and ids are of their kind, decayed scores nearly the same. */
+/** The matcher for a JSON example. Times and invocation ids need only their form, and decayed scores are compared to 3 decimals. */
 export function like(example: unknown): unknown {
   if (Array.isArray(example)) return example.map(like)
   if (typeof example === 'object' && example !== null)
