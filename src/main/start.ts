@@ -7,7 +7,10 @@ import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect, isAnswering } from '../store/database/connection.ts'
 import { listApiKeys } from '../store/access/api-key.ts'
-import { addressesOf, CHECKOUT, type Config, isPublic, retentionOf } from './config/config.ts'
+import type { Config } from './config/config.ts'
+import { addressesOf, isPublic } from './config/addresses.ts'
+import { CHECKOUT } from './config/checkout.ts'
+import { retentionOf } from './config/retention.ts'
 import { register } from './release/deployments.ts'
 import { type OnSpawn, stopProcess } from './embedded/process.ts'
 import { endLeftoverPostgres, startPostgres } from './embedded/postgres.ts'
@@ -124,7 +127,7 @@ async function bringUpPostgres(config: Config, supervisor: Supervisor): Promise<
     await prepareDatabase(db, config)
     if (isPublic(config) && (await listApiKeys(db)).length === 0) {
       throw new StartError(
-        `Others can reach GATEWAY_HOST (${config.GATEWAY_HOST}), and there is no key yet: make one with ./footfall key create, or take GATEWAY_HOST back.`,
+        `Others can reach GATEWAY_HOST (${config.GATEWAY_HOST}), and there is no key yet: make one with ./footfall key create, or unset GATEWAY_HOST.`,
       )
     }
   } finally {

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { readConfig, tokenSettingsOf } from '../../src/main/config/config.ts'
+import { readConfig } from '../../src/main/config/config.ts'
+import { tokenSettingsOf } from '../../src/main/config/seller-tokens.ts'
 import { StartError } from '../../src/main/config/start-error.ts'
 
 let folder: string
@@ -44,11 +45,9 @@ test('without the file the address stays as it is', () => {
 
 test('a password file without an address, or with one that has no host, is refused', async () => {
   const file = await fileOf('secret')
-  expect(() => withPassword(file)).toThrow(
-    new StartError('DATABASE_PASSWORD_FILE is set: set DATABASE_URL too, or take it back.'),
-  )
+  expect(() => withPassword(file)).toThrow(new StartError('DATABASE_PASSWORD_FILE is set: set DATABASE_URL too, or unset it.'))
   expect(() => withPassword(file, 'postgres:///footfall?host=/run/postgresql')).toThrow(
-    new StartError('DATABASE_PASSWORD_FILE is set: name a host in DATABASE_URL, or take it back.'),
+    new StartError('DATABASE_PASSWORD_FILE is set: name a host in DATABASE_URL, or unset it.'),
   )
 })
 

@@ -59,7 +59,7 @@ test('without a file there are no keys, and an endpoint that others can reach is
   for (const ENDPOINT_HOST of ['0.0.0.0', '::', '10.0.0.7']) {
     expect(() => identityKeysOf(readConfig({ ENDPOINT_HOST }))).toThrow(
       new StartError(
-        `Others can reach ENDPOINT_HOST (${ENDPOINT_HOST}): set RESTATE_IDENTITY_KEY_FILE to a file with the public key of Restate, or take ENDPOINT_HOST back.`,
+        `Others can reach ENDPOINT_HOST (${ENDPOINT_HOST}): set RESTATE_IDENTITY_KEY_FILE to a file with the public key of Restate, or unset ENDPOINT_HOST.`,
       ),
     )
   }

@@ -6,7 +6,8 @@ import { createRecomputeRunsClient, type Runs } from '../../ingress/recompute-ru
 import { refusalOf } from '../../ingress/refusal.ts'
 import { dayOf, daysAfter } from '../../ranking/bucket.ts'
 import { actor } from '../terminal/actor.ts'
-import { addressesOf, readConfig } from '../../main/config/config.ts'
+import { readConfig } from '../../main/config/config.ts'
+import { addressesOf } from "../../main/config/addresses.ts";
 import { runProgressOn } from '../terminal/run-progress.ts'
 import { StartError } from '../../main/config/start-error.ts'
 

@@ -1,7 +1,9 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { Command } from 'commander'
-import { addressesOf, retentionOf, readConfig } from '../../main/config/config.ts'
+import { readConfig } from '../../main/config/config.ts'
+import { addressesOf } from "../../main/config/addresses.ts";
+import { retentionOf } from "../../main/config/retention.ts";
 import { contractChanges, type DescribedService } from '../../main/release/contract-change.ts'
 import {
   deployments,

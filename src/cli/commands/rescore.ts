@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { currentRules, rescore } from '../../store/popularity/popularity-rules.ts'
 import { actor } from '../terminal/actor.ts'
 import { readConfig } from '../../main/config/config.ts'
-import { configuredRules } from '../../main/database/prepare-database.ts'
+import { popularityRulesOf } from '../../main/config/popularity.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 
 export function rescoreCommand(): Command {
@@ -19,7 +19,7 @@ export function rescoreCommand(): Command {
         ...(options.windowDays !== undefined && { POPULARITY_WINDOW_DAYS: options.windowDays }),
       })
       await withDatabase(config, { name: 'footfall rescore', statementMsMax: 0 }, async (db) => {
-        const rules = await configuredRules(config, await currentRules(db))
+        const rules = await popularityRulesOf(config, await currentRules(db))
         const { products, weightsVersion } = await rescore(db, rules, actor())
         console.log(
           `${products} products rescored: weights ${rules.weightsName} (version ${weightsVersion}), half-life ${rules.halfLifeHours} h, window ${rules.windowHours / 24} days.`,

@@ -1,7 +1,8 @@
 import { Command } from 'commander'
 import type { ScheduleState } from '../../contract/schedule.ts'
 import { createSchedulesClient } from '../../ingress/schedules-client.ts'
-import { addressesOf, readConfig } from '../../main/config/config.ts'
+import { readConfig } from '../../main/config/config.ts'
+import { addressesOf } from "../../main/config/addresses.ts";
 import { StartError } from '../../main/config/start-error.ts'
 
 export function schedulesCommand(): Command {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { signatureOf } from '../../gateway/access/webhook-signature.ts'
 import { readConfig } from '../../main/config/config.ts'
-import { paymentSecretsOf } from '../../main/config/payment-adapters.ts'
+import { paymentSecretsOf } from '../../main/config/payments.ts'
 import { StartError } from '../../main/config/start-error.ts'
 import { paymentSecretFileOf } from '../../main/database/home-paths.ts'
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { connect } from '../../store/database/connection.ts'
 import { NewerSchemaError, schemaState } from '../../store/database/migration.ts'
-import { CHECKOUT } from '../config/config.ts'
+import { CHECKOUT } from '../config/checkout.ts'
 import { isDenied, isRefusedLogin, isUnavailable, lacksTables } from '../../store/database/sql-state.ts'
 import { StartError } from '../config/start-error.ts'
 

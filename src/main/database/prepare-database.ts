@@ -1,22 +1,17 @@
-import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { z } from 'zod'
-import { PRESETS, WeightFile, type Weights } from '../../ranking/weights.ts'
 import { migrate, NewerSchemaError, serverOf } from '../../store/database/migration.ts'
 import { comingMonths, makePartitions } from '../../store/log/month.ts'
 import { currentRules, hasScores, rescore, type Rules, sameWeights } from '../../store/popularity/popularity-rules.ts'
-import { CHECKOUT, type Config } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
+import { CHECKOUT } from '../config/checkout.ts'
 import type { Database } from '../../store/database/connection.ts'
+import { popularityRulesOf } from '../config/popularity.ts'
 import { StartError } from '../config/start-error.ts'
 
-const DEFAULT_WEIGHTS = 'balanced'
-const DEFAULT_HALF_LIFE_HOURS = 72
-const DEFAULT_WINDOW_DAYS = 7
 const MONTHS_AHEAD = 2
 const POSTGRESQL_MAJOR_MIN = 18
 
-/** Brings a database to where the program needs it: tables, rules, partitions. Safe to repeat and to run twice at once. */
+/** Creates or updates tables, rules and partitions. Safe to repeat and to run concurrently. @returns the applied migrations. */
 export async function prepareDatabase(db: Database, config: Config): Promise<string[]> {
   await checkServer(db)
   const applied = await migrate(db, join(CHECKOUT, 'sql')).catch((cause: unknown) => {
@@ -36,14 +31,14 @@ async function checkServer(db: Database): Promise<void> {
     throw new StartError(`The database is in ${encoding}: make one with encoding UTF8 and change DATABASE_URL.`)
 }
 
-/** Puts the configured rules in force where nothing was counted yet; elsewhere they must be the ones that are stored. */
+/** Stores the configured rules while nothing is counted. Afterwards they must equal the stored ones. */
 async function settleRules(db: Database, config: Config): Promise<void> {
   const stored = await currentRules(db)
-  const wanted = await configuredRules(config, stored)
+  const wanted = await popularityRulesOf(config, stored)
   const changed = stored === undefined ? ['weights'] : differences(stored, wanted)
   if (changed.length === 0) return
   if (stored !== undefined && (await hasScores(db))) {
-    throw new StartError(`${changed.join(' and ')}: run ./footfall rescore with the same setting, or take the setting back.`)
+    throw new StartError(`${changed.join(' and ')}: run ./footfall rescore with the same setting, or unset it.`)
   }
   await rescore(db, wanted)
 }
@@ -51,9 +46,7 @@ async function settleRules(db: Database, config: Config): Promise<void> {
 function differences(stored: Rules, wanted: Rules): string[] {
   const found: string[] = []
   if (!sameWeights(stored.weights, wanted.weights)) {
-    found.push(
-      `POPULARITY_WEIGHTS (${wanted.weightsName}) differs from the weights that the stored scores were made with (${stored.weightsName})`,
-    )
+    found.push(`POPULARITY_WEIGHTS (${wanted.weightsName}) differs from the weights of the stored scores (${stored.weightsName})`)
   }
   if (stored.halfLifeHours !== wanted.halfLifeHours) {
     found.push(`POPULARITY_HALF_LIFE_HOURS (${wanted.halfLifeHours}) differs from the stored ${stored.halfLifeHours}`)
@@ -62,36 +55,4 @@ function differences(stored: Rules, wanted: Rules): string[] {
     found.push(`POPULARITY_WINDOW_DAYS (${wanted.windowHours / 24}) differs from the stored ${stored.windowHours / 24}`)
   }
   return found
-}
-
-/** The rules that the configuration asks for; where it says nothing, what is stored stays. */
-export async function configuredRules(config: Config, stored: Rules | undefined): Promise<Rules> {
-  const weights =
-    config.POPULARITY_WEIGHTS === undefined && stored !== undefined
-      ? stored
-      : await readWeights(config.POPULARITY_WEIGHTS ?? DEFAULT_WEIGHTS)
-  const windowDays = config.POPULARITY_WINDOW_DAYS
-  return {
-    weightsName: weights.weightsName,
-    weights: weights.weights,
-    halfLifeHours: config.POPULARITY_HALF_LIFE_HOURS ?? stored?.halfLifeHours ?? DEFAULT_HALF_LIFE_HOURS,
-    windowHours: windowDays === undefined ? (stored?.windowHours ?? DEFAULT_WINDOW_DAYS * 24) : windowDays * 24,
-  }
-}
-
-async function readWeights(nameOrFile: string): Promise<{ weightsName: string; weights: Weights }> {
-  if (nameOrFile in PRESETS) return { weightsName: nameOrFile, weights: PRESETS[nameOrFile as keyof typeof PRESETS] }
-  if (!existsSync(nameOrFile)) {
-    throw new StartError(
-      `POPULARITY_WEIGHTS or --weights is ${nameOrFile}: set it to ${Object.keys(PRESETS).join(', ')} or a JSON file that exists.`,
-    )
-  }
-  try {
-    return { weightsName: nameOrFile, weights: WeightFile.parse(JSON.parse(await readFile(nameOrFile, 'utf8'))) }
-  } catch (cause) {
-    const why = cause instanceof z.ZodError ? z.prettifyError(cause).replaceAll(/\s+/g, ' ') : (cause as Error).message
-    throw new StartError(`The weights (POPULARITY_WEIGHTS or --weights): ${nameOrFile} is no table of weights: ${why}.`, {
-      cause,
-    })
-  }
 }

@@ -4,7 +4,10 @@ import type { Logger } from 'pino'
 import { TASKS } from '../../../services/tasks/tasks.ts'
 import { connect } from '../../store/database/connection.ts'
 import { checkPrepared } from '../database/check-prepared.ts'
-import { type Config, retentionOf, privacyOf } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
+import { retentionOf } from '../config/retention.ts'
+import { privacyOf } from '../config/privacy.ts'
+import { retryPolicyOf } from '../config/failing.ts'
 import { identityKeysOf } from '../config/identity-keys.ts'
 import { poolMetrics } from '../metrics/pools.ts'
 import type { Registry } from '../metrics/registry.ts'
@@ -52,13 +55,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
     {
       db,
       background,
-      retryPolicy: {
-        initialInterval: 100,
-        exponentiationFactor: 2,
-        maxInterval: config.RETRY_INTERVAL_MS_MAX,
-        maxAttempts: config.RETRY_ATTEMPTS_MAX,
-        onMaxAttempts: 'pause',
-      },
+      retryPolicy: retryPolicyOf(config),
       privacy: privacyOf(config),
       retention: retentionOf(config),
       tasks: TASKS,

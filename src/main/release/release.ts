@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { CHECKOUT } from '../config/config.ts'
+import { CHECKOUT } from '../config/checkout.ts'
 
 /** What a release's name is kept as, in what Restate knows of each service. */
 export const RELEASE = 'footfall-release'

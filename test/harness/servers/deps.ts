@@ -1,13 +1,17 @@
 import type { Deps } from '../../../services/handler/deps.ts'
 import { TASKS } from '../../../services/tasks/tasks.ts'
-import { KEEP_ALL } from '../../../src/admission/privacy.ts'
+import { readConfig } from '../../../src/main/config/config.ts'
+import { privacyOf } from '../../../src/main/config/privacy.ts'
+import { retentionOf } from '../../../src/main/config/retention.ts'
 import { SILENT_OBSERVER } from './silent-observer.ts'
 
-/** What the services receive beside their pools, for tests and benches: quick retries, nothing taken out, nobody who watches. */
+const DEFAULTS = readConfig({})
+
+/** The dependencies of services without their pools, for tests and benches: default settings, quick retries, no observer. */
 export const TEST_DEPS: Omit<Deps, 'db' | 'background'> = {
   retryPolicy: { initialInterval: 50, maxInterval: 500, exponentiationFactor: 2, maxAttempts: 200, onMaxAttempts: 'pause' },
-  privacy: KEEP_ALL,
-  retention: { retentionDays: undefined, rollUpAfterDays: undefined },
+  privacy: privacyOf(DEFAULTS),
+  retention: retentionOf(DEFAULTS),
   tasks: TASKS,
   observer: SILENT_OBSERVER,
 }

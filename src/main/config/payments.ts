@@ -4,15 +4,32 @@ import { z } from 'zod'
 import { SourceSlug } from '../../contract/payment.ts'
 import type { PaymentAdapter } from '../../contract/payment-adapter.ts'
 import { plainMessage } from '../../contract/zod-messages.ts'
-import { CHECKOUT, type Config, readSecret } from './config.ts'
+import { CHECKOUT } from './checkout.ts'
+import { readSecret } from './secret.ts'
+import { settingsIn, type SettingsOf, text } from './setting.ts'
 import { StartError } from './start-error.ts'
+
+export const paymentSettings = settingsIn('Access', {
+  PAYMENT_SECRET_FILE: text
+    .optional()
+    .describe(
+      'File with the secret that signs payment callbacks, or with two while it changes, one per line; npm start makes one in FOOTFALL_HOME when absent.',
+    ),
+  PAYMENT_ADAPTERS: text
+    .optional()
+    .describe(
+      "JavaScript modules, separated by commas, that each map a payment provider's webhooks (docs/payments.md); relative to the checkout.",
+    ),
+})
+
+type PaymentSettings = SettingsOf<typeof paymentSettings>
 
 const SECRETS_MAX = 2
 const SECRET_CHARACTERS_MIN = 16
 const Secrets = z.array(z.string().min(SECRET_CHARACTERS_MIN)).min(1).max(SECRETS_MAX)
 
-/** The secrets of callbacks in Footfall's own form; none when there is no file. */
-export function paymentSecretsOf({ PAYMENT_SECRET_FILE: file }: Config): string[] {
+/** The secrets of callbacks in Footfall's own form; empty without a file. */
+export function paymentSecretsOf({ PAYMENT_SECRET_FILE: file }: Pick<PaymentSettings, 'PAYMENT_SECRET_FILE'>): string[] {
   if (file === undefined) return []
   const lines = readSecret('PAYMENT_SECRET_FILE', file).split('\n')
   const secrets = lines.map((line) => line.trim()).filter(Boolean)
@@ -38,12 +55,15 @@ const Adapter = z
     error: 'must have secrets, or isSigned',
   })
 
-/** The shop's adapters. @throws StartError that names the module that is none. */
-export async function paymentAdaptersOf({ PAYMENT_ADAPTERS: files }: Config): Promise<PaymentAdapter[]> {
+/** The shop's adapters. @throws StartError with the module that is not an adapter. */
+export async function paymentAdaptersOf({
+  PAYMENT_ADAPTERS: files,
+}: Pick<PaymentSettings, 'PAYMENT_ADAPTERS'>): Promise<PaymentAdapter[]> {
   const adapters: PaymentAdapter[] = []
-  for (const file of files?.split(',').map((one) => one.trim()) ?? []) adapters.push(await adapterIn(file))
-  const twice = adapters.find(({ provider }, index) => adapters.findIndex((one) => one.provider === provider) !== index)
-  if (twice !== undefined) throw new StartError(`PAYMENT_ADAPTERS has two adapters of ${twice.provider}.`)
+  for (const file of files?.split(',').map((file) => file.trim()) ?? []) adapters.push(await adapterIn(file))
+  const providers = adapters.map(({ provider }) => provider)
+  const duplicate = providers.find((provider, index) => providers.indexOf(provider) !== index)
+  if (duplicate !== undefined) throw new StartError(`PAYMENT_ADAPTERS has two adapters of ${duplicate}.`)
   return adapters
 }
 
@@ -57,5 +77,5 @@ async function adapterIn(file: string): Promise<PaymentAdapter> {
   const parsed = Adapter.safeParse(module.default, { error: plainMessage })
   if (parsed.success) return module.default as PaymentAdapter
   const { path, message } = parsed.error.issues[0]!
-  throw new StartError(`PAYMENT_ADAPTERS has ${file}, whose default export is no adapter: ${path.join('.')} ${message}`)
+  throw new StartError(`PAYMENT_ADAPTERS has ${file}, whose default export is not an adapter: ${path.join('.')} ${message}`)
 }

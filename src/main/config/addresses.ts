@@ -1,0 +1,79 @@
+import { httpUrl, port, settingsIn, type SettingsOf, text, urlWith } from './setting.ts'
+
+export const addressSettings = settingsIn('Data and addresses', {
+  FOOTFALL_HOME: text.default('.footfall').describe('Folder for data, logs and generated secrets; relative to the checkout.'),
+  DATABASE_URL: urlWith(/^postgres(ql)?$/, 'postgres://user:password@host:5432/footfall')
+    .optional()
+    .describe('Address of a running PostgreSQL 18. Without it, Footfall runs the embedded one.'),
+  DATABASE_PASSWORD_FILE: text
+    .optional()
+    .describe('File with the password of the user in DATABASE_URL. The address itself then needs no password.'),
+  RESTATE_INGRESS_URL: httpUrl('http://127.0.0.1:8080')
+    .optional()
+    .describe('Ingress of a running Restate 1.7. Without it, Footfall runs the embedded one.'),
+  RESTATE_ADMIN_URL: httpUrl('http://127.0.0.1:9070').optional().describe('Admin port of the same Restate.'),
+  FOOTFALL_ENDPOINT_URL: httpUrl('http://127.0.0.1:9080')
+    .optional()
+    .describe('Address at which Restate reaches the service endpoint; http://127.0.0.1:ENDPOINT_PORT when absent.'),
+  ENDPOINT_HOST: text
+    .default('127.0.0.1')
+    .describe(
+      'Address that the service endpoint and its metrics listen on. An address that other machines can reach requires RESTATE_IDENTITY_KEY_FILE.',
+    ),
+  GATEWAY_HOST: text
+    .default('127.0.0.1')
+    .describe(
+      'Address that the gateway listens on. An address that other machines can reach requires a key first: npx footfall key create.',
+    ),
+})
+
+export const portSettings = settingsIn('Ports', {
+  GATEWAY_PORT: port.default(3000).describe('Port of the gateway (REST).'),
+  RESTATE_INGRESS_PORT: port.default(8080).describe('Port of the embedded Restate ingress.'),
+  RESTATE_ADMIN_PORT: port.default(9070).describe('Port of the embedded Restate admin API and UI.'),
+  RESTATE_NODE_PORT: port.default(5122).describe('Port of the embedded Restate node.'),
+  ENDPOINT_PORT: port.default(9080).describe('Port of the service endpoint.'),
+  ENDPOINT_METRICS_PORT: port.default(9081).describe("Port of the service endpoint's metrics."),
+  POSTGRES_PORT: port.default(5433).describe('Port of the embedded PostgreSQL.'),
+})
+
+type AddressSettings = SettingsOf<typeof addressSettings>
+
+export interface Addresses {
+  ingressUrl: string
+  adminUrl: string
+  endpointUrl: string
+  gatewayUrl: string
+}
+
+/** The addresses of all processes, embedded or not. */
+export function addressesOf(config: AddressSettings & SettingsOf<typeof portSettings>): Addresses {
+  return {
+    ingressUrl: config.RESTATE_INGRESS_URL ?? `http://127.0.0.1:${config.RESTATE_INGRESS_PORT}`,
+    adminUrl: config.RESTATE_ADMIN_URL ?? `http://127.0.0.1:${config.RESTATE_ADMIN_PORT}`,
+    endpointUrl: config.FOOTFALL_ENDPOINT_URL ?? `http://127.0.0.1:${config.ENDPOINT_PORT}`,
+    gatewayUrl: `http://${localHostOf(config.GATEWAY_HOST)}:${config.GATEWAY_PORT}`,
+  }
+}
+
+/** The host by which this machine reaches a process that listens on an address. */
+function localHostOf(address: string): string {
+  if (address === '0.0.0.0' || address === '::') return '127.0.0.1'
+  return address.includes(':') ? `[${address}]` : address
+}
+
+/** Whether other machines can reach the gateway. */
+export function isPublic(config: AddressSettings): boolean {
+  return isPublicHost(config.GATEWAY_HOST)
+}
+
+/** Whether other machines can reach a process that listens on an address. */
+export function isPublicHost(address: string): boolean {
+  return !['127.0.0.1', '::1', 'localhost'].includes(address)
+}
+
+/** What is wrong with the addresses together; undefined when nothing is. */
+export function addressProblem(config: AddressSettings): string | undefined {
+  if ((config.RESTATE_INGRESS_URL === undefined) === (config.RESTATE_ADMIN_URL === undefined)) return undefined
+  return 'Set both RESTATE_INGRESS_URL and RESTATE_ADMIN_URL, or neither.'
+}

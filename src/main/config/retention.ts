@@ -1,0 +1,21 @@
+import type { RetentionSettings } from '../../../services/handler/deps.ts'
+import { settingsIn, type SettingsOf, wholeNumber } from './setting.ts'
+
+export const retentionSettings = settingsIn('Retention', {
+  RETENTION_DAYS: wholeNumber(32, 36_500)
+    .optional()
+    .describe(
+      'Months of the log that ended more than this many days ago are dropped; none when absent. At least 32, so that the events of the last month can still be replayed and recognised as duplicates.',
+    )
+    .meta({ unit: 'days' }),
+  ROLL_UP_AFTER_DAYS: wholeNumber(400, 36_500)
+    .optional()
+    .describe(
+      'Counts per hour become counts per day at this age; never when absent. At least 400, so that no window of up to 365 days includes them.',
+    )
+    .meta({ unit: 'days' }),
+})
+
+export function retentionOf(config: SettingsOf<typeof retentionSettings>): RetentionSettings {
+  return { retentionDays: config.RETENTION_DAYS, rollUpAfterDays: config.ROLL_UP_AFTER_DAYS }
+}
