@@ -8,8 +8,6 @@ export interface Privacy {
 export const PRIVACY_MODES = ['keep', 'truncate', 'drop'] as const
 export type PrivacyMode = (typeof PRIVACY_MODES)[number]
 
-export const KEEP_ALL: Privacy = { ipAddress: 'keep', userAgent: 'keep' }
-
 /** Stands for what cannot be truncated because it is not what it should be; no field takes a list, so it is refused. */
 const WITHHELD = ['withheld']
 

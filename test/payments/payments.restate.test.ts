@@ -310,7 +310,7 @@ describe("a provider's own webhooks", () => {
 })
 
 test.each([
-  ['nothing of the sort', 'export const adapter = 1', /no adapter/],
+  ['nothing of the sort', 'export const adapter = 1', /not an adapter/],
   ['no callbacksOf', "export default { provider: 'a', secrets: ['0123456789abcdef'] }", /callbacksOf must be a function/],
   ['a short secret', "export default { provider: 'a', secrets: ['x'], callbacksOf() {} }", /secrets/],
   ['nothing to know it by', "export default { provider: 'a', callbacksOf() {} }", /secrets, or isSigned/],

@@ -11,7 +11,9 @@ import { recordingWays } from '../../../src/gateway/recording/ways.ts'
 import { createSchedulesClient } from '../../../src/ingress/schedules-client.ts'
 import { createGateway, type GatewayDeps, type GatewaySettings } from '../../../src/gateway/server.ts'
 import { connect } from '../../../src/store/database/connection.ts'
-import { KEEP_ALL } from '../../../src/admission/privacy.ts'
+import { queueLimitsOf } from '../../../src/main/config/capacity.ts'
+import { readConfig } from '../../../src/main/config/config.ts'
+import { gatewaySettingsOf } from '../../../src/main/config/gateway-settings.ts'
 import type { Stack } from './stack.ts'
 import { SILENT_OBSERVER } from './silent-observer.ts'
 
@@ -23,20 +25,14 @@ export interface TestGateway {
   stop: () => Promise<void>
 }
 
-export const SETTINGS: GatewaySettings = {
-  isPublic: false,
-  trustedProxies: undefined,
-  rateLimits: { secretPerMinute: 60_000, publishablePerMinute: 600 },
-  privacy: KEEP_ALL,
-  topCacheMs: 0,
-  popularCacheMs: 0,
-  addedUpAtOnce: 2,
-  reportsAtOnce: 5,
-}
+const DEFAULTS = readConfig({})
+
+/** The default settings, without caches and with as many long reads on every machine. */
+export const SETTINGS: GatewaySettings = { ...gatewaySettingsOf(DEFAULTS), topCacheMs: 0, popularCacheMs: 0, addedUpAtOnce: 2 }
 
 export const PAYMENT_SECRET = 'a secret of the tests'
 
-export const QUEUE_LIMITS = { flushesMax: 4, queueEventsMax: 50_000, queueBytesMax: 32 * 1024 * 1024 }
+export const QUEUE_LIMITS = queueLimitsOf(DEFAULTS)
 
 /** What a test replaces of a gateway's dependencies. */
 export type GatewayChanges = Partial<GatewayDeps> & { recorder?: Recorder }
