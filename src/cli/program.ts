@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { DecidedError } from '../contract/decided-error.ts'
-import { CHECKOUT } from "../main/config/checkout.ts";
+import { CHECKOUT } from '../main/config/checkout.ts'
 import { StartError } from '../main/config/start-error.ts'
 
 /** Each is loaded when it is called: all of them together take 0.2 s longer. */

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { backlog } from '../../store/log/backlog.ts'
 import { readConfig } from '../../main/config/config.ts'
-import { addressesOf } from "../../main/config/addresses.ts";
+import { addressesOf } from '../../main/config/addresses.ts'
 import { type Stuck, stuckInvocations } from '../../main/embedded/restate.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { readConfig } from '../../main/config/config.ts'
-import { addressesOf } from "../../main/config/addresses.ts";
+import { addressesOf } from '../../main/config/addresses.ts'
 import { clockTicks, runDemo } from '../demo/run.ts'
 import { screenOn } from '../demo/screen.ts'
 import { tallyText } from '../demo/table.ts'

@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { BATCH_ITEMS_MAX } from '../../contract/interaction.ts'
 import { readConfig } from '../../main/config/config.ts'
-import { addressesOf } from "../../main/config/addresses.ts";
+import { addressesOf } from '../../main/config/addresses.ts'
 import { offsetMinutesOf } from '../import/instant.ts'
 import { INTERACTIONS } from '../import/interactions.ts'
 import type { ItemKind } from '../import/item-kind.ts'

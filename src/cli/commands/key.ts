@@ -15,7 +15,7 @@ import {
 import type { Database } from '../../store/database/connection.ts'
 import { actor } from '../terminal/actor.ts'
 import { readConfig } from '../../main/config/config.ts'
-import { readSecret } from "../../main/config/secret.ts";
+import { readSecret } from '../../main/config/secret.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 import { type AuditEntry, audit } from '../../store/audit/audit-entry.ts'
 import { StartError } from '../../main/config/start-error.ts'

@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError } from 'commander'
 import { grantRoles, type Role, ROLES, userOf } from '../../store/access/database-role.ts'
 import { actor } from '../terminal/actor.ts'
 import { readConfig } from '../../main/config/config.ts'
-import { readSecret } from "../../main/config/secret.ts";
+import { readSecret } from '../../main/config/secret.ts'
 import { prepareDatabase } from '../../main/database/prepare-database.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 

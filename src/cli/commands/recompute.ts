@@ -7,7 +7,7 @@ import { refusalOf } from '../../ingress/refusal.ts'
 import { dayOf, daysAfter } from '../../ranking/bucket.ts'
 import { actor } from '../terminal/actor.ts'
 import { readConfig } from '../../main/config/config.ts'
-import { addressesOf } from "../../main/config/addresses.ts";
+import { addressesOf } from '../../main/config/addresses.ts'
 import { runProgressOn } from '../terminal/run-progress.ts'
 import { StartError } from '../../main/config/start-error.ts'
 

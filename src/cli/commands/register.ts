@@ -2,8 +2,8 @@ import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { Command } from 'commander'
 import { readConfig } from '../../main/config/config.ts'
-import { addressesOf } from "../../main/config/addresses.ts";
-import { retentionOf } from "../../main/config/retention.ts";
+import { addressesOf } from '../../main/config/addresses.ts'
+import { retentionOf } from '../../main/config/retention.ts'
 import { contractChanges, type DescribedService } from '../../main/release/contract-change.ts'
 import {
   deployments,

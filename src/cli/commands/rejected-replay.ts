@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { rejectedIdOf, type RejectedKey, Correction } from '../../contract/rejected.ts'
 import { openRejected } from '../../store/log/rejected-item.ts'
 import { readConfig } from '../../main/config/config.ts'
-import { addressesOf } from "../../main/config/addresses.ts";
+import { addressesOf } from '../../main/config/addresses.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 import { type Replayed, createReplayer } from '../terminal/replayer.ts'
 import { keyOf } from './rejected-id.ts'

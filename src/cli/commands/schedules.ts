@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import type { ScheduleState } from '../../contract/schedule.ts'
 import { createSchedulesClient } from '../../ingress/schedules-client.ts'
 import { readConfig } from '../../main/config/config.ts'
-import { addressesOf } from "../../main/config/addresses.ts";
+import { addressesOf } from '../../main/config/addresses.ts'
 import { StartError } from '../../main/config/start-error.ts'
 
 export function schedulesCommand(): Command {

@@ -3,7 +3,7 @@ import type { ReportRow } from '../../contract/report.ts'
 import { SEED_DAYS, SEED_EVENTS, seedEvents, startOfDay } from '../seed/events.ts'
 import { runSeed } from '../seed/run.ts'
 import { readConfig } from '../../main/config/config.ts'
-import { addressesOf } from "../../main/config/addresses.ts";
+import { addressesOf } from '../../main/config/addresses.ts'
 import { wholeNumber } from './whole-number.ts'
 
 const SEED_MAX = 2 ** 32 - 1

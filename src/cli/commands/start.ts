@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { readConfig } from '../../main/config/config.ts'
-import { addressesOf } from "../../main/config/addresses.ts";
+import { addressesOf } from '../../main/config/addresses.ts'
 import { type Running, startEverything } from '../../main/start.ts'
 import { waitForShutdown } from '../../main/shutdown-signal.ts'
 import { StartError } from '../../main/config/start-error.ts'

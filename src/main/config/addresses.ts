@@ -23,7 +23,7 @@ export const addressSettings = settingsIn('Data and addresses', {
   GATEWAY_HOST: text
     .default('127.0.0.1')
     .describe(
-      'Address that the gateway listens on. An address that other machines can reach requires a key first: npx footfall key create.',
+      'Address that the gateway listens on. An address that other machines can reach requires a key first: ./footfall key create.',
     ),
 })
 
