@@ -24,7 +24,7 @@ import { singles } from './rows/singles.bench.ts'
 import { top } from './rows/top.bench.ts'
 import { windows } from './rows/windows.bench.ts'
 
-/** Every row by its name. `quick` shows that the rows work; its numbers are not written into docs/benchmarks.md. */
+/** Every row by its name. A quick run shows that a row works; its numbers do not go into docs/benchmarks.md. */
 const ROWS: Record<string, (isQuick: boolean) => Promise<RowResult>> = {
   ingest,
   bytes,
@@ -39,7 +39,7 @@ const ROWS: Record<string, (isQuick: boolean) => Promise<RowResult>> = {
   recompute,
   refresh,
   retention,
-  afterGrowth,
+  'after-growth': afterGrowth,
   payments,
   events,
   reports,
@@ -49,7 +49,7 @@ const ROWS: Record<string, (isQuick: boolean) => Promise<RowResult>> = {
   client,
 }
 
-/** These run when they are asked for. */
+/** These run only when they are named. */
 const NEEDS_DOCKER = new Set(['compose'])
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { quick: { type: 'boolean', default: false } } })

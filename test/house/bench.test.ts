@@ -26,7 +26,7 @@ describe('the load', () => {
   })
 
   test('an answer with more than its length is an error', () => {
-    expect(() => answerReader(() => undefined)(Buffer.from(`${WHOLE}!`))).toThrow('more came than the answer')
+    expect(() => answerReader(() => undefined)(Buffer.from(`${WHOLE}!`))).toThrow('more bytes than content-length')
   })
 
   test('99 of 100 requests are faster than the p99', () => {

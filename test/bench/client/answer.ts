@@ -6,17 +6,14 @@ export interface Answer {
 interface Head {
   status: number
   bodyStart: number
-  /** Undefined when the body comes in chunks. */
+  /** Undefined for a chunked body. */
   bodyBytes: number | undefined
 }
 
 const NOTHING = Buffer.alloc(0)
 const HEAD_END = '\r\n\r\n'
 
-/**
- * Reads the answers of a connection that has one request in flight. An answer almost always comes in one piece: then
- * nothing is copied.
- */
+/** Reads the answers of a connection with one request in flight. An answer in one piece, as most are, is not copied. */
 export function answerReader(onAnswer: (answer: Answer) => void): (piece: Buffer) => void {
   let held: Buffer = NOTHING
   let head: Head | undefined
@@ -33,7 +30,7 @@ export function answerReader(onAnswer: (answer: Answer) => void): (piece: Buffer
   }
 }
 
-/** `HTTP/1.1 200 …`, and the one header that matters. @throws for what is no HTTP/1.1. */
+/** Status and content-length. @throws for an answer that is not HTTP/1.1. */
 function headOf(held: Buffer): Head | undefined {
   const end = held.indexOf(HEAD_END)
   if (end < 0) return undefined
@@ -49,11 +46,11 @@ function headOf(held: Buffer): Head | undefined {
 }
 
 function wholeBody(held: Buffer, start: number, bytes: number): Buffer | undefined {
-  if (held.length > start + bytes) throw new Error('more came than the answer')
+  if (held.length > start + bytes) throw new Error('more bytes than content-length')
   return held.length === start + bytes ? held.subarray(start) : undefined
 }
 
-/** The chunks put together; undefined while the last one is missing. Trailers are not read. */
+/** The joined chunks; undefined while the last one is missing. Trailers are not read. */
 function chunkedBody(held: Buffer, start: number): Buffer | undefined {
   const parts: Buffer[] = []
   for (let place = start; ;) {

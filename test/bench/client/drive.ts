@@ -7,7 +7,7 @@ import { latencyOf } from './latency.ts'
 export interface Outgoing {
   bytes: Buffer
   events: number
-  /** What is wrong with a 2xx answer; undefined when nothing is. */
+  /** The problem of a 2xx answer; undefined when it is right. */
   problemOf: (body: Buffer, askedAtMs: number) => string | undefined
 }
 
@@ -15,23 +15,23 @@ export interface Drive {
   url: string
   connections: number
   secondsMax: number
-  /** The next request; undefined when there is none left. */
+  /** The next request; undefined after the last one. */
   next: () => Outgoing | undefined
 }
 
-/** The last answers may take this long after the time is over. */
+/** How long the last answers may take after the end of the run. */
 const DRAIN_MS_MAX = 60_000
-const OPEN_AT_ONCE_MAX = 100
+const OPENING_MAX = 100
 
 /**
- * HTTP/1.1 on bare sockets, one request in flight on each. The load shares its cores with what it measures, and node:http's
- * client takes several times as much of them. @returns the run, for when the clock starts: every connection is open.
+ * HTTP/1.1 on bare sockets with one request in flight on each, because the load shares its cores with the measured servers and
+ * node:http's client uses several times as much CPU. @returns the run, whose connections are open already.
  */
 export async function openDrive(drive: Drive): Promise<() => Promise<Omit<LoadResult, 'sightings'>>> {
   const { hostname, port } = new URL(drive.url)
   const sockets: Socket[] = []
   while (sockets.length < drive.connections) {
-    const count = Math.min(OPEN_AT_ONCE_MAX, drive.connections - sockets.length)
+    const count = Math.min(OPENING_MAX, drive.connections - sockets.length)
     sockets.push(...(await Promise.all(Array.from({ length: count }, () => open(hostname, Number(port))))))
   }
   return () => run(drive, sockets)
@@ -79,7 +79,7 @@ interface Exchange {
   failed: (error: string) => void
 }
 
-/** Sends request after request; resolves when there is none left, or the connection is gone. */
+/** Sends one request after the other; resolves after the last one or when the connection is closed. */
 function sendAll(socket: Socket, { next, answered, failed }: Exchange): Promise<void> {
   return new Promise((resolve) => {
     if (socket.destroyed) {

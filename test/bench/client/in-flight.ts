@@ -2,7 +2,7 @@ import { Agent, request } from 'node:http'
 
 const ANSWER_MS_MAX = 60_000
 
-/** Does the work of every item, so many at once, in order of the items. */
+/** Works on the items in their order, at most `width` of them concurrently. */
 export async function inFlight<T>(
   items: readonly T[],
   width: number,
@@ -24,7 +24,7 @@ export interface Post {
   idempotencyKey: string
 }
 
-/** Sends JSON with Node's plain client: of those at hand it takes the least from the two cores that are measured. */
+/** Sends JSON with node:http: of Node's clients it uses the least CPU of the two cores that are measured. */
 export function post(agent: Agent, { url, body, idempotencyKey }: Post): Promise<{ accepted: number }> {
   return new Promise((resolve, reject) => {
     const headers = { 'content-type': 'application/json', 'content-length': body.length, 'idempotency-key': idempotencyKey }

@@ -1,39 +1,38 @@
-/** What the load process is asked to do, and what it answers. */
+/** An order to the load process. */
 export type Job = IngestJob | ReadJob | CallJob
 
 interface Common {
   url: string
   /** One request in flight on each. */
   connections: number
-  /** After this, nothing new is sent; what is in flight is waited for. */
+  /** After this time no request is sent; requests in flight are waited for. */
   secondsMax: number
 }
 
-/** New events of the same traffic, in requests of so many. */
+/** New events of the same traffic, `requestEvents` in each request. */
 export interface IngestJob extends Common {
   kind: 'ingest'
   requestEvents: number
-  /** Built before the clock starts; undefined: built as they are sent, until the time is over. */
+  /** Requests built before the clock starts; undefined builds each one when it is sent. */
   requestsMax?: number
   /** Each request has an `idempotency-key` of its own. */
   isKeyed?: boolean
 }
 
 /**
- * Calls that are built before the clock starts: signed payment callbacks of three items, analytics events, or the same small body
- * over and over.
+ * Calls that are built before the clock starts: payment callbacks of three items, analytics events, or an empty body again and again.
  */
 export interface CallJob extends Common {
   kind: 'call'
   of: 'payments' | 'events' | 'nothing'
   requestsMax: number
-  /** Analytics events of each; one of anything else. */
+  /** Analytics events per request; other calls have one item. */
   requestEvents?: number
-  /** What callbacks are signed with; not at all when undefined. */
+  /** The secret that signs callbacks; undefined leaves them unsigned. */
   secret?: string
 }
 
-/** The given pages in random order, over and over. */
+/** Reads the pages in random order until the time is over. */
 export interface ReadJob extends Common {
   kind: 'read'
   pages: Page[]
@@ -41,23 +40,23 @@ export interface ReadJob extends Common {
 
 export interface Page {
   path: string
-  /** How many products the answer must list; undefined for a page that lists none. */
+  /** How many products the answer must list; undefined for other pages. */
   items?: number
-  /** The first product is a probe, whose purchases are noted for every answer. */
+  /** The first product is a probe: its purchases are noted for every answer. */
   isProbed?: boolean
 }
 
 export interface LoadResult {
   requests: number
   events: number
-  /** What went wrong, and how many times. */
+  /** How often each error occurred. */
   errors: Record<string, number>
   /** From the first request to the last answer. */
   seconds: number
   latency: Latency
-  /** What this load cost the load process. */
+  /** CPU time of the load process during the run. */
   cpuSeconds: number
-  /** For every answer with a probe: when it was asked for, by the machine's clock, and the purchases in it. */
+  /** For every answer with a probe: the time of its request by the machine's clock, and the purchases in it. */
   sightings: [askedAtMs: number, purchases: number][]
 }
 

@@ -1,6 +1,6 @@
 import type { Latency } from './job.ts'
 
-/** Of every request, not of a sample: sorting a million numbers costs less than deciding which ones to leave out. */
+/** Uses every request and no sample, because sorting a million numbers is cheap. */
 export function latencyOf(milliseconds: readonly number[]): Latency {
   const sorted = Float64Array.from(milliseconds).sort()
   const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN

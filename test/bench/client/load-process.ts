@@ -5,8 +5,8 @@ import type { CallJob, FromLoad, IngestJob, Job, LoadResult, ReadJob, ToLoad } f
 import { callRequest, ingestRequest, readRequest } from './requests.ts'
 
 /**
- * The process that makes load: apart from the one that starts the servers and asks the database, so that only requests
- * and answers wait for each other here. Everything that can be done before the clock starts is done when a job is given.
+ * The process that sends the load. It is not the process that starts the servers and queries the database, so that only requests and
+ * answers wait for each other here. A job's requests are built when the job arrives, before the clock starts.
  */
 const nextItem = traffic()
 const waiting = new Map<number, () => Promise<LoadResult>>()
@@ -48,15 +48,15 @@ function requestsOf(job: Job, sightings: [number, number][]): Drive['next'] {
 let calls = 0
 
 function callRequests(job: CallJob): Drive['next'] {
-  const one = callRequest(job, 0)
-  if (job.of === 'nothing') return () => one
-  // The index goes on: no callback is built twice.
+  const first = callRequest(job, 0)
+  if (job.of === 'nothing') return () => first
+  // The index goes on between jobs, so that no callback is built twice.
   const built = Array.from({ length: job.requestsMax }, () => callRequest(job, calls++))
   let sent = 0
   return () => built[sent++]
 }
 
-/** Built before, the events are spread over the last day; built as they are sent, they happen now. */
+/** Events that are built before the clock starts are spread over the last day; events that are built on sending happen now. */
 function ingestRequests(job: IngestJob): Drive['next'] {
   const { requestEvents, requestsMax } = job
   const build = (timeOf: (index: number) => number) => {
@@ -75,9 +75,9 @@ function ingestRequests(job: IngestJob): Drive['next'] {
 }
 
 function readRequests(job: ReadJob, sightings: [number, number][]): Drive['next'] {
-  // The machine's clock and not this process's: what was seen is compared with what another process wrote.
+  // The machine's clock, because sightings are compared with commits of another process.
   const clockMs = Number(process.hrtime.bigint()) / 1e6 - performance.now()
-  const noticed = (askedAtMs: number, purchases: number) => sightings.push([askedAtMs + clockMs, purchases])
-  const built: Outgoing[] = job.pages.map((page) => readRequest(job, page, noticed))
+  const onSighting = (askedAtMs: number, purchases: number) => sightings.push([askedAtMs + clockMs, purchases])
+  const built: Outgoing[] = job.pages.map((page) => readRequest(job, page, onSighting))
   return () => built[Math.floor(Math.random() * built.length)]
 }

@@ -6,7 +6,7 @@ import type { Outgoing } from './drive.ts'
 import type { CallJob, IngestJob, Page, ReadJob } from './job.ts'
 import { paymentCallback } from '../items/payments.ts'
 
-/** A request with events, as bytes: one write sends it. */
+/** A request with events, as the bytes of one write. */
 export function ingestRequest({ url, isKeyed }: IngestJob, interactions: readonly Item[]): Outgoing {
   const { host, pathname } = new URL(url)
   const body = JSON.stringify({ interactions })
@@ -20,7 +20,7 @@ export function ingestRequest({ url, isKeyed }: IngestJob, interactions: readonl
   }
 }
 
-/** A callback of three items, analytics events, or nothing. */
+/** A payment callback, a batch of analytics events, or an empty body. */
 export function callRequest({ url, of, secret, requestEvents = 1 }: CallJob, index: number): Outgoing {
   const { host, pathname } = new URL(url)
   const body = JSON.stringify(bodyOf(of, index, requestEvents))
@@ -43,8 +43,8 @@ function bodyOf(of: CallJob['of'], index: number, requestEvents: number): object
 
 export type OnSighting = (askedAtMs: number, purchases: number) => void
 
-/** A request for a page, as bytes. Its answer is looked at in whole: a short list is an error too. */
-export function readRequest({ url }: ReadJob, page: Page, noticed: OnSighting): Outgoing {
+/** A request for a page, as bytes. The whole answer is checked, because a short list is an error, too. */
+export function readRequest({ url }: ReadJob, page: Page, onSighting: OnSighting): Outgoing {
   const { host } = new URL(url)
   return {
     bytes: Buffer.from(`GET ${page.path} HTTP/1.1\r\nhost: ${host}\r\n\r\n`),
@@ -56,7 +56,7 @@ export function readRequest({ url }: ReadJob, page: Page, noticed: OnSighting): 
       if (!answer.subarray(0, PROBE.length).equals(PROBE)) return `no probe: ${answer.toString('utf8', 0, 100)}`
       const purchases = purchasesOf(answer)
       if (Number.isNaN(purchases)) return `no purchases: ${answer.toString('utf8', 0, 400)}`
-      noticed(askedAtMs, purchases)
+      onSighting(askedAtMs, purchases)
       return undefined
     },
   }
@@ -72,7 +72,7 @@ function timesIn(answer: Buffer, part: Buffer): number {
   return times
 }
 
-/** Of the first product. */
+/** The purchases of the first product. */
 function purchasesOf(answer: Buffer): number {
   const start = answer.indexOf(PURCHASES) + PURCHASES.length
   return Number.parseInt(answer.toString('latin1', start, start + 16), 10)

@@ -5,7 +5,7 @@ import type { FromLoad, Job, LoadResult, ToLoad } from './job.ts'
 
 export interface LoadProcess {
   pid: number
-  /** Makes everything ready; what it returns starts the clock, and throws when any answer was not what it must be. */
+  /** Prepares a job; the returned function starts the clock, and throws when any answer was wrong. */
   prepare: (job: Job) => Promise<() => Promise<LoadResult>>
   stop: () => Promise<void>
 }
@@ -15,21 +15,21 @@ interface Pending {
   reject: (error: Error) => void
 }
 
-/** Starts the process that makes load. */
+/** Starts the process that sends the load. */
 export function startLoad(): LoadProcess {
   const child = fork(join(import.meta.dirname, 'load-process.ts'))
-  const asked = new Map<number, Pending>()
+  const pending = new Map<number, Pending>()
   child.on('message', (answer: FromLoad) => {
-    const { resolve, reject } = asked.get(answer.id)!
+    const { resolve, reject } = pending.get(answer.id)!
     if ('failed' in answer) reject(new Error(answer.failed))
     else resolve(answer)
   })
   child.on('exit', () => {
-    for (const { reject } of asked.values()) reject(new Error('the load process ended'))
+    for (const { reject } of pending.values()) reject(new Error('the load process ended'))
   })
   const ask = (question: ToLoad) =>
     new Promise<FromLoad>((resolve, reject) => {
-      asked.set(question.id, { resolve, reject })
+      pending.set(question.id, { resolve, reject })
       child.send(question)
     })
   let jobs = 0

@@ -11,21 +11,21 @@ import { isSettled, waitUntil } from '../measure/settled.ts'
 
 const CONNECTIONS = 32
 const REQUEST_EVENTS = 1_000
-/** PostgreSQL writes down who waits longer than this, for whom, and until when. */
+/** PostgreSQL logs lock waits that are longer than this, with their holder and their end. */
 const LOGGED_WAIT_MS = 5
-/** Before the work begins, so that it does not meet the first requests. */
+/** The work begins this much later, so that it does not meet the first requests. */
 const HEAD_START_MS = 500
 
 export interface DuringIngest {
   /** The longest time between a request and its answer, in milliseconds. */
   longestAnswerMs: number
-  /** Every time that the work was done. */
+  /** One entry for each time that the work was done. */
   times: WorkTime[]
-  /** The longest that anybody waited for a lock of the work's session, in milliseconds; 0: no longer than 5 ms. */
+  /** The longest wait for a lock of the work's session, in milliseconds; 0 when none took 5 ms. */
   longestWaitMs: number
 }
 
-/** The work, and a rest that took as long: how many milliseconds, and how many events were counted meanwhile. */
+/** The work and a pause of the same length: their milliseconds, and the events that were counted in each. */
 export interface WorkTime {
   workMs: number
   workEvents: number
@@ -33,17 +33,17 @@ export interface WorkTime {
   restEvents: number
 }
 
-/** Work of a schedule, on a session of its own. It is done again and again while events come in, unless it says that it is over. */
+/** The work of a schedule on a session of its own. It is repeated while events come in, until it answers `isOver`. */
 export type Work = (background: Database) => Promise<{ isOver: boolean }>
 
-/** Lets PostgreSQL write down who waits for whom. */
+/** Makes PostgreSQL log lock waits. */
 export async function logLockWaits(db: Database): Promise<void> {
   await sql`alter system set log_lock_waits = on`.execute(db)
   await sql`alter system set deadlock_timeout = ${sql.lit(LOGGED_WAIT_MS)}`.execute(db)
   await sql`select pg_reload_conf()`.execute(db)
 }
 
-/** Sends as many events as go in, for so long, with or without work of a schedule beside it. Each must be counted once. */
+/** Ingests at full load for `seconds` with or without concurrent work of a schedule. Each event must be counted once. */
 export async function workDuringIngest(
   stack: BenchStack,
   { db, url }: Pick<TestDatabase, 'db' | 'url'>,
@@ -64,7 +64,7 @@ export async function workDuringIngest(
     const { events, latency } = await sent
     await waitUntil(() => isSettled(db))
     await endpoint.use(null)
-    // The log may have lost a month meanwhile.
+    // The log is not compared, because the work may have dropped a month of it.
     const after = await countsOf(db)
     if (after.hours - before.hours !== events || after.fed - before.fed !== events) {
       throw new Error(`of ${events} events were counted: ${JSON.stringify({ before, after })}`)
@@ -94,7 +94,7 @@ async function repeatWork(background: Database, work: Work, isGoing: () => boole
     await sleep(endedAt - beganAt)
     done.push({ beganAt, endedAt, restedUntil: Date.now() })
   }
-  // In the last one the events may have come to their end.
+  // Events may have ended during the last repetition, so it is left out.
   return isGoing() || done.length === 1 ? done : done.slice(0, -1)
 }
 
@@ -109,15 +109,15 @@ async function timeOf(db: Database, { beganAt, endedAt, restedUntil }: Done): Pr
   return { workMs: endedAt - beganAt, workEvents, restMs: restedUntil - endedAt, restEvents }
 }
 
-/** The longest wait for a lock that this process held when the wait was noted, by PostgreSQL's log; 0 when none was noted. */
+/** The longest logged wait for a lock that this process held when the wait was logged; 0 without any. */
 export function longestWaitFor(holder: number, log: string): number {
   let longestMs = 0
   const waiters = new Set<string>()
-  let noted: string | undefined
+  let logged: string | undefined
   for (const line of log.split('\n')) {
-    noted = /process (\d+) still waiting for/.exec(line)?.[1] ?? noted
+    logged = /process (\d+) still waiting for/.exec(line)?.[1] ?? logged
     const held = /Process(?:es)? holding the lock: ([\d, ]+)\./.exec(line)?.[1]
-    if (noted !== undefined && held?.split(', ').includes(String(holder))) waiters.add(noted)
+    if (logged !== undefined && held?.split(', ').includes(String(holder))) waiters.add(logged)
     const [, waiter, ms] = /process (\d+) acquired .* after ([\d.]+) ms/.exec(line) ?? []
     if (waiter !== undefined && waiters.delete(waiter)) longestMs = Math.max(longestMs, Number(ms))
   }

@@ -9,7 +9,7 @@ import { withoutTimeout } from '../servers/without-timeout.ts'
 const GATEWAY_PATH = '/api/v1/analytic/interaction'
 const INGRESS_PATH = '/Analytic/CreateInteraction'
 
-/** Where events go in. The ingress is called as a careful service calls it: every request has its key. */
+/** The entrances for events. Calls of the ingress have idempotency keys, as those of a careful service do. */
 export function entrancesOf({ gateway, restate }: Pick<BenchStack, 'gateway' | 'restate'>) {
   return {
     gateway: { url: gateway.url + GATEWAY_PATH },
@@ -19,9 +19,9 @@ export function entrancesOf({ gateway, restate }: Pick<BenchStack, 'gateway' | '
 
 export interface IngestRun {
   events: number
-  /** Until everything is recorded, counted and fed. */
+  /** Events per second until all of them are recorded, counted and fed. */
   perSecond: number
-  /** Of the answers, which come when the events are recorded. */
+  /** Latency of the answers, which come when the events are recorded. */
   latency: Latency
   /** Share of a core that the load process took. */
   loadCores: number
@@ -30,19 +30,19 @@ export interface IngestRun {
 export interface CopyOptions {
   copyOf: TestDatabase
   /**
-   * Requests that are sent after the checkpoint and before the clock starts. The first change of each page after a
-   * checkpoint writes the whole page into PostgreSQL's log: once in a quarter of an hour, and not in every run.
+   * Requests that are sent between the checkpoint and the start of the clock. The first change of a page after a checkpoint writes the
+   * whole page into the WAL. In production that happens every 15 minutes, and not in every run.
    */
   requestsBefore: number
 }
 
-/** Sends events into a fresh database whose pages are on disk, and holds the run to having counted each of them once. */
+/** Sends events into a fresh database after a checkpoint. @throws unless each event was counted once. */
 export async function ingestRun(
   { postgres, endpoint, load }: BenchStack,
   job: Omit<IngestJob, 'kind'>,
-  grown?: CopyOptions,
+  copy?: CopyOptions,
 ): Promise<IngestRun> {
-  const { db, url, drop } = await createDatabase(postgres.url, grown?.copyOf)
+  const { db, url, drop } = await createDatabase(postgres.url, copy?.copyOf)
   try {
     await endpoint.use(url)
     const before = await countsOf(db)
@@ -52,7 +52,7 @@ export async function ingestRun(
       await waitUntil(() => isSettled(db))
       return result
     }
-    const first = grown && (await ran(await load.prepare({ kind: 'ingest', ...job, requestsMax: grown.requestsBefore })))
+    const first = copy && (await ran(await load.prepare({ kind: 'ingest', ...job, requestsMax: copy.requestsBefore })))
     const go = await load.prepare({ kind: 'ingest', ...job })
     const startMs = performance.now()
     const { events, latency, cpuSeconds, seconds } = await ran(go)

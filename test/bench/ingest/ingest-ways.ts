@@ -17,13 +17,13 @@ import { post } from '../client/in-flight.ts'
 
 const REQUEST_EVENTS = 1_000
 
-/** One way of bringing the same events into the same tables. */
+/** One way to ingest the same events into the same tables. */
 export interface Way {
   name: string
   events: number
-  /** Makes everything ready outside the clock; what it returns resolves when all events are scored and fed. */
+  /** Prepares the run before the clock starts; the returned function resolves when all events are counted and fed. */
   prepare: (run: Run) => Promise<() => Promise<void>>
-  /** Lets go of the run's database. */
+  /** Disconnects from the run's database. */
   release?: () => Promise<void>
 }
 
@@ -59,7 +59,7 @@ export function throughIngress(ingress: Ingress, events: number): Way {
   }
 }
 
-/** The same requests to one send per row and target. */
+/** The same requests with one send per row and target. */
 export function perRowFanOut(ingress: Ingress, events: number): Way {
   return {
     name: 'one send per row and target',
@@ -68,7 +68,7 @@ export function perRowFanOut(ingress: Ingress, events: number): Way {
     prepare: async (run) => {
       await preparePerRow(run.db)
       await ingress.endpoint.use(run.url)
-      const send = requests(ingress, 'LiteralAnalytic', run)
+      const send = requests(ingress, 'PerRowAnalytic', run)
       return async () => {
         await send()
         await waitUntil(async () => (await perRowDone(run.db)) === run.items.length)
@@ -78,8 +78,8 @@ export function perRowFanOut(ingress: Ingress, events: number): Way {
 }
 
 /**
- * The statements of the handlers from this process, without Restate and without judging the items. As in the handlers,
- * counting and feeding follow a record without holding up the next one, and take along what waits.
+ * Runs the handlers' statements from this process, without Restate and without judging the items. As in the handlers, counting and
+ * feeding do not delay the next record, and take waiting batches along.
  */
 export function sameSql(connections: number, width: number, events: number): Way {
   return {
@@ -102,7 +102,7 @@ export function sameSql(connections: number, width: number, events: number): Way
   }
 }
 
-/** Runs a way on a fresh database whose pages are on disk, and holds it to having counted everything once. @returns the seconds. */
+/** Runs a way on a fresh database after a checkpoint. @returns the seconds. @throws unless each event was counted once. */
 export async function timed(postgres: BenchPostgres, way: Way, run: { name: string; items: readonly Item[] }): Promise<number> {
   const { db, url, drop } = await createDatabase(postgres.url)
   try {

@@ -6,7 +6,7 @@ const SOURCES = ['erp', 'crm', 'warehouse']
 const ENTITIES = 240
 const FAILED_SHARE = 0.05
 
-/** Events of now, without end: three sources in turn, 240 entities, an amount in half of them, and no payload. */
+/** Makes events of now: three sources in turn, 240 entities, an amount in half of them, and no payload. */
 export function analyticsTraffic(name: string, seed = 1): () => AnalyticsEvent {
   const random = mulberry32(seed)
   let number = 0

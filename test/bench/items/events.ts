@@ -6,7 +6,7 @@ import type { NewInteraction } from '../../../src/admission/rows.ts'
 const PRODUCTS = 50_000
 const SHOPPERS = 100_000
 
-/** Event types in thousandths of the traffic: a shop that is mostly looked at. */
+/** Event types in thousandths of the traffic: a shop with many views. */
 const MIX = {
   view: 700,
   add_to_cart: 120,
@@ -34,10 +34,7 @@ export function dayOfTraffic(count: number, seed = 1): Item[] {
   return Array.from({ length: count }, (_, index) => next(startMs + Math.floor((index / count) * DAY_MS)))
 }
 
-/**
- * Events without end, each at the time that is given: products by Zipf(1), shoppers uniform, one id of up to 8 characters
- * each and no metadata.
- */
+/** Makes events, each at the given time: products by Zipf(1), shoppers uniform, ids of up to 8 characters, no metadata. */
 export function traffic(seed = 1): (occurredAtMs: number) => Item {
   const random = mulberry32(seed)
   const products = ids('p', PRODUCTS, random)
@@ -58,7 +55,7 @@ export function traffic(seed = 1): (occurredAtMs: number) => Item {
   }
 }
 
-/** An item as the store takes it, after the handler has judged it. */
+/** The row of an item, as the handler passes it to the store. */
 export function rowOf(item: Item, index: number): NewInteraction {
   return {
     index,
@@ -81,7 +78,7 @@ export function chunksOf<T>(items: readonly T[], size: number): T[][] {
   return Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size))
 }
 
-/** Numbered ids in no order, so that hot products are not neighbours in an index. */
+/** Numbered ids in random order, so that hot products are not neighbours in an index. */
 function ids(prefix: string, count: number, random: () => number): string[] {
   return shuffled(
     Array.from({ length: count }, (_, index) => `${prefix}-${index + 1}`),

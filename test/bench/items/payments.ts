@@ -6,7 +6,7 @@ const SELLERS = 1_000
 const PRODUCTS_PER_SELLER = 20
 const ITEMS = 3
 
-/** A payment of now, of three items by sellers that come in turn; the same index is never used twice. */
+/** A payment of now with three items, whose sellers follow from the index. An index may be used once only. */
 export function paymentCallback(index: number): PaymentCallback {
   return {
     provider: 'acme-pay',

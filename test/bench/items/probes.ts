@@ -8,16 +8,13 @@ import { countBatch } from '../../../src/store/popularity/counting.ts'
 import { feedBatch } from '../../../src/store/shoppers/shopper-profile.ts'
 import { rowOf } from './events.ts'
 
-/** Above every other product there alternate a probe, whose purchases rise, and a mark, whose score never moves. */
+/** Probes and marks alternate above all other products. A probe's purchases rise; a mark's score never changes. */
 const PROBES = 21
 const TOP_MICROS = 1e15
 const STEP_MICROS = 1e12
 const PAUSE_MS = 20
 
-/**
- * Stores probes and marks. A page after the n-th mark begins with the n-th probe, and the first page with the first one:
- * so that every page that is asked for shows how old it is.
- */
+/** Stores probes and marks. Every page begins with a probe (the first page, and the page after each mark), which shows its age. */
 export async function storeProbes(db: Database): Promise<void> {
   await sql`
     insert into product_popularity (product_id, score_micros, trending, view_count, purchase_count, favorite_count, cart_count,
@@ -27,17 +24,17 @@ export async function storeProbes(db: Database): Promise<void> {
     from generate_series(0, ${2 * PROBES - 1}::int) place`.execute(db)
 }
 
-/** How many products the first page must have to end with a mark: its cursor leads to the next probe. */
+/** The limits with which the first page ends with a mark, so that its cursor leads to the next probe. */
 export const PAGES_THAT_END_WITH_A_MARK = Array.from({ length: PROBES - 1 }, (_, mark) => 2 * (mark + 1))
 
 export interface RisingProbes {
-  /** When each purchase was committed at the latest, by the machine's clock; the first at place 1. */
+  /** When each purchase was committed at the latest, by the machine's clock; the first purchase is at index 1. */
   committedAtMs: number[]
   /** @throws when a purchase failed. */
   stop: () => Promise<void>
 }
 
-/** Every probe is bought once more, again and again. */
+/** Buys every probe again and again. */
 export function startRisingProbes(db: Database): RisingProbes {
   const committedAtMs = [clockMs()]
   let isOver = false
@@ -55,7 +52,7 @@ export function startRisingProbes(db: Database): RisingProbes {
   return { committedAtMs, stop }
 }
 
-/** How many events a purchase of every probe is. */
+/** Events per purchase of all probes. */
 export const RISING_EVENTS = PROBES
 
 async function buyEveryProbe(db: Database): Promise<void> {
@@ -78,8 +75,8 @@ async function buyEveryProbe(db: Database): Promise<void> {
 }
 
 /**
- * How old each answer was when it was asked for: the time since the first purchase that is missing in it was committed; 0
- * when none was. An answer that is sent later is at least as old as that.
+ * The age of each answer at its request: the time since the commit of the first purchase that is missing in it; 0 if none is missing.
+ * An answer is at least that old when it is sent.
  */
 export function agesOf(
   sightings: readonly (readonly [askedAtMs: number, purchases: number])[],
@@ -88,7 +85,7 @@ export function agesOf(
   return sightings.map(([askedAtMs, purchases]) => Math.max(0, askedAtMs - (committedAtMs[purchases + 1] ?? Infinity)))
 }
 
-/** The clock that all processes of a machine share. */
+/** The clock that all processes of this machine share. */
 function clockMs(): number {
   return Number(process.hrtime.bigint()) / 1e6
 }

@@ -5,7 +5,7 @@ import { withoutTimeout } from '../servers/without-timeout.ts'
 /** The best product's score, in millionths; the others follow by Zipf(1). */
 const BEST_MICROS = 1e13
 
-/** So many products with scores, counters and a past, as if they had been counted long ago. */
+/** Stores `count` products with scores and counters, as if their events had been counted long ago. */
 export async function storeProducts(db: Database, count: number): Promise<void> {
   await withoutTimeout(db, async (unlimited) => {
     await sql`

@@ -17,7 +17,7 @@ const DIMENSIONS = [
   ['top-entities', 'entity', sql`entity_id`],
 ] as const
 
-/** Events of a past that ends now, as many every day, and the snapshots of every report and window, each by one statement. */
+/** Stores events, the same number every day until now, and the snapshots of every report and window. */
 export async function storeReportData(db: Database, { events, days, entities }: ReportData): Promise<void> {
   const nowMs = Date.now()
   await makePartitions(

@@ -4,10 +4,10 @@ import { withoutTimeout } from '../servers/without-timeout.ts'
 
 export interface Sales {
   sellers: number
-  /** Of these sellers together. */
+  /** Lines of these sellers together. */
   lines: number
   days: number
-  /** Those that sell so many times as much as one of them does, each in the last `largeDays` days alone. */
+  /** For each of these factors a seller with that many times as many lines a day, in the last `largeDays` days only. */
   larger: readonly number[]
   largeDays: number
 }
@@ -19,10 +19,7 @@ const LINES_PER_RATING = 10
 export const sellerOf = (number: number) => `s-${number}`
 export const largeSellerOf = (times: number) => `large-${times}`
 
-/**
- * A market with a past, as if its payments had come one after the other: sellers equally often, 100 products each by Zipf(1),
- * one currency, as much every day until now.
- */
+/** Stores a market's past: equally many lines for each seller and day until now, 100 products each by Zipf(1), one currency. */
 export async function storeSales(db: Database, sales: Sales): Promise<void> {
   const { sellers, lines, days, larger, largeDays } = sales
   await withoutTimeout(db, async (unlimited) => {

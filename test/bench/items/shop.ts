@@ -1,12 +1,7 @@
 import { sql } from 'kysely'
 import type { Database } from '../../../src/store/database/connection.ts'
 import { withoutTimeout } from '../servers/without-timeout.ts'
-import { addToProduct } from '../../../src/store/popularity/cells.ts'
-import { COUNTERS } from '../../../src/store/popularity/cells.ts'
-import { countersOf } from '../../../src/store/popularity/cells.ts'
-import { scoreOf } from '../../../src/store/popularity/cells.ts'
-import { trendingOf } from '../../../src/store/popularity/cells.ts'
-import { weighed } from '../../../src/store/popularity/cells.ts'
+import { addToProduct, COUNTERS, countersOf, scoreOf, trendingOf, weighed } from '../../../src/store/popularity/cells.ts'
 
 export interface Shop {
   products: number
@@ -15,7 +10,7 @@ export interface Shop {
   categories: number
 }
 
-/** Event types and the share of the traffic up to and with each. */
+/** Event types with their cumulative shares of the traffic. */
 const TYPES_UP_TO = [
   ['view', 0.7],
   ['add_to_cart', 0.82],
@@ -27,8 +22,8 @@ const TYPES_UP_TO = [
 ] as const
 
 /**
- * A shop with a past, as if its events had been counted long ago: products by Zipf(1), times uniform, categories of equally many
- * products. The log itself stays empty, because no list reads it.
+ * Stores a shop whose events were counted long ago: products by Zipf(1), uniform times, categories of equal size. The log stays empty,
+ * because no list reads it.
  */
 export async function storeShop(db: Database, { products, events, days, categories }: Shop): Promise<void> {
   await withoutTimeout(db, async (unlimited) => {

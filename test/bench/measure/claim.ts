@@ -6,17 +6,17 @@ export interface Claim {
   measured: number
   unit?: string
   target?: { min: number } | { max: number }
-  /** What the number is made of. */
+  /** The numbers behind it. */
   detail: string
 }
 
 export interface RowResult {
   claims: Claim[]
-  /** What the claims were worked out from. */
+  /** The measurements that the claims summarize. */
   measured: object
 }
 
-/** Whether the number is where it should be; undefined when nothing was asked of it. */
+/** Whether the number meets its target; undefined without a target. */
 export function isMet({ measured, target }: Claim): boolean | undefined {
   if (target === undefined) return undefined
   return 'min' in target ? measured >= target.min : measured <= target.max
@@ -39,7 +39,7 @@ export function printClaims(row: string, claims: readonly Claim[]): void {
   )
 }
 
-/** Three digits are all that two cores can promise. */
+/** Three significant digits, because runs on two cores are not more precise. */
 export function formatted(value: number): string {
   if (!Number.isFinite(value)) return '—'
   const rounded = Number(value.toPrecision(Math.abs(value) >= 100 ? Math.ceil(Math.log10(Math.abs(value) + 1)) : 3))

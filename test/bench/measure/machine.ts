@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { cpus, release, totalmem, type } from 'node:os'
 import { join } from 'node:path'
 
-/** Where the numbers come from. */
+/** The machine and the versions that were measured. */
 export interface Machine {
   cpu: string
   cores: number
@@ -25,7 +25,7 @@ export function machine(): Machine {
   }
 }
 
-/** The package has the version of the server in it. */
+/** The version of an npm package, which is that of the server in it. */
 function versionOf(name: string): string {
   const file = join(import.meta.dirname, '..', '..', '..', 'node_modules', name, 'package.json')
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version

@@ -3,19 +3,19 @@ import { readdir, readFile } from 'node:fs/promises'
 /** Linux counts CPU time in hundredths of a second. */
 const TICKS_PER_SECOND = 100
 
-/** CPU seconds that each process has used so far, of those given and of those that they started; none where the kernel does not say. */
+/** CPU seconds of these processes and their descendants so far; empty on a system without /proc. */
 export async function cpuSecondsOf(pids: readonly number[]): Promise<Map<number, number>> {
   const processes = await allProcesses()
-  const mine = new Set(pids)
-  // A child's number may be the smaller one: until there are no more.
-  for (let size = 0; size !== mine.size;) {
-    size = mine.size
-    for (const { pid, parent } of processes) if (mine.has(parent)) mine.add(pid)
+  const selected = new Set(pids)
+  // Repeated until no child is added, because a child's number may be smaller than its parent's.
+  for (let size = 0; size !== selected.size;) {
+    size = selected.size
+    for (const { pid, parent } of processes) if (selected.has(parent)) selected.add(pid)
   }
-  return new Map(processes.filter(({ pid }) => mine.has(pid)).map(({ pid, ticks }) => [pid, ticks / TICKS_PER_SECOND]))
+  return new Map(processes.filter(({ pid }) => selected.has(pid)).map(({ pid, ticks }) => [pid, ticks / TICKS_PER_SECOND]))
 }
 
-/** CPU seconds between two looks; of a process that ended in between nothing is known. */
+/** CPU seconds between two measurements; a process that ended in between is not counted. */
 export function cpuSecondsBetween(before: Map<number, number>, after: Map<number, number>): number {
   return [...after].reduce((sum, [pid, seconds]) => sum + seconds - (before.get(pid) ?? 0), 0)
 }
@@ -27,7 +27,7 @@ async function allProcesses(): Promise<{ pid: number; parent: number; ticks: num
       .filter((name) => /^\d+$/.test(name))
       .map(async (name) => {
         const stat = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => '')
-        // The name of the program comes first, in brackets, and may have spaces.
+        // The program's name comes first, in brackets, and may contain spaces.
         const fields = stat
           .slice(stat.lastIndexOf(')') + 2)
           .split(' ')

@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 /** The kernel and ps call 1,024 bytes a kB. */
 const MEGABYTE_OF_KB = 1_024 / 1_000_000
 
-/** What a process holds of the machine's memory (resident set size), in MB. */
+/** The resident set size of a process in MB. */
 export async function memoryOf(pid: number): Promise<number> {
   if (platform() === 'linux') {
     const status = await readFile(`/proc/${pid}/status`, 'utf8')
@@ -23,7 +23,7 @@ export interface Sample {
   megabytes: number[]
 }
 
-/** Looks every second until it is over. */
+/** Takes a sample every second until `isOver`. */
 export async function sampleMemory(pids: readonly number[], isOver: () => boolean): Promise<Sample[]> {
   const samples: Sample[] = []
   for (const startMs = performance.now(); !isOver(); await sleep(1_000)) {
@@ -33,7 +33,7 @@ export async function sampleMemory(pids: readonly number[], isOver: () => boolea
   return samples
 }
 
-/** The slope of the straight line through the points that misses them least, per unit of x. */
+/** The slope of the least-squares line through the points. */
 export function slopeOf(points: readonly (readonly [x: number, y: number])[]): number {
   const mean = (place: 0 | 1) => points.reduce((sum, point) => sum + point[place], 0) / points.length
   const [meanX, meanY] = [mean(0), mean(1)]

@@ -4,20 +4,20 @@ import type { Latency, LoadResult, Page } from '../client/job.ts'
 export const TOP_PATH = '/api/v1/analytic/popularity/top'
 export const POPULAR_PATH = '/api/v1/products/popular'
 export const STATIC_PATH = '/static'
-/** What the static page lists. */
+/** The length of the static page's list. */
 export const STATIC_ITEMS = 10
 export const READ_CONNECTIONS = 32
 
 export interface ReadRun {
-  /** Answers. */
+  /** Answers per second. */
   perSecond: number
   latency: Latency
 }
 
-/** For a gateway that is only read. */
+/** For a gateway that serves reads only. */
 export const NO_RESTATE = { ingressUrl: 'http://127.0.0.1:1', adminUrl: 'http://127.0.0.1:1' }
 
-/** Asks for the pages for so long. */
+/** Reads the pages in random order until the time is over. */
 export async function readRun(
   load: LoadProcess,
   url: string,

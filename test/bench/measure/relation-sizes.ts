@@ -8,7 +8,7 @@ export interface RelationSize {
   bytes: number
 }
 
-/** Every table's heap (with its free space and visibility maps), toast and indexes; partitions are added to their parent. */
+/** The sizes of every table's heap (with free space and visibility maps), toast and indexes; a partition's add to its parent's. */
 export async function relationSizes(db: Queryable): Promise<RelationSize[]> {
   const { rows } = await sql<RelationSize>`
     with recursive root (oid, root) as (

@@ -25,7 +25,7 @@ export async function saveRow(saved: SavedRow): Promise<string> {
   return file
 }
 
-/** Puts the last full run of every row into docs/benchmarks.md. A row that has not run here keeps its lines. */
+/** Writes the last full run of every row into docs/benchmarks.md. A row that has not run on this machine keeps its lines. */
 export async function writePage(rows: readonly string[]): Promise<void> {
   const page = await readFile(PAGE, 'utf8')
   const [before, rest = ''] = page.split(BEGIN)
@@ -48,11 +48,11 @@ async function readRow(row: string): Promise<SavedRow | undefined> {
 
 const HEAD = ['| row | what | measured | target | of |', '| --- | --- | --- | --- | --- |']
 
-/** The table, and the machine of the newest run above it. */
+/** The machine of the newest run, and the table. */
 export function render(rows: readonly string[], saved: readonly SavedRow[], old: string): string {
   const oldLines = old.split('\n').filter((line) => line.startsWith('| `'))
   const lines = rows.flatMap((name) => {
-    const row = saved.find((one) => one.row === name)
+    const row = saved.find((candidate) => candidate.row === name)
     return row ? row.result.claims.map((claim) => lineOf(name, claim)) : oldLines.filter((line) => nameOf(line) === name)
   })
   const newest = saved.toSorted((one, other) => one.at.localeCompare(other.at)).at(-1)

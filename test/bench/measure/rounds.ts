@@ -1,6 +1,6 @@
 /**
- * Every way once per round, so that whatever else the machine does meets all of them alike. A first round warms every
- * process up and is not counted.
+ * Runs every way once per round, so that other work of the machine affects all of them alike. A first round warms up and is not
+ * counted.
  */
 export async function interleaved<Name extends string, Run>(
   ways: Record<Name, (isWarmUp: boolean) => Promise<Run>>,
@@ -22,7 +22,7 @@ export function series<Run>(runs: readonly Run[], number: (run: Run) => number):
   return runs.map(number)
 }
 
-/** The median of the ratios of neighbouring runs. */
+/** The median of the rounds' ratios. */
 export function ratioOf(upper: readonly number[], lower: readonly number[]): number {
   return median(upper.map((value, round) => value / lower[round]!))
 }

@@ -12,7 +12,7 @@ export interface Counts {
 
 const NONE: Counts = { recorded: 0, hours: 0, fed: 0, views: 0, recordedViews: 0 }
 
-/** How many events each table knows of. */
+/** How many events each table has. */
 export async function countsOf(db: Database): Promise<Counts> {
   const { rows } = await withoutTimeout(db, (unlimited) =>
     sql<Counts>`
@@ -24,7 +24,7 @@ export async function countsOf(db: Database): Promise<Counts> {
   return rows[0]!
 }
 
-/** @throws when not every table has exactly so many events more than before. */
+/** @throws unless every table has exactly `events` more events than before. */
 export async function mustHaveCounted(db: Database, events: number, before = NONE): Promise<void> {
   const now = await countsOf(db)
   const more = (name: keyof Counts) => now[name] - before[name]

@@ -1,6 +1,6 @@
 export type Cell = string | number
 
-/** Prints rows under their heads, texts to the left and numbers to the right. */
+/** Prints a table with texts aligned left and numbers aligned right. */
 export function printTable(heads: readonly string[], rows: readonly (readonly Cell[])[]): void {
   const texts = rows.map((row) => row.map((cell) => (typeof cell === 'number' ? formatNumber(cell) : cell)))
   const widths = heads.map((head, column) => Math.max(head.length, ...texts.map((row) => row[column]!.length)))

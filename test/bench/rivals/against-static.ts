@@ -10,42 +10,42 @@ import { interleaved, series, median } from '../measure/rounds.ts'
 
 export interface AgainstStatic<Name extends string> {
   products: number
-  /** What else is stored. */
+  /** Stores further data. */
   prepare?: (db: Database) => Promise<unknown>
-  /** Of the gateway. */
+  /** Settings of the gateway. */
   settings: Record<string, string>
-  /** What is asked for, in random order, each a list of STATIC_ITEMS. */
+  /** The addresses that are read in random order. Each lists STATIC_ITEMS products. */
   paths: Record<Name, readonly string[]>
   seconds: number
   rounds: number
 }
 
-/** Reads lists of so many products, and a page that never changes. */
+/** Reads lists of products and, as the rival, a static page. */
 export function readAgainstStatic<Name extends string>(options: AgainstStatic<Name>): Promise<Record<Name | 'fixed', ReadRun[]>> {
   const { products, prepare, settings, paths, seconds, rounds } = options
-  return withParts(async (kept) => {
-    const postgres = kept(await startBenchPostgres())
+  return withParts(async (stopAtEnd) => {
+    const postgres = stopAtEnd(await startBenchPostgres())
     const { db, url: databaseUrl } = await createDatabase(postgres.url)
-    kept({ stop: () => db.destroy() })
+    stopAtEnd({ stop: () => db.destroy() })
     await storeProducts(db, products)
     await prepare?.(db)
-    const gateway = kept(await startBenchGateway({ databaseUrl, restate: NO_RESTATE, kind: 'withStaticPage', settings }))
-    const load = kept(startLoad())
+    const gateway = stopAtEnd(await startBenchGateway({ databaseUrl, restate: NO_RESTATE, kind: 'withStaticPage', settings }))
+    const load = stopAtEnd(startLoad())
     const all = Object.entries<readonly string[]>({ fixed: [STATIC_PATH], ...paths })
-    const ways = all.map(([name, asked]) => {
-      const job = { pages: asked.map((path) => ({ path, items: STATIC_ITEMS })), secondsMax: seconds }
+    const ways = all.map(([name, pagePaths]) => {
+      const job = { pages: pagePaths.map((path) => ({ path, items: STATIC_ITEMS })), secondsMax: seconds }
       return [name, () => readRun(load, gateway.url, job)]
     })
     return interleaved(Object.fromEntries(ways) as Record<Name | 'fixed', () => Promise<ReadRun>>, rounds)
   })
 }
 
-/** Answers per second, of each run. */
+/** Answers per second of each run. */
 export function ratesOf(runs: readonly ReadRun[]): number[] {
   return series(runs, (run) => run.perSecond)
 }
 
-/** The median of the runs, in milliseconds. */
+/** The median of the runs' latencies, in milliseconds. */
 export function latencyOf(runs: readonly ReadRun[], part: 'p50' | 'p99'): number {
   return median(series(runs, (run) => run.latency[part]))
 }

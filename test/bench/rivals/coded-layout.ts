@@ -7,8 +7,8 @@ import { addToProduct, countersOf, hourOf, scoreOf, trendingOf, weighed } from '
 const RATING_TYPES = ['rating_low', 'rating_medium', 'rating_high']
 
 /**
- * The rival layout: event types as numbers of a dictionary instead of their names, in every table that has one row or
- * more per event. Everything else is as sql/ makes it.
+ * Changes a database to the rival layout: event types as numbers of a dictionary, in every table with at least one row per event. The
+ * rest stays as sql/ makes it.
  */
 export async function useEventTypeCodes(db: Queryable): Promise<void> {
   await sql`
@@ -54,7 +54,7 @@ async function keepCodedRatings(db: Queryable): Promise<void> {
       execute function keep_rating()`.execute(db)
 }
 
-/** product_hour with event types as numbers, by the name. */
+/** Creates product_hour with event types as numbers, under the given name. */
 export async function createCodedHours(db: Queryable, name: string): Promise<void> {
   await sql`
     create table ${sql.id(name)} (
@@ -68,7 +68,7 @@ export async function createCodedHours(db: Queryable, name: string): Promise<voi
   await sql`create index on ${sql.id(name)} using brin (hour) with (pages_per_range = 16, autosummarize = on)`.execute(db)
 }
 
-/** Records, counts and feeds batches by the statements of the store, with the dictionary looked up on the way in. */
+/** Records, counts and feeds batches with the statements of the store, plus the look-up in the dictionary. */
 export async function ingestCoded(db: Queryable, batches: readonly (readonly Item[])[], name: string): Promise<void> {
   const batchIds: string[] = []
   for (const [index, items] of batches.entries()) batchIds.push(await record(db, items, `${name}.${index}`))
@@ -88,13 +88,13 @@ async function record(db: Queryable, items: readonly Item[], name: string): Prom
       returning batch_id
     ), inserted as (
       insert into interaction (occurred_at, batch_id, event_id, is_category, event_type, ref_id, account_id)
-      select given.occurred_at, batch_id, given.event_id, false, c.code, given.ref_id, given.account_id
+      select item.occurred_at, batch_id, item.event_id, false, c.code, item.ref_id, item.account_id
       from claimed cross join unnest(
         ${items.map((item) => item.occurred_at)}::timestamptz[], ${items.map((item) => item.event_id)}::uuid[],
         ${items.map((item) => item.event_type)}::text[], ${items.map((item) => item.ref_id)}::text[],
-        ${items.map((item) => item.account_id)}::text[]) as given(occurred_at, event_id, event_type, ref_id, account_id)
+        ${items.map((item) => item.account_id)}::text[]) as item(occurred_at, event_id, event_type, ref_id, account_id)
       join event_type_code c using (event_type)
-      order by given.occurred_at, given.event_id
+      order by item.occurred_at, item.event_id
       on conflict (occurred_at, event_id) do nothing
     )
     select batch_id as "batchId" from claimed`.execute(db)

@@ -8,14 +8,9 @@ import { CreateInteractionRequest } from '../../../src/contract/interaction.ts'
 import { callOf, eventIdFor } from '../../../src/store/log/call.ts'
 import type { Queryable, Database } from '../../../src/store/database/connection.ts'
 import { recordBatch } from '../../../src/store/log/batch.ts'
-import { addToProduct } from '../../../src/store/popularity/cells.ts'
-import { countersOf } from '../../../src/store/popularity/cells.ts'
-import { hourOf } from '../../../src/store/popularity/cells.ts'
-import { scoreOf } from '../../../src/store/popularity/cells.ts'
-import { trendingOf } from '../../../src/store/popularity/cells.ts'
-import { weighed } from '../../../src/store/popularity/cells.ts'
+import { addToProduct, countersOf, hourOf, scoreOf, trendingOf, weighed } from '../../../src/store/popularity/cells.ts'
 
-/** One row on its way to one target. */
+/** A row as it is sent to one target. */
 const Row = z.strictObject({
   event_id: z.string(),
   occurred_at: z.iso.datetime(),
@@ -25,28 +20,28 @@ const Row = z.strictObject({
 })
 type Row = z.infer<typeof Row>
 
-export const perRowAnalyticApi = iface.service('LiteralAnalytic', {
+export const perRowAnalyticApi = iface.service('PerRowAnalytic', {
   CreateInteraction: iface.schemas({ input: CreateInteractionRequest, output: z.object({ accepted: z.int() }) }),
 })
-const perRowPopularityApi = iface.service('LiteralPopularity', { Count: iface.schemas({ input: Row }) })
-const perRowCatalogApi = iface.service('LiteralCatalog', { Feed: iface.schemas({ input: Row }) })
+const perRowPopularityApi = iface.service('PerRowPopularity', { Count: iface.schemas({ input: Row }) })
+const perRowCatalogApi = iface.service('PerRowCatalog', { Feed: iface.schemas({ input: Row }) })
 
-/** What makes a repeated attempt harmless: a row per event and target that was counted. */
+/** Creates the tables that make a repeated attempt harmless: a row per event and target. */
 export async function preparePerRow(db: Database): Promise<void> {
-  await sql`create table literal_counted (event_id uuid primary key)`.execute(db)
-  await sql`create table literal_fed (event_id uuid primary key)`.execute(db)
+  await sql`create table per_row_counted (event_id uuid primary key)`.execute(db)
+  await sql`create table per_row_fed (event_id uuid primary key)`.execute(db)
 }
 
-/** How many rows have reached both targets. */
+/** How many events have reached both targets. */
 export async function perRowDone(db: Queryable): Promise<number> {
   const { rows } = await sql<{ done: number }>`
-    select least((select count(*) from literal_counted), (select count(*) from literal_fed))::int as done`.execute(db)
+    select least((select count(*) from per_row_counted), (select count(*) from per_row_fed))::int as done`.execute(db)
   return rows[0]!.done
 }
 
 /**
- * The baseline: the same request, the same log and the same aggregates, with one send per row and target, and one
- * claimed upsert in each.
+ * The literal design, as the baseline: the same request, log and aggregates, with one send per row and target and one claimed upsert in
+ * each.
  */
 export const perRowServices = (deps: Deps) => [
   implement(perRowAnalyticApi, {
@@ -95,7 +90,7 @@ export const perRowServices = (deps: Deps) => [
 async function count(db: Queryable, row: Row): Promise<void> {
   await sql`
     with claimed as (
-      insert into literal_counted (event_id) values (${row.event_id}) on conflict do nothing returning 1
+      insert into per_row_counted (event_id) values (${row.event_id}) on conflict do nothing returning 1
     ), c as (
       select ${row.product_id} as product_id, ${hourOf(sql`${row.occurred_at}::timestamptz`)} as hour,
         ${row.event_type} as event_type, 1 as events, ${row.occurred_at}::timestamptz as last_at,
@@ -117,7 +112,7 @@ async function count(db: Queryable, row: Row): Promise<void> {
 
 async function feed(db: Queryable, row: Row): Promise<void> {
   await sql`
-    with claimed as (insert into literal_fed (event_id) values (${row.event_id}) on conflict do nothing returning 1)
+    with claimed as (insert into per_row_fed (event_id) values (${row.event_id}) on conflict do nothing returning 1)
     insert into shopper_product as s (shopper_id, product_id, event_type, events, last_at)
     select ${row.shopper_id}, ${row.product_id}, ${row.event_type}, 1, ${row.occurred_at}::timestamptz from claimed
     on conflict (shopper_id, product_id, event_type) do update

@@ -12,22 +12,22 @@ import { entrancesOf, ingestRun } from '../ingest/ingest-run.ts'
 import { interleaved, ratioOf, series, median } from '../measure/rounds.ts'
 import { withoutTimeout } from '../servers/without-timeout.ts'
 
-const FULL = { grown: 5_000_000, small: 100_000, events: 100_000, rounds: 5 }
-const QUICK = { grown: 50_000, small: 10_000, events: 10_000, rounds: 1 }
+const FULL = { large: 5_000_000, small: 100_000, events: 100_000, rounds: 5 }
+const QUICK = { large: 50_000, small: 10_000, events: 10_000, rounds: 1 }
 const REQUEST_EVENTS = 1_000
 const CONNECTIONS = 32
 const SECONDS_MAX = 120
-/** The stored events are the days before the last one. */
+/** The stored events are spread over the days before yesterday at this rate. */
 const EVENTS_PER_DAY = 1_000_000
-/** What counting takes along in one statement. */
+/** How many batches counting takes along in one statement. */
 const GROUP_BATCHES = 16
 
-/** What it costs to have a past: the same ingest into copies of a large and of a small database. */
+/** The cost of a large log: the same ingest into copies of a large and of a small database. */
 export function afterGrowth(isQuick: boolean): Promise<RowResult> {
   const size = isQuick ? QUICK : FULL
   return withStack(async (stack) => {
     const small = await filledDatabase(stack, size.small)
-    const large = await filledDatabase(stack, size.grown)
+    const large = await filledDatabase(stack, size.large)
     const way = (copyOf: TestDatabase) => () => {
       const requestsMax = size.events / REQUEST_EVENTS
       const job = { connections: CONNECTIONS, secondsMax: SECONDS_MAX, requestEvents: REQUEST_EVENTS, requestsMax }
@@ -36,7 +36,7 @@ export function afterGrowth(isQuick: boolean): Promise<RowResult> {
     const runs = await interleaved({ small: way(small), large: way(large) }, size.rounds)
     const rates = (which: keyof typeof runs) => series(runs[which], (run) => run.perSecond)
     const claim = {
-      what: `ingest with ${formatted(size.grown)} events stored ÷ with ${formatted(size.small)}`,
+      what: `ingest with ${formatted(size.large)} events stored ÷ with ${formatted(size.small)}`,
       measured: ratioOf(rates('large'), rates('small')),
       target: { min: 0.85 },
       detail: `${formatted(median(rates('large')))} events/s against ${formatted(median(rates('small')))}, through the gateway in requests of 1,000`,
@@ -45,7 +45,7 @@ export function afterGrowth(isQuick: boolean): Promise<RowResult> {
   })
 }
 
-/** A database with so many events, counted and fed, that nobody is connected to. */
+/** Fills a database with events that are counted and fed. It has no connections, so that it can be copied. */
 async function filledDatabase({ postgres }: BenchStack, events: number): Promise<TestDatabase> {
   const database = await createDatabase(postgres.url)
   const { db } = database

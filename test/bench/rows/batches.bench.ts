@@ -9,7 +9,7 @@ const FULL = { events: 200_000, rounds: 5 }
 const QUICK = { events: 10_000, rounds: 1 }
 const WARM_UP_SHARE = 0.1
 const SECONDS_MAX = 120
-/** One and two connections are slower: the ingest row. */
+/** The row `ingest` shows that one and two connections are slower. */
 const SQL_CONNECTIONS = [4, 8]
 const SQL_IN_FLIGHT = 32
 /** Enough requests in flight for several full flushes of the gateway. */
@@ -26,8 +26,8 @@ export function batches(isQuick: boolean): Promise<RowResult> {
     const part = (isWarmUp: boolean) => (isWarmUp ? events * WARM_UP_SHARE : events)
     const sql = (connections: number) => async (isWarmUp: boolean) => {
       const way = sameSql(connections, SQL_IN_FLIGHT, events)
-      const some = items.slice(0, part(isWarmUp))
-      return some.length / (await timed(stack.postgres, way, { name: way.name, items: some }))
+      const sent = items.slice(0, part(isWarmUp))
+      return sent.length / (await timed(stack.postgres, way, { name: way.name, items: sent }))
     }
     const gateway = (size: keyof typeof GATEWAY) => (isWarmUp: boolean) => rateOf(stack, GATEWAY[size], part(isWarmUp))
     const [few, many] = SQL_CONNECTIONS as [number, number]
@@ -50,8 +50,8 @@ async function rateOf(
   events: number,
 ): Promise<number> {
   const requestsMax = events / requestEvents
-  const door = entrancesOf(stack).gateway
-  const run = await ingestRun(stack, { ...door, connections, secondsMax: SECONDS_MAX, requestEvents, requestsMax })
+  const entrance = entrancesOf(stack).gateway
+  const run = await ingestRun(stack, { ...entrance, connections, secondsMax: SECONDS_MAX, requestEvents, requestsMax })
   if (run.events !== events) throw new Error(`only ${run.events} of ${events} events in ${SECONDS_MAX} s`)
   return run.perSecond
 }

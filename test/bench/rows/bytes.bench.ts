@@ -15,10 +15,10 @@ import { printTable } from '../measure/table.ts'
 
 const EVENTS = { full: 1_000_000, quick: 100_000 }
 const BATCH_EVENTS = 1_000
-/** How many waiting batches a count takes along under load: 4 to 10 in the ingest row. */
+/** How many batches one count takes along under load: 4 to 10 in the row `ingest`. */
 const GROUP_BATCHES = 8
-const TARGET = { asItLies: 430, vacuumed: 330 }
-/** Smaller parts are in the total only. */
+const TARGET = { asWritten: 430, vacuumed: 330 }
+/** Smaller parts appear in the total only. */
 const SHOWN_BYTES_MIN = 0.5
 
 interface Layout {
@@ -33,11 +33,11 @@ const LAYOUTS: Layout[] = [
   { name: 'event types as numbers', prepare: useEventTypeCodes, ingest: ingestCoded },
 ]
 
-/** Bytes stored per event after a day of traffic, in each layout: as it lies, and after VACUUM FULL. */
+/** Bytes stored per event after a day of traffic, in each layout: as written, and after VACUUM FULL. */
 export function bytes(isQuick: boolean): Promise<RowResult> {
   const events = isQuick ? EVENTS.quick : EVENTS.full
-  return withParts(async (kept) => {
-    const postgres = kept(await startBenchPostgres())
+  return withParts(async (stopAtEnd) => {
+    const postgres = stopAtEnd(await startBenchPostgres())
     const items = dayOfTraffic(events)
     const measured = []
     for (const layout of LAYOUTS) {
@@ -53,7 +53,7 @@ export function bytes(isQuick: boolean): Promise<RowResult> {
 interface Part {
   table: string
   part: string
-  asItLies: number
+  asWritten: number
   vacuumed: number
 }
 
@@ -61,13 +61,13 @@ async function fill(db: Database, layout: Layout, items: readonly Item[]): Promi
   await layout.prepare(db)
   const groups = chunksOf(chunksOf(items, BATCH_EVENTS), GROUP_BATCHES)
   for (const [index, group] of groups.entries()) await layout.ingest(db, group, `call ${index}`)
-  const lying = await relationSizes(db)
+  const written = await relationSizes(db)
   await sql`vacuum full`.execute(db)
   const vacuumed = new Map((await relationSizes(db)).map((size) => [`${size.table} ${size.part}`, size.bytes]))
-  return lying.map(({ table, part, bytes }) => ({
+  return written.map(({ table, part, bytes }) => ({
     table,
     part,
-    asItLies: bytes / items.length,
+    asWritten: bytes / items.length,
     vacuumed: (vacuumed.get(`${table} ${part}`) ?? 0) / items.length,
   }))
 }
@@ -88,21 +88,21 @@ function claimsOf([present, rival]: readonly ReturnType<typeof report>[], events
     target: { max: TARGET[state] },
     detail: `${events.toLocaleString('en')} events of a day; ${formatted(rival!.total[state])} with event types as numbers`,
   })
-  return [claim('as it lies', 'asItLies'), claim('after VACUUM FULL', 'vacuumed')]
+  return [claim('as written', 'asWritten'), claim('after VACUUM FULL', 'vacuumed')]
 }
 
 function report(name: string, parts: readonly Part[]) {
   const total = {
-    asItLies: totalBytes(parts.map((part) => part.asItLies)),
+    asWritten: totalBytes(parts.map((part) => part.asWritten)),
     vacuumed: totalBytes(parts.map((part) => part.vacuumed)),
   }
-  const shown = parts.filter((part) => part.asItLies >= SHOWN_BYTES_MIN)
+  const shownParts = parts.filter((part) => part.asWritten >= SHOWN_BYTES_MIN)
   printTable(
-    [`bytes per event: ${name}`, 'part', 'as it lies', 'after VACUUM FULL'],
+    [`bytes per event: ${name}`, 'part', 'as written', 'after VACUUM FULL'],
     [
-      ...shown.map(({ table, part, asItLies, vacuumed }) => [table, part, asItLies, vacuumed]),
-      ['in all', '', total.asItLies, total.vacuumed],
-      ['target', '', TARGET.asItLies, TARGET.vacuumed],
+      ...shownParts.map(({ table, part, asWritten, vacuumed }) => [table, part, asWritten, vacuumed]),
+      ['total', '', total.asWritten, total.vacuumed],
+      ['target', '', TARGET.asWritten, TARGET.vacuumed],
     ],
   )
   return { name, total, target: TARGET, parts }

@@ -19,27 +19,27 @@ const LIMIT_MAX = 100
 const INGEST = { requestEvents: 100, connections: 4 }
 const INGEST_REQUESTS_PER_SECOND_MAX = 400
 
-/** The top list through the gateway's cache while events come in, against a static page, and how old its answers get. */
+/** The cached top list during ingest, against a static page, and the age of its answers. */
 export function cachedTop(isQuick: boolean): Promise<RowResult> {
   const { products, seconds, rounds } = isQuick ? QUICK : FULL
-  return withServers(async (servers, kept) => {
+  return withServers(async (servers, stopAtEnd) => {
     const { postgres, restate, endpoint } = servers
     const { db, url: databaseUrl } = await createDatabase(postgres.url)
-    kept({ stop: () => db.destroy() })
+    stopAtEnd({ stop: () => db.destroy() })
     await storeProducts(db, products)
     await storeProbes(db)
     await endpoint.use(databaseUrl)
     const settings = { TOP_CACHE_MS: String(CACHE_MS) }
-    const gateway = kept(await startBenchGateway({ databaseUrl, restate, kind: 'withStaticPage', settings }))
+    const gateway = stopAtEnd(await startBenchGateway({ databaseUrl, restate, kind: 'withStaticPage', settings }))
     const stack = { ...servers, gateway }
     const before = await countsOf(db)
     let events = 0
     const rising = startRisingProbes(db)
-    kept(rising)
+    stopAtEnd(rising)
     const way = (pages: Page[]) => async () => {
       const run = await runOf(stack, pages, seconds)
       events += run.ingested
-      // What is still to be counted must not slow down the next way.
+      // Uncounted batches must not slow down the next way.
       await waitUntil(() => isSettled(db))
       return run
     }
@@ -59,7 +59,7 @@ interface TopRun extends ReadRun {
   sightings: LoadResult['sightings']
 }
 
-/** Reads, while batches come in through the same gateway. */
+/** Reads while batches are ingested through the same gateway. */
 async function runOf(stack: BenchStack, pages: Page[], secondsMax: number): Promise<TopRun> {
   const { load, gateway } = stack
   const requestsMax = Math.ceil(secondsMax * INGEST_REQUESTS_PER_SECOND_MAX)
@@ -69,7 +69,7 @@ async function runOf(stack: BenchStack, pages: Page[], secondsMax: number): Prom
   return { ...readRunOf(result), sightings: result.sightings, ingested: events, ingestedPerSecond: events / seconds }
 }
 
-/** Random limits; from the best product on, or after any of the marks. */
+/** Pages with random limits, from the best product on or after a random mark. */
 async function pagesOf(url: string): Promise<Page[]> {
   const cursors = await Promise.all(PAGES_THAT_END_WITH_A_MARK.map((limit) => cursorAfter(url, limit)))
   const starts = ['', ...cursors.map((cursor) => `&cursor=${cursor}`)]
@@ -95,19 +95,20 @@ function claimsOf({ fixed, top }: Record<'fixed' | 'top', TopRun[]>, ages: reado
       what: `popularity/top of ${products.toLocaleString('en')} products, cached for ${formatted(CACHE_MS / 1_000)} s, random limits and cursors, during ingest ÷ a static page`,
       measured: ratioOf(rates(top), rates(fixed)),
       target: { min: 0.5 },
-      detail: `${formatted(median(rates(top)))} answers/s of 50 products against ${formatted(median(rates(fixed)))} of 10; p50 ${latency('p50')} ms, p99 ${latency('p99')} ms; beside ${ingested(top)} and ${ingested(fixed)} events/s`,
+      detail: `${formatted(median(rates(top)))} answers/s of 50 products against ${formatted(median(rates(fixed)))} of 10; p50 ${latency('p50')} ms, p99 ${latency('p99')} ms; during ingest of ${ingested(top)} and ${ingested(fixed)} events/s`,
     },
     {
       what: '— the oldest answer',
       measured: ages.reduce((oldest, age) => Math.max(oldest, age), 0),
       unit: 'ms',
       target: { max: CACHE_MS },
-      detail: `of ${formatted(ages.length)} answers, each with a probe that rises all the time`,
+      detail: `of ${formatted(ages.length)} answers, each with a probe whose purchases rise all the time`,
     },
   ]
 }
 
 function summaryOf(runs: Record<'fixed' | 'top', TopRun[]>): object {
-  const short = (some: readonly TopRun[]) => some.map(({ sightings, ...run }) => ({ ...run, sightings: sightings.length }))
-  return { fixed: short(runs.fixed), top: short(runs.top) }
+  const withoutSightings = (topRuns: readonly TopRun[]) =>
+    topRuns.map(({ sightings, ...run }) => ({ ...run, sightings: sightings.length }))
+  return { fixed: withoutSightings(runs.fixed), top: withoutSightings(runs.top) }
 }

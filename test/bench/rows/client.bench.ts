@@ -13,27 +13,27 @@ const QUICK = { seconds: 1, rounds: 1 }
 const CONNECTIONS = 256
 const REQUESTS_PER_SECOND_MAX = 60_000
 
-/** What the load costs that all the other rows are measured with: single events to a server that does nothing. */
+/** The cost of the load generator of all other rows: single events to a server that only answers. */
 export function client(isQuick: boolean): Promise<RowResult> {
   const { seconds, rounds } = isQuick ? QUICK : FULL
-  return withParts(async (kept) => {
-    const load = kept(startLoad())
+  return withParts(async (stopAtEnd) => {
+    const load = stopAtEnd(startLoad())
     const echo = fork(join(import.meta.dirname, '..', 'servers', 'echo.ts'))
-    kept({ stop: () => stopProcess(echo, 'SIGTERM') })
+    stopAtEnd({ stop: () => stopProcess(echo, 'SIGTERM') })
     const [port] = (await once(echo, 'message')) as [number]
     const way = async (): Promise<Omit<LoadResult, 'sightings'>> => {
       const requestsMax = seconds * REQUESTS_PER_SECOND_MAX
-      const door = { url: `http://127.0.0.1:${port}/`, connections: CONNECTIONS, secondsMax: seconds }
-      const run = await load.prepare({ kind: 'ingest', ...door, requestEvents: 1, requestsMax })
+      const entrance = { url: `http://127.0.0.1:${port}/`, connections: CONNECTIONS, secondsMax: seconds }
+      const run = await load.prepare({ kind: 'ingest', ...entrance, requestEvents: 1, requestsMax })
       const { sightings: _none, ...result } = await run()
       return result
     }
     const { alone } = await interleaved({ alone: way }, rounds)
     const claim = {
-      what: 'what a request costs the load itself, of the cores that it shares with what it measures',
+      what: 'CPU time of the load generator per request, on the cores that it shares with the measured servers',
       measured: median(series(alone, (run) => (run.cpuSeconds / run.requests) * 1e6)),
       unit: 'µs',
-      detail: `${formatted(median(series(alone, (run) => run.requests / run.seconds)))} requests/s at ${CONNECTIONS} connections, to a server that does nothing`,
+      detail: `${formatted(median(series(alone, (run) => run.requests / run.seconds)))} requests/s at ${CONNECTIONS} connections, to a server that only answers`,
     }
     return { claims: [claim], measured: alone }
   })

@@ -4,7 +4,7 @@ import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
 const ROUNDS = 3
 const UP = 'docker compose up --detach --wait'
 
-/** From `docker compose up` until everything is ready, images present. Needs Docker. */
+/** The time of `docker compose up` until all services are ready, with built images. Needs Docker. */
 export async function compose(isQuick: boolean): Promise<RowResult> {
   const project = await composeProject()
   const timed = async (commands: string) => {
@@ -15,14 +15,14 @@ export async function compose(isQuick: boolean): Promise<RowResult> {
   try {
     await project.shell('sh ops/make-secrets.sh && docker compose build')
     const first: number[] = []
-    const again: number[] = []
+    const withData: number[] = []
     for (let round = 0; round < (isQuick ? 1 : ROUNDS); round++) {
       first.push(await timed(UP))
       await project.shell('docker compose down')
-      again.push(await timed(UP))
+      withData.push(await timed(UP))
       await project.shell('docker compose down --volumes')
     }
-    return { claims: [claimOf('without data', first), claimOf('with the data of before', again)], measured: { first, again } }
+    return { claims: [claimOf('without data', first), claimOf('with data', withData)], measured: { first, withData } }
   } finally {
     await project.remove()
   }
@@ -33,6 +33,6 @@ function claimOf(how: string, seconds: number[]): Claim {
     what: `${UP}, images present, ${how}: the longest of ${seconds.length}`,
     measured: Math.max(...seconds),
     unit: 's',
-    detail: seconds.map((one) => `${formatted(one)} s`).join(', '),
+    detail: seconds.map((value) => `${formatted(value)} s`).join(', '),
   }
 }

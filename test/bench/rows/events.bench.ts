@@ -19,7 +19,7 @@ const REQUEST_EVENTS = 1_000
 const CONNECTIONS = 32
 const SQL_CONNECTIONS = 4
 const SECONDS_MAX = 120
-/** Reports are kept in so many windows together: a call of one day's events marks each. */
+/** Windows of all reports together: a call with one day's events marks each of them. */
 const SCOPES = 6
 
 /** Analytics events through the gateway, against the same statements on PostgreSQL alone. */
@@ -44,7 +44,7 @@ export function events(isQuick: boolean): Promise<RowResult> {
   })
 }
 
-/** Without judging the events. */
+/** Events per second of the statements alone: the events are judged before the clock starts. */
 async function sqlRate(postgres: BenchPostgres, requests: number): Promise<number> {
   const next = analyticsTraffic('sql')
   const chunks = Array.from({ length: requests }, () => {
@@ -72,7 +72,7 @@ async function gatewayRate({ postgres, endpoint, gateway, load }: BenchStack, re
   return inDatabase(postgres, requests, prepare, () => endpoint.use(null))
 }
 
-/** Works in a fresh database whose pages are on disk, and is held to having recorded each event once. @returns events per second. */
+/** Works in a fresh database after a checkpoint. @returns events per second. @throws unless each event was recorded once. */
 async function inDatabase(
   postgres: BenchPostgres,
   requests: number,

@@ -10,28 +10,28 @@ import { median } from '../measure/rounds.ts'
 const SQL_CONNECTIONS = [1, 2, 4, 8]
 const REQUESTS_IN_FLIGHT = [8, 32]
 const SQL_IN_FLIGHT = 32
-const LITERAL_IN_FLIGHT = 8
-const FULL = { events: 200_000, literalEvents: 8_000, rounds: 5 }
-const QUICK = { events: 10_000, literalEvents: 300, rounds: 1 }
+const PER_ROW_IN_FLIGHT = 8
+const FULL = { events: 200_000, perRowEvents: 8_000, rounds: 5 }
+const QUICK = { events: 10_000, perRowEvents: 300, rounds: 1 }
 
-/** Events per second from the first request until everything is recorded, scored and fed, of each way in turn. */
+/** Events per second of each way, from the first request until all are recorded, counted and fed. */
 export function ingest(isQuick: boolean): Promise<RowResult> {
   const size = isQuick ? QUICK : FULL
-  return withParts(async (kept) => {
-    const postgres = kept(await startBenchPostgres())
-    const restate = kept(await startBenchRestate())
+  return withParts(async (stopAtEnd) => {
+    const postgres = stopAtEnd(await startBenchPostgres())
+    const restate = stopAtEnd(await startBenchRestate())
     return report(await measure(postgres, await waysOf(restate, size), { items: dayOfTraffic(size.events), rounds: size.rounds }))
   })
 }
 
-async function waysOf(restate: BenchRestate, size: typeof FULL): Promise<Record<'sql' | 'footfall' | 'literal', Way[]>> {
+async function waysOf(restate: BenchRestate, size: typeof FULL): Promise<Record<'sql' | 'footfall' | 'perRow', Way[]>> {
   const endpoint = await restate.serve('footfall', POOL_CONNECTIONS)
-  const literal = await restate.serve('literal', POOL_CONNECTIONS)
+  const perRow = await restate.serve('per-row', POOL_CONNECTIONS)
   const url = restate.ingressUrl
   return {
     sql: SQL_CONNECTIONS.map((connections) => sameSql(connections, SQL_IN_FLIGHT, size.events)),
     footfall: REQUESTS_IN_FLIGHT.map((width) => throughIngress({ url, endpoint, width }, size.events)),
-    literal: [perRowFanOut({ url, endpoint: literal, width: LITERAL_IN_FLIGHT }, size.literalEvents)],
+    perRow: [perRowFanOut({ url, endpoint: perRow, width: PER_ROW_IN_FLIGHT }, size.perRowEvents)],
   }
 }
 
@@ -44,7 +44,7 @@ interface Rates {
   rates: number[]
 }
 
-/** A first round of a tenth of the events warms every process up and is not counted. */
+/** Measures the ways in interleaved rounds. A first round of a tenth of the events warms up and is not counted. */
 async function measure(
   postgres: BenchPostgres,
   ways: Record<Kind, Way[]>,
@@ -63,7 +63,7 @@ async function measure(
   return all.map(({ kind, way, rates }) => ({ kind, name: way.name, rates }))
 }
 
-/** The best of each kind by its median, and the medians of the ratios of neighbouring runs. */
+/** Compares the best ways of each kind, by their medians, with the median of the rounds' ratios. */
 function report(measured: readonly Rates[]): RowResult {
   const medians = measured.map(({ kind, name, rates }) => ({ kind, name, median: median(rates), rates: rates.map(Math.round) }))
   const bestOf = (kind: Kind) =>
@@ -75,12 +75,12 @@ function report(measured: readonly Rates[]): RowResult {
     detail: `${formatted(median(best.rates))} events/s (${best.name}) against ${formatted(median(other.rates))} (${other.name})`,
   })
   printTable(
-    ['ingest, scored and fed', 'events/s', 'least', 'most'],
+    ['ingest, counted and fed', 'events/s', 'least', 'most'],
     medians.map((way) => [way.name, Math.round(way.median), Math.min(...way.rates), Math.max(...way.rates)]),
   )
   const claims = [
     { ...claimTo(bestOf('sql'), 'the same SQL without Restate'), target: { min: 0.6 } },
-    { ...claimTo(bestOf('literal'), 'one send per row and target'), target: { min: 25 } },
+    { ...claimTo(bestOf('perRow'), 'one send per row and target'), target: { min: 25 } },
   ]
   return { claims, measured: medians }
 }

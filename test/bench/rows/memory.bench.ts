@@ -10,7 +10,7 @@ import { median } from '../measure/rounds.ts'
 
 const FULL = { seconds: 600, settling: 60 }
 const QUICK = { seconds: 4, settling: 2 }
-/** Batches and single events at once: all that the two processes are asked for. */
+/** Batches and single events concurrently, as the two processes serve them in production. */
 const LOADS = [
   { requestEvents: 1_000, connections: 32 },
   { requestEvents: 1, connections: 256 },
@@ -18,15 +18,15 @@ const LOADS = [
 const SETTLED_MS_MAX = 900_000
 const MEGABYTES_MAX = 450
 
-/** What endpoint and gateway hold of the machine's memory at full ingest load, and whether it grows. */
+/** The memory of endpoint and gateway at full ingest load, and its growth. */
 export function memory(isQuick: boolean): Promise<RowResult> {
   const { seconds, settling } = isQuick ? QUICK : FULL
   return withStack(async ({ postgres, endpoint, gateway, load, restate }) => {
     const { db, url, drop } = await createDatabase(postgres.url)
     try {
       await endpoint.use(url)
-      const door = entrancesOf({ gateway, restate }).gateway
-      const jobs = LOADS.map((one): IngestJob => ({ kind: 'ingest', ...door, ...one, secondsMax: seconds }))
+      const entrance = entrancesOf({ gateway, restate }).gateway
+      const jobs = LOADS.map((size): IngestJob => ({ kind: 'ingest', ...entrance, ...size, secondsMax: seconds }))
       const runs = await Promise.all(jobs.map((job) => load.prepare(job)))
       let isOver = false
       const samples = sampleMemory([endpoint.pid, gateway.pid], () => isOver)
@@ -46,20 +46,20 @@ export function memory(isQuick: boolean): Promise<RowResult> {
 function claimsOf(samples: readonly Sample[], { perSecond, seconds }: { perSecond: number; seconds: number }): Claim[] {
   const both = samples.map(({ megabytes }) => megabytes[0]! + megabytes[1]!)
   const perMinute = (process: 0 | 1) => slopeOf(samples.map(({ second, megabytes }) => [second / 60, megabytes[process]!]))
-  const middle = (process: 0 | 1) => formatted(Math.round(median(samples.map(({ megabytes }) => megabytes[process]!))))
+  const medianOf = (process: 0 | 1) => formatted(Math.round(median(samples.map(({ megabytes }) => megabytes[process]!))))
   return [
     {
-      what: 'memory of endpoint and gateway at full ingest load, the most',
+      what: 'memory of endpoint and gateway at full ingest load, the maximum',
       measured: Math.round(Math.max(...both)),
       unit: 'MB',
       target: { max: MEGABYTES_MAX },
-      detail: `medians ${middle(0)} and ${middle(1)} MB, at ${formatted(perSecond)} events/s in requests of 1,000 and of 1`,
+      detail: `medians ${medianOf(0)} and ${medianOf(1)} MB, at ${formatted(perSecond)} events/s in requests of 1,000 and of 1`,
     },
     {
-      what: `— what it grows by`,
+      what: '— its growth',
       measured: perMinute(0) + perMinute(1),
       unit: 'MB/min',
-      detail: `a straight line through ${formatted(seconds / 60)} minutes without the first; endpoint ${formatted(perMinute(0))}, gateway ${formatted(perMinute(1))}`,
+      detail: `a straight line through ${formatted(seconds / 60)} minutes, apart from the first; endpoint ${formatted(perMinute(0))}, gateway ${formatted(perMinute(1))}`,
     },
   ]
 }

@@ -9,17 +9,17 @@ const WARM_UP_SECONDS = 1
 const REQUESTS_PER_SECOND_MAX = 2_000
 const LATENCY_MAX = 1.3
 
-/** What the gateway adds for somebody who is alone: gathering must not make him wait. */
+/** The latency that the gateway adds for a lone caller, who must not wait for others. */
 export function one(isQuick: boolean): Promise<RowResult> {
   const { seconds, rounds } = isQuick ? QUICK : FULL
   return withStack(async (stack) => {
-    const doors = entrancesOf(stack)
-    const way = (door: { url: string }) => (isWarmUp: boolean) => {
+    const entrances = entrancesOf(stack)
+    const way = (entrance: { url: string }) => (isWarmUp: boolean) => {
       const secondsMax = isWarmUp ? WARM_UP_SECONDS : seconds
       const requestsMax = secondsMax * REQUESTS_PER_SECOND_MAX
-      return ingestRun(stack, { ...door, connections: 1, secondsMax, requestEvents: 1, requestsMax })
+      return ingestRun(stack, { ...entrance, connections: 1, secondsMax, requestEvents: 1, requestsMax })
     }
-    const runs = await interleaved({ ingress: way(doors.ingress), gateway: way(doors.gateway) }, rounds)
+    const runs = await interleaved({ ingress: way(entrances.ingress), gateway: way(entrances.gateway) }, rounds)
     const claim = (part: 'p50' | 'p99') => ({
       what: `one connection, one event per request: ${part} through the gateway ÷ through the ingress`,
       measured: ratioOf(latencies(runs.gateway, part), latencies(runs.ingress, part)),

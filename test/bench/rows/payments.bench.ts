@@ -21,36 +21,36 @@ const SECRET = 'the secret of the bench'
 const ITEMS = 3
 
 interface Run {
-  /** Calls; of payments, until everything that follows is counted and fed. */
+  /** Calls per second. The time of payments ends when their sales are counted and fed. */
   perSecond: number
   latency: Latency
 }
 
-/** What a payment callback costs beside a durable call that does nothing. */
+/** The cost of a payment callback compared with a durable call that does nothing. */
 export function payments(isQuick: boolean): Promise<RowResult> {
   const { seconds, rounds } = isQuick ? QUICK : FULL
-  return withServers(async (servers, kept) => {
+  return withServers(async (servers, stopAtEnd) => {
     await servers.restate.serve('nothing', 1)
     const folder = mkdtempSync(join(tmpdir(), 'footfall-bench-payments-'))
-    kept({ stop: async () => rmSync(folder, { recursive: true, force: true }) })
+    stopAtEnd({ stop: async () => rmSync(folder, { recursive: true, force: true }) })
     const secretFile = join(folder, 'secret')
     writeFileSync(secretFile, SECRET)
     const { url: databaseUrl, drop } = await createDatabase(servers.postgres.url)
-    kept({ stop: drop })
+    stopAtEnd({ stop: drop })
     const settings = { PAYMENT_SECRET_FILE: secretFile }
-    const gateway = kept(await startBenchGateway({ databaseUrl, restate: servers.restate, settings }))
+    const gateway = stopAtEnd(await startBenchGateway({ databaseUrl, restate: servers.restate, settings }))
     const nothing = `${servers.restate.ingressUrl}/Nothing/Do`
-    const doors = {
+    const entrances = {
       gateway: { url: `${gateway.url}/api/v1/orders/payment/callback`, secret: SECRET },
       ingress: { url: `${servers.restate.ingressUrl}/Analytic/RecordPayment` },
     }
-    const way = (door: { url: string; secret?: string }) => (isWarmUp: boolean) =>
-      paymentRun(servers, door, isWarmUp ? WARM_UP_SECONDS : seconds)
+    const way = (entrance: { url: string; secret?: string }) => (isWarmUp: boolean) =>
+      paymentRun(servers, entrance, isWarmUp ? WARM_UP_SECONDS : seconds)
     const runs = await interleaved(
       {
         nothing: (isWarmUp) => nothingRun(servers, nothing, isWarmUp ? WARM_UP_SECONDS : seconds),
-        gateway: way(doors.gateway),
-        ingress: way(doors.ingress),
+        gateway: way(entrances.gateway),
+        ingress: way(entrances.ingress),
       },
       rounds,
     )
@@ -64,10 +64,10 @@ async function nothingRun({ load }: BenchServers, url: string, secondsMax: numbe
   return { perSecond: requests / seconds, latency }
 }
 
-/** Sends callbacks into a fresh database, and holds the run to having booked each of them once. */
+/** Sends callbacks into a fresh database. @throws unless each was booked once. */
 async function paymentRun(
   { postgres, endpoint, load }: BenchServers,
-  door: { url: string; secret?: string },
+  entrance: { url: string; secret?: string },
   secondsMax: number,
 ): Promise<Run> {
   const { db, url, drop } = await createDatabase(postgres.url)
@@ -75,7 +75,14 @@ async function paymentRun(
     await endpoint.use(url)
     await withoutTimeout(db, (unlimited) => sql`checkpoint`.execute(unlimited))
     const requestsMax = secondsMax * PER_SECOND_MAX
-    const go = await load.prepare({ kind: 'call', of: 'payments', ...door, connections: CONNECTIONS, secondsMax, requestsMax })
+    const go = await load.prepare({
+      kind: 'call',
+      of: 'payments',
+      ...entrance,
+      connections: CONNECTIONS,
+      secondsMax,
+      requestsMax,
+    })
     const startMs = performance.now()
     const { requests, latency } = await go()
     await waitUntil(() => isSettled(db))
@@ -109,7 +116,7 @@ function claimsOf(runs: Record<'nothing' | 'gateway' | 'ingress', Run[]>) {
       detail: `${rate('gateway')} callbacks/s, ${formatted(Math.round(ITEMS * median(rates('gateway'))))} purchases/s (${latencies('gateway')}) against ${rate('nothing')} calls/s (${latencies('nothing')})`,
     },
     {
-      what: '— the same through the ingress, a call of its own each',
+      what: '— the same through the ingress, each in a call of its own',
       measured: ratioOf(rates('ingress'), rates('nothing')),
       detail: `${rate('ingress')} callbacks/s (${latencies('ingress')})`,
     },

@@ -10,13 +10,13 @@ const FULL = { products: 1_000_000, seconds: 2, rounds: 5 }
 const QUICK = { products: 20_000, seconds: 0.2, rounds: 1 }
 const P99_MS_MAX = 15
 const MODE_NAMES = Object.keys(MODES) as Mode[]
-/** So many that hardly any two of those on their way are the same. */
+/** So many that hardly any two concurrent queries are equal. */
 const QUERIES = 1_000
 
-type Sameness = 'alike' | 'unlike'
+type Sameness = 'same' | 'different'
 type Name = `${Mode} ${Sameness}`
 
-/** Every mode without a window, no answer kept, against a page that never changes: the same page for all, and pages no two alike. */
+/** Every mode without a window and a cache, against a static page: all callers read the same page, or each a different one. */
 export async function popular(isQuick: boolean): Promise<RowResult> {
   const size = isQuick ? QUICK : FULL
   const runs = await readAgainstStatic({
@@ -25,38 +25,38 @@ export async function popular(isQuick: boolean): Promise<RowResult> {
     settings: { POPULAR_CACHE_MS: '0' },
     paths: Object.fromEntries(MODE_NAMES.flatMap((mode) => Object.entries(pathsOf(mode)))) as Record<Name, string[]>,
   })
-  return { claims: [...claimsOf(runs, size.products, 'alike'), ...claimsOf(runs, size.products, 'unlike')], measured: runs }
+  return { claims: [...claimsOf(runs, size.products, 'same'), ...claimsOf(runs, size.products, 'different')], measured: runs }
 }
 
 function pathsOf(mode: Mode): Partial<Record<Name, string[]>> {
   const path = `${POPULAR_PATH}?mode=${mode}&limit=${STATIC_ITEMS}`
-  const unlike = Array.from({ length: QUERIES }, (_, n) => `${path}&min_interactions=${n + 2}`)
-  return { [`${mode} alike`]: [path], [`${mode} unlike`]: unlike }
+  const different = Array.from({ length: QUERIES }, (_, n) => `${path}&min_interactions=${n + 2}`)
+  return { [`${mode} same`]: [path], [`${mode} different`]: different }
 }
 
-/** The best products rise. */
+/** Lets the best products rise. */
 async function storeRising(db: Database, products: number): Promise<void> {
   await sql`insert into product_rising (product_id, rising_score)
     select product_id, 1.01 + random() from product_popularity order by score_micros desc limit ${products}`.execute(db)
 }
 
 const SAMENESS: Record<Sameness, string> = {
-  alike: 'the same page for all',
-  unlike: 'pages no two alike',
+  same: 'the same page for all',
+  different: 'pages no two alike',
 }
 
-function claimsOf(runs: Record<'fixed' | Name, ReadRun[]>, products: number, asked: Sameness): Claim[] {
+function claimsOf(runs: Record<'fixed' | Name, ReadRun[]>, products: number, sameness: Sameness): Claim[] {
   const rates = (which: 'fixed' | Name) => ratesOf(runs[which])
   const latency = (which: 'fixed' | Name) => latencyOf(runs[which], 'p99')
-  const names = MODE_NAMES.map((mode) => `${mode} ${asked}` as const)
-  const slowest = names.toSorted((one, other) => latency(other) - latency(one))[0]!
+  const names = MODE_NAMES.map((mode) => `${mode} ${sameness}` as const)
+  const slowest = names.toSorted((left, right) => latency(right) - latency(left))[0]!
   return [
     {
-      what: `products/popular of ${products.toLocaleString('en')} products, each mode without a window, no cache, 32 connections, ${SAMENESS[asked]}: the slowest p99`,
+      what: `products/popular of ${products.toLocaleString('en')} products, each mode without a window, no cache, 32 connections, ${SAMENESS[sameness]}: the slowest p99`,
       measured: latency(slowest),
       unit: 'ms',
       target: { max: P99_MS_MAX },
-      detail: `${MODE_NAMES.map((mode) => `${mode} ${formatted(latency(`${mode} ${asked}`))}`).join(', ')}; of a static page ${formatted(latency('fixed'))} ms`,
+      detail: `${MODE_NAMES.map((mode) => `${mode} ${formatted(latency(`${mode} ${sameness}`))}`).join(', ')}; of a static page ${formatted(latency('fixed'))} ms`,
     },
     {
       what: '— its answers/s ÷ a static page',

@@ -33,18 +33,18 @@ interface Side {
 
 interface Run {
   perSecond: number
-  /** Of each, in cores. */
+  /** The CPU time of each in cores. */
   cores: Record<User, number>
 }
 
-/** Events through the ingress, with one process of the endpoint and with two behind its port. */
+/** Ingest through the ingress with one endpoint process, and with two behind one port. */
 export function processes(isQuick: boolean): Promise<RowResult> {
   const { seconds, rounds } = isQuick ? QUICK : FULL
-  return withParts(async (kept) => {
-    const postgres = kept(await startBenchPostgres())
-    const load = kept(startLoad())
+  return withParts(async (stopAtEnd) => {
+    const postgres = stopAtEnd(await startBenchPostgres())
+    const load = stopAtEnd(startLoad())
     const way = async (count: number) => {
-      const side = await startSide(kept, postgres, load, count)
+      const side = await startSide(stopAtEnd, postgres, load, count)
       return (isWarmUp: boolean) => sideRun(side, load, isWarmUp ? 1 : seconds)
     }
     const runs = await interleaved({ one: await way(1), two: await way(2) }, rounds)
@@ -53,14 +53,14 @@ export function processes(isQuick: boolean): Promise<RowResult> {
 }
 
 async function startSide(
-  kept: Parameters<Parameters<typeof withParts>[0]>[0],
+  stopAtEnd: Parameters<Parameters<typeof withParts>[0]>[0],
   postgres: BenchPostgres,
   load: LoadProcess,
   count: number,
 ): Promise<Side> {
   const { db, url, drop } = await createDatabase(postgres.url)
-  kept({ stop: drop })
-  const restate = kept(await startBenchRestate())
+  stopAtEnd({ stop: drop })
+  const restate = stopAtEnd(await startBenchRestate())
   const [port, metrics] = (await freePorts(2)) as [number, number]
   const child = fork(ENDPOINT, {
     execArgv: V8_FLAGS.endpoint,
@@ -75,7 +75,7 @@ async function startSide(
       LOG_LEVEL: 'error',
     },
   })
-  kept({ stop: () => stopProcess(child, 'SIGTERM', 30_000) })
+  stopAtEnd({ stop: () => stopProcess(child, 'SIGTERM', 30_000) })
   await once(child, 'message')
   await register(restate.adminUrl, `http://127.0.0.1:${port}`, { isForced: true })
   const pids = { endpoint: [child.pid!], PostgreSQL: [postgres.pid], Restate: [restate.pid], load: [load.pid] }
@@ -83,9 +83,8 @@ async function startSide(
 }
 
 async function sideRun({ db, url, pids }: Side, load: LoadProcess, secondsMax: number): Promise<Run> {
-  const go = await load.prepare({
-    ...{ kind: 'ingest', url, isKeyed: true, connections: CONNECTIONS, requestEvents: REQUEST_EVENTS, secondsMax },
-  })
+  const size = { connections: CONNECTIONS, requestEvents: REQUEST_EVENTS, secondsMax }
+  const go = await load.prepare({ kind: 'ingest', url, isKeyed: true, ...size })
   const used = () => Promise.all(USERS.map((user) => cpuSecondsOf(pids[user])))
   const [before, startMs] = [await used(), performance.now()]
   const { events } = await go()

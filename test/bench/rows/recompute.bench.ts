@@ -23,12 +23,12 @@ const RATIO_MAX = 1.3
 const LATE_SECONDS_MAX = 60
 const RUN_MS_MAX = 10 * 60_000
 
-/** What it costs to rebuild a report, and how soon one event that comes late is in all of them. */
+/** The time to rebuild a report, and the time until one late event is in all reports. */
 export function recompute(isQuick: boolean): Promise<RowResult> {
   const { events, rounds, lateEvents, slotMs } = isQuick ? QUICK : FULL
-  return withParts(async (kept) => {
-    const postgres = kept(await startBenchPostgres())
-    const restate = kept(await startBenchRestate())
+  return withParts(async (stopAtEnd) => {
+    const postgres = stopAtEnd(await startBenchPostgres())
+    const restate = stopAtEnd(await startBenchRestate())
     const endpoint = await restate.serve('footfall', POOL_CONNECTIONS)
     const claims: Claim[] = []
     const measured: object[] = []
@@ -52,7 +52,7 @@ export function recompute(isQuick: boolean): Promise<RowResult> {
   })
 }
 
-/** As many events every day until now, in the order of their times: 3 sources, 240 entities, 2 currencies. */
+/** Stores the same number of events every day until now, in the order of time: 3 sources, 240 entities, 2 currencies. */
 async function storeEvents(db: Database, count: number): Promise<void> {
   await makePartitions(
     db,
@@ -74,7 +74,7 @@ async function storeEvents(db: Database, count: number): Promise<void> {
   })
 }
 
-/** The sums of each day, source and currency alone. @returns seconds. */
+/** Runs one statement with the sums of each day, source and currency. @returns seconds. */
 async function bareStatement(db: Database): Promise<number> {
   return timed(() =>
     withoutTimeout(db, async (unlimited) => {
@@ -89,7 +89,7 @@ async function bareStatement(db: Database): Promise<number> {
   )
 }
 
-/** A run from its request to its end, as somebody sees it who asks for it. @returns seconds. */
+/** Runs a recomputation, as a caller sees it from the request to its end. @returns seconds. */
 async function recomputeReport(ingressUrl: string): Promise<number> {
   const runs = createRecomputeRunsClient(ingressUrl)
   const [from, to] = [dayOf(Date.now() - (DAYS - 1) * DAY_MS), dayOf(Date.now())]
@@ -116,17 +116,17 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 interface Late {
   /** Until the event is in every report and window. */
   seconds: number
-  /** The work of all runs that it brought about. */
+  /** The work of all runs that the event caused. */
   workMs: number
   runs: number
   buckets: number
 }
 
-/** One event at a time, each of another day, while the task runs as it does in production. */
+/** Records one late event after the other, each of another day, while the task runs as in production. */
 async function afterLateEvents(db: Database, ingressUrl: string, count: number, slotMs: number): Promise<Late[]> {
   await sql`update aggregate_window set retention_days = ${DAYS - 1}, refresh_interval_minutes = 1000000`.execute(db)
   await refreshAll(db, true)
-  // Of days that are not kept.
+  // Marks of days that are not kept.
   await sql`delete from dirty_mark`.execute(db)
   const schedule = clients.connect({ url: ingressUrl }).client(scheduleApi, 'refresh-reports')
   await schedule.Start({ every_ms: slotMs })
@@ -167,10 +167,10 @@ function lateClaims(count: number, late: readonly Late[]): Claim[] {
       detail: late.map(({ seconds }) => `${formatted(seconds)} s`).join(', '),
     },
     {
-      what: '— the work of it, the most',
+      what: '— its work, the maximum',
       measured: Math.max(...late.map(({ workMs }) => workMs)),
       unit: 'ms',
-      detail: `${runs} runs of together ${buckets} buckets: of three reports the day and the week`,
+      detail: `${runs} runs with ${buckets} buckets together: the day and the week of three reports`,
     },
   ]
 }

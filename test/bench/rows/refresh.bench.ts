@@ -15,7 +15,7 @@ const REFRESH_SECONDS_MAX = 20
 const RATE_MIN = 0.8
 const WAIT_MS_MAX = 50
 
-/** What the half-hourly refresh of trending and rising costs, and what it costs those who send events meanwhile. */
+/** The cost of the half-hourly refresh of trending and rising, and its effect on concurrent ingest. */
 export function refresh(isQuick: boolean): Promise<RowResult> {
   const { shop, seconds, rounds } = isQuick ? QUICK : FULL
   return withStack(async (stack) => {
@@ -29,7 +29,7 @@ export function refresh(isQuick: boolean): Promise<RowResult> {
   })
 }
 
-/** An hour leaves the window again: computing what it leaves behind is the same work each time. */
+/** Moves the window back by an hour and refreshes, which is the same work each time. */
 async function refreshAgain(background: Database): Promise<{ isOver: boolean }> {
   await sql`
     update popularity_rules set edge = edge - interval '1 hour', repaired_to = repaired_to - interval '1 hour'`.execute(
@@ -47,24 +47,24 @@ function claimsOf(runs: readonly DuringIngest[], shop: typeof FULL.shop): Claim[
   const rates = { work: (sum('workEvents') / sum('workMs')) * 1_000, rest: (sum('restEvents') / sum('restMs')) * 1_000 }
   return [
     {
-      what: `popularity refresh, ${formatted(shop.products)} products, ${formatted(shop.events)} events in ${shop.days} days, beside ingest: the longest`,
+      what: `popularity refresh, ${formatted(shop.products)} products, ${formatted(shop.events)} events in ${shop.days} days, during ingest: the longest`,
       measured: Math.max(...refreshes) / 1_000,
       unit: 's',
       target: { max: REFRESH_SECONDS_MAX },
       detail: `${refreshes.length} refreshes, the median ${formatted(median(refreshes) / 1_000)} s`,
     },
     {
-      what: '— events counted per second meanwhile ÷ in the pauses',
+      what: '— events counted per second during a refresh ÷ in the pauses',
       measured: rates.work / rates.rest,
       target: { min: RATE_MIN },
-      detail: `${formatted(rates.work)} against ${formatted(rates.rest)} events/s, as many as go in; after each refresh a pause that is as long`,
+      detail: `${formatted(rates.work)} against ${formatted(rates.rest)} events/s at full load; after each refresh a pause of the same length`,
     },
     {
-      what: '— the longest that counting waited for it',
+      what: '— the longest wait of counting for it',
       measured: Math.max(...runs.map((run) => run.longestWaitMs)),
       unit: 'ms',
       target: { max: WAIT_MS_MAX },
-      detail: 'by the waits for locks that PostgreSQL writes down',
+      detail: 'by the lock waits in the log of PostgreSQL',
     },
   ]
 }

@@ -17,19 +17,19 @@ const QUICK = { events: [10_000, 50_000], seconds: 0.5, rounds: 1 }
 const CONNECTIONS = 8
 const P99_MS_MAX = 20
 
-/** Reports over a year from their snapshots, read for every request, with ever more events behind them. */
+/** Reports over a year from their snapshots, without a cache, with increasing numbers of events behind them. */
 export function reports(isQuick: boolean): Promise<RowResult> {
   const { events, seconds, rounds } = isQuick ? QUICK : FULL
-  return withParts(async (kept) => {
-    const postgres = kept(await startBenchPostgres())
-    const load = kept(startLoad())
+  return withParts(async (stopAtEnd) => {
+    const postgres = stopAtEnd(await startBenchPostgres())
+    const load = stopAtEnd(startLoad())
     const ways: Record<string, () => Promise<ReadRun>> = {}
     for (const count of events) {
       const { db, url: databaseUrl } = await createDatabase(postgres.url)
-      kept({ stop: () => db.destroy() })
-      const reported: ReportData = { ...SHAPE, events: count }
-      await storeReportData(db, reported)
-      const gateway = kept(await startBenchGateway({ databaseUrl, restate: NO_RESTATE }))
+      stopAtEnd({ stop: () => db.destroy() })
+      const data: ReportData = { ...SHAPE, events: count }
+      await storeReportData(db, data)
+      const gateway = stopAtEnd(await startBenchGateway({ databaseUrl, restate: NO_RESTATE }))
       for (const kind of KINDS) {
         const job = { pages: PAGES[kind], secondsMax: seconds, connections: CONNECTIONS }
         ways[`${kind} ${count}`] = () => readRun(load, gateway.url, job)
@@ -41,7 +41,7 @@ export function reports(isQuick: boolean): Promise<RowResult> {
 }
 
 const KINDS = ['many', 'ranking'] as const
-/** Each anywhere in the last month, so that no two questions are the same for long. */
+/** Ranges that end at different days of the last month, so that the requests differ. */
 const PAGES: Record<(typeof KINDS)[number], Page[]> = {
   many: [
     'volume-by-period/run?',

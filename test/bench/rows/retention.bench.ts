@@ -17,11 +17,11 @@ const BATCH_EVENTS = 1_000
 const WORK_SECONDS_MAX = 2
 const WAIT_MS_MAX = 50
 
-/** What it costs to drop a month of the log, and what it costs those who send events meanwhile. */
+/** The cost of dropping a month of the log, and its effect on concurrent ingest. */
 export function retention(isQuick: boolean): Promise<RowResult> {
   const { events, seconds, rounds } = isQuick ? QUICK : FULL
   return withStack(async (stack) => {
-    // Too old to be kept, whatever the day of the month.
+    // Too old to be kept, on every day of a month.
     const month = monthOf(Date.now() - (RETENTION_DAYS + 62) * DAY_MS)
     const filled = await filledDatabase(stack, month, events)
     const way = (isDropped: boolean) => async () => {
@@ -31,7 +31,7 @@ export function retention(isQuick: boolean): Promise<RowResult> {
       await copy.drop()
       return run
     }
-    const runs = await interleaved({ alone: way(false), beside: way(true) }, rounds)
+    const runs = await interleaved({ alone: way(false), dropping: way(true) }, rounds)
     return { claims: claimsOf(runs, events), measured: runs }
   })
 }
@@ -42,7 +42,7 @@ async function dropMonth(background: Database): Promise<{ isOver: boolean }> {
   return { isOver: true }
 }
 
-/** A database with a month of so many events, all counted and fed as far as anybody can see, that nobody is connected to. */
+/** Fills a database with a month of events that are marked as counted and fed. It has no connections, so that it can be copied. */
 async function filledDatabase({ postgres }: BenchStack, month: Month, events: number): Promise<TestDatabase> {
   const database = await createDatabase(postgres.url)
   await makePartitions(database.db, [month])
@@ -62,23 +62,23 @@ async function filledDatabase({ postgres }: BenchStack, month: Month, events: nu
   return database
 }
 
-function claimsOf({ alone, beside }: Record<'alone' | 'beside', DuringIngest[]>, events: number): Claim[] {
+function claimsOf({ alone, dropping }: Record<'alone' | 'dropping', DuringIngest[]>, events: number): Claim[] {
   const longest = (runs: readonly DuringIngest[]) => formatted(Math.max(...runs.map((run) => run.longestAnswerMs)))
-  const workMs = beside.flatMap((run) => run.times.map((time) => time.workMs))
+  const workMs = dropping.flatMap((run) => run.times.map((time) => time.workMs))
   return [
     {
-      what: `dropping a month of ${formatted(events)} interactions, beside ingest: the longest`,
+      what: `dropping a month of ${formatted(events)} interactions, during ingest: the longest`,
       measured: Math.max(...workMs) / 1_000,
       unit: 's',
       target: { max: WORK_SECONDS_MAX },
       detail: `${workMs.length} months, the median ${formatted(median(workMs) / 1_000)} s`,
     },
     {
-      what: '— the longest that recording or counting waited for it',
-      measured: Math.max(...beside.map((run) => run.longestWaitMs)),
+      what: '— the longest wait of recording or counting for it',
+      measured: Math.max(...dropping.map((run) => run.longestWaitMs)),
       unit: 'ms',
       target: { max: WAIT_MS_MAX },
-      detail: `the longest answer ${longest(beside)} ms, with nothing dropped ${longest(alone)} ms`,
+      detail: `the longest answer ${longest(dropping)} ms, with nothing dropped ${longest(alone)} ms`,
     },
   ]
 }

@@ -12,7 +12,7 @@ import { largeSellerOf, type Sales, sellerOf, storeSales } from '../items/seller
 
 const RANGE_DAYS = 90
 const LARGER = [10, 100, 1_000]
-/** Of the range, and of the one before. */
+/** The range and the range before it. */
 const LARGE_DAYS = 2 * RANGE_DAYS
 const FULL = {
   sales: { sellers: 1_000, lines: 10_000_000, days: 730, larger: LARGER, largeDays: LARGE_DAYS },
@@ -25,16 +25,16 @@ const P99_MS_MAX = 100
 const ZONES = { utc: 'UTC', local: 'America/Sao_Paulo' }
 type Zone = keyof typeof ZONES
 
-/** Dashboards from the database for every request: of many sellers, and of ever larger ones. */
+/** Dashboards without a cache: of many sellers, and of increasingly large ones. */
 export function seller(isQuick: boolean): Promise<RowResult> {
   const { sales, seconds, rounds } = isQuick ? QUICK : FULL
-  return withParts(async (kept) => {
-    const postgres = kept(await startBenchPostgres())
+  return withParts(async (stopAtEnd) => {
+    const postgres = stopAtEnd(await startBenchPostgres())
     const { db, url: databaseUrl } = await createDatabase(postgres.url)
-    kept({ stop: () => db.destroy() })
+    stopAtEnd({ stop: () => db.destroy() })
     await storeSales(db, sales)
-    const gateway = kept(await startBenchGateway({ databaseUrl, restate: NO_RESTATE }))
-    const load = kept(startLoad())
+    const gateway = stopAtEnd(await startBenchGateway({ databaseUrl, restate: NO_RESTATE }))
+    const load = stopAtEnd(startLoad())
     const way = (pages: Page[], connections: number) => () =>
       readRun(load, gateway.url, { pages, secondsMax: seconds, connections })
     const runs = await interleaved(
@@ -47,7 +47,7 @@ export function seller(isQuick: boolean): Promise<RowResult> {
   })
 }
 
-/** Each seller once, with a range anywhere in its past. */
+/** One page of each seller, with a random range in its past. */
 function pagesOfMany({ sellers, days }: Sales, zone: Zone): Page[] {
   return Array.from({ length: sellers }, (_, n) => {
     const daysAgo = Math.floor(Math.random() * (days - 2 * RANGE_DAYS))
@@ -57,7 +57,7 @@ function pagesOfMany({ sellers, days }: Sales, zone: Zone): Page[] {
 
 const nameOf = (times: number, zone: Zone) => `${times} ${zone}`
 
-/** The last days of one of the many, and of each that is larger. */
+/** The latest range of a normal seller and of each larger one. */
 function pagesOfGrowing(): Record<string, Page> {
   const sellers = [[1, sellerOf(1)] as const, ...LARGER.map((times) => [times, largeSellerOf(times)] as const)]
   return Object.fromEntries(

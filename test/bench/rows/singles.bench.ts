@@ -6,27 +6,27 @@ import { interleaved, ratioOf, series, median } from '../measure/rounds.ts'
 const FULL = { seconds: 6, rounds: 5 }
 const QUICK = { seconds: 1, rounds: 1 }
 const WARM_UP_SECONDS = 1
-/** More than any way will need: what is built and not sent costs nothing. */
+/** More than any way sends, because an unsent request costs nothing during the run. */
 const REQUESTS_PER_SECOND_MAX = 16_000
 const FEW = 256
 const MANY = 1_024
 
-/** Single events by many shoppers at once, through the gateway and through the Restate ingress. */
+/** Single events from many connections, through the gateway and through the Restate ingress. */
 export function singles(isQuick: boolean): Promise<RowResult> {
   const { seconds, rounds } = isQuick ? QUICK : FULL
   return withStack(async (stack) => {
-    const doors = entrancesOf(stack)
-    const way = (door: keyof typeof doors, connections: number) => (isWarmUp: boolean) =>
-      runOf(stack, doors[door], connections, isWarmUp ? WARM_UP_SECONDS : seconds)
+    const entrances = entrancesOf(stack)
+    const way = (entrance: keyof typeof entrances, connections: number) => (isWarmUp: boolean) =>
+      runOf(stack, entrances[entrance], connections, isWarmUp ? WARM_UP_SECONDS : seconds)
     const ways = { ingress: way('ingress', FEW), gateway: way('gateway', FEW), wide: way('gateway', MANY) }
     const runs = await interleaved(ways, rounds)
     return { claims: claimsOf(runs), measured: runs }
   })
 }
 
-function runOf(stack: BenchStack, door: { url: string }, connections: number, secondsMax: number): Promise<IngestRun> {
+function runOf(stack: BenchStack, entrance: { url: string }, connections: number, secondsMax: number): Promise<IngestRun> {
   const requestsMax = Math.ceil(secondsMax * REQUESTS_PER_SECOND_MAX)
-  return ingestRun(stack, { ...door, connections, secondsMax, requestEvents: 1, requestsMax })
+  return ingestRun(stack, { ...entrance, connections, secondsMax, requestEvents: 1, requestsMax })
 }
 
 function claimsOf(runs: Record<'ingress' | 'gateway' | 'wide', IngestRun[]>): Claim[] {
@@ -41,7 +41,7 @@ function claimsOf(runs: Record<'ingress' | 'gateway' | 'wide', IngestRun[]>): Cl
       detail: `${rate('gateway')} against ${rate('ingress')}`,
     },
     {
-      what: `— p99 through the gateway`,
+      what: '— p99 through the gateway',
       measured: latency('gateway', 'p99'),
       unit: 'ms',
       target: { max: 100 },

@@ -6,7 +6,7 @@ import { ratioOf, median } from '../measure/rounds.ts'
 const FULL = { products: 1_000_000, seconds: 5, rounds: 5 }
 const QUICK = { products: 50_000, seconds: 1, rounds: 1 }
 
-/** The top list from the database for every request, against a page that never changes. */
+/** The top list without a cache, against a static page. */
 export async function top(isQuick: boolean): Promise<RowResult> {
   const size = isQuick ? QUICK : FULL
   const paths = { top: [`${TOP_PATH}?limit=${STATIC_ITEMS}`] }

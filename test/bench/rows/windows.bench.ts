@@ -19,17 +19,17 @@ const QUICK = { shop: { products: 2_000, events: 30_000, days: 90, categories: 5
 const CONNECTIONS = 4
 const P99_MS_MAX = 150
 
-/** Lists that add up hours, from the database for every request. */
+/** Lists that add up hours, without a cache. */
 export function windows(isQuick: boolean): Promise<RowResult> {
   const { shop, seconds, rounds } = isQuick ? QUICK : FULL
-  return withParts(async (kept) => {
-    const postgres = kept(await startBenchPostgres())
+  return withParts(async (stopAtEnd) => {
+    const postgres = stopAtEnd(await startBenchPostgres())
     const { db, url: databaseUrl } = await createDatabase(postgres.url)
-    kept({ stop: () => db.destroy() })
+    stopAtEnd({ stop: () => db.destroy() })
     await storeShop(db, shop)
     const settings = { POPULAR_CACHE_MS: '0' }
-    const gateway = kept(await startBenchGateway({ databaseUrl, restate: NO_RESTATE, settings }))
-    const load = kept(startLoad())
+    const gateway = stopAtEnd(await startBenchGateway({ databaseUrl, restate: NO_RESTATE, settings }))
+    const load = stopAtEnd(startLoad())
     const way = (days: number, isOfCategory: boolean) => () =>
       readRun(load, gateway.url, {
         pages: pagesOf(days, isOfCategory ? shop.categories : 0),
@@ -47,7 +47,7 @@ export function windows(isQuick: boolean): Promise<RowResult> {
 
 interface Hours {
   cells: number
-  /** With its indexes, as sql/ has it and with event types as numbers. */
+  /** The bytes of product_hour with its indexes, in the layout of sql/ and with event types as numbers. */
   bytes: number
   codedBytes: number
 }
@@ -74,7 +74,7 @@ function bytesClaim({ cells, bytes, codedBytes }: Hours, { events }: Shop): Clai
   }
 }
 
-/** Every mode of every category. */
+/** One page per mode and category. */
 function pagesOf(days: number, categories: number): Page[] {
   const ofCategory = categories === 0 ? [''] : Array.from({ length: categories }, (_, number) => `&category_ids=c-${number}`)
   return Object.keys(MODES).flatMap((mode) =>

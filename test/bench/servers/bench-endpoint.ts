@@ -9,8 +9,8 @@ import { connect } from '../../../src/store/database/connection.ts'
 import { perRowServices } from '../rivals/per-row-fan-out.ts'
 
 /**
- * A service endpoint in a process of its own, as in production, with the services of Footfall or those of the literal
- * design. Its parent sends it the database of each run, so that the process stays warm between runs.
+ * A service endpoint in a process of its own, as in production, with the services of Footfall, of the per-row fan-out, or a no-op. Its
+ * parent sends it the database of each run, so that the process stays warm.
  */
 const [kind, port, connectionsMax] = process.argv.slice(2) as [string, string, string]
 /** The next database, or none. */
@@ -18,7 +18,7 @@ export interface UseDatabase {
   url: string | null
 }
 
-/** What a call costs that does nothing. */
+/** A durable call that does nothing. */
 const nothing = service({ name: 'Nothing', handlers: { Do: async () => null }, options: { journalRetention: 0 } })
 
 const deps: Deps = {
@@ -28,14 +28,14 @@ const deps: Deps = {
 
 process.on('message', ({ url }: UseDatabase) => void use(url))
 process.on('disconnect', () => process.exit(0))
-await (kind === 'literal'
+await (kind === 'per-row'
   ? serve(perRowServices(deps))
   : kind === 'nothing'
     ? serve([nothing])
     : serveEndpoint(deps, { host: '127.0.0.1', port: Number(port), log: pino({ level: 'error' }) }))
 process.send?.('listening')
 
-/** Closes the pool and opens the next one, if there is a next one; then answers. */
+/** Closes the pools, opens those of the next database if there is one, and answers 'ready'. */
 async function use(url: string | null): Promise<void> {
   await Promise.all([deps.db.destroy(), deps.background.destroy()])
   if (url !== null) {

@@ -8,7 +8,7 @@ import { V8_FLAGS } from '../../../src/main/embedded/v8-flags.ts'
 import { exitOf, stopProcess } from '../../../src/main/embedded/process.ts'
 import { freePorts } from '../../../src/main/embedded/ports.ts'
 
-/** As `npm start` runs it, or the same server with a page that never changes. */
+/** The gateway as `npm start` runs it, or the same server with a static page. */
 const FILES = {
   gateway: join(import.meta.dirname, '..', '..', '..', 'src', 'main', 'gateway.ts'),
   withStaticPage: join(import.meta.dirname, 'static-gateway.ts'),
@@ -28,7 +28,7 @@ export interface GatewayOptions {
   settings?: Record<string, string>
 }
 
-/** A gateway process. It logs into a file every request, as in production: that is a part of what a request costs. */
+/** Starts a gateway process. It logs every request into a file, as in production, because that is part of a request's cost. */
 export async function startBenchGateway({ databaseUrl, restate, kind, settings }: GatewayOptions): Promise<BenchGateway> {
   const folder = mkdtempSync(join(tmpdir(), 'footfall-bench-gateway-'))
   const log = openSync(join(folder, 'gateway.log'), 'a')

@@ -7,7 +7,7 @@ import { postgresUrl, startPostgres } from '../../../src/main/embedded/postgres.
 import { prepareTemplate } from '../../harness/servers/database.ts'
 import { freePorts } from '../../../src/main/embedded/ports.ts'
 
-/** The same for whatever is compared. Durability is PostgreSQL's default: fsync and synchronous_commit are on. */
+/** The same settings for all rivals. fsync and synchronous_commit are on, which is PostgreSQL's default. */
 const SETTINGS = { shared_buffers: '256MB', max_wal_size: '4GB', checkpoint_timeout: '15min', max_connections: '100' }
 
 export interface BenchPostgres {
@@ -17,7 +17,7 @@ export interface BenchPostgres {
   stop: () => Promise<void>
 }
 
-/** A PostgreSQL of the bench's own in a temporary folder, with the template that databases are copied from. */
+/** Starts a PostgreSQL in a temporary folder, with the template of the databases. */
 export async function startBenchPostgres(): Promise<BenchPostgres> {
   const folder = mkdtempSync(join(tmpdir(), 'footfall-bench-'))
   const [port] = (await freePorts(1)) as [number]

@@ -16,10 +16,7 @@ const IDLE_MS_MAX = 30_000
 
 export interface BenchEndpoint {
   pid: number
-  /**
-   * Gives the endpoint another database, or none, as soon as no invocation is left; resolves when it has let go of the
-   * last one.
-   */
+  /** Gives the endpoint another database, or none, as soon as no invocation is open; resolves when the old pools are closed. */
   use: (databaseUrl: string | null) => Promise<void>
 }
 
@@ -27,12 +24,12 @@ export interface BenchRestate {
   ingressUrl: string
   adminUrl: string
   pid: number
-  /** Starts a service endpoint process with so many connections to PostgreSQL and registers it. */
-  serve: (kind: 'footfall' | 'literal' | 'nothing', connectionsMax: number) => Promise<BenchEndpoint>
+  /** Starts and registers an endpoint process with `connectionsMax` connections to PostgreSQL. */
+  serve: (kind: 'footfall' | 'per-row' | 'nothing', connectionsMax: number) => Promise<BenchEndpoint>
   stop: () => Promise<void>
 }
 
-/** A restate-server of the bench's own in a temporary folder, configured as `npm start` does. */
+/** Starts a restate-server in a temporary folder, configured as by `npm start`. */
 export async function startBenchRestate(): Promise<BenchRestate> {
   const folder = mkdtempSync(join(tmpdir(), 'footfall-bench-restate-'))
   const [ingress, admin, node] = (await freePorts(3)) as [number, number, number]
@@ -67,17 +64,17 @@ export async function startBenchRestate(): Promise<BenchRestate> {
 }
 
 /**
- * Resolves when no invocation is left, or after a while all the same: then the next run's counts tell. A batch that was
- * counted along with others leaves a message behind that finds nothing to do, and must not find the batch of the same
- * number in the next database. A message between two partitions of Restate is for a moment in neither: none, twice.
+ * Resolves when no invocation is open, or after 30 s: then the check of the next run's counts fails. A batch that was counted along with
+ * others leaves a message that finds nothing to do. It must not find the batch of the same number in the next database. The query must
+ * answer 0 twice, because a message between two partitions of Restate is for a moment in neither.
  */
 async function idle(adminUrl: string): Promise<void> {
   const text = "select count(*) as n from sys_invocation where status <> 'completed'"
-  let times = 0
+  let idleAnswers = 0
   await until(async () => {
     const [row] = await queryRestate<{ n: number }>(adminUrl, text)
-    times = row!.n === 0 ? times + 1 : 0
-    return times === 2
+    idleAnswers = row!.n === 0 ? idleAnswers + 1 : 0
+    return idleAnswers === 2
   }, IDLE_MS_MAX)
 }
 
@@ -86,7 +83,7 @@ async function useDatabase(child: ChildProcess, url: string | null): Promise<voi
   await answerOf(child)
 }
 
-/** The child's next message; an error when it ends instead. */
+/** Resolves at the child's next message. @throws when the child exits instead. */
 async function answerOf(child: ChildProcess): Promise<void> {
   const answered = new AbortController()
   const { signal } = answered

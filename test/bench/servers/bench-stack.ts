@@ -4,7 +4,7 @@ import { type BenchPostgres, startBenchPostgres } from './bench-postgres.ts'
 import { type BenchEndpoint, type BenchRestate, startBenchRestate } from './bench-restate.ts'
 import { type LoadProcess, startLoad } from '../client/start-load.ts'
 
-/** Everything that takes part, in processes of their own. */
+/** PostgreSQL, Restate, endpoint, gateway and load, each in a process of its own. */
 export interface BenchStack extends BenchServers {
   gateway: BenchGateway
 }
@@ -24,43 +24,43 @@ interface Part {
 }
 type StopAtEnd = <P extends Part>(part: P) => P
 
-/** Does the work, and stops what it keeps in the opposite order, whatever became of it: Ctrl-C too leaves nothing behind. */
-export async function withParts<T>(work: (kept: StopAtEnd) => Promise<T>): Promise<T> {
+/** Does the work, then stops its parts in reverse order, also after an error or Ctrl-C. */
+export async function withParts<T>(work: (stopAtEnd: StopAtEnd) => Promise<T>): Promise<T> {
   const parts: Part[] = []
   const stopAll = async () => {
     for (let part = parts.pop(); part !== undefined; part = parts.pop()) await part.stop()
   }
-  const told = () => void stopAll().finally(() => process.exit(1))
-  process.once('SIGINT', told).once('SIGTERM', told)
+  const onSignal = () => void stopAll().finally(() => process.exit(1))
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal)
   try {
     return await work((part) => {
       parts.push(part)
       return part
     })
   } finally {
-    process.off('SIGINT', told).off('SIGTERM', told)
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
     await stopAll()
   }
 }
 
-/** With everything but a gateway. */
-export function withServers<T>(work: (servers: BenchServers, kept: StopAtEnd) => Promise<T>): Promise<T> {
-  return withParts(async (kept) => {
-    const postgres = kept(await startBenchPostgres())
-    const restate = kept(await startBenchRestate())
+/** Works with all processes but a gateway. */
+export function withServers<T>(work: (servers: BenchServers, stopAtEnd: StopAtEnd) => Promise<T>): Promise<T> {
+  return withParts(async (stopAtEnd) => {
+    const postgres = stopAtEnd(await startBenchPostgres())
+    const restate = stopAtEnd(await startBenchRestate())
     const endpoint = await restate.serve('footfall', POOL_CONNECTIONS)
-    return work({ postgres, restate, endpoint, load: kept(startLoad()) }, kept)
+    return work({ postgres, restate, endpoint, load: stopAtEnd(startLoad()) }, stopAtEnd)
   })
 }
 
-/** With everything. The gateway's database stays the same, while the endpoint's changes: such a row reads nothing. */
+/** Works with all processes. The gateway keeps its database while the endpoint's changes, so such a row cannot read. */
 export function withStack<T>(work: (stack: BenchStack) => Promise<T>): Promise<T> {
-  return withServers(async (servers, kept) => {
+  return withServers(async (servers, stopAtEnd) => {
     const { postgres, restate } = servers
-    // It looks for keys, and finds that there are none.
+    // Without keys in it, because the gateway looks for them.
     const { url: databaseUrl, drop } = await createDatabase(postgres.url)
-    kept({ stop: drop })
-    const gateway = kept(await startBenchGateway({ databaseUrl, restate }))
+    stopAtEnd({ stop: drop })
+    const gateway = stopAtEnd(await startBenchGateway({ databaseUrl, restate }))
     return work({ ...servers, gateway })
   })
 }

@@ -1,6 +1,6 @@
 import { createServer, type AddressInfo } from 'node:net'
 
-/** A server that does nothing but answer: what is left is what the client costs. */
+/** A server that only answers, so that nearly all CPU time is the client's. */
 const BODY = '{"data":{"accepted":1,"duplicates":0,"duplicate_indexes":[],"rejected":[]}}'
 const ANSWER = `HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${BODY.length}\r\n\r\n${BODY}`
 

@@ -6,8 +6,8 @@ import { topByScore } from '../../../src/store/popularity/top-list.ts'
 import { STATIC_ITEMS, STATIC_PATH, TOP_PATH } from '../measure/read-run.ts'
 
 /**
- * The gateway as it is, with one more page beside the top list: that list as it was at the start, for ever. It costs what
- * any answer of this size costs here (HTTP, hooks, log line, serializer) and nothing else, in the same process.
+ * The gateway with one more page: the top list as it was at the start. That page costs what any answer of this size costs in this
+ * process (HTTP, hooks, log line, serializer), and nothing else.
  */
 const db = connect({ url: readConfig(process.env).DATABASE_URL!, name: 'bench page', connectionsMax: 1, readOnly: true })
 const page = await topByScore(db, { limit: STATIC_ITEMS, after: undefined })
