@@ -35,9 +35,11 @@ export interface RetentionSettings {
 }
 
 export interface Task {
+  /** In the table of the documentation, e.g. "sends on batches that were left behind". */
+  description: string
   everyMs: number
-  /** One that is off is not scheduled. */
+  /** A task that is off is not scheduled. */
   isOn: (retention: RetentionSettings) => boolean
-  /** The work of a slot (milliseconds). It fails by what its steps throw, and is then done again from the start. */
+  /** The work of a slot (in ms since 1970). An attempt ends with the error of a step, and the next one begins from the start. */
   run: (deps: Deps, ctx: ObjectContext, slot: number) => Promise<void>
 }

@@ -44,6 +44,3 @@ export const PRIVATE_READ: HandlerOptions = { ...READ, ingressPrivate: true }
 
 /** For a read of the whole log. */
 export const PROOF: HandlerOptions = { ...READ, ...LONG }
-
-/** The code of an error of a task that repeating does not change: the next slot comes as usual. */
-export const FINAL = 422

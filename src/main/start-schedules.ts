@@ -1,6 +1,6 @@
 import * as clients from '@restatedev/restate-sdk-clients'
 import type { RetentionSettings } from '../../services/handler/deps.ts'
-import { TASKS } from '../../services/tasks/tasks.ts'
+import { TASKS } from '../../services/tasks/all.ts'
 import { scheduleApi } from '../contract/services.ts'
 
 /**

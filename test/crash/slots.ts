@@ -5,6 +5,7 @@ export const SLOT_MS = 100
 
 /** Notes when each run of a slot began, because one invocation may run a slot twice. A repeated step notes the same run again. */
 export const noteSlots: Task = {
+  description: 'writes down its slots',
   everyMs: SLOT_MS,
   isOn: () => true,
   run: async ({ background }, ctx, slot) => {

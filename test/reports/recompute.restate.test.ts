@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import { recomputeCommand } from '../../src/cli/commands/recompute.ts'
-import { TASKS, watchRuns } from '../../services/tasks/tasks.ts'
+import { TASKS } from '../../services/tasks/all.ts'
+import { WATCH_RUNS, watchSilentRuns } from '../../services/tasks/watch-runs.ts'
 import { RecomputeRun, type RunStatus, type StartRun } from '../../src/contract/recompute-run.ts'
 import { recomputeRunApi, scheduleApi } from '../../src/contract/services.ts'
 import { failRun, requestRun } from '../../src/store/reports/recompute-run.ts'
@@ -27,7 +28,7 @@ beforeAll(async () => {
   await sql`update aggregate_window set refresh_interval_minutes = 1000000`.execute(database.db)
   await keptFew()
   stack = await startStack(database.db, {
-    tasks: { ...TASKS, 'watch at once': { everyMs: 100, isOn: () => true, run: watchRuns(50) } },
+    tasks: { ...TASKS, 'watch at once': { ...WATCH_RUNS, everyMs: 100, run: watchSilentRuns(50) } },
   })
   gateway = await startGateway(database.url, stack)
 })

@@ -1,7 +1,7 @@
 import { Registry } from 'prom-client'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import type { RetentionSettings, Task } from '../../services/handler/deps.ts'
-import { TASKS } from '../../services/tasks/tasks.ts'
+import { TASKS } from '../../services/tasks/all.ts'
 import { type ScheduleState, TASK_NAMES } from '../../src/contract/schedule.ts'
 import { scheduleApi } from '../../src/contract/services.ts'
 import { createSchedulesClient } from '../../src/ingress/schedules-client.ts'
@@ -27,6 +27,7 @@ const underWay = new Map<string, Set<number>>()
 let together = 0
 
 const testTask: Task = {
+  description: 'does what a test says',
   everyMs: EVERY_MS,
   isOn: () => true,
   run: async (_deps, ctx, slot) => {

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { TASKS } from '../../../services/tasks/tasks.ts'
+import { TASKS } from '../../../services/tasks/all.ts'
 import { connect } from '../../store/database/connection.ts'
 import { checkPrepared } from '../database/check-prepared.ts'
 import type { Config } from '../config/config.ts'

@@ -1,5 +1,5 @@
 import type { Deps } from '../../../services/handler/deps.ts'
-import { TASKS } from '../../../services/tasks/tasks.ts'
+import { TASKS } from '../../../services/tasks/all.ts'
 import { readConfig } from '../../../src/main/config/config.ts'
 import { privacyOf } from '../../../src/main/config/privacy.ts'
 import { retentionOf } from '../../../src/main/config/retention.ts'

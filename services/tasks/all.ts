@@ -1,0 +1,22 @@
+import type { TaskName } from '../../src/contract/schedule.ts'
+import type { Task } from '../handler/deps.ts'
+import { DROP_BUCKETS } from './drop-buckets.ts'
+import { MAKE_PARTITIONS } from './make-partitions.ts'
+import { REFRESH_POPULARITY } from './refresh-popularity.ts'
+import { REFRESH_REPORTS } from './refresh-reports.ts'
+import { RETENTION } from './retention.ts'
+import { ROLL_UP } from './roll-up.ts'
+import { SWEEP } from './sweep.ts'
+import { WATCH_RUNS } from './watch-runs.ts'
+
+/** Every task by its name, which is the key of its schedule. */
+export const TASKS = {
+  sweep: SWEEP,
+  'make-partitions': MAKE_PARTITIONS,
+  'refresh-popularity': REFRESH_POPULARITY,
+  retention: RETENTION,
+  'roll-up': ROLL_UP,
+  'refresh-reports': REFRESH_REPORTS,
+  'watch-runs': WATCH_RUNS,
+  'drop-buckets': DROP_BUCKETS,
+} satisfies Record<TaskName, Task>

@@ -1,0 +1,29 @@
+import { rpc } from '@restatedev/restate-sdk'
+import { recomputeRunApi } from '../../src/contract/services.ts'
+import { silentRuns } from '../../src/store/reports/recompute-run.ts'
+import type { Task } from '../handler/deps.ts'
+import { step } from '../handler/step.ts'
+
+const SILENT_MS = 60_000
+
+export const WATCH_RUNS: Task = {
+  description: 'begins recomputations that were not begun, and fails those whose work was killed',
+  everyMs: 60_000,
+  isOn: () => true,
+  run: watchSilentRuns(SILENT_MS),
+}
+
+/**
+ * Restarts pending runs whose Execute was lost, and abandons running ones without an invocation. A live invocation holds the
+ * run's key, so Abandon waits behind it and then finds that the run has ended.
+ */
+export function watchSilentRuns(silentMs: number): Task['run'] {
+  return async ({ background }, ctx) => {
+    const silent = await step(ctx, 'find silent runs', () => silentRuns(background, silentMs))
+    for (const { id, isPending } of silent) {
+      const run = ctx.sendClient(recomputeRunApi, id)
+      if (isPending) run.Execute({}, rpc.sendOpts({ idempotencyKey: `resume ${id}` }))
+      else run.Abandon({}, rpc.sendOpts({ idempotencyKey: `abandon ${id}` }))
+    }
+  }
+}
