@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
+import { expect } from 'vitest'
 import { judgeProducts } from '../../src/admission/product.ts'
 import type { Product } from '../../src/contract/product.ts'
 import { isStorable } from '../../src/contract/text.ts'
@@ -10,19 +10,15 @@ import { catalogProduct, upsertProducts } from '../../src/store/catalog/catalog-
 import { connect, type Database } from '../../src/store/database/connection.ts'
 import { popularityOf, topByScore } from '../../src/store/popularity/top-list.ts'
 import { verify } from '../../src/store/proof/verification.ts'
-import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
+import type { TestDatabase } from '../harness/servers/database.ts'
 import { interaction, record, recordAndCount } from '../harness/items/events.ts'
 import { expectedCatalogue, product, storedCatalogue, textOf, upsert } from '../harness/items/products.ts'
+import { pgTest as test } from '../harness/fixtures.ts'
 
-let database: TestDatabase
-beforeAll(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-})
-beforeEach(() =>
+test.beforeEach(({ db }) =>
   sql`truncate catalog.product, interaction, interaction_batch, rejected_interaction, product_hour, product_popularity,
-    shopper_product`.execute(database.db),
+    shopper_product`.execute(db),
 )
-afterAll(() => database.drop())
 
 /** Few products and times, so that versions meet; texts whose JSON is not what they are. */
 const versionArbitrary: fc.Arbitrary<Product> = fc
@@ -41,8 +37,9 @@ const versionArbitrary: fc.Arbitrary<Product> = fc
       Object.fromEntries(Object.entries({ ...rest, ...cost }).filter(([, value]) => value !== undefined)) as Product,
   )
 
-test('any order, split and repetition of versions, in batches that run at once, leaves the newest of each product', async () => {
-  const { db } = database
+test('any order, split and repetition of versions, in batches that run at once, leaves the newest of each product', async ({
+  db,
+}) => {
   const batches = fc.array(fc.array(versionArbitrary, { minLength: 1, maxLength: 12 }), { minLength: 1, maxLength: 6 })
   await fc.assert(
     fc.asyncProperty(batches, fc.array(fc.nat(), { maxLength: 3 }), async (sent, repeated) => {
@@ -59,8 +56,7 @@ test('any order, split and repetition of versions, in batches that run at once, 
   )
 })
 
-test('of a batch the newest version of each product is accepted, and the others are told as duplicates', async () => {
-  const { db } = database
+test('of a batch the newest version of each product is accepted, and the others are told as duplicates', async ({ db }) => {
   const [old, middle, late] = ['2026-03-01T12:00:00Z', '2026-03-02T12:00:00Z', '2026-03-03T12:00:00Z']
   const sent = [
     product({ product_id: 'a', updated_at: middle }),
@@ -75,8 +71,7 @@ test('of a batch the newest version of each product is accepted, and the others 
   expect(await upsert(db, sent)).toEqual([])
 })
 
-test('a version of the same time wins when its JSON is larger, and a field that it leaves out is gone', async () => {
-  const { db } = database
+test('a version of the same time wins when its JSON is larger, and a field that it leaves out is gone', async ({ db }) => {
   const [small, large] = [product({ category: 'a', brand: 'x' }), product({ category: 'b' })]
   expect(await upsert(db, [small])).toEqual([0])
   expect(await upsert(db, [large])).toEqual([0])
@@ -85,8 +80,7 @@ test('a version of the same time wins when its JSON is larger, and a field that 
   expect(textOf(large) > textOf(small)).toBe(true)
 })
 
-test('a call that is attempted again, or twice at once, answers the same', async () => {
-  const { db } = database
+test('a call that is attempted again, or twice at once, answers the same', async ({ db }) => {
   const sent = Array.from({ length: 50 }, (_, index) => product({ product_id: `p${index % 40}` }))
   const first = await upsert(db, sent, 'call')
   expect(first).toHaveLength(40)
@@ -96,8 +90,7 @@ test('a call that is attempted again, or twice at once, answers the same', async
   expect(await upsert(db, renamed)).toEqual([])
 })
 
-test('batches with the same products in opposite orders do not deadlock', async () => {
-  const { db } = database
+test('batches with the same products in opposite orders do not deadlock', async ({ db }) => {
   const ids = Array.from({ length: 300 }, (_, index) => `p${index}`)
   const at = (second: number) => ids.map((product_id) => product({ product_id, updated_at: `2026-03-01T12:00:${10 + second}Z` }))
   const rounds = Array.from({ length: 20 }, (_, second) => (second % 2 === 0 ? at(second) : at(second).toReversed()))
@@ -106,8 +99,7 @@ test('batches with the same products in opposite orders do not deadlock', async 
   expect(rows).toEqual([{ n: 1 }])
 })
 
-test('whatever the contract lets through is stored as it was sent', async () => {
-  const { db } = database
+test('whatever the contract lets through is stored as it was sent', async ({ db }) => {
   const storable = (maxLength: number) => fc.string({ unit: 'binary', minLength: 1, maxLength }).filter(isStorable)
   const longest = (count: number) => fc.constantFrom('🛒', '\uffff', '\u0001', ' ').map((character) => character.repeat(count))
   const id = fc.oneof(storable(20), longest(200))
@@ -143,8 +135,7 @@ test('whatever the contract lets through is stored as it was sent', async () => 
   )
 })
 
-test('an event keeps the category and the brand that the catalogue had when it was recorded', async () => {
-  const { db } = database
+test('an event keeps the category and the brand that the catalogue had when it was recorded', async ({ db }) => {
   await recordAndCount(db, [interaction({ refId: 'lamp' })])
   await upsert(db, [product({ product_id: 'lamp', category: 'lighting', brand: 'Lumen' }), product({ product_id: 'desk' })])
   const view = interaction({ refId: 'lamp' })
@@ -164,7 +155,10 @@ test('an event keeps the category and the brand that the catalogue had when it w
 })
 
 /** Rows of the catalogue that a piece of work read, from the table or an index of it, and the probes of its indexes. */
-async function readsOfCatalogue(work: (db: Database) => Promise<unknown>): Promise<{ rows: number; probes: number }> {
+async function readsOfCatalogue(
+  database: TestDatabase,
+  work: (db: Database) => Promise<unknown>,
+): Promise<{ rows: number; probes: number }> {
   // A single connection, because each reports what it read by itself.
   const db = connect({ url: database.url, name: 'test', connectionsMax: 1 })
   const reads = async () => {
@@ -187,24 +181,26 @@ const fillCatalogue = (db: Database, count: number) =>
     select 'p' || n, 'name', 'c', case when n % 10 = 0 then 'hidden' else 'active' end, '2026-03-01', gen_random_uuid()
     from generate_series(1, ${count}::int) n`.execute(db)
 
-test.each(['before', 'after'])('recording does not read the whole catalogue, %s PostgreSQL knows its size', async (when) => {
-  await fillCatalogue(database.db, 20_000)
-  if (when === 'after') await sql`analyze catalog.product`.execute(database.db)
+test.for(['before', 'after'])(
+  'recording does not read the whole catalogue, %s PostgreSQL knows its size',
+  async (when, { db, database }) => {
+    await fillCatalogue(db, 20_000)
+    if (when === 'after') await sql`analyze catalog.product`.execute(db)
+    const events = Array.from({ length: 1_000 }, (_, index) => interaction({ refId: `p${index}` }))
+    const reads = await readsOfCatalogue(database, (db) => record(db, events))
+    expect(reads.rows).toBeLessThanOrEqual(1_000)
+    expect(reads.probes).toBeLessThanOrEqual(1_001)
+    const { rows } = await sql<{ n: number }>`select count(*)::int as n from interaction where category = 'c'`.execute(db)
+    expect(rows).toEqual([{ n: 999 }])
+  },
+)
+
+test('an empty catalogue is not asked for each event', async ({ database }) => {
   const events = Array.from({ length: 1_000 }, (_, index) => interaction({ refId: `p${index}` }))
-  const reads = await readsOfCatalogue((db) => record(db, events))
-  expect(reads.rows).toBeLessThanOrEqual(1_000)
-  expect(reads.probes).toBeLessThanOrEqual(1_001)
-  const { rows } = await sql<{ n: number }>`select count(*)::int as n from interaction where category = 'c'`.execute(database.db)
-  expect(rows).toEqual([{ n: 999 }])
+  expect(await readsOfCatalogue(database, (db) => record(db, events))).toEqual({ rows: 0, probes: 0 })
 })
 
-test('an empty catalogue is not asked for each event', async () => {
-  const events = Array.from({ length: 1_000 }, (_, index) => interaction({ refId: `p${index}` }))
-  expect(await readsOfCatalogue((db) => record(db, events))).toEqual({ rows: 0, probes: 0 })
-})
-
-test('hidden and deleted products leave the list at once, and come back with their numbers', async () => {
-  const { db } = database
+test('hidden and deleted products leave the list at once, and come back with their numbers', async ({ db }) => {
   const purchases = ['lamp', 'desk', 'chair'].flatMap((refId, place) =>
     Array.from({ length: 3 - place }, () => interaction({ refId, eventType: 'purchase' })),
   )
@@ -226,8 +222,7 @@ test('hidden and deleted products leave the list at once, and come back with the
   expect(await popularityOf(db, 'lamp')).toMatchObject({ purchase_count: 4 })
 })
 
-test('a page of the list probes the catalogue for each of its products, however many are hidden', async () => {
-  const { db } = database
+test('a page of the list probes the catalogue for each of its products, however many are hidden', async ({ db, database }) => {
   await fillCatalogue(db, 5_000)
   await sql`
     insert into product_popularity (product_id, score_micros, trending, view_count, purchase_count, favorite_count, cart_count,
@@ -240,7 +235,7 @@ test('a page of the list probes the catalogue for each of its products, however 
   }
   for (const prepare of [sql`select 1`, sql`analyze catalog.product, product_popularity`]) {
     await prepare.execute(db)
-    const reads = await readsOfCatalogue(readTop)
+    const reads = await readsOfCatalogue(database, readTop)
     expect(reads.rows).toBeLessThan(20)
     expect(reads.probes).toBeLessThan(150)
   }

@@ -1,61 +1,59 @@
 import { randomUUID } from 'node:crypto'
 import * as clients from '@restatedev/restate-sdk-clients'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { expect } from 'vitest'
 import type { UpsertProductsRequest, UpsertProductsResponse } from '../../src/contract/product.ts'
 import { catalogApi } from '../../src/contract/services.ts'
 import { createCallGate } from '../../src/gateway/recording/call-gate.ts'
 import { createProductWriter } from '../../src/gateway/recording/product-writer.ts'
 import { verify } from '../../src/store/proof/verification.ts'
-import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { startGateway, type TestGateway } from '../harness/servers/gateway.ts'
 import { makeKeys, SHOP } from '../harness/items/keys.ts'
 import { product } from '../harness/items/products.ts'
 import { atFailPoints } from '../harness/servers/fail-points.ts'
-import { type Stack, startStack } from '../harness/servers/stack.ts'
+import type { Stack } from '../harness/servers/stack.ts'
+import { gatewayTest } from '../harness/fixtures.ts'
 
 const PRODUCTS = '/api/v1/catalog/products'
 const WAYS = ['REST', 'ingress'] as const
 type Way = (typeof WAYS)[number]
 
-let database: TestDatabase
-let stack: Stack
-let gateway: TestGateway
 /** How often the endpoint still dies after it has committed. */
 let deaths = 0
-beforeAll(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-  const hook = atFailPoints((point) => {
-    if (point === 'update the catalogue' && deaths-- > 0) throw new Error('died')
-  })
-  stack = await startStack(database.db, {}, [hook])
-  gateway = await startGateway(database.url, stack)
+const dying = atFailPoints((point) => {
+  if (point === 'update the catalogue' && deaths-- > 0) throw new Error('died')
 })
-afterAll(async () => {
-  await gateway.stop()
-  await stack.stop()
-  await database.drop()
-})
+const test = gatewayTest.extend('services', { scope: 'file' }, { hooks: [dying] })
 
 interface Sent {
   status: number
   json: { data?: UpsertProductsResponse; error?: { code: string; message: string; details?: unknown } }
 }
 
-async function post(way: Way, body: string, headers: Record<string, string> = {}): Promise<Sent> {
+async function post(
+  stack: Stack,
+  gateway: TestGateway,
+  way: Way,
+  body: string,
+  headers: Record<string, string> = {},
+): Promise<Sent> {
   const url = way === 'REST' ? gateway.url + PRODUCTS : `${stack.ingressUrl}/Catalog/UpsertProducts`
   const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body })
   const json = (await answer.json()) as Sent['json']
   return { status: answer.status, json: way === 'REST' || answer.status !== 200 ? json : { data: json as never } }
 }
 
-const send = (products: unknown[], headers?: Record<string, string>) => post('REST', JSON.stringify({ products }), headers)
-const get = async (path: string) => {
+const send = (stack: Stack, gateway: TestGateway, products: unknown[], headers?: Record<string, string>) =>
+  post(stack, gateway, 'REST', JSON.stringify({ products }), headers)
+const get = async (gateway: TestGateway, path: string) => {
   const answer = await fetch(gateway.url + path)
   return { status: answer.status, json: (await answer.json()) as { data?: unknown; error?: { code: string } } }
 }
 
-test('a product is answered as it was sent, through REST and through Restate, when it is deleted too', async () => {
+test('a product is answered as it was sent, through REST and through Restate, when it is deleted too', async ({
+  stack,
+  gateway,
+}) => {
   const lamp = product({
     product_id: 'a/lamp 🛒',
     seller_id: 's',
@@ -65,18 +63,20 @@ test('a product is answered as it was sent, through REST and through Restate, wh
     currency: 'EUR',
     quantity: 3,
   })
-  expect((await send([lamp])).json).toEqual({ data: { accepted: 1, duplicates: 0, duplicate_indexes: [], rejected: [] } })
+  expect((await send(stack, gateway, [lamp])).json).toEqual({
+    data: { accepted: 1, duplicates: 0, duplicate_indexes: [], rejected: [] },
+  })
   const path = `${PRODUCTS}/${encodeURIComponent(lamp.product_id)}`
-  expect(await get(path)).toEqual({ status: 200, json: { data: lamp } })
+  expect(await get(gateway, path)).toEqual({ status: 200, json: { data: lamp } })
   const deleted = product({ product_id: lamp.product_id, status: 'deleted', updated_at: '2026-03-02T12:00:00.000Z' })
-  await send([deleted])
-  expect(await get(path)).toEqual({ status: 200, json: { data: deleted } })
+  await send(stack, gateway, [deleted])
+  expect(await get(gateway, path)).toEqual({ status: 200, json: { data: deleted } })
   const catalog = stack.ingress.client(catalogApi)
   expect(await catalog.GetProduct({ product_id: lamp.product_id })).toEqual(deleted)
   await expect(catalog.GetProduct({ product_id: 'never' })).rejects.toMatchObject({ status: 404 })
-  expect(await get(`${PRODUCTS}/never`)).toMatchObject({ status: 404, json: { error: { code: 'not_found' } } })
-  expect((await get(`${PRODUCTS}/top`)).status).toBe(400)
-  expect((await get(`${PRODUCTS}/p?nonsense=1`)).status).toBe(400)
+  expect(await get(gateway, `${PRODUCTS}/never`)).toMatchObject({ status: 404, json: { error: { code: 'not_found' } } })
+  expect((await get(gateway, `${PRODUCTS}/top`)).status).toBe(400)
+  expect((await get(gateway, `${PRODUCTS}/p?nonsense=1`)).status).toBe(400)
 })
 
 const inMinutes = (minutes: number) => new Date(Date.now() + minutes * 60_000).toISOString()
@@ -115,60 +115,77 @@ const BAD_ITEMS: [name: string, item: unknown, field: string | null, code?: stri
   ['10,000 levels in an unknown field', { ...product(), nonsense: 'NESTED' }, 'nonsense'],
 ]
 
-test.each(WAYS)('through %s: each bad product is refused with its index and field, and its neighbours are taken', async (way) => {
-  const products = BAD_ITEMS.flatMap(([, item], index) => [
-    product({ product_id: `${way} ${index}`, updated_at: inMinutes(4) }),
-    item,
-  ])
-  const body = JSON.stringify({ products }).replace('"NESTED"', `${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`)
-  const { status, json } = await post(way, body)
-  expect(status).toBe(200)
-  const { rejected, ...counts } = json.data!
-  expect(counts).toEqual({ accepted: BAD_ITEMS.length, duplicates: 0, duplicate_indexes: [] })
-  expect(rejected.map(({ index, field, code }) => [BAD_ITEMS[(index - 1) / 2]![0], field, code])).toEqual(
-    BAD_ITEMS.map(([name, , field, code = 'invalid']) => [name, field, code]),
-  )
-  for (const { message } of rejected) expect(message.length).toBeGreaterThan(3)
-  const { rows } = await sql<{ n: number }>`
-    select count(*)::int as n from catalog.product where product_id like ${`${way} %`}`.execute(database.db)
-  expect(rows[0]!.n).toBe(BAD_ITEMS.length)
-})
+test.for(WAYS)(
+  'through %s: each bad product is refused with its index and field, and its neighbours are taken',
+  async (way, { db, stack, gateway }) => {
+    const products = BAD_ITEMS.flatMap(([, item], index) => [
+      product({ product_id: `${way} ${index}`, updated_at: inMinutes(4) }),
+      item,
+    ])
+    const body = JSON.stringify({ products }).replace('"NESTED"', `${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`)
+    const { status, json } = await post(stack, gateway, way, body)
+    expect(status).toBe(200)
+    const { rejected, ...counts } = json.data!
+    expect(counts).toEqual({ accepted: BAD_ITEMS.length, duplicates: 0, duplicate_indexes: [] })
+    expect(rejected.map(({ index, field, code }) => [BAD_ITEMS[(index - 1) / 2]![0], field, code])).toEqual(
+      BAD_ITEMS.map(([name, , field, code = 'invalid']) => [name, field, code]),
+    )
+    for (const { message } of rejected) expect(message.length).toBeGreaterThan(3)
+    const { rows } = await sql<{ n: number }>`
+    select count(*)::int as n from catalog.product where product_id like ${`${way} %`}`.execute(db)
+    expect(rows[0]!.n).toBe(BAD_ITEMS.length)
+  },
+)
 
-test.each([
+test.for([
   ['broken JSON', '{"products": [', 400],
   ['no list', '{"products": 1}', 400],
   ['no products', '{"products": []}', 400],
   ['10,001 products', JSON.stringify({ products: Array.from({ length: 10_001 }, () => 0) }), 400],
   ['an unknown field', '{"products": [1], "nonsense": 1}', 400],
   ['17 MB', JSON.stringify({ products: ['x'.repeat(17_000_000)] }), 413],
-])('a body with %s is refused whole, through REST and through the ingress', async (_name, body, status) => {
-  const [rest, ingress] = [await post('REST', body), await post('ingress', body)]
-  expect([rest.status, ingress.status]).toEqual([status, status])
-  expect(rest.json.error!.code).toBe(status === 413 ? 'too_large' : 'invalid_request')
-})
+] as const)(
+  'a body with %s is refused whole, through REST and through the ingress',
+  async ([_name, body, status], { stack, gateway }) => {
+    const [rest, ingress] = [await post(stack, gateway, 'REST', body), await post(stack, gateway, 'ingress', body)]
+    expect([rest.status, ingress.status]).toEqual([status, status])
+    expect(rest.json.error!.code).toBe(status === 413 ? 'too_large' : 'invalid_request')
+  },
+)
 
-test('an attempt that dies after its commit is repeated, and the answer is that of the first', async () => {
+test('an attempt that dies after its commit is repeated, and the answer is that of the first', async ({ stack, gateway }) => {
   deaths = 2
   const products = [product({ product_id: 'dying' }), product({ product_id: 'dying' }), product({ product_id: 'dead', price: 1 })]
-  const { json } = await send(products)
+  const { json } = await send(stack, gateway, products)
   expect(deaths).toBeLessThan(1)
   expect(json.data).toMatchObject({ accepted: 1, duplicates: 1, duplicate_indexes: [1], rejected: [{ index: 2 }] })
-  expect((await send(products)).json.data).toMatchObject({ accepted: 0, duplicates: 2 })
+  expect((await send(stack, gateway, products)).json.data).toMatchObject({ accepted: 0, duplicates: 2 })
 })
 
-test('the same Idempotency-Key and body get the first answer again, and with another body it is another call', async () => {
+test('the same Idempotency-Key and body get the first answer again, and with another body it is another call', async ({
+  stack,
+  gateway,
+}) => {
   const headers = { 'idempotency-key': randomUUID() }
-  const first = await send([product({ product_id: 'key' })], headers)
+  const first = await send(stack, gateway, [product({ product_id: 'key' })], headers)
   expect(first.json.data).toMatchObject({ accepted: 1 })
-  expect(await send([product({ product_id: 'key' })], headers)).toEqual(first)
-  expect((await send([product({ product_id: 'key' })])).json.data).toMatchObject({ accepted: 0, duplicates: 1 })
-  expect((await send([product({ product_id: 'other' })], headers)).json.data).toMatchObject({ accepted: 1 })
+  expect(await send(stack, gateway, [product({ product_id: 'key' })], headers)).toEqual(first)
+  expect((await send(stack, gateway, [product({ product_id: 'key' })])).json.data).toMatchObject({ accepted: 0, duplicates: 1 })
+  expect((await send(stack, gateway, [product({ product_id: 'other' })], headers)).json.data).toMatchObject({ accepted: 1 })
 })
 
-test('what is hidden is not in the next list, events have its category, and every number is right', async () => {
+test('what is hidden is not in the next list, events have its category, and every number is right', async ({
+  db,
+  stack,
+  gateway,
+}) => {
   const top = async () =>
-    ((await get('/api/v1/analytic/popularity/top')).json.data as { product_id: string }[]).map((one) => one.product_id)
-  await send(['sofa', 'stool'].map((product_id) => product({ product_id, category: 'seats', brand: 'Oak' })))
+    ((await get(gateway, '/api/v1/analytic/popularity/top')).json.data as { product_id: string }[]).map((one) => one.product_id)
+  await send(
+    stack,
+    gateway,
+    ['sofa', 'stool'].map((product_id) => product({ product_id, category: 'seats', brand: 'Oak' })),
+  )
   const interactions = ['sofa', 'sofa', 'stool'].map((ref_id) => ({
     session_id: 's',
     event_type: 'purchase',
@@ -182,17 +199,15 @@ test('what is hidden is not in the next list, events have its category, and ever
   })
   await stack.settled()
   expect(await top()).toEqual(['sofa', 'stool'])
-  await send([product({ product_id: 'sofa', status: 'hidden', updated_at: '2026-03-02T12:00:00Z' })])
+  await send(stack, gateway, [product({ product_id: 'sofa', status: 'hidden', updated_at: '2026-03-02T12:00:00Z' })])
   expect(await top()).toEqual(['stool'])
-  expect((await get('/api/v1/analytic/popularity/sofa')).json.data).toMatchObject({ purchase_count: 2 })
-  const { rows } = await sql`select distinct category, brand from interaction where ref_id in ('sofa', 'stool')`.execute(
-    database.db,
-  )
+  expect((await get(gateway, '/api/v1/analytic/popularity/sofa')).json.data).toMatchObject({ purchase_count: 2 })
+  const { rows } = await sql`select distinct category, brand from interaction where ref_id in ('sofa', 'stool')`.execute(db)
   expect(rows).toEqual([{ category: 'seats', brand: 'Oak' }])
-  expect((await verify(database.db)).drift).toEqual([])
+  expect((await verify(db)).drift).toEqual([])
 })
 
-test('while Restate is away the answer is 503 and says what to do', async () => {
+test('while Restate is away the answer is 503 and says what to do', async ({ database, stack }) => {
   const gate = createCallGate({ callsMax: 1, waitingMax: 1, bytesMax: 1_000, onFull: () => undefined })
   const writeProducts = createProductWriter({ ingressUrl: 'http://127.0.0.1:1', gate, deadlineMs: 300 })
   const cutOff = await startGateway(database.url, stack, { writeProducts })
@@ -208,15 +223,19 @@ test('while Restate is away the answer is 503 and says what to do', async () => 
   await cutOff.stop()
 })
 
-test('the typed client brings the catalogue up to date', async () => {
+test('the typed client brings the catalogue up to date', async ({ stack }) => {
   const once = clients.rpc.opts<UpsertProductsRequest, UpsertProductsResponse>({ idempotencyKey: randomUUID() })
   const answer = await stack.ingress.client(catalogApi).UpsertProducts({ products: [product({ product_id: 'typed' })] }, once)
   expect(answer).toEqual({ accepted: 1, duplicates: 0, duplicate_indexes: [], rejected: [] })
 })
 
 /** The last one: from the first key on, everything here needs one. */
-test('the catalogue is changed with the scope manage and read with read; a page never changes it', async () => {
-  const keys = await makeKeys(database.db)
+test('the catalogue is changed with the scope manage and read with read; a page never changes it', async ({
+  db,
+  database,
+  stack,
+}) => {
+  const keys = await makeKeys(db)
   const guarded = await startGateway(database.url, stack)
   const statusOf = async (key: string, init: RequestInit = {}) => {
     const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...(init.headers as object) }

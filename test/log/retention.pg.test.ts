@@ -1,21 +1,16 @@
 import { sql } from 'kysely'
-import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { expect } from 'vitest'
 import { DAY_MS } from '../../src/contract/time.ts'
-import { connect } from '../../src/store/database/connection.ts'
+import { connect, type Database } from '../../src/store/database/connection.ts'
 import { LOG_TABLES, makePartitions, monthOf, partitionOf } from '../../src/store/log/month.ts'
 import { rescore } from '../../src/store/popularity/popularity-rules.ts'
 import { countBatch } from '../../src/store/popularity/counting.ts'
 import { dropOldMonths } from '../../src/store/log/retention.ts'
 import { feedBatch } from '../../src/store/shoppers/shopper-profile.ts'
 import { verify } from '../../src/store/proof/verification.ts'
-import { BALANCED, createDatabase, type TestDatabase } from '../harness/servers/database.ts'
+import { BALANCED, type TestDatabase } from '../harness/servers/database.ts'
 import { interaction, record, recordAndCount } from '../harness/items/events.ts'
-
-let database: TestDatabase
-beforeEach(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-})
-afterEach(() => database.drop())
+import { freshPgTest as test } from '../harness/fixtures.ts'
 
 const DAYS = 32
 /** The months that the tests fill: 100, 150 and 200 days ago are gone with 32 days, 5 days ago stay. */
@@ -41,34 +36,32 @@ const events = (ages = AGES) =>
   )
 
 /** The tables of the log's months, attached or not. */
-async function tables(): Promise<string[]> {
+async function tables(db: Database): Promise<string[]> {
   const { rows } = await sql<{ name: string }>`
     select relname as name from pg_class where relkind = 'r' and relname ~ '^interaction_[0-9]{4}_[0-9]{2}$' order by 1`.execute(
-    database.db,
+    db,
   )
   return rows.map((row) => row.name)
 }
 
-const driftOf = async () => (await verify(database.db)).drift
+const driftOf = async (db: Database) => (await verify(db)).drift
 
-test('months that ended before the horizon are dropped, later ones stay, and verify finds no drift', async () => {
-  const { db } = database
+test('months that ended before the horizon are dropped, later ones stay, and verify finds no drift', async ({ db }) => {
   await recordAndCount(db, events())
   const before = await verify(db)
   expect(before.events).toBe(48)
   const { dropped, waiting } = await dropOldMonths(db, DAYS)
   expect(dropped).toEqual(monthsAgo(200, 150, 100))
   expect(waiting).toEqual([])
-  expect(await tables()).not.toContain(monthAgo(100))
-  expect(await tables()).toContain(monthAgo(5))
+  expect(await tables(db)).not.toContain(monthAgo(100))
+  expect(await tables(db)).toContain(monthAgo(5))
   const after = await verify(db)
   expect(after).toMatchObject({ drift: [], events: 12 })
   expect(Date.parse(after.horizon)).toBeLessThanOrEqual(ago(DAYS))
   expect(await dropOldMonths(db, DAYS)).toEqual({ dropped: [], waiting: [] })
 })
 
-test('an event from before the horizon is refused and changes nothing; one after it counts', async () => {
-  const { db } = database
+test('an event from before the horizon is refused and changes nothing; one after it counts', async ({ db }) => {
   const sent = events()
   await recordAndCount(db, sent)
   await dropOldMonths(db, DAYS)
@@ -82,15 +75,14 @@ test('an event from before the horizon is refused and changes nothing; one after
     [0, 'too_old'],
     [1, 'too_old'],
   ])
-  expect(await tables()).not.toContain(monthAgo(100))
-  expect(await driftOf()).toEqual([])
+  expect(await tables(db)).not.toContain(monthAgo(100))
+  expect(await driftOf(db)).toEqual([])
 })
 
-test.each([
+test.for([
   ['counted', countBatch, feedBatch],
   ['fed', feedBatch, countBatch],
-])('a month with an event that is not %s yet stays until it is', async (_what, last, first) => {
-  const { db } = database
+] as const)('a month with an event that is not %s yet stays until it is', async ([_what, last, first], { db }) => {
   await recordAndCount(db, events())
   const open = await record(db, [interaction({ occurredAtMs: ago(150) }), interaction({ occurredAtMs: ago(2) })])
   await first(db, open)
@@ -98,20 +90,19 @@ test.each([
   expect(dropped).toEqual(monthsAgo(200))
   // The batch reaches from the month of 150 days ago to this one, and so into the one of 100 days ago.
   expect(waiting).toEqual([monthOf(ago(150)), monthOf(ago(100))])
-  expect(await driftOf()).toEqual([])
+  expect(await driftOf(db)).toEqual([])
   await last(db, open)
   expect((await dropOldMonths(db, DAYS)).dropped).toEqual(monthsAgo(150, 100))
-  expect(await driftOf()).toEqual([])
+  expect(await driftOf(db)).toEqual([])
 })
 
-test('a run that was killed between its steps is finished by the next one', async () => {
-  const { db } = database
+test('a run that was killed between its steps is finished by the next one', async ({ db, database }) => {
   await recordAndCount(db, events())
   await sql`update log_horizon set horizon = date_trunc('month', now() - interval '32 days', 'UTC')`.execute(db)
   // Detached, and killed before the drop.
   await sql`alter table interaction detach partition ${sql.table(monthAgo(200))} concurrently`.execute(db)
   // Killed half way through DETACH CONCURRENTLY: a reader that does not end makes it wait between its two halves.
-  const reader = await startReader()
+  const reader = await startReader(database)
   await db.connection().execute(async (session) => {
     await sql`set lock_timeout = 50`.execute(session)
     const half = sql`alter table interaction detach partition ${sql.table(monthAgo(150))} concurrently`.execute(session)
@@ -119,17 +110,16 @@ test('a run that was killed between its steps is finished by the next one', asyn
     await sql`set lock_timeout = default`.execute(session)
   })
   await reader.end()
-  expect(await driftOf()).toEqual([])
+  expect(await driftOf(db)).toEqual([])
   const { dropped, waiting } = await dropOldMonths(db, DAYS)
   expect(dropped.toSorted()).toEqual(monthsAgo(200, 150, 100).toSorted())
   expect(waiting).toEqual([])
-  expect(await driftOf()).toEqual([])
+  expect(await driftOf(db)).toEqual([])
 })
 
-test('while somebody reads for long, months wait, and are dropped when he has ended', async () => {
-  const { db } = database
+test('while somebody reads for long, months wait, and are dropped when he has ended', async ({ db, database }) => {
   await recordAndCount(db, events())
-  const reader = await startReader()
+  const reader = await startReader(database)
   const { dropped, waiting } = await dropOldMonths(db, DAYS)
   // Not the months of the table that is read.
   const others = LOG_TABLES.filter((table) => table !== 'interaction')
@@ -137,11 +127,10 @@ test('while somebody reads for long, months wait, and are dropped when he has en
   expect(waiting).toEqual([200, 150, 100].map((days) => monthOf(ago(days))))
   await reader.end()
   expect(await dropOldMonths(db, DAYS)).toEqual({ dropped: [monthAgo(200), monthAgo(150), monthAgo(100)], waiting: [] })
-  expect(await driftOf()).toEqual([])
+  expect(await driftOf(db)).toEqual([])
 })
 
-test('events that are too old do not keep the months that they name', async () => {
-  const { db } = database
+test('events that are too old do not keep the months that they name', async ({ db }) => {
   await recordAndCount(db, events())
   await dropOldMonths(db, 160)
   // Not counted yet, and refused in its oldest part.
@@ -151,11 +140,11 @@ test('events that are too old do not keep the months that they name', async () =
   const none = await record(db, [interaction({ occurredAtMs: ago(1_000) })])
   expect(Date.parse(none.from)).toBeGreaterThan(ago(DAYS))
   for (const batch of [open, none]) await Promise.all([countBatch(db, batch), feedBatch(db, batch)])
-  expect(await driftOf()).toEqual([])
+  expect(await driftOf(db)).toEqual([])
 })
 
 /** Reads the log in a transaction that stays open. */
-async function startReader(): Promise<{ end: () => Promise<void> }> {
+async function startReader(database: TestDatabase): Promise<{ end: () => Promise<void> }> {
   const reader = connect({ url: database.url, name: 'reader', connectionsMax: 1 })
   const done = Promise.withResolvers<void>()
   const reading = Promise.withResolvers<void>()
@@ -174,8 +163,7 @@ async function startReader(): Promise<{ end: () => Promise<void> }> {
   }
 }
 
-test('recording, counting and reading go on while months are dropped', async () => {
-  const { db } = database
+test('recording, counting and reading go on while months are dropped', async ({ db }) => {
   await recordAndCount(db, events())
   let going = true
   const writers = Array.from({ length: 4 }, async () => {
@@ -187,19 +175,17 @@ test('recording, counting and reading go on while months are dropped', async () 
   const rest = await dropOldMonths(db, DAYS)
   expect([...dropped, ...rest.dropped].toSorted()).toEqual(monthsAgo(200, 150, 100).toSorted())
   expect(waiting.length > 0).toBe(rest.dropped.length > 0)
-  expect(await driftOf()).toEqual([])
+  expect(await driftOf(db)).toEqual([])
 })
 
-test('of two runs at once one drops the months, and the other does nothing', async () => {
-  const { db } = database
+test('of two runs at once one drops the months, and the other does nothing', async ({ db }) => {
   await recordAndCount(db, events())
   const runs = await Promise.all([dropOldMonths(db, DAYS), dropOldMonths(db, DAYS)])
   expect(new Set(runs.map(({ dropped }) => dropped.length))).toEqual(new Set([0, monthsAgo(200, 150, 100).length]))
-  expect(await driftOf()).toEqual([])
+  expect(await driftOf(db)).toEqual([])
 })
 
-test('an open transaction that writes to the log is waited for before anything is dropped', async () => {
-  const { db } = database
+test('an open transaction that writes to the log is waited for before anything is dropped', async ({ db }) => {
   await recordAndCount(db, events())
   const done = Promise.withResolvers<void>()
   const writing = Promise.withResolvers<void>()
@@ -210,24 +196,25 @@ test('an open transaction that writes to the log is waited for before anything i
   })
   await writing.promise
   const run = dropOldMonths(db, DAYS)
-  const first = await Promise.race([run.then(() => 'dropped'), hasHorizon().then(() => 'horizon moved')])
+  const first = await Promise.race([run.then(() => 'dropped'), hasHorizon(db).then(() => 'horizon moved')])
   expect(first).toBe('horizon moved')
   done.resolve()
   await late
   expect((await run).waiting).toEqual([monthOf(ago(150))])
-  expect(await driftOf()).toEqual([])
+  expect(await driftOf(db)).toEqual([])
 })
 
 /** Resolves when the horizon has moved. */
-async function hasHorizon(): Promise<void> {
+async function hasHorizon(db: Database): Promise<void> {
   for (;;) {
-    const { rows } = await sql<{ moved: boolean }>`select horizon > '2001-01-01' as moved from log_horizon`.execute(database.db)
+    const { rows } = await sql<{ moved: boolean }>`select horizon > '2001-01-01' as moved from log_horizon`.execute(db)
     if (rows[0]!.moved) return
   }
 }
 
-test('a changed cell is found where it can be: products and newer cells by name, profiles by product and type', async () => {
-  const { db } = database
+test('a changed cell is found where it can be: products and newer cells by name, profiles by product and type', async ({
+  db,
+}) => {
   await recordAndCount(db, events())
   await dropOldMonths(db, DAYS)
   const old = sql`hour < now() - interval '50 days'`
@@ -277,28 +264,26 @@ test('a changed cell is found where it can be: products and newer cells by name,
     await sql`create table ${sql.table(`kept_${table}`)} as select * from ${sql.table(table)}`.execute(db)
   for (const [change, expected] of changes) {
     await change.execute(db)
-    expect(await driftOf()).toContainEqual(expect.objectContaining(expected))
+    expect(await driftOf(db)).toContainEqual(expect.objectContaining(expected))
     for (const table of aggregates) {
       await sql`truncate ${sql.table(table)}`.execute(db)
       await sql`insert into ${sql.table(table)} select * from ${sql.table(`kept_${table}`)}`.execute(db)
     }
   }
-  expect(await driftOf()).toEqual([])
+  expect(await driftOf(db)).toEqual([])
 })
 
-test('other weights can still be put in force, and another half-life cannot', async () => {
-  const { db } = database
+test('other weights can still be put in force, and another half-life cannot', async ({ db }) => {
   await recordAndCount(db, events())
   await dropOldMonths(db, DAYS)
   await rescore(db, { ...BALANCED, weightsName: 'own', weights: { view: 2, unheard_of: 1 } })
-  expect(await driftOf()).toEqual([])
+  expect(await driftOf(db)).toEqual([])
   await expect(rescore(db, { ...BALANCED, halfLifeHours: 5 })).rejects.toThrow('needs the whole log')
 })
 
-test('a month made ahead, and one made for history after the horizon, are left alone', async () => {
-  const { db } = database
+test('a month made ahead, and one made for history after the horizon, are left alone', async ({ db }) => {
   await makePartitions(db, [monthOf(ago(31)), monthOf(ago(-40))])
-  const before = await tables()
+  const before = await tables(db)
   await dropOldMonths(db, DAYS)
-  expect(await tables()).toEqual(before)
+  expect(await tables(db)).toEqual(before)
 })

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { expect } from 'vitest'
 import {
   normalisedQuery,
   SEARCH_CLICK,
@@ -10,15 +10,11 @@ import {
 import { DAY_MS } from '../../src/contract/time.ts'
 import { encodeCursor } from '../../src/store/database/cursor.ts'
 import { searchQueries, searchQueryPositionOf } from '../../src/store/log/search-query.ts'
-import { clear, createDatabase, type TestDatabase } from '../harness/servers/database.ts'
+import { clear } from '../harness/servers/database.ts'
 import { interaction, record, recordNewSearches, search } from '../harness/items/events.ts'
 import type { NewInteraction, NewSearch } from '../../src/admission/rows.ts'
-
-let database: TestDatabase
-beforeAll(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-})
-afterAll(() => database.drop())
+import { pgTest as test } from '../harness/fixtures.ts'
+import type { Database } from '../../src/store/database/connection.ts'
 
 const TO_MS = Date.parse('2026-03-10T12:00:00Z')
 const DAYS = 7
@@ -81,11 +77,11 @@ function expected(
   return kept.sort((one, other) => rank(other) - rank(one) || byBytes(one.query, other.query))
 }
 
-async function allPages(limit: number, filter: SearchQueryFilter): Promise<SearchQuery[]> {
+async function allPages(db: Database, limit: number, filter: SearchQueryFilter): Promise<SearchQuery[]> {
   const all: SearchQuery[] = []
   let from: ReturnType<typeof searchQueryPositionOf> = undefined
   for (;;) {
-    const page = await searchQueries(database.db, { limit, days: DAYS, filter, toMs: TO_MS, after: undefined, ...from })
+    const page = await searchQueries(db, { limit, days: DAYS, filter, toMs: TO_MS, after: undefined, ...from })
     expect(page.meta).toMatchObject({ from: '2026-03-03T12:00:00.000Z', to: '2026-03-10T12:00:00.000Z' })
     all.push(...page.data)
     if (page.meta.next_cursor === null) return all
@@ -98,15 +94,14 @@ async function allPages(limit: number, filter: SearchQueryFilter): Promise<Searc
 test(
   'the list equals counting each query by itself, with every filter and on pages of any size',
   { timeout: 60_000 },
-  async () => {
-    const { db } = database
+  async ({ db }) => {
     await fc.assert(
       fc.asyncProperty(searches, clicks, fc.integer({ min: 1, max: 10 }), async (someSearches, someClicks, limit) => {
         await clear(db)
         await recordNewSearches(db, someSearches)
         await record(db, someClicks)
         for (const filter of SEARCH_QUERY_FILTERS) {
-          expect(await allPages(limit, filter)).toEqual(expected(someSearches, someClicks, filter))
+          expect(await allPages(db, limit, filter)).toEqual(expected(someSearches, someClicks, filter))
         }
       }),
       { numRuns: 25 },
@@ -114,13 +109,13 @@ test(
   },
 )
 
-test('a cursor is of one filter and one window; another one, or one that was made up, is none', async () => {
-  await clear(database.db)
+test('a cursor is of one filter and one window; another one, or one that was made up, is none', async ({ db }) => {
+  await clear(db)
   await recordNewSearches(
-    database.db,
+    db,
     ['a', 'b'].map((query) => search({ query, occurredAtMs: TO_MS - 1 })),
   )
-  const { meta } = await searchQueries(database.db, { limit: 1, days: DAYS, filter: 'all', toMs: TO_MS, after: undefined })
+  const { meta } = await searchQueries(db, { limit: 1, days: DAYS, filter: 'all', toMs: TO_MS, after: undefined })
   const cursor = meta.next_cursor!
   expect(searchQueryPositionOf(cursor, { days: DAYS, filter: 'all' })).toEqual({ toMs: TO_MS, after: { ranked: 1, query: 'a' } })
   expect(searchQueryPositionOf(cursor, { days: 8, filter: 'all' })).toBeUndefined()

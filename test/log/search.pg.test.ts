@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { sql } from 'kysely'
-import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { expect } from 'vitest'
 import { HOUR_MS } from '../../src/contract/time.ts'
 import { PRESETS } from '../../src/ranking/weights.ts'
 import { backlog, leftBehind } from '../../src/store/log/backlog.ts'
@@ -17,16 +17,12 @@ import { popularityOf } from '../../src/store/popularity/top-list.ts'
 import { SEARCHES } from '../../src/store/log/search.ts'
 import { feedBatch } from '../../src/store/shoppers/shopper-profile.ts'
 import { verify } from '../../src/store/proof/verification.ts'
-import { BALANCED, clear, createDatabase, type TestDatabase } from '../harness/servers/database.ts'
+import { BALANCED, clear } from '../harness/servers/database.ts'
 import { interaction, recordAndCount, recordNewSearches, search } from '../harness/items/events.ts'
 import { differences, expectedCells, rulesInForce, storedCells } from '../harness/reference/cells.ts'
 import type { NewInteraction, NewSearch } from '../../src/admission/rows.ts'
-
-let database: TestDatabase
-beforeEach(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-})
-afterEach(() => database.drop())
+import { freshPgTest as test } from '../harness/fixtures.ts'
+import type { Database } from '../../src/store/database/connection.ts'
 
 const NOW_MS = Math.floor(Date.now() / 1_000) * 1_000
 const PRODUCTS = ['a', 'b', 'c', 'Ünïcode 🛒', `it's "{quoted}", \\ and null`, 'NULL', '{}', ' ']
@@ -87,14 +83,13 @@ const WEIGHTS = { ...PRESETS.balanced, search_impression: 0.05 }
 test(
   'any order, repetition and overlap of searches and interactions, counted in any groups, gives the cells of the distinct events',
   { timeout: 120_000 },
-  async () => {
-    const { db } = database
+  async ({ db }) => {
     await rescore(db, { ...BALANCED, weightsName: 'with impressions', weights: WEIGHTS })
     const rules = { ...(await rulesInForce(db)), weights: WEIGHTS }
     await fc.assert(
       fc.asyncProperty(plans, async ({ batches, attempts, distinctSearches, distinctInteractions }) => {
         await clear(db)
-        const answers = await Promise.all(batches.map((batch) => recordOverlapping(batch, attempts)))
+        const answers = await Promise.all(batches.map((batch) => recordOverlapping(db, batch, attempts)))
         await Promise.all(
           answers.flatMap((answer) =>
             Array.from({ length: attempts }, () => [countBatch(db, answer), feedBatch(db, answer)]).flat(),
@@ -111,8 +106,7 @@ test(
 )
 
 /** The same call several times at once, as overlapping attempts of one invocation are; all must answer the same. */
-async function recordOverlapping(batch: Batch, attempts: number): Promise<RecordedBatchResult> {
-  const { db } = database
+async function recordOverlapping(db: Database, batch: Batch, attempts: number): Promise<RecordedBatchResult> {
   const call = callOf(randomUUID(), Buffer.from('body'))
   const record = () =>
     'searches' in batch ? recordRows(db, SEARCHES, call, batch.searches, []) : recordBatch(db, call, batch.interactions, [])
@@ -122,8 +116,7 @@ async function recordOverlapping(batch: Batch, attempts: number): Promise<Record
   return answers[0]!
 }
 
-test('a search is kept as it was typed, as it is counted, and with what it showed', async () => {
-  const { db } = database
+test('a search is kept as it was typed, as it is counted, and with what it showed', async ({ db }) => {
   const productIds = PRODUCTS.toReversed()
   await recordNewSearches(db, [
     search({ query: ' Red  LAMP', productIds }),
@@ -137,8 +130,7 @@ test('a search is kept as it was typed, as it is counted, and with what it showe
   ])
 })
 
-test('a product that was only ever shown gets its row, which a rescore keeps, and no profile hears of it', async () => {
-  const { db } = database
+test('a product that was only ever shown gets its row, which a rescore keeps, and no profile hears of it', async ({ db }) => {
   const occurredAtMs = NOW_MS - HOUR_MS
   const batch = await recordNewSearches(db, [
     search({ productIds: ['shown', 'other'], occurredAtMs }),
@@ -157,8 +149,7 @@ test('a product that was only ever shown gets its row, which a rescore keeps, an
   expect((await sql`select from shopper_product`.execute(db)).rows).toEqual([])
 })
 
-test('a batch of searches waits to be counted, never to be fed, and the sweeper sends it to be counted', async () => {
-  const { db } = database
+test('a batch of searches waits to be counted, never to be fed, and the sweeper sends it to be counted', async ({ db }) => {
   const batch = await recordNewSearches(db, [search({ productIds: ['a', 'b'] }), search({ productIds: ['a'] })])
   expect(await backlog(db)).toMatchObject({ uncountedBatches: 1, uncountedEvents: 3, unfedBatches: 0, unfedEvents: 0 })
   expect(await leftBehind(db, 0)).toEqual([
@@ -167,16 +158,16 @@ test('a batch of searches waits to be counted, never to be fed, and the sweeper 
   expect(await feedBatch(db, batch)).toEqual({ batches: 0, events: 0 })
 })
 
-test('a month without a partition is made on demand, in the log of searches too', async () => {
-  const { db } = database
+test('a month without a partition is made on demand, in the log of searches too', async ({ db }) => {
   const old = search({ occurredAtMs: Date.parse('2003-04-05T06:07:08Z') })
   expect(await recordNewSearches(db, [search(), old])).toMatchObject({ accepted: 2, rejected: [] })
   const { rows } = await sql`select to_regclass('search_2003_04') is not null as there`.execute(db)
   expect(rows).toEqual([{ there: true }])
 })
 
-test('searches before the horizon or that PostgreSQL refuses are kept as they were sent, and every attempt says so', async () => {
-  const { db } = database
+test('searches before the horizon or that PostgreSQL refuses are kept as they were sent, and every attempt says so', async ({
+  db,
+}) => {
   await sql`update log_horizon set horizon = '2020-01-01'`.execute(db)
   await sql`alter table search add constraint no_poison check (query <> 'poison')`.execute(db)
   const early = search({
@@ -199,8 +190,7 @@ test('searches before the horizon or that PostgreSQL refuses are kept as they we
   expect(JSON.parse(kept.rows[1]!.item)).toEqual({ query: 'poison' })
 })
 
-test('a changed count, and a search that is gone, are drift that verify names', async () => {
-  const { db } = database
+test('a changed count, and a search that is gone, are drift that verify names', async ({ db }) => {
   await countBatch(db, await recordNewSearches(db, [search({ productIds: ['a', 'b'] })]))
   await recordAndCount(db, [interaction({ refId: 'a', eventType: 'search_impression' })])
   expect(await popularityOf(db, 'a')).toMatchObject({ search_count: 2 })
@@ -220,8 +210,7 @@ test('a changed count, and a search that is gone, are drift that verify names', 
   )
 })
 
-test('impressions that were counted before they had a counter are in search_count after the migration', async () => {
-  const { db } = database
+test('impressions that were counted before they had a counter are in search_count after the migration', async ({ db }) => {
   const sqlFolder = join(import.meta.dirname, '..', '..', 'sql')
   const before = await mkdtemp(join(tmpdir(), 'footfall-sql-'))
   const files = (await readdir(sqlFolder)).filter((name) => name < '0007')
@@ -246,8 +235,7 @@ test('impressions that were counted before they had a counter are in search_coun
   ])
 })
 
-test('a group without searches does not look for any, and one with searches finds them by their batch', async () => {
-  const { db } = database
+test('a group without searches does not look for any, and one with searches finds them by their batch', async ({ db }) => {
   const statements: string[] = []
   const watched = db.withPlugin({
     transformQuery: ({ node }) => {

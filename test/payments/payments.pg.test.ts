@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
+import { expect } from 'vitest'
 import { recordPayments, type RecordedPayments } from '../../src/store/payments/payment-recording.ts'
 import type { Drift } from '../../src/contract/verify.ts'
 import { countBatch } from '../../src/store/popularity/counting.ts'
 import { popularityOf } from '../../src/store/popularity/top-list.ts'
 import { verify } from '../../src/store/proof/verification.ts'
-import { clear, createDatabase, type TestDatabase } from '../harness/servers/database.ts'
+import { clear } from '../harness/servers/database.ts'
 import { interaction, recordAndCount } from '../harness/items/events.ts'
 import {
   callbackArbitrary,
@@ -19,98 +19,99 @@ import {
   withoutZeros,
 } from '../harness/items/payments.ts'
 import type { NewPayment } from '../../src/admission/rows.ts'
+import { pgTest as test } from '../harness/fixtures.ts'
+import type { Database } from '../../src/store/database/connection.ts'
 
-let database: TestDatabase
-beforeAll(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-})
-afterAll(() => database.drop())
-beforeEach(() => emptied())
+test.beforeEach(({ db }) => emptied(db))
 
-async function emptied(): Promise<void> {
-  await clear(database.db)
-  await sql`delete from catalog.product`.execute(database.db)
+async function emptied(db: Database): Promise<void> {
+  await clear(db)
+  await sql`delete from catalog.product`.execute(db)
 }
 
-function record(payments: readonly NewPayment[], call = newCall()): Promise<RecordedPayments> {
+function record(db: Database, payments: readonly NewPayment[], call = newCall()): Promise<RecordedPayments> {
   return recordPayments(
-    database.db,
+    db,
     call,
     payments.map((one, index) => ({ ...one, index })),
     [],
   )
 }
 
-async function storedDays(): Promise<Reference['days']> {
+async function storedDays(db: Database): Promise<Reference['days']> {
   const { rows } = await sql<{ name: string; revenue: string; items: string; orders: number }>`
-    select seller_id || ' ' || currency || ' ' || day as name, revenue, items, orders from seller_day`.execute(database.db)
+    select seller_id || ' ' || currency || ' ' || day as name, revenue, items, orders from seller_day`.execute(db)
   return Object.fromEntries(
     rows.map(({ name, revenue, items, orders }) => [name, { revenue: Number(revenue), items: Number(items), orders }]),
   )
 }
 
-async function storedPending(): Promise<Reference['pending']> {
+async function storedPending(db: Database): Promise<Reference['pending']> {
   const { rows } = await sql<{ seller: string; items: string; refunds: string }>`
-    select seller_id as seller, items, refunds from seller_pending where items <> 0 or refunds <> 0`.execute(database.db)
+    select seller_id as seller, items, refunds from seller_pending where items <> 0 or refunds <> 0`.execute(db)
   return Object.fromEntries(
     rows.map(({ seller, items, refunds }) => [seller, { items: Number(items), refunds: Number(refunds) }]),
   )
 }
 
 /** The interactions that followed from payments, counted by payment, type and product. */
-async function storedEvents(): Promise<Reference['events']> {
+async function storedEvents(db: Database): Promise<Reference['events']> {
   const { rows } = await sql<{ name: string; count: number }>`
     select c.provider || ' ' || c.payment_ref || ' ' || i.event_type || ' ' || i.ref_id as name, count(*)::int as count
     from interaction i
       join payment_callback c on c.provider = i.metadata ->> 'provider' and c.callback_id = i.metadata ->> 'callback_id'
-    group by 1`.execute(database.db)
+    group by 1`.execute(db)
   return Object.fromEntries(rows.map(({ name, count }) => [name, count]))
 }
 
-test('any callbacks in any order, in any calls, repeated or not, net to the slow reference', { timeout: 120_000 }, async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(callbackArbitrary, { minLength: 1, maxLength: 9 }),
-      fc.infiniteStream(fc.nat()),
-      fc.integer({ min: 1, max: 4 }),
-      async (callbacks, numbers, callSize) => {
-        await emptied()
-        const next = (below: number) => numbers.next().value! % below
-        const arriving = callbacks.flatMap((one) => (next(3) === 0 ? [one, one] : [one]))
-        for (let place = arriving.length - 1; place > 0; place--) {
-          const other = next(place + 1)
-          ;[arriving[place], arriving[other]] = [arriving[other]!, arriving[place]!]
-        }
-        for (let place = 0; place < arriving.length; place += callSize) {
-          const group = arriving.slice(place, place + callSize)
-          const call = newCall()
-          const attempts = await Promise.all(Array.from({ length: 1 + next(2) }, () => record(group, call)))
-          for (const attempt of attempts) expect({ ...attempt, isNew: true }).toEqual({ ...attempts[0], isNew: true })
-        }
-        const expected = reference(callbacks)
-        expect(withoutZeros(await storedDays())).toEqual(withoutZeros(expected.days))
-        expect(await storedPending()).toEqual(expected.pending)
-        const events = await storedEvents()
-        // The log takes nothing back: where callbacks contradict each other, what came first may be in it beside what holds.
-        if (expected.isConsistent) expect(events).toEqual(expected.events)
-        else
-          for (const [name, count] of Object.entries(expected.events))
-            expect({ [name]: (events[name] ?? 0) >= count }).toEqual({ [name]: true })
-        expect((await verify(database.db)).drift).toEqual([])
-      },
-    ),
-    { numRuns: 15 },
-  )
-})
+test(
+  'any callbacks in any order, in any calls, repeated or not, net to the slow reference',
+  { timeout: 120_000 },
+  async ({ db }) => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(callbackArbitrary, { minLength: 1, maxLength: 9 }),
+        fc.infiniteStream(fc.nat()),
+        fc.integer({ min: 1, max: 4 }),
+        async (callbacks, numbers, callSize) => {
+          await emptied(db)
+          const next = (below: number) => numbers.next().value! % below
+          const arriving = callbacks.flatMap((one) => (next(3) === 0 ? [one, one] : [one]))
+          for (let place = arriving.length - 1; place > 0; place--) {
+            const other = next(place + 1)
+            ;[arriving[place], arriving[other]] = [arriving[other]!, arriving[place]!]
+          }
+          for (let place = 0; place < arriving.length; place += callSize) {
+            const group = arriving.slice(place, place + callSize)
+            const call = newCall()
+            const attempts = await Promise.all(Array.from({ length: 1 + next(2) }, () => record(db, group, call)))
+            for (const attempt of attempts) expect({ ...attempt, isNew: true }).toEqual({ ...attempts[0], isNew: true })
+          }
+          const expected = reference(callbacks)
+          expect(withoutZeros(await storedDays(db))).toEqual(withoutZeros(expected.days))
+          expect(await storedPending(db)).toEqual(expected.pending)
+          const events = await storedEvents(db)
+          // The log takes nothing back: where callbacks contradict each other, what came first may be in it beside what holds.
+          if (expected.isConsistent) expect(events).toEqual(expected.events)
+          else
+            for (const [name, count] of Object.entries(expected.events))
+              expect({ [name]: (events[name] ?? 0) >= count }).toEqual({ [name]: true })
+          expect((await verify(db)).drift).toEqual([])
+        },
+      ),
+      { numRuns: 15 },
+    )
+  },
+)
 
 const DAY_MS = 24 * 3_600_000
 
 /** Moves the horizon for a while: it never moves back by itself. */
-async function withHorizon(horizon: string, work: () => Promise<void>): Promise<void> {
+async function withHorizon(db: Database, horizon: string, work: () => Promise<void>): Promise<void> {
   const move = async (to: string) => {
-    await sql`alter table log_horizon disable trigger user`.execute(database.db)
-    await sql`update log_horizon set horizon = ${to}`.execute(database.db)
-    await sql`alter table log_horizon enable trigger user`.execute(database.db)
+    await sql`alter table log_horizon disable trigger user`.execute(db)
+    await sql`update log_horizon set horizon = ${to}`.execute(db)
+    await sql`alter table log_horizon enable trigger user`.execute(db)
   }
   await move(horizon)
   try {
@@ -120,64 +121,66 @@ async function withHorizon(horizon: string, work: () => Promise<void>): Promise<
   }
 }
 
-async function count(batch: RecordedPayments['batch']): Promise<void> {
-  if (batch !== undefined) await countBatch(database.db, batch)
+async function count(db: Database, batch: RecordedPayments['batch']): Promise<void> {
+  if (batch !== undefined) await countBatch(db, batch)
 }
 
-test('a sale and its whole refund move popularity by their weights, and leave no money', async () => {
-  const { batch } = await record([payment({ items: [item(), item({ productId: 'desk', unitPrice: 700 })] })])
-  await count(batch)
-  expect(await popularityOf(database.db, 'lamp')).toMatchObject({ score: 0.8, purchase_count: 1 })
-  const refund = await record([payment({ status: 'refunded', occurredAtMs: NOON + DAY_MS })])
-  await count(refund.batch)
-  for (const product of ['lamp', 'desk']) expect(await popularityOf(database.db, product)).toMatchObject({ score: 0.1 })
-  expect(await storedDays()).toEqual({
+test('a sale and its whole refund move popularity by their weights, and leave no money', async ({ db }) => {
+  const { batch } = await record(db, [payment({ items: [item(), item({ productId: 'desk', unitPrice: 700 })] })])
+  await count(db, batch)
+  expect(await popularityOf(db, 'lamp')).toMatchObject({ score: 0.8, purchase_count: 1 })
+  const refund = await record(db, [payment({ status: 'refunded', occurredAtMs: NOON + DAY_MS })])
+  await count(db, refund.batch)
+  for (const product of ['lamp', 'desk']) expect(await popularityOf(db, product)).toMatchObject({ score: 0.1 })
+  expect(await storedDays(db)).toEqual({
     'north EUR 2026-03-01': { revenue: 2_400, items: 4, orders: 1 },
     'north EUR 2026-03-02': { revenue: -2_400, items: -4, orders: -1 },
   })
-  expect((await verify(database.db)).drift).toEqual([])
+  expect((await verify(db)).drift).toEqual([])
 })
 
-test('a callback is recorded once, for ever, whatever else it says the second time', async () => {
+test('a callback is recorded once, for ever, whatever else it says the second time', async ({ db }) => {
   const callback = payment()
-  const { results } = await record([callback, callback])
+  const { results } = await record(db, [callback, callback])
   expect(results.map(({ isRecorded }) => isRecorded)).toEqual([true, false])
-  const again = await record([{ ...callback, items: [item({ quantity: 9 })], paymentRef: 'another', orderId: 'another' }])
+  const again = await record(db, [{ ...callback, items: [item({ quantity: 9 })], paymentRef: 'another', orderId: 'another' }])
   expect(again).toMatchObject({ results: [{ isRecorded: false }], batch: undefined, isNew: false })
-  expect(await storedDays()).toEqual({ 'north EUR 2026-03-01': { revenue: 1_000, items: 2, orders: 1 } })
+  expect(await storedDays(db)).toEqual({ 'north EUR 2026-03-01': { revenue: 1_000, items: 2, orders: 1 } })
 })
 
-test('an id that is known of another payment changes nothing of that one', async () => {
+test('an id that is known of another payment changes nothing of that one', async ({ db }) => {
   const refund = payment({ status: 'refunded', items: [item({ quantity: 3 })], occurredAtMs: NOON + DAY_MS })
-  await record([payment(), refund])
-  const { results } = await record([{ ...refund, paymentRef: 'another', orderId: 'another' }])
+  await record(db, [payment(), refund])
+  const { results } = await record(db, [{ ...refund, paymentRef: 'another', orderId: 'another' }])
   expect(results).toMatchObject([{ isRecorded: false, refused: [{ field: 'items.0.quantity' }] }])
-  expect((await verify(database.db)).drift).toEqual([])
+  expect((await verify(db)).drift).toEqual([])
 })
 
-test('what cannot be taken back of a refund that waited is listed when its payment comes', async () => {
+test('what cannot be taken back of a refund that waited is listed when its payment comes', async ({ db }) => {
   const refund = payment({ status: 'refunded', items: [item({ quantity: 3 })] })
-  await record([refund])
-  const { batch } = await record([payment()])
+  await record(db, [refund])
+  const { batch } = await record(db, [payment()])
   const { rows } = await sql<{ code: string; field: string; id: string }>`
     select code, field, item::jsonb ->> 'callback_id' as id from rejected_interaction where batch_id = ${batch!.batchId}`.execute(
-    database.db,
+    db,
   )
   expect(rows).toEqual([{ code: 'refused', field: 'items.0.quantity', id: refund.callbackId }])
 })
 
-test('of two callbacks of one id, the one that can be recorded is', async () => {
+test('of two callbacks of one id, the one that can be recorded is', async ({ db }) => {
   const good = payment()
-  const { results } = await record([{ ...good, occurredAtMs: Date.parse('2025-01-01T00:00:00Z') }, good])
+  const { results } = await record(db, [{ ...good, occurredAtMs: Date.parse('2025-01-01T00:00:00Z') }, good])
   expect(results.map(({ isRecorded }) => isRecorded)).toEqual([true, false])
-  await withHorizon('2026-01-01', async () => {
+  await withHorizon(db, '2026-01-01', async () => {
     const other = payment()
-    const answers = await record([{ ...other, occurredAtMs: Date.parse('2025-01-01T00:00:00Z') }, other])
+    const answers = await record(db, [{ ...other, occurredAtMs: Date.parse('2025-01-01T00:00:00Z') }, other])
     expect(answers.results).toMatchObject([{ isRecorded: false, rejection: { code: 'too_old' } }, { isRecorded: true }])
   })
 })
 
-test('calls at once, with ids and orders that contradict each other, come to what is stored, and none waits for ever', async () => {
+test('calls at once, with ids and orders that contradict each other, come to what is stored, and none waits for ever', async ({
+  db,
+}) => {
   for (let round = 0; round < 6; round++) {
     const callbacks = fc.sample(callbackArbitrary, { numRuns: 60, seed: round }).map((one, index) => ({
       ...one,
@@ -185,26 +188,26 @@ test('calls at once, with ids and orders that contradict each other, come to wha
       paymentRef: `${one.paymentRef} ${index % 5}`,
       orderId: `${one.orderId} ${index % 3}`,
     }))
-    await emptied()
+    await emptied(db)
     const groups = Array.from({ length: 10 }, (_, group) => callbacks.filter((_one, index) => index % 10 === group))
-    await Promise.all([...groups, ...groups].map((group) => record(group)))
-    expect((await verify(database.db)).drift).toEqual([])
+    await Promise.all([...groups, ...groups].map((group) => record(db, group)))
+    expect((await verify(db)).drift).toEqual([])
   }
 })
 
-test('an attempt that runs again says the same, and names the same batch', async () => {
+test('an attempt that runs again says the same, and names the same batch', async ({ db }) => {
   const call = newCall()
   const refund = payment({ status: 'refunded', items: [item({ quantity: 3 })], occurredAtMs: NOON + DAY_MS })
   const callbacks = [payment(), refund]
-  const first = await record(callbacks, call)
+  const first = await record(db, callbacks, call)
   expect(first.results[1]!.refused).toEqual([
     { field: 'items.0.quantity', message: 'asks for 3 of lamp, and 2 of this payment were left' },
   ])
-  expect(await record(callbacks, call)).toEqual({ ...first, isNew: false })
+  expect(await record(db, callbacks, call)).toEqual({ ...first, isNew: false })
 })
 
-test('every callback is an analytics event of its provider', async () => {
-  await record([
+test('every callback is an analytics event of its provider', async ({ db }) => {
+  await record(db, [
     payment({ callbackId: 'c-1', status: 'pending', processingMs: 7 }),
     payment({ callbackId: 'c-2', status: 'failed' }),
     payment({ callbackId: 'c-3' }),
@@ -213,7 +216,7 @@ test('every callback is an analytics event of its provider', async () => {
   ])
   const { rows } = await sql`
     select slug, external_ref as ref, entity_id as entity, status, amount::int, currency, processing_ms as ms, payload ->> 'kind' as kind
-    from analytics_event join event_source using (source_id) order by 2`.execute(database.db)
+    from analytics_event join event_source using (source_id) order by 2`.execute(db)
   const of = (ref: string, values: object) => ({
     ...{ slug: 'acme-pay', ref, entity: 'order-1', status: 'success', amount: 1_000, currency: 'EUR', ms: null, kind: 'payment' },
     ...values,
@@ -227,37 +230,35 @@ test('every callback is an analytics event of its provider', async () => {
   ])
 })
 
-test('a seller that is not named is the one of the catalogue, when it has one', async () => {
+test('a seller that is not named is the one of the catalogue, when it has one', async ({ db }) => {
   await sql`
     insert into catalog.product (updated_at, call_id, product_id, status, name, seller_id)
     values (now(), gen_random_uuid(), 'lamp', 'active', 'Lamp', 'south'), (now(), gen_random_uuid(), 'desk', 'active', 'Desk', null)`.execute(
-    database.db,
+    db,
   )
   const unnamed = (productId: string) => item({ productId, sellerId: null })
-  await record([payment({ items: [unnamed('lamp'), item({ productId: 'lamp' }), unnamed('desk'), unnamed('__proto__')] })])
-  expect(await storedDays()).toEqual({
+  await record(db, [payment({ items: [unnamed('lamp'), item({ productId: 'lamp' }), unnamed('desk'), unnamed('__proto__')] })])
+  expect(await storedDays(db)).toEqual({
     'south EUR 2026-03-01': { revenue: 1_000, items: 2, orders: 1 },
     'north EUR 2026-03-01': { revenue: 1_000, items: 2, orders: 1 },
   })
-  const { rows } = await sql`select product_id from sale_line where seller_id is null order by 1`.execute(database.db)
+  const { rows } = await sql`select product_id from sale_line where seller_id is null order by 1`.execute(db)
   expect(rows).toEqual([{ product_id: '__proto__' }, { product_id: 'desk' }])
 })
 
-test('a month that has no partition is made', async () => {
-  const { batch } = await record([payment({ occurredAtMs: Date.parse('2011-02-03T04:05:06Z') })])
+test('a month that has no partition is made', async ({ db }) => {
+  const { batch } = await record(db, [payment({ occurredAtMs: Date.parse('2011-02-03T04:05:06Z') })])
   expect(batch?.from).toBe('2011-02-03T04:05:06.000Z')
 })
 
-test('a callback from before the horizon is refused and kept; its neighbours are recorded', async () => {
-  await withHorizon('2026-01-01', async () => {
-    const { results, batch } = await record([
+test('a callback from before the horizon is refused and kept; its neighbours are recorded', async ({ db }) => {
+  await withHorizon(db, '2026-01-01', async () => {
+    const { results, batch } = await record(db, [
       payment({ occurredAtMs: Date.parse('2025-12-31T23:59:59Z'), orderId: 'old' }),
       payment(),
     ])
     expect(results).toMatchObject([{ isRecorded: false, rejection: { code: 'too_old' } }, { isRecorded: true }])
-    const { rows } = await sql`select index, code from rejected_interaction where batch_id = ${batch!.batchId}`.execute(
-      database.db,
-    )
+    const { rows } = await sql`select index, code from rejected_interaction where batch_id = ${batch!.batchId}`.execute(db)
     expect(rows).toEqual([{ index: 0, code: 'too_old' }])
   })
 })
@@ -294,22 +295,22 @@ const TAMPERED: [cell: string, change: ReturnType<typeof sql>, aggregate: string
   ['stars', sql`update product_rating set stars = 1`, 'product_rating', 'stars'],
 ]
 
-test.each(TAMPERED)('verify finds %s that was changed by hand', async (_cell, change, aggregate, column) => {
-  await record([
+test.for(TAMPERED)('verify finds %s that was changed by hand', async ([_cell, change, aggregate, column], { db }) => {
+  await record(db, [
     payment(),
     payment({ status: 'refunded', items: [item({ quantity: 3 })], occurredAtMs: NOON + DAY_MS }),
     payment({ paymentRef: 'open', status: 'pending' }),
   ])
-  await recordAndCount(database.db, [interaction({ eventType: 'rating_high', metadata: { rating: 4 } })])
-  expect((await verify(database.db)).drift).toEqual([])
-  await change.execute(database.db)
-  const { drift } = await verify(database.db)
+  await recordAndCount(db, [interaction({ eventType: 'rating_high', metadata: { rating: 4 } })])
+  expect((await verify(db)).drift).toEqual([])
+  await change.execute(db)
+  const { drift } = await verify(db)
   expect(drift.map((one: Drift) => [one.aggregate, one.column])).toContainEqual([aggregate, column])
 })
 
-test('a rating event keeps its stars: those in its metadata, or the middle of its type', async () => {
+test('a rating event keeps its stars: those in its metadata, or the middle of its type', async ({ db }) => {
   const rating = (eventType: string, metadata?: unknown) => interaction({ eventType, metadata })
-  await recordAndCount(database.db, [
+  await recordAndCount(db, [
     rating('rating_low'),
     rating('rating_medium', { rating: 'five' }),
     rating('rating_high', { rating: 6 }),
@@ -317,6 +318,6 @@ test('a rating event keeps its stars: those in its metadata, or the middle of it
     rating('view', { rating: 5 }),
     interaction({ eventType: 'rating_high', refType: 'Category' }),
   ])
-  const { rows } = await sql<{ stars: number }>`select stars from product_rating order by 1`.execute(database.db)
+  const { rows } = await sql<{ stars: number }>`select stars from product_rating order by 1`.execute(db)
   expect(rows.map(({ stars }) => stars)).toEqual([1.5, 3, 4.5, 5])
 })

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { afterAll, describe, expect } from 'vitest'
 import type { PaymentAdapter } from '../../src/contract/payment-adapter.ts'
 import type { PaymentCallback } from '../../src/contract/payment.ts'
 import { analyticApi } from '../../src/contract/services.ts'
@@ -11,37 +11,29 @@ import { createPaymentWriter } from '../../src/gateway/recording/payment-writer.
 import { Config } from '../../src/main/config/config.ts'
 import { paymentAdaptersOf } from '../../src/main/config/payments.ts'
 import { verify } from '../../src/store/proof/verification.ts'
-import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
-import { PAYMENT_SECRET, QUEUE_LIMITS, startGateway, type TestGateway } from '../harness/servers/gateway.ts'
-import { type Stack, startStack } from '../harness/servers/stack.ts'
+import { PAYMENT_SECRET, QUEUE_LIMITS, type TestGateway } from '../harness/servers/gateway.ts'
 import { SILENT_OBSERVER } from '../harness/servers/silent-observer.ts'
+import { gatewayTest } from '../harness/fixtures.ts'
+import type { Database } from '../../src/store/database/connection.ts'
 
 const STRIPE_SECRETS = ['whsec_the_new_one_of_stripe', 'whsec_the_old_one_of_stripe']
 const folder = mkdtempSync(join(tmpdir(), 'footfall-payments-'))
 
-let database: TestDatabase
-let stack: Stack
-let gateway: TestGateway
-beforeAll(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-  stack = await startStack(database.db)
-  const [stripe] = await adaptersOf(adapterOfDocs())
-  const own: PaymentAdapter = {
-    provider: 'own-way',
-    isSigned: ({ headers, body }) => headers['x-own'] === `sum ${body.length}`,
-    callbacksOf: async (callbacks: never) => callbacks,
-  }
-  const payments = createPaymentWriter({ ingressUrl: stack.ingressUrl, observer: SILENT_OBSERVER, ...QUEUE_LIMITS })
-  gateway = await startGateway(database.url, stack, {
-    payments: { payments, secrets: ['a secret of tomorrow', PAYMENT_SECRET], adapters: [stripe!, own] },
-  })
-})
-afterAll(async () => {
-  await gateway.stop()
-  await stack.stop()
-  await database.drop()
-  rmSync(folder, { recursive: true })
-})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const lengthSigned: PaymentAdapter = {
+  provider: 'own-way',
+  isSigned: ({ headers, body }) => headers['x-own'] === `sum ${body.length}`,
+  callbacksOf: async (callbacks: never) => callbacks,
+}
+
+const test = gatewayTest.extend('gatewayChanges', { scope: 'file' }, async ({ stack }) => ({
+  payments: {
+    payments: createPaymentWriter({ ingressUrl: stack.ingressUrl, observer: SILENT_OBSERVER, ...QUEUE_LIMITS }),
+    secrets: ['a secret of tomorrow', PAYMENT_SECRET],
+    adapters: [...(await adaptersOf(adapterOfDocs())), lengthSigned],
+  },
+}))
 
 /** The adapter of the documentation, as a file. */
 function adapterOfDocs(): string {
@@ -85,6 +77,7 @@ interface Sending {
 }
 
 async function send(
+  gateway: TestGateway,
   given: unknown,
   { secret = PAYMENT_SECRET, seconds = 0, name = 'x-signature', path = '', ...rest }: Sending = {},
 ) {
@@ -103,55 +96,61 @@ async function send(
   return { status: response.status, ...json }
 }
 
-async function linesOf(orderId: string) {
+async function linesOf(db: Database, orderId: string) {
   const { rows } = await sql<{ line: string }>`
     select concat_ws(' ', l.product_id, l.quantity, l.amount, l.orders) as line
     from sale_line l join payment_callback c on c.callback_no = l.sale_no
-    where c.order_id = ${orderId} order by sale_line_id`.execute(database.db)
+    where c.order_id = ${orderId} order by sale_line_id`.execute(db)
   return rows.map(({ line }) => line)
 }
 
-test('a signed callback is recorded once, with its sale lines and its purchase', async () => {
+test('a signed callback is recorded once, with its sale lines and its purchase', async ({ db, stack, gateway }) => {
   const one = callback()
-  expect(await send(one)).toEqual({ status: 200, data: { accepted: 1, duplicates: 0, duplicate_indexes: [], rejected: [] } })
-  expect(await send(one)).toEqual({ status: 200, data: { accepted: 0, duplicates: 1, duplicate_indexes: [0], rejected: [] } })
-  expect(await linesOf(one.order_id)).toEqual(['lamp 2 9980 1'])
+  expect(await send(gateway, one)).toEqual({
+    status: 200,
+    data: { accepted: 1, duplicates: 0, duplicate_indexes: [], rejected: [] },
+  })
+  expect(await send(gateway, one)).toEqual({
+    status: 200,
+    data: { accepted: 0, duplicates: 1, duplicate_indexes: [0], rejected: [] },
+  })
+  expect(await linesOf(db, one.order_id)).toEqual(['lamp 2 9980 1'])
   await stack.settled()
   const { rows } = await sql`
     select event_type, ref_id, account_id, b.scored_at is not null as counted, b.fed_at is not null as fed
     from interaction i join interaction_batch b using (batch_id)
-    where metadata ->> 'order_id' = ${one.order_id}`.execute(database.db)
+    where metadata ->> 'order_id' = ${one.order_id}`.execute(db)
   expect(rows).toEqual([{ event_type: 'purchase', ref_id: 'lamp', account_id: 'ada', counted: true, fed: true }])
-  expect((await verify(database.db)).drift).toEqual([])
+  expect((await verify(db)).drift).toEqual([])
 })
 
-test('a refund of more than was sold counts as far as it goes, and says what does not', async () => {
+test('a refund of more than was sold counts as far as it goes, and says what does not', async ({ db, gateway }) => {
   const one = callback()
-  await send(one)
+  await send(gateway, one)
   const refund = { ...one, callback_id: randomUUID(), status: 'refunded' as const, occurred_at: '2026-03-02T12:00:00Z' }
-  const { data } = await send({ ...refund, items: [{ product_id: 'lamp', quantity: 3 }] })
+  const { data } = await send(gateway, { ...refund, items: [{ product_id: 'lamp', quantity: 3 }] })
   expect(data).toEqual({
     ...{ accepted: 1, duplicates: 0, duplicate_indexes: [] },
     rejected: [
       { index: 0, code: 'refused', field: 'items.0.quantity', message: 'asks for 3 of lamp, and 2 of this payment were left' },
     ],
   })
-  expect(await linesOf(one.order_id)).toEqual(['lamp 2 9980 1', 'lamp -2 -9980 -1'])
+  expect(await linesOf(db, one.order_id)).toEqual(['lamp 2 9980 1', 'lamp -2 -9980 -1'])
   const { rows } = await sql`
-    select code, field from rejected_interaction where item like ${`%${refund.callback_id}%`} and is_payment`.execute(database.db)
+    select code, field from rejected_interaction where item like ${`%${refund.callback_id}%`} and is_payment`.execute(db)
   expect(rows).toEqual([{ code: 'refused', field: 'items.0.quantity' }])
 })
 
-test('a cancellation before its payment waits for it', async () => {
+test('a cancellation before its payment waits for it', async ({ db, gateway }) => {
   const one = callback({ session_id: 's' })
   const early = { ...one, callback_id: randomUUID(), status: 'cancelled', items: [] }
-  expect(await send(early)).toMatchObject({ status: 200, data: { accepted: 1, rejected: [] } })
-  expect(await linesOf(one.order_id)).toEqual([])
-  await send(one)
-  expect(await linesOf(one.order_id)).toEqual(['lamp 2 9980 1', 'lamp -2 -9980 -1'])
+  expect(await send(gateway, early)).toMatchObject({ status: 200, data: { accepted: 1, rejected: [] } })
+  expect(await linesOf(db, one.order_id)).toEqual([])
+  await send(gateway, one)
+  expect(await linesOf(db, one.order_id)).toEqual(['lamp 2 9980 1', 'lamp -2 -9980 -1'])
 })
 
-test('trusted services record without a signature, and each callback of many is judged alone', async () => {
+test('trusted services record without a signature, and each callback of many is judged alone', async ({ db, stack }) => {
   const analytic = stack.ingress.client(analyticApi)
   expect(await analytic.RecordPayment(callback())).toMatchObject({ accepted: 1 })
   await expect(analytic.RecordPayment({ ...callback(), currency: 'XXY' })).rejects.toThrow(/currency/)
@@ -169,70 +168,68 @@ test('trusted services record without a signature, and each callback of many is 
     [0, 0, null],
   ])
   const { rows } = await sql`
-    select index, code from rejected_interaction where code <> 'refused' order by batch_id desc, index limit 3`.execute(
-    database.db,
-  )
+    select index, code from rejected_interaction where code <> 'refused' order by batch_id desc, index limit 3`.execute(db)
   expect(rows).toMatchObject([{ index: 1 }, { index: 3, code: 'too_old' }, { index: 4 }])
 })
 
-test('a refused callback is replayed with a repair, once', async () => {
+test('a refused callback is replayed with a repair, once', async ({ db, stack }) => {
   const analytic = stack.ingress.client(analyticApi)
   const pending = callback({ status: 'pending', occurred_at: '1999-12-31T23:59:59Z' })
   const { results } = await analytic.RecordPayments({ callbacks: [pending] })
   expect(results[0]!.rejected).toMatchObject([{ code: 'too_old' }])
   const { rows } = await sql<{ batch_id: string; index: number }>`
-    select batch_id, index from rejected_interaction where item like ${`%${pending.callback_id}%`}`.execute(database.db)
+    select batch_id, index from rejected_interaction where item like ${`%${pending.callback_id}%`}`.execute(db)
   const again = await analytic.ReplayRejected(rows[0]!)
   expect(again).toMatchObject({ outcome: 'rejected', rejection: { code: 'too_old', field: 'occurred_at' } })
   const [batch_id, index] = again.rejection!.id.split('.') as [string, string]
   const repaired = { batch_id, index: Number(index), set: { occurred_at: '2026-03-01T12:00:00Z', status: 'success' } }
   expect(await analytic.ReplayRejected(repaired)).toEqual({ outcome: 'accepted' })
   await expect(analytic.ReplayRejected(repaired)).rejects.toThrow(/was replayed already/)
-  expect(await linesOf(pending.order_id)).toEqual(['lamp 2 9980 1'])
+  expect(await linesOf(db, pending.order_id)).toEqual(['lamp 2 9980 1'])
   await stack.settled()
-  expect((await verify(database.db)).drift).toEqual([])
+  expect((await verify(db)).drift).toEqual([])
 })
 
-test('many callbacks at once, some of the same orders, come to what they should', async () => {
+test('many callbacks at once, some of the same orders, come to what they should', async ({ db, stack, gateway }) => {
   const [seller, order] = [randomUUID(), randomUUID()]
   const items = [{ product_id: 'chair', seller_id: seller, quantity: 1, unit_price: 100 }]
   const payments = Array.from({ length: 40 }, (_, index) => callback({ order_id: index < 20 ? order : randomUUID(), items }))
   const refunds = payments.slice(0, 30).map((one) => ({ ...one, callback_id: randomUUID(), status: 'refunded', items: [] }))
-  await Promise.all([...refunds, ...payments, ...payments].map((one) => send(one)))
+  await Promise.all([...refunds, ...payments, ...payments].map((one) => send(gateway, one)))
   const { rows } = await sql`
-    select revenue::int, orders, items::int from seller_day where seller_id = ${seller}`.execute(database.db)
+    select revenue::int, orders, items::int from seller_day where seller_id = ${seller}`.execute(db)
   expect(rows).toEqual([{ revenue: 1_000, orders: 10, items: 10 }])
   await stack.settled()
-  expect((await verify(database.db)).drift).toEqual([])
+  expect((await verify(db)).drift).toEqual([])
 })
 
 describe('a signature', () => {
-  test.each<[string, Sending, RegExp]>([
+  test.for<[string, Sending, RegExp]>([
     ['that is missing', { header: null }, /sign the body/],
     ['that is old', { seconds: -301 }, /older than 5 minutes/],
     ['from the future', { seconds: 310 }, /future/],
     ['with another secret', { secret: 'another' }, /not the signature/],
     ['of a body that was changed by one byte', { body: JSON.stringify(callback()).replace('4990', '4991') }, /not the signature/],
     ['of no body', { body: '' }, /not the signature/],
-  ])('%s is a 401', async (_name, sending, message) => {
-    const { status, error } = await send(callback(), sending)
+  ])('%s is a 401', async ([_name, sending, message], { gateway }) => {
+    const { status, error } = await send(gateway, callback(), sending)
     expect([status, error!.code]).toEqual([401, 'unauthorized'])
     expect(error!.message).toMatch(message)
   })
 
-  test('of nothing at all is a 401', async () => {
+  test('of nothing at all is a 401', async ({ gateway }) => {
     const response = await fetch(`${gateway.url}/api/v1/orders/payment/callback`, { method: 'POST' })
     expect(response.status).toBe(401)
   })
 
-  test('with the secret of tomorrow is good', async () => {
-    expect(await send(callback(), { secret: 'a secret of tomorrow' })).toMatchObject({ status: 200 })
+  test('with the secret of tomorrow is good', async ({ gateway }) => {
+    expect(await send(gateway, callback(), { secret: 'a secret of tomorrow' })).toMatchObject({ status: 200 })
   })
 })
 
 describe('a callback with', () => {
   const item = (changes: object) => ({ items: [{ product_id: 'lamp', quantity: 1, unit_price: 1, ...changes }] })
-  test.each<[string, object, string]>([
+  test.for<[string, object, string]>([
     ['negative money', item({ unit_price: -1 }), 'items.0.unit_price'],
     ['fractional money', item({ unit_price: 0.5 }), 'items.0.unit_price'],
     ['huge money', item({ unit_price: 1e15 }), 'items.0.unit_price'],
@@ -245,14 +242,14 @@ describe('a callback with', () => {
     ['no items', { items: [] }, 'items'],
     ['a provider that is no slug', { provider: 'Acme Pay' }, 'provider'],
     ['an unknown field', { note: 'x' }, 'note'],
-  ])('%s is a 400 that names the field', async (_name, changes, field) => {
-    const { status, error } = await send({ ...callback(), ...changes })
+  ])('%s is a 400 that names the field', async ([_name, changes, field], { gateway }) => {
+    const { status, error } = await send(gateway, { ...callback(), ...changes })
     expect([status, error!.code]).toEqual([400, 'invalid_request'])
     expect(error!.message.split(': ')[0]).toBe(field)
   })
 
-  test('a time that is too far ahead is kept and told', async () => {
-    const { status, data } = await send(callback({ occurred_at: new Date(Date.now() + 600_000).toISOString() }))
+  test('a time that is too far ahead is kept and told', async ({ gateway }) => {
+    const { status, data } = await send(gateway, callback({ occurred_at: new Date(Date.now() + 600_000).toISOString() }))
     expect([status, data]).toMatchObject([200, { accepted: 0, rejected: [{ code: 'in_future', field: 'occurred_at' }] }])
   })
 })
@@ -263,49 +260,51 @@ describe("a provider's own webhooks", () => {
     data: { object: { id: 'pi_1', currency: 'eur', metadata: { order_id: 'stripe-1', items: ITEMS }, ...object } },
   })
   const ITEMS = JSON.stringify([{ product_id: 'lamp', seller_id: 'north', quantity: 2, unit_price: 500 }])
-  const stripe = (event: unknown, secret = STRIPE_SECRETS[0]!) =>
-    send(event, { path: '/stripe', name: 'stripe-signature', secret })
+  const stripe = (gateway: TestGateway, event: unknown, secret = STRIPE_SECRETS[0]!) =>
+    send(gateway, event, { path: '/stripe', name: 'stripe-signature', secret })
 
-  test("go through the documentation's adapter for Stripe, refunds and old secrets too", async () => {
-    expect(await stripe(intent('payment_intent.succeeded'))).toMatchObject({ status: 200, data: { accepted: 1 } })
+  test("go through the documentation's adapter for Stripe, refunds and old secrets too", async ({ db, gateway }) => {
+    expect(await stripe(gateway, intent('payment_intent.succeeded'))).toMatchObject({ status: 200, data: { accepted: 1 } })
     const refund = {
       id: 're_1',
       payment_intent: 'pi_1',
       status: 'pending',
       metadata: { items: '[{"product_id":"lamp","quantity":1}]' },
     }
-    expect(await stripe(intent('refund.created', refund))).toMatchObject({ data: { accepted: 0 } })
+    expect(await stripe(gateway, intent('refund.created', refund))).toMatchObject({ data: { accepted: 0 } })
     const succeeded = { ...refund, status: 'succeeded' }
-    expect(await stripe(intent('refund.updated', succeeded), STRIPE_SECRETS[1])).toMatchObject({
+    expect(await stripe(gateway, intent('refund.updated', succeeded), STRIPE_SECRETS[1])).toMatchObject({
       data: { accepted: 1, rejected: [] },
     })
-    expect(await stripe(intent('refund.updated', succeeded))).toMatchObject({ data: { duplicates: 1 } })
-    expect(await linesOf('stripe-1')).toEqual(['lamp 2 1000 1', 'lamp -1 -500 0'])
+    expect(await stripe(gateway, intent('refund.updated', succeeded))).toMatchObject({ data: { duplicates: 1 } })
+    expect(await linesOf(db, 'stripe-1')).toEqual(['lamp 2 1000 1', 'lamp -1 -500 0'])
     const whole = { ...succeeded, id: 're_2', metadata: { whole: 'yes' } }
-    expect(await stripe(intent('refund.created', whole))).toMatchObject({ data: { accepted: 1 } })
-    expect(await linesOf('stripe-1')).toEqual(['lamp 2 1000 1', 'lamp -1 -500 0', 'lamp -1 -500 -1'])
+    expect(await stripe(gateway, intent('refund.created', whole))).toMatchObject({ data: { accepted: 1 } })
+    expect(await linesOf(db, 'stripe-1')).toEqual(['lamp 2 1000 1', 'lamp -1 -500 0', 'lamp -1 -500 -1'])
   })
 
-  test('are refused with a wrong signature, an unknown provider, and when the adapter makes no callback of them', async () => {
-    expect(await stripe(intent('payment_intent.succeeded'), 'whsec_of_somebody_else')).toMatchObject({ status: 401 })
-    expect(await send({}, { path: '/nobody' })).toMatchObject({ status: 404 })
-    const wrong = await stripe(intent('payment_intent.succeeded', { currency: 'xxy' }))
+  test('are refused with a wrong signature, an unknown provider, and when the adapter makes no callback of them', async ({
+    gateway,
+  }) => {
+    expect(await stripe(gateway, intent('payment_intent.succeeded'), 'whsec_of_somebody_else')).toMatchObject({ status: 401 })
+    expect(await send(gateway, {}, { path: '/nobody' })).toMatchObject({ status: 404 })
+    const wrong = await stripe(gateway, intent('payment_intent.succeeded', { currency: 'xxy' }))
     expect(wrong).toMatchObject({ status: 400, error: { details: [{ field: '0.currency' }] } })
     const unsaid = { id: 're_3', payment_intent: 'pi_1', status: 'succeeded', metadata: {} }
-    const { status, error } = await stripe(intent('refund.created', unsaid))
+    const { status, error } = await stripe(gateway, intent('refund.created', unsaid))
     expect([status, error!.message]).toEqual([400, 'the adapter: refund re_3 does not say what of'])
   })
 
-  test('may be of no interest, or be several callbacks, signed in their own way', async () => {
-    expect(await stripe(intent('customer.created'))).toMatchObject({ status: 200, data: { accepted: 0, rejected: [] } })
+  test('may be of no interest, or be several callbacks, signed in their own way', async ({ gateway }) => {
+    expect(await stripe(gateway, intent('customer.created'))).toMatchObject({ status: 200, data: { accepted: 0, rejected: [] } })
     const { provider: _, ...one } = callback()
     const { provider: __, ...other } = callback()
     const given = [one, one, other]
     const header = `sum ${JSON.stringify(given).length}`
-    expect(await send(given, { path: '/own-way', name: 'x-own', header })).toMatchObject({
+    expect(await send(gateway, given, { path: '/own-way', name: 'x-own', header })).toMatchObject({
       data: { accepted: 2, duplicates: 1, duplicate_indexes: [1] },
     })
-    expect(await send(given, { path: '/own-way', name: 'x-own', header: 'sum 1' })).toMatchObject({ status: 401 })
+    expect(await send(gateway, given, { path: '/own-way', name: 'x-own', header: 'sum 1' })).toMatchObject({ status: 401 })
   })
 })
 

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import fc from 'fast-check'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { expect } from 'vitest'
 import { HOUR_MS } from '../../src/contract/time.ts'
 import { PRESETS } from '../../src/ranking/weights.ts'
 import { callOf } from '../../src/store/log/call.ts'
@@ -8,15 +8,11 @@ import { recordBatch, type RecordedBatchResult } from '../../src/store/log/batch
 import { countBatch } from '../../src/store/popularity/counting.ts'
 import { feedBatch } from '../../src/store/shoppers/shopper-profile.ts'
 import { verify } from '../../src/store/proof/verification.ts'
-import { clear, createDatabase, type TestDatabase } from '../harness/servers/database.ts'
+import { clear } from '../harness/servers/database.ts'
 import { differences, expectedCells, rulesInForce, storedCells } from '../harness/reference/cells.ts'
 import type { NewInteraction } from '../../src/admission/rows.ts'
-
-let database: TestDatabase
-beforeAll(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-})
-afterAll(() => database.drop())
+import { pgTest as test } from '../harness/fixtures.ts'
+import type { Database } from '../../src/store/database/connection.ts'
 
 const NOW_MS = Math.floor(Date.now() / 1_000) * 1_000
 
@@ -94,13 +90,12 @@ function split(numbers: number[], sizes: Iterator<number>): number[][] {
 test(
   'any split, order, repetition and overlap of batches gives the aggregates of the distinct events',
   { timeout: 120_000 },
-  async () => {
-    const { db } = database
+  async ({ db }) => {
     const rules = await rulesInForce(db)
     await fc.assert(
       fc.asyncProperty(planArbitrary, async ({ batches, attempts }) => {
         await clear(db)
-        const answers = await Promise.all(batches.map((batch) => recordWithRepeats(batch, attempts)))
+        const answers = await Promise.all(batches.map((batch) => recordWithRepeats(db, batch, attempts)))
         await Promise.all(
           answers.flatMap((answer) =>
             Array.from({ length: attempts }, () => [countBatch(db, answer), feedBatch(db, answer)]).flat(),
@@ -119,9 +114,9 @@ test(
 )
 
 /** The same call several times at once, as overlapping attempts of one invocation are; all must answer the same, and one was the first. */
-async function recordWithRepeats(batch: NewInteraction[], attempts: number): Promise<RecordedBatchResult> {
+async function recordWithRepeats(db: Database, batch: NewInteraction[], attempts: number): Promise<RecordedBatchResult> {
   const call = callOf(randomUUID(), Buffer.from('body'))
-  const answers = await Promise.all(Array.from({ length: attempts }, () => recordBatch(database.db, call, batch, [])))
+  const answers = await Promise.all(Array.from({ length: attempts }, () => recordBatch(db, call, batch, [])))
   for (const answer of answers) expect({ ...answer, isNew: true }).toEqual({ ...answers[0], isNew: true })
   expect(answers.filter((answer) => answer.isNew)).toHaveLength(1)
   return answers[0]!

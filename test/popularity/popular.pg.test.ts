@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
+import { expect } from 'vitest'
 import { MODES, type Mode, PopularProduct, type PopularRequest } from '../../src/contract/popular-list.ts'
 import { HOUR_MS } from '../../src/contract/time.ts'
 import { PRESETS } from '../../src/ranking/weights.ts'
@@ -10,22 +10,19 @@ import { decodeCursor, encodeCursor } from '../../src/store/database/cursor.ts'
 import { rolledToMsOf, rollUpSome } from '../../src/store/popularity/roll-up.ts'
 import { refreshRising } from '../../src/store/popularity/rising.ts'
 import { verify } from '../../src/store/proof/verification.ts'
-import { clear, createDatabase, type TestDatabase } from '../harness/servers/database.ts'
+import { clear } from '../harness/servers/database.ts'
 import { interaction, recordAndCount } from '../harness/items/events.ts'
 import { expectedList, type Listed } from '../harness/reference/popular-list.ts'
 import { rulesInForce } from '../harness/reference/cells.ts'
 import type { NewInteraction } from '../../src/admission/rows.ts'
+import { pgTest as test } from '../harness/fixtures.ts'
+import type { Database } from '../../src/store/database/connection.ts'
 
-let database: TestDatabase
-beforeAll(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-})
-afterAll(() => database.drop())
-beforeEach(() => emptied())
+test.beforeEach(({ db }) => emptied(db))
 
-async function emptied(): Promise<void> {
-  await clear(database.db)
-  await sql`delete from catalog.product`.execute(database.db)
+async function emptied(db: Database): Promise<void> {
+  await clear(db)
+  await sql`delete from catalog.product`.execute(db)
 }
 
 const NOW_MS = Math.floor(Date.now() / 1_000) * 1_000
@@ -75,14 +72,13 @@ const requestArbitrary: fc.Arbitrary<PopularRequest> = fc.record(
 /** Behind the trending window, and before many of the events and instants. */
 const ROLL_UP_DAYS = 10
 
-test.each([
+test.for([
   ['of hours', false],
   ['of hours and days', true],
 ])(
   'every mode, window, category and instant is what the events say, on pages of any length: %s',
   { timeout: 120_000 },
-  async (_what, isRolledUp) => {
-    const { db } = database
+  async ([_what, isRolledUp], { db }) => {
     if (isRolledUp) await rollUpSome(db, ROLL_UP_DAYS)
     const { edgeMs } = await rulesInForce(db)
     const rolledToMs = await rolledToMsOf(db)
@@ -93,13 +89,13 @@ test.each([
     })
     await fc.assert(
       fc.asyncProperty(scenario, async ({ events, catalogue, requests }) => {
-        await emptied()
-        await storeCatalogue(catalogue)
+        await emptied(db)
+        await storeCatalogue(db, catalogue)
         await recordAndCount(db, events)
         await refreshRising(db, NOW_MS)
         for (const request of requests) {
           const fromMs = Date.now()
-          const listed = await wholeList(request)
+          const listed = await wholeList(db, request)
           const ordered = isKept(request) && request.mode === 'trending' ? withoutNearTies(listed) : listed
           const expected = expectedList(events, catalogue, request, { nowMs: NOW_MS, edgeMs, rolledToMs })
           expect(ordered.map((product) => product.product_id)).toEqual(expected.map((product) => product.product_id))
@@ -137,10 +133,10 @@ function withoutNearTies(listed: readonly PopularProduct[]): PopularProduct[] {
 }
 
 /** All pages, one after the other. */
-async function wholeList(request: PopularRequest): Promise<PopularProduct[]> {
+async function wholeList(db: Database, request: PopularRequest): Promise<PopularProduct[]> {
   const products: PopularProduct[] = []
   for (let cursor: string | undefined; ;) {
-    const { rows, meta } = await popularPage(database.db, { ...request, cursor }, NOW_MS)
+    const { rows, meta } = await popularPage(db, { ...request, cursor }, NOW_MS)
     expect(rows.length).toBeLessThanOrEqual(request.limit)
     products.push(...rows.map((json) => PopularProduct.parse(JSON.parse(json))))
     if (meta.next_cursor === null) return products
@@ -148,21 +144,20 @@ async function wholeList(request: PopularRequest): Promise<PopularProduct[]> {
   }
 }
 
-async function storeCatalogue(catalogue: ReadonlyMap<string, Listed>): Promise<void> {
+async function storeCatalogue(db: Database, catalogue: ReadonlyMap<string, Listed>): Promise<void> {
   for (const [productId, { category, status }] of catalogue) {
     await sql`insert into catalog.product (product_id, name, category, status, updated_at, call_id)
-      values (${productId}, 'n', ${category}, ${status}, now(), gen_random_uuid())`.execute(database.db)
+      values (${productId}, 'n', ${category}, ${status}, now(), gen_random_uuid())`.execute(db)
   }
 }
 
 const many = (refId: string, count: number, ageHours: number, changes: Partial<NewInteraction> = {}) =>
   Array.from({ length: count }, () => interaction({ refId, occurredAtMs: NOW_MS - ageHours * HOUR_MS, ...changes }))
 
-const listOf = async (request: Partial<PopularRequest>) =>
-  wholeList({ mode: 'trending', limit: 100, min_interactions: 1, ...request })
+const listOf = async (db: Database, request: Partial<PopularRequest>) =>
+  wholeList(db, { mode: 'trending', limit: 100, min_interactions: 1, ...request })
 
-test('what rises is what gets more than its past predicts, and small numbers do not beat large ones', async () => {
-  const { db } = database
+test('what rises is what gets more than its past predicts, and small numbers do not beat large ones', async ({ db }) => {
   const daily = (refId: string, before: number, now: number) => [
     ...Array.from({ length: 7 }, (_, day) => many(refId, before, 30 + day * 24)).flat(),
     ...many(refId, now, 2),
@@ -173,30 +168,28 @@ test('what rises is what gets more than its past predicts, and small numbers do 
     ...daily('steady', 50, 50),
     ...daily('falling', 40, 5),
   ])
-  expect(await listOf({ mode: 'rising' })).toEqual([])
+  expect(await listOf(db, { mode: 'rising' })).toEqual([])
   await refreshRising(db, NOW_MS)
-  const rising = await listOf({ mode: 'rising' })
+  const rising = await listOf(db, { mode: 'rising' })
   expect(rising.map((product) => product.product_id)).toEqual(['large', 'small'])
   expect(rising[0]).toMatchObject({ view_count: 3_000 })
   // An hour that has begun is a part of a day.
   expect(rising[0]!.rising_score).toBeGreaterThan(910 / (310 * (25 / 24)))
   expect(rising[0]!.rising_score).toBeLessThanOrEqual(910 / 310)
-  const ofDay = await listOf({ mode: 'rising', time_window_days: 1 })
+  const ofDay = await listOf(db, { mode: 'rising', time_window_days: 1 })
   expect(ofDay.map(({ product_id, view_count }) => [product_id, view_count])).toEqual([
     ['large', 900],
     ['small', 6],
   ])
 })
 
-test('reports are no attention', async () => {
-  const { db } = database
+test('reports are no attention', async ({ db }) => {
   await recordAndCount(db, many('bad', 500, 2, { eventType: 'report_product' }))
   await refreshRising(db, NOW_MS)
-  expect(await listOf({ mode: 'rising' })).toEqual([])
+  expect(await listOf(db, { mode: 'rising' })).toEqual([])
 })
 
-test('the pages of a window begin with the hour of the first one, however late the next is asked for', async () => {
-  const { db } = database
+test('the pages of a window begin with the hour of the first one, however late the next is asked for', async ({ db }) => {
   await recordAndCount(db, [...many('a', 3, 23.5), ...many('b', 2, 23.5), ...many('c', 1, 23.5)])
   const request = { mode: 'most_viewed', time_window_days: 1, limit: 2, min_interactions: 1 } as const
   const first = await popularPage(db, request, NOW_MS)
@@ -207,43 +200,41 @@ test('the pages of a window begin with the hour of the first one, however late t
   expect((await popularPage(db, request, later)).rows).toHaveLength(0)
 })
 
-test('a product that is hidden vanishes from every list at once and comes back with its numbers', async () => {
-  const { db } = database
+test('a product that is hidden vanishes from every list at once and comes back with its numbers', async ({ db }) => {
   await recordAndCount(db, [...many('x', 3, 1), ...many('y', 1, 1)])
   const set = (status: Listed['status']) =>
     sql`insert into catalog.product (product_id, name, category, status, updated_at, call_id) values ('x', 'n', 'lamps', ${status}, now(), gen_random_uuid())
       on conflict (product_id) do update set status = excluded.status`.execute(db)
-  const idsOf = async (request: Partial<PopularRequest>) => (await listOf(request)).map((product) => product.product_id)
+  const idsOf = async (request: Partial<PopularRequest>) => (await listOf(db, request)).map((product) => product.product_id)
   for (const request of [{}, { time_window_days: 1 }, { mode: 'most_viewed' as const }]) {
     await set('active')
-    const before = await listOf(request)
+    const before = await listOf(db, request)
     expect(before).toHaveLength(2)
     await set('hidden')
     expect(await idsOf(request)).toEqual(['y'])
     await set('deleted')
     expect(await idsOf(request)).toEqual(['y'])
     await set('active')
-    expect((await listOf(request)).map(({ view_count }) => view_count)).toEqual(before.map(({ view_count }) => view_count))
+    expect((await listOf(db, request)).map(({ view_count }) => view_count)).toEqual(before.map(({ view_count }) => view_count))
   }
 })
 
-test.each([
+test.for([
   ['an instant in the future', { as_of: new Date(NOW_MS + 1_000).toISOString() }, 'as_of'],
   ['an instant before 2000', { as_of: '1999-12-31T23:59:59.999Z' }, 'as_of'],
   ['no cursor', { cursor: createHash('sha256').digest('base64url') }, 'cursor'],
-])('%s is refused with its field', async (_name, changes, field) => {
+] as const)('%s is refused with its field', async ([_name, changes, field], { db }) => {
   const request = { mode: 'overall', limit: 1, min_interactions: 1, ...changes } as const
-  await expect(popularPage(database.db, request, NOW_MS)).rejects.toMatchObject({ field })
+  await expect(popularPage(db, request, NOW_MS)).rejects.toMatchObject({ field })
 })
 
-test.each([
+test.for([
   { mode: 'most_viewed' },
   { time_window_days: 2 },
   { min_interactions: 2 },
   { category_ids: ['lamps'] },
   { as_of: new Date(NOW_MS - HOUR_MS).toISOString() },
-] satisfies Partial<PopularRequest>[])('a cursor of another query is refused: %o', async (other) => {
-  const { db } = database
+] satisfies Partial<PopularRequest>[])('a cursor of another query is refused: %o', async (other, { db }) => {
   await recordAndCount(db, [...many('a', 1, 1), ...many('b', 1, 1)])
   const request: PopularRequest = { mode: 'overall', limit: 1, min_interactions: 1 }
   const { meta } = await popularPage(db, request, NOW_MS)
@@ -253,7 +244,7 @@ test.each([
   await expect(popularPage(db, { ...next, ...other }, NOW_MS)).rejects.toMatchObject({ field: 'cursor' })
 })
 
-test.each([
+test.for([
   ['a count that is no whole number', 'most_viewed', ['1.5']],
   ['a count that is written otherwise', 'most_viewed', ['1e5']],
   ['a count beyond bigint', 'overall', ['9'.repeat(30)]],
@@ -263,26 +254,25 @@ test.each([
   ['a value too many', 'overall', ['1', '1']],
   ['a value too few', 'most_searched', ['1']],
   ['none', 'overall', []],
-] as const)('a cursor with %s is refused', async (_what, mode, values) => {
-  const { request, parts } = await pageOf(mode)
+] as const)('a cursor with %s is refused', async ([_what, mode, values], { db }) => {
+  const { request, parts } = await pageOf(db, mode)
   const [query, instant, productId] = parts
   const cursor = encodeCursor('popular', [query!, instant!, productId!, ...values])
-  await expect(popularPage(database.db, { ...request, cursor }, NOW_MS)).rejects.toMatchObject({ field: 'cursor' })
+  await expect(popularPage(db, { ...request, cursor }, NOW_MS)).rejects.toMatchObject({ field: 'cursor' })
 })
 
-test.each([
+test.for([
   ['of the day before yesterday', -48 * HOUR_MS],
   ['of tomorrow', 24 * HOUR_MS],
   ['of long ago', 1e11 - NOW_MS],
-])('a cursor %s is refused', async (_when, aheadMs) => {
-  const { request, parts } = await pageOf('most_viewed', { time_window_days: 1 })
+] as const)('a cursor %s is refused', async ([_when, aheadMs], { db }) => {
+  const { request, parts } = await pageOf(db, 'most_viewed', { time_window_days: 1 })
   const cursor = encodeCursor('popular', parts.with(1, String(NOW_MS + aheadMs)))
-  await expect(popularPage(database.db, { ...request, cursor }, NOW_MS)).rejects.toMatchObject({ field: 'cursor' })
+  await expect(popularPage(db, { ...request, cursor }, NOW_MS)).rejects.toMatchObject({ field: 'cursor' })
 })
 
 /** A first page of one product of two, and what its cursor is made of. */
-async function pageOf(mode: Mode, changes: Partial<PopularRequest> = {}) {
-  const { db } = database
+async function pageOf(db: Database, mode: Mode, changes: Partial<PopularRequest> = {}) {
   await recordAndCount(
     db,
     ['a', 'b'].flatMap((refId) => [...many(refId, 2, 1), ...many(refId, 1, 1, { eventType: 'click_from_search' })]),

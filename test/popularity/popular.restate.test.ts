@@ -1,50 +1,37 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { expect } from 'vitest'
 import { PopularResponse } from '../../src/contract/popular-list.ts'
-import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { interaction, recordAndCount } from '../harness/items/events.ts'
 import { SETTINGS, startGateway, type TestGateway } from '../harness/servers/gateway.ts'
-import { type Stack, startStack } from '../harness/servers/stack.ts'
+import { gatewayTest } from '../harness/fixtures.ts'
 
 const CACHE_MS = 900_000
 const PATH = '/api/v1/products/popular'
 
-let database: TestDatabase
-let stack: Stack
-let gateway: TestGateway
-let caching: TestGateway
-beforeAll(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-  stack = await startStack(database.db)
-  gateway = await startGateway(database.url, stack)
-  caching = await startGateway(database.url, stack, { settings: { ...SETTINGS, popularCacheMs: CACHE_MS } })
-  await recordAndCount(database.db, [
-    interaction({ refId: 'lamp' }),
-    interaction({ refId: 'lamp' }),
-    interaction({ refId: 'desk' }),
-  ])
-})
-afterAll(async () => {
-  await gateway.stop()
-  await caching.stop()
-  await stack.stop()
-  await database.drop()
+const test = gatewayTest.extend('caching', { scope: 'file' }, async ({ database, stack }, { onCleanup }) => {
+  const caching = await startGateway(database.url, stack, { settings: { ...SETTINGS, popularCacheMs: CACHE_MS } })
+  onCleanup(caching.stop)
+  return caching
 })
 
-async function ask(query: string, at = gateway) {
-  const answer = await fetch(`${at.url}${PATH}?${query}`)
+test.beforeAll(({ db }) =>
+  recordAndCount(db, [interaction({ refId: 'lamp' }), interaction({ refId: 'lamp' }), interaction({ refId: 'desk' })]),
+)
+
+async function ask({ url }: TestGateway, query: string) {
+  const answer = await fetch(`${url}${PATH}?${query}`)
   return { status: answer.status, headers: answer.headers, json: (await answer.json()) as PopularResponse }
 }
 
-test('the list says what it is of, over REST and through the ingress alike', async () => {
-  const { status, headers, json } = await ask('mode=most_viewed&time_window_days=7&limit=1')
+test('the list says what it is of, over REST and through the ingress alike', async ({ stack, gateway }) => {
+  const { status, headers, json } = await ask(gateway, 'mode=most_viewed&time_window_days=7&limit=1')
   expect(status).toBe(200)
   expect(PopularResponse.parse(json)).toMatchObject({
     data: [{ product_id: 'lamp', view_count: 2, score: 0.6 }],
     meta: { mode: 'most_viewed', time_window_days: 7, as_of: null, next_cursor: expect.any(String) },
   })
   expect(headers.get('cache-control')).toBe('private, max-age=0')
-  const next = await ask(`mode=most_viewed&time_window_days=7&limit=1&cursor=${json.meta.next_cursor}`)
+  const next = await ask(gateway, `mode=most_viewed&time_window_days=7&limit=1&cursor=${json.meta.next_cursor}`)
   expect(next.json).toMatchObject({ data: [{ product_id: 'desk' }], meta: { next_cursor: null } })
   const viaIngress = await fetch(`${stack.ingressUrl}/Popularity/Popular`, {
     method: 'POST',
@@ -54,12 +41,12 @@ test('the list says what it is of, over REST and through the ingress alike', asy
   expect(await viaIngress.json()).toMatchObject({ data: [{ product_id: 'lamp', view_count: 2 }], meta: { time_window_days: 7 } })
 })
 
-test('as_of is floored to the hour', async () => {
-  const { json } = await ask('mode=overall&as_of=2026-01-02T03:59:59.999%2B01:00')
+test('as_of is floored to the hour', async ({ gateway }) => {
+  const { json } = await ask(gateway, 'mode=overall&as_of=2026-01-02T03:59:59.999%2B01:00')
   expect(json).toMatchObject({ data: [], meta: { as_of: '2026-01-02T02:00:00.000Z' } })
 })
 
-test.each([
+test.for([
   ['mode=hottest', 'mode', 'trending'],
   ['time_window_days=0', 'time_window_days', 'from 1 to 365'],
   ['time_window_days=366', 'time_window_days', 'from 1 to 365'],
@@ -74,32 +61,32 @@ test.each([
   ['as_of=2100-01-01T00:00:00Z', 'as_of', 'now'],
   ['cursor=abc', 'cursor', 'not a cursor'],
   ['nonsense=1', 'nonsense', 'nonsense'],
-])('?%s is refused with the field and what it may be', async (query, field, range) => {
-  const { status, json } = await ask(query)
+] as const)('?%s is refused with the field and what it may be', async ([query, field, range], { gateway }) => {
+  const { status, json } = await ask(gateway, query)
   expect(status).toBe(400)
   const { error } = json as unknown as { error: { message: string; details: { field: string; message: string }[] } }
   expect(error.details.map((detail) => detail.field)).toContain(field)
   expect(error.message).toContain(range)
 })
 
-test('fifty categories of the longest ids there are fit into the address', async () => {
+test('fifty categories of the longest ids there are fit into the address', async ({ gateway }) => {
   const ids = Array.from(
     { length: 50 },
     (_, n) => `category_ids=${encodeURIComponent('🛒'.repeat(199) + String.fromCodePoint(97 + n))}`,
   )
-  expect((await ask(ids.join('&'))).status).toBe(200)
+  expect((await ask(gateway, ids.join('&'))).status).toBe(200)
 })
 
-test('an answer is kept as long as may be, says how old it may be, and hides no other question', async () => {
+test('an answer is kept as long as may be, says how old it may be, and hides no other question', async ({ db, caching }) => {
   const refId = randomUUID()
   const query = 'mode=most_viewed&limit=100'
-  const both = await Promise.all([ask(query, caching), ask(query, caching)])
+  const both = await Promise.all([ask(caching, query), ask(caching, query)])
   expect(both[0].json).toEqual(both[1].json)
-  await recordAndCount(database.db, [interaction({ refId })])
-  const later = await ask(query, caching)
+  await recordAndCount(db, [interaction({ refId })])
+  const later = await ask(caching, query)
   expect(later.json).toEqual(both[0].json)
   expect(later.headers.get('cache-control')).toBe(`private, max-age=${CACHE_MS / 1_000}`)
   expect(Number(later.headers.get('age'))).toBeGreaterThanOrEqual(0)
-  const { json } = await ask('mode=most_viewed&limit=99', caching)
+  const { json } = await ask(caching, 'mode=most_viewed&limit=99')
   expect(json.data.map((product) => product.product_id)).toContain(refId)
 })

@@ -1,22 +1,18 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { sql } from 'kysely'
-import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { expect, inject } from 'vitest'
 import { DAY_MS } from '../../src/contract/time.ts'
 import { PRESETS } from '../../src/ranking/weights.ts'
 import { rescore } from '../../src/store/popularity/popularity-rules.ts'
 import { dropOldMonths } from '../../src/store/log/retention.ts'
 import { rollUpSome } from '../../src/store/popularity/roll-up.ts'
 import { verify } from '../../src/store/proof/verification.ts'
-import { BALANCED, createDatabase, type TestDatabase } from '../harness/servers/database.ts'
+import { BALANCED, createDatabase } from '../harness/servers/database.ts'
 import { interaction, recordAndCount } from '../harness/items/events.ts'
 import { failingAt } from '../harness/servers/failing-store.ts'
-
-let database: TestDatabase
-beforeEach(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-})
-afterEach(() => database.drop())
+import { freshPgTest as test } from '../harness/fixtures.ts'
+import type { Database } from '../../src/store/database/connection.ts'
 
 const DAYS = 400
 const ago = (days: number) => Date.now() - days * DAY_MS
@@ -33,126 +29,123 @@ const events = (ages: number[]) =>
 const spread = () =>
   events([0, 1, 399, 399.9, 400, 400.3, 401, 401.2, 401.4, 401.6, 500, 500.5, 800, 800.1].flatMap((d) => [d, d + 0.05]))
 
-const driftOf = async () => (await verify(database.db)).drift
+const driftOf = async (db: Database) => (await verify(db)).drift
 
-async function rollUp(days = DAYS): Promise<number> {
+async function rollUp(db: Database, days = DAYS): Promise<number> {
   let sum = 0
-  for (let moved = 1; moved > 0; sum += moved) moved = await rollUpSome(database.db, days)
+  for (let moved = 1; moved > 0; sum += moved) moved = await rollUpSome(db, days)
   return sum
 }
 
 /** What every product has, whatever cells it is made of. */
-async function products(): Promise<unknown[]> {
+async function products(db: Database): Promise<unknown[]> {
   const { rows } = await sql`
     select product_id, score_micros, trending, view_count, purchase_count, last_interaction from product_popularity order by 1`.execute(
-    database.db,
+    db,
   )
   return rows
 }
 
-async function counts(): Promise<{ hours: number; days: number; old: number; events: number }> {
+async function counts(db: Database): Promise<{ hours: number; days: number; old: number; events: number }> {
   const { rows } = await sql<{ hours: number; days: number; old: number; events: number }>`
     select (select count(*)::int from product_hour) as hours, (select count(*)::int from product_day) as days,
       (select count(*)::int from product_hour cross join popularity_rules where hour < rolled_to) as old,
-      (select sum(events)::int from product_cell) as events`.execute(database.db)
+      (select sum(events)::int from product_cell) as events`.execute(db)
   return rows[0]!
 }
 
-test('hours before the edge become days, and every number stays what it was', async () => {
-  const { db } = database
+test('hours before the edge become days, and every number stays what it was', async ({ db }) => {
   await recordAndCount(db, spread())
-  const [before, cells] = [await products(), await counts()]
-  expect(await rollUp()).toBeGreaterThan(10)
-  expect(await products()).toEqual(before)
-  const after = await counts()
+  const [before, cells] = [await products(db), await counts(db)]
+  expect(await rollUp(db)).toBeGreaterThan(10)
+  expect(await products(db)).toEqual(before)
+  const after = await counts(db)
   expect(after).toMatchObject({ old: 0, events: cells.events })
   expect(after.hours + after.days).toBeLessThan(cells.hours)
-  expect(await driftOf()).toEqual([])
-  expect(await rollUp()).toBe(0)
+  expect(await driftOf(db)).toEqual([])
+  expect(await rollUp(db)).toBe(0)
 })
 
-test('a late event goes to its day, and one just after the edge to its hour', async () => {
-  const { db } = database
+test('a late event goes to its day, and one just after the edge to its hour', async ({ db }) => {
   await recordAndCount(db, spread())
-  await rollUp()
-  const before = await counts()
+  await rollUp(db)
+  const before = await counts(db)
   await recordAndCount(db, events([800, 800.05, 401.9]))
-  expect(await counts()).toMatchObject({ hours: before.hours, old: 0, events: before.events + 3 })
+  expect(await counts(db)).toMatchObject({ hours: before.hours, old: 0, events: before.events + 3 })
   await recordAndCount(db, events([399]))
-  expect((await counts()).hours).toBe(before.hours + 1)
-  expect(await driftOf()).toEqual([])
+  expect((await counts(db)).hours).toBe(before.hours + 1)
+  expect(await driftOf(db)).toEqual([])
 })
 
-test('a roll-up that was killed after any of its statements leaves no drift, and is taken up', async () => {
+test('a roll-up that was killed after any of its statements leaves no drift, and is taken up', async ({ db }) => {
   for (let statement = 1; ; statement++) {
-    await recordAndCount(database.db, spread())
-    const failing = failingAt(database.db, statement)
+    await recordAndCount(db, spread())
+    const failing = failingAt(db, statement)
     const moved = await rollUpSome(failing, DAYS + 100 - statement).catch(ignoreKilled)
-    expect(await driftOf()).toEqual([])
-    await recordAndCount(database.db, spread())
-    expect(await driftOf()).toEqual([])
+    expect(await driftOf(db)).toEqual([])
+    await recordAndCount(db, spread())
+    expect(await driftOf(db)).toEqual([])
     if (moved !== undefined) break
     expect(statement).toBeLessThan(50)
   }
-  await rollUp()
-  expect((await counts()).old).toBe(0)
+  await rollUp(db)
+  expect((await counts(db)).old).toBe(0)
 })
 
-test('counting late events beside several roll-ups loses and doubles nothing', async () => {
-  const { db } = database
+test('counting late events beside several roll-ups loses and doubles nothing', async ({ db }) => {
   await recordAndCount(db, spread())
   await Promise.all([
     ...Array.from({ length: 8 }, async (_, n) => {
       for (let round = 0; round < 4; round++) await recordAndCount(db, spread().slice(n))
     }),
-    ...[800, 600, 450, DAYS].map((days) => rollUp(days)),
+    ...[800, 600, 450, DAYS].map((days) => rollUp(db, days)),
   ])
-  await rollUp()
-  expect(await counts()).toMatchObject({ old: 0, events: (await verify(db)).events })
-  expect(await driftOf()).toEqual([])
+  await rollUp(db)
+  expect(await counts(db)).toMatchObject({ old: 0, events: (await verify(db)).events })
+  expect(await driftOf(db)).toEqual([])
 })
 
-test('other weights and another half-life reach the days too', async () => {
-  const { db } = database
+test('other weights and another half-life reach the days too', async ({ db }) => {
   await recordAndCount(db, spread())
-  await rollUp(500)
+  await rollUp(db, 500)
   await rescore(db, { ...BALANCED, weightsName: 'storefront', weights: PRESETS.storefront })
-  expect(await driftOf()).toEqual([])
+  expect(await driftOf(db)).toEqual([])
   // The edge has moved, and its hours are still on their way.
   await sql`update popularity_rules set rolled_to = rolled_to + interval '50 days'`.execute(db)
   await rescore(db, { ...BALANCED, halfLifeHours: 5 })
-  expect(await driftOf()).toEqual([])
+  expect(await driftOf(db)).toEqual([])
   await recordAndCount(db, spread())
-  await rollUp()
-  expect(await driftOf()).toEqual([])
+  await rollUp(db)
+  expect(await driftOf(db)).toEqual([])
 })
 
-test('a day that was changed by hand, is missing or should not be there is named', async () => {
-  const { db } = database
+test('a day that was changed by hand, is missing or should not be there is named', async ({ db }) => {
   await recordAndCount(db, spread())
   const stray = sql`insert into product_day values (now(), 1, 1, 'stray', 'view')`
   await stray.execute(db)
-  expect(await driftOf()).toMatchObject([{ aggregate: 'product_day', key: { product_id: 'stray' }, column: '*', expected: null }])
+  expect(await driftOf(db)).toMatchObject([
+    { aggregate: 'product_day', key: { product_id: 'stray' }, column: '*', expected: null },
+  ])
   await sql`delete from product_day`.execute(db)
-  await rollUp()
+  await rollUp(db)
   const which = sql`product_id = 'p0' and day = (select min(day) from product_day where product_id = 'p0')`
   for (const column of ['events', 'decayed']) {
     const changeBy = (amount: number) =>
       sql`update product_day set ${sql.ref(column)} = ${sql.ref(column)} + ${sql.lit(amount)} where ${which}`.execute(db)
     await changeBy(1)
-    expect(await driftOf()).toMatchObject([{ aggregate: 'product_day', key: { product_id: 'p0' }, column }])
+    expect(await driftOf(db)).toMatchObject([{ aggregate: 'product_day', key: { product_id: 'p0' }, column }])
     await changeBy(-1)
   }
   await sql`delete from product_day where ${which}`.execute(db)
-  expect(await driftOf()).toMatchObject([{ aggregate: 'product_day', column: '*', stored: null }])
+  expect(await driftOf(db)).toMatchObject([{ aggregate: 'product_day', column: '*', stored: null }])
 })
 
-test('the edge does not move back', async () => {
-  await rollUp()
-  const { rows } = await sql`select rolled_to from popularity_rules`.execute(database.db)
-  await rollUp(1_000)
-  expect((await sql`select rolled_to from popularity_rules`.execute(database.db)).rows).toEqual(rows)
-  const back = sql`update popularity_rules set rolled_to = rolled_to - interval '1 day'`.execute(database.db)
+test('the edge does not move back', async ({ db }) => {
+  await rollUp(db)
+  const { rows } = await sql`select rolled_to from popularity_rules`.execute(db)
+  await rollUp(db, 1_000)
+  expect((await sql`select rolled_to from popularity_rules`.execute(db)).rows).toEqual(rows)
+  const back = sql`update popularity_rules set rolled_to = rolled_to - interval '1 day'`.execute(db)
   await expect(back).rejects.toThrow('moves forward only')
 })
 

@@ -1,19 +1,14 @@
 import { sql } from 'kysely'
-import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { expect } from 'vitest'
 import { HOUR_MS } from '../../src/contract/time.ts'
 import { PRESETS } from '../../src/ranking/weights.ts'
 import { currentRules, rescore } from '../../src/store/popularity/popularity-rules.ts'
 import { refreshTrending, repairTrending } from '../../src/store/popularity/trending-window.ts'
 import { popularityOf } from '../../src/store/popularity/top-list.ts'
 import { verify } from '../../src/store/proof/verification.ts'
-import { BALANCED, createDatabase, type TestDatabase } from '../harness/servers/database.ts'
+import { BALANCED } from '../harness/servers/database.ts'
 import { interaction, recordAndCount } from '../harness/items/events.ts'
-
-let database: TestDatabase
-beforeEach(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-})
-afterEach(() => database.drop())
+import { freshPgTest as test } from '../harness/fixtures.ts'
 
 /** Events of 20 products from now to 9 days back. */
 const spread = () =>
@@ -25,8 +20,7 @@ const spread = () =>
     }),
   )
 
-test('a rescore with other weights equals counting with them from the start', async () => {
-  const { db } = database
+test('a rescore with other weights equals counting with them from the start', async ({ db }) => {
   await recordAndCount(db, spread())
   const before = await popularityOf(db, 'p0')
   const result = await rescore(db, { ...BALANCED, weightsName: 'storefront', weights: PRESETS.storefront })
@@ -44,8 +38,7 @@ test('a rescore with other weights equals counting with them from the start', as
   expect(rows).toEqual([{ actor: 'ada', resource_id: '3', metadata }])
 })
 
-test('a type that gets a weight later counts with its old events', async () => {
-  const { db } = database
+test('a type that gets a weight later counts with its old events', async ({ db }) => {
   await recordAndCount(db, [
     interaction({ refId: 'x', eventType: 'wishlisted' }),
     interaction({ refId: 'x', eventType: 'wishlisted' }),
@@ -55,8 +48,7 @@ test('a type that gets a weight later counts with its old events', async () => {
   expect(await popularityOf(db, 'x')).toMatchObject({ score: 2.5 })
 })
 
-test('a new half-life and window rebuild the hours and trending', async () => {
-  const { db } = database
+test('a new half-life and window rebuild the hours and trending', async ({ db }) => {
   await recordAndCount(db, spread())
   await rescore(db, { ...BALANCED, halfLifeHours: 5, windowHours: 24 })
   expect((await verify(db)).drift).toEqual([])
@@ -68,15 +60,13 @@ test('a new half-life and window rebuild the hours and trending', async () => {
   expect((await verify(db)).drift).toEqual([])
 })
 
-test('a new half-life is refused when part of the log is gone', async () => {
-  const { db } = database
+test('a new half-life is refused when part of the log is gone', async ({ db }) => {
   await sql`update log_horizon set horizon = '2020-01-01'`.execute(db)
   await expect(rescore(db, { ...BALANCED, halfLifeHours: 5 })).rejects.toThrow('needs the whole log')
   expect(await currentRules(db)).toMatchObject({ halfLifeHours: 72 })
 })
 
-test('moving the edge drops the hours that left the window, and a killed repair is taken up', async () => {
-  const { db } = database
+test('moving the edge drops the hours that left the window, and a killed repair is taken up', async ({ db }) => {
   await sql`update popularity_rules set edge = edge - interval '3 days', repaired_to = edge - interval '3 days'`.execute(db)
   await recordAndCount(db, spread())
   const outside = await sql<{
@@ -92,8 +82,7 @@ test('moving the edge drops the hours that left the window, and a killed repair 
   expect(await repairTrending(db)).toBe(0)
 })
 
-test('counting while the window moves leaves no drift', async () => {
-  const { db } = database
+test('counting while the window moves leaves no drift', async ({ db }) => {
   await recordAndCount(db, spread())
   for (let round = 0; round < 5; round++) {
     // Ten days are in the window and seven should be: the refresh has three to repair.
@@ -110,8 +99,7 @@ test('counting while the window moves leaves no drift', async () => {
   }
 })
 
-test('a landmark far behind is moved, and trending stays what it was', async () => {
-  const { db } = database
+test('a landmark far behind is moved, and trending stays what it was', async ({ db }) => {
   await recordAndCount(db, spread())
   const before = await popularityOf(db, 'p0')
   // 250 half-lives back: everything kept is larger by 2^250.
@@ -127,8 +115,7 @@ test('a landmark far behind is moved, and trending stays what it was', async () 
   expect((await popularityOf(db, 'p0'))!.trending_score / before!.trending_score).toBeCloseTo(1, 4)
 })
 
-test('a short half-life in a long window counts events whose share is nothing', async () => {
-  const { db } = database
+test('a short half-life in a long window counts events whose share is nothing', async ({ db }) => {
   await rescore(db, { ...BALANCED, halfLifeHours: 1, windowHours: 365 * 24 })
   const old = interaction({ refId: 'old', occurredAtMs: Date.now() - 60 * 24 * HOUR_MS })
   await recordAndCount(db, [old, interaction({ refId: 'old' })])
@@ -136,8 +123,7 @@ test('a short half-life in a long window counts events whose share is nothing', 
   expect((await popularityOf(db, 'old'))!.trending_score).toBeCloseTo(0.3, 2)
 })
 
-test('an open repair is no drift: verify says that it is open', async () => {
-  const { db } = database
+test('an open repair is no drift: verify says that it is open', async ({ db }) => {
   await recordAndCount(db, spread())
   await sql`update popularity_rules set edge = edge + interval '1 day'`.execute(db)
   await expect(verify(db, { patienceMs: 0 })).rejects.toThrow('being moved')

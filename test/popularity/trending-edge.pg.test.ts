@@ -1,20 +1,16 @@
 import fc from 'fast-check'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { expect } from 'vitest'
 import { HOUR_MS } from '../../src/contract/time.ts'
 import { PRESETS } from '../../src/ranking/weights.ts'
 import { takeLock } from '../../src/store/database/locks.ts'
 import { refreshTrending, repairTrending } from '../../src/store/popularity/trending-window.ts'
-import { clear, createDatabase, type TestDatabase } from '../harness/servers/database.ts'
+import { clear } from '../harness/servers/database.ts'
 import { interaction, recordAndCount } from '../harness/items/events.ts'
 import { failingAt } from '../harness/servers/failing-store.ts'
 import { until } from '../../src/main/embedded/until.ts'
-
-let database: TestDatabase
-beforeAll(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-})
-afterAll(() => database.drop())
+import { pgTest as test } from '../harness/fixtures.ts'
+import type { Database } from '../../src/store/database/connection.ts'
 
 const WINDOW_HOURS = 168
 const HALF_LIFE_HOURS = 72
@@ -52,13 +48,13 @@ interface Seen {
 }
 
 /** Every counted product of the log with its trending, and the rules in force: instants in milliseconds. */
-async function look(): Promise<{ products: Seen[]; edge: number; repairedTo: number; landmark: number }> {
+async function look(db: Database): Promise<{ products: Seen[]; edge: number; repairedTo: number; landmark: number }> {
   const { rows: products } = await sql<Seen>`
     select p.product_id as product, p.trending, json_agg(json_build_object('type', i.event_type,
       'at', (extract(epoch from i.occurred_at) * 1000)::float8)) as events
-    from product_popularity p join interaction i on i.ref_id = p.product_id group by 1, 2`.execute(database.db)
+    from product_popularity p join interaction i on i.ref_id = p.product_id group by 1, 2`.execute(db)
   const { rows } = await sql<{ edge: Date; repairedTo: Date; landmark: Date }>`
-    select edge, repaired_to as "repairedTo", landmark from popularity_rules`.execute(database.db)
+    select edge, repaired_to as "repairedTo", landmark from popularity_rules`.execute(db)
   const { edge, repairedTo, landmark } = rows[0]!
   return { products, edge: edge.getTime(), repairedTo: repairedTo.getTime(), landmark: landmark.getTime() }
 }
@@ -78,8 +74,8 @@ function plain(
     .reduce((sum, { type, at }) => sum + size(weights[type] ?? 0) * 2 ** ((at - landmark) / HOUR_MS / HALF_LIFE_HOURS), 0)
 }
 
-async function check(): Promise<void> {
-  const { products, edge, repairedTo, landmark } = await look()
+async function check(db: Database): Promise<void> {
+  const { products, edge, repairedTo, landmark } = await look(db)
   const windowStart = Date.now() - WINDOW_HOURS * HOUR_MS
   expect(repairedTo).toBeLessThanOrEqual(edge)
   expect(edge).toBeLessThanOrEqual(hourOf(windowStart))
@@ -96,8 +92,7 @@ async function check(): Promise<void> {
   }
 }
 
-async function begin(): Promise<void> {
-  const { db } = database
+async function begin(db: Database): Promise<void> {
   await clear(db)
   await sql`
     update popularity_rules set edge = e.edge, repaired_to = e.edge
@@ -106,8 +101,7 @@ async function begin(): Promise<void> {
   )
 }
 
-async function take(one: Step): Promise<void> {
-  const { db } = database
+async function take(db: Database, one: Step): Promise<void> {
   if (one.what === 'count') await recordAndCount(db, one.ages.map(eventOf))
   if (one.what === 'move') {
     await sql`
@@ -128,37 +122,35 @@ function ignoreKilled(error: Error): void {
 test(
   'at any moment trending is the plain formula over the log, but for the edge hour and the time since the last task',
   { timeout: 120_000 },
-  async () => {
+  async ({ db }) => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 12 }), async (steps) => {
-        await begin()
+        await begin(db)
         for (const one of steps) {
-          await take(one)
-          await check()
+          await take(db, one)
+          await check(db)
         }
-        await refreshTrending(database.db)
-        const { edge, repairedTo } = await look()
+        await refreshTrending(db)
+        const { edge, repairedTo } = await look(db)
         expect(repairedTo).toBe(edge)
-        await check()
+        await check(db)
       }),
       { numRuns: 20 },
     )
   },
 )
 
-test('a product whose last hour leaves the window has no trending left', async () => {
-  const { db } = database
-  await begin()
+test('a product whose last hour leaves the window has no trending left', async ({ db }) => {
+  await begin(db)
   await recordAndCount(db, [interaction({ refId: 'gone', occurredAtMs: Date.now() - (WINDOW_HOURS + 5) * HOUR_MS })])
-  const trending = async () => (await look()).products[0]!.trending
+  const trending = async () => (await look(db)).products[0]!.trending
   expect(await trending()).toBeGreaterThan(0)
   await refreshTrending(db)
   expect(await trending()).toBe(0)
 })
 
-test('a repair of more products than a chunk has recomputes each of them once', async () => {
-  const { db } = database
-  await begin()
+test('a repair of more products than a chunk has recomputes each of them once', async ({ db }) => {
+  await begin(db)
   const products = Array.from({ length: 700 }, (_, n) => `many ${n}`)
   for (const hours of [1, WINDOW_HOURS + 5]) {
     await recordAndCount(
@@ -167,13 +159,12 @@ test('a repair of more products than a chunk has recomputes each of them once', 
     )
   }
   expect((await refreshTrending(db)).repaired).toBe(700)
-  await check()
+  await check(db)
   expect(await repairTrending(db)).toBe(0)
 })
 
-test('nobody waits while the edge moves, and the repair waits for those who count by the edge before', async () => {
-  const { db } = database
-  await begin()
+test('nobody waits while the edge moves, and the repair waits for those who count by the edge before', async ({ db }) => {
+  await begin(db)
   const leaving = Date.now() - (WINDOW_HOURS + 5) * HOUR_MS
   await recordAndCount(db, [interaction({ refId: 'before', occurredAtMs: leaving })])
   const [old, done] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
@@ -183,27 +174,26 @@ test('nobody waits while the edge moves, and the repair waits for those who coun
     await done.promise
   })
   await old.promise
-  const before = await look()
+  const before = await look(db)
   const refreshed = refreshTrending(db)
-  expect(await until(async () => (await look()).edge > before.edge, 10_000)).toBe(true)
+  expect(await until(async () => (await look(db)).edge > before.edge, 10_000)).toBe(true)
   await recordAndCount(db, [interaction({ refId: 'meanwhile' })])
-  expect((await look()).repairedTo).toBe(before.repairedTo)
+  expect((await look(db)).repairedTo).toBe(before.repairedTo)
   done.resolve()
   await counting
   expect((await refreshed).repaired).toBe(1)
-  await check()
+  await check(db)
 })
 
-test('a product that is being counted is repaired too, after those that are not', async () => {
-  const { db } = database
-  await begin()
+test('a product that is being counted is repaired too, after those that are not', async ({ db }) => {
+  await begin(db)
   const products = ['a', 'b', 'c']
   await recordAndCount(
     db,
     products.map((refId) => interaction({ refId, occurredAtMs: Date.now() - (WINDOW_HOURS + 5) * HOUR_MS })),
   )
   const [locked, done] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
-  const trendingOf = async () => (await look()).products.filter(({ trending }) => trending !== 0).map(({ product }) => product)
+  const trendingOf = async () => (await look(db)).products.filter(({ trending }) => trending !== 0).map(({ product }) => product)
   const counting = db.transaction().execute(async (tx) => {
     await sql`select from product_popularity where product_id = 'b' for update`.execute(tx)
     locked.resolve()

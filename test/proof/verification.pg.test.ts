@@ -1,15 +1,13 @@
 import { sql } from 'kysely'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { expect } from 'vitest'
 import { countBatch } from '../../src/store/popularity/counting.ts'
 import { verify } from '../../src/store/proof/verification.ts'
-import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { interaction, record, recordAndCount, recordNewSearches, search } from '../harness/items/events.ts'
+import { pgTest as test } from '../harness/fixtures.ts'
 
-let database: TestDatabase
-beforeAll(async () => {
-  database = await createDatabase(inject('postgresUrl'))
+test.beforeAll(async ({ db }) => {
   const days = (n: number) => Date.now() - n * 86_400_000
-  await recordAndCount(database.db, [
+  await recordAndCount(db, [
     interaction({ refId: 'lamp', eventType: 'purchase' }),
     interaction({ refId: 'lamp', eventType: 'view', occurredAtMs: days(1) }),
     interaction({ refId: 'lamp', eventType: 'view', occurredAtMs: days(30) }),
@@ -17,15 +15,14 @@ beforeAll(async () => {
     interaction({ refId: 'desk', eventType: 'unheard_of' }),
     interaction({ refId: 'desks', refType: 'Category' }),
   ])
-  await countBatch(database.db, await recordNewSearches(database.db, [search({ productIds: ['lamp', 'only shown'] })]))
+  await countBatch(db, await recordNewSearches(db, [search({ productIds: ['lamp', 'only shown'] })]))
   // Recorded only: it must not be expected anywhere.
-  await record(database.db, [interaction({ refId: 'lamp' }), interaction({ refId: 'never counted' })])
-  await recordNewSearches(database.db, [search({ productIds: ['lamp', 'never counted'] })])
+  await record(db, [interaction({ refId: 'lamp' }), interaction({ refId: 'never counted' })])
+  await recordNewSearches(db, [search({ productIds: ['lamp', 'never counted'] })])
 })
-afterAll(() => database.drop())
 
-test('untouched aggregates have no drift', async () => {
-  expect(await verify(database.db)).toEqual({ drift: [], events: 10, analytics_events: 0, horizon: '2000-01-01T00:00:00.000Z' })
+test('untouched aggregates have no drift', async ({ db }) => {
+  expect(await verify(db)).toEqual({ drift: [], events: 10, analytics_events: 0, horizon: '2000-01-01T00:00:00.000Z' })
 })
 
 const KEYS: Record<string, string[]> = {
@@ -34,8 +31,7 @@ const KEYS: Record<string, string[]> = {
   shopper_product: ['shopper_id', 'product_id', 'event_type'],
 }
 
-test.each(Object.keys(KEYS))('changing any cell of %s makes verify name that cell, and nothing else', async (table) => {
-  const { db } = database
+test.for(Object.keys(KEYS))('changing any cell of %s makes verify name that cell, and nothing else', async (table, { db }) => {
   const columns = await sql<{ name: string; type: string }>`
     select attname as name, format_type(atttypid, null) as type from pg_attribute
     where attrelid = ${table}::regclass and attnum > 0 and not attisdropped`.execute(db)
@@ -64,8 +60,7 @@ test.each(Object.keys(KEYS))('changing any cell of %s makes verify name that cel
   expect((await verify(db)).drift).toEqual([])
 })
 
-test.each(Object.keys(KEYS))('a row of %s that is missing, and one that should not be there, are named', async (table) => {
-  const { db } = database
+test.for(Object.keys(KEYS))('a row of %s that is missing, and one that should not be there, are named', async (table, { db }) => {
   const key = KEYS[table]!.at(-1)!
   const stored = await sql<{
     value: string
@@ -94,8 +89,7 @@ test.each(Object.keys(KEYS))('a row of %s that is missing, and one that should n
   expect((await verify(db)).drift).toEqual([])
 })
 
-test('NaN and infinity are drift', async () => {
-  const { db } = database
+test('NaN and infinity are drift', async ({ db }) => {
   for (const value of ['NaN', 'Infinity']) {
     await sql`create table kept as select * from product_popularity`.execute(db)
     await sql`update product_popularity set trending = ${value}::float8 where product_id = 'lamp'`.execute(db)

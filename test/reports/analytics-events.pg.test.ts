@@ -1,21 +1,18 @@
 import fc from 'fast-check'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
+import { expect } from 'vitest'
 import { judgeAnalyticsEvents } from '../../src/admission/analytics-event.ts'
 import { DAY_MS, instantOf } from '../../src/contract/time.ts'
 import { recordEvents } from '../../src/store/reports/analytics-event.ts'
 import { callOf } from '../../src/store/log/call.ts'
 import { recordPayments } from '../../src/store/payments/payment-recording.ts'
-import { clear, createDatabase, type TestDatabase } from '../harness/servers/database.ts'
+import { clear } from '../harness/servers/database.ts'
 import { newCall, NOON, payment } from '../harness/items/payments.ts'
 import type { NewAnalyticsEvent } from '../../src/admission/rows.ts'
+import { pgTest as test } from '../harness/fixtures.ts'
+import type { Database } from '../../src/store/database/connection.ts'
 
-let database: TestDatabase
-beforeAll(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-})
-afterAll(() => database.drop())
-beforeEach(() => clear(database.db))
+test.beforeEach(({ db }) => clear(db))
 
 function event(values: Partial<NewAnalyticsEvent> = {}): NewAnalyticsEvent {
   return {
@@ -25,28 +22,28 @@ function event(values: Partial<NewAnalyticsEvent> = {}): NewAnalyticsEvent {
   }
 }
 
-const record = (events: readonly NewAnalyticsEvent[], call = newCall()) =>
+const record = (db: Database, events: readonly NewAnalyticsEvent[], call = newCall()) =>
   recordEvents(
-    database.db,
+    db,
     call,
     events.map((one, index) => ({ ...one, index })),
   )
 
-const setActive = (slug: string, isActive: boolean) =>
-  sql`update event_source set is_active = ${isActive} where slug = ${slug}`.execute(database.db)
+const setActive = (db: Database, slug: string, isActive: boolean) =>
+  sql`update event_source set is_active = ${isActive} where slug = ${slug}`.execute(db)
 
-async function storedEvents(): Promise<string[]> {
+async function storedEvents(db: Database): Promise<string[]> {
   const { rows } = await sql<{ name: string }>`
     select slug || ' ' || external_ref || ' ' || extract(epoch from occurred_at)::bigint * 1000 as name
-    from analytics_event join event_source using (source_id) order by 1`.execute(database.db)
+    from analytics_event join event_source using (source_id) order by 1`.execute(db)
   return rows.map(({ name }) => name)
 }
 
 /** How many marks each day has, in all six scopes alike. */
-async function marks(): Promise<Record<string, number>> {
+async function marks(db: Database): Promise<Record<string, number>> {
   const { rows } = await sql<{ day: string; scopes: number; marks: number }>`
     select day::text, count(distinct (report_slug, bucket_window))::int as scopes, count(*)::int as marks
-    from dirty_mark group by day`.execute(database.db)
+    from dirty_mark group by day`.execute(db)
   for (const row of rows) expect([row.scopes, row.marks % 6]).toEqual([6, 0])
   return Object.fromEntries(rows.map(({ day, marks }) => [day, marks / 6]))
 }
@@ -60,7 +57,9 @@ const eventArbitrary = fc
     event({ source, externalRef: `job-${ref}`, occurredAtMs: NOON + (hours * 12 - 24) * 3_600_000 }),
   )
 
-test('whatever comes in any calls, at once and repeated, each reference is recorded once, and its day marked once per call', async () => {
+test('whatever comes in any calls, at once and repeated, each reference is recorded once, and its day marked once per call', async ({
+  db,
+}) => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.tuple(fc.array(eventArbitrary, { minLength: 1, maxLength: 12 }), fc.integer({ min: 1, max: 3 })), {
@@ -68,12 +67,12 @@ test('whatever comes in any calls, at once and repeated, each reference is recor
         maxLength: 4,
       }),
       async (calls) => {
-        await clear(database.db)
+        await clear(db)
         const answered = await Promise.all(
           calls.map(async ([events, attempts]) => {
             const call = newCall()
-            const answers = await Promise.all(Array.from({ length: attempts }, () => record(events, call)))
-            answers.push(await record(events, call))
+            const answers = await Promise.all(Array.from({ length: attempts }, () => record(db, events, call)))
+            answers.push(await record(db, events, call))
             expect(answers.filter(({ isNew }) => isNew).length).toBe(answers[0]!.accepted > 0 ? 1 : 0)
             for (const answer of answers) expect({ ...answer, isNew: true }).toEqual({ ...answers[0]!, isNew: true })
             const { accepted, duplicateIndexes, rejected } = answers[0]!
@@ -85,20 +84,25 @@ test('whatever comes in any calls, at once and repeated, each reference is recor
         const keyOf = ({ source, externalRef }: NewAnalyticsEvent) => `${source} ${externalRef}`
         const given = new Set(calls.flatMap(([events]) => events.map(keyOf)))
         expect(recorded.map(keyOf).toSorted()).toEqual([...given].toSorted())
-        expect(await storedEvents()).toEqual(recorded.map((one) => `${keyOf(one)} ${one.occurredAtMs}`).toSorted())
+        expect(await storedEvents(db)).toEqual(recorded.map((one) => `${keyOf(one)} ${one.occurredAtMs}`).toSorted())
         const days = answered.flatMap((events) => [...new Set(events.map(dayOf))])
-        expect(await marks()).toEqual(Object.fromEntries(days.map((day) => [day, days.filter((other) => other === day).length])))
+        expect(await marks(db)).toEqual(
+          Object.fromEntries(days.map((day) => [day, days.filter((other) => other === day).length])),
+        )
       },
     ),
     { numRuns: 40 },
   )
 })
 
-test('all of an event is kept', async () => {
-  await record([event({ amount: -9_007_199, currency: 'EUR', payload: { a: [1e308, '😀'] } }), event({ externalRef: 'job-2' })])
+test('all of an event is kept', async ({ db }) => {
+  await record(db, [
+    event({ amount: -9_007_199, currency: 'EUR', payload: { a: [1e308, '😀'] } }),
+    event({ externalRef: 'job-2' }),
+  ])
   const { rows } = await sql`
     select entity_id as entity, status, processing_ms as ms, amount::int, currency, payload, occurred_at as at
-    from analytics_event order by external_ref`.execute(database.db)
+    from analytics_event order by external_ref`.execute(db)
   const common = { entity: 'order-1', status: 'success', ms: 7, at: new Date(NOON) }
   expect(rows).toEqual([
     { ...common, amount: -9_007_199, currency: 'EUR', payload: { a: [1e308, '😀'] } },
@@ -106,72 +110,76 @@ test('all of an event is kept', async () => {
   ])
 })
 
-test('of two with one reference in a call the first counts, and the same invocation with another body is another call', async () => {
+test('of two with one reference in a call the first counts, and the same invocation with another body is another call', async ({
+  db,
+}) => {
   const twice = [event(), event({ entityId: 'other' })]
   const [one, other] = ['a', 'b'].map((body) => callOf('inv_1', Buffer.from(body)))
-  expect(await record(twice, one)).toMatchObject({ accepted: 1, duplicateIndexes: [1] })
-  expect(await record(twice, one)).toMatchObject({ accepted: 1, duplicateIndexes: [1], isNew: false })
-  expect(await record(twice, other)).toMatchObject({ accepted: 0, duplicateIndexes: [0, 1] })
-  const { rows } = await sql`select entity_id from analytics_event`.execute(database.db)
+  expect(await record(db, twice, one)).toMatchObject({ accepted: 1, duplicateIndexes: [1] })
+  expect(await record(db, twice, one)).toMatchObject({ accepted: 1, duplicateIndexes: [1], isNew: false })
+  expect(await record(db, twice, other)).toMatchObject({ accepted: 0, duplicateIndexes: [0, 1] })
+  const { rows } = await sql`select entity_id from analytics_event`.execute(db)
   expect(rows).toEqual([{ entity_id: 'order-1' }])
 })
 
-test('an inactive source is refused, and what it recorded before stays known; its neighbours are recorded', async () => {
-  await record([event()])
-  await setActive('erp', false)
+test('an inactive source is refused, and what it recorded before stays known; its neighbours are recorded', async ({ db }) => {
+  await record(db, [event()])
+  await setActive(db, 'erp', false)
   const call = newCall()
   const events = [event({ externalRef: 'job-2' }), event(), event({ source: 'crm' })]
-  const answer = await record(events, call)
+  const answer = await record(db, events, call)
   expect(answer).toEqual({
     accepted: 1,
     duplicateIndexes: [1],
     rejected: [{ index: 0, code: 'inactive_source', field: 'source', message: 'is inactive: nothing is recorded of it' }],
     isNew: true,
   })
-  expect(await record(events, call)).toEqual({ ...answer, isNew: false })
-  await setActive('erp', true)
-  expect(await record([event({ externalRef: 'job-2' })])).toMatchObject({ accepted: 1 })
+  expect(await record(db, events, call)).toEqual({ ...answer, isNew: false })
+  await setActive(db, 'erp', true)
+  expect(await record(db, [event({ externalRef: 'job-2' })])).toMatchObject({ accepted: 1 })
 })
 
-test('payments of a source that is inactive are recorded, mark their days, and are known to whoever sends them as events', async () => {
-  await record([event({ source: 'acme-pay' })])
-  await setActive('acme-pay', false)
+test('payments of a source that is inactive are recorded, mark their days, and are known to whoever sends them as events', async ({
+  db,
+}) => {
+  await record(db, [event({ source: 'acme-pay' })])
+  await setActive(db, 'acme-pay', false)
   const sale = payment({ callbackId: 'c-1', occurredAtMs: NOON + DAY_MS })
-  for (let attempt = 0; attempt < 2; attempt++) await recordPayments(database.db, newCall(), [sale], [])
-  expect(await marks()).toEqual({ '2026-03-01': 1, '2026-03-02': 1 })
-  expect((await storedEvents()).length).toBe(2)
-  const again = await record([event({ source: 'acme-pay', externalRef: 'c-1', occurredAtMs: NOON + DAY_MS })])
+  for (let attempt = 0; attempt < 2; attempt++) await recordPayments(db, newCall(), [sale], [])
+  expect(await marks(db)).toEqual({ '2026-03-01': 1, '2026-03-02': 1 })
+  expect((await storedEvents(db)).length).toBe(2)
+  const again = await record(db, [event({ source: 'acme-pay', externalRef: 'c-1', occurredAtMs: NOON + DAY_MS })])
   expect(again).toMatchObject({ accepted: 0, duplicateIndexes: [0] })
 })
 
-test('whoever inserts an event marks its day, for every report and window', async () => {
-  await record([event()])
-  await sql`delete from dirty_mark`.execute(database.db)
+test('whoever inserts an event marks its day, for every report and window', async ({ db }) => {
+  await record(db, [event()])
+  await sql`delete from dirty_mark`.execute(db)
   await sql`
     insert into analytics_event (occurred_at, source_id, external_ref, entity_id, status)
     select occurred_at + n * interval '1 minute', source_id, 'by hand ' || n, entity_id, status
-    from analytics_event cross join generate_series(1, 3) n`.execute(database.db)
-  expect(await marks()).toEqual({ '2026-03-01': 1 })
-  const { rows } = await sql`select from dirty_mark`.execute(database.db)
+    from analytics_event cross join generate_series(1, 3) n`.execute(db)
+  expect(await marks(db)).toEqual({ '2026-03-01': 1 })
+  const { rows } = await sql`select from dirty_mark`.execute(db)
   expect(rows).toHaveLength(6)
 })
 
-test('a month that is missing is made; what is before the horizon is refused, and does not make one', async () => {
+test('a month that is missing is made; what is before the horizon is refused, and does not make one', async ({ db }) => {
   const months = async () => {
     const { rows } = await sql<{ n: number }>`
-      select count(*)::int as n from pg_inherits where inhparent = 'analytics_event'::regclass`.execute(database.db)
+      select count(*)::int as n from pg_inherits where inhparent = 'analytics_event'::regclass`.execute(db)
     return rows[0]!.n
   }
   const before = await months()
-  await sql`update log_horizon set horizon = '2021-01-01T00:00:00Z'`.execute(database.db)
+  await sql`update log_horizon set horizon = '2021-01-01T00:00:00Z'`.execute(db)
   const old = [Date.parse('2020-12-31T23:59:59.999Z'), Date.parse('2021-01-01T00:00:00Z')]
   const events = old.map((occurredAtMs, index) => event({ externalRef: `old-${index}`, occurredAtMs }))
-  expect(await record(events)).toMatchObject({
+  expect(await record(db, events)).toMatchObject({
     accepted: 1,
     rejected: [{ index: 0, code: 'too_old', field: 'occurred_at', message: 'is before the horizon 2021-01-01T00:00:00Z' }],
   })
   expect(await months()).toBe(before + 1)
-  expect(await marks()).toEqual({ '2021-01-01': 1 })
+  expect(await marks(db)).toEqual({ '2021-01-01': 1 })
 })
 
 const VALID = { source: 'erp', external_ref: 'r', entity_id: 'e', status: 'success', occurred_at: '2026-03-01T12:00:00Z' }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { describe, expect } from 'vitest'
 import { RUN_STATUSES, type RunStatus, type StartRun } from '../../src/contract/recompute-run.ts'
 import type { Database } from '../../src/store/database/connection.ts'
 import {
@@ -20,18 +20,12 @@ import {
   ScopeTakenError,
   silentRuns,
 } from '../../src/store/reports/recompute-run.ts'
-import { clear, createDatabase, type TestDatabase } from '../harness/servers/database.ts'
+import { clear } from '../harness/servers/database.ts'
 import { failingAt } from '../harness/servers/failing-store.ts'
 import { day } from '../harness/items/recomputed.ts'
+import { pgTest as test } from '../harness/fixtures.ts'
 
-let database: TestDatabase
-let db: Database
-beforeAll(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-  db = database.db
-})
-afterAll(() => database.drop())
-beforeEach(() => clear(db))
+test.beforeEach(({ db }) => clear(db))
 
 const REQUEST: StartRun = {
   ...{ report_slug: 'volume-by-period', window: 'day', date_from: day(3), date_to: day(2) },
@@ -62,7 +56,7 @@ function nameOf(error: unknown): string {
   throw error
 }
 
-async function entriesOf(id: string): Promise<string[]> {
+async function entriesOf(db: Database, id: string): Promise<string[]> {
   const { rows } = await sql<{ action: string }>`
     select action from audit_entry where resource_type = 'recompute_run' and resource_id = ${id} order by audit_id`.execute(db)
   return rows.map(({ action }) => action)
@@ -101,10 +95,10 @@ const TABLE: Record<Command | 'start', Record<string, string[]>> = {
 }
 
 describe.each(['start', ...COMMANDS] as const)('%s', (command) => {
-  test.each(STATES)('of a run that is %s', async (state) => {
+  test.for(STATES)('of a run that is %s', async (state, { db }) => {
     const id = randomUUID()
     for (const doing of WAY[state]) expect([doing, await DO[doing](db, id)]).toEqual([doing, 'fine'])
-    const before = { run: await findRun(db, id), entries: await entriesOf(id) }
+    const before = { run: await findRun(db, id), entries: await entriesOf(db, id) }
     expect(before.run?.status ?? 'none').toBe(state)
     const [after, answer, entry] = TABLE[command][state]!
     expect(await DO[command](db, id)).toBe(answer)
@@ -113,12 +107,12 @@ describe.each(['start', ...COMMANDS] as const)('%s', (command) => {
     await DO[command](db, id)
     expect(await findRun(db, id)).toEqual(run)
     expect(run?.status ?? 'none').toBe(after)
-    expect(await entriesOf(id)).toEqual([...before.entries, ...(entry === undefined ? [] : [entry])])
+    expect(await entriesOf(db, id)).toEqual([...before.entries, ...(entry === undefined ? [] : [entry])])
     if (entry === undefined) expect(run).toEqual(before.run)
   })
 })
 
-test('a run is complete when each of its buckets was rebuilt, and not before', async () => {
+test('a run is complete when each of its buckets was rebuilt, and not before', async ({ db }) => {
   const id = randomUUID()
   for (const doing of ['start', 'begin', 'step'] as const) await DO[doing](db, id)
   expect(await DO.complete(db, id)).toBe('no')
@@ -127,7 +121,7 @@ test('a run is complete when each of its buckets was rebuilt, and not before', a
   expect(await findRun(db, id)).toMatchObject({ status: 'completed', progress: { done: 2, total: 2 }, actor: 'ada' })
 })
 
-test('a run that is cancelled within a step keeps nothing of the step', async () => {
+test('a run that is cancelled within a step keeps nothing of the step', async ({ db }) => {
   const id = randomUUID()
   for (const doing of ['start', 'begin'] as const) await DO[doing](db, id)
   const held = Promise.withResolvers<void>()
@@ -140,17 +134,17 @@ test('a run that is cancelled within a step keeps nothing of the step', async ()
   })
   await holds.promise
   const step = rebuildStep(db, id, FIRST)
-  await waiting()
+  await waiting(db)
   expect(await cancelRun(db, id, BY)).toMatchObject({ status: 'cancelled', progress: { done: 0 } })
   held.resolve()
   await other
   expect(await step).toMatchObject({ done: undefined })
   expect((await sql`select from report_bucket`.execute(db)).rows).toEqual([])
-  expect(await entriesOf(id)).toEqual(['run.request', 'run.start', 'run.cancel'])
+  expect(await entriesOf(db, id)).toEqual(['run.request', 'run.start', 'run.cancel'])
 })
 
 /** Resolves when somebody waits for a lock. */
-async function waiting(): Promise<void> {
+async function waiting(db: Database): Promise<void> {
   for (;;) {
     const { rows } = await sql`
       select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`.execute(db)
@@ -158,7 +152,7 @@ async function waiting(): Promise<void> {
   }
 }
 
-test('of the same whole buckets one run is open; the others are told which', async () => {
+test('of the same whole buckets one run is open; the others are told which', async ({ db }) => {
   const ids = Array.from({ length: 8 }, () => randomUUID())
   const answers = await Promise.all(ids.map((id) => requestRun(db, id, REQUEST).catch((error: unknown) => error)))
   const { runs } = await listRuns(db, { status: 'pending', limit: 10, offset: 0 })
@@ -175,7 +169,7 @@ test('of the same whole buckets one run is open; the others are told which', asy
   await expect(again).rejects.toMatchObject({ details: { run_id: first.id } })
 })
 
-test('an id is of the buckets that it was first asked for', async () => {
+test('an id is of the buckets that it was first asked for', async ({ db }) => {
   const id = randomUUID()
   const run = await requestRun(db, id, REQUEST)
   expect(await requestRun(db, id, { ...REQUEST, actor: 'eve' })).toEqual(run)
@@ -184,7 +178,7 @@ test('an id is of the buckets that it was first asked for', async () => {
   }
 })
 
-test('runs are found by state and kind', async () => {
+test('runs are found by state and kind', async ({ db }) => {
   const id = randomUUID()
   await requestRun(db, id, REQUEST)
   const page = { limit: 50, offset: 0 }
@@ -193,7 +187,7 @@ test('runs are found by state and kind', async () => {
   expect(await listRuns(db, { kind: 'requested', status: 'failed', ...page })).toEqual({ runs: [], total: 0 })
 })
 
-test('who asks for what cannot be rebuilt is told why', async () => {
+test('who asks for what cannot be rebuilt is told why', async ({ db }) => {
   const ask = (changes: Partial<StartRun>) => requestRun(db, randomUUID(), { ...REQUEST, ...changes })
   await expect(ask({ report_slug: 'profit' })).rejects.toThrow('there is no report profit')
   await expect(ask({ date_from: day(1), date_to: day(2) })).rejects.toThrow('is after date_to')
@@ -204,7 +198,7 @@ test('who asks for what cannot be rebuilt is told why', async () => {
   await expect(ask({ date_from: '0001-01-01', date_to: '0001-01-02' })).rejects.toThrow('the first day that can be rebuilt')
 })
 
-test('a run is silent when it is open and did nothing for long', async () => {
+test('a run is silent when it is open and did nothing for long', async ({ db }) => {
   const ids = Object.fromEntries(RUN_STATUSES.map((state) => [state, randomUUID()]))
   for (const state of RUN_STATUSES.toReversed()) {
     for (const doing of WAY[state]) await DO[doing](db, ids[state]!)
@@ -250,7 +244,7 @@ function apply({ runs }: Model, id: string, doing: Doing): string {
 test(
   'whatever is done in whatever order, dies at any statement and is repeated: the table holds, each entry once',
   { timeout: 120_000 },
-  async () => {
+  async ({ db }) => {
     const action = fc.record({
       run: fc.nat(2),
       doing: fc.constantFrom(...(Object.keys(DO) as Doing[])),
@@ -273,7 +267,7 @@ test(
             const stored = await findRun(db, each)
             const known = model.runs.get(each)
             expect([stored?.status, stored?.progress.done]).toEqual([known?.status, known?.done])
-            expect(await entriesOf(each)).toEqual(known?.entries ?? [])
+            expect(await entriesOf(db, each)).toEqual(known?.entries ?? [])
             expect(stored?.finished_at !== undefined).toBe(!['pending', 'running', undefined].includes(known?.status))
           }
         }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { type RawBuilder, sql } from 'kysely'
-import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
+import { expect, inject } from 'vitest'
 import type { StartRun } from '../../src/contract/recompute-run.ts'
 import { DAY_MS } from '../../src/contract/time.ts'
 import { BUCKET_DAYS, daysAfter, wholeBuckets } from '../../src/ranking/bucket.ts'
@@ -11,7 +11,7 @@ import { beginRun, completeRun, findRun, rebuildStep, requestRun, type Step } fr
 import { dirtyRuns, dropOldBuckets, runDue } from '../../src/store/reports/report-refresh.ts'
 import { snapshotDrift } from '../../src/store/proof/report-drift.ts'
 import { verify } from '../../src/store/proof/verification.ts'
-import { clear, createDatabase, type TestDatabase } from '../harness/servers/database.ts'
+import { clear, createDatabase } from '../harness/servers/database.ts'
 import { failingAt } from '../harness/servers/failing-store.ts'
 import {
   analyticsEvent,
@@ -29,24 +29,20 @@ import {
   storedSnapshots,
 } from '../harness/items/recomputed.ts'
 import type { NewAnalyticsEvent } from '../../src/admission/rows.ts'
+import { pgTest as test } from '../harness/fixtures.ts'
 
 const DAYS = 40
-let database: TestDatabase
-let db: Database
-beforeAll(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-  db = database.db
-  await makePartitions(
-    db,
-    Array.from({ length: DAYS + 8 }, (_, daysAgo) => monthOf(Date.now() - daysAgo * DAY_MS)),
-  )
+
+test.beforeAll(async ({ db }) => {
+  const months = Array.from({ length: DAYS + 8 }, (_, daysAgo) => monthOf(Date.now() - daysAgo * DAY_MS))
+  await makePartitions(db, months)
 })
-afterAll(() => database.drop())
-beforeEach(() => clear(db))
+
+test.beforeEach(({ db }) => clear(db))
 
 type Request = Pick<StartRun, 'report_slug' | 'window' | 'date_from' | 'date_to'>
 
-async function begun(request: Request): Promise<string> {
+async function begun(db: Database, request: Request): Promise<string> {
   const runId = randomUUID()
   await requestRun(db, runId, { ...request, actor: 'ada' })
   await beginRun(db, runId)
@@ -61,8 +57,8 @@ function stepOf({ window, date_from: from, date_to: to }: Request, first: number
 }
 
 /** Runs a request to its end, in steps of so many buckets, each of them so many times at once. */
-async function recompute(request: Request, { size = 1_000, attempts = 1 } = {}): Promise<string> {
-  const runId = await begun(request)
+async function recompute(db: Database, request: Request, { size = 1_000, attempts = 1 } = {}): Promise<string> {
+  const runId = await begun(db, request)
   const { total } = (await findRun(db, runId))!.progress
   for (let done = 0; done < total;) {
     const days = stepOf(request, done, Math.min(size, total - done))
@@ -74,7 +70,7 @@ async function recompute(request: Request, { size = 1_000, attempts = 1 } = {}):
   return runId
 }
 
-const marks = async () => (await sql<{ n: number }>`select count(*)::int as n from dirty_mark`.execute(db)).rows[0]!.n
+const marks = async (db: Database) => (await sql<{ n: number }>`select count(*)::int as n from dirty_mark`.execute(db)).rows[0]!.n
 
 const event = fc
   .record({
@@ -108,7 +104,7 @@ const request = fc
 test(
   'every bucket is what its events gave when it was last rebuilt, whatever is rebuilt around it',
   { timeout: 120_000 },
-  async () => {
+  async ({ db }) => {
     const action = fc.oneof(
       fc.array(event, { minLength: 1, maxLength: 6 }).map((events) => ({ events })),
       request.map((asked) => ({ asked })),
@@ -131,7 +127,7 @@ test(
           } else if ('asked' in one) {
             const { request: asked, ...how } = one.asked
             const { report_slug: report, window, date_from: from, date_to: to } = asked
-            await recompute(asked, how)
+            await recompute(db, asked, how)
             const buckets = new Set<string>()
             for (let at = from; at <= to; at = daysAfter(at, 1)) buckets.add(bucketByHand(window, at))
             rebuiltAs(
@@ -140,7 +136,7 @@ test(
             )
           } else {
             await refreshAll(db)
-            expect(await marks()).toBe(0)
+            expect(await marks(db)).toBe(0)
             const now = await expectedSnapshots(db, events)
             rebuiltAs([''], now)
           }
@@ -155,7 +151,7 @@ test(
 test(
   'runs that overlap, late events and refreshes at the same time leave every bucket as its events are',
   { timeout: 120_000 },
-  async () => {
+  async ({ db }) => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(request, { minLength: 2, maxLength: 4 }),
@@ -163,12 +159,12 @@ test(
         async (asked, batches) => {
           await clear(db)
           await Promise.all([
-            ...asked.map(({ request: one, ...how }) => recompute(one, how).catch(ignoreTaken)),
+            ...asked.map(({ request: one, ...how }) => recompute(db, one, how).catch(ignoreTaken)),
             ...batches.map((events) => recordEvents(db, events)),
             refreshAll(db),
           ])
           await refreshAll(db)
-          expect(await marks()).toBe(0)
+          expect(await marks(db)).toBe(0)
           expect(await storedSnapshots(db)).toEqual(await expectedSnapshots(db, batches.flat()))
           expect((await verify(db)).drift).toEqual([])
         },
@@ -182,7 +178,7 @@ function ignoreTaken(error: Error): void {
   if (!error.message.includes('the same buckets')) throw error
 }
 
-test('every change by hand of what is built is found, and what waits to be rebuilt is no fault', async () => {
+test('every change by hand of what is built is found, and what waits to be rebuilt is no fault', async ({ db }) => {
   const money = { amount: 100, currency: 'EUR', processingMs: 7 }
   await recordEvents(
     db,
@@ -222,7 +218,7 @@ function ignoreUndone(error: unknown): void {
   if (!(error instanceof Undone)) throw error
 }
 
-test('a day does not touch its neighbours, not by a millisecond', async () => {
+test('a day does not touch its neighbours, not by a millisecond', async ({ db }) => {
   const [before, today, after] = [day(11), day(10), day(9)]
   const at = [startOf(today) - 1, startOf(today), startOf(after) - 1, startOf(after)]
   await recordEvents(
@@ -230,10 +226,10 @@ test('a day does not touch its neighbours, not by a millisecond', async () => {
     at.map((occurredAtMs) => analyticsEvent({ occurredAtMs })),
   )
   const scope = { report_slug: 'volume-by-period', window: 'day' } as const
-  await recompute({ ...scope, date_from: before, date_to: after })
+  await recompute(db, { ...scope, date_from: before, date_to: after })
   // What is gone from the log tells whether a bucket was rebuilt.
   await sql`delete from analytics_event`.execute(db)
-  await recompute({ ...scope, date_from: today, date_to: today })
+  await recompute(db, { ...scope, date_from: today, date_to: today })
   const counts = Object.entries(await storedSnapshots(db)).filter(([key]) => key.includes('all event_count'))
   expect(Object.fromEntries(counts)).toEqual({
     [`volume-by-period day ${before} all event_count`]: 1,
@@ -242,11 +238,11 @@ test('a day does not touch its neighbours, not by a millisecond', async () => {
   expect(await builtBuckets(db, ['volume-by-period', 'day'])).toEqual(new Set([before, today, after]))
 })
 
-test('a range in the middle of a week rebuilds the whole week', async () => {
+test('a range in the middle of a week rebuilds the whole week', async ({ db }) => {
   const monday = bucketByHand('week', day(20))
   const week = Array.from({ length: 7 }, (_, n) => analyticsEvent({ occurredAtMs: startOf(monday) + n * DAY_MS }))
   await recordEvents(db, week)
-  const runId = await recompute({
+  const runId = await recompute(db, {
     ...{ report_slug: 'status-counts', window: 'week' },
     ...{ date_from: daysAfter(monday, 2), date_to: daysAfter(monday, 3) },
   })
@@ -261,7 +257,10 @@ test('a range in the middle of a week rebuilds the whole week', async () => {
   })
 })
 
-test('an event that is committed while its bucket is rebuilt keeps its mark, and is in the bucket after the next refresh', async () => {
+test('an event that is committed while its bucket is rebuilt keeps its mark, and is in the bucket after the next refresh', async ({
+  db,
+  database,
+}) => {
   const occurredAtMs = startOf(day(5))
   const asked = { report_slug: 'top-entities', window: 'day', date_from: day(5), date_to: day(5) } as const
   await recordEvents(db, [analyticsEvent({ occurredAtMs })])
@@ -274,17 +273,17 @@ test('an event that is committed while its bucket is rebuilt keeps its mark, and
     await commit.promise
   })
   await inserted.promise
-  await recompute(asked)
+  await recompute(db, asked)
   commit.resolve()
   await late
   await other.destroy()
   const count = async () => (await storedSnapshots(db))[`top-entities day ${day(5)} all event_count`]
   expect(await count()).toBe(1)
   await refreshAll(db)
-  expect([await count(), await marks()]).toEqual([2, 0])
+  expect([await count(), await marks(db)]).toEqual([2, 0])
 })
 
-test('a reader sees a bucket before a rebuild or after it, and never without rows', async () => {
+test('a reader sees a bucket before a rebuild or after it, and never without rows', async ({ db }) => {
   const occurredAtMs = startOf(day(3))
   await recordEvents(db, [analyticsEvent({ occurredAtMs })])
   await refreshAll(db)
@@ -303,11 +302,11 @@ test('a reader sees a bucket before a rebuild or after it, and never without row
   expect((await storedSnapshots(db))[`volume-by-period day ${day(3)} all event_count`]).toBe(11)
 })
 
-test('a step that dies at any of its statements, and is repeated, was done once', async () => {
+test('a step that dies at any of its statements, and is repeated, was done once', async ({ db }) => {
   const asked = { report_slug: 'volume-by-period', window: 'day', date_from: day(6), date_to: day(4) } as const
   const events = [4, 5, 6, 6].map((daysAgo) => analyticsEvent({ occurredAtMs: startOf(day(daysAgo)) }))
   await recordEvents(db, events)
-  const runId = await begun(asked)
+  const runId = await begun(db, asked)
   const [first, all] = [stepOf(asked, 0, 1), stepOf(asked, 0, 3)]
   const died: Step[] = []
   for (let statement = 1; died.length === 0; statement++) {
@@ -407,7 +406,7 @@ test('what was never built is built by the clock, and the current bucket again a
   }
 })
 
-test('marks of a report wait until one of them is old enough, and then go together', async () => {
+test('marks of a report wait until one of them is old enough, and then go together', async ({ db }) => {
   await recordEvents(db, [analyticsEvent({ occurredAtMs: startOf(day(2)) })])
   await sql`update dirty_mark set marked_at = marked_at - interval '1 minute' where report_slug = 'top-entities'`.execute(db)
   await recordEvents(db, [analyticsEvent({ occurredAtMs: startOf(day(1)) })])

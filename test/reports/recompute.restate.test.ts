@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
+import { afterAll, expect } from 'vitest'
 import { recomputeCommand } from '../../src/cli/commands/recompute.ts'
 import { TASKS } from '../../services/tasks/all.ts'
 import { WATCH_RUNS, watchSilentRuns } from '../../services/tasks/watch-runs.ts'
@@ -8,52 +8,42 @@ import { RecomputeRun, type RunStatus, type StartRun } from '../../src/contract/
 import { recomputeRunApi, scheduleApi } from '../../src/contract/services.ts'
 import { failRun, requestRun } from '../../src/store/reports/recompute-run.ts'
 import { runCommand } from '../harness/programs/command.ts'
-import { clear, createDatabase, type TestDatabase } from '../harness/servers/database.ts'
-import { startGateway, type TestGateway } from '../harness/servers/gateway.ts'
+import { clear } from '../harness/servers/database.ts'
 import { makeKey } from '../harness/items/keys.ts'
 import { analyticsEvent, day, recordEvents, startOf, storedSnapshots } from '../harness/items/recomputed.ts'
-import { query, type Stack, startStack } from '../harness/servers/stack.ts'
+import { query, type Stack } from '../harness/servers/stack.ts'
 import { until } from '../../src/main/embedded/until.ts'
+import { gatewayTest } from '../harness/fixtures.ts'
+import type { Database } from '../../src/store/database/connection.ts'
+
+const tasks = { ...TASKS, 'watch at once': { ...WATCH_RUNS, everyMs: 100, run: watchSilentRuns(50) } }
+const test = gatewayTest.extend('services', { scope: 'file' }, { deps: { tasks } })
 
 const PATIENCE_MS = 20_000
 
 /** What each step of a rebuild waits for. */
 let hold: PromiseWithResolvers<void> | undefined
-let database: TestDatabase
-let stack: Stack
-let gateway: TestGateway
-beforeAll(async () => {
-  database = await createDatabase(inject('postgresUrl'))
+
+test.beforeAll(async ({ db }) => {
   // Nothing is built by the clock that nobody asked for.
-  await sql`update aggregate_window set refresh_interval_minutes = 1000000`.execute(database.db)
-  await keptFew()
-  stack = await startStack(database.db, {
-    tasks: { ...TASKS, 'watch at once': { ...WATCH_RUNS, everyMs: 100, run: watchSilentRuns(50) } },
-  })
-  gateway = await startGateway(database.url, stack)
+  await sql`update aggregate_window set refresh_interval_minutes = 1000000`.execute(db)
+  await keptFew(db)
 })
-afterAll(async () => {
-  hold?.resolve()
-  await gateway.stop()
-  await stack.stop()
-  await database.drop()
-})
-beforeEach(() => clear(database.db))
+afterAll(() => hold?.resolve())
+test.beforeEach(({ db }) => clear(db))
 
 /** Of one report alone there is more than the last day. */
-async function keptFew(): Promise<void> {
+async function keptFew(db: Database): Promise<void> {
   await sql`
-    update aggregate_window set retention_days = case report_slug when 'volume-by-period' then 400 else 1 end`.execute(
-    database.db,
-  )
+    update aggregate_window set retention_days = case report_slug when 'volume-by-period' then 400 else 1 end`.execute(db)
 }
 
 const REQUEST = { report_slug: 'volume-by-period', window: 'day', date_from: day(20), date_to: day(1) } as const
-const run = (id: string) => stack.ingress.client(recomputeRunApi, id)
+const run = (stack: Stack, id: string) => stack.ingress.client(recomputeRunApi, id)
 
-async function start(changes: Partial<StartRun> = {}): Promise<string> {
+async function start(stack: Stack, changes: Partial<StartRun> = {}): Promise<string> {
   const id = randomUUID()
-  await run(id).Start({ ...REQUEST, actor: 'ada', ...changes })
+  await run(stack, id).Start({ ...REQUEST, actor: 'ada', ...changes })
   return id
 }
 
@@ -64,23 +54,23 @@ async function eventually<T>(ask: () => Promise<T>, isIt: (answer: T) => boolean
   return last!
 }
 
-const becomes = (id: string, status: RunStatus) =>
+const becomes = (stack: Stack, id: string, status: RunStatus) =>
   eventually(
-    () => run(id).Status({}),
+    () => run(stack, id).Status({}),
     (now) => now.status === status,
   )
 
-async function actionsOf(id: string): Promise<string[]> {
+async function actionsOf(db: Database, id: string): Promise<string[]> {
   const { rows } = await sql<{ entry: string }>`
-    select actor || ' ' || action as entry from audit_entry where resource_id = ${id} order by audit_id`.execute(database.db)
+    select actor || ' ' || action as entry from audit_entry where resource_id = ${id} order by audit_id`.execute(db)
   return rows.map(({ entry }) => entry)
 }
 
 /** Keeps the buckets of every report from being rebuilt. */
-async function whileHeld<T>(work: () => Promise<T>): Promise<T> {
+async function whileHeld<T>(db: Database, work: () => Promise<T>): Promise<T> {
   hold = Promise.withResolvers<void>()
   const holds = Promise.withResolvers<void>()
-  const holding = database.db.transaction().execute(async (tx) => {
+  const holding = db.transaction().execute(async (tx) => {
     await sql`select horizon from log_horizon for update`.execute(tx)
     holds.resolve()
     await hold!.promise
@@ -94,60 +84,60 @@ async function whileHeld<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-test('a run rebuilds its buckets step by step and completes', async () => {
+test('a run rebuilds its buckets step by step and completes', async ({ db, stack }) => {
   await recordEvents(
-    database.db,
+    db,
     [1, 5, 20].map((daysAgo) => analyticsEvent({ occurredAtMs: startOf(day(daysAgo)) })),
   )
-  const id = await start({ requested_by: 'finance' })
-  const ended = await becomes(id, 'completed')
+  const id = await start(stack, { requested_by: 'finance' })
+  const ended = await becomes(stack, id, 'completed')
   expect(ended).toMatchObject({
     ...REQUEST,
     ...{ id, kind: 'requested', actor: 'ada', requested_by: 'finance', progress: { done: 20, total: 20 } },
     summary: { rows_deleted: 0, rows_inserted: 6, bucket_count: 20 },
   })
-  expect(await actionsOf(id)).toEqual(['ada run.request', 'footfall run.start', 'footfall run.complete'])
-  expect(Object.keys(await storedSnapshots(database.db))).toHaveLength(6)
+  expect(await actionsOf(db, id)).toEqual(['ada run.request', 'footfall run.start', 'footfall run.complete'])
+  expect(Object.keys(await storedSnapshots(db))).toHaveLength(6)
 })
 
-test('of the same buckets one run is open, and cancelling it ends it between two steps', async () => {
-  const id = await whileHeld(async () => {
-    const first = await start()
-    await becomes(first, 'running')
-    await expect(start()).rejects.toMatchObject({ status: 409, responseText: expect.stringContaining(first) as string })
-    const cancelled = await run(first).Cancel({ actor: 'bob' })
+test('of the same buckets one run is open, and cancelling it ends it between two steps', async ({ db, stack }) => {
+  const id = await whileHeld(db, async () => {
+    const first = await start(stack)
+    await becomes(stack, first, 'running')
+    await expect(start(stack)).rejects.toMatchObject({ status: 409, responseText: expect.stringContaining(first) as string })
+    const cancelled = await run(stack, first).Cancel({ actor: 'bob' })
     expect(cancelled).toMatchObject({ status: 'cancelled', progress: { done: 0, total: 20 } })
     // The scope is free, though the step has not come to its end.
-    const second = await start()
-    expect((await run(second).Status({})).status).not.toBe('cancelled')
+    const second = await start(stack)
+    expect((await run(stack, second).Status({})).status).not.toBe('cancelled')
     return { first, second }
   })
-  await becomes(id.second, 'completed')
-  expect(await run(id.first).Status({})).toMatchObject({ status: 'cancelled', progress: { done: 0 } })
-  expect(await actionsOf(id.first)).toEqual(['ada run.request', 'footfall run.start', 'bob run.cancel'])
-  await expect(run(id.second).Cancel({ actor: 'bob' })).rejects.toMatchObject({ status: 409 })
-  await expect(run(randomUUID()).Cancel({ actor: 'bob' })).rejects.toMatchObject({ status: 404 })
-  await expect(run(randomUUID()).Status({})).rejects.toMatchObject({ status: 404 })
-  await expect(run('no id').Status({})).rejects.toMatchObject({ status: 400 })
-  await expect(run(randomUUID().toUpperCase()).Start({ ...REQUEST, actor: 'ada' })).rejects.toMatchObject({ status: 400 })
+  await becomes(stack, id.second, 'completed')
+  expect(await run(stack, id.first).Status({})).toMatchObject({ status: 'cancelled', progress: { done: 0 } })
+  expect(await actionsOf(db, id.first)).toEqual(['ada run.request', 'footfall run.start', 'bob run.cancel'])
+  await expect(run(stack, id.second).Cancel({ actor: 'bob' })).rejects.toMatchObject({ status: 409 })
+  await expect(run(stack, randomUUID()).Cancel({ actor: 'bob' })).rejects.toMatchObject({ status: 404 })
+  await expect(run(stack, randomUUID()).Status({})).rejects.toMatchObject({ status: 404 })
+  await expect(run(stack, 'no id').Status({})).rejects.toMatchObject({ status: 400 })
+  await expect(run(stack, randomUUID().toUpperCase()).Start({ ...REQUEST, actor: 'ada' })).rejects.toMatchObject({ status: 400 })
 })
 
-test('what repeating does not help fails the run, with the reason', async () => {
+test('what repeating does not help fails the run, with the reason', async ({ db, stack }) => {
   const occurredAtMs = startOf(day(3))
   const events = Array.from({ length: 3 }, () => analyticsEvent({ occurredAtMs, amount: 2 ** 53 - 1, currency: 'EUR' }))
-  await recordEvents(database.db, events)
-  await sql`update analytics_event set amount = 9223372036854775807`.execute(database.db)
-  const ended = await becomes(await start(), 'failed')
+  await recordEvents(db, events)
+  await sql`update analytics_event set amount = 9223372036854775807`.execute(db)
+  const ended = await becomes(stack, await start(stack), 'failed')
   expect(ended.error_message).toMatch(/cannot be rebuilt: .*out of range/)
 })
 
-test('a run whose invocation was killed fails, and one that waits for its turn does not', async () => {
+test('a run whose invocation was killed fails, and one that waits for its turn does not', async ({ db, stack }) => {
   const watch = stack.ingress.client(scheduleApi, 'watch at once')
-  await whileHeld(async () => {
-    const killed = await start()
-    await becomes(killed, 'running')
-    const waiting = await start({ date_to: day(2) })
-    await becomes(waiting, 'running')
+  await whileHeld(db, async () => {
+    const killed = await start(stack)
+    await becomes(stack, killed, 'running')
+    const waiting = await start(stack, { date_to: day(2) })
+    await becomes(stack, waiting, 'running')
     await watch.Start({ every_ms: 100 })
     const [row] = await query(
       stack,
@@ -158,41 +148,41 @@ test('a run whose invocation was killed fails, and one that waits for its turn d
       () => query(stack, "select id from sys_invocation where target_handler_name = 'Abandon' and status <> 'completed'"),
       (rows) => rows.length === 2,
     )
-    expect((await run(killed).Status({})).status).toBe('running')
+    expect((await run(stack, killed).Status({})).status).toBe('running')
     const answer = await fetch(`${stack.adminUrl}/invocations/${String(row!['id'])}/kill`, { method: 'PATCH' })
     expect(answer.ok).toBe(true)
-    expect(await becomes(killed, 'failed')).toMatchObject({ error_message: expect.stringContaining('killed') as string })
-    expect(await actionsOf(killed)).toEqual(['ada run.request', 'footfall run.start', 'footfall run.fail'])
-    expect((await run(waiting).Status({})).status).toBe('running')
+    expect(await becomes(stack, killed, 'failed')).toMatchObject({ error_message: expect.stringContaining('killed') as string })
+    expect(await actionsOf(db, killed)).toEqual(['ada run.request', 'footfall run.start', 'footfall run.fail'])
+    expect((await run(stack, waiting).Status({})).status).toBe('running')
     hold!.resolve()
-    await becomes(waiting, 'completed')
+    await becomes(stack, waiting, 'completed')
   })
   await watch.Stop({})
 })
 
-test('a run that was requested and never begun is begun by the watch', async () => {
+test('a run that was requested and never begun is begun by the watch', async ({ db, stack }) => {
   const id = randomUUID()
-  await requestRun(database.db, id, { ...REQUEST, actor: 'ada' })
+  await requestRun(db, id, { ...REQUEST, actor: 'ada' })
   const watch = stack.ingress.client(scheduleApi, 'watch at once')
   await watch.Start({ every_ms: 100 })
-  expect(await becomes(id, 'completed')).toMatchObject({ progress: { done: 20, total: 20 } })
+  expect(await becomes(stack, id, 'completed')).toMatchObject({ progress: { done: 20, total: 20 } })
   await watch.Stop({})
 })
 
-test('a bucket that cannot be rebuilt keeps its mark, and its neighbours are rebuilt', async () => {
-  await sql`update aggregate_window set retention_days = 5 where bucket_window = 'day'`.execute(database.db)
+test('a bucket that cannot be rebuilt keeps its mark, and its neighbours are rebuilt', async ({ db, stack }) => {
+  await sql`update aggregate_window set retention_days = 5 where bucket_window = 'day'`.execute(db)
   const [bad, good] = [day(3), day(2)]
-  await recordEvents(database.db, [
+  await recordEvents(db, [
     ...Array.from({ length: 2 }, () => analyticsEvent({ occurredAtMs: startOf(bad), amount: 1, currency: 'EUR' })),
     analyticsEvent({ occurredAtMs: startOf(good) }),
   ])
-  await sql`update analytics_event set amount = 9223372036854775807 where amount is not null`.execute(database.db)
-  await sql`delete from dirty_mark where report_slug <> 'status-counts' or bucket_window <> 'day'`.execute(database.db)
-  await sql`update dirty_mark set marked_at = marked_at - interval '30 seconds'`.execute(database.db)
+  await sql`update analytics_event set amount = 9223372036854775807 where amount is not null`.execute(db)
+  await sql`delete from dirty_mark where report_slug <> 'status-counts' or bucket_window <> 'day'`.execute(db)
+  await sql`update dirty_mark set marked_at = marked_at - interval '30 seconds'`.execute(db)
   const refresh = stack.ingress.client(scheduleApi, 'refresh-reports')
   await refresh.Start({ every_ms: 100 })
   await eventually(
-    () => storedSnapshots(database.db),
+    () => storedSnapshots(db),
     (snapshots) => snapshots[`status-counts day ${good} all event_count`] === 1,
   )
   const { last_run: last } = await eventually(
@@ -201,39 +191,39 @@ test('a bucket that cannot be rebuilt keeps its mark, and its neighbours are reb
   )
   expect(last).toMatchObject({ attempts: 1, error: expect.stringContaining('out of range') as string })
   await refresh.Stop({})
-  const { rows } = await sql`select distinct day::text from dirty_mark`.execute(database.db)
+  const { rows } = await sql`select distinct day::text from dirty_mark`.execute(db)
   expect(rows).toEqual([{ day: bad }])
-  await keptFew()
+  await keptFew(db)
 })
 
-test('a late event is in its reports after the next slots of the task', async () => {
-  await sql`update aggregate_window set retention_days = 20`.execute(database.db)
-  await recordEvents(database.db, [analyticsEvent({ occurredAtMs: startOf(day(2)) })])
+test('a late event is in its reports after the next slots of the task', async ({ db, stack }) => {
+  await sql`update aggregate_window set retention_days = 20`.execute(db)
+  await recordEvents(db, [analyticsEvent({ occurredAtMs: startOf(day(2)) })])
   // As if it had come half a minute ago.
-  await sql`update dirty_mark set marked_at = marked_at - interval '30 seconds'`.execute(database.db)
+  await sql`update dirty_mark set marked_at = marked_at - interval '30 seconds'`.execute(db)
   const refresh = stack.ingress.client(scheduleApi, 'refresh-reports')
   await refresh.Start({ every_ms: 100 })
   await eventually(
-    () => storedSnapshots(database.db),
+    () => storedSnapshots(db),
     (snapshots) => snapshots[`top-entities day ${day(2)} entity order-1 event_count`] === 1,
   )
   await eventually(
-    async () => (await sql`select from dirty_mark`.execute(database.db)).rows,
+    async () => (await sql`select from dirty_mark`.execute(db)).rows,
     (rows) => rows.length === 0,
   )
   await refresh.Stop({})
   const { rows } = await sql<{ runId: string }>`
     select distinct run_id as "runId" from metric_snapshot
-    where report_slug = 'top-entities' and bucket_window = 'day'`.execute(database.db)
+    where report_slug = 'top-entities' and bucket_window = 'day'`.execute(db)
   expect(rows).toHaveLength(1)
   // Buckets that were never built are built as well, this one perhaps among them.
-  const { kind, status } = await run(rows[0]!.runId).Status({})
+  const { kind, status } = await run(stack, rows[0]!.runId).Status({})
   expect([['refresh', 'scheduled'].includes(kind), status]).toEqual([true, 'completed'])
-  expect(await actionsOf(rows[0]!.runId)).toEqual(['footfall run.complete'])
-  await keptFew()
+  expect(await actionsOf(db, rows[0]!.runId)).toEqual(['footfall run.complete'])
+  await keptFew(db)
 })
 
-test('the command asks for a run, waits for it, and says how it ended', async () => {
+test('the command asks for a run, waits for it, and says how it ended', async ({ db, stack }) => {
   const footfall = (...args: string[]) =>
     runCommand(recomputeCommand(), args, { RESTATE_INGRESS_URL: stack.ingressUrl, RESTATE_ADMIN_URL: stack.adminUrl })
   const range = ['volume-by-period', '--from', day(3), '--to', day(2)]
@@ -245,7 +235,7 @@ test('the command asks for a run, waits for it, and says how it ended', async ()
     text: expect.stringContaining('--from'),
   })
   expect(await footfall('volume-by-period', '--to', 'May')).toMatchObject({ code: 1, text: expect.stringContaining('--to') })
-  await whileHeld(async () => {
+  await whileHeld(db, async () => {
     const asked = await footfall(...range, '--no-wait', '--json')
     const { id } = RecomputeRun.parse(JSON.parse(asked.text))
     const waiting = footfall('--cancel', id)
@@ -254,7 +244,7 @@ test('the command asks for a run, waits for it, and says how it ended', async ()
 })
 
 /** The last one: from the first key on, the gateway wants one. */
-test('the gateway asks for runs, shows and cancels them, and tells who is refused why', async () => {
+test('the gateway asks for runs, shows and cancels them, and tells who is refused why', async ({ db, stack, gateway }) => {
   const ask = async (method: string, path: string, body?: object, headers: Record<string, string> = {}) => {
     const answer = await fetch(`${gateway.url}/api/v1/recomputations${path}`, {
       method,
@@ -278,17 +268,17 @@ test('the gateway asks for runs, shows and cancels them, and tells who is refuse
   expect(await ask('POST', '', { ...REQUEST, nonsense: 1 })).toMatchObject(refused(400, 'invalid_request', 'nonsense'))
   expect(await ask('GET', '?limit=101')).toMatchObject(refused(400, 'invalid_request', 'limit'))
   expect(await ask('GET', `/${randomUUID()}`)).toMatchObject(refused(404, 'not_found', 'there is no run'))
-  await whileHeld(async () => {
+  await whileHeld(db, async () => {
     const { status, data } = await ask('POST', '', REQUEST, { 'x-actor': 'finance' })
     expect([status, data]).toEqual([202, expect.objectContaining({ actor: 'local', requested_by: 'finance', status: 'pending' })])
     expect(await ask('POST', '', REQUEST)).toMatchObject({ status: 409, error: { code: 'conflict', details: { id: data.id } } })
-    await becomes(data.id, 'running')
+    await becomes(stack, data.id, 'running')
     expect(await ask('GET', '?status=running')).toMatchObject({ status: 200, data: [{ id: data.id }], meta: { total: 1 } })
     expect(await ask('DELETE', `/${data.id}`)).toMatchObject({ status: 200, data: { status: 'cancelled' } })
     expect(await ask('GET', `/${data.id}`)).toMatchObject({ data: { status: 'cancelled' } })
   })
-  const reads = await makeKey(database.db, { scopes: ['read'] })
-  const manages = await makeKey(database.db, { name: 'nightly', scopes: ['manage'] })
+  const reads = await makeKey(db, { scopes: ['read'] })
+  const manages = await makeKey(db, { name: 'nightly', scopes: ['manage'] })
   const with_ = ({ text }: { text: string }) => ({ authorization: `Bearer ${text}` })
   await eventually(
     () => ask('GET', ''),
@@ -298,5 +288,5 @@ test('the gateway asks for runs, shows and cancels them, and tells who is refuse
   expect(await ask('POST', '', REQUEST, with_(reads))).toMatchObject(refused(403, 'forbidden', 'scope manage'))
   const { data } = await ask('POST', '', REQUEST, with_(manages))
   expect(data).toMatchObject({ actor: 'nightly', requested_by: null })
-  await failRun(database.db, data.id, 'the test ends')
+  await failRun(db, data.id, 'the test ends')
 })

@@ -1,20 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
+import { expect } from 'vitest'
 import { type ReportAnswer, type ReportSlug, RunReportRequest, type ReportWindow } from '../../src/contract/report.ts'
 import { DAY_MS } from '../../src/contract/time.ts'
 import { runReport } from '../../src/store/reports/report.ts'
 import { reportDefinition, reportDefinitions } from '../../src/store/reports/report-definition.ts'
-import { clear, createDatabase, type TestDatabase } from '../harness/servers/database.ts'
+import { clear } from '../harness/servers/database.ts'
 import { buildBuckets, expectedRows, type ReportedEvent, slowBucketOf, timeless } from '../harness/items/reports.ts'
+import { pgTest as test } from '../harness/fixtures.ts'
+import type { Database } from '../../src/store/database/connection.ts'
 
-let database: TestDatabase
-beforeAll(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-})
-afterAll(() => database.drop())
-beforeEach(() => clear(database.db))
+test.beforeEach(({ db }) => clear(db))
 
 /** A Wednesday. */
 const TODAY = '2026-03-04'
@@ -23,16 +20,16 @@ const BUILT_AT = '2026-03-04T11:00:00.000Z'
 const LATER = '2026-03-04T11:00:01.000Z'
 const day = (offset: number) => new Date(Date.parse(TODAY) + offset * DAY_MS).toISOString().slice(0, 10)
 
-async function run(asked: Partial<RunReportRequest>, nowMs = NOW): Promise<ReportAnswer> {
-  return (await runReport(database.db, RunReportRequest.parse({ report_slug: 'volume-by-period', ...asked }), nowMs))!
+async function run(db: Database, asked: Partial<RunReportRequest>, nowMs = NOW): Promise<ReportAnswer> {
+  return (await runReport(db, RunReportRequest.parse({ report_slug: 'volume-by-period', ...asked }), nowMs))!
 }
 
 function event(values: Partial<ReportedEvent> = {}): ReportedEvent {
   return { ...{ day: TODAY, source: 'erp', status: 'success', entity: 'e-1', ms: null, amount: null, currency: null }, ...values }
 }
 
-const mark = (slug: ReportSlug, window: ReportWindow, at: string) =>
-  sql`insert into dirty_mark (report_slug, bucket_window, day) values (${slug}, ${window}, ${at}::date)`.execute(database.db)
+const mark = (db: Database, slug: ReportSlug, window: ReportWindow, at: string) =>
+  sql`insert into dirty_mark (report_slug, bucket_window, day) values (${slug}, ${window}, ${at}::date)`.execute(db)
 
 /** Each day of a span, in the order of time. */
 const daysFrom = (from: string, to: string) =>
@@ -65,7 +62,7 @@ const ASKED: fc.Arbitrary<Partial<RunReportRequest>> = fc.oneof(
   fc.record({ report_slug: fc.constant('top-entities') }),
 )
 
-test('any page of any report is what the events of its built buckets come to, and says what is missing', async () => {
+test('any page of any report is what the events of its built buckets come to, and says what is missing', async ({ db }) => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(eventArbitrary, { maxLength: 40 }),
@@ -75,24 +72,24 @@ test('any page of any report is what the events of its built buckets come to, an
       fc.record({ limit: fc.integer({ min: 1, max: 8 }), offset: fc.nat({ max: 9 }) }),
       fc.record({ lacking: fc.nat({ max: 60 }), dirty: fc.integer({ min: -60, max: 10 }), hasWeeks: fc.boolean() }),
       async (events, asked, window, [start, length], page, { lacking, dirty, hasWeeks }) => {
-        await clear(database.db)
+        await clear(db)
         const slug = (asked.report_slug ?? 'volume-by-period') as ReportSlug
         const all = [...new Set(daysFrom(day(-60), day(20)).map((one) => slowBucketOf(one, window)))]
         const built = all.filter((bucket, index) => index !== lacking && bucket <= TODAY)
-        await buildBuckets(database.db, events, { slug, window, buckets: built, builtAt: BUILT_AT })
+        await buildBuckets(db, events, { slug, window, buckets: built, builtAt: BUILT_AT })
         // Of the other window nothing may be seen, but for totals of days: of whole weeks that were built later.
         const weeks = hasWeeks && window === 'day' ? [...new Set(all.map((one) => slowBucketOf(one, 'week')))] : []
-        await buildBuckets(database.db, events, { slug, window: 'week', buckets: weeks, builtAt: LATER })
+        await buildBuckets(db, events, { slug, window: 'week', buckets: weeks, builtAt: LATER })
         if (weeks.length === 0) {
           const other = { slug, window: window === 'day' ? ('week' as const) : ('day' as const) }
           const older = { ...other, buckets: [slowBucketOf(TODAY, 'week')], builtAt: '2026-01-01T00:00:00.000Z' }
-          await buildBuckets(database.db, [event(), event()], older)
+          await buildBuckets(db, [event(), event()], older)
         }
-        await mark(slug, window, day(dirty))
+        await mark(db, slug, window, day(dirty))
         const to = day(start + length)
         const request = RunReportRequest.parse({ ...asked, window, ...page, date_from: day(start), date_to: to })
 
-        const report = await run(request)
+        const report = await run(db, request)
         const buckets = [...new Set(daysFrom(day(start), to).map((one) => slowBucketOf(one, window)))]
         const last = new Date(Date.parse(buckets.at(-1)!) + (window === 'week' ? 6 : 0) * DAY_MS).toISOString().slice(0, 10)
         const seen = buckets.filter((bucket) => built.includes(bucket))
@@ -123,21 +120,21 @@ test('any page of any report is what the events of its built buckets come to, an
   )
 })
 
-test('an answer is as old as its oldest bucket, and names the runs behind it, the newest first', async () => {
+test('an answer is as old as its oldest bucket, and names the runs behind it, the newest first', async ({ db }) => {
   const [old, young] = [randomUUID(), randomUUID()]
   const scope = { slug: 'volume-by-period', window: 'day' } as const
-  await buildBuckets(database.db, [], { ...scope, buckets: [day(-2)], builtAt: '2026-03-03T00:00:00.000Z', runId: old })
-  await buildBuckets(database.db, [], { ...scope, buckets: [day(-1), TODAY], builtAt: BUILT_AT, runId: young })
-  const report = await run({ date_from: day(-2), date_to: TODAY })
+  await buildBuckets(db, [], { ...scope, buckets: [day(-2)], builtAt: '2026-03-03T00:00:00.000Z', runId: old })
+  await buildBuckets(db, [], { ...scope, buckets: [day(-1), TODAY], builtAt: BUILT_AT, runId: young })
+  const report = await run(db, { date_from: day(-2), date_to: TODAY })
   expect(report).toMatchObject({ fresh_as_of: '2026-03-03T00:00:00.000Z', complete: true, run_ids: [young, old] })
 })
 
-test('totals of days are those of a week that was built after all of its days, and name its run', async () => {
+test('totals of days are those of a week that was built after all of its days, and name its run', async ({ db }) => {
   const scope = { slug: 'status-counts' } as const
   const [monday, days, weeks] = [slowBucketOf(day(-7), 'week'), randomUUID(), randomUUID()]
   const week = daysFrom(monday, new Date(Date.parse(monday) + 6 * DAY_MS).toISOString().slice(0, 10))
   const asked = { report_slug: 'status-counts', date_from: week[0]!, date_to: week[6]! } as const
-  await buildBuckets(database.db, [event({ day: week[3]! })], {
+  await buildBuckets(db, [event({ day: week[3]! })], {
     ...scope,
     window: 'day',
     buckets: week,
@@ -145,48 +142,46 @@ test('totals of days are those of a week that was built after all of its days, a
     runId: days,
   })
   const two = [event({ day: week[3]! }), event({ day: week[4]! })]
-  await buildBuckets(database.db, two, { ...scope, window: 'week', buckets: [monday], builtAt: LATER, runId: weeks })
+  await buildBuckets(db, two, { ...scope, window: 'week', buckets: [monday], builtAt: LATER, runId: weeks })
   const seen = async (more: Partial<RunReportRequest> = {}) => {
-    const { rows, run_ids: runIds } = await run({ ...asked, ...more })
+    const { rows, run_ids: runIds } = await run(db, { ...asked, ...more })
     return [rows.reduce((sum, row) => sum + row.event_count, 0), runIds]
   }
   expect(await seen()).toEqual([2, [weeks]])
   expect(await seen({ breakdown: 'period' })).toEqual([1, [days]])
   expect(await seen({ date_from: week[1]! })).toEqual([1, [days]])
   expect(await seen({ date_from: day(-20) })).toEqual([2, [weeks]])
-  await sql`update report_bucket set built_at = ${LATER} where bucket_window = 'day' and bucket = ${week[6]}::date`.execute(
-    database.db,
-  )
+  await sql`update report_bucket set built_at = ${LATER} where bucket_window = 'day' and bucket = ${week[6]}::date`.execute(db)
   expect(await seen()).toEqual([1, [days]])
 })
 
-test('a sum that is not told exactly is refused, and not rounded', async () => {
+test('a sum that is not told exactly is refused, and not rounded', async ({ db }) => {
   const most = Number.MAX_SAFE_INTEGER
   const scope = { slug: 'volume-by-period', window: 'day', buckets: [TODAY], builtAt: BUILT_AT } as const
-  await buildBuckets(database.db, [event({ amount: most, currency: 'EUR' })], scope)
-  expect((await run({})).rows[0]!.amounts).toEqual([{ currency: 'EUR', amount: most }])
-  await sql`update metric_snapshot set value = value + 2 where metric = 'amount:EUR'`.execute(database.db)
-  await expect(run({})).rejects.toMatchObject({ field: 'date_from', problem: /not told exactly: ask for fewer days/ })
+  await buildBuckets(db, [event({ amount: most, currency: 'EUR' })], scope)
+  expect((await run(db, {})).rows[0]!.amounts).toEqual([{ currency: 'EUR', amount: most }])
+  await sql`update metric_snapshot set value = value + 2 where metric = 'amount:EUR'`.execute(db)
+  await expect(run(db, {})).rejects.toMatchObject({ field: 'date_from', problem: /not told exactly: ask for fewer days/ })
 })
 
-test('what is left out is the last 30 days by day, the first breakdown, and a page of 50', async () => {
+test('what is left out is the last 30 days by day, the first breakdown, and a page of 50', async ({ db }) => {
   const buckets = daysFrom(day(-29), TODAY)
-  await buildBuckets(database.db, [event()], { slug: 'volume-by-period', window: 'day', buckets, builtAt: BUILT_AT })
-  expect(await run({})).toMatchObject({
+  await buildBuckets(db, [event()], { slug: 'volume-by-period', window: 'day', buckets, builtAt: BUILT_AT })
+  expect(await run(db, {})).toMatchObject({
     ...{ window: 'day', date_from: day(-29), date_to: TODAY, complete: true, row_count: 1 },
     rows: [{ bucket_date: TODAY, event_count: 1, amounts: [], processing_ms_avg: null, processing_ms_max: null }],
   })
   // At midnight another day begins, and it was not built.
-  expect(await run({}, Date.parse(`${day(1)}T00:00:00Z`))).toMatchObject({ date_to: day(1), complete: false })
+  expect(await run(db, {}, Date.parse(`${day(1)}T00:00:00Z`))).toMatchObject({ date_to: day(1), complete: false })
 })
 
-test('a mark of another report, window or range says nothing of this one', async () => {
+test('a mark of another report, window or range says nothing of this one', async ({ db }) => {
   const buckets = daysFrom(day(-29), TODAY)
-  await buildBuckets(database.db, [], { slug: 'volume-by-period', window: 'day', buckets, builtAt: BUILT_AT })
-  await mark('status-counts', 'day', TODAY)
-  await mark('volume-by-period', 'week', TODAY)
-  await mark('volume-by-period', 'day', day(-30))
-  expect(await run({})).toMatchObject({ complete: true })
+  await buildBuckets(db, [], { slug: 'volume-by-period', window: 'day', buckets, builtAt: BUILT_AT })
+  await mark(db, 'status-counts', 'day', TODAY)
+  await mark(db, 'volume-by-period', 'week', TODAY)
+  await mark(db, 'volume-by-period', 'day', day(-30))
+  expect(await run(db, {})).toMatchObject({ complete: true })
 })
 
 const BAD: [name: string, asked: object, field: string, message: string][] = [
@@ -205,36 +200,36 @@ const BAD: [name: string, asked: object, field: string, message: string][] = [
   ['a filter by source', { report_slug: 'status-counts', source: 'erp' }, 'source', 'is no filter of status-counts'],
 ]
 
-test.each(BAD)('%s is refused by its field, with a sentence', async (_name, asked, field, message) => {
-  await expect(run(asked)).rejects.toMatchObject({ field, problem: message })
+test.for(BAD)('%s is refused by its field, with a sentence', async ([_name, asked, field, message], { db }) => {
+  await expect(run(db, asked)).rejects.toMatchObject({ field, problem: message })
 })
 
-test('a window that a report is not kept in is refused', async () => {
-  await sql`delete from aggregate_window where report_slug = 'top-entities' and bucket_window = 'week'`.execute(database.db)
-  await expect(run({ report_slug: 'top-entities', window: 'week' })).rejects.toMatchObject({
+test('a window that a report is not kept in is refused', async ({ db }) => {
+  await sql`delete from aggregate_window where report_slug = 'top-entities' and bucket_window = 'week'`.execute(db)
+  await expect(run(db, { report_slug: 'top-entities', window: 'week' })).rejects.toMatchObject({
     ...{ field: 'window', problem: 'of top-entities must be day' },
   })
-  await sql`insert into aggregate_window values ('top-entities', 'week', 3660, 360)`.execute(database.db)
+  await sql`insert into aggregate_window values ('top-entities', 'week', 3660, 360)`.execute(db)
 })
 
-test('366 days are a report, and an unknown report is none', async () => {
-  expect(await run({ date_from: day(-365) })).toMatchObject({ row_count: 0, complete: false, fresh_as_of: null, run_ids: [] })
-  for (const report_slug of ['nothing', 'toString']) expect(await run({ report_slug })).toBeUndefined()
+test('366 days are a report, and an unknown report is none', async ({ db }) => {
+  expect(await run(db, { date_from: day(-365) })).toMatchObject({ row_count: 0, complete: false, fresh_as_of: null, run_ids: [] })
+  for (const report_slug of ['nothing', 'toString']) expect(await run(db, { report_slug })).toBeUndefined()
 })
 
-test('a year by day and source has its last page too', async () => {
+test('a year by day and source has its last page too', async ({ db }) => {
   const buckets = daysFrom(day(-365), TODAY)
   const events = buckets.flatMap((one) => [event({ day: one }), event({ day: one, source: 'crm', status: 'failed' })])
-  await buildBuckets(database.db, events, { slug: 'volume-by-period', window: 'day', buckets, builtAt: BUILT_AT })
-  const report = await run({ date_from: day(-365), limit: 100, breakdown: 'source', offset: 700 })
+  await buildBuckets(db, events, { slug: 'volume-by-period', window: 'day', buckets, builtAt: BUILT_AT })
+  const report = await run(db, { date_from: day(-365), limit: 100, breakdown: 'source', offset: 700 })
   expect(report).toMatchObject({ row_count: 732, complete: true })
   expect(report.rows.map(({ bucket_date: date, source }) => [date, source]).at(-1)).toEqual([TODAY, 'erp'])
 })
 
-test('reports are found by their texts, sorted and paged', async () => {
+test('reports are found by their texts, sorted and paged', async ({ db }) => {
   const all = { sort: 'slug', order: 'asc', limit: 50, offset: 0 } as const
   const slugsOf = async (asked: object) => {
-    const { data, total } = await reportDefinitions(database.db, { ...all, ...asked })
+    const { data, total } = await reportDefinitions(db, { ...all, ...asked })
     return [data.map(({ slug }) => slug), total]
   }
   expect(await slugsOf({})).toEqual([['status-counts', 'top-entities', 'volume-by-period'], 3])
@@ -242,8 +237,8 @@ test('reports are found by their texts, sorted and paged', async () => {
   expect(await slugsOf({ search: 'PENDING' })).toEqual([['status-counts'], 1])
   expect(await slugsOf({ search: '%' })).toEqual([[], 0])
   expect(await slugsOf({ offset: 3 })).toEqual([[], 3])
-  const [definition] = (await reportDefinitions(database.db, all)).data
-  expect(definition).toEqual(await reportDefinition(database.db, 'status-counts'))
+  const [definition] = (await reportDefinitions(db, all)).data
+  expect(definition).toEqual(await reportDefinition(db, 'status-counts'))
   expect(definition).toEqual({
     ...{ slug: 'status-counts', name: 'Status counts', description: 'How many events succeeded, failed, and are pending.' },
     ...{ cache_ttl_seconds: 60, default_window: 'day', supported_filters: ['status'] },

@@ -1,64 +1,55 @@
 import { sql } from 'kysely'
-import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
+import { expect } from 'vitest'
 import type { AuditEntry } from '../../src/contract/audit-entry.ts'
 import type { CreateInteractionResponse } from '../../src/contract/interaction.ts'
 import type { ReportAnswer } from '../../src/contract/report.ts'
 import { analyticApi } from '../../src/contract/services.ts'
 import { createEventWriter } from '../../src/gateway/recording/event-writer.ts'
-import { clear, createDatabase, type TestDatabase } from '../harness/servers/database.ts'
+import { clear } from '../harness/servers/database.ts'
 import { QUEUE_LIMITS, startGateway, type TestGateway } from '../harness/servers/gateway.ts'
 import { makeKeys, SHOP } from '../harness/items/keys.ts'
 import { buildBuckets, type ReportedEvent, timeless } from '../harness/items/reports.ts'
 import { atFailPoints } from '../harness/servers/fail-points.ts'
-import { type Stack, startStack } from '../harness/servers/stack.ts'
+import type { Stack } from '../harness/servers/stack.ts'
 import { SILENT_OBSERVER } from '../harness/servers/silent-observer.ts'
 import { audit } from '../../src/store/audit/audit-entry.ts'
+import { gatewayTest } from '../harness/fixtures.ts'
 
 const EVENTS = '/api/v1/analytics-events'
 const WAYS = ['REST', 'ingress'] as const
 type Way = (typeof WAYS)[number]
 
-let database: TestDatabase
-let stack: Stack
-let gateway: TestGateway
 /** How often the endpoint still dies after it has committed. */
 let deaths = 0
-beforeAll(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-  const hook = atFailPoints((point) => {
-    if (point === 'record the events' && deaths-- > 0) throw new Error('died')
-  })
-  stack = await startStack(database.db, {}, [hook])
-  gateway = await startGateway(database.url, stack)
+const dying = atFailPoints((point) => {
+  if (point === 'record the events' && deaths-- > 0) throw new Error('died')
 })
-afterAll(async () => {
-  await gateway.stop()
-  await stack.stop()
-  await database.drop()
-})
-beforeEach(() => clear(database.db))
+const test = gatewayTest.extend('services', { scope: 'file' }, { hooks: [dying] })
+
+test.beforeEach(({ db }) => clear(db))
 
 interface Answer<Data> {
   status: number
   json: { data?: Data; meta?: unknown; error?: { code: string; message: string; details?: unknown } }
 }
 
-async function post(way: Way, body: string): Promise<Answer<CreateInteractionResponse>> {
+async function post(stack: Stack, gateway: TestGateway, way: Way, body: string): Promise<Answer<CreateInteractionResponse>> {
   const url = way === 'REST' ? gateway.url + EVENTS : `${stack.ingressUrl}/Analytic/RecordEvents`
   const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
   const json = (await answer.json()) as object
   return { status: answer.status, json: way === 'REST' || answer.status !== 200 ? json : { data: json as never } }
 }
 
-const send = (way: Way, events: unknown[]) => post(way, JSON.stringify({ events }))
+const send = (stack: Stack, gateway: TestGateway, way: Way, events: unknown[]) =>
+  post(stack, gateway, way, JSON.stringify({ events }))
 
-async function get<Data>(path: string, at = gateway): Promise<Answer<Data>> {
-  const answer = await fetch(at.url + path)
+async function get<Data>(gateway: TestGateway, path: string): Promise<Answer<Data>> {
+  const answer = await fetch(gateway.url + path)
   return { status: answer.status, json: (await answer.json()) as Answer<Data>['json'] }
 }
 
-async function run(query: string, at = gateway): Promise<ReportAnswer> {
-  const { status, json } = await get<ReportAnswer>(`/api/v1/reports/volume-by-period/run?${query}`, at)
+async function run(gateway: TestGateway, query: string): Promise<ReportAnswer> {
+  const { status, json } = await get<ReportAnswer>(gateway, `/api/v1/reports/volume-by-period/run?${query}`)
   expect(status).toBe(200)
   return json.data!
 }
@@ -68,9 +59,9 @@ function event(values: object = {}) {
   return { ...common, occurred_at: '2026-03-01T12:00:00Z', ...values }
 }
 
-test.each(WAYS)('events are recorded once, through %s, and each is judged alone', async (way) => {
-  await send(way, [event({ source: 'old' })])
-  await sql`update event_source set is_active = false where slug = 'old'`.execute(database.db)
+test.for(WAYS)('events are recorded once, through %s, and each is judged alone', async (way, { db, stack, gateway }) => {
+  await send(stack, gateway, way, [event({ source: 'old' })])
+  await sql`update event_source set is_active = false where slug = 'old'`.execute(db)
   const events = [
     event({ amount: 1, currency: 'EUR', payload: { a: 1 } }),
     null,
@@ -81,7 +72,7 @@ test.each(WAYS)('events are recorded once, through %s, and each is judged alone'
     event({ external_ref: 'job-5', occurred_at: new Date(Date.now() + 6 * 60_000).toISOString() }),
   ]
   const body = JSON.stringify({ events }).replace('"NESTED"', `${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`)
-  const { status, json } = await post(way, body)
+  const { status, json } = await post(stack, gateway, way, body)
   expect(status).toBe(200)
   const { rejected, ...counts } = json.data!
   expect(counts).toEqual({ accepted: 1, duplicates: 1, duplicate_indexes: [2] })
@@ -92,37 +83,40 @@ test.each(WAYS)('events are recorded once, through %s, and each is judged alone'
     [5, 'inactive_source', 'source'],
     [6, 'in_future', 'occurred_at'],
   ])
-  expect((await send('REST', [event()])).json.data).toMatchObject({ accepted: 0, duplicates: 1 })
+  expect((await send(stack, gateway, 'REST', [event()])).json.data).toMatchObject({ accepted: 0, duplicates: 1 })
 })
 
-test('an attempt that dies after its commit is repeated, and the answer is that of the first', async () => {
+test('an attempt that dies after its commit is repeated, and the answer is that of the first', async ({ db, stack, gateway }) => {
   deaths = 2
-  const { json } = await send('REST', [event(), event(), event({ external_ref: 'job-2' })])
+  const { json } = await send(stack, gateway, 'REST', [event(), event(), event({ external_ref: 'job-2' })])
   expect(deaths).toBeLessThan(1)
   expect(json.data).toEqual({ accepted: 2, duplicates: 1, duplicate_indexes: [1], rejected: [] })
-  const { rows } = await sql`select count(*)::int as n from dirty_mark`.execute(database.db)
+  const { rows } = await sql`select count(*)::int as n from dirty_mark`.execute(db)
   expect(rows).toEqual([{ n: 6 }])
 })
 
-test('of many requests at once each is told what became of its own events', async () => {
+test('of many requests at once each is told what became of its own events', async ({ stack, gateway }) => {
   const requests = Array.from({ length: 20 }, (_, n) => [event({ external_ref: `own-${n}` }), event({ external_ref: 'common' })])
-  const answers = await Promise.all(requests.map((events) => send('REST', events)))
+  const answers = await Promise.all(requests.map((events) => send(stack, gateway, 'REST', events)))
   const accepted = answers.map(({ json }) => json.data!.accepted).toSorted((one, other) => one - other)
   expect(accepted).toEqual([...Array.from({ length: 19 }, () => 1), 2])
 })
 
-test.each([
+test.for([
   ['broken JSON', '{"events": [', 400],
   ['no events', '{"events": []}', 400],
   ['10,001 events', JSON.stringify({ events: Array.from({ length: 10_001 }, () => 0) }), 400],
   ['an unknown field', '{"events": [1], "nonsense": 1}', 400],
   ['17 MB', JSON.stringify({ events: ['x'.repeat(17_000_000)] }), 413],
-])('a body with %s is refused whole, through REST and through the ingress', async (_name, body, status) => {
-  const [rest, ingress] = [await post('REST', body), await post('ingress', body)]
-  expect([rest.status, ingress.status]).toEqual([status, status])
-})
+] as const)(
+  'a body with %s is refused whole, through REST and through the ingress',
+  async ([_name, body, status], { stack, gateway }) => {
+    const [rest, ingress] = [await post(stack, gateway, 'REST', body), await post(stack, gateway, 'ingress', body)]
+    expect([rest.status, ingress.status]).toEqual([status, status])
+  },
+)
 
-test('while Restate is away the answer is 503 and says what to do', async () => {
+test('while Restate is away the answer is 503 and says what to do', async ({ database, stack }) => {
   const analyticsEvents = createEventWriter({
     ...QUEUE_LIMITS,
     ingressUrl: 'http://127.0.0.1:1',
@@ -146,26 +140,31 @@ const REPORTED: ReportedEvent = {
   ...{ ms: 10, amount: 5, currency: 'EUR' },
 }
 
-test('rows are kept, but never what is said of their freshness, and no process serves rows of an older build', async () => {
+test('rows are kept, but never what is said of their freshness, and no process serves rows of an older build', async ({
+  db,
+  database,
+  stack,
+  gateway,
+}) => {
   const other = await startGateway(database.url, stack)
-  await buildBuckets(database.db, [REPORTED], { ...BUCKET, builtAt: '2026-03-02T00:00:00.000Z' })
-  const first = await run(RANGE)
+  await buildBuckets(db, [REPORTED], { ...BUCKET, builtAt: '2026-03-02T00:00:00.000Z' })
+  const first = await run(gateway, RANGE)
   expect(first).toMatchObject({ cache_hit: false, complete: true, row_count: 1 })
-  const second = await run(RANGE)
+  const second = await run(gateway, RANGE)
   expect(timeless(second)).toEqual({ ...timeless(first), cache_hit: true })
-  expect(await run(`${RANGE}&limit=1`)).toMatchObject({ cache_hit: false })
-  await run(RANGE, other)
+  expect(await run(gateway, `${RANGE}&limit=1`)).toMatchObject({ cache_hit: false })
+  await run(other, RANGE)
 
-  await send('REST', [event()])
+  await send(stack, gateway, 'REST', [event()])
   for (const at of [gateway, other])
-    expect(await run(RANGE, at)).toMatchObject({ cache_hit: true, complete: false, row_count: 1 })
+    expect(await run(at, RANGE)).toMatchObject({ cache_hit: true, complete: false, row_count: 1 })
 
-  await database.db.transaction().execute(async (tx) => {
+  await db.transaction().execute(async (tx) => {
     for (const table of ['metric_snapshot', 'report_bucket', 'dirty_mark']) await sql`delete from ${sql.table(table)}`.execute(tx)
     await buildBuckets(tx, [REPORTED, REPORTED], { ...BUCKET, builtAt: '2026-03-03T00:00:00.000Z' })
   })
   for (const at of [gateway, other]) {
-    const report = await run(RANGE, at)
+    const report = await run(at, RANGE)
     expect(report).toMatchObject({ cache_hit: false, complete: true, fresh_as_of: '2026-03-03T00:00:00.000Z' })
     expect(report.rows[0]).toMatchObject({ event_count: 2, amounts: [{ currency: 'EUR', amount: 10 }] })
     expect(report.run_ids).not.toEqual(first.run_ids)
@@ -173,28 +172,28 @@ test('rows are kept, but never what is said of their freshness, and no process s
   await other.stop()
 })
 
-test('a report that allows no age is read each time', async () => {
-  await sql`update report_definition set cache_ttl_seconds = 0 where slug = 'volume-by-period'`.execute(database.db)
+test('a report that allows no age is read each time', async ({ db, database, stack }) => {
+  await sql`update report_definition set cache_ttl_seconds = 0 where slug = 'volume-by-period'`.execute(db)
   const other = await startGateway(database.url, stack)
-  for (let time = 0; time < 2; time++) expect(await run('window=week', other)).toMatchObject({ cache_hit: false })
+  for (let time = 0; time < 2; time++) expect(await run(other, 'window=week')).toMatchObject({ cache_hit: false })
   await other.stop()
-  await sql`update report_definition set cache_ttl_seconds = 60 where slug = 'volume-by-period'`.execute(database.db)
+  await sql`update report_definition set cache_ttl_seconds = 60 where slug = 'volume-by-period'`.execute(db)
 })
 
-test('a report through Restate is that of REST', async () => {
-  await buildBuckets(database.db, [REPORTED], { ...BUCKET, builtAt: '2026-03-02T00:00:00.000Z' })
+test('a report through Restate is that of REST', async ({ db, stack, gateway }) => {
+  await buildBuckets(db, [REPORTED], { ...BUCKET, builtAt: '2026-03-02T00:00:00.000Z' })
   const analytic = stack.ingress.client(analyticApi)
   const asked = { report_slug: 'volume-by-period', date_from: '2026-03-01', date_to: '2026-03-01', breakdown: 'source' } as const
   const report = await analytic.RunReport(asked as never)
-  expect(timeless(report)).toEqual({ ...timeless(await run(`${RANGE}&breakdown=source`)), cache_hit: false })
+  expect(timeless(report)).toEqual({ ...timeless(await run(gateway, `${RANGE}&breakdown=source`)), cache_hit: false })
   await expect(analytic.RunReport({ ...asked, report_slug: 'nothing' } as never)).rejects.toMatchObject({ status: 404 })
   await expect(analytic.RunReport({ ...asked, status: 'failed' } as never)).rejects.toMatchObject({ status: 400 })
 })
 
-test('the reports and each of them are described', async () => {
-  const { json } = await get<{ slug: string }[]>('/api/v1/reports?search=counts&sort=name&order=desc')
+test('the reports and each of them are described', async ({ gateway }) => {
+  const { json } = await get<{ slug: string }[]>(gateway, '/api/v1/reports?search=counts&sort=name&order=desc')
   expect(json).toMatchObject({ data: [{ slug: 'status-counts', supported_filters: ['status'] }], meta: { row_count: 1 } })
-  expect((await get('/api/v1/reports/status-counts')).json.data).toEqual(json.data![0])
+  expect((await get(gateway, '/api/v1/reports/status-counts')).json.data).toEqual(json.data![0])
 })
 
 const BAD: [name: string, path: string, status: number, says: RegExp][] = [
@@ -231,26 +230,26 @@ const BAD: [name: string, path: string, status: number, says: RegExp][] = [
   ['an offset below 0', '/api/v1/audit-entries?offset=-1', 400, /offset/],
 ]
 
-test.each(BAD)('%s is refused with a sentence', async (_name, path, status, says) => {
-  const answer = await get(path)
+test.for(BAD)('%s is refused with a sentence', async ([_name, path, status, says], { gateway }) => {
+  const answer = await get(gateway, path)
   expect(answer.status).toBe(status)
   expect(answer.json.error!.message).toMatch(says)
 })
 
-test('audit entries come newest first, by their filters and in pages', async () => {
+test('audit entries come newest first, by their filters and in pages', async ({ db, gateway }) => {
   const entry = { actor: 'ada', action: 'key.create', resourceType: 'key', resourceId: 'k-1', metadata: { name: 'é' } } as const
   for (const changes of [{}, { resourceId: 'k-2' }, { actor: 'bob', action: 'key.revoke' as const }]) {
-    await audit(database.db, { ...entry, ...changes })
+    await audit(db, { ...entry, ...changes })
   }
   const list = async (query: string) => {
-    const { json } = await get<AuditEntry[]>(`/api/v1/audit-entries?${query}`)
+    const { json } = await get<AuditEntry[]>(gateway, `/api/v1/audit-entries?${query}`)
     return [json.data!.map(({ actor, resource_id }) => `${actor} ${resource_id}`), json.meta]
   }
   expect(await list('resource_type=key')).toEqual([['bob k-1', 'ada k-2', 'ada k-1'], { row_count: 3 }])
   expect(await list('actor=ada&resource_type=key&limit=1&offset=1')).toEqual([['ada k-1'], { row_count: 2 }])
   expect((await list('limit=1'))[0]).toEqual(['bob k-1'])
   expect(await list('action=key.revoke')).toEqual([['bob k-1'], { row_count: 1 }])
-  const { json } = await get<AuditEntry[]>('/api/v1/audit-entries?resource_type=key&offset=2')
+  const { json } = await get<AuditEntry[]>(gateway, '/api/v1/audit-entries?resource_type=key&offset=2')
   expect(json.data![0]).toEqual({
     ...{ id: expect.stringMatching(/^\d+$/) as string, at: expect.stringMatching(/^\d{4}-.*\.\d{3}Z$/) as string },
     ...{ actor: 'ada', action: 'key.create', resource_type: 'key', resource_id: 'k-1', metadata: { name: 'é' } },
@@ -258,8 +257,8 @@ test('audit entries come newest first, by their filters and in pages', async () 
 })
 
 /** The last one: from the first key on, everything here needs one. */
-test('events take the scope ingest, reports read, and the audit manage', async () => {
-  const keys = await makeKeys(database.db)
+test('events take the scope ingest, reports read, and the audit manage', async ({ db, database, stack }) => {
+  const keys = await makeKeys(db)
   const guarded = await startGateway(database.url, stack)
   const statusOf = async (path: string, key: string, init: RequestInit = {}) => {
     const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...(init.headers as object) }

@@ -1,5 +1,5 @@
 import { Registry } from 'prom-client'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { afterAll, expect, inject } from 'vitest'
 import type { RetentionSettings, Task } from '../../services/handler/deps.ts'
 import { TASKS } from '../../services/tasks/all.ts'
 import { type ScheduleState, TASK_NAMES } from '../../src/contract/schedule.ts'
@@ -8,11 +8,12 @@ import { createSchedulesClient } from '../../src/ingress/schedules-client.ts'
 import { pausedTasks } from '../../src/main/embedded/restate.ts'
 import { scheduleMetrics } from '../../src/main/metrics/schedules.ts'
 import { startSchedules } from '../../src/main/start-schedules.ts'
-import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
+import { createDatabase } from '../harness/servers/database.ts'
 import { startGateway } from '../harness/servers/gateway.ts'
 import { valueOf } from '../harness/clients/prometheus.ts'
 import { query, type Stack, startStack } from '../harness/servers/stack.ts'
 import { until } from '../../src/main/embedded/until.ts'
+import { restateTest } from '../harness/fixtures.ts'
 
 const EVERY_MS = 100
 const PATIENCE_MS = 20_000
@@ -51,19 +52,14 @@ async function work(name: string, slot: number): Promise<void> {
 }
 
 const NAMES = ['plain', 'failing', 'slow', 'killed', 'lost', 'paused', 'given up', 'moved']
-let database: TestDatabase
-let stack: Stack
-beforeAll(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-  stack = await startStack(database.db, { tasks: { ...TASKS, ...Object.fromEntries(NAMES.map((name) => [name, testTask])) } })
-})
-afterAll(async () => {
+const tasks = { ...TASKS, ...Object.fromEntries(NAMES.map((name) => [name, testTask])) }
+const test = restateTest.extend('services', { scope: 'file' }, { deps: { tasks } })
+
+afterAll(() => {
   for (const { resolve } of held.values()) resolve()
-  await stack.stop()
-  await database.drop()
 })
 
-const schedule = (name: string) => stack.ingress.client(scheduleApi, name)
+const schedule = (stack: Stack, name: string) => stack.ingress.client(scheduleApi, name)
 const slotsOf = (name: string) => [...new Set(begun.get(name))]
 
 async function eventually<T>(ask: () => Promise<T>, isIt: (answer: T) => boolean): Promise<T> {
@@ -73,84 +69,84 @@ async function eventually<T>(ask: () => Promise<T>, isIt: (answer: T) => boolean
   return last!
 }
 
-const lastRunOf = async (name: string) => (await schedule(name).Info({})).last_run
+const lastRunOf = async (stack: Stack, name: string) => (await schedule(stack, name).Info({})).last_run
 
 /** Invocations that Restate has of a task, by their handler. */
-const invocationsOf = (name: string, handler: string) =>
+const invocationsOf = (stack: Stack, name: string, handler: string) =>
   query(
     stack,
     `select id, status from sys_invocation where target_service_key = '${name}' and target_handler_name = '${handler}' and status <> 'completed'`,
   )
 
-async function tell(id: unknown, what: 'kill' | 'pause' | 'resume'): Promise<void> {
+async function tell(stack: Stack, id: unknown, what: 'kill' | 'pause' | 'resume'): Promise<void> {
   const answer = await fetch(`${stack.adminUrl}/invocations/${String(id)}/${what}`, { method: 'PATCH' })
   expect([id, what, answer.ok]).toEqual([id, what, true])
 }
 
-test('a task runs slot by slot on its grid, tells what became of it, and stops', async () => {
-  const before = await schedule('plain').Info({})
+test('a task runs slot by slot on its grid, tells what became of it, and stops', async ({ stack }) => {
+  const before = await schedule(stack, 'plain').Info({})
   expect(before).toEqual({ task: 'plain', running: false, every_ms: null, next_at: null, last_run: null })
-  await schedule('plain').Start({ every_ms: EVERY_MS })
+  await schedule(stack, 'plain').Start({ every_ms: EVERY_MS })
   await eventually(
     async () => slotsOf('plain'),
     (slots) => slots.length >= 5,
   )
   // Starting it again, as every deploy does, changes neither its grid nor what it did.
-  await schedule('plain').Start({ every_ms: EVERY_MS })
+  await schedule(stack, 'plain').Start({ every_ms: EVERY_MS })
   const so = slotsOf('plain').length
   await eventually(
     async () => slotsOf('plain'),
     (slots) => slots.length >= so + 3,
   )
-  await schedule('plain').Stop({})
+  await schedule(stack, 'plain').Stop({})
   await eventually(
-    () => invocationsOf('plain', 'Run'),
+    () => invocationsOf(stack, 'plain', 'Run'),
     (rows) => rows.length === 0,
   )
-  const run = await lastRunOf('plain')
+  const run = await lastRunOf(stack, 'plain')
   expect(run).toMatchObject({ outcome: 'completed', attempts: 1, error: null, duration_ms: expect.any(Number) })
   const slots = slotsOf('plain')
   expect(new Set(slots.map((slot) => (slot - slots[0]!) % EVERY_MS))).toEqual(new Set([0]))
   expect(slots).toEqual(slots.toSorted((one, other) => one - other))
-  expect(await schedule('plain').Info({})).toMatchObject({ running: false, next_at: null, last_run: run })
+  expect(await schedule(stack, 'plain').Info({})).toMatchObject({ running: false, next_at: null, last_run: run })
 })
 
-test('a failing run says why and how often, its schedule goes on, and it completes when its cause is gone', async () => {
+test('a failing run says why and how often, its schedule goes on, and it completes when its cause is gone', async ({ stack }) => {
   fails.add('failing')
-  await schedule('failing').Start({ every_ms: EVERY_MS })
+  await schedule(stack, 'failing').Start({ every_ms: EVERY_MS })
   const failing = await eventually(
-    () => lastRunOf('failing'),
+    () => lastRunOf(stack, 'failing'),
     (run) => (run?.attempts ?? 0) >= 3,
   )
   expect(failing).toMatchObject({ outcome: 'failing', duration_ms: null, error: 'failing has no luck' })
-  const { next_at: nextAt } = await schedule('failing').Info({})
+  const { next_at: nextAt } = await schedule(stack, 'failing').Info({})
   await eventually(
-    async () => (await schedule('failing').Info({})).next_at,
+    async () => (await schedule(stack, 'failing').Info({})).next_at,
     (next) => next! > nextAt!,
   )
   fails.delete('failing')
   const completed = await eventually(
-    () => lastRunOf('failing'),
+    () => lastRunOf(stack, 'failing'),
     (run) => run?.outcome === 'completed' && run.slot > failing!.slot,
   )
   expect(completed).toMatchObject({ attempts: 1, error: null })
-  await schedule('failing').Stop({})
+  await schedule(stack, 'failing').Stop({})
 })
 
-test('a task never overlaps itself: of the slots that wait the last one runs, and Info answers meanwhile', async () => {
+test('a task never overlaps itself: of the slots that wait the last one runs, and Info answers meanwhile', async ({ stack }) => {
   const hold = Promise.withResolvers<void>()
   held.set('slow', hold)
-  await schedule('slow').Start({ every_ms: EVERY_MS })
+  await schedule(stack, 'slow').Start({ every_ms: EVERY_MS })
   const run = await eventually(
-    () => lastRunOf('slow'),
+    () => lastRunOf(stack, 'slow'),
     (last) => last !== null,
   )
   expect(run).toMatchObject({ outcome: 'running', duration_ms: null })
   await eventually(
-    () => invocationsOf('slow', 'Run'),
+    () => invocationsOf(stack, 'slow', 'Run'),
     (rows) => rows.length >= 5,
   )
-  const stopped = await schedule('slow').Info({})
+  const stopped = await schedule(stack, 'slow').Info({})
   expect(stopped.last_run).toEqual(run)
   expect(slotsOf('slow')).toEqual([Date.parse(run!.slot)])
   together = 0
@@ -160,67 +156,67 @@ test('a task never overlaps itself: of the slots that wait the last one runs, an
     async () => slotsOf('slow'),
     (slots) => slots.length >= 3,
   )
-  await schedule('slow').Stop({})
+  await schedule(stack, 'slow').Stop({})
   const [first, second] = slotsOf('slow')
   // Those between were dropped.
   expect(second! - first!).toBeGreaterThanOrEqual(4 * EVERY_MS)
   expect(together).toBeLessThanOrEqual(1)
 })
 
-test('a run that was killed is told to be killed, and the next slot runs', async () => {
+test('a run that was killed is told to be killed, and the next slot runs', async ({ stack }) => {
   const hold = Promise.withResolvers<void>()
   held.set('killed', hold)
-  await schedule('killed').Start({ every_ms: 3_600_000 })
+  await schedule(stack, 'killed').Start({ every_ms: 3_600_000 })
   await eventually(
-    () => lastRunOf('killed'),
+    () => lastRunOf(stack, 'killed'),
     (run) => run?.outcome === 'running',
   )
   await eventually(
     async () => slotsOf('killed'),
     (slots) => slots.length === 1,
   )
-  const [row] = await invocationsOf('killed', 'Run')
-  await tell(row!['id'], 'kill')
+  const [row] = await invocationsOf(stack, 'killed', 'Run')
+  await tell(stack, row!['id'], 'kill')
   const run = await eventually(
-    () => lastRunOf('killed'),
+    () => lastRunOf(stack, 'killed'),
     (last) => last?.outcome === 'killed',
   )
   expect(run).toMatchObject({ duration_ms: null, attempts: 1 })
   held.delete('killed')
   hold.resolve()
-  await schedule('killed').Stop({})
-  await schedule('killed').Start({ every_ms: 3_600_000 })
+  await schedule(stack, 'killed').Stop({})
+  await schedule(stack, 'killed').Start({ every_ms: 3_600_000 })
   await eventually(
-    () => lastRunOf('killed'),
+    () => lastRunOf(stack, 'killed'),
     (last) => last?.outcome === 'completed' && last.slot > run!.slot,
   )
-  await schedule('killed').Stop({})
+  await schedule(stack, 'killed').Stop({})
 })
 
-test('a tick that was killed is back with the next start, for the slot that it had', async () => {
-  await schedule('lost').Start({ every_ms: 3_600_000 })
+test('a tick that was killed is back with the next start, for the slot that it had', async ({ stack }) => {
+  await schedule(stack, 'lost').Start({ every_ms: 3_600_000 })
   const { next_at: nextAt } = await eventually(
-    () => schedule('lost').Info({}),
+    () => schedule(stack, 'lost').Info({}),
     ({ last_run: run }) => run?.outcome === 'completed',
   )
-  const scheduled = () => invocationsOf('lost', 'Tick')
+  const scheduled = () => invocationsOf(stack, 'lost', 'Tick')
   const [tick] = await eventually(scheduled, (rows) => rows.length === 1)
-  await tell(tick!['id'], 'kill')
+  await tell(stack, tick!['id'], 'kill')
   await eventually(scheduled, (rows) => rows.length === 0)
-  await schedule('lost').Start({ every_ms: 3_600_000 })
+  await schedule(stack, 'lost').Start({ every_ms: 3_600_000 })
   await eventually(scheduled, (rows) => rows.length === 1)
-  expect(await schedule('lost').Info({})).toMatchObject({ running: true, next_at: nextAt })
-  await schedule('lost').Stop({})
+  expect(await schedule(stack, 'lost').Info({})).toMatchObject({ running: true, next_at: nextAt })
+  await schedule(stack, 'lost').Stop({})
 })
 
-test('a paused task is named by /ready, which is 200 all the same', async () => {
+test('a paused task is named by /ready, which is 200 all the same', async ({ database, stack }) => {
   broken.add('paused')
-  await schedule('paused').Start({ every_ms: 3_600_000 })
+  await schedule(stack, 'paused').Start({ every_ms: 3_600_000 })
   const [row] = await eventually(
-    () => invocationsOf('paused', 'Run'),
+    () => invocationsOf(stack, 'paused', 'Run'),
     (rows) => rows[0]?.['status'] === 'backing-off',
   )
-  await tell(row!['id'], 'pause')
+  await tell(stack, row!['id'], 'pause')
   await eventually(
     () => pausedTasks(stack.adminUrl),
     (tasks) => tasks.includes('paused'),
@@ -235,13 +231,13 @@ test('a paused task is named by /ready, which is 200 all the same', async () => 
   expect([ready.status, await ready.json()]).toEqual([200, { status: 'ok', details: { paused_tasks: ['paused'] } }])
   await gateway.stop()
   broken.delete('paused')
-  await tell(row!['id'], 'resume')
+  await tell(stack, row!['id'], 'resume')
   await eventually(
-    () => lastRunOf('paused'),
+    () => lastRunOf(stack, 'paused'),
     (run) => run?.outcome === 'completed',
   )
   expect(await paused()).toEqual([])
-  await schedule('paused').Stop({})
+  await schedule(stack, 'paused').Stop({})
 })
 
 test.each([
@@ -287,7 +283,7 @@ test('the metrics say which task is overdue, failing and paused', async () => {
   expect(text).not.toMatch(/overdue_seconds\{task="roll-up"/)
 })
 
-test('a deploy starts what is on and stops what is off, and REST lists every task', async () => {
+test('a deploy starts what is on and stops what is off, and REST lists every task', async ({ database, stack }) => {
   const deploy = (retentionDays: number | undefined) =>
     startSchedules(stack.ingressUrl, { retentionDays, rollUpAfterDays: undefined } satisfies RetentionSettings)
   const gateway = await startGateway(database.url, stack)
@@ -311,11 +307,11 @@ test('a deploy starts what is on and stops what is off, and REST lists every tas
   const after = await eventually(list, (all) => isOn(all).length === usual.length)
   expect(isOn(after)).toEqual(usual)
   expect(after.slice(0, 3).map((one) => one.next_at)).toEqual(done.slice(0, 3).map((one) => one.next_at))
-  for (const name of usual) await schedule(name).Stop({})
+  for (const name of usual) await schedule(stack, name).Stop({})
   await gateway.stop()
 })
 
-test('while Restate is away the schedules are answered 503, in time', async () => {
+test('while Restate is away the schedules are answered 503, in time', async ({ database, stack }) => {
   const gateway = await startGateway(database.url, stack, { schedules: createSchedulesClient('http://127.0.0.1:1', 500) })
   const answer = await fetch(`${gateway.url}/api/v1/schedules`)
   expect(answer.status).toBe(503)
@@ -323,8 +319,8 @@ test('while Restate is away the schedules are answered 503, in time', async () =
   await gateway.stop()
 })
 
-test('a schedule goes on at the next release, each slot once, and the release before is drained', async () => {
-  await schedule('moved').Start({ every_ms: EVERY_MS })
+test('a schedule goes on at the next release, each slot once, and the release before is drained', async ({ stack }) => {
+  await schedule(stack, 'moved').Start({ every_ms: EVERY_MS })
   await eventually(
     async () => slotsOf('moved'),
     (slots) => slots.length >= 3,
@@ -347,9 +343,9 @@ test('a schedule goes on at the next release, each slot once, and the release be
     async () => after,
     (slots) => slots.length >= so + 3,
   )
-  await schedule('moved').Stop({})
+  await schedule(stack, 'moved').Stop({})
   await eventually(
-    () => invocationsOf('moved', 'Run'),
+    () => invocationsOf(stack, 'moved', 'Run'),
     (rows) => rows.length === 0,
   )
   const slots = [...begun.get('moved')!, ...after]

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { afterAll, describe, expect } from 'vitest'
 import {
   BUCKETS_MAX,
   GRANULARITIES,
@@ -10,23 +10,19 @@ import {
 } from '../../src/contract/seller-dashboard.ts'
 import { DAY_MS, HOUR_MS, instantOf, millisecondsOf } from '../../src/contract/time.ts'
 import { sellerDashboard } from '../../src/store/sellers/seller-dashboard.ts'
-import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { startGateway, type TestGateway } from '../harness/servers/gateway.ts'
 import { makeKey } from '../harness/items/keys.ts'
 import { clearSales, type Line, saleLine, storeSales } from '../harness/items/sales.ts'
+import { pgTest as test } from '../harness/fixtures.ts'
+import type { Database } from '../../src/store/database/connection.ts'
 
-let database: TestDatabase
-beforeAll(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-})
-afterAll(() => database.drop())
-beforeEach(() => clearSales(database.db))
+test.beforeEach(({ db }) => clearSales(db))
 
 const NOW_MS = millisecondsOf('2026-03-15T12:00:00Z')
 
-async function dashboardOf(sellerId: string, asked: Partial<SellerDashboardRequest>, nowMs = NOW_MS) {
+async function dashboardOf(db: Database, sellerId: string, asked: Partial<SellerDashboardRequest>, nowMs = NOW_MS) {
   const { seller_id: _, ...request } = SellerDashboardRequest.parse(asked)
-  return SellerDashboardResponse.parse(await sellerDashboard(database.db, sellerId, request, nowMs))
+  return SellerDashboardResponse.parse(await sellerDashboard(db, sellerId, request, nowMs))
 }
 
 /** Time zones, each with a day around which its clocks are changed. */
@@ -111,18 +107,18 @@ const placeArbitrary = fc.constantFrom(...PLACES).chain(([timeZone, day]) =>
   }),
 )
 
-test('a dashboard is what one look at the sale lines says, for any seller, range, granularity and time zone', async () => {
+test('a dashboard is what one look at the sale lines says, for any seller, range, granularity and time zone', async ({ db }) => {
   await fc.assert(
     fc.asyncProperty(placeArbitrary, async ({ timeZone, nowMs, lines, ratings, requests }) => {
-      await clearSales(database.db)
-      await storeSales(database.db, lines)
-      await storeCatalogue()
-      await storeRatings(ratings)
+      await clearSales(db)
+      await storeSales(db, lines)
+      await storeCatalogue(db)
+      await storeRatings(db, ratings)
       for (const [n, asked] of requests.entries()) {
         const sellerId = SELLERS[n % SELLERS.length]!
         const request = SellerDashboardRequest.parse({ ...asked, time_zone: timeZone })
-        const { data, meta } = await dashboardOf(sellerId, request, nowMs)
-        const { start, end, currencies, ...numbers } = await expected(sellerId, request, nowMs)
+        const { data, meta } = await dashboardOf(db, sellerId, request, nowMs)
+        const { start, end, currencies, ...numbers } = await expected(db, sellerId, request, nowMs)
         expect(meta).toMatchObject({ start, end, currencies })
         expectSame(data, numbers)
       }
@@ -131,18 +127,21 @@ test('a dashboard is what one look at the sale lines says, for any seller, range
   )
 })
 
-async function storeCatalogue(): Promise<void> {
+async function storeCatalogue(db: Database): Promise<void> {
   await sql`
     insert into catalog.product (product_id, seller_id, name, status, updated_at, call_id)
     select p, case p when 'p3' then 'b' else 'a' end, 'Name of ' || p, 'active', now(), gen_random_uuid()
-    from unnest(${PRODUCTS.slice(0, -1)}::text[]) p`.execute(database.db)
+    from unnest(${PRODUCTS.slice(0, -1)}::text[]) p`.execute(db)
 }
 
-async function storeRatings(ratings: readonly { productId: string; occurredAtMs: number; stars: number }[]): Promise<void> {
+async function storeRatings(
+  db: Database,
+  ratings: readonly { productId: string; occurredAtMs: number; stars: number }[],
+): Promise<void> {
   await sql`
     insert into product_rating (product_id, occurred_at, event_id, stars)
     select r ->> 'productId', to_timestamp((r ->> 'occurredAtMs')::numeric / 1000), gen_random_uuid(), (r ->> 'stars')::real
-    from jsonb_array_elements(${JSON.stringify(ratings)}::jsonb) r`.execute(database.db)
+    from jsonb_array_elements(${JSON.stringify(ratings)}::jsonb) r`.execute(db)
 }
 
 interface Totals {
@@ -164,7 +163,7 @@ interface Expected {
 }
 
 /** Slow, obvious, and made of nothing but the lines. */
-async function expected(sellerId: string, request: SellerDashboardRequest, nowMs: number): Promise<Expected> {
+async function expected(db: Database, sellerId: string, request: SellerDashboardRequest, nowMs: number): Promise<Expected> {
   const { time_zone: zone, granularity, start = null, end = null, currency = null } = request
   const { rows } = await sql<{ expected: Expected }>`
     with of_seller as (
@@ -204,7 +203,7 @@ async function expected(sellerId: string, request: SellerDashboardRequest, nowMs
         from top where sold_count > 0 order by sold_count desc, revenue desc, product_id limit 10) listed),
       'rating', (select avg(stars) from product_rating where date(timezone(${zone}, occurred_at)) between start and "end"
         and product_id in (select product_id from catalog.product where seller_id = ${sellerId}))) as expected
-    from range`.execute(database.db)
+    from range`.execute(db)
   return rows[0]!.expected
 }
 
@@ -235,7 +234,7 @@ function expectRounded(actual: number | null, exact: number | null): void {
   }
 }
 
-test.each([
+test.for([
   ['Europe/Berlin', '2026-03-29', 23 * 60],
   ['Europe/Berlin', '2026-03-30', 24 * 60],
   ['Europe/Berlin', '2025-10-26', 25 * 60],
@@ -246,28 +245,31 @@ test.each([
   ['America/St_Johns', '2010-11-06', 25 * 60 - 1],
   ['Pacific/Apia', '2011-12-30', 0],
   ['Asia/Kathmandu', '2026-03-29', 24 * 60],
-])('in %s the %s has the lines of its %d minutes, and they are in no other bucket', async (time_zone, day, minutes) => {
-  const lines = Array.from({ length: 54 * 60 }, (_, minute) =>
-    saleLine({ occurredAtMs: Date.parse(day) + minute * 60_000 - 15 * HOUR_MS }),
-  )
-  await storeSales(database.db, lines)
-  const { data } = await dashboardOf('north-light', { time_zone, start: day, end: day })
-  expect(data.charts.orders).toEqual([{ date: day, value: minutes }])
-  const [before, after] = [-DAY_MS, DAY_MS].map((ms) => instantOf(Date.parse(day) + ms).slice(0, 10))
-  const { charts } = (await dashboardOf('north-light', { time_zone, start: before, end: after })).data
-  expect(charts.orders[1]).toEqual(data.charts.orders[0])
-  expect(data.top_products).toEqual(minutes === 0 ? [] : [expect.objectContaining({ sold_count: minutes })])
-  const { summary: next } = (await dashboardOf('north-light', { time_zone, start: after, end: after })).data
-  expectRounded(next.comparison.orders_change, changed(next.total_orders, minutes))
-})
+] as const)(
+  'in %s the %s has the lines of its %d minutes, and they are in no other bucket',
+  async ([time_zone, day, minutes], { db }) => {
+    const lines = Array.from({ length: 54 * 60 }, (_, minute) =>
+      saleLine({ occurredAtMs: Date.parse(day) + minute * 60_000 - 15 * HOUR_MS }),
+    )
+    await storeSales(db, lines)
+    const { data } = await dashboardOf(db, 'north-light', { time_zone, start: day, end: day })
+    expect(data.charts.orders).toEqual([{ date: day, value: minutes }])
+    const [before, after] = [-DAY_MS, DAY_MS].map((ms) => instantOf(Date.parse(day) + ms).slice(0, 10))
+    const { charts } = (await dashboardOf(db, 'north-light', { time_zone, start: before, end: after })).data
+    expect(charts.orders[1]).toEqual(data.charts.orders[0])
+    expect(data.top_products).toEqual(minutes === 0 ? [] : [expect.objectContaining({ sold_count: minutes })])
+    const { summary: next } = (await dashboardOf(db, 'north-light', { time_zone, start: after, end: after })).data
+    expectRounded(next.comparison.orders_change, changed(next.total_orders, minutes))
+  },
+)
 
-test('charts have every bucket, the first by its own first day, and add up to the summary', async () => {
+test('charts have every bucket, the first by its own first day, and add up to the summary', async ({ db }) => {
   const at = (day: string) => saleLine({ occurredAtMs: Date.parse(day) })
   // Two are just outside of the range, in its first week and its last month.
-  await storeSales(database.db, ['2025-12-30', '2025-12-31', '2026-01-01', '2026-01-21', '2026-03-05', '2026-03-06'].map(at))
+  await storeSales(db, ['2025-12-30', '2025-12-31', '2026-01-01', '2026-01-21', '2026-03-05', '2026-03-06'].map(at))
   const range = { start: '2025-12-31', end: '2026-03-05' }
   const points = async (granularity: 'day' | 'week' | 'month') => {
-    const { data } = await dashboardOf('north-light', { ...range, granularity })
+    const { data } = await dashboardOf(db, 'north-light', { ...range, granularity })
     expect(data.summary.total_orders).toBe(4)
     return data.charts.orders.map(({ date, value }) => [date, value])
   }
@@ -292,41 +294,41 @@ test('charts have every bucket, the first by its own first day, and add up to th
   ])
 })
 
-test('the period before has as many days; of what was 0 there is no change', async () => {
+test('the period before has as many days; of what was 0 there is no change', async ({ db }) => {
   const sold = (day: string, amount: number, quantity: number, orders: number) =>
     saleLine({ occurredAtMs: Date.parse(day), amount, quantity, orders })
-  await storeSales(database.db, [
+  await storeSales(db, [
     sold('2026-03-03', 7_777, 7, 1),
     sold('2026-03-04', 3_000, 3, 1),
     sold('2026-03-05', -600, -3, -1),
     sold('2026-03-06', 1_600, 4, 1),
   ])
-  const { summary } = (await dashboardOf('north-light', { start: '2026-03-06', end: '2026-03-07' })).data
+  const { summary } = (await dashboardOf(db, 'north-light', { start: '2026-03-06', end: '2026-03-07' })).data
   expect(summary.comparison).toEqual({ revenue_change: -33.33, orders_change: null, items_sold_change: null })
-  const before = (await dashboardOf('north-light', { start: '2026-03-05', end: '2026-03-05' })).data.summary
+  const before = (await dashboardOf(db, 'north-light', { start: '2026-03-05', end: '2026-03-05' })).data.summary
   expect(before.comparison).toEqual({ revenue_change: -120, orders_change: -200, items_sold_change: -200 })
-  const after = (await dashboardOf('north-light', { start: '2026-03-06', end: '2026-03-06' })).data.summary
+  const after = (await dashboardOf(db, 'north-light', { start: '2026-03-06', end: '2026-03-06' })).data.summary
   expect(after.comparison.revenue_change).toBe(366.67)
 })
 
-test('currencies are never added together: without one it is that of the most orders', async () => {
+test('currencies are never added together: without one it is that of the most orders', async ({ db }) => {
   const occurredAtMs = Date.parse('2026-03-10')
   const of = (currency: string, amount: number, orders: number) => saleLine({ occurredAtMs, currency, amount, orders })
-  await storeSales(database.db, [of('USD', 100, 1), of('EUR', 1, 1), of('EUR', 2, 1), of('CHF', 5, 1), of('JPY', 7_000, 0)])
-  const { data, meta } = await dashboardOf('north-light', {})
+  await storeSales(db, [of('USD', 100, 1), of('EUR', 1, 1), of('EUR', 2, 1), of('CHF', 5, 1), of('JPY', 7_000, 0)])
+  const { data, meta } = await dashboardOf(db, 'north-light', {})
   expect(meta.currencies).toEqual(['EUR', 'CHF', 'USD', 'JPY'])
   expect(data.summary).toMatchObject({ currency: 'EUR', total_revenue: 3, total_orders: 2 })
   expect(data.top_products).toMatchObject([{ sold_count: 2, revenue: 3 }])
-  const inYen = await dashboardOf('north-light', { currency: 'JPY', time_zone: 'Asia/Tokyo' })
+  const inYen = await dashboardOf(db, 'north-light', { currency: 'JPY', time_zone: 'Asia/Tokyo' })
   expect(inYen.data.summary).toMatchObject({ currency: 'JPY', total_revenue: 7_000, total_orders: 0 })
-  const inPounds = await dashboardOf('north-light', { currency: 'GBP' })
+  const inPounds = await dashboardOf(db, 'north-light', { currency: 'GBP' })
   expect(inPounds.data).toMatchObject({ summary: { currency: 'GBP', total_revenue: 0 }, top_products: [] })
   expect(inPounds.meta.currencies).toEqual(meta.currencies)
 })
 
-test('a seller that never sold anything has every bucket, and nothing in it', async () => {
-  await storeSales(database.db, [saleLine({ occurredAtMs: NOW_MS, sellerId: 'another' })])
-  const { data, meta } = await dashboardOf('nobody', {})
+test('a seller that never sold anything has every bucket, and nothing in it', async ({ db }) => {
+  await storeSales(db, [saleLine({ occurredAtMs: NOW_MS, sellerId: 'another' })])
+  const { data, meta } = await dashboardOf(db, 'nobody', {})
   expect(meta).toEqual({
     seller_id: 'nobody',
     start: '2026-02-14',
@@ -344,37 +346,30 @@ test('a seller that never sold anything has every bucket, and nothing in it', as
   expect(data.charts.revenue.every(({ value }) => value === 0)).toBe(true)
 })
 
-test('what is pending is of now, whatever the range and currency', async () => {
-  await sql`insert into seller_pending (seller_id, items, refunds) values ('north-light', 3, 2)`.execute(database.db)
-  const { data } = await dashboardOf('north-light', { start: '2020-01-01', end: '2020-01-01', currency: 'CHF' })
+test('what is pending is of now, whatever the range and currency', async ({ db }) => {
+  await sql`insert into seller_pending (seller_id, items, refunds) values ('north-light', 3, 2)`.execute(db)
+  const { data } = await dashboardOf(db, 'north-light', { start: '2020-01-01', end: '2020-01-01', currency: 'CHF' })
   expect(data.summary).toMatchObject({ pending_items: 3, pending_refunds: 2 })
 })
 
-test('the rating is of the products that are the seller’s today', async () => {
-  await storeCatalogue()
+test('the rating is of the products that are the seller’s today', async ({ db }) => {
+  await storeCatalogue(db)
   const rated = (productId: string, stars: number) => ({ productId, stars, occurredAtMs: NOW_MS })
-  await storeRatings([rated('p1', 5), rated('p1', 5), rated('p2', 1.5), rated('p3', 1), rated('not in the catalogue', 1)])
-  const ratingOf = async (sellerId: string) => (await dashboardOf(sellerId, {})).data.summary.average_rating
+  await storeRatings(db, [rated('p1', 5), rated('p1', 5), rated('p2', 1.5), rated('p3', 1), rated('not in the catalogue', 1)])
+  const ratingOf = async (sellerId: string) => (await dashboardOf(db, sellerId, {})).data.summary.average_rating
   expect(await ratingOf('a')).toBe(3.83)
   expect(await ratingOf('b')).toBe(1)
-  await sql`update catalog.product set seller_id = 'b' where product_id = 'p2'`.execute(database.db)
+  await sql`update catalog.product set seller_id = 'b' where product_id = 'p2'`.execute(db)
   expect(await ratingOf('a')).toBe(5)
   expect(await ratingOf('b')).toBe(1.25)
 })
 
-test('the best products are by items, then revenue, then id; what came back whole is not among them', async () => {
+test('the best products are by items, then revenue, then id; what came back whole is not among them', async ({ db }) => {
   const sold = (productId: string, quantity: number, amount: number) =>
     saleLine({ occurredAtMs: NOW_MS, productId, quantity, amount })
   const many = Array.from({ length: TOP_PRODUCTS }, (_, n) => sold(`one ${n}`, 1, 5))
-  await storeSales(database.db, [
-    ...many,
-    sold('b', 2, 9),
-    sold('a', 2, 9),
-    sold('c', 2, 10),
-    sold('gone', 9, 90),
-    sold('gone', -9, -90),
-  ])
-  const { top_products } = (await dashboardOf('north-light', {})).data
+  await storeSales(db, [...many, sold('b', 2, 9), sold('a', 2, 9), sold('c', 2, 10), sold('gone', 9, 90), sold('gone', -9, -90)])
+  const { top_products } = (await dashboardOf(db, 'north-light', {})).data
   expect(top_products.map(({ product_id }) => product_id)).toEqual([
     'c',
     'a',
@@ -383,22 +378,22 @@ test('the best products are by items, then revenue, then id; what came back whol
   ])
 })
 
-test('a time zone that the database does not know is refused', async () => {
+test('a time zone that the database does not know is refused', async ({ db }) => {
   const request = { time_zone: 'Mars/Olympus_Mons', granularity: 'day', start: '2026-01-01', end: '2026-01-02' } as const
-  await expect(sellerDashboard(database.db, 'a', request, NOW_MS)).rejects.toMatchObject({ field: 'time_zone' })
+  await expect(sellerDashboard(db, 'a', request, NOW_MS)).rejects.toMatchObject({ field: 'time_zone' })
 })
 
-test.each([
+test.for([
   ['day', '2000-01-02', '2002-09-27'],
   ['week', '2000-01-03', '2019-03-03'],
   ['month', '2000-01-01', '2083-04-30'],
 ] as const)(
   'a chart of as many points as there may be, by %s, is drawn, and one more refused',
-  async (granularity, start, end) => {
-    const { data } = await dashboardOf('nobody', { granularity, start, end })
+  async ([granularity, start, end], { db }) => {
+    const { data } = await dashboardOf(db, 'nobody', { granularity, start, end })
     expect(data.charts.revenue).toHaveLength(BUCKETS_MAX)
     const longer = instantOf(Date.parse(end) + DAY_MS).slice(0, 10)
-    await expect(dashboardOf('nobody', { granularity, start, end: longer })).rejects.toMatchObject({
+    await expect(dashboardOf(db, 'nobody', { granularity, start, end: longer })).rejects.toMatchObject({
       field: 'granularity',
       problem: 'would give 1,001 points, and charts have at most 1,000: take a coarser one or a shorter range',
     })
@@ -409,9 +404,9 @@ describe('over REST', () => {
   let gateway: TestGateway
   let shop: string
   let seller: string
-  beforeAll(async () => {
-    shop = (await makeKey(database.db, { scopes: ['read'] })).text
-    seller = (await makeKey(database.db, { scopes: ['read'], sellerId: 'north-light' })).text
+  test.beforeAll(async ({ db, database }) => {
+    shop = (await makeKey(db, { scopes: ['read'] })).text
+    seller = (await makeKey(db, { scopes: ['read'], sellerId: 'north-light' })).text
     gateway = await startGateway(database.url, { ingressUrl: 'http://127.0.0.1:1' })
   })
   afterAll(() => gateway.stop())
@@ -422,8 +417,8 @@ describe('over REST', () => {
     return { status: answer.status, json: (await answer.json()) as Record<string, unknown> }
   }
 
-  test('a dashboard is answered as the contract says', async () => {
-    await storeSales(database.db, [saleLine({ occurredAtMs: Date.now(), amount: 1_234 })])
+  test('a dashboard is answered as the contract says', async ({ db }) => {
+    await storeSales(db, [saleLine({ occurredAtMs: Date.now(), amount: 1_234 })])
     const { status, json } = await ask('seller_id=north-light&time_zone=Asia/Kathmandu&granularity=month&currency=EUR')
     expect(status).toBe(200)
     const { data, meta } = SellerDashboardResponse.parse(json)

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import * as clients from '@restatedev/restate-sdk-clients'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { expect } from 'vitest'
 import type { CreateInteractionResponse } from '../../src/contract/interaction.ts'
 import type { RejectedKey } from '../../src/contract/rejected.ts'
 import { type Search, SEARCHES_MAX } from '../../src/contract/search.ts'
@@ -10,35 +10,29 @@ import { createGroupCommit, recordsOf } from '../../src/gateway/recording/group-
 import { type Recorder, createRecorder } from '../../src/ingress/recorder.ts'
 import { recordingWays } from '../../src/gateway/recording/ways.ts'
 import { verify } from '../../src/store/proof/verification.ts'
-import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { QUEUE_LIMITS, startGateway, type TestGateway } from '../harness/servers/gateway.ts'
 import { makeKey, SHOP } from '../harness/items/keys.ts'
 import { answerOf, failingOnce, type FailPoint } from '../harness/servers/fail-points.ts'
-import { type Stack, startStack } from '../harness/servers/stack.ts'
+import type { Stack } from '../harness/servers/stack.ts'
 import { SILENT_OBSERVER } from '../harness/servers/silent-observer.ts'
 import { until } from '../../src/main/embedded/until.ts'
+import { gatewayTest } from '../harness/fixtures.ts'
 
 const failing = failingOnce()
-let database: TestDatabase
-let stack: Stack
-let gateway: TestGateway
-beforeAll(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-  stack = await startStack(database.db, {}, [failing.hook])
-  gateway = await startGateway(database.url, stack)
-})
-afterAll(async () => {
-  await gateway.stop()
-  await stack.stop()
-  await database.drop()
-})
+const test = gatewayTest.extend('services', { scope: 'file' }, { hooks: [failing.hook] })
 
 interface Answer {
   status: number
   json: { data?: unknown; meta?: unknown; error?: { code: string; message: string; details?: unknown } }
 }
 
-async function ask(path: string, body?: unknown, headers: Record<string, string> = {}, url = gateway.url): Promise<Answer> {
+async function ask(
+  gateway: TestGateway,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+  url = gateway.url,
+): Promise<Answer> {
   const init = { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) }
   const answer = await fetch(url + path, body === undefined ? { headers } : init)
   return { status: answer.status, json: (await answer.json()) as Answer['json'] }
@@ -48,33 +42,37 @@ const identity = () => ({ event_id: randomUUID(), occurred_at: new Date().toISOS
 const ACCEPTED = { accepted: 1, duplicates: 0, duplicate_indexes: [], rejected: [] }
 const DUPLICATE = { accepted: 0, duplicates: 1, duplicate_indexes: [0], rejected: [] }
 
-async function countsOf(product_id: string): Promise<[shown: number, clicked: number]> {
+async function countsOf(stack: Stack, product_id: string): Promise<[shown: number, clicked: number]> {
   await stack.settled()
   const { search_count, search_click_count } = await stack.ingress.client(popularityApi).Get({ product_id })
   return [search_count, search_click_count]
 }
 
-const analytic = () => stack.ingress.client(analyticApi)
+const analytic = (stack: Stack) => stack.ingress.client(analyticApi)
 
-test('a search sent by REST, again, and through the ingress counts each product that it showed once', async () => {
+test('a search sent by REST, again, and through the ingress counts each product that it showed once', async ({
+  db,
+  stack,
+  gateway,
+}) => {
   const search = { ...identity(), session_id: 's', query: 'Desk  lamp', product_ids: ['rest-a', 'rest-b', 'rest-a'] }
-  expect(await ask('/api/v1/search', search)).toEqual({ status: 200, json: { data: ACCEPTED } })
-  expect(await ask('/api/v1/search', search)).toEqual({ status: 200, json: { data: DUPLICATE } })
-  expect(await analytic().RecordSearch({ ...search, query: 'another' })).toEqual(DUPLICATE)
-  expect(await analytic().RecordSearches({ searches: [search, { ...search, ...identity() }, { nonsense: 1 }] })).toEqual({
+  expect(await ask(gateway, '/api/v1/search', search)).toEqual({ status: 200, json: { data: ACCEPTED } })
+  expect(await ask(gateway, '/api/v1/search', search)).toEqual({ status: 200, json: { data: DUPLICATE } })
+  expect(await analytic(stack).RecordSearch({ ...search, query: 'another' })).toEqual(DUPLICATE)
+  expect(await analytic(stack).RecordSearches({ searches: [search, { ...search, ...identity() }, { nonsense: 1 }] })).toEqual({
     accepted: 1,
     duplicates: 1,
     duplicate_indexes: [0],
     rejected: [{ index: 2, code: 'invalid', field: 'query', message: 'is missing' }],
   })
-  expect(await countsOf('rest-a')).toEqual([2, 0])
-  const { rows } = await sql`select product_ids from search where normalised_query = 'desk lamp'`.execute(database.db)
+  expect(await countsOf(stack, 'rest-a')).toEqual([2, 0])
+  const { rows } = await sql`select product_ids from search where normalised_query = 'desk lamp'`.execute(db)
   expect(rows).toEqual([{ product_ids: ['rest-a', 'rest-b'] }, { product_ids: ['rest-a', 'rest-b'] }])
-  expect((await verify(database.db)).drift).toEqual([])
+  expect((await verify(db)).drift).toEqual([])
 })
 
 /** A queue of searches whose calls wait until they are let go. */
-function heldQueue() {
+function heldQueue(stack: Stack) {
   const { promise: held, resolve: letGo } = Promise.withResolvers<void>()
   const restate = createRecorder(stack.ingressUrl, 10_000, 'search')
   let inFlight = 0
@@ -91,11 +89,15 @@ function heldQueue() {
   return { groupCommit, letGo, calls: () => calls, has: () => inFlight + groupCommit.length().events }
 }
 
-test('what comes while a call is on its way shares the next one, and each search has its own answer', async () => {
+test('what comes while a call is on its way shares the next one, and each search has its own answer', async ({
+  db,
+  database,
+  stack,
+  gateway,
+}) => {
   const twice = { ...identity(), query: 'crowd', product_ids: ['crowd'] }
-  await ask('/api/v1/search', twice)
-  const queue = heldQueue()
-  const { db } = database
+  await ask(gateway, '/api/v1/search', twice)
+  const queue = heldQueue(stack)
   const ways = recordingWays({ ingressUrl: stack.ingressUrl, db, observer: SILENT_OBSERVER, ...QUEUE_LIMITS })
   const searchWays = { ...ways.searches, groupCommit: queue.groupCommit }
   const crowded = await startGateway(database.url, stack, { searches: searchWays })
@@ -104,7 +106,7 @@ test('what comes while a call is on its way shares the next one, and each search
     if (n % 40 === 0) return twice
     return { query: 'crowd', product_ids: ['crowd', `crowd-${n}`], ...(n % 40 === 1 && late) }
   })
-  const answered = Promise.all(searches.map((one) => ask('/api/v1/search', one, {}, crowded.url)))
+  const answered = Promise.all(searches.map((one) => ask(gateway, '/api/v1/search', one, {}, crowded.url)))
   expect(await until(async () => queue.has() === searches.length, 10_000)).toBe(true)
   queue.letGo()
   const answers = await answered
@@ -116,43 +118,43 @@ test('what comes while a call is on its way shares the next one, and each search
   // The first, one that was half full beside it, and the rest.
   expect(queue.calls()).toBeLessThanOrEqual(3)
   await crowded.stop()
-  expect(await countsOf('crowd')).toEqual([115, 0])
+  expect(await countsOf(stack, 'crowd')).toEqual([115, 0])
 })
 
-test('a click is an interaction of the product with the normalised query, however it is sent', async () => {
+test('a click is an interaction of the product with the normalised query, however it is sent', async ({ db, stack, gateway }) => {
   const click = { ...identity(), account_id: 'a', query: ' RED  lamp', product_id: 'clicked' }
-  expect(await ask('/api/v1/search/click', click)).toEqual({ status: 200, json: { data: ACCEPTED } })
-  expect(await analytic().RecordSearchClick(click)).toEqual(DUPLICATE)
-  expect(await analytic().RecordSearchClick({ ...click, ...identity() })).toEqual(ACCEPTED)
+  expect(await ask(gateway, '/api/v1/search/click', click)).toEqual({ status: 200, json: { data: ACCEPTED } })
+  expect(await analytic(stack).RecordSearchClick(click)).toEqual(DUPLICATE)
+  expect(await analytic(stack).RecordSearchClick({ ...click, ...identity() })).toEqual(ACCEPTED)
   const { rows } = await sql`select distinct event_type, account_id, metadata from interaction where ref_id = 'clicked'`.execute(
-    database.db,
+    db,
   )
   expect(rows).toEqual([{ event_type: 'click_from_search', account_id: 'a', metadata: { query: 'red lamp' } }])
-  expect(await countsOf('clicked')).toEqual([0, 2])
+  expect(await countsOf(stack, 'clicked')).toEqual([0, 2])
 })
 
-test('queries are listed with what they showed and led to, page by page', async () => {
+test('queries are listed with what they showed and led to, page by page', async ({ db, stack, gateway }) => {
   await stack.settled()
-  await sql`truncate search, interaction, product_hour, product_popularity, shopper_product`.execute(database.db)
-  const searched = (query: string, product_ids: string[]) => ask('/api/v1/search', { query, product_ids })
+  await sql`truncate search, interaction, product_hour, product_popularity, shopper_product`.execute(db)
+  const searched = (query: string, product_ids: string[]) => ask(gateway, '/api/v1/search', { query, product_ids })
   for (const query of ['sofa', 'SOFA', 'Sofa ']) await searched(query, ['s1'])
   for (const ids of [[], [], ['t1']]) await searched('table', ids)
   await searched('unicorn', [])
-  await ask('/api/v1/search/click', { session_id: 's', query: 'Sofa', product_id: 's1' })
+  await ask(gateway, '/api/v1/search/click', { session_id: 's', query: 'Sofa', product_id: 's1' })
   const sofa = { query: 'sofa', searches: 3, found_nothing: 0, clicks: 1, click_through: 1 / 3 }
   const table = { query: 'table', searches: 3, found_nothing: 2, clicks: 0, click_through: 0 }
   const unicorn = { query: 'unicorn', searches: 1, found_nothing: 1, clicks: 0, click_through: 0 }
   const list = '/api/v1/search/queries'
-  const first = await ask(`${list}?limit=2`)
+  const first = await ask(gateway, `${list}?limit=2`)
   const { from, to, next_cursor } = first.json.meta as { from: string; to: string; next_cursor: string }
   expect(first.json.data).toEqual([sofa, table])
   expect(Date.parse(to) - Date.parse(from)).toBe(7 * 86_400_000)
-  expect(await ask(`${list}?limit=2&cursor=${next_cursor}`)).toEqual({
+  expect(await ask(gateway, `${list}?limit=2&cursor=${next_cursor}`)).toEqual({
     status: 200,
     json: { data: [unicorn], meta: { from, to, next_cursor: null } },
   })
-  expect((await ask(`${list}?filter=found_nothing`)).json.data).toEqual([table, unicorn])
-  expect((await ask(`${list}?filter=no_click&days=1`)).json.data).toEqual([table])
+  expect((await ask(gateway, `${list}?filter=found_nothing`)).json.data).toEqual([table, unicorn])
+  expect((await ask(gateway, `${list}?filter=no_click&days=1`)).json.data).toEqual([table])
   for (const [query, field] of [
     ['limit=0', 'limit'],
     ['limit=101', 'limit'],
@@ -162,24 +164,28 @@ test('queries are listed with what they showed and led to, page by page', async 
     [`days=8&cursor=${next_cursor}`, 'cursor'],
     ['nonsense=1', 'nonsense'],
   ]) {
-    expect(await ask(`${list}?${query}`)).toMatchObject({ status: 400, json: { error: { details: [{ field }] } } })
+    expect(await ask(gateway, `${list}?${query}`)).toMatchObject({ status: 400, json: { error: { details: [{ field }] } } })
   }
 })
 
-test('an idempotency key records a search without an id once, and another body with it is a conflict', async () => {
+test('an idempotency key records a search without an id once, and another body with it is a conflict', async ({
+  db,
+  stack,
+  gateway,
+}) => {
   const key = { 'idempotency-key': randomUUID() }
   const search = { query: 'keyed', product_ids: ['keyed'] }
-  expect((await ask('/api/v1/search', search, key)).json.data).toEqual(ACCEPTED)
-  expect((await ask('/api/v1/search', search, key)).json.data).toEqual(ACCEPTED)
-  expect((await ask('/api/v1/search', { ...search, query: 'other' }, key)).status).toBe(409)
-  const answer = await ask('/api/v1/search', search, { prefer: 'respond-async' })
+  expect((await ask(gateway, '/api/v1/search', search, key)).json.data).toEqual(ACCEPTED)
+  expect((await ask(gateway, '/api/v1/search', search, key)).json.data).toEqual(ACCEPTED)
+  expect((await ask(gateway, '/api/v1/search', { ...search, query: 'other' }, key)).status).toBe(409)
+  const answer = await ask(gateway, '/api/v1/search', search, { prefer: 'respond-async' })
   expect(answer).toMatchObject({ status: 202, json: { data: { invocation_id: expect.stringMatching(/^inv_/) } } })
-  const recorded = async () => (await sql`select from search where query = 'keyed'`.execute(database.db)).rows.length
+  const recorded = async () => (await sql`select from search where query = 'keyed'`.execute(db)).rows.length
   expect(await until(async () => (await recorded()) === 2, 10_000)).toBe(true)
-  expect(await countsOf('keyed')).toEqual([2, 0])
+  expect(await countsOf(stack, 'keyed')).toEqual([2, 0])
 })
 
-test('what is no search or no click is refused with its field, by REST and through the ingress', async () => {
+test('what is no search or no click is refused with its field, by REST and through the ingress', async ({ stack, gateway }) => {
   const search = { query: 'x', product_ids: [] }
   const click = { session_id: 's', query: 'x', product_id: 'p' }
   for (const [path, handler, body, field] of [
@@ -190,42 +196,49 @@ test('what is no search or no click is refused with its field, by REST and throu
     ['/api/v1/search/click', 'RecordSearchClick', { ...click, session_id: undefined }, 'account_id'],
     ['/api/v1/search/click', 'RecordSearchClick', { ...click, product_id: 'top' }, 'product_id'],
   ] as const) {
-    expect(await ask(path, body)).toMatchObject({ status: 400, json: { error: { details: [{ field }] } } })
+    expect(await ask(gateway, path, body)).toMatchObject({ status: 400, json: { error: { details: [{ field }] } } })
     const headers = { 'content-type': 'application/json' }
     const direct = await fetch(`${stack.ingressUrl}/Analytic/${handler}`, { method: 'POST', headers, body: JSON.stringify(body) })
     expect(direct.status).toBe(400)
   }
 })
 
-test('an attempt that fails after its commit, and the one that repeats it, record and count a search once', async () => {
+test('an attempt that fails after its commit, and the one that repeats it, record and count a search once', async ({
+  db,
+  stack,
+}) => {
   const answer = async (points: FailPoint[]) => {
     for (const point of points) failing.left.add(point)
     const once = clients.rpc.opts<Search, CreateInteractionResponse>({ idempotencyKey: randomUUID() })
-    return analytic().RecordSearch({ query: 'failing', product_ids: ['failing'] }, once)
+    return analytic(stack).RecordSearch({ query: 'failing', product_ids: ['failing'] }, once)
   }
   expect(await answer(['record the batch', answerOf('RecordSearch'), 'count the batch'])).toEqual(ACCEPTED)
-  expect(await countsOf('failing')).toEqual([1, 0])
+  expect(await countsOf(stack, 'failing')).toEqual([1, 0])
   expect([...failing.left]).toEqual([])
-  expect((await verify(database.db)).drift).toEqual([])
+  expect((await verify(db)).drift).toEqual([])
 })
 
-test('a refused search is replayed as a search, once', async () => {
+test('a refused search is replayed as a search, once', async ({ db, stack, gateway }) => {
   const search = { event_id: '018bcfe5-6800-7000-8000-0000000000cd', occurred_at: '2023-11-14T22:13:29Z', query: 'Late' }
-  const refused = await ask('/api/v1/search', { ...search, product_ids: ['late'] })
+  const refused = await ask(gateway, '/api/v1/search', { ...search, product_ids: ['late'] })
   expect(refused.json.data).toMatchObject({ accepted: 0, rejected: [{ index: 0, code: 'invalid', field: 'occurred_at' }] })
   const { rows } = await sql<RejectedKey>`
-    select batch_id, index from rejected_interaction order by batch_id desc limit 1`.execute(database.db)
+    select batch_id, index from rejected_interaction order by batch_id desc limit 1`.execute(db)
   const set = { occurred_at: '2023-11-14T22:13:20Z', query: 'in time' }
-  const replay = () => analytic().ReplayRejected({ ...rows[0]!, set }, clients.rpc.opts({ idempotencyKey: randomUUID() }))
+  const replay = () => analytic(stack).ReplayRejected({ ...rows[0]!, set }, clients.rpc.opts({ idempotencyKey: randomUUID() }))
   expect(await replay()).toEqual({ outcome: 'accepted', event_id: search.event_id })
   await expect(replay()).rejects.toThrow(/was replayed already, at .*: accepted/)
-  expect(await countsOf('late')).toEqual([1, 0])
-  expect((await sql`select query from search where query = 'in time'`.execute(database.db)).rows).toHaveLength(1)
+  expect(await countsOf(stack, 'late')).toEqual([1, 0])
+  expect((await sql`select query from search where query = 'in time'`.execute(db)).rows).toHaveLength(1)
 })
 
 /** The last one: from the first key on, the gateway wants one. */
-test('a page sends searches and clicks with its publishable key, also as beacons, and reads nothing', async () => {
-  const { text: key } = await makeKey(database.db, { isPublishable: true, origins: [SHOP] })
+test('a page sends searches and clicks with its publishable key, also as beacons, and reads nothing', async ({
+  db,
+  database,
+  stack,
+}) => {
+  const { text: key } = await makeKey(db, { isPublishable: true, origins: [SHOP] })
   const guarded = await startGateway(database.url, stack)
   const beacon = async (path: string, body: object) => {
     const init = { method: 'POST', headers: { origin: SHOP, 'content-type': 'text/plain' }, body: JSON.stringify(body) }
@@ -236,5 +249,5 @@ test('a page sends searches and clicks with its publishable key, also as beacons
   const listed = await fetch(`${guarded.url}/api/v1/search/queries`, { headers: { authorization: `Bearer ${key}` } })
   expect(listed.status).toBe(403)
   await guarded.stop()
-  expect(await countsOf('beacon')).toEqual([1, 1])
+  expect(await countsOf(stack, 'beacon')).toEqual([1, 1])
 })
