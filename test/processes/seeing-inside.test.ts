@@ -84,6 +84,16 @@ describe('metrics', () => {
     expect(of('queue_events_max')).toBeGreaterThan(0)
   })
 
+  test('docs/metrics.md lists the metrics of the two processes, and no other', async () => {
+    const page = await readFile(join(CHECKOUT, 'docs', 'metrics.md'), 'utf8')
+    const [ofGateway, ofEndpoint] = page.split('## The service endpoint').map((part) => {
+      return [...part.matchAll(/^\| `(footfall_\w+)`/gm)].map(([, name]) => name!)
+    })
+    const families = (text: string) => [...text.matchAll(/^# TYPE (footfall_\w+)/gm)].map(([, name]) => name!).sort()
+    expect(families(gateway)).toEqual(ofGateway!.sort())
+    expect(families(endpoint)).toEqual(ofEndpoint!.sort())
+  })
+
   test('every query of the dashboard asks for metrics and labels that the three processes expose', async () => {
     const dashboard = JSON.parse(await ops('grafana-dashboard.json')) as {
       panels: { title: string; targets?: { expr: string }[]; gridPos: { x: number; w: number } }[]

@@ -4,6 +4,7 @@ import { createSchedulesClient } from '../../ingress/schedules-client.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { addressesOf } from '../../main/config/addresses.ts'
 import { StartError } from '../../main/config/start-error.ts'
+import { durationOf } from '../terminal/duration.ts'
 
 export function schedulesCommand(): Command {
   return new Command('schedules')
@@ -35,15 +36,3 @@ function outcomeOf({ outcome, attempts, error }: NonNullable<ScheduleState['last
   const tries = attempts > 1 ? `, attempt ${attempts}` : ''
   return `${outcome}${tries}${error === null ? '' : `: ${error}`}`
 }
-
-/** 90000 as 1.5 min. */
-function durationOf(milliseconds: number): string {
-  const [unit, size] = UNITS.find(([, least]) => milliseconds >= least) ?? ['ms', 1]
-  return `${Number((milliseconds / size).toFixed(1))} ${unit}`
-}
-
-const UNITS: [string, number][] = [
-  ['h', 3_600_000],
-  ['min', 60_000],
-  ['s', 1_000],
-]

@@ -1,0 +1,50 @@
+import { SERVICE_APIS } from '../../contract/services.ts'
+import { code, pageOf, plain, tableOf } from './markdown.ts'
+import { createSchemaSections, type SchemaSections } from './schema-sections.ts'
+
+const INTRO = `Other services call these handlers through Restate's ingress: with a [typed client](typescript.md) of \`@footfall/server/contract\`, or with JSON, e.g.
+\`POST /Analytic/CreateInteraction\`, and \`POST /RecomputeRun/KEY/Start\` for an object. Private handlers are called by other handlers only,
+and the ingress refuses every other caller.`
+
+const OBJECT = 'A virtual object: of the calls with the same key one runs at a time, except those of handlers that only read.'
+
+/** A test compares the handlers whose description starts with this with those that Restate's ingress refuses. */
+const PRIVATE = 'Private. '
+
+/** The facts of a handler that its descriptor has. */
+interface Handler {
+  _inputSerde?: { jsonSchema?: object } | undefined
+  _outputSerde?: { jsonSchema?: object } | undefined
+  _description?: string | undefined
+}
+
+/** Every handler of every service, with its input and output, and the fields of their schemas. */
+export function handlersPage(): string {
+  const schemas = createSchemaSections()
+  const services = SERVICE_APIS.flatMap((api) => [
+    `## ${api.name}`,
+    ...(api._kind === 'object' ? [OBJECT] : []),
+    tableOf(
+      ['handler', 'access', 'input', 'output', 'what it does'],
+      Object.entries<Handler>(api._handlers).map(([name, handler]) => rowOf(name, handler, schemas)),
+    ),
+  ])
+  return pageOf({
+    title: 'Handlers',
+    intro: INTRO,
+    source: 'src/contract',
+    sections: [...services, '## Schemas', ...schemas.sections()],
+  })
+}
+
+function rowOf(name: string, { _inputSerde, _outputSerde, _description = '' }: Handler, schemas: SchemaSections): string[] {
+  const isPrivate = _description.startsWith(PRIVATE)
+  const linkTo = (schema: object | undefined) => (schema === undefined ? 'nothing' : schemas.linkTo(schema, name))
+  return [
+    code(name),
+    isPrivate ? 'private' : 'public',
+    linkTo(_inputSerde?.jsonSchema),
+    linkTo(_outputSerde?.jsonSchema),
+    plain(isPrivate ? _description.slice(PRIVATE.length) : _description),
+  ]
+}

@@ -1,0 +1,63 @@
+import { backlogMetrics } from '../../main/metrics/backlog.ts'
+import { gatewayMetrics, watchQueue } from '../../main/metrics/gateway.ts'
+import { poolMetrics } from '../../main/metrics/pools.ts'
+import { createRegistry, type Registry } from '../../main/metrics/registry.ts'
+import { scheduleMetrics } from '../../main/metrics/schedules.ts'
+import { handlerTimes, serviceMetrics } from '../../main/metrics/services.ts'
+import { code, pageOf, plain, tableOf } from './markdown.ts'
+
+const INTRO = `Prometheus scrapes the gateway at \`/metrics\` of its port and the service endpoint at \`/metrics\` of \`ENDPOINT_METRICS_PORT\`; [operating](operating.md#metrics-alerts-dashboard)
+has more. Each process also has the \`process_*\` and \`nodejs_*\` metrics that prom-client collects.`
+
+/** Every metric of the gateway and of the service endpoint. */
+export function metricsPage(): string {
+  return pageOf({
+    title: 'Metrics',
+    intro: INTRO,
+    source: 'src/main/metrics',
+    sections: [
+      '## The gateway',
+      metricTable(gatewayRegistry()),
+      '## The service endpoint',
+      'With several processes (`ENDPOINT_PROCESSES`) the numbers are those of all of them.',
+      metricTable(endpointRegistry()),
+    ],
+  })
+}
+
+function gatewayRegistry(): Registry {
+  const registry = createRegistry()
+  poolMetrics(registry)
+  gatewayMetrics(registry)
+  watchQueue(registry, { lengths: () => [], queueEventsMax: 0, queueBytesMax: 0 })
+  return registry
+}
+
+function endpointRegistry(): Registry {
+  const registry = createRegistry()
+  poolMetrics(registry)
+  serviceMetrics(registry)
+  handlerTimes(registry)
+  backlogMetrics(registry, { backlog: neverAsked, stuck: neverAsked })
+  scheduleMetrics(registry, { schedules: neverAsked, paused: neverAsked })
+  return registry
+}
+
+/** Sources are asked when metrics are scraped, and these registries are not. */
+const neverAsked = () => Promise.reject(new Error('this registry is not scraped'))
+
+/** Facts that prom-client's types leave out. */
+interface MetricFacts {
+  name: string
+  help: string
+  type: string
+  labelNames: readonly string[]
+}
+
+function metricTable(registry: Registry): string {
+  const metrics = (registry.getMetricsAsArray() as unknown as MetricFacts[]).filter(({ name }) => name.startsWith('footfall_'))
+  const rows = metrics
+    .sort((a, b) => a.name.localeCompare(b.name, 'en'))
+    .map(({ name, type, labelNames, help }) => [code(name), type, labelNames.map(code).join(', '), plain(help)])
+  return tableOf(['metric', 'type', 'labels', 'meaning'], rows)
+}
