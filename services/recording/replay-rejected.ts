@@ -1,5 +1,5 @@
 import type { Context } from '@restatedev/restate-sdk'
-import { corrected, correctedItem } from '../../src/admission/correction.ts'
+import { withCorrection, correctedItem } from '../../src/admission/correction.ts'
 import { judgePayments } from '../../src/admission/payment.ts'
 import { withPrivacy } from '../../src/admission/privacy.ts'
 import type { LogRow, Rejection } from '../../src/admission/rows.ts'
@@ -76,7 +76,7 @@ function batchReplay<Row extends LogRow>({ judge, table }: Recording<Row>): Reco
 }
 
 async function recordPaymentReplay(deps: Deps, call: Call, { item, key, set, nowMs }: Replay): ReturnType<RecordReplay> {
-  const { rows: payments, rejections } = judgePayments([corrected(item.item, set)], nowMs)
+  const { rows: payments, rejections } = judgePayments([withCorrection(item.item, set)], nowMs)
   const recorded = await recordPayments(deps.db, call, payments, rejections, key)
   const [result] = recorded.results
   if (recorded.isNew && result !== undefined) deps.observer.paid([paymentAnswer(result)])

@@ -1,4 +1,4 @@
-import { retimed, timeForUuidV7, timeOfUuidV7 } from '../contract/event-id.ts'
+import { uuidV7WithTime, timeForUuidV7, timeOfUuidV7 } from '../contract/event-id.ts'
 import type { Correction } from '../contract/rejected.ts'
 
 /**
@@ -12,14 +12,14 @@ export function correctedItem(
   receivedAtMs: number,
   newEventId: (timeMs: number) => string,
 ): unknown {
-  const item = inItsTime(corrected(sent, repair), repair)
+  const item = withTimeInId(withCorrection(sent, repair), repair)
   if (!hasFields(item) || Object.hasOwn(item, 'event_id')) return item
   const timeMs = Object.hasOwn(item, 'occurred_at') ? timeForUuidV7(item['occurred_at']) : receivedAtMs
   return timeMs === undefined ? item : { ...item, event_id: newEventId(timeMs) }
 }
 
 /** The item with the repair's fields. Of one that is no object, nothing is left but the repair. */
-export function corrected(sent: unknown, repair: Correction | undefined): unknown {
+export function withCorrection(sent: unknown, repair: Correction | undefined): unknown {
   if (repair === undefined) return sent
   const fields = Object.entries({ ...(hasFields(sent) ? sent : {}), ...repair })
   return Object.fromEntries(fields.filter(([name]) => repair[name] !== null))
@@ -29,12 +29,12 @@ export function corrected(sent: unknown, repair: Correction | undefined): unknow
  * The time in a UUIDv7 is the event's: with another time it is another id. The rest of it stays, so that an event that was
  * sent twice, refused twice and repaired twice in the same way is still one event.
  */
-function inItsTime(item: unknown, repair: Correction | undefined): unknown {
+function withTimeInId(item: unknown, repair: Correction | undefined): unknown {
   if (repair === undefined || !hasFields(item)) return item
   const { event_id: eventId } = item
   if (Object.hasOwn(repair, 'event_id') || typeof eventId !== 'string' || timeOfUuidV7(eventId) === undefined) return item
   const timeMs = timeForUuidV7(repair['occurred_at'])
-  return timeMs === undefined ? item : { ...item, event_id: retimed(eventId, timeMs) }
+  return timeMs === undefined ? item : { ...item, event_id: uuidV7WithTime(eventId, timeMs) }
 }
 
 function hasFields(item: unknown): item is Record<string, unknown> {

@@ -1,5 +1,5 @@
-import { writable } from '../contract/text.ts'
 import type { Rejection } from './rows.ts'
+import { toWritable } from '../contract/json.ts'
 
 /** What an item comes to: a row that the store takes, or the reason why it takes none. */
 export type Verdict<Row> = { row: Row } | { rejection: Pick<Rejection, 'code' | 'field' | 'message'> }
@@ -14,7 +14,7 @@ export interface Judged<Row> {
 export function judgeEach<Row>(items: readonly unknown[], judge: (item: unknown, index: number) => Verdict<Row>): Judged<Row> {
   const judged: Judged<Row> = { rows: [], rejections: [] }
   for (const [index, sent] of items.entries()) {
-    const item = writable(sent)
+    const item = toWritable(sent)
     const verdict = judge(item, index)
     if ('row' in verdict) judged.rows.push(verdict.row)
     else judged.rejections.push({ index, ...verdict.rejection, item })

@@ -1,7 +1,9 @@
 import type { z } from 'zod'
-import { isStorable, isUnwritten, UNWRITABLE } from '../contract/text.ts'
+import { isStorable } from '../contract/text.ts'
 import { plainMessage } from '../contract/zod-messages.ts'
 import type { Rejection } from './rows.ts'
+import { isUnwritableMark } from '../contract/json.ts'
+import { UNWRITABLE_MESSAGE } from '../contract/json.ts'
 
 const FIELD_CHARACTERS_MAX = 200
 
@@ -20,7 +22,11 @@ function firstProblem(error: z.ZodError, item: unknown, noun: string): Problem {
     return { code: 'invalid', field: nameOf(issue.keys[0]), message: `is not a field of ${noun}` }
   const [field] = issue.path
   const value = field === undefined ? item : (item as Record<PropertyKey, unknown>)[field]
-  return { code: 'invalid', field: issue.path.join('.') || null, message: isUnwritten(value) ? UNWRITABLE : issue.message }
+  return {
+    code: 'invalid',
+    field: issue.path.join('.') || null,
+    message: isUnwritableMark(value) ? UNWRITABLE_MESSAGE : issue.message,
+  }
 }
 
 /** An unknown field's name, as far as it can be stored. */

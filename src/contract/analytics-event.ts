@@ -1,10 +1,11 @@
 import { z } from 'zod'
 import { Currency } from './currency.ts'
-import { BATCH_ITEMS_MAX, Instant, Metadata } from './interaction.ts'
+import { BATCH_ITEMS_MAX, Metadata } from './interaction.ts'
 import { itemSchemaOf } from './item-schema.ts'
 import { SourceSlug, TOTAL_MAX } from './payment.ts'
-import { Id } from './text.ts'
 import { wholeNumber } from './whole-number.ts'
+import { Id } from './id.ts'
+import { Instant } from './instant.ts'
 
 const PROCESSING_MS_MAX = 2 ** 31 - 1
 

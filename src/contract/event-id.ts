@@ -15,7 +15,7 @@ export function uuidV7(milliseconds: number, bytes: Uint8Array): string {
 }
 
 /** The same UUIDv7 for another millisecond. */
-export function retimed(uuid: string, milliseconds: number): string {
+export function uuidV7WithTime(uuid: string, milliseconds: number): string {
   const time = milliseconds.toString(16).padStart(12, '0')
   return `${time.slice(0, 8)}-${time.slice(8)}${uuid.slice(13)}`
 }

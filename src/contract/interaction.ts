@@ -1,6 +1,10 @@
 import { z } from 'zod'
 import { itemSchemaOf } from './item-schema.ts'
-import { Id, isAddressable, isStorableJson, storableText } from './text.ts'
+import { storableText } from './text.ts'
+import { Id } from './id.ts'
+import { isAddressable } from './id.ts'
+import { isStorableJson } from './json.ts'
+import { Instant } from './instant.ts'
 
 export const EVENT_TYPE_PATTERN = /^[a-z0-9_]{1,64}$/
 export const BATCH_ITEMS_MAX = 10_000
@@ -8,17 +12,6 @@ export const BODY_BYTES_MAX = 16 * 1024 * 1024
 /** As much as a browser sends on when its page goes away. */
 export const PUBLISHABLE_BODY_BYTES_MAX = 64 * 1024
 export const METADATA_BYTES_MAX = 4_096
-
-const NO_TIME = 'must be an RFC 3339 time such as 2026-03-01T12:00:00Z, with at most nine decimals'
-const IsoTime = z.iso.datetime({ offset: true })
-
-/** RFC 3339 with up to nanoseconds; kept as UTC milliseconds. */
-export const Instant = z
-  .string()
-  .regex(/^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/, { error: NO_TIME, abort: true })
-  .refine((text) => IsoTime.safeParse(text.toUpperCase()).success, { error: NO_TIME })
-  .meta({ format: 'date-time' })
-
 /** A small object of whatever the sender wants to keep with an event. */
 export const Metadata = z
   .record(z.string(), z.unknown(), { error: 'must be an object, at most 63 levels deep, of numbers within 1.8e308' })

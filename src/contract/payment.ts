@@ -1,9 +1,11 @@
 import { z } from 'zod'
 import { Currency } from './currency.ts'
-import { Instant, RejectedItem } from './interaction.ts'
+import { RejectedItem } from './interaction.ts'
 import { itemSchemaOf } from './item-schema.ts'
-import { Id, ProductId } from './text.ts'
 import { wholeNumber } from './whole-number.ts'
+import { Id } from './id.ts'
+import { ProductId } from './id.ts'
+import { Instant } from './instant.ts'
 
 /** A callback waits for the settling of those that come with it. */
 export const CALLBACKS_MAX = 100

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { POPULARITY_EXAMPLE, Popularity } from './popularity.ts'
-import { Id } from './text.ts'
 import { wholeNumber } from './whole-number.ts'
+import { Id } from './id.ts'
 
 /** What a list of popular products is ordered by, best first; ties by id. */
 export const MODES = {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { ProductId } from './text.ts'
 import { wholeNumber } from './whole-number.ts'
+import { ProductId } from './id.ts'
 
 const Count = z.int()
 

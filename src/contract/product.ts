@@ -1,8 +1,11 @@
 import { z } from 'zod'
 import { Currency } from './currency.ts'
-import { BATCH_ITEMS_MAX, Instant, RejectedItem } from './interaction.ts'
+import { BATCH_ITEMS_MAX, RejectedItem } from './interaction.ts'
 import { itemSchemaOf } from './item-schema.ts'
-import { Id, ProductId, storableText } from './text.ts'
+import { storableText } from './text.ts'
+import { Id } from './id.ts'
+import { ProductId } from './id.ts'
+import { Instant } from './instant.ts'
 
 export const NAME_CHARACTERS_MAX = 1_000
 

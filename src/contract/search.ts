@@ -1,8 +1,10 @@
 import { z } from 'zod'
 import { Interaction } from './interaction.ts'
 import { itemSchemaOf } from './item-schema.ts'
-import { Id, ProductId, storableText } from './text.ts'
+import { storableText } from './text.ts'
 import { wholeNumber } from './whole-number.ts'
+import { Id } from './id.ts'
+import { ProductId } from './id.ts'
 
 export const QUERY_CHARACTERS_MAX = 200
 /** As many as a page of results shows. */

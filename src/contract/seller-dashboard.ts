@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { Currency } from './currency.ts'
-import { Id } from './text.ts'
 import { isTimeZone } from './time.ts'
+import { Id } from './id.ts'
 
 /** A chart with more points than this is not looked at, and its query would be a way to keep the database busy. */
 export const BUCKETS_MAX = 1_000

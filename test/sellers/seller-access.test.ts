@@ -4,7 +4,6 @@ import type { FastifyInstance, InjectOptions } from 'fastify'
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { z } from 'zod'
-import { Id } from '../../src/contract/text.ts'
 import type { Keys } from '../../src/gateway/access/key-ring.ts'
 import { createEventWriter } from '../../src/gateway/recording/event-writer.ts'
 import { createPaymentWriter } from '../../src/gateway/recording/payment-writer.ts'
@@ -29,6 +28,7 @@ import {
 } from '../harness/clients/token-issuer.ts'
 import { READ } from '../harness/items/keys.ts'
 import { SILENT_OBSERVER } from '../harness/servers/silent-observer.ts'
+import { Id } from '../../src/contract/id.ts'
 
 const OF_SELLER = '/api/v1/test/seller'
 /** Whatever this asks does not answer. */

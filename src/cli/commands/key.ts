@@ -1,5 +1,4 @@
 import { Command, InvalidArgumentError } from 'commander'
-import { Id } from '../../contract/text.ts'
 import {
   type ApiKey,
   createApiKey,
@@ -19,6 +18,7 @@ import { readSecret } from '../../main/config/secret.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 import { type AuditEntry, audit } from '../../store/audit/audit-entry.ts'
 import { StartError } from '../../main/config/start-error.ts'
+import { Id } from '../../contract/id.ts'
 
 interface CreateOptions {
   scope?: Scope[]

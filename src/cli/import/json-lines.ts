@@ -1,6 +1,7 @@
-import { UNWRITABLE, writable } from '../../contract/text.ts'
 import { type Line, problemOf } from './line.ts'
 import type { BrokenRow, Row } from './row.ts'
+import { UNWRITABLE_MESSAGE } from '../../contract/json.ts'
+import { toWritable } from '../../contract/json.ts'
 
 /** Reads one JSON object per line; its keys are the columns. Blank lines are skipped. */
 export async function* jsonRows(lines: AsyncIterable<Line[]>): AsyncGenerator<(Row | BrokenRow)[]> {
@@ -16,7 +17,7 @@ function rowOf({ number: line, text }: Line): Row | BrokenRow {
   const value = parse(text)
   if (value === undefined) return { line, reason: 'is not JSON', text }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return { line, reason: 'is not a JSON object', text }
-  if (writable(value) !== value) return { line, reason: UNWRITABLE, text }
+  if (toWritable(value) !== value) return { line, reason: UNWRITABLE_MESSAGE, text }
   const columns = Object.keys(value).sort()
   return { line, columns, cells: columns.map((column) => (value as Record<string, unknown>)[column]) }
 }

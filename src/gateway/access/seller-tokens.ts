@@ -1,8 +1,7 @@
 import { DecidedError } from '../../contract/decided-error.ts'
 import { createRemoteJWKSet, errors, jwtVerify, type JWTVerifyGetKey } from 'jose'
-import { Id } from '../../contract/text.ts'
-
 import { shareRunning } from '../caching/share-running.ts'
+import { Id } from '../../contract/id.ts'
 
 /** The seller that a token names. @throws Problem for a token that is not good, or names none. */
 export type SellerOfToken = (token: string) => Promise<string>

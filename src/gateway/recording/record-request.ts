@@ -5,7 +5,7 @@ import { ErrorBody } from '../../contract/error.ts'
 import { BODY_BYTES_MAX, CreateInteractionResponse, SubmittedResponse } from '../../contract/interaction.ts'
 import { KINDS } from '../../contract/kinds.ts'
 import type { Privacy } from '../../admission/privacy.ts'
-import { type GivenIdentity, storable, withEventIds } from '../../admission/event-identity.ts'
+import { type AssignedIdentity, storableItems, withEventIds } from '../../admission/event-identity.ts'
 import type { GroupCommit } from './group-commit.ts'
 import { IdempotencyKey, keyOf } from '../http/idempotency-key.ts'
 import type { GatewayObserver } from '../http/observer.ts'
@@ -70,7 +70,7 @@ export async function recordRequest(
   reply: FastifyReply,
   given: readonly unknown[],
 ): Promise<{ data: CreateInteractionResponse }> {
-  const items = storable(given, deps.privacy)
+  const items = storableItems(given, deps.privacy)
   const key = keyOf(request)
   // Restate gives events without ids the same ones in every attempt of a call with this key.
   const identified = key === undefined ? withEventIds(items, Date.now()) : { events: items, given: [] }
@@ -114,7 +114,7 @@ function prefersAsync({ headers: { prefer } }: FastifyRequest): boolean {
 }
 
 /** What the caller is told when the events could not be recorded, or nobody knows whether they were. */
-function problemOfRecording(error: unknown, given: readonly GivenIdentity[], key: string | undefined): unknown {
+function problemOfRecording(error: unknown, given: readonly AssignedIdentity[], key: string | undefined): unknown {
   if (isTooLarge(error)) return new DecidedError('too_large', TOO_LARGE)
   if (!isOutage(error)) return error
   const how = key === undefined ? 'resend the same events' : 'send the same again with the same Idempotency-Key'

@@ -4,7 +4,6 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { ErrorBody } from '../../contract/error.ts'
 import { GetProductRequest, GetProductResponse, UpsertProductsRequest, UpsertProductsResponse } from '../../contract/product.ts'
-import { writable } from '../../contract/text.ts'
 import { catalogProduct } from '../../store/catalog/catalog-product.ts'
 import type { Database } from '../../store/database/connection.ts'
 import { IdempotencyKey, keyOf } from '../http/idempotency-key.ts'
@@ -12,6 +11,7 @@ import { isOutage } from '../../ingress/outage.ts'
 import { isTooLarge } from '../../ingress/refusal.ts'
 
 import type { WriteProducts } from '../recording/product-writer.ts'
+import { toWritable } from '../../contract/json.ts'
 
 const Headers = z.object({
   'idempotency-key': IdempotencyKey.describe(
@@ -52,7 +52,7 @@ export function catalogRoutes(deps: { db: Database; writeProducts: WriteProducts
         },
       },
       async (request) => {
-        const products = request.body.products.map(writable)
+        const products = request.body.products.map(toWritable)
         const data = await deps.writeProducts(products, keyOf(request)).catch((error: unknown) => {
           throw problemOfWriting(error)
         })

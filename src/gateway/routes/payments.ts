@@ -11,11 +11,11 @@ import {
   RecordPaymentResponse,
   SourceSlug,
 } from '../../contract/payment.ts'
-import { writable } from '../../contract/text.ts'
 import { plainMessage } from '../../contract/zod-messages.ts'
 import { isOutage } from '../../ingress/outage.ts'
 import { requireSignature } from '../access/webhook-signature.ts'
 import type { RecordPayments } from '../recording/payment-writer.ts'
+import { toWritable } from '../../contract/json.ts'
 
 /** The header of callbacks in Footfall's own form. */
 const SIGNATURE = 'x-signature'
@@ -175,7 +175,7 @@ async function record(
   callbacks: readonly unknown[],
 ): Promise<RecordPaymentResponse> {
   if (callbacks.length === 0) return sumOf([])
-  const json = JSON.stringify(callbacks.map(writable)).slice(1, -1)
+  const json = JSON.stringify(callbacks.map(toWritable)).slice(1, -1)
   try {
     return sumOf(await payments.record({ json, count: callbacks.length, connection: raw.socket }))
   } catch (error) {

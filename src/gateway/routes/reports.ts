@@ -13,7 +13,6 @@ import {
   RunReportRequest,
   RunReportResponse,
 } from '../../contract/report.ts'
-import { writable } from '../../contract/text.ts'
 import { wholeNumberOfText } from '../../contract/whole-number.ts'
 import type { Database } from '../../store/database/connection.ts'
 import { reportDefinition, reportDefinitions } from '../../store/reports/report-definition.ts'
@@ -27,6 +26,7 @@ import { TOO_LARGE } from '../recording/own-call.ts'
 import { RecordingQuery } from '../recording/record-request.ts'
 import { createReportCache } from '../caching/report-cache.ts'
 import { shareNext } from '../caching/share-next.ts'
+import { toWritable } from '../../contract/json.ts'
 
 const { report_slug: slug, ...asked } = RunReportRequest.shape
 const ReportParams = z.strictObject({ slug: slug.meta({ examples: ['volume-by-period'] }) })
@@ -172,7 +172,7 @@ async function record(
   { raw }: FastifyRequest,
   events: readonly unknown[],
 ): Promise<CreateInteractionResponse> {
-  const json = JSON.stringify(events.map(writable)).slice(1, -1)
+  const json = JSON.stringify(events.map(toWritable)).slice(1, -1)
   try {
     return await analyticsEvents.record({ json, count: events.length, connection: raw.socket })
   } catch (error) {

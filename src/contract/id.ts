@@ -1,0 +1,18 @@
+import { storableText } from './text.ts'
+
+const CHARACTERS_MAX = 200
+
+/** The id of a product, category, account, session, seller or brand: a UUID, an integer or a SKU fits. */
+export const Id = storableText(CHARACTERS_MAX)
+
+/** These cannot be addressed in a URL: routers and proxies resolve dots, and `top` is a list. */
+const UNADDRESSABLE = new Set(['.', '..', 'top'])
+
+/** Whether a URL can name this product. */
+export function isAddressable(productId: string): boolean {
+  return !UNADDRESSABLE.has(productId)
+}
+
+export const ProductId = Id.refine(isAddressable, { error: 'must not be ".", ".." or "top"' }).meta({
+  pattern: String.raw`^(?!(\.|\.\.|top)$)[^\u0000]*$`,
+})
