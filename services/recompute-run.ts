@@ -1,21 +1,16 @@
 import { CancelledError, type ObjectContext, type ObjectSharedContext, rpc, TerminalError } from '@restatedev/restate-sdk'
 import { DecidedError, notFound } from '../src/contract/decided-error.ts'
 import { recomputeRunApi, reportWindowApi } from '../src/contract/services.ts'
-import { BUCKET_DAYS, daysAfter } from '../src/ranking/bucket.ts'
+import { BUCKET_DAYS } from '../src/ranking/bucket.ts'
 import { type ChunkLimits, nextSize } from '../src/store/database/chunks.ts'
-import {
-  abandonRun,
-  type BegunRun,
-  beginRun,
-  cancelRun,
-  completeRun,
-  failRun,
-  findRun,
-  requestRun,
-} from '../src/store/reports/recompute-run.ts'
+import { findRun } from '../src/store/reports/run-list.ts'
+import { abandonRun, cancelRun, completeRun, failRun } from '../src/store/reports/run-machine.ts'
+import { requestRun } from '../src/store/reports/run-request.ts'
+import { type BegunRun, beginRun } from '../src/store/reports/run-step.ts'
 import type { Deps } from './handler/deps.ts'
 import { BACKGROUND, READ, RECORD } from './handler/handler-options.ts'
 import { objectOf } from './handler/with-options.ts'
+import { daysAfter } from '../src/ranking/day.ts'
 
 /*
  * SPEC of a run: what each command makes of each state.
@@ -31,7 +26,7 @@ import { objectOf } from './handler/with-options.ts'
  * – changes nothing and writes nothing. ¹ 409 for other buckets than those of a run that is there. ² done grows to the end of the
  * step; a bucket that cannot be rebuilt fails the run. ³ once done = total; nothing before.
  *
- * 1. Nothing leaves a final state; completed means that every bucket was rebuilt. `TRANSITIONS` in src/store/recompute-run.ts, as
+ * 1. Nothing leaves a final state; completed means that every bucket was rebuilt. `TRANSITIONS` in src/store/reports/run-machine.ts, as
  *    the condition of the statement that changes the row.
  * 2. Each transition is one audit entry, whatever is repeated: written in the transaction of the change, by who changed the row.
  * 3. Of the same whole buckets one run is open: the partial unique index recompute_run_open. A Start that is repeated finds its own row

@@ -1,5 +1,5 @@
 import { reportWindowApi } from '../src/contract/services.ts'
-import { rebuildStep } from '../src/store/reports/recompute-run.ts'
+import { rebuildStep } from '../src/store/reports/run-step.ts'
 import type { Deps } from './handler/deps.ts'
 import { RUN } from './handler/handler-options.ts'
 import { objectOf } from './handler/with-options.ts'

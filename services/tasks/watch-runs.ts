@@ -1,6 +1,6 @@
 import { rpc } from '@restatedev/restate-sdk'
 import { recomputeRunApi } from '../../src/contract/services.ts'
-import { silentRuns } from '../../src/store/reports/recompute-run.ts'
+import { silentRuns } from '../../src/store/reports/run-list.ts'
 import type { Task } from '../handler/deps.ts'
 import { step } from '../handler/step.ts'
 

@@ -6,7 +6,6 @@ import { Id } from './id.ts'
 /** A chart with more points than this is not looked at, and its query would be a way to keep the database busy. */
 export const BUCKETS_MAX = 1_000
 export const TOP_PRODUCTS = 10
-export const RANGE_DAYS_DEFAULT = 30
 
 export const GRANULARITIES = ['day', 'week', 'month'] as const
 export type Granularity = (typeof GRANULARITIES)[number]

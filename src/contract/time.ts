@@ -14,6 +14,9 @@ export function millisecondsOf(instant: string): number {
 /** Before it nothing happened: an earlier time of an event is a mistake. */
 export const EARLIEST_MS = millisecondsOf('2000-01-01T00:00:00Z')
 
+/** How many days a range has when a request names its last day alone, or nothing. */
+export const RANGE_DAYS_DEFAULT = 30
+
 /**
  * Whether it is the name of an IANA time zone. Without a slash only UTC is one: PostgreSQL takes abbreviations such as CET for an
  * offset that never changes, and a bare offset for its opposite.

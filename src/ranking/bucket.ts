@@ -1,37 +1,16 @@
 import type { ReportWindow } from '../contract/report.ts'
-import { DAY_MS, instantOf } from '../contract/time.ts'
+import { DAY_MS } from '../contract/time.ts'
+import { type Day, type Days, daysAfter, daysIn, startOf } from './day.ts'
 
-/** A UTC day as `2026-03-01`. */
-export type Day = string
-
-/** Whole days of UTC, the last one included. */
-export interface Days {
-  from: Day
-  to: Day
-}
-
-/** How many days a bucket has. */
+/** How many days a bucket of each window has. */
 export const BUCKET_DAYS: Record<ReportWindow, number> = { day: 1, week: 7 }
 
-/** A Monday: ISO weeks begin like it. Everything that was ever recorded is later. */
-const MONDAY_MS = Date.parse('1999-12-27T00:00:00Z')
-
-export function dayOf(milliseconds: number): Day {
-  return instantOf(milliseconds).slice(0, 10)
-}
-
-export function daysAfter(day: Day, count: number): Day {
-  return dayOf(startOf(day) + count * DAY_MS)
-}
-
-/** How many days a range has. */
-export function daysIn({ from, to }: Days): number {
-  return (startOf(to) - startOf(from)) / DAY_MS + 1
-}
+/** A Monday, because ISO weeks begin on Monday. It is before everything that can be recorded. */
+export const MONDAY: Day = '1999-12-27'
 
 /** The first day of the bucket that a day is in. */
 export function bucketOf(window: ReportWindow, day: Day): Day {
-  const days = (startOf(day) - MONDAY_MS) / DAY_MS
+  const days = (startOf(day) - startOf(MONDAY)) / DAY_MS
   const size = BUCKET_DAYS[window]
   return daysAfter(day, -(((days % size) + size) % size))
 }
@@ -41,21 +20,17 @@ export function lastDayOf(window: ReportWindow, bucket: Day): Day {
   return daysAfter(bucket, BUCKET_DAYS[window] - 1)
 }
 
-/** A range from the beginning of its first bucket to the end of its last one. */
+/** The range, widened to the beginning of its first bucket and the end of its last one. */
 export function wholeBuckets(window: ReportWindow, { from, to }: Days): Days {
   return { from: bucketOf(window, from), to: lastDayOf(window, bucketOf(window, to)) }
 }
 
-/** The first days of the buckets of a range of whole ones. */
+/** The first day of each bucket in a range of whole buckets. */
 export function bucketsOf(window: ReportWindow, days: Days): Day[] {
   return Array.from({ length: bucketsIn(window, days) }, (_, place) => daysAfter(days.from, place * BUCKET_DAYS[window]))
 }
 
-/** How many buckets a range of whole ones has. */
+/** How many buckets a range of whole buckets has. */
 export function bucketsIn(window: ReportWindow, days: Days): number {
   return daysIn(days) / BUCKET_DAYS[window]
-}
-
-function startOf(day: Day): number {
-  return Date.parse(`${day}T00:00:00Z`)
 }

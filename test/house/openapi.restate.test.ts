@@ -8,7 +8,7 @@ import { answersOf, createGroupCommit } from '../../src/gateway/recording/group-
 import { signatureOf } from '../../src/gateway/access/webhook-signature.ts'
 import { createPaymentWriter } from '../../src/gateway/recording/payment-writer.ts'
 import { createApiKey, type NewApiKey } from '../../src/store/access/api-key.ts'
-import { requestRun } from '../../src/store/reports/recompute-run.ts'
+import { requestRun } from '../../src/store/reports/run-request.ts'
 import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { type DescribedOperation, type OpenApiDocument, mismatchOf, operationsOf } from '../harness/clients/openapi-document.ts'
 import { PAYMENT_SECRET, QUEUE_LIMITS, SETTINGS, startGateway, type TestGateway } from '../harness/servers/gateway.ts'

@@ -4,22 +4,18 @@ import { sql } from 'kysely'
 import { describe, expect } from 'vitest'
 import { RUN_STATUSES, type RunStatus, type StartRun } from '../../src/contract/recompute-run.ts'
 import type { Database } from '../../src/store/database/connection.ts'
+import { findRun, listRuns, silentRuns } from '../../src/store/reports/run-list.ts'
 import {
   abandonRun,
-  beginRun,
   cancelRun,
   type Command,
   COMMANDS,
   completeRun,
   failRun,
-  findRun,
   RunEndedError,
-  listRuns,
-  rebuildStep,
-  requestRun,
-  ScopeTakenError,
-  silentRuns,
-} from '../../src/store/reports/recompute-run.ts'
+} from '../../src/store/reports/run-machine.ts'
+import { requestRun, ScopeTakenError } from '../../src/store/reports/run-request.ts'
+import { beginRun, rebuildStep } from '../../src/store/reports/run-step.ts'
 import { clear } from '../harness/servers/database.ts'
 import { failingAt } from '../harness/servers/failing-store.ts'
 import { day } from '../harness/items/recomputed.ts'
@@ -190,12 +186,14 @@ test('runs are found by state and kind', async ({ db }) => {
 test('who asks for what cannot be rebuilt is told why', async ({ db }) => {
   const ask = (changes: Partial<StartRun>) => requestRun(db, randomUUID(), { ...REQUEST, ...changes })
   await expect(ask({ report_slug: 'profit' })).rejects.toThrow('there is no report profit')
-  await expect(ask({ date_from: day(1), date_to: day(2) })).rejects.toThrow('is after date_to')
+  await expect(ask({ date_from: day(1), date_to: day(2) })).rejects.toThrow('must not be after the last day')
   await expect(ask({ date_to: day(-3) })).rejects.toThrow('is in the future')
-  await expect(ask({ date_from: day(366), date_to: day(0) })).rejects.toThrow('is more than 366 days from date_from')
+  await expect(ask({ date_from: day(366), date_to: day(0) })).rejects.toThrow(
+    'date_to: would make it 367 days, and at most 366 are possible',
+  )
   expect(await ask({ date_from: day(365), date_to: day(0) })).toMatchObject({ progress: { done: 0, total: 366 } })
   await expect(ask({ date_from: day(1_102), date_to: day(1_101) })).rejects.toThrow('are not kept')
-  await expect(ask({ date_from: '0001-01-01', date_to: '0001-01-02' })).rejects.toThrow('the first day that can be rebuilt')
+  await expect(ask({ date_from: '0001-01-01', date_to: '0001-01-02' })).rejects.toThrow('must be from 2000-01-01')
 })
 
 test('a run is silent when it is open and did nothing for long', async ({ db }) => {

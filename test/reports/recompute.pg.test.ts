@@ -4,10 +4,13 @@ import { type RawBuilder, sql } from 'kysely'
 import { expect, inject } from 'vitest'
 import type { StartRun } from '../../src/contract/recompute-run.ts'
 import { DAY_MS } from '../../src/contract/time.ts'
-import { BUCKET_DAYS, daysAfter, wholeBuckets } from '../../src/ranking/bucket.ts'
+import { BUCKET_DAYS, wholeBuckets } from '../../src/ranking/bucket.ts'
 import { connect, type Database } from '../../src/store/database/connection.ts'
 import { makePartitions, monthOf } from '../../src/store/log/month.ts'
-import { beginRun, completeRun, findRun, rebuildStep, requestRun, type Step } from '../../src/store/reports/recompute-run.ts'
+import { findRun } from '../../src/store/reports/run-list.ts'
+import { completeRun } from '../../src/store/reports/run-machine.ts'
+import { requestRun } from '../../src/store/reports/run-request.ts'
+import { beginRun, rebuildStep, type Step } from '../../src/store/reports/run-step.ts'
 import { dirtyRuns, dropOldBuckets, runDue } from '../../src/store/reports/report-refresh.ts'
 import { snapshotDrift } from '../../src/store/proof/report-drift.ts'
 import { verify } from '../../src/store/proof/verification.ts'
@@ -30,6 +33,7 @@ import {
 } from '../harness/items/recomputed.ts'
 import type { NewAnalyticsEvent } from '../../src/admission/rows.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
+import { daysAfter } from '../../src/ranking/day.ts'
 
 const DAYS = 40
 

@@ -6,7 +6,8 @@ import { TASKS } from '../../services/tasks/all.ts'
 import { WATCH_RUNS, watchSilentRuns } from '../../services/tasks/watch-runs.ts'
 import { RecomputeRun, type RunStatus, type StartRun } from '../../src/contract/recompute-run.ts'
 import { recomputeRunApi, scheduleApi } from '../../src/contract/services.ts'
-import { failRun, requestRun } from '../../src/store/reports/recompute-run.ts'
+import { failRun } from '../../src/store/reports/run-machine.ts'
+import { requestRun } from '../../src/store/reports/run-request.ts'
 import { runCommand } from '../harness/programs/command.ts'
 import { clear } from '../harness/servers/database.ts'
 import { makeKey } from '../harness/items/keys.ts'
@@ -262,9 +263,9 @@ test('the gateway asks for runs, shows and cancels them, and tells who is refuse
   )
   expect(await ask('POST', '', { ...REQUEST, window: 'month' })).toMatchObject(refused(400, 'invalid_request', 'window'))
   expect(await ask('POST', '', { ...REQUEST, date_from: day(0) })).toMatchObject(
-    refused(400, 'invalid_request', 'date_from: is after date_to'),
+    refused(400, 'invalid_request', 'date_from: must not be after the last day'),
   )
-  expect(await ask('POST', '', { ...REQUEST, date_from: day(380) })).toMatchObject(refused(400, 'invalid_request', '366 days'))
+  expect(await ask('POST', '', { ...REQUEST, date_from: day(380) })).toMatchObject(refused(400, 'invalid_request', 'at most 366'))
   expect(await ask('POST', '', { ...REQUEST, nonsense: 1 })).toMatchObject(refused(400, 'invalid_request', 'nonsense'))
   expect(await ask('GET', '?limit=101')).toMatchObject(refused(400, 'invalid_request', 'limit'))
   expect(await ask('GET', `/${randomUUID()}`)).toMatchObject(refused(404, 'not_found', 'there is no run'))

@@ -192,7 +192,7 @@ const BAD: [name: string, asked: object, field: string, message: string][] = [
     'must not be after the last day, which is 2026-03-01',
   ],
   ['from after today', { date_from: day(1) }, 'date_from', `must not be after the last day, which is ${TODAY}`],
-  ['367 days', { date_from: day(-366) }, 'date_from', 'would make it 367 days, and a report has at most 366'],
+  ['367 days', { date_from: day(-366) }, 'date_from', 'would make it 367 days, and at most 366 are possible'],
   ['a day of 1999', { date_to: '1999-12-31' }, 'date_to', 'must be from 2000-01-01 to 2100-12-31'],
   ['a breakdown by status', { breakdown: 'status' }, 'breakdown', 'of volume-by-period must be period or source'],
   ['a breakdown', { report_slug: 'top-entities', breakdown: 'period' }, 'breakdown', 'is not for top-entities'],

@@ -4,13 +4,12 @@ import { type RecomputeRun, StartRun } from '../../contract/recompute-run.ts'
 import { ReportDay, type ReportWindow, WINDOWS } from '../../contract/report.ts'
 import { createRecomputeRunsClient, type Runs } from '../../ingress/recompute-runs-client.ts'
 import { refusalOf } from '../../ingress/refusal.ts'
-import { dayOf, daysAfter } from '../../ranking/bucket.ts'
 import { actor } from '../terminal/actor.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { addressesOf } from '../../main/config/addresses.ts'
 import { runProgressOn } from '../terminal/run-progress.ts'
 import { StartError } from '../../main/config/start-error.ts'
-
+import { dayOf, daysAfter } from '../../ranking/day.ts'
 const POLL_MS = 300
 const DAYS_BEFORE = 29
 

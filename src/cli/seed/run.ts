@@ -8,10 +8,10 @@ import { analyticApi } from '../../contract/services.ts'
 import { DAY_MS } from '../../contract/time.ts'
 import { createRecomputeRunsClient, type Runs } from '../../ingress/recompute-runs-client.ts'
 import { refusalOf } from '../../ingress/refusal.ts'
-import { dayOf } from '../../ranking/bucket.ts'
 import { actor } from '../terminal/actor.ts'
 import { SEED_DAYS } from './events.ts'
 import { StartError } from '../../main/config/start-error.ts'
+import { dayOf } from '../../ranking/day.ts'
 
 const EVENTS_PER_CALL = 1_000
 const CALL_MS_MAX = 60_000

@@ -2,14 +2,8 @@ import { LRUCache } from 'lru-cache'
 import type { ReportAnswer, ReportDefinition, RunReportRequest } from '../../contract/report.ts'
 import type { Database } from '../../store/database/connection.ts'
 import { reportDefinition } from '../../store/reports/report-definition.ts'
-import {
-  readFreshness,
-  readReport,
-  reportOf,
-  type ReportPage,
-  type ReportQuery,
-  reportQuery,
-} from '../../store/reports/report.ts'
+import { readFreshness, readReport, reportOf, type ReportPage } from '../../store/reports/report.ts'
+import { type ReportQuery, reportQuery } from '../../store/reports/report-query.ts'
 
 /** Of at most 100 rows each. */
 const PAGES_MAX = 500

@@ -8,7 +8,7 @@ import { OFFSET_MAX } from '../../contract/report.ts'
 import { storableText } from '../../contract/text.ts'
 import { wholeNumberOfText } from '../../contract/whole-number.ts'
 import type { Database } from '../../store/database/connection.ts'
-import { findRun, listRuns } from '../../store/reports/recompute-run.ts'
+import { findRun, listRuns } from '../../store/reports/run-list.ts'
 import { isOutage } from '../../ingress/outage.ts'
 
 import type { Runs } from '../../ingress/recompute-runs-client.ts'

@@ -4,47 +4,49 @@ import type { Queryable } from '../database/connection.ts'
 import { utc } from '../database/json.ts'
 import { onlyRow } from '../database/rows.ts'
 
-/** A page of the audit entries, the newest first, and how many there are on all pages. Costs a look at all that fit. */
+/** A page of the audit entries, the newest first, and how many entries all pages have. Reads all entries that match. */
 export async function auditEntries(
   db: Queryable,
   { action, actor, resource_type: resourceType, limit, offset }: AuditEntriesRequest,
 ): Promise<{ data: AuditEntryAnswer[]; total: number }> {
   const isOf = (column: string, value: string | undefined) =>
     value === undefined ? sql`true` : sql`${sql.ref(column)} = ${value}`
-  const fits = sql`${isOf('action', action)} and ${isOf('actor', actor)} and ${isOf('resource_type', resourceType)}`
+  const matches = sql`${isOf('action', action)} and ${isOf('actor', actor)} and ${isOf('resource_type', resourceType)}`
   const result = await sql<{ data: AuditEntryAnswer[] | null; total: number }>`
-    select (select count(*)::int from audit_entry where ${fits}) as total, (
+    select (select count(*)::int from audit_entry where ${matches}) as total, (
       select json_agg(json_build_object('id', audit_id::text, 'at', ${sql.raw(utc('at'))}::json, 'actor', actor, 'action', action,
         'resource_type', resource_type, 'resource_id', resource_id, 'metadata', metadata) order by at desc, audit_id desc)
-      from (select * from audit_entry where ${fits} order by at desc, audit_id desc limit ${limit} offset ${offset}) page
+      from (select * from audit_entry where ${matches} order by at desc, audit_id desc limit ${limit} offset ${offset}) page
     ) as data`.execute(db)
   const { data, total } = onlyRow(result)
   return { data: data ?? [], total }
 }
 
-/** Who does what nobody asked for. */
+/** The actor of scheduled work. */
 export const SYSTEM_ACTOR = 'footfall'
+
+export type AuditAction =
+  | 'key.create'
+  | 'key.revoke'
+  | 'database.grant'
+  | 'weights.change'
+  | 'source.change'
+  | 'rejected.replay'
+  | 'run.request'
+  | 'run.start'
+  | 'run.complete'
+  | 'run.fail'
+  | 'run.cancel'
 
 export interface AuditEntry {
   actor: string
-  action:
-    | 'key.create'
-    | 'key.revoke'
-    | 'database.grant'
-    | 'weights.change'
-    | 'source.change'
-    | 'rejected.replay'
-    | 'run.request'
-    | 'run.start'
-    | 'run.complete'
-    | 'run.fail'
-    | 'run.cancel'
+  action: AuditAction
   resourceType: 'key' | 'database' | 'weights' | 'event_source' | 'rejected_interaction' | 'recompute_run'
   resourceId: string
   metadata?: Record<string, unknown>
 }
 
-/** Written in the transaction of what it tells, or after it. */
+/** Writes an entry: in the transaction of the change that it describes, or after it. */
 export async function audit(
   db: Queryable,
   { actor, action, resourceType, resourceId, metadata = {} }: AuditEntry,

@@ -1,11 +1,12 @@
 import { sql } from 'kysely'
 import { REPORT_SLUGS, WINDOWS } from '../../contract/report.ts'
 import type { Drift } from '../../contract/verify.ts'
-import { BUCKET_DAYS, type Day, lastDayOf } from '../../ranking/bucket.ts'
+import { BUCKET_DAYS, lastDayOf } from '../../ranking/bucket.ts'
 import type { Queryable } from '../database/connection.ts'
 import { onlyRow } from '../database/rows.ts'
 import { compare, exact } from './drift.ts'
 import { firstWholeBucket, type Scope, snapshotsOf } from '../reports/report-buckets.ts'
+import type { Day } from '../../ranking/day.ts'
 
 /**
  * Adds the events up again for every bucket that was built, and lists the snapshots that differ. Left out are those that nobody calls

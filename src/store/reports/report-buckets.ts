@@ -1,9 +1,11 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { ReportSlug, ReportWindow } from '../../contract/report.ts'
-import { BUCKET_DAYS, bucketOf, type Day, type Days, dayOf, daysAfter } from '../../ranking/bucket.ts'
+import { BUCKET_DAYS, bucketOf } from '../../ranking/bucket.ts'
 import type { Queryable } from '../database/connection.ts'
 import { takeNamedLocks } from '../database/locks.ts'
+import { REPORTS } from './report-definition.ts'
 import { onlyRow } from '../database/rows.ts'
+import { type Day, type Days, dayOf, daysAfter, daysBefore } from '../../ranking/day.ts'
 
 /** What is rebuilt in turn: the buckets of a report in a window. */
 export interface Scope {
@@ -22,17 +24,6 @@ export interface Rebuilt {
 export function takeScopeLock(tx: Queryable, { report, window }: Scope): Promise<void> {
   return takeNamedLocks(tx, [['report', report, window]])
 }
-
-/** What a report has rows of beside those of all events. */
-const DIMENSIONS = {
-  'volume-by-period': {
-    key: 'source',
-    column: sql`source_id`,
-    value: sql`(select slug from event_source s where s.source_id = part)`,
-  },
-  'status-counts': { key: 'status', column: sql`status`, value: sql`part` },
-  'top-entities': { key: 'entity', column: sql`entity_id`, value: sql`part` },
-} as const satisfies Record<ReportSlug, object>
 
 /**
  * Makes whole buckets anew from the events that are there now, in a READ COMMITTED transaction that holds the scope: each statement
@@ -73,7 +64,7 @@ async function insertSnapshots(tx: Queryable, scope: Scope, days: Days, runId: s
  * few sums to those of wholes. Materialized, because otherwise all events are sorted for the sums of sums: twice the time.
  */
 export function snapshotsOf({ report, window }: Scope, { from, to }: Days): RawBuilder<unknown> {
-  const { key, column, value } = DIMENSIONS[report]
+  const { dimension, column, value } = REPORTS[report]
   const startOf = (day: Day) => sql`${`${day}T00:00:00Z`}::timestamptz`
   return sql`
     with part as materialized (
@@ -87,7 +78,7 @@ export function snapshotsOf({ report, window }: Scope, { from, to }: Days): RawB
         sum(events) as events, sum(timed) as timed, sum(ms) as ms, max(longest) as longest, sum(amount) as amount
       from part group by grouping sets ((starts), (starts, currency), (starts, part), (starts, part, currency))
     )
-    select m.value::bigint as value, (starts at time zone 'UTC')::date as bucket, case when not is_whole then ${key} end as dimension_key,
+    select m.value::bigint as value, (starts at time zone 'UTC')::date as bucket, case when not is_whole then ${dimension} end as dimension_key,
       case when not is_whole then ${value} end as dimension_value, m.metric
     from total cross join lateral (
       select 'event_count', events where is_of_all
@@ -112,4 +103,9 @@ async function heldHorizon(tx: Queryable): Promise<Date> {
 export function firstWholeBucket(window: ReportWindow, horizon: Date): Day {
   const bucket = bucketOf(window, dayOf(horizon.getTime()))
   return Date.parse(`${bucket}T00:00:00Z`) < horizon.getTime() ? daysAfter(bucket, BUCKET_DAYS[window]) : bucket
+}
+
+/** The first bucket that ended less than so many days ago. */
+export function firstKeptBucket(window: ReportWindow, retentionDays: number, today: Day): Day {
+  return bucketOf(window, daysBefore(today, retentionDays))
 }

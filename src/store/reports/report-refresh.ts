@@ -1,22 +1,12 @@
 import { sql } from 'kysely'
 import type { RunKind } from '../../contract/recompute-run.ts'
-import {
-  BUCKET_DAYS,
-  bucketOf,
-  bucketsIn,
-  bucketsOf,
-  type Day,
-  type Days,
-  daysAfter,
-  daysIn,
-  lastDayOf,
-} from '../../ranking/bucket.ts'
+import { BUCKET_DAYS, bucketOf, bucketsIn, bucketsOf, lastDayOf } from '../../ranking/bucket.ts'
 import type { Queryable, Database } from '../database/connection.ts'
-import { firstKeptBucket } from './recompute-run.ts'
+import { firstKeptBucket } from './report-buckets.ts'
 import { firstWholeBucket, takeScopeLock, rebuildBuckets, type Scope } from './report-buckets.ts'
 import { audit, SYSTEM_ACTOR } from '../audit/audit-entry.ts'
 import { allowLongStatements } from '../database/transaction.ts'
-
+import { type Day, type Days, daysAfter, daysIn } from '../../ranking/day.ts'
 /** What one transaction rebuilds: whoever wants the same report and window waits for it. */
 const DAYS_MAX = 13 * 7
 

@@ -1,69 +1,15 @@
-import { invalidField } from '../../contract/decided-error.ts'
 import { type RawBuilder, sql } from 'kysely'
-import {
-  type Breakdown,
-  REPORT_DAYS_MAX,
-  type ReportAnswer,
-  type ReportDefinition,
-  type ReportRow,
-  type ReportSlug,
-  type RunReportRequest,
-  type ReportWindow,
-} from '../../contract/report.ts'
-import { DAY_MS, EARLIEST_MS, instantOf } from '../../contract/time.ts'
-import { bucketOf, bucketsIn, type Day, dayOf, daysAfter, lastDayOf } from '../../ranking/bucket.ts'
+import { invalidField } from '../../contract/decided-error.ts'
+import type { ReportAnswer, ReportRow, RunReportRequest } from '../../contract/report.ts'
+import { instantOf } from '../../contract/time.ts'
+import { lastDayOf, MONDAY } from '../../ranking/bucket.ts'
+import { dayOf } from '../../ranking/day.ts'
 import type { Queryable } from '../database/connection.ts'
-import { reportDefinition } from './report-definition.ts'
 import { onlyRow } from '../database/rows.ts'
+import { reportDefinition } from './report-definition.ts'
+import { type ReportQuery, reportQuery } from './report-query.ts'
 
-const RANGE_DAYS_DEFAULT = 30
 const RUN_IDS_MAX = 100
-const DAY_MIN = dayOf(EARLIEST_MS)
-const DAY_MAX = '2100-12-31'
-/** Weeks begin like it. Every day of a report is later. */
-const MONDAY = '1999-12-27'
-
-/** What the rows of a breakdown are. */
-interface Shape {
-  /** Which snapshots they are made of; null for those of all events of a bucket. */
-  dimension: 'source' | 'status' | 'entity' | null
-  /** Whether each bucket has its own rows; totals of the range otherwise. */
-  isPerBucket: boolean
-  /** The field that tells the value of the dimension. */
-  field?: 'source' | 'status' | 'entity_id'
-  /** With the most events first. */
-  isRanked?: boolean
-}
-
-/** The breakdowns of each report, the default first. A report without any has one shape. */
-const SHAPES: Record<ReportSlug, Partial<Record<Breakdown | 'none', Shape>>> = {
-  'volume-by-period': {
-    period: { dimension: null, isPerBucket: true },
-    source: { dimension: 'source', isPerBucket: true, field: 'source' },
-  },
-  'status-counts': {
-    status: { dimension: 'status', isPerBucket: false, field: 'status' },
-    period: { dimension: 'status', isPerBucket: true, field: 'status' },
-  },
-  'top-entities': { none: { dimension: 'entity', isPerBucket: false, field: 'entity_id', isRanked: true } },
-}
-
-/** A request that was found good, with what it left out. */
-export interface ReportQuery extends Shape {
-  slug: ReportSlug
-  window: ReportWindow
-  /** The first days of its first bucket and of its last one. */
-  first: Day
-  last: Day
-  /** How many of its buckets have begun. */
-  begun: number
-  /** The value of the dimension that it is about alone. */
-  value: string | undefined
-  limit: number
-  offset: number
-  nowMs: number
-  cacheTtlSeconds: number
-}
 
 /** The rows of a page. */
 export interface ReportPage {
@@ -71,15 +17,16 @@ export interface ReportPage {
   rowCount: number
 }
 
-/** How far its buckets are built. Two with one version are of the same builds. */
+/** How current the buckets of a query are. */
 export interface Freshness {
   freshAsOf: string | null
   isComplete: boolean
   runIds: string[]
+  /** Equal for equal builds of the same buckets. */
   version: string
 }
 
-/** A page of a report; undefined when there is no such report. @throws DecidedError for what the report does not have. */
+/** A page of a report; undefined when the report does not exist. @throws DecidedError when it cannot do what is asked. */
 export async function runReport(db: Queryable, request: RunReportRequest, nowMs: number): Promise<ReportAnswer | undefined> {
   const startedAt = performance.now()
   const query = reportQuery(await reportDefinition(db, request.report_slug), request, nowMs)
@@ -88,7 +35,7 @@ export async function runReport(db: Queryable, request: RunReportRequest, nowMs:
   return reportOf(query, page, freshness, { startedAt, isCacheHit: false })
 }
 
-/** Puts an answer together; `startedAt` is by performance.now(). */
+/** Composes an answer. `startedAt` is a value of performance.now(). */
 export function reportOf(
   query: ReportQuery,
   { rows, rowCount }: ReportPage,
@@ -111,78 +58,9 @@ export function reportOf(
   }
 }
 
-/** What a request asks of a report; undefined when there is none. @throws DecidedError for what the report does not have. */
-export function reportQuery(
-  definition: ReportDefinition | undefined,
-  request: RunReportRequest,
-  nowMs: number,
-): ReportQuery | undefined {
-  if (definition === undefined || !Object.hasOwn(SHAPES, definition.slug)) return undefined
-  const slug = definition.slug as ReportSlug
-  const window = windowOf(definition, request)
-  const shape = shapeOf(slug, request)
-  const filter = filterOf(definition, request)
-  const { from, to } = rangeOf(request, dayOf(nowMs))
-  const [first, last, current] = [from, to, dayOf(nowMs)].map((day) => bucketOf(window, day)) as [Day, Day, Day]
-  const lastBegun = last < current ? last : current
-  return {
-    ...shape,
-    // Of one value alone the snapshots of all events say nothing.
-    dimension: shape.dimension ?? filter?.dimension ?? null,
-    slug,
-    window,
-    first,
-    last,
-    begun: lastBegun < first ? 0 : bucketsIn(window, { from: first, to: lastDayOf(window, lastBegun) }),
-    value: filter?.value,
-    limit: request.limit,
-    offset: request.offset,
-    nowMs,
-    cacheTtlSeconds: definition.cache_ttl_seconds,
-  }
-}
-
-function windowOf({ slug, default_window, allowed_windows }: ReportDefinition, request: RunReportRequest): ReportWindow {
-  const { window = default_window } = request
-  const allowed = allowed_windows.map((one) => one.window)
-  if (allowed.includes(window)) return window
-  throw invalidField('window', `of ${slug} must be ${allowed.join(' or ')}`)
-}
-
-function shapeOf(slug: ReportSlug, { breakdown }: RunReportRequest): Shape {
-  const shapes = SHAPES[slug]
-  const names = Object.keys(shapes)
-  if (breakdown === undefined) return shapes[names[0] as Breakdown]!
-  const shape = shapes[breakdown]
-  if (shape !== undefined) return shape
-  throw invalidField('breakdown', 'none' in shapes ? `is not for ${slug}` : `of ${slug} must be ${names.join(' or ')}`)
-}
-
-function filterOf({ slug, supported_filters }: ReportDefinition, request: RunReportRequest) {
-  for (const dimension of ['source', 'status'] as const) {
-    const value = request[dimension]
-    if (value === undefined) continue
-    if (!supported_filters.includes(dimension)) throw invalidField(dimension, `is no filter of ${slug}`)
-    return { dimension, value }
-  }
-  return undefined
-}
-
-function rangeOf({ date_from, date_to }: RunReportRequest, today: string): { from: string; to: string } {
-  for (const [field, day] of Object.entries({ date_from, date_to })) {
-    if (day !== undefined && (day < DAY_MIN || day > DAY_MAX)) throw invalidField(field, `must be from ${DAY_MIN} to ${DAY_MAX}`)
-  }
-  const to = date_to ?? today
-  const from = date_from ?? daysAfter(to, 1 - RANGE_DAYS_DEFAULT)
-  if (from > to) throw invalidField('date_from', `must not be after the last day, which is ${to}`)
-  const days = 1 + (Date.parse(to) - Date.parse(from)) / DAY_MS
-  if (days > REPORT_DAYS_MAX)
-    throw invalidField('date_from', `would make it ${days} days, and a report has at most ${REPORT_DAYS_MAX}`)
-  return { from, to }
-}
-
 interface FreshnessRow {
   freshAsOf: Date | null
+  /** How many begun buckets are built. */
   begun: number
   runIds: string[] | null
   isDirty: boolean
@@ -194,10 +72,10 @@ interface ReadRow extends FreshnessRow {
   rowCount: number
 }
 
-/** A row of a page, with its number of each metric. */
+/** A row of a page, with its value of each metric. */
 type Line = [bucket: string | null, name: string | null, numbers: Record<string, number>]
 
-/** The page of a query and how fresh it is, of one snapshot. Costs what was built of its buckets, and not the events behind them. */
+/** The page of a query and its freshness, in one snapshot. Reads the snapshots of its buckets, and no events. */
 export async function readReport(db: Queryable, query: ReportQuery): Promise<{ page: ReportPage; freshness: Freshness }> {
   const result = await sql<ReadRow>`
     select * from (with ${usedBy(query)}, ${query.isPerBucket ? linesPerBucket(query) : linesOfTotals(query)}
@@ -208,29 +86,29 @@ export async function readReport(db: Queryable, query: ReportQuery): Promise<{ p
   return { page: pageOf(query, row), freshness: freshnessIn(query, row) }
 }
 
-/** How fresh the answer to a query would be. Costs a look at its buckets. */
+/** How fresh the answer to a query would be. Reads one row per bucket. */
 export async function readFreshness(db: Queryable, query: ReportQuery): Promise<Freshness> {
   const result = await sql<FreshnessRow>`
     select * from (with ${usedBy(query)} select ${freshnessOf(query)}) freshness`.execute(db)
   return freshnessIn(query, onlyRow(result))
 }
 
-/** The page is found in an index by the count of events alone; the numbers are those of the page's buckets. */
+/** An index on the event count alone finds the page. The other metrics are read for the buckets of the page. */
 function linesPerBucket(query: ReportQuery): RawBuilder<unknown> {
   const { dimension, limit, offset } = query
-  const isOfRows = sql`${isOf(query)} and ${isOfValue(query)}`
-  const isThere = sql`${isOfRows} and metric = 'event_count' and value > 0`
-  // A bucket may have very many values that are not of the page.
+  const isOfRange = sql`${isOf(query)} and ${isOfValue(query)}`
+  const hasEvents = sql`${isOfRange} and metric = 'event_count' and value > 0`
+  // A bucket may have very many values that are not on the page.
   const isOfNames = dimension === null ? sql`` : sql`and dimension_value = any(array(select distinct name from page))`
   return sql`
-    counted as (select count(*)::int as "rowCount" from metric_snapshot where ${isThere}),
+    counted as (select count(*)::int as "rowCount" from metric_snapshot where ${hasEvents}),
     page as materialized (
       select bucket, dimension_value as name, row_number() over (order by bucket, dimension_value) as place
-      from metric_snapshot where ${isThere} order by bucket, dimension_value limit ${limit} offset ${offset}
+      from metric_snapshot where ${hasEvents} order by bucket, dimension_value limit ${limit} offset ${offset}
     ),
     number as materialized (
       select bucket, dimension_value as name, json_object_agg(metric, value) as numbers from metric_snapshot
-      where ${isOfRows} and bucket between (select min(bucket) from page) and (select max(bucket) from page) ${isOfNames}
+      where ${isOfRange} and bucket between (select min(bucket) from page) and (select max(bucket) from page) ${isOfNames}
       group by bucket, dimension_value
     ),
     line as (
@@ -238,7 +116,7 @@ function linesPerBucket(query: ReportQuery): RawBuilder<unknown> {
     )`
 }
 
-/** All values are added up to find the page; of a ranking, which may have very many, their other numbers are for the page alone. */
+/** Adds up all values to find the page. A ranking may have very many values, so it reads their other metrics for the page alone. */
 function linesOfTotals(query: ReportQuery): RawBuilder<unknown> {
   const { slug, isRanked, limit, offset } = query
   const order = isRanked ? sql`events desc, name` : sql`name`
@@ -281,14 +159,14 @@ function isOf({ slug, window, first, last }: ReportQuery): RawBuilder<unknown> {
 
 function isOfValue({ dimension, value }: ReportQuery): RawBuilder<unknown> {
   if (dimension === null) return sql`dimension_key is null`
-  // A literal: PostgreSQL must see that it is that of the index by entity.
+  // A literal, because PostgreSQL must see that the index by entity fits.
   const isOfKey = sql`dimension_key = ${sql.lit(dimension)}`
   return value === undefined ? isOfKey : sql`${isOfKey} and dimension_value = ${value}`
 }
 
 /**
- * `used`: the builds that the numbers are of, and `run`: how they were made. For totals of days they are those of a whole week where it
- * was built after each of its days, of which none is missing: it has every event that they have, in a seventh of the rows.
+ * `used` are the builds to read, and `run` sums them up per run. Totals of days read a week instead of its days where all seven days
+ * are built and the week was built after each of them: it has every event of its days, in a seventh of the rows.
  */
 function usedBy(query: ReportQuery): RawBuilder<unknown> {
   const { slug, window, isPerBucket, nowMs } = query
@@ -328,10 +206,10 @@ function freshnessOf({ slug, window, first, last }: ReportQuery): RawBuilder<unk
     (select sum(builds) || ' ' || sum(built_at_sum) from run) as version`
 }
 
-function freshnessIn({ begun }: ReportQuery, row: FreshnessRow): Freshness {
+function freshnessIn({ bucketsBegun }: ReportQuery, row: FreshnessRow): Freshness {
   return {
     freshAsOf: row.freshAsOf === null ? null : row.freshAsOf.toISOString(),
-    isComplete: row.begun === begun && !row.isDirty,
+    isComplete: row.begun === bucketsBegun && !row.isDirty,
     runIds: row.runIds ?? [],
     version: row.version,
   }
@@ -361,8 +239,8 @@ function numbersIn(numbers: Readonly<Record<string, number>>): ReportRow {
   }
 }
 
-/** A sum that JSON's numbers can say. */
+/** A sum that a JSON number holds exactly. */
 function exactly(sum: number): number {
   if (Number.isSafeInteger(sum)) return sum
-  throw invalidField('date_from', 'would make an amount more than 2^53 - 1, which is not told exactly: ask for fewer days')
+  throw invalidField('date_from', 'would make an amount more than 2^53 - 1, which JSON does not hold exactly: ask for fewer days')
 }

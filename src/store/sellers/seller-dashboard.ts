@@ -1,48 +1,40 @@
-import { invalidField } from '../../contract/decided-error.ts'
 import { type RawBuilder, sql } from 'kysely'
+import { invalidField } from '../../contract/decided-error.ts'
 import {
   BUCKETS_MAX,
   type Granularity,
-  RANGE_DAYS_DEFAULT,
   type SellerDashboardRequest,
   type SellerDashboardResponse,
   TOP_PRODUCTS,
 } from '../../contract/seller-dashboard.ts'
-import { DAY_MS, EARLIEST_MS, instantOf } from '../../contract/time.ts'
+import { DAY_MS, instantOf } from '../../contract/time.ts'
+import { checkedRange, type Day, type Days, daysBefore, daysIn, startOf } from '../../ranking/day.ts'
 import type { Queryable } from '../database/connection.ts'
-import { isUnknownTimeZone } from '../database/sql-state.ts'
 import { onlyRow } from '../database/rows.ts'
+import { isUnknownTimeZone } from '../database/sql-state.ts'
 
-const DAY_MIN = dayOf(EARLIEST_MS)
-const DAY_MAX = '2100-12-31'
-
-/** Days of a time zone, from the first to the last. */
-interface Days {
-  start: string
-  end: string
-}
+type Request = Omit<SellerDashboardRequest, 'seller_id'>
 
 /**
- * What a seller sold, all of it read by one statement. It costs the seller's lines in the range; in UTC the numbers of the range
- * and of the one before are of days that are added up already. @throws DecidedError for a range or time zone that there is not.
+ * The dashboard of a seller, read by one statement. Costs the seller's sale lines in the range. In UTC the numbers of the range and
+ * of the period before it come from sums per day instead. @throws DecidedError for a wrong range or an unknown time zone.
  */
 export async function sellerDashboard(
   db: Queryable,
   sellerId: string,
-  request: Omit<SellerDashboardRequest, 'seller_id'>,
+  request: Request,
   nowMs: number,
 ): Promise<SellerDashboardResponse> {
-  const { granularity, time_zone: timeZone } = request
-  const range = rangeOf(request, await todayIn(db, timeZone, nowMs))
-  const query = { ...range, sellerId, granularity, timeZone, asked: request.currency ?? null }
-  const result = await dashboardQuery(query).execute(db)
+  const { granularity, time_zone: timeZone, currency = null } = request
+  const { from, to } = rangeOf(request, await todayIn(db, timeZone, nowMs))
+  const result = await dashboardQuery({ from, to, sellerId, granularity, timeZone, currency }).execute(db)
   const { currencies, ...data } = onlyRow(result)
-  const meta = { seller_id: sellerId, ...range, granularity, time_zone: timeZone, currencies, generated_at: instantOf(nowMs) }
-  return { data, meta }
+  const generated_at = instantOf(nowMs)
+  return { data, meta: { seller_id: sellerId, start: from, end: to, granularity, time_zone: timeZone, currencies, generated_at } }
 }
 
-async function todayIn(db: Queryable, timeZone: string, nowMs: number): Promise<string> {
-  const today = sql<{ today: string }>`
+async function todayIn(db: Queryable, timeZone: string, nowMs: number): Promise<Day> {
+  const today = sql<{ today: Day }>`
     select (${instantOf(nowMs)}::timestamptz at time zone ${timeZone}::text)::date::text as today`
   const result = await today.execute(db).catch((error: unknown) => {
     throw isUnknownTimeZone(error) ? invalidField('time_zone', 'is not known to the database') : error
@@ -50,17 +42,10 @@ async function todayIn(db: Queryable, timeZone: string, nowMs: number): Promise<
   return onlyRow(result).today
 }
 
-function rangeOf({ start, end, granularity }: Omit<SellerDashboardRequest, 'seller_id'>, today: string): Days {
-  for (const [field, day] of Object.entries({ start, end })) {
-    if (day !== undefined && (day < DAY_MIN || day > DAY_MAX)) {
-      throw invalidField(field, `must be from ${DAY_MIN} to ${DAY_MAX}`)
-    }
-  }
-  const last = end ?? today
-  const first = start ?? daysBefore(last, RANGE_DAYS_DEFAULT - 1)
-  if (first > last) throw invalidField('start', `must not be after the last day, which is ${last}`)
-  const buckets = 1 + bucketNumber(last, granularity) - bucketNumber(first, granularity)
-  if (buckets <= BUCKETS_MAX) return { start: first, end: last }
+function rangeOf({ start, end, granularity }: Request, today: Day): Days {
+  const range = checkedRange({ from: start, to: end, today }, { from: 'start', to: 'end' })
+  const buckets = 1 + bucketNumber(range.to, granularity) - bucketNumber(range.from, granularity)
+  if (buckets <= BUCKETS_MAX) return range
   const most = `and charts have at most ${BUCKETS_MAX.toLocaleString('en')}`
   throw invalidField(
     'granularity',
@@ -68,18 +53,10 @@ function rangeOf({ start, end, granularity }: Omit<SellerDashboardRequest, 'sell
   )
 }
 
-function dayOf(ms: number): string {
-  return instantOf(ms).slice(0, 10)
-}
-
-function daysBefore(day: string, days: number): string {
-  return dayOf(Date.parse(day) - days * DAY_MS)
-}
-
-/** Since 1970 and a constant. That year began on a Thursday. */
-function bucketNumber(day: string, granularity: Granularity): number {
+/** Numbers the buckets without a gap. Weeks are shifted by 3 days, because 1970 began on a Thursday. */
+function bucketNumber(day: Day, granularity: Granularity): number {
   if (granularity === 'month') return Number(day.slice(0, 4)) * 12 + Number(day.slice(5, 7))
-  const days = Date.parse(day) / DAY_MS
+  const days = startOf(day) / DAY_MS
   return granularity === 'week' ? Math.floor((days + 3) / 7) : days
 }
 
@@ -88,26 +65,26 @@ interface Query extends Days {
   granularity: Granularity
   timeZone: string
   /** Null for the currency with the most orders. */
-  asked: string | null
+  currency: string | null
 }
 
 type Row = SellerDashboardResponse['data'] & { currencies: string[] }
 
-/** The whole dashboard as one row. It begins with `select`, so that it is planned once per connection. */
+/** The whole dashboard as one row. The text begins with `select`, so that each connection plans it once. */
 function dashboardQuery(query: Query): RawBuilder<Row> {
-  const { sellerId, start, end } = query
+  const { sellerId, from, to } = query
   return sql`
     select summary, charts, top_products, currencies from (
       with known as materialized (
         select currency, sum(orders) as orders from seller_day where seller_id = ${sellerId} group by currency
       ), chosen as materialized (
-        select coalesce(${query.asked}::text, (select currency from known order by orders desc, currency limit 1)) as currency
+        select coalesce(${query.currency}::text, (select currency from known order by orders desc, currency limit 1)) as currency
       ), day as materialized (${daysOf(query)}
       ), total as (
         select ${totalOf('revenue', query)}, ${totalOf('orders', query)}, ${totalOf('items', query)} from day
       ), bucket as (
         select first::date as date, coalesce(sum(revenue), 0) as revenue, coalesce(sum(orders), 0) as orders
-        from generate_series(${bucketOf(sql`${start}::date`, query)}, ${end}::date::timestamp, ${`1 ${query.granularity}`}::interval) first
+        from generate_series(${bucketOf(sql`${from}::date`, query)}, ${to}::date::timestamp, ${`1 ${query.granularity}`}::interval) first
           left join day on ${bucketOf(sql`day`, query)} = first and ${isOf(query)}
         group by first
       ), best as (
@@ -135,42 +112,42 @@ function dashboardQuery(query: Query): RawBuilder<Row> {
     ) dashboard`
 }
 
-/** What was sold per day of the range and of the period before. Days without sales may be missing, and neighbours are there. */
+/** Sales per day of the range and of the period before it. Days without sales may be missing; adjacent days may be included. */
 function daysOf({ sellerId, timeZone, ...days }: Query): RawBuilder<unknown> {
-  const { start } = before(days)
+  const { from } = periodBefore(days)
   if (timeZone === 'UTC') {
     return sql`
         select day, revenue, orders, items from seller_day
-        where ${ofSeller(sellerId)} and day between ${start}::date and ${days.end}::date`
+        where ${ofSeller(sellerId)} and day between ${from}::date and ${days.to}::date`
   }
   return sql`
         select ${localDay('occurred_at', timeZone)} as day, sum(amount) as revenue, sum(orders) as orders, sum(quantity) as items
-        from sale_line where ${ofSeller(sellerId)} and ${inOrNear('occurred_at', { start, end: days.end })} group by 1`
+        from sale_line where ${ofSeller(sellerId)} and ${inOrNear('occurred_at', { from, to: days.to })} group by 1`
 }
 
-/** As many days right before. */
-function before({ start, end }: Days): Days {
-  return { start: daysBefore(start, 1 + (Date.parse(end) - Date.parse(start)) / DAY_MS), end: daysBefore(start, 1) }
+/** The range of as many days that ends right before a range. */
+function periodBefore({ from, to }: Days): Days {
+  return { from: daysBefore(from, daysIn({ from, to })), to: daysBefore(from, 1) }
 }
 
 function ofSeller(sellerId: string): RawBuilder<unknown> {
   return sql`seller_id = ${sellerId} and currency = (select currency from chosen)`
 }
 
-/** Whether an instant may be in the days of a time zone: no clock is a day away from UTC. */
-function inOrNear(instant: string, { start, end }: Days): RawBuilder<unknown> {
-  return sql`${sql.ref(instant)} >= ${start}::date - 1 and ${sql.ref(instant)} < ${end}::date + 2`
+/** Whether an instant may be in the days of a time zone, because no time zone is a day away from UTC. */
+function inOrNear(instant: string, { from, to }: Days): RawBuilder<unknown> {
+  return sql`${sql.ref(instant)} >= ${from}::date - 1 and ${sql.ref(instant)} < ${to}::date + 2`
 }
 
-/** Whether it is in them. Near their ends its date decides, which takes longer than all else that is done with a line. */
+/** Whether an instant is in the days. Computes its local date only near their ends, because that costs more than everything else. */
 function inDays(instant: string, { timeZone, ...days }: Query): RawBuilder<unknown> {
-  const { start, end } = days
-  const isWithin = sql`${sql.ref(instant)} >= ${start}::date + 1 and ${sql.ref(instant)} < ${end}::date`
+  const { from, to } = days
+  const isWithin = sql`${sql.ref(instant)} >= ${from}::date + 1 and ${sql.ref(instant)} < ${to}::date`
   return sql`${inOrNear(instant, days)}
-    and ((${isWithin}) or ${localDay(instant, timeZone)} between ${start}::date and ${end}::date)`
+    and ((${isWithin}) or ${localDay(instant, timeZone)} between ${from}::date and ${to}::date)`
 }
 
-/** Instants of midnight would not do: where clocks go back just after it, a day has two pieces. */
+/** Comparing with the instants of midnight would be wrong, because a day has two pieces where clocks go back just after midnight. */
 function localDay(instant: string, timeZone: string): RawBuilder<unknown> {
   return sql`(${sql.ref(instant)} at time zone ${timeZone}::text)::date`
 }
@@ -180,26 +157,26 @@ function bucketOf(day: RawBuilder<unknown>, { granularity }: Query): RawBuilder<
   return sql`date_trunc(${granularity}::text, ${day}::timestamp)`
 }
 
-function isOf({ start, end }: Days): RawBuilder<unknown> {
-  return sql`day between ${start}::date and ${end}::date`
+function isOf({ from, to }: Days): RawBuilder<unknown> {
+  return sql`day between ${from}::date and ${to}::date`
 }
 
-/** Of the range, and of the period before. */
+/** The sum over the range, and over the period before it. */
 function totalOf(column: 'revenue' | 'orders' | 'items', range: Days): RawBuilder<unknown> {
   const sumOf = (days: Days) => sql`coalesce(sum(${sql.ref(column)}) filter (where ${isOf(days)}), 0)`
-  return sql`${sumOf(range)} as ${sql.ref(column)}, ${sumOf(before(range))} as ${sql.ref(`${column}_before`)}`
+  return sql`${sumOf(range)} as ${sql.ref(column)}, ${sumOf(periodBefore(range))} as ${sql.ref(`${column}_before`)}`
 }
 
 function changeOf(column: 'revenue' | 'orders' | 'items'): RawBuilder<unknown> {
-  const [now, then] = [sql.ref(column), sql.ref(`${column}_before`)]
-  return sql`round((${now} - ${then}) * 100.0 / abs(nullif(${then}, 0)), 2)`
+  const [current, previous] = [sql.ref(column), sql.ref(`${column}_before`)]
+  return sql`round((${current} - ${previous}) * 100.0 / abs(nullif(${previous}, 0)), 2)`
 }
 
 function pointOf(column: 'revenue' | 'orders'): RawBuilder<unknown> {
   return sql`json_build_object('date', date, 'value', ${sql.ref(column)})`
 }
 
-/** It costs the seller's products, and their ratings in the range. */
+/** The average stars. Costs the seller's products, and their ratings in the range. */
 function ratingOf(query: Query): RawBuilder<unknown> {
   return sql`
     select round(avg(stars)::numeric, 2) from catalog.product join product_rating using (product_id)

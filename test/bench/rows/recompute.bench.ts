@@ -3,7 +3,6 @@ import { scheduleApi } from '../../../src/contract/services.ts'
 import { DAY_MS } from '../../../src/contract/time.ts'
 import * as clients from '@restatedev/restate-sdk-clients'
 import { createRecomputeRunsClient } from '../../../src/ingress/recompute-runs-client.ts'
-import { dayOf } from '../../../src/ranking/bucket.ts'
 import type { Database } from '../../../src/store/database/connection.ts'
 import { makePartitions, monthOf } from '../../../src/store/log/month.ts'
 import { createDatabase } from '../../harness/servers/database.ts'
@@ -15,6 +14,7 @@ import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
 import { interleaved, ratioOf, median } from '../measure/rounds.ts'
 import { withoutTimeout } from '../servers/without-timeout.ts'
 import { until } from '../../../src/main/embedded/until.ts'
+import { dayOf } from '../../../src/ranking/day.ts'
 
 const DAYS = 90
 const FULL = { events: [1_000_000, 3_000_000, 10_000_000], rounds: 3, lateEvents: 3, slotMs: 15_000 }
