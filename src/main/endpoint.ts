@@ -18,35 +18,35 @@ import { waitForShutdown } from './shutdown-signal.ts'
 
 const BACKLOG_MS_MAX = 3_000
 
-/** The service endpoint: this process, or several that share its port. Metrics are of all of them. */
+/** The service endpoint: this process, or several that share its port. Its metrics cover all of them. */
 const config = readConfig(process.env)
 const log = pino({ name: 'endpoint', level: config.LOG_LEVEL })
-const told = waitForShutdown()
+const shutdown = waitForShutdown()
 
 if (cluster.isWorker) {
   const registry = createRegistry()
   shareMetrics(registry)
   const stop = await startEndpointProcess(config, registry, log)
   process.send?.(READY)
-  await told
+  await shutdown
   await stop()
 } else {
   const isAlone = config.ENDPOINT_PROCESSES === 1
   const registry = isAlone ? createRegistry() : sharedRegistry()
-  // Once, and not by each of them.
+  // Once here, so that each process need not report the same problem.
   if (!isAlone) await checkEndpoint(config)
-  const kept = await (isAlone ? startAlone(registry) : Promise.race([keepProcesses(config.ENDPOINT_PROCESSES, log), told]))
+  const kept = await (isAlone ? startAlone(registry) : Promise.race([keepProcesses(config.ENDPOINT_PROCESSES, log), shutdown]))
   if (kept === undefined) process.exit(1)
-  const unwatch = await watch(registry)
+  const stopWatching = await watchBacklog(registry)
   const metrics = await serveMetrics(isAlone ? registry : metricsOfAll(registry), {
     host: config.ENDPOINT_HOST,
     port: config.ENDPOINT_METRICS_PORT,
     isHealthy: kept.isServing,
   })
   process.send?.(READY)
-  await told
+  await shutdown
   metrics.close()
-  await Promise.all([kept.stop(), unwatch()])
+  await Promise.all([kept.stop(), stopWatching()])
 }
 process.exit(0)
 
@@ -54,9 +54,9 @@ async function startAlone(registry: Registry): Promise<KeptProcesses> {
   return { stop: await startEndpointProcess(config, registry, log), isServing: () => true }
 }
 
-/** What is the same whichever process is asked. */
-async function watch(watched: Registry): Promise<() => Promise<void>> {
-  // The backlog is asked for most when the other connections are all busy.
+/** Measures what every process would answer alike. @returns a function that stops it. */
+async function watchBacklog(shared: Registry): Promise<() => Promise<void>> {
+  // A connection of its own, because operators look at the backlog when all other connections are busy.
   const db = connect({
     url: await databaseUrlOf(config),
     name: 'footfall metrics',
@@ -66,7 +66,7 @@ async function watch(watched: Registry): Promise<() => Promise<void>> {
     onConnectionLost: (error) => log.warn({ err: error.message }, 'database connection lost'),
   })
   const { adminUrl, ingressUrl } = addressesOf(config)
-  backlogMetrics(watched, { backlog: () => backlog(db), stuck: () => stuckInvocations(adminUrl) })
-  scheduleMetrics(watched, { schedules: createSchedulesClient(ingressUrl), paused: () => pausedTasks(adminUrl) })
+  backlogMetrics(shared, { backlog: () => backlog(db), stuck: () => stuckInvocations(adminUrl) })
+  scheduleMetrics(shared, { schedules: createSchedulesClient(ingressUrl), paused: () => pausedTasks(adminUrl) })
   return () => db.destroy()
 }

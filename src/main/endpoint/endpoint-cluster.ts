@@ -5,34 +5,34 @@ import { exitOf, stopProcess } from '../embedded/process.ts'
 
 const RESTART_MS_MIN = 200
 const RESTART_MS_MAX = 10_000
-/** More than a process takes to drain. */
+/** More than the 15 s of draining and 1 s of closing of a process. */
 const STOP_MS_MAX = 18_000
 
 export interface KeptProcesses {
-  /** Whether any of them does its work. */
+  /** Whether at least one process serves. */
   isServing: () => boolean
   stop: () => Promise<void>
 }
 
-/** What a process says when it does its work. */
+/** The message of a process that serves. */
 export const READY = 'ready'
 
 /**
- * Runs this program in so many processes that share its port, and starts again those that end: at once, and with pauses that
- * double when they do not last.
- * @returns undefined when one could not start, and has said why.
+ * Runs this program in several processes that share its port, and replaces each that ends. The pause before a replacement doubles
+ * from 200 ms to 10 s, and starts over after a process that lasted longer than that.
+ * @returns undefined when a process could not start; that process has logged why.
  */
 export async function keepProcesses(count: number, log: Logger): Promise<KeptProcesses | undefined> {
   const stopping = new AbortController()
   const running = new Set<Worker>()
   const serving = new Set<Worker>()
 
-  /** @returns whether it got ready. */
+  /** @returns the process, and whether it became ready. */
   const start = async (): Promise<[Worker, boolean]> => {
     const worker = cluster.fork()
     running.add(worker)
     worker.on('error', (error) => log.warn({ err: error }, 'a process of the endpoint cannot be reached'))
-    const ended = exitOf(worker.process).then(() => {
+    const exited = exitOf(worker.process).then(() => {
       running.delete(worker)
       serving.delete(worker)
       return false
@@ -44,10 +44,10 @@ export async function keepProcesses(count: number, log: Logger): Promise<KeptPro
         resolve(true)
       })
     })
-    return [worker, await Promise.race([ready, ended])]
+    return [worker, await Promise.race([ready, exited])]
   }
 
-  const keep = async (first: Worker) => {
+  const keepRunning = async (first: Worker) => {
     let worker = first
     for (let pauseMs = RESTART_MS_MIN; !stopping.signal.aborted;) {
       const startedMs = performance.now()
@@ -69,7 +69,7 @@ export async function keepProcesses(count: number, log: Logger): Promise<KeptPro
 
   const started = await Promise.all(Array.from({ length: count }, start))
   if (started.every(([, isReady]) => isReady)) {
-    for (const [worker] of started) void keep(worker)
+    for (const [worker] of started) void keepRunning(worker)
     return { stop, isServing: () => serving.size > 0 }
   }
   await stop()

@@ -17,13 +17,13 @@ import { releaseName } from '../release/release.ts'
 import { serveEndpoint } from './serve-endpoint.ts'
 import { startTracing } from '../tracing/start.ts'
 
-/** A handler that gives up waiting for its turn is tried again, and that is one more that waits. */
+/** Long, because Restate retries a handler that gives up waiting for a connection, and the retry waits again. */
 const TURN_MS_MAX = 60_000
-/** Before whoever told this process to end loses patience; Kubernetes gives 30 s, Docker is told to give 20. */
+/** Less than the time before SIGKILL: 30 s in Kubernetes, 20 s in docker-compose.yml. */
 const DRAIN_MS_MAX = 15_000
 const CLOSE_MS_MAX = 1_000
 
-/** @throws StartError when the endpoint cannot start: the database is not there or of another release, or a key is missing. */
+/** @throws StartError when the endpoint cannot start: no database, one of another release, or a missing key. */
 export async function checkEndpoint(config: Config): Promise<void> {
   identityKeysOf(config)
   await checkPrepared(await databaseUrlOf(config), 'refuse')
@@ -31,8 +31,8 @@ export async function checkEndpoint(config: Config): Promise<void> {
 
 /**
  * Runs the services for Restate, in this process.
- * @returns what ends it: handlers that run come to their end, and new ones go to others.
- * @throws StartError when the database is not there, or is not one of this release.
+ * @returns a function that stops them: running handlers finish, and new calls go to other processes.
+ * @throws StartError as checkEndpoint does.
  */
 export async function startEndpointProcess(config: Config, registry: Registry, log: Logger): Promise<() => Promise<void>> {
   const onTraceProblem = (error: unknown) => log.warn({ err: error }, 'traces not sent')
@@ -73,7 +73,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
   log.info({ host: hostname(), port: config.ENDPOINT_PORT }, 'endpoint listens')
   return async () => {
     await endpoint.drain(DRAIN_MS_MAX)
-    // A statement that waits for a lock is not waited for: Restate tries it elsewhere.
+    // Does not wait for a statement that waits for a lock, because Restate retries its handler on another process.
     const closed = Promise.all([db.destroy(), background.destroy(), tracing.stop()])
     await Promise.race([closed, sleep(CLOSE_MS_MAX, undefined, { ref: false })])
     log.info('endpoint stopped')

@@ -9,27 +9,36 @@ import { recomputeRun } from '../../../services/recompute-run.ts'
 import { reportWindow } from '../../../services/report-window.ts'
 import { schedule } from '../../../services/schedule.ts'
 import { task } from '../../../services/task.ts'
+import type { SERVICE_APIS } from '../../contract/services.ts'
 import { RELEASE } from '../release/release.ts'
 
-/** Every service. A new one is added here. */
-export function services(deps: Deps) {
-  return [analytic(deps), popularity(deps), catalog(deps), recomputeRun(deps), reportWindow(deps), schedule(deps), task(deps)]
-}
+type ServiceName = (typeof SERVICE_APIS)[number]['name']
+
+/** Does not compile while a service of the contract has no implementation here, or another service's. */
+const SERVICES = {
+  Analytic: analytic,
+  Popularity: popularity,
+  Catalog: catalog,
+  RecomputeRun: recomputeRun,
+  ReportWindow: reportWindow,
+  Schedule: schedule,
+  Task: task,
+} satisfies { [Name in ServiceName]: (deps: Deps) => { name: Name } }
 
 export interface EndpointOptions {
   host: string
   port: number
   log: Logger
-  /** Public keys, as `publickeyv1_…`, of the Restates that may call it; anybody when there are none. */
+  /** Public keys, as `publickeyv1_…`, of the Restates that may call it; every caller may when there are none. */
   identityKeys?: string[]
-  /** What Restate's answers name it by. */
+  /** Name of the release in Restate's answers about its services. */
   release?: string
-  /** Wrapped around every attempt and every step, the first one outermost. */
+  /** Wrapped around every attempt and every step; the first hook is the outermost. */
   hooks?: HooksProvider[]
 }
 
 export interface Endpoint {
-  /** Takes nothing new, lets what runs come to its end for so long, and ends. What was not done by then, Restate tries elsewhere. */
+  /** Accepts no new calls, waits up to `msMax` for the running ones, and ends. Restate retries the rest on another process. */
   drain: (msMax: number) => Promise<void>
 }
 
@@ -37,7 +46,7 @@ export interface Endpoint {
 export async function serveEndpoint(deps: Deps, options: EndpointOptions): Promise<Endpoint> {
   const { identityKeys = [], hooks = [], release = 'unnamed' } = options
   const handler = createEndpointHandler({
-    services: services(deps).map((service) => ({ ...service, metadata: { [RELEASE]: release } })),
+    services: Object.values(SERVICES).map((service) => ({ ...service(deps), metadata: { [RELEASE]: release } })),
     defaultServiceOptions: { hooks },
     logger: toPino(options.log),
     ...(identityKeys.length > 0 && { identityKeys }),
@@ -62,7 +71,7 @@ export async function serveEndpoint(deps: Deps, options: EndpointOptions): Promi
         for (const session of sessions) session.destroy()
       }, msMax)
       const closed = [...sessions].map((session) => new Promise((resolve) => session.once('close', resolve)))
-      // Says GOAWAY: new calls come on a new connection, to another process.
+      // Sends GOAWAY: Restate makes new calls on a new connection, to another process.
       for (const session of sessions) session.close()
       await Promise.all(closed)
       clearTimeout(timer)
@@ -71,17 +80,17 @@ export async function serveEndpoint(deps: Deps, options: EndpointOptions): Promi
 }
 
 /**
- * Restate's log lines with fields instead of sentences; what a handler says again on replay is dropped. The start and end
- * of every invocation are for debugging only: there are thousands a second.
+ * Writes Restate's log lines with fields instead of sentences, and drops the lines that a handler repeats on replay. The start
+ * and end of every invocation are logged at debug, because there are thousands per second.
  */
 function toPino(log: Logger): LoggerTransport {
   return (meta, message, ...rest) => {
     const fromHandler = meta.source === 'USER'
     if (meta.replaying && fromHandler) return
     const { invocationId, invocationTarget } = meta.context ?? {}
-    const err = rest.find((one) => one instanceof Error)
-    const others = rest.filter((one) => one !== err)
-    const fields = { invocationId, invocationTarget, err, detail: others.length > 0 ? others : undefined }
+    const err = rest.find((detail) => detail instanceof Error)
+    const details = rest.filter((detail) => detail !== err)
+    const fields = { invocationId, invocationTarget, err, detail: details.length > 0 ? details : undefined }
     log[meta.level === 'info' && !fromHandler ? 'debug' : meta.level](fields, String(message))
   }
 }
