@@ -8,16 +8,39 @@ export interface BacklogSources {
   stuck: () => Promise<Pick<Stuck, 'retrying' | 'paused'>>
 }
 
-/** What waits and what is stuck, asked when it is scraped. While a source does not answer its metrics are absent. */
+/** Per target: the metric, its help, and the fields of the backlog. */
+const PER_TARGET: [name: string, help: string, popularity: keyof Backlog, profiles: keyof Backlog][] = [
+  [
+    'footfall_backlog_batches',
+    'Recorded batches that are not counted (popularity) or fed (profiles) yet.',
+    'uncountedBatches',
+    'unfedBatches',
+  ],
+  [
+    'footfall_backlog_events',
+    'Recorded events that are not counted (popularity) or fed (profiles) yet.',
+    'uncountedEvents',
+    'unfedEvents',
+  ],
+  [
+    'footfall_backlog_oldest_seconds',
+    'Age of the oldest waiting batch; 0 when no batch waits.',
+    'uncountedSeconds',
+    'unfedSeconds',
+  ],
+]
+
+/** Measures waiting batches and stuck invocations at each scrape. A metric is absent while its source does not answer. */
 export function backlogMetrics(registry: Registry, sources: BacklogSources): void {
   const registers = [registry]
   const failures = (name: string, help: string) => new Counter({ name, help, registers })
-  const backlogFailures = failures('footfall_backlog_scrape_errors_total', 'Times that PostgreSQL did not tell the backlog.')
-  const stuckFailures = failures('footfall_invocations_scrape_errors_total', 'Times that Restate did not tell what is stuck.')
+  const backlogFailures = failures('footfall_backlog_scrape_errors_total', 'Failed queries of the backlog in PostgreSQL.')
+  const stuckFailures = failures('footfall_invocations_scrape_errors_total', 'Failed queries of stuck invocations in Restate.')
   const backlog = throttled(sources.backlog, () => backlogFailures.inc())
   const stuck = throttled(sources.stuck, () => stuckFailures.inc())
 
-  const gaugePerTarget = (name: string, help: string, popularity: keyof Backlog, profiles: keyof Backlog) =>
+  for (const [name, help, popularity, profiles] of PER_TARGET) {
+    // oxlint-disable-next-line no-new -- the registry keeps it
     new Gauge({
       name,
       help,
@@ -31,18 +54,11 @@ export function backlogMetrics(registry: Registry, sources: BacklogSources): voi
         this.set({ target: 'profiles' }, answer[profiles] ?? 0)
       },
     })
-  gaugePerTarget('footfall_backlog_batches', 'Batches recorded and not yet counted or fed.', 'uncountedBatches', 'unfedBatches')
-  gaugePerTarget('footfall_backlog_events', 'Events recorded and not yet counted or fed.', 'uncountedEvents', 'unfedEvents')
-  gaugePerTarget(
-    'footfall_backlog_oldest_seconds',
-    'Age of the oldest batch that waits; 0 when none does.',
-    'uncountedSeconds',
-    'unfedSeconds',
-  )
+  }
   // oxlint-disable-next-line no-new -- the registry keeps it
   new Gauge({
     name: 'footfall_invocations',
-    help: 'Invocations that do not get on: retrying, or paused until an operator resumes them.',
+    help: 'Stuck invocations: retrying, or paused until an operator resumes them.',
     labelNames: ['state'],
     registers,
     async collect() {

@@ -2,13 +2,13 @@ import { Gauge, Histogram, type Registry } from 'prom-client'
 import type { PoolState, StoreObserver } from '../../store/database/connection.ts'
 import { SECONDS } from './registry.ts'
 
-/** Watches the pools of a process; each is given what observes it, by its name. */
+/** Measures the pools of a process. @returns a function that makes the observer of a pool from its name. */
 export function poolMetrics(registry: Registry): (pool: string) => Pick<StoreObserver, 'opened' | 'waited'> {
   const states = new Map<string, () => PoolState>()
   const registers = [registry]
   const waits = new Histogram({
     name: 'footfall_database_wait_seconds',
-    help: 'How long a question waited for a connection to PostgreSQL; making a new one is part of it.',
+    help: 'Time that a statement or transaction waited for a connection to PostgreSQL, including the time to open a new one.',
     labelNames: ['pool'],
     buckets: SECONDS,
     registers,
@@ -16,7 +16,7 @@ export function poolMetrics(registry: Registry): (pool: string) => Pick<StoreObs
   // oxlint-disable-next-line no-new -- the registry keeps it
   new Gauge({
     name: 'footfall_database_connections',
-    help: 'Connections to PostgreSQL, busy and idle.',
+    help: 'Connections to PostgreSQL, busy or idle.',
     labelNames: ['pool', 'state'],
     registers,
     collect() {
@@ -30,7 +30,7 @@ export function poolMetrics(registry: Registry): (pool: string) => Pick<StoreObs
   // oxlint-disable-next-line no-new -- the registry keeps it
   new Gauge({
     name: 'footfall_database_waiting',
-    help: 'Questions that wait for a connection.',
+    help: 'Statements and transactions that wait for a connection.',
     labelNames: ['pool'],
     registers,
     collect() {

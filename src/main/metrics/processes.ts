@@ -1,19 +1,19 @@
 import { AggregatorRegistry, Registry } from 'prom-client'
 import type { MetricsText } from './serve.ts'
 
-/** Lets the first process of the cluster ask this one for its metrics. */
+/** Lets the primary process of the cluster read the metrics of this one. */
 export function shareMetrics(registry: Registry): void {
   AggregatorRegistry.setRegistries([registry])
-  // It listens to the first process.
+  // The constructor listens to messages of the primary process.
   void new AggregatorRegistry()
 }
 
-/** For what is not of one process: without the metrics of Node. */
+/** For metrics that do not belong to one process; without the metrics of Node. */
 export function sharedRegistry(): Registry {
   return new Registry()
 }
 
-/** What all other processes of the cluster measure, added up, and what `shared` has. */
+/** The sum of the metrics of all worker processes, and the metrics of `shared`. */
 export function metricsOfAll(shared: Registry): MetricsText {
   const processes = new AggregatorRegistry()
   return {

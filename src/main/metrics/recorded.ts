@@ -1,6 +1,7 @@
-import { Counter, type Registry } from 'prom-client'
+import type { Registry } from 'prom-client'
 import type { RecordedKind } from '../../../services/handler/observer.ts'
 import { KINDS } from '../../contract/kinds.ts'
+import { labelledCounter } from './labelled-counter.ts'
 
 export interface RecordedCounts {
   accepted: number
@@ -8,7 +9,9 @@ export interface RecordedCounts {
   rejected: number
 }
 
-/** Counts what became of the events of each kind; payments have a counter of their own. `which` ends the help text. */
+export const OUTCOMES = ['accepted', 'duplicate', 'rejected'] as const
+
+/** Counts the outcomes of each kind of event; payments have a counter of their own. The help text ends with `which`. */
 export function recordedCounters(
   registry: Registry,
   prefix: string,
@@ -21,17 +24,15 @@ export function recordedCounters(
 
 function recordedCounter(registry: Registry, prefix: string, which: string, kind: RecordedKind) {
   const { metric, plural } = KINDS[kind]
-  const counter = new Counter({
+  const add = labelledCounter(registry, {
     name: `${prefix}_${metric}_total`,
-    help: `What became of the ${plural} ${which}: accepted, duplicate or rejected.`,
-    labelNames: ['outcome'],
-    registers: [registry],
+    help: `Outcomes of the ${plural} ${which}: accepted, duplicate or rejected.`,
+    label: 'outcome',
+    values: OUTCOMES,
   })
-  // Every outcome is there from the start, because a rate misses the first event of a counter that appears with it.
-  for (const outcome of ['accepted', 'duplicate', 'rejected']) counter.inc({ outcome }, 0)
   return ({ accepted, duplicates, rejected }: RecordedCounts) => {
-    counter.inc({ outcome: 'accepted' }, accepted)
-    counter.inc({ outcome: 'duplicate' }, duplicates)
-    counter.inc({ outcome: 'rejected' }, rejected)
+    add('accepted', accepted)
+    add('duplicate', duplicates)
+    add('rejected', rejected)
   }
 }

@@ -4,16 +4,16 @@ import { throttled } from './throttle.ts'
 
 export interface ScheduleSources {
   schedules: () => Promise<ScheduleState[]>
-  /** Tasks of which a tick or a run is paused. */
+  /** Names of the tasks with a paused tick or run. */
   paused: () => Promise<string[]>
 }
 
-/** How the tasks get on, asked when it is scraped. While a source does not answer its metrics are absent. */
+/** Measures the scheduled tasks at each scrape. A metric is absent while its source does not answer. */
 export function scheduleMetrics(registry: Registry, sources: ScheduleSources): void {
   const registers = [registry]
   const failures = new Counter({
     name: 'footfall_schedule_scrape_errors_total',
-    help: 'Times that Restate did not tell how the schedules get on.',
+    help: 'Failed queries of the schedules in Restate.',
     registers,
   })
   const schedules = throttled(sources.schedules, () => failures.inc())
@@ -42,7 +42,7 @@ export function scheduleMetrics(registry: Registry, sources: ScheduleSources): v
 
   perSchedule(
     'footfall_schedule_overdue_seconds',
-    'How long the next slot of a task that is on is past; more than a minute or two means that its tick is paused or lost.',
+    'Delay of the next slot of a running schedule; more than a minute or two means that its tick is paused or lost.',
     ({ next_at: nextAt }) => (nextAt === null ? undefined : Math.max(0, Date.now() - Date.parse(nextAt)) / 1_000),
   )
   perSchedule(
@@ -50,10 +50,10 @@ export function scheduleMetrics(registry: Registry, sources: ScheduleSources): v
     '1 when the last run of a task failed, is being tried again, or was killed.',
     ({ running, last_run: run }) => (running ? Number(['failing', 'failed', 'killed'].includes(run?.outcome ?? '')) : undefined),
   )
-  perSchedule('footfall_schedule_run_seconds', 'How long the last run of a task took.', ({ running, last_run: run }) =>
+  perSchedule('footfall_schedule_run_seconds', 'Duration of the last run of a task.', ({ running, last_run: run }) =>
     running && run?.duration_ms !== null && run !== null ? run.duration_ms / 1_000 : undefined,
   )
-  gauge('footfall_schedule_paused', '1 when a tick or a run of the task is paused and waits for an operator.', async () => {
+  gauge('footfall_schedule_paused', '1 when a tick or a run of the task is paused until an operator resumes it.', async () => {
     const tasks = await paused.ask()
     return tasks === undefined ? [] : TASK_NAMES.map((name) => [name, Number(tasks.includes(name))] as [string, number])
   })

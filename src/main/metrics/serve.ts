@@ -1,12 +1,12 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 
-/** Metrics as text, as a Registry of prom-client has them. */
+/** Metrics as text. A Registry of prom-client is one. */
 export interface MetricsText {
   contentType: string
   metrics: () => Promise<string>
 }
 
-/** Serves /metrics, and /health, of a process that has no HTTP of its own. */
+/** Serves /metrics and /health of a process without an HTTP server of its own. */
 export async function serveMetrics(
   registry: MetricsText,
   options: { host: string; port: number; isHealthy: () => boolean },
