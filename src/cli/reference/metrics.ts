@@ -1,9 +1,10 @@
 import { backlogMetrics } from '../../main/metrics/backlog.ts'
+import { handlerTimes } from '../../main/metrics/handler-times.ts'
 import { gatewayMetrics, watchQueue } from '../../main/metrics/gateway.ts'
 import { poolMetrics } from '../../main/metrics/pools.ts'
 import { createRegistry, type Registry } from '../../main/metrics/registry.ts'
 import { scheduleMetrics } from '../../main/metrics/schedules.ts'
-import { handlerTimes, serviceMetrics } from '../../main/metrics/services.ts'
+import { serviceMetrics } from '../../main/metrics/services.ts'
 import { code, pageOf, plain, tableOf } from './markdown.ts'
 
 const INTRO = `Prometheus scrapes the gateway at \`/metrics\` of its port and the service endpoint at \`/metrics\` of \`ENDPOINT_METRICS_PORT\`; [operating](operating.md#metrics-alerts-dashboard)
