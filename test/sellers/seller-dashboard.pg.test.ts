@@ -447,7 +447,7 @@ describe('over REST', () => {
     ['seller_id=a&end=2101-01-01', 'end', 'from 2000-01-01 to 2100-12-31'],
     ['seller_id=a&start=2000-01-01&end=2027-05-18', 'granularity', 'would give 10,000 points'],
     ['seller_id=a&granularity=hour', 'granularity', 'day'],
-    ['seller_id=a&nonsense=1', 'nonsense', 'nonsense'],
+    ['seller_id=a&nonsense=1', 'nonsense', 'is not a known field'],
   ])('?%s is refused with the field and what it may be', async (query, field, message) => {
     const { status, json } = await ask(query)
     expect(status).toBe(400)

@@ -17,6 +17,9 @@ export interface TestDatabase {
   drop: () => Promise<void>
 }
 
+/** The databases that were made in this process and are not dropped yet, by name. */
+export const openDatabases = new Set<string>()
+
 /** Makes the database that the others are copied from: all of sql/, the balanced weights and this month's partitions. */
 export async function prepareTemplate(serverUrl: string): Promise<void> {
   const server = connect({ url: serverUrl, name: 'test', connectionsMax: 1 })
@@ -44,12 +47,14 @@ async function createFrom(serverUrl: string, source: RawBuilder<unknown>): Promi
   const name = `t_${randomBytes(6).toString('hex')}`
   const server = connect({ url: serverUrl, name: 'test', connectionsMax: 1, statementMsMax: 0 })
   await sql`create database ${sql.id(name)} template ${source}`.execute(server)
+  openDatabases.add(name)
   const url = withDatabase(serverUrl, name)
   const db = connect({ url, name: 'test' })
   const drop = async () => {
     await db.destroy()
     await sql`drop database ${sql.id(name)} with (force)`.execute(server)
     await server.destroy()
+    openDatabases.delete(name)
   }
   return { url, db, drop }
 }

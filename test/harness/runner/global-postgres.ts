@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { stopProcess } from '../../../src/main/embedded/process.ts'
 import { postgresUrl, startPostgres } from '../../../src/main/embedded/postgres.ts'
 import type { TestPostgres } from '../../containers/postgres.ts'
-import { prepareTemplate } from './database.ts'
+import { prepareTemplate } from '../servers/database.ts'
 import { freePorts } from '../../../src/main/embedded/ports.ts'
 
 /** The data is thrown away: nothing has to survive a power cut. */
