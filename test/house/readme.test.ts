@@ -1,9 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, globSync } from 'node:fs'
 import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { runInNewContext } from 'node:vm'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -12,46 +11,13 @@ import { postgresUrl } from '../../src/main/embedded/postgres.ts'
 import { connect, type Database } from '../../src/store/database/connection.ts'
 import { openPage, type Track } from '../harness/clients/browser-page.ts'
 import { type Program, startProgram } from '../harness/programs/program.ts'
-import { type Block, blocksOf, like } from '../harness/programs/markdown-blocks.ts'
+import { BLOCKS, NOT_RUN } from '../harness/programs/docs.ts'
+import { type Block, like } from '../harness/programs/markdown-blocks.ts'
 import { settled } from '../harness/servers/stack.ts'
 import { makeConsumer, runTyped } from '../harness/programs/typed-consumer.ts'
 import { until } from '../../src/main/embedded/until.ts'
 
 const CHECKOUT = join(import.meta.dirname, '..', '..')
-const read = (file: string) => readFile(join(CHECKOUT, file), 'utf8')
-const README = await read('README.md')
-
-/** README and the pages of its index, in its order. They share one program and one database, so keys are made by a late page. */
-const PAGES = [
-  'README.md',
-  ...new Set([...sectionOf(README, 'Docs').matchAll(/\((docs\/[^)#]+\.md)\)/g)].map(([, page]) => page!)),
-]
-const BLOCKS = (await Promise.all(PAGES.map(async (page) => blocksOf(page, await read(page))))).flat()
-
-/** Blocks that are not run here, and why. Without a text, all blocks of the page. */
-const NOT_RUN = [
-  { page: 'README.md', text: 'npm ci && npm start', why: 'installs; start.test.ts runs what it starts' },
-  {
-    page: 'README.md',
-    text: 'sh ops/make-secrets.sh && docker compose up --detach --wait',
-    why: 'needs Docker; compose.docker.test.ts runs it',
-  },
-  {
-    page: 'docs/operating.md',
-    text: 'OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 npm start',
-    why: 'starts everything; seeing-inside.test.ts does, with a receiver',
-  },
-  { page: 'docs/payments.md', language: 'js', why: 'payments.restate.test.ts sends it webhooks' },
-  { page: 'docs/containers.md', why: 'needs Docker; compose.docker.test.ts runs them' },
-  { language: 'text', why: 'is a drawing' },
-]
-const isFor = (block: Block) => (rule: Partial<Block>) =>
-  (['page', 'text', 'language'] as const).every((field) => rule[field] === undefined || rule[field] === block[field])
-
-function sectionOf(markdown: string, title: string): string {
-  return markdown.split(/^## /m).find((section) => section.startsWith(`${title}\n`))!
-}
-
 /** Ctrl-C reaches the command that runs, and the shell around it goes on. */
 const IGNORE_CTRL_C = 'trap : INT'
 
@@ -90,14 +56,14 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 }, 60_000)
 
-/** Ports that are free here in place of those that are documented. */
+/** The program's own ports in place of the documented ones. */
 function rewritten(text: string): string {
   return text
     .replaceAll('http://127.0.0.1:3000', program.urlOf('GATEWAY_PORT'))
     .replaceAll('http://127.0.0.1:8080', program.urlOf('RESTATE_INGRESS_PORT'))
 }
 
-/** Runs a block of commands; Ctrl-C comes when it has printed what is waited for. */
+/** Runs a block of commands, with Ctrl-C after the given output. */
 async function runShell(text: string, ctrlCAfter?: string): Promise<string> {
   const child = spawn('sh', ['-ec', `${IGNORE_CTRL_C}\n${rewritten(text)}`], {
     cwd: folder,
@@ -119,7 +85,7 @@ async function runShell(text: string, ctrlCAfter?: string): Promise<string> {
 
 let publishableKey = ''
 
-/** What the block before has printed. */
+/** The output of the block before. */
 let printed = ''
 
 async function execute({ language, text }: Block): Promise<void> {
@@ -129,7 +95,7 @@ async function execute({ language, text }: Block): Promise<void> {
     const isEndless = text === './footfall demo'
     printed = await runShell(text, isEndless ? 'first in trending' : undefined)
     if (isEndless) expect(printed).toContain('Prove the numbers: ./footfall verify')
-    // An error is an answer too, and curl ends well with it.
+    // curl exits with 0 on an error answer too.
     const isOfIngress = text.includes('http://127.0.0.1:8080/')
     if (text.startsWith('curl')) expect(JSON.parse(printed)).toHaveProperty(isOfIngress ? 'id' : 'data')
     if (text.includes('key create')) await useKeys(printed)
@@ -151,7 +117,7 @@ async function execute({ language, text }: Block): Promise<void> {
   }
 }
 
-/** A terminal gets a table, and a pipe a line: so the columns are compared with those of the table. */
+/** The demo prints its table only on a terminal. So this compares the columns with the code that prints them. */
 function expectDemoTable(text: string): void {
   const tally = { sent: 0, accepted: 0, duplicates: 0, refused: 0 }
   const [heading] = linesOf({ top: [], startRanks: new Map(), sleeperId: '', tally, story: '' }, 1)
@@ -160,7 +126,7 @@ function expectDemoTable(text: string): void {
   for (const row of rows) expect(row).toMatch(/^ +\d+ [▲▼]\d+ +[a-z-]+ +\d+\.\d +\d+\.\d +\d+ +\d+$/)
 }
 
-/** The page's script, with what the snippet gives it: its events are counted as those of any page. */
+/** Runs the page's script with docs/browser.js, so its events are counted. */
 async function executeInPage(html: string): Promise<void> {
   const script = /<script type="module">\n\s*import \{ footfall \} from '\/browser\.js'\n(.*)<\/script>/s.exec(html)![1]!
   const gatewayUrl = program.urlOf('GATEWAY_PORT')
@@ -184,7 +150,7 @@ async function useKeys(text: string): Promise<void> {
 }
 
 test.each(
-  BLOCKS.filter((block) => !NOT_RUN.some(isFor(block))).map(
+  BLOCKS.filter((block) => !NOT_RUN.some((rule) => rule.isFor(block))).map(
     (block) => [block.page, block.line, block.text.split('\n')[0], block] as const,
   ),
 )('%s, line %i does what it says: %s', { timeout: 60_000 }, async (_page, _line, _text, block) => {
@@ -195,36 +161,3 @@ test('after all of it every number is right', { timeout: 60_000 }, async () => {
   await settled(db)
   expect(await runShell('./footfall verify')).toContain('no cells differ')
 })
-
-test('every fence is part of a block, and every block that is not run exists', async () => {
-  const fences = await Promise.all(
-    PAGES.map(async (page) => ({ page, blocks: ((await read(page)).match(/^ *(```|~~~)/gm) ?? []).length / 2 })),
-  )
-  expect(fences).toEqual(PAGES.map((page) => ({ page, blocks: BLOCKS.filter((block) => block.page === page).length })))
-  expect(NOT_RUN.filter((rule) => !BLOCKS.some((block) => isFor(block)(rule)))).toEqual([])
-})
-
-test('the index of the README has every page of docs', () => {
-  const pages = globSync('docs/**/*.md', { cwd: CHECKOUT })
-  expect(PAGES.slice(1).toSorted()).toEqual(pages.toSorted())
-})
-
-test('every link of a page leads to a file, and to a heading of it', async () => {
-  const dead: string[] = []
-  for (const page of [...PAGES, 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md']) {
-    const markdown = (await read(page)).replaceAll(/^```.*?^```$/gms, '')
-    for (const [, link] of markdown.matchAll(/\]\((?!https?:)([^)]+)\)/g)) {
-      const [path, anchor] = link!.split('#')
-      const target = path === '' ? page : join(dirname(page), path!)
-      const isThere = existsSync(join(CHECKOUT, target)) && (anchor === undefined || anchorsOf(await read(target)).has(anchor))
-      if (!isThere) dead.push(`${page}: ${link}`)
-    }
-  }
-  expect(dead).toEqual([])
-})
-
-/** The anchors that GitHub gives to headings. */
-function anchorsOf(markdown: string): Set<string> {
-  const headings = [...markdown.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => heading!.toLowerCase())
-  return new Set(headings.map((heading) => heading.replaceAll(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-')))
-}

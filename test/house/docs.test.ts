@@ -1,0 +1,40 @@
+import { existsSync, globSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { expect, test } from 'vitest'
+import { BLOCKS, NOT_RUN, PAGES, readPage } from '../harness/programs/docs.ts'
+
+const CHECKOUT = join(import.meta.dirname, '..', '..')
+
+test('the index of the README has every page of docs', () => {
+  expect(PAGES.slice(1).toSorted()).toEqual(globSync('docs/**/*.md', { cwd: CHECKOUT }).toSorted())
+})
+
+test('every fence is part of a block, and every block that is not run exists', () => {
+  for (const page of PAGES) {
+    const fences = (readPage(page).match(/^ *(```|~~~)/gm) ?? []).length
+    expect({ page, fences }).toEqual({ page, fences: 2 * BLOCKS.filter((block) => block.page === page).length })
+  }
+  expect(NOT_RUN.filter((rule) => !BLOCKS.some(rule.isFor))).toEqual([])
+})
+
+test('every link leads to a file, and to a heading of it', () => {
+  const dead = [...PAGES, 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md'].flatMap((page) => {
+    const prose = readPage(page).replaceAll(/^```.*?^```$/gms, '')
+    const links = [...prose.matchAll(/\]\((?!https?:)([^)]+)\)/g)].map(([, link]) => link!)
+    return links.filter((link) => !leadsSomewhere(page, link)).map((link) => `${page}: ${link}`)
+  })
+  expect(dead).toEqual([])
+})
+
+function leadsSomewhere(page: string, link: string): boolean {
+  const [path = '', anchor] = link.split('#')
+  const target = path === '' ? page : join(dirname(page), path)
+  if (!existsSync(join(CHECKOUT, target))) return false
+  return anchor === undefined || anchorsOf(readPage(target)).has(anchor)
+}
+
+/** The anchors that GitHub gives to headings. */
+function anchorsOf(markdown: string): Set<string> {
+  const headings = [...markdown.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => heading!.toLowerCase())
+  return new Set(headings.map((heading) => heading.replaceAll(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-')))
+}
