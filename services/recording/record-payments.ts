@@ -27,9 +27,9 @@ export async function recordPaymentCall(deps: Deps, ctx: Context, items: readonl
 }
 
 /** The answer to the sender of one callback. */
-export function paymentAnswer({ isRecorded, rejection, refused }: PaymentResult): RecordPaymentResponse {
+export function paymentAnswer({ isRecorded, rejection, shortfalls }: PaymentResult): RecordPaymentResponse {
   if (rejection !== undefined) return rejecting([rejection])
-  const inPart = rejecting(refused.map(({ field, message }) => ({ code: 'refused', field, message })))
+  const inPart = rejecting(shortfalls.map(({ field, message }) => ({ code: 'refused', field, message })))
   return isRecorded ? { ...inPart, accepted: 1 } : { ...inPart, duplicates: 1, duplicate_indexes: [0] }
 }
 

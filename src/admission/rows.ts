@@ -1,4 +1,4 @@
-import type { Callback } from '../ledger/settlement.ts'
+import type { Callback } from '../ledger/callback.ts'
 import { CatalogProduct } from '../contract/product.ts'
 
 /** What a checked row of every table of the log has; `index` is its place in the call, `item` what was sent. */

@@ -152,7 +152,7 @@ test('an id that is known of another payment changes nothing of that one', async
   const refund = payment({ status: 'refunded', items: [item({ quantity: 3 })], occurredAtMs: NOON + DAY_MS })
   await record(db, [payment(), refund])
   const { results } = await record(db, [{ ...refund, paymentRef: 'another', orderId: 'another' }])
-  expect(results).toMatchObject([{ isRecorded: false, refused: [{ field: 'items.0.quantity' }] }])
+  expect(results).toMatchObject([{ isRecorded: false, shortfalls: [{ field: 'items.0.quantity' }] }])
   expect((await verify(db)).drift).toEqual([])
 })
 
@@ -200,7 +200,7 @@ test('an attempt that runs again says the same, and names the same batch', async
   const refund = payment({ status: 'refunded', items: [item({ quantity: 3 })], occurredAtMs: NOON + DAY_MS })
   const callbacks = [payment(), refund]
   const first = await record(db, callbacks, call)
-  expect(first.results[1]!.refused).toEqual([
+  expect(first.results[1]!.shortfalls).toEqual([
     { field: 'items.0.quantity', message: 'asks for 3 of lamp, and 2 of this payment were left' },
   ])
   expect(await record(db, callbacks, call)).toEqual({ ...first, isNew: false })

@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { difference, type Line, type Settlement, settle } from '../../src/ledger/settlement.ts'
+import type { Line } from '../../src/ledger/callback.ts'
+import { difference } from '../../src/ledger/difference.ts'
+import { type Settlement, settle } from '../../src/ledger/settlement.ts'
 import { callbackArbitrary, item, NOON, payment, reference, withoutZeros } from '../harness/items/payments.ts'
 import type { NewPayment } from '../../src/admission/rows.ts'
 
@@ -45,14 +47,14 @@ test('what is added callback by callback, in any order, is what all of them come
 
 const refund = (values: Partial<NewPayment> = {}) => payment({ status: 'refunded', occurredAtMs: NOON + DAY_MS, ...values })
 
-/** What sale and retractions leave of the payment, and what of each was refused. */
+/** What sale and retractions leave of the payment, and what of each could not be taken back. */
 function outcome(...callbacks: NewPayment[]) {
-  const { lines, effects, refused } = settle(callbacks)
+  const { lines, effects, shortfalls } = settle(callbacks)
   const sum = (what: 'quantity' | 'amount' | 'orders') => lines.reduce((total, line) => total + line[what], 0)
   return {
     left: [sum('quantity'), sum('amount'), sum('orders')],
     events: effects.map(({ type }) => type),
-    refused: [...refused.values()].flat().map(({ field, message }) => `${field} ${message}`),
+    refused: [...shortfalls.values()].flat().map(({ field, message }) => `${field} ${message}`),
   }
 }
 

@@ -1,31 +1,31 @@
 import { sql } from 'kysely'
 import type { PaymentCallback } from '../../contract/payment.ts'
 import { instantOf } from '../../contract/time.ts'
-import { type Callback, type Item, keyOf, type Shortfall } from '../../ledger/settlement.ts'
+import { type Callback, type Item, callbackKey, type Shortfall } from '../../ledger/callback.ts'
 import { type Call, callIdOf } from '../log/call.ts'
 import type { Queryable } from '../database/connection.ts'
 import { takeNamedLocks } from '../database/locks.ts'
 import type { NewPayment } from '../../admission/rows.ts'
 
-/** A callback as it is stored. */
+/** A recorded callback. */
 export interface KnownPayment extends Callback {
   number: string
   accountId: string | null
   sessionId: string | null
   callId: string
   callIndex: number
-  refused: Shortfall[]
+  shortfalls: Shortfall[]
 }
 
-/** A callback, a payment or an order: whoever records something about one of them takes turns. */
+/** A callback, a payment or an order. Transactions that record something about the same subject take turns. */
 export type Subject = readonly ['callback' | 'payment', provider: string, id: string] | readonly ['order', id: string]
 
-/** What the callbacks are about concerns more than is locked: all of it is to be locked at once, in another transaction. */
+/** The callbacks concern more subjects than are locked. All of them must be locked at once, in another transaction. */
 export class MoreSubjectsError extends Error {
   readonly subjects: readonly Subject[]
 
   constructor(subjects: readonly Subject[]) {
-    super('more is concerned')
+    super('the callbacks concern more subjects than are locked')
     this.subjects = subjects
   }
 }
@@ -39,9 +39,8 @@ export function subjectsOf({ provider, callbackId, paymentRef, orderId }: Callba
 }
 
 /**
- * Locks subjects and reads every callback of the payments among them, of the orders, and of the same ids. The locks are a statement
- * of their own, so that what was committed meanwhile is seen. @throws MoreSubjects when a callback is known of another payment,
- * or a payment was sold as another order.
+ * Locks subjects, then reads every callback with their ids and every callback of their payments and orders.
+ * @throws MoreSubjectsError when a callback is recorded for another payment, or a payment was sold as another order.
  */
 export async function lockKnown(tx: Queryable, subjects: readonly Subject[]): Promise<KnownPayment[]> {
   const locked = new Set(subjects.map((subject) => JSON.stringify(subject)))
@@ -58,7 +57,7 @@ export async function lockKnown(tx: Queryable, subjects: readonly Subject[]): Pr
 }
 
 async function knownPayments(tx: Queryable, subjects: readonly Subject[]): Promise<KnownPayment[]> {
-  const column = (kind: Subject[0], place: 1 | 2) => subjects.filter(([one]) => one === kind).map((subject) => subject[place]!)
+  const column = (kind: Subject[0], place: 1 | 2) => subjects.filter(([name]) => name === kind).map((subject) => subject[place]!)
   const { rows } = await sql<StoredPayment>`
     with payment as (
       select * from unnest(${column('payment', 1)}::text[], ${column('payment', 2)}::text[]) as p (provider, payment_ref)
@@ -72,7 +71,7 @@ async function knownPayments(tx: Queryable, subjects: readonly Subject[]): Promi
       from unnest(${column('callback', 1)}::text[], ${column('callback', 2)}::text[]) as g (provider, callback_id)
         join payment_callback c using (provider, callback_id)
     )
-    select ${COLUMNS} from payment_callback c where callback_no in (select callback_no from wanted)`.execute(tx)
+    select ${PAYMENT_COLUMNS} from payment_callback c where callback_no in (select callback_no from wanted)`.execute(tx)
   return rows.map(paymentOf)
 }
 
@@ -89,9 +88,9 @@ interface StoredItem {
 }
 
 /** The columns of a StoredPayment. */
-export const COLUMNS = sql.raw(`callback_no as number, provider, callback_id as "callbackId", payment_ref as "paymentRef",
+export const PAYMENT_COLUMNS = sql.raw(`callback_no as number, provider, callback_id as "callbackId", payment_ref as "paymentRef",
   order_id as "orderId", status, currency, occurred_at as "occurredAt", items, account_id as "accountId",
-  session_id as "sessionId", call_id as "callId", call_index as "callIndex", refused`)
+  session_id as "sessionId", call_id as "callId", call_index as "callIndex", refused as shortfalls`)
 
 export function paymentOf({ occurredAt, items, callId, ...row }: StoredPayment): KnownPayment {
   return {
@@ -107,11 +106,16 @@ export function paymentOf({ occurredAt, items, callId, ...row }: StoredPayment):
   }
 }
 
-/** A stored callback in the form in which it is sent. */
+/** A recorded callback as providers send it. */
 export function callbackOf(callback: KnownPayment): PaymentCallback {
   const { provider, callbackId, paymentRef, orderId, status, currency, accountId, sessionId, occurredAtMs, items } = callback
   return {
-    ...{ provider, callback_id: callbackId, payment_ref: paymentRef, order_id: orderId, status, currency },
+    provider,
+    callback_id: callbackId,
+    payment_ref: paymentRef,
+    order_id: orderId,
+    status,
+    currency,
     ...(accountId !== null && { account_id: accountId }),
     ...(sessionId !== null && { session_id: sessionId }),
     occurred_at: instantOf(occurredAtMs),
@@ -124,15 +128,15 @@ export function callbackOf(callback: KnownPayment): PaymentCallback {
   }
 }
 
-/** @returns the number of each, by its key. */
+/** @returns the number of each inserted callback, by its key. */
 export async function insertCallbacks(
   tx: Queryable,
   call: Call,
-  fresh: readonly NewPayment[],
-  refused: ReadonlyMap<string, readonly Shortfall[]>,
+  payments: readonly NewPayment[],
+  shortfalls: ReadonlyMap<string, readonly Shortfall[]>,
 ): Promise<Map<string, string>> {
-  if (fresh.length === 0) return new Map()
-  const column = (valueOf: (payment: NewPayment) => string | number | null) => fresh.map(valueOf)
+  if (payments.length === 0) return new Map()
+  const column = (valueOf: (payment: NewPayment) => string | number | null) => payments.map(valueOf)
   const { rows } = await sql<Pick<KnownPayment, 'number' | 'provider' | 'callbackId'>>`
     insert into payment_callback (call_id, call_index, provider, callback_id, payment_ref, order_id, status, currency, account_id,
       session_id, occurred_at, items, refused)
@@ -143,29 +147,32 @@ export async function insertCallbacks(
       ${column(({ currency }) => currency)}::text[], ${column(({ accountId }) => accountId)}::text[],
       ${column(({ sessionId }) => sessionId)}::text[], ${column(({ occurredAtMs }) => instantOf(occurredAtMs))}::timestamptz[],
       ${column(({ items }) => JSON.stringify(items.map(storedItemOf)))}::jsonb[],
-      ${column((payment) => JSON.stringify(refused.get(keyOf(payment)) ?? []))}::jsonb[])
+      ${column((payment) => JSON.stringify(shortfalls.get(callbackKey(payment)) ?? []))}::jsonb[])
     returning callback_no as number, provider, callback_id as "callbackId"`.execute(tx)
-  return new Map(rows.map((row) => [keyOf(row), row.number]))
+  return new Map(rows.map((row) => [callbackKey(row), row.number]))
 }
 
 function storedItemOf({ productId, sellerId, quantity, unitPrice }: Item): StoredItem {
   return { product_id: productId, seller_id: sellerId, quantity, unit_price: unitPrice }
 }
 
-/** Another callback may leave more or less to one that was there before. @returns those to which it leaves less than they ask for. */
-export async function updateRefused(
+/**
+ * Updates the shortfalls of recorded callbacks, because a new callback may leave more or less to take back for them.
+ * @returns the callbacks whose shortfalls have changed and that still have some.
+ */
+export async function updateShortfalls(
   tx: Queryable,
   known: readonly KnownPayment[],
-  refused: ReadonlyMap<string, readonly Shortfall[]>,
+  shortfalls: ReadonlyMap<string, readonly Shortfall[]>,
 ): Promise<KnownPayment[]> {
-  const textOf = (refusals: readonly Shortfall[] = []) =>
-    JSON.stringify(refusals.map(({ field, message }) => ({ field, message })))
-  const changed = known.filter((callback) => textOf(refused.get(keyOf(callback))) !== textOf(callback.refused))
+  const textOf = (ofCallback: readonly Shortfall[] = []) =>
+    JSON.stringify(ofCallback.map(({ field, message }) => ({ field, message })))
+  const changed = known.filter((callback) => textOf(shortfalls.get(callbackKey(callback))) !== textOf(callback.shortfalls))
   if (changed.length === 0) return []
   await sql`
     update payment_callback c set refused = new.refused
     from unnest(${changed.map(({ number }) => number)}::bigint[],
-      ${changed.map((callback) => textOf(refused.get(keyOf(callback))))}::jsonb[]) as new (number, refused)
+      ${changed.map((callback) => textOf(shortfalls.get(callbackKey(callback))))}::jsonb[]) as new (number, refused)
     where c.callback_no = new.number`.execute(tx)
-  return changed.filter((callback) => refused.has(keyOf(callback)))
+  return changed.filter((callback) => shortfalls.has(callbackKey(callback)))
 }

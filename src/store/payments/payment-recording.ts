@@ -1,15 +1,19 @@
-import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
-import { uuidV7 } from '../../contract/event-id.ts'
+import type { NewInteraction, NewPayment, NewRejection } from '../../admission/rows.ts'
 import { CALLBACKS_MAX } from '../../contract/payment.ts'
-import { type Callback, difference, type Effect, idOfEffect, keyOf, type Shortfall, settle } from '../../ledger/settlement.ts'
-import { insertPaymentEvents } from '../reports/analytics-event.ts'
+import { type Callback, callbackKey, type Line, type Shortfall } from '../../ledger/callback.ts'
+import { difference } from '../../ledger/difference.ts'
+import { type Pending, settle } from '../../ledger/settlement.ts'
+import type { Database, Queryable } from '../database/connection.ts'
+import { onlyRow } from '../database/rows.ts'
+import { isMissingPartition } from '../database/sql-state.ts'
+import { type BatchBounds, batchOf, insertBatch } from '../log/batch.ts'
 import { type Call, callIdOf } from '../log/call.ts'
-import type { Queryable, Database } from '../database/connection.ts'
-import { batchOf, insertBatch, type BatchBounds } from '../log/batch.ts'
 import { INTERACTIONS } from '../log/interaction.ts'
 import type { LogTable } from '../log/log-table.ts'
 import { makePartitions, monthOf } from '../log/month.ts'
+import { lockUnlessReplayed, markReplayed, type ReplayOf } from '../log/rejected-replay.ts'
+import { insertPaymentEvents } from '../reports/analytics-event.ts'
 import {
   callbackOf,
   insertCallbacks,
@@ -18,27 +22,24 @@ import {
   MoreSubjectsError,
   type Subject,
   subjectsOf,
-  updateRefused,
+  updateShortfalls,
 } from './payment-callback.ts'
-import { lockUnlessReplayed, markReplayed, type ReplayOf } from '../log/rejected-replay.ts'
+import { analyticsEventOf, interactionsOf, isPayment } from './payment-effects.ts'
 import { addSales } from './sale-line.ts'
-import type { NewInteraction, NewRejection, NewPayment, NewAnalyticsEvent } from '../../admission/rows.ts'
-import { isMissingPartition } from '../database/sql-state.ts'
-import { onlyRow } from '../database/rows.ts'
 
-/** What became of a callback. */
+/** The outcome of a callback. */
 export interface PaymentResult {
   index: number
-  /** Whether this call recorded it. One that it neither recorded nor rejected was recorded before. */
+  /** Whether this call recorded it. A callback that is neither recorded nor rejected was recorded before. */
   isRecorded: boolean
   rejection: NewRejection | undefined
-  /** What of it could not be taken back, as far as is known. */
-  refused: readonly Shortfall[]
+  /** The parts that could not be taken back, by the callbacks that are known now. */
+  shortfalls: readonly Shortfall[]
 }
 
 export interface RecordedPayments {
   results: PaymentResult[]
-  /** The interactions that followed, to be sent on; undefined when there are none. */
+  /** The batch of interactions that followed; undefined when there are none. */
   batch: BatchBounds | undefined
   /** Whether this attempt inserted anything: true for one of all attempts. */
   isNew: boolean
@@ -46,14 +47,14 @@ export interface RecordedPayments {
 
 const OF_PAYMENTS: LogTable<NewInteraction> = { ...INTERACTIONS, rejectedKind: 'payment' }
 
-/** Missing months and further subjects each cost one more attempt; more than a few mean a fault. */
+/** Missing months and further subjects each cost one more attempt. More than a few mean a fault. */
 const ATTEMPTS_MAX = 8
 
 /**
- * Records callbacks once per provider and callback id, for ever, and in the same transaction all that follows: the analytics
- * events, the interactions as a batch of the call, the sale lines and their sums. Repeated and overlapping attempts change nothing
- * and say the same. `replayOf` is the refused callback that it replays. Costs a few statements per call, whatever the number of
- * its callbacks, and reads every callback of the payments and orders that they are about.
+ * Records callbacks once per provider and callback id, for ever, and everything that follows from them in the same transaction: the
+ * analytics events, the interactions as a batch of the call, the sale lines and their sums. Repeated and overlapping attempts change
+ * nothing and give the same answer. `replayOf` is the rejected callback that the call replays. Costs a few statements per call,
+ * whatever the number of its callbacks, and reads every callback of their payments and orders.
  */
 export async function recordPayments(
   db: Database,
@@ -81,73 +82,46 @@ interface Attempt {
   payments: readonly NewPayment[]
   rejections: readonly NewRejection[]
   replayOf: ReplayOf | undefined
-  /** What is locked. */
+  /** The subjects to lock. */
   subjects: readonly Subject[]
-  /** Filled with the months that it needs. */
+  /** Filled with the months that the attempt needs. */
   months: string[]
 }
 
 async function recordOnce(tx: Queryable, attempt: Attempt): Promise<RecordedPayments> {
-  const { call, payments, rejections, replayOf, months } = attempt
+  const known = await lockSubjects(tx, attempt)
+  const knownByKey = new Map(known.map((callback) => [callbackKey(callback), callback]))
+  const selected = await selectNew(
+    tx,
+    attempt.payments.filter((payment) => !knownByKey.has(callbackKey(payment))),
+  )
+  const change = settleDifference(known, selected.payments)
+  attempt.months.push(...[...selected.payments, ...change.interactions].map(({ occurredAtMs }) => monthOf(occurredAtMs)))
+  const isNew = await insertAll(tx, attempt, { ...change, ...selected, known, knownByKey })
+  const results = answerEach(attempt, { ...change, ...selected, knownByKey })
+  return { results, batch: await batchOf(tx, attempt.call), isNew }
+}
+
+async function lockSubjects(tx: Queryable, { call, replayOf, subjects }: Attempt): Promise<KnownPayment[]> {
   if (replayOf !== undefined) await lockUnlessReplayed(tx, replayOf, call)
-  const known = await lockKnown(tx, attempt.subjects)
-  const knownByKey = new Map(known.map((callback) => [keyOf(callback), callback]))
-  const unknown = payments.filter((payment) => !knownByKey.has(keyOf(payment)))
-  const { fresh, tooOld } = await selectNew(tx, unknown)
-  const all = [...known, ...fresh]
-  const after = settle(all)
-  const { lines, effects, pending } = difference(settle(known), after)
-  const shopperOf = shoppersOf(all)
-  const interactions = effects.map((effect, index) => interactionOf(effect, index, shopperOf(effect)))
-  months.push(...[...fresh, ...interactions].map(({ occurredAtMs }) => monthOf(occurredAtMs)))
-
-  const late = await updateRefused(tx, known, after.refused)
-  const partly = [
-    ...fresh.map((payment) => ({ callback: payment, index: payment.index, item: payment.item })),
-    // Those of other calls: their places are behind those of this one.
-    ...late.map((callback, n) => ({ callback, index: CALLBACKS_MAX + n, item: callbackOf(callback) })),
-  ].flatMap(({ callback, index, item }) => {
-    const refused = after.refused.get(keyOf(callback))
-    return refused === undefined ? [] : [{ index, item, ...rejectionOf(refused) }]
-  })
-  const rejected = [...rejections, ...tooOld, ...partly]
-  const numbers = await insertCallbacks(tx, call, fresh, after.refused)
-  await insertPaymentEvents(tx, fresh.map(analyticsEventOf))
-  const isBatch = interactions.length > 0 || rejected.length > 0 || replayOf !== undefined
-  const { isNew } = isBatch ? await insertBatch(tx, OF_PAYMENTS, call, interactions, rejected) : { isNew: false }
-  if (replayOf !== undefined) await markReplayed(tx, replayOf, call)
-  // Last, because all orders of a seller share a day: whoever sells something of his meanwhile waits for the end of this.
-  const numberOf = (callback: Callback) => numbers.get(keyOf(callback)) ?? knownByKey.get(keyOf(callback))!.number
-  await addSales(tx, { lines, pending, numberOf })
-
-  const isOwn = ({ callId, callIndex }: KnownPayment, index: number) => callId === callIdOf(call) && callIndex === index
-  const results = payments.map((payment): PaymentResult => {
-    const was = knownByKey.get(keyOf(payment))
-    const isRecorded = was === undefined ? fresh.some(({ index }) => index === payment.index) : isOwn(was, payment.index)
-    const rejection = tooOld.find(({ index }) => index === payment.index)
-    return { index: payment.index, isRecorded, rejection, refused: after.refused.get(keyOf(payment)) ?? [] }
-  })
-  return { results, batch: await batchOf(tx, call), isNew: isNew || fresh.length > 0 }
+  return lockKnown(tx, subjects)
 }
 
-/** What of a callback could not be taken back, as one rejection: it is listed with the others. */
-function rejectionOf(refused: readonly Shortfall[]): Pick<NewRejection, 'code' | 'field' | 'message'> {
-  const [{ field, message }, ...more] = refused as [Shortfall, ...Shortfall[]]
-  return { code: 'refused', field, message: [message, ...more.map((one) => `${one.field} ${one.message}`)].join('; ') }
+interface Selected {
+  /** The new callbacks, each once, with the sellers that the catalogue names. */
+  payments: NewPayment[]
+  /** Callbacks from before the horizon. */
+  tooOld: NewRejection[]
 }
 
-/** The new callbacks, each once, with the sellers that the catalogue names; and those from before the horizon. */
-async function selectNew(
-  tx: Queryable,
-  unknown: readonly NewPayment[],
-): Promise<{ fresh: NewPayment[]; tooOld: NewRejection[] }> {
-  // Who moves the horizon waits for those who may not have seen it.
+async function selectNew(tx: Queryable, unknown: readonly NewPayment[]): Promise<Selected> {
+  // Moving the horizon waits for transactions with this lock, so that none of them records an event before the horizon.
   await sql`lock table interaction, analytics_event in row exclusive mode`.execute(tx)
-  const lacking = unknown.filter(isPayment).flatMap(({ items }) => items.filter(({ sellerId }) => sellerId === null))
+  const withoutSeller = unknown.filter(isPayment).flatMap(({ items }) => items.filter(({ sellerId }) => sellerId === null))
   const result = await sql<{ horizon: Date; sellers: Record<string, string> | null }>`
     select horizon, (
       select json_object_agg(product_id, seller_id) from catalog.product
-      where product_id = any(${lacking.map(({ productId }) => productId)}::text[]) and seller_id is not null
+      where product_id = any(${withoutSeller.map(({ productId }) => productId)}::text[]) and seller_id is not null
     ) as sellers from log_horizon`.execute(tx)
   const { horizon, sellers } = onlyRow(result)
   const sellerOf = (productId: string) => (sellers !== null && Object.hasOwn(sellers, productId) ? sellers[productId]! : null)
@@ -157,67 +131,95 @@ async function selectNew(
   }
   const isTooOld = ({ occurredAtMs }: NewPayment) => occurredAtMs < horizon.getTime()
   const message = `is before the horizon ${horizon.toISOString().slice(0, 19)}Z`
-  const recordable = unknown.filter((payment) => !isTooOld(payment)).toReversed()
-  const once = [...new Map(recordable.map((payment) => [keyOf(payment), payment])).values()].toReversed()
+  const recordable = unknown.filter((payment) => !isTooOld(payment))
   return {
-    fresh: once.map(withSellers),
+    payments: firstOfEachKey(recordable).map(withSellers),
     tooOld: unknown.filter(isTooOld).map(({ index, item }) => ({ index, code: 'too_old', field: 'occurred_at', message, item })),
   }
 }
 
-/** Whether it is about what is sold: what is taken back goes by the sellers of the sale. */
-function isPayment({ status }: Pick<Callback, 'status'>): boolean {
-  return status !== 'refunded' && status !== 'cancelled'
+function firstOfEachKey(payments: readonly NewPayment[]): NewPayment[] {
+  const lastOfEachKey = new Map(payments.toReversed().map((payment) => [callbackKey(payment), payment]))
+  return [...lastOfEachKey.values()].toReversed()
 }
 
-type Shopper = Pick<NewPayment, 'accountId' | 'sessionId'>
-
-/** The shopper of an effect: whom its callback names, or that of the sale, or the order itself. */
-function shoppersOf(all: readonly (Callback & Shopper)[]): (effect: Effect) => Shopper {
-  const shoppers = new Map(all.map((one) => [keyOf(one), one]))
-  const named = (callback: Callback) => {
-    const { accountId, sessionId } = shoppers.get(keyOf(callback))!
-    return accountId === null && sessionId === null ? undefined : { accountId, sessionId }
-  }
-  return ({ callback, sale }) => named(callback) ?? named(sale) ?? { accountId: null, sessionId: `order:${sale.orderId}` }
+interface Change {
+  lines: readonly Line[]
+  pending: ReadonlyMap<string, Pending>
+  interactions: NewInteraction[]
+  /** Of all callbacks, by their keys. */
+  shortfalls: ReadonlyMap<string, readonly Shortfall[]>
 }
 
-/** Its id is made of what it says, so that it is the same in every attempt. */
-function interactionOf(effect: Effect, index: number, { accountId, sessionId }: Shopper): NewInteraction {
-  const { type, productId, callback, sale, occurredAtMs } = effect
-  const { provider, callbackId } = callback
-  const hash = createHash('sha256').update(idOfEffect(effect)).digest()
-  return {
-    index,
-    item: undefined,
-    eventId: uuidV7(occurredAtMs, hash),
-    occurredAtMs,
-    eventType: type,
-    refType: 'Product',
-    refId: productId,
-    accountId,
-    accountNumber: null,
-    sessionId,
-    ipAddress: null,
-    userAgent: null,
-    metadata: { provider, callback_id: callbackId, order_id: sale.orderId },
-  }
+/** What the new callbacks change in the ledger and in the log. */
+function settleDifference(known: readonly KnownPayment[], payments: readonly NewPayment[]): Change {
+  const all = [...known, ...payments]
+  const after = settle(all)
+  const { lines, effects, pending } = difference(settle(known), after)
+  return { lines, pending, interactions: interactionsOf(effects, all), shortfalls: after.shortfalls }
 }
 
-/** What the provider said, as it said it: how far something could be taken back is the ledger's. */
-function analyticsEventOf(payment: NewPayment): NewAnalyticsEvent {
-  const { provider, callbackId, paymentRef, orderId, status, currency, items, processingMs, occurredAtMs } = payment
-  const isPaid = isPayment(payment)
-  const amount = items.reduce((sum, { quantity, unitPrice }) => sum + quantity * (unitPrice ?? 0), 0)
-  return {
-    source: provider,
-    externalRef: callbackId,
-    entityId: orderId,
-    status: status === 'failed' || status === 'pending' ? status : 'success',
-    processingMs,
-    amount: isPaid ? amount : null,
-    currency: isPaid ? currency : null,
-    occurredAtMs,
-    payload: { kind: isPaid ? 'payment' : status === 'refunded' ? 'refund' : 'cancellation', payment_ref: paymentRef },
+type KnownByKey = ReadonlyMap<string, KnownPayment>
+
+/** @returns whether this attempt inserted anything. */
+async function insertAll(
+  tx: Queryable,
+  { call, rejections, replayOf }: Attempt,
+  change: Change & Selected & { known: readonly KnownPayment[]; knownByKey: KnownByKey },
+): Promise<boolean> {
+  const { payments, tooOld, known, knownByKey, lines, pending, interactions, shortfalls } = change
+  const changed = await updateShortfalls(tx, known, shortfalls)
+  const rejected = [...rejections, ...tooOld, ...shortfallRejections(payments, changed, shortfalls)]
+  const numbers = await insertCallbacks(tx, call, payments, shortfalls)
+  await insertPaymentEvents(tx, payments.map(analyticsEventOf))
+  const isBatch = interactions.length > 0 || rejected.length > 0 || replayOf !== undefined
+  const { isNew } = isBatch ? await insertBatch(tx, OF_PAYMENTS, call, interactions, rejected) : { isNew: false }
+  if (replayOf !== undefined) await markReplayed(tx, replayOf, call)
+  // Last, because all orders of a seller share the row of a day: a transaction that holds it delays every other sale of the seller.
+  const numberOf = (callback: Callback) => {
+    return numbers.get(callbackKey(callback)) ?? knownByKey.get(callbackKey(callback))!.number
   }
+  await addSales(tx, { lines, pending, numberOf })
+  return isNew || payments.length > 0
+}
+
+/** Rejections of the callbacks that could not be taken back in full: new ones, and earlier ones whose shortfalls have changed. */
+function shortfallRejections(
+  payments: readonly NewPayment[],
+  changed: readonly KnownPayment[],
+  shortfalls: Change['shortfalls'],
+): NewRejection[] {
+  const candidates = [
+    ...payments.map((payment) => ({ callback: payment, index: payment.index, item: payment.item })),
+    // Callbacks of other calls come after all places of this one.
+    ...changed.map((callback, n) => ({ callback, index: CALLBACKS_MAX + n, item: callbackOf(callback) })),
+  ]
+  return candidates.flatMap(({ callback, index, item }) => {
+    const ofCallback = shortfalls.get(callbackKey(callback))
+    return ofCallback === undefined ? [] : [{ index, item, ...rejectionOf(ofCallback) }]
+  })
+}
+
+/** All shortfalls of a callback as one rejection. */
+function rejectionOf(shortfalls: readonly Shortfall[]): Pick<NewRejection, 'code' | 'field' | 'message'> {
+  const [{ field, message }, ...more] = shortfalls as [Shortfall, ...Shortfall[]]
+  return { code: 'refused', field, message: [message, ...more.map((other) => `${other.field} ${other.message}`)].join('; ') }
+}
+
+function answerEach(
+  { call, payments }: Attempt,
+  change: Pick<Change, 'shortfalls'> & Selected & { knownByKey: KnownByKey },
+): PaymentResult[] {
+  const { payments: recorded, tooOld, shortfalls, knownByKey } = change
+  const isOfThisCall = ({ callId, callIndex }: KnownPayment, index: number) => callId === callIdOf(call) && callIndex === index
+  return payments.map((payment) => {
+    const { index } = payment
+    const known = knownByKey.get(callbackKey(payment))
+    return {
+      index,
+      isRecorded: known === undefined ? recorded.some((other) => other.index === index) : isOfThisCall(known, index),
+      rejection: tooOld.find((rejection) => rejection.index === index),
+      shortfalls: shortfalls.get(callbackKey(payment)) ?? [],
+    }
+  })
 }

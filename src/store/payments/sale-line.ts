@@ -1,35 +1,36 @@
 import { sql } from 'kysely'
 import { instantOf } from '../../contract/time.ts'
-import type { Callback, Line, Pending } from '../../ledger/settlement.ts'
+import type { Callback, Line } from '../../ledger/callback.ts'
+import type { Pending } from '../../ledger/settlement.ts'
 import type { Queryable } from '../database/connection.ts'
 
 export interface NewSales {
   lines: readonly Line[]
-  /** What changes of what is open, by seller. */
+  /** Changes of the open items and refunds, by seller. */
   pending: ReadonlyMap<string, Pending>
-  /** The number that a callback is stored under. */
+  /** The stored number of a callback. */
   numberOf: (callback: Callback) => string
 }
 
-/** Adds lines, and moves the sums of their sellers and days in key order. No read comes before a write. */
+/** Adds lines, and updates the sums of their sellers and days in key order. No read comes before a write. */
 export async function addSales(tx: Queryable, { lines, pending, numberOf }: NewSales): Promise<void> {
   if (lines.length > 0) {
     const column = (valueOf: (line: Line) => string | number | null) => lines.map(valueOf)
     await sql`
-      with given as (
+      with line as (
         select * from unnest(
           ${column(({ occurredAtMs }) => instantOf(occurredAtMs))}::timestamptz[], ${column(({ callback }) => numberOf(callback))}::bigint[],
           ${column(({ sale }) => numberOf(sale))}::bigint[], ${column(({ item }) => item)}::smallint[],
           ${column(({ quantity }) => quantity)}::int[], ${column(({ amount }) => amount)}::bigint[],
           ${column(({ orders }) => orders)}::smallint[], ${column(({ currency }) => currency)}::text[],
           ${column(({ sellerId }) => sellerId)}::text[], ${column(({ productId }) => productId)}::text[])
-          as line (occurred_at, callback_no, sale_no, item, quantity, amount, orders, currency, seller_id, product_id)
+          as l (occurred_at, callback_no, sale_no, item, quantity, amount, orders, currency, seller_id, product_id)
       ), inserted as (
         insert into sale_line (occurred_at, callback_no, sale_no, item, quantity, amount, orders, currency, seller_id, product_id)
-        select * from given
+        select * from line
       )
       insert into seller_day as d (seller_id, currency, day, revenue, orders, items)
-      select * from (${sumsPerDay(sql`given`)}) s order by seller_id, currency, day
+      select * from (${sumsPerDay(sql`line`)}) s order by seller_id, currency, day
       on conflict (seller_id, currency, day) do update set
         revenue = d.revenue + excluded.revenue, orders = d.orders + excluded.orders, items = d.items + excluded.items`.execute(tx)
   }
@@ -44,7 +45,7 @@ export async function addSales(tx: Queryable, { lines, pending, numberOf }: NewS
   }
 }
 
-/** The lines of sellers, added up: seller_id, currency, day, revenue, orders, items. */
+/** Sums of sale lines: seller_id, currency, day, revenue, orders, items. */
 export function sumsPerDay(lines: ReturnType<typeof sql>) {
   return sql`
     select seller_id collate "C" as seller_id, currency collate "C" as currency, (occurred_at at time zone 'UTC')::date as day,

@@ -1,10 +1,11 @@
 import { sql } from 'kysely'
 import type { Drift } from '../../contract/verify.ts'
 import { instantOf } from '../../contract/time.ts'
-import { keyOf, type Line, type Pending, settle } from '../../ledger/settlement.ts'
+import { callbackKey, type Line, type Shortfall } from '../../ledger/callback.ts'
+import { type Pending, settle, type Settlement } from '../../ledger/settlement.ts'
 import type { Queryable } from '../database/connection.ts'
 import { compare, DRIFT_MAX, exact } from './drift.ts'
-import { COLUMNS, type KnownPayment, paymentOf, type StoredPayment } from '../payments/payment-callback.ts'
+import { PAYMENT_COLUMNS, type KnownPayment, paymentOf, type StoredPayment } from '../payments/payment-callback.ts'
 import { sumsPerDay } from '../payments/sale-line.ts'
 
 const PAYMENTS_PER_PAGE = 2_000
@@ -23,7 +24,7 @@ async function paymentDrift(tx: Queryable): Promise<Drift[]> {
     if (page.length === 0) break
     if (drift.length >= DRIFT_MAX) return drift
     const settlement = settle(page)
-    drift.push(...(await lineDrift(tx, page, settlement.lines)), ...refusedDrift(page, settlement.refused))
+    drift.push(...(await lineDrift(tx, page, settlement.lines)), ...shortfallDrift(page, settlement.shortfalls))
     for (const [seller, { items, refunds }] of settlement.pending) {
       const sum = pending.get(seller) ?? { items: 0, refunds: 0 }
       pending.set(seller, { items: sum.items + items, refunds: sum.refunds + refunds })
@@ -41,7 +42,7 @@ async function paymentsAfter(tx: Queryable, after: { provider: string; paymentRe
       where (provider, payment_ref) > (${after.provider}, ${after.paymentRef})
       group by 1, 2 order by 1, 2 limit ${PAYMENTS_PER_PAGE}
     )
-    select ${COLUMNS} from payment join payment_callback using (provider, payment_ref)
+    select ${PAYMENT_COLUMNS} from payment join payment_callback using (provider, payment_ref)
     order by provider, payment_ref`.execute(tx)
   return rows.map(paymentOf)
 }
@@ -59,7 +60,7 @@ interface StoredLine {
 }
 
 async function lineDrift(tx: Queryable, page: readonly KnownPayment[], lines: readonly Line[]): Promise<Drift[]> {
-  const numbers = new Map(page.map((callback) => [keyOf(callback), callback.number]))
+  const numbers = new Map(page.map((callback) => [callbackKey(callback), callback.number]))
   const { rows } = await sql<StoredLine>`
     select callback_no as "callbackNo", sale_no as "saleNo", item, occurred_at as "occurredAt", currency, seller_id as "sellerId",
       product_id as "productId", sum(quantity)::text as quantity, sum(amount)::text as amount
@@ -80,7 +81,7 @@ async function lineDrift(tx: Queryable, page: readonly KnownPayment[], lines: re
   )
   const expected = new Map<string, Sums>()
   for (const line of lines) {
-    const [callbackNo, saleNo] = [numbers.get(keyOf(line.callback))!, numbers.get(keyOf(line.sale))!]
+    const [callbackNo, saleNo] = [numbers.get(callbackKey(line.callback))!, numbers.get(callbackKey(line.sale))!]
     const name = nameOf(callbackNo, saleNo, { ...line, occurredAt: new Date(line.occurredAtMs) })
     const sum = expected.get(name) ?? sumsOf(0, 0)
     expected.set(name, { quantity: sum.quantity + BigInt(line.quantity), amount: sum.amount + BigInt(line.amount) })
@@ -122,11 +123,11 @@ function driftOf<Column extends string>(
   })
 }
 
-function refusedDrift(page: readonly KnownPayment[], refused: ReturnType<typeof settle>['refused']): Drift[] {
+function shortfallDrift(page: readonly KnownPayment[], shortfalls: Settlement['shortfalls']): Drift[] {
   return page.flatMap((callback) => {
-    const sentences = (refusals: readonly { field: string; message: string }[]) =>
-      refusals.map(({ field, message }) => `${field} ${message}`).join('; ')
-    const [stored, expected] = [sentences(callback.refused), sentences(refused.get(keyOf(callback)) ?? [])]
+    const sentences = (ofCallback: readonly Shortfall[]) =>
+      ofCallback.map(({ field, message }) => `${field} ${message}`).join('; ')
+    const [stored, expected] = [sentences(callback.shortfalls), sentences(shortfalls.get(callbackKey(callback)) ?? [])]
     if (stored === expected) return []
     const key = { provider: callback.provider, callback_id: callback.callbackId }
     return [{ aggregate: 'payment_callback', key, column: 'refused', stored, expected }]

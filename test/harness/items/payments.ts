@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import type { PaymentStatus } from '../../../src/contract/payment.ts'
-import type { Item } from '../../../src/ledger/settlement.ts'
+import type { Item } from '../../../src/ledger/callback.ts'
 import type { Call } from '../../../src/store/log/call.ts'
 import { callOf } from '../../../src/store/log/call.ts'
 import type { NewPayment } from '../../../src/admission/rows.ts'

@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto'
+import type { NewAnalyticsEvent, NewInteraction, NewPayment } from '../../admission/rows.ts'
+import { uuidV7 } from '../../contract/event-id.ts'
+import { type Callback, callbackKey, type Effect, effectKey } from '../../ledger/callback.ts'
+
+/** Whether a callback names what is sold. A refund or a cancellation goes by the sellers of the sale instead. */
+export function isPayment({ status }: Pick<Callback, 'status'>): boolean {
+  return status !== 'refunded' && status !== 'cancelled'
+}
+
+type Shopper = Pick<NewPayment, 'accountId' | 'sessionId'>
+
+/** The interactions that follow from effects. `callbacks` are all that the effects are about. */
+export function interactionsOf(effects: readonly Effect[], callbacks: readonly (Callback & Shopper)[]): NewInteraction[] {
+  const shopperOf = shoppersOf(callbacks)
+  return effects.map((effect, index) => interactionOf(effect, index, shopperOf(effect)))
+}
+
+/** The shopper of an effect is named by its callback or by the sale; otherwise the order stands for the shopper. */
+function shoppersOf(callbacks: readonly (Callback & Shopper)[]): (effect: Effect) => Shopper {
+  const shoppers = new Map(callbacks.map((callback) => [callbackKey(callback), callback]))
+  const namedBy = (callback: Callback) => {
+    const { accountId, sessionId } = shoppers.get(callbackKey(callback))!
+    return accountId === null && sessionId === null ? undefined : { accountId, sessionId }
+  }
+  return ({ callback, sale }) => namedBy(callback) ?? namedBy(sale) ?? { accountId: null, sessionId: `order:${sale.orderId}` }
+}
+
+/** The id is a hash of the effect, so that every attempt gives the same one. */
+function interactionOf(effect: Effect, index: number, { accountId, sessionId }: Shopper): NewInteraction {
+  const { type, productId, callback, sale, occurredAtMs } = effect
+  const { provider, callbackId } = callback
+  const hash = createHash('sha256').update(effectKey(effect)).digest()
+  return {
+    index,
+    item: undefined,
+    eventId: uuidV7(occurredAtMs, hash),
+    occurredAtMs,
+    eventType: type,
+    refType: 'Product',
+    refId: productId,
+    accountId,
+    accountNumber: null,
+    sessionId,
+    ipAddress: null,
+    userAgent: null,
+    metadata: { provider, callback_id: callbackId, order_id: sale.orderId },
+  }
+}
+
+/** The event that the provider reported. How much could be taken back is in the ledger alone. */
+export function analyticsEventOf(payment: NewPayment): NewAnalyticsEvent {
+  const { provider, callbackId, paymentRef, orderId, status, currency, items, processingMs, occurredAtMs } = payment
+  const isPaid = isPayment(payment)
+  const amount = items.reduce((sum, { quantity, unitPrice }) => sum + quantity * (unitPrice ?? 0), 0)
+  return {
+    source: provider,
+    externalRef: callbackId,
+    entityId: orderId,
+    status: status === 'failed' || status === 'pending' ? status : 'success',
+    processingMs,
+    amount: isPaid ? amount : null,
+    currency: isPaid ? currency : null,
+    occurredAtMs,
+    payload: { kind: isPaid ? 'payment' : status === 'refunded' ? 'refund' : 'cancellation', payment_ref: paymentRef },
+  }
+}
