@@ -1,8 +1,8 @@
 import type { z } from 'zod'
 import { AnalyticsEvent } from './analytics-event.ts'
-import { Interaction } from './interaction.ts'
-import { PaymentCallback } from './payment.ts'
-import { Search } from './search.ts'
+import { BATCH_ITEMS_MAX, Interaction } from './interaction.ts'
+import { CALLBACKS_MAX, PaymentCallback } from './payment.ts'
+import { Search, SEARCHES_MAX } from './search.ts'
 
 /** Where kinds of recorded events differ, but for judging one (src/admission) and storing one (src/store). */
 export interface KindFacts {
@@ -17,6 +17,10 @@ export interface KindFacts {
   list: string
   /** The handler of Analytic that records a list of them. */
   handler: string
+  /** Items that one list may have. */
+  itemsMax: number
+  /** Whether the handler answers a list as a whole, and not each item on its own. */
+  isAnsweredAsBatch: boolean
   /** Whether rows are in a partitioned table of the log that is called like the kind. */
   isLogged: boolean
   /** Whether rows come in batches that wait to be counted. */
@@ -36,6 +40,8 @@ export const KINDS = {
     metric: 'interactions',
     list: 'interactions',
     handler: 'CreateInteraction',
+    itemsMax: BATCH_ITEMS_MAX,
+    isAnsweredAsBatch: true,
     isLogged: true,
     isBatched: true,
     isFed: true,
@@ -49,6 +55,8 @@ export const KINDS = {
     metric: 'searches',
     list: 'searches',
     handler: 'RecordSearches',
+    itemsMax: SEARCHES_MAX,
+    isAnsweredAsBatch: true,
     isLogged: true,
     isBatched: true,
     isFed: false,
@@ -62,6 +70,8 @@ export const KINDS = {
     metric: 'payments',
     list: 'callbacks',
     handler: 'RecordPayments',
+    itemsMax: CALLBACKS_MAX,
+    isAnsweredAsBatch: false,
     isLogged: false,
     isBatched: false,
     isFed: true,
@@ -74,6 +84,8 @@ export const KINDS = {
     metric: 'analytics_events',
     list: 'events',
     handler: 'RecordEvents',
+    itemsMax: BATCH_ITEMS_MAX,
+    isAnsweredAsBatch: true,
     isLogged: true,
     isBatched: false,
     isFed: false,

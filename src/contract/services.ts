@@ -176,3 +176,5 @@ export const SERVICE_APIS = [
   scheduleApi,
   taskApi,
 ] as const
+
+export const SERVICE_NAMES: readonly string[] = SERVICE_APIS.map(({ name }) => name)

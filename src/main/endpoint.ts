@@ -1,5 +1,6 @@
 import cluster from 'node:cluster'
 import { pino } from 'pino'
+import { createIngress } from '../ingress/clients.ts'
 import { createSchedulesClient } from '../ingress/schedules-client.ts'
 import { backlog } from '../store/log/backlog.ts'
 import { connect } from '../store/database/connection.ts'
@@ -67,6 +68,9 @@ async function watchBacklog(shared: Registry): Promise<() => Promise<void>> {
   })
   const { adminUrl, ingressUrl } = addressesOf(config)
   backlogMetrics(shared, { backlog: () => backlog(db), stuck: () => stuckInvocations(adminUrl) })
-  scheduleMetrics(shared, { schedules: createSchedulesClient(ingressUrl), paused: () => pausedTasks(adminUrl) })
+  scheduleMetrics(shared, {
+    schedules: createSchedulesClient(createIngress({ url: ingressUrl })),
+    paused: () => pausedTasks(adminUrl),
+  })
   return () => db.destroy()
 }

@@ -1,14 +1,11 @@
 import { pino } from 'pino'
-import { SERVICE_APIS } from '../contract/services.ts'
+import { SERVICE_NAMES } from '../contract/services.ts'
 import { createKeyRing, KEYS_MS_MAX } from '../gateway/access/key-ring.ts'
-import { createEventWriter } from '../gateway/recording/event-writer.ts'
-import { createProductWriter } from '../gateway/recording/product-writer.ts'
-import { createPaymentWriter } from '../gateway/recording/payment-writer.ts'
-import { createRecomputeRunsClient } from '../ingress/recompute-runs-client.ts'
-import { recordingWays } from '../gateway/recording/ways.ts'
-import { createSchedulesClient } from '../ingress/schedules-client.ts'
 import { createSellerTokens } from '../gateway/access/seller-tokens.ts'
+import { createRecording } from '../gateway/recording/ways.ts'
+import type { Readiness } from '../gateway/routes/deps.ts'
 import { createGateway } from '../gateway/server.ts'
+import { createIngress } from '../ingress/clients.ts'
 import { connect, isAnswering } from '../store/database/connection.ts'
 import { checkPrepared } from './database/check-prepared.ts'
 import { readConfig } from './config/config.ts'
@@ -18,7 +15,7 @@ import { queueLimitsOf } from './config/capacity.ts'
 import { tokenSettingsOf } from './config/seller-tokens.ts'
 import { registrationOf } from './release/deployments.ts'
 import { isRestateUp, pausedTasks } from './embedded/restate.ts'
-import { gatewayMetrics, watchQueue } from './metrics/gateway.ts'
+import { gatewayMetrics, watchQueues } from './metrics/gateway.ts'
 import { poolMetrics } from './metrics/pools.ts'
 import { createRegistry } from './metrics/registry.ts'
 import { paymentAdaptersOf, paymentSecretsOf } from './config/payments.ts'
@@ -27,16 +24,15 @@ import { startTracing } from './tracing/start.ts'
 import { waitForShutdown } from './shutdown-signal.ts'
 import { isListening } from './embedded/ports.ts'
 
-const SERVICES = SERVICE_APIS.map(({ name }) => name)
 const READ_MS_MAX = 10_000
-/** A probe does not wait for what it only mentions. */
+/** Paused tasks are only mentioned, so a probe waits for them no longer. */
 const PAUSED_MS_MAX = 1_000
-/** Before whoever told this process to end loses patience. */
+/** Requests that still trickle in are cut off then, before a supervisor or a container's runtime kills the process. */
 const CLOSE_MS_MAX = 8_000
-/** Thousands may connect in the same moment; Linux takes what net.core.somaxconn allows. */
+/** Thousands may connect at the same moment; Linux accepts as many as net.core.somaxconn allows. */
 const CONNECTIONS_WAITING_MAX = 4_096
 
-/** The process that speaks HTTP with everybody else. */
+/** The process that serves HTTP. */
 const config = readConfig(process.env)
 const log = pino({ name: 'gateway', level: config.LOG_LEVEL })
 const onTraceProblem = (error: unknown) => log.warn({ err: error }, 'traces not sent')
@@ -56,17 +52,11 @@ const db = connect({
   observer: { ...poolMetrics(registry)('reading'), ...tracing.store },
 })
 const observer = gatewayMetrics(registry)
-const queue = queueLimitsOf(config)
-const { gate, ...ways } = recordingWays({ ingressUrl, db, observer, ...queue })
-const payments = createPaymentWriter({ ingressUrl, observer, ...queue })
-const analyticsEvents = createEventWriter({ ingressUrl, observer, ...queue })
-const queues = [
-  ...[ways, ways.searches].flatMap(({ groupCommit, groupSubmit }) => [groupCommit, groupSubmit]),
-  payments,
-  analyticsEvents,
-]
-watchQueue(registry, { lengths: () => queues.map((one) => one.length()), ...queue })
-// A connection of its own: whoever revokes a key must not wait for readers.
+const ingress = createIngress({ url: ingressUrl })
+const queueLimits = queueLimitsOf(config)
+const recording = createRecording({ ingress, db, observer, ...queueLimits })
+watchQueues(registry, { queues: recording.queues, ...queueLimits })
+// A connection of its own, so that a revoked key is noticed however many readers wait.
 const keysDb = connect({
   url: databaseUrl,
   name: 'footfall keys',
@@ -75,9 +65,9 @@ const keysDb = connect({
   statementMsMax: KEYS_MS_MAX,
 })
 const keys = createKeyRing(keysDb, (error) => log.warn({ err: error }, 'keys not asked for; the last known ones stay good'))
-// Known from the start, an outage of the database later does not keep anybody out.
+// Keys that are read at the start stay good during a later outage of the database.
 await keys().catch((error: unknown) => log.warn({ err: error }, 'no keys known yet'))
-// Nor does the first of many requests at once find that they are too old.
+// Read again in the background, so that the first request after a pause does not find them too old.
 setInterval(() => void keys().catch(() => undefined), KEYS_MS_MAX / 2).unref()
 
 const tokenSettings = tokenSettingsOf(config)
@@ -85,39 +75,37 @@ const onIssuerAway = (error: unknown) => log.warn({ err: error }, "the keys of t
 
 const gateway = await createGateway({
   db,
-  log,
-  ...ways,
-  analyticsEvents,
-  payments: { payments, secrets: paymentSecretsOf(config), adapters: await paymentAdaptersOf(config) },
-  writeProducts: createProductWriter({ ingressUrl, gate }),
-  keys,
-  sellerOfToken: tokenSettings && createSellerTokens(tokenSettings, onIssuerAway),
-  runs: createRecomputeRunsClient(ingressUrl),
-  schedules: createSchedulesClient(ingressUrl),
-  observer,
+  ingress,
+  recording,
+  paymentWebhooks: { secrets: paymentSecretsOf(config), adapters: await paymentAdaptersOf(config) },
+  access: { keys, sellerOfToken: tokenSettings && createSellerTokens(tokenSettings, onIssuerAway) },
+  readiness,
   metrics: () => registry.metrics(),
-  isTraced: tracing.isOn,
+  observer,
   settings: gatewaySettingsOf(config),
-  readiness: async () => {
-    const registered = registrationOf(adminUrl, SERVICES)
-    const [postgresql, ingress, endpoint, { isComplete: registration }, paused] = await Promise.all([
-      isAnswering(databaseUrl),
-      isRestateUp({ ingress: ingressUrl, admin: adminUrl }),
-      // After a release it is another one than was configured here.
-      registered.then(({ address }) => isListening(address ?? endpointUrl)),
-      registered,
-      pausedTasks(adminUrl, PAUSED_MS_MAX).catch(() => null),
-    ])
-    return { postgresql, restate: ingress, endpoint, registration, paused_tasks: paused }
-  },
+  isTraced: tracing.isOn,
+  log,
 })
 await gateway.listen({ host: config.GATEWAY_HOST, port: config.GATEWAY_PORT, backlog: CONNECTIONS_WAITING_MAX })
 process.send?.('ready')
 
 await waitForShutdown()
-// Node stops looking for requests that trickle in once it closes.
+// A server that closes no longer checks for requests that arrive too slowly.
 setTimeout(() => gateway.server.closeAllConnections(), CLOSE_MS_MAX).unref()
 await gateway.close()
 await Promise.all([db.destroy(), keysDb.destroy(), tracing.stop()])
 log.info('gateway stopped')
 process.exit(0)
+
+async function readiness(): Promise<Readiness> {
+  const registered = registrationOf(adminUrl, SERVICE_NAMES)
+  const [postgresql, restate, endpoint, { isComplete: registration }, paused] = await Promise.all([
+    isAnswering(databaseUrl),
+    isRestateUp({ ingress: ingressUrl, admin: adminUrl }),
+    // After a release it is at another address than the configured one.
+    registered.then(({ address }) => isListening(address ?? endpointUrl)),
+    registered,
+    pausedTasks(adminUrl, PAUSED_MS_MAX).catch(() => null),
+  ])
+  return { postgresql, restate, endpoint, registration, paused_tasks: paused }
+}

@@ -4,8 +4,7 @@ import { sql } from 'kysely'
 import { expect } from 'vitest'
 import type { UpsertProductsRequest, UpsertProductsResponse } from '../../src/contract/product.ts'
 import { catalogApi } from '../../src/contract/services.ts'
-import { createCallGate } from '../../src/gateway/recording/call-gate.ts'
-import { createProductWriter } from '../../src/gateway/recording/product-writer.ts'
+import { createIngress } from '../../src/ingress/clients.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { startGateway, type TestGateway } from '../harness/servers/gateway.ts'
 import { makeKeys, SHOP } from '../harness/items/keys.ts'
@@ -208,9 +207,8 @@ test('what is hidden is not in the next list, events have its category, and ever
 })
 
 test('while Restate is away the answer is 503 and says what to do', async ({ database, stack }) => {
-  const gate = createCallGate({ callsMax: 1, waitingMax: 1, bytesMax: 1_000, onFull: () => undefined })
-  const writeProducts = createProductWriter({ ingressUrl: 'http://127.0.0.1:1', gate, deadlineMs: 300 })
-  const cutOff = await startGateway(database.url, stack, { writeProducts })
+  const ingress = createIngress({ url: 'http://127.0.0.1:1', deadlineMs: 300 })
+  const cutOff = await startGateway(database.url, stack, { ingress })
   const answer = await fetch(cutOff.url + PRODUCTS, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest'
-import { createRecorder } from '../../src/ingress/recorder.ts'
+import { createIngress, type Ingress } from '../../src/ingress/clients.ts'
 import { createApiKey } from '../../src/store/access/api-key.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
@@ -31,9 +31,9 @@ beforeAll(async () => {
   stack = await startStack(database.db)
   const made = { name: 'shop', scopes: ['ingest'], isPublishable: true, origins: [ORIGIN], sellerId: null } as const
   key = (await createApiKey(database.db, { ...made, requestsPerMinute: 100_000 })).text
-  const restate = createRecorder(stack.ingressUrl)
-  const record: typeof restate.record = async (...call) => {
-    const answer = await restate.record(...call)
+  const ingress = createIngress({ url: stack.ingressUrl })
+  const callWithJson: Ingress['callWithJson'] = async (...call) => {
+    const answer = await ingress.callWithJson(...call)
     await answersHeld
     if (answersToLose > 0) {
       answersToLose--
@@ -42,7 +42,7 @@ beforeAll(async () => {
     }
     return answer
   }
-  gateway = await startGateway(database.url, stack, { recorder: { ...restate, record } })
+  gateway = await startGateway(database.url, stack, { ingress: { ...ingress, callWithJson } })
   wire = await startTcpProxy(gateway.url)
 })
 afterEach(() => {

@@ -3,14 +3,11 @@ import { connect as connectSocket, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { createGroupCommit, recordsOf } from '../../src/gateway/recording/group-commit.ts'
-import { createRecorder } from '../../src/ingress/recorder.ts'
 import { createApiKey } from '../../src/store/access/api-key.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
-import { QUEUE_LIMITS, SETTINGS, startGateway, type TestGateway } from '../harness/servers/gateway.ts'
+import { startGateway, type TestGateway } from '../harness/servers/gateway.ts'
 import { type Stack, startStack } from '../harness/servers/stack.ts'
-import { SILENT_OBSERVER } from '../harness/servers/silent-observer.ts'
 import { until } from '../../src/main/embedded/until.ts'
 
 const PATH = '/api/v1/analytic/interaction'
@@ -67,11 +64,7 @@ test.each([
 ])(
   '%i requests at once %s are all answered 200 or 503, and as many are counted as were answered 200',
   async (requests, name, limits) => {
-    const restate = createRecorder(stack.ingressUrl)
-    const { deadlineMs } = restate
-    const groups = { ...QUEUE_LIMITS, ...limits, deadlineMs, observer: SILENT_OBSERVER }
-    const groupCommit = createGroupCommit({ ...groups, ...recordsOf(restate) })
-    const burst = await startGateway(database.url, stack, { recorder: restate, groupCommit, settings: SETTINGS })
+    const burst = await startGateway(database.url, stack, { limits })
     const agent = new Agent({ keepAlive: true, maxSockets: SOCKETS_MAX })
     const product = `burst-${name.length}`
     const answers = await Promise.all(Array.from({ length: requests }, () => post(burst.url, product, agent)))

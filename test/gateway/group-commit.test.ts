@@ -3,12 +3,8 @@ import { HttpCallError } from '@restatedev/restate-sdk-clients'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { CreateInteractionResponse } from '../../src/contract/interaction.ts'
-import {
-  answersOf,
-  createGroupCommit,
-  FLUSH_EVENTS_MAX,
-  type GroupCommitOptions,
-} from '../../src/gateway/recording/group-commit.ts'
+import { createGroupCommit, FLUSH_EVENTS_MAX, type GroupCommitOptions } from '../../src/gateway/recording/group-commit.ts'
+import { answersOf } from '../../src/gateway/recording/senders.ts'
 import type { EventsBody } from '../../src/ingress/recorder.ts'
 import { SILENT_OBSERVER } from '../harness/servers/silent-observer.ts'
 

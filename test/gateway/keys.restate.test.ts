@@ -4,7 +4,7 @@ import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, expect, inject, test, vi } from 'vitest'
 import { createKeyRing, KEYS_MS_MAX } from '../../src/gateway/access/key-ring.ts'
 import { revokeApiKey } from '../../src/store/access/api-key.ts'
-import { connect } from '../../src/store/database/connection.ts'
+import { connect, type Database } from '../../src/store/database/connection.ts'
 import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { SETTINGS, startGateway, type TestGateway } from '../harness/servers/gateway.ts'
 import { ask as askAt, type Asked, INGEST, makeKey, makeKeys, MANAGE, READ, type TestKeys } from '../harness/items/keys.ts'
@@ -147,10 +147,12 @@ test('a gateway that others can reach lets nobody in before there is a key', asy
   await own.drop()
 })
 
+const accessOf = (db: Database) => ({ keys: createKeyRing(db, () => undefined), sellerOfToken: undefined })
+
 test('while PostgreSQL is away known keys are known and probes are answered', async () => {
   const wire = await startTcpProxy(database.url)
   const db = connect({ url: wire.url, name: 'test gateway', readOnly: true })
-  const patient = await startGateway(database.url, stack, { db, keys: createKeyRing(db, () => undefined) })
+  const patient = await startGateway(database.url, stack, { db, access: accessOf(db) })
   const status = async (key: string) => (await ask({ key, url: patient.url })).status
   expect(await status(keys.ingest)).toBe(200)
   await wire.cut()
@@ -169,7 +171,7 @@ test('while PostgreSQL is away known keys are known and probes are answered', as
 test('while PostgreSQL takes everything and answers nothing known keys are known', async () => {
   const wire = await startTcpProxy(database.url)
   const db = connect({ url: wire.url, name: 'test gateway', readOnly: true })
-  const patient = await startGateway(database.url, stack, { db, keys: createKeyRing(db, () => undefined) })
+  const patient = await startGateway(database.url, stack, { db, access: accessOf(db) })
   const status = async (key: string) => (await ask({ key, url: patient.url })).status
   expect(await status(keys.ingest)).toBe(200)
   wire.hold()
@@ -186,7 +188,7 @@ test('a gateway that could never ask for the keys lets nobody in, and says that 
   const wire = await startTcpProxy(database.url)
   await wire.cut()
   const db = connect({ url: wire.url, name: 'test gateway', readOnly: true })
-  const cutOff = await startGateway(database.url, stack, { db, keys: createKeyRing(db, () => undefined) })
+  const cutOff = await startGateway(database.url, stack, { db, access: accessOf(db) })
   expect(await ask({ key: keys.ingest, url: cutOff.url })).toMatchObject({
     status: 503,
     json: { error: { code: 'unavailable' } },

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { createRecorder } from '../../src/ingress/recorder.ts'
+import { createIngress } from '../../src/ingress/clients.ts'
 import { connect } from '../../src/store/database/connection.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
@@ -21,8 +21,8 @@ beforeAll(async () => {
   wire = await startTcpProxy(database.url)
   db = connect({ url: wire.url, name: 'test' })
   stack = await startStack(db)
-  gateway = await startGateway(wire.url, stack, { recorder: createRecorder(stack.ingressUrl, 1_000) })
-  patient = await startGateway(wire.url, stack, { recorder: createRecorder(stack.ingressUrl, 30_000) })
+  gateway = await startGateway(wire.url, stack, { ingress: createIngress({ url: stack.ingressUrl, deadlineMs: 1_000 }) })
+  patient = await startGateway(wire.url, stack, { ingress: createIngress({ url: stack.ingressUrl, deadlineMs: 30_000 }) })
 })
 afterAll(async () => {
   await gateway.stop()
@@ -103,7 +103,8 @@ test('who does not wait for the outcome does not notice that PostgreSQL is away'
 })
 
 test('while Restate is away writes answer 503 and reads go on', async () => {
-  const alone = await startGateway(wire.url, stack, { recorder: createRecorder('http://127.0.0.1:1', 1_000) })
+  const ingress = createIngress({ url: 'http://127.0.0.1:1', deadlineMs: 1_000 })
+  const alone = await startGateway(wire.url, stack, { ingress })
   expect(await post(alone.url, [view('x')])).toMatchObject({ status: 503, retryAfter: expect.any(String) })
   expect((await fetch(`${alone.url}/api/v1/analytic/popularity/top`)).status).toBe(200)
   expect(alone.log.filter(({ msg }) => msg === 'request').map(({ status }) => status)).toEqual([503, 200])

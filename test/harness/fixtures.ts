@@ -19,7 +19,9 @@ import { type StackChanges, startStack } from './servers/stack.ts'
  *
  *   const test = gatewayTest
  *     .extend('services', { scope: 'file' }, { hooks: [failing.hook], deps: { tasks } })
- *     .extend('gatewayChanges', { scope: 'file' }, ({ stack }) => ({ recorder: createRecorder(stack.ingressUrl, 1_000) }))
+ *     .extend('gatewayChanges', { scope: 'file' }, ({ stack }) => ({
+ *       ingress: createIngress({ url: stack.ingressUrl, deadlineMs: 1_000 }),
+ *     }))
  *
  * and adds what it alone has, e.g. a second gateway:
  *

@@ -4,16 +4,14 @@ import type { FastifyInstance, RouteOptions } from 'fastify'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import type { PaymentAdapter } from '../../src/contract/payment-adapter.ts'
-import { answersOf, createGroupCommit } from '../../src/gateway/recording/group-commit.ts'
 import { signatureOf } from '../../src/gateway/access/webhook-signature.ts'
-import { createPaymentWriter } from '../../src/gateway/recording/payment-writer.ts'
+import { createIngress, type Ingress } from '../../src/ingress/clients.ts'
 import { createApiKey, type NewApiKey } from '../../src/store/access/api-key.ts'
 import { requestRun } from '../../src/store/reports/run-request.ts'
 import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { type DescribedOperation, type OpenApiDocument, mismatchOf, operationsOf } from '../harness/clients/openapi-document.ts'
-import { PAYMENT_SECRET, QUEUE_LIMITS, SETTINGS, startGateway, type TestGateway } from '../harness/servers/gateway.ts'
+import { PAYMENT_SECRET, SETTINGS, startGateway, type TestGateway } from '../harness/servers/gateway.ts'
 import { type Stack, startStack } from '../harness/servers/stack.ts'
-import { SILENT_OBSERVER } from '../harness/servers/silent-observer.ts'
 
 /** For people, programs that read the document, and Prometheus: no part of the API. */
 const HIDDEN = [/^\/$/, /^\/openapi\.json$/, /^\/docs(\/|$)/, /^\/metrics$/, /^\*$/]
@@ -32,9 +30,10 @@ let operations: DescribedOperation[]
 beforeAll(async () => {
   database = await createDatabase(inject('postgresUrl'))
   stack = await startStack(database.db)
-  const payments = createPaymentWriter({ ingressUrl: stack.ingressUrl, observer: SILENT_OBSERVER, ...QUEUE_LIMITS })
   const stripe: PaymentAdapter = { provider: 'stripe', isSigned: () => true, callbacksOf: () => [] }
-  gateway = await startGateway(database.url, stack, { payments: { payments, secrets: [PAYMENT_SECRET], adapters: [stripe] } })
+  gateway = await startGateway(database.url, stack, {
+    paymentWebhooks: { secrets: [PAYMENT_SECRET], adapters: [stripe] },
+  })
   document = await documentOf(gateway)
   operations = operationsOf(document)
 })
@@ -248,15 +247,16 @@ describe('with keys', () => {
         return send(recording(), slow, at)
       })
     },
-    500: () => withFresh({ groupCommit: groupCommit(QUEUE_LIMITS.queueEventsMax) }, ingest),
-    503: () => withFresh({ groupCommit: groupCommit(0) }, ingest),
+    500: () => withFresh({ ingress: failingIngress() }, ingest),
+    503: () => withFresh({ limits: { queueEventsMax: 0 } }, ingest),
   }
 
-  /** One that fails in a way that nobody has thought of, or that is full. */
-  function groupCommit(queueEventsMax: number) {
-    const fail = () => Promise.reject(new Error('a fault of ours'))
-    const limits = { list: 'interactions', ...QUEUE_LIMITS, queueEventsMax, deadlineMs: 1_000 }
-    return createGroupCommit({ ...limits, send: fail, partsOf: answersOf, observer: SILENT_OBSERVER })
+  /** Its calls fail for a reason that the gateway does not expect. */
+  function failingIngress(): Ingress {
+    return {
+      ...createIngress({ url: stack.ingressUrl }),
+      callWithJson: () => Promise.reject(new Error('a fault of ours')),
+    }
   }
 
   async function fresh(changes: Parameters<typeof startGateway>[2], ask: (at: TestGateway) => Promise<Response>) {

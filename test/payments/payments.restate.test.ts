@@ -7,12 +7,10 @@ import { afterAll, describe, expect } from 'vitest'
 import type { PaymentAdapter } from '../../src/contract/payment-adapter.ts'
 import type { PaymentCallback } from '../../src/contract/payment.ts'
 import { analyticApi } from '../../src/contract/services.ts'
-import { createPaymentWriter } from '../../src/gateway/recording/payment-writer.ts'
 import { Config } from '../../src/main/config/config.ts'
 import { paymentAdaptersOf } from '../../src/main/config/payments.ts'
 import { verify } from '../../src/store/proof/verification.ts'
-import { PAYMENT_SECRET, QUEUE_LIMITS, type TestGateway } from '../harness/servers/gateway.ts'
-import { SILENT_OBSERVER } from '../harness/servers/silent-observer.ts'
+import { PAYMENT_SECRET, type TestGateway } from '../harness/servers/gateway.ts'
 import { gatewayTest } from '../harness/fixtures.ts'
 import type { Database } from '../../src/store/database/connection.ts'
 
@@ -27,9 +25,8 @@ const lengthSigned: PaymentAdapter = {
   callbacksOf: async (callbacks: never) => callbacks,
 }
 
-const test = gatewayTest.extend('gatewayChanges', { scope: 'file' }, async ({ stack }) => ({
-  payments: {
-    payments: createPaymentWriter({ ingressUrl: stack.ingressUrl, observer: SILENT_OBSERVER, ...QUEUE_LIMITS }),
+const test = gatewayTest.extend('gatewayChanges', { scope: 'file' }, async () => ({
+  paymentWebhooks: {
     secrets: ['a secret of tomorrow', PAYMENT_SECRET],
     adapters: [...(await adaptersOf(adapterOfDocs())), lengthSigned],
   },

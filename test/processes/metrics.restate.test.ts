@@ -5,13 +5,11 @@ import { Registry } from 'prom-client'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import type { RejectedKey } from '../../src/contract/rejected.ts'
 import { analyticApi, popularityApi } from '../../src/contract/services.ts'
-import { createGroupCommit, recordsOf } from '../../src/gateway/recording/group-commit.ts'
-import { createRecorder } from '../../src/ingress/recorder.ts'
 import { gatewayMetrics } from '../../src/main/metrics/gateway.ts'
 import { handlerTimes } from '../../src/main/metrics/handler-times.ts'
 import { serviceMetrics } from '../../src/main/metrics/services.ts'
 import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
-import { QUEUE_LIMITS, startGateway } from '../harness/servers/gateway.ts'
+import { startGateway } from '../harness/servers/gateway.ts'
 import { valueOf } from '../harness/clients/prometheus.ts'
 import { failingOnce } from '../harness/servers/fail-points.ts'
 import { type Stack, startStack } from '../harness/servers/stack.ts'
@@ -96,9 +94,7 @@ test('an interaction that is replayed after it was refused counts as accepted th
 
 test('many requests at once are flushed together, and each interaction is counted once', async () => {
   const observer = gatewayMetrics(registry)
-  const restate = createRecorder(stack.ingressUrl)
-  const groupCommit = createGroupCommit({ ...QUEUE_LIMITS, ...recordsOf(restate), deadlineMs: restate.deadlineMs, observer })
-  const gateway = await startGateway(database.url, stack, { recorder: restate, groupCommit, observer })
+  const gateway = await startGateway(database.url, stack, { observer })
   const before = event()
   await stack.ingress.client(analyticApi).CreateInteraction({ interactions: [before] })
   const post = async () => {

@@ -4,14 +4,13 @@ import type { AuditEntry } from '../../src/contract/audit-entry.ts'
 import type { CreateInteractionResponse } from '../../src/contract/interaction.ts'
 import type { ReportAnswer } from '../../src/contract/report.ts'
 import { analyticApi } from '../../src/contract/services.ts'
-import { createEventWriter } from '../../src/gateway/recording/event-writer.ts'
+import { createIngress } from '../../src/ingress/clients.ts'
 import { clear } from '../harness/servers/database.ts'
-import { QUEUE_LIMITS, startGateway, type TestGateway } from '../harness/servers/gateway.ts'
+import { startGateway, type TestGateway } from '../harness/servers/gateway.ts'
 import { makeKeys, SHOP } from '../harness/items/keys.ts'
 import { buildBuckets, type ReportedEvent, timeless } from '../harness/items/reports.ts'
 import { atFailPoints } from '../harness/servers/fail-points.ts'
 import type { Stack } from '../harness/servers/stack.ts'
-import { SILENT_OBSERVER } from '../harness/servers/silent-observer.ts'
 import { audit } from '../../src/store/audit/audit-entry.ts'
 import { gatewayTest } from '../harness/fixtures.ts'
 
@@ -117,13 +116,8 @@ test.for([
 )
 
 test('while Restate is away the answer is 503 and says what to do', async ({ database, stack }) => {
-  const analyticsEvents = createEventWriter({
-    ...QUEUE_LIMITS,
-    ingressUrl: 'http://127.0.0.1:1',
-    deadlineMs: 300,
-    observer: SILENT_OBSERVER,
-  })
-  const cutOff = await startGateway(database.url, stack, { analyticsEvents })
+  const ingress = createIngress({ url: 'http://127.0.0.1:1', deadlineMs: 300 })
+  const cutOff = await startGateway(database.url, stack, { ingress })
   const headers = { 'content-type': 'application/json' }
   const answer = await fetch(cutOff.url + EVENTS, { method: 'POST', headers, body: JSON.stringify({ events: [event()] }) })
   expect([answer.status, await answer.json()]).toEqual([

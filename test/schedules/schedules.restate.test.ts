@@ -4,7 +4,7 @@ import type { RetentionSettings, Task } from '../../services/handler/deps.ts'
 import { TASKS } from '../../services/tasks/all.ts'
 import { type ScheduleState, TASK_NAMES } from '../../src/contract/schedule.ts'
 import { scheduleApi } from '../../src/contract/services.ts'
-import { createSchedulesClient } from '../../src/ingress/schedules-client.ts'
+import { createIngress } from '../../src/ingress/clients.ts'
 import { pausedTasks } from '../../src/main/embedded/restate.ts'
 import { scheduleMetrics } from '../../src/main/metrics/schedules.ts'
 import { startSchedules } from '../../src/main/start-schedules.ts'
@@ -312,7 +312,8 @@ test('a deploy starts what is on and stops what is off, and REST lists every tas
 })
 
 test('while Restate is away the schedules are answered 503, in time', async ({ database, stack }) => {
-  const gateway = await startGateway(database.url, stack, { schedules: createSchedulesClient('http://127.0.0.1:1', 500) })
+  const ingress = createIngress({ url: 'http://127.0.0.1:1', deadlineMs: 500 })
+  const gateway = await startGateway(database.url, stack, { ingress })
   const answer = await fetch(`${gateway.url}/api/v1/schedules`)
   expect(answer.status).toBe(503)
   expect(await answer.json()).toMatchObject({ error: { code: 'unavailable', message: expect.stringContaining('Restate') } })

@@ -5,18 +5,13 @@ import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { z } from 'zod'
 import type { Keys } from '../../src/gateway/access/key-ring.ts'
-import { createEventWriter } from '../../src/gateway/recording/event-writer.ts'
-import { createPaymentWriter } from '../../src/gateway/recording/payment-writer.ts'
-import { createProductWriter } from '../../src/gateway/recording/product-writer.ts'
-import { createRecomputeRunsClient } from '../../src/ingress/recompute-runs-client.ts'
-import { recordingWays } from '../../src/gateway/recording/ways.ts'
 import { sellerOf } from '../../src/gateway/access/seller-access.ts'
 import { createSellerTokens } from '../../src/gateway/access/seller-tokens.ts'
-import { createGateway, type GatewayDeps } from '../../src/gateway/server.ts'
+import { createGateway } from '../../src/gateway/server.ts'
 import type { NewApiKey, SecretApiKey } from '../../src/store/access/api-key.ts'
 import { connect, type Database } from '../../src/store/database/connection.ts'
 import { type OpenApiDocument, type Operation, operationsOf } from '../harness/clients/openapi-document.ts'
-import { QUEUE_LIMITS, SETTINGS } from '../harness/servers/gateway.ts'
+import { type GatewayChanges, gatewayDepsOf, SETTINGS } from '../harness/servers/gateway.ts'
 import {
   claimsOf,
   encoded,
@@ -27,7 +22,6 @@ import {
   startTokenIssuer,
 } from '../harness/clients/token-issuer.ts'
 import { READ } from '../harness/items/keys.ts'
-import { SILENT_OBSERVER } from '../harness/servers/silent-observer.ts'
 import { Id } from '../../src/contract/id.ts'
 
 const OF_SELLER = '/api/v1/test/seller'
@@ -74,37 +68,18 @@ const KEYS = keysOf(
 )
 
 /** A gateway with a route about one seller, which answers with its id. */
-async function gatewayWith(keys: Keys, changes: Partial<GatewayDeps> = {}): Promise<FastifyInstance> {
-  const ingressUrl = `http://${NOWHERE}`
-  const { gate, ...ways } = recordingWays({ ingressUrl, db, observer: SILENT_OBSERVER, ...QUEUE_LIMITS })
+async function gatewayWith(keys: Keys, changes: GatewayChanges & { areTokensUsed?: boolean } = {}): Promise<FastifyInstance> {
   const lines = new Writable({
     write(chunk: Buffer, _encoding, done) {
       log.push(chunk.toString())
       done()
     },
   })
-  const app = await createGateway({
-    db,
-    log: pino({ level: 'debug' }, lines),
-    ...ways,
-    payments: {
-      payments: createPaymentWriter({ ingressUrl, observer: SILENT_OBSERVER, ...QUEUE_LIMITS }),
-      secrets: [],
-      adapters: [],
-    },
-    analyticsEvents: createEventWriter({ ingressUrl, observer: SILENT_OBSERVER, ...QUEUE_LIMITS }),
-    writeProducts: createProductWriter({ ingressUrl, gate }),
-    keys: async () => keys,
-    sellerOfToken: createSellerTokens(issuer.settings, () => undefined),
-    settings: SETTINGS,
-    readiness: async () => ({ postgresql: true, restate: true, endpoint: true, registration: true, paused_tasks: [] }),
-    runs: createRecomputeRunsClient(`http://${NOWHERE}`),
-    schedules: async () => [],
-    observer: SILENT_OBSERVER,
-    metrics: async () => '',
-    isTraced: false,
-    ...changes,
-  })
+  const { areTokensUsed = true, ...more } = changes
+  const sellerOfToken = areTokensUsed ? createSellerTokens(issuer.settings, () => undefined) : undefined
+  const access = { keys: async () => keys, sellerOfToken }
+  const deps = gatewayDepsOf({ db, ingressUrl: `http://${NOWHERE}` }, { access, ...more })
+  const app = await createGateway({ log: pino({ level: 'debug' }, lines), ...deps })
   const schema = { querystring: z.strictObject({ seller_id: Id.optional() }) }
   app.get(OF_SELLER, { config: { access: 'read', ofSeller: true }, schema }, async (request) => {
     return { data: sellerOf(request, (request.query as { seller_id?: string }).seller_id) }
@@ -200,7 +175,7 @@ test('a token beside a key in a header of its own binds', async () => {
 
 test('a token in an address, and one where tokens are not used, is no key', async () => {
   const token = await tokenOf()
-  const unused = { sellerOfToken: undefined }
+  const unused = { areTokensUsed: false }
   const unknown = { status: 401, json: { error: { message: 'the key is not known, or was revoked' } } }
   expect(await ask(await gatewayWith(KEYS), undefined, { url: `${OF_SELLER}?key=${token}` })).toMatchObject(unknown)
   expect(await ask(await gatewayWith(KEYS, unused), token)).toMatchObject(unknown)
@@ -257,6 +232,6 @@ test('tokens are in the document where they are used, at what is about a seller'
   expect(taking.map(({ path }) => path)).toContain(OF_SELLER)
   expect(taking.map(({ path }) => path)).not.toContain(READ)
   expect(document).toMatchObject({ components: { securitySchemes: { seller_token: { scheme: 'bearer', bearerFormat: 'JWT' } } } })
-  const without = await documentOf(await gatewayWith(KEYS, { sellerOfToken: undefined }))
+  const without = await documentOf(await gatewayWith(KEYS, { areTokensUsed: false }))
   expect(JSON.stringify(without)).not.toContain('seller_token')
 })

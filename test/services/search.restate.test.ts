@@ -4,12 +4,12 @@ import { sql } from 'kysely'
 import { expect } from 'vitest'
 import type { CreateInteractionResponse } from '../../src/contract/interaction.ts'
 import type { RejectedKey } from '../../src/contract/rejected.ts'
-import { type Search, SEARCHES_MAX } from '../../src/contract/search.ts'
+import type { Search } from '../../src/contract/search.ts'
 import { analyticApi, popularityApi } from '../../src/contract/services.ts'
-import { createGroupCommit, recordsOf } from '../../src/gateway/recording/group-commit.ts'
-import { type Recorder, createRecorder } from '../../src/ingress/recorder.ts'
-import { recordingWays } from '../../src/gateway/recording/ways.ts'
+import { createIngress, type Ingress } from '../../src/ingress/clients.ts'
+import { createRecording } from '../../src/gateway/recording/ways.ts'
 import { verify } from '../../src/store/proof/verification.ts'
+import type { TestDatabase } from '../harness/servers/database.ts'
 import { QUEUE_LIMITS, startGateway, type TestGateway } from '../harness/servers/gateway.ts'
 import { makeKey, SHOP } from '../harness/items/keys.ts'
 import { answerOf, failingOnce, type FailPoint } from '../harness/servers/fail-points.ts'
@@ -71,44 +71,42 @@ test('a search sent by REST, again, and through the ingress counts each product 
   expect((await verify(db)).drift).toEqual([])
 })
 
-/** A queue of searches whose calls wait until they are let go. */
-function heldQueue(stack: Stack) {
+/** A gateway whose calls wait until they are let go. */
+async function startHeldGateway(database: TestDatabase, stack: Stack) {
   const { promise: held, resolve: letGo } = Promise.withResolvers<void>()
-  const restate = createRecorder(stack.ingressUrl, 10_000, 'search')
+  const ingress = createIngress({ url: stack.ingressUrl })
   let inFlight = 0
   let calls = 0
-  const record: Recorder['record'] = async (body) => {
+  const callWithJson: Ingress['callWithJson'] = async (api, handler, json, options) => {
     calls += 1
-    inFlight += (JSON.parse(body.toString()) as { searches: unknown[] }).searches.length
+    inFlight += (JSON.parse(Buffer.from(json).toString()) as { searches: unknown[] }).searches.length
     await held
-    return restate.record(body)
+    return ingress.callWithJson(api, handler, json, options)
   }
-  const { deadlineMs } = restate
-  const limits = { ...QUEUE_LIMITS, flushEventsMax: SEARCHES_MAX, deadlineMs, observer: SILENT_OBSERVER }
-  const groupCommit = createGroupCommit({ ...limits, ...recordsOf({ ...restate, record }) })
-  return { groupCommit, letGo, calls: () => calls, has: () => inFlight + groupCommit.length().events }
+  const holding = { ...ingress, callWithJson }
+  const recording = createRecording({ ingress: holding, db: database.db, observer: SILENT_OBSERVER, ...QUEUE_LIMITS })
+  const gateway = await startGateway(database.url, stack, { ingress: holding, recording })
+  const { groupCommit } = recording.ways.search
+  return { gateway, letGo, calls: () => calls, has: () => inFlight + groupCommit.length().events }
 }
 
 test('what comes while a call is on its way shares the next one, and each search has its own answer', async ({
-  db,
   database,
   stack,
   gateway,
 }) => {
   const twice = { ...identity(), query: 'crowd', product_ids: ['crowd'] }
   await ask(gateway, '/api/v1/search', twice)
-  const queue = heldQueue(stack)
-  const ways = recordingWays({ ingressUrl: stack.ingressUrl, db, observer: SILENT_OBSERVER, ...QUEUE_LIMITS })
-  const searchWays = { ...ways.searches, groupCommit: queue.groupCommit }
-  const crowded = await startGateway(database.url, stack, { searches: searchWays })
+  const held = await startHeldGateway(database, stack)
+  const { gateway: crowded } = held
   const late = { ...identity(), occurred_at: '2099-01-01T00:00:00Z' }
   const searches = Array.from({ length: 120 }, (_, n) => {
     if (n % 40 === 0) return twice
     return { query: 'crowd', product_ids: ['crowd', `crowd-${n}`], ...(n % 40 === 1 && late) }
   })
   const answered = Promise.all(searches.map((one) => ask(gateway, '/api/v1/search', one, {}, crowded.url)))
-  expect(await until(async () => queue.has() === searches.length, 10_000)).toBe(true)
-  queue.letGo()
+  expect(await until(async () => held.has() === searches.length, 10_000)).toBe(true)
+  held.letGo()
   const answers = await answered
   for (const [n, { json }] of answers.entries()) {
     const rejected = [expect.objectContaining({ index: 0, code: 'in_future', field: 'occurred_at' })]
@@ -116,7 +114,7 @@ test('what comes while a call is on its way shares the next one, and each search
     expect(json.data).toEqual(n % 40 < 2 ? other : ACCEPTED)
   }
   // The first, one that was half full beside it, and the rest.
-  expect(queue.calls()).toBeLessThanOrEqual(3)
+  expect(held.calls()).toBeLessThanOrEqual(3)
   await crowded.stop()
   expect(await countsOf(stack, 'crowd')).toEqual([115, 0])
 })

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Command, Option } from 'commander'
 import { type RecomputeRun, StartRun } from '../../contract/recompute-run.ts'
 import { ReportDay, type ReportWindow, WINDOWS } from '../../contract/report.ts'
+import { createIngress } from '../../ingress/clients.ts'
 import { createRecomputeRunsClient, type Runs } from '../../ingress/recompute-runs-client.ts'
 import { refusalOf } from '../../ingress/refusal.ts'
 import { actor } from '../terminal/actor.ts'
@@ -36,7 +37,7 @@ export function recomputeCommand(): Command {
     .option('--json', 'the run as JSON')
     .action(async (report: string | undefined, options: Options) => {
       const { ingressUrl } = addressesOf(readConfig(process.env))
-      const runs = createRecomputeRunsClient(ingressUrl)
+      const runs = createRecomputeRunsClient(createIngress({ url: ingressUrl }))
       const told = (error: unknown) => {
         const message =
           refusalOf(error)?.message ?? `Restate at ${ingressUrl} does not answer: start Footfall with npm start first.`

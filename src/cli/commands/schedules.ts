@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import type { ScheduleState } from '../../contract/schedule.ts'
+import { createIngress } from '../../ingress/clients.ts'
 import { createSchedulesClient } from '../../ingress/schedules-client.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { addressesOf } from '../../main/config/addresses.ts'
@@ -12,7 +13,7 @@ export function schedulesCommand(): Command {
     .option('--json', 'as JSON')
     .action(async (options: { json?: boolean }) => {
       const { ingressUrl } = addressesOf(readConfig(process.env))
-      const schedules = await createSchedulesClient(ingressUrl)().catch((cause: unknown) => {
+      const schedules = await createSchedulesClient(createIngress({ url: ingressUrl }))().catch((cause: unknown) => {
         throw new StartError(`Restate at ${ingressUrl} does not tell its schedules: start Footfall with npm start first.`, {
           cause,
         })

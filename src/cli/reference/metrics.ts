@@ -1,6 +1,6 @@
 import { backlogMetrics } from '../../main/metrics/backlog.ts'
+import { gatewayMetrics, watchQueues } from '../../main/metrics/gateway.ts'
 import { handlerTimes } from '../../main/metrics/handler-times.ts'
-import { gatewayMetrics, watchQueue } from '../../main/metrics/gateway.ts'
 import { poolMetrics } from '../../main/metrics/pools.ts'
 import { createRegistry, type Registry } from '../../main/metrics/registry.ts'
 import { scheduleMetrics } from '../../main/metrics/schedules.ts'
@@ -30,7 +30,7 @@ function gatewayRegistry(): Registry {
   const registry = createRegistry()
   poolMetrics(registry)
   gatewayMetrics(registry)
-  watchQueue(registry, { lengths: () => [], queueEventsMax: 0, queueBytesMax: 0 })
+  watchQueues(registry, { queues: [], queueEventsMax: 0, queueBytesMax: 0 })
   return registry
 }
 

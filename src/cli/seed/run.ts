@@ -6,6 +6,7 @@ import type { CreateInteractionResponse } from '../../contract/interaction.ts'
 import { REPORT_SLUGS, type ReportRow, type ReportWindow, WINDOWS } from '../../contract/report.ts'
 import { analyticApi } from '../../contract/services.ts'
 import { DAY_MS } from '../../contract/time.ts'
+import { createIngress } from '../../ingress/clients.ts'
 import { createRecomputeRunsClient, type Runs } from '../../ingress/recompute-runs-client.ts'
 import { refusalOf } from '../../ingress/refusal.ts'
 import { actor } from '../terminal/actor.ts'
@@ -39,7 +40,7 @@ export async function runSeed(plan: { ingressUrl: string; events: readonly Analy
     recorded.rejected += answer.rejected.length
   }
   const days = { date_from: dayOf(endMs - SEED_DAYS * DAY_MS), date_to: dayOf(endMs - DAY_MS) }
-  const runs = createRecomputeRunsClient(ingressUrl)
+  const runs = createRecomputeRunsClient(createIngress({ url: ingressUrl }))
   for (const report_slug of REPORT_SLUGS) {
     for (const window of WINDOWS) await recomputed(runs, { report_slug, window, ...days })
   }

@@ -20,21 +20,3 @@ export async function allowOrigins(app: FastifyInstance, deps: { keys: () => Pro
     strictPreflight: false,
   })
 }
-
-const SECURITY_HEADERS = {
-  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-  'referrer-policy': 'no-referrer',
-  'x-content-type-options': 'nosniff',
-  'x-frame-options': 'DENY',
-}
-
-/**
- * An answer of the API is data: no browser should run, frame or guess anything in it. @fastify/helmet, which puts its policy
- * together for each request, took 3 % of the gateway's time for these four. What needs TLS is for the proxy that has it.
- */
-export function secureHeaders(app: FastifyInstance): void {
-  app.addHook('onRequest', (_request, reply, done) => {
-    reply.headers(SECURITY_HEADERS)
-    done()
-  })
-}

@@ -1,23 +1,33 @@
+import type { FastifyInstance } from 'fastify'
 import type { CreateInteractionResponse } from '../../contract/interaction.ts'
 import type { BatchAnswered } from '../../ingress/recorder.ts'
 
-/** What the gateway tells of its work as it happens; metrics are made of it. */
+/** Called as the gateway works; metrics are made from it. */
 export interface GatewayObserver {
   /** A request was answered. `route` is the pattern that matched, or "unknown". */
   answered: (request: { method: string; route: string; status: number; seconds: number }) => void
-  /** What became of the interactions of one request, of its search, or of its analytics events. */
+  /** The events of one request were recorded or rejected. */
   recorded: (answer: CreateInteractionResponse, kind: BatchAnswered) => void
-  /** A call with the events of one or more requests was answered, or was not. */
+  /** A call with the events of one or more requests was answered, or failed. */
   flushed: (flush: { requests: number; events: number; seconds: number; isRecorded: boolean }) => void
-  /** A request was turned away: no key, a wrong one, too many, a full queue … */
+  /** A request was turned away, e.g. for a missing or wrong key, too many requests, or a full queue. */
   turnedAway: (reason: string) => void
 }
 
-/** What waits in the gateway at a moment. */
+/** What waits in a queue at one moment. */
 export interface QueueLength {
   requests: number
   events: number
   bytes: number
-  /** Calls on their way. */
+  /** Calls that were sent and not yet answered. */
   flushes: number
+}
+
+/** Counts by the route's pattern, because addresses have ids, of which there are too many for labels. */
+export function observeEachRequest(app: FastifyInstance, observer: GatewayObserver): void {
+  app.addHook('onResponse', async (request, reply) => {
+    const { method, routeOptions } = request
+    const seconds = reply.elapsedTime / 1_000
+    observer.answered({ method, route: routeOptions.url ?? 'unknown', status: reply.statusCode, seconds })
+  })
 }

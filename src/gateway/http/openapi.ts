@@ -16,16 +16,11 @@ send one of up to 100 letters, digits and \`_ . : -\`.
 
 As long as no key was ever made, this machine alone may call, without a key. From the first key on every request needs one.`
 
-const TAGS = [
-  { name: 'interactions', description: 'What shoppers do: sent once, counted once.' },
-  { name: 'search', description: 'What shoppers search for, are shown, and click.' },
-  { name: 'orders', description: 'What payment providers tell: sold, taken back, exactly once.' },
-  { name: 'popularity', description: 'What is popular, and the proof.' },
-  { name: 'sellers', description: 'What each seller sold.' },
-  { name: 'reports', description: 'What sources told of their operations, per day and week, and the runs that add it up.' },
-  { name: 'catalogue', description: 'What is sold: lists leave out what it hides.' },
-  { name: 'process', description: 'For whoever keeps it running.' },
-]
+/** A group of operations; declared beside the routes of its noun. */
+export interface Tag {
+  name: string
+  description: string
+}
 
 const SECURITY_SCHEMES = {
   key: { type: 'http', scheme: 'bearer', description: 'A key of `./footfall key create`.' },
@@ -60,8 +55,12 @@ interface Callers {
   takesTokens: boolean
 }
 
+interface Description extends Callers {
+  tags: readonly Tag[]
+}
+
 /** Makes /openapi.json of the routes: what callers send and get from their schemas, who may call from their `access`. */
-export async function describeApi(app: FastifyInstance, callers: Callers): Promise<void> {
+export async function describeApi(app: FastifyInstance, { tags, ...callers }: Description): Promise<void> {
   const securitySchemes = { ...SECURITY_SCHEMES, ...(callers.takesTokens && { seller_token: SELLER_TOKEN }) }
   await app.register(swagger, {
     openapi: {
@@ -74,7 +73,7 @@ export async function describeApi(app: FastifyInstance, callers: Callers): Promi
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
       servers: [{ url: '/', description: 'This gateway' }],
-      tags: TAGS,
+      tags: [...tags],
       components: { securitySchemes, schemas: { Error: schemaOfErrors() } },
     },
     transform: (document) => {

@@ -1,4 +1,4 @@
-import type { FastifyError, FastifyReply } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify'
 import { DecidedError, invalidField } from '../../contract/decided-error.ts'
 import { type ErrorBody, STATUS_OF_CODE } from '../../contract/error.ts'
 import { BODY_BYTES_MAX } from '../../contract/interaction.ts'
@@ -6,6 +6,15 @@ import { isUnavailable } from '../../store/database/sql-state.ts'
 
 const RETRY_AFTER_SECONDS = 2
 export const NOT_JSON = 'content-type must be application/json'
+
+/** Answers every error in the contract's shape; its cause goes into the log line of the request. */
+export function answerErrors(app: FastifyInstance): void {
+  app.setErrorHandler((error, request, reply) => {
+    const problem = problemOf(error, request.routeOptions.bodyLimit)
+    request.failure = problem.cause
+    return sendProblem(reply, problem)
+  })
+}
 
 /** Every error as one of the contract's codes. What is unexpected says nothing of the inside. */
 export function problemOf(error: unknown, bodyBytesMax = BODY_BYTES_MAX): DecidedError {

@@ -1,41 +1,35 @@
 import { DecidedError } from '../../contract/decided-error.ts'
+import { createTurns } from '../http/turns.ts'
 
 export interface CallGateLimits {
-  /** Calls on their way at once. */
+  /** Calls at once. */
   callsMax: number
-  /** Requests that wait for one of them; one beyond it is turned away. */
+  /** Requests that wait for their turn; a further one is turned away. */
   waitingMax: number
-  /** What the calls on their way and those that wait may hold; a request beyond it is turned away. */
+  /** Bytes of the bodies of all running and waiting calls; a request beyond it is turned away. */
   bytesMax: number
   /** Called for each request that is turned away. */
   onFull: () => void
-  /** What it is told. */
-  message?: string
 }
 
-const NOT_RECORDED = 'too much waits here already; nothing of this request was recorded, send it again'
+export const NOT_RECORDED = 'too much waits here already; nothing of this request was recorded, send it again'
 
-/** Lets so many calls go at once and others wait in turn. */
-export function createCallGate({ callsMax, waitingMax, bytesMax, onFull, message = NOT_RECORDED }: CallGateLimits) {
-  const waiting: (() => void)[] = []
-  let calls = 0
+/** Lets a few calls with a body of `size` bytes run at once; the others wait in turn. */
+export type CallGate = <T>(size: number, call: () => Promise<T>) => Promise<T>
+
+export function createCallGate({ callsMax, waitingMax, bytesMax, onFull }: CallGateLimits): CallGate {
+  const turns = createTurns(callsMax)
   let bytes = 0
-  return async <T>(size: number, call: () => Promise<T>): Promise<T> => {
-    if (bytes + size > bytesMax || waiting.length >= waitingMax) {
+  return async (size, call) => {
+    if (bytes + size > bytesMax || turns.waiting() >= waitingMax) {
       onFull()
-      throw new DecidedError('unavailable', message)
+      throw new DecidedError('unavailable', NOT_RECORDED)
     }
     bytes += size
-    if (calls >= callsMax) await new Promise<void>((resolve) => waiting.push(resolve))
-    else calls++
     try {
-      return await call()
+      return await turns.run(call)
     } finally {
       bytes -= size
-      const next = waiting.shift()
-      if (next === undefined) calls--
-      else next()
     }
   }
 }
-export type CallGate = ReturnType<typeof createCallGate>

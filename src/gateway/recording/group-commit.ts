@@ -1,16 +1,14 @@
 import { DecidedError } from '../../contract/decided-error.ts'
-import { randomUUID } from 'node:crypto'
-import { KINDS } from '../../contract/kinds.ts'
 import type { CreateInteractionResponse } from '../../contract/interaction.ts'
-import type { GatewayObserver, QueueLength } from '../http/observer.ts'
-
-import { bodyOfItems, type EventsBody, recordedOrPaced, type Recorder } from '../../ingress/recorder.ts'
+import { bodyOfItems, type EventsBody } from '../../ingress/recorder.ts'
 import { isRefusedCall } from '../../ingress/refusal.ts'
+import type { GatewayObserver, QueueLength } from '../http/observer.ts'
 import { contextOfRequest, inFlushSpan } from '../http/tracing.ts'
+import { NOT_RECORDED } from './call-gate.ts'
 
 /**
- * A flush has at most this much, unless a single request has more. With 1,000 events, batches of 1,000 came in at 0.68–0.73 of
- * the SQL's rate, and with 4,000 at 0.86–0.88: what a call costs beside its rows is shared by more of them.
+ * A flush has at most this much, unless a single request has more. Batches of 1,000 events came in at 0.68–0.73 of the SQL's rate, and
+ * batches of 4,000 at 0.86–0.88, because more rows share the fixed cost of a call.
  */
 export const FLUSH_EVENTS_MAX = 4_000
 export const FLUSH_BYTES_MAX = 1024 * 1024
@@ -22,11 +20,11 @@ export interface GroupCommitOptions<Answer, Part> {
   flushEventsMax?: number
   /** Records events in one durable call; safe to repeat, because every event has its identity. */
   send: (body: EventsBody) => Promise<Sent<Answer>>
-  /** What each request is told of it. */
+  /** Each request's part of the answer, in the order of the group. */
   partsOf: (group: readonly Pick<RequestEvents, 'count'>[], answer: Answer) => Part[]
-  /** Flushes on their way at once, when each of them is full. */
+  /** Concurrent flushes, when each of them is full. */
   flushesMax: number
-  /** What may wait; a request beyond it is turned away. */
+  /** Events and bytes that may wait; a request beyond that is turned away. */
   queueEventsMax: number
   queueBytesMax: number
   /** How long a request waits for its answer. */
@@ -36,8 +34,8 @@ export interface GroupCommitOptions<Answer, Part> {
 
 export interface Sent<Answer> {
   answer: Answer
-  /** When the next call may go, if that is later. */
-  done?: Promise<unknown>
+  /** Resolves when the next call may be sent; at once if undefined. */
+  nextAllowed?: Promise<unknown>
 }
 
 /** The events of one request. */
@@ -45,7 +43,7 @@ export interface RequestEvents {
   /** As JSON, with commas between them. */
   json: string
   count: number
-  /** Its connection: what comes over one is recorded in the order in which it came. */
+  /** Its connection: the requests of one connection are recorded in the order in which they came. */
   connection: object
 }
 
@@ -56,9 +54,9 @@ export interface GroupCommit<Part = CreateInteractionResponse> {
 }
 
 /**
- * After a flush of many requests their senders are about to send the next ones: the next flush waits for them, for a part of
- * the time that the last one took. With 256 connections, waiting 0 / 5 / 10 / 15 ms gave 3,819 / 3,901 / 4,519 / 4,652 events/s,
- * and 121 / 103 / 103 / 102 ms at p99. Who comes alone does not wait.
+ * A flush of many requests is answered to many senders at once, and they are about to send their next requests. The next flush waits
+ * for these, for a part of the time that the last flush took. With 256 connections, waiting 0 / 5 / 10 / 15 ms gave 3,819 / 3,901 /
+ * 4,519 / 4,652 events/s, and 121 / 103 / 103 / 102 ms at p99. A lone request does not wait.
  */
 const CROWD_REQUESTS = 8
 const GATHER_SHARE = 0.5
@@ -69,14 +67,14 @@ interface Waiting<Part> extends RequestEvents {
   reject: (reason: unknown) => void
   /** Leads from the request's trace to its flush. */
   context: ReturnType<typeof contextOfRequest>
-  /** One that is gone was answered already, because its time was up. */
+  /** A request that is gone was answered already, because its deadline passed. */
   state: 'queued' | 'sent' | 'gone'
 }
 
 /**
- * Gathers the events of many requests into few durable calls: each costs Restate and PostgreSQL about the same, whether it
- * has one event or hundreds. A call goes out when the one before has returned, with all that came meanwhile; further ones
- * go beside it only when they are at least half full, because small calls side by side are slower than larger ones in turn.
+ * Gathers the events of many requests into few durable calls, because a call costs Restate and PostgreSQL about the same with one event
+ * as with hundreds. A call is sent when the previous one has returned, with all events that arrived since. Concurrent calls are sent only
+ * when they are at least half full, because many small calls at once are slower than larger ones in turn.
  */
 export function createGroupCommit<Answer, Part>(options: GroupCommitOptions<Answer, Part>): GroupCommit<Part> {
   const { flushEventsMax = FLUSH_EVENTS_MAX } = options
@@ -84,12 +82,12 @@ export function createGroupCommit<Answer, Part>(options: GroupCommitOptions<Answ
   const waits = { requests: 0, events: 0, bytes: 0 }
   let flushes = 0
   let isPumping = false
-  /** Until then who was just answered may come back. */
+  /** Until then the next flush waits for the senders that the last one has just answered. */
   let gatherUntilMs = 0
   const connectionsInFlight = new Set<object>()
 
-  const isHalfFull = (some: { events: number; bytes: number }) =>
-    some.events >= flushEventsMax / 2 || some.bytes >= FLUSH_BYTES_MAX / 2
+  const isHalfFull = ({ events, bytes }: { events: number; bytes: number }) =>
+    events >= flushEventsMax / 2 || bytes >= FLUSH_BYTES_MAX / 2
 
   const count = (request: Waiting<Part>, sign: 1 | -1) => {
     waits.requests += sign
@@ -98,8 +96,8 @@ export function createGroupCommit<Answer, Part>(options: GroupCommitOptions<Answ
   }
 
   /**
-   * The first requests that fit into a flush, and none whose connection waits for an earlier flush. None at all when they
-   * would not fill half of it and another flush is on its way.
+   * The first requests that fit into a flush, without those whose connection waits for an earlier flush. Empty when they would not fill
+   * half of it and another flush is running.
    */
   const takeGroup = (): Waiting<Part>[] => {
     const group: Waiting<Part>[] = []
@@ -149,7 +147,7 @@ export function createGroupCommit<Answer, Part>(options: GroupCommitOptions<Answ
       return
     }
     while (flushes < options.flushesMax) {
-      // As long as so little waits there is nothing to look for.
+      // While so little waits, no group can be half full.
       if (flushes > 0 && !isHalfFull(waits)) return
       const group = takeGroup()
       if (group.length === 0) return
@@ -157,7 +155,7 @@ export function createGroupCommit<Answer, Part>(options: GroupCommitOptions<Answ
     }
   }
 
-  /** After everything that this turn of the event loop has read; in a crowd, a moment later. */
+  /** After everything that this turn of the event loop has read; after a flush of many requests, up to 10 ms later. */
   const pumpSoon = () => {
     if (isPumping || queue.length === 0) return
     isPumping = true
@@ -173,7 +171,7 @@ export function createGroupCommit<Answer, Part>(options: GroupCommitOptions<Answ
         waits.events + request.count > options.queueEventsMax || waits.bytes + request.json.length > options.queueBytesMax
       if (isTooMuch) {
         options.observer.turnedAway('queue_full')
-        throw new DecidedError('unavailable', 'too much waits here already; nothing of this request was recorded, send it again')
+        throw new DecidedError('unavailable', NOT_RECORDED)
       }
       const waiting: Waiting<Part> = { ...request, resolve, reject, context: contextOfRequest(), state: 'queued' }
       queue.push(waiting)
@@ -202,8 +200,8 @@ async function withDeadline<T>(promise: Promise<T>, deadlineMs: number, onMissed
 }
 
 /**
- * Sends a group and gives each request its part of the answer. A group that is refused as such (which no event should
- * bring about, and one that does must harm itself alone) is halved until the request that it is about stands alone.
+ * Sends a group and gives each request its part of the answer. A call that is refused as a whole is halved until the request that
+ * causes it is alone. No event should cause that, but one that does must not fail its neighbours.
  */
 async function sendOrHalve<Answer, Part>(
   requests: readonly Waiting<Part>[],
@@ -213,25 +211,22 @@ async function sendOrHalve<Answer, Part>(
   if (group.length === 0) return
   const events = group.reduce((sum, request) => sum + request.count, 0)
   const startedMs = performance.now()
-  const tell = (isRecorded: boolean) =>
-    options.observer.flushed({
-      requests: group.length,
-      events,
-      seconds: (performance.now() - startedMs) / 1_000,
-      isRecorded,
-    })
+  const observe = (isRecorded: boolean) => {
+    const seconds = (performance.now() - startedMs) / 1_000
+    options.observer.flushed({ requests: group.length, events, seconds, isRecorded })
+  }
   try {
     const attributes = { 'footfall.requests': group.length, 'footfall.events': events }
     const contexts = group.map((request) => request.context)
     const items = group.map((request) => request.json)
     const send = () => options.send(bodyOfItems(items, options.list))
-    const { answer, done } = await inFlushSpan(contexts, attributes, send)
+    const { answer, nextAllowed } = await inFlushSpan(contexts, attributes, send)
     const parts = options.partsOf(group, answer)
-    tell(true)
+    observe(true)
     for (const [index, request] of group.entries()) request.resolve(parts[index]!)
-    await done
+    await nextAllowed
   } catch (error) {
-    tell(false)
+    observe(false)
     if (group.length > 1 && isRefusedCall(error)) {
       const middle = group.length >> 1
       await sendOrHalve(group.slice(0, middle), options)
@@ -240,52 +235,4 @@ async function sendOrHalve<Answer, Part>(
     }
     for (const request of group) request.reject(error)
   }
-}
-
-/** Records the events, and answers when they are recorded. */
-export function recordsOf(recorder: Recorder) {
-  return {
-    send: async (body: EventsBody) => ({ answer: await recorder.record(body) }),
-    partsOf: answersOf,
-    list: KINDS[recorder.kind].list,
-  }
-}
-
-/**
- * Answers as soon as Restate has the events. The next call waits for their being recorded all the same, a second at most.
- */
-export function submissionsOf(recorder: Recorder) {
-  return {
-    send: async (body: EventsBody) => {
-      const options = { idempotencyKey: randomUUID() }
-      const { invocationId } = await recorder.submit(body, options)
-      return { answer: invocationId, done: recordedOrPaced(recorder.record(body, options)) }
-    },
-    partsOf: (group: readonly unknown[], invocationId: string) => group.map(() => invocationId),
-    list: KINDS[recorder.kind].list,
-  }
-}
-
-/** What the answer to a flush says about each of its requests, with indexes of that request. */
-export function answersOf(
-  group: readonly Pick<RequestEvents, 'count'>[],
-  answer: CreateInteractionResponse,
-): CreateInteractionResponse[] {
-  let offset = 0
-  let duplicate = 0
-  let refused = 0
-  return group.map(({ count }) => {
-    const end = offset + count
-    const own: CreateInteractionResponse = { accepted: 0, duplicates: 0, duplicate_indexes: [], rejected: [] }
-    for (; duplicate < answer.duplicate_indexes.length && answer.duplicate_indexes[duplicate]! < end; duplicate++) {
-      own.duplicate_indexes.push(answer.duplicate_indexes[duplicate]! - offset)
-    }
-    for (; refused < answer.rejected.length && answer.rejected[refused]!.index < end; refused++) {
-      own.rejected.push({ ...answer.rejected[refused]!, index: answer.rejected[refused]!.index - offset })
-    }
-    own.duplicates = own.duplicate_indexes.length
-    own.accepted = count - own.duplicates - own.rejected.length
-    offset = end
-    return own
-  })
 }

@@ -1,12 +1,12 @@
 import { DecidedError } from '../../contract/decided-error.ts'
 import { BODY_BYTES_MAX, type CreateInteractionResponse } from '../../contract/interaction.ts'
-import { callOf, isOtherBody } from '../../store/log/call.ts'
-import type { Database } from '../../store/database/connection.ts'
-import type { CallGate } from './call-gate.ts'
-
 import { type EventsBody, recordedOrPaced, type Recorder } from '../../ingress/recorder.ts'
+import type { Database } from '../../store/database/connection.ts'
+import { callOf, isOtherBody } from '../../store/log/call.ts'
+import type { CallGate } from './call-gate.ts'
+import { TOO_LARGE } from './unknown-outcome.ts'
 
-/** A request that is a durable call of its own, because it has an idempotency key or does not wait for the outcome. */
+/** A request that is sent as a durable call of its own, because it has an idempotency key. */
 export interface OwnCall {
   body: EventsBody
   /** Undefined when the caller has none. */
@@ -20,19 +20,17 @@ export interface OwnCalls {
   submit: (call: OwnCall) => Promise<string>
 }
 
-export const TOO_LARGE = `the body and the event ids that it lacks are over ${BODY_BYTES_MAX} bytes: send fewer at once`
-
 export interface OwnCallDeps {
   db: Database
   recorder: Recorder
-  /** For those who wait for the outcome. */
+  /** For callers that wait for the outcome. */
   gate: CallGate
-  /** For those who do not: nobody but this slows them down. */
+  /** For respond-async callers: nothing else limits their rate. */
   submitGate: CallGate
 }
 
 export function createOwnCalls({ db, recorder, gate, submitGate }: OwnCallDeps): OwnCalls {
-  /** One deadline for all that a request asks for. */
+  /** All calls of a request share one deadline. */
   const begin = async ({ body, key }: OwnCall) => {
     const signal = AbortSignal.timeout(recorder.deadlineMs)
     const options = { signal, idempotencyKey: key }
@@ -55,7 +53,7 @@ export function createOwnCalls({ db, recorder, gate, submitGate }: OwnCallDeps):
       const { promise, resolve, reject } = Promise.withResolvers<string>()
       withinLimit(call, submitGate, async () => {
         const { invocationId, isNew, answer } = await begin(call)
-        // Only the end of the first call tells whether this is the same one.
+        // The body of the first call is known only when that call has ended.
         if (!isNew) await answer()
         resolve(invocationId)
         if (isNew) await recordedOrPaced(answer())
@@ -65,15 +63,15 @@ export function createOwnCalls({ db, recorder, gate, submitGate }: OwnCallDeps):
   }
 }
 
-/** The handler would refuse it too, but nobody may be listening then. */
+/** The handler checks the size too, but after a respond-async caller has its answer. */
 async function withinLimit<T>({ body }: OwnCall, gate: CallGate, work: () => Promise<T>): Promise<T> {
   if (body.length > BODY_BYTES_MAX) throw new DecidedError('too_large', TOO_LARGE)
   return gate(body.length, work)
 }
 
 /**
- * Restate gives a used key its first answer without looking at the body: events of another body would be lost in silence.
- * After a change of the privacy settings an honest repetition is another body too, as long as the key is remembered.
+ * Restate answers a used key with its first answer and does not compare bodies, so the events of another body would be lost silently.
+ * After a change of the privacy settings a true repetition has another body too, as long as Restate remembers the key.
  */
 async function refuseOtherBody(db: Database, invocationId: string, body: EventsBody): Promise<void> {
   if (!(await isOtherBody(db, callOf(invocationId, body)))) return

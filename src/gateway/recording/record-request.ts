@@ -1,33 +1,30 @@
-import { DecidedError } from '../../contract/decided-error.ts'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import { storableItems, withEventIds } from '../../admission/event-identity.ts'
+import type { Privacy } from '../../admission/privacy.ts'
+import { DecidedError } from '../../contract/decided-error.ts'
 import { ErrorBody } from '../../contract/error.ts'
 import { BODY_BYTES_MAX, CreateInteractionResponse, SubmittedResponse } from '../../contract/interaction.ts'
 import { KINDS } from '../../contract/kinds.ts'
-import type { Privacy } from '../../admission/privacy.ts'
-import { type AssignedIdentity, storableItems, withEventIds } from '../../admission/event-identity.ts'
-import type { GroupCommit } from './group-commit.ts'
+import { type BatchAnswered, bodyOfItems, type EventsBody } from '../../ingress/recorder.ts'
 import { IdempotencyKey, keyOf } from '../http/idempotency-key.ts'
 import type { GatewayObserver } from '../http/observer.ts'
-import { isOutage } from '../../ingress/outage.ts'
-import { isTooLarge } from '../../ingress/refusal.ts'
-import { type OwnCalls, TOO_LARGE } from './own-call.ts'
-
-import { type BatchAnswered, bodyOfItems } from '../../ingress/recorder.ts'
-
-/** The ways on which events of one kind are recorded. */
-export interface RecordingWays {
-  groupCommit: GroupCommit
-  /** For those who do not wait for the outcome. */
-  groupSubmit: GroupCommit<string>
-  ownCalls: OwnCalls
-}
+import type { RequestEvents } from './group-commit.ts'
+import { TOO_LARGE, unknownOutcome } from './unknown-outcome.ts'
+import type { Recording, RecordingWays } from './ways.ts'
 
 export interface RecordingDeps {
-  ways: RecordingWays
-  kind: BatchAnswered
-  privacy: Privacy
+  recording: Pick<Recording, 'ways'>
+  settings: { privacy: Privacy }
   observer: Pick<GatewayObserver, 'recorded'>
+}
+
+/** The items of one request. */
+export interface RecordedRequest {
+  kind: BatchAnswered
+  items: readonly unknown[]
+  request: FastifyRequest
+  reply: FastifyReply
 }
 
 export const RecordingHeaders = z.object({
@@ -42,7 +39,7 @@ export const RecordingHeaders = z.object({
 
 export const RecordingQuery = z.strictObject({ key: z.string().optional().describe('A publishable key, for a beacon.') })
 
-/** What a request that records can be answered; `accepted` is the number in the example. */
+/** The answers to a request that records; `accepted` is the number in the example. */
 export function recordingAnswers(texts: { recorded: string; accepted: number; notOne: string }) {
   const answer = { accepted: texts.accepted, duplicates: 0, duplicate_indexes: [], rejected: [] }
   return {
@@ -63,60 +60,58 @@ const Submitted = z.object({ data: SubmittedResponse }).meta({
   examples: [{ data: { invocation_id: 'inv_1gdJBtdVEcM942bjcDmb1c1khoaJe11Hbz' } }],
 })
 
-/** Records the items of a request in the way that its headers ask for. @throws Problem when nobody knows whether they were. */
+/** Records the items in the way that the request's headers ask for. @throws DecidedError when the outcome is unknown. */
 export async function recordRequest(
-  deps: RecordingDeps,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  given: readonly unknown[],
+  { recording, settings, observer }: RecordingDeps,
+  { kind, items, request, reply }: RecordedRequest,
 ): Promise<{ data: CreateInteractionResponse }> {
-  const items = storableItems(given, deps.privacy)
+  const ways = recording.ways[kind]
+  const stored = storableItems(items, settings.privacy)
   const key = keyOf(request)
-  // Restate gives events without ids the same ones in every attempt of a call with this key.
-  const identified = key === undefined ? withEventIds(items, Date.now()) : { events: items, given: [] }
-  const count = identified.events.length
-  // From here on the events are text, a fifth of what they are as objects; many may wait.
+  // For a call with a key Restate generates the ids: the same in every attempt.
+  const identified = key === undefined ? withEventIds(stored, Date.now()) : { events: stored, given: [] }
+  // Text takes a fifth of the memory of objects, and many requests may wait.
   const json = JSON.stringify(identified.events).slice(1, -1)
+  const events: EventsText = { kind, json, count: identified.events.length, key, connection: request.raw.socket }
   try {
     if (prefersAsync(request)) {
-      const data = { invocation_id: await submit(deps, request, { json, count, key }) }
+      const data = { invocation_id: await submit(ways, events) }
       return await reply.code(202).header('preference-applied', 'respond-async').send({ data })
     }
-    const { answer, isNew } = await (key === undefined
-      ? recordInGroup(deps.ways.groupCommit, request, { json, count })
-      : deps.ways.ownCalls.record({ body: bodyOfItems([json], KINDS[deps.kind].list), key }))
-    if (isNew) deps.observer.recorded(answer, deps.kind)
+    const { answer, isNew } = await record(ways, events)
+    if (isNew) observer.recorded(answer, kind)
     return { data: answer }
   } catch (error) {
-    throw problemOfRecording(error, identified.given, key)
+    const advice = key === undefined ? 'resend the same events' : 'send the same again with the same Idempotency-Key'
+    throw unknownOutcome(error, advice, { details: { events: identified.given } })
   }
 }
 
-async function recordInGroup(groupCommit: GroupCommit, { raw }: FastifyRequest, items: { json: string; count: number }) {
-  return { answer: await groupCommit.record({ ...items, connection: raw.socket }), isNew: true }
+interface EventsText extends RequestEvents {
+  kind: BatchAnswered
+  /** The caller's idempotency key, if it has one. */
+  key: string | undefined
 }
 
-function submit(
-  { ways: { groupSubmit, ownCalls }, kind }: RecordingDeps,
-  { raw }: FastifyRequest,
-  { json, count, key }: { json: string; count: number; key: string | undefined },
-): Promise<string> {
-  const body = bodyOfItems([json], KINDS[kind].list)
-  // Nobody may be listening any more when the handler refuses it.
+async function record({ groupCommit, ownCalls }: RecordingWays, { key, ...events }: EventsText) {
+  return key === undefined
+    ? { answer: await groupCommit.record(events), isNew: true }
+    : ownCalls.record({ body: bodyOf(events), key })
+}
+
+function submit({ groupSubmit, ownCalls }: RecordingWays, { key, ...events }: EventsText): Promise<string> {
+  const body = bodyOf(events)
+  // Checked here, because the caller has its answer before the handler checks it.
   if (body.length > BODY_BYTES_MAX) throw new DecidedError('too_large', TOO_LARGE)
-  return key === undefined ? groupSubmit.record({ json, count, connection: raw.socket }) : ownCalls.submit({ body, key })
+  return key === undefined ? groupSubmit.record(events) : ownCalls.submit({ body, key })
+}
+
+function bodyOf({ kind, json }: Pick<EventsText, 'kind' | 'json'>): EventsBody {
+  return bodyOfItems([json], KINDS[kind].list)
 }
 
 /** RFC 7240: preferences are a list, in one header or several. */
 function prefersAsync({ headers: { prefer } }: FastifyRequest): boolean {
   const preferences = [prefer ?? []].flat().join(',').split(',')
   return preferences.some((preference) => preference.split(';')[0]!.trim().toLowerCase() === 'respond-async')
-}
-
-/** What the caller is told when the events could not be recorded, or nobody knows whether they were. */
-function problemOfRecording(error: unknown, given: readonly AssignedIdentity[], key: string | undefined): unknown {
-  if (isTooLarge(error)) return new DecidedError('too_large', TOO_LARGE)
-  if (!isOutage(error)) return error
-  const how = key === undefined ? 'resend the same events' : 'send the same again with the same Idempotency-Key'
-  return new DecidedError('unavailable', `outcome unknown, ${how}`, { details: { events: given }, cause: error })
 }

@@ -1,39 +1,52 @@
-import { SEARCHES_MAX } from '../../contract/search.ts'
+import { type Kind, KINDS, kindsWith } from '../../contract/kinds.ts'
+import type { RecordPaymentResponse } from '../../contract/payment.ts'
+import type { Ingress } from '../../ingress/clients.ts'
+import { type BatchAnswered, createRecorder } from '../../ingress/recorder.ts'
 import type { Database } from '../../store/database/connection.ts'
-import { type CallGate, createCallGate } from './call-gate.ts'
-import { createGroupCommit, recordsOf, submissionsOf } from './group-commit.ts'
 import type { GatewayObserver } from '../http/observer.ts'
-import { createOwnCalls } from './own-call.ts'
-import { type Recorder, createRecorder } from '../../ingress/recorder.ts'
-import type { RecordingWays } from './record-request.ts'
+import { type CallGate, createCallGate } from './call-gate.ts'
+import { createGroupCommit, FLUSH_EVENTS_MAX, type GroupCommit } from './group-commit.ts'
+import { createOwnCalls, type OwnCalls } from './own-call.ts'
+import { paymentsOf, recordsOf, submissionsOf } from './senders.ts'
 
-/** Calls on their way beside the group commit. */
+/** Concurrent calls that carry one request each. */
 const OWN_CALLS_MAX = 64
-/** Of callers who do not wait for the outcome: 64 of them took 44 a second from the others, who then got no answer in time. */
+/** Concurrent respond-async calls. With 64 of them waiting callers got 44 answers/s fewer and timed out. */
 const SUBMITTED_CALLS_MAX = 4
 const OWN_CALLS_WAITING_MAX = 1_000
 
-export interface WaysOptions {
-  ingressUrl: string
+/** The ways on which events of one kind are recorded. */
+export interface RecordingWays {
+  groupCommit: GroupCommit
+  /** For respond-async requests. */
+  groupSubmit: GroupCommit<string>
+  ownCalls: OwnCalls
+}
+
+/** Everything that records. */
+export interface Recording {
+  ways: Record<BatchAnswered, RecordingWays>
+  /** Payment callbacks are answered one by one, and always waited for. */
+  payments: GroupCommit<readonly RecordPaymentResponse[]>
+  /** For calls that carry one request each, of every kind and of the catalog. */
+  gate: CallGate
+  /** Every queue, for the metrics. */
+  queues: readonly Pick<GroupCommit, 'length'>[]
+}
+
+export interface RecordingOptions {
+  ingress: Ingress
   db: Database
-  /** Flushes of each queue on their way at once, when each of them is full. */
+  /** Concurrent flushes of each queue, when each of them is full. */
   flushesMax: number
   /** What may wait in each queue. */
   queueEventsMax: number
   queueBytesMax: number
   observer: Pick<GatewayObserver, 'flushed' | 'turnedAway'>
-  /** What hands interactions to Restate, when that is not the ingress alone. */
-  restate?: Recorder
 }
 
-/** The ways on which interactions are recorded, and searches; the gate is that of every call that is somebody's own. */
-export interface AllWays extends RecordingWays {
-  searches: RecordingWays
-  gate: CallGate
-}
-
-export function recordingWays(options: WaysOptions): AllWays {
-  const { ingressUrl, db, observer, restate = createRecorder(ingressUrl), ...limits } = options
+/** Builds the queues of every kind in KINDS. */
+export function createRecording({ ingress, db, observer, ...limits }: RecordingOptions): Recording {
   const gateOf = (callsMax: number) =>
     createCallGate({
       callsMax,
@@ -43,14 +56,31 @@ export function recordingWays(options: WaysOptions): AllWays {
     })
   const gate = gateOf(OWN_CALLS_MAX)
   const submitGate = gateOf(SUBMITTED_CALLS_MAX)
-  const waysOf = (of: Recorder, flush: { flushEventsMax?: number } = {}): RecordingWays => {
-    const groups = { ...limits, ...flush, deadlineMs: of.deadlineMs, observer }
+  const waysOf = (kind: BatchAnswered): RecordingWays => {
+    const recorder = createRecorder(ingress, kind)
+    const options = { ...limits, flushEventsMax: flushEventsMaxOf(kind), deadlineMs: recorder.deadlineMs, observer }
     return {
-      groupCommit: createGroupCommit({ ...groups, ...recordsOf(of) }),
-      groupSubmit: createGroupCommit({ ...groups, ...submissionsOf(of) }),
-      ownCalls: createOwnCalls({ db, recorder: of, gate, submitGate }),
+      groupCommit: createGroupCommit({ ...options, ...recordsOf(recorder) }),
+      groupSubmit: createGroupCommit({ ...options, ...submissionsOf(recorder) }),
+      ownCalls: createOwnCalls({ db, recorder, gate, submitGate }),
     }
   }
-  const searches = createRecorder(ingressUrl, restate.deadlineMs, 'search')
-  return { ...waysOf(restate), searches: waysOf(searches, { flushEventsMax: SEARCHES_MAX }), gate }
+  const byKind = kindsWith('isAnsweredAsBatch').map((kind) => [kind, waysOf(kind)] as const)
+  const payments = createGroupCommit({
+    ...limits,
+    ...paymentsOf(ingress),
+    flushEventsMax: flushEventsMaxOf('payment'),
+    deadlineMs: ingress.deadlineMs,
+    observer,
+  })
+  return {
+    ways: Object.fromEntries(byKind) as Recording['ways'],
+    payments,
+    gate,
+    queues: [...byKind.flatMap(([, { groupCommit, groupSubmit }]) => [groupCommit, groupSubmit]), payments],
+  }
+}
+
+function flushEventsMaxOf(kind: Kind): number {
+  return Math.min(FLUSH_EVENTS_MAX, KINDS[kind].itemsMax)
 }

@@ -1,7 +1,7 @@
 import swaggerUi from '@fastify/swagger-ui'
-import type { FastifyInstance } from 'fastify'
+import type { RoutePlugin } from './deps.ts'
 
-/** Nothing from elsewhere is loaded. Swagger UI writes style attributes, and its icons are data. */
+/** Nothing is loaded from other hosts. Swagger UI writes style attributes, and its icons are data. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -13,18 +13,20 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-/** /docs: the document of /openapi.json to be read and tried out, from this machine alone. */
-export async function docsRoutes(app: FastifyInstance): Promise<void> {
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    staticCSP: POLICY,
-    theme: { title: 'Footfall API' },
-    // Without the bar that has the logo and a field for other documents.
-    uiConfig: {
-      layout: 'BaseLayout',
-      docExpansion: 'list',
-      defaultModelsExpandDepth: -1,
-      displayRequestDuration: true,
-    } as object,
-  })
+/** /docs: a page to read and try out /openapi.json, served by the gateway alone. */
+export function docsRoutes(): RoutePlugin {
+  return async (app) => {
+    await app.register(swaggerUi, {
+      routePrefix: '/docs',
+      staticCSP: POLICY,
+      theme: { title: 'Footfall API' },
+      // Without the bar that has the logo and a field for other documents.
+      uiConfig: {
+        layout: 'BaseLayout',
+        docExpansion: 'list',
+        defaultModelsExpandDepth: -1,
+        displayRequestDuration: true,
+      } as object,
+    })
+  }
 }

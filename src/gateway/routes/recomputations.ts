@@ -1,18 +1,17 @@
-import { DecidedError, invalidField } from '../../contract/decided-error.ts'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyRequest, RouteShorthandOptions } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
+import { DecidedError, invalidField, notFound } from '../../contract/decided-error.ts'
 import { ErrorBody } from '../../contract/error.ts'
 import { RecomputeRun, RequestRun, RunsRequest } from '../../contract/recompute-run.ts'
 import { OFFSET_MAX } from '../../contract/report.ts'
 import { storableText } from '../../contract/text.ts'
 import { wholeNumberOfText } from '../../contract/whole-number.ts'
-import type { Database } from '../../store/database/connection.ts'
-import { findRun, listRuns } from '../../store/reports/run-list.ts'
-import { isOutage } from '../../ingress/outage.ts'
-
-import type { Runs } from '../../ingress/recompute-runs-client.ts'
+import { createRecomputeRunsClient } from '../../ingress/recompute-runs-client.ts'
 import { refusalOf } from '../../ingress/refusal.ts'
+import { findRun, listRuns } from '../../store/reports/run-list.ts'
+import { unknownOutcome } from '../recording/unknown-outcome.ts'
+import type { RouteDeps, RoutePlugin } from './deps.ts'
 
 const EXAMPLE: RecomputeRun = {
   id: '019cb2f8-9d00-7c3e-8f5a-5b0f2a6d9c11',
@@ -44,7 +43,7 @@ const RunsQuery = RunsRequest.extend({
   offset: wholeNumberOfText(0, OFFSET_MAX).default(0).describe('Runs before the page.'),
 })
 const Headers = z.object({
-  'x-actor': storableText(200).optional().describe('Whom it is for, when the body does not say it: recorded as a claim.'),
+  'x-actor': storableText(200).optional().describe('On whose behalf, unless the body says it: recorded as the caller claims it.'),
 })
 const Body = RequestRun.meta({
   examples: [
@@ -52,110 +51,103 @@ const Body = RequestRun.meta({
   ],
 })
 
-export function recomputeRoutes(deps: { db: Database; runs: Runs }) {
-  return async (app: FastifyInstance) => {
+const REQUEST = {
+  config: { access: 'manage' },
+  schema: {
+    operationId: 'requestRecomputation',
+    summary: 'Recompute a report',
+    description:
+      'Rebuilds every bucket of the range from the recorded events, in steps; readers see each bucket as it was before or after. The range is widened to whole buckets: days of UTC, and weeks from Monday. At most 366 days.',
+    tags: ['reports'],
+    headers: Headers,
+    body: Body,
+    querystring: z.strictObject({}),
+    response: {
+      202: Run.describe('The run, which continues by itself.'),
+      400: ErrorBody.describe(
+        'The body is not as described, the days are in the wrong order, too many, in the future, not kept, or before the first event that is left.',
+      ),
+      404: ErrorBody.describe('There is no such report.'),
+      409: ErrorBody.describe('The same buckets are being recomputed; `details.id` is the run that does it.'),
+      503: ErrorBody.describe('Outcome unknown: ask for the runs, or ask for it again.'),
+    },
+  },
+} as const satisfies RouteShorthandOptions
+
+const RUNS = {
+  config: { access: 'read' },
+  schema: {
+    operationId: 'recomputations',
+    summary: 'Runs',
+    description: 'Newest first, including those that Footfall started by itself (kinds `refresh` and `scheduled`).',
+    tags: ['reports'],
+    querystring: RunsQuery,
+    response: { 200: RunsPage.describe('A page of runs.') },
+  },
+} as const satisfies RouteShorthandOptions
+
+const RUN = {
+  config: { access: 'read' },
+  schema: {
+    operationId: 'recomputation',
+    summary: 'A run',
+    description: 'Its progress, and its outcome.',
+    tags: ['reports'],
+    params: RunId,
+    querystring: z.strictObject({}),
+    response: { 200: Run.describe('The run.'), 404: ErrorBody.describe('There is no run of this id.') },
+  },
+} as const satisfies RouteShorthandOptions
+
+const CANCEL = {
+  config: { access: 'manage' },
+  schema: {
+    operationId: 'cancelRecomputation',
+    summary: 'Cancel a run',
+    description: 'It ends between two steps. The buckets that it has rebuilt stay. Cancelling it again changes nothing.',
+    tags: ['reports'],
+    headers: Headers,
+    params: RunId,
+    querystring: z.strictObject({}),
+    response: {
+      200: Run.describe('The run, which is cancelled.'),
+      404: ErrorBody.describe('There is no run of this id.'),
+      409: ErrorBody.describe('It has completed or failed; `details.id` is the run.'),
+      503: ErrorBody.describe('Outcome unknown: cancel it again.'),
+    },
+  },
+} as const satisfies RouteShorthandOptions
+
+export function recomputationRoutes({ db, ingress }: RouteDeps): RoutePlugin {
+  const client = createRecomputeRunsClient(ingress)
+  return async (app) => {
     const routes = app.withTypeProvider<ZodTypeProvider>()
 
-    routes.post(
-      '/api/v1/recomputations',
-      {
-        config: { access: 'manage' },
-        schema: {
-          operationId: 'requestRecomputation',
-          summary: 'Recompute a report',
-          description:
-            'Rebuilds every bucket of the range from the events that are there now, in steps; readers see each bucket before it or after it. The range is widened to whole buckets: days of UTC, and weeks from Monday. At most 366 days.',
-          tags: ['reports'],
-          headers: Headers,
-          body: Body,
-          querystring: z.strictObject({}),
-          response: {
-            202: Run.describe('The run, which goes on by itself.'),
-            400: ErrorBody.describe(
-              'The body is not as described, the days are in the wrong order, too many, in the future, not kept, or before the first event that is left.',
-            ),
-            404: ErrorBody.describe('There is no such report.'),
-            409: ErrorBody.describe('The same buckets are being recomputed; `details.id` is the run that does it.'),
-            503: ErrorBody.describe('Outcome unknown: ask for the runs, or ask for it again.'),
-          },
-        },
-      },
-      async (request, reply) => {
-        const { requested_by: requestedBy = request.headers['x-actor'], ...asked } = request.body
-        const data = await deps.runs.start({ ...asked, ...claimOf(requestedBy), actor: actorOf(request) }).catch(refuse)
-        return reply.code(202).send({ data })
-      },
-    )
+    routes.post('/api/v1/recomputations', REQUEST, async (request, reply) => {
+      const { requested_by: requestedBy = request.headers['x-actor'], ...scope } = request.body
+      const data = await client.start({ ...scope, ...claimOf(requestedBy), actor: actorOf(request) }).catch(refuse)
+      return reply.code(202).send({ data })
+    })
 
-    routes.get(
-      '/api/v1/recomputations',
-      {
-        config: { access: 'read' },
-        schema: {
-          operationId: 'recomputations',
-          summary: 'Runs',
-          description: 'Newest first; those too that Footfall started by itself (kind `refresh` and `scheduled`).',
-          tags: ['reports'],
-          querystring: RunsQuery,
-          response: { 200: RunsPage.describe('A page of runs.') },
-        },
-      },
-      async ({ query }) => {
-        const { runs, total } = await listRuns(deps.db, query)
-        return { data: runs, meta: { total } }
-      },
-    )
+    routes.get('/api/v1/recomputations', RUNS, async ({ query }) => {
+      const { runs, total } = await listRuns(db, query)
+      return { data: runs, meta: { total } }
+    })
 
-    routes.get(
-      '/api/v1/recomputations/:id',
-      {
-        config: { access: 'read' },
-        schema: {
-          operationId: 'recomputation',
-          summary: 'A run',
-          description: 'How far it is, and what became of it.',
-          tags: ['reports'],
-          params: RunId,
-          querystring: z.strictObject({}),
-          response: { 200: Run.describe('The run.'), 404: ErrorBody.describe('There is no run of this id.') },
-        },
-      },
-      async ({ params: { id } }) => {
-        const data = await findRun(deps.db, id)
-        if (data === undefined) throw new DecidedError('not_found', `there is no run ${id}`)
-        return { data }
-      },
-    )
+    routes.get('/api/v1/recomputations/:id', RUN, async ({ params: { id } }) => {
+      const data = await findRun(db, id)
+      if (data === undefined) throw notFound(`there is no run ${id}`)
+      return { data }
+    })
 
-    routes.delete(
-      '/api/v1/recomputations/:id',
-      {
-        config: { access: 'manage' },
-        schema: {
-          operationId: 'cancelRecomputation',
-          summary: 'Cancel a run',
-          description: 'It ends between two steps. The buckets that it has rebuilt stay. Cancelling it again changes nothing.',
-          tags: ['reports'],
-          headers: Headers,
-          params: RunId,
-          querystring: z.strictObject({}),
-          response: {
-            200: Run.describe('The run, which is cancelled.'),
-            404: ErrorBody.describe('There is no run of this id.'),
-            409: ErrorBody.describe('It has completed or failed; `details.id` is the run.'),
-            503: ErrorBody.describe('Outcome unknown: cancel it again.'),
-          },
-        },
-      },
-      async (request) => {
-        const by = { actor: actorOf(request), ...claimOf(request.headers['x-actor']) }
-        return { data: await deps.runs.cancel(request.params.id, by).catch(refuse) }
-      },
-    )
+    routes.delete('/api/v1/recomputations/:id', CANCEL, async (request) => {
+      const by = { actor: actorOf(request), ...claimOf(request.headers['x-actor']) }
+      return { data: await client.cancel(request.params.id, by).catch(refuse) }
+    })
   }
 }
 
-/** Who asks, as far as it is known here. */
+/** The name of the caller's key; "local" as long as no keys are used. */
 function actorOf({ apiKey }: FastifyRequest): string {
   return apiKey?.name ?? 'local'
 }
@@ -164,15 +156,13 @@ function claimOf(requestedBy: string | undefined) {
   return requestedBy === undefined ? {} : { requested_by: requestedBy }
 }
 
-/** The decision of a handler as an answer. A run that is in the way is `details.id`. */
+/** Throws the decision of a handler as an answer. With a conflict `details.id` is the run that causes it. */
 function refuse(error: unknown): never {
   const refusal = refusalOf(error)
-  if (refusal === undefined) {
-    throw isOutage(error) ? new DecidedError('unavailable', 'outcome unknown, ask for the runs', { cause: error }) : error
-  }
+  if (refusal === undefined) throw unknownOutcome(error, 'ask for the runs')
   const { status, message, metadata } = refusal
   const { field, problem, run_id: id } = metadata
-  if (status === 404) throw new DecidedError('not_found', message)
+  if (status === 404) throw notFound(message)
   if (status === 409) throw new DecidedError('conflict', message, { details: { id } })
   throw field === undefined ? new DecidedError('invalid_request', message) : invalidField(field, problem ?? message)
 }

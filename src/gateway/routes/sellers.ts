@@ -1,37 +1,35 @@
-import type { FastifyInstance } from 'fastify'
+import type { RouteShorthandOptions } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { SellerDashboardRequest, SellerDashboardResponse } from '../../contract/seller-dashboard.ts'
-import type { Database } from '../../store/database/connection.ts'
 import { sellerDashboard } from '../../store/sellers/seller-dashboard.ts'
-import type { CallGate } from '../recording/call-gate.ts'
-
 import { sellerOf } from '../access/seller-access.ts'
+import type { RouteDeps, RoutePlugin } from './deps.ts'
+
+export const SELLERS_TAG = { name: 'sellers', description: 'What each seller sold.' }
+
+const DASHBOARD = {
+  config: { access: 'read', ofSeller: true },
+  schema: {
+    operationId: 'sellerDashboard',
+    summary: 'What a seller sold',
+    description:
+      'Revenue, orders and items of a range of days, with the change since the period before, a point of the charts for each bucket, and the products that sold best. Days are those of the time zone, from midnight to midnight. Amounts are of one currency; ask again for another. All of an answer is of one moment. A key or token of a seller gets that one, and no other.',
+    tags: ['sellers'],
+    querystring: SellerDashboardRequest,
+    response: { 200: SellerDashboardResponse.describe('The dashboard.') },
+  },
+} as const satisfies RouteShorthandOptions
 
 /**
- * Reads go straight to the store, and no answer is kept: what is paid is there at once. They wait in turn, and leave connections to
- * others: a seller who sells very much keeps a processor busy.
+ * Reads go straight to the store, and no answer is kept, so that a payment shows at once. They wait in turn, because a seller with very
+ * many sales keeps a processor busy, and leave connections to other reads.
  */
-export function sellerRoutes({ db, gate }: { db: Database; gate: CallGate }) {
-  return async (app: FastifyInstance) => {
-    app.withTypeProvider<ZodTypeProvider>().get(
-      '/api/v1/analytic/seller-dashboard',
-      {
-        config: { access: 'read', ofSeller: true },
-        schema: {
-          operationId: 'sellerDashboard',
-          summary: 'What a seller sold',
-          description:
-            'Revenue, orders and items of a range of days, with the change since the period before, a point of the charts for each bucket, and the products that sold best. Days are those of the time zone, from midnight to midnight. Amounts are of one currency; ask again for another. All of an answer is of one moment. A key or token of a seller gets that one, and no other.',
-          tags: ['sellers'],
-          querystring: SellerDashboardRequest,
-          response: { 200: SellerDashboardResponse.describe('The dashboard.') },
-        },
-      },
-      async (request) => {
-        const { seller_id: named, ...asked } = request.query
-        const sellerId = sellerOf(request, named)
-        return gate(0, () => sellerDashboard(db, sellerId, asked, Date.now()))
-      },
-    )
+export function sellerRoutes({ db, reportGate }: RouteDeps): RoutePlugin {
+  return async (app) => {
+    app.withTypeProvider<ZodTypeProvider>().get('/api/v1/analytic/seller-dashboard', DASHBOARD, async (request) => {
+      const { seller_id: requestedId, ...range } = request.query
+      const sellerId = sellerOf(request, requestedId)
+      return reportGate(() => sellerDashboard(db, sellerId, range, Date.now()))
+    })
   }
 }

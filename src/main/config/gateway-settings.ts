@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import type { GatewaySettings } from '../../gateway/server.ts'
+import type { GatewaySettings } from '../../gateway/routes/deps.ts'
 import { rateLimitsOf } from './access.ts'
 import { isPublic } from './addresses.ts'
 import type { Config } from './config.ts'

@@ -5,7 +5,7 @@ import { EVENTS, SECONDS } from './registry.ts'
 
 const REQUESTS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024]
 
-/** What the gateway tells, as metrics. */
+/** Makes metrics of what the gateway reports. */
 export function gatewayMetrics(registry: Registry): GatewayObserver {
   const registers = [registry]
   const requestSeconds = new Histogram({
@@ -65,16 +65,16 @@ export function gatewayMetrics(registry: Registry): GatewayObserver {
   }
 }
 
-export interface WatchedQueue {
-  /** Of the queues of those who wait for the outcome, and of those who do not, of each kind; each has the limits. */
-  lengths: () => QueueLength[]
+export interface WatchedQueues {
+  queues: readonly { length: () => QueueLength }[]
+  /** The limits of each queue. */
   queueEventsMax: number
   queueBytesMax: number
 }
 
-/** What waits in the gateway, looked at when it is asked for. */
-export function watchQueue(registry: Registry, { lengths, queueEventsMax, queueBytesMax }: WatchedQueue): void {
-  const sumOf = (part: keyof QueueLength) => lengths().reduce((sum, length) => sum + length[part], 0)
+/** The sums over all queues, read when the metrics are scraped. */
+export function watchQueues(registry: Registry, { queues, queueEventsMax, queueBytesMax }: WatchedQueues): void {
+  const sumOf = (part: keyof QueueLength) => queues.reduce((sum, queue) => sum + queue.length()[part], 0)
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({
       name: `footfall_gateway_${name}`,

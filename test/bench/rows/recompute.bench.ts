@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { scheduleApi } from '../../../src/contract/services.ts'
 import { DAY_MS } from '../../../src/contract/time.ts'
 import * as clients from '@restatedev/restate-sdk-clients'
+import { createIngress } from '../../../src/ingress/clients.ts'
 import { createRecomputeRunsClient } from '../../../src/ingress/recompute-runs-client.ts'
 import type { Database } from '../../../src/store/database/connection.ts'
 import { makePartitions, monthOf } from '../../../src/store/log/month.ts'
@@ -91,7 +92,7 @@ async function bareStatement(db: Database): Promise<number> {
 
 /** Runs a recomputation, as a caller sees it from the request to its end. @returns seconds. */
 async function recomputeReport(ingressUrl: string): Promise<number> {
-  const runs = createRecomputeRunsClient(ingressUrl)
+  const runs = createRecomputeRunsClient(createIngress({ url: ingressUrl }))
   const [from, to] = [dayOf(Date.now() - (DAYS - 1) * DAY_MS), dayOf(Date.now())]
   return timed(async () => {
     const { id } = await runs.start({

@@ -1,21 +1,17 @@
 import type { Server } from 'node:http'
 import { Writable } from 'node:stream'
 import { pino } from 'pino'
-import { createEventWriter } from '../../../src/gateway/recording/event-writer.ts'
 import { createKeyRing } from '../../../src/gateway/access/key-ring.ts'
-import { createPaymentWriter } from '../../../src/gateway/recording/payment-writer.ts'
-import { createProductWriter } from '../../../src/gateway/recording/product-writer.ts'
-import { type Recorder, createRecorder } from '../../../src/ingress/recorder.ts'
-import { createRecomputeRunsClient } from '../../../src/ingress/recompute-runs-client.ts'
-import { recordingWays } from '../../../src/gateway/recording/ways.ts'
-import { createSchedulesClient } from '../../../src/ingress/schedules-client.ts'
-import { createGateway, type GatewayDeps, type GatewaySettings } from '../../../src/gateway/server.ts'
-import { connect } from '../../../src/store/database/connection.ts'
+import { createRecording } from '../../../src/gateway/recording/ways.ts'
+import type { GatewaySettings } from '../../../src/gateway/routes/deps.ts'
+import { createGateway, type GatewayDeps } from '../../../src/gateway/server.ts'
+import { createIngress } from '../../../src/ingress/clients.ts'
 import { queueLimitsOf } from '../../../src/main/config/capacity.ts'
 import { readConfig } from '../../../src/main/config/config.ts'
 import { gatewaySettingsOf } from '../../../src/main/config/gateway-settings.ts'
-import type { Stack } from './stack.ts'
+import { connect, type Database } from '../../../src/store/database/connection.ts'
 import { SILENT_OBSERVER } from './silent-observer.ts'
+import type { Stack } from './stack.ts'
 
 export interface TestGateway {
   url: string
@@ -34,14 +30,35 @@ export const PAYMENT_SECRET = 'a secret of the tests'
 
 export const QUEUE_LIMITS = queueLimitsOf(DEFAULTS)
 
-/** What a test replaces of a gateway's dependencies. */
-export type GatewayChanges = Partial<GatewayDeps> & { recorder?: Recorder }
+/** What a test replaces of a gateway's dependencies, and of the limits of its queues. */
+export type GatewayChanges = Partial<GatewayDeps> & { limits?: Partial<typeof QUEUE_LIMITS> }
+
+/** The dependencies of a gateway without a log; `changes` win. The keys are read from the database. */
+export function gatewayDepsOf(
+  { db, ingressUrl }: { db: Database; ingressUrl: string },
+  { limits, ...changes }: GatewayChanges = {},
+): Omit<GatewayDeps, 'log'> {
+  const { ingress = createIngress({ url: ingressUrl }), observer = SILENT_OBSERVER } = changes
+  return {
+    db,
+    ingress,
+    observer,
+    recording: createRecording({ ingress, db, observer, ...QUEUE_LIMITS, ...limits }),
+    access: { keys: createKeyRing(db, () => undefined), sellerOfToken: undefined },
+    paymentWebhooks: { secrets: [PAYMENT_SECRET], adapters: [] },
+    settings: SETTINGS,
+    readiness: async () => ({ postgresql: true, restate: true, endpoint: true, registration: true, paused_tasks: [] }),
+    metrics: async () => '',
+    isTraced: false,
+    ...changes,
+  }
+}
 
 /** A gateway on a free port, over a read-only connection as in production. */
 export async function startGateway(
   databaseUrl: string,
   stack: Pick<Stack, 'ingressUrl'>,
-  { recorder: restate = createRecorder(stack.ingressUrl), ...changes }: GatewayChanges = {},
+  changes: GatewayChanges = {},
 ): Promise<TestGateway> {
   const log: Record<string, unknown>[] = []
   const lines = new Writable({
@@ -51,32 +68,8 @@ export async function startGateway(
     },
   })
   const db = connect({ url: databaseUrl, name: 'test gateway', readOnly: true, prepares: true })
-  const keys = createKeyRing(db, () => undefined)
-  await keys().catch(() => undefined)
-  const { ingressUrl } = stack
-  const { gate, ...ways } = recordingWays({ ingressUrl, db, restate, observer: SILENT_OBSERVER, ...QUEUE_LIMITS })
-  const app = await createGateway({
-    db,
-    log: pino({ level: 'debug' }, lines),
-    ...ways,
-    analyticsEvents: createEventWriter({ ingressUrl, observer: SILENT_OBSERVER, ...QUEUE_LIMITS }),
-    payments: {
-      payments: createPaymentWriter({ ingressUrl, observer: SILENT_OBSERVER, ...QUEUE_LIMITS }),
-      secrets: [PAYMENT_SECRET],
-      adapters: [],
-    },
-    writeProducts: createProductWriter({ ingressUrl, gate }),
-    keys,
-    sellerOfToken: undefined,
-    settings: SETTINGS,
-    readiness: async () => ({ postgresql: true, restate: true, endpoint: true, registration: true, paused_tasks: [] }),
-    runs: createRecomputeRunsClient(ingressUrl),
-    schedules: createSchedulesClient(ingressUrl),
-    observer: SILENT_OBSERVER,
-    metrics: async () => '',
-    isTraced: false,
-    ...changes,
-  })
+  const deps = gatewayDepsOf({ db, ingressUrl: stack.ingressUrl }, changes)
+  const app = await createGateway({ log: pino({ level: 'debug' }, lines), ...deps })
   // As in production: beyond it the kernel turns connections of a burst away.
   const url = await app.listen({ host: '127.0.0.1', port: 0, backlog: 4_096 })
   return {

@@ -1,0 +1,54 @@
+import type { FastifyRequest } from 'fastify'
+import { DecidedError } from '../../contract/decided-error.ts'
+import { PUBLISHABLE_BODY_BYTES_MAX } from '../../contract/interaction.ts'
+import type { ApiKey, Scope } from '../../store/access/api-key.ts'
+import { shownKey } from './credentials.ts'
+import type { Keys } from './key-ring.ts'
+
+/** What of a key decides about a request. A seller's token is treated as a key that reads what is of that seller. */
+export type Caller = Omit<ApiKey, 'createdAt' | 'revokedAt'>
+
+/** The key of a request. @throws DecidedError when the request shows none, or one that does not allow it. */
+export function callerOfKey(request: FastifyRequest, access: Scope, keys: Keys): Caller {
+  const shown = shownKey(request)
+  if (shown === undefined) throw new DecidedError('unauthorized', 'show a key: Authorization: Bearer <key>')
+  const key = keys.find(shown.text)
+  if (key === undefined) throw new DecidedError('unauthorized', 'the key is not known, or was revoked')
+  checkReach(request, access, key)
+  if (key.isPublishable) checkPublishable(request, key)
+  else if (shown.isInUrl) throw new DecidedError('forbidden', 'a secret key must not be part of an address: it ends up in logs')
+  return key
+}
+
+/** What a seller's token stands for. @throws DecidedError when it does not allow the request. */
+export function callerOfSeller(request: FastifyRequest, access: Scope, sellerId: string): Caller {
+  const caller: Caller = {
+    keyId: `seller ${sellerId}`,
+    name: `seller ${sellerId}`,
+    scopes: ['read'],
+    isPublishable: false,
+    origins: [],
+    sellerId,
+    requestsPerMinute: null,
+  }
+  checkReach(request, access, caller)
+  return caller
+}
+
+function checkReach({ routeOptions }: FastifyRequest, access: Scope, { scopes, sellerId }: Caller): void {
+  if (sellerId !== null && routeOptions.config.ofSeller !== true) {
+    throw new DecidedError('forbidden', 'the key or token is bound to a seller, and this is not about one')
+  }
+  if (!scopes.includes(access)) throw new DecidedError('forbidden', `the key has not the scope ${access}`)
+}
+
+/** A publishable key is visible in the page that uses it, so it works from the key's origins only, and with small bodies. */
+function checkPublishable(request: FastifyRequest, key: Caller): void {
+  const { origin, 'content-length': length } = request.headers
+  if (origin !== undefined && !key.origins.includes(origin))
+    throw new DecidedError('forbidden', 'pages of this origin may not use the key')
+  if (length === undefined) throw new DecidedError('invalid_request', 'content-length is needed with a publishable key')
+  if (Number(length) > PUBLISHABLE_BODY_BYTES_MAX) {
+    throw new DecidedError('too_large', `the body is over ${PUBLISHABLE_BODY_BYTES_MAX} bytes, the most with a publishable key`)
+  }
+}

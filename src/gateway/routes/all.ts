@@ -1,0 +1,46 @@
+import type { Tag } from '../http/openapi.ts'
+import { auditRoutes } from './audit.ts'
+import { CATALOG_TAG, catalogRoutes } from './catalog.ts'
+import type { RouteDeps, RoutePlugin } from './deps.ts'
+import { docsRoutes } from './docs.ts'
+import { INTERACTIONS_TAG, interactionRoutes } from './interactions.ts'
+import { ORDERS_TAG, paymentRoutes } from './payments.ts'
+import { popularRoutes } from './popular.ts'
+import { POPULARITY_TAG, popularityRoutes } from './popularity.ts'
+import { PROCESS_TAG, processRoutes } from './process.ts'
+import { recomputationRoutes } from './recomputations.ts'
+import { rejectedRoutes } from './rejected.ts'
+import { REPORTS_TAG, reportRoutes } from './reports.ts'
+import { scheduleRoutes } from './schedules.ts'
+import { SEARCH_TAG, searchRoutes } from './search.ts'
+import { SELLERS_TAG, sellerRoutes } from './sellers.ts'
+
+/** Every route of the gateway, in the order of /openapi.json. */
+export const ROUTES: readonly ((deps: RouteDeps) => RoutePlugin)[] = [
+  interactionRoutes,
+  searchRoutes,
+  popularityRoutes,
+  popularRoutes,
+  sellerRoutes,
+  rejectedRoutes,
+  catalogRoutes,
+  paymentRoutes,
+  reportRoutes,
+  auditRoutes,
+  recomputationRoutes,
+  scheduleRoutes,
+  processRoutes,
+  docsRoutes,
+]
+
+/** The groups of operations, in the order in which /docs and / show them. */
+export const TAGS: readonly Tag[] = [
+  INTERACTIONS_TAG,
+  SEARCH_TAG,
+  ORDERS_TAG,
+  POPULARITY_TAG,
+  SELLERS_TAG,
+  REPORTS_TAG,
+  CATALOG_TAG,
+  PROCESS_TAG,
+]

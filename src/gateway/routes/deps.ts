@@ -1,0 +1,63 @@
+import type { FastifyInstance } from 'fastify'
+import type { Privacy } from '../../admission/privacy.ts'
+import type { PaymentAdapter } from '../../contract/payment-adapter.ts'
+import type { Ingress } from '../../ingress/clients.ts'
+import type { Database } from '../../store/database/connection.ts'
+import type { RateLimits } from '../access/rate-limit.ts'
+import type { ReadGate } from '../caching/read-gate.ts'
+import type { GatewayObserver } from '../http/observer.ts'
+import type { Recording } from '../recording/ways.ts'
+
+/** What routes use. It is passed on whole, so that a new route changes neither the server nor the process nor the tests' gateway. */
+export interface RouteDeps {
+  /** A connection that cannot write. */
+  db: Database
+  /** Records events. */
+  recording: Recording
+  /** Calls our own services. */
+  ingress: Ingress
+  paymentWebhooks: PaymentWebhooks
+  /** Shared by seller dashboards and reports. */
+  reportGate: ReadGate
+  readiness: () => Promise<Readiness>
+  /** The metrics of this process, as text for Prometheus. */
+  metrics: () => Promise<string>
+  observer: GatewayObserver
+  settings: GatewaySettings
+}
+
+/** Adds the routes of one noun to the server. */
+export type RoutePlugin = (app: FastifyInstance) => Promise<void>
+
+export interface GatewaySettings {
+  /** Whether other machines can reach the gateway: then every request needs a key, from the start. */
+  isPublic: boolean
+  /** Proxies whose X-Forwarded-For is believed: addresses and networks, separated by commas. */
+  trustedProxies: string | undefined
+  rateLimits: RateLimits
+  privacy: Privacy
+  /** The greatest age of an answer of the top list; 0 asks the database each time. */
+  topCacheMs: number
+  /** The same for the lists of popular products. */
+  popularCacheMs: number
+  /** Concurrent reads of popular lists that add up hours. */
+  addedUpAtOnce: number
+  /** Concurrent reads of seller dashboards and reports. */
+  reportsAtOnce: number
+}
+
+export interface PaymentWebhooks {
+  /** Secrets that sign callbacks in Footfall's own form; empty when these are not accepted. */
+  secrets: readonly string[]
+  adapters: readonly PaymentAdapter[]
+}
+
+/** The parts that the gateway needs for its work; true for those that answer. */
+export interface Readiness {
+  postgresql: boolean
+  restate: boolean
+  endpoint: boolean
+  registration: boolean
+  /** Tasks that wait for an operator; null when Restate did not answer in time. They do not make the gateway unready. */
+  paused_tasks: string[] | null
+}

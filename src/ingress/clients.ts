@@ -1,0 +1,113 @@
+import { randomUUID } from 'node:crypto'
+import * as clients from '@restatedev/restate-sdk-clients'
+import type {
+  HandlerDescriptor,
+  InferInput,
+  InferOutput,
+  ObjectDescriptor,
+  ServiceDescriptor,
+} from '@restatedev/restate-sdk-core'
+import { traceHeaders } from './trace-headers.ts'
+
+const ANSWER_MS_MAX = 10_000
+
+type Handlers = Record<string, HandlerDescriptor>
+/** A service or an object, as src/contract describes it. */
+type Api<H extends Handlers> = ServiceDescriptor<string, H> | ObjectDescriptor<string, H>
+
+export interface ReadOptions {
+  /** The key of an object; services have none. */
+  key?: string
+  /** How long to wait for the answer, retries included. The ingress's own deadline unless given. */
+  deadlineMs?: number
+}
+
+export interface CallOptions extends ReadOptions {
+  /** A random one when undefined. */
+  idempotencyKey?: string | undefined
+  /** Instead of a deadline. Several calls with one signal share its deadline. */
+  signal?: AbortSignal
+}
+
+/**
+ * Calls of our own services through Restate's ingress, with a deadline and the headers of the active trace. A handler's decision is
+ * thrown as an HttpCallError, see `refusalOf`; an outage is recognised by `isOutage`.
+ */
+export interface Ingress {
+  deadlineMs: number
+  /** Runs a handler once, however often the client repeats the call: all attempts carry the same idempotency key. */
+  call: <H extends Handlers, N extends keyof H & string>(
+    api: Api<H>,
+    handler: N,
+    input: InferInput<H[N]>,
+    options?: CallOptions,
+  ) => Promise<InferOutput<H[N]>>
+  /** The same for an input that is JSON already; the bytes are sent as they are. */
+  callWithJson: <H extends Handlers, N extends keyof H & string>(
+    api: Api<H>,
+    handler: N,
+    json: Uint8Array,
+    options?: CallOptions,
+  ) => Promise<InferOutput<H[N]>>
+  /** Resolves as soon as Restate has the call; `isNew` is false when it had a call with this idempotency key before. */
+  sendWithJson: <H extends Handlers>(
+    api: Api<H>,
+    handler: keyof H & string,
+    json: Uint8Array,
+    options?: CallOptions,
+  ) => Promise<{ invocationId: string; isNew: boolean }>
+  /** Calls a handler that only reads: without an idempotency key, so that Restate keeps no answer, and without retries. */
+  read: <H extends Handlers, N extends keyof H & string>(
+    api: Api<H>,
+    handler: N,
+    input: InferInput<H[N]>,
+    options?: ReadOptions,
+  ) => Promise<InferOutput<H[N]>>
+}
+
+export interface IngressOptions {
+  url: string
+  /** How long to wait for an answer, retries included. */
+  deadlineMs?: number
+}
+
+/** Opens no connection by itself: each call is an HTTP request. */
+export function createIngress({ url, deadlineMs = ANSWER_MS_MAX }: IngressOptions): Ingress {
+  const connection = clients.connect({ url, retry: true })
+  const readOptions = (options: ReadOptions = {}) => ({
+    // One deadline for all attempts; the SDK's `timeout` would be that of each attempt.
+    signal: AbortSignal.timeout(options.deadlineMs ?? deadlineMs),
+    headers: traceHeaders(),
+  })
+  const callOptions = ({ signal, idempotencyKey = randomUUID(), ...options }: CallOptions = {}) => ({
+    ...(signal === undefined ? readOptions(options) : { signal, headers: traceHeaders() }),
+    idempotencyKey,
+  })
+  /** The SDK ignores the key of a service, so that one way serves services and objects. */
+  const clientOf = <H extends Handlers, N extends keyof H>(api: Api<H>, { key = '' }: ReadOptions = {}) =>
+    connection.client(api as ObjectDescriptor<string, H>, key) as unknown as Methods<N, InferOutput<H[N]>>
+  return {
+    deadlineMs,
+    call: (api, handler, input, options) => clientOf(api, options)[handler](input, clients.rpc.opts(callOptions(options))),
+    callWithJson: (api, handler, json, options) =>
+      clientOf(api, options)[handler](json, clients.rpc.opts({ ...callOptions(options), input: JSON_INPUT })),
+    sendWithJson: async (api, handler, json, { key = '', ...options } = {}) => {
+      const client = connection.sendClient(api as ObjectDescriptor<string, Record<string, HandlerDescriptor<unknown>>>, key)
+      const sendOptions = clients.rpc.sendOpts({ ...callOptions(options), input: JSON_INPUT })
+      const { invocationId, status } = await client[handler]!(json, sendOptions)
+      return { invocationId, isNew: status === 'Accepted' }
+    },
+    read: (api, handler, input, options) => clientOf(api, options)[handler](input, clients.rpc.opts(readOptions(options))),
+  }
+}
+
+/** What an SDK client has, without the types of its inputs, which `Ingress` checks. */
+type Methods<N extends PropertyKey, Output> = Record<N, (input: unknown, options: object) => Promise<Output>>
+
+const JSON_INPUT: clients.Serde<unknown> = {
+  contentType: 'application/json',
+  serialize: (json) => json as Uint8Array,
+  deserialize: () => {
+    throw new Error('JSON_INPUT only serializes')
+  },
+}
