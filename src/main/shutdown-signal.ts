@@ -1,7 +1,7 @@
 /**
- * Resolves when the process is told to end: by a signal, or because the process that started it is gone (its channel
- * closes even when it was killed). It goes on listening: npm passes on the Ctrl-C that the terminal has sent already, and
- * the second one would otherwise end the process before it has stopped anything.
+ * Resolves when the process should end: on a signal, or when the process that started it is gone (its channel closes even when it
+ * was killed). Keeps listening, because npm repeats the Ctrl-C of the terminal, and an unhandled second signal would end the process
+ * before it has stopped anything.
  */
 export async function waitForShutdown(): Promise<void> {
   await new Promise<void>((resolve) => {

@@ -6,8 +6,8 @@ import { isDenied, isRefusedLogin, isUnavailable, lacksTables } from '../../stor
 import { StartError } from '../config/start-error.ts'
 
 /**
- * Looks whether the database is one that this code can work with. One that does not answer is an error, or is left to be waited
- * for. @throws StartError with what to do.
+ * Checks that this code can work with the database. `whenAway` says what to do about a database that does not answer: refuse to
+ * start, or start and wait for it. @throws StartError with what to do.
  */
 export async function checkPrepared(url: string, whenAway: 'refuse' | 'wait'): Promise<void> {
   const db = connect({ url, name: 'footfall check', connectionsMax: 1, readOnly: true })

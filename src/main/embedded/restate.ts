@@ -13,13 +13,13 @@ export interface RestatePorts {
 }
 
 export interface EmbeddedRestate {
-  /** Its data folder, made when it is missing. */
+  /** Data folder; created when missing. */
   folder: string
   configFile: string
   ports: RestatePorts
-  /** Where its log goes: an open file. */
+  /** File descriptor of the log. */
   log: number
-  /** More settings, as environment variables of restate-server. */
+  /** Further environment variables of restate-server. */
   settings?: Record<string, string>
 }
 
@@ -28,7 +28,7 @@ const QUERY_MS_MAX = 10_000
 
 /** Starts restate-server; resolves when the ingress and the admin port answer. */
 export async function startRestate(options: EmbeddedRestate, onSpawn: OnSpawn = () => undefined): Promise<ChildProcess> {
-  // Events in flight are in it.
+  // Only for the owner, because the folder contains events in flight.
   await mkdir(options.folder, { recursive: true, mode: 0o700 })
   const { ports } = options
   const child = spawn(restateBinary(), ['--config-file', options.configFile, '--base-dir', options.folder], {
@@ -53,16 +53,16 @@ export async function startRestate(options: EmbeddedRestate, onSpawn: OnSpawn = 
   throw new StartError('restate-server did not start; restate.log in the log folder says why.')
 }
 
-/** Whether both doors of a Restate answer. */
+/** Whether the ingress and the admin port of a Restate answer. */
 export async function isRestateUp(urls: { ingress: string; admin: string }): Promise<boolean> {
-  const ok = async (url: string) => {
+  const isOk = async (url: string) => {
     try {
       return (await fetch(url, { signal: AbortSignal.timeout(2_000) })).ok
     } catch {
       return false
     }
   }
-  return (await ok(`${urls.ingress}/restate/health`)) && (await ok(`${urls.admin}/health`))
+  return (await isOk(`${urls.ingress}/restate/health`)) && (await isOk(`${urls.admin}/health`))
 }
 
 function restateBinary(): string {
@@ -78,15 +78,15 @@ function restateBinary(): string {
 }
 
 export interface Stuck {
-  /** Invocations that failed and will be tried again. */
+  /** Number of failed invocations that Restate will retry. */
   retrying: number
-  /** Invocations that used up their attempts and wait for an operator. */
+  /** Number of invocations that used up their attempts and wait for an operator. */
   paused: number
-  /** The first hundred paused ones. */
+  /** Ids of at most 100 paused invocations. */
   pausedIds: string[]
 }
 
-/** Asks Restate's own tables. */
+/** Runs SQL over Restate's own tables. */
 export async function queryRestate<Row>(adminUrl: string, text: string, msMax = QUERY_MS_MAX): Promise<Row[]> {
   const answer = await fetch(`${adminUrl}/query`, {
     method: 'POST',
@@ -98,7 +98,7 @@ export async function queryRestate<Row>(adminUrl: string, text: string, msMax = 
   return ((await answer.json()) as { rows: Row[] }).rows
 }
 
-/** Tasks of which a tick or a run used up its attempts, or was paused by hand. */
+/** Names of the tasks with a tick or a run that used up its attempts, or that an operator paused. */
 export async function pausedTasks(adminUrl: string, msMax = QUERY_MS_MAX): Promise<string[]> {
   const rows = await queryRestate<{ task: string }>(
     adminUrl,
@@ -109,7 +109,7 @@ export async function pausedTasks(adminUrl: string, msMax = QUERY_MS_MAX): Promi
   return rows.map((row) => row.task)
 }
 
-/** What does not get on. */
+/** Invocations that fail. */
 export async function stuckInvocations(adminUrl: string): Promise<Stuck> {
   const counts = await queryRestate<{ status: string; n: number }>(
     adminUrl,

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 
-/** A secret of this folder's own: made by the first start, readable by its owner only. */
+/** Reads a secret from a file that only its owner can read. The first call creates it. */
 export async function storedSecret(file: string, make: () => string): Promise<string> {
   if (!existsSync(file)) await writeFile(file, make(), { mode: 0o600 })
   return (await readFile(file, 'utf8')).trim()

@@ -5,29 +5,29 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { commandLineOf, endLeftover, exitOf, type OnSpawn, stopProcess } from './process.ts'
 import { StartError } from '../config/start-error.ts'
 
-/** One process that is kept running. */
+/** A process that the supervisor keeps running. */
 export interface Part {
   name: string
-  /** Resolves when the process does its work. */
+  /** Starts the process and resolves when it serves. */
   start: (onSpawn: OnSpawn) => Promise<unknown>
   stopSignal: NodeJS.Signals
-  /** A text that only this part's command line contains. */
+  /** A text that only the command line of this process contains. */
   mark: string
 }
 
 export interface Supervisor {
   /** Starts a part and keeps it running until everything stops. */
   keep: (part: Part) => Promise<void>
-  /** Stops everything, last started first, also what is just being started. */
+  /** Stops all processes, last started first, including those that are starting. */
   stop: () => Promise<void>
-  /** Kills everything at once. */
+  /** Kills all processes without waiting. */
   kill: () => void
 }
 
 interface Kept {
   part: Part
   child?: ChildProcess
-  /** Its first start, and then the watch over it. */
+  /** Its first start, then the loop that restarts it. */
   work?: Promise<void>
 }
 
@@ -35,16 +35,16 @@ const RESTART_MS_MIN = 200
 const RESTART_MS_MAX = 10_000
 
 /**
- * Watches child processes: one that ends is started again. Their pids are in a file from the moment that they exist, so
- * that the next start can end what a killed one left behind.
+ * Keeps child processes running: restarts each that ends. Their pids are in a file as soon as they exist, so that the next start can
+ * end the children of a killed supervisor.
  */
-export function createSupervisor(pidFile: string, say: (line: string) => void): Supervisor {
+export function createSupervisor(pidFile: string, print: (line: string) => void): Supervisor {
   const kept: Kept[] = []
   const stopping = new AbortController()
 
-  const launch = async (one: Kept) => {
-    await one.part.start((child) => {
-      one.child = child
+  const launch = async (entry: Kept) => {
+    await entry.part.start((child) => {
+      entry.child = child
       if (stopping.signal.aborted) {
         child.kill('SIGKILL')
         throw new Error('everything is being stopped')
@@ -53,18 +53,18 @@ export function createSupervisor(pidFile: string, say: (line: string) => void): 
     })
   }
 
-  const watch = async (one: Kept) => {
+  const watch = async (entry: Kept) => {
     for (let pauseMs = RESTART_MS_MIN; !stopping.signal.aborted;) {
-      if (one.child) await exitOf(one.child)
+      if (entry.child) await exitOf(entry.child)
       if (stopping.signal.aborted) return
-      say(`${one.part.name} ended (${one.child?.signalCode ?? one.child?.exitCode}); starting it again`)
+      print(`${entry.part.name} ended (${entry.child?.signalCode ?? entry.child?.exitCode}); starting it again`)
       try {
-        await launch(one)
+        await launch(entry)
         pauseMs = RESTART_MS_MIN
-        say(`${one.part.name} runs again`)
+        print(`${entry.part.name} runs again`)
       } catch (error) {
         if (stopping.signal.aborted) return
-        say(`${one.part.name} did not start: ${(error as Error).message}; trying again`)
+        print(`${entry.part.name} did not start: ${(error as Error).message}; trying again`)
         await sleep(pauseMs, undefined, { signal: stopping.signal }).catch(() => undefined)
         pauseMs = Math.min(2 * pauseMs, RESTART_MS_MAX)
       }
@@ -73,11 +73,11 @@ export function createSupervisor(pidFile: string, say: (line: string) => void): 
 
   return {
     keep: async (part) => {
-      const one: Kept = { part }
-      kept.push(one)
-      const launched = launch(one)
-      one.work = launched.then(
-        () => watch(one),
+      const entry: Kept = { part }
+      kept.push(entry)
+      const launched = launch(entry)
+      entry.work = launched.then(
+        () => watch(entry),
         () => undefined,
       )
       await launched
@@ -85,7 +85,7 @@ export function createSupervisor(pidFile: string, say: (line: string) => void): 
     stop: async () => {
       stopping.abort()
       for (const { part, child } of kept.toReversed()) if (child) await stopProcess(child, part.stopSignal)
-      // A start that was under way may have spawned once more since; its child is killed at once.
+      // A start in progress may have spawned a child in the meantime, which launch has killed.
       for (const { work } of kept) await work
       await rm(pidFile, { force: true })
     },
@@ -101,7 +101,7 @@ interface Pids {
   children: { pid: number; mark: string; signal: NodeJS.Signals }[]
 }
 
-/** Written beside and renamed: a kill in the middle leaves the file as it was. */
+/** Writes a new file and renames it, so that a kill in between leaves the old file intact. */
 function notePids(pidFile: string, kept: readonly Kept[]): void {
   const children = kept.flatMap(({ part, child }) =>
     child?.pid === undefined ? [] : [{ pid: child.pid, mark: part.mark, signal: part.stopSignal }],
@@ -119,7 +119,7 @@ function readPids(pidFile: string): Pids | undefined {
   }
 }
 
-/** Ends what a killed run left behind; refuses when that run is alive. */
+/** Ends the processes that a killed run left behind. @throws StartError while that run is alive. */
 export async function clearPidFile(pidFile: string, supervisorMark: string): Promise<void> {
   const pids = readPids(pidFile)
   if (pids === undefined) return

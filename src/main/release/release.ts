@@ -3,13 +3,13 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CHECKOUT } from '../config/checkout.ts'
 
-/** What a release's name is kept as, in what Restate knows of each service. */
+/** The metadata of each service in Restate that has the name of its release. */
 export const RELEASE = 'footfall-release'
 
-/** Whatever changes what the program does. */
+/** Files and folders that determine what the program does. */
 const CODE = ['src', 'services', 'package.json', 'package-lock.json']
 
-/** What this code is called, as `0.1.0+1f2e3d4c5b6a`: the version, and a hash of the files that it is made of. */
+/** The name of this code, e.g. `0.1.0+1f2e3d4c5b6a`: the version, and a hash of its files. */
 export async function releaseName(): Promise<string> {
   const hash = createHash('sha256')
   for (const path of (await Promise.all(CODE.map(filesIn))).flat()) {

@@ -12,27 +12,27 @@ import type { Tracing } from './tracing.ts'
 
 const STOP_MS_MAX = 2_000
 
-/** The longest statement has half of it. */
+/** Twice the length of the longest statement. */
 const ATTRIBUTE_CHARACTERS_MAX = 8_192
 
 export interface OpenTelemetryOptions {
-  /** An OTLP receiver's traces, over HTTP. Its headers and timeout are the standard's environment variables. */
+  /** Address for traces of an OTLP receiver over HTTP. Headers and timeout come from the standard's environment variables. */
   url: string
-  /** Of the process. */
+  /** Name of the process. */
   name: string
-  /** The part of the traces that begin here and are kept. A caller's decision goes before it. */
+  /** Share of the traces that begin here and are kept. A caller's decision takes precedence. */
   ratio: number
-  /** Called when traces cannot be sent; they are dropped. */
+  /** Called when traces are dropped because they cannot be sent. */
   onProblem: (error: unknown) => void
 }
 
-/** Sends the traces of this process; makes the context follow asynchronous work, and take W3C headers in and out. */
+/** Sends the traces of this process, and propagates their context through asynchronous work and W3C headers. */
 export async function startOpenTelemetry({ url, name, ratio, onProblem }: OpenTelemetryOptions): Promise<Tracing> {
-  const given = detectResources({ detectors: [envDetector] })
+  const configured = detectResources({ detectors: [envDetector] })
   const provider = new TracerProvider({
     resource: defaultResource()
       .merge(resourceFromAttributes({ 'service.name': name }))
-      .merge(given),
+      .merge(configured),
     sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(ratio) }),
     spanLimits: { attributeValueLengthLimit: ATTRIBUTE_CHARACTERS_MAX },
     spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ url }) })],
@@ -45,12 +45,12 @@ export async function startOpenTelemetry({ url, name, ratio, onProblem }: OpenTe
     isOn: true,
     hooks: [namedSteps(openTelemetryHook({ tracer: provider.getTracer('footfall-endpoint') }))],
     store: { queried: statementSpans(provider.getTracer('footfall-store')) },
-    // A receiver that is away must not hold up the end of the process.
+    // With a deadline, because an unreachable receiver must not delay the end of the process.
     stop: () => Promise.race([provider.shutdown(), sleep(STOP_MS_MAX, undefined, { ref: false })]),
   }
 }
 
-/** Reading the clock is a step without a name; it takes no time, and needs no span. */
+/** Drops the spans of steps without a name, which only read the clock and take no time. */
 function namedSteps(provider: HooksProvider): HooksProvider {
   return (attempt) => {
     const { handler, run } = provider(attempt).interceptor ?? {}

@@ -2,13 +2,13 @@ import { type Context, context, SpanKind, SpanStatusCode, trace, type Tracer } f
 import type { Statement, StoreObserver } from '../../store/database/connection.ts'
 
 /**
- * A span for each statement of a traced request or step, made when it has ended. What is asked outside of one, as by a
- * probe, gets none: it would be a trace of its own.
+ * Makes a span for each ended statement of a traced request or step. Statements outside of both, e.g. of a probe, get no span, because
+ * each would be a trace of its own.
  */
 export function statementSpans(tracer: Tracer): NonNullable<StoreObserver['queried']> {
   return (statement) => {
-    const here = context.active()
-    if (trace.getSpan(here)?.isRecording()) addSpan(tracer, here, statement)
+    const parent = context.active()
+    if (trace.getSpan(parent)?.isRecording()) addSpan(tracer, parent, statement)
   }
 }
 
@@ -19,17 +19,21 @@ function addSpan(tracer: Tracer, parent: Context, { text, seconds, error }: Stat
   const span = tracer.startSpan(summaryOf(text), options, parent)
   if (error !== undefined) {
     span.setStatus({ code: SpanStatusCode.ERROR })
-    // Not the message: PostgreSQL quotes values in it.
+    // Without the message, because PostgreSQL quotes values in it.
     if (error instanceof Error && 'code' in error) span.setAttribute('db.response.status_code', String(error.code))
   }
   span.end(endTime)
 }
 
-/** What a statement writes, or else reads: "update interaction_batch, insert product_hour, product_popularity", "begin". */
+/** What a statement writes, or else reads, e.g. "update interaction_batch, insert product_hour, product_popularity", "begin". */
 export function summaryOf(text: string): string {
   const tables = Map.groupBy(text.matchAll(/(?:^|[()])\s*(insert into|update|delete from)\s+"?(\w+)/g), ([, write]) => write)
   if (tables.size > 0) {
-    return Array.from(tables, ([write, of]) => `${write!.split(' ')[0]} ${of.map(([, , table]) => table).join(', ')}`).join(', ')
+    const clauses = Array.from(tables, ([write, matches]) => {
+      const names = matches.map(([, , table]) => table).join(', ')
+      return `${write!.split(' ')[0]} ${names}`
+    })
+    return clauses.join(', ')
   }
   const [verb = 'statement'] = /\w+/.exec(text) ?? []
   const from = /\bfrom\s+"?(\w+)/.exec(text)?.[1]

@@ -1,0 +1,38 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { CHECKOUT } from './config/checkout.ts'
+import type { Config } from './config/config.ts'
+import { logFolderOf, paymentSecretFileOf } from './database/home-paths.ts'
+import { type OnSpawn, stopProcess } from './embedded/process.ts'
+import type { Part } from './embedded/supervisor.ts'
+import { V8_FLAGS } from './embedded/v8-flags.ts'
+
+const READY_MS_MAX = 30_000
+
+/**
+ * The gateway or the endpoint as a process of its own. It sends a message when it serves, and ends by itself when the process that
+ * started it is gone.
+ */
+export function nodeProcess(name: 'endpoint' | 'gateway', config: Config, log: number): Part {
+  const file = join(CHECKOUT, 'src', 'main', `${name}.ts`)
+  const start = async (onSpawn: OnSpawn) => {
+    const child = fork(file, {
+      stdio: ['ignore', log, log, 'ipc'],
+      execArgv: V8_FLAGS[name],
+      detached: true,
+      env: { PAYMENT_SECRET_FILE: paymentSecretFileOf(config), ...process.env, FOOTFALL_HOME: config.FOOTFALL_HOME },
+    })
+    onSpawn(child)
+    const isReady = await Promise.race([
+      once(child, 'message').then(() => true),
+      once(child, 'exit').then(() => false),
+      sleep(READY_MS_MAX, false, { ref: false }),
+    ])
+    if (isReady) return
+    await stopProcess(child, 'SIGKILL')
+    throw new Error(`the ${name} did not start; see ${join(logFolderOf(config), `${name}.log`)}`)
+  }
+  return { name: `The ${name}`, start, stopSignal: 'SIGTERM', mark: file }
+}
