@@ -1,5 +1,6 @@
 import { type ObjectContext, rpc } from '@restatedev/restate-sdk'
-import { catalogApi, popularityApi, type RecordedBatch } from '../../src/contract/services.ts'
+import type { RecordedBatch } from '../../src/contract/recorded-batch.ts'
+import { catalogApi, popularityApi } from '../../src/contract/services.ts'
 import { HOUR_MS } from '../../src/contract/time.ts'
 import { leftBehind } from '../../src/store/log/backlog.ts'
 import type { Deps, Task } from '../handler/deps.ts'

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { Currency } from './currency.ts'
-import { BATCH_ITEMS_MAX, Metadata } from './interaction.ts'
-import { itemSchemaOf } from './item-schema.ts'
+import { BATCH_ITEMS_MAX, CreateInteractionResponse, Metadata } from './interaction.ts'
+import { handler } from './handler.ts'
+import { uncheckedItems } from './item-schema.ts'
 import { SourceSlug, TOTAL_MAX } from './payment.ts'
 import { wholeNumber } from './whole-number.ts'
 import { Id } from './id.ts'
@@ -12,15 +13,15 @@ const PROCESSING_MS_MAX = 2 ** 31 - 1
 export const EVENT_STATUSES = ['success', 'failed', 'pending'] as const
 export type EventStatus = (typeof EVENT_STATUSES)[number]
 
-/** What a source tells of one of its operations. */
+/** One operation of a source, as the source reports it. */
 export const AnalyticsEvent = z
   .strictObject({
-    source: SourceSlug.describe('Which system it is of; one that is unknown is made.'),
-    external_ref: Id.describe("The source's id of the event: recorded once, for ever."),
-    entity_id: Id.describe('What it is about, such as an order.'),
+    source: SourceSlug.describe('The system that sends it. An unknown source is created.'),
+    external_ref: Id.describe("The source's id of the event. An id is recorded once."),
+    entity_id: Id.describe('What the event is about, e.g. an order.'),
     status: z.enum(EVENT_STATUSES),
-    processing_ms: wholeNumber(0, PROCESSING_MS_MAX).optional().describe('How long the operation took.'),
-    amount: wholeNumber(-TOTAL_MAX, TOTAL_MAX).optional().describe('In minor units of the currency. Needs currency.'),
+    processing_ms: wholeNumber(0, PROCESSING_MS_MAX).optional().describe('How long the operation took, in milliseconds.'),
+    amount: wholeNumber(-TOTAL_MAX, TOTAL_MAX).optional().describe('In minor units of the currency, e.g. cents. Needs currency.'),
     currency: Currency.optional().describe('ISO 4217. Needs amount.'),
     occurred_at: Instant,
     payload: Metadata.optional(),
@@ -35,14 +36,11 @@ export const AnalyticsEvent = z
   })
 export type AnalyticsEvent = z.infer<typeof AnalyticsEvent>
 
-/** Items are unknown here, so that each is judged alone. */
 export const RecordEventsRequest = z
   .strictObject({
-    events: z
-      .array(z.unknown().meta(itemSchemaOf(AnalyticsEvent)))
-      .min(1)
-      .max(BATCH_ITEMS_MAX)
-      .describe('Each is judged alone: one that is not as described is refused with its index, and its neighbours are recorded.'),
+    events: uncheckedItems(AnalyticsEvent, BATCH_ITEMS_MAX).describe(
+      'Each is checked alone: a wrong item is rejected with its index, and the others are recorded.',
+    ),
   })
   .meta({
     examples: [
@@ -63,3 +61,11 @@ export const RecordEventsRequest = z
     ],
   })
 export type RecordEventsRequest = z.infer<typeof RecordEventsRequest>
+
+export const analyticsEventHandlers = {
+  RecordEvents: handler({
+    input: RecordEventsRequest,
+    output: CreateInteractionResponse,
+    description: 'Records analytics events, once per source and external_ref. Each is checked alone.',
+  }),
+}

@@ -1,14 +1,13 @@
 import { z } from 'zod'
-import { OFFSET_MAX } from './report.ts'
+import { pageLimit, PageOffset } from './page.ts'
 import { storableText } from './text.ts'
-import { wholeNumber } from './whole-number.ts'
 
 export const AuditEntriesRequest = z.strictObject({
-  action: storableText(200).optional().describe('As `key.create`.'),
+  action: storableText(200).optional().describe('E.g. `key.create`.'),
   actor: storableText(200).optional().describe('The name of a key, or `local`.'),
-  resource_type: storableText(200).optional().describe('As `key`.'),
-  limit: wholeNumber(1, 100).default(50).describe('Entries of the page.'),
-  offset: wholeNumber(0, OFFSET_MAX).default(0).describe('How many come before it.'),
+  resource_type: storableText(200).optional().describe('E.g. `key`.'),
+  limit: pageLimit(50, 'Entries of the page.'),
+  offset: PageOffset,
 })
 export type AuditEntriesRequest = z.infer<typeof AuditEntriesRequest>
 

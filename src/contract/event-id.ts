@@ -1,6 +1,6 @@
 import { millisecondsOf } from './time.ts'
 
-/** The millisecond that a UUIDv7 was made for (RFC 9562, section 5.7); undefined for every other version. */
+/** The time in a UUIDv7, in milliseconds since 1970 (RFC 9562, section 5.7); undefined for every other version. */
 export function timeOfUuidV7(uuid: string): number | undefined {
   if (uuid[14] !== '7' || !'89abAB'.includes(uuid[19] ?? '')) return undefined
   return Number.parseInt(uuid.slice(0, 8) + uuid.slice(9, 13), 16)
@@ -14,16 +14,16 @@ export function uuidV7(milliseconds: number, bytes: Uint8Array): string {
   return `${time.slice(0, 8)}-${time.slice(8)}-7${rest.slice(0, 3)}-${variant}${rest.slice(5, 8)}-${rest.slice(8, 20)}`
 }
 
-/** The same UUIDv7 for another millisecond. */
+/** A UUIDv7 with another time (in ms since 1970) and the same other bits. */
 export function uuidV7WithTime(uuid: string, milliseconds: number): string {
   const time = milliseconds.toString(16).padStart(12, '0')
   return `${time.slice(0, 8)}-${time.slice(8)}${uuid.slice(13)}`
 }
 
-/** 48 bits of milliseconds fit into a UUIDv7. */
+/** A UUIDv7 has 48 bits of milliseconds. */
 const UUID_MS_MAX = 2 ** 48 - 1
 
-/** The time that a UUIDv7 of an event can be made of; undefined for what is no time, or none that fits into one. */
+/** An event's time in milliseconds, for its UUIDv7; undefined when it is not a time or does not fit into a UUIDv7. */
 export function timeForUuidV7(occurredAt: unknown): number | undefined {
   const milliseconds = typeof occurredAt === 'string' ? millisecondsOf(occurredAt) : Number.NaN
   return milliseconds >= 0 && milliseconds <= UUID_MS_MAX ? milliseconds : undefined

@@ -5,10 +5,10 @@ const CHARACTERS_MAX = 200
 /** The id of a product, category, account, session, seller or brand: a UUID, an integer or a SKU fits. */
 export const Id = storableText(CHARACTERS_MAX)
 
-/** These cannot be addressed in a URL: routers and proxies resolve dots, and `top` is a list. */
+/** A URL cannot name these products, because routers and proxies resolve dots, and `top` is the address of a list. */
 const UNADDRESSABLE = new Set(['.', '..', 'top'])
 
-/** Whether a URL can name this product. */
+/** Whether a URL can name a product with this id. */
 export function isAddressable(productId: string): boolean {
   return !UNADDRESSABLE.has(productId)
 }

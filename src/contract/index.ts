@@ -1,22 +1,153 @@
 /** What another TypeScript service needs to call Footfall: descriptors for a typed client, and the schemas behind them. */
-export * from './analytics-event.ts'
-export * from './audit-entry.ts'
-export * from './currency.ts'
-export * from './error.ts'
-export * from './event-id.ts'
-export * from './interaction.ts'
-export * from './payment-adapter.ts'
-export * from './payment.ts'
-export * from './popular-list.ts'
-export * from './popularity.ts'
-export * from './product.ts'
-export * from './recompute-run.ts'
-export * from './rejected.ts'
-export * from './report.ts'
-export * from './schedule.ts'
-export * from './search.ts'
-export * from './seller-dashboard.ts'
-export * from './services.ts'
-export * from './text.ts'
-export * from './time.ts'
-export * from './verify.ts'
+export { AnalyticsEvent, EVENT_STATUSES, type EventStatus, RecordEventsRequest } from './analytics-event.ts'
+export { AuditEntriesRequest, AuditEntriesResponse, AuditEntry } from './audit-entry.ts'
+export { Currency } from './currency.ts'
+export { ErrorBody, type ErrorCode, STATUS_OF_CODE } from './error.ts'
+export { timeForUuidV7, timeOfUuidV7, uuidV7, uuidV7WithTime } from './event-id.ts'
+export { Id, isAddressable, ProductId } from './id.ts'
+export { Instant } from './instant.ts'
+export {
+  BATCH_ITEMS_MAX,
+  BODY_BYTES_MAX,
+  CreateInteractionRequest,
+  CreateInteractionResponse,
+  EVENT_TYPE_PATTERN,
+  Interaction,
+  Metadata,
+  METADATA_BYTES_MAX,
+  PUBLISHABLE_BODY_BYTES_MAX,
+  RejectedItem,
+  SubmittedResponse,
+} from './interaction.ts'
+export { isStorableJson } from './json.ts'
+export { OFFSET_MAX } from './page.ts'
+export type { AdaptedCallback, PaymentAdapter, SignedWebhook } from './payment-adapter.ts'
+export {
+  CALLBACKS_MAX,
+  PAYMENT_ITEMS_MAX,
+  PAYMENT_STATUSES,
+  PaymentCallback,
+  type PaymentStatus,
+  QUANTITY_MAX,
+  RecordPaymentRequest,
+  RecordPaymentResponse,
+  RecordPaymentsRequest,
+  RecordPaymentsResponse,
+  SourceSlug,
+  TOTAL_MAX,
+  UNIT_PRICE_MAX,
+} from './payment.ts'
+export {
+  INTERACTIONS_MAX,
+  type Mode,
+  MODES,
+  PopularProduct,
+  PopularRequest,
+  PopularResponse,
+  WINDOW_DAYS_MAX,
+} from './popular-list.ts'
+export { GetPopularityRequest, GetPopularityResponse, Popularity, TopRequest, TopResponse } from './popularity.ts'
+export {
+  CatalogProduct,
+  GetProductRequest,
+  GetProductResponse,
+  NAME_CHARACTERS_MAX,
+  Product,
+  UpsertProductsRequest,
+  UpsertProductsResponse,
+} from './product.ts'
+export {
+  CancelRun,
+  RebuildRequest,
+  RebuildResponse,
+  RecomputeRun,
+  RequestRun,
+  RUN_KINDS,
+  RUN_STATUSES,
+  type RunKind,
+  RunsRequest,
+  type RunStatus,
+  StartRun,
+} from './recompute-run.ts'
+export { RecordedBatch } from './recorded-batch.ts'
+export {
+  Correction,
+  rejectedIdOf,
+  RejectedInteraction,
+  type RejectedKey,
+  rejectedKeyOf,
+  RejectedRequest,
+  RejectedResponse,
+  ReplayRejectedRequest,
+  ReplayRejectedResponse,
+} from './rejected.ts'
+export {
+  type Breakdown,
+  BREAKDOWNS,
+  REPORT_DAYS_MAX,
+  REPORT_SLUGS,
+  ReportAnswer,
+  ReportDay,
+  ReportDefinition,
+  ReportResponse,
+  ReportRow,
+  type ReportSlug,
+  ReportsRequest,
+  ReportsResponse,
+  type ReportWindow,
+  RunReportRequest,
+  RunReportResponse,
+  WINDOWS,
+} from './report.ts'
+export {
+  LastRun,
+  LastRunRequest,
+  LatestSlot,
+  OUTCOMES,
+  RunRequest,
+  ScheduleRequest,
+  SchedulesResponse,
+  ScheduleState,
+  Slot,
+  TASK_NAMES,
+  type TaskName,
+  TaskRun,
+} from './schedule.ts'
+export {
+  interactionOf,
+  normalisedQuery,
+  QUERY_CHARACTERS_MAX,
+  RecordSearchesRequest,
+  Search,
+  SEARCH_CLICK,
+  SEARCH_IMPRESSION,
+  SEARCH_QUERY_FILTERS,
+  SearchClick,
+  SEARCHES_MAX,
+  SearchQueriesRequest,
+  SearchQueriesResponse,
+  SearchQuery,
+  type SearchQueryFilter,
+  SHOWN_PRODUCTS_MAX,
+} from './search.ts'
+export {
+  BUCKETS_MAX,
+  GRANULARITIES,
+  type Granularity,
+  SellerDashboardRequest,
+  SellerDashboardResponse,
+  TOP_PRODUCTS,
+} from './seller-dashboard.ts'
+export {
+  analyticApi,
+  catalogApi,
+  popularityApi,
+  recomputeRunApi,
+  reportWindowApi,
+  scheduleApi,
+  SERVICE_APIS,
+  taskApi,
+} from './services.ts'
+export { isStorable, storableText } from './text.ts'
+export { DAY_MS, EARLIEST_MS, HOUR_MS, instantOf, isTimeZone, millisecondsOf, RANGE_DAYS_DEFAULT } from './time.ts'
+export { Drift, VerifyResponse } from './verify.ts'

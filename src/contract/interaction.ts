@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { itemSchemaOf } from './item-schema.ts'
+import { handler } from './handler.ts'
+import { uncheckedItems } from './item-schema.ts'
 import { storableText } from './text.ts'
 import { Id } from './id.ts'
 import { isAddressable } from './id.ts'
@@ -9,10 +10,10 @@ import { Instant } from './instant.ts'
 export const EVENT_TYPE_PATTERN = /^[a-z0-9_]{1,64}$/
 export const BATCH_ITEMS_MAX = 10_000
 export const BODY_BYTES_MAX = 16 * 1024 * 1024
-/** As much as a browser sends on when its page goes away. */
+/** The limit of a browser for requests that outlive their page. */
 export const PUBLISHABLE_BODY_BYTES_MAX = 64 * 1024
 export const METADATA_BYTES_MAX = 4_096
-/** A small object of whatever the sender wants to keep with an event. */
+/** A small object that the sender wants to keep with an event. */
 export const Metadata = z
   .record(z.string(), z.unknown(), { error: 'must be an object, at most 63 levels deep, of numbers within 1.8e308' })
   .refine((value) => new TextEncoder().encode(JSON.stringify(value)).length <= METADATA_BYTES_MAX, {
@@ -21,18 +22,21 @@ export const Metadata = z
   })
   .refine(isStorableJson, { error: 'must not contain NUL or a lone surrogate' })
 
-/** One thing that a shopper did with a product or a category. */
+/** One action of a shopper on a product or a category. */
 export const Interaction = z
   .strictObject({
-    event_id: z.guid().optional().describe('The identity of the event. Needs occurred_at, unless it is a UUIDv7.'),
-    occurred_at: Instant.optional().describe('When it happened; now when absent. Kept as UTC milliseconds.'),
-    account_id: Id.optional().describe('The signed-in shopper. One of account_id and session_id is needed.'),
+    event_id: z
+      .guid()
+      .optional()
+      .describe('Identifies the event: an id is counted once. Needs occurred_at, unless it is a UUIDv7.'),
+    occurred_at: Instant.optional().describe('When it happened; now if absent. Kept as UTC milliseconds.'),
+    account_id: Id.optional().describe('The shopper who is signed in. account_id or session_id is needed.'),
     account_number: z.int().optional().describe("The shopper's number in a system that counts its accounts."),
-    session_id: Id.optional().describe('The visit.'),
+    session_id: Id.optional().describe('The visit of the shopper.'),
     event_type: z
       .string()
       .regex(EVENT_TYPE_PATTERN, { error: 'must be 1 to 64 of a-z, 0-9 and _' })
-      .describe('A type without a weight is recorded and not scored.'),
+      .describe('A type without a weight is recorded and does not change the score.'),
     ref_type: z.enum(['Product', 'Category']),
     ref_id: Id,
     metadata: Metadata.optional(),
@@ -49,16 +53,11 @@ export const Interaction = z
   })
 export type Interaction = z.infer<typeof Interaction>
 
-/** Items are unknown here, so that each is judged alone and one bad item does not refuse its neighbours. */
-const BatchItem = z.unknown().meta(itemSchemaOf(Interaction))
-
 export const CreateInteractionRequest = z
   .strictObject({
-    interactions: z
-      .array(BatchItem)
-      .min(1)
-      .max(BATCH_ITEMS_MAX)
-      .describe('Each is judged alone: one that is not as described is refused with its index, and its neighbours are recorded.'),
+    interactions: uncheckedItems(Interaction, BATCH_ITEMS_MAX).describe(
+      'Each is checked alone: a wrong item is rejected with its index, and the others are recorded.',
+    ),
   })
   .meta({
     examples: [
@@ -80,21 +79,29 @@ export const CreateInteractionRequest = z
 export type CreateInteractionRequest = z.infer<typeof CreateInteractionRequest>
 
 export const RejectedItem = z.object({
-  index: z.int().describe('Its place in the request, from 0.'),
-  code: z.string().describe('invalid, too_old, in_future or refused; of analytics events inactive_source too'),
-  field: z.string().nullable().describe('The field that is wrong; null when it is the whole item.'),
+  index: z.int().describe('Position in the request, from 0.'),
+  code: z.string().describe('invalid, too_old, in_future or refused; for analytics events also inactive_source.'),
+  field: z.string().nullable().describe('The wrong field; null if the whole item is wrong.'),
   message: z.string(),
 })
 export type RejectedItem = z.infer<typeof RejectedItem>
 
 export const CreateInteractionResponse = z.object({
-  accepted: z.int().describe('How many were recorded by this request.'),
-  duplicates: z.int().describe('How many were recorded before, or stand in this request twice.'),
+  accepted: z.int().describe('How many items this request recorded.'),
+  duplicates: z.int().describe('How many items were recorded before, or occur twice in this request.'),
   duplicate_indexes: z.array(z.int()),
   rejected: z.array(RejectedItem),
 })
 export type CreateInteractionResponse = z.infer<typeof CreateInteractionResponse>
 
-/** What `Prefer: respond-async` is answered with: Restate has the call and will bring it to its end. */
+/** The answer to `Prefer: respond-async`: Restate has stored the call and will complete it. */
 export const SubmittedResponse = z.object({ invocation_id: z.string().describe("Restate's id of the call.") })
 export type SubmittedResponse = z.infer<typeof SubmittedResponse>
+
+export const interactionHandlers = {
+  CreateInteraction: handler({
+    input: CreateInteractionRequest,
+    output: CreateInteractionResponse,
+    description: 'Records a batch of interactions once and sends it on to be counted. Each item is checked alone.',
+  }),
+}

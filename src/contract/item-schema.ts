@@ -1,7 +1,10 @@
 import { z } from 'zod'
 
-/** The JSON schema of a batch item, to be attached to an unchecked one. */
-export function itemSchemaOf(schema: z.ZodType): Record<string, unknown> {
-  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { io: 'input' })
-  return rest
+/**
+ * A list of 1 to `max` items. They are unknown to the request's schema, so that each is checked alone and a wrong item does not
+ * reject the others; their own schema stands in JSON schemas only.
+ */
+export function uncheckedItems(schema: z.ZodType, max: number) {
+  const { $schema: _dialect, ...itemSchema } = z.toJSONSchema(schema, { io: 'input' })
+  return z.array(z.unknown().meta(itemSchema)).min(1).max(max)
 }

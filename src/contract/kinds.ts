@@ -4,34 +4,34 @@ import { BATCH_ITEMS_MAX, Interaction } from './interaction.ts'
 import { CALLBACKS_MAX, PaymentCallback } from './payment.ts'
 import { Search, SEARCHES_MAX } from './search.ts'
 
-/** Where kinds of recorded events differ, but for judging one (src/admission) and storing one (src/store). */
+/** How the kinds of recorded events differ. Their checks are in src/admission, and their statements in src/store. */
 export interface KindFacts {
   schema: z.ZodObject
-  /** One of them in messages. */
+  /** An item in messages, e.g. "a search". */
   noun: string
-  /** Several of them in help texts. */
+  /** Items in help texts, e.g. "searches". */
   plural: string
-  /** In the names of their counters: footfall_<metric>_total. */
+  /** Part of the counter's name: footfall_<metric>_total. */
   metric: string
-  /** The field of a request that has them. */
+  /** The field of a request that lists the items. */
   list: string
-  /** The handler of Analytic that records a list of them. */
+  /** The handler of Analytic that records such a list. */
   handler: string
-  /** Items that one list may have. */
+  /** Most items of a list. */
   itemsMax: number
   /** Whether the handler answers a list as a whole, and not each item on its own. */
   isAnsweredAsBatch: boolean
-  /** Whether rows are in a partitioned table of the log that is called like the kind. */
+  /** Whether the log has a partitioned table that is called like the kind. */
   isLogged: boolean
-  /** Whether rows come in batches that wait to be counted. */
+  /** Whether rows are recorded in batches that wait to be counted. */
   isBatched: boolean
-  /** Whether a batch of them is fed to the shopper profiles. */
+  /** Whether a batch is fed to the shopper profiles. */
   isFed: boolean
-  /** Whether rejected ones are kept, so that an operator can correct and replay them. */
+  /** Whether rejected items are kept, so that an operator can correct and replay them. */
   isKeptWhenRejected: boolean
 }
 
-/** Every kind of event that is recorded. Observers, metrics, queues, replays and partitions iterate over this table. */
+/** Every kind of recorded event. Observers, metrics, queues, replays and partitions iterate over this table. */
 export const KINDS = {
   interaction: {
     schema: Interaction,
@@ -47,7 +47,7 @@ export const KINDS = {
     isFed: true,
     isKeptWhenRejected: true,
   },
-  // The profiles have no use for searches, because a search says nothing of what a shopper does with a product.
+  // Not fed to the profiles, because a search does not say what a shopper does with a product.
   search: {
     schema: Search,
     noun: 'a search',
@@ -62,7 +62,7 @@ export const KINDS = {
     isFed: false,
     isKeptWhenRejected: true,
   },
-  // Their batches are of the interactions that follow from them.
+  // A payment's batch has the interactions that follow from it.
   payment: {
     schema: PaymentCallback,
     noun: 'a payment callback',
@@ -95,7 +95,7 @@ export const KINDS = {
 
 export type Kind = keyof typeof KINDS
 
-/** The kinds with a fact, e.g. `KindWith<'isBatched'>`. */
+/** The kinds for which a fact is true, e.g. `KindWith<'isBatched'>`. */
 export type KindWith<Fact extends keyof KindFacts> = { [K in Kind]: (typeof KINDS)[K][Fact] extends true ? K : never }[Kind]
 
 /** The same as a list, in alphabetical order. */

@@ -1,6 +1,6 @@
 import type { PaymentCallback } from './payment.ts'
 
-/** A webhook as it came, for adapters whose provider signs in its own way. */
+/** A webhook as it arrived, for adapters whose provider has a signature of its own kind. */
 export interface SignedWebhook {
   headers: Readonly<Record<string, string | string[] | undefined>>
   /** The bytes that were signed. */
@@ -9,19 +9,19 @@ export interface SignedWebhook {
 }
 
 /**
- * Maps the webhooks of a payment provider. They are sent to `/api/v1/orders/payment/callback/<provider>`; PAYMENT_ADAPTERS names the
- * module whose default export this is.
+ * Maps the webhooks of a payment provider, which sends them to `/api/v1/orders/payment/callback/<provider>`. It is the default
+ * export of a module that PAYMENT_ADAPTERS names.
  */
 export interface PaymentAdapter {
   /** The last part of the address, and the provider of its callbacks. */
   provider: string
-  /** The header with `t=<unix seconds>,v1=<hex HMAC-SHA256 of "t.body">`, in small letters. */
+  /** The header with `t=<unix seconds>,v1=<hex HMAC-SHA256 of "t.body">`, in lower case. */
   signatureHeader?: string
-  /** The secrets that are good: one, or while it changes two. */
+  /** The valid secrets: one, or two during a change. */
   secrets?: readonly string[]
-  /** Whether the webhook is the provider's, in place of the two above. */
+  /** Whether the provider signed the webhook. Replaces the two fields above. */
   isSigned?: (webhook: SignedWebhook) => boolean | Promise<boolean>
-  /** What a webhook's body says, as callbacks; none for what is of no interest here. An error is answered with 400 and its message. */
+  /** The callbacks in a webhook's body; none when it is about something else. An error is answered with 400 and its message. */
   callbacksOf: (body: never) => readonly AdaptedCallback[] | Promise<readonly AdaptedCallback[]>
 }
 

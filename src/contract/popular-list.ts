@@ -1,9 +1,11 @@
 import { z } from 'zod'
 import { POPULARITY_EXAMPLE, Popularity } from './popularity.ts'
 import { wholeNumber } from './whole-number.ts'
+import { handler } from './handler.ts'
 import { Id } from './id.ts'
+import { NextCursor, pageCursor, pageLimit } from './page.ts'
 
-/** What a list of popular products is ordered by, best first; ties by id. */
+/** The number that orders a list of popular products in each mode, best first. Ties are ordered by id. */
 export const MODES = {
   trending: 'trending_score',
   most_viewed: 'view_count',
@@ -17,8 +19,7 @@ export type Mode = keyof typeof MODES
 
 export const WINDOW_DAYS_MAX = 365
 const CATEGORIES_MAX = 50
-const NOT_SO_MANY = { error: `must be 1 to ${CATEGORIES_MAX} ids` }
-const LIMIT_MAX = 100
+const CATEGORIES_PROBLEM = { error: `must be 1 to ${CATEGORIES_MAX} ids` }
 export const INTERACTIONS_MAX = 1_000_000_000
 
 export const PopularRequest = z.strictObject({
@@ -28,21 +29,21 @@ export const PopularRequest = z.strictObject({
     .describe(
       `The order: ${Object.entries(MODES)
         .map(([mode, by]) => `${mode} by ${by}`)
-        .join('; ')}. A mode of counts lists the products that have any.`,
+        .join('; ')}. Modes of counts leave out products without any.`,
     ),
   time_window_days: wholeNumber(1, WINDOW_DAYS_MAX)
     .optional()
-    .describe('Every number is of the last so many times 24 hours, beginning with a whole hour. Of all time when absent.'),
+    .describe('Counts the last so many times 24 hours, from a whole hour on. All time if absent.'),
   category_ids: z
     .array(Id)
-    .min(1, NOT_SO_MANY)
-    .max(CATEGORIES_MAX, NOT_SO_MANY)
+    .min(1, CATEGORIES_PROBLEM)
+    .max(CATEGORIES_MAX, CATEGORIES_PROBLEM)
     .optional()
-    .describe("Products of these categories alone, by today's catalogue."),
-  limit: wholeNumber(1, LIMIT_MAX).default(20).describe('Products of the page.'),
+    .describe("Only products of these categories, by today's catalogue."),
+  limit: pageLimit(20, 'Products of the page.'),
   min_interactions: wholeNumber(1, INTERACTIONS_MAX)
     .default(1)
-    .describe('Products with at least so many events, of all types, in the window.'),
+    .describe('Only products with at least so many events, of all types, in the window.'),
   as_of: z.iso
     .datetime({
       offset: true,
@@ -50,9 +51,9 @@ export const PopularRequest = z.strictObject({
     })
     .optional()
     .describe(
-      "An instant since 2000, floored to the hour: what today's log, weights and catalogue say about it. Now when absent.",
+      "An instant since 2000, floored to the hour: the list of that hour by today's log, weights and catalogue. Now if absent.",
     ),
-  cursor: z.string().min(1).max(2_000).optional().describe('meta.next_cursor of the page before, with the same query.'),
+  cursor: pageCursor('meta.next_cursor of the previous page, with the same query.'),
 })
 export type PopularRequest = z.infer<typeof PopularRequest>
 
@@ -61,7 +62,7 @@ export const PopularProduct = Popularity.extend({
     .number()
     .optional()
     .describe(
-      'In the mode rising: (events of the last 24 hours + 10) / (events that the 7 days before predict + 10), of the types with a positive weight. Listed above 1.',
+      'In the mode rising: (events of the last 24 hours + 10) / (events that the 7 days before predict + 10), for types with a positive weight. Products above 1 are listed.',
     ),
 })
 export type PopularProduct = z.infer<typeof PopularProduct>
@@ -72,11 +73,11 @@ export const PopularResponse = z
     meta: z.object({
       mode: z.enum(Object.keys(MODES) as [Mode, ...Mode[]]),
       time_window_days: z.int().nullable(),
-      as_of: z.iso.datetime().nullable().describe('The hour that it is about; null for now.'),
+      as_of: z.iso.datetime().nullable().describe('The hour of the list; null for now.'),
       generated_at: z.iso
         .datetime()
-        .describe('When it was read; in the mode rising without window and as_of, when it was computed.'),
-      next_cursor: z.string().nullable().describe('Asks for the next page; null on the last.'),
+        .describe('When the list was read; in the mode rising without window and as_of, when it was computed.'),
+      next_cursor: NextCursor,
     }),
   })
   .meta({
@@ -94,3 +95,11 @@ export const PopularResponse = z
     ],
   })
 export type PopularResponse = z.infer<typeof PopularResponse>
+
+export const popularListHandlers = {
+  Popular: handler({
+    input: PopularRequest,
+    output: PopularResponse,
+    description: 'Popular products by mode, within a window and categories, now or at an instant.',
+  }),
+}

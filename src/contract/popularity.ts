@@ -1,12 +1,14 @@
 import { z } from 'zod'
-import { wholeNumber } from './whole-number.ts'
+import { handler } from './handler.ts'
+import { NextCursor, pageCursor, pageLimit } from './page.ts'
+import { RecordedBatch } from './recorded-batch.ts'
 import { ProductId } from './id.ts'
 
 const Count = z.int()
 
 export const Popularity = z.object({
   product_id: z.string(),
-  score: z.number().describe('Sum of the weights of all its events; exact to a millionth.'),
+  score: z.number().describe('Sum of the weights of all events of the product, exact to a millionth.'),
   trending_score: z.number().describe('Sum of weight · 0.5^(age / half-life) over the trending window, as of this answer.'),
   view_count: Count,
   purchase_count: Count,
@@ -15,10 +17,12 @@ export const Popularity = z.object({
   review_count: Count,
   search_count: Count,
   search_click_count: Count,
-  last_interaction: z.iso.datetime().describe('When its latest event occurred.'),
-  date_updated: z.iso.datetime().describe('When an event of it was last counted.'),
+  last_interaction: z.iso.datetime().describe('When the latest event of the product occurred.'),
+  date_updated: z.iso.datetime().describe('When an event of the product was last counted.'),
 })
-/** A purchase, a while ago. */
+export type Popularity = z.infer<typeof Popularity>
+
+/** A product with one purchase, a while ago. */
 export const POPULARITY_EXAMPLE = {
   product_id: 'lamp',
   score: 0.8,
@@ -33,25 +37,34 @@ export const POPULARITY_EXAMPLE = {
   last_interaction: '2026-03-01T12:00:00.000Z',
   date_updated: '2026-03-01T12:00:00.041Z',
 }
-export type Popularity = z.infer<typeof Popularity>
 
 export const TopRequest = z.strictObject({
-  limit: wholeNumber(1, 100).default(10).describe('Products of the page.'),
-  cursor: z.string().min(1).max(2_000).optional().describe('meta.next_cursor of the page before.'),
+  limit: pageLimit(10, 'Products of the page.'),
+  cursor: pageCursor(),
 })
 export type TopRequest = z.infer<typeof TopRequest>
 
 export const TopResponse = z
   .object({
     data: z.array(Popularity),
-    meta: z.object({ next_cursor: z.string().nullable().describe('Asks for the next page; null on the last.') }),
+    meta: z.object({ next_cursor: NextCursor }),
   })
   .meta({ examples: [{ data: [POPULARITY_EXAMPLE], meta: { next_cursor: null } }] })
 export type TopResponse = z.infer<typeof TopResponse>
 
 export const GetPopularityRequest = z.strictObject({
-  product_id: ProductId.describe('The id that the shop gave it.').meta({ examples: ['lamp'] }),
+  product_id: ProductId.describe("The shop's id of the product.").meta({ examples: ['lamp'] }),
 })
 
-/** As REST answers it. */
+/** The answer over HTTP. */
 export const GetPopularityResponse = z.object({ data: Popularity }).meta({ examples: [{ data: POPULARITY_EXAMPLE }] })
+
+export const popularityHandlers = {
+  HandlePopularityEvent: handler({ input: RecordedBatch, description: 'Private. Counts a recorded batch once.' }),
+  Top: handler({ input: TopRequest, output: TopResponse, description: 'Products by score, best first.' }),
+  Get: handler({
+    input: GetPopularityRequest,
+    output: Popularity,
+    description: 'One product; 404 if no event of it was counted.',
+  }),
+}

@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import { Currency } from './currency.ts'
 import { BATCH_ITEMS_MAX, RejectedItem } from './interaction.ts'
-import { itemSchemaOf } from './item-schema.ts'
+import { handler } from './handler.ts'
+import { uncheckedItems } from './item-schema.ts'
+import { RecordedBatch } from './recorded-batch.ts'
 import { storableText } from './text.ts'
 import { Id } from './id.ts'
 import { ProductId } from './id.ts'
@@ -10,21 +12,21 @@ import { Instant } from './instant.ts'
 export const NAME_CHARACTERS_MAX = 1_000
 
 const fields = {
-  product_id: ProductId.describe('The id that the shop gave it.'),
+  product_id: ProductId.describe("The shop's id of the product."),
   seller_id: Id.optional(),
   name: storableText(NAME_CHARACTERS_MAX),
   category: Id.optional(),
   brand: Id.optional(),
-  price: z.int().min(0).optional().describe('In minor units of the currency, such as cents. Needs currency.'),
+  price: z.int().min(0).optional().describe('In minor units of the currency, e.g. cents. Needs currency.'),
   currency: Currency.optional().describe('ISO 4217. Needs price.'),
-  quantity: z.int().min(0).optional().describe('How many are in stock.'),
-  status: z.enum(['active', 'hidden', 'deleted']).describe('Lists leave out what is hidden or deleted; its numbers stay.'),
+  quantity: z.int().min(0).optional().describe('How many items are in stock.'),
+  status: z.enum(['active', 'hidden', 'deleted']).describe('Lists leave out hidden and deleted products; their counts are kept.'),
   updated_at: Instant.describe(
-    'When the product became this. The newest version wins, whatever the order of arrival. Kept as UTC milliseconds.',
+    'When the product was changed to this version. The newest version wins, in any order of arrival. Kept as UTC milliseconds.',
   ),
 }
 
-/** A product of the catalogue, as a whole: a field that is absent has no value any more. */
+/** A complete product of the catalogue: an absent field has no value, even if an older version had one. */
 export const Product = z
   .strictObject(fields)
   .refine(({ price, currency }) => price === undefined || currency !== undefined, {
@@ -50,25 +52,20 @@ const LAMP = {
   updated_at: '2026-03-01T12:00:00.000Z',
 } satisfies Product
 
-/** Items are unknown here, so that each is judged alone and one bad item does not refuse its neighbours. */
-const BatchItem = z.unknown().meta(itemSchemaOf(Product))
-
 export const UpsertProductsRequest = z
   .strictObject({
-    products: z
-      .array(BatchItem)
-      .min(1)
-      .max(BATCH_ITEMS_MAX)
-      .describe('Each is judged alone: one that is not as described is refused with its index, and its neighbours are taken.'),
+    products: uncheckedItems(Product, BATCH_ITEMS_MAX).describe(
+      'Each is checked alone: a wrong product is rejected with its index, and the others are stored.',
+    ),
   })
   .meta({ examples: [{ products: [LAMP] }] })
 export type UpsertProductsRequest = z.infer<typeof UpsertProductsRequest>
 
 export const UpsertProductsResponse = z.object({
-  accepted: z.int().describe('How many changed the catalogue.'),
+  accepted: z.int().describe('How many products changed the catalogue.'),
   duplicates: z
     .int()
-    .describe('How many changed nothing: they are not newer than what the catalogue had, or than another of this request.'),
+    .describe('How many products changed nothing, because the catalogue or this request has the same version or a newer one.'),
   duplicate_indexes: z.array(z.int()),
   rejected: z.array(RejectedItem),
 })
@@ -76,7 +73,7 @@ export type UpsertProductsResponse = z.infer<typeof UpsertProductsResponse>
 
 export const GetProductRequest = z.strictObject({ product_id: fields.product_id.meta({ examples: ['lamp'] }) })
 
-/** A product as it is answered: fields without a value are absent. */
+/** A product in an answer, without the fields that have no value. */
 export const CatalogProduct = z.object({
   product_id: z.string(),
   seller_id: z.string().optional(),
@@ -91,5 +88,22 @@ export const CatalogProduct = z.object({
 })
 export type CatalogProduct = z.infer<typeof CatalogProduct>
 
-/** As REST answers it. */
+/** The answer over HTTP. */
 export const GetProductResponse = z.object({ data: CatalogProduct }).meta({ examples: [{ data: LAMP }] })
+
+export const catalogHandlers = {
+  AddInteraction: handler({
+    input: RecordedBatch,
+    description: 'Private. Feeds a recorded batch to the shopper profiles once.',
+  }),
+  UpsertProducts: handler({
+    input: UpsertProductsRequest,
+    output: UpsertProductsResponse,
+    description: 'Updates the catalogue, which keeps the newest version of each product. Each item is checked alone.',
+  }),
+  GetProduct: handler({
+    input: GetProductRequest,
+    output: CatalogProduct,
+    description: 'One product, also a deleted one; 404 if the catalogue never had it.',
+  }),
+}

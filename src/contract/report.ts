@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { EVENT_STATUSES } from './analytics-event.ts'
+import { handler } from './handler.ts'
+import { pageLimit, PageOffset } from './page.ts'
 import { SourceSlug } from './payment.ts'
 import { storableText } from './text.ts'
-import { wholeNumber } from './whole-number.ts'
 import { unlessMissing } from './zod-messages.ts'
 
 export const REPORT_SLUGS = ['volume-by-period', 'status-counts', 'top-entities'] as const
@@ -12,7 +13,6 @@ export type ReportWindow = (typeof WINDOWS)[number]
 export const BREAKDOWNS = ['period', 'source', 'status'] as const
 export type Breakdown = (typeof BREAKDOWNS)[number]
 export const REPORT_DAYS_MAX = 366
-export const OFFSET_MAX = 1_000_000
 
 export const ReportDay = z.iso.date({ error: unlessMissing('must be a day such as 2026-03-01') })
 
@@ -28,34 +28,37 @@ export const ReportDefinition = z.object({
 export type ReportDefinition = z.infer<typeof ReportDefinition>
 
 export const ReportsRequest = z.strictObject({
-  search: storableText(200).optional().describe('A part of the slug, the name or the description.'),
-  sort: z.enum(['slug', 'name']).default('slug').describe('Which text they are sorted by.'),
+  search: storableText(200).optional().describe('A part of the slug, name or description.'),
+  sort: z.enum(['slug', 'name']).default('slug').describe('The text by which reports are sorted.'),
   order: z.enum(['asc', 'desc']).default('asc').describe('Ascending or descending.'),
-  limit: wholeNumber(1, 100).default(50).describe('Reports of the page.'),
-  offset: wholeNumber(0, OFFSET_MAX).default(0).describe('How many come before it.'),
+  limit: pageLimit(50, 'Reports of the page.'),
+  offset: PageOffset,
 })
 export type ReportsRequest = z.infer<typeof ReportsRequest>
 
 export const RunReportRequest = z.strictObject({
-  report_slug: storableText(200).describe('Which report.'),
-  window: z.enum(WINDOWS).optional().describe("The buckets; the report's default when absent. Weeks begin on Monday."),
-  date_from: ReportDay.optional().describe('The first day; 29 days before the last one when absent. UTC.'),
-  date_to: ReportDay.optional().describe('The last day, which is part of it; today when absent.'),
+  report_slug: storableText(200).describe('The report.'),
+  window: z
+    .enum(WINDOWS)
+    .optional()
+    .describe("The length of the buckets; the report's default if absent. Weeks begin on Monday."),
+  date_from: ReportDay.optional().describe('The first day, in UTC; 29 days before the last day if absent.'),
+  date_to: ReportDay.optional().describe('The last day, which is included; today if absent.'),
   breakdown: z
     .enum(BREAKDOWNS)
     .optional()
     .describe('volume-by-period: period (default) or source; status-counts: status (default) or period.'),
-  source: SourceSlug.optional().describe('volume-by-period: of this source alone.'),
-  status: z.enum(EVENT_STATUSES).optional().describe('status-counts: of this status alone.'),
-  limit: wholeNumber(1, 100).default(50).describe('Rows of the page.'),
-  offset: wholeNumber(0, OFFSET_MAX).default(0).describe('How many come before it.'),
+  source: SourceSlug.optional().describe('volume-by-period: only events of this source.'),
+  status: z.enum(EVENT_STATUSES).optional().describe('status-counts: only events with this status.'),
+  limit: pageLimit(50, 'Rows of the page.'),
+  offset: PageOffset,
 })
 export type RunReportRequest = z.infer<typeof RunReportRequest>
 
 const Amounts = z.array(z.object({ currency: z.string(), amount: z.int() }))
 
 export const ReportRow = z.object({
-  bucket_date: z.iso.date().optional().describe("The bucket's first day, Monday for weeks."),
+  bucket_date: z.iso.date().optional().describe("The bucket's first day; Monday for weeks."),
   source: z.string().optional(),
   status: z.string().optional(),
   entity_id: z.string().optional(),
@@ -69,7 +72,7 @@ export type ReportRow = z.infer<typeof ReportRow>
 export const ReportAnswer = z.object({
   report_slug: z.string(),
   window: z.enum(WINDOWS),
-  date_from: z.iso.date().describe('Widened to whole buckets.'),
+  date_from: z.iso.date().describe('The first day of the first bucket.'),
   date_to: z.iso.date(),
   generated_at: z.iso.datetime(),
   rows: z.array(ReportRow),
@@ -79,16 +82,16 @@ export const ReportAnswer = z.object({
   fresh_as_of: z.iso
     .datetime()
     .nullable()
-    .describe('Events recorded before this instant are in those of its buckets that are built; null while none is.'),
-  complete: z.boolean().describe('False while a bucket of the range is missing, or got events since it was built.'),
-  run_ids: z.array(z.string()).describe('The runs that built its buckets, the newest first, at most 100.'),
+    .describe('Events recorded before this instant are in the buckets that are built; null while no bucket is built.'),
+  complete: z.boolean().describe('False while a bucket of the range is missing or got events after it was built.'),
+  run_ids: z.array(z.string()).describe('The runs that built the buckets, newest first, at most 100.'),
 })
 export type ReportAnswer = z.infer<typeof ReportAnswer>
 
 const DEFINITION: ReportDefinition = {
   slug: 'volume-by-period',
   name: 'Volume by period',
-  description: 'How many events there were, what they came to, and how long they took.',
+  description: 'Number of events, their amounts, and their processing times.',
   cache_ttl_seconds: 60,
   default_window: 'day',
   allowed_windows: [
@@ -98,7 +101,7 @@ const DEFINITION: ReportDefinition = {
   supported_filters: ['source'],
 }
 
-/** As REST answers it. */
+/** The answer over HTTP. */
 export const ReportsResponse = z
   .object({ data: z.array(ReportDefinition), meta: z.object({ row_count: z.int().describe('Reports of all pages.') }) })
   .meta({ examples: [{ data: [DEFINITION], meta: { row_count: 1 } }] })
@@ -131,3 +134,11 @@ export const RunReportResponse = z.object({ data: ReportAnswer }).meta({
     },
   ],
 })
+
+export const reportHandlers = {
+  RunReport: handler({
+    input: RunReportRequest,
+    output: ReportAnswer,
+    description: 'A page of a report, read from its stored buckets.',
+  }),
+}

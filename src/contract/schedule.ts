@@ -1,6 +1,7 @@
 import { z } from 'zod'
+import { handler, Nothing, sharedHandler } from './handler.ts'
 
-/** What Footfall does by the clock. */
+/** The names of the periodic tasks. */
 export const TASK_NAMES = [
   'sweep',
   'make-partitions',
@@ -15,29 +16,34 @@ export type TaskName = (typeof TASK_NAMES)[number]
 
 export const ScheduleRequest = z.strictObject({ every_ms: z.int().min(100).max(86_400_000) })
 
-/** One slot of a schedule: the instant for which a run was planned, in milliseconds. */
+/** One slot of a schedule: the instant for which a run was planned, in milliseconds since 1970. */
 export const Slot = z.strictObject({ generation: z.int(), slot: z.int() })
 export type Slot = z.infer<typeof Slot>
 export const LatestSlot = z.object({ slot: z.int().nullable() })
 export const RunRequest = z.strictObject({ slot: z.int() })
 
 /**
- * running ─► completed | failing | killed;  failing ─► completed | failed | killed. A failing run is tried again, a failed one
- * has used up its attempts, and a killed one was ended by hand or kept dying with its process: the next slot tries anew.
+ * running ─► completed | failing | killed;  failing ─► completed | failed | killed. A failing run is tried again. A failed run has
+ * used up its attempts. A killed run was ended by an operator, or kept dying with its process. The next slot starts a new run.
  */
 export const OUTCOMES = ['running', 'completed', 'failing', 'failed', 'killed'] as const
 
 export const TaskRun = z.object({
-  slot: z.iso.datetime().describe('The instant for which it was planned.'),
+  slot: z.iso.datetime().describe('The instant for which the run was planned.'),
   started_at: z.iso.datetime(),
-  duration_ms: z.int().nullable().describe('null while it runs, and when it was killed.'),
-  outcome: z.enum(OUTCOMES).describe('A failing run is tried again. After a failed or a killed one the next slot tries anew.'),
-  attempts: z.int().describe('How often it was tried so far.'),
-  error: z.string().nullable().describe('What the last attempt that failed died of.'),
+  duration_ms: z.int().nullable().describe('null while it runs, and if it was killed.'),
+  outcome: z
+    .enum(OUTCOMES)
+    .describe('A failing run is tried again. After a failed or a killed run the next slot starts a new one.'),
+  attempts: z.int().describe('Attempts so far.'),
+  error: z.string().nullable().describe('The error of the last attempt that failed.'),
 })
 export type TaskRun = z.infer<typeof TaskRun>
 export const LastRunRequest = z.strictObject({
-  ended: z.string().optional().describe('An invocation that has ended: when the last run is still its, it was killed.'),
+  ended: z
+    .string()
+    .optional()
+    .describe('An invocation that has ended. If the last run belongs to it and has no end, the run was killed.'),
 })
 export const LastRun = z.object({ run: TaskRun.nullable() })
 
@@ -45,8 +51,8 @@ export const ScheduleState = z.object({
   task: z.string(),
   running: z.boolean().describe('Whether the schedule is on.'),
   every_ms: z.int().nullable().describe('Its interval; null while it is off.'),
-  next_at: z.iso.datetime().nullable().describe('The next slot; null while it is off. One that is long past was lost.'),
-  last_run: TaskRun.nullable().describe('null before the first.'),
+  next_at: z.iso.datetime().nullable().describe('The next slot; null while it is off. If it is long past, its tick was lost.'),
+  last_run: TaskRun.nullable().describe('null before the first run.'),
 })
 export type ScheduleState = z.infer<typeof ScheduleState>
 
@@ -72,3 +78,23 @@ export const SchedulesResponse = z.object({ data: z.array(ScheduleState) }).meta
     },
   ],
 })
+
+export const scheduleHandlers = {
+  Start: handler({
+    input: ScheduleRequest,
+    description: 'Starts the schedule of the task with this name. Repeating it with the same interval changes nothing.',
+  }),
+  Stop: handler({ input: Nothing, description: 'Stops the schedule. A run that has begun continues to its end.' }),
+  Info: sharedHandler({
+    input: Nothing,
+    output: ScheduleState,
+    description: 'Whether the schedule is on, its next slot, and the last run.',
+  }),
+  Tick: handler({ input: Slot, description: 'Private. Begins one slot.' }),
+  Latest: sharedHandler({ input: Nothing, output: LatestSlot, description: 'Private. The slot of the latest tick.' }),
+}
+
+export const taskHandlers = {
+  Run: handler({ input: RunRequest, description: 'Private. Does the work of one slot. Runs of a task never overlap.' }),
+  LastRun: sharedHandler({ input: LastRunRequest, output: LastRun, description: 'Private. The last run and its outcome.' }),
+}

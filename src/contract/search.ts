@@ -1,24 +1,26 @@
 import { z } from 'zod'
-import { Interaction } from './interaction.ts'
-import { itemSchemaOf } from './item-schema.ts'
+import { handler } from './handler.ts'
+import { CreateInteractionResponse, Interaction } from './interaction.ts'
+import { uncheckedItems } from './item-schema.ts'
+import { NextCursor, pageCursor, pageLimit } from './page.ts'
 import { storableText } from './text.ts'
 import { wholeNumber } from './whole-number.ts'
 import { Id } from './id.ts'
 import { ProductId } from './id.ts'
 
 export const QUERY_CHARACTERS_MAX = 200
-/** As many as a page of results shows. */
+/** The products of a page of results. */
 export const SHOWN_PRODUCTS_MAX = 100
-/** With each of them showing as many products as it can, counting them takes about as long as counting a batch of interactions. */
+/** So many searches, each with the most products, take about as long to count as the largest batch of interactions. */
 export const SEARCHES_MAX = 200
-/** The event type under which a product that a search showed is counted. An interaction of this type counts beside it. */
+/** The event type that is counted for each product that a search showed. Interactions of this type are counted as well. */
 export const SEARCH_IMPRESSION = 'search_impression'
 export const SEARCH_CLICK = 'click_from_search'
 
 /**
- * What a query is counted under: "  Red\tLAMP " and "red lamp" are the same. Unicode NFKC and lower case (NFKC again, because
- * lower case can undo it), blanks at the ends dropped, others one space each, at most as many characters as a query: one
- * character may become eighteen.
+ * The text under which a query is counted: "  Red\tLAMP " and "red lamp" are the same. Unicode NFKC, then lower case, then NFKC
+ * again because lower case can undo it. Blanks at the ends are dropped, and others become one space each. Cut to the length limit
+ * of a query, because one character may become eighteen.
  */
 export function normalisedQuery(query: string): string {
   const words = query.normalize('NFKC').toLowerCase().normalize('NFKC').split(/\s+/).filter(Boolean)
@@ -31,20 +33,18 @@ const Query = storableText(QUERY_CHARACTERS_MAX)
 
 const { event_id, occurred_at, account_id, session_id } = Interaction.shape
 
-/** A search, with the products that it showed. */
+/** A search with the products that it showed. */
 export const Search = z
   .strictObject({
     event_id,
     occurred_at,
     query: Query.describe('As the shopper typed it.'),
-    account_id: Id.optional().describe('The signed-in shopper, if there is one.'),
-    session_id: Id.optional().describe('The visit.'),
+    account_id: Id.optional().describe('The shopper, if signed in.'),
+    session_id: Id.optional().describe('The visit of the shopper.'),
     product_ids: z
       .array(ProductId)
       .max(SHOWN_PRODUCTS_MAX)
-      .describe(
-        'The products that were shown, in their order; empty when nothing was found. One that stands there twice was shown once.',
-      ),
+      .describe('The products that were shown, in their order; empty if nothing was found. A repeated product counts once.'),
   })
   .meta({
     examples: [
@@ -59,12 +59,8 @@ export const Search = z
   })
 export type Search = z.infer<typeof Search>
 
-/** Items are unknown here, so that each is judged alone. */
 export const RecordSearchesRequest = z.strictObject({
-  searches: z
-    .array(z.unknown().meta(itemSchemaOf(Search)))
-    .min(1)
-    .max(SEARCHES_MAX),
+  searches: uncheckedItems(Search, SEARCHES_MAX),
 })
 export type RecordSearchesRequest = z.infer<typeof RecordSearchesRequest>
 
@@ -73,7 +69,7 @@ export const SearchClick = z
   .strictObject({
     event_id,
     occurred_at,
-    query: Query.describe('What was searched for, in any spelling of the same.'),
+    query: Query.describe('The query that showed the product; spellings with the same normalised text are equal.'),
     product_id: ProductId.describe('The product that was clicked.'),
     account_id,
     session_id,
@@ -95,19 +91,19 @@ export const SearchClick = z
   })
 export type SearchClick = z.infer<typeof SearchClick>
 
-/** The interaction that a click is recorded as. */
+/** The interaction as which a click is recorded. */
 export function interactionOf({ query, product_id, ...click }: SearchClick): Interaction {
   const metadata = { query: normalisedQuery(query) }
   return { ...click, event_type: SEARCH_CLICK, ref_type: 'Product', ref_id: product_id, metadata }
 }
 
-/** What one query led to. */
+/** The results of one query. */
 export const SearchQuery = z.object({
   query: z.string().describe('Normalised: Unicode NFKC, lower case, single spaces.'),
-  searches: z.int().describe('How often it was searched for.'),
-  found_nothing: z.int().describe('How many of these searches showed no product.'),
+  searches: z.int().describe('Number of searches.'),
+  found_nothing: z.int().describe('Searches that showed no product.'),
   clicks: z.int().describe('Interactions click_from_search with this text as metadata.query.'),
-  click_through: z.number().describe('clicks ÷ searches; above 1 when a search led to several clicks.'),
+  click_through: z.number().describe('clicks ÷ searches; above 1 if a search led to several clicks.'),
 })
 export type SearchQuery = z.infer<typeof SearchQuery>
 
@@ -115,15 +111,15 @@ export const SEARCH_QUERY_FILTERS = ['all', 'found_nothing', 'no_click'] as cons
 export type SearchQueryFilter = (typeof SEARCH_QUERY_FILTERS)[number]
 
 export const SearchQueriesRequest = z.strictObject({
-  limit: wholeNumber(1, 100).default(20).describe('Queries of the page.'),
-  days: wholeNumber(1, 90).default(7).describe('The window: the last so many times 24 hours before the first page.'),
+  limit: pageLimit(20, 'Queries of the page.'),
+  days: wholeNumber(1, 90).default(7).describe('The window: so many times 24 hours before the first page.'),
   filter: z
     .enum(SEARCH_QUERY_FILTERS)
     .default('all')
     .describe(
-      '`found_nothing`: queries that showed nothing at least once, those that did it most often first. `no_click`: queries that showed something, and nobody clicked.',
+      '`found_nothing`: queries that showed nothing at least once, ordered by how often. `no_click`: queries that showed products and got no click.',
     ),
-  cursor: z.string().min(1).max(2_000).optional().describe('meta.next_cursor of the page before, with the same days and filter.'),
+  cursor: pageCursor('meta.next_cursor of the previous page, with the same days and filter.'),
 })
 export type SearchQueriesRequest = z.infer<typeof SearchQueriesRequest>
 
@@ -132,8 +128,8 @@ export const SearchQueriesResponse = z
     data: z.array(SearchQuery),
     meta: z.object({
       from: z.iso.datetime().describe('The first instant of the window.'),
-      to: z.iso.datetime().describe('Its end, which is not part of it; the same on every page.'),
-      next_cursor: z.string().nullable().describe('Asks for the next page; null on the last.'),
+      to: z.iso.datetime().describe('The end of the window, which is excluded; the same on every page.'),
+      next_cursor: NextCursor,
     }),
   })
   .meta({
@@ -145,3 +141,21 @@ export const SearchQueriesResponse = z
     ],
   })
 export type SearchQueriesResponse = z.infer<typeof SearchQueriesResponse>
+
+export const searchHandlers = {
+  RecordSearch: handler({
+    input: Search,
+    output: CreateInteractionResponse,
+    description: 'Records a search once and counts the products that it showed. Answers as for a batch of one.',
+  }),
+  RecordSearches: handler({
+    input: RecordSearchesRequest,
+    output: CreateInteractionResponse,
+    description: 'The same for up to 200 searches. Each is checked alone.',
+  }),
+  RecordSearchClick: handler({
+    input: SearchClick,
+    output: CreateInteractionResponse,
+    description: 'Records a click on a product that a search showed, as an interaction click_from_search.',
+  }),
+}

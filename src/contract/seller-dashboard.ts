@@ -1,67 +1,67 @@
 import { z } from 'zod'
 import { Currency } from './currency.ts'
+import { ReportDay } from './report.ts'
 import { isTimeZone } from './time.ts'
+import { handler } from './handler.ts'
 import { Id } from './id.ts'
 
-/** A chart with more points than this is not looked at, and its query would be a way to keep the database busy. */
+/** Longer charts cannot be read, and would let a caller keep the database busy. */
 export const BUCKETS_MAX = 1_000
 export const TOP_PRODUCTS = 10
 
 export const GRANULARITIES = ['day', 'week', 'month'] as const
 export type Granularity = (typeof GRANULARITIES)[number]
 
-const Day = z.iso.date({ error: 'must be a day such as 2026-03-01' })
-
 export const SellerDashboardRequest = z.strictObject({
   seller_id: Id.optional()
-    .describe('Needed, unless the key or token is bound to a seller: then it is that one.')
+    .describe('Needed, unless the key or token is bound to a seller.')
     .meta({ examples: ['north-light'] }),
-  start: Day.optional().describe('The first day of the range; 29 days before its last one when absent.'),
-  end: Day.optional().describe('The last day of the range, which is part of it; today when absent.'),
-  granularity: z.enum(GRANULARITIES).default('day').describe('What the charts have a point for; weeks begin on Monday.'),
+  start: ReportDay.optional().describe('The first day of the range; 29 days before its last day if absent.'),
+  end: ReportDay.optional().describe('The last day of the range, which is included; today if absent.'),
+  granularity: z.enum(GRANULARITIES).default('day').describe('The length of the buckets of the charts; weeks begin on Monday.'),
   time_zone: z
     .string()
     .refine(isTimeZone, { error: 'must be an IANA time zone such as Europe/Berlin' })
     .default('UTC')
-    .describe('Whose days they are.'),
-  currency: Currency.optional().describe('The one with the most orders when absent.'),
+    .describe('The time zone of the days.'),
+  currency: Currency.optional().describe('The currency with the most orders if absent.'),
 })
 export type SellerDashboardRequest = z.infer<typeof SellerDashboardRequest>
 
-const Change = z.number().nullable().describe('Per cent of the period before, of as many days; null when that is 0.')
+const Change = z.number().nullable().describe('In per cent of the preceding period of the same length; null if that is 0.')
 const Point = z.object({ date: z.iso.date().describe('The first day of the bucket.'), value: z.int() })
 
 const SellerDashboard = z.object({
   summary: z.object({
-    total_revenue: z
-      .int()
-      .describe('What was sold less what was taken back, in minor units of the currency, without other currencies.'),
-    total_orders: z.int().describe('Orders with items of the seller, less those taken back whole.'),
+    total_revenue: z.int().describe('Sales less returns, in minor units of the currency, without sales in other currencies.'),
+    total_orders: z.int().describe('Orders with items of the seller, without fully returned orders.'),
     items_sold: z.int(),
     average_rating: z
       .number()
       .nullable()
-      .describe("1 to 5, of the rating events in the range about products that are the seller's today; null without any."),
-    pending_items: z.int().describe('Items of payments that are pending now, whatever the range and currency.'),
-    pending_refunds: z.int().describe('Refunds that wait for their payment now, whatever the range and currency.'),
-    currency: z.string().nullable().describe('Null when the seller never sold anything and none was asked for.'),
+      .describe("1 to 5, from the rating events in the range on products that are the seller's today; null without ratings."),
+    pending_items: z.int().describe('Items of payments that are pending now, in any range and currency.'),
+    pending_refunds: z.int().describe('Refunds that wait for their payment now, in any range and currency.'),
+    currency: z.string().nullable().describe('Null if the seller never sold anything and the request names no currency.'),
     comparison: z.object({ revenue_change: Change, orders_change: Change, items_sold_change: Change }),
   }),
   charts: z.object({
-    revenue: z.array(Point).describe('Every bucket of the range, without sales too. The first and last may be cut by the range.'),
+    revenue: z
+      .array(Point)
+      .describe('Every bucket of the range, also without sales. The range may cut the first and the last bucket.'),
     orders: z.array(Point),
   }),
   top_products: z
     .array(
       z.object({
         product_id: z.string(),
-        name: z.string().nullable().describe("The catalogue's; null when it never had the product."),
+        name: z.string().nullable().describe('The name in the catalogue; null if it never had the product.'),
         sold_count: z.int(),
         revenue: z.int(),
       }),
     )
     .max(TOP_PRODUCTS)
-    .describe('By items sold, then revenue, then id.'),
+    .describe('Ordered by items sold, then revenue, then id.'),
 })
 
 export const SellerDashboardResponse = z
@@ -73,7 +73,7 @@ export const SellerDashboardResponse = z
       end: z.iso.date(),
       granularity: z.enum(GRANULARITIES),
       time_zone: z.string(),
-      currencies: z.array(z.string()).describe('All in which the seller ever sold, most orders first.'),
+      currencies: z.array(z.string()).describe('All currencies in which the seller ever sold, most orders first.'),
       generated_at: z.iso.datetime(),
     }),
   })
@@ -107,3 +107,11 @@ export const SellerDashboardResponse = z
     ],
   })
 export type SellerDashboardResponse = z.infer<typeof SellerDashboardResponse>
+
+export const sellerHandlers = {
+  SellerDashboard: handler({
+    input: SellerDashboardRequest,
+    output: SellerDashboardResponse,
+    description: 'The sales of a seller: summary, comparison with the preceding period, charts, best products.',
+  }),
+}

@@ -1,11 +1,11 @@
 import { z } from 'zod'
 
-/** PostgreSQL stores neither NUL nor half of a surrogate pair; everything else is text. */
+/** Whether PostgreSQL can store a text: it takes neither NUL nor a lone surrogate. */
 export function isStorable(text: string): boolean {
   return !text.includes('\0') && text.isWellFormed()
 }
 
-/** Characters are code points, as in JSON Schema and PostgreSQL; a string's `length` counts UTF-16 units. */
+/** Counts code points, as JSON Schema and PostgreSQL do. A string's `length` counts UTF-16 units. */
 function isOfLength(text: string, max: number): boolean {
   if (text.length === 0 || text.length > 2 * max) return false
   return text.length <= max || Array.from(text).length <= max

@@ -6,20 +6,20 @@ export function instantOf(milliseconds: number): string {
   return new Date(milliseconds).toISOString()
 }
 
-/** An RFC 3339 time as milliseconds since 1970; finer digits are cut off. */
+/** An RFC 3339 time in milliseconds since 1970. Finer digits are cut off. */
 export function millisecondsOf(instant: string): number {
   return Date.parse(instant.toUpperCase())
 }
 
-/** Before it nothing happened: an earlier time of an event is a mistake. */
+/** Events before this instant are rejected, because such a time is a mistake. */
 export const EARLIEST_MS = millisecondsOf('2000-01-01T00:00:00Z')
 
 /** How many days a range has when a request names its last day alone, or nothing. */
 export const RANGE_DAYS_DEFAULT = 30
 
 /**
- * Whether it is the name of an IANA time zone. Without a slash only UTC is one: PostgreSQL takes abbreviations such as CET for an
- * offset that never changes, and a bare offset for its opposite.
+ * Whether a text names an IANA time zone. The only name without a slash is UTC, because PostgreSQL takes abbreviations such as CET
+ * for a constant offset, and inverts the sign of a bare offset.
  */
 export function isTimeZone(name: string): boolean {
   if (name === 'UTC') return true

@@ -5,15 +5,9 @@ import { RecordEventsRequest } from '../../contract/analytics-event.ts'
 import { DecidedError, notFound } from '../../contract/decided-error.ts'
 import { ErrorBody } from '../../contract/error.ts'
 import { CreateInteractionResponse } from '../../contract/interaction.ts'
-import {
-  OFFSET_MAX,
-  ReportResponse,
-  ReportsRequest,
-  ReportsResponse,
-  RunReportRequest,
-  RunReportResponse,
-} from '../../contract/report.ts'
 import { toWritable } from '../../contract/json.ts'
+import { OFFSET_MAX } from '../../contract/page.ts'
+import { ReportResponse, ReportsRequest, ReportsResponse, RunReportRequest, RunReportResponse } from '../../contract/report.ts'
 import { wholeNumberOfText } from '../../contract/whole-number.ts'
 import { reportDefinition, reportDefinitions } from '../../store/reports/report-definition.ts'
 import { createReportCache } from '../caching/report-cache.ts'
