@@ -20,7 +20,7 @@ test.beforeEach(({ db }) =>
     shopper_product`.execute(db),
 )
 
-/** Few products and times, so that versions meet; texts whose JSON is not what they are. */
+/** Few products and times, so that versions collide; texts that JSON escapes. */
 const versionArbitrary: fc.Arbitrary<Product> = fc
   .record({
     product_id: fc.constantFrom('a', 'b', 'c', 'Ünï 🛒', "it's"),
@@ -37,9 +37,7 @@ const versionArbitrary: fc.Arbitrary<Product> = fc
       Object.fromEntries(Object.entries({ ...rest, ...cost }).filter(([, value]) => value !== undefined)) as Product,
   )
 
-test('any order, split and repetition of versions, in batches that run at once, leaves the newest of each product', async ({
-  db,
-}) => {
+test("concurrent batches in any order, split and repetition leave each product's newest version", async ({ db }) => {
   const batches = fc.array(fc.array(versionArbitrary, { minLength: 1, maxLength: 12 }), { minLength: 1, maxLength: 6 })
   await fc.assert(
     fc.asyncProperty(batches, fc.array(fc.nat(), { maxLength: 3 }), async (sent, repeated) => {
@@ -48,7 +46,7 @@ test('any order, split and repetition of versions, in batches that run at once, 
       const answers = await Promise.all([...sent, ...again].map((batch) => upsert(db, batch)))
       const all = sent.flat()
       expect(await storedCatalogue(db)).toEqual(expectedCatalogue(all))
-      // Every product got its newest version from somebody.
+      // One of the batches stored each product's newest version.
       expect(answers.flat().length).toBeGreaterThanOrEqual(new Set(all.map((version) => version.product_id)).size)
       for (const batch of sent) expect(await upsert(db, batch)).toEqual([])
     }),
@@ -56,7 +54,7 @@ test('any order, split and repetition of versions, in batches that run at once, 
   )
 })
 
-test('of a batch the newest version of each product is accepted, and the others are told as duplicates', async ({ db }) => {
+test("a batch's newest version of each product is accepted; its other versions are duplicates", async ({ db }) => {
   const [old, middle, late] = ['2026-03-01T12:00:00Z', '2026-03-02T12:00:00Z', '2026-03-03T12:00:00Z']
   const sent = [
     product({ product_id: 'a', updated_at: middle }),
@@ -71,7 +69,7 @@ test('of a batch the newest version of each product is accepted, and the others 
   expect(await upsert(db, sent)).toEqual([])
 })
 
-test('a version of the same time wins when its JSON is larger, and a field that it leaves out is gone', async ({ db }) => {
+test('of versions of the same time the larger JSON wins, and a field that it omits is removed', async ({ db }) => {
   const [small, large] = [product({ category: 'a', brand: 'x' }), product({ category: 'b' })]
   expect(await upsert(db, [small])).toEqual([0])
   expect(await upsert(db, [large])).toEqual([0])
@@ -80,7 +78,7 @@ test('a version of the same time wins when its JSON is larger, and a field that 
   expect(textOf(large) > textOf(small)).toBe(true)
 })
 
-test('a call that is attempted again, or twice at once, answers the same', async ({ db }) => {
+test('a call that is repeated, later or concurrently, gives the same answer', async ({ db }) => {
   const sent = Array.from({ length: 50 }, (_, index) => product({ product_id: `p${index % 40}` }))
   const first = await upsert(db, sent, 'call')
   expect(first).toHaveLength(40)
@@ -99,7 +97,7 @@ test('batches with the same products in opposite orders do not deadlock', async 
   expect(rows).toEqual([{ n: 1 }])
 })
 
-test('whatever the contract lets through is stored as it was sent', async ({ db }) => {
+test('every product that the contract allows is stored as sent', async ({ db }) => {
   const storable = (maxLength: number) => fc.string({ unit: 'binary', minLength: 1, maxLength }).filter(isStorable)
   const longest = (count: number) => fc.constantFrom('🛒', '\uffff', '\u0001', ' ').map((character) => character.repeat(count))
   const id = fc.oneof(storable(20), longest(200))
@@ -135,7 +133,7 @@ test('whatever the contract lets through is stored as it was sent', async ({ db 
   )
 })
 
-test('an event keeps the category and the brand that the catalogue had when it was recorded', async ({ db }) => {
+test('an event keeps the category and brand that the catalogue had when it was recorded', async ({ db }) => {
   await recordAndCount(db, [interaction({ refId: 'lamp' })])
   await upsert(db, [product({ product_id: 'lamp', category: 'lighting', brand: 'Lumen' }), product({ product_id: 'desk' })])
   const view = interaction({ refId: 'lamp' })
@@ -154,12 +152,12 @@ test('an event keeps the category and the brand that the catalogue had when it w
   expect((await verify(db)).drift).toEqual([])
 })
 
-/** Rows of the catalogue that a piece of work read, from the table or an index of it, and the probes of its indexes. */
+/** The catalogue rows that `work` read, from the table or an index, and its index scans. */
 async function readsOfCatalogue(
   database: TestDatabase,
   work: (db: Database) => Promise<unknown>,
 ): Promise<{ rows: number; probes: number }> {
-  // A single connection, because each reports what it read by itself.
+  // A single connection, because each connection reports its own reads.
   const db = connect({ url: database.url, name: 'test', connectionsMax: 1 })
   const reads = async () => {
     await sql`select pg_stat_force_next_flush()`.execute(db)
@@ -195,12 +193,12 @@ test.for(['before', 'after'])(
   },
 )
 
-test('an empty catalogue is not asked for each event', async ({ database }) => {
+test('recording does not query an empty catalogue for each event', async ({ database }) => {
   const events = Array.from({ length: 1_000 }, (_, index) => interaction({ refId: `p${index}` }))
   expect(await readsOfCatalogue(database, (db) => record(db, events))).toEqual({ rows: 0, probes: 0 })
 })
 
-test('hidden and deleted products leave the list at once, and come back with their numbers', async ({ db }) => {
+test('hidden and deleted products leave the list immediately, and return with their numbers', async ({ db }) => {
   const purchases = ['lamp', 'desk', 'chair'].flatMap((refId, place) =>
     Array.from({ length: 3 - place }, () => interaction({ refId, eventType: 'purchase' })),
   )
@@ -222,7 +220,7 @@ test('hidden and deleted products leave the list at once, and come back with the
   expect(await popularityOf(db, 'lamp')).toMatchObject({ purchase_count: 4 })
 })
 
-test('a page of the list probes the catalogue for each of its products, however many are hidden', async ({ db, database }) => {
+test('a page reads the catalogue once per product of the page, however many are hidden', async ({ db, database }) => {
   await fillCatalogue(db, 5_000)
   await sql`
     insert into product_popularity (product_id, score_micros, trending, view_count, purchase_count, favorite_count, cart_count,

@@ -49,10 +49,7 @@ const get = async (gateway: TestGateway, path: string) => {
   return { status: answer.status, json: (await answer.json()) as { data?: unknown; error?: { code: string } } }
 }
 
-test('a product is answered as it was sent, through REST and through Restate, when it is deleted too', async ({
-  stack,
-  gateway,
-}) => {
+test('REST and Restate answer a product as it was sent, even if it is deleted', async ({ stack, gateway }) => {
   const lamp = product({
     product_id: 'a/lamp 🛒',
     seller_id: 's',
@@ -81,7 +78,7 @@ test('a product is answered as it was sent, through REST and through Restate, wh
 const inMinutes = (minutes: number) => new Date(Date.now() + minutes * 60_000).toISOString()
 const without = (field: string) => Object.fromEntries(Object.entries(product()).filter(([name]) => name !== field))
 
-/** What is wrong, the item, and the field that the answer names. */
+/** The fault, the item, and the field that the answer names. */
 const BAD_ITEMS: [name: string, item: unknown, field: string | null, code?: string][] = [
   ['null', null, null],
   ['a list', [], null],
@@ -115,7 +112,7 @@ const BAD_ITEMS: [name: string, item: unknown, field: string | null, code?: stri
 ]
 
 test.for(WAYS)(
-  'through %s: each bad product is refused with its index and field, and its neighbours are taken',
+  'through %s: bad products are rejected by index and field, the others are accepted',
   async (way, { db, stack, gateway }) => {
     const products = BAD_ITEMS.flatMap(([, item], index) => [
       product({ product_id: `${way} ${index}`, updated_at: inMinutes(4) }),
@@ -144,7 +141,7 @@ test.for([
   ['an unknown field', '{"products": [1], "nonsense": 1}', 400],
   ['17 MB', JSON.stringify({ products: ['x'.repeat(17_000_000)] }), 413],
 ] as const)(
-  'a body with %s is refused whole, through REST and through the ingress',
+  'a body with %s is refused as a whole, through REST and through the ingress',
   async ([_name, body, status], { stack, gateway }) => {
     const [rest, ingress] = [await post(stack, gateway, 'REST', body), await post(stack, gateway, 'ingress', body)]
     expect([rest.status, ingress.status]).toEqual([status, status])
@@ -152,7 +149,7 @@ test.for([
   },
 )
 
-test('an attempt that dies after its commit is repeated, and the answer is that of the first', async ({ stack, gateway }) => {
+test('an attempt that dies after its commit is repeated and gives the first answer', async ({ stack, gateway }) => {
   deaths = 2
   const products = [product({ product_id: 'dying' }), product({ product_id: 'dying' }), product({ product_id: 'dead', price: 1 })]
   const { json } = await send(stack, gateway, products)
@@ -161,10 +158,7 @@ test('an attempt that dies after its commit is repeated, and the answer is that 
   expect((await send(stack, gateway, products)).json.data).toMatchObject({ accepted: 0, duplicates: 2 })
 })
 
-test('the same Idempotency-Key and body get the first answer again, and with another body it is another call', async ({
-  stack,
-  gateway,
-}) => {
+test('an Idempotency-Key with the same body gets the first answer, with another body a new call', async ({ stack, gateway }) => {
   const headers = { 'idempotency-key': randomUUID() }
   const first = await send(stack, gateway, [product({ product_id: 'key' })], headers)
   expect(first.json.data).toMatchObject({ accepted: 1 })
@@ -173,7 +167,7 @@ test('the same Idempotency-Key and body get the first answer again, and with ano
   expect((await send(stack, gateway, [product({ product_id: 'other' })], headers)).json.data).toMatchObject({ accepted: 1 })
 })
 
-test('what is hidden is not in the next list, events have its category, and every number is right', async ({
+test('the next list omits a hidden product; its events have its category; all numbers are right', async ({
   db,
   stack,
   gateway,
@@ -206,7 +200,7 @@ test('what is hidden is not in the next list, events have its category, and ever
   expect((await verify(db)).drift).toEqual([])
 })
 
-test('while Restate is away the answer is 503 and says what to do', async ({ database, stack }) => {
+test('while Restate is down the answer is 503 and says what to do', async ({ database, stack }) => {
   const ingress = createIngress({ url: 'http://127.0.0.1:1', deadlineMs: 300 })
   const cutOff = await startGateway(database.url, stack, { ingress })
   const answer = await fetch(cutOff.url + PRODUCTS, {
@@ -221,18 +215,14 @@ test('while Restate is away the answer is 503 and says what to do', async ({ dat
   await cutOff.stop()
 })
 
-test('the typed client brings the catalogue up to date', async ({ stack }) => {
+test('the typed client updates the catalogue', async ({ stack }) => {
   const once = clients.rpc.opts<UpsertProductsRequest, UpsertProductsResponse>({ idempotencyKey: randomUUID() })
   const answer = await stack.ingress.client(catalogApi).UpsertProducts({ products: [product({ product_id: 'typed' })] }, once)
   expect(answer).toEqual({ accepted: 1, duplicates: 0, duplicate_indexes: [], rejected: [] })
 })
 
-/** The last one: from the first key on, everything here needs one. */
-test('the catalogue is changed with the scope manage and read with read; a page never changes it', async ({
-  db,
-  database,
-  stack,
-}) => {
+/** The last test: after the first key is created, every request needs one. */
+test('manage changes the catalogue, read reads it, and a publishable key changes nothing', async ({ db, database, stack }) => {
   const keys = await makeKeys(db)
   const guarded = await startGateway(database.url, stack)
   const statusOf = async (key: string, init: RequestInit = {}) => {

@@ -3,7 +3,7 @@ import { inChunks, nextSize } from '../../src/store/database/chunks.ts'
 
 const LIMITS = { targetMs: 20, sizeMin: 20, sizeMax: 2_000 }
 
-test('a chunk that took too long is followed by a smaller one, a fast one by a larger one, within limits', () => {
+test('after a slow chunk comes a smaller one, after a fast chunk a larger one, within limits', () => {
   expect(nextSize(100, 25, LIMITS)).toBe(80)
   expect(nextSize(100, 1_000, LIMITS)).toBe(50)
   expect(nextSize(50, 16, LIMITS)).toBe(62)
@@ -12,7 +12,7 @@ test('a chunk that took too long is followed by a smaller one, a fast one by a l
   expect(nextSize(25, 10_000, LIMITS)).toBe(20)
 })
 
-test('every thing is worked off once, in order, and the results are added up', async () => {
+test('every item is processed once, in order, and the results are added up', async () => {
   const things = Array.from({ length: 1_234 }, (_, n) => n)
   const seen: number[] = []
   const sum = await inChunks(things, { targetMs: 20, sizeMin: 1, sizeMax: 100 }, async (chunk) => {

@@ -10,7 +10,7 @@ import { interaction, record, recordAndCount } from '../harness/items/events.ts'
 import { until } from '../../src/main/embedded/until.ts'
 import { freshPgTest as test } from '../harness/fixtures.ts'
 
-test('rows that PostgreSQL refuses are rejected one by one, and their neighbours are recorded', async ({ db }) => {
+test('rows that PostgreSQL refuses are rejected one by one, and the other rows are recorded', async ({ db }) => {
   await sql`alter table interaction add constraint no_poison check (ref_id not like 'poison%')`.execute(db)
   const rows = Array.from({ length: 100 }, (_, index) =>
     interaction({ index, refId: index % 33 === 5 ? `poison ${index}` : `p${index}` }),
@@ -24,7 +24,7 @@ test('rows that PostgreSQL refuses are rejected one by one, and their neighbours
   expect(kept.rows).toEqual([5, 38, 71].map((index) => ({ index, item: JSON.stringify({ ref_id: `poison ${index}` }) })))
 })
 
-test('a month without a partition is made on demand, and the batch is recorded whole', async ({ db }) => {
+test("a missing month's partition is created on demand, and the whole batch is recorded", async ({ db }) => {
   const answer = await record(db, [
     interaction(),
     interaction({ occurredAtMs: Date.parse('2001-02-03T04:05:06Z') }),
@@ -33,12 +33,12 @@ test('a month without a partition is made on demand, and the batch is recorded w
   expect(answer.accepted).toBe(3)
 })
 
-test('ten makers of the same missing month make it once', async ({ db }) => {
+test('ten concurrent batches create a missing month once', async ({ db }) => {
   const months = Array.from({ length: 10 }, () => record(db, [interaction({ occurredAtMs: Date.parse('2005-05-05T00:00:00Z') })]))
   expect((await Promise.all(months)).map((answer) => answer.accepted)).toEqual(Array.from({ length: 10 }, () => 1))
 })
 
-test('events before the horizon are refused, and kept with the reason', async ({ db }) => {
+test('events before the horizon are rejected, and kept with the reason', async ({ db }) => {
   await sql`update log_horizon set horizon = '2020-01-01'`.execute(db)
   const call = callOf(randomUUID(), Buffer.from('x'))
   const rows = [interaction({ index: 0, occurredAtMs: Date.parse('2019-12-31T23:59:59.999Z') }), interaction({ index: 1 })]
@@ -52,7 +52,7 @@ test('events before the horizon are refused, and kept with the reason', async ({
   await expect(sql`update log_horizon set horizon = '2019-01-01'`.execute(db)).rejects.toThrow('forward only')
 })
 
-test('a batch with nothing valid is recorded, counted, and keeps what was refused', async ({ db }) => {
+test('a batch without a valid item is recorded and counted, and keeps its rejected items', async ({ db }) => {
   const item = { text: 'nul \0 and half a pair \ud800' }
   const answer = await record(db, [], [{ index: 0, code: 'invalid', field: 'text', message: 'is not valid', item }])
   expect(answer).toMatchObject({ accepted: 0, duplicateIndexes: [], rejected: [] })
@@ -68,13 +68,13 @@ test('the same invocation id with another body is another batch', async ({ db })
   expect(second).toMatchObject({ accepted: 1, duplicateIndexes: [] })
 })
 
-test('counting an unknown batch is an error, not done', async ({ db }) => {
+test('counting an unknown batch is an error', async ({ db }) => {
   await expect(countBatch(db, { batchId: '404', from: '2026-01-01T00:00:00Z', to: '2026-01-01T00:00:00Z' })).rejects.toThrow(
     'no batch 404',
   )
 })
 
-test('counting one batch takes the waiting ones along', async ({ db }) => {
+test('counting one batch also counts the batches that wait', async ({ db }) => {
   const [first, second, third] = [
     await record(db, [interaction()]),
     await record(db, [interaction()]),
@@ -85,7 +85,7 @@ test('counting one batch takes the waiting ones along', async ({ db }) => {
   expect((await verify(db)).drift).toEqual([])
 })
 
-test('only batches older than asked are left behind', async ({ db }) => {
+test('only batches older than the given age are reported as left behind', async ({ db }) => {
   const old = await record(db, [interaction()])
   await record(db, [interaction()])
   await recordAndCount(db, [interaction()])
@@ -95,11 +95,11 @@ test('only batches older than asked are left behind', async ({ db }) => {
   expect(await leftBehind(db, 5)).toEqual([{ batchId: old.batchId, from: old.from, to: old.to, uncounted: true, unfed: true }])
 })
 
-test('a connection that breaks inside a transaction fails that transaction, and not the process', async ({ db }) => {
+test('a connection that breaks inside a transaction fails the transaction, not the process', async ({ db }) => {
   const broken = db.transaction().execute(async (tx) => {
     const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(tx)
     await sql`select pg_terminate_backend(${rows[0]!.pid})`.execute(db)
-    // Nobody asks the connection anything while it learns that it is closed.
+    // The connection runs no statement while it learns that it is closed.
     await until(
       async () =>
         (await sql<{ n: number }>`select 1 from pg_stat_activity where pid = ${rows[0]!.pid}`.execute(db)).rows.length === 0,
@@ -111,7 +111,7 @@ test('a connection that breaks inside a transaction fails that transaction, and 
   expect(await record(db, [interaction()])).toMatchObject({ accepted: 1 })
 })
 
-test('a refused row beside a row of a missing month is rejected, and the other recorded', async ({ db }) => {
+test('a bad row is rejected, and a row of a missing month in the same batch is recorded', async ({ db }) => {
   await sql`alter table interaction add constraint no_poison check (ref_id <> 'poison')`.execute(db)
   const rows = [
     interaction({ refId: 'poison', occurredAtMs: Date.parse('2003-03-03T00:00:00Z') }),
@@ -120,7 +120,7 @@ test('a refused row beside a row of a missing month is rejected, and the other r
   expect(await record(db, rows)).toMatchObject({ accepted: 1, duplicateIndexes: [], rejected: [{ index: 0, code: 'refused' }] })
 })
 
-test('a batch that cannot be counted blocks itself alone', async ({ db }) => {
+test('a batch that cannot be counted blocks no other batch', async ({ db }) => {
   await sql`alter table product_hour add constraint no_poison check (product_id <> 'poison')`.execute(db)
   const bad = await record(db, [interaction({ refId: 'poison' })])
   const good = await record(db, [interaction({ refId: 'good' })])

@@ -41,7 +41,7 @@ async function pages(db: Database, limit: number, replayed: boolean): Promise<Re
 
 const call = () => callOf(randomUUID(), Buffer.from(''))
 
-test('pages of any size make the same list: newest first, every refused interaction once', async ({ db }) => {
+test('pages of any size make the same list: newest first, each rejected interaction once', async ({ db }) => {
   const batches = []
   for (const count of [3, 1, 4]) {
     const refused = Array.from({ length: count }, (_each, index) => rejection(index))
@@ -67,14 +67,14 @@ test('an empty list is one empty page', async ({ db }) => {
   })
 })
 
-test('a page ends before its items are over 16 MiB, and has one always', async ({ db }) => {
+test('a page ends before its items exceed 16 MiB, but has at least one item', async ({ db }) => {
   const large = 'x'.repeat(9 * 1024 * 1024)
   await record(db, [], [rejection(0), rejection(1, large), rejection(2, large), rejection(3, large + large)])
   const list = await pages(db, 100, false)
   expect(list.map((page) => page.map((one) => one.index))).toEqual([[3], [2], [1, 0]])
 })
 
-test('the item is what was sent, also what jsonb refuses, and a text that is no JSON is shown as it is', async ({ db }) => {
+test('an item is kept as sent, even if jsonb refuses it; text that is not JSON is shown as text', async ({ db }) => {
   const items = [7, 'text', null, { text: 'nul \0 and half a pair \ud800' }, JSON.parse('{"__proto__": 1}') as unknown]
   const { batchId } = await record(
     db,
@@ -98,7 +98,7 @@ test('the item is what was sent, also what jsonb refuses, and a text that is no 
   expect(await rejectedInteraction(db, { batch_id: batchId, index: 99 })).toBeUndefined()
 })
 
-test('an event before the horizon is kept as its sender can send it again', async ({ db }) => {
+test('an event before the horizon is kept in the form in which it can be sent again', async ({ db }) => {
   await sql`update log_horizon set horizon = '2010-01-01'`.execute(db)
   const sent = interaction({
     occurredAtMs: Date.parse('2009-12-31T23:59:59.999Z'),
@@ -122,9 +122,7 @@ test('an event before the horizon is kept as its sender can send it again', asyn
   expect((await findRejectedItem(db, { batch_id: batchId, index: 1 }))!.item).toMatchObject({ ref_type: 'Category' })
 })
 
-test('of many replays of one refused interaction at once one records it, and the others hear what became of it', async ({
-  db,
-}) => {
+test('of concurrent replays of an interaction one records it; the others are told the outcome', async ({ db }) => {
   const { batchId } = await record(db, [], [rejection(0), rejection(1)])
   const insert = (index: number) => insertReplayOf({ batch_id: batchId, index, actor: 'ada' })
   const accepted = await Promise.allSettled(
@@ -150,7 +148,7 @@ test('of many replays of one refused interaction at once one records it, and the
   expect(entries.rows).toEqual([0, 1].map((index) => ({ actor: 'ada', resource_id: `${batchId}.${index}` })))
 })
 
-test('a replay that is repeated, after its end or beside itself, answers as the first time', async ({ db }) => {
+test('a repeated replay answers like the first, whether the first has ended or still runs', async ({ db }) => {
   const { batchId } = await record(db, [], [rejection(0)])
   const insert = insertReplayOf({ batch_id: batchId, index: 0, actor: 'ada' })
   const [own, row] = [call(), interaction()]
@@ -164,9 +162,7 @@ test('a replay that is repeated, after its end or beside itself, answers as the 
   await expect(recordBatch(db, call(), [row], [], insert)).rejects.toThrow('accepted')
 })
 
-test('the event of a replay in a month without a partition, and one that PostgreSQL refuses again, leave the mark once', async ({
-  db,
-}) => {
+test('a replayed event that PostgreSQL refuses again, in a missing month, is marked once', async ({ db }) => {
   await sql`alter table interaction add constraint no_poison check (ref_id <> 'poison')`.execute(db)
   const { batchId } = await record(db, [], [rejection(0)])
   const row = interaction({ refId: 'poison', occurredAtMs: Date.parse('2011-01-01T00:00:00Z') })

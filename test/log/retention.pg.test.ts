@@ -13,9 +13,9 @@ import { interaction, record, recordAndCount } from '../harness/items/events.ts'
 import { freshPgTest as test } from '../harness/fixtures.ts'
 
 const DAYS = 32
-/** The months that the tests fill: 100, 150 and 200 days ago are gone with 32 days, 5 days ago stay. */
+/** The ages of the months that the tests fill. With 32 days kept, all but the first are dropped. */
 const AGES = [5, 100, 150, 200]
-/** At noon, far from where months end. */
+/** Noon, far from the end of a month. */
 const NOON = Math.floor(Date.now() / DAY_MS) * DAY_MS + DAY_MS / 2
 const ago = (days: number) => NOON - days * DAY_MS
 const monthAgo = (days: number) => partitionOf('interaction', monthOf(ago(days)))
@@ -46,7 +46,7 @@ async function tables(db: Database): Promise<string[]> {
 
 const driftOf = async (db: Database) => (await verify(db)).drift
 
-test('months that ended before the horizon are dropped, later ones stay, and verify finds no drift', async ({ db }) => {
+test('months that ended before the horizon are dropped, later months stay, and there is no drift', async ({ db }) => {
   await recordAndCount(db, events())
   const before = await verify(db)
   expect(before.events).toBe(48)
@@ -61,7 +61,7 @@ test('months that ended before the horizon are dropped, later ones stay, and ver
   expect(await dropOldMonths(db, DAYS)).toEqual({ dropped: [], waiting: [] })
 })
 
-test('an event from before the horizon is refused and changes nothing; one after it counts', async ({ db }) => {
+test('an event before the horizon is rejected and changes nothing; a later event counts', async ({ db }) => {
   const sent = events()
   await recordAndCount(db, sent)
   await dropOldMonths(db, DAYS)
@@ -82,7 +82,7 @@ test('an event from before the horizon is refused and changes nothing; one after
 test.for([
   ['counted', countBatch, feedBatch],
   ['fed', feedBatch, countBatch],
-] as const)('a month with an event that is not %s yet stays until it is', async ([_what, last, first], { db }) => {
+] as const)('a month with an event that is not %s yet stays until the event is', async ([_what, last, first], { db }) => {
   await recordAndCount(db, events())
   const open = await record(db, [interaction({ occurredAtMs: ago(150) }), interaction({ occurredAtMs: ago(2) })])
   await first(db, open)
@@ -96,12 +96,12 @@ test.for([
   expect(await driftOf(db)).toEqual([])
 })
 
-test('a run that was killed between its steps is finished by the next one', async ({ db, database }) => {
+test('a run that was killed between its steps is finished by the next run', async ({ db, database }) => {
   await recordAndCount(db, events())
   await sql`update log_horizon set horizon = date_trunc('month', now() - interval '32 days', 'UTC')`.execute(db)
-  // Detached, and killed before the drop.
+  // A run that detached a month and was killed before the drop.
   await sql`alter table interaction detach partition ${sql.table(monthAgo(200))} concurrently`.execute(db)
-  // Killed half way through DETACH CONCURRENTLY: a reader that does not end makes it wait between its two halves.
+  // Killed within DETACH CONCURRENTLY, which an open reader keeps waiting between its two halves.
   const reader = await startReader(database)
   await db.connection().execute(async (session) => {
     await sql`set lock_timeout = 50`.execute(session)
@@ -117,11 +117,11 @@ test('a run that was killed between its steps is finished by the next one', asyn
   expect(await driftOf(db)).toEqual([])
 })
 
-test('while somebody reads for long, months wait, and are dropped when he has ended', async ({ db, database }) => {
+test('while a long read runs, months are not dropped; they are dropped after it has ended', async ({ db, database }) => {
   await recordAndCount(db, events())
   const reader = await startReader(database)
   const { dropped, waiting } = await dropOldMonths(db, DAYS)
-  // Not the months of the table that is read.
+  // The months of the table that is read stay.
   const others = LOG_TABLES.filter((table) => table !== 'interaction')
   expect(dropped).toEqual(others.flatMap((table) => [200, 150, 100].map((days) => partitionOf(table, monthOf(ago(days))))))
   expect(waiting).toEqual([200, 150, 100].map((days) => monthOf(ago(days))))
@@ -130,10 +130,10 @@ test('while somebody reads for long, months wait, and are dropped when he has en
   expect(await driftOf(db)).toEqual([])
 })
 
-test('events that are too old do not keep the months that they name', async ({ db }) => {
+test('events that are too old do not keep their months', async ({ db }) => {
   await recordAndCount(db, events())
   await dropOldMonths(db, 160)
-  // Not counted yet, and refused in its oldest part.
+  // Not counted yet; its oldest event is rejected.
   const open = await record(db, [interaction({ occurredAtMs: ago(1_000) }), interaction({ occurredAtMs: ago(2) })])
   expect([open.accepted, open.rejected.map(({ code }) => code)]).toEqual([1, ['too_old']])
   expect((await dropOldMonths(db, DAYS)).waiting).toEqual([])
@@ -178,14 +178,14 @@ test('recording, counting and reading go on while months are dropped', async ({ 
   expect(await driftOf(db)).toEqual([])
 })
 
-test('of two runs at once one drops the months, and the other does nothing', async ({ db }) => {
+test('of two concurrent runs one drops the months, and the other does nothing', async ({ db }) => {
   await recordAndCount(db, events())
   const runs = await Promise.all([dropOldMonths(db, DAYS), dropOldMonths(db, DAYS)])
   expect(new Set(runs.map(({ dropped }) => dropped.length))).toEqual(new Set([0, monthsAgo(200, 150, 100).length]))
   expect(await driftOf(db)).toEqual([])
 })
 
-test('an open transaction that writes to the log is waited for before anything is dropped', async ({ db }) => {
+test('a drop waits for every open transaction that writes to the log', async ({ db }) => {
   await recordAndCount(db, events())
   const done = Promise.withResolvers<void>()
   const writing = Promise.withResolvers<void>()
@@ -212,9 +212,7 @@ async function hasHorizon(db: Database): Promise<void> {
   }
 }
 
-test('a changed cell is found where it can be: products and newer cells by name, profiles by product and type', async ({
-  db,
-}) => {
+test('verify names changed products and newer cells, and product and type of changed profiles', async ({ db }) => {
   await recordAndCount(db, events())
   await dropOldMonths(db, DAYS)
   const old = sql`hour < now() - interval '50 days'`
@@ -273,7 +271,7 @@ test('a changed cell is found where it can be: products and newer cells by name,
   expect(await driftOf(db)).toEqual([])
 })
 
-test('other weights can still be put in force, and another half-life cannot', async ({ db }) => {
+test('after a drop other weights can be put in force, another half-life cannot', async ({ db }) => {
   await recordAndCount(db, events())
   await dropOldMonths(db, DAYS)
   await rescore(db, { ...BALANCED, weightsName: 'own', weights: { view: 2, unheard_of: 1 } })
@@ -281,7 +279,7 @@ test('other weights can still be put in force, and another half-life cannot', as
   await expect(rescore(db, { ...BALANCED, halfLifeHours: 5 })).rejects.toThrow('needs the whole log')
 })
 
-test('a month made ahead, and one made for history after the horizon, are left alone', async ({ db }) => {
+test('a drop leaves months that were created ahead, and months after the horizon', async ({ db }) => {
   await makePartitions(db, [monthOf(ago(31)), monthOf(ago(-40))])
   const before = await tables(db)
   await dropOldMonths(db, DAYS)

@@ -20,7 +20,7 @@ const TO_MS = Date.parse('2026-03-10T12:00:00Z')
 const DAYS = 7
 const QUERIES = ['lamp', 'Lamp ', 'DESK', 'desk', 'ä', 'z', '🛒', "it's", 'Z']
 
-/** In the window, and on its edges. */
+/** Instants within the window and on its edges. */
 const instants = fc.oneof(
   fc.integer({ min: TO_MS - 9 * DAY_MS, max: TO_MS + DAY_MS }),
   fc.constantFrom(TO_MS - DAYS * DAY_MS, TO_MS - DAYS * DAY_MS - 1, TO_MS, TO_MS - 1),
@@ -51,7 +51,7 @@ const clicks = fc.array(
   { maxLength: 15 },
 )
 
-/** By counting each by itself. */
+/** The expected list: each query is counted by itself. */
 function expected(
   allSearches: readonly NewSearch[],
   allClicks: readonly NewInteraction[],
@@ -109,7 +109,7 @@ test(
   },
 )
 
-test('a cursor is of one filter and one window; another one, or one that was made up, is none', async ({ db }) => {
+test('a cursor is valid for one filter and one window, and an invented cursor is invalid', async ({ db }) => {
   await clear(db)
   await recordNewSearches(
     db,

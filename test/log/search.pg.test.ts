@@ -52,7 +52,7 @@ const interactions = fc.uniqueArray(
   { maxLength: 10, selector: ({ eventId }) => eventId },
 )
 
-/** Every event at least once, in batches of one kind; many more than once, within a batch and between batches, in any order. */
+/** Every event once or more, in batches of one kind and any order; repeats are within batches and between them. */
 const plans = fc.tuple(searches, interactions).chain(([distinctSearches, distinctInteractions]) => {
   const batchesOf = <Row extends { index: number }>(rows: readonly Row[]) =>
     fc
@@ -77,35 +77,31 @@ const plans = fc.tuple(searches, interactions).chain(([distinctSearches, distinc
     })
 })
 
-/** Impressions have a weight here, so that their part in scores and trending is seen too. */
+/** Impressions have a weight here, so that they change scores and trending. */
 const WEIGHTS = { ...PRESETS.balanced, search_impression: 0.05 }
 
-test(
-  'any order, repetition and overlap of searches and interactions, counted in any groups, gives the cells of the distinct events',
-  { timeout: 120_000 },
-  async ({ db }) => {
-    await rescore(db, { ...BALANCED, weightsName: 'with impressions', weights: WEIGHTS })
-    const rules = { ...(await rulesInForce(db)), weights: WEIGHTS }
-    await fc.assert(
-      fc.asyncProperty(plans, async ({ batches, attempts, distinctSearches, distinctInteractions }) => {
-        await clear(db)
-        const answers = await Promise.all(batches.map((batch) => recordOverlapping(db, batch, attempts)))
-        await Promise.all(
-          answers.flatMap((answer) =>
-            Array.from({ length: attempts }, () => [countBatch(db, answer), feedBatch(db, answer)]).flat(),
-          ),
-        )
-        const accepted = answers.reduce((sum, answer) => sum + answer.accepted, 0)
-        expect(accepted).toBe(distinctSearches.length + distinctInteractions.length)
-        expect(differences(await storedCells(db), expectedCells(distinctInteractions, rules, distinctSearches))).toEqual([])
-        expect((await verify(db)).drift).toEqual([])
-      }),
-      { numRuns: 15 },
-    )
-  },
-)
+test('any order, repetition, overlap and grouping of calls gives the distinct cells', { timeout: 120_000 }, async ({ db }) => {
+  await rescore(db, { ...BALANCED, weightsName: 'with impressions', weights: WEIGHTS })
+  const rules = { ...(await rulesInForce(db)), weights: WEIGHTS }
+  await fc.assert(
+    fc.asyncProperty(plans, async ({ batches, attempts, distinctSearches, distinctInteractions }) => {
+      await clear(db)
+      const answers = await Promise.all(batches.map((batch) => recordOverlapping(db, batch, attempts)))
+      await Promise.all(
+        answers.flatMap((answer) =>
+          Array.from({ length: attempts }, () => [countBatch(db, answer), feedBatch(db, answer)]).flat(),
+        ),
+      )
+      const accepted = answers.reduce((sum, answer) => sum + answer.accepted, 0)
+      expect(accepted).toBe(distinctSearches.length + distinctInteractions.length)
+      expect(differences(await storedCells(db), expectedCells(distinctInteractions, rules, distinctSearches))).toEqual([])
+      expect((await verify(db)).drift).toEqual([])
+    }),
+    { numRuns: 15 },
+  )
+})
 
-/** The same call several times at once, as overlapping attempts of one invocation are; all must answer the same. */
+/** Concurrent attempts of one call, as of one invocation. All must answer the same. */
 async function recordOverlapping(db: Database, batch: Batch, attempts: number): Promise<RecordedBatchResult> {
   const call = callOf(randomUUID(), Buffer.from('body'))
   const record = () =>
@@ -116,7 +112,7 @@ async function recordOverlapping(db: Database, batch: Batch, attempts: number): 
   return answers[0]!
 }
 
-test('a search is kept as it was typed, as it is counted, and with what it showed', async ({ db }) => {
+test('a search is kept as typed and normalised, with the products that it showed', async ({ db }) => {
   const productIds = PRODUCTS.toReversed()
   await recordNewSearches(db, [
     search({ query: ' Red  LAMP', productIds }),
@@ -130,7 +126,7 @@ test('a search is kept as it was typed, as it is counted, and with what it showe
   ])
 })
 
-test('a product that was only ever shown gets its row, which a rescore keeps, and no profile hears of it', async ({ db }) => {
+test('a product that was only shown gets a row that a rescore keeps, and enters no profile', async ({ db }) => {
   const occurredAtMs = NOW_MS - HOUR_MS
   const batch = await recordNewSearches(db, [
     search({ productIds: ['shown', 'other'], occurredAtMs }),
@@ -149,7 +145,7 @@ test('a product that was only ever shown gets its row, which a rescore keeps, an
   expect((await sql`select from shopper_product`.execute(db)).rows).toEqual([])
 })
 
-test('a batch of searches waits to be counted, never to be fed, and the sweeper sends it to be counted', async ({ db }) => {
+test('a batch of searches waits to be counted, never to be fed; the sweeper sends it', async ({ db }) => {
   const batch = await recordNewSearches(db, [search({ productIds: ['a', 'b'] }), search({ productIds: ['a'] })])
   expect(await backlog(db)).toMatchObject({ uncountedBatches: 1, uncountedEvents: 3, unfedBatches: 0, unfedEvents: 0 })
   expect(await leftBehind(db, 0)).toEqual([
@@ -158,16 +154,14 @@ test('a batch of searches waits to be counted, never to be fed, and the sweeper 
   expect(await feedBatch(db, batch)).toEqual({ batches: 0, events: 0 })
 })
 
-test('a month without a partition is made on demand, in the log of searches too', async ({ db }) => {
+test("a missing month's partition is created on demand in the log of searches too", async ({ db }) => {
   const old = search({ occurredAtMs: Date.parse('2003-04-05T06:07:08Z') })
   expect(await recordNewSearches(db, [search(), old])).toMatchObject({ accepted: 2, rejected: [] })
   const { rows } = await sql`select to_regclass('search_2003_04') is not null as there`.execute(db)
   expect(rows).toEqual([{ there: true }])
 })
 
-test('searches before the horizon or that PostgreSQL refuses are kept as they were sent, and every attempt says so', async ({
-  db,
-}) => {
+test('searches that are too old or refused by PostgreSQL are kept as sent; every attempt says so', async ({ db }) => {
   await sql`update log_horizon set horizon = '2020-01-01'`.execute(db)
   await sql`alter table search add constraint no_poison check (query <> 'poison')`.execute(db)
   const early = search({
@@ -190,7 +184,7 @@ test('searches before the horizon or that PostgreSQL refuses are kept as they we
   expect(JSON.parse(kept.rows[1]!.item)).toEqual({ query: 'poison' })
 })
 
-test('a changed count, and a search that is gone, are drift that verify names', async ({ db }) => {
+test('verify names a changed count and a missing search', async ({ db }) => {
   await countBatch(db, await recordNewSearches(db, [search({ productIds: ['a', 'b'] })]))
   await recordAndCount(db, [interaction({ refId: 'a', eventType: 'search_impression' })])
   expect(await popularityOf(db, 'a')).toMatchObject({ search_count: 2 })
@@ -210,7 +204,7 @@ test('a changed count, and a search that is gone, are drift that verify names', 
   )
 })
 
-test('impressions that were counted before they had a counter are in search_count after the migration', async ({ db }) => {
+test('the migration adds impressions that were counted before to search_count', async ({ db }) => {
   const sqlFolder = join(import.meta.dirname, '..', '..', 'sql')
   const before = await mkdtemp(join(tmpdir(), 'footfall-sql-'))
   const files = (await readdir(sqlFolder)).filter((name) => name < '0007')
@@ -235,7 +229,7 @@ test('impressions that were counted before they had a counter are in search_coun
   ])
 })
 
-test('a group without searches does not look for any, and one with searches finds them by their batch', async ({ db }) => {
+test('a group without searches reads none, a group with searches reads them by their batch', async ({ db }) => {
   const statements: string[] = []
   const watched = db.withPlugin({
     transformQuery: ({ node }) => {

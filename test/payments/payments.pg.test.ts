@@ -64,45 +64,41 @@ async function storedEvents(db: Database): Promise<Reference['events']> {
   return Object.fromEntries(rows.map(({ name, count }) => [name, count]))
 }
 
-test(
-  'any callbacks in any order, in any calls, repeated or not, net to the slow reference',
-  { timeout: 120_000 },
-  async ({ db }) => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(callbackArbitrary, { minLength: 1, maxLength: 9 }),
-        fc.infiniteStream(fc.nat()),
-        fc.integer({ min: 1, max: 4 }),
-        async (callbacks, numbers, callSize) => {
-          await emptied(db)
-          const next = (below: number) => numbers.next().value! % below
-          const arriving = callbacks.flatMap((one) => (next(3) === 0 ? [one, one] : [one]))
-          for (let place = arriving.length - 1; place > 0; place--) {
-            const other = next(place + 1)
-            ;[arriving[place], arriving[other]] = [arriving[other]!, arriving[place]!]
-          }
-          for (let place = 0; place < arriving.length; place += callSize) {
-            const group = arriving.slice(place, place + callSize)
-            const call = newCall()
-            const attempts = await Promise.all(Array.from({ length: 1 + next(2) }, () => record(db, group, call)))
-            for (const attempt of attempts) expect({ ...attempt, isNew: true }).toEqual({ ...attempts[0], isNew: true })
-          }
-          const expected = reference(callbacks)
-          expect(withoutZeros(await storedDays(db))).toEqual(withoutZeros(expected.days))
-          expect(await storedPending(db)).toEqual(expected.pending)
-          const events = await storedEvents(db)
-          // The log takes nothing back: where callbacks contradict each other, what came first may be in it beside what holds.
-          if (expected.isConsistent) expect(events).toEqual(expected.events)
-          else
-            for (const [name, count] of Object.entries(expected.events))
-              expect({ [name]: (events[name] ?? 0) >= count }).toEqual({ [name]: true })
-          expect((await verify(db)).drift).toEqual([])
-        },
-      ),
-      { numRuns: 15 },
-    )
-  },
-)
+test('callbacks in any order, calls and repetition net to the slow reference', { timeout: 120_000 }, async ({ db }) => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(callbackArbitrary, { minLength: 1, maxLength: 9 }),
+      fc.infiniteStream(fc.nat()),
+      fc.integer({ min: 1, max: 4 }),
+      async (callbacks, numbers, callSize) => {
+        await emptied(db)
+        const next = (below: number) => numbers.next().value! % below
+        const arriving = callbacks.flatMap((one) => (next(3) === 0 ? [one, one] : [one]))
+        for (let place = arriving.length - 1; place > 0; place--) {
+          const other = next(place + 1)
+          ;[arriving[place], arriving[other]] = [arriving[other]!, arriving[place]!]
+        }
+        for (let place = 0; place < arriving.length; place += callSize) {
+          const group = arriving.slice(place, place + callSize)
+          const call = newCall()
+          const attempts = await Promise.all(Array.from({ length: 1 + next(2) }, () => record(db, group, call)))
+          for (const attempt of attempts) expect({ ...attempt, isNew: true }).toEqual({ ...attempts[0], isNew: true })
+        }
+        const expected = reference(callbacks)
+        expect(withoutZeros(await storedDays(db))).toEqual(withoutZeros(expected.days))
+        expect(await storedPending(db)).toEqual(expected.pending)
+        const events = await storedEvents(db)
+        // The log takes nothing back, so of contradictory callbacks it may also have events of the first.
+        if (expected.isConsistent) expect(events).toEqual(expected.events)
+        else
+          for (const [name, count] of Object.entries(expected.events))
+            expect({ [name]: (events[name] ?? 0) >= count }).toEqual({ [name]: true })
+        expect((await verify(db)).drift).toEqual([])
+      },
+    ),
+    { numRuns: 15 },
+  )
+})
 
 const DAY_MS = 24 * 3_600_000
 
@@ -139,7 +135,7 @@ test('a sale and its whole refund move popularity by their weights, and leave no
   expect((await verify(db)).drift).toEqual([])
 })
 
-test('a callback is recorded once, for ever, whatever else it says the second time', async ({ db }) => {
+test("a callback's id is recorded once, whatever a later callback with this id says", async ({ db }) => {
   const callback = payment()
   const { results } = await record(db, [callback, callback])
   expect(results.map(({ isRecorded }) => isRecorded)).toEqual([true, false])
@@ -148,7 +144,7 @@ test('a callback is recorded once, for ever, whatever else it says the second ti
   expect(await storedDays(db)).toEqual({ 'north EUR 2026-03-01': { revenue: 1_000, items: 2, orders: 1 } })
 })
 
-test('an id that is known of another payment changes nothing of that one', async ({ db }) => {
+test('a known id that comes with another payment changes neither payment', async ({ db }) => {
   const refund = payment({ status: 'refunded', items: [item({ quantity: 3 })], occurredAtMs: NOON + DAY_MS })
   await record(db, [payment(), refund])
   const { results } = await record(db, [{ ...refund, paymentRef: 'another', orderId: 'another' }])
@@ -156,7 +152,7 @@ test('an id that is known of another payment changes nothing of that one', async
   expect((await verify(db)).drift).toEqual([])
 })
 
-test('what cannot be taken back of a refund that waited is listed when its payment comes', async ({ db }) => {
+test('when a payment arrives, the part of a waiting refund that exceeds it is listed', async ({ db }) => {
   const refund = payment({ status: 'refunded', items: [item({ quantity: 3 })] })
   await record(db, [refund])
   const { batch } = await record(db, [payment()])
@@ -167,7 +163,7 @@ test('what cannot be taken back of a refund that waited is listed when its payme
   expect(rows).toEqual([{ code: 'refused', field: 'items.0.quantity', id: refund.callbackId }])
 })
 
-test('of two callbacks of one id, the one that can be recorded is', async ({ db }) => {
+test('of two callbacks with one id, the recordable one is recorded', async ({ db }) => {
   const good = payment()
   const { results } = await record(db, [{ ...good, occurredAtMs: Date.parse('2025-01-01T00:00:00Z') }, good])
   expect(results.map(({ isRecorded }) => isRecorded)).toEqual([true, false])
@@ -178,9 +174,7 @@ test('of two callbacks of one id, the one that can be recorded is', async ({ db 
   })
 })
 
-test('calls at once, with ids and orders that contradict each other, come to what is stored, and none waits for ever', async ({
-  db,
-}) => {
+test('concurrent calls with contradictory ids and orders agree with the store without deadlock', async ({ db }) => {
   for (let round = 0; round < 6; round++) {
     const callbacks = fc.sample(callbackArbitrary, { numRuns: 60, seed: round }).map((one, index) => ({
       ...one,
@@ -195,7 +189,7 @@ test('calls at once, with ids and orders that contradict each other, come to wha
   }
 })
 
-test('an attempt that runs again says the same, and names the same batch', async ({ db }) => {
+test('a repeated attempt gives the same answer and names the same batch', async ({ db }) => {
   const call = newCall()
   const refund = payment({ status: 'refunded', items: [item({ quantity: 3 })], occurredAtMs: NOON + DAY_MS })
   const callbacks = [payment(), refund]
@@ -230,7 +224,7 @@ test('every callback is an analytics event of its provider', async ({ db }) => {
   ])
 })
 
-test('a seller that is not named is the one of the catalogue, when it has one', async ({ db }) => {
+test('an item without a seller gets the seller of the catalogue, if there is one', async ({ db }) => {
   await sql`
     insert into catalog.product (updated_at, call_id, product_id, status, name, seller_id)
     values (now(), gen_random_uuid(), 'lamp', 'active', 'Lamp', 'south'), (now(), gen_random_uuid(), 'desk', 'active', 'Desk', null)`.execute(
@@ -246,12 +240,12 @@ test('a seller that is not named is the one of the catalogue, when it has one', 
   expect(rows).toEqual([{ product_id: '__proto__' }, { product_id: 'desk' }])
 })
 
-test('a month that has no partition is made', async ({ db }) => {
+test("a missing month's partition is created", async ({ db }) => {
   const { batch } = await record(db, [payment({ occurredAtMs: Date.parse('2011-02-03T04:05:06Z') })])
   expect(batch?.from).toBe('2011-02-03T04:05:06.000Z')
 })
 
-test('a callback from before the horizon is refused and kept; its neighbours are recorded', async ({ db }) => {
+test('a callback before the horizon is rejected and kept; the other callbacks are recorded', async ({ db }) => {
   await withHorizon(db, '2026-01-01', async () => {
     const { results, batch } = await record(db, [
       payment({ occurredAtMs: Date.parse('2025-12-31T23:59:59Z'), orderId: 'old' }),
@@ -263,7 +257,7 @@ test('a callback from before the horizon is refused and kept; its neighbours are
   })
 })
 
-/** One cell changed by hand, and what verify then names. */
+/** A manual change of one cell, and the cell that verify names. */
 const TAMPERED: [cell: string, change: ReturnType<typeof sql>, aggregate: string, column: string][] = [
   [
     'an amount',
@@ -308,7 +302,7 @@ test.for(TAMPERED)('verify finds %s that was changed by hand', async ([_cell, ch
   expect(drift.map((one: Drift) => [one.aggregate, one.column])).toContainEqual([aggregate, column])
 })
 
-test('a rating event keeps its stars: those in its metadata, or the middle of its type', async ({ db }) => {
+test('a rating event keeps the stars of its metadata, or else the middle of its type', async ({ db }) => {
   const rating = (eventType: string, metadata?: unknown) => interaction({ eventType, metadata })
   await recordAndCount(db, [
     rating('rating_low'),

@@ -32,7 +32,7 @@ const test = gatewayTest.extend('gatewayChanges', { scope: 'file' }, async () =>
   },
 }))
 
-/** The adapter of the documentation, as a file. */
+/** The documented adapter, as a file. */
 function adapterOfDocs(): string {
   const [, code] = /```js\n([\s\S]+?)```/.exec(
     readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'payments.md'), 'utf8'),
@@ -121,7 +121,7 @@ test('a signed callback is recorded once, with its sale lines and its purchase',
   expect((await verify(db)).drift).toEqual([])
 })
 
-test('a refund of more than was sold counts as far as it goes, and says what does not', async ({ db, gateway }) => {
+test('a refund of more than was sold counts up to the sale, and the answer names the excess', async ({ db, gateway }) => {
   const one = callback()
   await send(gateway, one)
   const refund = { ...one, callback_id: randomUUID(), status: 'refunded' as const, occurred_at: '2026-03-02T12:00:00Z' }
@@ -138,7 +138,7 @@ test('a refund of more than was sold counts as far as it goes, and says what doe
   expect(rows).toEqual([{ code: 'refused', field: 'items.0.quantity' }])
 })
 
-test('a cancellation before its payment waits for it', async ({ db, gateway }) => {
+test('a cancellation that comes before its payment waits for the payment', async ({ db, gateway }) => {
   const one = callback({ session_id: 's' })
   const early = { ...one, callback_id: randomUUID(), status: 'cancelled', items: [] }
   expect(await send(gateway, early)).toMatchObject({ status: 200, data: { accepted: 1, rejected: [] } })
@@ -147,7 +147,7 @@ test('a cancellation before its payment waits for it', async ({ db, gateway }) =
   expect(await linesOf(db, one.order_id)).toEqual(['lamp 2 9980 1', 'lamp -2 -9980 -1'])
 })
 
-test('trusted services record without a signature, and each callback of many is judged alone', async ({ db, stack }) => {
+test('trusted services record without a signature, and each callback is judged by itself', async ({ db, stack }) => {
   const analytic = stack.ingress.client(analyticApi)
   expect(await analytic.RecordPayment(callback())).toMatchObject({ accepted: 1 })
   await expect(analytic.RecordPayment({ ...callback(), currency: 'XXY' })).rejects.toThrow(/currency/)
@@ -169,7 +169,7 @@ test('trusted services record without a signature, and each callback of many is 
   expect(rows).toMatchObject([{ index: 1 }, { index: 3, code: 'too_old' }, { index: 4 }])
 })
 
-test('a refused callback is replayed with a repair, once', async ({ db, stack }) => {
+test('a rejected callback is replayed with a correction, once', async ({ db, stack }) => {
   const analytic = stack.ingress.client(analyticApi)
   const pending = callback({ status: 'pending', occurred_at: '1999-12-31T23:59:59Z' })
   const { results } = await analytic.RecordPayments({ callbacks: [pending] })
@@ -187,7 +187,7 @@ test('a refused callback is replayed with a repair, once', async ({ db, stack })
   expect((await verify(db)).drift).toEqual([])
 })
 
-test('many callbacks at once, some of the same orders, come to what they should', async ({ db, stack, gateway }) => {
+test('many concurrent callbacks, some of the same orders, net correctly', async ({ db, stack, gateway }) => {
   const [seller, order] = [randomUUID(), randomUUID()]
   const items = [{ product_id: 'chair', seller_id: seller, quantity: 1, unit_price: 100 }]
   const payments = Array.from({ length: 40 }, (_, index) => callback({ order_id: index < 20 ? order : randomUUID(), items }))
@@ -214,12 +214,12 @@ describe('a signature', () => {
     expect(error!.message).toMatch(message)
   })
 
-  test('of nothing at all is a 401', async ({ gateway }) => {
+  test('that is missing is a 401', async ({ gateway }) => {
     const response = await fetch(`${gateway.url}/api/v1/orders/payment/callback`, { method: 'POST' })
     expect(response.status).toBe(401)
   })
 
-  test('with the secret of tomorrow is good', async ({ gateway }) => {
+  test('with the next secret is valid', async ({ gateway }) => {
     expect(await send(gateway, callback(), { secret: 'a secret of tomorrow' })).toMatchObject({ status: 200 })
   })
 })
@@ -245,7 +245,7 @@ describe('a callback with', () => {
     expect(error!.message.split(': ')[0]).toBe(field)
   })
 
-  test('a time that is too far ahead is kept and told', async ({ gateway }) => {
+  test('a time that is too far in the future is rejected and kept', async ({ gateway }) => {
     const { status, data } = await send(gateway, callback({ occurred_at: new Date(Date.now() + 600_000).toISOString() }))
     expect([status, data]).toMatchObject([200, { accepted: 0, rejected: [{ code: 'in_future', field: 'occurred_at' }] }])
   })
@@ -260,7 +260,7 @@ describe("a provider's own webhooks", () => {
   const stripe = (gateway: TestGateway, event: unknown, secret = STRIPE_SECRETS[0]!) =>
     send(gateway, event, { path: '/stripe', name: 'stripe-signature', secret })
 
-  test("go through the documentation's adapter for Stripe, refunds and old secrets too", async ({ db, gateway }) => {
+  test('pass the documented Stripe adapter, including refunds and old secrets', async ({ db, gateway }) => {
     expect(await stripe(gateway, intent('payment_intent.succeeded'))).toMatchObject({ status: 200, data: { accepted: 1 } })
     const refund = {
       id: 're_1',
@@ -280,9 +280,7 @@ describe("a provider's own webhooks", () => {
     expect(await linesOf(db, 'stripe-1')).toEqual(['lamp 2 1000 1', 'lamp -1 -500 0', 'lamp -1 -500 -1'])
   })
 
-  test('are refused with a wrong signature, an unknown provider, and when the adapter makes no callback of them', async ({
-    gateway,
-  }) => {
+  test("are refused for a wrong signature, an unknown provider, or an adapter's invalid callback", async ({ gateway }) => {
     expect(await stripe(gateway, intent('payment_intent.succeeded'), 'whsec_of_somebody_else')).toMatchObject({ status: 401 })
     expect(await send(gateway, {}, { path: '/nobody' })).toMatchObject({ status: 404 })
     const wrong = await stripe(gateway, intent('payment_intent.succeeded', { currency: 'xxy' }))
@@ -292,7 +290,7 @@ describe("a provider's own webhooks", () => {
     expect([status, error!.message]).toEqual([400, 'the adapter: refund re_3 does not say what of'])
   })
 
-  test('may be of no interest, or be several callbacks, signed in their own way', async ({ gateway }) => {
+  test("may be ignored or make several callbacks, with the provider's own signature", async ({ gateway }) => {
     expect(await stripe(gateway, intent('customer.created'))).toMatchObject({ status: 200, data: { accepted: 0, rejected: [] } })
     const { provider: _, ...one } = callback()
     const { provider: __, ...other } = callback()
@@ -311,7 +309,7 @@ test.each([
   ['a short secret', "export default { provider: 'a', secrets: ['x'], callbacksOf() {} }", /secrets/],
   ['nothing to know it by', "export default { provider: 'a', callbacksOf() {} }", /secrets, or isSigned/],
   ['a mistake', 'export default nonsense', /cannot be loaded/],
-])('a module of adapters with %s is a sentence that names it', async (_name, code, message) => {
+])('an adapter module with %s fails with a sentence that names the module', async (_name, code, message) => {
   const file = moduleOf(code)
   await expect(adaptersOf(file)).rejects.toThrow(message)
   await expect(adaptersOf(file)).rejects.toThrow(file)

@@ -22,7 +22,7 @@ function days(lines: readonly Line[]) {
   return withoutZeros(sums)
 }
 
-test('what is added callback by callback, in any order, is what all of them come to', () => {
+test('adding callbacks one by one, in any order, gives the settlement of all of them', () => {
   fc.assert(
     fc.property(
       fc.array(callbackArbitrary, { maxLength: 12 }).chain((all) => fc.shuffledSubarray(all, { minLength: all.length })),
@@ -58,11 +58,11 @@ function outcome(...callbacks: NewPayment[]) {
   }
 }
 
-test('a sale of two at 500 is two items, 1,000 and an order', () => {
+test('a sale of two items at 500 is two items, 1,000 and one order', () => {
   expect(outcome(payment())).toEqual({ left: [2, 1_000, 1], events: ['purchase'], refused: [] })
 })
 
-test('a partial refund leaves the order, the last one ends it', () => {
+test('a partial refund keeps the order, the last refund ends it', () => {
   const one = refund({ items: [item({ quantity: 1 })] })
   expect(outcome(payment(), one).left).toEqual([1, 500, 1])
   const another = refund({ items: [item({ quantity: 1 })], occurredAtMs: NOON + 2 * DAY_MS })
@@ -73,7 +73,7 @@ test('a partial refund leaves the order, the last one ends it', () => {
   })
 })
 
-test('a whole refund takes what a partial one left, also when that is told later', () => {
+test('a whole refund takes back the rest of a partial one, even if the partial one comes later', () => {
   const partial = refund({ items: [item({ quantity: 1 })] })
   const whole = refund({ occurredAtMs: NOON + 2 * DAY_MS })
   const expected = { left: [0, 0, 0], refused: [], events: ['purchase', 'refund_requested', 'refund_requested'] }
@@ -81,7 +81,7 @@ test('a whole refund takes what a partial one left, also when that is told later
   expect(outcome(payment(), whole, partial)).toMatchObject(expected)
 })
 
-test('a refund of more than was sold goes as far as it goes, and says what is left over', () => {
+test('a refund of more than was sold takes back the sale and names the excess', () => {
   const more = refund({ items: [item({ quantity: 3 }), item({ productId: 'desk' })] })
   expect(outcome(payment(), more)).toEqual({
     left: [0, 0, 0],
@@ -97,7 +97,7 @@ test('a refund of more than was sold goes as far as it goes, and says what is le
   })
 })
 
-test('a refund of less than was paid leaves the rest as revenue; of more, it is what was paid', () => {
+test('a refund below the price leaves the rest as revenue; one above it takes back the price', () => {
   expect(outcome(payment(), refund({ items: [item({ unitPrice: 400 })] })).left).toEqual([0, 200, 0])
   expect(outcome(payment(), refund({ items: [item({ unitPrice: 600 })] }))).toMatchObject({
     left: [0, 0, 0],
@@ -105,7 +105,7 @@ test('a refund of less than was paid leaves the rest as revenue; of more, it is 
   })
 })
 
-test('an item that came back for less can be paid back to its end, and no further', () => {
+test('an item that was returned for less can be refunded up to its price, and no further', () => {
   const part = (unitPrice: number, days: number) =>
     refund({ items: [item({ quantity: 1, unitPrice })], occurredAtMs: NOON + days * DAY_MS })
   const sale = payment({ items: [item({ quantity: 1 })] })
@@ -120,13 +120,13 @@ test('an item that came back for less can be paid back to its end, and no furthe
   })
 })
 
-test('a cancellation and the refund that follows are an event each, and take back once', () => {
+test('a cancellation and its refund are two events, and take back the sale once', () => {
   const cancelled = payment({ status: 'cancelled', occurredAtMs: NOON + DAY_MS })
   const both = outcome(payment(), cancelled, refund({ occurredAtMs: NOON + 2 * DAY_MS }))
   expect(both).toMatchObject({ left: [0, 0, 0], events: ['purchase', 'refund_requested', 'cancel_order'] })
 })
 
-test('what is taken back before it was sold waits, and then counts at the time of the sale', () => {
+test('a refund before its sale waits, and then counts at the time of the sale', () => {
   const early = payment({ status: 'cancelled', occurredAtMs: NOON - DAY_MS })
   expect(settle([early]).lines).toEqual([])
   const { lines } = settle([early, payment()])
@@ -136,26 +136,26 @@ test('what is taken back before it was sold waits, and then counts at the time o
   ])
 })
 
-test('currencies are never mixed: a refund in another one is refused', () => {
+test('currencies are never mixed: a refund in another currency is rejected', () => {
   expect(outcome(payment(), refund({ currency: 'JPY' }))).toMatchObject({
     left: [2, 1_000, 1],
     refused: ['currency the payment is in EUR'],
   })
 })
 
-test('an order that is paid in two parts is one order of its seller, until both are taken back', () => {
+test('an order that is paid in two parts is one order of its seller until both are refunded', () => {
   const gift = payment({ paymentRef: 'gift-card', occurredAtMs: NOON + 1_000 })
   expect(outcome(payment(), gift).left).toEqual([4, 2_000, 1])
   expect(outcome(payment(), gift, refund()).left).toEqual([2, 1_000, 1])
   expect(outcome(payment(), gift, refund(), refund({ paymentRef: 'gift-card' })).left).toEqual([0, 0, 0])
 })
 
-test('a payment that is reported twice is one sale, the earlier one', () => {
+test('a payment that is reported twice is one sale, at the earlier time', () => {
   const { lines } = settle([payment({ occurredAtMs: NOON + 1_000 }), payment()])
   expect(lines.map(({ occurredAtMs }) => occurredAtMs)).toEqual([NOON])
 })
 
-test('items of a pending payment are open until it is decided', () => {
+test('items of a pending payment are open until the payment succeeds or fails', () => {
   const pending = payment({ status: 'pending', occurredAtMs: NOON - 1_000 })
   const openOf = (...callbacks: NewPayment[]) => Object.fromEntries(settle(callbacks).pending)
   expect(openOf(pending)).toEqual({ north: { items: 2, refunds: 0 } })

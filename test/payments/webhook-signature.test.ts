@@ -22,13 +22,13 @@ function refusalOf(header: string | string[] | undefined, { body = BODY, secrets
   }
 }
 
-test('a signature of the body and the time is good, for 5 minutes before and after', () => {
+test('a signature of body and time is valid from 5 minutes before to 5 minutes after', () => {
   for (const time of [NOW, NOW - 300, NOW + 300]) expect(refusalOf(signed(time))).toBeUndefined()
   expect(refusalOf(signed(NOW - 301))).toMatch(/older than 5 minutes/)
   expect(refusalOf(signed(NOW + 301))).toMatch(/from the future/)
 })
 
-test('while the secret changes, both are good, on either side', () => {
+test('while the secret is rotated, both secrets are valid, on both sides', () => {
   const old = 'the secret of last year'
   expect(refusalOf(signed(NOW, { secret: old }), { secrets: [SECRET, old] })).toBeUndefined()
   expect(refusalOf(signed(), { secrets: [old, SECRET] })).toBeUndefined()
@@ -36,7 +36,7 @@ test('while the secret changes, both are good, on either side', () => {
   expect(refusalOf(signed(NOW, { secret: old }))).toMatch(/not the signature/)
 })
 
-test('a body, a time or a signature that is changed in one character is refused', () => {
+test('a change of one character in the body, time or signature is refused', () => {
   const header = signed()
   for (let place = 0; place < BODY.length; place++) {
     const body = Buffer.from(BODY)
@@ -65,6 +65,6 @@ describe.each([
   test('is refused', () => expect(refusalOf(header)).toMatch(/x-signature|sign the body/))
 })
 
-test('without a secret nothing is good', () => {
+test('without a secret no signature is valid', () => {
   expect(refusalOf(signed(NOW, { secret: '' }), { secrets: [] })).toMatch(/not the signature/)
 })

@@ -17,8 +17,8 @@ import type { Database } from '../../src/store/database/connection.ts'
 const NOW_MS = Math.floor(Date.now() / 1_000) * 1_000
 
 /**
- * Few products, shoppers and hours, so that batches collide; ages from now to before the window, and in few other months, because each
- * is a partition that every replay plans for.
+ * Few products, shoppers and hours, so that batches collide; ages from now to before the window, in few other months, because each
+ * is a partition that every statement plans for.
  */
 const eventArbitrary: fc.Arbitrary<NewInteraction> = fc
   .record({
@@ -48,7 +48,7 @@ const eventArbitrary: fc.Arbitrary<NewInteraction> = fc
     metadata: undefined,
   }))
 
-/** Events whose identity is the same are the same event. */
+/** Events with the same identity are the same event. */
 function uuidOf(n: number): string {
   const hex = createHash('sha256').update(String(n)).digest('hex')
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
@@ -63,7 +63,7 @@ const planArbitrary: fc.Arbitrary<Plan> = fc
   .uniqueArray(eventArbitrary, { minLength: 1, maxLength: 50, selector: (event) => event.eventId })
   .chain((events) =>
     fc.record({
-      // Every event at least once; many more than once, within a batch and between batches, in any order.
+      // Every event once or more, in any order; repeats are within batches and between them.
       batches: fc
         .tuple(
           fc.array(fc.nat({ max: events.length - 1 }), { maxLength: 60 }),
@@ -88,7 +88,7 @@ function split(numbers: number[], sizes: Iterator<number>): number[][] {
 }
 
 test(
-  'any split, order, repetition and overlap of batches gives the aggregates of the distinct events',
+  "any split, order, repetition and overlap of batches gives the distinct events' aggregates",
   { timeout: 120_000 },
   async ({ db }) => {
     const rules = await rulesInForce(db)
@@ -113,7 +113,7 @@ test(
   },
 )
 
-/** The same call several times at once, as overlapping attempts of one invocation are; all must answer the same, and one was the first. */
+/** Concurrent attempts of one call, as of one invocation. All must answer the same, and one is new. */
 async function recordWithRepeats(db: Database, batch: NewInteraction[], attempts: number): Promise<RecordedBatchResult> {
   const call = callOf(randomUUID(), Buffer.from('body'))
   const answers = await Promise.all(Array.from({ length: attempts }, () => recordBatch(db, call, batch, [])))

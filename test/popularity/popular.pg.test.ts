@@ -69,14 +69,14 @@ const requestArbitrary: fc.Arbitrary<PopularRequest> = fc.record(
   { requiredKeys: ['mode', 'limit', 'min_interactions'] },
 )
 
-/** Behind the trending window, and before many of the events and instants. */
+/** Behind the trending window, but later than many events and instants. */
 const ROLL_UP_DAYS = 10
 
 test.for([
   ['of hours', false],
   ['of hours and days', true],
 ])(
-  'every mode, window, category and instant is what the events say, on pages of any length: %s',
+  'every mode, window, category and instant agrees with the events, on pages of any length: %s',
   { timeout: 120_000 },
   async ([_what, isRolledUp], { db }) => {
     if (isRolledUp) await rollUpSome(db, ROLL_UP_DAYS)
@@ -110,7 +110,7 @@ test.for([
 
 const isKept = ({ as_of, time_window_days }: PopularRequest) => as_of === undefined && time_window_days === undefined
 
-/** Kept trending is brought to the instant of the answer, which was asked for at `fromMs`, and that is later than the test's now. */
+/** Stored trending decays to the instant of the answer, which was requested at `fromMs`, after the test's now. */
 function expectSame(request: PopularRequest, product: PopularProduct, expected: Partial<PopularProduct>, fromMs: number) {
   const { rising_score, trending_score, ...exact } = expected
   expect(product).toMatchObject(exact)
@@ -121,7 +121,7 @@ function expectSame(request: PopularRequest, product: PopularProduct, expected: 
   if (request.mode === 'rising') expect(product.rising_score).toBeCloseTo(rising_score!, 9)
 }
 
-/** Kept trending is added up as the events come: what is equal may differ in its last digits, and is ordered by them. */
+/** Stored trending is a sum in the order of arrival, so equal values may differ in, and be ordered by, their last digits. */
 function withoutNearTies(listed: readonly PopularProduct[]): PopularProduct[] {
   for (const [place, product] of listed.slice(1).entries()) {
     expect(product.trending_score).toBeLessThanOrEqual(listed[place]!.trending_score + 1e-9)
@@ -157,7 +157,7 @@ const many = (refId: string, count: number, ageHours: number, changes: Partial<N
 const listOf = async (db: Database, request: Partial<PopularRequest>) =>
   wholeList(db, { mode: 'trending', limit: 100, min_interactions: 1, ...request })
 
-test('what rises is what gets more than its past predicts, and small numbers do not beat large ones', async ({ db }) => {
+test('a product rises when it exceeds its past, and small numbers do not beat large ones', async ({ db }) => {
   const daily = (refId: string, before: number, now: number) => [
     ...Array.from({ length: 7 }, (_, day) => many(refId, before, 30 + day * 24)).flat(),
     ...many(refId, now, 2),
@@ -173,7 +173,7 @@ test('what rises is what gets more than its past predicts, and small numbers do 
   const rising = await listOf(db, { mode: 'rising' })
   expect(rising.map((product) => product.product_id)).toEqual(['large', 'small'])
   expect(rising[0]).toMatchObject({ view_count: 3_000 })
-  // An hour that has begun is a part of a day.
+  // An hour that has begun counts in part.
   expect(rising[0]!.rising_score).toBeGreaterThan(910 / (310 * (25 / 24)))
   expect(rising[0]!.rising_score).toBeLessThanOrEqual(910 / 310)
   const ofDay = await listOf(db, { mode: 'rising', time_window_days: 1 })
@@ -183,13 +183,13 @@ test('what rises is what gets more than its past predicts, and small numbers do 
   ])
 })
 
-test('reports are no attention', async ({ db }) => {
+test('reports do not count as attention', async ({ db }) => {
   await recordAndCount(db, many('bad', 500, 2, { eventType: 'report_product' }))
   await refreshRising(db, NOW_MS)
   expect(await listOf(db, { mode: 'rising' })).toEqual([])
 })
 
-test('the pages of a window begin with the hour of the first one, however late the next is asked for', async ({ db }) => {
+test('all pages of a list have the window of the first page, however late they are read', async ({ db }) => {
   await recordAndCount(db, [...many('a', 3, 23.5), ...many('b', 2, 23.5), ...many('c', 1, 23.5)])
   const request = { mode: 'most_viewed', time_window_days: 1, limit: 2, min_interactions: 1 } as const
   const first = await popularPage(db, request, NOW_MS)
@@ -200,7 +200,7 @@ test('the pages of a window begin with the hour of the first one, however late t
   expect((await popularPage(db, request, later)).rows).toHaveLength(0)
 })
 
-test('a product that is hidden vanishes from every list at once and comes back with its numbers', async ({ db }) => {
+test('a hidden product leaves every list immediately, and returns with its numbers', async ({ db }) => {
   await recordAndCount(db, [...many('x', 3, 1), ...many('y', 1, 1)])
   const set = (status: Listed['status']) =>
     sql`insert into catalog.product (product_id, name, category, status, updated_at, call_id) values ('x', 'n', 'lamps', ${status}, now(), gen_random_uuid())
@@ -254,7 +254,7 @@ test.for([
   ['a value too many', 'overall', ['1', '1']],
   ['a value too few', 'most_searched', ['1']],
   ['none', 'overall', []],
-] as const)('a cursor with %s is refused', async ([_what, mode, values], { db }) => {
+] as const)('a cursor with %s is refused by its field', async ([_what, mode, values], { db }) => {
   const { request, parts } = await pageOf(db, mode)
   const [query, instant, productId] = parts
   const cursor = encodeCursor('popular', [query!, instant!, productId!, ...values])
@@ -271,7 +271,7 @@ test.for([
   await expect(popularPage(db, { ...request, cursor }, NOW_MS)).rejects.toMatchObject({ field: 'cursor' })
 })
 
-/** A first page of one product of two, and what its cursor is made of. */
+/** A first page with one of two products, and the parts of its cursor. */
 async function pageOf(db: Database, mode: Mode, changes: Partial<PopularRequest> = {}) {
   await recordAndCount(
     db,

@@ -23,7 +23,7 @@ async function ask({ url }: TestGateway, query: string) {
   return { status: answer.status, headers: answer.headers, json: (await answer.json()) as PopularResponse }
 }
 
-test('the list says what it is of, over REST and through the ingress alike', async ({ stack, gateway }) => {
+test('the list names its mode and window, over REST and through the ingress', async ({ stack, gateway }) => {
   const { status, headers, json } = await ask(gateway, 'mode=most_viewed&time_window_days=7&limit=1')
   expect(status).toBe(200)
   expect(PopularResponse.parse(json)).toMatchObject({
@@ -61,7 +61,7 @@ test.for([
   ['as_of=2100-01-01T00:00:00Z', 'as_of', 'now'],
   ['cursor=abc', 'cursor', 'not a cursor'],
   ['nonsense=1', 'nonsense', 'nonsense'],
-] as const)('?%s is refused with the field and what it may be', async ([query, field, range], { gateway }) => {
+] as const)('?%s is refused with the field and its allowed values', async ([query, field, range], { gateway }) => {
   const { status, json } = await ask(gateway, query)
   expect(status).toBe(400)
   const { error } = json as unknown as { error: { message: string; details: { field: string; message: string }[] } }
@@ -69,7 +69,7 @@ test.for([
   expect(error.message).toContain(range)
 })
 
-test('fifty categories of the longest ids there are fit into the address', async ({ gateway }) => {
+test('fifty categories with the longest ids fit into the address', async ({ gateway }) => {
   const ids = Array.from(
     { length: 50 },
     (_, n) => `category_ids=${encodeURIComponent('🛒'.repeat(199) + String.fromCodePoint(97 + n))}`,
@@ -77,7 +77,7 @@ test('fifty categories of the longest ids there are fit into the address', async
   expect((await ask(gateway, ids.join('&'))).status).toBe(200)
 })
 
-test('an answer is kept as long as may be, says how old it may be, and hides no other question', async ({ db, caching }) => {
+test('an answer is cached for its maximum age, states it, and answers no other question', async ({ db, caching }) => {
   const refId = randomUUID()
   const query = 'mode=most_viewed&limit=100'
   const both = await Promise.all([ask(caching, query), ask(caching, query)])

@@ -17,7 +17,7 @@ import type { Database } from '../../src/store/database/connection.ts'
 const DAYS = 400
 const ago = (days: number) => Date.now() - days * DAY_MS
 
-/** Two neighbours are of one product and type. */
+/** Each pair of neighbours has one product and type. */
 const events = (ages: number[]) =>
   ages.map((days, n) => {
     const pair = Math.floor(n / 2)
@@ -25,7 +25,7 @@ const events = (ages: number[]) =>
     return interaction({ refId: `p${pair % 5}`, eventType, occurredAtMs: ago(days) })
   })
 
-/** Now, and around and far behind the edge; several hours of each day. */
+/** Ages: now, around the edge and far behind it, with several hours of each day. */
 const spread = () =>
   events([0, 1, 399, 399.9, 400, 400.3, 401, 401.2, 401.4, 401.6, 500, 500.5, 800, 800.1].flatMap((d) => [d, d + 0.05]))
 
@@ -37,7 +37,7 @@ async function rollUp(db: Database, days = DAYS): Promise<number> {
   return sum
 }
 
-/** What every product has, whatever cells it is made of. */
+/** The numbers of every product, independent of the cells that they come from. */
 async function products(db: Database): Promise<unknown[]> {
   const { rows } = await sql`
     select product_id, score_micros, trending, view_count, purchase_count, last_interaction from product_popularity order by 1`.execute(
@@ -54,7 +54,7 @@ async function counts(db: Database): Promise<{ hours: number; days: number; old:
   return rows[0]!
 }
 
-test('hours before the edge become days, and every number stays what it was', async ({ db }) => {
+test('hours before the edge become days, and no number changes', async ({ db }) => {
   await recordAndCount(db, spread())
   const [before, cells] = [await products(db), await counts(db)]
   expect(await rollUp(db)).toBeGreaterThan(10)
@@ -66,7 +66,7 @@ test('hours before the edge become days, and every number stays what it was', as
   expect(await rollUp(db)).toBe(0)
 })
 
-test('a late event goes to its day, and one just after the edge to its hour', async ({ db }) => {
+test('a late event counts for its day, an event just after the edge for its hour', async ({ db }) => {
   await recordAndCount(db, spread())
   await rollUp(db)
   const before = await counts(db)
@@ -77,7 +77,7 @@ test('a late event goes to its day, and one just after the edge to its hour', as
   expect(await driftOf(db)).toEqual([])
 })
 
-test('a roll-up that was killed after any of its statements leaves no drift, and is taken up', async ({ db }) => {
+test('a roll-up that was killed after any statement leaves no drift, and is continued', async ({ db }) => {
   for (let statement = 1; ; statement++) {
     await recordAndCount(db, spread())
     const failing = failingAt(db, statement)
@@ -92,7 +92,7 @@ test('a roll-up that was killed after any of its statements leaves no drift, and
   expect((await counts(db)).old).toBe(0)
 })
 
-test('counting late events beside several roll-ups loses and doubles nothing', async ({ db }) => {
+test('counting late events during roll-ups loses nothing and doubles nothing', async ({ db }) => {
   await recordAndCount(db, spread())
   await Promise.all([
     ...Array.from({ length: 8 }, async (_, n) => {
@@ -105,12 +105,12 @@ test('counting late events beside several roll-ups loses and doubles nothing', a
   expect(await driftOf(db)).toEqual([])
 })
 
-test('other weights and another half-life reach the days too', async ({ db }) => {
+test('other weights and another half-life change the days too', async ({ db }) => {
   await recordAndCount(db, spread())
   await rollUp(db, 500)
   await rescore(db, { ...BALANCED, weightsName: 'storefront', weights: PRESETS.storefront })
   expect(await driftOf(db)).toEqual([])
-  // The edge has moved, and its hours are still on their way.
+  // The edge has moved, and its hours are not rolled up yet.
   await sql`update popularity_rules set rolled_to = rolled_to + interval '50 days'`.execute(db)
   await rescore(db, { ...BALANCED, halfLifeHours: 5 })
   expect(await driftOf(db)).toEqual([])
@@ -119,7 +119,7 @@ test('other weights and another half-life reach the days too', async ({ db }) =>
   expect(await driftOf(db)).toEqual([])
 })
 
-test('a day that was changed by hand, is missing or should not be there is named', async ({ db }) => {
+test('verify names a changed, a missing and a surplus day', async ({ db }) => {
   await recordAndCount(db, spread())
   const stray = sql`insert into product_day values (now(), 1, 1, 'stray', 'view')`
   await stray.execute(db)
@@ -140,7 +140,7 @@ test('a day that was changed by hand, is missing or should not be there is named
   expect(await driftOf(db)).toMatchObject([{ aggregate: 'product_day', column: '*', stored: null }])
 })
 
-test('the edge does not move back', async ({ db }) => {
+test('the edge never moves back', async ({ db }) => {
   await rollUp(db)
   const { rows } = await sql`select rolled_to from popularity_rules`.execute(db)
   await rollUp(db, 1_000)
@@ -153,7 +153,7 @@ test('the edge does not move back', async ({ db }) => {
 type Step =
   { what: 'count'; ages: number[] } | { what: 'roll up'; days: number; diesAt: number } | { what: 'retention'; days: number }
 
-/** In few months, because each is a partition that every replay plans for. */
+/** Few months, because each is a partition that every statement plans for. */
 const age = fc.constantFrom(0, 20, 100, 398, 399, 400, 401, 402, 403, 800)
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -175,7 +175,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ what: fc.constant('retention' as const), days: fc.integer({ min: 32, max: 900 }) }) },
 )
 
-test('in any order of counting, roll-ups, killed ones and retention there is no drift', { timeout: 120_000 }, async () => {
+test('no order of counting, roll-ups, killed roll-ups and retention makes drift', { timeout: 120_000 }, async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 8 }), async (steps) => {
       const own = await createDatabase(inject('postgresUrl'))

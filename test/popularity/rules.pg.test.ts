@@ -38,7 +38,7 @@ test('a rescore with other weights equals counting with them from the start', as
   expect(rows).toEqual([{ actor: 'ada', resource_id: '3', metadata }])
 })
 
-test('a type that gets a weight later counts with its old events', async ({ db }) => {
+test('an event type that gets a weight later counts with its old events', async ({ db }) => {
   await recordAndCount(db, [
     interaction({ refId: 'x', eventType: 'wishlisted' }),
     interaction({ refId: 'x', eventType: 'wishlisted' }),
@@ -60,13 +60,13 @@ test('a new half-life and window rebuild the hours and trending', async ({ db })
   expect((await verify(db)).drift).toEqual([])
 })
 
-test('a new half-life is refused when part of the log is gone', async ({ db }) => {
+test('a new half-life is refused after part of the log was dropped', async ({ db }) => {
   await sql`update log_horizon set horizon = '2020-01-01'`.execute(db)
   await expect(rescore(db, { ...BALANCED, halfLifeHours: 5 })).rejects.toThrow('needs the whole log')
   expect(await currentRules(db)).toMatchObject({ halfLifeHours: 72 })
 })
 
-test('moving the edge drops the hours that left the window, and a killed repair is taken up', async ({ db }) => {
+test('moving the edge drops the hours that left the window, and a killed repair is continued', async ({ db }) => {
   await sql`update popularity_rules set edge = edge - interval '3 days', repaired_to = edge - interval '3 days'`.execute(db)
   await recordAndCount(db, spread())
   const outside = await sql<{
@@ -75,7 +75,7 @@ test('moving the edge drops the hours that left the window, and a killed repair 
     db,
   )
   expect(outside.rows[0]!.n).toBeGreaterThan(10)
-  // The edge moves, and nobody repairs: as after a kill.
+  // The edge moves without a repair, as after a kill.
   await sql`update popularity_rules set edge = edge + interval '1 day'`.execute(db)
   await refreshTrending(db)
   expect((await verify(db)).drift).toEqual([])
@@ -99,10 +99,10 @@ test('counting while the window moves leaves no drift', async ({ db }) => {
   }
 })
 
-test('a landmark far behind is moved, and trending stays what it was', async ({ db }) => {
+test('moving a landmark that is far behind does not change trending', async ({ db }) => {
   await recordAndCount(db, spread())
   const before = await popularityOf(db, 'p0')
-  // 250 half-lives back: everything kept is larger by 2^250.
+  // 250 half-lives back, so every stored value is larger by 2^250.
   await sql`update product_popularity set trending = trending * power(2::float8, 250)`.execute(db)
   await sql`update popularity_rules set landmark = landmark - 250 * interval '72 hours'`.execute(db)
   expect((await verify(db)).drift).toEqual([])
@@ -115,7 +115,7 @@ test('a landmark far behind is moved, and trending stays what it was', async ({ 
   expect((await popularityOf(db, 'p0'))!.trending_score / before!.trending_score).toBeCloseTo(1, 4)
 })
 
-test('a short half-life in a long window counts events whose share is nothing', async ({ db }) => {
+test('a short half-life in a long window also counts events whose share is zero', async ({ db }) => {
   await rescore(db, { ...BALANCED, halfLifeHours: 1, windowHours: 365 * 24 })
   const old = interaction({ refId: 'old', occurredAtMs: Date.now() - 60 * 24 * HOUR_MS })
   await recordAndCount(db, [old, interaction({ refId: 'old' })])
@@ -123,7 +123,7 @@ test('a short half-life in a long window counts events whose share is nothing', 
   expect((await popularityOf(db, 'old'))!.trending_score).toBeCloseTo(0.3, 2)
 })
 
-test('an open repair is no drift: verify says that it is open', async ({ db }) => {
+test('an open repair is no drift: verify reports it as open', async ({ db }) => {
   await recordAndCount(db, spread())
   await sql`update popularity_rules set edge = edge + interval '1 day'`.execute(db)
   await expect(verify(db, { patienceMs: 0 })).rejects.toThrow('being moved')

@@ -22,7 +22,7 @@ type Step =
   | { what: 'count'; ages: number[] }
   /** The task moves the edge and is killed before it repairs anything. */
   | { what: 'move'; hours: number }
-  /** A repair that is killed when so many statements were answered. */
+  /** A repair that is killed after this number of statements. */
   | { what: 'repair'; diesAt: number }
   | { what: 'refresh' }
 
@@ -61,7 +61,7 @@ async function look(db: Database): Promise<{ products: Seen[]; edge: number; rep
 
 const hourOf = (ms: number) => Math.floor(ms / HOUR_MS) * HOUR_MS
 
-/** The plain formula, as of the landmark, over the events that are chosen. */
+/** The plain formula, as of the landmark, over the chosen events. */
 function plain(
   events: Seen['events'],
   landmark: number,
@@ -81,11 +81,11 @@ async function check(db: Database): Promise<void> {
   expect(edge).toBeLessThanOrEqual(hourOf(windowStart))
   for (const { product, trending, events } of products) {
     const spread = plain(events, landmark, (at) => hourOf(at) >= repairedTo, Math.abs)
-    // What left the window since the last repair may still be in it: nothing else, and nothing more than once.
+    // Only events that left the window since the last repair may still be counted, each once.
     const leaving = plain(events, landmark, (at) => hourOf(at) >= repairedTo && hourOf(at) < edge, Math.abs)
     const inside = plain(events, landmark, (at) => hourOf(at) >= edge)
     expect(Math.abs(trending - inside), `${product} inside`).toBeLessThanOrEqual(leaving + 1e-9 * spread)
-    // Against the window to the millisecond: the edge hour, and the time since the last task.
+    // Compared with the exact window, only the edge hour and the time since the last task may differ.
     const exact = plain(events, landmark, (at) => at >= windowStart)
     const atEdge = plain(events, landmark, (at) => hourOf(at) >= repairedTo && hourOf(at) <= hourOf(windowStart), Math.abs)
     expect(Math.abs(trending - exact), `${product} exact`).toBeLessThanOrEqual(atEdge + 1e-9 * spread)
@@ -120,7 +120,7 @@ function ignoreKilled(error: Error): void {
 }
 
 test(
-  'at any moment trending is the plain formula over the log, but for the edge hour and the time since the last task',
+  'trending equals the formula over the log, except the edge hour and the time since the task',
   { timeout: 120_000 },
   async ({ db }) => {
     await fc.assert(
@@ -149,7 +149,7 @@ test('a product whose last hour leaves the window has no trending left', async (
   expect(await trending()).toBe(0)
 })
 
-test('a repair of more products than a chunk has recomputes each of them once', async ({ db }) => {
+test('a repair of more products than fit in a chunk recomputes each product once', async ({ db }) => {
   await begin(db)
   const products = Array.from({ length: 700 }, (_, n) => `many ${n}`)
   for (const hours of [1, WINDOW_HOURS + 5]) {
@@ -163,7 +163,7 @@ test('a repair of more products than a chunk has recomputes each of them once', 
   expect(await repairTrending(db)).toBe(0)
 })
 
-test('nobody waits while the edge moves, and the repair waits for those who count by the edge before', async ({ db }) => {
+test('counting does not wait while the edge moves; the repair waits for counts by the old edge', async ({ db }) => {
   await begin(db)
   const leaving = Date.now() - (WINDOW_HOURS + 5) * HOUR_MS
   await recordAndCount(db, [interaction({ refId: 'before', occurredAtMs: leaving })])
@@ -185,7 +185,7 @@ test('nobody waits while the edge moves, and the repair waits for those who coun
   await check(db)
 })
 
-test('a product that is being counted is repaired too, after those that are not', async ({ db }) => {
+test('a product that is being counted is repaired too, after the other products', async ({ db }) => {
   await begin(db)
   const products = ['a', 'b', 'c']
   await recordAndCount(

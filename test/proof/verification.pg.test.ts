@@ -16,7 +16,7 @@ test.beforeAll(async ({ db }) => {
     interaction({ refId: 'desks', refType: 'Category' }),
   ])
   await countBatch(db, await recordNewSearches(db, [search({ productIds: ['lamp', 'only shown'] })]))
-  // Recorded only: it must not be expected anywhere.
+  // Only recorded, so no aggregate may expect it.
   await record(db, [interaction({ refId: 'lamp' }), interaction({ refId: 'never counted' })])
   await recordNewSearches(db, [search({ productIds: ['lamp', 'never counted'] })])
 })
@@ -31,7 +31,7 @@ const KEYS: Record<string, string[]> = {
   shopper_product: ['shopper_id', 'product_id', 'event_type'],
 }
 
-test.for(Object.keys(KEYS))('changing any cell of %s makes verify name that cell, and nothing else', async (table, { db }) => {
+test.for(Object.keys(KEYS))('changing any cell of %s makes verify name that cell alone', async (table, { db }) => {
   const columns = await sql<{ name: string; type: string }>`
     select attname as name, format_type(atttypid, null) as type from pg_attribute
     where attrelid = ${table}::regclass and attnum > 0 and not attisdropped`.execute(db)
@@ -60,7 +60,7 @@ test.for(Object.keys(KEYS))('changing any cell of %s makes verify name that cell
   expect((await verify(db)).drift).toEqual([])
 })
 
-test.for(Object.keys(KEYS))('a row of %s that is missing, and one that should not be there, are named', async (table, { db }) => {
+test.for(Object.keys(KEYS))('verify names a missing and a surplus row of %s', async (table, { db }) => {
   const key = KEYS[table]!.at(-1)!
   const stored = await sql<{
     value: string

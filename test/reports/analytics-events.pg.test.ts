@@ -39,7 +39,7 @@ async function storedEvents(db: Database): Promise<string[]> {
   return rows.map(({ name }) => name)
 }
 
-/** How many marks each day has, in all six scopes alike. */
+/** The number of marks of each day, equal in all six scopes. */
 async function marks(db: Database): Promise<Record<string, number>> {
   const { rows } = await sql<{ day: string; scopes: number; marks: number }>`
     select day::text, count(distinct (report_slug, bucket_window))::int as scopes, count(*)::int as marks
@@ -57,9 +57,7 @@ const eventArbitrary = fc
     event({ source, externalRef: `job-${ref}`, occurredAtMs: NOON + (hours * 12 - 24) * 3_600_000 }),
   )
 
-test('whatever comes in any calls, at once and repeated, each reference is recorded once, and its day marked once per call', async ({
-  db,
-}) => {
+test('concurrent, repeated calls record each reference once and mark its day once per call', async ({ db }) => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.tuple(fc.array(eventArbitrary, { minLength: 1, maxLength: 12 }), fc.integer({ min: 1, max: 3 })), {
@@ -95,7 +93,7 @@ test('whatever comes in any calls, at once and repeated, each reference is recor
   )
 })
 
-test('all of an event is kept', async ({ db }) => {
+test('every field of an event is kept', async ({ db }) => {
   await record(db, [
     event({ amount: -9_007_199, currency: 'EUR', payload: { a: [1e308, '😀'] } }),
     event({ externalRef: 'job-2' }),
@@ -110,9 +108,7 @@ test('all of an event is kept', async ({ db }) => {
   ])
 })
 
-test('of two with one reference in a call the first counts, and the same invocation with another body is another call', async ({
-  db,
-}) => {
+test('a call records the first of two equal references; another body makes another call', async ({ db }) => {
   const twice = [event(), event({ entityId: 'other' })]
   const [one, other] = ['a', 'b'].map((body) => callOf('inv_1', Buffer.from(body)))
   expect(await record(db, twice, one)).toMatchObject({ accepted: 1, duplicateIndexes: [1] })
@@ -122,7 +118,7 @@ test('of two with one reference in a call the first counts, and the same invocat
   expect(rows).toEqual([{ entity_id: 'order-1' }])
 })
 
-test('an inactive source is refused, and what it recorded before stays known; its neighbours are recorded', async ({ db }) => {
+test('events of an inactive source are rejected, except known ones; other events are recorded', async ({ db }) => {
   await record(db, [event()])
   await setActive(db, 'erp', false)
   const call = newCall()
@@ -139,9 +135,7 @@ test('an inactive source is refused, and what it recorded before stays known; it
   expect(await record(db, [event({ externalRef: 'job-2' })])).toMatchObject({ accepted: 1 })
 })
 
-test('payments of a source that is inactive are recorded, mark their days, and are known to whoever sends them as events', async ({
-  db,
-}) => {
+test('payments of an inactive source are recorded, mark their days, and are known as events', async ({ db }) => {
   await record(db, [event({ source: 'acme-pay' })])
   await setActive(db, 'acme-pay', false)
   const sale = payment({ callbackId: 'c-1', occurredAtMs: NOON + DAY_MS })
@@ -152,7 +146,7 @@ test('payments of a source that is inactive are recorded, mark their days, and a
   expect(again).toMatchObject({ accepted: 0, duplicateIndexes: [0] })
 })
 
-test('whoever inserts an event marks its day, for every report and window', async ({ db }) => {
+test('every insert of an event marks its day, for every report and window', async ({ db }) => {
   await record(db, [event()])
   await sql`delete from dirty_mark`.execute(db)
   await sql`
@@ -164,7 +158,7 @@ test('whoever inserts an event marks its day, for every report and window', asyn
   expect(rows).toHaveLength(6)
 })
 
-test('a month that is missing is made; what is before the horizon is refused, and does not make one', async ({ db }) => {
+test('a missing month is created, but not for events before the horizon, which are rejected', async ({ db }) => {
   const months = async () => {
     const { rows } = await sql<{ n: number }>`
       select count(*)::int as n from pg_inherits where inhparent = 'analytics_event'::regclass`.execute(db)
@@ -202,7 +196,7 @@ test.each([
   ['half a surrogate pair in the payload', withFields({ payload: { a: ['\ud800'] } }), 'payload', 'invalid'],
   ['six minutes from now', withFields({ occurred_at: instantOf(NOON + 6 * 60_000) }), 'occurred_at', 'in_future'],
   ['1999', withFields({ occurred_at: '1999-12-31T23:59:59Z' }), 'occurred_at', 'too_old'],
-])('an event with %s is refused by its field, and its neighbour is not', (_name, item, field, code) => {
+])('an event with %s is rejected by its field, and the other event is recorded', (_name, item, field, code) => {
   const { rows: events, rejections } = judgeAnalyticsEvents([item, VALID], NOON)
   expect(events.map(({ index }) => index)).toEqual([1])
   expect(rejections).toMatchObject([{ index: 0, code, field, message: expect.stringMatching(/\w{3}/) as string }])

@@ -31,7 +31,7 @@ const BY = { actor: 'bob' }
 const FIRST = { from: day(3), to: day(3) }
 const LAST = { from: day(2), to: day(2) }
 
-/** Everything that can be done to a run, once. What a command refuses is an answer too. */
+/** Every command on a run. A refusal is an answer too. */
 const DO = {
   start: (store: Database, id: string) => requestRun(store, id, REQUEST).then(() => 'fine', nameOf),
   begin: (store: Database, id: string) => beginRun(store, id).then((plan) => (plan === undefined ? 'no' : 'fine')),
@@ -45,7 +45,7 @@ const DO = {
 }
 type Doing = keyof typeof DO
 
-/** A refusal by its name; anything else is how a process dies. */
+/** The name of a refusal. Any other error is the death of a process. */
 function nameOf(error: unknown): string {
   if (error instanceof ScopeTakenError) return 'taken'
   if (error instanceof RunEndedError) return 'ended'
@@ -61,7 +61,7 @@ async function entriesOf(db: Database, id: string): Promise<string[]> {
 type State = RunStatus | 'none'
 const STATES: State[] = ['none', ...RUN_STATUSES]
 
-/** How a run comes into each state, with all of its steps done where there are any. */
+/** The commands that bring a run into each state, with all of its steps. */
 const WAY: Record<State, Doing[]> = {
   none: [],
   pending: ['start'],
@@ -71,7 +71,7 @@ const WAY: Record<State, Doing[]> = {
   cancelled: ['start', 'begin', 'step', 'last step', 'cancel'],
 }
 
-/** The table of services/recompute-run.ts: the state after it, what it answers, and its audit entry. */
+/** The table of services/recompute-run.ts: the next state, the answer and the audit entry of each command. */
 const START = { none: ['pending', 'fine', 'run.request'] }
 const NOTHING = (answer: string) => Object.fromEntries(STATES.map((state) => [state, [state, answer]]))
 const ENDING = (status: RunStatus, action: string) => ({ pending: [status, 'fine', action], running: [status, 'fine', action] })
@@ -91,14 +91,14 @@ const TABLE: Record<Command | 'start', Record<string, string[]>> = {
 }
 
 describe.each(['start', ...COMMANDS] as const)('%s', (command) => {
-  test.for(STATES)('of a run that is %s', async (state, { db }) => {
+  test.for(STATES)('for a run that is %s', async (state, { db }) => {
     const id = randomUUID()
     for (const doing of WAY[state]) expect([doing, await DO[doing](db, id)]).toEqual([doing, 'fine'])
     const before = { run: await findRun(db, id), entries: await entriesOf(db, id) }
     expect(before.run?.status ?? 'none').toBe(state)
     const [after, answer, entry] = TABLE[command][state]!
     expect(await DO[command](db, id)).toBe(answer)
-    // Repeated, as after a crash, it says the same where it may, and nothing is written twice.
+    // A repeat, as after a crash, gives the same answer where it can and writes nothing twice.
     const run = await findRun(db, id)
     await DO[command](db, id)
     expect(await findRun(db, id)).toEqual(run)
@@ -108,7 +108,7 @@ describe.each(['start', ...COMMANDS] as const)('%s', (command) => {
   })
 })
 
-test('a run is complete when each of its buckets was rebuilt, and not before', async ({ db }) => {
+test('a run is complete when all of its buckets are rebuilt, and not earlier', async ({ db }) => {
   const id = randomUUID()
   for (const doing of ['start', 'begin', 'step'] as const) await DO[doing](db, id)
   expect(await DO.complete(db, id)).toBe('no')
@@ -117,12 +117,12 @@ test('a run is complete when each of its buckets was rebuilt, and not before', a
   expect(await findRun(db, id)).toMatchObject({ status: 'completed', progress: { done: 2, total: 2 }, actor: 'ada' })
 })
 
-test('a run that is cancelled within a step keeps nothing of the step', async ({ db }) => {
+test('a run that is cancelled within a step discards the step', async ({ db }) => {
   const id = randomUUID()
   for (const doing of ['start', 'begin'] as const) await DO[doing](db, id)
   const held = Promise.withResolvers<void>()
   const holds = Promise.withResolvers<void>()
-  // Somebody else has the buckets: the step waits for them.
+  // Another transaction locks the buckets, so the step waits.
   const other = db.transaction().execute(async (tx) => {
     await sql`select horizon from log_horizon for update`.execute(tx)
     holds.resolve()
@@ -139,7 +139,7 @@ test('a run that is cancelled within a step keeps nothing of the step', async ({
   expect(await entriesOf(db, id)).toEqual(['run.request', 'run.start', 'run.cancel'])
 })
 
-/** Resolves when somebody waits for a lock. */
+/** Resolves when a session waits for a lock. */
 async function waiting(db: Database): Promise<void> {
   for (;;) {
     const { rows } = await sql`
@@ -148,7 +148,7 @@ async function waiting(db: Database): Promise<void> {
   }
 }
 
-test('of the same whole buckets one run is open; the others are told which', async ({ db }) => {
+test('one run at a time is open for the same buckets; other requests are told which one', async ({ db }) => {
   const ids = Array.from({ length: 8 }, () => randomUUID())
   const answers = await Promise.all(ids.map((id) => requestRun(db, id, REQUEST).catch((error: unknown) => error)))
   const { runs } = await listRuns(db, { status: 'pending', limit: 10, offset: 0 })
@@ -158,14 +158,14 @@ test('of the same whole buckets one run is open; the others are told which', asy
     else expect(answer).toEqual(runs[0])
   }
   expect(answers.filter((answer) => answer instanceof ScopeTakenError)).toHaveLength(7)
-  // The same week, asked for by other days.
+  // The same week, requested by other days.
   const week = { ...REQUEST, window: 'week' } as const
   const first = await requestRun(db, randomUUID(), { ...week, date_from: day(2), date_to: day(2) })
   const again = requestRun(db, randomUUID(), { ...week, date_from: day(2), date_to: day(2) })
   await expect(again).rejects.toMatchObject({ details: { run_id: first.id } })
 })
 
-test('an id is of the buckets that it was first asked for', async ({ db }) => {
+test('an id stays with the buckets of its first request', async ({ db }) => {
   const id = randomUUID()
   const run = await requestRun(db, id, REQUEST)
   expect(await requestRun(db, id, { ...REQUEST, actor: 'eve' })).toEqual(run)
@@ -183,7 +183,7 @@ test('runs are found by state and kind', async ({ db }) => {
   expect(await listRuns(db, { kind: 'requested', status: 'failed', ...page })).toEqual({ runs: [], total: 0 })
 })
 
-test('who asks for what cannot be rebuilt is told why', async ({ db }) => {
+test('a request for buckets that cannot be rebuilt is refused with the reason', async ({ db }) => {
   const ask = (changes: Partial<StartRun>) => requestRun(db, randomUUID(), { ...REQUEST, ...changes })
   await expect(ask({ report_slug: 'profit' })).rejects.toThrow('there is no report profit')
   await expect(ask({ date_from: day(1), date_to: day(2) })).rejects.toThrow('must not be after the last day')
@@ -196,11 +196,11 @@ test('who asks for what cannot be rebuilt is told why', async ({ db }) => {
   await expect(ask({ date_from: '0001-01-01', date_to: '0001-01-02' })).rejects.toThrow('must be from 2000-01-01')
 })
 
-test('a run is silent when it is open and did nothing for long', async ({ db }) => {
+test('a run is silent when it is open and has done nothing for a long time', async ({ db }) => {
   const ids = Object.fromEntries(RUN_STATUSES.map((state) => [state, randomUUID()]))
   for (const state of RUN_STATUSES.toReversed()) {
     for (const doing of WAY[state]) await DO[doing](db, ids[state]!)
-    // Out of the way of the next one.
+    // So that the next run is not blocked.
     await sql`update recompute_run set bucket_to = bucket_to + ${RUN_STATUSES.indexOf(state)}::int`.execute(db)
   }
   expect(await silentRuns(db, 60_000)).toEqual([])
@@ -212,7 +212,7 @@ test('a run is silent when it is open and did nothing for long', async ({ db }) 
   ])
 })
 
-/** What a run should be after commands that came to their end; a run of the same buckets is in the way of a start. */
+/** The expected run after completed commands. A run of the same buckets blocks a start. */
 interface Model {
   runs: Map<string, { status: RunStatus; done: number; entries: string[] }>
 }
@@ -240,13 +240,13 @@ function apply({ runs }: Model, id: string, doing: Doing): string {
 }
 
 test(
-  'whatever is done in whatever order, dies at any statement and is repeated: the table holds, each entry once',
+  'the table of transitions holds for any order of commands that die and are repeated',
   { timeout: 120_000 },
   async ({ db }) => {
     const action = fc.record({
       run: fc.nat(2),
       doing: fc.constantFrom(...(Object.keys(DO) as Doing[])),
-      // Dies after so many answers of the database, and is repeated; twice at once; or once.
+      // Dies after this number of answers and is repeated, or runs twice concurrently, or once.
       diesAt: fc.option(fc.integer({ min: 1, max: 9 })),
       isTwice: fc.boolean(),
     })

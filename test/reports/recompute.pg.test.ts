@@ -53,14 +53,14 @@ async function begun(db: Database, request: Request): Promise<string> {
   return runId
 }
 
-/** The days of so many buckets of a run from the n-th on. */
+/** The days of the run's buckets from `first` on. */
 function stepOf({ window, date_from: from, date_to: to }: Request, first: number, buckets: number) {
   const days = wholeBuckets(window, { from, to })
   const start = daysAfter(days.from, first * BUCKET_DAYS[window])
   return { from: start, to: daysAfter(start, buckets * BUCKET_DAYS[window] - 1) }
 }
 
-/** Runs a request to its end, in steps of so many buckets, each of them so many times at once. */
+/** Runs a request to its end, in steps of `size` buckets, each step in `attempts` concurrent attempts. */
 async function recompute(db: Database, request: Request, { size = 1_000, attempts = 1 } = {}): Promise<string> {
   const runId = await begun(db, request)
   const { total } = (await findRun(db, runId))!.progress
@@ -105,55 +105,51 @@ const request = fc
     ...how,
   }))
 
-test(
-  'every bucket is what its events gave when it was last rebuilt, whatever is rebuilt around it',
-  { timeout: 120_000 },
-  async ({ db }) => {
-    const action = fc.oneof(
-      fc.array(event, { minLength: 1, maxLength: 6 }).map((events) => ({ events })),
-      request.map((asked) => ({ asked })),
-      fc.constant({ refresh: true }),
-    )
-    await fc.assert(
-      fc.asyncProperty(fc.array(action, { minLength: 3, maxLength: 8 }), async (actions) => {
-        await clear(db)
-        const events: NewAnalyticsEvent[] = []
-        const expected: Snapshots = {}
-        const rebuiltAs = (prefixes: readonly string[], now: Snapshots) => {
-          const isOne = (key: string) => prefixes.some((prefix) => key.startsWith(prefix))
-          for (const key of Object.keys(expected)) if (isOne(key)) delete expected[key]
-          Object.assign(expected, now)
+test('every bucket equals its events at its last rebuild, whatever else is rebuilt', { timeout: 120_000 }, async ({ db }) => {
+  const action = fc.oneof(
+    fc.array(event, { minLength: 1, maxLength: 6 }).map((events) => ({ events })),
+    request.map((asked) => ({ asked })),
+    fc.constant({ refresh: true }),
+  )
+  await fc.assert(
+    fc.asyncProperty(fc.array(action, { minLength: 3, maxLength: 8 }), async (actions) => {
+      await clear(db)
+      const events: NewAnalyticsEvent[] = []
+      const expected: Snapshots = {}
+      const rebuiltAs = (prefixes: readonly string[], now: Snapshots) => {
+        const isOne = (key: string) => prefixes.some((prefix) => key.startsWith(prefix))
+        for (const key of Object.keys(expected)) if (isOne(key)) delete expected[key]
+        Object.assign(expected, now)
+      }
+      for (const one of actions) {
+        if ('events' in one) {
+          events.push(...one.events)
+          await recordEvents(db, one.events)
+        } else if ('asked' in one) {
+          const { request: asked, ...how } = one.asked
+          const { report_slug: report, window, date_from: from, date_to: to } = asked
+          await recompute(db, asked, how)
+          const buckets = new Set<string>()
+          for (let at = from; at <= to; at = daysAfter(at, 1)) buckets.add(bucketByHand(window, at))
+          rebuiltAs(
+            [...buckets].map((bucket) => `${report} ${window} ${bucket} `),
+            snapshotsByHand([report, window], events, buckets),
+          )
+        } else {
+          await refreshAll(db)
+          expect(await marks(db)).toBe(0)
+          const now = await expectedSnapshots(db, events)
+          rebuiltAs([''], now)
         }
-        for (const one of actions) {
-          if ('events' in one) {
-            events.push(...one.events)
-            await recordEvents(db, one.events)
-          } else if ('asked' in one) {
-            const { request: asked, ...how } = one.asked
-            const { report_slug: report, window, date_from: from, date_to: to } = asked
-            await recompute(db, asked, how)
-            const buckets = new Set<string>()
-            for (let at = from; at <= to; at = daysAfter(at, 1)) buckets.add(bucketByHand(window, at))
-            rebuiltAs(
-              [...buckets].map((bucket) => `${report} ${window} ${bucket} `),
-              snapshotsByHand([report, window], events, buckets),
-            )
-          } else {
-            await refreshAll(db)
-            expect(await marks(db)).toBe(0)
-            const now = await expectedSnapshots(db, events)
-            rebuiltAs([''], now)
-          }
-          expect(await storedSnapshots(db)).toEqual(expected)
-        }
-      }),
-      { numRuns: 15 },
-    )
-  },
-)
+        expect(await storedSnapshots(db)).toEqual(expected)
+      }
+    }),
+    { numRuns: 15 },
+  )
+})
 
 test(
-  'runs that overlap, late events and refreshes at the same time leave every bucket as its events are',
+  'overlapping runs, late events and concurrent refreshes leave every bucket correct',
   { timeout: 120_000 },
   async ({ db }) => {
     await fc.assert(
@@ -182,7 +178,7 @@ function ignoreTaken(error: Error): void {
   if (!error.message.includes('the same buckets')) throw error
 }
 
-test('every change by hand of what is built is found, and what waits to be rebuilt is no fault', async ({ db }) => {
+test('verify finds every manual change of a bucket, and a bucket that waits is no drift', async ({ db }) => {
   const money = { amount: 100, currency: 'EUR', processingMs: 7 }
   await recordEvents(
     db,
@@ -222,7 +218,7 @@ function ignoreUndone(error: unknown): void {
   if (!(error instanceof Undone)) throw error
 }
 
-test('a day does not touch its neighbours, not by a millisecond', async ({ db }) => {
+test('the rebuild of a day changes no other day, even by a millisecond', async ({ db }) => {
   const [before, today, after] = [day(11), day(10), day(9)]
   const at = [startOf(today) - 1, startOf(today), startOf(after) - 1, startOf(after)]
   await recordEvents(
@@ -231,7 +227,7 @@ test('a day does not touch its neighbours, not by a millisecond', async ({ db })
   )
   const scope = { report_slug: 'volume-by-period', window: 'day' } as const
   await recompute(db, { ...scope, date_from: before, date_to: after })
-  // What is gone from the log tells whether a bucket was rebuilt.
+  // Events that are deleted from the log show whether a bucket was rebuilt.
   await sql`delete from analytics_event`.execute(db)
   await recompute(db, { ...scope, date_from: today, date_to: today })
   const counts = Object.entries(await storedSnapshots(db)).filter(([key]) => key.includes('all event_count'))
@@ -242,7 +238,7 @@ test('a day does not touch its neighbours, not by a millisecond', async ({ db })
   expect(await builtBuckets(db, ['volume-by-period', 'day'])).toEqual(new Set([before, today, after]))
 })
 
-test('a range in the middle of a week rebuilds the whole week', async ({ db }) => {
+test('a range within a week rebuilds the whole week', async ({ db }) => {
   const monday = bucketByHand('week', day(20))
   const week = Array.from({ length: 7 }, (_, n) => analyticsEvent({ occurredAtMs: startOf(monday) + n * DAY_MS }))
   await recordEvents(db, week)
@@ -261,10 +257,7 @@ test('a range in the middle of a week rebuilds the whole week', async ({ db }) =
   })
 })
 
-test('an event that is committed while its bucket is rebuilt keeps its mark, and is in the bucket after the next refresh', async ({
-  db,
-  database,
-}) => {
+test('an event that commits during a rebuild keeps its mark, and the next refresh includes it', async ({ db, database }) => {
   const occurredAtMs = startOf(day(5))
   const asked = { report_slug: 'top-entities', window: 'day', date_from: day(5), date_to: day(5) } as const
   await recordEvents(db, [analyticsEvent({ occurredAtMs })])
@@ -287,7 +280,7 @@ test('an event that is committed while its bucket is rebuilt keeps its mark, and
   expect([await count(), await marks(db)]).toEqual([2, 0])
 })
 
-test('a reader sees a bucket before a rebuild or after it, and never without rows', async ({ db }) => {
+test('a reader sees a bucket before or after a rebuild, never without rows', async ({ db }) => {
   const occurredAtMs = startOf(day(3))
   await recordEvents(db, [analyticsEvent({ occurredAtMs })])
   await refreshAll(db)
@@ -306,7 +299,7 @@ test('a reader sees a bucket before a rebuild or after it, and never without row
   expect((await storedSnapshots(db))[`volume-by-period day ${day(3)} all event_count`]).toBe(11)
 })
 
-test('a step that dies at any of its statements, and is repeated, was done once', async ({ db }) => {
+test('a step that dies at any statement and is repeated takes effect once', async ({ db }) => {
   const asked = { report_slug: 'volume-by-period', window: 'day', date_from: day(6), date_to: day(4) } as const
   const events = [4, 5, 6, 6].map((daysAgo) => analyticsEvent({ occurredAtMs: startOf(day(daysAgo)) }))
   await recordEvents(db, events)
@@ -323,12 +316,12 @@ test('a step that dies at any of its statements, and is repeated, was done once'
   expect(after.progress).toEqual({ done: 1, total: 3 })
   expect(await rebuildStep(db, runId, first)).toMatchObject({ done: 1 })
   expect(await findRun(db, runId)).toEqual(after)
-  // One that begins elsewhere than the run is contradicts it, and changes nothing.
+  // A step that begins elsewhere than the run contradicts it, and changes nothing.
   expect(await rebuildStep(db, runId, all)).toMatchObject({ done: undefined })
   expect((await findRun(db, runId))!.progress.done).toBe(1)
 })
 
-test('buckets from before the horizon are neither deleted nor rebuilt, and nobody can ask for them', async () => {
+test('buckets before the horizon are neither deleted nor rebuilt, and a request for them fails', async () => {
   const own = await createDatabase(inject('postgresUrl'))
   try {
     const monday = bucketByHand('week', day(20))
@@ -355,7 +348,7 @@ test('buckets from before the horizon are neither deleted nor rebuilt, and nobod
     await expect(ask('day', daysAfter(horizon, -1))).rejects.toThrow(`is before ${horizon}, the first day that can be rebuilt`)
     await expect(ask('week', horizon)).rejects.toThrow(`is before ${daysAfter(monday, 7)}`)
     expect(await ask('day', horizon)).toMatchObject({ status: 'pending' })
-    // A late event of a frozen week is recorded: its week does not change, and tells so.
+    // A late event of a frozen week is recorded. Its week does not change, and keeps the mark.
     await recordEvents(own.db, [analyticsEvent({ occurredAtMs: startOf(daysAfter(monday, 4)) })])
     await recordEvents(own.db, [analyticsEvent({ occurredAtMs: startOf(daysAfter(monday, 4)) })])
     await refreshAll(own.db)
@@ -382,21 +375,21 @@ test('buckets from before the horizon are neither deleted nor rebuilt, and nobod
   }
 })
 
-test('what was never built is built by the clock, and the current bucket again after the interval', async () => {
+test('the clock builds missing buckets, and the current bucket again after the interval', async () => {
   const own = await createDatabase(inject('postgresUrl'))
   try {
     await sql`update aggregate_window set retention_days = 40`.execute(own.db)
     await recordEvents(own.db, [analyticsEvent({ occurredAtMs: startOf(day(3)) })])
     await sql`delete from dirty_mark`.execute(own.db)
     await refreshAll(own.db, true)
-    // The oldest one ended 39 days ago, and a bit.
+    // The oldest bucket ended a little more than 39 days ago.
     const days = Array.from({ length: 41 }, (_, n) => day(n)).toReversed()
     expect([...(await builtBuckets(own.db, ['status-counts', 'day']))].toSorted()).toEqual(days)
     expect((await storedSnapshots(own.db))[`status-counts day ${day(3)} all event_count`]).toBe(1)
     expect(await refreshAll(own.db, true)).toBe(0)
     await sql`update report_bucket set built_at = built_at - interval '61 minutes'`.execute(own.db)
     expect(await refreshAll(own.db, true)).toBe(3)
-    // Kept shorter now: the oldest go, with what their runs left.
+    // The retention is shorter now: the oldest buckets are dropped, with the rows of their runs.
     await sql`update aggregate_window set retention_days = 2`.execute(own.db)
     await sql`update recompute_run set requested_at = requested_at - interval '8 days'`.execute(own.db)
     await dropOldBuckets(own.db)
@@ -410,7 +403,7 @@ test('what was never built is built by the clock, and the current bucket again a
   }
 })
 
-test('marks of a report wait until one of them is old enough, and then go together', async ({ db }) => {
+test('the marks of a report wait until one is old enough, and are then handled together', async ({ db }) => {
   await recordEvents(db, [analyticsEvent({ occurredAtMs: startOf(day(2)) })])
   await sql`update dirty_mark set marked_at = marked_at - interval '1 minute' where report_slug = 'top-entities'`.execute(db)
   await recordEvents(db, [analyticsEvent({ occurredAtMs: startOf(day(1)) })])

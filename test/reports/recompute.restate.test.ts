@@ -22,18 +22,18 @@ const test = gatewayTest.extend('services', { scope: 'file' }, { deps: { tasks }
 
 const PATIENCE_MS = 20_000
 
-/** What each step of a rebuild waits for. */
+/** Every step of a rebuild waits for it. */
 let hold: PromiseWithResolvers<void> | undefined
 
 test.beforeAll(async ({ db }) => {
-  // Nothing is built by the clock that nobody asked for.
+  // The clock builds no bucket by itself.
   await sql`update aggregate_window set refresh_interval_minutes = 1000000`.execute(db)
   await keptFew(db)
 })
 afterAll(() => hold?.resolve())
 test.beforeEach(({ db }) => clear(db))
 
-/** Of one report alone there is more than the last day. */
+/** Only one report keeps more than the last day. */
 async function keptFew(db: Database): Promise<void> {
   await sql`
     update aggregate_window set retention_days = case report_slug when 'volume-by-period' then 400 else 1 end`.execute(db)
@@ -101,14 +101,14 @@ test('a run rebuilds its buckets step by step and completes', async ({ db, stack
   expect(Object.keys(await storedSnapshots(db))).toHaveLength(6)
 })
 
-test('of the same buckets one run is open, and cancelling it ends it between two steps', async ({ db, stack }) => {
+test('one run is open for the same buckets, and cancelling ends it between two steps', async ({ db, stack }) => {
   const id = await whileHeld(db, async () => {
     const first = await start(stack)
     await becomes(stack, first, 'running')
     await expect(start(stack)).rejects.toMatchObject({ status: 409, responseText: expect.stringContaining(first) as string })
     const cancelled = await run(stack, first).Cancel({ actor: 'bob' })
     expect(cancelled).toMatchObject({ status: 'cancelled', progress: { done: 0, total: 20 } })
-    // The scope is free, though the step has not come to its end.
+    // The scope is free, although the step has not ended.
     const second = await start(stack)
     expect((await run(stack, second).Status({})).status).not.toBe('cancelled')
     return { first, second }
@@ -123,7 +123,7 @@ test('of the same buckets one run is open, and cancelling it ends it between two
   await expect(run(stack, randomUUID().toUpperCase()).Start({ ...REQUEST, actor: 'ada' })).rejects.toMatchObject({ status: 400 })
 })
 
-test('what repeating does not help fails the run, with the reason', async ({ db, stack }) => {
+test('an error that a retry cannot cure fails the run with the reason', async ({ db, stack }) => {
   const occurredAtMs = startOf(day(3))
   const events = Array.from({ length: 3 }, () => analyticsEvent({ occurredAtMs, amount: 2 ** 53 - 1, currency: 'EUR' }))
   await recordEvents(db, events)
@@ -132,7 +132,7 @@ test('what repeating does not help fails the run, with the reason', async ({ db,
   expect(ended.error_message).toMatch(/cannot be rebuilt: .*out of range/)
 })
 
-test('a run whose invocation was killed fails, and one that waits for its turn does not', async ({ db, stack }) => {
+test('a run whose invocation was killed fails, and a run that waits for its turn does not', async ({ db, stack }) => {
   const watch = stack.ingress.client(scheduleApi, 'watch at once')
   await whileHeld(db, async () => {
     const killed = await start(stack)
@@ -161,7 +161,7 @@ test('a run whose invocation was killed fails, and one that waits for its turn d
   await watch.Stop({})
 })
 
-test('a run that was requested and never begun is begun by the watch', async ({ db, stack }) => {
+test('the watch starts a run that was requested and never started', async ({ db, stack }) => {
   const id = randomUUID()
   await requestRun(db, id, { ...REQUEST, actor: 'ada' })
   const watch = stack.ingress.client(scheduleApi, 'watch at once')
@@ -170,7 +170,7 @@ test('a run that was requested and never begun is begun by the watch', async ({ 
   await watch.Stop({})
 })
 
-test('a bucket that cannot be rebuilt keeps its mark, and its neighbours are rebuilt', async ({ db, stack }) => {
+test('a bucket that cannot be rebuilt keeps its mark, and the other buckets are rebuilt', async ({ db, stack }) => {
   await sql`update aggregate_window set retention_days = 5 where bucket_window = 'day'`.execute(db)
   const [bad, good] = [day(3), day(2)]
   await recordEvents(db, [
@@ -200,7 +200,7 @@ test('a bucket that cannot be rebuilt keeps its mark, and its neighbours are reb
 test('a late event is in its reports after the next slots of the task', async ({ db, stack }) => {
   await sql`update aggregate_window set retention_days = 20`.execute(db)
   await recordEvents(db, [analyticsEvent({ occurredAtMs: startOf(day(2)) })])
-  // As if it had come half a minute ago.
+  // As if the event had arrived half a minute ago.
   await sql`update dirty_mark set marked_at = marked_at - interval '30 seconds'`.execute(db)
   const refresh = stack.ingress.client(scheduleApi, 'refresh-reports')
   await refresh.Start({ every_ms: 100 })
@@ -217,14 +217,14 @@ test('a late event is in its reports after the next slots of the task', async ({
     select distinct run_id as "runId" from metric_snapshot
     where report_slug = 'top-entities' and bucket_window = 'day'`.execute(db)
   expect(rows).toHaveLength(1)
-  // Buckets that were never built are built as well, this one perhaps among them.
+  // Missing buckets are built as well, perhaps including this one.
   const { kind, status } = await run(stack, rows[0]!.runId).Status({})
   expect([['refresh', 'scheduled'].includes(kind), status]).toEqual([true, 'completed'])
   expect(await actionsOf(db, rows[0]!.runId)).toEqual(['footfall run.complete'])
   await keptFew(db)
 })
 
-test('the command asks for a run, waits for it, and says how it ended', async ({ db, stack }) => {
+test('the command requests a run, waits for it, and prints its outcome', async ({ db, stack }) => {
   const footfall = (...args: string[]) =>
     runCommand(recomputeCommand(), args, { RESTATE_INGRESS_URL: stack.ingressUrl, RESTATE_ADMIN_URL: stack.adminUrl })
   const range = ['volume-by-period', '--from', day(3), '--to', day(2)]
@@ -244,8 +244,8 @@ test('the command asks for a run, waits for it, and says how it ended', async ({
   })
 })
 
-/** The last one: from the first key on, the gateway wants one. */
-test('the gateway asks for runs, shows and cancels them, and tells who is refused why', async ({ db, stack, gateway }) => {
+/** The last test: after the first key is created, every request needs one. */
+test('the gateway requests, shows and cancels runs, and refuses with the reason', async ({ db, stack, gateway }) => {
   const ask = async (method: string, path: string, body?: object, headers: Record<string, string> = {}) => {
     const answer = await fetch(`${gateway.url}/api/v1/recomputations${path}`, {
       method,

@@ -31,7 +31,7 @@ function event(values: Partial<ReportedEvent> = {}): ReportedEvent {
 const mark = (db: Database, slug: ReportSlug, window: ReportWindow, at: string) =>
   sql`insert into dirty_mark (report_slug, bucket_window, day) values (${slug}, ${window}, ${at}::date)`.execute(db)
 
-/** Each day of a span, in the order of time. */
+/** Each day of a span, in order. */
 const daysFrom = (from: string, to: string) =>
   Array.from({ length: 1 + (Date.parse(to) - Date.parse(from)) / DAY_MS }, (_, n) =>
     new Date(Date.parse(from) + n * DAY_MS).toISOString().slice(0, 10),
@@ -62,7 +62,7 @@ const ASKED: fc.Arbitrary<Partial<RunReportRequest>> = fc.oneof(
   fc.record({ report_slug: fc.constant('top-entities') }),
 )
 
-test('any page of any report is what the events of its built buckets come to, and says what is missing', async ({ db }) => {
+test('any page of any report equals the events of the built buckets and names missing buckets', async ({ db }) => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(eventArbitrary, { maxLength: 40 }),
@@ -77,7 +77,7 @@ test('any page of any report is what the events of its built buckets come to, an
         const all = [...new Set(daysFrom(day(-60), day(20)).map((one) => slowBucketOf(one, window)))]
         const built = all.filter((bucket, index) => index !== lacking && bucket <= TODAY)
         await buildBuckets(db, events, { slug, window, buckets: built, builtAt: BUILT_AT })
-        // Of the other window nothing may be seen, but for totals of days: of whole weeks that were built later.
+        // The other window must not show, except in totals of days: they come from whole weeks that were built later.
         const weeks = hasWeeks && window === 'day' ? [...new Set(all.map((one) => slowBucketOf(one, 'week')))] : []
         await buildBuckets(db, events, { slug, window: 'week', buckets: weeks, builtAt: LATER })
         if (weeks.length === 0) {
@@ -120,7 +120,7 @@ test('any page of any report is what the events of its built buckets come to, an
   )
 })
 
-test('an answer is as old as its oldest bucket, and names the runs behind it, the newest first', async ({ db }) => {
+test('an answer is as old as its oldest bucket, and names its runs, newest first', async ({ db }) => {
   const [old, young] = [randomUUID(), randomUUID()]
   const scope = { slug: 'volume-by-period', window: 'day' } as const
   await buildBuckets(db, [], { ...scope, buckets: [day(-2)], builtAt: '2026-03-03T00:00:00.000Z', runId: old })
@@ -129,7 +129,7 @@ test('an answer is as old as its oldest bucket, and names the runs behind it, th
   expect(report).toMatchObject({ fresh_as_of: '2026-03-03T00:00:00.000Z', complete: true, run_ids: [young, old] })
 })
 
-test('totals of days are those of a week that was built after all of its days, and name its run', async ({ db }) => {
+test('the totals of days come from a week that was built later, and name its run', async ({ db }) => {
   const scope = { slug: 'status-counts' } as const
   const [monday, days, weeks] = [slowBucketOf(day(-7), 'week'), randomUUID(), randomUUID()]
   const week = daysFrom(monday, new Date(Date.parse(monday) + 6 * DAY_MS).toISOString().slice(0, 10))
@@ -155,7 +155,7 @@ test('totals of days are those of a week that was built after all of its days, a
   expect(await seen()).toEqual([1, [days]])
 })
 
-test('a sum that is not told exactly is refused, and not rounded', async ({ db }) => {
+test('a sum that a number cannot hold exactly is an error, and is not rounded', async ({ db }) => {
   const most = Number.MAX_SAFE_INTEGER
   const scope = { slug: 'volume-by-period', window: 'day', buckets: [TODAY], builtAt: BUILT_AT } as const
   await buildBuckets(db, [event({ amount: most, currency: 'EUR' })], scope)
@@ -164,18 +164,18 @@ test('a sum that is not told exactly is refused, and not rounded', async ({ db }
   await expect(run(db, {})).rejects.toMatchObject({ field: 'date_from', problem: /not told exactly: ask for fewer days/ })
 })
 
-test('what is left out is the last 30 days by day, the first breakdown, and a page of 50', async ({ db }) => {
+test('the defaults are the last 30 days by day, the first breakdown and a page of 50', async ({ db }) => {
   const buckets = daysFrom(day(-29), TODAY)
   await buildBuckets(db, [event()], { slug: 'volume-by-period', window: 'day', buckets, builtAt: BUILT_AT })
   expect(await run(db, {})).toMatchObject({
     ...{ window: 'day', date_from: day(-29), date_to: TODAY, complete: true, row_count: 1 },
     rows: [{ bucket_date: TODAY, event_count: 1, amounts: [], processing_ms_avg: null, processing_ms_max: null }],
   })
-  // At midnight another day begins, and it was not built.
+  // A new day begins at midnight, and it is not built.
   expect(await run(db, {}, Date.parse(`${day(1)}T00:00:00Z`))).toMatchObject({ date_to: day(1), complete: false })
 })
 
-test('a mark of another report, window or range says nothing of this one', async ({ db }) => {
+test('marks of another report, window or range do not make this report stale', async ({ db }) => {
   const buckets = daysFrom(day(-29), TODAY)
   await buildBuckets(db, [], { slug: 'volume-by-period', window: 'day', buckets, builtAt: BUILT_AT })
   await mark(db, 'status-counts', 'day', TODAY)
@@ -204,7 +204,7 @@ test.for(BAD)('%s is refused by its field, with a sentence', async ([_name, aske
   await expect(run(db, asked)).rejects.toMatchObject({ field, problem: message })
 })
 
-test('a window that a report is not kept in is refused', async ({ db }) => {
+test('a window that a report does not keep is refused', async ({ db }) => {
   await sql`delete from aggregate_window where report_slug = 'top-entities' and bucket_window = 'week'`.execute(db)
   await expect(run(db, { report_slug: 'top-entities', window: 'week' })).rejects.toMatchObject({
     ...{ field: 'window', problem: 'of top-entities must be day' },
@@ -212,12 +212,12 @@ test('a window that a report is not kept in is refused', async ({ db }) => {
   await sql`insert into aggregate_window values ('top-entities', 'week', 3660, 360)`.execute(db)
 })
 
-test('366 days are a report, and an unknown report is none', async ({ db }) => {
+test('a report may have 366 days, and an unknown report is not found', async ({ db }) => {
   expect(await run(db, { date_from: day(-365) })).toMatchObject({ row_count: 0, complete: false, fresh_as_of: null, run_ids: [] })
   for (const report_slug of ['nothing', 'toString']) expect(await run(db, { report_slug })).toBeUndefined()
 })
 
-test('a year by day and source has its last page too', async ({ db }) => {
+test('a year by day and source can be read to its last page', async ({ db }) => {
   const buckets = daysFrom(day(-365), TODAY)
   const events = buckets.flatMap((one) => [event({ day: one }), event({ day: one, source: 'crm', status: 'failed' })])
   await buildBuckets(db, events, { slug: 'volume-by-period', window: 'day', buckets, builtAt: BUILT_AT })

@@ -58,7 +58,7 @@ function event(values: object = {}) {
   return { ...common, occurred_at: '2026-03-01T12:00:00Z', ...values }
 }
 
-test.for(WAYS)('events are recorded once, through %s, and each is judged alone', async (way, { db, stack, gateway }) => {
+test.for(WAYS)('events are recorded once, through %s, and each is judged by itself', async (way, { db, stack, gateway }) => {
   await send(stack, gateway, way, [event({ source: 'old' })])
   await sql`update event_source set is_active = false where slug = 'old'`.execute(db)
   const events = [
@@ -85,7 +85,7 @@ test.for(WAYS)('events are recorded once, through %s, and each is judged alone',
   expect((await send(stack, gateway, 'REST', [event()])).json.data).toMatchObject({ accepted: 0, duplicates: 1 })
 })
 
-test('an attempt that dies after its commit is repeated, and the answer is that of the first', async ({ db, stack, gateway }) => {
+test('an attempt that dies after its commit is repeated and gives the first answer', async ({ db, stack, gateway }) => {
   deaths = 2
   const { json } = await send(stack, gateway, 'REST', [event(), event(), event({ external_ref: 'job-2' })])
   expect(deaths).toBeLessThan(1)
@@ -94,7 +94,7 @@ test('an attempt that dies after its commit is repeated, and the answer is that 
   expect(rows).toEqual([{ n: 6 }])
 })
 
-test('of many requests at once each is told what became of its own events', async ({ stack, gateway }) => {
+test('each of many concurrent requests gets the outcome of its own events', async ({ stack, gateway }) => {
   const requests = Array.from({ length: 20 }, (_, n) => [event({ external_ref: `own-${n}` }), event({ external_ref: 'common' })])
   const answers = await Promise.all(requests.map((events) => send(stack, gateway, 'REST', events)))
   const accepted = answers.map(({ json }) => json.data!.accepted).toSorted((one, other) => one - other)
@@ -108,14 +108,14 @@ test.for([
   ['an unknown field', '{"events": [1], "nonsense": 1}', 400],
   ['17 MB', JSON.stringify({ events: ['x'.repeat(17_000_000)] }), 413],
 ] as const)(
-  'a body with %s is refused whole, through REST and through the ingress',
+  'a body with %s is refused as a whole, through REST and through the ingress',
   async ([_name, body, status], { stack, gateway }) => {
     const [rest, ingress] = [await post(stack, gateway, 'REST', body), await post(stack, gateway, 'ingress', body)]
     expect([rest.status, ingress.status]).toEqual([status, status])
   },
 )
 
-test('while Restate is away the answer is 503 and says what to do', async ({ database, stack }) => {
+test('while Restate is down the answer is 503 and says what to do', async ({ database, stack }) => {
   const ingress = createIngress({ url: 'http://127.0.0.1:1', deadlineMs: 300 })
   const cutOff = await startGateway(database.url, stack, { ingress })
   const headers = { 'content-type': 'application/json' }
@@ -134,7 +134,7 @@ const REPORTED: ReportedEvent = {
   ...{ ms: 10, amount: 5, currency: 'EUR' },
 }
 
-test('rows are kept, but never what is said of their freshness, and no process serves rows of an older build', async ({
+test('rows are cached, their freshness is not, and no gateway serves rows of an older build', async ({
   db,
   database,
   stack,
@@ -166,7 +166,7 @@ test('rows are kept, but never what is said of their freshness, and no process s
   await other.stop()
 })
 
-test('a report that allows no age is read each time', async ({ db, database, stack }) => {
+test('a report with a maximum age of 0 is read each time', async ({ db, database, stack }) => {
   await sql`update report_definition set cache_ttl_seconds = 0 where slug = 'volume-by-period'`.execute(db)
   const other = await startGateway(database.url, stack)
   for (let time = 0; time < 2; time++) expect(await run(other, 'window=week')).toMatchObject({ cache_hit: false })
@@ -174,7 +174,7 @@ test('a report that allows no age is read each time', async ({ db, database, sta
   await sql`update report_definition set cache_ttl_seconds = 60 where slug = 'volume-by-period'`.execute(db)
 })
 
-test('a report through Restate is that of REST', async ({ db, stack, gateway }) => {
+test('Restate and REST answer the same report', async ({ db, stack, gateway }) => {
   await buildBuckets(db, [REPORTED], { ...BUCKET, builtAt: '2026-03-02T00:00:00.000Z' })
   const analytic = stack.ingress.client(analyticApi)
   const asked = { report_slug: 'volume-by-period', date_from: '2026-03-01', date_to: '2026-03-01', breakdown: 'source' } as const
@@ -184,7 +184,7 @@ test('a report through Restate is that of REST', async ({ db, stack, gateway }) 
   await expect(analytic.RunReport({ ...asked, status: 'failed' } as never)).rejects.toMatchObject({ status: 400 })
 })
 
-test('the reports and each of them are described', async ({ gateway }) => {
+test('a search of the reports and the reports own address give the same description', async ({ gateway }) => {
   const { json } = await get<{ slug: string }[]>(gateway, '/api/v1/reports?search=counts&sort=name&order=desc')
   expect(json).toMatchObject({ data: [{ slug: 'status-counts', supported_filters: ['status'] }], meta: { row_count: 1 } })
   expect((await get(gateway, '/api/v1/reports/status-counts')).json.data).toEqual(json.data![0])
@@ -230,7 +230,7 @@ test.for(BAD)('%s is refused with a sentence', async ([_name, path, status, says
   expect(answer.json.error!.message).toMatch(says)
 })
 
-test('audit entries come newest first, by their filters and in pages', async ({ db, gateway }) => {
+test('audit entries come newest first, filtered and in pages', async ({ db, gateway }) => {
   const entry = { actor: 'ada', action: 'key.create', resourceType: 'key', resourceId: 'k-1', metadata: { name: 'é' } } as const
   for (const changes of [{}, { resourceId: 'k-2' }, { actor: 'bob', action: 'key.revoke' as const }]) {
     await audit(db, { ...entry, ...changes })
@@ -250,8 +250,8 @@ test('audit entries come newest first, by their filters and in pages', async ({ 
   })
 })
 
-/** The last one: from the first key on, everything here needs one. */
-test('events take the scope ingest, reports read, and the audit manage', async ({ db, database, stack }) => {
+/** The last test: after the first key is created, every request needs one. */
+test('events need the scope ingest, reports read, and the audit manage', async ({ db, database, stack }) => {
   const keys = await makeKeys(db)
   const guarded = await startGateway(database.url, stack)
   const statusOf = async (path: string, key: string, init: RequestInit = {}) => {

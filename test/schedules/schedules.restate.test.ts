@@ -22,7 +22,7 @@ const PATIENCE_MS = 20_000
 const fails = new Set<string>()
 const broken = new Set<string>()
 const held = new Map<string, PromiseWithResolvers<void>>()
-/** The slots that each one began, and how many runs of it were under way at once. */
+/** The slots that each task began, and its largest number of concurrent runs. */
 const begun = new Map<string, number[]>()
 const underWay = new Map<string, Set<number>>()
 let together = 0
@@ -83,7 +83,7 @@ async function tell(stack: Stack, id: unknown, what: 'kill' | 'pause' | 'resume'
   expect([id, what, answer.ok]).toEqual([id, what, true])
 }
 
-test('a task runs slot by slot on its grid, tells what became of it, and stops', async ({ stack }) => {
+test('a task runs slot by slot on its grid, reports each outcome, and stops', async ({ stack }) => {
   const before = await schedule(stack, 'plain').Info({})
   expect(before).toEqual({ task: 'plain', running: false, every_ms: null, next_at: null, last_run: null })
   await schedule(stack, 'plain').Start({ every_ms: EVERY_MS })
@@ -111,7 +111,7 @@ test('a task runs slot by slot on its grid, tells what became of it, and stops',
   expect(await schedule(stack, 'plain').Info({})).toMatchObject({ running: false, next_at: null, last_run: run })
 })
 
-test('a failing run says why and how often, its schedule goes on, and it completes when its cause is gone', async ({ stack }) => {
+test('a failing run says why and how often, its schedule continues, and a retry completes it', async ({ stack }) => {
   fails.add('failing')
   await schedule(stack, 'failing').Start({ every_ms: EVERY_MS })
   const failing = await eventually(
@@ -133,7 +133,7 @@ test('a failing run says why and how often, its schedule goes on, and it complet
   await schedule(stack, 'failing').Stop({})
 })
 
-test('a task never overlaps itself: of the slots that wait the last one runs, and Info answers meanwhile', async ({ stack }) => {
+test('a task never overlaps itself: of the waiting slots the last one runs; Info still answers', async ({ stack }) => {
   const hold = Promise.withResolvers<void>()
   held.set('slow', hold)
   await schedule(stack, 'slow').Start({ every_ms: EVERY_MS })
@@ -158,12 +158,12 @@ test('a task never overlaps itself: of the slots that wait the last one runs, an
   )
   await schedule(stack, 'slow').Stop({})
   const [first, second] = slotsOf('slow')
-  // Those between were dropped.
+  // The slots in between were dropped.
   expect(second! - first!).toBeGreaterThanOrEqual(4 * EVERY_MS)
   expect(together).toBeLessThanOrEqual(1)
 })
 
-test('a run that was killed is told to be killed, and the next slot runs', async ({ stack }) => {
+test('a killed run is reported as killed, and the next slot runs', async ({ stack }) => {
   const hold = Promise.withResolvers<void>()
   held.set('killed', hold)
   await schedule(stack, 'killed').Start({ every_ms: 3_600_000 })
@@ -193,7 +193,7 @@ test('a run that was killed is told to be killed, and the next slot runs', async
   await schedule(stack, 'killed').Stop({})
 })
 
-test('a tick that was killed is back with the next start, for the slot that it had', async ({ stack }) => {
+test('a killed tick returns with the next start, for the same slot', async ({ stack }) => {
   await schedule(stack, 'lost').Start({ every_ms: 3_600_000 })
   const { next_at: nextAt } = await eventually(
     () => schedule(stack, 'lost').Info({}),
@@ -209,7 +209,7 @@ test('a tick that was killed is back with the next start, for the slot that it h
   await schedule(stack, 'lost').Stop({})
 })
 
-test('a paused task is named by /ready, which is 200 all the same', async ({ database, stack }) => {
+test('/ready names a paused task and stays 200', async ({ database, stack }) => {
   broken.add('paused')
   await schedule(stack, 'paused').Start({ every_ms: 3_600_000 })
   const [row] = await eventually(
@@ -283,7 +283,7 @@ test('the metrics say which task is overdue, failing and paused', async () => {
   expect(text).not.toMatch(/overdue_seconds\{task="roll-up"/)
 })
 
-test('a deploy starts what is on and stops what is off, and REST lists every task', async ({ database, stack }) => {
+test('a deploy starts tasks that are on, stops tasks that are off, and REST lists every task', async ({ database, stack }) => {
   const deploy = (retentionDays: number | undefined) =>
     startSchedules(stack.ingressUrl, { retentionDays, rollUpAfterDays: undefined } satisfies RetentionSettings)
   const gateway = await startGateway(database.url, stack)
@@ -311,7 +311,7 @@ test('a deploy starts what is on and stops what is off, and REST lists every tas
   await gateway.stop()
 })
 
-test('while Restate is away the schedules are answered 503, in time', async ({ database, stack }) => {
+test('while Restate is down the schedules are answered 503, in time', async ({ database, stack }) => {
   const ingress = createIngress({ url: 'http://127.0.0.1:1', deadlineMs: 500 })
   const gateway = await startGateway(database.url, stack, { ingress })
   const answer = await fetch(`${gateway.url}/api/v1/schedules`)
@@ -320,7 +320,7 @@ test('while Restate is away the schedules are answered 503, in time', async ({ d
   await gateway.stop()
 })
 
-test('a schedule goes on at the next release, each slot once, and the release before is drained', async ({ stack }) => {
+test('a schedule continues at the next release, each slot once, and the old release is drained', async ({ stack }) => {
   await schedule(stack, 'moved').Start({ every_ms: EVERY_MS })
   await eventually(
     async () => slotsOf('moved'),

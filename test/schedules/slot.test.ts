@@ -5,7 +5,7 @@ import { pauseAfter } from '../../services/task.ts'
 
 const EVERY_MS = 60_000
 
-test('under any clock, late, early or standing still, slots stay on the grid, rise, and are not made up for', () => {
+test('under a late, early or stopped clock slots stay on the grid, rise, and are not caught up', () => {
   const lateness = fc.array(fc.integer({ min: -2 * EVERY_MS, max: 20 * EVERY_MS }), { minLength: 1, maxLength: 50 })
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 2 ** 42 }), lateness, (first, latenesses) => {
@@ -16,7 +16,7 @@ test('under any clock, late, early or standing still, slots stay on the grid, ri
         expect((next - first) % EVERY_MS).toBe(0)
         expect(next).toBeGreaterThan(slot)
         expect(next).toBeGreaterThan(now)
-        // The first one that is not past: nothing else is skipped.
+        // The next slot is the first one in the future, so only past slots are skipped.
         expect(next === slot + EVERY_MS || next - EVERY_MS <= now).toBe(true)
         slot = next
       }
@@ -24,7 +24,7 @@ test('under any clock, late, early or standing still, slots stay on the grid, ri
   )
 })
 
-test('a slot that is late by exactly an interval is followed by the one after that', () => {
+test('a slot that is late by exactly one interval is followed by the slot after the missed one', () => {
   expect(slotAfter(0, EVERY_MS, EVERY_MS - 1)).toBe(EVERY_MS)
   expect(slotAfter(0, EVERY_MS, EVERY_MS)).toBe(2 * EVERY_MS)
 })

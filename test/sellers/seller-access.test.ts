@@ -25,7 +25,7 @@ import { READ } from '../harness/items/keys.ts'
 import { Id } from '../../src/contract/id.ts'
 
 const OF_SELLER = '/api/v1/test/seller'
-/** Whatever this asks does not answer. */
+/** An issuer that does not answer. */
 const NOWHERE = '127.0.0.1:1'
 
 let issuer: TokenIssuer
@@ -103,7 +103,7 @@ async function ask(app: FastifyInstance, shown: string | undefined, options: Inj
   return { status: statusCode, headers: answered, json: JSON.parse(body) as Answer['json'] }
 }
 
-/** What a caller gets who names no seller, the own one, and another. */
+/** The answers to a caller that names no seller, its own seller, and another seller. */
 async function reach(app: FastifyInstance, shown: string | undefined): Promise<(string | number)[]> {
   const answers = ['', '?seller_id=north-light', '?seller_id=another'].map((query) => ask(app, shown, { url: OF_SELLER + query }))
   return (await Promise.all(answers)).map(({ status, json }) => json.data ?? status)
@@ -112,7 +112,7 @@ async function reach(app: FastifyInstance, shown: string | undefined): Promise<(
 const OWN_ALONE = ['north-light', 'north-light', 403]
 const EVERY_NAMED = [400, 'north-light', 'another']
 
-test('a token sees its seller and no other, whether or not keys are used and others can reach the gateway', async () => {
+test('a token reads its seller alone, with and without keys, on a public and a private gateway', async () => {
   const token = await tokenOf()
   expect(await reach(await gatewayWith(KEYS), token)).toEqual(OWN_ALONE)
   expect(await reach(await gatewayWith(KEYS, isPublic), token)).toEqual(OWN_ALONE)
@@ -120,7 +120,7 @@ test('a token sees its seller and no other, whether or not keys are used and oth
   expect(await reach(await gatewayWith(NO_KEYS, isPublic), token)).toEqual(OWN_ALONE)
 })
 
-test('a key that is bound to a seller sees that one alone, another key each, and who has none as before', async () => {
+test("a seller's key reads that seller alone; other keys and loopback callers read every seller", async () => {
   const app = await gatewayWith(KEYS)
   expect(await reach(app, 'seller')).toEqual(OWN_ALONE)
   expect(await reach(app, 'reader')).toEqual(EVERY_NAMED)
@@ -130,7 +130,7 @@ test('a key that is bound to a seller sees that one alone, another key each, and
   expect(await reach(await gatewayWith(NO_KEYS, isPublic), undefined)).toEqual([401, 401, 401])
 })
 
-test('what another seller is refused with is in the shape of the contract', async () => {
+test("the refusal of another seller's data has the shape of the contract", async () => {
   const { json } = await ask(await gatewayWith(KEYS), await tokenOf(), { url: `${OF_SELLER}?seller_id=another` })
   expect(json).toEqual({ error: { code: 'forbidden', message: 'the key or token is bound to another seller' } })
 })
@@ -141,7 +141,7 @@ const takesTokens = ({ security }: Operation) => security.some((way) => 'seller_
 test.each([
   ['keys', KEYS],
   ['no keys', NO_KEYS],
-])('a token may do nothing that is not about its seller, with %s', async (_name, keys) => {
+])('a token may do nothing except read its seller, with %s', async (_name, keys) => {
   const app = await gatewayWith(keys)
   const token = await tokenOf()
   const others = operationsOf(await documentOf(app)).filter((one) => one.security.length > 0 && !takesTokens(one))
@@ -159,7 +159,7 @@ test.each([
 test.each([
   ['too old', async () => sign(key, { ...claimsOf(issuer, 'north-light'), exp: 1 }), 'the token has expired'],
   ['not signed', async () => `${encoded({ alg: 'none' })}.e30.`, 'the token is not signed in a way that is accepted'],
-])('a token that is %s is 401 and not an unknown key, also where no key is needed', async (_name, make, message) => {
+])('a token that is %s is a 401 that speaks of the token, even where no key is needed', async (_name, make, message) => {
   for (const keys of [KEYS, NO_KEYS]) {
     const { status, headers, json } = await ask(await gatewayWith(keys), await make())
     expect([status, headers['www-authenticate']]).toEqual([401, 'Bearer'])
@@ -167,13 +167,13 @@ test.each([
   }
 })
 
-test('a token beside a key in a header of its own binds', async () => {
+test('a token in Authorization restricts a request that also has a key', async () => {
   const options = { headers: { 'x-management-key': 'reader' }, url: `${OF_SELLER}?seller_id=another` }
   expect((await ask(await gatewayWith(KEYS), await tokenOf(), options)).status).toBe(403)
   expect((await ask(await gatewayWith(KEYS), undefined, options)).status).toBe(200)
 })
 
-test('a token in an address, and one where tokens are not used, is no key', async () => {
+test('a token in the query, or at a gateway without tokens, is an unknown key', async () => {
   const token = await tokenOf()
   const unused = { areTokensUsed: false }
   const unknown = { status: 401, json: { error: { message: 'the key is not known, or was revoked' } } }
@@ -183,7 +183,7 @@ test('a token in an address, and one where tokens are not used, is no key', asyn
 })
 
 test.each([{ host: 'shop.example' }, { origin: 'https://shop.example' }, { 'sec-fetch-site': 'cross-site' }])(
-  'as long as no key was made a page elsewhere is refused with a token too: %j',
+  'before the first key is created, other origins are refused, even with a token: %j',
   async (headers) => {
     const message = expect.stringMatching(/Host header|web pages elsewhere/)
     expect(await ask(await gatewayWith(NO_KEYS), await tokenOf(), { headers })).toMatchObject({
@@ -193,7 +193,7 @@ test.each([{ host: 'shop.example' }, { origin: 'https://shop.example' }, { 'sec-
   },
 )
 
-test('all tokens of a seller share its requests a minute', async () => {
+test('all tokens of a seller share one limit of requests per minute', async () => {
   const settings = { ...SETTINGS, rateLimits: { secretPerMinute: 3, publishablePerMinute: 1 } }
   const app = await gatewayWith(KEYS, { settings })
   const tokens = [await tokenOf(), await tokenOf(), await tokenOf()]
@@ -206,7 +206,7 @@ test('all tokens of a seller share its requests a minute', async () => {
   expect(await statusOf('seller')).toBe(200)
 })
 
-test('while the issuer is away a token is 503, and everything else goes on', async () => {
+test('while the issuer is down a token is 503, and other requests are answered', async () => {
   issuer.become((request) => void request.socket.destroy())
   const app = await gatewayWith(KEYS)
   const { status, headers, json } = await ask(app, await tokenOf())
@@ -215,7 +215,7 @@ test('while the issuer is away a token is 503, and everything else goes on', asy
   expect((await ask(app, await tokenOf(), { url: '/health' })).status).toBe(200)
 })
 
-test('nothing of a token is in an answer or in the log', async () => {
+test('no part of a token is in an answer or in the log', async () => {
   const app = await gatewayWith(KEYS)
   const tokens = [await tokenOf(), await sign(key, { ...claimsOf(issuer, 'north-light'), exp: 1 }), `${await tokenOf()}0`]
   const answers = await Promise.all(tokens.map((token) => ask(app, token)))
@@ -225,7 +225,7 @@ test('nothing of a token is in an answer or in the log', async () => {
   for (const part of tokens.flatMap((token) => token.split('.'))) expect(written).not.toContain(part)
 })
 
-test('tokens are in the document where they are used, at what is about a seller', async () => {
+test("the OpenAPI document offers tokens on the seller's routes, if the gateway uses them", async () => {
   const document = await documentOf(await gatewayWith(KEYS))
   expect(await new Validator().validate({ ...document })).toEqual({ valid: true })
   const taking = operationsOf(document).filter(takesTokens)

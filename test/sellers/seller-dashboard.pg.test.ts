@@ -25,24 +25,24 @@ async function dashboardOf(db: Database, sellerId: string, asked: Partial<Seller
   return SellerDashboardResponse.parse(await sellerDashboard(db, sellerId, request, nowMs))
 }
 
-/** Time zones, each with a day around which its clocks are changed. */
+/** Time zones, each with a day near a change of its clocks. */
 const PLACES = [
   ['UTC', '2024-02-29'],
   ['Etc/UTC', '2024-02-29'],
-  // At midnight, so that a day has none.
+  // Forward at midnight, so that the day has no midnight.
   ['America/Sao_Paulo', '2017-10-15'],
-  // At midnight, back into the day before.
+  // Back at midnight, into the day before.
   ['America/Sao_Paulo', '2018-02-18'],
   ['Europe/Berlin', '2026-03-29'],
   ['Europe/Berlin', '2025-10-26'],
   ['Asia/Kathmandu', '2026-01-01'],
-  // By half an hour.
+  // By 30 minutes.
   ['Australia/Lord_Howe', '2026-04-05'],
   ['America/Havana', '2026-03-08'],
   ['America/Havana', '2025-11-02'],
-  // There was no 30 December.
+  // 30 December was skipped.
   ['Pacific/Apia', '2011-12-31'],
-  // A minute after midnight, back into the day before: a minute of the day is over before its night.
+  // Back one minute after midnight, into the day before: the day begins with a single minute.
   ['America/St_Johns', '2010-11-07'],
 ] as const
 
@@ -107,7 +107,7 @@ const placeArbitrary = fc.constantFrom(...PLACES).chain(([timeZone, day]) =>
   }),
 )
 
-test('a dashboard is what one look at the sale lines says, for any seller, range, granularity and time zone', async ({ db }) => {
+test('a dashboard equals the sale lines, for any seller, range, granularity and time zone', async ({ db }) => {
   await fc.assert(
     fc.asyncProperty(placeArbitrary, async ({ timeZone, nowMs, lines, ratings, requests }) => {
       await clearSales(db)
@@ -162,7 +162,7 @@ interface Expected {
   rating: number | null
 }
 
-/** Slow, obvious, and made of nothing but the lines. */
+/** The slow reference, from the lines alone. */
 async function expected(db: Database, sellerId: string, request: SellerDashboardRequest, nowMs: number): Promise<Expected> {
   const { time_zone: zone, granularity, start = null, end = null, currency = null } = request
   const { rows } = await sql<{ expected: Expected }>`
@@ -225,7 +225,7 @@ function expectSame(data: SellerDashboardResponse['data'], { now, then, buckets,
 
 const changed = (now: number, then: number) => (then === 0 ? null : ((now - then) / Math.abs(then)) * 100)
 
-/** To two decimals, of which the last may have been rounded either way. */
+/** Equal to two decimals, where the last may be rounded either way. */
 function expectRounded(actual: number | null, exact: number | null): void {
   if (actual === null || exact === null) expect(actual).toBe(exact)
   else {
@@ -246,7 +246,7 @@ test.for([
   ['Pacific/Apia', '2011-12-30', 0],
   ['Asia/Kathmandu', '2026-03-29', 24 * 60],
 ] as const)(
-  'in %s the %s has the lines of its %d minutes, and they are in no other bucket',
+  'in %s the %s has the lines of its %d minutes, and no other bucket has them',
   async ([time_zone, day, minutes], { db }) => {
     const lines = Array.from({ length: 54 * 60 }, (_, minute) =>
       saleLine({ occurredAtMs: Date.parse(day) + minute * 60_000 - 15 * HOUR_MS }),
@@ -263,7 +263,7 @@ test.for([
   },
 )
 
-test('charts have every bucket, the first by its own first day, and add up to the summary', async ({ db }) => {
+test('charts have every bucket, the first starts on the first day, and sums equal the summary', async ({ db }) => {
   const at = (day: string) => saleLine({ occurredAtMs: Date.parse(day) })
   // Two are just outside of the range, in its first week and its last month.
   await storeSales(db, ['2025-12-30', '2025-12-31', '2026-01-01', '2026-01-21', '2026-03-05', '2026-03-06'].map(at))
@@ -294,7 +294,7 @@ test('charts have every bucket, the first by its own first day, and add up to th
   ])
 })
 
-test('the period before has as many days; of what was 0 there is no change', async ({ db }) => {
+test('the previous period has as many days, and a change from 0 is null', async ({ db }) => {
   const sold = (day: string, amount: number, quantity: number, orders: number) =>
     saleLine({ occurredAtMs: Date.parse(day), amount, quantity, orders })
   await storeSales(db, [
@@ -311,7 +311,7 @@ test('the period before has as many days; of what was 0 there is no change', asy
   expect(after.comparison.revenue_change).toBe(366.67)
 })
 
-test('currencies are never added together: without one it is that of the most orders', async ({ db }) => {
+test('currencies are never added up: the default is the currency with the most orders', async ({ db }) => {
   const occurredAtMs = Date.parse('2026-03-10')
   const of = (currency: string, amount: number, orders: number) => saleLine({ occurredAtMs, currency, amount, orders })
   await storeSales(db, [of('USD', 100, 1), of('EUR', 1, 1), of('EUR', 2, 1), of('CHF', 5, 1), of('JPY', 7_000, 0)])
@@ -326,7 +326,7 @@ test('currencies are never added together: without one it is that of the most or
   expect(inPounds.meta.currencies).toEqual(meta.currencies)
 })
 
-test('a seller that never sold anything has every bucket, and nothing in it', async ({ db }) => {
+test('a seller without sales has every bucket, all of them empty', async ({ db }) => {
   await storeSales(db, [saleLine({ occurredAtMs: NOW_MS, sellerId: 'another' })])
   const { data, meta } = await dashboardOf(db, 'nobody', {})
   expect(meta).toEqual({
@@ -346,13 +346,13 @@ test('a seller that never sold anything has every bucket, and nothing in it', as
   expect(data.charts.revenue.every(({ value }) => value === 0)).toBe(true)
 })
 
-test('what is pending is of now, whatever the range and currency', async ({ db }) => {
+test('pending payments are current, whatever the range and currency', async ({ db }) => {
   await sql`insert into seller_pending (seller_id, items, refunds) values ('north-light', 3, 2)`.execute(db)
   const { data } = await dashboardOf(db, 'north-light', { start: '2020-01-01', end: '2020-01-01', currency: 'CHF' })
   expect(data.summary).toMatchObject({ pending_items: 3, pending_refunds: 2 })
 })
 
-test('the rating is of the products that are the seller’s today', async ({ db }) => {
+test('the rating covers the products that belong to the seller today', async ({ db }) => {
   await storeCatalogue(db)
   const rated = (productId: string, stars: number) => ({ productId, stars, occurredAtMs: NOW_MS })
   await storeRatings(db, [rated('p1', 5), rated('p1', 5), rated('p2', 1.5), rated('p3', 1), rated('not in the catalogue', 1)])
@@ -364,7 +364,7 @@ test('the rating is of the products that are the seller’s today', async ({ db 
   expect(await ratingOf('b')).toBe(1.25)
 })
 
-test('the best products are by items, then revenue, then id; what came back whole is not among them', async ({ db }) => {
+test('the best products are sorted by items, revenue, id; fully refunded products are omitted', async ({ db }) => {
   const sold = (productId: string, quantity: number, amount: number) =>
     saleLine({ occurredAtMs: NOW_MS, productId, quantity, amount })
   const many = Array.from({ length: TOP_PRODUCTS }, (_, n) => sold(`one ${n}`, 1, 5))
@@ -387,18 +387,15 @@ test.for([
   ['day', '2000-01-02', '2002-09-27'],
   ['week', '2000-01-03', '2019-03-03'],
   ['month', '2000-01-01', '2083-04-30'],
-] as const)(
-  'a chart of as many points as there may be, by %s, is drawn, and one more refused',
-  async ([granularity, start, end], { db }) => {
-    const { data } = await dashboardOf(db, 'nobody', { granularity, start, end })
-    expect(data.charts.revenue).toHaveLength(BUCKETS_MAX)
-    const longer = instantOf(Date.parse(end) + DAY_MS).slice(0, 10)
-    await expect(dashboardOf(db, 'nobody', { granularity, start, end: longer })).rejects.toMatchObject({
-      field: 'granularity',
-      problem: 'would give 1,001 points, and charts have at most 1,000: take a coarser one or a shorter range',
-    })
-  },
-)
+] as const)('a chart by %s has the maximum of points; one point more is refused', async ([granularity, start, end], { db }) => {
+  const { data } = await dashboardOf(db, 'nobody', { granularity, start, end })
+  expect(data.charts.revenue).toHaveLength(BUCKETS_MAX)
+  const longer = instantOf(Date.parse(end) + DAY_MS).slice(0, 10)
+  await expect(dashboardOf(db, 'nobody', { granularity, start, end: longer })).rejects.toMatchObject({
+    field: 'granularity',
+    problem: 'would give 1,001 points, and charts have at most 1,000: take a coarser one or a shorter range',
+  })
+})
 
 describe('over REST', () => {
   let gateway: TestGateway
@@ -417,7 +414,7 @@ describe('over REST', () => {
     return { status: answer.status, json: (await answer.json()) as Record<string, unknown> }
   }
 
-  test('a dashboard is answered as the contract says', async ({ db }) => {
+  test('a dashboard has the shape of the contract', async ({ db }) => {
     await storeSales(db, [saleLine({ occurredAtMs: Date.now(), amount: 1_234 })])
     const { status, json } = await ask('seller_id=north-light&time_zone=Asia/Kathmandu&granularity=month&currency=EUR')
     expect(status).toBe(200)
@@ -426,7 +423,7 @@ describe('over REST', () => {
     expect(meta).toMatchObject({ seller_id: 'north-light', granularity: 'month', time_zone: 'Asia/Kathmandu' })
   })
 
-  test('a key of a seller gets that one without naming it, and no other', async () => {
+  test("a seller's key reads that seller without naming it, and no other seller", async () => {
     const own = await ask('', seller)
     expect(own.json).toMatchObject({ meta: { seller_id: 'north-light' } })
     expect((await ask('seller_id=north-light', seller)).status).toBe(200)
@@ -448,7 +445,7 @@ describe('over REST', () => {
     ['seller_id=a&start=2000-01-01&end=2027-05-18', 'granularity', 'would give 10,000 points'],
     ['seller_id=a&granularity=hour', 'granularity', 'day'],
     ['seller_id=a&nonsense=1', 'nonsense', 'is not a known field'],
-  ])('?%s is refused with the field and what it may be', async (query, field, message) => {
+  ])('?%s is refused with the field and its allowed values', async (query, field, message) => {
     const { status, json } = await ask(query)
     expect(status).toBe(400)
     expect(json).toMatchObject({

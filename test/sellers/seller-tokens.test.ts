@@ -56,7 +56,7 @@ async function outcomeOf(sellerOf: SellerOfToken, token: string): Promise<string
   })
 }
 
-test('a good token names its seller, and one asking for the keys is enough for many', async () => {
+test("a valid token names its seller, and many tokens need one request for the issuer's keys", async () => {
   const sellerOf = verifier()
   const tokens = await Promise.all(['north-light', 'süd 🛒', 'x'.repeat(200)].map((id) => tokenOf({ seller_id: id })))
   expect(await Promise.all(tokens.map(sellerOf))).toEqual(['north-light', 'süd 🛒', 'x'.repeat(200)])
@@ -64,13 +64,13 @@ test('a good token names its seller, and one asking for the keys is enough for m
   expect([issuer.asked(), away]).toEqual([1, []])
 })
 
-test.each(['RS256', 'PS384', 'ES256', 'ES512', 'EdDSA', 'Ed25519'])('a token may be signed by %s', async (alg) => {
+test.each(['RS256', 'PS384', 'ES256', 'ES512', 'EdDSA', 'Ed25519'])('a token may be signed with %s', async (alg) => {
   const key = await makeSigningKey('own', alg)
   issuer.publish(key)
   expect(await verifier()(await tokenOf({}, key))).toBe('north-light')
 })
 
-test('the audience may be one of several, and the claim may have another name', async () => {
+test('the audience may be a list, and the claim may have another name', async () => {
   const claim = 'https://shop.example/seller'
   const token = await tokenOf({ aud: ['shop', 'footfall'], seller_id: 'other', [claim]: 'mine' })
   expect(await verifier({ claim })(token)).toBe('mine')
@@ -80,7 +80,7 @@ const NOT_OF_ISSUER = 'the token is not signed with a key of its issuer'
 const NOT_ACCEPTED = 'the token is not signed in a way that is accepted'
 const WITHOUT_END = 'the token does not say when it expires (exp)'
 
-/** Each by what is wrong with it. */
+/** Each token by its fault. */
 const WRONG: [name: string, token: () => string | Promise<string>, sentence: string][] = [
   ['another issuer', () => tokenOf({ iss: 'https://elsewhere.example' }), 'the token is of another issuer'],
   ['no issuer', () => tokenOf({ iss: undefined }), 'the token is of another issuer'],
@@ -147,7 +147,7 @@ test('clocks may differ by some seconds', async () => {
   expect(await sellerOf(await tokenOf({ nbf: seconds() + 5 }))).toBe('north-light')
 })
 
-test('a token ends while it is used', async () => {
+test('a token expires while it is in use', async () => {
   const sellerOf = verifier()
   const token = await tokenOf({ exp: seconds() + 60 })
   expect(await outcomeOf(sellerOf, token)).toBe('north-light')
@@ -165,13 +165,13 @@ test.each([
   ['201 characters', 'x'.repeat(201)],
   ['NUL', 'a\0b'],
   ['half of a pair', '\ud800'],
-])('a token with %s as its seller may do nothing', async (_name, seller) => {
+])('a token with %s as its seller is allowed nothing', async (_name, seller) => {
   expect(await outcomeOf(verifier(), await tokenOf({ seller_id: seller }))).toBe(
     'forbidden: the token names no seller in its claim seller_id',
   )
 })
 
-test('a new key of the issuer is known once the last asking is some seconds old', async () => {
+test('a new key of the issuer is read when the last read is some seconds old', async () => {
   const sellerOf = verifier()
   const token = await tokenOf({}, third)
   expect(await outcomeOf(sellerOf, token)).toBe(`unauthorized: ${NOT_OF_ISSUER}`)
@@ -182,11 +182,11 @@ test('a new key of the issuer is known once the last asking is some seconds old'
   vi.advanceTimersByTime(1)
   expect(await outcomeOf(sellerOf, token)).toBe('north-light')
   expect(issuer.asked()).toBe(2)
-  // What it published no more went with the same answer.
+  // The same answer removed the keys that the issuer no longer publishes.
   expect(await outcomeOf(sellerOf, await tokenOf())).toBe(`unauthorized: ${NOT_OF_ISSUER}`)
 })
 
-test('a flood of unknown keys makes it ask once in some seconds', async () => {
+test('a flood of unknown keys causes one read in some seconds', async () => {
   const sellerOf = verifier()
   const flood = await Promise.all(Array.from({ length: 50 }, (_, n) => tokenOf({}, third, { kid: `unknown ${n}` })))
   for (let round = 1; round <= 3; round++) {
@@ -198,7 +198,7 @@ test('a flood of unknown keys makes it ask once in some seconds', async () => {
   }
 })
 
-test('a key that the issuer took back is good until the keys are too old, and not once more', async () => {
+test('a key that the issuer withdrew is valid until the keys are too old, then never again', async () => {
   const sellerOf = verifier()
   const token = await tokenOf()
   expect(await sellerOf(token)).toBe('north-light')
@@ -208,7 +208,7 @@ test('a key that the issuer took back is good until the keys are too old, and no
   vi.advanceTimersByTime(1)
   const outcomes = await Promise.all(Array.from({ length: 20 }, () => outcomeOf(sellerOf, token)))
   expect(new Set(outcomes)).toEqual(new Set([`unauthorized: ${NOT_OF_ISSUER}`]))
-  // Once for their age. The unknown key that it now is asks no second time.
+  // One read because of their age. The key is now unknown and causes no second read.
   expect(issuer.asked()).toBe(2)
 })
 
@@ -217,7 +217,7 @@ const answering =
   (_request, response) =>
     void response.writeHead(status, headers).end(body)
 
-/** Each by how the issuer is away. */
+/** Each by the issuer's failure. */
 const AWAY: [name: string, answer: RequestListener][] = [
   ['breaks connections', (request) => void request.socket.destroy()],
   ['answers 500', answering(500, '{"keys":[]}')],
@@ -227,7 +227,7 @@ const AWAY: [name: string, answer: RequestListener][] = [
 ]
 const UNAVAILABLE = 'unavailable: the issuer of the token does not answer; try again'
 
-test.each(AWAY)('while the issuer %s its known keys stay good', async (_name, answer) => {
+test.each(AWAY)('while the issuer %s, its known keys stay valid', async (_name, answer) => {
   const sellerOf = verifier()
   const token = await tokenOf(endless())
   expect(await outcomeOf(sellerOf, token)).toBe('north-light')
@@ -239,7 +239,7 @@ test.each(AWAY)('while the issuer %s its known keys stay good', async (_name, an
     )
     expect([issuer.asked(), away.length]).toEqual([asked, asked - 1])
   }
-  // Whether it has that key nobody can say.
+  // Whether the issuer has that key is unknown.
   vi.advanceTimersByTime(ISSUER_ASKED_MS_MIN)
   const unknown = await tokenOf(endless(), third)
   expect(await outcomeOf(sellerOf, unknown)).toBe(UNAVAILABLE)
@@ -253,7 +253,7 @@ test.each(AWAY)('while the issuer %s its known keys stay good', async (_name, an
 
 const endless = () => ({ exp: seconds() + 1_000_000 })
 
-test.each(AWAY)('an issuer that %s from the start is asked again after some seconds', async (_name, answer) => {
+test.each(AWAY)('an issuer that %s from the start is read again after some seconds', async (_name, answer) => {
   issuer.become(answer)
   const sellerOf = verifier()
   const token = await tokenOf()
@@ -267,7 +267,7 @@ test.each(AWAY)('an issuer that %s from the start is asked again after some seco
   expect(await outcomeOf(sellerOf, token)).toBe('north-light')
 })
 
-test('an issuer that takes the question and does not answer is not waited for long', async () => {
+test('the wait for an issuer that accepts a request and does not answer is short', async () => {
   const sellerOf = verifier()
   const token = await tokenOf()
   expect(await outcomeOf(sellerOf, token)).toBe('north-light')
@@ -277,7 +277,7 @@ test('an issuer that takes the question and does not answer is not waited for lo
   expect(away).toHaveLength(1)
 })
 
-test('what is wrong with a key of the issuer is not said to be wrong with the token', async () => {
+test("a fault in the issuer's key is not reported as a fault of the token", async () => {
   const { privateKey } = first
   const { d } = (await crypto.subtle.exportKey('jwk', privateKey)) as { d: string }
   issuer.publish({ ...first, publicJwk: { ...first.publicJwk, d } })

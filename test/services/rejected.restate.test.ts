@@ -46,12 +46,12 @@ const views = async (stack: Stack, product_id = product) =>
       .catch(() => undefined)
   )?.view_count ?? 0
 
-/** PostgreSQL refuses the product of this test until it is mended. */
+/** PostgreSQL refuses the product of this test until `mend`. */
 const spoil = (db: Database) =>
   sql`alter table interaction add constraint no_product check (ref_id <> ${sql.lit(product)})`.execute(db)
 const mend = (db: Database) => sql`alter table interaction drop constraint no_product`.execute(db)
 
-/** Sends items that are all refused, and gives their keys in order. */
+/** Sends items that are all rejected. Returns their keys in order. */
 async function refused(stack: Stack, gateway: TestGateway, ...interactions: unknown[]): Promise<RejectedKey[]> {
   const { rejected } = await analytic(stack).CreateInteraction({ interactions })
   expect(rejected).toHaveLength(interactions.length)
@@ -76,7 +76,7 @@ async function expectNoDrift(db: Database, stack: Stack): Promise<void> {
   expect((await verify(db)).drift).toEqual([])
 }
 
-test('what PostgreSQL refused is counted once when it is replayed after a fix', async ({ db, stack, gateway }) => {
+test('an item that PostgreSQL refused is counted once when it is replayed after a fix', async ({ db, stack, gateway }) => {
   await spoil(db)
   const own = event({ event_id: randomUUID(), occurred_at: '2026-01-02T03:04:05Z' })
   const [withId, without] = (await refused(stack, gateway, own, event())) as [RejectedKey, RejectedKey]
@@ -88,7 +88,7 @@ test('what PostgreSQL refused is counted once when it is replayed after a fix', 
   expect(await replay(stack, withId)).toEqual({ outcome: 'accepted', event_id: own['event_id'] })
   const answer = await replay(stack, without)
   expect(answer.outcome).toBe('accepted')
-  // Now, when it was sent without a time, was the time of arrival.
+  // An event without a time occurred when it arrived.
   const { data } = await list(gateway, 'replayed=true')
   expect(timeOfUuidV7(answer.event_id!)).toBe(Date.parse(data[0]!.received_at))
   expect(data.map((one) => one.replayed_at)).toEqual([expect.stringMatching(/Z$/), expect.stringMatching(/Z$/)])
@@ -97,11 +97,7 @@ test('what PostgreSQL refused is counted once when it is replayed after a fix', 
   expect(await views(stack)).toBe(2)
 })
 
-test('a replay that is repeated is a conflict that says what became of it, and counts nothing', async ({
-  db,
-  stack,
-  gateway,
-}) => {
+test('a repeated replay is a conflict that names the first outcome, and counts nothing', async ({ db, stack, gateway }) => {
   await spoil(db)
   const [key] = (await refused(stack, gateway, event())) as [RejectedKey]
   const again = await replay(stack, key)
@@ -121,7 +117,7 @@ test('a replay that is repeated is a conflict that says what became of it, and c
   expect(await views(stack)).toBe(1)
 })
 
-test('an event that came without an id keeps its identity through every refusal', async ({ db, stack, gateway }) => {
+test('an event that came without an id keeps its identity through every rejection', async ({ db, stack, gateway }) => {
   await spoil(db)
   const [key] = (await refused(stack, gateway, event())) as [RejectedKey]
   const first = await replay(stack, key)
@@ -130,11 +126,11 @@ test('an event that came without an id keeps its identity through every refusal'
   const { event_id } = item as { event_id: string }
   expect(await replay(stack, rejectedKeyOf(first.rejection!.id)!)).toEqual({ outcome: 'accepted', event_id })
   expect(timeOfUuidV7(event_id)).toBeLessThan(Date.parse(received_at))
-  // Sent by the shop itself meanwhile, it is a duplicate.
+  // The shop sent the event itself in between, so the replay is a duplicate.
   expect(await analytic(stack).CreateInteraction({ interactions: [event({ event_id })] })).toMatchObject({ duplicates: 1 })
 })
 
-test('an event that was recorded meanwhile is a duplicate', async ({ db, stack, gateway }) => {
+test('a rejected event that was recorded before its replay is a duplicate', async ({ db, stack, gateway }) => {
   await spoil(db)
   const own = event({ event_id: randomUUID(), occurred_at: '2026-01-02T03:04:05Z' })
   const [key] = (await refused(stack, gateway, own)) as [RejectedKey]
@@ -146,11 +142,7 @@ test('an event that was recorded meanwhile is a duplicate', async ({ db, stack, 
   expect(await views(stack)).toBe(1)
 })
 
-test('of many operators who replay at the same time one is answered, and the rest hear of a conflict', async ({
-  db,
-  stack,
-  gateway,
-}) => {
+test('of many concurrent replays by operators one is answered, the others are conflicts', async ({ db, stack, gateway }) => {
   await spoil(db)
   const [good] = (await refused(stack, gateway, event())) as [RejectedKey]
   await mend(db)
@@ -186,11 +178,7 @@ test.for(['record the replay', answerOf('ReplayRejected')])(
   },
 )
 
-test('a repair makes an event of what was wrong, and what is still wrong is refused again under a new id', async ({
-  db,
-  stack,
-  gateway,
-}) => {
+test('a correction makes a bad item an event; a wrong correction is rejected under a new id', async ({ db, stack, gateway }) => {
   const { ref_id: _none, ...incomplete } = event({ nonsense: 1 })
   const [missing, number, text, nothing] = await refused(stack, gateway, incomplete, 7, 'text', null)
   const again = await replay(stack, missing!, { ref_id: product })
@@ -205,7 +193,7 @@ test('a repair makes an event of what was wrong, and what is still wrong is refu
   expect(await views(stack)).toBe(2)
 })
 
-test('an event of the future is refused until its time comes, or is given another', async ({ db, stack, gateway }) => {
+test('an event of the future is rejected until its time comes or a correction changes it', async ({ db, stack, gateway }) => {
   const ms = Date.parse('2099-01-01T00:00:00Z')
   const future = event({ event_id: uuidV7(ms, Buffer.from('0123456789')), occurred_at: '2099-01-01T00:00:00Z' })
   const [key] = (await refused(stack, gateway, future)) as [RejectedKey]
@@ -218,7 +206,7 @@ test('an event of the future is refused until its time comes, or is given anothe
   await expectNoDrift(db, stack)
 })
 
-test('an event before the horizon is refused again as what it is', async ({ db, stack, gateway }) => {
+test('an event before the horizon is rejected again as too old', async ({ db, stack, gateway }) => {
   await sql`update log_horizon set horizon = '2005-01-01'`.execute(db)
   const early = event({ event_id: randomUUID(), occurred_at: '2004-01-01T00:00:00Z' })
   const [key] = (await refused(stack, gateway, early)) as [RejectedKey]
@@ -229,7 +217,7 @@ test('an event before the horizon is refused again as what it is', async ({ db, 
   })
 })
 
-test('an unknown id is 404, and a repair of what is no field is 400', async ({ stack, gateway }) => {
+test('an unknown id is 404, and a correction of an unknown field is 400', async ({ stack, gateway }) => {
   await expect(replay(stack, { batch_id: '999999999', index: 0 })).rejects.toMatchObject({
     status: 404,
     responseText: expect.stringContaining('there is no rejected item 999999999.0'),
@@ -241,7 +229,7 @@ test('an unknown id is 404, and a repair of what is no field is 400', async ({ s
   expect(await open(gateway)).toHaveLength(1)
 })
 
-test('REST pages through the list, and its pages have every refused interaction once', async ({ stack, gateway }) => {
+test('the pages of REST have every rejected interaction once', async ({ stack, gateway }) => {
   await refused(stack, gateway, ...Array.from({ length: 7 }, (_each, n) => n))
   const items: unknown[] = []
   for (let cursor: string | null = ''; cursor !== null;) {
@@ -264,7 +252,7 @@ test.for<[search: string, field: string]>([
     `cursor=${encodeCursor('rejected', position)}`,
     'cursor',
   ]),
-])('GET rejected?%s is refused and names the field', async ([search, field], { gateway }) => {
+])('GET rejected?%s is refused with the field', async ([search, field], { gateway }) => {
   const answer = await fetch(`${gateway.url}/api/v1/analytic/rejected?${search}`)
   expect(answer.status).toBe(400)
   expect(await answer.json()).toMatchObject({

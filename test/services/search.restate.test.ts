@@ -50,11 +50,7 @@ async function countsOf(stack: Stack, product_id: string): Promise<[shown: numbe
 
 const analytic = (stack: Stack) => stack.ingress.client(analyticApi)
 
-test('a search sent by REST, again, and through the ingress counts each product that it showed once', async ({
-  db,
-  stack,
-  gateway,
-}) => {
+test('a search that is sent twice by REST and once by the ingress counts its products once', async ({ db, stack, gateway }) => {
   const search = { ...identity(), session_id: 's', query: 'Desk  lamp', product_ids: ['rest-a', 'rest-b', 'rest-a'] }
   expect(await ask(gateway, '/api/v1/search', search)).toEqual({ status: 200, json: { data: ACCEPTED } })
   expect(await ask(gateway, '/api/v1/search', search)).toEqual({ status: 200, json: { data: DUPLICATE } })
@@ -90,7 +86,7 @@ async function startHeldGateway(database: TestDatabase, stack: Stack) {
   return { gateway, letGo, calls: () => calls, has: () => inFlight + groupCommit.length().events }
 }
 
-test('what comes while a call is on its way shares the next one, and each search has its own answer', async ({
+test('searches that arrive during a call share the next call, and each has its own answer', async ({
   database,
   stack,
   gateway,
@@ -113,13 +109,13 @@ test('what comes while a call is on its way shares the next one, and each search
     const other = n % 40 === 0 ? DUPLICATE : { ...ACCEPTED, accepted: 0, rejected }
     expect(json.data).toEqual(n % 40 < 2 ? other : ACCEPTED)
   }
-  // The first, one that was half full beside it, and the rest.
+  // Three calls: the first one, a half-full one that ran with it, and the rest.
   expect(held.calls()).toBeLessThanOrEqual(3)
   await crowded.stop()
   expect(await countsOf(stack, 'crowd')).toEqual([115, 0])
 })
 
-test('a click is an interaction of the product with the normalised query, however it is sent', async ({ db, stack, gateway }) => {
+test('a click is an interaction of the product with the normalised query, by every route', async ({ db, stack, gateway }) => {
   const click = { ...identity(), account_id: 'a', query: ' RED  lamp', product_id: 'clicked' }
   expect(await ask(gateway, '/api/v1/search/click', click)).toEqual({ status: 200, json: { data: ACCEPTED } })
   expect(await analytic(stack).RecordSearchClick(click)).toEqual(DUPLICATE)
@@ -131,7 +127,7 @@ test('a click is an interaction of the product with the normalised query, howeve
   expect(await countsOf(stack, 'clicked')).toEqual([0, 2])
 })
 
-test('queries are listed with what they showed and led to, page by page', async ({ db, stack, gateway }) => {
+test('queries are listed with their impressions and clicks, page by page', async ({ db, stack, gateway }) => {
   await stack.settled()
   await sql`truncate search, interaction, product_hour, product_popularity, shopper_product`.execute(db)
   const searched = (query: string, product_ids: string[]) => ask(gateway, '/api/v1/search', { query, product_ids })
@@ -166,11 +162,7 @@ test('queries are listed with what they showed and led to, page by page', async 
   }
 })
 
-test('an idempotency key records a search without an id once, and another body with it is a conflict', async ({
-  db,
-  stack,
-  gateway,
-}) => {
+test('an Idempotency-Key records a search without an id once; another body is a conflict', async ({ db, stack, gateway }) => {
   const key = { 'idempotency-key': randomUUID() }
   const search = { query: 'keyed', product_ids: ['keyed'] }
   expect((await ask(gateway, '/api/v1/search', search, key)).json.data).toEqual(ACCEPTED)
@@ -183,7 +175,7 @@ test('an idempotency key records a search without an id once, and another body w
   expect(await countsOf(stack, 'keyed')).toEqual([2, 0])
 })
 
-test('what is no search or no click is refused with its field, by REST and through the ingress', async ({ stack, gateway }) => {
+test('an invalid search or click is rejected with its field, by REST and through the ingress', async ({ stack, gateway }) => {
   const search = { query: 'x', product_ids: [] }
   const click = { session_id: 's', query: 'x', product_id: 'p' }
   for (const [path, handler, body, field] of [
@@ -201,10 +193,7 @@ test('what is no search or no click is refused with its field, by REST and throu
   }
 })
 
-test('an attempt that fails after its commit, and the one that repeats it, record and count a search once', async ({
-  db,
-  stack,
-}) => {
+test('an attempt that fails after its commit, and its retry, count a search once', async ({ db, stack }) => {
   const answer = async (points: FailPoint[]) => {
     for (const point of points) failing.left.add(point)
     const once = clients.rpc.opts<Search, CreateInteractionResponse>({ idempotencyKey: randomUUID() })
@@ -216,7 +205,7 @@ test('an attempt that fails after its commit, and the one that repeats it, recor
   expect((await verify(db)).drift).toEqual([])
 })
 
-test('a refused search is replayed as a search, once', async ({ db, stack, gateway }) => {
+test('a rejected search is replayed as a search, once', async ({ db, stack, gateway }) => {
   const search = { event_id: '018bcfe5-6800-7000-8000-0000000000cd', occurred_at: '2023-11-14T22:13:29Z', query: 'Late' }
   const refused = await ask(gateway, '/api/v1/search', { ...search, product_ids: ['late'] })
   expect(refused.json.data).toMatchObject({ accepted: 0, rejected: [{ index: 0, code: 'invalid', field: 'occurred_at' }] })
@@ -230,12 +219,8 @@ test('a refused search is replayed as a search, once', async ({ db, stack, gatew
   expect((await sql`select query from search where query = 'in time'`.execute(db)).rows).toHaveLength(1)
 })
 
-/** The last one: from the first key on, the gateway wants one. */
-test('a page sends searches and clicks with its publishable key, also as beacons, and reads nothing', async ({
-  db,
-  database,
-  stack,
-}) => {
+/** The last test: after the first key is created, every request needs one. */
+test('a publishable key sends searches and clicks, also as beacons, and reads nothing', async ({ db, database, stack }) => {
   const { text: key } = await makeKey(db, { isPublishable: true, origins: [SHOP] })
   const guarded = await startGateway(database.url, stack)
   const beacon = async (path: string, body: object) => {

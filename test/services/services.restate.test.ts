@@ -52,7 +52,7 @@ test('events without ids are recorded once per idempotency key, and again under 
   expect(await productOf(stack, 'no id')).toMatchObject({ view_count: 2 })
 })
 
-test('an id that came without a time is a UUIDv7, and its time is when the event occurred', async ({ stack }) => {
+test('an event with a UUIDv7 and no time occurred at the time of its id', async ({ stack }) => {
   await analytic(stack).CreateInteraction({
     interactions: [event({ event_id: '018bcfe5-6800-7000-8000-0000000000ab', occurred_at: undefined, ref_id: 'v7' })],
   })
@@ -60,7 +60,7 @@ test('an id that came without a time is a UUIDv7, and its time is when the event
   expect((await productOf(stack, 'v7')).last_interaction).toBe('2023-11-14T22:13:20.000Z')
 })
 
-test('unknown event types and categories are recorded, and score nothing', async ({ db, stack }) => {
+test('unknown event types and interactions with categories are recorded without a score', async ({ db, stack }) => {
   const interactions = [event({ event_type: 'unheard_of', ref_id: 'u' }), event({ ref_type: 'Category', ref_id: 'shelf' })]
   expect(await analytic(stack).CreateInteraction({ interactions })).toMatchObject({ accepted: 2 })
   await stack.settled()
@@ -72,7 +72,7 @@ test('unknown event types and categories are recorded, and score nothing', async
   expect(rows.map((row) => row.is_category)).toEqual([false, true])
 })
 
-test('what a shopper did with a product can be read by SQL', async ({ db, stack }) => {
+test("a shopper's interactions with a product can be read by SQL", async ({ db, stack }) => {
   const first = event({ account_id: 'ann', session_id: 's1', ref_id: 'sofa', occurred_at: '2026-01-02T03:04:05.678Z' })
   await analytic(stack).CreateInteraction({
     interactions: [first, event({ account_id: 'ann', ref_id: 'sofa', occurred_at: '2026-01-02T03:04:05Z' })],
@@ -99,7 +99,7 @@ const HANDLERS = SERVICE_APIS.flatMap((api) =>
   })),
 )
 
-test('exactly the handlers whose description says so are private', async ({ stack }) => {
+test('exactly the handlers that are described as private are private', async ({ stack }) => {
   const answer = await fetch(`${stack.adminUrl}/services`)
   const { services } = (await answer.json()) as { services: { name: string; handlers: { name: string; public: boolean }[] }[] }
   const registered = services.flatMap(({ name, handlers }) =>
@@ -126,14 +126,14 @@ test('Verify through the ingress finds no drift', async ({ stack }) => {
   expect(await analytic(stack).Verify({})).toMatchObject({ drift: [], horizon: '2000-01-01T00:00:00.000Z' })
 })
 
-test('nothing of a read is retained', async ({ stack }) => {
+test('no invocation of a read is retained', async ({ stack }) => {
   await productOf(stack, 'p').catch(() => undefined)
   await stack.ingress.client(popularityApi).Top({ limit: 1 })
   const rows = await query(stack, "select id from sys_invocation where target_handler_name in ('Get', 'Top')")
   expect(rows).toEqual([])
 })
 
-test('the sweeper sends on what was left behind, and its schedule starts once', async ({ db, stack }) => {
+test('the sweeper sends a batch that was left behind, and its schedule starts once', async ({ db, stack }) => {
   const left = await record(db, [interaction({ refId: 'left behind' })])
   await sql`update interaction_batch set received_at = now() - interval '10 minutes' where batch_id = ${left.batchId}`.execute(db)
   const sweep = stack.ingress.client(scheduleApi, 'sweep')

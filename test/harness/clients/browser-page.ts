@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { createContext, runInContext } from 'node:vm'
 
 const SNIPPET = join(import.meta.dirname, '..', '..', '..', 'docs', 'browser.js')
-/** As browsers have it: more is not handed over. */
+/** The limit of browsers for the bodies of beacons that are on their way. */
 const BEACON_BYTES_MAX = 64 * 1024
 /** The snippet's seconds pass this much faster. */
 const HASTE = 50
@@ -21,15 +21,15 @@ export interface PageOptions {
 
 export interface BrowserPage {
   track: Track
-  /** Bodies as they were sent, whatever became of them. */
+  /** Every body that was sent, even if its request failed. */
   bodies: string[]
   beacons: string[]
-  /** What the snippet waited for, in its own milliseconds. */
+  /** The pauses of the snippet, in its own milliseconds. */
   pausesMs: number[]
   warnings: unknown[][]
-  /** The shopper looks elsewhere: what is left is handed over. */
+  /** The shopper looks elsewhere, so the snippet sends the rest. */
   hide: () => Promise<void>
-  /** The page is gone from one moment to the next: nothing runs any more, and requests on their way are dropped. */
+  /** The page is closed abruptly: no code runs any more, and open requests are dropped. */
   kill: () => void
 }
 
@@ -59,11 +59,11 @@ export function openPage({ gatewayUrl, key, origin, storage, clockAheadMs = 0 }:
       return setTimeout(() => end.signal.aborted || work(), ms / HASTE)
     },
     fetch: async (address: string, { body, signal, ...rest }: { method: 'POST'; body: string; signal: AbortSignal }) => {
-      // A header of its own would make the browser ask first.
+      // A custom header would make the browser send a preflight.
       if (JSON.stringify(rest) !== '{"method":"POST"}') throw new Error(`unexpected: ${JSON.stringify(rest)}`)
       page.bodies.push(body)
       const answer = await send(address, body, AbortSignal.any([signal, end.signal]))
-      // Without this header a page is not shown the answer.
+      // Without this header the browser hides the answer from the page.
       if (answer.headers.get('access-control-allow-origin') !== origin) throw new TypeError('Failed to fetch')
       return answer
     },

@@ -36,7 +36,7 @@ export function operationsOf(document: OpenApiDocument): DescribedOperation[] {
   )
 }
 
-/** Whether a value is as the document says; what is wrong, otherwise. */
+/** The mismatch between a value and the document; undefined when there is none. */
 export function mismatchOf(document: OpenApiDocument, { schema }: Media, value: unknown): string | undefined {
   const named = schema.$ref?.replace('#/components/schemas/', '')
   const resolved = named === undefined ? schema : document.components.schemas[named]!

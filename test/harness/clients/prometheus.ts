@@ -49,7 +49,7 @@ export function selectedBy(query: string): { selected: Selected[]; groupedBy: st
   return { selected, groupedBy }
 }
 
-/** What is wrong with a query: metrics and labels that nothing exposes. */
+/** The faults of a query: metrics and labels that no process exposes. */
 export function problemsOf(query: string, exposed: Exposed): string[] {
   const { selected, groupedBy } = selectedBy(query)
   const problems: string[] = []

@@ -6,11 +6,11 @@ const CONNECTIONS = 8
 export interface SteadyLoad {
   /** Requests that were answered so far. */
   answered: () => number
-  /** Ends it and waits for what is on its way. */
+  /** Ends the load and waits for open requests. */
   stop: () => Promise<{ accepted: number; failures: string[] }>
 }
 
-/** Sends events of its own, one request after the other on each of some connections. A request is never repeated. */
+/** Sends new events, one request after the other on each connection. A request is never repeated. */
 export function startSteadyLoad(gatewayUrl: string, key?: string): SteadyLoad {
   const failures: string[] = []
   let isOver = false

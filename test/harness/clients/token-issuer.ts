@@ -17,7 +17,7 @@ export async function makeSigningKey(kid: string, alg = 'ES256'): Promise<Signin
 
 export interface TokenIssuer {
   settings: TokenSettings
-  /** How often its keys were asked for. */
+  /** The number of requests for its keys. */
   asked: () => number
   publish: (...keys: SigningKey[]) => void
   /** Answers like this from now on. */
@@ -53,10 +53,10 @@ export async function startTokenIssuer(): Promise<TokenIssuer> {
   }
 }
 
-/** One that is undefined is left out. */
+/** A claim that is undefined is omitted. */
 export type Claims = Record<string, unknown>
 
-/** The claims of a good token. */
+/** The claims of a valid token. */
 export function claimsOf({ settings }: TokenIssuer, sellerId: string): Claims {
   return {
     iss: settings.issuer,
@@ -66,12 +66,12 @@ export function claimsOf({ settings }: TokenIssuer, sellerId: string): Claims {
   }
 }
 
-/** A token that says so, signed with the key. */
+/** A token with these claims, signed with the key. */
 export function sign({ alg, kid, privateKey }: SigningKey, claims: Claims, header = {}): Promise<string> {
   return new SignJWT(claims).setProtectedHeader({ alg, kid, ...header }).sign(privateKey)
 }
 
-/** As the header and the claims stand in a token. */
+/** The encoding of the header and the claims in a token. */
 export function encoded(value: object): string {
   return Buffer.from(JSON.stringify(value)).toString('base64url')
 }

@@ -3,14 +3,14 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { decodeTraces } from './otlp-protobuf.ts'
 
-/** A span as it arrived, of whichever process. Ids are hexadecimal, times in milliseconds. */
+/** A span as it arrived, from any process. Ids are hexadecimal, times in milliseconds. */
 export interface ReceivedSpan {
   traceId: string
   spanId: string
   /** Empty when it has none. */
   parentSpanId: string
   name: string
-  /** The process that it is of. */
+  /** The process that made it. */
   service: string
   startMs: number
   endMs: number
@@ -20,7 +20,7 @@ export interface ReceivedSpan {
 }
 
 export interface TraceReceiver {
-  /** What OTEL_EXPORTER_OTLP_ENDPOINT is set to. */
+  /** The value for OTEL_EXPORTER_OTLP_ENDPOINT. */
   url: string
   spans: ReceivedSpan[]
   stop: () => Promise<void>

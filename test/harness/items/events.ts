@@ -8,7 +8,7 @@ import { feedBatch } from '../../../src/store/shoppers/shopper-profile.ts'
 import type { Database } from '../../../src/store/database/connection.ts'
 import type { NewInteraction, NewRejection, NewSearch } from '../../../src/admission/rows.ts'
 
-/** A checked interaction of now, changed as asked. */
+/** A checked interaction of now, with `changes`. */
 export function interaction(changes: Partial<NewInteraction> = {}): NewInteraction {
   return {
     index: 0,
@@ -51,7 +51,7 @@ export async function recordAndCount(db: Database, interactions: readonly NewInt
   return batch
 }
 
-/** A checked search of now, changed as asked. */
+/** A checked search of now, with `changes`. */
 export function search(changes: Partial<Omit<NewSearch, 'normalisedQuery'>> = {}): NewSearch {
   const { query = 'lamp' } = changes
   return {

@@ -23,7 +23,7 @@ export async function makeKeys(db: Database): Promise<TestKeys> {
   }
 }
 
-/** A secret key that may ingest, changed as asked. */
+/** A secret key that may ingest, with other values where given. */
 export function makeKey(db: Database, changes: Partial<NewApiKey> = {}): Promise<{ keyId: string; text: string }> {
   const key = { name: 'test', scopes: ['ingest'] as const, isPublishable: false, origins: [], sellerId: null }
   return createApiKey(db, { ...key, requestsPerMinute: null, ...changes })
@@ -36,7 +36,7 @@ export interface Answer {
 }
 
 export interface Asked {
-  /** A batch is sent to the path of ingest, which is the default; everything else is got. */
+  /** A batch is posted to the default path, the ingest; every other path is read. */
   path?: string
   key?: string
   headers?: Record<string, string>
@@ -47,7 +47,7 @@ export interface Asked {
 export const events = (product = 'lamp') =>
   JSON.stringify({ interactions: [{ session_id: 's', event_type: 'view', ref_type: 'Product', ref_id: product }] })
 
-/** Asks a gateway as a caller with this key does. */
+/** Sends a gateway the request of a caller with this key. */
 export async function ask(url: string, { path = INGEST, key, headers = {}, body, method }: Asked): Promise<Answer> {
   const isIngest = path.startsWith(INGEST) && method === undefined
   const answer = await fetch(url + path, {

@@ -8,7 +8,7 @@ import type { NewPayment } from '../../../src/admission/rows.ts'
 
 export const NOON = Date.parse('2026-03-01T12:00:00Z')
 
-/** A callback as the store takes it; a success of two lamps unless said otherwise. */
+/** A callback as the store takes it: by default a success of two lamps. */
 export function payment(values: Partial<NewPayment> = {}): NewPayment {
   const given: NewPayment = {
     index: 0,
@@ -39,7 +39,7 @@ export function newCall(): Call {
 
 const DAY_MS = 24 * 3_600_000
 
-/** Days on which everything was undone are rows of zeros. */
+/** Days whose sales were all taken back are rows of zeros. */
 export function withoutZeros(days: Reference['days']): Reference['days'] {
   return Object.fromEntries(Object.entries(days).filter(([, day]) => Object.values(day).some((value) => value !== 0)))
 }
@@ -153,7 +153,7 @@ export function reference(callbacks: readonly NewPayment[]): Reference {
   return result
 }
 
-/** Takes unit after unit; `taken` is called before it is gone. */
+/** Takes unit after unit. `taken` is called before a unit is removed. */
 function giveBack(
   callback: NewPayment,
   sale: NewPayment,
@@ -189,7 +189,7 @@ function giveBack(
         some++
       }
     }
-    // What is left of the price of units that came back for less, before this.
+    // The rest of the price of units that were returned for less before.
     let money = 0
     const wanted = (asked.quantity - some) * (asked.unitPrice ?? 0)
     for (const unit of cheap.filter(({ item: one }) => one.productId === asked.productId)) {

@@ -8,7 +8,7 @@ import { upsertProducts } from '../../../src/store/catalog/catalog-product.ts'
 import type { Database } from '../../../src/store/database/connection.ts'
 import type { ProductVersion } from '../../../src/admission/rows.ts'
 
-/** A product as it is sent, changed as asked. */
+/** A product as it is sent, with other values where given. */
 export function product(changes: Partial<Product> = {}): Product {
   return { product_id: 'p', name: 'Thing', status: 'active', updated_at: '2026-03-01T12:00:00.000Z', ...changes }
 }
@@ -18,7 +18,7 @@ export function versionOf(sent: Product, index = 0): ProductVersion {
   return { index, updatedAtMs: Date.parse(sent.updated_at), ...productColumns(sent) }
 }
 
-/** Sends products as a new call, or as the one that is named; returns the indexes of those that changed something. */
+/** Upserts products as a new call, or as the named call. @returns the indexes of products that changed a row. */
 export async function upsert(db: Database, products: readonly Product[], callName: string = randomUUID()): Promise<number[]> {
   const changed = await upsertProducts(db, callOf(callName, Buffer.from('')), products.map(versionOf))
   return changed.toSorted((one, other) => one - other)
@@ -32,7 +32,7 @@ export function textOf(sent: Product): string {
   return JSON.stringify({ ...Object.fromEntries(pairs), updated_at: instantOf(Date.parse(sent.updated_at)) })
 }
 
-/** What the catalogue must be after exactly these versions, in any order: slow, and made of nothing but the rule. */
+/** The catalogue after exactly these versions, in any order: the slow reference. */
 export function expectedCatalogue(versions: readonly Product[]): Record<string, string> {
   const newest = new Map<string, Product>()
   for (const version of versions) {

@@ -10,7 +10,7 @@ import type { NewAnalyticsEvent } from '../../../src/admission/rows.ts'
 
 const NOW_MS = Date.now()
 
-/** The UTC day that is so many days ago. */
+/** The UTC day `daysAgo` days ago. */
 export const day = (daysAgo: number) => instantOf(NOW_MS - daysAgo * DAY_MS).slice(0, 10)
 export const startOf = (text: string) => Date.parse(`${text}T00:00:00Z`)
 
@@ -29,7 +29,7 @@ export function analyticsEvent(values: Partial<NewAnalyticsEvent> = {}): NewAnal
   }
 }
 
-/** Events with their marks, in the transaction of whoever calls it. */
+/** Events with their marks, in the caller's transaction. */
 export const insertMarked = insertPaymentEvents
 
 export async function recordEvents(db: Database, events: readonly NewAnalyticsEvent[]): Promise<void> {
@@ -50,7 +50,7 @@ export function bucketByHand(window: ReportWindow, text: string): string {
   return instantOf(ms).slice(0, 10)
 }
 
-/** What snapshots of a report and window should be, event by event; `buckets` are those that were built. */
+/** The expected snapshots of a report and window, event by event. `buckets` are the built ones. */
 export function snapshotsByHand(
   [report, window]: readonly [ReportSlug, ReportWindow],
   events: readonly NewAnalyticsEvent[],
@@ -96,7 +96,7 @@ export async function builtBuckets(db: Queryable, [report, window]: readonly [Re
 
 export const SCOPES = REPORT_SLUGS.flatMap((report) => WINDOWS.map((window) => [report, window] as const))
 
-/** What every snapshot should be when no mark is left. */
+/** The expected snapshots when no mark is left. */
 export async function expectedSnapshots(db: Queryable, events: readonly NewAnalyticsEvent[]): Promise<Snapshots> {
   const all = await Promise.all(
     SCOPES.map(async (scope) => {
@@ -110,7 +110,7 @@ export async function expectedSnapshots(db: Queryable, events: readonly NewAnaly
   return Object.assign({}, ...all) as Snapshots
 }
 
-/** Does what the task refresh-reports would, at once. */
+/** Runs the task refresh-reports to its end. */
 export async function refreshAll(db: Database, isScheduled = false): Promise<number> {
   const due = [...(await dirtyRuns(db, 0)), ...(isScheduled ? await scheduledRuns(db) : [])]
   for (const run of due) await runDue(db, randomUUID(), run)

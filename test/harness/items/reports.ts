@@ -4,7 +4,7 @@ import type { ReportAnswer, ReportRow, RunReportRequest, ReportWindow } from '..
 import { DAY_MS } from '../../../src/contract/time.ts'
 import type { Queryable } from '../../../src/store/database/connection.ts'
 
-/** An event, as far as reports look at it. */
+/** The fields of an event that reports read. */
 export interface ReportedEvent {
   day: string
   source: string
@@ -71,7 +71,7 @@ export async function buildBuckets(
     select ${slug}, ${window}, ${runId}::uuid, ${builtAt}::timestamptz, unnest(${[...buckets]}::date[])`.execute(db)
 }
 
-/** The rows of all pages that a report must have of these events. The range is of days. */
+/** The expected rows of all pages of a report over these events. The range is in days. */
 export function expectedRows(
   events: readonly ReportedEvent[],
   request: RunReportRequest & { window: ReportWindow },
@@ -111,7 +111,7 @@ export function expectedRows(
   )
 }
 
-/** What of an answer does not depend on when it was asked for. */
+/** The part of an answer that does not depend on the time of the request. */
 export function timeless({
   execution_ms: _ms,
   generated_at: _at,

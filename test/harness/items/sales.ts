@@ -12,12 +12,12 @@ export interface Line {
   orders: number
 }
 
-/** A line of one item, changed as asked. */
+/** A line of one item, with other values where given. */
 export function saleLine(changes: Partial<Line> & Pick<Line, 'occurredAtMs'>): Line {
   return { sellerId: 'north-light', currency: 'EUR', productId: 'lamp', amount: 100, quantity: 1, orders: 1, ...changes }
 }
 
-/** Puts lines there as if payments had made them, with the days that they add up to. */
+/** Stores lines as if payments had made them, with their sums by day. */
 export async function storeSales(db: Database, lines: readonly Line[]): Promise<void> {
   const { rows } = await sql<{ number: string }>`
     insert into payment_callback (occurred_at, call_id, call_index, provider, callback_id, payment_ref, order_id, status, currency, items)
@@ -36,7 +36,7 @@ export async function storeSales(db: Database, lines: readonly Line[]): Promise<
     from sale_line group by 1, 2, 3`.execute(db)
 }
 
-/** Takes out what was sold, with the catalogue and the ratings. */
+/** Deletes all sales, the catalogue and the ratings. */
 export async function clearSales(db: Database): Promise<void> {
   for (const table of ['sale_line', 'payment_callback', 'seller_day', 'seller_pending', 'product_rating', 'catalog.product']) {
     await sql`delete from ${sql.table(table)}`.execute(db)

@@ -8,7 +8,7 @@ const READY_MS_MAX = 30_000
 
 export interface CommandProcess {
   child: ChildProcess
-  /** What it printed so far, on both streams. */
+  /** The output so far, of both streams. */
   output: () => string
   /** Resolves to its exit code; null when a signal ended it. */
   ended: Promise<number | null>

@@ -4,11 +4,11 @@ import { StartError } from '../../../src/main/config/start-error.ts'
 
 export interface Ran {
   code: number
-  /** What it printed, on both streams. */
+  /** The output, of both streams. */
   text: string
 }
 
-/** Does what `footfall` does with a command, without a process, which takes most of a second. */
+/** Runs a command as `footfall` does, but without a process, which takes most of a second. */
 export async function runCommand(command: Command, args: readonly string[], env: Record<string, string>): Promise<Ran> {
   let text = ''
   const print = (line: string) => void (text += `${line}\n`)

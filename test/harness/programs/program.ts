@@ -20,12 +20,12 @@ const PORTS = [
 export interface Program {
   /** The address of a port, by the name of its variable. */
   urlOf: (port: (typeof PORTS)[number]) => string
-  /** What makes a command work on it. */
+  /** The environment for commands that work on it. */
   environment: Record<string, string>
   stop: () => Promise<void>
 }
 
-/** What `npm start` runs, on free ports and a folder of its own. @throws what it printed when it is not ready in time. */
+/** The program of `npm start`, on free ports and in a new folder. @throws its output when it is not ready in time. */
 export async function startProgram(changes: Record<string, string> = {}): Promise<Program> {
   const home = await mkdtemp(join(tmpdir(), 'footfall-program-'))
   const free = await freePorts(PORTS.length)

@@ -14,7 +14,7 @@ import { freePorts } from '../../../src/main/embedded/ports.ts'
 import { until } from '../../../src/main/embedded/until.ts'
 
 export const PATIENCE_MS = 30_000
-/** What a process of the endpoint or the gateway may take to end. */
+/** The time in which an endpoint or a gateway must end. */
 const DRAIN_MS_MAX = 20_000
 
 export interface Release {
@@ -45,7 +45,7 @@ export async function startSite(postgresUrl: string): Promise<Site> {
   return { database, restate, folder, stop }
 }
 
-/** A checkout whose code differs from this one's: what `change` makes of a file. */
+/** A checkout in which `change` replaces the text of one file. */
 export async function checkoutWith(
   { folder }: Site,
   name: string,
@@ -111,14 +111,14 @@ export async function flowing(load: SteadyLoad): Promise<void> {
   expect(await until(async () => load.answered() > before + 20, PATIENCE_MS)).toBe(true)
 }
 
-/** Told to end, it does so by itself, in time, and without an error. */
+/** After SIGTERM it ends by itself, in time, and without an error. */
 export async function endsWhenTold({ child, ended }: CommandProcess): Promise<void> {
   child.kill('SIGTERM')
   const tooLate = new Promise<string>((resolve) => setTimeout(() => resolve('too late'), DRAIN_MS_MAX).unref())
   expect(await Promise.race([ended, tooLate])).toBe(0)
 }
 
-/** How many events the log has, when all of them are counted and right. */
+/** The number of events in the log, after all are counted and verified. */
 export async function provedEvents({ database: { db } }: Site): Promise<number> {
   await settled(db)
   const { drift, events } = await verify(db)

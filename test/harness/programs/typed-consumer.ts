@@ -8,7 +8,7 @@ const CHECKOUT = join(import.meta.dirname, '..', '..', '..')
 const MODULES = join(CHECKOUT, 'node_modules')
 const TSC = join(MODULES, '.bin', 'tsc')
 
-/** A project beside this one that has the contract as its package. */
+/** Another project that has the contract as a package. */
 export async function makeConsumer(folder: string): Promise<void> {
   const installed = join(folder, 'node_modules', '@footfall', 'server')
   await mkdir(installed, { recursive: true })
@@ -19,7 +19,7 @@ export async function makeConsumer(folder: string): Promise<void> {
   await writeFile(join(folder, 'package.json'), '{"type": "module"}')
 }
 
-/** Checks the types of a program in such a project and runs it. @throws what the compiler or the program says. */
+/** Checks the types of a program in such a project and runs it. @throws the output of the compiler or the program. */
 export async function runTyped(folder: string, program: string): Promise<string> {
   await writeFile(join(folder, 'program.ts'), program)
   const options = ['--strict', '--module', 'nodenext', '--target', 'es2024', '--types', 'node', '--outDir', 'out', 'program.ts']

@@ -4,7 +4,7 @@ import { PRESETS } from '../../../src/ranking/weights.ts'
 import type { Database } from '../../../src/store/database/connection.ts'
 import type { NewInteraction, NewSearch } from '../../../src/admission/rows.ts'
 
-/** Every aggregate by name of its cell: slow, obvious, and made of nothing but the distinct events. */
+/** Every aggregate by the name of its cell: the slow reference, from the distinct events alone. */
 export type Cells = Record<string, number>
 
 const HALF_LIFE_HOURS = 72
@@ -24,7 +24,7 @@ export const COUNTERS: Record<string, string> = {
   search_impression: 'search_count',
 }
 
-/** What the aggregates must be after exactly these interactions and searches, under the balanced weights unless others are given. */
+/** The aggregates after exactly these interactions and searches, under the balanced weights by default. */
 export function expectedCells(
   events: readonly NewInteraction[],
   rules: { landmarkMs: number; edgeMs: number; weights?: Readonly<Record<string, number>> },

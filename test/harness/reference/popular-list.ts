@@ -15,7 +15,7 @@ export interface Listed {
 type Numbers = Omit<PopularProduct, 'last_interaction' | 'date_updated'>
 
 /**
- * What a list must be: slow, obvious, made of the events alone. A product without a row in the catalogue is listed and has no
+ * The expected list: the slow reference, from the events alone. A product without a row in the catalogue is listed and has no
  * category. `edgeMs` is where trending of all time until now begins; of hours before `rolledToMs` only the day is known.
  */
 export function expectedList(

@@ -8,7 +8,7 @@ import type { TestPostgres } from '../../containers/postgres.ts'
 import { prepareTemplate } from '../servers/database.ts'
 import { freePorts } from '../../../src/main/embedded/ports.ts'
 
-/** The data is thrown away: nothing has to survive a power cut. */
+/** The data is thrown away, so it need not survive a power cut. */
 const SETTINGS = { fsync: 'off' }
 
 /** One PostgreSQL for the whole run, with a template database that every test file copies. */

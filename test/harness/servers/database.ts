@@ -32,13 +32,13 @@ export async function prepareTemplate(serverUrl: string): Promise<void> {
   await db.destroy()
 }
 
-/** A fresh copy of the template, or of a large database that nobody is connected to. */
+/** A new copy of the template, or of a large database without connections. */
 export function createDatabase(serverUrl: string, large?: TestDatabase): Promise<TestDatabase> {
-  // The default writes every page into the log: better for small databases only.
+  // The default strategy writes every page into the log, which is faster for small databases only.
   return createFrom(serverUrl, large ? sql`${sql.id(nameIn(large.url))} strategy file_copy` : sql.id(TEMPLATE))
 }
 
-/** A database in which nothing is prepared. */
+/** An empty database. */
 export function createEmptyDatabase(serverUrl: string): Promise<TestDatabase> {
   return createFrom(serverUrl, sql`template0`)
 }
@@ -84,7 +84,7 @@ const CLEARED = [
 ]
 
 /**
- * Takes out what was recorded and counted. Of the few rows of a test in 4 ms: truncating makes a new file of every index of
+ * Deletes everything recorded and counted, in 4 ms for the few rows of a test. Truncating creates a new file for each index of
  * every partition, which takes 120 ms.
  */
 export async function clear(db: Database): Promise<void> {

@@ -1,7 +1,7 @@
 import type { HooksProvider } from '@restatedev/restate-sdk'
 
 /**
- * A moment at which a crash does most harm: after the work of a durable step and before Restate knows of it (the step's name, e.g.
+ * A moment when a crash does the most harm: after the work of a durable step, before Restate has its result (the step's name, e.g.
  * 'record the batch'), or after a handler's last line (`answer of CreateInteraction`).
  */
 export type FailPoint = string
@@ -10,7 +10,7 @@ export function answerOf(handler: string): FailPoint {
   return `answer of ${handler}`
 }
 
-/** Calls `reached` at every fail point of every handler. Whatever it throws fails the step or the attempt. */
+/** Calls `reached` at every fail point of every handler. An error from it fails the step or the attempt. */
 export function atFailPoints(reached: (point: FailPoint) => void): HooksProvider {
   return ({ request }) => ({
     interceptor: {

@@ -1,7 +1,7 @@
 import type { KyselyPlugin } from 'kysely'
 import type { Database } from '../../../src/store/database/connection.ts'
 
-/** A store that dies when its n-th statement was answered, and from then on: its transaction is not committed, as after a kill. */
+/** A store that fails after its n-th statement, and after all later ones. Its transaction is rolled back, as after a kill. */
 export function failingAt(db: Database, statement: number): Database {
   let answered = 0
   const die: KyselyPlugin = {

@@ -15,7 +15,7 @@ import type { Stack } from './stack.ts'
 
 export interface TestGateway {
   url: string
-  /** The log so far, a line each. */
+  /** The lines of the log so far. */
   log: Record<string, unknown>[]
   server: Server
   stop: () => Promise<void>
@@ -30,7 +30,7 @@ export const PAYMENT_SECRET = 'a secret of the tests'
 
 export const QUEUE_LIMITS = queueLimitsOf(DEFAULTS)
 
-/** What a test replaces of a gateway's dependencies, and of the limits of its queues. */
+/** Replacements of a gateway's dependencies, and of the limits of its queues. */
 export type GatewayChanges = Partial<GatewayDeps> & { limits?: Partial<typeof QUEUE_LIMITS> }
 
 /** The dependencies of a gateway without a log; `changes` win. The keys are read from the database. */

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Database } from '../../../src/store/database/connection.ts'
 
-/** What PostgreSQL really has: every table, view, column, index, constraint, type and function, as text for reviewers. */
+/** The real schema in PostgreSQL: every table, view, column, index, constraint, type and function, as text for reviewers. */
 export async function describeSchema(db: Database): Promise<string> {
   const { rows } = await sql<{ line: string }>`
     with own as (

@@ -1,7 +1,7 @@
 import type { ServiceObserver } from '../../../services/handler/observer.ts'
 import type { GatewayObserver } from '../../../src/gateway/http/observer.ts'
 
-/** For tests and loads that measure nothing. */
+/** An observer for tests and loads that measure nothing. */
 export const SILENT_OBSERVER: ServiceObserver & GatewayObserver = {
   answered: () => undefined,
   recorded: () => undefined,

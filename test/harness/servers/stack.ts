@@ -26,7 +26,7 @@ export interface Stack {
   stop: () => Promise<void>
 }
 
-/** What a test replaces of the services' dependencies, and what runs around their handlers. */
+/** Replacements of the services' dependencies, and hooks around their handlers. */
 export interface StackChanges {
   deps?: Partial<Deps>
   hooks?: HooksProvider[]

@@ -2,16 +2,16 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 
 export interface TcpProxy {
-  /** The address with the wire in between. */
+  /** The server's address through the proxy. */
   url: string
   /** Breaks every connection and refuses new ones. */
   cut: () => Promise<void>
   mend: () => Promise<void>
-  /** Takes everything and passes nothing on: as when packets are lost. Until it is cut. */
+  /** Accepts everything and forwards nothing, as when packets are lost, until it is cut. */
   hold: () => void
 }
 
-/** A wire to a server that can be cut: as when the server is killed. */
+/** A proxy that can be cut, as when the server is killed. */
 export async function startTcpProxy(serverUrl: string): Promise<TcpProxy> {
   const server = new URL(serverUrl)
   const open = new Set<Socket>()
