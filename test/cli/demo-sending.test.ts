@@ -46,7 +46,7 @@ async function serverOf(replies: Reply[]) {
 function clientOf(gatewayUrl: string, key?: string) {
   const said: string[] = []
   const stopping = new AbortController()
-  const client = gatewayClient({ gatewayUrl, key, signal: stopping.signal, say: (line) => said.push(line) })
+  const client = gatewayClient({ gatewayUrl, key, signal: stopping.signal, print: (line) => said.push(line) })
   return { client, said, stop: () => stopping.abort() }
 }
 
@@ -121,8 +121,8 @@ test('only what says that it is alive is taken for a gateway', async () => {
   ])
   await assertGateway(url)
   await assertGateway(url)
-  await expect(assertGateway(url)).rejects.toThrow('is no gateway of Footfall')
-  await expect(assertGateway(url)).rejects.toThrow('is no gateway of Footfall')
+  await expect(assertGateway(url)).rejects.toThrow('is not a gateway of Footfall')
+  await expect(assertGateway(url)).rejects.toThrow('is not a gateway of Footfall')
 })
 
 test('without a gateway, the command says in one sentence what to start', { timeout: 30_000 }, async () => {
@@ -131,6 +131,6 @@ test('without a gateway, the command says in one sentence what to start', { time
   await expect(run).rejects.toMatchObject({
     code: 1,
     stdout: '',
-    stderr: `No gateway answers at http://127.0.0.1:${port} (ECONNREFUSED): run npm start first, or say with --gateway where it is.\n`,
+    stderr: `No gateway answers at http://127.0.0.1:${port} (ECONNREFUSED): run npm start first, or give the address with --gateway.\n`,
   })
 })

@@ -38,7 +38,7 @@ async function play(changes: Partial<DemoPlan>) {
   const plan = { gatewayUrl: gateway.url, seed: 1, days: 3, nowMs: NOW_MS, rate: 20, ticks: [], ...changes }
   const tally = await runDemo(
     { ...plan, signal: new AbortController().signal },
-    { say: (line) => void lines.push(line), show: (view) => void views.push(structuredClone(view)) },
+    { print: (line) => void lines.push(line), show: (view) => void views.push(structuredClone(view)) },
   )
   await stack.settled()
   return { tally, lines, views }
@@ -73,14 +73,14 @@ function viewsOf(events: readonly IdentifiedEvent[]): Record<string, number> {
 test('what is sent is what is counted, the sleeper ends first, and the history sent again adds nothing', async () => {
   const history = historyOf(shopOf(1), { days: 3, nowMs: NOW_MS })
   const first = await play({})
-  expect(first.tally).toEqual({ sent: history.length, accepted: history.length, duplicates: 0, refused: 0 })
+  expect(first.tally).toEqual({ sent: history.length, accepted: history.length, duplicates: 0, rejected: 0 })
   expect(await viewsByProduct()).toEqual(viewsOf(history))
   expect(first.lines[0]).toBe('Catalogue: 60 products.')
   expect(await uncategorised()).toBe(0)
 
   // A minute of the stream, as fast as it is answered: its story goes by the ticks.
   const live = await play({ days: 0, ticks: Array.from({ length: 31 }, (_, index) => index * 2_000) })
-  expect(live.tally).toEqual({ sent: 1_200, accepted: 1_200, duplicates: 0, refused: 0 })
+  expect(live.tally).toEqual({ sent: 1_200, accepted: 1_200, duplicates: 0, rejected: 0 })
   expect(live.views).toHaveLength(31)
   const { sleeperId, startRanks, story } = live.views.at(-1)!
   expect(story).toBe(`${sleeperId} goes viral`)
@@ -88,7 +88,7 @@ test('what is sent is what is counted, the sleeper ends first, and the history s
   expect((await topByScore(database.db, { limit: 1, after: undefined })).data[0]!.product_id).toBe(sleeperId)
 
   const again = await play({})
-  expect(again.tally).toEqual({ sent: history.length, accepted: 0, duplicates: history.length, refused: 0 })
+  expect(again.tally).toEqual({ sent: history.length, accepted: 0, duplicates: history.length, rejected: 0 })
   expect(again.lines.at(-1)).toContain(`0 accepted, ${history.length.toLocaleString('en')} duplicates`)
   expect(await eventsInLog()).toBe(history.length + 1_200)
   expect((await verify(database.db)).drift).toEqual([])

@@ -208,7 +208,7 @@ const VIEW: View = {
     ['candle-jar', 3],
   ]),
   sleeperId: 'candle-jar',
-  tally: { sent: 1_204, accepted: 1_200, duplicates: 4, refused: 0 },
+  tally: { sent: 1_204, accepted: 1_200, duplicates: 4, rejected: 0 },
   story: 'candle-jar goes viral',
 }
 
@@ -240,5 +240,5 @@ test('where nothing can be drawn over, a line says the same every ten seconds', 
     '1,204 sent, 1,200 accepted, 4 duplicates; top: brass-lamp 30.0, oil-lamp 20.0, candle-jar 10.0; candle-jar is number 3; first in trending: oil-lamp; candle-jar goes viral',
   )
   expect(plainLineOf({ ...VIEW, top: [] })).toContain('top: nothing yet; first in trending: nothing yet')
-  expect(tallyText({ ...VIEW.tally, refused: 2 })).toBe('1,204 sent, 1,200 accepted, 4 duplicates, 2 refused')
+  expect(tallyText({ ...VIEW.tally, rejected: 2 })).toBe('1,204 sent, 1,200 accepted, 4 duplicates, 2 rejected')
 })

@@ -248,7 +248,7 @@ test('a product is as old as its file and active, unless a rule says otherwise',
   expect(mapped({ price: 'free' })).toEqual({ field: 'price', reason: '"free" is not a price' })
   expect(mapped({ sku: '' })).toEqual({ field: 'product_id', reason: 'no rule gives product_id a value' })
   expect(() => ruleOf('map', 'event_type=x', kind)).toThrow(
-    'event_type is not a field of a product; those are product_id, seller_id',
+    'event_type is not a field of a product; the fields are product_id, seller_id',
   )
 })
 
@@ -286,7 +286,7 @@ test.each([
   ['set', 'ref_id=x if Quantity', 'a condition is COLUMN = VALUE'],
   ['set', 'ref_id=x if a = 1 and b', 'a condition is COLUMN = VALUE'],
   ['set', 'ref_id=x if a == 1', 'a condition is COLUMN = VALUE'],
-  ['set', 'ref_id=x if a > many', '> compares numbers, and "many" is not one'],
+  ['set', 'ref_id=x if a > many', '> compares numbers, and "many" is not a number'],
 ] as const)('--%s %s is refused by a sentence', (kind, text, sentence) => {
   expect(() => ruleOf(kind, text)).toThrow(sentence)
   expect(() => ruleOf(kind, text)).toThrow(StartError)

@@ -61,7 +61,7 @@ async function run(paths: string[], changes: Partial<ImportPlan> = {}) {
     ...changes,
   }
   const tallies = await runImport(plan, SILENT)
-  return tallies.map(({ rows, accepted, duplicates, refused }) => ({ rows, accepted, duplicates, refused }))
+  return tallies.map(({ rows, accepted, duplicates, rejected }) => ({ rows, accepted, duplicates, rejected }))
 }
 
 async function rejected(): Promise<object[]> {
@@ -81,13 +81,13 @@ test('importing again changes nothing, and a row that is there twice is one even
   const one = await fileOf('one.csv', [HEADER, ...lines(8), line(3)].join('\n'))
   const other = await fileOf('other.csv.gz', [HEADER, line(5), line(8)].join('\r\n'))
   const first = await run([one, other])
-  expect(first[0]).toMatchObject({ rows: 9, refused: 0 })
-  expect(first[1]).toMatchObject({ rows: 2, refused: 0 })
+  expect(first[0]).toMatchObject({ rows: 9, rejected: 0 })
+  expect(first[1]).toMatchObject({ rows: 2, rejected: 0 })
   expect(first[0]!.accepted + first[1]!.accepted).toBe(9)
   expect(first[0]!.duplicates + first[1]!.duplicates).toBe(2)
   expect(await run([other, one], { batchRows: 2 })).toEqual([
-    { rows: 2, accepted: 0, duplicates: 2, refused: 0 },
-    { rows: 9, accepted: 0, duplicates: 9, refused: 0 },
+    { rows: 2, accepted: 0, duplicates: 2, rejected: 0 },
+    { rows: 9, accepted: 0, duplicates: 9, rejected: 0 },
   ])
   await stack.settled()
   const { rows } = await sql`
@@ -107,10 +107,10 @@ test('JSON lines are imported as they are, with the fields they have', async () 
     'events.ndjson.gz',
     [event, { ...event, metadata: { a: [1] } }].map((each) => JSON.stringify(each)).join('\n'),
   )
-  expect(await run([file], { rules: [] })).toEqual([{ rows: 2, accepted: 2, duplicates: 0, refused: 0 }])
+  expect(await run([file], { rules: [] })).toEqual([{ rows: 2, accepted: 2, duplicates: 0, rejected: 0 }])
 })
 
-test('refused rows are named by line, whether the file, the rules or the server refuses them', async () => {
+test('rejected rows are named by line, whether the file, the rules or the server rejects them', async () => {
   const bad = [
     '2026-03-01 12:00:00,view,"open,u,1',
     'yesterday,view,p,u,1',
@@ -119,7 +119,7 @@ test('refused rows are named by line, whether the file, the rules or the server 
     '2026-03-01,VIEW,p,u,1',
   ]
   const file = await fileOf('dirty.csv', [HEADER, line(0), ...bad, line(1)].join('\n'))
-  expect(await run([file])).toEqual([{ rows: 7, accepted: 2, duplicates: 0, refused: 5 }])
+  expect(await run([file])).toEqual([{ rows: 7, accepted: 2, duplicates: 0, rejected: 5 }])
   const named = (await rejected()).toSorted((one, other) => (one as { line: number }).line - (other as { line: number }).line)
   expect(named).toEqual([
     { file, line: 3, field: null, reason: expect.stringContaining('quote'), row: bad[0] },
@@ -144,8 +144,8 @@ test('what is wrong with files and rules is said before anything is sent', async
     'Nothing gives event_type',
   )
   await expect(run([good, join(folder, 'none.csv')])).rejects.toThrow('none.csv cannot be read: there is no such file')
-  await expect(run([good, fake])).rejects.toThrow(`${fake} cannot be read: it is no gzip file`)
-  await expect(run([good], { rejectedPath: good })).rejects.toThrow('is one of the files to import')
+  await expect(run([good, fake])).rejects.toThrow(`${fake} cannot be read: it is not a gzip file`)
+  await expect(run([good], { rejectedPath: good })).rejects.toThrow('is also a file to import')
   await expect(run([good], { ingressUrl: 'http://127.0.0.1:1' })).rejects.toThrow('Restate does not answer at http://127.0.0.1:1')
   const { rows } = await sql`select from interaction where ref_id like ${`${product}%`}`.execute(database.db)
   expect(rows).toEqual([])
@@ -164,7 +164,7 @@ test('a file that ends in the middle of its compressed data stops the import', a
 test('a batch that an overloaded ingress refuses is sent again until it is recorded', async () => {
   const proxy = await flakyProxy(stack.ingressUrl, 3)
   const file = await fileOf('flaky.csv', [HEADER, ...lines(9)].join('\n'))
-  expect(await run([file], { ingressUrl: proxy.url })).toEqual([{ rows: 9, accepted: 9, duplicates: 0, refused: 0 }])
+  expect(await run([file], { ingressUrl: proxy.url })).toEqual([{ rows: 9, accepted: 9, duplicates: 0, rejected: 0 }])
   await proxy.close()
   await stack.settled()
   expect((await verify(database.db)).drift).toEqual([])
@@ -205,11 +205,11 @@ test('products are imported once, a file that was written later wins, and bad ro
     ',x,1',
   )
   const late = await written('late.csv', '2026-03-02', `${product}1,Brass lamp,`, `${product}4,${'x'.repeat(1_001)},1`)
-  expect(await run([late], asProducts)).toEqual([{ rows: 2, accepted: 1, duplicates: 0, refused: 1 }])
+  expect(await run([late], asProducts)).toEqual([{ rows: 2, accepted: 1, duplicates: 0, rejected: 1 }])
   expect(await rejected()).toEqual([
     expect.objectContaining({ line: 3, field: 'name', reason: 'must have 1 to 1000 characters' }),
   ])
-  expect(await run([old], asProducts)).toEqual([{ rows: 5, accepted: 1, duplicates: 2, refused: 2 }])
+  expect(await run([old], asProducts)).toEqual([{ rows: 5, accepted: 1, duplicates: 2, rejected: 2 }])
   expect(await run([old, late], asProducts)).toMatchObject([
     { accepted: 0, duplicates: 3 },
     { accepted: 0, duplicates: 1 },

@@ -90,7 +90,7 @@ test.each([
   ['an empty name', ['create', ' ', '--scope', 'read'], '1 to 100 characters'],
   ['a long name', ['create', 'x'.repeat(101), '--scope', 'read'], '1 to 100 characters'],
   ['no scope', ['create', 'x'], '--scope ingest, --scope read, --scope manage'],
-  ['an unknown scope', ['create', 'x', '--scope', 'admin'], 'one of ingest, read, manage'],
+  ['an unknown scope', ['create', 'x', '--scope', 'admin'], 'The scopes are ingest, read, manage'],
   ['a publishable key without pages', ['create', 'x', '--publishable'], '--origin https://shop.example'],
   [
     'a publishable key that reads',
@@ -151,13 +151,13 @@ async function fileOf(text: string): Promise<string> {
 
 const createOf = (file: string) => ['create', 'deployed', '--scope', 'read', '--scope', 'manage', '--file', file]
 
-test('a key that is made from a file is good, and made again it is there already', async () => {
+test('a key that is made from a file is good, and repeating it changes nothing', async () => {
   const id = newId()
   const text = newText(id)
   const file = await fileOf(`${text}\n`)
   expect(await key(createOf(file))).toEqual({ code: 0, text: `Key ${id} (read, manage).\n`, errors: '' })
   const before = await stored()
-  expect(await key(createOf(file))).toEqual({ code: 0, text: `Key ${id} (read, manage) is there already.\n`, errors: '' })
+  expect(await key(createOf(file))).toEqual({ code: 0, text: `Key ${id} (read, manage) exists already.\n`, errors: '' })
   expect(await stored()).toBe(before)
   const { keyId, secret } = partsOfKey(text)!
   const made = (await listApiKeys(database.db)).find((one) => one.keyId === keyId)!
@@ -180,8 +180,12 @@ test('of many that make the key of a file at once one makes it', async () => {
 })
 
 test.each<[string, () => Promise<string>, RegExp]>([
-  ['of a revoked key', revokedFile, /^Key [0-9a-f]{12} was revoked: make a new one for the file\.$/],
-  ['with another secret of a key', otherSecretFile, /^There is another key [0-9a-f]{12} already: make a new one for the file\.$/],
+  ['of a revoked key', revokedFile, /^Key [0-9a-f]{12} was revoked: make a new key for the file\.$/],
+  [
+    'with another secret of a key',
+    otherSecretFile,
+    /^Key [0-9a-f]{12} exists with another secret: make a new key for the file\.$/,
+  ],
   ['with half a key', () => fileOf('ff_0123'), /^--file is .+, which has no key of the form ff_</],
   ['with a key in capitals', () => fileOf(newText(newId()).toUpperCase()), /^--file is .+, which has no key of the form ff_</],
   [
@@ -218,7 +222,7 @@ async function otherSecretFile(): Promise<string> {
 test('a publishable key has no file', async () => {
   const file = await fileOf(newText(newId()))
   const said = await complaintOf(['create', 'x', '--publishable', '--origin', 'https://a.b', '--file', file])
-  expect(said).toBe('A publishable key is no secret: leave out --file.')
+  expect(said).toBe('A publishable key is not secret: leave out --file.')
 })
 
 test('a command that fails with a file ends with 1', async () => {

@@ -29,7 +29,7 @@ function rejected(args: string[], changes: Record<string, string> = {}): Promise
 
 const event = (ref_id: unknown) => ({ session_id: 's', event_type: 'view', ref_type: 'Product', ref_id })
 
-/** Has items refused, and gives their ids in order. */
+/** Has items rejected, and returns their ids in order. */
 async function refuse(...interactions: unknown[]): Promise<string[]> {
   await stack.ingress.client(analyticApi).CreateInteraction({ interactions })
   const listed = JSON.parse((await rejected(['list', '--json'])).text) as RejectedInteraction[]
@@ -40,7 +40,7 @@ async function refuse(...interactions: unknown[]): Promise<string[]> {
 }
 
 test('list shows what waits, show what was sent, and replay sends it again', async () => {
-  expect(await rejected(['list'])).toEqual({ code: 0, text: 'No refused interaction waits.\n' })
+  expect(await rejected(['list'])).toEqual({ code: 0, text: 'No rejected event waits.\n' })
   await sql`alter table interaction add constraint no_views check (event_type <> 'view')`.execute(database.db)
   const [one, other] = (await refuse(event('lamp'), event(4711))) as [string, string]
   const list = await rejected(['list', '--limit', '1'])
@@ -51,7 +51,7 @@ test('list shows what waits, show what was sent, and replay sends it again', asy
 
   expect(await rejected(['replay', one])).toMatchObject({
     code: 1,
-    text: expect.stringMatching(/refused again as \d+\.0: .*no_views/),
+    text: expect.stringMatching(/rejected again as \d+\.0: .*no_views/),
   })
   await sql`alter table interaction drop constraint no_views`.execute(database.db)
   const again = (JSON.parse((await rejected(['list', '--json', '--limit', '1'])).text) as RejectedInteraction[])[0]!.id
@@ -66,7 +66,7 @@ test('list shows what waits, show what was sent, and replay sends it again', asy
     code: 0,
     text: expect.stringContaining('accepted'),
   })
-  expect(await rejected(['list'])).toEqual({ code: 0, text: 'No refused interaction waits.\n' })
+  expect(await rejected(['list'])).toEqual({ code: 0, text: 'No rejected event waits.\n' })
   expect((await rejected(['list', '--all'])).text).toContain('replayed_at')
   await stack.settled()
   expect((await verify(database.db)).drift).toEqual([])
@@ -77,33 +77,33 @@ test('list shows what waits, show what was sent, and replay sends it again', asy
   ])
 })
 
-test('replay --all takes what was open when it began, each once, and names what is refused again', async () => {
+test('replay --all takes what was open when it began, each once, and names events that are rejected again', async () => {
   const sent = [event(5), event('x'.repeat(201))]
   const ids = await refuse(...sent)
   const all = await rejected(['replay', '--all'])
   expect(all.code).toBe(1)
   const lines = all.text.trim().split('\n')
   expect(lines.map((line) => line.split(' ')[0])).toEqual([...ids, 'Replayed:'])
-  expect(lines.at(-1)).toBe('Replayed: 0 accepted, 0 recorded before, 2 refused again, 0 replayed by others.')
+  expect(lines.at(-1)).toBe('Replayed: 0 accepted, 0 recorded before, 2 rejected again, 0 replayed by another call.')
   const open = JSON.parse((await rejected(['list', '--json'])).text) as RejectedInteraction[]
   expect(open.map((one) => one.item)).toMatchObject(sent.toReversed())
   for (const { id } of open) await rejected(['replay', id, '--set', 'ref_id=mended', '--set', 'account_number=5'])
   expect(await rejected(['replay', '--all'])).toEqual({
     code: 0,
-    text: 'Replayed: 0 accepted, 0 recorded before, 0 refused again, 0 replayed by others.\n',
+    text: 'Replayed: 0 accepted, 0 recorded before, 0 rejected again, 0 replayed by another call.\n',
   })
   const { rows } = await sql`select account_number from interaction where ref_id = 'mended'`.execute(database.db)
   expect(rows).toEqual([{ account_number: '5' }, { account_number: '5' }])
 })
 
 const MISTAKES: [args: string[], sentence: string][] = [
-  [['show', '12'], '"12" is not the id of a refused interaction'],
-  [['show', '999999.0'], 'There is no refused interaction 999999.0.'],
+  [['show', '12'], '"12" is not the id of a rejected event'],
+  [['show', '999999.0'], 'There is no rejected event 999999.0.'],
   [['replay', '999999.0'], 'there is no rejected item 999999.0'],
-  [['replay', 'x'], '"x" is not the id of a refused interaction'],
+  [['replay', 'x'], '"x" is not the id of a rejected event'],
   [['replay'], 'Name the ids to replay, or give --all.'],
   [['replay', '1.0', '--all'], 'Name the ids to replay, or give --all.'],
-  [['replay', '1.0', '1.1', '--set', 'ref_id=a'], '--set repairs one event'],
+  [['replay', '1.0', '1.1', '--set', 'ref_id=a'], '--set corrects one event'],
   [['replay', '1.0', '--set', 'ref_id'], "--set 'ref_id': it is FIELD=VALUE."],
   [['replay', '1.0', '--set', 'reff_id=a'], '--set reff_id: is not a field of an interaction'],
 ]

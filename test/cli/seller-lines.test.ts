@@ -55,7 +55,7 @@ test('a dashboard is its summary, its chart and its best products', () => {
     'Pending items            3',
     'Pending refunds          0',
     '▲▼ against the 4 days before',
-    'It sells in other currencies too (--currency): USD, JPY',
+    'Other currencies of this seller (--currency): USD, JPY',
     '',
     'day                                         revenue  orders',
     '2026-01-01            │                       €0.00       1',

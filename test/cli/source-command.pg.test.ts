@@ -28,7 +28,7 @@ const record = (source: string) =>
 test('a source is made inactive and active again, and each change is written down once', async () => {
   expect(await record('erp')).toMatchObject({ accepted: 1 })
   for (let time = 0; time < 2; time++) {
-    expect(await run('set', 'erp', '--inactive', '--provider', 'Acme')).toBe('erp is inactive: its events are refused.\n')
+    expect(await run('set', 'erp', '--inactive', '--provider', 'Acme')).toBe('erp is inactive: its events are rejected.\n')
   }
   expect(await record('erp')).toMatchObject({ accepted: 0, rejected: [{ code: 'inactive_source' }] })
   expect(await run('set', 'erp', '--active')).toBe('erp is active.\n')

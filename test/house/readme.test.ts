@@ -119,7 +119,7 @@ async function execute({ language, text }: Block): Promise<void> {
 
 /** The demo prints its table only on a terminal. So this compares the columns with the code that prints them. */
 function expectDemoTable(text: string): void {
-  const tally = { sent: 0, accepted: 0, duplicates: 0, refused: 0 }
+  const tally = { sent: 0, accepted: 0, duplicates: 0, rejected: 0 }
   const [heading] = linesOf({ top: [], startRanks: new Map(), sleeperId: '', tally, story: '' }, 1)
   const [first, ...rows] = text.split('\n')
   expect(first).toBe(heading!.text.trimEnd())

@@ -7,7 +7,7 @@ import { withDatabase } from '../../main/database/with-database.ts'
 
 export function backlogCommand(): Command {
   return new Command('backlog')
-    .description('What is recorded and not yet counted, and the invocations that gave up and wait for an operator.')
+    .description('Show events that are recorded and not yet counted, and invocations that failed and wait for an operator.')
     .option('--json', 'as JSON')
     .action(async (options: { json?: boolean }) => {
       const config = readConfig(process.env)
@@ -28,6 +28,6 @@ export function backlogCommand(): Command {
 
 function stuckText(stuck: Stuck | undefined): string {
   if (stuck === undefined) return 'Invocations: Restate does not answer'
-  const how = stuck.paused > 0 ? ` (resume them in the Restate UI): ${stuck.pausedIds.join(', ')}` : ''
-  return `Invocations that failed and are tried again: ${stuck.retrying}; paused: ${stuck.paused}${how}`
+  const resume = stuck.paused > 0 ? ` (resume them in the Restate UI): ${stuck.pausedIds.join(', ')}` : ''
+  return `Invocations that failed and are tried again: ${stuck.retrying}; paused: ${stuck.paused}${resume}`
 }

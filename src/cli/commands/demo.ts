@@ -18,31 +18,30 @@ interface Options {
 
 const TICK_MS = 500
 const SEED_MAX = 2 ** 32 - 1
-/** A quarter of a year: about 40,000 events. */
+/** A quarter of a year, about 40,000 events. */
 const DAYS_MAX = 90
 const RATE_MAX = 2_000
 const MINUTES_MAX = 24 * 60
 
 export function demoCommand(): Command {
   return new Command('demo')
-    .description(
-      'Play a small shop on a running Footfall: some days of history, then live shoppers, and the top list as it moves.',
-    )
+    .description('Play a small shop on a running Footfall: days of history, then live shoppers, and the top list as it changes.')
     .option('--rate <events>', 'live events per second', wholeNumber(1, RATE_MAX), 20)
-    .option('--days <days>', 'of history, sent at once before; 0 for none', wholeNumber(0, DAYS_MAX), 7)
-    .option('--minutes <minutes>', 'how long the shoppers come (default: until Ctrl-C)', wholeNumber(1, MINUTES_MAX))
-    .option('--seed <number>', 'another seed is another shop', wholeNumber(0, SEED_MAX), 1)
-    .option('--gateway <url>', 'the gateway (default: that of npm start)', gatewayOf)
+    .option('--days <days>', 'days of history, sent before the live events; 0 for none', wholeNumber(0, DAYS_MAX), 7)
+    .option('--minutes <minutes>', 'how long live events are sent (default: until Ctrl-C)', wholeNumber(1, MINUTES_MAX))
+    .option('--seed <number>', 'another seed gives another shop', wholeNumber(0, SEED_MAX), 1)
+    .option('--gateway <url>', 'address of the gateway (default: the gateway of npm start)', gatewayOf)
     .addOption(
-      new Option('--key <key>', 'an API key that may record and read (and manage, for the catalogue), where keys are needed').env(
-        'FOOTFALL_KEY',
-      ),
+      new Option(
+        '--key <key>',
+        'an API key with the scopes ingest and read (and manage, for the catalogue), once there are keys',
+      ).env('FOOTFALL_KEY'),
     )
     .addHelpText('after', HELP)
     .action(async (options: Options) => {
-      const told = new AbortController()
-      void waitForShutdown().then(() => told.abort())
-      const { signal } = told
+      const shutdown = new AbortController()
+      void waitForShutdown().then(() => shutdown.abort())
+      const { signal } = shutdown
       const endMs = (options.minutes ?? Number.POSITIVE_INFINITY) * 60_000
       const plan = {
         ...options,
@@ -53,15 +52,15 @@ export function demoCommand(): Command {
         signal,
       }
       const tally = await runDemo(plan, screenOn(process.stdout))
-      // The terminal has put ^C where the next line begins.
+      // The terminal has printed ^C at the start of the line.
       if (signal.aborted && process.stdout.isTTY) console.log()
       console.log(`${tallyText(tally)}. Prove the numbers: ./footfall verify`)
     })
 }
 
 const HELP = `
-The events of the history are the same whenever it is sent: their ids are made of the seed and the hour, so that sending it
-again adds nothing twice. Live events are new each time. After 15 seconds a product that hardly anybody asked for goes viral.
+Ids of history events are made from the seed and the hour, so sending the history again adds nothing. Live events are new
+each time. After 15 seconds a product that few shoppers looked at goes viral.
 `
 
 function gatewayOf(text: string): string {

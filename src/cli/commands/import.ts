@@ -17,7 +17,7 @@ import { summaryOf } from '../import/summary.ts'
 import { wholeNumber } from './whole-number.ts'
 import { StartError } from '../../main/config/start-error.ts'
 
-type GivenRule = readonly ['map' | 'set', string]
+type RuleText = readonly ['map' | 'set', string]
 
 interface Options {
   products?: boolean
@@ -38,49 +38,53 @@ interface Options {
 }
 
 export function importCommand(): Command {
-  const rules: GivenRule[] = []
-  // --map and --set share a list: which of two rules for a field comes first decides.
-  const collect = (verb: GivenRule[0]) => (text: string) => void rules.push([verb, text])
+  const rules: RuleText[] = []
+  // --map and --set share a list, because the first of two rules for a field wins.
+  const collect = (verb: RuleText[0]) => (text: string) => void rules.push([verb, text])
   return new Command('import')
-    .description('Import interactions, or products, from files of CSV or JSON lines (.csv .tsv .jsonl .ndjson, also .gz).')
+    .description('Import interactions or products from files of CSV or JSON lines (.csv .tsv .jsonl .ndjson, also .gz).')
     .argument('<files...>', 'files to import, one after the other')
-    .option('--products', 'the rows are products of the catalogue, and not interactions')
+    .option('--products', 'read products of the catalogue instead of interactions')
     .option(
       '--price-decimals <count>',
-      'prices of products are decimal, with as many places as minor units have',
+      'prices are decimal numbers with this many places (default: prices in minor units)',
       wholeNumber(0, 6),
     )
-    .option('--map <field=column [if condition]>', 'take a field from a column; an empty cell is no value', collect('map'))
-    .option('--set <field=value [if condition]>', 'give a field a constant', collect('set'))
-    .option('--values <field:from=to>', 'replace a value of a field; others stay as they are', listed)
-    .addOption(new Option('--format <format>', "what the files are, when their names don't say it").choices(['csv', 'jsonl']))
-    .option('--columns <names>', 'names of the columns, with commas, of CSV without a header row', namesOf)
-    .option('--delimiter <text>', 'between two cells of CSV; "tab" for a tab (default: a comma, in .tsv a tab)', delimiterOf)
-    .option('--encoding <name>', 'of the text, such as windows-1252', encodingOf, 'utf-8')
+    .option('--map <field=column [if condition]>', 'take a field from a column; an empty cell has no value', collect('map'))
+    .option('--set <field=value [if condition]>', 'set a field to a constant', collect('set'))
+    .option('--values <field:from=to>', 'replace a value of a field; other values stay', listed)
+    .addOption(new Option('--format <format>', 'format of the files, when their names do not show it').choices(['csv', 'jsonl']))
+    .option('--columns <names>', 'comma-separated column names of CSV without a header row', namesOf)
+    .option(
+      '--delimiter <text>',
+      'the character between cells of CSV; "tab" for a tab (default: a comma, in .tsv a tab)',
+      delimiterOf,
+    )
+    .option('--encoding <name>', 'text encoding, e.g. windows-1252', encodingOf, 'utf-8')
     .addOption(new Option('--time-unit <unit>', 'read plain numbers as times since 1970').choices(['s', 'ms']))
-    .option('--utc-offset <offset>', 'zone of times that have none, such as +02:00', 'Z')
-    .option('--allow-missing', 'read a column that a file does not have as empty')
+    .option('--utc-offset <offset>', 'offset of times without a zone, e.g. +02:00', 'Z')
+    .option('--allow-missing', 'treat a column that a file does not have as empty')
     .option('--batch <rows>', 'rows per call', wholeNumber(1, BATCH_ITEMS_MAX), 1_000)
-    .option('--in-flight <calls>', 'calls at the same time', wholeNumber(1, 64), 4)
-    .option('--patience <seconds>', 'how long to try when Restate does not answer', wholeNumber(1, 86_400), 300)
-    .option('--rejected <file>', 'where refused rows are written as JSON lines (default: <first file>.rejected.jsonl)')
-    .option('--ingress <url>', 'ingress of Restate (default: RESTATE_INGRESS_URL, or that of npm start)')
+    .option('--in-flight <calls>', 'concurrent calls', wholeNumber(1, 64), 4)
+    .option('--patience <seconds>', 'how long to retry while Restate does not answer', wholeNumber(1, 86_400), 300)
+    .option('--rejected <file>', 'file for rejected rows, as JSON lines (default: <first file>.rejected.jsonl)')
+    .option('--ingress <url>', "address of Restate's ingress (default: RESTATE_INGRESS_URL, or the ingress of npm start)")
     .addHelpText('after', HELP)
     .action(async (files: string[], options: Options) => importFiles(planOf(files, rules, options)))
 }
 
 async function importFiles(plan: ImportPlan): Promise<void> {
-  // With much memory free, V8 collects late: half a million rows peaked at 360 MiB, and at 158 MiB with this.
+  // Without this V8 collects garbage late when much memory is free: half a million rows peaked at 360 MiB instead of 158 MiB.
   setFlagsFromString('--optimize-for-size')
   const interrupted = new AbortController()
   process.once('SIGINT', () => interrupted.abort())
   const startedAt = performance.now()
   const tallies = await runImport({ ...plan, signal: interrupted.signal }, progressOn(process.stderr))
   console.log(summaryOf(tallies, (performance.now() - startedAt) / 1_000, process.resourceUsage().maxRSS))
-  if (existsSync(plan.rejectedPath)) console.log(`Refused rows, with their lines and reasons: ${plan.rejectedPath}`)
+  if (existsSync(plan.rejectedPath)) console.log(`Rejected rows, with their lines and reasons: ${plan.rejectedPath}`)
 }
 
-function planOf(paths: string[], rules: readonly GivenRule[], options: Options): ImportPlan {
+function planOf(paths: string[], rules: readonly RuleText[], options: Options): ImportPlan {
   const { format, delimiter, columns, encoding } = options
   const kind = kindOf(options)
   return {
@@ -101,30 +105,30 @@ function planOf(paths: string[], rules: readonly GivenRule[], options: Options):
 
 function kindOf({ products: areProducts = false, priceDecimals }: Options): ItemKind {
   if (areProducts) return products({ priceDecimals })
-  if (priceDecimals !== undefined) throw new StartError('--price-decimals is about prices of products: add --products.')
+  if (priceDecimals !== undefined) throw new StartError('--price-decimals is for prices of products: add --products.')
   return INTERACTIONS
 }
 
 const HELP = `
 Fields of an interaction: event_id, occurred_at, account_id, account_number, session_id, event_type, ref_type (Product unless
 given), ref_id, metadata (JSON), metadata.<key>, user_agent, ip_address. Fields of a product (--products): product_id,
-seller_id, name, category, brand, price, currency, quantity, status, updated_at. Without --map, columns that are named like
-a field are that field.
+seller_id, name, category, brand, price, currency, quantity, status, updated_at. Without --map, a column
+with the name of a field is that field.
 
-Rules for a field are tried in the order given; the first whose condition holds and that has a value counts. A condition is
-COLUMN = VALUE (or != < <= > >= as numbers, ^= begins with), or COLUMN is [not] empty, joined by "and". Put a column or a
-value with special characters in double quotes. A row to which no rule gives an event_type is refused.
+Rules for a field are tried in the order of the command; the first rule with a value whose condition holds wins. A condition is
+COLUMN = VALUE (or != < <= > >= as numbers, ^= starts with), or COLUMN is [not] empty; "and" joins several. Put a column or a
+value with special characters in double quotes. A row without an event_type is rejected.
 
 Times: RFC 3339, 2026-03-01 12:00:00 (also with UTC or an offset), 2026-03-01, or numbers with --time-unit.
 
-An event's id is made of its row's content: running an import again changes nothing, and a row that is there twice counts
-once. What is recorded stays as it is, also when the rules have changed since; only a row that is given another time
-(by another column, --utc-offset or --time-unit) becomes another event.
+An event's id is made from the content of its row, so running an import again changes nothing, and a row that appears twice
+counts once. Recorded events stay as they are even when the rules change; only a row with another time (by another column,
+--utc-offset or --time-unit) becomes another event.
 
-Of a product the newest updated_at wins. A row that no rule gives one is as old as its file was written: running the import
-again changes nothing, and a file that was written later wins (touch it, to have its rows win after the rules have changed). The
-status is active unless a rule says hidden or deleted. A price is in minor units, such as cents, unless --price-decimals says
-that it is decimal: with 2, 19.9 is 1990, exactly. It needs a currency; without a price there is none.
+The newest updated_at of a product wins. A row without updated_at gets the time at which its file was written, so running the
+import again changes nothing, and a file that was written later wins (touch it, so that its rows win after a change of rules).
+The status is active unless a rule says hidden or deleted. A price is in minor units, e.g. cents, unless --price-decimals says
+that it is decimal: with 2, 19.9 is 1990, exactly. A price needs a currency; without a price the currency is left out.
 
 Examples:
   $ footfall import events.csv --map account_id=user_id --map ref_id=product_id --map occurred_at=event_time \\
@@ -142,7 +146,7 @@ function listed(text: string, before: string[] = []): string[] {
 
 function namesOf(text: string): string[] {
   const names = text.split(',').map((name) => name.trim())
-  if (new Set(names).size < names.length) throw new InvalidArgumentError('A name is there twice.')
+  if (new Set(names).size < names.length) throw new InvalidArgumentError('A name appears twice.')
   return names
 }
 
@@ -156,6 +160,6 @@ function encodingOf(text: string): string {
   try {
     return new TextDecoder(text).encoding
   } catch {
-    throw new InvalidArgumentError('It is unknown.')
+    throw new InvalidArgumentError('This encoding is unknown.')
   }
 }

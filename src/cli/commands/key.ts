@@ -39,24 +39,31 @@ export function keyCommand(): Command {
     .addCommand(
       new Command('create')
         .description('Make a key and print it. Its secret is not kept and cannot be shown again.')
-        .argument('<name>', 'who uses it, such as "checkout service"', nameOf)
-        .option('--scope <scope>', `what it may do, repeatable: ${SCOPES.join(', ')}`, scopesOf)
-        .option('--publishable', 'may stand in a web page: can only send events, from pages of its origins')
-        .option('--origin <origin>', 'a page that may use it, repeatable, such as https://shop.example', originsOf)
-        .option('--seller <id>', 'sees what is of this seller alone, and nothing else', sellerOf)
-        .option('--rate <requests>', 'requests a minute', rateOf)
-        .option('--file <file>', 'a secret key that was made elsewhere, as ff_<12 hex digits>_<64 hex digits>; safe to repeat')
+        .argument('<name>', 'a name for its user, e.g. "checkout service"', nameOf)
+        .option('--scope <scope>', `a permission, repeatable: ${SCOPES.join(', ')}`, scopesOf)
+        .option('--publishable', 'for a web page: the key can only send events, from pages of its origins')
+        .option('--origin <origin>', 'the origin of pages that may use it, repeatable, e.g. https://shop.example', originsOf)
+        .option('--seller <id>', 'the key reads the data of this seller only', sellerOf)
+        .option('--rate <requests>', 'requests per minute', rateOf)
+        .option(
+          '--file <file>',
+          'take the secret key in this file, ff_<12 hex digits>_<64 hex digits>, instead of making one; safe to repeat',
+        )
         .action(create),
     )
-    .addCommand(new Command('list').description('List the keys, the revoked ones too.').option('--json', 'as JSON').action(list))
-    .addCommand(new Command('revoke').description('Revoke a key, for ever.').argument('<id>', 'its id, as listed').action(revoke))
+    .addCommand(
+      new Command('list').description('List the keys, including revoked ones.').option('--json', 'as JSON').action(list),
+    )
+    .addCommand(
+      new Command('revoke').description('Revoke a key permanently.').argument('<id>', 'id of the key, as listed').action(revoke),
+    )
 }
 
 async function create(name: string, options: CreateOptions): Promise<void> {
   const key = newKeyOf(name, options)
-  const file = options.file === undefined ? undefined : textIn(options.file, key)
+  const file = options.file === undefined ? undefined : keyTextIn(options.file, key)
   await withDatabase(readConfig(process.env), { name: 'footfall key' }, async (db) => {
-    if (file !== undefined) return createOf(db, key, file)
+    if (file !== undefined) return storeKey(db, key, file)
     const { keyId, text } = await db.transaction().execute(async (tx) => {
       const made = await createApiKey(tx, key)
       await auditKey(tx, 'key.create', made.keyId, key)
@@ -66,8 +73,8 @@ async function create(name: string, options: CreateOptions): Promise<void> {
   })
 }
 
-/** The one that is made where the program is deployed. */
-async function createOf(db: Database, key: NewApiKey, text: string): Promise<void> {
+/** Stores a key that was made where the program is deployed. Repeating it with the same key changes nothing. */
+async function storeKey(db: Database, key: NewApiKey, text: string): Promise<void> {
   const parts = partsOfKey(text)!
   const isNew = await db.transaction().execute(async (tx) => {
     const isInserted = await insertApiKey(tx, key, parts)
@@ -78,16 +85,16 @@ async function createOf(db: Database, key: NewApiKey, text: string): Promise<voi
     console.log(`Key ${parts.keyId} (${key.scopes.join(', ')}).`)
     return
   }
-  const known = (await listApiKeys(db)).find(({ keyId }) => keyId === parts.keyId)!
-  if (!isSecret(parts.secret, known.secretSha256)) {
-    throw new StartError(`There is another key ${parts.keyId} already: make a new one for the file.`)
+  const stored = (await listApiKeys(db)).find(({ keyId }) => keyId === parts.keyId)!
+  if (!isSecret(parts.secret, stored.secretSha256)) {
+    throw new StartError(`Key ${parts.keyId} exists with another secret: make a new key for the file.`)
   }
-  if (known.revokedAt !== null) throw new StartError(`Key ${parts.keyId} was revoked: make a new one for the file.`)
-  console.log(`Key ${parts.keyId} (${known.scopes.join(', ')}) is there already.`)
+  if (stored.revokedAt !== null) throw new StartError(`Key ${parts.keyId} was revoked: make a new key for the file.`)
+  console.log(`Key ${parts.keyId} (${stored.scopes.join(', ')}) exists already.`)
 }
 
-function textIn(file: string, { isPublishable }: NewApiKey): string {
-  if (isPublishable) throw new StartError('A publishable key is no secret: leave out --file.')
+function keyTextIn(file: string, { isPublishable }: NewApiKey): string {
+  if (isPublishable) throw new StartError('A publishable key is not secret: leave out --file.')
   const text = readSecret('--file', file)
   if (partsOfKey(text) !== undefined && text.startsWith('ff_')) return text
   throw new StartError(`--file is ${file}, which has no key of the form ff_<12 hex digits>_<64 hex digits>.`)
@@ -99,14 +106,15 @@ async function auditKey(db: Database, action: AuditEntry['action'], keyId: strin
 }
 
 function newKeyOf(name: string, { scope, publishable = false, origin = [], seller, rate }: CreateOptions): NewApiKey {
-  if (publishable && (scope?.some((one) => one !== 'ingest') || seller !== undefined)) {
+  if (publishable && (scope?.some((name) => name !== 'ingest') || seller !== undefined)) {
     throw new StartError('A publishable key can only send events: leave out --seller and every --scope but ingest.')
   }
-  if (publishable && origin.length === 0) throw new StartError('Say from which pages: --origin https://shop.example.')
+  if (publishable && origin.length === 0)
+    throw new StartError('A publishable key needs the origin of its pages: --origin https://shop.example.')
   if (!publishable && origin.length > 0) throw new StartError('Only a publishable key has origins: add --publishable.')
-  if (!publishable && scope === undefined) throw new StartError(`Say what it may do: --scope ${SCOPES.join(', --scope ')}.`)
-  if (seller !== undefined && scope?.some((one) => one !== 'read')) {
-    throw new StartError('A key of a seller can only read what is of him: leave out every --scope but read.')
+  if (!publishable && scope === undefined) throw new StartError(`A key needs a scope: --scope ${SCOPES.join(', --scope ')}.`)
+  if (seller !== undefined && scope?.some((name) => name !== 'read')) {
+    throw new StartError("A seller's key can only read that seller's data: leave out every --scope but read.")
   }
   const scopes = publishable ? (['ingest'] as const) : [...new Set(scope)]
   return { name, scopes, isPublishable: publishable, origins: origin, sellerId: seller ?? null, requestsPerMinute: rate ?? null }
@@ -157,11 +165,11 @@ async function revoke(keyId: string): Promise<void> {
   })
 }
 
-/** Who acts where nobody has a key. */
+/** Actors that are not keys: no key may have these names. */
 const NOT_NAMES = ['footfall', 'local', 'unknown']
 
 function nameOf(text: string): string {
-  if (NOT_NAMES.includes(text)) throw new InvalidArgumentError('Audit entries call others by it.')
+  if (NOT_NAMES.includes(text)) throw new InvalidArgumentError('Audit entries use this name for callers without a key.')
   if (text.trim() !== '' && text.length <= NAME_CHARACTERS_MAX) return text
   throw new InvalidArgumentError(`It has 1 to ${NAME_CHARACTERS_MAX} characters.`)
 }
@@ -173,10 +181,10 @@ function sellerOf(text: string): string {
 
 function scopesOf(text: string, before: Scope[] = []): Scope[] {
   if (SCOPES.includes(text as Scope)) return [...before, text as Scope]
-  throw new InvalidArgumentError(`It is one of ${SCOPES.join(', ')}.`)
+  throw new InvalidArgumentError(`The scopes are ${SCOPES.join(', ')}.`)
 }
 
-/** As a browser writes it: scheme, host and port, nothing after. */
+/** An origin as browsers write it: scheme, host and port. */
 function originsOf(text: string, before: string[] = []): string[] {
   const origin = URL.parse(text)?.origin
   if (origin !== undefined && origin !== 'null' && origin === text.replace(/\/$/, '')) return [...before, origin]

@@ -10,10 +10,10 @@ type Passwords = Partial<Record<Role, string>>
 
 export function migrateCommand(): Command {
   return new Command('migrate')
-    .description('Apply sql/ to the database, and make what the program needs in it. Safe to repeat.')
+    .description('Apply sql/ to the database and prepare it for the program. Safe to repeat.')
     .option(
       '--role <role=file>',
-      `make the user ${ROLES.map(userOf).join(' or ')} of the database, with what it needs and the password in the file; repeatable`,
+      `create the database user ${ROLES.map(userOf).join(' or ')} with its privileges and the password in the file; repeatable`,
       passwordsOf,
     )
     .action(async ({ role: passwords = {} }: { role?: Passwords }) => {
@@ -31,6 +31,6 @@ export function migrateCommand(): Command {
 
 function passwordsOf(text: string, before: Passwords = {}): Passwords {
   const [, role, file] = /^(\w+)=(.+)$/.exec(text) ?? []
-  if (!ROLES.includes(role as Role)) throw new InvalidArgumentError(`It is ${ROLES.join(' or ')}, = and a file.`)
+  if (!ROLES.includes(role as Role)) throw new InvalidArgumentError(`Write ${ROLES.map((name) => `${name}=FILE`).join(' or ')}.`)
   return { ...before, [role as Role]: readSecret('--role', file!) }
 }

@@ -1,9 +1,9 @@
 import { Command } from 'commander'
 
-/** One process of `start` alone, with everything that it needs elsewhere. */
+/** Runs one process of `start` alone. PostgreSQL, Restate and the other process run elsewhere. */
 export function endpointCommand(): Command {
   return new Command('endpoint')
-    .description('Run the service endpoint alone. It needs DATABASE_URL, and Restate, which register tells of it.')
+    .description('Run the service endpoint alone. It needs DATABASE_URL, and Restate calls it once it is registered (register).')
     .action(async () => void (await import('../../main/endpoint.ts')))
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Command, Option } from 'commander'
 import { type RecomputeRun, StartRun } from '../../contract/recompute-run.ts'
-import { ReportDay, type ReportWindow, WINDOWS } from '../../contract/report.ts'
+import { REPORT_SLUGS, ReportDay, type ReportWindow, WINDOWS } from '../../contract/report.ts'
 import { createIngress } from '../../ingress/clients.ts'
 import { createRecomputeRunsClient, type Runs } from '../../ingress/recompute-runs-client.ts'
 import { refusalOf } from '../../ingress/refusal.ts'
@@ -26,28 +26,28 @@ interface Options {
 export function recomputeCommand(): Command {
   return new Command('recompute')
     .description(
-      'Rebuild a report from its events, and wait for it. Exit 1 when that failed or was cancelled. Needs Restate to run.',
+      'Rebuild a report from its events and wait for the end. Exit 1 when the run failed or was cancelled. Restate must be running.',
     )
-    .argument('[report]', 'volume-by-period, status-counts or top-entities')
-    .addOption(new Option('--window <window>', 'which buckets').choices(WINDOWS).default('day'))
+    .argument('[report]', `the report: ${REPORT_SLUGS.join(', ')}`)
+    .addOption(new Option('--window <window>', 'the size of a bucket').choices(WINDOWS).default('day'))
     .option('--from <day>', 'the first day, UTC; widened to whole buckets (default: 29 days before the last)')
-    .option('--to <day>', 'the last day, which is part of it (default: today)')
-    .option('--no-wait', 'ask for it only')
-    .option('--cancel <run>', 'cancel a run instead; what it has rebuilt stays')
-    .option('--json', 'the run as JSON')
+    .option('--to <day>', 'the last day, included (default: today)')
+    .option('--no-wait', 'start the run and return')
+    .option('--cancel <run>', 'cancel a run instead; buckets that it has rebuilt stay so')
+    .option('--json', 'print the run as JSON')
     .action(async (report: string | undefined, options: Options) => {
       const { ingressUrl } = addressesOf(readConfig(process.env))
       const runs = createRecomputeRunsClient(createIngress({ url: ingressUrl }))
-      const told = (error: unknown) => {
+      const fail = (error: unknown) => {
         const message =
           refusalOf(error)?.message ?? `Restate at ${ingressUrl} does not answer: start Footfall with npm start first.`
         throw new StartError(message, { cause: error })
       }
-      if (options.cancel !== undefined) print(await runs.cancel(options.cancel, { actor: actor() }).catch(told), options)
-      else if (report === undefined) throw new StartError('Say which report: volume-by-period, status-counts or top-entities.')
+      if (options.cancel !== undefined) print(await runs.cancel(options.cancel, { actor: actor() }).catch(fail), options)
+      else if (report === undefined) throw new StartError(`Name a report: ${REPORT_SLUGS.join(', ')}.`)
       else {
-        const asked = await runs.start(requestOf(report, options)).catch(told)
-        const run = options.wait ? await ended(runs, asked).catch(told) : asked
+        const started = await runs.start(requestOf(report, options)).catch(fail)
+        const run = options.wait ? await waitForEnd(runs, started).catch(fail) : started
         process.exitCode = ['failed', 'cancelled'].includes(run.status) ? 1 : 0
         print(run, options)
       }
@@ -65,14 +65,14 @@ function requestOf(report: string, { window, from, to = dayOf(Date.now()) }: Opt
   throw new StartError(`${option ?? 'The report'} ${issue?.message}.`)
 }
 
-/** Whoever gives up waiting leaves the run going. */
-async function ended(runs: Runs, asked: RecomputeRun): Promise<RecomputeRun> {
+/** Waits for the end of a run. A wait that is interrupted does not end the run. */
+async function waitForEnd(runs: Runs, started: RecomputeRun): Promise<RecomputeRun> {
   const progress = runProgressOn(process.stderr, () =>
-    process.stderr.write(`The run goes on; ./footfall recompute --cancel ${asked.id} ends it.\n`),
+    process.stderr.write(`The run continues; ./footfall recompute --cancel ${started.id} ends it.\n`),
   )
   try {
-    let run = asked
-    for (; run.status === 'pending' || run.status === 'running'; run = await runs.status(asked.id)) {
+    let run = started
+    for (; run.status === 'pending' || run.status === 'running'; run = await runs.status(started.id)) {
       progress.report(run)
       await sleep(POLL_MS)
     }

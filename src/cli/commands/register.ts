@@ -32,11 +32,11 @@ interface RegisterOptions {
 export function registerCommand(): Command {
   return new Command('register')
     .description(
-      'Tell Restate of the release at FOOTFALL_ENDPOINT_URL: new calls go there, those that run end where they began. Safe to repeat.',
+      'Register the release at FOOTFALL_ENDPOINT_URL with Restate: new calls go to it, running calls end where they began. Safe to repeat.',
     )
-    .option('--breaking', 'also when callers of the contract before, or calls that wait, may fail')
-    .option('--remove-drained', 'let Restate forget old releases that have nothing left to do')
-    .option('--wait <seconds>', 'how long Restate and the endpoint may take to come up', wholeNumber(1, 3_600), WAIT_SECONDS)
+    .option('--breaking', 'register even if callers of the previous contract, or calls that wait in Restate, may fail')
+    .option('--remove-drained', 'remove old releases without unfinished invocations from Restate')
+    .option('--wait <seconds>', 'how long to wait for Restate and the endpoint', wholeNumber(1, 3_600), WAIT_SECONDS)
     .action(registerCheckedRelease)
 }
 
@@ -51,8 +51,8 @@ async function registerCheckedRelease({ breaking = false, removeDrained = false,
   }
   const found = await discoverPatiently(adminUrl, endpointUrl, waitMs)
   await refuseMixture(adminUrl, endpointUrl, releaseOf(found))
-  const { isNew, told } = await registerRelease(adminUrl, found, endpointUrl, breaking)
-  console.log(told)
+  const { isNew, summary } = await registerRelease(adminUrl, found, endpointUrl, breaking)
+  console.log(summary)
   await startSchedules(ingressUrl, retentionOf(config)).catch((cause: unknown) => {
     throw new StartError(`The schedules were not started, because Restate does not answer at ${ingressUrl}: register again.`, {
       cause,
@@ -62,14 +62,14 @@ async function registerCheckedRelease({ breaking = false, removeDrained = false,
     adminUrl,
     found.map(({ name }) => name),
   )
-  // What has just begun there may not be known yet.
-  await tellOf(old, adminUrl, removeDrained && !isNew)
+  // Calls that began a moment ago may be missing in the numbers of a release that was current until now.
+  await handleOldReleases(old, adminUrl, removeDrained && !isNew)
 }
 
 interface Registered {
   isNew: boolean
-  /** What was done, as a sentence. */
-  told: string
+  /** The outcome in one sentence. */
+  summary: string
 }
 
 async function registerRelease(
@@ -80,17 +80,17 @@ async function registerRelease(
 ): Promise<Registered> {
   const release = releaseOf(found)
   const registered = await registeredServices(adminUrl)
-  const here = (await deployments(adminUrl)).find((one) => sameAddress(one.uri, uri))
+  const here = (await deployments(adminUrl)).find((deployment) => sameAddress(deployment.uri, uri))
   if (here !== undefined) {
-    const known = registered.find((service) => service.deployment_id === here.id)
-    if (known === undefined) throw new StartError(`${uri} is the address of an older release: give each release its own.`)
-    const knownRelease = releaseOf([known])
-    if (knownRelease === release) return { isNew: false, told: `${release} at ${uri} is registered already.` }
+    const service = registered.find(({ deployment_id: id }) => id === here.id)
+    if (service === undefined) throw new StartError(`${uri} is the address of an older release: give each release its own.`)
+    const registeredRelease = releaseOf([service])
+    if (registeredRelease === release) return { isNew: false, summary: `${release} at ${uri} is registered already.` }
     throw new StartError(
-      `${uri} is registered as ${knownRelease}, and ${release} answers there now: give each release its own address (FOOTFALL_ENDPOINT_URL).`,
+      `${uri} is registered as ${registeredRelease}, and ${release} answers there now: give each release its own address (FOOTFALL_ENDPOINT_URL).`,
     )
   }
-  // Of others' services in the same Restate nothing is said.
+  // The same Restate may have services of other programs, which are left alone.
   const names = new Set(found.map(({ name }) => name))
   const ours = registered.filter(({ name, metadata }) => names.has(name) || metadata?.[RELEASE] !== undefined)
   const changes = contractChanges(ours, found)
@@ -98,14 +98,14 @@ async function registerRelease(
   const broken = changes.filter(({ isBreaking }) => isBreaking).length
   if (broken > 0 && !isBreakingAllowed) {
     throw new StartError(
-      `${release} was not registered: ${broken} of the changes may break callers, or calls that wait in Restate; register --breaking does it all the same.`,
+      `${release} was not registered: ${broken} of the changes may break callers, or calls that wait in Restate; register --breaking registers it anyway.`,
     )
   }
   await register(adminUrl, uri, { isForced: false })
-  return { isNew: true, told: `${release} at ${uri} is registered.` }
+  return { isNew: true, summary: `${release} at ${uri} is registered.` }
 }
 
-/** The endpoint may be just coming up. */
+/** Retries, because the endpoint may be starting. */
 async function discoverPatiently(adminUrl: string, uri: string, waitMs: number): Promise<DescribedService[]> {
   let problem: unknown
   let found: DescribedService[] | undefined
@@ -123,15 +123,15 @@ async function discoverPatiently(adminUrl: string, uri: string, waitMs: number):
   )
 }
 
-/** A name may stand for several containers, and Restate asked one of them. @throws StartError when another release is among them. */
+/** Checks every address of a host name, because it may stand for several containers and Restate asked one. @throws StartError for two releases. */
 async function refuseMixture(adminUrl: string, uri: string, release: string): Promise<void> {
   const { hostname } = new URL(uri)
-  // Where this process does not know the name, Restate's answer has to do.
+  // A name that this process cannot resolve is not checked any further.
   const addresses = isIP(hostname) ? [] : await lookup(hostname, { all: true }).catch(() => [])
   for (const { address, family } of addresses.length > 1 ? addresses : []) {
-    const one = new URL(uri)
-    one.hostname = family === 6 ? `[${address}]` : address
-    const found = await discover(adminUrl, one.href).catch(() => undefined)
+    const url = new URL(uri)
+    url.hostname = family === 6 ? `[${address}]` : address
+    const found = await discover(adminUrl, url.href).catch(() => undefined)
     if (found !== undefined && releaseOf(found) !== release) {
       throw new StartError(`Both ${release} and ${releaseOf(found)} answer at ${uri}: give each release its own address.`)
     }
@@ -142,13 +142,13 @@ function releaseOf(services: readonly DescribedService[]): string {
   return services[0]?.metadata?.[RELEASE] ?? 'unnamed'
 }
 
-function sameAddress(one: string, other: string): boolean {
-  return new URL(one).href === new URL(other).href
+function sameAddress(a: string, b: string): boolean {
+  return new URL(a).href === new URL(b).href
 }
 
-async function tellOf(old: readonly OldDeployment[], adminUrl: string, isRemoving: boolean): Promise<void> {
+async function handleOldReleases(old: readonly OldDeployment[], adminUrl: string, isRemoving: boolean): Promise<void> {
   for (const { id, uri, unfinished } of old) {
-    if (unfinished > 0) console.log(`The release before at ${uri} (${id}) has ${unfinished} invocations to end: let it run.`)
+    if (unfinished > 0) console.log(`The release before at ${uri} (${id}) has ${unfinished} unfinished invocations: let it run.`)
     else if (isRemoving) {
       await removeDeployment(adminUrl, id)
       console.log(`The release before at ${uri} (${id}) was drained, and Restate has forgotten it.`)

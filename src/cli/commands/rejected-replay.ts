@@ -1,14 +1,13 @@
 import { Command } from 'commander'
-import { rejectedIdOf, type RejectedKey, Correction } from '../../contract/rejected.ts'
+import { Correction, rejectedIdOf, type RejectedKey, rejectedKeyOf } from '../../contract/rejected.ts'
 import { openRejected } from '../../store/log/rejected-item.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { addressesOf } from '../../main/config/addresses.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 import { type Replayed, createReplayer } from '../terminal/replayer.ts'
-import { keyOf } from './rejected-id.ts'
 import { StartError } from '../../main/config/start-error.ts'
 
-/** What one run of --all takes on; the rest waits for the next. */
+/** Events that one run of --all replays; the rest waits for the next run. */
 const REPLAYS_MAX = 10_000
 
 interface Options {
@@ -19,23 +18,30 @@ interface Options {
 export function replayCommand(): Command {
   return new Command('replay')
     .description(
-      'Send refused interactions again after what refused them was mended. Each counts once. Needs the program to run.',
+      'Record rejected events after the cause of their rejection was fixed. Each counts once. Footfall must be running.',
     )
-    .argument('[ids...]', 'ids of the list')
-    .option('--all', `all that were not replayed, oldest first, at most ${REPLAYS_MAX.toLocaleString('en')}`)
+    .argument('[ids...]', 'ids of the events, as listed')
+    .option('--all', `every event that was not replayed, oldest first, at most ${REPLAYS_MAX.toLocaleString('en')}`)
     .option(
       '--set <field=value>',
-      'repair the event itself; the value is JSON, or else a text; null takes the field away',
+      'correct a field of the event; the value is JSON, otherwise text; null removes the field',
       listed,
     )
     .addHelpText('after', HELP)
     .action(async (ids: string[], options: Options) => {
-      const set = repairOf(options.set ?? [])
-      const named = [...new Set(ids)].map(keyOf)
+      const set = correctionOf(options.set ?? [])
+      const named = [...new Set(ids)].map(rejectedKey)
       if (named.length > 0 === Boolean(options.all)) throw new StartError('Name the ids to replay, or give --all.')
-      if (set !== undefined && named.length !== 1) throw new StartError('--set repairs one event: name one id.')
+      if (set !== undefined && named.length !== 1) throw new StartError('--set corrects one event: name one id.')
       await replayEach(named, set)
     })
+}
+
+/** The key that an id of the list stands for. @throws StartError for a text that is no id. */
+export function rejectedKey(id: string): RejectedKey {
+  const key = rejectedKeyOf(id)
+  if (key !== undefined) return key
+  throw new StartError(`"${id}" is not the id of a rejected event, e.g. 12.0: footfall rejected list shows the ids.`)
 }
 
 async function replayEach(named: RejectedKey[], set: Correction | undefined): Promise<void> {
@@ -54,9 +60,9 @@ async function replayEach(named: RejectedKey[], set: Correction | undefined): Pr
   if (tally.rejected + tally.none > 0) process.exitCode = 1
   if (!isAll) return
   console.log(
-    `Replayed: ${tally.accepted} accepted, ${tally.duplicate} recorded before, ${tally.rejected} refused again, ${tally.none} replayed by others.`,
+    `Replayed: ${tally.accepted} accepted, ${tally.duplicate} recorded before, ${tally.rejected} rejected again, ${tally.none} replayed by another call.`,
   )
-  if (open.length > REPLAYS_MAX) console.log('There are more: run it again.')
+  if (open.length > REPLAYS_MAX) console.log('There are more: run the command again.')
 }
 
 function lineOf(key: RejectedKey, replayed: Replayed): string {
@@ -64,16 +70,16 @@ function lineOf(key: RejectedKey, replayed: Replayed): string {
   const { rejection } = replayed
   if (rejection !== undefined) {
     const field = rejection.field === null ? '' : `${rejection.field}: `
-    return `${rejectedIdOf(key)} refused again as ${rejection.id}: ${field}${rejection.message}`
+    return `${rejectedIdOf(key)} rejected again as ${rejection.id}: ${field}${rejection.message}`
   }
   const outcome = replayed.outcome === 'accepted' ? 'accepted' : 'recorded before'
   return `${rejectedIdOf(key)} ${outcome}${replayed.event_id === undefined ? '' : ` as ${replayed.event_id}`}`
 }
 
 /** Reads `field=value` of each --set. @throws StartError that names the field. */
-function repairOf(given: readonly string[]): Correction | undefined {
-  if (given.length === 0) return undefined
-  const fields = given.map((text) => {
+function correctionOf(texts: readonly string[]): Correction | undefined {
+  if (texts.length === 0) return undefined
+  const fields = texts.map((text) => {
     const [, field, value] = /^([^=]+)=(.*)$/s.exec(text) ?? []
     if (field === undefined || value === undefined) throw new StartError(`--set '${text}': it is FIELD=VALUE.`)
     return [field.trim(), valueOf(field.trim(), value)] as const
@@ -84,7 +90,7 @@ function repairOf(given: readonly string[]): Correction | undefined {
   throw new StartError(`--set ${path.join('.')}: ${message}.`)
 }
 
-/** Of the plain fields only account_number is no text: 4711 is a product's id as well as the text "4711". */
+/** Keeps numbers as text, because all plain fields but account_number are texts: 4711 is the product id "4711". */
 function valueOf(field: string, text: string): unknown {
   try {
     const value: unknown = JSON.parse(text)
@@ -100,10 +106,10 @@ function listed(text: string, before: string[] = []): string[] {
 }
 
 const HELP = `
-An event keeps its id, and one that had none gets the same one in every replay: however often and by however many it is
-replayed, it counts once. An event that is refused again is a new line of the list. Exit 1 when one was not recorded.
+An event keeps its id, and an event without an id gets the same id in every replay, so it counts once however often it is
+replayed. An event that is rejected again is a new line of the list. Exit 1 when an event was not recorded.
 
---set occurred_at=… gives a UUIDv7 event_id that time too, which makes it another event.
+--set occurred_at=… also puts that time into a UUIDv7 event_id, which makes it another event.
 
 Examples:
   $ footfall rejected replay --all

@@ -4,15 +4,14 @@ import { countOpenRejected, rejectedInteraction, rejectedPage } from '../../stor
 import { readConfig } from '../../main/config/config.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 import { wholeNumber } from './whole-number.ts'
-import { keyOf } from './rejected-id.ts'
-import { replayCommand } from './rejected-replay.ts'
+import { rejectedKey, replayCommand } from './rejected-replay.ts'
 import { StartError } from '../../main/config/start-error.ts'
 
 const MESSAGE_CHARACTERS_MAX = 80
 
 export function rejectedCommand(): Command {
   return new Command('rejected')
-    .description('Refused interactions: which, why, and sending them again.')
+    .description('List rejected events, show why they were rejected, and replay them.')
     .addCommand(listCommand())
     .addCommand(showCommand())
     .addCommand(replayCommand())
@@ -20,9 +19,9 @@ export function rejectedCommand(): Command {
 
 function listCommand(): Command {
   return new Command('list')
-    .description('Refused interactions that were not replayed, newest first.')
-    .option('-n, --limit <count>', 'how many, 1 to 100', wholeNumber(1, 100), 20)
-    .option('--all', 'replayed ones too')
+    .description('List rejected events that were not replayed, newest first.')
+    .option('-n, --limit <count>', 'number of events, 1 to 100', wholeNumber(1, 100), 20)
+    .option('--all', 'include replayed events')
     .option('--json', 'as JSON')
     .action(async ({ limit, all = false, json }: { limit: number; all?: boolean; json?: boolean }) => {
       await withDatabase(readConfig(process.env), { name: 'footfall rejected', readOnly: true }, async (db) => {
@@ -33,20 +32,20 @@ function listCommand(): Command {
         }
         if (data.length > 0) console.table(data.map((rejected) => lineOf(rejected, all)))
         const open = await countOpenRejected(db)
-        console.log(open === 0 ? 'No refused interaction waits.' : `Waiting to be replayed: ${open}`)
+        console.log(open === 0 ? 'No rejected event waits.' : `Waiting to be replayed: ${open}`)
       })
     })
 }
 
 function showCommand(): Command {
   return new Command('show')
-    .description('One refused interaction, with what was sent, as JSON.')
-    .argument('<id>', 'an id of the list')
+    .description('Show a rejected event and the fields that were sent, as JSON.')
+    .argument('<id>', 'id of the event, as listed')
     .action(async (id: string) => {
-      const key = keyOf(id)
+      const key = rejectedKey(id)
       await withDatabase(readConfig(process.env), { name: 'footfall rejected', readOnly: true }, async (db) => {
         const rejected = await rejectedInteraction(db, key)
-        if (rejected === undefined) throw new StartError(`There is no refused interaction ${id}.`)
+        if (rejected === undefined) throw new StartError(`There is no rejected event ${id}.`)
         console.log(JSON.stringify(rejected, null, 2))
       })
     })

@@ -7,9 +7,14 @@ import { withDatabase } from '../../main/database/with-database.ts'
 
 export function rescoreCommand(): Command {
   return new Command('rescore')
-    .description('Put other weights, another half-life or another window in force and recompute every score from the hours.')
+    .description(
+      'Switch to other weights, another half-life or another window, and recompute every score from the hourly counts.',
+    )
     .option('--weights <name or file>', 'balanced, storefront, or a JSON file of event type → weight (POPULARITY_WEIGHTS)')
-    .option('--half-life-hours <hours>', 'half-life of trending (POPULARITY_HALF_LIFE_HOURS); rebuilds the hours from the log')
+    .option(
+      '--half-life-hours <hours>',
+      'half-life of trending (POPULARITY_HALF_LIFE_HOURS); rebuilds the hourly counts from the log',
+    )
     .option('--window-days <days>', 'how far trending looks back (POPULARITY_WINDOW_DAYS)')
     .action(async (options: { weights?: string; halfLifeHours?: string; windowDays?: string }) => {
       const config = readConfig({

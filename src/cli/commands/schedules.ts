@@ -9,12 +9,12 @@ import { durationOf } from '../terminal/duration.ts'
 
 export function schedulesCommand(): Command {
   return new Command('schedules')
-    .description('What runs by the clock: when next, and what became of the last run. Needs Restate to run.')
+    .description('Show the periodic tasks: the next slot of each, and the outcome of its last run. Restate must be running.')
     .option('--json', 'as JSON')
     .action(async (options: { json?: boolean }) => {
       const { ingressUrl } = addressesOf(readConfig(process.env))
       const schedules = await createSchedulesClient(createIngress({ url: ingressUrl }))().catch((cause: unknown) => {
-        throw new StartError(`Restate at ${ingressUrl} does not tell its schedules: start Footfall with npm start first.`, {
+        throw new StartError(`Restate at ${ingressUrl} does not answer: start Footfall with npm start first.`, {
           cause,
         })
       })

@@ -11,9 +11,9 @@ const SEED_MAX = 2 ** 32 - 1
 export function seedCommand(): Command {
   return new Command('seed')
     .description(
-      `Record ${SEED_EVENTS.toLocaleString('en')} plausible analytics events of the last ${SEED_DAYS} days, the same all day, and compute the reports. Needs the program to run.`,
+      `Record ${SEED_EVENTS.toLocaleString('en')} plausible analytics events of the last ${SEED_DAYS} days, the same all day, and compute the reports. Footfall must be running.`,
     )
-    .option('--seed <number>', 'another seed is other events', wholeNumber(0, SEED_MAX), 1)
+    .option('--seed <number>', 'another seed gives other events', wholeNumber(0, SEED_MAX), 1)
     .option('--json', 'as JSON')
     .action(async ({ seed, json }: { seed: number; json?: boolean }) => {
       const { ingressUrl } = addressesOf(readConfig(process.env))
@@ -24,9 +24,9 @@ export function seedCommand(): Command {
         return
       }
       console.log(
-        `Recorded ${recorded.accepted.toLocaleString('en')} events; ${recorded.duplicates.toLocaleString('en')} were there before.`,
+        `Recorded ${recorded.accepted.toLocaleString('en')} events; ${recorded.duplicates.toLocaleString('en')} were recorded before.`,
       )
-      if (recorded.rejected > 0) console.log(`${recorded.rejected.toLocaleString('en')} are older than what is kept.`)
+      if (recorded.rejected > 0) console.log(`${recorded.rejected.toLocaleString('en')} are too old to be recorded.`)
       for (const { slug, rows } of reports) {
         console.log(`\n${slug}`)
         console.table(rows.map(lineOf))

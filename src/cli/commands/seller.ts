@@ -18,18 +18,18 @@ interface Options {
   json?: boolean
 }
 
-/** Some terminals do not know their size. */
+/** For terminals that do not report their width. */
 const COLUMNS_USUAL = 80
 
 export function sellerCommand(): Command {
   return new Command('seller')
-    .description('What a seller sold: summary, revenue and orders over time, best products.')
-    .argument('<id>', 'the seller')
-    .option('--start <day>', 'the first day, such as 2026-03-01 (default: 29 days before the last one)')
+    .description('Show what a seller sold: summary, revenue and orders over time, best products.')
+    .argument('<id>', 'id of the seller')
+    .option('--start <day>', 'the first day, e.g. 2026-03-01 (default: 29 days before the last day)')
     .option('--end <day>', 'the last day (default: today)')
-    .addOption(new Option('--granularity <bucket>', 'what a bar is of').choices(GRANULARITIES).default('day'))
-    .option('--time-zone <zone>', 'whose days they are, such as Europe/Berlin', 'UTC')
-    .option('--currency <code>', 'such as EUR (default: the one with the most orders)')
+    .addOption(new Option('--granularity <bucket>', 'the time that a bar stands for').choices(GRANULARITIES).default('day'))
+    .option('--time-zone <zone>', 'time zone of the days, e.g. Europe/Berlin', 'UTC')
+    .option('--currency <code>', 'ISO 4217 code, e.g. EUR (default: the currency with the most orders)')
     .option('--json', 'as JSON')
     .action(async (id: string, { timeZone, json, ...options }: Options) => {
       const { seller_id: _, ...request } = requestOf({ ...options, time_zone: timeZone, seller_id: id })
@@ -51,8 +51,8 @@ function painted(text: string, style: 'dim' | 'bold' | undefined): string {
   return style === undefined ? text : styleText(style, text, { stream: process.stdout })
 }
 
-function requestOf(given: Record<string, unknown>): SellerDashboardRequest {
-  const { data, error } = SellerDashboardRequest.safeParse(given, { error: plainMessage })
+function requestOf(fields: Record<string, unknown>): SellerDashboardRequest {
+  const { data, error } = SellerDashboardRequest.safeParse(fields, { error: plainMessage })
   if (data !== undefined) return data
   const { path, message } = error.issues[0]!
   throw new StartError(sentenceOf(String(path[0]), message))

@@ -8,11 +8,11 @@ import { paymentSecretFileOf } from '../../main/database/home-paths.ts'
 
 export function signCommand(): Command {
   return new Command('sign')
-    .description('Print the x-signature of a payment callback as of now, for trying it out.')
-    .argument('<file>', 'the body, byte by byte as it will be sent')
+    .description('Print the x-signature of a payment callback that is sent now, to try it out.')
+    .argument('<file>', 'file with the body, exactly as it will be sent')
     .action((file: string) => {
       const config = readConfig(process.env)
-      // The last one is the newest.
+      // The last secret is the newest.
       const secret = paymentSecretsOf({
         ...config,
         PAYMENT_SECRET_FILE: config.PAYMENT_SECRET_FILE ?? paymentSecretFileOf(config),

@@ -10,16 +10,16 @@ const TEXT_CHARACTERS_MAX = 200
 
 export function sourceCommand(): Command {
   return new Command('source')
-    .description('The systems whose analytics events are kept: list them, and say whose are refused.')
+    .description('List the systems that send analytics events, and accept or reject the events of a system.')
     .addCommand(new Command('list').description('List the sources.').option('--json', 'as JSON').action(list))
     .addCommand(
       new Command('set')
-        .description('Change a source, or make it before it sends its first event.')
-        .argument('<slug>', 'the source, such as erp', slugOf)
-        .option('--provider <name>', 'whose system it is', textOf)
-        .option('--description <text>', 'what it sends', textOf)
-        .option('--inactive', 'its events are refused from now on; those of payments are not')
-        .option('--active', 'its events are recorded again')
+        .description('Change a source, or create it before its first event.')
+        .argument('<slug>', 'the source, e.g. erp', slugOf)
+        .option('--provider <name>', 'provider of the system', textOf)
+        .option('--description <text>', 'description of its events', textOf)
+        .option('--inactive', 'reject its events from now on, except events of payments')
+        .option('--active', 'record its events again')
         .action(change),
     )
 }
@@ -43,7 +43,7 @@ async function change(slug: string, { provider, description, active, inactive }:
   const changes: SourceChanges = { providerName: provider, description, isActive: inactive ? false : active }
   await withDatabase(readConfig(process.env), { name: 'footfall source' }, async (db) => {
     const source = await changeSource(db, slug, changes, actor())
-    console.log(`${source.slug} is ${source.is_active ? 'active' : 'inactive: its events are refused'}.`)
+    console.log(`${source.slug} is ${source.is_active ? 'active' : 'inactive: its events are rejected'}.`)
   })
 }
 

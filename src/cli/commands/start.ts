@@ -13,14 +13,14 @@ export function startCommand(): Command {
     .action(async () => {
       const config = readConfig(process.env)
       const startedAt = performance.now()
-      const told = waitForShutdown()
+      const shutdown = waitForShutdown()
       const running = await startEverything(config, (line) => console.log(line))
       try {
-        // A start may take long, after a crash for example; Ctrl-C ends it too.
-        const isReady = await Promise.race([running.ready.then(() => true), told.then(() => false)])
+        // Ctrl-C ends a start too, because a start may take long, e.g. after a crash.
+        const isReady = await Promise.race([running.ready.then(() => true), shutdown.then(() => false)])
         const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1)
         if (isReady) console.log(greeting(seconds, addressesOf(config), running.logFolder))
-        await told
+        await shutdown
       } catch (error) {
         await running.stop()
         console.error(error instanceof StartError ? error.message : error)
@@ -28,14 +28,14 @@ export function startCommand(): Command {
       }
       running.ready.catch(() => undefined)
       console.log('Stopping.')
-      killWhenAskedAgain(running)
+      killAtNextCtrlC(running)
       await running.stop()
       process.exit(0)
     })
 }
 
-/** Only a later Ctrl-C means that it takes too long; the next one may be the same, passed on by npm. */
-function killWhenAskedAgain(running: Running): void {
+/** Kills everything at another Ctrl-C. It listens after a second, because npm may pass the first Ctrl-C on a second time. */
+function killAtNextCtrlC(running: Running): void {
   const listen = () => {
     process.once('SIGINT', () => {
       running.kill()

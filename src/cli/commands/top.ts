@@ -7,14 +7,14 @@ import { wholeNumber } from './whole-number.ts'
 
 export function topCommand(): Command {
   return new Command('top')
-    .description('The products with the highest scores.')
-    .option('-n, --limit <count>', 'how many, 1 to 100', wholeNumber(1, 100), 10)
+    .description('Show the products with the highest scores.')
+    .option('-n, --limit <count>', 'number of products, 1 to 100', wholeNumber(1, 100), 10)
     .option('--json', 'as JSON')
     .action(async (options: { limit: number; json?: boolean }) => {
       await withDatabase(readConfig(process.env), { name: 'footfall top', readOnly: true }, async (db) => {
         const { data } = await topByScore(db, { limit: options.limit, after: undefined })
         if (options.json) console.log(JSON.stringify(data, null, 2))
-        else if (data.length === 0) console.log('Nothing was counted yet.')
+        else if (data.length === 0) console.log('Nothing is counted yet.')
         else console.table(data.map(toLine))
       })
     })

@@ -7,7 +7,7 @@ import { withDatabase } from '../../main/database/with-database.ts'
 
 export function verifyCommand(): Command {
   return new Command('verify')
-    .description('Replay the log against every aggregate. Exit 0 when every number is right, 1 when one is not.')
+    .description('Replay the log against every aggregate. Exit 0 when every number is right, 1 otherwise.')
     .option('--json', 'as JSON')
     .action(async (options: { json?: boolean }) => {
       await withDatabase(readConfig(process.env), { name: 'footfall verify', statementMsMax: 0 }, async (db) => {

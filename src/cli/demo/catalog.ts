@@ -84,12 +84,12 @@ export interface Product {
   category: Category
 }
 
-/** Everything that is sold. */
+/** All products of the shop. */
 export const PRODUCTS: readonly Product[] = Object.entries(CATALOGUE).flatMap(([category, ids]) =>
   ids.map((id) => ({ id, category: category as Category })),
 )
 
-/** Everything as the gateway takes it. It never changes: sending it again changes nothing. */
+/** All products as the gateway takes them. They never change, so sending them again changes nothing. */
 export const CATALOGUE_PRODUCTS: readonly CatalogueProduct[] = PRODUCTS.map(({ id, category }) => ({
   product_id: id,
   name: (id[0]!.toUpperCase() + id.slice(1)).replaceAll('-', ' '),

@@ -4,11 +4,11 @@ import { instantOf } from '../../contract/time.ts'
 import type { Shopper } from './shop.ts'
 import type { Step } from './visit.ts'
 
-/** An interaction that has its identity, so that it can be sent again. */
+/** An interaction with an id, so that it can be sent again. */
 export type IdentifiedEvent = Interaction & { event_id: string; occurred_at: string }
 
 /** A step as the gateway takes it; `idBytes` (at least 10) make its id. */
 export function eventOf(shopper: Shopper, step: Step, occurredAtMs: number, idBytes: Uint8Array): IdentifiedEvent {
-  const { afterMs: _when, ...what } = step
-  return { event_id: uuidV7(occurredAtMs, idBytes), occurred_at: instantOf(occurredAtMs), ...shopper, ...what }
+  const { afterMs: _, ...fields } = step
+  return { event_id: uuidV7(occurredAtMs, idBytes), occurred_at: instantOf(occurredAtMs), ...shopper, ...fields }
 }

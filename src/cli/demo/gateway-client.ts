@@ -12,35 +12,35 @@ export interface GatewayOptions {
   /** Without a slash at its end. */
   gatewayUrl: string
   key?: string | undefined
-  /** Ends the waiting between attempts; an attempt that runs is awaited. */
+  /** Ends the pause between attempts. A running attempt is awaited. */
   signal: AbortSignal
-  /** Says why a batch is sent again. */
-  say: (line: string) => void
+  /** Receives the reason why a batch is sent again. */
+  print: (line: string) => void
 }
 
 export interface GatewayClient {
-  /** Sends a batch until it is answered; undefined when it was interrupted before. @throws StartError when it is refused. */
+  /** Sends a batch until it is answered; undefined when it was interrupted before. @throws StartError when the gateway refuses it. */
   record: (events: readonly IdentifiedEvent[]) => Promise<CreateInteractionResponse | undefined>
-  /** Sends the catalogue, once; why it could not be sent, if so. */
+  /** Sends the catalogue once. @returns why it could not be sent, or undefined. */
   sell: (products: readonly Product[]) => Promise<{ problem: string } | undefined>
-  /** The best by score; undefined when they cannot be read just now. @throws StartError when they may not be read. */
+  /** The best products by score; undefined while they cannot be read. @throws StartError when the key may not read them. */
   top: () => Promise<Popularity[] | undefined>
 }
 
-/** More than the 10 s after which the gateway gives up, so that its answer is heard. */
+/** More than the 10 s after which the gateway gives up, so that its answer arrives. */
 const ATTEMPT_MS_MAX = 15_000
 const PATIENCE_MS = 300_000
 const PAUSE_MS_FIRST = 250
 const PAUSE_MS_MAX = 10_000
 const RETRY_AFTER_MS_MAX = 60_000
-/** As many as a page can have. */
+/** The most that a page can have. */
 const TOP_LIMIT = 100
 
 const Health = z.object({ status: z.literal('ok') })
 const Recorded = z.object({ data: CreateInteractionResponse })
 
-/** Talks to the gateway as any client would: REST, one key, and whatever was not answered sent again as it was. */
-export function gatewayClient({ gatewayUrl, key, signal, say }: GatewayOptions): GatewayClient {
+/** Calls the gateway as any client would: REST, one key, and the same request again when there was no answer. */
+export function gatewayClient({ gatewayUrl, key, signal, print }: GatewayOptions): GatewayClient {
   const headers = { 'content-type': 'application/json', ...(key !== undefined && { authorization: `Bearer ${key}` }) }
   const ask = (path: string, init: RequestInit = {}) => attempt(gatewayUrl, path, { ...init, headers })
   return {
@@ -53,7 +53,7 @@ export function gatewayClient({ gatewayUrl, key, signal, say }: GatewayOptions):
         if (signal.aborted) return undefined
         if (performance.now() > giveUpAt) throw new StartError(`${answer.problem}, for ${PATIENCE_MS / 60_000} minutes.`)
         const waitMs = answer.retryAfterMs ?? pauseMs
-        say(`${answer.problem}; sending the same ${events.length} events again in ${waitMs / 1_000} s.`)
+        print(`${answer.problem}; sending the same ${events.length} events again in ${waitMs / 1_000} s.`)
         await sleep(waitMs, undefined, { signal }).catch(() => undefined)
         if (signal.aborted) return undefined
       }
@@ -73,19 +73,19 @@ export function gatewayClient({ gatewayUrl, key, signal, say }: GatewayOptions):
   }
 }
 
-/** @throws StartError when there is no gateway: then there is nobody to wait for. */
+/** @throws StartError when there is no gateway, because waiting for it would not help. */
 export async function assertGateway(gatewayUrl: string): Promise<void> {
-  const where = 'run npm start first, or say with --gateway where it is'
+  const advice = 'run npm start first, or give the address with --gateway'
   const answer = await attempt(gatewayUrl, '/health').catch((error: unknown) => ({ error }))
-  if ('neverAnswered' in answer) throw new StartError(`No gateway answers at ${gatewayUrl} (${answer.neverAnswered}): ${where}.`)
+  if ('neverAnswered' in answer) throw new StartError(`No gateway answers at ${gatewayUrl} (${answer.neverAnswered}): ${advice}.`)
   if ('json' in answer ? !Health.safeParse(answer.json).success : 'error' in answer)
-    throw new StartError(`What answers at ${gatewayUrl} is no gateway of Footfall: ${where}.`)
+    throw new StartError(`The server at ${gatewayUrl} is not a gateway of Footfall: ${advice}.`)
 }
 
-/** What may be different the next time is a problem; `neverAnswered` says why, when nothing came back at all. */
+/** `problem` is a failure that a retry may cure; `neverAnswered` is the reason when there was no answer at all. */
 type Answer = { json: unknown } | { problem: string; retryAfterMs?: number | undefined; neverAnswered?: string }
 
-/** One request. @throws StartError on an answer that will be the same the next time. */
+/** One request. @throws StartError on an answer that a retry would get again. */
 async function attempt(gatewayUrl: string, path: string, init: RequestInit = {}): Promise<Answer> {
   const answer = await fetch(`${gatewayUrl}${path}`, { ...init, signal: AbortSignal.timeout(ATTEMPT_MS_MAX) })
     .then(async (response) => ({ response, text: await response.text() }))
@@ -100,7 +100,7 @@ async function attempt(gatewayUrl: string, path: string, init: RequestInit = {})
   throw new StartError(keyless ? `${problem}: give a key that may record and read, by --key or FOOTFALL_KEY.` : `${problem}.`)
 }
 
-/** Undefined for a text that is no JSON, which no schema takes. */
+/** Undefined for a text that is not JSON, which every schema rejects. */
 function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text)
@@ -114,9 +114,9 @@ function messageOf(text: string): string {
   return body.success ? body.data.error.message : 'without a reason'
 }
 
-/** The seconds that it asks for, within reason; its other form, a date, is left to the backoff. */
+/** The wait that the gateway asks for, at most a minute. A date, the other form of the header, is ignored: then the backoff decides. */
 function retryAfterMsOf(response: Response): number | undefined {
-  const given = response.headers.get('retry-after')
-  const seconds = given === null ? Number.NaN : Number(given)
+  const header = response.headers.get('retry-after')
+  const seconds = header === null ? Number.NaN : Number(header)
   return seconds >= 0 ? Math.min(seconds * 1_000, RETRY_AFTER_MS_MAX) : undefined
 }

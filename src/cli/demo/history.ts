@@ -7,12 +7,12 @@ import { HOUR_MS } from '../../contract/time.ts'
 
 const HOURS_PER_DAY = 24
 
-/** Visits that begin in each hour of a day (UTC): hardly any at night, most in the evening. */
+/** Visits that start in each hour of a day (UTC): few at night, most in the evening. */
 const RHYTHM = [0.4, 0.2, 0.1, 0.1, 0.1, 0.3, 0.8, 1.5, 2, 2.4, 2.6, 2.9, 3.2, 3, 2.7, 2.6, 3, 3.8, 4.8, 5.8, 6.2, 5, 3, 1.2]
 
 /**
- * What happened in the `days` before the hour of `nowMs`, oldest first. It ends with a whole hour: within one hour it is the
- * same however often it is asked for, and later the hours in common are the same.
+ * The events of the `days` before the hour of `nowMs`, oldest first. Because it ends with a whole hour, every call within that hour
+ * gives the same events, and later calls give the same events for the hours in common.
  */
 export function historyOf(shop: Shop, { days, nowMs }: { days: number; nowMs: number }): IdentifiedEvent[] {
   const endMs = Math.floor(nowMs / HOUR_MS) * HOUR_MS
@@ -20,7 +20,7 @@ export function historyOf(shop: Shop, { days, nowMs }: { days: number; nowMs: nu
   return hours
     .flatMap((hourMs) => hourOf(shop, hourMs))
     .filter(({ occurredAtMs }) => occurredAtMs < endMs)
-    .sort((one, other) => one.occurredAtMs - other.occurredAtMs || (one.event.event_id < other.event.event_id ? -1 : 1))
+    .sort((a, b) => a.occurredAtMs - b.occurredAtMs || (a.event.event_id < b.event.event_id ? -1 : 1))
     .map(({ event }) => event)
 }
 
@@ -29,7 +29,7 @@ interface Occurrence {
   event: IdentifiedEvent
 }
 
-/** The visits that begin in one hour, to their end days later: decided by the seed and the hour, and by nothing else. */
+/** The visits that start in one hour, with their steps of later days. Only the seed and the hour decide them. */
 function hourOf(shop: Shop, hourMs: number): Occurrence[] {
   const random = randomOf(shop.seed, `hour ${hourMs}`)
   const visits = Array.from({ length: visitsIn(hourMs, random) }, () => ({

@@ -4,16 +4,16 @@ import { randomOf } from './random.ts'
 import type { Shop } from './shop.ts'
 import { type Step, type Visit, visitOf } from './visit.ts'
 
-/** Makes the next event of the stream, as of a time; `draw` is the share of visitors who come for the sleeper. */
+/** Makes the next event of the stream at a time; `draw` is the share of visitors that come for the sleeper. */
 export type LiveStream = (draw: number, occurredAtMs: number, idBytes: Uint8Array) => IdentifiedEvent
 
-/** Steps so late belong to another day; in the stream, those days are minutes. */
+/** Steps after this time belong to another day. In the live stream those days are minutes. */
 const LATER_MS_MIN = 12 * 3_600_000
-/** Buyers who wait until one of them comes back; with fewer, nobody does, so that the stream begins without returns. */
+/** A buyer comes back only while more than this wait, so that the stream starts without returns. */
 const BUYERS_WAITING = 12
 const COMES_BACK = 0.2
 
-/** A crowd of `size` visitors who take turns: which of them acts is chance, and what each does follows from what they did. */
+/** A crowd of `size` visitors. Chance picks the visitor of each event, and each visitor follows the steps of a visit. */
 export function liveStream(shop: Shop, sleeper: Product, size: number): LiveStream {
   const random = randomOf(shop.seed, 'live')
   const crowd: Visit[] = []

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-/** Chance that a seed decides. */
+/** A source of random numbers that a seed determines. */
 export interface Random {
   /** A number from 0 to just under 1. */
   share: () => number
@@ -11,7 +11,7 @@ export interface Random {
   bytes: (count: number) => Uint8Array
 }
 
-/** The same seed and name always give the same numbers; each sender has its own, so that none disturbs another. */
+/** The same seed and name always give the same numbers. Names separate senders, so that none changes the numbers of another. */
 export function randomOf(seed: number, name: string): Random {
   const share = mulberry32(createHash('sha256').update(`${seed} ${name}`).digest().readUInt32LE(0))
   const below = (limit: number) => Math.floor(share() * limit)
@@ -35,7 +35,7 @@ export function mulberry32(seed: number): () => number {
   }
 }
 
-/** The same list in an order that chance decides. */
+/** The list in a random order. */
 export function shuffled<T>(list: readonly T[], share: () => number): T[] {
   const mixed = [...list]
   for (let last = mixed.length - 1; last > 0; last--) {
@@ -53,7 +53,7 @@ export function zipf(count: number, exponent = 1): Float64Array {
   return sums.map((sum) => sum / total)
 }
 
-/** The first rank, from 0, whose running sum exceeds `share`. */
+/** The first rank, from 0, with a running sum above `share`. */
 export function rankOf(sums: Float64Array, share: number): number {
   let low = 0
   for (let high = sums.length - 1; low < high;) {

@@ -15,27 +15,27 @@ export interface DemoPlan {
   gatewayUrl: string
   key?: string | undefined
   seed: number
-  /** Of history, before the hour of `nowMs`; none with 0. */
+  /** Days of history before the hour of `nowMs`; 0 for none. */
   days: number
   nowMs: number
   /** Live events per second. */
   rate: number
-  /** When to send the next live events, as milliseconds since the stream began; ends the demo when it ends. */
+  /** When to send live events, in milliseconds since the stream started. The demo ends with the last tick. */
   ticks: AsyncIterable<number> | Iterable<number>
   signal: AbortSignal
 }
 
 const HISTORY_BATCH_EVENTS = 500
-/** After an outage the stream goes on at its rate: what nobody sent meanwhile did not happen. */
+/** After an outage the stream continues at its rate. Events of the outage are skipped, because nothing sent them. */
 const CATCH_UP_MS_MAX = 2_000
 const SHOW_EVERY_MS = 2_000
 const STILL_READS_MAX = 40
 const STILL_EVERY_MS = 250
 
-/** Sends the catalogue, the history, then the live stream, and shows what comes of it. @throws StartError when it cannot go on. */
+/** Sends the catalogue, the history, then the live stream, and shows the top list. @throws StartError when it cannot continue. */
 export async function runDemo(plan: DemoPlan, screen: Screen): Promise<Tally> {
-  const client = gatewayClient({ ...plan, say: screen.say })
-  const tally: Tally = { sent: 0, accepted: 0, duplicates: 0, refused: 0 }
+  const client = gatewayClient({ ...plan, print: screen.print })
+  const tally: Tally = { sent: 0, accepted: 0, duplicates: 0, rejected: 0 }
   const send = senderOf(client, tally)
   await assertGateway(plan.gatewayUrl)
   await sendCatalogue(client, screen)
@@ -44,7 +44,7 @@ export async function runDemo(plan: DemoPlan, screen: Screen): Promise<Tally> {
   return tally
 }
 
-/** Milliseconds since it began, every so often, until `endMs` or the signal. */
+/** Yields the milliseconds since the start every `everyMs`, until `endMs` or the signal. */
 export async function* clockTicks(everyMs: number, endMs: number, signal: AbortSignal): AsyncGenerator<number> {
   const startedAt = performance.now()
   const elapsedMs = () => performance.now() - startedAt
@@ -63,25 +63,25 @@ function senderOf(client: GatewayClient, tally: Tally): Send {
     if (answer === undefined) return
     tally.accepted += answer.accepted
     tally.duplicates += answer.duplicates
-    tally.refused += answer.rejected.length
+    tally.rejected += answer.rejected.length
   }
 }
 
-/** The shop plays without it too: a key that may record and read is not always one that may change the catalogue. */
+/** A failure does not end the demo, because a key may record and read and still have no right to change the catalogue. */
 async function sendCatalogue(client: GatewayClient, screen: Screen): Promise<void> {
   const failed = await client.sell(CATALOGUE_PRODUCTS)
-  screen.say(
+  screen.print(
     failed === undefined ? `Catalogue: ${CATALOGUE_PRODUCTS.length} products.` : `Catalogue: not sent. ${failed.problem}`,
   )
 }
 
 async function sendHistory({ seed, days, nowMs, signal }: DemoPlan, send: Send, screen: Screen, tally: Tally): Promise<void> {
   const events = historyOf(shopOf(seed), { days, nowMs })
-  screen.say(`History: ${events.length.toLocaleString('en')} events of the last ${days === 1 ? 'day' : `${days} days`}.`)
+  screen.print(`History: ${events.length.toLocaleString('en')} events of the last ${days === 1 ? 'day' : `${days} days`}.`)
   for (let from = 0; from < events.length && !signal.aborted; from += HISTORY_BATCH_EVENTS) {
     await send(events.slice(from, from + HISTORY_BATCH_EVENTS))
   }
-  screen.say(`History: ${tallyText(tally)}.`)
+  screen.print(`History: ${tallyText(tally)}.`)
 }
 
 async function streamLive(plan: DemoPlan, client: GatewayClient, send: Send, screen: Screen, tally: Tally): Promise<void> {
@@ -90,13 +90,13 @@ async function streamLive(plan: DemoPlan, client: GatewayClient, send: Send, scr
   const startRanks = new Map(top.map(({ product_id }, index) => [product_id, index + 1]))
   const shop = shopOf(seed)
   const sleeper = sleeperOf(shop, new Map(top.map(({ product_id, score }) => [product_id, score])))
-  // As many visitors as events in a second: each of them acts about once in it, and the crowd changes within seconds.
+  // With as many visitors as events per second each visitor acts about once a second, and the crowd changes within seconds.
   const next = liveStream(shop, sleeper, Math.max(1, Math.round(rate)))
   let doneMs = 0
   let showAtMs = 0
   for await (const elapsedMs of ticks) {
     if (signal.aborted) break
-    const { draw, tell } = chapterAt(elapsedMs)
+    const { draw, storyOf } = chapterAt(elapsedMs)
     doneMs = Math.max(doneMs, elapsedMs - CATCH_UP_MS_MAX)
     const due = Math.floor(((elapsedMs - doneMs) * rate) / 1_000)
     doneMs += (due * 1_000) / rate
@@ -104,11 +104,11 @@ async function streamLive(plan: DemoPlan, client: GatewayClient, send: Send, scr
     if (elapsedMs < showAtMs) continue
     showAtMs = elapsedMs + SHOW_EVERY_MS
     top = (await client.top()) ?? top
-    screen.show({ top, startRanks, sleeperId: sleeper.id, tally, story: tell(sleeper.id) })
+    screen.show({ top, startRanks, sleeperId: sleeper.id, tally, story: storyOf(sleeper.id) })
   }
 }
 
-/** The list when it has stopped moving: what was sent before is counted. Only the arrows and the sleeper depend on it: it is not waited for long. */
+/** The top list once it stops changing, because the history is counted then. It gives up after 10 s: only the arrows and the sleeper depend on it. */
 async function stillTop(client: GatewayClient, signal: AbortSignal): Promise<Popularity[]> {
   let top: Popularity[] | undefined
   let countedBefore: string | undefined

@@ -2,11 +2,11 @@ import { clearScreenDown, moveCursor } from 'node:readline'
 import { styleText } from 'node:util'
 import { type Line, linesOf, plainLineOf, type View } from './table.ts'
 
-/** Where the demo is watched. */
+/** The output of the demo. */
 export interface Screen {
-  /** A line that stays. */
-  say: (line: string) => void
-  /** The current state; the one before disappears, where that is possible. */
+  /** Prints a line that stays. */
+  print: (line: string) => void
+  /** Shows the current state, in place of the previous state on a terminal. */
   show: (view: View) => void
 }
 
@@ -17,16 +17,16 @@ const PLAIN_EVERY_MS = 10_000
 const ROWS_USUAL = 24
 const COLUMNS_USUAL = 80
 
-/** A list that is drawn over on a terminal, otherwise a line now and then. */
+/** A list that is redrawn on a terminal, otherwise a line every 10 s. */
 export function screenOn(stream: NodeJS.WriteStream): Screen {
   return stream.isTTY ? drawnOn(stream) : plain((line) => void stream.write(`${line}\n`))
 }
 
-/** Lines, at most one view per ten seconds. `now` is in milliseconds. */
+/** Lines, at most one view per 10 s. `now` is in milliseconds. */
 export function plain(print: (line: string) => void, now = () => performance.now()): Screen {
   let showAt = now()
   return {
-    say: print,
+    print,
     show: (view) => {
       if (now() < showAt) return
       showAt = now() + PLAIN_EVERY_MS
@@ -45,12 +45,12 @@ function drawnOn(stream: NodeJS.WriteStream): Screen {
   }
   const painted = (text: string, style: Line['style']) => (style === undefined ? text : styleText(style, text, { stream }))
   return {
-    say: (line) => draw(drawn, [line]),
+    print: (line) => draw(drawn, [line]),
     show: (view) => {
-      // Some terminals do not know their size.
+      // Some terminals do not report their size.
       const [rows, columns] = [stream.rows || ROWS_USUAL, stream.columns || COLUMNS_USUAL]
       const lines = linesOf(view, Math.max(1, Math.min(PRODUCTS_MAX, rows - OTHER_LINES)))
-      // A line that wraps would be two, and the cursor would go up too little.
+      // A line that wraps would take two lines, and the cursor would move up too little.
       draw(lines.map(({ text, style }) => painted(text.slice(0, columns - 1), style)))
     },
   }

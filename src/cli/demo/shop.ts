@@ -1,54 +1,54 @@
 import { PRODUCTS, type Product } from './catalog.ts'
 import { type Random, randomOf, rankOf, shuffled, zipf } from './random.ts'
 
-/** Who visits: `account_id` when signed in; `session_id` is this visit. */
+/** A visitor: `account_id` when signed in, and `session_id` for this visit. */
 export interface Shopper {
   account_id?: string
   session_id: string
 }
 
-/** A shop as a seed makes it. */
+/** The shop of a seed. */
 export interface Shop {
   seed: number
-  /** Best loved first. */
+  /** Most popular first. */
   ranked: readonly Product[]
-  /** How much the products up to each rank are asked for, as shares of all. */
+  /** The share of all visits for the products up to each rank. */
   appeal: Float64Array
 }
 
 /** Flatter than Zipf's 1, so that one viral product can pass a week's favourite within a minute. */
 const SKEW = 0.75
-/** Products from this rank on are hardly asked for. */
+/** Products from this rank on get few visits. */
 const SLEEPER_RANK_MIN = 50
 
 const NAMES = ['ada', 'ben', 'cleo', 'dan', 'eva', 'finn', 'gus', 'ida', 'jon', 'kim', 'lea', 'max', 'nora', 'oli', 'pia', 'tom']
 const ACCOUNTS_PER_NAME = 20
 const SIGNED_IN = 0.6
 
-/** The shop of a seed: the same products everywhere, loved in another order. */
+/** The shop of a seed: each has the same products with another order of popularity. */
 export function shopOf(seed: number): Shop {
   const ranked = shuffled(PRODUCTS, randomOf(seed, 'shop').share)
   return { seed, ranked, appeal: zipf(ranked.length, SKEW) }
 }
 
-/** Who is to go viral: of the products that are hardly asked for, the one with the lowest score, so that each run has another. */
+/** The product that will go viral: the lowest score among products with few visits, so that each run has another. */
 export function sleeperOf(shop: Shop, scores: ReadonlyMap<string, number>): Product {
   const scoreOf = ({ id }: Product) => scores.get(id) ?? 0
-  return shop.ranked.slice(SLEEPER_RANK_MIN).reduce((lowest, one) => (scoreOf(one) < scoreOf(lowest) ? one : lowest))
+  return shop.ranked.slice(SLEEPER_RANK_MIN).reduce((lowest, product) => (scoreOf(product) < scoreOf(lowest) ? product : lowest))
 }
 
-/** A product, the loved ones more often. */
+/** A random product, popular ones more often. */
 export function anyProduct(shop: Shop, random: Random): Product {
   return shop.ranked[rankOf(shop.appeal, random.share())]!
 }
 
-/** Another product of the same category; the better loved of two, as a search would show it. */
+/** Another product of the same category: the more popular of two, as a search would show it. */
 export function neighbourOf(shop: Shop, { id, category }: Product, random: Random): Product {
   const others = shop.ranked.filter((other) => other.category === category && other.id !== id)
   return others[Math.min(random.below(others.length), random.below(others.length))]!
 }
 
-/** Somebody with an account who comes back now and then, or a guest who is seen once. */
+/** A shopper with an account, which returns in other visits, or a guest with one visit. */
 export function anyShopper(random: Random): Shopper {
   const session_id = `s-${Buffer.from(random.bytes(6)).toString('hex')}`
   if (!random.chance(SIGNED_IN)) return { session_id }

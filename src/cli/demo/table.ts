@@ -1,12 +1,12 @@
 import type { Popularity } from '../../contract/popularity.ts'
 
-/** What is shown at one moment. */
+/** The state to show. */
 export interface View {
   /** Best first. */
   top: readonly Popularity[]
-  /** Product → place in the list when the stream began, from 1. */
+  /** Product → rank when the stream started, from 1. */
   startRanks: ReadonlyMap<string, number>
-  /** The product to look at, also when it is far down. */
+  /** The product that is always shown, even far down. */
   sleeperId: string
   tally: Tally
   story: string
@@ -16,7 +16,7 @@ export interface Tally {
   sent: number
   accepted: number
   duplicates: number
-  refused: number
+  rejected: number
 }
 
 export interface Line {
@@ -38,7 +38,7 @@ const HEADING: Record<Column, string> = {
   purchases: 'purchases',
 }
 
-/** The list as lines: its best `rowsMax` products and the sleeper, wherever it is, then the numbers and the story. */
+/** The list as lines: the best `rowsMax` products and the sleeper, then the numbers and the story. */
 export function linesOf({ top, startRanks, sleeperId, tally, story }: View, rowsMax: number): Line[] {
   const rows = top
     .map((product, index) => ({ product, rank: index + 1, isSleeper: product.product_id === sleeperId }))
@@ -55,7 +55,7 @@ export function linesOf({ top, startRanks, sleeperId, tally, story }: View, rows
   ]
 }
 
-/** The same in one line, for where nothing can be drawn over. */
+/** The state in one line, for output that cannot be redrawn. */
 export function plainLineOf({ top, startRanks, sleeperId, tally, story }: View): string {
   const best = top.slice(0, 3).map(({ product_id, score }) => `${product_id} ${score.toFixed(1)}`)
   const place = top.findIndex(({ product_id }) => product_id === sleeperId) + 1
@@ -63,14 +63,14 @@ export function plainLineOf({ top, startRanks, sleeperId, tally, story }: View):
   return `${tallyText(tally)}; top: ${best.join(', ') || 'nothing yet'}${sleeper}; ${trendingText(top)}; ${story}`
 }
 
-/** `1,204 sent, 1,204 accepted, 0 duplicates`; refused ones only when there are any. */
-export function tallyText({ sent, accepted, duplicates, refused }: Tally): string {
+/** `1,204 sent, 1,204 accepted, 0 duplicates`, and the number of rejected events if there are any. */
+export function tallyText({ sent, accepted, duplicates, rejected }: Tally): string {
   const number = (count: number) => count.toLocaleString('en')
   const text = `${number(sent)} sent, ${number(accepted)} accepted, ${number(duplicates)} duplicates`
-  return refused > 0 ? `${text}, ${number(refused)} refused` : text
+  return rejected > 0 ? `${text}, ${number(rejected)} rejected` : text
 }
 
-/** `▲3` for three places up since the start; nothing for a product that stays, `new` for one that was not there. */
+/** `▲3` for three places up since the start, nothing for an unchanged rank, `new` for a product that was not in the list. */
 export function movedText(startRank: number | undefined, rank: number): string {
   if (startRank === undefined) return 'new'
   if (startRank === rank) return ''
@@ -79,7 +79,7 @@ export function movedText(startRank: number | undefined, rank: number): string {
 
 function trendingText(top: readonly Popularity[]): string {
   const first = top.reduce<Popularity | undefined>(
-    (best, one) => (best === undefined || one.trending_score > best.trending_score ? one : best),
+    (best, product) => (best === undefined || product.trending_score > best.trending_score ? product : best),
     undefined,
   )
   return `first in trending: ${first?.product_id ?? 'nothing yet'}`
@@ -97,7 +97,7 @@ function cellsOf(product: Popularity, rank: number, moved: string): Record<Colum
   }
 }
 
-/** Words begin where their column does, numbers end where theirs does. */
+/** Words are aligned left, numbers right. */
 function lineOf(cells: Record<Column, string>): string {
   return COLUMNS.map((column) => {
     const text = cells[column].slice(0, WIDTHS[column])

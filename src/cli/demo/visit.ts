@@ -25,7 +25,7 @@ interface Story {
   random: Random
   steps: Step[]
   afterMs: number
-  /** Whether the shopper came for what everybody talks about. */
+  /** Whether the shopper came for the product that goes viral. */
   keen: boolean
 }
 
@@ -33,7 +33,7 @@ const STEP_MS_MIN = 3_000
 const STEP_MS_MAX = 60_000
 const PRODUCTS_MAX = 5
 
-/** How likely shoppers do what, and how likely keen ones. */
+/** The probability of each action, for ordinary and for keen shoppers. */
 const CHANCE = {
   searches: [0.4, 0.25],
   comesByCategory: [0.5, 0.1],
@@ -48,10 +48,10 @@ const CHANCE = {
   pays: [0.8, 0.9],
   cancels: [0.04, 0.02],
 } as const
-/** What a buyer does later. One who rates low often sends it back; of the others few do. */
+/** Probabilities of a buyer's later actions. A buyer that rates low often returns the product; few others do. */
 const LATER = { rates: 0.5, likes: 0.7, dislikes: 0.12, writes: 0.4, returnsDisliked: 0.6, returns: 0.08, asksForMoney: 0.5 }
 
-/** Somebody's visit; `drawnTo` is what they came for, when everybody talks about it. */
+/** A visit of a random shopper; `drawnTo` is the product that goes viral, if the shopper came for it. */
 export function visitOf(shop: Shop, random: Random, drawnTo?: Product): Visit {
   const shopper = anyShopper(random)
   const story: Story = { random, steps: [], afterMs: 0, keen: drawnTo !== undefined }
@@ -63,18 +63,18 @@ export function visitOf(shop: Shop, random: Random, drawnTo?: Product): Visit {
     if (seen === PRODUCTS_MAX || !happens(story, 'looksAtAnother')) break
     product = anyProduct(shop, random)
   }
-  const bought = checkOut(story, cart)
-  if (shopper.account_id !== undefined) for (const one of bought) lookBack(story, one)
-  return { shopper, steps: story.steps.sort((one, other) => one.afterMs - other.afterMs) }
+  const kept = checkOut(story, cart)
+  if (shopper.account_id !== undefined) for (const bought of kept) lookBack(story, bought)
+  return { shopper, steps: story.steps.sort((a, b) => a.afterMs - b.afterMs) }
 }
 
-/** By search, with the other results seen too; through its category; or straight by a link. */
+/** Finds a product by a search, which also shows other results, through its category, or by a link. */
 function find(story: Story, shop: Shop, product: Product): void {
   const { random } = story
   if (happens(story, 'searches')) {
     const metadata = { query: product.id.split('-').at(-1)! }
     const shown = new Set([product.id, neighbourOf(shop, product, random).id, neighbourOf(shop, product, random).id])
-    // A page of results appears at once.
+    // All results of a page appear at the same time.
     story.afterMs += pause(random)
     for (const id of shown) note(story, 'product_impression', id, { metadata, waitMs: 0 })
     note(story, 'click_from_search', product.id, { metadata })
@@ -84,7 +84,7 @@ function find(story: Story, shop: Shop, product: Product): void {
   }
 }
 
-/** Looks at it; true when it is in the cart afterwards. */
+/** Looks at a product; true when the product is in the cart afterwards. */
 function consider(story: Story, product: Product): boolean {
   if (happens(story, 'bounces')) {
     note(story, 'view_bounce', product.id)
@@ -101,7 +101,7 @@ function consider(story: Story, product: Product): boolean {
   return false
 }
 
-/** What is bought in the end, and not cancelled. */
+/** Buys the cart, or not. @returns the products that were bought and not cancelled. */
 function checkOut(story: Story, cart: readonly Product[]): readonly Product[] {
   if (cart.length === 0 || !happens(story, 'checksOut')) return []
   const order = { metadata: { order_id: `o-${Buffer.from(story.random.bytes(4)).toString('hex')}` } }
@@ -113,7 +113,7 @@ function checkOut(story: Story, cart: readonly Product[]): readonly Product[] {
   return []
 }
 
-/** Days later: a rating, a review, a return and the money back. */
+/** Days later: perhaps a rating, a review, a return and a refund. */
 function lookBack({ random, steps, afterMs, keen }: Story, { id }: Product): void {
   const later: Story = { random, steps, keen, afterMs: afterMs + DAY_MS + random.below(3 * DAY_MS) }
   const rates = random.chance(LATER.rates)

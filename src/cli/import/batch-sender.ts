@@ -7,43 +7,43 @@ export interface SenderOptions {
   kind: ItemKind
   ingressUrl: string
   inFlightMax: number
-  /** How long a batch is tried again when Restate does not answer, or answers that it cannot. */
+  /** How long a batch is retried while Restate does not answer or answers with an error that may pass. */
   patienceMs: number
-  /** Ends all of it at once. */
+  /** Ends everything immediately. */
   signal?: AbortSignal | undefined
-  /** Called before a batch is tried again. */
+  /** Called before a retry. */
   onRetry: (reason: string) => void
 }
 
 export interface BatchSender<Batch> {
-  /** Resolves as soon as the batch is on its way: with `inFlightMax` on their way, it holds back the reader. */
+  /** Resolves when the batch is sent. It waits while `inFlightMax` batches have no answer, so that the reader waits too. */
   send: (batch: Batch) => Promise<void>
-  /** Resolves when everything is answered. */
+  /** Resolves when every batch is answered. */
   finish: () => Promise<void>
-  /** Gives up whatever is on its way. */
+  /** Gives up the batches in flight. */
   stop: () => Promise<void>
 }
 
 const ATTEMPT_MS_MAX = 60_000
 const RETRY_MS_MAX = 10_000
 
-/** Sends batches to be recorded, each until it is answered. Repeating one is safe: events have their ids, products their time. */
+/** Sends batches, each until it is answered. Repeating a batch is safe, because events have ids and products have times. */
 export function batchSender<Batch extends { items: Item[] }>(
   options: SenderOptions,
   onAnswer: (batch: Batch, answer: BatchAnswer) => void,
 ): BatchSender<Batch> {
   const stopped = new AbortController()
   const ingress = ingressOf(options, stopped.signal)
-  // The key is the run's own. One made of the batch would give a second run the first one's answer, as if it had recorded anything.
+  // Each run has its own keys. With a key made of the batch, a second run would get the answer of the first, as if it had recorded it.
   const run = randomUUID()
-  const onTheirWay = new Set<Promise<void>>()
+  const inFlight = new Set<Promise<void>>()
   let sent = 0
   let failure: { error: unknown } | undefined
 
   const deliver = async (batch: Batch) => {
     const timeout = Math.min(ATTEMPT_MS_MAX, options.patienceMs)
-    const once = { idempotencyKey: `import ${run} ${++sent}`, timeout }
-    const answer = await options.kind.record(ingress, batch.items, once).catch((error: unknown) => {
+    const call = { idempotencyKey: `import ${run} ${++sent}`, timeout }
+    const answer = await options.kind.record(ingress, batch.items, call).catch((error: unknown) => {
       throw new StartError(sentenceOf(error, options), { cause: error })
     })
     onAnswer(batch, answer)
@@ -53,28 +53,28 @@ export function batchSender<Batch extends { items: Item[] }>(
   }
   return {
     send: async (batch) => {
-      while (onTheirWay.size >= options.inFlightMax) await Promise.race(onTheirWay)
+      while (inFlight.size >= options.inFlightMax) await Promise.race(inFlight)
       throwFailure()
       const delivery = deliver(batch)
         .catch((error: unknown) => {
           failure ??= { error }
           stopped.abort()
         })
-        .finally(() => onTheirWay.delete(delivery))
-      onTheirWay.add(delivery)
+        .finally(() => inFlight.delete(delivery))
+      inFlight.add(delivery)
     },
     finish: async () => {
-      await Promise.all(onTheirWay)
+      await Promise.all(inFlight)
       throwFailure()
     },
     stop: async () => {
       stopped.abort()
-      await Promise.all(onTheirWay)
+      await Promise.all(inFlight)
     },
   }
 }
 
-/** The client has its own retries; a signal handed to it would replace its timeout, so it goes with the fetch instead. */
+/** Signals go to fetch, because a signal that is handed to the client would replace its timeout. The client retries by itself. */
 function ingressOf({ ingressUrl, patienceMs, onRetry, signal }: SenderOptions, stopped: AbortSignal) {
   const ends = signal === undefined ? [stopped] : [stopped, signal]
   return clients.connect({
@@ -85,9 +85,9 @@ function ingressOf({ ingressUrl, patienceMs, onRetry, signal }: SenderOptions, s
       maxDuration: patienceMs,
       maxInterval: RETRY_MS_MAX,
       shouldRetry: (failed) => {
-        const again = !ends.some((end) => end.aborted) && clients.defaultShouldRetry(failed)
-        if (again) onRetry(failed.kind === 'network' ? networkReasonOf(failed.error) : `it answered ${failed.status}`)
-        return again
+        const isRetried = !ends.some((end) => end.aborted) && clients.defaultShouldRetry(failed)
+        if (isRetried) onRetry(failed.kind === 'network' ? networkReasonOf(failed.error) : `it answered ${failed.status}`)
+        return isRetried
       },
     },
   })
@@ -100,7 +100,7 @@ function sentenceOf(error: unknown, { ingressUrl, patienceMs, signal }: SenderOp
   return `Restate at ${ingressUrl} did not answer for ${patienceMs / 1_000} s (${networkReasonOf(error)})`
 }
 
-/** Why a request had no answer: the code of the connection where there is one. */
+/** Why a request had no answer: the error code of the connection if there is one. */
 export function networkReasonOf(error: unknown): string {
   const { cause } = error as { cause?: { code?: string } }
   return cause?.code ?? (error instanceof Error ? error.message : String(error))

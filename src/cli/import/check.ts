@@ -5,7 +5,7 @@ import { StartError } from '../../main/config/start-error.ts'
 
 const HEALTH_MS_MAX = 5_000
 
-/** Holds the rules against the first rows of every file. @returns all columns found. @throws StartError */
+/** Compares the rules with the first rows of every file. @returns all columns found. @throws StartError */
 export async function checkRules(
   files: readonly SourceFile[],
   { rules, kind, mayMissColumns }: { rules: readonly Rule[]; kind: ItemKind; mayMissColumns: boolean },
@@ -24,8 +24,8 @@ export async function checkRules(
 }
 
 /**
- * A misspelt column would be an empty one, and because a row keeps its event id, importing it again with the right name
- * changes nothing: it has to be found before the first row is sent.
+ * Finds a misspelt column before the first row is sent. It would be read as empty, and a second import with the right name would
+ * change nothing, because each row keeps its event id.
  */
 function checkColumns(file: SourceFile, rules: readonly Rule[], columns: ReadonlySet<string>): void {
   for (const rule of rules) {

@@ -16,11 +16,11 @@ const OPERATORS: Record<string, (cell: string, value: string) => boolean> = {
   '>=': (cell, value) => numberOf(cell) >= Number(value),
 }
 
-/** `COLUMN OP VALUE` or `COLUMN is [not] empty`, then ` and ` or the end. Quotes allow anything in a column or a value. */
+/** `COLUMN OP VALUE` or `COLUMN is [not] empty`, then ` and ` or the end. In quotes a column or a value may have any character. */
 const TERM =
   /\s*(?:"([^"]+)"|([^"=<>!^]+?))\s*(?:(\^=|!=|<=|>=|=|<|>)\s*(?:"([^"]*)"|([^"=<>!^\s][^"]*?))|\bis\s+(not\s+)?empty)\s*(?:$|\s+and\s+)/y
 
-/** Reads conditions joined by `and`. @throws StartError that names the rule they are part of. */
+/** Reads conditions joined by `and`. @throws StartError that names their rule. */
 export function conditionsOf(text: string, rule: string): Condition[] {
   const conditions: Condition[] = []
   const term = new RegExp(TERM)
@@ -40,18 +40,18 @@ export function conditionsOf(text: string, rule: string): Condition[] {
 function conditionOf(column: string, operator: string | undefined, value: string, not: boolean, rule: string): Condition {
   if (operator === undefined) return { column, holds: (cell) => (cell === '') !== not }
   if (/[<>]/.test(operator) && Number.isNaN(numberOf(value))) {
-    throw new StartError(`${rule}: ${operator} compares numbers, and ${JSON.stringify(value)} is not one.`)
+    throw new StartError(`${rule}: ${operator} compares numbers, and ${JSON.stringify(value)} is not a number.`)
   }
   const compare = OPERATORS[operator]!
   return { column, holds: (cell) => compare(cell, value) }
 }
 
-/** Whether all of them hold for a row. */
+/** Whether all conditions hold for a row. */
 export function allHold(conditions: readonly Condition[], row: Row): boolean {
   return conditions.every(({ column, holds }) => holds(textOf(cellOf(row, column))))
 }
 
-/** An empty cell is no number; `Number` makes it 0. */
+/** NaN for an empty cell, which `Number` would make 0. */
 function numberOf(text: string): number {
   return text.trim() === '' ? Number.NaN : Number(text)
 }

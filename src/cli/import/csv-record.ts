@@ -1,9 +1,9 @@
-/** Its cells; or a quote is still open at the end of the text; or why it is no record. */
+/** The cells of a record; or that a quote is still open at the end of the text; or why the text is no record. */
 export type Split = { cells: string[] } | { open: true } | { reason: string }
 
 export const OPEN = { open: true } as const
 
-/** The cells of a record. A quote counts only where a cell begins, as in RFC 4180; inside a cell it is a character. */
+/** Splits a record. As in RFC 4180 a quote opens a cell only at its start; elsewhere it is a character. */
 export function splitRecord(text: string, delimiter: string): Split {
   if (!text.includes('"')) return { cells: text.split(delimiter) }
   const cells: string[] = []
@@ -24,7 +24,7 @@ export function splitRecord(text: string, delimiter: string): Split {
   }
 }
 
-/** The cell whose quote opens at `at`, with `""` as a quote; undefined when nothing closes it. */
+/** The cell whose opening quote is at `at`; `""` stands for a quote. Undefined when no quote closes it. */
 function quotedCell(text: string, at: number): { cell: string; end: number } | undefined {
   let cell = ''
   for (let from = at + 1; ;) {

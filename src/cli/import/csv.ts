@@ -5,18 +5,18 @@ import { StartError } from '../../main/config/start-error.ts'
 
 export interface CsvForm {
   delimiter: string
-  /** The names of the columns, of a file without a header. */
+  /** Column names, for a file without a header row. */
   columns?: readonly string[] | undefined
 }
 
-/** What begins at a line, and the index of the line after it. */
+/** The record that starts at a line, and the index of the line after it. */
 type Found = { line: number; next: number } & ({ cells: string[] } | { reason: string; text: string } | { blank: true })
 
 const NEVER_CLOSED = 'has a quote that is never closed'
 
 /**
- * Reads RFC 4180 records from lines. It is not csv-parse, which loses the rest of the file to one stray quote without a word
- * and counts a CRLF inside quotes as two lines. Here a broken record costs its first line, and reading goes on with the next.
+ * Reads RFC 4180 records from lines. csv-parse was rejected: one stray quote silently loses the rest of the file, and a CRLF inside
+ * quotes counts as two lines. Here a broken record costs its first line, and reading continues with the next line.
  */
 export async function* csvRows(lines: AsyncIterable<Line[]>, form: CsvForm): AsyncGenerator<(Row | BrokenRow)[]> {
   let columns = form.columns
@@ -41,7 +41,7 @@ export async function* csvRows(lines: AsyncIterable<Line[]>, form: CsvForm): Asy
   }
 }
 
-/** The record that begins at a line, which may go on over the next; undefined when more lines are needed to tell. */
+/** The record that starts at a line and may span further lines; undefined when it needs lines that are not read yet. */
 function recordAt(
   lines: readonly Line[],
   at: number,

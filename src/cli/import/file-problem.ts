@@ -5,11 +5,11 @@ const REASONS: Record<string, string> = {
   EACCES: 'the permission is missing',
   EISDIR: 'it is a folder',
   ENOSPC: 'the disk is full',
-  Z_DATA_ERROR: 'it is no gzip file, or a damaged one',
+  Z_DATA_ERROR: 'it is not a gzip file, or it is damaged',
   Z_BUF_ERROR: 'it ends in the middle of its compressed data',
 }
 
-/** What is wrong with a file, in one sentence. */
+/** The problem of a file in one sentence. */
 export function fileProblem(path: string, verb: 'read' | 'written', error: unknown): StartError {
   const { code = '', message } = error as NodeJS.ErrnoException
   return new StartError(`${path} cannot be ${verb}: ${REASONS[code] ?? message}.`, { cause: error })

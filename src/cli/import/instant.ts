@@ -2,30 +2,30 @@ import { instantOf } from '../../contract/time.ts'
 import { Unreadable } from './unreadable.ts'
 import { StartError } from '../../main/config/start-error.ts'
 
-/** How times are read that do not say it themselves. */
+/** How to read times that lack a zone or a unit. */
 export interface TimeReading {
-  /** Of plain numbers since 1970; without it they are no times. */
+  /** The unit of plain numbers since 1970; without it a number is no time. */
   unit?: 's' | 'ms' | undefined
-  /** Minutes east of UTC of times without a zone. */
+  /** Minutes east of UTC, for times without a zone. */
   offsetMinutes: number
 }
 
 const MINUTE_MS = 60_000
-/** RFC 3339 has four digits for the year. */
+/** The last instant of RFC 3339, whose years have four digits. */
 const LATEST_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
 const TEXT =
   /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?)?(?:\s*(?:(Z|UTC|GMT)|([+-])(\d\d)(?::?(\d\d))?))?$/i
 const NUMBER = /^(\d+)(?:\.(\d+))?$/
 const OFFSET = /^([+-])(\d\d)(?::?(\d\d))?$/
 
-/** Reads a time and gives it as RFC 3339 in UTC with milliseconds; finer digits are cut off. */
-export function readInstant(given: string, reading: TimeReading): string | Unreadable {
-  const text = given.trim()
+/** Converts a time to RFC 3339 in UTC with milliseconds; finer digits are cut off. */
+export function readInstant(cell: string, reading: TimeReading): string | Unreadable {
+  const text = cell.trim()
   const match = TEXT.exec(text)
   const milliseconds = match === null ? sinceEpoch(text, reading.unit) : fromParts(match, reading.offsetMinutes)
   if (milliseconds !== undefined && milliseconds >= 0 && milliseconds <= LATEST_MS) return instantOf(milliseconds)
   const hint = reading.unit === undefined && NUMBER.test(text) ? ' (for seconds or milliseconds since 1970 give --time-unit)' : ''
-  return new Unreadable(`${JSON.stringify(given.slice(0, 100))} is not a time${hint}`)
+  return new Unreadable(`${JSON.stringify(cell.slice(0, 100))} is not a time${hint}`)
 }
 
 /** `+02:00`, `-0330` or `Z` as minutes east of UTC. @throws StartError */
@@ -44,7 +44,7 @@ function sinceEpoch(text: string, unit: TimeReading['unit']): number | undefined
   return unit === 'ms' ? Number(whole) : Number(whole) * 1_000 + Number(fraction.padEnd(3, '0').slice(0, 3))
 }
 
-/** Undefined when a part is out of its range: the 30th of February is no day. */
+/** Undefined when a part is out of range, e.g. February 30. */
 function fromParts(match: RegExpExecArray, defaultOffsetMinutes: number): number | undefined {
   const [, year, month, day, hour = '00', minute = '00', second = '00', fraction = '', utc, sign, hours = '00', minutes = '00'] =
     match

@@ -10,17 +10,17 @@ const METADATA = 'metadata.'
 const FIELDS: readonly string[] = Object.keys(Interaction.shape)
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
-/** JSON's numbers that a double holds without loss; a text such as 0042 stays a text. */
+/** Numbers that a double holds without loss. A text such as 0042 stays a text. */
 const NUMBER = /^-?(?:0|[1-9]\d{0,14})(?:\.\d{1,15})?$/
 
-/** Rows that are interactions: fields of the contract, and keys of the metadata as `metadata.price`. */
+/** Rows as interactions, with the fields of the contract and metadata keys such as `metadata.price`. */
 export const INTERACTIONS: ItemKind = {
   noun: 'an interaction',
   fields: FIELDS,
   fieldsInWords: `${FIELDS.join(', ')} and metadata.<key>`,
   isField: (name) => FIELDS.includes(name) || metadataKeyOf(name) !== undefined,
   needed: [['event_type'], ['ref_id'], ['account_id', 'session_id'], ['occurred_at', 'event_id']],
-  // A column that happens to be called event_id counts where it has a UUID; other numbers of events are not unique enough.
+  // A column named event_id counts only where it has a UUID, because other numbers of events may not be unique.
   named: { event_id: [{ column: 'event_id', holds: (cell) => UUID.test(cell) }] },
   read: (field, cell, time) => {
     if (field === 'occurred_at') return readInstant(textOf(cell), time)

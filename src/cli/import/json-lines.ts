@@ -10,7 +10,7 @@ export async function* jsonRows(lines: AsyncIterable<Line[]>): AsyncGenerator<(R
   }
 }
 
-/** The keys are put in order, because two objects that differ in it alone are the same row. */
+/** Keys are sorted, because objects that differ only in the order of their keys are the same row. */
 function rowOf({ number: line, text }: Line): Row | BrokenRow {
   const reason = problemOf(text)
   if (reason !== undefined) return { line, reason, text }
@@ -22,7 +22,7 @@ function rowOf({ number: line, text }: Line): Row | BrokenRow {
   return { line, columns, cells: columns.map((column) => (value as Record<string, unknown>)[column]) }
 }
 
-/** Sixteen digits in a row may be an integer beyond 2^53, which a JavaScript number would change. */
+/** An integer of sixteen digits may be beyond 2^53, and a JavaScript number would change it. */
 const LONG_NUMBER = /\d{16}/
 
 function parse(text: string): unknown {
@@ -33,7 +33,7 @@ function parse(text: string): unknown {
   }
 }
 
-/** Integers beyond 2^53 stay texts: ids of 64 bits are common, and two of them must not become one. */
+/** Keeps integers beyond 2^53 as texts, because 64-bit ids are common and two ids must not become the same number. */
 function keepDigits(_key: string, value: unknown, context?: { source?: string }): unknown {
   const source = context?.source
   const isLong = typeof value === 'number' && source !== undefined && /^-?\d+$/.test(source) && !Number.isSafeInteger(value)

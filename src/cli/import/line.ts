@@ -6,12 +6,12 @@ export interface Line {
   text: string
 }
 
-/** Bytes that are not of the encoding are read as this. */
+/** The character for bytes that the encoding does not have. */
 const REPLACEMENT = '\uFFFD'
 
 /**
- * Splits bytes into lines, an array per chunk: an await per line would cost more than the rest of reading it. A byte order
- * mark is skipped; a line that is too long is cut one character above the limit, to be refused and not to be kept.
+ * Splits bytes into lines, an array per chunk, because an await per line would cost more than all other work on it. A byte order
+ * mark is skipped. A line that is too long is cut one character above the limit, so that it is rejected without being kept.
  */
 export async function* linesOf(chunks: AsyncIterable<Uint8Array>, encoding: string): AsyncGenerator<Line[]> {
   const decoder = new TextDecoder(encoding)
@@ -26,14 +26,14 @@ export async function* linesOf(chunks: AsyncIterable<Uint8Array>, encoding: stri
   if (rest !== '') yield [{ number: ++number, text: rest }]
 }
 
-/** Why no record can be read from this text, if so. Different bytes would become the same ids if they were let through. */
+/** Why a text is no record; undefined if it is one. Undecodable bytes are rejected, because different bytes would get the same id. */
 export function problemOf(text: string): string | undefined {
   if (text.length > RECORD_CHARACTERS_MAX) return `is longer than ${RECORD_CHARACTERS_MAX} characters`
   if (text.includes(REPLACEMENT)) return 'has bytes that are not of its encoding (see --encoding)'
   return undefined
 }
 
-/** A carriage return before the line's end belongs to the end. */
+/** Removes the carriage return of a CRLF. */
 export function withoutReturn(text: string): string {
   return text.endsWith('\r') ? text.slice(0, -1) : text
 }

@@ -5,7 +5,7 @@ import { cellOf, type Row, textOf } from './row.ts'
 import type { Rule, ValueMaps } from './rule.ts'
 import { Unreadable } from './unreadable.ts'
 
-/** How rows become items: for each field its rules, in the order in which they are tried. */
+/** How rows become items: the rules of each field, in the order in which they are tried. */
 export interface Mapping {
   kind: ItemKind
   rulesOf: ReadonlyMap<string, readonly Rule[]>
@@ -13,7 +13,8 @@ export interface Mapping {
   time: TimeReading
 }
 
-export interface Refusal {
+/** Why a row is rejected. */
+export interface RowRejection {
   field: string | null
   reason: string
 }
@@ -25,26 +26,26 @@ export function mappingOf(
   return { kind, rulesOf: Map.groupBy(rules, (rule) => rule.target), values, time }
 }
 
-/** The item that a row of a file says, or why it says none. */
-export function mapRow(row: Row, { kind, rulesOf, values, time }: Mapping, file: { modifiedMs: number }): Item | Refusal {
-  const given = new Map<string, unknown>()
+/** The item of a row, or why the row is rejected. */
+export function mapRow(row: Row, { kind, rulesOf, values, time }: Mapping, file: { modifiedMs: number }): Item | RowRejection {
+  const fields = new Map<string, unknown>()
   for (const [target, rules] of rulesOf) {
     const cell = valueOf(rules, row, values.get(target))
     if (cell === undefined) continue
     const value = kind.read(target, cell, time)
     if (value instanceof Unreadable) return { field: target, reason: value.reason }
-    given.set(target, value)
+    fields.set(target, value)
   }
-  const missing = kind.needed.find((fields) => !fields.some((field) => given.has(field)))
-  if (missing === undefined) return kind.itemOf(given, row, file)
+  const missing = kind.needed.find((choices) => !choices.some((field) => fields.has(field)))
+  if (missing === undefined) return kind.itemOf(fields, row, file)
   return { field: missing[0]!, reason: `no rule gives ${missing.join(' or ')} a value` }
 }
 
-export function isDataError(mapped: Item | Refusal): mapped is Refusal {
+export function isRowRejection(mapped: Item | RowRejection): mapped is RowRejection {
   return 'reason' in mapped
 }
 
-/** The value of the first rule whose conditions hold and that has one; '' and null are none. */
+/** The value of the first rule that has a value and whose conditions hold; '' and null are no values. */
 function valueOf(rules: readonly Rule[], row: Row, map: ReadonlyMap<string, string> | undefined): unknown {
   for (const { source, conditions } of rules) {
     if (!allHold(conditions, row)) continue

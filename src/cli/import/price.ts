@@ -2,16 +2,16 @@ import { textOf } from './row.ts'
 import { Unreadable } from './unreadable.ts'
 
 const DECIMAL = /^(\d+)(?:\.(\d+))?$/
-/** A number of JSON lines is a double, which keeps so many digits of what stands in the file. */
+/** The digits of the file that a number of JSON lines keeps, because it is a double. */
 const EXACT_DIGITS_MAX = 15
 
 /**
- * A price in minor units, moved by digits and not by floats: with two decimals 19.9 is 1990. Without `decimals` it is in minor
- * units already, and a decimal point is a mistake.
+ * A price in minor units: with two decimals 19.9 is 1990. Digits are moved as text, because floats round. Without `decimals` the cell
+ * is in minor units, and a decimal point is an error.
  */
 export function readPrice(cell: unknown, decimals: number | undefined): number | Unreadable {
   const text = textOf(cell).trim()
-  const unreadable = (why: string) => new Unreadable(`${JSON.stringify(text.slice(0, 100))} ${why}`)
+  const unreadable = (problem: string) => new Unreadable(`${JSON.stringify(text.slice(0, 100))} ${problem}`)
   const [, whole, fraction = ''] = DECIMAL.exec(text) ?? []
   if (whole === undefined) return unreadable('is not a price')
   if (decimals === undefined && fraction !== '')
@@ -20,7 +20,7 @@ export function readPrice(cell: unknown, decimals: number | undefined): number |
   if (/[1-9]/.test(fraction.slice(places))) return unreadable(`has more than ${places} decimals`)
   const digits = (whole + fraction.slice(0, places).padEnd(places, '0')).replace(/^0+(?=\d)/, '')
   if (typeof cell === 'number' && places > 0 && digits.length > EXACT_DIGITS_MAX)
-    return unreadable('has too many digits for a JSON number: write it as a text')
+    return unreadable('has too many digits for a JSON number: write it as text')
   const price = Number(digits)
   return Number.isSafeInteger(price) ? price : unreadable('is beyond 2^53 - 1 minor units')
 }

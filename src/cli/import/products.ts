@@ -11,7 +11,7 @@ const FIELDS: readonly string[] = Object.keys(Product.shape)
 const WHOLE = /^(?:0|[1-9]\d{0,14})$/
 
 /**
- * Rows that are products of the catalogue. One without `updated_at` is as old as its file: importing the file again changes
+ * Rows as products of the catalogue. A product without `updated_at` gets the time of its file, so importing the file again changes
  * nothing, and a file that was written later wins. `priceDecimals` is undefined for prices in minor units.
  */
 export function products({ priceDecimals }: { priceDecimals: number | undefined }): ItemKind {
@@ -30,7 +30,7 @@ export function products({ priceDecimals }: { priceDecimals: number | undefined 
     },
     itemOf: (values, _row, { modifiedMs }) => {
       const item = { status: 'active', updated_at: instantOf(modifiedMs), ...Object.fromEntries(values) }
-      // A currency is often a constant, and some rows have no price.
+      // A currency is often a constant, which must not apply to rows without a price.
       return values.has('price') ? item : { ...item, currency: undefined }
     },
     record: (ingress, items, call) =>

@@ -10,19 +10,19 @@ export interface Position {
 /** Shows how far an import is. */
 export interface Progress {
   report: (position: Position) => void
-  /** Says why it does not get on. */
+  /** Shows why the import does not advance. */
   stalled: (reason: string) => void
   stop: () => void
 }
 
 const LINE_EVERY_MS = 10_000
 
-/** A bar on a terminal, otherwise a line now and then. Both go to stderr: stdout is for the result. */
+/** A bar on a terminal, otherwise a line every 10 s. Both go to stderr, because stdout is for the result. */
 export function progressOn(stream: NodeJS.WriteStream): Progress {
   return stream.isTTY ? barOn(stream) : linesOn((line) => void stream.write(`${line}\n`))
 }
 
-/** Lines, at most one per ten seconds of each kind. `now` is in milliseconds. */
+/** At most one line of each kind per 10 s. `now` is in milliseconds. */
 export function linesOn(print: (line: string) => void, now = () => performance.now()): Progress {
   const startedAt = now()
   let reportAt = startedAt + LINE_EVERY_MS
@@ -46,7 +46,7 @@ function barOn(output: NodeJS.WriteStream): Progress {
   const startedAt = performance.now()
   let shown: ReturnType<typeof bar> | undefined
   let bytesShown = 0
-  // The bar reads the keyboard, and takes Ctrl-C as a wish to end well.
+  // The bar reads the keyboard, and exits with code 0 at Ctrl-C.
   const interrupted = () => {
     process.exitCode = 130
     output.write('The import was interrupted; running it again is safe.\n')

@@ -1,29 +1,29 @@
 import { appendFileSync, closeSync, openSync, rmSync } from 'node:fs'
 import { fileProblem } from './file-problem.ts'
-import type { Refusal } from './mapping.ts'
+import type { RowRejection } from './mapping.ts'
 import { type BrokenRow, isBroken, type Row, shownRow } from './row.ts'
 
-export interface RefusedRow extends Refusal {
+export interface RejectedRow extends RowRejection {
   row: Row | BrokenRow
 }
 
 /**
- * The rows that were refused, one JSON line each; the file exists only when there is one. Writing waits for the disk, so
- * that a file of nothing but bad rows does not pile up in memory; it is done once per chunk.
+ * The rejected rows, one JSON line each; the file exists only when there is a rejected row. Writes are synchronous, once per
+ * chunk, because the rows of a file with only bad rows would otherwise pile up in memory.
  */
 export class RejectedFile {
   readonly path: string
   #file: number | undefined
 
-  /** Removes what an earlier run left, which would be taken for this one's. */
+  /** Removes the file of an earlier run, because it would look like the result of this run. */
   constructor(path: string) {
     this.path = path
     this.#write(() => rmSync(path, { force: true }))
   }
 
-  add(file: string, refused: readonly RefusedRow[]): void {
-    if (refused.length === 0) return
-    const lines = refused.map(({ row, reason, field }) =>
+  add(file: string, rejected: readonly RejectedRow[]): void {
+    if (rejected.length === 0) return
+    const lines = rejected.map(({ row, reason, field }) =>
       JSON.stringify({ file, line: row.line, reason, field, row: isBroken(row) ? row.text : shownRow(row) }),
     )
     this.#write(() => {

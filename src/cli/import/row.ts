@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 
-/** One record of a file. Cells of a CSV file are texts; those of JSON lines are whatever JSON has. */
+/** A record of a file. Cells of CSV are texts; cells of JSON lines are any JSON values. */
 export interface Row {
   /** Where it starts in its file, from 1. */
   line: number
@@ -15,7 +15,7 @@ export interface BrokenRow {
   text: string
 }
 
-/** A record may not grow beyond this: one stray quote would otherwise take the rest of the file into memory. */
+/** The bound of a record, because one stray quote would otherwise read the rest of the file into memory. */
 export const RECORD_CHARACTERS_MAX = 256 * 1024
 
 export function isBroken(row: Row | BrokenRow): row is BrokenRow {
@@ -34,14 +34,14 @@ export function textOf(cell: unknown): string {
   return JSON.stringify(cell)
 }
 
-/** A row as an object, to be shown. */
+/** A row as an object, for the file of rejected rows. */
 export function shownRow(row: Row): Record<string, unknown> {
   return Object.fromEntries(row.columns.map((column, index) => [column, row.cells[index]]))
 }
 
 /**
- * The UUIDv8 (RFC 9562, section 5.8) of a row's content, so that the same row is the same event wherever and however often
- * it is found. Its file and line are left out, and so are the rules: a row is recorded once, whatever it is mapped to.
+ * The UUIDv8 (RFC 9562, section 5.8) of a row's content, so that equal rows are one event. Its file, its line and the rules are left
+ * out, because a row is recorded once, whatever it is mapped to.
  */
 export function eventIdOf(row: Row): string {
   const digest = hash('sha256', JSON.stringify([row.columns, row.cells.map(canonical)]), 'hex')
@@ -49,11 +49,11 @@ export function eventIdOf(row: Row): string {
   return `${digest.slice(0, 8)}-${digest.slice(8, 12)}-8${digest.slice(13, 16)}-${variant}${digest.slice(17, 20)}-${digest.slice(20, 32)}`
 }
 
-/** The same JSON value with the keys of every object in order. */
+/** The same JSON value with the keys of every object sorted. */
 function canonical(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map(canonical)
   return Object.entries(value)
-    .sort(([one], [other]) => (one < other ? -1 : 1))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([key, inner]) => [key, canonical(inner)])
 }

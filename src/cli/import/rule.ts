@@ -2,25 +2,25 @@ import { type Condition, conditionsOf } from './condition.ts'
 import type { ItemKind } from './item-kind.ts'
 import { StartError } from '../../main/config/start-error.ts'
 
-/** Gives a target field its value, from a column or as a constant, for the rows for which its conditions hold. */
+/** Fills a field from a column or with a constant, in rows for which the conditions hold. */
 export interface Rule {
   target: string
   source: { column: string } | { constant: string }
   conditions: readonly Condition[]
-  /** As it was given, to be named in a problem. */
+  /** The text of the option, for messages. */
   text: string
 }
 
-/** Target field → value as it is → value as it shall be. */
+/** Field → value in the file → value to record. */
 export type ValueMaps = ReadonlyMap<string, ReadonlyMap<string, string>>
 
 const RULE = /^\s*([^\s=]+)\s*=\s*(?:"([^"]+)"|(.*?))(?:\s+if\s+(.+))?\s*$/
 const VALUE_MAP = /^\s*([^\s:]+?)\s*:(.+?)=(.*)$/
 
 /** Reads `FIELD=COLUMN [if CONDITION]` (map) or `FIELD=VALUE [if CONDITION]` (set). @throws StartError */
-export function ruleOf(verb: 'map' | 'set', given: string, kind: ItemKind): Rule {
-  const text = `--${verb} '${given}'`
-  const match = RULE.exec(given)
+export function ruleOf(verb: 'map' | 'set', argument: string, kind: ItemKind): Rule {
+  const text = `--${verb} '${argument}'`
+  const match = RULE.exec(argument)
   const [, target = '', quoted, plain, conditions] = match ?? []
   const value = quoted ?? plain ?? ''
   if (value === '') throw new StartError(`${text}: a rule is FIELD=${verb === 'map' ? 'COLUMN' : 'VALUE'} [if CONDITION].`)
@@ -34,11 +34,11 @@ export function ruleOf(verb: 'map' | 'set', given: string, kind: ItemKind): Rule
 }
 
 /** Reads `FIELD:FROM=TO` value maps. @throws StartError */
-export function valueMapsOf(given: readonly string[], kind: ItemKind): ValueMaps {
+export function valueMapsOf(options: readonly string[], kind: ItemKind): ValueMaps {
   const maps = new Map<string, Map<string, string>>()
-  for (const each of given) {
-    const text = `--values '${each}'`
-    const [, target, from, to] = VALUE_MAP.exec(each) ?? []
+  for (const option of options) {
+    const text = `--values '${option}'`
+    const [, target, from, to] = VALUE_MAP.exec(option) ?? []
     if (target === undefined) throw new StartError(`${text}: a value map is FIELD:FROM=TO.`)
     checkTarget(target, text, kind)
     const map = maps.get(target) ?? new Map<string, string>()
@@ -48,11 +48,11 @@ export function valueMapsOf(given: readonly string[], kind: ItemKind): ValueMaps
 }
 
 /**
- * The rules in force: those given, then the fields that are columns of the same name. Once a column is mapped, only few fields
- * are: another column with a field's name may mean something else.
+ * The rules of the options, then a rule for each column with the name of a field. Once a column is mapped, few names count, because
+ * another column with a field's name may mean something else.
  */
-export function withDefaults(given: readonly Rule[], columns: Iterable<string>, kind: ItemKind): Rule[] {
-  const mapped = given.some((rule) => 'column' in rule.source)
+export function withDefaults(rules: readonly Rule[], columns: Iterable<string>, kind: ItemKind): Rule[] {
+  const mapped = rules.some((rule) => 'column' in rule.source)
   const names = mapped ? Object.keys(kind.named) : new Set([...kind.fields, ...[...columns].filter(kind.isField)])
   const defaultRule = (name: string): Rule => ({
     target: name,
@@ -60,7 +60,7 @@ export function withDefaults(given: readonly Rule[], columns: Iterable<string>, 
     conditions: kind.named[name] ?? [],
     text: 'default',
   })
-  return [...given, ...Array.from(names, defaultRule)]
+  return [...rules, ...Array.from(names, defaultRule)]
 }
 
 /** The columns that a rule reads. */
@@ -71,5 +71,5 @@ export function columnsOf(rule: Rule): string[] {
 
 function checkTarget(target: string, text: string, kind: ItemKind): void {
   if (kind.isField(target)) return
-  throw new StartError(`${text}: ${target} is not a field of ${kind.noun}; those are ${kind.fieldsInWords}.`)
+  throw new StartError(`${text}: ${target} is not a field of ${kind.noun}; the fields are ${kind.fieldsInWords}.`)
 }

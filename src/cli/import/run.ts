@@ -3,9 +3,9 @@ import { type BatchSender, batchSender } from './batch-sender.ts'
 import { checkIngress, checkRules } from './check.ts'
 import type { TimeReading } from './instant.ts'
 import type { BatchAnswer, Item, ItemKind } from './item-kind.ts'
-import { isDataError, type Mapping, mappingOf, mapRow, type Refusal } from './mapping.ts'
+import { isRowRejection, type Mapping, mappingOf, mapRow, type RowRejection } from './mapping.ts'
 import type { Progress } from './progress.ts'
-import { type RefusedRow, RejectedFile } from './rejected-file.ts'
+import { RejectedFile, type RejectedRow } from './rejected-file.ts'
 import { isBroken, type Row, textOf } from './row.ts'
 import { type Rule, type ValueMaps, withDefaults } from './rule.ts'
 import { type FileForm, rowsOf, type SourceFile, sourceFileOf } from './source-file.ts'
@@ -19,7 +19,7 @@ export interface ImportPlan {
   rules: readonly Rule[]
   values: ValueMaps
   time: TimeReading
-  /** Whether a column that is not in a file is read as empty. */
+  /** Whether a column that a file does not have is read as empty. */
   mayMissColumns: boolean
   ingressUrl: string
   /** Rows per call, at most 10,000. */
@@ -30,14 +30,14 @@ export interface ImportPlan {
   signal?: AbortSignal | undefined
 }
 
-/** What became of the rows of a file: `rows` are accepted + duplicates + refused. */
+/** The outcome of a file: `rows` is accepted + duplicates + rejected. */
 export interface Tally {
   path: string
   rows: number
   accepted: number
   duplicates: number
-  refused: number
-  /** From its first byte to its last answer. */
+  rejected: number
+  /** From the first byte of the file to the last answer. */
   seconds: number
   startedAt: number
 }
@@ -49,20 +49,20 @@ interface Batch {
   characters: number
 }
 
-/** What one run works with. */
+/** What the files of one run share. */
 interface Run {
   plan: ImportPlan
   mapping: Mapping
   sender: BatchSender<Batch>
-  rejected: RejectedFile
+  rejectedFile: RejectedFile
 }
 
-/** In JSON a character has at most 6 bytes, so that a batch stays below the 16 MiB of a body. */
+/** A body has at most 16 MiB, and a character at most 6 bytes in JSON. */
 const BATCH_CHARACTERS_MAX = 2 * 1024 * 1024
 
 /**
- * Imports files one after the other, in constant memory: the rows on their way are bounded, and hold back the reader.
- * Everything that can be wrong with the files and the rules as such is found before the first row is sent.
+ * Imports files one after the other in constant memory: the number of rows in flight is bounded, and the reader waits for them.
+ * Every problem of the files and the rules as such is found before the first row is sent.
  * @throws StartError
  */
 export async function runImport(plan: ImportPlan, progress: Progress): Promise<Tally[]> {
@@ -70,21 +70,21 @@ export async function runImport(plan: ImportPlan, progress: Progress): Promise<T
   checkRejectedPath(plan)
   const columns = await checkRules(files, plan)
   await checkIngress(plan.ingressUrl)
-  const rejected = new RejectedFile(plan.rejectedPath)
+  const rejectedFile = new RejectedFile(plan.rejectedPath)
   const onRetry = (reason: string) => progress.stalled(`Restate at ${plan.ingressUrl}: ${reason}`)
-  const sender = batchSender<Batch>({ ...plan, onRetry }, (batch, answer) => settle(rejected, batch, answer))
+  const sender = batchSender<Batch>({ ...plan, onRetry }, (batch, answer) => settle(rejectedFile, batch, answer))
   const mapping = mappingOf(withDefaults(plan.rules, columns, plan.kind), plan)
-  const run: Run = { plan, mapping, sender, rejected }
+  const run: Run = { plan, mapping, sender, rejectedFile }
   const tallies: Tally[] = []
   try {
     await importFiles(files, run, tallies, progress)
     return tallies
   } catch (error) {
     await sender.stop()
-    throw stopped(error, tallies)
+    throw stoppedError(error, tallies)
   } finally {
     progress.stop()
-    rejected.close()
+    rejectedFile.close()
   }
 }
 
@@ -93,7 +93,7 @@ async function importFiles(files: readonly SourceFile[], run: Run, tallies: Tall
   let bytesBefore = 0
   let rowsBefore = 0
   for (const file of files) {
-    const tally = { path: file.path, startedAt: performance.now(), rows: 0, accepted: 0, duplicates: 0, refused: 0, seconds: 0 }
+    const tally = { path: file.path, startedAt: performance.now(), rows: 0, accepted: 0, duplicates: 0, rejected: 0, seconds: 0 }
     tallies.push(tally)
     await importFile(file, tally, run, (bytes) =>
       progress.report({ bytes: bytesBefore + bytes, bytesTotal, rows: rowsBefore + settledOf(tally) }),
@@ -108,12 +108,12 @@ async function importFile(file: SourceFile, tally: Tally, run: Run, onChunk: (by
   let batch = emptyBatch(tally)
   for await (const { rows, bytes } of rowsOf(file)) {
     run.plan.signal?.throwIfAborted()
-    const refused: RefusedRow[] = []
+    const rejected: RejectedRow[] = []
     for (const row of rows) {
       tally.rows++
       const mapped = isBroken(row) ? { field: null, reason: row.reason } : mapRow(row, run.mapping, file)
-      if (isBroken(row) || isDataError(mapped)) {
-        refused.push({ row, ...(mapped as Refusal) })
+      if (isBroken(row) || isRowRejection(mapped)) {
+        rejected.push({ row, ...(mapped as RowRejection) })
       } else {
         addTo(batch, row, mapped)
         if (batch.items.length === run.plan.batchRows || batch.characters > BATCH_CHARACTERS_MAX) {
@@ -122,7 +122,7 @@ async function importFile(file: SourceFile, tally: Tally, run: Run, onChunk: (by
         }
       }
     }
-    refuse(run.rejected, tally, refused)
+    reject(run.rejectedFile, tally, rejected)
     onChunk(bytes)
   }
   if (batch.items.length > 0) await run.sender.send(batch)
@@ -138,41 +138,41 @@ function addTo(batch: Batch, row: Row, item: Item): void {
   for (const value of Object.values(item)) batch.characters += typeof value === 'string' ? value.length : textOf(value).length
 }
 
-/** Counts what became of a batch; the answer names its rows by their place in it. */
-function settle(rejected: RejectedFile, { tally, rows }: Batch, answer: BatchAnswer): void {
+/** Counts the outcome of a batch. The answer names rows by their index in the batch. */
+function settle(rejectedFile: RejectedFile, { tally, rows }: Batch, answer: BatchAnswer): void {
   tally.accepted += answer.accepted
   tally.duplicates += answer.duplicates
-  refuse(
-    rejected,
+  reject(
+    rejectedFile,
     tally,
     answer.rejected.map(({ index, field, message }) => ({ row: rows[index]!, field, reason: message })),
   )
 }
 
-function refuse(rejected: RejectedFile, tally: Tally, refused: readonly RefusedRow[]): void {
-  rejected.add(tally.path, refused)
-  tally.refused += refused.length
+function reject(rejectedFile: RejectedFile, tally: Tally, rejected: readonly RejectedRow[]): void {
+  rejectedFile.add(tally.path, rejected)
+  tally.rejected += rejected.length
   tally.seconds = (performance.now() - tally.startedAt) / 1_000
 }
 
-function settledOf({ accepted, duplicates, refused }: Tally): number {
-  return accepted + duplicates + refused
+function settledOf({ accepted, duplicates, rejected }: Tally): number {
+  return accepted + duplicates + rejected
 }
 
-function stopped(error: unknown, tallies: readonly Tally[]): unknown {
+function stoppedError(error: unknown, tallies: readonly Tally[]): unknown {
   const isInterrupted = error instanceof DOMException && error.name === 'AbortError'
   if (!isInterrupted && !(error instanceof StartError)) return error
   const reason = isInterrupted ? 'it was interrupted' : error.message.replace(/\.$/, '')
   const recorded = tallies.reduce((sum, { accepted, duplicates }) => sum + accepted + duplicates, 0)
   return new StartError(
-    `The import stopped: ${reason}. At least ${recorded} rows are recorded; running it again is safe, they will be duplicates.`,
+    `The import stopped: ${reason}. At least ${recorded} rows are recorded; running it again is safe, because they will be duplicates.`,
     { cause: error },
   )
 }
 
-/** The file of refused rows is overwritten, which an input must never be. */
+/** The file of rejected rows is overwritten, so it must not be an input. */
 function checkRejectedPath({ paths, rejectedPath }: ImportPlan): void {
   if (paths.some((path) => resolve(path) === resolve(rejectedPath))) {
-    throw new StartError(`--rejected ${rejectedPath} is one of the files to import: give another name.`)
+    throw new StartError(`--rejected ${rejectedPath} is also a file to import: give another name.`)
   }
 }

@@ -11,7 +11,7 @@ import { StartError } from '../../main/config/start-error.ts'
 
 export type Format = 'csv' | 'jsonl'
 
-/** How the files are written. What is absent follows from the file's name. */
+/** The format of the files. Absent parts follow from the file's name. */
 export interface FileForm {
   format?: Format | undefined
   delimiter?: string | undefined
@@ -22,7 +22,7 @@ export interface FileForm {
 /** A file to be imported. */
 export interface SourceFile {
   path: string
-  /** On the disk, so compressed where it is. */
+  /** Size on disk, compressed if the file is. */
   bytes: number
   /** When it was last written. */
   modifiedMs: number
@@ -36,7 +36,7 @@ const CHUNK_BYTES = 128 * 1024
 const FORMAT_OF_NAME = /\.(?:(csv|tsv)|jsonl|ndjson)(\.gz)?$/i
 const SAMPLE_ROWS = 1_000
 
-/** @throws StartError when there is no such file, or its name does not say what it is. */
+/** @throws StartError when the file cannot be read, or its name does not show its format. */
 export async function sourceFileOf(path: string, form: FileForm): Promise<SourceFile> {
   const found = await stat(path).catch((error: unknown) => {
     throw fileProblem(path, 'read', error)
@@ -48,7 +48,7 @@ export async function sourceFileOf(path: string, form: FileForm): Promise<Source
   const name = FORMAT_OF_NAME.exec(path)
   if (form.format === undefined && name === null) {
     throw new StartError(
-      `${path} is neither .csv, .tsv, .jsonl nor .ndjson (or one of them with .gz): give --format csv or --format jsonl.`,
+      `${path} does not end in .csv, .tsv, .jsonl or .ndjson (or these with .gz): give --format csv or --format jsonl.`,
     )
   }
   return {
@@ -62,7 +62,7 @@ export async function sourceFileOf(path: string, form: FileForm): Promise<Source
   }
 }
 
-/** The rows of a file, an array per chunk, with the bytes of the disk that were read so far. @throws StartError */
+/** The rows of a file, an array per chunk, with the bytes read from disk so far. @throws StartError */
 export async function* rowsOf(file: SourceFile): AsyncGenerator<{ rows: (Row | BrokenRow)[]; bytes: number }> {
   const raw = createReadStream(file.path, { highWaterMark: CHUNK_BYTES })
   const bytes = file.isCompressed ? pipeline(raw, createGunzip({ chunkSize: CHUNK_BYTES }), () => undefined) : raw
@@ -77,7 +77,7 @@ export async function* rowsOf(file: SourceFile): AsyncGenerator<{ rows: (Row | B
   }
 }
 
-/** The columns of the first rows; undefined when there is no row. Reads no further than it must. @throws StartError */
+/** The columns of the first rows; undefined when there is no row. Reads at most 1,000 rows and the chunk around them. @throws StartError */
 export async function columnsIn(file: SourceFile): Promise<ReadonlySet<string> | undefined> {
   const columns = new Set<string>()
   let count = 0

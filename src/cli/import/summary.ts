@@ -1,6 +1,6 @@
 import type { Tally } from './run.ts'
 
-/** A line per file, and one for all of them with the peak memory of the process. */
+/** A line per file, and a total with the peak memory of the process. */
 export function summaryOf(tallies: readonly Tally[], seconds: number, peakKiB: number): string {
   const sum = (of: (tally: Tally) => number) => tallies.reduce((total, tally) => total + of(tally), 0)
   const total = {
@@ -8,13 +8,13 @@ export function summaryOf(tallies: readonly Tally[], seconds: number, peakKiB: n
     rows: sum((tally) => tally.rows),
     accepted: sum((tally) => tally.accepted),
     duplicates: sum((tally) => tally.duplicates),
-    refused: sum((tally) => tally.refused),
+    rejected: sum((tally) => tally.rejected),
     seconds,
   }
   const rate = Math.round(total.rows / Math.max(seconds, 0.001))
   return [...tallies.map(lineOf), `${lineOf(total)}, ${rate} rows/s, peak memory ${Math.round(peakKiB / 1024)} MiB`].join('\n')
 }
 
-function lineOf({ path, rows, accepted, duplicates, refused, seconds }: Omit<Tally, 'startedAt'>): string {
-  return `${path}: ${rows} rows, ${accepted} accepted, ${duplicates} duplicates, ${refused} refused, ${seconds.toFixed(1)} s`
+function lineOf({ path, rows, accepted, duplicates, rejected, seconds }: Omit<Tally, 'startedAt'>): string {
+  return `${path}: ${rows} rows, ${accepted} accepted, ${duplicates} duplicates, ${rejected} rejected, ${seconds.toFixed(1)} s`
 }

@@ -1,4 +1,4 @@
-/** Why a value cannot be read; given back, not thrown: a bad row is nothing exceptional. */
+/** Why a value cannot be read. It is returned and not thrown, because bad rows are common. */
 export class Unreadable {
   readonly reason: string
   constructor(reason: string) {

@@ -13,7 +13,7 @@ export async function commandsPage(): Promise<string> {
     title: 'Commands',
     intro: INTRO,
     source: 'src/cli/commands',
-    sections: [tableOf(['command', 'what it does'], overview), ...commands.flatMap((command) => sectionsOf(command, '##'))],
+    sections: [tableOf(['command', 'description'], overview), ...commands.flatMap((command) => sectionsOf(command, '##'))],
   })
 }
 

@@ -6,9 +6,9 @@ const INTRO = `Other services call these handlers through Restate's ingress: wit
 \`POST /Analytic/CreateInteraction\`, and \`POST /RecomputeRun/KEY/Start\` for an object. Private handlers are called by other handlers only,
 and the ingress refuses every other caller.`
 
-const OBJECT = 'A virtual object: of the calls with the same key one runs at a time, except those of handlers that only read.'
+const OBJECT = 'A virtual object: calls with the same key run one at a time, except calls of handlers that only read.'
 
-/** A test compares the handlers whose description starts with this with those that Restate's ingress refuses. */
+/** A test compares the descriptions that start with this to the handlers that Restate's ingress refuses. */
 const PRIVATE = 'Private. '
 
 /** The facts of a handler that its descriptor has. */
@@ -25,7 +25,7 @@ export function handlersPage(): string {
     `## ${api.name}`,
     ...(api._kind === 'object' ? [OBJECT] : []),
     tableOf(
-      ['handler', 'access', 'input', 'output', 'what it does'],
+      ['handler', 'access', 'input', 'output', 'description'],
       Object.entries<Handler>(api._handlers).map(([name, handler]) => rowOf(name, handler, schemas)),
     ),
   ])

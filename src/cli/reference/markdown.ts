@@ -13,7 +13,7 @@ export function pageOf({ title, intro, source, sections }: Page): string {
   return [`# ${title}`, intro, `\`npm run docs\` writes this page from \`${source}\`.`, ...sections].join('\n\n') + '\n'
 }
 
-/** A table whose cells are Markdown. */
+/** A table; the cells are Markdown. */
 export function tableOf(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [head, head.map(() => '---'), ...rows.map((row) => row.map(cellOf))]
   return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n')

@@ -20,7 +20,7 @@ export function metricsPage(): string {
       '## The gateway',
       metricTable(gatewayRegistry()),
       '## The service endpoint',
-      'With several processes (`ENDPOINT_PROCESSES`) the numbers are those of all of them.',
+      'With several processes (`ENDPOINT_PROCESSES`) the numbers are sums over all processes.',
       metricTable(endpointRegistry()),
     ],
   })

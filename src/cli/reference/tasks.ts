@@ -25,7 +25,7 @@ export function tasksPage(): string {
     title: 'Tasks',
     intro: INTRO,
     source: 'services/tasks',
-    sections: [tableOf(['task', 'every', 'on', 'what it does'], rows)],
+    sections: [tableOf(['task', 'every', 'on', 'description'], rows)],
   })
 }
 

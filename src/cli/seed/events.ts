@@ -8,18 +8,18 @@ export const SEED_ENTITIES = 240
 
 interface Source {
   slug: string
-  /** Its part of the events. */
+  /** Share of all events. */
   share: number
   failed: number
   pending: number
   /** The median, in milliseconds, of a log-normal distribution. */
   processingMs: number
   spread: number
-  /** The median of what an operation comes to, in minor units; 0 for none. */
+  /** The median amount of an operation, in minor units; 0 for no amounts. */
   amount: number
 }
 
-/** A shop that sells, sends, and helps. */
+/** The systems of a shop. */
 const SOURCES: readonly Source[] = [
   { slug: 'checkout', share: 0.55, failed: 0.05, pending: 0.02, processingMs: 380, spread: 0.6, amount: 4_900 },
   { slug: 'warehouse', share: 0.3, failed: 0.02, pending: 0.08, processingMs: 2_400, spread: 0.9, amount: 0 },
@@ -33,7 +33,7 @@ const YEN = 1.6
 const HOURS = [1, 1, 1, 1, 1, 1, 2, 4, 6, 8, 9, 9, 8, 8, 9, 9, 9, 10, 11, 12, 12, 9, 5, 2]
 const WEEKDAYS = [9, 9, 9, 10, 12, 14, 11]
 
-/** The same events for the same seed and end: of the 90 days before, in the order of their numbers. */
+/** Events of the 90 days before the end, in the order of their numbers. The same seed and end give the same events. */
 export function seedEvents(seed: number, endMs: number): AnalyticsEvent[] {
   const random = randomOf(seed, 'analytics events')
   const entities = zipf(SEED_ENTITIES, 0.8)
@@ -41,7 +41,7 @@ export function seedEvents(seed: number, endMs: number): AnalyticsEvent[] {
     const source = sourceOf(random)
     return {
       source: source.slug,
-      // Of another end these are other events.
+      // Another end gives other events.
       external_ref: `seed-${seed}-${instantOf(endMs).slice(0, 10)}-${number}`,
       entity_id: `customer-${String(1 + rankOf(entities, random.share())).padStart(3, '0')}`,
       status: statusOf(source, random),
@@ -68,7 +68,7 @@ function amountOf({ amount }: Source, random: Random): Pick<AnalyticsEvent, 'amo
   return { amount: Math.round(currency === 'JPY' ? minor * YEN : minor), currency }
 }
 
-/** Box and Muller's way to a normal distribution. */
+/** A log-normal number, by the Box–Muller transform. */
 function logNormal(random: Random, median: number, spread: number): number {
   const normal = Math.sqrt(-2 * Math.log(1 - random.share())) * Math.cos(2 * Math.PI * random.share())
   return median * Math.exp(spread * normal)

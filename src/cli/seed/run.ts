@@ -23,16 +23,16 @@ export interface Seeded {
   reports: { slug: string; rows: ReportRow[] }[]
 }
 
-/** Records the events, recomputes every report in every window, and answers the totals. Safe to repeat with the same events. */
+/** Records the events, recomputes every report in every window, and returns the totals. Safe to repeat with the same events. */
 export async function runSeed(plan: { ingressUrl: string; events: readonly AnalyticsEvent[]; endMs: number }): Promise<Seeded> {
   const { ingressUrl, events, endMs } = plan
   const analytic = clients.connect({ url: ingressUrl, retry: true }).client(analyticApi)
   const recorded = { accepted: 0, duplicates: 0, rejected: 0 }
   for (let place = 0; place < events.length; place += EVENTS_PER_CALL) {
-    const some = events.slice(place, place + EVENTS_PER_CALL)
-    const once = { idempotencyKey: randomUUID(), signal: AbortSignal.timeout(CALL_MS_MAX) }
-    const options = clients.rpc.opts<RecordEventsRequest, CreateInteractionResponse>(once)
-    const answer = await analytic.RecordEvents({ events: some }, options).catch((cause: unknown) => {
+    const batch = events.slice(place, place + EVENTS_PER_CALL)
+    const call = { idempotencyKey: randomUUID(), signal: AbortSignal.timeout(CALL_MS_MAX) }
+    const options = clients.rpc.opts<RecordEventsRequest, CreateInteractionResponse>(call)
+    const answer = await analytic.RecordEvents({ events: batch }, options).catch((cause: unknown) => {
       throw new StartError(`Restate at ${ingressUrl} does not answer: start Footfall with npm start first.`, { cause })
     })
     recorded.accepted += answer.accepted
@@ -42,7 +42,7 @@ export async function runSeed(plan: { ingressUrl: string; events: readonly Analy
   const days = { date_from: dayOf(endMs - SEED_DAYS * DAY_MS), date_to: dayOf(endMs - DAY_MS) }
   const runs = createRecomputeRunsClient(createIngress({ url: ingressUrl }))
   for (const report_slug of REPORT_SLUGS) {
-    for (const window of WINDOWS) await recomputed(runs, { report_slug, window, ...days })
+    for (const window of WINDOWS) await recompute(runs, { report_slug, window, ...days })
   }
   const reports = await Promise.all(
     REPORT_SLUGS.map(async (slug) => {
@@ -53,12 +53,12 @@ export async function runSeed(plan: { ingressUrl: string; events: readonly Analy
   return { recorded, reports }
 }
 
-async function recomputed(
+async function recompute(
   runs: Runs,
   scope: { report_slug: string; window: ReportWindow; date_from: string; date_to: string },
 ): Promise<void> {
   let run = await runs.start({ ...scope, actor: actor() }).catch((cause: unknown) => {
-    throw new StartError(refusalOf(cause)?.message ?? 'Restate does not answer: run it again.', { cause })
+    throw new StartError(refusalOf(cause)?.message ?? 'Restate does not answer: run the command again.', { cause })
   })
   for (; run.status === 'pending' || run.status === 'running'; run = await runs.status(run.id)) await sleep(POLL_MS)
   if (run.status !== 'completed')

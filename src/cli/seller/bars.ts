@@ -1,8 +1,8 @@
-/** Parts of a cell from its left, in eighths. */
+/** Left parts of a cell, in eighths. */
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉']
 const AXIS = '│'
 
-/** Values as bars of one scale in so many columns. With values below 0 there is an axis, and their bars go to the left of it. */
+/** Values as bars of one scale, `columns` wide. Values below 0 have their bars to the left of an axis. */
 export function barsOf(values: readonly number[], columns: number): string[] {
   const most = Math.max(0, ...values)
   const least = Math.min(0, ...values)
@@ -15,14 +15,14 @@ export function barsOf(values: readonly number[], columns: number): string[] {
   })
 }
 
-/** What is not 0 can be seen. */
+/** A bar to the right; a value above 0 has at least an eighth of a cell. */
 function rightBar(value: number, cell: number): string {
   if (value === 0) return ''
   const eighths = Math.max(1, Math.round((value / cell) * 8))
   return '█'.repeat(Math.floor(eighths / 8)) + EIGHTHS[eighths % 8]!
 }
 
-/** From its right a cell has halves, and an eighth. */
+/** A bar to the left, in halves of a cell, because Unicode has no right eighths but one. */
 function leftBar(value: number, cell: number): string {
   const halves = Math.round((value / cell) * 2)
   if (halves === 0) return '▕'

@@ -2,20 +2,20 @@ const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' })
 const WIDE =
   /\p{RGI_Emoji}|[\u1100-\u115F\u2E80-\u303E\u3041-\uA4CF\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6\u{1F300}-\u{1FAFF}\u{20000}-\u{3FFFD}]/v
 const NOTHING = /^[\p{M}\p{Cf}]+$/v
-/** They move the cursor, colour, end a line, or turn it around. */
+/** Characters that move the cursor, set colours, end a line, or change the direction of text. */
 const CONTROLS = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gv
 
-/** A text from outside as a terminal may get it. */
+/** A text of a caller, without the characters that control a terminal. */
 export function harmless(text: string): string {
   return text.replaceAll(CONTROLS, '\uFFFD')
 }
 
-/** How many columns of a terminal a text takes. */
+/** The columns that a text takes in a terminal. */
 export function widthOf(text: string): number {
   return charactersOf(text).reduce((width, character) => width + widthOfCharacter(character), 0)
 }
 
-/** As much of a text as so many columns show. */
+/** A text cut to the columns of a terminal. */
 export function cutTo(text: string, columns: number): string {
   if (widthOf(text) <= columns) return text
   let [cut, used] = ['', 0]
@@ -27,7 +27,7 @@ export function cutTo(text: string, columns: number): string {
   return `${cut}…`
 }
 
-/** What a text lacks of so many columns. */
+/** The spaces that fill a text up to a number of columns. */
 export function spacesTo(columns: number, text: string): string {
   return ' '.repeat(Math.max(0, columns - widthOf(text)))
 }

@@ -9,13 +9,13 @@ export interface Line {
   style?: 'dim' | 'bold'
 }
 
-/** A longer chart does not fit on a screen: several buckets become a line. */
+/** A longer chart would not fit on a screen, so several buckets share a line. */
 const CHART_LINES_MAX = 60
 const BAR_COLUMNS = { min: 4, max: 60 }
 const NAME_COLUMNS_MIN = 10
 const GAP = '  '
 
-/** A dashboard as the lines of a terminal that is so wide. */
+/** A dashboard as lines of a terminal with so many columns. */
 export function linesOf({ data, meta }: SellerDashboardResponse, columns: number): Line[] {
   const { currency } = data.summary
   const money = currency === null ? countText : moneyIn(currency)
@@ -57,7 +57,7 @@ function summaryLines(summary: Dashboard['summary'], money: Money): Line[] {
   return table(rows, [false, true, false])
 }
 
-/** `▲ 12.5 %`; nothing where there was nothing before. */
+/** `▲ 12.5 %`; nothing when the period before has no value. */
 function changeText(change: number | null): string {
   if (change === null) return ''
   const text = `${Math.abs(change).toLocaleString('en', { maximumFractionDigits: 1 })} %`
@@ -66,9 +66,7 @@ function changeText(change: number | null): string {
 }
 
 function otherCurrencies(others: readonly string[]): Line[] {
-  return others.length === 0
-    ? []
-    : [{ text: `It sells in other currencies too (--currency): ${others.join(', ')}`, style: 'dim' }]
+  return others.length === 0 ? [] : [{ text: `Other currencies of this seller (--currency): ${others.join(', ')}`, style: 'dim' }]
 }
 
 function chartLines({ revenue, orders }: Dashboard['charts'], granularity: string, money: Money, columns: number): Line[] {
@@ -87,7 +85,7 @@ function chartLines({ revenue, orders }: Dashboard['charts'], granularity: strin
   return withHead(table(rows, [false, false, true, true]))
 }
 
-/** Every so many buckets as one, by the date of the first. */
+/** Merges groups of `size` buckets, with the date of the first. */
 function merged(points: Dashboard['charts']['revenue'], size: number): Dashboard['charts']['revenue'] {
   return Array.from({ length: Math.ceil(points.length / size) }, (_, n) => {
     const group = points.slice(n * size, (n + 1) * size)
@@ -109,7 +107,7 @@ function withHead([head, ...rest]: Line[]): Line[] {
   return [{ ...head!, style: 'dim' }, ...rest]
 }
 
-/** Words begin where their column does, numbers end where theirs does. */
+/** Words are aligned left, numbers right. */
 function table(rows: readonly (readonly string[])[], isNumber: readonly boolean[]): Line[] {
   const widths = widthsOf(rows)
   return rows.map((row) => {
@@ -118,7 +116,7 @@ function table(rows: readonly (readonly string[])[], isNumber: readonly boolean[
   })
 }
 
-/** What the columns of a table take, each with a gap. */
+/** The width of a table, with a gap after each column. */
 function columnsOf(rows: readonly (readonly string[])[]): number {
   return widthsOf(rows).reduce((sum, width) => sum + width + GAP.length, 0)
 }

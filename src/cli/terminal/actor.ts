@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os'
 
-/** Who runs a command, for the audit trail: the user of the machine, or its number where it has no name. */
+/** The actor of a command in audit entries: the user of this machine, or the user's number when it has no name. */
 export function actor(): string {
   try {
     return userInfo().username

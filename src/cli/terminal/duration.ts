@@ -6,6 +6,6 @@ const UNITS: [string, number][] = [
 
 /** A duration in the largest unit that fits, e.g. 90000 as 1.5 min. */
 export function durationOf(milliseconds: number): string {
-  const [unit, size] = UNITS.find(([, least]) => milliseconds >= least) ?? ['ms', 1]
+  const [unit, size] = UNITS.find(([, unitMs]) => milliseconds >= unitMs) ?? ['ms', 1]
   return `${Number((milliseconds / size).toFixed(1))} ${unit}`
 }

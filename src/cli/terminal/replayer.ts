@@ -14,14 +14,14 @@ import { StartError } from '../../main/config/start-error.ts'
 const REPLAY_MS_MAX = 30_000
 const HEALTH_MS_MAX = 2_000
 
-/** What became of a replay; `problem` when there was nothing to replay any more, or never. */
+/** The outcome of a replay; `problem` when there is no such event or it was replayed before. */
 export type Replayed = ReplayRejectedResponse | { outcome: 'none'; problem: string }
 
 export type Replay = (key: RejectedKey, set?: Correction) => Promise<Replayed>
 
 /**
- * Sends refused interactions again, through the ingress. Each has an idempotency key, so that the client's own retries are
- * one replay. @throws StartError when the program does not run.
+ * Replays rejected events through the ingress. Each call has an idempotency key, so that the retries of the client are one
+ * replay. @throws StartError when the program does not run.
  */
 export async function createReplayer(ingressUrl: string): Promise<Replay> {
   const url = ingressUrl.replace(/\/$/, '')
@@ -32,24 +32,24 @@ export async function createReplayer(ingressUrl: string): Promise<Replay> {
   if (!isUp) throw new StartError(`Restate does not answer at ${url}: replaying works while Footfall runs (npm start).`)
   const analytic = clients.connect({ url, retry: true }).client(analyticApi)
   return async (key, set) => {
-    const once = clients.rpc.opts<ReplayRejectedRequest, ReplayRejectedResponse>({
+    const call = clients.rpc.opts<ReplayRejectedRequest, ReplayRejectedResponse>({
       idempotencyKey: randomUUID(),
       signal: AbortSignal.timeout(REPLAY_MS_MAX),
     })
     try {
-      return await analytic.ReplayRejected({ ...key, ...(set && { set }), actor: actor() }, once)
+      return await analytic.ReplayRejected({ ...key, ...(set && { set }), actor: actor() }, call)
     } catch (error) {
       const problem = sentenceOf(error)
       if (problem !== undefined) return { outcome: 'none', problem }
       throw new StartError(
-        `Whether ${rejectedIdOf(key)} was replayed is not known (${reasonOf(error)}): replay it again, it counts once.`,
+        `Whether ${rejectedIdOf(key)} was replayed is not known (${reasonOf(error)}): replay it again, because it counts once.`,
         { cause: error },
       )
     }
   }
 }
 
-/** What the handler decided: there is no such row, or somebody replayed it. */
+/** The message of a decision of the handler, e.g. that there is no such event or that it was replayed before. */
 function sentenceOf(error: unknown): string | undefined {
   if (!(error instanceof clients.HttpCallError) || ![400, 404, 409].includes(error.status)) return undefined
   try {

@@ -9,7 +9,7 @@ export interface RunProgress {
 
 const LINE_EVERY_MS = 10_000
 
-/** A bar on a terminal, otherwise a line now and then. Both go to stderr: stdout is for the result. */
+/** A bar on a terminal, otherwise a line every 10 s. Both go to stderr, because stdout is for the result. */
 export function runProgressOn(stream: NodeJS.WriteStream, onInterrupted: () => void): RunProgress {
   return stream.isTTY ? barOn(stream, onInterrupted) : linesOn(stream, onInterrupted)
 }
@@ -34,7 +34,7 @@ function linesOn(stream: NodeJS.WriteStream, onInterrupted: () => void): RunProg
 function barOn(output: NodeJS.WriteStream, onInterrupted: () => void): RunProgress {
   let shown: ReturnType<typeof bar> | undefined
   let doneShown = 0
-  // The bar reads the keyboard, and takes Ctrl-C as a wish to end well.
+  // The bar reads the keyboard, and exits with code 0 at Ctrl-C.
   const interrupted = () => {
     process.exitCode = 130
     onInterrupted()
