@@ -1,11 +1,11 @@
 #!/bin/sh
-# Makes the secrets that docker-compose.yml gives to its services, in ./secrets. Those that are there already stay.
+# Makes the secrets for the services of docker-compose.yml in ./secrets. Existing ones stay.
 set -eu
 cd "$(dirname "$0")/.."
 umask 077
 mkdir -p secrets
 chmod 700 secrets
-# The folder keeps others out; the users of the containers must read what is mounted from it.
+# The mode of the folder keeps other users out. The files are readable, because the users of the containers read the mounted files.
 make() {
   [ -s "secrets/$1" ] || { "$2" >"secrets/.new" && mv secrets/.new "secrets/$1"; }
   chmod 644 "secrets/$1"
@@ -22,7 +22,7 @@ make gateway_password password
 make api_key api_key
 make manage_key api_key
 make payment_secret password
-# The public half is of the private one that is there.
+# A new private key needs a new public half.
 [ -s secrets/restate_identity_key ] || rm -f secrets/restate_identity_public_key
 make restate_identity_key identity_key
 make restate_identity_public_key identity_public_key

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs once, when the volume of PostgreSQL is new: who migrates owns the database and makes its users, and is no superuser.
+# Runs once, when the volume of PostgreSQL is new. Makes the role that migrates: it owns the database and may create roles, but is
+# not a superuser.
 set -eu
 psql --no-psqlrc --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" \
   --set password="$(cat /run/secrets/owner_password)" --set database="$POSTGRES_DB" <<'SQL'

@@ -26,7 +26,7 @@ async function makeFolder(path: string): Promise<void> {
 
 type PortName = keyof Config & `${string}_PORT`
 
-/** Checks the ports of the processes that start here. @throws StartError with every port that is in use, or one that two share. */
+/** Checks the ports of the processes that start here. @throws StartError with the ports in use, or with a port that is set twice. */
 export async function checkPorts(config: Config): Promise<void> {
   const names: PortName[] = ['GATEWAY_PORT', 'ENDPOINT_PORT', 'ENDPOINT_METRICS_PORT']
   if (config.DATABASE_URL === undefined) names.push('POSTGRES_PORT')

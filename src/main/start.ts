@@ -32,7 +32,7 @@ export interface Running {
   logFolder: string
   /** Resolves when all processes serve. */
   ready: Promise<void>
-  /** Stops all processes, including those that are starting. */
+  /** Stops all processes, including starting ones. */
   stop: () => Promise<void>
   kill: () => void
 }

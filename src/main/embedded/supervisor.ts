@@ -18,7 +18,7 @@ export interface Part {
 export interface Supervisor {
   /** Starts a part and keeps it running until everything stops. */
   keep: (part: Part) => Promise<void>
-  /** Stops all processes, last started first, including those that are starting. */
+  /** Stops all processes, last started first, including starting ones. */
   stop: () => Promise<void>
   /** Kills all processes without waiting. */
   kill: () => void

@@ -31,7 +31,7 @@ export async function discover(adminUrl: string, uri: string): Promise<Described
 
 /**
  * Sends new invocations to an address. Registering it again has no effect unless `isForced`, which replaces its registered services
- * by those that it serves now.
+ * by the services that it serves now.
  */
 export async function register(adminUrl: string, uri: string, { isForced }: { isForced: boolean }): Promise<void> {
   await ask(adminUrl, 'POST', '/v3/deployments', { uri, force: isForced, breaking: true })
