@@ -13,7 +13,7 @@ import { INTERACTION_RECORDING, recordCall, SEARCH_RECORDING } from './recording
 import { recordPaymentCall } from './recording/record-payments.ts'
 import { replayRejected } from './recording/replay-rejected.ts'
 
-/** Analytic: what shoppers did, recorded once. */
+/** Analytic: records every kind of event once, and answers reports on them. */
 export const analytic = (deps: Deps) =>
   serviceOf(
     analyticApi,

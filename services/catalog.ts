@@ -11,7 +11,7 @@ import { serviceOf } from './handler/with-options.ts'
 import { recordedAnswer } from './recording/answer.ts'
 import { checkedCall } from './recording/checked-call.ts'
 
-/** Catalog: the products that are sold, and which shopper did what with which of them. */
+/** Catalog: the products of the shop, and the profiles of shoppers. */
 export const catalog = (deps: Deps) =>
   serviceOf(
     catalogApi,
@@ -40,7 +40,7 @@ export const catalog = (deps: Deps) =>
     },
   )
 
-/** Judges the products, and keeps the newest version of each. */
+/** Checks the products, and keeps the newest version of each. */
 async function updateCatalog(deps: Deps, ctx: Context, request: UpsertProductsRequest): Promise<UpsertProductsResponse> {
   const call = checkedCall(ctx)
   const { rows: versions, rejections } = judgeProducts(request.products, await ctx.date.now())

@@ -8,7 +8,7 @@ import type { Deps } from './handler/deps.ts'
 import { BACKGROUND, READ } from './handler/handler-options.ts'
 import { serviceOf } from './handler/with-options.ts'
 
-/** Popularity: what shoppers like, counted once and always equal to replaying the log. */
+/** Popularity: counts and scores of products. Each event is counted once, and the result always equals a replay of the log. */
 export const popularity = (deps: Deps) =>
   serviceOf(
     popularityApi,

@@ -23,29 +23,30 @@ import { daysAfter } from '../src/ranking/day.ts'
  * failed      itself¹   –         –         –           –         409         –
  * cancelled   itself¹   –         –         –           –         itself      –
  *
- * – changes nothing and writes nothing. ¹ 409 for other buckets than those of a run that is there. ² done grows to the end of the
- * step; a bucket that cannot be rebuilt fails the run. ³ once done = total; nothing before.
+ * – changes nothing and writes nothing. ¹ 409 if the run has other buckets. ² done grows to the end of the step; a bucket that cannot
+ * be rebuilt fails the run. ³ once done = total; before that it changes nothing.
  *
- * 1. Nothing leaves a final state; completed means that every bucket was rebuilt. `TRANSITIONS` in src/store/reports/run-machine.ts, as
- *    the condition of the statement that changes the row.
- * 2. Each transition is one audit entry, whatever is repeated: written in the transaction of the change, by who changed the row.
- * 3. Of the same whole buckets one run is open: the partial unique index recompute_run_open. A Start that is repeated finds its own row
- *    by the id before it looks for others, and goes on.
- * 4. A step rebuilds exactly its buckets, in one transaction, once: done says which step is next, and is changed in it, after the lock of
- *    the report and window (`rebuildStep`). Readers see the buckets before it or after it.
- * 5. A run that has ended changes nothing any more, also when it ends within a step: that is undone (the same condition). What was
- *    rebuilt before stays.
- * 6. Steps of overlapping runs take turns: ReportWindow, and under it the lock.
- * 7. Whoever works on a run holds its key; Cancel and Status do not need it. Cancel shows at the next step.
- * 8. A run does not stay open for ever: to those that did nothing for minutes the task watch-runs sends Execute again while they are
- *    pending, and Abandon while they are running. Both wait for the key, so that a run that waits or is tried again goes on, and one
- *    whose invocation was killed fails. No handler pauses here: it would keep the key.
+ * 1. Nothing leaves a final state; completed means that every bucket was rebuilt. Enforced by `TRANSITIONS` in
+ *    src/store/reports/run-machine.ts, as the condition of the statement that changes the row.
+ * 2. Each transition writes one audit entry, however often a call is repeated: in the transaction of the change, by the call that changed
+ *    the row (`run-machine.ts`).
+ * 3. At most one run of the same whole buckets is open: the partial unique index recompute_run_open. A repeated Start finds its own row by
+ *    the id before it looks for other runs, and continues (`run-request.ts`).
+ * 4. A step rebuilds exactly its buckets, once, in one transaction. `done` says which step is next, and changes in the same transaction,
+ *    under the lock of the report and window (`rebuildStep` in `run-step.ts`). Readers see the buckets before the step or after it.
+ * 5. A run that has ended changes nothing more. If it ends during a step, the step is rolled back, by the same condition. Buckets that were
+ *    rebuilt before stay.
+ * 6. Steps of overlapping runs take turns: by the key of ReportWindow, and below it by the lock.
+ * 7. Execute holds the key of its run while it works. Cancel and Status do not need the key. A cancellation takes effect at the next step.
+ * 8. A run does not stay open for ever. If it did nothing for a minute, the task watch-runs sends Execute again to a pending run, and
+ *    Abandon to a running one (`silentRuns` in `run-list.ts`). Both wait for the key: a run that waits or is retried continues, and a run
+ *    whose invocation was killed fails. No handler pauses, because it would keep the key.
  */
 
 const STEP: ChunkLimits = { targetMs: 4_000, sizeMin: 1, sizeMax: 400 }
-/** So that it is seen how far a run is, and one that is cancelled or dies keeps what it did. */
+/** So that progress is visible, and a run that is cancelled or dies keeps most of its work. */
 const STEPS_MIN = 10
-/** Of the first step: about as many events as the target allows, or so many buckets while nobody knows how many that are. */
+/** The size of the first step: about as many events as the target allows, or so many buckets if their events cannot be estimated. */
 const FIRST_EVENTS = 4_000_000
 const FIRST_BUCKETS = 4
 
@@ -100,29 +101,30 @@ export const recomputeRun = (deps: Deps) =>
 async function execute(deps: Deps, ctx: ObjectContext): Promise<void> {
   try {
     const plan = await ctx.run('begin the run', async () => (await beginRun(deps.background, ctx.key)) ?? null)
-    if (plan !== null && (await rebuiltAll(ctx, plan))) {
+    if (plan !== null && (await rebuildAll(ctx, plan))) {
       await ctx.run('complete the run', () => completeRun(deps.background, ctx.key))
     }
   } catch (error) {
-    // Anything else is how an attempt of this handler ends, and Restate goes on with it.
+    // Every other error ends an attempt of this handler, and Restate retries it.
     if (!(error instanceof TerminalError)) throw error
     const message = error instanceof CancelledError ? 'its invocation was cancelled' : error.message
     await ctx.run('fail the run', () => failRun(deps.background, ctx.key, message))
   }
 }
 
-/** Rebuilds step by step; the next one's size follows from the last one's time. @returns false when the run has ended meanwhile. */
-async function rebuiltAll(ctx: ObjectContext, { report, window, days, done, total, bucketEvents }: BegunRun): Promise<boolean> {
+/** Rebuilds step by step; the time of a step determines the size of the next one. @returns false if the run ended during that. */
+async function rebuildAll(ctx: ObjectContext, { report, window, days, done, total, bucketEvents }: BegunRun): Promise<boolean> {
   const largest = Math.ceil(total / STEPS_MIN)
   let size = bucketEvents === null ? FIRST_BUCKETS : Math.max(1, Math.floor(FIRST_EVENTS / bucketEvents))
-  for (let next: number | null = done; next < total;) {
-    const buckets = Math.min(size, largest, total - next)
-    const from = daysAfter(days.from, next * BUCKET_DAYS[window])
+  let rebuilt = done
+  while (rebuilt < total) {
+    const buckets = Math.min(size, largest, total - rebuilt)
+    const from = daysAfter(days.from, rebuilt * BUCKET_DAYS[window])
     const to = daysAfter(from, buckets * BUCKET_DAYS[window] - 1)
-    const rebuilt = await ctx.client(reportWindowApi, `${report}/${window}`).Rebuild({ run_id: ctx.key, from, to })
-    if (rebuilt.done === null) return false
-    next = rebuilt.done
-    size = nextSize(buckets, rebuilt.took_ms, STEP)
+    const step = await ctx.client(reportWindowApi, `${report}/${window}`).Rebuild({ run_id: ctx.key, from, to })
+    if (step.done === null) return false
+    rebuilt = step.done
+    size = nextSize(buckets, step.took_ms, STEP)
   }
   return true
 }

@@ -4,10 +4,10 @@ import type { Deps } from './handler/deps.ts'
 import { RUN } from './handler/handler-options.ts'
 import { objectOf } from './handler/with-options.ts'
 
-/** ReportWindow: one object per report and window, so that their buckets are rebuilt for one run at a time. */
+/** ReportWindow: one object per report and window, so that one run at a time rebuilds their buckets. */
 export const reportWindow = (deps: Deps) => {
   const { maxAttempts, initialInterval, maxInterval } = deps.retryPolicy
-  // A step that keeps failing fails its run, because a step that is tried for ever would hold up the runs behind it.
+  // A step that keeps failing fails its run, because endless retries would hold up the runs behind it.
   const retries = {
     maxRetryAttempts: maxAttempts,
     initialRetryInterval: initialInterval,

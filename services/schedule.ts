@@ -11,13 +11,13 @@ import { slotAfter } from './handler/slot.ts'
 interface State {
   everyMs: number
   nextAt: number
-  /** The slot whose tick came last; what waits for an earlier one is dropped. */
+  /** The slot of the latest tick. Runs that wait for an earlier slot are dropped. */
   latest: number | null
 }
 
 /**
- * Schedule: one object per task, which knows when. Its key is never held by the work (that is Task's), so a tick, Stop and
- * Info are answered at once. A tick does no I/O, so that it cannot fail and end its schedule.
+ * Schedule: one object per task, which decides when it runs. Task does the work under a key of its own, so a tick, Stop and Info
+ * never wait for it. A tick does no I/O, so that it cannot fail and end its schedule.
  */
 export const schedule = (deps: Deps) =>
   objectOf(
@@ -68,7 +68,7 @@ function requireTask(deps: Deps, name: string): void {
   if (!Object.hasOwn(deps.tasks, name)) throw notFound(`there is no task ${name}`)
 }
 
-/** The next tick goes out before the work: a task that fails does not stop its schedule. Missed slots are skipped. */
+/** Sends the next tick before the work, so that a failing task does not stop its schedule. Missed slots are skipped. */
 async function runSlot(ctx: ObjectContext, { generation, slot }: Slot): Promise<void> {
   const state = await ctx.get<State>('state')
   if (state === null || generation !== (await ctx.get<number>('generation'))) return
@@ -80,8 +80,8 @@ async function runSlot(ctx: ObjectContext, { generation, slot }: Slot): Promise<
 }
 
 /**
- * A new generation fences off the ticks that are still on their way. Every start sends a tick for the slot that is due, even
- * when there should be one already: a tick that was killed by hand is back with the next deploy.
+ * Sends a tick for the due slot, under a new generation, so that ticks that were sent before do nothing. Every start does so,
+ * because a tick that an operator killed is then replaced by the next deploy.
  */
 async function scheduleTick(ctx: ObjectContext, state: State): Promise<void> {
   ctx.set('state', state)

@@ -4,8 +4,8 @@ import { STATUS_OF_CODE } from '../../src/contract/error.ts'
 import { isUnavailable } from '../../src/store/database/sql-state.ts'
 
 /**
- * What the caller of a handler gets for an error. A decision ends the call, with its field and details as metadata; every other
- * error is undefined here, because Restate retries it.
+ * The error that a handler's caller gets. A DecidedError ends the call, with its field and details as metadata. For every other
+ * error it is undefined, because Restate retries it.
  */
 export function asTerminalError(error: unknown): TerminalError | undefined {
   if (!(error instanceof DecidedError)) return undefined
@@ -15,7 +15,7 @@ export function asTerminalError(error: unknown): TerminalError | undefined {
   return new TerminalError(message, { errorCode: STATUS_OF_CODE[code], ...(facts.length > 0 && { metadata }) })
 }
 
-/** The same for reads, which do not wait for a database that is away, because their callers would have given up by then. */
+/** The same for reads. They also end when the database does not answer, because callers do not wait for the retries of a read. */
 export function asTerminalErrorOfRead(error: unknown): TerminalError | undefined {
   if (isUnavailable(error)) return asTerminalError(new DecidedError('unavailable', 'the database does not answer; try again'))
   return asTerminalError(error)

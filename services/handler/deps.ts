@@ -3,37 +3,38 @@ import type { Database } from '../../src/store/database/connection.ts'
 import type { Privacy } from '../../src/admission/privacy.ts'
 import type { ServiceObserver } from './observer.ts'
 
-/** What every service receives. */
+/** The dependencies of every service. */
 export interface Deps {
   /** For recording and reads. */
   db: Database
-  /** For counting and everything else that callers do not wait for: however long that waits for a lock, recording goes on. */
+  /** For counting and other work without a waiting caller. A pool of its own, because waits for locks must not stop recording. */
   background: Database
-  /** How a handler that fails is tried again before it pauses. */
+  /** How often Restate retries a failing handler before it pauses the call. */
   retryPolicy: RetryPolicy & RetryLimits
-  /** What is taken out of an event before it is stored. */
+  /** What is removed from an event before it is stored. */
   privacy: Privacy
   retention: RetentionSettings
-  /** What is done by the clock, by name: TASKS, or a test's own. */
+  /** The periodic tasks by name: TASKS, or those of a test. */
   tasks: Readonly<Record<string, Task>>
   observer: ServiceObserver
 }
 
-/** Intervals in milliseconds. The interval doubles from attempt to attempt. */
+/** Intervals in milliseconds. The interval doubles with each attempt. */
 export interface RetryLimits {
   initialInterval: number
   maxInterval: number
   maxAttempts: number
 }
 
-/** How long things are kept, in days; undefined for ever. */
+/** In days; undefined keeps for ever. */
 export interface RetentionSettings {
-  /** Events in the log. */
+  /** How long the log keeps events. */
   retentionDays: number | undefined
-  /** Counts per hour, before they become counts per day. */
+  /** How long counts per hour are kept before they become counts per day. */
   rollUpAfterDays: number | undefined
 }
 
+/** Periodic work. */
 export interface Task {
   /** In the table of the documentation, e.g. "sends on batches that were left behind". */
   description: string

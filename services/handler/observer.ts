@@ -3,11 +3,11 @@ import type { Kind } from '../../src/contract/kinds.ts'
 import type { RecordPaymentResponse } from '../../src/contract/payment.ts'
 import type { GroupSize } from '../../src/store/log/group.ts'
 
-/** Told of the services' work as it happens; metrics are made of it. A replayed step reports nothing. */
+/** Observes the work of the services, for metrics. A replayed step reports nothing. */
 export interface ServiceObserver {
   /** A call's rows were committed. A call whose connection broke between the commit and its answer is left out. */
   recorded: (call: RecordedCall) => void
-  /** What became of the payment callbacks of a call that was committed. */
+  /** The payment callbacks of a call were committed, with these answers. */
   paid: (answers: readonly RecordPaymentResponse[]) => void
   /** A group of waiting batches was counted or fed in one transaction. */
   groupCounted: (target: Target, group: GroupSize) => void

@@ -1,6 +1,6 @@
 /**
- * The slot after this one: on the grid of the first slot, so that nothing drifts, and never in the past, so that what was
- * missed is skipped and not made up for. All in milliseconds.
+ * The slot after this one. It is on the grid of the first slot, so that slots do not drift, and never in the past, because missed
+ * slots are skipped. All in milliseconds.
  */
 export function slotAfter(slot: number, everyMs: number, nowMs: number): number {
   const lateMs = Math.max(0, nowMs - slot)

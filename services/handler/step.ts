@@ -1,7 +1,7 @@
 import { type ObjectContext, TerminalError } from '@restatedev/restate-sdk'
 import { isDataError } from '../../src/store/database/sql-state.ts'
 
-/** The code of a failure that repeating does not change: its task gives up at once, and the next slot comes as usual. */
+/** The code of a failure that would repeat. Its task makes no further attempt, and the next slot comes as usual. */
 export const FINAL = 422
 
 /** A step of a task. It is not retried by Restate, because Task decides when to try again and keeps the error. */

@@ -10,7 +10,7 @@ import {
 } from '@restatedev/restate-sdk'
 import type { HandlerOptions } from './handler-options.ts'
 
-/** Each handler beside its options. */
+/** Each handler with its options. */
 type WithOptions<Handlers> = { [Name in keyof Handlers]: readonly [HandlerOptions, Handlers[Name]] }
 
 /**

@@ -3,11 +3,11 @@ import type { CreateInteractionResponse, RejectedItem } from '../../src/contract
 export interface Outcome {
   accepted: number
   duplicateIndexes: number[]
-  /** In any order; further fields than those of the answer are left out. */
+  /** In any order. Fields that the answer does not have are left out. */
   rejected: readonly RejectedItem[]
 }
 
-/** What became of the items of a call, as its caller is told. */
+/** The answer to a call that recorded items. */
 export function recordedAnswer({ accepted, duplicateIndexes, rejected }: Outcome): CreateInteractionResponse {
   return {
     accepted,

@@ -4,7 +4,7 @@ import { DecidedError } from '../../src/contract/decided-error.ts'
 import { BODY_BYTES_MAX } from '../../src/contract/interaction.ts'
 import { type Call, callOf } from '../../src/store/log/call.ts'
 
-/** The call that a handler works on, when its body is one that may be stored: bytes that are no UTF-8 would become other ids. */
+/** The call of a handler. @throws DecidedError for a body over 16 MiB, or one that is not UTF-8, which would change its ids. */
 export function checkedCall(ctx: Context): Call {
   const { id, body } = ctx.request()
   if (body.length > BODY_BYTES_MAX) throw new DecidedError('too_large', 'the body is over 16 MiB')

@@ -6,7 +6,7 @@ import type { Deps } from '../handler/deps.ts'
 import { recordedAnswer } from './answer.ts'
 import { checkedCall } from './checked-call.ts'
 
-/** Judges analytics events and records the good ones. @throws DecidedError for a body that is too large or not UTF-8. */
+/** Checks analytics events and records the valid ones. @throws DecidedError for a body that is too large or not UTF-8. */
 export async function recordEventCall(deps: Deps, ctx: Context, items: readonly unknown[]): Promise<CreateInteractionResponse> {
   const call = checkedCall(ctx)
   const { rows, rejections } = judgeAnalyticsEvents(items, await ctx.date.now())

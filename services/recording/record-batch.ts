@@ -16,7 +16,7 @@ import { recordedAnswer } from './answer.ts'
 import { checkedCall } from './checked-call.ts'
 import { fanOut } from './fan-out.ts'
 
-/** How a kind that comes in batches is judged, and where its rows go. */
+/** How items of a kind are checked, and the table of their rows. */
 export interface Recording<Row extends LogRow> {
   judge: (items: readonly unknown[], nowMs: number, newEventId: NewEventId) => Judged<Row>
   table: LogTable<Row>
@@ -26,7 +26,7 @@ export const INTERACTION_RECORDING: Recording<NewInteraction> = { judge: judgeIn
 export const SEARCH_RECORDING: Recording<NewSearch> = { judge: judgeSearches, table: SEARCHES }
 
 /**
- * Judges the items of a call, records the good ones and sends the batch on.
+ * Checks the items of a call, records the valid ones and sends the batch on.
  * @throws DecidedError for a body that is too large or not UTF-8.
  */
 export async function recordCall<Row extends LogRow>(

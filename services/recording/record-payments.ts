@@ -8,8 +8,8 @@ import { checkedCall } from './checked-call.ts'
 import { fanOut } from './fan-out.ts'
 
 /**
- * Judges callbacks of payment providers, records them with all that follows from them, and sends the interactions on.
- * @returns what became of each, in their order. @throws DecidedError for a body that is too large or not UTF-8.
+ * Checks callbacks of payment providers, records them with the events, interactions and sale lines that follow from them, and sends
+ * the interactions on. @returns the answer to each callback, in their order. @throws DecidedError for a body that is too large or not UTF-8.
  */
 export async function recordPaymentCall(deps: Deps, ctx: Context, items: readonly unknown[]): Promise<RecordPaymentResponse[]> {
   const call = checkedCall(ctx)

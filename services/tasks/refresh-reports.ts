@@ -3,7 +3,7 @@ import { bucketByBucket, dirtyRuns, runDue, scheduledRuns } from '../../src/stor
 import type { Deps, Task } from '../handler/deps.ts'
 import { FINAL, finalIfDataError, step } from '../handler/step.ts'
 
-/** Buckets are rebuilt once they have waited for this long, so one that keeps getting events is rebuilt in every other slot. */
+/** Buckets are rebuilt after they have waited for this long, so a bucket that keeps getting events is rebuilt in every other slot. */
 const QUIET_MS = 20_000
 /** Per slot, so that late events do not wait until every bucket was built. */
 const NEVER_BUILT_MAX = 12

@@ -5,7 +5,7 @@ import { parseItem } from './parse-item.ts'
 import type { CalledAnalyticsEvent } from './rows.ts'
 import { timeProblem } from './time-problem.ts'
 
-/** Judges each analytics event of a call. */
+/** Checks each analytics event of a call. */
 export function judgeAnalyticsEvents(items: readonly unknown[], nowMs: number): Judged<CalledAnalyticsEvent> {
   return judgeEach(items, (item, index): Verdict<CalledAnalyticsEvent> => {
     const result = parseItem(AnalyticsEvent, item, 'an analytics event')

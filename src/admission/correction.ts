@@ -1,39 +1,39 @@
-import { uuidV7WithTime, timeForUuidV7, timeOfUuidV7 } from '../contract/event-id.ts'
+import { timeForUuidV7, timeOfUuidV7, uuidV7WithTime } from '../contract/event-id.ts'
 import type { Correction } from '../contract/rejected.ts'
 
 /**
- * The item that a replay sends: repaired, and with an identity. One that came without is given the id that its own call
- * would have given it, of its own time or, because "now when absent" meant the time of arrival, of that. Refused again, it
- * keeps id and time.
+ * The item that a replay sends: corrected, and with an event id. An item without one gets the id that its first call would have
+ * given it, with its own time, or with the time of arrival if it has none, because an absent time meant "now". An item that is
+ * rejected again keeps its id and time.
  */
 export function correctedItem(
   sent: unknown,
-  repair: Correction | undefined,
+  correction: Correction | undefined,
   receivedAtMs: number,
   newEventId: (timeMs: number) => string,
 ): unknown {
-  const item = withTimeInId(withCorrection(sent, repair), repair)
+  const item = withTimeInId(withCorrection(sent, correction), correction)
   if (!hasFields(item) || Object.hasOwn(item, 'event_id')) return item
   const timeMs = Object.hasOwn(item, 'occurred_at') ? timeForUuidV7(item['occurred_at']) : receivedAtMs
   return timeMs === undefined ? item : { ...item, event_id: newEventId(timeMs) }
 }
 
-/** The item with the repair's fields. Of one that is no object, nothing is left but the repair. */
-export function withCorrection(sent: unknown, repair: Correction | undefined): unknown {
-  if (repair === undefined) return sent
-  const fields = Object.entries({ ...(hasFields(sent) ? sent : {}), ...repair })
-  return Object.fromEntries(fields.filter(([name]) => repair[name] !== null))
+/** The item with the correction's fields. An item that is not an object is replaced by them. */
+export function withCorrection(sent: unknown, correction: Correction | undefined): unknown {
+  if (correction === undefined) return sent
+  const fields = Object.entries({ ...(hasFields(sent) ? sent : {}), ...correction })
+  return Object.fromEntries(fields.filter(([name]) => correction[name] !== null))
 }
 
 /**
- * The time in a UUIDv7 is the event's: with another time it is another id. The rest of it stays, so that an event that was
- * sent twice, refused twice and repaired twice in the same way is still one event.
+ * Puts a corrected time into a UUIDv7, which has the event's time in it. Its other bits stay, so that an event that was sent
+ * twice, rejected twice and corrected twice in the same way is still one event.
  */
-function withTimeInId(item: unknown, repair: Correction | undefined): unknown {
-  if (repair === undefined || !hasFields(item)) return item
+function withTimeInId(item: unknown, correction: Correction | undefined): unknown {
+  if (correction === undefined || !hasFields(item)) return item
   const { event_id: eventId } = item
-  if (Object.hasOwn(repair, 'event_id') || typeof eventId !== 'string' || timeOfUuidV7(eventId) === undefined) return item
-  const timeMs = timeForUuidV7(repair['occurred_at'])
+  if (Object.hasOwn(correction, 'event_id') || typeof eventId !== 'string' || timeOfUuidV7(eventId) === undefined) return item
+  const timeMs = timeForUuidV7(correction['occurred_at'])
   return timeMs === undefined ? item : { ...item, event_id: uuidV7WithTime(eventId, timeMs) }
 }
 

@@ -1,34 +1,34 @@
 import { randomBytes } from 'node:crypto'
 import { timeForUuidV7, uuidV7 } from '../contract/event-id.ts'
+import { toWritable } from '../contract/json.ts'
 import { instantOf } from '../contract/time.ts'
 import { type Privacy, withPrivacy } from './privacy.ts'
-import { toWritable } from '../contract/json.ts'
 
-/** The id and the time that an event without an id was given. */
+/** The id and time that were assigned to an event without an id, and its position in the request. */
 export interface AssignedIdentity {
   index: number
   event_id: string
   occurred_at: string
 }
 
-/** The items as they may be stored: writable as JSON again, and without what privacy forbids. */
+/** The items in the form that may be stored: they can be written as JSON, and privacy has removed what it forbids. */
 export function storableItems(items: readonly unknown[], privacy: Privacy): unknown[] {
   return items.map((item) => withPrivacy(toWritable(item), privacy))
 }
 
 /**
- * Gives an id to each event that has none, before anything durable happens: whoever resends with it after an unknown
- * outcome is counted once. An item whose time cannot be read stays as it is, to be refused with its index.
+ * Assigns an id to each event without one, before anything durable happens. A caller that resends the events with these ids after
+ * an unknown outcome is counted once. An item whose time cannot be read stays as it is, and is rejected later.
  */
-export function withEventIds(items: readonly unknown[], nowMs: number): { events: unknown[]; given: AssignedIdentity[] } {
-  const given: AssignedIdentity[] = []
+export function withEventIds(items: readonly unknown[], nowMs: number): { events: unknown[]; assigned: AssignedIdentity[] } {
+  const assigned: AssignedIdentity[] = []
   const events = items.map((item, index) => {
     if (typeof item !== 'object' || item === null || Array.isArray(item) || 'event_id' in item) return item
-    const time = 'occurred_at' in item ? timeForUuidV7(item.occurred_at) : nowMs
-    if (time === undefined) return item
-    const event_id = uuidV7(time, randomBytes(10))
-    given.push({ index, event_id, occurred_at: instantOf(time) })
+    const timeMs = 'occurred_at' in item ? timeForUuidV7(item.occurred_at) : nowMs
+    if (timeMs === undefined) return item
+    const event_id = uuidV7(timeMs, randomBytes(10))
+    assigned.push({ index, event_id, occurred_at: instantOf(timeMs) })
     return { ...item, event_id }
   })
-  return { events, given }
+  return { events, assigned }
 }

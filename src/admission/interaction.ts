@@ -3,7 +3,7 @@ import type { Judged } from './judge-each.ts'
 import { judgeLogged, type NewEventId } from './logged-event.ts'
 import type { NewInteraction } from './rows.ts'
 
-/** Judges each interaction of a call. `newEventId` names the ones that came without an id. */
+/** Checks each interaction of a call. `newEventId` makes the ids of items without one. */
 export function judgeInteractions(items: readonly unknown[], nowMs: number, newEventId: NewEventId): Judged<NewInteraction> {
   return judgeLogged({ schema: InteractionSchema, noun: 'an interaction', columnsOf }, items, nowMs, newEventId)
 }

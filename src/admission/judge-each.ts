@@ -1,16 +1,16 @@
 import type { Rejection } from './rows.ts'
 import { toWritable } from '../contract/json.ts'
 
-/** What an item comes to: a row that the store takes, or the reason why it takes none. */
+/** The result of checking an item: a row for the store, or the reason why it is rejected. */
 export type Verdict<Row> = { row: Row } | { rejection: Pick<Rejection, 'code' | 'field' | 'message'> }
 
 export interface Judged<Row> {
   rows: Row[]
-  /** Each with the item as it was sent. */
+  /** With the items as they were sent. */
   rejections: (Rejection & { item: unknown })[]
 }
 
-/** Judges each item of a call by itself, so that a wrong item never holds up its neighbours. */
+/** Checks each item of a call alone, so that a wrong item does not reject the others. */
 export function judgeEach<Row>(items: readonly unknown[], judge: (item: unknown, index: number) => Verdict<Row>): Judged<Row> {
   const judged: Judged<Row> = { rows: [], rejections: [] }
   for (const [index, sent] of items.entries()) {

@@ -10,7 +10,7 @@ import { timeProblem } from './time-problem.ts'
 /** How far `occurred_at` may be from the time in a UUIDv7: senders round to seconds. */
 const ID_TIME_MS_MAX = 1_000
 
-/** Gives an id to an event that came without one. */
+/** Makes the id of an event without one. */
 export type NewEventId = (index: number, occurredAtMs: number) => string
 
 /** The fields that identify every event of the log. */
@@ -23,7 +23,7 @@ export interface LoggedKind<Event extends Identified, Row extends LogRow> {
   columnsOf: (event: Event) => Omit<Row, keyof LogRow>
 }
 
-/** Judges each event of a call for a table of the log. */
+/** Checks each event of a call for a table of the log. */
 export function judgeLogged<Event extends Identified, Row extends LogRow>(
   { schema, noun, columnsOf }: LoggedKind<Event, Row>,
   items: readonly unknown[],
@@ -43,7 +43,7 @@ export function judgeLogged<Event extends Identified, Row extends LogRow>(
   })
 }
 
-/** The event's time. It is part of a UUIDv7; any other id needs `occurred_at`. */
+/** The event's time. A UUIDv7 contains it; every other id needs `occurred_at`. */
 function timeOf(
   event: Identified,
   nowMs: number,

@@ -5,7 +5,7 @@ import { parseItem } from './parse-item.ts'
 import type { NewPayment } from './rows.ts'
 import { timeProblem } from './time-problem.ts'
 
-/** Judges each payment callback of a call. */
+/** Checks each payment callback of a call. */
 export function judgePayments(items: readonly unknown[], nowMs: number): Judged<NewPayment> {
   return judgeEach(items, (item, index): Verdict<NewPayment> => {
     const result = parseItem(PaymentCallback, item, 'a payment callback')

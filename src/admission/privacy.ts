@@ -1,6 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net'
 
-/** What becomes of the two fields that tell a person's device, before anything is stored. */
+/** How the two fields that identify a person's device are treated before anything is stored. */
 export interface Privacy {
   ipAddress: PrivacyMode
   userAgent: PrivacyMode
@@ -8,28 +8,28 @@ export interface Privacy {
 export const PRIVACY_MODES = ['keep', 'truncate', 'drop'] as const
 export type PrivacyMode = (typeof PRIVACY_MODES)[number]
 
-/** Stands for what cannot be truncated because it is not what it should be; no field takes a list, so it is refused. */
+/** Replaces a value that cannot be truncated because it is invalid. The item is then rejected, because no field accepts a list. */
 const WITHHELD = ['withheld']
 
-/** An interaction, checked or not, without what must not be stored. */
+/** An item, checked or not, with its device fields kept, truncated or dropped. */
 export function withPrivacy(item: unknown, { ipAddress, userAgent }: Privacy): unknown {
   if (typeof item !== 'object' || item === null || Array.isArray(item)) return item
-  let kept: Record<string, unknown> | undefined
-  const change = (field: string, mode: PrivacyMode, truncated: (text: string) => unknown) => {
+  let changed: Record<string, unknown> | undefined
+  const change = (field: string, mode: PrivacyMode, truncate: (text: string) => unknown) => {
     if (mode === 'keep' || !(field in item)) return
-    kept ??= { ...item }
-    if (mode === 'drop') delete kept[field]
-    else kept[field] = typeof kept[field] === 'string' ? truncated(kept[field]) : WITHHELD
+    changed ??= { ...item }
+    if (mode === 'drop') delete changed[field]
+    else changed[field] = typeof changed[field] === 'string' ? truncate(changed[field]) : WITHHELD
   }
   change('ip_address', ipAddress, truncateIp)
   change('user_agent', userAgent, truncateUserAgent)
-  return kept ?? item
+  return changed ?? item
 }
 
-/** An IPv4 address in the second and third group (6to4, RFC 3056), of which /48 would keep all. */
+/** A 6to4 address (RFC 3056) has an IPv4 address in its second and third group, and /48 would keep all of it. */
 const SIX_TO_FOUR = 0x2002
 
-/** The network of an address: /24 of IPv4, /48 of IPv6. What is no address is withheld. */
+/** The network of an address: /24 of IPv4, /48 of IPv6. Another text is withheld. */
 export function truncateIp(address: string): unknown {
   if (isIPv4(address)) return address.replace(/\d+$/, '0')
   if (!isIPv6(address)) return WITHHELD
@@ -38,7 +38,7 @@ export function truncateIp(address: string): unknown {
   return `${groups.map((group) => group.toString(16)).join(':')}::`
 }
 
-/** All eight groups; `::` stands for as many zeros as are missing. An IPv4 address at the end is left out as zeros. */
+/** All eight groups of an address. An IPv4 address at its end is replaced by zeros. */
 function groupsOfIpv6(address: string): number[] {
   const [head = '', tail] = address.split('%')[0]!.split('::')
   const groupsOf = (text: string) =>
@@ -50,12 +50,12 @@ function groupsOfIpv6(address: string): number[] {
   return [...left, ...Array.from({ length: 8 - left.length - right.length }, () => 0), ...right]
 }
 
-/** A product's name of letters, and its major version; what follows is left out. */
+/** The name of a product, which consists of letters, and its major version. */
 const PRODUCT = /^([a-z][a-z._-]*)(?:$|\/(?:(\d{1,4})(?!\d))?)/i
 
 /**
- * Products and their major versions: without comments and without other words, which tell device and system, and without
- * minor versions and build numbers.
+ * The products of a user agent with their major versions. Comments and other words are dropped, because they identify device and
+ * system, and so are minor versions and build numbers.
  */
 export function truncateUserAgent(text: string): string {
   const products = withoutComments(text).split(/\s+/)
@@ -67,7 +67,7 @@ export function truncateUserAgent(text: string): string {
   return kept.join(' ') || 'unknown'
 }
 
-/** Comments are in parentheses, within each other too; one that is not closed goes on to the end. */
+/** Comments are in parentheses and may be nested. An unclosed comment extends to the end. */
 function withoutComments(text: string): string {
   let depth = 0
   const kept = text.split(/([()])/).map((part) => {

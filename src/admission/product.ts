@@ -5,7 +5,7 @@ import { parseItem } from './parse-item.ts'
 import type { ProductVersion } from './rows.ts'
 import { FUTURE_MS_MAX } from './time-problem.ts'
 
-/** Judges each product of a call. */
+/** Checks each product of a call. */
 export function judgeProducts(items: readonly unknown[], nowMs: number): Judged<ProductVersion> {
   return judgeEach(items, (item, index): Verdict<ProductVersion> => {
     const result = parseItem(Product, item, 'a product')
@@ -20,7 +20,7 @@ export function judgeProducts(items: readonly unknown[], nowMs: number): Judged<
   })
 }
 
-/** A product as the store takes it, but for its place in the call and its time. */
+/** The columns of a product, without its position in the call and its time. */
 export function productColumns(product: ProductItem) {
   return {
     productId: product.product_id,

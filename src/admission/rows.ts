@@ -1,7 +1,7 @@
 import type { Callback } from '../ledger/callback.ts'
 import { CatalogProduct } from '../contract/product.ts'
 
-/** What a checked row of every table of the log has; `index` is its place in the call, `item` what was sent. */
+/** The fields of a checked row of every table of the log. `index` is its position in the call, `item` the item as it was sent. */
 export interface LogRow {
   index: number
   item: unknown
@@ -39,11 +39,11 @@ export interface NewSearch extends LogRow {
   normalisedQuery: string
   accountId: string | null
   sessionId: string | null
-  /** In the order in which they were shown, each once. */
+  /** In the order of the page, each once. */
   productIds: readonly string[]
 }
 
-/** A checked callback; `index` is its place in the call, `item` what was sent. */
+/** A checked callback. `index` is its position in the call, `item` the item as it was sent. */
 export interface NewPayment extends Callback {
   index: number
   item: unknown
@@ -52,7 +52,7 @@ export interface NewPayment extends Callback {
   processingMs: number | null
 }
 
-/** What a source told of one of its operations. */
+/** One operation of a source. */
 export interface NewAnalyticsEvent {
   /** The slug of the source; an unknown one is created. */
   source: string
@@ -68,12 +68,12 @@ export interface NewAnalyticsEvent {
   payload: unknown
 }
 
-/** A checked event; `index` is its place in the call. */
+/** A checked event. `index` is its position in the call. */
 export interface CalledAnalyticsEvent extends NewAnalyticsEvent {
   index: number
 }
 
-/** A checked version of a product; `index` is its place in the call. */
+/** A checked version of a product. `index` is its position in the call. */
 export interface ProductVersion {
   index: number
   productId: string

@@ -3,7 +3,7 @@ import type { Judged } from './judge-each.ts'
 import { judgeLogged, type NewEventId } from './logged-event.ts'
 import type { NewSearch } from './rows.ts'
 
-/** Judges each search of a call. `newEventId` names the ones that came without an id. */
+/** Checks each search of a call. `newEventId` makes the ids of items without one. */
 export function judgeSearches(items: readonly unknown[], nowMs: number, newEventId: NewEventId): Judged<NewSearch> {
   return judgeLogged({ schema: SearchSchema, noun: 'a search', columnsOf }, items, nowMs, newEventId)
 }

@@ -17,7 +17,7 @@ export function handler<Input extends z.ZodType, Output extends z.ZodType>(descr
   return iface.schemas({ ...described, input: withPlainMessages(described.input) })
 }
 
-/** The same for a handler that reads a virtual object's state and runs beside those that write it. */
+/** The same for a handler that reads the state of a virtual object, and runs at the same time as handlers that write it. */
 export function sharedHandler<Input extends z.ZodType, Output extends z.ZodType>(described: Described<Input, Output>) {
   return iface.shared.schemas({ ...described, input: withPlainMessages(described.input) })
 }

@@ -26,7 +26,7 @@ export function toWritable(item: unknown): unknown {
   return Object.fromEntries(fields.map(([name, value]) => [name, isWritable(value, LEVELS_MAX - 1) ? value : [UNWRITABLE_MARK]]))
 }
 
-/** Whether a value replaces one that could not be written. */
+/** Whether a value is such a mark. */
 export function isUnwritableMark(value: unknown): boolean {
   return value === UNWRITABLE_MARK || (Array.isArray(value) && value[0] === UNWRITABLE_MARK)
 }

@@ -18,7 +18,7 @@ const scope = {
 
 export const RequestRun = z.strictObject({
   ...scope,
-  requested_by: storableText(200).optional().describe('The person for whom it is done: recorded, not verified.'),
+  requested_by: storableText(200).optional().describe('The name of the person who wants it: recorded, not verified.'),
 })
 export type RequestRun = z.infer<typeof RequestRun>
 
@@ -61,7 +61,7 @@ export type RunsRequest = z.infer<typeof RunsRequest>
 
 export const CancelRun = z.strictObject({
   actor: storableText(200).describe('The caller, for the audit log.'),
-  requested_by: storableText(200).optional().describe('The person for whom it is done: recorded, not verified.'),
+  requested_by: storableText(200).optional().describe('The name of the person who wants it: recorded, not verified.'),
 })
 export type CancelRun = z.infer<typeof CancelRun>
 

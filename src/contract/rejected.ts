@@ -74,7 +74,7 @@ export type RejectedResponse = z.infer<typeof RejectedResponse>
 
 const KEPT = kindsWith('isKeptWhenRejected').map((kind) => KINDS[kind])
 
-/** Fields that replace the ones that were sent. Null removes a field, because null is not a valid value of any field. */
+/** Fields that replace the sent ones. Null removes a field, because null is not a valid value of any field. */
 export const Correction = z.record(z.string(), z.unknown()).superRefine((fields, context) => {
   for (const [name, value] of Object.entries(fields)) {
     if (value === null || KEPT.some(({ schema: { shape } }) => Object.hasOwn(shape, name))) continue

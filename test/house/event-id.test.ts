@@ -33,18 +33,18 @@ test('an id depends on the call, its body and the place in it, and on nothing el
 
 test('the gateway gives ids to the events that have none, with the time they bring', () => {
   const own = { event_id: 'mine' }
-  const { events, given } = withEventIds(
+  const { events, assigned } = withEventIds(
     [own, {}, { occurred_at: '2026-01-02T03:04:05.6789Z' }, { occurred_at: 'never' }, null, 'x'],
     1_000,
   )
-  expect(given).toEqual([
+  expect(assigned).toEqual([
     { index: 1, event_id: expect.any(String), occurred_at: '1970-01-01T00:00:01.000Z' },
     { index: 2, event_id: expect.any(String), occurred_at: '2026-01-02T03:04:05.678Z' },
   ])
   expect(events).toEqual([
     own,
-    { event_id: given[0]!.event_id },
-    { occurred_at: '2026-01-02T03:04:05.6789Z', event_id: given[1]!.event_id },
+    { event_id: assigned[0]!.event_id },
+    { occurred_at: '2026-01-02T03:04:05.6789Z', event_id: assigned[1]!.event_id },
     { occurred_at: 'never' },
     null,
     'x',

@@ -69,7 +69,7 @@ export async function recordRequest(
   const stored = storableItems(items, settings.privacy)
   const key = keyOf(request)
   // For a call with a key Restate generates the ids: the same in every attempt.
-  const identified = key === undefined ? withEventIds(stored, Date.now()) : { events: stored, given: [] }
+  const identified = key === undefined ? withEventIds(stored, Date.now()) : { events: stored, assigned: [] }
   // Text takes a fifth of the memory of objects, and many requests may wait.
   const json = JSON.stringify(identified.events).slice(1, -1)
   const events: EventsText = { kind, json, count: identified.events.length, key, connection: request.raw.socket }
@@ -83,7 +83,7 @@ export async function recordRequest(
     return { data: answer }
   } catch (error) {
     const advice = key === undefined ? 'resend the same events' : 'send the same again with the same Idempotency-Key'
-    throw unknownOutcome(error, advice, { details: { events: identified.given } })
+    throw unknownOutcome(error, advice, { details: { events: identified.assigned } })
   }
 }
 
