@@ -18,7 +18,7 @@ import { validatorCompiler } from './http/validator.ts'
 import { ROUTES, TAGS } from './routes/all.ts'
 import type { RouteDeps } from './routes/deps.ts'
 
-/** What the server needs: everything that routes use, and who may call. */
+/** What the server needs: everything that routes use, and how callers are recognised. */
 export interface GatewayDeps extends Omit<RouteDeps, 'reportGate'> {
   access: Access
   /** Whether each request gets a span. */

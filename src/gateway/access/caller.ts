@@ -8,7 +8,7 @@ import type { Keys } from './key-ring.ts'
 /** What of a key decides about a request. A seller's token is treated as a key that reads what is of that seller. */
 export type Caller = Omit<ApiKey, 'createdAt' | 'revokedAt'>
 
-/** The key of a request. @throws DecidedError when the request shows none, or one that does not allow it. */
+/** The key of a request. @throws DecidedError when the request shows none, or its key does not allow it. */
 export function callerOfKey(request: FastifyRequest, access: Scope, keys: Keys): Caller {
   const shown = shownKey(request)
   if (shown === undefined) throw new DecidedError('unauthorized', 'show a key: Authorization: Bearer <key>')
@@ -39,7 +39,7 @@ function checkReach({ routeOptions }: FastifyRequest, access: Scope, { scopes, s
   if (sellerId !== null && routeOptions.config.ofSeller !== true) {
     throw new DecidedError('forbidden', 'the key or token is bound to a seller, and this is not about one')
   }
-  if (!scopes.includes(access)) throw new DecidedError('forbidden', `the key has not the scope ${access}`)
+  if (!scopes.includes(access)) throw new DecidedError('forbidden', `the key does not have the scope ${access}`)
 }
 
 /** A publishable key is visible in the page that uses it, so it works from the key's origins only, and with small bodies. */

@@ -3,26 +3,26 @@ import { isSecret, listApiKeys, partsOfKey, type SecretApiKey } from '../../stor
 import type { Database } from '../../store/database/connection.ts'
 import { isUnavailable } from '../../store/database/sql-state.ts'
 
-/** How soon a new or revoked key is known without a restart. From half of it on they are asked for again. */
+/** The greatest age of the keys, and so the delay until a new or revoked key takes effect. They are read again from half of it on. */
 export const KEYS_MS_MAX = 1_000
-/** How long older keys are waited for, before requests go by the last known ones. */
+/** How long a request waits for a read of keys that are too old, before it is decided by the last known ones. */
 const PATIENCE_MS = 2_000
 
 export interface Keys {
-  /** Whether a key was ever made: from then on nobody gets in without one. */
+  /** Whether a key was ever made: from then on every request needs one. */
   areUsed: boolean
-  /** The key of this text; undefined when it is unknown, revoked or wrong, after the same work. */
+  /** The key of this text; undefined when it is unknown, revoked or wrong, after the same amount of work. */
   find: (text: string) => SecretApiKey | undefined
   /** Pages of these origins may call. */
   origins: ReadonlySet<string>
 }
 
-/** Compared with when there is no such key, so that an unknown id takes as long as a wrong secret. */
-const NOBODY = { secretSha256: Buffer.alloc(32) }
+/** Compared when the id is unknown, so that it takes as long as a wrong secret. */
+const NO_KEY = { secretSha256: Buffer.alloc(32) }
 
 /**
- * Knows the keys without asking the database for each request. While the database is away the last known keys stay good:
- * nobody can revoke one there. `db` should be a connection of its own, so that it is not away because others are busy.
+ * Keeps the keys in memory, so that requests do not wait for the database. While the database is away the last known keys stay good,
+ * because no key can be revoked then. `db` should be a connection of its own, so that busy readers do not look like an outage.
  */
 export function createKeyRing(db: Database, onUnavailable: (error: unknown) => void): () => Promise<Keys> {
   let known: { keys: Keys; atMs: number } | undefined
@@ -53,7 +53,7 @@ export function createKeyRing(db: Database, onUnavailable: (error: unknown) => v
 
   const lastKnown = async (keys: Keys) => {
     await sleep(Math.max(0, askingSinceMs + PATIENCE_MS - performance.now()))
-    // A process that is busy sees that the time is over before it reads what came meanwhile.
+    // A busy process runs timers before it reads from sockets: an answer may have arrived.
     await afterPoll()
     return known?.keys ?? keys
   }
@@ -77,7 +77,7 @@ function keysOf(all: readonly SecretApiKey[]): Keys {
     find: (text) => {
       const parts = partsOfKey(text)
       const key = parts && active.get(parts.keyId)
-      return isSecret(parts?.secret ?? '', (key ?? NOBODY).secretSha256) ? key : undefined
+      return isSecret(parts?.secret ?? '', (key ?? NO_KEY).secretSha256) ? key : undefined
     },
     origins: new Set(all.filter((key) => key.revokedAt === null).flatMap((key) => key.origins)),
   }

@@ -1,12 +1,12 @@
-import { DecidedError } from '../../contract/decided-error.ts'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyRequest } from 'fastify'
+import { DecidedError } from '../../contract/decided-error.ts'
 
 const LOOPBACK_NAMES = new Set(['localhost', '127.0.0.1', '[::1]'])
 
 /**
- * Without keys everything is allowed, but only from this machine. A web page elsewhere could still make a browser here
- * call us, or point its own name at 127.0.0.1: so the Host and the Origin must be this machine's.
+ * Without keys everything is allowed, but only from this machine. A page of another site could still make a local browser call the
+ * gateway, or resolve its own name to 127.0.0.1, so the Host and the Origin must be this machine's.
  */
 export function refuseForeignPages({ headers }: FastifyRequest): void {
   if (!isLoopback(`http://${headers.host ?? ''}`)) {
@@ -16,7 +16,7 @@ export function refuseForeignPages({ headers }: FastifyRequest): void {
   if (isForeign) throw new DecidedError('forbidden', 'requests of web pages elsewhere are refused')
 }
 
-/** An image of a page elsewhere carries no Origin, but browsers say where it comes from. A link may be followed. */
+/** A request for an image has no Origin, but browsers say that it comes from another site. Following a link is allowed. */
 function isFromForeignPage(headers: IncomingHttpHeaders): boolean {
   return headers['sec-fetch-site'] === 'cross-site' && headers['sec-fetch-mode'] !== 'navigate'
 }

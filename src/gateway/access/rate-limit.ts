@@ -1,18 +1,18 @@
-import { DecidedError } from '../../contract/decided-error.ts'
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance } from 'fastify'
+import { DecidedError } from '../../contract/decided-error.ts'
 import type { GatewayObserver } from '../http/observer.ts'
 
 export interface RateLimits {
-  /** Requests a minute of a secret key that has no limit of its own, and of a seller's tokens. */
+  /** Requests per minute of a secret key that has no limit of its own, and of a seller's tokens. */
   secretPerMinute: number
-  /** The same of a publishable one, for each address that uses it. */
+  /** The same for a publishable key, per client address. */
   publishablePerMinute: number
 }
 
 const ADDRESSES_MAX = 50_000
 
-/** Counts in this process: behind several gateways a key has the limit at each. */
+/** Counts in this process only: with several gateways a key has its limit at each of them. */
 export async function limitRates(
   app: FastifyInstance,
   { limits, observer }: { limits: RateLimits; observer: Pick<GatewayObserver, 'turnedAway'> },
@@ -21,7 +21,7 @@ export async function limitRates(
     timeWindow: 60_000,
     cache: ADDRESSES_MAX,
     allowList: (request) => request.apiKey === null,
-    // Every shopper's browser has the same publishable key: one that floods must not lock out the others.
+    // Every shopper's browser has the same publishable key, so a browser that floods must not lock out the others.
     keyGenerator: ({ apiKey, ip }) =>
       apiKey?.isPublishable ? `${apiKey.keyId} ${rateLimit.normalizeIP(ip ?? '')}` : (apiKey?.keyId ?? ''),
     max: ({ apiKey }) =>

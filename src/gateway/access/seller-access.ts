@@ -1,13 +1,13 @@
-import { DecidedError, invalidField } from '../../contract/decided-error.ts'
 import type { FastifyRequest } from 'fastify'
+import { DecidedError, invalidField } from '../../contract/decided-error.ts'
 
-/** The seller that a request is about: the one that it names, or the one that its key or token is bound to. @throws Problem for another's. */
-export function sellerOf({ apiKey }: FastifyRequest, named: string | undefined): string {
-  const own = apiKey?.sellerId ?? undefined
-  if (own !== undefined && named !== undefined && named !== own) {
+/** The seller that a request names, or to whom its key or token is bound. @throws DecidedError when these are two sellers, or none. */
+export function sellerOf({ apiKey }: FastifyRequest, requested: string | undefined): string {
+  const bound = apiKey?.sellerId ?? undefined
+  if (bound !== undefined && requested !== undefined && requested !== bound) {
     throw new DecidedError('forbidden', 'the key or token is bound to another seller')
   }
-  const seller = named ?? own
+  const seller = requested ?? bound
   if (seller === undefined) throw invalidField('seller_id', 'is needed')
   return seller
 }

@@ -1,9 +1,9 @@
-import { DecidedError } from '../../contract/decided-error.ts'
 import { createRemoteJWKSet, errors, jwtVerify, type JWTVerifyGetKey } from 'jose'
-import { shareRunning } from '../caching/share-running.ts'
+import { DecidedError } from '../../contract/decided-error.ts'
 import { Id } from '../../contract/id.ts'
+import { shareRunning } from '../caching/share-running.ts'
 
-/** The seller that a token names. @throws Problem for a token that is not good, or names none. */
+/** The seller that a token names. @throws DecidedError for a token that is not valid, or names none. */
 export type SellerOfToken = (token: string) => Promise<string>
 
 export interface TokenSettings {
@@ -15,22 +15,22 @@ export interface TokenSettings {
   claim: string
 }
 
-/** How old the issuer's keys get before they are asked for again: so long a key that it took back is good at most. */
+/** The greatest age of the issuer's keys: so long a key that the issuer withdrew stays good at most. */
 export const ISSUER_KEYS_MS_MAX = 300_000
-/** The issuer is asked at most so often: by tokens with unknown keys, which anybody can make, and while it is away. */
+/** The pause between two reads of the keys: tokens with unknown keys, which any caller can make, and an outage must not cause more. */
 export const ISSUER_ASKED_MS_MIN = 5_000
 const FETCH_MS_MAX = 2_000
 const CLOCK_SKEW_SECONDS = 5
 
-/** Signatures that the issuer alone can make: the keys are public, so a MAC with one proves nothing. */
+/** Signatures that only the issuer can make. MACs are missing, because its keys are public. */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']
 
-/** Whether a text has the form of a signed JWT. One that says it needs no signature has it too, so that it is refused as a token. */
+/** Whether a text has the form of a signed JWT, also of one with an empty signature, so that it is refused as a token. */
 export function isToken(text: string): boolean {
   return /^[\w-]+\.[\w-]+\.[\w-]*$/.test(text)
 }
 
-/** Verifies tokens with the issuer's keys, which it asks for at once: a wrong address is known from the start. */
+/** Verifies tokens with the issuer's keys. They are read immediately, so that a wrong address shows at the start. */
 export function createSellerTokens(settings: TokenSettings, onUnavailable: (error: unknown) => void): SellerOfToken {
   const { jwksUrl, issuer, audience, claim } = settings
   const keyOf = issuerKeys(jwksUrl, onUnavailable)
@@ -46,11 +46,11 @@ export function createSellerTokens(settings: TokenSettings, onUnavailable: (erro
 }
 
 /**
- * jose fetches the keys and picks one. When they are asked for is decided here: by itself it knows no key any more when they are
- * old and the issuer is away, and asks an issuer that fails again for each token.
+ * jose fetches the keys and picks one; when to fetch is decided here. By itself jose has no keys once they are old and the issuer is
+ * away, and asks a failing issuer again for each token.
  */
 function issuerKeys(url: string, onUnavailable: (error: unknown) => void): JWTVerifyGetKey {
-  const known = createRemoteJWKSet(new URL(url), {
+  const keySet = createRemoteJWKSet(new URL(url), {
     cacheMaxAge: Infinity,
     cooldownDuration: Infinity,
     timeoutDuration: FETCH_MS_MAX,
@@ -58,7 +58,7 @@ function issuerKeys(url: string, onUnavailable: (error: unknown) => void): JWTVe
   let askedMs = -Infinity
   const ask = shareRunning(async () => {
     try {
-      await known.reload()
+      await keySet.reload()
     } catch (cause) {
       onUnavailable(cause)
       throw new DecidedError('unavailable', 'the issuer of the token does not answer; try again', { cause })
@@ -69,15 +69,15 @@ function issuerKeys(url: string, onUnavailable: (error: unknown) => void): JWTVe
   ask().catch(() => undefined)
 
   return async (header, token) => {
-    // Without a greatest age they are fresh as soon as there are any.
-    if (!known.fresh) await ask()
+    // Without a greatest age keys are fresh once they were read.
+    if (!keySet.fresh) await ask()
     else if (performance.now() - askedMs >= ISSUER_KEYS_MS_MAX) await ask().catch(() => undefined)
     try {
-      return await known(header, token)
+      return await keySet(header, token)
     } catch (error) {
       if (!(error instanceof errors.JWKSNoMatchingKey)) throw error
       await ask()
-      return known(header, token)
+      return keySet(header, token)
     }
   }
 }
@@ -99,7 +99,7 @@ const BY_CLAIM: Record<string, string> = {
   exp: 'the token does not say when it expires (exp)',
 }
 
-/** What is wrong with a token, without a word of what is in it. What is no fault of the token stays as it is. */
+/** What is wrong with a token, without any part of its content. An error that the token does not cause stays as it is. */
 function problemOfToken(error: unknown): unknown {
   if (!(error instanceof errors.JOSEError) || error instanceof errors.JWKSInvalid) return error
   const sentence = error instanceof errors.JWTClaimValidationFailed ? BY_CLAIM[error.claim] : BY_CODE[error.code]

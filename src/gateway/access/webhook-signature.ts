@@ -1,25 +1,25 @@
-import { DecidedError } from '../../contract/decided-error.ts'
 import { createHmac, timingSafeEqual } from 'node:crypto'
+import { DecidedError } from '../../contract/decided-error.ts'
 
-/** How old a signature may be, and how far ahead the sender's clock. */
+/** How old a signature may be, and how far ahead the sender's clock may be. */
 export const SIGNATURE_SECONDS_MAX = 300
-/** Of a sender that changes its secret, and signs with the old and the new one. */
+/** Signatures in one header. A sender that changes its secret signs with the old and the new one. */
 const SIGNATURES_MAX = 8
 
 export interface Signed {
   /** The name of the header, for messages. */
   name: string
-  /** `t=<unix seconds>,v1=<hex>`, v1 perhaps several times. */
+  /** `t=<unix seconds>,v1=<hex>`, with one v1 or several. */
   header: string | string[] | undefined
   body: Buffer
-  /** The secrets that are good: one, or while it changes two. */
+  /** The valid secrets: one, or two during a change. */
   secrets: readonly string[]
   nowMs: number
 }
 
 /**
- * Refuses what was not signed: v1 is the HMAC-SHA256 of `<t>.<body>` with one of the secrets, in hex, and t is not more than 5
- * minutes from now. The scheme is that of Stripe's webhooks. @throws Problem unauthorized.
+ * Checks that v1 is the HMAC-SHA256 of `<t>.<body>` with one of the secrets, in hex, and that t is at most 5 minutes from now. The scheme
+ * is that of Stripe's webhooks. @throws DecidedError `unauthorized` otherwise.
  */
 export function requireSignature({ name, header, body, secrets, nowMs }: Signed): void {
   const refuse = (message: string) => new DecidedError('unauthorized', message)
@@ -36,7 +36,7 @@ export function requireSignature({ name, header, body, secrets, nowMs }: Signed)
     throw refuse(`${name} must be t=<unix seconds>,v1=<hex>`)
   }
   const expected = secrets.map((secret) => createHmac('sha256', secret).update(`${time}.`).update(body).digest())
-  // All pairs are compared, so that the time tells nothing of which was right.
+  // All pairs are compared, so that the time does not reveal which one matched.
   const matches = shown.flatMap((text) => expected.map((digest) => isDigest(text, digest)))
   if (!matches.includes(true)) throw refuse(`${name} is not the signature of this body`)
   const ageSeconds = nowMs / 1_000 - Number(time)
@@ -44,7 +44,7 @@ export function requireSignature({ name, header, body, secrets, nowMs }: Signed)
   if (ageSeconds < -SIGNATURE_SECONDS_MAX) throw refuse(`${name} is from the future: set the clock`)
 }
 
-/** The value of the header for a body that is sent now. */
+/** The value of the header for a body that is signed at `nowMs`. */
 export function signatureOf(body: string | Buffer, secret: string, nowMs: number): string {
   const time = Math.floor(nowMs / 1_000)
   return `t=${time},v1=${createHmac('sha256', secret).update(`${time}.`).update(body).digest('hex')}`

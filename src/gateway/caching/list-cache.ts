@@ -24,16 +24,16 @@ export interface ListPage<Position> {
 
 /** The longest page. */
 const PAGE_ROWS_MAX = 100
-/** A block answers for so many rows, and has as many more that a page which begins in it never needs the next block. */
+/** Rows that a block answers for. It has more than a page of further ones, so that a page which begins in it never needs the next block. */
 export const BLOCK_ROWS = 500
 const READ_ROWS = 750
-/** Blocks from the head of the list on; what lies deeper is asked of the database each time. */
+/** Blocks from the head of the list on; pages after them are read from the database each time. */
 const BLOCKS_MAX = 20
-/** An answer is on its way for a while after its age was looked at. */
+/** How long an answer may travel after its age was checked. */
 const SENDING_MS = 100
 
 interface Block<Position> {
-  /** It answers for what comes after this; undefined at the head of the list. */
+  /** It answers for the rows after this position; undefined at the head of the list. */
   start: Position | undefined
   /** … up to this, where the next block starts. Undefined where the list ends, and before the first read. */
   end: Position | undefined
@@ -46,9 +46,9 @@ interface Block<Position> {
 }
 
 /**
- * Answers pages of any length from anywhere in the head of a list, and nothing that is older than `msMax`. A cache by
- * address would hardly ever be hit: there are a hundred limits, and as many cursors as products. So blocks of rows are
- * kept, and whoever asks while one is being read gets that one.
+ * Answers pages of any length from anywhere in the head of a list, from rows that are at most `msMax` old. It keeps blocks of rows, and
+ * not pages by address, because with a hundred limits and as many cursors as products hardly any address repeats. Requests that arrive
+ * while a block is read share that read.
  */
 export function createListCache<Position>(list: RankedList<Position>, msMax: number): ReadPage<Position> {
   if (msMax === 0) return (after, limit) => uncachedPage(list, after, limit)
@@ -62,9 +62,9 @@ export function createListCache<Position>(list: RankedList<Position>, msMax: num
     block.begins = beginsOf(block.rows)
     block.readMs = askedMs
     const { end } = block
-    const own = end === undefined ? 0 : countUpTo(block.rows, end, list.compare)
-    if (own >= BLOCK_ROWS / 2 && own <= READ_ROWS - PAGE_ROWS_MAX - 1) return
-    // Too many rows have moved in or out: it ends elsewhere now, and the blocks after it begin elsewhere.
+    const rowsInBlock = end === undefined ? 0 : countUpTo(block.rows, end, list.compare)
+    if (rowsInBlock >= BLOCK_ROWS / 2 && rowsInBlock <= READ_ROWS - PAGE_ROWS_MAX - 1) return
+    // Too many rows have moved in or out. The block gets a new end, so the blocks after it are dropped.
     block.end = block.rows.length < READ_ROWS ? undefined : block.rows[BLOCK_ROWS - 1]!.position
     const place = blocks.indexOf(block)
     if (place !== -1) blocks = blocks.slice(0, place + 1)
@@ -72,13 +72,13 @@ export function createListCache<Position>(list: RankedList<Position>, msMax: num
 
   const refresh = async (block: Block<Position>) => {
     while (performance.now() - block.readMs >= freshMs) {
-      const isOwn = block.reading === undefined
+      const startsRead = block.reading === undefined
       block.reading ??= read(block).finally(() => {
         block.reading = undefined
       })
       await block.reading
-      // Who joined a slow read that began before he came may have to read once more; who began one has the newest there is.
-      if (isOwn) return
+      // A caller that joined a running read may have to read again; the caller that started it has fresh rows.
+      if (startsRead) return
     }
   }
 
@@ -92,7 +92,7 @@ export function createListCache<Position>(list: RankedList<Position>, msMax: num
     )!
     if (!isBehind(found, position)) return found
     if (blocks.length === BLOCKS_MAX) return undefined
-    // One block at a time: whoever asks for the far end of the list does not wait for everything before it.
+    // One block at a time, so that a request for the far end of the list does not wait for all blocks before it.
     blocks.push(newBlock(found.end))
     return blocks.at(-1)
   }
@@ -108,7 +108,7 @@ export function createListCache<Position>(list: RankedList<Position>, msMax: num
   }
 }
 
-/** A row more is read than is shown: whether it is there tells whether there is a next page. */
+/** Reads one row more than the page shows; if it exists, there is a next page. */
 async function uncachedPage<Position>(
   list: RankedList<Position>,
   after: Position | undefined,
@@ -120,10 +120,11 @@ async function uncachedPage<Position>(
   return { json, next: rows.length > limit ? shown.at(-1)!.position : undefined }
 }
 
-/** Where each row begins in the joined JSON, and where it ends. */
+/** Where each row begins in the joined JSON, and where the last one ends. */
 function beginsOf(rows: readonly { json: string }[]): number[] {
-  let end = 0
-  return [0, ...rows.map(({ json }) => (end += 1 + Buffer.byteLength(json)))]
+  const begins = [0]
+  for (const { json } of rows) begins.push(begins.at(-1)! + 1 + Buffer.byteLength(json))
+  return begins
 }
 
 function newBlock<Position>(start: Position | undefined): Block<Position> {

@@ -2,7 +2,7 @@ import { DecidedError } from '../../contract/decided-error.ts'
 import { createTurns } from '../http/turns.ts'
 
 export interface ReadGateLimits {
-  /** Reads at once: each keeps one connection and one processor of PostgreSQL busy. */
+  /** Concurrent reads: each keeps one connection and one processor of PostgreSQL busy. */
   readsMax: number
   /** Reads that wait for their turn; a further one is turned away. */
   waitingMax: number
@@ -10,7 +10,7 @@ export interface ReadGateLimits {
   message: string
 }
 
-/** Lets a few expensive reads run at once, so that cheap ones find free connections. */
+/** Bounds expensive reads, so that cheap ones find free connections. */
 export type ReadGate = <T>(read: () => Promise<T>) => Promise<T>
 
 export function createReadGate({ readsMax, waitingMax, message }: ReadGateLimits): ReadGate {

@@ -7,7 +7,7 @@ import { type ReportQuery, reportQuery } from '../../store/reports/report-query.
 
 /** Of at most 100 rows each. */
 const PAGES_MAX = 500
-/** What there is of reports changes with a release. */
+/** Definitions of reports change only with a release. */
 const DEFINITION_MS_MAX = 1_000
 const DEFINITIONS_MAX = 100
 
@@ -15,9 +15,9 @@ const DEFINITIONS_MAX = 100
 export type RunReport = (request: RunReportRequest, nowMs: number) => Promise<ReportAnswer | undefined>
 
 /**
- * Keeps the rows of pages for as long as their report allows, and no longer than their buckets stay as they are. How fresh an answer
- * is, and of which builds, is asked for each time: whichever process rebuilt a bucket, its rows are read anew, and an answer is
- * never called complete when events came since. That costs a few hundred rows, whatever the page would.
+ * Keeps the rows of pages for as long as their report allows, and only until one of their buckets is rebuilt. The freshness of an answer,
+ * and the builds behind it, are read for each request, because any process may rebuild a bucket, and an answer must not be called
+ * complete when events came after its build. That reads a few hundred rows, however expensive the page is.
  */
 export function createReportCache(db: Database): RunReport {
   const kept = new LRUCache<string, { page: ReportPage; version: string }>({ max: PAGES_MAX })
@@ -30,11 +30,11 @@ export function createReportCache(db: Database): RunReport {
     const startedAt = performance.now()
     const query = reportQuery(await definitions.fetch(request.report_slug), request, nowMs)
     if (query === undefined) return undefined
-    const key = keyOf(query)
-    const known = kept.get(key)
-    if (known !== undefined) {
+    const key = pageKey(query)
+    const cached = kept.get(key)
+    if (cached !== undefined) {
       const freshness = await readFreshness(db, query)
-      if (freshness.version === known.version) return reportOf(query, known.page, freshness, { startedAt, isCacheHit: true })
+      if (freshness.version === cached.version) return reportOf(query, cached.page, freshness, { startedAt, isCacheHit: true })
     }
     const { page, freshness } = await readReport(db, query)
     const ttl = query.cacheTtlSeconds * 1_000
@@ -43,7 +43,7 @@ export function createReportCache(db: Database): RunReport {
   }
 }
 
-/** What the rows depend on, beside their buckets' builds. */
-function keyOf({ slug, window, first, last, dimension, isPerBucket, field, value, limit, offset }: ReportQuery): string {
+/** Everything that the rows depend on, except their buckets' builds. */
+function pageKey({ slug, window, first, last, dimension, isPerBucket, field, value, limit, offset }: ReportQuery): string {
   return JSON.stringify([slug, window, first, last, dimension, isPerBucket, field, value, limit, offset])
 }

@@ -1,12 +1,12 @@
 interface Reading<T> {
   answer: Promise<T>
-  /** Begins when the answer is there. */
+  /** Begins when this read has ended. */
   next: Promise<T> | undefined
 }
 
 /**
- * Of those who ask the same at once, one asks the database. Nobody gets an answer that began to be read before he asked: who comes
- * while one is being read shares the next one with all who do.
+ * Collapses concurrent identical reads. A caller that arrives during a read shares the next one, so that no answer is older than its
+ * question.
  */
 export function shareNext<Question, T>(read: (question: Question) => Promise<T>, keyOf: (question: Question) => string) {
   const readings = new Map<string, Reading<T>>()

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 
-/** Fastify closes idle connections when it stops. One that is being answered then is closed by that answer, and delays the stop no longer. */
+/** Fastify closes only idle connections when it stops. A busy one is closed by its answer, so that it does not delay the stop. */
 export function closeConnectionsAtEnd(app: FastifyInstance): void {
   let isClosing = false
   app.addHook('preClose', (done) => {

@@ -8,7 +8,7 @@ interface Described {
 
 const RETRY_AFTER = { 'retry-after': { type: 'integer', minimum: 0, description: 'Seconds to wait before trying again.' } }
 
-/** How each error looks to a caller; a route that says it in its own words gives a description only. */
+/** How each error looks to a caller. A route may give a description of its own. */
 const ERRORS: Record<ErrorCode, Described> = {
   invalid_request: {
     description: 'The request is not as described here; `details` names the fields.',
@@ -18,23 +18,23 @@ const ERRORS: Record<ErrorCode, Described> = {
     },
   },
   unauthorized: {
-    description: 'No key was shown, or one that is unknown or was revoked, or a token that is not good.',
+    description: 'The request shows no key, an unknown or revoked key, or a token that is not valid.',
     example: { message: 'show a key: Authorization: Bearer <key>' },
     headers: { 'www-authenticate': { type: 'string', description: 'Bearer' } },
   },
   forbidden: {
     description:
-      'The key has not the scope, is bound to a seller, or may not be used from that page; or the token names no seller. Without keys: the Host or Origin is not this machine.',
-    example: { message: 'the key has not the scope manage' },
+      'The key does not have the scope, is bound to a seller, or may not be used from that page; or the token names no seller. Without keys: the Host or Origin is not this machine.',
+    example: { message: 'the key does not have the scope manage' },
   },
-  not_found: { description: 'There is none.', example: { message: 'no event of product lamp was ever counted' } },
+  not_found: { description: 'It does not exist.', example: { message: 'no event of product lamp was ever counted' } },
   method_not_allowed: {
     description: 'The address has no such method.',
     example: { message: 'this address takes GET, HEAD' },
-    headers: { allow: { type: 'string', description: 'The methods that it has.' } },
+    headers: { allow: { type: 'string', description: 'The methods of the address.' } },
   },
   conflict: {
-    description: 'It contradicts what is there; `details.id` names the other.',
+    description: 'It contradicts an earlier request; `details.id` names what is in the way.',
     example: {
       message: 'the Idempotency-Key was used with another body',
       details: { id: 'inv_1gdJBtdVEcM942bjcDmb1c1khoaJe11Hbz' },
@@ -47,11 +47,11 @@ const ERRORS: Record<ErrorCode, Described> = {
     headers: RETRY_AFTER,
   },
   internal_error: {
-    description: 'A fault of ours; the log has it under the `x-request-id` of the answer.',
+    description: 'A fault of the gateway; its log has the cause under the `x-request-id` of the answer.',
     example: { message: 'something went wrong here; the log has the request id' },
   },
   unavailable: {
-    description: 'The database does not answer, or the issuer of a token; try again.',
+    description: 'The database, or the issuer of a token, does not answer; try again.',
     example: { message: 'the database does not answer; try again' },
     headers: RETRY_AFTER,
   },
@@ -60,7 +60,7 @@ const ERRORS: Record<ErrorCode, Described> = {
 const OF_EVERY_ROUTE = ['invalid_request', 'forbidden', 'internal_error', 'unavailable'] as const
 const WITH_KEYS = ['unauthorized', 'rate_limited'] as const
 
-/** All answers of a route: its successes as they are, and its errors with those that every route of its access can give. */
+/** All answers of a route: its successes as they are, its errors, and the errors that every route of its access can give. */
 export function errorAnswersOf(answers: Record<string, { description?: string }>, needsKey: boolean): Record<string, object> {
   const common = [...OF_EVERY_ROUTE, ...(needsKey ? WITH_KEYS : [])].map((code) => [STATUS_OF_CODE[code], {}] as const)
   const all: [string, { description?: string }][] = Object.entries({ ...Object.fromEntries(common), ...answers })

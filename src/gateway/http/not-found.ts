@@ -1,21 +1,21 @@
-import { DecidedError } from '../../contract/decided-error.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { DecidedError } from '../../contract/decided-error.ts'
 import { sendProblem } from './problem.ts'
 
 /**
- * Answers what no route does, before its body is read: 405 with the methods of a known address, 404 for any other. To be
- * called after those hooks that may turn a request away, and before the first route.
+ * Answers requests that match no route, before their bodies are read: 405 with the methods of a known address, 404 for any other. To be
+ * called after the hooks that may turn a request away, and before the first route.
  */
 export function answerUnknownRoutes(app: FastifyInstance): void {
-  const known = new Map<string, { pattern: RegExp; methods: Set<string> }>()
+  const routes = new Map<string, { pattern: RegExp; methods: Set<string> }>()
   app.addHook('onRoute', ({ url, method }) => {
-    const route = known.get(url) ?? { pattern: patternOf(url), methods: new Set() }
-    known.set(url, route)
-    for (const one of [method].flat()) route.methods.add(one)
+    const route = routes.get(url) ?? { pattern: patternOf(url), methods: new Set() }
+    routes.set(url, route)
+    for (const name of [method].flat()) route.methods.add(name)
   })
   const answer = (request: FastifyRequest, reply: FastifyReply) => {
     const path = request.url.split('?')[0]!
-    const methods = [...known.values()].find(({ pattern }) => pattern.test(path))?.methods
+    const methods = [...routes.values()].find(({ pattern }) => pattern.test(path))?.methods
     if (methods === undefined || methods.has(request.method)) {
       return sendProblem(reply, new DecidedError('not_found', `there is no ${request.method} ${path}`))
     }
@@ -29,7 +29,7 @@ export function answerUnknownRoutes(app: FastifyInstance): void {
   app.setNotFoundHandler(answer)
 }
 
-/** A parameter is whatever stands between two slashes, a star the rest. */
+/** A parameter matches the text between two slashes, a star the rest. */
 function patternOf(url: string): RegExp {
   const source = url.replaceAll(/[.+?^$()[\]{}|\\]/g, String.raw`\$&`)
   return new RegExp(`^${source.replaceAll(/:\w+/g, '[^/]+').replaceAll('*', '.*')}$`)

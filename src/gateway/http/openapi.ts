@@ -11,12 +11,12 @@ type Access = Scope | 'open'
 const DESCRIPTION = `Footfall records what shoppers do with products, once each, and answers what is popular.
 
 Every answer is \`{"data": …, "meta"?: …}\`, or \`{"error": {"code", "message", "details"?}}\`. Unknown fields and query parameters are
-refused. A known address with another method is 405 with \`Allow\`, an unknown one 404. Each answer carries \`x-request-id\`: yours when you
-send one of up to 100 letters, digits and \`_ . : -\`.
+refused. A known address with another method is answered 405 with \`Allow\`, an unknown address 404. Each answer has an \`x-request-id\`:
+yours if you send up to 100 letters, digits and \`_ . : -\`.
 
-As long as no key was ever made, this machine alone may call, without a key. From the first key on every request needs one.`
+As long as no key was ever made, only this machine may call, without a key. From the first key on every request needs a key.`
 
-/** A group of operations; declared beside the routes of its noun. */
+/** A group of operations; declared in the file with the routes of its noun. */
 export interface Tag {
   name: string
   description: string
@@ -39,7 +39,7 @@ const SELLER_TOKEN = {
   description: 'A token of the configured issuer, which names a seller.',
 } as const
 
-/** Answers may get further fields, so nobody should rely on there being none; and that a count is no fraction is enough. */
+/** Answers stay open to new fields, and the bounds of a safe integer are noise in the document. */
 const override: NonNullable<z.core.ToJSONSchemaParams['override']> = ({ zodSchema, jsonSchema }) => {
   const { def } = zodSchema._zod
   if (def.type === 'object' && def.catchall === undefined) delete jsonSchema.additionalProperties
@@ -59,7 +59,7 @@ interface Description extends Callers {
   tags: readonly Tag[]
 }
 
-/** Makes /openapi.json of the routes: what callers send and get from their schemas, who may call from their `access`. */
+/** Makes /openapi.json of the routes: requests and answers follow from their schemas, security from their `access`. */
 export async function describeApi(app: FastifyInstance, { tags, ...callers }: Description): Promise<void> {
   const securitySchemes = { ...SECURITY_SCHEMES, ...(callers.takesTokens && { seller_token: SELLER_TOKEN }) }
   await app.register(swagger, {
@@ -86,10 +86,10 @@ export async function describeApi(app: FastifyInstance, { tags, ...callers }: De
   })
 }
 
-/** What follows from the access of a route: no route can forget it. */
+/** Adds everything that follows from the access of a route, so that no route can forget it. */
 function described(schema: FastifySchema, access: Access, callers: Callers): FastifySchema {
   const needed = access === 'open' ? 'Needs no key.' : `Needs a key with the scope \`${access}\`, once a key was made.`
-  const orToken = callers.takesTokens ? ' A token that names a seller will do for what is of that seller.' : ''
+  const orToken = callers.takesTokens ? ' A token that names a seller is enough for the data of that seller.' : ''
   return {
     ...schema,
     description: `${schema.description ?? ''}\n\n${needed}${orToken}`.trim(),
@@ -98,7 +98,7 @@ function described(schema: FastifySchema, access: Access, callers: Callers): Fas
   }
 }
 
-/** One of the ways is enough. The last, without a key, ends with the first key, and does not exist where others can reach us. */
+/** Each alternative is enough. The last one, without a key, ends with the first key, and is missing if other machines can reach the gateway. */
 function securityOf(access: Access, { isPublic, takesTokens }: Callers): Record<string, string[]>[] {
   if (access === 'open') return []
   const ways: Record<string, string[]>[] = [{ key: [access] }, { management_key: [access] }]

@@ -16,7 +16,7 @@ export function answerErrors(app: FastifyInstance): void {
   })
 }
 
-/** Every error as one of the contract's codes. What is unexpected says nothing of the inside. */
+/** Every error as one of the contract's codes. The message of an unexpected error is hidden from the caller. */
 export function problemOf(error: unknown, bodyBytesMax = BODY_BYTES_MAX): DecidedError {
   if (error instanceof DecidedError) return error
   const { code = '', statusCode = 500 } = error as Partial<FastifyError>
@@ -28,12 +28,12 @@ export function problemOf(error: unknown, bodyBytesMax = BODY_BYTES_MAX): Decide
   return new DecidedError('internal_error', 'something went wrong here; the log has the request id', { cause: error })
 }
 
-/** A cursor that is not of the list, or was changed. */
+/** The error for a cursor of another list, or a changed one. */
 export function invalidCursor(): DecidedError {
   return invalidField('cursor', 'is not a cursor of this list')
 }
 
-/** Answers with a problem in the contract's shape. */
+/** Answers with an error in the contract's shape. */
 export function sendProblem(reply: FastifyReply, problem: DecidedError): FastifyReply {
   const error: ErrorBody['error'] = { code: problem.code, message: problem.message }
   const details = problem.details ?? (problem.field && [{ field: problem.field, message: problem.problem }])

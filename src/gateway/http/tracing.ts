@@ -11,13 +11,13 @@ import {
 } from '@opentelemetry/api'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 
-/** Without a tracer that was registered at the start of the process every span here is one that does nothing. */
+/** Its spans do nothing unless a tracer was registered at the start of the process. */
 const tracer = trace.getTracer('footfall-gateway')
 
-/** Probes and scrapes come every few seconds and say nothing. */
+/** Probes and scrapes are not traced: they come every few seconds and show nothing. */
 const TRACED_PREFIX = '/api/'
 
-/** As many as a span has by default. */
+/** OpenTelemetry's default limit for a span. */
 const LINKS_MAX = 128
 
 interface Traced {
@@ -27,7 +27,7 @@ interface Traced {
 
 /**
  * Runs the work of each request in a span of its own, below the caller's when it sends a traceparent. The context is
- * entered before the handler and not when the request arrives: the events of its body would leave it.
+ * entered before the handler and not when the request arrives, because the events of reading the body would leave it.
  */
 export function traceRequests(app: FastifyInstance): void {
   const traced = new WeakMap<FastifyRequest, Traced>()
@@ -57,7 +57,7 @@ export function traceRequests(app: FastifyInstance): void {
   })
 }
 
-/** The route's pattern and not the address: names and attributes have few values, and no ids. */
+/** Names the span by the route's pattern, because names and attributes must have few values, and no ids. */
 function startRequestSpan(request: FastifyRequest): Traced {
   const route = request.routeOptions.url
   const parent = propagation.extract(context.active(), request.headers)
@@ -67,14 +67,14 @@ function startRequestSpan(request: FastifyRequest): Traced {
   return { span, context: trace.setSpan(parent, span) }
 }
 
-/** What a request keeps for the flush that takes its events along. */
+/** The context of a request, for the flush that will send its events. */
 export function contextOfRequest(): Context {
   return context.active()
 }
 
 /**
- * Runs the call that carries the events of one or more requests in a span: a child of the first one's that is kept, with
- * links to the others and back, so that each request's trace leads to the flush that recorded it.
+ * Runs the call with the events of one or more requests in a span. It is a child of the first sampled request's span, with links to the
+ * others and back, so that each request's trace leads to the flush that recorded it.
  */
 export async function inFlushSpan<T>(parents: readonly Context[], attributes: Attributes, work: () => Promise<T>): Promise<T> {
   const first = parents.find(isSampled) ?? parents[0] ?? context.active()

@@ -1,4 +1,4 @@
-/** Runs at most so many works at once; the others wait for their turn, in the order in which they came. */
+/** Runs a bounded number of works concurrently; the others wait for their turn, in the order in which they came. */
 export interface Turns {
   run: <T>(work: () => Promise<T>) => Promise<T>
   /** Works that have not begun. */

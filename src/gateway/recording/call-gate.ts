@@ -2,7 +2,7 @@ import { DecidedError } from '../../contract/decided-error.ts'
 import { createTurns } from '../http/turns.ts'
 
 export interface CallGateLimits {
-  /** Calls at once. */
+  /** Concurrent calls. */
   callsMax: number
   /** Requests that wait for their turn; a further one is turned away. */
   waitingMax: number
@@ -14,7 +14,7 @@ export interface CallGateLimits {
 
 export const NOT_RECORDED = 'too much waits here already; nothing of this request was recorded, send it again'
 
-/** Lets a few calls with a body of `size` bytes run at once; the others wait in turn. */
+/** Bounds the concurrent calls, and the bytes of all running and waiting ones; `size` is that of one call's body. */
 export type CallGate = <T>(size: number, call: () => Promise<T>) => Promise<T>
 
 export function createCallGate({ callsMax, waitingMax, bytesMax, onFull }: CallGateLimits): CallGate {

@@ -9,7 +9,7 @@ import { KINDS } from '../../contract/kinds.ts'
 import { type BatchAnswered, bodyOfItems, type EventsBody } from '../../ingress/recorder.ts'
 import { IdempotencyKey, keyOf } from '../http/idempotency-key.ts'
 import type { GatewayObserver } from '../http/observer.ts'
-import type { RequestEvents } from './group-commit.ts'
+import type { RequestEvents } from './flush.ts'
 import { TOO_LARGE, unknownOutcome } from './unknown-outcome.ts'
 import type { Recording, RecordingWays } from './ways.ts'
 

@@ -5,7 +5,7 @@ import type { RecordPaymentResponse, RecordPaymentsResponse } from '../../contra
 import { analyticApi } from '../../contract/services.ts'
 import type { Ingress } from '../../ingress/clients.ts'
 import { type EventsBody, recordedOrPaced, type Recorder } from '../../ingress/recorder.ts'
-import type { RequestEvents } from './group-commit.ts'
+import type { RequestEvents } from './flush.ts'
 
 type Group = readonly Pick<RequestEvents, 'count'>[]
 

@@ -52,7 +52,7 @@ export interface PaymentWebhooks {
   adapters: readonly PaymentAdapter[]
 }
 
-/** The parts that the gateway needs for its work; true for those that answer. */
+/** The parts that the gateway needs for its work; true for each part that answers. */
 export interface Readiness {
   postgresql: boolean
   restate: boolean

@@ -79,7 +79,7 @@ const RUNS = {
   schema: {
     operationId: 'recomputations',
     summary: 'Runs',
-    description: 'Newest first, including those that Footfall started by itself (kinds `refresh` and `scheduled`).',
+    description: 'Newest first, including the runs that Footfall started by itself (kinds `refresh` and `scheduled`).',
     tags: ['reports'],
     querystring: RunsQuery,
     response: { 200: RunsPage.describe('A page of runs.') },

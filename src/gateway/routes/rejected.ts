@@ -18,7 +18,7 @@ const REJECTED = {
   schema: {
     operationId: 'rejectedInteractions',
     summary: 'Rejected interactions',
-    description: 'Newest first. By default those that were not replayed; a page has at most 16 MiB of items.',
+    description: 'Newest first. By default only those not yet replayed; a page has at most 16 MiB of items.',
     tags: ['interactions'],
     querystring: RejectedQuery,
     response: { 200: RejectedResponse.describe('A page of rejected interactions.') },

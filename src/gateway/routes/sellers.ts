@@ -21,7 +21,7 @@ const DASHBOARD = {
 } as const satisfies RouteShorthandOptions
 
 /**
- * Reads go straight to the store, and no answer is kept, so that a payment shows at once. They wait in turn, because a seller with very
+ * Reads go straight to the store, and no answer is kept, so that a payment shows immediately. They wait in turn, because a seller with very
  * many sales keeps a processor busy, and leave connections to other reads.
  */
 export function sellerRoutes({ db, reportGate }: RouteDeps): RoutePlugin {

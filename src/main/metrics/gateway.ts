@@ -15,22 +15,41 @@ export function gatewayMetrics(registry: Registry): GatewayObserver {
     buckets: SECONDS,
     registers,
   })
-  const byKind = recordedCounters(registry, 'footfall_gateway', 'that came over REST')
+  const countByKind = recordedCounters(registry, 'footfall_gateway', 'that came over REST')
   const rejections = new Counter({
     name: 'footfall_gateway_rejections_total',
     help: 'Interactions, searches and analytics events that came over REST and were rejected.',
     labelNames: ['code'],
     registers,
   })
+  const turnedAway = new Counter({
+    name: 'footfall_gateway_turned_away_total',
+    help: 'Requests that were turned away: no key, a wrong key, too many requests, or too much waiting.',
+    labelNames: ['reason'],
+    registers,
+  })
+  return {
+    answered: ({ method, route, status, seconds }) => requestSeconds.observe({ method, route, status }, seconds),
+    recorded: ({ accepted, duplicates, rejected }, kind) => {
+      countByKind[kind]({ accepted, duplicates, rejected: rejected.length })
+      for (const { code } of rejected) rejections.inc({ code })
+    },
+    flushed: flushHistograms(registry),
+    turnedAway: (reason) => turnedAway.inc({ reason }),
+  }
+}
+
+function flushHistograms(registry: Registry): GatewayObserver['flushed'] {
+  const registers = [registry]
   const flushEvents = new Histogram({
     name: 'footfall_gateway_flush_events',
-    help: 'Events of one flush: the requests that are recorded by one call.',
+    help: 'Events per flush: a flush is one call that records the events of many requests.',
     buckets: EVENTS,
     registers,
   })
   const flushRequests = new Histogram({
     name: 'footfall_gateway_flush_requests',
-    help: 'Requests of one flush.',
+    help: 'Requests per flush.',
     buckets: REQUESTS,
     registers,
   })
@@ -41,27 +60,11 @@ export function gatewayMetrics(registry: Registry): GatewayObserver {
     buckets: SECONDS,
     registers,
   })
-  const turnedAway = new Counter({
-    name: 'footfall_gateway_turned_away_total',
-    help: 'Requests that were turned away: no key, a wrong one, too many, or too much waiting.',
-    labelNames: ['reason'],
-    registers,
-  })
   for (const outcome of ['recorded', 'unknown']) flushSeconds.zero({ outcome })
-
-  return {
-    answered: ({ method, route, status, seconds }) => requestSeconds.observe({ method, route, status }, seconds),
-    recorded: (answer, kind) => {
-      const { accepted, duplicates, rejected } = answer
-      byKind[kind]({ accepted, duplicates, rejected: rejected.length })
-      for (const { code } of rejected) rejections.inc({ code })
-    },
-    flushed: ({ requests, events, seconds, isRecorded }) => {
-      flushEvents.observe(events)
-      flushRequests.observe(requests)
-      flushSeconds.observe({ outcome: isRecorded ? 'recorded' : 'unknown' }, seconds)
-    },
-    turnedAway: (reason) => turnedAway.inc({ reason }),
+  return ({ requests, events, seconds, isRecorded }) => {
+    flushEvents.observe(events)
+    flushRequests.observe(requests)
+    flushSeconds.observe({ outcome: isRecorded ? 'recorded' : 'unknown' }, seconds)
   }
 }
 
@@ -89,5 +92,5 @@ export function watchQueues(registry: Registry, { queues, queueEventsMax, queueB
   gauge('queue_bytes', 'Bytes of the bodies that wait for a flush.', () => sumOf('bytes'))
   gauge('queue_events_max', 'Events that may wait; a request beyond it is turned away.', () => queueEventsMax)
   gauge('queue_bytes_max', 'Bytes that may wait; a request beyond it is turned away.', () => queueBytesMax)
-  gauge('flushes_in_flight', 'Flushes on their way.', () => sumOf('flushes'))
+  gauge('flushes_in_flight', 'Flushes that were sent and not yet answered.', () => sumOf('flushes'))
 }
