@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { DecidedError, invalidField } from '../../contract/decided-error.ts'
 
-/** The seller that a request names, or to whom its key or token is bound. @throws DecidedError when these are two sellers, or none. */
+/** The seller of a request: named in it, or bound to its key or token. @throws DecidedError when these are two sellers, or none. */
 export function sellerOf({ apiKey }: FastifyRequest, requested: string | undefined): string {
   const bound = apiKey?.sellerId ?? undefined
   if (bound !== undefined && requested !== undefined && requested !== bound) {

@@ -9,8 +9,7 @@ import { TOO_LARGE } from './unknown-outcome.ts'
 /** A request that is sent as a durable call of its own, because it has an idempotency key. */
 export interface OwnCall {
   body: EventsBody
-  /** Undefined when the caller has none. */
-  key: string | undefined
+  key: string
 }
 
 export interface OwnCalls {
