@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config'
 // The processes that tests start are compiled once.
 process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules', '.cache', 'footfall')
 
-const servers = { globalSetup: ['test/harness/runner/global-postgres.ts'], testTimeout: 60_000, hookTimeout: 60_000 }
+const servers = { globalSetup: ['test/harness/runner/global-postgres.ts'] }
 
 /** npm run test:containers takes PostgreSQL and Restate from containers, and tests docker-compose.yml; npm test needs no Docker. */
 const containers =
@@ -14,6 +14,9 @@ const containers =
 export default defineConfig({
   test: {
     maxWorkers: 2,
+    // A busy machine is no failure.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     setupFiles: ['test/harness/runner/leak-check.ts'],
     reporters: ['default', 'test/harness/runner/slowest-files.ts'],
     // Loading the program for each file anew takes a fifth of the time. No file leaves anything behind in the process.

@@ -11,12 +11,34 @@ import { freePorts } from '../../../src/main/embedded/ports.ts'
 /** The data is thrown away, so it need not survive a power cut. */
 const SETTINGS = { fsync: 'off' }
 
-/** One PostgreSQL for the whole run, with a template database that every test file copies. */
+interface SharedPostgres {
+  projects: number
+  server: Promise<TestPostgres>
+}
+
+/** Each project loads this file by itself, so the server that they share is kept outside of its modules. */
+const shared = globalThis as { testPostgres?: SharedPostgres | undefined }
+
+/** One PostgreSQL for all projects of a run, with a template database that every test file copies. It takes 2 s to start. */
 export default async function setup(project: { provide: (key: 'postgresUrl', value: string) => void }) {
-  const { url, stop } = await startTestPostgres()
-  await prepareTemplate(url)
+  shared.testPostgres ??= { projects: 0, server: startWithTemplate() }
+  shared.testPostgres.projects++
+  const { url } = await shared.testPostgres.server
   project.provide('postgresUrl', url)
-  return stop
+  return stopAfterLastProject
+}
+
+async function stopAfterLastProject(): Promise<void> {
+  const { testPostgres } = shared
+  if (testPostgres === undefined || --testPostgres.projects > 0) return
+  shared.testPostgres = undefined
+  await (await testPostgres.server).stop()
+}
+
+async function startWithTemplate(): Promise<TestPostgres> {
+  const server = await startTestPostgres()
+  await prepareTemplate(server.url)
+  return server
 }
 
 /** The embedded one, or one in a container when the run asks for that. */
