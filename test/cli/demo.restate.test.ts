@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { expect } from 'vitest'
 import type { IdentifiedEvent } from '../../src/cli/demo/event.ts'
 import { historyOf } from '../../src/cli/demo/history.ts'
 import { type DemoPlan, runDemo } from '../../src/cli/demo/run.ts'
@@ -11,28 +11,15 @@ import type { View } from '../../src/cli/demo/table.ts'
 import { stopProcess } from '../../src/main/embedded/process.ts'
 import { topByScore } from '../../src/store/popularity/top-list.ts'
 import { verify } from '../../src/store/proof/verification.ts'
-import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
-import { startGateway, type TestGateway } from '../harness/servers/gateway.ts'
-import { type Stack, startStack } from '../harness/servers/stack.ts'
+import type { TestGateway } from '../harness/servers/gateway.ts'
+import type { Stack } from '../harness/servers/stack.ts'
+import { gatewayTest as test } from '../harness/fixtures.ts'
+import type { Database } from '../../src/store/database/connection.ts'
 
 const FOOTFALL = join(import.meta.dirname, '..', '..', 'src', 'main', 'footfall.js')
 const NOW_MS = Date.now()
 
-let database: TestDatabase
-let stack: Stack
-let gateway: TestGateway
-beforeAll(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-  stack = await startStack(database.db)
-  gateway = await startGateway(database.url, stack)
-})
-afterAll(async () => {
-  await gateway.stop()
-  await stack.stop()
-  await database.drop()
-})
-
-async function play(changes: Partial<DemoPlan>) {
+async function play(stack: Stack, gateway: TestGateway, changes: Partial<DemoPlan>) {
   const lines: string[] = []
   const views: View[] = []
   const plan = { gatewayUrl: gateway.url, seed: 1, days: 3, nowMs: NOW_MS, rate: 20, ticks: [], ...changes }
@@ -44,21 +31,21 @@ async function play(changes: Partial<DemoPlan>) {
   return { tally, lines, views }
 }
 
-async function eventsInLog(): Promise<number> {
-  const { rows } = await sql<{ count: number }>`select count(*)::integer as count from interaction`.execute(database.db)
+async function eventsInLog(db: Database): Promise<number> {
+  const { rows } = await sql<{ count: number }>`select count(*)::integer as count from interaction`.execute(db)
   return rows[0]!.count
 }
 
 /** Events about a product that were recorded without its category. */
-async function uncategorised(): Promise<number> {
+async function uncategorised(db: Database): Promise<number> {
   const { rows } = await sql<{ count: number }>`
-    select count(*)::integer as count from interaction where not is_category and category is null`.execute(database.db)
+    select count(*)::integer as count from interaction where not is_category and category is null`.execute(db)
   return rows[0]!.count
 }
 
-async function viewsByProduct(): Promise<Record<string, number>> {
+async function viewsByProduct(db: Database): Promise<Record<string, number>> {
   const { rows } = await sql<{ product_id: string; view_count: number }>`
-    select product_id, view_count::integer as view_count from product_popularity where view_count > 0`.execute(database.db)
+    select product_id, view_count::integer as view_count from product_popularity where view_count > 0`.execute(db)
   return Object.fromEntries(rows.map(({ product_id, view_count }) => [product_id, view_count]))
 }
 
@@ -70,46 +57,50 @@ function viewsOf(events: readonly IdentifiedEvent[]): Record<string, number> {
   return views
 }
 
-test('what is sent is what is counted, the sleeper ends first, and the history sent again adds nothing', async () => {
+test('what is sent is what is counted, the sleeper ends first, and the history sent again adds nothing', async ({
+  db,
+  stack,
+  gateway,
+}) => {
   const history = historyOf(shopOf(1), { days: 3, nowMs: NOW_MS })
-  const first = await play({})
+  const first = await play(stack, gateway, {})
   expect(first.tally).toEqual({ sent: history.length, accepted: history.length, duplicates: 0, rejected: 0 })
-  expect(await viewsByProduct()).toEqual(viewsOf(history))
+  expect(await viewsByProduct(db)).toEqual(viewsOf(history))
   expect(first.lines[0]).toBe('Catalogue: 60 products.')
-  expect(await uncategorised()).toBe(0)
+  expect(await uncategorised(db)).toBe(0)
 
   // A minute of the stream, as fast as it is answered: its story goes by the ticks.
-  const live = await play({ days: 0, ticks: Array.from({ length: 31 }, (_, index) => index * 2_000) })
+  const live = await play(stack, gateway, { days: 0, ticks: Array.from({ length: 31 }, (_, index) => index * 2_000) })
   expect(live.tally).toEqual({ sent: 1_200, accepted: 1_200, duplicates: 0, rejected: 0 })
   expect(live.views).toHaveLength(31)
   const { sleeperId, startRanks, story } = live.views.at(-1)!
   expect(story).toBe(`${sleeperId} goes viral`)
   expect(startRanks.get(sleeperId) ?? Number.POSITIVE_INFINITY).toBeGreaterThan(30)
-  expect((await topByScore(database.db, { limit: 1, after: undefined })).data[0]!.product_id).toBe(sleeperId)
+  expect((await topByScore(db, { limit: 1, after: undefined })).data[0]!.product_id).toBe(sleeperId)
 
-  const again = await play({})
+  const again = await play(stack, gateway, {})
   expect(again.tally).toEqual({ sent: history.length, accepted: 0, duplicates: history.length, rejected: 0 })
   expect(again.lines.at(-1)).toContain(`0 accepted, ${history.length.toLocaleString('en')} duplicates`)
-  expect(await eventsInLog()).toBe(history.length + 1_200)
-  expect((await verify(database.db)).drift).toEqual([])
+  expect(await eventsInLog(db)).toBe(history.length + 1_200)
+  expect((await verify(db)).drift).toEqual([])
 })
 
-test('Ctrl-C ends the command with its numbers, and they are those of the log', async () => {
-  const before = await eventsInLog()
+test('Ctrl-C ends the command with its numbers, and they are those of the log', async ({ db, gateway }) => {
+  const before = await eventsInLog(db)
   const child = spawn(process.execPath, [FOOTFALL, 'demo', '--gateway', gateway.url, '--days', '0', '--rate', '100'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   let output = ''
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
   try {
-    await expect.poll(eventsInLog, { timeout: 30_000 }).toBeGreaterThan(before)
+    await expect.poll(() => eventsInLog(db), { timeout: 30_000 }).toBeGreaterThan(before)
     const ended = once(child, 'exit')
     child.kill('SIGINT')
     expect(await ended).toEqual([0, null])
   } finally {
     await stopProcess(child, 'SIGKILL')
   }
-  const sent = ((await eventsInLog()) - before).toLocaleString('en')
+  const sent = ((await eventsInLog(db)) - before).toLocaleString('en')
   expect(output.trim().split('\n').at(-1)).toBe(
     `${sent} sent, ${sent} accepted, 0 duplicates. Prove the numbers: ./footfall verify`,
   )

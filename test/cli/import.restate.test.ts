@@ -5,33 +5,24 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
+import { beforeEach, expect } from 'vitest'
 import { INTERACTIONS } from '../../src/cli/import/interactions.ts'
 import { products } from '../../src/cli/import/products.ts'
 import { ruleOf, valueMapsOf } from '../../src/cli/import/rule.ts'
 import { type ImportPlan, runImport } from '../../src/cli/import/run.ts'
 import { verify } from '../../src/store/proof/verification.ts'
-import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
-import { type Stack, startStack } from '../harness/servers/stack.ts'
+import type { Stack } from '../harness/servers/stack.ts'
+import { restateTest as test } from '../harness/fixtures.ts'
 
 const HEADER = 'time,kind,product,user,price'
 const RULES = ['occurred_at=time', 'event_type=kind', 'ref_id=product', 'account_id=user', 'metadata.price=price']
 const SILENT = { report: () => undefined, stalled: () => undefined, stop: () => undefined }
 
-let database: TestDatabase
-let stack: Stack
 let folder: string
 /** Begins the products of a test, so that its rows are no other test's duplicates. */
 let product: string
 let tests = 0
-beforeAll(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-  stack = await startStack(database.db)
-})
-afterAll(async () => {
-  await stack.stop()
-  await database.drop()
-})
+
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'footfall-import-'))
   product = `p${++tests}-`
@@ -44,7 +35,7 @@ async function fileOf(name: string, content: string): Promise<string> {
   return path
 }
 
-async function run(paths: string[], changes: Partial<ImportPlan> = {}) {
+async function run(stack: Stack, paths: string[], changes: Partial<ImportPlan> = {}) {
   const plan: ImportPlan = {
     kind: INTERACTIONS,
     paths,
@@ -77,22 +68,22 @@ async function rejected(): Promise<object[]> {
 const line = (index: number) => `2026-03-01 12:00:0${index % 10} UTC,${index % 2 ? 'cart' : 'view'},${product}${index},u,2.5`
 const lines = (count: number) => Array.from({ length: count }, (_each, index) => line(index))
 
-test('importing again changes nothing, and a row that is there twice is one event and one duplicate', async () => {
+test('importing again changes nothing, and a row that is there twice is one event and one duplicate', async ({ db, stack }) => {
   const one = await fileOf('one.csv', [HEADER, ...lines(8), line(3)].join('\n'))
   const other = await fileOf('other.csv.gz', [HEADER, line(5), line(8)].join('\r\n'))
-  const first = await run([one, other])
+  const first = await run(stack, [one, other])
   expect(first[0]).toMatchObject({ rows: 9, rejected: 0 })
   expect(first[1]).toMatchObject({ rows: 2, rejected: 0 })
   expect(first[0]!.accepted + first[1]!.accepted).toBe(9)
   expect(first[0]!.duplicates + first[1]!.duplicates).toBe(2)
-  expect(await run([other, one], { batchRows: 2 })).toEqual([
+  expect(await run(stack, [other, one], { batchRows: 2 })).toEqual([
     { rows: 2, accepted: 0, duplicates: 2, rejected: 0 },
     { rows: 9, accepted: 0, duplicates: 9, rejected: 0 },
   ])
   await stack.settled()
   const { rows } = await sql`
     select occurred_at, event_type, ref_id, account_id, metadata from interaction where ref_id like ${`${product}%`} order by ref_id limit 2`.execute(
-    database.db,
+    db,
   )
   expect(rows).toMatchObject([
     { event_type: 'view', ref_id: `${product}0`, account_id: 'u', metadata: { price: 2.5 } },
@@ -101,16 +92,16 @@ test('importing again changes nothing, and a row that is there twice is one even
   expect(await rejected()).toEqual([])
 })
 
-test('JSON lines are imported as they are, with the fields they have', async () => {
+test('JSON lines are imported as they are, with the fields they have', async ({ stack }) => {
   const event = { occurred_at: '2026-03-01T12:00:00Z', session_id: 's', event_type: 'view', ref_type: 'Category', ref_id: 'c' }
   const file = await fileOf(
     'events.ndjson.gz',
     [event, { ...event, metadata: { a: [1] } }].map((each) => JSON.stringify(each)).join('\n'),
   )
-  expect(await run([file], { rules: [] })).toEqual([{ rows: 2, accepted: 2, duplicates: 0, rejected: 0 }])
+  expect(await run(stack, [file], { rules: [] })).toEqual([{ rows: 2, accepted: 2, duplicates: 0, rejected: 0 }])
 })
 
-test('rejected rows are named by line, whether the file, the rules or the server rejects them', async () => {
+test('rejected rows are named by line, whether the file, the rules or the server rejects them', async ({ stack }) => {
   const bad = [
     '2026-03-01 12:00:00,view,"open,u,1',
     'yesterday,view,p,u,1',
@@ -119,7 +110,7 @@ test('rejected rows are named by line, whether the file, the rules or the server
     '2026-03-01,VIEW,p,u,1',
   ]
   const file = await fileOf('dirty.csv', [HEADER, line(0), ...bad, line(1)].join('\n'))
-  expect(await run([file])).toEqual([{ rows: 7, accepted: 2, duplicates: 0, rejected: 5 }])
+  expect(await run(stack, [file])).toEqual([{ rows: 7, accepted: 2, duplicates: 0, rejected: 5 }])
   const named = (await rejected()).toSorted((one, other) => (one as { line: number }).line - (other as { line: number }).line)
   expect(named).toEqual([
     { file, line: 3, field: null, reason: expect.stringContaining('quote'), row: bad[0] },
@@ -128,59 +119,61 @@ test('rejected rows are named by line, whether the file, the rules or the server
     { file, line: 6, field: 'account_id', reason: 'no rule gives account_id or session_id a value', row: expect.anything() },
     { file, line: 7, field: 'event_type', reason: 'must be 1 to 64 of a-z, 0-9 and _', row: expect.anything() },
   ])
-  await run([await fileOf('clean.csv', [HEADER, line(2)].join('\n'))])
+  await run(stack, [await fileOf('clean.csv', [HEADER, line(2)].join('\n'))])
   expect(await rejected()).toEqual([])
 })
 
-test('what is wrong with files and rules is said before anything is sent', async () => {
+test('what is wrong with files and rules is said before anything is sent', async ({ db, stack }) => {
   const good = await fileOf('good.csv', [HEADER, line(0)].join('\n'))
   const bare = await fileOf('bare.csv', 'time,product\n2026-03-01,p\n')
   const fake = await fileOf('fake.csv', line(0)).then((path) => `${path}.gz`)
   await writeFile(fake, 'this is no gzip')
   const misspelt = { rules: [ruleOf('map', 'ref_id=produkt', INTERACTIONS)] }
-  await expect(run([good], misspelt)).rejects.toThrow(`${good} has no column "produkt"`)
-  await expect(run([good, bare])).rejects.toThrow(`${bare} has no column "kind"`)
-  await expect(run([bare], { rules: [ruleOf('map', 'ref_id=product', INTERACTIONS)] })).rejects.toThrow(
+  await expect(run(stack, [good], misspelt)).rejects.toThrow(`${good} has no column "produkt"`)
+  await expect(run(stack, [good, bare])).rejects.toThrow(`${bare} has no column "kind"`)
+  await expect(run(stack, [bare], { rules: [ruleOf('map', 'ref_id=product', INTERACTIONS)] })).rejects.toThrow(
     'Nothing gives event_type',
   )
-  await expect(run([good, join(folder, 'none.csv')])).rejects.toThrow('none.csv cannot be read: there is no such file')
-  await expect(run([good, fake])).rejects.toThrow(`${fake} cannot be read: it is not a gzip file`)
-  await expect(run([good], { rejectedPath: good })).rejects.toThrow('is also a file to import')
-  await expect(run([good], { ingressUrl: 'http://127.0.0.1:1' })).rejects.toThrow('Restate does not answer at http://127.0.0.1:1')
-  const { rows } = await sql`select from interaction where ref_id like ${`${product}%`}`.execute(database.db)
+  await expect(run(stack, [good, join(folder, 'none.csv')])).rejects.toThrow('none.csv cannot be read: there is no such file')
+  await expect(run(stack, [good, fake])).rejects.toThrow(`${fake} cannot be read: it is not a gzip file`)
+  await expect(run(stack, [good], { rejectedPath: good })).rejects.toThrow('is also a file to import')
+  await expect(run(stack, [good], { ingressUrl: 'http://127.0.0.1:1' })).rejects.toThrow(
+    'Restate does not answer at http://127.0.0.1:1',
+  )
+  const { rows } = await sql`select from interaction where ref_id like ${`${product}%`}`.execute(db)
   expect(rows).toEqual([])
 })
 
-test('a file that ends in the middle of its compressed data stops the import', async () => {
+test('a file that ends in the middle of its compressed data stops the import', async ({ stack }) => {
   const whole = gzipSync(
     [HEADER, ...Array.from({ length: 6_000 }, (_each, index) => `${line(index)}${Math.sin(index)}`)].join('\n'),
   )
   const path = join(folder, 'cut.csv.gz')
   await writeFile(path, whole.subarray(0, whole.length - 1_000))
-  const failed = run([path], { batchRows: 1_000 })
+  const failed = run(stack, [path], { batchRows: 1_000 })
   await expect(failed).rejects.toThrow(/The import stopped: .* ends in the middle .* running it again is safe/)
 })
 
-test('a batch that an overloaded ingress refuses is sent again until it is recorded', async () => {
+test('a batch that an overloaded ingress refuses is sent again until it is recorded', async ({ db, stack }) => {
   const proxy = await flakyProxy(stack.ingressUrl, 3)
   const file = await fileOf('flaky.csv', [HEADER, ...lines(9)].join('\n'))
-  expect(await run([file], { ingressUrl: proxy.url })).toEqual([{ rows: 9, accepted: 9, duplicates: 0, rejected: 0 }])
+  expect(await run(stack, [file], { ingressUrl: proxy.url })).toEqual([{ rows: 9, accepted: 9, duplicates: 0, rejected: 0 }])
   await proxy.close()
   await stack.settled()
-  expect((await verify(database.db)).drift).toEqual([])
-  const { rows } = await sql`select from interaction where ref_id like ${`${product}%`}`.execute(database.db)
+  expect((await verify(db)).drift).toEqual([])
+  const { rows } = await sql`select from interaction where ref_id like ${`${product}%`}`.execute(db)
   expect(rows).toHaveLength(9)
 })
 
-test('an import gives up when its patience ends, and says that it may be repeated', async () => {
+test('an import gives up when its patience ends, and says that it may be repeated', async ({ stack }) => {
   const proxy = await flakyProxy(stack.ingressUrl, Number.POSITIVE_INFINITY)
   const file = await fileOf('lost.csv', [HEADER, ...lines(9)].join('\n'))
-  const failed = run([file], { ingressUrl: proxy.url, patienceMs: 500 })
+  const failed = run(stack, [file], { ingressUrl: proxy.url, patienceMs: 500 })
   await expect(failed).rejects.toThrow(/The import stopped: Restate at .* 503.* running it again is safe/)
   await proxy.close()
 })
 
-test('products are imported once, a file that was written later wins, and bad rows are named', async () => {
+test('products are imported once, a file that was written later wins, and bad rows are named', async ({ db, stack }) => {
   const kind = products({ priceDecimals: 2 })
   const asProducts = {
     kind,
@@ -205,25 +198,25 @@ test('products are imported once, a file that was written later wins, and bad ro
     ',x,1',
   )
   const late = await written('late.csv', '2026-03-02', `${product}1,Brass lamp,`, `${product}4,${'x'.repeat(1_001)},1`)
-  expect(await run([late], asProducts)).toEqual([{ rows: 2, accepted: 1, duplicates: 0, rejected: 1 }])
+  expect(await run(stack, [late], asProducts)).toEqual([{ rows: 2, accepted: 1, duplicates: 0, rejected: 1 }])
   expect(await rejected()).toEqual([
     expect.objectContaining({ line: 3, field: 'name', reason: 'must have 1 to 1000 characters' }),
   ])
-  expect(await run([old], asProducts)).toEqual([{ rows: 5, accepted: 1, duplicates: 2, rejected: 2 }])
-  expect(await run([old, late], asProducts)).toMatchObject([
+  expect(await run(stack, [old], asProducts)).toEqual([{ rows: 5, accepted: 1, duplicates: 2, rejected: 2 }])
+  expect(await run(stack, [old, late], asProducts)).toMatchObject([
     { accepted: 0, duplicates: 3 },
     { accepted: 0, duplicates: 1 },
   ])
   const { rows } = await sql`
     select name, price, currency, status, updated_at from catalog.product where product_id like ${`${product}%`} order by product_id`.execute(
-    database.db,
+    db,
   )
   expect(rows).toEqual([
     { name: 'Brass lamp', price: null, currency: null, status: 'active', updated_at: new Date('2026-03-02') },
     { name: 'Desk', price: '100', currency: 'EUR', status: 'active', updated_at: new Date('2026-03-01') },
   ])
   const nameless = { ...asProducts, rules: [ruleOf('map', 'product_id=sku', kind)] }
-  await expect(run([old], nameless)).rejects.toThrow('Nothing gives name')
+  await expect(run(stack, [old], nameless)).rejects.toThrow('Nothing gives name')
 })
 
 /** Stands before an ingress and answers 503 to the first calls, half of them after the call got through. */

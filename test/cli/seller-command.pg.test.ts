@@ -1,24 +1,23 @@
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { expect, inject } from 'vitest'
 import { SellerDashboardResponse } from '../../src/contract/seller-dashboard.ts'
 import { sellerCommand } from '../../src/cli/commands/seller.ts'
 import { runCommand } from '../harness/programs/command.ts'
-import { createDatabase, createEmptyDatabase, type TestDatabase } from '../harness/servers/database.ts'
+import { createEmptyDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { runCommandProcess } from '../harness/programs/command-process.ts'
 import { saleLine, storeSales } from '../harness/items/sales.ts'
+import { pgTest as test } from '../harness/fixtures.ts'
 
-let database: TestDatabase
-beforeAll(async () => {
-  database = await createDatabase(inject('postgresUrl'))
+test.beforeAll(async ({ db }) => {
   const sold = (day: string, amount: number) => saleLine({ occurredAtMs: Date.parse(day), amount, quantity: 2 })
-  await storeSales(database.db, [sold('2026-02-28', 10_000), sold('2026-03-01T23:30Z', 4_990), sold('2026-03-02', 4_990)])
+  await storeSales(db, [sold('2026-02-28', 10_000), sold('2026-03-01T23:30Z', 4_990), sold('2026-03-02', 4_990)])
 })
-afterAll(() => database.drop())
 
-const run = (args: string[], url = database.url) => runCommand(sellerCommand(), args, { DATABASE_URL: url })
+const run = (database: TestDatabase, args: readonly string[], url = database.url) =>
+  runCommand(sellerCommand(), [...args], { DATABASE_URL: url })
 
 const MARCH = ['--start', '2026-03-01', '--end', '2026-03-02']
 
-test('a seller is drawn on the terminal', async () => {
+test('a seller is drawn on the terminal', async ({ database }) => {
   const { code, output } = await runCommandProcess(['seller', 'north-light', ...MARCH], { DATABASE_URL: database.url })
   expect(output).toMatch(/^Revenue +€99\.80 {2}▼ 0\.2 %$/m)
   expect(output).toMatch(/^2026-03-02 +█+ +€49\.90 +1$/m)
@@ -26,8 +25,16 @@ test('a seller is drawn on the terminal', async () => {
   expect(code).toBe(0)
 })
 
-test('with --json it is the whole answer', async () => {
-  const { text, code } = await run(['north-light', ...MARCH, '--time-zone', 'Asia/Kathmandu', '--granularity', 'week', '--json'])
+test('with --json it is the whole answer', async ({ database }) => {
+  const { text, code } = await run(database, [
+    'north-light',
+    ...MARCH,
+    '--time-zone',
+    'Asia/Kathmandu',
+    '--granularity',
+    'week',
+    '--json',
+  ])
   expect(code).toBe(0)
   const { data, meta } = SellerDashboardResponse.parse(JSON.parse(text))
   expect(data.charts.orders).toEqual([
@@ -37,11 +44,11 @@ test('with --json it is the whole answer', async () => {
   expect(meta).toMatchObject({ seller_id: 'north-light', time_zone: 'Asia/Kathmandu', granularity: 'week' })
 })
 
-test('of a seller that never sold anything it says so', async () => {
-  expect((await run(['nobody'])).text).toContain('Nothing was sold on these days.')
+test('of a seller that never sold anything it says so', async ({ database }) => {
+  expect((await run(database, ['nobody'])).text).toContain('Nothing was sold on these days.')
 })
 
-test.each([
+test.for([
   ['no seller', [], "missing required argument 'id'"],
   ['an empty seller', [''], 'The id of the seller must have 1 to 200 characters.'],
   ['a day that there is not', ['a', '--start', '2026-02-30'], '--start must be a day such as 2026-03-01.'],
@@ -52,16 +59,16 @@ test.each([
   ['a granularity that there is not', ['a', '--granularity', 'hour'], 'day, week, month'],
   ['too many bars', ['a', '--start', '2000-01-01', '--end', '2027-05-18'], '--granularity would give 10,000 points'],
   ['an option that is none', ['a', '--nonsense'], "unknown option '--nonsense'"],
-])('%s is answered with one sentence that names it', async (_name, args: string[], named) => {
-  const { code, text } = await run(args)
+] as const)('%s is answered with one sentence that names it', async ([_name, args, named], { database }) => {
+  const { code, text } = await run(database, args)
   expect(code).toBe(1)
   expect(text).toContain(named)
   expect(text.trim().split('\n')).toHaveLength(1)
 })
 
-test('a database that was never prepared is named with what prepares it', async () => {
+test('a database that was never prepared is named with what prepares it', async ({ database }) => {
   const { url, drop } = await createEmptyDatabase(inject('postgresUrl'))
-  const { text } = await run(['a'], url)
+  const { text } = await run(database, ['a'], url)
   await drop()
   expect(text).toContain('./footfall migrate')
 })

@@ -1,34 +1,22 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
+import { expect } from 'vitest'
 import type { CreateInteractionResponse } from '../../src/contract/interaction.ts'
 import { TopResponse } from '../../src/contract/popularity.ts'
 import { encodeCursor } from '../../src/store/database/cursor.ts'
-import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
-import { startGateway, type TestGateway } from '../harness/servers/gateway.ts'
-import { type Stack, startStack } from '../harness/servers/stack.ts'
+import type { TestGateway } from '../harness/servers/gateway.ts'
+import type { Stack } from '../harness/servers/stack.ts'
+import { gatewayTest as test } from '../harness/fixtures.ts'
+import type { Database } from '../../src/store/database/connection.ts'
 
-let database: TestDatabase
-let stack: Stack
-let gateway: TestGateway
-beforeAll(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-  stack = await startStack(database.db)
-  gateway = await startGateway(database.url, stack)
-})
-afterAll(async () => {
-  await gateway.stop()
-  await stack.stop()
-  await database.drop()
-})
-beforeEach(() => {
+test.beforeEach(({ gateway }) => {
   gateway.log.length = 0
 })
 
 const WAYS = ['REST', 'ingress'] as const
 type Way = (typeof WAYS)[number]
 
-async function post(way: Way, body: string): Promise<{ status: number; json: unknown }> {
+async function post(stack: Stack, gateway: TestGateway, way: Way, body: string): Promise<{ status: number; json: unknown }> {
   const url = way === 'REST' ? `${gateway.url}/api/v1/analytic/interaction` : `${stack.ingressUrl}/Analytic/CreateInteraction`
   const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
   return { status: answer.status, json: await answer.json() }
@@ -115,24 +103,27 @@ const BAD_ITEMS: [name: string, item: unknown, field: string | null, code?: stri
   ],
 ]
 
-test.each(WAYS)('through %s: each bad item is refused with its index and field, and its neighbours are recorded', async (way) => {
-  const before = await countInteractions()
-  const interactions = BAD_ITEMS.flatMap(([, item]) => [valid(), item])
-  const { status, json } = await post(way, withNesting(JSON.stringify({ interactions })))
-  expect(status).toBe(200)
-  const { accepted, duplicates, rejected } = bare(way, json)
-  expect(rejected.map(({ index, field, code }) => [BAD_ITEMS[(index - 1) / 2]![0], field, code])).toEqual(
-    BAD_ITEMS.map(([name, , field, code = 'invalid']) => [name, field, code]),
-  )
-  for (const { message, index } of rejected) {
-    const [name] = BAD_ITEMS[(index - 1) / 2]!
-    expect(message.length).toBeGreaterThan(3)
-    if (/^10,000 levels|beyond a double/.test(name)) expect(message).toMatch(/deeper than 64 levels, or has a number beyond/)
-  }
-  expect({ accepted, duplicates }).toEqual({ accepted: BAD_ITEMS.length, duplicates: 0 })
-  expect(await countInteractions()).toBe(before + BAD_ITEMS.length)
-  if (way === 'REST') expect(gateway.log).toHaveLength(1)
-})
+test.for(WAYS)(
+  'through %s: each bad item is refused with its index and field, and its neighbours are recorded',
+  async (way, { db, stack, gateway }) => {
+    const before = await countInteractions(db)
+    const interactions = BAD_ITEMS.flatMap(([, item]) => [valid(), item])
+    const { status, json } = await post(stack, gateway, way, withNesting(JSON.stringify({ interactions })))
+    expect(status).toBe(200)
+    const { accepted, duplicates, rejected } = bare(way, json)
+    expect(rejected.map(({ index, field, code }) => [BAD_ITEMS[(index - 1) / 2]![0], field, code])).toEqual(
+      BAD_ITEMS.map(([name, , field, code = 'invalid']) => [name, field, code]),
+    )
+    for (const { message, index } of rejected) {
+      const [name] = BAD_ITEMS[(index - 1) / 2]!
+      expect(message.length).toBeGreaterThan(3)
+      if (/^10,000 levels|beyond a double/.test(name)) expect(message).toMatch(/deeper than 64 levels, or has a number beyond/)
+    }
+    expect({ accepted, duplicates }).toEqual({ accepted: BAD_ITEMS.length, duplicates: 0 })
+    expect(await countInteractions(db)).toBe(before + BAD_ITEMS.length)
+    if (way === 'REST') expect(gateway.log).toHaveLength(1)
+  },
+)
 
 const BAD_BODIES: [name: string, body: string, status: number, field?: string][] = [
   ['broken JSON', '{"interactions": [', 400],
@@ -146,25 +137,31 @@ const BAD_BODIES: [name: string, body: string, status: number, field?: string][]
   ['17 MB', JSON.stringify({ interactions: ['x'.repeat(17_000_000)] }), 413],
 ]
 
-test.each(BAD_BODIES)('through REST: a body with %s is refused whole', async (_name, body, status, field) => {
-  const answer = await post('REST', body)
-  expect(answer.status).toBe(status)
-  expect(answer.json).toMatchObject({
-    error: { code: status === 413 ? 'too_large' : 'invalid_request', message: expect.any(String) },
-  })
-  if (field !== undefined)
-    expect((answer.json as { error: { details: unknown[] } }).error.details).toContainEqual(expect.objectContaining({ field }))
-  expect(gateway.log).toHaveLength(1)
-  expect(gateway.log[0]).toMatchObject({ status, msg: 'request' })
-})
+test.for(BAD_BODIES)(
+  'through REST: a body with %s is refused whole',
+  async ([_name, body, status, field], { stack, gateway }) => {
+    const answer = await post(stack, gateway, 'REST', body)
+    expect(answer.status).toBe(status)
+    expect(answer.json).toMatchObject({
+      error: { code: status === 413 ? 'too_large' : 'invalid_request', message: expect.any(String) },
+    })
+    if (field !== undefined)
+      expect((answer.json as { error: { details: unknown[] } }).error.details).toContainEqual(expect.objectContaining({ field }))
+    expect(gateway.log).toHaveLength(1)
+    expect(gateway.log[0]).toMatchObject({ status, msg: 'request' })
+  },
+)
 
-test.each(BAD_BODIES)('through the ingress: a body with %s is refused whole', async (_name, body, status, field) => {
-  const answer = await post('ingress', body)
-  expect(answer.status).toBe(status)
-  if (field !== undefined) expect(JSON.stringify(answer.json)).toContain(field)
-})
+test.for(BAD_BODIES)(
+  'through the ingress: a body with %s is refused whole',
+  async ([_name, body, status, field], { stack, gateway }) => {
+    const answer = await post(stack, gateway, 'ingress', body)
+    expect(answer.status).toBe(status)
+    if (field !== undefined) expect(JSON.stringify(answer.json)).toContain(field)
+  },
+)
 
-test.each(WAYS)('through %s: bytes that are no UTF-8 are refused, not read as other ids', async (way) => {
+test.for(WAYS)('through %s: bytes that are no UTF-8 are refused, not read as other ids', async (way, { stack, gateway }) => {
   const [head, tail] = JSON.stringify({ interactions: [{ ...valid(), ref_id: 'a|b' }] }).split('|') as [string, string]
   const url = way === 'REST' ? `${gateway.url}/api/v1/analytic/interaction` : `${stack.ingressUrl}/Analytic/CreateInteraction`
   for (const bytes of [[0xff], [0xed, 0xa0, 0x80]]) {
@@ -175,24 +172,22 @@ test.each(WAYS)('through %s: bytes that are no UTF-8 are refused, not read as ot
   }
 })
 
-test('times of any case, zone and up to nine decimals are read, and kept in milliseconds', async () => {
+test('times of any case, zone and up to nine decimals are read, and kept in milliseconds', async ({ db, stack, gateway }) => {
   const times = ['2026-01-02t03:04:05.678912345z', '2026-01-02T05:04:05.678+02:00', '2026-01-01T22:04:05.6789-05:00']
   const interactions = times.map((occurred_at) => ({ ...valid(), ref_id: 'times', occurred_at }))
-  expect(bare('REST', (await post('REST', JSON.stringify({ interactions }))).json)).toMatchObject({ accepted: 3 })
+  expect(bare('REST', (await post(stack, gateway, 'REST', JSON.stringify({ interactions }))).json)).toMatchObject({ accepted: 3 })
   const { rows } = await sql<{ n: number }>`
-    select count(*)::int as n from interaction where ref_id = 'times' and occurred_at = '2026-01-02T03:04:05.678Z'`.execute(
-    database.db,
-  )
+    select count(*)::int as n from interaction where ref_id = 'times' and occurred_at = '2026-01-02T03:04:05.678Z'`.execute(db)
   expect(rows[0]!.n).toBe(3)
 })
 
-test("what is no HTTP, and headers that are too large, are answered in the contract's shape", async () => {
+test("what is no HTTP, and headers that are too large, are answered in the contract's shape", async ({ gateway }) => {
   const tooLarge = await fetch(`${gateway.url}/health`, { headers: { 'x-large': 'x'.repeat(200_000) } })
   expect(tooLarge.status).toBe(400)
   expect(await tooLarge.json()).toEqual({ error: { code: 'invalid_request', message: 'the headers are too large' } })
 })
 
-test('a body that is no JSON by its content type is refused', async () => {
+test('a body that is no JSON by its content type is refused', async ({ gateway }) => {
   const answer = await fetch(`${gateway.url}/api/v1/analytic/interaction`, {
     method: 'POST',
     headers: { 'content-type': 'application/xml' },
@@ -204,7 +199,7 @@ test('a body that is no JSON by its content type is refused', async () => {
   })
 })
 
-test.each([
+test.for([
   ['/api/v1/analytic/popularity/top?limit=0', 400, 'limit'],
   ['/api/v1/analytic/popularity/top?limit=101', 400, 'limit'],
   ['/api/v1/analytic/popularity/top?limit=ten', 400, 'limit'],
@@ -218,7 +213,7 @@ test.each([
   ['/api/v1/analytic/verify?nonsense=1', 400, 'nonsense'],
   ['/api/v1/analytic/popularity/never-seen', 404, undefined],
   ['/api/v1/nowhere', 404, undefined],
-])('GET %s is answered %i', async (path, status, field) => {
+] as const)('GET %s is answered %i', async ([path, status, field], { gateway }) => {
   const answer = await fetch(gateway.url + path)
   expect(answer.status).toBe(status)
   const { error } = (await answer.json()) as { error: { code: string; details?: { field: string }[] } }
@@ -226,25 +221,35 @@ test.each([
   if (field !== undefined) expect(error.details).toContainEqual(expect.objectContaining({ field }))
 })
 
-test('a product id of 200 characters of four bytes each is found by its URL', async () => {
+test('a product id of 200 characters of four bytes each is found by its URL', async ({ stack, gateway }) => {
   const ref_id = '🛒'.repeat(200)
-  await post('REST', JSON.stringify({ interactions: [{ ...valid(), ref_id }] }))
+  await post(stack, gateway, 'REST', JSON.stringify({ interactions: [{ ...valid(), ref_id }] }))
   await stack.settled()
   const answer = await fetch(`${gateway.url}/api/v1/analytic/popularity/${encodeURIComponent(ref_id)}`)
   expect(await answer.json()).toMatchObject({ data: { product_id: ref_id, view_count: 1 } })
 })
 
-test('ids with whatever JSON escapes are listed as they were sent, with times of the contract', async () => {
+test('ids with whatever JSON escapes are listed as they were sent, with times of the contract', async ({ stack, gateway }) => {
   const ids = ['"quoted"', String.raw`back\slash`, 'line\nbreak\t\u0001', '\u2028', '</script>', '{"a":1}']
-  await post('REST', JSON.stringify({ interactions: ids.map((ref_id) => ({ ...valid(), ref_id, event_type: 'purchase' })) }))
+  await post(
+    stack,
+    gateway,
+    'REST',
+    JSON.stringify({ interactions: ids.map((ref_id) => ({ ...valid(), ref_id, event_type: 'purchase' })) }),
+  )
   await stack.settled()
   const answer = await fetch(`${gateway.url}/api/v1/analytic/popularity/top?limit=100`)
   const { data } = TopResponse.parse(await answer.json())
   expect(data.map((product) => product.product_id)).toEqual(expect.arrayContaining(ids))
 })
 
-test('a cursor is refused when any of its characters is changed', async () => {
-  await post('REST', JSON.stringify({ interactions: ['one', 'two', 'three'].map((ref_id) => ({ ...valid(), ref_id })) }))
+test('a cursor is refused when any of its characters is changed', async ({ stack, gateway }) => {
+  await post(
+    stack,
+    gateway,
+    'REST',
+    JSON.stringify({ interactions: ['one', 'two', 'three'].map((ref_id) => ({ ...valid(), ref_id })) }),
+  )
   await stack.settled()
   const top = async (query: string) => {
     const answer = await fetch(`${gateway.url}/api/v1/analytic/popularity/top?${query}`)
@@ -276,14 +281,14 @@ test('a cursor is refused when any of its characters is changed', async () => {
   expect(JSON.stringify(await viaIngress.json())).toContain('cursor')
 })
 
-test.each([
+test.for([
   [{ host: 'shop.example' }, 403],
   [{ origin: 'https://shop.example' }, 403],
   [{ origin: 'null' }, 403],
   [{ 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors' }, 403],
   [{ 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' }, 200],
   [{ origin: 'http://localhost:5173' }, 200],
-])('without keys, a request with %j is answered %i', async (headers, status) => {
+] as const)('without keys, a request with %j is answered %i', async ([headers, status], { gateway }) => {
   expect(await statusOf(`${gateway.url}/health`, headers)).toBe(status)
 })
 
@@ -300,7 +305,7 @@ async function statusOf(url: string, headers: Record<string, string>): Promise<n
   })
 }
 
-async function countInteractions(): Promise<number> {
-  const { rows } = await sql<{ n: number }>`select count(*)::int as n from interaction`.execute(database.db)
+async function countInteractions(db: Database): Promise<number> {
+  const { rows } = await sql<{ n: number }>`select count(*)::int as n from interaction`.execute(db)
   return rows[0]!.n
 }

@@ -2,42 +2,32 @@ import { Agent, request } from 'node:http'
 import { connect as connectSocket, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { expect } from 'vitest'
 import { createApiKey } from '../../src/store/access/api-key.ts'
 import { verify } from '../../src/store/proof/verification.ts'
-import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { startGateway, type TestGateway } from '../harness/servers/gateway.ts'
-import { type Stack, startStack } from '../harness/servers/stack.ts'
+import type { Stack } from '../harness/servers/stack.ts'
 import { until } from '../../src/main/embedded/until.ts'
+import { gatewayTest as test } from '../harness/fixtures.ts'
+import type { Database } from '../../src/store/database/connection.ts'
 
 const PATH = '/api/v1/analytic/interaction'
 const SOCKETS_MAX = 1_000
 const REQUESTS = 10_000
 
-let database: TestDatabase
-let stack: Stack
-let gateway: TestGateway
 let key: string
-beforeAll(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-  stack = await startStack(database.db)
+test.beforeAll(async ({ db }) => {
   const made = { name: 'burst', scopes: ['ingest', 'read'], isPublishable: false, origins: [], sellerId: null } as const
-  key = (await createApiKey(database.db, { ...made, requestsPerMinute: null })).text
-  gateway = await startGateway(database.url, stack)
-})
-afterAll(async () => {
-  await gateway.stop()
-  await stack.stop()
-  await database.drop()
+  key = (await createApiKey(db, { ...made, requestsPerMinute: null })).text
 })
 
 const bodyOf = (product: string) =>
   JSON.stringify({ interactions: [{ session_id: 's', event_type: 'view', ref_type: 'Product', ref_id: product }] })
 
-async function viewsOf(product: string): Promise<number> {
+async function viewsOf(db: Database, stack: Stack, product: string): Promise<number> {
   await stack.settled()
   const { rows } = await sql<{ n: number }>`
-    select coalesce(sum(view_count), 0)::int as n from product_popularity where product_id = ${product}`.execute(database.db)
+    select coalesce(sum(view_count), 0)::int as n from product_popularity where product_id = ${product}`.execute(db)
   return rows[0]!.n
 }
 
@@ -58,12 +48,12 @@ function post(url: string, product: string, agent: Agent): Promise<Answered> {
   })
 }
 
-test.each([
+test.for([
   [REQUESTS, 'of a gateway whose queue has room for all', {}],
   [REQUESTS / 5, 'of a gateway whose queue is soon full', { queueEventsMax: 50, flushesMax: 1 }],
-])(
+] as const)(
   '%i requests at once %s are all answered 200 or 503, and as many are counted as were answered 200',
-  async (requests, name, limits) => {
+  async ([requests, name, limits], { db, database, stack }) => {
     const burst = await startGateway(database.url, stack, { limits })
     const agent = new Agent({ keepAlive: true, maxSockets: SOCKETS_MAX })
     const product = `burst-${name.length}`
@@ -73,13 +63,13 @@ test.each([
     expect(answers.every(({ status }) => status === 200 || status === 503)).toBe(true)
     expect(refused.every(({ retryAfter }) => Number(retryAfter) > 0)).toBe(true)
     if (Object.keys(limits).length > 0) expect(refused.length).toBeGreaterThan(0)
-    expect(await viewsOf(product)).toBe(requests - refused.length)
-    expect((await verify(database.db)).drift).toEqual([])
+    expect(await viewsOf(db, stack, product)).toBe(requests - refused.length)
+    expect((await verify(db)).drift).toEqual([])
     await burst.stop()
   },
 )
 
-async function open(): Promise<{ socket: Socket; received: () => string }> {
+async function open(gateway: TestGateway): Promise<{ socket: Socket; received: () => string }> {
   const socket = connectSocket(Number(new URL(gateway.url).port), '127.0.0.1')
   let received = ''
   socket.on('data', (chunk: Buffer) => (received += chunk.toString()))
@@ -91,30 +81,33 @@ async function open(): Promise<{ socket: Socket; received: () => string }> {
 
 const KEY = 'authorization: Bearer '
 
-test.each([
+test.for([
   ['one header', `x-bomb: ${'x'.repeat(150_000)}\r\n`],
   ['3,000 headers', Array.from({ length: 3_000 }, (_, n) => `x-${n}: x\r\n`).join('')],
   ['a key', `${KEY}${'f'.repeat(150_000)}\r\n`],
-])('%s of more than there may be: 400 in the shape of the contract, and the connection is closed', async (_name, headers) => {
-  const { socket, received } = await open()
-  const closed = new Promise((resolve) => socket.once('close', resolve))
-  socket.write(`GET /health HTTP/1.1\r\nhost: localhost\r\n${headers}\r\n`)
-  await closed
-  expect(received()).toMatch(/^HTTP\/1\.1 400 .*"code":"invalid_request","message":"the headers are too large"/s)
-})
+] as const)(
+  '%s of more than there may be: 400 in the shape of the contract, and the connection is closed',
+  async ([_name, headers], { gateway }) => {
+    const { socket, received } = await open(gateway)
+    const closed = new Promise((resolve) => socket.once('close', resolve))
+    socket.write(`GET /health HTTP/1.1\r\nhost: localhost\r\n${headers}\r\n`)
+    await closed
+    expect(received()).toMatch(/^HTTP\/1\.1 400 .*"code":"invalid_request","message":"the headers are too large"/s)
+  },
+)
 
-test('headers without an end are cut off, and nobody else notices', async () => {
-  const bombs = await Promise.all(Array.from({ length: 50 }, open))
+test('headers without an end are cut off, and nobody else notices', async ({ gateway }) => {
+  const bombs = await Promise.all(Array.from({ length: 50 }, () => open(gateway)))
   const closed = bombs.map(({ socket }) => new Promise((resolve) => socket.once('close', resolve)))
   for (const { socket } of bombs) socket.write(`GET / HTTP/1.1\r\nhost: localhost\r\nx-bomb: ${'x'.repeat(1_000_000)}`)
   expect((await fetch(`${gateway.url}/health`)).status).toBe(200)
   await Promise.all(closed)
 })
 
-test('requests that come in byte by byte hold nobody else up', async () => {
+test('requests that come in byte by byte hold nobody else up', async ({ db, stack, gateway }) => {
   const head = `POST ${PATH} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${key}\r\ncontent-type: application/json\r\n`
   const body = bodyOf('trickle')
-  const slow = await Promise.all(Array.from({ length: 200 }, open))
+  const slow = await Promise.all(Array.from({ length: 200 }, () => open(gateway)))
   for (const [n, { socket }] of slow.entries()) {
     // Half of them never come to the end of their headers.
     socket.write(n % 2 === 0 ? head : `${head}content-length: ${body.length}\r\n\r\n${body.slice(0, 1)}`)
@@ -131,6 +124,6 @@ test('requests that come in byte by byte hold nobody else up', async () => {
   const isAnswered = async () => slow.filter(({ received }) => received().startsWith('HTTP/1.1 200')).length === 100
   expect(await until(isAnswered, 30_000)).toBe(true)
   for (const { socket } of slow) socket.destroy()
-  expect(await viewsOf('trickle')).toBe(100)
-  expect(await viewsOf('quick')).toBe(20)
+  expect(await viewsOf(db, stack, 'trickle')).toBe(100)
+  expect(await viewsOf(db, stack, 'quick')).toBe(20)
 })

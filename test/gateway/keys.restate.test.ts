@@ -1,40 +1,27 @@
 import crypto from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'
 import { sql } from 'kysely'
-import { afterAll, afterEach, beforeAll, expect, inject, test, vi } from 'vitest'
+import { afterEach, expect, inject, vi } from 'vitest'
 import { createKeyRing, KEYS_MS_MAX } from '../../src/gateway/access/key-ring.ts'
 import { revokeApiKey } from '../../src/store/access/api-key.ts'
 import { connect, type Database } from '../../src/store/database/connection.ts'
-import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
-import { SETTINGS, startGateway, type TestGateway } from '../harness/servers/gateway.ts'
-import { ask as askAt, type Asked, INGEST, makeKey, makeKeys, MANAGE, READ, type TestKeys } from '../harness/items/keys.ts'
-import { type Stack, startStack } from '../harness/servers/stack.ts'
+import { createDatabase } from '../harness/servers/database.ts'
+import { SETTINGS, startGateway } from '../harness/servers/gateway.ts'
+import { ask, INGEST, makeKey, makeKeys, MANAGE, READ, type TestKeys } from '../harness/items/keys.ts'
 import { startTcpProxy } from '../harness/servers/tcp-proxy.ts'
 import { until } from '../../src/main/embedded/until.ts'
+import { gatewayTest as test } from '../harness/fixtures.ts'
 
-let database: TestDatabase
-let stack: Stack
-let gateway: TestGateway
 let keys: TestKeys
-beforeAll(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-  stack = await startStack(database.db)
-  keys = await makeKeys(database.db)
-  gateway = await startGateway(database.url, stack)
+test.beforeAll(async ({ db }) => {
+  keys = await makeKeys(db)
 })
 afterEach(() => {
   vi.restoreAllMocks()
   syncBuiltinESMExports()
 })
-afterAll(async () => {
-  await gateway.stop()
-  await stack.stop()
-  await database.drop()
-})
 
-const ask = ({ url = gateway.url, ...asked }: Asked & { url?: string }) => askAt(url, asked)
-
-test.each([
+test.for([
   ['ingest', INGEST, 200],
   ['ingest', READ, 403],
   ['ingest', MANAGE, 403],
@@ -52,8 +39,8 @@ test.each([
   ['seller', READ, 403],
   ['seller', READ.replace('top', 'lamp'), 403],
   ['seller', MANAGE, 403],
-] as const)('a key that may %s is answered at %s with %i', async (name, path, status) => {
-  const { status: answered, json, headers } = await ask({ path, key: keys[name] })
+] as const)('a key that may %s is answered at %s with %i', async ([name, path, status], { gateway }) => {
+  const { status: answered, json, headers } = await ask(gateway.url, { path, key: keys[name] })
   expect(answered).toBe(status)
   if (status !== 403) return
   expect(json.error).toMatchObject({ code: 'forbidden', message: expect.stringMatching(/scope|seller/) })
@@ -77,10 +64,10 @@ const WRONG: [name: string, key: () => string | undefined][] = [
   ['10 KB', () => 'f'.repeat(10_000)],
 ]
 
-test.each(WRONG)('with %s as key the answer is 401 in the shape of the contract', async (name, key) => {
+test.for(WRONG)('with %s as key the answer is 401 in the shape of the contract', async ([name, key], { gateway }) => {
   const shown = key()
   for (const path of [READ, INGEST, MANAGE]) {
-    const { status, json, headers } = await ask({ path, ...(shown === undefined ? {} : { key: shown }) })
+    const { status, json, headers } = await ask(gateway.url, { path, ...(shown === undefined ? {} : { key: shown }) })
     expect(status).toBe(401)
     expect(headers.get('www-authenticate')).toBe('Bearer')
     const message = name === 'none' ? 'show a key: Authorization: Bearer <key>' : 'the key is not known, or was revoked'
@@ -88,23 +75,26 @@ test.each(WRONG)('with %s as key the answer is 401 in the shape of the contract'
   }
 })
 
-test.each(WRONG.slice(1))('%s as key costs one hash that is compared in constant time', async (_name, key) => {
+test.for(WRONG.slice(1))('%s as key costs one hash that is compared in constant time', async ([_name, key], { gateway }) => {
   const compared = vi.spyOn(crypto, 'timingSafeEqual')
   const hashed = vi.spyOn(crypto, 'createHash')
   syncBuiltinESMExports()
-  await ask({ path: READ, key: keys.read })
-  await ask({ path: READ, key: key()! })
+  await ask(gateway.url, { path: READ, key: keys.read })
+  await ask(gateway.url, { path: READ, key: key()! })
   expect([compared.mock.calls.length, hashed.mock.calls.length]).toEqual([2, 2])
 })
 
-test.each(['x-management-key', 'authorization'])('a key may be shown in %s', async (header) => {
-  expect((await ask({ path: READ, headers: { [header]: keys.read } })).status).toBe(200)
+test.for(['x-management-key', 'authorization'])('a key may be shown in %s', async (header, { gateway }) => {
+  expect((await ask(gateway.url, { path: READ, headers: { [header]: keys.read } })).status).toBe(200)
 })
 
-test('what is open needs no key, what is unknown is not found, and everything else is shut', async () => {
+test('what is open needs no key, what is unknown is not found, and everything else is shut', async ({ gateway }) => {
   for (const path of ['/health', '/ready', '/openapi.json', '/']) expect((await fetch(gateway.url + path)).status).toBe(200)
-  expect((await ask({ path: '/metrics' })).status).toBe(401)
-  expect(await ask({ path: '/api/v1/nonsense' })).toMatchObject({ status: 404, json: { error: { code: 'not_found' } } })
+  expect((await ask(gateway.url, { path: '/metrics' })).status).toBe(401)
+  expect(await ask(gateway.url, { path: '/api/v1/nonsense' })).toMatchObject({
+    status: 404,
+    json: { error: { code: 'not_found' } },
+  })
   const { paths } = (await (await fetch(`${gateway.url}/openapi.json`)).json()) as { paths: Record<string, object> }
   for (const [path, methods] of Object.entries(paths).filter(([path]) => path.startsWith('/api/'))) {
     for (const method of Object.keys(methods)) {
@@ -114,100 +104,100 @@ test('what is open needs no key, what is unknown is not found, and everything el
   }
 })
 
-test('a new key works and a revoked one stops within seconds, without a restart', async () => {
-  const { keyId, text } = await makeKey(database.db, { scopes: ['read'] })
-  const statusIs = (status: number) => until(async () => (await ask({ path: READ, key: text })).status === status, 5_000)
+test('a new key works and a revoked one stops within seconds, without a restart', async ({ db, gateway }) => {
+  const { keyId, text } = await makeKey(db, { scopes: ['read'] })
+  const statusIs = (status: number) =>
+    until(async () => (await ask(gateway.url, { path: READ, key: text })).status === status, 5_000)
   expect(await statusIs(200)).toBe(true)
-  expect(await revokeApiKey(database.db, keyId)).toBe(true)
+  expect(await revokeApiKey(db, keyId)).toBe(true)
   expect(await statusIs(401)).toBe(true)
-  expect(await revokeApiKey(database.db, keyId)).toBe(false)
+  expect(await revokeApiKey(db, keyId)).toBe(false)
 })
 
-test('from the first key on nobody gets in without one, also when all of them are revoked', async () => {
-  const own = await createDatabase(inject('postgresUrl'))
-  const opened = await startGateway(own.url, stack)
-  const status = async (key?: string) =>
-    (await ask({ path: READ, url: opened.url, ...(key === undefined ? {} : { key }) })).status
+test('from the first key on nobody gets in without one, also when all of them are revoked', async ({ stack }) => {
+  const empty = await createDatabase(inject('postgresUrl'))
+  const opened = await startGateway(empty.url, stack)
+  const status = async (key?: string) => (await ask(opened.url, { path: READ, ...(key === undefined ? {} : { key }) })).status
   expect(await status()).toBe(200)
-  const { keyId, text } = await makeKey(own.db, { scopes: ['read'] })
+  const { keyId, text } = await makeKey(empty.db, { scopes: ['read'] })
   expect(await until(async () => (await status()) === 401, 5_000)).toBe(true)
   expect(await status(text)).toBe(200)
-  await revokeApiKey(own.db, keyId)
+  await revokeApiKey(empty.db, keyId)
   expect(await until(async () => (await status(text)) === 401, 5_000)).toBe(true)
   expect(await status()).toBe(401)
   await opened.stop()
-  await own.drop()
+  await empty.drop()
 })
 
-test('a gateway that others can reach lets nobody in before there is a key', async () => {
-  const own = await createDatabase(inject('postgresUrl'))
-  const opened = await startGateway(own.url, stack, { settings: { ...SETTINGS, isPublic: true } })
-  expect((await ask({ path: READ, url: opened.url })).status).toBe(401)
+test('a gateway that others can reach lets nobody in before there is a key', async ({ stack }) => {
+  const empty = await createDatabase(inject('postgresUrl'))
+  const opened = await startGateway(empty.url, stack, { settings: { ...SETTINGS, isPublic: true } })
+  expect((await ask(opened.url, { path: READ })).status).toBe(401)
   await opened.stop()
-  await own.drop()
+  await empty.drop()
 })
 
 const accessOf = (db: Database) => ({ keys: createKeyRing(db, () => undefined), sellerOfToken: undefined })
 
-test('while PostgreSQL is away known keys are known and probes are answered', async () => {
-  const wire = await startTcpProxy(database.url)
-  const db = connect({ url: wire.url, name: 'test gateway', readOnly: true })
-  const patient = await startGateway(database.url, stack, { db, access: accessOf(db) })
-  const status = async (key: string) => (await ask({ key, url: patient.url })).status
+test('while PostgreSQL is away known keys are known and probes are answered', async ({ db, database, stack }) => {
+  const proxy = await startTcpProxy(database.url)
+  const proxied = connect({ url: proxy.url, name: 'test gateway', readOnly: true })
+  const patient = await startGateway(database.url, stack, { db: proxied, access: accessOf(proxied) })
+  const status = async (key: string) => (await ask(patient.url, { key })).status
   expect(await status(keys.ingest)).toBe(200)
-  await wire.cut()
-  const { text } = await makeKey(database.db)
+  await proxy.cut()
+  const { text } = await makeKey(db)
   for (let n = 0; n < 3; n++) {
     expect([await status(keys.ingest), await status(keys.read), await status(keys.revoked)]).toEqual([200, 403, 401])
   }
   expect(await status(text)).toBe(401)
-  await wire.mend()
+  await proxy.mend()
   expect(await until(async () => (await status(text)) === 200, 10_000)).toBe(true)
   await patient.stop()
-  await wire.cut()
-  await db.destroy()
+  await proxy.cut()
+  await proxied.destroy()
 })
 
-test('while PostgreSQL takes everything and answers nothing known keys are known', async () => {
-  const wire = await startTcpProxy(database.url)
-  const db = connect({ url: wire.url, name: 'test gateway', readOnly: true })
+test('while PostgreSQL takes everything and answers nothing known keys are known', async ({ database, stack }) => {
+  const proxy = await startTcpProxy(database.url)
+  const db = connect({ url: proxy.url, name: 'test gateway', readOnly: true })
   const patient = await startGateway(database.url, stack, { db, access: accessOf(db) })
-  const status = async (key: string) => (await ask({ key, url: patient.url })).status
+  const status = async (key: string) => (await ask(patient.url, { key })).status
   expect(await status(keys.ingest)).toBe(200)
-  wire.hold()
+  proxy.hold()
   // Longer than the keys are known without asking.
   const heldMs = Date.now()
   expect(await until(async () => (await status(keys.ingest)) === 200 && Date.now() - heldMs > 3 * KEYS_MS_MAX, 30_000)).toBe(true)
   expect([await status(keys.read), await status(keys.revoked)]).toEqual([403, 401])
-  await wire.cut()
+  await proxy.cut()
   await patient.stop()
   await db.destroy()
 })
 
-test('a gateway that could never ask for the keys lets nobody in, and says that it is alive', async () => {
-  const wire = await startTcpProxy(database.url)
-  await wire.cut()
-  const db = connect({ url: wire.url, name: 'test gateway', readOnly: true })
+test('a gateway that could never ask for the keys lets nobody in, and says that it is alive', async ({ database, stack }) => {
+  const proxy = await startTcpProxy(database.url)
+  await proxy.cut()
+  const db = connect({ url: proxy.url, name: 'test gateway', readOnly: true })
   const cutOff = await startGateway(database.url, stack, { db, access: accessOf(db) })
-  expect(await ask({ key: keys.ingest, url: cutOff.url })).toMatchObject({
+  expect(await ask(cutOff.url, { key: keys.ingest })).toMatchObject({
     status: 503,
     json: { error: { code: 'unavailable' } },
   })
-  expect((await ask({ path: READ, url: cutOff.url })).status).toBe(503)
+  expect((await ask(cutOff.url, { path: READ })).status).toBe(503)
   expect((await fetch(`${cutOff.url}/health`)).status).toBe(200)
   await cutOff.stop()
   await db.destroy()
 })
 
-test('neither a secret nor an address with a key is in the log or in the database', async () => {
-  await ask({ path: `${INGEST}?key=${keys.shop}` })
-  await ask({ path: `${INGEST}?key=${keys.ingest}` })
-  await ask({ path: `${INGEST}?%6bey=${keys.ingest}` })
-  await ask({ path: `${INGEST}?key=${keys.shop.replace(/.$/, 'g')}` })
-  await ask({ path: `/nonsense?key=${keys.read}` })
-  await ask({ path: `/%zz?key=${keys.read}` })
+test('neither a secret nor an address with a key is in the log or in the database', async ({ db, gateway }) => {
+  await ask(gateway.url, { path: `${INGEST}?key=${keys.shop}` })
+  await ask(gateway.url, { path: `${INGEST}?key=${keys.ingest}` })
+  await ask(gateway.url, { path: `${INGEST}?%6bey=${keys.ingest}` })
+  await ask(gateway.url, { path: `${INGEST}?key=${keys.shop.replace(/.$/, 'g')}` })
+  await ask(gateway.url, { path: `/nonsense?key=${keys.read}` })
+  await ask(gateway.url, { path: `/%zz?key=${keys.read}` })
   const written = JSON.stringify(gateway.log)
-  const { rows } = await readAll()
+  const { rows } = await readAll(db)
   for (const key of Object.values(keys)) {
     expect(written).not.toContain(secretOf(key))
     expect(rows).not.toContain(secretOf(key))
@@ -216,9 +206,7 @@ test('neither a secret nor an address with a key is in the log or in the databas
   expect(gateway.log.length).toBeGreaterThan(5)
 })
 
-async function readAll(): Promise<{ rows: string }> {
-  const { rows } = await sql<{ row: string }>`select to_jsonb(k)::text || k.secret_sha256::text as row from api_key k`.execute(
-    database.db,
-  )
+async function readAll(db: Database): Promise<{ rows: string }> {
+  const { rows } = await sql<{ row: string }>`select to_jsonb(k)::text || k.secret_sha256::text as row from api_key k`.execute(db)
   return { rows: JSON.stringify(rows) }
 }

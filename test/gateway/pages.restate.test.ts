@@ -1,83 +1,58 @@
 import { request as requestHttp } from 'node:http'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
+import { expect } from 'vitest'
 import { SETTINGS, startGateway, type TestGateway } from '../harness/servers/gateway.ts'
-import {
-  type Answer,
-  ask as askAt,
-  type Asked,
-  events,
-  INGEST,
-  makeKey,
-  makeKeys,
-  MANAGE,
-  READ,
-  SHOP,
-  type TestKeys,
-} from '../harness/items/keys.ts'
-import { type Stack, startStack } from '../harness/servers/stack.ts'
+import { type Answer, ask, events, INGEST, makeKey, makeKeys, MANAGE, READ, SHOP, type TestKeys } from '../harness/items/keys.ts'
 import { until } from '../../src/main/embedded/until.ts'
+import { gatewayTest as test } from '../harness/fixtures.ts'
 
 const ELSEWHERE = 'https://elsewhere.example'
 
-let database: TestDatabase
-let stack: Stack
-let gateway: TestGateway
 let keys: TestKeys
-beforeAll(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-  stack = await startStack(database.db)
-  keys = await makeKeys(database.db)
-  gateway = await startGateway(database.url, stack)
-})
-afterAll(async () => {
-  await gateway.stop()
-  await stack.stop()
-  await database.drop()
+test.beforeAll(async ({ db }) => {
+  keys = await makeKeys(db)
 })
 
-const ask = ({ url = gateway.url, ...asked }: Asked & { url?: string }) => askAt(url, asked)
 const inPage = (origin = SHOP) => ({ origin, 'content-type': 'text/plain;charset=UTF-8' })
 const asShop = (key = keys.shop) => `${INGEST}?key=${key}`
 
-test.each([
+test.for([
   ['of its origin', SHOP, 200],
   ['of another origin', ELSEWHERE, 403],
   ['of another scheme', 'http://shop.example', 403],
   ['of another port', `${SHOP}:8443`, 403],
   ['of a name that begins alike', `${SHOP}.evil.example`, 403],
   ['without an origin (null)', 'null', 403],
-])('a publishable key is answered to a page %s (%s) with %i', async (_name, origin, status) => {
-  const answer = await ask({ path: asShop(), headers: inPage(origin) })
+] as const)('a publishable key is answered to a page %s (%s) with %i', async ([_name, origin, status], { gateway }) => {
+  const answer = await ask(gateway.url, { path: asShop(), headers: inPage(origin) })
   expect(answer.status).toBe(status)
   expect(answer.headers.get('access-control-allow-origin')).toBe(status === 200 ? SHOP : null)
   expect(answer.headers.get('vary')).toContain('Origin')
   expect(answer.headers.get('access-control-allow-credentials')).toBeNull()
 })
 
-test('a publishable key works in the query and in a header, as text and as JSON, and without a page', async () => {
-  expect((await ask({ path: asShop() })).status).toBe(200)
-  expect((await ask({ key: keys.shop, headers: inPage() })).status).toBe(200)
-  expect((await ask({ key: keys.shop, headers: { origin: SHOP } })).status).toBe(200)
-  expect((await ask({ path: `${INGEST}?key=${keys.shop}&key=${keys.shop}` })).status).toBe(401)
+test('a publishable key works in the query and in a header, as text and as JSON, and without a page', async ({ gateway }) => {
+  expect((await ask(gateway.url, { path: asShop() })).status).toBe(200)
+  expect((await ask(gateway.url, { key: keys.shop, headers: inPage() })).status).toBe(200)
+  expect((await ask(gateway.url, { key: keys.shop, headers: { origin: SHOP } })).status).toBe(200)
+  expect((await ask(gateway.url, { path: `${INGEST}?key=${keys.shop}&key=${keys.shop}` })).status).toBe(401)
 })
 
-test('with a publishable key a body of 64 KiB is taken, a larger one is not, nor one of unknown length', async () => {
+test('with a publishable key a body of 64 KiB is taken, a larger one is not, nor one of unknown length', async ({ gateway }) => {
   const bytes = (size: number) => events().padEnd(size, ' ')
-  expect((await ask({ path: asShop(), headers: inPage(), body: bytes(65_536) })).status).toBe(200)
-  expect(await ask({ path: asShop(), headers: inPage(), body: bytes(65_537) })).toMatchObject({
+  expect((await ask(gateway.url, { path: asShop(), headers: inPage(), body: bytes(65_536) })).status).toBe(200)
+  expect(await ask(gateway.url, { path: asShop(), headers: inPage(), body: bytes(65_537) })).toMatchObject({
     status: 413,
     json: { error: { code: 'too_large' } },
   })
-  expect((await ask({ key: keys.ingest, body: bytes(65_537) })).status).toBe(200)
-  expect(await askChunked(asShop(), 'text/plain')).toMatchObject({
+  expect((await ask(gateway.url, { key: keys.ingest, body: bytes(65_537) })).status).toBe(200)
+  expect(await askChunked(gateway, asShop(), 'text/plain')).toMatchObject({
     status: 400,
     json: { error: { message: expect.stringContaining('content-length') } },
   })
 })
 
 /** Without content-length. */
-function askChunked(path: string, type: string): Promise<{ status: number | undefined; json: unknown }> {
+function askChunked(gateway: TestGateway, path: string, type: string): Promise<{ status: number | undefined; json: unknown }> {
   return new Promise((resolve, reject) => {
     const request = requestHttp(gateway.url + path, { method: 'POST', headers: { 'content-type': type } }, (answer) => {
       let text = ''
@@ -90,26 +65,29 @@ function askChunked(path: string, type: string): Promise<{ status: number | unde
   })
 }
 
-test('a secret key is refused in an address, and with a body that says it is text', async () => {
-  expect(await ask({ path: asShop(keys.ingest) })).toMatchObject({ status: 403, json: { error: { code: 'forbidden' } } })
-  expect(await ask({ path: `${READ}?key=${keys.read}` })).toMatchObject({ status: 403 })
-  expect(await ask({ key: keys.ingest, headers: { 'content-type': 'text/plain' } })).toMatchObject({
+test('a secret key is refused in an address, and with a body that says it is text', async ({ gateway }) => {
+  expect(await ask(gateway.url, { path: asShop(keys.ingest) })).toMatchObject({
+    status: 403,
+    json: { error: { code: 'forbidden' } },
+  })
+  expect(await ask(gateway.url, { path: `${READ}?key=${keys.read}` })).toMatchObject({ status: 403 })
+  expect(await ask(gateway.url, { key: keys.ingest, headers: { 'content-type': 'text/plain' } })).toMatchObject({
     status: 400,
     json: { error: { code: 'invalid_request', message: expect.stringContaining('content-type') } },
   })
 })
 
-test.each([
+test.for([
   [SHOP, 204, SHOP],
   [ELSEWHERE, 403, null],
   ['null', 403, null],
-])('a preflight of %s is answered %i', async (origin, status, allowed) => {
+] as const)('a preflight of %s is answered %i', async ([origin, status, allowed], { gateway }) => {
   const headers = {
     origin,
     'access-control-request-method': 'POST',
     'access-control-request-headers': 'authorization,content-type',
   }
-  const answer = await ask({ method: 'OPTIONS', headers })
+  const answer = await ask(gateway.url, { method: 'OPTIONS', headers })
   expect(answer.status).toBe(status)
   expect(answer.headers.get('access-control-allow-origin')).toBe(allowed)
   if (allowed === null) return
@@ -118,10 +96,10 @@ test.each([
   expect(answer.headers.get('access-control-max-age')).toBe('600')
 })
 
-test('a page may read its errors too', async () => {
-  const refused = await ask({ path: asShop(keys.revoked), headers: inPage() })
-  const broken = await ask({ path: asShop(), headers: inPage(), body: '{' })
-  const unknown = await ask({ path: '/nonsense', headers: { origin: SHOP } })
+test('a page may read its errors too', async ({ gateway }) => {
+  const refused = await ask(gateway.url, { path: asShop(keys.revoked), headers: inPage() })
+  const broken = await ask(gateway.url, { path: asShop(), headers: inPage(), body: '{' })
+  const unknown = await ask(gateway.url, { path: '/nonsense', headers: { origin: SHOP } })
   expect([refused.status, broken.status, unknown.status]).toEqual([401, 400, 404])
   for (const { headers } of [refused, broken, unknown]) {
     expect(headers.get('access-control-allow-origin')).toBe(SHOP)
@@ -129,14 +107,14 @@ test('a page may read its errors too', async () => {
   }
 })
 
-test('every answer says that nothing in it is to be run, framed or guessed', async () => {
+test('every answer says that nothing in it is to be run, framed or guessed', async ({ gateway }) => {
   for (const asked of [
     { path: READ, key: keys.read },
     { path: READ },
     { path: '/nonsense' },
     { path: asShop(), headers: inPage() },
   ]) {
-    const { headers } = await ask(asked)
+    const { headers } = await ask(gateway.url, asked)
     expect(headers.get('content-security-policy')).toContain("default-src 'none'")
     expect(headers.get('x-content-type-options')).toBe('nosniff')
     expect(headers.get('x-frame-options')).not.toBeNull()
@@ -145,19 +123,19 @@ test('every answer says that nothing in it is to be run, framed or guessed', asy
   }
 })
 
-test('the page that says what is where may use its own style and nothing else', async () => {
+test('the page that says what is where may use its own style and nothing else', async ({ gateway }) => {
   const { headers } = await fetch(`${gateway.url}/`)
   expect(headers.get('content-security-policy')).toBe("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 })
 
-test('a secret key has a limit of its own, and the answer says when to try again', async () => {
-  const limited = await makeKey(database.db, { scopes: ['read'], requestsPerMinute: 2 })
-  const other = await makeKey(database.db, { scopes: ['read'], requestsPerMinute: 2 })
-  expect(await until(async () => (await ask({ path: MANAGE, key: other.text })).status === 403, 5_000)).toBe(true)
+test('a secret key has a limit of its own, and the answer says when to try again', async ({ db, gateway }) => {
+  const limited = await makeKey(db, { scopes: ['read'], requestsPerMinute: 2 })
+  const other = await makeKey(db, { scopes: ['read'], requestsPerMinute: 2 })
+  expect(await until(async () => (await ask(gateway.url, { path: MANAGE, key: other.text })).status === 403, 5_000)).toBe(true)
   const statuses = []
   let last: Answer | undefined
   for (let n = 0; n < 3; n++) {
-    last = await ask({ path: READ, key: limited.text, headers: { 'x-forwarded-for': `203.0.113.${n}` } })
+    last = await ask(gateway.url, { path: READ, key: limited.text, headers: { 'x-forwarded-for': `203.0.113.${n}` } })
     statuses.push(last.status)
   }
   expect(statuses).toEqual([200, 200, 429])
@@ -165,14 +143,14 @@ test('a secret key has a limit of its own, and the answer says when to try again
   const seconds = Number(last!.headers.get('retry-after'))
   expect(seconds).toBeGreaterThan(0)
   expect(seconds).toBeLessThanOrEqual(60)
-  expect((await ask({ path: READ, key: other.text })).status).toBe(200)
+  expect((await ask(gateway.url, { path: READ, key: other.text })).status).toBe(200)
 })
 
-test.each([
+test.for([
   ['127.0.0.1', 'counts each address behind the proxy', [200, 429, 200, 429, 429]],
   ['10.0.0.0/8', 'believes no other caller, and counts the one that calls', [200, 429, 429, 429, 429]],
   [undefined, 'believes nobody, and counts the one that calls', [200, 429, 429, 429, 429]],
-])('with TRUSTED_PROXIES %s a publishable key %s', async (trustedProxies, _what, expected) => {
+] as const)('with TRUSTED_PROXIES %s a publishable key %s', async ([trustedProxies, _what, expected], { database, stack }) => {
   const settings = { ...SETTINGS, trustedProxies, rateLimits: { secretPerMinute: 1, publishablePerMinute: 1 } }
   const limited = await startGateway(database.url, stack, { settings })
   const statuses = []
@@ -180,7 +158,7 @@ test.each([
   const from = ['203.0.113.1', '203.0.113.1', '2001:db8:1:2:3::1', '2001:db8:1:2:ffff::9', '198.51.100.7, 203.0.113.1']
   for (const address of from) {
     const headers = { ...inPage(), 'x-forwarded-for': address }
-    statuses.push((await ask({ path: asShop(), headers, url: limited.url })).status)
+    statuses.push((await ask(limited.url, { path: asShop(), headers })).status)
   }
   expect(statuses).toEqual(expected)
   await limited.stop()

@@ -3,9 +3,8 @@ import { mkdtemp, mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
-import { type Stack, startStack } from '../harness/servers/stack.ts'
+import { afterAll, beforeAll, expect } from 'vitest'
+import { restateTest as test } from '../harness/fixtures.ts'
 
 const run = promisify(execFile)
 const CHECKOUT = join(import.meta.dirname, '..', '..')
@@ -26,21 +25,15 @@ export { analyticApi, popularityApi } from '@footfall/server/contract'
 export const newEvent = (ref_id: string): Interaction => Schema.parse({ session_id: 's', event_type: 'view', ref_type: 'Product', ref_id })
 `
 
-let database: TestDatabase
-let stack: Stack
 let folder: string
 beforeAll(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-  stack = await startStack(database.db)
   folder = await mkdtemp(join(tmpdir(), 'footfall-consumer-'))
 })
 afterAll(async () => {
-  await stack.stop()
-  await database.drop()
   await rm(folder, { recursive: true, force: true })
 })
 
-test('another project imports the packed contract and calls the ingress with its types', async () => {
+test('another project imports the packed contract and calls the ingress with its types', async ({ stack }) => {
   const installed = join(folder, 'node_modules', '@footfall', 'server')
   await mkdir(installed, { recursive: true })
   await run('npm', ['pack', '--pack-destination', folder], { cwd: CHECKOUT })

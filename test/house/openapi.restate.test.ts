@@ -2,18 +2,26 @@ import { subscribe } from 'node:diagnostics_channel'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { expect } from 'vitest'
 import type { PaymentAdapter } from '../../src/contract/payment-adapter.ts'
 import { signatureOf } from '../../src/gateway/access/webhook-signature.ts'
 import { createIngress, type Ingress } from '../../src/ingress/clients.ts'
 import { createApiKey, type NewApiKey } from '../../src/store/access/api-key.ts'
 import { requestRun } from '../../src/store/reports/run-request.ts'
-import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { type DescribedOperation, type OpenApiDocument, mismatchOf, operationsOf } from '../harness/clients/openapi-document.ts'
-import { PAYMENT_SECRET, SETTINGS, startGateway, type TestGateway } from '../harness/servers/gateway.ts'
-import { type Stack, startStack } from '../harness/servers/stack.ts'
+import { type GatewayChanges, PAYMENT_SECRET, SETTINGS, startGateway, type TestGateway } from '../harness/servers/gateway.ts'
+import { gatewayTest } from '../harness/fixtures.ts'
+import type { Database } from '../../src/store/database/connection.ts'
 
-/** For people, programs that read the document, and Prometheus: no part of the API. */
+const STRIPE: PaymentAdapter = { provider: 'stripe', isSigned: () => true, callbacksOf: () => [] }
+
+const test = gatewayTest.extend(
+  'gatewayChanges',
+  { scope: 'file' },
+  { paymentWebhooks: { secrets: [PAYMENT_SECRET], adapters: [STRIPE] } },
+)
+
+/** Addresses outside the API: for people, for programs that read the document, and for Prometheus. */
 const HIDDEN = [/^\/$/, /^\/openapi\.json$/, /^\/docs(\/|$)/, /^\/metrics$/, /^\*$/]
 
 const routes: RouteOptions[] = []
@@ -22,25 +30,11 @@ subscribe('fastify.initialization', (message) => {
   fastify.addHook('onRoute', (route) => void routes.push(route))
 })
 
-let database: TestDatabase
-let stack: Stack
-let gateway: TestGateway
 let document: OpenApiDocument
 let operations: DescribedOperation[]
-beforeAll(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-  stack = await startStack(database.db)
-  const stripe: PaymentAdapter = { provider: 'stripe', isSigned: () => true, callbacksOf: () => [] }
-  gateway = await startGateway(database.url, stack, {
-    paymentWebhooks: { secrets: [PAYMENT_SECRET], adapters: [stripe] },
-  })
+test.beforeAll(async ({ gateway }) => {
   document = await documentOf(gateway)
   operations = operationsOf(document)
-})
-afterAll(async () => {
-  await gateway.stop()
-  await stack.stop()
-  await database.drop()
 })
 
 async function documentOf({ url }: TestGateway): Promise<OpenApiDocument> {
@@ -60,7 +54,7 @@ test('every route is in the document or deliberately hidden', () => {
   expect([...new Set(served)].toSorted()).toEqual(described.toSorted())
 })
 
-test('every operation says what it does, with examples that are as their schemas say', () => {
+test('every operation has a summary, a description, and examples that match their schemas', () => {
   expect(new Set(operations.map(({ operationId }) => operationId)).size).toBe(operations.length)
   const tags = document.tags.map(({ name }) => name)
   for (const operation of operations) {
@@ -80,7 +74,10 @@ test('every operation says what it does, with examples that are as their schemas
   }
 })
 
-test('who may call follows from the access of the route, and each error that it brings is described', async () => {
+test('the security of an operation follows from the access of its route, and its errors are described', async ({
+  database,
+  stack,
+}) => {
   const accessOf = ({ method, path }: DescribedOperation) =>
     routes.find((route) => route.method === method && route.url === path.replaceAll(/\{(\w+)\}/g, ':$1'))!.config?.access ??
     'open'
@@ -99,17 +96,17 @@ test('who may call follows from the access of the route, and each error that it 
   }
 })
 
-/** The request of an operation's own examples. */
+/** Sends the request of an operation's own examples. */
 function send(
+  gateway: TestGateway,
   { method, path, parameters = [], requestBody }: DescribedOperation,
   headers: Record<string, string> = {},
-  at = gateway,
 ) {
   const filled = parameters
     .filter(({ in: where }) => where === 'path')
     .reduce((text, { name, example }) => text.replace(`{${name}}`, encodeURIComponent(example!)), path)
   const query = parameters.filter(({ in: where, example }) => where === 'query' && example !== undefined)
-  const url = `${at.url}${filled}?${new URLSearchParams(query.map(({ name, example }): [string, string] => [name, example!])).toString()}`
+  const url = `${gateway.url}${filled}?${new URLSearchParams(query.map(({ name, example }): [string, string] => [name, example!])).toString()}`
   const [type, media] = Object.entries(requestBody?.content ?? {})[0] ?? []
   if (media === undefined) return fetch(url, { method, headers })
   const body = JSON.stringify(media.example)
@@ -117,27 +114,27 @@ function send(
   return fetch(url, { method, headers: { 'content-type': type!, 'x-signature': signature, ...headers }, body })
 }
 
-/** What it is answered with when it waits for nothing that it does not have to. */
+/** The status of a successful call without `prefer: respond-async`. */
 const successOf = ({ responses }: DescribedOperation) => ('200' in responses ? '200' : '202')
 
-/** The run that the examples name, which nobody works on. Their days are kept, however old they are. */
-async function makeExampleRun(): Promise<void> {
-  await sql`update aggregate_window set retention_days = 100000`.execute(database.db)
+/** Makes the run that the examples name, without work on it. The days of the examples are kept, however old they are. */
+async function makeExampleRun(db: Database): Promise<void> {
+  await sql`update aggregate_window set retention_days = 100000`.execute(db)
   const { parameters = [] } = operations.find(({ operationId }) => operationId === 'recomputation')!
   const today = new Date().toISOString().slice(0, 10)
-  await requestRun(database.db, parameters.find(({ name }) => name === 'id')!.example!, {
+  await requestRun(db, parameters.find(({ name }) => name === 'id')!.example!, {
     ...{ report_slug: 'top-entities', window: 'day', date_from: today, date_to: today, actor: 'ada' },
   })
 }
 
 const recording = () => operations.find(({ operationId }) => operationId === 'recordInteractions')!
 
-test('every example is answered as described by the real servers', async () => {
-  await send(recording())
+test('the real servers answer every example as described', async ({ db, stack, gateway }) => {
+  await send(gateway, recording())
   await stack.settled()
-  await makeExampleRun()
+  await makeExampleRun(db)
   for (const operation of operations) {
-    const answer = await send(operation)
+    const answer = await send(gateway, operation)
     const success = successOf(operation)
     expect([operation.path, String(answer.status)]).toEqual([operation.path, success])
     const media = operation.responses[success]!.content['application/json']!
@@ -145,37 +142,38 @@ test('every example is answered as described by the real servers', async () => {
   }
 })
 
-test('a body of text/plain is described, and read as JSON', async () => {
+test('a body of text/plain is described, and read as JSON', async ({ gateway }) => {
   const { 'text/plain': beacon } = recording().requestBody!.content
   const answer = await fetch(gateway.url + recording().path, { method: 'POST', body: JSON.stringify(beacon!.example) })
   expect(answer.status).toBe(200)
 })
 
-test.each([
+test.for([
   ['DELETE', '/api/v1/analytic/interaction', 405, 'POST'],
   ['POST', '/api/v1/analytic/popularity/lamp', 405, 'GET, HEAD'],
   ['QUERY', '/health', 405, 'GET, HEAD'],
   ['POST', '/api/v1/nowhere', 404, null],
   ['GET', '/docs/nowhere', 404, null],
-])('%s %s is answered %i', async (method, path, status, allow) => {
+] as const)('%s %s is answered %i', async ([method, path, status, allow], { gateway }) => {
   const answer = await fetch(gateway.url + path, { method, ...(method === 'POST' && { body: '{ no JSON' }) })
   expect(answer.status).toBe(status)
   expect(answer.headers.get('allow')).toBe(allow)
   expect(await answer.json()).toMatchObject({ error: { code: status === 405 ? 'method_not_allowed' : 'not_found' } })
 })
 
-test('an Idempotency-Key that no header of Restate can be is refused', async () => {
-  for (const key of ['é', 'a\tb', 'x'.repeat(256)]) expect((await send(recording(), { 'idempotency-key': key })).status).toBe(400)
+test('an Idempotency-Key that Restate would not accept is refused', async ({ gateway }) => {
+  for (const key of ['é', 'a\tb', 'x'.repeat(256)])
+    expect((await send(gateway, recording(), { 'idempotency-key': key })).status).toBe(400)
 })
 
-test('an answer carries the id of its request: the one that was sent, when it is plain', async () => {
+test('an answer carries the request id that was sent, if it is plain', async ({ gateway }) => {
   const own = await fetch(`${gateway.url}/health`, { headers: { 'x-request-id': 'checkout-1' } })
   expect(own.headers.get('x-request-id')).toBe('checkout-1')
   const other = await fetch(`${gateway.url}/nowhere`, { headers: { 'x-request-id': 'not plain' } })
   expect(other.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/)
 })
 
-test('/docs is served from here alone, and its policy lets a browser load nothing from elsewhere', async () => {
+test('/docs and its policy let a browser load nothing from another origin', async ({ gateway }) => {
   const page = await fetch(`${gateway.url}/docs`)
   const html = await page.text()
   const links = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map((match) => match[1]!)
@@ -191,95 +189,89 @@ test('/docs is served from here alone, and its policy lets a browser load nothin
   const sources = policy.split('; ').flatMap((directive) => directive.split(' ').slice(1))
   expect(new Set(sources)).toEqual(new Set(["'none'", "'self'", "'unsafe-inline'", 'data:']))
   expect(policy).toContain("script-src 'self';")
-  // Everything else keeps the strict one.
+  // Other pages keep the strict policy.
   const { headers } = await fetch(`${gateway.url}/health`)
   expect(headers.get('content-security-policy')).toBe("default-src 'none'; frame-ancestors 'none'")
 })
 
-/** The last ones: from the first key on, the other gateway wants one too. */
-describe('with keys', () => {
-  const PAGE = 'https://shop.example'
-  const NEW_KEY: NewApiKey = {
-    name: 'test',
-    scopes: ['ingest'],
-    isPublishable: false,
-    origins: [],
-    sellerId: null,
-    requestsPerMinute: null,
-  }
+/** Calls of a gateway that knows keys, one for each answer that the document names for recording. */
+async function callsByStatus(
+  db: Database,
+  start: (changes: GatewayChanges) => Promise<TestGateway>,
+): Promise<Record<string, () => Promise<Response>>> {
   const key = async (changes: Partial<NewApiKey> = {}) => {
-    const { text } = await createApiKey(database.db, { ...NEW_KEY, ...changes })
+    const { text } = await createApiKey(db, { ...NEW_KEY, ...changes })
     return { authorization: `Bearer ${text}` }
   }
-
-  let guarded: TestGateway
-  let ingest: Record<string, string>
-  beforeAll(async () => {
-    ingest = await key()
-    guarded = await startGateway(database.url, stack)
-  })
-  afterAll(() => guarded.stop())
-
-  /** Ways to each answer that the document names for recording; a gateway that starts knows every key at once. */
-  const WAYS: Record<string, () => Promise<Response>> = {
-    200: () => send(recording(), ingest, guarded),
-    202: () => send(recording(), { ...ingest, prefer: 'respond-async' }, guarded),
+  const ingest = await key()
+  const guarded = await start({})
+  return {
+    200: () => send(guarded, recording(), ingest),
+    202: () => send(guarded, recording(), { ...ingest, prefer: 'respond-async' }),
     400: () => fetch(guarded.url + recording().path, { method: 'POST', headers: ingest, body: '{"interactions": []}' }),
-    401: () => send(recording(), {}, guarded),
-    403: async () => withFresh({}, await key({ scopes: ['read'] })),
+    401: () => send(guarded, recording()),
+    // A gateway that starts after a key was made knows it from the beginning.
+    403: async () => {
+      const headers = await key({ scopes: ['read'] })
+      return send(await start({}), recording(), headers)
+    },
     409: async () => {
       const headers = { ...ingest, 'idempotency-key': 'checkout-4711', 'content-type': 'application/json' }
       const body = JSON.stringify({ interactions: [{ other: 'body' }] })
       await fetch(guarded.url + recording().path, { method: 'POST', headers, body })
-      return send(recording(), headers, guarded)
+      return send(guarded, recording(), headers)
     },
     413: async () => {
-      const publishable = await key({ isPublishable: true, origins: [PAGE] })
-      const body = ' '.repeat(65 * 1024)
-      return fresh({}, ({ url }) =>
-        fetch(url + recording().path, { method: 'POST', headers: { ...publishable, origin: PAGE }, body }),
-      )
+      const headers = { ...(await key({ isPublishable: true, origins: [PAGE] })), origin: PAGE }
+      const { url } = await start({})
+      return fetch(url + recording().path, { method: 'POST', headers, body: ' '.repeat(65 * 1024) })
     },
     429: async () => {
       const slow = await key({ requestsPerMinute: 1 })
-      return fresh({}, async (at) => {
-        await send(recording(), slow, at)
-        return send(recording(), slow, at)
-      })
+      const limited = await start({})
+      await send(limited, recording(), slow)
+      return send(limited, recording(), slow)
     },
-    500: () => withFresh({ ingress: failingIngress() }, ingest),
-    503: () => withFresh({ limits: { queueEventsMax: 0 } }, ingest),
+    500: async () => send(await start({ ingress: failingIngress() }), recording(), ingest),
+    503: async () => send(await start({ limits: { queueEventsMax: 0 } }), recording(), ingest),
   }
+}
 
-  /** Its calls fail for a reason that the gateway does not expect. */
-  function failingIngress(): Ingress {
-    return {
-      ...createIngress({ url: stack.ingressUrl }),
-      callWithJson: () => Promise.reject(new Error('a fault of ours')),
-    }
+const PAGE = 'https://shop.example'
+const NEW_KEY: NewApiKey = {
+  name: 'test',
+  scopes: ['ingest'],
+  isPublishable: false,
+  origins: [],
+  sellerId: null,
+  requestsPerMinute: null,
+}
+
+/** Its calls fail for a reason that the gateway does not expect. */
+function failingIngress(): Ingress {
+  const callWithJson = () => Promise.reject(new Error('a fault of ours'))
+  return { ...createIngress({ url: 'http://127.0.0.1:1' }), callWithJson }
+}
+
+// Last, because the other gateway wants a key as soon as there is one.
+test('every answer that the document names for recording occurs, as described', async ({ db, database, stack }) => {
+  const gateways: TestGateway[] = []
+  const start = async (changes: GatewayChanges) => {
+    const started = await startGateway(database.url, stack, changes)
+    gateways.push(started)
+    return started
   }
-
-  async function fresh(changes: Parameters<typeof startGateway>[2], ask: (at: TestGateway) => Promise<Response>) {
-    const at = await startGateway(database.url, stack, changes)
-    const answer = await ask(at)
-    await at.stop()
-    return answer
+  const calls = await callsByStatus(db, start)
+  expect(Object.keys(calls)).toEqual(Object.keys(recording().responses))
+  for (const [status, call] of Object.entries(calls)) {
+    const answer = await call()
+    expect(answer.status).toBe(Number(status))
+    const { headers = {}, content } = recording().responses[status]!
+    for (const name of Object.keys(headers)) expect(answer.headers.get(name)).toMatch(/\w/)
+    const media = content['application/json']!
+    const body = (await answer.json()) as { error?: { code: string } }
+    expect(mismatchOf(document, media, body)).toBeUndefined()
+    expect(body.error?.code).toBe((media.example as { error?: { code: string } }).error?.code)
   }
-
-  const withFresh = (changes: Parameters<typeof startGateway>[2], headers: Record<string, string>) =>
-    fresh(changes, (at) => send(recording(), headers, at))
-
-  test('each answer that the document names for recording can be had, as described', async () => {
-    expect(Object.keys(WAYS)).toEqual(Object.keys(recording().responses))
-    for (const [status, ask] of Object.entries(WAYS)) {
-      const answer = await ask()
-      expect(answer.status).toBe(Number(status))
-      const { headers = {}, content } = recording().responses[status]!
-      for (const name of Object.keys(headers)) expect(answer.headers.get(name)).toMatch(/\w/)
-      const media = content['application/json']!
-      const body = (await answer.json()) as { error?: { code: string } }
-      expect(mismatchOf(document, media, body)).toBeUndefined()
-      expect(body.error?.code).toBe((media.example as { error?: { code: string } }).error?.code)
-    }
-  })
+  await Promise.all(gateways.map((gateway) => gateway.stop()))
 })

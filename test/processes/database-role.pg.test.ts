@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'kysely'
-import { afterEach, beforeEach, expect, inject, onTestFinished, test, vi } from 'vitest'
+import { expect, inject, onTestFinished, vi } from 'vitest'
 import { MODES, type Mode } from '../../src/contract/popular-list.ts'
 import { rejectedKeyOf } from '../../src/contract/rejected.ts'
 import { DAY_MS } from '../../src/contract/time.ts'
@@ -30,36 +30,34 @@ import { rollUpSome } from '../../src/store/popularity/roll-up.ts'
 import { searchQueries } from '../../src/store/log/search-query.ts'
 import { refreshTrending } from '../../src/store/popularity/trending-window.ts'
 import { verify } from '../../src/store/proof/verification.ts'
-import { createDatabase, createEmptyDatabase, type TestDatabase } from '../harness/servers/database.ts'
+import { createEmptyDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { interaction, record, recordAndCount, recordNewSearches, search } from '../harness/items/events.ts'
 import { makeKey } from '../harness/items/keys.ts'
 import { item, newCall, payment } from '../harness/items/payments.ts'
 import { product, upsert } from '../harness/items/products.ts'
 import { audit } from '../../src/store/audit/audit-entry.ts'
+import { freshPgTest as test } from '../harness/fixtures.ts'
 
 /** Roles are the server's, and not a database's: no other file makes them. */
 const PASSWORDS: Record<Role, string> = { endpoint: 'a/b:c@d%', gateway: `it's "g" \\ ünï` }
 
-let database: TestDatabase
 let endpoint: Database
-let gateway: Database
-beforeEach(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-  await grantRoles(database.db, PASSWORDS, 'test')
-  endpoint = as('endpoint')
-  gateway = as('gateway')
+let gatewayDb: Database
+test.beforeEach(async ({ db, database }) => {
+  await grantRoles(db, PASSWORDS, 'test')
+  endpoint = as(database, 'endpoint')
+  gatewayDb = as(database, 'gateway')
 })
-afterEach(() => database.drop())
 
-function urlOf(role: Role, password = PASSWORDS[role], databaseUrl = database.url): string {
+function urlOf(database: TestDatabase, role: Role, password = PASSWORDS[role], databaseUrl = database.url): string {
   const url = new URL(databaseUrl)
   url.username = userOf(role)
   url.password = encodeURIComponent(password)
   return url.href
 }
 
-function as(role: Role): Database {
-  const db = connect({ url: urlOf(role), name: 'test', connectionsMax: 3 })
+function as(database: TestDatabase, role: Role): Database {
+  const db = connect({ url: urlOf(database, role), name: 'test', connectionsMax: 3 })
   onTestFinished(() => db.destroy())
   return db
 }
@@ -81,7 +79,7 @@ async function fill(db: Database): Promise<string> {
   return batchId
 }
 
-test('the endpoint does all its work, and nothing drifts', async () => {
+test('the endpoint does all its work, and nothing drifts', async ({ database }) => {
   const batchId = await fill(endpoint)
   const key = rejectedKeyOf(`${batchId}.1`)!
   expect(await findRejectedItem(endpoint, key)).toMatchObject({ item: rejection.item })
@@ -98,13 +96,13 @@ test('the endpoint does all its work, and nothing drifts', async () => {
   await refreshRising(endpoint, NOW_MS)
   expect(await rollUpSome(endpoint, 400)).toBeGreaterThan(0)
   expect(await dropOldMonths(endpoint, 32)).toMatchObject({ dropped: [500, 100].flatMap(monthsAgo).toSorted(), waiting: [] })
-  await endpointReads()
+  await endpointReads(database)
   expect((await verify(endpoint)).drift).toEqual([])
   await audit(endpoint, { actor: 'x', action: 'key.create', resourceType: 'key', resourceId: 'x' })
 })
 
-async function endpointReads(): Promise<void> {
-  await checkPrepared(urlOf('endpoint'), 'refuse')
+async function endpointReads(database: TestDatabase): Promise<void> {
+  await checkPrepared(urlOf(database, 'endpoint'), 'refuse')
   const { data } = await sellerDashboard(endpoint, 'north', { granularity: 'day', time_zone: 'Europe/Berlin' }, NOW_MS)
   expect(data.summary).toMatchObject({ total_revenue: 0, pending_items: 2 })
   expect(await backlog(endpoint)).toMatchObject({ uncountedEvents: 5 })
@@ -113,38 +111,37 @@ async function endpointReads(): Promise<void> {
   for (const mode of Object.keys(MODES) as Mode[]) await popularPage(endpoint, { mode, limit: 5, min_interactions: 1 }, NOW_MS)
 }
 
-test('months that the endpoint made, and those that a migration made later, are dropped by the endpoint', async () => {
+test('months that the endpoint made, and those that a migration made later, are dropped by the endpoint', async ({ db }) => {
   await makePartitions(endpoint, [monthOf(ago(200))])
-  await makePartitions(database.db, [monthOf(ago(100))])
+  await makePartitions(db, [monthOf(ago(100))])
   await recordAndCount(endpoint, [interaction({ occurredAtMs: ago(100) })])
   expect(await dropOldMonths(endpoint, 32)).toEqual({ dropped: [200, 100].flatMap(monthsAgo).toSorted(), waiting: [] })
 })
 
-test('the owner records and drops months after the roles were made as before', async () => {
-  await fill(database.db)
-  expect((await dropOldMonths(database.db, 32)).dropped).toEqual([500, 100].flatMap(monthsAgo).toSorted())
-  expect((await verify(database.db)).drift).toEqual([])
+test('the owner records and drops months after the roles were made as before', async ({ db }) => {
+  await fill(db)
+  expect((await dropOldMonths(db, 32)).dropped).toEqual([500, 100].flatMap(monthsAgo).toSorted())
+  expect((await verify(db)).drift).toEqual([])
 })
 
-test('an owner of the database who is no superuser, but may make roles, prepares it and makes them', async () => {
+test('an owner of the database who is no superuser, but may make roles, prepares it and makes them', async ({ db, database }) => {
   const { url, drop } = await createEmptyDatabase(inject('postgresUrl'))
-  const owner = await makeOwner(url)
+  const owner = await makeOwner(db, url)
   await prepareDatabase(owner, readConfig({}))
   for (const _again of [1, 2]) await grantRoles(owner, PASSWORDS, 'test')
   await makePartitions(owner, [monthOf(ago(100))])
-  const worker = connect({ url: urlOf('endpoint', PASSWORDS.endpoint, url), name: 'test' })
+  const worker = connect({ url: urlOf(database, 'endpoint', PASSWORDS.endpoint, url), name: 'test' })
   await recordAndCount(worker, [interaction({ occurredAtMs: ago(100) })])
   expect((await dropOldMonths(worker, 32)).dropped).toEqual(monthsAgo(100))
   await Promise.all([owner.destroy(), worker.destroy()])
   await drop()
-  await sql`drop role ${sql.id(OWNER)}`.execute(database.db)
+  await sql`drop role ${sql.id(OWNER)}`.execute(db)
 })
 
 const OWNER = 'owner_of_a_test'
 
 /** The connection of one who owns the database at the address. The roles are as if he had made them. */
-async function makeOwner(url: string): Promise<Database> {
-  const { db } = database
+async function makeOwner(db: Database, url: string): Promise<Database> {
   await sql`create role ${sql.id(OWNER)} login createrole password 'owner'`.execute(db)
   for (const role of ROLES)
     await sql`grant ${sql.id(userOf(role))} to ${sql.id(OWNER)} with admin true, inherit false, set false`.execute(db)
@@ -171,13 +168,11 @@ async function notDenied(db: Queryable, statements: readonly string[]): Promise<
   return others
 }
 
-test.each(['update audit_entry set actor = actor', 'delete from audit_entry', 'truncate audit_entry'])(
+test.for(['update audit_entry set actor = actor', 'delete from audit_entry', 'truncate audit_entry'])(
   'nobody does %s by mistake, the owner neither',
-  async (statement) => {
-    await audit(database.db, { actor: 'ada', action: 'key.create', resourceType: 'key', resourceId: 'k-1' })
-    await expect(sql.raw(statement).execute(database.db)).rejects.toThrow(
-      'audit entries are added, and neither changed nor deleted',
-    )
+  async (statement, { db }) => {
+    await audit(db, { actor: 'ada', action: 'key.create', resourceType: 'key', resourceId: 'k-1' })
+    await expect(sql.raw(statement).execute(db)).rejects.toThrow('audit entries are added, and neither changed nor deleted')
   },
 )
 
@@ -214,33 +209,33 @@ test('the endpoint may change neither what was audited, nor keys, nor what was m
   expect(await notDenied(endpoint, NOT_OF_THE_ENDPOINT)).toEqual([])
 })
 
-test('the gateway reads all that it is asked for', async () => {
-  await fill(database.db)
-  await refreshRising(database.db, NOW_MS)
-  await makeKey(database.db)
-  await checkPrepared(urlOf('gateway'), 'refuse')
+test('the gateway reads all that it is asked for', async ({ db, database }) => {
+  await fill(db)
+  await refreshRising(db, NOW_MS)
+  await makeKey(db)
+  await checkPrepared(urlOf(database, 'gateway'), 'refuse')
   for (const mode of Object.keys(MODES) as Mode[]) {
     for (const window of [{}, { time_window_days: 7 }, { as_of: new Date(ago(1)).toISOString() }, { category_ids: ['c'] }]) {
-      await popularPage(gateway, { mode, limit: 5, min_interactions: 1, ...window }, NOW_MS)
+      await popularPage(gatewayDb, { mode, limit: 5, min_interactions: 1, ...window }, NOW_MS)
     }
   }
-  expect((await topByScore(gateway, { limit: 10, after: undefined })).data).toHaveLength(4)
-  expect(await popularityOf(gateway, 'p5')).toMatchObject({ product_id: 'p5' })
-  expect(await catalogProduct(gateway, 'p')).toMatchObject({ product_id: 'p' })
+  expect((await topByScore(gatewayDb, { limit: 10, after: undefined })).data).toHaveLength(4)
+  expect(await popularityOf(gatewayDb, 'p5')).toMatchObject({ product_id: 'p5' })
+  expect(await catalogProduct(gatewayDb, 'p')).toMatchObject({ product_id: 'p' })
   const page = { limit: 5, days: 7, toMs: NOW_MS + DAY_MS, filter: 'all', after: undefined } as const
-  expect((await searchQueries(gateway, page)).data).toMatchObject([{ query: 'lamp' }])
-  expect((await rejectedPage(gateway, { limit: 5, after: undefined, replayed: true })).data).toHaveLength(1)
-  expect(await listApiKeys(gateway)).toHaveLength(1)
-  expect(await isOtherBody(gateway, callOf('x', Buffer.from('')))).toBe(false)
-  expect(await backlog(gateway)).toMatchObject({ uncountedEvents: 2 })
-  expect((await verify(gateway)).drift).toEqual([])
+  expect((await searchQueries(gatewayDb, page)).data).toMatchObject([{ query: 'lamp' }])
+  expect((await rejectedPage(gatewayDb, { limit: 5, after: undefined, replayed: true })).data).toHaveLength(1)
+  expect(await listApiKeys(gatewayDb)).toHaveLength(1)
+  expect(await isOtherBody(gatewayDb, callOf('x', Buffer.from('')))).toBe(false)
+  expect(await backlog(gatewayDb)).toMatchObject({ uncountedEvents: 2 })
+  expect((await verify(gatewayDb)).drift).toEqual([])
 })
 
 /** Every table and month, as a statement writes it. */
-async function tables(): Promise<string[]> {
+async function tables(db: Database): Promise<string[]> {
   const { rows } = await sql<{ name: string }>`
     select oid::regclass::text as name from pg_class
-    where relkind in ('r', 'p') and relnamespace in ('public'::regnamespace, 'catalog'::regnamespace)`.execute(database.db)
+    where relkind in ('r', 'p') and relnamespace in ('public'::regnamespace, 'catalog'::regnamespace)`.execute(db)
   return rows.map(({ name }) => name)
 }
 
@@ -251,19 +246,19 @@ const writesTo = (table: string) => [
   `drop table ${table}`,
 ]
 
-test('the gateway writes to no table, even when it says that its transactions are not read-only', async () => {
-  await expect(sql`delete from interaction`.execute(gateway)).rejects.toThrow('read-only transaction')
-  const names = await tables()
+test('the gateway writes to no table, even when it says that its transactions are not read-only', async ({ db }) => {
+  await expect(sql`delete from interaction`.execute(gatewayDb)).rejects.toThrow('read-only transaction')
+  const names = await tables(db)
   expect(names).toEqual(expect.arrayContaining(['interaction', 'catalog.product', 'audit_entry', 'api_key']))
   const others = ['update product_popularity set score_micros = 0', 'drop view product_cell', 'create table x ()']
-  await gateway.connection().execute(async (session) => {
+  await gatewayDb.connection().execute(async (session) => {
     await sql`set default_transaction_read_only = off`.execute(session)
     expect(await notDenied(session, [...names.flatMap(writesTo), ...others])).toEqual([])
   })
 })
 
 /** What the roles are and may do: their settings, the owners of tables, and every grant. */
-async function rights(): Promise<unknown> {
+async function rights(db: Database): Promise<unknown> {
   const { rows } = await sql`
     select 'role' as what, rolname as name, rolsuper::text || rolcreaterole || rolcanlogin as rights, rolconfig::text as more
       from pg_roles where rolname like 'footfall%'
@@ -275,30 +270,34 @@ async function rights(): Promise<unknown> {
     union all
     select 'member', roleid::regrole::text, member::regrole::text, count(*)::text from pg_auth_members
       where roleid::regrole::text like 'footfall%' group by 1, 2, 3
-    order by 1, 2, 3`.execute(database.db)
+    order by 1, 2, 3`.execute(db)
   return rows
 }
 
-test('granting twice is the same as granting once', async () => {
-  const once = await rights()
-  await grantRoles(database.db, PASSWORDS, 'test')
-  expect(await rights()).toEqual(once)
+test('granting twice is the same as granting once', async ({ db }) => {
+  const once = await rights(db)
+  await grantRoles(db, PASSWORDS, 'test')
+  expect(await rights(db)).toEqual(once)
 })
 
-const mayLogIn = (role: Role, password: string) =>
-  checkPrepared(urlOf(role, password), 'refuse').then(
+const mayLogIn = (database: TestDatabase, role: Role, password: string) =>
+  checkPrepared(urlOf(database, role, password), 'refuse').then(
     () => true,
     () => false,
   )
 
-test('a role logs in with the password that it was given last, and with no other', async () => {
-  for (const role of ROLES) expect([await mayLogIn(role, PASSWORDS[role]), await mayLogIn(role, 'new')]).toEqual([true, false])
+test('a role logs in with the password that it was given last, and with no other', async ({ db, database }) => {
+  for (const role of ROLES)
+    expect([await mayLogIn(database, role, PASSWORDS[role]), await mayLogIn(database, role, 'new')]).toEqual([true, false])
   try {
-    await grantRoles(database.db, { endpoint: 'new' }, 'test')
-    expect([await mayLogIn('endpoint', 'new'), await mayLogIn('endpoint', PASSWORDS.endpoint)]).toEqual([true, false])
-    expect(await mayLogIn('gateway', PASSWORDS.gateway)).toBe(true)
+    await grantRoles(db, { endpoint: 'new' }, 'test')
+    expect([await mayLogIn(database, 'endpoint', 'new'), await mayLogIn(database, 'endpoint', PASSWORDS.endpoint)]).toEqual([
+      true,
+      false,
+    ])
+    expect(await mayLogIn(database, 'gateway', PASSWORDS.gateway)).toBe(true)
   } finally {
-    await grantRoles(database.db, PASSWORDS, 'test')
+    await grantRoles(db, PASSWORDS, 'test')
   }
 })
 
@@ -309,7 +308,7 @@ async function filesOfPasswords(): Promise<Record<Role, string>> {
   return { endpoint: join(folder, 'endpoint'), gateway: join(folder, 'gateway') }
 }
 
-test('migrate --role makes the roles, says so, and writes it down without the passwords', async () => {
+test('migrate --role makes the roles, says so, and writes it down without the passwords', async ({ db, database }) => {
   const files = await filesOfPasswords()
   const said = vi.spyOn(console, 'log').mockImplementation(() => undefined)
   vi.stubEnv('DATABASE_URL', database.url)
@@ -321,7 +320,7 @@ test('migrate --role makes the roles, says so, and writes it down without the pa
   expect(said.mock.calls).toEqual([['Nothing to apply.'], ['footfall_endpoint and footfall_gateway may log in.']])
   said.mockRestore()
   const { rows } = await sql`select action, resource_type, resource_id, metadata from audit_entry
-    order by audit_id desc limit 1`.execute(database.db)
+    order by audit_id desc limit 1`.execute(db)
   expect(rows).toEqual([
     {
       action: 'database.grant',

@@ -3,27 +3,20 @@ import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-ho
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
 import { sql } from 'kysely'
 import { Registry } from 'prom-client'
-import { afterEach, beforeEach, expect, inject, test, vi } from 'vitest'
+import { expect, vi } from 'vitest'
 import { backlogMetrics } from '../../src/main/metrics/backlog.ts'
 import { poolMetrics } from '../../src/main/metrics/pools.ts'
 import { statementSpans } from '../../src/main/tracing/statement-spans.ts'
 import { backlog } from '../../src/store/log/backlog.ts'
 import { connect } from '../../src/store/database/connection.ts'
-import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { interaction, record } from '../harness/items/events.ts'
 import { exposedBy, valueOf } from '../harness/clients/prometheus.ts'
 import { startTcpProxy } from '../harness/servers/tcp-proxy.ts'
-
-let database: TestDatabase
-beforeEach(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-})
-afterEach(() => database.drop())
+import { freshPgTest as test } from '../harness/fixtures.ts'
 
 const nothingStuck = async () => ({ retrying: 0, paused: 0 })
 
-test('the backlog is what waits, with the age of its oldest batch', async () => {
-  const { db } = database
+test('the backlog is what waits, with the age of its oldest batch', async ({ db }) => {
   const batch = await record(db, [interaction(), interaction()])
   await record(db, [interaction()])
   await sql`update interaction_batch set received_at = now() - interval '100 s', fed_at = now() where batch_id = ${batch.batchId}`.execute(
@@ -39,15 +32,17 @@ test('the backlog is what waits, with the age of its oldest batch', async () => 
   expect(of('oldest_seconds', 'profiles')).toBeLessThan(60)
 })
 
-test('many scrapers at once cost one question', async () => {
-  const question = vi.fn<() => ReturnType<typeof backlog>>(() => backlog(database.db))
+test('many scrapers at once cost one question', async ({ db }) => {
+  const question = vi.fn<() => ReturnType<typeof backlog>>(() => backlog(db))
   const registry = new Registry()
   backlogMetrics(registry, { backlog: question, stuck: nothingStuck })
   await Promise.all(Array.from({ length: 5 }, () => registry.metrics()))
   expect(question).toHaveBeenCalledTimes(1)
 })
 
-test('while the database and Restate are away their gauges are absent, the failure is counted, and the scrape succeeds', async () => {
+test('while the database and Restate are away their gauges are absent, the failure is counted, and the scrape succeeds', async ({
+  database,
+}) => {
   const wire = await startTcpProxy(database.url)
   await wire.cut()
   const away = connect({ url: wire.url, name: 'test' })
@@ -63,7 +58,7 @@ test('while the database and Restate are away their gauges are absent, the failu
   await away.destroy()
 })
 
-test('a pool tells its connections, who waits for one, and for how long', async () => {
+test('a pool tells its connections, who waits for one, and for how long', async ({ database }) => {
   const registry = new Registry()
   const db = connect({ url: database.url, name: 'test', connectionsMax: 1, observer: poolMetrics(registry)('small') })
   let seen = ''
@@ -83,7 +78,9 @@ test('a pool tells its connections, who waits for one, and for how long', async 
   await db.destroy()
 })
 
-test('a statement is a span below whoever asked, also in a transaction, without its values; outside of one there is none', async () => {
+test('a statement is a span below whoever asked, also in a transaction, without its values; outside of one there is none', async ({
+  database,
+}) => {
   const exporter = new InMemorySpanExporter()
   const provider = new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter })] })
   const tracer = provider.getTracer('test')

@@ -2,31 +2,27 @@ import { randomUUID } from 'node:crypto'
 import * as clients from '@restatedev/restate-sdk-clients'
 import { sql } from 'kysely'
 import { Registry } from 'prom-client'
-import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
+import { expect } from 'vitest'
 import type { RejectedKey } from '../../src/contract/rejected.ts'
 import { analyticApi, popularityApi } from '../../src/contract/services.ts'
 import { gatewayMetrics } from '../../src/main/metrics/gateway.ts'
 import { handlerTimes } from '../../src/main/metrics/handler-times.ts'
 import { serviceMetrics } from '../../src/main/metrics/services.ts'
-import { createDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { startGateway } from '../harness/servers/gateway.ts'
 import { valueOf } from '../harness/clients/prometheus.ts'
 import { failingOnce } from '../harness/servers/fail-points.ts'
-import { type Stack, startStack } from '../harness/servers/stack.ts'
+import { restateTest } from '../harness/fixtures.ts'
 
 const registry = new Registry()
 const failing = failingOnce()
-let database: TestDatabase
-let stack: Stack
-beforeAll(async () => {
-  database = await createDatabase(inject('postgresUrl'))
-  stack = await startStack(database.db, { observer: serviceMetrics(registry) }, [handlerTimes(registry), failing.hook])
-})
-afterAll(async () => {
-  await stack.stop()
-  await database.drop()
-})
-beforeEach(() => registry.resetMetrics())
+
+const test = restateTest.extend(
+  'services',
+  { scope: 'file' },
+  { deps: { observer: serviceMetrics(registry) }, hooks: [handlerTimes(registry), failing.hook] },
+)
+
+test.beforeEach(() => registry.resetMetrics())
 
 const event = () => ({
   event_id: randomUUID(),
@@ -58,7 +54,7 @@ async function counted() {
   }
 }
 
-test('counters equal what was sent, however often the handler is replayed', async () => {
+test('counters equal what was sent, however often the handler is replayed', async ({ stack }) => {
   const [first, second] = [event(), event()]
   const analytic = stack.ingress.client(analyticApi)
   await analytic.CreateInteraction({ interactions: [first, second, { nonsense: 1 }] })
@@ -72,7 +68,7 @@ test('counters equal what was sent, however often the handler is replayed', asyn
   expect(await counted()).toMatchObject({ scored: 4, fed: 4 })
 })
 
-test('an attempt that fails after its commit, and the one that repeats it, count once', async () => {
+test('an attempt that fails after its commit, and the one that repeats it, count once', async ({ stack }) => {
   for (const step of ['record the batch', 'count the batch', 'feed the profiles']) failing.left.add(step)
   await stack.ingress.client(analyticApi).CreateInteraction({ interactions: [event(), event()] })
   await stack.settled()
@@ -82,17 +78,17 @@ test('an attempt that fails after its commit, and the one that repeats it, count
   expect(seen.errors).toBeGreaterThan(0)
 })
 
-test('an interaction that is replayed after it was refused counts as accepted then', async () => {
+test('an interaction that is replayed after it was refused counts as accepted then', async ({ db, stack }) => {
   await stack.ingress.client(analyticApi).CreateInteraction({ interactions: [{ ...event(), ref_id: undefined }] })
   const { rows } = await sql<RejectedKey>`
-    select batch_id, index from rejected_interaction order by batch_id desc limit 1`.execute(database.db)
+    select batch_id, index from rejected_interaction order by batch_id desc limit 1`.execute(db)
   const replay = { ...rows[0]!, set: { ref_id: 'p' } }
   await stack.ingress.client(analyticApi).ReplayRejected(replay, clients.rpc.opts({ idempotencyKey: randomUUID() }))
   await stack.settled()
   expect(await counted()).toMatchObject({ accepted: 1, rejected: 1, batches: 2, scored: 1, fed: 1 })
 })
 
-test('many requests at once are flushed together, and each interaction is counted once', async () => {
+test('many requests at once are flushed together, and each interaction is counted once', async ({ database, stack }) => {
   const observer = gatewayMetrics(registry)
   const gateway = await startGateway(database.url, stack, { observer })
   const before = event()
@@ -117,7 +113,7 @@ test('many requests at once are flushed together, and each interaction is counte
   expect(await counted()).toMatchObject({ accepted: 21, duplicate: 20, rejected: 20 })
 })
 
-test('a decided error is told from a success and from one that is tried again', async () => {
+test('a decided error is told from a success and from one that is tried again', async ({ stack }) => {
   await expect(stack.ingress.client(popularityApi).Get({ product_id: 'never seen' })).rejects.toMatchObject({ status: 404 })
   expect(await counted()).toMatchObject({ terminal: 1 })
 })
