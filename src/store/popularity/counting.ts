@@ -4,13 +4,13 @@ import type { Queryable, Database } from '../database/connection.ts'
 import { takeLock } from '../database/locks.ts'
 import { productEvents } from './product-event.ts'
 import { inGroupOrAlone, type GroupSize, NOTHING, sizeOf, type Group, claimGroup } from '../log/group.ts'
-import { cellsOf, daysOf, addToDay, weighed, scoreOf, trendingOf, COUNTERS, countersOf, addToProduct } from './cells.ts'
+import { cellsOf, daysOf, addToDay, weighed, scoreOf, trendingOf, counterColumns, countersOf, addToProduct } from './cells.ts'
 
 /**
- * Counts a recorded batch once, and takes waiting ones along: hot products are then locked once per group instead of
- * once per batch. Either the whole group is counted and marked, or nothing is.
- * @returns what was counted; nothing when the batch was counted before.
- * @throws when there is no such batch.
+ * Counts a recorded batch once, together with waiting batches: hot products are then locked once per group instead of once per batch.
+ * Either the whole group is counted and marked, or nothing is.
+ * @returns how much was counted; nothing when the batch was counted before.
+ * @throws when the batch does not exist.
  */
 export async function countBatch(db: Database, own: BatchBounds): Promise<GroupSize> {
   return inGroupOrAlone((othersMax) =>
@@ -25,9 +25,9 @@ export async function countBatch(db: Database, own: BatchBounds): Promise<GroupS
 }
 
 /**
- * Marks the group, adds its events up per product and hour, and moves the aggregates in key order; hours that were rolled up go
- * to their day. Costs one pass over the group's rows and one index probe per product and per product, hour and type. No read
- * comes before a write: what is stored moves by SQL arithmetic.
+ * Marks the group, adds up its events per product and hour, and updates the aggregates in key order. Events of an hour that was
+ * rolled up go to its day. Costs one pass over the group's rows, and one index probe per product and per product, hour and type.
+ * No read comes before a write, because stored values change by SQL arithmetic.
  */
 async function countGroup(tx: Queryable, group: Group): Promise<void> {
   await sql`
@@ -46,14 +46,14 @@ async function countGroup(tx: Queryable, group: Group): Promise<void> {
       ${addToDay}
     )
     insert into product_popularity as p (product_id, score_micros, trending,
-      ${sql.raw(COUNTERS.join(', '))}, interaction_count, last_interaction, date_updated)
+      ${counterColumns}, interaction_count, last_interaction, date_updated)
     select c.product_id, ${scoreOf}, ${trendingOf}, ${countersOf}, sum(c.events), max(c.last_at), now()
     from cell c cross join popularity_rules r ${weighed}
     group by c.product_id order by c.product_id
     ${addToProduct}`.execute(tx)
 }
 
-/** The group's events. Tables without a batch in the group cost nothing. */
+/** The events of the group. Tables without a batch in the group cost nothing. */
 function eventsOf({ ids, from, to, kinds }: Group): ReturnType<typeof sql> {
   return productEvents(kinds, sql`log.batch_id = any(${ids}::bigint[]) and log.occurred_at between ${from} and ${to}`)
 }

@@ -1,34 +1,37 @@
 import { sql } from 'kysely'
 import type { PopularProduct } from '../../contract/popular-list.ts'
-import type { Popularity } from '../../contract/popularity.ts'
+import { Popularity } from '../../contract/popularity.ts'
 import { utc } from '../database/json.ts'
+import type { COUNTERS } from './cells.ts'
 
-/** trending is kept as of the landmark; here it is brought to now. The exponent is held above float8's underflow. */
+/** trending is stored as of the landmark and answered as of now. The exponent is held above float8's underflow. */
 const TRENDING_NOW = `p.trending * power(2::float8, greatest(date_part('epoch', r.landmark - now()) / 3600 / r.half_life_hours, -1000))`
 
-/** What each field of an answer is, of a product p under the rules r. */
-const FIELDS: Record<keyof Popularity, string> = {
+type Counter = (typeof COUNTERS)[number]
+
+/** The fields of an answer that are not counters, for a product p under the rules r. */
+const COMPUTED: Record<Exclude<keyof Popularity, Counter>, string> = {
   product_id: 'to_json(p.product_id)',
   score: 'p.score_micros::float8 / 1e6',
   trending_score: TRENDING_NOW,
-  view_count: 'p.view_count',
-  purchase_count: 'p.purchase_count',
-  favorite_count: 'p.favorite_count',
-  cart_count: 'p.cart_count',
-  review_count: 'p.review_count',
-  search_count: 'p.search_count',
-  search_click_count: 'p.search_click_count',
   last_interaction: utc('p.last_interaction'),
   date_updated: utc('p.date_updated'),
 }
 
+/** All fields in the order of the contract. */
+const FIELDS = Object.fromEntries(
+  Object.keys(Popularity.shape).map((field) => [
+    field,
+    field in COMPUTED ? COMPUTED[field as keyof typeof COMPUTED] : `p.${field}`,
+  ]),
+)
+
 /**
- * A product as JSON, some of its fields in other ways. PostgreSQL writes it: read as twelve columns and written as JSON by the
- * gateway, a page of ten took the gateway half as much time again. concat takes PostgreSQL four fifths of the time of
- * json_build_object.
+ * A product as JSON, with some of its fields replaced. PostgreSQL writes the JSON, because reading twelve columns and writing them in
+ * the gateway costs the gateway half as much time again for a page of ten. concat takes four fifths of the time of json_build_object.
  */
-export function jsonOfProduct(others: Partial<Record<keyof PopularProduct, string>> = {}) {
-  const fields = Object.entries({ ...FIELDS, ...others })
+export function jsonOfProduct(replaced: Partial<Record<keyof PopularProduct, string>> = {}) {
+  const fields = Object.entries({ ...FIELDS, ...replaced })
     .map(([name, value], place) => `'${place > 0 ? ',' : ''}"${name}":', ${value}`)
     .join(', ')
   return sql.raw(`concat('{', ${fields}, '}')`)

@@ -6,10 +6,10 @@ import { takeLock } from '../database/locks.ts'
 import { countedEvents } from './product-event.ts'
 import { rollUpAll } from './roll-up.ts'
 import { audit, SYSTEM_ACTOR } from '../audit/audit-entry.ts'
-import { countersOf, dayOf, hourOf, scoreOf, trendingOf, weighed } from './cells.ts'
+import { counterColumns, countersOf, dayOf, hourOf, scoreOf, setCounters, trendingOf, weighed } from './cells.ts'
 import { onlyRow } from '../database/rows.ts'
 
-/** What popularity is computed by. Half-life and window in hours. */
+/** The rules of popularity. Half-life and window in hours. */
 export interface Rules {
   weightsName: string
   weights: Weights
@@ -17,7 +17,7 @@ export interface Rules {
   windowHours: number
 }
 
-/** The rules in force; undefined in a database that has none yet. */
+/** The rules in force; undefined in a database without rules. */
 export async function currentRules(db: Queryable): Promise<Rules | undefined> {
   const { rows } = await sql<Omit<Rules, 'weights'> & { weights: Record<string, number> }>`
     select t.name as "weightsName", r.half_life_hours as "halfLifeHours", r.window_hours as "windowHours",
@@ -35,7 +35,7 @@ export function sameWeights(one: Weights, other: Weights): boolean {
   )
 }
 
-/** Whether anything was counted yet, so that other rules would need a rescore. */
+/** Whether anything was counted, so that other rules need a rescore. */
 export async function hasScores(db: Queryable): Promise<boolean> {
   const result = await sql<{ any: boolean }>`select exists (select from product_popularity) as any`.execute(db)
   return onlyRow(result).any
@@ -47,8 +47,8 @@ export interface RescoreResult {
 }
 
 /**
- * Puts new rules in force and recomputes every product from its hours and days, all under the exclusive rules lock: counting waits
- * meanwhile. A new half-life rebuilds the hours from the log first.
+ * Puts new rules in force and recomputes every product from its hours and days, under the exclusive rules lock: counting waits until
+ * the end. A new half-life first rebuilds the hours from the log.
  * @throws DecidedError (conflict) when the half-life changes and part of the log is gone.
  */
 export async function rescore(db: Database, rules: Rules, actor = SYSTEM_ACTOR): Promise<RescoreResult> {
@@ -85,7 +85,7 @@ export async function rescore(db: Database, rules: Rules, actor = SYSTEM_ACTOR):
   })
 }
 
-/** Adds a version of the weights: every rescore has one of its own. */
+/** Adds a version of the weights. Every rescore has its own version. */
 async function addWeights(tx: Queryable, rules: Rules): Promise<number> {
   const result = await sql<{ version: number }>`
     insert into weight_table (version, name)
@@ -106,7 +106,7 @@ async function isLogCut(tx: Queryable): Promise<boolean> {
   return onlyRow(result).cut
 }
 
-/** Both tables from the log, each from the events that are in it. */
+/** Rebuilds the decayed sums of hours and days, each from the events of its own. */
 async function rebuildDecayed(tx: Queryable): Promise<void> {
   await sql`
     update product_hour h set decayed = log.decayed
@@ -118,7 +118,7 @@ async function rebuildDecayed(tx: Queryable): Promise<void> {
     where d.product_id = log.product_id and d.day = log.start and d.event_type = log.event_type`.execute(tx)
 }
 
-/** Counted events by product, hour or day, and type, on one side of the roll-up's edge. */
+/** The decayed sums of counted events per product, hour or day, and type, on one side of the roll-up's edge. */
 function decayedInLog(startOf: typeof hourOf, side: ReturnType<typeof sql>) {
   const start = startOf(sql`e.occurred_at`)
   return sql`
@@ -132,15 +132,12 @@ function decayedInLog(startOf: typeof hourOf, side: ReturnType<typeof sql>) {
 /** Recomputes every product's score, trending and counters from its hours and days. */
 async function recomputeProducts(tx: Queryable): Promise<number> {
   const { numAffectedRows } = await sql`
-    update product_popularity p set score_micros = f.score_micros, trending = f.trending, view_count = f.view_count,
-      purchase_count = f.purchase_count, favorite_count = f.favorite_count, cart_count = f.cart_count,
-      review_count = f.review_count, search_click_count = f.search_click_count, search_count = f.search_count
+    update product_popularity p set score_micros = f.score_micros, trending = f.trending, ${setCounters}
     from (
       select c.product_id, ${scoreOf}, ${trendingOf}, ${countersOf}
       from product_cell c cross join popularity_rules r ${weighed}
       group by c.product_id
-    ) f (product_id, score_micros, trending, view_count, purchase_count, favorite_count, cart_count, review_count,
-      search_click_count, search_count)
+    ) f (product_id, score_micros, trending, ${counterColumns})
     where f.product_id = p.product_id`.execute(tx)
   return Number(numAffectedRows ?? 0)
 }

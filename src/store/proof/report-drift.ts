@@ -4,14 +4,23 @@ import type { Drift } from '../../contract/verify.ts'
 import { BUCKET_DAYS, lastDayOf } from '../../ranking/bucket.ts'
 import type { Queryable } from '../database/connection.ts'
 import { onlyRow } from '../database/rows.ts'
-import { compare, exact } from './drift.ts'
+import { type Aggregate, compare, exact } from './drift.ts'
 import { firstWholeBucket, type Scope, snapshotsOf } from '../reports/report-buckets.ts'
 import type { Day } from '../../ranking/day.ts'
 
+const KEY = ['report_slug', 'bucket_window', 'bucket', 'dimension_key', 'dimension_value', 'metric']
+
+/** Snapshots of reports. Costs a pass over the analytics events for each report and window. */
+export const METRIC_SNAPSHOT: Aggregate = {
+  table: 'metric_snapshot',
+  key: KEY,
+  cells: ['value'],
+  drift: (tx, { horizon }) => snapshotDrift(tx, horizon),
+}
+
 /**
- * Adds the events up again for every bucket that was built, and lists the snapshots that differ. Left out are those that nobody calls
- * complete, because events came since, and those from before the horizon, whose events are gone. Costs a pass over the analytics
- * events for each report and window.
+ * Adds up the events of every built bucket again, and lists the snapshots that differ. It leaves out buckets that are not complete,
+ * because events came since they were built, and buckets from before the horizon, because their events are gone.
  */
 export async function snapshotDrift(tx: Queryable, horizon: Date): Promise<Drift[]> {
   const drift: Drift[] = []
@@ -28,7 +37,7 @@ async function scopeDrift(tx: Queryable, scope: Scope, first: Day): Promise<Drif
     select min(bucket)::text as from, max(bucket)::text as to from report_bucket where ${ofScope} and bucket >= ${first}::date`.execute(
     tx,
   )
-  // Of a report without a bucket every snapshot is one too many.
+  // Every snapshot of a report without buckets is one too many.
   const bounds = onlyRow(built)
   const [from, to] = [bounds.from ?? first, bounds.to ?? first]
   const isProved = sql`bucket >= ${first}::date and not exists (
@@ -36,8 +45,8 @@ async function scopeDrift(tx: Queryable, scope: Scope, first: Day): Promise<Drif
   const columns = sql`${report} as report_slug, ${window} as bucket_window, bucket, coalesce(dimension_key, '') as dimension_key,
     coalesce(dimension_value, '') as dimension_value, metric, value`
   return compare(tx, {
-    aggregate: 'metric_snapshot',
-    key: ['report_slug', 'bucket_window', 'bucket', 'dimension_key', 'dimension_value', 'metric'],
+    table: 'metric_snapshot',
+    key: KEY,
     stored: sql`select ${columns} from metric_snapshot s where ${ofScope} and ${isProved}`,
     expected: sql`
       select ${columns} from (${snapshotsOf(scope, { from, to: lastDayOf(window, to) })}) s

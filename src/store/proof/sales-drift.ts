@@ -4,16 +4,19 @@ import { instantOf } from '../../contract/time.ts'
 import { callbackKey, type Line, type Shortfall } from '../../ledger/callback.ts'
 import { type Pending, settle, type Settlement } from '../../ledger/settlement.ts'
 import type { Queryable } from '../database/connection.ts'
-import { compare, DRIFT_MAX, exact } from './drift.ts'
+import { type Aggregate, comparedAggregate, DRIFT_MAX, exact } from './drift.ts'
 import { PAYMENT_COLUMNS, type KnownPayment, paymentOf, type StoredPayment } from '../payments/payment-callback.ts'
 import { sumsPerDay } from '../payments/sale-line.ts'
 
 const PAYMENTS_PER_PAGE = 2_000
 
-/** Settles every payment anew and lists the sale lines that differ; then what is added up of them, and the stars of ratings. */
-export async function salesDrift(tx: Queryable): Promise<Drift[]> {
-  return [...(await paymentDrift(tx)), ...(await orderDrift(tx)), ...(await sellerDayDrift(tx)), ...(await ratingDrift(tx))]
+/** Sale lines, pending numbers and shortfalls: settles every payment again, 2,000 payments per page. */
+export const SALE_LINE: Aggregate = {
+  table: 'sale_line',
+  key: ['sale_line_id'],
+  drift: async (tx) => [...(await paymentDrift(tx)), ...(await orderDrift(tx))],
 }
+export const SELLER_PENDING: Aggregate = { table: 'seller_pending', key: ['seller_id'] }
 
 async function paymentDrift(tx: Queryable): Promise<Drift[]> {
   const drift: Drift[] = []
@@ -34,7 +37,7 @@ async function paymentDrift(tx: Queryable): Promise<Drift[]> {
   return [...drift, ...(await strayLines(tx)), ...(await pendingDrift(tx, pending))]
 }
 
-/** All callbacks of the payments that come next. */
+/** All callbacks of the next payments. */
 async function paymentsAfter(tx: Queryable, after: { provider: string; paymentRef: string }): Promise<KnownPayment[]> {
   const { rows } = await sql<StoredPayment>`
     with payment as (
@@ -105,7 +108,7 @@ function sumsOf(quantity: string | number, amount: string | number): Sums {
   return { quantity: BigInt(quantity), amount: BigInt(amount) }
 }
 
-/** Sums that differ; one that is missing is 0. */
+/** Sums that differ. A missing sum is 0. */
 function driftOf<Column extends string>(
   aggregate: string,
   stored: ReadonlyMap<string, Record<Column, bigint>>,
@@ -113,12 +116,15 @@ function driftOf<Column extends string>(
   keyOfName: (name: string) => Record<string, string>,
 ): Drift[] {
   return [...new Set([...stored.keys(), ...expected.keys()])].flatMap((name) => {
-    const [is, should] = [stored.get(name), expected.get(name)]
-    return (Object.keys(is ?? should!) as Column[])
-      .filter((column) => (is?.[column] ?? 0n) !== (should?.[column] ?? 0n))
+    const [actual, wanted] = [stored.get(name), expected.get(name)]
+    return (Object.keys(actual ?? wanted!) as Column[])
+      .filter((column) => (actual?.[column] ?? 0n) !== (wanted?.[column] ?? 0n))
       .map((column) => ({
-        ...{ aggregate, key: keyOfName(name), column },
-        ...{ stored: is?.[column].toString() ?? null, expected: should?.[column].toString() ?? null },
+        aggregate,
+        key: keyOfName(name),
+        column,
+        stored: actual?.[column].toString() ?? null,
+        expected: wanted?.[column].toString() ?? null,
       }))
   })
 }
@@ -134,7 +140,7 @@ function shortfallDrift(page: readonly KnownPayment[], shortfalls: Settlement['s
   })
 }
 
-/** Lines of callbacks that there are not. */
+/** Lines whose callbacks do not exist. */
 async function strayLines(tx: Queryable): Promise<Drift[]> {
   const { rows } = await sql<Drift>`
     select 'sale_line' as aggregate, '*' as "column", 'a row' as stored, null as expected,
@@ -158,7 +164,7 @@ async function pendingDrift(tx: Queryable, expected: ReadonlyMap<string, Pending
   )
 }
 
-/** A seller's part of an order begins and ends where its items do. */
+/** The orders of lines: a seller's part of an order begins and ends with its items. */
 async function orderDrift(tx: Queryable): Promise<Drift[]> {
   const { rows } = await sql<Drift>`
     select 'sale_line' as aggregate, 'orders' as "column", stored::text, expected::text,
@@ -178,26 +184,22 @@ async function orderDrift(tx: Queryable): Promise<Drift[]> {
   return rows
 }
 
-function sellerDayDrift(tx: Queryable): Promise<Drift[]> {
-  return compare(tx, {
-    aggregate: 'seller_day',
-    key: ['seller_id', 'currency', 'day'],
-    stored: sql`select * from seller_day`,
-    expected: sumsPerDay(sql`sale_line`),
-    cells: [exact('revenue'), exact('orders'), exact('items')],
-  })
-}
+export const SELLER_DAY = comparedAggregate({
+  table: 'seller_day',
+  key: ['seller_id', 'currency', 'day'],
+  stored: sql`select * from seller_day`,
+  expected: sumsPerDay(sql`sale_line`),
+  cells: [exact('revenue'), exact('orders'), exact('items')],
+})
 
-/** What was before the horizon is gone from the log. */
-function ratingDrift(tx: Queryable): Promise<Drift[]> {
-  return compare(tx, {
-    aggregate: 'product_rating',
-    key: ['product_id', 'occurred_at', 'event_id'],
-    stored: sql`select r.* from product_rating r cross join log_horizon l where r.occurred_at >= l.horizon`,
-    expected: sql`
-      select i.ref_id as product_id, i.occurred_at, i.event_id, stars_of(i.event_type, i.metadata) as stars
-      from interaction i cross join log_horizon l
-      where i.event_type in ('rating_low', 'rating_medium', 'rating_high') and not i.is_category and i.occurred_at >= l.horizon`,
-    cells: [exact('stars')],
-  })
-}
+/** Ratings from before the horizon are gone from the log. */
+export const PRODUCT_RATING = comparedAggregate({
+  table: 'product_rating',
+  key: ['product_id', 'occurred_at', 'event_id'],
+  stored: sql`select r.* from product_rating r cross join log_horizon l where r.occurred_at >= l.horizon`,
+  expected: sql`
+    select i.ref_id as product_id, i.occurred_at, i.event_id, stars_of(i.event_type, i.metadata) as stars
+    from interaction i cross join log_horizon l
+    where i.event_type in ('rating_low', 'rating_medium', 'rating_high') and not i.is_category and i.occurred_at >= l.horizon`,
+  cells: [exact('stars')],
+})

@@ -67,9 +67,8 @@ export async function storedCells(db: Database): Promise<Cells> {
     union all
     select 'product ' || product_id || ' ' || v.name, v.value from product_popularity cross join lateral (values
       ('interaction_count', interaction_count::float8), ('score_micros', score_micros::float8), ('trending', trending),
-      ('view_count', view_count), ('purchase_count', purchase_count),
-      ('favorite_count', favorite_count), ('cart_count', cart_count), ('review_count', review_count),
-      ('search_click_count', search_click_count), ('search_count', search_count), ('last_interaction', extract(epoch from last_interaction)::float8 * 1000)) v(name, value)
+      ${sql.join([...new Set(Object.values(COUNTERS))].map((counter) => sql`(${sql.lit(counter)}, ${sql.ref(counter)})`))},
+      ('last_interaction', extract(epoch from last_interaction)::float8 * 1000)) v(name, value)
     union all
     select 'shopper ' || shopper_id || ' ' || product_id || ' ' || event_type || ' ' || v.name, v.value
     from shopper_product cross join lateral (values ('events', events::float8), ('last_at', extract(epoch from last_at)::float8 * 1000)) v(name, value)`.execute(

@@ -4,7 +4,8 @@ import { type RawBuilder, sql } from 'kysely'
 import { PRESETS } from '../../../src/ranking/weights.ts'
 import { connect, type Database } from '../../../src/store/database/connection.ts'
 import { migrate } from '../../../src/store/database/migration.ts'
-import { comingMonths, makePartitions } from '../../../src/store/log/month.ts'
+import { comingMonths, LOG_TABLES, makePartitions } from '../../../src/store/log/month.ts'
+import { AGGREGATES } from '../../../src/store/proof/aggregates.ts'
 import { rescore, type Rules } from '../../../src/store/popularity/popularity-rules.ts'
 
 const TEMPLATE = 'footfall_template'
@@ -59,25 +60,16 @@ async function createFrom(serverUrl: string, source: RawBuilder<unknown>): Promi
   return { url, db, drop }
 }
 
+/** What was recorded, what follows from it, and the runs. Rejected items come first, because they refer to their batches. */
 const CLEARED = [
-  'interaction',
-  'search',
   'rejected_interaction',
   'interaction_batch',
-  'product_hour',
-  'product_day',
-  'product_popularity',
-  'product_rising',
-  'shopper_product',
-  'product_rating',
-  'sale_line',
-  'seller_day',
-  'seller_pending',
+  ...LOG_TABLES,
   'payment_callback',
-  'analytics_event',
   'analytics_event_key',
   'event_source',
-  'metric_snapshot',
+  ...AGGREGATES.map(({ table }) => table),
+  'product_rising',
   'report_bucket',
   'dirty_mark',
   'recompute_run',

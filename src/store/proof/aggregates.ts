@@ -1,0 +1,18 @@
+import type { Aggregate } from './drift.ts'
+import { PRODUCT_DAY, PRODUCT_HOUR, PRODUCT_POPULARITY } from './popularity-drift.ts'
+import { SHOPPER_PRODUCT } from './profile-drift.ts'
+import { METRIC_SNAPSHOT } from './report-drift.ts'
+import { PRODUCT_RATING, SALE_LINE, SELLER_DAY, SELLER_PENDING } from './sales-drift.ts'
+
+/** Every aggregate that `verify` proves. The test that changes cells by hand, and the clearing of test databases, use this list too. */
+export const AGGREGATES: readonly Aggregate[] = [
+  PRODUCT_HOUR,
+  PRODUCT_DAY,
+  PRODUCT_POPULARITY,
+  SHOPPER_PRODUCT,
+  SALE_LINE,
+  SELLER_PENDING,
+  SELLER_DAY,
+  PRODUCT_RATING,
+  METRIC_SNAPSHOT,
+]
