@@ -22,7 +22,7 @@ try {
   await program.parseAsync()
 } catch (error) {
   console.error(sentenceOf(error) ?? error)
-  // A server that listens already, e.g. that of the gateway, would keep this process alive.
+  // A server that already listens, e.g. the gateway, would keep this process alive.
   process.exit(1)
 }
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, expect, test } from 'vitest'
 import type { IdentifiedEvent } from '../../src/cli/demo/event.ts'
-import { assertGateway, gatewayClient } from '../../src/cli/demo/gateway-client.ts'
+import { assertGateway, createGatewayClient } from '../../src/cli/demo/gateway-client.ts'
 import { historyOf } from '../../src/cli/demo/history.ts'
 import { shopOf } from '../../src/cli/demo/shop.ts'
 import { freePorts } from '../../src/main/embedded/ports.ts'
@@ -46,7 +46,7 @@ async function serverOf(replies: Reply[]) {
 function clientOf(gatewayUrl: string, key?: string) {
   const said: string[] = []
   const stopping = new AbortController()
-  const client = gatewayClient({ gatewayUrl, key, signal: stopping.signal, print: (line) => said.push(line) })
+  const client = createGatewayClient({ gatewayUrl, key, signal: stopping.signal, print: (line) => said.push(line) })
   return { client, said, stop: () => stopping.abort() }
 }
 

@@ -7,7 +7,7 @@ import { HOUR_MS } from '../../src/contract/time.ts'
 import { PRODUCTS } from '../../src/cli/demo/catalog.ts'
 import type { IdentifiedEvent } from '../../src/cli/demo/event.ts'
 import { historyOf } from '../../src/cli/demo/history.ts'
-import { liveStream } from '../../src/cli/demo/live.ts'
+import { createLiveStream } from '../../src/cli/demo/live.ts'
 import { plain } from '../../src/cli/demo/screen.ts'
 import { anyProduct, type Shop, shopOf, sleeperOf } from '../../src/cli/demo/shop.ts'
 import { randomOf } from '../../src/cli/demo/random.ts'
@@ -52,7 +52,7 @@ const FREE = [
 
 /** As many seconds of the stream as they would be at 20 a second, every id another. */
 function live(shop: Shop, seconds: number, scores: ReadonlyMap<string, number> = new Map()): IdentifiedEvent[] {
-  const next = liveStream(shop, sleeperOf(shop, scores), 20)
+  const next = createLiveStream(shop, sleeperOf(shop, scores), 20)
   return Array.from({ length: seconds * 20 }, (_, index) => {
     const elapsedMs = index * 50
     const idBytes = new Uint8Array(10)

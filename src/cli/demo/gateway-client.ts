@@ -40,7 +40,7 @@ const Health = z.object({ status: z.literal('ok') })
 const Recorded = z.object({ data: CreateInteractionResponse })
 
 /** Calls the gateway as any client would: REST, one key, and the same request again when there was no answer. */
-export function gatewayClient({ gatewayUrl, key, signal, print }: GatewayOptions): GatewayClient {
+export function createGatewayClient({ gatewayUrl, key, signal, print }: GatewayOptions): GatewayClient {
   const headers = { 'content-type': 'application/json', ...(key !== undefined && { authorization: `Bearer ${key}` }) }
   const ask = (path: string, init: RequestInit = {}) => attempt(gatewayUrl, path, { ...init, headers })
   return {

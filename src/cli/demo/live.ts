@@ -14,7 +14,7 @@ const BUYERS_WAITING = 12
 const COMES_BACK = 0.2
 
 /** A crowd of `size` visitors. Chance picks the visitor of each event, and each visitor follows the steps of a visit. */
-export function liveStream(shop: Shop, sleeper: Product, size: number): LiveStream {
+export function createLiveStream(shop: Shop, sleeper: Product, size: number): LiveStream {
   const random = randomOf(shop.seed, 'live')
   const crowd: Visit[] = []
   const buyers: Visit[] = []

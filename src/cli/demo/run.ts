@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Popularity } from '../../contract/popularity.ts'
 import { CATALOGUE_PRODUCTS } from './catalog.ts'
 import type { IdentifiedEvent } from './event.ts'
-import { assertGateway, type GatewayClient, gatewayClient } from './gateway-client.ts'
+import { assertGateway, type GatewayClient, createGatewayClient } from './gateway-client.ts'
 import { historyOf } from './history.ts'
-import { liveStream } from './live.ts'
+import { createLiveStream } from './live.ts'
 import type { Screen } from './screen.ts'
 import { shopOf, sleeperOf } from './shop.ts'
 import { chapterAt } from './story.ts'
@@ -34,7 +34,7 @@ const STILL_EVERY_MS = 250
 
 /** Sends the catalogue, the history, then the live stream, and shows the top list. @throws StartError when it cannot continue. */
 export async function runDemo(plan: DemoPlan, screen: Screen): Promise<Tally> {
-  const client = gatewayClient({ ...plan, print: screen.print })
+  const client = createGatewayClient({ ...plan, print: screen.print })
   const tally: Tally = { sent: 0, accepted: 0, duplicates: 0, rejected: 0 }
   const send = senderOf(client, tally)
   await assertGateway(plan.gatewayUrl)
@@ -91,7 +91,7 @@ async function streamLive(plan: DemoPlan, client: GatewayClient, send: Send, scr
   const shop = shopOf(seed)
   const sleeper = sleeperOf(shop, new Map(top.map(({ product_id, score }) => [product_id, score])))
   // With as many visitors as events per second each visitor acts about once a second, and the crowd changes within seconds.
-  const next = liveStream(shop, sleeper, Math.max(1, Math.round(rate)))
+  const next = createLiveStream(shop, sleeper, Math.max(1, Math.round(rate)))
   let doneMs = 0
   let showAtMs = 0
   for await (const elapsedMs of ticks) {

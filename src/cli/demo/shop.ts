@@ -44,8 +44,8 @@ export function anyProduct(shop: Shop, random: Random): Product {
 
 /** Another product of the same category: the more popular of two, as a search would show it. */
 export function neighbourOf(shop: Shop, { id, category }: Product, random: Random): Product {
-  const others = shop.ranked.filter((other) => other.category === category && other.id !== id)
-  return others[Math.min(random.below(others.length), random.below(others.length))]!
+  const neighbours = shop.ranked.filter((product) => product.category === category && product.id !== id)
+  return neighbours[Math.min(random.below(neighbours.length), random.below(neighbours.length))]!
 }
 
 /** A shopper with an account, which returns in other visits, or a guest with one visit. */

@@ -4,9 +4,9 @@ import type { Product } from './catalog.ts'
 import type { Random } from './random.ts'
 import { anyProduct, anyShopper, neighbourOf, type Shop, type Shopper } from './shop.ts'
 
-/** One thing that a shopper does. */
+/** An action of a shopper. */
 export interface Step {
-  /** Since the visit began. */
+  /** Milliseconds since the start of the visit. */
   afterMs: number
   event_type: keyof typeof PRESETS.balanced
   ref_type: 'Product' | 'Category'
@@ -14,13 +14,13 @@ export interface Step {
   metadata?: Record<string, string>
 }
 
-/** What one shopper does in one go, and days later about what was bought; in time order. */
+/** The steps of one shopper in time order: a visit, and later actions about the bought products. */
 export interface Visit {
   shopper: Shopper
   steps: Step[]
 }
 
-/** A visit being made up. */
+/** A visit while it is being made. */
 interface Story {
   random: Random
   steps: Step[]
@@ -142,6 +142,6 @@ function pause(random: Random): number {
   return STEP_MS_MIN + random.below(STEP_MS_MAX - STEP_MS_MIN)
 }
 
-function happens({ random, keen }: Story, what: keyof typeof CHANCE): boolean {
-  return random.chance(CHANCE[what][keen ? 1 : 0])
+function happens({ random, keen }: Story, action: keyof typeof CHANCE): boolean {
+  return random.chance(CHANCE[action][keen ? 1 : 0])
 }

@@ -28,7 +28,7 @@ const ATTEMPT_MS_MAX = 60_000
 const RETRY_MS_MAX = 10_000
 
 /** Sends batches, each until it is answered. Repeating a batch is safe, because events have ids and products have times. */
-export function batchSender<Batch extends { items: Item[] }>(
+export function createBatchSender<Batch extends { items: Item[] }>(
   options: SenderOptions,
   onAnswer: (batch: Batch, answer: BatchAnswer) => void,
 ): BatchSender<Batch> {

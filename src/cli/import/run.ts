@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { type BatchSender, batchSender } from './batch-sender.ts'
+import { type BatchSender, createBatchSender } from './batch-sender.ts'
 import { checkIngress, checkRules } from './check.ts'
 import type { TimeReading } from './instant.ts'
 import type { BatchAnswer, Item, ItemKind } from './item-kind.ts'
@@ -72,7 +72,7 @@ export async function runImport(plan: ImportPlan, progress: Progress): Promise<T
   await checkIngress(plan.ingressUrl)
   const rejectedFile = new RejectedFile(plan.rejectedPath)
   const onRetry = (reason: string) => progress.stalled(`Restate at ${plan.ingressUrl}: ${reason}`)
-  const sender = batchSender<Batch>({ ...plan, onRetry }, (batch, answer) => settle(rejectedFile, batch, answer))
+  const sender = createBatchSender<Batch>({ ...plan, onRetry }, (batch, answer) => settle(rejectedFile, batch, answer))
   const mapping = mappingOf(withDefaults(plan.rules, columns, plan.kind), plan)
   const run: Run = { plan, mapping, sender, rejectedFile }
   const tallies: Tally[] = []

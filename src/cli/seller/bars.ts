@@ -22,7 +22,7 @@ function rightBar(value: number, cell: number): string {
   return '█'.repeat(Math.floor(eighths / 8)) + EIGHTHS[eighths % 8]!
 }
 
-/** A bar to the left, in halves of a cell, because Unicode has no right eighths but one. */
+/** A bar to the left, in halves of a cell and one eighth: Unicode has no other blocks that start at the right. */
 function leftBar(value: number, cell: number): string {
   const halves = Math.round((value / cell) * 2)
   if (halves === 0) return '▕'

@@ -65,8 +65,10 @@ function changeText(change: number | null): string {
   return `${change > 0 ? '▲' : '▼'} ${text}`
 }
 
-function otherCurrencies(others: readonly string[]): Line[] {
-  return others.length === 0 ? [] : [{ text: `Other currencies of this seller (--currency): ${others.join(', ')}`, style: 'dim' }]
+function otherCurrencies(currencies: readonly string[]): Line[] {
+  return currencies.length === 0
+    ? []
+    : [{ text: `Other currencies of this seller (--currency): ${currencies.join(', ')}`, style: 'dim' }]
 }
 
 function chartLines({ revenue, orders }: Dashboard['charts'], granularity: string, money: Money, columns: number): Line[] {
@@ -74,14 +76,14 @@ function chartLines({ revenue, orders }: Dashboard['charts'], granularity: strin
   const size = Math.ceil(revenue.length / CHART_LINES_MAX)
   const [amounts, counts] = [merged(revenue, size), merged(orders, size)]
   const title = size === 1 ? granularity : `${size} ${granularity}s`
-  const others = [
+  const texts = [
     [title, 'revenue', 'orders'],
     ...amounts.map(({ date, value }, n) => [date, money(value), countText(counts[n]!.value)]),
   ]
-  const free = columns - 1 - columnsOf(others)
+  const free = columns - 1 - columnsOf(texts)
   const values = amounts.map(({ value }) => value)
   const bars = ['', ...barsOf(values, Math.min(BAR_COLUMNS.max, Math.max(BAR_COLUMNS.min, free)))]
-  const rows = others.map(([date, ...numbers], n) => [date!, bars[n]!, ...numbers])
+  const rows = texts.map(([date, ...numbers], n) => [date!, bars[n]!, ...numbers])
   return withHead(table(rows, [false, false, true, true]))
 }
 
