@@ -85,7 +85,7 @@ function newServer({ log, settings }: GatewayDeps): FastifyInstance {
     // A request on a connection that is still open is served; its answer closes the connection.
     return503OnClosing: false,
     requestTimeout: REQUEST_MS_MAX,
-    // Set together, because Node takes the greater one of the two limits for the other if only one is set.
+    // The limit of the headers must be below that of the request, because Node swaps the two otherwise.
     http: { connectionsCheckingInterval: REQUEST_CHECK_MS, headersTimeout: HEADERS_MS_MAX, maxHeaderSize: HEADERS_BYTES_MAX },
     trustProxy: settings.trustedProxies ?? false,
   })

@@ -43,6 +43,7 @@ export function parseJsonBodies(app: FastifyInstance): void {
  * Bytes that are not UTF-8 are refused, because ids would be read otherwise than they were sent.
  */
 function parseJson(body: Buffer): unknown {
+  if (body.length === 0) throw new DecidedError('invalid_request', 'the body is empty')
   if (!isUtf8(body)) throw new DecidedError('invalid_request', 'the body is not UTF-8')
   try {
     return JSON.parse(body.toString())

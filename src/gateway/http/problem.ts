@@ -7,6 +7,13 @@ import { isUnavailable } from '../../store/database/sql-state.ts'
 const RETRY_AFTER_SECONDS = 2
 export const NOT_JSON = 'content-type must be application/json'
 
+/** Instead of Fastify's own messages. */
+const MESSAGES: Record<string, string> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: NOT_JSON,
+  FST_ERR_BAD_URL: 'the address has a % without two hexadecimal digits of UTF-8 after it',
+  FST_ERR_MAX_PARAM_LENGTH: 'a part of the address is too long',
+}
+
 /** Answers every error in the contract's shape; its cause goes into the log line of the request. */
 export function answerErrors(app: FastifyInstance): void {
   app.setErrorHandler((error, request, reply) => {
@@ -22,8 +29,9 @@ export function problemOf(error: unknown, bodyBytesMax = BODY_BYTES_MAX): Decide
   const { code = '', statusCode = 500 } = error as Partial<FastifyError>
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
     return new DecidedError('too_large', `the body is over ${bodyBytesMax / 1024 / 1024} MiB`)
-  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new DecidedError('invalid_request', NOT_JSON)
-  if (statusCode >= 400 && statusCode < 500) return new DecidedError('invalid_request', (error as Error).message)
+  if (statusCode >= 400 && statusCode < 500) {
+    return new DecidedError('invalid_request', MESSAGES[code] ?? (error as Error).message)
+  }
   if (isUnavailable(error)) return new DecidedError('unavailable', 'the database does not answer; try again', { cause: error })
   return new DecidedError('internal_error', 'something went wrong here; the log has the request id', { cause: error })
 }
