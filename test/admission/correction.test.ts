@@ -15,7 +15,7 @@ const event = { session_id: 's', event_type: 'view', ref_type: 'Product', ref_id
 const ids = (item: unknown, nowMs = RECEIVED_MS) =>
   judgeInteractions([item], nowMs, () => 'none was given').rows.map(({ eventId, occurredAtMs }) => [eventId, occurredAtMs])
 
-test('an item without an id gets the one that its own call gives it, of its time or of its arrival', () => {
+test('an item without an id gets the id of its first call, with its own time or the time of arrival', () => {
   const then = RECEIVED_MS - 5_000
   expect(ids(replayed(event))).toEqual([[eventIdFor(call, 3, RECEIVED_MS), RECEIVED_MS]])
   const timed = { ...event, occurred_at: new Date(then).toISOString() }
@@ -33,7 +33,7 @@ test('an item keeps its identity however often it is replayed', () => {
   )
 })
 
-test('what is no object, and a time that is none, stay as they are and are refused again', () => {
+test('an item that is not an object, or has an invalid time, stays as it is and is rejected again', () => {
   for (const item of [7, 'text', null, true, [], [event]]) {
     expect(replayed(item)).toEqual(item)
     expect(ids(replayed(item))).toEqual([])
@@ -41,7 +41,7 @@ test('what is no object, and a time that is none, stay as they are and are refus
   expect(replayed({ ...event, occurred_at: 'yesterday' })).toEqual({ ...event, occurred_at: 'yesterday' })
 })
 
-test('a repair puts fields in place of others, and takes away those that are null', () => {
+test('a correction replaces fields, and removes those that it sets to null', () => {
   const item = { ...event, ref_id: 5, nonsense: 1, event_id: randomUUID(), occurred_at: '2026-02-01T00:00:00Z' }
   expect(replayed(item, { ref_id: 'lamp', nonsense: null })).toEqual({
     ...event,
@@ -51,33 +51,33 @@ test('a repair puts fields in place of others, and takes away those that are nul
   })
 })
 
-test('of an item that is no object the repair alone is left', () => {
+test('a correction replaces an item that is not an object', () => {
   expect(replayed(7, event)).toEqual({ ...event, event_id: eventIdFor(call, 3, RECEIVED_MS) })
 })
 
-test('another time moves the time in a UUIDv7 and leaves the rest, so that two copies of an event are repaired to one', () => {
+test('a corrected time replaces only the time in a UUIDv7, so that two copies of an event stay one event', () => {
   const event_id = uuidV7(Date.parse('2099-01-01T00:00:00Z'), Buffer.from('0123456789'))
   const future = { ...event, event_id, occurred_at: '2099-01-01T00:00:00Z' }
   const fixed = replayed(future, { occurred_at: '2026-03-01T11:00:00Z' }) as { event_id: string }
   expect(timeOfUuidV7(fixed.event_id)).toBe(Date.parse('2026-03-01T11:00:00Z'))
   expect(fixed.event_id.slice(13)).toBe(event_id.slice(13))
   expect(ids(fixed)).toEqual([[fixed.event_id, Date.parse('2026-03-01T11:00:00Z')]])
-  // Any other id keeps itself, and one that is given is taken.
+  // Other ids do not change, and an id in the correction wins.
   const other = randomUUID()
   expect(replayed({ ...future, event_id: other }, { occurred_at: '2026-03-01T11:00:00Z' })).toMatchObject({ event_id: other })
   expect(replayed(future, { occurred_at: '2026-03-01T11:00:00Z', event_id: other })).toMatchObject({ event_id: other })
-  // What was in the future is accepted unchanged when its time has come.
+  // An event from the future is accepted unchanged once its time has come.
   expect(ids(replayed(future), Date.parse('2099-01-01T00:00:00Z'))).toEqual([[event_id, Date.parse('2099-01-01T00:00:00Z')]])
 })
 
 test.each(['', '12', '12.', '.0', '12.x', '12.0.0', '-1.0', '12.0 ', '1'.repeat(19) + '.0', '1.' + '1'.repeat(10), '1e3.0'])(
-  '%j is not the id of a refused interaction',
+  '%j is not the id of a rejected item',
   (text) => {
     expect(rejectedKeyOf(text)).toBeUndefined()
   },
 )
 
-test('an id names its batch and place', () => {
+test('an id names its batch and index', () => {
   expect(rejectedKeyOf('12.34')).toEqual({ batch_id: '12', index: 34 })
   expect(rejectedIdOf({ batch_id: '12', index: 34 })).toBe('12.34')
 })

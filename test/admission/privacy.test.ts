@@ -20,9 +20,9 @@ test.each([
   ['::ffff:203.0.113.77', '0:0:0::'],
   ['::ffff:cb00:714d', '0:0:0::'],
   ['64:ff9b::203.0.113.77', '64:ff9b:0::'],
-  // 6to4: the second and third group are an IPv4 address.
+  // 6to4: the second and third groups are an IPv4 address.
   ['2002:cb00:714d:1::1', '2002:cb00:7100::'],
-])('of the address %s only the network %s is kept', (address, network) => {
+])('the address %s is cut to its network %s', (address, network) => {
   expect(truncateIp(address)).toBe(network)
 })
 
@@ -36,7 +36,7 @@ test.each([
   '1::2::3',
   '203.0.113.77, 10.0.0.1',
   '::g',
-])('what is no address (%j) is withheld, and refused', (address) => {
+])('%j is not an address, so it is withheld and rejected', (address) => {
   const kept = withPrivacy({ ...event, ip_address: address }, TRUNCATE)
   expect(JSON.stringify(kept)).not.toContain(address === '' ? '""' : address)
   expect(Interaction.safeParse(kept).error?.issues[0]?.path).toEqual(['ip_address'])
@@ -62,12 +62,12 @@ test.each([
   ['App/860123456789012 john.doe@shop.example iPhone14,7', 'App'],
   ['(everything is a comment)', 'unknown'],
   ['', 'unknown'],
-])('of the user agent %j only %j is kept', (text, kept) => {
+])('the user agent %j is cut to %j', (text, kept) => {
   expect(truncateUserAgent(text)).toBe(kept)
 })
 
-describe('whatever the address and the user agent are', () => {
-  test('no group of digits of what is cut off survives', () => {
+describe('with every address and user agent', () => {
+  test('no group of digits survives from the part that is cut off', () => {
     const byte = fc.integer({ min: 0, max: 255 })
     fc.assert(
       fc.property(fc.tuple(byte, byte, byte, byte), ([a, b, c, d]) => {
@@ -88,7 +88,7 @@ describe('whatever the address and the user agent are', () => {
     fc.assert(
       fc.property(groups(3), groups(5), groups(5), (network, one, other) => {
         const whole = (rest: string[]) => [...network, ...rest].join(':')
-        // As the URL standard writes it, with :: in the place of zeros.
+        // As the URL standard writes it, with :: for zeros.
         const short = (rest: string[]) => new URL(`http://[${whole(rest)}]`).hostname.slice(1, -1)
         expect(truncateIp(whole(one))).toBe(truncateIp(short(other)))
       }),
@@ -107,7 +107,7 @@ describe('whatever the address and the user agent are', () => {
     )
   })
 
-  test('what was truncated is not changed by truncating it again, and can still be stored', () => {
+  test('truncating twice is the same as truncating once, and the result is valid', () => {
     const address = fc.oneof(fc.ipV4(), fc.ipV6())
     fc.assert(
       fc.property(address, fc.string({ unit: 'binary', maxLength: 60 }), (ip_address, user_agent) => {
@@ -116,10 +116,10 @@ describe('whatever the address and the user agent are', () => {
         expect(Interaction.safeParse(once).success).toBe(true)
       }),
     )
-  })
+  }, 30_000)
 })
 
-test('a field that is no text is withheld, and refused as without privacy', () => {
+test('a field that is not a text is withheld, and rejected as without privacy', () => {
   for (const field of ['ip_address', 'user_agent'] as const) {
     for (const value of [7, null, {}, ['203.0.113.77'], true]) {
       const kept = withPrivacy({ ...event, [field]: value }, TRUNCATE)
@@ -129,7 +129,7 @@ test('a field that is no text is withheld, and refused as without privacy', () =
   }
 })
 
-test('an item is left as it is where nothing is to be changed, and never changed itself', () => {
+test('an item without changes is returned as it is, and no item is modified', () => {
   const item = Object.freeze({ ...event, ip_address: '203.0.113.77', user_agent: 'a/1.2' })
   expect(withPrivacy(item, { ipAddress: 'keep', userAgent: 'keep' })).toBe(item)
   expect(withPrivacy(event, TRUNCATE)).toBe(event)

@@ -12,7 +12,7 @@ import {
 import { isStorable } from '../../src/contract/text.ts'
 import { encodeCursor } from '../../src/store/database/cursor.ts'
 
-/** Texts of all of Unicode, with those in them that change most. */
+/** Texts of all of Unicode, with many characters that normalising changes. */
 const queries = fc
   .array(
     fc.oneof(
@@ -38,7 +38,7 @@ test.each([
   expect(normalisedQuery(query)).toBe(normalised)
 })
 
-test('a normalised query is one already, and case, blanks around it and blanks twice make no other one', () => {
+test('normalising twice is the same as normalising once, and case and extra blanks make no difference', () => {
   fc.assert(
     fc.property(queries, (query) => {
       const normalised = normalisedQuery(query)
@@ -51,7 +51,7 @@ test('a normalised query is one already, and case, blanks around it and blanks t
   )
 })
 
-test('whatever is searched for can be stored, clicked and be the end of a page', () => {
+test('every query can be stored, clicked, and be the end of a page', () => {
   const worst = ['ﷺ', '\u0001', '"', '🛒'].map((one) => one.repeat(QUERY_CHARACTERS_MAX))
   fc.assert(
     fc.property(fc.oneof(queries, fc.constantFrom(...worst)), (query) => {
@@ -77,6 +77,6 @@ test.each([
   ['101 products', { ...valid, product_ids: Array.from({ length: SHOWN_PRODUCTS_MAX + 1 }, (_, n) => `p${n}`) }, 'product_ids'],
   ['a product that no URL can name', { ...valid, product_ids: ['p', 'top'] }, 'product_ids.1'],
   ['an unknown field', { ...valid, nonsense: 1 }, ''],
-])('a search with %s is none', (_name, item, field) => {
+])('a search with %s is invalid', (_name, item, field) => {
   expect(Search.safeParse(item).error?.issues.map(({ path }) => path.join('.'))).toEqual([field])
 })

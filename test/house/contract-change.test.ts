@@ -41,11 +41,11 @@ test.each<[string, DescribedService[], DescribedService[], ContractChange]>([
   ],
   ['a handler that became private', [shop], [service([handler({ public: false })])], breaking('Shop.Get is private now')],
   ['a handler that became public', [service([handler({ public: false })])], [shop], harmless('Shop.Get is public now')],
-])('%s is told as it is', (_name, before, after, change) => {
+])('%s is reported', (_name, before, after, change) => {
   expect(contractChanges(before, after)).toEqual([change])
 })
 
-test('changes are told in the order of the names, whatever order the services are in', () => {
+test('changes are reported in the order of names, in any order of the services', () => {
   const [a, b, c] = ['A', 'B', 'C'].map((name) => ({ ...shop, name })) as [DescribedService, DescribedService, DescribedService]
   const whats = contractChanges([c, a], [b, c]).map(({ what }) => what)
   expect(whats).toEqual(['A is gone', 'B is new'])
@@ -144,34 +144,34 @@ test.each<[string, z.ZodType, z.ZodType, { request: string; answer: string }]>([
     z.strictObject({ list: z.array(z.strictObject({ a: two })) }),
     { request: '.list[].a needs b', answer: FINE },
   ],
-])('%s: a request and an answer are judged by who must understand them', (_name, before, after, expected) => {
+])('%s: a request must be understood by the new release, and an answer by old callers', (_name, before, after, expected) => {
   const told = clauses(z.toJSONSchema(before), z.toJSONSchema(after))
   expect(told).toEqual({ request: [expected.request], answer: [expected.answer] })
 })
 
-test('a number that must be whole now breaks requests, and one that may be a part breaks answers', () => {
+test('a number that must now be whole breaks requests, and one that may now be a fraction breaks answers', () => {
   expect(clauses({ type: 'number' }, { type: 'integer' })).toEqual({ request: [' was of another type'], answer: [FINE] })
   expect(clauses({ type: 'integer' }, { type: 'number' })).toEqual({ request: [FINE], answer: [' was of another type'] })
 })
 
-test('no schema is any value', () => {
+test('a missing schema accepts every value', () => {
   expect(clauses(undefined, { type: 'string' })).toEqual({ request: [' was of another type'], answer: [FINE] })
   expect(clauses({ type: 'string' }, undefined)).toEqual({ request: [FINE], answer: [' was of another type'] })
 })
 
-test('what stands beside the branches of a schema, and the only one of them, are looked at', () => {
+test('keywords next to the branches of a schema are compared, and so is a single branch', () => {
   const either = { anyOf: [{ type: 'string' }, { type: 'null' }] }
   expect(clauses(either, { ...either, maxLength: 3 }).request).toEqual([' takes other kinds of values'])
   expect(clauses({ anyOf: [{ type: 'string' }] }, { anyOf: [{ type: 'number' }] }).request).toEqual([' was of another type'])
   expect(clauses({ anyOf: [{ type: 'string' }] }, { type: 'string' }).request).toEqual([FINE])
 })
 
-test('what is not understood breaks when it differs', () => {
+test('a change of an unknown keyword is breaking', () => {
   expect(clauses({ not: { type: 'string' } }, { not: { type: 'null' } }).request).toEqual([': not is another'])
   expect(clauses({}, { allOf: [{ minLength: 1 }] }).request).toEqual([': allOf is another'])
 })
 
-test('every change of a schema is told, each with its place', () => {
+test('every change of a schema is reported with its path', () => {
   const after = z.strictObject({ a: z.boolean(), c: text })
   expect(clauses(z.toJSONSchema(two), z.toJSONSchema(after)).request).toEqual([
     ' has no field b any more',
@@ -180,12 +180,12 @@ test('every change of a schema is told, each with its place', () => {
   ])
 })
 
-test('other words are no change', () => {
+test('a different description is not a change', () => {
   const worded = one.describe('said').meta({ title: 'One', examples: [{ a: 'x' }], deprecated: true })
   expect(clauses(z.toJSONSchema(one), z.toJSONSchema(worded))).toEqual({ request: [], answer: [] })
 })
 
-test('a field that is called like a word about schemas is a field', () => {
+test('a field with the name of a schema keyword is a field', () => {
   const [before, after] = [z.strictObject({ description: text }), z.strictObject({ description: z.boolean() })]
   expect(clauses(z.toJSONSchema(before), z.toJSONSchema(after)).request).toEqual(['.description was of another type'])
 })
@@ -207,7 +207,7 @@ const { schema: schemas } = fc.letrec<{ schema: Schema }>((tie) => ({
   ),
 }))
 
-test('a schema is no change to itself, and takes whatever it is told to take besides', () => {
+test('a schema does not differ from itself, and may become one of several', () => {
   fc.assert(
     fc.property(schemas, schemas, (schema, other) => {
       expect(clauses(schema, structuredClone(schema))).toEqual({ request: [], answer: [] })
@@ -233,7 +233,7 @@ function describedContract(): DescribedService[] {
   }))
 }
 
-test('the contract of the services has not changed from itself, and a field of it that changes is found', () => {
+test('the contract of the services does not differ from itself, and a changed field is found', () => {
   const [before, after] = [describedContract(), describedContract()]
   expect(contractChanges(before, after)).toEqual([])
   const popular = after.find(({ name }) => name === 'Popularity')!.handlers.find(({ name }) => name === 'Popular')!
