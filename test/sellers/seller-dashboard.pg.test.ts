@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { sql } from 'kysely'
-import { afterAll, describe, expect } from 'vitest'
+import { expect } from 'vitest'
 import {
   BUCKETS_MAX,
   GRANULARITIES,
@@ -10,9 +10,8 @@ import {
 } from '../../src/contract/seller-dashboard.ts'
 import { DAY_MS, HOUR_MS, instantOf, millisecondsOf } from '../../src/contract/time.ts'
 import { sellerDashboard } from '../../src/store/sellers/seller-dashboard.ts'
-import { startGateway, type TestGateway } from '../harness/servers/gateway.ts'
-import { makeKey } from '../harness/items/keys.ts'
 import { clearSales, type Line, saleLine, storeSales } from '../harness/items/sales.ts'
+import { changed, expectedDashboard, expectRounded, expectSame } from '../harness/reference/seller-dashboard.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
 import type { Database } from '../../src/store/database/connection.ts'
 
@@ -118,7 +117,7 @@ test('a dashboard equals the sale lines, for any seller, range, granularity and 
         const sellerId = SELLERS[n % SELLERS.length]!
         const request = SellerDashboardRequest.parse({ ...asked, time_zone: timeZone })
         const { data, meta } = await dashboardOf(db, sellerId, request, nowMs)
-        const { start, end, currencies, ...numbers } = await expected(db, sellerId, request, nowMs)
+        const { start, end, currencies, ...numbers } = await expectedDashboard(db, sellerId, request, nowMs)
         expect(meta).toMatchObject({ start, end, currencies })
         expectSame(data, numbers)
       }
@@ -142,96 +141,6 @@ async function storeRatings(
     insert into product_rating (product_id, occurred_at, event_id, stars)
     select r ->> 'productId', to_timestamp((r ->> 'occurredAtMs')::numeric / 1000), gen_random_uuid(), (r ->> 'stars')::real
     from jsonb_array_elements(${JSON.stringify(ratings)}::jsonb) r`.execute(db)
-}
-
-interface Totals {
-  revenue: number
-  orders: number
-  items: number
-}
-
-interface Expected {
-  start: string
-  end: string
-  currencies: string[]
-  currency: string | null
-  now: Totals
-  then: Totals
-  buckets: { date: string; revenue: number; orders: number }[]
-  top: SellerDashboardResponse['data']['top_products']
-  rating: number | null
-}
-
-/** The slow reference, from the lines alone. */
-async function expected(db: Database, sellerId: string, request: SellerDashboardRequest, nowMs: number): Promise<Expected> {
-  const { time_zone: zone, granularity, start = null, end = null, currency = null } = request
-  const { rows } = await sql<{ expected: Expected }>`
-    with of_seller as (
-      select *, date(timezone(${zone}, occurred_at)) as day from sale_line where seller_id = ${sellerId}
-    ), latest as (
-      select coalesce(${end}::date, date(timezone(${zone}, to_timestamp(${nowMs}::float8 / 1000)))) as "end"
-    ), range as (
-      select coalesce(${start}::date, "end" - 29) as start, "end" from latest
-    ), currencies as (
-      select currency, row_number() over (order by sum(orders) desc, currency) as place from of_seller group by currency
-    ), chosen as (
-      select coalesce(${currency}, (select currency from currencies where place = 1)) as currency
-    ), line as (
-      select of_seller.*, case when day between start and "end" then 'now'
-        when day < start and day >= start - ("end" - start + 1) then 'then' end as period
-      from of_seller join chosen using (currency) cross join range
-    ), calendar as (
-      select d::date as day, case ${granularity} when 'day' then d::date when 'week' then d::date - extract(isodow from d)::int + 1
-        else make_date(extract(year from d)::int, extract(month from d)::int, 1) end as bucket
-      from range, generate_series(start::timestamp, "end"::timestamp, '1 day') d
-    ), totals as (
-      select p.period, json_build_object('revenue', coalesce(sum(amount), 0), 'orders', coalesce(sum(orders), 0),
-        'items', coalesce(sum(quantity), 0)) as total
-      from (values ('now'), ('then')) p(period) left join line using (period) group by p.period
-    ), buckets as (
-      select bucket as date, coalesce(sum(amount), 0) as revenue, coalesce(sum(orders), 0) as orders
-      from calendar left join line using (day) group by bucket
-    ), top as (
-      select product_id, sum(quantity) as sold_count, sum(amount) as revenue from line where period = 'now' group by product_id
-    )
-    select json_build_object('start', start, 'end', "end", 'currency', (select currency from chosen),
-      'currencies', (select coalesce(json_agg(currency order by place), '[]') from currencies),
-      'now', (select total from totals where period = 'now'), 'then', (select total from totals where period = 'then'),
-      'buckets', (select json_agg(buckets order by date) from buckets),
-      'top', (select coalesce(json_agg(listed), '[]') from (
-        select product_id, (select name from catalog.product p where p.product_id = top.product_id), sold_count, revenue
-        from top where sold_count > 0 order by sold_count desc, revenue desc, product_id limit 10) listed),
-      'rating', (select avg(stars) from product_rating where date(timezone(${zone}, occurred_at)) between start and "end"
-        and product_id in (select product_id from catalog.product where seller_id = ${sellerId}))) as expected
-    from range`.execute(db)
-  return rows[0]!.expected
-}
-
-type Numbers = Omit<Expected, 'start' | 'end' | 'currencies'>
-
-function expectSame(data: SellerDashboardResponse['data'], { now, then, buckets, top, rating, currency }: Numbers): void {
-  const { summary, charts, top_products } = data
-  expect(summary).toMatchObject({ total_revenue: now.revenue, total_orders: now.orders, items_sold: now.items })
-  expect(summary.currency).toBe(currency)
-  const { revenue_change, orders_change, items_sold_change } = summary.comparison
-  expectRounded(revenue_change, changed(now.revenue, then.revenue))
-  expectRounded(orders_change, changed(now.orders, then.orders))
-  expectRounded(items_sold_change, changed(now.items, then.items))
-  expectRounded(summary.average_rating, rating)
-  expect(charts.revenue).toEqual(buckets.map(({ date, revenue: value }) => ({ date, value })))
-  expect(charts.orders).toEqual(buckets.map(({ date, orders: value }) => ({ date, value })))
-  expect(top_products).toEqual(top)
-}
-
-const changed = (now: number, then: number) => (then === 0 ? null : ((now - then) / Math.abs(then)) * 100)
-
-/** Equal to two decimals, where the last may be rounded either way. */
-function expectRounded(actual: number | null, exact: number | null): void {
-  if (actual === null || exact === null) expect(actual).toBe(exact)
-  else {
-    expect(Math.abs(actual - exact)).toBeLessThan(0.005 + 1e-9)
-    expect(actual).toBe(Number(actual.toFixed(2)))
-  }
 }
 
 test.for([
@@ -394,62 +303,5 @@ test.for([
   await expect(dashboardOf(db, 'nobody', { granularity, start, end: longer })).rejects.toMatchObject({
     field: 'granularity',
     problem: 'would give 1,001 points, and charts have at most 1,000: take a coarser one or a shorter range',
-  })
-})
-
-describe('over REST', () => {
-  let gateway: TestGateway
-  let shop: string
-  let seller: string
-  test.beforeAll(async ({ db, database }) => {
-    shop = (await makeKey(db, { scopes: ['read'] })).text
-    seller = (await makeKey(db, { scopes: ['read'], sellerId: 'north-light' })).text
-    gateway = await startGateway(database.url, { ingressUrl: 'http://127.0.0.1:1' })
-  })
-  afterAll(() => gateway.stop())
-
-  const ask = async (query: string, key = shop) => {
-    const headers = { authorization: `Bearer ${key}` }
-    const answer = await fetch(`${gateway.url}/api/v1/analytic/seller-dashboard?${query}`, { headers })
-    return { status: answer.status, json: (await answer.json()) as Record<string, unknown> }
-  }
-
-  test('a dashboard has the shape of the contract', async ({ db }) => {
-    await storeSales(db, [saleLine({ occurredAtMs: Date.now(), amount: 1_234 })])
-    const { status, json } = await ask('seller_id=north-light&time_zone=Asia/Kathmandu&granularity=month&currency=EUR')
-    expect(status).toBe(200)
-    const { data, meta } = SellerDashboardResponse.parse(json)
-    expect(data.summary).toMatchObject({ total_revenue: 1_234, currency: 'EUR' })
-    expect(meta).toMatchObject({ seller_id: 'north-light', granularity: 'month', time_zone: 'Asia/Kathmandu' })
-  })
-
-  test("a seller's key reads that seller without naming it, and no other seller", async () => {
-    const own = await ask('', seller)
-    expect(own.json).toMatchObject({ meta: { seller_id: 'north-light' } })
-    expect((await ask('seller_id=north-light', seller)).status).toBe(200)
-    expect(await ask('seller_id=another', seller)).toMatchObject({ status: 403, json: { error: { code: 'forbidden' } } })
-  })
-
-  test.each([
-    ['', 'seller_id', 'is needed'],
-    ['seller_id=', 'seller_id', '1 to 200 characters'],
-    ['seller_id=a&time_zone=Mars/Olympus_Mons', 'time_zone', 'an IANA time zone such as Europe/Berlin'],
-    ['seller_id=a&time_zone=CET', 'time_zone', 'an IANA time zone'],
-    ['seller_id=a&currency=ZZZ', 'currency', 'is not a currency of ISO 4217'],
-    ['seller_id=a&currency=eur', 'currency', 'an ISO 4217 code such as EUR'],
-    ['seller_id=a&start=2026-03-02&end=2026-03-01', 'start', 'must not be after the last day, which is 2026-03-01'],
-    ['seller_id=a&start=2099-01-01', 'start', 'must not be after the last day'],
-    ['seller_id=a&start=2026-02-29&end=2026-03-01', 'start', 'a day such as'],
-    ['seller_id=a&start=1999-12-31', 'start', 'from 2000-01-01 to 2100-12-31'],
-    ['seller_id=a&end=2101-01-01', 'end', 'from 2000-01-01 to 2100-12-31'],
-    ['seller_id=a&start=2000-01-01&end=2027-05-18', 'granularity', 'would give 10,000 points'],
-    ['seller_id=a&granularity=hour', 'granularity', 'day'],
-    ['seller_id=a&nonsense=1', 'nonsense', 'is not a known field'],
-  ])('?%s is refused with the field and its allowed values', async (query, field, message) => {
-    const { status, json } = await ask(query)
-    expect(status).toBe(400)
-    expect(json).toMatchObject({
-      error: { code: 'invalid_request', details: [{ field, message: expect.stringContaining(message) }] },
-    })
   })
 })
