@@ -9,7 +9,7 @@ export interface Callback {
   status: PaymentStatus
   currency: string
   occurredAtMs: number
-  /** A refund or a cancellation without items takes back all that is left. */
+  /** A refund or a cancellation without items takes back everything that is left. */
   items: readonly Item[]
 }
 

@@ -6,7 +6,7 @@ import { takeBack, type TakenItem } from './take-back.ts'
  * when another callback arrives, its caller settles again and adds the difference.
  *
  * - The first success of a payment is the sale, by occurred_at and then callback_id. The other successes repeat it.
- * - Refunds and cancellations take back in the same order; at the same instant those that take everything back come last. Each takes
+ * - Refunds and cancellations take back in the same order; at the same instant callbacks that take everything back come last. Each takes
  *   back no more than is left, and nothing before the sale.
  * - A seller's part of an order counts as an order while any item of it is left, whatever number of payments the order has.
  */

@@ -1,41 +1,41 @@
 import { DAY_MS, HOUR_MS } from '../contract/time.ts'
 
-/** The hours that a list is about, and what its decays are brought to. */
+/** The hours of a list, and the instants that its decayed sums refer to. */
 export interface Span {
-  /** The first hour; undefined for all before the end. */
+  /** The first hour; undefined for all hours before the end. */
   fromMs: number | undefined
-  /** Where it ends; undefined while it is still going on. */
+  /** Its end; undefined for a span that ends now. */
   toMs: number | undefined
-  /** The last whole hour of it: what its order is computed for, so that all pages agree. */
+  /** Its last whole hour. The order is computed for this hour, so that all pages agree. */
   hourMs: number
-  /** The instant that it is about. */
+  /** The instant that the list describes. */
   instantMs: number
-  /** Where the last day before it begins, and where the week before that day: what rises is the one against the other. */
+  /** The beginning of the last day, and of the week before that day. Rising compares the day with the week. */
   lastDayMs: number
   weekBeforeMs: number
-  /** Whether no part of it, and of what rises in it, lies where only days are known. */
+  /** Whether all of it, including the week that rising compares with, has hours and not only days. */
   isOfHours: boolean
 }
 
 export interface SpanRequest {
   windowDays: number | undefined
   asOfMs: number | undefined
-  /** Now, or what the first page took for now. */
+  /** Now, or the instant of the first page. */
   nowMs: number
-  /** Before it only days are known, and not their hours. */
+  /** Only days exist before this instant, and no hours. */
   rolledToMs: number
 }
 
 /**
- * The last so many times 24 hours before an instant, beginning with a whole hour; with `as of`, before that hour. Where hours
- * were made days of, every edge is floored to the day.
+ * The last `windowDays` times 24 hours before an instant, beginning with a whole hour; with `asOfMs`, before the hour of that instant.
+ * Where hours were rolled up, every edge is rounded down to the day.
  */
 export function spanOf({ windowDays, asOfMs, nowMs, rolledToMs }: SpanRequest): Span {
-  const known = (hour: number) => (hour < rolledToMs ? Math.floor(hour / DAY_MS) * DAY_MS : hour)
-  const hourMs = known(hourOf(asOfMs ?? nowMs))
-  const lastDayMs = known(hourMs - DAY_MS)
-  const weekBeforeMs = known(lastDayMs - 7 * DAY_MS)
-  const fromMs = windowDays === undefined ? undefined : known(hourMs - windowDays * DAY_MS)
+  const cellStart = (hour: number) => (hour < rolledToMs ? Math.floor(hour / DAY_MS) * DAY_MS : hour)
+  const hourMs = cellStart(hourOf(asOfMs ?? nowMs))
+  const lastDayMs = cellStart(hourMs - DAY_MS)
+  const weekBeforeMs = cellStart(lastDayMs - 7 * DAY_MS)
+  const fromMs = windowDays === undefined ? undefined : cellStart(hourMs - windowDays * DAY_MS)
   return {
     fromMs,
     toMs: asOfMs === undefined ? undefined : hourMs,

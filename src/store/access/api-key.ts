@@ -8,7 +8,7 @@ export type Scope = (typeof SCOPES)[number]
 export interface NewApiKey {
   name: string
   scopes: readonly Scope[]
-  /** May stand in a web page; sends events only, from pages of these origins. */
+  /** Can be in a web page: it only sends events, from pages of these origins. */
   isPublishable: boolean
   origins: readonly string[]
   sellerId: string | null
@@ -34,7 +34,7 @@ export interface KeyParts {
 const KEY_ID_BYTES = 6
 const SECRET_BYTES = 32
 
-/** Makes a key. Its text is `ff_<id>_<secret>` or, publishable, `ffp_<id>_<secret>`, and cannot be had again. */
+/** Creates a key. Its text is `ff_<id>_<secret>` or, when publishable, `ffp_<id>_<secret>`, and cannot be read again. */
 export async function createApiKey(db: Database, key: NewApiKey): Promise<{ keyId: string; text: string }> {
   const keyId = randomBytes(KEY_ID_BYTES).toString('hex')
   const secret = randomBytes(SECRET_BYTES).toString('hex')
@@ -42,7 +42,7 @@ export async function createApiKey(db: Database, key: NewApiKey): Promise<{ keyI
   return { keyId, text: `${key.isPublishable ? 'ffp' : 'ff'}_${keyId}_${secret}` }
 }
 
-/** Makes a key that has its text already. @returns whether it is new; nothing changes when its id is known. */
+/** Stores a key whose text exists already. @returns whether it is new; a stored key with the same id does not change. */
 export async function insertApiKey(db: Database, key: NewApiKey, { keyId, secret }: KeyParts): Promise<boolean> {
   const { rows } = await sql`
     insert into api_key (key_id, name, secret_sha256, scopes, is_publishable, origins, seller_id, requests_per_minute)
@@ -52,7 +52,7 @@ export async function insertApiKey(db: Database, key: NewApiKey, { keyId, secret
   return rows.length > 0
 }
 
-/** Every key that was ever made, oldest first. */
+/** Every key, also revoked ones, oldest first. */
 export async function listApiKeys(db: Database): Promise<SecretApiKey[]> {
   const { rows } = await sql<SecretApiKey>`
     select key_id as "keyId", name, secret_sha256 as "secretSha256", scopes, is_publishable as "isPublishable", origins,
@@ -61,20 +61,20 @@ export async function listApiKeys(db: Database): Promise<SecretApiKey[]> {
   return rows
 }
 
-/** Revokes a key; false when there is no such key or it was revoked before. */
+/** Revokes a key. @returns false when the key does not exist or was revoked before. */
 export async function revokeApiKey(db: Database, keyId: string): Promise<boolean> {
   const { rows } = await sql`
     update api_key set revoked_at = now() where key_id = ${keyId} and revoked_at is null returning key_id`.execute(db)
   return rows.length > 0
 }
 
-/** The two parts of a key's text; undefined for what has not that form. */
+/** The two parts of a key's text; undefined for a text of another form. */
 export function partsOfKey(text: string): KeyParts | undefined {
   const match = /^ffp?_([0-9a-f]{12})_([0-9a-f]{64})$/.exec(text)
   return match === null ? undefined : { keyId: match[1]!, secret: match[2]! }
 }
 
-/** Whether this is the secret, found out in a time that tells nothing. */
+/** Compares in constant time, so that the duration says nothing about the secret. */
 export function isSecret(secret: string, expectedSha256: Uint8Array): boolean {
   return timingSafeEqual(sha256(secret), expectedSha256)
 }

@@ -5,22 +5,22 @@ import { alterTables } from '../database/locks.ts'
 import { LOG_TABLES } from '../log/month.ts'
 import { audit } from '../audit/audit-entry.ts'
 
-/** What the processes are to the database: each logs in with its own password and may do what it needs. */
+/** The processes as database users. Each logs in with its own password and has the privileges that it needs. */
 export const ROLES = ['endpoint', 'gateway'] as const
 export type Role = (typeof ROLES)[number]
 
 const SCHEMAS = ['public', 'catalog']
 
-/** Of the tables, those where the endpoint may do less than read, add, change and delete. */
+/** Tables where the endpoint has fewer privileges than select, insert, update and delete. */
 const LIMITED: Record<string, string> = {
-  // Neither the number nor the time of an entry is for who writes it.
+  // The database sets the number and the time of an entry.
   audit_entry: 'select, insert (actor, action, resource_type, resource_id, metadata)',
-  // Money: what was told and what it came to is added to.
+  // Money: callbacks and what follows from them can only be added.
   payment_callback: 'select, insert, update (refused)',
   sale_line: 'select, insert',
   analytics_event_key: 'select, insert',
   migration: 'select',
-  // What there is comes with a release.
+  // A release defines the reports.
   report_definition: 'select',
   aggregate_window: 'select',
   api_key: 'select',
@@ -32,9 +32,9 @@ export function userOf(role: Role): string {
 }
 
 /**
- * Makes the roles, or changes them to what they are to be: the gateway reads, and the endpoint writes, but not what it is held to
- * account by. Neither may create anything. The endpoint owns the tables of the log, because only their owner detaches months; the
- * months are the owner's. Safe to repeat; needs a user who may make roles and owns the tables.
+ * Creates or updates the roles. The gateway reads. The endpoint writes, but cannot change audit entries or what was paid. Neither can
+ * create anything. The endpoint owns the tables of the log, because only an owner can detach months; the months stay with the owner
+ * of the database. Safe to repeat. Needs a user that can create roles and owns the tables.
  */
 export async function grantRoles(db: Database, passwords: Partial<Record<Role, string>>, actor: string): Promise<void> {
   await alterTables(db, async (tx) => {
@@ -45,7 +45,10 @@ export async function grantRoles(db: Database, passwords: Partial<Record<Role, s
     if (passwords.gateway !== undefined) await grantReading(tx, userOf('gateway'))
     if (passwords.endpoint !== undefined) await grantWriting(tx, userOf('endpoint'))
     await audit(tx, {
-      ...{ actor, action: 'database.grant', resourceType: 'database', resourceId: 'footfall' },
+      actor,
+      action: 'database.grant',
+      resourceType: 'database',
+      resourceId: 'footfall',
       metadata: { roles: Object.keys(passwords) },
     })
   })
@@ -59,7 +62,7 @@ async function makeRole(tx: Queryable, role: Role, password: string): Promise<vo
   if (role === 'gateway') await sql`alter role ${user} set default_transaction_read_only = on`.execute(tx)
 }
 
-/** What PostgreSQL keeps of a password (RFC 5803): the statement may be logged. */
+/** The SCRAM verifier that PostgreSQL stores (RFC 5803). The statement may be logged, so it must not have the password. */
 function verifierOf(password: string): string {
   const iterations = 4096
   const salt = randomBytes(16)
@@ -89,9 +92,9 @@ async function grantWriting(tx: Queryable, user: string): Promise<void> {
     await sql`grant ${sql.raw(rights)} on ${sql.table(table)} to ${role}`.execute(tx)
   }
   await sql`grant execute on function make_log_month(text, date), drop_log_month(text, date) to ${role}`.execute(tx)
-  // Whoever migrates changes them still.
+  // Lets the migrating user still alter the tables.
   await sql`grant ${role} to current_user`.execute(tx)
-  // A table is given to who could have made it.
+  // ALTER TABLE … OWNER TO requires that the new owner may create in the schema.
   await sql`grant create on schema public to ${role}`.execute(tx)
   for (const table of LOG_TABLES) await sql`alter table ${sql.table(table)} owner to ${role}`.execute(tx)
   await sql`revoke create on schema public from ${role}`.execute(tx)

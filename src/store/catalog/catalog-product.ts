@@ -7,12 +7,11 @@ import { utc } from '../database/json.ts'
 import type { ProductVersion } from '../../admission/rows.ts'
 
 /**
- * Brings the catalogue up to date: of each product the newest version stays, whatever came first, in one call or in several at
- * once. Costs a sort of the versions, and an index probe per product; JSON is made of those alone that another one is as new
- * as (of all of them, it was a quarter of the statement's time). Rows go in by key: without the order, two calls with common
- * products deadlock.
- * @returns the indexes of the versions that changed it, the same ones for every attempt of a call, unless a newer version
- *   came in between.
+ * Updates the catalogue. The newest version of each product stays, whatever the order of the versions and calls. Costs a sort of the
+ * versions and an index probe per product. JSON is made only for versions of the same time, because making it for all took a quarter of
+ * the statement's time. Rows are written in key order, because two calls with common products would otherwise deadlock.
+ * @returns the indexes of the versions that changed the catalogue, the same for every attempt of a call, unless a newer version
+ *   arrived in between.
  */
 export async function upsertProducts(db: Queryable, call: Call, versions: readonly ProductVersion[]): Promise<number[]> {
   const { rows } = await sql<{ index: number }>`
@@ -34,7 +33,7 @@ export async function upsertProducts(db: Queryable, call: Call, versions: readon
   return rows.map(({ index }) => index)
 }
 
-/** One product; undefined when the catalogue never had it. */
+/** One product; undefined when the catalogue does not have it. */
 export async function catalogProduct(db: Queryable, productId: string): Promise<CatalogProduct | undefined> {
   const { rows } = await sql<{ json: string }>`
     select ${jsonOf('p')} as json from catalog.product p where p.product_id = ${productId}`.execute(db)
@@ -42,8 +41,8 @@ export async function catalogProduct(db: Queryable, productId: string): Promise<
 }
 
 /**
- * Whether lists show a product: not while the catalogue says that it is hidden or deleted. What the catalogue does not have is
- * shown. A probe of a small index.
+ * Whether lists show a product: they leave out products that the catalogue has as hidden or deleted. A product that the catalogue does
+ * not have is shown. Costs a probe of a small index.
  */
 export function isListed(productId: ReturnType<typeof sql>) {
   return sql`not exists (select from catalog.product x where x.product_id = ${productId} and x.status <> 'active')`
@@ -58,8 +57,8 @@ function columnsOf(alias: 'excluded') {
 }
 
 /**
- * A version as the JSON of a CatalogProduct. It also decides between two versions of the same time: fields in one order, those
- * without a value left out, compared byte by byte.
+ * A version as the JSON of a CatalogProduct, with its fields in a fixed order and without empty ones. Between two versions of the same
+ * time, the larger JSON wins, compared byte by byte.
  */
 function jsonOf(alias: 'g' | 'p' | 'excluded') {
   const pairs = NAMES.map(

@@ -31,7 +31,7 @@ export async function inChunks<T>(
 }
 
 /**
- * The size of the chunk after one that took `tookMs`: at most twice as large and at least half, because one chunk may be fast or
+ * The size of the chunk after a chunk of `tookMs`: at most twice as large and at least half, because one chunk may be fast or
  * slow by chance. On a busy machine a commit alone can exceed the target; `sizeMin` keeps the work going then.
  */
 export function nextSize(size: number, tookMs: number, { targetMs, sizeMin, sizeMax }: ChunkLimits): number {

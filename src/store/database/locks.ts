@@ -85,7 +85,7 @@ export async function withSessionLock<T>(
 }
 
 /**
- * Waits until every transaction that now shares a lock has ended. It takes no lock, so it delays no other transaction: those that
+ * Waits until every transaction that now shares a lock has ended. It takes no lock, so it delays no other transaction: transactions that
  * take the lock from now on see what was committed before. A caller must not hold the lock itself.
  * @throws when a transaction does not end within a minute.
  */

@@ -8,7 +8,7 @@ export interface LeftBehind extends BatchBounds {
   unfed: boolean
 }
 
-export const SWEEP_BATCHES_MAX = 1_000
+const SWEEP_BATCHES_MAX = 1_000
 
 /** Batches that were recorded long ago and not yet counted or fed, oldest first. */
 export async function leftBehind(db: Database, olderThanMinutes: number): Promise<LeftBehind[]> {
@@ -37,7 +37,7 @@ export interface Backlog {
   oldestSeconds: number | null
 }
 
-/** How much was recorded and is not yet counted or fed. */
+/** How much is recorded and not yet counted or fed. */
 export async function backlog(db: Database): Promise<Backlog> {
   const result = await sql<Backlog>`
     with uncounted as (select count(*)::int as n, coalesce(sum(events), 0)::int as events, min(received_at) as oldest

@@ -20,13 +20,13 @@ export interface BatchBounds {
 export interface RecordedBatchResult extends BatchBounds {
   accepted: number
   duplicateIndexes: number[]
-  /** The rows that PostgreSQL rejected, without the rejections that were handed in. */
+  /** The rows that PostgreSQL rejected, without the rejections of the caller. */
   rejected: Rejection[]
   /** Whether this attempt inserted the batch: true for one of all attempts. */
   isNew: boolean
 }
 
-/** Claims the call's batch and inserts its rows, all or none, however often it is asked to; returns how many were new. */
+/** Claims the call's batch and inserts its rows, all or none. Repeating it inserts nothing more. */
 export type InsertBatch<Row extends LogRow> = (
   db: Database,
   table: LogTable<Row>,
@@ -38,11 +38,11 @@ export type InsertBatch<Row extends LogRow> = (
 export interface Inserted {
   /** How many rows were new. */
   inserted: number
-  /** Whether the batch was. */
+  /** Whether the batch was new. */
   isNew: boolean
 }
 
-/** Making a partition and finding refused rows each cost one more attempt; more than a few mean a fault. */
+/** Making partitions and finding rejected rows each cost one more attempt. More than a few mean a fault. */
 const ATTEMPTS_MAX = 8
 
 /** Records a call's interactions once; see recordRows. */
@@ -57,8 +57,8 @@ export function recordBatch(
 }
 
 /**
- * Records a call's rows in a table of the log once, however often and however concurrently it is asked to, and says which of
- * them were new. Rows that PostgreSQL refuses are rejected one by one and never hold up their neighbours.
+ * Records a call's rows in a table of the log once, however many attempts of the call run and overlap, and answers which rows were
+ * new. Rows that PostgreSQL rejects are rejected one by one and never hold up the others.
  */
 export async function recordRows<Row extends LogRow>(
   db: Database,
@@ -81,7 +81,7 @@ export async function recordRows<Row extends LogRow>(
       if (isMissingPartition(error)) {
         await makePartitions(db, await monthsToMake(db, rows))
       } else if (isDataError(error)) {
-        // A trial must not stumble over a month that is missing as well.
+        // A trial insert must not fail because a month is missing as well.
         await makePartitions(db, await monthsToMake(db, rows))
         const found = await findRejected(db, table, rows)
         if (found.length === 0) throw error
@@ -96,10 +96,10 @@ export async function recordRows<Row extends LogRow>(
 }
 
 /**
- * Claims the call's batch and inserts its rows in one statement; a call that has its batch already inserts nothing.
- * Rows go in by primary key: without the order, two batches with common ids deadlock. Each takes the category and the brand
- * of its product along.
- * @returns how many rows were new: 0 when the batch was there before.
+ * Claims the call's batch and inserts its rows in one statement. A call that has its batch already inserts nothing. Rows are inserted
+ * in the order of the primary key, because two batches with common ids would otherwise deadlock. Each row gets the category and the
+ * brand of its product.
+ * @returns how many rows were new: 0 when the batch existed before.
  */
 export async function insertBatch<Row extends LogRow>(
   db: Queryable,
@@ -109,13 +109,13 @@ export async function insertBatch<Row extends LogRow>(
   rejections: readonly NewRejection[],
 ): Promise<Inserted> {
   const events = rows.reduce((sum, row) => sum + table.eventsOf(row), 0)
-  // A batch that no profile is fed with counts as fed.
+  // A kind that is not fed to profiles counts as fed.
   const fedAt = KINDS[table.kind].isFed ? sql`null::timestamptz` : sql`now()`
   const rejectedKind: Kind = table.rejectedKind ?? table.kind
   const answer = await sql<Inserted>`
     with given as (${table.rowsAsTable(rows)}), claimed as (
       insert into interaction_batch (occurred_from, occurred_to, events, invocation_id, body_sha256, kind, is_search, fed_at)
-      -- Bounds of events that are refused, or of another age than now when there are none, would make a group read every month.
+      -- Bounds that include rejected events, or a far instant for an empty batch, would make a group read every month.
       select coalesce(min(occurred_at), now()), coalesce(max(occurred_at), now()),
         ${events}::int, ${call.invocationId}::text, ${call.bodySha256}::bytea, ${table.kind},
         ${table.kind === 'search'}::boolean, ${fedAt}
@@ -148,8 +148,8 @@ export async function insertBatch<Row extends LogRow>(
 }
 
 /**
- * Says what became of a call's rows. It reads the table and not the inserting statement's answer, because a repeated or
- * overlapping attempt inserts nothing and must still answer as the first one did.
+ * The outcome of a call's rows. It reads the table and not the answer of the insert, because a repeated or overlapping attempt inserts
+ * nothing and must give the same answer as the first one.
  */
 async function readBatch<Row extends LogRow>(
   db: Queryable,
@@ -177,7 +177,7 @@ async function readBatch<Row extends LogRow>(
   return { ...batch, accepted, duplicateIndexes, rejected }
 }
 
-/** The batch of a call; undefined when it has none. */
+/** The batch of a call; undefined when the call has none. */
 export async function batchOf(db: Queryable, call: Call): Promise<BatchBounds | undefined> {
   const { rows } = await sql<{ batchId: string; from: Date; to: Date }>`
     select batch_id as "batchId", occurred_from as "from", occurred_to as "to"
@@ -186,7 +186,7 @@ export async function batchOf(db: Queryable, call: Call): Promise<BatchBounds | 
   return batch && { batchId: batch.batchId, from: batch.from.toISOString(), to: batch.to.toISOString() }
 }
 
-/** The months of what is not before the horizon. */
+/** The months of the rows that are not before the horizon. */
 export async function monthsToMake(db: Queryable, given: readonly Pick<LogRow, 'occurredAtMs'>[]): Promise<string[]> {
   const result = await sql<{ horizon: Date }>`select horizon from log_horizon`.execute(db)
   const horizonMs = onlyRow(result).horizon.getTime()

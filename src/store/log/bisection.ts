@@ -4,7 +4,7 @@ import type { LogTable } from './log-table.ts'
 import type { LogRow, NewRejection } from '../../admission/rows.ts'
 import { isMissingPartition, isDataError } from '../database/sql-state.ts'
 
-/** Halves the rows until each refused one stands alone. Every trial is rolled back. */
+/** Halves the rows until each row that PostgreSQL rejects is alone. Every trial is rolled back. */
 export async function findRejected<Row extends LogRow>(
   db: Database,
   table: LogTable<Row>,
@@ -14,7 +14,7 @@ export async function findRejected<Row extends LogRow>(
   if (error === undefined || rows.length === 0) return []
   if (!isDataError(error) || isMissingPartition(error)) throw error
   if (rows.length === 1) {
-    const { index, item } = rows[0]!
+    const [{ index, item }] = rows as [Row]
     return [{ index, code: 'refused', field: null, message: `refused by PostgreSQL: ${(error as Error).message}`, item }]
   }
   const middle = rows.length >> 1

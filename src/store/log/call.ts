@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import { uuidV7 } from '../../contract/event-id.ts'
 import type { Queryable } from '../database/connection.ts'
 
-/** One call of a recording handler: which invocation, and what it was sent. */
+/** One call of a recording handler: its invocation, and a hash of its body. */
 export interface Call {
   invocationId: string
   bodySha256: Buffer
@@ -14,8 +14,8 @@ export function callOf(invocationId: string, body: Uint8Array): Call {
 }
 
 /**
- * The id of an event that came without one: a UUIDv7 of its time, the rest a hash of the call and its place in it. Every
- * attempt of the call gives it the same id; the same idempotency key with another body, after its retention, another.
+ * The id of an event that was sent without one: a UUIDv7 of its time, filled with a hash of the call and its place in the call. Every
+ * attempt of the call gives the same id. A later call with the same idempotency key and another body gives another id.
  */
 export function eventIdFor(call: Call, index: number, milliseconds: number): string {
   const place = createHash('sha256').update(call.invocationId).update(call.bodySha256).update(`#${index}`).digest()
@@ -27,7 +27,7 @@ export function callIdOf({ invocationId, bodySha256 }: Call): string {
   return createHash('sha256').update(invocationId).update(bodySha256).digest('hex').slice(0, 32)
 }
 
-/** Whether what this invocation recorded came from another body; false when it has recorded nothing yet. */
+/** Whether this invocation has recorded a batch from another body; false when it has recorded nothing. */
 export async function isOtherBody(db: Queryable, { invocationId, bodySha256 }: Call): Promise<boolean> {
   const { rows } = await sql<{ bodySha256: Buffer }>`
     select body_sha256 as "bodySha256" from interaction_batch where invocation_id = ${invocationId}`.execute(db)

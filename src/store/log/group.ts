@@ -5,11 +5,11 @@ import { KIND_OF_BATCH } from './kind.ts'
 import type { Queryable } from '../database/connection.ts'
 import { isDataError } from '../database/sql-state.ts'
 
-/** A group's limits keep the transaction, and with it the locks on hot products, well under a second. */
+/** Limits of a group. They keep its transaction, and so the locks on hot products, well under a second. */
 export const GROUP_BATCHES_MAX = 64
 export const GROUP_EVENTS_MAX = 16_000
 
-/** A batch that PostgreSQL refuses to count must block itself alone, and not every group that takes it along. */
+/** Repeats a failed group with its first batch alone, because a batch that cannot be counted must not block the others. */
 export async function inGroupOrAlone<T>(work: (othersMax: number) => Promise<T>): Promise<T> {
   try {
     return await work(GROUP_BATCHES_MAX - 1)
@@ -42,8 +42,8 @@ export interface Group {
 }
 
 /**
- * Locks the own batch, then others that wait and that nobody holds. Own first, then only what is free: two groups never
- * wait for each other. Undefined when the own batch is done.
+ * Locks the own batch, then other waiting batches that no transaction holds. Because it waits for its own batch alone, two groups
+ * never wait for each other. @returns undefined when the own batch is done.
  */
 export async function claimGroup(
   tx: Queryable,

@@ -6,7 +6,7 @@ import type { NewInteraction } from '../../admission/rows.ts'
 const COLUMNS = sql.raw(`occurred_at, batch_id, account_number, event_id, is_category, event_type, ref_id,
   account_id, session_id, ip_address, user_agent, metadata, category, brand`)
 
-/** The values of a row of `given` and its product for COLUMNS. */
+/** The values of a row `given` and its product, for COLUMNS. */
 function values(batchId: ReturnType<typeof sql>) {
   return sql`given.occurred_at, ${batchId}, given.account_number, given.event_id, given.is_category, given.event_type,
     given.ref_id, given.account_id, given.session_id, given.ip_address, given.user_agent, given.metadata::jsonb,
@@ -14,8 +14,8 @@ function values(batchId: ReturnType<typeof sql>) {
 }
 
 /**
- * Beside each row of `given` what the catalogue says of its product now. The limit keeps it a probe of the key per row: as a
- * plain join it could become a hash of the whole catalogue. Of an empty catalogue only that it is empty is asked, once.
+ * The category and brand of each row's product now. The limit makes it one key probe per row, because a plain join could hash the
+ * whole catalogue. An empty catalogue is checked once per statement.
  */
 const JOINED_PRODUCT = sql`left join lateral (
     select p.category, p.brand from catalog.product p

@@ -4,29 +4,29 @@ import type { LogRow } from '../../admission/rows.ts'
 
 type Sql = ReturnType<typeof sql>
 
-/** A table of the log, as far as recording has to know it. */
+/** What recording needs to know about a table of the log. */
 export interface LogTable<Row extends LogRow> {
-  /** The kind of its rows, which is also its name. */
+  /** The kind of its rows, which is also the table's name. */
   kind: KindWith<'isBatched'>
-  /** Its columns, in the order of givenColumns. */
+  /** Its columns, in the order of `values`. */
   columns: Sql
   /** The rows as a table, one array per column: the statement's text does not depend on their number. */
   rowsAsTable: (rows: readonly Row[]) => Sql
-  /** The values of a row of `given` for the columns. */
+  /** The values of a row `given` for the columns. */
   values: (batchId: Sql) => Sql
-  /** What is joined to `given` for them. */
+  /** What is joined to `given` for these values. */
   joins: Sql
-  /** A row of `given` as the item that a caller sends. */
+  /** A row `given` as the item that a caller sends. */
   itemJson: Sql
-  /** How many events counting will find in a row. */
+  /** How many events of a row will be counted. */
   eventsOf: (row: Row) => number
-  /** The kind of the items that callers hand in as rejected; that of the rows when undefined. */
+  /** The kind of rejected items that a caller passes in; the kind of the rows when undefined. */
   rejectedKind?: Kind
 }
 
 /**
- * One column of the rows. Without any value it is null, which unnest fills up: most events have no metadata, and an array of
- * a thousand nulls costs as much as values.
+ * One column of the rows. A column without any value is null, which unnest pads. Most events have no metadata, and an array of a
+ * thousand nulls costs as much as one of values.
  */
 export function columnOf<Row, Value extends string | number | boolean>(
   rows: readonly Row[],

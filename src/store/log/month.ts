@@ -20,7 +20,7 @@ export function partitionOf(table: LogTableName, month: Month): string {
   return `${table}_${month.replace('-', '_')}`
 }
 
-/** Makes the partitions of the given months that are missing, of every table of the log. The lock makes two makers take turns. */
+/** Creates the missing partitions of the months in every table of the log. A lock makes concurrent callers take turns. */
 export async function makePartitions(db: Database, months: readonly Month[]): Promise<void> {
   for (const month of [...new Set(months)].sort()) {
     await db.transaction().execute(async (tx) => {
@@ -30,7 +30,7 @@ export async function makePartitions(db: Database, months: readonly Month[]): Pr
   }
 }
 
-/** The month of the database's clock and the `ahead` months after it. */
+/** The current month by the database's clock, and the `ahead` months after it. */
 export async function comingMonths(db: Database, ahead: number): Promise<Month[]> {
   const { rows } = await sql<{ month: Month }>`
     select to_char(date_trunc('month', now() at time zone 'UTC') + n * interval '1 month', 'YYYY-MM') as month

@@ -4,17 +4,17 @@ import { decodeCursor, encodeCursor } from '../database/cursor.ts'
 import type { Queryable } from '../database/connection.ts'
 import { onlyRow } from '../database/rows.ts'
 
-/** A hundred items may be 16 MiB each. A page ends before its items are more than this; one is always on it. */
+/** A hundred items may have 16 MiB each. A page ends before its items exceed this size, and has at least one item. */
 const PAGE_BYTES_MAX = 16 * 1024 * 1024
 
 export interface RejectedPage {
   limit: number
   after: RejectedKey | undefined
-  /** Those that were replayed, too. */
+  /** Includes replayed items. */
   replayed: boolean
 }
 
-/** Newest first: totally ordered by batch and place, which is the order of an index. */
+/** Newest first: ordered by batch and place, which is the order of an index. */
 export async function rejectedPage(db: Queryable, { limit, after, replayed }: RejectedPage): Promise<RejectedResponse> {
   const open = replayed ? sql`true` : sql`replayed_at is null`
   const beyond = after === undefined ? sql`true` : sql`(batch_id, index) < (${after.batch_id}::bigint, ${after.index}::int)`
@@ -37,7 +37,7 @@ export async function rejectedPage(db: Queryable, { limit, after, replayed }: Re
   }
 }
 
-/** One refused interaction; undefined when there is none of this id. */
+/** One rejected item; undefined when the id does not exist. */
 export async function rejectedInteraction(db: Queryable, key: RejectedKey): Promise<RejectedInteraction | undefined> {
   const { rows } = await sql<RejectedRow>`
     select ${COLUMNS} from rejected_interaction r join interaction_batch b on b.batch_id = r.batch_id
@@ -45,7 +45,7 @@ export async function rejectedInteraction(db: Queryable, key: RejectedKey): Prom
   return rows[0] && toRejected(rows[0])
 }
 
-/** Those that wait to be replayed, oldest first: one that is refused again goes to the end. */
+/** Items that were not replayed yet, oldest first. An item that is rejected again goes to the end. */
 export async function openRejected(db: Queryable, limit: number): Promise<RejectedKey[]> {
   const { rows } = await sql<RejectedKey>`
     select batch_id, index from rejected_interaction where replayed_at is null
@@ -53,7 +53,7 @@ export async function openRejected(db: Queryable, limit: number): Promise<Reject
   return rows
 }
 
-/** How many wait to be replayed. */
+/** How many items were not replayed yet. */
 export async function countOpenRejected(db: Queryable): Promise<number> {
   const result = await sql<{ n: number }>`
     select count(*)::int as n from rejected_interaction where replayed_at is null`.execute(db)
@@ -62,13 +62,13 @@ export async function countOpenRejected(db: Queryable): Promise<number> {
 
 const REJECTED = 'rejected'
 
-/** Where a page of the list ended; undefined for a text that is no cursor of it. */
+/** The position of a cursor; undefined for a text that is no cursor of this list. */
 export function rejectedPositionOf(cursor: string): RejectedKey | undefined {
   const [batchId = '', index = ''] = decodeCursor(REJECTED, cursor) ?? []
   return /^\d{1,18}$/.test(batchId) && /^\d{1,9}$/.test(index) ? { batch_id: batchId, index: Number(index) } : undefined
 }
 
-/** What was sent. It is kept as text, because jsonb refuses some JSON; a text that is none stands for itself. */
+/** The item as it was sent. It is stored as text, because jsonb does not accept all JSON. A text that is no JSON is returned as it is. */
 export function itemOf(text: string): unknown {
   try {
     return JSON.parse(text)

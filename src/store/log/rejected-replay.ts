@@ -10,7 +10,7 @@ import { itemOf } from './rejected-item.ts'
 import type { LogRow } from '../../admission/rows.ts'
 import { audit } from '../audit/audit-entry.ts'
 
-/** What a replay is made of: the item as it was sent, when, and in which call. It never changes. */
+/** What a replay needs: the item as it was sent, its time, and its call. It never changes. */
 export interface RejectedItemToReplay {
   item: unknown
   receivedAtMs: number
@@ -18,7 +18,7 @@ export interface RejectedItemToReplay {
   kind: KindWith<'isKeptWhenRejected'>
 }
 
-/** Undefined when there is no refused interaction of this id. */
+/** A rejected item; undefined when the id does not exist. */
 export async function findRejectedItem(db: Queryable, key: RejectedKey): Promise<RejectedItemToReplay | undefined> {
   const { rows } = await sql<{ item: string; receivedAt: Date; kind: KindWith<'isKeptWhenRejected'> } & Call>`
     select r.item, b.received_at as "receivedAt", ${KIND_OF_REJECTED} as kind, b.invocation_id as "invocationId",
@@ -32,10 +32,9 @@ export async function findRejectedItem(db: Queryable, key: RejectedKey): Promise
 }
 
 /**
- * Inserts a batch that replays a refused interaction, and marks that one as replayed, in one transaction: either both are
- * there or nothing is. The lock on the row makes two replays of it take turns, and the second finds the mark of the first.
- * A repeated attempt finds its own batch in the mark; inserting that again changes nothing.
- * @throws DecidedError (conflict) when the batch of another call is in the mark.
+ * Inserts a batch that replays a rejected item and marks the item as replayed, in one transaction. A lock on the item makes two replays
+ * take turns, and the second one finds the mark of the first. A repeated attempt finds its own batch in the mark and changes nothing.
+ * @throws DecidedError (conflict) when the mark names the batch of another call.
  */
 export function insertReplayOf(key: ReplayOf) {
   return <Row extends LogRow>(...[db, table, call, rows, rejections]: Parameters<InsertBatch<Row>>): Promise<Inserted> =>
@@ -47,12 +46,12 @@ export function insertReplayOf(key: ReplayOf) {
     })
 }
 
-/** What is replayed, and by whom. */
+/** The item that is replayed, and the actor that replays it. */
 export interface ReplayOf extends RejectedKey {
   actor: string
 }
 
-/** The call's batch is what became of it. */
+/** Marks an item as replayed by the call's batch. */
 export async function markReplayed(tx: Queryable, key: ReplayOf, call: Call): Promise<void> {
   const { numAffectedRows } = await sql`
     update rejected_interaction r set replayed_at = now(), replay_batch_id = b.batch_id
@@ -64,7 +63,7 @@ export async function markReplayed(tx: Queryable, key: ReplayOf, call: Call): Pr
   await audit(tx, { actor: key.actor, action: 'rejected.replay', resourceType: 'rejected_interaction', resourceId })
 }
 
-/** The lock is a statement of its own: what was committed while it waited is seen by the next one. */
+/** The lock is a statement of its own, because only the next statement sees what was committed while it waited. */
 export async function lockUnlessReplayed(tx: Queryable, key: RejectedKey, call: Call): Promise<void> {
   await sql`
     select from rejected_interaction

@@ -6,32 +6,31 @@ import { LOG_TABLES, type LogTableName, type Month, monthAfter } from './month.t
 import { isLockTimeout } from '../database/sql-state.ts'
 import { onlyRow } from '../database/rows.ts'
 
-/** How long one attempt waits: whoever came after it for what it waits for waits as long. */
+/** Lock timeout of one attempt. Statements that queue behind it are delayed by the same time. */
 const LOCK_MS_MAX = 30
 /**
- * DETACH CONCURRENTLY waits for every transaction that uses the log, and beside full ingest one of them counts for 200 ms and more.
- * Meanwhile it is in the way of nobody but who adds a month to the log.
+ * DETACH CONCURRENTLY waits for every transaction that uses the log. During full ingest a transaction that counts takes 200 ms and
+ * more. While it waits, it blocks only the creation of new months.
  */
 const DETACH_MS_MAX = 1_000
 const LOCK_PAUSE_MS = 100
-/** A long read, of verify perhaps, holds a lock on every month. The next run tries again. */
+/** A long read, e.g. by `verify`, holds a lock on every month. The next run tries again. */
 const PATIENCE_MS = 6_000
 
 export interface Dropped {
-  /** The tables that are gone. */
+  /** The dropped tables. */
   dropped: string[]
-  /** Months before the horizon that wait: for their last events to be counted and fed, or for whoever reads them. */
+  /** Months before the horizon that are left, because their events are not all counted and fed, or because they are being read. */
   waiting: Month[]
 }
 
 /**
- * Drops the months of the log that ended more than so many days ago. The horizon moves first, so that nothing is recorded
- * before it any more; months whose events are not all counted and fed are left to the next run. Every step can be killed: a
- * month that is half detached is detached to its end, and a detached one is dropped, by the next run. Two at once: the second
- * does nothing.
+ * Drops the months of the log that ended more than so many days ago. The horizon moves first, so that nothing more is recorded before
+ * it. Months whose events are not all counted and fed are left to the next run. Every step can be killed: the next run finishes a
+ * half-detached month and drops a detached one. While one run works, a second one does nothing.
  *
- * Nobody waits for it longer than a few milliseconds, but for an insert into a month that has no partition yet: DETACH
- * CONCURRENTLY takes no lock on the parent that other writers or readers would meet.
+ * Other statements wait for it a few milliseconds at most, because DETACH CONCURRENTLY takes no lock on the parent that conflicts with
+ * reading or writing. The exception is an insert into a month without a partition.
  */
 export async function dropOldMonths(db: Database, retentionDays: number): Promise<Dropped> {
   return db.connection().execute(async (session) => {
@@ -60,7 +59,7 @@ async function dropMonths(db: Queryable, retentionDays: number): Promise<Dropped
         (await tryLocked(db, sql`select drop_log_month(${table}, ${`${old.month}-01`}::date)`, LOCK_MS_MAX))
       if (isGone) dropped.push(old.partition)
       else waiting.add(old.month)
-      // Of each table one month at a time can be half detached.
+      // Each table can have one half-detached month at a time.
       isBlocked ||= !isGone && (await isDetaching(db, old.partition))
     }
   }
@@ -79,8 +78,8 @@ async function moveHorizon(db: Queryable, retentionDays: number): Promise<Month>
 }
 
 /**
- * Waits for the writers that are under way: a statement that began before the horizon moved may still record an event before
- * it. Each takes its lock on the table before it looks at the horizon, so that all of them are seen here.
+ * Waits for running writers, because a statement that began before the horizon moved may still record an event before it. Each writer
+ * locks the table before it reads the horizon, so all of them are found here.
  */
 async function waitForWriters(db: Queryable): Promise<void> {
   await waitForTransactions(
@@ -92,11 +91,11 @@ async function waitForWriters(db: Queryable): Promise<void> {
 interface OldMonth {
   month: Month
   partition: string
-  /** detaching: a run was killed on the way. detached: the table is left, and nothing leads to it. */
+  /** detaching: a run was killed before it finished. detached: the table exists, but is no partition any more. */
   state: 'attached' | 'detaching' | 'detached'
 }
 
-/** The months of a table that ended before the horizon, oldest first; one that is half detached before all, for there can be one. */
+/** The months of a table that ended before the horizon: the half-detached one first, if any, then the oldest first. */
 async function monthsBefore(db: Queryable, table: LogTableName, horizonMonth: Month): Promise<OldMonth[]> {
   const { rows } = await sql<OldMonth>`
     select c.relname as partition, replace(right(c.relname, 7), '_', '-') as month,
@@ -108,9 +107,9 @@ async function monthsBefore(db: Queryable, table: LogTableName, horizonMonth: Mo
   return rows.filter(({ month }) => monthAfter(month) <= horizonMonth)
 }
 
-/** Whether a batch that reaches into the month waits to be counted or fed. Costs a look at the batches that wait. */
+/** Whether the month has a batch that is not counted or fed. Reads the waiting batches. */
 async function hasOpenBatches(db: Queryable, month: Month): Promise<boolean> {
-  const result = await sql<{ open: boolean }>`
+  const result = await sql<{ isOpen: boolean }>`
     select exists (
       select from (
         select occurred_from, occurred_to from interaction_batch where scored_at is null
@@ -118,11 +117,11 @@ async function hasOpenBatches(db: Queryable, month: Month): Promise<boolean> {
         select occurred_from, occurred_to from interaction_batch where fed_at is null
       ) b
       where b.occurred_from < ${`${monthAfter(month)}-01T00:00:00Z`}::timestamptz and b.occurred_to >= ${`${month}-01T00:00:00Z`}::timestamptz
-    ) as open`.execute(db)
-  return onlyRow(result).open
+    ) as "isOpen"`.execute(db)
+  return onlyRow(result).isOpen
 }
 
-/** @returns whether the month's table stands alone. */
+/** @returns whether the month is no partition any more. */
 async function detach(db: Queryable, table: LogTableName, { partition, state }: OldMonth): Promise<boolean> {
   const alter = sql`alter table ${sql.table(table)} detach partition ${sql.table(partition)}`
   if (state === 'detached') return true
@@ -133,18 +132,18 @@ async function detach(db: Queryable, table: LogTableName, { partition, state }: 
   return tryLocked(db, sql`${alter} finalize`, DETACH_MS_MAX)
 }
 
-/** Whether DETACH CONCURRENTLY got half the way: from then on the month is out of reach, and FINALIZE must do the rest. */
+/** Whether DETACH CONCURRENTLY stopped half-way. Then queries no longer see the month, and FINALIZE must do the rest. */
 async function isDetaching(db: Queryable, partition: string): Promise<boolean> {
-  const result = await sql<{ pending: boolean }>`
-    select exists (select from pg_inherits where inhrelid = to_regclass(${partition}) and inhdetachpending) as pending`.execute(
+  const result = await sql<{ isPending: boolean }>`
+    select exists (select from pg_inherits where inhrelid = to_regclass(${partition}) and inhdetachpending) as "isPending"`.execute(
     db,
   )
-  return onlyRow(result).pending
+  return onlyRow(result).isPending
 }
 
 /**
- * Runs a statement that waits for each lock for so long, again and again for some seconds, or until there is no more use in it.
- * @returns whether it got through.
+ * Runs a statement with a lock timeout, and repeats it for 6 s or until repeating is useless.
+ * @returns whether it succeeded.
  */
 async function tryLocked(
   db: Queryable,
@@ -153,7 +152,8 @@ async function tryLocked(
   isUseless: () => Promise<boolean> = async () => false,
 ): Promise<boolean> {
   await sql`set lock_timeout = ${sql.lit(lockMsMax)}`.execute(db)
-  for (const endMs = performance.now() + PATIENCE_MS; ;) {
+  const endMs = performance.now() + PATIENCE_MS
+  for (;;) {
     try {
       await statement.execute(db)
       return true

@@ -6,7 +6,7 @@ import type { Queryable } from '../database/connection.ts'
 
 export interface SearchQueryPage {
   limit: number
-  /** The window's length and its end, which is not part of it. */
+  /** The length of the window, and its end, which is not part of it. */
   days: number
   toMs: number
   filter: SearchQueryFilter
@@ -19,7 +19,7 @@ export interface SearchQueryPosition {
   query: string
 }
 
-/** What a filter keeps of queries q, and what it ranks them by. */
+/** The condition of each filter on queries q, and the number that it ranks them by. */
 const FILTERS = {
   all: { keeps: sql`true`, ranks: sql`q.searches` },
   found_nothing: { keeps: sql`q.found_nothing > 0`, ranks: sql`q.found_nothing` },
@@ -27,8 +27,8 @@ const FILTERS = {
 } as const satisfies Record<SearchQueryFilter, object>
 
 /**
- * What shoppers searched for in a window, the most frequent first; ties by query. Read from the log: each page costs one pass
- * over the window's searches, and over its clicks by an index of theirs.
+ * The queries of shoppers in a window, the most frequent first; ties by query. Each page costs one pass over the searches of the
+ * window in the log, and over its clicks by an index.
  */
 export async function searchQueries(db: Queryable, page: SearchQueryPage): Promise<SearchQueriesResponse> {
   const { limit, days, toMs, filter, after } = page
@@ -70,7 +70,7 @@ function cursorOf({ days, filter, toMs }: SearchQueryPage, { ranked, query }: Qu
   return encodeCursor(SEARCH_QUERIES, [filter, String(days), String(toMs), String(ranked), query])
 }
 
-/** Where a page ended, and its window's end; undefined for a text that is no cursor of a list of these days and this filter. */
+/** The position of a cursor and the end of its window; undefined for a text that is no cursor for these days and this filter. */
 export function searchQueryPositionOf(
   cursor: string,
   { days, filter }: Pick<SearchQueryPage, 'days' | 'filter'>,

@@ -13,12 +13,12 @@ function rowsAsTable(rows: readonly NewSearch[]) {
       as row(index, occurred_at, event_id, query, normalised_query, account_id, session_id, product_ids)`
 }
 
-/** PostgreSQL's arrays of arrays are rectangles: a list inside one is a text that is cast. */
+/** A list as a text that is cast to an array, because all rows of a two-dimensional array have the same length. */
 function arrayLiteralOf(ids: readonly string[]): string {
   return `{${ids.map((id) => `"${id.replaceAll(/["\\]/g, String.raw`\$&`)}"`).join(',')}}`
 }
 
-/** Batches of searches are counted with those of interactions, and fed to no profile. */
+/** Searches are counted together with interactions, and fed to no profile. */
 export const SEARCHES: LogTable<NewSearch> = {
   kind: 'search',
   columns: sql.raw('occurred_at, batch_id, event_id, query, normalised_query, account_id, session_id, product_ids'),

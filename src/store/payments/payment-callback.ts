@@ -20,7 +20,7 @@ export interface KnownPayment extends Callback {
 /** A callback, a payment or an order. Transactions that record something about the same subject take turns. */
 export type Subject = readonly ['callback' | 'payment', provider: string, id: string] | readonly ['order', id: string]
 
-/** The callbacks concern more subjects than are locked. All of them must be locked at once, in another transaction. */
+/** The callbacks concern more subjects than are locked. All of them must be locked together, in another transaction. */
 export class MoreSubjectsError extends Error {
   readonly subjects: readonly Subject[]
 

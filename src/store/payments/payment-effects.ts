@@ -10,7 +10,7 @@ export function isPayment({ status }: Pick<Callback, 'status'>): boolean {
 
 type Shopper = Pick<NewPayment, 'accountId' | 'sessionId'>
 
-/** The interactions that follow from effects. `callbacks` are all that the effects are about. */
+/** The interactions that follow from effects. `callbacks` must include the callback and the sale of each effect. */
 export function interactionsOf(effects: readonly Effect[], callbacks: readonly (Callback & Shopper)[]): NewInteraction[] {
   const shopperOf = shoppersOf(callbacks)
   return effects.map((effect, index) => interactionOf(effect, index, shopperOf(effect)))

@@ -16,14 +16,14 @@ export interface PopularPage {
 }
 
 const LIST = 'popular'
-/** A page costs more the longer ago the first one was asked for: its window grows. */
+/** A page costs more the older the first page is, because its window grows. */
 const CURSOR_MS_MAX = DAY_MS
-/** Another gateway's clock may be ahead. */
+/** The clock of another gateway may be ahead. */
 const AHEAD_MS_MAX = 60_000
-/** How many rows are read for a page: each number is a statement of its own in every connection. */
+/** How many rows a page reads. Few numbers, because each one is a prepared statement of its own in every connection. */
 const READ_SIZES = [11, 21, 51, 101]
 
-/** A page of a list of popular products. @throws DecidedError for a cursor of another query, or an instant that is not of the past. */
+/** A page of a list of popular products. @throws DecidedError for a cursor of another query, or an instant in the future. */
 export async function popularPage(db: Database, request: PopularRequest, nowMs: number): Promise<PopularPage> {
   const query = queryOf(request)
   const start = request.cursor === undefined ? undefined : startOf(request.cursor, request.mode, query)
@@ -34,7 +34,7 @@ export async function popularPage(db: Database, request: PopularRequest, nowMs: 
   const asOfMs = asOfOf(request, nowMs)
   const span = await spanOfPage(db, request, { asOfMs, nowMs: start?.instantMs ?? nowMs })
   const { mode, category_ids: categoryIds, min_interactions: minInteractions, limit } = request
-  // Read before the rows, so that the answer is never said to be newer than it is.
+  // Read before the rows, so that `generated_at` is never later than the rows.
   const risingAt = mode === 'rising' && span === undefined ? await risingComputedAt(db) : undefined
   const readLimit = READ_SIZES.find((size) => size > limit)!
   const rows = await popularRows(db, { mode, span, categoryIds, minInteractions, limit: readLimit, after: start?.after })
@@ -52,7 +52,7 @@ export async function popularPage(db: Database, request: PopularRequest, nowMs: 
   }
 }
 
-/** Undefined for all of time until now: that is kept, and not computed. */
+/** Undefined for all time until now, because those numbers are stored and not computed. */
 async function spanOfPage(
   db: Database,
   { time_window_days: windowDays }: PopularRequest,
@@ -69,13 +69,13 @@ function asOfOf({ as_of: asOf }: PopularRequest, nowMs: number): number | undefi
   throw invalidField('as_of', 'must be between 2000-01-01T00:00:00Z and now')
 }
 
-/** What has to be the same for all pages of a list. */
+/** A hash of everything that all pages of a list share. */
 function queryOf({ mode, time_window_days, category_ids, min_interactions, as_of }: PopularRequest): string {
   const parts = [mode, time_window_days ?? null, category_ids?.toSorted() ?? null, min_interactions, as_of ?? null]
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, 11)
 }
 
-/** The instant of the first page is in it: the window of all pages begins with the same hour. */
+/** Has the instant of the first page, so that the window of all pages begins with the same hour. */
 function cursorOf(query: string, instantMs: number, { values, productId }: PopularPosition): string {
   return encodeCursor(LIST, [query, String(instantMs), productId, ...values])
 }

@@ -5,10 +5,10 @@ import { SEARCH_IMPRESSION } from '../../contract/search.ts'
 type Sql = ReturnType<typeof sql>
 
 /**
- * The events of products in each table of the log, given a condition on its rows `log`. Counting, rescores and `verify` all read
- * them here. A search is an event of each product that it showed, as if an interaction of the type search_impression had said so.
+ * The events of products in each table of the log, for a condition on its rows `log`. Counting, rescores and `verify` all use it. A
+ * search is an event of each product that it showed, like an interaction of the type search_impression.
  */
-export const PRODUCT_EVENTS: Record<KindWith<'isBatched'>, (condition: Sql) => Sql> = {
+const PRODUCT_EVENTS: Record<KindWith<'isBatched'>, (condition: Sql) => Sql> = {
   interaction: (condition) => sql`
     select log.ref_id as product_id, log.occurred_at, log.event_type, log.batch_id
     from interaction log where not log.is_category and ${condition}`,
@@ -26,7 +26,7 @@ export function productEvents(kinds: Iterable<KindWith<'isBatched'>>, condition:
   )
 }
 
-/** Every event of a product that was counted, and when. */
+/** Every counted event of a product, and when it was counted. */
 export const countedEvents = sql`
   select log.product_id, log.occurred_at, log.event_type, b.scored_at
   from (${productEvents(kindsWith('isBatched'), sql`true`)}) log

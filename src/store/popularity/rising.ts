@@ -5,19 +5,19 @@ import type { Database } from '../database/connection.ts'
 import { rolledToMsOf } from './roll-up.ts'
 import { allowLongStatements } from '../database/transaction.ts'
 
-/** Events that both sides are given beforehand: how many it takes until a ratio is believed. */
+/** Events that are added to both sides of the ratio, so that few events alone cannot make a large ratio. */
 const PRIOR_EVENTS = 10
-/** As many as predicted. */
+/** As many events as predicted. */
 export const RISING_MIN = 1
 
 /**
  * Products with more attention in the last 24 hours than the 7 days before predict: (x + k) / (e + k), x the events of the types
  * with a positive weight, e what they would be at the rate of the 7 days, k = 10. That is the mean of a Poisson rate's ratio to its
  * prediction under a gamma prior of mean 1 (W. DuMouchel, Bayesian data mining in large frequency tables, The American Statistician
- * 53(3), 1999): 3 → 6 events a day is 1.23, 300 → 900 is 2.94. `which` are the cells c that are looked at.
+ * 53(3), 1999): 3 → 6 events a day is 1.23, 300 → 900 is 2.94. `which` is a condition on the cells c.
  */
 export function risingOf({ instantMs, toMs, lastDayMs, weekBeforeMs, isOfHours }: Span, which = sql`true`): RawBuilder<unknown> {
-  // Of the hour that is going on, as much is predicted as has gone by.
+  // The current hour is predicted for the part of it that has passed.
   const expectedPart = (instantMs - lastDayMs) / (lastDayMs - weekBeforeMs)
   const sumOf = (condition: RawBuilder<unknown>) => sql`coalesce(sum(c.events) filter (where ${condition}), 0)`
   return sql`
@@ -32,7 +32,7 @@ export function risingOf({ instantMs, toMs, lastDayMs, weekBeforeMs, isOfHours }
     where rising_score > ${sql.lit(RISING_MIN)}`
 }
 
-/** The cells among which those of a span are: a place where nothing is to be found costs a look for every product. */
+/** The table or view with the cells of a span. It leaves out days when the span has none, because they would cost a probe per product. */
 export function cellsIn({ isOfHours }: Pick<Span, 'isOfHours'>): RawBuilder<unknown> {
   return isOfHours ? sql`product_hour` : sql`product_cell`
 }
@@ -41,10 +41,10 @@ export function at(milliseconds: number): RawBuilder<unknown> {
   return sql`${instantOf(milliseconds)}::timestamptz`
 }
 
-/** Computes which products rise at an instant and puts them in the place of those before. Readers see the one or the other. */
+/** Computes the rising products of an instant and replaces the previous ones. Readers see either the old or the new list. */
 export async function refreshRising(db: Database, nowMs: number): Promise<void> {
   await db.transaction().execute(async (tx) => {
-    // As long as it takes, and in one process, because those who send events need the others.
+    // Without parallel workers, because recording events needs the other CPUs.
     await allowLongStatements(tx)
     await sql`set local max_parallel_workers_per_gather = 0`.execute(tx)
     await sql`lock table product_rising in share row exclusive mode`.execute(tx)

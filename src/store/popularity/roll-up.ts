@@ -5,36 +5,36 @@ import { waitForHolders, takeLock } from '../database/locks.ts'
 import { addToDay, dayOf, daysOf } from './cells.ts'
 import { onlyRow } from '../database/rows.ts'
 
-/** Listing costs a pass over the hours that are still to be moved. */
+/** Listing costs a pass over the hours that are not moved yet. */
 const LISTED_PRODUCTS_MAX = 10_000
 const CHUNK: ChunkLimits = { targetMs: 50, sizeMin: 20, sizeMax: 1_000 }
 
 /**
- * Moves the roll-up's edge to the day that was so many days ago, then counts of hours before it into their days, for up to
- * 10,000 products. Hours before the edge are written by nobody else: counting puts late events into their days directly. Killed
- * anywhere, it is taken up by the next one; two at once take turns.
+ * Moves the roll-up's edge to the day so many days ago, then moves the hours before the edge into their days, for up to 10,000 products.
+ * No other statement writes hours before the edge, because counting adds late events to their days directly. When it is killed, the
+ * next call continues. Concurrent calls take turns.
  * @returns how many cells were moved; 0 when none is left.
  */
 export async function rollUpSome(db: Database, afterDays: number): Promise<number> {
   await moveEdge(db, afterDays)
-  // Whoever counts by the edge before may still add to an hour.
+  // A transaction that counts by the previous edge may still add to an hour.
   await waitForHolders(db, 'rules')
   const products = await productsToMove(db)
   return inChunks(products, CHUNK, (chunk) =>
     db.transaction().execute(async (tx) => {
-      // A day's weight within itself depends on the half-life, which must not change meanwhile.
+      // A decayed sum depends on the half-life, which must not change during the move.
       await takeLock(tx, 'rules', 'shared')
       return moveToDays(tx, sql`product_id = any(${chunk}::text[]) and`)
     }),
   )
 }
 
-/** Moves all that is left, under the exclusive rules lock of the caller. */
+/** Moves all remaining hours. The caller holds the exclusive rules lock. */
 export async function rollUpAll(tx: Queryable): Promise<number> {
   return moveToDays(tx, sql``)
 }
 
-/** Not past what is still in some product's trending: a repair looks for its hours. Nobody waits while the edge moves. */
+/** The edge stays before hours that a product's trending may still include, because a repair looks for them. Moving it blocks nothing. */
 async function moveEdge(db: Database, afterDays: number): Promise<void> {
   await db.transaction().execute(async (tx) => {
     await takeLock(tx, 'rules', 'shared')
@@ -53,7 +53,7 @@ async function productsToMove(db: Queryable): Promise<string[]> {
   return rows.map((row) => row.productId)
 }
 
-/** Cells are locked in key order, so that two movers take turns; the second finds them gone. */
+/** Locks cells in key order, so that concurrent calls take turns. The second one finds no cells. */
 async function moveToDays(tx: Queryable, which: ReturnType<typeof sql>): Promise<number> {
   const result = await sql<{ moved: number }>`
     with old as (
@@ -71,7 +71,7 @@ async function moveToDays(tx: Queryable, which: ReturnType<typeof sql>): Promise
   return onlyRow(result).moved
 }
 
-/** Before this instant, in milliseconds since 1970, only days are known. */
+/** The roll-up's edge in milliseconds since 1970. Only days exist before it. */
 export async function rolledToMsOf(db: Queryable): Promise<number> {
   const result = await sql<{ at: Date }>`select rolled_to as at from popularity_rules`.execute(db)
   return onlyRow(result).at.getTime()

@@ -22,8 +22,8 @@ export async function topByScore(db: Queryable, { limit, after }: TopPage): Prom
 }
 
 /**
- * Rows of the top list, each with its place in it and as the JSON of a Popularity. One index range of `limit` rows, and a probe
- * for each whether the catalogue hides it. The limit stands in the text, because a plan for any limit would sort the whole table.
+ * Rows of the top list, each with its position and as the JSON of a Popularity. Costs one index range of `limit` rows, and for each a
+ * probe whether the catalogue hides it. The limit is in the text, because a plan for any limit would sort the whole table.
  */
 export async function topRows(db: Queryable, { limit, after }: TopPage): Promise<{ position: TopPosition; json: string }[]> {
   const beyond =
@@ -39,7 +39,7 @@ export async function topRows(db: Queryable, { limit, after }: TopPage): Promise
   return rows.map(({ scoreMicros, productId, json }) => ({ position: { scoreMicros: BigInt(scoreMicros), productId }, json }))
 }
 
-/** One product; undefined when no event of it was ever counted. */
+/** One product; undefined when none of its events was counted. */
 export async function popularityOf(db: Queryable, productId: string): Promise<Popularity | undefined> {
   const { rows } = await sql<{ json: string }>`
     select ${JSON_OF_PRODUCT} as json from product_popularity p cross join popularity_rules r
@@ -56,7 +56,7 @@ export interface TopPosition {
 const TOP = 'top'
 const BIGINT = /^-?\d{1,18}$/
 
-/** Where a page of the top list ended; undefined for a text that is no cursor of it. */
+/** The position of a cursor; undefined for a text that is no cursor of the top list. */
 export function topPositionOf(cursor: string): TopPosition | undefined {
   const [scoreMicros, productId] = decodeCursor(TOP, cursor) ?? []
   if (scoreMicros === undefined || productId === undefined || !BIGINT.test(scoreMicros)) return undefined

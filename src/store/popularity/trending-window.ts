@@ -7,15 +7,15 @@ import { allowLongStatements } from '../database/transaction.ts'
 
 /** Listing costs a pass over the hours that left the window. */
 const LISTED_PRODUCTS_MAX = 10_000
-/** Counting waits for a small part of this, and callers may notice 50 ms. */
+/** Counting waits for a small part of a chunk's time, and callers notice 50 ms. */
 const CHUNK: ChunkLimits = { targetMs: 100, sizeMin: 100, sizeMax: 2_000 }
 const PASSES = 3
-/** Long before 2^1023, where float8 ends; the rules allow a half-life of an hour, so that is 8 days. */
+/** Far below 2^1023, where float8 ends. With the shortest half-life, an hour, it is 8 days. */
 const LANDMARK_HALF_LIVES_MAX = 200
 
 /**
- * Moves the trending window's edge to where it belongs now, and the landmark when it is far behind, then repairs the
- * products that lost hours. Nobody waits while the edge moves.
+ * Moves the edge of the trending window to its place as of now, and the landmark when it is far behind, then repairs the products that
+ * lost hours. Moving the edge blocks nothing.
  */
 export async function refreshTrending(db: Database): Promise<{ repaired: number }> {
   await moveLandmark(db)
@@ -29,7 +29,7 @@ export async function refreshTrending(db: Database): Promise<{ repaired: number 
   return { repaired: await repairTrending(db) }
 }
 
-/** Counting after a long rest would raise 2 to a power beyond float8: the landmark follows, and what is kept is scaled. */
+/** Moves the landmark and scales the stored sums, because counting long after the landmark would exceed float8. */
 async function moveLandmark(db: Database): Promise<void> {
   if ((await landmarkFactor(db)) === undefined) return
   await db.transaction().execute(async (tx) => {
@@ -42,7 +42,7 @@ async function moveLandmark(db: Database): Promise<void> {
   })
 }
 
-/** What a landmark of now makes of what is kept; undefined while the landmark is not far behind. */
+/** The factor for stored sums when the landmark moves to now; undefined while the landmark is recent enough. */
 async function landmarkFactor(db: Queryable): Promise<number | undefined> {
   const { rows } = await sql<{ factor: number }>`
     select power(2::float8, greatest(date_part('epoch', landmark - ${hourOf(sql`now()`)}) / 3600 / half_life_hours, -1000)) as factor
@@ -52,9 +52,9 @@ async function landmarkFactor(db: Queryable): Promise<number | undefined> {
 }
 
 /**
- * Recomputes trending for every product that has hours between the last repair and the edge, once nobody counts by the edge
- * before any more. A killed repair is taken up by the next one: `repaired_to` moves last. Recomputing leaves no residue, as
- * subtracting would. Costs a pass over the hours that left the window, and per product the hours that are in it.
+ * Recomputes trending for every product with hours between the last repair and the edge, after the last transaction that counts by the
+ * previous edge has ended. When it is killed, the next repair continues, because `repaired_to` moves last. It recomputes because
+ * subtracting floats would leave residues. Costs a pass over the hours that left the window, and each product's hours in it.
  * @returns how many products were recomputed.
  */
 export async function repairTrending(db: Database): Promise<number> {
@@ -62,11 +62,10 @@ export async function repairTrending(db: Database): Promise<number> {
   if (open === undefined) return 0
   await waitForHolders(db, 'rules')
   let repaired = 0
-  for (let after: string | undefined; ;) {
-    const products = await productsBetween(db, open, after)
-    if (products.length === 0) break
+  let products = await productsBetween(db, open, '')
+  while (products.length > 0) {
     repaired += await repairProducts(db, products)
-    after = products.at(-1)
+    products = await productsBetween(db, open, products.at(-1)!)
   }
   await sql`update popularity_rules set repaired_to = ${open.edge} where edge = ${open.edge} and repaired_to = ${open.repairedTo}`.execute(
     db,
@@ -79,25 +78,25 @@ interface OpenRepair {
   edge: Date
 }
 
-/** The hours that left the window and still stand in some product's trending; undefined when there are none. */
+/** The hours that left the window and may still be in some product's trending; undefined when there are none. */
 export async function openRepair(db: Queryable): Promise<OpenRepair | undefined> {
   const { rows } = await sql<OpenRepair>`
     select repaired_to as "repairedTo", edge from popularity_rules where repaired_to < edge`.execute(db)
   return rows[0]
 }
 
-async function productsBetween(db: Database, open: OpenRepair, after: string | undefined): Promise<string[]> {
+async function productsBetween(db: Database, open: OpenRepair, after: string): Promise<string[]> {
   return db.transaction().execute(async (tx) => {
     await allowLongStatements(tx)
     const { rows } = await sql<{ productId: string }>`
       select distinct product_id as "productId" from product_cell
-      where hour >= ${open.repairedTo} and hour < ${open.edge} and product_id > ${after ?? ''}
+      where hour >= ${open.repairedTo} and hour < ${open.edge} and product_id > ${after}
       order by 1 limit ${LISTED_PRODUCTS_MAX}`.execute(tx)
     return rows.map((row) => row.productId)
   })
 }
 
-/** Hot products are being counted most of the time: those that were changed meanwhile are tried again, and then waited for one by one. */
+/** Hot products are counted most of the time. Products that change during a pass are repaired in another pass, and finally under a lock. */
 async function repairProducts(db: Database, products: readonly string[]): Promise<number> {
   let repaired = 0
   let left = products
@@ -115,13 +114,13 @@ async function repairProducts(db: Database, products: readonly string[]): Promis
 }
 
 /**
- * Recomputes products without a lock, then puts in what is found for those that nobody changed or changes meanwhile: whoever counts
- * a product changes its row, last of all. So counting waits for as long as rows take to be written, and not for what they are
- * computed from. When they are held, from before the first statement, all are repaired. @returns those that were.
+ * Computes trending without locks, then writes it to the products whose rows have not changed since and are not locked. Counting a
+ * product changes its row last. So counting waits only while rows are written, and not while they are computed. With `areHeld` it
+ * locks the rows first, and repairs all. @returns the repaired products.
  */
 async function repairChunk(db: Database, productIds: readonly string[], { areHeld = false } = {}): Promise<string[]> {
   return db.transaction().execute(async (tx) => {
-    // The rows would be held until the disk has answered. `repaired_to` is written after them, and never reaches it before them.
+    // Releases the rows without waiting for the disk. `repaired_to` is written later, so it never becomes durable before them.
     await sql`set local synchronous_commit = off`.execute(tx)
     await takeLock(tx, 'rules', 'shared')
     if (areHeld) {
@@ -129,7 +128,7 @@ async function repairChunk(db: Database, productIds: readonly string[], { areHel
         tx,
       )
     }
-    // One whose last hour left the window has nothing to add up.
+    // A product without hours in the window has trending 0.
     const { rows: found } = await sql<{ productId: string; version: string; trending: number }>`
       select p.product_id as "productId", p.xmin::text as version, coalesce(f.trending, 0) as trending
       from product_popularity p left join (

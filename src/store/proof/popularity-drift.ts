@@ -24,7 +24,7 @@ function growth(from: ReturnType<typeof sql>, to: ReturnType<typeof sql>) {
   return sql`power(2::float8, date_part('epoch', ${to} - ${from}) / 3600 / r.half_life_hours)`
 }
 
-/** Every counted product event of the log as cells of product, hour or day, and type; those that begin before the horizon left out. */
+/** Every counted product event of the log as cells of product, hour or day, and type; cells that begin before the horizon are left out. */
 const replayedCells = sql`
   select e.product_id, s.start, e.event_type, count(*)::int as events,
     sum(${growth(sql`s.start`, sql`e.occurred_at`)}) as decayed,

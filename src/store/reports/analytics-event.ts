@@ -15,29 +15,29 @@ export interface RecordedEvents {
   isNew: boolean
 }
 
-/** Making the months that are missing costs one more attempt; more than a few mean a fault. */
+/** Creating missing months costs one more attempt. More than a few mean a fault. */
 const ATTEMPTS_MAX = 8
 
 /**
- * Records a call's events once per source and reference, for ever. Events of an inactive source and those from before the horizon
- * are refused one by one; there is nothing else that PostgreSQL would refuse of a checked event. Repeated and overlapping
- * attempts find the keys of their call, and say the same.
+ * Records a call's events once per source and reference, for ever. Events of an inactive source or from before the horizon are rejected
+ * one by one. PostgreSQL rejects nothing else of a checked event. Repeated and overlapping attempts find the keys of their call and give
+ * the same answer.
  */
 export async function recordEvents(db: Database, call: Call, events: readonly CalledAnalyticsEvent[]): Promise<RecordedEvents> {
   if (events.length === 0) return { accepted: 0, duplicateIndexes: [], rejected: [], isNew: false }
   await makeSources(db, events)
-  const left = await insertWithMonths(db, call, events)
-  const isNew = left.length < events.length
-  if (left.length === 0) return { accepted: events.length, duplicateIndexes: [], rejected: [], isNew }
+  const notInserted = await insertWithMonths(db, call, events)
+  const isNew = notInserted.length < events.length
+  if (notInserted.length === 0) return { accepted: events.length, duplicateIndexes: [], rejected: [], isNew }
 
-  const places = new Set(left.map(({ index }) => index))
+  const places = new Set(notInserted.map(({ index }) => index))
   const known = await knownKeys(
     db,
     call,
     events.filter(({ index }) => places.has(index)),
   )
-  const rejected = left.filter(({ index }) => !known.has(index)).map(rejectionOf)
-  const duplicateIndexes = left.map(({ index }) => index).filter((index) => known.get(index) === false)
+  const rejected = notInserted.filter(({ index }) => !known.has(index)).map(rejectionOf)
+  const duplicateIndexes = notInserted.map(({ index }) => index).filter((index) => known.get(index) === false)
   return { accepted: events.length - rejected.length - duplicateIndexes.length, duplicateIndexes, rejected, isNew }
 }
 
@@ -53,8 +53,8 @@ async function insertWithMonths(db: Database, call: Call, events: readonly Calle
 }
 
 /**
- * Records the events of payments, which were judged with their callbacks: those of an inactive source too, for what was paid was
- * paid. What was recorded before changes nothing. The month of each must be there.
+ * Records the events of payments, also those of an inactive source, because a payment happened all the same. Their callbacks are
+ * checked already. Events that were recorded before change nothing. The month of each event must exist.
  */
 export async function insertPaymentEvents(tx: Queryable, events: readonly NewAnalyticsEvent[]): Promise<void> {
   if (events.length === 0) return
@@ -70,13 +70,13 @@ export async function insertPaymentEvents(tx: Queryable, events: readonly NewAna
 interface NotInserted {
   index: number
   isInactive: boolean
-  /** Null for one that is not before it. */
+  /** The horizon of the log if the event is before it. */
   horizon: Date | null
 }
 
 /**
- * Claims the keys and inserts the events whose keys are new; a trigger marks their days dirty for every report. Keys go in by their order:
- * without it, two calls with common references deadlock. Of several events with one key the first counts.
+ * Claims the keys and inserts the events with new keys. A trigger marks their days dirty for every report. Keys are inserted in order,
+ * because two calls with common references would otherwise deadlock. The first of several events with one key is recorded.
  */
 async function insertEvents(
   db: Queryable,
@@ -86,34 +86,34 @@ async function insertEvents(
   const isTaken = call === undefined ? sql`true` : sql`is_active and occurred_at >= (select horizon from log_horizon)`
   const callColumns = call === undefined ? sql`null::uuid, null::int` : sql`${callIdOf(call)}::uuid, index`
   const { rows } = await sql<NotInserted>`
-    with given as (
-      select s.source_id, s.is_active, e.* from (${given(events)}) e join event_source s on s.slug = e.slug
-    ), once as (
-      select distinct on (source_id, external_ref) * from given where ${isTaken} order by source_id, external_ref, index
+    with event as (
+      select s.source_id, s.is_active, e.* from (${rowsAsTable(events)}) e join event_source s on s.slug = e.slug
+    ), first_of_key as (
+      select distinct on (source_id, external_ref) * from event where ${isTaken} order by source_id, external_ref, index
     ), claimed as (
       insert into analytics_event_key (source_id, external_ref, call_id, call_index)
-      select source_id, external_ref, ${callColumns} from once order by source_id, external_ref
+      select source_id, external_ref, ${callColumns} from first_of_key order by source_id, external_ref
       on conflict do nothing
       returning source_id, external_ref
-    ), fresh as (
-      select once.* from once join claimed using (source_id, external_ref)
+    ), new_event as (
+      select first_of_key.* from first_of_key join claimed using (source_id, external_ref)
     ), inserted as (
       insert into analytics_event (occurred_at, amount, source_id, processing_ms, external_ref, entity_id, status, currency, payload)
-      select occurred_at, amount, source_id, processing_ms, external_ref, entity_id, status, currency, payload::jsonb from fresh
+      select occurred_at, amount, source_id, processing_ms, external_ref, entity_id, status, currency, payload::jsonb from new_event
     )
     select index, not is_active as "isInactive", case when occurred_at < horizon then horizon end as horizon
-    from given cross join log_horizon where index not in (select index from fresh) order by index`.execute(db)
+    from event cross join log_horizon where index not in (select index from new_event) order by index`.execute(db)
   return rows
 }
 
 /**
- * Which of the events have their keys, and whether it was this call that recorded them. A statement of its own: the one that
- * inserts does not see what was committed since it began.
+ * The events whose keys exist, and whether this call recorded them. It is a statement of its own, because the insert does not see what
+ * was committed after it began.
  */
 async function knownKeys(db: Queryable, call: Call, events: readonly CalledAnalyticsEvent[]): Promise<Map<number, boolean>> {
   const { rows } = await sql<{ index: number; isOwn: boolean }>`
     select e.index, k.call_id is not distinct from ${callIdOf(call)}::uuid and k.call_index = e.index as "isOwn"
-    from (${given(events)}) e join event_source s on s.slug = e.slug
+    from (${rowsAsTable(events)}) e join event_source s on s.slug = e.slug
       join analytics_event_key k on k.source_id = s.source_id and k.external_ref = e.external_ref`.execute(db)
   return new Map(rows.map(({ index, isOwn }) => [index, isOwn]))
 }
@@ -125,7 +125,7 @@ function rejectionOf({ index, isInactive, horizon }: NotInserted): Rejection {
 }
 
 /** The events as a table, one array per column: the statement's text does not depend on their number. */
-function given(events: readonly CalledAnalyticsEvent[]) {
+function rowsAsTable(events: readonly CalledAnalyticsEvent[]) {
   const column = (valueOf: (event: CalledAnalyticsEvent) => string | number | null) => events.map(valueOf)
   return sql`
     select index, slug, external_ref collate "C" as external_ref, entity_id, status, processing_ms, amount, currency, occurred_at, payload
@@ -139,7 +139,7 @@ function given(events: readonly CalledAnalyticsEvent[]) {
       as row(index, slug, external_ref, entity_id, status, processing_ms, amount, currency, occurred_at, payload)`
 }
 
-/** Makes the sources that are missing. A conflict would use up a number all the same. */
+/** Creates the missing sources. It looks first, because a conflicting insert would also use up a number. */
 async function makeSources(db: Queryable, events: readonly NewAnalyticsEvent[]): Promise<void> {
   const slugs = [...new Set(events.map(({ source }) => source))]
   const { rows } = await sql<{ slug: string }>`select slug from event_source where slug = any(${slugs}::text[])`.execute(db)

@@ -3,7 +3,7 @@ import type { Queryable, Database } from '../database/connection.ts'
 import { audit } from '../audit/audit-entry.ts'
 import { onlyRow } from '../database/rows.ts'
 
-/** A system whose events are kept. */
+/** A system that sends analytics events. */
 export interface EventSource {
   slug: string
   provider_name: string | null
@@ -24,7 +24,7 @@ export async function eventSources(db: Queryable): Promise<EventSource[]> {
   return rows
 }
 
-/** Changes what is given of a source, and makes it when it is new. Writes down who did it, unless it changes nothing. */
+/** Changes the named fields of a source, and creates the source when it is new. Writes an audit entry if anything changed. */
 export async function changeSource(db: Database, slug: string, changes: SourceChanges, actor: string): Promise<EventSource> {
   const { providerName = null, description = null, isActive = null } = changes
   return db.transaction().execute(async (tx) => {

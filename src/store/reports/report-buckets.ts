@@ -7,14 +7,14 @@ import { REPORTS } from './report-definition.ts'
 import { onlyRow } from '../database/rows.ts'
 import { type Day, type Days, dayOf, daysAfter, daysBefore } from '../../ranking/day.ts'
 
-/** What is rebuilt in turn: the buckets of a report in a window. */
+/** The buckets of a report in a window. They are rebuilt in turn. */
 export interface Scope {
   report: ReportSlug
   window: ReportWindow
 }
 
 export interface Rebuilt {
-  /** The first day that was; later than asked for where buckets are frozen. */
+  /** The first rebuilt day. Later than requested where buckets are frozen. */
   from: Day
   rowsDeleted: number
   rowsInserted: number
@@ -26,8 +26,8 @@ export function takeScopeLock(tx: Queryable, { report, window }: Scope): Promise
 }
 
 /**
- * Makes whole buckets anew from the events that are there now, in a READ COMMITTED transaction that holds the scope: each statement
- * sees what was committed when it began. Buckets from before the log's horizon are left as they are: their events are gone.
+ * Rebuilds whole buckets from the current events. The transaction must be READ COMMITTED and hold the scope, so that each statement
+ * sees what was committed when it began. Buckets from before the log's horizon stay unchanged, because their events are gone.
  */
 export async function rebuildBuckets(tx: Queryable, scope: Scope, days: Days, runId: string): Promise<Rebuilt> {
   const { report, window } = scope
@@ -36,7 +36,7 @@ export async function rebuildBuckets(tx: Queryable, scope: Scope, days: Days, ru
   if (from > days.to) return { from, rowsDeleted: 0, rowsInserted: 0 }
   const ofScope = sql`report_slug = ${report} and bucket_window = ${window}`
   const isBucket = sql`bucket between ${from}::date and ${days.to}::date`
-  // The events of each mark that is seen here are seen below; a mark that comes later stays.
+  // The statements below see the events of each mark that this one deletes. A later mark stays.
   await sql`delete from dirty_mark where ${ofScope} and day between ${from}::date and ${days.to}::date`.execute(tx)
   const deleted = await sql`delete from metric_snapshot where ${ofScope} and ${isBucket}`.execute(tx)
   const builtAt = sql`statement_timestamp()`
@@ -60,8 +60,8 @@ async function insertSnapshots(tx: Queryable, scope: Scope, days: Days, runId: s
 }
 
 /**
- * What the snapshots of whole buckets are by the events that are there now. Events are added up once, per part and currency, and these
- * few sums to those of wholes. Materialized, because otherwise all events are sorted for the sums of sums: twice the time.
+ * The snapshots of whole buckets by the current events. Adds up the events once, per part and currency, and then these few sums to the
+ * totals. Materialized, because PostgreSQL would otherwise sort all events for the totals, which takes twice the time.
  */
 export function snapshotsOf({ report, window }: Scope, { from, to }: Days): RawBuilder<unknown> {
   const { dimension, column, value } = REPORTS[report]
@@ -93,13 +93,13 @@ function strideOf(window: ReportWindow) {
   return sql`${`${BUCKET_DAYS[window]} days`}::interval`
 }
 
-/** Where the log begins; it does not move before the transaction ends: a month that was dropped meanwhile would be missing. */
+/** The horizon of the log, locked until the transaction ends, because a month could otherwise be dropped during the rebuild. */
 async function heldHorizon(tx: Queryable): Promise<Date> {
   const result = await sql<{ horizon: Date }>`select horizon from log_horizon for share`.execute(tx)
   return onlyRow(result).horizon
 }
 
-/** The first bucket that has all of its events in the log; those before it are frozen. */
+/** The first bucket with all of its events in the log. Earlier buckets are frozen. */
 export function firstWholeBucket(window: ReportWindow, horizon: Date): Day {
   const bucket = bucketOf(window, dayOf(horizon.getTime()))
   return Date.parse(`${bucket}T00:00:00Z`) < horizon.getTime() ? daysAfter(bucket, BUCKET_DAYS[window]) : bucket

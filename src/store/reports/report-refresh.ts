@@ -6,18 +6,18 @@ import { firstKeptBucket, firstWholeBucket, takeScopeLock, rebuildBuckets, type 
 import { audit, SYSTEM_ACTOR } from '../audit/audit-entry.ts'
 import { allowLongStatements } from '../database/transaction.ts'
 import { type Day, type Days, daysAfter, daysIn } from '../../ranking/day.ts'
-/** What one transaction rebuilds: whoever wants the same report and window waits for it. */
+/** Most days that one transaction rebuilds. Other runs of the same report and window wait for it. */
 const DAYS_MAX = 13 * 7
 
-/** Neighbouring buckets that are to be rebuilt in one transaction. */
+/** Adjacent buckets to rebuild in one transaction. */
 export interface DueRun extends Scope {
   kind: Exclude<RunKind, 'requested'>
   days: Days
 }
 
-/** A report in a window, with the buckets that it has. */
+/** A report in a window, with the buckets that it keeps. */
 interface Kept extends Scope {
-  /** The first bucket that is kept and not frozen, and the current one. */
+  /** The first bucket that is kept and not frozen, and the current bucket. */
   first: Day
   current: Day
   intervalMinutes: number
@@ -35,8 +35,8 @@ async function keptBuckets(db: Queryable): Promise<Kept[]> {
 }
 
 /**
- * What got events since it was built: once a mark of a report and window is older than `quietMs`, everything that is marked there.
- * What goes on getting events is so rebuilt every so often, and not with each of them.
+ * Buckets that got events since they were built. Once a mark of a report and window is older than `quietMs`, all its marked buckets are
+ * due. So buckets that keep getting events are rebuilt every `quietMs`, and not with each event.
  */
 export async function dirtyRuns(db: Queryable, quietMs: number): Promise<DueRun[]> {
   const { rows } = await sql<Scope & { day: Day; ageMs: number }>`
@@ -58,7 +58,7 @@ export async function dirtyRuns(db: Queryable, quietMs: number): Promise<DueRun[
   return due.toSorted(daysFirst)
 }
 
-/** What was never built, and the current bucket when it is older than the report's interval; but for what `dirtyRuns` sees to. */
+/** Buckets that were never built, and current ones older than their interval, except for marked ones, which `dirtyRuns` returns. */
 export async function scheduledRuns(db: Queryable): Promise<DueRun[]> {
   const due = []
   for (const scope of await keptBuckets(db)) {
@@ -78,18 +78,18 @@ export async function scheduledRuns(db: Queryable): Promise<DueRun[]> {
   return due.toSorted(daysFirst)
 }
 
-/** Weeks after days: totals of days are read from weeks that were built later. */
+/** Days before weeks, because totals of days are read from weeks that were built after them. */
 function daysFirst(one: DueRun, other: DueRun): number {
   if (one.window !== other.window) return one.window === 'day' ? -1 : 1
   return one.days.to > other.days.to ? -1 : one.days.to < other.days.to ? 1 : 0
 }
 
-/** The same with a run for each bucket. */
+/** The same run split into one run per bucket. */
 export function bucketByBucket({ days, ...run }: DueRun): DueRun[] {
   return bucketsOf(run.window, days).map((bucket) => ({ ...run, days: { from: bucket, to: lastDayOf(run.window, bucket) } }))
 }
 
-/** The buckets as ranges of neighbours, none of them too long; newest first. */
+/** The buckets as ranges of adjacent buckets, each of at most 91 days; newest first. */
 function runsOf(kind: DueRun['kind'], { report, window }: Scope, buckets: readonly Day[]): DueRun[] {
   const runs: DueRun[] = []
   for (const bucket of [...new Set(buckets)].toSorted().toReversed()) {
@@ -104,8 +104,8 @@ function runsOf(kind: DueRun['kind'], { report, window }: Scope, buckets: readon
 }
 
 /**
- * A run that nobody asked for is one transaction: it is never seen to be pending or running, and has one audit entry. A repeated
- * attempt finds it there; one that overlaps waits for the first.
+ * Runs a due run in one transaction. It is never seen as pending or running, and has one audit entry. A repeated attempt finds the run;
+ * an overlapping attempt waits for the first.
  */
 export async function runDue(db: Database, runId: string, { kind, report, window, days }: DueRun): Promise<void> {
   await db.transaction().execute(async (tx) => {
@@ -114,7 +114,7 @@ export async function runDue(db: Database, runId: string, { kind, report, window
     const { rows } = await sql`select from recompute_run where run_id = ${runId}::uuid`.execute(tx)
     if (rows.length > 0) return
     const { from, rowsDeleted, rowsInserted } = await rebuildBuckets(tx, { report, window }, days, runId)
-    // The horizon has moved over all of it.
+    // The horizon has passed all of its days.
     if (from > days.to) return
     const buckets = bucketsIn(window, { ...days, from })
     await sql`
@@ -125,18 +125,21 @@ export async function runDue(db: Database, runId: string, { kind, report, window
       tx,
     )
     await audit(tx, {
-      ...{ actor: SYSTEM_ACTOR, action: 'run.complete', resourceType: 'recompute_run', resourceId: runId },
+      actor: SYSTEM_ACTOR,
+      action: 'run.complete',
+      resourceType: 'recompute_run',
+      resourceId: runId,
       metadata: { kind, report_slug: report, window, date_from: from, date_to: days.to },
     })
   })
 }
 
-/** How long a run is remembered that nobody asked for and that no bucket is of any more. */
+/** How long scheduled runs are kept after their last bucket was rebuilt by another run. */
 const RUN_DAYS = 7
 
 /**
- * Drops the buckets that ended longer ago than their report keeps them, the frozen ones too, and what is left of them. Of the
- * marks that will never be worked off, because their bucket is frozen, one per day is enough to tell that it lacks events.
+ * Drops the buckets that ended longer ago than their report keeps them, also frozen ones, with their snapshots and marks. Marks of a
+ * frozen bucket stay for ever; one per day is enough to show that the bucket lacks events.
  */
 export async function dropOldBuckets(db: Database): Promise<void> {
   const { rows } = await sql<Scope & { retentionDays: number; today: Day }>`

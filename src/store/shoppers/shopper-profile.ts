@@ -4,9 +4,9 @@ import type { Database } from '../database/connection.ts'
 import { claimGroup, type GroupSize, inGroupOrAlone, NOTHING, sizeOf } from '../log/group.ts'
 
 /**
- * Adds a recorded batch to the shopper profiles once, and waiting ones with it, as counting does.
- * @returns what was fed; nothing when the batch was fed before.
- * @throws when there is no such batch.
+ * Adds a recorded batch to the shopper profiles once, together with waiting batches, as counting does.
+ * @returns how much was fed; nothing when the batch was fed before.
+ * @throws when the batch does not exist.
  */
 export async function feedBatch(db: Database, own: BatchBounds): Promise<GroupSize> {
   return inGroupOrAlone((othersMax) =>
@@ -30,7 +30,7 @@ export async function feedBatch(db: Database, own: BatchBounds): Promise<GroupSi
   )
 }
 
-/** The shopper of an event: its account, or its session when it has none. */
+/** The shopper of an event: its account, or its session when it has no account. */
 export function shopperOf(accountId: ReturnType<typeof sql>, sessionId: ReturnType<typeof sql>) {
   return sql`coalesce('account:' || ${accountId}, 'session:' || ${sessionId})`
 }
