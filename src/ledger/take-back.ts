@@ -3,7 +3,7 @@ import { type Callback, callbackKey, type Effect, type Item, type Line, saleLine
 /** An item that was taken back, wholly or in part. */
 export type TakenItem = Pick<Effect, 'callback' | 'sale' | 'productId' | 'place'>
 
-export interface TakenBack {
+interface TakenBack {
   lines: Line[]
   taken: TakenItem[]
   /** By the key of the callback. */

@@ -17,7 +17,7 @@ export interface Span {
   isOfHours: boolean
 }
 
-export interface SpanRequest {
+interface SpanRequest {
   windowDays: number | undefined
   asOfMs: number | undefined
   /** Now, or the instant of the first page. */
@@ -48,6 +48,6 @@ export function spanOf({ windowDays, asOfMs, nowMs, rolledToMs }: SpanRequest): 
 }
 
 /** The beginning of an instant's hour. */
-export function hourOf(milliseconds: number): number {
+function hourOf(milliseconds: number): number {
   return Math.floor(milliseconds / HOUR_MS) * HOUR_MS
 }

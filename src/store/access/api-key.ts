@@ -26,7 +26,7 @@ export interface SecretApiKey extends ApiKey {
   secretSha256: Buffer
 }
 
-export interface KeyParts {
+interface KeyParts {
   keyId: string
   secret: string
 }

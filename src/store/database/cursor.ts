@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { isStorable } from '../../contract/text.ts'
 
 /** Where a page ended: the sort values of its last row. */
-export type Position = readonly string[]
+type Position = readonly string[]
 
 /** A page's end as an opaque text. It contains the list's name and a checksum, so that only cursors of this list are accepted. */
 export function encodeCursor(list: string, position: Position): string {

@@ -28,7 +28,7 @@ export async function takeLock(tx: Queryable, lock: keyof typeof LOCKS, mode: 's
 }
 
 /** The name of a lock: its namespace, and what is locked in it. */
-export type LockName = readonly [namespace: string, ...parts: string[]]
+type LockName = readonly [namespace: string, ...parts: string[]]
 
 /**
  * Holds named locks until the transaction ends. It is a statement of its own, as `takeLock` is. They are taken in the order of their

@@ -78,7 +78,7 @@ async function addWorksSince(tx: Queryable): Promise<void> {
   if (rows.length === 0) await sql`alter table migration add column works_since text`.execute(tx)
 }
 
-export interface SchemaState {
+interface SchemaState {
   /** Files that were not applied to the database. */
   missing: string[]
   /** Files of a newer release that this release does not understand. */

@@ -3,7 +3,7 @@ import type { Database } from '../database/connection.ts'
 import type { BatchBounds } from './batch.ts'
 import { onlyRow } from '../database/rows.ts'
 
-export interface LeftBehind extends BatchBounds {
+interface LeftBehind extends BatchBounds {
   uncounted: boolean
   unfed: boolean
 }

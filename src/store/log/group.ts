@@ -7,7 +7,7 @@ import { isDataError } from '../database/sql-state.ts'
 
 /** Limits of a group. They keep its transaction, and so the locks on hot products, well under a second. */
 export const GROUP_BATCHES_MAX = 64
-export const GROUP_EVENTS_MAX = 16_000
+const GROUP_EVENTS_MAX = 16_000
 
 /** Repeats a failed group with its first batch alone, because a batch that cannot be counted must not block the others. */
 export async function inGroupOrAlone<T>(work: (othersMax: number) => Promise<T>): Promise<T> {

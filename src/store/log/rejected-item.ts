@@ -7,7 +7,7 @@ import { onlyRow } from '../database/rows.ts'
 /** A hundred items may have 16 MiB each. A page ends before its items exceed this size, and has at least one item. */
 const PAGE_BYTES_MAX = 16 * 1024 * 1024
 
-export interface RejectedPage {
+interface RejectedPage {
   limit: number
   after: RejectedKey | undefined
   /** Includes replayed items. */

@@ -17,7 +17,7 @@ const LOCK_PAUSE_MS = 100
 /** A long read, e.g. by `verify`, holds a lock on every month. The next run tries again. */
 const PATIENCE_MS = 6_000
 
-export interface Dropped {
+interface Dropped {
   /** The dropped tables. */
   dropped: string[]
   /** Months before the horizon that are left, because their events are not all counted and fed, or because they are being read. */

@@ -4,7 +4,7 @@ import { DAY_MS, instantOf } from '../../contract/time.ts'
 import { decodeCursor, encodeCursor } from '../database/cursor.ts'
 import type { Queryable } from '../database/connection.ts'
 
-export interface SearchQueryPage {
+interface SearchQueryPage {
   limit: number
   /** The length of the window, and its end, which is not part of it. */
   days: number
@@ -14,7 +14,7 @@ export interface SearchQueryPage {
 }
 
 /** A place in a list of queries: by how many they are ranked, then the query. */
-export interface SearchQueryPosition {
+interface SearchQueryPosition {
   ranked: number
   query: string
 }

@@ -4,7 +4,7 @@ import type { Callback, Line } from '../../ledger/callback.ts'
 import type { Pending } from '../../ledger/settlement.ts'
 import type { Queryable } from '../database/connection.ts'
 
-export interface NewSales {
+interface NewSales {
   lines: readonly Line[]
   /** Changes of the open items and refunds, by seller. */
   pending: ReadonlyMap<string, Pending>

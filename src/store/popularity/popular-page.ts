@@ -5,11 +5,12 @@ import { DAY_MS, EARLIEST_MS, instantOf, millisecondsOf } from '../../contract/t
 import { type Span, spanOf } from '../../ranking/span.ts'
 import { decodeCursor, encodeCursor } from '../database/cursor.ts'
 import type { Database } from '../database/connection.ts'
-import { type PopularPosition, popularRows, positionIn } from './popular-list.ts'
+import { popularRows } from './popular-list.ts'
+import { type PopularPosition, positionIn } from './popular-order.ts'
 import { risingComputedAt } from './rising.ts'
 import { rolledToMsOf } from './roll-up.ts'
 
-export interface PopularPage {
+interface PopularPage {
   /** Each a PopularProduct as JSON. */
   rows: string[]
   meta: PopularResponse['meta']

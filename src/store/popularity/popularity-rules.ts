@@ -41,7 +41,7 @@ export async function hasScores(db: Queryable): Promise<boolean> {
   return onlyRow(result).any
 }
 
-export interface RescoreResult {
+interface RescoreResult {
   products: number
   weightsVersion: number
 }

@@ -5,7 +5,7 @@ import { decodeCursor, encodeCursor } from '../database/cursor.ts'
 import { JSON_OF_PRODUCT } from './popularity-json.ts'
 import type { Queryable } from '../database/connection.ts'
 
-export interface TopPage {
+interface TopPage {
   limit: number
   after: TopPosition | undefined
 }

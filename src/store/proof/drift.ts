@@ -25,7 +25,7 @@ export interface Aggregate {
 const TOLERANCE = 1e-9
 export const DRIFT_MAX = 1_000
 
-export interface Cell {
+interface Cell {
   column: string
   /** Whether the stored cell (s) differs from the expected one (e). */
   differs: ReturnType<typeof sql>

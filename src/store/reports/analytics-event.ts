@@ -7,7 +7,7 @@ import { makePartitions } from '../log/month.ts'
 import type { Rejection, NewAnalyticsEvent, CalledAnalyticsEvent } from '../../admission/rows.ts'
 import { isMissingPartition } from '../database/sql-state.ts'
 
-export interface RecordedEvents {
+interface RecordedEvents {
   accepted: number
   duplicateIndexes: number[]
   rejected: Rejection[]

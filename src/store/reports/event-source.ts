@@ -4,7 +4,7 @@ import { audit } from '../audit/audit-entry.ts'
 import { onlyRow } from '../database/rows.ts'
 
 /** A system that sends analytics events. */
-export interface EventSource {
+interface EventSource {
   slug: string
   provider_name: string | null
   description: string | null

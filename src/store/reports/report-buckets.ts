@@ -13,7 +13,7 @@ export interface Scope {
   window: ReportWindow
 }
 
-export interface Rebuilt {
+interface Rebuilt {
   /** The first rebuilt day. Later than requested where buckets are frozen. */
   from: Day
   rowsDeleted: number

@@ -10,7 +10,7 @@ import { type Day, type Days, daysAfter, daysIn } from '../../ranking/day.ts'
 const DAYS_MAX = 13 * 7
 
 /** Adjacent buckets to rebuild in one transaction. */
-export interface DueRun extends Scope {
+interface DueRun extends Scope {
   kind: Exclude<RunKind, 'requested'>
   days: Days
 }

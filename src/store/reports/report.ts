@@ -18,7 +18,7 @@ export interface ReportPage {
 }
 
 /** How current the buckets of a query are. */
-export interface Freshness {
+interface Freshness {
   freshAsOf: string | null
   isComplete: boolean
   runIds: string[]

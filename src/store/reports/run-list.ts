@@ -36,7 +36,7 @@ export async function findRun(db: Queryable, runId: string): Promise<RecomputeRu
   return rows[0] && runOf(rows[0])
 }
 
-export interface RunsPage {
+interface RunsPage {
   runs: RecomputeRun[]
   total: number
 }

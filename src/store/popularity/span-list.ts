@@ -1,0 +1,97 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { Span } from '../../ranking/span.ts'
+import { utc } from '../database/json.ts'
+import { counterOf, COUNTERS, dayOf, scoreOf, weighed } from './cells.ts'
+import {
+  inCategories,
+  type ListRead,
+  listConditions,
+  orderColumns,
+  ordered,
+  type PopularQuery,
+  valuesOf,
+} from './popular-order.ts'
+import { jsonOfProduct } from './popularity-json.ts'
+import { at, cellsIn, risingOf } from './rising.ts'
+
+/**
+ * A list of the numbers of a span. It finds the products of the page by the columns of the order alone, then adds up all numbers for
+ * those few products. Both read the same hours in the same snapshot.
+ */
+export function listOfSpan(query: PopularQuery, span: Span): ListRead {
+  const json = jsonOfProduct({
+    trending_score: 'p.trending * p.since',
+    // For a past instant only hours exist.
+    ...(span.toMs !== undefined && { last_interaction: utc('p.last_hour') }),
+    ...(query.mode === 'rising' && { rising_score: 'page.rising_score' }),
+  })
+  return sql`
+    with page as materialized (
+      select p.* from (${keysOfSpan(query, span)}) p where ${listConditions(query, interactionsIn(span))} ${ordered(query)}
+    ), numbers as (
+      select c.product_id, ${scoreOf} as score_micros, ${trendingOfSpan(span)} as trending, max(c.hour) as last_hour,
+        ${sql.join(COUNTERS.map((counter) => sql`${counterOf(counter)} as ${sql.ref(counter)}`))}
+      from page join ${cellsIn(span)} c using (product_id) cross join popularity_rules r ${weighed}
+      where ${inSpan(span)}
+      group by c.product_id
+    )
+    select ${valuesOf(query.mode, 'page')} as "values", p.product_id as "productId", ${json} as json
+    from page join (
+      select n.*, k.last_interaction, k.date_updated, ${decayFactor(sql`${at(span.hourMs)} - ${at(span.instantMs)}`)} as since
+      from numbers n join product_popularity k using (product_id) cross join popularity_rules r
+    ) p using (product_id)
+    ${ordered(query, 'page')}`
+}
+
+/** The columns of the order for every requested product. Reads only types that count for them. */
+function keysOfSpan({ mode, categoryIds }: PopularQuery, span: Span): RawBuilder<unknown> {
+  const isRequested = inCategories(sql`c.product_id`, categoryIds)
+  // A rising product has events in the last day, and so in every window.
+  if (mode === 'rising') return risingOf(span, isRequested)
+  const columns = orderColumns(mode)
+  const keys = columns.map((column) => sql`${keyOfSpan(column, span)} as ${sql.ref(column)}`)
+  const counters = columns.filter((column) => (COUNTERS as readonly string[]).includes(column))
+  const isCounted = counters.length === 0 ? sql`true` : sql`t.counter = any(${counters}::text[])`
+  return sql`
+    select c.product_id, ${sql.join(keys)} from ${cellsIn(span)} c cross join popularity_rules r ${weighed}
+    where ${inSpan(span)} and ${isRequested} and ${isCounted} group by c.product_id`
+}
+
+function keyOfSpan(column: string, span: Span): RawBuilder<unknown> {
+  if (column === 'score_micros') return scoreOf
+  return column === 'trending' ? trendingOfSpan(span) : counterOf(column)
+}
+
+/** Σ weight · 2^((t − hour) / half-life) of cells c, as of the span's last whole hour. */
+function trendingOfSpan({ fromMs, hourMs }: Span): RawBuilder<unknown> {
+  const hour = at(hourMs)
+  const edge = sql`${hour} - r.window_hours * interval '1 hour'`
+  const from = fromMs === undefined ? sql`case when ${edge} < r.rolled_to then ${dayOf(edge)} else ${edge} end` : at(fromMs)
+  const weight = sql`w.weight_micros / 1e6::float8 * c.decayed * ${decayFactor(sql`c.hour - ${hour}`)}`
+  return sql`coalesce(${rounded(sql`sum(${weight}) filter (where c.hour >= ${from})`)}, 0)`
+}
+
+/** 2^(time / half-life) under the rules r. The exponent is held within the range of float8. */
+function decayFactor(time: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`power(2::float8, least(greatest(date_part('epoch', ${time}) / 3600 / r.half_life_hours, -1000), 1000))`
+}
+
+/**
+ * Rounds to a billionth, because floats that are added in another order differ in their last digits and pages must agree on the order.
+ * Above nine million a billionth is less than the last digit of a float.
+ */
+function rounded(value: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`round(${value} * 1e9::float8) / 1e9::float8`
+}
+
+/** How many events of any type a product p has in the span. */
+function interactionsIn(span: Span): RawBuilder<unknown> {
+  return sql`(select sum(c.events) from ${cellsIn(span)} c where c.product_id = p.product_id and ${inSpan(span)})`
+}
+
+/** Whether a cell c is in the span. */
+function inSpan({ fromMs, toMs }: Pick<Span, 'fromMs' | 'toMs'>): RawBuilder<unknown> {
+  const from = fromMs === undefined ? sql`true` : sql`c.hour >= ${at(fromMs)}`
+  const to = toMs === undefined ? sql`true` : sql`c.hour < ${at(toMs)}`
+  return sql`${from} and ${to}`
+}
