@@ -22,7 +22,7 @@ test('an item without an id gets the id of its first call, with its own time or 
   expect(ids(replayed(timed))).toEqual([[eventIdFor(call, 3, then), then]])
 })
 
-test('an item keeps its identity however often it is replayed', () => {
+test('an item keeps its identity in every replay', () => {
   const Item = fc.record({ event_id: fc.uuid(), occurred_at: fc.string(), ref_id: fc.anything() }, { requiredKeys: [] })
   fc.assert(
     fc.property(fc.oneof(Item, fc.jsonValue()), (item) => {

@@ -15,7 +15,7 @@ const FOOTFALL = join(import.meta.dirname, '..', '..', 'src', 'main', 'footfall.
 const EVENTS: IdentifiedEvent[] = historyOf(shopOf(1), { days: 1, nowMs: Date.UTC(2026, 2, 1) })
 const ALL_ACCEPTED = { accepted: EVENTS.length, duplicates: 0, duplicate_indexes: [], rejected: [] }
 
-/** What one request is answered; nothing, and the connection is cut. */
+/** The answer to one request; undefined cuts the connection. */
 type Reply = { status: number; body?: unknown; headers?: Record<string, string> } | 'cut'
 
 const closings: (() => Promise<void>)[] = []
@@ -23,7 +23,7 @@ afterEach(async () => {
   for (const close of closings.splice(0)) await close()
 })
 
-/** A server that gives these answers one after the other, and remembers what it was asked. */
+/** A server that gives these answers one after the other, and keeps the requests. */
 async function serverOf(replies: Reply[]) {
   const asked: { key: string | undefined; body: string }[] = []
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
@@ -52,7 +52,7 @@ function clientOf(gatewayUrl: string, key?: string) {
 
 const problem = (code: string, message: string) => ({ error: { code, message } })
 
-test('a batch that was not answered is sent again, the same to the byte, until it is', async () => {
+test('a batch without an answer is sent again with the same bytes until it is answered', async () => {
   const { url, asked } = await serverOf([
     { status: 503, body: problem('unavailable', 'outcome unknown'), headers: { 'retry-after': '0' } },
     { status: 429, body: problem('rate_limited', 'too many requests'), headers: { 'retry-after': '0' } },
@@ -72,7 +72,7 @@ test('a batch that was not answered is sent again, the same to the byte, until i
   ])
 })
 
-test('without a key none is sent, and a refusal ends it with what to do', async () => {
+test('without a key no key is sent, and a refusal ends the demo with what to do', async () => {
   const { url, asked } = await serverOf([{ status: 401, body: problem('unauthorized', 'a key is needed') }])
   const { client, said } = clientOf(url)
   await expect(client.record(EVENTS)).rejects.toThrow(
@@ -82,7 +82,7 @@ test('without a key none is sent, and a refusal ends it with what to do', async 
   expect(said).toEqual([])
 })
 
-test('a list that cannot be read just now is no failure, one that may not be read is', async () => {
+test('a list that is temporarily unavailable is no failure; a forbidden list is', async () => {
   const { url } = await serverOf(['cut', { status: 503 }, { status: 403, body: problem('forbidden', 'not with this key') }])
   const { client } = clientOf(url)
   expect(await client.top()).toBeUndefined()
@@ -90,7 +90,7 @@ test('a list that cannot be read just now is no failure, one that may not be rea
   await expect(client.top()).rejects.toThrow('answered 403 (not with this key)')
 })
 
-test('a key that may not change the catalogue, and a gateway that cannot, do not end the demo', async () => {
+test('the demo goes on without the right or the possibility to write the catalog', async () => {
   const { url, asked } = await serverOf([
     { status: 403, body: problem('forbidden', 'not with this key') },
     { status: 503 },
@@ -103,7 +103,7 @@ test('a key that may not change the catalogue, and a gateway that cannot, do not
   expect(asked.map(({ body }) => body)).toEqual(Array.from({ length: 3 }, () => '{"products":[]}'))
 })
 
-test('Ctrl-C ends the waiting for a gateway that went away', async () => {
+test('Ctrl-C ends the wait for a gateway that has stopped', async () => {
   const { url } = await serverOf([{ status: 503, headers: { 'retry-after': '60' } }])
   const { client, said, stop } = clientOf(url)
   const sending = client.record(EVENTS)
@@ -112,7 +112,7 @@ test('Ctrl-C ends the waiting for a gateway that went away', async () => {
   expect(await sending).toBeUndefined()
 })
 
-test('only what says that it is alive is taken for a gateway', async () => {
+test('only a server that answers /health is taken for a gateway', async () => {
   const { url } = await serverOf([
     { status: 200, body: { status: 'ok' } },
     { status: 429, body: problem('rate_limited', 'later') },

@@ -57,11 +57,7 @@ function viewsOf(events: readonly IdentifiedEvent[]): Record<string, number> {
   return views
 }
 
-test('what is sent is what is counted, the sleeper ends first, and the history sent again adds nothing', async ({
-  db,
-  stack,
-  gateway,
-}) => {
+test("the demo's events are counted once, and the sleeper ends first", async ({ db, stack, gateway }) => {
   const history = historyOf(shopOf(1), { days: 3, nowMs: NOW_MS })
   const first = await play(stack, gateway, {})
   expect(first.tally).toEqual({ sent: history.length, accepted: history.length, duplicates: 0, rejected: 0 })
@@ -69,7 +65,7 @@ test('what is sent is what is counted, the sleeper ends first, and the history s
   expect(first.lines[0]).toBe('Catalogue: 60 products.')
   expect(await uncategorised(db)).toBe(0)
 
-  // A minute of the stream, as fast as it is answered: its story goes by the ticks.
+  // A minute of the stream at full speed, because the ticks are its clock.
   const live = await play(stack, gateway, { days: 0, ticks: Array.from({ length: 31 }, (_, index) => index * 2_000) })
   expect(live.tally).toEqual({ sent: 1_200, accepted: 1_200, duplicates: 0, rejected: 0 })
   expect(live.views).toHaveLength(31)
@@ -85,7 +81,7 @@ test('what is sent is what is counted, the sleeper ends first, and the history s
   expect((await verify(db)).drift).toEqual([])
 })
 
-test('Ctrl-C ends the command with its numbers, and they are those of the log', async ({ db, gateway }) => {
+test('Ctrl-C ends the command with the numbers of the log', async ({ db, gateway }) => {
   const before = await eventsInLog(db)
   const child = spawn(process.execPath, [FOOTFALL, 'demo', '--gateway', gateway.url, '--days', '0', '--rate', '100'], {
     stdio: ['ignore', 'pipe', 'inherit'],

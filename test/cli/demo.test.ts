@@ -19,12 +19,12 @@ vi.setConfig({ testTimeout: 30_000 })
 
 const NOW_MS = Date.UTC(2026, 2, 1, 12, 34, 56)
 const seeds = fc.integer({ min: 0, max: 2 ** 32 - 1 })
-/** A shop has thousands of events. */
+/** Few runs, because a shop has thousands of events. */
 const FEW = { numRuns: 6 }
-/** What is only very likely is asked of the same seeds each time. */
+/** Facts that are only very likely are tested with the same seeds each time. */
 const LIKELY = { ...FEW, seed: 1 }
 
-/** What each kind of event follows, by the same shopper on the same product. */
+/** The events that must precede an event, of the same shopper and product. */
 const NEEDS: Readonly<Record<string, string>> = {
   purchase: 'checkout_started',
   checkout_started: 'add_to_cart',
@@ -37,7 +37,7 @@ const NEEDS: Readonly<Record<string, string>> = {
   rating_high: 'purchase',
   write_review: 'purchase',
 }
-/** What shoppers do beside it. */
+/** Other events of shoppers. */
 const FREE = [
   'view',
   'view_bounce',
@@ -50,7 +50,7 @@ const FREE = [
   'add_to_cart',
 ]
 
-/** As many seconds of the stream as they would be at 20 a second, every id another. */
+/** The stream of that many seconds at 20 events/s, with unique ids. */
 function live(shop: Shop, seconds: number, scores: ReadonlyMap<string, number> = new Map()): IdentifiedEvent[] {
   const next = createLiveStream(shop, sleeperOf(shop, scores), 20)
   return Array.from({ length: seconds * 20 }, (_, index) => {
@@ -71,7 +71,7 @@ function scoresOf(events: readonly IdentifiedEvent[]): Map<string, number> {
   return scores
 }
 
-test('the same seed gives the same events, and another seed others', () => {
+test('equal seeds give equal events, and different seeds different ones', () => {
   fc.assert(
     fc.property(seeds, (seed) => {
       const events = () => [...historyOf(shopOf(seed), { days: 3, nowMs: NOW_MS }), ...live(shopOf(seed), 30)]
@@ -83,7 +83,7 @@ test('the same seed gives the same events, and another seed others', () => {
   )
 })
 
-test('every event passes the contract, has an id of its own, and the time of its id', () => {
+test('every event is valid, and has a unique id and the time of that id', () => {
   fc.assert(
     fc.property(seeds, (seed) => {
       const shop = shopOf(seed)
@@ -104,7 +104,7 @@ test('the history of a later hour has the same events for the hours in common', 
       const shop = shopOf(seed)
       const nowMs = NOW_MS + laterMs
       const [first, second] = [historyOf(shop, { days, nowMs: NOW_MS }), historyOf(shop, { days, nowMs })]
-      // Days after a visit, its buyers send things back: who came before the later window is not in it.
+      // Returns follow days after a visit, so returns of visits before the later window are not in it.
       const inBoth = new Set(second.map(({ event_id }) => event_id))
       const again = first.filter(({ event_id }) => inBoth.has(event_id))
       expect(again).toEqual(second.slice(0, again.length))
@@ -130,7 +130,7 @@ test('nights are quieter than evenings, every week', () => {
   )
 })
 
-test('nobody returns, rates or cancels what they did not buy, and nobody buys what is not in the cart', () => {
+test('shoppers buy only from their carts, and return, rate or cancel only what they bought', () => {
   fc.assert(
     fc.property(seeds, (seed) => {
       const shop = shopOf(seed)
@@ -148,7 +148,7 @@ test('nobody returns, rates or cancels what they did not buy, and nobody buys wh
     LIKELY,
   )
 })
-test('the best fifth of the products is asked for more often than all the others', () => {
+test('the best fifth of the products is viewed more often than all others together', () => {
   const shop = shopOf(1)
   const random = randomOf(1, 'test')
   const ranks = Array.from({ length: 10_000 }, () => shop.ranked.indexOf(anyProduct(shop, random)))
@@ -158,7 +158,7 @@ test('the best fifth of the products is asked for more often than all the others
   expect(new Set(ranks).size).toBe(60)
 })
 
-test('one of the least loved products is first a minute after the stream began, at 20 events a second', () => {
+test('at 20 events/s an unpopular product is first one minute after the start of the stream', () => {
   fc.assert(
     fc.property(seeds, (seed) => {
       const shop = shopOf(seed)
@@ -175,7 +175,7 @@ test('one of the least loved products is first a minute after the stream began, 
   )
 })
 
-test('the next run has another product to go viral', () => {
+test('the next run lets another product go viral', () => {
   const shop = shopOf(1)
   const first = sleeperOf(shop, new Map())
   expect(sleeperOf(shop, new Map([[first.id, 100]]))).not.toEqual(first)
@@ -212,7 +212,7 @@ const VIEW: View = {
   story: 'candle-jar goes viral',
 }
 
-test('the list shows the best, how they moved, and the sleeper wherever it is', () => {
+test('the list shows the best products, their movement, and always the sleeper', () => {
   expect(linesOf(VIEW, 2).map(({ text }) => text.trim().split(/ +/).join(' '))).toEqual([
     'rank product score trending views purchases',
     '1 ▲1 brass-lamp 30.0 2.0 3 1',
@@ -227,7 +227,7 @@ test('the list shows the best, how they moved, and the sleeper wherever it is', 
   expect(movedText(undefined, 4)).toBe('new')
 })
 
-test('where nothing can be drawn over, a line says the same every ten seconds', () => {
+test('without a terminal a line says the same every ten seconds', () => {
   const printed: string[] = []
   let nowMs = 0
   const screen = plain(

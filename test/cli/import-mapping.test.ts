@@ -49,7 +49,7 @@ const map = (rules: rule.Rule[], cells: Record<string, unknown>, values: string[
 
 const EVENT = { occurred_at: '2026-03-01T12:00:00Z', account_id: 'a', event_type: 'view', ref_id: 'p' }
 
-test('every table of texts comes out of its CSV as it went in, with the lines on which its records start', async () => {
+test('every table of texts survives CSV, with the line on which each record starts', async () => {
   const cell = fc.string({ unit: fc.constantFrom('a', 'é', '😀', '"', ',', '\n', '\r', ' ') })
   const table = fc.integer({ min: 2, max: 4 }).chain((width) => fc.array(fc.array(cell, { minLength: width, maxLength: width })))
   const written = (text: string) => `"${text.replaceAll('"', '""')}"`
@@ -80,14 +80,14 @@ test('a stray quote costs its own line and no other', async () => {
   ])
 })
 
-test('a quote that is never closed does not hold the rest of a long file', async () => {
+test('an unclosed quote does not swallow the rest of a long file', async () => {
   const lines = Array.from({ length: 40_000 }, (_each, index) => `${index},some text of a row`)
   const rows = await csv(`a,b\n0,"oops\n${lines.join('\n')}\n`, { size: 65_536 })
   expect(rows.filter(isBroken)).toEqual([{ line: 2, reason: 'has a quote that is never closed', text: '0,"oops' }])
   expect(rows).toHaveLength(40_001)
 })
 
-test('rows with other counts of cells, foreign bytes or endless lines are broken', async () => {
+test('rows with a wrong number of cells, invalid bytes or endless lines are broken', async () => {
   const rows = await csv(`a,b\n1\n1,2,3\n1,\uFFFD\n1,${'x'.repeat(RECORD_CHARACTERS_MAX)}\n\n1,2`, { size: 4_096 })
   expect(rows.map((each) => [each.line, isBroken(each) ? each.reason : each.cells])).toEqual([
     [2, 'has 1 cells and not 2'],
@@ -98,13 +98,13 @@ test('rows with other counts of cells, foreign bytes or endless lines are broken
   ])
 })
 
-test('a byte order mark, another delimiter and names from outside are understood', async () => {
+test('a byte order mark, another delimiter and given column names are understood', async () => {
   expect(await csv('\uFEFFa;b\n1;2\n', { delimiter: ';' })).toEqual([{ line: 2, columns: ['a', 'b'], cells: ['1', '2'] }])
   expect(await csv('1,2\n', { columns: ['a', 'b'] })).toEqual([{ line: 1, columns: ['a', 'b'], cells: ['1', '2'] }])
   await expect(csv('a,a\n1,2\n')).rejects.toThrow('the header row has "a" twice')
 })
 
-test('JSON lines that are no objects are broken, and integers beyond 2^53 keep their digits', async () => {
+test('JSON lines must be objects, and integers beyond 2^53 keep their digits', async () => {
   const rows = await json('{"b":9007199254740993,"a":{"x":1.5}}\n\n[1]\nnull\n{"a":\n{"a":1}')
   expect(rows).toEqual([
     { line: 1, columns: ['a', 'b'], cells: [{ x: 1.5 }, '9007199254740993'] },
@@ -115,7 +115,7 @@ test('JSON lines that are no objects are broken, and integers beyond 2^53 keep t
   ])
 })
 
-test('the id is a UUIDv8 of the content: not of the line, the order of keys or the rules', async () => {
+test('the id is a UUIDv8 of the content, whatever the line, the order of keys or the rules', async () => {
   const [one, other] = (await json('{"a":1,"b":{"x":1,"y":2}}\n{"b":{"y":2,"x":1},"a":1}')) as [Row, Row]
   expect(eventIdOf(one)).toBe(eventIdOf(other))
   expect(eventIdOf(one)).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
@@ -152,12 +152,12 @@ test.each([
   expect(readInstant(text, UTC)).toEqual(instant ?? { reason: expect.stringContaining(`"${text}" is not a time`) })
 })
 
-test('numbers are times in the unit that was given', () => {
+test('numbers are times in the given unit', () => {
   expect(readInstant('1669852800.25', { ...UTC, unit: 's' })).toBe('2022-12-01T00:00:00.250Z')
   expect(readInstant('1669852800250', { ...UTC, unit: 'ms' })).toBe('2022-12-01T00:00:00.250Z')
 })
 
-test('the first rule that holds and has a value wins, whatever its kind', () => {
+test('the first rule that applies and has a value wins, whatever its kind', () => {
   const rules = [
     ruleOf('set', 'event_type=return_product if Number ^= C'),
     ruleOf('map', 'event_type=kind if Quantity >= 0.5 and "is, odd" is not empty'),
@@ -178,20 +178,20 @@ test('the first rule that holds and has a value wins, whatever its kind', () => 
   expect(map(rules, { ...cells, Quantity: '' })).toEqual(nothing)
 })
 
-test('values in quotes may contain what separates conditions', () => {
+test('quoted values may contain separators of conditions', () => {
   const rules = [ruleOf('set', 'event_type=view if shelf = "Toys and Games" and note != "a = b"')]
   expect(map(rules, { ...EVENT, event_type: '', shelf: 'Toys and Games', note: '' })).toMatchObject({ event_type: 'view' })
   expect(map(rules, { ...EVENT, event_type: '', shelf: 'Toys and Games', note: 'a = b' })).toMatchObject({ field: 'event_type' })
 })
 
-test('value maps change the listed values alone, and to nothing when that is what they say', () => {
+test('value maps change only the listed values, and may map them to nothing', () => {
   const values = ['event_type:cart=add_to_cart', 'event_type:noise=']
   expect(map([], { ...EVENT, event_type: 'cart' }, values)).toMatchObject({ event_type: 'add_to_cart' })
   expect(map([], EVENT, values)).toMatchObject({ event_type: 'view' })
   expect(map([], { ...EVENT, event_type: 'noise' }, values)).toMatchObject({ field: 'event_type' })
 })
 
-test('columns named like fields are those fields until one is mapped; event_id is one where it is a UUID', () => {
+test('columns named like fields are those fields unless mapped, event_id only as a UUID', () => {
   const uuid = '0e3b1c1e-0000-4000-8000-000000000000'
   expect(map([], { ...EVENT, event_id: uuid, 'metadata.size': '42' })).toEqual({
     ...EVENT,
@@ -212,7 +212,7 @@ test('columns named like fields are those fields until one is mapped; event_id i
   })
 })
 
-test('metadata is JSON, a key at a time or both; texts that only look like numbers stay texts', () => {
+test('metadata may be JSON, single keys or both, and texts that look like numbers stay texts', () => {
   const rules = [ruleOf('set', 'metadata.shop=main'), ruleOf('set', 'metadata.zip=0042')]
   const metadata = { price: 2.5, shop: 'main', zip: '0042' }
   expect(map(rules, { ...EVENT, metadata: '{"price":2.5,"shop":"other"}' })).toMatchObject({ metadata })
@@ -243,7 +243,7 @@ test('a product is as old as its file and active, unless a rule says otherwise',
     status: 'hidden',
     updated_at: '2026-02-03T00:00:00.000Z',
   })
-  // What is no whole number is left to the contract, which names it.
+  // A value that is not a whole number is left to the contract, which names the field.
   expect(mapped({ stock: '7.5' })).toEqual({ ...lamp, quantity: '7.5' })
   expect(mapped({ price: 'free' })).toEqual({ field: 'price', reason: '"free" is not a price' })
   expect(mapped({ sku: '' })).toEqual({ field: 'product_id', reason: 'no rule gives product_id a value' })
@@ -252,7 +252,7 @@ test('a product is as old as its file and active, unless a rule says otherwise',
   )
 })
 
-test('a decimal price is the minor units that its digits say, for every price and number of decimals', () => {
+test('every decimal price becomes the minor units of its digits', () => {
   fc.assert(
     fc.property(fc.maxSafeNat(), fc.integer({ min: 0, max: 4 }), fc.nat({ max: 3 }), (price, decimals, zeros) => {
       const digits = String(price).padStart(decimals + 1, '0')
@@ -275,7 +275,7 @@ test.each([
   ['1e3', 2, 'is not a price'],
   ['90071992547409.92', 2, 'is beyond 2^53 - 1 minor units'],
   [true, 2, 'is not a price'],
-])('%s with %s decimals is no price', (cell, decimals, reason) => {
+])('%s with %s decimals is rejected as a price', (cell, decimals, reason) => {
   expect(readPrice(cell, decimals)).toMatchObject({ reason: expect.stringContaining(reason) })
 })
 
@@ -287,12 +287,12 @@ test.each([
   ['set', 'ref_id=x if a = 1 and b', 'a condition is COLUMN = VALUE'],
   ['set', 'ref_id=x if a == 1', 'a condition is COLUMN = VALUE'],
   ['set', 'ref_id=x if a > many', '> compares numbers, and "many" is not a number'],
-] as const)('--%s %s is refused by a sentence', (kind, text, sentence) => {
+] as const)('--%s %s is refused with one sentence', (kind, text, sentence) => {
   expect(() => ruleOf(kind, text)).toThrow(sentence)
   expect(() => ruleOf(kind, text)).toThrow(StartError)
 })
 
-test('without a terminal a line is printed at most every ten seconds', () => {
+test('without a terminal at most one line is printed every ten seconds', () => {
   const lines: string[] = []
   let now = 0
   const progress = linesOn(

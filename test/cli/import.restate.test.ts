@@ -19,7 +19,7 @@ const RULES = ['occurred_at=time', 'event_type=kind', 'ref_id=product', 'account
 const SILENT = { report: () => undefined, stalled: () => undefined, stop: () => undefined }
 
 let folder: string
-/** Begins the products of a test, so that its rows are no other test's duplicates. */
+/** Prefixes the products of a test, so that its rows are not duplicates of another test's. */
 let product: string
 let tests = 0
 
@@ -68,7 +68,7 @@ async function rejected(): Promise<object[]> {
 const line = (index: number) => `2026-03-01 12:00:0${index % 10} UTC,${index % 2 ? 'cart' : 'view'},${product}${index},u,2.5`
 const lines = (count: number) => Array.from({ length: count }, (_each, index) => line(index))
 
-test('importing again changes nothing, and a row that is there twice is one event and one duplicate', async ({ db, stack }) => {
+test('importing again changes nothing, and a repeated row is one event and one duplicate', async ({ db, stack }) => {
   const one = await fileOf('one.csv', [HEADER, ...lines(8), line(3)].join('\n'))
   const other = await fileOf('other.csv.gz', [HEADER, line(5), line(8)].join('\r\n'))
   const first = await run(stack, [one, other])
@@ -123,7 +123,7 @@ test('rejected rows are named by line, whether the file, the rules or the server
   expect(await rejected()).toEqual([])
 })
 
-test('what is wrong with files and rules is said before anything is sent', async ({ db, stack }) => {
+test('mistakes in files and rules are reported before anything is sent', async ({ db, stack }) => {
   const good = await fileOf('good.csv', [HEADER, line(0)].join('\n'))
   const bare = await fileOf('bare.csv', 'time,product\n2026-03-01,p\n')
   const fake = await fileOf('fake.csv', line(0)).then((path) => `${path}.gz`)
@@ -144,7 +144,7 @@ test('what is wrong with files and rules is said before anything is sent', async
   expect(rows).toEqual([])
 })
 
-test('a file that ends in the middle of its compressed data stops the import', async ({ stack }) => {
+test('truncated compressed data stops the import', async ({ stack }) => {
   const whole = gzipSync(
     [HEADER, ...Array.from({ length: 6_000 }, (_each, index) => `${line(index)}${Math.sin(index)}`)].join('\n'),
   )
@@ -165,7 +165,7 @@ test('a batch that an overloaded ingress refuses is sent again until it is recor
   expect(rows).toHaveLength(9)
 })
 
-test('an import gives up when its patience ends, and says that it may be repeated', async ({ stack }) => {
+test('an import gives up after its patience, and says that it may be repeated', async ({ stack }) => {
   const proxy = await flakyProxy(stack.ingressUrl, Number.POSITIVE_INFINITY)
   const file = await fileOf('lost.csv', [HEADER, ...lines(9)].join('\n'))
   const failed = run(stack, [file], { ingressUrl: proxy.url, patienceMs: 500 })
@@ -173,7 +173,7 @@ test('an import gives up when its patience ends, and says that it may be repeate
   await proxy.close()
 })
 
-test('products are imported once, a file that was written later wins, and bad rows are named', async ({ db, stack }) => {
+test('of two files of products the newer one wins, and bad rows are named', async ({ db, stack }) => {
   const kind = products({ priceDecimals: 2 })
   const asProducts = {
     kind,
@@ -219,7 +219,7 @@ test('products are imported once, a file that was written later wins, and bad ro
   await expect(run(stack, [old], nameless)).rejects.toThrow('Nothing gives name')
 })
 
-/** Stands before an ingress and answers 503 to the first calls, half of them after the call got through. */
+/** A proxy of an ingress that answers 503 to the first calls, and forwards half of them nevertheless. */
 async function flakyProxy(target: string, failures: number) {
   let failed = 0
   const pass = async (request: IncomingMessage, response: ServerResponse) => {

@@ -125,14 +125,14 @@ test.for([
   },
 )
 
-/** What the command says before it ends with 1. */
+/** The output of a command that exits with 1. */
 async function complaintOf(database: TestDatabase, args: readonly string[]): Promise<string> {
   const { code, text } = await runCommand(keyCommand(), [...args], { DATABASE_URL: database.url })
   expect(code).toBe(1)
   return text.trimEnd()
 }
 
-/** What the command prints; it must end well. */
+/** The output of a command that exits with 0. */
 async function printed(database: TestDatabase, command: Command, args: string[], url = database.url): Promise<string> {
   const { code, text } = await runCommand(command, args, { DATABASE_URL: url })
   expect(code).toBe(0)
@@ -166,7 +166,7 @@ test('a key that is made from a file is good, and repeating it changes nothing',
   expect(isSecret(secret, made.secretSha256)).toBe(true)
 })
 
-test('of many that make the key of a file at once one makes it', async ({ db }) => {
+test('of concurrent commands with the key of a file one makes it', async ({ db }) => {
   const parts = partsOfKey(newText(newId()))!
   const newKey = {
     name: 'x',
@@ -223,7 +223,7 @@ async function otherSecretFile(database: TestDatabase): Promise<string> {
   return fileOf(newText(id))
 }
 
-test('a publishable key has no file', async ({ database }) => {
+test('a publishable key cannot be made from a file', async ({ database }) => {
   const file = await fileOf(newText(newId()))
   const said = await complaintOf(database, ['create', 'x', '--publishable', '--origin', 'https://a.b', '--file', file])
   expect(said).toBe('A publishable key is not secret: leave out --file.')
@@ -252,7 +252,7 @@ async function audited(db: Database): Promise<Audited[]> {
   return rows
 }
 
-test('who makes and revokes a key is written down once, and who only tries is not', async ({ db, database }) => {
+test('making and revoking a key are audited once, and failed attempts are not', async ({ db, database }) => {
   const before = (await audited(db)).length
   const id = newId()
   const file = await fileOf(newText(id))
@@ -273,7 +273,7 @@ test('who makes and revokes a key is written down once, and who only tries is no
   expect(rows).toHaveLength(before + 3)
 })
 
-test('a key is not made, and not revoked, without being written down', async ({ db, database }) => {
+test('a key is neither made nor revoked without an audit entry', async ({ db, database }) => {
   const { keyId } = await makeKey(db)
   const before = await stored(db)
   await sql`alter table audit_entry rename to audit_entry_away`.execute(db)
@@ -283,7 +283,7 @@ test('a key is not made, and not revoked, without being written down', async ({ 
   expect(await stored(db)).toBe(before)
 })
 
-test('a database that was never prepared is named with what prepares it', async ({ database }) => {
+test('an unprepared database is reported with the command that prepares it', async ({ database }) => {
   const { url, drop } = await createEmptyDatabase(inject('postgresUrl'))
   const answers = await Promise.all([
     key(database, ['create', 'x', '--scope', 'read'], url),

@@ -30,7 +30,7 @@ async function refuse(database: TestDatabase, stack: Stack, ...interactions: unk
     .toReversed()
 }
 
-test('list shows what waits, show what was sent, and replay sends it again', async ({ db, database, stack }) => {
+test('list shows open items, show their content, and replay sends them again', async ({ db, database, stack }) => {
   expect(await rejected(database, stack, ['list'])).toEqual({ code: 0, text: 'No rejected event waits.\n' })
   await sql`alter table interaction add constraint no_views check (event_type <> 'view')`.execute(db)
   const [one, other] = (await refuse(database, stack, event('lamp'), event(4711))) as [string, string]
@@ -74,11 +74,7 @@ test('list shows what waits, show what was sent, and replay sends it again', asy
   ])
 })
 
-test('replay --all takes what was open when it began, each once, and names events that are rejected again', async ({
-  db,
-  database,
-  stack,
-}) => {
+test('replay --all replays each open item once, and names those that are rejected again', async ({ db, database, stack }) => {
   const sent = [event(5), event('x'.repeat(201))]
   const ids = await refuse(database, stack, ...sent)
   const all = await rejected(database, stack, ['replay', '--all'])
@@ -110,7 +106,7 @@ const MISTAKES: [args: string[], sentence: string][] = [
   [['replay', '1.0', '--set', 'reff_id=a'], '--set reff_id: is not a field of an interaction'],
 ]
 
-test('every mistake in an id or an option ends with one sentence', async ({ database, stack }) => {
+test('every mistake in an id or an option is reported with one sentence', async ({ database, stack }) => {
   for (const [args, sentence] of MISTAKES) {
     const { code, text } = await rejected(database, stack, args)
     expect({ args, code, lines: text.trim().split('\n').length, text }).toEqual({

@@ -6,7 +6,7 @@ import { SEED_DAYS, SEED_ENTITIES, SEED_EVENTS, seedEvents } from '../../src/cli
 
 const END_MS = Date.parse('2026-03-01T00:00:00Z')
 
-test('a seed gives 25,000 events of 90 days, 240 entities and 3 sources, always the same, and all of them valid', () => {
+test('a seed always gives the same 25,000 valid events of 90 days, 240 entities and 3 sources', () => {
   const events = seedEvents(1, END_MS)
   expect(events).toHaveLength(SEED_EVENTS)
   expect(events).toEqual(seedEvents(1, END_MS))

@@ -17,7 +17,7 @@ const run = (database: TestDatabase, args: readonly string[], url = database.url
 
 const MARCH = ['--start', '2026-03-01', '--end', '2026-03-02']
 
-test('a seller is drawn on the terminal', async ({ database }) => {
+test('the command draws a dashboard on the terminal', async ({ database }) => {
   const { code, output } = await runCommandProcess(['seller', 'north-light', ...MARCH], { DATABASE_URL: database.url })
   expect(output).toMatch(/^Revenue +€99\.80 {2}▼ 0\.2 %$/m)
   expect(output).toMatch(/^2026-03-02 +█+ +€49\.90 +1$/m)
@@ -25,7 +25,7 @@ test('a seller is drawn on the terminal', async ({ database }) => {
   expect(code).toBe(0)
 })
 
-test('with --json it is the whole answer', async ({ database }) => {
+test('with --json the command prints the whole answer', async ({ database }) => {
   const { text, code } = await run(database, [
     'north-light',
     ...MARCH,
@@ -44,7 +44,7 @@ test('with --json it is the whole answer', async ({ database }) => {
   expect(meta).toMatchObject({ seller_id: 'north-light', time_zone: 'Asia/Kathmandu', granularity: 'week' })
 })
 
-test('of a seller that never sold anything it says so', async ({ database }) => {
+test('a seller without sales is reported as such', async ({ database }) => {
   expect((await run(database, ['nobody'])).text).toContain('Nothing was sold on these days.')
 })
 
@@ -66,7 +66,7 @@ test.for([
   expect(text.trim().split('\n')).toHaveLength(1)
 })
 
-test('a database that was never prepared is named with what prepares it', async ({ database }) => {
+test('an unprepared database is reported with the command that prepares it', async ({ database }) => {
   const { url, drop } = await createEmptyDatabase(inject('postgresUrl'))
   const { text } = await run(database, ['a'], url)
   await drop()

@@ -43,7 +43,7 @@ function textOf({ revenue, columns = 80, names = [] }: Shown): string[] {
   return linesOf(dashboard, columns).map(({ text }) => text)
 }
 
-test('a dashboard is its summary, its chart and its best products', () => {
+test('a dashboard has a summary, a chart and the best products', () => {
   expect(textOf({ revenue: [0, 1_000, -500, 5], columns: 60, names: ['Brass lamp', '台灯'] })).toEqual([
     'north-light',
     '2026-01-01 to 2026-01-04 (4 days, Europe/Berlin)',
@@ -75,7 +75,7 @@ test.each([40, 60, 80, 200])('no line is longer than the %i columns of the termi
   for (const line of lines.slice(12)) expect(widthOf(line)).toBeLessThanOrEqual(columns)
 })
 
-test('a long range is drawn on 60 lines or fewer, and nothing of it is lost', () => {
+test('a long range is drawn on at most 60 lines with all of its values', () => {
   const lines = textOf({ revenue: Array.from({ length: 1_000 }, () => 100) })
   const chart = lines.slice(lines.findIndex((line) => line.startsWith('17 days')) + 1)
   expect(chart).toHaveLength(59)
@@ -84,7 +84,7 @@ test('a long range is drawn on 60 lines or fewer, and nothing of it is lost', ()
   expect(orders.reduce((sum, count) => sum + count, 0)).toBe(1_000)
 })
 
-test('nothing in a name or an id reaches the terminal as a command', () => {
+test('no name or id reaches the terminal as a control sequence', () => {
   const lines = textOf({ revenue: [1], names: ['a\u001B[31mb\u009B2J\r\nc\u2028d\u202Ee\u0000', '\u001B]0;title\u0007'] })
   // oxlint-disable-next-line no-control-regex -- They are what is looked for.
   for (const line of lines) expect(line).not.toMatch(/[\u0000-\u001F\u007F-\u009F\u2028\u2029\u202A-\u202E\u2066-\u2069]/)
@@ -92,15 +92,15 @@ test('nothing in a name or an id reaches the terminal as a command', () => {
 })
 
 describe('bars', () => {
-  test('the longest fills the columns, the others by their share in eighths', () => {
+  test('the longest bar fills the columns, and others their share in eighths', () => {
     expect(barsOf([80, 40, 5, 0], 8)).toEqual(['████████', '████', '▌', ''])
   })
 
-  test('what is hardly anything can still be seen', () => {
+  test('a tiny value is still visible', () => {
     expect(barsOf([1_000_000, 1, -1], 20).map((bar) => bar.trim())).toEqual([`│${'█'.repeat(18)}`, '│▏', '▕│'])
   })
 
-  test('values below 0 alone go to the left, on the scale of all', () => {
+  test('only negative values go to the left, on the common scale', () => {
     expect(barsOf([-30, -15, 0], 10)).toEqual(['████████│', '    ████│', '        │'])
     expect(barsOf([0, 0], 10)).toEqual(['', ''])
   })
@@ -127,14 +127,14 @@ test.each([
   ['👩‍🚀', 2],
   ['⭐', 2],
   ['a\u200Bb', 2],
-])('%s is as wide as a terminal shows it', (text, width) => {
+])('%s has the width that a terminal shows', (text, width) => {
   expect(widthOf(text)).toBe(width)
   expect(spacesTo(10, text)).toBe(' '.repeat(10 - width))
   expect(cutTo(text, width)).toBe(text)
   expect(harmless(text)).toBe(text)
 })
 
-test('what is too wide is cut between characters', () => {
+test('a text that is too wide is cut between characters', () => {
   expect(cutTo('台灯台灯', 5)).toBe('台灯…')
   expect(cutTo('台灯台灯', 4)).toBe('台…')
   expect(cutTo('👩‍🚀👩‍🚀', 3)).toBe('👩‍🚀…')

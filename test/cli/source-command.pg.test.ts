@@ -10,7 +10,7 @@ import { analyticsEvent } from '../harness/items/recomputed.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
 import type { Database } from '../../src/store/database/connection.ts'
 
-/** What the command prints. @throws what it complains of. */
+/** The output of the command. @throws its message when it fails. */
 async function run(database: TestDatabase, ...args: string[]): Promise<string> {
   const { code, text } = await runCommand(sourceCommand(), args, { DATABASE_URL: database.url })
   if (code !== 0) throw new Error(text)
@@ -21,7 +21,7 @@ let calls = 0
 const record = (db: Database, source: string) =>
   recordEvents(db, callOf(`call ${calls++}`, Buffer.from('')), [{ ...analyticsEvent({ source }), index: 0 }])
 
-test('a source is made inactive and active again, and each change is written down once', async ({ db, database }) => {
+test('a source can be made inactive and active again, and each change is audited once', async ({ db, database }) => {
   expect(await record(db, 'erp')).toMatchObject({ accepted: 1 })
   for (let time = 0; time < 2; time++) {
     expect(await run(database, 'set', 'erp', '--inactive', '--provider', 'Acme')).toBe(

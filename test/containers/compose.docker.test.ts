@@ -19,7 +19,7 @@ beforeAll(async () => {
 }, 10 * MINUTES)
 afterAll(() => project.remove(), 2 * MINUTES)
 
-/** The block of the page that has a text, as it stands there but for the ports and the project's name. */
+/** The block of the page that has a text, with other ports and another project name. */
 function blockWith(text: string): string {
   const block = page.find((one) => one.language === 'sh' && one.text.includes(text))
   if (block === undefined) throw new Error(`docs/containers.md has no block with ${text}`)
@@ -49,7 +49,7 @@ test("the page's first request is recorded and counted", { timeout: 2 * MINUTES 
   expect((await fetch(`${project.gatewayUrl}/api/v1/analytic/popularity/top`)).status).toBe(401)
 })
 
-test('the commands of the page do their work', { timeout: 2 * MINUTES }, async () => {
+test('the commands of the page work', { timeout: 2 * MINUTES }, async () => {
   const printed = await project.shell(blockWith('footfall top'))
   expect(printed).toContain('lamp')
   expect(printed).toContain('To be counted: ')
@@ -63,19 +63,19 @@ test('only Restate may call the endpoint', { timeout: MINUTES }, async () => {
   expect(await project.shell(`docker compose exec -T gateway node -e "${call}"`)).toBe('401\n')
 })
 
-test('nothing but the gateway and the UI is published, and both on the loopback alone', { timeout: MINUTES }, async () => {
+test('only the gateway and the UI are published, on the loopback address', { timeout: MINUTES }, async () => {
   const published = (await project.shell('docker compose ps --all --format "{{.Ports}}"')).match(/\S+->\d+/g)
   expect(published?.map((one) => one.replace(/:\d+->/, '->')).toSorted()).toEqual(['127.0.0.1->3000', '127.0.0.1->9070'])
 })
 
-test('down and up keeps everything', { timeout: 5 * MINUTES }, async () => {
+test('down and up keep all data', { timeout: 5 * MINUTES }, async () => {
   const before = await proof()
   await project.shell('docker compose down && docker compose up --detach --wait')
   expect(await proof()).toEqual(before)
   expect(before.events).toBeGreaterThan(0)
 })
 
-test('a release under load: nothing that was acknowledged is lost or counted twice', { timeout: 10 * MINUTES }, async () => {
+test('a release under load loses no acknowledged event, and counts none twice', { timeout: 10 * MINUTES }, async () => {
   const before = await proof()
   const load = startSteadyLoad(project.gatewayUrl, await keyOf('api_key'))
   await writeFile(join(project.folder, 'services', 'second.ts'), '// Another release.\n')

@@ -8,17 +8,17 @@ import { freePorts } from '../../src/main/embedded/ports.ts'
 const CHECKOUT = join(import.meta.dirname, '..', '..')
 
 export interface ComposeProject {
-  /** A copy of what is checked in. */
+  /** A copy of the files in git. */
   folder: string
   name: string
   gatewayUrl: string
-  /** What the commands printed, in the folder. @throws with it when one fails. */
+  /** Runs commands in the folder. @returns their output. @throws with it when one fails. */
   shell: (commands: string) => Promise<string>
-  /** Takes down what runs, with its data, and deletes the folder. */
+  /** Takes the project down with its data, and deletes the folder. */
   remove: () => Promise<void>
 }
 
-/** docker-compose.yml under a name and on ports of its own. Nothing runs yet. */
+/** Prepares docker-compose.yml with a project name and ports of its own, without starting it. */
 export async function composeProject(): Promise<ComposeProject> {
   const folder = await mkdtemp(join(tmpdir(), 'footfall-compose-'))
   const [gateway, admin] = (await freePorts(2)) as [number, number]

@@ -1,6 +1,6 @@
 import { PostgreSqlContainer } from '@testcontainers/postgresql'
 
-/** The tag that docker-compose.yml has too. */
+/** The same tag as in docker-compose.yml. */
 const IMAGE = 'postgres:18'
 
 export interface TestPostgres {
@@ -8,7 +8,7 @@ export interface TestPostgres {
   stop: () => Promise<void>
 }
 
-/** PostgreSQL in a container. Its data is thrown away: nothing has to survive a power cut. */
+/** Starts PostgreSQL in a container, without durability because its data is thrown away. */
 export async function startPostgresContainer(settings: Record<string, string>): Promise<TestPostgres> {
   const container = await new PostgreSqlContainer(IMAGE)
     .withUsername('postgres')

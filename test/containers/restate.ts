@@ -2,12 +2,12 @@ import { RestateContainer } from '@restatedev/restate-sdk-testcontainers'
 import { Wait } from 'testcontainers'
 import { IDENTITY_KEY_SETTING, type TestRestate } from '../harness/servers/restate.ts'
 
-/** The tag that docker-compose.yml has too. */
+/** The same tag as in docker-compose.yml. */
 const VERSION = '1.7'
 const INGRESS = 8080
 const ADMIN = 9070
 
-/** Restate in a container, with the configuration of the embedded one. */
+/** Starts Restate in a container with the configuration of the embedded one. */
 export async function startRestateContainer(
   configFile: string,
   settings: Record<string, string>,

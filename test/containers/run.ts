@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { getContainerRuntimeClient } from 'testcontainers'
 
 /**
- * `npm run test:containers`: the tests of PostgreSQL and Restate against both in containers, and those of docker-compose.yml. What
- * comes after `--` goes to vitest.
+ * `npm run test:containers`: the tests of PostgreSQL and Restate against containers, and the tests of docker-compose.yml. Arguments
+ * after `--` go to vitest.
  */
 async function main(): Promise<number> {
   if (!(await isDockerThere())) {

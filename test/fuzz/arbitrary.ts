@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 
-/** As much of JSON Schema as /openapi.json speaks. */
+/** The part of JSON Schema that /openapi.json uses. */
 export interface Schema {
   type?: string
   enum?: unknown[]
@@ -17,12 +17,12 @@ export interface Schema {
 
 const LIST_MAX = 8
 
-/** Mostly what a schema describes, its edges included, and sometimes anything else. */
+/** Mostly values of a schema, its bounds included, and sometimes any other value. */
 export function valuesOf(schema: Schema): fc.Arbitrary<unknown> {
   return fc.oneof({ weight: 5, arbitrary: described(schema) }, { weight: 1, arbitrary: fc.jsonValue() })
 }
 
-/** The same as a text, for an address or a header. */
+/** A value as a text, for an address or a header. */
 export function textsOf(schema: Schema): fc.Arbitrary<string> {
   const strange = fc.oneof(
     fc.string({ unit: 'binary' }),
@@ -44,7 +44,7 @@ const OF_TYPE: Record<string, (schema: Schema) => fc.Arbitrary<unknown>> = {
   object: (schema) => (schema.properties === undefined ? fc.dictionary(fc.string(), fc.jsonValue()) : objectsOf(schema)),
 }
 
-/** With what is required; the rest comes and goes, and now and then something unknown comes along. */
+/** Objects with the required fields, some optional ones, and rarely an unknown one. */
 function objectsOf({ properties = {}, required = [] }: Schema): fc.Arbitrary<unknown> {
   const known = Object.fromEntries(Object.entries(properties).map(([name, schema]) => [name, valuesOf(schema)]))
   const unknown = fc.option(fc.dictionary(fc.string(), fc.jsonValue(), { maxKeys: 1 }), { freq: 10, nil: {} })

@@ -4,8 +4,8 @@ import { z } from 'zod'
 import { type Schema, textsOf, valuesOf } from './arbitrary.ts'
 
 /**
- * Sends random requests, most of them nearly right, to a gateway that runs, and holds each answer to what /openapi.json says of
- * it: a documented status below 500, its content type, and a body of its schema. What was recorded stays there.
+ * Sends random requests, most of them nearly right, to a running gateway, and compares each answer with /openapi.json: a documented
+ * status below 500, its content type, and a body of its schema. Recorded events stay in the database.
  */
 const { values } = parseArgs({
   options: {
@@ -38,7 +38,7 @@ const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
 )
 
-/** A header is printable; everything else is written as a browser would. */
+/** Headers are printable; other parameters are encoded as by a browser. */
 const inHeader = (text: string) => text.replaceAll(/[^ -~]/g, '?').trim()
 
 function casesOf({ path, method, operation }: (typeof operations)[number]): fc.Arbitrary<Case> {
@@ -69,13 +69,13 @@ function isOfSchema(schema: object, body: unknown): boolean {
   return known.safeParse(body).success
 }
 
-/** OpenAPI keeps shared schemas in another place than JSON Schema. */
+/** Moves shared schemas from where OpenAPI has them to where JSON Schema expects them. */
 function withDefinitions(schema: object): Record<string, unknown> {
   const text = JSON.stringify({ ...schema, $defs: document.components.schemas })
   return JSON.parse(text.replaceAll('#/components/schemas/', '#/$defs/')) as Record<string, unknown>
 }
 
-/** What is wrong with the answer; undefined when it is as documented. */
+/** The problem of an answer; undefined when it is as documented. */
 async function findingOf({ operation }: (typeof operations)[number], one: Case, counts: Record<string, number>) {
   const answer = await fetch(values.url + one.path, {
     method: one.method,
@@ -85,7 +85,7 @@ async function findingOf({ operation }: (typeof operations)[number], one: Case, 
   const text = await answer.text()
   counts[answer.status] = (counts[answer.status] ?? 0) + 1
   const content = Object.entries(operation.responses[answer.status]?.content ?? {})
-  // An id that became empty or a dot is another address.
+  // An empty id, or a dot, makes another address.
   if (answer.status === 404 || answer.status === 405)
     return text.startsWith('{"error":') ? undefined : `${answer.status} without an error`
   if (content.length === 0) return `${answer.status} is not documented`

@@ -40,11 +40,11 @@ const valid = () => ({
   ref_type: 'Product',
   ref_id: 'p',
 })
-/** A text in place of what JSON.stringify cannot follow. */
+/** A placeholder for nesting that is too deep for JSON.stringify. */
 const nested = (levels: number) => ({ nested: levels })
 const without = (field: string) => Object.fromEntries(Object.entries(valid()).filter(([name]) => name !== field))
 
-/** What is wrong, the item, and the field that the answer names. */
+/** The mistake, the item, and the field that the answer names. */
 const BAD_ITEMS: [name: string, item: unknown, field: string | null, code?: string][] = [
   ['null', null, null],
   ['a number', 7, null],
@@ -104,7 +104,7 @@ const BAD_ITEMS: [name: string, item: unknown, field: string | null, code?: stri
 ]
 
 test.for(WAYS)(
-  'through %s: each bad item is refused with its index and field, and its neighbours are recorded',
+  'through %s: bad items are rejected by index and field, and their neighbours recorded',
   async (way, { db, stack, gateway }) => {
     const before = await countInteractions(db)
     const interactions = BAD_ITEMS.flatMap(([, item]) => [valid(), item])
@@ -138,7 +138,7 @@ const BAD_BODIES: [name: string, body: string, status: number, field?: string][]
 ]
 
 test.for(BAD_BODIES)(
-  'through REST: a body with %s is refused whole',
+  'through REST: a body with %s is refused as a whole',
   async ([_name, body, status, field], { stack, gateway }) => {
     const answer = await post(stack, gateway, 'REST', body)
     expect(answer.status).toBe(status)
@@ -153,7 +153,7 @@ test.for(BAD_BODIES)(
 )
 
 test.for(BAD_BODIES)(
-  'through the ingress: a body with %s is refused whole',
+  'through the ingress: a body with %s is refused as a whole',
   async ([_name, body, status, field], { stack, gateway }) => {
     const answer = await post(stack, gateway, 'ingress', body)
     expect(answer.status).toBe(status)
@@ -161,7 +161,7 @@ test.for(BAD_BODIES)(
   },
 )
 
-test.for(WAYS)('through %s: bytes that are no UTF-8 are refused, not read as other ids', async (way, { stack, gateway }) => {
+test.for(WAYS)('through %s: invalid UTF-8 is refused, and not read as another id', async (way, { stack, gateway }) => {
   const [head, tail] = JSON.stringify({ interactions: [{ ...valid(), ref_id: 'a|b' }] }).split('|') as [string, string]
   const url = way === 'REST' ? `${gateway.url}/api/v1/analytic/interaction` : `${stack.ingressUrl}/Analytic/CreateInteraction`
   for (const bytes of [[0xff], [0xed, 0xa0, 0x80]]) {
@@ -172,7 +172,7 @@ test.for(WAYS)('through %s: bytes that are no UTF-8 are refused, not read as oth
   }
 })
 
-test('times of any case, zone and up to nine decimals are read, and kept in milliseconds', async ({ db, stack, gateway }) => {
+test('times in any case and zone, with up to nine decimals, are kept in milliseconds', async ({ db, stack, gateway }) => {
   const times = ['2026-01-02t03:04:05.678912345z', '2026-01-02T05:04:05.678+02:00', '2026-01-01T22:04:05.6789-05:00']
   const interactions = times.map((occurred_at) => ({ ...valid(), ref_id: 'times', occurred_at }))
   expect(bare('REST', (await post(stack, gateway, 'REST', JSON.stringify({ interactions }))).json)).toMatchObject({ accepted: 3 })
@@ -181,13 +181,13 @@ test('times of any case, zone and up to nine decimals are read, and kept in mill
   expect(rows[0]!.n).toBe(3)
 })
 
-test("what is no HTTP, and headers that are too large, are answered in the contract's shape", async ({ gateway }) => {
+test("headers that are too large are answered in the contract's shape", async ({ gateway }) => {
   const tooLarge = await fetch(`${gateway.url}/health`, { headers: { 'x-large': 'x'.repeat(200_000) } })
   expect(tooLarge.status).toBe(400)
   expect(await tooLarge.json()).toEqual({ error: { code: 'invalid_request', message: 'the headers are too large' } })
 })
 
-test('a body that is no JSON by its content type is refused', async ({ gateway }) => {
+test('a body with a content type other than JSON is refused', async ({ gateway }) => {
   const answer = await fetch(`${gateway.url}/api/v1/analytic/interaction`, {
     method: 'POST',
     headers: { 'content-type': 'application/xml' },
@@ -229,7 +229,7 @@ test('a product id of 200 characters of four bytes each is found by its URL', as
   expect(await answer.json()).toMatchObject({ data: { product_id: ref_id, view_count: 1 } })
 })
 
-test('ids with whatever JSON escapes are listed as they were sent, with times of the contract', async ({ stack, gateway }) => {
+test('ids with characters that JSON escapes are listed as they were sent', async ({ stack, gateway }) => {
   const ids = ['"quoted"', String.raw`back\slash`, 'line\nbreak\t\u0001', '\u2028', '</script>', '{"a":1}']
   await post(
     stack,
@@ -292,7 +292,7 @@ test.for([
   expect(await statusOf(`${gateway.url}/health`, headers)).toBe(status)
 })
 
-/** fetch does not let one set Host. */
+/** fetch does not allow a Host header. */
 async function statusOf(url: string, headers: Record<string, string>): Promise<number | undefined> {
   const { request } = await import('node:http')
   return new Promise((resolve, reject) => {

@@ -52,7 +52,7 @@ test.for([
   [REQUESTS, 'of a gateway whose queue has room for all', {}],
   [REQUESTS / 5, 'of a gateway whose queue is soon full', { queueEventsMax: 50, flushesMax: 1 }],
 ] as const)(
-  '%i requests at once %s are all answered 200 or 503, and as many are counted as were answered 200',
+  '%i concurrent requests %s are answered 200 or 503, and those with 200 are counted',
   async ([requests, name, limits], { db, database, stack }) => {
     const burst = await startGateway(database.url, stack, { limits })
     const agent = new Agent({ keepAlive: true, maxSockets: SOCKETS_MAX })
@@ -73,7 +73,7 @@ async function open(gateway: TestGateway): Promise<{ socket: Socket; received: (
   const socket = connectSocket(Number(new URL(gateway.url).port), '127.0.0.1')
   let received = ''
   socket.on('data', (chunk: Buffer) => (received += chunk.toString()))
-  // A server that has said enough may reset the connection.
+  // A server that has answered may reset the connection.
   socket.on('error', () => undefined)
   await once(socket, 'connect')
   return { socket, received: () => received }
@@ -86,7 +86,7 @@ test.for([
   ['3,000 headers', Array.from({ length: 3_000 }, (_, n) => `x-${n}: x\r\n`).join('')],
   ['a key', `${KEY}${'f'.repeat(150_000)}\r\n`],
 ] as const)(
-  '%s of more than there may be: 400 in the shape of the contract, and the connection is closed',
+  "%s beyond the limit is answered 400 in the contract's shape, and the connection closed",
   async ([_name, headers], { gateway }) => {
     const { socket, received } = await open(gateway)
     const closed = new Promise((resolve) => socket.once('close', resolve))
@@ -96,7 +96,7 @@ test.for([
   },
 )
 
-test('headers without an end are cut off, and nobody else notices', async ({ gateway }) => {
+test('endless headers are cut off, and other requests are answered', async ({ gateway }) => {
   const bombs = await Promise.all(Array.from({ length: 50 }, () => open(gateway)))
   const closed = bombs.map(({ socket }) => new Promise((resolve) => socket.once('close', resolve)))
   for (const { socket } of bombs) socket.write(`GET / HTTP/1.1\r\nhost: localhost\r\nx-bomb: ${'x'.repeat(1_000_000)}`)
@@ -104,18 +104,18 @@ test('headers without an end are cut off, and nobody else notices', async ({ gat
   await Promise.all(closed)
 })
 
-test('requests that come in byte by byte hold nobody else up', async ({ db, stack, gateway }) => {
+test('requests that arrive byte by byte do not delay others', async ({ db, stack, gateway }) => {
   const head = `POST ${PATH} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${key}\r\ncontent-type: application/json\r\n`
   const body = bodyOf('trickle')
   const slow = await Promise.all(Array.from({ length: 200 }, () => open(gateway)))
   for (const [n, { socket }] of slow.entries()) {
-    // Half of them never come to the end of their headers.
+    // Half of them never finish their headers.
     socket.write(n % 2 === 0 ? head : `${head}content-length: ${body.length}\r\n\r\n${body.slice(0, 1)}`)
   }
   const agent = new Agent({ keepAlive: true })
   for (let n = 0; n < 20; n++) expect(await post(gateway.url, 'quick', agent)).toMatchObject({ status: 200 })
   agent.destroy()
-  // They were open all along: the rest of a body is still taken.
+  // All are still open, and the rest of a body is still accepted.
   expect(slow.every(({ received }) => received() === '')).toBe(true)
   for (const [n, { socket }] of slow.entries()) {
     if (n % 2 === 0) socket.destroy()

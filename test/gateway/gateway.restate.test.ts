@@ -52,7 +52,7 @@ async function viewsOf(db: Database, stack: Stack, product: string): Promise<num
   return rows[0]!.n
 }
 
-test('many requests at once are recorded in few batches, each with its own answer', async ({ db, stack, gateway }) => {
+test('concurrent requests are recorded in few batches, each with its own answer', async ({ db, stack, gateway }) => {
   const twice = view('many', identity())
   await post(gateway, [twice])
   const requests = Array.from({ length: 200 }, (_, index) => {
@@ -101,11 +101,7 @@ test('an idempotency key gets the first answer again, and events without ids cou
   expect(await viewsOf(db, stack, 'keyed')).toBe(1)
 })
 
-test('an idempotency key that was used with another body is a conflict, and nothing of it is recorded', async ({
-  db,
-  stack,
-  gateway,
-}) => {
+test('an idempotency key with another body is a conflict, and records nothing', async ({ db, stack, gateway }) => {
   const key = { 'idempotency-key': randomUUID() }
   await post(gateway, [view('first-body')], key)
   const other = await post(gateway, [view('other-body')], key)
@@ -129,11 +125,7 @@ test('respond-async is answered 202 with the invocation, and the events are coun
   expect(await viewsOf(db, stack, 'async')).toBe(1)
 })
 
-test('those who do not wait are gathered too: many requests are few calls, and each event is counted once', async ({
-  db,
-  stack,
-  gateway,
-}) => {
+test('respond-async requests are grouped into few calls, and each event is counted once', async ({ db, stack, gateway }) => {
   const requests = Array.from({ length: 150 }, () => post(gateway, [view('gathered', identity())], { prefer: 'respond-async' }))
   const answers = await Promise.all(requests)
   expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([202]))
@@ -143,7 +135,7 @@ test('those who do not wait are gathered too: many requests are few calls, and e
   expect(await viewsOf(db, stack, 'gathered')).toBe(150)
 })
 
-test('of two bodies at once with the same key one is taken and the other is a conflict, also when nobody waits', async ({
+test('of two concurrent bodies with one key one is recorded, the other a conflict, also async', async ({
   db,
   stack,
   gateway,
@@ -157,11 +149,7 @@ test('of two bodies at once with the same key one is taken and the other is a co
   expect((await viewsOf(db, stack, 'one-of-two')) + (await viewsOf(db, stack, 'other-of-two'))).toBe(1)
 })
 
-test('events that are over 16 MiB with the ids they lack are refused before anybody is told that they are safe', async ({
-  db,
-  stack,
-  gateway,
-}) => {
+test('events that exceed 16 MiB with their ids added are refused, also with respond-async', async ({ db, stack, gateway }) => {
   const long = { metadata: { text: 'x'.repeat(1_550) } }
   const interactions = Array.from({ length: 10_000 }, () => view('large', long))
   for (const prefer of ['respond-async', 'wait=10']) {
@@ -170,7 +158,7 @@ test('events that are over 16 MiB with the ids they lack are refused before anyb
   expect(await viewsOf(db, stack, 'large')).toBe(0)
 })
 
-test('a caller that hangs up in the middle harms nobody, and its resend is right', async ({ db, stack, gateway }) => {
+test('a caller that hangs up affects no other, and its resend is counted once', async ({ db, stack, gateway }) => {
   const lost = view('lost', identity())
   const hangingUp = new AbortController()
   const call = fetch(gateway.url + PATH, {
@@ -189,7 +177,7 @@ test('a caller that hangs up in the middle harms nobody, and its resend is right
   expect(await viewsOf(db, stack, 'unharmed')).toBe(30)
 })
 
-test('an event that PostgreSQL refuses harms no request that shares its flush', async ({ db, stack, gateway }) => {
+test('an event that PostgreSQL refuses affects no other request of its flush', async ({ db, stack, gateway }) => {
   await sql`alter table interaction add constraint no_poison check (ref_id <> 'poison')`.execute(db)
   const answers = await Promise.all(
     Array.from({ length: 60 }, (_, index) => post(gateway, [view(index % 20 === 0 ? 'poison' : 'healthy', identity())])),
@@ -202,7 +190,7 @@ test('an event that PostgreSQL refuses harms no request that shares its flush', 
   expect(await viewsOf(db, stack, 'healthy')).toBe(57)
 })
 
-test('a gateway that is stopped answers what it has taken', async ({ db, database, stack, gateway }) => {
+test('a stopping gateway answers the requests that it has accepted', async ({ db, database, stack, gateway }) => {
   const stopping = await startGateway(database.url, stack)
   const requests = Array.from({ length: 100 }, () => post(gateway, [view('stopped', identity())], {}, stopping.url))
   const answered = Promise.allSettled(requests)
@@ -210,12 +198,12 @@ test('a gateway that is stopped answers what it has taken', async ({ db, databas
   await stopping.stop()
   const answers = await answered
   const recorded = answers.filter((answer) => answer.status === 'fulfilled' && answer.value.status === 200)
-  // One whose request had not arrived yet is told so, or finds nobody.
+  // A request that had not arrived is answered 503, or its connection is refused.
   for (const answer of answers) if (answer.status === 'fulfilled') expect([200, 503]).toContain(answer.value.status)
   expect(await viewsOf(db, stack, 'stopped')).toBe(recorded.length)
 })
 
-test('a request that trickles in is cut off', async ({ gateway }) => {
+test('a request that arrives too slowly is cut off', async ({ gateway }) => {
   const socket = connectSocket(Number(new URL(gateway.url).port), '127.0.0.1')
   await once(socket, 'connect')
   Object.assign(gateway.server, { headersTimeout: 1, requestTimeout: 2 })
@@ -226,7 +214,7 @@ test('a request that trickles in is cut off', async ({ gateway }) => {
   Object.assign(gateway.server, { headersTimeout: 15_000, requestTimeout: 30_000 })
 })
 
-test('a request that is answered before its body is there gets no second answer', async ({ gateway }) => {
+test('a request that is answered before its body arrives gets no second answer', async ({ gateway }) => {
   const socket = connectSocket(Number(new URL(gateway.url).port), '127.0.0.1')
   await once(socket, 'connect')
   Object.assign(gateway.server, { headersTimeout: 1, requestTimeout: 2 })
@@ -238,7 +226,7 @@ test('a request that is answered before its body is there gets no second answer'
   Object.assign(gateway.server, { headersTimeout: 15_000, requestTimeout: 30_000 })
 })
 
-test('an expectation that is not known is no reason to refuse', async ({ gateway }) => {
+test('an unknown Expect header is ignored', async ({ gateway }) => {
   const socket = connectSocket(Number(new URL(gateway.url).port), '127.0.0.1')
   socket.write('GET /health HTTP/1.1\r\nhost: localhost\r\nexpect: a-miracle\r\nconnection: close\r\n\r\n')
   const [answer] = (await once(socket, 'data')) as [Buffer]
@@ -254,7 +242,7 @@ test.for([
   ['truncate', '203.0.113.0', 'Mozilla/5 Firefox/130'],
   ['drop', null, null],
 ] as const)(
-  'with %s neither the log nor what was refused has what tells the device',
+  'with %s neither the log nor rejected items identify the device',
   async ([mode, ip, agent], { db, database, stack, gateway }) => {
     const traces = { ip_address: '203.0.113.77', user_agent: 'Mozilla/5.0 (X11; Linux x86_64) Firefox/130.0.1' }
     const privacy = { ipAddress: mode, userAgent: mode }

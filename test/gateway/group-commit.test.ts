@@ -9,7 +9,7 @@ import { answersOf } from '../../src/gateway/recording/senders.ts'
 import type { EventsBody } from '../../src/ingress/recorder.ts'
 import { SILENT_OBSERVER } from '../harness/servers/silent-observer.ts'
 
-/** A call that was made and is answered by hand. */
+/** A call that the test answers. */
 interface Call {
   events: unknown[]
   answer: () => void
@@ -30,7 +30,7 @@ function manual(changes: Partial<GroupCommitOptions<CreateInteractionResponse, C
   return { calls, commit, record }
 }
 
-/** An answer is given in one turn of the event loop, and what waited goes out in the next. */
+/** Requests are answered in one turn of the event loop, and waiting ones are sent in the next. */
 async function nextTurn(): Promise<void> {
   await turn()
   await turn()
@@ -47,7 +47,7 @@ function allAccepted(events: readonly unknown[]): CreateInteractionResponse {
 const many = (count: number, name: string) => Array.from({ length: count }, (_, index) => `${name}${index}`)
 
 describe('grouping', () => {
-  test('a lone request goes at once; what comes while it is on its way goes together', async () => {
+  test('a lone request is sent immediately, and requests during its call are sent together', async () => {
     const { calls, record } = manual()
     const first = record(['a'])
     await nextTurn()
@@ -62,7 +62,7 @@ describe('grouping', () => {
     expect(await Promise.all(others)).toEqual([allAccepted(['b']), allAccepted(['c']), allAccepted(['d'])])
   })
 
-  test('calls go side by side only while each of them is full', async () => {
+  test('calls run concurrently only while each of them is full', async () => {
     const { calls, record } = manual()
     for (let index = 0; index < 6; index++) void record(many(FLUSH_EVENTS_MAX, `${index}-`))
     void record(['one more'])
@@ -84,7 +84,7 @@ describe('grouping', () => {
     expect(calls.map((call) => call.events.length)).toEqual([2_401, 2_000, 9_000, 3])
   })
 
-  test('the bytes of a flush are bounded too', async () => {
+  test('the bytes of a flush are bounded', async () => {
     const { calls, record } = manual({ flushesMax: 1 })
     for (const name of ['a', 'b', 'c']) void record([name.repeat(600_000)])
     await nextTurn()
@@ -92,7 +92,7 @@ describe('grouping', () => {
   })
 })
 
-test('what may not go yet does not send small flushes on their way beside it', async () => {
+test('blocked requests do not cause small concurrent flushes', async () => {
   const { calls, record } = manual()
   const connection = {}
   void record(many(FLUSH_EVENTS_MAX, 'on its way'), connection)
@@ -108,7 +108,7 @@ test('what may not go yet does not send small flushes on their way beside it', a
 })
 
 describe('order', () => {
-  test('a request waits while an earlier one of its connection is on its way', async () => {
+  test('a request waits for earlier requests of its connection', async () => {
     const { calls, record } = manual()
     const connection = {}
     void record(many(FLUSH_EVENTS_MAX, 'first-'), connection)
@@ -125,7 +125,7 @@ describe('order', () => {
 })
 
 describe('bounds', () => {
-  test('what the queue cannot hold is turned away at once, and what it holds is recorded', async () => {
+  test('a full queue refuses requests, and the requests in it are recorded', async () => {
     const { calls, record, commit } = manual({ queueEventsMax: 3 })
     const first = record(['a'])
     await nextTurn()
@@ -140,7 +140,7 @@ describe('bounds', () => {
     expect(commit.length()).toMatchObject({ requests: 0, events: 0, bytes: 0 })
   })
 
-  test('a request whose time is up is answered, leaves the queue, and is not sent any more', async () => {
+  test('a request that times out is answered, leaves the queue, and is not sent', async () => {
     const { calls, record, commit } = manual({ deadlineMs: 20 })
     const late = [record(['a']), record(['b'])]
     await nextTurn()
@@ -154,7 +154,7 @@ describe('bounds', () => {
 })
 
 describe('failures', () => {
-  /** Refuses every call that has the poison in it. */
+  /** Refuses every call with a poisoned event. */
   const poisoned = (recorded: unknown[]) => async (body: EventsBody) => {
     const events = eventsOf(body)
     if (events.includes('poison')) throw new HttpCallError(500, '{"source":"invocation"}', 'refused')
@@ -162,7 +162,7 @@ describe('failures', () => {
     return { answer: allAccepted(events) }
   }
 
-  test('a request that makes its call fail harms itself alone, and the others keep their order', async () => {
+  test('a request that makes its call fail fails alone, and the others keep their order', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uniqueArray(fc.nat(60), { minLength: 1, maxLength: 40 }), fc.nat(39), async (names, at) => {
         const recorded: unknown[] = []
@@ -176,7 +176,7 @@ describe('failures', () => {
     )
   })
 
-  test('an outage is not halved: every request of the call is told that the outcome is unknown', async () => {
+  test('after an outage no call is split, and all of its requests have an unknown outcome', async () => {
     const { calls, record } = manual()
     const requests = [record(['a']), record(['b'])]
     await nextTurn()

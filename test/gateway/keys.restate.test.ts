@@ -49,7 +49,7 @@ test.for([
 
 const secretOf = (text: string) => text.split('_')[2]!
 
-/** Each by what is wrong with it. */
+/** Each key by its mistake. */
 const WRONG: [name: string, key: () => string | undefined][] = [
   ['none', () => undefined],
   ['an unknown id', () => `ff_${'0'.repeat(12)}_${secretOf(keys.read)}`],
@@ -64,7 +64,7 @@ const WRONG: [name: string, key: () => string | undefined][] = [
   ['10 KB', () => 'f'.repeat(10_000)],
 ]
 
-test.for(WRONG)('with %s as key the answer is 401 in the shape of the contract', async ([name, key], { gateway }) => {
+test.for(WRONG)("with %s as key the answer is 401 in the contract's shape", async ([name, key], { gateway }) => {
   const shown = key()
   for (const path of [READ, INGEST, MANAGE]) {
     const { status, json, headers } = await ask(gateway.url, { path, ...(shown === undefined ? {} : { key: shown }) })
@@ -88,7 +88,7 @@ test.for(['x-management-key', 'authorization'])('a key may be shown in %s', asyn
   expect((await ask(gateway.url, { path: READ, headers: { [header]: keys.read } })).status).toBe(200)
 })
 
-test('what is open needs no key, what is unknown is not found, and everything else is shut', async ({ gateway }) => {
+test('open routes need no key, unknown ones are not found, and all others need one', async ({ gateway }) => {
   for (const path of ['/health', '/ready', '/openapi.json', '/']) expect((await fetch(gateway.url + path)).status).toBe(200)
   expect((await ask(gateway.url, { path: '/metrics' })).status).toBe(401)
   expect(await ask(gateway.url, { path: '/api/v1/nonsense' })).toMatchObject({
@@ -114,7 +114,7 @@ test('a new key works and a revoked one stops within seconds, without a restart'
   expect(await revokeApiKey(db, keyId)).toBe(false)
 })
 
-test('from the first key on nobody gets in without one, also when all of them are revoked', async ({ stack }) => {
+test('after the first key was made every call needs one, even if all are revoked', async ({ stack }) => {
   const empty = await createDatabase(inject('postgresUrl'))
   const opened = await startGateway(empty.url, stack)
   const status = async (key?: string) => (await ask(opened.url, { path: READ, ...(key === undefined ? {} : { key }) })).status
@@ -129,7 +129,7 @@ test('from the first key on nobody gets in without one, also when all of them ar
   await empty.drop()
 })
 
-test('a gateway that others can reach lets nobody in before there is a key', async ({ stack }) => {
+test('a gateway that others can reach refuses every call until there is a key', async ({ stack }) => {
   const empty = await createDatabase(inject('postgresUrl'))
   const opened = await startGateway(empty.url, stack, { settings: { ...SETTINGS, isPublic: true } })
   expect((await ask(opened.url, { path: READ })).status).toBe(401)
@@ -139,7 +139,7 @@ test('a gateway that others can reach lets nobody in before there is a key', asy
 
 const accessOf = (db: Database) => ({ keys: createKeyRing(db, () => undefined), sellerOfToken: undefined })
 
-test('while PostgreSQL is away known keys are known and probes are answered', async ({ db, database, stack }) => {
+test('during an outage of PostgreSQL known keys work, and new ones do not', async ({ db, database, stack }) => {
   const proxy = await startTcpProxy(database.url)
   const proxied = connect({ url: proxy.url, name: 'test gateway', readOnly: true })
   const patient = await startGateway(database.url, stack, { db: proxied, access: accessOf(proxied) })
@@ -158,14 +158,14 @@ test('while PostgreSQL is away known keys are known and probes are answered', as
   await proxied.destroy()
 })
 
-test('while PostgreSQL takes everything and answers nothing known keys are known', async ({ database, stack }) => {
+test('while PostgreSQL does not answer known keys work', async ({ database, stack }) => {
   const proxy = await startTcpProxy(database.url)
   const db = connect({ url: proxy.url, name: 'test gateway', readOnly: true })
   const patient = await startGateway(database.url, stack, { db, access: accessOf(db) })
   const status = async (key: string) => (await ask(patient.url, { key })).status
   expect(await status(keys.ingest)).toBe(200)
   proxy.hold()
-  // Longer than the keys are known without asking.
+  // Longer than the keys are used without reading them again.
   const heldMs = Date.now()
   expect(await until(async () => (await status(keys.ingest)) === 200 && Date.now() - heldMs > 3 * KEYS_MS_MAX, 30_000)).toBe(true)
   expect([await status(keys.read), await status(keys.revoked)]).toEqual([403, 401])
@@ -174,7 +174,7 @@ test('while PostgreSQL takes everything and answers nothing known keys are known
   await db.destroy()
 })
 
-test('a gateway that could never ask for the keys lets nobody in, and says that it is alive', async ({ database, stack }) => {
+test('a gateway that has never read the keys refuses every call, and is healthy', async ({ database, stack }) => {
   const proxy = await startTcpProxy(database.url)
   await proxy.cut()
   const db = connect({ url: proxy.url, name: 'test gateway', readOnly: true })
@@ -189,7 +189,7 @@ test('a gateway that could never ask for the keys lets nobody in, and says that 
   await db.destroy()
 })
 
-test('neither a secret nor an address with a key is in the log or in the database', async ({ db, gateway }) => {
+test('neither the log nor the database has a secret or an address with a key', async ({ db, gateway }) => {
   await ask(gateway.url, { path: `${INGEST}?key=${keys.shop}` })
   await ask(gateway.url, { path: `${INGEST}?key=${keys.ingest}` })
   await ask(gateway.url, { path: `${INGEST}?%6bey=${keys.ingest}` })

@@ -18,7 +18,7 @@ interface Place {
 
 const compare = (one: Place, other: Place) => other.score - one.score || one.id - other.id
 
-/** A list whose scores can be changed, and how often it was read. */
+/** A list with changeable scores that counts its reads. */
 function listOf(scores: readonly number[]) {
   const list = {
     reads: 0,
@@ -52,7 +52,7 @@ const jsonOf = (rows: readonly ListedRow<Place>[]) => rows.map((row) => row.json
 
 const scoresOf = (count: number) => Array.from({ length: count }, (_, id) => (id * 7_919) % 97)
 
-test('walking through a long list in pages of any length meets every row once, in order', async () => {
+test('pages of any length list every row once, in order', async () => {
   await fc.assert(
     fc.asyncProperty(fc.constantFrom(0, MS_MAX), fc.integer({ min: 1, max: 100 }), async (msMax, limit) => {
       const { list, ranked } = listOf(scoresOf(11_000))
@@ -70,7 +70,7 @@ test('walking through a long list in pages of any length meets every row once, i
   )
 })
 
-test('an answer is what the list was within the last second, wherever it is read while it changes', async () => {
+test('an answer of a changing list is never older than a second', async () => {
   const step = fc.record({
     waitMs: fc.integer({ min: 0, max: 700 }),
     bumps: fc.array(fc.tuple(fc.nat(2_999), fc.integer({ min: -40, max: 40 })), { maxLength: 400 }),
@@ -97,7 +97,7 @@ test('an answer is what the list was within the last second, wherever it is read
   )
 })
 
-test('whoever asks at the same time shares one read, and so does who asks within the second', async () => {
+test('concurrent callers, and callers within the second, share one read', async () => {
   const { list, ranked } = listOf(scoresOf(3_000))
   const read = createListCache(ranked, MS_MAX)
   await Promise.all(Array.from({ length: 100 }, (_, index) => read(undefined, 1 + index)))
@@ -107,7 +107,7 @@ test('whoever asks at the same time shares one read, and so does who asks within
   expect(list.reads).toBe(2)
 })
 
-test('random cursors in the head of a list cost a few reads a second, and deeper ones no more than without a cache', async () => {
+test('random cursors in the head cost few reads, and deeper ones no more than without a cache', async () => {
   const { list, ranked } = listOf(scoresOf(60_000))
   const read = createListCache(ranked, MS_MAX)
   const head = 10 * BLOCK_ROWS
@@ -120,7 +120,7 @@ test('random cursors in the head of a list cost a few reads a second, and deeper
   expect({ reads: list.reads, rows: list.rowsRead }).toEqual({ reads: 100, rows: 2_100 })
 })
 
-test('a read that fails is told to everybody who waited for it, and to nobody after', async () => {
+test('a failed read fails all callers that waited for it, and no later one', async () => {
   const { list, ranked } = listOf(scoresOf(100))
   const read = createListCache(ranked, MS_MAX)
   list.fails = true
@@ -130,7 +130,7 @@ test('a read that fails is told to everybody who waited for it, and to nobody af
   expect((await read(undefined, 5)).json.toString()).toBe(jsonOf(list.rows.slice(0, 5)))
 })
 
-test('who comes while a slow read is running, a second after it began, waits for a newer one', async () => {
+test('a caller that comes a second after the start of a slow read waits for a newer one', async () => {
   const reads: { askedMs: number; answer: () => void }[] = []
   const ranked: RankedList<Place> = {
     compare,

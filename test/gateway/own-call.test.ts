@@ -8,7 +8,7 @@ const ANSWER = { accepted: 1, duplicates: 0, duplicate_indexes: [], rejected: []
 const gateOf = (callsMax: number) =>
   createCallGate({ callsMax, waitingMax: 100, bytesMax: 1_000_000, onFull: () => expect.unreachable() })
 
-test('who does not wait for the outcome sends the next call when one is recorded, and takes no place of those who wait', async () => {
+test('a respond-async call waits for the record of an earlier one, and delays no other call', async () => {
   const submitted: string[] = []
   const ends: (() => void)[] = []
   const recorder: Recorder = {

@@ -22,7 +22,7 @@ test.for([
   ['of another port', `${SHOP}:8443`, 403],
   ['of a name that begins alike', `${SHOP}.evil.example`, 403],
   ['without an origin (null)', 'null', 403],
-] as const)('a publishable key is answered to a page %s (%s) with %i', async ([_name, origin, status], { gateway }) => {
+] as const)('a publishable key on a page %s (%s) is answered %i', async ([_name, origin, status], { gateway }) => {
   const answer = await ask(gateway.url, { path: asShop(), headers: inPage(origin) })
   expect(answer.status).toBe(status)
   expect(answer.headers.get('access-control-allow-origin')).toBe(status === 200 ? SHOP : null)
@@ -30,14 +30,14 @@ test.for([
   expect(answer.headers.get('access-control-allow-credentials')).toBeNull()
 })
 
-test('a publishable key works in the query and in a header, as text and as JSON, and without a page', async ({ gateway }) => {
+test('a publishable key works in the query and in a header, as text and as JSON', async ({ gateway }) => {
   expect((await ask(gateway.url, { path: asShop() })).status).toBe(200)
   expect((await ask(gateway.url, { key: keys.shop, headers: inPage() })).status).toBe(200)
   expect((await ask(gateway.url, { key: keys.shop, headers: { origin: SHOP } })).status).toBe(200)
   expect((await ask(gateway.url, { path: `${INGEST}?key=${keys.shop}&key=${keys.shop}` })).status).toBe(401)
 })
 
-test('with a publishable key a body of 64 KiB is taken, a larger one is not, nor one of unknown length', async ({ gateway }) => {
+test('with a publishable key a body has at most 64 KiB and a known length', async ({ gateway }) => {
   const bytes = (size: number) => events().padEnd(size, ' ')
   expect((await ask(gateway.url, { path: asShop(), headers: inPage(), body: bytes(65_536) })).status).toBe(200)
   expect(await ask(gateway.url, { path: asShop(), headers: inPage(), body: bytes(65_537) })).toMatchObject({
@@ -51,7 +51,7 @@ test('with a publishable key a body of 64 KiB is taken, a larger one is not, nor
   })
 })
 
-/** Without content-length. */
+/** Sends a body without content-length. */
 function askChunked(gateway: TestGateway, path: string, type: string): Promise<{ status: number | undefined; json: unknown }> {
   return new Promise((resolve, reject) => {
     const request = requestHttp(gateway.url + path, { method: 'POST', headers: { 'content-type': type } }, (answer) => {
@@ -65,7 +65,7 @@ function askChunked(gateway: TestGateway, path: string, type: string): Promise<{
   })
 }
 
-test('a secret key is refused in an address, and with a body that says it is text', async ({ gateway }) => {
+test('a secret key is refused in an address and with a text/plain body', async ({ gateway }) => {
   expect(await ask(gateway.url, { path: asShop(keys.ingest) })).toMatchObject({
     status: 403,
     json: { error: { code: 'forbidden' } },
@@ -96,7 +96,7 @@ test.for([
   expect(answer.headers.get('access-control-max-age')).toBe('600')
 })
 
-test('a page may read its errors too', async ({ gateway }) => {
+test('a page may read the answers of its errors', async ({ gateway }) => {
   const refused = await ask(gateway.url, { path: asShop(keys.revoked), headers: inPage() })
   const broken = await ask(gateway.url, { path: asShop(), headers: inPage(), body: '{' })
   const unknown = await ask(gateway.url, { path: '/nonsense', headers: { origin: SHOP } })
@@ -107,7 +107,7 @@ test('a page may read its errors too', async ({ gateway }) => {
   }
 })
 
-test('every answer says that nothing in it is to be run, framed or guessed', async ({ gateway }) => {
+test('every answer forbids browsers to run, frame or sniff it', async ({ gateway }) => {
   for (const asked of [
     { path: READ, key: keys.read },
     { path: READ },
@@ -123,12 +123,12 @@ test('every answer says that nothing in it is to be run, framed or guessed', asy
   }
 })
 
-test('the page that says what is where may use its own style and nothing else', async ({ gateway }) => {
+test('the root page may use its own style only', async ({ gateway }) => {
   const { headers } = await fetch(`${gateway.url}/`)
   expect(headers.get('content-security-policy')).toBe("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 })
 
-test('a secret key has a limit of its own, and the answer says when to try again', async ({ db, gateway }) => {
+test('every secret key has its own limit, and the answer says when to try again', async ({ db, gateway }) => {
   const limited = await makeKey(db, { scopes: ['read'], requestsPerMinute: 2 })
   const other = await makeKey(db, { scopes: ['read'], requestsPerMinute: 2 })
   expect(await until(async () => (await ask(gateway.url, { path: MANAGE, key: other.text })).status === 403, 5_000)).toBe(true)
@@ -148,13 +148,13 @@ test('a secret key has a limit of its own, and the answer says when to try again
 
 test.for([
   ['127.0.0.1', 'counts each address behind the proxy', [200, 429, 200, 429, 429]],
-  ['10.0.0.0/8', 'believes no other caller, and counts the one that calls', [200, 429, 429, 429, 429]],
-  [undefined, 'believes nobody, and counts the one that calls', [200, 429, 429, 429, 429]],
+  ['10.0.0.0/8', 'trusts no other address, and counts the caller', [200, 429, 429, 429, 429]],
+  [undefined, 'trusts no address, and counts the caller', [200, 429, 429, 429, 429]],
 ] as const)('with TRUSTED_PROXIES %s a publishable key %s', async ([trustedProxies, _what, expected], { database, stack }) => {
   const settings = { ...SETTINGS, trustedProxies, rateLimits: { secretPerMinute: 1, publishablePerMinute: 1 } }
   const limited = await startGateway(database.url, stack, { settings })
   const statuses = []
-  // The last one is of the first's network: an IPv6 address is one of very many that a caller has.
+  // The second IPv6 address is of the first one's network: a caller has very many addresses there.
   const from = ['203.0.113.1', '203.0.113.1', '2001:db8:1:2:3::1', '2001:db8:1:2:ffff::9', '198.51.100.7, 203.0.113.1']
   for (const address of from) {
     const headers = { ...inPage(), 'x-forwarded-for': address }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { shareNext } from '../../src/gateway/caching/share-next.ts'
 
-/** Reads that end when they are told to. */
+/** Reads that end when the test ends them. */
 function reads() {
   const begun: { question: string; end: PromiseWithResolvers<string> }[] = []
   const ask = shareNext(
@@ -15,7 +15,7 @@ function reads() {
   return { begun, ask }
 }
 
-test('whoever comes while the same is read shares the next read, which begins afterwards', async () => {
+test('callers that come during a read share the next one', async () => {
   const { begun, ask } = reads()
   const first = ask('a')
   const later = [ask('a'), ask('a'), ask('a')]
@@ -26,20 +26,20 @@ test('whoever comes while the same is read shares the next read, which begins af
   expect(begun).toHaveLength(2)
   begun[1]!.end.resolve('new')
   expect(await Promise.all(later)).toEqual(['new', 'new', 'new'])
-  // It came after the second read had begun.
+  // The last caller came after the start of the second read.
   expect(begun).toHaveLength(3)
   begun[2]!.end.resolve('newest')
   expect(await last).toBe('newest')
 })
 
-test('other questions are read at once', () => {
+test('different questions are read concurrently', () => {
   const { begun, ask } = reads()
   void ask('a')
   void ask('b')
   expect(begun.map(({ question }) => question)).toEqual(['a', 'b'])
 })
 
-test('a read that fails fails those who waited for it, and no others', async () => {
+test('a failed read fails only the callers that waited for it', async () => {
   const { begun, ask } = reads()
   const first = ask('a')
   const second = ask('a')
@@ -49,7 +49,7 @@ test('a read that fails fails those who waited for it, and no others', async () 
   expect(await second).toBe('back')
 })
 
-test('what was read is forgotten', async () => {
+test('an answer is not kept after its read', async () => {
   const { begun, ask } = reads()
   const first = ask('a')
   begun[0]!.end.resolve('old')

@@ -12,7 +12,7 @@ interface Row {
   packages: string[]
 }
 
-/** What the code of each room may import beside node:*, pino and zod. The table of ARCHITECTURE.md. */
+/** The imports that each room's code is allowed, apart from node:*, pino and zod. The table of ARCHITECTURE.md. */
 const ROOMS: Record<string, Row> = {
   'src/contract': { rooms: [], packages: ['@restatedev/restate-sdk-core'] },
   'src/ranking': { rooms: ['src/contract'], packages: [] },
@@ -43,7 +43,7 @@ const ROOMS: Record<string, Row> = {
 const WIRING = ['src/main', 'src/cli']
 
 /**
- * Sub-rooms from the lowest to the highest: each imports only the ones before it. Two on one line do not know each other.
+ * Sub-rooms from the lowest to the highest: each imports only the ones before it. Two on one line do not import each other.
  * A room without a row here has no sub-rooms.
  */
 const SUB_ROOMS: Record<string, string[][]> = {
@@ -124,7 +124,7 @@ describe.each(Object.entries(SUB_ROOMS))('the sub-rooms of %s', (room, levels) =
     expect(forbidden(files, isAllowed)).toEqual([])
   })
 
-  test('are all in the order above', () => {
+  test('are all in the list', () => {
     const folders = new Set(
       filesIn(room).flatMap((file) =>
         file
@@ -137,7 +137,7 @@ describe.each(Object.entries(SUB_ROOMS))('the sub-rooms of %s', (room, levels) =
   })
 })
 
-/** Files that stand side by side and share nothing but what is below them. */
+/** Folders whose files do not import each other, but only rooms below them. */
 test.each([
   ['a service', services()],
   ['a route', filesIn('src/gateway/routes').filter((file) => !/\/(all|deps)\.ts$/.test(file))],
@@ -163,7 +163,7 @@ function withoutComments(text: string): string {
   return text.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/^\s*\/\/.*$/gm, '')
 }
 
-test('metrics and traces have one place each that knows their libraries', () => {
+test('the libraries of metrics and traces are imported in one place each', () => {
   const importersOf = (library: RegExp) => FILES.filter((file) => importsOf(file).some((name) => library.test(name)))
   for (const file of importersOf(/^prom-client/)) expect(file).toMatch(/^src\/main\/metrics\//)
   const TRACING = /^src\/(main\/tracing\/|gateway\/http\/tracing\.ts|ingress\/trace-headers\.ts)/

@@ -12,7 +12,7 @@ describe('the load', () => {
   test.each([
     ['with its length', WHOLE, 200],
     ['in chunks', CHUNKED, 503],
-  ])('an answer %s is read wherever it is cut', (_name, text, status) => {
+  ])('an answer %s is read however its bytes are split', (_name, text, status) => {
     const bytes = Buffer.from(text)
     fc.assert(
       fc.property(fc.uniqueArray(fc.integer({ min: 1, max: bytes.length - 1 }), { maxLength: 5 }), (cuts) => {
@@ -42,7 +42,7 @@ describe('the age of an answer', () => {
     ['has everything', [5_000, 3], 0],
     ['misses a purchase that came after it was asked for', [150, 1], 0],
     ['misses two purchases', [1_250, 1], 1_050],
-  ] as const)('of one that %s', (_name, sighting, age) => {
+  ] as const)('of an answer that %s is right', (_name, sighting, age) => {
     expect(agesOf([sighting], committedAtMs)).toEqual([age])
   })
 })

@@ -24,7 +24,7 @@ const withPassword = (file: string, url?: string) =>
 const URL_WITHOUT = 'postgres://footfall_endpoint@db:5432/footfall?sslmode=disable'
 
 test.each(['plain', 'a/b:c@d%', '%41', 'it\'s [#1]? \\ "ünï" 🛒', ' inner  spaces '])(
-  'the password %j of the file is the one that the database is asked with, and nothing else of the address changes',
+  'the password %j of the file replaces only the password of the address',
   async (password) => {
     const { DATABASE_URL } = withPassword(await fileOf(`${password}\n`), URL_WITHOUT)
     const { user, host, port, database, password: used } = new pg.Client({ connectionString: DATABASE_URL! })
@@ -34,16 +34,16 @@ test.each(['plain', 'a/b:c@d%', '%41', 'it\'s [#1]? \\ "ünï" 🛒', ' inner  s
   },
 )
 
-test('the password of the file is taken instead of one in the address', async () => {
+test('the password of the file overrides the one of the address', async () => {
   const { DATABASE_URL } = withPassword(await fileOf('new'), 'postgres://me:old@db/x')
   expect(DATABASE_URL).toBe('postgres://me:new@db/x')
 })
 
-test('without the file the address stays as it is', () => {
+test('without a password file the address is unchanged', () => {
   expect(readConfig({ DATABASE_URL: 'postgres://me:a%2Fb@db/x' }).DATABASE_URL).toBe('postgres://me:a%2Fb@db/x')
 })
 
-test('a password file without an address, or with one that has no host, is refused', async () => {
+test('a password file without an address, or with an address without a host, is refused', async () => {
   const file = await fileOf('secret')
   expect(() => withPassword(file)).toThrow(new StartError('DATABASE_PASSWORD_FILE is set: set DATABASE_URL too, or unset it.'))
   expect(() => withPassword(file, 'postgres:///footfall?host=/run/postgresql')).toThrow(
@@ -51,7 +51,7 @@ test('a password file without an address, or with one that has no host, is refus
   )
 })
 
-test('a password file that is missing, a folder or empty is refused with one sentence that names the setting', async () => {
+test('a missing, empty or unreadable password file is refused with the name of the setting', async () => {
   const missing = join(folder, 'missing')
   const empty = await fileOf(' \n')
   const sentences: [string, string][] = [
@@ -62,7 +62,7 @@ test('a password file that is missing, a folder or empty is refused with one sen
   for (const [file, sentence] of sentences) expect(() => withPassword(file, URL_WITHOUT)).toThrow(new StartError(sentence))
 })
 
-test('the settings of tokens are all there or none', () => {
+test('the settings of tokens are refused unless all or none are set', () => {
   const url = { SELLER_JWKS_URL: 'https://login.example/jwks' }
   const others = { SELLER_JWT_ISSUER: 'https://login.example/', SELLER_JWT_AUDIENCE: 'footfall' }
   const sentence = 'Set all of SELLER_JWKS_URL, SELLER_JWT_ISSUER and SELLER_JWT_AUDIENCE, or none.'

@@ -54,7 +54,7 @@ test('changes are reported in the order of names, in any order of the services',
 const changesOf = (side: 'input_json_schema' | 'output_json_schema', before?: Schema, after?: Schema) =>
   contractChanges([service([handler(before && { [side]: before })])], [service([handler(after && { [side]: after })])])
 
-/** What stands behind "the request" for a change of the request, and behind "the answer" for the same change of the answer. */
+/** The text after "the request" for a change of the request, and after "the answer" for the same change of the answer. */
 function clauses(before?: Schema, after?: Schema): { request: string[]; answer: string[] } {
   const told = (side: 'input_json_schema' | 'output_json_schema', named: string) =>
     changesOf(side, before, after).map(({ what, isBreaking }) => {
@@ -190,7 +190,7 @@ test('a field with the name of a schema keyword is a field', () => {
   expect(clauses(z.toJSONSchema(before), z.toJSONSchema(after)).request).toEqual(['.description was of another type'])
 })
 
-/** Made of every kind of schema that the rules know. */
+/** A schema with every keyword that the rules know. */
 const { schema: schemas } = fc.letrec<{ schema: Schema }>((tie) => ({
   schema: fc.oneof(
     { depthSize: 'small', withCrossShrink: true },
@@ -218,7 +218,7 @@ test('a schema does not differ from itself, and may become one of several', () =
   )
 })
 
-/** The services as Restate describes them, as far as schemas go. */
+/** The schemas of the services as Restate describes them. */
 function describedContract(): DescribedService[] {
   return [analyticApi, popularityApi, catalogApi, scheduleApi, taskApi].map((api) => ({
     name: api.name,

@@ -49,7 +49,7 @@ test('another project imports the packed contract and calls the ingress with its
   await run(join(MODULES, '.bin', 'tsc'), options, { cwd: folder })
   const { stdout } = await run(process.execPath, [join(folder, 'out', 'consumer.js'), stack.ingressUrl], { cwd: folder })
   expect(JSON.parse(stdout)).toEqual({ accepted: 1, fields: ['event_type'], top: true })
-  // Nothing but the contract is published: no SQL, no services.
+  // Only the contract is published: no SQL, no services.
   const packed = await run('tar', ['tzf', join(folder, archive)])
   const stray = packed.stdout
     .split('\n')

@@ -5,7 +5,7 @@ import { timeOfUuidV7, uuidV7 } from '../../src/contract/event-id.ts'
 import { withEventIds } from '../../src/admission/event-identity.ts'
 import { callOf, eventIdFor } from '../../src/store/log/call.ts'
 
-test('a UUIDv7 is one by its digits and gives its time back', () => {
+test('a UUIDv7 has its version digits, and gives its time back', () => {
   fc.assert(
     fc.property(fc.nat({ max: 2 ** 48 - 1 }), fc.uint8Array({ minLength: 10, maxLength: 32 }), (milliseconds, bytes) => {
       const uuid = uuidV7(milliseconds, bytes)
@@ -15,7 +15,7 @@ test('a UUIDv7 is one by its digits and gives its time back', () => {
   )
 })
 
-test('two ids of one millisecond differ in more than the time', () => {
+test('two ids of one millisecond differ', () => {
   const ids = new Set(Array.from({ length: 1_000 }, () => uuidV7(0, randomBytes(10))))
   expect(ids.size).toBe(1_000)
 })
@@ -25,13 +25,13 @@ test('the example of RFC 9562 is read', () => {
   expect(timeOfUuidV7('919108f7-52d1-4320-9bac-f847db4148a8')).toBeUndefined()
 })
 
-test('an id depends on the call, its body and the place in it, and on nothing else', () => {
+test('an id depends on the call, its body and the index alone', () => {
   const id = (invocation: string, body: string, index: number) => eventIdFor(callOf(invocation, Buffer.from(body)), index, 5)
   expect(id('a', 'x', 0)).toBe(id('a', 'x', 0))
   expect(new Set([id('a', 'x', 0), id('b', 'x', 0), id('a', 'y', 0), id('a', 'x', 1)]).size).toBe(4)
 })
 
-test('the gateway gives ids to the events that have none, with the time they bring', () => {
+test("the gateway gives ids with the event's time to events without one", () => {
   const own = { event_id: 'mine' }
   const { events, assigned } = withEventIds(
     [own, {}, { occurred_at: '2026-01-02T03:04:05.6789Z' }, { occurred_at: 'never' }, null, 'x'],

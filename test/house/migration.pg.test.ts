@@ -39,14 +39,14 @@ async function appliedFiles(db: Database): Promise<string[]> {
   return rows.map(({ name }) => name)
 }
 
-/** Does the same at once, each with connections of its own, as processes do. */
+/** Works concurrently, each time with connections of its own, as processes do. */
 async function atOnce<T>(url: string, work: (db: Database) => Promise<T>): Promise<T[]> {
   const pools = Array.from({ length: MIGRATORS }, () => connect({ url, name: 'test', connectionsMax: 1 }))
   onTestFinished(async () => void (await Promise.all(pools.map((pool) => pool.destroy()))))
   return Promise.all(pools.map(work))
 }
 
-test('of ten migrators at once on an empty database one applies every file, once, and all succeed', async () => {
+test('of ten concurrent migrations of an empty database one applies the files, and all succeed', async () => {
   const { db, url } = await fresh(createEmptyDatabase)
   await addFile('create table if not exists times_applied (at timestamptz); insert into times_applied values (now());')
   const outcomes = await atOnce(url, (pool) => migrate(pool, folder))
@@ -56,21 +56,21 @@ test('of ten migrators at once on an empty database one applies every file, once
   expect((await sql`select from times_applied`.execute(db)).rows).toHaveLength(1)
 })
 
-test('ten that prepare an empty database at once leave it prepared', async () => {
+test('ten concurrent preparations of an empty database succeed', async () => {
   const { url } = await fresh(createEmptyDatabase)
   const outcomes = await atOnce(url, (pool) => prepareDatabase(pool, readConfig({})))
   expect(outcomes.filter((names) => names.length > 0)).toEqual([FILES])
   await checkPrepared(url, 'refuse')
 })
 
-test('a folder of which a file fails is applied not at all', async () => {
+test('if one file of a folder fails, no file is applied', async () => {
   const { db } = await fresh(createEmptyDatabase)
   await addFile('select 1 / 0')
   await expect(migrate(db, folder)).rejects.toThrow('division by zero')
   await expect(schemaState(db, folder)).rejects.toThrow('relation "migration" does not exist')
 })
 
-test('a database that a newer release has migrated is refused, and not migrated, with one sentence that names the file', async () => {
+test('a database of a newer release is refused unchanged, with the name of the newer file', async () => {
   const { db, url } = await fresh()
   await addFile('create table newer ()')
   expect(await migrate(db, folder)).toEqual(['9000_newer.sql'])
@@ -102,7 +102,7 @@ test.each([
   expect(await isAccepted(prepareDatabase(db, readConfig({})))).toBe(isUnderstood)
 })
 
-test('a database that lacks a file is told to migrate, whether it is waited for or not', async () => {
+test('a database that lacks a file is refused with the command to migrate', async () => {
   const { db, url } = await fresh()
   await sql`delete from migration where name = ${FILES.at(-1)!}`.execute(db)
   for (const whenAway of ['refuse', 'wait'] as const) {
@@ -112,11 +112,11 @@ test('a database that lacks a file is told to migrate, whether it is waited for 
   }
 })
 
-test('a migration table of before works_since is read and migrated as one of today', async () => {
+test('a migration table without works_since is read and migrated', async () => {
   const { db } = await fresh()
   await sql`alter table migration drop column works_since`.execute(db)
   expect(await schemaState(db, SQL)).toEqual({ missing: [], notUnderstood: [] })
-  // Of a file without the column nothing is known but its number.
+  // Without the column only the number of a file is known.
   await sql`insert into migration (name, sha256) values ('0000_dropped.sql', ''), ('9000_newer.sql', '')`.execute(db)
   expect(await schemaState(db, SQL)).toEqual({ missing: [], notUnderstood: ['9000_newer.sql'] })
   await sql`delete from migration where name = '9000_newer.sql'`.execute(db)
@@ -154,7 +154,7 @@ test.each([
   await expect(checkPrepared(url, 'refuse')).rejects.toThrow(new StartError(sentence))
 })
 
-test('a database that is away is waited for, and one that refuses is not', async () => {
+test('start waits for a database that is down, and not for one that refuses the connection', async () => {
   const urls = await urlsOfMistakes()
   await checkPrepared(urls['away']!, 'wait')
   for (const mistake of ['unprepared', 'password', 'user', 'database']) {
@@ -162,7 +162,7 @@ test('a database that is away is waited for, and one that refuses is not', async
   }
 })
 
-test('ratings that the release before records while 0011 is applied are all kept', async () => {
+test('ratings that the previous release records during 0011 are all kept', async () => {
   const { db, url } = await fresh(createEmptyDatabase)
   const newer = FILES.filter((name) => name >= '0011')
   for (const name of newer) await rm(join(folder, name))
@@ -170,7 +170,7 @@ test('ratings that the release before records while 0011 is applied are all kept
   await sql`select make_log_month('interaction', '2026-03-01')`.execute(db)
   const recorder = connect({ url, name: 'test', connectionsMax: 1 })
   onTestFinished(() => recorder.destroy())
-  // As that release does: all three tables in one statement, in this order.
+  // As the previous release does: all three tables in one statement, in this order.
   const recordRating = () =>
     sql`
     with batch as (

@@ -142,7 +142,7 @@ test('the real servers answer every example as described', async ({ db, stack, g
   }
 })
 
-test('a body of text/plain is described, and read as JSON', async ({ gateway }) => {
+test('a text/plain body is described, and read as JSON', async ({ gateway }) => {
   const { 'text/plain': beacon } = recording().requestBody!.content
   const answer = await fetch(gateway.url + recording().path, { method: 'POST', body: JSON.stringify(beacon!.example) })
   expect(answer.status).toBe(200)

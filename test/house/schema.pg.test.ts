@@ -13,7 +13,7 @@ test('sql/schema.snapshot is what PostgreSQL has after all of sql/', async ({ db
   await expect(await describeSchema(db)).toMatchFileSnapshot(join(SQL, 'schema.snapshot'))
 })
 
-test('a file that was changed after it was applied is refused by name', async ({ db }) => {
+test('an applied file that has changed is refused with its name', async ({ db }) => {
   await sql`update migration set sha256 = 'other' where name = '0001_interaction_log.sql'`.execute(db)
   await expect(migrate(db, SQL)).rejects.toThrow('sql/0001_interaction_log.sql was changed')
 })

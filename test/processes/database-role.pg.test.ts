@@ -38,7 +38,7 @@ import { product, upsert } from '../harness/items/products.ts'
 import { audit } from '../../src/store/audit/audit-entry.ts'
 import { freshPgTest as test } from '../harness/fixtures.ts'
 
-/** Roles are the server's, and not a database's: no other file makes them. */
+/** Roles belong to the server and not to a database, so no other file makes them. */
 const PASSWORDS: Record<Role, string> = { endpoint: 'a/b:c@d%', gateway: `it's "g" \\ ünï` }
 
 let endpoint: Database
@@ -67,7 +67,7 @@ const ago = (days: number) => NOW_MS - days * DAY_MS
 const monthsAgo = (days: number) => LOG_TABLES.map((table) => partitionOf(table, monthOf(ago(days))))
 const rejection = { index: 1, code: 'invalid', field: 'ref_id', message: 'is not valid', item: { ref_id: '' } } as const
 
-/** Events of now and of months that are to be made, a search, a product, and one that was refused. */
+/** Records events of now and of months without partitions, a search, a product, and a rejected item. */
 async function fill(db: Database): Promise<string> {
   await recordAndCount(
     db,
@@ -79,7 +79,7 @@ async function fill(db: Database): Promise<string> {
   return batchId
 }
 
-test('the endpoint does all its work, and nothing drifts', async ({ database }) => {
+test('the endpoint can do all its work without drift', async ({ database }) => {
   const batchId = await fill(endpoint)
   const key = rejectedKeyOf(`${batchId}.1`)!
   expect(await findRejectedItem(endpoint, key)).toMatchObject({ item: rejection.item })
@@ -111,20 +111,20 @@ async function endpointReads(database: TestDatabase): Promise<void> {
   for (const mode of Object.keys(MODES) as Mode[]) await popularPage(endpoint, { mode, limit: 5, min_interactions: 1 }, NOW_MS)
 }
 
-test('months that the endpoint made, and those that a migration made later, are dropped by the endpoint', async ({ db }) => {
+test('the endpoint can drop months that it made, and months of a later migration', async ({ db }) => {
   await makePartitions(endpoint, [monthOf(ago(200))])
   await makePartitions(db, [monthOf(ago(100))])
   await recordAndCount(endpoint, [interaction({ occurredAtMs: ago(100) })])
   expect(await dropOldMonths(endpoint, 32)).toEqual({ dropped: [200, 100].flatMap(monthsAgo).toSorted(), waiting: [] })
 })
 
-test('the owner records and drops months after the roles were made as before', async ({ db }) => {
+test('the owner records and drops months as before after the roles were made', async ({ db }) => {
   await fill(db)
   expect((await dropOldMonths(db, 32)).dropped).toEqual([500, 100].flatMap(monthsAgo).toSorted())
   expect((await verify(db)).drift).toEqual([])
 })
 
-test('an owner of the database who is no superuser, but may make roles, prepares it and makes them', async ({ db, database }) => {
+test('an owner without superuser rights that may create roles prepares the database and the roles', async ({ db, database }) => {
   const { url, drop } = await createEmptyDatabase(inject('postgresUrl'))
   const owner = await makeOwner(db, url)
   await prepareDatabase(owner, readConfig({}))
@@ -140,7 +140,7 @@ test('an owner of the database who is no superuser, but may make roles, prepares
 
 const OWNER = 'owner_of_a_test'
 
-/** The connection of one who owns the database at the address. The roles are as if he had made them. */
+/** Connects as a role that owns the database at the address, and administers the roles as if it had created them. */
 async function makeOwner(db: Database, url: string): Promise<Database> {
   await sql`create role ${sql.id(OWNER)} login createrole password 'owner'`.execute(db)
   for (const role of ROLES)
@@ -152,7 +152,7 @@ async function makeOwner(db: Database, url: string): Promise<Database> {
   return connect({ url: owned.href, name: 'test' })
 }
 
-/** Those of the statements that did not end because the user may not do it. */
+/** The statements that did not fail with "permission denied". */
 async function notDenied(db: Queryable, statements: readonly string[]): Promise<string[]> {
   const others: string[] = []
   for (const statement of statements) {
@@ -169,7 +169,7 @@ async function notDenied(db: Queryable, statements: readonly string[]): Promise<
 }
 
 test.for(['update audit_entry set actor = actor', 'delete from audit_entry', 'truncate audit_entry'])(
-  'nobody does %s by mistake, the owner neither',
+  '%s fails even for the owner',
   async (statement, { db }) => {
     await audit(db, { actor: 'ada', action: 'key.create', resourceType: 'key', resourceId: 'k-1' })
     await expect(sql.raw(statement).execute(db)).rejects.toThrow('audit entries are added, and neither changed nor deleted')
@@ -205,11 +205,11 @@ const NOT_OF_THE_ENDPOINT = [
   'create role other',
 ]
 
-test('the endpoint may change neither what was audited, nor keys, nor what was migrated, nor tables beside the log', async () => {
+test('the endpoint cannot change the audit, payments, keys, migrations or the schema', async () => {
   expect(await notDenied(endpoint, NOT_OF_THE_ENDPOINT)).toEqual([])
 })
 
-test('the gateway reads all that it is asked for', async ({ db, database }) => {
+test('the gateway can read everything that its routes need', async ({ db, database }) => {
   await fill(db)
   await refreshRising(db, NOW_MS)
   await makeKey(db)
@@ -231,7 +231,7 @@ test('the gateway reads all that it is asked for', async ({ db, database }) => {
   expect((await verify(gatewayDb)).drift).toEqual([])
 })
 
-/** Every table and month, as a statement writes it. */
+/** The quoted name of every table and month. */
 async function tables(db: Database): Promise<string[]> {
   const { rows } = await sql<{ name: string }>`
     select oid::regclass::text as name from pg_class
@@ -246,7 +246,7 @@ const writesTo = (table: string) => [
   `drop table ${table}`,
 ]
 
-test('the gateway writes to no table, even when it says that its transactions are not read-only', async ({ db }) => {
+test('the gateway cannot write to any table, even in a read-write transaction', async ({ db }) => {
   await expect(sql`delete from interaction`.execute(gatewayDb)).rejects.toThrow('read-only transaction')
   const names = await tables(db)
   expect(names).toEqual(expect.arrayContaining(['interaction', 'catalog.product', 'audit_entry', 'api_key']))
@@ -257,7 +257,7 @@ test('the gateway writes to no table, even when it says that its transactions ar
   })
 })
 
-/** What the roles are and may do: their settings, the owners of tables, and every grant. */
+/** The settings of the roles, the owners of tables, and every grant. */
 async function rights(db: Database): Promise<unknown> {
   const { rows } = await sql`
     select 'role' as what, rolname as name, rolsuper::text || rolcreaterole || rolcanlogin as rights, rolconfig::text as more
@@ -274,7 +274,7 @@ async function rights(db: Database): Promise<unknown> {
   return rows
 }
 
-test('granting twice is the same as granting once', async ({ db }) => {
+test('granting twice has the effect of granting once', async ({ db }) => {
   const once = await rights(db)
   await grantRoles(db, PASSWORDS, 'test')
   expect(await rights(db)).toEqual(once)
@@ -286,7 +286,7 @@ const mayLogIn = (database: TestDatabase, role: Role, password: string) =>
     () => false,
   )
 
-test('a role logs in with the password that it was given last, and with no other', async ({ db, database }) => {
+test('a role logs in with its latest password only', async ({ db, database }) => {
   for (const role of ROLES)
     expect([await mayLogIn(database, role, PASSWORDS[role]), await mayLogIn(database, role, 'new')]).toEqual([true, false])
   try {
@@ -308,7 +308,7 @@ async function filesOfPasswords(): Promise<Record<Role, string>> {
   return { endpoint: join(folder, 'endpoint'), gateway: join(folder, 'gateway') }
 }
 
-test('migrate --role makes the roles, says so, and writes it down without the passwords', async ({ db, database }) => {
+test('migrate --role makes the roles, and audits it without the passwords', async ({ db, database }) => {
   const files = await filesOfPasswords()
   const said = vi.spyOn(console, 'log').mockImplementation(() => undefined)
   vi.stubEnv('DATABASE_URL', database.url)

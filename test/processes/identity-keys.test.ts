@@ -41,20 +41,20 @@ test('the public key of RFC 8032, test 1, is written as base58 of its bytes', as
   expect(keys).toEqual(['publickeyv1_FVen3X669xLzsi6N2V91DoiyzHzg1uAgqiT8jZ9nS96Z'])
 })
 
-test('a public key, and the public half of a private one, are written as their 32 bytes', async () => {
+test('public keys, and the public half of private ones, are written as their 32 bytes', async () => {
   const { publicKey, privateKey } = ed25519()
   const [key] = (await keysIn(publicPem(publicKey))) as [string]
   expect(decoded(key)).toBe(rawOf(publicKey))
   expect(await keysIn(privatePem(privateKey))).toEqual([key])
 })
 
-test('a file of several keys, with words between them, gives each in its order', async () => {
+test('a file with several keys and text between them gives the keys in their order', async () => {
   const [old, fresh] = [ed25519().publicKey, ed25519().publicKey]
   const keys = await keysIn(`# until May\n${publicPem(old)}\n# from May on\n${publicPem(fresh)}`)
   expect(keys.map(decoded)).toEqual([rawOf(old), rawOf(fresh)])
 })
 
-test('without a file there are no keys, and an endpoint that others can reach is refused', () => {
+test('without a file an endpoint that others can reach is refused', () => {
   expect(identityKeysOf(readConfig({}))).toEqual([])
   for (const ENDPOINT_HOST of ['0.0.0.0', '::', '10.0.0.7']) {
     expect(() => identityKeysOf(readConfig({ ENDPOINT_HOST }))).toThrow(
@@ -65,7 +65,7 @@ test('without a file there are no keys, and an endpoint that others can reach is
   }
 })
 
-test('with a file others may reach the endpoint', async () => {
+test('with a file an endpoint that others can reach is accepted', async () => {
   await writeFile(file, publicPem(ed25519().publicKey))
   expect(identityKeysOf(readConfig({ ENDPOINT_HOST: '0.0.0.0', RESTATE_IDENTITY_KEY_FILE: file }))).toHaveLength(1)
 })
@@ -84,7 +84,7 @@ test.each<[string, () => string, string]>([
   await expect(keysIn(text())).rejects.toThrow(new StartError(`RESTATE_IDENTITY_KEY_FILE is ${file}, ${sentence}`))
 })
 
-test('a file that is not there is refused with one sentence', () => {
+test('a missing file is refused with one sentence', () => {
   const missing = join(folder, 'missing.pem')
   expect(() => identityKeysOf(readConfig({ RESTATE_IDENTITY_KEY_FILE: missing }))).toThrow(
     new StartError(`RESTATE_IDENTITY_KEY_FILE is ${missing}, which cannot be read (ENOENT).`),

@@ -16,7 +16,7 @@ import { freshPgTest as test } from '../harness/fixtures.ts'
 
 const nothingStuck = async () => ({ retrying: 0, paused: 0 })
 
-test('the backlog is what waits, with the age of its oldest batch', async ({ db }) => {
+test('the backlog has the waiting batches and the age of the oldest', async ({ db }) => {
   const batch = await record(db, [interaction(), interaction()])
   await record(db, [interaction()])
   await sql`update interaction_batch set received_at = now() - interval '100 s', fed_at = now() where batch_id = ${batch.batchId}`.execute(
@@ -32,7 +32,7 @@ test('the backlog is what waits, with the age of its oldest batch', async ({ db 
   expect(of('oldest_seconds', 'profiles')).toBeLessThan(60)
 })
 
-test('many scrapers at once cost one question', async ({ db }) => {
+test('concurrent scrapers cost one query', async ({ db }) => {
   const question = vi.fn<() => ReturnType<typeof backlog>>(() => backlog(db))
   const registry = new Registry()
   backlogMetrics(registry, { backlog: question, stuck: nothingStuck })
@@ -40,9 +40,7 @@ test('many scrapers at once cost one question', async ({ db }) => {
   expect(question).toHaveBeenCalledTimes(1)
 })
 
-test('while the database and Restate are away their gauges are absent, the failure is counted, and the scrape succeeds', async ({
-  database,
-}) => {
+test('without PostgreSQL and Restate a scrape succeeds without their gauges, and counts a failure', async ({ database }) => {
   const wire = await startTcpProxy(database.url)
   await wire.cut()
   const away = connect({ url: wire.url, name: 'test' })
@@ -51,14 +49,14 @@ test('while the database and Restate are away their gauges are absent, the failu
   const text = await registry.metrics()
   expect(text).not.toMatch(/^footfall_backlog_(batches|events|oldest_seconds)\{/m)
   expect(text).not.toMatch(/^footfall_invocations\{/m)
-  // Read before they were asked, perhaps: the next scrape has them for certain.
+  // This scrape may have been read before, but the next one has them.
   const next = await registry.metrics()
   expect(valueOf(next, 'footfall_backlog_scrape_errors_total')).toBe(1)
   expect(valueOf(next, 'footfall_invocations_scrape_errors_total')).toBe(1)
   await away.destroy()
 })
 
-test('a pool tells its connections, who waits for one, and for how long', async ({ database }) => {
+test('a pool reports its connections, its waiting callers and their waiting time', async ({ database }) => {
   const registry = new Registry()
   const db = connect({ url: database.url, name: 'test', connectionsMax: 1, observer: poolMetrics(registry)('small') })
   let seen = ''
@@ -78,9 +76,7 @@ test('a pool tells its connections, who waits for one, and for how long', async 
   await db.destroy()
 })
 
-test('a statement is a span below whoever asked, also in a transaction, without its values; outside of one there is none', async ({
-  database,
-}) => {
+test("a statement is a span of its caller's trace without values, and has no span without a trace", async ({ database }) => {
   const exporter = new InMemorySpanExporter()
   const provider = new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter })] })
   const tracer = provider.getTracer('test')

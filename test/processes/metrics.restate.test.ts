@@ -64,11 +64,11 @@ test('counters equal what was sent, however often the handler is replayed', asyn
     ...{ accepted: 3, duplicate: 1, rejected: 2, invalid: 1, tooOld: 1 },
     ...{ batches: 2, events: 6, successes: 2, errors: 0 },
   })
-  // A batch waits with all its valid events, those that were duplicates included.
+  // The backlog counts all valid events of a batch, duplicates included.
   expect(await counted()).toMatchObject({ scored: 4, fed: 4 })
 })
 
-test('an attempt that fails after its commit, and the one that repeats it, count once', async ({ stack }) => {
+test('an attempt that fails after its commit counts once with its repetition', async ({ stack }) => {
   for (const step of ['record the batch', 'count the batch', 'feed the profiles']) failing.left.add(step)
   await stack.ingress.client(analyticApi).CreateInteraction({ interactions: [event(), event()] })
   await stack.settled()
@@ -78,7 +78,7 @@ test('an attempt that fails after its commit, and the one that repeats it, count
   expect(seen.errors).toBeGreaterThan(0)
 })
 
-test('an interaction that is replayed after it was refused counts as accepted then', async ({ db, stack }) => {
+test('a rejected interaction counts as accepted when its replay succeeds', async ({ db, stack }) => {
   await stack.ingress.client(analyticApi).CreateInteraction({ interactions: [{ ...event(), ref_id: undefined }] })
   const { rows } = await sql<RejectedKey>`
     select batch_id, index from rejected_interaction order by batch_id desc limit 1`.execute(db)
@@ -88,7 +88,7 @@ test('an interaction that is replayed after it was refused counts as accepted th
   expect(await counted()).toMatchObject({ accepted: 1, rejected: 1, batches: 2, scored: 1, fed: 1 })
 })
 
-test('many requests at once are flushed together, and each interaction is counted once', async ({ database, stack }) => {
+test('concurrent requests are flushed together, and each interaction is counted once', async ({ database, stack }) => {
   const observer = gatewayMetrics(registry)
   const gateway = await startGateway(database.url, stack, { observer })
   const before = event()
@@ -113,7 +113,7 @@ test('many requests at once are flushed together, and each interaction is counte
   expect(await counted()).toMatchObject({ accepted: 21, duplicate: 20, rejected: 20 })
 })
 
-test('a decided error is told from a success and from one that is tried again', async ({ stack }) => {
+test('the metrics distinguish successes, decided errors and retried errors', async ({ stack }) => {
   await expect(stack.ingress.client(popularityApi).Get({ product_id: 'never seen' })).rejects.toMatchObject({ status: 404 })
   expect(await counted()).toMatchObject({ terminal: 1 })
 })

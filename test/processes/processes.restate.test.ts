@@ -25,25 +25,25 @@ beforeAll(async () => {
 })
 afterAll(() => site.stop())
 
-test('SIGTERM of a gateway under load: whoever is answered is answered 200, and the log has what was acknowledged and nothing else', async () => {
+test('after SIGTERM under load every answer is 200, and the log has exactly those events', async () => {
   const before = await provedEvents(site)
   const release = await startRelease(site)
   await register(release, '--breaking')
   const gateway = await startGatewayOf(release)
   const load = startSteadyLoad(gateway.url)
   await flowing(load)
-  // The endpoint first: it ends what it runs, and nobody notices while the next one comes up.
+  // The endpoint first: it completes its attempts, and Restate repeats calls until the next one is up.
   await endsWhenTold(release.endpoint)
   await startRelease(site, release.environment)
   await flowing(load)
   await endsWhenTold(gateway.part)
   const { accepted, failures } = await load.stop()
-  // Requests found nobody any more, or a connection that was just closed as idle; whoever got an answer got a good one.
+  // Requests may fail to connect or meet an idle connection that was just closed, but every answer is good.
   expect(failures.filter((failure) => /^Error: \d/.test(failure))).toEqual([])
   expect(await provedEvents(site)).toBe(before + accepted)
 })
 
-test('several processes share a port: one that is killed is started again, and all of them drain without a failed request', async () => {
+test('processes that share a port are restarted when killed, and drain without a failed request', async () => {
   const before = await provedEvents(site)
   const release = await startRelease(site, { ENDPOINT_PROCESSES: '2', LOG_LEVEL: 'info' })
   await register(release, '--breaking')
@@ -69,7 +69,7 @@ test('several processes share a port: one that is killed is started again, and a
   expect(await provedEvents(site)).toBe(before + accepted)
 })
 
-test('an endpoint that knows the key of Restate refuses everybody else', async () => {
+test('an endpoint with the key of Restate refuses other callers', async () => {
   const release = await startRelease(site)
   expect(await register(release, '--breaking')).toMatchObject({ code: 0 })
   const session = connect(`http://127.0.0.1:${release.environment['ENDPOINT_PORT']}`)
@@ -82,7 +82,7 @@ test('an endpoint that knows the key of Restate refuses everybody else', async (
   expect(headers[':status']).toBe(401)
 })
 
-test('an endpoint or a gateway that cannot start says why in one line, and ends', { timeout: 120_000 }, async () => {
+test('an endpoint or a gateway that cannot start exits with one line that says why', { timeout: 120_000 }, async () => {
   const { environment, endpoint } = await startRelease(site)
   const wrongPassword = new URL(site.database.url)
   wrongPassword.password = 'wrong'
@@ -108,7 +108,7 @@ test('an endpoint or a gateway that cannot start says why in one line, and ends'
   }
   const [free] = (await freePorts(1)) as [number]
   for (const [place, [changes, sentence]] of cases.entries()) {
-    // Alone, and as one of several.
+    // As a single process, and as one of several.
     const count = String(1 + (place % 2))
     const ports = { ENDPOINT_PORT: String(free), ENDPOINT_METRICS_PORT: String(free + 1), ENDPOINT_PROCESSES: count }
     const { code, output } = await runCommandProcess(['endpoint'], { ...environment, ...ports, LOG_LEVEL: 'silent', ...changes })

@@ -24,7 +24,7 @@ beforeAll(async () => {
 })
 afterAll(() => site.stop())
 
-test('a release under load: no request fails, no event is lost or counted twice, and the old one ends when it is drained', async () => {
+test('a release under load fails no request and counts every event once', async () => {
   const before = await provedEvents(site)
   const first = await startRelease(site)
   expect(await register(first)).toMatchObject({ code: 0, output: expect.stringMatching(/ is registered\.\n$/) })
@@ -47,7 +47,7 @@ test('a release under load: no request fails, no event is lost or counted twice,
   expect(await provedEvents(site)).toBe(before + accepted)
 })
 
-test('a contract that may break callers is not registered without being asked to', async () => {
+test('a contract that may break callers is registered only with the option for it', async () => {
   const release = await startRelease(site)
   await register(release, '--breaking')
   const checkout = await checkoutWith(site, 'breaking', 'src/contract/popular-list.ts', (text) =>
@@ -63,7 +63,7 @@ test('a contract that may break callers is not registered without being asked to
   expect(await register(breaking, '--breaking')).toMatchObject({ code: 0 })
 })
 
-test('two releases under one address are refused, and so is the address of an older one', async () => {
+test('the address of another release is refused, whether it is newer or older', async () => {
   const release = await startRelease(site)
   await register(release, '--breaking')
   expect(await register(release)).toMatchObject({ code: 0, output: expect.stringContaining('is registered already.') })
@@ -84,7 +84,7 @@ test('two releases under one address are refused, and so is the address of an ol
   expect(await register(other)).toMatchObject({ code: 1, output: expect.stringContaining('is the address of an older release') })
 })
 
-test('what belongs to others in the same Restate is not touched', async () => {
+test('services of other projects in the same Restate are not touched', async () => {
   const release = await startRelease(site)
   const foreign = async (port: number) => {
     const iface = service({ name: 'Foreign', handlers: { ping: async () => undefined } })
@@ -104,7 +104,7 @@ test('what belongs to others in the same Restate is not touched', async () => {
   expect(deployments.filter(({ services }) => services.some(({ name }) => name === 'Foreign'))).toHaveLength(2)
 })
 
-test('an address where nothing answers, and a Restate that is away, are one sentence each', async () => {
+test('an address without an endpoint and an unreachable Restate are reported in one sentence', async () => {
   const release = await startRelease(site)
   const [nowhere] = (await freePorts(1)) as [number]
   const wrong = { ...release.environment, FOOTFALL_ENDPOINT_URL: site.restate.urlOfEndpoint(nowhere) }

@@ -65,14 +65,14 @@ describe('metrics', () => {
     endpoint = (await get('ENDPOINT_METRICS_PORT', '/metrics')).text
     const restate = (await get('RESTATE_NODE_PORT', '/metrics')).text
     exposed = new Map([...exposedBy(gateway), ...exposedBy(endpoint), ...exposedBy(restate)])
-    // Prometheus adds these to what it scrapes.
+    // Labels that Prometheus adds.
     exposed.set('up', new Set(['job', 'instance']))
     for (const labels of exposed.values()) if (labels.size > 0) labels.add('job').add('instance')
     for (const name of [...exposed.keys()].filter((key) => /^(process|nodejs)_/.test(key)))
       exposed.set(name, new Set([...exposed.get(name)!, 'job', 'instance']))
   })
 
-  test('the gateway tells what it was sent, how it flushed it, and whom it turned away', () => {
+  test('the gateway counts its requests, its flushes and its refusals', () => {
     const of = (name: string, labels = {}) => valueOf(gateway, `footfall_gateway_${name}`, labels)
     expect(of('interactions_total', { outcome: 'accepted' })).toBe(2)
     expect(of('interactions_total', { outcome: 'rejected' })).toBe(1)
@@ -106,7 +106,7 @@ describe('metrics', () => {
     expect(dashboard.panels.filter(({ gridPos }) => gridPos.x + gridPos.w > 24)).toEqual([])
   })
 
-  test('every alert asks for what there is, has a severity, and says what to do', async () => {
+  test('every alert queries existing metrics, has a severity, and says what to do', async () => {
     const { groups } = parse(await ops('alerts.yml')) as {
       groups: { rules: { alert: string; expr: string; labels: { severity: string }; annotations: Record<string, string> }[] }[]
     }
@@ -128,7 +128,7 @@ describe('metrics', () => {
     ])
   })
 
-  test('Prometheus is told to scrape the default ports, under the names that the alerts know', async () => {
+  test('Prometheus scrapes the default ports under the job names of the alerts', async () => {
     const { scrape_configs: jobs } = parse(await ops('prometheus.yml')) as {
       scrape_configs: { job_name: string; static_configs: { targets: string[] }[] }[]
     }
@@ -150,7 +150,7 @@ describe('metrics', () => {
     expect(named.filter((name) => !exposed.has(name) && !families.has(name) && !users.includes(name))).toEqual([])
   })
 
-  test('no label has an id, an address with an id, or more than 40 values', () => {
+  test('no label has ids or more than 40 values', () => {
     const values = new Map<string, Set<string>>()
     for (const [, name, value] of `${gateway}\n${endpoint}`.matchAll(/(\w+)="([^"]*)"/g)) {
       if (name !== 'le') values.set(name!, (values.get(name!) ?? new Set()).add(value!))
@@ -164,51 +164,47 @@ describe('metrics', () => {
   })
 })
 
-test(
-  'one trace goes from the caller through gateway, flush, Restate, handler and step to the statements',
-  { timeout: 60_000 },
-  async () => {
-    const own = () => receiver.spans.filter((span) => span.traceId === traceId)
-    /** From the caller's request to the statement; what has not arrived yet is not in it. */
-    const pathOf = () => {
-      const byId = new Map(own().map((span) => [span.spanId, span]))
-      const path: ReceivedSpan[] = []
-      let span = own().find(({ name }) => name.startsWith('insert interaction_batch'))
-      for (; span !== undefined; span = byId.get(span.parentSpanId)) path.unshift(span)
-      return path
-    }
-    expect(await until(async () => pathOf()[0]?.name.startsWith('POST') ?? false, 20_000)).toBe(true)
+test('one trace leads from the caller through gateway, Restate and handler to the statements', { timeout: 60_000 }, async () => {
+  const own = () => receiver.spans.filter((span) => span.traceId === traceId)
+  /** The spans from the caller's request to the statement that have arrived so far. */
+  const pathOf = () => {
+    const byId = new Map(own().map((span) => [span.spanId, span]))
+    const path: ReceivedSpan[] = []
+    let span = own().find(({ name }) => name.startsWith('insert interaction_batch'))
+    for (; span !== undefined; span = byId.get(span.parentSpanId)) path.unshift(span)
+    return path
+  }
+  expect(await until(async () => pathOf()[0]?.name.startsWith('POST') ?? false, 20_000)).toBe(true)
 
-    const path = pathOf()
-    expect(path.map(({ name, service }) => `${service}: ${name}`)).toEqual([
-      'footfall-gateway: POST /api/v1/analytic/interaction',
-      'footfall-gateway: flush',
-      'Restate: ingress Analytic/CreateInteraction',
-      'Restate: invocation-start Analytic/CreateInteraction',
-      'Restate: invocation-attempt Analytic/CreateInteraction',
-      'footfall-endpoint: attempt Analytic/CreateInteraction',
-      'footfall-endpoint: run (record the batch)',
-      'footfall-endpoint: insert interaction_batch, interaction, rejected_interaction',
-    ])
-    expect(path[0]!.parentSpanId).toBe(callerSpanId)
-    const statement = path.at(-1)!.attributes
-    expect(statement).toMatchObject({ 'db.system.name': 'postgresql' })
-    expect(statement['db.query.text']).toContain('insert into interaction_batch (occurred_from')
-    expect(JSON.stringify(own())).not.toContain('"a"')
+  const path = pathOf()
+  expect(path.map(({ name, service }) => `${service}: ${name}`)).toEqual([
+    'footfall-gateway: POST /api/v1/analytic/interaction',
+    'footfall-gateway: flush',
+    'Restate: ingress Analytic/CreateInteraction',
+    'Restate: invocation-start Analytic/CreateInteraction',
+    'Restate: invocation-attempt Analytic/CreateInteraction',
+    'footfall-endpoint: attempt Analytic/CreateInteraction',
+    'footfall-endpoint: run (record the batch)',
+    'footfall-endpoint: insert interaction_batch, interaction, rejected_interaction',
+  ])
+  expect(path[0]!.parentSpanId).toBe(callerSpanId)
+  const statement = path.at(-1)!.attributes
+  expect(statement).toMatchObject({ 'db.system.name': 'postgresql' })
+  expect(statement['db.query.text']).toContain('insert into interaction_batch (occurred_from')
+  expect(JSON.stringify(own())).not.toContain('"a"')
 
-    // What the call sends on is counted and fed in traces of their own, linked to the attempt that sent it.
-    const attempt = own().find(({ name }) => name.startsWith('invocation-attempt'))!
-    const sentOn = () => receiver.spans.filter(({ links }) => links.some(({ spanId }) => spanId === attempt.spanId))
-    await until(async () => sentOn().length === 2, 20_000)
-    expect(
-      sentOn()
-        .map(({ name }) => name)
-        .toSorted(),
-    ).toEqual(['invocation-start Catalog/AddInteraction', 'invocation-start Popularity/HandlePopularityEvent'])
-    const counted = () => receiver.spans.filter((span) => sentOn().some((start) => start.traceId === span.traceId))
-    await until(async () => counted().filter(({ name }) => name === 'commit').length === 2, 20_000)
-    const picture = waterfall([...own(), ...counted()])
-    expect(picture).toContain('run (count the batch)')
-    if (process.env['SHOW_TRACE']) console.log(picture)
-  },
-)
+  // Counting and feeding have traces of their own, linked to the attempt that sent them.
+  const attempt = own().find(({ name }) => name.startsWith('invocation-attempt'))!
+  const sentOn = () => receiver.spans.filter(({ links }) => links.some(({ spanId }) => spanId === attempt.spanId))
+  await until(async () => sentOn().length === 2, 20_000)
+  expect(
+    sentOn()
+      .map(({ name }) => name)
+      .toSorted(),
+  ).toEqual(['invocation-start Catalog/AddInteraction', 'invocation-start Popularity/HandlePopularityEvent'])
+  const counted = () => receiver.spans.filter((span) => sentOn().some((start) => start.traceId === span.traceId))
+  await until(async () => counted().filter(({ name }) => name === 'commit').length === 2, 20_000)
+  const picture = waterfall([...own(), ...counted()])
+  expect(picture).toContain('run (count the batch)')
+  if (process.env['SHOW_TRACE']) console.log(picture)
+})

@@ -30,13 +30,13 @@ const PORTS = [
 let home: string
 let environment: Record<string, string>
 beforeAll(async () => {
-  // As private as a folder of mkdtemp: PostgreSQL's own user must get in all the same.
+  // A folder of mkdtemp is private, but PostgreSQL's own user must be able to enter it.
   home = join(await mkdtemp(join(tmpdir(), 'footfall-start-')), 'home')
   const ports = await freePorts(PORTS.length)
   environment = { FOOTFALL_HOME: home, ...Object.fromEntries(PORTS.map((name, n) => [name, String(ports[n])])) }
 })
 afterAll(async () => {
-  // Only after a failure there is anything left to stop.
+  // Processes are left only after a failure.
   for (const child of started) await stopProcess(child, 'SIGTERM', 30_000)
   await rm(join(home, '..'), { recursive: true, force: true })
 })
@@ -90,123 +90,119 @@ async function children(ofHome = home): Promise<{ pid: number; mark: string }[]>
   return children
 }
 
-/** Those that still run; one that is dead and not yet waited for does not. */
+/** The processes that still run. A zombie does not. */
 async function leftovers(pids: number[]): Promise<number[]> {
   const lines = await Promise.all(pids.map(commandLineOf))
   return pids.filter((_, n) => lines[n] !== undefined)
 }
 
-test(
-  'npm start serves what it prints, restarts what is killed, and keeps the data through every kind of end',
-  { timeout: 180_000 },
-  async () => {
-    const first = await start()
-    expect(first.output()).toContain('Footfall is ready')
-    // The commands that it prints work as they stand.
-    const commands = first
-      .output()
-      .split('\n')
-      .filter((line) => line.trim().startsWith('curl'))
-    const answers = []
-    for (const command of commands) {
-      answers.push(JSON.parse((await run('sh', ['-c', command])).stdout) as unknown)
-      await until(async () => (await lamp()).data !== undefined, 10_000)
-    }
-    expect(answers).toEqual([
-      { data: { accepted: 1, duplicates: 0, duplicate_indexes: [], rejected: [] } },
-      { data: [expect.objectContaining({ product_id: 'lamp', score: 0.8 })], meta: { next_cursor: null } },
-    ])
+test('npm start restarts killed processes, and keeps the data after any kind of end', { timeout: 180_000 }, async () => {
+  const first = await start()
+  expect(first.output()).toContain('Footfall is ready')
+  // The printed commands work.
+  const commands = first
+    .output()
+    .split('\n')
+    .filter((line) => line.trim().startsWith('curl'))
+  const answers = []
+  for (const command of commands) {
+    answers.push(JSON.parse((await run('sh', ['-c', command])).stdout) as unknown)
+    await until(async () => (await lamp()).data !== undefined, 10_000)
+  }
+  expect(answers).toEqual([
+    { data: { accepted: 1, duplicates: 0, duplicate_indexes: [], rejected: [] } },
+    { data: [expect.objectContaining({ product_id: 'lamp', score: 0.8 })], meta: { next_cursor: null } },
+  ])
 
-    // Whatever is killed is started again, and nothing is lost.
-    for (const { pid } of await children()) {
-      process.kill(pid, 'SIGKILL')
-      expect(await until(async () => (await children()).every((child) => child.pid !== pid) && (await isReady()), 60_000)).toBe(
-        true,
-      )
-    }
-    expect(await lamp()).toMatchObject({ data: { purchase_count: 1 } })
-    expect(await footfall(['verify'])).toMatchObject({
-      code: 0,
-      text: expect.stringContaining('1 events in the log, no cells differ'),
-    })
-    expect(await footfall(['start'])).toMatchObject({ code: 1, text: expect.stringContaining('already runs on this folder') })
+  // Killed processes are restarted without loss.
+  for (const { pid } of await children()) {
+    process.kill(pid, 'SIGKILL')
+    expect(await until(async () => (await children()).every((child) => child.pid !== pid) && (await isReady()), 60_000)).toBe(
+      true,
+    )
+  }
+  expect(await lamp()).toMatchObject({ data: { purchase_count: 1 } })
+  expect(await footfall(['verify'])).toMatchObject({
+    code: 0,
+    text: expect.stringContaining('1 events in the log, no cells differ'),
+  })
+  expect(await footfall(['start'])).toMatchObject({ code: 1, text: expect.stringContaining('already runs on this folder') })
 
-    const before = (await children()).map(({ pid }) => pid)
-    // Ctrl-C reaches it twice: from the terminal, and from npm.
-    const ended = once(first.child, 'exit')
-    first.child.kill('SIGINT')
-    await until(async () => first.output().includes('Stopping.'), 10_000)
-    first.child.kill('SIGINT')
-    await ended
-    expect(first.child.exitCode).toBe(0)
-    expect(await leftovers(before)).toEqual([])
+  const before = (await children()).map(({ pid }) => pid)
+  // Ctrl-C sends SIGINT twice: from the terminal and from npm.
+  const ended = once(first.child, 'exit')
+  first.child.kill('SIGINT')
+  await until(async () => first.output().includes('Stopping.'), 10_000)
+  first.child.kill('SIGINT')
+  await ended
+  expect(first.child.exitCode).toBe(0)
+  expect(await leftovers(before)).toEqual([])
 
-    // kill -9 of everything: the next start recovers.
-    const second = await start()
-    expect(await lamp()).toMatchObject({ data: { purchase_count: 1 } })
-    const all = (await children()).map(({ pid }) => pid)
-    for (const pid of [second.child.pid!, ...all]) process.kill(pid, 'SIGKILL')
-    // kill -9 of the starting process alone: the next start ends what it left behind.
-    const third = await start()
-    expect(third.output()).toContain('Footfall is ready')
-    const orphans = (await children()).map(({ pid }) => pid)
-    third.child.kill('SIGKILL')
-    const fourth = await start()
-    expect(fourth.output()).toContain('Footfall is ready')
-    expect(await leftovers(orphans)).toEqual([])
-    expect(await lamp()).toMatchObject({ data: { purchase_count: 1 } })
+  // kill -9 of all processes: the next start recovers.
+  const second = await start()
+  expect(await lamp()).toMatchObject({ data: { purchase_count: 1 } })
+  const all = (await children()).map(({ pid }) => pid)
+  for (const pid of [second.child.pid!, ...all]) process.kill(pid, 'SIGKILL')
+  // kill -9 of the starting process alone: the next start ends its children.
+  const third = await start()
+  expect(third.output()).toContain('Footfall is ready')
+  const orphans = (await children()).map(({ pid }) => pid)
+  third.child.kill('SIGKILL')
+  const fourth = await start()
+  expect(fourth.output()).toContain('Footfall is ready')
+  expect(await leftovers(orphans)).toEqual([])
+  expect(await lamp()).toMatchObject({ data: { purchase_count: 1 } })
 
-    // The same servers, as if they were somebody else's: only the endpoint and the gateway are started.
-    const [gatewayPort, endpointPort, metricsPort] = await freePorts(3)
-    const guest = await start({
-      FOOTFALL_HOME: `${home}-guest`,
-      DATABASE_URL: await databaseUrl(),
-      RESTATE_INGRESS_URL: `http://127.0.0.1:${environment['RESTATE_INGRESS_PORT']}`,
-      RESTATE_ADMIN_URL: `http://127.0.0.1:${environment['RESTATE_ADMIN_PORT']}`,
-      GATEWAY_PORT: String(gatewayPort),
-      ENDPOINT_PORT: String(endpointPort),
-      ENDPOINT_METRICS_PORT: String(metricsPort),
-    })
-    expect(guest.output()).toContain('Footfall is ready')
-    const seen = await fetch(`http://127.0.0.1:${gatewayPort}/api/v1/analytic/popularity/lamp`)
-    expect(await seen.json()).toMatchObject({ data: { purchase_count: 1 } })
-    expect(await children(`${home}-guest`)).toHaveLength(2)
-    guest.child.kill('SIGINT')
-    await once(guest.child, 'exit')
+  // With the addresses of running servers only the endpoint and the gateway are started.
+  const [gatewayPort, endpointPort, metricsPort] = await freePorts(3)
+  const guest = await start({
+    FOOTFALL_HOME: `${home}-guest`,
+    DATABASE_URL: await databaseUrl(),
+    RESTATE_INGRESS_URL: `http://127.0.0.1:${environment['RESTATE_INGRESS_PORT']}`,
+    RESTATE_ADMIN_URL: `http://127.0.0.1:${environment['RESTATE_ADMIN_PORT']}`,
+    GATEWAY_PORT: String(gatewayPort),
+    ENDPOINT_PORT: String(endpointPort),
+    ENDPOINT_METRICS_PORT: String(metricsPort),
+  })
+  expect(guest.output()).toContain('Footfall is ready')
+  const seen = await fetch(`http://127.0.0.1:${gatewayPort}/api/v1/analytic/popularity/lamp`)
+  expect(await seen.json()).toMatchObject({ data: { purchase_count: 1 } })
+  expect(await children(`${home}-guest`)).toHaveLength(2)
+  guest.child.kill('SIGINT')
+  await once(guest.child, 'exit')
 
-    // A cell that was changed by hand is named.
-    const database = connect({ url: await databaseUrl(), name: 'test', connectionsMax: 1 })
-    await sql`update product_popularity set purchase_count = purchase_count + 1`.execute(database)
-    const drifted = await footfall(['verify'])
-    expect(drifted.code).toBe(1)
-    expect(drifted.text).toContain('product_popularity {"product_id":"lamp"} purchase_count: stored 2, expected 1')
-    await sql`update product_popularity set purchase_count = purchase_count - 1`.execute(database)
-    expect(await footfall(['verify'])).toMatchObject({ code: 0 })
-    await database.destroy()
+  // verify names a cell that was changed by hand.
+  const database = connect({ url: await databaseUrl(), name: 'test', connectionsMax: 1 })
+  await sql`update product_popularity set purchase_count = purchase_count + 1`.execute(database)
+  const drifted = await footfall(['verify'])
+  expect(drifted.code).toBe(1)
+  expect(drifted.text).toContain('product_popularity {"product_id":"lamp"} purchase_count: stored 2, expected 1')
+  await sql`update product_popularity set purchase_count = purchase_count - 1`.execute(database)
+  expect(await footfall(['verify'])).toMatchObject({ code: 0 })
+  await database.destroy()
 
-    fourth.child.kill('SIGTERM')
-    await once(fourth.child, 'exit')
+  fourth.child.kill('SIGTERM')
+  await once(fourth.child, 'exit')
 
-    // Other weights on existing data: refused with the way out, which works while nothing runs.
-    const refused = await footfall(['start'], { POPULARITY_WEIGHTS: 'storefront' })
-    expect(refused.code).toBe(1)
-    expect(refused.text.trim().split('\n')).toHaveLength(1)
-    expect(refused.text).toContain('./footfall rescore')
-    expect(await footfall(['rescore'], { POPULARITY_WEIGHTS: 'storefront' })).toMatchObject({
-      code: 0,
-      text: expect.stringContaining('1 products rescored'),
-    })
-    expect(await footfall(['top', '--json'])).toMatchObject({ code: 0, text: expect.stringContaining('"score": 10') })
-    expect(await footfall(['migrate'], { POPULARITY_WEIGHTS: 'storefront' })).toMatchObject({
-      code: 0,
-      text: 'Nothing to apply.\n',
-    })
-    expect(await footfall(['backlog'])).toMatchObject({ code: 0, text: expect.stringContaining('nothing waits') })
-    for (const port of PORTS) expect(await isPortFree(Number(environment[port]))).toBe(true)
-  },
-)
+  // Other weights on existing data are refused with a command that works while nothing runs.
+  const refused = await footfall(['start'], { POPULARITY_WEIGHTS: 'storefront' })
+  expect(refused.code).toBe(1)
+  expect(refused.text.trim().split('\n')).toHaveLength(1)
+  expect(refused.text).toContain('./footfall rescore')
+  expect(await footfall(['rescore'], { POPULARITY_WEIGHTS: 'storefront' })).toMatchObject({
+    code: 0,
+    text: expect.stringContaining('1 products rescored'),
+  })
+  expect(await footfall(['top', '--json'])).toMatchObject({ code: 0, text: expect.stringContaining('"score": 10') })
+  expect(await footfall(['migrate'], { POPULARITY_WEIGHTS: 'storefront' })).toMatchObject({
+    code: 0,
+    text: 'Nothing to apply.\n',
+  })
+  expect(await footfall(['backlog'])).toMatchObject({ code: 0, text: expect.stringContaining('nothing waits') })
+  for (const port of PORTS) expect(await isPortFree(Number(environment[port]))).toBe(true)
+})
 
-test('Ctrl-C while everything is still coming up leaves nothing behind', { timeout: 120_000 }, async () => {
+test('Ctrl-C during the start leaves no process behind', { timeout: 120_000 }, async () => {
   const early = `${home}-early`
   const starting = start({ FOOTFALL_HOME: early })
   expect(await until(async () => existsSync(join(early, 'processes.json')), 60_000)).toBe(true)
@@ -222,14 +218,14 @@ test('Ctrl-C while everything is still coming up leaves nothing behind', { timeo
   for (const port of PORTS) expect(await isPortFree(Number(environment[port]))).toBe(true)
 })
 
-test('of two commands at once without a running program, none loses its database', { timeout: 120_000 }, async () => {
+test('two concurrent commands without a running program both keep their database', { timeout: 120_000 }, async () => {
   const outcomes = await Promise.all([footfall(['verify']), footfall(['verify'])])
   expect(outcomes.some(({ code }) => code === 0)).toBe(true)
   for (const { code, text } of outcomes)
     expect(text).toMatch(code === 0 ? /cells differ/ : /^(Another footfall command|PostgreSQL runs in)/)
 })
 
-test('where others can reach the gateway it starts with a key only, and asks for it', { timeout: 180_000 }, async () => {
+test('a gateway that others can reach starts only if there is a key, and requires it', { timeout: 180_000 }, async () => {
   const open = { FOOTFALL_HOME: `${home}-public`, GATEWAY_HOST: '0.0.0.0' }
   const refused = await footfall(['start'], open)
   expect(refused.code).toBe(1)
@@ -267,7 +263,7 @@ test.each([
   ['a proxy that is no address', { TRUSTED_PROXIES: '10.0.0.1, proxy' }, 'TRUSTED_PROXIES must be addresses'],
   ['half a Restate', { RESTATE_INGRESS_URL: 'http://127.0.0.1:1' }, 'RESTATE_ADMIN_URL'],
 ])(
-  '%s is answered with one sentence that names what to change',
+  '%s is refused with one sentence that names what to change',
   { timeout: 60_000 },
   async (_name, changes: Record<string, string>, named) => {
     const { createServer } = await import('node:net')
@@ -287,7 +283,7 @@ test.each([
   },
 )
 
-test('an older Node is told in one sentence which one is needed', async () => {
+test('an older Node is refused with the version that is needed', async () => {
   const asNode20 = `Object.defineProperty(process.versions, 'node', { value: '20.19.0' }); await import(${JSON.stringify(FOOTFALL)})`
   const failed = await run(process.execPath, ['--input-type=module', '-e', asNode20]).catch(
     (error: { code: number; stderr: string }) => error,
@@ -296,7 +292,7 @@ test('an older Node is told in one sentence which one is needed', async () => {
 })
 
 test.each(['start', 'migrate', 'import', 'demo', 'key', 'top', 'backlog', 'rejected', 'schedules', 'verify', 'rescore'])(
-  'footfall %s --help says how it is used',
+  'footfall %s --help prints its usage',
   async (command) => {
     expect(await footfall([command, '--help'])).toMatchObject({
       code: 0,

@@ -21,7 +21,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-/** A process that waits, and is ready when `ready` resolves. */
+/** A process that is ready when `ready` resolves. */
 function part(ready: () => Promise<void> = async () => undefined): Part {
   return {
     name: 'The sleeper',
@@ -39,7 +39,7 @@ function part(ready: () => Promise<void> = async () => undefined): Part {
 const pidsInFile = () =>
   (JSON.parse(readFileSync(pidFile, 'utf8')) as { children: { pid: number }[] }).children.map(({ pid }) => pid)
 
-test('a process is in the file before it is ready', async () => {
+test('a process is written into the file before it is ready', async () => {
   const supervisor = createSupervisor(pidFile, () => undefined)
   const never = supervisor.keep(part(() => new Promise(() => undefined)))
   expect(pidsInFile()).toEqual([spawned[0]!.pid])
@@ -48,7 +48,7 @@ test('a process is in the file before it is ready', async () => {
   expect(isProcessGone(spawned[0]!)).toBe(true)
 })
 
-test('a process that is just being started again is stopped with the rest', async () => {
+test('a process that is being restarted is stopped with the others', async () => {
   const supervisor = createSupervisor(pidFile, () => undefined)
   let starts = 0
   await supervisor.keep(part(() => (++starts === 1 ? Promise.resolve() : new Promise(() => undefined))))
@@ -59,7 +59,7 @@ test('a process that is just being started again is stopped with the rest', asyn
   expect(existsSync(pidFile)).toBe(false)
 })
 
-test('what a killed run left behind is ended, and other processes with its pids are not', async () => {
+test('processes of a killed run are ended, and other processes with the same pids are not', async () => {
   const [ours, foreign] = [part(), { ...part(), mark: 'another program' }]
   for (const one of [ours, foreign]) await one.start(() => undefined)
   const children = spawned.map(({ pid }, n) => ({ pid, mark: [ours, foreign][n]!.mark, signal: 'SIGTERM' }))
@@ -69,7 +69,7 @@ test('what a killed run left behind is ended, and other processes with its pids 
   expect(await commandLineOf(spawned[1]!.pid!)).toContain(folder)
 })
 
-test('a file that was cut off is no obstacle', async () => {
+test('a truncated file does not prevent a start', async () => {
   writeFileSync(pidFile, '{"supervisor": 12')
   await expect(clearPidFile(pidFile, 'footfall.js')).resolves.toBeUndefined()
 })

@@ -18,7 +18,7 @@ const exporter = new InMemorySpanExporter()
 beforeAll(() => {
   context.setGlobalContextManager(new AsyncLocalStorageContextManager())
   propagation.setGlobalPropagator(new W3CTraceContextPropagator())
-  // Only traces of callers who want them: the others stand for those that the ratio leaves out.
+  // Only traces of callers that ask for one; other requests stand for those outside the sampling ratio.
   const sampler = new ParentBasedSampler({ root: new AlwaysOffSampler() })
   trace.setGlobalTracerProvider(new TracerProvider({ sampler, spanProcessors: [new SimpleSpanProcessor({ exporter })] }))
 })
@@ -35,7 +35,7 @@ const traceIdOf = (n: number) => n.toString(16).padStart(32, '0')
 const callerOf = (n: number) => `00-${traceIdOf(n)}-b7ad6b7169203331-01`
 const spansNamed = (name: string) => exporter.getFinishedSpans().filter((span) => span.name === name)
 
-test('each handler runs in the span of its own request, however many run at once, bodies included', async () => {
+test('concurrent handlers run in the spans of their own requests, bodies included', async () => {
   app.post('/api/:id', async () => {
     await new Promise((resolve) => setImmediate(resolve))
     return traceHeaders()
@@ -58,7 +58,7 @@ test('each handler runs in the span of its own request, however many run at once
   expect(exporter.getFinishedSpans()).toHaveLength(20)
 })
 
-test('the flush of several requests is below the first one that is kept, and linked with the others both ways', async () => {
+test('the flush of several requests is in the trace of the first sampled one, linked to all', async () => {
   const parents = [undefined, 1, 2, undefined, 3].map((n) => {
     const caller = n === undefined ? ROOT_CONTEXT : propagation.extract(ROOT_CONTEXT, { traceparent: callerOf(n) })
     return trace.setSpan(caller, trace.getTracer('test').startSpan('request', {}, caller))
@@ -75,7 +75,7 @@ test('the flush of several requests is below the first one that is kept, and lin
   expect(linkedBack.map((span) => span.spanContext().traceId)).toEqual([traceIdOf(2), traceIdOf(3)])
 })
 
-test('a flush that fails is an error, and fails as before', async () => {
+test('a failed flush is a failed span, and fails its requests', async () => {
   const caller = propagation.extract(ROOT_CONTEXT, { traceparent: callerOf(1) })
   await expect(inFlushSpan([caller], {}, () => Promise.reject(new Error('away')))).rejects.toThrow('away')
   expect(spansNamed('flush')[0]!.status).toEqual({ code: 2, message: 'away' })
