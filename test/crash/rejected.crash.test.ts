@@ -2,13 +2,13 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { RejectedKey } from '../../src/contract/rejected.ts'
 import { callOf } from '../../src/store/log/call.ts'
-import { recordBatch } from '../../src/store/log/batch.ts'
 import { openRejected } from '../../src/store/log/rejected-item.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { answerOf } from '../harness/servers/fail-points.ts'
 import { type Death, STATEMENT_ANSWERED } from './endpoint-messages.ts'
 import { waitUntilQuiet } from './wait-until-quiet.ts'
 import { type CrashStack, startCrashStack } from './stack.ts'
+import { recordBatch } from '../harness/items/events.ts'
 
 const FAIL_POINTS = ['record the replay', answerOf('ReplayRejected'), 'count the batch', 'feed the profiles']
 /** More than two replays each of two rejected interactions take with their counting. */

@@ -3,7 +3,6 @@ import { sql } from 'kysely'
 import { expect } from 'vitest'
 import type { RejectedInteraction } from '../../src/contract/rejected.ts'
 import { callOf } from '../../src/store/log/call.ts'
-import { recordBatch } from '../../src/store/log/batch.ts'
 import {
   countOpenRejected,
   openRejected,
@@ -13,7 +12,7 @@ import {
 } from '../../src/store/log/rejected-item.ts'
 import { insertReplayOf, findRejectedItem } from '../../src/store/log/rejected-replay.ts'
 import { clear } from '../harness/servers/database.ts'
-import { interaction, record } from '../harness/items/events.ts'
+import { interaction, record, recordBatch } from '../harness/items/events.ts'
 import type { NewRejection } from '../../src/admission/rows.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
 import type { Database } from '../../src/store/database/connection.ts'

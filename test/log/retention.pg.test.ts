@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { expect } from 'vitest'
 import { DAY_MS } from '../../src/contract/time.ts'
 import { connect, type Database } from '../../src/store/database/connection.ts'
-import { LOG_TABLES, makePartitions, monthOf, partitionOf } from '../../src/store/log/month.ts'
+import { LOG_TABLES, makePartitions, monthOf } from '../../src/store/log/month.ts'
 import { rescore } from '../../src/store/popularity/popularity-rules.ts'
 import { countBatch } from '../../src/store/popularity/counting.ts'
 import { dropOldMonths } from '../../src/store/log/retention.ts'
@@ -11,6 +11,7 @@ import { verify } from '../../src/store/proof/verification.ts'
 import { BALANCED, type TestDatabase } from '../harness/servers/database.ts'
 import { interaction, record, recordAndCount } from '../harness/items/events.ts'
 import { freshPgTest as test } from '../harness/fixtures.ts'
+import { partitionOf } from '../harness/items/months.ts'
 
 const DAYS = 32
 /** The ages of the months that the tests fill. With 32 days kept, all but the first are dropped. */

@@ -4,7 +4,7 @@ import { expect } from 'vitest'
 import { HOUR_MS } from '../../src/contract/time.ts'
 import { PRESETS } from '../../src/ranking/weights.ts'
 import { callOf } from '../../src/store/log/call.ts'
-import { recordBatch, type RecordedBatchResult } from '../../src/store/log/batch.ts'
+import type { RecordedBatchResult } from '../../src/store/log/batch.ts'
 import { countBatch } from '../../src/store/popularity/counting.ts'
 import { feedBatch } from '../../src/store/shoppers/shopper-profile.ts'
 import { verify } from '../../src/store/proof/verification.ts'
@@ -13,6 +13,7 @@ import { differences, expectedCells, rulesInForce, storedCells } from '../harnes
 import type { NewInteraction } from '../../src/admission/rows.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
 import type { Database } from '../../src/store/database/connection.ts'
+import { recordBatch } from '../harness/items/events.ts'
 
 const NOW_MS = Math.floor(Date.now() / 1_000) * 1_000
 

@@ -10,8 +10,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { postgresUrl } from '../../src/main/embedded/postgres.ts'
 import { commandLineOf, exitOf, stopProcess } from '../../src/main/embedded/process.ts'
 import { connect } from '../../src/store/database/connection.ts'
-import { freePorts } from '../../src/main/embedded/ports.ts'
-import { isPortFree } from '../../src/main/embedded/ports.ts'
+import { freePorts, isPortFree } from '../../src/main/embedded/ports.ts'
 import { until } from '../../src/main/embedded/until.ts'
 
 const run = promisify(execFile)

@@ -2,11 +2,10 @@ import { sql } from 'kysely'
 import { type Kind, KINDS } from '../../contract/kinds.ts'
 import type { Call } from './call.ts'
 import type { Queryable, Database } from '../database/connection.ts'
-import { INTERACTIONS } from './interaction.ts'
 import type { LogTable } from './log-table.ts'
 import { makePartitions, monthOf } from './month.ts'
 import { findRejected } from './bisection.ts'
-import type { LogRow, NewInteraction, NewRejection, Rejection } from '../../admission/rows.ts'
+import type { LogRow, NewRejection, Rejection } from '../../admission/rows.ts'
 import { isMissingPartition, isDataError } from '../database/sql-state.ts'
 import { onlyRow } from '../database/rows.ts'
 
@@ -45,17 +44,6 @@ export interface Inserted {
 /** Making partitions and finding rejected rows each cost one more attempt. More than a few mean a fault. */
 const ATTEMPTS_MAX = 8
 
-/** Records a call's interactions once; see recordRows. */
-export function recordBatch(
-  db: Database,
-  call: Call,
-  interactions: readonly NewInteraction[],
-  rejections: readonly NewRejection[],
-  insert?: InsertBatch<NewInteraction>,
-): Promise<RecordedBatchResult> {
-  return recordRows(db, INTERACTIONS, call, interactions, rejections, insert)
-}
-
 /**
  * Records a call's rows in a table of the log once, however many attempts of the call run and overlap, and answers which rows were
  * new. Rows that PostgreSQL rejects are rejected one by one and never hold up the others.
@@ -64,17 +52,17 @@ export async function recordRows<Row extends LogRow>(
   db: Database,
   table: LogTable<Row>,
   call: Call,
-  given: readonly Row[],
+  items: readonly Row[],
   rejections: readonly NewRejection[],
   insert: InsertBatch<Row> = insertBatch,
 ): Promise<RecordedBatchResult> {
-  let rows = given
+  let rows = items
   const rejected = [...rejections]
   for (let attempt = 1; ; attempt++) {
     try {
       const { inserted, isNew } = await insert(db, table, call, rows, rejected)
-      const known = new Set(rejections.map((rejection) => rejection.index))
-      const result = await readBatch(db, table, call, given, { known, allInserted: inserted === given.length })
+      const rejectedBefore = new Set(rejections.map((rejection) => rejection.index))
+      const result = await readBatch(db, table, call, items, { rejectedBefore, areAllInserted: inserted === items.length })
       return { ...result, isNew }
     } catch (error) {
       if (attempt === ATTEMPTS_MAX) throw error
@@ -155,25 +143,25 @@ async function readBatch<Row extends LogRow>(
   db: Queryable,
   table: LogTable<Row>,
   call: Call,
-  given: readonly Row[],
-  first: { known: ReadonlySet<number>; allInserted: boolean },
+  items: readonly Row[],
+  { rejectedBefore, areAllInserted }: { rejectedBefore: ReadonlySet<number>; areAllInserted: boolean },
 ): Promise<Omit<RecordedBatchResult, 'isNew'>> {
   const batch = (await batchOf(db, call))!
-  if (first.allInserted) return { ...batch, accepted: given.length, duplicateIndexes: [], rejected: [] }
+  if (areAllInserted) return { ...batch, accepted: items.length, duplicateIndexes: [], rejected: [] }
 
-  const own = await sql<{ eventId: string; occurredAt: Date }>`
+  const inserted = await sql<{ eventId: string; occurredAt: Date }>`
     select event_id as "eventId", occurred_at as "occurredAt" from ${sql.table(table.kind)}
     where batch_id = ${batch.batchId} and occurred_at between ${batch.from} and ${batch.to}`.execute(db)
   const stored = await sql<Rejection>`
     select index, code, field, message from rejected_interaction
     where batch_id = ${batch.batchId} order by index`.execute(db)
-  const rejected = stored.rows.filter((row) => !first.known.has(row.index))
+  const rejected = stored.rows.filter((row) => !rejectedBefore.has(row.index))
   const rejectedIndexes = new Set(rejected.map((row) => row.index))
-  const unclaimed = new Set(own.rows.map((row) => `${row.occurredAt.getTime()} ${row.eventId}`))
-  const duplicateIndexes = given
+  const unclaimed = new Set(inserted.rows.map((row) => `${row.occurredAt.getTime()} ${row.eventId}`))
+  const duplicateIndexes = items
     .filter((row) => !rejectedIndexes.has(row.index) && !unclaimed.delete(`${row.occurredAtMs} ${row.eventId}`))
     .map((row) => row.index)
-  const accepted = given.length - duplicateIndexes.length - rejected.length
+  const accepted = items.length - duplicateIndexes.length - rejected.length
   return { ...batch, accepted, duplicateIndexes, rejected }
 }
 
@@ -187,8 +175,8 @@ export async function batchOf(db: Queryable, call: Call): Promise<BatchBounds | 
 }
 
 /** The months of the rows that are not before the horizon. */
-export async function monthsToMake(db: Queryable, given: readonly Pick<LogRow, 'occurredAtMs'>[]): Promise<string[]> {
+export async function monthsToMake(db: Queryable, rows: readonly Pick<LogRow, 'occurredAtMs'>[]): Promise<string[]> {
   const result = await sql<{ horizon: Date }>`select horizon from log_horizon`.execute(db)
   const horizonMs = onlyRow(result).horizon.getTime()
-  return given.filter((row) => row.occurredAtMs >= horizonMs).map((row) => monthOf(row.occurredAtMs))
+  return rows.filter((row) => row.occurredAtMs >= horizonMs).map((row) => monthOf(row.occurredAtMs))
 }

@@ -15,11 +15,6 @@ export type LogTableName = KindWith<'isLogged'>
 /** The tables of the log, each of them partitioned by month of occurred_at. */
 export const LOG_TABLES: readonly LogTableName[] = kindsWith('isLogged')
 
-/** A month's partition of a table of the log. */
-export function partitionOf(table: LogTableName, month: Month): string {
-  return `${table}_${month.replace('-', '_')}`
-}
-
 /** Creates the missing partitions of the months in every table of the log. A lock makes concurrent callers take turns. */
 export async function makePartitions(db: Database, months: readonly Month[]): Promise<void> {
   for (const month of [...new Set(months)].sort()) {

@@ -2,7 +2,6 @@ import { Agent } from 'node:http'
 import { sql } from 'kysely'
 import { callOf } from '../../../src/store/log/call.ts'
 import { connect, type Database } from '../../../src/store/database/connection.ts'
-import { recordBatch } from '../../../src/store/log/batch.ts'
 import { countBatch } from '../../../src/store/popularity/counting.ts'
 import { feedBatch } from '../../../src/store/shoppers/shopper-profile.ts'
 import { createDatabase } from '../../harness/servers/database.ts'
@@ -12,8 +11,8 @@ import { mustHaveCounted } from '../measure/row-counts.ts'
 import { chunksOf, type Item, rowOf } from '../items/events.ts'
 import { perRowDone, preparePerRow } from '../rivals/per-row-fan-out.ts'
 import { isSettled, waitUntil } from '../measure/settled.ts'
-import { inFlight } from '../client/in-flight.ts'
-import { post } from '../client/in-flight.ts'
+import { inFlight, post } from '../client/in-flight.ts'
+import { recordBatch } from '../../harness/items/events.ts'
 
 const REQUEST_EVENTS = 1_000
 

@@ -3,10 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { callOf } from '../../../src/store/log/call.ts'
 import type { Database } from '../../../src/store/database/connection.ts'
-import { recordBatch } from '../../../src/store/log/batch.ts'
 import { countBatch } from '../../../src/store/popularity/counting.ts'
 import { feedBatch } from '../../../src/store/shoppers/shopper-profile.ts'
 import { rowOf } from './events.ts'
+import { recordBatch } from '../../harness/items/events.ts'
 
 /** Probes and marks alternate above all other products. A probe's purchases rise; a mark's score never changes. */
 const PROBES = 21

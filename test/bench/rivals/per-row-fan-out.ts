@@ -7,8 +7,8 @@ import { BACKGROUND, RECORD } from '../../../services/handler/handler-options.ts
 import { CreateInteractionRequest } from '../../../src/contract/interaction.ts'
 import { callOf, eventIdFor } from '../../../src/store/log/call.ts'
 import type { Queryable, Database } from '../../../src/store/database/connection.ts'
-import { recordBatch } from '../../../src/store/log/batch.ts'
 import { addToProduct, countersOf, hourOf, scoreOf, trendingOf, weighed } from '../../../src/store/popularity/cells.ts'
+import { recordBatch } from '../../harness/items/events.ts'
 
 /** A row as it is sent to one target. */
 const Row = z.strictObject({

@@ -1,7 +1,6 @@
 import { DAY_MS } from '../../../src/contract/time.ts'
 import { sql } from 'kysely'
 import { callOf } from '../../../src/store/log/call.ts'
-import { recordBatch } from '../../../src/store/log/batch.ts'
 import { countBatch } from '../../../src/store/popularity/counting.ts'
 import { feedBatch } from '../../../src/store/shoppers/shopper-profile.ts'
 import { createDatabase, type TestDatabase } from '../../harness/servers/database.ts'
@@ -11,6 +10,7 @@ import { rowOf, traffic } from '../items/events.ts'
 import { entrancesOf, ingestRun } from '../ingest/ingest-run.ts'
 import { interleaved, ratioOf, series, median } from '../measure/rounds.ts'
 import { withoutTimeout } from '../servers/without-timeout.ts'
+import { recordBatch } from '../../harness/items/events.ts'
 
 const FULL = { large: 5_000_000, small: 100_000, events: 100_000, rounds: 5 }
 const QUICK = { large: 50_000, small: 10_000, events: 10_000, rounds: 1 }

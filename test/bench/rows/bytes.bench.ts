@@ -1,7 +1,6 @@
 import { sql } from 'kysely'
 import { callOf } from '../../../src/store/log/call.ts'
 import type { Database } from '../../../src/store/database/connection.ts'
-import { recordBatch } from '../../../src/store/log/batch.ts'
 import { countBatch } from '../../../src/store/popularity/counting.ts'
 import { feedBatch } from '../../../src/store/shoppers/shopper-profile.ts'
 import { createDatabase } from '../../harness/servers/database.ts'
@@ -12,6 +11,7 @@ import { useEventTypeCodes, ingestCoded } from '../rivals/coded-layout.ts'
 import { chunksOf, dayOfTraffic, type Item, rowOf } from '../items/events.ts'
 import { relationSizes, totalBytes } from '../measure/relation-sizes.ts'
 import { printTable } from '../measure/table.ts'
+import { recordBatch } from '../../harness/items/events.ts'
 
 const EVENTS = { full: 1_000_000, quick: 100_000 }
 const BATCH_EVENTS = 1_000

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Database } from '../../../src/store/database/connection.ts'
-import { type Month, makePartitions, monthOf, partitionOf } from '../../../src/store/log/month.ts'
+import { type Month, makePartitions, monthOf } from '../../../src/store/log/month.ts'
 import { dropOldMonths } from '../../../src/store/log/retention.ts'
 import { createDatabase, type TestDatabase } from '../../harness/servers/database.ts'
 import { type DuringIngest, workDuringIngest, logLockWaits } from '../ingest/during-ingest.ts'
@@ -9,6 +9,7 @@ import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
 import { DAY_MS } from '../../../src/contract/time.ts'
 import { interleaved, median } from '../measure/rounds.ts'
 import { withoutTimeout } from '../servers/without-timeout.ts'
+import { partitionOf } from '../../harness/items/months.ts'
 
 const FULL = { events: 10_000_000, seconds: 6, rounds: 2 }
 const QUICK = { events: 20_000, seconds: 1, rounds: 1 }

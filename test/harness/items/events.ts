@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { normalisedQuery } from '../../../src/contract/search.ts'
-import { callOf } from '../../../src/store/log/call.ts'
-import { recordBatch, type RecordedBatchResult, recordRows } from '../../../src/store/log/batch.ts'
+import { callOf, type Call } from '../../../src/store/log/call.ts'
+import { type RecordedBatchResult, recordRows, type InsertBatch } from '../../../src/store/log/batch.ts'
 import { countBatch } from '../../../src/store/popularity/counting.ts'
 import { SEARCHES } from '../../../src/store/log/search.ts'
 import { feedBatch } from '../../../src/store/shoppers/shopper-profile.ts'
 import type { Database } from '../../../src/store/database/connection.ts'
 import type { NewInteraction, NewRejection, NewSearch } from '../../../src/admission/rows.ts'
+import { INTERACTIONS } from '../../../src/store/log/interaction.ts'
 
 /** A checked interaction of now, with `changes`. */
 export function interaction(changes: Partial<NewInteraction> = {}): NewInteraction {
@@ -78,4 +79,15 @@ export function recordNewSearches(db: Database, searches: readonly NewSearch[]):
     searches.map((one, index) => ({ ...one, index })),
     [],
   )
+}
+
+/** Records a call's interactions once; see recordRows. */
+export function recordBatch(
+  db: Database,
+  call: Call,
+  interactions: readonly NewInteraction[],
+  rejections: readonly NewRejection[],
+  insert?: InsertBatch<NewInteraction>,
+): Promise<RecordedBatchResult> {
+  return recordRows(db, INTERACTIONS, call, interactions, rejections, insert)
 }
