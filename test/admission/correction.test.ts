@@ -15,7 +15,7 @@ const event = { session_id: 's', event_type: 'view', ref_type: 'Product', ref_id
 const ids = (item: unknown, nowMs = RECEIVED_MS) =>
   judgeInteractions([item], nowMs, () => 'none was given').rows.map(({ eventId, occurredAtMs }) => [eventId, occurredAtMs])
 
-test('an item without an id gets the id of its first call, with its own time or the time of arrival', () => {
+test('an item without an id gets the id of its first call, with its time or that of arrival', () => {
   const then = RECEIVED_MS - 5_000
   expect(ids(replayed(event))).toEqual([[eventIdFor(call, 3, RECEIVED_MS), RECEIVED_MS]])
   const timed = { ...event, occurred_at: new Date(then).toISOString() }
@@ -41,7 +41,7 @@ test('an item that is not an object, or has an invalid time, stays as it is and 
   expect(replayed({ ...event, occurred_at: 'yesterday' })).toEqual({ ...event, occurred_at: 'yesterday' })
 })
 
-test('a correction replaces fields, and removes those that it sets to null', () => {
+test('a correction replaces fields, and removes fields that it sets to null', () => {
   const item = { ...event, ref_id: 5, nonsense: 1, event_id: randomUUID(), occurred_at: '2026-02-01T00:00:00Z' }
   expect(replayed(item, { ref_id: 'lamp', nonsense: null })).toEqual({
     ...event,
@@ -55,7 +55,7 @@ test('a correction replaces an item that is not an object', () => {
   expect(replayed(7, event)).toEqual({ ...event, event_id: eventIdFor(call, 3, RECEIVED_MS) })
 })
 
-test('a corrected time replaces only the time in a UUIDv7, so that two copies of an event stay one event', () => {
+test('a corrected time replaces only the time in a UUIDv7, so that copies stay one event', () => {
   const event_id = uuidV7(Date.parse('2099-01-01T00:00:00Z'), Buffer.from('0123456789'))
   const future = { ...event, event_id, occurred_at: '2099-01-01T00:00:00Z' }
   const fixed = replayed(future, { occurred_at: '2026-03-01T11:00:00Z' }) as { event_id: string }

@@ -38,7 +38,7 @@ test.each([
   expect(normalisedQuery(query)).toBe(normalised)
 })
 
-test('normalising twice is the same as normalising once, and case and extra blanks make no difference', () => {
+test('normalising ignores case and extra blanks, and changes no normalised query', () => {
   fc.assert(
     fc.property(queries, (query) => {
       const normalised = normalisedQuery(query)

@@ -74,7 +74,7 @@ test('list shows open items, show their content, and replay sends them again', a
   ])
 })
 
-test('replay --all replays each open item once, and names those that are rejected again', async ({ db, database, stack }) => {
+test('replay --all replays each open item once, and names items that are rejected again', async ({ db, database, stack }) => {
   const sent = [event(5), event('x'.repeat(201))]
   const ids = await refuse(database, stack, ...sent)
   const all = await rejected(database, stack, ['replay', '--all'])

@@ -15,7 +15,7 @@ const FAIL_POINTS = ['record the payments', answerOf('RecordPayment')]
 const CALLBACKS = 6
 /** More than all calls of one `payAndDie` take with their counting. */
 const STATEMENTS_MAX = 300
-/** The endpoint dies after every 60th statement, with a first one that depends on the seed. */
+/** The endpoint dies after every 60th statement, and the seed chooses the first. */
 const STEP = 60
 const RESEND_MS = 50
 

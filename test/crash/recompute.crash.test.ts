@@ -71,7 +71,7 @@ async function recomputeAndDie(death: Death): Promise<boolean> {
 }
 
 test(
-  'wherever the endpoint is killed, a run completes, and writes its buckets and audit entries once',
+  'wherever the endpoint is killed, a run completes with its buckets and audit entries once',
   { timeout: 300_000 },
   async () => {
     const events = Array.from({ length: 3 * DAYS }, (_, n) =>

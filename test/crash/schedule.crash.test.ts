@@ -29,36 +29,32 @@ async function runFurtherSlots(count: number): Promise<void> {
   if (!haveRun) throw new Error(`${goal} slots have not run`)
 }
 
-test(
-  'after kills of any process, a schedule goes on: slots run in order, at most once, on the grid',
-  { timeout: 300_000 },
-  async () => {
-    const seed = Number(process.env['CRASH_SEED'] ?? Date.now() % 2 ** 31)
-    console.log(`CRASH_SEED=${seed}`)
-    const random = randomOf(seed, 'schedule')
-    await schedule().Start({ every_ms: SLOT_MS })
-    await runFurtherSlots(1)
-    for (const victim of Array.from({ length: KILLS }, (_, n) => (['endpoint', 'restate', 'postgres'] as Victim[])[n % 3]!)) {
-      if (victim === 'endpoint') {
-        // Between the commit of the note and its acknowledgement by Restate.
-        const { died } = await stack.arm({ point: STATEMENT_ANSWERED, occurrence: 1 + random.below(3) })
-        await died
-      } else {
-        await stack.kill(victim)
-      }
-      await stack.revive(victim)
-      // A new deploy starts its schedules again, which must have no effect.
-      if (random.chance(0.5)) await schedule().Start({ every_ms: SLOT_MS })
-      await runFurtherSlots(1 + random.below(RUNS_MAX))
+test('after kills of any process slots run in order, at most once, on the grid, without end', { timeout: 300_000 }, async () => {
+  const seed = Number(process.env['CRASH_SEED'] ?? Date.now() % 2 ** 31)
+  console.log(`CRASH_SEED=${seed}`)
+  const random = randomOf(seed, 'schedule')
+  await schedule().Start({ every_ms: SLOT_MS })
+  await runFurtherSlots(1)
+  for (const victim of Array.from({ length: KILLS }, (_, n) => (['endpoint', 'restate', 'postgres'] as Victim[])[n % 3]!)) {
+    if (victim === 'endpoint') {
+      // Between the commit of the note and its acknowledgement by Restate.
+      const { died } = await stack.arm({ point: STATEMENT_ANSWERED, occurrence: 1 + random.below(3) })
+      await died
+    } else {
+      await stack.kill(victim)
     }
-    await schedule().Stop({})
-    await waitUntilQuiet(stack)
+    await stack.revive(victim)
+    // A new deploy starts its schedules again, which must have no effect.
+    if (random.chance(0.5)) await schedule().Start({ every_ms: SLOT_MS })
+    await runFurtherSlots(1 + random.below(RUNS_MAX))
+  }
+  await schedule().Stop({})
+  await waitUntilQuiet(stack)
 
-    const slots = await slotsRun(stack.db)
-    expect(slots.filter(({ runs }) => runs !== 1)).toEqual([])
-    const instants = slots.map(({ slot }) => slot)
-    expect(instants).toEqual(instants.toSorted((one, other) => one - other))
-    expect(new Set(instants.map((slot) => (slot - instants[0]!) % SLOT_MS))).toEqual(new Set([0]))
-    expect(await schedule().Info({})).toMatchObject({ running: false, last_run: { outcome: 'completed' } })
-  },
-)
+  const slots = await slotsRun(stack.db)
+  expect(slots.filter(({ runs }) => runs !== 1)).toEqual([])
+  const instants = slots.map(({ slot }) => slot)
+  expect(instants).toEqual(instants.toSorted((one, other) => one - other))
+  expect(new Set(instants.map((slot) => (slot - instants[0]!) % SLOT_MS))).toEqual(new Set([0]))
+  expect(await schedule().Info({})).toMatchObject({ running: false, last_run: { outcome: 'completed' } })
+})

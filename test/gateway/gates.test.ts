@@ -14,7 +14,7 @@ function works() {
   return { begun, work, end: (name: string) => ends.get(name)!() }
 }
 
-test('a read gate runs so many reads, lets others wait in order, and turns away the next with its message', async () => {
+test('a read gate limits running and waiting reads, keeps their order, and refuses others', async () => {
   const { begun, work, end } = works()
   const gate = createReadGate({ readsMax: 2, waitingMax: 1, message: 'too many reads wait; ask again' })
   const answers = ['a', 'b', 'c'].map((name) => gate(work(name)))
@@ -36,7 +36,7 @@ test('a read that fails gives its place to the next', async () => {
   expect(await next).toBe('read')
 })
 
-test('a call gate bounds the bytes of running and waiting calls, and reports each request that it turns away', async () => {
+test('a call gate limits the bytes of its calls, and reports each request that it refuses', async () => {
   const { begun, work, end } = works()
   let turnedAway = 0
   const gate = createCallGate({ callsMax: 1, waitingMax: 10, bytesMax: 100, onFull: () => turnedAway++ })

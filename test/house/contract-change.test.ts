@@ -149,7 +149,7 @@ test.each<[string, z.ZodType, z.ZodType, { request: string; answer: string }]>([
   expect(told).toEqual({ request: [expected.request], answer: [expected.answer] })
 })
 
-test('a number that must now be whole breaks requests, and one that may now be a fraction breaks answers', () => {
+test('number to integer breaks requests, and integer to number breaks answers', () => {
   expect(clauses({ type: 'number' }, { type: 'integer' })).toEqual({ request: [' was of another type'], answer: [FINE] })
   expect(clauses({ type: 'integer' }, { type: 'number' })).toEqual({ request: [FINE], answer: [' was of another type'] })
 })

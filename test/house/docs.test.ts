@@ -30,10 +30,14 @@ test('every link leads to a file, and to a heading of it', () => {
 /** Rooms that ARCHITECTURE.md plans for technologies that are not here yet. */
 const PLANNED = ['src/workers', 'src/external', 'src/page', 'src/consumer']
 
+/** Paths from the root of the checkout in backticks. A placeholder like <noun> stands for any name. */
+const PATH = /`((?:src|services|test|sql|ops|docs)\/[\w./<>-]*)`/g
+
 test('every path in a page exists', () => {
+  const exists = (path: string) => globSync(path.replaceAll(/<\w+>/g, '*'), { cwd: CHECKOUT }).length > 0
   const missing = TEXTS.flatMap((page) => {
-    const paths = [...readPage(page).matchAll(/`((?:src|services|test|sql|ops|docs)\/[\w./-]*)`/g)].map(([, path]) => path!)
-    return paths.filter((path) => !existsSync(join(CHECKOUT, path)) && !PLANNED.includes(path)).map((path) => `${page}: ${path}`)
+    const paths = [...readPage(page).matchAll(PATH)].map(([, path]) => path!)
+    return paths.filter((path) => !exists(path) && !PLANNED.includes(path)).map((path) => `${page}: ${path}`)
   })
   expect(missing).toEqual([])
 })

@@ -154,7 +154,7 @@ test.each([
   await expect(checkPrepared(url, 'refuse')).rejects.toThrow(new StartError(sentence))
 })
 
-test('start waits for a database that is down, and not for one that refuses the connection', async () => {
+test('start waits for a database that is down, and not after it refused the connection', async () => {
   const urls = await urlsOfMistakes()
   await checkPrepared(urls['away']!, 'wait')
   for (const mistake of ['unprepared', 'password', 'user', 'database']) {

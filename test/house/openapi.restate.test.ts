@@ -74,7 +74,7 @@ test('every operation has a summary, a description, and examples that match thei
   }
 })
 
-test('the security of an operation follows from the access of its route, and its errors are described', async ({
+test("an operation's security follows from the access of its route, and its errors are described", async ({
   database,
   stack,
 }) => {

@@ -30,7 +30,7 @@ test('./footfall says to run npm ci where no packages are installed', () => {
   expect(stderr).toMatch(/^Footfall's packages are not installed: run npm ci in .* first\.\n$/)
 })
 
-test('no page, message or script runs the program by npx, which takes a package of its name from the registry', () => {
+test('no page, message or script runs the program by npx, which may download another package', () => {
   const files = execFileSync('git', ['ls-files'], { cwd: CHECKOUT, encoding: 'utf8' })
     .split('\n')
     .filter((file) => file !== '' && existsSync(join(CHECKOUT, file)))
