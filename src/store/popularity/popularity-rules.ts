@@ -78,7 +78,10 @@ export async function rescore(db: Database, rules: Rules, actor = SYSTEM_ACTOR):
     const products = await recomputeProducts(tx)
     const { weightsName, halfLifeHours, windowHours } = rules
     await audit(tx, {
-      ...{ actor, action: 'weights.change', resourceType: 'weights', resourceId: String(weightsVersion) },
+      actor,
+      action: 'weights.change',
+      resourceType: 'weights',
+      resourceId: String(weightsVersion),
       metadata: { name: weightsName, half_life_hours: halfLifeHours, window_hours: windowHours, products },
     })
     return { weightsVersion, products }
