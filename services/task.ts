@@ -9,7 +9,7 @@ import {
 import { notFound } from '../src/contract/decided-error.ts'
 import type { TaskRun } from '../src/contract/schedule.ts'
 import { scheduleApi, taskApi } from '../src/contract/services.ts'
-import { instantOf } from '../src/contract/time.ts'
+import { instantOf } from '../src/contract/fields/time.ts'
 import type { Deps, RetryLimits } from './handler/deps.ts'
 import { PRIVATE_READ, RUN } from './handler/handler-options.ts'
 import { FINAL } from './handler/step.ts'

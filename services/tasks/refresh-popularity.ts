@@ -1,4 +1,4 @@
-import { HOUR_MS } from '../../src/contract/time.ts'
+import { HOUR_MS } from '../../src/contract/fields/time.ts'
 import { refreshRising } from '../../src/store/popularity/rising.ts'
 import { refreshTrending } from '../../src/store/popularity/trending-window.ts'
 import type { Task } from '../handler/deps.ts'

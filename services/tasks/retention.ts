@@ -1,4 +1,4 @@
-import { HOUR_MS } from '../../src/contract/time.ts'
+import { HOUR_MS } from '../../src/contract/fields/time.ts'
 import { dropOldMonths } from '../../src/store/log/retention.ts'
 import type { Task } from '../handler/deps.ts'
 import { step } from '../handler/step.ts'

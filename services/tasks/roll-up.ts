@@ -1,4 +1,4 @@
-import { DAY_MS } from '../../src/contract/time.ts'
+import { DAY_MS } from '../../src/contract/fields/time.ts'
 import { rollUpSome } from '../../src/store/popularity/roll-up.ts'
 import type { Task } from '../handler/deps.ts'
 import { step } from '../handler/step.ts'

@@ -1,7 +1,7 @@
 import { type ObjectContext, rpc } from '@restatedev/restate-sdk'
 import type { RecordedBatch } from '../../src/contract/recorded-batch.ts'
 import { catalogApi, popularityApi } from '../../src/contract/services.ts'
-import { HOUR_MS } from '../../src/contract/time.ts'
+import { HOUR_MS } from '../../src/contract/fields/time.ts'
 import { leftBehind } from '../../src/store/log/backlog.ts'
 import type { Deps, Task } from '../handler/deps.ts'
 import { step } from '../handler/step.ts'

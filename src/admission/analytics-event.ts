@@ -1,5 +1,5 @@
 import { AnalyticsEvent } from '../contract/analytics-event.ts'
-import { millisecondsOf } from '../contract/time.ts'
+import { millisecondsOf } from '../contract/fields/time.ts'
 import { type Judged, judgeEach, type Verdict } from './judge-each.ts'
 import { parseItem } from './parse-item.ts'
 import type { CalledAnalyticsEvent } from './rows.ts'

@@ -1,4 +1,4 @@
-import { timeForUuidV7, timeOfUuidV7, uuidV7WithTime } from '../contract/event-id.ts'
+import { timeForUuidV7, timeOfUuidV7, uuidV7WithTime } from '../contract/fields/event-id.ts'
 import type { Correction } from '../contract/rejected.ts'
 
 /**

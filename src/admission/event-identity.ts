@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { timeForUuidV7, uuidV7 } from '../contract/event-id.ts'
-import { toWritable } from '../contract/json.ts'
-import { instantOf } from '../contract/time.ts'
+import { timeForUuidV7, uuidV7 } from '../contract/fields/event-id.ts'
+import { toWritable } from '../contract/fields/json.ts'
+import { instantOf } from '../contract/fields/time.ts'
 import { type Privacy, withPrivacy } from './privacy.ts'
 
 /** The id and time that were assigned to an event without an id, and its position in the request. */

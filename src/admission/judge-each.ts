@@ -1,5 +1,5 @@
 import type { Rejection } from './rows.ts'
-import { toWritable } from '../contract/json.ts'
+import { toWritable } from '../contract/fields/json.ts'
 
 /** The result of checking an item: a row for the store, or the reason why it is rejected. */
 export type Verdict<Row> = { row: Row } | { rejection: Pick<Rejection, 'code' | 'field' | 'message'> }

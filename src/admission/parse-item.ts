@@ -1,9 +1,9 @@
 import type { z } from 'zod'
-import { isStorable } from '../contract/text.ts'
-import { plainMessage } from '../contract/zod-messages.ts'
+import { isStorable } from '../contract/fields/text.ts'
+import { plainMessage } from '../contract/fields/zod-messages.ts'
 import type { Rejection } from './rows.ts'
-import { isUnwritableMark } from '../contract/json.ts'
-import { UNWRITABLE_MESSAGE } from '../contract/json.ts'
+import { isUnwritableMark } from '../contract/fields/json.ts'
+import { UNWRITABLE_MESSAGE } from '../contract/fields/json.ts'
 
 const FIELD_CHARACTERS_MAX = 200
 

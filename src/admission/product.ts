@@ -1,5 +1,5 @@
 import { Product, type Product as ProductItem } from '../contract/product.ts'
-import { millisecondsOf } from '../contract/time.ts'
+import { millisecondsOf } from '../contract/fields/time.ts'
 import { type Judged, judgeEach, type Verdict } from './judge-each.ts'
 import { parseItem } from './parse-item.ts'
 import type { ProductVersion } from './rows.ts'

@@ -1,4 +1,4 @@
-import { EARLIEST_MS } from '../contract/time.ts'
+import { EARLIEST_MS } from '../contract/fields/time.ts'
 import type { Rejection } from './rows.ts'
 
 /** How far a sender's clock may be ahead. */

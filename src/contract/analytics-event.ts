@@ -1,12 +1,12 @@
 import { z } from 'zod'
-import { Currency } from './currency.ts'
+import { Currency } from './fields/currency.ts'
 import { BATCH_ITEMS_MAX, CreateInteractionResponse, Metadata } from './interaction.ts'
 import { handler } from './handler.ts'
-import { uncheckedItems } from './item-schema.ts'
+import { uncheckedItems } from './fields/item-schema.ts'
 import { SourceSlug, TOTAL_MAX } from './payment.ts'
-import { wholeNumber } from './whole-number.ts'
-import { Id } from './id.ts'
-import { Instant } from './instant.ts'
+import { wholeNumber } from './fields/whole-number.ts'
+import { Id } from './fields/id.ts'
+import { Instant } from './fields/instant.ts'
 
 const PROCESSING_MS_MAX = 2 ** 31 - 1
 

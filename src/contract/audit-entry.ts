@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { pageLimit, PageOffset } from './page.ts'
-import { storableText } from './text.ts'
+import { pageLimit, PageOffset } from './fields/page.ts'
+import { storableText } from './fields/text.ts'
 
 export const AuditEntriesRequest = z.strictObject({
   action: storableText(200).optional().describe('E.g. `key.create`.'),

@@ -1,6 +1,6 @@
 import { iface } from '@restatedev/restate-sdk-core'
 import { z } from 'zod'
-import { pathOf, plainMessage } from './zod-messages.ts'
+import { pathOf, plainMessage } from './fields/zod-messages.ts'
 
 interface Described<Input extends z.ZodType, Output extends z.ZodType> {
   input: Input

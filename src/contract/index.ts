@@ -1,11 +1,11 @@
 /** What another TypeScript service needs to call Footfall: descriptors for a typed client, and the schemas behind them. */
 export { AnalyticsEvent, EVENT_STATUSES, type EventStatus, RecordEventsRequest } from './analytics-event.ts'
 export { AuditEntriesRequest, AuditEntriesResponse, AuditEntry } from './audit-entry.ts'
-export { Currency } from './currency.ts'
+export { Currency } from './fields/currency.ts'
 export { ErrorBody, type ErrorCode, STATUS_OF_CODE } from './error.ts'
-export { timeForUuidV7, timeOfUuidV7, uuidV7, uuidV7WithTime } from './event-id.ts'
-export { Id, isAddressable, ProductId } from './id.ts'
-export { Instant } from './instant.ts'
+export { timeForUuidV7, timeOfUuidV7, uuidV7, uuidV7WithTime } from './fields/event-id.ts'
+export { Id, isAddressable, ProductId } from './fields/id.ts'
+export { Instant } from './fields/instant.ts'
 export {
   BATCH_ITEMS_MAX,
   BODY_BYTES_MAX,
@@ -19,8 +19,8 @@ export {
   RejectedItem,
   SubmittedResponse,
 } from './interaction.ts'
-export { isStorableJson } from './json.ts'
-export { OFFSET_MAX } from './page.ts'
+export { isStorableJson } from './fields/json.ts'
+export { OFFSET_MAX } from './fields/page.ts'
 export type { AdaptedCallback, PaymentAdapter, SignedWebhook } from './payment-adapter.ts'
 export {
   CALLBACKS_MAX,
@@ -148,6 +148,6 @@ export {
   SERVICE_APIS,
   taskApi,
 } from './services.ts'
-export { isStorable, storableText } from './text.ts'
-export { DAY_MS, EARLIEST_MS, HOUR_MS, instantOf, isTimeZone, millisecondsOf, RANGE_DAYS_DEFAULT } from './time.ts'
+export { isStorable, storableText } from './fields/text.ts'
+export { DAY_MS, EARLIEST_MS, HOUR_MS, instantOf, isTimeZone, millisecondsOf, RANGE_DAYS_DEFAULT } from './fields/time.ts'
 export { Drift, VerifyResponse } from './verify.ts'

@@ -1,11 +1,11 @@
 import { z } from 'zod'
 import { handler } from './handler.ts'
-import { uncheckedItems } from './item-schema.ts'
-import { storableText } from './text.ts'
-import { Id } from './id.ts'
-import { isAddressable } from './id.ts'
-import { isStorableJson } from './json.ts'
-import { Instant } from './instant.ts'
+import { uncheckedItems } from './fields/item-schema.ts'
+import { storableText } from './fields/text.ts'
+import { Id } from './fields/id.ts'
+import { isAddressable } from './fields/id.ts'
+import { isStorableJson } from './fields/json.ts'
+import { Instant } from './fields/instant.ts'
 
 export const EVENT_TYPE_PATTERN = /^[a-z0-9_]{1,64}$/
 export const BATCH_ITEMS_MAX = 10_000

@@ -1,12 +1,12 @@
 import { z } from 'zod'
-import { Currency } from './currency.ts'
+import { Currency } from './fields/currency.ts'
 import { RejectedItem } from './interaction.ts'
 import { handler } from './handler.ts'
-import { uncheckedItems } from './item-schema.ts'
-import { wholeNumber } from './whole-number.ts'
-import { Id } from './id.ts'
-import { ProductId } from './id.ts'
-import { Instant } from './instant.ts'
+import { uncheckedItems } from './fields/item-schema.ts'
+import { wholeNumber } from './fields/whole-number.ts'
+import { Id } from './fields/id.ts'
+import { ProductId } from './fields/id.ts'
+import { Instant } from './fields/instant.ts'
 
 /** A bound, because each callback of a call waits until all of them are settled. */
 export const CALLBACKS_MAX = 100

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { POPULARITY_EXAMPLE, Popularity } from './popularity.ts'
-import { wholeNumber } from './whole-number.ts'
+import { wholeNumber } from './fields/whole-number.ts'
 import { handler } from './handler.ts'
-import { Id } from './id.ts'
-import { NextCursor, pageCursor, pageLimit } from './page.ts'
+import { Id } from './fields/id.ts'
+import { NextCursor, pageCursor, pageLimit } from './fields/page.ts'
 
 /** The number that orders a list of popular products in each mode, best first. Ties are ordered by id. */
 export const MODES = {

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { handler } from './handler.ts'
-import { NextCursor, pageCursor, pageLimit } from './page.ts'
+import { NextCursor, pageCursor, pageLimit } from './fields/page.ts'
 import { RecordedBatch } from './recorded-batch.ts'
-import { ProductId } from './id.ts'
+import { ProductId } from './fields/id.ts'
 
 const Count = z.int()
 

@@ -1,13 +1,13 @@
 import { z } from 'zod'
-import { Currency } from './currency.ts'
+import { Currency } from './fields/currency.ts'
 import { BATCH_ITEMS_MAX, RejectedItem } from './interaction.ts'
 import { handler } from './handler.ts'
-import { uncheckedItems } from './item-schema.ts'
+import { uncheckedItems } from './fields/item-schema.ts'
 import { RecordedBatch } from './recorded-batch.ts'
-import { storableText } from './text.ts'
-import { Id } from './id.ts'
-import { ProductId } from './id.ts'
-import { Instant } from './instant.ts'
+import { storableText } from './fields/text.ts'
+import { Id } from './fields/id.ts'
+import { ProductId } from './fields/id.ts'
+import { Instant } from './fields/instant.ts'
 
 export const NAME_CHARACTERS_MAX = 1_000
 

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { handler, Nothing, sharedHandler } from './handler.ts'
-import { pageLimit, PageOffset } from './page.ts'
+import { pageLimit, PageOffset } from './fields/page.ts'
 import { ReportDay, WINDOWS } from './report.ts'
-import { storableText } from './text.ts'
+import { storableText } from './fields/text.ts'
 
 export const RUN_STATUSES = ['pending', 'running', 'completed', 'failed', 'cancelled'] as const
 export type RunStatus = (typeof RUN_STATUSES)[number]

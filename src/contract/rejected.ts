@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { handler } from './handler.ts'
 import { KINDS, kindsWith } from './kinds.ts'
-import { NextCursor, pageCursor, pageLimit } from './page.ts'
-import { storableText } from './text.ts'
+import { NextCursor, pageCursor, pageLimit } from './fields/page.ts'
+import { storableText } from './fields/text.ts'
 
 const BATCH_ID_PATTERN = /^\d{1,18}$/
 const INDEX_MAX = 999_999_999

@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import { EVENT_STATUSES } from './analytics-event.ts'
 import { handler } from './handler.ts'
-import { pageLimit, PageOffset } from './page.ts'
+import { pageLimit, PageOffset } from './fields/page.ts'
 import { SourceSlug } from './payment.ts'
-import { storableText } from './text.ts'
-import { unlessMissing } from './zod-messages.ts'
+import { storableText } from './fields/text.ts'
+import { unlessMissing } from './fields/zod-messages.ts'
 
 export const REPORT_SLUGS = ['volume-by-period', 'status-counts', 'top-entities'] as const
 export type ReportSlug = (typeof REPORT_SLUGS)[number]

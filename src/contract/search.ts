@@ -1,12 +1,12 @@
 import { z } from 'zod'
 import { handler } from './handler.ts'
 import { CreateInteractionResponse, Interaction } from './interaction.ts'
-import { uncheckedItems } from './item-schema.ts'
-import { NextCursor, pageCursor, pageLimit } from './page.ts'
-import { storableText } from './text.ts'
-import { wholeNumber } from './whole-number.ts'
-import { Id } from './id.ts'
-import { ProductId } from './id.ts'
+import { uncheckedItems } from './fields/item-schema.ts'
+import { NextCursor, pageCursor, pageLimit } from './fields/page.ts'
+import { storableText } from './fields/text.ts'
+import { wholeNumber } from './fields/whole-number.ts'
+import { Id } from './fields/id.ts'
+import { ProductId } from './fields/id.ts'
 
 export const QUERY_CHARACTERS_MAX = 200
 /** The products of a page of results. */

@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import { Currency } from './currency.ts'
+import { Currency } from './fields/currency.ts'
 import { ReportDay } from './report.ts'
-import { isTimeZone } from './time.ts'
+import { isTimeZone } from './fields/time.ts'
 import { handler } from './handler.ts'
-import { Id } from './id.ts'
+import { Id } from './fields/id.ts'
 
 /** Longer charts cannot be read, and would let a caller keep the database busy. */
 export const BUCKETS_MAX = 1_000

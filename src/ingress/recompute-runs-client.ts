@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { uuidV7 } from '../contract/event-id.ts'
+import { uuidV7 } from '../contract/fields/event-id.ts'
 import type { CancelRun, RecomputeRun, StartRun } from '../contract/recompute-run.ts'
 import { recomputeRunApi } from '../contract/services.ts'
 import type { Ingress } from './clients.ts'

@@ -1,5 +1,5 @@
 import type { ReportWindow } from '../contract/report.ts'
-import { DAY_MS } from '../contract/time.ts'
+import { DAY_MS } from '../contract/fields/time.ts'
 import { type Day, type Days, daysAfter, daysIn, startOf } from './day.ts'
 
 /** How many days a bucket of each window has. */

@@ -1,5 +1,5 @@
 import { invalidField } from '../contract/decided-error.ts'
-import { DAY_MS, EARLIEST_MS, instantOf, RANGE_DAYS_DEFAULT } from '../contract/time.ts'
+import { DAY_MS, EARLIEST_MS, instantOf, RANGE_DAYS_DEFAULT } from '../contract/fields/time.ts'
 
 /** A day as `2026-03-01`, of UTC unless a time zone is named. */
 export type Day = string

@@ -1,4 +1,4 @@
-import { DAY_MS, HOUR_MS } from '../contract/time.ts'
+import { DAY_MS, HOUR_MS } from '../contract/fields/time.ts'
 
 /** The hours of a list, and the instants that its decayed sums refer to. */
 export interface Span {

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { judgeInteractions } from '../../src/admission/interaction.ts'
 import { correctedItem } from '../../src/admission/correction.ts'
-import { timeOfUuidV7, uuidV7 } from '../../src/contract/event-id.ts'
+import { timeOfUuidV7, uuidV7 } from '../../src/contract/fields/event-id.ts'
 import { rejectedIdOf, rejectedKeyOf, type Correction } from '../../src/contract/rejected.ts'
 import { callOf, eventIdFor } from '../../src/store/log/call.ts'
 

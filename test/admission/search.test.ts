@@ -9,7 +9,7 @@ import {
   SearchClick,
   SHOWN_PRODUCTS_MAX,
 } from '../../src/contract/search.ts'
-import { isStorable } from '../../src/contract/text.ts'
+import { isStorable } from '../../src/contract/fields/text.ts'
 import { encodeCursor } from '../../src/store/database/cursor.ts'
 
 /** Texts of all of Unicode, with many characters that normalising changes. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { instantOf } from '../../src/contract/time.ts'
+import { instantOf } from '../../src/contract/fields/time.ts'
 import { csvRows } from '../../src/cli/import/csv.ts'
 import { offsetMinutesOf, readInstant } from '../../src/cli/import/instant.ts'
 import { INTERACTIONS } from '../../src/cli/import/interactions.ts'

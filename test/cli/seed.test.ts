@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { AnalyticsEvent } from '../../src/contract/analytics-event.ts'
-import { DAY_MS } from '../../src/contract/time.ts'
+import { DAY_MS } from '../../src/contract/fields/time.ts'
 import { SEED_DAYS, SEED_ENTITIES, SEED_EVENTS, seedEvents } from '../../src/cli/seed/events.ts'
 
 const END_MS = Date.parse('2026-03-01T00:00:00Z')

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { SellerDashboardResponse } from '../../src/contract/seller-dashboard.ts'
-import { DAY_MS, instantOf } from '../../src/contract/time.ts'
+import { DAY_MS, instantOf } from '../../src/contract/fields/time.ts'
 import { barsOf } from '../../src/cli/seller/bars.ts'
 import { cutTo, harmless, spacesTo, widthOf } from '../../src/cli/seller/cells.ts'
 import { linesOf } from '../../src/cli/seller/lines.ts'

@@ -1,7 +1,7 @@
-import { uuidV7 } from '../../src/contract/event-id.ts'
+import { uuidV7 } from '../../src/contract/fields/event-id.ts'
 import type { RejectedItem } from '../../src/contract/interaction.ts'
 import { SEARCH_IMPRESSION } from '../../src/contract/search.ts'
-import { DAY_MS, HOUR_MS, instantOf } from '../../src/contract/time.ts'
+import { DAY_MS, HOUR_MS, instantOf } from '../../src/contract/fields/time.ts'
 import { PRESETS } from '../../src/ranking/weights.ts'
 import type { Random } from '../../src/cli/demo/random.ts'
 

@@ -1,7 +1,7 @@
 import * as clients from '@restatedev/restate-sdk-clients'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { scheduleApi } from '../../src/contract/services.ts'
-import { HOUR_MS } from '../../src/contract/time.ts'
+import { HOUR_MS } from '../../src/contract/fields/time.ts'
 import { waitUntilQuiet } from './wait-until-quiet.ts'
 import { ANYWHERE } from './endpoint-messages.ts'
 import { prepareSlots, slotsRun } from './slots.ts'

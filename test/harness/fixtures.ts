@@ -6,7 +6,7 @@ import { type StackChanges, startStack } from './servers/stack.ts'
 /*
  * What tests start, as fixtures of vitest. A file imports the variant that has what it needs, as `test`:
  *
- *   import { restateTest as test } from '../harness/fixtures.ts'
+ *   import { restateTest as test } from './fixtures.ts'
  *   test.beforeEach(({ db }) => clear(db))
  *   test('a batch sent twice is counted once', async ({ db, stack }) => { … })
  *   test.for([[1, 2], [3, 4]])('%i and %i', async ([a, b], { db }) => { … })

@@ -47,6 +47,7 @@ const WIRING = ['src/main', 'src/cli']
  * A room without a row here has no sub-rooms.
  */
 const SUB_ROOMS: Record<string, string[][]> = {
+  'src/contract': [['fields']],
   'src/store': [
     ['database'],
     ['audit'],

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { timeOfUuidV7, uuidV7 } from '../../src/contract/event-id.ts'
+import { timeOfUuidV7, uuidV7 } from '../../src/contract/fields/event-id.ts'
 import { withEventIds } from '../../src/admission/event-identity.ts'
 import { callOf, eventIdFor } from '../../src/store/log/call.ts'
 

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { KINDS } from '../../src/contract/kinds.ts'
 import { SERVICE_APIS } from '../../src/contract/services.ts'
-import { plainMessage } from '../../src/contract/zod-messages.ts'
+import { plainMessage } from '../../src/contract/fields/zod-messages.ts'
 
 const { schema: Interaction } = KINDS.interaction
 const VIEW = { session_id: 's-1', event_type: 'view', ref_type: 'Product', ref_id: 'lamp' }

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { expect } from 'vitest'
-import { DAY_MS } from '../../src/contract/time.ts'
+import { DAY_MS } from '../../src/contract/fields/time.ts'
 import { connect, type Database } from '../../src/store/database/connection.ts'
 import { LOG_TABLES, makePartitions, monthOf } from '../../src/store/log/month.ts'
 import { rescore } from '../../src/store/popularity/popularity-rules.ts'

@@ -7,7 +7,7 @@ import {
   type SearchQuery,
   type SearchQueryFilter,
 } from '../../src/contract/search.ts'
-import { DAY_MS } from '../../src/contract/time.ts'
+import { DAY_MS } from '../../src/contract/fields/time.ts'
 import { encodeCursor } from '../../src/store/database/cursor.ts'
 import { searchQueries, searchQueryPositionOf } from '../../src/store/log/search-query.ts'
 import { clear } from '../harness/servers/database.ts'

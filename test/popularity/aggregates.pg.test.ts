@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import { HOUR_MS } from '../../src/contract/time.ts'
+import { HOUR_MS } from '../../src/contract/fields/time.ts'
 import { PRESETS } from '../../src/ranking/weights.ts'
 import { callOf } from '../../src/store/log/call.ts'
 import type { RecordedBatchResult } from '../../src/store/log/batch.ts'

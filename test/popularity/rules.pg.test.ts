@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { expect } from 'vitest'
-import { HOUR_MS } from '../../src/contract/time.ts'
+import { HOUR_MS } from '../../src/contract/fields/time.ts'
 import { PRESETS } from '../../src/ranking/weights.ts'
 import { currentRules, rescore } from '../../src/store/popularity/popularity-rules.ts'
 import { refreshTrending, repairTrending } from '../../src/store/popularity/trending-window.ts'

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { sql } from 'kysely'
 import { expect } from 'vitest'
-import { HOUR_MS } from '../../src/contract/time.ts'
+import { HOUR_MS } from '../../src/contract/fields/time.ts'
 import { PRESETS } from '../../src/ranking/weights.ts'
 import { takeLock } from '../../src/store/database/locks.ts'
 import { refreshTrending, repairTrending } from '../../src/store/popularity/trending-window.ts'

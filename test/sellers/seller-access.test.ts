@@ -22,7 +22,7 @@ import {
   startTokenIssuer,
 } from '../harness/clients/token-issuer.ts'
 import { READ } from '../harness/items/keys.ts'
-import { Id } from '../../src/contract/id.ts'
+import { Id } from '../../src/contract/fields/id.ts'
 
 const OF_SELLER = '/api/v1/test/seller'
 /** An issuer that does not answer. */

@@ -8,7 +8,7 @@ import {
   SellerDashboardResponse,
   TOP_PRODUCTS,
 } from '../../src/contract/seller-dashboard.ts'
-import { DAY_MS, HOUR_MS, instantOf, millisecondsOf } from '../../src/contract/time.ts'
+import { DAY_MS, HOUR_MS, instantOf, millisecondsOf } from '../../src/contract/fields/time.ts'
 import { sellerDashboard } from '../../src/store/sellers/seller-dashboard.ts'
 import { clearSales, type Line, saleLine, storeSales } from '../harness/items/sales.ts'
 import { changed, expectedDashboard, expectRounded, expectSame } from '../harness/reference/seller-dashboard.ts'

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import * as clients from '@restatedev/restate-sdk-clients'
 import { sql } from 'kysely'
 import { expect } from 'vitest'
-import { timeOfUuidV7, uuidV7 } from '../../src/contract/event-id.ts'
+import { timeOfUuidV7, uuidV7 } from '../../src/contract/fields/event-id.ts'
 import {
   type RejectedInteraction,
   type RejectedKey,

@@ -3,7 +3,7 @@ import { type ApiKey, listApiKeys, revokeApiKey, type Scope, SCOPES } from '../.
 import { readConfig } from '../../main/config/config.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 import { StartError } from '../../main/config/start-error.ts'
-import { Id } from '../../contract/id.ts'
+import { Id } from '../../contract/fields/id.ts'
 import { auditKey, createKey } from './key-create.ts'
 
 const NAME_CHARACTERS_MAX = 100

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { SourceSlug } from '../../contract/payment.ts'
-import { storableText } from '../../contract/text.ts'
+import { storableText } from '../../contract/fields/text.ts'
 import { changeSource, eventSources, type SourceChanges } from '../../store/reports/event-source.ts'
 import { actor } from '../terminal/actor.ts'
 import { readConfig } from '../../main/config/config.ts'

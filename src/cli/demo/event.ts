@@ -1,6 +1,6 @@
-import { uuidV7 } from '../../contract/event-id.ts'
+import { uuidV7 } from '../../contract/fields/event-id.ts'
 import type { Interaction } from '../../contract/interaction.ts'
-import { instantOf } from '../../contract/time.ts'
+import { instantOf } from '../../contract/fields/time.ts'
 import type { Shopper } from './shop.ts'
 import type { Step } from './visit.ts'
 

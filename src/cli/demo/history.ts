@@ -3,7 +3,7 @@ import { eventOf, type IdentifiedEvent } from './event.ts'
 import { type Random, randomOf } from './random.ts'
 import type { Shop } from './shop.ts'
 import { visitOf } from './visit.ts'
-import { HOUR_MS } from '../../contract/time.ts'
+import { HOUR_MS } from '../../contract/fields/time.ts'
 
 const HOURS_PER_DAY = 24
 

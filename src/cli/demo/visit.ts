@@ -1,4 +1,4 @@
-import { DAY_MS } from '../../contract/time.ts'
+import { DAY_MS } from '../../contract/fields/time.ts'
 import type { PRESETS } from '../../ranking/weights.ts'
 import type { Product } from './catalog.ts'
 import type { Random } from './random.ts'

@@ -1,4 +1,4 @@
-import { instantOf } from '../../contract/time.ts'
+import { instantOf } from '../../contract/fields/time.ts'
 import { Unreadable } from './unreadable.ts'
 import { StartError } from '../../main/config/start-error.ts'
 

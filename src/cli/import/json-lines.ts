@@ -1,7 +1,7 @@
 import { type Line, problemOf } from './line.ts'
 import type { BrokenRow, Row } from './row.ts'
-import { UNWRITABLE_MESSAGE } from '../../contract/json.ts'
-import { toWritable } from '../../contract/json.ts'
+import { UNWRITABLE_MESSAGE } from '../../contract/fields/json.ts'
+import { toWritable } from '../../contract/fields/json.ts'
 
 /** Reads one JSON object per line; its keys are the columns. Blank lines are skipped. */
 export async function* jsonRows(lines: AsyncIterable<Line[]>): AsyncGenerator<(Row | BrokenRow)[]> {

@@ -1,7 +1,7 @@
 import * as clients from '@restatedev/restate-sdk-clients'
 import { Product, type UpsertProductsRequest, type UpsertProductsResponse } from '../../contract/product.ts'
 import { catalogApi } from '../../contract/services.ts'
-import { instantOf } from '../../contract/time.ts'
+import { instantOf } from '../../contract/fields/time.ts'
 import { readInstant } from './instant.ts'
 import type { ItemKind } from './item-kind.ts'
 import { readPrice } from './price.ts'

@@ -1,5 +1,5 @@
 import type { AnalyticsEvent } from '../../contract/analytics-event.ts'
-import { DAY_MS, instantOf } from '../../contract/time.ts'
+import { DAY_MS, instantOf } from '../../contract/fields/time.ts'
 import { type Random, randomOf, rankOf, zipf } from '../demo/random.ts'
 
 export const SEED_EVENTS = 25_000

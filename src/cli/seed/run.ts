@@ -5,7 +5,7 @@ import type { AnalyticsEvent, RecordEventsRequest } from '../../contract/analyti
 import type { CreateInteractionResponse } from '../../contract/interaction.ts'
 import { REPORT_SLUGS, type ReportRow, type ReportWindow, WINDOWS } from '../../contract/report.ts'
 import { analyticApi } from '../../contract/services.ts'
-import { DAY_MS } from '../../contract/time.ts'
+import { DAY_MS } from '../../contract/fields/time.ts'
 import { createIngress } from '../../ingress/clients.ts'
 import { createRecomputeRunsClient, type Runs } from '../../ingress/recompute-runs-client.ts'
 import { refusalOf } from '../../ingress/refusal.ts'

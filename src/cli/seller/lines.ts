@@ -1,5 +1,5 @@
 import type { SellerDashboardResponse } from '../../contract/seller-dashboard.ts'
-import { DAY_MS } from '../../contract/time.ts'
+import { DAY_MS } from '../../contract/fields/time.ts'
 import { barsOf } from './bars.ts'
 import { cutTo, harmless, spacesTo, widthOf } from './cells.ts'
 import { moneyIn } from './money.ts'

@@ -1,6 +1,6 @@
 import { createRemoteJWKSet, errors, jwtVerify, type JWTVerifyGetKey } from 'jose'
 import { DecidedError } from '../../contract/decided-error.ts'
-import { Id } from '../../contract/id.ts'
+import { Id } from '../../contract/fields/id.ts'
 import { shareRunning } from '../caching/share-running.ts'
 
 /** The seller that a token names. @throws DecidedError for a token that is not valid, or names none. */

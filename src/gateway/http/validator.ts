@@ -1,7 +1,7 @@
 import type { FastifySchemaCompiler } from 'fastify'
 import type { z } from 'zod'
 import { DecidedError, type FieldProblem } from '../../contract/decided-error.ts'
-import { pathOf, plainMessage } from '../../contract/zod-messages.ts'
+import { pathOf, plainMessage } from '../../contract/fields/zod-messages.ts'
 
 /** Checks the parts of a request against the schemas of its route. */
 export const validatorCompiler: FastifySchemaCompiler<z.ZodType> =

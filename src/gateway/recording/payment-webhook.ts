@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { DecidedError } from '../../contract/decided-error.ts'
 import type { AdaptedCallback, PaymentAdapter } from '../../contract/payment-adapter.ts'
 import { CALLBACKS_MAX, PaymentCallback } from '../../contract/payment.ts'
-import { plainMessage } from '../../contract/zod-messages.ts'
+import { plainMessage } from '../../contract/fields/zod-messages.ts'
 import { requireSignature } from '../access/webhook-signature.ts'
 
 /** The header of callbacks in Footfall's own form. */

@@ -1,8 +1,8 @@
 import type { RouteShorthandOptions } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { AuditEntriesRequest, AuditEntriesResponse } from '../../contract/audit-entry.ts'
-import { OFFSET_MAX } from '../../contract/page.ts'
-import { wholeNumberOfText } from '../../contract/whole-number.ts'
+import { OFFSET_MAX } from '../../contract/fields/page.ts'
+import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
 import { auditEntries } from '../../store/audit/audit-entry.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 

@@ -5,7 +5,7 @@ import { notFound } from '../../contract/decided-error.ts'
 import { ErrorBody } from '../../contract/error.ts'
 import { GetPopularityRequest, GetPopularityResponse, TopRequest, TopResponse } from '../../contract/popularity.ts'
 import { VerifyResponse } from '../../contract/verify.ts'
-import { wholeNumberOfText } from '../../contract/whole-number.ts'
+import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
 import type { Database } from '../../store/database/connection.ts'
 import {
   compareTopPositions,

@@ -1,7 +1,7 @@
 import type { RouteShorthandOptions } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { interactionOf, Search, SearchClick, SearchQueriesRequest, SearchQueriesResponse } from '../../contract/search.ts'
-import { wholeNumberOfText } from '../../contract/whole-number.ts'
+import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
 import { searchQueries, searchQueryPositionOf } from '../../store/log/search-query.ts'
 import { invalidCursor } from '../http/problem.ts'
 import { recordingAnswers, RecordingHeaders, RecordingQuery, recordRequest } from '../recording/record-request.ts'

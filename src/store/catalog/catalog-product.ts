@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { CatalogProduct } from '../../contract/product.ts'
-import { instantOf } from '../../contract/time.ts'
+import { instantOf } from '../../contract/fields/time.ts'
 import { type Call, callIdOf } from '../log/call.ts'
 import type { Queryable } from '../database/connection.ts'
 import { utc } from '../database/json.ts'

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { isStorable } from '../../contract/text.ts'
+import { isStorable } from '../../contract/fields/text.ts'
 
 /** Where a page ended: the sort values of its last row. */
 type Position = readonly string[]

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
-import { uuidV7 } from '../../contract/event-id.ts'
+import { uuidV7 } from '../../contract/fields/event-id.ts'
 import type { Queryable } from '../database/connection.ts'
 
 /** One call of a recording handler: its invocation, and a hash of its body. */

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { SearchQueriesResponse, SearchQueryFilter } from '../../contract/search.ts'
-import { DAY_MS, instantOf } from '../../contract/time.ts'
+import { DAY_MS, instantOf } from '../../contract/fields/time.ts'
 import { decodeCursor, encodeCursor } from '../database/cursor.ts'
 import type { Queryable } from '../database/connection.ts'
 

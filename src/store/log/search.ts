@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { instantOf } from '../../contract/time.ts'
+import { instantOf } from '../../contract/fields/time.ts'
 import { columnOf, type LogTable } from './log-table.ts'
 import type { NewSearch } from '../../admission/rows.ts'
 

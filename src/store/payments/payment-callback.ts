@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { PaymentCallback } from '../../contract/payment.ts'
-import { instantOf } from '../../contract/time.ts'
+import { instantOf } from '../../contract/fields/time.ts'
 import { type Callback, type Item, callbackKey, type Shortfall } from '../../ledger/callback.ts'
 import { type Call, callIdOf } from '../log/call.ts'
 import type { Queryable } from '../database/connection.ts'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { NewAnalyticsEvent, NewInteraction, NewPayment } from '../../admission/rows.ts'
-import { uuidV7 } from '../../contract/event-id.ts'
+import { uuidV7 } from '../../contract/fields/event-id.ts'
 import { type Callback, callbackKey, type Effect, effectKey } from '../../ledger/callback.ts'
 
 /** Whether a callback names what is sold. A refund or a cancellation goes by the sellers of the sale instead. */

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { instantOf } from '../../contract/time.ts'
+import { instantOf } from '../../contract/fields/time.ts'
 import type { Callback, Line } from '../../ledger/callback.ts'
 import type { Pending } from '../../ledger/settlement.ts'
 import type { Queryable } from '../database/connection.ts'

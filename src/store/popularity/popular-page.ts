@@ -1,7 +1,7 @@
 import { invalidField } from '../../contract/decided-error.ts'
 import { createHash } from 'node:crypto'
 import type { Mode, PopularRequest, PopularResponse } from '../../contract/popular-list.ts'
-import { DAY_MS, EARLIEST_MS, instantOf, millisecondsOf } from '../../contract/time.ts'
+import { DAY_MS, EARLIEST_MS, instantOf, millisecondsOf } from '../../contract/fields/time.ts'
 import { type Span, spanOf } from '../../ranking/span.ts'
 import { decodeCursor, encodeCursor } from '../database/cursor.ts'
 import type { Database } from '../database/connection.ts'

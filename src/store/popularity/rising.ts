@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import { instantOf } from '../../contract/time.ts'
+import { instantOf } from '../../contract/fields/time.ts'
 import { type Span, spanOf } from '../../ranking/span.ts'
 import type { Database } from '../database/connection.ts'
 import { rolledToMsOf } from './roll-up.ts'

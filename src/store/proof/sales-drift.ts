@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Drift } from '../../contract/verify.ts'
-import { instantOf } from '../../contract/time.ts'
+import { instantOf } from '../../contract/fields/time.ts'
 import { callbackKey, type Line, type Shortfall } from '../../ledger/callback.ts'
 import { type Pending, settle, type Settlement } from '../../ledger/settlement.ts'
 import type { Queryable } from '../database/connection.ts'

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import { invalidField } from '../../contract/decided-error.ts'
 import type { ReportAnswer, ReportRow, RunReportRequest } from '../../contract/report.ts'
-import { instantOf } from '../../contract/time.ts'
+import { instantOf } from '../../contract/fields/time.ts'
 import { lastDayOf, MONDAY } from '../../ranking/bucket.ts'
 import { dayOf } from '../../ranking/day.ts'
 import type { Queryable } from '../database/connection.ts'

@@ -7,7 +7,7 @@ import {
   type SellerDashboardResponse,
   TOP_PRODUCTS,
 } from '../../contract/seller-dashboard.ts'
-import { DAY_MS, instantOf } from '../../contract/time.ts'
+import { DAY_MS, instantOf } from '../../contract/fields/time.ts'
 import { checkedRange, type Day, type Days, daysBefore, daysIn, startOf } from '../../ranking/day.ts'
 import type { Queryable } from '../database/connection.ts'
 import { onlyRow } from '../database/rows.ts'

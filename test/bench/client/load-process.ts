@@ -1,4 +1,4 @@
-import { DAY_MS } from '../../../src/contract/time.ts'
+import { DAY_MS } from '../../../src/contract/fields/time.ts'
 import { type Item, traffic } from '../items/events.ts'
 import { type Drive, openDrive, type Outgoing } from './drive.ts'
 import type { CallJob, FromLoad, IngestJob, Job, LoadResult, ReadJob, ToLoad } from './job.ts'

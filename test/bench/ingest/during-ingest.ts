@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
-import { instantOf } from '../../../src/contract/time.ts'
+import { instantOf } from '../../../src/contract/fields/time.ts'
 import { connect, type Database } from '../../../src/store/database/connection.ts'
 import type { TestDatabase } from '../../harness/servers/database.ts'
 import type { BenchStack } from '../servers/bench-stack.ts'

@@ -1,5 +1,5 @@
 import type { AnalyticsEvent } from '../../../src/contract/analytics-event.ts'
-import { instantOf } from '../../../src/contract/time.ts'
+import { instantOf } from '../../../src/contract/fields/time.ts'
 import { mulberry32 } from '../../../src/cli/demo/random.ts'
 
 const SOURCES = ['erp', 'crm', 'warehouse']

@@ -1,5 +1,5 @@
-import { uuidV7 } from '../../../src/contract/event-id.ts'
-import { DAY_MS, instantOf } from '../../../src/contract/time.ts'
+import { uuidV7 } from '../../../src/contract/fields/event-id.ts'
+import { DAY_MS, instantOf } from '../../../src/contract/fields/time.ts'
 import { mulberry32, rankOf, shuffled, zipf } from '../../../src/cli/demo/random.ts'
 import type { NewInteraction } from '../../../src/admission/rows.ts'
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { PaymentCallback } from '../../../src/contract/payment.ts'
-import { instantOf } from '../../../src/contract/time.ts'
+import { instantOf } from '../../../src/contract/fields/time.ts'
 
 const SELLERS = 1_000
 const PRODUCTS_PER_SELLER = 20

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import { DAY_MS } from '../../../src/contract/time.ts'
+import { DAY_MS } from '../../../src/contract/fields/time.ts'
 import type { Database } from '../../../src/store/database/connection.ts'
 import { makePartitions, monthOf } from '../../../src/store/log/month.ts'
 import { withoutTimeout } from '../servers/without-timeout.ts'

@@ -1,4 +1,4 @@
-import { DAY_MS } from '../../../src/contract/time.ts'
+import { DAY_MS } from '../../../src/contract/fields/time.ts'
 import { sql } from 'kysely'
 import { callOf } from '../../../src/store/log/call.ts'
 import { countBatch } from '../../../src/store/popularity/counting.ts'

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { scheduleApi } from '../../../src/contract/services.ts'
-import { DAY_MS } from '../../../src/contract/time.ts'
+import { DAY_MS } from '../../../src/contract/fields/time.ts'
 import * as clients from '@restatedev/restate-sdk-clients'
 import { createIngress } from '../../../src/ingress/clients.ts'
 import { createRecomputeRunsClient } from '../../../src/ingress/recompute-runs-client.ts'

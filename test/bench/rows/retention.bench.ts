@@ -6,7 +6,7 @@ import { createDatabase, type TestDatabase } from '../../harness/servers/databas
 import { type DuringIngest, workDuringIngest, logLockWaits } from '../ingest/during-ingest.ts'
 import { type BenchStack, withStack } from '../servers/bench-stack.ts'
 import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
-import { DAY_MS } from '../../../src/contract/time.ts'
+import { DAY_MS } from '../../../src/contract/fields/time.ts'
 import { interleaved, median } from '../measure/rounds.ts'
 import { withoutTimeout } from '../servers/without-timeout.ts'
 import { partitionOf } from '../../harness/items/months.ts'

@@ -1,4 +1,4 @@
-import { DAY_MS, instantOf } from '../../../src/contract/time.ts'
+import { DAY_MS, instantOf } from '../../../src/contract/fields/time.ts'
 import { createDatabase } from '../../harness/servers/database.ts'
 import { startBenchGateway } from '../servers/bench-gateway.ts'
 import { startBenchPostgres } from '../servers/bench-postgres.ts'

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { type ReportSlug, REPORT_SLUGS, type ReportWindow, WINDOWS } from '../../../src/contract/report.ts'
-import { DAY_MS, instantOf } from '../../../src/contract/time.ts'
+import { DAY_MS, instantOf } from '../../../src/contract/fields/time.ts'
 import { insertPaymentEvents } from '../../../src/store/reports/analytics-event.ts'
 import type { Queryable, Database } from '../../../src/store/database/connection.ts'
 import { makePartitions, monthOf } from '../../../src/store/log/month.ts'

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import type { ReportAnswer, ReportRow, RunReportRequest, ReportWindow } from '../../../src/contract/report.ts'
-import { DAY_MS } from '../../../src/contract/time.ts'
+import { DAY_MS } from '../../../src/contract/fields/time.ts'
 import type { Queryable } from '../../../src/store/database/connection.ts'
 
 /** The fields of an event that reports read. */

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { HOUR_MS } from '../../../src/contract/time.ts'
+import { HOUR_MS } from '../../../src/contract/fields/time.ts'
 import { PRESETS } from '../../../src/ranking/weights.ts'
 import type { Database } from '../../../src/store/database/connection.ts'
 import type { NewInteraction, NewSearch } from '../../../src/admission/rows.ts'

@@ -1,5 +1,5 @@
 import type { Mode, PopularProduct, PopularRequest } from '../../../src/contract/popular-list.ts'
-import { DAY_MS, HOUR_MS } from '../../../src/contract/time.ts'
+import { DAY_MS, HOUR_MS } from '../../../src/contract/fields/time.ts'
 import { PRESETS } from '../../../src/ranking/weights.ts'
 import { COUNTERS } from './cells.ts'
 import type { NewInteraction } from '../../../src/admission/rows.ts'
