@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stopProcess } from '../../../src/main/embedded/process.ts'
 import { freePorts } from '../../../src/main/embedded/ports.ts'
 import { until } from '../../../src/main/embedded/until.ts'
+import { makeDataFolder } from '../servers/data-folder.ts'
 
 const FOOTFALL = join(import.meta.dirname, '..', '..', '..', 'src', 'main', 'footfall.js')
 const PORTS = [
@@ -27,7 +27,7 @@ export interface Program {
 
 /** The program of `npm start`, on free ports and in a new folder. @throws its output when it is not ready in time. */
 export async function startProgram(changes: Record<string, string> = {}): Promise<Program> {
-  const home = await mkdtemp(join(tmpdir(), 'footfall-program-'))
+  const home = makeDataFolder('program')
   const free = await freePorts(PORTS.length)
   const ports = Object.fromEntries(PORTS.map((name, n) => [name, String(free[n])]))
   const environment = { ...ports, FOOTFALL_HOME: join(home, 'home'), ...changes }

@@ -1,10 +1,10 @@
-import { mkdtempSync, openSync } from 'node:fs'
+import { openSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stopProcess } from '../../../src/main/embedded/process.ts'
 import { postgresUrl, startPostgres } from '../../../src/main/embedded/postgres.ts'
 import type { TestPostgres } from '../../containers/postgres.ts'
+import { makeDataFolder, removeFoldersOfDeadRuns } from '../servers/data-folder.ts'
 import { prepareTemplate } from '../servers/database.ts'
 import { freePorts } from '../../../src/main/embedded/ports.ts'
 
@@ -47,7 +47,8 @@ async function startTestPostgres(): Promise<TestPostgres> {
     const { startPostgresContainer } = await import('../../containers/postgres.ts')
     return startPostgresContainer(SETTINGS)
   }
-  const folder = mkdtempSync(join(tmpdir(), 'footfall-test-'))
+  removeFoldersOfDeadRuns()
+  const folder = makeDataFolder('postgres')
   const [port] = (await freePorts(1)) as [number]
   const log = openSync(join(folder, 'postgres.log'), 'a')
   const options = { folder: join(folder, 'postgres'), port, password: 'test', log, settings: SETTINGS }

@@ -1,8 +1,8 @@
-import { mkdtempSync, openSync } from 'node:fs'
+import { openSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stopProcess } from '../../../src/main/embedded/process.ts'
+import { makeDataFolder } from './data-folder.ts'
 import { startRestate } from '../../../src/main/embedded/restate.ts'
 import { freePorts } from '../../../src/main/embedded/ports.ts'
 
@@ -30,7 +30,7 @@ export async function startTestRestate(identityKeyFile?: string): Promise<TestRe
     return startRestateContainer(CONFIG, replay, identityKeyFile)
   }
   const settings = { ...replay, ...(identityKeyFile !== undefined && { [IDENTITY_KEY_SETTING]: identityKeyFile }) }
-  const folder = mkdtempSync(join(tmpdir(), 'footfall-restate-'))
+  const folder = makeDataFolder('restate')
   const [ingress, admin, node] = (await freePorts(3)) as [number, number, number]
   const log = openSync(join(folder, 'restate.log'), 'a')
   const server = await startRestate({ folder, configFile: CONFIG, ports: { ingress, admin, node }, log, settings })
