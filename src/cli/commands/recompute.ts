@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Command, Option } from 'commander'
 import { type RecomputeRun, StartRun } from '../../contract/recompute-run.ts'
 import { REPORT_SLUGS, ReportDay, type ReportWindow, WINDOWS } from '../../contract/report.ts'
+import { plainMessage } from '../../contract/fields/zod-messages.ts'
 import { createIngress } from '../../ingress/clients.ts'
 import { createRecomputeRunsClient, type Runs } from '../../ingress/recompute-runs-client.ts'
 import { refusalOf } from '../../ingress/refusal.ts'
@@ -11,6 +12,7 @@ import { addressesOf } from '../../main/config/addresses.ts'
 import { runProgressOn } from '../terminal/run-progress.ts'
 import { StartError } from '../../main/config/start-error.ts'
 import { dayOf, daysAfter } from '../../ranking/day.ts'
+
 const POLL_MS = 300
 const DAYS_BEFORE = 29
 
@@ -55,10 +57,9 @@ export function recomputeCommand(): Command {
 }
 
 function requestOf(report: string, { window, from, to = dayOf(Date.now()) }: Options): StartRun {
-  const request = StartRun.safeParse({
-    ...{ report_slug: report, window, date_to: to, actor: actor() },
-    date_from: from ?? (ReportDay.safeParse(to).success ? daysAfter(to, -DAYS_BEFORE) : dayOf(Date.now())),
-  })
+  const firstDay = from ?? (ReportDay.safeParse(to).success ? daysAfter(to, -DAYS_BEFORE) : dayOf(Date.now()))
+  const fields = { report_slug: report, window, date_from: firstDay, date_to: to, actor: actor() }
+  const request = StartRun.safeParse(fields, { error: plainMessage })
   if (request.success) return request.data
   const [issue] = request.error.issues
   const option = { date_from: '--from', date_to: '--to' }[String(issue?.path[0])]

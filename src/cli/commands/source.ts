@@ -4,6 +4,7 @@ import { storableText } from '../../contract/fields/text.ts'
 import { changeSource, eventSources, type SourceChanges } from '../../store/reports/event-source.ts'
 import { actor } from '../terminal/actor.ts'
 import { readConfig } from '../../main/config/config.ts'
+import { plainMessage } from '../../contract/fields/zod-messages.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 
 const TEXT_CHARACTERS_MAX = 200
@@ -48,11 +49,11 @@ async function change(slug: string, { provider, description, active, inactive }:
 }
 
 function slugOf(text: string): string {
-  return checked(SourceSlug.safeParse(text), text)
+  return checked(SourceSlug.safeParse(text, { error: plainMessage }), text)
 }
 
 function textOf(text: string): string {
-  return checked(storableText(TEXT_CHARACTERS_MAX).safeParse(text), text)
+  return checked(storableText(TEXT_CHARACTERS_MAX).safeParse(text, { error: plainMessage }), text)
 }
 
 function checked(parsed: { success: true } | { success: false; error: { issues: { message: string }[] } }, text: string): string {

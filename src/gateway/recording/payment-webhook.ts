@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { DecidedError } from '../../contract/decided-error.ts'
 import type { AdaptedCallback, PaymentAdapter } from '../../contract/payment-adapter.ts'
 import { CALLBACKS_MAX, PaymentCallback } from '../../contract/payment.ts'
-import { plainMessage } from '../../contract/fields/zod-messages.ts'
+import { pathOf, plainMessage } from '../../contract/fields/zod-messages.ts'
 import { requireSignature } from '../access/webhook-signature.ts'
 
 /** The header of callbacks in Footfall's own form. */
@@ -43,7 +43,7 @@ async function callbacksOf(adapter: PaymentAdapter, body: unknown): Promise<read
 function checkCallbacks(callbacks: readonly unknown[]): void {
   const details = callbacks.flatMap((callback, index) => {
     const issues = PaymentCallback.safeParse(callback, { error: plainMessage }).error?.issues ?? []
-    return issues.map(({ path, message }) => ({ field: [index, ...path].join('.'), message }))
+    return issues.map((issue) => ({ field: [index, ...pathOf(issue)].join('.'), message: issue.message }))
   })
   if (callbacks.length > CALLBACKS_MAX)
     throw new DecidedError('invalid_request', `the adapter made more than ${CALLBACKS_MAX} callbacks`)

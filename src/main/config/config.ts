@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import { plainMessage } from '../../contract/fields/zod-messages.ts'
 import { accessSettings } from './access.ts'
 import { addressProblem, addressSettings, portSettings } from './addresses.ts'
 import { capacitySettings } from './capacity.ts'
@@ -34,9 +35,10 @@ export type Config = z.infer<typeof Config>
 
 /** Reads the configuration once. @throws StartError with every variable that is wrong. */
 export function readConfig(environment: NodeJS.ProcessEnv): Config {
-  const parsed = Config.safeParse(environment)
+  // The messages say what a variable must be. They leave out its value, because it may contain a password.
+  const parsed = Config.safeParse(environment, { error: plainMessage })
   if (!parsed.success) {
-    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')} ${demandOf(issue)}`)
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`)
     throw new StartError(`Change these environment variables: ${problems.join('; ')}.`)
   }
   const config = parsed.data
@@ -48,13 +50,4 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     ...(DATABASE_URL !== undefined && { DATABASE_URL }),
     FOOTFALL_HOME: resolve(CHECKOUT, config.FOOTFALL_HOME),
   }
-}
-
-/** What a variable must be. Its value is left out, because it may contain a password. */
-function demandOf(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'invalid_type') return `must be a ${issue.expected === 'int' ? 'whole number' : issue.expected}`
-  if (issue.code === 'too_small') return issue.origin === 'string' ? 'must not be empty' : `must be at least ${issue.minimum}`
-  if (issue.code === 'too_big') return `must be at most ${issue.maximum}`
-  if (issue.code === 'invalid_value') return `must be one of ${issue.values.join(', ')}`
-  return issue.message
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
+import { plainMessage } from '../../contract/fields/zod-messages.ts'
 import { PRESETS, WeightFile } from '../../ranking/weights.ts'
 import type { Rules } from '../../store/popularity/popularity-rules.ts'
 import { settingsIn, type SettingsOf, text, wholeNumber } from './setting.ts'
@@ -52,7 +53,10 @@ async function readWeights(nameOrFile: string): Promise<Pick<Rules, 'weightsName
     )
   }
   try {
-    return { weightsName: nameOrFile, weights: WeightFile.parse(JSON.parse(await readFile(nameOrFile, 'utf8'))) }
+    return {
+      weightsName: nameOrFile,
+      weights: WeightFile.parse(JSON.parse(await readFile(nameOrFile, 'utf8')), { error: plainMessage }),
+    }
   } catch (cause) {
     const why = cause instanceof z.ZodError ? z.prettifyError(cause).replaceAll(/\s+/g, ' ') : (cause as Error).message
     throw new StartError(`The weights (POPULARITY_WEIGHTS or --weights): ${nameOrFile} is no table of weights: ${why}.`, {
