@@ -49,13 +49,20 @@ export interface Ingress {
     json: Uint8Array,
     options?: CallOptions,
   ) => Promise<InferOutput<H[N]>>
-  /** Resolves as soon as Restate has the call; `isNew` is false when it had a call with this idempotency key before. */
+  /** Resolves as soon as Restate has the call, and does not wait for its end. */
+  send: <H extends Handlers, N extends keyof H & string>(
+    api: Api<H>,
+    handler: N,
+    input: InferInput<H[N]>,
+    options?: CallOptions,
+  ) => Promise<Sent>
+  /** The same for an input that is JSON already. */
   sendWithJson: <H extends Handlers>(
     api: Api<H>,
     handler: keyof H & string,
     json: Uint8Array,
     options?: CallOptions,
-  ) => Promise<{ invocationId: string; isNew: boolean }>
+  ) => Promise<Sent>
   /** Calls a handler that only reads: without an idempotency key, so that Restate keeps no answer, and without retries. */
   read: <H extends Handlers, N extends keyof H & string>(
     api: Api<H>,
@@ -63,6 +70,12 @@ export interface Ingress {
     input: InferInput<H[N]>,
     options?: ReadOptions,
   ) => Promise<InferOutput<H[N]>>
+}
+
+export interface Sent {
+  invocationId: string
+  /** False when Restate had a call with this idempotency key before. */
+  isNew: boolean
 }
 
 export interface IngressOptions {
@@ -86,17 +99,19 @@ export function createIngress({ url, deadlineMs = ANSWER_MS_MAX }: IngressOption
   /** The SDK ignores the key of a service, so that one way serves services and objects. */
   const clientOf = <H extends Handlers, N extends keyof H>(api: Api<H>, { key = '' }: ReadOptions = {}) =>
     connection.client(api as ObjectDescriptor<string, H>, key) as unknown as Methods<N, InferOutput<H[N]>>
+  const sendWithJson: Ingress['sendWithJson'] = async (api, handler, json, { key = '', ...options } = {}) => {
+    const client = connection.sendClient(api as ObjectDescriptor<string, Record<string, HandlerDescriptor<unknown>>>, key)
+    const sendOptions = clients.rpc.sendOpts({ ...callOptions(options), input: JSON_INPUT })
+    const { invocationId, status } = await client[handler]!(json, sendOptions)
+    return { invocationId, isNew: status === 'Accepted' }
+  }
   return {
     deadlineMs,
     call: (api, handler, input, options) => clientOf(api, options)[handler](input, clients.rpc.opts(callOptions(options))),
     callWithJson: (api, handler, json, options) =>
       clientOf(api, options)[handler](json, clients.rpc.opts({ ...callOptions(options), input: JSON_INPUT })),
-    sendWithJson: async (api, handler, json, { key = '', ...options } = {}) => {
-      const client = connection.sendClient(api as ObjectDescriptor<string, Record<string, HandlerDescriptor<unknown>>>, key)
-      const sendOptions = clients.rpc.sendOpts({ ...callOptions(options), input: JSON_INPUT })
-      const { invocationId, status } = await client[handler]!(json, sendOptions)
-      return { invocationId, isNew: status === 'Accepted' }
-    },
+    send: (api, handler, input, options) => sendWithJson(api, handler, Buffer.from(JSON.stringify(input)), options),
+    sendWithJson,
     read: (api, handler, input, options) => clientOf(api, options)[handler](input, clients.rpc.opts(readOptions(options))),
   }
 }

@@ -1,8 +1,5 @@
-import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import * as clients from '@restatedev/restate-sdk-clients'
-import type { AnalyticsEvent, RecordEventsRequest } from '../../contract/analytics-event.ts'
-import type { CreateInteractionResponse } from '../../contract/interaction.ts'
+import type { AnalyticsEvent } from '../../contract/analytics-event.ts'
 import { REPORT_SLUGS, type ReportRow, type ReportWindow, WINDOWS } from '../../contract/report.ts'
 import { analyticApi } from '../../contract/services.ts'
 import { DAY_MS } from '../../contract/fields/time.ts'
@@ -26,13 +23,12 @@ export interface Seeded {
 /** Records the events, recomputes every report in every window, and returns the totals. Safe to repeat with the same events. */
 export async function runSeed(plan: { ingressUrl: string; events: readonly AnalyticsEvent[]; endMs: number }): Promise<Seeded> {
   const { ingressUrl, events, endMs } = plan
-  const analytic = clients.connect({ url: ingressUrl, retry: true }).client(analyticApi)
+  const ingress = createIngress({ url: ingressUrl })
   const recorded = { accepted: 0, duplicates: 0, rejected: 0 }
   for (let place = 0; place < events.length; place += EVENTS_PER_CALL) {
     const batch = events.slice(place, place + EVENTS_PER_CALL)
-    const call = { idempotencyKey: randomUUID(), signal: AbortSignal.timeout(CALL_MS_MAX) }
-    const options = clients.rpc.opts<RecordEventsRequest, CreateInteractionResponse>(call)
-    const answer = await analytic.RecordEvents({ events: batch }, options).catch((cause: unknown) => {
+    const recording = ingress.call(analyticApi, 'RecordEvents', { events: batch }, { deadlineMs: CALL_MS_MAX })
+    const answer = await recording.catch((cause: unknown) => {
       throw new StartError(`Restate at ${ingressUrl} does not answer: start Footfall with npm start first.`, { cause })
     })
     recorded.accepted += answer.accepted
@@ -40,13 +36,14 @@ export async function runSeed(plan: { ingressUrl: string; events: readonly Analy
     recorded.rejected += answer.rejected.length
   }
   const days = { date_from: dayOf(endMs - SEED_DAYS * DAY_MS), date_to: dayOf(endMs - DAY_MS) }
-  const runs = createRecomputeRunsClient(createIngress({ url: ingressUrl }))
+  const runs = createRecomputeRunsClient(ingress)
   for (const report_slug of REPORT_SLUGS) {
     for (const window of WINDOWS) await recompute(runs, { report_slug, window, ...days })
   }
   const reports = await Promise.all(
     REPORT_SLUGS.map(async (slug) => {
-      const { rows } = await analytic.RunReport({ report_slug: slug, window: 'week', ...days, limit: 20, offset: 0 })
+      const question = { report_slug: slug, window: 'week' as const, ...days, limit: 20, offset: 0 }
+      const { rows } = await ingress.read(analyticApi, 'RunReport', question, { deadlineMs: CALL_MS_MAX })
       return { slug, rows }
     }),
   )

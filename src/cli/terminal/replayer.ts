@@ -1,13 +1,8 @@
-import { randomUUID } from 'node:crypto'
-import * as clients from '@restatedev/restate-sdk-clients'
-import {
-  rejectedIdOf,
-  type RejectedKey,
-  type Correction,
-  type ReplayRejectedRequest,
-  type ReplayRejectedResponse,
-} from '../../contract/rejected.ts'
+import { HttpCallError } from '@restatedev/restate-sdk-clients'
+import { rejectedIdOf, type RejectedKey, type Correction, type ReplayRejectedResponse } from '../../contract/rejected.ts'
 import { analyticApi } from '../../contract/services.ts'
+import { createIngress } from '../../ingress/clients.ts'
+import { refusalOf } from '../../ingress/refusal.ts'
 import { actor } from './actor.ts'
 import { StartError } from '../../main/config/start-error.ts'
 
@@ -30,17 +25,13 @@ export async function createReplayer(ingressUrl: string): Promise<Replay> {
     () => false,
   )
   if (!isUp) throw new StartError(`Restate does not answer at ${url}: replaying works while Footfall runs (npm start).`)
-  const analytic = clients.connect({ url, retry: true }).client(analyticApi)
+  const ingress = createIngress({ url, deadlineMs: REPLAY_MS_MAX })
   return async (key, set) => {
-    const call = clients.rpc.opts<ReplayRejectedRequest, ReplayRejectedResponse>({
-      idempotencyKey: randomUUID(),
-      signal: AbortSignal.timeout(REPLAY_MS_MAX),
-    })
     try {
-      return await analytic.ReplayRejected({ ...key, ...(set && { set }), actor: actor() }, call)
+      return await ingress.call(analyticApi, 'ReplayRejected', { ...key, ...(set && { set }), actor: actor() })
     } catch (error) {
-      const problem = sentenceOf(error)
-      if (problem !== undefined) return { outcome: 'none', problem }
+      const refusal = refusalOf(error)
+      if (refusal !== undefined) return { outcome: 'none', problem: refusal.message }
       throw new StartError(
         `Whether ${rejectedIdOf(key)} was replayed is not known (${reasonOf(error)}): replay it again, because it counts once.`,
         { cause: error },
@@ -49,18 +40,8 @@ export async function createReplayer(ingressUrl: string): Promise<Replay> {
   }
 }
 
-/** The message of a decision of the handler, e.g. that there is no such event or that it was replayed before. */
-function sentenceOf(error: unknown): string | undefined {
-  if (!(error instanceof clients.HttpCallError) || ![400, 404, 409].includes(error.status)) return undefined
-  try {
-    return (JSON.parse(error.responseText) as { message: string }).message
-  } catch {
-    return error.responseText
-  }
-}
-
 function reasonOf(error: unknown): string {
-  if (error instanceof clients.HttpCallError) return `Restate answered ${error.status}`
+  if (error instanceof HttpCallError) return `Restate answered ${error.status}`
   if (error instanceof DOMException) return `no answer within ${REPLAY_MS_MAX / 1_000} s`
   return error instanceof Error ? error.message : String(error)
 }
