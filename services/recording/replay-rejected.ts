@@ -26,7 +26,7 @@ import { INTERACTION_RECORDING, type Recording, SEARCH_RECORDING } from './recor
 import { paymentAnswer } from './record-payments.ts'
 
 /**
- * Sends a rejected item again as a call of one. The item is read inside the step that records it, and not in a step of its own,
+ * Sends a rejected event again as a call of one. The item is read inside the step that records it, and not in a step of its own,
  * because the journal would keep an item of 16 MiB.
  */
 export async function replayRejected(deps: Deps, ctx: Context, request: ReplayRejectedRequest): Promise<ReplayRejectedResponse> {
@@ -37,7 +37,7 @@ export async function replayRejected(deps: Deps, ctx: Context, request: ReplayRe
   const key: ReplayOf = { ...rejected, actor }
   const { kind, batch, answer } = await ctx.run('record the replay', async () => {
     const item = await findRejectedItem(deps.db, key)
-    if (item === undefined) throw notFound(`there is no rejected item ${rejectedIdOf(key)}`)
+    if (item === undefined) throw notFound(`there is no rejected event ${rejectedIdOf(key)}`)
     return { kind: item.kind, ...(await REPLAYS[item.kind](deps, call, { item, key, set, nowMs })) }
   })
   fanOut(ctx, kind, batch)

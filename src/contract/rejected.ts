@@ -7,13 +7,13 @@ import { storableText } from './fields/text.ts'
 const BATCH_ID_PATTERN = /^\d{1,18}$/
 const INDEX_MAX = 999_999_999
 
-/** The batch of a rejected item, and its position in the batch. */
+/** The batch of a rejected event, and its position in the batch. */
 export interface RejectedKey {
   batch_id: string
   index: number
 }
 
-/** The id of a rejected item, e.g. `12.0` for the first item of batch 12. */
+/** The id of a rejected event, e.g. `12.0` for the first item of batch 12. */
 export function rejectedIdOf({ batch_id, index }: RejectedKey): string {
   return `${batch_id}.${index}`
 }
@@ -109,6 +109,6 @@ export const rejectedHandlers = {
   ReplayRejected: handler({
     input: ReplayRejectedRequest,
     output: ReplayRejectedResponse,
-    description: 'For operators. Sends a rejected item again, once: 409 if it was replayed before, 404 if it does not exist.',
+    description: 'For operators. Sends a rejected event again, once: 409 if it was replayed before, 404 if it does not exist.',
   }),
 }

@@ -71,7 +71,7 @@ test('a corrected time replaces only the time in a UUIDv7, so that copies stay o
 })
 
 test.each(['', '12', '12.', '.0', '12.x', '12.0.0', '-1.0', '12.0 ', '1'.repeat(19) + '.0', '1.' + '1'.repeat(10), '1e3.0'])(
-  '%j is not the id of a rejected item',
+  '%j is not the id of a rejected event',
   (text) => {
     expect(rejectedKeyOf(text)).toBeUndefined()
   },

@@ -97,7 +97,7 @@ test('replay --all replays each open item once, and names items that are rejecte
 const MISTAKES: [args: string[], sentence: string][] = [
   [['show', '12'], '"12" is not the id of a rejected event'],
   [['show', '999999.0'], 'There is no rejected event 999999.0.'],
-  [['replay', '999999.0'], 'there is no rejected item 999999.0'],
+  [['replay', '999999.0'], 'there is no rejected event 999999.0'],
   [['replay', 'x'], '"x" is not the id of a rejected event'],
   [['replay'], 'Name the ids to replay, or give --all.'],
   [['replay', '1.0', '--all'], 'Name the ids to replay, or give --all.'],

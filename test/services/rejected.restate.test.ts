@@ -220,7 +220,7 @@ test('an event before the horizon is rejected again as too old', async ({ db, st
 test('an unknown id is 404, and a correction of an unknown field is 400', async ({ stack, gateway }) => {
   await expect(replay(stack, { batch_id: '999999999', index: 0 })).rejects.toMatchObject({
     status: 404,
-    responseText: expect.stringContaining('there is no rejected item 999999999.0'),
+    responseText: expect.stringContaining('there is no rejected event 999999999.0'),
   })
   const [key] = (await refused(stack, gateway, 7)) as [RejectedKey]
   await expect(replay(stack, key, { reff_id: 'x' })).rejects.toMatchObject({ status: 400 })

@@ -17,11 +17,11 @@ const REJECTED = {
   config: { access: 'manage' },
   schema: {
     operationId: 'rejectedInteractions',
-    summary: 'Rejected interactions',
+    summary: 'Rejected events',
     description: 'Newest first. By default only those not yet replayed; a page has at most 16 MiB of items.',
     tags: ['interactions'],
     querystring: RejectedQuery,
-    response: { 200: RejectedResponse.describe('A page of rejected interactions.') },
+    response: { 200: RejectedResponse.describe('A page of rejected events.') },
   },
 } as const satisfies RouteShorthandOptions
 

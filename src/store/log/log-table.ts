@@ -20,7 +20,7 @@ export interface LogTable<Row extends LogRow> {
   itemJson: Sql
   /** How many events of a row will be counted. */
   eventsOf: (row: Row) => number
-  /** The kind of rejected items that a caller passes in; the kind of the rows when undefined. */
+  /** The kind of rejected events that a caller passes in; the kind of the rows when undefined. */
   rejectedKind?: Kind
 }
 

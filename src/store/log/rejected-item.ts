@@ -37,7 +37,7 @@ export async function rejectedPage(db: Queryable, { limit, after, replayed }: Re
   }
 }
 
-/** One rejected item; undefined when the id does not exist. */
+/** One rejected event; undefined when the id does not exist. */
 export async function rejectedInteraction(db: Queryable, key: RejectedKey): Promise<RejectedInteraction | undefined> {
   const { rows } = await sql<RejectedRow>`
     select ${COLUMNS} from rejected_interaction r join interaction_batch b on b.batch_id = r.batch_id

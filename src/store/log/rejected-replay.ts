@@ -18,7 +18,7 @@ export interface RejectedItemToReplay {
   kind: KindWith<'isKeptWhenRejected'>
 }
 
-/** A rejected item; undefined when the id does not exist. */
+/** A rejected event; undefined when the id does not exist. */
 export async function findRejectedItem(db: Queryable, key: RejectedKey): Promise<RejectedItemToReplay | undefined> {
   const { rows } = await sql<{ item: string; receivedAt: Date; kind: KindWith<'isKeptWhenRejected'> } & Call>`
     select r.item, b.received_at as "receivedAt", ${KIND_OF_REJECTED} as kind, b.invocation_id as "invocationId",
@@ -32,7 +32,7 @@ export async function findRejectedItem(db: Queryable, key: RejectedKey): Promise
 }
 
 /**
- * Inserts a batch that replays a rejected item and marks the item as replayed, in one transaction. A lock on the item makes two replays
+ * Inserts a batch that replays a rejected event and marks it as replayed, in one transaction. A lock on its row makes two replays
  * take turns, and the second one finds the mark of the first. A repeated attempt finds its own batch in the mark and changes nothing.
  * @throws DecidedError (conflict) when the mark names the batch of another call.
  */
