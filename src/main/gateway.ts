@@ -64,14 +64,14 @@ const keysDb = connect({
   readOnly: true,
   statementMsMax: KEYS_MS_MAX,
 })
-const keys = createKeyRing(keysDb, (error) => log.warn({ err: error }, 'keys not asked for; the last known ones stay good'))
+const keys = createKeyRing(keysDb, (error) => log.warn({ err: error }, 'the keys cannot be read; the last known keys stay valid'))
 // Keys that are read at the start stay good during a later outage of the database.
-await keys().catch((error: unknown) => log.warn({ err: error }, 'no keys known yet'))
+await keys().catch((error: unknown) => log.warn({ err: error }, 'the keys cannot be read yet'))
 // Read again in the background, so that the first request after a pause does not find them too old.
 setInterval(() => void keys().catch(() => undefined), KEYS_MS_MAX / 2).unref()
 
 const tokenSettings = tokenSettingsOf(config)
-const onIssuerAway = (error: unknown) => log.warn({ err: error }, "the keys of the tokens' issuer not asked for")
+const onIssuerAway = (error: unknown) => log.warn({ err: error }, "the keys of the tokens' issuer cannot be read")
 
 const gateway = await createGateway({
   db,

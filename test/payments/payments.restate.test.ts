@@ -285,6 +285,12 @@ describe("a provider's own webhooks", () => {
     expect(await send(gateway, {}, { path: '/nobody' })).toMatchObject({ status: 404 })
     const wrong = await stripe(gateway, intent('payment_intent.succeeded', { currency: 'xxy' }))
     expect(wrong).toMatchObject({ status: 400, error: { details: [{ field: '0.currency' }] } })
+    const unknown = [{ ...callback(), nonsense: 1 }]
+    const sum = `sum ${JSON.stringify(unknown).length}`
+    expect(await send(gateway, unknown, { path: '/own-way', name: 'x-own', header: sum })).toMatchObject({
+      status: 400,
+      error: { details: [{ field: '0.nonsense', message: 'is not a known field' }] },
+    })
     const unsaid = { id: 're_3', payment_intent: 'pi_1', status: 'succeeded', metadata: {} }
     const { status, error } = await stripe(gateway, intent('refund.created', unsaid))
     expect([status, error!.message]).toEqual([400, 'the adapter: refund re_3 does not say what of'])
