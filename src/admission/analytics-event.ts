@@ -1,4 +1,4 @@
-import { AnalyticsEvent } from '../contract/analytics-event.ts'
+import { KINDS } from '../contract/kinds.ts'
 import { millisecondsOf } from '../contract/fields/time.ts'
 import { type Judged, judgeEach, type Verdict } from './judge-each.ts'
 import { parseItem } from './parse-item.ts'
@@ -8,7 +8,7 @@ import { timeProblem } from './time-problem.ts'
 /** Checks each analytics event of a call. */
 export function judgeAnalyticsEvents(items: readonly unknown[], nowMs: number): Judged<CalledAnalyticsEvent> {
   return judgeEach(items, (item, index): Verdict<CalledAnalyticsEvent> => {
-    const result = parseItem(AnalyticsEvent, item, 'an analytics event')
+    const result = parseItem(KINDS.analytics_event, item)
     if ('rejection' in result) return result
     const event = result.parsed
     const occurredAtMs = millisecondsOf(event.occurred_at)

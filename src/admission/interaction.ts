@@ -1,11 +1,12 @@
-import { type Interaction, Interaction as InteractionSchema } from '../contract/interaction.ts'
+import type { Interaction } from '../contract/interaction.ts'
+import { KINDS } from '../contract/kinds.ts'
 import type { Judged } from './judge-each.ts'
 import { judgeLogged, type NewEventId } from './logged-event.ts'
 import type { NewInteraction } from './rows.ts'
 
 /** Checks each interaction of a call. `newEventId` makes the ids of items without one. */
 export function judgeInteractions(items: readonly unknown[], nowMs: number, newEventId: NewEventId): Judged<NewInteraction> {
-  return judgeLogged({ schema: InteractionSchema, noun: 'an interaction', columnsOf }, items, nowMs, newEventId)
+  return judgeLogged({ ...KINDS.interaction, columnsOf }, items, nowMs, newEventId)
 }
 
 function columnsOf(event: Interaction) {

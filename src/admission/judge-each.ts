@@ -1,13 +1,12 @@
-import type { Rejection } from './rows.ts'
 import { toWritable } from '../contract/fields/json.ts'
+import type { ItemProblem, NewRejection } from './rows.ts'
 
 /** The result of checking an item: a row for the store, or the reason why it is rejected. */
-export type Verdict<Row> = { row: Row } | { rejection: Pick<Rejection, 'code' | 'field' | 'message'> }
+export type Verdict<Row> = { row: Row } | { rejection: ItemProblem }
 
 export interface Judged<Row> {
   rows: Row[]
-  /** With the items as they were sent. */
-  rejections: (Rejection & { item: unknown })[]
+  rejections: NewRejection[]
 }
 
 /** Checks each item of a call alone, so that a wrong item does not reject the others. */

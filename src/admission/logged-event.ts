@@ -1,10 +1,9 @@
-import type { z } from 'zod'
 import { timeOfUuidV7 } from '../contract/fields/event-id.ts'
 import type { Interaction } from '../contract/interaction.ts'
 import { millisecondsOf } from '../contract/fields/time.ts'
 import { type Judged, judgeEach, type Verdict } from './judge-each.ts'
-import { parseItem } from './parse-item.ts'
-import type { LogRow, Rejection } from './rows.ts'
+import { type ItemKind, parseItem } from './parse-item.ts'
+import type { ItemProblem, LogRow } from './rows.ts'
 import { timeProblem } from './time-problem.ts'
 
 /** How far `occurred_at` may be from the time in a UUIDv7: senders round to seconds. */
@@ -16,22 +15,19 @@ export type NewEventId = (index: number, occurredAtMs: number) => string
 /** The fields that identify every event of the log. */
 type Identified = Pick<Interaction, 'event_id' | 'occurred_at'>
 
-export interface LoggedKind<Event extends Identified, Row extends LogRow> {
-  schema: z.ZodType<Event>
-  /** An item in messages, e.g. "a search". */
-  noun: string
+interface LoggedKind<Event extends Identified, Row extends LogRow> extends ItemKind<Event> {
   columnsOf: (event: Event) => Omit<Row, keyof LogRow>
 }
 
 /** Checks each event of a call for a table of the log. */
 export function judgeLogged<Event extends Identified, Row extends LogRow>(
-  { schema, noun, columnsOf }: LoggedKind<Event, Row>,
+  kind: LoggedKind<Event, Row>,
   items: readonly unknown[],
   nowMs: number,
   newEventId: NewEventId,
 ): Judged<Row> {
   return judgeEach(items, (item, index): Verdict<Row> => {
-    const result = parseItem(schema, item, noun)
+    const result = parseItem(kind, item)
     if ('rejection' in result) return result
     const time = timeOf(result.parsed, nowMs)
     if ('rejection' in time) return time
@@ -39,15 +35,12 @@ export function judgeLogged<Event extends Identified, Row extends LogRow>(
     const rejection = timeProblem(occurredAtMs, nowMs)
     if (rejection !== undefined) return { rejection }
     const eventId = result.parsed.event_id?.toLowerCase() ?? newEventId(index, occurredAtMs)
-    return { row: { index, item, eventId, occurredAtMs, ...columnsOf(result.parsed) } as Row }
+    return { row: { index, item, eventId, occurredAtMs, ...kind.columnsOf(result.parsed) } as Row }
   })
 }
 
 /** The event's time. A UUIDv7 contains it; every other id needs `occurred_at`. */
-function timeOf(
-  event: Identified,
-  nowMs: number,
-): { occurredAtMs: number } | { rejection: Pick<Rejection, 'code' | 'field' | 'message'> } {
+function timeOf(event: Identified, nowMs: number): { occurredAtMs: number } | { rejection: ItemProblem } {
   const wrong = (message: string) => ({ rejection: { code: 'invalid', field: 'occurred_at', message } }) as const
   const statedMs = event.occurred_at === undefined ? undefined : millisecondsOf(event.occurred_at)
   if (event.event_id === undefined) return { occurredAtMs: statedMs ?? nowMs }

@@ -1,22 +1,25 @@
 import type { z } from 'zod'
+import { isUnwritableMark, UNWRITABLE_MESSAGE } from '../contract/fields/json.ts'
 import { isStorable } from '../contract/fields/text.ts'
 import { plainMessage } from '../contract/fields/zod-messages.ts'
-import type { Rejection } from './rows.ts'
-import { isUnwritableMark } from '../contract/fields/json.ts'
-import { UNWRITABLE_MESSAGE } from '../contract/fields/json.ts'
+import type { ItemProblem } from './rows.ts'
 
 const FIELD_CHARACTERS_MAX = 200
 
-type Problem = Pick<Rejection, 'code' | 'field' | 'message'>
+export interface ItemKind<Item> {
+  schema: z.ZodType<Item>
+  /** An item in messages, e.g. "a product". */
+  noun: string
+}
 
-/** Checks an item against its schema. `noun` is the item in messages, e.g. "a product". */
-export function parseItem<Item>(schema: z.ZodType<Item>, item: unknown, noun: string): { parsed: Item } | { rejection: Problem } {
+/** Checks an item against its schema. */
+export function parseItem<Item>({ schema, noun }: ItemKind<Item>, item: unknown): { parsed: Item } | { rejection: ItemProblem } {
   const { data, error } = schema.safeParse(item, { error: plainMessage })
   return error === undefined ? { parsed: data } : { rejection: firstProblem(error, item, noun) }
 }
 
 /** The first problem of an item. Its field is null when it is about the whole item. */
-function firstProblem(error: z.ZodError, item: unknown, noun: string): Problem {
+function firstProblem(error: z.ZodError, item: unknown, noun: string): ItemProblem {
   const issue = error.issues[0]!
   if (issue.code === 'unrecognized_keys')
     return { code: 'invalid', field: nameOf(issue.keys[0]), message: `is not a field of ${noun}` }

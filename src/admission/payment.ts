@@ -1,4 +1,5 @@
-import { PaymentCallback } from '../contract/payment.ts'
+import { KINDS } from '../contract/kinds.ts'
+import type { PaymentCallback } from '../contract/payment.ts'
 import { millisecondsOf } from '../contract/fields/time.ts'
 import { type Judged, judgeEach, type Verdict } from './judge-each.ts'
 import { parseItem } from './parse-item.ts'
@@ -8,7 +9,7 @@ import { timeProblem } from './time-problem.ts'
 /** Checks each payment callback of a call. */
 export function judgePayments(items: readonly unknown[], nowMs: number): Judged<NewPayment> {
   return judgeEach(items, (item, index): Verdict<NewPayment> => {
-    const result = parseItem(PaymentCallback, item, 'a payment callback')
+    const result = parseItem(KINDS.payment, item)
     if ('rejection' in result) return result
     const callback = result.parsed
     const occurredAtMs = millisecondsOf(callback.occurred_at)

@@ -8,7 +8,7 @@ import { FUTURE_MS_MAX } from './time-problem.ts'
 /** Checks each product of a call. */
 export function judgeProducts(items: readonly unknown[], nowMs: number): Judged<ProductVersion> {
   return judgeEach(items, (item, index): Verdict<ProductVersion> => {
-    const result = parseItem(Product, item, 'a product')
+    const result = parseItem({ schema: Product, noun: 'a product' }, item)
     if ('rejection' in result) return result
     const updatedAtMs = millisecondsOf(result.parsed.updated_at)
     const field = 'updated_at'

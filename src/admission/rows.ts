@@ -1,5 +1,5 @@
 import type { Callback } from '../ledger/callback.ts'
-import { CatalogProduct } from '../contract/product.ts'
+import type { CatalogProduct } from '../contract/product.ts'
 
 /** The fields of a checked row of every table of the log. `index` is its position in the call, `item` the item as it was sent. */
 export interface LogRow {
@@ -22,13 +22,19 @@ export interface NewInteraction extends LogRow {
   metadata: unknown
 }
 
-export interface Rejection {
-  index: number
+/** Why an item is rejected. The field is null when the whole item is wrong. */
+export interface ItemProblem {
   code: 'invalid' | 'too_old' | 'in_future' | 'refused' | 'inactive_source'
   field: string | null
   message: string
 }
 
+/** A rejected item of a call, by its position. */
+export interface Rejection extends ItemProblem {
+  index: number
+}
+
+/** A rejection with the item as it was sent. */
 export interface NewRejection extends Rejection {
   item: unknown
 }

@@ -73,12 +73,13 @@ export const RejectedResponse = z
 export type RejectedResponse = z.infer<typeof RejectedResponse>
 
 const KEPT = kindsWith('isKeptWhenRejected').map((kind) => KINDS[kind])
+const KEPT_NOUNS = new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(KEPT.map(({ noun }) => noun))
 
 /** Fields that replace the sent ones. Null removes a field, because null is not a valid value of any field. */
 export const Correction = z.record(z.string(), z.unknown()).superRefine((fields, context) => {
   for (const [name, value] of Object.entries(fields)) {
     if (value === null || KEPT.some(({ schema: { shape } }) => Object.hasOwn(shape, name))) continue
-    const message = 'is not a field of an interaction, a search or a payment callback; null removes a field'
+    const message = `is not a field of ${KEPT_NOUNS}; null removes a field`
     context.addIssue({ code: 'custom', path: [name], message })
   }
 })
