@@ -17,7 +17,7 @@ export type EventStatus = (typeof EVENT_STATUSES)[number]
 export const AnalyticsEvent = z
   .strictObject({
     source: SourceSlug.describe('The system that sends it. An unknown source is created.'),
-    external_ref: Id.describe("The source's id of the event. An id is recorded once."),
+    external_ref: Id.describe("The source's id of the event. It is recorded once, for ever."),
     entity_id: Id.describe('What the event is about, e.g. an order.'),
     status: z.enum(EVENT_STATUSES),
     processing_ms: wholeNumber(0, PROCESSING_MS_MAX).optional().describe('How long the operation took, in milliseconds.'),

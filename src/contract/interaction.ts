@@ -28,7 +28,9 @@ export const Interaction = z
     event_id: z
       .guid()
       .optional()
-      .describe('Identifies the event: an id is counted once. Needs occurred_at, unless it is a UUIDv7.'),
+      .describe(
+        'Identifies the event, together with its time. Needs occurred_at, unless it is a UUIDv7, which contains the time.',
+      ),
     occurred_at: Instant.optional().describe('When it happened; now if absent. Kept as UTC milliseconds.'),
     account_id: Id.optional().describe('The shopper who is signed in. account_id or session_id is needed.'),
     account_number: z.int().optional().describe("The shopper's number in a system that counts its accounts."),

@@ -40,7 +40,7 @@ const PaymentItem = z.strictObject({
 export const PaymentCallback = z
   .strictObject({
     provider: SourceSlug.describe('The provider that sends it, e.g. `stripe`.'),
-    callback_id: Id.describe("The provider's id of this callback. An id is recorded once."),
+    callback_id: Id.describe("The provider's id of this callback. It is recorded once, for ever."),
     payment_ref: Id.describe("The provider's id of the payment, the same in all of its callbacks."),
     order_id: Id.describe("The shop's id of the order."),
     status: z

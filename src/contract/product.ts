@@ -5,8 +5,7 @@ import { handler } from './handler.ts'
 import { uncheckedItems } from './fields/item-schema.ts'
 import { RecordedBatch } from './recorded-batch.ts'
 import { storableText } from './fields/text.ts'
-import { Id } from './fields/id.ts'
-import { ProductId } from './fields/id.ts'
+import { Id, ProductId } from './fields/id.ts'
 import { Instant } from './fields/instant.ts'
 
 export const NAME_CHARACTERS_MAX = 1_000

@@ -5,8 +5,7 @@ import { uncheckedItems } from './fields/item-schema.ts'
 import { NextCursor, pageCursor, pageLimit } from './fields/page.ts'
 import { storableText } from './fields/text.ts'
 import { wholeNumber } from './fields/whole-number.ts'
-import { Id } from './fields/id.ts'
-import { ProductId } from './fields/id.ts'
+import { Id, ProductId } from './fields/id.ts'
 
 export const QUERY_CHARACTERS_MAX = 200
 /** The products of a page of results. */

@@ -14,7 +14,7 @@ export type Granularity = (typeof GRANULARITIES)[number]
 
 export const SellerDashboardRequest = z.strictObject({
   seller_id: Id.optional()
-    .describe('Needed, unless the key or token is bound to a seller.')
+    .describe('Needed, unless the key or token is bound to a seller, which is then the default.')
     .meta({ examples: ['north-light'] }),
   start: ReportDay.optional().describe('The first day of the range; 29 days before its last day if absent.'),
   end: ReportDay.optional().describe('The last day of the range, which is included; today if absent.'),

@@ -71,7 +71,7 @@ interface RequestedItem extends Item {
 function takeItem(requested: RequestedItem, remainders: readonly Remainder[], take: Take, onTaken: OnTakenItem): Shortfall[] {
   const { productId, sellerId, place } = requested
   const ofSeller = remainders.filter(({ item }) => sellerId === null || item.sellerId === sellerId)
-  // Before items are taken: the price that this request leaves of an item is not given back by it too.
+  // Found before items are taken, because a request that takes an item for less must not also take the rest of its price.
   const paidInPart = ofSeller.filter(({ quantity, amount }) => quantity === 0 && amount > 0)
   const { quantity, paidMax } = takeQuantity(requested, ofSeller, take)
   const moneyRequested = (requested.quantity - quantity) * (requested.unitPrice ?? 0)

@@ -63,8 +63,8 @@ export async function migrate(db: Database, folder: string): Promise<string[]> {
 }
 
 /**
- * Recording locks this table before all others. A migration that alters it must lock it first too, because it could otherwise
- * deadlock with a recording.
+ * Recording interactions and searches locks this table before those of the log. Migrations that alter it lock it first too, because
+ * they would otherwise deadlock with every recording. Payments and replays lock it later; a deadlock with one of them is retried.
  */
 async function lockBatches(tx: Queryable): Promise<void> {
   const result = await sql<{ exists: boolean }>`select to_regclass('interaction_batch') is not null as exists`.execute(tx)

@@ -138,9 +138,10 @@ async function selectNew(tx: Queryable, unknown: readonly NewPayment[]): Promise
   }
 }
 
+/** A map keeps the last value of a key, which is the first callback when they are reversed. */
 function firstOfEachKey(payments: readonly NewPayment[]): NewPayment[] {
-  const lastOfEachKey = new Map(payments.toReversed().map((payment) => [callbackKey(payment), payment]))
-  return [...lastOfEachKey.values()].toReversed()
+  const byKey = new Map(payments.toReversed().map((payment) => [callbackKey(payment), payment]))
+  return [...byKey.values()].toReversed()
 }
 
 interface Change {

@@ -98,6 +98,7 @@ function isBeyond([first, ...rest]: Order['by'], [value, ...values]: readonly st
   return sql`(${column} <= ${limit} and (${column} < ${limit} or ${isBeyond(rest, values, productId)}))`
 }
 
+/** The order of a list, best first, and its limit. */
 export function ordered({ mode, limit }: PopularQuery, table = 'p'): RawBuilder<unknown> {
   const columns = ORDERS[mode].by.map(({ column }) => `${table}.${column} desc`).join(', ')
   // The limit is in the text, because a plan for any limit would sort everything.

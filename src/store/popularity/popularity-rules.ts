@@ -109,7 +109,7 @@ async function isLogCut(tx: Queryable): Promise<boolean> {
   return onlyRow(result).cut
 }
 
-/** Rebuilds the decayed sums of hours and days, each from the events of its own. */
+/** Rebuilds the decayed sums of hours and days, each from its own events. */
 async function rebuildDecayed(tx: Queryable): Promise<void> {
   await sql`
     update product_hour h set decayed = log.decayed

@@ -21,7 +21,7 @@ import { at, cellsIn, risingOf } from './rising.ts'
 export function listOfSpan(query: PopularQuery, span: Span): ListRead {
   const json = jsonOfProduct({
     trending_score: 'p.trending * p.since',
-    // For a past instant only hours exist.
+    // For a past instant only the hour of the last event is known.
     ...(span.toMs !== undefined && { last_interaction: utc('p.last_hour') }),
     ...(query.mode === 'rising' && { rising_score: 'page.rising_score' }),
   })

@@ -5,7 +5,7 @@ import type { Queryable } from '../database/connection.ts'
 import { takeNamedLocks } from '../database/locks.ts'
 import { REPORTS } from './report-definition.ts'
 import { onlyRow } from '../database/rows.ts'
-import { type Day, type Days, dayOf, daysAfter, daysBefore } from '../../ranking/day.ts'
+import { type Day, type Days, dayOf, daysAfter, daysBefore, startOf } from '../../ranking/day.ts'
 
 /** The buckets of a report in a window. They are rebuilt in turn. */
 export interface Scope {
@@ -65,13 +65,13 @@ async function insertSnapshots(tx: Queryable, scope: Scope, days: Days, runId: s
  */
 export function snapshotsOf({ report, window }: Scope, { from, to }: Days): RawBuilder<unknown> {
   const { dimension, column, value } = REPORTS[report]
-  const startOf = (day: Day) => sql`${`${day}T00:00:00Z`}::timestamptz`
+  const instantOf = (day: Day) => sql`${`${day}T00:00:00Z`}::timestamptz`
   return sql`
     with part as materialized (
-      select date_bin(${strideOf(window)}, occurred_at, ${startOf(bucketOf('week', from))}) as starts, ${column} as part, currency,
+      select date_bin(${strideOf(window)}, occurred_at, ${instantOf(bucketOf('week', from))}) as starts, ${column} as part, currency,
         count(*) as events, count(processing_ms) as timed, sum(processing_ms) as ms, max(processing_ms) as longest, sum(amount) as amount
       from analytics_event
-      where occurred_at >= ${startOf(from)} and occurred_at < ${startOf(daysAfter(to, 1))}
+      where occurred_at >= ${instantOf(from)} and occurred_at < ${instantOf(daysAfter(to, 1))}
       group by 1, 2, 3
     ), total as (
       select starts, part, currency, grouping(part) = 1 as is_whole, grouping(currency) = 1 as is_of_all,
@@ -102,7 +102,7 @@ async function heldHorizon(tx: Queryable): Promise<Date> {
 /** The first bucket with all of its events in the log. Earlier buckets are frozen. */
 export function firstWholeBucket(window: ReportWindow, horizon: Date): Day {
   const bucket = bucketOf(window, dayOf(horizon.getTime()))
-  return Date.parse(`${bucket}T00:00:00Z`) < horizon.getTime() ? daysAfter(bucket, BUCKET_DAYS[window]) : bucket
+  return startOf(bucket) < horizon.getTime() ? daysAfter(bucket, BUCKET_DAYS[window]) : bucket
 }
 
 /** The first bucket that ended less than so many days ago. */

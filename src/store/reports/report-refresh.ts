@@ -134,12 +134,12 @@ export async function runDue(db: Database, runId: string, { kind, report, window
   })
 }
 
-/** How long scheduled runs are kept after their last bucket was rebuilt by another run. */
+/** How long runs that no caller requested are kept. A run that built a current bucket is kept for longer. */
 const RUN_DAYS = 7
 
 /**
  * Drops the buckets that ended longer ago than their report keeps them, also frozen ones, with their snapshots and marks. Marks of a
- * frozen bucket stay for ever; one per day is enough to show that the bucket lacks events.
+ * frozen bucket are kept until then, because it is not rebuilt; one per day is enough to show that the bucket lacks events.
  */
 export async function dropOldBuckets(db: Database): Promise<void> {
   const { rows } = await sql<Scope & { retentionDays: number; today: Day }>`
