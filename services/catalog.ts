@@ -33,7 +33,7 @@ export const catalog = (deps: Deps) =>
         READ,
         async (_ctx, { product_id: productId }) => {
           const product = await catalogProduct(deps.db, productId)
-          if (product === undefined) throw notFound(`the catalogue never had product ${productId}`)
+          if (product === undefined) throw notFound(`the catalog never had product ${productId}`)
           return product
         },
       ],

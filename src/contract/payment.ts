@@ -27,7 +27,7 @@ export const SourceSlug = z
 
 const PaymentItem = z.strictObject({
   product_id: ProductId,
-  seller_id: Id.optional().describe("The seller; the product's seller in the catalogue if absent."),
+  seller_id: Id.optional().describe("The seller; the product's seller in the catalog if absent."),
   quantity: wholeNumber(1, QUANTITY_MAX),
   unit_price: wholeNumber(0, UNIT_PRICE_MAX)
     .optional()

@@ -39,7 +39,7 @@ export const PopularRequest = z.strictObject({
     .min(1, CATEGORIES_PROBLEM)
     .max(CATEGORIES_MAX, CATEGORIES_PROBLEM)
     .optional()
-    .describe("Only products of these categories, by today's catalogue."),
+    .describe("Only products of these categories, by today's catalog."),
   limit: pageLimit(20, 'Products of the page.'),
   min_interactions: wholeNumber(1, INTERACTIONS_MAX)
     .default(1)
@@ -51,7 +51,7 @@ export const PopularRequest = z.strictObject({
     })
     .optional()
     .describe(
-      "An instant since 2000, floored to the hour: the list of that hour by today's log, weights and catalogue. Now if absent.",
+      "An instant since 2000, floored to the hour: the list of that hour by today's log, weights and catalog. Now if absent.",
     ),
   cursor: pageCursor('meta.next_cursor of the previous page, with the same query.'),
 })

@@ -25,7 +25,7 @@ const fields = {
   ),
 }
 
-/** A complete product of the catalogue: an absent field has no value, even if an older version had one. */
+/** A complete product of the catalog: an absent field has no value, even if an older version had one. */
 export const Product = z
   .strictObject(fields)
   .refine(({ price, currency }) => price === undefined || currency !== undefined, {
@@ -61,10 +61,10 @@ export const UpsertProductsRequest = z
 export type UpsertProductsRequest = z.infer<typeof UpsertProductsRequest>
 
 export const UpsertProductsResponse = z.object({
-  accepted: z.int().describe('How many products changed the catalogue.'),
+  accepted: z.int().describe('How many products changed the catalog.'),
   duplicates: z
     .int()
-    .describe('How many products changed nothing, because the catalogue or this request has the same version or a newer one.'),
+    .describe('How many products changed nothing, because the catalog or this request has the same version or a newer one.'),
   duplicate_indexes: z.array(z.int()),
   rejected: z.array(RejectedItem),
 })
@@ -98,11 +98,11 @@ export const catalogHandlers = {
   UpsertProducts: handler({
     input: UpsertProductsRequest,
     output: UpsertProductsResponse,
-    description: 'Updates the catalogue, which keeps the newest version of each product. Each item is checked alone.',
+    description: 'Updates the catalog, which keeps the newest version of each product. Each item is checked alone.',
   }),
   GetProduct: handler({
     input: GetProductRequest,
     output: CatalogProduct,
-    description: 'One product, also a deleted one; 404 if the catalogue never had it.',
+    description: 'One product, also a deleted one; 404 if the catalog never had it.',
   }),
 }

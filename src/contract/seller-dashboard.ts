@@ -55,7 +55,7 @@ const SellerDashboard = z.object({
     .array(
       z.object({
         product_id: z.string(),
-        name: z.string().nullable().describe('The name in the catalogue; null if it never had the product.'),
+        name: z.string().nullable().describe('The name in the catalog; null if it never had the product.'),
         sold_count: z.int(),
         revenue: z.int(),
       }),

@@ -62,7 +62,7 @@ test("the demo's events are counted once, and the sleeper ends first", async ({ 
   const first = await play(stack, gateway, {})
   expect(first.tally).toEqual({ sent: history.length, accepted: history.length, duplicates: 0, rejected: 0 })
   expect(await viewsByProduct(db)).toEqual(viewsOf(history))
-  expect(first.lines[0]).toBe('Catalogue: 60 products.')
+  expect(first.lines[0]).toBe('Catalog: 60 products.')
   expect(await uncategorised(db)).toBe(0)
 
   // A minute of the stream at full speed, because the ticks are its clock.

@@ -34,7 +34,7 @@ export function demoCommand(): Command {
     .addOption(
       new Option(
         '--key <key>',
-        'an API key with the scopes ingest and read (and manage, for the catalogue), once there are keys',
+        'an API key with the scopes ingest and read (and manage, for the catalog), once there are keys',
       ).env('FOOTFALL_KEY'),
     )
     .addHelpText('after', HELP)

@@ -44,7 +44,7 @@ export function importCommand(): Command {
   return new Command('import')
     .description('Import interactions or products from files of CSV or JSON lines (.csv .tsv .jsonl .ndjson, also .gz).')
     .argument('<files...>', 'files to import, one after the other')
-    .option('--products', 'read products of the catalogue instead of interactions')
+    .option('--products', 'read products of the catalog instead of interactions')
     .option(
       '--price-decimals <count>',
       'prices are decimal numbers with this many places (default: prices in minor units)',

@@ -5,6 +5,7 @@ import { withDatabase } from '../../main/database/with-database.ts'
 import { StartError } from '../../main/config/start-error.ts'
 import { Id } from '../../contract/fields/id.ts'
 import { auditKey, createKey } from './key-create.ts'
+import { wholeNumber } from './whole-number.ts'
 
 const NAME_CHARACTERS_MAX = 100
 const RATE_MAX = 10_000_000
@@ -21,7 +22,7 @@ export function keyCommand(): Command {
         .option('--publishable', 'for a web page: the key can only send events, from pages of its origins')
         .option('--origin <origin>', 'the origin of pages that may use it, repeatable, e.g. https://shop.example', originsOf)
         .option('--seller <id>', 'the key reads the data of this seller only', sellerOf)
-        .option('--rate <requests>', 'requests per minute', rateOf)
+        .option('--rate <requests>', 'requests per minute', wholeNumber(1, RATE_MAX))
         .option(
           '--file <file>',
           'take the secret key in this file, ff_<12 hex digits>_<64 hex digits>, instead of making one; safe to repeat',
@@ -105,10 +106,4 @@ function originsOf(text: string, before: string[] = []): string[] {
   const origin = URL.parse(text)?.origin
   if (origin !== undefined && origin !== 'null' && origin === text.replace(/\/$/, '')) return [...before, origin]
   throw new InvalidArgumentError('It is the scheme and host of a page, such as https://shop.example.')
-}
-
-function rateOf(text: string): number {
-  const rate = Number(text)
-  if (Number.isInteger(rate) && rate >= 1 && rate <= RATE_MAX) return rate
-  throw new InvalidArgumentError(`It is a whole number from 1 to ${RATE_MAX}.`)
 }

@@ -1,8 +1,8 @@
-import type { Product as CatalogueProduct } from '../../contract/product.ts'
+import type { Product as CatalogProduct } from '../../contract/product.ts'
 import { randomOf } from './random.ts'
 
 /** What the demo's shop sells: six categories of ten, with ids that a person can read in a list. */
-export const CATALOGUE = {
+const CATALOG = {
   lighting: [
     'brass-lamp',
     'paper-lantern',
@@ -77,7 +77,7 @@ export const CATALOGUE = {
   ],
 } as const
 
-export type Category = keyof typeof CATALOGUE
+export type Category = keyof typeof CATALOG
 
 export interface Product {
   id: string
@@ -85,12 +85,12 @@ export interface Product {
 }
 
 /** All products of the shop. */
-export const PRODUCTS: readonly Product[] = Object.entries(CATALOGUE).flatMap(([category, ids]) =>
+export const PRODUCTS: readonly Product[] = Object.entries(CATALOG).flatMap(([category, ids]) =>
   ids.map((id) => ({ id, category: category as Category })),
 )
 
 /** All products as the gateway takes them. They never change, so sending them again changes nothing. */
-export const CATALOGUE_PRODUCTS: readonly CatalogueProduct[] = PRODUCTS.map(({ id, category }) => ({
+export const CATALOG_PRODUCTS: readonly CatalogProduct[] = PRODUCTS.map(({ id, category }) => ({
   product_id: id,
   name: (id[0]!.toUpperCase() + id.slice(1)).replaceAll('-', ' '),
   category,

@@ -21,7 +21,7 @@ export interface GatewayOptions {
 export interface GatewayClient {
   /** Sends a batch until it is answered; undefined when it was interrupted before. @throws StartError when the gateway refuses it. */
   record: (events: readonly IdentifiedEvent[]) => Promise<CreateInteractionResponse | undefined>
-  /** Sends the catalogue once. @returns why it could not be sent, or undefined. */
+  /** Sends the catalog once. @returns why it could not be sent, or undefined. */
   sell: (products: readonly Product[]) => Promise<{ problem: string } | undefined>
   /** The best products by score; undefined while they cannot be read. @throws StartError when the key may not read them. */
   top: () => Promise<Popularity[] | undefined>

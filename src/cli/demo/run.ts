@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Popularity } from '../../contract/popularity.ts'
-import { CATALOGUE_PRODUCTS } from './catalog.ts'
+import { CATALOG_PRODUCTS } from './catalog.ts'
 import type { IdentifiedEvent } from './event.ts'
 import { assertGateway, type GatewayClient, createGatewayClient } from './gateway-client.ts'
 import { historyOf } from './history.ts'
@@ -32,13 +32,13 @@ const SHOW_EVERY_MS = 2_000
 const STILL_READS_MAX = 40
 const STILL_EVERY_MS = 250
 
-/** Sends the catalogue, the history, then the live stream, and shows the top list. @throws StartError when it cannot continue. */
+/** Sends the catalog, the history, then the live stream, and shows the top list. @throws StartError when it cannot continue. */
 export async function runDemo(plan: DemoPlan, screen: Screen): Promise<Tally> {
   const client = createGatewayClient({ ...plan, print: screen.print })
   const tally: Tally = { sent: 0, accepted: 0, duplicates: 0, rejected: 0 }
   const send = senderOf(client, tally)
   await assertGateway(plan.gatewayUrl)
-  await sendCatalogue(client, screen)
+  await sendCatalog(client, screen)
   if (plan.days > 0) await sendHistory(plan, send, screen, tally)
   await streamLive(plan, client, send, screen, tally)
   return tally
@@ -67,12 +67,10 @@ function senderOf(client: GatewayClient, tally: Tally): Send {
   }
 }
 
-/** A failure does not end the demo, because a key may record and read and still have no right to change the catalogue. */
-async function sendCatalogue(client: GatewayClient, screen: Screen): Promise<void> {
-  const failed = await client.sell(CATALOGUE_PRODUCTS)
-  screen.print(
-    failed === undefined ? `Catalogue: ${CATALOGUE_PRODUCTS.length} products.` : `Catalogue: not sent. ${failed.problem}`,
-  )
+/** A failure does not end the demo, because a key may record and read and still have no right to change the catalog. */
+async function sendCatalog(client: GatewayClient, screen: Screen): Promise<void> {
+  const failed = await client.sell(CATALOG_PRODUCTS)
+  screen.print(failed === undefined ? `Catalog: ${CATALOG_PRODUCTS.length} products.` : `Catalog: not sent. ${failed.problem}`)
 }
 
 async function sendHistory({ seed, days, nowMs, signal }: DemoPlan, send: Send, screen: Screen, tally: Tally): Promise<void> {

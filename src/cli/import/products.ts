@@ -11,7 +11,7 @@ const FIELDS: readonly string[] = Object.keys(Product.shape)
 const WHOLE = /^(?:0|[1-9]\d{0,14})$/
 
 /**
- * Rows as products of the catalogue. A product without `updated_at` gets the time of its file, so importing the file again changes
+ * Rows as products of the catalog. A product without `updated_at` gets the time of its file, so importing the file again changes
  * nothing, and a file that was written later wins. `priceDecimals` is undefined for prices in minor units.
  */
 export function products({ priceDecimals }: { priceDecimals: number | undefined }): ItemKind {

@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import { DecidedError } from '../../contract/decided-error.ts'
 
 /** How old a signature may be, and how far ahead the sender's clock may be. */
-export const SIGNATURE_SECONDS_MAX = 300
+const SIGNATURE_SECONDS_MAX = 300
 /** Signatures in one header. A sender that changes its secret signs with the old and the new one. */
 const SIGNATURES_MAX = 8
 

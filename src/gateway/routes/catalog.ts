@@ -32,7 +32,7 @@ const UPSERT = {
   config: { access: 'manage' },
   schema: {
     operationId: 'upsertProducts',
-    summary: 'Bring the catalogue up to date',
+    summary: 'Bring the catalog up to date',
     description:
       'Of each product the version with the newest `updated_at` stays, whatever the order of arrival; of two of the same time the one with the larger JSON text. A version is the whole product: what it leaves out has no value any more. Each item is judged alone. Sending the same products again changes nothing.',
     tags: ['catalog'],
@@ -54,14 +54,14 @@ const PRODUCT = {
   config: { access: 'read' },
   schema: {
     operationId: 'product',
-    summary: 'A product of the catalogue',
+    summary: 'A product of the catalog',
     description: 'As its newest version says, deleted ones too; fields without a value are absent.',
     tags: ['catalog'],
     params: GetProductRequest,
     querystring: z.strictObject({}),
     response: {
       200: GetProductResponse.describe('The product.'),
-      404: ErrorBody.describe('The catalogue never had the product.'),
+      404: ErrorBody.describe('The catalog never had the product.'),
     },
   },
 } as const satisfies RouteShorthandOptions
@@ -77,7 +77,7 @@ export function catalogRoutes(deps: RouteDeps): RoutePlugin {
 
     routes.get('/api/v1/catalog/products/:product_id', PRODUCT, async ({ params: { product_id: productId } }) => {
       const data = await catalogProduct(deps.db, productId)
-      if (data === undefined) throw notFound(`the catalogue never had product ${productId}`)
+      if (data === undefined) throw notFound(`the catalog never had product ${productId}`)
       return { data }
     })
   }

@@ -16,6 +16,8 @@ export const ORDERS_TAG = { name: 'orders', description: 'What payment providers
 
 /** A thousand items fit, with the longest ids. */
 const BODY_BYTES_MAX = 2 * 1024 * 1024
+/** Possible with an adapter only, because it makes up to 100 callbacks of one body. */
+const TOO_LARGE = 'the callbacks of the adapter are over 16 MiB: make fewer of one webhook'
 
 /** An example of a provider's own form. */
 const WEBHOOK = { id: 'evt_1', type: 'customer.created', created: 1_772_366_400, data: { object: {} } }
@@ -113,7 +115,7 @@ async function record(
   try {
     return sumOf(await payments.record({ json, count: callbacks.length, connection: raw.socket }))
   } catch (error) {
-    throw unknownOutcome(error, 'send the same callback again')
+    throw unknownOutcome(error, 'send the same callback again', { tooLarge: TOO_LARGE })
   }
 }
 

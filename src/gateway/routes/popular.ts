@@ -37,7 +37,7 @@ const POPULAR = {
     operationId: 'popularProducts',
     summary: 'What is popular',
     description:
-      'Best first by the mode; ties by id. Products that are hidden or deleted in the catalogue are left out. All pages of a window begin with the same hour, but the list is live: a product whose rank moves between two pages may repeat or be missed. An answer may be as old as `POPULAR_CACHE_MS` says, a second unless set; in the mode rising without window and as_of, as old as the last refresh, at most half an hour.',
+      'Best first by the mode; ties by id. Products that are hidden or deleted in the catalog are left out. All pages of a window begin with the same hour, but the list is live: a product whose rank moves between two pages may repeat or be missed. An answer may be as old as `POPULAR_CACHE_MS` says, a second unless set; in the mode rising without window and as_of, as old as the last refresh, at most half an hour.',
     tags: ['popularity'],
     querystring: PopularQuery,
     response: { 200: Popular },

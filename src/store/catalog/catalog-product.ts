@@ -7,10 +7,10 @@ import { utc } from '../database/json.ts'
 import type { ProductVersion } from '../../admission/rows.ts'
 
 /**
- * Updates the catalogue. The newest version of each product stays, whatever the order of the versions and calls. Costs a sort of the
+ * Updates the catalog. The newest version of each product stays, whatever the order of the versions and calls. Costs a sort of the
  * versions and an index probe per product. JSON is made only for versions of the same time, because making it for all took a quarter of
  * the statement's time. Rows are written in key order, because two calls with common products would otherwise deadlock.
- * @returns the indexes of the versions that changed the catalogue, the same for every attempt of a call, unless a newer version
+ * @returns the indexes of the versions that changed the catalog, the same for every attempt of a call, unless a newer version
  *   arrived in between.
  */
 export async function upsertProducts(db: Queryable, call: Call, versions: readonly ProductVersion[]): Promise<number[]> {
@@ -33,7 +33,7 @@ export async function upsertProducts(db: Queryable, call: Call, versions: readon
   return rows.map(({ index }) => index)
 }
 
-/** One product; undefined when the catalogue does not have it. */
+/** One product; undefined when the catalog does not have it. */
 export async function catalogProduct(db: Queryable, productId: string): Promise<CatalogProduct | undefined> {
   const { rows } = await sql<{ json: string }>`
     select ${jsonOf('p')} as json from catalog.product p where p.product_id = ${productId}`.execute(db)
@@ -41,7 +41,7 @@ export async function catalogProduct(db: Queryable, productId: string): Promise<
 }
 
 /**
- * Whether lists show a product: they leave out products that the catalogue has as hidden or deleted. A product that the catalogue does
+ * Whether lists show a product: they leave out products that the catalog has as hidden or deleted. A product that the catalog does
  * not have is shown. Costs a probe of a small index.
  */
 export function isListed(productId: ReturnType<typeof sql>) {

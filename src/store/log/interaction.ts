@@ -15,7 +15,7 @@ function values(batchId: ReturnType<typeof sql>) {
 
 /**
  * The category and brand of each row's product now. The limit makes it one key probe per row, because a plain join could hash the
- * whole catalogue. An empty catalogue is checked once per statement.
+ * whole catalog. An empty catalog is checked once per statement.
  */
 const JOINED_PRODUCT = sql`left join lateral (
     select p.category, p.brand from catalog.product p

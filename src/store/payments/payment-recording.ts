@@ -108,7 +108,7 @@ async function lockSubjects(tx: Queryable, { call, replayOf, subjects }: Attempt
 }
 
 interface Selected {
-  /** The new callbacks, each once, with the sellers that the catalogue names. */
+  /** The new callbacks, each once, with the sellers that the catalog names. */
   payments: NewPayment[]
   /** Callbacks from before the horizon. */
   tooOld: NewRejection[]

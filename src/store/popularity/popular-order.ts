@@ -105,7 +105,7 @@ export function ordered({ mode, limit }: PopularQuery, table = 'p'): RawBuilder<
   return sql.raw(`order by ${columns}, ${table}.product_id limit ${limit}`)
 }
 
-/** Whether a product is listed and in one of the categories, by today's catalogue. */
+/** Whether a product is listed and in one of the categories, by today's catalog. */
 export function inCategories(productId: RawBuilder<unknown>, categoryIds: readonly string[] | undefined): RawBuilder<unknown> {
   if (categoryIds === undefined) return sql`true`
   return sql`${productId} in (

@@ -23,7 +23,7 @@ export async function topByScore(db: Queryable, { limit, after }: TopPage): Prom
 
 /**
  * Rows of the top list, each with its position and as the JSON of a Popularity. Costs one index range of `limit` rows, and for each a
- * probe whether the catalogue hides it. The limit is in the text, because a plan for any limit would sort the whole table.
+ * probe whether the catalog hides it. The limit is in the text, because a plan for any limit would sort the whole table.
  */
 export async function topRows(db: Queryable, { limit, after }: TopPage): Promise<{ position: TopPosition; json: string }[]> {
   const beyond =
