@@ -9,7 +9,7 @@ import type { Deps } from './handler/deps.ts'
 import { PROOF, READ, RECORD } from './handler/handler-options.ts'
 import { serviceOf } from './handler/with-options.ts'
 import { recordEventCall } from './recording/record-analytics-events.ts'
-import { INTERACTION_RECORDING, recordCall, SEARCH_RECORDING } from './recording/record-batch.ts'
+import { recordCall } from './recording/record-batch.ts'
 import { recordPaymentCall } from './recording/record-payments.ts'
 import { replayRejected } from './recording/replay-rejected.ts'
 
@@ -19,13 +19,13 @@ export const analytic = (deps: Deps) =>
     analyticApi,
     { retryPolicy: deps.retryPolicy },
     {
-      CreateInteraction: [RECORD, (ctx, { interactions }) => recordCall(INTERACTION_RECORDING, deps, ctx, interactions)],
+      CreateInteraction: [RECORD, (ctx, { interactions }) => recordCall('interaction', deps, ctx, interactions)],
 
-      RecordSearch: [RECORD, (ctx, search) => recordCall(SEARCH_RECORDING, deps, ctx, [search])],
+      RecordSearch: [RECORD, (ctx, search) => recordCall('search', deps, ctx, [search])],
 
-      RecordSearches: [RECORD, (ctx, { searches }) => recordCall(SEARCH_RECORDING, deps, ctx, searches)],
+      RecordSearches: [RECORD, (ctx, { searches }) => recordCall('search', deps, ctx, searches)],
 
-      RecordSearchClick: [RECORD, (ctx, click) => recordCall(INTERACTION_RECORDING, deps, ctx, [interactionOf(click)])],
+      RecordSearchClick: [RECORD, (ctx, click) => recordCall('interaction', deps, ctx, [interactionOf(click)])],
 
       RecordPayment: [RECORD, async (ctx, callback) => (await recordPaymentCall(deps, ctx, [callback]))[0]!],
 
