@@ -2,7 +2,20 @@ import type { Interaction } from '../contract/interaction.ts'
 import { KINDS } from '../contract/kinds.ts'
 import type { Judged } from './judge-each.ts'
 import { judgeLogged, type NewEventId } from './logged-event.ts'
-import type { NewInteraction } from './rows.ts'
+import type { LogRow } from './rows.ts'
+
+/** A checked interaction. */
+export interface NewInteraction extends LogRow {
+  eventType: string
+  refType: 'Product' | 'Category'
+  refId: string
+  accountId: string | null
+  accountNumber: number | null
+  sessionId: string | null
+  ipAddress: string | null
+  userAgent: string | null
+  metadata: unknown
+}
 
 /** Checks each interaction of a call. `newEventId` makes the ids of items without one. */
 export function judgeInteractions(items: readonly unknown[], nowMs: number, newEventId: NewEventId): Judged<NewInteraction> {

@@ -1,10 +1,19 @@
 import { KINDS } from '../contract/kinds.ts'
 import type { PaymentCallback } from '../contract/payment.ts'
+import type { Callback } from '../ledger/callback.ts'
 import { millisecondsOf } from '../contract/fields/time.ts'
 import { type Judged, judgeEach, type Verdict } from './judge-each.ts'
 import { parseItem } from './parse-item.ts'
-import type { NewPayment } from './rows.ts'
 import { timeProblem } from './time-problem.ts'
+
+/** A checked callback. `index` is its position in the call, `item` the item as it was sent. */
+export interface NewPayment extends Callback {
+  index: number
+  item: unknown
+  accountId: string | null
+  sessionId: string | null
+  processingMs: number | null
+}
 
 /** Checks each payment callback of a call. */
 export function judgePayments(items: readonly unknown[], nowMs: number): Judged<NewPayment> {

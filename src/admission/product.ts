@@ -1,9 +1,23 @@
-import { Product, type Product as ProductItem } from '../contract/product.ts'
+import { type CatalogProduct, Product, type Product as ProductItem } from '../contract/product.ts'
 import { millisecondsOf } from '../contract/fields/time.ts'
 import { type Judged, judgeEach, type Verdict } from './judge-each.ts'
 import { parseItem } from './parse-item.ts'
-import type { ProductVersion } from './rows.ts'
 import { FUTURE_MS_MAX } from './time-problem.ts'
+
+/** A checked version of a product. `index` is its position in the call. */
+export interface ProductVersion {
+  index: number
+  productId: string
+  sellerId: string | null
+  name: string
+  category: string | null
+  brand: string | null
+  price: number | null
+  currency: string | null
+  quantity: number | null
+  status: CatalogProduct['status']
+  updatedAtMs: number
+}
 
 /** Checks each product of a call. */
 export function judgeProducts(items: readonly unknown[], nowMs: number): Judged<ProductVersion> {

@@ -2,7 +2,17 @@ import { KINDS } from '../contract/kinds.ts'
 import { normalisedQuery, type Search } from '../contract/search.ts'
 import type { Judged } from './judge-each.ts'
 import { judgeLogged, type NewEventId } from './logged-event.ts'
-import type { NewSearch } from './rows.ts'
+import type { LogRow } from './rows.ts'
+
+/** A checked search. */
+export interface NewSearch extends LogRow {
+  query: string
+  normalisedQuery: string
+  accountId: string | null
+  sessionId: string | null
+  /** In the order of the page, each once. */
+  productIds: readonly string[]
+}
 
 /** Checks each search of a call. `newEventId` makes the ids of items without one. */
 export function judgeSearches(items: readonly unknown[], nowMs: number, newEventId: NewEventId): Judged<NewSearch> {

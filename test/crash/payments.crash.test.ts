@@ -9,7 +9,7 @@ import { answerOf } from '../harness/servers/fail-points.ts'
 import { type Death, STATEMENT_ANSWERED } from './endpoint-messages.ts'
 import { waitUntilQuiet } from './wait-until-quiet.ts'
 import { type CrashStack, startCrashStack } from './stack.ts'
-import type { NewPayment } from '../../src/admission/rows.ts'
+import type { NewPayment } from '../../src/admission/payment.ts'
 
 const FAIL_POINTS = ['record the payments', answerOf('RecordPayment')]
 const CALLBACKS = 6

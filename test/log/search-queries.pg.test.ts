@@ -12,9 +12,10 @@ import { encodeCursor } from '../../src/store/database/cursor.ts'
 import { searchQueries, searchQueryPositionOf } from '../../src/store/log/search-query.ts'
 import { clear } from '../harness/servers/database.ts'
 import { interaction, record, recordNewSearches, search } from '../harness/items/events.ts'
-import type { NewInteraction, NewSearch } from '../../src/admission/rows.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
 import type { Database } from '../../src/store/database/connection.ts'
+import type { NewInteraction } from '../../src/admission/interaction.ts'
+import type { NewSearch } from '../../src/admission/search.ts'
 
 const TO_MS = Date.parse('2026-03-10T12:00:00Z')
 const DAYS = 7

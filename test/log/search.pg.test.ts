@@ -20,9 +20,10 @@ import { verify } from '../../src/store/proof/verification.ts'
 import { BALANCED, clear } from '../harness/servers/database.ts'
 import { interaction, recordAndCount, recordNewSearches, search, recordBatch } from '../harness/items/events.ts'
 import { differences, expectedCells, rulesInForce, storedCells } from '../harness/reference/cells.ts'
-import type { NewInteraction, NewSearch } from '../../src/admission/rows.ts'
 import { freshPgTest as test } from '../harness/fixtures.ts'
 import type { Database } from '../../src/store/database/connection.ts'
+import type { NewInteraction } from '../../src/admission/interaction.ts'
+import type { NewSearch } from '../../src/admission/search.ts'
 
 const NOW_MS = Math.floor(Date.now() / 1_000) * 1_000
 const PRODUCTS = ['a', 'b', 'c', 'Ünïcode 🛒', `it's "{quoted}", \\ and null`, 'NULL', '{}', ' ']

@@ -18,9 +18,9 @@ import {
   reference,
   withoutZeros,
 } from '../harness/items/payments.ts'
-import type { NewPayment } from '../../src/admission/rows.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
 import type { Database } from '../../src/store/database/connection.ts'
+import type { NewPayment } from '../../src/admission/payment.ts'
 
 test.beforeEach(({ db }) => emptied(db))
 

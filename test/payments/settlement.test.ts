@@ -4,7 +4,7 @@ import type { Line } from '../../src/ledger/callback.ts'
 import { difference } from '../../src/ledger/difference.ts'
 import { type Settlement, settle } from '../../src/ledger/settlement.ts'
 import { callbackArbitrary, item, NOON, payment, reference, withoutZeros } from '../harness/items/payments.ts'
-import type { NewPayment } from '../../src/admission/rows.ts'
+import type { NewPayment } from '../../src/admission/payment.ts'
 
 const DAY_MS = 24 * 3_600_000
 

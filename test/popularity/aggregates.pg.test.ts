@@ -10,10 +10,10 @@ import { feedBatch } from '../../src/store/shoppers/shopper-profile.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { clear } from '../harness/servers/database.ts'
 import { differences, expectedCells, rulesInForce, storedCells } from '../harness/reference/cells.ts'
-import type { NewInteraction } from '../../src/admission/rows.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
 import type { Database } from '../../src/store/database/connection.ts'
 import { recordBatch } from '../harness/items/events.ts'
+import type { NewInteraction } from '../../src/admission/interaction.ts'
 
 const NOW_MS = Math.floor(Date.now() / 1_000) * 1_000
 

@@ -14,9 +14,9 @@ import { clear } from '../harness/servers/database.ts'
 import { interaction, recordAndCount } from '../harness/items/events.ts'
 import { expectedList, type Listed } from '../harness/reference/popular-list.ts'
 import { rulesInForce } from '../harness/reference/cells.ts'
-import type { NewInteraction } from '../../src/admission/rows.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
 import type { Database } from '../../src/store/database/connection.ts'
+import type { NewInteraction } from '../../src/admission/interaction.ts'
 
 test.beforeEach(({ db }) => emptied(db))
 

@@ -31,9 +31,9 @@ import {
   startOf,
   storedSnapshots,
 } from '../harness/items/recomputed.ts'
-import type { NewAnalyticsEvent } from '../../src/admission/rows.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
 import { daysAfter } from '../../src/ranking/day.ts'
+import type { NewAnalyticsEvent } from '../../src/admission/analytics-event.ts'
 
 const DAYS = 40
 

@@ -4,7 +4,7 @@ import { instantOf } from '../../contract/fields/time.ts'
 import { type Call, callIdOf } from '../log/call.ts'
 import type { Queryable } from '../database/connection.ts'
 import { utc } from '../database/json.ts'
-import type { ProductVersion } from '../../admission/rows.ts'
+import type { ProductVersion } from '../../admission/product.ts'
 
 /**
  * Updates the catalog. The newest version of each product stays, whatever the order of the versions and calls. Costs a sort of the

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { instantOf } from '../../contract/fields/time.ts'
 import { columnOf, type LogTable } from './log-table.ts'
-import type { NewInteraction } from '../../admission/rows.ts'
+import type { NewInteraction } from '../../admission/interaction.ts'
 
 const COLUMNS = sql.raw(`occurred_at, batch_id, account_number, event_id, is_category, event_type, ref_id,
   account_id, session_id, ip_address, user_agent, metadata, category, brand`)

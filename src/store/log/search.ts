@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { instantOf } from '../../contract/fields/time.ts'
 import { columnOf, type LogTable } from './log-table.ts'
-import type { NewSearch } from '../../admission/rows.ts'
+import type { NewSearch } from '../../admission/search.ts'
 
 function rowsAsTable(rows: readonly NewSearch[]) {
   return sql`

@@ -5,7 +5,7 @@ import { type Callback, type Item, callbackKey, type Shortfall } from '../../led
 import { type Call, callIdOf } from '../log/call.ts'
 import type { Queryable } from '../database/connection.ts'
 import { takeNamedLocks } from '../database/locks.ts'
-import type { NewPayment } from '../../admission/rows.ts'
+import type { NewPayment } from '../../admission/payment.ts'
 
 /** A recorded callback. */
 export interface KnownPayment extends Callback {

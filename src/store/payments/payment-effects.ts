@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
-import type { NewAnalyticsEvent, NewInteraction, NewPayment } from '../../admission/rows.ts'
 import { uuidV7 } from '../../contract/fields/event-id.ts'
 import { type Callback, callbackKey, type Effect, effectKey } from '../../ledger/callback.ts'
+import type { NewInteraction } from '../../admission/interaction.ts'
+import type { NewPayment } from '../../admission/payment.ts'
+import type { NewAnalyticsEvent } from '../../admission/analytics-event.ts'
 
 /** Whether a callback names what is sold. A refund or a cancellation goes by the sellers of the sale instead. */
 export function isPayment({ status }: Pick<Callback, 'status'>): boolean {

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { NewInteraction, NewPayment, NewRejection } from '../../admission/rows.ts'
+import type { NewRejection } from '../../admission/rows.ts'
 import { CALLBACKS_MAX } from '../../contract/payment.ts'
 import { type Callback, callbackKey, type Line, type Shortfall } from '../../ledger/callback.ts'
 import { difference } from '../../ledger/difference.ts'
@@ -26,6 +26,8 @@ import {
 } from './payment-callback.ts'
 import { analyticsEventOf, interactionsOf, isPayment } from './payment-effects.ts'
 import { addSales } from './sale-line.ts'
+import type { NewInteraction } from '../../admission/interaction.ts'
+import type { NewPayment } from '../../admission/payment.ts'
 
 /** The outcome of a callback. */
 export interface PaymentResult {

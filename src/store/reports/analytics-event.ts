@@ -4,8 +4,9 @@ import { type Call, callIdOf } from '../log/call.ts'
 import type { Queryable, Database } from '../database/connection.ts'
 import { monthsToMake } from '../log/batch.ts'
 import { makePartitions } from '../log/month.ts'
-import type { Rejection, NewAnalyticsEvent, CalledAnalyticsEvent } from '../../admission/rows.ts'
+import type { Rejection } from '../../admission/rows.ts'
 import { isMissingPartition } from '../database/sql-state.ts'
+import type { NewAnalyticsEvent, CalledAnalyticsEvent } from '../../admission/analytics-event.ts'
 
 interface RecordedEvents {
   accepted: number

@@ -1,7 +1,7 @@
 import { uuidV7 } from '../../../src/contract/fields/event-id.ts'
 import { DAY_MS, instantOf } from '../../../src/contract/fields/time.ts'
 import { mulberry32, rankOf, shuffled, zipf } from '../../../src/cli/demo/random.ts'
-import type { NewInteraction } from '../../../src/admission/rows.ts'
+import type { NewInteraction } from '../../../src/admission/interaction.ts'
 
 const PRODUCTS = 50_000
 const SHOPPERS = 100_000

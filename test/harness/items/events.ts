@@ -6,8 +6,10 @@ import { countBatch } from '../../../src/store/popularity/counting.ts'
 import { SEARCHES } from '../../../src/store/log/search.ts'
 import { feedBatch } from '../../../src/store/shoppers/shopper-profile.ts'
 import type { Database } from '../../../src/store/database/connection.ts'
-import type { NewInteraction, NewRejection, NewSearch } from '../../../src/admission/rows.ts'
+import type { NewRejection } from '../../../src/admission/rows.ts'
 import { INTERACTIONS } from '../../../src/store/log/interaction.ts'
+import type { NewInteraction } from '../../../src/admission/interaction.ts'
+import type { NewSearch } from '../../../src/admission/search.ts'
 
 /** A checked interaction of now, with `changes`. */
 export function interaction(changes: Partial<NewInteraction> = {}): NewInteraction {

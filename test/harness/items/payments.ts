@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import type { PaymentStatus } from '../../../src/contract/payment.ts'
 import type { Item } from '../../../src/ledger/callback.ts'
 import { type Call, callOf } from '../../../src/store/log/call.ts'
-import type { NewPayment } from '../../../src/admission/rows.ts'
+import type { NewPayment } from '../../../src/admission/payment.ts'
 
 export const NOON = Date.parse('2026-03-01T12:00:00Z')
 

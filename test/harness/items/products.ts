@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
-import { productColumns } from '../../../src/admission/product.ts'
+import { productColumns, type ProductVersion } from '../../../src/admission/product.ts'
 import { CatalogProduct, type Product } from '../../../src/contract/product.ts'
 import { instantOf } from '../../../src/contract/fields/time.ts'
 import { callOf } from '../../../src/store/log/call.ts'
 import { upsertProducts } from '../../../src/store/catalog/catalog-product.ts'
 import type { Database } from '../../../src/store/database/connection.ts'
-import type { ProductVersion } from '../../../src/admission/rows.ts'
 
 /** A product as it is sent, with other values where given. */
 export function product(changes: Partial<Product> = {}): Product {

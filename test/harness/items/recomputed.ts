@@ -6,7 +6,7 @@ import { insertPaymentEvents } from '../../../src/store/reports/analytics-event.
 import type { Queryable, Database } from '../../../src/store/database/connection.ts'
 import { makePartitions, monthOf } from '../../../src/store/log/month.ts'
 import { dirtyRuns, runDue, scheduledRuns } from '../../../src/store/reports/report-refresh.ts'
-import type { NewAnalyticsEvent } from '../../../src/admission/rows.ts'
+import type { NewAnalyticsEvent } from '../../../src/admission/analytics-event.ts'
 
 const NOW_MS = Date.now()
 

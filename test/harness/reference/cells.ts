@@ -2,7 +2,8 @@ import { sql } from 'kysely'
 import { HOUR_MS } from '../../../src/contract/fields/time.ts'
 import { PRESETS } from '../../../src/ranking/weights.ts'
 import type { Database } from '../../../src/store/database/connection.ts'
-import type { NewInteraction, NewSearch } from '../../../src/admission/rows.ts'
+import type { NewInteraction } from '../../../src/admission/interaction.ts'
+import type { NewSearch } from '../../../src/admission/search.ts'
 
 /** Every aggregate by the name of its cell: the slow reference, from the distinct events alone. */
 export type Cells = Record<string, number>

@@ -2,7 +2,7 @@ import type { Mode, PopularProduct, PopularRequest } from '../../../src/contract
 import { DAY_MS, HOUR_MS } from '../../../src/contract/fields/time.ts'
 import { PRESETS } from '../../../src/ranking/weights.ts'
 import { COUNTERS } from './cells.ts'
-import type { NewInteraction } from '../../../src/admission/rows.ts'
+import type { NewInteraction } from '../../../src/admission/interaction.ts'
 
 const HALF_LIFE_HOURS = 72
 const TRENDING_HOURS = 168
