@@ -4,6 +4,7 @@ import { expect } from 'vitest'
 import { leftBehind } from '../../src/store/log/backlog.ts'
 import { callOf } from '../../src/store/log/call.ts'
 import { countBatch } from '../../src/store/popularity/counting.ts'
+import { feedBatch } from '../../src/store/shoppers/shopper-profile.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { interaction, record, recordAndCount, recordBatch } from '../harness/items/events.ts'
 import { until } from '../../src/main/embedded/until.ts'
@@ -82,6 +83,20 @@ test('counting one batch also counts the batches that wait', async ({ db }) => {
   expect(await countBatch(db, second)).toEqual({ batches: 3, events: 3 })
   for (const done of [first, third]) expect(await countBatch(db, done)).toEqual({ batches: 0, events: 0 })
   expect((await verify(db)).drift).toEqual([])
+})
+
+test('a group takes batches of the release before, and leaves kinds that only the release after this one knows', async ({
+  db,
+}) => {
+  const [own, earlier, later] = [
+    await record(db, [interaction()]),
+    await record(db, [interaction()]),
+    await record(db, [interaction()]),
+  ]
+  await sql`update interaction_batch set kind = null where batch_id = ${earlier.batchId}`.execute(db)
+  await sql`update interaction_batch set kind = 'review' where batch_id = ${later.batchId}`.execute(db)
+  expect(await countBatch(db, own)).toEqual({ batches: 2, events: 2 })
+  expect(await feedBatch(db, own)).toEqual({ batches: 2, events: 2 })
 })
 
 test('only batches older than the given age are reported as left behind', async ({ db }) => {

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { KindWith } from '../../contract/kinds.ts'
+import { kindsWith, type KindWith } from '../../contract/kinds.ts'
 import type { BatchBounds } from './batch.ts'
 import { KIND_OF_BATCH } from './kind.ts'
 import type { Queryable } from '../database/connection.ts'
@@ -43,7 +43,8 @@ export interface Group {
 
 /**
  * Locks the own batch, then other waiting batches that no transaction holds. Because it waits for its own batch alone, two groups
- * never wait for each other. @returns undefined when the own batch is done.
+ * never wait for each other. It leaves kinds that only the release after this one knows, because it would mark them without counting
+ * them. @returns undefined when the own batch is done.
  */
 export async function claimGroup(
   tx: Queryable,
@@ -59,7 +60,7 @@ export async function claimGroup(
   const { rows: others } = await sql<{ batchId: string; from: Date; to: Date; events: number; kind: BatchedKind }>`
     select batch_id as "batchId", occurred_from as "from", occurred_to as "to", events, ${KIND_OF_BATCH} as kind
     from interaction_batch b
-    where ${sql.ref(done)} is null and batch_id <> ${own.batchId}
+    where ${sql.ref(done)} is null and batch_id <> ${own.batchId} and ${KIND_OF_BATCH} = any(${kindsWith('isBatched')}::text[])
     order by batch_id limit ${othersMax} for update skip locked`.execute(tx)
   const group: Group = { ids: [own.batchId], events: batch.events, from: own.from, to: own.to, kinds: new Set([batch.kind]) }
   for (const other of others) {
