@@ -29,13 +29,17 @@ export interface RouteDeps {
 /** Adds the routes of one noun to the server. */
 export type RoutePlugin = (app: FastifyInstance) => Promise<void>
 
-export interface GatewaySettings {
+export interface GatewaySettings extends ReadLimits {
   /** Whether other machines can reach the gateway: then every request needs a key, from the start. */
   isPublic: boolean
   /** Proxies whose X-Forwarded-For is believed: addresses and networks, separated by commas. */
   trustedProxies: string | undefined
   rateLimits: RateLimits
   privacy: Privacy
+}
+
+/** How old answers may be, and how many expensive reads run concurrently. */
+export interface ReadLimits {
   /** The greatest age of an answer of the top list; 0 asks the database each time. */
   topCacheMs: number
   /** The same for the lists of popular products. */

@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os'
+import type { ReadLimits } from '../../gateway/routes/deps.ts'
 import { settingsIn, type SettingsOf, wholeNumber } from './setting.ts'
 
 export const capacitySettings = settingsIn('Capacity', {
@@ -31,7 +33,21 @@ export const capacitySettings = settingsIn('Capacity', {
     .meta({ unit: 'MiB' }),
 })
 
-export function queueLimitsOf(config: SettingsOf<typeof capacitySettings>) {
+type CapacitySettings = SettingsOf<typeof capacitySettings>
+
+export function readLimitsOf(config: CapacitySettings): ReadLimits {
+  // At most half of the connections, so that short reads do not wait for long ones.
+  const longReadsMax = Math.max(1, config.DATABASE_CONNECTIONS >> 1)
+  return {
+    topCacheMs: config.TOP_CACHE_MS,
+    popularCacheMs: config.POPULAR_CACHE_MS,
+    // The number of PostgreSQL's processors is unknown here; the number of this machine's is a guess.
+    addedUpAtOnce: Math.min(availableParallelism(), longReadsMax),
+    reportsAtOnce: longReadsMax,
+  }
+}
+
+export function queueLimitsOf(config: CapacitySettings) {
   return {
     flushesMax: config.FLUSHES_MAX,
     queueEventsMax: config.QUEUE_EVENTS_MAX,
