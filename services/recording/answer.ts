@@ -18,3 +18,11 @@ export function recordedAnswer({ accepted, duplicateIndexes, rejected }: Outcome
       .toSorted((one, other) => one.index - other.index),
   }
 }
+
+/**
+ * The result of a recording step as the journal keeps it. The rejected rows are in `refused`: a call that the release before left
+ * half-way is replayed from such a journal, so its names stay.
+ */
+export function journalled<Step extends { rejected: unknown }>({ rejected, ...step }: Step) {
+  return { ...step, refused: rejected as Step['rejected'] }
+}

@@ -3,7 +3,7 @@ import { judgeAnalyticsEvents } from '../../src/admission/analytics-event.ts'
 import type { CreateInteractionResponse } from '../../src/contract/interaction.ts'
 import { recordEvents } from '../../src/store/reports/analytics-event.ts'
 import type { Deps } from '../handler/deps.ts'
-import { recordedAnswer } from './answer.ts'
+import { journalled, recordedAnswer } from './answer.ts'
 import { checkedCall } from './checked-call.ts'
 
 /** Checks analytics events and records the valid ones. @throws DecidedError for a body that is too large or not UTF-8. */
@@ -15,7 +15,7 @@ export async function recordEventCall(deps: Deps, ctx: Context, items: readonly 
     const { accepted, duplicateIndexes, rejected } = result
     const all = [...rejections, ...rejected]
     if (isNew) deps.observer.recorded({ kind: 'analytics_event', accepted, duplicates: duplicateIndexes.length, rejected: all })
-    return result
+    return journalled(result)
   })
-  return recordedAnswer({ ...recorded, rejected: [...rejections, ...recorded.rejected] })
+  return recordedAnswer({ ...recorded, rejected: [...rejections, ...recorded.refused] })
 }

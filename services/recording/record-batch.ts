@@ -14,7 +14,7 @@ import type { LogTable } from '../../src/store/log/log-table.ts'
 import { insertReplayOf, type ReplayOf } from '../../src/store/log/rejected-replay.ts'
 import { SEARCHES } from '../../src/store/log/search.ts'
 import type { Deps } from '../handler/deps.ts'
-import { recordedAnswer } from './answer.ts'
+import { journalled, recordedAnswer } from './answer.ts'
 import { checkedCall } from './checked-call.ts'
 import { fanOut } from './fan-out.ts'
 
@@ -67,7 +67,7 @@ export async function recordCall(
   const stripped = items.map((item) => withPrivacy(item, deps.privacy))
   const newEventId: NewEventId = (index, timeMs) => eventIdFor(call, index, timeMs)
   const { rejections, record } = RECORDINGS[kind](stripped, await ctx.date.now(), newEventId)
-  const recorded = await ctx.run('record the batch', () => record(deps, call))
+  const recorded = await ctx.run('record the batch', async () => journalled(await record(deps, call)))
   fanOut(ctx, kind, recorded)
-  return recordedAnswer({ ...recorded, rejected: [...rejections, ...recorded.rejected] })
+  return recordedAnswer({ ...recorded, rejected: [...rejections, ...recorded.refused] })
 }

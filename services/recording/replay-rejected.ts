@@ -11,6 +11,7 @@ import {
   type ReplayRejectedRequest,
   type ReplayRejectedResponse,
 } from '../../src/contract/rejected.ts'
+import type { RecordedBatch } from '../../src/contract/recorded-batch.ts'
 import type { BatchBounds } from '../../src/store/log/batch.ts'
 import { type Call, callOf, eventIdFor } from '../../src/store/log/call.ts'
 import { findRejectedItem, type RejectedItemToReplay, type ReplayOf } from '../../src/store/log/rejected-replay.ts'
@@ -30,16 +31,27 @@ export async function replayRejected(deps: Deps, ctx: Context, request: ReplayRe
   const nowMs = await ctx.date.now()
   const { set, actor = 'unknown', ...rejected } = request
   const key: ReplayOf = { ...rejected, actor }
-  const { kind, batch, answer } = await ctx.run('record the replay', async () => {
+  const replayed = await ctx.run('record the replay', async (): Promise<JournalledReplay> => {
     const item = await findRejectedItem(deps.db, key)
     if (item === undefined) throw notFound(`there is no rejected event ${rejectedIdOf(key)}`)
     const replay: Replay = { item, key, set, nowMs }
     const recorded =
       item.kind === 'payment' ? recordPaymentReplay(deps, call, replay) : recordReplay(item.kind, deps, call, replay)
-    return { kind: item.kind, ...(await recorded) }
+    const { batch, answer } = await recorded
+    const { batchId: batch_id, from, to } = batch
+    return { kind: item.kind, isSearch: item.kind === 'search', batch: { batch_id, from, to }, answer }
   })
-  fanOut(ctx, kind, batch)
-  return answer
+  const { batch_id: batchId, from, to } = replayed.batch
+  fanOut(ctx, replayed.kind ?? (replayed.isSearch ? 'search' : 'interaction'), { batchId, from, to })
+  return replayed.answer
+}
+
+/** The release before wrote no kind. Its names stay, because a call that it left half-way is replayed from its journal. */
+interface JournalledReplay {
+  kind?: KindWith<'isKeptWhenRejected'>
+  isSearch: boolean
+  batch: RecordedBatch
+  answer: ReplayRejectedResponse
 }
 
 interface Replay {
