@@ -46,7 +46,7 @@ import { daysAfter } from '../src/ranking/day.ts'
 const STEP: ChunkLimits = { targetMs: 4_000, sizeMin: 1, sizeMax: 400 }
 /** So that progress is visible, and a run that is cancelled or dies keeps most of its work. */
 const STEPS_MIN = 10
-/** The size of the first step: about as many events as the target allows, or so many buckets if their events cannot be estimated. */
+/** The first step has buckets of about this many events, which is what the target allows; or this many buckets if their events cannot be estimated. */
 const FIRST_EVENTS = 4_000_000
 const FIRST_BUCKETS = 4
 

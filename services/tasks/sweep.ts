@@ -17,12 +17,16 @@ export const SWEEP: Task = {
 
 /** Sends batches again that were recorded minutes ago and are not counted or not fed. */
 async function sweep({ background }: Deps, ctx: ObjectContext): Promise<void> {
-  const batches = await step(ctx, 'find batches left behind', () => leftBehind(background, LEFT_BEHIND_MINUTES))
+  const batches = await step(ctx, 'find batches left behind', async () => {
+    const found = await leftBehind(background, LEFT_BEHIND_MINUTES)
+    // The journal keeps the name that the release before gave it.
+    return found.map(({ uncounted, ...batch }) => ({ ...batch, unscored: uncounted }))
+  })
   const hour = Math.floor((await ctx.date.now()) / HOUR_MS)
-  for (const { batchId, from, to, uncounted, unfed } of batches) {
+  for (const { batchId, from, to, unscored, unfed } of batches) {
     const batch = { batch_id: batchId, from, to }
     const oncePerHour = rpc.sendOpts<RecordedBatch>({ idempotencyKey: `sweep ${batchId} ${hour}` })
-    if (uncounted) ctx.sendClient(popularityApi).HandlePopularityEvent(batch, oncePerHour)
+    if (unscored) ctx.sendClient(popularityApi).HandlePopularityEvent(batch, oncePerHour)
     if (unfed) ctx.sendClient(catalogApi).AddInteraction(batch, oncePerHour)
   }
 }

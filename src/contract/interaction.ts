@@ -15,12 +15,12 @@ export const PUBLISHABLE_BODY_BYTES_MAX = 64 * 1024
 export const METADATA_BYTES_MAX = 4_096
 /** A small object that the sender wants to keep with an event. */
 export const Metadata = z
-  .record(z.string(), z.unknown(), { error: 'must be an object, at most 63 levels deep, of numbers within 1.8e308' })
+  .record(z.string(), z.unknown(), { error: 'must be an object of at most 63 levels, with numbers below 1.8e308' })
   .refine((value) => new TextEncoder().encode(JSON.stringify(value)).length <= METADATA_BYTES_MAX, {
     error: `must have at most ${METADATA_BYTES_MAX} bytes as JSON`,
     abort: true,
   })
-  .refine(isStorableJson, { error: 'must not contain NUL or a lone surrogate' })
+  .refine(isStorableJson, { error: 'must not contain NUL or half a surrogate pair' })
 
 /** One action of a shopper on a product or a category. */
 export const Interaction = z

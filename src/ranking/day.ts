@@ -66,6 +66,6 @@ export function checkedRange(request: RangeRequest, names: RangeNames): Days {
   if (from > to) throw invalidField(names.from, `must not be after the last day, which is ${to}`)
   const days = daysIn({ from, to })
   if (days > daysMax)
-    throw invalidField(names.tooLong ?? names.from, `would make it ${days} days, and at most ${daysMax} are possible`)
+    throw invalidField(names.tooLong ?? names.from, `makes a range of ${days} days, and at most ${daysMax} are possible`)
   return { from, to }
 }

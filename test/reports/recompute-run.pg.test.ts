@@ -189,7 +189,7 @@ test('a request for buckets that cannot be rebuilt is refused with the reason', 
   await expect(ask({ date_from: day(1), date_to: day(2) })).rejects.toThrow('must not be after the last day')
   await expect(ask({ date_to: day(-3) })).rejects.toThrow('is in the future')
   await expect(ask({ date_from: day(366), date_to: day(0) })).rejects.toThrow(
-    'date_to: would make it 367 days, and at most 366 are possible',
+    'date_to: makes a range of 367 days, and at most 366 are possible',
   )
   expect(await ask({ date_from: day(365), date_to: day(0) })).toMatchObject({ progress: { done: 0, total: 366 } })
   await expect(ask({ date_from: day(1_102), date_to: day(1_101) })).rejects.toThrow('are not kept')

@@ -192,12 +192,12 @@ const BAD: [name: string, asked: object, field: string, message: string][] = [
     'must not be after the last day, which is 2026-03-01',
   ],
   ['from after today', { date_from: day(1) }, 'date_from', `must not be after the last day, which is ${TODAY}`],
-  ['367 days', { date_from: day(-366) }, 'date_from', 'would make it 367 days, and at most 366 are possible'],
+  ['367 days', { date_from: day(-366) }, 'date_from', 'makes a range of 367 days, and at most 366 are possible'],
   ['a day of 1999', { date_to: '1999-12-31' }, 'date_to', 'must be from 2000-01-01 to 2100-12-31'],
   ['a breakdown by status', { breakdown: 'status' }, 'breakdown', 'of volume-by-period must be period or source'],
   ['a breakdown', { report_slug: 'top-entities', breakdown: 'period' }, 'breakdown', 'is not for top-entities'],
-  ['a filter by status', { status: 'failed' }, 'status', 'is no filter of volume-by-period'],
-  ['a filter by source', { report_slug: 'status-counts', source: 'erp' }, 'source', 'is no filter of status-counts'],
+  ['a filter by status', { status: 'failed' }, 'status', 'is not a filter of volume-by-period'],
+  ['a filter by source', { report_slug: 'status-counts', source: 'erp' }, 'source', 'is not a filter of status-counts'],
 ]
 
 test.for(BAD)('%s is refused by its field, with a sentence', async ([_name, asked, field, message], { db }) => {

@@ -302,6 +302,6 @@ test.for([
   const longer = instantOf(Date.parse(end) + DAY_MS).slice(0, 10)
   await expect(dashboardOf(db, 'nobody', { granularity, start, end: longer })).rejects.toMatchObject({
     field: 'granularity',
-    problem: 'would give 1,001 points, and charts have at most 1,000: take a coarser one or a shorter range',
+    problem: 'would give 1,001 points, and charts have at most 1,000: choose a coarser granularity or a shorter range',
   })
 })

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { backlog } from '../../store/log/backlog.ts'
+import { type Backlog, backlog } from '../../store/log/backlog.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { addressesOf } from '../../main/config/addresses.ts'
 import { type Stuck, stuckInvocations } from '../../main/embedded/restate.ts'
@@ -15,7 +15,7 @@ export function backlogCommand(): Command {
         const waiting = await backlog(db)
         const stuck = await stuckInvocations(addressesOf(config).adminUrl).catch(() => undefined)
         if (options.json) {
-          console.log(JSON.stringify({ ...waiting, invocations: stuck ?? null }, null, 2))
+          console.log(JSON.stringify({ ...asPrinted(waiting), invocations: stuck ?? null }, null, 2))
           return
         }
         console.log(`To be counted: ${waiting.uncountedBatches} batches, ${waiting.uncountedEvents} events`)
@@ -24,6 +24,16 @@ export function backlogCommand(): Command {
         console.log(stuckText(stuck))
       })
     })
+}
+
+/** The fields of --json, whose names are those of the column `scored_at`. */
+function asPrinted({ uncountedBatches, uncountedEvents, uncountedSeconds, ...rest }: Backlog) {
+  return {
+    unscoredBatches: uncountedBatches,
+    unscoredEvents: uncountedEvents,
+    unscoredSeconds: uncountedSeconds,
+    ...rest,
+  }
 }
 
 function stuckText(stuck: Stuck | undefined): string {

@@ -13,7 +13,7 @@ export function migrateCommand(): Command {
     .description('Apply sql/ to the database and prepare it for the program. Safe to repeat.')
     .option(
       '--role <role=file>',
-      `create the database user ${ROLES.map(userOf).join(' or ')} with its privileges and the password in the file; repeatable`,
+      `${ROLES.join(' or ')}: create its database user (${ROLES.map(userOf).join(', ')}) with its privileges and the password in the file; repeatable`,
       passwordsOf,
     )
     .action(async ({ role: passwords = {} }: { role?: Passwords }) => {

@@ -55,6 +55,7 @@ function shown(columns: ReadonlySet<string>): string {
 
 /** @throws StartError when no Restate answers. */
 export async function checkIngress(ingressUrl: string): Promise<void> {
+  if (!URL.canParse(ingressUrl)) throw new StartError(`${ingressUrl} is not an address of Restate: write http://127.0.0.1:8080.`)
   const url = new URL('restate/health', ingressUrl.endsWith('/') ? ingressUrl : `${ingressUrl}/`)
   const answer = await fetch(url, { signal: AbortSignal.timeout(HEALTH_MS_MAX) }).catch(() => undefined)
   if (answer?.ok) return

@@ -18,6 +18,6 @@ export function storableText(max: number) {
   return z
     .string()
     .refine((text) => isOfLength(text, max), { error: `must have 1 to ${max} characters`, abort: true })
-    .refine(isStorable, { error: 'must not contain NUL or a lone surrogate' })
+    .refine(isStorable, { error: 'must not contain NUL or half a surrogate pair' })
     .meta({ minLength: 1, maxLength: max, pattern: WITHOUT_NUL })
 }

@@ -19,7 +19,7 @@ export function rememberEarlyAnswers(app: FastifyInstance): void {
 
 /** Answers what is not HTTP in the contract's shape, unless the request was answered already, and closes the connection. */
 export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
-  const message = MESSAGES[error.code ?? ''] ?? 'this is not HTTP'
+  const message = MESSAGES[error.code ?? ''] ?? 'the request is not valid HTTP'
   const body = JSON.stringify({ error: { code: 'invalid_request', message } } satisfies ErrorBody)
   const head = `HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`
   const isAnswered = answeredEarly.get(socket)?.complete === false

@@ -97,7 +97,7 @@ export function createGroupCommit<Answer, Part>(options: GroupCommitOptions<Answ
       return
     }
     while (flushes < options.flushesMax) {
-      // While so little waits, no group can be half full.
+      // When less than half a flush waits, no group can be half full.
       if (flushes > 0 && !isHalfFull(waits)) return
       const group = takeGroup()
       if (group.length === 0) return
@@ -105,7 +105,7 @@ export function createGroupCommit<Answer, Part>(options: GroupCommitOptions<Answ
     }
   }
 
-  /** After everything that this turn of the event loop has read; after a flush of many requests, up to 10 ms later. */
+  /** Pumps after this turn of the event loop has read all its requests; after a flush of many requests, up to 10 ms later. */
   const pumpSoon = () => {
     if (isPumping || queue.length === 0) return
     isPumping = true

@@ -72,7 +72,7 @@ function readyAnswerOf(readiness: Readiness) {
   const missing = Object.entries(parts).filter(([, isThere]) => !isThere)
   if (missing.length > 0) {
     const names = missing.map(([name]) => name).join(', ')
-    throw new DecidedError('unavailable', `not there: ${names}`, { details: { ...readiness } })
+    throw new DecidedError('unavailable', `not ready: ${names}`, { details: { ...readiness } })
   }
   return { status: 'ok' as const, ...(paused_tasks?.length !== 0 && { details: { paused_tasks } }) }
 }

@@ -83,7 +83,7 @@ function filterOf({ slug, supported_filters }: ReportDefinition, request: RunRep
   for (const dimension of ['source', 'status'] as const) {
     const value = request[dimension]
     if (value === undefined) continue
-    if (!supported_filters.includes(dimension)) throw invalidField(dimension, `is no filter of ${slug}`)
+    if (!supported_filters.includes(dimension)) throw invalidField(dimension, `is not a filter of ${slug}`)
     return { dimension, value }
   }
   return undefined

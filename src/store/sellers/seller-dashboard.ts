@@ -49,7 +49,7 @@ function rangeOf({ start, end, granularity }: Request, today: Day): Days {
   const most = `and charts have at most ${BUCKETS_MAX.toLocaleString('en')}`
   throw invalidField(
     'granularity',
-    `would give ${buckets.toLocaleString('en')} points, ${most}: take a coarser one or a shorter range`,
+    `would give ${buckets.toLocaleString('en')} points, ${most}: choose a coarser granularity or a shorter range`,
   )
 }
 
