@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { type RawBuilder, sql } from 'kysely'
+import { REPORT_SLUGS } from '../../src/contract/report.ts'
 import { expect, inject } from 'vitest'
 import type { StartRun } from '../../src/contract/recompute-run.ts'
 import { DAY_MS } from '../../src/contract/fields/time.ts'
@@ -369,7 +370,7 @@ test('buckets before the horizon are neither deleted nor rebuilt, and a request 
     const { rows } = await sql`select bucket_window, day::text, count(*)::int as marks from dirty_mark group by 1, 2`.execute(
       own.db,
     )
-    expect(rows).toEqual([{ bucket_window: 'week', day: daysAfter(monday, 4), marks: 3 }])
+    expect(rows).toEqual([{ bucket_window: 'week', day: daysAfter(monday, 4), marks: REPORT_SLUGS.length }])
   } finally {
     await own.drop()
   }
@@ -388,7 +389,7 @@ test('the clock builds missing buckets, and the current bucket again after the i
     expect((await storedSnapshots(own.db))[`status-counts day ${day(3)} all event_count`]).toBe(1)
     expect(await refreshAll(own.db, true)).toBe(0)
     await sql`update report_bucket set built_at = built_at - interval '61 minutes'`.execute(own.db)
-    expect(await refreshAll(own.db, true)).toBe(3)
+    expect(await refreshAll(own.db, true)).toBe(REPORT_SLUGS.length)
     // The retention is shorter now: the oldest buckets are dropped, with the rows of their runs.
     await sql`update aggregate_window set retention_days = 2`.execute(own.db)
     await sql`update recompute_run set requested_at = requested_at - interval '8 days'`.execute(own.db)

@@ -5,6 +5,7 @@ import { DAY_MS, instantOf } from '../../../src/contract/fields/time.ts'
 import { insertPaymentEvents } from '../../../src/store/reports/analytics-event.ts'
 import type { Queryable, Database } from '../../../src/store/database/connection.ts'
 import { makePartitions, monthOf } from '../../../src/store/log/month.ts'
+import { REPORTS } from '../../../src/store/reports/report-definition.ts'
 import { dirtyRuns, runDue, scheduledRuns } from '../../../src/store/reports/report-refresh.ts'
 import type { NewAnalyticsEvent } from '../../../src/admission/analytics-event.ts'
 
@@ -60,11 +61,8 @@ export function snapshotsByHand(
   for (const event of events) {
     const bucket = bucketByHand(window, instantOf(event.occurredAtMs).slice(0, 10))
     if (!buckets.has(bucket)) continue
-    const part = {
-      'volume-by-period': `source ${event.source}`,
-      'status-counts': `status ${event.status}`,
-      'top-entities': `entity ${event.entityId}`,
-    }[report]
+    const { dimension } = REPORTS[report]
+    const part = `${dimension} ${{ source: event.source, status: event.status, entity: event.entityId }[dimension]}`
     for (const whose of ['all', part]) {
       const key = (metric: string) => `${report} ${window} ${bucket} ${whose} ${metric}`
       const add = (metric: string, value: number) => void (sums[key(metric)] = (sums[key(metric)] ?? 0) + value)

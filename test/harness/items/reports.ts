@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
-import type { ReportAnswer, ReportRow, RunReportRequest, ReportWindow } from '../../../src/contract/report.ts'
+import type { ReportAnswer, ReportRow, ReportSlug, RunReportRequest, ReportWindow } from '../../../src/contract/report.ts'
 import { DAY_MS } from '../../../src/contract/fields/time.ts'
+import { REPORTS, shapeOf } from '../../../src/store/reports/report-definition.ts'
 import type { Queryable } from '../../../src/store/database/connection.ts'
 
 /** The fields of an event that reports read. */
@@ -37,21 +38,15 @@ function numbersOf(events: readonly ReportedEvent[]): Record<string, number> {
   return numbers
 }
 
-const DIMENSIONS = {
-  'volume-by-period': [null, 'source'],
-  'status-counts': [null, 'status'],
-  'top-entities': [null, 'entity'],
-} as const
-
 /** Builds buckets of a report from nothing but these events. */
 export async function buildBuckets(
   db: Queryable,
   events: readonly ReportedEvent[],
-  scope: { slug: keyof typeof DIMENSIONS; window: ReportWindow; buckets: readonly string[]; builtAt: string; runId?: string },
+  scope: { slug: ReportSlug; window: ReportWindow; buckets: readonly string[]; builtAt: string; runId?: string },
 ): Promise<void> {
   const { slug, window, buckets, builtAt, runId = randomUUID() } = scope
   const cells: [string, string | null, string | null, string, number][] = buckets.flatMap((bucket) =>
-    DIMENSIONS[slug].flatMap((key) => {
+    [null, REPORTS[slug].dimension].flatMap((key) => {
       const own = events.filter(({ day }) => slowBucketOf(day, window) === bucket)
       const values = key === null ? [null] : [...new Set(own.map((event) => event[key]))]
       return values.flatMap((value) => {
@@ -77,13 +72,12 @@ export function expectedRows(
   request: RunReportRequest & { window: ReportWindow },
 ): ReportRow[] {
   const { report_slug: slug, window, source, status } = request
-  const isPerBucket = slug === 'volume-by-period' || request.breakdown === 'period'
-  const field =
-    slug === 'top-entities' ? 'entity' : slug === 'status-counts' ? 'status' : request.breakdown === 'source' && 'source'
+  const { isPerBucket, field: shown, isRanked } = shapeOf(slug as ReportSlug, request.breakdown)!
+  const field = shown === 'entity_id' ? 'entity' : shown
   const groups = new Map<string, ReportedEvent[]>()
   for (const event of events) {
     if ((source !== undefined && event.source !== source) || (status !== undefined && event.status !== status)) continue
-    const key = JSON.stringify([isPerBucket && slowBucketOf(event.day, window), field && event[field]])
+    const key = JSON.stringify([isPerBucket && slowBucketOf(event.day, window), field !== undefined && event[field]])
     groups.set(key, [...(groups.get(key) ?? []), event])
   }
   const rows = [...groups].map(([key, some]): ReportRow => {
@@ -106,7 +100,7 @@ export function expectedRows(
   const compare = (one: string, other: string) => (one === other ? 0 : one < other ? -1 : 1)
   return rows.toSorted(
     (one, other) =>
-      (slug === 'top-entities' ? other.event_count - one.event_count : compare(one.bucket_date ?? '', other.bucket_date ?? '')) ||
+      (isRanked ? other.event_count - one.event_count : compare(one.bucket_date ?? '', other.bucket_date ?? '')) ||
       compare(nameOf(one), nameOf(other)),
   )
 }
