@@ -1,4 +1,5 @@
 import { HttpCallError } from '@restatedev/restate-sdk-clients'
+import { DecidedError } from '../contract/decided-error.ts'
 
 /** What a handler decided against a call. `metadata` is that of its TerminalError. */
 export interface Refusal {
@@ -21,6 +22,26 @@ export function refusalOf(error: unknown): Refusal | undefined {
   } catch {
     return undefined
   }
+}
+
+const CODE_OF_STATUS: Readonly<Record<number, 'invalid_request' | 'not_found' | 'conflict'>> = {
+  400: 'invalid_request',
+  404: 'not_found',
+  409: 'conflict',
+}
+
+/**
+ * The decision of a handler as the error that it threw: with its field, or with its metadata as details. Undefined for every other
+ * error.
+ */
+export function decidedErrorOf(error: unknown): DecidedError | undefined {
+  const refusal = refusalOf(error)
+  if (refusal === undefined) return undefined
+  const { status, message, metadata } = refusal
+  const { field, problem = message, ...details } = metadata
+  const code = CODE_OF_STATUS[status]!
+  if (field !== undefined) return new DecidedError(code, problem, { field, cause: error })
+  return new DecidedError(code, message, { cause: error, ...(Object.keys(details).length > 0 && { details }) })
 }
 
 /** Whether a call was refused because its body is larger than a handler or Restate takes. */

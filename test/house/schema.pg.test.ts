@@ -4,6 +4,8 @@ import { expect } from 'vitest'
 import { COUNTER_OF } from '../../src/cli/reference/event-types.ts'
 import { connect } from '../../src/store/database/connection.ts'
 import { migrate } from '../../src/store/database/migration.ts'
+import { LOG_TABLES } from '../../src/store/log/month.ts'
+import { AGGREGATES } from '../../src/store/proof/aggregates.ts'
 import { describeSchema } from '../harness/servers/schema.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
 
@@ -11,6 +13,40 @@ const SQL = join(import.meta.dirname, '..', '..', 'sql')
 
 test('sql/schema.snapshot is what PostgreSQL has after all of sql/', async ({ db }) => {
   await expect(await describeSchema(db)).toMatchFileSnapshot(join(SQL, 'schema.snapshot'))
+})
+
+/** Tables of settings, identities, marks and results that can be made again: there is nothing in them for `verify` to prove. */
+const OTHER_TABLES = [
+  'aggregate_window',
+  'analytics_event_key',
+  'api_key',
+  'audit_entry',
+  'catalog.product',
+  'dirty_mark',
+  'event_source',
+  'event_type',
+  'interaction_batch',
+  'log_horizon',
+  'migration',
+  'payment_callback',
+  'popularity_rules',
+  'product_rising',
+  'product_rising_run',
+  'recompute_run',
+  'rejected_interaction',
+  'report_bucket',
+  'report_definition',
+  'weight',
+  'weight_table',
+]
+
+test('every table is of the log, proved by verify, or named here', async ({ db }) => {
+  const { rows } = await sql<{ name: string }>`
+    select case when n.nspname = 'public' then c.relname else n.nspname || '.' || c.relname end as name
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'p') and not c.relispartition and n.nspname in ('public', 'catalog')`.execute(db)
+  const known = new Set<string>([...LOG_TABLES, ...AGGREGATES.map(({ table }) => table), ...OTHER_TABLES])
+  expect(rows.map(({ name }) => name).filter((name) => !known.has(name))).toEqual([])
 })
 
 test('an applied file that has changed is refused with its name', async ({ db }) => {

@@ -1,14 +1,14 @@
 import type { FastifyRequest, RouteShorthandOptions } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { DecidedError, invalidField, notFound } from '../../contract/decided-error.ts'
+import { DecidedError, notFound } from '../../contract/decided-error.ts'
 import { ErrorBody } from '../../contract/error.ts'
 import { RecomputeRun, RequestRun, RunsRequest } from '../../contract/recompute-run.ts'
 import { OFFSET_MAX } from '../../contract/fields/page.ts'
 import { storableText } from '../../contract/fields/text.ts'
 import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
 import { createRecomputeRunsClient } from '../../ingress/recompute-runs-client.ts'
-import { refusalOf } from '../../ingress/refusal.ts'
+import { decidedErrorOf } from '../../ingress/refusal.ts'
 import { findRun, listRuns } from '../../store/reports/run-list.ts'
 import { unknownOutcome } from '../recording/unknown-outcome.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
@@ -156,13 +156,15 @@ function claimOf(requestedBy: string | undefined) {
   return requestedBy === undefined ? {} : { requested_by: requestedBy }
 }
 
-/** Throws the decision of a handler as an answer. With a conflict `details.id` is the run that causes it. */
+/** A failed call as an answer. With a conflict `details.id` is the run that causes it. */
 function refuse(error: unknown): never {
-  const refusal = refusalOf(error)
-  if (refusal === undefined) throw unknownOutcome(error, 'ask for the runs')
-  const { status, message, metadata } = refusal
-  const { field, problem, run_id: id } = metadata
-  if (status === 404) throw notFound(message)
-  if (status === 409) throw new DecidedError('conflict', message, { details: { id } })
-  throw field === undefined ? new DecidedError('invalid_request', message) : invalidField(field, problem ?? message)
+  const decided = decidedErrorOf(error)
+  if (decided?.code === 'conflict') {
+    throw new DecidedError('conflict', decided.message, { details: { id: runIdOf(decided) }, cause: error })
+  }
+  throw decided ?? unknownOutcome(error, 'ask for the runs')
+}
+
+function runIdOf({ details }: DecidedError): unknown {
+  return details !== undefined && 'run_id' in details ? details['run_id'] : undefined
 }

@@ -4,6 +4,9 @@ import { SEARCH_IMPRESSION } from '../../contract/search.ts'
 
 type Sql = ReturnType<typeof sql>
 
+/** The types that kinds of events outside the profiles are counted under. */
+export const UNFED_TYPES: Record<Exclude<KindWith<'isBatched'>, KindWith<'isFed'>>, string> = { search: SEARCH_IMPRESSION }
+
 /**
  * The events of products in each table of the log, for a condition on its rows `log`. Counting, rescores and `verify` all use it. A
  * search is an event of each product that it showed, like an interaction of the type search_impression.
@@ -14,7 +17,7 @@ const PRODUCT_EVENTS: Record<KindWith<'isBatched'>, (condition: Sql) => Sql> = {
     from interaction log where not log.is_category and ${condition}`,
 
   search: (condition) => sql`
-    select shown.product_id, log.occurred_at, ${sql.lit(SEARCH_IMPRESSION)}::text collate "C" as event_type, log.batch_id
+    select shown.product_id, log.occurred_at, ${sql.lit(UNFED_TYPES.search)}::text collate "C" as event_type, log.batch_id
     from search log cross join unnest(log.product_ids) as shown(product_id) where ${condition}`,
 }
 

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { SEARCH_IMPRESSION } from '../../contract/search.ts'
+import { UNFED_TYPES } from '../popularity/product-event.ts'
 import { shopperOf } from '../shoppers/shopper-profile.ts'
 import { type Aggregate, compare, type Comparison, exact } from './drift.ts'
 
@@ -42,7 +42,7 @@ const SUMS: Comparison = {
   table: TABLE,
   key: ['product_id', 'event_type'],
   stored: sql`select product_id, event_type, sum(events)::bigint as events from shopper_product
-    where event_type <> ${sql.lit(SEARCH_IMPRESSION)} group by 1, 2`,
+    where event_type <> all(${Object.values(UNFED_TYPES)}::text[]) group by 1, 2`,
   expected: sql`
     select product_id, event_type, sum(events)::bigint as events from (
       select product_id, event_type, events from product_cell
@@ -50,7 +50,7 @@ const SUMS: Comparison = {
       select i.ref_id, i.event_type, case when b.fed_at is null then -1 else 1 end
       from interaction i join interaction_batch b using (batch_id)
       where (b.scored_at is null) <> (b.fed_at is null) and not i.is_category
-    ) c where event_type <> ${sql.lit(SEARCH_IMPRESSION)} group by 1, 2 having sum(events) <> 0`,
+    ) c where event_type <> all(${Object.values(UNFED_TYPES)}::text[]) group by 1, 2 having sum(events) <> 0`,
   cells: [exact('events')],
 }
 

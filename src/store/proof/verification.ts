@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { DecidedError } from '../../contract/decided-error.ts'
+import { kindsWith } from '../../contract/kinds.ts'
 import type { Drift, VerifyResponse } from '../../contract/verify.ts'
 import type { Database, Queryable } from '../database/connection.ts'
 import { onlyRow } from '../database/rows.ts'
@@ -34,12 +35,17 @@ export async function verify(db: Database, { patienceMs = REPAIR_WAIT_MS_MAX } =
   }
 }
 
+/** How many events the tables of the log that are counted have. */
+const EVENTS = sql.join(
+  kindsWith('isBatched').map((kind) => sql`(select count(*) from ${sql.table(kind)} where occurred_at >= horizon)`),
+  sql` + `,
+)
+
 async function replay(tx: Queryable): Promise<VerifyResponse | undefined> {
   await allowLongStatements(tx)
   if ((await openRepair(tx)) !== undefined) return undefined
   const result = await sql<LogState & { events: string; analyticsEvents: string }>`
-    select horizon, (select count(*) from interaction where occurred_at >= horizon)
-        + (select count(*) from search where occurred_at >= horizon) as events,
+    select horizon, ${EVENTS} as events,
       (select count(*) from analytics_event where occurred_at >= horizon) as "analyticsEvents",
       exists (select from product_cell where hour < horizon) as "isCut",
       exists (select from product_day) or exists (select from popularity_rules where rolled_to > '2000-01-01') as "hasDays"
