@@ -2,7 +2,7 @@ import type { Argument, Command, Option } from 'commander'
 import { COMMANDS } from '../commands/all.ts'
 import { code, pageOf, plain, tableOf } from './markdown.ts'
 
-const INTRO = `Inside the checkout \`./footfall\` runs these commands (on Windows \`npm exec --no -- footfall\`), and inside a container \`footfall\` does.
+const INTRO = `Inside the checkout \`./footfall\` runs these commands, and inside a container \`footfall\` does.
 \`./footfall <command> --help\` says more, with examples; settings of all commands are in [configuration](configuration.md).`
 
 /** Every command with its arguments and options, as commander has them. */
