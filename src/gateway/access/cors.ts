@@ -1,7 +1,7 @@
 import cors from '@fastify/cors'
 import type { FastifyInstance } from 'fastify'
+import { isLoopback } from '../../admission/loopback.ts'
 import type { Keys } from './key-ring.ts'
-import { isLoopback } from './loopback.ts'
 
 const PREFLIGHT_SECONDS = 600
 

@@ -1,8 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyRequest } from 'fastify'
+import { isLoopback } from '../../admission/loopback.ts'
 import { DecidedError } from '../../contract/decided-error.ts'
-
-const LOOPBACK_NAMES = new Set(['localhost', '127.0.0.1', '[::1]'])
 
 /**
  * Without keys everything is allowed, but only from this machine. A page of another site could still make a local browser call the
@@ -19,9 +18,4 @@ export function refuseForeignPages({ headers }: FastifyRequest): void {
 /** A request for an image has no Origin, but browsers say that it comes from another site. Following a link is allowed. */
 function isFromForeignPage(headers: IncomingHttpHeaders): boolean {
   return headers['sec-fetch-site'] === 'cross-site' && headers['sec-fetch-mode'] !== 'navigate'
-}
-
-/** Whether an address or an origin is this machine's. */
-export function isLoopback(address: string): boolean {
-  return LOOPBACK_NAMES.has(URL.parse(address)?.hostname ?? '')
 }
