@@ -22,14 +22,49 @@ export function valuesOf(schema: Schema): fc.Arbitrary<unknown> {
   return fc.oneof({ weight: 5, arbitrary: described(schema) }, { weight: 1, arbitrary: fc.jsonValue() })
 }
 
+/**
+ * Values whose outermost object is always as its schema has it, because a body with a wrong envelope is refused before anything looks
+ * at its items.
+ */
+export function bodiesOf(schema: Schema): fc.Arbitrary<unknown> {
+  const { properties = {}, required = [] } = schema
+  const fields = Object.fromEntries(Object.entries(properties).map(([name, field]) => [name, described(field)]))
+  const enveloped = fc.record<Record<string, unknown>>(fields, { requiredKeys: required })
+  return fc.oneof({ weight: 1, arbitrary: valuesOf(schema) }, { weight: 2, arbitrary: enveloped })
+}
+
+/** A documented example with one of its values, or none, replaced by any other. */
+export function variantsOf(example: unknown): fc.Arbitrary<unknown> {
+  const values = countValues(example)
+  return fc.tuple(fc.nat(2 * values), fc.jsonValue()).map(([place, other]) => replaced(example, { place, other }))
+}
+
+function countValues(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 1
+  return Object.values(value).reduce((sum: number, part) => sum + countValues(part), 0)
+}
+
+/** A copy with the value at a place, counted through the whole, replaced; a place beyond the last value replaces none. */
+function replaced(value: unknown, at: { place: number; other: unknown }): unknown {
+  if (Array.isArray(value)) return value.map((part) => replaced(part, at))
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, replaced(part, at)]))
+  }
+  return at.place-- === 0 ? at.other : value
+}
+
 /** A value as a text, for an address or a header. */
 export function textsOf(schema: Schema): fc.Arbitrary<string> {
   const strange = fc.oneof(
     fc.string({ unit: 'binary' }),
     fc.constantFrom('', ' ', '%00', '-1', '1e9', 'null', 'NaN', '\u0000', '..'),
   )
-  return fc.oneof({ weight: 3, arbitrary: described(schema).map(String) }, { weight: 1, arbitrary: strange })
+  return fc.oneof({ weight: 8, arbitrary: described(schema).map(String) }, { weight: 1, arbitrary: strange })
 }
+
+const NOW_MS = Date.now()
+/** Times that are neither too old nor in the future. */
+const RECENT = fc.date({ min: new Date(NOW_MS - 20 * 86_400_000), max: new Date(NOW_MS), noInvalidDate: true })
 
 function described(schema: Schema): fc.Arbitrary<unknown> {
   if (schema.enum !== undefined) return fc.constantFrom(...schema.enum)
@@ -53,7 +88,8 @@ function objectsOf({ properties = {}, required = [] }: Schema): fc.Arbitrary<unk
 
 function stringsOf({ format, pattern, minLength = 0, maxLength = 40 }: Schema): fc.Arbitrary<string> {
   if (format === 'uuid') return fc.uuid()
-  if (format === 'date-time') return fc.date({ noInvalidDate: true }).map((date) => date.toISOString())
+  if (format === 'date-time') return fc.oneof(fc.date({ noInvalidDate: true }), RECENT).map((date) => date.toISOString())
+  if (format === 'date') return RECENT.map((date) => date.toISOString().slice(0, 10))
   const plain = fc.string({ unit: 'grapheme', minLength, maxLength: Math.min(maxLength, 250) })
   return pattern?.startsWith('^[a-z') ? fc.stringMatching(new RegExp(pattern)) : plain
 }
