@@ -1,4 +1,5 @@
 import {
+  type Context,
   type HandlerDescriptor,
   implement,
   type ObjectDescriptor,
@@ -8,6 +9,7 @@ import {
   type ServiceImplHandlers,
   type ServiceOptions,
 } from '@restatedev/restate-sdk'
+import { refuseForeignPage } from './check-caller.ts'
 import type { HandlerOptions } from './handler-options.ts'
 
 /** Each handler with its options. */
@@ -15,7 +17,7 @@ type WithOptions<Handlers> = { [Name in keyof Handlers]: readonly [HandlerOption
 
 /**
  * A service from its contract. The SDK takes the options of handlers as a second list, in which a forgotten handler is public and
- * keeps its journal for a day. Here a handler without options does not compile.
+ * keeps its journal for a day. Here a handler without options does not compile, and a public handler checks its callers.
  */
 export function serviceOf<Name extends string, Handlers extends Record<string, HandlerDescriptor>>(
   api: ServiceDescriptor<Name, Handlers>,
@@ -34,9 +36,22 @@ export function objectOf<Name extends string, Handlers extends Record<string, Ha
   return implement(api, { handlers: functionsOf(handlers), options: { ...options, handlers: optionsOf(handlers) } })
 }
 
+/** What the SDK calls. The types of contexts and inputs are those of each handler's descriptor. */
+type Handle = (ctx: Context, input: unknown) => Promise<unknown>
+
 function functionsOf<Handlers>(handlers: WithOptions<Handlers>): Handlers {
   const entries = Object.entries<readonly [HandlerOptions, unknown]>(handlers)
-  return Object.fromEntries(entries.map(([name, [, handler]]) => [name, handler])) as Handlers
+  return Object.fromEntries(
+    entries.map(([name, [{ ingressPrivate }, handle]]) => [name, ingressPrivate ? handle : checked(handle as Handle)]),
+  ) as Handlers
+}
+
+/** A public handler, which the ingress offers to every program and page that reaches it. */
+function checked(handle: Handle): Handle {
+  return async (ctx, input) => {
+    refuseForeignPage(ctx)
+    return handle(ctx, input)
+  }
 }
 
 function optionsOf<Handlers>(handlers: WithOptions<Handlers>) {
