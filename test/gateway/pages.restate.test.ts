@@ -1,10 +1,13 @@
 import { request as requestHttp } from 'node:http'
+import { sql } from 'kysely'
 import { expect } from 'vitest'
+import type { Database } from '../../src/store/database/connection.ts'
 import { SETTINGS, startGateway, type TestGateway } from '../harness/servers/gateway.ts'
 import { type Answer, ask, events, INGEST, makeKey, makeKeys, MANAGE, READ, SHOP, type TestKeys } from '../harness/items/keys.ts'
 import { until } from '../../src/main/embedded/until.ts'
 import { gatewayTest as test } from '../harness/fixtures.ts'
 
+const SEARCH = '/api/v1/search'
 const ELSEWHERE = 'https://elsewhere.example'
 
 let keys: TestKeys
@@ -50,6 +53,46 @@ test('with a publishable key a body has at most 64 KiB and a known length', asyn
     json: { error: { message: expect.stringContaining('content-length') } },
   })
 })
+
+const LONG_AGO = '2001-07-01T00:00:00Z'
+
+test('a publishable key cannot record events of more than 30 days ago, by any route or way', async ({ db, gateway }) => {
+  const base = { session_id: 's', event_type: 'view', ref_type: 'Product', ref_id: 'old' }
+  const old = { ...base, occurred_at: LONG_AGO }
+  const message = 'is more than 30 days ago, the most with a publishable key'
+  const tooOld = (index: number) => ({ index, code: 'too_old', field: 'occurred_at', message })
+  const send = async (path: string, body: object, headers = {}) =>
+    (
+      await ask(gateway.url, {
+        path: `${path}?key=${keys.shop}`,
+        headers: { ...inPage(), ...headers },
+        body: JSON.stringify(body),
+      })
+    ).json.data
+  const kept = await rejectedCount(db)
+  const all = { accepted: 0, duplicates: 0, duplicate_indexes: [], rejected: [tooOld(0)] }
+  for (const headers of [{}, { 'idempotency-key': 'old' }, { prefer: 'respond-async' }]) {
+    expect(await send(INGEST, { interactions: [old] }, headers)).toEqual(all)
+    const mixed = { interactions: [old, base, { ...base, nonsense: 1 }, old] }
+    expect(await send(INGEST, mixed, headers)).toMatchObject({
+      accepted: 1,
+      rejected: [tooOld(0), { index: 2, code: 'invalid' }, tooOld(3)],
+    })
+  }
+  expect(await send(SEARCH, { session_id: 's', query: 'q', product_ids: [], occurred_at: LONG_AGO })).toEqual(all)
+  expect(await send(`${SEARCH}/click`, { session_id: 's', query: 'q', product_id: 'p', occurred_at: LONG_AGO })).toEqual(all)
+  // Only the three items that the endpoint rejected are kept.
+  expect(await rejectedCount(db)).toBe(kept + 3)
+  const { rows } = await sql`select from pg_class where relname in ('interaction_2001_07', 'search_2001_07')`.execute(db)
+  expect(rows).toEqual([])
+  const secret = await ask(gateway.url, { key: keys.ingest, body: JSON.stringify({ interactions: [old] }) })
+  expect(secret.json.data).toMatchObject({ accepted: 1 })
+})
+
+async function rejectedCount(db: Database): Promise<number> {
+  const { rows } = await sql<{ n: number }>`select count(*)::int as n from rejected_interaction`.execute(db)
+  return rows[0]!.n
+}
 
 /** Sends a body without content-length. */
 function askChunked(gateway: TestGateway, path: string, type: string): Promise<{ status: number | undefined; json: unknown }> {

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { storableItems, withEventIds } from '../../admission/event-identity.ts'
 import type { Privacy } from '../../admission/privacy.ts'
+import { ageProblem } from '../../admission/time-problem.ts'
 import { DecidedError } from '../../contract/decided-error.ts'
 import { ErrorBody } from '../../contract/error.ts'
 import { BODY_BYTES_MAX, CreateInteractionResponse, SubmittedResponse } from '../../contract/interaction.ts'
@@ -10,12 +11,13 @@ import { type BatchAnswered, bodyOfItems, type EventsBody } from '../../ingress/
 import { IdempotencyKey, keyOf } from '../http/idempotency-key.ts'
 import type { GatewayObserver } from '../http/observer.ts'
 import type { RequestEvents } from './flush.ts'
+import { NOTHING_RECORDED, type SplitItems, splitItems, wholeAnswer } from './split-items.ts'
 import { TOO_LARGE, unknownOutcome } from './unknown-outcome.ts'
 import type { Recording, RecordingWays } from './ways.ts'
 
 export interface RecordingDeps {
   recording: Pick<Recording, 'ways'>
-  settings: { privacy: Privacy }
+  settings: { privacy: Privacy; publishableDaysMax: number }
   observer: Pick<GatewayObserver, 'recorded'>
 }
 
@@ -34,7 +36,9 @@ export const RecordingHeaders = z.object({
   prefer: z
     .string()
     .optional()
-    .describe('`respond-async`: answer 202 as soon as the events are safe, before they are recorded. Anything else is ignored.'),
+    .describe(
+      '`respond-async`: answer 202 as soon as the events are safe, before they are recorded. It is ignored when an event is too old for its publishable key, and so is anything else.',
+    ),
 })
 
 export const RecordingQuery = z.strictObject({ key: z.string().optional().describe('A publishable key, for a beacon.') })
@@ -66,7 +70,8 @@ export async function recordRequest(
   { kind, items, request, reply }: RecordedRequest,
 ): Promise<{ data: CreateInteractionResponse }> {
   const ways = recording.ways[kind]
-  const stored = storableItems(items, settings.privacy)
+  const split = splitItemsOf(request, items, settings.publishableDaysMax)
+  const stored = storableItems(split.recorded, settings.privacy)
   const key = keyOf(request)
   // For a call with a key Restate generates the ids: the same in every attempt.
   const identified = key === undefined ? withEventIds(stored, Date.now()) : { events: stored, assigned: [] }
@@ -74,17 +79,26 @@ export async function recordRequest(
   const json = JSON.stringify(identified.events).slice(1, -1)
   const events: EventsText = { kind, json, count: identified.events.length, key, connection: request.raw.socket }
   try {
-    if (prefersAsync(request)) {
+    // A 202 could not name the rejected items, which are not kept either.
+    if (prefersAsync(request) && split.rejected.length === 0) {
       const data = { invocation_id: await submit(ways, events) }
       return await reply.code(202).header('preference-applied', 'respond-async').send({ data })
     }
     const { answer, isNew } = await record(ways, events)
-    if (isNew) observer.recorded(answer, kind)
-    return { data: answer }
+    const data = wholeAnswer(split, answer)
+    if (isNew) observer.recorded(data, kind)
+    return { data }
   } catch (error) {
     const advice = key === undefined ? 'resend the same events' : 'send the same again with the same Idempotency-Key'
-    throw unknownOutcome(error, advice, { details: { events: identified.assigned } })
+    const assigned = identified.assigned.map((identity) => ({ ...identity, index: split.indexes[identity.index]! }))
+    throw unknownOutcome(error, advice, { details: { events: assigned } })
   }
+}
+
+/** A publishable key can be copied from a page, and events of many months would each need a partition of the log. */
+function splitItemsOf({ apiKey }: FastifyRequest, items: readonly unknown[], daysMax: number): SplitItems {
+  const nowMs = Date.now()
+  return splitItems(items, (item) => (apiKey?.isPublishable ? ageProblem(item, daysMax, nowMs) : undefined))
 }
 
 interface EventsText extends RequestEvents {
@@ -94,6 +108,7 @@ interface EventsText extends RequestEvents {
 }
 
 async function record({ groupCommit, ownCalls }: RecordingWays, { key, ...events }: EventsText) {
+  if (events.count === 0) return { answer: NOTHING_RECORDED, isNew: true }
   return key === undefined
     ? { answer: await groupCommit.record(events), isNew: true }
     : ownCalls.record({ body: bodyOf(events), key })

@@ -35,6 +35,8 @@ export interface GatewaySettings extends ReadLimits {
   /** Proxies whose X-Forwarded-For is believed: addresses and networks, separated by commas. */
   trustedProxies: string | undefined
   rateLimits: RateLimits
+  /** The greatest age of the events that a publishable key may send. */
+  publishableDaysMax: number
   privacy: Privacy
 }
 

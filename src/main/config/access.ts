@@ -21,6 +21,12 @@ export const accessSettings = settingsIn('Access', {
     .default(600)
     .describe('Requests per minute and client address of a publishable key without a limit of its own.')
     .meta({ unit: 'requests/min' }),
+  PUBLISHABLE_EVENT_DAYS_MAX: wholeNumber(1, 36_500)
+    .default(30)
+    .describe(
+      'Greatest age of the events that a publishable key may send; the gateway rejects older ones, and keeps none of them.',
+    )
+    .meta({ unit: 'days' }),
 })
 
 export function rateLimitsOf(config: SettingsOf<typeof accessSettings>): RateLimits {

@@ -10,6 +10,7 @@ export function gatewaySettingsOf(config: Config): GatewaySettings {
     isPublic: isPublic(config),
     trustedProxies: config.TRUSTED_PROXIES,
     rateLimits: rateLimitsOf(config),
+    publishableDaysMax: config.PUBLISHABLE_EVENT_DAYS_MAX,
     privacy: privacyOf(config),
     ...readLimitsOf(config),
   }

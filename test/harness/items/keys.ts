@@ -49,7 +49,7 @@ export const events = (product = 'lamp') =>
 
 /** Sends a gateway the request of a caller with this key. */
 export async function ask(url: string, { path = INGEST, key, headers = {}, body, method }: Asked): Promise<Answer> {
-  const isIngest = path.startsWith(INGEST) && method === undefined
+  const isIngest = (path.startsWith(INGEST) || body !== undefined) && method === undefined
   const answer = await fetch(url + path, {
     method: method ?? (isIngest ? 'POST' : 'GET'),
     headers: {
