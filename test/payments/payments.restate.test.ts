@@ -293,7 +293,7 @@ describe("a provider's own webhooks", () => {
     })
     const unsaid = { id: 're_3', payment_intent: 'pi_1', status: 'succeeded', metadata: {} }
     const { status, error } = await stripe(gateway, intent('refund.created', unsaid))
-    expect([status, error!.message]).toEqual([400, 'the adapter: refund re_3 does not say what of'])
+    expect([status, error!.message]).toEqual([400, 'the adapter of stripe: refund re_3 does not say what of'])
   })
 
   test("may be ignored or make several callbacks, with the provider's own signature", async ({ gateway }) => {
@@ -315,6 +315,7 @@ test.each([
   ['a short secret', "export default { provider: 'a', secrets: ['x'], callbacksOf() {} }", /secrets/],
   ['nothing to know it by', "export default { provider: 'a', callbacksOf() {} }", /secrets, or isSigned/],
   ['a mistake', 'export default nonsense', /cannot be loaded/],
+  ['an error without a message', 'throw undefined', /cannot be loaded: undefined was thrown/],
 ])('an adapter module with %s fails with a sentence that names the module', async (_name, code, message) => {
   const file = moduleOf(code)
   await expect(adaptersOf(file)).rejects.toThrow(message)

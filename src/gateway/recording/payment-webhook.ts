@@ -1,14 +1,25 @@
+import { types } from 'node:util'
 import type { FastifyRequest } from 'fastify'
-import { DecidedError } from '../../contract/decided-error.ts'
-import type { AdaptedCallback, PaymentAdapter } from '../../contract/payment-adapter.ts'
+import { DecidedError, type FieldProblem } from '../../contract/decided-error.ts'
+import type { PaymentAdapter } from '../../contract/payment-adapter.ts'
 import { CALLBACKS_MAX, PaymentCallback } from '../../contract/payment.ts'
 import { pathOf, plainMessage } from '../../contract/fields/zod-messages.ts'
+import { messageOf } from '../../contract/thrown.ts'
 import { requireSignature } from '../access/webhook-signature.ts'
 
 /** The header of callbacks in Footfall's own form. */
 export const SIGNATURE = 'x-signature'
 
-/** Checks a provider's signature, in the adapter's way or in Footfall's own. @throws DecidedError when it does not match. */
+/** How long an adapter may take for each of its answers. Providers wait 10 s and more. */
+const ADAPTER_MS_MAX = 5_000
+/** Wrong fields of an answer; the first ones are enough to repair an adapter. */
+const DETAILS_MAX = 20
+const FIELD_CHARACTERS_MAX = 200
+
+/**
+ * Checks a provider's signature, in the adapter's way or in Footfall's own.
+ * @throws DecidedError (unauthorized) when it does not match, and also when the adapter does not answer with true or false.
+ */
 export async function requireAdapterSignature(
   { provider, signatureHeader: name = SIGNATURE, secrets = [], isSigned }: PaymentAdapter,
   headers: FastifyRequest['headers'],
@@ -16,9 +27,18 @@ export async function requireAdapterSignature(
 ): Promise<void> {
   if (isSigned === undefined) {
     requireSignature({ name, header: headers[name], body, secrets, nowMs: Date.now() })
-  } else if (!(await isSigned({ headers, body, nowMs: Date.now() }))) {
-    throw new DecidedError('unauthorized', `this was not signed by ${provider}`)
+    return
   }
+  const refusal = (cause?: Error) => new DecidedError('unauthorized', `this was not signed by ${provider}`, { cause })
+  const answer: unknown = await answerOf(async () => isSigned({ headers, body, nowMs: Date.now() })).catch((error: unknown) => {
+    throw refusal(new Error(`isSigned of the adapter of ${provider}: ${messageOf(error)}`))
+  })
+  if (answer === true) return
+  throw refusal(
+    answer === false
+      ? undefined
+      : new Error(`isSigned of the adapter of ${provider} must return true or false, not ${typeOf(answer)}`),
+  )
 }
 
 /**
@@ -26,28 +46,70 @@ export async function requireAdapterSignature(
  * provider takes 200 for the end, so it must get an error, and sends the webhook again until the adapter is repaired.
  */
 export async function adaptedCallbacks(adapter: PaymentAdapter, body: unknown): Promise<object[]> {
-  const adapted = await callbacksOf(adapter, body)
-  const callbacks = adapted.map((callback) => ({ ...callback, provider: adapter.provider }))
-  checkCallbacks(callbacks)
-  return callbacks
-}
-
-async function callbacksOf(adapter: PaymentAdapter, body: unknown): Promise<readonly AdaptedCallback[]> {
+  const { provider } = adapter
   try {
-    return await adapter.callbacksOf(body as never)
-  } catch (cause) {
-    throw new DecidedError('invalid_request', `the adapter: ${(cause as Error).message}`, { cause })
+    const adapted: unknown = await answerOf(async () => adapter.callbacksOf(body as never))
+    // Reading the fields is part of it, because they may be the adapter's code.
+    return checkedCallbacks(objectsOf(adapted).map((callback) => ({ ...callback, provider })))
+  } catch (error) {
+    const problem = `the adapter of ${provider}: ${messageOf(error)}`
+    const details = error instanceof InvalidCallbacks ? error.details : undefined
+    throw new DecidedError('invalid_request', problem, {
+      ...(details && { details }),
+      cause: new Error(problem, { cause: error }),
+    })
   }
 }
 
-function checkCallbacks(callbacks: readonly unknown[]): void {
-  const details = callbacks.flatMap((callback, index) => {
-    const issues = PaymentCallback.safeParse(callback, { error: plainMessage }).error?.issues ?? []
-    return issues.map((issue) => ({ field: [index, ...pathOf(issue)].join('.'), message: issue.message }))
+class InvalidCallbacks extends Error {
+  override readonly name = 'InvalidCallbacks'
+  readonly details: readonly FieldProblem[]
+
+  constructor(details: readonly FieldProblem[]) {
+    const [first] = details
+    super(`callback ${first!.field} ${first!.message}`)
+    this.details = details.slice(0, DETAILS_MAX)
+  }
+}
+
+/** What an adapter answers, at the latest after 5 s. A later answer is dropped. */
+async function answerOf<T>(work: () => Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new Error(`gave no answer within ${ADAPTER_MS_MAX / 1_000} s`)), ADAPTER_MS_MAX)
+  try {
+    return await Promise.race([work(), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function objectsOf(adapted: unknown): object[] {
+  if (!Array.isArray(adapted)) throw new Error(`callbacksOf must return a list, not ${typeOf(adapted)}`)
+  if (adapted.length > CALLBACKS_MAX) throw new Error(`made more than ${CALLBACKS_MAX} callbacks`)
+  // A promise in the list that is rejected later would end the process, if nothing took its error.
+  for (const each of adapted) if (types.isPromise(each)) each.catch(() => undefined)
+  return Array.from(adapted, (each: unknown, index) => {
+    if (typeof each === 'object' && each !== null && !Array.isArray(each) && !types.isPromise(each)) return each
+    throw new Error(`callback ${index} must be an object, not ${typeOf(each)}`)
   })
-  if (callbacks.length > CALLBACKS_MAX)
-    throw new DecidedError('invalid_request', `the adapter made more than ${CALLBACKS_MAX} callbacks`)
-  const [first] = details
-  if (first === undefined) return
-  throw new DecidedError('invalid_request', `the adapter's callbacks: ${first.field} ${first.message}`, { details })
+}
+
+function typeOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  if (types.isPromise(value)) return 'a promise'
+  if (Array.isArray(value)) return 'a list'
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
+}
+
+/** @returns copies of the callbacks, which are data only. @throws InvalidCallbacks. */
+function checkedCallbacks(callbacks: readonly unknown[]): object[] {
+  const results = callbacks.map((callback) => PaymentCallback.safeParse(callback, { error: plainMessage }))
+  const details = results.flatMap(({ error }, index) =>
+    (error?.issues ?? []).map((issue) => ({
+      field: [index, ...pathOf(issue)].join('.').slice(0, FIELD_CHARACTERS_MAX),
+      message: issue.message,
+    })),
+  )
+  if (details.length > 0) throw new InvalidCallbacks(details)
+  return results.map(({ data }) => data!)
 }

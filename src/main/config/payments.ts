@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { SourceSlug } from '../../contract/payment.ts'
 import type { PaymentAdapter } from '../../contract/payment-adapter.ts'
 import { plainMessage } from '../../contract/fields/zod-messages.ts'
+import { messageOf } from '../../contract/thrown.ts'
 import { CHECKOUT } from './checkout.ts'
 import { readSecret } from './secret.ts'
 import { settingsIn, type SettingsOf, text } from './setting.ts'
@@ -72,7 +73,7 @@ async function adapterIn(file: string): Promise<PaymentAdapter> {
   try {
     module = (await import(pathToFileURL(resolve(CHECKOUT, file)).href)) as { default?: unknown }
   } catch (cause) {
-    throw new StartError(`PAYMENT_ADAPTERS has ${file}, which cannot be loaded: ${(cause as Error).message}`, { cause })
+    throw new StartError(`PAYMENT_ADAPTERS has ${file}, which cannot be loaded: ${messageOf(cause)}`, { cause })
   }
   const parsed = Adapter.safeParse(module.default, { error: plainMessage })
   if (parsed.success) return module.default as PaymentAdapter
