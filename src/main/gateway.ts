@@ -21,6 +21,7 @@ import { createRegistry } from './metrics/registry.ts'
 import { paymentAdaptersOf, paymentSecretsOf } from './config/payments.ts'
 import { databaseUrlOf } from './database/with-database.ts'
 import { startTracing } from './tracing/start.ts'
+import { refusePublicWithoutKey } from './start-checks.ts'
 import { waitForShutdown } from './shutdown-signal.ts'
 import { isListening } from './embedded/ports.ts'
 
@@ -66,7 +67,9 @@ const keysDb = connect({
 })
 const keys = createKeyRing(keysDb, (error) => log.warn({ err: error }, 'the keys cannot be read; the last known keys stay valid'))
 // Keys that are read at the start stay good during a later outage of the database.
-await keys().catch((error: unknown) => log.warn({ err: error }, 'the keys cannot be read yet'))
+const first = await keys().catch((error: unknown) => log.warn({ err: error }, 'the keys cannot be read yet'))
+// While the keys cannot be read, a gateway that others can reach serves no request.
+if (first !== undefined) refusePublicWithoutKey(config, first.areUsed)
 // Read again in the background, so that the first request after a pause does not find them too old.
 setInterval(() => void keys().catch(() => undefined), KEYS_MS_MAX / 2).unref()
 

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { access, constants, mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { isPublic } from './config/addresses.ts'
 import type { Config } from './config/config.ts'
 import { StartError } from './config/start-error.ts'
 import { logFolderOf } from './database/home-paths.ts'
@@ -22,6 +23,14 @@ async function makeFolder(path: string): Promise<void> {
   if (existsSync(path)) return
   await makeFolder(dirname(path))
   await mkdir(path)
+}
+
+/** @throws StartError for a gateway that other machines can reach before a key was made. */
+export function refusePublicWithoutKey(config: Config, areKeysUsed: boolean): void {
+  if (!isPublic(config) || areKeysUsed) return
+  throw new StartError(
+    `Others can reach GATEWAY_HOST (${config.GATEWAY_HOST}), and there is no key yet: make one with ./footfall key create, or unset GATEWAY_HOST.`,
+  )
 }
 
 type PortName = keyof Config & `${string}_PORT`

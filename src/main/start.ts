@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { openSync } from 'node:fs'
 import { join } from 'node:path'
 import { listApiKeys } from '../store/access/api-key.ts'
 import { connect, isAnswering } from '../store/database/connection.ts'
-import { addressesOf, isPublic } from './config/addresses.ts'
+import { addressesOf } from './config/addresses.ts'
 import { CHECKOUT } from './config/checkout.ts'
 import type { Config } from './config/config.ts'
 import { retentionOf } from './config/retention.ts'
@@ -18,13 +17,14 @@ import {
 } from './database/home-paths.ts'
 import { prepareDatabase } from './database/prepare-database.ts'
 import { databaseUrlOf, refuseConcurrentCommand } from './database/with-database.ts'
+import { openLogFile } from './embedded/log-file.ts'
 import { endLeftoverPostgres, startPostgres } from './embedded/postgres.ts'
 import { isRestateUp, startRestate } from './embedded/restate.ts'
 import { storedSecret } from './embedded/stored-secret.ts'
 import { clearPidFile, createSupervisor, type Supervisor } from './embedded/supervisor.ts'
 import { nodeProcess } from './node-process.ts'
 import { register } from './release/deployments.ts'
-import { checkPorts, makeHome } from './start-checks.ts'
+import { checkPorts, makeHome, refusePublicWithoutKey } from './start-checks.ts'
 import { startSchedules } from './start-schedules.ts'
 import { restateTracing } from './tracing/start.ts'
 
@@ -85,11 +85,7 @@ async function bringUpPostgres(config: Config, supervisor: Supervisor): Promise<
   const db = connect({ url: await databaseUrlOf(config), name: 'footfall start', statementMsMax: 0 })
   try {
     await prepareDatabase(db, config)
-    if (isPublic(config) && (await listApiKeys(db)).length === 0) {
-      throw new StartError(
-        `Others can reach GATEWAY_HOST (${config.GATEWAY_HOST}), and there is no key yet: make one with ./footfall key create, or unset GATEWAY_HOST.`,
-      )
-    }
+    refusePublicWithoutKey(config, (await listApiKeys(db)).length > 0)
   } finally {
     await db.destroy()
   }
@@ -120,5 +116,5 @@ function newSecret(): string {
 }
 
 function openLog(config: Config, name: string): number {
-  return openSync(join(logFolderOf(config), `${name}.log`), 'a')
+  return openLogFile(join(logFolderOf(config), `${name}.log`))
 }

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { sql } from 'kysely'
 import { expect } from 'vitest'
 import type { CreateInteractionResponse } from '../../src/contract/interaction.ts'
@@ -292,16 +294,37 @@ test.for([
   expect(await statusOf(`${gateway.url}/health`, headers)).toBe(status)
 })
 
+test('without keys, a form of another site is refused, and nothing is recorded', async ({ gateway, db }) => {
+  const before = await countInteractions(db)
+  const form = { 'content-type': 'text/plain', 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' }
+  const status = await statusOf(`${gateway.url}/api/v1/analytic/interaction`, form, JSON.stringify({ interactions: [valid()] }))
+  expect([status, await countInteractions(db)]).toEqual([403, before])
+})
+
+test.for([
+  ['GET /health HTTP/1.1', 'Host: localhost', '200'],
+  ['GET http://localhost/health HTTP/1.1', 'Host: localhost', '200'],
+  ['GET http://shop.example/health HTTP/1.1', 'Host: localhost', '403'],
+  ['GET /health HTTP/1.1', 'Host: localhost\r\nHost: shop.example', '403'],
+  ['GET /health HTTP/1.1', 'Host: shop.example\r\nHost: localhost', '403'],
+  ['GET /health HTTP/1.1', 'Host: evil@localhost', '403'],
+  ['GET /health HTTP/1.0', 'X-Forwarded-Host: localhost', '403'],
+] as const)('without keys, %j with %j is answered %s', async ([line, hosts, status], { gateway }) => {
+  const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1')
+  socket.end(`${line}\r\n${hosts}\r\nConnection: close\r\n\r\n`)
+  expect((await text(socket)).split(' ')[1]).toBe(status)
+})
+
 /** fetch does not allow a Host header. */
-async function statusOf(url: string, headers: Record<string, string>): Promise<number | undefined> {
+async function statusOf(url: string, headers: Record<string, string>, body?: string): Promise<number | undefined> {
   const { request } = await import('node:http')
   return new Promise((resolve, reject) => {
-    request(url, { headers }, (answer) => {
+    request(url, { headers, method: body === undefined ? 'GET' : 'POST' }, (answer) => {
       answer.resume()
       resolve(answer.statusCode)
     })
       .on('error', reject)
-      .end()
+      .end(body)
   })
 }
 

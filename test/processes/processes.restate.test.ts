@@ -121,6 +121,30 @@ test('an endpoint or a gateway that cannot start exits with one line that says w
   expect(endpoint.child.exitCode).toBe(null)
 })
 
+test(
+  'a gateway alone that others can reach starts only if there is a key, or serves no request',
+  { timeout: 120_000 },
+  async () => {
+    const { environment } = await startRelease(site)
+    const open = { ...environment, GATEWAY_HOST: '0.0.0.0' }
+    const { code, output } = await runCommandProcess(['gateway'], open)
+    expect({ code, output }).toEqual({
+      code: 1,
+      output: expect.stringMatching(/^Others can reach GATEWAY_HOST \(0\.0\.0\.0\), and there is no key yet.*\n$/),
+    })
+
+    // It waits for a database that does not answer, because each request needs a key in any case.
+    const away = new URL(site.database.url)
+    away.port = String((await freePorts(1))[0])
+    const waiting = await startGatewayOf({ environment: { ...open, DATABASE_URL: away.href } })
+    const statuses = await Promise.all(
+      ['top', 'lamp'].map(async (path) => (await fetch(`${waiting.url}/api/v1/analytic/popularity/${path}`)).status),
+    )
+    expect(statuses).toEqual([503, 503])
+    await endsWhenTold(waiting.part)
+  },
+)
+
 function pidsIn(output: string): number[] {
   return [...output.matchAll(/^.*"pid":(\d+).*endpoint listens.*$/gm)].map(([, pid]) => Number(pid))
 }

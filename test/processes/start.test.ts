@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { existsSync, readdirSync } from 'node:fs'
+import { chmod, mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -89,6 +89,12 @@ async function children(ofHome = home): Promise<{ pid: number; mark: string }[]>
   return children
 }
 
+/** The logs, and the file of the processes. */
+function privateFiles(): string[] {
+  const logs = readdirSync(join(home, 'log')).map((name) => join(home, 'log', name))
+  return [...logs, join(home, 'processes.json')]
+}
+
 /** The processes that still run. A zombie does not. */
 async function leftovers(pids: number[]): Promise<number[]> {
   const lines = await Promise.all(pids.map(commandLineOf))
@@ -126,6 +132,7 @@ test('npm start restarts killed processes, and keeps the data after any kind of 
     text: expect.stringContaining('1 events in the log, no cells differ'),
   })
   expect(await footfall(['start'])).toMatchObject({ code: 1, text: expect.stringContaining('already runs on this folder') })
+  await Promise.all(privateFiles().map((file) => chmod(file, 0o644)))
 
   const before = (await children()).map(({ pid }) => pid)
   // Ctrl-C sends SIGINT twice: from the terminal and from npm.
@@ -151,6 +158,10 @@ test('npm start restarts killed processes, and keeps the data after any kind of 
   expect(fourth.output()).toContain('Footfall is ready')
   expect(await leftovers(orphans)).toEqual([])
   expect(await lamp()).toMatchObject({ data: { purchase_count: 1 } })
+
+  // Files of a start before are closed to other users of the machine, too.
+  const modes = await Promise.all(privateFiles().map(async (file) => (await stat(file)).mode & 0o777))
+  expect([modes.length, new Set(modes)]).toEqual([5, new Set([0o600])])
 
   // With the addresses of running servers only the endpoint and the gateway are started.
   const [gatewayPort, endpointPort, metricsPort] = await freePorts(3)

@@ -1,10 +1,11 @@
-import { existsSync, openSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connect, type ConnectOptions, type Database, isAnswering } from '../../store/database/connection.ts'
 import { isDenied, lacksTables } from '../../store/database/sql-state.ts'
 import type { Config } from '../config/config.ts'
 import { StartError } from '../config/start-error.ts'
+import { openLogFile } from '../embedded/log-file.ts'
 import { postgresOn, postgresUrl, startPostgres } from '../embedded/postgres.ts'
 import { commandLineOf, stopProcess } from '../embedded/process.ts'
 import { commandFileOf, logFolderOf, passwordFileOf, postgresFolderOf } from './home-paths.ts'
@@ -65,8 +66,8 @@ async function startTemporarily(config: Config, url: string): Promise<() => Prom
   if ((await postgresOn(postgresFolderOf(config))) !== undefined) {
     throw new StartError(`PostgreSQL runs in ${config.FOOTFALL_HOME} and does not answer: wait a moment and try again.`)
   }
-  await mkdir(logFolderOf(config), { recursive: true })
-  await writeFile(commandFileOf(config), String(process.pid), { flag: 'wx' }).catch((cause: unknown) => {
+  await mkdir(logFolderOf(config), { recursive: true, mode: 0o700 })
+  await writeFile(commandFileOf(config), String(process.pid), { flag: 'wx', mode: 0o600 }).catch((cause: unknown) => {
     throw new StartError(`Another footfall command works on ${config.FOOTFALL_HOME}: wait until it is done.`, { cause })
   })
   const release = () => rm(commandFileOf(config), { force: true })
@@ -75,7 +76,7 @@ async function startTemporarily(config: Config, url: string): Promise<() => Prom
       folder: postgresFolderOf(config),
       port: config.POSTGRES_PORT,
       password: new URL(url).password,
-      log: openSync(join(logFolderOf(config), 'postgres.log'), 'a'),
+      log: openLogFile(join(logFolderOf(config), 'postgres.log')),
       inForeground: true,
     })
     return async () => {

@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { commandLineOf, endLeftover, exitOf, type OnSpawn, stopProcess } from './process.ts'
@@ -107,7 +107,8 @@ function notePids(pidFile: string, kept: readonly Kept[]): void {
     child?.pid === undefined ? [] : [{ pid: child.pid, mark: part.mark, signal: part.stopSignal }],
   )
   const pids: Pids = { supervisor: process.pid, children }
-  writeFileSync(`${pidFile}.new`, JSON.stringify(pids))
+  rmSync(`${pidFile}.new`, { force: true })
+  writeFileSync(`${pidFile}.new`, JSON.stringify(pids), { mode: 0o600 })
   renameSync(`${pidFile}.new`, pidFile)
 }
 

@@ -93,7 +93,9 @@ export async function startRelease(
 }
 
 /** It ends with the test. */
-export async function startGatewayOf({ environment }: Release): Promise<{ part: CommandProcess; url: string }> {
+export async function startGatewayOf({
+  environment,
+}: Pick<Release, 'environment'>): Promise<{ part: CommandProcess; url: string }> {
   const part = startCommandProcess(['gateway'], environment)
   onTestFinished(() => stopProcess(part.child, 'SIGKILL'))
   const url = `http://127.0.0.1:${environment['GATEWAY_PORT']}`
