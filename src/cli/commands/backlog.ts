@@ -4,6 +4,7 @@ import { readConfig } from '../../main/config/config.ts'
 import { addressesOf } from '../../main/config/addresses.ts'
 import { type Stuck, stuckInvocations } from '../../main/embedded/restate.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
+import { print, printJson } from '../terminal/output.ts'
 
 export function backlogCommand(): Command {
   return new Command('backlog')
@@ -15,13 +16,13 @@ export function backlogCommand(): Command {
         const waiting = await backlog(db)
         const stuck = await stuckInvocations(addressesOf(config).adminUrl).catch(() => undefined)
         if (options.json) {
-          console.log(JSON.stringify({ ...asPrinted(waiting), invocations: stuck ?? null }, null, 2))
+          printJson({ ...asPrinted(waiting), invocations: stuck ?? null })
           return
         }
-        console.log(`To be counted: ${waiting.uncountedBatches} batches, ${waiting.uncountedEvents} events`)
-        console.log(`To be fed to the profiles: ${waiting.unfedBatches} batches, ${waiting.unfedEvents} events`)
-        console.log(`Oldest: ${waiting.oldestSeconds === null ? 'nothing waits' : `${Math.round(waiting.oldestSeconds)} s`}`)
-        console.log(stuckText(stuck))
+        print(`To be counted: ${waiting.uncountedBatches} batches, ${waiting.uncountedEvents} events`)
+        print(`To be fed to the profiles: ${waiting.unfedBatches} batches, ${waiting.unfedEvents} events`)
+        print(`Oldest: ${waiting.oldestSeconds === null ? 'nothing waits' : `${Math.round(waiting.oldestSeconds)} s`}`)
+        print(stuckText(stuck))
       })
     })
 }

@@ -6,6 +6,7 @@ import { screenOn } from '../demo/screen.ts'
 import { tallyText } from '../demo/table.ts'
 import { waitForShutdown } from '../../main/shutdown-signal.ts'
 import { wholeNumber } from './whole-number.ts'
+import { print } from '../terminal/output.ts'
 
 interface Options {
   gateway?: string
@@ -53,8 +54,8 @@ export function demoCommand(): Command {
       }
       const tally = await runDemo(plan, screenOn(process.stdout))
       // The terminal has printed ^C at the start of the line.
-      if (signal.aborted && process.stdout.isTTY) console.log()
-      console.log(`${tallyText(tally)}. Prove the numbers: ./footfall verify`)
+      if (signal.aborted && process.stdout.isTTY) print('')
+      print(`${tallyText(tally)}. Prove the numbers: ./footfall verify`)
     })
 }
 

@@ -16,6 +16,7 @@ import type { Format } from '../import/source-file.ts'
 import { summaryOf } from '../import/summary.ts'
 import { wholeNumber } from './whole-number.ts'
 import { StartError } from '../../main/config/start-error.ts'
+import { print } from '../terminal/output.ts'
 
 type RuleText = readonly ['map' | 'set', string]
 
@@ -80,8 +81,8 @@ async function importFiles(plan: ImportPlan): Promise<void> {
   process.once('SIGINT', () => interrupted.abort())
   const startedAt = performance.now()
   const tallies = await runImport({ ...plan, signal: interrupted.signal }, progressOn(process.stderr))
-  console.log(summaryOf(tallies, (performance.now() - startedAt) / 1_000, process.resourceUsage().maxRSS))
-  if (existsSync(plan.rejectedPath)) console.log(`Rejected rows, with their lines and reasons: ${plan.rejectedPath}`)
+  print(...summaryOf(tallies, (performance.now() - startedAt) / 1_000, process.resourceUsage().maxRSS))
+  if (existsSync(plan.rejectedPath)) print(`Rejected rows, with their lines and reasons: ${plan.rejectedPath}`)
 }
 
 function planOf(paths: string[], rules: readonly RuleText[], options: Options): ImportPlan {

@@ -15,6 +15,7 @@ import { withDatabase } from '../../main/database/with-database.ts'
 import { StartError } from '../../main/config/start-error.ts'
 import { actor } from '../terminal/actor.ts'
 import { type AuditEntry, audit } from '../../store/audit/audit-entry.ts'
+import { print } from '../terminal/output.ts'
 
 interface CreateOptions {
   scope?: Scope[]
@@ -36,7 +37,7 @@ export async function createKey(name: string, options: CreateOptions): Promise<v
       await auditKey(tx, 'key.create', made.keyId, key)
       return made
     })
-    console.log(`Key ${keyId} (${key.scopes.join(', ')}). Keep it now, it is not shown again:\n\n  ${text}\n`)
+    print(`Key ${keyId} (${key.scopes.join(', ')}). Keep it now, it is not shown again:`, '', `  ${text}`, '')
   })
 }
 
@@ -49,7 +50,7 @@ async function storeKey(db: Database, key: NewApiKey, text: string): Promise<voi
     return isInserted
   })
   if (isNew) {
-    console.log(`Key ${parts.keyId} (${key.scopes.join(', ')}).`)
+    print(`Key ${parts.keyId} (${key.scopes.join(', ')}).`)
     return
   }
   const stored = (await listApiKeys(db)).find(({ keyId }) => keyId === parts.keyId)!
@@ -57,7 +58,7 @@ async function storeKey(db: Database, key: NewApiKey, text: string): Promise<voi
     throw new StartError(`Key ${parts.keyId} exists with another secret: make a new key for the file.`)
   }
   if (stored.revokedAt !== null) throw new StartError(`Key ${parts.keyId} was revoked: make a new key for the file.`)
-  console.log(`Key ${parts.keyId} (${stored.scopes.join(', ')}) exists already.`)
+  print(`Key ${parts.keyId} (${stored.scopes.join(', ')}) exists already.`)
 }
 
 function keyTextIn(file: string, { isPublishable }: NewApiKey): string {

@@ -6,6 +6,7 @@ import { StartError } from '../../main/config/start-error.ts'
 import { Id } from '../../contract/fields/id.ts'
 import { auditKey, createKey } from './key-create.ts'
 import { wholeNumber } from './whole-number.ts'
+import { print, printJson, printTable } from '../terminal/output.ts'
 
 const NAME_CHARACTERS_MAX = 100
 const RATE_MAX = 10_000_000
@@ -40,9 +41,9 @@ export function keyCommand(): Command {
 async function list(options: { json?: boolean }): Promise<void> {
   await withDatabase(readConfig(process.env), { name: 'footfall key', readOnly: true }, async (db) => {
     const keys = await listApiKeys(db)
-    if (options.json) console.log(JSON.stringify(keys.map(withoutSecret), null, 2))
-    else if (keys.length === 0) console.log('There is no key: only this machine may call the gateway, and it may do everything.')
-    else console.table(keys.map(lineOf))
+    if (options.json) printJson(keys.map(withoutSecret))
+    else if (keys.length === 0) print('There is no key: only this machine may call the gateway, and it may do everything.')
+    else printTable(keys.map(lineOf))
   })
 }
 
@@ -78,7 +79,7 @@ async function revoke(keyId: string): Promise<void> {
       if (!(await revokeApiKey(tx, keyId))) throw new StartError(`There is no key ${keyId}, or it was revoked before.`)
       await auditKey(tx, 'key.revoke', keyId)
     })
-    console.log(`Key ${keyId} is revoked.`)
+    print(`Key ${keyId} is revoked.`)
   })
 }
 

@@ -5,6 +5,7 @@ import { readConfig } from '../../main/config/config.ts'
 import { readSecret } from '../../main/config/secret.ts'
 import { prepareDatabase } from '../../main/database/prepare-database.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
+import { print } from '../terminal/output.ts'
 
 type Passwords = Partial<Record<Role, string>>
 
@@ -20,11 +21,11 @@ export function migrateCommand(): Command {
       const config = readConfig(process.env)
       await withDatabase(config, { name: 'footfall migrate', statementMsMax: 0 }, async (db) => {
         const applied = await prepareDatabase(db, config)
-        console.log(applied.length === 0 ? 'Nothing to apply.' : `Applied ${applied.join(', ')}.`)
+        print(applied.length === 0 ? 'Nothing to apply.' : `Applied ${applied.join(', ')}.`)
         const roles = Object.keys(passwords) as Role[]
         if (roles.length === 0) return
         await grantRoles(db, passwords, actor())
-        console.log(`${roles.map(userOf).join(' and ')} may log in.`)
+        print(`${roles.map(userOf).join(' and ')} may log in.`)
       })
     })
 }

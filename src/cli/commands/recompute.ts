@@ -12,6 +12,7 @@ import { addressesOf } from '../../main/config/addresses.ts'
 import { runProgressOn } from '../terminal/run-progress.ts'
 import { StartError } from '../../main/config/start-error.ts'
 import { dayOf, daysAfter } from '../../ranking/day.ts'
+import { print, printError, printJson } from '../terminal/output.ts'
 
 const POLL_MS = 300
 const DAYS_BEFORE = 29
@@ -45,13 +46,13 @@ export function recomputeCommand(): Command {
           refusalOf(error)?.message ?? `Restate at ${ingressUrl} does not answer: start Footfall with npm start first.`
         throw new StartError(message, { cause: error })
       }
-      if (options.cancel !== undefined) print(await runs.cancel(options.cancel, { actor: actor() }).catch(fail), options)
+      if (options.cancel !== undefined) printRun(await runs.cancel(options.cancel, { actor: actor() }).catch(fail), options)
       else if (report === undefined) throw new StartError(`Name a report: ${REPORT_SLUGS.join(', ')}.`)
       else {
         const started = await runs.start(requestOf(report, options)).catch(fail)
         const run = options.wait ? await waitForEnd(runs, started).catch(fail) : started
         process.exitCode = ['failed', 'cancelled'].includes(run.status) ? 1 : 0
-        print(run, options)
+        printRun(run, options)
       }
     })
 }
@@ -69,7 +70,7 @@ function requestOf(report: string, { window, from, to = dayOf(Date.now()) }: Opt
 /** Waits for the end of a run. A wait that is interrupted does not end the run. */
 async function waitForEnd(runs: Runs, started: RecomputeRun): Promise<RecomputeRun> {
   const progress = runProgressOn(process.stderr, () =>
-    process.stderr.write(`The run continues; ./footfall recompute --cancel ${started.id} ends it.\n`),
+    printError(`The run continues; ./footfall recompute --cancel ${started.id} ends it.`),
   )
   try {
     let run = started
@@ -83,8 +84,9 @@ async function waitForEnd(runs: Runs, started: RecomputeRun): Promise<RecomputeR
   }
 }
 
-function print(run: RecomputeRun, { json }: Options): void {
-  console.log(json ? JSON.stringify(run, null, 2) : sentenceOf(run))
+function printRun(run: RecomputeRun, { json }: Options): void {
+  if (json) printJson(run)
+  else print(sentenceOf(run))
 }
 
 function sentenceOf({ id, status, report_slug: report, window, date_from: from, date_to: to, ...run }: RecomputeRun): string {

@@ -20,6 +20,7 @@ import { startSchedules } from '../../main/start-schedules.ts'
 import { wholeNumber } from './whole-number.ts'
 import { StartError } from '../../main/config/start-error.ts'
 import { until } from '../../main/embedded/until.ts'
+import { print } from '../terminal/output.ts'
 
 const WAIT_SECONDS = 30
 
@@ -52,7 +53,7 @@ async function registerCheckedRelease({ breaking = false, removeDrained = false,
   const found = await discoverPatiently(adminUrl, endpointUrl, waitMs)
   await refuseMixture(adminUrl, endpointUrl, releaseOf(found))
   const { isNew, summary } = await registerRelease(adminUrl, found, endpointUrl, breaking)
-  console.log(summary)
+  print(summary)
   await startSchedules(ingressUrl, retentionOf(config)).catch((cause: unknown) => {
     throw new StartError(`The schedules were not started, because Restate does not answer at ${ingressUrl}: register again.`, {
       cause,
@@ -94,7 +95,7 @@ async function registerRelease(
   const names = new Set(found.map(({ name }) => name))
   const ours = registered.filter(({ name, metadata }) => names.has(name) || metadata?.[RELEASE] !== undefined)
   const changes = contractChanges(ours, found)
-  for (const { what, isBreaking } of ours.length > 0 ? changes : []) console.log(`${isBreaking ? 'Breaking: ' : ''}${what}.`)
+  for (const { what, isBreaking } of ours.length > 0 ? changes : []) print(`${isBreaking ? 'Breaking: ' : ''}${what}.`)
   const broken = changes.filter(({ isBreaking }) => isBreaking).length
   if (broken > 0 && !isBreakingAllowed) {
     throw new StartError(
@@ -148,10 +149,10 @@ function sameAddress(a: string, b: string): boolean {
 
 async function handleOldReleases(old: readonly OldDeployment[], adminUrl: string, isRemoving: boolean): Promise<void> {
   for (const { id, uri, unfinished } of old) {
-    if (unfinished > 0) console.log(`The release before at ${uri} (${id}) has ${unfinished} unfinished invocations: let it run.`)
+    if (unfinished > 0) print(`The release before at ${uri} (${id}) has ${unfinished} unfinished invocations: let it run.`)
     else if (isRemoving) {
       await removeDeployment(adminUrl, id)
-      console.log(`The release before at ${uri} (${id}) was drained, and Restate has forgotten it.`)
-    } else console.log(`The release before at ${uri} (${id}) is drained: stop it, then register --remove-drained.`)
+      print(`The release before at ${uri} (${id}) was drained, and Restate has forgotten it.`)
+    } else print(`The release before at ${uri} (${id}) is drained: stop it, then register --remove-drained.`)
   }
 }

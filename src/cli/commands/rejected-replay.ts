@@ -6,6 +6,7 @@ import { addressesOf } from '../../main/config/addresses.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 import { type Replayed, createReplayer } from '../terminal/replayer.ts'
 import { StartError } from '../../main/config/start-error.ts'
+import { print } from '../terminal/output.ts'
 
 /** Events that one run of --all replays; the rest waits for the next run. */
 const REPLAYS_MAX = 10_000
@@ -55,14 +56,14 @@ async function replayEach(named: RejectedKey[], set: Correction | undefined): Pr
   for (const key of open.slice(0, REPLAYS_MAX)) {
     const replayed = await replay(key, set)
     tally[replayed.outcome]++
-    if (!isAll || replayed.outcome === 'rejected' || replayed.outcome === 'none') console.log(lineOf(key, replayed))
+    if (!isAll || replayed.outcome === 'rejected' || replayed.outcome === 'none') print(lineOf(key, replayed))
   }
   if (tally.rejected + tally.none > 0) process.exitCode = 1
   if (!isAll) return
-  console.log(
+  print(
     `Replayed: ${tally.accepted} accepted, ${tally.duplicate} recorded before, ${tally.rejected} rejected again, ${tally.none} replayed by another call.`,
   )
-  if (open.length > REPLAYS_MAX) console.log('There are more: run the command again.')
+  if (open.length > REPLAYS_MAX) print('There are more: run the command again.')
 }
 
 function lineOf(key: RejectedKey, replayed: Replayed): string {

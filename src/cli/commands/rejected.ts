@@ -6,6 +6,7 @@ import { withDatabase } from '../../main/database/with-database.ts'
 import { wholeNumber } from './whole-number.ts'
 import { rejectedKey, replayCommand } from './rejected-replay.ts'
 import { StartError } from '../../main/config/start-error.ts'
+import { print, printJson, printTable } from '../terminal/output.ts'
 
 const MESSAGE_CHARACTERS_MAX = 80
 
@@ -27,12 +28,12 @@ function listCommand(): Command {
       await withDatabase(readConfig(process.env), { name: 'footfall rejected', readOnly: true }, async (db) => {
         const { data } = await rejectedPage(db, { limit, after: undefined, replayed: all })
         if (json) {
-          console.log(JSON.stringify(data, null, 2))
+          printJson(data)
           return
         }
-        if (data.length > 0) console.table(data.map((rejected) => lineOf(rejected, all)))
+        if (data.length > 0) printTable(data.map((rejected) => lineOf(rejected, all)))
         const open = await countOpenRejected(db)
-        console.log(open === 0 ? 'No rejected event waits.' : `Waiting to be replayed: ${open}`)
+        print(open === 0 ? 'No rejected event waits.' : `Waiting to be replayed: ${open}`)
       })
     })
 }
@@ -46,7 +47,7 @@ function showCommand(): Command {
       await withDatabase(readConfig(process.env), { name: 'footfall rejected', readOnly: true }, async (db) => {
         const rejected = await rejectedInteraction(db, key)
         if (rejected === undefined) throw new StartError(`There is no rejected event ${id}.`)
-        console.log(JSON.stringify(rejected, null, 2))
+        printJson(rejected)
       })
     })
 }

@@ -4,6 +4,7 @@ import { actor } from '../terminal/actor.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { popularityRulesOf } from '../../main/config/popularity.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
+import { print } from '../terminal/output.ts'
 
 export function rescoreCommand(): Command {
   return new Command('rescore')
@@ -26,7 +27,7 @@ export function rescoreCommand(): Command {
       await withDatabase(config, { name: 'footfall rescore', statementMsMax: 0 }, async (db) => {
         const rules = await popularityRulesOf(config, await currentRules(db))
         const { products, weightsVersion } = await rescore(db, rules, actor())
-        console.log(
+        print(
           `${products} products rescored: weights ${rules.weightsName} (version ${weightsVersion}), half-life ${rules.halfLifeHours} h, window ${rules.windowHours / 24} days.`,
         )
       })

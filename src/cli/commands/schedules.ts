@@ -6,6 +6,7 @@ import { readConfig } from '../../main/config/config.ts'
 import { addressesOf } from '../../main/config/addresses.ts'
 import { StartError } from '../../main/config/start-error.ts'
 import { durationOf } from '../terminal/duration.ts'
+import { printJson, printTable } from '../terminal/output.ts'
 
 export function schedulesCommand(): Command {
   return new Command('schedules')
@@ -18,8 +19,8 @@ export function schedulesCommand(): Command {
           cause,
         })
       })
-      if (options.json) console.log(JSON.stringify(schedules, null, 2))
-      else console.table(Object.fromEntries(schedules.map((schedule) => [schedule.task, lineOf(schedule)])))
+      if (options.json) printJson(schedules)
+      else printTable(Object.fromEntries(schedules.map((schedule) => [schedule.task, lineOf(schedule)])))
     })
 }
 

@@ -5,6 +5,7 @@ import { runSeed } from '../seed/run.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { addressesOf } from '../../main/config/addresses.ts'
 import { wholeNumber } from './whole-number.ts'
+import { print, printJson, printTable } from '../terminal/output.ts'
 
 const SEED_MAX = 2 ** 32 - 1
 
@@ -20,16 +21,16 @@ export function seedCommand(): Command {
       const endMs = startOfDay(Date.now())
       const { recorded, reports } = await runSeed({ ingressUrl, events: seedEvents(seed, endMs), endMs })
       if (json) {
-        console.log(JSON.stringify({ recorded, reports }, null, 2))
+        printJson({ recorded, reports })
         return
       }
-      console.log(
+      print(
         `Recorded ${recorded.accepted.toLocaleString('en')} events; ${recorded.duplicates.toLocaleString('en')} were recorded before.`,
       )
-      if (recorded.rejected > 0) console.log(`${recorded.rejected.toLocaleString('en')} are too old to be recorded.`)
+      if (recorded.rejected > 0) print(`${recorded.rejected.toLocaleString('en')} are too old to be recorded.`)
       for (const { slug, rows } of reports) {
-        console.log(`\n${slug}`)
-        console.table(rows.map(lineOf))
+        print('', slug)
+        printTable(rows.map(lineOf))
       }
     })
 }

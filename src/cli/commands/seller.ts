@@ -1,4 +1,3 @@
-import { styleText } from 'node:util'
 import { Command, Option } from 'commander'
 import { DecidedError } from '../../contract/decided-error.ts'
 import { GRANULARITIES, type Granularity, SellerDashboardRequest } from '../../contract/seller-dashboard.ts'
@@ -8,6 +7,7 @@ import { readConfig } from '../../main/config/config.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 import { linesOf } from '../seller/lines.ts'
 import { StartError } from '../../main/config/start-error.ts'
+import { printJson, printStyled } from '../terminal/output.ts'
 
 interface Options {
   start?: string
@@ -39,16 +39,10 @@ export function sellerCommand(): Command {
             ? new StartError(sentenceOf(error.field, error.problem))
             : error
         })
-        if (json) console.log(JSON.stringify(dashboard, null, 2))
-        else
-          for (const { text, style } of linesOf(dashboard, process.stdout.columns || COLUMNS_USUAL))
-            console.log(painted(text, style))
+        if (json) printJson(dashboard)
+        else printStyled(linesOf(dashboard, process.stdout.columns || COLUMNS_USUAL))
       })
     })
-}
-
-function painted(text: string, style: 'dim' | 'bold' | undefined): string {
-  return style === undefined ? text : styleText(style, text, { stream: process.stdout })
 }
 
 function requestOf(fields: Record<string, unknown>): SellerDashboardRequest {

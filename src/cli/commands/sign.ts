@@ -5,6 +5,7 @@ import { readConfig } from '../../main/config/config.ts'
 import { paymentSecretsOf } from '../../main/config/payments.ts'
 import { StartError } from '../../main/config/start-error.ts'
 import { paymentSecretFileOf } from '../../main/database/home-paths.ts'
+import { print } from '../terminal/output.ts'
 
 export function signCommand(): Command {
   return new Command('sign')
@@ -17,7 +18,7 @@ export function signCommand(): Command {
         ...config,
         PAYMENT_SECRET_FILE: config.PAYMENT_SECRET_FILE ?? paymentSecretFileOf(config),
       }).at(-1)!
-      console.log(signatureOf(bodyIn(file), secret, Date.now()))
+      print(signatureOf(bodyIn(file), secret, Date.now()))
     })
 }
 

@@ -6,6 +6,7 @@ import { actor } from '../terminal/actor.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { plainMessage } from '../../contract/fields/zod-messages.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
+import { print, printJson, printTable } from '../terminal/output.ts'
 
 const TEXT_CHARACTERS_MAX = 200
 
@@ -28,8 +29,8 @@ export function sourceCommand(): Command {
 async function list({ json }: { json?: boolean }): Promise<void> {
   await withDatabase(readConfig(process.env), { name: 'footfall source', readOnly: true }, async (db) => {
     const sources = await eventSources(db)
-    if (json) console.log(JSON.stringify(sources, null, 2))
-    else console.table(sources)
+    if (json) printJson(sources)
+    else printTable(sources)
   })
 }
 
@@ -44,7 +45,7 @@ async function change(slug: string, { provider, description, active, inactive }:
   const changes: SourceChanges = { providerName: provider, description, isActive: inactive ? false : active }
   await withDatabase(readConfig(process.env), { name: 'footfall source' }, async (db) => {
     const source = await changeSource(db, slug, changes, actor())
-    console.log(`${source.slug} is ${source.is_active ? 'active' : 'inactive: its events are rejected'}.`)
+    print(`${source.slug} is ${source.is_active ? 'active' : 'inactive: its events are rejected'}.`)
   })
 }
 

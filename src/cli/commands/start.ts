@@ -3,7 +3,8 @@ import { readConfig } from '../../main/config/config.ts'
 import { addressesOf } from '../../main/config/addresses.ts'
 import { type Running, startEverything } from '../../main/start.ts'
 import { waitForShutdown } from '../../main/shutdown-signal.ts'
-import { StartError } from '../../main/config/start-error.ts'
+import { linesOfError } from '../terminal/error-lines.ts'
+import { print, printError } from '../terminal/output.ts'
 
 const IMPATIENCE_MS = 1_000
 
@@ -14,20 +15,20 @@ export function startCommand(): Command {
       const config = readConfig(process.env)
       const startedAt = performance.now()
       const shutdown = waitForShutdown()
-      const running = await startEverything(config, (line) => console.log(line))
+      const running = await startEverything(config, print)
       try {
         // Ctrl-C ends a start too, because a start may take long, e.g. after a crash.
         const isReady = await Promise.race([running.ready.then(() => true), shutdown.then(() => false)])
         const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1)
-        if (isReady) console.log(greeting(seconds, addressesOf(config), running.logFolder))
+        if (isReady) print(...greeting(seconds, addressesOf(config), running.logFolder).split('\n'))
         await shutdown
       } catch (error) {
         await running.stop()
-        console.error(error instanceof StartError ? error.message : error)
+        printError(...linesOfError(error))
         process.exit(1)
       }
       running.ready.catch(() => undefined)
-      console.log('Stopping.')
+      print('Stopping.')
       killAtNextCtrlC(running)
       await running.stop()
       process.exit(0)

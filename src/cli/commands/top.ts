@@ -4,6 +4,7 @@ import { topByScore } from '../../store/popularity/top-list.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 import { wholeNumber } from './whole-number.ts'
+import { print, printJson, printTable } from '../terminal/output.ts'
 
 export function topCommand(): Command {
   return new Command('top')
@@ -13,9 +14,9 @@ export function topCommand(): Command {
     .action(async (options: { limit: number; json?: boolean }) => {
       await withDatabase(readConfig(process.env), { name: 'footfall top', readOnly: true }, async (db) => {
         const { data } = await topByScore(db, { limit: options.limit, after: undefined })
-        if (options.json) console.log(JSON.stringify(data, null, 2))
-        else if (data.length === 0) console.log('Nothing is counted yet.')
-        else console.table(data.map(toLine))
+        if (options.json) printJson(data)
+        else if (data.length === 0) print('Nothing is counted yet.')
+        else printTable(data.map(toLine))
       })
     })
 }

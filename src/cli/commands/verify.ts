@@ -4,6 +4,7 @@ import { DRIFT_MAX } from '../../store/proof/drift.ts'
 import { verify } from '../../store/proof/verification.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
+import { print, printJson } from '../terminal/output.ts'
 
 export function verifyCommand(): Command {
   return new Command('verify')
@@ -15,16 +16,14 @@ export function verifyCommand(): Command {
         const answer = await verify(db)
         process.exitCode = answer.drift.length === 0 ? 0 : 1
         if (options.json) {
-          console.log(JSON.stringify(answer, null, 2))
+          printJson(answer)
           return
         }
         for (const { aggregate, key, column, stored, expected } of answer.drift) {
-          console.log(
-            `${aggregate} ${JSON.stringify(key)} ${column}: stored ${stored ?? 'no row'}, expected ${expected ?? 'no row'}`,
-          )
+          print(`${aggregate} ${JSON.stringify(key)} ${column}: stored ${stored ?? 'no row'}, expected ${expected ?? 'no row'}`)
         }
         const analytics = answer.analytics_events === 0 ? '' : ` and ${answer.analytics_events} analytics events`
-        console.log(`${answer.events} events${analytics} in the log, ${countOf(answer.drift.length)} cells differ.`)
+        print(`${answer.events} events${analytics} in the log, ${countOf(answer.drift.length)} cells differ.`)
       })
     })
 }

@@ -1,6 +1,7 @@
 import { clearScreenDown, moveCursor } from 'node:readline'
-import { styleText } from 'node:util'
-import { type Line, linesOf, plainLineOf, type View } from './table.ts'
+import { harmless } from '../terminal/harmless.ts'
+import { painted } from '../terminal/output.ts'
+import { linesOf, plainLineOf, type View } from './table.ts'
 
 /** The output of the demo. */
 export interface Screen {
@@ -19,7 +20,7 @@ const COLUMNS_USUAL = 80
 
 /** A list that is redrawn on a terminal, otherwise a line every 10 s. */
 export function screenOn(stream: NodeJS.WriteStream): Screen {
-  return stream.isTTY ? drawnOn(stream) : plain((line) => void stream.write(`${line}\n`))
+  return stream.isTTY ? drawnOn(stream) : plain((line) => void stream.write(`${harmless(line)}\n`))
 }
 
 /** Lines, at most one view per 10 s. `now` is in milliseconds. */
@@ -43,15 +44,14 @@ function drawnOn(stream: NodeJS.WriteStream): Screen {
     stream.write([...before, ...lines].map((line) => `${line}\n`).join(''))
     drawn = lines
   }
-  const painted = (text: string, style: Line['style']) => (style === undefined ? text : styleText(style, text, { stream }))
   return {
-    print: (line) => draw(drawn, [line]),
+    print: (line) => draw(drawn, [harmless(line)]),
     show: (view) => {
       // Some terminals do not report their size.
       const [rows, columns] = [stream.rows || ROWS_USUAL, stream.columns || COLUMNS_USUAL]
       const lines = linesOf(view, Math.max(1, Math.min(PRODUCTS_MAX, rows - OTHER_LINES)))
       // A line that wraps would take two lines, and the cursor would move up too little.
-      draw(lines.map(({ text, style }) => painted(text.slice(0, columns - 1), style)))
+      draw(lines.map(({ text, ...line }) => painted({ ...line, text: harmless(text).slice(0, columns - 1) }, stream)))
     },
   }
 }

@@ -1,4 +1,6 @@
 import type { Popularity } from '../../contract/popularity.ts'
+import { harmless } from '../terminal/harmless.ts'
+import type { Line } from '../terminal/output.ts'
 
 /** The state to show. */
 export interface View {
@@ -17,11 +19,6 @@ export interface Tally {
   accepted: number
   duplicates: number
   rejected: number
-}
-
-export interface Line {
-  text: string
-  style?: 'dim' | 'yellow' | 'bold'
 }
 
 const WIDTHS = { rank: 4, moved: 5, product: 20, score: 9, trending: 9, views: 7, purchases: 10 }
@@ -89,7 +86,7 @@ function cellsOf(product: Popularity, rank: number, moved: string): Record<Colum
   return {
     rank: String(rank),
     moved,
-    product: product.product_id,
+    product: harmless(product.product_id),
     score: product.score.toFixed(1),
     trending: product.trending_score.toFixed(1),
     views: String(product.view_count),

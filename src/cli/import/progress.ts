@@ -1,4 +1,5 @@
 import { progress as bar } from '@clack/prompts'
+import { harmless } from '../terminal/harmless.ts'
 
 /** How far an import is. */
 export interface Position {
@@ -19,7 +20,7 @@ const LINE_EVERY_MS = 10_000
 
 /** A bar on a terminal, otherwise a line every 10 s. Both go to stderr, because stdout is for the result. */
 export function progressOn(stream: NodeJS.WriteStream): Progress {
-  return stream.isTTY ? barOn(stream) : linesOn((line) => void stream.write(`${line}\n`))
+  return stream.isTTY ? barOn(stream) : linesOn((line) => void stream.write(`${harmless(line)}\n`))
 }
 
 /** At most one line of each kind per 10 s. `now` is in milliseconds. */
@@ -61,7 +62,7 @@ function barOn(output: NodeJS.WriteStream): Progress {
       shown.advance(position.bytes - bytesShown, describe(position, (performance.now() - startedAt) / 1_000))
       bytesShown = position.bytes
     },
-    stalled: (reason) => shown?.message(`Trying again: ${reason}`),
+    stalled: (reason) => shown?.message(harmless(`Trying again: ${reason}`)),
     stop: () => {
       process.removeListener('exit', interrupted)
       shown?.clear()

@@ -2,13 +2,6 @@ const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' })
 const WIDE =
   /\p{RGI_Emoji}|[\u1100-\u115F\u2E80-\u303E\u3041-\uA4CF\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6\u{1F300}-\u{1FAFF}\u{20000}-\u{3FFFD}]/v
 const NOTHING = /^[\p{M}\p{Cf}]+$/v
-/** Characters that move the cursor, set colours, end a line, or change the direction of text. */
-const CONTROLS = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gv
-
-/** A text of a caller, without the characters that control a terminal. */
-export function harmless(text: string): string {
-  return text.replaceAll(CONTROLS, '\uFFFD')
-}
 
 /** The columns that a text takes in a terminal. */
 export function widthOf(text: string): number {

@@ -1,13 +1,10 @@
 import type { SellerDashboardResponse } from '../../contract/seller-dashboard.ts'
 import { DAY_MS } from '../../contract/fields/time.ts'
 import { barsOf } from './bars.ts'
-import { cutTo, harmless, spacesTo, widthOf } from './cells.ts'
+import { harmless } from '../terminal/harmless.ts'
+import type { Line } from '../terminal/output.ts'
+import { cutTo, spacesTo, widthOf } from './cells.ts'
 import { moneyIn } from './money.ts'
-
-export interface Line {
-  text: string
-  style?: 'dim' | 'bold'
-}
 
 /** A longer chart would not fit on a screen, so several buckets share a line. */
 const CHART_LINES_MAX = 60

@@ -1,5 +1,7 @@
 import type { Command } from 'commander'
 import { vi } from 'vitest'
+import { linesOfError } from '../../../src/cli/terminal/error-lines.ts'
+import { printError } from '../../../src/cli/terminal/output.ts'
 import { StartError } from '../../../src/main/config/start-error.ts'
 
 export interface Ran {
@@ -21,7 +23,7 @@ export async function runCommand(command: Command, args: readonly string[], env:
     await command.parseAsync(args, { from: 'user' })
     return { code: exitCode(), text }
   } catch (error) {
-    if (error instanceof StartError) print(error.message)
+    if (error instanceof StartError) printError(...linesOfError(error))
     else if ((error as { code?: string }).code?.startsWith('commander.') !== true) throw error
     return { code: 1, text }
   } finally {
