@@ -17,6 +17,7 @@ import { replayRejected } from './recording/replay-rejected.ts'
 export const analytic = (deps: Deps) =>
   serviceOf(
     analyticApi,
+    deps,
     { retryPolicy: deps.retryPolicy },
     {
       CreateInteraction: [RECORD, (ctx, { interactions }) => recordCall('interaction', deps, ctx, interactions)],

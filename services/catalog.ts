@@ -15,6 +15,7 @@ import { checkedCall } from './recording/checked-call.ts'
 export const catalog = (deps: Deps) =>
   serviceOf(
     catalogApi,
+    deps,
     { retryPolicy: deps.retryPolicy },
     {
       AddInteraction: [

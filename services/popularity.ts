@@ -12,6 +12,7 @@ import { serviceOf } from './handler/with-options.ts'
 export const popularity = (deps: Deps) =>
   serviceOf(
     popularityApi,
+    deps,
     { retryPolicy: deps.retryPolicy },
     {
       HandlePopularityEvent: [

@@ -54,6 +54,7 @@ const FIRST_BUCKETS = 4
 export const recomputeRun = (deps: Deps) =>
   objectOf(
     recomputeRunApi,
+    deps,
     { retryPolicy: { ...deps.retryPolicy, onMaxAttempts: 'kill' } },
     {
       Start: [

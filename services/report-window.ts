@@ -16,6 +16,7 @@ export const reportWindow = (deps: Deps) => {
   }
   return objectOf(
     reportWindowApi,
+    deps,
     { retryPolicy: { ...deps.retryPolicy, onMaxAttempts: 'kill' } },
     {
       Rebuild: [

@@ -22,6 +22,7 @@ interface State {
 export const schedule = (deps: Deps) =>
   objectOf(
     scheduleApi,
+    deps,
     { retryPolicy: deps.retryPolicy },
     {
       Start: [

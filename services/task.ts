@@ -38,6 +38,7 @@ interface Run {
 export const task = (deps: Deps) =>
   objectOf(
     taskApi,
+    deps,
     // A run that keeps dying with its process is killed, because a paused run would hold the key and no later slot could run.
     { retryPolicy: { ...deps.retryPolicy, onMaxAttempts: 'kill' } },
     {

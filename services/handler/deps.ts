@@ -14,6 +14,8 @@ export interface Deps {
   /** What is removed from an event before it is stored. */
   privacy: Privacy
   retention: RetentionSettings
+  /** The tokens of operators: none, one, or two while it changes. Without one, every caller may do what operators may. */
+  operatorTokens: readonly string[]
   /** The periodic tasks by name: TASKS, or those of a test. */
   tasks: Readonly<Record<string, Task>>
   observer: ServiceObserver

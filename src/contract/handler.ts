@@ -1,4 +1,4 @@
-import { iface } from '@restatedev/restate-sdk-core'
+import { type HandlerDescriptor, iface } from '@restatedev/restate-sdk-core'
 import { z } from 'zod'
 import { pathOf, plainMessage } from './fields/zod-messages.ts'
 
@@ -7,19 +7,38 @@ interface Described<Input extends z.ZodType, Output extends z.ZodType> {
   /** None for a handler that answers nothing. */
   output?: Output
   description: string
+  /** Where an operator token is configured, the handler takes only calls with it. */
+  isForOperators?: boolean
 }
+
+/** The header of the operator token. */
+export const OPERATOR_TOKEN_HEADER = 'footfall-operator-token'
+
+const FOR_OPERATORS = { access: 'operators' }
 
 /** The input of a handler that needs none. */
 export const Nothing = z.strictObject({})
 
 /** The descriptor of a handler, whose callers are told in plain words what is wrong with their input. */
 export function handler<Input extends z.ZodType, Output extends z.ZodType>(described: Described<Input, Output>) {
-  return iface.schemas({ ...described, input: withPlainMessages(described.input) })
+  return iface.schemas(asDeclared(described))
 }
 
 /** The same for a handler that reads the state of a virtual object, and runs at the same time as handlers that write it. */
 export function sharedHandler<Input extends z.ZodType, Output extends z.ZodType>(described: Described<Input, Output>) {
-  return iface.shared.schemas({ ...described, input: withPlainMessages(described.input) })
+  return iface.shared.schemas(asDeclared(described))
+}
+
+/** Whether a handler takes only calls with the operator token, where one is configured. */
+export function isForOperators({ _metadata }: Pick<HandlerDescriptor, '_metadata'>): boolean {
+  return _metadata?.['access'] === FOR_OPERATORS.access
+}
+
+function asDeclared<Input extends z.ZodType, Output extends z.ZodType>({
+  isForOperators = false,
+  ...described
+}: Described<Input, Output>) {
+  return { ...described, input: withPlainMessages(described.input), ...(isForOperators && { metadata: FOR_OPERATORS }) }
 }
 
 /** The schema as Restate's SDK validates with it, which takes no options for messages. */

@@ -4,6 +4,7 @@ export { AuditEntriesRequest, AuditEntriesResponse, AuditEntry } from './audit-e
 export { Currency } from './fields/currency.ts'
 export { ErrorBody, type ErrorCode, STATUS_OF_CODE } from './error.ts'
 export { timeForUuidV7, timeOfUuidV7, uuidV7, uuidV7WithTime } from './fields/event-id.ts'
+export { OPERATOR_TOKEN_HEADER } from './handler.ts'
 export { Id, isAddressable, ProductId } from './fields/id.ts'
 export { Instant } from './fields/instant.ts'
 export {

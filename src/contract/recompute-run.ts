@@ -78,6 +78,7 @@ export const recomputeRunHandlers = {
   Start: handler({
     input: StartRun,
     output: RecomputeRun,
+    isForOperators: true,
     description:
       'Requests a recomputation of buckets. The key is the run id, a UUID in lower case; 409 if a run of the same buckets is open.',
   }),
@@ -94,6 +95,7 @@ export const recomputeRunHandlers = {
   Cancel: sharedHandler({
     input: CancelRun,
     output: RecomputeRun,
+    isForOperators: true,
     description: 'Ends the run before its next step and keeps what it rebuilt; 409 if it has ended.',
   }),
 }

@@ -110,6 +110,7 @@ export const rejectedHandlers = {
   ReplayRejected: handler({
     input: ReplayRejectedRequest,
     output: ReplayRejectedResponse,
-    description: 'For operators. Sends a rejected event again, once: 409 if it was replayed before, 404 if it does not exist.',
+    isForOperators: true,
+    description: 'Sends a rejected event again, once: 409 if it was replayed before, 404 if it does not exist.',
   }),
 }

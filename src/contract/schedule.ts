@@ -82,9 +82,14 @@ export const SchedulesResponse = z.object({ data: z.array(ScheduleState) }).meta
 export const scheduleHandlers = {
   Start: handler({
     input: ScheduleRequest,
+    isForOperators: true,
     description: 'Starts the schedule of the task with this name. Repeating it with the same interval changes nothing.',
   }),
-  Stop: handler({ input: Nothing, description: 'Stops the schedule. A run that has begun continues to its end.' }),
+  Stop: handler({
+    input: Nothing,
+    isForOperators: true,
+    description: 'Stops the schedule. A run that has begun continues to its end.',
+  }),
   Info: sharedHandler({
     input: Nothing,
     output: ScheduleState,

@@ -22,6 +22,7 @@ export const verifyHandlers = {
   Verify: handler({
     input: Nothing,
     output: VerifyResponse,
+    isForOperators: true,
     description: 'Replays the log, compares it with every aggregate, and lists the cells that differ.',
   }),
 }

@@ -7,6 +7,7 @@ import type {
   ObjectDescriptor,
   ServiceDescriptor,
 } from '@restatedev/restate-sdk-core'
+import { isForOperators, OPERATOR_TOKEN_HEADER } from '../contract/handler.ts'
 import { traceHeaders } from './trace-headers.ts'
 
 const ANSWER_MS_MAX = 10_000
@@ -82,18 +83,24 @@ export interface IngressOptions {
   url: string
   /** How long to wait for an answer, retries included. */
   deadlineMs?: number
+  /** Sent with calls of the handlers that are for operators, and with no others, because Restate keeps the headers of its calls. */
+  operatorToken?: string | undefined
 }
 
 /** Opens no connection by itself: each call is an HTTP request. */
-export function createIngress({ url, deadlineMs = ANSWER_MS_MAX }: IngressOptions): Ingress {
+export function createIngress({ url, deadlineMs = ANSWER_MS_MAX, operatorToken }: IngressOptions): Ingress {
   const connection = clients.connect({ url, retry: true })
-  const readOptions = (options: ReadOptions = {}) => ({
+  const headersFor = (handler: HandlerDescriptor) => ({
+    ...traceHeaders(),
+    ...(operatorToken !== undefined && isForOperators(handler) && { [OPERATOR_TOKEN_HEADER]: operatorToken }),
+  })
+  const readOptions = (handler: HandlerDescriptor, options: ReadOptions = {}) => ({
     // One deadline for all attempts; the SDK's `timeout` would be that of each attempt.
     signal: AbortSignal.timeout(options.deadlineMs ?? deadlineMs),
-    headers: traceHeaders(),
+    headers: headersFor(handler),
   })
-  const callOptions = ({ signal, idempotencyKey = randomUUID(), ...options }: CallOptions = {}) => ({
-    ...(signal === undefined ? readOptions(options) : { signal, headers: traceHeaders() }),
+  const callOptions = (handler: HandlerDescriptor, { signal, idempotencyKey = randomUUID(), ...options }: CallOptions = {}) => ({
+    ...(signal === undefined ? readOptions(handler, options) : { signal, headers: headersFor(handler) }),
     idempotencyKey,
   })
   /** The SDK ignores the key of a service, so that one way serves services and objects. */
@@ -101,18 +108,23 @@ export function createIngress({ url, deadlineMs = ANSWER_MS_MAX }: IngressOption
     connection.client(api as ObjectDescriptor<string, H>, key) as unknown as Methods<N, InferOutput<H[N]>>
   const sendWithJson: Ingress['sendWithJson'] = async (api, handler, json, { key = '', ...options } = {}) => {
     const client = connection.sendClient(api as ObjectDescriptor<string, Record<string, HandlerDescriptor<unknown>>>, key)
-    const sendOptions = clients.rpc.sendOpts({ ...callOptions(options), input: JSON_INPUT })
+    const sendOptions = clients.rpc.sendOpts({ ...callOptions(api._handlers[handler]!, options), input: JSON_INPUT })
     const { invocationId, status } = await client[handler]!(json, sendOptions)
     return { invocationId, isNew: status === 'Accepted' }
   }
   return {
     deadlineMs,
-    call: (api, handler, input, options) => clientOf(api, options)[handler](input, clients.rpc.opts(callOptions(options))),
+    call: (api, handler, input, options) =>
+      clientOf(api, options)[handler](input, clients.rpc.opts(callOptions(api._handlers[handler]!, options))),
     callWithJson: (api, handler, json, options) =>
-      clientOf(api, options)[handler](json, clients.rpc.opts({ ...callOptions(options), input: JSON_INPUT })),
+      clientOf(api, options)[handler](
+        json,
+        clients.rpc.opts({ ...callOptions(api._handlers[handler]!, options), input: JSON_INPUT }),
+      ),
     send: (api, handler, input, options) => sendWithJson(api, handler, Buffer.from(JSON.stringify(input)), options),
     sendWithJson,
-    read: (api, handler, input, options) => clientOf(api, options)[handler](input, clients.rpc.opts(readOptions(options))),
+    read: (api, handler, input, options) =>
+      clientOf(api, options)[handler](input, clients.rpc.opts(readOptions(api._handlers[handler]!, options))),
   }
 }
 

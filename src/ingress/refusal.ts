@@ -10,7 +10,7 @@ export interface Refusal {
 
 /** The decision of a handler; undefined for every other error, e.g. an outage or a handler that is not registered. */
 export function refusalOf(error: unknown): Refusal | undefined {
-  if (!(error instanceof HttpCallError) || ![400, 404, 409].includes(error.status)) return undefined
+  if (!(error instanceof HttpCallError) || ![400, 403, 404, 409].includes(error.status)) return undefined
   try {
     const { message, source, metadata } = JSON.parse(error.responseText) as {
       message: unknown
@@ -24,8 +24,9 @@ export function refusalOf(error: unknown): Refusal | undefined {
   }
 }
 
-const CODE_OF_STATUS: Readonly<Record<number, 'invalid_request' | 'not_found' | 'conflict'>> = {
+const CODE_OF_STATUS: Readonly<Record<number, 'invalid_request' | 'forbidden' | 'not_found' | 'conflict'>> = {
   400: 'invalid_request',
+  403: 'forbidden',
   404: 'not_found',
   409: 'conflict',
 }

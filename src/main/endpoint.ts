@@ -1,6 +1,5 @@
 import cluster from 'node:cluster'
 import { pino } from 'pino'
-import { createIngress } from '../ingress/clients.ts'
 import { createSchedulesClient } from '../ingress/schedules-client.ts'
 import { backlog } from '../store/log/backlog.ts'
 import { connect } from '../store/database/connection.ts'
@@ -15,6 +14,7 @@ import { createRegistry, type Registry } from './metrics/registry.ts'
 import { scheduleMetrics } from './metrics/schedules.ts'
 import { serveMetrics } from './metrics/serve.ts'
 import { databaseUrlOf } from './database/with-database.ts'
+import { ingressOf } from './ingress.ts'
 import { waitForShutdown } from './shutdown-signal.ts'
 
 const BACKLOG_MS_MAX = 3_000
@@ -66,10 +66,10 @@ async function watchBacklog(shared: Registry): Promise<() => Promise<void>> {
     statementMsMax: BACKLOG_MS_MAX,
     onConnectionLost: (error) => log.warn({ err: error.message }, 'database connection lost'),
   })
-  const { adminUrl, ingressUrl } = addressesOf(config)
+  const { adminUrl } = addressesOf(config)
   backlogMetrics(shared, { backlog: () => backlog(db), stuck: () => stuckInvocations(adminUrl) })
   scheduleMetrics(shared, {
-    schedules: createSchedulesClient(createIngress({ url: ingressUrl })),
+    schedules: createSchedulesClient(ingressOf(config)),
     paused: () => pausedTasks(adminUrl),
   })
   return () => db.destroy()

@@ -5,7 +5,6 @@ import { createSellerTokens } from '../gateway/access/seller-tokens.ts'
 import { createRecording } from '../gateway/recording/ways.ts'
 import type { Readiness } from '../gateway/routes/deps.ts'
 import { createGateway } from '../gateway/server.ts'
-import { createIngress } from '../ingress/clients.ts'
 import { connect, isAnswering } from '../store/database/connection.ts'
 import { checkPrepared } from './database/check-prepared.ts'
 import { readConfig } from './config/config.ts'
@@ -20,6 +19,7 @@ import { poolMetrics } from './metrics/pools.ts'
 import { createRegistry } from './metrics/registry.ts'
 import { paymentAdaptersOf, paymentSecretsOf } from './config/payments.ts'
 import { databaseUrlOf } from './database/with-database.ts'
+import { ingressOf } from './ingress.ts'
 import { startTracing } from './tracing/start.ts'
 import { refusePublicWithoutKey } from './start-checks.ts'
 import { waitForShutdown } from './shutdown-signal.ts'
@@ -53,7 +53,7 @@ const db = connect({
   observer: { ...poolMetrics(registry)('reading'), ...tracing.store },
 })
 const observer = gatewayMetrics(registry)
-const ingress = createIngress({ url: ingressUrl })
+const ingress = ingressOf(config)
 const queueLimits = queueLimitsOf(config)
 const recording = createRecording({ ingress, db, observer, ...queueLimits })
 watchQueues(registry, { queues: recording.queues, ...queueLimits })

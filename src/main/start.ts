@@ -22,6 +22,7 @@ import { endLeftoverPostgres, startPostgres } from './embedded/postgres.ts'
 import { isRestateUp, startRestate } from './embedded/restate.ts'
 import { storedSecret } from './embedded/stored-secret.ts'
 import { clearPidFile, createSupervisor, type Supervisor } from './embedded/supervisor.ts'
+import { ingressOf } from './ingress.ts'
 import { nodeProcess } from './node-process.ts'
 import { register } from './release/deployments.ts'
 import { checkPorts, makeHome, refusePublicWithoutKey } from './start-checks.ts'
@@ -59,10 +60,10 @@ async function bringUp(config: Config, supervisor: Supervisor): Promise<void> {
 }
 
 async function registerServices(config: Config): Promise<void> {
-  const { adminUrl, ingressUrl, endpointUrl } = addressesOf(config)
+  const { adminUrl, endpointUrl } = addressesOf(config)
   // Forced, because this start serves its handlers at the same address as the start before.
   await register(adminUrl, endpointUrl, { isForced: true })
-  await startSchedules(ingressUrl, retentionOf(config))
+  await startSchedules(ingressOf(config), retentionOf(config))
 }
 
 async function bringUpPostgres(config: Config, supervisor: Supervisor): Promise<void> {

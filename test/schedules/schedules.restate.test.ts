@@ -285,7 +285,10 @@ test('the metrics say which task is overdue, failing and paused', async () => {
 
 test('a deploy starts tasks that are on, stops tasks that are off, and REST lists every task', async ({ database, stack }) => {
   const deploy = (retentionDays: number | undefined) =>
-    startSchedules(stack.ingressUrl, { retentionDays, rollUpAfterDays: undefined } satisfies RetentionSettings)
+    startSchedules(createIngress({ url: stack.ingressUrl }), {
+      retentionDays,
+      rollUpAfterDays: undefined,
+    } satisfies RetentionSettings)
   const gateway = await startGateway(database.url, stack)
   const list = async () => {
     const answer = await fetch(`${gateway.url}/api/v1/schedules`)

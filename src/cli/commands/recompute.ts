@@ -3,12 +3,12 @@ import { Command, Option } from 'commander'
 import { type RecomputeRun, StartRun } from '../../contract/recompute-run.ts'
 import { REPORT_SLUGS, ReportDay, type ReportWindow, WINDOWS } from '../../contract/report.ts'
 import { plainMessage } from '../../contract/fields/zod-messages.ts'
-import { createIngress } from '../../ingress/clients.ts'
 import { createRecomputeRunsClient, type Runs } from '../../ingress/recompute-runs-client.ts'
 import { refusalOf } from '../../ingress/refusal.ts'
 import { actor } from '../terminal/actor.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { addressesOf } from '../../main/config/addresses.ts'
+import { ingressOf } from '../../main/ingress.ts'
 import { runProgressOn } from '../terminal/run-progress.ts'
 import { StartError } from '../../main/config/start-error.ts'
 import { dayOf, daysAfter } from '../../ranking/day.ts'
@@ -39,8 +39,9 @@ export function recomputeCommand(): Command {
     .option('--cancel <run>', 'cancel a run instead; buckets that it has rebuilt stay so')
     .option('--json', 'print the run as JSON')
     .action(async (report: string | undefined, options: Options) => {
-      const { ingressUrl } = addressesOf(readConfig(process.env))
-      const runs = createRecomputeRunsClient(createIngress({ url: ingressUrl }))
+      const config = readConfig(process.env)
+      const { ingressUrl } = addressesOf(config)
+      const runs = createRecomputeRunsClient(ingressOf(config))
       const fail = (error: unknown) => {
         const message =
           refusalOf(error)?.message ?? `Restate at ${ingressUrl} does not answer: start Footfall with npm start first.`

@@ -14,6 +14,7 @@ import {
   registeredServices,
   removeDeployment,
 } from '../../main/release/deployments.ts'
+import { ingressOf } from '../../main/ingress.ts'
 import { isRestateUp } from '../../main/embedded/restate.ts'
 import { RELEASE } from '../../main/release/release.ts'
 import { startSchedules } from '../../main/start-schedules.ts'
@@ -54,7 +55,8 @@ async function registerCheckedRelease({ breaking = false, removeDrained = false,
   await refuseMixture(adminUrl, endpointUrl, releaseOf(found))
   const { isNew, summary } = await registerRelease(adminUrl, found, endpointUrl, breaking)
   print(summary)
-  await startSchedules(ingressUrl, retentionOf(config)).catch((cause: unknown) => {
+  await startSchedules(ingressOf(config), retentionOf(config)).catch((cause: unknown) => {
+    if (cause instanceof StartError) throw cause
     throw new StartError(`The schedules were not started, because Restate does not answer at ${ingressUrl}: register again.`, {
       cause,
     })

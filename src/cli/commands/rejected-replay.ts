@@ -2,7 +2,6 @@ import { Command } from 'commander'
 import { Correction, rejectedIdOf, type RejectedKey, rejectedKeyOf } from '../../contract/rejected.ts'
 import { openRejected } from '../../store/log/rejected-item.ts'
 import { readConfig } from '../../main/config/config.ts'
-import { addressesOf } from '../../main/config/addresses.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 import { type Replayed, createReplayer } from '../terminal/replayer.ts'
 import { StartError } from '../../main/config/start-error.ts'
@@ -47,7 +46,7 @@ export function rejectedKey(id: string): RejectedKey {
 
 async function replayEach(named: RejectedKey[], set: Correction | undefined): Promise<void> {
   const config = readConfig(process.env)
-  const replay = await createReplayer(addressesOf(config).ingressUrl)
+  const replay = await createReplayer(config)
   const isAll = named.length === 0
   const open = isAll
     ? await withDatabase(config, { name: 'footfall rejected', readOnly: true }, (db) => openRejected(db, REPLAYS_MAX + 1))

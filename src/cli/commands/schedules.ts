@@ -1,9 +1,9 @@
 import { Command } from 'commander'
 import type { ScheduleState } from '../../contract/schedule.ts'
-import { createIngress } from '../../ingress/clients.ts'
 import { createSchedulesClient } from '../../ingress/schedules-client.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { addressesOf } from '../../main/config/addresses.ts'
+import { ingressOf } from '../../main/ingress.ts'
 import { StartError } from '../../main/config/start-error.ts'
 import { durationOf } from '../terminal/duration.ts'
 import { printJson, printTable } from '../terminal/output.ts'
@@ -13,8 +13,9 @@ export function schedulesCommand(): Command {
     .description('Show the periodic tasks: the next slot of each, and the outcome of its last run. Restate must be running.')
     .option('--json', 'as JSON')
     .action(async (options: { json?: boolean }) => {
-      const { ingressUrl } = addressesOf(readConfig(process.env))
-      const schedules = await createSchedulesClient(createIngress({ url: ingressUrl }))().catch((cause: unknown) => {
+      const config = readConfig(process.env)
+      const { ingressUrl } = addressesOf(config)
+      const schedules = await createSchedulesClient(ingressOf(config))().catch((cause: unknown) => {
         throw new StartError(`Restate at ${ingressUrl} does not answer: start Footfall with npm start first.`, {
           cause,
         })

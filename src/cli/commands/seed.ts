@@ -3,7 +3,6 @@ import type { ReportRow } from '../../contract/report.ts'
 import { SEED_DAYS, SEED_EVENTS, seedEvents, startOfDay } from '../seed/events.ts'
 import { runSeed } from '../seed/run.ts'
 import { readConfig } from '../../main/config/config.ts'
-import { addressesOf } from '../../main/config/addresses.ts'
 import { wholeNumber } from './whole-number.ts'
 import { print, printJson, printTable } from '../terminal/output.ts'
 
@@ -17,9 +16,9 @@ export function seedCommand(): Command {
     .option('--seed <number>', 'another seed gives other events', wholeNumber(0, SEED_MAX), 1)
     .option('--json', 'as JSON')
     .action(async ({ seed, json }: { seed: number; json?: boolean }) => {
-      const { ingressUrl } = addressesOf(readConfig(process.env))
+      const config = readConfig(process.env)
       const endMs = startOfDay(Date.now())
-      const { recorded, reports } = await runSeed({ ingressUrl, events: seedEvents(seed, endMs), endMs })
+      const { recorded, reports } = await runSeed(config, { events: seedEvents(seed, endMs), endMs })
       if (json) {
         printJson({ recorded, reports })
         return

@@ -1,10 +1,12 @@
+import { isForOperators, OPERATOR_TOKEN_HEADER } from '../../contract/handler.ts'
 import { SERVICE_APIS } from '../../contract/services.ts'
 import { code, pageOf, plain, tableOf } from './markdown.ts'
 import { createSchemaSections, type SchemaSections } from './schema-sections.ts'
 
 const INTRO = `Other services call these handlers through Restate's ingress: with a [typed client](typescript.md) of \`@footfall/server/contract\`, or with JSON, e.g.
 \`POST /Analytic/CreateInteraction\`, and \`POST /RecomputeRun/KEY/Start\` for an object. Private handlers are called by other handlers only,
-and the ingress refuses every other caller.`
+and the ingress refuses every other caller. Where \`OPERATOR_TOKEN_FILE\` is set, handlers for operators take only calls with its token in the
+header \`${OPERATOR_TOKEN_HEADER}\`, and answer 403 to others. Public handlers and those for operators answer 403 to web pages of other sites.`
 
 const OBJECT = 'A virtual object: calls with the same key run one at a time, except calls of handlers that only read.'
 
@@ -16,6 +18,7 @@ interface Handler {
   _inputSerde?: { jsonSchema?: object } | undefined
   _outputSerde?: { jsonSchema?: object } | undefined
   _description?: string | undefined
+  _metadata?: Record<string, string>
 }
 
 /** Every handler of every service, with its input and output, and the fields of their schemas. */
@@ -37,14 +40,20 @@ export function handlersPage(): string {
   })
 }
 
-function rowOf(name: string, { _inputSerde, _outputSerde, _description = '' }: Handler, schemas: SchemaSections): string[] {
+function rowOf(name: string, handler: Handler, schemas: SchemaSections): string[] {
+  const { _inputSerde, _outputSerde, _description = '' } = handler
   const isPrivate = _description.startsWith(PRIVATE)
   const linkTo = (schema: object | undefined) => (schema === undefined ? 'nothing' : schemas.linkTo(schema, name))
   return [
     code(name),
-    isPrivate ? 'private' : 'public',
+    accessOf(handler, isPrivate),
     linkTo(_inputSerde?.jsonSchema),
     linkTo(_outputSerde?.jsonSchema),
     plain(isPrivate ? _description.slice(PRIVATE.length) : _description),
   ]
+}
+
+function accessOf(handler: Handler, isPrivate: boolean): string {
+  if (isPrivate) return 'private'
+  return isForOperators(handler) ? 'operators' : 'public'
 }

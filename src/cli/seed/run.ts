@@ -3,11 +3,13 @@ import type { AnalyticsEvent } from '../../contract/analytics-event.ts'
 import { REPORT_SLUGS, type ReportRow, type ReportWindow, WINDOWS } from '../../contract/report.ts'
 import { analyticApi } from '../../contract/services.ts'
 import { DAY_MS } from '../../contract/fields/time.ts'
-import { createIngress } from '../../ingress/clients.ts'
 import { createRecomputeRunsClient, type Runs } from '../../ingress/recompute-runs-client.ts'
 import { refusalOf } from '../../ingress/refusal.ts'
 import { actor } from '../terminal/actor.ts'
 import { SEED_DAYS } from './events.ts'
+import { addressesOf } from '../../main/config/addresses.ts'
+import type { Config } from '../../main/config/config.ts'
+import { ingressOf } from '../../main/ingress.ts'
 import { StartError } from '../../main/config/start-error.ts'
 import { dayOf } from '../../ranking/day.ts'
 
@@ -21,9 +23,12 @@ export interface Seeded {
 }
 
 /** Records the events, recomputes every report in every window, and returns the totals. Safe to repeat with the same events. */
-export async function runSeed(plan: { ingressUrl: string; events: readonly AnalyticsEvent[]; endMs: number }): Promise<Seeded> {
-  const { ingressUrl, events, endMs } = plan
-  const ingress = createIngress({ url: ingressUrl })
+export async function runSeed(
+  config: Config,
+  { events, endMs }: { events: readonly AnalyticsEvent[]; endMs: number },
+): Promise<Seeded> {
+  const { ingressUrl } = addressesOf(config)
+  const ingress = ingressOf(config)
   const recorded = { accepted: 0, duplicates: 0, rejected: 0 }
   for (let place = 0; place < events.length; place += EVENTS_PER_CALL) {
     const batch = events.slice(place, place + EVENTS_PER_CALL)

@@ -1,9 +1,11 @@
 import { HttpCallError } from '@restatedev/restate-sdk-clients'
 import { rejectedIdOf, type RejectedKey, type Correction, type ReplayRejectedResponse } from '../../contract/rejected.ts'
 import { analyticApi } from '../../contract/services.ts'
-import { createIngress } from '../../ingress/clients.ts'
 import { refusalOf } from '../../ingress/refusal.ts'
 import { actor } from './actor.ts'
+import { addressesOf } from '../../main/config/addresses.ts'
+import type { Config } from '../../main/config/config.ts'
+import { ingressOf } from '../../main/ingress.ts'
 import { StartError } from '../../main/config/start-error.ts'
 
 const REPLAY_MS_MAX = 30_000
@@ -18,14 +20,14 @@ export type Replay = (key: RejectedKey, set?: Correction) => Promise<Replayed>
  * Replays rejected events through the ingress. Each call has an idempotency key, so that the retries of the client are one
  * replay. @throws StartError when the program does not run.
  */
-export async function createReplayer(ingressUrl: string): Promise<Replay> {
-  const url = ingressUrl.replace(/\/$/, '')
+export async function createReplayer(config: Config): Promise<Replay> {
+  const url = addressesOf(config).ingressUrl.replace(/\/$/, '')
   const isUp = await fetch(`${url}/restate/health`, { signal: AbortSignal.timeout(HEALTH_MS_MAX) }).then(
     ({ ok }) => ok,
     () => false,
   )
   if (!isUp) throw new StartError(`Restate does not answer at ${url}: replaying works while Footfall runs (npm start).`)
-  const ingress = createIngress({ url, deadlineMs: REPLAY_MS_MAX })
+  const ingress = ingressOf(config, { deadlineMs: REPLAY_MS_MAX })
   return async (key, set) => {
     try {
       return await ingress.call(analyticApi, 'ReplayRejected', { ...key, ...(set && { set }), actor: actor() })

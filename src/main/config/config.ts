@@ -9,6 +9,7 @@ import { databaseUrlWithPassword } from './database-password.ts'
 import { failingSettings } from './failing.ts'
 import { identityKeySettings } from './identity-keys.ts'
 import { observabilitySettings } from './observability.ts'
+import { operatorTokenSettings } from './operator-token.ts'
 import { paymentSettings } from './payments.ts'
 import { popularitySettings } from './popularity.ts'
 import { privacySettings } from './privacy.ts'
@@ -23,6 +24,7 @@ export const Config = z.object({
   ...popularitySettings,
   ...retentionSettings,
   ...identityKeySettings,
+  ...operatorTokenSettings,
   ...paymentSettings,
   ...accessSettings,
   ...sellerTokenSettings,

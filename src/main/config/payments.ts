@@ -6,7 +6,7 @@ import type { PaymentAdapter } from '../../contract/payment-adapter.ts'
 import { plainMessage } from '../../contract/fields/zod-messages.ts'
 import { messageOf } from '../../contract/thrown.ts'
 import { CHECKOUT } from './checkout.ts'
-import { readSecret } from './secret.ts'
+import { SECRETS_MAX, secretsIn } from './secret.ts'
 import { settingsIn, type SettingsOf, text } from './setting.ts'
 import { StartError } from './start-error.ts'
 
@@ -25,19 +25,12 @@ export const paymentSettings = settingsIn('Access', {
 
 type PaymentSettings = SettingsOf<typeof paymentSettings>
 
-const SECRETS_MAX = 2
 const SECRET_CHARACTERS_MIN = 16
 const Secrets = z.array(z.string().min(SECRET_CHARACTERS_MIN)).min(1).max(SECRETS_MAX)
 
 /** The secrets of callbacks in Footfall's own form; empty without a file. */
 export function paymentSecretsOf({ PAYMENT_SECRET_FILE: file }: Pick<PaymentSettings, 'PAYMENT_SECRET_FILE'>): string[] {
-  if (file === undefined) return []
-  const lines = readSecret('PAYMENT_SECRET_FILE', file).split('\n')
-  const secrets = lines.map((line) => line.trim()).filter(Boolean)
-  if (Secrets.safeParse(secrets).success) return secrets
-  throw new StartError(
-    `PAYMENT_SECRET_FILE is ${file}, which must have one or two secrets of at least ${SECRET_CHARACTERS_MIN} characters.`,
-  )
+  return file === undefined ? [] : secretsIn('PAYMENT_SECRET_FILE', file, SECRET_CHARACTERS_MIN)
 }
 
 const aFunction = z.custom((value) => typeof value === 'function', 'must be a function')

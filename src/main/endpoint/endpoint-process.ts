@@ -9,6 +9,7 @@ import { retentionOf } from '../config/retention.ts'
 import { privacyOf } from '../config/privacy.ts'
 import { retryPolicyOf } from '../config/failing.ts'
 import { identityKeysOf } from '../config/identity-keys.ts'
+import { operatorTokensOf } from '../config/operator-token.ts'
 import { poolMetrics } from '../metrics/pools.ts'
 import type { Registry } from '../metrics/registry.ts'
 import { handlerTimes } from '../metrics/handler-times.ts'
@@ -27,6 +28,7 @@ const CLOSE_MS_MAX = 1_000
 /** @throws StartError when the endpoint cannot start: no database, one of another release, or a missing key. */
 export async function checkEndpoint(config: Config): Promise<void> {
   identityKeysOf(config)
+  operatorTokensOf(config)
   await checkPrepared(await databaseUrlOf(config), 'refuse')
 }
 
@@ -59,6 +61,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
       retryPolicy: retryPolicyOf(config),
       privacy: privacyOf(config),
       retention: retentionOf(config),
+      operatorTokens: operatorTokensOf(config),
       tasks: TASKS,
       observer: serviceMetrics(registry),
     },

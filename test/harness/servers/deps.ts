@@ -12,6 +12,7 @@ export const TEST_DEPS: Omit<Deps, 'db' | 'background'> = {
   retryPolicy: { initialInterval: 50, maxInterval: 500, exponentiationFactor: 2, maxAttempts: 200, onMaxAttempts: 'pause' },
   privacy: privacyOf(DEFAULTS),
   retention: retentionOf(DEFAULTS),
+  operatorTokens: [],
   tasks: TASKS,
   observer: SILENT_OBSERVER,
 }

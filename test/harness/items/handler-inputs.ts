@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto'
+
+const occurred_at = '2026-03-01T12:00:00.000Z'
+const view = { event_id: randomUUID(), occurred_at, account_id: 'ada', event_type: 'view', ref_type: 'Product', ref_id: 'lamp' }
+const search = { event_id: randomUUID(), occurred_at, query: 'lamp', product_ids: ['lamp'] }
+const payment = {
+  provider: 'acme-pay',
+  callback_id: 'cb-1',
+  payment_ref: 'pay-1',
+  order_id: 'order-1',
+  status: 'success',
+  currency: 'EUR',
+  account_id: 'ada',
+  occurred_at,
+  items: [{ product_id: 'lamp', seller_id: 'north', quantity: 1, unit_price: 500 }],
+}
+const run = '019cb2f8-9d00-7c3e-8f5a-5b0f2a6d9c11'
+
+/** A valid input of each public handler, by its address at the ingress. */
+export const HANDLER_INPUTS: Record<string, object> = {
+  'Analytic/CreateInteraction': { interactions: [view] },
+  'Analytic/RecordSearch': search,
+  'Analytic/RecordSearches': { searches: [search] },
+  'Analytic/RecordSearchClick': { occurred_at, query: 'lamp', product_id: 'lamp', session_id: 's' },
+  'Analytic/RecordPayment': payment,
+  'Analytic/RecordPayments': { callbacks: [{ ...payment, callback_id: 'cb-2', payment_ref: 'pay-2' }] },
+  'Analytic/SellerDashboard': { seller_id: 'north' },
+  'Analytic/RecordEvents': {
+    events: [{ source: 'acme-pay', external_ref: 'e-1', entity_id: 'order-1', status: 'success', occurred_at }],
+  },
+  'Analytic/RunReport': { report_slug: 'volume-by-period' },
+  'Analytic/ReplayRejected': { batch_id: '1', index: 0 },
+  'Analytic/Verify': {},
+  'Popularity/Top': {},
+  'Popularity/Popular': {},
+  'Popularity/Get': { product_id: 'lamp' },
+  'Catalog/UpsertProducts': { products: [{ product_id: 'lamp', name: 'Lamp', updated_at: occurred_at }] },
+  'Catalog/GetProduct': { product_id: 'lamp' },
+  [`RecomputeRun/${run}/Start`]: {
+    report_slug: 'volume-by-period',
+    window: 'day',
+    date_from: '2026-03-01',
+    date_to: '2026-03-01',
+    actor: 'test',
+  },
+  [`RecomputeRun/${run}/Status`]: {},
+  [`RecomputeRun/${run}/Cancel`]: { actor: 'test' },
+  'Schedule/sweep/Start': { every_ms: 3_600_000 },
+  'Schedule/sweep/Info': {},
+  'Schedule/sweep/Stop': {},
+}
+export const PUBLIC_HANDLERS = Object.keys(HANDLER_INPUTS)
