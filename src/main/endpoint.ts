@@ -1,5 +1,4 @@
 import cluster from 'node:cluster'
-import { pino } from 'pino'
 import { createSchedulesClient } from '../ingress/schedules-client.ts'
 import { backlog } from '../store/log/backlog.ts'
 import { connect } from '../store/database/connection.ts'
@@ -13,6 +12,7 @@ import { metricsOfAll, sharedRegistry, shareMetrics } from './metrics/processes.
 import { createRegistry, type Registry } from './metrics/registry.ts'
 import { scheduleMetrics } from './metrics/schedules.ts'
 import { serveMetrics } from './metrics/serve.ts'
+import { createLog } from './log.ts'
 import { databaseUrlOf } from './database/with-database.ts'
 import { ingressOf } from './ingress.ts'
 import { waitForShutdown } from './shutdown-signal.ts'
@@ -21,7 +21,7 @@ const BACKLOG_MS_MAX = 3_000
 
 /** The service endpoint: this process, or several that share its port. Its metrics cover all of them. */
 const config = readConfig(process.env)
-const log = pino({ name: 'endpoint', level: config.LOG_LEVEL })
+const log = createLog('endpoint', config.LOG_LEVEL)
 const shutdown = waitForShutdown()
 
 if (cluster.isWorker) {

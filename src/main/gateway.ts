@@ -1,4 +1,3 @@
-import { pino } from 'pino'
 import { SERVICE_NAMES } from '../contract/services.ts'
 import { createKeyRing, KEYS_MS_MAX } from '../gateway/access/key-ring.ts'
 import { createSellerTokens } from '../gateway/access/seller-tokens.ts'
@@ -18,6 +17,7 @@ import { gatewayMetrics, watchQueues } from './metrics/gateway.ts'
 import { poolMetrics } from './metrics/pools.ts'
 import { createRegistry } from './metrics/registry.ts'
 import { paymentAdaptersOf, paymentSecretsOf } from './config/payments.ts'
+import { createLog } from './log.ts'
 import { databaseUrlOf } from './database/with-database.ts'
 import { ingressOf } from './ingress.ts'
 import { startTracing } from './tracing/start.ts'
@@ -35,7 +35,7 @@ const CONNECTIONS_WAITING_MAX = 4_096
 
 /** The process that serves HTTP. */
 const config = readConfig(process.env)
-const log = pino({ name: 'gateway', level: config.LOG_LEVEL })
+const log = createLog('gateway', config.LOG_LEVEL)
 const onTraceProblem = (error: unknown) => log.warn({ err: error }, 'traces not sent')
 const tracing = await startTracing(config, 'footfall-gateway', onTraceProblem)
 const registry = createRegistry()

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { DecidedError } from '../../contract/decided-error.ts'
 import { sendProblem } from './problem.ts'
+import { shownPathOf } from './request-log.ts'
 
 /**
  * Answers requests that match no route, before their bodies are read: 405 with the methods of a known address, 404 for any other. To be
@@ -17,7 +18,7 @@ export function answerUnknownRoutes(app: FastifyInstance): void {
     const path = request.url.split('?')[0]!
     const methods = [...routes.values()].find(({ pattern }) => pattern.test(path))?.methods
     if (methods === undefined || methods.has(request.method)) {
-      return sendProblem(reply, new DecidedError('not_found', `there is no ${request.method} ${path}`))
+      return sendProblem(reply, new DecidedError('not_found', `there is no ${request.method} ${shownPathOf(path)}`))
     }
     const allowed = [...methods].toSorted().join(', ')
     return sendProblem(reply.header('allow', allowed), new DecidedError('method_not_allowed', `this address takes ${allowed}`))

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { createLineSample } from './line-sample.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -8,22 +9,43 @@ declare module 'fastify' {
   }
 }
 
+/** Of an address that no route matches: it may be as long as all headers. */
+const PATH_CHARACTERS_MAX = 200
+
 /**
- * Writes one line per request. Successes are at the level debug, because there are thousands a second and the metrics count them. The
- * query is left out, because it may have a publishable key. The caller gets the line's id as x-request-id.
+ * Writes one line per request. Successes are at the level debug, because there are thousands a second and the metrics count them; so are
+ * errors that a caller causes, beyond the first ten of a minute. The query is left out, because it may have a publishable key, and an
+ * address that matches a route is shown by its pattern. The caller gets the line's id as x-request-id.
  */
 export function logEachRequest(app: FastifyInstance): void {
+  const sample = createLineSample()
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id)
     done()
   })
   app.addHook('onResponse', async (request, reply) => {
     const { statusCode: status } = reply
-    const path = request.url.split('?')[0]
-    const line = { method: request.method, path, status, ms: Math.round(reply.elapsedTime) }
-    const fields = request.failure === undefined ? line : { ...line, err: request.failure }
-    request.log[levelOf(status)](fields, 'request')
+    const { method, failure } = request
+    const line = { method, ...addressOf(request), status, ms: Math.round(reply.elapsedTime) }
+    const fields = failure === undefined ? line : { ...line, err: failure }
+    const level = levelOf(status)
+    // The answer of a 500 refers its caller to the log.
+    if (level === 'debug' || status === 500) return request.log[level](fields, 'request')
+    // A failure must not be left out because of the mistakes of other callers.
+    const { isShown, leftOut } = sample(failure === undefined ? `${status}` : `${status} with a cause`)
+    if (isShown) request.log[level](leftOut === 0 ? fields : { ...fields, left_out: leftOut }, 'request')
+    else request.log.debug(fields, 'request')
   })
+}
+
+function addressOf({ routeOptions: { url: route }, url }: FastifyRequest): { route: string } | { path: string } {
+  return route === undefined ? { path: shownPathOf(url) } : { route }
+}
+
+/** The path of an address in messages. */
+export function shownPathOf(url: string): string {
+  const path = url.split('?', 1)[0]!
+  return path.length > PATH_CHARACTERS_MAX ? `${path.slice(0, PATH_CHARACTERS_MAX)}…` : path
 }
 
 function levelOf(status: number): 'debug' | 'info' | 'warn' | 'error' {
