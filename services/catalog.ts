@@ -10,6 +10,7 @@ import { BACKGROUND, READ, RECORD } from './handler/handler-options.ts'
 import { serviceOf } from './handler/with-options.ts'
 import { recordedAnswer } from './recording/answer.ts'
 import { checkedCall } from './recording/checked-call.ts'
+import { takeBatch } from './recording/take-batch.ts'
 
 /** Catalog: the products of the shop, and the profiles of shoppers. */
 export const catalog = (deps: Deps) =>
@@ -20,12 +21,7 @@ export const catalog = (deps: Deps) =>
     {
       AddInteraction: [
         BACKGROUND,
-        async (ctx, { batch_id: batchId, from, to }) => {
-          await ctx.run('feed the profiles', async () => {
-            const group = await feedBatch(deps.background, { batchId, from, to })
-            if (group.batches > 0) deps.observer.groupCounted('profiles', group)
-          })
-        },
+        (ctx, batch) => takeBatch(deps, ctx, batch, { step: 'feed the profiles', target: 'profiles', take: feedBatch }),
       ],
 
       UpsertProducts: [RECORD, (ctx, request) => updateCatalog(deps, ctx, request)],

@@ -7,6 +7,7 @@ import { popularityOf, topByScore, topPositionOf } from '../src/store/popularity
 import type { Deps } from './handler/deps.ts'
 import { BACKGROUND, READ } from './handler/handler-options.ts'
 import { serviceOf } from './handler/with-options.ts'
+import { takeBatch } from './recording/take-batch.ts'
 
 /** Popularity: counts and scores of products. Each event is counted once, and the result always equals a replay of the log. */
 export const popularity = (deps: Deps) =>
@@ -17,12 +18,7 @@ export const popularity = (deps: Deps) =>
     {
       HandlePopularityEvent: [
         BACKGROUND,
-        async (ctx, { batch_id: batchId, from, to }) => {
-          await ctx.run('count the batch', async () => {
-            const group = await countBatch(deps.background, { batchId, from, to })
-            if (group.batches > 0) deps.observer.groupCounted('popularity', group)
-          })
-        },
+        (ctx, batch) => takeBatch(deps, ctx, batch, { step: 'count the batch', target: 'popularity', take: countBatch }),
       ],
 
       Top: [

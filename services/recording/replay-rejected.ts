@@ -38,11 +38,11 @@ export async function replayRejected(deps: Deps, ctx: Context, request: ReplayRe
     const recorded =
       item.kind === 'payment' ? recordPaymentReplay(deps, call, replay) : recordReplay(item.kind, deps, call, replay)
     const { batch, answer } = await recorded
-    const { batchId: batch_id, from, to } = batch
-    return { kind: item.kind, isSearch: item.kind === 'search', batch: { batch_id, from, to }, answer }
+    const { batchId: batch_id, ...bounds } = batch
+    return { kind: item.kind, isSearch: item.kind === 'search', batch: { batch_id, ...bounds }, answer }
   })
-  const { batch_id: batchId, from, to } = replayed.batch
-  fanOut(ctx, replayed.kind ?? (replayed.isSearch ? 'search' : 'interaction'), { batchId, from, to })
+  const { batch_id: batchId, ...bounds } = replayed.batch
+  fanOut(ctx, replayed.kind ?? (replayed.isSearch ? 'search' : 'interaction'), { batchId, ...bounds })
   return replayed.answer
 }
 
@@ -71,8 +71,8 @@ async function recordReplay(kind: KindWith<'isBatched'>, deps: Deps, call: Call,
   const newEventId = (timeMs: number) => eventIdFor(item.call, key.index, timeMs)
   const sent = withPrivacy(correctedItem(item.item, set, item.receivedAtMs, newEventId), deps.privacy)
   const { rejections, firstEventId, record } = RECORDINGS[kind]([sent], nowMs, (_index, timeMs) => newEventId(timeMs))
-  const { batchId, from, to, accepted, rejected } = await record(deps, call, key)
-  const batch = { batchId, from, to }
+  const { batchId, from, to, call: callId, accepted, rejected } = await record(deps, call, key)
+  const batch = { batchId, from, to, call: callId }
   const rejection = rejections[0] ?? rejected[0]
   if (rejection !== undefined) return { batch, answer: rejectedAgain(batchId, rejection) }
   return { batch, answer: { outcome: accepted === 1 ? 'accepted' : 'duplicate', event_id: firstEventId! } }

@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import { expect } from 'vitest'
 import { leftBehind } from '../../src/store/log/backlog.ts'
 import { callOf } from '../../src/store/log/call.ts'
+import { LOST } from '../../src/store/log/group.ts'
 import { countBatch } from '../../src/store/popularity/counting.ts'
 import { feedBatch } from '../../src/store/shoppers/shopper-profile.ts'
 import { verify } from '../../src/store/proof/verification.ts'
@@ -68,10 +69,8 @@ test('the same invocation id with another body is another batch', async ({ db })
   expect(second).toMatchObject({ accepted: 1, duplicateIndexes: [] })
 })
 
-test('counting an unknown batch is an error', async ({ db }) => {
-  await expect(countBatch(db, { batchId: '404', from: '2026-01-01T00:00:00Z', to: '2026-01-01T00:00:00Z' })).rejects.toThrow(
-    'no batch 404',
-  )
+test('counting an unknown batch finds it lost', async ({ db }) => {
+  expect(await countBatch(db, { batchId: '404' })).toBe(LOST)
 })
 
 test('counting one batch also counts the batches that wait', async ({ db }) => {

@@ -20,6 +20,13 @@ const REJECTIONS = {
   label: 'code',
   values: ['invalid', 'too_old', 'in_future', 'refused', 'inactive_source'],
 }
+const TARGETS: readonly Target[] = ['popularity', 'profiles']
+const LOST = {
+  name: 'footfall_lost_batches_total',
+  help: 'Batches that a message asked to count (popularity) or feed (profiles), and that the log does not have: PostgreSQL lost commits.',
+  label: 'target',
+  values: TARGETS,
+}
 
 /** Makes metrics of the services' work. */
 export function serviceMetrics(registry: Registry): ServiceObserver {
@@ -32,6 +39,7 @@ export function serviceMetrics(registry: Registry): ServiceObserver {
   const countByKind = recordedCounters(registry, 'footfall', 'of every recorded call')
   const countPayment = labelledCounter(registry, PAYMENTS)
   const countRejection = labelledCounter(registry, REJECTIONS)
+  const countLost = labelledCounter(registry, LOST)
   const observeGroupBatches = groupHistogram(registry, 'batches', BATCHES)
   const observeGroupEvents = groupHistogram(registry, 'events', EVENTS)
 
@@ -48,6 +56,7 @@ export function serviceMetrics(registry: Registry): ServiceObserver {
       observeGroupBatches(target, batches)
       observeGroupEvents(target, events)
     },
+    batchLost: (target) => countLost(target),
   }
 }
 
@@ -59,7 +68,7 @@ function groupHistogram(registry: Registry, unit: 'batches' | 'events', buckets:
     buckets,
     registers: [registry],
   })
-  for (const target of ['popularity', 'profiles'] satisfies Target[]) histogram.zero({ target })
+  for (const target of TARGETS) histogram.zero({ target })
   return (target: Target, count: number) => histogram.observe({ target }, count)
 }
 

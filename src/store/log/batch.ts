@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { type Kind, KINDS } from '../../contract/kinds.ts'
-import type { Call } from './call.ts'
+import { type Call, callIdOf } from './call.ts'
 import type { Queryable, Database } from '../database/connection.ts'
 import type { LogTable } from './log-table.ts'
 import { makePartitions, monthOf } from './month.ts'
@@ -10,10 +10,16 @@ import { isMissingPartition, isDataError } from '../database/sql-state.ts'
 import { onlyRow } from '../database/rows.ts'
 
 /** A recorded batch and the first and last instant of its events, as RFC 3339 in UTC. */
-export interface BatchBounds {
-  batchId: string
+export interface BatchBounds extends BatchRef {
   from: string
   to: string
+}
+
+/** A batch as messages name it. */
+export interface BatchRef {
+  batchId: string
+  /** The call that recorded it, as `callIdOf` gives it. */
+  call?: string | undefined
 }
 
 export interface RecordedBatchResult extends BatchBounds {
@@ -171,7 +177,7 @@ export async function batchOf(db: Queryable, call: Call): Promise<BatchBounds | 
     select batch_id as "batchId", occurred_from as "from", occurred_to as "to"
     from interaction_batch where invocation_id = ${call.invocationId} and body_sha256 = ${call.bodySha256}`.execute(db)
   const batch = rows[0]
-  return batch && { batchId: batch.batchId, from: batch.from.toISOString(), to: batch.to.toISOString() }
+  return batch && { batchId: batch.batchId, from: batch.from.toISOString(), to: batch.to.toISOString(), call: callIdOf(call) }
 }
 
 /** The months of the rows that are not before the horizon. */

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { kindsWith, type KindWith } from '../../contract/kinds.ts'
-import type { BatchBounds } from './batch.ts'
+import type { BatchRef } from './batch.ts'
+import { type Call, callIdOf } from './call.ts'
 import { KIND_OF_BATCH } from './kind.ts'
 import type { Queryable } from '../database/connection.ts'
 import { isDataError } from '../database/sql-state.ts'
@@ -27,6 +28,12 @@ export interface GroupSize {
 
 export const NOTHING: GroupSize = { batches: 0, events: 0 }
 
+/**
+ * A batch that a message names and the log does not have. PostgreSQL gives ids again after it went back to an earlier state, e.g. by a
+ * failover that lost commits, so its id may be that of another call's batch.
+ */
+export const LOST = 'lost'
+
 export function sizeOf(group: Group): GroupSize {
   return { batches: group.ids.length, events: group.events }
 }
@@ -36,40 +43,52 @@ type BatchedKind = KindWith<'isBatched'>
 export interface Group {
   ids: string[]
   events: number
-  from: string
-  to: string
+  from: Date
+  to: Date
   kinds: Set<BatchedKind>
 }
 
 /**
- * Locks the own batch, then other waiting batches that no transaction holds. Because it waits for its own batch alone, two groups
+ * Locks the batch that a message names, the own one, then other waiting batches that no transaction holds. Because it waits for its own batch alone, two groups
  * never wait for each other. It leaves kinds that only the release after this one knows, because it would mark them without counting
- * them. @returns undefined when the own batch is done.
+ * them. All bounds are those of the locked rows.
+ * @returns undefined when the own batch is done, and LOST when it is not there.
  */
 export async function claimGroup(
   tx: Queryable,
-  own: BatchBounds,
+  own: BatchRef,
   { done, othersMax }: { done: 'scored_at' | 'fed_at'; othersMax: number },
-): Promise<Group | undefined> {
-  const claimed = await sql<{ isDone: boolean; events: number; kind: BatchedKind }>`
-    select ${sql.ref(done)} is not null as "isDone", events, ${KIND_OF_BATCH} as kind from interaction_batch b
+): Promise<Group | undefined | typeof LOST> {
+  const claimed = await sql<Waiting & Call & { isDone: boolean }>`
+    select ${COLUMNS}, ${sql.ref(done)} is not null as "isDone", invocation_id as "invocationId", body_sha256 as "bodySha256"
+    from interaction_batch b
     where batch_id = ${own.batchId} for update`.execute(tx)
   const batch = claimed.rows[0]
-  if (batch === undefined) throw new Error(`there is no batch ${own.batchId}`)
+  if (batch === undefined || (own.call !== undefined && own.call !== callIdOf(batch))) return LOST
   if (batch.isDone) return undefined
-  const { rows: others } = await sql<{ batchId: string; from: Date; to: Date; events: number; kind: BatchedKind }>`
-    select batch_id as "batchId", occurred_from as "from", occurred_to as "to", events, ${KIND_OF_BATCH} as kind
-    from interaction_batch b
+  const { rows: others } = await sql<Waiting>`
+    select ${COLUMNS} from interaction_batch b
     where ${sql.ref(done)} is null and batch_id <> ${own.batchId} and ${KIND_OF_BATCH} = any(${kindsWith('isBatched')}::text[])
     order by batch_id limit ${othersMax} for update skip locked`.execute(tx)
-  const group: Group = { ids: [own.batchId], events: batch.events, from: own.from, to: own.to, kinds: new Set([batch.kind]) }
-  for (const other of others) {
-    if (group.events + other.events > GROUP_EVENTS_MAX) break
-    group.events += other.events
-    group.ids.push(other.batchId)
-    group.kinds.add(other.kind)
-    if (other.from.toISOString() < group.from) group.from = other.from.toISOString()
-    if (other.to.toISOString() > group.to) group.to = other.to.toISOString()
+  const group: Group = { ids: [], events: 0, from: batch.from, to: batch.to, kinds: new Set() }
+  for (const each of [batch, ...others]) {
+    if (group.ids.length > 0 && group.events + each.events > GROUP_EVENTS_MAX) break
+    group.events += each.events
+    group.ids.push(each.batchId)
+    group.kinds.add(each.kind)
+    if (each.from < group.from) group.from = each.from
+    if (each.to > group.to) group.to = each.to
   }
   return group
 }
+
+/** A batch that waits to be counted or fed. */
+interface Waiting {
+  batchId: string
+  from: Date
+  to: Date
+  events: number
+  kind: BatchedKind
+}
+
+const COLUMNS = sql`batch_id as "batchId", occurred_from as "from", occurred_to as "to", events, ${KIND_OF_BATCH} as kind`

@@ -1,23 +1,23 @@
 import { sql } from 'kysely'
-import type { BatchBounds } from '../log/batch.ts'
+import type { BatchRef } from '../log/batch.ts'
 import type { Queryable, Database } from '../database/connection.ts'
 import { takeLock } from '../database/locks.ts'
 import { productEvents } from './product-event.ts'
-import { inGroupOrAlone, type GroupSize, NOTHING, sizeOf, type Group, claimGroup } from '../log/group.ts'
+import { inGroupOrAlone, type GroupSize, NOTHING, sizeOf, type Group, claimGroup, LOST } from '../log/group.ts'
 import { cellsOf, daysOf, addToDay, weighed, scoreOf, trendingOf, counterColumns, countersOf, addToProduct } from './cells.ts'
 
 /**
  * Counts a recorded batch once, together with waiting batches: hot products are then locked once per group instead of once per batch.
  * Either the whole group is counted and marked, or nothing is.
- * @returns how much was counted; nothing when the batch was counted before.
- * @throws when the batch does not exist.
+ * @returns how much was counted; nothing when the batch was counted before, and LOST when the log does not have it.
  */
-export async function countBatch(db: Database, own: BatchBounds): Promise<GroupSize> {
+export async function countBatch(db: Database, own: BatchRef): Promise<GroupSize | typeof LOST> {
   return inGroupOrAlone((othersMax) =>
     db.transaction().execute(async (tx) => {
       await takeLock(tx, 'rules', 'shared')
       const group = await claimGroup(tx, own, { done: 'scored_at', othersMax })
       if (group === undefined) return NOTHING
+      if (group === LOST) return LOST
       await countGroup(tx, group)
       return sizeOf(group)
     }),

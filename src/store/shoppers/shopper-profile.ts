@@ -1,18 +1,18 @@
 import { sql } from 'kysely'
-import type { BatchBounds } from '../log/batch.ts'
+import type { BatchRef } from '../log/batch.ts'
 import type { Database } from '../database/connection.ts'
-import { claimGroup, type GroupSize, inGroupOrAlone, NOTHING, sizeOf } from '../log/group.ts'
+import { claimGroup, type GroupSize, inGroupOrAlone, LOST, NOTHING, sizeOf } from '../log/group.ts'
 
 /**
  * Adds a recorded batch to the shopper profiles once, together with waiting batches, as counting does.
- * @returns how much was fed; nothing when the batch was fed before.
- * @throws when the batch does not exist.
+ * @returns how much was fed; nothing when the batch was fed before, and LOST when the log does not have it.
  */
-export async function feedBatch(db: Database, own: BatchBounds): Promise<GroupSize> {
+export async function feedBatch(db: Database, own: BatchRef): Promise<GroupSize | typeof LOST> {
   return inGroupOrAlone((othersMax) =>
     db.transaction().execute(async (tx) => {
       const group = await claimGroup(tx, own, { done: 'fed_at', othersMax })
       if (group === undefined) return NOTHING
+      if (group === LOST) return LOST
       await sql`
       with fed as (
         update interaction_batch set fed_at = now() where batch_id = any(${group.ids}::bigint[])

@@ -8,5 +8,6 @@ export const SILENT_OBSERVER: ServiceObserver & GatewayObserver = {
   flushed: () => undefined,
   turnedAway: () => undefined,
   groupCounted: () => undefined,
+  batchLost: () => undefined,
   paid: () => undefined,
 }

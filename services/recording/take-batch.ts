@@ -1,0 +1,29 @@
+import type { Context } from '@restatedev/restate-sdk'
+import type { RecordedBatch } from '../../src/contract/recorded-batch.ts'
+import type { Database } from '../../src/store/database/connection.ts'
+import type { BatchRef } from '../../src/store/log/batch.ts'
+import { type GroupSize, LOST } from '../../src/store/log/group.ts'
+import type { Deps } from '../handler/deps.ts'
+import type { Target } from '../handler/observer.ts'
+
+interface Taking {
+  /** The name of its step. */
+  step: string
+  target: Target
+  take: (db: Database, batch: BatchRef) => Promise<GroupSize | typeof LOST>
+}
+
+/**
+ * Counts or feeds the batch of a message. The message of a lost batch ends here: a further attempt would not find the batch either, and
+ * its invocation would be paused and wait for an operator.
+ */
+export async function takeBatch(deps: Deps, ctx: Context, message: RecordedBatch, { step, target, take }: Taking): Promise<void> {
+  const batch = { batchId: message.batch_id, call: message.call }
+  await ctx.run(step, async () => {
+    const group = await take(deps.background, batch)
+    if (group === LOST) {
+      ctx.console.warn('lost: the log has no batch with this id and call', { target, ...message })
+      deps.observer.batchLost(target)
+    } else if (group.batches > 0) deps.observer.groupCounted(target, group)
+  })
+}
