@@ -158,7 +158,7 @@ test('a batch of searches waits to be counted, never to be fed; the sweeper send
 test("a missing month's partition is created on demand in the log of searches too", async ({ db }) => {
   const old = search({ occurredAtMs: Date.parse('2003-04-05T06:07:08Z') })
   expect(await recordNewSearches(db, [search(), old])).toMatchObject({ accepted: 2, rejected: [] })
-  const { rows } = await sql`select to_regclass('search_2003_04') is not null as there`.execute(db)
+  const { rows } = await sql`select to_regclass('log_month.search_2003_04') is not null as there`.execute(db)
   expect(rows).toEqual([{ there: true }])
 })
 
@@ -210,7 +210,7 @@ test('the migration adds impressions that were counted before to search_count', 
   const before = await mkdtemp(join(tmpdir(), 'footfall-sql-'))
   const files = (await readdir(sqlFolder)).filter((name) => name < '0007')
   await Promise.all(files.map((name) => copyFile(join(sqlFolder, name), join(before, name))))
-  await sql`drop schema public, catalog cascade`.execute(db)
+  await sql`drop schema public, catalog, log_month cascade`.execute(db)
   await sql`create schema public`.execute(db)
   await migrate(db, before)
   await rm(before, { recursive: true })

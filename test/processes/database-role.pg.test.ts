@@ -3,48 +3,33 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import { expect, inject, onTestFinished, vi } from 'vitest'
-import { MODES, type Mode } from '../../src/contract/popular-list.ts'
-import { rejectedKeyOf } from '../../src/contract/rejected.ts'
 import { DAY_MS } from '../../src/contract/fields/time.ts'
 import { checkPrepared } from '../../src/main/database/check-prepared.ts'
 import { migrateCommand } from '../../src/cli/commands/migrate.ts'
 import { readConfig } from '../../src/main/config/config.ts'
 import { prepareDatabase } from '../../src/main/database/prepare-database.ts'
-import { listApiKeys } from '../../src/store/access/api-key.ts'
-import { backlog, leftBehind } from '../../src/store/log/backlog.ts'
-import { callOf, isOtherBody } from '../../src/store/log/call.ts'
-import { catalogProduct } from '../../src/store/catalog/catalog-product.ts'
 import { connect, type Queryable, type Database } from '../../src/store/database/connection.ts'
 import { grantRoles, type Role, ROLES, userOf } from '../../src/store/access/database-role.ts'
-import { LOG_TABLES, makePartitions, monthOf } from '../../src/store/log/month.ts'
-import { recordPayments } from '../../src/store/payments/payment-recording.ts'
-import { popularPage } from '../../src/store/popularity/popular-page.ts'
-import { popularityOf, topByScore } from '../../src/store/popularity/top-list.ts'
-import { rejectedPage } from '../../src/store/log/rejected-item.ts'
-import { sellerDashboard } from '../../src/store/sellers/seller-dashboard.ts'
-import { insertReplayOf, findRejectedItem } from '../../src/store/log/rejected-replay.ts'
+import { makePartitions, monthOf } from '../../src/store/log/month.ts'
 import { dropOldMonths } from '../../src/store/log/retention.ts'
 import { refreshRising } from '../../src/store/popularity/rising.ts'
-import { rollUpSome } from '../../src/store/popularity/roll-up.ts'
-import { searchQueries } from '../../src/store/log/search-query.ts'
-import { refreshTrending } from '../../src/store/popularity/trending-window.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { createEmptyDatabase, type TestDatabase } from '../harness/servers/database.ts'
-import { interaction, record, recordAndCount, recordNewSearches, search, recordBatch } from '../harness/items/events.ts'
+import { interaction, recordAndCount } from '../harness/items/events.ts'
 import { makeKey } from '../harness/items/keys.ts'
-import { item, newCall, payment } from '../harness/items/payments.ts'
-import { product, upsert } from '../harness/items/products.ts'
 import { audit } from '../../src/store/audit/audit-entry.ts'
 import { freshPgTest as test } from '../harness/fixtures.ts'
-import { partitionOf } from '../harness/items/months.ts'
+import { doAllWork, fill, monthsAgo, readEverything } from '../harness/items/role-work.ts'
 
 /** Roles belong to the server and not to a database, so no other file makes them. */
 const PASSWORDS: Record<Role, string> = { endpoint: 'a/b:c@d%', gateway: `it's "g" \\ ünï` }
 
+const DAYS = 32
+
 let endpoint: Database
 let gatewayDb: Database
 test.beforeEach(async ({ db, database }) => {
-  await grantRoles(db, PASSWORDS, 'test')
+  await grantRoles(db, PASSWORDS, 'test', DAYS)
   endpoint = as(database, 'endpoint')
   gatewayDb = as(database, 'gateway')
 })
@@ -64,75 +49,40 @@ function as(database: TestDatabase, role: Role): Database {
 
 const NOW_MS = Date.now()
 const ago = (days: number) => NOW_MS - days * DAY_MS
-const monthsAgo = (days: number) => LOG_TABLES.map((table) => partitionOf(table, monthOf(ago(days))))
-const rejection = { index: 1, code: 'invalid', field: 'ref_id', message: 'is not valid', item: { ref_id: '' } } as const
-
-/** Records events of now and of months without partitions, a search, a product, and a rejected item. */
-async function fill(db: Database): Promise<string> {
-  await recordAndCount(
-    db,
-    [0, 5, 100, 500].map((days) => interaction({ occurredAtMs: ago(days), refId: `p${days}` })),
-  )
-  await recordNewSearches(db, [search()])
-  await upsert(db, [product()])
-  const { batchId } = await record(db, [interaction()], [rejection])
-  return batchId
-}
 
 test('the endpoint can do all its work without drift', async ({ database }) => {
-  const batchId = await fill(endpoint)
-  const key = rejectedKeyOf(`${batchId}.1`)!
-  expect(await findRejectedItem(endpoint, key)).toMatchObject({ item: rejection.item })
-  await recordBatch(endpoint, callOf('replay', Buffer.from('')), [interaction()], [], insertReplayOf({ ...key, actor: 'ada' }))
-  await makePartitions(endpoint, [monthOf(ago(-100))])
-  const sale = payment({ occurredAtMs: ago(1) })
-  for (const one of [
-    sale,
-    { ...sale, callbackId: 'back', occurredAtMs: ago(0.5), status: 'refunded' as const, items: [item({ quantity: 3 })] },
-    payment({ paymentRef: 'open', status: 'pending', occurredAtMs: ago(1) }),
-  ])
-    await recordPayments(endpoint, newCall(), [one], [])
-  await refreshTrending(endpoint)
-  await refreshRising(endpoint, NOW_MS)
-  expect(await rollUpSome(endpoint, 400)).toBeGreaterThan(0)
-  expect(await dropOldMonths(endpoint, 32)).toMatchObject({ dropped: [500, 100].flatMap(monthsAgo).toSorted(), waiting: [] })
-  await endpointReads(database)
-  expect((await verify(endpoint)).drift).toEqual([])
-  await audit(endpoint, { actor: 'x', action: 'key.create', resourceType: 'key', resourceId: 'x' })
-})
-
-async function endpointReads(database: TestDatabase): Promise<void> {
+  await doAllWork(endpoint, DAYS)
   await checkPrepared(urlOf(database, 'endpoint'), 'refuse')
-  const { data } = await sellerDashboard(endpoint, 'north', { granularity: 'day', time_zone: 'Europe/Berlin' }, NOW_MS)
-  expect(data.summary).toMatchObject({ total_revenue: 0, pending_items: 2 })
-  expect(await backlog(endpoint)).toMatchObject({ uncountedEvents: 5 })
-  expect(await leftBehind(endpoint, 0)).toHaveLength(5)
-  expect(await catalogProduct(endpoint, 'p')).toMatchObject({ product_id: 'p' })
-  for (const mode of Object.keys(MODES) as Mode[]) await popularPage(endpoint, { mode, limit: 5, min_interactions: 1 }, NOW_MS)
-}
+})
 
 test('the endpoint can drop months that it made, and months of a later migration', async ({ db }) => {
   await makePartitions(endpoint, [monthOf(ago(200))])
   await makePartitions(db, [monthOf(ago(100))])
   await recordAndCount(endpoint, [interaction({ occurredAtMs: ago(100) })])
-  expect(await dropOldMonths(endpoint, 32)).toEqual({ dropped: [200, 100].flatMap(monthsAgo).toSorted(), waiting: [] })
+  expect(await dropOldMonths(endpoint, DAYS)).toEqual({ dropped: [200, 100].flatMap(monthsAgo).toSorted(), waiting: [] })
 })
 
 test('the owner records and drops months as before after the roles were made', async ({ db }) => {
+  await makePartitions(db, [monthOf(ago(100)), monthOf(ago(500))])
   await fill(db)
-  expect((await dropOldMonths(db, 32)).dropped).toEqual([500, 100].flatMap(monthsAgo).toSorted())
+  expect((await dropOldMonths(db, DAYS)).dropped).toEqual([500, 100].flatMap(monthsAgo).toSorted())
   expect((await verify(db)).drift).toEqual([])
 })
 
-test('an owner without superuser rights that may create roles prepares the database and the roles', async ({ db, database }) => {
-  const { url, drop } = await createEmptyDatabase(inject('postgresUrl'))
+test('an owner without superuser rights that may create roles prepares the database and the roles, and says what it may not', async ({
+  db,
+  database,
+}) => {
+  const { db: superuser, url, drop } = await createEmptyDatabase(inject('postgresUrl'))
   const owner = await makeOwner(db, url)
   await prepareDatabase(owner, readConfig({}))
-  for (const _again of [1, 2]) await grantRoles(owner, PASSWORDS, 'test')
+  const left = await grantRoles(owner, PASSWORDS, 'test', DAYS)
+  await sql.raw(left!).execute(superuser)
+  expect(await grantRoles(owner, PASSWORDS, 'test', DAYS)).toBeUndefined()
   await makePartitions(owner, [monthOf(ago(100))])
   const worker = connect({ url: urlOf(database, 'endpoint', PASSWORDS.endpoint, url), name: 'test' })
   await recordAndCount(worker, [interaction({ occurredAtMs: ago(100) })])
-  expect((await dropOldMonths(worker, 32)).dropped).toEqual(monthsAgo(100))
+  expect((await dropOldMonths(worker, DAYS)).dropped).toEqual(monthsAgo(100))
   await Promise.all([owner.destroy(), worker.destroy()])
   await drop()
   await sql`drop role ${sql.id(OWNER)}`.execute(db)
@@ -143,8 +93,8 @@ const OWNER = 'owner_of_a_test'
 /** Connects as a role that owns the database at the address, and administers the roles as if it had created them. */
 async function makeOwner(db: Database, url: string): Promise<Database> {
   await sql`create role ${sql.id(OWNER)} login createrole password 'owner'`.execute(db)
-  for (const role of ROLES)
-    await sql`grant ${sql.id(userOf(role))} to ${sql.id(OWNER)} with admin true, inherit false, set false`.execute(db)
+  for (const role of [...ROLES.map(userOf), 'footfall_log'])
+    await sql`grant ${sql.id(role)} to ${sql.id(OWNER)} with admin true, inherit false, set false`.execute(db)
   const owned = new URL(url)
   await sql`alter database ${sql.id(owned.pathname.slice(1))} owner to ${sql.id(OWNER)}`.execute(db)
   owned.username = OWNER
@@ -213,22 +163,8 @@ test('the gateway can read everything that its routes need', async ({ db, databa
   await fill(db)
   await refreshRising(db, NOW_MS)
   await makeKey(db)
+  await readEverything(gatewayDb)
   await checkPrepared(urlOf(database, 'gateway'), 'refuse')
-  for (const mode of Object.keys(MODES) as Mode[]) {
-    for (const window of [{}, { time_window_days: 7 }, { as_of: new Date(ago(1)).toISOString() }, { category_ids: ['c'] }]) {
-      await popularPage(gatewayDb, { mode, limit: 5, min_interactions: 1, ...window }, NOW_MS)
-    }
-  }
-  expect((await topByScore(gatewayDb, { limit: 10, after: undefined })).data).toHaveLength(4)
-  expect(await popularityOf(gatewayDb, 'p5')).toMatchObject({ product_id: 'p5' })
-  expect(await catalogProduct(gatewayDb, 'p')).toMatchObject({ product_id: 'p' })
-  const page = { limit: 5, days: 7, toMs: NOW_MS + DAY_MS, filter: 'all', after: undefined } as const
-  expect((await searchQueries(gatewayDb, page)).data).toMatchObject([{ query: 'lamp' }])
-  expect((await rejectedPage(gatewayDb, { limit: 5, after: undefined, replayed: true })).data).toHaveLength(1)
-  expect(await listApiKeys(gatewayDb)).toHaveLength(1)
-  expect(await isOtherBody(gatewayDb, callOf('x', Buffer.from('')))).toBe(false)
-  expect(await backlog(gatewayDb)).toMatchObject({ uncountedEvents: 2 })
-  expect((await verify(gatewayDb)).drift).toEqual([])
 })
 
 /** The quoted name of every table and month. */

@@ -1,13 +1,14 @@
 import { Command, InvalidArgumentError } from 'commander'
-import { grantRoles, type Role, ROLES, userOf } from '../../store/access/database-role.ts'
+import { grantRoles, type Passwords, type Role, ROLES, userOf } from '../../store/access/database-role.ts'
 import { actor } from '../terminal/actor.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { readSecret } from '../../main/config/secret.ts'
 import { prepareDatabase } from '../../main/database/prepare-database.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
-import { print } from '../terminal/output.ts'
+import { print, printError } from '../terminal/output.ts'
 
-type Passwords = Partial<Record<Role, string>>
+const LEFT =
+  'Every user of this database may still make temporary tables or large objects, or hold the locks that counting needs. Let a superuser of PostgreSQL run this SQL in it, once:'
 
 export function migrateCommand(): Command {
   return new Command('migrate')
@@ -24,8 +25,9 @@ export function migrateCommand(): Command {
         print(applied.length === 0 ? 'Nothing to apply.' : `Applied ${applied.join(', ')}.`)
         const roles = Object.keys(passwords) as Role[]
         if (roles.length === 0) return
-        await grantRoles(db, passwords, actor())
+        const left = await grantRoles(db, passwords, actor(), config.RETENTION_DAYS)
         print(`${roles.map(userOf).join(' and ')} may log in.`)
+        if (left !== undefined) printError(LEFT, ...left.split('\n'))
       })
     })
 }

@@ -12,7 +12,6 @@ const WAIT_POLL_MS = 20
 const LOCKS = {
   migrations: 0x466f_6f74_0001n,
   rules: 0x466f_6f74_0002n,
-  partitions: 0x466f_6f74_0003n,
   retention: 0x466f_6f74_0004n,
 } as const
 
@@ -99,18 +98,29 @@ export async function waitForHolders(db: Queryable, lock: keyof typeof LOCKS): P
 
 /** Waits until every transaction that now has such a lock in this database has ended. @throws when one does not within a minute. */
 export async function waitForTransactions(db: Queryable, isSuchLock: ReturnType<typeof sql>): Promise<void> {
+  if (await haveTransactionsEnded(db, isSuchLock, WAIT_MS_MAX)) return
+  throw new Error(`a transaction that writes did not end within ${WAIT_MS_MAX / 1_000} s`)
+}
+
+/** Waits as `waitForTransactions` does. @returns whether all of them ended within this time. */
+export async function haveTransactionsEnded(
+  db: Queryable,
+  isSuchLock: ReturnType<typeof sql>,
+  waitMsMax: number,
+): Promise<boolean> {
   const holders = async () => {
     const { rows } = await sql<{ holder: string }>`
       select distinct virtualtransaction as holder from pg_locks
       where granted and database = (select oid from pg_database where datname = current_database()) and ${isSuchLock}`.execute(db)
     return rows.map((row) => row.holder)
   }
-  const endMs = performance.now() + WAIT_MS_MAX
+  const endMs = performance.now() + waitMsMax
   let remaining = await holders()
   while (remaining.length > 0) {
-    if (performance.now() > endMs) throw new Error(`a transaction that writes did not end within ${WAIT_MS_MAX / 1_000} s`)
+    if (performance.now() > endMs) return false
     await sleep(WAIT_POLL_MS)
     const current = new Set(await holders())
     remaining = remaining.filter((holder) => current.has(holder))
   }
+  return true
 }

@@ -73,10 +73,10 @@ export async function recordRows<Row extends LogRow>(
     } catch (error) {
       if (attempt === ATTEMPTS_MAX) throw error
       if (isMissingPartition(error)) {
-        await makePartitions(db, await monthsToMake(db, rows))
+        await makePartitions(db, await monthsToMake(db, rows), [table.kind])
       } else if (isDataError(error)) {
         // A trial insert must not fail because a month is missing as well.
-        await makePartitions(db, await monthsToMake(db, rows))
+        await makePartitions(db, await monthsToMake(db, rows), [table.kind])
         const found = await findRejected(db, table, rows)
         if (found.length === 0) throw error
         const indexes = new Set(found.map((rejection) => rejection.index))

@@ -1,7 +1,6 @@
 import { sql } from 'kysely'
 import { kindsWith, type KindWith } from '../../contract/kinds.ts'
-import { takeLock } from '../database/locks.ts'
-import type { Database } from '../database/connection.ts'
+import type { Database, Queryable } from '../database/connection.ts'
 
 /** A month as `2026-11`. */
 export type Month = string
@@ -15,13 +14,20 @@ export type LogTableName = KindWith<'isLogged'>
 /** The tables of the log, each of them partitioned by month of occurred_at. */
 export const LOG_TABLES: readonly LogTableName[] = kindsWith('isLogged')
 
-/** Creates the missing partitions of the months in every table of the log. A lock makes concurrent callers take turns. */
-export async function makePartitions(db: Database, months: readonly Month[]): Promise<void> {
-  for (const month of [...new Set(months)].sort()) {
-    await db.transaction().execute(async (tx) => {
-      await takeLock(tx, 'partitions', 'exclusive')
-      for (const table of LOG_TABLES) await sql`select make_log_month(${table}, ${`${month}-01`}::date)`.execute(tx)
-    })
+/** Months that one transaction makes. A killed caller keeps what was made before, and others get their turn in between. */
+const MONTHS_AT_ONCE = 24
+
+/** Creates the missing partitions of the months in these tables. Concurrent callers take turns, and no other statement waits. */
+export async function makePartitions(
+  db: Queryable,
+  months: readonly Month[],
+  tables: readonly LogTableName[] = LOG_TABLES,
+): Promise<void> {
+  const firstDays = [...new Set(months)].sort().map((month) => `${month}-01`)
+  for (const table of tables) {
+    for (let place = 0; place < firstDays.length; place += MONTHS_AT_ONCE) {
+      await sql`select make_log_months(${table}, ${firstDays.slice(place, place + MONTHS_AT_ONCE)}::date[])`.execute(db)
+    }
   }
 }
 

@@ -73,7 +73,7 @@ export async function recordPayments(
     } catch (error) {
       if (attempt === ATTEMPTS_MAX) throw error
       if (error instanceof MoreSubjectsError) subjects.push(...error.subjects)
-      else if (isMissingPartition(error)) await makePartitions(db, months)
+      else if (isMissingPartition(error)) await makePartitions(db, months, ['analytics_event', 'interaction'])
       else throw error
     }
   }

@@ -48,7 +48,7 @@ async function insertWithMonths(db: Database, call: Call, events: readonly Calle
       return await insertEvents(db, events, call)
     } catch (error) {
       if (!isMissingPartition(error) || attempt === ATTEMPTS_MAX) throw error
-      await makePartitions(db, await monthsToMake(db, events))
+      await makePartitions(db, await monthsToMake(db, events), ['analytics_event'])
     }
   }
 }

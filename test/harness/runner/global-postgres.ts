@@ -1,15 +1,6 @@
-import { openSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { stopProcess } from '../../../src/main/embedded/process.ts'
-import { postgresUrl, startPostgres } from '../../../src/main/embedded/postgres.ts'
 import type { TestPostgres } from '../../containers/postgres.ts'
-import { makeDataFolder, removeFoldersOfDeadRuns } from '../servers/data-folder.ts'
 import { prepareTemplate } from '../servers/database.ts'
-import { freePorts } from '../../../src/main/embedded/ports.ts'
-
-/** The data is thrown away, so it need not survive a power cut. */
-const SETTINGS = { fsync: 'off' }
+import { startTestPostgres } from '../servers/postgres.ts'
 
 interface SharedPostgres {
   projects: number
@@ -39,25 +30,6 @@ async function startWithTemplate(): Promise<TestPostgres> {
   const server = await startTestPostgres()
   await prepareTemplate(server.url)
   return server
-}
-
-/** The embedded one, or one in a container when the run asks for that. */
-async function startTestPostgres(): Promise<TestPostgres> {
-  if (process.env['TEST_SERVERS'] === 'containers') {
-    const { startPostgresContainer } = await import('../../containers/postgres.ts')
-    return startPostgresContainer(SETTINGS)
-  }
-  removeFoldersOfDeadRuns()
-  const folder = makeDataFolder('postgres')
-  const [port] = (await freePorts(1)) as [number]
-  const log = openSync(join(folder, 'postgres.log'), 'a')
-  const options = { folder: join(folder, 'postgres'), port, password: 'test', log, settings: SETTINGS }
-  const child = await startPostgres(options)
-  const stop = async () => {
-    await stopProcess(child, 'SIGINT')
-    await rm(folder, { recursive: true, force: true })
-  }
-  return { url: postgresUrl(options), stop }
 }
 
 declare module 'vitest' {

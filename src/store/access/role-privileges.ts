@@ -1,0 +1,74 @@
+import { sql } from 'kysely'
+import type { Queryable } from '../database/connection.ts'
+
+const SCHEMAS = ['public', 'catalog']
+
+/** What the endpoint may do with a table that is not named here, so that it can work with the tables of a later release. */
+const RIGHTS_OF_OTHER_TABLES = 'select, insert, update, delete'
+
+/** What the endpoint may do with these tables: what its statements do. */
+const ENDPOINT_RIGHTS: Record<string, string> = {
+  // The log is added to. Only the functions of its owner change or drop a month.
+  interaction: 'select, insert',
+  search: 'select, insert',
+  analytics_event: 'select, insert',
+  // A row lock needs the right to update some column.
+  log_horizon: 'select, update (singleton)',
+  interaction_batch: 'select, insert, update (scored_at, fed_at)',
+  // A trigger of the log adds to it.
+  product_rating: 'select',
+  product_day: 'select, insert, update',
+  product_popularity: 'select, insert, update',
+  shopper_product: 'select, insert, update',
+  popularity_rules: 'select, insert, update',
+  weight_table: 'select, insert',
+  weight: 'select, insert',
+  event_type: 'select',
+  'catalog.product': 'select, insert, update',
+  event_source: 'select, insert, update',
+  // The database sets the number and the time of an entry.
+  audit_entry: 'select, insert (actor, action, resource_type, resource_id, metadata)',
+  // Money: callbacks and what follows from them can only be added.
+  payment_callback: 'select, insert, update (refused)',
+  sale_line: 'select, insert',
+  seller_day: 'select, insert, update',
+  seller_pending: 'select, insert, update',
+  analytics_event_key: 'select, insert',
+  migration: 'select',
+  // A release defines the reports.
+  report_definition: 'select',
+  aggregate_window: 'select',
+  api_key: '',
+}
+
+/** The gateway reads every table. */
+export async function grantReading(tx: Queryable, user: string): Promise<void> {
+  const role = sql.id(user)
+  for (const schema of SCHEMAS) {
+    await sql`grant usage on schema ${sql.id(schema)} to ${role}`.execute(tx)
+    await sql`grant select on all tables in schema ${sql.id(schema)} to ${role}`.execute(tx)
+  }
+}
+
+/** The endpoint has the rights of ENDPOINT_RIGHTS and no others. It reaches the months of the log through their tables only. */
+export async function grantWriting(tx: Queryable, user: string): Promise<void> {
+  const role = sql.id(user)
+  for (const schema of SCHEMAS) {
+    await sql`grant usage on schema ${sql.id(schema)} to ${role}`.execute(tx)
+    await sql`revoke all on all sequences in schema ${sql.id(schema)} from ${role}`.execute(tx)
+    await sql`revoke all on all tables in schema ${sql.id(schema)} from ${role}`.execute(tx)
+  }
+  for (const { name, isView } of await tablesOf(tx)) {
+    const rights = isView ? 'select' : (ENDPOINT_RIGHTS[name] ?? RIGHTS_OF_OTHER_TABLES)
+    if (rights !== '') await sql`grant ${sql.raw(rights)} on ${sql.table(name)} to ${role}`.execute(tx)
+  }
+}
+
+/** Every table and view but the months of the log; with its schema unless that is `public`. */
+async function tablesOf(tx: Queryable): Promise<{ name: string; isView: boolean }[]> {
+  const { rows } = await sql<{ name: string; isView: boolean }>`
+    select case nspname when 'public' then relname else nspname || '.' || relname end as name, relkind = 'v' as "isView"
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where nspname = any(${SCHEMAS}::text[]) and relkind in ('r', 'p', 'v') and not relispartition order by 1`.execute(tx)
+  return rows
+}

@@ -1,0 +1,124 @@
+import { randomUUID } from 'node:crypto'
+import { expect } from 'vitest'
+import { MODES, type Mode } from '../../../src/contract/popular-list.ts'
+import { rejectedKeyOf } from '../../../src/contract/rejected.ts'
+import { DAY_MS } from '../../../src/contract/fields/time.ts'
+import { listApiKeys } from '../../../src/store/access/api-key.ts'
+import { audit } from '../../../src/store/audit/audit-entry.ts'
+import { catalogProduct } from '../../../src/store/catalog/catalog-product.ts'
+import type { Database } from '../../../src/store/database/connection.ts'
+import { backlog, leftBehind } from '../../../src/store/log/backlog.ts'
+import { callOf, isOtherBody } from '../../../src/store/log/call.ts'
+import { LOG_TABLES, makePartitions, monthOf } from '../../../src/store/log/month.ts'
+import { rejectedPage } from '../../../src/store/log/rejected-item.ts'
+import { findRejectedItem, insertReplayOf } from '../../../src/store/log/rejected-replay.ts'
+import { dropOldMonths } from '../../../src/store/log/retention.ts'
+import { searchQueries } from '../../../src/store/log/search-query.ts'
+import { recordPayments } from '../../../src/store/payments/payment-recording.ts'
+import { popularPage } from '../../../src/store/popularity/popular-page.ts'
+import { refreshRising } from '../../../src/store/popularity/rising.ts'
+import { rollUpSome } from '../../../src/store/popularity/roll-up.ts'
+import { popularityOf, topByScore } from '../../../src/store/popularity/top-list.ts'
+import { refreshTrending } from '../../../src/store/popularity/trending-window.ts'
+import { verify } from '../../../src/store/proof/verification.ts'
+import { dropOldBuckets } from '../../../src/store/reports/report-refresh.ts'
+import { completeRun } from '../../../src/store/reports/run-machine.ts'
+import { requestRun } from '../../../src/store/reports/run-request.ts'
+import { beginRun, rebuildStep } from '../../../src/store/reports/run-step.ts'
+import { sellerDashboard } from '../../../src/store/sellers/seller-dashboard.ts'
+import { interaction, record, recordAndCount, recordBatch, recordNewSearches, search } from './events.ts'
+import { partitionOf } from './months.ts'
+import { item, newCall, payment } from './payments.ts'
+import { product, upsert } from './products.ts'
+import { day, refreshAll } from './recomputed.ts'
+
+const NOW_MS = Date.now()
+const ago = (days: number) => NOW_MS - days * DAY_MS
+const rejection = { index: 1, code: 'invalid', field: 'ref_id', message: 'is not valid', item: { ref_id: '' } } as const
+
+/** The months of every table of the log so many days ago. */
+export const monthsAgo = (days: number) => LOG_TABLES.map((table) => partitionOf(table, monthOf(ago(days))))
+
+/** Records events of now and of months without partitions, a search, a product, and a rejected item. */
+export async function fill(db: Database): Promise<string> {
+  await recordAndCount(
+    db,
+    [0, 5, 100, 500].map((days) => interaction({ occurredAtMs: ago(days), refId: `p${days}` })),
+  )
+  await recordNewSearches(db, [search()])
+  await upsert(db, [product()])
+  const { batchId } = await record(db, [interaction()], [rejection])
+  return batchId
+}
+
+/** Does the work of the endpoint in an empty database, as its user. */
+export async function doAllWork(endpoint: Database, retentionDays: number): Promise<void> {
+  await makePartitions(
+    endpoint,
+    [100, 500, -100].map((days) => monthOf(ago(days))),
+  )
+  await recordAndCount(endpoint, [interaction({ eventType: 'rating_high', refId: 'p5' })])
+  const batchId = await fill(endpoint)
+  const key = rejectedKeyOf(`${batchId}.1`)!
+  expect(await findRejectedItem(endpoint, key)).toMatchObject({ item: rejection.item })
+  await recordBatch(endpoint, callOf('replay', Buffer.from('')), [interaction()], [], insertReplayOf({ ...key, actor: 'ada' }))
+  await pay(endpoint)
+  await refreshTrending(endpoint)
+  await refreshRising(endpoint, NOW_MS)
+  expect(await rollUpSome(endpoint, 400)).toBeGreaterThan(0)
+  await recompute(endpoint)
+  const { dropped, waiting } = await dropOldMonths(endpoint, retentionDays)
+  expect({ dropped, waiting }).toEqual({ dropped: [500, 100].flatMap(monthsAgo).toSorted(), waiting: [] })
+  await readAsEndpoint(endpoint)
+  expect((await verify(endpoint)).drift).toEqual([])
+  await audit(endpoint, { actor: 'x', action: 'key.create', resourceType: 'key', resourceId: 'x' })
+}
+
+async function pay(endpoint: Database): Promise<void> {
+  const sale = payment({ occurredAtMs: ago(1) })
+  for (const one of [
+    sale,
+    { ...sale, callbackId: 'back', occurredAtMs: ago(0.5), status: 'refunded' as const, items: [item({ quantity: 3 })] },
+    payment({ paymentRef: 'open', status: 'pending', occurredAtMs: ago(1) }),
+  ])
+    await recordPayments(endpoint, newCall(), [one], [])
+}
+
+async function recompute(endpoint: Database): Promise<void> {
+  expect(await refreshAll(endpoint, true)).toBeGreaterThan(0)
+  const runId = randomUUID()
+  const days = { date_from: day(1), date_to: day(1) }
+  await requestRun(endpoint, runId, { report_slug: 'top-entities', window: 'day', ...days, actor: 'ada' })
+  await beginRun(endpoint, runId)
+  expect(await rebuildStep(endpoint, runId, { from: day(1), to: day(1) })).toMatchObject({ done: 1 })
+  expect(await completeRun(endpoint, runId)).toBe('completed')
+  await dropOldBuckets(endpoint)
+}
+
+async function readAsEndpoint(endpoint: Database): Promise<void> {
+  const { data } = await sellerDashboard(endpoint, 'north', { granularity: 'day', time_zone: 'Europe/Berlin' }, NOW_MS)
+  expect(data.summary).toMatchObject({ total_revenue: 0, pending_items: 2 })
+  expect(await backlog(endpoint)).toMatchObject({ uncountedEvents: 5 })
+  expect(await leftBehind(endpoint, 0)).toHaveLength(5)
+  expect(await catalogProduct(endpoint, 'p')).toMatchObject({ product_id: 'p' })
+  for (const mode of Object.keys(MODES) as Mode[]) await popularPage(endpoint, { mode, limit: 5, min_interactions: 1 }, NOW_MS)
+}
+
+/** Reads what the routes of the gateway read, after `fill` and with one key. */
+export async function readEverything(gateway: Database): Promise<void> {
+  for (const mode of Object.keys(MODES) as Mode[]) {
+    for (const window of [{}, { time_window_days: 7 }, { as_of: new Date(ago(1)).toISOString() }, { category_ids: ['c'] }]) {
+      await popularPage(gateway, { mode, limit: 5, min_interactions: 1, ...window }, NOW_MS)
+    }
+  }
+  expect((await topByScore(gateway, { limit: 10, after: undefined })).data).toHaveLength(4)
+  expect(await popularityOf(gateway, 'p5')).toMatchObject({ product_id: 'p5' })
+  expect(await catalogProduct(gateway, 'p')).toMatchObject({ product_id: 'p' })
+  const page = { limit: 5, days: 7, toMs: NOW_MS + DAY_MS, filter: 'all', after: undefined } as const
+  expect((await searchQueries(gateway, page)).data).toMatchObject([{ query: 'lamp' }])
+  expect((await rejectedPage(gateway, { limit: 5, after: undefined, replayed: true })).data).toHaveLength(1)
+  expect(await listApiKeys(gateway)).toHaveLength(1)
+  expect(await isOtherBody(gateway, callOf('x', Buffer.from('')))).toBe(false)
+  expect(await backlog(gateway)).toMatchObject({ uncountedEvents: 2 })
+  expect((await verify(gateway)).drift).toEqual([])
+}
