@@ -7,9 +7,15 @@ import type { CallOptions, Ingress } from './clients.ts'
 /** A CreateInteractionRequest, a RecordSearchesRequest or a RecordEventsRequest as JSON. */
 export type EventsBody = Buffer
 
-/** The body of a request with these items, which are JSON with commas between them. */
-export function bodyOfItems(items: readonly string[], list: string): EventsBody {
-  return Buffer.from(`{"${list}":[${items.join(',')}]}`)
+/** Items as JSON with commas between them. Those of a large request are bytes, because a text of them would be copied once more. */
+export type ItemsJson = string | Buffer
+
+/** The body of a request with these items. */
+export function bodyOfItems(items: readonly ItemsJson[], list: string): EventsBody {
+  const [head, tail] = [`{"${list}":[`, ']}']
+  if (items.every((part) => typeof part === 'string')) return Buffer.from(head + items.join(',') + tail)
+  const parts = items.flatMap((part, index) => [index === 0 ? '' : ',', part])
+  return Buffer.concat([head, ...parts, tail].map((part) => (typeof part === 'string' ? Buffer.from(part) : part)))
 }
 
 /** One call a second with a second's worth of events is a rate that Restate bears for hours. */

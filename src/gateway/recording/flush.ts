@@ -1,4 +1,4 @@
-import { bodyOfItems, type EventsBody } from '../../ingress/recorder.ts'
+import { bodyOfItems, type EventsBody, type ItemsJson } from '../../ingress/recorder.ts'
 import { isRefusedCall } from '../../ingress/refusal.ts'
 import type { GatewayObserver } from '../http/observer.ts'
 import { type contextOfRequest, inFlushSpan } from '../http/tracing.ts'
@@ -12,8 +12,7 @@ export const FLUSH_BYTES_MAX = 1024 * 1024
 
 /** The events of one request. */
 export interface RequestEvents {
-  /** As JSON, with commas between them. */
-  json: string
+  json: ItemsJson
   count: number
   /** Its connection: the requests of one connection are recorded in the order in which they came. */
   connection: object
