@@ -15,11 +15,14 @@ export interface SignedWebhook {
 export interface PaymentAdapter {
   /** The last part of the address, and the provider of its callbacks. */
   provider: string
-  /** The header with `t=<unix seconds>,v1=<hex HMAC-SHA256 of "t.body">`, in lower case. */
+  /**
+   * The header of the signature, in lower case: `t=<unix seconds>,v1=<hex HMAC-SHA256 of "t.body">`, or with `isSigned` any text. A
+   * webhook without it is refused before its body is read.
+   */
   signatureHeader?: string
   /** The valid secrets: one, or two during a change. */
   secrets?: readonly string[]
-  /** Whether the provider signed the webhook. Replaces the two fields above. */
+  /** Whether the provider signed the webhook. Replaces the check by `secrets`. */
   isSigned?: (webhook: SignedWebhook) => boolean | Promise<boolean>
   /** The callbacks in a webhook's body; none when it is about something else. An error is answered with 400 and its message. */
   callbacksOf: (body: never) => readonly AdaptedCallback[] | Promise<readonly AdaptedCallback[]>

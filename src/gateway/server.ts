@@ -5,6 +5,8 @@ import { allowOrigins } from './access/cors.ts'
 import { limitRates } from './access/rate-limit.ts'
 import { createReadGate } from './caching/read-gate.ts'
 import { closeConnectionsAtEnd } from './http/closing.ts'
+import { limitConnections } from './http/connections.ts'
+import { dropRests } from './http/early-answer.ts'
 import { parseJsonBodies } from './http/json-body.ts'
 import { answerUnknownRoutes } from './http/not-found.ts'
 import { observeEachRequest } from './http/observer.ts'
@@ -13,7 +15,7 @@ import { answerErrors, problemOf, sendProblem } from './http/problem.ts'
 import { logEachRequest, requestIdOf } from './http/request-log.ts'
 import { secureHeaders } from './http/security-headers.ts'
 import { traceRequests } from './http/tracing.ts'
-import { answerUnreadable, rememberEarlyAnswers } from './http/unreadable.ts'
+import { answerUnreadable } from './http/unreadable.ts'
 import { validatorCompiler } from './http/validator.ts'
 import { ROUTES, TAGS } from './routes/all.ts'
 import type { RouteDeps } from './routes/deps.ts'
@@ -45,12 +47,13 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   const { access, observer, settings } = deps
   const { isPublic } = settings
   const app = newServer(deps)
-  parseJsonBodies(app)
+  parseJsonBodies(app, { limits: settings.bodies, observer })
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(() => JSON.stringify)
   answerErrors(app)
+  dropRests(app)
   closeConnectionsAtEnd(app)
-  rememberEarlyAnswers(app)
+  limitConnections(app.server, settings.connections)
   logEachRequest(app)
   observeEachRequest(app, observer)
   if (deps.isTraced) traceRequests(app)
@@ -73,7 +76,7 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
 }
 
 function newServer({ log, settings }: GatewayDeps): FastifyInstance {
-  const app: FastifyInstance = fastify({
+  return fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     genReqId: (request) => requestIdOf(request.headers['x-request-id']),
@@ -89,7 +92,4 @@ function newServer({ log, settings }: GatewayDeps): FastifyInstance {
     http: { connectionsCheckingInterval: REQUEST_CHECK_MS, headersTimeout: HEADERS_MS_MAX, maxHeaderSize: HEADERS_BYTES_MAX },
     trustProxy: settings.trustedProxies ?? false,
   })
-  // Expectations other than 100-continue are ignored; Node would answer 417.
-  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
-  return app
 }

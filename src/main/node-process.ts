@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process'
+import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -6,16 +6,24 @@ import { CHECKOUT } from './config/checkout.ts'
 import type { Config } from './config/config.ts'
 import { logFolderOf, paymentSecretFileOf } from './database/home-paths.ts'
 import { type OnSpawn, stopProcess } from './embedded/process.ts'
+import { noticeIn } from './embedded/notice.ts'
 import type { Part } from './embedded/supervisor.ts'
 import { V8_FLAGS } from './embedded/v8-flags.ts'
 
 const READY_MS_MAX = 30_000
 
+export interface NodeProcessOptions {
+  /** File descriptor of the log. */
+  log: number
+  /** Prints the notices of the process. */
+  print: (line: string) => void
+}
+
 /**
  * The gateway or the endpoint as a process of its own. It sends a message when it serves, and ends by itself when the process that
  * started it is gone.
  */
-export function nodeProcess(name: 'endpoint' | 'gateway', config: Config, log: number): Part {
+export function nodeProcess(name: 'endpoint' | 'gateway', config: Config, { log, print }: NodeProcessOptions): Part {
   const file = join(CHECKOUT, 'src', 'main', `${name}.ts`)
   const start = async (onSpawn: OnSpawn) => {
     const child = fork(file, {
@@ -26,7 +34,7 @@ export function nodeProcess(name: 'endpoint' | 'gateway', config: Config, log: n
     })
     onSpawn(child)
     const isReady = await Promise.race([
-      once(child, 'message').then(() => true),
+      readiness(child, print),
       once(child, 'exit').then(() => false),
       sleep(READY_MS_MAX, false, { ref: false }),
     ])
@@ -35,4 +43,15 @@ export function nodeProcess(name: 'endpoint' | 'gateway', config: Config, log: n
     throw new Error(`the ${name} did not start; see ${join(logFolderOf(config), `${name}.log`)}`)
   }
   return { name: `The ${name}`, start, stopSignal: 'SIGTERM', mark: file }
+}
+
+/** Resolves when the process serves. Prints its notices from then on too. */
+function readiness(child: ChildProcess, print: (line: string) => void): Promise<true> {
+  return new Promise((resolve) => {
+    child.on('message', (message) => {
+      const notice = noticeIn(message)
+      if (notice === undefined) resolve(true)
+      else print(notice)
+    })
+  })
 }

@@ -18,6 +18,8 @@ import {
 import { prepareDatabase } from './database/prepare-database.ts'
 import { databaseUrlOf, refuseConcurrentCommand } from './database/with-database.ts'
 import { openLogFile } from './embedded/log-file.ts'
+import { rotateLogs } from './embedded/log-rotation.ts'
+import { type DiskWatchOptions, watchDisks } from './embedded/disk-space.ts'
 import { endLeftoverPostgres, startPostgres } from './embedded/postgres.ts'
 import { isRestateUp, startRestate } from './embedded/restate.ts'
 import { storedSecret } from './embedded/stored-secret.ts'
@@ -38,6 +40,9 @@ export interface Running {
   kill: () => void
 }
 
+const POSTGRESQL = 'PostgreSQL'
+const RESTATE = 'Restate'
+
 /** Checks the environment, then starts all processes in order and keeps them running. */
 export async function startEverything(config: Config, print: (line: string) => void): Promise<Running> {
   const pidFile = processesFileOf(config)
@@ -47,15 +52,36 @@ export async function startEverything(config: Config, print: (line: string) => v
   await endLeftoverPostgres(postgresFolderOf(config))
   await checkPorts(config)
   const supervisor = createSupervisor(pidFile, print)
-  return { logFolder: logFolderOf(config), ready: bringUp(config, supervisor), stop: supervisor.stop, kill: supervisor.kill }
+  const stopRotating = rotateLogs(logFolderOf(config), config.LOG_MIB_MAX * 1024 * 1024)
+  const stopWatching = watchDisks({ ...diskPlacesOf(config), print, onSpace: (writers) => writeAgain(supervisor, writers) })
+  const stop = async () => {
+    await supervisor.stop()
+    stopRotating()
+    stopWatching()
+  }
+  return { logFolder: logFolderOf(config), ready: bringUp(config, supervisor, print), stop, kill: supervisor.kill }
 }
 
-async function bringUp(config: Config, supervisor: Supervisor): Promise<void> {
+/** Restate stays out of work after its disk was full, until it is started again. PostgreSQL ends by itself, and then starts again. */
+function writeAgain(supervisor: Supervisor, writers: readonly string[]): void {
+  if (writers.includes(RESTATE)) supervisor.restart(RESTATE)
+}
+
+function diskPlacesOf(config: Config): Pick<DiskWatchOptions, 'home' | 'places'> {
+  const places = [{ folder: logFolderOf(config), writer: 'the logs' }]
+  if (config.RESTATE_INGRESS_URL === undefined) places.unshift({ folder: restateFolderOf(config), writer: RESTATE })
+  if (config.DATABASE_URL === undefined) places.unshift({ folder: postgresFolderOf(config), writer: POSTGRESQL })
+  return { home: config.FOOTFALL_HOME, places }
+}
+
+async function bringUp(config: Config, supervisor: Supervisor, print: (line: string) => void): Promise<void> {
   if (config.PAYMENT_SECRET_FILE === undefined) await storedSecret(paymentSecretFileOf(config), newSecret)
   await Promise.all([bringUpPostgres(config, supervisor), bringUpRestate(config, supervisor)])
   await Promise.all([
-    supervisor.keep(nodeProcess('endpoint', config, openLog(config, 'endpoint'))).then(() => registerServices(config)),
-    supervisor.keep(nodeProcess('gateway', config, openLog(config, 'gateway'))),
+    supervisor
+      .keep(nodeProcess('endpoint', config, { log: openLog(config, 'endpoint'), print }))
+      .then(() => registerServices(config)),
+    supervisor.keep(nodeProcess('gateway', config, { log: openLog(config, 'gateway'), print })),
   ])
 }
 
@@ -75,7 +101,7 @@ async function bringUpPostgres(config: Config, supervisor: Supervisor): Promise<
     const pools = 1 + 2 * config.ENDPOINT_PROCESSES
     const settings = { max_connections: String(pools * config.DATABASE_CONNECTIONS + 20) }
     await supervisor.keep({
-      name: 'PostgreSQL',
+      name: POSTGRESQL,
       start: (onSpawn) => startPostgres({ folder, port: config.POSTGRES_PORT, password, log, settings }, onSpawn),
       stopSignal: 'SIGINT',
       mark: folder,
@@ -105,7 +131,7 @@ async function bringUpRestate(config: Config, supervisor: Supervisor): Promise<v
   const ports = { ingress: config.RESTATE_INGRESS_PORT, admin: config.RESTATE_ADMIN_PORT, node: config.RESTATE_NODE_PORT }
   const settings = restateTracing(config)
   await supervisor.keep({
-    name: 'Restate',
+    name: RESTATE,
     start: (onSpawn) => startRestate({ folder, configFile: join(CHECKOUT, 'restate.toml'), ports, log, settings }, onSpawn),
     stopSignal: 'SIGTERM',
     mark: folder,

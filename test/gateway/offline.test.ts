@@ -1,20 +1,6 @@
-import { pino } from 'pino'
 import { expect, test } from 'vitest'
-import { createGateway } from '../../src/gateway/server.ts'
-import { connect } from '../../src/store/database/connection.ts'
 import { type OpenApiDocument, operationsOf } from '../harness/clients/openapi-document.ts'
-import { gatewayDepsOf } from '../harness/servers/gateway.ts'
-
-const NO_KEYS = { areUsed: false, find: () => undefined, origins: new Set<string>() }
-
-/** A gateway that reaches neither PostgreSQL nor Restate, and does not listen. */
-async function offlineGateway() {
-  const db = connect({ url: 'postgres://127.0.0.1:1/none', name: 'test' })
-  const access = { keys: async () => NO_KEYS, sellerOfToken: undefined }
-  const deps = gatewayDepsOf({ db, ingressUrl: 'http://127.0.0.1:1' }, { access })
-  const app = await createGateway({ ...deps, log: pino({ level: 'silent' }) })
-  return { app, [Symbol.asyncDispose]: () => Promise.all([app.close(), db.destroy()]).then(() => undefined) }
-}
+import { offlineGateway } from '../harness/servers/offline-gateway.ts'
 
 test('the page at / has the method, address and summary of every operation, by tag', async () => {
   await using gateway = await offlineGateway()

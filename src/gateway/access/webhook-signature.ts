@@ -6,15 +6,26 @@ const SIGNATURE_SECONDS_MAX = 300
 /** Signatures in one header. A sender that changes its secret signs with the old and the new one. */
 const SIGNATURES_MAX = 8
 
-export interface Signed {
+/** A header of the form `t=<unix seconds>,v1=<hex>`, with one v1 or several. */
+export interface ShownSignature {
   /** The name of the header, for messages. */
   name: string
-  /** `t=<unix seconds>,v1=<hex>`, with one v1 or several. */
   header: string | string[] | undefined
+  nowMs: number
+}
+
+export interface Signed extends ShownSignature {
   body: Buffer
   /** The valid secrets: one, or two during a change. */
   secrets: readonly string[]
-  nowMs: number
+}
+
+/**
+ * Checks what of a signature can be checked without the body: its form, and that t is at most 5 minutes from now.
+ * @throws DecidedError `unauthorized` otherwise.
+ */
+export function requireRecentSignature({ name, header, nowMs }: ShownSignature): void {
+  requireRecent(name, signatureIn(name, header).time, nowMs)
 }
 
 /**
@@ -22,8 +33,16 @@ export interface Signed {
  * is that of Stripe's webhooks. @throws DecidedError `unauthorized` otherwise.
  */
 export function requireSignature({ name, header, body, secrets, nowMs }: Signed): void {
-  const refuse = (message: string) => new DecidedError('unauthorized', message)
-  if (header === undefined) throw refuse(`sign the body: ${name}: t=<unix seconds>,v1=<hex HMAC-SHA256 of "t.body">`)
+  const { time, shown } = signatureIn(name, header)
+  const expected = secrets.map((secret) => createHmac('sha256', secret).update(`${time}.`).update(body).digest())
+  // All pairs are compared, so that the time does not reveal which one matched.
+  const matches = shown.flatMap((text) => expected.map((digest) => isDigest(text, digest)))
+  if (!matches.includes(true)) throw refusal(`${name} is not the signature of this body`)
+  requireRecent(name, time, nowMs)
+}
+
+function signatureIn(name: string, header: ShownSignature['header']): { time: string; shown: string[] } {
+  if (header === undefined) throw refusal(`sign the body: ${name}: t=<unix seconds>,v1=<hex HMAC-SHA256 of "t.body">`)
   const fields = [header]
     .flat()
     .join(',')
@@ -33,15 +52,19 @@ export function requireSignature({ name, header, body, secrets, nowMs }: Signed)
   const shown = fields.filter(([key]) => key === 'v1').map(([, value = '']) => value)
   const [time = ''] = times
   if (times.length !== 1 || !/^\d{1,12}$/.test(time) || shown.length === 0 || shown.length > SIGNATURES_MAX) {
-    throw refuse(`${name} must be t=<unix seconds>,v1=<hex>`)
+    throw refusal(`${name} must be t=<unix seconds>,v1=<hex>`)
   }
-  const expected = secrets.map((secret) => createHmac('sha256', secret).update(`${time}.`).update(body).digest())
-  // All pairs are compared, so that the time does not reveal which one matched.
-  const matches = shown.flatMap((text) => expected.map((digest) => isDigest(text, digest)))
-  if (!matches.includes(true)) throw refuse(`${name} is not the signature of this body`)
+  return { time, shown }
+}
+
+function requireRecent(name: string, time: string, nowMs: number): void {
   const ageSeconds = nowMs / 1_000 - Number(time)
-  if (ageSeconds > SIGNATURE_SECONDS_MAX) throw refuse(`${name} is older than 5 minutes: sign again`)
-  if (ageSeconds < -SIGNATURE_SECONDS_MAX) throw refuse(`${name} is from the future: set the clock`)
+  if (ageSeconds > SIGNATURE_SECONDS_MAX) throw refusal(`${name} is older than 5 minutes: sign again`)
+  if (ageSeconds < -SIGNATURE_SECONDS_MAX) throw refusal(`${name} is from the future: set the clock`)
+}
+
+function refusal(message: string): DecidedError {
+  return new DecidedError('unauthorized', message)
 }
 
 /** The value of the header for a body that is signed at `nowMs`. */

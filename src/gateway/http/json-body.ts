@@ -1,41 +1,118 @@
 import { isUtf8 } from 'node:buffer'
+import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { DecidedError } from '../../contract/decided-error.ts'
+import { type BodyBudget, type BodyLimits, createBodyBudget, type Hold } from './body-budget.ts'
+import { clientAddress } from './client-address.ts'
+import { askForBody } from './early-answer.ts'
+import type { GatewayObserver } from './observer.ts'
 import { NOT_JSON } from './problem.ts'
+import { readBody, tooLarge } from './read-body.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Checks that the sender signed these bytes. @throws DecidedError when not. */
-    checkSignature?: (request: FastifyRequest, body: Buffer) => Promise<void>
+    /** For a route without keys: how it recognises the sender of a body. */
+    signature?: BodySignature
   }
   interface FastifyRequest {
-    /** Whether its body passed `checkSignature`. */
+    /** Whether its body passed the check of its signature. */
     isSigned: boolean
+    /** The room of its body, until it is answered. */
+    bodyHold: Hold | null
   }
 }
+
+export interface BodySignature {
+  /**
+   * Checks what shows before the body is read. @returns whether the headers say that the body is signed; a body of which only its
+   * check can tell gets less room. @throws DecidedError when it cannot be signed.
+   */
+  isShown: (request: FastifyRequest) => boolean
+  /** Checks that the sender signed these bytes. @throws DecidedError when not. */
+  check: (request: FastifyRequest, body: Buffer) => Promise<void>
+}
+
+export interface BodyDeps {
+  limits: BodyLimits
+  observer: Pick<GatewayObserver, 'turnedAway'>
+}
+
+/** Anyone can send a signature that is wrong, so these bodies have room of their own, and little of it. */
+const SIGNED_SHARE = 1 / 4
+const UNSHOWN_SHARE = 1 / 16
+/** The largest body of a route with signatures must fit. */
+const SIGNED_BYTES_MIN = 2 * 1024 * 1024
 
 /**
  * Reads bodies as JSON. The beacon of a page can only send text/plain, so that is read as JSON too: with a publishable key, or as long
  * as no keys are used.
  */
-export function parseJsonBodies(app: FastifyInstance): void {
+export function parseJsonBodies(app: FastifyInstance, { limits, observer }: BodyDeps): void {
+  const budgetOf = budgetFinder(limits)
   app.decorateRequest('isSigned', false)
+  app.decorateRequest('bodyHold', null)
+  app.addHook('onSend', (request, _reply, _payload, done) => {
+    request.bodyHold?.release()
+    done()
+  })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(
     ['application/json', 'text/plain'],
-    { parseAs: 'buffer' },
-    async (request: FastifyRequest, body: Buffer) => {
-      if (request.headers['content-type']?.startsWith('text/') && request.apiKey?.isPublishable === false)
-        throw new DecidedError('invalid_request', NOT_JSON)
-      if ((request.headers['content-encoding'] ?? 'identity') !== 'identity') {
-        throw new DecidedError('invalid_request', 'compressed bodies are not read; send it without content-encoding')
-      }
-      const { checkSignature } = request.routeOptions.config
-      await checkSignature?.(request, body)
-      request.isSigned = checkSignature !== undefined
+    async (request: FastifyRequest, payload: IncomingMessage): Promise<unknown> => {
+      refuseEncoding(request)
+      const body = await bodyOf(request, payload, budgetOf(request), observer)
+      const { signature } = request.routeOptions.config
+      await signature?.check(request, body)
+      request.isSigned = signature !== undefined
       return parseJson(body)
     },
   )
+}
+
+function refuseEncoding({ headers, apiKey }: FastifyRequest): void {
+  if (headers['content-type']?.startsWith('text/') && apiKey?.isPublishable === false) {
+    throw new DecidedError('invalid_request', NOT_JSON)
+  }
+  if ((headers['content-encoding'] ?? 'identity') !== 'identity') {
+    throw new DecidedError('invalid_request', 'compressed bodies are not read; send it without content-encoding')
+  }
+}
+
+/** Which budget a body is part of. @throws DecidedError for a body that cannot be signed as its route demands. */
+function budgetFinder(limits: BodyLimits): (request: FastifyRequest) => BodyBudget {
+  const budget = createBodyBudget(limits)
+  const signed = createBodyBudget(shareOf(limits, SIGNED_SHARE))
+  const unshown = createBodyBudget(shareOf(limits, UNSHOWN_SHARE))
+  return (request) => {
+    const { signature } = request.routeOptions.config
+    if (signature === undefined) return budget
+    return signature.isShown(request) ? signed : unshown
+  }
+}
+
+function shareOf({ bytesMax, clientBytesMax }: BodyLimits, share: number): BodyLimits {
+  const part = (bytes: number) => Math.max(SIGNED_BYTES_MIN, bytes * share)
+  return { bytesMax: part(bytesMax), clientBytesMax: part(clientBytesMax * share) }
+}
+
+async function bodyOf(
+  request: FastifyRequest,
+  payload: IncomingMessage,
+  budget: BodyBudget,
+  observer: BodyDeps['observer'],
+): Promise<Buffer> {
+  const { 'content-length': length } = request.headers
+  const declaredBytes = length === undefined ? undefined : Number(length)
+  const bytesMax = request.routeOptions.bodyLimit
+  if (declaredBytes !== undefined && declaredBytes > bytesMax) throw tooLarge(bytesMax)
+  try {
+    request.bodyHold = budget.hold(clientAddress(request.ip), declaredBytes ?? 0)
+    askForBody(payload)
+    return await readBody(payload, { declaredBytes, bytesMax, hold: request.bodyHold })
+  } catch (error) {
+    if (error instanceof DecidedError && error.code === 'unavailable') observer.turnedAway('bodies_full')
+    throw error
+  }
 }
 
 /**

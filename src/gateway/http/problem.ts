@@ -1,7 +1,6 @@
 import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify'
 import { DecidedError, invalidField } from '../../contract/decided-error.ts'
 import { type ErrorBody, STATUS_OF_CODE } from '../../contract/error.ts'
-import { BODY_BYTES_MAX } from '../../contract/interaction.ts'
 import { isUnavailable } from '../../store/database/sql-state.ts'
 
 const RETRY_AFTER_SECONDS = 2
@@ -17,18 +16,16 @@ const MESSAGES: Record<string, string> = {
 /** Answers every error in the contract's shape; its cause goes into the log line of the request. */
 export function answerErrors(app: FastifyInstance): void {
   app.setErrorHandler((error, request, reply) => {
-    const problem = problemOf(error, request.routeOptions.bodyLimit)
+    const problem = problemOf(error)
     request.failure = problem.cause
     return sendProblem(reply, problem)
   })
 }
 
 /** Every error as one of the contract's codes. The message of an unexpected error is hidden from the caller. */
-export function problemOf(error: unknown, bodyBytesMax = BODY_BYTES_MAX): DecidedError {
+export function problemOf(error: unknown): DecidedError {
   if (error instanceof DecidedError) return error
   const { code = '', statusCode = 500 } = error as Partial<FastifyError>
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
-    return new DecidedError('too_large', `the body is over ${bodyBytesMax / 1024 / 1024} MiB`)
   if (statusCode >= 400 && statusCode < 500) {
     return new DecidedError('invalid_request', MESSAGES[code] ?? (error as Error).message)
   }

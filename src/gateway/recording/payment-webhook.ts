@@ -5,7 +5,7 @@ import type { PaymentAdapter } from '../../contract/payment-adapter.ts'
 import { CALLBACKS_MAX, PaymentCallback } from '../../contract/payment.ts'
 import { pathOf, plainMessage } from '../../contract/fields/zod-messages.ts'
 import { messageOf } from '../../contract/thrown.ts'
-import { requireSignature } from '../access/webhook-signature.ts'
+import { requireRecentSignature, requireSignature } from '../access/webhook-signature.ts'
 
 /** The header of callbacks in Footfall's own form. */
 export const SIGNATURE = 'x-signature'
@@ -15,6 +15,23 @@ const ADAPTER_MS_MAX = 5_000
 /** Wrong fields of an answer; the first ones are enough to repair an adapter. */
 const DETAILS_MAX = 20
 const FIELD_CHARACTERS_MAX = 200
+
+/**
+ * Whether the headers of a webhook show a signature; an adapter that does not name its header cannot tell. An adapter's own kind of
+ * signature is known to no other code, so only its presence is checked. @throws DecidedError when it is missing, malformed or old.
+ */
+export function isSignatureShown(
+  { signatureHeader, isSigned }: Pick<PaymentAdapter, 'signatureHeader' | 'isSigned'>,
+  headers: FastifyRequest['headers'],
+): boolean {
+  if (isSigned === undefined) {
+    const name = signatureHeader ?? SIGNATURE
+    requireRecentSignature({ name, header: headers[name], nowMs: Date.now() })
+  } else if (signatureHeader !== undefined && !headers[signatureHeader]) {
+    throw new DecidedError('unauthorized', `the header ${signatureHeader} is needed`)
+  }
+  return isSigned === undefined || signatureHeader !== undefined
+}
 
 /**
  * Checks a provider's signature, in the adapter's way or in Footfall's own.

@@ -4,6 +4,8 @@ import type { PaymentAdapter } from '../../contract/payment-adapter.ts'
 import type { Ingress } from '../../ingress/clients.ts'
 import type { Database } from '../../store/database/connection.ts'
 import type { RateLimits } from '../access/rate-limit.ts'
+import type { BodyLimits } from '../http/body-budget.ts'
+import type { ConnectionLimits } from '../http/connections.ts'
 import type { ReadGate } from '../caching/read-gate.ts'
 import type { GatewayObserver } from '../http/observer.ts'
 import type { Recording } from '../recording/ways.ts'
@@ -35,6 +37,8 @@ export interface GatewaySettings extends ReadLimits {
   /** Proxies whose X-Forwarded-For is believed: addresses and networks, separated by commas. */
   trustedProxies: string | undefined
   rateLimits: RateLimits
+  bodies: BodyLimits
+  connections: ConnectionLimits
   /** The greatest age of the events that a publishable key may send. */
   publishableDaysMax: number
   privacy: Privacy

@@ -7,7 +7,8 @@ import { RecordPaymentRequest, RecordPaymentResponse, SourceSlug } from '../../c
 import type { PaymentAdapter } from '../../contract/payment-adapter.ts'
 import { toWritable } from '../../contract/fields/json.ts'
 import { requireSignature } from '../access/webhook-signature.ts'
-import { adaptedCallbacks, requireAdapterSignature, SIGNATURE } from '../recording/payment-webhook.ts'
+import { adaptedCallbacks, isSignatureShown, requireAdapterSignature, SIGNATURE } from '../recording/payment-webhook.ts'
+import type { BodySignature } from '../http/json-body.ts'
 import { unknownOutcome } from '../recording/unknown-outcome.ts'
 import type { Recording } from '../recording/ways.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
@@ -63,19 +64,25 @@ const RECORD_ADAPTED = {
   },
 }
 
-type CheckSignature = (request: FastifyRequest, body: Buffer) => Promise<void>
-
 /** Both addresses need no key, because the signature of the body is the proof. */
-const signedBy = (checkSignature: CheckSignature) =>
-  ({ bodyLimit: BODY_BYTES_MAX, config: { access: 'open', checkSignature } }) as const satisfies RouteShorthandOptions
+const signedBy = (signature: BodySignature) =>
+  ({ bodyLimit: BODY_BYTES_MAX, config: { access: 'open', signature } }) as const satisfies RouteShorthandOptions
 
 export function paymentRoutes({ recording, paymentWebhooks: { secrets, adapters } }: RouteDeps): RoutePlugin {
   const adapterOf = adapterFinder(adapters)
-  const own = signedBy(async ({ headers }, body) => {
-    if (secrets.length === 0) throw new DecidedError('unavailable', 'payment callbacks are not set up here: PAYMENT_SECRET_FILE')
-    requireSignature({ name: SIGNATURE, header: headers[SIGNATURE], body, secrets, nowMs: Date.now() })
+  const own = signedBy({
+    isShown: ({ headers }) => {
+      if (secrets.length === 0)
+        throw new DecidedError('unavailable', 'payment callbacks are not set up here: PAYMENT_SECRET_FILE')
+      return isSignatureShown({}, headers)
+    },
+    check: async ({ headers }, body) =>
+      requireSignature({ name: SIGNATURE, header: headers[SIGNATURE], body, secrets, nowMs: Date.now() }),
   })
-  const adapted = signedBy(({ params, headers }, body) => requireAdapterSignature(adapterOf(params), headers, body))
+  const adapted = signedBy({
+    isShown: ({ params, headers }) => isSignatureShown(adapterOf(params), headers),
+    check: ({ params, headers }, body) => requireAdapterSignature(adapterOf(params), headers, body),
+  })
   return async (app) => {
     const routes = app.withTypeProvider<ZodTypeProvider>()
     // A request without a body has nothing that could have been checked.

@@ -1,6 +1,9 @@
 import { availableParallelism } from 'node:os'
 import type { ReadLimits } from '../../gateway/routes/deps.ts'
+import type { accessSettings } from './access.ts'
 import { settingsIn, type SettingsOf, wholeNumber } from './setting.ts'
+
+const MEBIBYTE = 1024 * 1024
 
 export const capacitySettings = settingsIn('Capacity', {
   DATABASE_CONNECTIONS: wholeNumber(1, 200)
@@ -31,6 +34,18 @@ export const capacitySettings = settingsIn('Capacity', {
     .default(32)
     .describe('Size of the bodies that wait in the gateway before further requests get 503.')
     .meta({ unit: 'MiB' }),
+  BODIES_MIB_MAX: wholeNumber(16, 4_096)
+    .default(64)
+    .describe('Size of the bodies that arrive at the gateway or wait for their answer before further requests get 503.')
+    .meta({ unit: 'MiB' }),
+  CLIENT_BODIES_MIB_MAX: wholeNumber(16, 4_096)
+    .default(32)
+    .describe('The same for one client address, of IPv6 for its /64.')
+    .meta({ unit: 'MiB' }),
+  CONNECTIONS_MAX: wholeNumber(100, 60_000)
+    .default(4_096)
+    .describe('Connections to the gateway. A further one is closed without an answer, and idle ones with it.')
+    .meta({ unit: 'connections' }),
 })
 
 type CapacitySettings = SettingsOf<typeof capacitySettings>
@@ -47,10 +62,25 @@ export function readLimitsOf(config: CapacitySettings): ReadLimits {
   }
 }
 
+/** How much may arrive at the same time. */
+export function arrivalLimitsOf(config: CapacitySettings & Pick<SettingsOf<typeof accessSettings>, 'TRUSTED_PROXIES'>) {
+  return {
+    bodies: {
+      bytesMax: config.BODIES_MIB_MAX * MEBIBYTE,
+      clientBytesMax: config.CLIENT_BODIES_MIB_MAX * MEBIBYTE,
+    },
+    connections: {
+      connectionsMax: config.CONNECTIONS_MAX,
+      // The connections of a proxy are those of all its clients.
+      clientConnectionsMax: config.TRUSTED_PROXIES === undefined ? config.CONNECTIONS_MAX >> 1 : config.CONNECTIONS_MAX,
+    },
+  }
+}
+
 export function queueLimitsOf(config: CapacitySettings) {
   return {
     flushesMax: config.FLUSHES_MAX,
     queueEventsMax: config.QUEUE_EVENTS_MAX,
-    queueBytesMax: config.QUEUE_MIB_MAX * 1024 * 1024,
+    queueBytesMax: config.QUEUE_MIB_MAX * MEBIBYTE,
   }
 }

@@ -1,7 +1,7 @@
 import type { GatewaySettings } from '../../gateway/routes/deps.ts'
 import { rateLimitsOf } from './access.ts'
 import { isPublic } from './addresses.ts'
-import { readLimitsOf } from './capacity.ts'
+import { arrivalLimitsOf, readLimitsOf } from './capacity.ts'
 import type { Config } from './config.ts'
 import { privacyOf } from './privacy.ts'
 
@@ -12,6 +12,7 @@ export function gatewaySettingsOf(config: Config): GatewaySettings {
     rateLimits: rateLimitsOf(config),
     publishableDaysMax: config.PUBLISHABLE_EVENT_DAYS_MAX,
     privacy: privacyOf(config),
+    ...arrivalLimitsOf(config),
     ...readLimitsOf(config),
   }
 }

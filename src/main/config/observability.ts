@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { httpUrl, settingsIn, type SettingsOf } from './setting.ts'
+import { httpUrl, settingsIn, type SettingsOf, wholeNumber } from './setting.ts'
 
 export const observabilitySettings = settingsIn('Logs and traces', {
   OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl('http://127.0.0.1:4318')
@@ -20,6 +20,12 @@ export const observabilitySettings = settingsIn('Logs and traces', {
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
     .default('info')
     .describe('Lowest level that is logged.'),
+  LOG_MIB_MAX: wholeNumber(8, 1_048_576)
+    .default(256)
+    .describe(
+      'Total size of the logs of npm start. Each has an equal share, half of it for the lines before, in a file of its own (.1).',
+    )
+    .meta({ unit: 'MiB' }),
 })
 
 /** The address for traces, which the standard derives from the base address; undefined when traces are off. */

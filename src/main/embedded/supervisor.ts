@@ -18,6 +18,8 @@ export interface Part {
 export interface Supervisor {
   /** Starts a part and keeps it running until everything stops. */
   keep: (part: Part) => Promise<void>
+  /** Ends a part, which then starts again; nothing for a part that is not kept. */
+  restart: (name: string) => void
   /** Stops all processes, last started first, including starting ones. */
   stop: () => Promise<void>
   /** Kills all processes without waiting. */
@@ -82,6 +84,10 @@ export function createSupervisor(pidFile: string, print: (line: string) => void)
       )
       await launched
     },
+    restart: (name) => {
+      const entry = kept.find(({ part }) => part.name === name)
+      entry?.child?.kill(entry.part.stopSignal)
+    },
     stop: async () => {
       stopping.abort()
       for (const { part, child } of kept.toReversed()) if (child) await stopProcess(child, part.stopSignal)
@@ -101,15 +107,22 @@ interface Pids {
   children: { pid: number; mark: string; signal: NodeJS.Signals }[]
 }
 
-/** Writes a new file and renames it, so that a kill in between leaves the old file intact. */
+/**
+ * Writes a new file and renames it, so that a kill in between leaves the old file intact. On a full disk the old file stays, because a
+ * process that runs is worth more than the way to end it after a kill of this one.
+ */
 function notePids(pidFile: string, kept: readonly Kept[]): void {
   const children = kept.flatMap(({ part, child }) =>
     child?.pid === undefined ? [] : [{ pid: child.pid, mark: part.mark, signal: part.stopSignal }],
   )
   const pids: Pids = { supervisor: process.pid, children }
   rmSync(`${pidFile}.new`, { force: true })
-  writeFileSync(`${pidFile}.new`, JSON.stringify(pids), { mode: 0o600 })
-  renameSync(`${pidFile}.new`, pidFile)
+  try {
+    writeFileSync(`${pidFile}.new`, JSON.stringify(pids), { mode: 0o600 })
+    renameSync(`${pidFile}.new`, pidFile)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
+  }
 }
 
 function readPids(pidFile: string): Pids | undefined {

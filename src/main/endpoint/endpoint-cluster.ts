@@ -2,6 +2,7 @@ import cluster, { type Worker } from 'node:cluster'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { exitOf, stopProcess } from '../embedded/process.ts'
+import { noticeIn, sendNotice } from '../embedded/notice.ts'
 
 const RESTART_MS_MIN = 200
 const RESTART_MS_MAX = 10_000
@@ -39,6 +40,8 @@ export async function keepProcesses(count: number, log: Logger): Promise<KeptPro
     })
     const ready = new Promise<true>((resolve) => {
       worker.on('message', (message) => {
+        const notice = noticeIn(message)
+        if (notice !== undefined) sendNotice(notice)
         if (message !== READY) return
         serving.add(worker)
         resolve(true)

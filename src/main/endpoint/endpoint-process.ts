@@ -16,6 +16,7 @@ import { handlerTimes } from '../metrics/handler-times.ts'
 import { serviceMetrics } from '../metrics/services.ts'
 import { databaseUrlOf } from '../database/with-database.ts'
 import { releaseName } from '../release/release.ts'
+import { createFullDiskWatch } from './full-disk.ts'
 import { serveEndpoint } from './serve-endpoint.ts'
 import { startTracing } from '../tracing/start.ts'
 
@@ -71,6 +72,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
       identityKeys: identityKeysOf(config),
       release: await releaseName(),
       log,
+      onError: createFullDiskWatch(log),
       hooks: [...tracing.hooks, handlerTimes(registry)],
     },
   )

@@ -33,6 +33,8 @@ export interface EndpointOptions {
   identityKeys?: string[]
   /** Name of the release in Restate's answers about its services. */
   release?: string
+  /** Called with each error that the log has. */
+  onError?: (error: unknown) => void
   /** Wrapped around every attempt and every step; the first hook is the outermost. */
   hooks?: HooksProvider[]
 }
@@ -48,7 +50,7 @@ export async function serveEndpoint(deps: Deps, options: EndpointOptions): Promi
   const handler = createEndpointHandler({
     services: Object.values(SERVICES).map((service) => ({ ...service(deps), metadata: { [RELEASE]: release } })),
     defaultServiceOptions: { hooks },
-    logger: toPino(options.log),
+    logger: toPino(options.log, options.onError),
     ...(identityKeys.length > 0 && { identityKeys }),
   })
   const server = createServer(handler)
@@ -83,12 +85,13 @@ export async function serveEndpoint(deps: Deps, options: EndpointOptions): Promi
  * Writes Restate's log lines with fields instead of sentences, and drops the lines that a handler repeats on replay. The start
  * and end of every invocation are logged at debug, because there are thousands per second.
  */
-function toPino(log: Logger): LoggerTransport {
+function toPino(log: Logger, onError: (error: unknown) => void = () => undefined): LoggerTransport {
   return (meta, message, ...rest) => {
     const fromHandler = meta.source === 'USER'
     if (meta.replaying && fromHandler) return
     const { invocationId, invocationTarget } = meta.context ?? {}
     const err = rest.find((detail) => detail instanceof Error)
+    if (err !== undefined) onError(err)
     const details = rest.filter((detail) => detail !== err)
     const fields = { invocationId, invocationTarget, err, detail: details.length > 0 ? details : undefined }
     log[meta.level === 'info' && !fromHandler ? 'debug' : meta.level](fields, String(message))

@@ -41,6 +41,11 @@ export function isMissingPartition(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.code === '23514' && error.constraint === undefined
 }
 
+/** Whether PostgreSQL could not write because its disk is full. Reads the causes of an error too. */
+export function isDiskFull(error: unknown): boolean {
+  return sqlState(error) === '53100' || (error instanceof Error && error.cause !== undefined && isDiskFull(error.cause))
+}
+
 /** Whether PostgreSQL ended this transaction because it and another one waited for each other. */
 export function isDeadlock(error: unknown): boolean {
   return sqlState(error) === '40P01'

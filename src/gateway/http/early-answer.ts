@@ -1,0 +1,123 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+
+/**
+ * What is dropped of a body that was answered before all of it had arrived, in bytes and in time; then its connection is cut. A client
+ * that reads only when it has sent everything gets its answer up to there. 32 MiB are twice the largest body.
+ */
+const REST_BYTES_MAX = 32 * 1024 * 1024
+const REST_MS_MAX = 5_000
+
+/** The last request of each connection that was answered before all of it had arrived. */
+const answeredEarly = new WeakMap<Socket, IncomingMessage>()
+
+/** Requests whose sender waits with the body until it is asked for. */
+const waitingSenders = new WeakMap<IncomingMessage, ServerResponse>()
+
+/**
+ * Keeps a connection open after an early answer until the rest of the body has arrived, and drops it. Closed at once, the kernel would
+ * reset the connection while the client still sends, and the answer would be lost.
+ */
+export function dropRests(app: FastifyInstance): void {
+  // Expectations other than 100-continue are ignored; Node would answer 417.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
+  app.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    waitingSenders.set(request, response)
+    app.server.emit('request', request, response)
+  })
+  app.addHook('onSend', ({ raw }, reply, _payload, done) => {
+    if (!raw.complete && hasBody(raw)) {
+      // The body may come although it was not asked for, or not. What follows cannot be told apart.
+      if (waitingSenders.has(raw)) reply.header('connection', 'close')
+      else if (!isEndless(raw)) reply.removeHeader('connection')
+      closeAfter(raw)
+    }
+    done()
+  })
+  app.addHook('onResponse', async ({ raw }) => {
+    // An injected request has no connection.
+    if (!raw.complete && raw.socket instanceof Socket && !raw.socket.destroyed) dropRest(raw)
+  })
+}
+
+/** Asks a sender that waits for its body. */
+export function askForBody(request: IncomingMessage): void {
+  waitingSenders.get(request)?.writeContinue()
+  waitingSenders.delete(request)
+}
+
+/** Whether the last answer on a connection was to a request that has not arrived as a whole. */
+export function isAnsweredEarly(socket: Socket): boolean {
+  return answeredEarly.get(socket)?.complete === false
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+}
+
+/** Whether a body will be cut off: Fastify then announces the end of the connection. */
+function isEndless({ headers }: IncomingMessage): boolean {
+  return Number(headers['content-length'] ?? 0) > REST_BYTES_MAX
+}
+
+/** Makes Node close the connection after the whole request, when it would close it after the answer. */
+function closeAfter(request: IncomingMessage): void {
+  const { socket } = request
+  socket.destroySoon = () => {
+    Reflect.deleteProperty(socket, 'destroySoon')
+    if (request.complete || socket.destroyed) socket.destroySoon()
+    else request.once('end', () => socket.destroySoon())
+  }
+}
+
+/**
+ * Bodies of which a turn of the event loop drops one chunk (64 KiB) each. Left to itself, Node reads 2 MiB of each connection before it
+ * looks at the next one, so that some hundred senders of refused bodies held up every other request for seconds.
+ */
+const CHUNKS_AT_ONCE = 64
+
+/** Connections whose next chunk waits to be dropped. Nothing is read of them, so that nothing is held. */
+const dropping = new Set<Socket>()
+let isScheduled = false
+
+function dropRest(request: IncomingMessage): void {
+  const { socket } = request
+  answeredEarly.set(socket, request)
+  let bytes = 0
+  const timer = setTimeout(() => socket.destroy(), REST_MS_MAX)
+  request.once('close', () => {
+    clearTimeout(timer)
+    dropping.delete(socket)
+  })
+  request.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+    if (bytes > REST_BYTES_MAX) socket.destroy()
+    else waitForTurn(socket)
+  })
+  request.once('end', () => socket.resume())
+  request.resume()
+}
+
+function waitForTurn(socket: Socket): void {
+  socket.pause()
+  dropping.add(socket)
+  schedule()
+}
+
+function schedule(): void {
+  if (isScheduled || dropping.size === 0) return
+  isScheduled = true
+  setImmediate(dropChunks)
+}
+
+function dropChunks(): void {
+  isScheduled = false
+  let places = CHUNKS_AT_ONCE
+  for (const socket of dropping) {
+    if (places-- === 0) break
+    dropping.delete(socket)
+    socket.resume()
+  }
+  schedule()
+}
