@@ -2,6 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Answer, answerReader } from '../bench/client/answer.ts'
 import { latencyOf } from '../bench/client/latency.ts'
+import { longestWaitFor } from '../bench/ingest/during-ingest.ts'
 import { agesOf } from '../bench/items/probes.ts'
 import { render, type SavedRow } from '../bench/measure/results.ts'
 
@@ -55,4 +56,21 @@ test('a row that was not run keeps its lines', () => {
   const lines = render(['one', 'two'], [saved], old).split('\n')
   expect(lines[0]).toContain('2 × C, 4 GiB, K, Node N, PostgreSQL P, Restate R')
   expect(lines.slice(-2)).toEqual(['| `one` | old |', '| `two` | new | **12.3 ms** | ≤ 10 ms: missed | of it |'])
+})
+
+describe('the waits for a process', () => {
+  const wait = (process: number, held: string, queue: string) =>
+    `LOG:  process ${process} still waiting for AccessShareLock on relation 1 of database 2 after 5.1 ms
+DETAIL:  Process holding the lock: ${held}. Wait queue: ${queue}.\n`
+  const acquired = (process: number, ms: number) =>
+    `LOG:  process ${process} acquired AccessShareLock on relation 1 of database 2 after ${ms} ms\n`
+
+  test.each([
+    ['for a lock that it holds', '7', '20, 30', 9.5],
+    ['behind it in the queue', '40', '7, 20, 30', 9.5],
+    ['before it in the queue', '40', '20, 30, 7', 0],
+    ['without it', '40', '20, 30', 0],
+  ])('a wait %s', (_where, held, queue, expected) => {
+    expect(longestWaitFor(7, wait(30, held, queue) + acquired(30, 9.5))).toBe(expected)
+  })
 })

@@ -109,15 +109,19 @@ async function timeOf(db: Database, { beganAt, endedAt, restedUntil }: Done): Pr
   return { workMs: endedAt - beganAt, workEvents, restMs: restedUntil - endedAt, restEvents }
 }
 
-/** The longest logged wait for a lock that this process held when the wait was logged; 0 without any. */
+/** The longest logged wait for a lock that this process held, or waited for first, when the wait was logged; 0 without any. */
 export function longestWaitFor(holder: number, log: string): number {
   let longestMs = 0
   const waiters = new Set<string>()
   let logged: string | undefined
   for (const line of log.split('\n')) {
     logged = /process (\d+) still waiting for/.exec(line)?.[1] ?? logged
-    const held = /Process(?:es)? holding the lock: ([\d, ]+)\./.exec(line)?.[1]
-    if (logged !== undefined && held?.split(', ').includes(String(holder))) waiters.add(logged)
+    const [, held, queue] = /Process(?:es)? holding the lock: ([\d, ]+)\. Wait queue: ([\d, ]*)\./.exec(line) ?? []
+    if (logged !== undefined && held !== undefined) {
+      const queued = queue!.split(', ')
+      const before = queued.slice(0, queued.indexOf(logged))
+      if ([...held.split(', '), ...before].includes(String(holder))) waiters.add(logged)
+    }
     const [, waiter, ms] = /process (\d+) acquired .* after ([\d.]+) ms/.exec(line) ?? []
     if (waiter !== undefined && waiters.delete(waiter)) longestMs = Math.max(longestMs, Number(ms))
   }

@@ -53,7 +53,7 @@ async function filledDatabase({ postgres }: BenchStack, month: Month, events: nu
       select ${`${month}-01`}::timestamptz, ${`${month}-28`}::timestamptz, ${BATCH_EVENTS}::int, 'fill ' || n, sha256(n::text::bytea), now(), now()
       from generate_series(1, ${events / BATCH_EVENTS}::int) n`.execute(unlimited)
     await sql`
-      insert into ${sql.table(partitionOf('interaction', month))} (occurred_at, batch_id, event_id, is_category, event_type, ref_id, account_id)
+      insert into log_month.${sql.table(partitionOf('interaction', month))} (occurred_at, batch_id, event_id, is_category, event_type, ref_id, account_id)
       select ${`${month}-01`}::timestamptz + n * (interval '28 days' / ${events}::int), 1 + n / ${BATCH_EVENTS}::int, gen_random_uuid(), false, 'view',
         'p-' || 1 + floor(random() * 50000)::int, 'u-' || 1 + floor(random() * 100000)::int
       from generate_series(0, ${events - 1}::int) n`.execute(unlimited)
