@@ -34,6 +34,8 @@ export interface RetentionSettings {
   retentionDays: number | undefined
   /** How long counts per hour are kept before they become counts per day. */
   rollUpAfterDays: number | undefined
+  /** How long rejected events are kept. */
+  rejectedDays: number
 }
 
 /** Periodic work. */

@@ -7,6 +7,7 @@ import type { LogRow, NewRejection } from '../../src/admission/rows.ts'
 import { judgeSearches } from '../../src/admission/search.ts'
 import type { CreateInteractionResponse } from '../../src/contract/interaction.ts'
 import type { KindWith } from '../../src/contract/kinds.ts'
+import { KEPT_SHORT_HEADER, keptShortIn } from '../../src/contract/rejected.ts'
 import { type InsertBatch, type RecordedBatchResult, recordRows } from '../../src/store/log/batch.ts'
 import { type Call, eventIdFor } from '../../src/store/log/call.ts'
 import { INTERACTIONS } from '../../src/store/log/interaction.ts'
@@ -27,7 +28,11 @@ interface CheckedItems {
   record: (deps: Deps, call: Call, replayOf?: ReplayOf) => Promise<Omit<RecordedBatchResult, 'isNew'>>
 }
 
-type CheckItems = (items: readonly unknown[], nowMs: number, newEventId: NewEventId) => CheckedItems
+type CheckItems = (items: readonly unknown[], nowMs: number, newEventId: NewEventId, keptShort?: KeptShort) => CheckedItems
+
+/** The positions of items of which little is kept when they are rejected. */
+type KeptShort = ReadonlySet<number>
+const NONE: KeptShort = new Set()
 
 /** How the items of each kind are checked and recorded. */
 export const RECORDINGS: Record<KindWith<'isBatched'>, CheckItems> = {
@@ -39,8 +44,9 @@ function recordingOf<Row extends LogRow>(
   judge: (items: readonly unknown[], nowMs: number, newEventId: NewEventId) => Judged<Row>,
   table: LogTable<Row>,
 ): CheckItems {
-  return (items, nowMs, newEventId) => {
-    const { rows, rejections } = judge(items, nowMs, newEventId)
+  return (items, nowMs, newEventId, keptShort = NONE) => {
+    const { rows, rejections: judged } = judge(items, nowMs, newEventId)
+    const rejections = judged.map((rejection) => ({ ...rejection, isKeptShort: keptShort.has(rejection.index) }))
     const record: CheckedItems['record'] = async (deps, call, replayOf) => {
       const insert: InsertBatch<Row> | undefined = replayOf && insertReplayOf(replayOf)
       const { isNew, ...recorded } = await recordRows(deps.db, table, call, rows, rejections, insert)
@@ -66,7 +72,8 @@ export async function recordCall(
   const call = checkedCall(ctx)
   const stripped = items.map((item) => withPrivacy(item, deps.privacy))
   const newEventId: NewEventId = (index, timeMs) => eventIdFor(call, index, timeMs)
-  const { rejections, record } = RECORDINGS[kind](stripped, await ctx.date.now(), newEventId)
+  const keptShort = keptShortIn(ctx.request().headers.get(KEPT_SHORT_HEADER))
+  const { rejections, record } = RECORDINGS[kind](stripped, await ctx.date.now(), newEventId, keptShort)
   const recorded = await ctx.run('record the batch', async () => journalled(await record(deps, call)))
   fanOut(ctx, kind, recorded)
   return recordedAnswer({ ...recorded, rejected: [...rejections, ...recorded.refused] })

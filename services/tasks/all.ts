@@ -1,6 +1,7 @@
 import type { TaskName } from '../../src/contract/schedule.ts'
 import type { Task } from '../handler/deps.ts'
 import { DROP_BUCKETS } from './drop-buckets.ts'
+import { DROP_REJECTED } from './drop-rejected.ts'
 import { MAKE_PARTITIONS } from './make-partitions.ts'
 import { REFRESH_POPULARITY } from './refresh-popularity.ts'
 import { REFRESH_REPORTS } from './refresh-reports.ts'
@@ -19,4 +20,5 @@ export const TASKS = {
   'refresh-reports': REFRESH_REPORTS,
   'watch-runs': WATCH_RUNS,
   'drop-buckets': DROP_BUCKETS,
+  'drop-rejected': DROP_REJECTED,
 } satisfies Record<TaskName, Task>

@@ -21,4 +21,6 @@ export interface Rejection extends ItemProblem {
 /** A rejection with the item as it was sent. */
 export interface NewRejection extends Rejection {
   item: unknown
+  /** Whether little of the item is kept, because its sender has a publishable key. */
+  isKeptShort?: boolean
 }

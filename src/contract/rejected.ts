@@ -33,7 +33,11 @@ export const RejectedInteraction = z.object({
   code: z.string().describe('invalid, too_old, in_future or refused.'),
   field: z.string().nullable(),
   message: z.string(),
-  item: z.unknown().describe('The item as it was sent; its text if it is not JSON.'),
+  item: z.unknown().describe('The item as it was sent; its text if it is not JSON, or was cut.'),
+  cut_from_bytes: z
+    .int()
+    .nullable()
+    .describe('The size of an item of which only the first 32 KiB are kept: it cannot be replayed. null for a whole item.'),
   replayed_at: z.iso.datetime().nullable().describe('When it was replayed; null before that.'),
 })
 export type RejectedInteraction = z.infer<typeof RejectedInteraction>
@@ -63,6 +67,7 @@ export const RejectedResponse = z
             field: 'ref_id',
             message: 'is missing',
             item: { session_id: 's-1', event_type: 'view', ref_type: 'Product' },
+            cut_from_bytes: null,
             replayed_at: null,
           },
         ],
@@ -71,6 +76,17 @@ export const RejectedResponse = z
     ],
   })
 export type RejectedResponse = z.infer<typeof RejectedResponse>
+
+/**
+ * The header of a call of a recording handler that names, with commas between them, the positions of items of which little is kept when
+ * they are rejected: those that came with a publishable key. A header, because it must not be part of what identifies the call.
+ */
+export const KEPT_SHORT_HEADER = 'footfall-kept-short'
+
+/** The positions in the header; none without it. */
+export function keptShortIn(header: string | undefined): ReadonlySet<number> {
+  return new Set((header ?? '').split(',').filter(Boolean).map(Number))
+}
 
 const KEPT = kindsWith('isKeptWhenRejected').map((kind) => KINDS[kind])
 const KEPT_NOUNS = new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(KEPT.map(({ noun }) => noun))
@@ -111,6 +127,7 @@ export const rejectedHandlers = {
     input: ReplayRejectedRequest,
     output: ReplayRejectedResponse,
     isForOperators: true,
-    description: 'Sends a rejected event again, once: 409 if it was replayed before, 404 if it does not exist.',
+    description:
+      'Sends a rejected event again, once: 409 if it was replayed before or is not kept whole, 404 if it does not exist.',
   }),
 }

@@ -11,6 +11,7 @@ export const TASK_NAMES = [
   'refresh-reports',
   'watch-runs',
   'drop-buckets',
+  'drop-rejected',
 ] as const
 export type TaskName = (typeof TASK_NAMES)[number]
 

@@ -26,6 +26,8 @@ export interface ReadOptions {
 export interface CallOptions extends ReadOptions {
   /** A random one when undefined. */
   idempotencyKey?: string | undefined
+  /** Further headers, which the handler sees. */
+  headers?: Readonly<Record<string, string>> | undefined
   /** Instead of a deadline. Several calls with one signal share its deadline. */
   signal?: AbortSignal
 }
@@ -99,10 +101,13 @@ export function createIngress({ url, deadlineMs = ANSWER_MS_MAX, operatorToken }
     signal: AbortSignal.timeout(options.deadlineMs ?? deadlineMs),
     headers: headersFor(handler),
   })
-  const callOptions = (handler: HandlerDescriptor, { signal, idempotencyKey = randomUUID(), ...options }: CallOptions = {}) => ({
-    ...(signal === undefined ? readOptions(handler, options) : { signal, headers: headersFor(handler) }),
-    idempotencyKey,
-  })
+  const callOptions = (
+    handler: HandlerDescriptor,
+    { signal, idempotencyKey = randomUUID(), headers, ...options }: CallOptions = {},
+  ) => {
+    const usual = signal === undefined ? readOptions(handler, options) : { signal, headers: headersFor(handler) }
+    return { ...usual, headers: { ...headers, ...usual.headers }, idempotencyKey }
+  }
   /** The SDK ignores the key of a service, so that one way serves services and objects. */
   const clientOf = <H extends Handlers, N extends keyof H>(api: Api<H>, { key = '' }: ReadOptions = {}) =>
     connection.client(api as ObjectDescriptor<string, H>, key) as unknown as Methods<N, InferOutput<H[N]>>

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { CreateInteractionResponse } from '../contract/interaction.ts'
 import { KINDS, type KindWith } from '../contract/kinds.ts'
 import { analyticApi } from '../contract/services.ts'
+import { KEPT_SHORT_HEADER } from '../contract/rejected.ts'
 import type { CallOptions, Ingress } from './clients.ts'
 
 /** A CreateInteractionRequest, a RecordSearchesRequest or a RecordEventsRequest as JSON. */
@@ -35,15 +36,20 @@ export async function recordedOrPaced(recorded: Promise<unknown>): Promise<void>
 /** The kinds whose calls are answered as a whole; payments are answered one by one. */
 export type BatchAnswered = KindWith<'isAnsweredAsBatch'>
 
+export interface RecordOptions extends Omit<CallOptions, 'headers'> {
+  /** The positions of items of which little is kept when they are rejected. */
+  keptShort?: readonly number[] | undefined
+}
+
 /** Hands events of one kind to Restate. The options are those of one call; a repeated call runs once. */
 export interface Recorder {
   kind: BatchAnswered
   /** How long to wait for an answer, retries included. */
   deadlineMs: number
   /** Resolves when the events are recorded. */
-  record: (body: EventsBody, options?: CallOptions) => Promise<CreateInteractionResponse>
+  record: (body: EventsBody, options?: RecordOptions) => Promise<CreateInteractionResponse>
   /** Resolves as soon as Restate has the events; `isNew` is false when it had a call with this key before. */
-  submit: (body: EventsBody, options?: CallOptions) => Promise<{ invocationId: string; isNew: boolean }>
+  submit: (body: EventsBody, options?: RecordOptions) => Promise<{ invocationId: string; isNew: boolean }>
 }
 
 export function createRecorder(ingress: Ingress, kind: BatchAnswered): Recorder {
@@ -51,7 +57,11 @@ export function createRecorder(ingress: Ingress, kind: BatchAnswered): Recorder 
   return {
     kind,
     deadlineMs: ingress.deadlineMs,
-    record: (body, options) => ingress.callWithJson(analyticApi, handler, body, options),
-    submit: (body, options) => ingress.sendWithJson(analyticApi, handler, body, options),
+    record: (body, options) => ingress.callWithJson(analyticApi, handler, body, callOptions(options)),
+    submit: (body, options) => ingress.sendWithJson(analyticApi, handler, body, callOptions(options)),
   }
+}
+
+function callOptions({ keptShort = [], ...options }: RecordOptions = {}): CallOptions {
+  return keptShort.length === 0 ? options : { ...options, headers: { [KEPT_SHORT_HEADER]: keptShort.join(',') } }
 }

@@ -288,6 +288,7 @@ test('a deploy starts tasks that are on, stops tasks that are off, and REST list
     startSchedules(createIngress({ url: stack.ingressUrl }), {
       retentionDays,
       rollUpAfterDays: undefined,
+      rejectedDays: 90,
     } satisfies RetentionSettings)
   const gateway = await startGateway(database.url, stack)
   const list = async () => {

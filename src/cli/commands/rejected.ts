@@ -4,6 +4,7 @@ import { countOpenRejected, rejectedInteraction, rejectedPage } from '../../stor
 import { readConfig } from '../../main/config/config.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 import { wholeNumber } from './whole-number.ts'
+import { dropCommand } from './rejected-drop.ts'
 import { rejectedKey, replayCommand } from './rejected-replay.ts'
 import { StartError } from '../../main/config/start-error.ts'
 import { print, printJson, printTable } from '../terminal/output.ts'
@@ -12,10 +13,11 @@ const MESSAGE_CHARACTERS_MAX = 80
 
 export function rejectedCommand(): Command {
   return new Command('rejected')
-    .description('List rejected events, show why they were rejected, and replay them.')
+    .description('List rejected events, show why they were rejected, replay them, and delete them.')
     .addCommand(listCommand())
     .addCommand(showCommand())
     .addCommand(replayCommand())
+    .addCommand(dropCommand())
 }
 
 function listCommand(): Command {
@@ -52,8 +54,12 @@ function showCommand(): Command {
     })
 }
 
-function lineOf({ id, received_at, code, field, message, replayed_at }: RejectedInteraction, all: boolean) {
+function lineOf(
+  { id, received_at, code, field, message, cut_from_bytes: cutFromBytes, replayed_at }: RejectedInteraction,
+  all: boolean,
+) {
   const short = message.length > MESSAGE_CHARACTERS_MAX ? `${message.slice(0, MESSAGE_CHARACTERS_MAX)}…` : message
-  const line = { id, received_at, code, field: field ?? '', message: short }
+  const cut = cutFromBytes === null ? '' : ` (cut from ${cutFromBytes} bytes, cannot be replayed)`
+  const line = { id, received_at, code, field: field ?? '', message: short + cut }
   return all ? { ...line, replayed_at: replayed_at ?? '' } : line
 }

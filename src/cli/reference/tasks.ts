@@ -10,8 +10,9 @@ const INTRO = `Footfall runs these tasks by the clock ([schedules](operating.md#
 const SETTING_OF: Record<keyof RetentionSettings, keyof Config> = {
   retentionDays: 'RETENTION_DAYS',
   rollUpAfterDays: 'ROLL_UP_AFTER_DAYS',
+  rejectedDays: 'REJECTED_DAYS',
 }
-const NO_SETTINGS: RetentionSettings = { retentionDays: undefined, rollUpAfterDays: undefined }
+const NO_SETTINGS: RetentionSettings = { retentionDays: undefined, rollUpAfterDays: undefined, rejectedDays: 1 }
 
 /** Every periodic task. */
 export function tasksPage(): string {

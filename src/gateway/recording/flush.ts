@@ -1,4 +1,4 @@
-import { bodyOfItems, type EventsBody, type ItemsJson } from '../../ingress/recorder.ts'
+import { bodyOfItems, type EventsBody, type ItemsJson, type RecordOptions } from '../../ingress/recorder.ts'
 import { isRefusedCall } from '../../ingress/refusal.ts'
 import type { GatewayObserver } from '../http/observer.ts'
 import { type contextOfRequest, inFlushSpan } from '../http/tracing.ts'
@@ -14,6 +14,8 @@ export const FLUSH_BYTES_MAX = 1024 * 1024
 export interface RequestEvents {
   json: ItemsJson
   count: number
+  /** The positions of items of which little is kept when they are rejected. */
+  keptShort?: readonly number[] | undefined
   /** Its connection: the requests of one connection are recorded in the order in which they came. */
   connection: object
 }
@@ -28,7 +30,7 @@ export interface FlushOptions<Answer, Part> {
   /** The name of the list in the body of a call. */
   list: string
   /** Records events in one durable call; safe to repeat, because every event has its identity. */
-  send: (body: EventsBody) => Promise<Sent<Answer>>
+  send: (body: EventsBody, options: Pick<RecordOptions, 'keptShort'>) => Promise<Sent<Answer>>
   /** Each request's part of the answer, in the order of the group. */
   partsOf: (group: readonly Pick<RequestEvents, 'count'>[], answer: Answer) => Part[]
   observer: Pick<GatewayObserver, 'flushed'>
@@ -93,7 +95,7 @@ export async function sendOrHalve<Answer, Part>(
     const attributes = { 'footfall.requests': group.length, 'footfall.events': events }
     const contexts = group.map((request) => request.context)
     const items = group.map((request) => request.json)
-    const send = () => options.send(bodyOfItems(items, options.list))
+    const send = () => options.send(bodyOfItems(items, options.list), { keptShort: keptShortOf(group) })
     const { answer, nextAllowed } = await inFlushSpan(contexts, attributes, send)
     const parts = options.partsOf(group, answer)
     observe(true)
@@ -109,4 +111,14 @@ export async function sendOrHalve<Answer, Part>(
     }
     for (const request of group) request.reject(error)
   }
+}
+
+/** The positions in the call of all items of which little is kept. */
+function keptShortOf(group: readonly RequestEvents[]): number[] {
+  let offset = 0
+  return group.flatMap(({ count, keptShort = [] }) => {
+    const start = offset
+    offset += count
+    return keptShort.map((position) => start + position)
+  })
 }

@@ -10,6 +10,8 @@ import { TOO_LARGE } from './unknown-outcome.ts'
 export interface OwnCall {
   body: EventsBody
   key: string
+  /** The positions of items of which little is kept when they are rejected. */
+  keptShort?: readonly number[] | undefined
 }
 
 export interface OwnCalls {
@@ -30,9 +32,9 @@ export interface OwnCallDeps {
 
 export function createOwnCalls({ db, recorder, gate, submitGate }: OwnCallDeps): OwnCalls {
   /** All calls of a request share one deadline. */
-  const begin = async ({ body, key }: OwnCall) => {
+  const begin = async ({ body, key, keptShort }: OwnCall) => {
     const signal = AbortSignal.timeout(recorder.deadlineMs)
-    const options = { signal, idempotencyKey: key }
+    const options = { signal, idempotencyKey: key, keptShort }
     const { invocationId, isNew } = await recorder.submit(body, options)
     const answer = async () => {
       const recorded = await recorder.record(body, options)

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { storableItems, withEventIds } from '../../admission/event-identity.ts'
+import { KEPT_SHORT_BYTES_MAX } from '../../admission/kept-item.ts'
 import type { Privacy } from '../../admission/privacy.ts'
 import { ageProblem } from '../../admission/time-problem.ts'
 import { DecidedError } from '../../contract/decided-error.ts'
@@ -14,6 +15,9 @@ import type { RequestEvents } from './flush.ts'
 import { NOTHING_RECORDED, type SplitItems, splitItems, wholeAnswer } from './split-items.ts'
 import { TOO_LARGE, unknownOutcome } from './unknown-outcome.ts'
 import type { Recording, RecordingWays } from './ways.ts'
+
+/** Of UTF-8, for a UTF-16 unit. */
+const BYTES_PER_CHARACTER_MAX = 3
 
 export interface RecordingDeps {
   recording: Pick<Recording, 'ways'>
@@ -77,7 +81,8 @@ export async function recordRequest(
   const identified = key === undefined ? withEventIds(stored, Date.now()) : { events: stored, assigned: [] }
   // Text takes a fifth of the memory of objects, and many requests may wait.
   const json = JSON.stringify(identified.events).slice(1, -1)
-  const events: EventsText = { kind, json, count: identified.events.length, key, connection: request.raw.socket }
+  const keptShort = request.apiKey?.isPublishable ? largeItemsOf(identified.events, json.length) : undefined
+  const events: EventsText = { kind, json, keptShort, count: identified.events.length, key, connection: request.raw.socket }
   try {
     // A 202 could not name the rejected items, which are not kept either.
     if (prefersAsync(request) && split.rejected.length === 0) {
@@ -101,6 +106,12 @@ function splitItemsOf({ apiKey }: FastifyRequest, items: readonly unknown[], day
   return splitItems(items, (item) => (apiKey?.isPublishable ? ageProblem(item, daysMax, nowMs) : undefined))
 }
 
+/** The positions of items that are kept whole only if their sender has a secret key. */
+function largeItemsOf(items: readonly unknown[], charactersOfAll: number): number[] {
+  if (charactersOfAll <= KEPT_SHORT_BYTES_MAX / BYTES_PER_CHARACTER_MAX) return []
+  return items.flatMap((item, index) => (Buffer.byteLength(JSON.stringify(item)) > KEPT_SHORT_BYTES_MAX ? [index] : []))
+}
+
 interface EventsText extends RequestEvents {
   kind: BatchAnswered
   /** The caller's idempotency key, if it has one. */
@@ -111,14 +122,14 @@ async function record({ groupCommit, ownCalls }: RecordingWays, { key, ...events
   if (events.count === 0) return { answer: NOTHING_RECORDED, isNew: true }
   return key === undefined
     ? { answer: await groupCommit.record(events), isNew: true }
-    : ownCalls.record({ body: bodyOf(events), key })
+    : ownCalls.record({ body: bodyOf(events), key, keptShort: events.keptShort })
 }
 
 function submit({ groupSubmit, ownCalls }: RecordingWays, { key, ...events }: EventsText): Promise<string> {
   const body = bodyOf(events)
   // Checked here, because the caller has its answer before the handler checks it.
   if (body.length > BODY_BYTES_MAX) throw new DecidedError('too_large', TOO_LARGE)
-  return key === undefined ? groupSubmit.record(events) : ownCalls.submit({ body, key })
+  return key === undefined ? groupSubmit.record(events) : ownCalls.submit({ body, key, keptShort: events.keptShort })
 }
 
 function bodyOf({ kind, json }: Pick<EventsText, 'kind' | 'json'>): EventsBody {

@@ -4,15 +4,16 @@ import { KINDS } from '../../contract/kinds.ts'
 import type { RecordPaymentResponse, RecordPaymentsResponse } from '../../contract/payment.ts'
 import { analyticApi } from '../../contract/services.ts'
 import type { Ingress } from '../../ingress/clients.ts'
-import { type EventsBody, recordedOrPaced, type Recorder } from '../../ingress/recorder.ts'
+import { type EventsBody, recordedOrPaced, type Recorder, type RecordOptions } from '../../ingress/recorder.ts'
 import type { RequestEvents } from './flush.ts'
 
+type SendOptions = Pick<RecordOptions, 'keptShort'>
 type Group = readonly Pick<RequestEvents, 'count'>[]
 
 /** Records the events, and answers when they are recorded. */
 export function recordsOf(recorder: Recorder) {
   return {
-    send: async (body: EventsBody) => ({ answer: await recorder.record(body) }),
+    send: async (body: EventsBody, { keptShort }: SendOptions) => ({ answer: await recorder.record(body, { keptShort }) }),
     partsOf: answersOf,
     list: KINDS[recorder.kind].list,
   }
@@ -21,8 +22,8 @@ export function recordsOf(recorder: Recorder) {
 /** Answers as soon as Restate has the events. The next call still waits until they are recorded, for 1 s at most. */
 export function submissionsOf(recorder: Recorder) {
   return {
-    send: async (body: EventsBody) => {
-      const options = { idempotencyKey: randomUUID() }
+    send: async (body: EventsBody, { keptShort }: SendOptions) => {
+      const options = { idempotencyKey: randomUUID(), keptShort }
       const { invocationId } = await recorder.submit(body, options)
       return { answer: invocationId, nextAllowed: recordedOrPaced(recorder.record(body, options)) }
     },

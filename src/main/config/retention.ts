@@ -14,8 +14,12 @@ export const retentionSettings = settingsIn('Retention', {
       'Counts per hour become counts per day at this age; never when absent. At least 400, so that no window of up to 365 days includes them.',
     )
     .meta({ unit: 'days' }),
+  REJECTED_DAYS: wholeNumber(1, 36_500)
+    .default(90)
+    .describe('Rejected events are deleted at this age, replayed or not.')
+    .meta({ unit: 'days' }),
 })
 
 export function retentionOf(config: SettingsOf<typeof retentionSettings>): RetentionSettings {
-  return { retentionDays: config.RETENTION_DAYS, rollUpAfterDays: config.ROLL_UP_AFTER_DAYS }
+  return { retentionDays: config.RETENTION_DAYS, rollUpAfterDays: config.ROLL_UP_AFTER_DAYS, rejectedDays: config.REJECTED_DAYS }
 }

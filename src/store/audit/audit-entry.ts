@@ -32,6 +32,7 @@ export type AuditAction =
   | 'weights.change'
   | 'source.change'
   | 'rejected.replay'
+  | 'rejected.drop'
   | 'run.request'
   | 'run.start'
   | 'run.complete'

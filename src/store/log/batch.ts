@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { keptItemOf } from '../../admission/kept-item.ts'
 import { type Kind, KINDS } from '../../contract/kinds.ts'
 import { type Call, callIdOf } from './call.ts'
 import type { Queryable, Database } from '../database/connection.ts'
@@ -105,6 +106,7 @@ export async function insertBatch<Row extends LogRow>(
   const events = rows.reduce((sum, row) => sum + table.eventsOf(row), 0)
   // A kind that is not fed to profiles counts as fed.
   const fedAt = KINDS[table.kind].isFed ? sql`null::timestamptz` : sql`now()`
+  const kept = rejections.map(keptItemOf)
   const rejectedKind: Kind = table.rejectedKind ?? table.kind
   const answer = await sql<Inserted>`
     with given as (${table.rowsAsTable(rows)}), claimed as (
@@ -125,15 +127,16 @@ export async function insertBatch<Row extends LogRow>(
       on conflict (occurred_at, event_id) do nothing
       returning 1
     ), rejected as (
-      insert into rejected_interaction (batch_id, index, code, field, message, item, kind, is_payment)
-      select claimed.batch_id, r.index, r.code, r.field, r.message, r.item, ${rejectedKind}, ${rejectedKind === 'payment'}::boolean
+      insert into rejected_interaction (batch_id, index, code, field, message, item, cut_from_bytes, kind, is_payment)
+      select claimed.batch_id, r.index, r.code, r.field, r.message, r.item, r.cut_from_bytes, ${rejectedKind}, ${rejectedKind === 'payment'}::boolean
       from claimed cross join unnest(
         ${rejections.map((row) => row.index)}::int[], ${rejections.map((row) => row.code)}::text[],
         ${rejections.map((row) => row.field)}::text[], ${rejections.map((row) => row.message)}::text[],
-        ${rejections.map((row) => JSON.stringify(row.item))}::text[]) as r(index, code, field, message, item)
+        ${kept.map(({ text }) => text)}::text[], ${kept.map(({ cutFromBytes }) => cutFromBytes)}::int[])
+        as r(index, code, field, message, item, cut_from_bytes)
       union all
       select claimed.batch_id, given.index, 'too_old', 'occurred_at',
-        'is before the horizon ' || to_char(horizon, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), ${table.itemJson}, ${table.kind}, false
+        'is before the horizon ' || to_char(horizon, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), ${table.itemJson}, null, ${table.kind}, false
       from claimed cross join given cross join log_horizon
       where given.occurred_at < horizon
     )

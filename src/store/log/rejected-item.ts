@@ -23,7 +23,7 @@ export async function rejectedPage(db: Queryable, { limit, after, replayed }: Re
       select *, row_number() over newest_first as place, sum(octet_length(item)) over newest_first as bytes,
         (count(*) over ())::int as candidates
       from (
-        select batch_id, index, code, field, message, item, replayed_at from rejected_interaction
+        select batch_id, index, code, field, message, item, cut_from_bytes, replayed_at from rejected_interaction
         where ${open} and ${beyond} order by batch_id desc, index desc limit ${limit + 1}) candidate
       window newest_first as (order by batch_id desc, index desc)
     ) r join interaction_batch b on b.batch_id = r.batch_id
@@ -45,18 +45,18 @@ export async function rejectedInteraction(db: Queryable, key: RejectedKey): Prom
   return rows[0] && toRejected(rows[0])
 }
 
-/** Items that were not replayed yet, oldest first. An item that is rejected again goes to the end. */
+/** Items that can be replayed and were not yet, oldest first. An item that is rejected again goes to the end. */
 export async function openRejected(db: Queryable, limit: number): Promise<RejectedKey[]> {
   const { rows } = await sql<RejectedKey>`
-    select batch_id, index from rejected_interaction where replayed_at is null
+    select batch_id, index from rejected_interaction where replayed_at is null and cut_from_bytes is null
     order by batch_id, index limit ${limit}`.execute(db)
   return rows
 }
 
-/** How many items were not replayed yet. */
+/** How many items can be replayed and were not yet. */
 export async function countOpenRejected(db: Queryable): Promise<number> {
   const result = await sql<{ n: number }>`
-    select count(*)::int as n from rejected_interaction where replayed_at is null`.execute(db)
+    select count(*)::int as n from rejected_interaction where replayed_at is null and cut_from_bytes is null`.execute(db)
   return onlyRow(result).n
 }
 
@@ -85,13 +85,14 @@ interface RejectedRow {
   field: string | null
   message: string
   item: string
+  cutFromBytes: number | null
   replayedAt: Date | null
 }
 
 const COLUMNS = sql`r.batch_id as "batchId", r.index, b.received_at as "receivedAt", r.code, r.field, r.message, r.item,
-  r.replayed_at as "replayedAt"`
+  r.cut_from_bytes as "cutFromBytes", r.replayed_at as "replayedAt"`
 
-function toRejected({ batchId, index, receivedAt, code, field, message, item, replayedAt }: RejectedRow): RejectedInteraction {
+function toRejected({ batchId, index, receivedAt, code, field, message, ...row }: RejectedRow): RejectedInteraction {
   return {
     id: rejectedIdOf({ batch_id: batchId, index }),
     batch_id: batchId,
@@ -100,7 +101,8 @@ function toRejected({ batchId, index, receivedAt, code, field, message, item, re
     code,
     field,
     message,
-    item: itemOf(item),
-    replayed_at: replayedAt?.toISOString() ?? null,
+    item: itemOf(row.item),
+    cut_from_bytes: row.cutFromBytes,
+    replayed_at: row.replayedAt?.toISOString() ?? null,
   }
 }

@@ -18,16 +18,28 @@ export interface RejectedItemToReplay {
   kind: KindWith<'isKeptWhenRejected'>
 }
 
-/** A rejected event; undefined when the id does not exist. */
+interface StoredItem {
+  item: string
+  cutFromBytes: number | null
+  receivedAt: Date
+  kind: KindWith<'isKeptWhenRejected'>
+}
+
+/** A rejected event; undefined when the id does not exist. @throws DecidedError (conflict) for an event that is not kept whole. */
 export async function findRejectedItem(db: Queryable, key: RejectedKey): Promise<RejectedItemToReplay | undefined> {
-  const { rows } = await sql<{ item: string; receivedAt: Date; kind: KindWith<'isKeptWhenRejected'> } & Call>`
-    select r.item, b.received_at as "receivedAt", ${KIND_OF_REJECTED} as kind, b.invocation_id as "invocationId",
+  const { rows } = await sql<StoredItem & Call>`
+    select r.item, r.cut_from_bytes as "cutFromBytes", b.received_at as "receivedAt", ${KIND_OF_REJECTED} as kind, b.invocation_id as "invocationId",
       b.body_sha256 as "bodySha256"
     from rejected_interaction r join interaction_batch b on b.batch_id = r.batch_id
     where r.batch_id = ${key.batch_id}::bigint and r.index = ${key.index}::int`.execute(db)
   const row = rows[0]
   if (row === undefined) return undefined
-  const { item, receivedAt, kind, invocationId, bodySha256 } = row
+  const { item, cutFromBytes, receivedAt, kind, invocationId, bodySha256 } = row
+  if (cutFromBytes !== null)
+    throw new DecidedError(
+      'conflict',
+      `${rejectedIdOf(key)} cannot be replayed: of its ${cutFromBytes} bytes only the first were kept`,
+    )
   return { item: itemOf(item), receivedAtMs: receivedAt.getTime(), kind, call: { invocationId, bodySha256 } }
 }
 
