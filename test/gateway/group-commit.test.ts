@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { HttpCallError } from '@restatedev/restate-sdk-clients'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { CreateInteractionResponse } from '../../src/contract/interaction.ts'
 import { FLUSH_EVENTS_MAX } from '../../src/gateway/recording/flush.ts'
 import { createGroupCommit, type GroupCommitOptions } from '../../src/gateway/recording/group-commit.ts'
@@ -25,8 +25,8 @@ function manual(changes: Partial<GroupCommitOptions<CreateInteractionResponse, C
     })
   const limits = { list: 'interactions', flushesMax: 4, queueEventsMax: 50_000, queueBytesMax: 10_000_000, deadlineMs: 60_000 }
   const commit = createGroupCommit({ ...limits, send, partsOf: answersOf, observer: SILENT_OBSERVER, ...changes })
-  const record = (events: unknown[], connection: object = {}) =>
-    commit.record({ json: JSON.stringify(events).slice(1, -1), count: events.length, connection })
+  const record = (events: unknown[], connection: object = {}, caller = 'shop') =>
+    commit.record({ json: JSON.stringify(events).slice(1, -1), count: events.length, caller, connection })
   return { calls, commit, record }
 }
 
@@ -65,7 +65,7 @@ describe('grouping', () => {
   test('calls run concurrently only while each of them is full', async () => {
     const { calls, record } = manual()
     for (let index = 0; index < 6; index++) void record(many(FLUSH_EVENTS_MAX, `${index}-`))
-    void record(['one more'])
+    void record(many(FLUSH_EVENTS_MAX / 2 - 1, 'one more'))
     await nextTurn()
     expect(calls.map((call) => call.events.length)).toEqual(Array.from({ length: 4 }, () => FLUSH_EVENTS_MAX))
     calls[0]!.answer()
@@ -75,13 +75,13 @@ describe('grouping', () => {
 
   test('a flush ends where the next request would not fit, and a larger request goes alone', async () => {
     const { calls, record } = manual({ flushesMax: 1 })
-    for (const size of [1, 2_400, 2_000, 9_000, 3]) void record(many(size, `${size}-`))
+    for (const size of [1_001, 1_400, 2_000, 9_000, 1_003]) void record(many(size, `${size}-`))
     for (let made = 1; made <= 4; made++) {
       await nextTurn()
       calls.at(-1)!.answer()
       await nextTurn()
     }
-    expect(calls.map((call) => call.events.length)).toEqual([2_401, 2_000, 9_000, 3])
+    expect(calls.map((call) => call.events.length)).toEqual([2_401, 2_000, 9_000, 1_003])
   })
 
   test('the bytes of a flush are bounded', async () => {
@@ -97,17 +97,92 @@ test('blocked requests do not cause small concurrent flushes', async () => {
   const connection = {}
   void record(many(FLUSH_EVENTS_MAX, 'on its way'), connection)
   void record(many(FLUSH_EVENTS_MAX, 'after it'), connection)
-  for (let index = 0; index < 5; index++) {
-    void record([`single ${index}`])
-    await nextTurn()
-  }
+  void record(many(FLUSH_EVENTS_MAX / 3, 'of another connection'))
+  await nextTurn()
   expect(calls).toHaveLength(1)
   calls[0]!.answer()
   await nextTurn()
   expect(calls[1]!.events).toHaveLength(FLUSH_EVENTS_MAX)
 })
 
+describe('fairness', () => {
+  test('large requests hold up neither small ones of their caller nor those of others', async () => {
+    const { calls, record } = manual()
+    for (let n = 0; n < 5; n++) void record(many(10_000, `large ${n} `))
+    await nextTurn()
+    expect(calls.map((call) => call.events.length)).toEqual([10_000, 10_000, 10_000, 10_000])
+    void record(['small'])
+    void record(['of another'], {}, 'other')
+    await nextTurn()
+    expect(calls[4]!.events).toEqual(['small', 'of another'])
+  })
+
+  test('a caller with much waiting shares no flush with others, and has the order of its own', async () => {
+    const { calls, record } = manual()
+    const flood = (count: number) => {
+      for (let n = 0; n < count; n++) void record([`flood ${n}`], {}, 'flooding')
+    }
+    flood(150)
+    void record(['first'])
+    await nextTurn()
+    expect(calls.map((call) => call.events.length)).toEqual([1, 150])
+    flood(150)
+    calls[0]!.answer()
+    void record(['second'])
+    await nextTurn()
+    expect(calls[2]!.events).toEqual(['second'])
+    calls[1]!.answer()
+    await nextTurn()
+    // Its senders are waited for, for 10 ms at most.
+    await vi.waitFor(() => expect(calls[3]!.events).toHaveLength(150))
+  })
+
+  test.for([
+    ['single events', 1, 1_000],
+    ['requests of 250 events', 250, 50],
+    ['requests of 10,000 events', 10_000, 8],
+  ] as const)('%s of one caller leave flushes to another one', async ([_name, events, requests]) => {
+    const { calls, record } = manual({ queueEventsMax: 1_000_000, queueBytesMax: 100_000_000 })
+    for (let n = 0; n < requests; n++) void record(many(events, `flood ${n} `), {}, 'flooding')
+    await nextTurn()
+    const before = calls.length
+    expect(before).toBeGreaterThan(0)
+    void record(many(2_000, 'other '), {}, 'other')
+    await nextTurn()
+    expect(calls).toHaveLength(before + 1)
+    expect(calls.at(-1)!.events).toHaveLength(2_000)
+  })
+
+  test('a caller that fills the queue keeps no other one out', async () => {
+    const { calls, record } = manual({ queueEventsMax: 1_000, flushesMax: 1 })
+    void record(many(1_000, 'flood '), {}, 'flooding')
+    await nextTurn()
+    void record(many(1_000, 'more '), {}, 'flooding')
+    await expect(record(many(101, 'too much '), {}, 'flooding')).rejects.toMatchObject({ code: 'unavailable' })
+    void record(['other'], {}, 'other')
+    await nextTurn()
+    expect(calls.map((call) => call.events.length)).toEqual([1_000, 1])
+    for (let n = 0; n < 250; n++) void record([`${n}`], {}, `other ${n}`)
+    await expect(record(['no room'], {}, 'late')).rejects.toMatchObject({ code: 'unavailable' })
+  })
+})
+
 describe('order', () => {
+  test.for([
+    ['a small request waits for a large one', 10_000, 1],
+    ['a large request waits for a small one', 1, 10_000],
+  ] as const)('%s of its connection', async ([_name, first, second]) => {
+    const { calls, record } = manual()
+    const connection = {}
+    void record(many(first, 'first '), connection)
+    void record(many(second, 'second '), connection)
+    await nextTurn()
+    expect(calls.map((call) => call.events.length)).toEqual([first])
+    calls[0]!.answer()
+    await nextTurn()
+    expect(calls[1]!.events).toHaveLength(second)
+  })
+
   test('a request waits for earlier requests of its connection', async () => {
     const { calls, record } = manual()
     const connection = {}

@@ -1,3 +1,4 @@
+import rateLimit from '@fastify/rate-limit'
 import type { FastifyRequest } from 'fastify'
 import { DecidedError } from '../../contract/decided-error.ts'
 import { PUBLISHABLE_BODY_BYTES_MAX } from '../../contract/interaction.ts'
@@ -7,6 +8,11 @@ import type { Keys } from './key-ring.ts'
 
 /** What of a key decides about a request. A seller's token is treated as a key that reads what is of that seller. */
 export type Caller = Omit<ApiKey, 'createdAt' | 'revokedAt'>
+
+/** What no other caller has: the key, or, where no key is needed, the address. An address of IPv6 counts by its network. */
+export function callerIdOf({ apiKey, ip }: FastifyRequest): string {
+  return apiKey?.keyId ?? rateLimit.normalizeIP(ip ?? '')
+}
 
 /** The key of a request. @throws DecidedError when the request shows none, or its key does not allow it. */
 export function callerOfKey(request: FastifyRequest, access: Scope, keys: Keys): Caller {

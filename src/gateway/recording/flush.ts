@@ -16,6 +16,8 @@ export interface RequestEvents {
   count: number
   /** The positions of items of which little is kept when they are rejected. */
   keptShort?: readonly number[] | undefined
+  /** Its caller: the events of one caller do not hold up those of another. */
+  caller: string
   /** Its connection: the requests of one connection are recorded in the order in which they came. */
   connection: object
 }
@@ -44,35 +46,6 @@ export interface Waiting<Part> extends RequestEvents {
   context: ReturnType<typeof contextOfRequest>
   /** A request that is gone was answered already, because its deadline passed. */
   state: 'queued' | 'sent' | 'gone'
-}
-
-interface Choice<Part> {
-  group: Waiting<Part>[]
-  rest: Waiting<Part>[]
-  events: number
-  bytes: number
-}
-
-/** The first requests that fit into one flush, without those of busy connections, which wait for an earlier flush. */
-export function firstGroup<Part>(
-  queue: readonly Waiting<Part>[],
-  { eventsMax, isBusy }: { eventsMax: number; isBusy: (connection: object) => boolean },
-): Choice<Part> {
-  const choice: Choice<Part> = { group: [], rest: [], events: 0, bytes: 0 }
-  let isFull = false
-  for (const request of queue) {
-    if (request.state === 'gone') continue
-    const isLate = isFull || isBusy(request.connection)
-    const [events, bytes] = [choice.events + request.count, choice.bytes + request.json.length]
-    if (!isLate) isFull = choice.group.length > 0 && (events > eventsMax || bytes > FLUSH_BYTES_MAX)
-    if (isLate || isFull) {
-      choice.rest.push(request)
-      continue
-    }
-    Object.assign(choice, { events, bytes })
-    choice.group.push(request)
-  }
-  return choice
 }
 
 /**

@@ -3,26 +3,23 @@ import type { CreateInteractionResponse } from '../../contract/interaction.ts'
 import type { GatewayObserver, QueueLength } from '../http/observer.ts'
 import { contextOfRequest } from '../http/tracing.ts'
 import { NOT_RECORDED } from './call-gate.ts'
-import {
-  firstGroup,
-  FLUSH_BYTES_MAX,
-  FLUSH_EVENTS_MAX,
-  type FlushOptions,
-  type RequestEvents,
-  sendOrHalve,
-  type Waiting,
-} from './flush.ts'
+import { type Flow, isLight } from './flow.ts'
+import { FLUSH_BYTES_MAX, FLUSH_EVENTS_MAX, type FlushOptions, type RequestEvents, sendOrHalve, type Waiting } from './flush.ts'
+import { createLane, type Lane } from './lane.ts'
+import { createWaitingRequests, type Group } from './waiting-requests.ts'
 
 export interface GroupCommitOptions<Answer, Part> extends FlushOptions<Answer, Part> {
   /** Events of a flush, when that is less than FLUSH_EVENTS_MAX. */
   flushEventsMax?: number
-  /** Concurrent flushes, when each of them is full. */
+  /** Concurrent flushes of one flow, when each of them is full. All flows have twice as many. */
   flushesMax: number
   /** Events and bytes that may wait; a request beyond that is turned away. */
   queueEventsMax: number
   queueBytesMax: number
   /** How long a request waits for its answer. */
   deadlineMs: number
+  /** Whether a flush that is slower than usual holds up the next one too. */
+  isPaced?: boolean
   observer: Pick<GatewayObserver, 'flushed' | 'turnedAway'>
 }
 
@@ -32,108 +29,119 @@ export interface GroupCommit<Part = CreateInteractionResponse> {
   length: () => QueueLength
 }
 
-/**
- * A flush of many requests is answered to many senders together, and they are about to send their next requests. The next flush waits
- * for these, for a part of the time that the last flush took. With 256 connections, waiting 0 / 5 / 10 / 15 ms gave 3,819 / 3,901 /
- * 4,519 / 4,652 events/s, and 121 / 103 / 103 / 102 ms at p99. A lone request does not wait.
- */
-const CROWD_REQUESTS = 8
-const GATHER_SHARE = 0.5
-const GATHER_MS_MAX = 10
+/** So many flows may fill all of their flushes at the same time. */
+const FLOWS_FULL = 2
 
 /**
  * Gathers the events of many requests into few durable calls, because a call costs Restate and PostgreSQL about the same with one event
- * as with hundreds. A call is sent when the previous one has returned, with all events that arrived since. Concurrent calls are sent only
- * when they are at least half full, because many small concurrent calls are slower than larger ones in turn.
+ * as with hundreds. Callers that have little on its way share the flushes of one lane; every other caller has lanes of its own, so that
+ * it holds up no other caller.
  */
 export function createGroupCommit<Answer, Part>(options: GroupCommitOptions<Answer, Part>): GroupCommit<Part> {
-  const { flushEventsMax = FLUSH_EVENTS_MAX } = options
-  let queue: Waiting<Part>[] = []
-  const waits = { requests: 0, events: 0, bytes: 0 }
+  const { flushEventsMax = FLUSH_EVENTS_MAX, flushesMax, isPaced = false } = options
+  const waiting = createWaitingRequests<Part>({ ...options, flushEventsMax, isPaced })
+  const sharedLane = createLane({ flushesMax, isPaced })
   let flushes = 0
   let isPumping = false
-  /** Until then the next flush waits for the senders that the last one has just answered. */
-  let gatherUntilMs = 0
-  const connectionsInFlight = new Set<object>()
+  let timer: NodeJS.Timeout | undefined
+  let timerMs = Infinity
 
   const isHalfFull = ({ events, bytes }: { events: number; bytes: number }) =>
     events >= flushEventsMax / 2 || bytes >= FLUSH_BYTES_MAX / 2
 
-  const count = (request: Waiting<Part>, sign: 1 | -1) => {
-    waits.requests += sign
-    waits.events += sign * request.count
-    waits.bytes += sign * request.json.length
-  }
-
-  /** Takes the first requests that fit into a flush; none while another flush is running and they would not fill half of one. */
-  const takeGroup = (): Waiting<Part>[] => {
-    const isBusy = (connection: object) => connectionsInFlight.has(connection)
-    const { group, rest, ...size } = firstGroup(queue, { eventsMax: flushEventsMax, isBusy })
-    if (flushes > 0 && !isHalfFull(size)) return []
-    queue = rest
-    for (const request of group) {
-      count(request, -1)
-      request.state = 'sent'
-      connectionsInFlight.add(request.connection)
-    }
-    return group
-  }
-
-  const flush = async (group: Waiting<Part>[]) => {
+  const flush = async (group: Group<Part>, lane: Lane) => {
     const startedMs = performance.now()
+    const requests = [...group.requests]
+    // Each flow remembers its flushes, for the time when it is not light any more.
+    const lanes = [...new Set([lane, ...requests.map((request) => waiting.flowOf(request).lane)])]
+    waiting.sent(group)
     flushes++
-    await sendOrHalve(group, options)
+    for (const one of lanes) one.began()
+    await sendOrHalve(requests, options)
     flushes--
-    const nowMs = performance.now()
-    if (group.length >= CROWD_REQUESTS) gatherUntilMs = nowMs + Math.min(GATHER_MS_MAX, GATHER_SHARE * (nowMs - startedMs))
-    for (const { connection } of group) connectionsInFlight.delete(connection)
+    const tookMs = performance.now() - startedMs
+    for (const one of lanes) one.ended({ requests: requests.length, tookMs })
+    waiting.ended(group)
     pumpSoon()
+  }
+
+  /** Sends the first requests of the flows when the lane allows it. @returns when it may, or undefined after a flush began. */
+  const tryFlush = (flows: readonly Flow<Part>[], lane: Lane): number | undefined => {
+    if (flows.length === 0) return Infinity
+    const nowMs = performance.now()
+    const nextMs = lane.nextMs(isHalfFull(sumOf(flows.map(({ waits }) => waits))))
+    if (nextMs > nowMs) return nextMs
+    const group = waiting.choose(flows)
+    if (group.requests.size === 0) return Infinity
+    // It may have less than waits, because a request follows those of its connection that are on their way.
+    const smallMs = lane.nextMs(isHalfFull(group))
+    if (smallMs > nowMs) return smallMs
+    void flush(group, lane)
+    return undefined
+  }
+
+  /** @returns when the next flush may begin. */
+  const flushAll = (flowsNow: () => readonly Flow<Part>[], lane: Lane): number => {
+    for (;;) {
+      const nextMs = tryFlush(flowsNow(), lane)
+      if (nextMs !== undefined) return nextMs
+    }
   }
 
   const pump = () => {
     isPumping = false
-    if (flushes === 0 && performance.now() < gatherUntilMs && !isHalfFull(waits)) {
-      pumpSoon()
-      return
-    }
-    while (flushes < options.flushesMax) {
-      // When less than half a flush waits, no group can be half full.
-      if (flushes > 0 && !isHalfFull(waits)) return
-      const group = takeGroup()
-      if (group.length === 0) return
-      void flush(group)
-    }
+    const nextMs = (flow: Flow<Part>) => flow.lane.nextMs(isHalfFull(flow.waits))
+    const light = () => waiting.flows().filter(isLight)
+    const sharedMs = flushAll(() => light().filter((flow) => nextMs(flow) <= performance.now()), sharedLane)
+    const heavy = waiting.flows().filter((flow) => !isLight(flow))
+    const ownMs = heavy.map((flow) => flushAll(() => (flushes < FLOWS_FULL * flushesMax ? [flow] : []), flow.lane))
+    pumpAt([sharedMs, ...light().map(nextMs), ...ownMs])
   }
 
-  /** Pumps after this turn of the event loop has read all its requests; after a flush of many requests, up to 10 ms later. */
+  /** Pumps after this turn of the event loop has read all its requests. */
   const pumpSoon = () => {
-    if (isPumping || queue.length === 0) return
+    if (isPumping || waiting.waits.requests === 0) return
     isPumping = true
-    const pauseMs = gatherUntilMs - performance.now()
-    if (pauseMs <= 0 || isHalfFull(waits)) setImmediate(pump)
-    else setTimeout(pump, pauseMs)
+    setImmediate(pump)
+  }
+
+  /** Pumps at the next of these times. What was allowed before waits for the end of a flush. */
+  const pumpAt = (times: readonly number[]) => {
+    const nowMs = performance.now()
+    const ms = Math.min(...times.filter((time) => time > nowMs))
+    if (ms >= timerMs) return
+    clearTimeout(timer)
+    timerMs = ms
+    timer = setTimeout(
+      () => {
+        timerMs = Infinity
+        pumpSoon()
+      },
+      Math.ceil(ms - nowMs),
+    )
   }
 
   return {
     record: async (request) => {
       const { promise, resolve, reject } = Promise.withResolvers<Part>()
-      const isTooMuch =
-        waits.events + request.count > options.queueEventsMax || waits.bytes + request.json.length > options.queueBytesMax
-      if (isTooMuch) {
+      if (!waiting.hasRoomFor(request)) {
         options.observer.turnedAway('queue_full')
         throw new DecidedError('unavailable', NOT_RECORDED)
       }
-      const waiting: Waiting<Part> = { ...request, resolve, reject, context: contextOfRequest(), state: 'queued' }
-      queue.push(waiting)
-      count(waiting, 1)
+      const added: Waiting<Part> = { ...request, resolve, reject, context: contextOfRequest(), state: 'queued' }
+      waiting.add(added)
       pumpSoon()
       return withDeadline(promise, options.deadlineMs, () => {
-        if (waiting.state === 'queued') count(waiting, -1)
-        waiting.state = 'gone'
+        waiting.drop(added)
       })
     },
-    length: () => ({ ...waits, flushes }),
+    length: () => ({ ...waiting.waits, flushes }),
   }
+}
+
+function sumOf(amounts: readonly { events: number; bytes: number }[]): { events: number; bytes: number } {
+  const sum = (part: 'events' | 'bytes') => amounts.reduce((total, amount) => total + amount[part], 0)
+  return { events: sum('events'), bytes: sum('bytes') }
 }
 
 async function withDeadline<T>(promise: Promise<T>, deadlineMs: number, onMissed: () => void): Promise<T> {

@@ -12,6 +12,7 @@ import { type BatchAnswered, bodyOfItems, type EventsBody } from '../../ingress/
 import { IdempotencyKey, keyOf } from '../http/idempotency-key.ts'
 import type { GatewayObserver } from '../http/observer.ts'
 import type { RequestEvents } from './flush.ts'
+import { senderOf } from './sender.ts'
 import { NOTHING_RECORDED, type SplitItems, splitItems, wholeAnswer } from './split-items.ts'
 import { TOO_LARGE, unknownOutcome } from './unknown-outcome.ts'
 import type { Recording, RecordingWays } from './ways.ts'
@@ -82,7 +83,7 @@ export async function recordRequest(
   // Text takes a fifth of the memory of objects, and many requests may wait.
   const json = JSON.stringify(identified.events).slice(1, -1)
   const keptShort = request.apiKey?.isPublishable ? largeItemsOf(identified.events, json.length) : undefined
-  const events: EventsText = { kind, json, keptShort, count: identified.events.length, key, connection: request.raw.socket }
+  const events: EventsText = { kind, json, keptShort, count: identified.events.length, key, ...senderOf(request) }
   try {
     // A 202 could not name the rejected items, which are not kept either.
     if (prefersAsync(request) && split.rejected.length === 0) {

@@ -62,7 +62,8 @@ export function createRecording({ ingress, db, observer, ...limits }: RecordingO
     const options = { ...limits, flushEventsMax: flushEventsMaxOf(kind), deadlineMs: recorder.deadlineMs, observer }
     return {
       groupCommit: createGroupCommit({ ...options, ...recordsOf(recorder) }),
-      groupSubmit: createGroupCommit({ ...options, ...submissionsOf(recorder) }),
+      // The pace of respond-async calls is that of recording, however slow it is.
+      groupSubmit: createGroupCommit({ ...options, ...submissionsOf(recorder), isPaced: true }),
       ownCalls: createOwnCalls({ db, recorder, gate, submitGate }),
     }
   }

@@ -8,6 +8,7 @@ import type { PaymentAdapter } from '../../contract/payment-adapter.ts'
 import { toWritable } from '../../contract/fields/json.ts'
 import { requireSignature } from '../access/webhook-signature.ts'
 import { adaptedCallbacks, isSignatureShown, requireAdapterSignature, SIGNATURE } from '../recording/payment-webhook.ts'
+import { senderOf } from '../recording/sender.ts'
 import type { BodySignature } from '../http/json-body.ts'
 import { unknownOutcome } from '../recording/unknown-outcome.ts'
 import type { Recording } from '../recording/ways.ts'
@@ -114,13 +115,13 @@ function adapterFinder(adapters: readonly PaymentAdapter[]): (params: unknown) =
 /** @throws DecidedError when the outcome is unknown. */
 async function record(
   { payments }: Recording,
-  { raw }: FastifyRequest,
+  request: FastifyRequest,
   callbacks: readonly unknown[],
 ): Promise<RecordPaymentResponse> {
   if (callbacks.length === 0) return sumOf([])
   const json = JSON.stringify(callbacks.map(toWritable)).slice(1, -1)
   try {
-    return sumOf(await payments.record({ json, count: callbacks.length, connection: raw.socket }))
+    return sumOf(await payments.record({ json, count: callbacks.length, ...senderOf(request) }))
   } catch (error) {
     throw unknownOutcome(error, 'send the same callback again', { tooLarge: TOO_LARGE })
   }

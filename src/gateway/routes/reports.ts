@@ -13,6 +13,7 @@ import { reportDefinition, reportDefinitions } from '../../store/reports/report-
 import { createReportCache } from '../caching/report-cache.ts'
 import { shareNext } from '../caching/share-next.ts'
 import { RecordingQuery } from '../recording/record-request.ts'
+import { senderOf } from '../recording/sender.ts'
 import { unknownOutcome } from '../recording/unknown-outcome.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
@@ -147,15 +148,15 @@ function noReport(slug: string): DecidedError {
 /** @throws DecidedError when the outcome is unknown. */
 async function record(
   { recording, observer }: RouteDeps,
-  { raw, apiKey }: FastifyRequest,
+  request: FastifyRequest,
   events: readonly unknown[],
 ): Promise<CreateInteractionResponse> {
   // A publishable key can be copied from a page, and amounts are for bookkeeping.
-  if (apiKey?.isPublishable) throw new DecidedError('forbidden', 'a publishable key sends what shoppers do, and not these events')
+  if (request.apiKey?.isPublishable) throw new DecidedError('forbidden', 'a publishable key sends what shoppers do, and not these events')
   const json = JSON.stringify(events.map(toWritable)).slice(1, -1)
   const { groupCommit } = recording.ways.analytics_event
   try {
-    const answer = await groupCommit.record({ json, count: events.length, connection: raw.socket })
+    const answer = await groupCommit.record({ json, count: events.length, ...senderOf(request) })
     observer.recorded(answer, 'analytics_event')
     return answer
   } catch (error) {

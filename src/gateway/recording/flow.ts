@@ -1,0 +1,54 @@
+import type { RequestEvents, Waiting } from './flush.ts'
+import { createLane, type Lane, type LaneOptions } from './lane.ts'
+
+/**
+ * A flow with at most so much that waits or is on its way is light. Light flows share flushes, which take hardly longer than one with a
+ * single event; every other flow has flushes of its own.
+ */
+const LIGHT_EVENTS_MAX = 100
+const LIGHT_BYTES_MAX = 128 * 1024
+
+/** The requests of a caller of about the same size, so that its large requests do not hold up its small ones. */
+export interface Flow<Part> {
+  /** Requests that wait, in the order in which they came; some of them may be gone. */
+  queue: Waiting<Part>[]
+  /** What waits. */
+  waits: Amount
+  /** What waits or is on its way. */
+  open: Amount
+  /** Paces the flushes that have its requests. */
+  lane: Lane
+}
+
+export interface Amount {
+  requests: number
+  events: number
+  bytes: number
+}
+
+const NOTHING: Amount = { requests: 0, events: 0, bytes: 0 }
+
+export function createFlow<Part>(options: LaneOptions): Flow<Part> {
+  return { queue: [], waits: { ...NOTHING }, open: { ...NOTHING }, lane: createLane(options) }
+}
+
+export function isLight({ open }: Pick<Flow<unknown>, 'open'>): boolean {
+  return open.events <= LIGHT_EVENTS_MAX && open.bytes <= LIGHT_BYTES_MAX
+}
+
+/** Whether a flow stays light with a further request. */
+export function staysLight({ open }: Pick<Flow<unknown>, 'open'>, { count, json }: RequestEvents): boolean {
+  return open.events + count <= LIGHT_EVENTS_MAX && open.bytes + json.length <= LIGHT_BYTES_MAX
+}
+
+/** Requests of 1 to 10, to 100, to 1,000 and of more events, and those of many bytes, are of different flows. */
+export function flowKeyOf({ caller, count, json }: Omit<RequestEvents, 'connection'>): string {
+  const size = json.length > LIGHT_BYTES_MAX ? 'bytes' : String(count - 1).length
+  return `${size} ${caller}`
+}
+
+export function add(amount: Amount, { count, json }: Pick<RequestEvents, 'count' | 'json'>, sign: 1 | -1): void {
+  amount.requests += sign
+  amount.events += sign * count
+  amount.bytes += sign * json.length
+}

@@ -1,0 +1,118 @@
+import { add, type Amount, createFlow, type Flow, flowKeyOf, staysLight } from './flow.ts'
+import { FLUSH_BYTES_MAX, type RequestEvents, type Waiting } from './flush.ts'
+import type { LaneOptions } from './lane.ts'
+
+export interface WaitingOptions extends LaneOptions {
+  flushEventsMax: number
+  /** Events and bytes that may wait. A light flow may go beyond it by a quarter, so that one caller keeps no other out. */
+  queueEventsMax: number
+  queueBytesMax: number
+}
+
+/** The requests of all flows, until their events are recorded. */
+export interface WaitingRequests<Part> {
+  /** What waits in all flows. */
+  waits: Readonly<Amount>
+  hasRoomFor: (request: RequestEvents) => boolean
+  add: (request: Waiting<Part>) => void
+  /** The caller of a request does not wait any more; it is not sent when it was not sent yet. */
+  drop: (request: Waiting<Part>) => void
+  /** Flows with waiting requests; the flow that was served last is the last one. */
+  flows: () => Flow<Part>[]
+  /** The first requests of the flows that fit into one flush. A request waits for every earlier one of its connection. */
+  choose: (flows: readonly Flow<Part>[]) => Group<Part>
+  /** The requests are on their way. */
+  sent: (group: Group<Part>) => void
+  /** They are recorded, or have failed. */
+  ended: (group: Group<Part>) => void
+  flowOf: (request: RequestEvents) => Flow<Part>
+}
+
+/** Requests that are sent together, in order. */
+export interface Group<Part> {
+  requests: Set<Waiting<Part>>
+  events: number
+  bytes: number
+}
+
+const LIGHT_ROOM = 5 / 4
+
+export function createWaitingRequests<Part>(options: WaitingOptions): WaitingRequests<Part> {
+  const { flushEventsMax, queueEventsMax, queueBytesMax } = options
+  const waits: Amount = { requests: 0, events: 0, bytes: 0 }
+  /** By caller and size: as many as there are keys, a few times. */
+  const all = new Map<string, Flow<Part>>()
+  const withWaiting = new Set<Flow<Part>>()
+  /** The requests of each connection that wait or are on their way, in order. */
+  const ofConnection = new Map<object, Waiting<Part>[]>()
+
+  const flowOf = (request: RequestEvents): Flow<Part> => {
+    const key = flowKeyOf(request)
+    const flow = all.get(key) ?? createFlow<Part>(options)
+    all.set(key, flow)
+    return flow
+  }
+
+  const close = (request: Waiting<Part>) => {
+    add(flowOf(request).open, request, -1)
+    const left = ofConnection.get(request.connection)!.filter((other) => other !== request)
+    if (left.length === 0) ofConnection.delete(request.connection)
+    else ofConnection.set(request.connection, left)
+  }
+
+  const isNext = (request: Waiting<Part>, group: ReadonlySet<Waiting<Part>>) => {
+    const requests = ofConnection.get(request.connection)!
+    return requests[0] === request || requests.slice(0, requests.indexOf(request)).every((earlier) => group.has(earlier))
+  }
+
+  return {
+    waits,
+    flowOf,
+    hasRoomFor: (request) => {
+      const room = staysLight(flowOf(request), request) ? LIGHT_ROOM : 1
+      return waits.events + request.count <= room * queueEventsMax && waits.bytes + request.json.length <= room * queueBytesMax
+    },
+    add: (request) => {
+      const flow = flowOf(request)
+      flow.queue.push(request)
+      withWaiting.add(flow)
+      for (const amount of [waits, flow.waits, flow.open]) add(amount, request, 1)
+      ofConnection.set(request.connection, [...(ofConnection.get(request.connection) ?? []), request])
+    },
+    drop: (request) => {
+      const isSent = request.state === 'sent'
+      request.state = 'gone'
+      if (isSent) return
+      const flow = flowOf(request)
+      for (const amount of [waits, flow.waits]) add(amount, request, -1)
+      close(request)
+      // Deadlines pass in the order of the requests.
+      while (flow.queue[0]?.state === 'gone') flow.queue.shift()
+      if (flow.queue.length === 0) withWaiting.delete(flow)
+    },
+    flows: () => [...withWaiting],
+    choose: (flows) => {
+      const group: Group<Part> = { requests: new Set(), events: 0, bytes: 0 }
+      for (const request of flows.flatMap(({ queue }) => queue)) {
+        if (request.state !== 'queued' || !isNext(request, group.requests)) continue
+        const [events, bytes] = [group.events + request.count, group.bytes + request.json.length]
+        if (group.requests.size > 0 && (events > flushEventsMax || bytes > FLUSH_BYTES_MAX)) break
+        Object.assign(group, { events, bytes })
+        group.requests.add(request)
+      }
+      return group
+    },
+    sent: ({ requests }) => {
+      for (const request of requests) {
+        request.state = 'sent'
+        for (const amount of [waits, flowOf(request).waits]) add(amount, request, -1)
+      }
+      for (const flow of new Set([...requests].map(flowOf))) {
+        flow.queue = flow.queue.filter(({ state }) => state === 'queued')
+        withWaiting.delete(flow)
+        if (flow.queue.length > 0) withWaiting.add(flow)
+      }
+    },
+    ended: ({ requests }) => requests.forEach(close),
+  }
+}
