@@ -152,7 +152,8 @@ async function record(
   events: readonly unknown[],
 ): Promise<CreateInteractionResponse> {
   // A publishable key can be copied from a page, and amounts are for bookkeeping.
-  if (request.apiKey?.isPublishable) throw new DecidedError('forbidden', 'a publishable key sends what shoppers do, and not these events')
+  if (request.apiKey?.isPublishable)
+    throw new DecidedError('forbidden', 'a publishable key sends what shoppers do, and not these events')
   const json = JSON.stringify(events.map(toWritable)).slice(1, -1)
   const { groupCommit } = recording.ways.analytics_event
   try {

@@ -24,7 +24,9 @@ export const capacitySettings = settingsIn('Capacity', {
     .meta({ unit: 'ms' }),
   FLUSHES_MAX: wholeNumber(1, 64)
     .default(4)
-    .describe('Concurrent calls of the gateway that each record many events of one caller. All callers together have twice as many.')
+    .describe(
+      'Concurrent calls of the gateway that each record many events of one caller. All callers together have twice as many.',
+    )
     .meta({ unit: 'calls' }),
   QUEUE_EVENTS_MAX: wholeNumber(10_000, 10_000_000)
     .default(50_000)

@@ -15,6 +15,7 @@ export interface Drive {
   url: string
   connections: number
   secondsMax: number
+  pauseMs?: number | undefined
   /** The next request; undefined after the last one. */
   next: () => Outgoing | undefined
 }
@@ -62,6 +63,7 @@ async function run(drive: Drive, sockets: readonly Socket[]): Promise<Omit<LoadR
         else fail(problem.slice(0, 200))
       },
       failed: fail,
+      pauseMs: drive.pauseMs,
     }),
   )
   const timer = setTimeout(() => sockets.forEach((socket) => socket.destroy()), drive.secondsMax * 1_000 + DRAIN_MS_MAX)
@@ -77,10 +79,11 @@ interface Exchange {
   next: () => Outgoing | undefined
   answered: (answer: Answer, request: Outgoing, askedAtMs: number) => void
   failed: (error: string) => void
+  pauseMs: number | undefined
 }
 
 /** Sends one request after the other; resolves after the last one or when the connection is closed. */
-function sendAll(socket: Socket, { next, answered, failed }: Exchange): Promise<void> {
+function sendAll(socket: Socket, { next, answered, failed, pauseMs }: Exchange): Promise<void> {
   return new Promise((resolve) => {
     if (socket.destroyed) {
       failed('the connection was closed before the clock started')
@@ -96,7 +99,8 @@ function sendAll(socket: Socket, { next, answered, failed }: Exchange): Promise<
     }
     const read = answerReader((answer) => {
       answered(answer, request!, askedAtMs)
-      ask()
+      if (pauseMs === undefined) ask()
+      else setTimeout(ask, pauseMs)
     })
     socket.on('data', (piece: Buffer) => {
       try {

@@ -1,8 +1,14 @@
 /** An order to the load process. */
-export type Job = IngestJob | ReadJob | CallJob
+export type Job = IngestJob | ReadJob | CallJob | FloodJob
 
 interface Common {
   url: string
+  /** The key that each request shows. */
+  key?: string | undefined
+  /** The pause of a connection between an answer and its next request. */
+  pauseMs?: number
+  /** Whether wrong answers are counted in the result, and no error. */
+  areErrorsCounted?: boolean
   /** One request in flight on each. */
   connections: number
   /** After this time no request is sent; requests in flight are waited for. */
@@ -36,6 +42,14 @@ export interface CallJob extends Common {
 export interface ReadJob extends Common {
   kind: 'read'
   pages: Page[]
+}
+
+/** Reads pages in turn at a constant rate, each on a connection of its own, and hangs up without waiting for the answer. */
+export interface FloodJob extends Common {
+  kind: 'flood'
+  paths: string[]
+  perSecond: number
+  hangUpMs: number
 }
 
 export interface Page {

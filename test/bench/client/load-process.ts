@@ -1,7 +1,8 @@
 import { DAY_MS } from '../../../src/contract/fields/time.ts'
 import { type Item, traffic } from '../items/events.ts'
 import { type Drive, openDrive, type Outgoing } from './drive.ts'
-import type { CallJob, FromLoad, IngestJob, Job, LoadResult, ReadJob, ToLoad } from './job.ts'
+import { flood } from './flood.ts'
+import type { CallJob, FloodJob, FromLoad, IngestJob, Job, LoadResult, ReadJob, ToLoad } from './job.ts'
 import { callRequest, ingestRequest, readRequest } from './requests.ts'
 
 /**
@@ -34,13 +35,15 @@ function answer(message: FromLoad): void {
 }
 
 async function prepare(job: Job): Promise<() => Promise<LoadResult>> {
+  if (job.kind === 'flood') return () => flood(job)
   const sightings: [number, number][] = []
   const next = requestsOf(job, sightings)
-  const run = await openDrive({ url: job.url, connections: job.connections, secondsMax: job.secondsMax, next })
+  const { url, connections, secondsMax, pauseMs } = job
+  const run = await openDrive({ url, connections, secondsMax, pauseMs, next })
   return async () => ({ ...(await run()), sightings })
 }
 
-function requestsOf(job: Job, sightings: [number, number][]): Drive['next'] {
+function requestsOf(job: Exclude<Job, FloodJob>, sightings: [number, number][]): Drive['next'] {
   if (job.kind === 'ingest') return ingestRequests(job)
   return job.kind === 'call' ? callRequests(job) : readRequests(job, sightings)
 }

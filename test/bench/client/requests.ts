@@ -7,11 +7,11 @@ import type { CallJob, IngestJob, Page, ReadJob } from './job.ts'
 import { paymentCallback } from '../items/payments.ts'
 
 /** A request with events, as the bytes of one write. */
-export function ingestRequest({ url, isKeyed }: IngestJob, interactions: readonly Item[]): Outgoing {
+export function ingestRequest({ url, key: apiKey, isKeyed }: IngestJob, interactions: readonly Item[]): Outgoing {
   const { host, pathname } = new URL(url)
   const body = JSON.stringify({ interactions })
   const key = isKeyed ? `idempotency-key: ${randomUUID()}\r\n` : ''
-  const head = `POST ${pathname} HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\n${key}content-length: ${Buffer.byteLength(body)}\r\n\r\n`
+  const head = `POST ${pathname} HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\n${key}${authorization(apiKey)}content-length: ${Buffer.byteLength(body)}\r\n\r\n`
   const expected = Buffer.from(`"accepted":${interactions.length},"duplicates":0,`)
   return {
     bytes: Buffer.from(head + body),
@@ -34,6 +34,10 @@ export function callRequest({ url, of, secret, requestEvents = 1 }: CallJob, ind
   }
 }
 
+export function authorization(key: string | undefined): string {
+  return key === undefined ? '' : `authorization: Bearer ${key}\r\n`
+}
+
 const nextEvent = analyticsTraffic(randomUUID())
 
 function bodyOf(of: CallJob['of'], index: number, requestEvents: number): object {
@@ -44,10 +48,10 @@ function bodyOf(of: CallJob['of'], index: number, requestEvents: number): object
 export type OnSighting = (askedAtMs: number, purchases: number) => void
 
 /** A request for a page, as bytes. The whole answer is checked, because a short list is an error, too. */
-export function readRequest({ url }: ReadJob, page: Page, onSighting: OnSighting): Outgoing {
+export function readRequest({ url, key }: ReadJob, page: Page, onSighting: OnSighting): Outgoing {
   const { host } = new URL(url)
   return {
-    bytes: Buffer.from(`GET ${page.path} HTTP/1.1\r\nhost: ${host}\r\n\r\n`),
+    bytes: Buffer.from(`GET ${page.path} HTTP/1.1\r\nhost: ${host}\r\n${authorization(key)}\r\n`),
     events: 0,
     problemOf: (answer, askedAtMs) => {
       if (page.items !== undefined && timesIn(answer, PRODUCT) !== page.items)

@@ -38,13 +38,16 @@ export function startLoad(): LoadProcess {
     prepare: async (job) => {
       const id = ++jobs
       await ask({ id, job })
-      return async () => withoutErrors((await ask({ id, go: true })) as { result: LoadResult })
+      return async () => {
+        const { result } = (await ask({ id, go: true })) as { result: LoadResult }
+        return job.areErrorsCounted ? result : withoutErrors(result)
+      }
     },
     stop: () => stopProcess(child, 'SIGTERM'),
   }
 }
 
-function withoutErrors({ result }: { result: LoadResult }): LoadResult {
+function withoutErrors(result: LoadResult): LoadResult {
   const errors = Object.entries(result.errors)
   if (errors.length > 0) throw new Error(errors.map(([error, times]) => `${times} × ${error}`).join('\n'))
   return result
