@@ -1,17 +1,18 @@
 import { sql } from 'kysely'
 import type { Queryable } from '../database/connection.ts'
+import { LOG_TABLES } from '../log/month.ts'
 
 const SCHEMAS = ['public', 'catalog']
 
 /** What the endpoint may do with a table that is not named here, so that it can work with the tables of a later release. */
 const RIGHTS_OF_OTHER_TABLES = 'select, insert, update, delete'
 
+/** The log is added to. Only the functions of its owner drop a month. */
+const RIGHTS_OF_LOG = 'select, insert'
+
 /** What the endpoint may do with these tables: what its statements do. */
 const ENDPOINT_RIGHTS: Record<string, string> = {
-  // The log is added to. Only the functions of its owner change or drop a month.
-  interaction: 'select, insert',
-  search: 'select, insert',
-  analytics_event: 'select, insert',
+  ...Object.fromEntries(LOG_TABLES.map((table) => [table, RIGHTS_OF_LOG])),
   // A row lock needs the right to update some column.
   log_horizon: 'select, update (singleton)',
   interaction_batch: 'select, insert, update (scored_at, fed_at)',
