@@ -53,6 +53,8 @@ export const analytic = (deps: Deps) =>
 
       ReplayRejected: [RECORD, (ctx, request) => replayRejected(deps, ctx, request)],
 
+      Ping: [READ, async () => undefined],
+
       Verify: [
         PROOF,
         async () => {

@@ -4,6 +4,7 @@ import { interactionHandlers } from './interaction.ts'
 import { paymentHandlers } from './payment.ts'
 import { popularListHandlers } from './popular-list.ts'
 import { popularityHandlers } from './popularity.ts'
+import { pingHandlers } from './ping.ts'
 import { catalogHandlers } from './product.ts'
 import { recomputeRunHandlers, reportWindowHandlers } from './recompute-run.ts'
 import { rejectedHandlers } from './rejected.ts'
@@ -24,6 +25,7 @@ export const analyticApi = iface.service('Analytic', {
   ...reportHandlers,
   ...rejectedHandlers,
   ...verifyHandlers,
+  ...pingHandlers,
 })
 
 export const popularityApi = iface.service('Popularity', { ...popularityHandlers, ...popularListHandlers })

@@ -1,18 +1,14 @@
-import { SERVICE_NAMES } from '../contract/services.ts'
 import { createKeyRing, KEYS_MS_MAX } from '../gateway/access/key-ring.ts'
 import { createSellerTokens } from '../gateway/access/seller-tokens.ts'
 import { createRecording } from '../gateway/recording/ways.ts'
-import type { Readiness } from '../gateway/routes/deps.ts'
 import { createGateway } from '../gateway/server.ts'
-import { connect, isAnswering } from '../store/database/connection.ts'
+import { connect } from '../store/database/connection.ts'
 import { checkPrepared } from './database/check-prepared.ts'
 import { readConfig } from './config/config.ts'
 import { addressesOf } from './config/addresses.ts'
 import { gatewaySettingsOf } from './config/gateway-settings.ts'
 import { queueLimitsOf } from './config/capacity.ts'
 import { tokenSettingsOf } from './config/seller-tokens.ts'
-import { registrationOf } from './release/deployments.ts'
-import { isRestateUp, pausedTasks } from './embedded/restate.ts'
 import { gatewayMetrics, watchQueues } from './metrics/gateway.ts'
 import { poolMetrics } from './metrics/pools.ts'
 import { createRegistry } from './metrics/registry.ts'
@@ -20,14 +16,12 @@ import { paymentAdaptersOf, paymentSecretsOf } from './config/payments.ts'
 import { createLog } from './log.ts'
 import { databaseUrlOf } from './database/with-database.ts'
 import { ingressOf } from './ingress.ts'
+import { createReadiness } from './readiness.ts'
 import { startTracing } from './tracing/start.ts'
 import { refusePublicWithoutKey } from './start-checks.ts'
 import { waitForShutdown } from './shutdown-signal.ts'
-import { isListening } from './embedded/ports.ts'
 
 const READ_MS_MAX = 10_000
-/** Paused tasks are only mentioned, so a probe waits for them no longer. */
-const PAUSED_MS_MAX = 1_000
 /** Requests that still trickle in are cut off then, before a supervisor or a container's runtime kills the process. */
 const CLOSE_MS_MAX = 8_000
 /** Thousands may connect at the same moment; Linux accepts as many as net.core.somaxconn allows. */
@@ -40,7 +34,6 @@ const onTraceProblem = (error: unknown) => log.warn({ err: error }, 'traces not 
 const tracing = await startTracing(config, 'footfall-gateway', onTraceProblem)
 const registry = createRegistry()
 const databaseUrl = await databaseUrlOf(config)
-const { ingressUrl, adminUrl, endpointUrl } = addressesOf(config)
 await checkPrepared(databaseUrl, 'wait')
 const db = connect({
   url: databaseUrl,
@@ -82,7 +75,7 @@ const gateway = await createGateway({
   recording,
   paymentWebhooks: { secrets: paymentSecretsOf(config), adapters: await paymentAdaptersOf(config) },
   access: { keys, sellerOfToken: tokenSettings && createSellerTokens(tokenSettings, onIssuerAway) },
-  readiness,
+  readiness: createReadiness({ databaseUrl, ingress, ...addressesOf(config) }),
   metrics: () => registry.metrics(),
   observer,
   settings: gatewaySettingsOf(config),
@@ -99,16 +92,3 @@ await gateway.close()
 await Promise.all([db.destroy(), keysDb.destroy(), tracing.stop()])
 log.info('gateway stopped')
 process.exit(0)
-
-async function readiness(): Promise<Readiness> {
-  const registered = registrationOf(adminUrl, SERVICE_NAMES)
-  const [postgresql, restate, endpoint, { isComplete: registration }, paused] = await Promise.all([
-    isAnswering(databaseUrl),
-    isRestateUp({ ingress: ingressUrl, admin: adminUrl }),
-    // After a release it is at another address than the configured one.
-    registered.then(({ address }) => isListening(address ?? endpointUrl)),
-    registered,
-    pausedTasks(adminUrl, PAUSED_MS_MAX).catch(() => null),
-  ])
-  return { postgresql, restate, endpoint, registration, paused_tasks: paused }
-}

@@ -38,7 +38,7 @@ const READY = {
     operationId: 'ready',
     summary: 'The gateway can do its work',
     description:
-      'For a readiness probe: PostgreSQL, Restate and the service endpoint answer, and the services are registered. `details` names tasks that are paused.',
+      'For a readiness probe: PostgreSQL and the service endpoint answer, Restate runs a call, and the services are registered. Answers within little more than 2 s. `details` names tasks that are paused.',
     tags: ['process'],
     response: { 200: Ready, 503: ErrorBody.describe('`details` says what is missing.') },
   },

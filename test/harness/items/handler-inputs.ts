@@ -31,6 +31,7 @@ export const HANDLER_INPUTS: Record<string, object> = {
   'Analytic/RunReport': { report_slug: 'volume-by-period' },
   'Analytic/ReplayRejected': { batch_id: '1', index: 0 },
   'Analytic/Verify': {},
+  'Analytic/Ping': {},
   'Popularity/Top': {},
   'Popularity/Popular': {},
   'Popularity/Get': { product_id: 'lamp' },

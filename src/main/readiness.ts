@@ -1,0 +1,91 @@
+import { once } from 'node:events'
+import { connect as connectHttp2 } from 'node:http2'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { HttpCallError } from '@restatedev/restate-sdk-clients'
+import { analyticApi, SERVICE_NAMES } from '../contract/services.ts'
+import { shareRunning } from '../gateway/caching/share-running.ts'
+import type { Readiness } from '../gateway/routes/deps.ts'
+import type { Ingress } from '../ingress/clients.ts'
+import { isAnswering } from '../store/database/connection.ts'
+import type { Addresses } from './config/addresses.ts'
+import { isListening } from './embedded/ports.ts'
+import { isRestateUp, pausedTasks } from './embedded/restate.ts'
+import { registrationOf } from './release/deployments.ts'
+
+/** For all parts together, so that a probe is answered in little more. */
+const ANSWER_MS_MAX = 2_000
+/** For each of the two steps to the endpoint: its address, and its greeting. */
+const ENDPOINT_MS_MAX = 1_000
+/** Paused tasks are only mentioned, so a probe waits for them no longer. */
+const PAUSED_MS_MAX = 1_000
+
+interface Sources extends Pick<Addresses, 'ingressUrl' | 'adminUrl' | 'endpointUrl'> {
+  databaseUrl: string
+  ingress: Ingress
+}
+
+/**
+ * Asks every part that the gateway needs, each for at most 2 s. Restate is asked for its health and for a call that does nothing, because
+ * it is healthy also while its partitions do not run and every call waits. A call waits as well while the endpoint does not answer or
+ * is not registered, which is then what is missing, and not Restate.
+ */
+export function createReadiness({ databaseUrl, ingress, ingressUrl, adminUrl, endpointUrl }: Sources): () => Promise<Readiness> {
+  const areCallsRunning = shareRunning(() => isPingAnswered(ingress), ANSWER_MS_MAX)
+  return async () => {
+    const registered = registrationOf(adminUrl, SERVICE_NAMES)
+    const [postgresql, isHealthy, isCalled, endpoint, registration, paused] = await Promise.all([
+      inTime(isAnswering(databaseUrl), false),
+      inTime(isRestateUp({ ingress: ingressUrl, admin: adminUrl }), false),
+      areCallsRunning(),
+      isEndpointServing(registered, endpointUrl),
+      inTime(
+        registered.then(({ isComplete }) => isComplete),
+        false,
+      ),
+      pausedTasks(adminUrl, PAUSED_MS_MAX).catch(() => null),
+    ])
+    const restate = isHealthy && (isCalled || !endpoint || !registration)
+    return { postgresql, restate, endpoint, registration, paused_tasks: paused }
+  }
+}
+
+async function isPingAnswered(ingress: Ingress): Promise<boolean> {
+  try {
+    await ingress.read(analyticApi, 'Ping', {}, { deadlineMs: ANSWER_MS_MAX })
+    return true
+  } catch (error) {
+    // Restate knows no such handler: the release before is registered.
+    return error instanceof HttpCallError && error.status === 404
+  }
+}
+
+/** After a release the endpoint is at another address than the configured one. */
+async function isEndpointServing(registered: ReturnType<typeof registrationOf>, configuredUrl: string): Promise<boolean> {
+  const { address = configuredUrl } = await inTime<{ address: string | undefined }>(
+    registered,
+    { address: undefined },
+    ENDPOINT_MS_MAX,
+  )
+  return isServing(address)
+}
+
+/** Whether a server greets as one of HTTP/2 does. A process that hangs still accepts connections, and greets none. */
+async function isServing(url: string): Promise<boolean> {
+  // Restate may trust other certificates than this process.
+  if (url.startsWith('https:')) return isListening(url)
+  const session = connectHttp2(url)
+  try {
+    await once(session, 'remoteSettings', { signal: AbortSignal.timeout(ENDPOINT_MS_MAX) })
+    return true
+  } catch {
+    return false
+  } finally {
+    session.on('error', () => undefined)
+    session.destroy()
+  }
+}
+
+/** The answer, or another one when it takes longer than a probe waits. */
+async function inTime<T>(answer: Promise<T>, otherwise: T, msMax = ANSWER_MS_MAX): Promise<T> {
+  return Promise.race([answer, sleep(msMax, otherwise, { ref: false })])
+}
