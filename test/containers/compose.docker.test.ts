@@ -53,6 +53,7 @@ test('the commands of the page work', { timeout: 2 * MINUTES }, async () => {
   const printed = await project.shell(blockWith('footfall top'))
   expect(printed).toContain('lamp')
   expect(printed).toContain('To be counted: ')
+  expect(printed).toContain('status-counts by day')
   expect(printed).toMatch(/ffp_\w+/)
 })
 
@@ -61,6 +62,15 @@ test('only Restate may call the endpoint', { timeout: MINUTES }, async () => {
     const request = session.request({ ':method': 'POST', ':path': '/invoke/Analytic/CreateInteraction', 'content-type': 'application/vnd.restate.invocation.v5' })
     request.on('response', (headers) => { console.log(headers[':status']); process.exit() }).end()`
   expect(await project.shell(`docker compose exec -T gateway node -e "${call}"`)).toBe('401\n')
+})
+
+test('a schedule that register started is stopped by no caller without the operator token', { timeout: MINUTES }, async () => {
+  const stop = `const body = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' }
+    fetch('http://restate:8080/Schedule/sweep/Stop', body).then(({ status }) => console.log(status))`
+  expect(await project.shell(`docker compose exec -T gateway node -e "${stop}"`)).toBe('403\n')
+  const printed = await project.shell('docker compose exec -T gateway footfall schedules --json')
+  const schedules = JSON.parse(printed) as { task: string; running: boolean }[]
+  expect(schedules.find(({ task }) => task === 'sweep')).toMatchObject({ running: true })
 })
 
 test('only the gateway and the UI are published, on the loopback address', { timeout: MINUTES }, async () => {
