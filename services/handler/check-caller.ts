@@ -24,5 +24,8 @@ export function refuseForeignPage(ctx: Context): void {
 export function requireOperator(ctx: Context, tokens: readonly string[]): void {
   const token = ctx.request().headers.get(OPERATOR_TOKEN_HEADER) ?? ''
   if (tokens.length === 0 || isOperatorToken(token, tokens)) return
-  throw new DecidedError('forbidden', `only operators may call this: the header ${OPERATOR_TOKEN_HEADER} must have their token`)
+  throw new DecidedError(
+    'forbidden',
+    `only operators may call this: the header ${OPERATOR_TOKEN_HEADER} must have the token of OPERATOR_TOKEN_FILE`,
+  )
 }
