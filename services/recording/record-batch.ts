@@ -1,10 +1,9 @@
 import type { Context } from '@restatedev/restate-sdk'
-import { judgeInteractions } from '../../src/admission/interaction.ts'
+import { JUDGES } from '../../src/admission/judges.ts'
 import type { Judged } from '../../src/admission/judge-each.ts'
 import type { NewEventId } from '../../src/admission/logged-event.ts'
 import { withPrivacy } from '../../src/admission/privacy.ts'
 import type { LogRow, NewRejection } from '../../src/admission/rows.ts'
-import { judgeSearches } from '../../src/admission/search.ts'
 import type { CreateInteractionResponse } from '../../src/contract/interaction.ts'
 import type { KindWith } from '../../src/contract/kinds.ts'
 import { KEPT_SHORT_HEADER, keptShortIn } from '../../src/contract/rejected.ts'
@@ -36,8 +35,8 @@ const NONE: KeptShort = new Set()
 
 /** How the items of each kind are checked and recorded. */
 export const RECORDINGS: Record<KindWith<'isBatched'>, CheckItems> = {
-  interaction: recordingOf(judgeInteractions, INTERACTIONS),
-  search: recordingOf(judgeSearches, SEARCHES),
+  interaction: recordingOf(JUDGES.interaction, INTERACTIONS),
+  search: recordingOf(JUDGES.search, SEARCHES),
 }
 
 function recordingOf<Row extends LogRow>(

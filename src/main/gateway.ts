@@ -5,6 +5,7 @@ import { createGateway } from '../gateway/server.ts'
 import { connect } from '../store/database/connection.ts'
 import { checkPrepared } from './database/check-prepared.ts'
 import { readConfig } from './config/config.ts'
+import { rejectionLimitsOf } from './config/access.ts'
 import { addressesOf } from './config/addresses.ts'
 import { gatewaySettingsOf } from './config/gateway-settings.ts'
 import { queueLimitsOf } from './config/capacity.ts'
@@ -48,7 +49,7 @@ const db = connect({
 const observer = gatewayMetrics(registry)
 const ingress = ingressOf(config)
 const queueLimits = queueLimitsOf(config)
-const recording = createRecording({ ingress, db, observer, ...queueLimits })
+const recording = createRecording({ ingress, db, observer, rejectionLimits: rejectionLimitsOf(config), ...queueLimits })
 watchQueues(registry, { queues: recording.queues, ...queueLimits })
 // A connection of its own, so that a revoked key is noticed however many readers wait.
 const keysDb = connect({

@@ -12,6 +12,8 @@ export interface GatewayObserver {
   flushed: (flush: { requests: number; events: number; seconds: number; isRecorded: boolean }) => void
   /** A request was turned away, e.g. for a missing or wrong key, too many requests, or a full queue. */
   turnedAway: (reason: string) => void
+  /** Rejected items were answered, and not kept. */
+  notKept: (count: number) => void
 }
 
 /** What waits in a queue at one moment. */

@@ -12,6 +12,7 @@ import { type BatchAnswered, bodyOfItems, type EventsBody } from '../../ingress/
 import { IdempotencyKey, keyOf } from '../http/idempotency-key.ts'
 import type { GatewayObserver } from '../http/observer.ts'
 import type { RequestEvents } from './flush.ts'
+import { admitItems } from './kept-rejections.ts'
 import { senderOf } from './sender.ts'
 import { NOTHING_RECORDED, type SplitItems, splitItems, wholeAnswer } from './split-items.ts'
 import { TOO_LARGE, unknownOutcome } from './unknown-outcome.ts'
@@ -20,10 +21,13 @@ import type { Recording, RecordingWays } from './ways.ts'
 /** Of UTF-8, for a UTF-16 unit. */
 const BYTES_PER_CHARACTER_MAX = 3
 
+const NOT_KEPT =
+  'some events are invalid, and the rejected events of this hour are too many to be kept: send only valid events, or send without an Idempotency-Key'
+
 export interface RecordingDeps {
-  recording: Pick<Recording, 'ways'>
+  recording: Pick<Recording, 'ways' | 'rejections'>
   settings: { privacy: Privacy; publishableDaysMax: number }
-  observer: Pick<GatewayObserver, 'recorded'>
+  observer: Pick<GatewayObserver, 'recorded' | 'notKept'>
 }
 
 /** The items of one request. */
@@ -42,7 +46,7 @@ export const RecordingHeaders = z.object({
     .string()
     .optional()
     .describe(
-      '`respond-async`: answer 202 as soon as the events are safe, before they are recorded. It is ignored when an event is too old for its publishable key, and so is anything else.',
+      '`respond-async`: answer 202 as soon as the events are safe, before they are recorded. It is ignored when an event is rejected and not kept, e.g. as too old for its publishable key, and so is anything else.',
     ),
 })
 
@@ -82,19 +86,32 @@ export async function recordRequest(
   const identified = key === undefined ? withEventIds(stored, Date.now()) : { events: stored, assigned: [] }
   // Text takes a fifth of the memory of objects, and many requests may wait.
   const json = JSON.stringify(identified.events).slice(1, -1)
-  const keptShort = request.apiKey?.isPublishable ? largeItemsOf(identified.events, json.length) : undefined
-  const events: EventsText = { kind, json, keptShort, count: identified.events.length, key, ...senderOf(request) }
+  const admitted = await admitItems(recording.rejections, { kind, sender: request, items: identified.events, json })
+  const isWhole = admitted.split.rejected.length === 0
+  // Without these items the body would be another one, and the key's first answer a conflict.
+  if (key !== undefined && !isWhole) throw new DecidedError('rate_limited', NOT_KEPT)
+  const keptShort = request.apiKey?.isPublishable ? largeItemsOf(admitted.split.recorded, json.length) : undefined
+  const events: EventsText = {
+    ...{ kind, keptShort, key, count: admitted.split.recorded.length },
+    json: isWhole ? json : JSON.stringify(admitted.split.recorded).slice(1, -1),
+    ...senderOf(request),
+  }
+  observer.notKept(split.rejected.length + admitted.split.rejected.length)
   try {
     // A 202 could not name the rejected items, which are not kept either.
-    if (prefersAsync(request) && split.rejected.length === 0) {
+    if (prefersAsync(request) && split.rejected.length === 0 && isWhole) {
       const data = { invocation_id: await submit(ways, events) }
+      admitted.settle('unknown')
       return await reply.code(202).header('preference-applied', 'respond-async').send({ data })
     }
     const { answer, isNew } = await record(ways, events)
-    const data = wholeAnswer(split, answer)
+    // The first call with the key had its items kept.
+    admitted.settle(isNew ? answer.rejected : [])
+    const data = wholeAnswer(split, wholeAnswer(admitted.split, answer))
     if (isNew) observer.recorded(data, kind)
     return { data }
   } catch (error) {
+    admitted.settle('unknown')
     const advice = key === undefined ? 'resend the same events' : 'send the same again with the same Idempotency-Key'
     const assigned = identified.assigned.map((identity) => ({ ...identity, index: split.indexes[identity.index]! }))
     throw unknownOutcome(error, advice, { details: { events: assigned } })

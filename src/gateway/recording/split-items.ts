@@ -11,10 +11,13 @@ export interface SplitItems {
 }
 
 /** `problemOf` says why the gateway rejects an item; undefined for an item that is recorded. */
-export function splitItems(items: readonly unknown[], problemOf: (item: unknown) => ItemProblem | undefined): SplitItems {
+export function splitItems(
+  items: readonly unknown[],
+  problemOf: (item: unknown, index: number) => ItemProblem | undefined,
+): SplitItems {
   const split = { recorded: [] as unknown[], indexes: [] as number[], rejected: [] as RejectedItem[] }
   for (const [index, item] of items.entries()) {
-    const problem = problemOf(item)
+    const problem = problemOf(item, index)
     if (problem === undefined) {
       split.recorded.push(item)
       split.indexes.push(index)

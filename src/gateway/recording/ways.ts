@@ -8,6 +8,7 @@ import { type CallGate, createCallGate } from './call-gate.ts'
 import { FLUSH_EVENTS_MAX } from './flush.ts'
 import { createGroupCommit, type GroupCommit } from './group-commit.ts'
 import { createOwnCalls, type OwnCalls } from './own-call.ts'
+import { createRejectionBudget, type RejectionBudget, type RejectionLimits } from './rejection-budget.ts'
 import { paymentsOf, recordsOf, submissionsOf } from './senders.ts'
 
 /** Concurrent calls that carry one request each. */
@@ -31,6 +32,8 @@ export interface Recording {
   payments: GroupCommit<readonly RecordPaymentResponse[]>
   /** For calls that carry one request each, of every kind and of the catalog. */
   gate: CallGate
+  /** What is kept of rejected items. */
+  rejections: RejectionBudget
   /** Every queue, for the metrics. */
   queues: readonly Pick<GroupCommit, 'length'>[]
 }
@@ -43,11 +46,12 @@ export interface RecordingOptions {
   /** What may wait in each queue. */
   queueEventsMax: number
   queueBytesMax: number
+  rejectionLimits: RejectionLimits
   observer: Pick<GatewayObserver, 'flushed' | 'turnedAway'>
 }
 
 /** Builds the queues of every kind in KINDS. */
-export function createRecording({ ingress, db, observer, ...limits }: RecordingOptions): Recording {
+export function createRecording({ ingress, db, observer, rejectionLimits, ...limits }: RecordingOptions): Recording {
   const gateOf = (callsMax: number) =>
     createCallGate({
       callsMax,
@@ -79,6 +83,7 @@ export function createRecording({ ingress, db, observer, ...limits }: RecordingO
     ways: Object.fromEntries(byKind) as Recording['ways'],
     payments,
     gate,
+    rejections: createRejectionBudget(rejectionLimits),
     queues: [...byKind.flatMap(([, { groupCommit, groupSubmit }]) => [groupCommit, groupSubmit]), payments],
   }
 }

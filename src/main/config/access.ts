@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import type { RateLimits } from '../../gateway/access/rate-limit.ts'
+import type { RejectionLimits } from '../../gateway/recording/rejection-budget.ts'
 import { settingsIn, type SettingsOf, wholeNumber } from './setting.ts'
 import { z } from 'zod'
 
@@ -27,7 +28,27 @@ export const accessSettings = settingsIn('Access', {
       'Greatest age of the events that a publishable key may send; the gateway rejects older ones, and keeps none of them.',
     )
     .meta({ unit: 'days' }),
+  REJECTED_MIB_PER_HOUR: wholeNumber(1, 1_048_576)
+    .default(1_024)
+    .describe('Size of the rejected events of a secret key that are kept each hour. Beyond it they are answered, and not kept.')
+    .meta({ unit: 'MiB/h' }),
+  PUBLISHABLE_REJECTED_MIB_PER_HOUR: wholeNumber(1, 1_048_576)
+    .default(16)
+    .describe('The same for a publishable key; a sixteenth of it for each client address.')
+    .meta({ unit: 'MiB/h' }),
 })
+
+/** Of what is kept of a publishable key. */
+const ADDRESS_SHARE = 1 / 16
+
+export function rejectionLimitsOf(config: SettingsOf<typeof accessSettings>): RejectionLimits {
+  const publishableBytes = config.PUBLISHABLE_REJECTED_MIB_PER_HOUR * 1024 * 1024
+  return {
+    secretBytes: config.REJECTED_MIB_PER_HOUR * 1024 * 1024,
+    publishableBytes,
+    addressBytes: publishableBytes * ADDRESS_SHARE,
+  }
+}
 
 export function rateLimitsOf(config: SettingsOf<typeof accessSettings>): RateLimits {
   return {

@@ -28,6 +28,11 @@ export function gatewayMetrics(registry: Registry): GatewayObserver {
     labelNames: ['reason'],
     registers,
   })
+  const notKept = new Counter({
+    name: 'footfall_gateway_rejections_not_kept_total',
+    help: 'Rejected interactions and searches that were answered and not kept: too old for a publishable key, or beyond what is kept of a key in an hour.',
+    registers,
+  })
   return {
     answered: ({ method, route, status, seconds }) => requestSeconds.observe({ method, route, status }, seconds),
     recorded: ({ accepted, duplicates, rejected }, kind) => {
@@ -36,6 +41,7 @@ export function gatewayMetrics(registry: Registry): GatewayObserver {
     },
     flushed: flushHistograms(registry),
     turnedAway: (reason) => turnedAway.inc({ reason }),
+    notKept: (count) => notKept.inc(count),
   }
 }
 

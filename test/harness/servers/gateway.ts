@@ -6,6 +6,7 @@ import { createRecording } from '../../../src/gateway/recording/ways.ts'
 import type { GatewaySettings } from '../../../src/gateway/routes/deps.ts'
 import { createGateway, type GatewayDeps } from '../../../src/gateway/server.ts'
 import { createIngress } from '../../../src/ingress/clients.ts'
+import { rejectionLimitsOf } from '../../../src/main/config/access.ts'
 import { queueLimitsOf } from '../../../src/main/config/capacity.ts'
 import { readConfig } from '../../../src/main/config/config.ts'
 import { gatewaySettingsOf } from '../../../src/main/config/gateway-settings.ts'
@@ -28,7 +29,7 @@ export const SETTINGS: GatewaySettings = { ...gatewaySettingsOf(DEFAULTS), topCa
 
 export const PAYMENT_SECRET = 'a secret of the tests'
 
-export const QUEUE_LIMITS = queueLimitsOf(DEFAULTS)
+export const QUEUE_LIMITS = { ...queueLimitsOf(DEFAULTS), rejectionLimits: rejectionLimitsOf(DEFAULTS) }
 
 /** Replacements of a gateway's dependencies, and of the limits of its queues. */
 export type GatewayChanges = Partial<GatewayDeps> & { limits?: Partial<typeof QUEUE_LIMITS> }

@@ -7,6 +7,7 @@ export const SILENT_OBSERVER: ServiceObserver & GatewayObserver = {
   recorded: () => undefined,
   flushed: () => undefined,
   turnedAway: () => undefined,
+  notKept: () => undefined,
   groupCounted: () => undefined,
   batchLost: () => undefined,
   paid: () => undefined,

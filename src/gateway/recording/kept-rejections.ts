@@ -1,0 +1,99 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { bytesOfRejected, keptItemOf } from '../../admission/kept-item.ts'
+import { problemOf } from '../../admission/judges.ts'
+import type { ItemProblem } from '../../admission/rows.ts'
+import type { RejectedItem } from '../../contract/interaction.ts'
+import { type KindWith, kindsWith } from '../../contract/kinds.ts'
+import type { BatchAnswered } from '../../ingress/recorder.ts'
+import type { RejectionBudget, RejectionSender } from './rejection-budget.ts'
+import { type SplitItems, splitItems } from './split-items.ts'
+
+/** Checking an item takes some 10 µs, and other requests wait no longer than for so many. */
+const SLICE_ITEMS = 200
+/** Reading this much again takes some 10 ms. The rejected items of a larger request are counted by their average size. */
+const READ_AGAIN_CHARACTERS_MAX = 1024 * 1024
+
+/** The items of a request as they would be sent. */
+export interface OfferedItems {
+  kind: BatchAnswered
+  sender: RejectionSender
+  items: readonly unknown[]
+  /** The same as JSON, with commas between them. */
+  json: string
+}
+
+export interface AdmittedItems {
+  /** No item is rejected here until the sender has used up its hour. Then each invalid one is, so that it is not kept. */
+  split: SplitItems
+  /** To be called with the items that were rejected, by their positions among the recorded ones, or when the outcome is unknown. */
+  settle: (rejected: readonly RejectedItem[] | 'unknown') => void
+}
+
+/** Takes what the items of a request could take in the database, and gives the rest back when it is known what was rejected. */
+export async function admitItems(budget: RejectionBudget, { kind, sender, items, json }: OfferedItems): Promise<AdmittedItems> {
+  const everything = splitItems(items, () => undefined)
+  if (!isKept(kind)) return { split: everything, settle: () => undefined }
+  const giveBack = budget.take(sender, bytesOfRejected(items.length, json.length))
+  if (giveBack === undefined) {
+    const problems = await problemsOf(kind, items)
+    return { split: splitItems(items, (_item, index) => problems[index]), settle: () => undefined }
+  }
+  // The items are read again from their text, because many requests wait and objects take five times the memory.
+  const sent: SentItems = { kind, count: items.length, json, isKeptShort: sender.apiKey?.isPublishable ?? false }
+  const settle = async (rejected: readonly RejectedItem[] | 'unknown') => {
+    giveBack(rejected === 'unknown' ? await invalidBytesOf(sent) : rejectedBytesOf(sent, rejected))
+  }
+  return { split: everything, settle: (rejected) => void settle(rejected) }
+}
+
+interface SentItems extends Pick<OfferedItems, 'json'> {
+  kind: KindWith<'isBatched'>
+  count: number
+  isKeptShort: boolean
+}
+
+function isKept(kind: BatchAnswered): kind is KindWith<'isBatched'> & BatchAnswered {
+  return (kindsWith('isKeptWhenRejected') as string[]).includes(kind)
+}
+
+/** What the rejected items take. */
+function rejectedBytesOf(sent: SentItems, rejected: readonly RejectedItem[]): number {
+  if (rejected.length === 0) return 0
+  const { json, count, isKeptShort } = sent
+  if (json.length > READ_AGAIN_CHARACTERS_MAX) return bytesOfRejected(rejected.length, (json.length * rejected.length) / count)
+  const items = itemsIn(json)
+  return keptBytesOf(
+    rejected.map(({ index }) => items[index]),
+    isKeptShort,
+  )
+}
+
+/** What the items take that are rejected if they are recorded. Those of a large request do not count: it will come again. */
+async function invalidBytesOf({ kind, json, isKeptShort }: SentItems): Promise<number> {
+  if (json.length > READ_AGAIN_CHARACTERS_MAX) return 0
+  const items = itemsIn(json)
+  const problems = await problemsOf(kind, items)
+  return keptBytesOf(
+    items.filter((_item, index) => problems[index] !== undefined),
+    isKeptShort,
+  )
+}
+
+function itemsIn(json: string): unknown[] {
+  return JSON.parse(`[${json}]`) as unknown[]
+}
+
+async function problemsOf(kind: KindWith<'isBatched'>, items: readonly unknown[]): Promise<(ItemProblem | undefined)[]> {
+  const nowMs = Date.now()
+  const problems: (ItemProblem | undefined)[] = []
+  for (const [index, item] of items.entries()) {
+    problems.push(problemOf(kind, item, nowMs))
+    if ((index + 1) % SLICE_ITEMS === 0) await nextTurn()
+  }
+  return problems
+}
+
+function keptBytesOf(rejected: readonly unknown[], isKeptShort: boolean): number {
+  const bytes = rejected.reduce<number>((sum, item) => sum + Buffer.byteLength(keptItemOf({ item, isKeptShort }).text), 0)
+  return bytesOfRejected(rejected.length, bytes)
+}
