@@ -73,6 +73,12 @@ test('a schedule that register started is stopped by no caller without the opera
   expect(schedules.find(({ task }) => task === 'sweep')).toMatchObject({ running: true })
 })
 
+test('migrate leaves nothing to a superuser of PostgreSQL', { timeout: MINUTES }, async () => {
+  const printed = await project.shell('docker compose logs migrate')
+  expect(printed).toContain('may log in')
+  expect(printed).not.toContain('superuser')
+})
+
 test('only the gateway and the UI are published, on the loopback address', { timeout: MINUTES }, async () => {
   const published = (await project.shell('docker compose ps --all --format "{{.Ports}}"')).match(/\S+->\d+/g)
   expect(published?.map((one) => one.replace(/:\d+->/, '->')).toSorted()).toEqual(['127.0.0.1->3000', '127.0.0.1->9070'])

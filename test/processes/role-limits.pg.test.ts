@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import pg from 'pg'
 import { expect, test as base } from 'vitest'
 import type { Database, Queryable } from '../../src/store/database/connection.ts'
-import { monthOf } from '../../src/store/log/month.ts'
+import { makePartitions, monthOf } from '../../src/store/log/month.ts'
 import { dropOldMonths } from '../../src/store/log/retention.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { listApiKeys } from '../../src/store/access/api-key.ts'
@@ -67,6 +67,59 @@ test('PostgreSQL refuses to the gateway everything but reading, also in a read-w
   expect(Object.values(REFUSED_TO_GATEWAY).flat().length).toBeGreaterThan(100)
   expect(await otherOutcomes(users.gateway, REFUSED_TO_GATEWAY)).toEqual([])
 })
+
+test('a function of the endpoint cannot act as the owner through a table of the log', async ({ users }) => {
+  const state = async () =>
+    (await sql`select (select count(*) from api_key), (select max(actor) from audit_entry)`.execute(users.owner)).rows
+  const before = await state()
+  const evil = `create function pg_temp.evil(int) returns int language plpgsql immutable as $$ begin
+    insert into public.api_key (key_id, name, secret_sha256, scopes, is_publishable, origins)
+      values ('0123456789ab', 'evil', sha256('x'), '{manage}', false, '{}');
+    return 1;
+  end $$`
+  const attack = {
+    [evil]: '42501',
+    'alter table search detach partition log_month.search_2001_04': '42501',
+    'alter table search add constraint evil check (batch_id is not null or pg_temp.evil(1) = 1)': '42501',
+    'alter table search alter column batch_id set default pg_temp.evil(1)': '42501',
+    'create trigger evil after insert on search execute function pg_temp.evil(1)': '42501',
+    // It makes months, and nothing else.
+    [`select make_log_months('search', '{2001-04-01,2001-05-01}')`]: 'done',
+    [`select make_log_month('search', '2001-06-01')`]: 'done',
+  }
+  await makePartitions(users.owner, ['2001-04'], ['search'])
+  await users.endpoint.connection().execute(async (session) => {
+    for (const [statement, outcome] of Object.entries(attack)) {
+      expect([statement, await outcomeOf(session, statement)]).toEqual([statement, outcome])
+    }
+  })
+  expect(await state()).toEqual(before)
+})
+
+/** Settings under which a month could get another name or other bounds. */
+const SETTINGS = [
+  [`timezone = 'EST-10'`, `datestyle = 'SQL, DMY'`],
+  [`timezone = 'PST+3'`, `datestyle = 'German'`],
+  [`timezone = 'AAA-160BBB-12,M1.1.0/0,M12.5.0/0'`],
+]
+
+test.for(SETTINGS.map((settings, n) => [settings.join(', '), settings, 2002 + n] as const))(
+  'no setting of a session changes what a month is: %s',
+  async ([_title, settings, year], { users }) => {
+    const horizon = () => sql`select horizon from log_horizon`.execute(users.owner)
+    const before = await horizon()
+    await users.endpoint.connection().execute(async (session) => {
+      for (const setting of settings) await sql.raw(`set ${setting}`).execute(session)
+      await sql`select make_log_months('search', array[make_date(${year}, 1, 1)])`.execute(session)
+      await sql`select move_log_horizon(${KEPT_DAYS})`.execute(session)
+      await sql`reset all`.execute(session)
+    })
+    const { rows } = await sql<{ bounds: string }>`
+      select pg_get_expr(relpartbound, oid) as bounds from pg_class where relname = ${`search_${year}_01`}`.execute(users.owner)
+    expect(rows).toEqual([{ bounds: `FOR VALUES FROM ('${year}-01-01 00:00:00+00') TO ('${year}-02-01 00:00:00+00')` }])
+    expect(await horizon()).toEqual(before)
+  },
+)
 
 /** What the role that owns the log may not do, should a statement reach its functions after all. */
 const BEYOND_THE_LOG = [

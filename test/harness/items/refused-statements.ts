@@ -60,6 +60,7 @@ const OF_BOTH: readonly string[] = [
   `select lo_import('/etc/passwd')`,
   `alter system set work_mem = '1GB'`,
   'set log_statement = none',
+  'set session_replication_role = replica',
   'select pg_reload_conf()',
   'select pg_switch_wal()',
   'select pg_stat_reset()',
@@ -158,6 +159,8 @@ export const refusedToEndpoint = (month: string): Refused => ({
   [RAISED]: [
     `select drop_log_month('interaction', now()::date)`,
     `select drop_log_month('interaction', '2001-01-01')`,
+    `select drop_log_month('interaction', (date_trunc('month', now())::date || ' BC')::date)`,
+    `select drop_log_month('interaction', '-infinity')`,
     `select drop_log_month('audit_entry', '2001-01-01')`,
     `select drop_log_month('api_key', null)`,
     `select make_log_months('audit_entry', '{2026-01-01}')`,
@@ -166,6 +169,7 @@ export const refusedToEndpoint = (month: string): Refused => ({
     `select make_log_months('interaction', '{9999-01-01}')`,
     `select make_log_months('interaction', '{1999-12-31}')`,
     `select make_log_months('interaction', '{infinity}')`,
+    `select make_log_months('interaction', '{2026-01-01 BC}')`,
   ],
 })
 
