@@ -88,10 +88,6 @@ const owners = (db: Database) =>
 
 test('the log of the release before gets its owner from migrate --role, and works at every step', async ({ server }) => {
   const { owner, endpoint } = await copyOf(server, 'upgraded')
-  await recordAndCount(
-    endpoint,
-    [0, 100, 150, 200].map((days) => interaction({ occurredAtMs: ago(days) })),
-  )
   // A run of retention that was killed between its steps.
   await sql`update log_horizon set horizon = date_trunc('month', now() - interval '190 days', 'UTC')`.execute(endpoint)
   await sql`alter table interaction detach partition ${sql.table(monthAgo(200))} concurrently`.execute(endpoint)
@@ -99,7 +95,10 @@ test('the log of the release before gets its owner from migrate --role, and work
   await prepareDatabase(owner, readConfig({}))
   // The endpoint of the release before, and of this one.
   await sql`select make_log_month('interaction', ${`${monthOf(ago(50))}-01`}::date)`.execute(endpoint)
-  await recordAndCount(endpoint, [interaction({ occurredAtMs: ago(80) })])
+  await recordAndCount(
+    endpoint,
+    [0, 80, 100, 150].map((days) => interaction({ occurredAtMs: ago(days) })),
+  )
 
   for (const _again of [1, 2]) expect(await grantRoles(owner, COMPOSE_PASSWORDS, 'test')).toContain('revoke execute')
   const all = await owners(owner)
