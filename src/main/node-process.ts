@@ -17,16 +17,21 @@ export interface NodeProcessOptions {
   log: number
   /** Prints the notices of the process. */
   print: (line: string) => void
+  args?: readonly string[]
+  /** The working directory; that of this process unless given. */
+  folder?: string
 }
 
 /**
- * The gateway or the endpoint as a process of its own. It sends a message when it serves, and ends by itself when the process that
- * started it is gone.
+ * The gateway, the endpoint or the guard as a process of its own. It sends a message when it serves, and ends by itself when the
+ * process that started it is gone.
  */
-export function nodeProcess(name: 'endpoint' | 'gateway', config: Config, { log, print }: NodeProcessOptions): Part {
+export function nodeProcess(name: keyof typeof V8_FLAGS, config: Config, options: NodeProcessOptions): Part {
+  const { log, print, args = [], folder } = options
   const file = join(CHECKOUT, 'src', 'main', `${name}.ts`)
   const start = async (onSpawn: OnSpawn) => {
-    const child = fork(file, {
+    const child = fork(file, args, {
+      ...(folder !== undefined && { cwd: folder }),
       stdio: ['ignore', log, log, 'ipc'],
       execArgv: V8_FLAGS[name],
       detached: true,

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { listApiKeys } from '../store/access/api-key.ts'
 import { connect, isAnswering } from '../store/database/connection.ts'
@@ -76,7 +77,7 @@ function diskPlacesOf(config: Config): Pick<DiskWatchOptions, 'home' | 'places'>
 
 async function bringUp(config: Config, supervisor: Supervisor, print: (line: string) => void): Promise<void> {
   if (config.PAYMENT_SECRET_FILE === undefined) await storedSecret(paymentSecretFileOf(config), newSecret)
-  await Promise.all([bringUpPostgres(config, supervisor), bringUpRestate(config, supervisor)])
+  await Promise.all([bringUpPostgres(config, supervisor), bringUpRestate(config, supervisor, print)])
   await Promise.all([
     supervisor
       .keep(nodeProcess('endpoint', config, { log: openLog(config, 'endpoint'), print }))
@@ -118,7 +119,7 @@ async function bringUpPostgres(config: Config, supervisor: Supervisor): Promise<
   }
 }
 
-async function bringUpRestate(config: Config, supervisor: Supervisor): Promise<void> {
+async function bringUpRestate(config: Config, supervisor: Supervisor, print: (line: string) => void): Promise<void> {
   const { ingressUrl, adminUrl } = addressesOf(config)
   if (config.RESTATE_INGRESS_URL !== undefined) {
     if (await isRestateUp({ ingress: ingressUrl, admin: adminUrl })) return
@@ -127,12 +128,17 @@ async function bringUpRestate(config: Config, supervisor: Supervisor): Promise<v
     )
   }
   const folder = restateFolderOf(config)
-  const log = openLog(config, 'restate')
+  // Only for the owner, because the folder contains events in flight, and the sockets of a Restate without authentication.
+  await mkdir(folder, { recursive: true, mode: 0o700 })
   const ports = { ingress: config.RESTATE_INGRESS_PORT, admin: config.RESTATE_ADMIN_PORT, node: config.RESTATE_NODE_PORT }
+  const args = [ports.ingress, ports.admin, ports.node].map(String)
+  await supervisor.keep(nodeProcess('guard', config, { log: openLog(config, 'guard'), print, args, folder }))
+  const log = openLog(config, 'restate')
+  const configFile = join(CHECKOUT, 'restate.toml')
   const settings = restateTracing(config)
   await supervisor.keep({
     name: RESTATE,
-    start: (onSpawn) => startRestate({ folder, configFile: join(CHECKOUT, 'restate.toml'), ports, log, settings }, onSpawn),
+    start: (onSpawn) => startRestate({ folder, configFile, ports, isGuarded: true, log, settings }, onSpawn),
     stopSignal: 'SIGTERM',
     mark: folder,
   })

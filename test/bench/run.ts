@@ -7,6 +7,7 @@ import { compose } from './rows/compose.bench.ts'
 import { events } from './rows/events.bench.ts'
 import { afterGrowth } from './rows/after-growth.bench.ts'
 import { client } from './rows/client.bench.ts'
+import { guard } from './rows/guard.bench.ts'
 import { ingest } from './rows/ingest.bench.ts'
 import { machine } from './measure/machine.ts'
 import { memory } from './rows/memory.bench.ts'
@@ -47,6 +48,7 @@ const ROWS: Record<string, (isQuick: boolean) => Promise<RowResult>> = {
   processes,
   compose,
   client,
+  guard,
 }
 
 /** These run only when they are named. */

@@ -1,6 +1,8 @@
 import { once } from 'node:events'
 import { connect } from 'node:http2'
+import { connect as connectTcp } from 'node:net'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest'
 import { runCommandProcess } from '../harness/programs/command-process.ts'
@@ -80,6 +82,10 @@ test('an endpoint with the key of Restate refuses other callers', async () => {
   })
   const [headers] = (await once(request.end(), 'response')) as [Record<string, unknown>]
   expect(headers[':status']).toBe(401)
+  // A browser speaks HTTP/1.1 to such an address, and gets no answer.
+  const socket = connectTcp(Number(release.environment['ENDPOINT_PORT']), '127.0.0.1')
+  socket.write('GET /discover HTTP/1.1\r\nHost: localhost\r\n\r\n')
+  expect(await text(socket)).not.toContain('HTTP')
 })
 
 test('an endpoint or a gateway that cannot start exits with one line that says why', { timeout: 120_000 }, async () => {

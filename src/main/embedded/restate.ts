@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import { arch, platform } from 'node:os'
 import { isProcessGone, type OnSpawn, stopProcess } from './process.ts'
 import { StartError } from '../config/start-error.ts'
+import { RESTATE_SOCKETS } from './restate-sockets.ts'
 import { until } from './until.ts'
 
 export interface RestatePorts {
@@ -16,7 +17,10 @@ export interface EmbeddedRestate {
   /** Data folder; created when missing. */
   folder: string
   configFile: string
+  /** The ports that it listens on, or that the guard serves for it. */
   ports: RestatePorts
+  /** Whether it listens on the sockets of its data folder (RESTATE_SOCKETS) and not on the ports. */
+  isGuarded?: boolean
   /** File descriptor of the log. */
   log: number
   /** Further environment variables of restate-server. */
@@ -30,27 +34,46 @@ const QUERY_MS_MAX = 10_000
 export async function startRestate(options: EmbeddedRestate, onSpawn: OnSpawn = () => undefined): Promise<ChildProcess> {
   // Only for the owner, because the folder contains events in flight.
   await mkdir(options.folder, { recursive: true, mode: 0o700 })
-  const { ports } = options
-  const child = spawn(restateBinary(), ['--config-file', options.configFile, '--base-dir', options.folder], {
+  const urls = { ingress: `http://127.0.0.1:${options.ports.ingress}`, admin: `http://127.0.0.1:${options.ports.admin}` }
+  const child = spawn(restateBinary(), ['--config-file', options.configFile, '--base-dir', '.'], {
+    // The command line has the folder, by which the process is recognised.
+    argv0: `restate-server in ${options.folder}`,
+    cwd: options.folder,
     stdio: ['ignore', options.log, options.log],
     detached: true,
     env: {
       ...process.env,
-      RESTATE_INGRESS__BIND_PORT: String(ports.ingress),
-      RESTATE_ADMIN__BIND_PORT: String(ports.admin),
-      RESTATE_BIND_PORT: String(ports.node),
-      RESTATE_ADVERTISED_ADDRESS: `http://127.0.0.1:${ports.node}/`,
+      ...(options.isGuarded === true ? socketSettings(urls) : portSettings(options.ports)),
       RESTATE_LOG_DISABLE_ANSI_CODES: 'true',
       ...options.settings,
     },
   })
   child.on('error', () => undefined)
   onSpawn(child)
-  const urls = { ingress: `http://127.0.0.1:${ports.ingress}`, admin: `http://127.0.0.1:${ports.admin}` }
   const ready = await until(async () => isProcessGone(child) || (await isRestateUp(urls)), READY_MS_MAX)
   if (ready && !isProcessGone(child)) return child
   await stopProcess(child, 'SIGTERM')
   throw new StartError('restate-server did not start; restate.log in the log folder says why.')
+}
+
+function portSettings({ ingress, admin, node }: RestatePorts): Record<string, string> {
+  return {
+    RESTATE_LISTEN_MODE: 'tcp',
+    RESTATE_INGRESS__BIND_PORT: String(ingress),
+    RESTATE_ADMIN__BIND_PORT: String(admin),
+    RESTATE_BIND_PORT: String(node),
+    RESTATE_ADVERTISED_ADDRESS: `http://127.0.0.1:${node}/`,
+  }
+}
+
+/** It calls itself at its socket, and tells the UI and its command line the addresses of the guard. */
+function socketSettings(urls: { ingress: string; admin: string }): Record<string, string> {
+  return {
+    RESTATE_LISTEN_MODE: 'unix',
+    RESTATE_ADVERTISED_ADDRESS: `unix:${RESTATE_SOCKETS.node}`,
+    RESTATE_INGRESS__ADVERTISED_ADDRESS: urls.ingress,
+    RESTATE_ADMIN__ADVERTISED_ADDRESS: urls.admin,
+  }
 }
 
 /** Whether the ingress and the admin port of a Restate answer. */

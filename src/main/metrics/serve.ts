@@ -1,4 +1,6 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
+import { foreignPageProblem } from '../../admission/loopback.ts'
+import { isPublicHost } from '../config/addresses.ts'
 
 /** Metrics as text. A Registry of prom-client is one. */
 export interface MetricsText {
@@ -6,14 +8,19 @@ export interface MetricsText {
   metrics: () => Promise<string>
 }
 
-/** Serves /metrics and /health of a process without an HTTP server of its own. */
+/**
+ * Serves /metrics and /health of a process without an HTTP server of its own. At an address of this machine alone it refuses pages
+ * elsewhere, which reach it through a browser of this machine.
+ */
 export async function serveMetrics(
   registry: MetricsText,
   options: { host: string; port: number; isHealthy: () => boolean },
 ): Promise<Server> {
   const answer: RequestListener = (request, response) => {
     const path = request.url?.split('?')[0]
-    if (request.method === 'GET' && path === '/health') {
+    const problem = isPublicHost(options.host) ? undefined : foreignPageProblem(request, 'refused')
+    if (problem !== undefined) response.writeHead(403).end(`${problem}\n`)
+    else if (request.method === 'GET' && path === '/health') {
       const isHealthy = options.isHealthy()
       response.writeHead(isHealthy ? 200 : 503, { 'content-type': 'application/json' })
       response.end(JSON.stringify({ status: isHealthy ? 'ok' : 'starting' }))

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { createDatabase, type TestDatabase } from '../../harness/servers/database.ts'
-import type { BenchStack } from '../servers/bench-stack.ts'
+import type { BenchServers, BenchStack } from '../servers/bench-stack.ts'
 import type { IngestJob, Latency, LoadResult } from '../client/job.ts'
 import { countsOf, mustHaveCounted } from '../measure/row-counts.ts'
 import { isSettled, waitUntil } from '../measure/settled.ts'
@@ -13,8 +13,12 @@ const INGRESS_PATH = '/Analytic/CreateInteraction'
 export function entrancesOf({ gateway, restate }: Pick<BenchStack, 'gateway' | 'restate'>) {
   return {
     gateway: { url: gateway.url + GATEWAY_PATH },
-    ingress: { url: restate.ingressUrl + INGRESS_PATH, isKeyed: true },
+    ingress: ingressEntranceOf(restate.ingressUrl),
   }
+}
+
+export function ingressEntranceOf(url: string) {
+  return { url: url + INGRESS_PATH, isKeyed: true }
 }
 
 export interface IngestRun {
@@ -38,7 +42,7 @@ export interface CopyOptions {
 
 /** Sends events into a fresh database after a checkpoint. @throws unless each event was counted once. */
 export async function ingestRun(
-  { postgres, endpoint, load }: BenchStack,
+  { postgres, endpoint, load }: BenchServers,
   job: Omit<IngestJob, 'kind'>,
   copy?: CopyOptions,
 ): Promise<IngestRun> {

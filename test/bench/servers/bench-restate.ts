@@ -24,13 +24,14 @@ export interface BenchRestate {
   ingressUrl: string
   adminUrl: string
   pid: number
+  folder: string
   /** Starts and registers an endpoint process with `connectionsMax` connections to PostgreSQL. */
   serve: (kind: 'footfall' | 'per-row' | 'nothing', connectionsMax: number) => Promise<BenchEndpoint>
   stop: () => Promise<void>
 }
 
-/** Starts a restate-server in a temporary folder, configured as by `npm start`. */
-export async function startBenchRestate(): Promise<BenchRestate> {
+/** Starts a restate-server in a temporary folder, configured as by `npm start`, but on ports of its own, without the guard. */
+export async function startBenchRestate(settings: Record<string, string> = {}): Promise<BenchRestate> {
   const folder = mkdtempSync(join(tmpdir(), 'footfall-bench-restate-'))
   const [ingress, admin, node] = (await freePorts(3)) as [number, number, number]
   const restate = await startRestate({
@@ -38,6 +39,7 @@ export async function startBenchRestate(): Promise<BenchRestate> {
     configFile: join(import.meta.dirname, '..', '..', '..', 'restate.toml'),
     ports: { ingress, admin, node },
     log: openSync(join(folder, 'restate.log'), 'a'),
+    settings,
   })
   const adminUrl = `http://127.0.0.1:${admin}`
   const endpoints: ChildProcess[] = []
@@ -45,6 +47,7 @@ export async function startBenchRestate(): Promise<BenchRestate> {
     ingressUrl: `http://127.0.0.1:${ingress}`,
     adminUrl,
     pid: restate.pid!,
+    folder,
     serve: async (kind, connectionsMax) => {
       const [port] = (await freePorts(1)) as [number]
       const child = fork(join(import.meta.dirname, 'bench-endpoint.ts'), [kind, String(port), String(connectionsMax)], {

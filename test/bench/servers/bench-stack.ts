@@ -44,10 +44,13 @@ export async function withParts<T>(work: (stopAtEnd: StopAtEnd) => Promise<T>): 
 }
 
 /** Works with all processes but a gateway. */
-export function withServers<T>(work: (servers: BenchServers, stopAtEnd: StopAtEnd) => Promise<T>): Promise<T> {
+export function withServers<T>(
+  work: (servers: BenchServers, stopAtEnd: StopAtEnd) => Promise<T>,
+  restateSettings: Record<string, string> = {},
+): Promise<T> {
   return withParts(async (stopAtEnd) => {
     const postgres = stopAtEnd(await startBenchPostgres())
-    const restate = stopAtEnd(await startBenchRestate())
+    const restate = stopAtEnd(await startBenchRestate(restateSettings))
     const endpoint = await restate.serve('footfall', POOL_CONNECTIONS)
     return work({ postgres, restate, endpoint, load: stopAtEnd(startLoad()) }, stopAtEnd)
   })
