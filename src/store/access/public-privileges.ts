@@ -64,9 +64,10 @@ function limitsOf(owner: string, database: string, lockUsers: readonly string[])
   return [
     temporaryOf(database),
     CREATE_IN_PUBLIC,
-    forEachFunction(LIMITED_FUNCTIONS, 'revoke execute on function %s from public'),
     forEachFunction(LOCK_FUNCTIONS, `grant execute on function %s to ${quoted(owner)} with grant option`),
     grantsOfLocks(lockUsers),
+    // Last, so that the endpoint has its locks at every moment.
+    forEachFunction(LIMITED_FUNCTIONS, 'revoke execute on function %s from public'),
   ].join('\n')
 }
 
