@@ -3,7 +3,7 @@ import { BODY_BYTES_MAX } from '../contract/interaction.ts'
 import { type Access, requireAccess } from './access/access.ts'
 import { allowOrigins } from './access/cors.ts'
 import { limitRates } from './access/rate-limit.ts'
-import { createReadGate } from './caching/read-gate.ts'
+import { createReadLines } from './caching/read-lines.ts'
 import { closeConnectionsAtEnd } from './http/closing.ts'
 import { limitConnections } from './http/connections.ts'
 import { dropRests } from './http/early-answer.ts'
@@ -21,15 +21,12 @@ import { ROUTES, TAGS } from './routes/all.ts'
 import type { RouteDeps } from './routes/deps.ts'
 
 /** What the server needs: everything that routes use, and how callers are recognised. */
-export interface GatewayDeps extends Omit<RouteDeps, 'reportGate'> {
+export interface GatewayDeps extends Omit<RouteDeps, 'lines'> {
   access: Access
   /** Whether each request gets a span. */
   isTraced: boolean
   log: FastifyBaseLogger
 }
-
-/** Dashboards and reports that wait for their turn. */
-const REPORTS_WAITING_MAX = 1_000
 
 /** An id of 200 characters, each of up to 4 bytes, each byte as %XX. */
 const PARAMETER_LENGTH_MAX = 200 * 4 * 3
@@ -66,12 +63,8 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   answerUnknownRoutes(app)
   await describeApi(app, { isPublic, takesTokens: access.sellerOfToken !== undefined, tags: TAGS })
 
-  const reportGate = createReadGate({
-    readsMax: settings.reportsAtOnce,
-    waitingMax: REPORTS_WAITING_MAX,
-    message: 'too many dashboards and reports wait here already; ask again',
-  })
-  for (const routes of ROUTES) await app.register(routes({ ...deps, reportGate }))
+  const lines = createReadLines(deps.db, settings)
+  for (const routes of ROUTES) await app.register(routes({ ...deps, lines }))
   return app
 }
 

@@ -25,9 +25,9 @@ test('a respond-async call waits for the record of an earlier one, and delays no
   }
   const db = connect({ url: 'postgres://127.0.0.1:1/none', name: 'test' })
   const calls = createOwnCalls({ db, recorder, gate: gateOf(2), submitGate: gateOf(2) })
-  const answers = ['a', 'b', 'c'].map((name) => calls.submit({ body: Buffer.from(name), key: name }))
+  const answers = ['a', 'b', 'c'].map((name) => calls.submit({ body: Buffer.from(name), key: name, caller: name }))
   expect(await Promise.all(answers.slice(0, 2))).toEqual(['a', 'b'])
-  expect(await calls.record({ body: Buffer.from('waits'), key: 'w' })).toEqual({ answer: ANSWER, isNew: true })
+  expect(await calls.record({ body: Buffer.from('waits'), key: 'w', caller: 'w' })).toEqual({ answer: ANSWER, isNew: true })
   expect(submitted).toEqual(['a', 'b', 'waits'])
   ends[0]!()
   expect(await answers[2]).toBe('c')

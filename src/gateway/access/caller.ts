@@ -1,17 +1,30 @@
-import rateLimit from '@fastify/rate-limit'
 import type { FastifyRequest } from 'fastify'
 import { DecidedError } from '../../contract/decided-error.ts'
 import { PUBLISHABLE_BODY_BYTES_MAX } from '../../contract/interaction.ts'
 import type { ApiKey, Scope } from '../../store/access/api-key.ts'
+import type { Asker } from '../caching/reading.ts'
+import { clientAddress } from '../http/client-address.ts'
 import { shownKey } from './credentials.ts'
 import type { Keys } from './key-ring.ts'
 
 /** What of a key decides about a request. A seller's token is treated as a key that reads what is of that seller. */
 export type Caller = Omit<ApiKey, 'createdAt' | 'revokedAt'>
 
-/** What no other caller has: the key, or, where no key is needed, the address. An address of IPv6 counts by its network. */
+/** What no other caller has: the key, or, where no key is needed, the address. */
 export function callerIdOf({ apiKey, ip }: FastifyRequest): string {
-  return apiKey?.keyId ?? rateLimit.normalizeIP(ip ?? '')
+  return apiKey?.keyId ?? clientAddress(ip)
+}
+
+/** The caller of a read. As long as no key is needed all requests are of this machine, and none has a share. */
+export function askerOf(request: FastifyRequest): Asker {
+  return {
+    caller: callerIdOf(request),
+    hasShare: request.apiKey !== null,
+    // Made when it is needed, because most requests are answered without a read.
+    get signal() {
+      return request.signal
+    },
+  }
 }
 
 /** The key of a request. @throws DecidedError when the request shows none, or its key does not allow it. */

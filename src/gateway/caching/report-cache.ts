@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { ReportAnswer, ReportDefinition, RunReportRequest } from '../../contract/report.ts'
-import type { Database } from '../../store/database/connection.ts'
+import type { Database, Queryable } from '../../store/database/connection.ts'
 import { reportDefinition } from '../../store/reports/report-definition.ts'
 import { readFreshness, readReport, reportOf, type ReportPage } from '../../store/reports/report.ts'
 import { type ReportQuery, reportQuery } from '../../store/reports/report-query.ts'
@@ -12,21 +12,22 @@ const DEFINITION_MS_MAX = 1_000
 const DEFINITIONS_MAX = 100
 
 /** Answers a report; undefined when there is none. */
-export type RunReport = (request: RunReportRequest, nowMs: number) => Promise<ReportAnswer | undefined>
+export type RunReport = (db: Queryable, request: RunReportRequest, nowMs: number) => Promise<ReportAnswer | undefined>
 
 /**
  * Keeps the rows of pages for as long as their report allows, and only until one of their buckets is rebuilt. The freshness of an answer,
  * and the builds behind it, are read for each request, because any process may rebuild a bucket, and an answer must not be called
  * complete when events came after its build. That reads a few hundred rows, however expensive the page is.
  */
-export function createReportCache(db: Database): RunReport {
+export function createReportCache(definitionsDb: Database): RunReport {
   const kept = new LRUCache<string, { page: ReportPage; version: string }>({ max: PAGES_MAX })
   const definitions = new LRUCache<string, ReportDefinition>({
     max: DEFINITIONS_MAX,
     ttl: DEFINITION_MS_MAX,
-    fetchMethod: (slug) => reportDefinition(db, slug),
+    // For all callers, so it goes on when one of them hangs up.
+    fetchMethod: (slug) => reportDefinition(definitionsDb, slug),
   })
-  return async (request, nowMs) => {
+  return async (db, request, nowMs) => {
     const startedAt = performance.now()
     const query = reportQuery(await definitions.fetch(request.report_slug), request, nowMs)
     if (query === undefined) return undefined

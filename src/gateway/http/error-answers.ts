@@ -52,7 +52,7 @@ const ERRORS: Record<ErrorCode, Described> = {
     example: { message: 'something went wrong here; the log has the request id' },
   },
   unavailable: {
-    description: 'The database, or the issuer of a token, does not answer; try again.',
+    description: 'The database, or the issuer of a token, does not answer; or too many reads of the caller wait. Try again.',
     example: { message: 'the database does not answer; try again' },
     headers: RETRY_AFTER,
   },

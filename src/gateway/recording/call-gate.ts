@@ -1,5 +1,5 @@
 import { DecidedError } from '../../contract/decided-error.ts'
-import { createTurns } from '../http/turns.ts'
+import { createCallerShares, createTurns, inTurn, NoTurnError } from '../http/turns.ts'
 
 export interface CallGateLimits {
   /** Concurrent calls. */
@@ -12,24 +12,52 @@ export interface CallGateLimits {
   onFull: () => void
 }
 
+/** A call that carries one request. */
+export interface GatedCall {
+  /** Its caller: the calls of one caller do not hold up those of another. */
+  caller: string
+  body: Uint8Array
+}
+
 export const NOT_RECORDED = 'too much waits here already; nothing of this request was recorded, send it again'
 
-/** Bounds the concurrent calls, and the bytes of all running and waiting ones; `size` is that of one call's body. */
-export type CallGate = <T>(size: number, call: () => Promise<T>) => Promise<T>
+/** Bounds the concurrent calls, and the bytes of all running and waiting ones. Callers take turns. */
+export type CallGate = <T>(call: GatedCall, work: () => Promise<T>) => Promise<T>
+
+/** The part of each limit that one caller may take, so that it keeps no other one out. A single call may always be larger. */
+const CALLER_PART = 3 / 4
 
 export function createCallGate({ callsMax, waitingMax, bytesMax, onFull }: CallGateLimits): CallGate {
-  const turns = createTurns(callsMax)
+  const shares = createCallerShares(Math.max(1, Math.floor(callsMax * CALLER_PART)))
+  const turns = createTurns({ runningMax: callsMax, waitingMax, callerWaitingMax: waitingMax * CALLER_PART, shares })
+  const byCaller = new Map<string, number>()
   let bytes = 0
-  return async (size, call) => {
-    if (bytes + size > bytesMax || turns.waiting() >= waitingMax) {
-      onFull()
-      throw new DecidedError('unavailable', NOT_RECORDED)
-    }
-    bytes += size
+  const add = (caller: string, more: number) => {
+    const own = (byCaller.get(caller) ?? 0) + more
+    bytes += more
+    if (own === 0) byCaller.delete(caller)
+    else byCaller.set(caller, own)
+  }
+  const hasRoom = ({ caller, body }: GatedCall) => {
+    const own = byCaller.get(caller) ?? 0
+    return bytes + body.length <= bytesMax && (own === 0 || own + body.length <= bytesMax * CALLER_PART)
+  }
+
+  return async (call, work) => {
+    const { caller, body } = call
+    if (!hasRoom(call)) throw full()
+    add(caller, body.length)
     try {
-      return await turns.run(call)
+      return await inTurn(turns, { caller, hasShare: true }, work)
+    } catch (error) {
+      throw error instanceof NoTurnError ? full() : error
     } finally {
-      bytes -= size
+      add(caller, -body.length)
     }
+  }
+
+  function full(): DecidedError {
+    onFull()
+    return new DecidedError('unavailable', NOT_RECORDED)
   }
 }

@@ -3,11 +3,11 @@ import { BODY_BYTES_MAX, type CreateInteractionResponse } from '../../contract/i
 import { type EventsBody, recordedOrPaced, type Recorder } from '../../ingress/recorder.ts'
 import type { Database } from '../../store/database/connection.ts'
 import { callOf, isOtherBody } from '../../store/log/call.ts'
-import type { CallGate } from './call-gate.ts'
+import type { CallGate, GatedCall } from './call-gate.ts'
 import { TOO_LARGE } from './unknown-outcome.ts'
 
 /** A request that is sent as a durable call of its own, because it has an idempotency key. */
-export interface OwnCall {
+export interface OwnCall extends GatedCall {
   body: EventsBody
   key: string
   /** The positions of items of which little is kept when they are rejected. */
@@ -65,9 +65,9 @@ export function createOwnCalls({ db, recorder, gate, submitGate }: OwnCallDeps):
 }
 
 /** The handler checks the size too, but after a respond-async caller has its answer. */
-async function withinLimit<T>({ body }: OwnCall, gate: CallGate, work: () => Promise<T>): Promise<T> {
-  if (body.length > BODY_BYTES_MAX) throw new DecidedError('too_large', TOO_LARGE)
-  return gate(body.length, work)
+async function withinLimit<T>(call: OwnCall, gate: CallGate, work: () => Promise<T>): Promise<T> {
+  if (call.body.length > BODY_BYTES_MAX) throw new DecidedError('too_large', TOO_LARGE)
+  return gate(call, work)
 }
 
 /**

@@ -140,14 +140,14 @@ async function record({ groupCommit, ownCalls }: RecordingWays, { key, ...events
   if (events.count === 0) return { answer: NOTHING_RECORDED, isNew: true }
   return key === undefined
     ? { answer: await groupCommit.record(events), isNew: true }
-    : ownCalls.record({ body: bodyOf(events), key, keptShort: events.keptShort })
+    : ownCalls.record({ ...events, body: bodyOf(events), key })
 }
 
 function submit({ groupSubmit, ownCalls }: RecordingWays, { key, ...events }: EventsText): Promise<string> {
   const body = bodyOf(events)
   // Checked here, because the caller has its answer before the handler checks it.
   if (body.length > BODY_BYTES_MAX) throw new DecidedError('too_large', TOO_LARGE)
-  return key === undefined ? groupSubmit.record(events) : ownCalls.submit({ body, key, keptShort: events.keptShort })
+  return key === undefined ? groupSubmit.record(events) : ownCalls.submit({ ...events, body, key })
 }
 
 function bodyOf({ kind, json }: Pick<EventsText, 'kind' | 'json'>): EventsBody {

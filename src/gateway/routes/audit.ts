@@ -4,6 +4,7 @@ import { AuditEntriesRequest, AuditEntriesResponse } from '../../contract/audit-
 import { OFFSET_MAX } from '../../contract/fields/page.ts'
 import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
 import { auditEntries } from '../../store/audit/audit-entry.ts'
+import { askerOf } from '../access/caller.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
 const { shape } = AuditEntriesRequest
@@ -24,10 +25,10 @@ const ENTRIES = {
   },
 } as const satisfies RouteShorthandOptions
 
-export function auditRoutes({ db }: RouteDeps): RoutePlugin {
+export function auditRoutes({ lines }: RouteDeps): RoutePlugin {
   return async (app) => {
-    app.withTypeProvider<ZodTypeProvider>().get('/api/v1/audit-entries', ENTRIES, async ({ query }) => {
-      const { data, total } = await auditEntries(db, query)
+    app.withTypeProvider<ZodTypeProvider>().get('/api/v1/audit-entries', ENTRIES, async (request) => {
+      const { data, total } = await lines.long.read(askerOf(request), (db) => auditEntries(db, request.query))
       return { data, meta: { row_count: total } }
     })
   }

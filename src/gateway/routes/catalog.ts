@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { RouteShorthandOptions } from 'fastify'
+import type { FastifyRequest, RouteShorthandOptions } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { DecidedError, notFound } from '../../contract/decided-error.ts'
@@ -9,6 +9,7 @@ import { GetProductRequest, GetProductResponse, UpsertProductsRequest, UpsertPro
 import { catalogApi } from '../../contract/services.ts'
 import { toWritable } from '../../contract/fields/json.ts'
 import { catalogProduct } from '../../store/catalog/catalog-product.ts'
+import { askerOf, callerIdOf } from '../access/caller.ts'
 import { IdempotencyKey, keyOf } from '../http/idempotency-key.ts'
 import { unknownOutcome } from '../recording/unknown-outcome.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
@@ -71,12 +72,13 @@ export function catalogRoutes(deps: RouteDeps): RoutePlugin {
     const routes = app.withTypeProvider<ZodTypeProvider>()
 
     routes.post('/api/v1/catalog/products', UPSERT, async (request) => {
-      const data = await upsert(deps, request.body.products.map(toWritable), keyOf(request))
+      const data = await upsert(deps, request, request.body.products.map(toWritable))
       return { data }
     })
 
-    routes.get('/api/v1/catalog/products/:product_id', PRODUCT, async ({ params: { product_id: productId } }) => {
-      const data = await catalogProduct(deps.db, productId)
+    routes.get('/api/v1/catalog/products/:product_id', PRODUCT, async (request) => {
+      const { product_id: productId } = request.params
+      const data = await deps.lines.short.read(askerOf(request), (db) => catalogProduct(db, productId))
       if (data === undefined) throw notFound(`the catalog never had product ${productId}`)
       return { data }
     })
@@ -84,13 +86,14 @@ export function catalogRoutes(deps: RouteDeps): RoutePlugin {
 }
 
 /** Writes the products by a durable call of their own. @throws DecidedError when the outcome is unknown. */
-async function upsert({ ingress, recording }: RouteDeps, products: readonly unknown[], key: string | undefined) {
+async function upsert({ ingress, recording }: RouteDeps, request: FastifyRequest, products: readonly unknown[]) {
+  const key = keyOf(request)
   const body = Buffer.from(JSON.stringify({ products }))
   if (body.length > BODY_BYTES_MAX) throw new DecidedError('too_large', TOO_LARGE)
   const options = { idempotencyKey: key === undefined ? undefined : keyWithBody(key, body) }
   const call = () => ingress.callWithJson(catalogApi, 'UpsertProducts', body, options)
   try {
-    return await recording.gate(body.length, call)
+    return await recording.gate({ caller: callerIdOf(request), body }, call)
   } catch (error) {
     throw unknownOutcome(error, 'send the same products again', { tooLarge: TOO_LARGE })
   }

@@ -6,21 +6,21 @@ import type { Database } from '../../store/database/connection.ts'
 import type { RateLimits } from '../access/rate-limit.ts'
 import type { BodyLimits } from '../http/body-budget.ts'
 import type { ConnectionLimits } from '../http/connections.ts'
-import type { ReadGate } from '../caching/read-gate.ts'
+import type { ReadLineLimits, ReadLines } from '../caching/read-lines.ts'
 import type { GatewayObserver } from '../http/observer.ts'
 import type { Recording } from '../recording/ways.ts'
 
 /** What routes use. It is passed on whole, so that a new route changes neither the server nor the process nor the tests' gateway. */
 export interface RouteDeps {
-  /** A connection that cannot write. */
+  /** Connections that cannot write. Reads for callers go through the lines. */
   db: Database
+  /** Where reads of the database wait for their turns. */
+  lines: ReadLines
   /** Records events. */
   recording: Recording
   /** Calls our own services. */
   ingress: Ingress
   paymentWebhooks: PaymentWebhooks
-  /** Shared by seller dashboards and reports. */
-  reportGate: ReadGate
   readiness: () => Promise<Readiness>
   /** The metrics of this process, as text for Prometheus. */
   metrics: () => Promise<string>
@@ -44,16 +44,12 @@ export interface GatewaySettings extends ReadLimits {
   privacy: Privacy
 }
 
-/** How old answers may be, and how many expensive reads run concurrently. */
-export interface ReadLimits {
+/** How old answers may be, and how many reads run concurrently. */
+export interface ReadLimits extends ReadLineLimits {
   /** The greatest age of an answer of the top list; 0 asks the database each time. */
   topCacheMs: number
   /** The same for the lists of popular products. */
   popularCacheMs: number
-  /** Concurrent reads of popular lists that add up hours. */
-  addedUpAtOnce: number
-  /** Concurrent reads of seller dashboards and reports. */
-  reportsAtOnce: number
 }
 
 export interface PaymentWebhooks {

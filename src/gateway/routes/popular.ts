@@ -3,17 +3,16 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { LRUCache } from 'lru-cache'
 import { INTERACTIONS_MAX, PopularRequest, PopularResponse, WINDOW_DAYS_MAX } from '../../contract/popular-list.ts'
 import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
-import type { Database } from '../../store/database/connection.ts'
+import type { Queryable } from '../../store/database/connection.ts'
 import { popularPage } from '../../store/popularity/popular-page.ts'
-import { createReadGate } from '../caching/read-gate.ts'
-import { shareNext } from '../caching/share-next.ts'
+import { askerOf } from '../access/caller.ts'
+import type { Asker } from '../caching/reading.ts'
+import type { ReadLines } from '../caching/read-lines.ts'
 import { sendJson } from '../http/send-json.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
 /** All answers together; a page of 100 products is some 35 KB. */
 const CACHE_BYTES_MAX = 16 * 1024 * 1024
-/** Lists that wait until another one is read. */
-const WAITING_MAX = 500
 
 const { shape } = PopularRequest
 const PopularQuery = PopularRequest.extend({
@@ -49,14 +48,13 @@ const POPULAR = {
 } as const satisfies RouteShorthandOptions
 
 /** Reads go straight to the store. */
-export function popularRoutes({ db, settings }: RouteDeps): RoutePlugin {
+export function popularRoutes({ lines, settings }: RouteDeps): RoutePlugin {
   const { popularCacheMs: cacheMs } = settings
-  const read = popularReader(db, settings.addedUpAtOnce)
-  const answerTo = cacheMs === 0 ? shareNext(read, questionKey) : cached(read, cacheMs)
+  const answerTo = popularReader(lines, cacheMs)
   const maxAge = `private, max-age=${Math.floor(cacheMs / 1_000)}`
   return async (app) => {
-    app.withTypeProvider<ZodTypeProvider>().get('/api/v1/products/popular', POPULAR, async ({ query }, reply) => {
-      const { json, readMs } = await answerTo(query)
+    app.withTypeProvider<ZodTypeProvider>().get('/api/v1/products/popular', POPULAR, async (request, reply) => {
+      const { json, readMs } = await answerTo(request.query, askerOf(request))
       const age = Math.floor((Date.now() - readMs) / 1_000)
       return sendJson(reply.headers({ 'cache-control': maxAge, age }), json)
     })
@@ -68,40 +66,33 @@ interface Answer {
   readMs: number
 }
 
-type Read = (request: PopularRequest) => Promise<Answer>
-
-/** Lists that add up hours wait in turn, because each keeps a processor busy, and leave connections to the other lists. */
-function popularReader(db: Database, addedUpAtOnce: number): Read {
-  const gate = createReadGate({
-    readsMax: addedUpAtOnce,
-    waitingMax: WAITING_MAX,
-    message: 'too many lists of this kind wait here already; ask again',
-  })
-  return async (request) => {
-    const readMs = Date.now()
-    const readPage = () => popularPage(db, request, readMs)
-    const isAddedUp = request.time_window_days !== undefined || request.as_of !== undefined
-    const { rows, meta } = await (isAddedUp ? gate(readPage) : readPage())
-    return { json: Buffer.from(`{"data":[${rows.join(',')}],"meta":${JSON.stringify(meta)}}`), readMs }
-  }
-}
-
-/** Keeps answers for `cacheMs`. A request for a list that is being read shares that read. */
-function cached(read: Read, cacheMs: number): Read {
-  const cache = new LRUCache<string, Answer, PopularRequest>({
+/** Keeps answers for `cacheMs`. A request for a list that is being read shares that read; without a cache, the next one. */
+function popularReader(lines: ReadLines, cacheMs: number) {
+  const cache = new LRUCache<string, Answer>({
     maxSize: CACHE_BYTES_MAX,
     sizeCalculation: ({ json }, key) => json.length + key.length,
-    ttl: cacheMs,
+    ttl: Math.max(1, cacheMs),
     ttlResolution: 0,
-    ignoreFetchAbort: true,
-    fetchMethod: async (_key, _stale, { context, options }) => {
-      const answer = await read(context)
-      // Its age counts from before it was read.
-      options.ttl = Math.max(1, cacheMs - (Date.now() - answer.readMs))
-      return answer
-    },
   })
-  return async (request) => cache.forceFetch(questionKey(request), { context: request })
+  const read = async (db: Queryable, request: PopularRequest): Promise<Answer> => {
+    const readMs = Date.now()
+    const { rows, meta } = await popularPage(db, request, readMs)
+    const answer = { json: Buffer.from(`{"data":[${rows.join(',')}],"meta":${JSON.stringify(meta)}}`), readMs }
+    // Its age counts from before it was read.
+    const ttl = cacheMs - (Date.now() - readMs)
+    if (ttl > 0) cache.set(questionKey(request), answer, { ttl })
+    return answer
+  }
+  const shared = { read, keyOf: questionKey, joinMs: cacheMs }
+  const ask = { short: lines.short.shared(shared), addedUp: lines.addedUp.shared(shared), long: lines.long.shared(shared) }
+  return async (request: PopularRequest, asker: Asker): Promise<Answer> =>
+    cache.get(questionKey(request)) ?? ask[lineOf(request)](request, asker)
+}
+
+/** A list that adds up hours keeps a processor busy. Any other one may pass over many products that it does not show. */
+function lineOf({ time_window_days, as_of, category_ids, min_interactions, cursor }: PopularRequest): keyof ReadLines {
+  if (time_window_days !== undefined || as_of !== undefined) return 'addedUp'
+  return category_ids === undefined && min_interactions === 1 && cursor === undefined ? 'short' : 'long'
 }
 
 function questionKey(request: PopularRequest): string {

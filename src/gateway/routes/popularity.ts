@@ -6,7 +6,6 @@ import { ErrorBody } from '../../contract/error.ts'
 import { GetPopularityRequest, GetPopularityResponse, TopRequest, TopResponse } from '../../contract/popularity.ts'
 import { VerifyResponse } from '../../contract/verify.ts'
 import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
-import type { Database } from '../../store/database/connection.ts'
 import {
   compareTopPositions,
   popularityOf,
@@ -16,7 +15,10 @@ import {
   topRows,
 } from '../../store/popularity/top-list.ts'
 import { verify } from '../../store/proof/verification.ts'
-import { createListCache, type ListPage } from '../caching/list-cache.ts'
+import { askerOf } from '../access/caller.ts'
+import { createListCache, type ListPage, type RankedList } from '../caching/list-cache.ts'
+import type { Asker } from '../caching/reading.ts'
+import type { ReadLines } from '../caching/read-lines.ts'
 import { shareRunning } from '../caching/share-running.ts'
 import { invalidCursor } from '../http/problem.ts'
 import { sendJson } from '../http/send-json.ts'
@@ -77,34 +79,46 @@ const VERIFY = {
 } as const satisfies RouteShorthandOptions
 
 /** Reads go straight to the store, so that a backlog of writes in Restate does not delay them. */
-export function popularityRoutes({ db, settings }: RouteDeps): RoutePlugin {
-  const readTop = createListCache(topList(db), settings.topCacheMs)
+export function popularityRoutes({ db, lines, settings }: RouteDeps): RoutePlugin {
+  const readTop = createListCache(topList(lines), settings.topCacheMs)
   const verifyOnce = shareRunning(() => verify(db))
   return async (app) => {
     const routes = app.withTypeProvider<ZodTypeProvider>()
 
-    routes.get('/api/v1/analytic/popularity/top', TOP, async ({ query: { limit, cursor } }, reply) => {
+    routes.get('/api/v1/analytic/popularity/top', TOP, async (request, reply) => {
+      const { limit, cursor } = request.query
       const after = cursor === undefined ? undefined : topPositionOf(cursor)
       if (cursor !== undefined && after === undefined) throw invalidCursor()
-      return sendJson(reply, topAnswerOf(await readTop(after, limit)))
+      return sendJson(reply, topAnswerOf(await readTop(after, limit, askerOf(request))))
     })
 
-    routes.get('/api/v1/analytic/popularity/:product_id', OF_PRODUCT, async ({ params: { product_id: productId } }) => {
-      const data = await popularityOf(db, productId)
+    routes.get('/api/v1/analytic/popularity/:product_id', OF_PRODUCT, async (request) => {
+      const { product_id: productId } = request.params
+      const data = await lines.short.read(askerOf(request), (reading) => popularityOf(reading, productId))
       if (data === undefined) throw notFound(`no event of product ${productId} was ever counted`)
       return { data }
     })
 
-    routes.get('/api/v1/analytic/verify', VERIFY, async () => ({ data: await verifyOnce() }))
+    routes.get('/api/v1/analytic/verify', VERIFY, async (request) => {
+      const data = await lines.long.read(askerOf(request), verifyOnce)
+      return { data }
+    })
   }
 }
 
-function topList(db: Database) {
+function topList({ short, long }: ReadLines): RankedList<TopPosition> {
   return {
-    rowsAfter: (after: TopPosition | undefined, limit: number) => topRows(db, { limit, after }),
+    rowsAfter: (after, limit, asker) => {
+      // A page deep in the list may pass over many products of the same score.
+      const line = asker === undefined || after === undefined ? short : long
+      return line.read(asker ?? GATEWAY, (db) => topRows(db, { limit, after }))
+    },
     compare: compareTopPositions,
   }
 }
+
+/** Asks for what all callers share. */
+const GATEWAY: Asker = { caller: 'gateway', hasShare: false }
 
 /** A TopResponse, joined from rows that are JSON already. */
 function topAnswerOf({ json, next }: ListPage<TopPosition>): Buffer {

@@ -11,6 +11,7 @@ import { createRecomputeRunsClient } from '../../ingress/recompute-runs-client.t
 import { decidedErrorOf } from '../../ingress/refusal.ts'
 import { findRun, listRuns } from '../../store/reports/run-list.ts'
 import { unknownOutcome } from '../recording/unknown-outcome.ts'
+import { askerOf } from '../access/caller.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
 const EXAMPLE: RecomputeRun = {
@@ -118,7 +119,7 @@ const CANCEL = {
   },
 } as const satisfies RouteShorthandOptions
 
-export function recomputationRoutes({ db, ingress }: RouteDeps): RoutePlugin {
+export function recomputationRoutes({ lines, ingress }: RouteDeps): RoutePlugin {
   const client = createRecomputeRunsClient(ingress)
   return async (app) => {
     const routes = app.withTypeProvider<ZodTypeProvider>()
@@ -129,13 +130,14 @@ export function recomputationRoutes({ db, ingress }: RouteDeps): RoutePlugin {
       return reply.code(202).send({ data })
     })
 
-    routes.get('/api/v1/recomputations', RUNS, async ({ query }) => {
-      const { runs, total } = await listRuns(db, query)
+    routes.get('/api/v1/recomputations', RUNS, async (request) => {
+      const { runs, total } = await lines.long.read(askerOf(request), (db) => listRuns(db, request.query))
       return { data: runs, meta: { total } }
     })
 
-    routes.get('/api/v1/recomputations/:id', RUN, async ({ params: { id } }) => {
-      const data = await findRun(db, id)
+    routes.get('/api/v1/recomputations/:id', RUN, async (request) => {
+      const { id } = request.params
+      const data = await lines.short.read(askerOf(request), (db) => findRun(db, id))
       if (data === undefined) throw notFound(`there is no run ${id}`)
       return { data }
     })

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { RejectedRequest, RejectedResponse } from '../../contract/rejected.ts'
 import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
 import { rejectedPage, rejectedPositionOf } from '../../store/log/rejected-item.ts'
+import { askerOf } from '../access/caller.ts'
 import { invalidCursor } from '../http/problem.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
@@ -25,14 +26,14 @@ const REJECTED = {
   },
 } as const satisfies RouteShorthandOptions
 
-export function rejectedRoutes({ db }: RouteDeps): RoutePlugin {
+export function rejectedRoutes({ lines }: RouteDeps): RoutePlugin {
   return async (app) => {
-    app
-      .withTypeProvider<ZodTypeProvider>()
-      .get('/api/v1/analytic/rejected', REJECTED, async ({ query: { limit, cursor, replayed } }) => {
-        const after = cursor === undefined ? undefined : rejectedPositionOf(cursor)
-        if (cursor !== undefined && after === undefined) throw invalidCursor()
-        return rejectedPage(db, { limit, after, replayed: replayed === 'true' })
-      })
+    app.withTypeProvider<ZodTypeProvider>().get('/api/v1/analytic/rejected', REJECTED, async (request) => {
+      const { limit, cursor, replayed } = request.query
+      const after = cursor === undefined ? undefined : rejectedPositionOf(cursor)
+      if (cursor !== undefined && after === undefined) throw invalidCursor()
+      const page = { limit, after, replayed: replayed === 'true' }
+      return lines.long.read(askerOf(request), (db) => rejectedPage(db, page))
+    })
   }
 }

@@ -10,8 +10,8 @@ import { OFFSET_MAX } from '../../contract/fields/page.ts'
 import { ReportResponse, ReportsRequest, ReportsResponse, RunReportRequest, RunReportResponse } from '../../contract/report.ts'
 import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
 import { reportDefinition, reportDefinitions } from '../../store/reports/report-definition.ts'
+import { askerOf } from '../access/caller.ts'
 import { createReportCache } from '../caching/report-cache.ts'
-import { shareNext } from '../caching/share-next.ts'
 import { RecordingQuery } from '../recording/record-request.ts'
 import { senderOf } from '../recording/sender.ts'
 import { unknownOutcome } from '../recording/unknown-outcome.ts'
@@ -22,8 +22,8 @@ export const REPORTS_TAG = {
   description: 'What sources report of their operations, per day and week, and the runs that add it up.',
 }
 
-const { report_slug: slug, ...runShape } = RunReportRequest.shape
-const ReportParams = z.strictObject({ slug: slug.meta({ examples: ['volume-by-period'] }) })
+const { report_slug: reportSlug, ...runShape } = RunReportRequest.shape
+const ReportParams = z.strictObject({ slug: reportSlug.meta({ examples: ['volume-by-period'] }) })
 const RunQuery = z.strictObject({
   ...runShape,
   limit: wholeNumberOfText(1, 100).default(50).describe(runShape.limit.description!),
@@ -106,14 +106,15 @@ const RUN_REPORT = {
   },
 } as const satisfies RouteShorthandOptions
 
-/**
- * Reads go straight to the store. They wait in turn, because a ranking of very many entities keeps a processor busy, and leave
- * connections to other reads.
- */
 export function reportRoutes(deps: RouteDeps): RoutePlugin {
-  const { db, reportGate } = deps
-  const cached = createReportCache(db)
-  const run = shareNext((request: RunReportRequest) => reportGate(() => cached(request, Date.now())), JSON.stringify)
+  const { lines } = deps
+  const cached = createReportCache(deps.db)
+  const run = lines.long.shared({
+    read: (db, request: RunReportRequest) => cached(db, request, Date.now()),
+    keyOf: JSON.stringify,
+    // No answer is older than its question.
+    joinMs: 0,
+  })
   return async (app) => {
     const routes = app.withTypeProvider<ZodTypeProvider>()
 
@@ -122,20 +123,22 @@ export function reportRoutes(deps: RouteDeps): RoutePlugin {
       return { data }
     })
 
-    routes.get('/api/v1/reports', REPORTS, async ({ query }) => {
-      const { data, total } = await reportDefinitions(db, query)
+    routes.get('/api/v1/reports', REPORTS, async (request) => {
+      const { data, total } = await lines.short.read(askerOf(request), (db) => reportDefinitions(db, request.query))
       return { data, meta: { row_count: total } }
     })
 
-    routes.get('/api/v1/reports/:slug', REPORT, async ({ params }) => {
-      const data = await reportDefinition(db, params.slug)
-      if (data === undefined) throw noReport(params.slug)
+    routes.get('/api/v1/reports/:slug', REPORT, async (request) => {
+      const { slug } = request.params
+      const data = await lines.short.read(askerOf(request), (db) => reportDefinition(db, slug))
+      if (data === undefined) throw noReport(slug)
       return { data }
     })
 
-    routes.get('/api/v1/reports/:slug/run', RUN_REPORT, async ({ params, query }) => {
-      const data = await run({ report_slug: params.slug, ...query })
-      if (data === undefined) throw noReport(params.slug)
+    routes.get('/api/v1/reports/:slug/run', RUN_REPORT, async (request) => {
+      const { slug } = request.params
+      const data = await run({ report_slug: slug, ...request.query }, askerOf(request))
+      if (data === undefined) throw noReport(slug)
       return { data }
     })
   }

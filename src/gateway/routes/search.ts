@@ -3,6 +3,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { interactionOf, Search, SearchClick, SearchQueriesRequest, SearchQueriesResponse } from '../../contract/search.ts'
 import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
 import { searchQueries, searchQueryPositionOf } from '../../store/log/search-query.ts'
+import { askerOf } from '../access/caller.ts'
 import { invalidCursor } from '../http/problem.ts'
 import { recordingAnswers, RecordingHeaders, RecordingQuery, recordRequest } from '../recording/record-request.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
@@ -81,10 +82,11 @@ export function searchRoutes(deps: RouteDeps): RoutePlugin {
       recordRequest(deps, { kind: 'interaction', items: [interactionOf(request.body)], request, reply }),
     )
 
-    routes.get('/api/v1/search/queries', QUERIES, async ({ query: { limit, days, filter, cursor } }) => {
+    routes.get('/api/v1/search/queries', QUERIES, async (request) => {
+      const { limit, days, filter, cursor } = request.query
       const from = cursor === undefined ? { toMs: Date.now(), after: undefined } : searchQueryPositionOf(cursor, { days, filter })
       if (from === undefined) throw invalidCursor()
-      return searchQueries(deps.db, { limit, days, filter, ...from })
+      return deps.lines.long.read(askerOf(request), (db) => searchQueries(db, { limit, days, filter, ...from }))
     })
   }
 }

@@ -2,6 +2,7 @@ import type { RouteShorthandOptions } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { SellerDashboardRequest, SellerDashboardResponse } from '../../contract/seller-dashboard.ts'
 import { sellerDashboard } from '../../store/sellers/seller-dashboard.ts'
+import { askerOf } from '../access/caller.ts'
 import { sellerOf } from '../access/seller-access.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
@@ -20,16 +21,13 @@ const DASHBOARD = {
   },
 } as const satisfies RouteShorthandOptions
 
-/**
- * Reads go straight to the store, and no answer is kept, so that a payment shows immediately. They wait in turn, because a seller with very
- * many sales keeps a processor busy, and leave connections to other reads.
- */
-export function sellerRoutes({ db, reportGate }: RouteDeps): RoutePlugin {
+/** No answer is kept, so that a payment shows immediately. */
+export function sellerRoutes({ lines }: RouteDeps): RoutePlugin {
   return async (app) => {
     app.withTypeProvider<ZodTypeProvider>().get('/api/v1/analytic/seller-dashboard', DASHBOARD, async (request) => {
       const { seller_id: requestedId, ...range } = request.query
       const sellerId = sellerOf(request, requestedId)
-      return reportGate(() => sellerDashboard(db, sellerId, range, Date.now()))
+      return lines.long.read(askerOf(request), (db) => sellerDashboard(db, sellerId, range, Date.now()))
     })
   }
 }

@@ -50,17 +50,26 @@ export const capacitySettings = settingsIn('Capacity', {
     .meta({ unit: 'connections' }),
 })
 
+/** A read that waits longer for its turn is answered 503. */
+const READ_WAIT_MS_MAX = 5_000
+
 type CapacitySettings = SettingsOf<typeof capacitySettings>
 
 export function readLimitsOf(config: CapacitySettings): ReadLimits {
   // At most half of the connections, so that short reads do not wait for long ones.
-  const longReadsMax = Math.max(1, config.DATABASE_CONNECTIONS >> 1)
+  const half = Math.max(1, config.DATABASE_CONNECTIONS >> 1)
+  // The number of PostgreSQL's processors is unknown here; the number of this machine's is a guess.
+  const addedUpAtOnce = Math.min(availableParallelism(), half)
   return {
     topCacheMs: config.TOP_CACHE_MS,
     popularCacheMs: config.POPULAR_CACHE_MS,
-    // The number of PostgreSQL's processors is unknown here; the number of this machine's is a guess.
-    addedUpAtOnce: Math.min(availableParallelism(), longReadsMax),
-    reportsAtOnce: longReadsMax,
+    shortReadsMax: config.DATABASE_CONNECTIONS,
+    callerShortReadsMax: half,
+    addedUpAtOnce,
+    longReadsMax: half,
+    // Other callers find a processor that is not busy.
+    callerLongReadsMax: Math.max(1, addedUpAtOnce >> 1),
+    readWaitMsMax: READ_WAIT_MS_MAX,
   }
 }
 

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
-import { Kysely, type KyselyConfig, type LogEvent, PostgresDialect, type PostgresPool, type Transaction } from 'kysely'
+import { Kysely, type KyselyConfig, type LogEvent, PostgresDialect, type QueryExecutorProvider } from 'kysely'
 import pg from 'pg'
+import { cancellingClients } from './cancelling-clients.ts'
 
 /** An open pool. The other rooms hold one and pass it to the store's functions. */
 export type Database = Kysely<unknown>
 
-/** A pool or an open transaction: whatever can run a statement. Each statement types its own rows. */
-export type Queryable = Database | Transaction<unknown>
+/** A pool or an open transaction: anything that can run a statement. Each statement types its own rows. */
+export type Queryable = QueryExecutorProvider
 
 /** How many connections a pool has now. */
 export interface PoolState {
@@ -63,14 +64,15 @@ export function connect(options: ConnectOptions): Database {
   settings.push(`-c statement_timeout=${options.statementMsMax ?? STATEMENT_MS_MAX}`)
   if (options.readOnly) settings.push('-c default_transaction_read_only=on')
   if (options.prepares) settings.push('-c max_parallel_workers_per_gather=0 -c jit=off -c random_page_cost=1.1')
-  const pool = new pg.Pool({
+  const poolOptions = {
     connectionString: options.url,
     application_name: options.name,
     max: options.connectionsMax ?? 10,
     connectionTimeoutMillis: options.waitMsMax ?? WAIT_MS_MAX,
     options: settings.join(' '),
     keepAlive: true,
-  })
+  }
+  const pool = new pg.Pool(poolOptions)
   pool.on('error', (error) => options.onConnectionLost?.(error))
   // The pool handles errors of idle connections only. A connection that breaks between two statements of a transaction would end
   // the process.
@@ -78,7 +80,17 @@ export function connect(options: ConnectOptions): Database {
   if (options.prepares) pool.on('connect', prepareReads)
   const { opened, waited, queried } = options.observer ?? {}
   opened?.(() => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }))
-  const config: KyselyConfig = { dialect: new PostgresDialect({ pool: waited ? timedPool(pool, waited) : pool }) }
+  const cancelling = cancellingClients(poolOptions)
+  const config: KyselyConfig = {
+    dialect: new PostgresDialect({
+      pool: {
+        options: pool.options,
+        connect: waited ? () => connectTimed(pool, waited) : () => pool.connect(),
+        end: async () => void (await Promise.all([pool.end(), cancelling.end()])),
+      },
+      controlClient: cancelling.Client,
+    }),
+  }
   return new Kysely<unknown>(queried ? { ...config, log: (event) => queried(statementOf(event)) } : config)
 }
 
@@ -100,17 +112,14 @@ function nameOfStatement(text: string): string {
   return name
 }
 
-/** The pool, measuring how long callers wait for a connection. A transaction waits once. */
-function timedPool(pool: pg.Pool, waited: (seconds: number) => void): PostgresPool {
-  const connectTimed = async () => {
-    const startedAt = performance.now()
-    try {
-      return await pool.connect()
-    } finally {
-      waited((performance.now() - startedAt) / 1_000)
-    }
+/** A connection of the pool, measuring how long its caller waits for it. A transaction waits once. */
+async function connectTimed(pool: pg.Pool, waited: (seconds: number) => void): Promise<pg.PoolClient> {
+  const startedAt = performance.now()
+  try {
+    return await pool.connect()
+  } finally {
+    waited((performance.now() - startedAt) / 1_000)
   }
-  return { Client: pg.Client, options: pool.options, connect: connectTimed, end: () => pool.end() }
 }
 
 function statementOf(event: LogEvent): Statement {

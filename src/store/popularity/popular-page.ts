@@ -4,7 +4,7 @@ import type { Mode, PopularRequest, PopularResponse } from '../../contract/popul
 import { DAY_MS, EARLIEST_MS, instantOf, millisecondsOf } from '../../contract/fields/time.ts'
 import { type Span, spanOf } from '../../ranking/span.ts'
 import { decodeCursor, encodeCursor } from '../database/cursor.ts'
-import type { Database } from '../database/connection.ts'
+import type { Queryable } from '../database/connection.ts'
 import { popularRows } from './popular-list.ts'
 import { type PopularPosition, positionIn } from './popular-order.ts'
 import { risingComputedAt } from './rising.ts'
@@ -25,7 +25,7 @@ const AHEAD_MS_MAX = 60_000
 const READ_SIZES = [11, 21, 51, 101]
 
 /** A page of a list of popular products. @throws DecidedError for a cursor of another query, or an instant in the future. */
-export async function popularPage(db: Database, request: PopularRequest, nowMs: number): Promise<PopularPage> {
+export async function popularPage(db: Queryable, request: PopularRequest, nowMs: number): Promise<PopularPage> {
   const query = queryOf(request)
   const start = request.cursor === undefined ? undefined : startOf(request.cursor, request.mode, query)
   if (request.cursor !== undefined && start === undefined)
@@ -55,7 +55,7 @@ export async function popularPage(db: Database, request: PopularRequest, nowMs: 
 
 /** Undefined for all time until now, because those numbers are stored and not computed. */
 async function spanOfPage(
-  db: Database,
+  db: Queryable,
   { time_window_days: windowDays }: PopularRequest,
   { asOfMs, nowMs }: { asOfMs: number | undefined; nowMs: number },
 ): Promise<Span | undefined> {

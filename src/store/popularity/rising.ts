@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import { instantOf } from '../../contract/fields/time.ts'
 import { type Span, spanOf } from '../../ranking/span.ts'
-import type { Database } from '../database/connection.ts'
+import type { Database, Queryable } from '../database/connection.ts'
 import { rolledToMsOf } from './roll-up.ts'
 import { allowLongStatements } from '../database/transaction.ts'
 
@@ -58,7 +58,7 @@ export async function refreshRising(db: Database, nowMs: number): Promise<void> 
 }
 
 /** When rising was last computed; undefined before the first time. */
-export async function risingComputedAt(db: Database): Promise<Date | undefined> {
+export async function risingComputedAt(db: Queryable): Promise<Date | undefined> {
   const { rows } = await sql<{ at: Date }>`select computed_at as at from product_rising_run`.execute(db)
   return rows[0]?.at
 }

@@ -1,0 +1,96 @@
+import { DecidedError } from '../../contract/decided-error.ts'
+import { cancellable } from '../../store/database/cancellable.ts'
+import type { Database, Queryable } from '../../store/database/connection.ts'
+import { createTurns, NoTurnError, type TurnLimits } from '../http/turns.ts'
+import { type Asker, createReading, type Reading, type ReadingOptions } from './reading.ts'
+
+export interface ReadLineOptions extends TurnLimits {
+  db: Database
+  /** How long a read waits for its turn. */
+  waitMsMax: number
+}
+
+/** A line in which reads of the database wait for their turns. When their callers hang up, they leave it, or are cancelled. */
+export interface ReadLine {
+  /** Reads for one caller. @throws DecidedError `unavailable` when too many reads wait, or it waited too long. */
+  read: <Answer>(asker: Asker, read: (db: Queryable) => Promise<Answer>) => Promise<Answer>
+  /** Makes a function that reads once for all callers that ask the same at the same time. It throws as `read` does. */
+  shared: <Question, Answer>(shared: SharedRead<Question, Answer>) => (question: Question, asker: Asker) => Promise<Answer>
+}
+
+export interface SharedRead<Question, Answer> {
+  read: (db: Queryable, question: Question) => Promise<Answer>
+  /** Equal for equal questions. */
+  keyOf: (question: Question) => string
+  /** Callers that arrive so long after a read began still share it. Later ones share the next read, which begins when it has ended. */
+  joinMs: number
+}
+
+const TOO_MANY = 'too many reads of this kind wait here already; ask again'
+
+export function createReadLine({ db, waitMsMax, ...limits }: ReadLineOptions): ReadLine {
+  const turns = createTurns(limits)
+  return {
+    read: (asker, read) =>
+      answerOf(createReading({ turns, waitMsMax, isHeld: false, read: (signal) => read(cancellable(db, signal)) }), asker),
+    shared: ({ read, ...options }) =>
+      shareReadings(options, (question, ofReading) =>
+        createReading({ turns, waitMsMax, ...ofReading, read: (signal) => read(cancellable(db, signal), question) }),
+      ),
+  }
+}
+
+/** The readings of a question: the one that began last, and the one that its next askers share. */
+interface Readings<Answer> {
+  begun?: { reading: Reading<Answer>; beganMs: number } | undefined
+  next?: Reading<Answer> | undefined
+}
+
+type MakeReading<Question, Answer> = (
+  question: Question,
+  options: Pick<ReadingOptions<Answer>, 'isHeld' | 'onBegin' | 'onEnd'>,
+) => Reading<Answer>
+
+function shareReadings<Question, Answer>(
+  { keyOf, joinMs }: Omit<SharedRead<Question, Answer>, 'read'>,
+  make: MakeReading<Question, Answer>,
+) {
+  const byKey = new Map<string, Readings<Answer>>()
+
+  const makeNext = (key: string, question: Question, readings: Readings<Answer>): Reading<Answer> => {
+    const reading = make(question, {
+      isHeld: readings.begun !== undefined,
+      onBegin: () => {
+        readings.next = undefined
+        readings.begun = { reading, beganMs: performance.now() }
+      },
+      onEnd: () => {
+        if (readings.next === reading) readings.next = undefined
+        if (readings.begun?.reading === reading) {
+          readings.begun = undefined
+          readings.next?.release()
+        }
+        if (readings.begun === undefined && readings.next === undefined) byKey.delete(key)
+      },
+    })
+    return reading
+  }
+
+  return (question: Question, asker: Asker): Promise<Answer> => {
+    const key = keyOf(question)
+    const readings = byKey.get(key) ?? {}
+    byKey.set(key, readings)
+    const { begun } = readings
+    if (begun !== undefined && performance.now() - begun.beganMs < joinMs) return answerOf(begun.reading, asker)
+    readings.next ??= makeNext(key, question, readings)
+    return answerOf(readings.next, asker)
+  }
+}
+
+async function answerOf<Answer>(reading: Reading<Answer>, asker: Asker): Promise<Answer> {
+  try {
+    return await reading.join(asker)
+  } catch (error) {
+    throw error instanceof NoTurnError ? new DecidedError('unavailable', TOO_MANY) : error
+  }
+}

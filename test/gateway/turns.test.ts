@@ -1,0 +1,151 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { describe, expect, test } from 'vitest'
+import { createCallerShares, createTurns, inTurn, NoTurnError, type TurnLimits } from '../../src/gateway/http/turns.ts'
+import { createCallGate } from '../../src/gateway/recording/call-gate.ts'
+
+/** Works that are ended by hand, and the order in which they began. */
+function works() {
+  const begun: string[] = []
+  const ends = new Map<string, () => void>()
+  const work = (name: string) => () => {
+    begun.push(name)
+    return new Promise<string>((resolve) => ends.set(name, () => resolve(name)))
+  }
+  const end = async (name: string) => {
+    ends.get(name)!()
+    await turn()
+  }
+  return { begun, work, end }
+}
+
+function turnsOf(changes: Partial<TurnLimits> & { callerRunningMax?: number } = {}) {
+  const { callerRunningMax = 100, ...limits } = changes
+  const shares = createCallerShares(callerRunningMax)
+  const turns = createTurns({ runningMax: 2, waitingMax: 100, callerWaitingMax: 100, shares, ...limits })
+  const { begun, work, end } = works()
+  const ask = (caller: string, name: string, hasShare = true) => inTurn(turns, { caller, hasShare }, work(name))
+  return { turns, begun, end, ask }
+}
+
+describe('turns', () => {
+  test('the works of a caller run in their order, and no more of them than are allowed', async () => {
+    const { begun, end, ask } = turnsOf()
+    const answers = ['a', 'b', 'c'].map((name) => ask('shop', name))
+    expect(begun).toEqual(['a', 'b'])
+    await end('b')
+    expect(begun).toEqual(['a', 'b', 'c'])
+    await end('a')
+    await end('c')
+    expect(await Promise.all(answers)).toEqual(['a', 'b', 'c'])
+  })
+
+  test('a work that fails gives its place to the next', async () => {
+    const { turns } = turnsOf({ runningMax: 1 })
+    const shop = { caller: 'shop', hasShare: true }
+    const failed = inTurn(turns, shop, () => Promise.reject(new Error('the database is away')))
+    const next = inTurn(turns, shop, async () => 'read')
+    await expect(failed).rejects.toThrow('the database is away')
+    expect(await next).toBe('read')
+  })
+
+  test('callers take turns, however many works one of them has', async () => {
+    const { begun, end, ask } = turnsOf({ runningMax: 1 })
+    for (let n = 1; n <= 4; n++) void ask('flooding', `f${n}`)
+    for (const name of ['a1', 'a2']) void ask('a', name)
+    void ask('b', 'b1')
+    for (const name of ['f1', 'f2', 'a1', 'b1', 'f3', 'a2', 'f4']) {
+      expect(begun.at(-1)).toBe(name)
+      await end(name)
+    }
+  })
+
+  test('a caller does not take the places of others, even when they are free', async () => {
+    const { begun, end, ask } = turnsOf({ callerRunningMax: 1 })
+    for (let n = 1; n <= 3; n++) void ask('flooding', `f${n}`)
+    expect(begun).toEqual(['f1'])
+    void ask('a', 'a1')
+    expect(begun).toEqual(['f1', 'a1'])
+    await end('f1')
+    expect(begun).toEqual(['f1', 'a1', 'f2'])
+  })
+
+  test('the share of a caller counts in all lines that it is for', async () => {
+    const shares = createCallerShares(1)
+    const [lists, reports] = [turnsOf({ shares }), turnsOf({ shares })]
+    void lists.ask('flooding', 'list')
+    void reports.ask('flooding', 'report')
+    void reports.ask('a', 'of a')
+    expect([lists.begun, reports.begun]).toEqual([['list'], ['of a']])
+    await lists.end('list')
+    expect(reports.begun).toEqual(['of a', 'report'])
+  })
+
+  test('without keys a caller may take every place', () => {
+    const { begun, ask } = turnsOf({ callerRunningMax: 1, callerWaitingMax: 0 })
+    for (const name of ['a', 'b', 'c']) void ask('127.0.0.1', name, false)
+    expect(begun).toEqual(['a', 'b'])
+  })
+
+  test('a caller with too many waiting works is turned away, and others are not', async () => {
+    const { begun, ask, turns } = turnsOf({ runningMax: 1, callerWaitingMax: 2, waitingMax: 3 })
+    for (const name of ['f1', 'f2', 'f3']) void ask('flooding', name)
+    await expect(ask('flooding', 'f4')).rejects.toThrow(NoTurnError)
+    void ask('a', 'a1')
+    await expect(ask('b', 'b1')).rejects.toThrow(NoTurnError)
+    expect([begun, turns.waiting()]).toEqual([['f1'], 3])
+  })
+
+  test('a work that leaves the line is not begun, and the others keep their order', async () => {
+    const { begun, end, ask, turns } = turnsOf({ runningMax: 1 })
+    void ask('a', 'a1')
+    const leave = turns.enter({ caller: 'b', hasShare: true }, () => expect.unreachable())
+    void ask('b', 'b2')
+    leave()
+    leave()
+    expect(turns.waiting()).toBe(1)
+    await end('a1')
+    expect(begun).toEqual(['a1', 'b2'])
+  })
+})
+
+describe('the gate of calls with one request', () => {
+  const gateOf = (changes = {}) => {
+    let turnedAway = 0
+    const gate = createCallGate({ callsMax: 1, waitingMax: 10, bytesMax: 100, onFull: () => turnedAway++, ...changes })
+    const { begun, work, end } = works()
+    const call = (caller: string, name: string, bytes: number) => gate({ caller, body: Buffer.alloc(bytes) }, work(name))
+    return { call, begun, end, turnedAway: () => turnedAway }
+  }
+
+  test('it limits the bytes of all calls, and reports each request that it refuses', async () => {
+    const { call, begun, end, turnedAway } = gateOf()
+    const first = call('shop', 'a', 60)
+    const second = call('other', 'b', 40)
+    await expect(call('third', 'c', 1)).rejects.toMatchObject({ code: 'unavailable' })
+    expect([begun, turnedAway()]).toEqual([['a'], 1])
+    await end('a')
+    expect(await first).toBe('a')
+    const third = call('shop', 'd', 60)
+    await end('b')
+    expect(await second).toBe('b')
+    await end('d')
+    expect([await third, begun, turnedAway()]).toEqual(['d', ['a', 'b', 'd'], 1])
+  })
+
+  test('a caller with several calls leaves a quarter of the bytes to others', async () => {
+    const { call, begun } = gateOf({ callsMax: 4 })
+    void call('flooding', 'f1', 50)
+    await expect(call('flooding', 'f2', 26)).rejects.toMatchObject({ code: 'unavailable' })
+    void call('a', 'a1', 50)
+    expect(begun).toEqual(['f1', 'a1'])
+    void gateOf().call('shop', 'alone', 100)
+  })
+
+  test('a caller leaves a quarter of the places to others', async () => {
+    const { call, begun } = gateOf({ callsMax: 4 })
+    for (let n = 1; n <= 4; n++) void call('flooding', `f${n}`, 1)
+    expect(begun).toEqual(['f1', 'f2', 'f3'])
+    void call('a', 'a1', 1)
+    expect(begun).toEqual(['f1', 'f2', 'f3', 'a1'])
+  })
+})
