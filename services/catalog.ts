@@ -1,4 +1,5 @@
 import type { Context } from '@restatedev/restate-sdk'
+import { judgeInSlices } from '../src/admission/judge-in-slices.ts'
 import { judgeProducts } from '../src/admission/product.ts'
 import { notFound } from '../src/contract/decided-error.ts'
 import type { UpsertProductsRequest, UpsertProductsResponse } from '../src/contract/product.ts'
@@ -40,7 +41,8 @@ export const catalog = (deps: Deps) =>
 /** Checks the products, and keeps the newest version of each. */
 async function updateCatalog(deps: Deps, ctx: Context, request: UpsertProductsRequest): Promise<UpsertProductsResponse> {
   const call = checkedCall(ctx)
-  const { rows: versions, rejections } = judgeProducts(request.products, await ctx.date.now())
+  const nowMs = await ctx.date.now()
+  const { rows: versions, rejections } = await judgeInSlices(request.products, (slice) => judgeProducts(slice, nowMs))
   const duplicateIndexes = await ctx.run('update the catalogue', async () => {
     const changed = new Set(versions.length > 0 ? await upsertProducts(deps.db, call, versions) : [])
     return versions.filter(({ index }) => !changed.has(index)).map(({ index }) => index)

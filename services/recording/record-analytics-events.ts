@@ -1,5 +1,6 @@
 import type { Context } from '@restatedev/restate-sdk'
 import { judgeAnalyticsEvents } from '../../src/admission/analytics-event.ts'
+import { judgeInSlices } from '../../src/admission/judge-in-slices.ts'
 import type { CreateInteractionResponse } from '../../src/contract/interaction.ts'
 import { recordEvents } from '../../src/store/reports/analytics-event.ts'
 import type { Deps } from '../handler/deps.ts'
@@ -9,7 +10,8 @@ import { checkedCall } from './checked-call.ts'
 /** Checks analytics events and records the valid ones. @throws DecidedError for a body that is too large or not UTF-8. */
 export async function recordEventCall(deps: Deps, ctx: Context, items: readonly unknown[]): Promise<CreateInteractionResponse> {
   const call = checkedCall(ctx)
-  const { rows, rejections } = judgeAnalyticsEvents(items, await ctx.date.now())
+  const nowMs = await ctx.date.now()
+  const { rows, rejections } = await judgeInSlices(items, (slice) => judgeAnalyticsEvents(slice, nowMs))
   const recorded = await ctx.run('record the events', async () => {
     const { isNew, ...result } = await recordEvents(deps.db, call, rows)
     const { accepted, duplicateIndexes, rejected } = result

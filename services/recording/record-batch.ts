@@ -1,4 +1,5 @@
 import type { Context } from '@restatedev/restate-sdk'
+import { judgeInSlices } from '../../src/admission/judge-in-slices.ts'
 import { JUDGES } from '../../src/admission/judges.ts'
 import type { Judged } from '../../src/admission/judge-each.ts'
 import type { NewEventId } from '../../src/admission/logged-event.ts'
@@ -27,7 +28,12 @@ interface CheckedItems {
   record: (deps: Deps, call: Call, replayOf?: ReplayOf) => Promise<Omit<RecordedBatchResult, 'isNew'>>
 }
 
-type CheckItems = (items: readonly unknown[], nowMs: number, newEventId: NewEventId, keptShort?: KeptShort) => CheckedItems
+type CheckItems = (
+  items: readonly unknown[],
+  nowMs: number,
+  newEventId: NewEventId,
+  keptShort?: KeptShort,
+) => Promise<CheckedItems>
 
 /** The positions of items of which little is kept when they are rejected. */
 type KeptShort = ReadonlySet<number>
@@ -43,8 +49,10 @@ function recordingOf<Row extends LogRow>(
   judge: (items: readonly unknown[], nowMs: number, newEventId: NewEventId) => Judged<Row>,
   table: LogTable<Row>,
 ): CheckItems {
-  return (items, nowMs, newEventId, keptShort = NONE) => {
-    const { rows, rejections: judged } = judge(items, nowMs, newEventId)
+  return async (items, nowMs, newEventId, keptShort = NONE) => {
+    const { rows, rejections: judged } = await judgeInSlices(items, (slice, start) =>
+      judge(slice, nowMs, (index, timeMs) => newEventId(start + index, timeMs)),
+    )
     const rejections = judged.map((rejection) => ({ ...rejection, isKeptShort: keptShort.has(rejection.index) }))
     const record: CheckedItems['record'] = async (deps, call, replayOf) => {
       const insert: InsertBatch<Row> | undefined = replayOf && insertReplayOf(replayOf)
@@ -72,7 +80,7 @@ export async function recordCall(
   const stripped = items.map((item) => withPrivacy(item, deps.privacy))
   const newEventId: NewEventId = (index, timeMs) => eventIdFor(call, index, timeMs)
   const keptShort = keptShortIn(ctx.request().headers.get(KEPT_SHORT_HEADER))
-  const { rejections, record } = RECORDINGS[kind](stripped, await ctx.date.now(), newEventId, keptShort)
+  const { rejections, record } = await RECORDINGS[kind](stripped, await ctx.date.now(), newEventId, keptShort)
   const recorded = await ctx.run('record the batch', async () => journalled(await record(deps, call)))
   fanOut(ctx, kind, recorded)
   return recordedAnswer({ ...recorded, rejected: [...rejections, ...recorded.refused] })

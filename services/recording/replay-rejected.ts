@@ -70,7 +70,7 @@ async function recordReplay(kind: KindWith<'isBatched'>, deps: Deps, call: Call,
   const { item, key, set, nowMs } = replay
   const newEventId = (timeMs: number) => eventIdFor(item.call, key.index, timeMs)
   const sent = withPrivacy(correctedItem(item.item, set, item.receivedAtMs, newEventId), deps.privacy)
-  const { rejections, firstEventId, record } = RECORDINGS[kind]([sent], nowMs, (_index, timeMs) => newEventId(timeMs))
+  const { rejections, firstEventId, record } = await RECORDINGS[kind]([sent], nowMs, (_index, timeMs) => newEventId(timeMs))
   const { batchId, from, to, call: callId, accepted, rejected } = await record(deps, call, key)
   const batch = { batchId, from, to, call: callId }
   const rejection = rejections[0] ?? rejected[0]
