@@ -3,7 +3,7 @@ import { createSchedulesClient } from '../ingress/schedules-client.ts'
 import { backlog } from '../store/log/backlog.ts'
 import { connect } from '../store/database/connection.ts'
 import { readConfig } from './config/config.ts'
-import { addressesOf } from './config/addresses.ts'
+import { adminUrlOf } from './config/addresses.ts'
 import { pausedTasks, stuckInvocations } from './embedded/restate.ts'
 import { checkEndpoint, startEndpointProcess } from './endpoint/endpoint-process.ts'
 import { keepProcesses, type KeptProcesses, READY } from './endpoint/endpoint-cluster.ts'
@@ -32,13 +32,14 @@ if (cluster.isWorker) {
   await shutdown
   await stop()
 } else {
+  const adminUrl = adminUrlOf(config)
   const isAlone = config.ENDPOINT_PROCESSES === 1
   const registry = isAlone ? createRegistry() : sharedRegistry()
   // Once here, so that each process need not report the same problem.
   if (!isAlone) await checkEndpoint(config)
   const kept = await (isAlone ? startAlone(registry) : Promise.race([keepProcesses(config.ENDPOINT_PROCESSES, log), shutdown]))
   if (kept === undefined) process.exit(1)
-  const stopWatching = await watchBacklog(registry)
+  const stopWatching = await watchBacklog(registry, adminUrl)
   const metrics = await serveMetrics(isAlone ? registry : metricsOfAll(registry), {
     host: config.ENDPOINT_HOST,
     port: config.ENDPOINT_METRICS_PORT,
@@ -56,7 +57,7 @@ async function startAlone(registry: Registry): Promise<KeptProcesses> {
 }
 
 /** Measures what every process would answer alike. @returns a function that stops it. */
-async function watchBacklog(shared: Registry): Promise<() => Promise<void>> {
+async function watchBacklog(shared: Registry, adminUrl: string): Promise<() => Promise<void>> {
   // A connection of its own, because operators look at the backlog when all other connections are busy.
   const db = connect({
     url: await databaseUrlOf(config),
@@ -66,7 +67,6 @@ async function watchBacklog(shared: Registry): Promise<() => Promise<void>> {
     statementMsMax: BACKLOG_MS_MAX,
     onConnectionLost: (error) => log.warn({ err: error.message }, 'database connection lost'),
   })
-  const { adminUrl } = addressesOf(config)
   backlogMetrics(shared, { backlog: () => backlog(db), stuck: () => stuckInvocations(adminUrl) })
   scheduleMetrics(shared, {
     schedules: createSchedulesClient(ingressOf(config)),

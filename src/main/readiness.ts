@@ -30,13 +30,14 @@ interface Sources extends Pick<Addresses, 'ingressUrl' | 'adminUrl' | 'endpointU
  * is not registered, which is then what is missing, and not Restate.
  */
 export function createReadiness({ databaseUrl, ingress, ingressUrl, adminUrl, endpointUrl }: Sources): () => Promise<Readiness> {
-  const areCallsRunning = shareRunning(() => isPingAnswered(ingress), ANSWER_MS_MAX)
+  const ping = shareRunning(() => pingOf(ingress), ANSWER_MS_MAX)
+  if (adminUrl === undefined) return createReadinessByCalls({ databaseUrl, ingressUrl }, ping)
   return async () => {
     const registered = registrationOf(adminUrl, SERVICE_NAMES)
-    const [postgresql, isHealthy, isCalled, endpoint, registration, paused] = await Promise.all([
+    const [postgresql, isHealthy, pinged, endpoint, registration, paused] = await Promise.all([
       inTime(isAnswering(databaseUrl), false),
       inTime(isRestateUp({ ingress: ingressUrl, admin: adminUrl }), false),
-      areCallsRunning(),
+      ping(),
       isEndpointServing(registered, endpointUrl),
       inTime(
         registered.then(({ isComplete }) => isComplete),
@@ -44,18 +45,40 @@ export function createReadiness({ databaseUrl, ingress, ingressUrl, adminUrl, en
       ),
       pausedTasks(adminUrl, PAUSED_MS_MAX).catch(() => null),
     ])
-    const restate = isHealthy && (isCalled || !endpoint || !registration)
+    // Restate knows no such handler when the release before is registered.
+    const restate = isHealthy && (pinged !== 'no answer' || !endpoint || !registration)
     return { postgresql, restate, endpoint, registration, paused_tasks: paused }
   }
 }
 
-async function isPingAnswered(ingress: Ingress): Promise<boolean> {
+type Pinged = 'answered' | 'unknown handler' | 'no answer'
+
+/**
+ * Without the admin port a call that does nothing is all that shows whether Restate, the registration and the endpoint work. One that is
+ * not answered names the endpoint, because Restate seldom stops running calls while it is healthy.
+ */
+function createReadinessByCalls(
+  { databaseUrl, ingressUrl }: Pick<Sources, 'databaseUrl' | 'ingressUrl'>,
+  ping: () => Promise<Pinged>,
+): () => Promise<Readiness> {
+  return async () => {
+    const [postgresql, restate, pinged] = await Promise.all([
+      inTime(isAnswering(databaseUrl), false),
+      inTime(isRestateUp({ ingress: ingressUrl, admin: undefined }), false),
+      ping(),
+    ])
+    const isAnswered = pinged === 'answered'
+    const registration = restate && pinged !== 'unknown handler'
+    return { postgresql, restate, endpoint: isAnswered || !registration, registration, paused_tasks: null }
+  }
+}
+
+async function pingOf(ingress: Ingress): Promise<Pinged> {
   try {
     await ingress.read(analyticApi, 'Ping', {}, { deadlineMs: ANSWER_MS_MAX })
-    return true
+    return 'answered'
   } catch (error) {
-    // Restate knows no such handler: the release before is registered.
-    return error instanceof HttpCallError && error.status === 404
+    return error instanceof HttpCallError && error.status === 404 ? 'unknown handler' : 'no answer'
   }
 }
 

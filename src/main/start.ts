@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { listApiKeys } from '../store/access/api-key.ts'
 import { connect, isAnswering } from '../store/database/connection.ts'
-import { addressesOf } from './config/addresses.ts'
+import { addressesOf, adminUrlOf } from './config/addresses.ts'
 import { CHECKOUT } from './config/checkout.ts'
 import type { Config } from './config/config.ts'
 import { retentionOf } from './config/retention.ts'
@@ -47,6 +47,7 @@ const RESTATE = 'Restate'
 /** Checks the environment, then starts all processes in order and keeps them running. */
 export async function startEverything(config: Config, print: (line: string) => void): Promise<Running> {
   const pidFile = processesFileOf(config)
+  adminUrlOf(config)
   await makeHome(config)
   await clearPidFile(pidFile, 'footfall.js')
   await refuseConcurrentCommand(config)
@@ -87,7 +88,8 @@ async function bringUp(config: Config, supervisor: Supervisor, print: (line: str
 }
 
 async function registerServices(config: Config): Promise<void> {
-  const { adminUrl, endpointUrl } = addressesOf(config)
+  const adminUrl = adminUrlOf(config)
+  const { endpointUrl } = addressesOf(config)
   // Forced, because this start serves its handlers at the same address as the start before.
   await register(adminUrl, endpointUrl, { isForced: true })
   await startSchedules(ingressOf(config), retentionOf(config))
@@ -120,7 +122,8 @@ async function bringUpPostgres(config: Config, supervisor: Supervisor): Promise<
 }
 
 async function bringUpRestate(config: Config, supervisor: Supervisor, print: (line: string) => void): Promise<void> {
-  const { ingressUrl, adminUrl } = addressesOf(config)
+  const { ingressUrl } = addressesOf(config)
+  const adminUrl = adminUrlOf(config)
   if (config.RESTATE_INGRESS_URL !== undefined) {
     if (await isRestateUp({ ingress: ingressUrl, admin: adminUrl })) return
     throw new StartError(

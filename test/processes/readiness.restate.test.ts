@@ -135,6 +135,20 @@ test('PostgreSQL alone is missing when it answers nothing', async ({ sources }) 
   await postgres.cut()
 })
 
+test('without the admin port a call that does nothing shows what is missing', async ({ sources }) => {
+  const withoutAdmin = { ...sources, adminUrl: undefined }
+  await expectReadiness(withoutAdmin, { ...READY, paused_tasks: null })
+  calls = 'hang'
+  await expectReadiness(withoutAdmin, { ...READY, endpoint: false })
+  calls = 404
+  await expectReadiness(withoutAdmin, { ...READY, registration: false })
+  const nowhere = 'http://127.0.0.1:1'
+  await expectReadiness(
+    { ...withoutAdmin, ingress: createIngress({ url: nowhere }), ingressUrl: nowhere },
+    { postgresql: true, restate: false },
+  )
+})
+
 test('the registration alone is missing before the first registration', async ({ sources }) => {
   const { adminUrl, ingressUrl, stop } = await startTestRestate()
   const changes = { ingress: createIngress({ url: ingressUrl }), ingressUrl, adminUrl }

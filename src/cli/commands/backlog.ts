@@ -14,7 +14,8 @@ export function backlogCommand(): Command {
       const config = readConfig(process.env)
       await withDatabase(config, { name: 'footfall backlog', readOnly: true }, async (db) => {
         const waiting = await backlog(db)
-        const stuck = await stuckInvocations(addressesOf(config).adminUrl).catch(() => undefined)
+        const { adminUrl } = addressesOf(config)
+        const stuck = adminUrl === undefined ? undefined : await stuckInvocations(adminUrl).catch(() => undefined)
         if (options.json) {
           printJson({ ...asPrinted(waiting), invocations: stuck ?? null })
           return

@@ -9,6 +9,8 @@ export function endpointCommand(): Command {
 
 export function gatewayCommand(): Command {
   return new Command('gateway')
-    .description('Run the gateway alone. It needs DATABASE_URL, RESTATE_INGRESS_URL and RESTATE_ADMIN_URL.')
+    .description(
+      'Run the gateway alone. It needs DATABASE_URL and RESTATE_INGRESS_URL. With RESTATE_ADMIN_URL it says more about what is missing when it is not ready.',
+    )
     .action(async () => void (await import('../../main/gateway.ts')))
 }

@@ -2,7 +2,7 @@ import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { Command } from 'commander'
 import { readConfig } from '../../main/config/config.ts'
-import { addressesOf } from '../../main/config/addresses.ts'
+import { addressesOf, adminUrlOf } from '../../main/config/addresses.ts'
 import { retentionOf } from '../../main/config/retention.ts'
 import { contractChanges, type DescribedService } from '../../main/release/contract-change.ts'
 import {
@@ -44,7 +44,8 @@ export function registerCommand(): Command {
 
 async function registerCheckedRelease({ breaking = false, removeDrained = false, wait }: RegisterOptions): Promise<void> {
   const config = readConfig(process.env)
-  const { adminUrl, ingressUrl, endpointUrl } = addressesOf(config)
+  const adminUrl = adminUrlOf(config)
+  const { ingressUrl, endpointUrl } = addressesOf(config)
   const waitMs = wait * 1_000
   if (!(await until(() => isRestateUp({ ingress: ingressUrl, admin: adminUrl }), waitMs))) {
     throw new StartError(

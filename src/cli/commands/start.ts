@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { readConfig } from '../../main/config/config.ts'
-import { addressesOf } from '../../main/config/addresses.ts'
+import { addressesOf, adminUrlOf } from '../../main/config/addresses.ts'
 import { type Running, startEverything } from '../../main/start.ts'
 import { waitForShutdown } from '../../main/shutdown-signal.ts'
 import { linesOfError } from '../terminal/error-lines.ts'
@@ -20,7 +20,8 @@ export function startCommand(): Command {
         // Ctrl-C ends a start too, because a start may take long, e.g. after a crash.
         const isReady = await Promise.race([running.ready.then(() => true), shutdown.then(() => false)])
         const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1)
-        if (isReady) print(...greeting(seconds, addressesOf(config), running.logFolder).split('\n'))
+        if (isReady)
+          print(...greeting(seconds, { ...addressesOf(config), adminUrl: adminUrlOf(config) }, running.logFolder).split('\n'))
         await shutdown
       } catch (error) {
         await running.stop()

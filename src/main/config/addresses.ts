@@ -1,3 +1,4 @@
+import { StartError } from './start-error.ts'
 import { httpUrl, port, settingsIn, type SettingsOf, text, urlWith } from './setting.ts'
 
 export const addressSettings = settingsIn('Data and addresses', {
@@ -11,7 +12,9 @@ export const addressSettings = settingsIn('Data and addresses', {
   RESTATE_INGRESS_URL: httpUrl('http://127.0.0.1:8080')
     .optional()
     .describe('Ingress of a running Restate 1.7. Without it, Footfall runs the embedded one.'),
-  RESTATE_ADMIN_URL: httpUrl('http://127.0.0.1:9070').optional().describe('Admin port of the same Restate.'),
+  RESTATE_ADMIN_URL: httpUrl('http://127.0.0.1:9070')
+    .optional()
+    .describe('Admin port of the same Restate. The gateway works without it; everything else that runs alone needs it.'),
   FOOTFALL_ENDPOINT_URL: httpUrl('http://127.0.0.1:9080')
     .optional()
     .describe('Address at which Restate reaches the service endpoint; http://127.0.0.1:ENDPOINT_PORT when absent.'),
@@ -41,7 +44,8 @@ type AddressSettings = SettingsOf<typeof addressSettings>
 
 export interface Addresses {
   ingressUrl: string
-  adminUrl: string
+  /** Undefined where only the ingress of a running Restate is set, which is enough for the gateway. */
+  adminUrl: string | undefined
   endpointUrl: string
   gatewayUrl: string
 }
@@ -50,10 +54,18 @@ export interface Addresses {
 export function addressesOf(config: AddressSettings & SettingsOf<typeof portSettings>): Addresses {
   return {
     ingressUrl: config.RESTATE_INGRESS_URL ?? `http://127.0.0.1:${config.RESTATE_INGRESS_PORT}`,
-    adminUrl: config.RESTATE_ADMIN_URL ?? `http://127.0.0.1:${config.RESTATE_ADMIN_PORT}`,
+    adminUrl:
+      config.RESTATE_INGRESS_URL === undefined ? `http://127.0.0.1:${config.RESTATE_ADMIN_PORT}` : config.RESTATE_ADMIN_URL,
     endpointUrl: config.FOOTFALL_ENDPOINT_URL ?? `http://127.0.0.1:${config.ENDPOINT_PORT}`,
     gatewayUrl: `http://${localHostOf(config.GATEWAY_HOST)}:${config.GATEWAY_PORT}`,
   }
+}
+
+/** Restate's admin port. @throws StartError where it is not set. */
+export function adminUrlOf(config: Parameters<typeof addressesOf>[0]): string {
+  const { adminUrl, ingressUrl } = addressesOf(config)
+  if (adminUrl !== undefined) return adminUrl
+  throw new StartError(`Set RESTATE_ADMIN_URL too: this needs the admin port of the Restate at ${ingressUrl}.`)
 }
 
 /** The host by which this machine reaches a process that listens on an address. */
@@ -74,6 +86,6 @@ export function isPublicHost(address: string): boolean {
 
 /** What is wrong with the addresses together; undefined when nothing is. */
 export function addressProblem(config: AddressSettings): string | undefined {
-  if ((config.RESTATE_INGRESS_URL === undefined) === (config.RESTATE_ADMIN_URL === undefined)) return undefined
-  return 'Set both RESTATE_INGRESS_URL and RESTATE_ADMIN_URL, or neither.'
+  if (config.RESTATE_INGRESS_URL !== undefined || config.RESTATE_ADMIN_URL === undefined) return undefined
+  return 'Set RESTATE_INGRESS_URL too: RESTATE_ADMIN_URL is the admin port of the same Restate.'
 }

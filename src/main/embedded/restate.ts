@@ -76,8 +76,8 @@ function socketSettings(urls: { ingress: string; admin: string }): Record<string
   }
 }
 
-/** Whether the ingress and the admin port of a Restate answer. */
-export async function isRestateUp(urls: { ingress: string; admin: string }): Promise<boolean> {
+/** Whether the ingress of a Restate answers, and its admin port where that is known. */
+export async function isRestateUp({ ingress, admin }: { ingress: string; admin: string | undefined }): Promise<boolean> {
   const isOk = async (url: string) => {
     try {
       return (await fetch(url, { signal: AbortSignal.timeout(2_000) })).ok
@@ -85,7 +85,7 @@ export async function isRestateUp(urls: { ingress: string; admin: string }): Pro
       return false
     }
   }
-  return (await isOk(`${urls.ingress}/restate/health`)) && (await isOk(`${urls.admin}/health`))
+  return (await isOk(`${ingress}/restate/health`)) && (admin === undefined || (await isOk(`${admin}/health`)))
 }
 
 function restateBinary(): string {
