@@ -1,10 +1,11 @@
 # The endpoint, the gateway and the commands, without the embedded servers.
-FROM node:24-bookworm-slim AS dependencies
+ARG NODE_IMAGE=node:24-bookworm-slim
+FROM $NODE_IMAGE AS dependencies
 WORKDIR /footfall
 COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --omit=optional --no-audit --no-fund && npm cache clean --force
 
-FROM node:24-bookworm-slim
+FROM $NODE_IMAGE
 LABEL org.opencontainers.image.title="Footfall" \
       org.opencontainers.image.description="Shopper interactions in, exactly-once popularity out" \
       org.opencontainers.image.licenses="Apache-2.0"

@@ -79,6 +79,56 @@ test('migrate leaves nothing to a superuser of PostgreSQL', { timeout: MINUTES }
   expect(printed).not.toContain('superuser')
 })
 
+test("the gateway reaches Restate's ingress, and neither its admin port nor its node", { timeout: MINUTES }, async () => {
+  const network = `${project.name}_admin`
+  const template = `{{(index .NetworkSettings.Networks "${network}").IPAddress}}`
+  const container = (await project.shell('docker compose ps --quiet restate')).trim()
+  const address = (await project.shell(`docker inspect --format '${template}' ${container}`)).trim()
+  expect(address).toMatch(/^\d+\.\d+\.\d+\.\d+$/)
+  const reaches = async (service: string, url: string) => {
+    const call = `fetch('${url}', { signal: AbortSignal.timeout(3_000) }).then(({ ok }) => console.log(ok), () => console.log(false))`
+    return (await project.shell(`docker compose exec -T ${service} node -e "${call}"`)).trim()
+  }
+  expect(await reaches('gateway', 'http://restate:8080/restate/health')).toBe('true')
+  for (const host of ['restate', 'restate-admin', address]) {
+    for (const path of ['9070/health', '5122/metrics']) {
+      expect([host, path, await reaches('gateway', `http://${host}:${path}`)]).toEqual([host, path, 'false'])
+    }
+  }
+  expect(await reaches('endpoint', 'http://restate-admin:9070/health')).toBe('true')
+})
+
+interface Inspected {
+  Name: string
+  HostConfig: {
+    ReadonlyRootfs: boolean
+    CapAdd: string[] | null
+    CapDrop: string[]
+    SecurityOpt: string[]
+    Memory: number
+    PidsLimit: number
+    LogConfig: { Type: string; Config: Record<string, string> }
+  }
+}
+
+test(
+  'no container can write to its image, gain rights, or use memory, processes or logs without bound',
+  { timeout: MINUTES },
+  async () => {
+    const printed = await project.shell('docker inspect $(docker compose ps --all --quiet)')
+    const containers = JSON.parse(printed) as Inspected[]
+    expect(containers.length).toBe(6)
+    for (const { Name, HostConfig } of containers) {
+      expect({ Name, ...HostConfig }).toMatchObject({
+        ...{ Name, ReadonlyRootfs: true, CapAdd: null, CapDrop: ['ALL'], SecurityOpt: ['no-new-privileges:true'] },
+        ...{ Memory: expect.any(Number), PidsLimit: 1_024 },
+        LogConfig: { Type: 'json-file', Config: { 'max-size': '32m', 'max-file': '4' } },
+      })
+      expect(HostConfig.Memory).toBeGreaterThan(100e6)
+    }
+  },
+)
+
 test('only the gateway and the UI are published, on the loopback address', { timeout: MINUTES }, async () => {
   const published = (await project.shell('docker compose ps --all --format "{{.Ports}}"')).match(/\S+->\d+/g)
   expect(published?.map((one) => one.replace(/:\d+->/, '->')).toSorted()).toEqual(['127.0.0.1->3000', '127.0.0.1->9070'])

@@ -29,7 +29,9 @@ const Ready = z
     details: z
       .object({ paused_tasks: z.array(z.string()).nullable() })
       .optional()
-      .describe('Tasks that are paused and wait for an operator; null when they are not known: Restate did not answer in time, or its admin port is not set.'),
+      .describe(
+        'Tasks that are paused and wait for an operator; null when they are not known: Restate did not answer in time, or its admin port is not set.',
+      ),
   })
   .meta({ description: 'It is.', examples: [{ status: 'ok' }] })
 
