@@ -1,5 +1,8 @@
+import type { ObjectContext } from '@restatedev/restate-sdk'
 import { sql } from 'kysely'
 import { expect } from 'vitest'
+import type { Deps } from '../../services/handler/deps.ts'
+import { DROP_REJECTED } from '../../services/tasks/drop-rejected.ts'
 import { rejectedCommand } from '../../src/cli/commands/rejected.ts'
 import { actor } from '../../src/cli/terminal/actor.ts'
 import { rejectedIdOf } from '../../src/contract/rejected.ts'
@@ -64,6 +67,15 @@ test('old rejected events are deleted in parts, replayed ones too, and young one
   while (dropped.at(-1)! > 0)
   expect(dropped).toEqual([5_000, 1_001, 0])
   expect(await left(db)).toEqual({ [young]: 3 })
+})
+
+test('the task deletes all that are older than its setting', async ({ db }) => {
+  await make(db, { days: 31, count: 11_000 })
+  const young = await make(db, { days: 29 })
+  const deps = { background: db, retention: { retentionDays: undefined, rollUpAfterDays: undefined, rejectedDays: 30 } }
+  const ctx = { run: (_name: string, action: () => Promise<unknown>) => action() }
+  await DROP_REJECTED.run(deps as Deps, ctx as unknown as ObjectContext, 0)
+  expect(await left(db)).toEqual({ [young]: 1 })
 })
 
 test('a batch that is younger than a later one holds nothing up for long', async ({ db }) => {

@@ -52,8 +52,10 @@ interface SentItems extends Pick<OfferedItems, 'json'> {
   isKeptShort: boolean
 }
 
+const KEPT: ReadonlySet<string> = new Set(kindsWith('isKeptWhenRejected'))
+
 function isKept(kind: BatchAnswered): kind is KindWith<'isBatched'> & BatchAnswered {
-  return (kindsWith('isKeptWhenRejected') as string[]).includes(kind)
+  return KEPT.has(kind)
 }
 
 /** What the rejected items take. */
