@@ -156,6 +156,15 @@ describe('beyond what is kept of a key in an hour', () => {
     expect([await recorded(db, 'async'), await recorded(db, 'keyed'), (await kept(db)).length]).toEqual([1, 1, 1])
   })
 
+  test('a request with more than 100 invalid events is turned away as a whole', async ({ db, bounded: { url } }) => {
+    const send = (...items: unknown[]) => ask(url, { key: keys.shop, headers: from('10.4.0.1'), body: body(...items) })
+    const many = await send(right('many'), ...Array<number>(10_000 - 1).fill(0))
+    expect(many).toMatchObject({ status: 429, json: { error: { message: expect.stringContaining('more than 100 of these') } } })
+    expect([await recorded(db, 'many'), await kept(db)]).toEqual([0, []])
+    const service = await ask(url, { key: keys.ingest, body: body(right('many'), ...Array<number>(6_000).fill(0)) })
+    expect(service).toMatchObject({ status: 200, json: { data: { accepted: 1 } } })
+  })
+
   test('valid events use up nothing, however many come', async ({ db, bounded: { url } }) => {
     const send = (...items: unknown[]) => ask(url, { key: keys.shop, headers: from('10.3.0.1'), body: body(...items) })
     for (let n = 0; n < 30; n++) await send(...Array.from({ length: 10 }, () => right('busy')))

@@ -43,7 +43,7 @@ const ERRORS: Record<ErrorCode, Described> = {
   too_large: { description: 'The body is too large.', example: { message: 'the body is over 16 MiB' } },
   rate_limited: {
     description:
-      'The key, or the tokens of the seller, made too many requests in this minute; or events of a request with an Idempotency-Key are invalid, and too many were rejected in this hour to keep them.',
+      'The key, or the tokens of the seller, made too many requests in this minute; or events of a request with an Idempotency-Key are invalid, and too many were rejected in this hour to keep them; the same for more than 100 invalid events of a publishable key.',
     example: { message: 'at most 600 requests a minute are taken; try again in 27 seconds' },
     headers: RETRY_AFTER,
   },

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { bytesOfRejected, keptItemOf } from '../../admission/kept-item.ts'
 import { problemOf } from '../../admission/judges.ts'
 import type { ItemProblem } from '../../admission/rows.ts'
+import { DecidedError } from '../../contract/decided-error.ts'
 import type { RejectedItem } from '../../contract/interaction.ts'
 import { type KindWith, kindsWith } from '../../contract/kinds.ts'
 import type { BatchAnswered } from '../../ingress/recorder.ts'
@@ -12,6 +13,13 @@ import { type SplitItems, splitItems } from './split-items.ts'
 const SLICE_ITEMS = 200
 /** Reading this much again takes some 10 ms. The rejected items of a larger request are counted by their average size. */
 const READ_AGAIN_CHARACTERS_MAX = 1024 * 1024
+
+/**
+ * A page sends a few events at a time. Of a request with more invalid ones than this, from a publishable key beyond its hour, nothing is
+ * recorded: checking 10,000 items of one character takes 0.1 s, and a flood of them would stop the gateway.
+ */
+const INVALID_ITEMS_MAX = 100
+const TOO_MANY = `more than ${INVALID_ITEMS_MAX} of these events are invalid, and no more rejected events of this key are kept in this hour: send only valid events`
 
 /** The items of a request as they would be sent. */
 export interface OfferedItems {
@@ -29,13 +37,17 @@ export interface AdmittedItems {
   settle: (rejected: readonly RejectedItem[] | 'unknown') => void
 }
 
-/** Takes what the items of a request could take in the database, and gives the rest back when it is known what was rejected. */
+/**
+ * Takes what the items of a request could take in the database, and gives the rest back when it is known what was rejected.
+ * @throws DecidedError (rate_limited) when a publishable key has used up its hour and too many of the items are invalid.
+ */
 export async function admitItems(budget: RejectionBudget, { kind, sender, items, json }: OfferedItems): Promise<AdmittedItems> {
   const everything = splitItems(items, () => undefined)
   if (!isKept(kind)) return { split: everything, settle: () => undefined }
   const giveBack = budget.take(sender, bytesOfRejected(items.length, json.length))
   if (giveBack === undefined) {
-    const problems = await problemsOf(kind, items)
+    const invalidMax = sender.apiKey?.isPublishable ? INVALID_ITEMS_MAX : Number.POSITIVE_INFINITY
+    const problems = await problemsOf(kind, items, invalidMax)
     return { split: splitItems(items, (_item, index) => problems[index]), settle: () => undefined }
   }
   // The items are read again from their text, because many requests wait and objects take five times the memory.
@@ -74,7 +86,7 @@ function rejectedBytesOf(sent: SentItems, rejected: readonly RejectedItem[]): nu
 async function invalidBytesOf({ kind, json, isKeptShort }: SentItems): Promise<number> {
   if (json.length > READ_AGAIN_CHARACTERS_MAX) return 0
   const items = itemsIn(json)
-  const problems = await problemsOf(kind, items)
+  const problems = await problemsOf(kind, items, Number.POSITIVE_INFINITY)
   return keptBytesOf(
     items.filter((_item, index) => problems[index] !== undefined),
     isKeptShort,
@@ -85,11 +97,19 @@ function itemsIn(json: string): unknown[] {
   return JSON.parse(`[${json}]`) as unknown[]
 }
 
-async function problemsOf(kind: KindWith<'isBatched'>, items: readonly unknown[]): Promise<(ItemProblem | undefined)[]> {
+/** @throws DecidedError (rate_limited) when more than `invalidMax` items have problems. */
+async function problemsOf(
+  kind: KindWith<'isBatched'>,
+  items: readonly unknown[],
+  invalidMax: number,
+): Promise<(ItemProblem | undefined)[]> {
   const nowMs = Date.now()
+  let invalid = 0
   const problems: (ItemProblem | undefined)[] = []
   for (const [index, item] of items.entries()) {
-    problems.push(problemOf(kind, item, nowMs))
+    const problem = problemOf(kind, item, nowMs)
+    problems.push(problem)
+    if (problem !== undefined && ++invalid > invalidMax) throw new DecidedError('rate_limited', TOO_MANY)
     if ((index + 1) % SLICE_ITEMS === 0) await nextTurn()
   }
   return problems
