@@ -6,6 +6,7 @@ import { limitRates } from './access/rate-limit.ts'
 import { createReadLines } from './caching/read-lines.ts'
 import { closeConnectionsAtEnd } from './http/closing.ts'
 import { limitConnections } from './http/connections.ts'
+import { shareLoop } from './http/loop-share.ts'
 import { dropRests } from './http/early-answer.ts'
 import { parseJsonBodies } from './http/json-body.ts'
 import { answerUnknownRoutes } from './http/not-found.ts'
@@ -59,6 +60,8 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   secureHeaders(app)
   await allowOrigins(app, { keys: access.keys, isPublic })
   requireAccess(app, { ...access, isPublic, observer })
+  // Without keys all requests are of this machine.
+  shareLoop(app, ({ apiKey }) => apiKey?.keyId)
   await limitRates(app, { limits: settings.rateLimits, observer })
   answerUnknownRoutes(app)
   await describeApi(app, { isPublic, takesTokens: access.sellerOfToken !== undefined, tags: TAGS })
