@@ -21,7 +21,7 @@ ENV NODE_ENV=production \
     ENDPOINT_HOST=0.0.0.0
 USER node
 EXPOSE 3000 9080 9081
-# Asks the gateway and the endpoint; one of them runs in this container.
+# Asks the gateway, the endpoint and the guard; one of them runs in this container.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --start-interval=500ms --retries=3 CMD ["node", "/footfall/src/main/healthcheck.js"]
 ENTRYPOINT ["footfall"]
 CMD ["--help"]

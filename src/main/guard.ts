@@ -8,10 +8,10 @@ import { RESTATE_SOCKETS } from './embedded/restate-sockets.ts'
  */
 const [ingress, admin, node] = process.argv.slice(2).map(Number) as [number, number, number]
 const servers = await Promise.all([
-  guard({ port: ingress, socketPath: RESTATE_SOCKETS.ingress, links: 'refused' }),
+  guard({ port: ingress, listener: { socketPath: RESTATE_SOCKETS.ingress }, links: 'refused' }),
   // Its UI may be linked to; a GET changes nothing.
-  guard({ port: admin, socketPath: RESTATE_SOCKETS.admin, links: 'followed' }),
-  guard({ port: node, socketPath: RESTATE_SOCKETS.node, links: 'refused' }),
+  guard({ port: admin, listener: { socketPath: RESTATE_SOCKETS.admin }, links: 'followed' }),
+  guard({ port: node, listener: { socketPath: RESTATE_SOCKETS.node }, links: 'refused' }),
 ])
 process.send?.('ready')
 

@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
+import { type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { blocksOf } from '../harness/programs/markdown-blocks.ts'
@@ -117,7 +119,7 @@ test(
   async () => {
     const printed = await project.shell('docker inspect $(docker compose ps --all --quiet)')
     const containers = JSON.parse(printed) as Inspected[]
-    expect(containers.length).toBe(6)
+    expect(containers.length).toBe(7)
     for (const { Name, HostConfig } of containers) {
       expect({ Name, ...HostConfig }).toMatchObject({
         ...{ Name, ReadonlyRootfs: true, CapAdd: null, CapDrop: ['ALL'], SecurityOpt: ['no-new-privileges:true'] },
@@ -132,6 +134,16 @@ test(
 test('only the gateway and the UI are published, on the loopback address', { timeout: MINUTES }, async () => {
   const published = (await project.shell('docker compose ps --all --format "{{.Ports}}"')).match(/\S+->\d+/g)
   expect(published?.map((one) => one.replace(/:\d+->/, '->')).toSorted()).toEqual(['127.0.0.1->3000', '127.0.0.1->9070'])
+})
+
+test('the UI answers this machine, and no name of another one', { timeout: MINUTES }, async () => {
+  const statusOf = async (headers: Record<string, string>) => {
+    const [answer] = (await once(request(`${project.adminUrl}/services`, { headers }).end(), 'response')) as [IncomingMessage]
+    return answer.resume().statusCode
+  }
+  expect(await statusOf({})).toBe(200)
+  expect(await statusOf({ host: 'evil.test' })).toBe(403)
+  expect(await statusOf({ origin: 'http://evil.test' })).toBe(403)
 })
 
 test('down and up keep all data', { timeout: 5 * MINUTES }, async () => {

@@ -12,6 +12,8 @@ export interface ComposeProject {
   folder: string
   name: string
   gatewayUrl: string
+  /** The address of Restate's UI and admin port. */
+  adminUrl: string
   /** Runs commands in the folder. @returns their output. @throws with it when one fails. */
   shell: (commands: string) => Promise<string>
   /** Takes the project down with its data, and deletes the folder. */
@@ -42,6 +44,7 @@ export async function composeProject(): Promise<ComposeProject> {
     folder,
     name,
     gatewayUrl: `http://127.0.0.1:${gateway}`,
+    adminUrl: `http://127.0.0.1:${admin}`,
     shell: (commands) => shell(commands),
     remove: async () => {
       await shell('docker compose down --volumes --timeout 5')

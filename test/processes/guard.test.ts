@@ -25,7 +25,7 @@ let guarded: Server
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'footfall-guard-'))
   port = (await freePorts(1))[0]!
-  guarded = await guard({ port, socketPath: join(folder, 'restate.sock'), links: 'refused' })
+  guarded = await guard({ port, listener: { socketPath: join(folder, 'restate.sock') }, links: 'refused' })
 })
 afterEach(async () => {
   guarded.closeAllConnections()
@@ -220,7 +220,7 @@ test('without Restate the answer is 503, and when it dies 502 or a broken connec
   const away = await answerTo(begin('GET').end())
   expect([away.statusCode, JSON.parse(await text(away))]).toEqual([
     503,
-    { message: expect.stringContaining('Restate does not run'), source: 'guard' },
+    { message: expect.stringContaining('Restate does not answer'), source: 'guard' },
   ])
   await restate((request, response) => {
     if (request.method === 'PUT') response.write('part')

@@ -5,6 +5,7 @@ export const COMMANDS: Record<string, () => Promise<Command>> = {
   start: async () => (await import('./start.ts')).startCommand(),
   endpoint: async () => (await import('./processes.ts')).endpointCommand(),
   gateway: async () => (await import('./processes.ts')).gatewayCommand(),
+  guard: async () => (await import('./guard.ts')).guardCommand(),
   register: async () => (await import('./register.ts')).registerCommand(),
   migrate: async () => (await import('./migrate.ts')).migrateCommand(),
   import: async () => (await import('./import.ts')).importCommand(),

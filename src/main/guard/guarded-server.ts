@@ -1,23 +1,25 @@
 import { Agent, createServer, type RequestListener, type Server } from 'node:http'
 import { foreignPageProblem, type Links } from '../../admission/loopback.ts'
-import { passOn, say } from './pass-on.ts'
+import { type ListenerOfRestate, passOn, say } from './pass-on.ts'
 
 /** As many as Restate reads. */
 const HEADER_BYTES_MAX = 64 * 1024
 /** Thousands may connect at the same moment. */
 const CONNECTIONS_WAITING_MAX = 4_096
 
-export interface GuardedListener {
+export interface GuardOptions {
+  /** 127.0.0.1 unless given. */
+  host?: string
   port: number
-  /** The socket of Restate; see Target. */
-  socketPath: string
+  /** What it serves there. */
+  listener: ListenerOfRestate
   links: Links
 }
 
-/** Serves a socket of Restate on a port of this machine, and refuses every request that a page elsewhere may have made. */
-export async function guard({ port, socketPath, links }: GuardedListener): Promise<Server> {
+/** Serves a listener of Restate to this machine, and refuses every request that a page elsewhere may have made. */
+export async function guard({ host = '127.0.0.1', port, listener, links }: GuardOptions): Promise<Server> {
   const target = {
-    socketPath,
+    listener,
     agent: new Agent({ keepAlive: true, maxFreeSockets: CONNECTIONS_WAITING_MAX }),
     headerBytesMax: HEADER_BYTES_MAX,
   }
@@ -31,7 +33,7 @@ export async function guard({ port, socketPath, links }: GuardedListener): Promi
   for (const event of ['checkContinue', 'checkExpectation'] as const) server.on(event, answer)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen({ port, host: '127.0.0.1', backlog: CONNECTIONS_WAITING_MAX }, resolve)
+    server.listen({ port, host, backlog: CONNECTIONS_WAITING_MAX }, resolve)
   })
   return server
 }

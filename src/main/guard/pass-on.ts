@@ -18,10 +18,11 @@ const OF_CONNECTION = new Set([
  */
 const LARGE_BYTES = 1024 * 1024
 
-/** A listener of Restate. */
+/** Where Restate listens. The path of a socket has about 100 bytes at most, so that it is relative to the working directory. */
+export type ListenerOfRestate = { socketPath: string } | { host: string; port: number }
+
 export interface Target {
-  /** Relative to the working directory, because the path of a socket has about 100 bytes at most. */
-  socketPath: string
+  listener: ListenerOfRestate
   agent: Agent
   headerBytesMax: number
 }
@@ -31,7 +32,7 @@ export function passOn(request: IncomingMessage, response: ServerResponse, targe
   const isClientWaiting = request.headers.expect?.toLowerCase() === '100-continue'
   const isOnDemand = isClientWaiting || Number(request.headers['content-length']) >= LARGE_BYTES
   const onward = requestOf({
-    socketPath: target.socketPath,
+    ...target.listener,
     agent: target.agent,
     maxHeaderSize: target.headerBytesMax,
     method: request.method,
@@ -95,7 +96,7 @@ function sayUnreachable(response: ServerResponse, error: NodeJS.ErrnoException):
   }
   const isAway = error.syscall === 'connect'
   const message = isAway
-    ? 'Restate does not run at the moment; it starts again by itself'
+    ? 'Restate does not answer at the moment; ask again'
     : 'the connection to Restate broke before its answer; whether it has the call is unknown'
   say(response, isAway ? 503 : 502, message)
 }
