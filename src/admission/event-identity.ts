@@ -11,24 +11,20 @@ export interface AssignedIdentity {
   occurred_at: string
 }
 
-/** The items in the form that may be stored: they can be written as JSON, and privacy has removed what it forbids. */
-export function storableItems(items: readonly unknown[], privacy: Privacy): unknown[] {
-  return items.map((item) => withPrivacy(toWritable(item), privacy))
+/** The item in the form that may be stored: it can be written as JSON, and privacy has removed what it forbids. */
+export function storableItem(item: unknown, privacy: Privacy | undefined): unknown {
+  const writable = toWritable(item)
+  return privacy === undefined ? writable : withPrivacy(writable, privacy)
 }
 
 /**
- * Assigns an id to each event without one, before anything durable happens. A caller that resends the events with these ids after
- * an unknown outcome is counted once. An item whose time cannot be read stays as it is, and is rejected later.
+ * Assigns an id to an event without one, before anything durable happens. A caller that resends the event with this id after an
+ * unknown outcome is counted once. An item whose time cannot be read stays as it is, and is rejected later.
  */
-export function withEventIds(items: readonly unknown[], nowMs: number): { events: unknown[]; assigned: AssignedIdentity[] } {
-  const assigned: AssignedIdentity[] = []
-  const events = items.map((item, index) => {
-    if (typeof item !== 'object' || item === null || Array.isArray(item) || 'event_id' in item) return item
-    const timeMs = 'occurred_at' in item ? timeForUuidV7(item.occurred_at) : nowMs
-    if (timeMs === undefined) return item
-    const event_id = uuidV7(timeMs, randomBytes(10))
-    assigned.push({ index, event_id, occurred_at: instantOf(timeMs) })
-    return { ...item, event_id }
-  })
-  return { events, assigned }
+export function withEventId(item: unknown, nowMs: number): { event: unknown; assigned?: Omit<AssignedIdentity, 'index'> } {
+  if (typeof item !== 'object' || item === null || Array.isArray(item) || 'event_id' in item) return { event: item }
+  const timeMs = 'occurred_at' in item ? timeForUuidV7(item.occurred_at) : nowMs
+  if (timeMs === undefined) return { event: item }
+  const event_id = uuidV7(timeMs, randomBytes(10))
+  return { event: { ...item, event_id }, assigned: { event_id, occurred_at: instantOf(timeMs) } }
 }

@@ -1,5 +1,4 @@
 import { fastify, type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
-import { BODY_BYTES_MAX } from '../contract/interaction.ts'
 import { type Access, requireAccess } from './access/access.ts'
 import { allowOrigins } from './access/cors.ts'
 import { limitRates } from './access/rate-limit.ts'
@@ -34,6 +33,9 @@ const PARAMETER_LENGTH_MAX = 200 * 4 * 3
 
 /** The address of a list of 50 categories with the longest ids, and 16 KiB, Node's default, for everything else. */
 const HEADERS_BYTES_MAX = 50 * (PARAMETER_LENGTH_MAX + '&category_ids='.length) + 16 * 1024
+
+/** For routes that say nothing else: those that take no items. */
+const SMALL_BODY_BYTES_MAX = 64 * 1024
 
 /** How long a request may take to arrive: 16 MiB at 0.6 MB/s. It bounds how long a slow sender holds a connection. */
 const REQUEST_MS_MAX = 30_000
@@ -76,7 +78,7 @@ function newServer({ log, settings }: GatewayDeps): FastifyInstance {
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     genReqId: (request) => requestIdOf(request.headers['x-request-id']),
-    bodyLimit: BODY_BYTES_MAX,
+    bodyLimit: SMALL_BODY_BYTES_MAX,
     routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX },
     clientErrorHandler: answerUnreadable,
     frameworkErrors: (error, _request, reply) => void sendProblem(reply, problemOf(error)),

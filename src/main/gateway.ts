@@ -3,6 +3,7 @@ import { createSellerTokens } from '../gateway/access/seller-tokens.ts'
 import { createRecording } from '../gateway/recording/ways.ts'
 import { createGateway } from '../gateway/server.ts'
 import { connect } from '../store/database/connection.ts'
+import { createItemsWorker } from '../workers/items-worker.ts'
 import { checkPrepared } from './database/check-prepared.ts'
 import { readConfig } from './config/config.ts'
 import { rejectionLimitsOf } from './config/access.ts'
@@ -50,6 +51,7 @@ const observer = gatewayMetrics(registry)
 const ingress = ingressOf(config)
 const queueLimits = queueLimitsOf(config)
 const recording = createRecording({ ingress, db, observer, rejectionLimits: rejectionLimitsOf(config), ...queueLimits })
+const itemsWorker = createItemsWorker()
 watchQueues(registry, { queues: recording.queues, ...queueLimits })
 // A connection of its own, so that a revoked key is noticed however many readers wait.
 const keysDb = connect({
@@ -74,6 +76,7 @@ const gateway = await createGateway({
   db,
   ingress,
   recording,
+  itemsWorker,
   paymentWebhooks: { secrets: paymentSecretsOf(config), adapters: await paymentAdaptersOf(config) },
   access: { keys, sellerOfToken: tokenSettings && createSellerTokens(tokenSettings, onIssuerAway) },
   readiness: createReadiness({ databaseUrl, ingress, ...addressesOf(config) }),
@@ -90,6 +93,6 @@ await waitForShutdown()
 // A server that closes no longer checks for requests that arrive too slowly.
 setTimeout(() => gateway.server.closeAllConnections(), CLOSE_MS_MAX).unref()
 await gateway.close()
-await Promise.all([db.destroy(), keysDb.destroy(), tracing.stop()])
+await Promise.all([db.destroy(), keysDb.destroy(), itemsWorker.stop(), tracing.stop()])
 log.info('gateway stopped')
 process.exit(0)

@@ -6,6 +6,7 @@ import { CHECKOUT } from './config/checkout.ts'
 import type { Config } from './config/config.ts'
 import { logFolderOf, paymentSecretFileOf } from './database/home-paths.ts'
 import { type OnSpawn, stopProcess } from './embedded/process.ts'
+import { GATEWAY_MALLOC } from './embedded/malloc-settings.ts'
 import { noticeIn } from './embedded/notice.ts'
 import type { Part } from './embedded/supervisor.ts'
 import { V8_FLAGS } from './embedded/v8-flags.ts'
@@ -35,7 +36,12 @@ export function nodeProcess(name: keyof typeof V8_FLAGS, config: Config, options
       stdio: ['ignore', log, log, 'ipc'],
       execArgv: V8_FLAGS[name],
       detached: true,
-      env: { PAYMENT_SECRET_FILE: paymentSecretFileOf(config), ...process.env, FOOTFALL_HOME: config.FOOTFALL_HOME },
+      env: {
+        PAYMENT_SECRET_FILE: paymentSecretFileOf(config),
+        ...(name === 'gateway' && GATEWAY_MALLOC),
+        ...process.env,
+        FOOTFALL_HOME: config.FOOTFALL_HOME,
+      },
     })
     onSpawn(child)
     const isReady = await Promise.race([

@@ -23,9 +23,10 @@ const ROOMS: Record<string, Row> = {
     rooms: ['src/contract'],
     packages: ['@opentelemetry/api', '@restatedev/restate-sdk-clients', '@restatedev/restate-sdk-core'],
   },
+  'src/workers': { rooms: ['src/contract', 'src/ranking', 'src/ledger', 'src/admission'], packages: [] },
   services: { rooms: ['src/contract', 'src/ranking', 'src/admission', 'src/store'], packages: ['@restatedev/restate-sdk'] },
   'src/gateway': {
-    rooms: ['src/contract', 'src/ranking', 'src/admission', 'src/store', 'src/ingress'],
+    rooms: ['src/contract', 'src/ranking', 'src/admission', 'src/workers', 'src/store', 'src/ingress'],
     packages: [
       '@opentelemetry/api',
       'fastify',

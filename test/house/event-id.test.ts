@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { timeOfUuidV7, uuidV7 } from '../../src/contract/fields/event-id.ts'
-import { withEventIds } from '../../src/admission/event-identity.ts'
+import { writeItems } from '../../src/admission/write-items.ts'
 import { callOf, eventIdFor } from '../../src/store/log/call.ts'
 
 test('a UUIDv7 has its version digits, and gives its time back', () => {
@@ -33,15 +33,15 @@ test('an id depends on the call, its body and the index alone', () => {
 
 test("the gateway gives ids with the event's time to events without one", () => {
   const own = { event_id: 'mine' }
-  const { events, assigned } = withEventIds(
+  const { texts, assigned } = writeItems(
     [own, {}, { occurred_at: '2026-01-02T03:04:05.6789Z' }, { occurred_at: 'never' }, null, 'x'],
-    1_000,
+    { privacy: undefined, idsAtMs: 1_000 },
   )
   expect(assigned).toEqual([
     { index: 1, event_id: expect.any(String), occurred_at: '1970-01-01T00:00:01.000Z' },
     { index: 2, event_id: expect.any(String), occurred_at: '2026-01-02T03:04:05.678Z' },
   ])
-  expect(events).toEqual([
+  expect(texts.map((text) => JSON.parse(text) as unknown)).toEqual([
     own,
     { event_id: assigned[0]!.event_id },
     { occurred_at: '2026-01-02T03:04:05.6789Z', event_id: assigned[1]!.event_id },

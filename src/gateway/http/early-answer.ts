@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
+import { freeBytes } from './free-bytes.ts'
 
 /**
  * What is dropped of a body that was answered before all of it had arrived, in bytes and in time; then its connection is cut. A client
@@ -92,6 +93,7 @@ function dropRest(request: IncomingMessage): void {
   })
   request.on('data', (chunk: Buffer) => {
     bytes += chunk.length
+    freeBytes(chunk)
     if (bytes > REST_BYTES_MAX) socket.destroy()
     else waitForTurn(socket)
   })

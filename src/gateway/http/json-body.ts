@@ -1,6 +1,6 @@
-import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { type ItemList, parseBody, parseForeignBody } from '../../admission/request-items.ts'
 import { DecidedError } from '../../contract/decided-error.ts'
 import { type BodyBudget, type BodyLimits, createBodyBudget, type Hold } from './body-budget.ts'
 import { clientAddress } from './client-address.ts'
@@ -13,6 +13,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** For a route without keys: how it recognises the sender of a body. */
     signature?: BodySignature
+    /** The field of a body that lists items. Such a body is not parsed here: the route takes its bytes. */
+    list?: ItemList
   }
   interface FastifyRequest {
     /** Whether its body passed the check of its signature. */
@@ -30,6 +32,8 @@ export interface BodySignature {
   isShown: (request: FastifyRequest) => boolean
   /** Checks that the sender signed these bytes. @throws DecidedError when not. */
   check: (request: FastifyRequest, body: Buffer) => Promise<void>
+  /** Whether the body has a form that Footfall does not know. */
+  hasForeignForm?: boolean
 }
 
 export interface BodyDeps {
@@ -61,10 +65,11 @@ export function parseJsonBodies(app: FastifyInstance, { limits, observer }: Body
     async (request: FastifyRequest, payload: IncomingMessage): Promise<unknown> => {
       refuseEncoding(request)
       const body = await bodyOf(request, payload, budgetOf(request), observer)
-      const { signature } = request.routeOptions.config
+      const { signature, list } = request.routeOptions.config
       await signature?.check(request, body)
       request.isSigned = signature !== undefined
-      return parseJson(body)
+      if (list !== undefined) return body
+      return signature?.hasForeignForm ? parseForeignBody(body) : parseBody(body)
     },
   )
 }
@@ -112,19 +117,5 @@ async function bodyOf(
   } catch (error) {
     if (error instanceof DecidedError && error.code === 'unavailable') observer.turnedAway('bodies_full')
     throw error
-  }
-}
-
-/**
- * JSON.parse instead of Fastify's parser, which rejects the whole request for a key __proto__: here it is an unknown field of one item.
- * Bytes that are not UTF-8 are refused, because ids would be read otherwise than they were sent.
- */
-function parseJson(body: Buffer): unknown {
-  if (body.length === 0) throw new DecidedError('invalid_request', 'the body is empty')
-  if (!isUtf8(body)) throw new DecidedError('invalid_request', 'the body is not UTF-8')
-  try {
-    return JSON.parse(body.toString())
-  } catch (error) {
-    throw new DecidedError('invalid_request', `the body is not JSON: ${(error as Error).message}`)
   }
 }

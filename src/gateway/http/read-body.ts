@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { DecidedError } from '../../contract/decided-error.ts'
 import type { Hold } from './body-budget.ts'
+import { freeBytes } from './free-bytes.ts'
 
 export interface BodyReading {
   /** Undefined for a chunked body. */
@@ -75,13 +76,14 @@ function joinedChunks(declaredBytes: number | undefined): Joined {
   let length = 0
   return {
     add: (chunk) => {
+      const bytes = chunk.length
       if (length === 0 && chunk.length === declaredBytes) joined = chunk
       else {
-        if (length + chunk.length > joined.length)
-          joined = enlarged(joined.subarray(0, length), length + chunk.length, declaredBytes)
+        if (length + chunk.length > joined.length) joined = enlarged(joined, length + chunk.length, declaredBytes)
         chunk.copy(joined, length)
       }
-      length += chunk.length
+      length += bytes
+      if (chunk !== joined) freeBytes(chunk)
     },
     length: () => length,
     whole: () => joined.subarray(0, length),
@@ -92,6 +94,7 @@ function enlarged(joined: Buffer, needed: number, declaredBytes = Number.POSITIV
   const size = Math.min(declaredBytes, Math.max(needed, 2 * joined.length, ALLOCATED_BYTES_MIN))
   const larger = Buffer.allocUnsafeSlow(size)
   joined.copy(larger)
+  freeBytes(joined)
   return larger
 }
 

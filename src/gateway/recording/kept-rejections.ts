@@ -2,12 +2,12 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { bytesOfRejected, keptItemOf } from '../../admission/kept-item.ts'
 import { problemOf } from '../../admission/judges.ts'
 import type { ItemProblem } from '../../admission/rows.ts'
+import { type SplitItems, splitItems } from '../../admission/split-items.ts'
 import { DecidedError } from '../../contract/decided-error.ts'
 import type { RejectedItem } from '../../contract/interaction.ts'
-import { type KindWith, kindsWith } from '../../contract/kinds.ts'
-import type { BatchAnswered } from '../../ingress/recorder.ts'
+import { KINDS, type KindWith, kindsWith } from '../../contract/kinds.ts'
+import type { BatchAnswered, ItemsJson } from '../../ingress/recorder.ts'
 import type { RejectionBudget, RejectionSender } from './rejection-budget.ts'
-import { type SplitItems, splitItems } from './split-items.ts'
 
 /** Checking an item takes some 10 µs, and other requests wait no longer than for so many. */
 const SLICE_ITEMS = 200
@@ -25,41 +25,67 @@ const TOO_MANY = `more than ${INVALID_ITEMS_MAX} of these events are invalid, an
 export interface OfferedItems {
   kind: BatchAnswered
   sender: RejectionSender
-  items: readonly unknown[]
-  /** The same as JSON, with commas between them. */
-  json: string
+  /** Each item as JSON. */
+  texts: readonly string[]
 }
 
 export interface AdmittedItems {
   /** No item is rejected here until the sender has used up its hour. Then each invalid one is, so that it is not kept. */
-  split: SplitItems
-  /** To be called with the items that were rejected, by their positions among the recorded ones, or when the outcome is unknown. */
-  settle: (rejected: readonly RejectedItem[] | 'unknown') => void
+  split: SplitItems<string>
+  /** The recorded items, with commas between them. */
+  json: string
+  settle: Settle
 }
+
+/** To be called with the items that were rejected, by their positions among the recorded ones, or when the outcome is unknown. */
+export type Settle = (rejected: readonly RejectedItem[] | 'unknown') => void
 
 /**
  * Takes what the items of a request could take in the database, and gives the rest back when it is known what was rejected.
  * @throws DecidedError (rate_limited) when a publishable key has used up its hour and too many of the items are invalid.
  */
-export async function admitItems(budget: RejectionBudget, { kind, sender, items, json }: OfferedItems): Promise<AdmittedItems> {
-  const everything = splitItems(items, () => undefined)
-  if (!isKept(kind)) return { split: everything, settle: () => undefined }
-  const giveBack = budget.take(sender, bytesOfRejected(items.length, json.length))
+export async function admitItems(budget: RejectionBudget, { kind, sender, texts }: OfferedItems): Promise<AdmittedItems> {
+  const json = texts.join(',')
+  const everything = splitItems(texts, () => undefined)
+  if (!isKept(kind)) return { split: everything, json, settle: () => undefined }
+  const giveBack = budget.take(sender, bytesOfRejected(texts.length, json.length))
   if (giveBack === undefined) {
     const invalidMax = sender.apiKey?.isPublishable ? INVALID_ITEMS_MAX : Number.POSITIVE_INFINITY
-    const problems = await problemsOf(kind, items, invalidMax)
-    return { split: splitItems(items, (_item, index) => problems[index]), settle: () => undefined }
+    const problems = await problemsOf(kind, itemsIn(json), invalidMax)
+    const split = splitItems(texts, (_text, index) => problems[index])
+    return { split, json: split.recorded.join(','), settle: () => undefined }
   }
-  // The items are read again from their text, because many requests wait and objects take five times the memory.
-  const sent: SentItems = { kind, count: items.length, json, isKeptShort: sender.apiKey?.isPublishable ?? false }
+  return { split: everything, json, settle: settler(giveBack, { kind, sender, count: texts.length, json }) }
+}
+
+/**
+ * The same for a body that a thread will judge, before its items are known: as if it had the most items. Undefined when so much is not
+ * left, so that the thread must leave out what is invalid.
+ */
+export function admitLarge(
+  budget: RejectionBudget,
+  { kind, sender, bytes }: { kind: BatchAnswered; sender: RejectionSender; bytes: number },
+): ((sent: { json: Buffer; count: number }) => Settle) | undefined {
+  if (!isKept(kind)) return () => () => undefined
+  const giveBack = budget.take(sender, bytesOfRejected(KINDS[kind].itemsMax, bytes))
+  return giveBack && ((sent) => settler(giveBack, { kind, sender, ...sent }))
+}
+
+/** The items are read again from their text, because many requests wait and objects take five times the memory. */
+function settler(
+  giveBack: (bytesKept: number) => void,
+  { sender, ...items }: Omit<SentItems, 'isKeptShort'> & { sender: RejectionSender },
+): Settle {
+  const sent: SentItems = { ...items, isKeptShort: sender.apiKey?.isPublishable ?? false }
   const settle = async (rejected: readonly RejectedItem[] | 'unknown') => {
     giveBack(rejected === 'unknown' ? await invalidBytesOf(sent) : rejectedBytesOf(sent, rejected))
   }
-  return { split: everything, settle: (rejected) => void settle(rejected) }
+  return (rejected) => void settle(rejected)
 }
 
-interface SentItems extends Pick<OfferedItems, 'json'> {
+interface SentItems {
   kind: KindWith<'isBatched'>
+  json: ItemsJson
   count: number
   isKeptShort: boolean
 }
@@ -93,8 +119,8 @@ async function invalidBytesOf({ kind, json, isKeptShort }: SentItems): Promise<n
   )
 }
 
-function itemsIn(json: string): unknown[] {
-  return JSON.parse(`[${json}]`) as unknown[]
+function itemsIn(json: ItemsJson): unknown[] {
+  return JSON.parse(`[${json.toString()}]`) as unknown[]
 }
 
 /** @throws DecidedError (rate_limited) when more than `invalidMax` items have problems. */

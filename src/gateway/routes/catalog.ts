@@ -7,10 +7,11 @@ import { ErrorBody } from '../../contract/error.ts'
 import { BODY_BYTES_MAX } from '../../contract/interaction.ts'
 import { GetProductRequest, GetProductResponse, UpsertProductsRequest, UpsertProductsResponse } from '../../contract/product.ts'
 import { catalogApi } from '../../contract/services.ts'
-import { toWritable } from '../../contract/fields/json.ts'
+import { bodyOfItems } from '../../ingress/recorder.ts'
 import { catalogProduct } from '../../store/catalog/catalog-product.ts'
 import { askerOf, callerIdOf } from '../access/caller.ts'
 import { IdempotencyKey, keyOf } from '../http/idempotency-key.ts'
+import { readItems } from '../recording/read-items.ts'
 import { unknownOutcome } from '../recording/unknown-outcome.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
@@ -30,7 +31,8 @@ const Upserted = z.object({ data: UpsertProductsResponse }).meta({
 })
 
 const UPSERT = {
-  config: { access: 'manage' },
+  bodyLimit: BODY_BYTES_MAX,
+  config: { access: 'manage', list: 'products' },
   schema: {
     operationId: 'upsertProducts',
     summary: 'Bring the catalog up to date',
@@ -72,7 +74,7 @@ export function catalogRoutes(deps: RouteDeps): RoutePlugin {
     const routes = app.withTypeProvider<ZodTypeProvider>()
 
     routes.post('/api/v1/catalog/products', UPSERT, async (request) => {
-      const data = await upsert(deps, request, request.body.products.map(toWritable))
+      const data = await upsert(deps, request)
       return { data }
     })
 
@@ -86,9 +88,10 @@ export function catalogRoutes(deps: RouteDeps): RoutePlugin {
 }
 
 /** Writes the products by a durable call of their own. @throws DecidedError when the outcome is unknown. */
-async function upsert({ ingress, recording }: RouteDeps, request: FastifyRequest, products: readonly unknown[]) {
+async function upsert({ ingress, recording, itemsWorker }: RouteDeps, request: FastifyRequest) {
   const key = keyOf(request)
-  const body = Buffer.from(JSON.stringify({ products }))
+  const { json } = await readItems(itemsWorker, request, 'products')
+  const body = bodyOfItems([json], 'products')
   if (body.length > BODY_BYTES_MAX) throw new DecidedError('too_large', TOO_LARGE)
   const options = { idempotencyKey: key === undefined ? undefined : keyWithBody(key, body) }
   const call = () => ingress.callWithJson(catalogApi, 'UpsertProducts', body, options)

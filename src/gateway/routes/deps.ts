@@ -3,6 +3,7 @@ import type { Privacy } from '../../admission/privacy.ts'
 import type { PaymentAdapter } from '../../contract/payment-adapter.ts'
 import type { Ingress } from '../../ingress/clients.ts'
 import type { Database } from '../../store/database/connection.ts'
+import type { ItemsWorker } from '../../workers/items-worker.ts'
 import type { RateLimits } from '../access/rate-limit.ts'
 import type { BodyLimits } from '../http/body-budget.ts'
 import type { ConnectionLimits } from '../http/connections.ts'
@@ -20,6 +21,8 @@ export interface RouteDeps {
   recording: Recording
   /** Calls our own services. */
   ingress: Ingress
+  /** Judges large bodies. */
+  itemsWorker: ItemsWorker
   paymentWebhooks: PaymentWebhooks
   readiness: () => Promise<Readiness>
   /** The metrics of this process, as text for Prometheus. */

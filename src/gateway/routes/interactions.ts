@@ -1,13 +1,14 @@
 import type { RouteShorthandOptions } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
-import { CreateInteractionRequest } from '../../contract/interaction.ts'
+import { BODY_BYTES_MAX, CreateInteractionRequest } from '../../contract/interaction.ts'
 import { recordingAnswers, RecordingHeaders, RecordingQuery, recordRequest } from '../recording/record-request.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
 export const INTERACTIONS_TAG = { name: 'interactions', description: 'What shoppers do: sent once, counted once.' }
 
 const RECORD = {
-  config: { access: 'ingest' },
+  bodyLimit: BODY_BYTES_MAX,
+  config: { access: 'ingest', list: 'interactions' },
   schema: {
     operationId: 'recordInteractions',
     summary: 'Record interactions',
@@ -22,6 +23,7 @@ const RECORD = {
       recorded: 'The outcome of each interaction, even if every one was rejected.',
       accepted: 2,
       notOne: 'The body is not JSON, or not a list of 1 to 10,000 items',
+      largest: '16 MiB',
     }),
   },
 } as const satisfies RouteShorthandOptions
@@ -31,7 +33,7 @@ export function interactionRoutes(deps: RouteDeps): RoutePlugin {
     app
       .withTypeProvider<ZodTypeProvider>()
       .post('/api/v1/analytic/interaction', RECORD, (request, reply) =>
-        recordRequest(deps, { kind: 'interaction', items: request.body.interactions, request, reply }),
+        recordRequest(deps, { kind: 'interaction', items: 'interactions', request, reply }),
       )
   }
 }

@@ -83,6 +83,7 @@ export function paymentRoutes({ recording, paymentWebhooks: { secrets, adapters 
   const adapted = signedBy({
     isShown: ({ params, headers }) => isSignatureShown(adapterOf(params), headers),
     check: ({ params, headers }, body) => requireAdapterSignature(adapterOf(params), headers, body),
+    hasForeignForm: true,
   })
   return async (app) => {
     const routes = app.withTypeProvider<ZodTypeProvider>()

@@ -4,14 +4,14 @@ import { z } from 'zod'
 import { RecordEventsRequest } from '../../contract/analytics-event.ts'
 import { DecidedError, notFound } from '../../contract/decided-error.ts'
 import { ErrorBody } from '../../contract/error.ts'
-import { CreateInteractionResponse } from '../../contract/interaction.ts'
-import { toWritable } from '../../contract/fields/json.ts'
+import { BODY_BYTES_MAX, CreateInteractionResponse } from '../../contract/interaction.ts'
 import { OFFSET_MAX } from '../../contract/fields/page.ts'
 import { ReportResponse, ReportsRequest, ReportsResponse, RunReportRequest, RunReportResponse } from '../../contract/report.ts'
 import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
 import { reportDefinition, reportDefinitions } from '../../store/reports/report-definition.ts'
 import { askerOf } from '../access/caller.ts'
 import { createReportCache } from '../caching/report-cache.ts'
+import { readItems } from '../recording/read-items.ts'
 import { RecordingQuery } from '../recording/record-request.ts'
 import { senderOf } from '../recording/sender.ts'
 import { unknownOutcome } from '../recording/unknown-outcome.ts'
@@ -41,7 +41,8 @@ const Recorded = z.object({ data: CreateInteractionResponse }).meta({
 })
 
 const RECORD_EVENTS = {
-  config: { access: 'ingest' },
+  bodyLimit: BODY_BYTES_MAX,
+  config: { access: 'ingest', list: 'events' },
   schema: {
     operationId: 'recordEvents',
     summary: 'Record analytics events',
@@ -119,7 +120,7 @@ export function reportRoutes(deps: RouteDeps): RoutePlugin {
     const routes = app.withTypeProvider<ZodTypeProvider>()
 
     routes.post('/api/v1/analytics-events', RECORD_EVENTS, async (request) => {
-      const data = await record(deps, request, request.body.events)
+      const data = await record(deps, request)
       return { data }
     })
 
@@ -150,17 +151,16 @@ function noReport(slug: string): DecidedError {
 
 /** @throws DecidedError when the outcome is unknown. */
 async function record(
-  { recording, observer }: RouteDeps,
+  { recording, observer, itemsWorker }: RouteDeps,
   request: FastifyRequest,
-  events: readonly unknown[],
 ): Promise<CreateInteractionResponse> {
   // A publishable key can be copied from a page, and amounts are for bookkeeping.
   if (request.apiKey?.isPublishable)
     throw new DecidedError('forbidden', 'a publishable key sends what shoppers do, and not these events')
-  const json = JSON.stringify(events.map(toWritable)).slice(1, -1)
+  const { json, count } = await readItems(itemsWorker, request, 'events')
   const { groupCommit } = recording.ways.analytics_event
   try {
-    const answer = await groupCommit.record({ json, count: events.length, ...senderOf(request) })
+    const answer = await groupCommit.record({ json, count, ...senderOf(request) })
     observer.recorded(answer, 'analytics_event')
     return answer
   } catch (error) {

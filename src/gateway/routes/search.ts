@@ -16,7 +16,11 @@ const SearchQueriesQuery = SearchQueriesRequest.extend({
   days: wholeNumberOfText(1, 90).default(7).describe(shape.days.description!),
 })
 
+/** A search with 100 of the longest ids, each character as an escape, has 250 KB. */
+const SEARCH_BYTES_MAX = 1024 * 1024
+
 const RECORD_SEARCH = {
+  bodyLimit: SEARCH_BYTES_MAX,
   config: { access: 'ingest' },
   schema: {
     operationId: 'recordSearch',
@@ -32,11 +36,13 @@ const RECORD_SEARCH = {
       recorded: 'The outcome of the search, even if it was rejected.',
       accepted: 1,
       notOne: 'The body is not JSON, or not a search',
+      largest: '1 MiB',
     }),
   },
 } as const satisfies RouteShorthandOptions
 
 const RECORD_CLICK = {
+  bodyLimit: SEARCH_BYTES_MAX,
   config: { access: 'ingest' },
   schema: {
     operationId: 'recordSearchClick',
@@ -52,6 +58,7 @@ const RECORD_CLICK = {
       recorded: 'The outcome of the click, even if it was rejected.',
       accepted: 1,
       notOne: 'The body is not JSON, or not a click',
+      largest: '1 MiB',
     }),
   },
 } as const satisfies RouteShorthandOptions

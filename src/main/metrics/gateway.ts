@@ -37,7 +37,8 @@ export function gatewayMetrics(registry: Registry): GatewayObserver {
     answered: ({ method, route, status, seconds }) => requestSeconds.observe({ method, route, status }, seconds),
     recorded: ({ accepted, duplicates, rejected }, kind) => {
       countByKind[kind]({ accepted, duplicates, rejected: rejected.length })
-      for (const { code } of rejected) rejections.inc({ code })
+      // Each count costs a microsecond, and a request may have 10,000 rejections.
+      for (const [code, items] of Map.groupBy(rejected, (rejection) => rejection.code)) rejections.inc({ code }, items.length)
     },
     flushed: flushHistograms(registry),
     turnedAway: (reason) => turnedAway.inc({ reason }),

@@ -4,6 +4,7 @@ import { mkdtempSync, openSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { GATEWAY_MALLOC } from '../../../src/main/embedded/malloc-settings.ts'
 import { V8_FLAGS } from '../../../src/main/embedded/v8-flags.ts'
 import { exitOf, stopProcess } from '../../../src/main/embedded/process.ts'
 import { freePorts } from '../../../src/main/embedded/ports.ts'
@@ -37,6 +38,7 @@ export async function startBenchGateway({ databaseUrl, restate, kind, settings }
     execArgv: V8_FLAGS.gateway,
     stdio: ['ignore', log, 'inherit', 'ipc'],
     env: {
+      ...GATEWAY_MALLOC,
       ...process.env,
       DATABASE_URL: databaseUrl,
       RESTATE_INGRESS_URL: restate.ingressUrl,

@@ -11,6 +11,7 @@ import { queueLimitsOf } from '../../../src/main/config/capacity.ts'
 import { readConfig } from '../../../src/main/config/config.ts'
 import { gatewaySettingsOf } from '../../../src/main/config/gateway-settings.ts'
 import { connect, type Database } from '../../../src/store/database/connection.ts'
+import { createItemsWorker } from '../../../src/workers/items-worker.ts'
 import { SILENT_OBSERVER } from './silent-observer.ts'
 import type { Stack } from './stack.ts'
 
@@ -31,6 +32,9 @@ export const PAYMENT_SECRET = 'a secret of the tests'
 
 export const QUEUE_LIMITS = { ...queueLimitsOf(DEFAULTS), rejectionLimits: rejectionLimitsOf(DEFAULTS) }
 
+/** Shared by the gateways of a test process. It is idle after a minute, and keeps no process alive. */
+const ITEMS_WORKER = createItemsWorker()
+
 /** Replacements of a gateway's dependencies, and of the limits of its queues. */
 export type GatewayChanges = Partial<GatewayDeps> & { limits?: Partial<typeof QUEUE_LIMITS> }
 
@@ -45,6 +49,7 @@ export function gatewayDepsOf(
     ingress,
     observer,
     recording: createRecording({ ingress, db, observer, ...QUEUE_LIMITS, ...limits }),
+    itemsWorker: ITEMS_WORKER,
     access: { keys: createKeyRing(db, () => undefined), sellerOfToken: undefined },
     paymentWebhooks: { secrets: [PAYMENT_SECRET], adapters: [] },
     settings: SETTINGS,

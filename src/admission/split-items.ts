@@ -1,9 +1,12 @@
-import type { ItemProblem } from '../../admission/rows.ts'
-import type { CreateInteractionResponse, RejectedItem } from '../../contract/interaction.ts'
+import type { CreateInteractionResponse, RejectedItem } from '../contract/interaction.ts'
+import type { ItemProblem } from './rows.ts'
 
 /** The items of a request, divided into those that are recorded and those that the gateway rejects itself. */
-export interface SplitItems {
-  recorded: readonly unknown[]
+export interface SplitItems<Item> extends Split {
+  recorded: readonly Item[]
+}
+
+export interface Split {
   /** The position of each recorded item in the request. */
   indexes: readonly number[]
   /** By their positions in the request. They are answered and not kept, so that they cost no disk. */
@@ -11,11 +14,11 @@ export interface SplitItems {
 }
 
 /** `problemOf` says why the gateway rejects an item; undefined for an item that is recorded. */
-export function splitItems(
-  items: readonly unknown[],
-  problemOf: (item: unknown, index: number) => ItemProblem | undefined,
-): SplitItems {
-  const split = { recorded: [] as unknown[], indexes: [] as number[], rejected: [] as RejectedItem[] }
+export function splitItems<Item>(
+  items: readonly Item[],
+  problemOf: (item: Item, index: number) => ItemProblem | undefined,
+): SplitItems<Item> {
+  const split = { recorded: [] as Item[], indexes: [] as number[], rejected: [] as RejectedItem[] }
   for (const [index, item] of items.entries()) {
     const problem = problemOf(item, index)
     if (problem === undefined) {
@@ -27,7 +30,7 @@ export function splitItems(
 }
 
 /** The answer to the whole request; `answer` is about its recorded items, by their positions among these. */
-export function wholeAnswer({ indexes, rejected }: SplitItems, answer: CreateInteractionResponse): CreateInteractionResponse {
+export function wholeAnswer({ indexes, rejected }: Split, answer: CreateInteractionResponse): CreateInteractionResponse {
   if (rejected.length === 0) return answer
   const recorded = answer.rejected.map((rejection) => ({ ...rejection, index: indexes[rejection.index]! }))
   return {

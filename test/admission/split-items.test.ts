@@ -4,7 +4,7 @@ import { ageProblem } from '../../src/admission/time-problem.ts'
 import type { CreateInteractionResponse } from '../../src/contract/interaction.ts'
 import { uuidV7 } from '../../src/contract/fields/event-id.ts'
 import { DAY_MS, instantOf } from '../../src/contract/fields/time.ts'
-import { splitItems, wholeAnswer } from '../../src/gateway/recording/split-items.ts'
+import { splitItems, wholeAnswer } from '../../src/admission/split-items.ts'
 
 const WORDS = { accepted: undefined, duplicate: undefined, invalid: 'invalid', too_old: 'too_old' } as const
 type Outcome = keyof typeof WORDS

@@ -1,0 +1,48 @@
+import type { FastifyRequest } from 'fastify'
+import { type ItemList, itemsOfRequest } from '../../admission/request-items.ts'
+import { writeItems } from '../../admission/write-items.ts'
+import { DecidedError } from '../../contract/decided-error.ts'
+import type { ItemsJson } from '../../ingress/recorder.ts'
+import type { ItemsWorker } from '../../workers/items-worker.ts'
+import type { ItemsInBytes, ItemsJob } from '../../workers/protocol.ts'
+import { callerIdOf } from '../access/caller.ts'
+
+/** Up to here a body takes at most 30 ms of this thread, and usually 5. */
+const LARGE_BYTES_MIN = 512 * 1024
+
+/** Whether the body of a request is a thread's, because it would hold up every other request. */
+export function isLarge(request: FastifyRequest): boolean {
+  return bytesOf(request).length >= LARGE_BYTES_MIN
+}
+
+/** The items that a request lists. @throws DecidedError when it is not such a request, also while items are taken. */
+export function itemsIn(request: FastifyRequest, list: ItemList): Iterable<unknown> {
+  return itemsOfRequest(bytesOf(request), list)
+}
+
+/** The items of a large body, written by the thread. @throws DecidedError when it is not such a request. */
+export function writeLarge(worker: ItemsWorker, request: FastifyRequest, job: Omit<ItemsJob, 'body'>): Promise<ItemsInBytes> {
+  const isGone = () => request.raw.socket.destroyed
+  return worker.write({ ...job, body: bytesOf(request) }, { caller: callerIdOf(request), isGone })
+}
+
+/** The items of a list that is sent as it is. @throws DecidedError when the request is not such a list. */
+export async function readItems(
+  worker: ItemsWorker,
+  request: FastifyRequest,
+  list: ItemList,
+): Promise<{ json: ItemsJson; count: number }> {
+  const writing = { privacy: undefined, idsAtMs: undefined }
+  if (!isLarge(request)) {
+    const { texts } = writeItems(itemsIn(request, list), writing)
+    return { json: texts.join(','), count: texts.length }
+  }
+  const { json, count } = await writeLarge(worker, request, { list, ...writing, leaveOut: undefined })
+  return { json: Buffer.from(json.buffer), count }
+}
+
+/** A body that lists items is not parsed before it is here. */
+function bytesOf({ body }: FastifyRequest): Buffer<ArrayBuffer> {
+  if (Buffer.isBuffer(body)) return body as Buffer<ArrayBuffer>
+  throw new DecidedError('invalid_request', 'the body is empty')
+}

@@ -1,0 +1,102 @@
+import type { FastifyRequest } from 'fastify'
+import type { AssignedIdentity } from '../../admission/event-identity.ts'
+import { KEPT_SHORT_BYTES_MAX } from '../../admission/kept-item.ts'
+import type { ItemList } from '../../admission/request-items.ts'
+import { splitItems, wholeAnswer } from '../../admission/split-items.ts'
+import { ageProblem } from '../../admission/time-problem.ts'
+import { type ItemWriting, writeItems } from '../../admission/write-items.ts'
+import type { CreateInteractionResponse } from '../../contract/interaction.ts'
+import { type KindWith } from '../../contract/kinds.ts'
+import type { ItemsJson } from '../../ingress/recorder.ts'
+import type { ItemsWorker } from '../../workers/items-worker.ts'
+import { admitItems, admitLarge, type Settle } from './kept-rejections.ts'
+import { isLarge, itemsIn, writeLarge } from './read-items.ts'
+import type { RejectionBudget } from './rejection-budget.ts'
+
+/** Of UTF-8, for a UTF-16 unit. */
+const BYTES_PER_CHARACTER_MAX = 3
+
+export interface ReadyDeps {
+  rejections: RejectionBudget
+  itemsWorker: ItemsWorker
+  /** The greatest age of events with a publishable key. */
+  publishableDaysMax: number
+}
+
+export interface SentItems extends ItemWriting {
+  kind: KindWith<'isBatched'>
+  /** The items, or the list of the body that has them. */
+  items: readonly unknown[] | ItemList
+  request: FastifyRequest
+}
+
+/** The items of a request, ready for a durable call. */
+export interface ReadyItems {
+  json: ItemsJson
+  count: number
+  /** The ids that events without one were given, by their positions in the request. */
+  assigned: AssignedIdentity[]
+  /** The positions of items of which little is kept when they are rejected. */
+  keptShort: number[] | undefined
+  /** How many items the gateway rejects itself; \`json\` is without them. */
+  rejectedHere: number
+  /** Whether items are among them because the sender has used up its hour. */
+  isBeyondBound: boolean
+  /** The answer to the whole request; \`answer\` is about the items of \`json\`. */
+  wholeAnswer: (answer: CreateInteractionResponse) => CreateInteractionResponse
+  settle: Settle
+}
+
+/** Judges a request as far as the gateway does, and writes its items. @throws DecidedError when it is not a list of items. */
+export async function readyItems(deps: ReadyDeps, sent: SentItems): Promise<ReadyItems> {
+  const { items } = sent
+  return typeof items === 'string' && isLarge(sent.request) ? largeItems(deps, sent, items) : smallItems(deps, sent)
+}
+
+async function smallItems({ rejections, publishableDaysMax }: ReadyDeps, { kind, items, request, ...writing }: SentItems) {
+  const all = typeof items === 'string' ? [...itemsIn(request, items)] : items
+  // A publishable key can be copied from a page, and events of many months would each need a partition of the log.
+  const isPublishable = request.apiKey?.isPublishable ?? false
+  const nowMs = Date.now()
+  const young = splitItems(all, (item) => (isPublishable ? ageProblem(item, publishableDaysMax, nowMs) : undefined))
+  const { texts, assigned } = writeItems(young.recorded, writing)
+  const { split, json, settle } = await admitItems(rejections, { kind, sender: request, texts })
+  return {
+    json,
+    count: split.recorded.length,
+    assigned: assigned.map((identity) => ({ ...identity, index: young.indexes[identity.index]! })),
+    keptShort: isPublishable ? largeTextsOf(split.recorded, json.length) : undefined,
+    rejectedHere: young.rejected.length + split.rejected.length,
+    isBeyondBound: split.rejected.length > 0,
+    wholeAnswer: (answer: CreateInteractionResponse) => wholeAnswer(young, wholeAnswer(split, answer)),
+    settle,
+  }
+}
+
+/** The bodies of publishable keys are never large. */
+async function largeItems(
+  { rejections, itemsWorker }: ReadyDeps,
+  { kind, request, privacy, idsAtMs }: SentItems,
+  list: ItemList,
+): Promise<ReadyItems> {
+  const settlerOf = admitLarge(rejections, { kind, sender: request, bytes: (request.body as Buffer).length })
+  const leaveOut = settlerOf === undefined ? { kind, nowMs: Date.now() } : undefined
+  const { split, ...written } = await writeLarge(itemsWorker, request, { list, privacy, idsAtMs, leaveOut })
+  const json = Buffer.from(written.json.buffer)
+  const rejectedHere = split?.rejected.length ?? 0
+  return {
+    ...written,
+    json,
+    keptShort: undefined,
+    rejectedHere,
+    isBeyondBound: rejectedHere > 0,
+    wholeAnswer: (answer) => (split === undefined ? answer : wholeAnswer(split, answer)),
+    settle: settlerOf?.({ json, count: written.count }) ?? (() => undefined),
+  }
+}
+
+/** The positions of items that are kept whole only if their sender has a secret key. */
+function largeTextsOf(texts: readonly string[], charactersOfAll: number): number[] {
+  if (charactersOfAll <= KEPT_SHORT_BYTES_MAX / BYTES_PER_CHARACTER_MAX) return []
+  return texts.flatMap((text, index) => (Buffer.byteLength(text) > KEPT_SHORT_BYTES_MAX ? [index] : []))
+}

