@@ -197,6 +197,34 @@ test('granting twice has the effect of granting once', async ({ db }) => {
   expect(await rights(db)).toEqual(once)
 })
 
+/** Each setting of a session that the gateway and the endpoint may change for themselves. */
+async function ownSettings(): Promise<object[]> {
+  const settings = sql`select current_setting('default_transaction_read_only') as readonly, current_setting('search_path') as path,
+    current_setting('work_mem') as memory`
+  return Promise.all([endpoint, gatewayDb].map(async (db) => (await settings.execute(db)).rows[0] as object))
+}
+
+test('migrate --role takes back the settings that a role gave itself, also those in one database', async ({ db, database }) => {
+  const before = await ownSettings()
+  for (const role of ROLES) {
+    const [owned, name] = [as(database, role), new URL(database.url).pathname.slice(1)]
+    await owned.connection().execute(async (session) => {
+      await sql`set default_transaction_read_only = off`.execute(session)
+      await sql`alter role current_user in database ${sql.id(name)} set default_transaction_read_only = off`.execute(session)
+      await sql`alter role current_user in database ${sql.id(name)} set search_path = catalog`.execute(session)
+      await sql`alter role current_user set work_mem = '64kB'`.execute(session)
+    })
+  }
+  const reconnected = async () => {
+    endpoint = as(database, 'endpoint')
+    gatewayDb = as(database, 'gateway')
+    return ownSettings()
+  }
+  expect(await reconnected()).toEqual([0, 1].map(() => ({ readonly: 'off', path: 'catalog', memory: '64kB' })))
+  await grantRoles(db, PASSWORDS, 'test')
+  expect(await reconnected()).toEqual(before)
+})
+
 const mayLogIn = (database: TestDatabase, role: Role, password: string) =>
   checkPrepared(urlOf(database, role, password), 'refuse').then(
     () => true,

@@ -2,6 +2,7 @@ import { createHmac, createHash, pbkdf2Sync, randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Queryable, Database } from '../database/connection.ts'
 import { alterTables } from '../database/locks.ts'
+import { onlyRow } from '../database/rows.ts'
 import { audit } from '../audit/audit-entry.ts'
 import { giveLogToOwner, giveMonthsToOwner } from './log-owner.ts'
 import { limitPublic } from './public-privileges.ts'
@@ -60,8 +61,10 @@ async function makeRole(tx: Queryable, role: Role, password: string): Promise<vo
   const user = sql.id(userOf(role))
   const make = sql.raw((await exists(tx, role)) ? 'alter' : 'create')
   await sql`${make} role ${user} login password ${sql.lit(verifierOf(password))}`.execute(tx)
-  // A role may change its own settings.
+  // A role may change its own settings, and those that it has in one database.
+  const { database } = onlyRow(await sql<{ database: string }>`select current_database() as database`.execute(tx))
   await sql`alter role ${user} reset all`.execute(tx)
+  await sql`alter role ${user} in database ${sql.id(database)} reset all`.execute(tx)
   if (role === 'gateway') await sql`alter role ${user} set default_transaction_read_only = on`.execute(tx)
 }
 

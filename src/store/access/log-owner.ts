@@ -47,6 +47,8 @@ export async function giveLogToOwner(tx: Queryable, endpoint: string): Promise<v
   await sql`grant create on schema public to ${owner}`.execute(tx)
   for (const name of FUNCTIONS_OF_OWNER) await sql`alter function ${sql.raw(name)} owner to ${owner}`.execute(tx)
   for (const table of await tablesOfOthers(tx)) {
+    // The role that owns it can add nothing between the check and the change.
+    await sql`lock table only ${sql.table(table)} in access exclusive mode`.execute(tx)
     await sql`select check_log_table(${table})`.execute(tx)
     await sql`alter table ${sql.table(table)} owner to ${owner}`.execute(tx)
   }
