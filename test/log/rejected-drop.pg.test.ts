@@ -8,7 +8,7 @@ import { actor } from '../../src/cli/terminal/actor.ts'
 import { rejectedIdOf } from '../../src/contract/rejected.ts'
 import { auditEntries } from '../../src/store/audit/audit-entry.ts'
 import type { Database } from '../../src/store/database/connection.ts'
-import { dropOldRejected } from '../../src/store/log/rejected-drop.ts'
+import { dropOldRejected, dropRejected } from '../../src/store/log/rejected-drop.ts'
 import { openRejected, rejectedInteraction } from '../../src/store/log/rejected-item.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
 import { runCommand } from '../harness/programs/command.ts'
@@ -76,6 +76,17 @@ test('the task deletes all that are older than its setting', async ({ db }) => {
   const ctx = { run: (_name: string, action: () => Promise<unknown>) => action() }
   await DROP_REJECTED.run(deps as Deps, ctx as unknown as ObjectContext, 0)
   expect(await left(db)).toEqual({ [young]: 1 })
+})
+
+test('large rejected events are deleted in more parts', async ({ db }) => {
+  const id = await make(db, { days: 100, count: 4 })
+  // As in the log, but not compressed: 30 MiB each.
+  await sql`alter table rejected_interaction alter column item set storage external`.execute(db)
+  await sql`update rejected_interaction set item = repeat('x', 30 * 1024 * 1024)`.execute(db)
+  await sql`alter table rejected_interaction alter column item set storage extended`.execute(db)
+  expect(await dropOldRejected(db, 90)).toBe(3)
+  expect(await left(db)).toEqual({ [id]: 1 })
+  expect(await dropRejected(db, {}, 'ada')).toBe(1)
 })
 
 test('a batch that is younger than a later one holds nothing up for long', async ({ db }) => {
