@@ -167,6 +167,16 @@ test('a repeated replay answers like the first, whether the first has ended or s
   await expect(recordBatch(db, call(), [row], [], insert)).rejects.toThrow('accepted')
 })
 
+test('an event that is deleted while its replay waits for it is not replayed', async ({ db }) => {
+  const { batchId } = await record(db, [], [rejection(0)])
+  const deletion = await db.startTransaction().execute()
+  await sql`delete from rejected_interaction`.execute(deletion)
+  const replay = recordBatch(db, call(), [interaction()], [], insertReplayOf({ batch_id: batchId, index: 0, actor: 'ada' }))
+  const [ended] = await Promise.allSettled([replay, deletion.commit().execute()])
+  expect(ended).toMatchObject({ reason: { code: 'not_found', message: `there is no rejected event ${batchId}.0` } })
+  expect((await sql`select from interaction`.execute(db)).rows).toEqual([])
+})
+
 test('a replayed event that PostgreSQL refuses again, in a missing month, is marked once', async ({ db }) => {
   await sql`alter table interaction add constraint no_poison check (ref_id <> 'poison')`.execute(db)
   const { batchId } = await record(db, [], [rejection(0)])

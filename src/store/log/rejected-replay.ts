@@ -1,4 +1,4 @@
-import { DecidedError } from '../../contract/decided-error.ts'
+import { DecidedError, notFound } from '../../contract/decided-error.ts'
 import { sql } from 'kysely'
 import { kindsWith, type KindWith } from '../../contract/kinds.ts'
 import { rejectedIdOf, type RejectedKey } from '../../contract/rejected.ts'
@@ -75,11 +75,15 @@ export async function markReplayed(tx: Queryable, key: ReplayOf, call: Call): Pr
   await audit(tx, { actor: key.actor, action: 'rejected.replay', resourceType: 'rejected_interaction', resourceId })
 }
 
-/** The lock is a statement of its own, because only the next statement sees what was committed while it waited. */
+/**
+ * The lock is a statement of its own, because only the next statement sees what was committed while it waited.
+ * @throws DecidedError (not found) when the event was deleted since it was read: its replay would not be in the audit trail.
+ */
 export async function lockUnlessReplayed(tx: Queryable, key: RejectedKey, call: Call): Promise<void> {
-  await sql`
+  const locked = await sql`
     select from rejected_interaction
     where batch_id = ${key.batch_id}::bigint and index = ${key.index}::int for update`.execute(tx)
+  if (locked.rows.length === 0) throw notFound(`there is no rejected event ${rejectedIdOf(key)}`)
   const hasRows = sql.join(kindsWith('isBatched').map(hasRowsIn), sql` or `)
   const { rows } = await sql<Replay>`
     select r.replayed_at as "replayedAt", b.batch_id as "batchId", n.index as "rejectedIndex",
