@@ -16,7 +16,7 @@ const REFUSAL_MS_MAX = 2_000
  */
 export async function startSchedules(ingress: Ingress, retention: RetentionSettings): Promise<void> {
   const each = Object.entries(TASKS).map(async ([key, { everyMs, isOn }]) => {
-    const options = { key, idempotencyKey: randomUUID(), deadlineMs: REFUSAL_MS_MAX }
+    const options = { key, idempotencyKey: randomUUID() }
     if (isOn(retention)) await send(ingress, ['Start', { every_ms: everyMs }], options)
     else await send(ingress, ['Stop', {}], options)
   })
@@ -28,7 +28,7 @@ type Command = ['Start', { every_ms: number }] | ['Stop', Record<string, never>]
 /** Sends a call, then asks for its outcome under the same idempotency key. */
 async function send(ingress: Ingress, [handler, input]: Command, options: CallOptions): Promise<void> {
   await ingress.send(scheduleApi, handler, input, options)
-  await ingress.call(scheduleApi, handler, input, options).catch((cause: unknown) => {
+  await ingress.call(scheduleApi, handler, input, { ...options, deadlineMs: REFUSAL_MS_MAX }).catch((cause: unknown) => {
     const refusal = refusalOf(cause)
     if (refusal === undefined) return
     throw new StartError(`The schedule of ${options.key} was not changed: ${refusal.message}.`, { cause })
