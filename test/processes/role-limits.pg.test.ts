@@ -7,6 +7,7 @@ import { dropOldMonths } from '../../src/store/log/retention.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { listApiKeys } from '../../src/store/access/api-key.ts'
 import { checkPrepared } from '../../src/main/database/check-prepared.ts'
+import { DAY_MS } from '../../src/contract/fields/time.ts'
 import { makeKey } from '../harness/items/keys.ts'
 import { doAllWork } from '../harness/items/role-work.ts'
 import { partitionOf } from '../harness/items/months.ts'
@@ -158,10 +159,12 @@ test('the role that owns the log reaches nothing else, and cannot log in', async
 })
 
 test('the endpoint drops what is older than the owner keeps, and nothing else', async ({ users }) => {
+  const old = monthOf(Date.now() - 100 * DAY_MS)
+  await makePartitions(users.owner, [old], ['search'])
   const months = await tablesOfLog(users.owner)
   await expect(dropOldMonths(users.endpoint, KEPT_DAYS - 1)).rejects.toThrow('run footfall migrate --role with RETENTION_DAYS')
   expect(await tablesOfLog(users.owner)).toEqual(months)
-  await dropOldMonths(users.endpoint, KEPT_DAYS + 1)
+  expect((await dropOldMonths(users.endpoint, KEPT_DAYS + 1)).dropped).toContain(partitionOf('search', old))
   // The owner decides for itself.
   await dropOldMonths(users.owner, 32)
 })

@@ -9,7 +9,8 @@ const LIMITED_FUNCTIONS = `${LOCK_FUNCTIONS}|^lo_|^loread$|^lowrite$|^pg_logical
 
 /**
  * Takes from PUBLIC, which is every user, what PostgreSQL grants it in this database and no process of Footfall needs. Only a
- * superuser can take all of it. `lockUsers` are roles that need advisory locks. @returns the SQL that a superuser must still run; undefined when there is nothing left to do.
+ * superuser can take all of it. `lockUsers` are roles that need advisory locks.
+ * @returns the SQL that a superuser must still run; undefined when there is nothing left to do.
  */
 export async function limitPublic(tx: Queryable, lockUsers: readonly string[]): Promise<string | undefined> {
   const { owner, database, isSuperuser, ownsDatabase, ownsSchema, passesLocks } = await standingOf(tx)

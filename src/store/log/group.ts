@@ -49,9 +49,9 @@ export interface Group {
 }
 
 /**
- * Locks the batch that a message names, the own one, then other waiting batches that no transaction holds. Because it waits for its own batch alone, two groups
- * never wait for each other. It leaves kinds that only the release after this one knows, because it would mark them without counting
- * them. All bounds are those of the locked rows.
+ * Locks the batch that a message names, its own one, then other waiting batches that no transaction holds. Because it waits for its own
+ * batch alone, two groups never wait for each other. It leaves kinds that only the release after this one knows, because it would mark
+ * them without counting them. All bounds are those of the locked rows.
  * @returns undefined when the own batch is done, and LOST when it is not there.
  */
 export async function claimGroup(
