@@ -1,6 +1,7 @@
 -- works since 0014
 -- The tables of the log can belong to a role of their own (./footfall migrate --role), which owns nothing else. The functions here work
--- with the rights of their owner, which is then that role: a statement that is smuggled into one of them reaches only the log.
+-- with the rights of their owner, which is then that role: a statement that is smuggled into one of them reaches only the log. They set
+-- what they depend on, so that no setting of a caller's session changes which month they make or drop.
 
 -- The schema of the months. A role that may create tables in public may also create functions there, and statements of the database's
 -- owner would call them. Older months stay in public until `migrate --role` moves them.
@@ -72,7 +73,7 @@ end;
 -- Makes the months that are missing, all or none. Callers take turns, and no other statement waits: a month is made as a table and then
 -- attached, because ATTACH does not wait for open inserts, and CREATE … PARTITION OF does.
 create function make_log_months(log_table text, months date[]) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO'
 as $$
 declare
   month date;
@@ -83,7 +84,7 @@ begin
   execute format('lock table only public.%I in share update exclusive mode', log_table);
   perform public.check_log_table(log_table);
   for month in select * from public.missing_log_months(log_table, months) loop
-    if month not between '2000-01-01' and now() + interval '1 year' then
+    if (month between '2000-01-01' and now() + interval '1 year') is not true then
       raise exception 'the log has no month %', to_char(month, 'YYYY-MM');
     end if;
     partition := log_table || to_char(month, '_YYYY_MM');
@@ -99,22 +100,25 @@ create or replace function make_log_month(log_table text, month date) returns vo
 language sql security definer set search_path = pg_catalog, pg_temp
 as $$ select public.make_log_months(log_table, array[month]) $$;
 
--- Drops a month that ended before the horizon. The release before detached it first, and may have been killed half-way.
+-- Drops a month that ended before the horizon; its caller has seen that its events are counted and fed. Its name has no sign, so a
+-- month before Christ would have the name of a present one. The release before detached a month first, and may have been killed half-way.
 create or replace function drop_log_month(log_table text, month date) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC'
 as $$
 declare
   partition oid;
   is_attached boolean;
   is_detaching boolean;
 begin
+  -- Every other statement of the table would queue behind a drop that waits for a long read.
+  if current_setting('lock_timeout') = '0' then set local lock_timeout = '1s'; end if;
   perform public.check_log_table(log_table);
   select c.oid, i.inhrelid is not null, i.inhdetachpending into partition, is_attached, is_detaching
   from pg_class c left join pg_inherits i on i.inhrelid = c.oid
   where c.relname = log_table || to_char(month, '_YYYY_MM') and c.relkind = 'r'
     and c.relnamespace in ('public'::regnamespace, 'log_month'::regnamespace)
     and (i.inhparent is null or i.inhparent = to_regclass(format('public.%I', log_table)));
-  if partition is null
+  if partition is null or month < '2000-01-01'
     or (date_trunc('month', month::timestamp) + interval '1 month') at time zone 'UTC' > (select horizon from public.log_horizon)
   then raise exception '%', format('%s%s is no month of the log that may be dropped', log_table, to_char(month, '_YYYY_MM')); end if;
   if is_attached then
@@ -128,7 +132,7 @@ $$;
 -- Moves the horizon to the start of the month of so many days ago. It never moves back. The owner of the database may keep as little
 -- as 32 days, and another role what the owner has set.
 create function move_log_horizon(keep_days integer) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
+language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC'
 as $$
 declare
   owner oid := (select relowner from pg_class where oid = 'public.log_horizon'::regclass);
