@@ -161,6 +161,15 @@ test('SQL is written in the store alone', () => {
   expect(elsewhere).toEqual([])
 })
 
+test("of what serves requests, only the check of sellers' tokens calls another system by itself", () => {
+  const CALL =
+    /(?<![.\w])fetch\(|\b(https?|net|tls)\.(request|get|connect)\(|\b(createConnection|createRemoteJWKSet)\(|new (Web)?Socket\(|restate-sdk-clients/
+  const callers = FILES.filter((file) =>
+    ['services', 'src/store', 'src/admission', 'src/gateway'].some((room) => isIn(room)(file)),
+  ).filter((file) => CALL.test(withoutComments(readFileSync(join(CHECKOUT, file), 'utf8'))))
+  expect(callers).toEqual(['src/gateway/access/seller-tokens.ts'])
+})
+
 function withoutComments(text: string): string {
   return text.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/^\s*\/\/.*$/gm, '')
 }
