@@ -1,6 +1,10 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { createLoopShare } from '../../src/gateway/http/loop-share.ts'
+import { until } from '../../src/main/embedded/until.ts'
+import { headOf, rawConnection, statusesIn } from '../harness/clients/raw-request.ts'
+import { SECRET_KEY, withKey } from '../harness/items/known-key.ts'
+import { offlineGateway } from '../harness/servers/offline-gateway.ts'
 
 function shareOf(shareMax: number) {
   const share = createLoopShare(shareMax)
@@ -49,4 +53,14 @@ test('thousands of requests all begin', async () => {
   for (let n = 0; n < 4_000; n++) begin(n % 3 === 0 ? 'a' : 'b', `${n}`)
   for (let turns = 0; turns < 4_000 && begun.length < 4_000; turns++) await turn()
   expect(begun).toHaveLength(4_000)
+})
+
+test('a body that is said to be endless keeps the next requests of its key waiting no longer than one that is read', async () => {
+  await using gateway = await offlineGateway(withKey(SECRET_KEY))
+  const port = await gateway.listen()
+  for (let n = 0; n < 2; n++) {
+    const { send, received } = await rawConnection(port)
+    await send(headOf('/api/v1/analytic/interaction', { authorization: 'Bearer k', 'content-length': Number.MAX_SAFE_INTEGER }))
+    expect(await until(async () => statusesIn(received()).includes(413), 10_000)).toBe(true)
+  }
 })

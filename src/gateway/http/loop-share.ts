@@ -64,6 +64,11 @@ export function shareLoop(app: FastifyInstance, callerOf: (request: FastifyReque
   app.addHook('onRequest', (request, _reply, done) => {
     const caller = callerOf(request)
     if (caller === undefined) done()
-    else share.begin(caller, 1 + Number(request.headers['content-length'] ?? 0) / BODY_BYTES, done)
+    else share.begin(caller, 1 + bodyBytesOf(request) / BODY_BYTES, done)
   })
+}
+
+/** A body of more than its route takes is not read, however long it says to be. */
+function bodyBytesOf({ headers, routeOptions: { bodyLimit } }: FastifyRequest): number {
+  return Math.min(Number(headers['content-length'] ?? 0), bodyLimit)
 }

@@ -1,0 +1,13 @@
+import type { SecretApiKey } from '../../../src/store/access/api-key.ts'
+import type { GatewayChanges } from '../servers/gateway.ts'
+
+/** A key that is in no database. */
+export const SECRET_KEY: SecretApiKey = {
+  ...{ keyId: 'k', name: 'k', scopes: ['ingest'], isPublishable: false, origins: [], sellerId: null, requestsPerMinute: null },
+  ...{ createdAt: new Date(), revokedAt: null, secretSha256: Buffer.alloc(32) },
+}
+
+/** A gateway that takes every text for this key. */
+export function withKey(key: SecretApiKey): GatewayChanges {
+  return { access: { keys: async () => ({ areUsed: true, find: () => key, origins: new Set() }), sellerOfToken: undefined } }
+}
