@@ -6,8 +6,8 @@ import type { Recording } from '../../src/gateway/recording/ways.ts'
 import { createIngress } from '../../src/ingress/clients.ts'
 import { until } from '../../src/main/embedded/until.ts'
 import { headOf, rawConnection } from '../harness/clients/raw-request.ts'
-import type { SecretApiKey } from '../../src/store/access/api-key.ts'
-import { type GatewayChanges, SETTINGS } from '../harness/servers/gateway.ts'
+import { SECRET_KEY, withKey } from '../harness/items/known-key.ts'
+import { SETTINGS } from '../harness/servers/gateway.ts'
 import { offlineGateway, type OfflineGateway } from '../harness/servers/offline-gateway.ts'
 
 const PATH = '/api/v1/analytic/interaction'
@@ -63,7 +63,7 @@ const EVENT = { session_id: 's', event_type: 'view', ref_type: 'Product', ref_id
 const LARGE = JSON.stringify({ interactions: Array(3_000).fill(EVENT) })
 
 /** Recording that keeps what it is given, and answers when the test says so. */
-function heldRecording() {
+function heldRecording(secretBytes = 1) {
   const { promise, resolve } = Promise.withResolvers<void>()
   const given: RequestEvents[] = []
   const record = async (events: RequestEvents): Promise<CreateInteractionResponse> => {
@@ -72,7 +72,7 @@ function heldRecording() {
     return { accepted: events.count, duplicates: 0, duplicate_indexes: [], rejected: [] }
   }
   const ways = { groupCommit: { record, length: () => ({ requests: 0, events: 0, bytes: 0, flushes: 0 }) } }
-  const rejections = createRejectionBudget({ secretBytes: 1, publishableBytes: 1, addressBytes: 1 })
+  const rejections = createRejectionBudget({ secretBytes, publishableBytes: 1, addressBytes: 1 })
   const recording = { ways: { interaction: ways, analytics_event: ways }, rejections } as unknown as Recording
   return { given, answer: resolve, recording }
 }
@@ -104,18 +104,10 @@ test('a large body of analytics events is recorded as it is', async () => {
   expect(given[0]!.json.toString()).toBe(Array(3_000).fill(JSON.stringify(event)).join(','))
 })
 
-const KEY: SecretApiKey = {
-  ...{ keyId: 'k', name: 'k', scopes: ['ingest'], isPublishable: false, origins: [], sellerId: null, requestsPerMinute: null },
-  ...{ createdAt: new Date(), revokedAt: null, secretSha256: Buffer.alloc(32) },
-}
-const withKey: GatewayChanges = {
-  access: { keys: async () => ({ areUsed: true, find: () => KEY, origins: new Set() }), sellerOfToken: undefined },
-}
-
 test('of a large body the valid items are recorded when its key has used up the rejected events of the hour', async () => {
   const { given, answer, recording } = heldRecording()
   answer()
-  await using gateway = await offlineGateway({ ...withKey, recording })
+  await using gateway = await offlineGateway({ ...withKey(SECRET_KEY), recording })
   const body = JSON.stringify({ interactions: [{}, ...Array<object>(3_000).fill(EVENT), { ...EVENT, event_type: 'VIEW' }] })
   const { status, data } = await post(gateway, body, PATH, { authorization: 'Bearer k' })
   expect([status, data?.accepted, given[0]!.count]).toEqual([200, 3_000, 3_000])
@@ -123,6 +115,18 @@ test('of a large body the valid items are recorded when its key has used up the 
     [0, 'event_type'],
     [3_001, 'event_type'],
   ])
+})
+
+test('large bodies that are refused use up nothing of the rejected events of the hour', async () => {
+  // Room for one body with 10,000 items.
+  const { given, answer, recording } = heldRecording(LARGE.length + 2_000_000)
+  answer()
+  await using gateway = await offlineGateway({ ...withKey(SECRET_KEY), recording })
+  const headers = { authorization: 'Bearer k' }
+  expect((await post(gateway, LARGE.slice(0, -1), PATH, headers)).status).toBe(400)
+  // An invalid event is left out only when nothing of the hour is left.
+  const body = LARGE.replace('"view"', '"VIEW"')
+  expect([(await post(gateway, body, PATH, headers)).status, given[0]!.count]).toEqual([200, 3_000])
 })
 
 test('when the outcome is unknown, the ids that the events of a large body were given are answered', async () => {

@@ -65,7 +65,7 @@ export async function admitItems(budget: RejectionBudget, { kind, sender, texts 
 export function admitLarge(
   budget: RejectionBudget,
   { kind, sender, bytes }: { kind: BatchAnswered; sender: RejectionSender; bytes: number },
-): ((sent: { json: Buffer; count: number }) => Settle) | undefined {
+): ((sent: Pick<SentItems, 'json' | 'count'>) => Settle) | undefined {
   if (!isKept(kind)) return () => () => undefined
   const giveBack = budget.take(sender, bytesOfRejected(KINDS[kind].itemsMax, bytes))
   return giveBack && ((sent) => settler(giveBack, { kind, sender, ...sent }))

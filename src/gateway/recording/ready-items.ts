@@ -81,7 +81,12 @@ async function largeItems(
 ): Promise<ReadyItems> {
   const settlerOf = admitLarge(rejections, { kind, sender: request, bytes: (request.body as Buffer).length })
   const leaveOut = settlerOf === undefined ? { kind, nowMs: Date.now() } : undefined
-  const { split, ...written } = await writeLarge(itemsWorker, request, { list, privacy, idsAtMs, leaveOut })
+  const { split, ...written } = await writeLarge(itemsWorker, request, { list, privacy, idsAtMs, leaveOut }).catch(
+    (error: unknown) => {
+      settlerOf?.({ json: '', count: 0 })([])
+      throw error
+    },
+  )
   const json = Buffer.from(written.json.buffer)
   const rejectedHere = split?.rejected.length ?? 0
   return {
