@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { HttpCallError } from '@restatedev/restate-sdk-clients'
 import fc from 'fast-check'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { CreateInteractionResponse } from '../../src/contract/interaction.ts'
 import { FLUSH_EVENTS_MAX } from '../../src/gateway/recording/flush.ts'
 import { createGroupCommit, type GroupCommitOptions } from '../../src/gateway/recording/group-commit.ts'
@@ -104,6 +104,30 @@ test('blocked requests do not cause small concurrent flushes', async () => {
   await nextTurn()
   expect(calls[1]!.events).toHaveLength(FLUSH_EVENTS_MAX)
 })
+
+test.for([95, 96, 97, 98, 99])(
+  'a request is sent also when its time comes while the next flush is looked for (%i)',
+  async (hundredths) => {
+    vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const { calls, record } = manual()
+    for (let n = 0; n < 8; n++) void record([`${n}`])
+    await nextTurn()
+    vi.advanceTimersByTime(100)
+    calls[0]!.answer()
+    await nextTurn()
+    // The senders that were answered are waited for, for 10 ms. This clock goes past that time while it is read.
+    void record(['last'])
+    vi.advanceTimersByTime(9)
+    let readMs = performance.now() + hundredths / 100
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => (readMs += 0.01))
+    await nextTurn()
+    clock.mockRestore()
+    vi.advanceTimersByTime(10)
+    await nextTurn()
+    expect(calls.map((call) => call.events.length)).toEqual([8, 1])
+  },
+)
 
 describe('fairness', () => {
   test('large requests hold up neither small ones of their caller nor those of others', async () => {

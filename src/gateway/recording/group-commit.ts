@@ -66,9 +66,8 @@ export function createGroupCommit<Answer, Part>(options: GroupCommitOptions<Answ
   }
 
   /** Sends the first requests of the flows when the lane allows it. @returns when it may, or undefined after a flush began. */
-  const tryFlush = (flows: readonly Flow<Part>[], lane: Lane): number | undefined => {
+  const tryFlush = (flows: readonly Flow<Part>[], lane: Lane, nowMs: number): number | undefined => {
     if (flows.length === 0) return Infinity
-    const nowMs = performance.now()
     const nextMs = lane.nextMs(isHalfFull(sumOf(flows.map(({ waits }) => waits))))
     if (nextMs > nowMs) return nextMs
     const group = waiting.choose(flows)
@@ -81,21 +80,23 @@ export function createGroupCommit<Answer, Part>(options: GroupCommitOptions<Answ
   }
 
   /** @returns when the next flush may begin. */
-  const flushAll = (flowsNow: () => readonly Flow<Part>[], lane: Lane): number => {
+  const flushAll = (flowsNow: () => readonly Flow<Part>[], lane: Lane, nowMs: number): number => {
     for (;;) {
-      const nextMs = tryFlush(flowsNow(), lane)
+      const nextMs = tryFlush(flowsNow(), lane, nowMs)
       if (nextMs !== undefined) return nextMs
     }
   }
 
   const pump = () => {
     isPumping = false
+    // One time for all of it: what comes after it is waited for, also when it has passed in the meantime.
+    const nowMs = performance.now()
     const nextMs = (flow: Flow<Part>) => flow.lane.nextMs(isHalfFull(flow.waits))
     const light = () => waiting.flows().filter(isLight)
-    const sharedMs = flushAll(() => light().filter((flow) => nextMs(flow) <= performance.now()), sharedLane)
+    const sharedMs = flushAll(() => light().filter((flow) => nextMs(flow) <= nowMs), sharedLane, nowMs)
     const heavy = waiting.flows().filter((flow) => !isLight(flow))
-    const ownMs = heavy.map((flow) => flushAll(() => (flushes < FLOWS_FULL * flushesMax ? [flow] : []), flow.lane))
-    pumpAt([sharedMs, ...light().map(nextMs), ...ownMs])
+    const ownMs = heavy.map((flow) => flushAll(() => (flushes < FLOWS_FULL * flushesMax ? [flow] : []), flow.lane, nowMs))
+    pumpAt([sharedMs, ...light().map(nextMs), ...ownMs], nowMs)
   }
 
   /** Pumps after this turn of the event loop has read all its requests. */
@@ -106,8 +107,7 @@ export function createGroupCommit<Answer, Part>(options: GroupCommitOptions<Answ
   }
 
   /** Pumps at the next of these times. What was allowed before waits for the end of a flush. */
-  const pumpAt = (times: readonly number[]) => {
-    const nowMs = performance.now()
+  const pumpAt = (times: readonly number[], nowMs: number) => {
     const ms = Math.min(...times.filter((time) => time > nowMs))
     if (ms >= timerMs) return
     clearTimeout(timer)
