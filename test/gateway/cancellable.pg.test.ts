@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import { expect } from 'vitest'
 import { until } from '../../src/main/embedded/until.ts'
 import { cancellable } from '../../src/store/database/cancellable.ts'
+import { cancellingClients } from '../../src/store/database/cancelling-clients.ts'
 import { connect, type Database } from '../../src/store/database/connection.ts'
 import { pgTest } from '../harness/fixtures.ts'
 
@@ -65,4 +66,15 @@ test('other callers of the pool are not disturbed', async ({ db, reading }) => {
   const waiting = sql`select 1 as one`.execute(cancellable(reading, new AbortController().signal))
   caller.abort()
   expect([await read, (await waiting).rows]).toEqual(['cancelled', [{ one: 1 }]])
+})
+
+test('a connection for cancels that breaks while it is in use ends nothing', async ({ db, database }) => {
+  const { Client, end } = cancellingClients({ connectionString: database.url, application_name: 'cancelling' })
+  const client = new Client({})
+  await client.connect()
+  await sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'cancelling'`.execute(db)
+  // An error without a listener would fail the test.
+  await expect.poll(() => client.query('select 1', []).then(String, String)).toMatch(/not queryable|terminated/)
+  client.end()
+  await end()
 })

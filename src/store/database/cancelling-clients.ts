@@ -13,7 +13,9 @@ export interface CancellingClients {
  */
 export function cancellingClients(options: pg.PoolConfig): CancellingClients {
   const pool = new pg.Pool({ ...options, max: 1 })
+  // Of an idle connection that breaks, and of one in use, whose error would end the process.
   pool.on('error', () => undefined)
+  pool.on('connect', (client) => client.on('error', () => undefined))
   class Client implements PostgresClient {
     #client: pg.PoolClient | undefined
 
