@@ -22,7 +22,8 @@ export function askerOf(request: FastifyRequest): Asker {
     hasShare: request.apiKey !== null,
     // Made when it is needed, because most requests are answered without a read.
     get signal() {
-      return request.signal
+      // A request that was closed before does not close again.
+      return request.raw.destroyed ? AbortSignal.abort() : request.signal
     },
   }
 }
