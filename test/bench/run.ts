@@ -9,6 +9,7 @@ import { afterGrowth } from './rows/after-growth.bench.ts'
 import { client } from './rows/client.bench.ts'
 import { guard } from './rows/guard.bench.ts'
 import { ingest } from './rows/ingest.bench.ts'
+import { large } from './rows/large.bench.ts'
 import { machine } from './measure/machine.ts'
 import { memory } from './rows/memory.bench.ts'
 import { one } from './rows/one.bench.ts'
@@ -22,6 +23,7 @@ import { reports } from './rows/reports.bench.ts'
 import { retention } from './rows/retention.bench.ts'
 import { seller } from './rows/seller.bench.ts'
 import { singles } from './rows/singles.bench.ts'
+import { stalled } from './rows/stalled.bench.ts'
 import { top } from './rows/top.bench.ts'
 import { windows } from './rows/windows.bench.ts'
 
@@ -45,6 +47,8 @@ const ROWS: Record<string, (isQuick: boolean) => Promise<RowResult>> = {
   events,
   reports,
   memory,
+  stalled,
+  large,
   processes,
   compose,
   client,

@@ -32,13 +32,13 @@ export function dropRests(app: FastifyInstance): void {
       // The body may come although it was not asked for, or not. What follows cannot be told apart.
       if (waitingSenders.has(raw)) reply.header('connection', 'close')
       else if (!isEndless(raw)) reply.removeHeader('connection')
-      closeAfter(raw)
+      // An injected request has no connection.
+      if (raw.socket instanceof Socket && !raw.socket.destroyed) dropRest(raw)
     }
     done()
   })
   app.addHook('onResponse', async ({ raw }) => {
-    // An injected request has no connection.
-    if (!raw.complete && raw.socket instanceof Socket && !raw.socket.destroyed) dropRest(raw)
+    if (!raw.complete) answeredEarly.set(raw.socket, raw)
   })
 }
 
@@ -76,7 +76,7 @@ function closeAfter(request: IncomingMessage): void {
  * Bodies of which a turn of the event loop drops one chunk (64 KiB) each. Left to itself, Node reads 2 MiB of each connection before it
  * looks at the next one, so that some hundred senders of refused bodies held up every other request for seconds.
  */
-const CHUNKS_AT_ONCE = 64
+const CHUNKS_AT_ONCE = 16
 
 /** Connections whose next chunk waits to be dropped. Nothing is read of them, so that nothing is held. */
 const dropping = new Set<Socket>()
@@ -84,21 +84,29 @@ let isScheduled = false
 
 function dropRest(request: IncomingMessage): void {
   const { socket } = request
-  answeredEarly.set(socket, request)
+  closeAfter(request)
   let bytes = 0
   const timer = setTimeout(() => socket.destroy(), REST_MS_MAX)
-  request.once('close', () => {
+  const stop = () => {
     clearTimeout(timer)
     dropping.delete(socket)
-  })
+  }
+  request.once('close', stop)
   request.on('data', (chunk: Buffer) => {
     bytes += chunk.length
     freeBytes(chunk)
     if (bytes > REST_BYTES_MAX) socket.destroy()
     else waitForTurn(socket)
   })
-  request.once('end', () => socket.resume())
+  request.once('end', () => {
+    stop()
+    socket.resume()
+  })
+  // A request whose body is not read drops it by itself, and one that is read resumes its socket.
+  request.read(0)
+  request._read = () => undefined
   request.resume()
+  waitForTurn(socket)
 }
 
 function waitForTurn(socket: Socket): void {

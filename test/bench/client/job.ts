@@ -1,5 +1,5 @@
 /** An order to the load process. */
-export type Job = IngestJob | ReadJob | CallJob | FloodJob
+export type Job = IngestJob | ReadJob | CallJob | FloodJob | StallJob | LargeJob
 
 interface Common {
   url: string
@@ -50,6 +50,17 @@ export interface FloodJob extends Common {
   paths: string[]
   perSecond: number
   hangUpMs: number
+}
+
+/** Payment callbacks whose bodies stop before their end. The result counts the statuses of early answers. */
+export interface StallJob extends Common {
+  kind: 'stall'
+}
+
+/** One valid body of 10,000 events on each connection at the same time. The result counts the statuses. */
+export interface LargeJob extends Common {
+  kind: 'large'
+  bodyMegabytes: number
 }
 
 export interface Page {

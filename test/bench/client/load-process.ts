@@ -2,8 +2,10 @@ import { DAY_MS } from '../../../src/contract/fields/time.ts'
 import { type Item, traffic } from '../items/events.ts'
 import { type Drive, openDrive, type Outgoing } from './drive.ts'
 import { flood } from './flood.ts'
-import type { CallJob, FloodJob, FromLoad, IngestJob, Job, LoadResult, ReadJob, ToLoad } from './job.ts'
+import type { CallJob, FloodJob, FromLoad, IngestJob, Job, LargeJob, LoadResult, ReadJob, StallJob, ToLoad } from './job.ts'
+import { sendLarge } from './large.ts'
 import { callRequest, ingestRequest, readRequest } from './requests.ts'
+import { stall } from './stall.ts'
 
 /**
  * The process that sends the load. It is not the process that starts the servers and queries the database, so that only requests and
@@ -36,6 +38,8 @@ function answer(message: FromLoad): void {
 
 async function prepare(job: Job): Promise<() => Promise<LoadResult>> {
   if (job.kind === 'flood') return () => flood(job)
+  if (job.kind === 'stall') return () => stall(job)
+  if (job.kind === 'large') return () => sendLarge(job)
   const sightings: [number, number][] = []
   const next = requestsOf(job, sightings)
   const { url, connections, secondsMax, pauseMs } = job
@@ -43,7 +47,7 @@ async function prepare(job: Job): Promise<() => Promise<LoadResult>> {
   return async () => ({ ...(await run()), sightings })
 }
 
-function requestsOf(job: Exclude<Job, FloodJob>, sightings: [number, number][]): Drive['next'] {
+function requestsOf(job: Exclude<Job, FloodJob | StallJob | LargeJob>, sightings: [number, number][]): Drive['next'] {
   if (job.kind === 'ingest') return ingestRequests(job)
   return job.kind === 'call' ? callRequests(job) : readRequests(job, sightings)
 }
