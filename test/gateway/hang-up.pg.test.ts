@@ -94,7 +94,7 @@ test('callers that hung up leave the line, and the next one is read', async ({ d
   expect((await ask(gateway.url, { path: LIST, key: keys.read })).status).toBe(200)
 })
 
-test('a caller with many dear reads leaves a place to another one', async ({ db, gateway }) => {
+test('a caller with many expensive reads leaves a place to another one', async ({ db, gateway }) => {
   await withLocked(db, 'seller_day', async () => {
     const dashboards = await Promise.all(Array.from({ length: 50 }, () => send(gateway, DASHBOARD, keys.read)))
     await becomes(db, 1)

@@ -38,11 +38,11 @@ export interface ReadyItems {
   assigned: AssignedIdentity[]
   /** The positions of items of which little is kept when they are rejected. */
   keptShort: number[] | undefined
-  /** How many items the gateway rejects itself; \`json\` is without them. */
+  /** How many items the gateway rejects itself; `json` is without them. */
   rejectedHere: number
   /** Whether items are among them because the sender has used up its hour. */
   isBeyondBound: boolean
-  /** The answer to the whole request; \`answer\` is about the items of \`json\`. */
+  /** The answer to the whole request; `answer` is about the items of `json`. */
   wholeAnswer: (answer: CreateInteractionResponse) => CreateInteractionResponse
   settle: Settle
 }
