@@ -1,5 +1,6 @@
 import { fastify, type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { type Access, requireAccess } from './access/access.ts'
+import { callerIdOf } from './access/caller.ts'
 import { allowOrigins } from './access/cors.ts'
 import { limitRates } from './access/rate-limit.ts'
 import { createReadLines } from './caching/read-lines.ts'
@@ -62,8 +63,7 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   secureHeaders(app)
   await allowOrigins(app, { keys: access.keys, isPublic })
   requireAccess(app, { ...access, isPublic, observer })
-  // Without keys all requests are of this machine.
-  shareLoop(app, ({ apiKey }) => apiKey?.keyId)
+  shareLoop(app, callerIdOf)
   await limitRates(app, { limits: settings.rateLimits, observer })
   answerUnknownRoutes(app)
   await describeApi(app, { isPublic, takesTokens: access.sellerOfToken !== undefined, tags: TAGS })

@@ -58,13 +58,14 @@ export function createLoopShare(shareMax = SHARE): LoopShare {
   }
 }
 
-/** Requests whose caller is undefined, such as probes, begin immediately. */
-export function shareLoop(app: FastifyInstance, callerOf: (request: FastifyRequest) => string | undefined): void {
+/** Answered immediately, because a supervisor takes a process that does not answer for dead. */
+const PROBES = new Set<string | undefined>(['/health', '/ready'])
+
+export function shareLoop(app: FastifyInstance, callerOf: (request: FastifyRequest) => string): void {
   const share = createLoopShare()
   app.addHook('onRequest', (request, _reply, done) => {
-    const caller = callerOf(request)
-    if (caller === undefined) done()
-    else share.begin(caller, 1 + bodyBytesOf(request) / BODY_BYTES, done)
+    if (PROBES.has(request.routeOptions.url)) done()
+    else share.begin(callerOf(request), 1 + bodyBytesOf(request) / BODY_BYTES, done)
   })
 }
 
