@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { requireSignature } from '../../src/gateway/access/webhook-signature.ts'
+import { requireRecentSignature, requireSignature } from '../../src/gateway/access/webhook-signature.ts'
 import { DecidedError } from '../../src/contract/decided-error.ts'
 
 const NOW_MS = 1_772_366_400_000
@@ -63,6 +63,11 @@ describe.each([
   ['an empty secret', signed(NOW, { secret: '' })],
 ])('%s', (_name, header) => {
   test('is refused', () => expect(refusalOf(header)).toMatch(/x-signature|sign the body/))
+})
+
+test.each(['', '00', 'z'.repeat(64)])('a signature that cannot be one, "%s", is refused without the body', (v1) => {
+  const shown = { name: 'x-signature', header: `t=${NOW},v1=${v1}`, nowMs: NOW_MS }
+  expect(() => requireRecentSignature(shown)).toThrow(/must be t=/)
 })
 
 test('without a secret no signature is valid', () => {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -60,6 +60,14 @@ test('other files of the folder stay as they are', () => {
   writeFileSync(pathOf('gateway.log'), 'short')
   rotateOnce(folder, 100)
   expect([sizeOf('notes.txt'), sizeOf('gateway.log'), sizeOf('gateway.log.1')]).toEqual([1_000, 5, 0])
+})
+
+test('a log that cannot be rotated holds up no other', () => {
+  mkdirSync(pathOf('a.log'))
+  mkdirSync(pathOf('endpoint.log.1'))
+  for (const name of ['endpoint.log', 'gateway.log']) writeFileSync(pathOf(name), 'x'.repeat(1_000))
+  rotateOnce(folder, 100)
+  expect([sizeOf('gateway.log'), sizeOf('gateway.log.1')]).toEqual([0, 1_000])
 })
 
 test('a folder that is gone ends nothing', () => {

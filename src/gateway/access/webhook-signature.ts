@@ -5,6 +5,9 @@ import { DecidedError } from '../../contract/decided-error.ts'
 const SIGNATURE_SECONDS_MAX = 300
 /** Signatures in one header. A sender that changes its secret signs with the old and the new one. */
 const SIGNATURES_MAX = 8
+const TIME = /^\d{1,12}$/
+/** An HMAC-SHA256. */
+const HEX = /^[0-9a-f]{64}$/i
 
 /** A header of the form `t=<unix seconds>,v1=<hex>`, with one v1 or several. */
 export interface ShownSignature {
@@ -51,7 +54,9 @@ function signatureIn(name: string, header: ShownSignature['header']): { time: st
   const times = fields.filter(([key]) => key === 't').map(([, value = '']) => value)
   const shown = fields.filter(([key]) => key === 'v1').map(([, value = '']) => value)
   const [time = ''] = times
-  if (times.length !== 1 || !/^\d{1,12}$/.test(time) || shown.length === 0 || shown.length > SIGNATURES_MAX) {
+  const isWellFormed =
+    times.length === 1 && TIME.test(time) && shown.length <= SIGNATURES_MAX && shown.some((text) => HEX.test(text))
+  if (!isWellFormed) {
     throw refusal(`${name} must be t=<unix seconds>,v1=<hex>`)
   }
   return { time, shown }
@@ -74,6 +79,6 @@ export function signatureOf(body: string | Buffer, secret: string, nowMs: number
 }
 
 function isDigest(hex: string, digest: Buffer): boolean {
-  const bytes = /^[0-9a-f]{64}$/i.test(hex) ? Buffer.from(hex, 'hex') : Buffer.alloc(digest.length)
+  const bytes = HEX.test(hex) ? Buffer.from(hex, 'hex') : Buffer.alloc(digest.length)
   return timingSafeEqual(bytes, digest)
 }

@@ -14,32 +14,35 @@ const BEFORE = '.1'
  * @returns a function that ends it.
  */
 export function rotateLogs(folder: string, bytesMax: number): () => void {
-  const rotate = () => {
-    try {
-      rotateOnce(folder, bytesMax)
-    } catch {
-      // E.g. a folder that was taken away: the processes go on, and so does this one.
-    }
-  }
+  const rotate = () => rotateOnce(folder, bytesMax)
   rotate()
   const timer = setInterval(rotate, CHECK_MS)
   return () => clearInterval(timer)
 }
 
-/** Rotates the logs that are too large now. */
+/** Rotates the logs that are too large now. A log that cannot be rotated, e.g. because it was taken away, holds up no other. */
 export function rotateOnce(folder: string, bytesMax: number): void {
-  const logs = readdirSync(folder).filter((name) => name.endsWith('.log'))
-  for (const name of logs) {
-    const path = join(folder, name)
-    if (statSync(path).size <= bytesMax / (2 * logs.length)) continue
-    // First, because a full disk may have no space for the copy otherwise.
+  const logs = unlessItFails(() => readdirSync(folder).filter((name) => name.endsWith('.log'))) ?? []
+  for (const name of logs) unlessItFails(() => rotateLog(join(folder, name), bytesMax / (2 * logs.length)))
+}
+
+function rotateLog(path: string, bytesMax: number): void {
+  if (statSync(path).size <= bytesMax) return
+  // First, because a full disk may have no space for the copy otherwise.
+  rmSync(path + BEFORE, { force: true })
+  try {
+    copyFileSync(path, path + BEFORE)
+  } catch {
+    // The bound is worth more than the old lines.
     rmSync(path + BEFORE, { force: true })
-    try {
-      copyFileSync(path, path + BEFORE)
-    } catch {
-      // The bound is worth more than the old lines.
-      rmSync(path + BEFORE, { force: true })
-    }
-    truncateSync(path)
+  }
+  truncateSync(path)
+}
+
+function unlessItFails<T>(work: () => T): T | undefined {
+  try {
+    return work()
+  } catch {
+    return undefined
   }
 }
