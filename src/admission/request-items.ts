@@ -21,28 +21,38 @@ const ITEMS_MAX = Object.fromEntries(Object.entries(REQUESTS).map(([list, schema
 
 /**
  * A valid item has fewer values than METADATA_BYTES_MAX: each value of its metadata takes two bytes, and 1,000 items of a payment have
- * five values each. Items with up to four times as many are rejected alone, with their reason; a request with a larger one is refused.
+ * five values each. Items with up to four times as many are rejected alone, with their reason; a large request with more is refused.
  */
 export const ITEM_VALUES_MAX = 4 * METADATA_BYTES_MAX
 
 /** A shorter text cannot have more values. */
 const UNSCANNED_CHARACTERS_MAX = 2 * ITEM_VALUES_MAX
 
+/** The items of a request that lists them, parsed as a whole. @throws DecidedError for a body that is not such a request. */
+export function itemsOfRequest(body: Buffer, list: ItemList): readonly unknown[] {
+  return checked(parse(textOf(body)), list)
+}
+
 /**
- * The items of a request that lists them. The request is checked by its structure first, and each item is parsed when it is taken.
+ * The same for a large request, which is checked by its structure first. Each of its items is parsed when it is taken.
  * @throws DecidedError for a body that is not such a request, also while items are taken.
  */
-export function itemsOfRequest(body: Buffer, list: ItemList): Iterable<unknown> {
+export function itemsOfLargeRequest(body: Buffer, list: ItemList): Iterable<unknown> {
   const text = textOf(body)
   const limits = { itemsMax: ITEMS_MAX[list]!, valuesMax: ITEM_VALUES_MAX }
   const fields = scanned(list, () => scanFields(text, limits))
-  const request = fields === undefined ? parseBounded(text) : parse(envelopeOf(fields))
-  const { error } = REQUESTS[list].safeParse(request, { error: plainMessage })
-  if (error !== undefined) throw invalidRequest(error.issues)
+  checked(fields === undefined ? parseBounded(text) : parse(envelopeOf(fields)), list)
   // Of equal fields, whose names may have escapes, the last one counts. The others must be JSON too.
   const [last, ...others] = fields!.toReversed()
   for (const { spans } of others) for (const _item of itemsAt(text, spans));
   return itemsAt(text, last!.spans)
+}
+
+/** The items of a request, which may be placeholders. @throws DecidedError when it is not such a request. */
+function checked(request: unknown, list: ItemList): readonly unknown[] {
+  const { data, error } = REQUESTS[list].safeParse(request, { error: plainMessage })
+  if (error !== undefined) throw invalidRequest(error.issues)
+  return (data as Record<ItemList, unknown[]>)[list]
 }
 
 /** The most items of a request, as its schema says. */

@@ -30,8 +30,9 @@ export function splitItems<Item>(
 }
 
 /** The answer to the whole request; `answer` is about its recorded items, by their positions among these. */
-export function wholeAnswer({ indexes, rejected }: Split, answer: CreateInteractionResponse): CreateInteractionResponse {
-  if (rejected.length === 0) return answer
+export function wholeAnswer(split: Split | undefined, answer: CreateInteractionResponse): CreateInteractionResponse {
+  if (split === undefined || split.rejected.length === 0) return answer
+  const { indexes, rejected } = split
   const recorded = answer.rejected.map((rejection) => ({ ...rejection, index: indexes[rejection.index]! }))
   return {
     ...answer,

@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads'
 import { problemOf } from '../admission/judges.ts'
-import { itemsOfRequest } from '../admission/request-items.ts'
+import { itemsOfLargeRequest } from '../admission/request-items.ts'
 import { splitItems } from '../admission/split-items.ts'
 import { writeItems } from '../admission/write-items.ts'
 import { DecidedError } from '../contract/decided-error.ts'
@@ -25,7 +25,7 @@ function answerTo(job: ItemsJob): ItemsAnswer {
 }
 
 function writtenOf({ list, body, leaveOut, ...writing }: ItemsJob): ItemsInBytes {
-  const items = itemsOfRequest(Buffer.from(body.buffer, body.byteOffset, body.byteLength), list)
+  const items = itemsOfLargeRequest(Buffer.from(body.buffer, body.byteOffset, body.byteLength), list)
   const { texts, assigned } = writeItems(items, writing)
   const split = leaveOut && splitItems(texts, (text) => problemOf(leaveOut.kind, JSON.parse(text), leaveOut.nowMs))
   const recorded = split?.recorded ?? texts

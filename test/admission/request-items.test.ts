@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ITEM_VALUES_MAX, type ItemList, itemsOfRequest, parseBody } from '../../src/admission/request-items.ts'
+import { ITEM_VALUES_MAX, type ItemList, itemsOfLargeRequest, parseBody } from '../../src/admission/request-items.ts'
 import { CreateInteractionRequest } from '../../src/contract/interaction.ts'
 import { KINDS } from '../../src/contract/kinds.ts'
 import { DecidedError } from '../../src/contract/decided-error.ts'
 import { PAYMENT_ITEMS_MAX } from '../../src/contract/payment.ts'
 
-const read = (text: string | Buffer, list: ItemList = 'interactions') => [...itemsOfRequest(Buffer.from(text), list)]
+const read = (text: string | Buffer, list: ItemList = 'interactions') => [...itemsOfLargeRequest(Buffer.from(text), list)]
 
 /** What JSON.parse and the schema make of a text; undefined when one of them refuses it. */
 function reference(text: string): unknown[] | undefined {

@@ -91,7 +91,7 @@ async function stalled(port: number, path: string, headers: Record<string, strin
   return connection
 }
 
-/** The status for a body that is read, and then refused because it is not JSON; or for a body that has no room. */
+/** The status for a body that comes with its headers, and is refused because it is not JSON. */
 async function statusOf(port: number, path: string, headers: Record<string, string>): Promise<number | undefined> {
   const { send, received, socket } = await rawConnection(port)
   const body = 'no JSON'
@@ -109,11 +109,17 @@ test('a client whose bodies do not arrive takes no room of others, and gets none
   const attacker = '2001:db8:1:2::'
   const held = []
   for (let place = 0; place < 2; place++) held.push(await stalled(port, INTERACTIONS, from(`${attacker}${place}`)))
-  expect(await statusOf(port, INTERACTIONS, from(`${attacker}ffff`))).toBe(503)
+  const { received } = await stalled(port, INTERACTIONS, from(`${attacker}ffff`))
+  expect(await until(async () => statusesIn(received())[0] === 503, 10_000)).toBe(true)
   expect(await statusOf(port, INTERACTIONS, from('198.51.100.7'))).toBe(400)
   // Its room is free when its connections are gone.
   for (const { socket } of held) socket.destroy()
-  expect(await until(async () => (await statusOf(port, INTERACTIONS, from(attacker))) === 400, 10_000)).toBe(true)
+  const next = async () => {
+    const { received: answer, send } = await stalled(port, INTERACTIONS, from(attacker))
+    await send(']'.repeat(MEBIBYTE - 1))
+    return (await until(async () => answer() !== '', 10_000)) && statusesIn(answer())[0] === 400
+  }
+  expect(await until(next, 10_000)).toBe(true)
 })
 
 const signed = (text = 'no JSON') => ({ 'x-signature': signatureOf(text, PAYMENT_SECRET, Date.now()) })
@@ -170,7 +176,8 @@ test('webhooks of an adapter that names no header have room of their own', async
   await using gateway = await offlineGateway({ ...behindProxy, paymentWebhooks })
   const port = await gateway.listen()
   for (const address of ['203.0.113.1', '203.0.113.2', '203.0.113.3']) await stalled(port, `${CALLBACK}/unnamed`, from(address))
-  expect(await statusOf(port, `${CALLBACK}/unnamed`, from('198.51.100.7'))).toBe(503)
+  const { received } = await stalled(port, `${CALLBACK}/unnamed`, from('198.51.100.7'))
+  expect(await until(async () => statusesIn(received())[0] === 503, 10_000)).toBe(true)
   // The body is read: the adapter says that it is not signed.
   expect(await statusOf(port, `${CALLBACK}/named`, { ...from('198.51.100.7'), 'x-proof': 'x' })).toBe(401)
   expect(await statusOf(port, CALLBACK, { ...from('198.51.100.7'), ...signed() })).toBe(400)

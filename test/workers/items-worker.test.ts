@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
-import { itemsOfRequest } from '../../src/admission/request-items.ts'
+import { itemsOfLargeRequest } from '../../src/admission/request-items.ts'
 import { writeItems } from '../../src/admission/write-items.ts'
 import { createItemsWorker, type ItemsWorker, type ItemsWorkerOptions } from '../../src/workers/items-worker.ts'
 import type { ItemsJob } from '../../src/workers/protocol.ts'
@@ -38,7 +38,7 @@ test('a body is written as without a thread, and its bytes are handed over', asy
   const job = jobOf(TEXT)
   const { body, list, ...writing } = jobOf(TEXT)
   const { json, ...rest } = await write(job, caller())
-  const { texts, assigned } = writeItems(itemsOfRequest(Buffer.from(body), list), writing)
+  const { texts, assigned } = writeItems(itemsOfLargeRequest(Buffer.from(body), list), writing)
   expect(rest).toEqual({ count: 3, assigned, split: undefined })
   expect(new TextDecoder().decode(json)).toBe(texts.join(','))
   expect(texts[0]).toContain('"ip_address":"203.0.113.0"')

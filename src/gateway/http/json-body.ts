@@ -64,7 +64,8 @@ export function parseJsonBodies(app: FastifyInstance, { limits, observer }: Body
     ['application/json', 'text/plain'],
     async (request: FastifyRequest, payload: IncomingMessage): Promise<unknown> => {
       refuseEncoding(request)
-      const body = await bodyOf(request, payload, budgetOf(request), observer)
+      const budget = budgetOf(request)
+      const body = bodyAtHand(request, payload) ?? (await bodyOf(request, payload, budget, observer))
       const { signature, list } = request.routeOptions.config
       await signature?.check(request, body)
       request.isSigned = signature !== undefined
@@ -100,14 +101,26 @@ function shareOf({ bytesMax, clientBytesMax }: BodyLimits, share: number): BodyL
   return { bytesMax: part(bytesMax), clientBytesMax: part(clientBytesMax * share) }
 }
 
+/** A body that came with its headers, as most do. It is in memory already, and small. */
+function bodyAtHand(request: FastifyRequest, payload: IncomingMessage): Buffer | undefined {
+  const bytes = declaredBytesOf(request)
+  if (bytes === undefined || payload.readableLength < bytes || bytes > request.routeOptions.bodyLimit) return undefined
+  const body = payload.read() as Buffer | null
+  payload.resume()
+  return body ?? Buffer.alloc(0)
+}
+
+function declaredBytesOf({ headers: { 'content-length': length } }: FastifyRequest): number | undefined {
+  return length === undefined ? undefined : Number(length)
+}
+
 async function bodyOf(
   request: FastifyRequest,
   payload: IncomingMessage,
   budget: BodyBudget,
   observer: BodyDeps['observer'],
 ): Promise<Buffer> {
-  const { 'content-length': length } = request.headers
-  const declaredBytes = length === undefined ? undefined : Number(length)
+  const declaredBytes = declaredBytesOf(request)
   const bytesMax = request.routeOptions.bodyLimit
   if (declaredBytes !== undefined && declaredBytes > bytesMax) throw tooLarge(bytesMax)
   try {

@@ -15,16 +15,19 @@ const PACED_BYTES_MIN = 1024 * 1024
 const PACE_MS = 5_000
 const PACE_BYTES_MIN = 5 * 32 * 1024
 
-/** The first part of a body that arrives in several. */
-const ALLOCATED_BYTES_MIN = 16 * 1024
+/** Smaller chunks are copied into buffers that double up to 64 KiB, so that a body of few bytes takes little. */
+const COPIED_BYTES_MAX = 16 * 1024
+const SMALL_BYTES_MIN = 1024
+const SMALL_BYTES_MAX = 64 * 1024
+const NOTHING = Buffer.alloc(0)
 
 /**
- * Reads a body into one buffer. Memory is taken as bytes arrive, and small chunks are joined, because a chunk of one byte would take
- * a hundred times as much. @throws DecidedError for a body that is too large, too slow, beyond the budget, or breaks off.
+ * Reads a body into one buffer. Memory is taken as bytes arrive, and small chunks are copied together, because a chunk of one byte
+ * would take a hundred times as much. @throws DecidedError for a body that is too large, too slow, beyond the budget, or breaks off.
  */
 export function readBody(body: IncomingMessage, { declaredBytes, bytesMax, hold }: BodyReading): Promise<Buffer> {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
-  const parts = joinedChunks(declaredBytes)
+  const parts = createParts()
   const pace = watchPace(parts, declaredBytes, () => fail(new DecidedError('invalid_request', 'the body arrives too slowly')))
 
   const stop = () => {
@@ -46,7 +49,7 @@ export function readBody(body: IncomingMessage, { declaredBytes, bytesMax, hold 
   }
   const finish = () => {
     stop()
-    resolve(parts.whole())
+    resolve(parts.joined())
   }
   const breakOff = (cause?: Error) => fail(new DecidedError('invalid_request', 'the body breaks off', { cause }))
 
@@ -64,42 +67,58 @@ function sizeOf(bytes: number): string {
   return mebibytes >= 1 ? `${mebibytes} MiB` : `${bytes / 1024} KiB`
 }
 
-interface Joined {
+interface Parts {
   add: (chunk: Buffer) => void
   length: () => number
-  whole: () => Buffer
+  /** All of it, once. */
+  joined: () => Buffer
 }
 
-/** The buffer doubles as it fills, up to the declared length. A body in one chunk, as most are, is not copied. */
-function joinedChunks(declaredBytes: number | undefined): Joined {
-  let joined: Buffer = Buffer.alloc(0)
+/** Chunks as they came; those below 16 KiB are copied together. */
+function createParts(): Parts {
+  const parts: Buffer[] = []
+  let small: Buffer = NOTHING
+  let smallBytes = 0
   let length = 0
+  const endSmall = () => {
+    if (smallBytes > 0) parts.push(small.subarray(0, smallBytes))
+    smallBytes = 0
+  }
   return {
     add: (chunk) => {
-      const bytes = chunk.length
-      if (length === 0 && chunk.length === declaredBytes) joined = chunk
-      else {
-        if (length + chunk.length > joined.length) joined = enlarged(joined, length + chunk.length, declaredBytes)
-        chunk.copy(joined, length)
+      length += chunk.length
+      if (chunk.length >= COPIED_BYTES_MAX) {
+        endSmall()
+        parts.push(chunk)
+        return
       }
-      length += bytes
-      if (chunk !== joined) freeBytes(chunk)
+      if (smallBytes === 0 || smallBytes + chunk.length > small.length) {
+        endSmall()
+        small = Buffer.allocUnsafeSlow(
+          Math.max(chunk.length, Math.min(small.length === 0 ? SMALL_BYTES_MIN : 2 * small.length, SMALL_BYTES_MAX)),
+        )
+      }
+      chunk.copy(small, smallBytes)
+      smallBytes += chunk.length
     },
     length: () => length,
-    whole: () => joined.subarray(0, length),
+    joined: () => {
+      endSmall()
+      const [only = NOTHING, ...more] = parts
+      if (more.length === 0) return only
+      const joined = Buffer.allocUnsafeSlow(length)
+      let place = 0
+      for (const part of parts) {
+        place += part.copy(joined, place)
+        freeBytes(part)
+      }
+      return joined
+    },
   }
 }
 
-function enlarged(joined: Buffer, needed: number, declaredBytes = Number.POSITIVE_INFINITY): Buffer {
-  const size = Math.min(declaredBytes, Math.max(needed, 2 * joined.length, ALLOCATED_BYTES_MIN))
-  const larger = Buffer.allocUnsafeSlow(size)
-  joined.copy(larger)
-  freeBytes(joined)
-  return larger
-}
-
 /** Calls `onSlow` once the body is large and brought too little in 5 s. */
-function watchPace(parts: Joined, declaredBytes: number | undefined, onSlow: () => void): { stop: () => void } {
+function watchPace(parts: Parts, declaredBytes: number | undefined, onSlow: () => void): { stop: () => void } {
   if (declaredBytes !== undefined && declaredBytes < PACED_BYTES_MIN) return { stop: () => undefined }
   let before = 0
   const timer = setInterval(() => {

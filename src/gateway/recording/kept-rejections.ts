@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { bytesOfRejected, keptItemOf } from '../../admission/kept-item.ts'
 import { problemOf } from '../../admission/judges.ts'
 import type { ItemProblem } from '../../admission/rows.ts'
-import { type SplitItems, splitItems } from '../../admission/split-items.ts'
+import { type Split, splitItems } from '../../admission/split-items.ts'
 import { DecidedError } from '../../contract/decided-error.ts'
 import type { RejectedItem } from '../../contract/interaction.ts'
 import { KINDS, type KindWith, kindsWith } from '../../contract/kinds.ts'
@@ -30,10 +30,14 @@ export interface OfferedItems {
 }
 
 export interface AdmittedItems {
-  /** No item is rejected here until the sender has used up its hour. Then each invalid one is, so that it is not kept. */
-  split: SplitItems<string>
-  /** The recorded items, with commas between them. */
+  /** The recorded items as JSON, one by one and with commas between them. */
+  recorded: readonly string[]
   json: string
+  /**
+   * Undefined when all items are recorded. No item is rejected here until the sender has used up its hour. Then each invalid one is, so
+   * that it is not kept.
+   */
+  split: Split | undefined
   settle: Settle
 }
 
@@ -46,16 +50,16 @@ export type Settle = (rejected: readonly RejectedItem[] | 'unknown') => void
  */
 export async function admitItems(budget: RejectionBudget, { kind, sender, texts }: OfferedItems): Promise<AdmittedItems> {
   const json = texts.join(',')
-  const everything = splitItems(texts, () => undefined)
-  if (!isKept(kind)) return { split: everything, json, settle: () => undefined }
+  const everything = { recorded: texts, json, split: undefined }
+  if (!isKept(kind)) return { ...everything, settle: () => undefined }
   const giveBack = budget.take(sender, bytesOfRejected(texts.length, json.length))
   if (giveBack === undefined) {
     const invalidMax = sender.apiKey?.isPublishable ? INVALID_ITEMS_MAX : Number.POSITIVE_INFINITY
     const problems = await problemsOf(kind, itemsIn(json), invalidMax)
     const split = splitItems(texts, (_text, index) => problems[index])
-    return { split, json: split.recorded.join(','), settle: () => undefined }
+    return { recorded: split.recorded, json: split.recorded.join(','), split, settle: () => undefined }
   }
-  return { split: everything, json, settle: settler(giveBack, { kind, sender, count: texts.length, json }) }
+  return { ...everything, settle: settler(giveBack, { kind, sender, count: texts.length, json }) }
 }
 
 /**

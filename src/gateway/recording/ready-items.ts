@@ -54,20 +54,20 @@ export async function readyItems(deps: ReadyDeps, sent: SentItems): Promise<Read
 }
 
 async function smallItems({ rejections, publishableDaysMax }: ReadyDeps, { kind, items, request, ...writing }: SentItems) {
-  const all = typeof items === 'string' ? [...itemsIn(request, items)] : items
-  // A publishable key can be copied from a page, and events of many months would each need a partition of the log.
+  const all = typeof items === 'string' ? itemsIn(request, items) : items
   const isPublishable = request.apiKey?.isPublishable ?? false
+  // A publishable key can be copied from a page, and events of many months would each need a partition of the log.
   const nowMs = Date.now()
-  const young = splitItems(all, (item) => (isPublishable ? ageProblem(item, publishableDaysMax, nowMs) : undefined))
-  const { texts, assigned } = writeItems(young.recorded, writing)
-  const { split, json, settle } = await admitItems(rejections, { kind, sender: request, texts })
+  const young = isPublishable ? splitItems(all, (item) => ageProblem(item, publishableDaysMax, nowMs)) : undefined
+  const { texts, assigned } = writeItems(young?.recorded ?? all, writing)
+  const { recorded, json, split, settle } = await admitItems(rejections, { kind, sender: request, texts })
   return {
     json,
-    count: split.recorded.length,
-    assigned: assigned.map((identity) => ({ ...identity, index: young.indexes[identity.index]! })),
-    keptShort: isPublishable ? largeTextsOf(split.recorded, json.length) : undefined,
-    rejectedHere: young.rejected.length + split.rejected.length,
-    isBeyondBound: split.rejected.length > 0,
+    count: recorded.length,
+    assigned: young === undefined ? assigned : assigned.map((one) => ({ ...one, index: young.indexes[one.index]! })),
+    keptShort: isPublishable ? largeTextsOf(recorded, json.length) : undefined,
+    rejectedHere: (young?.rejected.length ?? 0) + (split?.rejected.length ?? 0),
+    isBeyondBound: (split?.rejected.length ?? 0) > 0,
     wholeAnswer: (answer: CreateInteractionResponse) => wholeAnswer(young, wholeAnswer(split, answer)),
     settle,
   }
@@ -95,7 +95,7 @@ async function largeItems(
     keptShort: undefined,
     rejectedHere,
     isBeyondBound: rejectedHere > 0,
-    wholeAnswer: (answer) => (split === undefined ? answer : wholeAnswer(split, answer)),
+    wholeAnswer: (answer) => wholeAnswer(split, answer),
     settle: settlerOf?.({ json, count: written.count }) ?? (() => undefined),
   }
 }
