@@ -114,9 +114,8 @@ test('a caller does not wait behind the other reads of a caller with the same qu
 test('a read that waits too long, and one that finds too many waiting, are answered 503', async () => {
   const { alone, ask } = lineOf({ runningMax: 1, callerWaitingMax: 2, waitMsMax: 10 })
   void alone('runs')
-  const late = [ask('late'), alone('late too')]
-  await expect(alone('too many')).rejects.toMatchObject({ code: 'unavailable' })
-  for (const read of late) await expect(read).rejects.toMatchObject({ code: 'unavailable' })
+  const reads = [ask('late'), alone('late too'), alone('too many')]
+  await Promise.all(reads.map((read) => expect(read).rejects.toMatchObject({ code: 'unavailable' })))
 })
 
 test('the time of a read that has begun is not limited by the line', async () => {
@@ -133,7 +132,7 @@ test('a caller that hangs up leaves the line', async () => {
   const left = [alone('left', by('gone', gone.signal)), ask('left too', by('gone', gone.signal))]
   const next = ask('next')
   gone.abort(new Error('hung up'))
-  for (const read of left) await expect(read).rejects.toThrow('hung up')
+  await Promise.all(left.map((read) => expect(read).rejects.toThrow('hung up')))
   begun[0]!.end.resolve('read')
   expect(await runs).toBe('read')
   await turn()
