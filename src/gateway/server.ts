@@ -12,6 +12,7 @@ import { parseJsonBodies } from './http/json-body.ts'
 import { answerUnknownRoutes } from './http/not-found.ts'
 import { observeEachRequest } from './http/observer.ts'
 import { describeApi } from './http/openapi.ts'
+import { boundPipelining } from './http/pipelining.ts'
 import { answerErrors, problemOf, sendProblem } from './http/problem.ts'
 import { logEachRequest, requestIdOf } from './http/request-log.ts'
 import { secureHeaders } from './http/security-headers.ts'
@@ -70,6 +71,7 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
 
   const lines = createReadLines(deps.db, settings)
   for (const routes of ROUTES) await app.register(routes({ ...deps, lines }))
+  boundPipelining(app.server)
   return app
 }
 

@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest'
+import { until } from '../../src/main/embedded/until.ts'
+import { rawConnection, statusesIn } from '../harness/clients/raw-request.ts'
+import { offlineGateway } from '../harness/servers/offline-gateway.ts'
+
+const get = (path: string) => `GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`
+
+test('requests that are sent ahead are answered in their order', async () => {
+  await using gateway = await offlineGateway()
+  const { send, received } = await rawConnection(await gateway.listen())
+  await send([...Array.from({ length: 60 }, (_, index) => get(index % 2 === 0 ? '/health' : '/none'))].join(''))
+  expect(await until(async () => statusesIn(received()).length === 60, 10_000)).toBe(true)
+  expect(statusesIn(received())).toEqual(Array.from({ length: 60 }, (_, index) => (index % 2 === 0 ? 200 : 404)))
+})
+
+test('a client that sends hundreds of requests ahead is cut off, and others are answered', async () => {
+  await using gateway = await offlineGateway()
+  const port = await gateway.listen()
+  const flood = await rawConnection(port)
+  await flood.send(get('/openapi.json').repeat(300))
+  expect(statusesIn(await flood.closed()).length).toBeLessThan(300)
+  const other = await rawConnection(port)
+  await other.send(get('/health'))
+  expect(await until(async () => statusesIn(other.received()).length === 1, 10_000)).toBe(true)
+})
