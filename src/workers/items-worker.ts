@@ -38,7 +38,7 @@ const ENTRY = new URL('write-items.ts', import.meta.url)
 const HEAP_MEGABYTES_MAX = 256
 /** The slowest body of 16 MiB, full of empty lists, takes 1 s on one core. */
 const JOB_MS_MAX = 10_000
-/** A thread takes 20 MB, and 0.3 s to start. */
+/** A thread takes 35 MB, and 0.3 s to start. */
 const IDLE_MS = 60_000
 
 /**

@@ -79,6 +79,25 @@ describe('a body', () => {
   })
 })
 
+test('requests that come in one piece, or byte by byte, are each read to their end', async () => {
+  await using gateway = await offlineGateway()
+  const port = await gateway.listen()
+  const post = (body: string) => `${headOf(INTERACTIONS, { 'content-length': body.length })}${body}`
+  const chunked = (body: string) =>
+    headOf(INTERACTIONS, { 'transfer-encoding': 'chunked' }) + `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`
+  const bodiless = (method: string) => `${method} /health HTTP/1.1\r\nhost: localhost\r\n\r\n`
+  const sent = post('{"a":1}') + post('') + chunked('{"b":1}') + bodiless('HEAD') + bodiless('GET') + post('{"c":1}')
+  for (const pieces of [[sent], Array.from(sent)]) {
+    const { send, received, socket } = await rawConnection(port)
+    for (const piece of pieces) await send(piece)
+    expect(await until(async () => statusesIn(received()).length === 6, 10_000)).toBe(true)
+    expect(statusesIn(received())).toEqual([400, 400, 400, 200, 200, 400])
+    const fields = [...received().matchAll(/"field":"(\w)"|the body is (empty)/g)].map(([, field, empty]) => field ?? empty)
+    expect(fields).toEqual(['a', 'empty', 'b', 'c'])
+    socket.destroy()
+  }
+})
+
 /** Two bodies of one client, and three in all. */
 const ROOM = { bytesMax: 3 * MEBIBYTE, clientBytesMax: 2 * MEBIBYTE }
 const behindProxy: GatewayChanges = { settings: { ...SETTINGS, trustedProxies: '127.0.0.1', bodies: ROOM } }
