@@ -1,3 +1,4 @@
+import type { PartEnd } from '../admission/item-parts.ts'
 import type { ItemList } from '../admission/request-items.ts'
 import type { Split } from '../admission/split-items.ts'
 import type { ItemWriting, WrittenItems } from '../admission/write-items.ts'
@@ -17,6 +18,8 @@ export interface ItemsInBytes extends Pick<WrittenItems, 'assigned'> {
   /** JSON with commas between the items. */
   json: Uint8Array<ArrayBuffer>
   count: number
+  /** Where its parts end, in bytes. */
+  partEnds: PartEnd[]
   /** Undefined when all items are there. */
   split: Split | undefined
 }

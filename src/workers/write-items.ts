@@ -1,5 +1,6 @@
 import { parentPort } from 'node:worker_threads'
 import { problemOf } from '../admission/judges.ts'
+import { partEndsOf } from '../admission/item-parts.ts'
 import { itemsOfLargeRequest } from '../admission/request-items.ts'
 import { splitItems } from '../admission/split-items.ts'
 import { writeItems } from '../admission/write-items.ts'
@@ -32,6 +33,7 @@ function writtenOf({ list, body, leaveOut, ...writing }: ItemsJob): ItemsInBytes
   return {
     json: new TextEncoder().encode(recorded.join(',')),
     count: recorded.length,
+    partEnds: partEndsOf(recorded, Buffer.byteLength),
     assigned,
     split: split && { indexes: split.indexes, rejected: split.rejected },
   }

@@ -177,6 +177,18 @@ describe('fairness', () => {
     expect(calls.at(-1)!.events).toHaveLength(2_000)
   })
 
+  test('while small requests of others go out, a caller has one large call at a time, of fewer events', async () => {
+    const { calls, record } = manual()
+    void record(['small'], {}, 'other')
+    await nextTurn()
+    for (let n = 0; n < 6; n++) void record(many(600, `large ${n} `), {}, 'flooding')
+    await nextTurn()
+    expect(calls.map((call) => call.events.length)).toEqual([1, 600])
+    calls[1]!.answer()
+    // It pauses for as long as the call took.
+    await vi.waitFor(() => expect(calls.map((call) => call.events.length)).toEqual([1, 600, 600]))
+  })
+
   test('a caller that fills the queue keeps no other one out', async () => {
     const { calls, record } = manual({ queueEventsMax: 1_000, flushesMax: 1 })
     void record(many(1_000, 'flood '), {}, 'flooding')

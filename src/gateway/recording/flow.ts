@@ -18,6 +18,8 @@ export interface Flow<Part> {
   open: Amount
   /** Paces the flushes that have its requests. */
   lane: Lane
+  /** When its requests last went out with those of other light flows, by performance.now(). */
+  lightMs: number
 }
 
 export interface Amount {
@@ -29,16 +31,16 @@ export interface Amount {
 const NOTHING: Amount = { requests: 0, events: 0, bytes: 0 }
 
 export function createFlow<Part>(options: LaneOptions): Flow<Part> {
-  return { queue: [], waits: { ...NOTHING }, open: { ...NOTHING }, lane: createLane(options) }
+  return { queue: [], waits: { ...NOTHING }, open: { ...NOTHING }, lane: createLane(options), lightMs: -Infinity }
 }
 
 export function isLight({ open }: Pick<Flow<unknown>, 'open'>): boolean {
   return open.events <= LIGHT_EVENTS_MAX && open.bytes <= LIGHT_BYTES_MAX
 }
 
-/** Whether a flow stays light with a further request. */
-export function staysLight({ open }: Pick<Flow<unknown>, 'open'>, { count, json }: RequestEvents): boolean {
-  return open.events + count <= LIGHT_EVENTS_MAX && open.bytes + json.length <= LIGHT_BYTES_MAX
+/** Whether a flow stays light with so much more. */
+export function staysLight({ open }: Pick<Flow<unknown>, 'open'>, { events, bytes }: Omit<Amount, 'requests'>): boolean {
+  return open.events + events <= LIGHT_EVENTS_MAX && open.bytes + bytes <= LIGHT_BYTES_MAX
 }
 
 /** Requests of 1 to 10, to 100, to 1,000 and of more events, and those of many bytes, are of different flows. */

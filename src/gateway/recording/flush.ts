@@ -1,3 +1,4 @@
+import type { PartEnd } from '../../admission/item-parts.ts'
 import { bodyOfItems, type EventsBody, type ItemsJson, type RecordOptions } from '../../ingress/recorder.ts'
 import { isRefusedCall } from '../../ingress/refusal.ts'
 import type { GatewayObserver } from '../http/observer.ts'
@@ -14,6 +15,8 @@ export const FLUSH_BYTES_MAX = 1024 * 1024
 export interface RequestEvents {
   json: ItemsJson
   count: number
+  /** Where the parts end in which it is recorded; absent for one part. */
+  partEnds?: readonly PartEnd[]
   /** The positions of items of which little is kept when they are rejected. */
   keptShort?: readonly number[] | undefined
   /** Its caller: the events of one caller do not hold up those of another. */
@@ -35,6 +38,8 @@ export interface FlushOptions<Answer, Part> {
   send: (body: EventsBody, options: Pick<RecordOptions, 'keptShort'>) => Promise<Sent<Answer>>
   /** Each request's part of the answer, in the order of the group. */
   partsOf: (group: readonly Pick<RequestEvents, 'count'>[], answer: Answer) => Part[]
+  /** The answer to a request from those to its parts; without it requests are recorded whole. */
+  wholeOf?: (parts: readonly Pick<RequestEvents, 'count'>[], answers: readonly Part[]) => Part
   observer: Pick<GatewayObserver, 'flushed'>
 }
 

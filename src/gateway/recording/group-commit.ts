@@ -6,6 +6,7 @@ import { NOT_RECORDED } from './call-gate.ts'
 import { type Flow, isLight } from './flow.ts'
 import { FLUSH_BYTES_MAX, FLUSH_EVENTS_MAX, type FlushOptions, type RequestEvents, sendOrHalve, type Waiting } from './flush.ts'
 import { createLane, type Lane } from './lane.ts'
+import { partsOfRequest } from './request-parts.ts'
 import { createWaitingRequests, type Group } from './waiting-requests.ts'
 
 export interface GroupCommitOptions<Answer, Part> extends FlushOptions<Answer, Part> {
@@ -31,6 +32,8 @@ export interface GroupCommit<Part = CreateInteractionResponse> {
 
 /** So many flows may fill all of their flushes at the same time. */
 const FLOWS_FULL = 2
+/** Events of a large flush while small requests of others are sent too. */
+const FAIR_EVENTS_MAX = 1_000
 
 /**
  * Gathers the events of many requests into few durable calls, because a call costs Restate and PostgreSQL about the same with one event
@@ -39,7 +42,7 @@ const FLOWS_FULL = 2
  */
 export function createGroupCommit<Answer, Part>(options: GroupCommitOptions<Answer, Part>): GroupCommit<Part> {
   const { flushEventsMax = FLUSH_EVENTS_MAX, flushesMax, isPaced = false } = options
-  const waiting = createWaitingRequests<Part>({ ...options, flushEventsMax, isPaced })
+  const waiting = createWaitingRequests<Part>({ ...options, isPaced })
   const sharedLane = createLane({ flushesMax, isPaced })
   let flushes = 0
   let isPumping = false
@@ -55,25 +58,31 @@ export function createGroupCommit<Answer, Part>(options: GroupCommitOptions<Answ
     // Each flow remembers its flushes, for the time when it is not light any more.
     const lanes = [...new Set([lane, ...requests.map((request) => waiting.flowOf(request).lane)])]
     waiting.sent(group)
+    if (lane === sharedLane) for (const request of requests) waiting.flowOf(request).lightMs = startedMs
     flushes++
     for (const one of lanes) one.began()
     await sendOrHalve(requests, options)
     flushes--
     const tookMs = performance.now() - startedMs
-    for (const one of lanes) one.ended({ requests: requests.length, tookMs })
+    for (const one of lanes) one.ended({ requests: requests.length, events: group.events, tookMs })
     waiting.ended(group)
     pumpSoon()
   }
 
+  /** Whether these flows have a lane of their own, and others send small requests at the same time. */
+  const isNextTo = ([flow]: readonly Flow<Part>[], lane: Lane, nowMs: number) =>
+    lane !== sharedLane && flow !== undefined && waiting.hasLightNeighbour(flow, nowMs)
+
   /** Sends the first requests of the flows when the lane allows it. @returns when it may, or undefined after a flush began. */
   const tryFlush = (flows: readonly Flow<Part>[], lane: Lane, nowMs: number): number | undefined => {
     if (flows.length === 0) return Infinity
-    const nextMs = lane.nextMs(isHalfFull(sumOf(flows.map(({ waits }) => waits))))
+    const isNextToOthers = isNextTo(flows, lane, nowMs)
+    const nextMs = lane.nextMs({ isHalfFull: isHalfFull(sumOf(flows.map(({ waits }) => waits))), isNextToOthers })
     if (nextMs > nowMs) return nextMs
-    const group = waiting.choose(flows)
+    const group = waiting.choose(flows, isNextToOthers ? Math.min(flushEventsMax, FAIR_EVENTS_MAX) : flushEventsMax)
     if (group.requests.size === 0) return Infinity
     // It may have less than waits, because a request follows those of its connection that are on their way.
-    const smallMs = lane.nextMs(isHalfFull(group))
+    const smallMs = lane.nextMs({ isHalfFull: isHalfFull(group), isNextToOthers })
     if (smallMs > nowMs) return smallMs
     void flush(group, lane)
     return undefined
@@ -91,7 +100,7 @@ export function createGroupCommit<Answer, Part>(options: GroupCommitOptions<Answ
     isPumping = false
     // One time for all of it: what comes after it is waited for, also when it has passed in the meantime.
     const nowMs = performance.now()
-    const nextMs = (flow: Flow<Part>) => flow.lane.nextMs(isHalfFull(flow.waits))
+    const nextMs = (flow: Flow<Part>) => flow.lane.nextMs({ isHalfFull: isHalfFull(flow.waits), isNextToOthers: false })
     const light = () => waiting.flows().filter(isLight)
     const sharedMs = flushAll(() => light().filter((flow) => nextMs(flow) <= nowMs), sharedLane, nowMs)
     const heavy = waiting.flows().filter((flow) => !isLight(flow))
@@ -121,19 +130,25 @@ export function createGroupCommit<Answer, Part>(options: GroupCommitOptions<Answ
     )
   }
 
+  const recordPart = (request: RequestEvents): Promise<Part> => {
+    const { promise, resolve, reject } = Promise.withResolvers<Part>()
+    const added: Waiting<Part> = { ...request, resolve, reject, context: contextOfRequest(), state: 'queued' }
+    waiting.add(added)
+    pumpSoon()
+    return withDeadline(promise, options.deadlineMs, () => {
+      waiting.drop(added)
+    })
+  }
+
   return {
     record: async (request) => {
-      const { promise, resolve, reject } = Promise.withResolvers<Part>()
-      if (!waiting.hasRoomFor(request)) {
+      const parts = options.wholeOf === undefined ? [request] : partsOfRequest(request)
+      if (!waiting.hasRoomFor(parts)) {
         options.observer.turnedAway('queue_full')
         throw new DecidedError('unavailable', NOT_RECORDED)
       }
-      const added: Waiting<Part> = { ...request, resolve, reject, context: contextOfRequest(), state: 'queued' }
-      waiting.add(added)
-      pumpSoon()
-      return withDeadline(promise, options.deadlineMs, () => {
-        waiting.drop(added)
-      })
+      const answers = await Promise.all(parts.map(recordPart))
+      return parts.length === 1 ? answers[0]! : options.wholeOf!(parts, answers)
     },
     length: () => ({ ...waiting.waits, flushes }),
   }

@@ -15,18 +15,25 @@ const CROWD_REQUESTS = 8
 const GATHER_SHARE = 0.5
 const GATHER_MS_MAX = 10
 
+/** A flush of so many events keeps processors busy; next to other callers as long a pause follows it, up to a limit. */
+const LARGE_EVENTS_MIN = 500
+const PAUSE_MS_MAX = 250
+
 /** When the next flush of some requests may go out. */
 export interface Lane {
   /** How many of its flushes run. */
   flushes: () => number
-  /**
-   * When the next flush may go out, by performance.now(); Infinity when only the end of a flush allows it. `isHalfFull` says whether
-   * what waits would fill half of a flush.
-   */
-  nextMs: (isHalfFull: boolean) => number
+  /** When the next flush may go out, by performance.now(); Infinity when only the end of a flush allows it. */
+  nextMs: (next: NextFlush) => number
   began: () => void
-  /** A flush of so many requests ended. */
-  ended: (flush: { requests: number; tookMs: number }) => void
+  ended: (flush: { requests: number; events: number; tookMs: number }) => void
+}
+
+export interface NextFlush {
+  /** Whether what waits would fill half of a flush. */
+  isHalfFull: boolean
+  /** Whether small requests of others are sent too: then large flushes go out in turn and with pauses, which leaves these a processor. */
+  isNextToOthers: boolean
 }
 
 export interface LaneOptions {
@@ -45,13 +52,15 @@ export function createLane({ flushesMax, isPaced }: LaneOptions): Lane {
   let usualMs = USUAL_MS
   /** Until then the next flush waits for the senders that the last one has just answered. */
   let gatherUntilMs = 0
+  let pauseUntilMs = 0
   const slowMs = () => Math.max(SLOW_MS_MIN, SLOW_TIMES * usualMs)
 
   return {
     flushes: () => flushes,
-    nextMs: (isHalfFull) => {
+    nextMs: ({ isHalfFull, isNextToOthers }) => {
       if (flushes >= flushesMax) return Infinity
-      if (isHalfFull) return 0
+      if (flushes === 0 && isNextToOthers) return Math.max(gatherUntilMs, pauseUntilMs)
+      if (isHalfFull && !isNextToOthers) return 0
       if (flushes === 0) return gatherUntilMs
       return isPaced ? Infinity : beganMs + slowMs()
     },
@@ -59,10 +68,12 @@ export function createLane({ flushesMax, isPaced }: LaneOptions): Lane {
       flushes++
       beganMs = performance.now()
     },
-    ended: ({ requests, tookMs }) => {
+    ended: ({ requests, events, tookMs }) => {
       flushes--
+      const nowMs = performance.now()
+      if (events >= LARGE_EVENTS_MIN) pauseUntilMs = nowMs + Math.min(PAUSE_MS_MAX, tookMs)
       if (requests >= CROWD_REQUESTS) {
-        gatherUntilMs = performance.now() + Math.min(GATHER_MS_MAX, GATHER_SHARE * tookMs)
+        gatherUntilMs = nowMs + Math.min(GATHER_MS_MAX, GATHER_SHARE * tookMs)
       }
       // One slow flush must not make the next slow ones usual.
       usualMs += LAST_SHARE * (Math.min(tookMs, slowMs()) - usualMs)

@@ -1,11 +1,12 @@
 import type { FastifyRequest } from 'fastify'
+import { charactersOf, partEndsOf } from '../../admission/item-parts.ts'
 import { type ItemList, itemsOfRequest } from '../../admission/request-items.ts'
 import { writeItems } from '../../admission/write-items.ts'
 import { DecidedError } from '../../contract/decided-error.ts'
-import type { ItemsJson } from '../../ingress/recorder.ts'
 import type { ItemsWorker } from '../../workers/items-worker.ts'
 import type { ItemsInBytes, ItemsJob } from '../../workers/protocol.ts'
 import { callerIdOf } from '../access/caller.ts'
+import type { RequestEvents } from './flush.ts'
 
 /** A smaller list takes at most 40 ms of this thread, whatever is in it, and usually 2 ms for 1,000 events. */
 const LARGE_BYTES_MIN = 256 * 1024
@@ -31,14 +32,14 @@ export async function readItems(
   worker: ItemsWorker,
   request: FastifyRequest,
   list: ItemList,
-): Promise<{ json: ItemsJson; count: number }> {
+): Promise<Pick<RequestEvents, 'json' | 'count' | 'partEnds'>> {
   const writing = { privacy: undefined, idsAtMs: undefined }
   if (!isLarge(request)) {
     const { texts } = writeItems(itemsIn(request, list), writing)
-    return { json: texts.join(','), count: texts.length }
+    return { json: texts.join(','), count: texts.length, partEnds: partEndsOf(texts, charactersOf) }
   }
-  const { json, count } = await writeLarge(worker, request, { list, ...writing, leaveOut: undefined })
-  return { json: Buffer.from(json.buffer), count }
+  const { json, count, partEnds } = await writeLarge(worker, request, { list, ...writing, leaveOut: undefined })
+  return { json: Buffer.from(json.buffer), count, partEnds }
 }
 
 /** A body that lists items is not parsed before it is here. */

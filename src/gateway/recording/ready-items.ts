@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { AssignedIdentity } from '../../admission/event-identity.ts'
 import { KEPT_SHORT_BYTES_MAX } from '../../admission/kept-item.ts'
+import { charactersOf, type PartEnd, partEndsOf } from '../../admission/item-parts.ts'
 import type { ItemList } from '../../admission/request-items.ts'
 import { splitItems, wholeAnswer } from '../../admission/split-items.ts'
 import { ageProblem } from '../../admission/time-problem.ts'
@@ -34,6 +35,7 @@ export interface SentItems extends ItemWriting {
 export interface ReadyItems {
   json: ItemsJson
   count: number
+  partEnds: readonly PartEnd[]
   /** The ids that events without one were given, by their positions in the request. */
   assigned: AssignedIdentity[]
   /** The positions of items of which little is kept when they are rejected. */
@@ -64,6 +66,7 @@ async function smallItems({ rejections, publishableDaysMax }: ReadyDeps, { kind,
   return {
     json,
     count: recorded.length,
+    partEnds: partEndsOf(recorded, charactersOf),
     assigned: young === undefined ? assigned : assigned.map((one) => ({ ...one, index: young.indexes[one.index]! })),
     keptShort: isPublishable ? largeTextsOf(recorded, json.length) : undefined,
     rejectedHere: (young?.rejected.length ?? 0) + (split?.rejected.length ?? 0),

@@ -82,10 +82,10 @@ export async function recordRequest(
   const deps = { rejections: recording.rejections, itemsWorker, publishableDaysMax: settings.publishableDaysMax }
   // Text takes a fifth of the memory of objects, and many requests may wait.
   const ready = await readyItems(deps, { kind, items, request, privacy: settings.privacy, idsAtMs })
-  const { json, count, keptShort, rejectedHere, settle } = ready
+  const { json, count, partEnds, keptShort, rejectedHere, settle } = ready
   // Without these items the body would be another one, and the key's first answer a conflict.
   if (key !== undefined && ready.isBeyondBound) throw new DecidedError('rate_limited', NOT_KEPT)
-  const events: EventsText = { kind, json, count, keptShort, key, ...senderOf(request) }
+  const events: EventsText = { kind, json, count, partEnds, keptShort, key, ...senderOf(request) }
   observer.notKept(rejectedHere)
   try {
     // A 202 could not name the rejected items, which are not kept either.

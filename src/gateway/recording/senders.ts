@@ -15,6 +15,7 @@ export function recordsOf(recorder: Recorder) {
   return {
     send: async (body: EventsBody, { keptShort }: SendOptions) => ({ answer: await recorder.record(body, { keptShort }) }),
     partsOf: answersOf,
+    wholeOf: answerOf,
     list: KINDS[recorder.kind].list,
   }
 }
@@ -69,4 +70,18 @@ export function answersOf(group: Group, answer: CreateInteractionResponse): Crea
     offset = end
     return part
   })
+}
+
+/** The answer to a request of several parts, with its own indexes: the inverse of answersOf. */
+export function answerOf(parts: Group, answers: readonly CreateInteractionResponse[]): CreateInteractionResponse {
+  const whole: CreateInteractionResponse = { accepted: 0, duplicates: 0, duplicate_indexes: [], rejected: [] }
+  let offset = 0
+  for (const [place, answer] of answers.entries()) {
+    whole.accepted += answer.accepted
+    whole.duplicates += answer.duplicates
+    for (const index of answer.duplicate_indexes) whole.duplicate_indexes.push(offset + index)
+    for (const rejection of answer.rejected) whole.rejected.push({ ...rejection, index: offset + rejection.index })
+    offset += parts[place]!.count
+  }
+  return whole
 }

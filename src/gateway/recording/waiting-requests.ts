@@ -3,7 +3,6 @@ import { FLUSH_BYTES_MAX, type RequestEvents, type Waiting } from './flush.ts'
 import type { LaneOptions } from './lane.ts'
 
 export interface WaitingOptions extends LaneOptions {
-  flushEventsMax: number
   /** Events and bytes that may wait. A light flow may go beyond it by a quarter, so that one caller keeps no other out. */
   queueEventsMax: number
   queueBytesMax: number
@@ -13,19 +12,22 @@ export interface WaitingOptions extends LaneOptions {
 export interface WaitingRequests<Part> {
   /** What waits in all flows. */
   waits: Readonly<Amount>
-  hasRoomFor: (request: RequestEvents) => boolean
+  /** Whether all parts of a request may wait. */
+  hasRoomFor: (parts: readonly RequestEvents[]) => boolean
   add: (request: Waiting<Part>) => void
   /** The caller of a request does not wait any more; it is not sent when it was not sent yet. */
   drop: (request: Waiting<Part>) => void
   /** Flows with waiting requests; the flow that was served last is the last one. */
   flows: () => Flow<Part>[]
   /** The first requests of the flows that fit into one flush. A request waits for every earlier one of its connection. */
-  choose: (flows: readonly Flow<Part>[]) => Group<Part>
+  choose: (flows: readonly Flow<Part>[], eventsMax: number) => Group<Part>
   /** The requests are on their way. */
   sent: (group: Group<Part>) => void
   /** They are recorded, or have failed. */
   ended: (group: Group<Part>) => void
   flowOf: (request: RequestEvents) => Flow<Part>
+  /** Whether a flow is not the only one that sends now, and another one is light. */
+  hasLightNeighbour: (flow: Flow<Part>, nowMs: number) => boolean
 }
 
 /** Requests that are sent together, in order. */
@@ -36,9 +38,11 @@ export interface Group<Part> {
 }
 
 const LIGHT_ROOM = 5 / 4
+/** For so long after its last flush a light flow counts as one that sends. */
+const NEIGHBOUR_MS = 1_000
 
 export function createWaitingRequests<Part>(options: WaitingOptions): WaitingRequests<Part> {
-  const { flushEventsMax, queueEventsMax, queueBytesMax } = options
+  const { queueEventsMax, queueBytesMax } = options
   const waits: Amount = { requests: 0, events: 0, bytes: 0 }
   /** By caller and size: as many as there are keys, a few times. */
   const all = new Map<string, Flow<Part>>()
@@ -68,9 +72,13 @@ export function createWaitingRequests<Part>(options: WaitingOptions): WaitingReq
   return {
     waits,
     flowOf,
-    hasRoomFor: (request) => {
-      const room = staysLight(flowOf(request), request) ? LIGHT_ROOM : 1
-      return waits.events + request.count <= room * queueEventsMax && waits.bytes + request.json.length <= room * queueBytesMax
+    hasLightNeighbour: (flow, nowMs) => [...all.values()].some((other) => other !== flow && nowMs - other.lightMs < NEIGHBOUR_MS),
+    hasRoomFor: (parts) => {
+      const size: Amount = { requests: 0, events: 0, bytes: 0 }
+      for (const part of parts) add(size, part, 1)
+      const isLight = parts.every((part) => staysLight(flowOf(part), size))
+      const room = isLight ? LIGHT_ROOM : 1
+      return waits.events + size.events <= room * queueEventsMax && waits.bytes + size.bytes <= room * queueBytesMax
     },
     add: (request) => {
       const flow = flowOf(request)
@@ -91,12 +99,12 @@ export function createWaitingRequests<Part>(options: WaitingOptions): WaitingReq
       if (flow.queue.length === 0) withWaiting.delete(flow)
     },
     flows: () => [...withWaiting],
-    choose: (flows) => {
+    choose: (flows, eventsMax) => {
       const group: Group<Part> = { requests: new Set(), events: 0, bytes: 0 }
       for (const request of flows.flatMap(({ queue }) => queue)) {
         if (request.state !== 'queued' || !isNext(request, group.requests)) continue
         const [events, bytes] = [group.events + request.count, group.bytes + request.json.length]
-        if (group.requests.size > 0 && (events > flushEventsMax || bytes > FLUSH_BYTES_MAX)) break
+        if (group.requests.size > 0 && (events > eventsMax || bytes > FLUSH_BYTES_MAX)) break
         Object.assign(group, { events, bytes })
         group.requests.add(request)
       }

@@ -157,10 +157,10 @@ async function record(
   // A publishable key can be copied from a page, and amounts are for bookkeeping.
   if (request.apiKey?.isPublishable)
     throw new DecidedError('forbidden', 'a publishable key sends what shoppers do, and not these events')
-  const { json, count } = await readItems(itemsWorker, request, 'events')
+  const items = await readItems(itemsWorker, request, 'events')
   const { groupCommit } = recording.ways.analytics_event
   try {
-    const answer = await groupCommit.record({ json, count, ...senderOf(request) })
+    const answer = await groupCommit.record({ ...items, ...senderOf(request) })
     observer.recorded(answer, 'analytics_event')
     return answer
   } catch (error) {
