@@ -33,7 +33,7 @@ function writtenOf({ list, body, leaveOut, ...writing }: ItemsJob): ItemsInBytes
   return {
     json: new TextEncoder().encode(recorded.join(',')),
     count: recorded.length,
-    partEnds: partEndsOf(recorded, Buffer.byteLength),
+    partEnds: partEndsOf(recorded, (text) => Buffer.byteLength(text)),
     assigned,
     split: split && { indexes: split.indexes, rejected: split.rejected },
   }

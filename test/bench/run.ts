@@ -5,7 +5,6 @@ import { cachedTop } from './rows/cached-top.bench.ts'
 import { printClaims, type RowResult } from './measure/claim.ts'
 import { compose } from './rows/compose.bench.ts'
 import { events } from './rows/events.bench.ts'
-import { fair } from './rows/fair.bench.ts'
 import { afterGrowth } from './rows/after-growth.bench.ts'
 import { client } from './rows/client.bench.ts'
 import { guard } from './rows/guard.bench.ts'
@@ -46,7 +45,6 @@ const ROWS: Record<string, (isQuick: boolean) => Promise<RowResult>> = {
   'after-growth': afterGrowth,
   payments,
   events,
-  fair,
   reports,
   memory,
   stalled,

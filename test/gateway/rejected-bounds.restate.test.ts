@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { describe, expect } from 'vitest'
+import { rejectedIdOf } from '../../src/contract/rejected.ts'
 import { analyticApi } from '../../src/contract/services.ts'
 import { refusalOf } from '../../src/ingress/refusal.ts'
 import type { Database } from '../../src/store/database/connection.ts'
@@ -37,8 +38,9 @@ const right = (name: string) => ({ session_id: name, event_type: 'view', ref_typ
 const body = (...interactions: unknown[]) => JSON.stringify({ interactions })
 
 const kept = async (db: Database) => {
-  const { rows } = await sql<{ name: string; bytes: number; from: number | null; id: string }>`
-    select substring(item from 'session_id":"([^"]*)') as name, octet_length(item) as bytes, cut_from_bytes as from, batch_id as id
+  const { rows } = await sql<{ name: string; bytes: number; from: number | null; batch_id: string; index: number }>`
+    select substring(item from 'session_id":"([^"]*)') as name, octet_length(item) as bytes, cut_from_bytes as from,
+      batch_id, index
     from rejected_interaction order by 1`.execute(db)
   return rows
 }
@@ -76,12 +78,13 @@ test('an item over 2 MiB is cut for every key, and cannot be replayed', async ({
     { name: 'cut', bytes: 32_768 },
     { name: 'whole', from: null },
   ])
-  const replay = (index: number) => stack.ingress.client(analyticApi).ReplayRejected({ batch_id: cut!.id, index })
-  expect(refusalOf(await replay(1).catch((error: unknown) => error))).toMatchObject({
+  const replay = ({ batch_id, index }: NonNullable<typeof cut>) =>
+    stack.ingress.client(analyticApi).ReplayRejected({ batch_id, index })
+  expect(refusalOf(await replay(cut!).catch((error: unknown) => error))).toMatchObject({
     status: 409,
-    message: `${cut!.id}.1 cannot be replayed: of its ${cut!.from} bytes only the first were kept`,
+    message: `${rejectedIdOf(cut!)} cannot be replayed: of its ${cut!.from} bytes only the first were kept`,
   })
-  expect(await replay(0)).toMatchObject({ outcome: 'rejected', rejection: { field: 'nonsense' } })
+  expect(await replay(whole!)).toMatchObject({ outcome: 'rejected', rejection: { field: 'nonsense' } })
   const listed = await ask(gateway.url, {
     key: keys.manage,
     path: `${INGEST.replace('interaction', 'rejected')}?limit=1&replayed=true`,

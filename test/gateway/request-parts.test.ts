@@ -9,6 +9,7 @@ import type { EventsBody } from '../../src/ingress/recorder.ts'
 import { SILENT_OBSERVER } from '../harness/servers/silent-observer.ts'
 
 const sender = { caller: 'shop', connection: {} }
+const bytesOf = (text: string) => Buffer.byteLength(text)
 const itemsIn = (json: string | Buffer) => JSON.parse(`[${json.toString()}]`) as unknown[]
 
 test('the parts of a request have its items in order, and each is bounded', () => {
@@ -18,7 +19,7 @@ test('the parts of a request have its items in order, and each is bounded', () =
       const items = [...some, ...Array.from({ length: more }, (_, n) => n)]
       const texts = items.map((one) => JSON.stringify(one))
       const json = isBuffer ? Buffer.from(texts.join(',')) : texts.join(',')
-      const partEnds = partEndsOf(texts, isBuffer ? Buffer.byteLength : charactersOf)
+      const partEnds = partEndsOf(texts, isBuffer ? bytesOf : charactersOf)
       const keptShort = items.flatMap((_, index) => (index % 700 === 0 ? [index] : []))
       const parts = partsOfRequest({ ...sender, json, count: items.length, partEnds, keptShort })
       expect(parts.flatMap((part) => itemsIn(part.json))).toEqual(items)

@@ -115,6 +115,8 @@ interface EventsText extends RequestEvents {
 
 async function record({ groupCommit, ownCalls }: RecordingWays, { key, ...events }: EventsText) {
   if (events.count === 0) return { answer: NOTHING_RECORDED, isNew: true }
+  // Its parts would fit into calls of their own, but not all ways of recording make parts.
+  if (events.json.length > BODY_BYTES_MAX) throw new DecidedError('too_large', TOO_LARGE)
   return key === undefined
     ? { answer: await groupCommit.record(events), isNew: true }
     : ownCalls.record({ ...events, body: bodyOf(events), key })
