@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { askerOf } from '../../src/gateway/access/caller.ts'
+import { taskCallerOf } from '../../src/gateway/access/caller.ts'
 import { until } from '../../src/main/embedded/until.ts'
 import { rawConnection } from '../harness/clients/raw-request.ts'
 import { offlineGateway } from '../harness/servers/offline-gateway.ts'
@@ -10,12 +10,12 @@ test.for(['before its read is asked for', 'after it'])('a caller that hangs up %
   const closed = Promise.withResolvers<void>()
   let signal: AbortSignal | undefined
   gateway.app.get('/held', async (request) => {
-    const asker = askerOf(request)
-    if (when === 'after it') signal = asker.signal
+    const reader = taskCallerOf(request)
+    if (when === 'after it') signal = reader.signal
     request.raw.once('close', closed.resolve)
     begun.resolve()
     await closed.promise
-    signal = asker.signal
+    signal = reader.signal
   })
   const { send, socket } = await rawConnection(await gateway.listen())
   await send('GET /held HTTP/1.1\r\nhost: localhost\r\n\r\n')

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { BLOCK_ROWS, createListCache, type ListedRow, type RankedList } from '../../src/gateway/caching/list-cache.ts'
 
 const MS_MAX = 1_000
-const ASKER = { caller: 'shop', hasShare: true }
+const CALLER = { id: 'shop', hasShare: true }
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['performance'] })
@@ -61,7 +61,7 @@ test('pages of any length list every row once, in order', async () => {
       const met: string[] = []
       let after: Place | undefined
       do {
-        const page = await read(after, limit, ASKER)
+        const page = await read(after, limit, CALLER)
         met.push(...page.json.toString().split(','))
         after = page.next
       } while (after !== undefined)
@@ -89,7 +89,7 @@ test('an answer of a changing list is never older than a second', async () => {
         for (const [id, by] of bumps) scores[id]! += by
         list.become(scores)
         versions.push({ fromMs: performance.now(), rows: list.rows })
-        const { json } = await read(after, limit, ASKER)
+        const { json } = await read(after, limit, CALLER)
         const recent = versions.filter((_, index) => (versions[index + 1]?.fromMs ?? Infinity) >= performance.now() - MS_MAX)
         expect(recent.map((version) => jsonOf(slice(version.rows, after, limit)))).toContain(json.toString())
       }
@@ -101,10 +101,10 @@ test('an answer of a changing list is never older than a second', async () => {
 test('concurrent callers, and callers within the second, share one read', async () => {
   const { list, ranked } = listOf(scoresOf(3_000))
   const read = createListCache(ranked, MS_MAX)
-  await Promise.all(Array.from({ length: 100 }, (_, index) => read(undefined, 1 + index, ASKER)))
+  await Promise.all(Array.from({ length: 100 }, (_, index) => read(undefined, 1 + index, CALLER)))
   expect(list.reads).toBe(1)
   vi.advanceTimersByTime(MS_MAX)
-  await read(undefined, 10, ASKER)
+  await read(undefined, 10, CALLER)
   expect(list.reads).toBe(2)
 })
 
@@ -112,12 +112,12 @@ test('random cursors in the head cost few reads, and deeper ones no more than wi
   const { list, ranked } = listOf(scoresOf(60_000))
   const read = createListCache(ranked, MS_MAX)
   const head = 10 * BLOCK_ROWS
-  for (let index = 0; index < 2_000; index++) await read(list.rows[(index * 7_919) % head]!.position, 20, ASKER)
+  for (let index = 0; index < 2_000; index++) await read(list.rows[(index * 7_919) % head]!.position, 20, CALLER)
   expect(list.reads).toBeLessThan(60)
-  for (let index = 0; index < 200; index++) await read(list.rows[30_000 + index]!.position, 20, ASKER)
+  for (let index = 0; index < 200; index++) await read(list.rows[30_000 + index]!.position, 20, CALLER)
   list.reads = 0
   list.rowsRead = 0
-  for (let index = 0; index < 100; index++) await read(list.rows[40_000 + index]!.position, 20, ASKER)
+  for (let index = 0; index < 100; index++) await read(list.rows[40_000 + index]!.position, 20, CALLER)
   expect({ reads: list.reads, rows: list.rowsRead }).toEqual({ reads: 100, rows: 2_100 })
 })
 
@@ -125,10 +125,10 @@ test('a failed read fails all callers that waited for it, and no later one', asy
   const { list, ranked } = listOf(scoresOf(100))
   const read = createListCache(ranked, MS_MAX)
   list.fails = true
-  const outcomes = await Promise.allSettled([read(undefined, 5, ASKER), read(undefined, 6, ASKER)])
+  const outcomes = await Promise.allSettled([read(undefined, 5, CALLER), read(undefined, 6, CALLER)])
   expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
   list.fails = false
-  expect((await read(undefined, 5, ASKER)).json.toString()).toBe(jsonOf(list.rows.slice(0, 5)))
+  expect((await read(undefined, 5, CALLER)).json.toString()).toBe(jsonOf(list.rows.slice(0, 5)))
 })
 
 test('a caller that comes a second after the start of a slow read waits for a newer one', async () => {
@@ -142,9 +142,9 @@ test('a caller that comes a second after the start of a slow read waits for a ne
       }),
   }
   const read = createListCache(ranked, MS_MAX)
-  const first = read(undefined, 1, ASKER)
+  const first = read(undefined, 1, CALLER)
   vi.advanceTimersByTime(2_400)
-  const late = read(undefined, 1, ASKER)
+  const late = read(undefined, 1, CALLER)
   reads[0]!.answer()
   expect((await first).json.toString()).toBe(String(reads[0]!.askedMs))
   await vi.waitUntil(() => reads.length === 2)

@@ -6,7 +6,7 @@ import { connect } from '../../src/store/database/connection.ts'
 
 const ANSWER = { accepted: 1, duplicates: 0, duplicate_indexes: [], rejected: [] }
 const gateOf = (callsMax: number) =>
-  createCallGate({ callsMax, waitingMax: 100, bytesMax: 1_000_000, onFull: () => expect.unreachable() })
+  createCallGate({ callsMax, waitingMax: 100, waitMsMax: 60_000, bytesMax: 1_000_000, onFull: () => expect.unreachable() })
 
 test('a respond-async call waits for the record of an earlier one, and delays no other call', async () => {
   const submitted: string[] = []

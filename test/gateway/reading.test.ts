@@ -1,8 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import type { Asker } from '../../src/gateway/caching/reading.ts'
+import type { TaskCaller } from '../../src/gateway/http/caller-shares.ts'
 import { createReadLine, type ReadLineOptions } from '../../src/gateway/caching/read-line.ts'
-import { createCallerShares } from '../../src/gateway/http/turns.ts'
+import { createCallerShares } from '../../src/gateway/http/caller-shares.ts'
 import { connect } from '../../src/store/database/connection.ts'
 
 interface Begun {
@@ -10,7 +10,7 @@ interface Begun {
   end: PromiseWithResolvers<string>
 }
 
-const by = (caller: string, signal?: AbortSignal): Asker => ({ caller, hasShare: true, signal })
+const by = (id: string, signal?: AbortSignal): TaskCaller => ({ id, hasShare: true, signal })
 const shop = by('shop')
 
 /** A line whose reads end when the test ends them; they use no connection. */
@@ -35,8 +35,8 @@ function lineOf(changes: Partial<ReadLineOptions> & { joinMs?: number } = {}) {
   const shared = line.shared({ read: (_db, question: string) => read(question), keyOf: (question) => question, joinMs })
   return {
     begun,
-    ask: (question: string, asker = shop) => shared(question, asker),
-    alone: (question: string, asker = shop) => line.read(asker, () => read(question)),
+    ask: (question: string, reader = shop) => shared(question, reader),
+    alone: (question: string, reader = shop) => line.read(reader, () => read(question)),
     questions: () => begun.map(({ question }) => question),
   }
 }

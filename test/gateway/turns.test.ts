@@ -1,13 +1,13 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import { createCallerShares, createTurns, inTurn, NoTurnError, type TurnLimits } from '../../src/gateway/http/turns.ts'
+import { createCallerShares } from '../../src/gateway/http/caller-shares.ts'
+import { createTurns, inTurn, NoTurnError, type TurnLimits } from '../../src/gateway/http/turns.ts'
 import { createCallGate } from '../../src/gateway/recording/call-gate.ts'
 
-/** Works that are ended by hand, and the order in which they began. */
-function works() {
-  const begun: string[] = []
+/** Tasks that are ended by hand, and the order in which they began. */
+function tasks(begun: string[] = []) {
   const ends = new Map<string, () => void>()
-  const work = (name: string) => () => {
+  const task = (name: string) => () => {
     begun.push(name)
     return new Promise<string>((resolve) => ends.set(name, () => resolve(name)))
   }
@@ -15,20 +15,20 @@ function works() {
     ends.get(name)!()
     await turn()
   }
-  return { begun, work, end }
+  return { begun, task, end }
 }
 
-function turnsOf(changes: Partial<TurnLimits> & { callerRunningMax?: number } = {}) {
-  const { callerRunningMax = 100, ...limits } = changes
+function turnsOf(changes: Partial<TurnLimits> & { callerRunningMax?: number; begun?: string[] } = {}) {
+  const { callerRunningMax = 100, begun: order, ...limits } = changes
   const shares = createCallerShares(callerRunningMax)
   const turns = createTurns({ runningMax: 2, waitingMax: 100, callerWaitingMax: 100, shares, ...limits })
-  const { begun, work, end } = works()
-  const ask = (caller: string, name: string, hasShare = true) => inTurn(turns, { caller, hasShare }, work(name))
+  const { begun, task, end } = tasks(order)
+  const ask = (caller: string, name: string, hasShare = true) => inTurn(turns, { id: caller, hasShare }, task(name))
   return { turns, begun, end, ask }
 }
 
 describe('turns', () => {
-  test('the works of a caller run in their order, and no more of them than are allowed', async () => {
+  test('the tasks of a caller run in their order, and no more of them than are allowed', async () => {
     const { begun, end, ask } = turnsOf()
     const answers = ['a', 'b', 'c'].map((name) => ask('shop', name))
     expect(begun).toEqual(['a', 'b'])
@@ -39,16 +39,16 @@ describe('turns', () => {
     expect(await Promise.all(answers)).toEqual(['a', 'b', 'c'])
   })
 
-  test('a work that fails gives its place to the next', async () => {
+  test('a task that fails gives its place to the next', async () => {
     const { turns } = turnsOf({ runningMax: 1 })
-    const shop = { caller: 'shop', hasShare: true }
+    const shop = { id: 'shop', hasShare: true }
     const failed = inTurn(turns, shop, () => Promise.reject(new Error('the database is away')))
     const next = inTurn(turns, shop, async () => 'read')
     await expect(failed).rejects.toThrow('the database is away')
     expect(await next).toBe('read')
   })
 
-  test('callers take turns, however many works one of them has', async () => {
+  test('callers take turns, however many tasks one of them has', async () => {
     const { begun, end, ask } = turnsOf({ runningMax: 1 })
     for (let n = 1; n <= 4; n++) void ask('flooding', `f${n}`)
     for (const name of ['a1', 'a2']) void ask('a', name)
@@ -80,13 +80,36 @@ describe('turns', () => {
     expect(reports.begun).toEqual(['of a', 'report'])
   })
 
+  test('lines take turns for the freed place of a caller', async () => {
+    const shares = createCallerShares(1)
+    const begun: string[] = []
+    const [lists, reports] = [turnsOf({ shares, begun }), turnsOf({ shares, begun })]
+    for (let n = 1; n <= 4; n++) void lists.ask('shop', `list ${n}`)
+    for (let n = 1; n <= 2; n++) void reports.ask('shop', `report ${n}`)
+    // The tasks of others do not change whose turn it is.
+    for (const [name, line] of [
+      ['list 1', lists],
+      ['report 1', reports],
+      ['list 2', lists],
+      ['report 2', reports],
+      ['list 3', lists],
+    ] as const) {
+      expect(begun.at(-1)).toBe(name)
+      void lists.ask('other', 'of another')
+      await lists.end('of another')
+      begun.pop()
+      await line.end(name)
+    }
+    expect(begun.at(-1)).toBe('list 4')
+  })
+
   test('without keys a caller may take every place', () => {
     const { begun, ask } = turnsOf({ callerRunningMax: 1, callerWaitingMax: 0 })
     for (const name of ['a', 'b', 'c']) void ask('127.0.0.1', name, false)
     expect(begun).toEqual(['a', 'b'])
   })
 
-  test('a caller with too many waiting works is turned away, and others are not', async () => {
+  test('a caller with too many waiting tasks is turned away, and others are not', async () => {
     const { begun, ask, turns } = turnsOf({ runningMax: 1, callerWaitingMax: 2, waitingMax: 3 })
     for (const name of ['f1', 'f2', 'f3']) void ask('flooding', name)
     await expect(ask('flooding', 'f4')).rejects.toThrow(NoTurnError)
@@ -95,10 +118,10 @@ describe('turns', () => {
     expect([begun, turns.waiting()]).toEqual([['f1'], 3])
   })
 
-  test('a work that leaves the line is not begun, and the others keep their order', async () => {
+  test('a task that leaves the line is not begun, and the others keep their order', async () => {
     const { begun, end, ask, turns } = turnsOf({ runningMax: 1 })
     void ask('a', 'a1')
-    const leave = turns.enter({ caller: 'b', hasShare: true }, () => expect.unreachable())
+    const leave = turns.enter({ id: 'b', hasShare: true }, () => expect.unreachable())
     void ask('b', 'b2')
     leave()
     leave()
@@ -111,9 +134,11 @@ describe('turns', () => {
 describe('the gate of calls with one request', () => {
   const gateOf = (changes = {}) => {
     let turnedAway = 0
-    const gate = createCallGate({ callsMax: 1, waitingMax: 10, bytesMax: 100, onFull: () => turnedAway++, ...changes })
-    const { begun, work, end } = works()
-    const call = (caller: string, name: string, bytes: number) => gate({ caller, body: Buffer.alloc(bytes) }, work(name))
+    const limits = { callsMax: 1, waitingMax: 10, waitMsMax: 60_000, bytesMax: 100, ...changes }
+    const gate = createCallGate({ ...limits, onFull: () => turnedAway++ })
+    const { begun, task, end } = tasks()
+    const call = (caller: string, name: string, bytes: number, signal?: AbortSignal) =>
+      gate({ caller, signal, body: Buffer.alloc(bytes) }, task(name))
     return { call, begun, end, turnedAway: () => turnedAway }
   }
 
@@ -147,5 +172,43 @@ describe('the gate of calls with one request', () => {
     expect(begun).toEqual(['f1', 'f2', 'f3'])
     void call('a', 'a1', 1)
     expect(begun).toEqual(['f1', 'f2', 'f3', 'a1'])
+  })
+
+  test('a call whose caller hangs up leaves the line, and is never made', async () => {
+    const { call, begun, end } = gateOf()
+    const first = call('shop', 'a', 1)
+    const caller = new AbortController()
+    const gone = call('other', 'b', 99, caller.signal)
+    caller.abort(new Error('the caller hung up'))
+    await expect(gone).rejects.toThrow('the caller hung up')
+    // Its bytes are free again.
+    const next = call('third', 'c', 99)
+    await end('a')
+    await end('c')
+    expect([await first, await next, begun]).toEqual(['a', 'c', ['a', 'c']])
+  })
+
+  test('a call that waits too long is refused as not recorded, and is never made', async () => {
+    const { call, begun, end, turnedAway } = gateOf({ waitMsMax: 5 })
+    const first = call('shop', 'a', 1)
+    await expect(call('shop', 'b', 1)).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringContaining('nothing of this request was recorded'),
+    })
+    await end('a')
+    expect([await first, begun, turnedAway()]).toEqual(['a', ['a'], 1])
+  })
+
+  test('a call that has begun goes on when its caller hangs up, and keeps its place until it has ended', async () => {
+    const { call, begun, end } = gateOf({ waitMsMax: 5 })
+    const [caller, other] = [new AbortController(), new AbortController()]
+    const first = call('shop', 'a', 1, caller.signal)
+    const second = call('shop', 'b', 1, other.signal).catch((error: unknown) => error)
+    expect(await second).toMatchObject({ code: 'unavailable' })
+    caller.abort()
+    other.abort()
+    expect(begun).toEqual(['a'])
+    await end('a')
+    expect(await first).toBe('a')
   })
 })

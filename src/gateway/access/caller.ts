@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { DecidedError } from '../../contract/decided-error.ts'
 import { PUBLISHABLE_BODY_BYTES_MAX } from '../../contract/interaction.ts'
 import type { ApiKey, Scope } from '../../store/access/api-key.ts'
-import type { Asker } from '../caching/reading.ts'
+import type { TaskCaller } from '../http/caller-shares.ts'
 import { clientAddress } from '../http/client-address.ts'
 import { shownKey } from './credentials.ts'
 import type { Keys } from './key-ring.ts'
@@ -15,17 +15,22 @@ export function callerIdOf({ apiKey, ip }: FastifyRequest): string {
   return apiKey?.keyId ?? clientAddress(ip)
 }
 
-/** The caller of a read. As long as no key is needed all requests are of this machine, and none has a share. */
-export function askerOf(request: FastifyRequest): Asker {
+/** The caller of a request's task. As long as no key is needed all requests are of this machine, and none has a share. */
+export function taskCallerOf(request: FastifyRequest): TaskCaller {
   return {
-    caller: callerIdOf(request),
+    id: callerIdOf(request),
     hasShare: request.apiKey !== null,
-    // Made when it is needed, because most requests are answered without a read.
+    // Made when it is needed, because most requests are answered without waiting.
     get signal() {
-      // A request that was closed before does not close again.
-      return request.raw.destroyed ? AbortSignal.abort() : request.signal
+      return hangUpOf(request)
     },
   }
+}
+
+/** Is aborted when the caller of a request has hung up. */
+export function hangUpOf(request: FastifyRequest): AbortSignal {
+  // A request that was closed before does not close again.
+  return request.raw.destroyed ? AbortSignal.abort() : request.signal
 }
 
 /** The key of a request. @throws DecidedError when the request shows none, or its key does not allow it. */

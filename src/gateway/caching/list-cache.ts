@@ -1,12 +1,12 @@
-import type { Asker } from './reading.ts'
+import type { TaskCaller } from '../http/caller-shares.ts'
 
 /** Asks for a page: at most `limit` rows after a position. */
-export type ReadPage<Position> = (after: Position | undefined, limit: number, asker: Asker) => Promise<ListPage<Position>>
+export type ReadPage<Position> = (after: Position | undefined, limit: number, reader: TaskCaller) => Promise<ListPage<Position>>
 
 /** A totally ordered list that is read in pages, such as products by score. */
 export interface RankedList<Position> {
-  /** The rows after a position, best first; fewer than `limit` when the list ends there. A block has no asker, because all callers share it. */
-  rowsAfter: (after: Position | undefined, limit: number, asker?: Asker) => Promise<ListedRow<Position>[]>
+  /** The rows after a position, best first; fewer than `limit` when the list ends there. A block has no reader, because all callers share it. */
+  rowsAfter: (after: Position | undefined, limit: number, reader?: TaskCaller) => Promise<ListedRow<Position>[]>
   /** Below 0 when the first position is the better one. */
   compare: (one: Position, other: Position) => number
 }
@@ -53,7 +53,7 @@ interface Block<Position> {
  * while a block is read share that read.
  */
 export function createListCache<Position>(list: RankedList<Position>, msMax: number): ReadPage<Position> {
-  if (msMax === 0) return (after, limit, asker) => uncachedPage(list, { after, limit, asker })
+  if (msMax === 0) return (after, limit, reader) => uncachedPage(list, { after, limit, reader })
   const freshMs = Math.max(msMax - SENDING_MS, msMax / 2)
   let blocks: Block<Position>[] = [newBlock<Position>(undefined)]
 
@@ -99,10 +99,10 @@ export function createListCache<Position>(list: RankedList<Position>, msMax: num
     return blocks.at(-1)
   }
 
-  return async (after, limit, asker) => {
+  return async (after, limit, reader) => {
     const block = blockFor(after)
     if (block !== undefined) await refresh(block)
-    if (block === undefined || isBehind(block, after)) return uncachedPage(list, { after, limit, asker })
+    if (block === undefined || isBehind(block, after)) return uncachedPage(list, { after, limit, reader })
     const first = after === undefined ? 0 : countUpTo(block.rows, after, list.compare)
     const last = Math.min(first + limit, block.rows.length)
     const next = last < block.rows.length && last > first ? block.rows[last - 1]!.position : undefined
@@ -113,9 +113,9 @@ export function createListCache<Position>(list: RankedList<Position>, msMax: num
 /** Reads one row more than the page shows; if it exists, there is a next page. */
 async function uncachedPage<Position>(
   list: RankedList<Position>,
-  { after, limit, asker }: { after: Position | undefined; limit: number; asker: Asker },
+  { after, limit, reader }: { after: Position | undefined; limit: number; reader: TaskCaller },
 ): Promise<ListPage<Position>> {
-  const rows = await list.rowsAfter(after, limit + 1, asker)
+  const rows = await list.rowsAfter(after, limit + 1, reader)
   const shown = rows.slice(0, limit)
   const json = Buffer.from(shown.map((row) => row.json).join(','))
   return { json, next: rows.length > limit ? shown.at(-1)!.position : undefined }

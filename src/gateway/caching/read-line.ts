@@ -1,8 +1,9 @@
 import { DecidedError } from '../../contract/decided-error.ts'
 import { cancellable } from '../../store/database/cancellable.ts'
 import type { Database, Queryable } from '../../store/database/connection.ts'
+import type { TaskCaller } from '../http/caller-shares.ts'
 import { createTurns, NoTurnError, type TurnLimits } from '../http/turns.ts'
-import { type Asker, createReading, type Reading, type ReadingOptions } from './reading.ts'
+import { createReading, type Reading, type ReadingOptions } from './reading.ts'
 
 export interface ReadLineOptions extends TurnLimits {
   db: Database
@@ -13,9 +14,9 @@ export interface ReadLineOptions extends TurnLimits {
 /** A line in which reads of the database wait for their turns. When their callers hang up, they leave it, or are cancelled. */
 export interface ReadLine {
   /** Reads for one caller. @throws DecidedError `unavailable` when too many reads wait, or it waited too long. */
-  read: <Answer>(asker: Asker, read: (db: Queryable) => Promise<Answer>) => Promise<Answer>
+  read: <Answer>(reader: TaskCaller, read: (db: Queryable) => Promise<Answer>) => Promise<Answer>
   /** Makes a function that reads once for all callers that ask the same at the same time. It throws as `read` does. */
-  shared: <Question, Answer>(shared: SharedRead<Question, Answer>) => (question: Question, asker: Asker) => Promise<Answer>
+  shared: <Question, Answer>(shared: SharedRead<Question, Answer>) => (question: Question, reader: TaskCaller) => Promise<Answer>
 }
 
 export interface SharedRead<Question, Answer> {
@@ -31,8 +32,8 @@ const TOO_MANY = 'too many reads of this kind wait here already; ask again'
 export function createReadLine({ db, waitMsMax, ...limits }: ReadLineOptions): ReadLine {
   const turns = createTurns(limits)
   return {
-    read: (asker, read) =>
-      answerOf(createReading({ turns, waitMsMax, isHeld: false, read: (signal) => read(cancellable(db, signal)) }), asker),
+    read: (reader, read) =>
+      answerOf(createReading({ turns, waitMsMax, isHeld: false, read: (signal) => read(cancellable(db, signal)) }), reader),
     shared: ({ read, ...options }) =>
       shareReadings(options, (question, ofReading) =>
         createReading({ turns, waitMsMax, ...ofReading, read: (signal) => read(cancellable(db, signal), question) }),
@@ -40,7 +41,7 @@ export function createReadLine({ db, waitMsMax, ...limits }: ReadLineOptions): R
   }
 }
 
-/** The readings of a question: the one that began last, and the one that its next askers share. */
+/** The readings of a question: the one that began last, and the one that its next readers share. */
 interface Readings<Answer> {
   begun?: { reading: Reading<Answer>; beganMs: number } | undefined
   next?: Reading<Answer> | undefined
@@ -76,20 +77,20 @@ function shareReadings<Question, Answer>(
     return reading
   }
 
-  return (question: Question, asker: Asker): Promise<Answer> => {
+  return (question: Question, reader: TaskCaller): Promise<Answer> => {
     const key = keyOf(question)
     const readings = byKey.get(key) ?? {}
     byKey.set(key, readings)
     const { begun } = readings
-    if (begun !== undefined && performance.now() - begun.beganMs < joinMs) return answerOf(begun.reading, asker)
+    if (begun !== undefined && performance.now() - begun.beganMs < joinMs) return answerOf(begun.reading, reader)
     readings.next ??= makeNext(key, question, readings)
-    return answerOf(readings.next, asker)
+    return answerOf(readings.next, reader)
   }
 }
 
-async function answerOf<Answer>(reading: Reading<Answer>, asker: Asker): Promise<Answer> {
+async function answerOf<Answer>(reading: Reading<Answer>, reader: TaskCaller): Promise<Answer> {
   try {
-    return await reading.join(asker)
+    return await reading.join(reader)
   } catch (error) {
     throw error instanceof NoTurnError ? new DecidedError('unavailable', TOO_MANY) : error
   }

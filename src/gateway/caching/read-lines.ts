@@ -1,5 +1,5 @@
 import type { Database } from '../../store/database/connection.ts'
-import { createCallerShares } from '../http/turns.ts'
+import { createCallerShares } from '../http/caller-shares.ts'
 import { createReadLine, type ReadLine } from './read-line.ts'
 
 /** How many reads run concurrently, and how long others wait. */

@@ -1,53 +1,48 @@
-import { NoTurnError, type Turns, type Worker } from '../http/turns.ts'
-
-/** A caller that asks for a read. */
-export interface Asker extends Worker {
-  /** Aborted when the caller has hung up; the gateway itself never does. */
-  signal?: AbortSignal | undefined
-}
+import type { TaskCaller } from '../http/caller-shares.ts'
+import { NoTurnError, type Turns } from '../http/turns.ts'
 
 /** A read that one caller asks for, or several with the same question. */
 export interface Reading<Answer> {
-  /** Waits for the answer. @throws NoTurnError, or the reason of the asker's signal. */
-  join: (asker: Asker) => Promise<Answer>
+  /** Waits for the answer. @throws NoTurnError, or the reason of the reader's signal. */
+  join: (reader: TaskCaller) => Promise<Answer>
   /** Lets a held read begin. */
   release: () => void
 }
 
 export interface ReadingOptions<Answer> {
   turns: Turns
-  /** How long an asker waits for the beginning. */
+  /** How long a reader waits for the beginning. */
   waitMsMax: number
   /** Whether it may not begin yet. */
   isHeld: boolean
-  /** Reads. The signal is aborted when every asker has left. */
+  /** Reads. The signal is aborted when every reader has left. */
   read: (signal: AbortSignal) => Promise<Answer>
   onBegin?: () => void
-  /** It has ended, or every asker has left. */
+  /** It has ended, or every reader has left. */
   onEnd?: () => void
 }
 
 interface Waiting {
-  asker: Asker
+  reader: TaskCaller
   turnAway: (reason: unknown) => void
   /** Leaves the line, and stops the clock. */
   leave: () => void
 }
 
 /**
- * Each asker waits in the line of its caller, and the first one whose turn comes begins the read for all of them. So no caller waits
- * behind the other reads of a caller with the same question. The read goes on until its last asker has left.
+ * Each reader waits in the line of its caller, and the first one whose turn comes begins the read for all of them. So no caller waits
+ * behind the other reads of a caller with the same question. The read goes on until its last reader has left.
  */
 export function createReading<Answer>({ turns, waitMsMax, ...options }: ReadingOptions<Answer>): Reading<Answer> {
   const { read, onBegin, onEnd } = options
   const { promise, resolve, reject } = Promise.withResolvers<Answer>()
-  // It may fail after its last asker has left.
+  // It may fail after its last reader has left.
   promise.catch(() => undefined)
   const allLeft = new AbortController()
   const waiting = new Set<Waiting>()
   let { isHeld } = options
   let state: 'waits' | 'runs' | 'over' = 'waits'
-  let askers = 0
+  let readers = 0
 
   const finish = () => {
     state = 'over'
@@ -70,7 +65,7 @@ export function createReading<Answer>({ turns, waitMsMax, ...options }: ReadingO
   const enter = (one: Waiting) => {
     if (state !== 'waits') return
     try {
-      const leaveLine = turns.enter(one.asker, begin)
+      const leaveLine = turns.enter(one.reader, begin)
       const leaveClock = one.leave
       one.leave = () => {
         leaveLine()
@@ -81,8 +76,8 @@ export function createReading<Answer>({ turns, waitMsMax, ...options }: ReadingO
     }
   }
 
-  const wait = (asker: Asker, turnAway: (reason: unknown) => void): Waiting => {
-    const one: Waiting = { asker, turnAway, leave: () => undefined }
+  const wait = (reader: TaskCaller, turnAway: (reason: unknown) => void): Waiting => {
+    const one: Waiting = { reader, turnAway, leave: () => undefined }
     waiting.add(one)
     if (!isHeld) enter(one)
     // Most reads begin immediately.
@@ -97,21 +92,21 @@ export function createReading<Answer>({ turns, waitMsMax, ...options }: ReadingO
   }
 
   return {
-    join: async (asker) => {
+    join: async (reader) => {
       const { promise: turnedAway, reject: turnAway } = Promise.withResolvers<never>()
-      const hangUp = () => turnAway(asker.signal?.reason)
-      asker.signal?.throwIfAborted()
-      asker.signal?.addEventListener('abort', hangUp)
-      askers++
-      const one = state === 'waits' ? wait(asker, turnAway) : undefined
+      const hangUp = () => turnAway(reader.signal?.reason)
+      reader.signal?.throwIfAborted()
+      reader.signal?.addEventListener('abort', hangUp)
+      readers++
+      const one = state === 'waits' ? wait(reader, turnAway) : undefined
       try {
         return await Promise.race([promise, turnedAway])
       } finally {
-        asker.signal?.removeEventListener('abort', hangUp)
+        reader.signal?.removeEventListener('abort', hangUp)
         one?.leave()
         if (one !== undefined) waiting.delete(one)
-        askers--
-        if (askers === 0 && state !== 'over') {
+        readers--
+        if (readers === 0 && state !== 'over') {
           finish()
           allLeft.abort()
         }

@@ -5,9 +5,9 @@ const SHARE = 4
 /** So much of a body counts as a request. */
 const BODY_BYTES = 16 * 1024
 
-/** Begins works so that those of one caller leave time between them to all others. */
+/** Begins tasks so that those of one caller leave time between them to all others. */
 export interface LoopShare {
-  /** Calls `begin`, in this turn of the event loop or a later one. The works of a caller begin in their order. */
+  /** Calls `begin`, in this turn of the event loop or a later one. The tasks of a caller begin in their order. */
   begin: (caller: string, cost: number, begin: () => void) => void
 }
 

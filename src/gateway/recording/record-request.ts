@@ -9,9 +9,11 @@ import { BODY_BYTES_MAX, CreateInteractionResponse, SubmittedResponse } from '..
 import { KINDS, type KindWith } from '../../contract/kinds.ts'
 import { type BatchAnswered, bodyOfItems, type EventsBody } from '../../ingress/recorder.ts'
 import type { ItemsWorker } from '../../workers/items-worker.ts'
+import { hangUpOf } from '../access/caller.ts'
 import { IdempotencyKey, keyOf } from '../http/idempotency-key.ts'
 import type { GatewayObserver } from '../http/observer.ts'
 import type { RequestEvents } from './flush.ts'
+import type { OwnCall } from './own-call.ts'
 import { readyItems } from './ready-items.ts'
 import { senderOf } from './sender.ts'
 import { TOO_LARGE, unknownOutcome } from './unknown-outcome.ts'
@@ -85,7 +87,8 @@ export async function recordRequest(
   const { json, count, partEnds, keptShort, rejectedHere, settle } = ready
   // Without these items the body would be another one, and the key's first answer a conflict.
   if (key !== undefined && ready.isBeyondBound) throw new DecidedError('rate_limited', NOT_KEPT)
-  const events: EventsText = { kind, json, count, partEnds, keptShort, key, ...senderOf(request) }
+  const ownCall = key === undefined ? undefined : { key, signal: hangUpOf(request) }
+  const events: EventsText = { kind, json, count, partEnds, keptShort, ownCall, ...senderOf(request) }
   observer.notKept(rejectedHere)
   try {
     // A 202 could not name the rejected items, which are not kept either.
@@ -109,24 +112,24 @@ export async function recordRequest(
 
 interface EventsText extends RequestEvents {
   kind: BatchAnswered
-  /** The caller's idempotency key, if it has one. */
-  key: string | undefined
+  /** Of a request with an idempotency key. */
+  ownCall: Pick<OwnCall, 'key' | 'signal'> | undefined
 }
 
-async function record({ groupCommit, ownCalls }: RecordingWays, { key, ...events }: EventsText) {
+async function record({ groupCommit, ownCalls }: RecordingWays, { ownCall, ...events }: EventsText) {
   if (events.count === 0) return { answer: NOTHING_RECORDED, isNew: true }
   // Its parts would fit into calls of their own, but not all ways of recording make parts.
   if (events.json.length > BODY_BYTES_MAX) throw new DecidedError('too_large', TOO_LARGE)
-  return key === undefined
+  return ownCall === undefined
     ? { answer: await groupCommit.record(events), isNew: true }
-    : ownCalls.record({ ...events, body: bodyOf(events), key })
+    : ownCalls.record({ ...events, ...ownCall, body: bodyOf(events) })
 }
 
-function submit({ groupSubmit, ownCalls }: RecordingWays, { key, ...events }: EventsText): Promise<string> {
+function submit({ groupSubmit, ownCalls }: RecordingWays, { ownCall, ...events }: EventsText): Promise<string> {
   const body = bodyOf(events)
   // Checked here, because the caller has its answer before the handler checks it.
   if (body.length > BODY_BYTES_MAX) throw new DecidedError('too_large', TOO_LARGE)
-  return key === undefined ? groupSubmit.record(events) : ownCalls.submit({ ...events, body, key })
+  return ownCall === undefined ? groupSubmit.record(events) : ownCalls.submit({ ...events, ...ownCall, body })
 }
 
 function bodyOf({ kind, json }: Pick<EventsText, 'kind' | 'json'>): EventsBody {

@@ -56,6 +56,7 @@ export function createRecording({ ingress, db, observer, rejectionLimits, ...lim
     createCallGate({
       callsMax,
       waitingMax: OWN_CALLS_WAITING_MAX,
+      waitMsMax: ingress.deadlineMs,
       bytesMax: limits.queueBytesMax,
       onFull: () => observer.turnedAway('queue_full'),
     })

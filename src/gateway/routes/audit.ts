@@ -4,7 +4,7 @@ import { AuditEntriesRequest, AuditEntriesResponse } from '../../contract/audit-
 import { OFFSET_MAX } from '../../contract/fields/page.ts'
 import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
 import { auditEntries } from '../../store/audit/audit-entry.ts'
-import { askerOf } from '../access/caller.ts'
+import { taskCallerOf } from '../access/caller.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
 const { shape } = AuditEntriesRequest
@@ -28,7 +28,7 @@ const ENTRIES = {
 export function auditRoutes({ lines }: RouteDeps): RoutePlugin {
   return async (app) => {
     app.withTypeProvider<ZodTypeProvider>().get('/api/v1/audit-entries', ENTRIES, async (request) => {
-      const { data, total } = await lines.long.read(askerOf(request), (db) => auditEntries(db, request.query))
+      const { data, total } = await lines.long.read(taskCallerOf(request), (db) => auditEntries(db, request.query))
       return { data, meta: { row_count: total } }
     })
   }

@@ -9,7 +9,7 @@ import { GetProductRequest, GetProductResponse, UpsertProductsRequest, UpsertPro
 import { catalogApi } from '../../contract/services.ts'
 import { bodyOfItems } from '../../ingress/recorder.ts'
 import { catalogProduct } from '../../store/catalog/catalog-product.ts'
-import { askerOf, callerIdOf } from '../access/caller.ts'
+import { callerIdOf, hangUpOf, taskCallerOf } from '../access/caller.ts'
 import { IdempotencyKey, keyOf } from '../http/idempotency-key.ts'
 import { readItems } from '../recording/read-items.ts'
 import { unknownOutcome } from '../recording/unknown-outcome.ts'
@@ -80,7 +80,7 @@ export function catalogRoutes(deps: RouteDeps): RoutePlugin {
 
     routes.get('/api/v1/catalog/products/:product_id', PRODUCT, async (request) => {
       const { product_id: productId } = request.params
-      const data = await deps.lines.short.read(askerOf(request), (db) => catalogProduct(db, productId))
+      const data = await deps.lines.short.read(taskCallerOf(request), (db) => catalogProduct(db, productId))
       if (data === undefined) throw notFound(`the catalog never had product ${productId}`)
       return { data }
     })
@@ -96,7 +96,7 @@ async function upsert({ ingress, recording, itemsWorker }: RouteDeps, request: F
   const options = { idempotencyKey: key === undefined ? undefined : keyWithBody(key, body) }
   const call = () => ingress.callWithJson(catalogApi, 'UpsertProducts', body, options)
   try {
-    return await recording.gate({ caller: callerIdOf(request), body }, call)
+    return await recording.gate({ caller: callerIdOf(request), signal: hangUpOf(request), body }, call)
   } catch (error) {
     throw unknownOutcome(error, 'send the same products again', { tooLarge: TOO_LARGE })
   }

@@ -5,8 +5,8 @@ import { INTERACTIONS_MAX, PopularRequest, PopularResponse, WINDOW_DAYS_MAX } fr
 import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
 import type { Queryable } from '../../store/database/connection.ts'
 import { popularPage } from '../../store/popularity/popular-page.ts'
-import { askerOf } from '../access/caller.ts'
-import type { Asker } from '../caching/reading.ts'
+import { taskCallerOf } from '../access/caller.ts'
+import type { TaskCaller } from '../http/caller-shares.ts'
 import type { ReadLines } from '../caching/read-lines.ts'
 import { sendJson } from '../http/send-json.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
@@ -54,7 +54,7 @@ export function popularRoutes({ lines, settings }: RouteDeps): RoutePlugin {
   const maxAge = `private, max-age=${Math.floor(cacheMs / 1_000)}`
   return async (app) => {
     app.withTypeProvider<ZodTypeProvider>().get('/api/v1/products/popular', POPULAR, async (request, reply) => {
-      const { json, readMs } = await answerTo(request.query, askerOf(request))
+      const { json, readMs } = await answerTo(request.query, taskCallerOf(request))
       const age = Math.floor((Date.now() - readMs) / 1_000)
       return sendJson(reply.headers({ 'cache-control': maxAge, age }), json)
     })
@@ -85,8 +85,8 @@ function popularReader(lines: ReadLines, cacheMs: number) {
   }
   const shared = { read, keyOf: questionKey, joinMs: cacheMs }
   const ask = { short: lines.short.shared(shared), addedUp: lines.addedUp.shared(shared), long: lines.long.shared(shared) }
-  return async (request: PopularRequest, asker: Asker): Promise<Answer> =>
-    cache.get(questionKey(request)) ?? ask[lineOf(request)](request, asker)
+  return async (request: PopularRequest, reader: TaskCaller): Promise<Answer> =>
+    cache.get(questionKey(request)) ?? ask[lineOf(request)](request, reader)
 }
 
 /** A list that adds up hours keeps a processor busy. Any other one may pass over many products that it does not show. */

@@ -15,9 +15,9 @@ import {
   topRows,
 } from '../../store/popularity/top-list.ts'
 import { verify } from '../../store/proof/verification.ts'
-import { askerOf } from '../access/caller.ts'
+import { taskCallerOf } from '../access/caller.ts'
 import { createListCache, type ListPage, type RankedList } from '../caching/list-cache.ts'
-import type { Asker } from '../caching/reading.ts'
+import type { TaskCaller } from '../http/caller-shares.ts'
 import type { ReadLines } from '../caching/read-lines.ts'
 import { shareRunning } from '../caching/share-running.ts'
 import { invalidCursor } from '../http/problem.ts'
@@ -89,18 +89,18 @@ export function popularityRoutes({ db, lines, settings }: RouteDeps): RoutePlugi
       const { limit, cursor } = request.query
       const after = cursor === undefined ? undefined : topPositionOf(cursor)
       if (cursor !== undefined && after === undefined) throw invalidCursor()
-      return sendJson(reply, topAnswerOf(await readTop(after, limit, askerOf(request))))
+      return sendJson(reply, topAnswerOf(await readTop(after, limit, taskCallerOf(request))))
     })
 
     routes.get('/api/v1/analytic/popularity/:product_id', OF_PRODUCT, async (request) => {
       const { product_id: productId } = request.params
-      const data = await lines.short.read(askerOf(request), (reading) => popularityOf(reading, productId))
+      const data = await lines.short.read(taskCallerOf(request), (reading) => popularityOf(reading, productId))
       if (data === undefined) throw notFound(`no event of product ${productId} was ever counted`)
       return { data }
     })
 
     routes.get('/api/v1/analytic/verify', VERIFY, async (request) => {
-      const data = await lines.long.read(askerOf(request), verifyOnce)
+      const data = await lines.long.read(taskCallerOf(request), verifyOnce)
       return { data }
     })
   }
@@ -108,17 +108,17 @@ export function popularityRoutes({ db, lines, settings }: RouteDeps): RoutePlugi
 
 function topList({ short, long }: ReadLines): RankedList<TopPosition> {
   return {
-    rowsAfter: (after, limit, asker) => {
+    rowsAfter: (after, limit, reader) => {
       // A page deep in the list may pass over many products of the same score.
-      const line = asker === undefined || after === undefined ? short : long
-      return line.read(asker ?? GATEWAY, (db) => topRows(db, { limit, after }))
+      const line = reader === undefined || after === undefined ? short : long
+      return line.read(reader ?? GATEWAY, (db) => topRows(db, { limit, after }))
     },
     compare: compareTopPositions,
   }
 }
 
 /** Asks for what all callers share. */
-const GATEWAY: Asker = { caller: 'gateway', hasShare: false }
+const GATEWAY: TaskCaller = { id: 'gateway', hasShare: false }
 
 /** A TopResponse, joined from rows that are JSON already. */
 function topAnswerOf({ json, next }: ListPage<TopPosition>): Buffer {

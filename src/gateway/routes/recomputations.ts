@@ -11,7 +11,7 @@ import { createRecomputeRunsClient } from '../../ingress/recompute-runs-client.t
 import { decidedErrorOf } from '../../ingress/refusal.ts'
 import { findRun, listRuns } from '../../store/reports/run-list.ts'
 import { unknownOutcome } from '../recording/unknown-outcome.ts'
-import { askerOf } from '../access/caller.ts'
+import { taskCallerOf } from '../access/caller.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
 const EXAMPLE: RecomputeRun = {
@@ -131,13 +131,13 @@ export function recomputationRoutes({ lines, ingress }: RouteDeps): RoutePlugin 
     })
 
     routes.get('/api/v1/recomputations', RUNS, async (request) => {
-      const { runs, total } = await lines.long.read(askerOf(request), (db) => listRuns(db, request.query))
+      const { runs, total } = await lines.long.read(taskCallerOf(request), (db) => listRuns(db, request.query))
       return { data: runs, meta: { total } }
     })
 
     routes.get('/api/v1/recomputations/:id', RUN, async (request) => {
       const { id } = request.params
-      const data = await lines.short.read(askerOf(request), (db) => findRun(db, id))
+      const data = await lines.short.read(taskCallerOf(request), (db) => findRun(db, id))
       if (data === undefined) throw notFound(`there is no run ${id}`)
       return { data }
     })

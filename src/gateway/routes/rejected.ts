@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { RejectedRequest, RejectedResponse } from '../../contract/rejected.ts'
 import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
 import { rejectedPage, rejectedPositionOf } from '../../store/log/rejected-item.ts'
-import { askerOf } from '../access/caller.ts'
+import { taskCallerOf } from '../access/caller.ts'
 import { invalidCursor } from '../http/problem.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
@@ -33,7 +33,7 @@ export function rejectedRoutes({ lines }: RouteDeps): RoutePlugin {
       const after = cursor === undefined ? undefined : rejectedPositionOf(cursor)
       if (cursor !== undefined && after === undefined) throw invalidCursor()
       const page = { limit, after, replayed: replayed === 'true' }
-      return lines.long.read(askerOf(request), (db) => rejectedPage(db, page))
+      return lines.long.read(taskCallerOf(request), (db) => rejectedPage(db, page))
     })
   }
 }

@@ -9,7 +9,7 @@ import { OFFSET_MAX } from '../../contract/fields/page.ts'
 import { ReportResponse, ReportsRequest, ReportsResponse, RunReportRequest, RunReportResponse } from '../../contract/report.ts'
 import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
 import { reportDefinition, reportDefinitions } from '../../store/reports/report-definition.ts'
-import { askerOf } from '../access/caller.ts'
+import { taskCallerOf } from '../access/caller.ts'
 import { createReportCache } from '../caching/report-cache.ts'
 import { readItems } from '../recording/read-items.ts'
 import { RecordingQuery } from '../recording/record-request.ts'
@@ -125,20 +125,20 @@ export function reportRoutes(deps: RouteDeps): RoutePlugin {
     })
 
     routes.get('/api/v1/reports', REPORTS, async (request) => {
-      const { data, total } = await lines.short.read(askerOf(request), (db) => reportDefinitions(db, request.query))
+      const { data, total } = await lines.short.read(taskCallerOf(request), (db) => reportDefinitions(db, request.query))
       return { data, meta: { row_count: total } }
     })
 
     routes.get('/api/v1/reports/:slug', REPORT, async (request) => {
       const { slug } = request.params
-      const data = await lines.short.read(askerOf(request), (db) => reportDefinition(db, slug))
+      const data = await lines.short.read(taskCallerOf(request), (db) => reportDefinition(db, slug))
       if (data === undefined) throw noReport(slug)
       return { data }
     })
 
     routes.get('/api/v1/reports/:slug/run', RUN_REPORT, async (request) => {
       const { slug } = request.params
-      const data = await run({ report_slug: slug, ...request.query }, askerOf(request))
+      const data = await run({ report_slug: slug, ...request.query }, taskCallerOf(request))
       if (data === undefined) throw noReport(slug)
       return { data }
     })

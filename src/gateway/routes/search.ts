@@ -3,7 +3,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { interactionOf, Search, SearchClick, SearchQueriesRequest, SearchQueriesResponse } from '../../contract/search.ts'
 import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
 import { searchQueries, searchQueryPositionOf } from '../../store/log/search-query.ts'
-import { askerOf } from '../access/caller.ts'
+import { taskCallerOf } from '../access/caller.ts'
 import { invalidCursor } from '../http/problem.ts'
 import { recordingAnswers, RecordingHeaders, RecordingQuery, recordRequest } from '../recording/record-request.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
@@ -93,7 +93,7 @@ export function searchRoutes(deps: RouteDeps): RoutePlugin {
       const { limit, days, filter, cursor } = request.query
       const from = cursor === undefined ? { toMs: Date.now(), after: undefined } : searchQueryPositionOf(cursor, { days, filter })
       if (from === undefined) throw invalidCursor()
-      return deps.lines.long.read(askerOf(request), (db) => searchQueries(db, { limit, days, filter, ...from }))
+      return deps.lines.long.read(taskCallerOf(request), (db) => searchQueries(db, { limit, days, filter, ...from }))
     })
   }
 }

@@ -2,7 +2,7 @@ import type { RouteShorthandOptions } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { SellerDashboardRequest, SellerDashboardResponse } from '../../contract/seller-dashboard.ts'
 import { sellerDashboard } from '../../store/sellers/seller-dashboard.ts'
-import { askerOf } from '../access/caller.ts'
+import { taskCallerOf } from '../access/caller.ts'
 import { sellerOf } from '../access/seller-access.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
@@ -27,7 +27,7 @@ export function sellerRoutes({ lines }: RouteDeps): RoutePlugin {
     app.withTypeProvider<ZodTypeProvider>().get('/api/v1/analytic/seller-dashboard', DASHBOARD, async (request) => {
       const { seller_id: requestedId, ...range } = request.query
       const sellerId = sellerOf(request, requestedId)
-      return lines.long.read(askerOf(request), (db) => sellerDashboard(db, sellerId, range, Date.now()))
+      return lines.long.read(taskCallerOf(request), (db) => sellerDashboard(db, sellerId, range, Date.now()))
     })
   }
 }
