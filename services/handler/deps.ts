@@ -9,6 +9,10 @@ export interface Deps {
   db: Database
   /** For counting and other work without a waiting caller. A pool of its own, because waits for locks must not stop recording. */
   background: Database
+  /** For recording wide batches: their statements are about many months, and would otherwise take every processor. */
+  recordingWide: OneAtATime
+  /** For counting and feeding them. */
+  countingWide: OneAtATime
   /** How often Restate retries a failing handler before it pauses the call. */
   retryPolicy: RetryPolicy & RetryLimits
   /** What is removed from an event before it is stored. */
@@ -20,6 +24,9 @@ export interface Deps {
   tasks: Readonly<Record<string, Task>>
   observer: ServiceObserver
 }
+
+/** Runs work when no other work of its kind runs in this process. */
+export type OneAtATime = <T>(work: () => Promise<T>) => Promise<T>
 
 /** Intervals in milliseconds. The interval doubles with each attempt. */
 export interface RetryLimits {

@@ -3,6 +3,7 @@ import { judgeAnalyticsEvents } from '../../src/admission/analytics-event.ts'
 import { judgeInSlices } from '../../src/admission/judge-in-slices.ts'
 import type { CreateInteractionResponse } from '../../src/contract/interaction.ts'
 import { recordEvents } from '../../src/store/reports/analytics-event.ts'
+import { areWide } from '../../src/store/log/wide.ts'
 import type { Deps } from '../handler/deps.ts'
 import { journalled, recordedAnswer } from './answer.ts'
 import { checkedCall } from './checked-call.ts'
@@ -13,7 +14,8 @@ export async function recordEventCall(deps: Deps, ctx: Context, items: readonly 
   const nowMs = await ctx.date.now()
   const { rows, rejections } = await judgeInSlices(items, (slice) => judgeAnalyticsEvents(slice, nowMs))
   const recorded = await ctx.run('record the events', async () => {
-    const { isNew, ...result } = await recordEvents(deps.db, call, rows)
+    const recordAll = () => recordEvents(deps.db, call, rows)
+    const { isNew, ...result } = await (areWide(rows) ? deps.recordingWide(recordAll) : recordAll())
     const { accepted, duplicateIndexes, rejected } = result
     const all = [...rejections, ...rejected]
     if (isNew) deps.observer.recorded({ kind: 'analytics_event', accepted, duplicates: duplicateIndexes.length, rejected: all })

@@ -14,6 +14,7 @@ import { INTERACTIONS } from '../../src/store/log/interaction.ts'
 import type { LogTable } from '../../src/store/log/log-table.ts'
 import { insertReplayOf, type ReplayOf } from '../../src/store/log/rejected-replay.ts'
 import { SEARCHES } from '../../src/store/log/search.ts'
+import { areWide } from '../../src/store/log/wide.ts'
 import type { Deps } from '../handler/deps.ts'
 import { journalled, recordedAnswer } from './answer.ts'
 import { checkedCall } from './checked-call.ts'
@@ -56,7 +57,8 @@ function recordingOf<Row extends LogRow>(
     const rejections = judged.map((rejection) => ({ ...rejection, isKeptShort: keptShort.has(rejection.index) }))
     const record: CheckedItems['record'] = async (deps, call, replayOf) => {
       const insert: InsertBatch<Row> | undefined = replayOf && insertReplayOf(replayOf)
-      const { isNew, ...recorded } = await recordRows(deps.db, table, call, rows, rejections, insert)
+      const recordAll = () => recordRows(deps.db, table, call, rows, rejections, insert)
+      const { isNew, ...recorded } = await (areWide(rows) ? deps.recordingWide(recordAll) : recordAll())
       const { accepted, duplicateIndexes, rejected } = recorded
       const all = [...rejections, ...rejected]
       if (isNew) deps.observer.recorded({ kind: table.kind, accepted, duplicates: duplicateIndexes.length, rejected: all })

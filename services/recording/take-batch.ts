@@ -3,6 +3,7 @@ import type { RecordedBatch } from '../../src/contract/recorded-batch.ts'
 import type { Database } from '../../src/store/database/connection.ts'
 import type { BatchRef } from '../../src/store/log/batch.ts'
 import { type GroupSize, LOST } from '../../src/store/log/group.ts'
+import { isWide } from '../../src/store/log/wide.ts'
 import type { Deps } from '../handler/deps.ts'
 import type { Target } from '../handler/observer.ts'
 
@@ -20,7 +21,10 @@ interface Taking {
 export async function takeBatch(deps: Deps, ctx: Context, message: RecordedBatch, { step, target, take }: Taking): Promise<void> {
   const batch = { batchId: message.batch_id, call: message.call }
   await ctx.run(step, async () => {
-    const group = await take(deps.background, batch)
+    const takeIt = () => take(deps.background, batch)
+    // Only this choice depends on the bounds of the message; the batch itself has those of its events.
+    const isWideBatch = isWide(message)
+    const group = await (isWideBatch ? deps.countingWide(takeIt) : takeIt())
     if (group === LOST) {
       ctx.console.warn('lost: the log has no batch with this id and call', { target, ...message })
       deps.observer.batchLost(target)

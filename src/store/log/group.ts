@@ -4,6 +4,7 @@ import type { BatchRef } from './batch.ts'
 import { type Call, callIdOf } from './call.ts'
 import { KIND_OF_BATCH } from './kind.ts'
 import type { Queryable } from '../database/connection.ts'
+import { isWide, WIDE_MS } from './wide.ts'
 import { isDataError } from '../database/sql-state.ts'
 
 /** Limits of a group. They keep its transaction, and so the locks on hot products, well under a second. */
@@ -51,7 +52,8 @@ export interface Group {
 /**
  * Locks the batch that a message names, its own one, then other waiting batches that no transaction holds. Because it waits for its own
  * batch alone, two groups never wait for each other. It leaves kinds that only the release after this one knows, because it would mark
- * them without counting them. All bounds are those of the locked rows.
+ * them without counting them. All bounds are those of the locked rows, and wide batches make groups of their own, so that the statements
+ * of every other group are about at most two years.
  * @returns undefined when the own batch is done, and LOST when it is not there.
  */
 export async function claimGroup(
@@ -68,7 +70,7 @@ export async function claimGroup(
   if (batch.isDone) return undefined
   const { rows: others } = await sql<Waiting>`
     select ${COLUMNS} from interaction_batch b
-    where ${sql.ref(done)} is null and batch_id <> ${own.batchId} and ${KIND_OF_BATCH} = any(${kindsWith('isBatched')}::text[])
+    where ${sql.ref(done)} is null and batch_id <> ${own.batchId} and ${goesWith(batch)} and ${KIND_OF_BATCH} = any(${kindsWith('isBatched')}::text[])
     order by batch_id limit ${othersMax} for update skip locked`.execute(tx)
   const group: Group = { ids: [], events: 0, from: batch.from, to: batch.to, kinds: new Set() }
   for (const each of [batch, ...others]) {
@@ -80,6 +82,14 @@ export async function claimGroup(
     if (each.to > group.to) group.to = each.to
   }
   return group
+}
+
+/** Whether a batch b may be of one group with this one: both are wide, or all of their events are within a year. */
+function goesWith({ from, to }: Pick<Waiting, 'from' | 'to'>): ReturnType<typeof sql> {
+  const wide = sql`make_interval(secs => ${WIDE_MS / 1_000})`
+  return isWide({ from, to })
+    ? sql`b.occurred_to - b.occurred_from > ${wide}`
+    : sql`b.occurred_from >= ${to}::timestamptz - ${wide} and b.occurred_to <= ${from}::timestamptz + ${wide}`
 }
 
 /** A batch that waits to be counted or fed. */
