@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { FastifyRequest } from 'fastify'
 import { DecidedError } from '../../contract/decided-error.ts'
 import { PUBLISHABLE_BODY_BYTES_MAX } from '../../contract/interaction.ts'
@@ -27,10 +28,18 @@ export function taskCallerOf(request: FastifyRequest): TaskCaller {
   }
 }
 
-/** Is aborted when the caller of a request has hung up. */
-export function hangUpOf(request: FastifyRequest): AbortSignal {
-  // A request that was closed before does not close again.
-  return request.raw.destroyed ? AbortSignal.abort() : request.signal
+/** Of each connection with a request that needed it. */
+const hangUps = new WeakMap<Socket, AbortSignal>()
+
+/** Is aborted when the caller of a request has hung up. A request itself closes when its body was read. */
+export function hangUpOf({ raw: { socket } }: FastifyRequest): AbortSignal {
+  if (socket.destroyed) return AbortSignal.abort()
+  const known = hangUps.get(socket)
+  if (known !== undefined) return known
+  const hangUp = new AbortController()
+  socket.once('close', () => hangUp.abort())
+  hangUps.set(socket, hangUp.signal)
+  return hangUp.signal
 }
 
 /** The key of a request. @throws DecidedError when the request shows none, or its key does not allow it. */
