@@ -5,6 +5,7 @@ import { cachedTop } from './rows/cached-top.bench.ts'
 import { printClaims, type RowResult } from './measure/claim.ts'
 import { compose } from './rows/compose.bench.ts'
 import { events } from './rows/events.bench.ts'
+import { fair } from './rows/fair.bench.ts'
 import { afterGrowth } from './rows/after-growth.bench.ts'
 import { client } from './rows/client.bench.ts'
 import { guard } from './rows/guard.bench.ts'
@@ -28,7 +29,7 @@ import { top } from './rows/top.bench.ts'
 import { windows } from './rows/windows.bench.ts'
 
 /** Every row by its name. A quick run shows that a row works; its numbers do not go into docs/benchmarks.md. */
-const ROWS: Record<string, (isQuick: boolean) => Promise<RowResult>> = {
+const ROWS: Record<string, (isQuick: boolean, only: RegExp) => Promise<RowResult>> = {
   ingest,
   bytes,
   singles,
@@ -45,6 +46,7 @@ const ROWS: Record<string, (isQuick: boolean) => Promise<RowResult>> = {
   'after-growth': afterGrowth,
   payments,
   events,
+  fair,
   reports,
   memory,
   stalled,
@@ -58,7 +60,12 @@ const ROWS: Record<string, (isQuick: boolean) => Promise<RowResult>> = {
 /** These run only when they are named. */
 const NEEDS_DOCKER = new Set(['compose'])
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { quick: { type: 'boolean', default: false } } })
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { quick: { type: 'boolean', default: false }, only: { type: 'string', default: '' } },
+})
+/** A run that is quick, or of a part of a row, does not go into docs/benchmarks.md. */
+const isQuick = values.quick || values.only !== ''
 const unknown = positionals.filter((name) => !(name in ROWS))
 if (unknown.length > 0) {
   console.error(`There is no row ${unknown.join(', ')}; there are ${Object.keys(ROWS).join(', ')}.`)
@@ -66,9 +73,9 @@ if (unknown.length > 0) {
 }
 for (const row of positionals.length > 0 ? positionals : Object.keys(ROWS).filter((name) => !NEEDS_DOCKER.has(name))) {
   const startMs = performance.now()
-  const result = await ROWS[row]!(values.quick)
+  const result = await ROWS[row]!(values.quick, new RegExp(values.only))
   printClaims(row, result.claims)
-  const file = await saveRow({ row, at: new Date().toISOString(), isQuick: values.quick, machine: machine(), result })
+  const file = await saveRow({ row, at: new Date().toISOString(), isQuick, machine: machine(), result })
   console.log(`${row}: ${Math.round((performance.now() - startMs) / 1_000)} s, written to ${file}\n`)
-  if (!values.quick) await writePage(Object.keys(ROWS))
+  if (!isQuick) await writePage(Object.keys(ROWS))
 }

@@ -1,5 +1,5 @@
 import { existsSync, globSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { BLOCKS, NOT_RUN, PAGES, readPage } from '../harness/programs/docs.ts'
 
@@ -40,6 +40,21 @@ test('every path in a page exists', () => {
     return paths.filter((path) => !exists(path) && !PLANNED.includes(path)).map((path) => `${page}: ${path}`)
   })
   expect(missing).toEqual([])
+})
+
+/** In prose, e.g. `stalled`, `large` behind "bench rows"; and in the table of the benchmarks. */
+const BENCH_ROWS = /\b(?:bench rows?|the row) ((?:`[\w-]+`(?:, | and )?)+)|^\| (`[\w-]+`) /gm
+
+test('every row of the bench that a page names exists', () => {
+  const rows = globSync('test/bench/rows/*.bench.ts', { cwd: CHECKOUT }).map((file) => basename(file, '.bench.ts'))
+  const named = TEXTS.flatMap((page) => {
+    const isBenchmarks = page === 'docs/benchmarks.md'
+    const found = [...readPage(page).matchAll(BENCH_ROWS)].map(([, prose, cell]) => prose ?? (isBenchmarks ? cell! : ''))
+    return found.flatMap((text) => [...text.matchAll(/`([^`]+)`/g)]).map(([, row]) => ({ page, row: row! }))
+  })
+  expect(named).toContainEqual({ page: 'SECURITY.md', row: 'fair' })
+  expect(named).toContainEqual({ page: 'docs/benchmarks.md', row: 'ingest' })
+  expect(named.filter(({ row }) => !rows.includes(row))).toEqual([])
 })
 
 function leadsSomewhere(page: string, link: string): boolean {

@@ -13,6 +13,7 @@ export interface Outgoing {
 
 export interface Drive {
   url: string
+  from?: string | undefined
   connections: number
   secondsMax: number
   pauseMs?: number | undefined
@@ -33,13 +34,17 @@ export async function openDrive(drive: Drive): Promise<() => Promise<Omit<LoadRe
   const sockets: Socket[] = []
   while (sockets.length < drive.connections) {
     const count = Math.min(OPENING_MAX, drive.connections - sockets.length)
-    sockets.push(...(await Promise.all(Array.from({ length: count }, () => open(hostname, Number(port))))))
+    sockets.push(
+      ...(await Promise.all(
+        Array.from({ length: count }, () => open({ host: hostname, port: Number(port), localAddress: drive.from })),
+      )),
+    )
   }
   return () => run(drive, sockets)
 }
 
-async function open(host: string, port: number): Promise<Socket> {
-  const socket = connect({ host, port, noDelay: true })
+async function open(to: { host: string; port: number; localAddress: string | undefined }): Promise<Socket> {
+  const socket = connect({ ...to, noDelay: true })
   await once(socket, 'connect')
   socket.on('error', () => undefined)
   return socket

@@ -5,7 +5,7 @@ import { latencyOf } from './latency.ts'
 import { authorization } from './requests.ts'
 
 /** Sends requests at their rate, however slowly they are answered. */
-export async function flood({ url, key, paths, perSecond, hangUpMs, secondsMax }: FloodJob): Promise<LoadResult> {
+export async function flood({ url, key, from, paths, perSecond, hangUpMs, secondsMax }: FloodJob): Promise<LoadResult> {
   const { host, hostname, port } = new URL(url)
   const cpuBefore = process.cpuUsage()
   const startMs = performance.now()
@@ -13,7 +13,8 @@ export async function flood({ url, key, paths, perSecond, hangUpMs, secondsMax }
   for (let ms = 0; ms < secondsMax * 1_000; ms = performance.now() - startMs) {
     for (; requests < (ms / 1_000) * perSecond; requests++) {
       const request = `GET ${paths[requests % paths.length]} HTTP/1.1\r\nhost: ${host}\r\n${authorization(key)}\r\n`
-      const socket = connect({ host: hostname, port: Number(port), noDelay: true }, () => socket.write(request))
+      const to = { host: hostname, port: Number(port), localAddress: from, noDelay: true }
+      const socket = connect(to, () => socket.write(request))
       socket.on('error', () => undefined)
       setTimeout(() => socket.destroy(), hangUpMs)
     }

@@ -1,10 +1,12 @@
 /** An order to the load process. */
-export type Job = IngestJob | ReadJob | CallJob | FloodJob | StallJob | LargeJob
+export type Job = IngestJob | ReadJob | CallJob | RepeatJob | PipelineJob | FloodJob | StallJob | LargeJob
 
 interface Common {
   url: string
   /** The key that each request shows. */
   key?: string | undefined
+  /** The address of this machine that it connects from, by default 127.0.0.1. */
+  from?: string | undefined
   /** The pause of a connection between an answer and its next request. */
   pauseMs?: number
   /** Whether wrong answers are counted in the result, and no error. */
@@ -23,6 +25,10 @@ export interface IngestJob extends Common {
   requestsMax?: number
   /** Each request has an `idempotency-key` of its own. */
   isKeyed?: boolean
+  /** Each request prefers `respond-async`. */
+  isAsync?: boolean
+  /** Events built before the clock starts have random times of so many days; undefined: of the last day, in order. */
+  days?: number
 }
 
 /**
@@ -36,6 +42,18 @@ export interface CallJob extends Common {
   requestEvents?: number
   /** The secret that signs callbacks; undefined leaves them unsigned. */
   secret?: string
+}
+
+/** Posts the JSON bodies in random order until the time is over, whatever the answers are. */
+export interface RepeatJob extends Common {
+  kind: 'repeat'
+  bodies: string[]
+}
+
+/** Reads the address of the job with `depth` requests in flight on each connection, whatever the answers are. */
+export interface PipelineJob extends Common {
+  kind: 'pipeline'
+  depth: number
 }
 
 /** Reads the pages in random order until the time is over. */

@@ -2,9 +2,10 @@ import { DAY_MS } from '../../../src/contract/fields/time.ts'
 import { type Item, traffic } from '../items/events.ts'
 import { type Drive, openDrive, type Outgoing } from './drive.ts'
 import { flood } from './flood.ts'
-import type { CallJob, FloodJob, FromLoad, IngestJob, Job, LargeJob, LoadResult, ReadJob, StallJob, ToLoad } from './job.ts'
+import type { CallJob, FromLoad, IngestJob, Job, LoadResult, ReadJob, RepeatJob, ToLoad } from './job.ts'
 import { sendLarge } from './large.ts'
-import { callRequest, ingestRequest, readRequest } from './requests.ts'
+import { pipeline } from './pipeline.ts'
+import { callRequest, ingestRequest, readRequest, repeatedRequest } from './requests.ts'
 import { stall } from './stall.ts'
 
 /**
@@ -40,15 +41,17 @@ async function prepare(job: Job): Promise<() => Promise<LoadResult>> {
   if (job.kind === 'flood') return () => flood(job)
   if (job.kind === 'stall') return () => stall(job)
   if (job.kind === 'large') return () => sendLarge(job)
+  if (job.kind === 'pipeline') return () => pipeline(job)
   const sightings: [number, number][] = []
   const next = requestsOf(job, sightings)
-  const { url, connections, secondsMax, pauseMs } = job
-  const run = await openDrive({ url, connections, secondsMax, pauseMs, next })
+  const { url, from, connections, secondsMax, pauseMs } = job
+  const run = await openDrive({ url, from, connections, secondsMax, pauseMs, next })
   return async () => ({ ...(await run()), sightings })
 }
 
-function requestsOf(job: Exclude<Job, FloodJob | StallJob | LargeJob>, sightings: [number, number][]): Drive['next'] {
+function requestsOf(job: IngestJob | CallJob | RepeatJob | ReadJob, sightings: [number, number][]): Drive['next'] {
   if (job.kind === 'ingest') return ingestRequests(job)
+  if (job.kind === 'repeat') return inRandomOrder(job.bodies.map((body) => repeatedRequest(job, body)))
   return job.kind === 'call' ? callRequests(job) : readRequests(job, sightings)
 }
 
@@ -63,20 +66,20 @@ function callRequests(job: CallJob): Drive['next'] {
   return () => built[sent++]
 }
 
-/** Events that are built before the clock starts are spread over the last day; events that are built on sending happen now. */
+/** Events that are built before the clock starts are spread over a time; events that are built on sending happen now. */
 function ingestRequests(job: IngestJob): Drive['next'] {
-  const { requestEvents, requestsMax } = job
+  const { requestEvents, requestsMax, days } = job
   const build = (timeOf: (index: number) => number) => {
     const items: Item[] = []
     for (let index = 0; index < requestEvents; index++) items.push(nextItem(timeOf(index)))
     return ingestRequest(job, items)
   }
   if (requestsMax === undefined) return () => build(() => Date.now())
-  const startMs = Date.now() - DAY_MS
-  const stepMs = DAY_MS / (requestsMax * requestEvents)
-  const built = Array.from({ length: requestsMax }, (_, request) =>
-    build((index) => Math.floor(startMs + (request * requestEvents + index) * stepMs)),
-  )
+  const startMs = Date.now() - (days ?? 1) * DAY_MS
+  const eventsMax = requestsMax * requestEvents
+  const share = (index: number) => (days === undefined ? index / eventsMax : Math.random())
+  const timeOf = (index: number) => Math.floor(startMs + share(index) * (days ?? 1) * DAY_MS)
+  const built = Array.from({ length: requestsMax }, (_, request) => build((index) => timeOf(request * requestEvents + index)))
   let sent = 0
   return () => built[sent++]
 }
@@ -85,6 +88,9 @@ function readRequests(job: ReadJob, sightings: [number, number][]): Drive['next'
   // The machine's clock, because sightings are compared with commits of another process.
   const clockMs = Number(process.hrtime.bigint()) / 1e6 - performance.now()
   const onSighting = (askedAtMs: number, purchases: number) => sightings.push([askedAtMs + clockMs, purchases])
-  const built: Outgoing[] = job.pages.map((page) => readRequest(job, page, onSighting))
+  return inRandomOrder(job.pages.map((page) => readRequest(job, page, onSighting)))
+}
+
+function inRandomOrder(built: readonly Outgoing[]): Drive['next'] {
   return () => built[Math.floor(Math.random() * built.length)]
 }

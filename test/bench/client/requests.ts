@@ -3,21 +3,29 @@ import { signatureOf } from '../../../src/gateway/access/webhook-signature.ts'
 import { analyticsTraffic } from '../items/analytics-events.ts'
 import type { Item } from '../items/events.ts'
 import type { Outgoing } from './drive.ts'
-import type { CallJob, IngestJob, Page, ReadJob } from './job.ts'
+import type { CallJob, IngestJob, Page, ReadJob, RepeatJob } from './job.ts'
 import { paymentCallback } from '../items/payments.ts'
 
 /** A request with events, as the bytes of one write. */
-export function ingestRequest({ url, key: apiKey, isKeyed }: IngestJob, interactions: readonly Item[]): Outgoing {
+export function ingestRequest({ url, key: apiKey, isKeyed, isAsync }: IngestJob, interactions: readonly Item[]): Outgoing {
   const { host, pathname } = new URL(url)
   const body = JSON.stringify({ interactions })
   const key = isKeyed ? `idempotency-key: ${randomUUID()}\r\n` : ''
-  const head = `POST ${pathname} HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\n${key}${authorization(apiKey)}content-length: ${Buffer.byteLength(body)}\r\n\r\n`
+  const prefer = isAsync ? 'prefer: respond-async\r\n' : ''
+  const head = `POST ${pathname} HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\n${key}${prefer}${authorization(apiKey)}content-length: ${Buffer.byteLength(body)}\r\n\r\n`
   const expected = Buffer.from(`"accepted":${interactions.length},"duplicates":0,`)
   return {
     bytes: Buffer.from(head + body),
     events: interactions.length,
-    problemOf: (answer) => (answer.includes(expected) ? undefined : `not accepted: ${answer.toString()}`),
+    problemOf: (answer) => (isAsync || answer.includes(expected) ? undefined : `not accepted: ${answer.toString()}`),
   }
+}
+
+/** A POST of a body that may be wrong. */
+export function repeatedRequest({ url, key }: RepeatJob, body: string): Outgoing {
+  const { host, pathname } = new URL(url)
+  const head = `POST ${pathname} HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\n${authorization(key)}content-length: ${Buffer.byteLength(body)}\r\n\r\n`
+  return { bytes: Buffer.from(head + body), events: 0, problemOf: () => undefined }
 }
 
 /** A payment callback, a batch of analytics events, or an empty body. */

@@ -73,4 +73,6 @@ async function storeLines(
       from payment_callback c cross join generate_series(0, ${sql.lit(LINES_PER_CALLBACK - 1)}) item
       where callback_no > ${last}::bigint order by callback_no, item
     ) line`.execute(db)
+  await sql`
+    select setval(pg_get_serial_sequence('payment_callback', 'callback_no'), max(callback_no)) from payment_callback`.execute(db)
 }

@@ -71,7 +71,7 @@ export async function startBenchRestate(settings: Record<string, string> = {}): 
  * others leaves a message that finds nothing to do. It must not find the batch of the same number in the next database. The query must
  * answer 0 twice, because a message between two partitions of Restate is for a moment in neither.
  */
-async function idle(adminUrl: string): Promise<void> {
+export async function idle(adminUrl: string): Promise<void> {
   const text = "select count(*) as n from sys_invocation where status <> 'completed'"
   let idleAnswers = 0
   await until(async () => {
