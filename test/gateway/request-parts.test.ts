@@ -3,9 +3,11 @@ import { expect, test } from 'vitest'
 import { charactersOf, partEndsOf } from '../../src/admission/item-parts.ts'
 import type { CreateInteractionResponse } from '../../src/contract/interaction.ts'
 import { createGroupCommit } from '../../src/gateway/recording/group-commit.ts'
-import { partsOfRequest } from '../../src/gateway/recording/request-parts.ts'
+import { partsOfRequest, wholeRequest } from '../../src/gateway/recording/request-parts.ts'
 import { answerOf, answersOf } from '../../src/gateway/recording/senders.ts'
 import type { EventsBody } from '../../src/ingress/recorder.ts'
+import { DAY_MS, instantOf } from '../../src/contract/fields/time.ts'
+import { uuidV7 } from '../../src/contract/fields/event-id.ts'
 import { SILENT_OBSERVER } from '../harness/servers/silent-observer.ts'
 
 const sender = { caller: 'shop', connection: {} }
@@ -81,4 +83,52 @@ test('of a large request that finds no room nothing is recorded', async () => {
   const { sizes, recordMany } = accepting(9_999)
   await expect(recordMany(10_000)).rejects.toMatchObject({ code: 'unavailable' })
   expect(sizes).toEqual([])
+})
+
+const daysAgo = (days: number) => Date.now() - days * DAY_MS
+const CURRENT = { occurred_at: instantOf(daysAgo(100)) }
+const OLD = { occurred_at: instantOf(daysAgo(300)) }
+const requestOf = (items: readonly unknown[]) => {
+  const texts = items.map((item) => JSON.stringify(item))
+  return { ...sender, json: texts.join(','), count: items.length, partEnds: partEndsOf(texts, charactersOf) }
+}
+
+test.for([
+  { item: { ref_id: 'lamp' }, isOld: false },
+  { item: CURRENT, isOld: false },
+  { item: OLD, isOld: true },
+  { item: { metadata: CURRENT, ...OLD }, isOld: true },
+  { item: { event_id: uuidV7(daysAgo(1), Buffer.alloc(10)) }, isOld: false },
+  { item: { event_id: uuidV7(daysAgo(1_000), Buffer.alloc(10)).toUpperCase() }, isOld: true },
+  { item: { event_id: '00000000-0000-4000-8000-000000000000', ...CURRENT }, isOld: false },
+  { item: { ref_id: '"occurred_at":"2001-01' }, isOld: false },
+])('a request with $item is old: $isOld', ({ item, isOld }) => {
+  expect(wholeRequest(requestOf([CURRENT, item])).isOld).toBe(isOld)
+})
+
+test('only the parts of a request with old events are old', () => {
+  const items = Array.from({ length: 2_500 }, (_, n) => (n === 1_200 ? OLD : CURRENT))
+  expect(partsOfRequest(requestOf(items)).map(({ isOld }) => isOld)).toEqual([false, true, false])
+})
+
+test('old events are never in one call with those of other callers, or with current ones', async () => {
+  const calls: unknown[][] = []
+  const send = async (body: EventsBody) => {
+    const { interactions } = JSON.parse(body.toString()) as { interactions: unknown[] }
+    calls.push(interactions)
+    return { answer: { accepted: interactions.length, duplicates: 0, duplicate_indexes: [], rejected: [] } }
+  }
+  const limits = { list: 'interactions', flushesMax: 4, queueEventsMax: 100, queueBytesMax: 1_000_000, deadlineMs: 60_000 }
+  const { record } = createGroupCommit({ ...limits, send, partsOf: answersOf, wholeOf: answerOf, observer: SILENT_OBSERVER })
+  const sent = [
+    { caller: 'shop', item: { ...CURRENT, ref_id: 'shop' } },
+    { caller: 'importer', item: { ...OLD, ref_id: 'importer' } },
+    { caller: 'app', item: { ...CURRENT, ref_id: 'app' } },
+    { caller: 'importer', item: { ...OLD, ref_id: 'importer again' } },
+  ]
+  await Promise.all(sent.map(({ caller, item }) => record({ ...requestOf([item]), caller, connection: {} })))
+  const together = calls.map((items) => items.map((item) => (item as { ref_id: string }).ref_id))
+  expect(together).toHaveLength(2)
+  expect(together).toContainEqual(['importer', 'importer again'])
+  expect(together).toContainEqual(['shop', 'app'])
 })

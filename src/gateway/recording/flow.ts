@@ -8,8 +8,10 @@ import { createLane, type Lane, type LaneOptions } from './lane.ts'
 const LIGHT_EVENTS_MAX = 100
 const LIGHT_BYTES_MAX = 128 * 1024
 
-/** The requests of a caller of about the same size, so that its large requests do not hold up its small ones. */
+/** The requests of a caller of about the same size and age, so that its large requests do not hold up its small ones. */
 export interface Flow<Part> {
+  /** Whether its events are of long ago. It is never light, because a flush of many months takes several times as long. */
+  isOld: boolean
   /** Requests that wait, in the order in which they came; some of them may be gone. */
   queue: Waiting<Part>[]
   /** What waits. */
@@ -30,23 +32,26 @@ export interface Amount {
 
 const NOTHING: Amount = { requests: 0, events: 0, bytes: 0 }
 
-export function createFlow<Part>(options: LaneOptions): Flow<Part> {
-  return { queue: [], waits: { ...NOTHING }, open: { ...NOTHING }, lane: createLane(options), lightMs: -Infinity }
+export function createFlow<Part>(options: LaneOptions, { isOld = false }: Pick<RequestEvents, 'isOld'>): Flow<Part> {
+  return { isOld, queue: [], waits: { ...NOTHING }, open: { ...NOTHING }, lane: createLane(options), lightMs: -Infinity }
 }
 
-export function isLight({ open }: Pick<Flow<unknown>, 'open'>): boolean {
-  return open.events <= LIGHT_EVENTS_MAX && open.bytes <= LIGHT_BYTES_MAX
+export function isLight({ isOld, open }: Pick<Flow<unknown>, 'isOld' | 'open'>): boolean {
+  return !isOld && open.events <= LIGHT_EVENTS_MAX && open.bytes <= LIGHT_BYTES_MAX
 }
 
 /** Whether a flow stays light with so much more. */
-export function staysLight({ open }: Pick<Flow<unknown>, 'open'>, { events, bytes }: Omit<Amount, 'requests'>): boolean {
-  return open.events + events <= LIGHT_EVENTS_MAX && open.bytes + bytes <= LIGHT_BYTES_MAX
+export function staysLight(
+  { isOld, open }: Pick<Flow<unknown>, 'isOld' | 'open'>,
+  { events, bytes }: Omit<Amount, 'requests'>,
+): boolean {
+  return !isOld && open.events + events <= LIGHT_EVENTS_MAX && open.bytes + bytes <= LIGHT_BYTES_MAX
 }
 
-/** Requests of 1 to 10, to 100, to 1,000 and of more events, and those of many bytes, are of different flows. */
-export function flowKeyOf({ caller, count, json }: Omit<RequestEvents, 'connection'>): string {
+/** Requests of 1 to 10, to 100, to 1,000 and of more events, those of many bytes, and old ones are of different flows. */
+export function flowKeyOf({ caller, count, json, isOld = false }: Omit<RequestEvents, 'connection'>): string {
   const size = json.length > LIGHT_BYTES_MAX ? 'bytes' : String(count - 1).length
-  return `${size} ${caller}`
+  return `${isOld ? 'old ' : ''}${size} ${caller}`
 }
 
 export function add(amount: Amount, { count, json }: Pick<RequestEvents, 'count' | 'json'>, sign: 1 | -1): void {

@@ -17,6 +17,8 @@ export interface RequestEvents {
   count: number
   /** Where the parts end in which it is recorded; absent for one part. */
   partEnds?: readonly PartEnd[]
+  /** Whether it has events of long ago; such events and current ones are never in one flush. */
+  isOld?: boolean
   /** The positions of items of which little is kept when they are rejected. */
   keptShort?: readonly number[] | undefined
   /** Its caller: the events of one caller do not hold up those of another. */

@@ -6,7 +6,7 @@ import { NOT_RECORDED } from './call-gate.ts'
 import { type Flow, isLight } from './flow.ts'
 import { FLUSH_BYTES_MAX, FLUSH_EVENTS_MAX, type FlushOptions, type RequestEvents, sendOrHalve, type Waiting } from './flush.ts'
 import { createLane, type Lane } from './lane.ts'
-import { partsOfRequest } from './request-parts.ts'
+import { partsOfRequest, wholeRequest } from './request-parts.ts'
 import { createWaitingRequests, type Group } from './waiting-requests.ts'
 
 export interface GroupCommitOptions<Answer, Part> extends FlushOptions<Answer, Part> {
@@ -142,7 +142,7 @@ export function createGroupCommit<Answer, Part>(options: GroupCommitOptions<Answ
 
   return {
     record: async (request) => {
-      const parts = options.wholeOf === undefined ? [request] : partsOfRequest(request)
+      const parts = options.wholeOf === undefined ? [wholeRequest(request)] : partsOfRequest(request)
       if (!waiting.hasRoomFor(parts)) {
         options.observer.turnedAway('queue_full')
         throw new DecidedError('unavailable', NOT_RECORDED)

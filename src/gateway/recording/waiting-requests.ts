@@ -52,7 +52,7 @@ export function createWaitingRequests<Part>(options: WaitingOptions): WaitingReq
 
   const flowOf = (request: RequestEvents): Flow<Part> => {
     const key = flowKeyOf(request)
-    const flow = all.get(key) ?? createFlow<Part>(options)
+    const flow = all.get(key) ?? createFlow<Part>(options, request)
     all.set(key, flow)
     return flow
   }
