@@ -1,12 +1,21 @@
 import { expect, test } from 'vitest'
 import { createCallGate } from '../../src/gateway/recording/call-gate.ts'
 import { createOwnCalls } from '../../src/gateway/recording/own-call.ts'
+import { createSendingCallers } from '../../src/gateway/recording/sending-callers.ts'
 import type { Recorder } from '../../src/ingress/recorder.ts'
 import { connect } from '../../src/store/database/connection.ts'
 
 const ANSWER = { accepted: 1, duplicates: 0, duplicate_indexes: [], rejected: [] }
 const gateOf = (callsMax: number) =>
-  createCallGate({ callsMax, waitingMax: 100, waitMsMax: 60_000, bytesMax: 1_000_000, onFull: () => expect.unreachable() })
+  createCallGate({
+    callsMax,
+    callerCallsMax: callsMax,
+    sending: createSendingCallers(),
+    waitingMax: 100,
+    waitMsMax: 60_000,
+    bytesMax: 1_000_000,
+    onFull: () => expect.unreachable(),
+  })
 
 test('a respond-async call waits for the record of an earlier one, and delays no other call', async () => {
   const submitted: string[] = []

@@ -1,8 +1,9 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createCallerShares } from '../../src/gateway/http/caller-shares.ts'
 import { createTurns, inTurn, NoTurnError, type TurnLimits } from '../../src/gateway/http/turns.ts'
 import { createCallGate } from '../../src/gateway/recording/call-gate.ts'
+import { createSendingCallers } from '../../src/gateway/recording/sending-callers.ts'
 
 /** Tasks that are ended by hand, and the order in which they began. */
 function tasks(begun: string[] = []) {
@@ -134,12 +135,13 @@ describe('turns', () => {
 describe('the gate of calls with one request', () => {
   const gateOf = (changes = {}) => {
     let turnedAway = 0
-    const limits = { callsMax: 1, waitingMax: 10, waitMsMax: 60_000, bytesMax: 100, ...changes }
+    const sending = createSendingCallers()
+    const limits = { callsMax: 1, callerCallsMax: 10, sending, waitingMax: 10, waitMsMax: 60_000, bytesMax: 100, ...changes }
     const gate = createCallGate({ ...limits, onFull: () => turnedAway++ })
     const { begun, task, end } = tasks()
     const call = (caller: string, name: string, bytes: number, signal?: AbortSignal) =>
       gate({ caller, signal, body: Buffer.alloc(bytes) }, task(name))
-    return { call, begun, end, turnedAway: () => turnedAway }
+    return { call, begun, end, sending, turnedAway: () => turnedAway }
   }
 
   test('it limits the bytes of all calls, and reports each request that it refuses', async () => {
@@ -172,6 +174,42 @@ describe('the gate of calls with one request', () => {
     expect(begun).toEqual(['f1', 'f2', 'f3'])
     void call('a', 'a1', 1)
     expect(begun).toEqual(['f1', 'f2', 'f3', 'a1'])
+  })
+
+  test('while others send, on whatever way, a caller has fewer calls at the same time', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const { call, begun, end, sending } = gateOf({ callsMax: 4, callerCallsMax: 1 })
+    void call('flooding', 'f1', 1)
+    void call('flooding', 'f2', 1)
+    expect(begun).toEqual(['f1', 'f2'])
+    sending.note('a')
+    for (const name of ['f3', 'f4', 'f5']) void call('flooding', name, 1)
+    await end('f1')
+    expect(begun).toEqual(['f1', 'f2'])
+    await end('f2')
+    expect(begun).toEqual(['f1', 'f2', 'f3'])
+    void call('a', 'a1', 1)
+    expect(begun).toEqual(['f1', 'f2', 'f3', 'a1'])
+    // Alone again, it has three places.
+    vi.advanceTimersByTime(1_000)
+    await end('a1')
+    expect(begun).toEqual(['f1', 'f2', 'f3', 'a1', 'f4', 'f5'])
+  })
+
+  test('after a large call a caller pauses while others send', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const { call, begun, end, sending } = gateOf({ bytesMax: 1_000_000, callerCallsMax: 1 })
+    const first = call('flooding', 'f1', 20_000)
+    void call('flooding', 'f2', 20_000)
+    sending.note('a')
+    vi.advanceTimersByTime(100)
+    await end('f1')
+    vi.advanceTimersByTime(99)
+    expect([await first, begun]).toEqual(['f1', ['f1']])
+    vi.advanceTimersByTime(1)
+    expect(begun).toEqual(['f1', 'f2'])
   })
 
   test('a call whose caller hangs up leaves the line, and is never made', async () => {

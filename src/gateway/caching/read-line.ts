@@ -20,7 +20,8 @@ export interface ReadLine {
 }
 
 export interface SharedRead<Question, Answer> {
-  read: (db: Queryable, question: Question) => Promise<Answer>
+  /** The signal is aborted when every caller has hung up; `db` cancels its statements then. */
+  read: (db: Queryable, question: Question, signal: AbortSignal) => Promise<Answer>
   /** Equal for equal questions. */
   keyOf: (question: Question) => string
   /** Callers that arrive so long after a read began still share it. Later ones share the next read, which begins when it has ended. */
@@ -36,7 +37,7 @@ export function createReadLine({ db, waitMsMax, ...limits }: ReadLineOptions): R
       answerOf(createReading({ turns, waitMsMax, isHeld: false, read: (signal) => read(cancellable(db, signal)) }), reader),
     shared: ({ read, ...options }) =>
       shareReadings(options, (question, ofReading) =>
-        createReading({ turns, waitMsMax, ...ofReading, read: (signal) => read(cancellable(db, signal), question) }),
+        createReading({ turns, waitMsMax, ...ofReading, read: (signal) => read(cancellable(db, signal), question, signal) }),
       ),
   }
 }

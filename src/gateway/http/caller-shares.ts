@@ -31,11 +31,12 @@ interface Share {
 /**
  * Lines take turns for the freed place of a caller, so that its many waiting lists do not keep its own dashboards waiting.
  */
-export function createCallerShares(callerRunningMax: number): CallerShares {
+export function createCallerShares(callerRunningMax: number | ((id: string) => number)): CallerShares {
   const lines: StartNext[] = []
   const byCaller = new Map<string, Share>()
+  const maxOf = typeof callerRunningMax === 'number' ? () => callerRunningMax : callerRunningMax
   return {
-    hasFree: ({ id, hasShare }) => !hasShare || (byCaller.get(id)?.taken ?? 0) < callerRunningMax,
+    hasFree: ({ id, hasShare }) => !hasShare || (byCaller.get(id)?.taken ?? 0) < maxOf(id),
     take: ({ id }, line) => {
       const { taken, lines: before } = byCaller.get(id) ?? { taken: 0, lines }
       byCaller.set(id, { taken: taken + 1, lines: [...before.filter((other) => other !== line), line] })

@@ -84,19 +84,29 @@ export function createTurns({ runningMax, waitingMax, callerWaitingMax, shares }
   }
 }
 
+interface InTurnOptions {
+  /** How long it may wait. */
+  waitMsMax?: number
+  /** How long its place stays taken after a task that took so long. */
+  pauseMs?: ((tookMs: number) => number) | undefined
+}
+
 /**
  * Runs a task when it is its turn. When its caller hangs up, or it has waited too long, it leaves the line; once begun, it goes on.
  * @throws NoTurnError or the signal's reason; the task has not begun then.
  */
-export function inTurn<T>(turns: Turns, caller: TaskCaller, task: () => Promise<T>, waitMsMax?: number): Promise<T> {
+export function inTurn<T>(turns: Turns, caller: TaskCaller, task: () => Promise<T>, options: InTurnOptions = {}): Promise<T> {
+  const { waitMsMax, pauseMs } = options
   return new Promise((resolve, reject) => {
     let state: 'waits' | 'begun' = 'waits'
     let stopWaiting = (): void => undefined
     const leave = turns.enter(caller, (end) => {
       state = 'begun'
       stopWaiting()
+      const beganMs = performance.now()
       const running = async () => task()
-      void running().finally(end).then(resolve, reject)
+      const leaveFree = () => void (pauseMs === undefined ? end() : setTimeout(end, pauseMs(performance.now() - beganMs)))
+      void running().finally(leaveFree).then(resolve, reject)
     })
     // Most tasks begin immediately.
     if ((state as string) === 'begun') return

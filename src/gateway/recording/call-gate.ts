@@ -1,6 +1,7 @@
 import { DecidedError } from '../../contract/decided-error.ts'
 import { createCallerShares } from '../http/caller-shares.ts'
 import { createTurns, inTurn, NoTurnError } from '../http/turns.ts'
+import type { SendingCallers } from './sending-callers.ts'
 
 export interface CallGateLimits {
   /** Concurrent calls. */
@@ -11,6 +12,10 @@ export interface CallGateLimits {
   waitMsMax: number
   /** Bytes of the bodies of all running and waiting calls; a request beyond it is turned away. */
   bytesMax: number
+  /** Concurrent calls of one caller next to other callers. */
+  callerCallsMax: number
+  /** The callers that send now, on whatever way. */
+  sending: SendingCallers
   /** Called for each request that is turned away. */
   onFull: () => void
 }
@@ -32,8 +37,14 @@ export type CallGate = <T>(call: GatedCall, send: () => Promise<T>) => Promise<T
 /** The part of each limit that one caller may take, so that it keeps no other one out. A single call may always be larger. */
 const CALLER_PART = 3 / 4
 
-export function createCallGate({ callsMax, waitingMax, waitMsMax, bytesMax, onFull }: CallGateLimits): CallGate {
-  const shares = createCallerShares(Math.max(1, Math.floor(callsMax * CALLER_PART)))
+/** Next to other callers a pause as long as the call follows one with so many bytes, up to a limit: it keeps a processor busy. */
+const LARGE_BYTES_MIN = 16 * 1024
+const PAUSE_MS_MAX = 250
+
+export function createCallGate({ callsMax, waitingMax, waitMsMax, bytesMax, ...limits }: CallGateLimits): CallGate {
+  const { callerCallsMax, sending, onFull } = limits
+  const aloneMax = Math.max(1, Math.floor(callsMax * CALLER_PART))
+  const shares = createCallerShares((id) => (sending.hasOthers(id) ? Math.min(callerCallsMax, aloneMax) : aloneMax))
   const turns = createTurns({ runningMax: callsMax, waitingMax, callerWaitingMax: waitingMax * CALLER_PART, shares })
   const byCaller = new Map<string, number>()
   let bytes = 0
@@ -48,12 +59,21 @@ export function createCallGate({ callsMax, waitingMax, waitMsMax, bytesMax, onFu
     return bytes + body.length <= bytesMax && (own === 0 || own + body.length <= bytesMax * CALLER_PART)
   }
 
+  const pauseAfter = ({ caller, body }: GatedCall) =>
+    body.length < LARGE_BYTES_MIN
+      ? undefined
+      : (tookMs: number) => (sending.hasOthers(caller) ? Math.min(PAUSE_MS_MAX, tookMs) : 0)
+
   return async (call, send) => {
     const { caller, body } = call
+    sending.note(caller)
     if (!hasRoom(call)) throw full()
     add(caller, body.length)
     try {
-      return await inTurn(turns, { id: caller, hasShare: true, signal: call.signal }, send, waitMsMax)
+      return await inTurn(turns, { id: caller, hasShare: true, signal: call.signal }, send, {
+        waitMsMax,
+        pauseMs: pauseAfter(call),
+      })
     } catch (error) {
       throw error instanceof NoTurnError ? full() : error
     } finally {

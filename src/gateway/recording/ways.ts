@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { type Kind, KINDS, kindsWith } from '../../contract/kinds.ts'
 import type { RecordPaymentResponse } from '../../contract/payment.ts'
 import type { Ingress } from '../../ingress/clients.ts'
@@ -9,6 +10,7 @@ import { FLUSH_EVENTS_MAX } from './flush.ts'
 import { createGroupCommit, type GroupCommit } from './group-commit.ts'
 import { createOwnCalls, type OwnCalls } from './own-call.ts'
 import { createRejectionBudget, type RejectionBudget, type RejectionLimits } from './rejection-budget.ts'
+import { createSendingCallers, type SendingCallers } from './sending-callers.ts'
 import { paymentsOf, recordsOf, submissionsOf } from './senders.ts'
 
 /** Concurrent calls that carry one request each. */
@@ -16,6 +18,8 @@ const OWN_CALLS_MAX = 64
 /** Concurrent respond-async calls. With 64 of them waiting callers got 44 answers/s fewer and timed out. */
 const SUBMITTED_CALLS_MAX = 4
 const OWN_CALLS_WAITING_MAX = 1_000
+/** Concurrent calls of one caller next to others: these find a processor that is not busy. */
+const CALLER_CALLS_MAX = Math.max(1, availableParallelism() >> 1)
 
 /** The ways on which events of one kind are recorded. */
 export interface RecordingWays {
@@ -52,9 +56,12 @@ export interface RecordingOptions {
 
 /** Builds the queues of every kind in KINDS. */
 export function createRecording({ ingress, db, observer, rejectionLimits, ...limits }: RecordingOptions): Recording {
+  const sending = createSendingCallers()
   const gateOf = (callsMax: number) =>
     createCallGate({
       callsMax,
+      callerCallsMax: CALLER_CALLS_MAX,
+      sending,
       waitingMax: OWN_CALLS_WAITING_MAX,
       waitMsMax: ingress.deadlineMs,
       bytesMax: limits.queueBytesMax,
@@ -66,26 +73,40 @@ export function createRecording({ ingress, db, observer, rejectionLimits, ...lim
     const recorder = createRecorder(ingress, kind)
     const options = { ...limits, flushEventsMax: flushEventsMaxOf(kind), deadlineMs: recorder.deadlineMs, observer }
     return {
-      groupCommit: createGroupCommit({ ...options, ...recordsOf(recorder) }),
+      groupCommit: noting(sending, createGroupCommit({ ...options, ...recordsOf(recorder) })),
       // The pace of respond-async calls is that of recording, however slow it is.
-      groupSubmit: createGroupCommit({ ...options, ...submissionsOf(recorder), isPaced: true }),
+      groupSubmit: noting(sending, createGroupCommit({ ...options, ...submissionsOf(recorder), isPaced: true })),
       ownCalls: createOwnCalls({ db, recorder, gate, submitGate }),
     }
   }
   const byKind = kindsWith('isAnsweredAsBatch').map((kind) => [kind, waysOf(kind)] as const)
-  const payments = createGroupCommit({
-    ...limits,
-    ...paymentsOf(ingress),
-    flushEventsMax: flushEventsMaxOf('payment'),
-    deadlineMs: ingress.deadlineMs,
-    observer,
-  })
+  const payments = noting(
+    sending,
+    createGroupCommit({
+      ...limits,
+      ...paymentsOf(ingress),
+      flushEventsMax: flushEventsMaxOf('payment'),
+      deadlineMs: ingress.deadlineMs,
+      observer,
+    }),
+  )
   return {
     ways: Object.fromEntries(byKind) as Recording['ways'],
     payments,
     gate,
     rejections: createRejectionBudget(rejectionLimits),
     queues: [...byKind.flatMap(([, { groupCommit, groupSubmit }]) => [groupCommit, groupSubmit]), payments],
+  }
+}
+
+/** Notes the callers that record in groups. */
+function noting<Part>(sending: SendingCallers, { record, ...others }: GroupCommit<Part>): GroupCommit<Part> {
+  return {
+    ...others,
+    record: (request) => {
+      sending.note(request.caller)
+      return record(request)
+    },
   }
 }
 

@@ -19,7 +19,6 @@ import { taskCallerOf } from '../access/caller.ts'
 import { createListCache, type ListPage, type RankedList } from '../caching/list-cache.ts'
 import type { TaskCaller } from '../http/caller-shares.ts'
 import type { ReadLines } from '../caching/read-lines.ts'
-import { shareRunning } from '../caching/share-running.ts'
 import { invalidCursor } from '../http/problem.ts'
 import { sendJson } from '../http/send-json.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
@@ -81,7 +80,12 @@ const VERIFY = {
 /** Reads go straight to the store, so that a backlog of writes in Restate does not delay them. */
 export function popularityRoutes({ db, lines, settings }: RouteDeps): RoutePlugin {
   const readTop = createListCache(topList(lines), settings.topCacheMs)
-  const verifyOnce = shareRunning(() => verify(db))
+  // It reads the whole log, so one runs at a time, for all its callers.
+  const verifyOnce = lines.long.shared({
+    read: (_db, _question: undefined, signal) => verify(db, { signal }),
+    keyOf: () => '',
+    joinMs: Number.POSITIVE_INFINITY,
+  })
   return async (app) => {
     const routes = app.withTypeProvider<ZodTypeProvider>()
 
@@ -100,7 +104,7 @@ export function popularityRoutes({ db, lines, settings }: RouteDeps): RoutePlugi
     })
 
     routes.get('/api/v1/analytic/verify', VERIFY, async (request) => {
-      const data = await lines.long.read(taskCallerOf(request), verifyOnce)
+      const data = await verifyOnce(undefined, taskCallerOf(request))
       return { data }
     })
   }

@@ -11,7 +11,7 @@ import { createRecomputeRunsClient } from '../../ingress/recompute-runs-client.t
 import { decidedErrorOf } from '../../ingress/refusal.ts'
 import { findRun, listRuns } from '../../store/reports/run-list.ts'
 import { unknownOutcome } from '../recording/unknown-outcome.ts'
-import { taskCallerOf } from '../access/caller.ts'
+import { callerIdOf, hangUpOf, taskCallerOf } from '../access/caller.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
 const EXAMPLE: RecomputeRun = {
@@ -119,14 +119,21 @@ const CANCEL = {
   },
 } as const satisfies RouteShorthandOptions
 
-export function recomputationRoutes({ lines, ingress }: RouteDeps): RoutePlugin {
+/** A few hundred bytes. */
+const NO_BODY = new Uint8Array()
+
+export function recomputationRoutes({ lines, ingress, recording }: RouteDeps): RoutePlugin {
   const client = createRecomputeRunsClient(ingress)
+  /** Runs a call in turn with those of other callers. */
+  const inTurn = (request: FastifyRequest, call: () => Promise<RecomputeRun>) =>
+    recording.gate({ caller: callerIdOf(request), signal: hangUpOf(request), body: NO_BODY }, call).catch(refuse)
   return async (app) => {
     const routes = app.withTypeProvider<ZodTypeProvider>()
 
     routes.post('/api/v1/recomputations', REQUEST, async (request, reply) => {
       const { requested_by: requestedBy = request.headers['x-actor'], ...scope } = request.body
-      const data = await client.start({ ...scope, ...claimOf(requestedBy), actor: actorOf(request) }).catch(refuse)
+      const run = { ...scope, ...claimOf(requestedBy), actor: actorOf(request) }
+      const data = await inTurn(request, () => client.start(run))
       return reply.code(202).send({ data })
     })
 
@@ -144,7 +151,7 @@ export function recomputationRoutes({ lines, ingress }: RouteDeps): RoutePlugin 
 
     routes.delete('/api/v1/recomputations/:id', CANCEL, async (request) => {
       const by = { actor: actorOf(request), ...claimOf(request.headers['x-actor']) }
-      return { data: await client.cancel(request.params.id, by).catch(refuse) }
+      return { data: await inTurn(request, () => client.cancel(request.params.id, by)) }
     })
   }
 }

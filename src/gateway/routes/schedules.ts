@@ -24,8 +24,11 @@ const SCHEDULES = {
   },
 } as const satisfies RouteShorthandOptions
 
+/** An answer is shared for a second, because each one takes a call for each task. */
+const SCHEDULES_MS_MAX = 1_000
+
 export function scheduleRoutes({ ingress }: RouteDeps): RoutePlugin {
-  const schedules = shareRunning(createSchedulesClient(ingress))
+  const schedules = shareRunning(createSchedulesClient(ingress), SCHEDULES_MS_MAX)
   return async (app) => {
     app.withTypeProvider<ZodTypeProvider>().get('/api/v1/schedules', SCHEDULES, async () => {
       try {

@@ -3,12 +3,20 @@ import { sql } from 'kysely'
 import { DecidedError } from '../../contract/decided-error.ts'
 import { kindsWith } from '../../contract/kinds.ts'
 import type { Drift, VerifyResponse } from '../../contract/verify.ts'
+import { cancellable } from '../database/cancellable.ts'
 import type { Database, Queryable } from '../database/connection.ts'
 import { onlyRow } from '../database/rows.ts'
 import { allowLongStatements } from '../database/transaction.ts'
 import { openRepair } from '../popularity/trending-window.ts'
 import { AGGREGATES } from './aggregates.ts'
 import { DRIFT_MAX, type LogState } from './drift.ts'
+
+interface VerifyOptions {
+  /** How long it waits for an open repair. */
+  patienceMs?: number
+  /** Cancels the running statement. */
+  signal?: AbortSignal
+}
 
 const REPAIR_WAIT_MS_MAX = 10_000
 const REPAIR_POLL_MS = 100
@@ -26,12 +34,19 @@ const REPAIR_POLL_MS = 100
  * So a changed count is found, in a profile by its product and type. Not found are a decayed sum from before both the horizon and
  * the trending window, and a last_at that stays before the horizon.
  */
-export async function verify(db: Database, { patienceMs = REPAIR_WAIT_MS_MAX } = {}): Promise<VerifyResponse> {
+export async function verify(
+  db: Database,
+  { patienceMs = REPAIR_WAIT_MS_MAX, signal }: VerifyOptions = {},
+): Promise<VerifyResponse> {
   for (let waitedMs = 0; ; waitedMs += REPAIR_POLL_MS) {
-    const answer = await db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(replay)
+    const answer = await db
+      .transaction()
+      .setIsolationLevel('repeatable read')
+      .setAccessMode('read only')
+      .execute((tx) => replay(signal ? cancellable(tx, signal) : tx))
     if (answer !== undefined) return answer
     if (waitedMs >= patienceMs) throw new DecidedError('unavailable', 'the trending window is being moved; try again')
-    await sleep(REPAIR_POLL_MS)
+    await sleep(REPAIR_POLL_MS, undefined, { signal })
   }
 }
 
