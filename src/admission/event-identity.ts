@@ -11,6 +11,18 @@ export interface AssignedIdentity {
   occurred_at: string
 }
 
+const ID_BYTES = 10
+/** Made for so many ids together, because each call of the generator takes 2 µs, and the rest of an id a quarter of that. */
+const IDS_TOGETHER = 500
+let unused = Buffer.alloc(0)
+
+function randomBytesOfId(): Buffer {
+  if (unused.length === 0) unused = randomBytes(ID_BYTES * IDS_TOGETHER)
+  const bytes = unused.subarray(0, ID_BYTES)
+  unused = unused.subarray(ID_BYTES)
+  return bytes
+}
+
 /** The item in the form that may be stored: it can be written as JSON, and privacy has removed what it forbids. */
 export function storableItem(item: unknown, privacy: Privacy | undefined): unknown {
   const writable = toWritable(item)
@@ -25,6 +37,6 @@ export function withEventId(item: unknown, nowMs: number): { event: unknown; ass
   if (typeof item !== 'object' || item === null || Array.isArray(item) || 'event_id' in item) return { event: item }
   const timeMs = 'occurred_at' in item ? timeForUuidV7(item.occurred_at) : nowMs
   if (timeMs === undefined) return { event: item }
-  const event_id = uuidV7(timeMs, randomBytes(10))
+  const event_id = uuidV7(timeMs, randomBytesOfId())
   return { event: { ...item, event_id }, assigned: { event_id, occurred_at: instantOf(timeMs) } }
 }

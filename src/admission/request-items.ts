@@ -25,8 +25,8 @@ const ITEMS_MAX = Object.fromEntries(Object.entries(REQUESTS).map(([list, schema
  */
 export const ITEM_VALUES_MAX = 4 * METADATA_BYTES_MAX
 
-/** A shorter text cannot have more values. */
-const UNSCANNED_CHARACTERS_MAX = 2 * ITEM_VALUES_MAX
+/** An adapter makes up to 100 callbacks of a webhook, of many items each. */
+const FOREIGN_VALUES_MAX = 4 * ITEM_VALUES_MAX
 
 /** The items of a request that lists them, parsed as a whole. @throws DecidedError for a body that is not such a request. */
 export function itemsOfRequest(body: Buffer, list: ItemList): readonly unknown[] {
@@ -72,13 +72,17 @@ export function parseBody(body: Buffer): unknown {
   return parseBounded(textOf(body))
 }
 
-/** A signed body in the form of its sender, which may have any structure. @throws DecidedError when it is not JSON. */
+/**
+ * A signed body in the form of its sender, which may have any structure. @throws DecidedError when it is not JSON, or has more values
+ * than any webhook.
+ */
 export function parseForeignBody(body: Buffer): unknown {
-  return parse(textOf(body))
+  return parseBounded(textOf(body), FOREIGN_VALUES_MAX)
 }
 
-function parseBounded(text: string): unknown {
-  if (text.length > UNSCANNED_CHARACTERS_MAX) scanned('', () => endOfValue(text, text.search(/\S/), ITEM_VALUES_MAX))
+function parseBounded(text: string, valuesMax = ITEM_VALUES_MAX): unknown {
+  // A shorter text cannot have more values.
+  if (text.length > 2 * valuesMax) scanned('', () => endOfValue(text, text.search(/\S/), valuesMax), valuesMax)
   return parse(text)
 }
 
@@ -95,13 +99,13 @@ function textOf(body: Buffer): string {
   return body.toString()
 }
 
-function scanned<T>(field: string, scan: () => T): T {
+function scanned<T>(field: string, scan: () => T, valuesMax = ITEM_VALUES_MAX): T {
   try {
     return scan()
   } catch (error) {
     if (error instanceof ScanError) throw notJson(error.message)
     if (!(error instanceof TooManyValues)) throw error
-    const problem = `has more than ${ITEM_VALUES_MAX} values`
+    const problem = `has more than ${valuesMax} values`
     if (error.index === undefined) throw new DecidedError('invalid_request', `the body ${problem}`)
     throw new DecidedError('invalid_request', problem, { field: `${field}.${error.index}` })
   }

@@ -17,6 +17,7 @@ export {
   Metadata,
   METADATA_BYTES_MAX,
   PUBLISHABLE_BODY_BYTES_MAX,
+  PUBLISHABLE_ITEMS_MAX,
   RejectedItem,
   SubmittedResponse,
 } from './interaction.ts'

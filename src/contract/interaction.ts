@@ -12,6 +12,8 @@ export const BATCH_ITEMS_MAX = 10_000
 export const BODY_BYTES_MAX = 16 * 1024 * 1024
 /** The limit of a browser for requests that outlive their page. */
 export const PUBLISHABLE_BODY_BYTES_MAX = 64 * 1024
+/** More than the shortest valid events in so many bytes. */
+export const PUBLISHABLE_ITEMS_MAX = 1_000
 export const METADATA_BYTES_MAX = 4_096
 /** A small object that the sender wants to keep with an event. */
 export const Metadata = z

@@ -1,12 +1,12 @@
 import { fastify, type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { type Access, requireAccess } from './access/access.ts'
-import { callerIdOf } from './access/caller.ts'
+import { senderIdOf } from './access/caller.ts'
 import { allowOrigins } from './access/cors.ts'
 import { limitRates } from './access/rate-limit.ts'
 import { createReadLines } from './caching/read-lines.ts'
 import { closeConnectionsAtEnd } from './http/closing.ts'
 import { limitConnections } from './http/connections.ts'
-import { shareLoop } from './http/loop-share.ts'
+import { bodyTurns, createLoopShare, shareLoop } from './http/loop-share.ts'
 import { dropRests } from './http/early-answer.ts'
 import { parseJsonBodies } from './http/json-body.ts'
 import { answerUnknownRoutes } from './http/not-found.ts'
@@ -49,7 +49,8 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   const { access, observer, settings } = deps
   const { isPublic } = settings
   const app = newServer(deps)
-  parseJsonBodies(app, { limits: settings.bodies, observer })
+  const loopShare = createLoopShare()
+  parseJsonBodies(app, { limits: settings.bodies, observer, bodyTurn: bodyTurns(loopShare, senderIdOf) })
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(() => JSON.stringify)
   answerErrors(app)
@@ -64,7 +65,7 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   secureHeaders(app)
   await allowOrigins(app, { keys: access.keys, isPublic })
   requireAccess(app, { ...access, isPublic, observer })
-  shareLoop(app, callerIdOf)
+  shareLoop(app, loopShare, senderIdOf)
   await limitRates(app, { limits: settings.rateLimits, observer })
   answerUnknownRoutes(app)
   await describeApi(app, { isPublic, takesTokens: access.sellerOfToken !== undefined, tags: TAGS })

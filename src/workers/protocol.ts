@@ -1,7 +1,7 @@
 import type { PartEnd } from '../admission/item-parts.ts'
 import type { ItemList } from '../admission/request-items.ts'
 import type { Split } from '../admission/split-items.ts'
-import type { ItemWriting, WrittenItems } from '../admission/write-items.ts'
+import type { ItemWriting } from '../admission/write-items.ts'
 import type { DecidedError } from '../contract/decided-error.ts'
 import type { KindWith } from '../contract/kinds.ts'
 
@@ -14,7 +14,9 @@ export interface ItemsJob extends ItemWriting {
 }
 
 /** Written items as bytes, which are handed over without a copy. */
-export interface ItemsInBytes extends Pick<WrittenItems, 'assigned'> {
+export interface ItemsInBytes {
+  /** The ids that events without one were given, as JSON: a text is handed over in less time than objects, and rarely read. */
+  assigned: string
   /** JSON with commas between the items. */
   json: Uint8Array<ArrayBuffer>
   count: number

@@ -34,7 +34,7 @@ function writtenOf({ list, body, leaveOut, ...writing }: ItemsJob): ItemsInBytes
     json: new TextEncoder().encode(recorded.join(',')),
     count: recorded.length,
     partEnds: partEndsOf(recorded, (text) => Buffer.byteLength(text)),
-    assigned,
+    assigned: JSON.stringify(assigned),
     split: split && { indexes: split.indexes, rejected: split.rejected },
   }
 }

@@ -3,6 +3,7 @@ import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { until } from '../../src/main/embedded/until.ts'
 import { chunkOf, headOf, rawConnection, statusesIn } from '../harness/clients/raw-request.ts'
+import { SECRET_KEY, withKey } from '../harness/items/known-key.ts'
 import { SETTINGS } from '../harness/servers/gateway.ts'
 import { offlineGateway, type OfflineGateway } from '../harness/servers/offline-gateway.ts'
 
@@ -38,6 +39,20 @@ test.for(EARLY)(
     expect(statusesIn(received())).toEqual([status])
   },
 )
+
+test('a 429 for a request beyond the rate of its key reaches a client that reads when it has sent its 17 MiB', async () => {
+  await using gateway = await offlineGateway(withKey({ ...SECRET_KEY, requestsPerMinute: 1 }))
+  const port = await gateway.listen()
+  const answers = []
+  for (let n = 0; n < 2; n++) {
+    const { send, received } = await rawConnection(port)
+    await send(headOf(INTERACTIONS, { authorization: 'Bearer k', 'content-length': BODY.length }))
+    await send(BODY)
+    expect(await until(async () => statusesIn(received()).length > 0, 10_000)).toBe(true)
+    answers.push(...statusesIn(received()))
+  }
+  expect(answers).toEqual([413, 429])
+})
 
 test('a 503 for a body that has no room reaches a client that reads when it has sent its 15 MiB', async () => {
   await using gateway = await offlineGateway(full)

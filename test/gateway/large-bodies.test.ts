@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { CreateInteractionResponse } from '../../src/contract/interaction.ts'
 import type { RequestEvents } from '../../src/gateway/recording/flush.ts'
+import type { PaymentAdapter } from '../../src/contract/payment-adapter.ts'
 import { createRejectionBudget } from '../../src/gateway/recording/rejection-budget.ts'
 import type { Recording } from '../../src/gateway/recording/ways.ts'
 import { createIngress } from '../../src/ingress/clients.ts'
@@ -172,4 +173,15 @@ test('bodies of other routes are bounded by what these take', async () => {
     status: 413,
     error: { message: 'the body is over 64 KiB' },
   })
+})
+
+test('a webhook with more values than any other is refused before it is parsed', async () => {
+  const adapter: PaymentAdapter = { provider: 'own', isSigned: () => true, callbacksOf: () => [] }
+  await using gateway = await offlineGateway({ paymentWebhooks: { secrets: [], adapters: [adapter] } })
+  const path = '/api/v1/orders/payment/callback/own'
+  expect(await post(gateway, `[${'0,'.repeat(400_000)}0]`, path)).toMatchObject({
+    status: 400,
+    error: { message: 'the body has more than 65536 values' },
+  })
+  expect((await post(gateway, `[${'0,'.repeat(60_000)}0]`, path)).status).toBe(200)
 })

@@ -6,10 +6,16 @@ import { headOf, rawConnection, statusesIn } from '../harness/clients/raw-reques
 import { SECRET_KEY, withKey } from '../harness/items/known-key.ts'
 import { offlineGateway } from '../harness/servers/offline-gateway.ts'
 
-function shareOf(shareMax: number) {
-  const share = createLoopShare(shareMax)
+function shareOf(callerMax: number, allMax = 1_000) {
+  const share = createLoopShare({ callerMax, allMax })
   const begun: string[] = []
-  const begin = (caller: string, name: string, cost = 1) => share.begin(caller, cost, () => begun.push(name))
+  const begin = (caller: string, name: string, { cost = 1, isBody = false } = {}) => {
+    const task = () => {
+      begun.push(name)
+      return cost
+    }
+    share.begin(caller, task, isBody)
+  }
   return { begun, begin }
 }
 
@@ -28,9 +34,9 @@ test('a caller begins no more in a turn of the event loop than its share, and al
   expect(begun.slice(-2)).toEqual(['a5', 'a6'])
 })
 
-test('a work that costs more than a share keeps its caller waiting for as many turns', async () => {
+test('a task that costs more than a share keeps its caller waiting for as many turns', async () => {
   const { begun, begin } = shareOf(2)
-  begin('a', 'large', 6)
+  begin('a', 'large', { cost: 6 })
   begin('a', 'next')
   for (let turns = 0; turns < 2; turns++) {
     await turn()
@@ -46,6 +52,40 @@ test('a share that was not used is not saved', async () => {
   for (let turns = 0; turns < 5; turns++) await turn()
   for (const name of ['a2', 'a3', 'a4']) begin('a', name)
   expect(begun).toEqual(['a1', 'a2', 'a3'])
+})
+
+test('all callers together begin no more in a turn than the bound, and each caller has its turn', async () => {
+  const { begun, begin } = shareOf(2, 3)
+  for (const caller of ['a', 'b', 'c', 'd']) for (let n = 1; n <= 3; n++) begin(caller, `${caller}${n}`)
+  expect(begun).toEqual(['a1', 'a2', 'b1'])
+  await turn()
+  expect(begun.slice(3)).toEqual(['a3', 'b2', 'b3'])
+  await turn()
+  expect(begun.slice(6)).toEqual(['c1', 'c2', 'd1'])
+  await turn()
+  expect(begun.slice(9)).toEqual(['c3', 'd2', 'd3'])
+})
+
+test('a body that has arrived goes before the requests of its caller that have not begun', async () => {
+  const { begun, begin } = shareOf(1)
+  for (const name of ['a1', 'a2', 'a3']) begin('a', name)
+  begin('a', 'body of a1', { isBody: true })
+  expect(begun).toEqual(['a1'])
+  for (let turns = 0; turns < 3; turns++) await turn()
+  expect(begun).toEqual(['a1', 'body of a1', 'a2', 'a3'])
+})
+
+test('a task may begin another one of its caller', async () => {
+  const share = createLoopShare({ callerMax: 1, allMax: 10 })
+  const begun: string[] = []
+  const outer = (name: string) => () => {
+    begun.push(name)
+    share.begin('a', () => begun.push(`body of ${name}`), true)
+    return 1
+  }
+  for (const name of ['a1', 'a2']) share.begin('a', outer(name))
+  for (let turns = 0; turns < 10; turns++) await turn()
+  expect(begun.toSorted()).toEqual(['a1', 'a2', 'body of a1', 'body of a2'])
 })
 
 test('thousands of requests all begin', async () => {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
 import { itemsOfLargeRequest } from '../../src/admission/request-items.ts'
 import { writeItems } from '../../src/admission/write-items.ts'
+import type { AssignedIdentity } from '../../src/admission/event-identity.ts'
 import { createItemsWorker, type ItemsWorker, type ItemsWorkerOptions } from '../../src/workers/items-worker.ts'
 import type { ItemsJob } from '../../src/workers/protocol.ts'
 
@@ -39,7 +40,7 @@ test('a body is written as without a thread, and its bytes are handed over', asy
   const { body, list, ...writing } = jobOf(TEXT)
   const { json, ...rest } = await write(job, caller())
   const { texts, assigned } = writeItems(itemsOfLargeRequest(Buffer.from(body), list), writing)
-  expect(rest).toEqual({ count: 3, assigned, split: undefined, partEnds: expect.any(Array) })
+  expect(rest).toEqual({ count: 3, assigned: JSON.stringify(assigned), split: undefined, partEnds: expect.any(Array) })
   expect(new TextDecoder().decode(json)).toBe(texts.join(','))
   expect(texts[0]).toContain('"ip_address":"203.0.113.0"')
   expect(job.body.byteLength).toBe(0)
@@ -47,7 +48,8 @@ test('a body is written as without a thread, and its bytes are handed over', asy
 
 test('events without an id get one, with the index of the event', async () => {
   const { write } = started()
-  const { assigned, json } = await write(jobOf(TEXT, { idsAtMs: 1_000 }), caller())
+  const { assigned: text, json } = await write(jobOf(TEXT, { idsAtMs: 1_000 }), caller())
+  const assigned = JSON.parse(text) as AssignedIdentity[]
   expect(assigned).toEqual([{ index: 0, event_id: expect.any(String), occurred_at: '1970-01-01T00:00:01.000Z' }])
   expect(new TextDecoder().decode(json)).toContain(assigned[0]!.event_id)
 })

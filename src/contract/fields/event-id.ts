@@ -6,10 +6,13 @@ export function timeOfUuidV7(uuid: string): number | undefined {
   return Number.parseInt(uuid.slice(0, 8) + uuid.slice(9, 13), 16)
 }
 
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
 /** The UUIDv7 of a millisecond since 1970, its other 74 bits taken from `bytes` (at least 10, random or a hash). */
 export function uuidV7(milliseconds: number, bytes: Uint8Array): string {
   const time = milliseconds.toString(16).padStart(12, '0')
-  const rest = Array.from(bytes.subarray(0, 10), (byte) => byte.toString(16).padStart(2, '0')).join('')
+  let rest = ''
+  for (let place = 0; place < 10; place++) rest += HEX[bytes[place]!]
   const variant = (8 + (bytes[2]! & 3)).toString(16)
   return `${time.slice(0, 8)}-${time.slice(8)}-7${rest.slice(0, 3)}-${variant}${rest.slice(5, 8)}-${rest.slice(8, 20)}`
 }

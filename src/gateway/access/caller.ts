@@ -16,6 +16,12 @@ export function callerIdOf({ apiKey, ip }: FastifyRequest): string {
   return apiKey?.keyId ?? clientAddress(ip)
 }
 
+/** The same, but of a publishable key each address: the browsers of all shoppers have the same key. */
+export function senderIdOf(request: FastifyRequest): string {
+  const { apiKey, ip } = request
+  return apiKey?.isPublishable ? `${apiKey.keyId} ${clientAddress(ip)}` : callerIdOf(request)
+}
+
 /** The caller of a request's task. As long as no key is needed all requests are of this machine, and none has a share. */
 export function taskCallerOf(request: FastifyRequest): TaskCaller {
   return {

@@ -1,7 +1,7 @@
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance } from 'fastify'
 import { DecidedError } from '../../contract/decided-error.ts'
-import { clientAddress } from '../http/client-address.ts'
+import { senderIdOf } from './caller.ts'
 import type { GatewayObserver } from '../http/observer.ts'
 
 export interface RateLimits {
@@ -23,7 +23,7 @@ export async function limitRates(
     cache: ADDRESSES_MAX,
     allowList: (request) => request.apiKey === null,
     // Every shopper's browser has the same publishable key, so a browser that floods must not lock out the others.
-    keyGenerator: ({ apiKey, ip }) => (apiKey?.isPublishable ? `${apiKey.keyId} ${clientAddress(ip)}` : (apiKey?.keyId ?? '')),
+    keyGenerator: senderIdOf,
     max: ({ apiKey }) =>
       apiKey?.requestsPerMinute ?? (apiKey?.isPublishable ? limits.publishablePerMinute : limits.secretPerMinute),
     onExceeded: () => observer.turnedAway('rate_limited'),

@@ -5,6 +5,8 @@ import { DecidedError } from '../../contract/decided-error.ts'
 import { type BodyBudget, type BodyLimits, createBodyBudget, type Hold } from './body-budget.ts'
 import { clientAddress } from './client-address.ts'
 import { askForBody } from './early-answer.ts'
+import type { BodyTurn } from './loop-share.ts'
+import { refuseMany, weigh } from './body-weight.ts'
 import type { GatewayObserver } from './observer.ts'
 import { NOT_JSON } from './problem.ts'
 import { readBody, tooLarge } from './read-body.ts'
@@ -39,6 +41,8 @@ export interface BodySignature {
 export interface BodyDeps {
   limits: BodyLimits
   observer: Pick<GatewayObserver, 'turnedAway'>
+  /** When a body that has arrived may be read. */
+  bodyTurn: BodyTurn
 }
 
 /** Anyone can send a signature that is wrong, so these bodies have room of their own, and little of it. */
@@ -51,10 +55,11 @@ const SIGNED_BYTES_MIN = 2 * 1024 * 1024
  * Reads bodies as JSON. The beacon of a page can only send text/plain, so that is read as JSON too: with a publishable key, or as long
  * as no keys are used.
  */
-export function parseJsonBodies(app: FastifyInstance, { limits, observer }: BodyDeps): void {
+export function parseJsonBodies(app: FastifyInstance, { limits, observer, bodyTurn }: BodyDeps): void {
   const budgetOf = budgetFinder(limits)
   app.decorateRequest('isSigned', false)
   app.decorateRequest('bodyHold', null)
+  app.decorateRequest('isLarge', false)
   app.addHook('onSend', (request, _reply, _payload, done) => {
     request.bodyHold?.release()
     done()
@@ -67,6 +72,9 @@ export function parseJsonBodies(app: FastifyInstance, { limits, observer }: Body
       const budget = budgetOf(request)
       const body = bodyAtHand(request, payload) ?? (await bodyOf(request, payload, budget, observer))
       const { signature, list } = request.routeOptions.config
+      // Bodies whose last bytes arrive together would be parsed in one turn of the event loop.
+      await bodyTurn(request, () => weigh(request, body))
+      refuseMany(request)
       await signature?.check(request, body)
       request.isSigned = signature !== undefined
       if (list !== undefined) return body

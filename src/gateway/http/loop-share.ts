@@ -1,25 +1,46 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 
-/** Requests of one caller that begin in a turn of the event loop, which takes about a millisecond then. */
-const SHARE = 4
-/** So much of a body counts as a request. */
-const BODY_BYTES = 16 * 1024
-
-/** Begins tasks so that those of one caller leave time between them to all others. */
-export interface LoopShare {
-  /** Calls `begin`, in this turn of the event loop or a later one. The tasks of a caller begin in their order. */
-  begin: (caller: string, cost: number, begin: () => void) => void
+/** What begins in a turn of the event loop, in costs: of one caller, which takes about a millisecond then, and of all callers. */
+export interface ShareLimits {
+  callerMax: number
+  allMax: number
 }
 
-export function createLoopShare(shareMax = SHARE): LoopShare {
-  /** What each caller has begun in this turn. */
-  const begun = new Map<string, number>()
-  const waiting = new Map<string, { cost: number; begin: () => void }[]>()
+/** A request costs 1, some 0.25 ms. A body that takes longer than its share keeps its caller waiting. */
+const LIMITS: ShareLimits = { callerMax: 4, allMax: 32 }
+
+/** Begins tasks so that those of one caller leave time between them to all others, and those of all leave time to read from the network. */
+export interface LoopShare {
+  /**
+   * Calls `task`, in this turn of the event loop or a later one. The task returns what it costs. The tasks of a caller begin in their
+   * order, but those that read a body go first: they were begun as requests before.
+   */
+  begin: (caller: string, task: Task, isBody?: boolean) => void
+}
+
+type Task = () => number
+
+interface Line {
+  requests: Task[]
+  bodies: Task[]
+}
+
+export function createLoopShare({ callerMax, allMax }: ShareLimits = LIMITS): LoopShare {
+  /** What the tasks of each caller, and of all, cost in this turn. */
+  const costs = new Map<string, number>()
+  let allCosts = 0
+  /** The caller whose turn was last comes last. */
+  const lines = new Map<string, Line>()
   let isScheduled = false
 
-  const mayBegin = (caller: string) => (begun.get(caller) ?? 0) < shareMax
-  const take = (caller: string, cost: number) => {
-    begun.set(caller, (begun.get(caller) ?? 0) + cost)
+  const mayBegin = (caller: string) => allCosts < allMax && (costs.get(caller) ?? 0) < callerMax
+  const run = (caller: string, task: Task) => {
+    schedule()
+    const cost = task()
+    allCosts += cost
+    costs.set(caller, (costs.get(caller) ?? 0) + cost)
+  }
+  const schedule = () => {
     if (isScheduled) return
     isScheduled = true
     setImmediate(nextTurn)
@@ -27,49 +48,69 @@ export function createLoopShare(shareMax = SHARE): LoopShare {
 
   const nextTurn = () => {
     isScheduled = false
+    allCosts = 0
     // What exceeded a share counts in the next turns.
-    for (const [caller, cost] of begun) {
-      if (cost > shareMax) begun.set(caller, cost - shareMax)
-      else begun.delete(caller)
+    for (const [caller, cost] of costs) {
+      if (cost > callerMax) costs.set(caller, cost - callerMax)
+      else costs.delete(caller)
     }
-    for (const [caller, line] of waiting) {
-      while (line.length > 0 && mayBegin(caller)) {
-        const { cost, begin } = line.shift()!
-        take(caller, cost)
-        begin()
-      }
-      if (line.length === 0) waiting.delete(caller)
+    for (const [caller, line] of lines) {
+      if (allCosts >= allMax) break
+      if (!mayBegin(caller)) continue
+      for (let task = nextIn(line); task !== undefined; task = mayBegin(caller) ? nextIn(line) : undefined) run(caller, task)
+      lines.delete(caller)
+      if (line.bodies.length + line.requests.length > 0) lines.set(caller, line)
     }
-    if (begun.size > 0 && !isScheduled) {
-      isScheduled = true
-      setImmediate(nextTurn)
-    }
+    if (costs.size > 0 || lines.size > 0) schedule()
   }
 
   return {
-    begin: (caller, cost, begin) => {
-      const line = waiting.get(caller)
-      if (line !== undefined) line.push({ cost, begin })
-      else if (mayBegin(caller)) {
-        take(caller, cost)
-        begin()
-      } else waiting.set(caller, [{ cost, begin }])
+    begin: (caller, task, isBody = false) => {
+      const line = lines.get(caller) ?? { requests: [], bodies: [] }
+      const before = isBody ? line.bodies.length : line.bodies.length + line.requests.length
+      if (before === 0 && mayBegin(caller)) return run(caller, task)
+      if (isBody) line.bodies.push(task)
+      else line.requests.push(task)
+      lines.set(caller, line)
     },
   }
+}
+
+function nextIn({ bodies, requests }: Line): Task | undefined {
+  return bodies.shift() ?? requests.shift()
 }
 
 /** Answered immediately, because a supervisor takes a process that does not answer for dead. */
 const PROBES = new Set<string | undefined>(['/health', '/ready'])
 
-export function shareLoop(app: FastifyInstance, callerOf: (request: FastifyRequest) => string): void {
-  const share = createLoopShare()
-  app.addHook('onRequest', (request, _reply, done) => {
-    if (PROBES.has(request.routeOptions.url)) done()
-    else share.begin(callerOf(request), 1 + bodyBytesOf(request) / BODY_BYTES, done)
-  })
+export function isProbe(path: string | undefined): boolean {
+  return PROBES.has(path)
 }
 
-/** A body of more than its route takes is not read, however long it says to be. */
-function bodyBytesOf({ headers, routeOptions: { bodyLimit } }: FastifyRequest): number {
-  return Math.min(Number(headers['content-length'] ?? 0), bodyLimit)
+/** Resolves when it is the turn of a request's body. `costOf` is called then. */
+export type BodyTurn = (request: FastifyRequest, costOf: () => number) => Promise<void>
+
+export function bodyTurns(share: LoopShare, callerOf: (request: FastifyRequest) => string): BodyTurn {
+  return (request, costOf) =>
+    new Promise((resolve) => {
+      share.begin(
+        callerOf(request),
+        () => {
+          resolve()
+          return costOf()
+        },
+        true,
+      )
+    })
+}
+
+/** Lets each request begin in its turn. To be called when its caller is known. */
+export function shareLoop(app: FastifyInstance, share: LoopShare, callerOf: (request: FastifyRequest) => string): void {
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (isProbe(request.routeOptions.url)) return done()
+    share.begin(callerOf(request), () => {
+      done()
+      return 1
+    })
+  })
 }

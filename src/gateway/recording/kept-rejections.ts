@@ -2,10 +2,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { bytesOfRejected, keptItemOf } from '../../admission/kept-item.ts'
 import { problemOf } from '../../admission/judges.ts'
 import type { ItemProblem } from '../../admission/rows.ts'
-import { type Split, splitItems } from '../../admission/split-items.ts'
+import { type SplitItems, splitItems } from '../../admission/split-items.ts'
 import { DecidedError } from '../../contract/decided-error.ts'
 import type { RejectedItem } from '../../contract/interaction.ts'
-import { KINDS, type KindWith, kindsWith } from '../../contract/kinds.ts'
+import { type KindWith, kindsWith } from '../../contract/kinds.ts'
 import type { BatchAnswered, ItemsJson } from '../../ingress/recorder.ts'
 import type { RejectionBudget, RejectionSender } from './rejection-budget.ts'
 
@@ -16,82 +16,60 @@ const READ_AGAIN_CHARACTERS_MAX = 1024 * 1024
 
 /**
  * A page sends a few events at a time. Of a request with more invalid ones than this, from a publishable key beyond its hour, nothing is
- * recorded: checking 10,000 items of one character takes 0.1 s, and a flood of them would stop the gateway.
+ * recorded: checking the items of a flood would keep the thread busy.
  */
 const INVALID_ITEMS_MAX = 100
 const TOO_MANY = `more than ${INVALID_ITEMS_MAX} of these events are invalid, and no more rejected events of this key are kept in this hour: send only valid events`
 
-/** The items of a request as they would be sent. */
+/** The items of a request, as many as they may be. */
 export interface OfferedItems {
   kind: BatchAnswered
   sender: RejectionSender
-  /** Each item as JSON. */
-  texts: readonly string[]
+  count: number
+  /** Of their JSON. */
+  bytes: number
 }
 
-export interface AdmittedItems {
-  /** The recorded items as JSON, one by one and with commas between them. */
-  recorded: readonly string[]
-  json: string
-  /**
-   * Undefined when all items are recorded. No item is rejected here until the sender has used up its hour. Then each invalid one is, so
-   * that it is not kept.
-   */
-  split: Split | undefined
-  settle: Settle
+/** The items that were sent. */
+export interface SentItems {
+  json: ItemsJson
+  count: number
 }
 
-/** To be called with the items that were rejected, by their positions among the recorded ones, or when the outcome is unknown. */
+/** To be called with the items that were rejected, by their positions among the sent ones, or when the outcome is unknown. */
 export type Settle = (rejected: readonly RejectedItem[] | 'unknown') => void
 
 /**
- * Takes what the items of a request could take in the database, and gives the rest back when it is known what was rejected.
- * @throws DecidedError (rate_limited) when a publishable key has used up its hour and too many of the items are invalid.
+ * Takes what the items of a request could take in the database, and gives the rest back when it is known what was rejected. Undefined
+ * when so much is not left: then what is invalid must be left out, so that it is not kept. No item is rejected here before.
  */
-export async function admitItems(budget: RejectionBudget, { kind, sender, texts }: OfferedItems): Promise<AdmittedItems> {
-  const json = texts.join(',')
-  const everything = { recorded: texts, json, split: undefined }
-  if (!isKept(kind)) return { ...everything, settle: () => undefined }
-  const giveBack = budget.take(sender, bytesOfRejected(texts.length, json.length))
-  if (giveBack === undefined) {
-    const invalidMax = sender.apiKey?.isPublishable ? INVALID_ITEMS_MAX : Number.POSITIVE_INFINITY
-    const problems = await problemsOf(kind, itemsIn(json), invalidMax)
-    const split = splitItems(texts, (_text, index) => problems[index])
-    return { recorded: split.recorded, json: split.recorded.join(','), split, settle: () => undefined }
-  }
-  return { ...everything, settle: settler(giveBack, { kind, sender, count: texts.length, json }) }
+export function admit(
+  budget: RejectionBudget,
+  { kind, sender, count, bytes }: OfferedItems,
+): ((sent: SentItems) => Settle) | undefined {
+  if (!isKept(kind)) return () => () => undefined
+  const giveBack = budget.take(sender, bytesOfRejected(count, bytes))
+  const isKeptShort = sender.apiKey?.isPublishable ?? false
+  // The items are read again from their text, because many requests wait and objects take five times the memory.
+  return (
+    giveBack &&
+    ((sent) => (rejected) => {
+      giveBack(rejected === 'unknown' ? invalidBytesOf(kind, sent, isKeptShort) : rejectedBytesOf(sent, rejected, isKeptShort))
+    })
+  )
 }
 
 /**
- * The same for a body that a thread will judge, before its items are known: as if it had the most items. Undefined when so much is not
- * left, so that the thread must leave out what is invalid.
+ * The valid ones of items that are texts of JSON, and those that are left out.
+ * @throws DecidedError (rate_limited) when too many of the items of a publishable key are invalid.
  */
-export function admitLarge(
-  budget: RejectionBudget,
-  { kind, sender, bytes }: { kind: BatchAnswered; sender: RejectionSender; bytes: number },
-): ((sent: Pick<SentItems, 'json' | 'count'>) => Settle) | undefined {
-  if (!isKept(kind)) return () => () => undefined
-  const giveBack = budget.take(sender, bytesOfRejected(KINDS[kind].itemsMax, bytes))
-  return giveBack && ((sent) => settler(giveBack, { kind, sender, ...sent }))
-}
-
-/** The items are read again from their text, because many requests wait and objects take five times the memory. */
-function settler(
-  giveBack: (bytesKept: number) => void,
-  { sender, ...items }: Omit<SentItems, 'isKeptShort'> & { sender: RejectionSender },
-): Settle {
-  const sent: SentItems = { ...items, isKeptShort: sender.apiKey?.isPublishable ?? false }
-  const settle = async (rejected: readonly RejectedItem[] | 'unknown') => {
-    giveBack(rejected === 'unknown' ? await invalidBytesOf(sent) : rejectedBytesOf(sent, rejected))
-  }
-  return (rejected) => void settle(rejected)
-}
-
-interface SentItems {
-  kind: KindWith<'isBatched'>
-  json: ItemsJson
-  count: number
-  isKeptShort: boolean
+export async function leaveOutInvalid(
+  kind: KindWith<'isBatched'>,
+  { apiKey }: RejectionSender,
+  texts: readonly string[],
+): Promise<SplitItems<string>> {
+  const problems = await problemsOf(kind, texts, apiKey?.isPublishable ? INVALID_ITEMS_MAX : Number.POSITIVE_INFINITY)
+  return splitItems(texts, (_text, index) => problems[index])
 }
 
 const KEPT: ReadonlySet<string> = new Set(kindsWith('isKeptWhenRejected'))
@@ -101,9 +79,8 @@ function isKept(kind: BatchAnswered): kind is KindWith<'isBatched'> & BatchAnswe
 }
 
 /** What the rejected items take. */
-function rejectedBytesOf(sent: SentItems, rejected: readonly RejectedItem[]): number {
+function rejectedBytesOf({ json, count }: SentItems, rejected: readonly RejectedItem[], isKeptShort: boolean): number {
   if (rejected.length === 0) return 0
-  const { json, count, isKeptShort } = sent
   if (json.length > READ_AGAIN_CHARACTERS_MAX) return bytesOfRejected(rejected.length, (json.length * rejected.length) / count)
   const items = itemsIn(json)
   return keptBytesOf(
@@ -112,15 +89,18 @@ function rejectedBytesOf(sent: SentItems, rejected: readonly RejectedItem[]): nu
   )
 }
 
-/** What the items take that are rejected if they are recorded. Those of a large request do not count: it will come again. */
-async function invalidBytesOf({ kind, json, isKeptShort }: SentItems): Promise<number> {
+/**
+ * What the items take that are rejected if they are recorded, by a slice of them, chosen at random. Those of a large request do not
+ * count: it will come again.
+ */
+function invalidBytesOf(kind: KindWith<'isBatched'>, { json, count }: SentItems, isKeptShort: boolean): number {
   if (json.length > READ_AGAIN_CHARACTERS_MAX) return 0
   const items = itemsIn(json)
-  const problems = await problemsOf(kind, items, Number.POSITIVE_INFINITY)
-  return keptBytesOf(
-    items.filter((_item, index) => problems[index] !== undefined),
-    isKeptShort,
-  )
+  const nowMs = Date.now()
+  const chosen =
+    count <= SLICE_ITEMS ? items : Array.from({ length: SLICE_ITEMS }, () => items[Math.floor(Math.random() * items.length)])
+  const invalid = chosen.filter((item) => problemOf(kind, item, nowMs) !== undefined)
+  return chosen.length === 0 ? 0 : (keptBytesOf(invalid, isKeptShort) * items.length) / chosen.length
 }
 
 function itemsIn(json: ItemsJson): unknown[] {
@@ -130,14 +110,14 @@ function itemsIn(json: ItemsJson): unknown[] {
 /** @throws DecidedError (rate_limited) when more than `invalidMax` items have problems. */
 async function problemsOf(
   kind: KindWith<'isBatched'>,
-  items: readonly unknown[],
+  texts: readonly string[],
   invalidMax: number,
 ): Promise<(ItemProblem | undefined)[]> {
   const nowMs = Date.now()
   let invalid = 0
   const problems: (ItemProblem | undefined)[] = []
-  for (const [index, item] of items.entries()) {
-    const problem = problemOf(kind, item, nowMs)
+  for (const [index, text] of texts.entries()) {
+    const problem = problemOf(kind, JSON.parse(text), nowMs)
     problems.push(problem)
     if (problem !== undefined && ++invalid > invalidMax) throw new DecidedError('rate_limited', TOO_MANY)
     if ((index + 1) % SLICE_ITEMS === 0) await nextTurn()

@@ -8,14 +8,6 @@ import type { ItemsInBytes, ItemsJob } from '../../workers/protocol.ts'
 import { callerIdOf } from '../access/caller.ts'
 import type { RequestEvents } from './flush.ts'
 
-/** A smaller list takes at most 40 ms of this thread, whatever is in it, and usually 2 ms for 1,000 events. */
-const LARGE_BYTES_MIN = 256 * 1024
-
-/** Whether the body of a request is a thread's, because it would hold up every other request. */
-export function isLarge(request: FastifyRequest): boolean {
-  return bytesOf(request).length >= LARGE_BYTES_MIN
-}
-
 /** The items that a request lists. @throws DecidedError when it is not such a request. */
 export function itemsIn(request: FastifyRequest, list: ItemList): readonly unknown[] {
   return itemsOfRequest(bytesOf(request), list)
@@ -24,7 +16,7 @@ export function itemsIn(request: FastifyRequest, list: ItemList): readonly unkno
 /** The items of a large body, written by the thread. @throws DecidedError when it is not such a request. */
 export function writeLarge(worker: ItemsWorker, request: FastifyRequest, job: Omit<ItemsJob, 'body'>): Promise<ItemsInBytes> {
   const isGone = () => request.raw.socket.destroyed
-  return worker.write({ ...job, body: bytesOf(request) }, { caller: callerIdOf(request), isGone })
+  return worker.write({ ...job, body: ownBytesOf(request) }, { caller: callerIdOf(request), isGone })
 }
 
 /** The items of a list that is sent as it is. @throws DecidedError when the request is not such a list. */
@@ -34,7 +26,7 @@ export async function readItems(
   list: ItemList,
 ): Promise<Pick<RequestEvents, 'json' | 'count' | 'partEnds'>> {
   const writing = { privacy: undefined, idsAtMs: undefined }
-  if (!isLarge(request)) {
+  if (!request.isLarge) {
     const { texts } = writeItems(itemsIn(request, list), writing)
     return { json: texts.join(','), count: texts.length, partEnds: partEndsOf(texts, charactersOf) }
   }
@@ -46,4 +38,10 @@ export async function readItems(
 function bytesOf({ body }: FastifyRequest): Buffer<ArrayBuffer> {
   if (Buffer.isBuffer(body)) return body as Buffer<ArrayBuffer>
   throw new DecidedError('invalid_request', 'the body is empty')
+}
+
+/** A buffer that is handed over to the thread must have nothing else in it, such as the next request of the connection. */
+function ownBytesOf(request: FastifyRequest): Uint8Array<ArrayBuffer> {
+  const bytes = bytesOf(request)
+  return bytes.length === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes)
 }

@@ -7,11 +7,11 @@ import { splitItems, wholeAnswer } from '../../admission/split-items.ts'
 import { ageProblem } from '../../admission/time-problem.ts'
 import { type ItemWriting, writeItems } from '../../admission/write-items.ts'
 import type { CreateInteractionResponse } from '../../contract/interaction.ts'
-import { type KindWith } from '../../contract/kinds.ts'
+import { KINDS, type KindWith } from '../../contract/kinds.ts'
 import type { ItemsJson } from '../../ingress/recorder.ts'
 import type { ItemsWorker } from '../../workers/items-worker.ts'
-import { admitItems, admitLarge, type Settle } from './kept-rejections.ts'
-import { isLarge, itemsIn, writeLarge } from './read-items.ts'
+import { admit, leaveOutInvalid, type Settle } from './kept-rejections.ts'
+import { itemsIn, writeLarge } from './read-items.ts'
 import type { RejectionBudget } from './rejection-budget.ts'
 
 /** Of UTF-8, for a UTF-16 unit. */
@@ -37,7 +37,7 @@ export interface ReadyItems {
   count: number
   partEnds: readonly PartEnd[]
   /** The ids that events without one were given, by their positions in the request. */
-  assigned: AssignedIdentity[]
+  assigned: () => readonly AssignedIdentity[]
   /** The positions of items of which little is kept when they are rejected. */
   keptShort: number[] | undefined
   /** How many items the gateway rejects itself; `json` is without them. */
@@ -52,7 +52,7 @@ export interface ReadyItems {
 /** Judges a request as far as the gateway does, and writes its items. @throws DecidedError when it is not a list of items. */
 export async function readyItems(deps: ReadyDeps, sent: SentItems): Promise<ReadyItems> {
   const { items } = sent
-  return typeof items === 'string' && isLarge(sent.request) ? largeItems(deps, sent, items) : smallItems(deps, sent)
+  return typeof items === 'string' && sent.request.isLarge ? largeItems(deps, sent, items) : smallItems(deps, sent)
 }
 
 async function smallItems({ rejections, publishableDaysMax }: ReadyDeps, { kind, items, request, ...writing }: SentItems) {
@@ -62,17 +62,21 @@ async function smallItems({ rejections, publishableDaysMax }: ReadyDeps, { kind,
   const nowMs = Date.now()
   const young = isPublishable ? splitItems(all, (item) => ageProblem(item, publishableDaysMax, nowMs)) : undefined
   const { texts, assigned } = writeItems(young?.recorded ?? all, writing)
-  const { recorded, json, split, settle } = await admitItems(rejections, { kind, sender: request, texts })
+  const settlerOf = admit(rejections, { kind, sender: request, count: texts.length, bytes: texts.join(',').length })
+  const split = settlerOf === undefined ? await leaveOutInvalid(kind, request, texts) : undefined
+  const recorded = split?.recorded ?? texts
+  const json = recorded.join(',')
+  const count = recorded.length
   return {
     json,
-    count: recorded.length,
+    count,
     partEnds: partEndsOf(recorded, charactersOf),
-    assigned: young === undefined ? assigned : assigned.map((one) => ({ ...one, index: young.indexes[one.index]! })),
+    assigned: () => (young === undefined ? assigned : assigned.map((one) => ({ ...one, index: young.indexes[one.index]! }))),
     keptShort: isPublishable ? largeTextsOf(recorded, json.length) : undefined,
     rejectedHere: (young?.rejected.length ?? 0) + (split?.rejected.length ?? 0),
     isBeyondBound: (split?.rejected.length ?? 0) > 0,
     wholeAnswer: (answer: CreateInteractionResponse) => wholeAnswer(young, wholeAnswer(split, answer)),
-    settle,
+    settle: settlerOf?.({ json, count }) ?? (() => undefined),
   }
 }
 
@@ -82,9 +86,11 @@ async function largeItems(
   { kind, request, privacy, idsAtMs }: SentItems,
   list: ItemList,
 ): Promise<ReadyItems> {
-  const settlerOf = admitLarge(rejections, { kind, sender: request, bytes: (request.body as Buffer).length })
+  // Its items are not known yet: as if it had the most.
+  const bytes = (request.body as Buffer).length
+  const settlerOf = admit(rejections, { kind, sender: request, count: KINDS[kind].itemsMax, bytes })
   const leaveOut = settlerOf === undefined ? { kind, nowMs: Date.now() } : undefined
-  const { split, ...written } = await writeLarge(itemsWorker, request, { list, privacy, idsAtMs, leaveOut }).catch(
+  const { split, assigned, ...written } = await writeLarge(itemsWorker, request, { list, privacy, idsAtMs, leaveOut }).catch(
     (error: unknown) => {
       settlerOf?.({ json: '', count: 0 })([])
       throw error
@@ -95,6 +101,7 @@ async function largeItems(
   return {
     ...written,
     json,
+    assigned: () => JSON.parse(assigned) as AssignedIdentity[],
     keptShort: undefined,
     rejectedHere,
     isBeyondBound: rejectedHere > 0,

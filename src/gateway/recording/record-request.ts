@@ -59,7 +59,7 @@ export function recordingAnswers(texts: { recorded: string; accepted: number; no
     202: Submitted,
     400: ErrorBody.describe(`${texts.notOne}; \`details\` names the fields.`),
     409: ErrorBody.describe('The Idempotency-Key was used with another body; `details.id` is the invocation of the first.'),
-    413: ErrorBody.describe(`The body is over ${texts.largest}; with a publishable key, over 64 KiB.`),
+    413: ErrorBody.describe(`The body is over ${texts.largest}; with a publishable key, over 64 KiB or 1,000 items.`),
     503: ErrorBody.describe(
       'Outcome unknown: send the same events again; `details.events` has the ids that events without one were given. Or too much waits here already, and nothing was recorded.',
     ),
@@ -104,9 +104,14 @@ export async function recordRequest(
     if (isNew) observer.recorded(data, kind)
     return { data }
   } catch (error) {
+    if (error instanceof DecidedError) {
+      // The gateway's own decisions come before anything is sent.
+      settle([])
+      throw error
+    }
     settle('unknown')
     const advice = key === undefined ? 'resend the same events' : 'send the same again with the same Idempotency-Key'
-    throw unknownOutcome(error, advice, { details: { events: ready.assigned } })
+    throw unknownOutcome(error, advice, { details: { events: ready.assigned() } })
   }
 }
 
