@@ -9,6 +9,8 @@ import { freeBytes } from './free-bytes.ts'
  */
 const REST_BYTES_MAX = 32 * 1024 * 1024
 const REST_MS_MAX = 5_000
+/** The same when the gateway stops. */
+const REST_MS_AT_END = 500
 
 /** The last request of each connection that was answered before all of it had arrived. */
 const answeredEarly = new WeakMap<Socket, IncomingMessage>()
@@ -33,13 +35,31 @@ export function dropRests(app: FastifyInstance): void {
       if (waitingSenders.has(raw)) reply.header('connection', 'close')
       else if (!isEndless(raw)) reply.removeHeader('connection')
       // An injected request has no connection.
-      if (raw.socket instanceof Socket && !raw.socket.destroyed) dropRest(raw)
+      if (raw.socket instanceof Socket && !raw.socket.destroyed) {
+        dropRest(raw)
+        rests.add(raw.socket)
+        raw.once('close', () => rests.delete(raw.socket))
+        if (isClosing) closeSoon(raw.socket)
+      }
     }
+    done()
+  })
+  const rests = new Set<Socket>()
+  let isClosing = false
+  app.addHook('preClose', (done) => {
+    isClosing = true
+    for (const socket of rests) closeSoon(socket)
     done()
   })
   app.addHook('onResponse', async ({ raw }) => {
     if (!raw.complete) answeredEarly.set(raw.socket, raw)
   })
+}
+
+/** Leaves a client a moment to read its answer when the gateway stops. */
+function closeSoon(socket: Socket): void {
+  const timer = setTimeout(() => socket.destroy(), REST_MS_AT_END)
+  socket.once('close', () => clearTimeout(timer))
 }
 
 /** Asks a sender that waits for its body. */

@@ -20,6 +20,8 @@ export interface Flow<Part> {
   open: Amount
   /** Paces the flushes that have its requests. */
   lane: Lane
+  /** When its last request came or was recorded, by performance.now(). */
+  usedMs: number
   /** When its requests last went out with those of other light flows, by performance.now(). */
   lightMs: number
 }
@@ -33,7 +35,15 @@ export interface Amount {
 const NOTHING: Amount = { requests: 0, events: 0, bytes: 0 }
 
 export function createFlow<Part>(options: LaneOptions, { isOld = false }: Pick<RequestEvents, 'isOld'>): Flow<Part> {
-  return { isOld, queue: [], waits: { ...NOTHING }, open: { ...NOTHING }, lane: createLane(options), lightMs: -Infinity }
+  return {
+    isOld,
+    queue: [],
+    waits: { ...NOTHING },
+    open: { ...NOTHING },
+    lane: createLane(options),
+    usedMs: -Infinity,
+    lightMs: -Infinity,
+  }
 }
 
 export function isLight({ isOld, open }: Pick<Flow<unknown>, 'isOld' | 'open'>): boolean {

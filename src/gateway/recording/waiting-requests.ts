@@ -26,6 +26,8 @@ export interface WaitingRequests<Part> {
   /** They are recorded, or have failed. */
   ended: (group: Group<Part>) => void
   flowOf: (request: RequestEvents) => Flow<Part>
+  /** How many flows are remembered. */
+  flowsKept: () => number
   /** Whether a flow is not the only one that sends now, and another one is light. */
   hasLightNeighbour: (flow: Flow<Part>, nowMs: number) => boolean
 }
@@ -40,12 +42,15 @@ export interface Group<Part> {
 const LIGHT_ROOM = 5 / 4
 /** For so long after its last flush a light flow counts as one that sends. */
 const NEIGHBOUR_MS = 1_000
+/** From so many flows on, those that are not used are forgotten. A flow takes some 1 KB. */
+const FLOWS_MIN = 1_000
 
 export function createWaitingRequests<Part>(options: WaitingOptions): WaitingRequests<Part> {
   const { queueEventsMax, queueBytesMax } = options
   const waits: Amount = { requests: 0, events: 0, bytes: 0 }
-  /** By caller and size: as many as there are keys, a few times. */
+  /** By caller and size. Where no key is needed, a caller is an address, and there are any number of those. */
   const all = new Map<string, Flow<Part>>()
+  let sweptAt = FLOWS_MIN
   const withWaiting = new Set<Flow<Part>>()
   /** The requests of each connection that wait or are on their way, in order. */
   const ofConnection = new Map<object, Waiting<Part>[]>()
@@ -57,8 +62,17 @@ export function createWaitingRequests<Part>(options: WaitingOptions): WaitingReq
     return flow
   }
 
+  /** Forgets the flows that are not used, when there are twice as many flows as were used the last time. */
+  const sweep = (nowMs: number) => {
+    if (all.size < sweptAt) return
+    for (const [key, { open, usedMs }] of all) if (open.requests === 0 && nowMs - usedMs >= NEIGHBOUR_MS) all.delete(key)
+    sweptAt = Math.max(FLOWS_MIN, 2 * all.size)
+  }
+
   const close = (request: Waiting<Part>) => {
-    add(flowOf(request).open, request, -1)
+    const flow = flowOf(request)
+    add(flow.open, request, -1)
+    flow.usedMs = performance.now()
     const left = ofConnection.get(request.connection)!.filter((other) => other !== request)
     if (left.length === 0) ofConnection.delete(request.connection)
     else ofConnection.set(request.connection, left)
@@ -72,16 +86,20 @@ export function createWaitingRequests<Part>(options: WaitingOptions): WaitingReq
   return {
     waits,
     flowOf,
+    flowsKept: () => all.size,
     hasLightNeighbour: (flow, nowMs) => [...all.values()].some((other) => other !== flow && nowMs - other.lightMs < NEIGHBOUR_MS),
     hasRoomFor: (parts) => {
       const size: Amount = { requests: 0, events: 0, bytes: 0 }
       for (const part of parts) add(size, part, 1)
-      const isLight = parts.every((part) => staysLight(flowOf(part), size))
+      const isLight = parts.every((part) => staysLight(all.get(flowKeyOf(part)) ?? createFlow(options, part), size))
       const room = isLight ? LIGHT_ROOM : 1
       return waits.events + size.events <= room * queueEventsMax && waits.bytes + size.bytes <= room * queueBytesMax
     },
     add: (request) => {
+      const nowMs = performance.now()
+      sweep(nowMs)
       const flow = flowOf(request)
+      flow.usedMs = nowMs
       flow.queue.push(request)
       withWaiting.add(flow)
       for (const amount of [waits, flow.waits, flow.open]) add(amount, request, 1)

@@ -1,0 +1,50 @@
+import { ROOT_CONTEXT } from '@opentelemetry/api'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import type { Waiting } from '../../src/gateway/recording/flush.ts'
+import { createWaitingRequests } from '../../src/gateway/recording/waiting-requests.ts'
+
+const LIMITS = { flushesMax: 4, isPaced: false, queueEventsMax: 50_000, queueBytesMax: 10_000_000 }
+
+function requestOf(caller: string): Waiting<string> {
+  const nothing = () => undefined
+  return {
+    json: '1',
+    count: 1,
+    caller,
+    connection: {},
+    resolve: nothing,
+    reject: nothing,
+    context: ROOT_CONTEXT,
+    state: 'queued',
+  }
+}
+
+test('flows of callers that do not send any more are forgotten, however many callers there were', () => {
+  vi.useFakeTimers({ toFake: ['performance'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const waiting = createWaitingRequests<string>(LIMITS)
+  const kept = requestOf('waits')
+  waiting.add(kept)
+  const flow = waiting.flowOf(kept)
+  let most = 0
+  for (let n = 0; n < 100_000; n++) {
+    vi.advanceTimersByTime(1)
+    const request = requestOf(`address ${n}`)
+    waiting.add(request)
+    if (n % 2 === 0) waiting.drop(request)
+    else {
+      const group = waiting.choose([waiting.flowOf(request)], 1_000)
+      waiting.sent(group)
+      waiting.ended(group)
+    }
+    most = Math.max(most, waiting.flowsKept())
+  }
+  expect(most).toBeLessThanOrEqual(2_100)
+  expect([waiting.flowOf(kept) === flow, flow.open.requests, waiting.waits.requests]).toEqual([true, 1, 1])
+})
+
+test('a request that finds no room leaves no flow behind', () => {
+  const waiting = createWaitingRequests<string>({ ...LIMITS, queueEventsMax: 0 })
+  for (let n = 0; n < 100; n++) expect(waiting.hasRoomFor([requestOf(`address ${n}`)])).toBe(false)
+  expect(waiting.flowsKept()).toBe(0)
+})
