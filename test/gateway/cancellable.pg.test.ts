@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { expect } from 'vitest'
 import { until } from '../../src/main/embedded/until.ts'
@@ -43,18 +42,39 @@ test('an error of a statement stays what it is', async ({ reading }) => {
   await expect(read).rejects.toThrow('division by zero')
 })
 
-test('a cancel never reaches the next statement of its connection', async ({ reading }) => {
-  for (let n = 0; n < 200; n++) {
+const LOCK = 4711
+const locking = sql`select pg_advisory_xact_lock(${sql.lit(LOCK)})`
+
+/** Takes the lock until it is released. */
+async function holdLock(db: Database) {
+  const [taken, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const ended = db.transaction().execute(async (tx) => {
+    await locking.execute(tx)
+    taken.resolve()
+    await released.promise
+  })
+  await taken.promise
+  return { release: () => released.resolve(), ended }
+}
+
+async function isWaiting(db: Database): Promise<boolean> {
+  const { rows } = await sql`select from pg_locks where locktype = 'advisory' and objid = ${LOCK} and not granted`.execute(db)
+  return rows.length > 0
+}
+
+test('a cancel never reaches the next statement of its connection', async ({ db, reading }) => {
+  for (let n = 0; n < 100; n++) {
     const caller = new AbortController()
-    const cancelled = sleeping(0.002)
-      .execute(cancellable(reading, caller.signal))
-      .catch(() => undefined)
-    // Before, during and after the statement.
-    await sleep(n % 6)
+    const held = await holdLock(db)
+    const cancelled = locking.execute(cancellable(reading, caller.signal)).catch(() => undefined)
+    // The statement ends while its cancel is on its way; sometimes it is cancelled before it has begun.
+    if (n % 3 > 0) while (!(await isWaiting(db)));
+    if (n % 2 === 0) caller.abort()
+    held.release()
     caller.abort()
     const { rows } = await sql`select 1 as one, pg_sleep(0.001)`.execute(reading)
     expect(rows).toHaveLength(1)
-    await cancelled
+    await Promise.all([cancelled, held.ended])
   }
 })
 

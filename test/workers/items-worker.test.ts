@@ -1,5 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, expect, test } from 'vitest'
+import { once } from 'node:events'
+import type { Worker } from 'node:worker_threads'
+import { afterEach, expect, onTestFinished, test } from 'vitest'
 import { itemsOfLargeRequest } from '../../src/admission/request-items.ts'
 import { writeItems } from '../../src/admission/write-items.ts'
 import type { AssignedIdentity } from '../../src/admission/event-identity.ts'
@@ -114,9 +115,14 @@ test('a body that takes too long is answered as not recorded', async () => {
 })
 
 test('a thread that ended without work is replaced', async () => {
+  const threads: Worker[] = []
+  const note = (thread: Worker) => threads.push(thread)
+  process.on('worker', note)
+  onTestFinished(() => void process.off('worker', note))
   const { write } = started({ idleMs: 0 })
-  for (let round = 0; round < 3; round++) {
+  for (let round = 1; round <= 3; round++) {
     expect(await write(jobOf(TEXT), caller())).toMatchObject({ count: 3 })
-    await sleep(20 * round)
+    expect(threads).toHaveLength(round)
+    await once(threads.at(-1)!, 'exit')
   }
 })
