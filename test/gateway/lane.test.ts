@@ -93,3 +93,11 @@ test('next to small requests of others large flushes go out in turn, each after 
   vi.advanceTimersByTime(250)
   expect(lane.nextMs(next)).toBeLessThanOrEqual(performance.now())
 })
+
+test('a pause follows even a small flush whose events are of many months', () => {
+  const lane = laneOf({ isCostly: true })
+  lane.began()
+  lane.ended({ requests: 1, events: 10, tookMs: 50 })
+  expect(inMs(lane.nextMs({ isHalfFull: false, isNextToOthers: true }))).toBe(50)
+  expect(lane.nextMs(SMALL)).toBeLessThanOrEqual(performance.now())
+})

@@ -40,7 +40,7 @@ export function createFlow<Part>(options: LaneOptions, { isOld = false }: Pick<R
     queue: [],
     waits: { ...NOTHING },
     open: { ...NOTHING },
-    lane: createLane(options),
+    lane: createLane({ ...options, isCostly: isOld }),
     usedMs: -Infinity,
     lightMs: -Infinity,
   }

@@ -40,13 +40,15 @@ export interface LaneOptions {
   flushesMax: number
   /** Whether each flush waits for the one before, however long it takes. */
   isPaced: boolean
+  /** Whether even a small flush keeps processors busy, because its events are of many months. */
+  isCostly?: boolean
 }
 
 /**
  * The next flush goes out when the previous one has returned, with all events that arrived since. Concurrent flushes go out only when
  * they are at least half full, because many small concurrent flushes are slower than larger ones in turn, or when the last one is slow.
  */
-export function createLane({ flushesMax, isPaced }: LaneOptions): Lane {
+export function createLane({ flushesMax, isPaced, isCostly = false }: LaneOptions): Lane {
   let flushes = 0
   let beganMs = 0
   let usualMs = USUAL_MS
@@ -71,7 +73,7 @@ export function createLane({ flushesMax, isPaced }: LaneOptions): Lane {
     ended: ({ requests, events, tookMs }) => {
       flushes--
       const nowMs = performance.now()
-      if (events >= LARGE_EVENTS_MIN) pauseUntilMs = nowMs + Math.min(PAUSE_MS_MAX, tookMs)
+      if (isCostly || events >= LARGE_EVENTS_MIN) pauseUntilMs = nowMs + Math.min(PAUSE_MS_MAX, tookMs)
       if (requests >= CROWD_REQUESTS) {
         gatherUntilMs = nowMs + Math.min(GATHER_MS_MAX, GATHER_SHARE * tookMs)
       }
