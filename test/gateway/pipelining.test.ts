@@ -8,9 +8,9 @@ const get = (path: string) => `GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`
 test('requests that are sent ahead are answered in their order', async () => {
   await using gateway = await offlineGateway()
   const { send, received } = await rawConnection(await gateway.listen())
-  await send([...Array.from({ length: 60 }, (_, index) => get(index % 2 === 0 ? '/health' : '/none'))].join(''))
-  expect(await until(async () => statusesIn(received()).length === 60, 10_000)).toBe(true)
-  expect(statusesIn(received())).toEqual(Array.from({ length: 60 }, (_, index) => (index % 2 === 0 ? 200 : 404)))
+  await send([...Array.from({ length: 16 }, (_, index) => get(index % 2 === 0 ? '/health' : '/none'))].join(''))
+  expect(await until(async () => statusesIn(received()).length === 16, 10_000)).toBe(true)
+  expect(statusesIn(received())).toEqual(Array.from({ length: 16 }, (_, index) => (index % 2 === 0 ? 200 : 404)))
 })
 
 test('a client that sends hundreds of requests ahead is cut off, and others are answered', async () => {

@@ -5,9 +5,7 @@ import { createLoopShare, isProbe } from './loop-share.ts'
 /** Requests of one connection that are worked on at the same time. Events that come in them can share a flush. */
 const RUNNING_MAX = 8
 /** Requests of one connection that wait. A client that sends more before it reads an answer is cut off. */
-const WAITING_MAX = 64
-/** Requests that begin in a turn of the event loop: of one address, and of all. Refusing one takes some 0.1 ms. */
-const BEGUN_MAX = { callerMax: 16, allMax: 64 }
+const WAITING_MAX = 8
 
 interface Line {
   running: number
@@ -22,7 +20,7 @@ interface Line {
  */
 export function boundPipelining(server: Server): void {
   const lines = new WeakMap<Socket, Line>()
-  const share = createLoopShare(BEGUN_MAX)
+  const share = createLoopShare()
   const listeners = server.listeners('request') as ((request: IncomingMessage, response: ServerResponse) => void)[]
   server.removeAllListeners('request')
 

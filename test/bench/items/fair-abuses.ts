@@ -18,7 +18,7 @@ const REQUESTS = { single: 20_000, medium: 1_000, large: 40 }
 const HANG_UP_MS = 500
 const REQUESTS_PER_SECOND = 50
 /** Almost as many as a connection may have waiting. */
-const PIPELINED = 64
+const PIPELINED = 14
 const DAYS_SINCE_2000 = Math.ceil((Date.now() - Date.UTC(2000)) / 86_400_000)
 /** 30 KB, so a publishable key may send it. */
 const EMPTY_ITEMS = `{"interactions":[${Array<string>(10_000).fill('{}').join(',')}]}`
