@@ -1,6 +1,7 @@
 import type { ObjectContext, RetryPolicy } from '@restatedev/restate-sdk'
 import type { Database } from '../../src/store/database/connection.ts'
 import type { Privacy } from '../../src/admission/privacy.ts'
+import type { KindWith } from '../../src/contract/kinds.ts'
 import type { ServiceObserver } from './observer.ts'
 
 /** The dependencies of every service. */
@@ -10,7 +11,7 @@ export interface Deps {
   /** For counting and other work without a waiting caller. A pool of its own, because waits for locks must not stop recording. */
   background: Database
   /** For recording wide batches: their statements are about many months, and would otherwise take every processor. */
-  recordingWide: OneAtATime
+  recordingWide: Readonly<Record<KindWith<'isLogged'>, OneAtATime>>
   /** For counting and feeding them. */
   countingWide: OneAtATime
   /** How often Restate retries a failing handler before it pauses the call. */

@@ -15,7 +15,7 @@ export async function recordEventCall(deps: Deps, ctx: Context, items: readonly 
   const { rows, rejections } = await judgeInSlices(items, (slice) => judgeAnalyticsEvents(slice, nowMs))
   const recorded = await ctx.run('record the events', async () => {
     const recordAll = () => recordEvents(deps.db, call, rows)
-    const { isNew, ...result } = await (areWide(rows) ? deps.recordingWide(recordAll) : recordAll())
+    const { isNew, ...result } = await (areWide(rows) ? deps.recordingWide.analytics_event(recordAll) : recordAll())
     const { accepted, duplicateIndexes, rejected } = result
     const all = [...rejections, ...rejected]
     if (isNew) deps.observer.recorded({ kind: 'analytics_event', accepted, duplicates: duplicateIndexes.length, rejected: all })

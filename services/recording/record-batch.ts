@@ -58,7 +58,7 @@ function recordingOf<Row extends LogRow>(
     const record: CheckedItems['record'] = async (deps, call, replayOf) => {
       const insert: InsertBatch<Row> | undefined = replayOf && insertReplayOf(replayOf)
       const recordAll = () => recordRows(deps.db, table, call, rows, rejections, insert)
-      const { isNew, ...recorded } = await (areWide(rows) ? deps.recordingWide(recordAll) : recordAll())
+      const { isNew, ...recorded } = await (areWide(rows) ? deps.recordingWide[table.kind](recordAll) : recordAll())
       const { accepted, duplicateIndexes, rejected } = recorded
       const all = [...rejections, ...rejected]
       if (isNew) deps.observer.recorded({ kind: table.kind, accepted, duplicates: duplicateIndexes.length, rejected: all })

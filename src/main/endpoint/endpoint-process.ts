@@ -17,7 +17,7 @@ import { serviceMetrics } from '../metrics/services.ts'
 import { databaseUrlOf } from '../database/with-database.ts'
 import { releaseName } from '../release/release.ts'
 import { createFullDiskWatch } from './full-disk.ts'
-import { createOneAtATime } from './one-at-a-time.ts'
+import { createWideWork } from './one-at-a-time.ts'
 import { serveEndpoint } from './serve-endpoint.ts'
 import { startTracing } from '../tracing/start.ts'
 
@@ -60,8 +60,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
     {
       db,
       background,
-      recordingWide: createOneAtATime(),
-      countingWide: createOneAtATime(),
+      ...createWideWork(),
       retryPolicy: retryPolicyOf(config),
       privacy: privacyOf(config),
       retention: retentionOf(config),

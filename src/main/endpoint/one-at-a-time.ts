@@ -1,4 +1,4 @@
-import type { OneAtATime } from '../../../services/handler/deps.ts'
+import type { Deps, OneAtATime } from '../../../services/handler/deps.ts'
 
 /** Longer work, e.g. the first batch of many months, which makes their partitions, should not hold up the next one for as long again. */
 const REST_MS_MAX = 1_000
@@ -20,5 +20,13 @@ export function createOneAtATime(): OneAtATime {
     } finally {
       setTimeout(resolve, Math.min(REST_MS_MAX, performance.now() - startedMs)).unref()
     }
+  }
+}
+
+/** What the services run wide batches with: each kind on its own, so that one does not wait for the other. */
+export function createWideWork(): Pick<Deps, 'recordingWide' | 'countingWide'> {
+  return {
+    recordingWide: { interaction: createOneAtATime(), search: createOneAtATime(), analytics_event: createOneAtATime() },
+    countingWide: createOneAtATime(),
   }
 }

@@ -3,15 +3,14 @@ import { TASKS } from '../../../services/tasks/all.ts'
 import { readConfig } from '../../../src/main/config/config.ts'
 import { privacyOf } from '../../../src/main/config/privacy.ts'
 import { retentionOf } from '../../../src/main/config/retention.ts'
-import { createOneAtATime } from '../../../src/main/endpoint/one-at-a-time.ts'
+import { createWideWork } from '../../../src/main/endpoint/one-at-a-time.ts'
 import { SILENT_OBSERVER } from './silent-observer.ts'
 
 const DEFAULTS = readConfig({})
 
 /** The dependencies of services without their pools, for tests and benches: default settings, quick retries, no observer. */
 export const TEST_DEPS: Omit<Deps, 'db' | 'background'> = {
-  recordingWide: createOneAtATime(),
-  countingWide: createOneAtATime(),
+  ...createWideWork(),
   retryPolicy: { initialInterval: 50, maxInterval: 500, exponentiationFactor: 2, maxAttempts: 200, onMaxAttempts: 'pause' },
   privacy: privacyOf(DEFAULTS),
   retention: retentionOf(DEFAULTS),
