@@ -162,3 +162,14 @@ test('a client that stops in the middle of a refused body is cut off', async () 
   await send('{')
   expect(statusesIn(await end())).toEqual([413])
 })
+
+test('a refused body that has arrived as a whole leaves its connection open for the next request', async () => {
+  await using gateway = await offlineGateway()
+  const { send, received } = await rawConnection(await gateway.listen())
+  const body = `{"query":"${'a'.repeat(500_000)}`
+  await send(`${headOf('/api/v1/search', { 'content-length': body.length })}${body}`)
+  expect(await until(async () => statusesIn(received()).length === 1, 10_000)).toBe(true)
+  await send('GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n')
+  expect(await until(async () => statusesIn(received()).length === 2, 10_000)).toBe(true)
+  expect(statusesIn(received())).toEqual([400, 200])
+})

@@ -7,7 +7,7 @@ import { SECRET_KEY, withKey } from '../harness/items/known-key.ts'
 import { offlineGateway } from '../harness/servers/offline-gateway.ts'
 
 function shareOf(callerMax: number, allMax = 1_000) {
-  const share = createLoopShare({ callerMax, allMax })
+  const share = createLoopShare({ aloneMax: callerMax, callerMax, allMax })
   const begun: string[] = []
   const begin = (caller: string, name: string, { cost = 1, isBody = false } = {}) => {
     const task = () => {
@@ -32,6 +32,19 @@ test('a caller begins no more in a turn of the event loop than its share, and al
   expect(begun.at(-1)).toBe('b2')
   await turn()
   expect(begun.slice(-2)).toEqual(['a5', 'a6'])
+})
+
+test('the only caller has a larger share', async () => {
+  const share = createLoopShare({ aloneMax: 3, callerMax: 1, allMax: 10 })
+  const begun: string[] = []
+  const begin = (caller: string, name: string) => share.begin(caller, () => begun.push(name) && 1)
+  for (const name of ['a1', 'a2', 'a3', 'a4', 'a5', 'a6', 'a7']) begin('a', name)
+  expect(begun).toEqual(['a1', 'a2', 'a3'])
+  begin('b', 'b1')
+  for (let turns = 0; turns < 3; turns++) await turn()
+  expect(begun.slice(3)).toEqual(['b1', 'a4'])
+  await turn()
+  expect(begun.slice(5)).toEqual(['a5'])
 })
 
 test('a task that costs more than a share keeps its caller waiting for as many turns', async () => {
@@ -76,7 +89,7 @@ test('a body that has arrived goes before the requests of its caller that have n
 })
 
 test('a task may begin another one of its caller', async () => {
-  const share = createLoopShare({ callerMax: 1, allMax: 10 })
+  const share = createLoopShare({ aloneMax: 1, callerMax: 1, allMax: 10 })
   const begun: string[] = []
   const outer = (name: string) => () => {
     begun.push(name)

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createCallGate } from '../../src/gateway/recording/call-gate.ts'
 import { createOwnCalls } from '../../src/gateway/recording/own-call.ts'
-import { createSendingCallers } from '../../src/gateway/recording/sending-callers.ts'
+import { createSendingCallers } from '../../src/gateway/http/sending-callers.ts'
 import type { Recorder } from '../../src/ingress/recorder.ts'
 import { connect } from '../../src/store/database/connection.ts'
 

@@ -3,7 +3,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createCallerShares } from '../../src/gateway/http/caller-shares.ts'
 import { createTurns, inTurn, NoTurnError, type TurnLimits } from '../../src/gateway/http/turns.ts'
 import { createCallGate } from '../../src/gateway/recording/call-gate.ts'
-import { createSendingCallers } from '../../src/gateway/recording/sending-callers.ts'
+import { createSendingCallers } from '../../src/gateway/http/sending-callers.ts'
 
 /** Tasks that are ended by hand, and the order in which they began. */
 function tasks(begun: string[] = []) {

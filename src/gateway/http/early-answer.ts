@@ -41,6 +41,9 @@ export function dropRests(app: FastifyInstance): void {
         raw.once('close', () => rests.delete(raw.socket))
         if (isClosing) closeSoon(raw.socket)
       }
+    } else {
+      // Fastify closes the connection after every error of a body, also when all of it has arrived.
+      reply.removeHeader('connection')
     }
     done()
   })

@@ -1,13 +1,18 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { createSendingCallers } from './sending-callers.ts'
 
-/** What begins in a turn of the event loop, in costs: of one caller, which takes about a millisecond then, and of all callers. */
+/** What begins in a turn of the event loop, in costs: of the only caller, of each caller next to others, and of all callers. */
 export interface ShareLimits {
+  aloneMax: number
   callerMax: number
   allMax: number
 }
 
-/** A request costs 1, some 0.25 ms. A body that takes longer than its share keeps its caller waiting. */
-const LIMITS: ShareLimits = { callerMax: 4, allMax: 32 }
+/**
+ * A request costs 1, some 0.25 ms. A body that takes longer than its share keeps its caller waiting. Turns are short next to others,
+ * because a request needs several of them; one caller's requests are served a little faster in longer turns.
+ */
+const LIMITS: ShareLimits = { aloneMax: 4, callerMax: 1, allMax: 32 }
 
 /** Begins tasks so that those of one caller leave time between them to all others, and those of all leave time to read from the network. */
 export interface LoopShare {
@@ -25,7 +30,8 @@ interface Line {
   bodies: Task[]
 }
 
-export function createLoopShare({ callerMax, allMax }: ShareLimits = LIMITS): LoopShare {
+export function createLoopShare({ aloneMax, callerMax, allMax }: ShareLimits = LIMITS): LoopShare {
+  const sending = createSendingCallers()
   /** What the tasks of each caller, and of all, cost in this turn. */
   const costs = new Map<string, number>()
   let allCosts = 0
@@ -33,7 +39,8 @@ export function createLoopShare({ callerMax, allMax }: ShareLimits = LIMITS): Lo
   const lines = new Map<string, Line>()
   let isScheduled = false
 
-  const mayBegin = (caller: string) => allCosts < allMax && (costs.get(caller) ?? 0) < callerMax
+  const shareOf = (caller: string) => (sending.hasOthers(caller) ? callerMax : aloneMax)
+  const mayBegin = (caller: string) => allCosts < allMax && (costs.get(caller) ?? 0) < shareOf(caller)
   const run = (caller: string, task: Task) => {
     schedule()
     const cost = task()
@@ -51,7 +58,8 @@ export function createLoopShare({ callerMax, allMax }: ShareLimits = LIMITS): Lo
     allCosts = 0
     // What exceeded a share counts in the next turns.
     for (const [caller, cost] of costs) {
-      if (cost > callerMax) costs.set(caller, cost - callerMax)
+      const left = cost - shareOf(caller)
+      if (left > 0) costs.set(caller, left)
       else costs.delete(caller)
     }
     for (const [caller, line] of lines) {
@@ -66,6 +74,7 @@ export function createLoopShare({ callerMax, allMax }: ShareLimits = LIMITS): Lo
 
   return {
     begin: (caller, task, isBody = false) => {
+      sending.note(caller)
       const line = lines.get(caller) ?? { requests: [], bodies: [] }
       const before = isBody ? line.bodies.length : line.bodies.length + line.requests.length
       if (before === 0 && mayBegin(caller)) return run(caller, task)

@@ -1,7 +1,7 @@
 import { DecidedError } from '../../contract/decided-error.ts'
 import { createCallerShares } from '../http/caller-shares.ts'
 import { createTurns, inTurn, NoTurnError } from '../http/turns.ts'
-import type { SendingCallers } from './sending-callers.ts'
+import type { SendingCallers } from '../http/sending-callers.ts'
 
 export interface CallGateLimits {
   /** Concurrent calls. */

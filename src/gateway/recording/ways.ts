@@ -10,7 +10,7 @@ import { FLUSH_EVENTS_MAX } from './flush.ts'
 import { createGroupCommit, type GroupCommit } from './group-commit.ts'
 import { createOwnCalls, type OwnCalls } from './own-call.ts'
 import { createRejectionBudget, type RejectionBudget, type RejectionLimits } from './rejection-budget.ts'
-import { createSendingCallers, type SendingCallers } from './sending-callers.ts'
+import { createSendingCallers, type SendingCallers } from '../http/sending-callers.ts'
 import { paymentsOf, recordsOf, submissionsOf } from './senders.ts'
 
 /** Concurrent calls that carry one request each. */
