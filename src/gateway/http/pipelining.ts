@@ -1,11 +1,14 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { createLoopShare, isProbe } from './loop-share.ts'
+import { createLoopShare, isProbe, type ShareLimits } from './loop-share.ts'
 
 /** Requests of one connection that are worked on at the same time. Events that come in them can share a flush. */
 const RUNNING_MAX = 8
 /** Requests of one connection that wait. A client that sends more before it reads an answer is cut off. */
 const WAITING_MAX = 8
+
+/** An address may be that of many callers. */
+const ADDRESS_SHARE: ShareLimits = { aloneMax: 4, callerMax: 4, allMax: 32 }
 
 interface Line {
   running: number
@@ -20,7 +23,7 @@ interface Line {
  */
 export function boundPipelining(server: Server): void {
   const lines = new WeakMap<Socket, Line>()
-  const share = createLoopShare()
+  const share = createLoopShare(ADDRESS_SHARE)
   const listeners = server.listeners('request') as ((request: IncomingMessage, response: ServerResponse) => void)[]
   server.removeAllListeners('request')
 
