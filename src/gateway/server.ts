@@ -1,4 +1,5 @@
 import { fastify, type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import type { ItemsWorker } from '../workers/items-worker.ts'
 import { type Access, requireAccess } from './access/access.ts'
 import { senderIdOf } from './access/caller.ts'
 import { allowOrigins } from './access/cors.ts'
@@ -19,11 +20,14 @@ import { secureHeaders } from './http/security-headers.ts'
 import { traceRequests } from './http/tracing.ts'
 import { answerUnreadable } from './http/unreadable.ts'
 import { validatorCompiler } from './http/validator.ts'
+import { createLargeItems } from './recording/large-items.ts'
 import { ROUTES, TAGS } from './routes/all.ts'
 import type { RouteDeps } from './routes/deps.ts'
 
 /** What the server needs: everything that routes use, and how callers are recognised. */
-export interface GatewayDeps extends Omit<RouteDeps, 'lines'> {
+export interface GatewayDeps extends Omit<RouteDeps, 'lines' | 'largeItems'> {
+  /** The thread that judges large bodies. */
+  itemsWorker: ItemsWorker
   access: Access
   /** Whether each request gets a span. */
   isTraced: boolean
@@ -70,8 +74,9 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   answerUnknownRoutes(app)
   await describeApi(app, { isPublic, takesTokens: access.sellerOfToken !== undefined, tags: TAGS })
 
+  const largeItems = createLargeItems(app, { ...deps, waitMsMax: deps.ingress.deadlineMs })
   const lines = createReadLines(deps.db, settings)
-  for (const routes of ROUTES) await app.register(routes({ ...deps, lines }))
+  for (const routes of ROUTES) await app.register(routes({ ...deps, lines, largeItems }))
   boundPipelining(app.server)
   return app
 }

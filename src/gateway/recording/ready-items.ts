@@ -9,9 +9,9 @@ import { type ItemWriting, writeItems } from '../../admission/write-items.ts'
 import type { CreateInteractionResponse } from '../../contract/interaction.ts'
 import { KINDS, type KindWith } from '../../contract/kinds.ts'
 import type { ItemsJson } from '../../ingress/recorder.ts'
-import type { ItemsWorker } from '../../workers/items-worker.ts'
 import { admit, leaveOutInvalid, type Settle } from './kept-rejections.ts'
-import { itemsIn, writeLarge } from './read-items.ts'
+import type { LargeItems } from './large-items.ts'
+import { itemsIn } from './read-items.ts'
 import type { RejectionBudget } from './rejection-budget.ts'
 
 /** Of UTF-8, for a UTF-16 unit. */
@@ -19,7 +19,7 @@ const BYTES_PER_CHARACTER_MAX = 3
 
 export interface ReadyDeps {
   rejections: RejectionBudget
-  itemsWorker: ItemsWorker
+  largeItems: LargeItems
   /** The greatest age of events with a publishable key. */
   publishableDaysMax: number
 }
@@ -82,7 +82,7 @@ async function smallItems({ rejections, publishableDaysMax }: ReadyDeps, { kind,
 
 /** The bodies of publishable keys are never large. */
 async function largeItems(
-  { rejections, itemsWorker }: ReadyDeps,
+  { rejections, largeItems: large }: ReadyDeps,
   { kind, request, privacy, idsAtMs }: SentItems,
   list: ItemList,
 ): Promise<ReadyItems> {
@@ -90,12 +90,12 @@ async function largeItems(
   const bytes = (request.body as Buffer).length
   const settlerOf = admit(rejections, { kind, sender: request, count: KINDS[kind].itemsMax, bytes })
   const leaveOut = settlerOf === undefined ? { kind, nowMs: Date.now() } : undefined
-  const { split, assigned, ...written } = await writeLarge(itemsWorker, request, { list, privacy, idsAtMs, leaveOut }).catch(
-    (error: unknown) => {
+  const { split, assigned, ...written } = await large
+    .write(request, { list, privacy, idsAtMs, leaveOut })
+    .catch((error: unknown) => {
       settlerOf?.({ json: '', count: 0 })([])
       throw error
-    },
-  )
+    })
   const json = Buffer.from(written.json.buffer)
   const rejectedHere = split?.rejected.length ?? 0
   return {

@@ -8,11 +8,11 @@ import { ErrorBody } from '../../contract/error.ts'
 import { BODY_BYTES_MAX, CreateInteractionResponse, SubmittedResponse } from '../../contract/interaction.ts'
 import { KINDS, type KindWith } from '../../contract/kinds.ts'
 import { type BatchAnswered, bodyOfItems, type EventsBody } from '../../ingress/recorder.ts'
-import type { ItemsWorker } from '../../workers/items-worker.ts'
 import { hangUpOf } from '../access/caller.ts'
 import { IdempotencyKey, keyOf } from '../http/idempotency-key.ts'
 import type { GatewayObserver } from '../http/observer.ts'
 import type { RequestEvents } from './flush.ts'
+import type { LargeItems } from './large-items.ts'
 import type { OwnCall } from './own-call.ts'
 import { readyItems } from './ready-items.ts'
 import { senderOf } from './sender.ts'
@@ -26,7 +26,7 @@ export interface RecordingDeps {
   recording: Pick<Recording, 'ways' | 'rejections'>
   settings: { privacy: Privacy; publishableDaysMax: number }
   observer: Pick<GatewayObserver, 'recorded' | 'notKept'>
-  itemsWorker: ItemsWorker
+  largeItems: LargeItems
 }
 
 /** A request that records: its items, or the list of the body that has them. */
@@ -74,14 +74,14 @@ const Submitted = z.object({ data: SubmittedResponse }).meta({
 
 /** Records the items in the way that the request's headers ask for. @throws DecidedError when the outcome is unknown. */
 export async function recordRequest(
-  { recording, settings, observer, itemsWorker }: RecordingDeps,
+  { recording, settings, observer, largeItems }: RecordingDeps,
   { kind, items, request, reply }: RecordedRequest,
 ): Promise<{ data: CreateInteractionResponse }> {
   const ways = recording.ways[kind]
   const key = keyOf(request)
   // For a call with a key Restate generates the ids: the same in every attempt.
   const idsAtMs = key === undefined ? Date.now() : undefined
-  const deps = { rejections: recording.rejections, itemsWorker, publishableDaysMax: settings.publishableDaysMax }
+  const deps = { rejections: recording.rejections, largeItems, publishableDaysMax: settings.publishableDaysMax }
   // Text takes a fifth of the memory of objects, and many requests may wait.
   const ready = await readyItems(deps, { kind, items, request, privacy: settings.privacy, idsAtMs })
   const { json, count, partEnds, keptShort, rejectedHere, settle } = ready

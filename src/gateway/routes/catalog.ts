@@ -88,9 +88,9 @@ export function catalogRoutes(deps: RouteDeps): RoutePlugin {
 }
 
 /** Writes the products by a durable call of their own. @throws DecidedError when the outcome is unknown. */
-async function upsert({ ingress, recording, itemsWorker }: RouteDeps, request: FastifyRequest) {
+async function upsert({ ingress, recording, largeItems }: RouteDeps, request: FastifyRequest) {
   const key = keyOf(request)
-  const { json } = await readItems(itemsWorker, request, 'products')
+  const { json } = await readItems(largeItems, request, 'products')
   const body = bodyOfItems([json], 'products')
   if (body.length > BODY_BYTES_MAX) throw new DecidedError('too_large', TOO_LARGE)
   const options = { idempotencyKey: key === undefined ? undefined : keyWithBody(key, body) }

@@ -3,12 +3,12 @@ import type { Privacy } from '../../admission/privacy.ts'
 import type { PaymentAdapter } from '../../contract/payment-adapter.ts'
 import type { Ingress } from '../../ingress/clients.ts'
 import type { Database } from '../../store/database/connection.ts'
-import type { ItemsWorker } from '../../workers/items-worker.ts'
 import type { RateLimits } from '../access/rate-limit.ts'
 import type { BodyLimits } from '../http/body-budget.ts'
 import type { ConnectionLimits } from '../http/connections.ts'
 import type { ReadLineLimits, ReadLines } from '../caching/read-lines.ts'
 import type { GatewayObserver } from '../http/observer.ts'
+import type { LargeItems } from '../recording/large-items.ts'
 import type { Recording } from '../recording/ways.ts'
 
 /** What routes use. It is passed on whole, so that a new route changes neither the server nor the process nor the tests' gateway. */
@@ -22,7 +22,7 @@ export interface RouteDeps {
   /** Calls our own services. */
   ingress: Ingress
   /** Judges large bodies. */
-  itemsWorker: ItemsWorker
+  largeItems: LargeItems
   paymentWebhooks: PaymentWebhooks
   readiness: () => Promise<Readiness>
   /** The metrics of this process, as text for Prometheus. */

@@ -151,13 +151,13 @@ function noReport(slug: string): DecidedError {
 
 /** @throws DecidedError when the outcome is unknown. */
 async function record(
-  { recording, observer, itemsWorker }: RouteDeps,
+  { recording, observer, largeItems }: RouteDeps,
   request: FastifyRequest,
 ): Promise<CreateInteractionResponse> {
   // A publishable key can be copied from a page, and amounts are for bookkeeping.
   if (request.apiKey?.isPublishable)
     throw new DecidedError('forbidden', 'a publishable key sends what shoppers do, and not these events')
-  const items = await readItems(itemsWorker, request, 'events')
+  const items = await readItems(largeItems, request, 'events')
   const { groupCommit } = recording.ways.analytics_event
   try {
     const answer = await groupCommit.record({ ...items, ...senderOf(request) })
