@@ -77,7 +77,7 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   const largeItems = createLargeItems(app, { ...deps, waitMsMax: deps.ingress.deadlineMs })
   const lines = createReadLines(deps.db, settings)
   for (const routes of ROUTES) await app.register(routes({ ...deps, lines, largeItems }))
-  boundPipelining(app.server)
+  boundPipelining(app.server, { isBehindProxy: settings.trustedProxies !== undefined })
   return app
 }
 

@@ -23,6 +23,8 @@ const waitingSenders = new WeakMap<IncomingMessage, ServerResponse>()
  * reset the connection while the client still sends, and the answer would be lost.
  */
 export function dropRests(app: FastifyInstance): void {
+  const rests = new Set<IncomingMessage>()
+  let isClosing = false
   // Expectations other than 100-continue are ignored; Node would answer 417.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
   app.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
@@ -37,9 +39,12 @@ export function dropRests(app: FastifyInstance): void {
       // An injected request has no connection.
       if (raw.socket instanceof Socket && !raw.socket.destroyed) {
         dropRest(raw)
-        rests.add(raw.socket)
-        raw.once('close', () => rests.delete(raw.socket))
-        if (isClosing) closeSoon(raw.socket)
+        rests.add(raw)
+        raw.once('close', () => {
+          rests.delete(raw)
+          if (isClosing) setImmediate(() => app.server.closeIdleConnections())
+        })
+        if (isClosing) closeSoon(raw)
       }
     } else {
       // Fastify closes the connection after every error of a body, also when all of it has arrived.
@@ -47,11 +52,9 @@ export function dropRests(app: FastifyInstance): void {
     }
     done()
   })
-  const rests = new Set<Socket>()
-  let isClosing = false
   app.addHook('preClose', (done) => {
     isClosing = true
-    for (const socket of rests) closeSoon(socket)
+    rests.forEach(closeSoon)
     done()
   })
   app.addHook('onResponse', async ({ raw }) => {
@@ -60,9 +63,9 @@ export function dropRests(app: FastifyInstance): void {
 }
 
 /** Leaves a client a moment to read its answer when the gateway stops. */
-function closeSoon(socket: Socket): void {
-  const timer = setTimeout(() => socket.destroy(), REST_MS_AT_END)
-  socket.once('close', () => clearTimeout(timer))
+function closeSoon(request: IncomingMessage): void {
+  const timer = setTimeout(() => request.socket.destroy(), REST_MS_AT_END)
+  request.once('close', () => clearTimeout(timer))
 }
 
 /** Asks a sender that waits for its body. */

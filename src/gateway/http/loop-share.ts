@@ -20,8 +20,11 @@ export interface LoopShare {
    * Calls `task`, in this turn of the event loop or a later one. The task returns what it costs. The tasks of a caller begin in their
    * order, but those that read a body go first: they were begun as requests before.
    */
-  begin: (caller: string, task: Task, isBody?: boolean) => void
+  begin: (caller: LoopCaller, task: Task, isBody?: boolean) => void
 }
+
+/** A name, or the connection of a caller that is not known yet. */
+type LoopCaller = string | object
 
 type Task = () => number
 
@@ -33,15 +36,15 @@ interface Line {
 export function createLoopShare({ aloneMax, callerMax, allMax }: ShareLimits = LIMITS): LoopShare {
   const sending = createSendingCallers()
   /** What the tasks of each caller, and of all, cost in this turn. */
-  const costs = new Map<string, number>()
+  const costs = new Map<LoopCaller, number>()
   let allCosts = 0
   /** The caller whose turn was last comes last. */
-  const lines = new Map<string, Line>()
+  const lines = new Map<LoopCaller, Line>()
   let isScheduled = false
 
-  const shareOf = (caller: string) => (sending.hasOthers(caller) ? callerMax : aloneMax)
-  const mayBegin = (caller: string) => allCosts < allMax && (costs.get(caller) ?? 0) < shareOf(caller)
-  const run = (caller: string, task: Task) => {
+  const shareOf = (caller: LoopCaller) => (sending.hasOthers(caller) ? callerMax : aloneMax)
+  const mayBegin = (caller: LoopCaller) => allCosts < allMax && (costs.get(caller) ?? 0) < shareOf(caller)
+  const run = (caller: LoopCaller, task: Task) => {
     schedule()
     const cost = task()
     allCosts += cost

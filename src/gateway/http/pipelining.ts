@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { clientAddress } from './client-address.ts'
 import { createLoopShare, isProbe, type ShareLimits } from './loop-share.ts'
 
 /** Requests of one connection that are worked on at the same time. Events that come in them can share a flush. */
@@ -19,9 +20,10 @@ interface Line {
  * Bounds the requests that a client sends on one connection before it reads their answers (pipelining). Node reads and answers them
  * without limit, so that a hundred connections with two hundred small requests each took the only thread for a minute, and a gigabyte of
  * answers waited for their client. A request counts until the kernel has taken its answer. The requests of all connections begin in
- * portions, addresses by turns, so that a thousand connections leave time between them. Call it last: it wraps the server's listener.
+ * portions, addresses by turns, so that a thousand connections leave time between them; behind a proxy, which has one address for all its
+ * clients, connections by turns. Call it last: it wraps the server's listener.
  */
-export function boundPipelining(server: Server): void {
+export function boundPipelining(server: Server, { isBehindProxy }: { isBehindProxy: boolean }): void {
   const lines = new WeakMap<Socket, Line>()
   const share = createLoopShare(ADDRESS_SHARE)
   const listeners = server.listeners('request') as ((request: IncomingMessage, response: ServerResponse) => void)[]
@@ -39,7 +41,7 @@ export function boundPipelining(server: Server): void {
       if (next !== undefined && !request.socket.destroyed) setImmediate(start, line, ...next)
     })
     if (isProbe(request.url)) return begin(request, response)
-    share.begin(request.socket.remoteAddress ?? '', () => {
+    share.begin(isBehindProxy ? request.socket : clientAddress(request.socket.remoteAddress), () => {
       if (request.socket.destroyed) return 0
       begin(request, response)
       return 1

@@ -4,13 +4,13 @@ const SENDING_MS = 1_000
 /** The callers that send now. The last two of them are enough to know whether a caller is alone. */
 export interface SendingCallers {
   /** A caller sends a request. */
-  note: (caller: string) => void
+  note: (caller: string | object) => void
   /** Whether another caller sends at the same time. */
-  hasOthers: (caller: string) => boolean
+  hasOthers: (caller: string | object) => boolean
 }
 
 export function createSendingCallers(): SendingCallers {
-  let last = { caller: '', ms: -Infinity }
+  let last: { caller: string | object; ms: number } = { caller: '', ms: -Infinity }
   let other = last
   return {
     note: (caller) => {

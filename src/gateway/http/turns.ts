@@ -105,8 +105,8 @@ export function inTurn<T>(turns: Turns, caller: TaskCaller, task: () => Promise<
       stopWaiting()
       const beganMs = performance.now()
       const running = async () => task()
-      const leaveFree = () => void (pauseMs === undefined ? end() : setTimeout(end, pauseMs(performance.now() - beganMs)))
-      void running().finally(leaveFree).then(resolve, reject)
+      const endLater = () => void (pauseMs === undefined ? end() : setTimeout(end, pauseMs(performance.now() - beganMs)))
+      void running().finally(endLater).then(resolve, reject)
     })
     // Most tasks begin immediately.
     if ((state as string) === 'begun') return

@@ -14,7 +14,7 @@ export interface CallGateLimits {
   bytesMax: number
   /** Concurrent calls of one caller next to other callers. */
   callerCallsMax: number
-  /** The callers that send now, on whatever way. */
+  /** The callers that send now, in whatever way. */
   sending: SendingCallers
   /** Called for each request that is turned away. */
   onFull: () => void
@@ -70,12 +70,14 @@ export function createCallGate({ callsMax, waitingMax, waitMsMax, bytesMax, ...l
     if (!hasRoom(call)) throw full()
     add(caller, body.length)
     try {
+      call.signal?.throwIfAborted()
       return await inTurn(turns, { id: caller, hasShare: true, signal: call.signal }, send, {
         waitMsMax,
         pauseMs: pauseAfter(call),
       })
     } catch (error) {
-      throw error instanceof NoTurnError ? full() : error
+      if (error instanceof NoTurnError) throw full()
+      throw error === call.signal?.reason ? new DecidedError('unavailable', NOT_RECORDED) : error
     } finally {
       add(caller, -body.length)
     }

@@ -62,10 +62,11 @@ async function smallItems({ rejections, publishableDaysMax }: ReadyDeps, { kind,
   const nowMs = Date.now()
   const young = isPublishable ? splitItems(all, (item) => ageProblem(item, publishableDaysMax, nowMs)) : undefined
   const { texts, assigned } = writeItems(young?.recorded ?? all, writing)
-  const settlerOf = admit(rejections, { kind, sender: request, count: texts.length, bytes: texts.join(',').length })
+  const text = texts.join(',')
+  const settlerOf = admit(rejections, { kind, sender: request, count: texts.length, bytes: text.length })
   const split = settlerOf === undefined ? await leaveOutInvalid(kind, request, texts) : undefined
   const recorded = split?.recorded ?? texts
-  const json = recorded.join(',')
+  const json = split === undefined ? text : recorded.join(',')
   const count = recorded.length
   return {
     json,

@@ -8,7 +8,7 @@ import { ErrorBody } from '../../contract/error.ts'
 import { BODY_BYTES_MAX, CreateInteractionResponse, SubmittedResponse } from '../../contract/interaction.ts'
 import { KINDS, type KindWith } from '../../contract/kinds.ts'
 import { type BatchAnswered, bodyOfItems, type EventsBody } from '../../ingress/recorder.ts'
-import { hangUpOf } from '../access/caller.ts'
+import { hangUpOf, senderIdOf } from '../access/caller.ts'
 import { IdempotencyKey, keyOf } from '../http/idempotency-key.ts'
 import type { GatewayObserver } from '../http/observer.ts'
 import type { RequestEvents } from './flush.ts'
@@ -87,7 +87,7 @@ export async function recordRequest(
   const { json, count, partEnds, keptShort, rejectedHere, settle } = ready
   // Without these items the body would be another one, and the key's first answer a conflict.
   if (key !== undefined && ready.isBeyondBound) throw new DecidedError('rate_limited', NOT_KEPT)
-  const ownCall = key === undefined ? undefined : { key, signal: hangUpOf(request) }
+  const ownCall = key === undefined ? undefined : { key, signal: hangUpOf(request), caller: senderIdOf(request) }
   const events: EventsText = { kind, json, count, partEnds, keptShort, ownCall, ...senderOf(request) }
   observer.notKept(rejectedHere)
   try {
@@ -105,7 +105,7 @@ export async function recordRequest(
     return { data }
   } catch (error) {
     if (error instanceof DecidedError) {
-      // The gateway's own decisions come before anything is sent.
+      // The gateway decides before anything is sent, or after Restate had the key with another body: nothing of this one was recorded.
       settle([])
       throw error
     }
@@ -118,7 +118,7 @@ export async function recordRequest(
 interface EventsText extends RequestEvents {
   kind: BatchAnswered
   /** Of a request with an idempotency key. */
-  ownCall: Pick<OwnCall, 'key' | 'signal'> | undefined
+  ownCall: Pick<OwnCall, 'key' | 'signal' | 'caller'> | undefined
 }
 
 async function record({ groupCommit, ownCalls }: RecordingWays, { ownCall, ...events }: EventsText) {
