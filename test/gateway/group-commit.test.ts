@@ -25,8 +25,9 @@ function manual(changes: Partial<GroupCommitOptions<CreateInteractionResponse, C
     })
   const limits = { list: 'interactions', flushesMax: 4, queueEventsMax: 50_000, queueBytesMax: 10_000_000, deadlineMs: 60_000 }
   const commit = createGroupCommit({ ...limits, send, partsOf: answersOf, observer: SILENT_OBSERVER, ...changes })
-  const record = (events: unknown[], connection: object = {}, caller = 'shop') => {
-    const recorded = commit.record({ json: JSON.stringify(events).slice(1, -1), count: events.length, caller, connection })
+  const record = (events: unknown[], connection: object = {}, caller = 'shop', fromMs = Infinity) => {
+    const [json, count] = [JSON.stringify(events).slice(1, -1), events.length]
+    const recorded = commit.record({ json, count, caller, connection, partEnds: [{ count, length: json.length, fromMs }] })
     // Requests that a test leaves unanswered reach their deadline after it.
     recorded.catch(() => undefined)
     return recorded
@@ -179,6 +180,32 @@ describe('fairness', () => {
     await nextTurn()
     expect(calls).toHaveLength(before + 1)
     expect(calls.at(-1)!.events).toHaveLength(2_000)
+  })
+
+  test('old events of any number of callers leave flushes to current ones', async () => {
+    const { calls, record } = manual()
+    const sizes = [1, 50, 500, 2_000]
+    for (let n = 0; n < 5; n++) for (const size of sizes) void record(many(size, 'old '), {}, `importer ${n}`, 0)
+    await nextTurn()
+    expect(calls).toHaveLength(4)
+    void record(many(2_000, 'current '), {}, 'importer 0')
+    void record(many(2_000, 'of another '), {}, 'shop')
+    await nextTurn()
+    expect(calls.slice(4).map(({ events }) => events[0])).toEqual(['current 0', 'of another 0'])
+    calls[0]!.answer()
+    await nextTurn()
+    // The place of an old flush is for the next old one.
+    expect(calls.slice(6).map(({ events }) => events[0])).toEqual(['old 0'])
+  })
+
+  test('current events of any number of callers leave flushes to old ones', async () => {
+    const { calls, record } = manual()
+    for (let n = 0; n < 10; n++) void record(many(2_000, 'current '), {}, `shop ${n}`)
+    await nextTurn()
+    expect(calls).toHaveLength(8)
+    void record(many(2_000, 'old '), {}, 'importer', 0)
+    await nextTurn()
+    expect(calls.slice(8).map(({ events }) => events[0])).toEqual(['old 0'])
   })
 
   test('while small requests of others go out, a caller has one large call at a time, of fewer events', async () => {

@@ -124,11 +124,13 @@ test('old events are never in one call with those of other callers, or with curr
     { caller: 'shop', item: { ...CURRENT, ref_id: 'shop' } },
     { caller: 'importer', item: { ...OLD, ref_id: 'importer' } },
     { caller: 'app', item: { ...CURRENT, ref_id: 'app' } },
+    { caller: 'migration', item: { ...OLD, ref_id: 'migration' } },
     { caller: 'importer', item: { ...OLD, ref_id: 'importer again' } },
   ]
   await Promise.all(sent.map(({ caller, item }) => record({ ...requestOf([item]), caller, connection: {} })))
   const together = calls.map((items) => items.map((item) => (item as { ref_id: string }).ref_id))
-  expect(together).toHaveLength(2)
+  expect(together).toHaveLength(3)
+  expect(together).toContainEqual(['migration'])
   expect(together).toContainEqual(['importer', 'importer again'])
   expect(together).toContainEqual(['shop', 'app'])
 })

@@ -12,7 +12,7 @@ import { createWaitingRequests, type Group } from './waiting-requests.ts'
 export interface GroupCommitOptions<Answer, Part> extends FlushOptions<Answer, Part> {
   /** Events of a flush, when that is less than FLUSH_EVENTS_MAX. */
   flushEventsMax?: number
-  /** Concurrent flushes of one flow, when each of them is full. All flows have twice as many. */
+  /** Concurrent flushes of one flow, when each of them is full. All flows have twice as many, and all old ones as many in addition. */
   flushesMax: number
   /** Events and bytes that may wait; a request beyond that is turned away. */
   queueEventsMax: number
@@ -45,6 +45,7 @@ export function createGroupCommit<Answer, Part>(options: GroupCommitOptions<Answ
   const waiting = createWaitingRequests<Part>({ ...options, isPaced })
   const sharedLane = createLane({ flushesMax, isPaced })
   let flushes = 0
+  let oldFlushes = 0
   let isPumping = false
   let timer: NodeJS.Timeout | undefined
   let timerMs = Infinity
@@ -59,10 +60,14 @@ export function createGroupCommit<Answer, Part>(options: GroupCommitOptions<Answ
     const lanes = [...new Set([lane, ...requests.map((request) => waiting.flowOf(request).lane)])]
     waiting.sent(group)
     if (lane === sharedLane) for (const request of requests) waiting.flowOf(request).lightMs = startedMs
+    // All requests of a flow are old, or none.
+    const isOld = requests[0]?.isOld === true
     flushes++
+    if (isOld) oldFlushes++
     for (const one of lanes) one.began()
     await sendOrHalve(requests, options)
     flushes--
+    if (isOld) oldFlushes--
     const tookMs = performance.now() - startedMs
     for (const one of lanes) one.ended({ requests: requests.length, events: group.events, tookMs })
     waiting.ended(group)
@@ -72,6 +77,9 @@ export function createGroupCommit<Answer, Part>(options: GroupCommitOptions<Answ
   /** Whether these flows have a lane of their own, and others send small requests at the same time. */
   const isNextTo = ([flow]: readonly Flow<Part>[], lane: Lane, nowMs: number) =>
     lane !== sharedLane && flow !== undefined && waiting.hasLightNeighbour(flow, nowMs)
+
+  /** Old flushes have places of their own, because they wait for each other in the endpoint and would keep all places. */
+  const hasPlace = ({ isOld }: Flow<Part>) => (isOld ? oldFlushes < flushesMax : flushes - oldFlushes < FLOWS_FULL * flushesMax)
 
   /** Sends the first requests of the flows when the lane allows it. @returns when it may, or undefined after a flush began. */
   const tryFlush = (flows: readonly Flow<Part>[], lane: Lane, nowMs: number): number | undefined => {
@@ -104,7 +112,7 @@ export function createGroupCommit<Answer, Part>(options: GroupCommitOptions<Answ
     const light = () => waiting.flows().filter(isLight)
     const sharedMs = flushAll(() => light().filter((flow) => nextMs(flow) <= nowMs), sharedLane, nowMs)
     const heavy = waiting.flows().filter((flow) => !isLight(flow))
-    const ownMs = heavy.map((flow) => flushAll(() => (flushes < FLOWS_FULL * flushesMax ? [flow] : []), flow.lane, nowMs))
+    const ownMs = heavy.map((flow) => flushAll(() => (hasPlace(flow) ? [flow] : []), flow.lane, nowMs))
     pumpAt([sharedMs, ...light().map(nextMs), ...ownMs], nowMs)
   }
 
