@@ -5,7 +5,7 @@ import { notFound } from '../src/contract/decided-error.ts'
 import type { UpsertProductsRequest, UpsertProductsResponse } from '../src/contract/product.ts'
 import { catalogApi } from '../src/contract/services.ts'
 import { catalogProduct, upsertProducts } from '../src/store/catalog/catalog-product.ts'
-import { feedBatch } from '../src/store/shoppers/shopper-profile.ts'
+import { feedBatch, isFed } from '../src/store/shoppers/shopper-profile.ts'
 import type { Deps } from './handler/deps.ts'
 import { BACKGROUND, READ, RECORD } from './handler/handler-options.ts'
 import { serviceOf } from './handler/with-options.ts'
@@ -22,7 +22,8 @@ export const catalog = (deps: Deps) =>
     {
       AddInteraction: [
         BACKGROUND,
-        (ctx, batch) => takeBatch(deps, ctx, batch, { step: 'feed the profiles', target: 'profiles', take: feedBatch }),
+        (ctx, batch) =>
+          takeBatch(deps, ctx, batch, { step: 'feed the profiles', target: 'profiles', take: feedBatch, isTaken: isFed }),
       ],
 
       UpsertProducts: [RECORD, (ctx, request) => updateCatalog(deps, ctx, request)],

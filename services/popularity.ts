@@ -1,7 +1,7 @@
 import { invalidField, notFound } from '../src/contract/decided-error.ts'
 import type { PopularProduct } from '../src/contract/popular-list.ts'
 import { popularityApi } from '../src/contract/services.ts'
-import { countBatch } from '../src/store/popularity/counting.ts'
+import { countBatch, isCounted } from '../src/store/popularity/counting.ts'
 import { popularPage } from '../src/store/popularity/popular-page.ts'
 import { popularityOf, topByScore, topPositionOf } from '../src/store/popularity/top-list.ts'
 import type { Deps } from './handler/deps.ts'
@@ -18,7 +18,8 @@ export const popularity = (deps: Deps) =>
     {
       HandlePopularityEvent: [
         BACKGROUND,
-        (ctx, batch) => takeBatch(deps, ctx, batch, { step: 'count the batch', target: 'popularity', take: countBatch }),
+        (ctx, batch) =>
+          takeBatch(deps, ctx, batch, { step: 'count the batch', target: 'popularity', take: countBatch, isTaken: isCounted }),
       ],
 
       Top: [

@@ -26,7 +26,7 @@ export interface Deps {
   observer: ServiceObserver
 }
 
-/** Runs work when no other work of its kind runs in this process. */
+/** Runs work when no other work of its kind runs in this process. Rejects when its turn does not come in time; then it never runs. */
 export type OneAtATime = <T>(work: () => Promise<T>) => Promise<T>
 
 /** Intervals in milliseconds. The interval doubles with each attempt. */

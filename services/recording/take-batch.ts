@@ -12,18 +12,27 @@ interface Taking {
   step: string
   target: Target
   take: (db: Database, batch: BatchRef) => Promise<GroupSize | typeof LOST>
+  /** Whether a group has taken the batch along. */
+  isTaken: (db: Database, batch: BatchRef) => Promise<boolean>
 }
 
 /**
  * Counts or feeds the batch of a message. The message of a lost batch ends here: a further attempt would not find the batch either, and
  * its invocation would be paused and wait for an operator.
  */
-export async function takeBatch(deps: Deps, ctx: Context, message: RecordedBatch, { step, target, take }: Taking): Promise<void> {
+export async function takeBatch(
+  deps: Deps,
+  ctx: Context,
+  message: RecordedBatch,
+  { step, target, take, isTaken }: Taking,
+): Promise<void> {
   const batch = { batchId: message.batch_id, call: message.call }
   await ctx.run(step, async () => {
     const takeIt = () => take(deps.background, batch)
     // Only this choice depends on the bounds of the message; the batch itself has those of its events.
     const isWideBatch = isWide(message)
+    // Most wide batches wait while a group takes them along. Their messages need no turn.
+    if (isWideBatch && (await isTaken(deps.background, batch))) return
     const group = await (isWideBatch ? deps.countingWide(takeIt) : takeIt())
     if (group === LOST) {
       ctx.console.warn('lost: the log has no batch with this id and call', { target, ...message })

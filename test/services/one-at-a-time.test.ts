@@ -15,7 +15,7 @@ const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 test('work runs one after the other in the order of the calls, also after a failure', () =>
   withClock(async () => {
-    const oneAtATime = createOneAtATime()
+    const oneAtATime = createOneAtATime({ waitMsMax: 60_000 })
     const events: string[] = []
     const works = ['a', 'b', 'c'].map((name) =>
       oneAtATime(async () => {
@@ -34,7 +34,7 @@ test('work runs one after the other in the order of the calls, also after a fail
 
 test('a rest follows work: as long as the work, and a second at most', () =>
   withClock(async () => {
-    const oneAtATime = createOneAtATime()
+    const oneAtATime = createOneAtATime({ waitMsMax: 60_000 })
     const beganMs: number[] = []
     const startMs = performance.now()
     const works = [100, 5_000, 0].map((tookMs) =>
@@ -46,4 +46,26 @@ test('a rest follows work: as long as the work, and a second at most', () =>
     await vi.advanceTimersByTimeAsync(10_000)
     await Promise.all(works)
     expect(beganMs).toEqual([0, 200, 6_200])
+  }))
+
+test('work whose turn does not come in time never begins, and the next work does not wait for it', () =>
+  withClock(async () => {
+    const oneAtATime = createOneAtATime({ waitMsMax: 1_000 })
+    const startMs = performance.now()
+    const beganMs: Record<string, number> = {}
+    const call = async (name: string, tookMs: number) => {
+      await oneAtATime(async () => {
+        beganMs[name] = performance.now() - startMs
+        await sleep(tookMs)
+      })
+    }
+    const long = call('long', 1_500)
+    const late = Promise.allSettled([call('late', 1), call('late too', 1)])
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(await late).toMatchObject([{ status: 'rejected' }, { status: 'rejected' }])
+    await vi.advanceTimersByTimeAsync(600)
+    const next = call('next', 1)
+    await vi.advanceTimersByTimeAsync(1_000)
+    await Promise.all([long, next])
+    expect(beganMs).toEqual({ long: 0, next: 2_500 })
   }))

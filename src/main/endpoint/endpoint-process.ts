@@ -21,7 +21,10 @@ import { createWideWork } from './one-at-a-time.ts'
 import { serveEndpoint } from './serve-endpoint.ts'
 import { startTracing } from '../tracing/start.ts'
 
-/** Long, because Restate retries a handler that gives up waiting for a connection, and the retry waits again. */
+/**
+ * How long a handler waits for a connection, and a batch of many months for its turn. Long, because Restate retries what gives up, and
+ * the retry waits again; well below the timeouts of an attempt (STEP in services/handler/handler-options.ts).
+ */
 const TURN_MS_MAX = 60_000
 /** Less than the time before SIGKILL: 30 s in Kubernetes, 20 s in docker-compose.yml. */
 const DRAIN_MS_MAX = 15_000
@@ -60,7 +63,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
     {
       db,
       background,
-      ...createWideWork(),
+      ...createWideWork({ waitMsMax: TURN_MS_MAX }),
       retryPolicy: retryPolicyOf(config),
       privacy: privacyOf(config),
       retention: retentionOf(config),

@@ -11,6 +11,9 @@ import { isDataError } from '../database/sql-state.ts'
 export const GROUP_BATCHES_MAX = 64
 const GROUP_EVENTS_MAX = 16_000
 
+/** What marks a batch that is counted, or fed to the profiles. */
+type Done = 'scored_at' | 'fed_at'
+
 /** Repeats a failed group with its first batch alone, because a batch that cannot be counted must not block the others. */
 export async function inGroupOrAlone<T>(work: (othersMax: number) => Promise<T>): Promise<T> {
   try {
@@ -59,18 +62,19 @@ export interface Group {
 export async function claimGroup(
   tx: Queryable,
   own: BatchRef,
-  { done, othersMax }: { done: 'scored_at' | 'fed_at'; othersMax: number },
+  { done, othersMax }: { done: Done; othersMax: number },
 ): Promise<Group | undefined | typeof LOST> {
   const claimed = await sql<Waiting & Call & { isDone: boolean }>`
     select ${COLUMNS}, ${sql.ref(done)} is not null as "isDone", invocation_id as "invocationId", body_sha256 as "bodySha256"
     from interaction_batch b
     where batch_id = ${own.batchId} for update`.execute(tx)
   const batch = claimed.rows[0]
-  if (batch === undefined || (own.call !== undefined && own.call !== callIdOf(batch))) return LOST
+  if (batch === undefined || !isOf(own, batch)) return LOST
   if (batch.isDone) return undefined
   const { rows: others } = await sql<Waiting>`
     select ${COLUMNS} from interaction_batch b
-    where ${sql.ref(done)} is null and batch_id <> ${own.batchId} and ${goesWith(batch)} and ${KIND_OF_BATCH} = any(${kindsWith('isBatched')}::text[])
+    where ${sql.ref(done)} is null and batch_id <> ${own.batchId} and ${goesWith(batch)}
+      and ${KIND_OF_BATCH} = any(${kindsWith('isBatched')}::text[])
     order by batch_id limit ${othersMax} for update skip locked`.execute(tx)
   const group: Group = { ids: [], events: 0, from: batch.from, to: batch.to, kinds: new Set() }
   for (const each of [batch, ...others]) {
@@ -82,6 +86,18 @@ export async function claimGroup(
     if (each.to > group.to) group.to = each.to
   }
   return group
+}
+
+/** Whether a batch is counted or fed; false when the log does not have it. */
+export async function isTaken(db: Queryable, own: BatchRef, done: Done): Promise<boolean> {
+  const { rows } = await sql<Call>`
+    select invocation_id as "invocationId", body_sha256 as "bodySha256" from interaction_batch
+    where batch_id = ${own.batchId} and ${sql.ref(done)} is not null`.execute(db)
+  return rows.some((batch) => isOf(own, batch))
+}
+
+function isOf({ call }: BatchRef, batch: Call): boolean {
+  return call === undefined || call === callIdOf(batch)
 }
 
 /** Whether a batch b may be of one group with this one: both are wide, or all of their events are within a year. */

@@ -3,7 +3,7 @@ import type { BatchRef } from '../log/batch.ts'
 import type { Queryable, Database } from '../database/connection.ts'
 import { takeLock } from '../database/locks.ts'
 import { productEvents } from './product-event.ts'
-import { inGroupOrAlone, type GroupSize, NOTHING, sizeOf, type Group, claimGroup, LOST } from '../log/group.ts'
+import { inGroupOrAlone, type GroupSize, isTaken, NOTHING, sizeOf, type Group, claimGroup, LOST } from '../log/group.ts'
 import { cellsOf, daysOf, addToDay, weighed, scoreOf, trendingOf, counterColumns, countersOf, addToProduct } from './cells.ts'
 
 /**
@@ -22,6 +22,11 @@ export async function countBatch(db: Database, own: BatchRef): Promise<GroupSize
       return sizeOf(group)
     }),
   )
+}
+
+/** Whether a batch is counted; false when the log does not have it. */
+export function isCounted(db: Queryable, batch: BatchRef): Promise<boolean> {
+  return isTaken(db, batch, 'scored_at')
 }
 
 /**

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { BatchRef } from '../log/batch.ts'
-import type { Database } from '../database/connection.ts'
-import { claimGroup, type GroupSize, inGroupOrAlone, LOST, NOTHING, sizeOf } from '../log/group.ts'
+import type { Database, Queryable } from '../database/connection.ts'
+import { claimGroup, type GroupSize, inGroupOrAlone, isTaken, LOST, NOTHING, sizeOf } from '../log/group.ts'
 
 /**
  * Adds a recorded batch to the shopper profiles once, together with waiting batches, as counting does.
@@ -28,6 +28,11 @@ export async function feedBatch(db: Database, own: BatchRef): Promise<GroupSize 
       return sizeOf(group)
     }),
   )
+}
+
+/** Whether a batch is fed; false when the log does not have it. */
+export function isFed(db: Queryable, batch: BatchRef): Promise<boolean> {
+  return isTaken(db, batch, 'fed_at')
 }
 
 /** The shopper of an event: its account, or its session when it has no account. */

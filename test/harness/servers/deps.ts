@@ -10,7 +10,7 @@ const DEFAULTS = readConfig({})
 
 /** The dependencies of services without their pools, for tests and benches: default settings, quick retries, no observer. */
 export const TEST_DEPS: Omit<Deps, 'db' | 'background'> = {
-  ...createWideWork(),
+  ...createWideWork({ waitMsMax: 60_000 }),
   retryPolicy: { initialInterval: 50, maxInterval: 500, exponentiationFactor: 2, maxAttempts: 200, onMaxAttempts: 'pause' },
   privacy: privacyOf(DEFAULTS),
   retention: retentionOf(DEFAULTS),
