@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { expect } from 'vitest'
 import type { PopularProduct } from '../../src/contract/popular-list.ts'
 import { DAY_MS } from '../../src/contract/fields/time.ts'
@@ -35,6 +36,32 @@ test('a group is made of wide batches, or of batches within a year', async ({ db
     expect(await take(db, wider)).toEqual({ batches: 2, events: 4 })
     expect(await take(db, wide)).toMatchObject({ batches: 0 })
     expect(await take(db, lastMonth)).toMatchObject({ batches: 0 })
+  }
+  expect((await verify(db)).drift).toEqual([])
+})
+
+/** As many waiting batches without events, of now. */
+async function recordEmpty(db: Database, count: number): Promise<void> {
+  await sql`
+    insert into interaction_batch (occurred_from, occurred_to, events, invocation_id, body_sha256, kind)
+    select now(), now(), 0, 'empty ' || gen_random_uuid(), '', 'interaction' from generate_series(1, ${count})`.execute(db)
+}
+
+test('a group is made of batches with numbers near that of its first one, however many wait', async ({ db }) => {
+  // Its first attempt finds no partition and uses a number up.
+  const far = await recordDays(db, 0, 400)
+  const near = await recordDays(db, 0, 400)
+  await recordEmpty(db, 999)
+  const own = await recordDays(db, 0, 400)
+  await recordEmpty(db, 999)
+  const nearToo = await recordDays(db, 0, 400)
+  const farToo = await recordDays(db, 0, 400)
+  for (const take of [countBatch, feedBatch]) {
+    expect(await take(db, own)).toEqual({ batches: 3, events: 6 })
+    expect(await take(db, near)).toMatchObject({ batches: 0 })
+    expect(await take(db, nearToo)).toMatchObject({ batches: 0 })
+    expect(await take(db, far)).toEqual({ batches: 1, events: 2 })
+    expect(await take(db, farToo)).toEqual({ batches: 1, events: 2 })
   }
   expect((await verify(db)).drift).toEqual([])
 })
