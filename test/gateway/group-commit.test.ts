@@ -216,7 +216,7 @@ describe('fairness', () => {
     await nextTurn()
     expect(calls.map((call) => call.events.length)).toEqual([1, 600])
     calls[1]!.answer()
-    // It pauses for as long as the call took.
+    // It pauses for twice as long as the call took.
     await vi.waitFor(() => expect(calls.map((call) => call.events.length)).toEqual([1, 600, 600]))
   })
 

@@ -76,21 +76,21 @@ test('after a flush of many requests the next one waits for their senders', () =
   expect(inMs(lane.nextMs(SMALL))).toBe(10)
 })
 
-test('next to small requests of others large flushes go out in turn, each after a pause as long as the one before', () => {
+test('next to small requests of others large flushes go out in turn, each after a pause twice as long as the one before', () => {
   const lane = laneOf()
   const next = { isHalfFull: true, isNextToOthers: true }
   lane.began()
   expect(lane.nextMs(next)).toBeGreaterThan(performance.now())
   lane.ended({ requests: 1, events: 1_000, tookMs: 70 })
-  expect(inMs(lane.nextMs(next))).toBe(70)
+  expect(inMs(lane.nextMs(next))).toBe(140)
   expect(lane.nextMs(HALF_FULL)).toBeLessThanOrEqual(performance.now())
-  vi.advanceTimersByTime(70)
+  vi.advanceTimersByTime(140)
   lane.began()
   lane.ended({ requests: 1, events: 1_000, tookMs: 9_000 })
-  expect(inMs(lane.nextMs(next))).toBe(250)
+  expect(inMs(lane.nextMs(next))).toBe(500)
   lane.began()
   lane.ended({ requests: 1, events: 100, tookMs: 50 })
-  vi.advanceTimersByTime(250)
+  vi.advanceTimersByTime(500)
   expect(lane.nextMs(next)).toBeLessThanOrEqual(performance.now())
 })
 
@@ -98,6 +98,6 @@ test('a pause follows even a small flush whose events are of many months', () =>
   const lane = laneOf({ isCostly: true })
   lane.began()
   lane.ended({ requests: 1, events: 10, tookMs: 50 })
-  expect(inMs(lane.nextMs({ isHalfFull: false, isNextToOthers: true }))).toBe(50)
+  expect(inMs(lane.nextMs({ isHalfFull: false, isNextToOthers: true }))).toBe(100)
   expect(lane.nextMs(SMALL)).toBeLessThanOrEqual(performance.now())
 })

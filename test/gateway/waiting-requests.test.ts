@@ -48,3 +48,20 @@ test('a request that finds no room leaves no flow behind', () => {
   for (let n = 0; n < 100; n++) expect(waiting.hasRoomFor([requestOf(`address ${n}`)])).toBe(false)
   expect(waiting.flowsKept()).toBe(0)
 })
+
+test('a caller that sent an event five seconds ago counts as a neighbour of others, and for one second of its own large flows', () => {
+  vi.useFakeTimers({ toFake: ['performance'] })
+  onTestFinished(() => void vi.useRealTimers())
+  vi.advanceTimersByTime(10_000)
+  const waiting = createWaitingRequests<string>(LIMITS)
+  const [small, own, other] = [requestOf('a'), { ...requestOf('a'), count: 500 }, { ...requestOf('b'), count: 500 }]
+  const haveNeighbours = () => [own, other].map((one) => waiting.hasLightNeighbour(waiting.flowOf(one), performance.now()))
+  for (const one of [small, own, other]) waiting.add(one)
+  waiting.sentLight([small], performance.now())
+  vi.advanceTimersByTime(999)
+  expect(haveNeighbours()).toEqual([true, true])
+  vi.advanceTimersByTime(4_000)
+  expect(haveNeighbours()).toEqual([false, true])
+  vi.advanceTimersByTime(1)
+  expect(haveNeighbours()).toEqual([false, false])
+})

@@ -9,7 +9,7 @@ export interface SendingCallers {
   hasOthers: (caller: string | object) => boolean
 }
 
-export function createSendingCallers(): SendingCallers {
+export function createSendingCallers(sendingMs = SENDING_MS): SendingCallers {
   let last: { caller: string | object; ms: number } = { caller: '', ms: -Infinity }
   let other = last
   return {
@@ -17,6 +17,6 @@ export function createSendingCallers(): SendingCallers {
       if (caller !== last.caller) other = last
       last = { caller, ms: performance.now() }
     },
-    hasOthers: (caller) => performance.now() - (caller === last.caller ? other : last).ms < SENDING_MS,
+    hasOthers: (caller) => performance.now() - (caller === last.caller ? other : last).ms < sendingMs,
   }
 }

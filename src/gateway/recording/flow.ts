@@ -10,6 +10,7 @@ const LIGHT_BYTES_MAX = 128 * 1024
 
 /** The requests of a caller of about the same size and age, so that its large requests do not hold up its small ones. */
 export interface Flow<Part> {
+  caller: string
   /** Whether its events are of long ago. It is never light, because a flush of many months takes several times as long. */
   isOld: boolean
   /** Requests that wait, in the order in which they came; some of them may be gone. */
@@ -34,8 +35,12 @@ export interface Amount {
 
 const NOTHING: Amount = { requests: 0, events: 0, bytes: 0 }
 
-export function createFlow<Part>(options: LaneOptions, { isOld = false }: Pick<RequestEvents, 'isOld'>): Flow<Part> {
+export function createFlow<Part>(
+  options: LaneOptions,
+  { caller, isOld = false }: Pick<RequestEvents, 'caller' | 'isOld'>,
+): Flow<Part> {
   return {
+    caller,
     isOld,
     queue: [],
     waits: { ...NOTHING },

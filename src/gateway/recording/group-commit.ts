@@ -59,7 +59,7 @@ export function createGroupCommit<Answer, Part>(options: GroupCommitOptions<Answ
     // Each flow remembers its flushes, for the time when it is not light any more.
     const lanes = [...new Set([lane, ...requests.map((request) => waiting.flowOf(request).lane)])]
     waiting.sent(group)
-    if (lane === sharedLane) for (const request of requests) waiting.flowOf(request).lightMs = startedMs
+    if (lane === sharedLane) waiting.sentLight(requests, startedMs)
     // All requests of a flow are old, or none.
     const isOld = requests[0]?.isOld === true
     flushes++

@@ -15,9 +15,13 @@ const CROWD_REQUESTS = 8
 const GATHER_SHARE = 0.5
 const GATHER_MS_MAX = 10
 
-/** A flush of so many events keeps processors busy; next to other callers as long a pause follows it, up to a limit. */
+/**
+ * A flush of so many events keeps processors busy, and so do counting and feeding them afterwards. Next to other callers a pause twice as
+ * long follows it, up to a limit.
+ */
 const LARGE_EVENTS_MIN = 500
-const PAUSE_MS_MAX = 250
+const PAUSE_TIMES = 2
+const PAUSE_MS_MAX = 500
 
 /** When the next flush of some requests may go out. */
 export interface Lane {
@@ -73,7 +77,7 @@ export function createLane({ flushesMax, isPaced, isCostly = false }: LaneOption
     ended: ({ requests, events, tookMs }) => {
       flushes--
       const nowMs = performance.now()
-      if (isCostly || events >= LARGE_EVENTS_MIN) pauseUntilMs = nowMs + Math.min(PAUSE_MS_MAX, tookMs)
+      if (isCostly || events >= LARGE_EVENTS_MIN) pauseUntilMs = nowMs + Math.min(PAUSE_MS_MAX, PAUSE_TIMES * tookMs)
       if (requests >= CROWD_REQUESTS) {
         gatherUntilMs = nowMs + Math.min(GATHER_MS_MAX, GATHER_SHARE * tookMs)
       }

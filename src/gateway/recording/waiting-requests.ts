@@ -1,3 +1,4 @@
+import { createSendingCallers } from '../http/sending-callers.ts'
 import { add, type Amount, createFlow, type Flow, flowKeyOf, staysLight } from './flow.ts'
 import { FLUSH_BYTES_MAX, type RequestEvents, type Waiting } from './flush.ts'
 import type { LaneOptions } from './lane.ts'
@@ -23,6 +24,8 @@ export interface WaitingRequests<Part> {
   choose: (flows: readonly Flow<Part>[], eventsMax: number) => Group<Part>
   /** The requests are on their way. */
   sent: (group: Group<Part>) => void
+  /** The requests are on their way with those of other light flows. */
+  sentLight: (requests: readonly Waiting<Part>[], nowMs: number) => void
   /** They are recorded, or have failed. */
   ended: (group: Group<Part>) => void
   flowOf: (request: RequestEvents) => Flow<Part>
@@ -42,6 +45,8 @@ export interface Group<Part> {
 const LIGHT_ROOM = 5 / 4
 /** For so long after its last flush a light flow counts as one that sends. */
 const NEIGHBOUR_MS = 1_000
+/** The same for flows of other callers, because large flushes hold up also a caller that sends an event now and then. */
+const OTHERS_MS = 5_000
 /** From so many flows on, those that are not used are forgotten. A flow takes some 1 KB. */
 const FLOWS_MIN = 1_000
 
@@ -51,6 +56,8 @@ export function createWaitingRequests<Part>(options: WaitingOptions): WaitingReq
   /** By caller and size. Where no key is needed, a caller is an address, and there are any number of those. */
   const all = new Map<string, Flow<Part>>()
   let sweptAt = FLOWS_MIN
+  /** The callers of light flows. */
+  const light = createSendingCallers(OTHERS_MS)
   const withWaiting = new Set<Flow<Part>>()
   /** The requests of each connection that wait or are on their way, in order. */
   const ofConnection = new Map<object, Waiting<Part>[]>()
@@ -87,7 +94,14 @@ export function createWaitingRequests<Part>(options: WaitingOptions): WaitingReq
     waits,
     flowOf,
     flowsKept: () => all.size,
-    hasLightNeighbour: (flow, nowMs) => [...all.values()].some((other) => other !== flow && nowMs - other.lightMs < NEIGHBOUR_MS),
+    sentLight: (requests, nowMs) => {
+      for (const request of requests) {
+        flowOf(request).lightMs = nowMs
+        light.note(request.caller)
+      }
+    },
+    hasLightNeighbour: (flow, nowMs) =>
+      light.hasOthers(flow.caller) || [...all.values()].some((other) => other !== flow && nowMs - other.lightMs < NEIGHBOUR_MS),
     hasRoomFor: (parts) => {
       const size: Amount = { requests: 0, events: 0, bytes: 0 }
       for (const part of parts) add(size, part, 1)
