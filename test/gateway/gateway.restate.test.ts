@@ -77,7 +77,7 @@ test('concurrent requests are recorded in few batches, each with its own answer'
 
 test('requests on one connection are recorded in the order in which they were sent', async ({ db, gateway }) => {
   const same = identity()
-  const bodies = Array.from({ length: 40 }, (_, index) => JSON.stringify({ interactions: [view(`order-${index}`, same)] }))
+  const bodies = Array.from({ length: 16 }, (_, index) => JSON.stringify({ interactions: [view(`order-${index}`, same)] }))
   const socket = connectSocket(Number(new URL(gateway.url).port), '127.0.0.1')
   let received = ''
   socket.on('data', (chunk: Buffer) => (received += chunk.toString()))
@@ -87,7 +87,7 @@ test('requests on one connection are recorded in the order in which they were se
   expect(await until(async () => received.split('"data"').length > bodies.length, 30_000)).toBe(true)
   socket.destroy()
   const accepted = [...received.matchAll(/"accepted":(\d)/g)].map((match) => Number(match[1]))
-  expect(accepted).toEqual([1, ...Array.from({ length: 39 }, () => 0)])
+  expect(accepted).toEqual([1, ...Array.from({ length: 15 }, () => 0)])
   const { rows } = await sql`select ref_id from interaction where event_id = ${same.event_id}`.execute(db)
   expect(rows).toEqual([{ ref_id: 'order-0' }])
 })

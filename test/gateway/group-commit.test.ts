@@ -8,6 +8,7 @@ import { createGroupCommit, type GroupCommitOptions } from '../../src/gateway/re
 import { answersOf } from '../../src/gateway/recording/senders.ts'
 import type { EventsBody } from '../../src/ingress/recorder.ts'
 import { SILENT_OBSERVER } from '../harness/servers/silent-observer.ts'
+import { watched } from '../harness/watched.ts'
 
 /** A call that the test answers. */
 interface Call {
@@ -27,10 +28,7 @@ function manual(changes: Partial<GroupCommitOptions<CreateInteractionResponse, C
   const commit = createGroupCommit({ ...limits, send, partsOf: answersOf, observer: SILENT_OBSERVER, ...changes })
   const record = (events: unknown[], connection: object = {}, caller = 'shop', fromMs = Infinity) => {
     const [json, count] = [JSON.stringify(events).slice(1, -1), events.length]
-    const recorded = commit.record({ json, count, caller, connection, partEnds: [{ count, length: json.length, fromMs }] })
-    // Requests that a test leaves unanswered reach their deadline after it.
-    recorded.catch(() => undefined)
-    return recorded
+    return watched(commit.record({ json, count, caller, connection, partEnds: [{ count, length: json.length, fromMs }] }))
   }
   return { calls, commit, record }
 }

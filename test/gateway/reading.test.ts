@@ -4,6 +4,7 @@ import type { TaskCaller } from '../../src/gateway/http/caller-shares.ts'
 import { createReadLine, type ReadLineOptions } from '../../src/gateway/caching/read-line.ts'
 import { createCallerShares } from '../../src/gateway/http/caller-shares.ts'
 import { connect } from '../../src/store/database/connection.ts'
+import { watched } from '../harness/watched.ts'
 
 interface Begun {
   question: string
@@ -35,8 +36,8 @@ function lineOf(changes: Partial<ReadLineOptions> & { joinMs?: number } = {}) {
   const shared = line.shared({ read: (_db, question: string) => read(question), keyOf: (question) => question, joinMs })
   return {
     begun,
-    ask: (question: string, reader = shop) => shared(question, reader),
-    alone: (question: string, reader = shop) => line.read(reader, () => read(question)),
+    ask: (question: string, reader = shop) => watched(shared(question, reader)),
+    alone: (question: string, reader = shop) => watched(line.read(reader, () => read(question))),
     questions: () => begun.map(({ question }) => question),
   }
 }

@@ -4,6 +4,7 @@ import { createCallerShares } from '../../src/gateway/http/caller-shares.ts'
 import { createTurns, inTurn, NoTurnError, type TurnLimits } from '../../src/gateway/http/turns.ts'
 import { createCallGate } from '../../src/gateway/recording/call-gate.ts'
 import { createSendingCallers } from '../../src/gateway/http/sending-callers.ts'
+import { watched } from '../harness/watched.ts'
 
 /** Tasks that are ended by hand, and the order in which they began. */
 function tasks(begun: string[] = []) {
@@ -140,7 +141,7 @@ describe('the gate of calls with one request', () => {
     const gate = createCallGate({ ...limits, onFull: () => turnedAway++ })
     const { begun, task, end } = tasks()
     const call = (caller: string, name: string, bytes: number, signal?: AbortSignal) =>
-      gate({ caller, signal, body: Buffer.alloc(bytes) }, task(name))
+      watched(gate({ caller, signal, body: Buffer.alloc(bytes) }, task(name)))
     return { call, begun, end, sending, turnedAway: () => turnedAway }
   }
 
