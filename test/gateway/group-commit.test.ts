@@ -1,57 +1,15 @@
-import { setImmediate as turn } from 'node:timers/promises'
 import { HttpCallError } from '@restatedev/restate-sdk-clients'
 import fc from 'fast-check'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { CreateInteractionResponse } from '../../src/contract/interaction.ts'
 import { FLUSH_EVENTS_MAX } from '../../src/gateway/recording/flush.ts'
-import { createGroupCommit, type GroupCommitOptions } from '../../src/gateway/recording/group-commit.ts'
 import { answersOf } from '../../src/gateway/recording/senders.ts'
 import type { EventsBody } from '../../src/ingress/recorder.ts'
-import { SILENT_OBSERVER } from '../harness/servers/silent-observer.ts'
-import { watched } from '../harness/watched.ts'
-
-/** A call that the test answers. */
-interface Call {
-  events: unknown[]
-  answer: () => void
-  fail: (error: Error) => void
-}
-
-function manual(changes: Partial<GroupCommitOptions<CreateInteractionResponse, CreateInteractionResponse>> = {}) {
-  const calls: Call[] = []
-  const send = (body: EventsBody) =>
-    new Promise<{ answer: CreateInteractionResponse }>((resolve, reject) => {
-      const events = eventsOf(body)
-      calls.push({ events, answer: () => resolve({ answer: allAccepted(events) }), fail: reject })
-    })
-  const limits = { list: 'interactions', flushesMax: 4, queueEventsMax: 50_000, queueBytesMax: 10_000_000, deadlineMs: 60_000 }
-  const commit = createGroupCommit({ ...limits, send, partsOf: answersOf, observer: SILENT_OBSERVER, ...changes })
-  const record = (events: unknown[], connection: object = {}, caller = 'shop', fromMs = Infinity) => {
-    const [json, count] = [JSON.stringify(events).slice(1, -1), events.length]
-    return watched(commit.record({ json, count, caller, connection, partEnds: [{ count, length: json.length, fromMs }] }))
-  }
-  return { calls, commit, record }
-}
-
-/** Requests are answered in one turn of the event loop, and waiting ones are sent in the next. */
-async function nextTurn(): Promise<void> {
-  await turn()
-  await turn()
-}
-
-function eventsOf(body: EventsBody): unknown[] {
-  return (JSON.parse(body.toString()) as { interactions: unknown[] }).interactions
-}
-
-function allAccepted(events: readonly unknown[]): CreateInteractionResponse {
-  return { accepted: events.length, duplicates: 0, duplicate_indexes: [], rejected: [] }
-}
-
-const many = (count: number, name: string) => Array.from({ length: count }, (_, index) => `${name}${index}`)
+import { allAccepted, eventsOf, heldCommit, many, nextTurn } from '../harness/items/held-commit.ts'
 
 describe('grouping', () => {
   test('a lone request is sent immediately, and requests during its call are sent together', async () => {
-    const { calls, record } = manual()
+    const { calls, record } = heldCommit()
     const first = record(['a'])
     await nextTurn()
     const others = ['b', 'c', 'd'].map((name) => record([name]))
@@ -66,7 +24,7 @@ describe('grouping', () => {
   })
 
   test('calls run concurrently only while each of them is full', async () => {
-    const { calls, record } = manual()
+    const { calls, record } = heldCommit()
     for (let index = 0; index < 6; index++) void record(many(FLUSH_EVENTS_MAX, `${index}-`))
     void record(many(FLUSH_EVENTS_MAX / 2 - 1, 'one more'))
     await nextTurn()
@@ -77,7 +35,7 @@ describe('grouping', () => {
   })
 
   test('a flush ends where the next request would not fit, and a larger request goes alone', async () => {
-    const { calls, record } = manual({ flushesMax: 1 })
+    const { calls, record } = heldCommit({ flushesMax: 1 })
     for (const size of [1_001, 1_400, 2_000, 9_000, 1_003]) void record(many(size, `${size}-`))
     for (let made = 1; made <= 4; made++) {
       await nextTurn()
@@ -88,7 +46,7 @@ describe('grouping', () => {
   })
 
   test('the bytes of a flush are bounded', async () => {
-    const { calls, record } = manual({ flushesMax: 1 })
+    const { calls, record } = heldCommit({ flushesMax: 1 })
     for (const name of ['a', 'b', 'c']) void record([name.repeat(600_000)])
     await nextTurn()
     expect(calls[0]!.events).toEqual(['a'.repeat(600_000)])
@@ -96,7 +54,7 @@ describe('grouping', () => {
 })
 
 test('blocked requests do not cause small concurrent flushes', async () => {
-  const { calls, record } = manual()
+  const { calls, record } = heldCommit()
   const connection = {}
   void record(many(FLUSH_EVENTS_MAX, 'on its way'), connection)
   void record(many(FLUSH_EVENTS_MAX, 'after it'), connection)
@@ -113,7 +71,7 @@ test.for([95, 96, 97, 98, 99])(
   async (hundredths) => {
     vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'] })
     onTestFinished(() => void vi.useRealTimers())
-    const { calls, record } = manual()
+    const { calls, record } = heldCommit()
     for (let n = 0; n < 8; n++) void record([`${n}`])
     await nextTurn()
     vi.advanceTimersByTime(100)
@@ -132,112 +90,12 @@ test.for([95, 96, 97, 98, 99])(
   },
 )
 
-describe('fairness', () => {
-  test('large requests hold up neither small ones of their caller nor those of others', async () => {
-    const { calls, record } = manual()
-    for (let n = 0; n < 5; n++) void record(many(10_000, `large ${n} `))
-    await nextTurn()
-    expect(calls.map((call) => call.events.length)).toEqual([10_000, 10_000, 10_000, 10_000])
-    void record(['small'])
-    void record(['of another'], {}, 'other')
-    await nextTurn()
-    expect(calls[4]!.events).toEqual(['small', 'of another'])
-  })
-
-  test('a caller with much waiting shares no flush with others, and has the order of its own', async () => {
-    const { calls, record } = manual()
-    const flood = (count: number) => {
-      for (let n = 0; n < count; n++) void record([`flood ${n}`], {}, 'flooding')
-    }
-    flood(150)
-    void record(['first'])
-    await nextTurn()
-    expect(calls.map((call) => call.events.length)).toEqual([1, 150])
-    flood(150)
-    calls[0]!.answer()
-    void record(['second'])
-    await nextTurn()
-    expect(calls[2]!.events).toEqual(['second'])
-    calls[1]!.answer()
-    await nextTurn()
-    // Its senders are waited for, for 10 ms at most.
-    await vi.waitFor(() => expect(calls[3]!.events).toHaveLength(150))
-  })
-
-  test.for([
-    ['single events', 1, 1_000],
-    ['requests of 250 events', 250, 50],
-    ['requests of 10,000 events', 10_000, 8],
-  ] as const)('%s of one caller leave flushes to another one', async ([_name, events, requests]) => {
-    const { calls, record } = manual({ queueEventsMax: 1_000_000, queueBytesMax: 100_000_000 })
-    for (let n = 0; n < requests; n++) void record(many(events, `flood ${n} `), {}, 'flooding')
-    await nextTurn()
-    const before = calls.length
-    expect(before).toBeGreaterThan(0)
-    void record(many(2_000, 'other '), {}, 'other')
-    await nextTurn()
-    expect(calls).toHaveLength(before + 1)
-    expect(calls.at(-1)!.events).toHaveLength(2_000)
-  })
-
-  test('old events of any number of callers leave flushes to current ones', async () => {
-    const { calls, record } = manual()
-    const sizes = [1, 50, 500, 2_000]
-    for (let n = 0; n < 5; n++) for (const size of sizes) void record(many(size, 'old '), {}, `importer ${n}`, 0)
-    await nextTurn()
-    expect(calls).toHaveLength(4)
-    void record(many(2_000, 'current '), {}, 'importer 0')
-    void record(many(2_000, 'of another '), {}, 'shop')
-    await nextTurn()
-    expect(calls.slice(4).map(({ events }) => events[0])).toEqual(['current 0', 'of another 0'])
-    calls[0]!.answer()
-    await nextTurn()
-    // The place of an old flush is for the next old one.
-    expect(calls.slice(6).map(({ events }) => events[0])).toEqual(['old 0'])
-  })
-
-  test('current events of any number of callers leave flushes to old ones', async () => {
-    const { calls, record } = manual()
-    for (let n = 0; n < 10; n++) void record(many(2_000, 'current '), {}, `shop ${n}`)
-    await nextTurn()
-    expect(calls).toHaveLength(8)
-    void record(many(2_000, 'old '), {}, 'importer', 0)
-    await nextTurn()
-    expect(calls.slice(8).map(({ events }) => events[0])).toEqual(['old 0'])
-  })
-
-  test('while small requests of others go out, a caller has one large call at a time, of fewer events', async () => {
-    const { calls, record } = manual()
-    void record(['small'], {}, 'other')
-    await nextTurn()
-    for (let n = 0; n < 6; n++) void record(many(600, `large ${n} `), {}, 'flooding')
-    await nextTurn()
-    expect(calls.map((call) => call.events.length)).toEqual([1, 600])
-    calls[1]!.answer()
-    // It pauses for twice as long as the call took.
-    await vi.waitFor(() => expect(calls.map((call) => call.events.length)).toEqual([1, 600, 600]))
-  })
-
-  test('a caller that fills the queue keeps no other one out', async () => {
-    const { calls, record } = manual({ queueEventsMax: 1_000, flushesMax: 1 })
-    void record(many(1_000, 'flood '), {}, 'flooding')
-    await nextTurn()
-    void record(many(1_000, 'more '), {}, 'flooding')
-    await expect(record(many(101, 'too much '), {}, 'flooding')).rejects.toMatchObject({ code: 'unavailable' })
-    void record(['other'], {}, 'other')
-    await nextTurn()
-    expect(calls.map((call) => call.events.length)).toEqual([1_000, 1])
-    for (let n = 0; n < 250; n++) void record([`${n}`], {}, `other ${n}`)
-    await expect(record(['no room'], {}, 'late')).rejects.toMatchObject({ code: 'unavailable' })
-  })
-})
-
 describe('order', () => {
   test.for([
     ['a small request waits for a large one', 10_000, 1],
     ['a large request waits for a small one', 1, 10_000],
   ] as const)('%s of its connection', async ([_name, first, second]) => {
-    const { calls, record } = manual()
+    const { calls, record } = heldCommit()
     const connection = {}
     void record(many(first, 'first '), connection)
     void record(many(second, 'second '), connection)
@@ -249,7 +107,7 @@ describe('order', () => {
   })
 
   test('a request waits for earlier requests of its connection', async () => {
-    const { calls, record } = manual()
+    const { calls, record } = heldCommit()
     const connection = {}
     void record(many(FLUSH_EVENTS_MAX, 'first-'), connection)
     void record(['second'], connection)
@@ -266,7 +124,7 @@ describe('order', () => {
 
 describe('bounds', () => {
   test('a full queue refuses requests, and the requests in it are recorded', async () => {
-    const { calls, record, commit } = manual({ queueEventsMax: 3 })
+    const { calls, record, commit } = heldCommit({ queueEventsMax: 3 })
     const first = record(['a'])
     await nextTurn()
     const waiting = record(['b', 'c', 'd'])
@@ -281,7 +139,7 @@ describe('bounds', () => {
   })
 
   test('a request that times out is answered, leaves the queue, and is not sent', async () => {
-    const { calls, record, commit } = manual({ deadlineMs: 20 })
+    const { calls, record, commit } = heldCommit({ deadlineMs: 20 })
     const outcomeOf = (events: string[]) => expect(record(events)).rejects.toThrow('not recorded in time')
     const late = [outcomeOf(['a']), outcomeOf(['b'])]
     await nextTurn()
@@ -306,7 +164,7 @@ describe('failures', () => {
     await fc.assert(
       fc.asyncProperty(fc.uniqueArray(fc.nat(60), { minLength: 1, maxLength: 40 }), fc.nat(39), async (names, at) => {
         const recorded: unknown[] = []
-        const { record } = manual({ send: poisoned(recorded) })
+        const { record } = heldCommit({ send: poisoned(recorded) })
         const requests = names.toSpliced(at, 0, -1).map((name) => record([name === -1 ? 'poison' : name]))
         const outcomes = await Promise.allSettled(requests)
         expect(outcomes.filter((outcome) => outcome.status === 'rejected')).toHaveLength(1)
@@ -317,7 +175,7 @@ describe('failures', () => {
   })
 
   test('after an outage no call is split, and all of its requests have an unknown outcome', async () => {
-    const { calls, record } = manual()
+    const { calls, record } = heldCommit()
     const requests = [record(['a']), record(['b'])]
     await nextTurn()
     calls[0]!.fail(new TypeError('fetch failed', { cause: new Error('ECONNREFUSED') }))

@@ -33,7 +33,7 @@ export interface Amount {
   bytes: number
 }
 
-const NOTHING: Amount = { requests: 0, events: 0, bytes: 0 }
+export const NOTHING: Amount = { requests: 0, events: 0, bytes: 0 }
 
 export function createFlow<Part>(
   options: LaneOptions,

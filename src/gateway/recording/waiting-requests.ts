@@ -1,5 +1,5 @@
 import { createSendingCallers } from '../http/sending-callers.ts'
-import { add, type Amount, createFlow, type Flow, flowKeyOf, staysLight } from './flow.ts'
+import { add, type Amount, createFlow, type Flow, flowKeyOf, NOTHING, staysLight } from './flow.ts'
 import { FLUSH_BYTES_MAX, type RequestEvents, type Waiting } from './flush.ts'
 import type { LaneOptions } from './lane.ts'
 
@@ -100,12 +100,17 @@ export function createWaitingRequests<Part>(options: WaitingOptions): WaitingReq
         light.note(request.caller)
       }
     },
-    hasLightNeighbour: (flow, nowMs) =>
-      light.hasOthers(flow.caller) || [...all.values()].some((other) => other !== flow && nowMs - other.lightMs < NEIGHBOUR_MS),
+    hasLightNeighbour: (flow, nowMs) => {
+      if (light.hasOthers(flow.caller)) return true
+      for (const other of all.values()) if (other !== flow && nowMs - other.lightMs < NEIGHBOUR_MS) return true
+      return false
+    },
     hasRoomFor: (parts) => {
       const size: Amount = { requests: 0, events: 0, bytes: 0 }
       for (const part of parts) add(size, part, 1)
-      const isLight = parts.every((part) => staysLight(all.get(flowKeyOf(part)) ?? createFlow(options, part), size))
+      const isLight = parts.every((part) =>
+        staysLight(all.get(flowKeyOf(part)) ?? { isOld: part.isOld ?? false, open: NOTHING }, size),
+      )
       const room = isLight ? LIGHT_ROOM : 1
       return waits.events + size.events <= room * queueEventsMax && waits.bytes + size.bytes <= room * queueBytesMax
     },

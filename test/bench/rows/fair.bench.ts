@@ -1,6 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { setPriority, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { setPriority } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database } from '../../../src/store/database/connection.ts'
 import { createDatabase } from '../../harness/servers/database.ts'
@@ -16,6 +14,7 @@ import { isSettled, waitUntil } from '../measure/settled.ts'
 import { startBenchGateway } from '../servers/bench-gateway.ts'
 import { idle } from '../servers/bench-restate.ts'
 import { withServers } from '../servers/bench-stack.ts'
+import { paymentSecretFile } from '../servers/payment-secret.ts'
 
 /** Seconds are of the bystanders' requests, once alone and once with the abuse. */
 const FULL = { data: { products: 20_000, rows: 1_000_000 }, warmUpSeconds: 6, seconds: 1.8, rounds: 3 }
@@ -30,16 +29,12 @@ const ABUSIVE_NICENESS = 5
 export function fair(isQuick: boolean, only: RegExp): Promise<RowResult> {
   const { data, warmUpSeconds, seconds, rounds } = isQuick ? QUICK : FULL
   return withServers(async ({ postgres, restate, endpoint, load }, stopAtEnd) => {
-    const folder = mkdtempSync(join(tmpdir(), 'footfall-bench-fair-'))
-    stopAtEnd({ stop: async () => rmSync(folder, { recursive: true, force: true }) })
-    const secretFile = join(folder, 'secret')
-    writeFileSync(secretFile, PAYMENT_SECRET)
     const { db, url: databaseUrl, drop } = await createDatabase(postgres.url)
     stopAtEnd({ stop: () => endpoint.use(null).then(drop) })
     await storeFairData(db, data)
     const keys = await fairKeys(db)
     await endpoint.use(databaseUrl)
-    const settings = { PAYMENT_SECRET_FILE: secretFile }
+    const settings = { PAYMENT_SECRET_FILE: paymentSecretFile(PAYMENT_SECRET, stopAtEnd) }
     const { url } = stopAtEnd(await startBenchGateway({ databaseUrl, restate, settings }))
     const abusive = stopAtEnd(startLoad())
     setPriority(abusive.pid, ABUSIVE_NICENESS)

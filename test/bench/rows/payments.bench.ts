@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { sql } from 'kysely'
 import { verify } from '../../../src/store/proof/verification.ts'
 import { createDatabase } from '../../harness/servers/database.ts'
@@ -11,6 +8,7 @@ import type { Latency } from '../client/job.ts'
 import { isSettled, waitUntil } from '../measure/settled.ts'
 import { interleaved, ratioOf, series, median } from '../measure/rounds.ts'
 import { withoutTimeout } from '../servers/without-timeout.ts'
+import { paymentSecretFile } from '../servers/payment-secret.ts'
 
 const FULL = { seconds: 6, rounds: 5 }
 const QUICK = { seconds: 1, rounds: 1 }
@@ -31,13 +29,9 @@ export function payments(isQuick: boolean): Promise<RowResult> {
   const { seconds, rounds } = isQuick ? QUICK : FULL
   return withServers(async (servers, stopAtEnd) => {
     await servers.restate.serve('nothing', 1)
-    const folder = mkdtempSync(join(tmpdir(), 'footfall-bench-payments-'))
-    stopAtEnd({ stop: async () => rmSync(folder, { recursive: true, force: true }) })
-    const secretFile = join(folder, 'secret')
-    writeFileSync(secretFile, SECRET)
     const { url: databaseUrl, drop } = await createDatabase(servers.postgres.url)
     stopAtEnd({ stop: drop })
-    const settings = { PAYMENT_SECRET_FILE: secretFile }
+    const settings = { PAYMENT_SECRET_FILE: paymentSecretFile(SECRET, stopAtEnd) }
     const gateway = stopAtEnd(await startBenchGateway({ databaseUrl, restate: servers.restate, settings }))
     const nothing = `${servers.restate.ingressUrl}/Nothing/Do`
     const entrances = {

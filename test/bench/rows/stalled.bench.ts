@@ -1,11 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { createDatabase } from '../../harness/servers/database.ts'
 import { formatted, type RowResult } from '../measure/claim.ts'
 import { watchedDuring } from '../measure/health.ts'
 import { startBenchGateway } from '../servers/bench-gateway.ts'
 import { withServers } from '../servers/bench-stack.ts'
+import { paymentSecretFile } from '../servers/payment-secret.ts'
 
 const FULL = { connections: 2_000, seconds: 30 }
 const QUICK = { connections: 500, seconds: 6 }
@@ -16,13 +14,9 @@ const MEGABYTES_PER_MEBIBYTE = 1.048576
 export function stalled(isQuick: boolean): Promise<RowResult> {
   const { connections, seconds } = isQuick ? QUICK : FULL
   return withServers(async ({ postgres, restate, load }, stopAtEnd) => {
-    const folder = mkdtempSync(join(tmpdir(), 'footfall-bench-stalled-'))
-    stopAtEnd({ stop: async () => rmSync(folder, { recursive: true, force: true }) })
-    const secretFile = join(folder, 'secret')
-    writeFileSync(secretFile, 'the secret of the bench')
     const { url: databaseUrl, drop } = await createDatabase(postgres.url)
     stopAtEnd({ stop: drop })
-    const settings = { PAYMENT_SECRET_FILE: secretFile }
+    const settings = { PAYMENT_SECRET_FILE: paymentSecretFile('the secret of the bench', stopAtEnd) }
     const gateway = stopAtEnd(await startBenchGateway({ databaseUrl, restate, settings }))
     const quiet = await watchedDuring(gateway, () => new Promise((resolve) => void setTimeout(resolve, 1_000)))
     const url = `${gateway.url}/api/v1/orders/payment/callback`

@@ -22,7 +22,7 @@ export const POOL_CONNECTIONS = 10
 interface Part {
   stop: () => Promise<void>
 }
-type StopAtEnd = <P extends Part>(part: P) => P
+export type StopAtEnd = <P extends Part>(part: P) => P
 
 /** Does the work, then stops its parts in reverse order, also after an error or Ctrl-C. */
 export async function withParts<T>(work: (stopAtEnd: StopAtEnd) => Promise<T>): Promise<T> {
