@@ -1,6 +1,10 @@
+import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { expect } from 'vitest'
 import type { Database } from '../../src/store/database/connection.ts'
+import { insertBatch } from '../../src/store/log/batch.ts'
+import { callOf } from '../../src/store/log/call.ts'
+import { INTERACTIONS } from '../../src/store/log/interaction.ts'
 import { LOG_TABLES, makePartitions, monthOf } from '../../src/store/log/month.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { freshPgTest as test } from '../harness/fixtures.ts'
@@ -41,7 +45,7 @@ test('a batch with an event of every month makes them in its table only, in a fe
     MONTHS.map((occurredAtMs) => interaction({ occurredAtMs })),
   )
   expect(accepted).toBe(MONTHS.length)
-  expect(calls()).toBe(Math.ceil(MONTHS.length / 24))
+  expect(calls()).toBe(3 * Math.ceil(MONTHS.length / 24))
   const after = await monthsOf(db)
   expect(after['interaction']).toBeGreaterThanOrEqual(MONTHS.length)
   for (const other of LOG_TABLES.filter((table) => table !== 'interaction')) expect(after[other]).toBe(before[other])
@@ -79,4 +83,39 @@ test('months outside of the time that events may have are refused', async ({ db 
   for (const month of ['1999-12', monthOf(Date.now() + 400 * 24 * 3_600_000)]) {
     await expect(makePartitions(db, [month])).rejects.toThrow(`the log has no month ${month}`)
   }
+})
+
+test('a month takes rows only when readers had a second to end and every session was told of it', async ({ db }) => {
+  const month = sql`date '2001-04-01'`
+  const row = interaction({ occurredAtMs: Date.parse('2001-04-01T00:00:00Z') })
+  const insert = async () => (await insertBatch(db, INTERACTIONS, callOf(randomUUID(), Buffer.from('')), [row], [])).inserted
+  const takeStep = () => sql`select make_log_months('interaction', array[${month}])`.execute(db)
+  const isClosed = 'the month interaction_2001_04 is not open yet'
+
+  await takeStep()
+  await expect(insert()).rejects.toThrow(isClosed)
+  const startedAt = performance.now()
+  await db.transaction().execute(async (tx) => {
+    await sql`select count(*) from interaction`.execute(tx)
+    await takeStep()
+  })
+  expect(performance.now() - startedAt).toBeGreaterThan(990)
+  await expect(insert()).rejects.toThrow(isClosed)
+  // A change of a column has all sessions list the partitions of its table again.
+  const { rows } = await sql<{ attached: number; told: number; stepTwo: number }>`
+    select i.xmin::text::int as attached, a.xmin::text::int as told, t.xmin::text::int as "stepTwo"
+    from pg_inherits i join pg_attribute a on attrelid = inhparent and attname = 'occurred_at'
+    join pg_trigger t on tgrelid = inhrelid and tgname = 'closed'
+    where inhrelid = 'log_month.interaction_2001_04'::regclass`.execute(db)
+  const { attached, told, stepTwo } = rows[0]!
+  expect(told).toBeGreaterThan(attached)
+  expect(told).toBe(stepTwo)
+
+  await takeStep()
+  expect(await insert()).toBe(1)
+})
+
+test('a month that another caller left closed is opened by the recording that needs it', async ({ db }) => {
+  await sql`select make_log_months('interaction', array['2001-05-01'::date])`.execute(db)
+  expect((await record(db, [interaction({ occurredAtMs: Date.parse('2001-05-01T00:00:00Z') })])).accepted).toBe(1)
 })

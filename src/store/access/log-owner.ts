@@ -23,7 +23,7 @@ const FUNCTIONS_OF_OWNER = [
 const GRANTS_TO_OWNER = [
   'usage on schema public',
   'usage, create on schema log_month',
-  'execute on function check_log_table(text), missing_log_months(text, date[])',
+  'execute on function check_log_table(text), missing_log_months(text, date[]), closed_log_months(text, date[]), reject_row_of_closed_month()',
   'select, update (horizon) on log_horizon',
   'insert on product_rating',
   'insert on dirty_mark',

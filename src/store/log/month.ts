@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { kindsWith, type KindWith } from '../../contract/kinds.ts'
-import type { Database, Queryable } from '../database/connection.ts'
+import type { Database } from '../database/connection.ts'
 
 /** A month as `2026-11`. */
 export type Month = string
@@ -17,16 +17,25 @@ export const LOG_TABLES: readonly LogTableName[] = kindsWith('isLogged')
 /** Months that one transaction makes. A killed caller keeps what was made before, and others get their turn in between. */
 const MONTHS_AT_ONCE = 24
 
-/** Creates the missing partitions of the months in these tables. Concurrent callers take turns, and no other statement waits. */
+/** A month is attached, then all sessions are told of it, and then it opens: each in a transaction that has seen the end of the one before. */
+const STEPS_TO_OPEN = 3
+
+/**
+ * Makes the missing partitions of the months in these tables, and opens them. Concurrent callers take turns, and no other statement
+ * waits. It waits up to a second for transactions that read the log. Not for use in a transaction.
+ */
 export async function makePartitions(
-  db: Queryable,
+  db: Database,
   months: readonly Month[],
   tables: readonly LogTableName[] = LOG_TABLES,
 ): Promise<void> {
   const firstDays = [...new Set(months)].sort().map((month) => `${month}-01`)
   for (const table of tables) {
     for (let place = 0; place < firstDays.length; place += MONTHS_AT_ONCE) {
-      await sql`select make_log_months(${table}, ${firstDays.slice(place, place + MONTHS_AT_ONCE)}::date[])`.execute(db)
+      const some = firstDays.slice(place, place + MONTHS_AT_ONCE)
+      for (let step = 1; step <= STEPS_TO_OPEN; step++) {
+        await sql`select make_log_months(${table}, ${some}::date[])`.execute(db)
+      }
     }
   }
 }
