@@ -14,8 +14,8 @@ $$;
 
 revoke execute on function reject_row_of_closed_month() from public;
 
--- Those of the months that are closed, and whether all sessions have been told of them. The trigger tells: O when the month was attached,
--- A after that, D when the month is open.
+-- The closed ones of these months, and whether all sessions have been told of them. The trigger's state says it: O after ATTACH, A once all
+-- sessions are told, D when the month is open. The next step of a month is for a later transaction.
 create function closed_log_months(log_table text, months date[]) returns table (partition regclass, is_listed boolean)
 language sql stable set search_path = pg_catalog, pg_temp
 begin atomic
@@ -23,7 +23,8 @@ begin atomic
   join pg_class on relname = log_table || to_char(month, '_YYYY_MM')
   join pg_inherits on inhrelid = pg_class.oid and inhparent = to_regclass(format('public.%I', log_table))
   join pg_trigger on tgrelid = inhrelid
-  where tgfoid = 'public.reject_row_of_closed_month()'::regprocedure and tgenabled <> 'D';
+  where tgfoid = 'public.reject_row_of_closed_month()'::regprocedure and tgenabled <> 'D'
+    and pg_trigger.xmin::text::bigint is distinct from pg_current_xact_id_if_assigned()::text::bigint % 4294967296;
 end;
 
 -- Takes the next step with each of the months that are not open yet, all or none: three calls, each in a transaction of its own, make and
@@ -37,7 +38,7 @@ declare
   month date;
   partition text;
   closed record;
-  readers text[];
+  users text[];
   deadline timestamptz;
 begin
   if not exists (select from public.missing_log_months(log_table, months)) and not exists (select from public.closed_log_months(log_table, months))
@@ -49,12 +50,15 @@ begin
   if exists (select from public.closed_log_months(log_table, months) where not is_listed) then
     -- Making the list takes milliseconds, and a long read must not hold up the month.
     deadline := clock_timestamp() + interval '1 second';
-    readers := array(select virtualtransaction from pg_locks where relation = parent and granted and pid <> pg_backend_pid());
-    while clock_timestamp() < deadline and exists (select from pg_locks where virtualtransaction = any(readers)) loop
-      perform pg_sleep(0.001);
+    users := array(
+      select virtualtransaction from pg_locks join pg_database on pg_database.oid = database
+      where datname = current_database() and relation = parent and granted and pid <> pg_backend_pid());
+    while clock_timestamp() < deadline and exists (select from pg_locks where virtualtransaction = any(users)) loop
+      perform pg_sleep(0.01);
     end loop;
-    -- This changes nothing but makes every session list the months again.
-    execute format('alter table only public.%I alter column occurred_at set statistics -1', log_table);
+    -- This changes nothing, and makes every session list the months again.
+    execute format('alter table only public.%I alter column occurred_at set statistics %s', log_table,
+      (select coalesce(attstattarget, -1) from pg_attribute where attrelid = parent and attname = 'occurred_at'));
   end if;
   for closed in select * from public.closed_log_months(log_table, months) loop
     execute format('alter table %s %s trigger closed', closed.partition, case when closed.is_listed then 'disable' else 'enable always' end);

@@ -73,7 +73,7 @@ export class Load {
 
   async #send(name: string): Promise<void> {
     const random = randomOf(this.#seed, name)
-    for (let n = 0; !this.#isEnding; n++) {
+    for (let n = 0; !this.#isEnding && !this.#isAbandoned; n++) {
       const batches = this.#batches[random.chance(SEARCH_SHARE) ? 'RecordSearches' : 'CreateInteraction']
       await this.#deliverImpatiently(random, batches.next(random, `${name} call ${n}`))
     }

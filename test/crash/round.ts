@@ -36,7 +36,7 @@ export async function runRound({ seed, randomDeaths, step = 1 }: RoundOptions): 
   const startMs = Date.now()
   const stack = await startCrashStack()
   const load = new Load(stack.ingressUrl, seed)
-  const problems: string[] = []
+  let problems: string[] = []
   try {
     await dieAtEachPoint(stack, load, randomOf(seed, 'lone calls'), step)
     await sendOverlapping(load, randomOf(seed, 'overlapping'))
@@ -49,8 +49,8 @@ export async function runRound({ seed, randomDeaths, step = 1 }: RoundOptions): 
   }
   await load.abandon()
   if (stack.broken.signal.aborted) problems.push(String(stack.broken.signal.reason))
-  problems.push(...load.problems)
-  problems.push(...(await inspect(stack, load.calls).catch((error: unknown) => [`not inspected: ${String(error)}`])))
+  const found = await inspect(stack, load.calls).catch((error: unknown) => [`not inspected: ${String(error)}`])
+  problems = [...load.problems, ...problems, ...found]
   await stack.stop({ keepFolder: problems.length > 0 })
   return {
     seed,

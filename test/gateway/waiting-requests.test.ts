@@ -1,6 +1,8 @@
 import { ROOT_CONTEXT } from '@opentelemetry/api'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import type { Waiting } from '../../src/gateway/recording/flush.ts'
+import { isLight } from '../../src/gateway/recording/flow.ts'
+import { partsOfRequest } from '../../src/gateway/recording/request-parts.ts'
 import { createWaitingRequests } from '../../src/gateway/recording/waiting-requests.ts'
 
 const LIMITS = { flushesMax: 4, isPaced: false, queueEventsMax: 50_000, queueBytesMax: 10_000_000 }
@@ -64,4 +66,18 @@ test('a caller that sent an event five seconds ago counts as a neighbour of othe
   expect(haveNeighbours()).toEqual([false, true])
   vi.advanceTimersByTime(1)
   expect(haveNeighbours()).toEqual([false, false])
+})
+
+test.each([
+  ['1,010 small events', 1_010, 100, [1_000, 1_010]],
+  ['60 events of many bytes', 60, 10_000, [26, 52, 60]],
+])('the last part of %s is in the flow of the whole request, which is not light', (_name, count, bytes, ends) => {
+  const json = 'x'.repeat(count * bytes)
+  const partEnds = ends.map((end) => ({ count: end, length: end * bytes, fromMs: Date.now() }))
+  const parts = partsOfRequest({ ...requestOf('a'), json, count, partEnds })
+  const waiting = createWaitingRequests<string>(LIMITS)
+  const flows = parts.map((part) => waiting.flowOf(part))
+  expect(new Set(flows).size).toBe(1)
+  expect(flows.map(isLight)).not.toContain(true)
+  expect(isLight(waiting.flowOf(requestOf('a')))).toBe(true)
 })

@@ -110,6 +110,17 @@ test('the log of the release before gets its owner from migrate --role, and work
   expect((await verify(endpoint)).drift).toEqual([])
 })
 
+test('the owner of the log opens months after 0017 without another migrate --role', async ({ server }) => {
+  const { owner, endpoint } = await copyOf(server, 'with_owner')
+  await prepareDatabase(owner, readConfig({}))
+  await grantRoles(owner, COMPOSE_PASSWORDS, 'test')
+  await sql`drop function closed_log_months, reject_row_of_closed_month cascade`.execute(owner)
+  await sql`delete from migration where name like '0017%'`.execute(owner)
+
+  expect(await migrate(owner, SQL)).toEqual(['0017_open-months.sql'])
+  expect((await recordAndCount(endpoint, [interaction({ occurredAtMs: ago(50) })])).accepted).toBe(1)
+})
+
 /** What an endpoint that owns a table can add to it, so that it runs with the rights of the role that makes a month. */
 const PLANTED = {
   'constraint planted': 'alter table search add constraint planted check (batch_id is not null or pg_temp.evil(1) = 1)',

@@ -42,6 +42,7 @@ export function dropRests(app: FastifyInstance): void {
         rests.add(raw)
         raw.once('close', () => {
           rests.delete(raw)
+          // Its connection is idle now, and nothing else would close it.
           if (isClosing) setImmediate(() => app.server.closeIdleConnections())
         })
         if (isClosing) closeSoon(raw)

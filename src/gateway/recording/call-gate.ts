@@ -29,6 +29,7 @@ export interface GatedCall {
   body: Uint8Array
 }
 
+export const HUNG_UP = 'the caller has hung up'
 export const NOT_RECORDED = 'too much waits here already; nothing of this request was recorded, send it again'
 
 /** Bounds the concurrent calls, and the bytes of all running and waiting ones. Callers take turns. */
@@ -77,7 +78,7 @@ export function createCallGate({ callsMax, waitingMax, waitMsMax, bytesMax, ...l
       })
     } catch (error) {
       if (error instanceof NoTurnError) throw full()
-      throw error === call.signal?.reason ? new DecidedError('unavailable', NOT_RECORDED) : error
+      throw error === call.signal?.reason ? new DecidedError('unavailable', HUNG_UP) : error
     } finally {
       add(caller, -body.length)
     }

@@ -13,6 +13,8 @@ export interface Flow<Part> {
   caller: string
   /** Whether its events are of long ago. It is never light, because a flush of many months takes several times as long. */
   isOld: boolean
+  /** Whether its requests are too large for a light flow. The last part of a request can be small. */
+  isLarge: boolean
   /** Requests that wait, in the order in which they came; some of them may be gone. */
   queue: Waiting<Part>[]
   /** What waits. */
@@ -35,13 +37,12 @@ export interface Amount {
 
 export const NOTHING: Amount = { requests: 0, events: 0, bytes: 0 }
 
-export function createFlow<Part>(
-  options: LaneOptions,
-  { caller, isOld = false }: Pick<RequestEvents, 'caller' | 'isOld'>,
-): Flow<Part> {
+export function createFlow<Part>(options: LaneOptions, request: Omit<RequestEvents, 'connection'>): Flow<Part> {
+  const { caller, isOld = false } = request
   return {
     caller,
     isOld,
+    isLarge: isLarge(request),
     queue: [],
     waits: { ...NOTHING },
     open: { ...NOTHING },
@@ -51,22 +52,34 @@ export function createFlow<Part>(
   }
 }
 
-export function isLight({ isOld, open }: Pick<Flow<unknown>, 'isOld' | 'open'>): boolean {
-  return !isOld && open.events <= LIGHT_EVENTS_MAX && open.bytes <= LIGHT_BYTES_MAX
+/** What decides whether a flow is light. */
+type Load = Pick<Flow<unknown>, 'isOld' | 'isLarge' | 'open'>
+
+export function isLight({ isOld, isLarge, open }: Load): boolean {
+  return !isOld && !isLarge && open.events <= LIGHT_EVENTS_MAX && open.bytes <= LIGHT_BYTES_MAX
 }
 
 /** Whether a flow stays light with so much more. */
-export function staysLight(
-  { isOld, open }: Pick<Flow<unknown>, 'isOld' | 'open'>,
-  { events, bytes }: Omit<Amount, 'requests'>,
-): boolean {
-  return !isOld && open.events + events <= LIGHT_EVENTS_MAX && open.bytes + bytes <= LIGHT_BYTES_MAX
+export function staysLight({ isOld, isLarge, open }: Load, { events, bytes }: Omit<Amount, 'requests'>): boolean {
+  return !isOld && !isLarge && open.events + events <= LIGHT_EVENTS_MAX && open.bytes + bytes <= LIGHT_BYTES_MAX
 }
 
 /** Requests of 1 to 10, to 100, to 1,000 and of more events, those of many bytes, and old ones are of different flows. */
-export function flowKeyOf({ caller, count, json, isOld = false }: Omit<RequestEvents, 'connection'>): string {
-  const size = json.length > LIGHT_BYTES_MAX ? 'bytes' : String(count - 1).length
+export function flowKeyOf(request: Omit<RequestEvents, 'connection'>): string {
+  const { caller, isOld = false } = request
+  const { count, bytes } = sizeOf(request)
+  const size = bytes > LIGHT_BYTES_MAX ? 'bytes' : String(count - 1).length
   return `${isOld ? 'old ' : ''}${size} ${caller}`
+}
+
+export function isLarge(request: Omit<RequestEvents, 'connection'>): boolean {
+  const { count, bytes } = sizeOf(request)
+  return count > LIGHT_EVENTS_MAX || bytes > LIGHT_BYTES_MAX
+}
+
+/** The size of the request that these events, or a part of them, came in. */
+function sizeOf({ whole, count, json }: Omit<RequestEvents, 'connection'>): { count: number; bytes: number } {
+  return whole ?? { count, bytes: json.length }
 }
 
 export function add(amount: Amount, { count, json }: Pick<RequestEvents, 'count' | 'json'>, sign: 1 | -1): void {

@@ -17,12 +17,16 @@ export interface RequestEvents {
   count: number
   /** Where the parts end in which it is recorded; absent for one part. */
   partEnds?: readonly PartEnd[]
+  /** The size of the request that this is a part of; absent when it is whole. */
+  whole?: { count: number; bytes: number }
   /** Whether it has events of long ago; such events and current ones are never in one flush. */
   isOld?: boolean
   /** The positions of items of which little is kept when they are rejected. */
   keptShort?: readonly number[] | undefined
   /** Its caller: the events of one caller do not hold up those of another. */
   caller: string
+  /** Its caller, and of a publishable key also the address; the caller if absent. */
+  sender?: string
   /** Its connection: the requests of one connection are recorded in the order in which they came. */
   connection: object
 }

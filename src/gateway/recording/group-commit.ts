@@ -7,12 +7,12 @@ import { type Flow, isLight } from './flow.ts'
 import { FLUSH_BYTES_MAX, FLUSH_EVENTS_MAX, type FlushOptions, type RequestEvents, sendOrHalve, type Waiting } from './flush.ts'
 import { createLane, type Lane } from './lane.ts'
 import { partsOfRequest, wholeRequest } from './request-parts.ts'
-import { createWaitingRequests, type Group } from './waiting-requests.ts'
+import { type Chosen, createWaitingRequests } from './waiting-requests.ts'
 
 export interface GroupCommitOptions<Answer, Part> extends FlushOptions<Answer, Part> {
   /** Events of a flush, when that is less than FLUSH_EVENTS_MAX. */
   flushEventsMax?: number
-  /** Concurrent flushes of one flow, when each of them is full. All flows have twice as many, and all old ones as many in addition. */
+  /** Concurrent flushes of one flow, when each of them is full. While twice as many run, no flow that is neither light nor old begins another; light flows and old ones have as many in addition. */
   flushesMax: number
   /** Events and bytes that may wait; a request beyond that is turned away. */
   queueEventsMax: number
@@ -53,7 +53,7 @@ export function createGroupCommit<Answer, Part>(options: GroupCommitOptions<Answ
   const isHalfFull = ({ events, bytes }: { events: number; bytes: number }) =>
     events >= flushEventsMax / 2 || bytes >= FLUSH_BYTES_MAX / 2
 
-  const flush = async (group: Group<Part>, lane: Lane) => {
+  const flush = async (group: Chosen<Part>, lane: Lane) => {
     const startedMs = performance.now()
     const requests = [...group.requests]
     // Each flow remembers its flushes, for the time when it is not light any more.

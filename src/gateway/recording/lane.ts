@@ -17,8 +17,8 @@ const GATHER_MS_MAX = 10
 
 /**
  * A flush of so many events keeps processors busy, and so do counting and feeding them afterwards. Next to other callers a pause twice as
- * long follows it. 1,000 events take some 50 ms; a flush that takes longer because the machine is busy has no longer pause, because
- * the pauses of a sender that sends no more than before would otherwise leave it too little time.
+ * long follows, but only as if 1,000 events took 50 ms: a busy machine makes flushes slow, and would otherwise hold up a sender that sends
+ * no more than before.
  */
 const LARGE_EVENTS_MIN = 500
 const PAUSE_TIMES = 2

@@ -7,7 +7,7 @@ import type { GatewayObserver } from '../http/observer.ts'
 import { isProbe } from '../http/loop-share.ts'
 import { createSendingCallers } from '../http/sending-callers.ts'
 import { createTurns, inTurn, NoTurnError } from '../http/turns.ts'
-import { NOT_RECORDED } from './call-gate.ts'
+import { HUNG_UP, NOT_RECORDED } from './call-gate.ts'
 import { createLargeShares } from './large-shares.ts'
 import { ownBytesOf } from './list-bytes.ts'
 
@@ -66,7 +66,7 @@ export function createLargeItems(app: FastifyInstance, { itemsWorker, observer, 
       try {
         return await inTurn(turns, { id, hasShare: true, signal }, judge, { waitMsMax, pauseMs })
       } catch (error) {
-        if (error === signal.reason) throw new DecidedError('unavailable', 'the caller has hung up')
+        if (error === signal.reason) throw new DecidedError('unavailable', HUNG_UP)
         if (!(error instanceof NoTurnError)) throw error
         observer.turnedAway('queue_full')
         throw new DecidedError('unavailable', NOT_RECORDED)

@@ -15,6 +15,7 @@ export function partsOfRequest(request: RequestEvents): RequestEvents[] {
     const from = place === 0 ? 0 : begin.length + 1
     return wholeRequest({
       ...request,
+      whole: { count: request.count, bytes: json.length },
       json: typeof json === 'string' ? json.slice(from, end.length) : json.subarray(from, end.length),
       count: end.count - begin.count,
       partEnds: [end],

@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify'
-import { callerIdOf } from '../access/caller.ts'
+import { callerIdOf, senderIdOf } from '../access/caller.ts'
 import type { RequestEvents } from './flush.ts'
 
 /** The sender of a request's events. */
-export function senderOf(request: FastifyRequest): Pick<RequestEvents, 'caller' | 'connection'> {
-  return { caller: callerIdOf(request), connection: request.raw.socket }
+export function senderOf(request: FastifyRequest): Pick<RequestEvents, 'caller' | 'sender' | 'connection'> {
+  return { caller: callerIdOf(request), sender: senderIdOf(request), connection: request.raw.socket }
 }

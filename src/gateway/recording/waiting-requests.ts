@@ -1,5 +1,5 @@
 import { createSendingCallers } from '../http/sending-callers.ts'
-import { add, type Amount, createFlow, type Flow, flowKeyOf, NOTHING, staysLight } from './flow.ts'
+import { add, type Amount, createFlow, type Flow, flowKeyOf, isLarge, NOTHING, staysLight } from './flow.ts'
 import { FLUSH_BYTES_MAX, type RequestEvents, type Waiting } from './flush.ts'
 import type { LaneOptions } from './lane.ts'
 
@@ -21,13 +21,13 @@ export interface WaitingRequests<Part> {
   /** Flows with waiting requests; the flow that was served last is the last one. */
   flows: () => Flow<Part>[]
   /** The first requests of the flows that fit into one flush. A request waits for every earlier one of its connection. */
-  choose: (flows: readonly Flow<Part>[], eventsMax: number) => Group<Part>
+  choose: (flows: readonly Flow<Part>[], eventsMax: number) => Chosen<Part>
   /** The requests are on their way. */
-  sent: (group: Group<Part>) => void
+  sent: (group: Chosen<Part>) => void
   /** The requests are on their way with those of other light flows. */
   sentLight: (requests: readonly Waiting<Part>[], nowMs: number) => void
   /** They are recorded, or have failed. */
-  ended: (group: Group<Part>) => void
+  ended: (group: Chosen<Part>) => void
   flowOf: (request: RequestEvents) => Flow<Part>
   /** How many flows are remembered. */
   flowsKept: () => number
@@ -36,7 +36,7 @@ export interface WaitingRequests<Part> {
 }
 
 /** Requests that are sent together, in order. */
-export interface Group<Part> {
+export interface Chosen<Part> {
   requests: Set<Waiting<Part>>
   events: number
   bytes: number
@@ -102,14 +102,16 @@ export function createWaitingRequests<Part>(options: WaitingOptions): WaitingReq
     },
     hasLightNeighbour: (flow, nowMs) => {
       if (light.hasOthers(flow.caller)) return true
-      for (const other of all.values()) if (other !== flow && nowMs - other.lightMs < NEIGHBOUR_MS) return true
+      for (const other of all.values()) {
+        if (other.caller === flow.caller && other !== flow && nowMs - other.lightMs < NEIGHBOUR_MS) return true
+      }
       return false
     },
     hasRoomFor: (parts) => {
       const size: Amount = { requests: 0, events: 0, bytes: 0 }
       for (const part of parts) add(size, part, 1)
       const isLight = parts.every((part) =>
-        staysLight(all.get(flowKeyOf(part)) ?? { isOld: part.isOld ?? false, open: NOTHING }, size),
+        staysLight(all.get(flowKeyOf(part)) ?? { isOld: part.isOld ?? false, isLarge: isLarge(part), open: NOTHING }, size),
       )
       const room = isLight ? LIGHT_ROOM : 1
       return waits.events + size.events <= room * queueEventsMax && waits.bytes + size.bytes <= room * queueBytesMax
@@ -137,7 +139,7 @@ export function createWaitingRequests<Part>(options: WaitingOptions): WaitingReq
     },
     flows: () => [...withWaiting],
     choose: (flows, eventsMax) => {
-      const group: Group<Part> = { requests: new Set(), events: 0, bytes: 0 }
+      const group: Chosen<Part> = { requests: new Set(), events: 0, bytes: 0 }
       for (const request of flows.flatMap(({ queue }) => queue)) {
         if (request.state !== 'queued' || !isNext(request, group.requests)) continue
         const [events, bytes] = [group.events + request.count, group.bytes + request.json.length]

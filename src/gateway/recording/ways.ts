@@ -21,7 +21,7 @@ const OWN_CALLS_WAITING_MAX = 1_000
 /** Concurrent calls of one caller next to others: these find a processor that is not busy. */
 const CALLER_CALLS_MAX = Math.max(1, availableParallelism() >> 1)
 
-/** The ways on which events of one kind are recorded. */
+/** The ways in which events of one kind are recorded. */
 export interface RecordingWays {
   groupCommit: GroupCommit
   /** For respond-async requests. */
@@ -104,7 +104,7 @@ function noting<Part>(sending: SendingCallers, { record, ...others }: GroupCommi
   return {
     ...others,
     record: (request) => {
-      sending.note(request.caller)
+      sending.note(request.sender ?? request.caller)
       return record(request)
     },
   }

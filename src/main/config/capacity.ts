@@ -25,7 +25,7 @@ export const capacitySettings = settingsIn('Capacity', {
   FLUSHES_MAX: wholeNumber(1, 64)
     .default(4)
     .describe(
-      'Concurrent calls of the gateway that each record many events of one caller. All callers together have twice as many, and as many again for old events.',
+      'Concurrent calls of the gateway that each record many events of one caller. The flushes of all callers with much current data begin only while fewer than twice as many run; small requests have up to as many in addition, and so have old events.',
     )
     .meta({ unit: 'calls' }),
   QUEUE_EVENTS_MAX: wholeNumber(10_000, 10_000_000)

@@ -23,7 +23,7 @@ import { startTracing } from '../tracing/start.ts'
 
 /**
  * How long a handler waits for a connection, and a batch of many months for its turn. Long, because Restate retries what gives up, and
- * the retry waits again; well below the timeouts of an attempt (STEP in services/handler/handler-options.ts).
+ * the retry waits again; each wait is well below the timeouts of an attempt (STEP in services/handler/handler-options.ts).
  */
 const TURN_MS_MAX = 60_000
 /** Less than the time before SIGKILL: 30 s in Kubernetes, 20 s in docker-compose.yml. */

@@ -38,7 +38,7 @@ async function comesWithin(turn: Promise<void>, waitMsMax: number): Promise<bool
   }
 }
 
-/** What the services run wide batches with: each kind on its own, so that one does not wait for the other. */
+/** What the services run wide batches with: a line for each, so that none waits for another. */
 export function createWideWork(limits: { waitMsMax: number }): Pick<Deps, 'recordingWide' | 'countingWide'> {
   const line = () => createOneAtATime(limits)
   return {

@@ -36,7 +36,7 @@ export function isDenied(error: unknown): boolean {
   return sqlState(error) === '42501'
 }
 
-/** Whether a row has no partition: 23514 without the name of a constraint. */
+/** Whether the month of a row does not exist or is not open yet: 23514 without the name of a constraint. */
 export function isMissingPartition(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.code === '23514' && error.constraint === undefined
 }

@@ -13,7 +13,7 @@ const GROUP_EVENTS_MAX = 16_000
 /** How far from the number of its first batch those of a group are. To look at 50,000 waiting batches takes 12 ms, and at 2,000 1 ms. */
 const NUMBERS_MAX = 1_000
 
-/** What marks a batch that is counted, or fed to the profiles. */
+/** The column that is set when a batch is counted, or fed to the profiles. */
 type Done = 'scored_at' | 'fed_at'
 
 /** Repeats a failed group with its first batch alone, because a batch that cannot be counted must not block the others. */
@@ -104,7 +104,7 @@ function isOf({ call }: BatchRef, batch: Call): boolean {
 
 /**
  * Whether the numbers of this batch and of a batch b are near. A wide batch, or one of a rare year, would otherwise look for others like
- * it among all that wait, e.g. after an outage; and every batch would pass the index entries of all that were taken since a vacuum.
+ * it among all that wait, e.g. after an outage; and every batch would read the index entries of all batches that were taken since the last vacuum.
  */
 function isNear({ batchId }: BatchRef): ReturnType<typeof sql> {
   return sql`b.batch_id between ${batchId}::bigint - ${NUMBERS_MAX} and ${batchId}::bigint + ${NUMBERS_MAX}`

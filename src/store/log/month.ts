@@ -17,12 +17,12 @@ export const LOG_TABLES: readonly LogTableName[] = kindsWith('isLogged')
 /** Months that one transaction makes. A killed caller keeps what was made before, and others get their turn in between. */
 const MONTHS_AT_ONCE = 24
 
-/** A month is attached, then all sessions are told of it, and then it opens: each in a transaction that has seen the end of the one before. */
-const STEPS_TO_OPEN = 3
+/** A month is attached, then all sessions are told of it, and then it opens: each in a transaction that begins after the one before. */
+const STEPS_AFTER_ATTACH = 2
 
 /**
  * Makes the missing partitions of the months in these tables, and opens them. Concurrent callers take turns, and no other statement
- * waits. It waits up to a second for transactions that read the log. Not for use in a transaction.
+ * waits. For each table it waits up to a second for transactions that use it. In a transaction it leaves the months closed.
  */
 export async function makePartitions(
   db: Database,
@@ -31,12 +31,11 @@ export async function makePartitions(
 ): Promise<void> {
   const firstDays = [...new Set(months)].sort().map((month) => `${month}-01`)
   for (const table of tables) {
+    const takeStep = (days: readonly string[]) => sql`select make_log_months(${table}, ${days}::date[])`.execute(db)
     for (let place = 0; place < firstDays.length; place += MONTHS_AT_ONCE) {
-      const some = firstDays.slice(place, place + MONTHS_AT_ONCE)
-      for (let step = 1; step <= STEPS_TO_OPEN; step++) {
-        await sql`select make_log_months(${table}, ${some}::date[])`.execute(db)
-      }
+      await takeStep(firstDays.slice(place, place + MONTHS_AT_ONCE))
     }
+    for (let step = 1; step <= STEPS_AFTER_ATTACH; step++) await takeStep(firstDays)
   }
 }
 

@@ -55,7 +55,7 @@ async function insertWithMonths(db: Database, call: Call, events: readonly Calle
 
 /**
  * Records the events of payments, also those of an inactive source, because a payment happened all the same. Their callbacks are
- * checked already. Events that were recorded before change nothing. The month of each event must exist.
+ * checked already. Events that were recorded before change nothing. The month of each event must be open.
  */
 export async function insertPaymentEvents(tx: Queryable, events: readonly NewAnalyticsEvent[]): Promise<void> {
   if (events.length === 0) return
