@@ -41,6 +41,7 @@ declare
   users text[];
   deadline timestamptz;
 begin
+  if cardinality(months) > 1000 then raise exception '% months are too many for one call', cardinality(months); end if;
   if not exists (select from public.missing_log_months(log_table, months)) and not exists (select from public.closed_log_months(log_table, months))
   then return; end if;
   perform public.check_log_table(log_table);

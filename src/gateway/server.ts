@@ -2,6 +2,7 @@ import { fastify, type FastifyBaseLogger, type FastifyInstance, LogController } 
 import type { ItemsWorker } from '../workers/items-worker.ts'
 import { type Access, requireAccess } from './access/access.ts'
 import { senderIdOf } from './access/caller.ts'
+import { createEventRate } from './access/event-rate.ts'
 import { allowOrigins } from './access/cors.ts'
 import { limitRates } from './access/rate-limit.ts'
 import { createReadLines } from './caching/read-lines.ts'
@@ -25,7 +26,7 @@ import { ROUTES, TAGS } from './routes/all.ts'
 import type { RouteDeps } from './routes/deps.ts'
 
 /** What the server needs: everything that routes use, and how callers are recognised. */
-export interface GatewayDeps extends Omit<RouteDeps, 'lines' | 'largeItems'> {
+export interface GatewayDeps extends Omit<RouteDeps, 'lines' | 'largeItems' | 'eventRate'> {
   /** The thread that judges large bodies. */
   itemsWorker: ItemsWorker
   access: Access
@@ -74,9 +75,10 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   answerUnknownRoutes(app)
   await describeApi(app, { isPublic, takesTokens: access.sellerOfToken !== undefined, tags: TAGS })
 
+  const eventRate = createEventRate(settings.rateLimits)
   const largeItems = createLargeItems(app, { ...deps, waitMsMax: deps.ingress.deadlineMs })
   const lines = createReadLines(deps.db, settings)
-  for (const routes of ROUTES) await app.register(routes({ ...deps, lines, largeItems }))
+  for (const routes of ROUTES) await app.register(routes({ ...deps, lines, largeItems, eventRate }))
   boundPipelining(app.server, { isBehindProxy: settings.trustedProxies !== undefined })
   return app
 }

@@ -163,6 +163,11 @@ test('the screen of the demo and the lines of an error are as harmless', () => {
 
 test('text that only looks unusual stays as it is', () => {
   for (const text of ['Grüße', '台灯', 'نور', '👩‍🚀', '🏴󠁧󠁢󠁥󠁮󠁧󠁿', '❤️', 'e\u0301']) expect(harmless(text)).toBe(text)
+  // A selector after a letter of its script chooses a form; every other one is hidden text.
+  for (const text of ['葛\u{E0100}', 'ᠠ\u180B']) expect(harmless(text)).toBe(text)
+  expect(harmless('lamp\uFE0F\uFE0E\u180B\u{E0100}\u2800葛\u{E0100}\u{E0101}')).toBe(
+    String.raw`lamp\ufe0f\ufe0e\u180b\u{e0100}\u2800` + '葛\u{E0100}' + String.raw`\u{e0101}`,
+  )
   expect(harmless('a\uD800b\n\t')).toBe(String.raw`a\ud800b\n\t`)
   const value = { [HOSTILE]: [FORGED, '👩‍🚀', '\uD800'] }
   expect(harmlessJson(value)).not.toMatch(UNSAFE)

@@ -4,6 +4,7 @@ import { expect } from 'vitest'
 import { judgeAnalyticsEvents, type NewAnalyticsEvent } from '../../src/admission/analytics-event.ts'
 import { DAY_MS, instantOf } from '../../src/contract/fields/time.ts'
 import { recordEvents } from '../../src/store/reports/analytics-event.ts'
+import { changeSource, eventSources } from '../../src/store/reports/event-source.ts'
 import { callOf } from '../../src/store/log/call.ts'
 import { recordPayments } from '../../src/store/payments/payment-recording.ts'
 import { clear } from '../harness/servers/database.ts'
@@ -199,4 +200,22 @@ test.each([
   const { rows: events, rejections } = judgeAnalyticsEvents([item, VALID], NOON)
   expect(events.map(({ index }) => index)).toEqual([1])
   expect(rejections).toMatchObject([{ index: 0, code, field, message: expect.stringMatching(/\w{3}/) as string }])
+})
+
+test('events make at most 1,000 sources by themselves; those of known and of made sources go on', async ({ db }) => {
+  const many = Array.from({ length: 1_100 }, (_, n) =>
+    event({ source: `system-${String(n).padStart(4, '0')}`, externalRef: 'a' }),
+  )
+  const before = await eventSources(db)
+  const first = await record(db, many)
+  expect(first.accepted).toBe(1_000 - before.length)
+  expect(new Set(first.rejected.map(({ code, field, message }) => `${code} ${field} ${message}`))).toEqual(
+    new Set(['invalid source is unknown, and there are 1000 sources already: make it with footfall source set']),
+  )
+  expect(await eventSources(db)).toHaveLength(1_000)
+  expect((await record(db, many.slice(0, 2))).duplicateIndexes).toEqual([0, 1])
+
+  const late = event({ source: 'system-1099', externalRef: 'a' })
+  await changeSource(db, late.source, {}, 'test')
+  expect(await record(db, [late])).toMatchObject({ accepted: 1, rejected: [] })
 })

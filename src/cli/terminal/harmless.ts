@@ -1,10 +1,8 @@
-/**
- * Characters that move the cursor, set colours, end a line, change the direction of text, or show nothing. Variation selectors stay,
- * because they only choose between two forms of the character before them.
- */
-const UNSAFE = String.raw`[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}[\p{Default_Ignorable_Code_Point}--\p{Variation_Selector}]]`
-/** An emoji may contain joiners and tags. */
-const EMOJI_OR_UNSAFE = new RegExp(String.raw`\p{RGI_Emoji}|${UNSAFE}`, 'gv')
+/** Characters that move the cursor, set colours, end a line, change the direction of text, or show nothing, as U+2800 does. */
+const UNSAFE = String.raw`[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]`
+/** An emoji may contain joiners, tags and selectors, and a letter of these scripts may have one selector, which chooses its form. */
+const FORMS = String.raw`\p{RGI_Emoji}|\p{Ideographic}[\u{E0100}-\u{E01EF}]|\p{Script=Mongolian}[\u180B-\u180D\u180F]`
+const EMOJI_OR_UNSAFE = new RegExp(String.raw`${FORMS}|${UNSAFE}`, 'gv')
 const EACH_UNSAFE = new RegExp(UNSAFE, 'gv')
 const ONE_UNSAFE = new RegExp(`^${UNSAFE}$`, 'v')
 const SHORT = new Map([

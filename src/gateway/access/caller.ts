@@ -12,12 +12,12 @@ import type { Keys } from './key-ring.ts'
 export type Caller = Omit<ApiKey, 'createdAt' | 'revokedAt'>
 
 /** What no other caller has: the key, or, where no key is needed, the address. */
-export function callerIdOf({ apiKey, ip }: FastifyRequest): string {
+export function callerIdOf({ apiKey, ip }: Pick<FastifyRequest, 'apiKey' | 'ip'>): string {
   return apiKey?.keyId ?? clientAddress(ip)
 }
 
 /** The same, but of a publishable key each address: the browsers of all shoppers have the same key. */
-export function senderIdOf(request: FastifyRequest): string {
+export function senderIdOf(request: Pick<FastifyRequest, 'apiKey' | 'ip'>): string {
   const { apiKey, ip } = request
   return apiKey?.isPublishable ? `${apiKey.keyId} ${clientAddress(ip)}` : callerIdOf(request)
 }

@@ -4,6 +4,8 @@ import { type ErrorBody, STATUS_OF_CODE } from '../../contract/error.ts'
 import { isUnavailable } from '../../store/database/sql-state.ts'
 
 const RETRY_AFTER_SECONDS = 2
+/** Rates are counted by the minute. */
+const RATE_RETRY_AFTER_SECONDS = 60
 export const NOT_JSON = 'content-type must be application/json'
 
 /** Instead of Fastify's own messages. */
@@ -44,6 +46,7 @@ export function sendProblem(reply: FastifyReply, problem: DecidedError): Fastify
   const details = problem.details ?? (problem.field && [{ field: problem.field, message: problem.problem }])
   if (details !== undefined) error.details = details
   if (problem.code === 'unavailable') reply.header('retry-after', RETRY_AFTER_SECONDS)
+  if (problem.code === 'rate_limited' && !reply.hasHeader('retry-after')) reply.header('retry-after', RATE_RETRY_AFTER_SECONDS)
   if (problem.code === 'unauthorized') reply.header('www-authenticate', 'Bearer')
   return reply.code(STATUS_OF_CODE[problem.code]).send({ error })
 }

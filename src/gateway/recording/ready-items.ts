@@ -4,6 +4,7 @@ import { KEPT_SHORT_BYTES_MAX } from '../../admission/kept-item.ts'
 import { charactersOf, type PartEnd, partEndsOf } from '../../admission/item-parts.ts'
 import type { ItemList } from '../../admission/request-items.ts'
 import { splitItems, wholeAnswer } from '../../admission/split-items.ts'
+import type { EventRate } from '../access/event-rate.ts'
 import { ageProblem } from '../../admission/time-problem.ts'
 import { type ItemWriting, writeItems } from '../../admission/write-items.ts'
 import type { CreateInteractionResponse } from '../../contract/interaction.ts'
@@ -22,6 +23,7 @@ export interface ReadyDeps {
   largeItems: LargeItems
   /** The greatest age of events with a publishable key. */
   publishableDaysMax: number
+  eventRate: EventRate
 }
 
 export interface SentItems extends ItemWriting {
@@ -55,8 +57,12 @@ export async function readyItems(deps: ReadyDeps, sent: SentItems): Promise<Read
   return typeof items === 'string' && sent.request.isLarge ? largeItems(deps, sent, items) : smallItems(deps, sent)
 }
 
-async function smallItems({ rejections, publishableDaysMax }: ReadyDeps, { kind, items, request, ...writing }: SentItems) {
+async function smallItems(
+  { rejections, publishableDaysMax, eventRate }: ReadyDeps,
+  { kind, items, request, ...writing }: SentItems,
+) {
   const all = typeof items === 'string' ? itemsIn(request, items) : items
+  eventRate.take(request, all)
   const isPublishable = request.apiKey?.isPublishable ?? false
   // A publishable key can be copied from a page, and events of many months would each need a partition of the log.
   const nowMs = Date.now()

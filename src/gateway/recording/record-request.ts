@@ -9,6 +9,7 @@ import { BODY_BYTES_MAX, CreateInteractionResponse, SubmittedResponse } from '..
 import { KINDS, type KindWith } from '../../contract/kinds.ts'
 import { type BatchAnswered, bodyOfItems, type EventsBody } from '../../ingress/recorder.ts'
 import { hangUpOf, senderIdOf } from '../access/caller.ts'
+import type { EventRate } from '../access/event-rate.ts'
 import { IdempotencyKey, keyOf } from '../http/idempotency-key.ts'
 import type { GatewayObserver } from '../http/observer.ts'
 import type { RequestEvents } from './flush.ts'
@@ -27,6 +28,7 @@ export interface RecordingDeps {
   settings: { privacy: Privacy; publishableDaysMax: number }
   observer: Pick<GatewayObserver, 'recorded' | 'notKept'>
   largeItems: LargeItems
+  eventRate: EventRate
 }
 
 /** A request that records: its items, or the list of the body that has them. */
@@ -74,14 +76,14 @@ const Submitted = z.object({ data: SubmittedResponse }).meta({
 
 /** Records the items in the way that the request's headers ask for. @throws DecidedError when the outcome is unknown. */
 export async function recordRequest(
-  { recording, settings, observer, largeItems }: RecordingDeps,
+  { recording, settings, observer, largeItems, eventRate }: RecordingDeps,
   { kind, items, request, reply }: RecordedRequest,
 ): Promise<{ data: CreateInteractionResponse }> {
   const ways = recording.ways[kind]
   const key = keyOf(request)
   // For a call with a key Restate generates the ids: the same in every attempt.
   const idsAtMs = key === undefined ? Date.now() : undefined
-  const deps = { rejections: recording.rejections, largeItems, publishableDaysMax: settings.publishableDaysMax }
+  const deps = { rejections: recording.rejections, largeItems, publishableDaysMax: settings.publishableDaysMax, eventRate }
   // Text takes a fifth of the memory of objects, and many requests may wait.
   const ready = await readyItems(deps, { kind, items, request, privacy: settings.privacy, idsAtMs })
   const { json, count, partEnds, keptShort, rejectedHere, settle } = ready

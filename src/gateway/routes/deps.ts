@@ -3,6 +3,7 @@ import type { Privacy } from '../../admission/privacy.ts'
 import type { PaymentAdapter } from '../../contract/payment-adapter.ts'
 import type { Ingress } from '../../ingress/clients.ts'
 import type { Database } from '../../store/database/connection.ts'
+import type { EventRate } from '../access/event-rate.ts'
 import type { RateLimits } from '../access/rate-limit.ts'
 import type { BodyLimits } from '../http/body-budget.ts'
 import type { ConnectionLimits } from '../http/connections.ts'
@@ -23,6 +24,8 @@ export interface RouteDeps {
   ingress: Ingress
   /** Judges large bodies. */
   largeItems: LargeItems
+  /** Bounds the events of publishable keys. */
+  eventRate: EventRate
   paymentWebhooks: PaymentWebhooks
   readiness: () => Promise<Readiness>
   /** The metrics of this process, as text for Prometheus. */

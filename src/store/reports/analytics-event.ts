@@ -5,6 +5,7 @@ import type { Queryable, Database } from '../database/connection.ts'
 import { monthsToMake } from '../log/batch.ts'
 import { makePartitions } from '../log/month.ts'
 import type { Rejection } from '../../admission/rows.ts'
+import { onlyRow } from '../database/rows.ts'
 import { isMissingPartition } from '../database/sql-state.ts'
 import type { NewAnalyticsEvent, CalledAnalyticsEvent } from '../../admission/analytics-event.ts'
 
@@ -16,17 +17,21 @@ interface RecordedEvents {
   isNew: boolean
 }
 
+/** Sources that events make by themselves: a caller could otherwise make one for each event. */
+const SOURCES_MAX = 1_000
+const TOO_MANY_SOURCES = `is unknown, and there are ${SOURCES_MAX} sources already: make it with footfall source set`
+
 /** Creating missing months costs one more attempt. More than a few mean a fault. */
 const ATTEMPTS_MAX = 8
 
 /**
- * Records a call's events once per source and reference, for ever. Events of an inactive source or from before the horizon are rejected
- * one by one. PostgreSQL rejects nothing else of a checked event. Repeated and overlapping attempts find the keys of their call and give
+ * Records a call's events once per source and reference, for ever. Events of an inactive source, of one too many, or from before the
+ * horizon are rejected one by one. PostgreSQL rejects nothing else of a checked event. Repeated and overlapping attempts find the keys of their call and give
  * the same answer.
  */
 export async function recordEvents(db: Database, call: Call, events: readonly CalledAnalyticsEvent[]): Promise<RecordedEvents> {
   if (events.length === 0) return { accepted: 0, duplicateIndexes: [], rejected: [], isNew: false }
-  await makeSources(db, events)
+  await makeSources(db, events, SOURCES_MAX)
   const notInserted = await insertWithMonths(db, call, events)
   const isNew = notInserted.length < events.length
   if (notInserted.length === 0) return { accepted: events.length, duplicateIndexes: [], rejected: [], isNew }
@@ -70,6 +75,7 @@ export async function insertPaymentEvents(tx: Queryable, events: readonly NewAna
 /** An event that was not inserted. */
 interface NotInserted {
   index: number
+  isUnknown: boolean
   isInactive: boolean
   /** The horizon of the log if the event is before it. */
   horizon: Date | null
@@ -88,7 +94,7 @@ async function insertEvents(
   const callColumns = call === undefined ? sql`null::uuid, null::int` : sql`${callIdOf(call)}::uuid, index`
   const { rows } = await sql<NotInserted>`
     with event as (
-      select s.source_id, s.is_active, e.* from (${rowsAsTable(events)}) e join event_source s on s.slug = e.slug
+      select s.source_id, s.is_active, e.* from (${rowsAsTable(events)}) e left join event_source s on s.slug = e.slug
     ), first_of_key as (
       select distinct on (source_id, external_ref) * from event where ${isTaken} order by source_id, external_ref, index
     ), claimed as (
@@ -102,7 +108,7 @@ async function insertEvents(
       insert into analytics_event (occurred_at, amount, source_id, processing_ms, external_ref, entity_id, status, currency, payload)
       select occurred_at, amount, source_id, processing_ms, external_ref, entity_id, status, currency, payload::jsonb from new_event
     )
-    select index, not is_active as "isInactive", case when occurred_at < horizon then horizon end as horizon
+    select index, source_id is null as "isUnknown", not is_active as "isInactive", case when occurred_at < horizon then horizon end as horizon
     from event cross join log_horizon where index not in (select index from new_event) order by index`.execute(db)
   return rows
 }
@@ -119,7 +125,8 @@ async function knownKeys(db: Queryable, call: Call, events: readonly CalledAnaly
   return new Map(rows.map(({ index, isOwn }) => [index, isOwn]))
 }
 
-function rejectionOf({ index, isInactive, horizon }: NotInserted): Rejection {
+function rejectionOf({ index, isUnknown, isInactive, horizon }: NotInserted): Rejection {
+  if (isUnknown) return { index, code: 'invalid', field: 'source', message: TOO_MANY_SOURCES }
   if (isInactive) return { index, code: 'inactive_source', field: 'source', message: 'is inactive: nothing is recorded of it' }
   const since = `${horizon!.toISOString().slice(0, 19)}Z`
   return { index, code: 'too_old', field: 'occurred_at', message: `is before the horizon ${since}` }
@@ -140,12 +147,14 @@ function rowsAsTable(events: readonly CalledAnalyticsEvent[]) {
       as row(index, slug, external_ref, entity_id, status, processing_ms, amount, currency, occurred_at, payload)`
 }
 
-/** Creates the missing sources. It looks first, because a conflicting insert would also use up a number. */
-async function makeSources(db: Queryable, events: readonly NewAnalyticsEvent[]): Promise<void> {
+/** Creates the missing sources while there are fewer than `max`. It looks first, because a conflicting insert would also use up a number. */
+async function makeSources(db: Queryable, events: readonly NewAnalyticsEvent[], max = Infinity): Promise<void> {
   const slugs = [...new Set(events.map(({ source }) => source))]
   const { rows } = await sql<{ slug: string }>`select slug from event_source where slug = any(${slugs}::text[])`.execute(db)
   const known = new Set(rows.map(({ slug }) => slug))
   const missing = slugs.filter((slug) => !known.has(slug)).toSorted()
   if (missing.length === 0) return
-  await sql`insert into event_source (slug) select unnest(${missing}::text[]) on conflict do nothing`.execute(db)
+  const counted = await sql<{ sources: number }>`select count(*)::int as sources from event_source`.execute(db)
+  const made = missing.slice(0, Math.max(0, max - onlyRow(counted).sources))
+  await sql`insert into event_source (slug) select unnest(${made}::text[]) on conflict do nothing`.execute(db)
 }
