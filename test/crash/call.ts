@@ -53,6 +53,8 @@ export async function send(ingressUrl: string, call: Call, patienceMs: number): 
     })
     const text = await response.text()
     if (response.ok) return { text, answer: JSON.parse(text), invocationId: response.headers.get('x-restate-id') ?? '' }
+    // For a moment after its start Restate does not know the services yet.
+    if (response.status === 404 && text.includes('"source":"ingress"')) return undefined
     if (response.status < 500) throw new RefusedCall(`${call.name} was refused: ${response.status} ${text}`)
     return undefined
   } catch (error) {

@@ -6,7 +6,10 @@ import { createSchemaSections, type SchemaSections } from './schema-sections.ts'
 const INTRO = `Other services call these handlers through Restate's ingress: with a [typed client](typescript.md) of \`@footfall/server/contract\`, or with JSON, e.g.
 \`POST /Analytic/CreateInteraction\`, and \`POST /RecomputeRun/KEY/Start\` for an object. Private handlers are called by other handlers only,
 and the ingress refuses every other caller. Where \`OPERATOR_TOKEN_FILE\` is set, handlers for operators take only calls with its token in the
-header \`${OPERATOR_TOKEN_HEADER}\`, and answer 403 to others. Public handlers and those for operators answer 403 to web pages of other sites.`
+header \`${OPERATOR_TOKEN_HEADER}\`, and answer 403 to others. Public handlers and those for operators answer 403 to web pages of other sites.
+
+For a moment after its start, Restate answers 404 with \`"source":"ingress"\`, because it does not know the services yet. Nothing was
+recorded then: send the call again.`
 
 const OBJECT = 'A virtual object: calls with the same key run one at a time, except calls of handlers that only read.'
 
