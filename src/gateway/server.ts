@@ -1,4 +1,5 @@
 import { fastify, type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import { boundHeaders, HEAD_LIMITS } from '../admission/request-head.ts'
 import type { ItemsWorker } from '../workers/items-worker.ts'
 import { type Access, requireAccess } from './access/access.ts'
 import { senderIdOf } from './access/caller.ts'
@@ -38,16 +39,11 @@ export interface GatewayDeps extends Omit<RouteDeps, 'lines' | 'largeItems' | 'e
 /** An id of 200 characters, each of up to 4 bytes, each byte as %XX. */
 const PARAMETER_LENGTH_MAX = 200 * 4 * 3
 
-/** The address of a list of 50 categories with the longest ids, and 16 KiB, Node's default, for everything else. */
-const HEADERS_BYTES_MAX = 50 * (PARAMETER_LENGTH_MAX + '&category_ids='.length) + 16 * 1024
-
 /** For routes that say nothing else: those that take no items. */
 const SMALL_BODY_BYTES_MAX = 64 * 1024
 
 /** How long a request may take to arrive: 16 MiB at 0.6 MB/s. It bounds how long a slow sender holds a connection. */
 const REQUEST_MS_MAX = 30_000
-const HEADERS_MS_MAX = 15_000
-const REQUEST_CHECK_MS = 5_000
 
 /** The HTTP server, not yet listening. */
 export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance> {
@@ -79,6 +75,7 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   const largeItems = createLargeItems(app, { ...deps, waitMsMax: deps.ingress.deadlineMs })
   const lines = createReadLines(deps.db, settings)
   for (const routes of ROUTES) await app.register(routes({ ...deps, lines, largeItems, eventRate }))
+  boundHeaders(app.server)
   boundPipelining(app.server, { isBehindProxy: settings.trustedProxies !== undefined })
   return app
 }
@@ -96,8 +93,7 @@ function newServer({ log, settings }: GatewayDeps): FastifyInstance {
     // A request on a connection that is still open is served; its answer closes the connection.
     return503OnClosing: false,
     requestTimeout: REQUEST_MS_MAX,
-    // The limit of the headers must be below that of the request, because Node swaps the two otherwise.
-    http: { connectionsCheckingInterval: REQUEST_CHECK_MS, headersTimeout: HEADERS_MS_MAX, maxHeaderSize: HEADERS_BYTES_MAX },
+    http: HEAD_LIMITS,
     trustProxy: settings.trustedProxies ?? false,
   })
 }

@@ -185,8 +185,9 @@ test('times in any case and zone, with up to nine decimals, are kept in millisec
 
 test("headers that are too large are answered in the contract's shape", async ({ gateway }) => {
   const tooLarge = await fetch(`${gateway.url}/health`, { headers: { 'x-large': 'x'.repeat(200_000) } })
-  expect(tooLarge.status).toBe(400)
-  expect(await tooLarge.json()).toEqual({ error: { code: 'invalid_request', message: 'the headers are too large' } })
+  expect(tooLarge.status).toBe(431)
+  const message = 'the request has more than 16 KiB of address and headers, or more than 100 headers'
+  expect(await tooLarge.json()).toEqual({ error: { code: 'invalid_request', message } })
 })
 
 test('a body with a content type other than JSON is refused', async ({ gateway }) => {

@@ -86,13 +86,15 @@ test.for([
   ['3,000 headers', Array.from({ length: 3_000 }, (_, n) => `x-${n}: x\r\n`).join('')],
   ['a key', `${KEY}${'f'.repeat(150_000)}\r\n`],
 ] as const)(
-  "%s beyond the limit is answered 400 in the contract's shape, and the connection closed",
+  "%s beyond the limit is answered 431 in the contract's shape, and the connection closed",
   async ([_name, headers], { gateway }) => {
     const { socket, received } = await open(gateway)
     const closed = new Promise((resolve) => socket.once('close', resolve))
     socket.write(`GET /health HTTP/1.1\r\nhost: localhost\r\n${headers}\r\n`)
     await closed
-    expect(received()).toMatch(/^HTTP\/1\.1 400 .*"code":"invalid_request","message":"the headers are too large"/s)
+    expect(received()).toMatch(
+      /^HTTP\/1\.1 431 .*"code":"invalid_request","message":"the request has more than 16 KiB of address and headers, or more than 100 headers"/s,
+    )
   },
 )
 

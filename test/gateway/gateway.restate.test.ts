@@ -211,7 +211,7 @@ test('a request that arrives too slowly is cut off', async ({ gateway }) => {
   const [answer] = (await once(socket, 'data')) as [Buffer]
   expect(answer.toString()).toContain('the request took too long to arrive')
   await once(socket, 'close')
-  Object.assign(gateway.server, { headersTimeout: 15_000, requestTimeout: 30_000 })
+  Object.assign(gateway.server, { headersTimeout: 10_000, requestTimeout: 30_000 })
 })
 
 test('a request that is answered before its body arrives gets no second answer', async ({ gateway }) => {
@@ -223,7 +223,7 @@ test('a request that is answered before its body arrives gets no second answer',
   socket.write(`POST ${PATH} HTTP/1.1\r\nhost: elsewhere\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{`)
   await once(socket, 'close')
   expect(answers.match(/HTTP\/1.1 \d+/g)).toEqual(['HTTP/1.1 403'])
-  Object.assign(gateway.server, { headersTimeout: 15_000, requestTimeout: 30_000 })
+  Object.assign(gateway.server, { headersTimeout: 10_000, requestTimeout: 30_000 })
 })
 
 test('an unknown Expect header is ignored', async ({ gateway }) => {

@@ -116,6 +116,27 @@ test.each([
   }
 })
 
+test('heads that are too large or have too many headers reach neither Restate nor the metrics', async () => {
+  const reached = vi.fn<Answer>((_, response) => void response.end())
+  await restate(reached)
+  const [free] = (await freePorts(1)) as [number]
+  const metrics = vi.fn<() => Promise<string>>(async () => 'up 1\n')
+  const server = await serveMetrics(
+    { contentType: 'text/plain', metrics },
+    { host: '127.0.0.1', port: free, isHealthy: () => true },
+  )
+  onTestFinished(() => end(server))
+  const many = Array.from({ length: 150 }, (_, n) => `x${n}: y\r\n`).join('')
+  for (const to of [port, free]) {
+    for (const headers of [many, `x-large: ${'x'.repeat(17_000)}\r\n`]) {
+      const socket = connect(to, '127.0.0.1')
+      socket.write(`GET /metrics HTTP/1.1\r\nhost: localhost\r\n${headers}\r\n`)
+      expect(await text(socket)).toMatch(/^HTTP\/1\.1 431 /)
+    }
+  }
+  expect([reached, metrics].map((each) => each.mock.calls.length)).toEqual([0, 0])
+})
+
 test('every request of a connection is checked', async () => {
   const urls: string[] = []
   await restate((request, response) => void response.end(urls.push(request.url!).toString()))

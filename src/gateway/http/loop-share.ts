@@ -1,4 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { noteCaller } from './connection-callers.ts'
+import { isFreeProbe } from './free-probes.ts'
+import { costOfHead } from './head-cost.ts'
 import { createSendingCallers } from './sending-callers.ts'
 
 /** What begins in a turn of the event loop, in costs: of the only caller, of each caller next to others, and of all callers. */
@@ -92,13 +95,6 @@ function nextIn({ bodies, requests }: Line): Task | undefined {
   return bodies.shift() ?? requests.shift()
 }
 
-/** Answered immediately, because a supervisor takes a process that does not answer for dead. */
-const PROBES = new Set<string | undefined>(['/health', '/ready'])
-
-export function isProbe(path: string | undefined): boolean {
-  return PROBES.has(path)
-}
-
 /** Resolves when it is the turn of a request's body. `costOf` is called then. */
 export type BodyTurn = (request: FastifyRequest, costOf: () => number) => Promise<void>
 
@@ -119,10 +115,12 @@ export function bodyTurns(share: LoopShare, callerOf: (request: FastifyRequest) 
 /** Lets each request begin in its turn. To be called when its caller is known. */
 export function shareLoop(app: FastifyInstance, share: LoopShare, callerOf: (request: FastifyRequest) => string): void {
   app.addHook('onRequest', (request, _reply, done) => {
-    if (isProbe(request.routeOptions.url)) return done()
-    share.begin(callerOf(request), () => {
+    const caller = callerOf(request)
+    noteCaller(request.raw.socket, caller)
+    if (isFreeProbe(request.raw)) return done()
+    share.begin(caller, () => {
       done()
-      return 1
+      return costOfHead(request.raw)
     })
   })
 }

@@ -24,7 +24,7 @@ export type ListenerOfRestate = { socketPath: string } | { host: string; port: n
 export interface Target {
   listener: ListenerOfRestate
   agent: Agent
-  headerBytesMax: number
+  answerHeaderBytesMax: number
 }
 
 /** Passes a request on to Restate, and its answer back, both as streams. A client that hangs up ends the request. */
@@ -34,7 +34,7 @@ export function passOn(request: IncomingMessage, response: ServerResponse, targe
   const onward = requestOf({
     ...target.listener,
     agent: target.agent,
-    maxHeaderSize: target.headerBytesMax,
+    maxHeaderSize: target.answerHeaderBytesMax,
     method: request.method,
     path: request.url,
     headers: headersOf(request, isOnDemand),

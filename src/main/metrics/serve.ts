@@ -1,6 +1,10 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
+import { boundHeaders, HEAD_LIMITS, HEAD_TOO_LARGE, hasManyHeaders } from '../../admission/request-head.ts'
 import { foreignPageProblem } from '../../admission/loopback.ts'
 import { isPublicHost } from '../config/addresses.ts'
+
+/** A collector has one or two. */
+const CONNECTIONS_MAX = 100
 
 /** Metrics as text. A Registry of prom-client is one. */
 export interface MetricsText {
@@ -19,7 +23,8 @@ export async function serveMetrics(
   const answer: RequestListener = (request, response) => {
     const path = request.url?.split('?')[0]
     const problem = isPublicHost(options.host) ? undefined : foreignPageProblem(request, 'refused')
-    if (problem !== undefined) response.writeHead(403).end(`${problem}\n`)
+    if (hasManyHeaders(request)) response.writeHead(431, { connection: 'close' }).end(`${HEAD_TOO_LARGE}\n`)
+    else if (problem !== undefined) response.writeHead(403).end(`${problem}\n`)
     else if (request.method === 'GET' && path === '/health') {
       const isHealthy = options.isHealthy()
       response.writeHead(isHealthy ? 200 : 503, { 'content-type': 'application/json' })
@@ -31,7 +36,9 @@ export async function serveMetrics(
       )
     } else response.writeHead(404).end('only GET /metrics and /health are here\n')
   }
-  const server = createServer(answer)
+  const server = createServer(HEAD_LIMITS, answer)
+  boundHeaders(server)
+  server.maxConnections = CONNECTIONS_MAX
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(options.port, options.host, resolve)

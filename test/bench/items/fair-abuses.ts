@@ -93,6 +93,8 @@ function keylessAbuses(): Record<string, Abuse> {
   return {
     '16 connections without a key that pipeline requests answered 404': pipelined('/nothing'),
     '16 connections without a key that pipeline requests for /openapi.json': pipelined('/openapi.json'),
+    '16 connections without a key that pipeline requests for /health': pipelined('/health'),
+    '16 connections without a key that pipeline requests of 15 KB': pipelined(`/nothing?${'a'.repeat(15_000)}`),
     '16 connections that send callbacks with a wrong signature': {
       part: abusive({
         kind: 'call',
