@@ -7,6 +7,7 @@ import { createEventRate } from './access/event-rate.ts'
 import { allowOrigins } from './access/cors.ts'
 import { limitRates } from './access/rate-limit.ts'
 import { createReadLines } from './caching/read-lines.ts'
+import { createBodyPace } from './http/body-pace.ts'
 import { closeConnectionsAtEnd } from './http/closing.ts'
 import { limitConnections } from './http/connections.ts'
 import { bodyTurns, createLoopShare, shareLoop } from './http/loop-share.ts'
@@ -18,6 +19,7 @@ import { describeApi } from './http/openapi.ts'
 import { boundPipelining } from './http/pipelining.ts'
 import { answerErrors, problemOf, sendProblem } from './http/problem.ts'
 import { logEachRequest, requestIdOf } from './http/request-log.ts'
+import { createSendingCallers } from './http/sending-callers.ts'
 import { secureHeaders } from './http/security-headers.ts'
 import { traceRequests } from './http/tracing.ts'
 import { answerUnreadable } from './http/unreadable.ts'
@@ -50,12 +52,19 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   const { access, observer, settings } = deps
   const { isPublic } = settings
   const app = newServer(deps)
-  const loopShare = createLoopShare()
-  parseJsonBodies(app, { limits: settings.bodies, observer, bodyTurn: bodyTurns(loopShare, senderIdOf) })
+  const sending = createSendingCallers()
+  const loopShare = createLoopShare(undefined, sending)
+  const bodyPace = createBodyPace(sending)
+  parseJsonBodies(app, {
+    limits: settings.bodies,
+    observer,
+    pace: (request, socket) => bodyPace.enter(senderIdOf(request), socket, 'read'),
+    bodyTurn: bodyTurns(loopShare, senderIdOf),
+  })
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(() => JSON.stringify)
   answerErrors(app)
-  dropRests(app)
+  dropRests(app, bodyPace, senderIdOf)
   closeConnectionsAtEnd(app)
   limitConnections(app.server, settings.connections)
   logEachRequest(app)

@@ -46,7 +46,7 @@ describe('a body', () => {
     const budget = createBodyBudget(limits)
     const hold = budget.hold('a', declaredBytes ?? 0)
     const stream = new PassThrough()
-    const body = readBody(stream as unknown as IncomingMessage, { declaredBytes, bytesMax: 1_000, hold })
+    const body = readBody(stream as unknown as IncomingMessage, { declaredBytes, bytesMax: 1_000, hold, paced: undefined })
     return { budget, stream, body }
   }
 
@@ -74,7 +74,12 @@ describe('a body', () => {
     stream.destroy()
     await expect(body).rejects.toMatchObject({ code: 'invalid_request', message: 'the body breaks off' })
     const hold = createBodyBudget({ bytesMax: 10, clientBytesMax: 10 }).hold('a', 1)
-    const gone = readBody(stream as unknown as IncomingMessage, { declaredBytes: 10, bytesMax: 10, hold })
+    const gone = readBody(stream as unknown as IncomingMessage, {
+      declaredBytes: 10,
+      bytesMax: 10,
+      hold,
+      paced: undefined,
+    })
     await expect(gone).rejects.toMatchObject({ message: 'the body breaks off' })
   })
 })

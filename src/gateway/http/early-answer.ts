@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { BodyPace, PacedBody } from './body-pace.ts'
 import { freeBytes } from './free-bytes.ts'
 
 /**
@@ -22,7 +23,7 @@ const waitingSenders = new WeakMap<IncomingMessage, ServerResponse>()
  * Keeps a connection open after an early answer until the rest of the body has arrived, and drops it. Closed at once, the kernel would
  * reset the connection while the client still sends, and the answer would be lost.
  */
-export function dropRests(app: FastifyInstance): void {
+export function dropRests(app: FastifyInstance, pace: BodyPace, callerOf: (request: FastifyRequest) => string): void {
   const rests = new Set<IncomingMessage>()
   let isClosing = false
   // Expectations other than 100-continue are ignored; Node would answer 417.
@@ -31,14 +32,15 @@ export function dropRests(app: FastifyInstance): void {
     waitingSenders.set(request, response)
     app.server.emit('request', request, response)
   })
-  app.addHook('onSend', ({ raw }, reply, _payload, done) => {
+  app.addHook('onSend', (request, reply, _payload, done) => {
+    const { raw } = request
     if (!raw.complete && hasBody(raw)) {
       // The body may come although it was not asked for, or not. What follows cannot be told apart.
       if (waitingSenders.has(raw)) reply.header('connection', 'close')
       else if (!isEndless(raw)) reply.removeHeader('connection')
       // An injected request has no connection.
       if (raw.socket instanceof Socket && !raw.socket.destroyed) {
-        dropRest(raw)
+        dropRest(raw, pace.enter(callerOf(request), raw.socket, 'drop'))
         rests.add(raw)
         raw.once('close', () => {
           rests.delete(raw)
@@ -99,31 +101,21 @@ function closeAfter(request: IncomingMessage): void {
   }
 }
 
-/**
- * Bodies of which a turn of the event loop drops one chunk (64 KiB) each. Left to itself, Node reads 2 MiB of each connection before it
- * looks at the next one, so that some hundred senders of refused bodies held up every other request for seconds.
- */
-const CHUNKS_AT_ONCE = 16
-
-/** Connections whose next chunk waits to be dropped. Nothing is read of them, so that nothing is held. */
-const dropping = new Set<Socket>()
-let isScheduled = false
-
-function dropRest(request: IncomingMessage): void {
+function dropRest(request: IncomingMessage, paced: PacedBody): void {
   const { socket } = request
   closeAfter(request)
   let bytes = 0
   const timer = setTimeout(() => socket.destroy(), REST_MS_MAX)
   const stop = () => {
     clearTimeout(timer)
-    dropping.delete(socket)
+    paced.leave()
   }
   request.once('close', stop)
   request.on('data', (chunk: Buffer) => {
     bytes += chunk.length
     freeBytes(chunk)
     if (bytes > REST_BYTES_MAX) socket.destroy()
-    else waitForTurn(socket)
+    else paced.wait()
   })
   request.once('end', () => {
     stop()
@@ -133,28 +125,5 @@ function dropRest(request: IncomingMessage): void {
   request.read(0)
   request._read = () => undefined
   request.resume()
-  waitForTurn(socket)
-}
-
-function waitForTurn(socket: Socket): void {
-  socket.pause()
-  dropping.add(socket)
-  schedule()
-}
-
-function schedule(): void {
-  if (isScheduled || dropping.size === 0) return
-  isScheduled = true
-  setImmediate(dropChunks)
-}
-
-function dropChunks(): void {
-  isScheduled = false
-  let places = CHUNKS_AT_ONCE
-  for (const socket of dropping) {
-    if (places-- === 0) break
-    dropping.delete(socket)
-    socket.resume()
-  }
-  schedule()
+  paced.wait()
 }

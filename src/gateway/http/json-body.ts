@@ -1,8 +1,10 @@
 import type { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { type ItemList, parseBody, parseForeignBody } from '../../admission/request-items.ts'
 import { DecidedError } from '../../contract/decided-error.ts'
 import { type BodyBudget, type BodyLimits, createBodyBudget, type Hold } from './body-budget.ts'
+import type { PacedBody } from './body-pace.ts'
 import { clientAddress } from './client-address.ts'
 import { askForBody } from './early-answer.ts'
 import type { BodyTurn } from './loop-share.ts'
@@ -41,6 +43,8 @@ export interface BodySignature {
 export interface BodyDeps {
   limits: BodyLimits
   observer: Pick<GatewayObserver, 'turnedAway'>
+  /** How fast a body is read from the network. */
+  pace: (request: FastifyRequest, socket: Socket) => PacedBody
   /** When a body that has arrived may be read. */
   bodyTurn: BodyTurn
 }
@@ -55,8 +59,8 @@ const SIGNED_BYTES_MIN = 2 * 1024 * 1024
  * Reads bodies as JSON. The beacon of a page can only send text/plain, so that is read as JSON too: with a publishable key, or as long
  * as no keys are used.
  */
-export function parseJsonBodies(app: FastifyInstance, { limits, observer, bodyTurn }: BodyDeps): void {
-  const budgetOf = budgetFinder(limits)
+export function parseJsonBodies(app: FastifyInstance, { bodyTurn, ...deps }: BodyDeps): void {
+  const budgetOf = budgetFinder(deps.limits)
   app.decorateRequest('isSigned', false)
   app.decorateRequest('bodyHold', null)
   app.decorateRequest('isLarge', false)
@@ -70,7 +74,7 @@ export function parseJsonBodies(app: FastifyInstance, { limits, observer, bodyTu
     async (request: FastifyRequest, payload: IncomingMessage): Promise<unknown> => {
       refuseEncoding(request)
       const budget = budgetOf(request)
-      const body = bodyAtHand(request, payload) ?? (await bodyOf(request, payload, budget, observer))
+      const body = bodyAtHand(request, payload) ?? (await bodyOf(request, payload, budget, deps))
       const { signature, list } = request.routeOptions.config
       // Bodies whose last bytes arrive together would be parsed in one turn of the event loop.
       await bodyTurn(request, () => weigh(request, body))
@@ -126,7 +130,7 @@ async function bodyOf(
   request: FastifyRequest,
   payload: IncomingMessage,
   budget: BodyBudget,
-  observer: BodyDeps['observer'],
+  { observer, pace }: Pick<BodyDeps, 'observer' | 'pace'>,
 ): Promise<Buffer> {
   const declaredBytes = declaredBytesOf(request)
   const bytesMax = request.routeOptions.bodyLimit
@@ -134,7 +138,8 @@ async function bodyOf(
   try {
     request.bodyHold = budget.hold(clientAddress(request.ip), declaredBytes ?? 0)
     askForBody(payload)
-    return await readBody(payload, { declaredBytes, bytesMax, hold: request.bodyHold })
+    const paced = payload.socket instanceof Socket ? pace(request, payload.socket) : undefined
+    return await readBody(payload, { declaredBytes, bytesMax, hold: request.bodyHold, paced })
   } catch (error) {
     if (error instanceof DecidedError && error.code === 'unavailable') observer.turnedAway('bodies_full')
     throw error

@@ -36,8 +36,10 @@ interface Line {
   bodies: Task[]
 }
 
-export function createLoopShare({ aloneMax, callerMax, allMax }: ShareLimits = LIMITS): LoopShare {
-  const sending = createSendingCallers()
+export function createLoopShare(
+  { aloneMax, callerMax, allMax }: ShareLimits = LIMITS,
+  sending = createSendingCallers(),
+): LoopShare {
   /** What the tasks of each caller, and of all, cost in this turn. */
   const costs = new Map<LoopCaller, number>()
   let allCosts = 0

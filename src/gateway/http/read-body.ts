@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { DecidedError } from '../../contract/decided-error.ts'
 import type { Hold } from './body-budget.ts'
+import type { PacedBody } from './body-pace.ts'
 import { freeBytes } from './free-bytes.ts'
 
 export interface BodyReading {
@@ -8,6 +9,8 @@ export interface BodyReading {
   declaredBytes: number | undefined
   bytesMax: number
   hold: Hold
+  /** Undefined for an injected request, which has no connection. */
+  paced: PacedBody | undefined
 }
 
 /** A body of 1 MiB that arrives within the 30 s of a request has 34 KiB/s. A longer one that is slower for 5 s is cut off. */
@@ -25,13 +28,14 @@ const NOTHING = Buffer.alloc(0)
  * Reads a body into one buffer. Memory is taken as bytes arrive, and small chunks are copied together, because a chunk of one byte
  * would take a hundred times as much. @throws DecidedError for a body that is too large, too slow, beyond the budget, or breaks off.
  */
-export function readBody(body: IncomingMessage, { declaredBytes, bytesMax, hold }: BodyReading): Promise<Buffer> {
+export function readBody(body: IncomingMessage, { declaredBytes, bytesMax, hold, paced }: BodyReading): Promise<Buffer> {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
   const parts = createParts()
   const pace = watchPace(parts, declaredBytes, () => fail(new DecidedError('invalid_request', 'the body arrives too slowly')))
 
   const stop = () => {
     pace.stop()
+    paced?.leave()
     body.off('data', take).off('end', finish).off('error', breakOff).off('close', breakOff)
   }
   const fail = (error: Error) => {
@@ -43,6 +47,7 @@ export function readBody(body: IncomingMessage, { declaredBytes, bytesMax, hold 
     try {
       if (declaredBytes === undefined) hold.grow(chunk.length)
       parts.add(chunk)
+      paced?.wait()
     } catch (error) {
       fail(error as Error)
     }
@@ -53,6 +58,9 @@ export function readBody(body: IncomingMessage, { declaredBytes, bytesMax, hold 
   }
   const breakOff = (cause?: Error) => fail(new DecidedError('invalid_request', 'the body breaks off', { cause }))
 
+  // By itself a request resumes its socket after each chunk.
+  const read = body._read.bind(body)
+  body._read = (bytes) => void (paced?.isWaiting() || read(bytes))
   body.on('data', take).on('end', finish).on('error', breakOff).on('close', breakOff)
   if (body.destroyed) breakOff()
   return promise
