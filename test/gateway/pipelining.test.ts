@@ -73,7 +73,7 @@ test('the bytes of headers keep the next requests of their address waiting', asy
   send(other, '/other')
   send(heavy, '/first', ['x-large', 'x'.repeat(16_384)])
   send(connectionFrom(CLIENT), '/second')
-  for (let turns = 0; turns < 3; turns++) {
+  for (let turns = 0; turns < 7; turns++) {
     await turn()
     expect(begun).toEqual(['/other', '/first'])
   }
