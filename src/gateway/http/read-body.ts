@@ -30,7 +30,7 @@ const NOTHING = Buffer.alloc(0)
  */
 export function readBody(body: IncomingMessage, { declaredBytes, bytesMax, hold, paced }: BodyReading): Promise<Buffer> {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
-  const parts = createParts()
+  const parts = declaredBytes === undefined ? createParts() : createWhole(Math.min(declaredBytes, bytesMax))
   const pace = watchPace(parts, declaredBytes, () => fail(new DecidedError('invalid_request', 'the body arrives too slowly')))
 
   const stop = () => {
@@ -80,6 +80,24 @@ interface Parts {
   length: () => number
   /** All of it, once. */
   joined: () => Buffer
+}
+
+/**
+ * One buffer for a body whose length is known. The kernel gives its memory page by page, when a chunk is copied there. Joining the
+ * chunks at the end held up this thread for 10 ms with a body of 15 MB.
+ */
+function createWhole(bytes: number): Parts {
+  let length = 0
+  // Not of the pool, because a thread may get it.
+  const whole = Buffer.allocUnsafeSlow(bytes)
+  return {
+    add: (chunk) => {
+      length += chunk.copy(whole, length)
+      freeBytes(chunk)
+    },
+    length: () => length,
+    joined: () => whole.subarray(0, length),
+  }
 }
 
 /** Chunks as they came; those below 16 KiB are copied together. */
