@@ -90,6 +90,16 @@ test('each hundred pieces that come together keep their caller waiting for a tur
   expect([next(), next(), next(), next()]).toEqual([[], [], [], ['a1']])
 })
 
+test('the only caller waits too, and for as many turns, when its pieces are small', () => {
+  const { body, next } = paceOf({ hasOthers: false })
+  const { wait, isWaiting } = body('a', 'a1')
+  for (let piece = 0; piece < 99; piece++) wait()
+  expect(isWaiting()).toBe(false)
+  for (let piece = 0; piece < 250; piece++) wait()
+  expect(isWaiting()).toBe(true)
+  expect([next(), next(), next()]).toEqual([[], [], ['a1']])
+})
+
 const MEBIBYTE = 1024 * 1024
 const BODY_BYTES = 2 * MEBIBYTE
 const SENDERS = 8

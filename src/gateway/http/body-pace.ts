@@ -60,7 +60,7 @@ export function createBodyPace({ hasOthers, later = callLater }: PaceDeps): Body
     isScheduled = true
     later(nextTurn, isShared())
   }
-  const isShared = () => [...lines.keys()].every(hasOthers)
+  const isShared = () => [...lines].every(([caller, { debt }]) => debt >= 1 || hasOthers(caller))
   const nextTurn = () => {
     isScheduled = false
     const { callerMax, allMax } = isShared() ? SHARED : ALONE
@@ -78,9 +78,11 @@ export function createBodyPace({ hasOthers, later = callLater }: PaceDeps): Body
     enter: (caller, socket, purpose) => {
       let isNew = true
       let isWaiting = false
+      let pieces = 0
       const body: WaitingBody = {
         resume: () => {
           isWaiting = false
+          pieces = 0
           socket.resume()
         },
       }
@@ -93,8 +95,8 @@ export function createBodyPace({ hasOthers, later = callLater }: PaceDeps): Body
       }
       return {
         wait: () => {
-          // Delaying the bodies of the only caller helps no other.
-          if (purpose === 'read' && !isWaiting && !hasOthers(caller)) return
+          // Delaying large chunks of the only caller helps no other.
+          if (purpose === 'read' && ++pieces < PIECES && !isWaiting && !hasOthers(caller)) return
           const line = lines.get(caller) ?? { read: [], drop: [], debt: 0 }
           line.debt += 1 / PIECES
           lines.set(caller, line)
