@@ -1,7 +1,10 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
-import type { Socket } from 'node:net'
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
 import { createBodyPace, type Purpose } from '../../src/gateway/http/body-pace.ts'
+import { boundPipelining } from '../../src/gateway/http/pipelining.ts'
 import { until } from '../../src/main/embedded/until.ts'
 import { headOf, rawConnection, statusesIn } from '../harness/clients/raw-request.ts'
 import { type GatewayChanges, SETTINGS } from '../harness/servers/gateway.ts'
@@ -137,3 +140,40 @@ test.for([
     expect(await until(async () => senders.every(({ received }) => statusesIn(received())[0] === status), 10_000)).toBe(true)
   },
 )
+
+const CHUNKED = headOf('/api/v1/analytic/interaction', { 'transfer-encoding': 'chunked' })
+
+test('a body in thousands of chunks of a byte is refused and cut off; 999 are read', async () => {
+  await using gateway = await offlineGateway()
+  const port = await gateway.listen()
+  const few = await rawConnection(port)
+  await few.send(`${CHUNKED}${'1\r\n \r\n'.repeat(998)}2\r\n{}\r\n0\r\n\r\n`)
+  expect(await until(async () => statusesIn(few.received()).length === 1, 10_000)).toBe(true)
+  expect(few.received()).not.toContain('chunks')
+
+  const many = await rawConnection(port)
+  await many.send(`${CHUNKED}${'1\r\n \r\n'.repeat(64_000)}`)
+  const answer = await many.closed()
+  expect(statusesIn(answer)).toEqual([400])
+  expect(answer).toContain('the body comes in chunks of a few bytes')
+})
+
+test('of a chunked body no more arrives before it is read than came with its head', async () => {
+  const server = createServer()
+  let held: IncomingMessage | undefined
+  server.on('request', (request) => void (held = request))
+  boundPipelining(server, { isBehindProxy: false })
+  onTestFinished(() => void server.close())
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { socket } = await rawConnection((server.address() as AddressInfo).port)
+  onTestFinished(() => void socket.destroy())
+  const bytes = `${CHUNKED}${'1\r\n \r\n'.repeat(64_000)}0\r\n\r\n`
+  socket.write(bytes)
+  expect(await until(async () => held !== undefined, 10_000)).toBe(true)
+  for (let n = 0; n < 100; n++) await turn()
+  expect(held!.socket.bytesRead).toBeLessThanOrEqual(2 * 65_536)
+  expect(held!.complete).toBe(false)
+  held!.resume()
+  await once(held!, 'end')
+  expect(held!.socket.bytesRead).toBe(bytes.length)
+})

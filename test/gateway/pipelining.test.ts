@@ -39,7 +39,7 @@ function countingServer(isBehindProxy: boolean) {
   boundPipelining(server, { isBehindProxy })
   const connectionFrom = (remoteAddress: string) => ({ remoteAddress, destroyed: false }) as Socket
   const send = (socket: Socket, url: string, headers: string[] = []) =>
-    void server.emit('request', { url, socket, rawHeaders: headers }, new EventEmitter())
+    void server.emit('request', { url, socket, headers: {}, rawHeaders: headers }, new EventEmitter())
   return { begun, connectionFrom, send, allBegun: (count: number) => until(async () => begun.length === count, 10_000) }
 }
 

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 
 /**
@@ -11,6 +12,22 @@ const SHARED_MS = 1
 
 /** A sender may choose chunks of a byte (chunked encoding), each some 1 µs. So many of them delay their caller's next turn by one. */
 const PIECES = 100
+
+/** A chunked body whose chunks have fewer bytes than so many is cut off after so many chunks. */
+const TINY_BYTES = 16
+const TINY_PIECES = 1_000
+
+/**
+ * Lets no more of a chunked body arrive, until it is read or dropped, than came with its head. By itself Node holds 64 KiB of it, which
+ * may be 64 Ki chunks of a byte.
+ */
+export function holdChunks({ headers, socket }: IncomingMessage): void {
+  if (headers['transfer-encoding'] !== undefined) socket.pause()
+}
+
+export function areTiny({ pieces, bytes }: { pieces: number; bytes: number }): boolean {
+  return pieces >= TINY_PIECES && bytes < TINY_BYTES * pieces
+}
 
 /** Shares the reading of bodies among callers: those that are recorded, and those that are refused and dropped. */
 export interface BodyPace {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { BodyPace, PacedBody } from './body-pace.ts'
+import { areTiny, type BodyPace, type PacedBody } from './body-pace.ts'
 import { freeBytes } from './free-bytes.ts'
 
 /**
@@ -105,6 +105,8 @@ function dropRest(request: IncomingMessage, paced: PacedBody): void {
   const { socket } = request
   closeAfter(request)
   let bytes = 0
+  let pieces = 0
+  const isChunked = request.headers['transfer-encoding'] !== undefined
   const timer = setTimeout(() => socket.destroy(), REST_MS_MAX)
   const stop = () => {
     clearTimeout(timer)
@@ -113,8 +115,9 @@ function dropRest(request: IncomingMessage, paced: PacedBody): void {
   request.once('close', stop)
   request.on('data', (chunk: Buffer) => {
     bytes += chunk.length
+    pieces++
     freeBytes(chunk)
-    if (bytes > REST_BYTES_MAX) socket.destroy()
+    if (bytes > REST_BYTES_MAX || (isChunked && areTiny({ pieces, bytes }))) socket.destroy()
     else paced.wait()
   })
   request.once('end', () => {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { hasManyHeaders } from '../../admission/request-head.ts'
+import { holdChunks } from './body-pace.ts'
 import { clientAddress } from './client-address.ts'
 import { lastCallerOf } from './connection-callers.ts'
 import { costOfHead } from './head-cost.ts'
@@ -63,6 +64,7 @@ export function boundPipelining(server: Server, { isBehindProxy }: { isBehindPro
   server.on('request', (request, response) => {
     const { socket } = request
     if (socket.destroyed) return
+    holdChunks(request)
     const line = lines.get(socket) ?? { running: 0, waiting: [] }
     lines.set(socket, line)
     if (line.running < RUNNING_MAX && line.waiting.length === 0) start(line, request, response)

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { DecidedError } from '../../contract/decided-error.ts'
 import type { Hold } from './body-budget.ts'
-import type { PacedBody } from './body-pace.ts'
+import { areTiny, type PacedBody } from './body-pace.ts'
 import { freeBytes } from './free-bytes.ts'
 
 export interface BodyReading {
@@ -42,7 +42,10 @@ export function readBody(body: IncomingMessage, { declaredBytes, bytesMax, hold,
     stop()
     reject(error)
   }
+  let pieces = 0
   const take = (chunk: Buffer) => {
+    pieces++
+    if (declaredBytes === undefined && areTiny({ pieces, bytes: parts.length() })) return fail(tinyChunks())
     if (parts.length() + chunk.length > bytesMax) return fail(tooLarge(bytesMax))
     try {
       if (declaredBytes === undefined) hold.grow(chunk.length)
@@ -64,6 +67,13 @@ export function readBody(body: IncomingMessage, { declaredBytes, bytesMax, hold,
   body.on('data', take).on('end', finish).on('error', breakOff).on('close', breakOff)
   if (body.destroyed) breakOff()
   return promise
+}
+
+function tinyChunks(): DecidedError {
+  return new DecidedError(
+    'invalid_request',
+    'the body comes in chunks of a few bytes: send it with content-length, or in larger chunks',
+  )
 }
 
 export function tooLarge(bytesMax: number): DecidedError {
