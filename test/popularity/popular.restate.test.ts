@@ -78,6 +78,20 @@ test.for([
   expect((await ask(gateway, query)).status).toBe(status)
 })
 
+test('requests that differ in their limits share a read, and each gets its own page and cursor', async ({ caching }) => {
+  const query = 'mode=overall&time_window_days=6'
+  const pages = await Promise.all([1, 2, 9].map((limit) => ask(caching, `${query}&limit=${limit}`)))
+  expect(new Set(pages.map(({ json }) => json.meta.generated_at)).size).toBe(1)
+  expect(pages.map(({ json }) => json.data.map((product) => product.product_id))).toEqual([
+    ['lamp'],
+    ['lamp', 'desk'],
+    ['lamp', 'desk'],
+  ])
+  expect(pages.map(({ json }) => typeof json.meta.next_cursor)).toEqual(['string', 'object', 'object'])
+  const next = await ask(caching, `${query}&limit=1&cursor=${pages[0]!.json.meta.next_cursor}`)
+  expect(next.json).toMatchObject({ data: [{ product_id: 'desk' }], meta: { next_cursor: null } })
+})
+
 test('an answer is cached for its maximum age, states it, and answers no other question', async ({ db, caching }) => {
   const refId = randomUUID()
   const query = 'mode=most_viewed&limit=100'
@@ -88,6 +102,6 @@ test('an answer is cached for its maximum age, states it, and answers no other q
   expect(later.json).toEqual(both[0].json)
   expect(later.headers.get('cache-control')).toBe(`private, max-age=${CACHE_MS / 1_000}`)
   expect(Number(later.headers.get('age'))).toBeGreaterThanOrEqual(0)
-  const { json } = await ask(caching, 'mode=most_viewed&limit=99')
+  const { json } = await ask(caching, 'mode=most_viewed&limit=20')
   expect(json.data.map((product) => product.product_id)).toContain(refId)
 })

@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache'
 import { INTERACTIONS_MAX, PopularRequest, PopularResponse, WINDOW_DAYS_MAX } from '../../contract/popular-list.ts'
 import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
 import type { Queryable } from '../../store/database/connection.ts'
-import { popularPage } from '../../store/popularity/popular-page.ts'
+import { type CutPage, popularPages, readSizeOf } from '../../store/popularity/popular-page.ts'
 import { taskCallerOf } from '../access/caller.ts'
 import type { TaskCaller } from '../http/caller-shares.ts'
 import type { ReadLines } from '../caching/read-lines.ts'
@@ -13,6 +13,8 @@ import type { RouteDeps, RoutePlugin } from './deps.ts'
 
 /** All answers together; a page of 100 products is some 35 KB. */
 const CACHE_BYTES_MAX = 16 * 1024 * 1024
+/** What an answer takes besides the text of its rows. */
+const ROWS_BYTES = 4 * 1024
 
 const { shape } = PopularRequest
 const PopularQuery = PopularRequest.extend({
@@ -54,15 +56,19 @@ export function popularRoutes({ lines, settings }: RouteDeps): RoutePlugin {
   const maxAge = `private, max-age=${Math.floor(cacheMs / 1_000)}`
   return async (app) => {
     app.withTypeProvider<ZodTypeProvider>().get('/api/v1/products/popular', POPULAR, async (request, reply) => {
-      const { json, readMs } = await answerTo(request.query, taskCallerOf(request))
+      const { pages, readMs } = await answerTo(request.query, taskCallerOf(request))
+      const { rows, meta } = pages(request.query.limit)
+      const json = Buffer.from(`{"data":[${rows.join(',')}],"meta":${JSON.stringify(meta)}}`)
       const age = Math.floor((Date.now() - readMs) / 1_000)
       return sendJson(reply.headers({ 'cache-control': maxAge, age }), json)
     })
   }
 }
 
+/** The answer to requests that differ in their limits only: those with the same `readSizeOf`. */
 interface Answer {
-  json: Buffer
+  pages: CutPage
+  bytes: number
   readMs: number
 }
 
@@ -70,14 +76,15 @@ interface Answer {
 function popularReader(lines: ReadLines, cacheMs: number) {
   const cache = new LRUCache<string, Answer>({
     maxSize: CACHE_BYTES_MAX,
-    sizeCalculation: ({ json }, key) => json.length + key.length,
+    sizeCalculation: ({ bytes }, key) => bytes + key.length,
     ttl: Math.max(1, cacheMs),
     ttlResolution: 0,
   })
   const read = async (db: Queryable, request: PopularRequest): Promise<Answer> => {
     const readMs = Date.now()
-    const { rows, meta } = await popularPage(db, request, readMs)
-    const answer = { json: Buffer.from(`{"data":[${rows.join(',')}],"meta":${JSON.stringify(meta)}}`), readMs }
+    const pages = await popularPages(db, request, readMs)
+    const { rows } = pages(readSizeOf(request.limit))
+    const answer = { pages, bytes: rows.reduce((sum, row) => sum + row.length, ROWS_BYTES), readMs }
     // Its age counts from before it was read.
     const ttl = cacheMs - (Date.now() - readMs)
     if (ttl > 0) cache.set(questionKey(request), answer, { ttl })
@@ -96,5 +103,5 @@ function lineOf({ time_window_days, as_of, category_ids, min_interactions, curso
 }
 
 function questionKey(request: PopularRequest): string {
-  return JSON.stringify({ ...request, category_ids: request.category_ids?.toSorted() })
+  return JSON.stringify({ ...request, limit: readSizeOf(request.limit), category_ids: request.category_ids?.toSorted() })
 }

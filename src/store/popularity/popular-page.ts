@@ -21,11 +21,24 @@ const LIST = 'popular'
 const CURSOR_MS_MAX = DAY_MS
 /** The clock of another gateway may be ahead. */
 const AHEAD_MS_MAX = 60_000
-/** How many rows a page reads. Few numbers, because each one is a prepared statement of its own in every connection. */
-const READ_SIZES = [11, 21, 51, 101]
+/** Cuts a page of so many rows, at most the longest one that was read. */
+export type CutPage = (limit: number) => PopularPage
+
+/** The longest pages that are read. Few numbers, because each one is a prepared statement of its own in every connection. */
+const PAGE_SIZES = [10, 20, 50, 100]
+
+/** The length of the page that is read for a page of `limit` rows. */
+export function readSizeOf(limit: number): number {
+  return PAGE_SIZES.find((size) => size >= limit)!
+}
 
 /** A page of a list of popular products. @throws DecidedError for a cursor of another query, or an instant in the future. */
 export async function popularPage(db: Queryable, request: PopularRequest, nowMs: number): Promise<PopularPage> {
+  return (await popularPages(db, request, nowMs))(request.limit)
+}
+
+/** Reads the page of `readSizeOf(limit)` rows, which has every shorter one. @throws as popularPage does */
+export async function popularPages(db: Queryable, request: PopularRequest, nowMs: number): Promise<CutPage> {
   const query = queryOf(request)
   const start = request.cursor === undefined ? undefined : startOf(request.cursor, request.mode, query)
   if (request.cursor !== undefined && start === undefined)
@@ -34,22 +47,23 @@ export async function popularPage(db: Queryable, request: PopularRequest, nowMs:
     throw invalidField('cursor', 'is not of the last 24 hours: ask for the first page')
   const asOfMs = asOfOf(request, nowMs)
   const span = await spanOfPage(db, request, { asOfMs, nowMs: start?.instantMs ?? nowMs })
-  const { mode, category_ids: categoryIds, min_interactions: minInteractions, limit } = request
+  const { mode, category_ids: categoryIds, min_interactions: minInteractions } = request
   // Read before the rows, so that `generated_at` is never later than the rows.
   const risingAt = mode === 'rising' && span === undefined ? await risingComputedAt(db) : undefined
-  const readLimit = READ_SIZES.find((size) => size > limit)!
-  const rows = await popularRows(db, { mode, span, categoryIds, minInteractions, limit: readLimit, after: start?.after })
-  const shown = rows.slice(0, limit)
-  const last = rows.length > limit ? shown.at(-1) : undefined
-  return {
-    rows: shown.map(({ json }) => json),
-    meta: {
-      mode,
-      time_window_days: request.time_window_days ?? null,
-      as_of: span?.toMs === undefined ? null : instantOf(span.toMs),
-      generated_at: instantOf(risingAt?.getTime() ?? nowMs),
-      next_cursor: last === undefined ? null : cursorOf(query, start?.instantMs ?? nowMs, last.position),
-    },
+  // One more tells whether the list goes on.
+  const limit = readSizeOf(request.limit) + 1
+  const rows = await popularRows(db, { mode, span, categoryIds, minInteractions, limit, after: start?.after })
+  const meta = {
+    mode,
+    time_window_days: request.time_window_days ?? null,
+    as_of: span?.toMs === undefined ? null : instantOf(span.toMs),
+    generated_at: instantOf(risingAt?.getTime() ?? nowMs),
+  }
+  return (count) => {
+    const shown = rows.slice(0, count)
+    const last = rows.length > count ? shown.at(-1) : undefined
+    const next_cursor = last === undefined ? null : cursorOf(query, start?.instantMs ?? nowMs, last.position)
+    return { rows: shown.map(({ json }) => json), meta: { ...meta, next_cursor } }
   }
 }
 
