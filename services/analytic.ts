@@ -1,6 +1,8 @@
 import { invalidField, notFound } from '../src/contract/decided-error.ts'
+import { toWritable } from '../src/contract/fields/json.ts'
 import { interactionOf } from '../src/contract/search.ts'
 import { analyticApi } from '../src/contract/services.ts'
+import { keepWebhook } from '../src/store/log/kept-webhook.ts'
 import { verify } from '../src/store/proof/verification.ts'
 import { repairTrending } from '../src/store/popularity/trending-window.ts'
 import { runReport } from '../src/store/reports/report.ts'
@@ -32,11 +34,19 @@ export const analytic = (deps: Deps) =>
 
       RecordPayments: [RECORD, async (ctx, { callbacks }) => ({ results: await recordPaymentCall(deps, ctx, callbacks) })],
 
+      KeepWebhook: [
+        RECORD,
+        async (ctx, { webhook, ...reason }) => {
+          const kept = { ...reason, webhook: { ...webhook, body: toWritable(webhook.body) } }
+          return { is_new: await ctx.run('keep the webhook', () => keepWebhook(deps.db, kept)) }
+        },
+      ],
+
       SellerDashboard: [
         READ,
         async (ctx, { seller_id: sellerId, ...request }) => {
           if (sellerId === undefined) throw invalidField('seller_id', 'is missing')
-          return sellerDashboard(deps.db, sellerId, request, await ctx.date.now())
+          return sellerDashboard(deps.db, sellerId, request, { nowMs: await ctx.date.now(), pendingDays: deps.pendingDays })
         },
       ],
 

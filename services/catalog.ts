@@ -1,10 +1,11 @@
 import type { Context } from '@restatedev/restate-sdk'
 import { judgeInSlices } from '../src/admission/judge-in-slices.ts'
-import { judgeProducts } from '../src/admission/product.ts'
+import { judgeProducts, type ProductVersion } from '../src/admission/product.ts'
 import { notFound } from '../src/contract/decided-error.ts'
 import type { UpsertProductsRequest, UpsertProductsResponse } from '../src/contract/product.ts'
 import { catalogApi } from '../src/contract/services.ts'
-import { catalogProduct, upsertProducts } from '../src/store/catalog/catalog-product.ts'
+import { catalogProduct, staleVersions, upsertProducts } from '../src/store/catalog/catalog-product.ts'
+import type { Call } from '../src/store/log/call.ts'
 import { feedBatch, isFed } from '../src/store/shoppers/shopper-profile.ts'
 import type { Deps } from './handler/deps.ts'
 import { BACKGROUND, READ, RECORD } from './handler/handler-options.ts'
@@ -44,9 +45,26 @@ async function updateCatalog(deps: Deps, ctx: Context, request: UpsertProductsRe
   const call = checkedCall(ctx)
   const nowMs = await ctx.date.now()
   const { rows: versions, rejections } = await judgeInSlices(request.products, (slice) => judgeProducts(slice, nowMs))
-  const duplicateIndexes = await ctx.run('update the catalogue', async () => {
-    const changed = new Set(versions.length > 0 ? await upsertProducts(deps.db, call, versions) : [])
-    return versions.filter(({ index }) => !changed.has(index)).map(({ index }) => index)
-  })
-  return recordedAnswer({ accepted: versions.length - duplicateIndexes.length, duplicateIndexes, rejected: rejections })
+  const updated = await ctx.run('update the catalogue', (): Promise<Updated> => update(deps, call, versions))
+  // The release before journalled only the first list.
+  const { duplicateIndexes, stale } = Array.isArray(updated) ? { duplicateIndexes: updated, stale: [] } : updated
+  const accepted = versions.length - duplicateIndexes.length - stale.length
+  return { ...recordedAnswer({ accepted, duplicateIndexes, rejected: rejections }), ...(stale.length > 0 && { stale }) }
+}
+
+/** By their indexes, the versions that did not change the catalog. */
+interface Unchanged {
+  duplicateIndexes: number[]
+  /** Versions that differ from the catalog's version of the same time. */
+  stale: number[]
+}
+
+type Updated = Unchanged | number[]
+
+async function update({ db }: Deps, call: Call, versions: readonly ProductVersion[]): Promise<Unchanged> {
+  const changed = new Set(versions.length > 0 ? await upsertProducts(db, call, versions) : [])
+  const unchanged = versions.filter(({ index }) => !changed.has(index))
+  const stale = unchanged.length > 0 ? await staleVersions(db, unchanged) : []
+  const isStale = new Set(stale)
+  return { duplicateIndexes: unchanged.flatMap(({ index }) => (isStale.has(index) ? [] : [index])), stale }
 }

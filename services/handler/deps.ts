@@ -19,6 +19,8 @@ export interface Deps {
   /** What is removed from an event before it is stored. */
   privacy: Privacy
   retention: RetentionSettings
+  /** How long the items of a pending payment count as pending. */
+  pendingDays: number
   /** The tokens of operators: none, one, or two while it changes. Without one, every caller may do what operators may. */
   operatorTokens: readonly string[]
   /** The periodic tasks by name: TASKS, or those of a test. */
@@ -44,6 +46,8 @@ export interface RetentionSettings {
   rollUpAfterDays: number | undefined
   /** How long rejected events are kept. */
   rejectedDays: number
+  /** How long webhooks are kept that an adapter ignored; 0 keeps none. */
+  ignoredWebhookDays: number
 }
 
 /** Periodic work. */

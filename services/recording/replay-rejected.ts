@@ -3,7 +3,7 @@ import { withCorrection, correctedItem } from '../../src/admission/correction.ts
 import { judgePayments } from '../../src/admission/payment.ts'
 import { withPrivacy } from '../../src/admission/privacy.ts'
 import type { Rejection } from '../../src/admission/rows.ts'
-import { notFound } from '../../src/contract/decided-error.ts'
+import { DecidedError, invalidField, notFound } from '../../src/contract/decided-error.ts'
 import type { KindWith } from '../../src/contract/kinds.ts'
 import {
   type Correction,
@@ -29,17 +29,16 @@ export async function replayRejected(deps: Deps, ctx: Context, request: ReplayRe
   const { id, body } = ctx.request()
   const call = callOf(id.toString(), body)
   const nowMs = await ctx.date.now()
-  const { set, actor = 'unknown', ...rejected } = request
+  const { set, callbacks, actor = 'unknown', ...rejected } = request
   const key: ReplayOf = { ...rejected, actor }
   const replayed = await ctx.run('record the replay', async (): Promise<JournalledReplay> => {
     const item = await findRejectedItem(deps.db, key)
     if (item === undefined) throw notFound(`there is no rejected event ${rejectedIdOf(key)}`)
-    const replay: Replay = { item, key, set, nowMs }
-    const recorded =
-      item.kind === 'payment' ? recordPaymentReplay(deps, call, replay) : recordReplay(item.kind, deps, call, replay)
-    const { batch, answer } = await recorded
+    const { batch, answer } = await recordReplay(deps, call, { item, key, set, callbacks, nowMs })
     const { batchId: batch_id, ...bounds } = batch
-    return { kind: item.kind, isSearch: item.kind === 'search', batch: { batch_id, ...bounds }, answer }
+    // What follows from a webhook is what follows from its payment callbacks.
+    const kind = item.kind === 'webhook' ? 'payment' : item.kind
+    return { kind, isSearch: kind === 'search', batch: { batch_id, ...bounds }, answer }
   })
   const { batch_id: batchId, ...bounds } = replayed.batch
   fanOut(ctx, replayed.kind ?? (replayed.isSearch ? 'search' : 'interaction'), { batchId, ...bounds })
@@ -58,6 +57,8 @@ interface Replay {
   item: RejectedItemToReplay
   key: ReplayOf
   set: Correction | undefined
+  /** Of a webhook. */
+  callbacks: readonly unknown[] | undefined
   nowMs: number
 }
 
@@ -66,7 +67,23 @@ interface Replayed {
   answer: ReplayRejectedResponse
 }
 
-async function recordReplay(kind: KindWith<'isBatched'>, deps: Deps, call: Call, replay: Replay): Promise<Replayed> {
+/** @throws DecidedError for a request that does not fit the kind of the item. */
+function recordReplay(deps: Deps, call: Call, replay: Replay): Promise<Replayed> {
+  const { item, key, set, callbacks } = replay
+  if (item.kind === 'webhook') {
+    if (set !== undefined) throw invalidField('set', 'is for events; a webhook is replayed with the callbacks of its adapter')
+    if (callbacks === undefined) {
+      const problem = `${rejectedIdOf(key)} is a webhook: ./footfall rejected replay maps it by its adapter, where PAYMENT_ADAPTERS is set`
+      throw new DecidedError('conflict', problem)
+    }
+    return recordCallbacks(deps, call, replay, callbacks)
+  }
+  if (callbacks !== undefined) throw invalidField('callbacks', `is for webhooks, and ${rejectedIdOf(key)} is none`)
+  if (item.kind === 'payment') return recordCallbacks(deps, call, replay, [withCorrection(item.item, set)])
+  return recordEventReplay(item.kind, deps, call, replay)
+}
+
+async function recordEventReplay(kind: KindWith<'isBatched'>, deps: Deps, call: Call, replay: Replay): Promise<Replayed> {
   const { item, key, set, nowMs } = replay
   const newEventId = (timeMs: number) => eventIdFor(item.call, key.index, timeMs)
   const sent = withPrivacy(correctedItem(item.item, set, item.receivedAtMs, newEventId), deps.privacy)
@@ -78,16 +95,16 @@ async function recordReplay(kind: KindWith<'isBatched'>, deps: Deps, call: Call,
   return { batch, answer: { outcome: accepted === 1 ? 'accepted' : 'duplicate', event_id: firstEventId! } }
 }
 
-async function recordPaymentReplay(deps: Deps, call: Call, { item, key, set, nowMs }: Replay): Promise<Replayed> {
-  const { rows: payments, rejections } = judgePayments([withCorrection(item.item, set)], nowMs)
-  const recorded = await recordPayments(deps.db, call, payments, rejections, key)
-  const [result] = recorded.results
-  if (recorded.isNew && result !== undefined) deps.observer.paid([paymentAnswer(result)])
+async function recordCallbacks(deps: Deps, call: Call, { key, nowMs }: Replay, callbacks: readonly unknown[]): Promise<Replayed> {
+  const { rows: payments, rejections } = judgePayments(callbacks, nowMs)
+  const { results, isNew, ...recorded } = await recordPayments(deps.db, call, payments, rejections, key)
+  if (isNew && results.length > 0) deps.observer.paid(results.map(paymentAnswer))
   // A replay has a batch even when no interaction follows from it.
   const batch = recorded.batch!
-  const rejection = rejections[0] ?? result?.rejection
+  const rejection = rejections[0] ?? results.find((result) => result.rejection !== undefined)?.rejection
   if (rejection !== undefined) return { batch, answer: rejectedAgain(batch.batchId, rejection) }
-  return { batch, answer: { outcome: result!.isRecorded ? 'accepted' : 'duplicate' } }
+  if (results.length === 0) return { batch, answer: { outcome: 'ignored' } }
+  return { batch, answer: { outcome: results.some(({ isRecorded }) => isRecorded) ? 'accepted' : 'duplicate' } }
 }
 
 function rejectedAgain(batchId: string, { index, code, field, message }: Rejection): ReplayRejectedResponse {

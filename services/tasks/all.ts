@@ -7,6 +7,7 @@ import { REFRESH_POPULARITY } from './refresh-popularity.ts'
 import { REFRESH_REPORTS } from './refresh-reports.ts'
 import { RETENTION } from './retention.ts'
 import { ROLL_UP } from './roll-up.ts'
+import { SETTLE_AGAIN } from './settle-again.ts'
 import { SWEEP } from './sweep.ts'
 import { WATCH_RUNS } from './watch-runs.ts'
 
@@ -21,4 +22,5 @@ export const TASKS = {
   'watch-runs': WATCH_RUNS,
   'drop-buckets': DROP_BUCKETS,
   'drop-rejected': DROP_REJECTED,
+  'settle-again': SETTLE_AGAIN,
 } satisfies Record<TaskName, Task>

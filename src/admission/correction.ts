@@ -1,5 +1,6 @@
 import { timeForUuidV7, timeOfUuidV7, uuidV7WithTime } from '../contract/fields/event-id.ts'
 import type { Correction } from '../contract/rejected.ts'
+import { hasFields, isIdentified, isPresent } from './event-identity.ts'
 
 /**
  * The item that a replay sends: corrected, and with an event id. An item without one gets the id that its first call would have
@@ -13,8 +14,8 @@ export function correctedItem(
   newEventId: (timeMs: number) => string,
 ): unknown {
   const item = withTimeInId(withCorrection(sent, correction), correction)
-  if (!hasFields(item) || Object.hasOwn(item, 'event_id')) return item
-  const timeMs = Object.hasOwn(item, 'occurred_at') ? timeForUuidV7(item['occurred_at']) : receivedAtMs
+  if (!hasFields(item) || isIdentified(item)) return item
+  const timeMs = isPresent(item['occurred_at']) ? timeForUuidV7(item['occurred_at']) : receivedAtMs
   return timeMs === undefined ? item : { ...item, event_id: newEventId(timeMs) }
 }
 
@@ -35,8 +36,4 @@ function withTimeInId(item: unknown, correction: Correction | undefined): unknow
   if (Object.hasOwn(correction, 'event_id') || typeof eventId !== 'string' || timeOfUuidV7(eventId) === undefined) return item
   const timeMs = timeForUuidV7(correction['occurred_at'])
   return timeMs === undefined ? item : { ...item, event_id: uuidV7WithTime(eventId, timeMs) }
-}
-
-function hasFields(item: unknown): item is Record<string, unknown> {
-  return typeof item === 'object' && item !== null && !Array.isArray(item)
 }

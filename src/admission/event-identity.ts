@@ -23,6 +23,21 @@ function randomBytesOfId(): Buffer {
   return bytes
 }
 
+/** Whether an item is an object, as every valid one is. */
+export function hasFields(item: unknown): item is Record<string, unknown> {
+  return typeof item === 'object' && item !== null && !Array.isArray(item)
+}
+
+/** Whether an event was sent with an identity, valid or not. */
+export function isIdentified({ event_id: eventId, event_key: eventKey }: Record<string, unknown>): boolean {
+  return isPresent(eventId) || isPresent(eventKey)
+}
+
+/** A field that is null is absent. */
+export function isPresent(field: unknown): boolean {
+  return field !== undefined && field !== null
+}
+
 /** The item in the form that may be stored: it can be written as JSON, and privacy has removed what it forbids. */
 export function storableItem(item: unknown, privacy: Privacy | undefined): unknown {
   const writable = toWritable(item)
@@ -34,8 +49,8 @@ export function storableItem(item: unknown, privacy: Privacy | undefined): unkno
  * unknown outcome is counted once. An item whose time cannot be read stays as it is, and is rejected later.
  */
 export function withEventId(item: unknown, nowMs: number): { event: unknown; assigned?: Omit<AssignedIdentity, 'index'> } {
-  if (typeof item !== 'object' || item === null || Array.isArray(item) || 'event_id' in item) return { event: item }
-  const timeMs = 'occurred_at' in item ? timeForUuidV7(item.occurred_at) : nowMs
+  if (!hasFields(item) || isIdentified(item)) return { event: item }
+  const timeMs = isPresent(item['occurred_at']) ? timeForUuidV7(item['occurred_at']) : nowMs
   if (timeMs === undefined) return { event: item }
   const event_id = uuidV7(timeMs, randomBytesOfId())
   return { event: { ...item, event_id }, assigned: { event_id, occurred_at: instantOf(timeMs) } }

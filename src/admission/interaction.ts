@@ -1,4 +1,5 @@
 import type { Interaction } from '../contract/interaction.ts'
+import { metadataWithStars } from '../contract/fields/rating.ts'
 import { KINDS } from '../contract/kinds.ts'
 import type { Judged } from './judge-each.ts'
 import { judgeLogged, type NewEventId } from './logged-event.ts'
@@ -32,6 +33,6 @@ function columnsOf(event: Interaction) {
     sessionId: event.session_id ?? null,
     ipAddress: event.ip_address ?? null,
     userAgent: event.user_agent ?? null,
-    metadata: event.metadata,
+    metadata: metadataWithStars(event),
   }
 }

@@ -13,11 +13,12 @@ export async function judgeInSlices<Row extends { index: number }>(
   judge: (slice: readonly unknown[], start: number) => Judged<Row>,
 ): Promise<Judged<Row>> {
   if (items.length <= SLICE_ITEMS) return judge(items, 0)
-  const judged: Judged<Row> = { rows: [], rejections: [] }
+  const judged: Judged<Row> = { rows: [], rejections: [], warnings: [] }
   for (let start = 0; start < items.length; start += SLICE_ITEMS) {
     if (start > 0) await otherWork()
-    const { rows, rejections } = judge(items.slice(start, start + SLICE_ITEMS), start)
+    const { rows, rejections, warnings } = judge(items.slice(start, start + SLICE_ITEMS), start)
     for (const row of rows) judged.rows.push({ ...row, index: row.index + start })
+    for (const warning of warnings) judged.warnings.push({ ...warning, index: warning.index + start })
     for (const rejection of rejections) judged.rejections.push({ ...rejection, index: rejection.index + start })
   }
   return judged

@@ -1,6 +1,6 @@
 import { KINDS } from '../contract/kinds.ts'
 import type { PaymentCallback } from '../contract/payment.ts'
-import type { Callback } from '../ledger/callback.ts'
+import { type Callback, NEWEST_RULE } from '../ledger/callback.ts'
 import { millisecondsOf } from '../contract/fields/time.ts'
 import { type Judged, judgeEach, type Verdict } from './judge-each.ts'
 import { parseItem } from './parse-item.ts'
@@ -33,6 +33,9 @@ function columnsOf(callback: PaymentCallback) {
     provider: callback.provider,
     callbackId: callback.callback_id,
     paymentRef: callback.payment_ref,
+    captureRef: callback.capture_ref ?? null,
+    reverses: callback.reverses ?? null,
+    rule: NEWEST_RULE,
     orderId: callback.order_id,
     status: callback.status,
     currency: callback.currency,
@@ -40,10 +43,11 @@ function columnsOf(callback: PaymentCallback) {
     sessionId: callback.session_id ?? null,
     processingMs: callback.processing_ms ?? null,
     items: (callback.items ?? []).map((item) => ({
-      productId: item.product_id,
+      productId: item.product_id ?? null,
       sellerId: item.seller_id ?? null,
-      quantity: item.quantity,
+      quantity: item.quantity ?? 1,
       unitPrice: item.unit_price ?? null,
+      ...(item.name !== undefined && { name: item.name }),
     })),
   }
 }

@@ -16,7 +16,8 @@ export function withPrivacy(item: unknown, { ipAddress, userAgent }: Privacy): u
   if (typeof item !== 'object' || item === null || Array.isArray(item)) return item
   let changed: Record<string, unknown> | undefined
   const change = (field: string, mode: PrivacyMode, truncate: (text: string) => unknown) => {
-    if (mode === 'keep' || !(field in item)) return
+    // A field that is null is absent.
+    if (mode === 'keep' || !(field in item) || item[field as keyof typeof item] === null) return
     changed ??= { ...item }
     if (mode === 'drop') delete changed[field]
     else changed[field] = typeof changed[field] === 'string' ? truncate(changed[field]) : WITHHELD

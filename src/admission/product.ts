@@ -2,7 +2,7 @@ import { type CatalogProduct, Product, type Product as ProductItem } from '../co
 import { millisecondsOf } from '../contract/fields/time.ts'
 import { type Judged, judgeEach, type Verdict } from './judge-each.ts'
 import { parseItem } from './parse-item.ts'
-import { FUTURE_MS_MAX } from './time-problem.ts'
+import { FUTURE_MS_MAX, futureProblem } from './time-problem.ts'
 
 /** A checked version of a product. `index` is its position in the call. */
 export interface ProductVersion {
@@ -26,9 +26,7 @@ export function judgeProducts(items: readonly unknown[], nowMs: number): Judged<
     if ('rejection' in result) return result
     const updatedAtMs = millisecondsOf(result.parsed.updated_at)
     const field = 'updated_at'
-    if (updatedAtMs > nowMs + FUTURE_MS_MAX) {
-      return { rejection: { code: 'in_future', field, message: 'is more than 5 minutes in the future' } }
-    }
+    if (updatedAtMs > nowMs + FUTURE_MS_MAX) return { rejection: futureProblem(field, updatedAtMs, nowMs) }
     if (updatedAtMs < 0) return { rejection: { code: 'too_old', field, message: 'is before 1970-01-01' } }
     return { row: { index, updatedAtMs, ...productColumns(result.parsed) } }
   })

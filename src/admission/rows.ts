@@ -4,11 +4,13 @@ export interface LogRow {
   item: unknown
   eventId: string
   occurredAtMs: number
+  /** When it was sent, by the sender's clock; undefined when the sender does not say. */
+  sentAtMs?: number | undefined
 }
 
 /** Why an item is rejected. The field is null when the whole item is wrong. */
 export interface ItemProblem {
-  code: 'invalid' | 'too_old' | 'in_future' | 'refused' | 'inactive_source'
+  code: 'invalid' | 'too_old' | 'in_future' | 'not_yet' | 'refused' | 'inactive_source'
   field: string | null
   message: string
 }
@@ -23,4 +25,11 @@ export interface NewRejection extends Rejection {
   item: unknown
   /** Whether little of the item is kept, because its sender has a publishable key. */
   isKeptShort?: boolean
+}
+
+/** An item that is recorded without one of its fields. */
+export interface Warning {
+  index: number
+  field: string
+  message: string
 }

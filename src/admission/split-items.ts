@@ -37,6 +37,10 @@ export function wholeAnswer(split: Split | undefined, answer: CreateInteractionR
   return {
     ...answer,
     duplicate_indexes: answer.duplicate_indexes.map((index) => indexes[index]!),
+    ...(answer.unweighted && {
+      unweighted: answer.unweighted.map((type) => ({ ...type, indexes: type.indexes.map((index) => indexes[index]!) })),
+    }),
+    ...(answer.warnings && { warnings: answer.warnings.map((warning) => ({ ...warning, index: indexes[warning.index]! })) }),
     rejected: [...recorded, ...rejected].toSorted((one, other) => one.index - other.index),
   }
 }

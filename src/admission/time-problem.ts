@@ -1,16 +1,26 @@
 import { timeOfUuidV7 } from '../contract/fields/event-id.ts'
-import { DAY_MS, EARLIEST_MS, millisecondsOf } from '../contract/fields/time.ts'
+import { DAY_MS, EARLIEST_MS, millisecondsOf, spanInWords } from '../contract/fields/time.ts'
 import type { ItemProblem } from './rows.ts'
 
 /** How far a sender's clock may be ahead. */
 export const FUTURE_MS_MAX = 5 * 60_000
 
-/** Why an event of this time cannot be recorded; undefined when it can. */
-export function timeProblem(occurredAtMs: number, nowMs: number): ItemProblem | undefined {
+/** A sender's clock that differs by less may be right, because the event was on its way for a while. */
+const CLOCK_MS_MIN = 60_000
+
+/** Why an event of this time cannot be recorded; undefined when it can. `sentAtMs` is when it was sent, by the sender's clock. */
+export function timeProblem(occurredAtMs: number, nowMs: number, sentAtMs?: number): ItemProblem | undefined {
   const field = 'occurred_at'
-  if (occurredAtMs > nowMs + FUTURE_MS_MAX) return { code: 'in_future', field, message: 'is more than 5 minutes in the future' }
+  if (occurredAtMs > nowMs + FUTURE_MS_MAX) return futureProblem(field, occurredAtMs, nowMs, sentAtMs)
   if (occurredAtMs < EARLIEST_MS) return { code: 'too_old', field, message: 'is before 2000-01-01' }
   return undefined
+}
+
+/** The rejection of a time in the future. It names the difference, so that the sender can tell a wrong clock from a wrong time zone. */
+export function futureProblem(field: string, timeMs: number, nowMs: number, sentAtMs = nowMs): ItemProblem {
+  const clockMs = sentAtMs - nowMs
+  const clock = clockMs < CLOCK_MS_MIN ? '' : `: the clock of the sender is ${spanInWords(clockMs)} ahead`
+  return { code: 'in_future', field, message: `is ${spanInWords(timeMs - nowMs)} in the future, more than 5 minutes${clock}` }
 }
 
 /**

@@ -23,3 +23,14 @@ export const ErrorBody = z.object({
   }),
 })
 export type ErrorBody = z.infer<typeof ErrorBody>
+
+/** The same error as RFC 9457 describes it, for callers that accept application/problem+json. */
+export const ProblemBody = z.object({
+  type: z.literal('about:blank').describe('The status says what kind of problem it is, and `code` which.'),
+  title: z.string().describe("The status in words, e.g. 'Bad Request'."),
+  status: z.int(),
+  detail: z.string().describe('The `message` of the usual form.'),
+  code: ErrorBody.shape.error.shape.code,
+  details: z.unknown().optional(),
+})
+export type ProblemBody = z.infer<typeof ProblemBody>

@@ -1,5 +1,6 @@
 import { type HandlerDescriptor, iface } from '@restatedev/restate-sdk-core'
 import { z } from 'zod'
+import { readAs } from './fields/read-as.ts'
 import { pathOf, plainMessage } from './fields/zod-messages.ts'
 
 interface Described<Input extends z.ZodType, Output extends z.ZodType> {
@@ -41,10 +42,10 @@ function asDeclared<Input extends z.ZodType, Output extends z.ZodType>({
   return { ...described, input: withPlainMessages(described.input), ...(isForOperators && { metadata: FOR_OPERATORS }) }
 }
 
-/** The schema as Restate's SDK validates with it, which takes no options for messages. */
+/** The schema as Restate's SDK validates with it, which takes no options for messages, and no other form of a value. */
 function withPlainMessages<Schema extends z.ZodType>(schema: Schema): Pick<Schema, '~standard'> {
   const validate = (value: unknown) => {
-    const { data, error } = schema.safeParse(value, { error: plainMessage })
+    const { data, error } = schema.safeParse(readAs(schema, value), { error: plainMessage })
     if (error === undefined) return { value: data }
     return { issues: error.issues.map((issue) => ({ message: issue.message, path: pathOf(issue) })) }
   }

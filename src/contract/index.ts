@@ -2,7 +2,8 @@
 export { AnalyticsEvent, EVENT_STATUSES, type EventStatus, RecordEventsRequest } from './analytics-event.ts'
 export { AuditEntriesRequest, AuditEntriesResponse, AuditEntry } from './audit-entry.ts'
 export { Currency } from './fields/currency.ts'
-export { ErrorBody, type ErrorCode, STATUS_OF_CODE } from './error.ts'
+export { ErrorBody, type ErrorCode, ProblemBody, STATUS_OF_CODE } from './error.ts'
+export { EventType, EventTypesRequest, EventTypesResponse } from './event-type.ts'
 export { timeForUuidV7, timeOfUuidV7, uuidV7, uuidV7WithTime } from './fields/event-id.ts'
 export { OPERATOR_TOKEN_HEADER } from './handler.ts'
 export { Id, isAddressable, ProductId } from './fields/id.ts'
@@ -14,16 +15,19 @@ export {
   CreateInteractionResponse,
   EVENT_TYPE_PATTERN,
   Interaction,
+  ItemWarning,
   Metadata,
   METADATA_BYTES_MAX,
   PUBLISHABLE_BODY_BYTES_MAX,
   PUBLISHABLE_ITEMS_MAX,
   RejectedItem,
   SubmittedResponse,
+  UnweightedType,
 } from './interaction.ts'
 export { isStorableJson } from './fields/json.ts'
 export { OFFSET_MAX } from './fields/page.ts'
-export type { AdaptedCallback, PaymentAdapter, SignedWebhook } from './payment-adapter.ts'
+export type { Adapted, AdaptedCallback, PaymentAdapter, SignedWebhook, WebhookContext } from './payment-adapter.ts'
+export { KeepWebhookRequest, KeepWebhookResponse, KeptWebhook, WEBHOOK_CODES, type WebhookCode } from './payment-webhook.ts'
 export {
   CALLBACKS_MAX,
   PAYMENT_ITEMS_MAX,
@@ -74,10 +78,12 @@ export {
 export { RecordedBatch } from './recorded-batch.ts'
 export {
   Correction,
+  REJECTED_KINDS,
   rejectedIdOf,
   RejectedInteraction,
   type RejectedKey,
   rejectedKeyOf,
+  type RejectedKind,
   RejectedRequest,
   RejectedResponse,
   ReplayRejectedRequest,

@@ -3,7 +3,10 @@ import { Currency } from './fields/currency.ts'
 import { RejectedItem } from './interaction.ts'
 import { handler } from './handler.ts'
 import { uncheckedItems } from './fields/item-schema.ts'
+import { amountOf, hasThreePlaces, thousandthsOf } from './fields/quantity.ts'
+import { storableText } from './fields/text.ts'
 import { wholeNumber } from './fields/whole-number.ts'
+import { unlessMissing } from './fields/zod-messages.ts'
 import { Id } from './fields/id.ts'
 import { ProductId } from './fields/id.ts'
 import { Instant } from './fields/instant.ts'
@@ -25,16 +28,35 @@ export const SourceSlug = z
   .string()
   .regex(/^[a-z0-9][a-z0-9_.-]{0,63}$/, { error: 'must be 1 to 64 of a-z, 0-9, _, . and -, and begin with one of a-z and 0-9' })
 
-const PaymentItem = z.strictObject({
-  product_id: ProductId,
-  seller_id: Id.optional().describe("The seller; the product's seller in the catalog if absent."),
-  quantity: wholeNumber(1, QUANTITY_MAX),
-  unit_price: wholeNumber(0, UNIT_PRICE_MAX)
-    .optional()
-    .describe(
-      'In minor units of the currency. Needed, except in a refund or a cancellation, which take the price that was paid if it is absent.',
+const QUANTITY = { error: unlessMissing(`must be a number from 0.001 to ${QUANTITY_MAX} with up to three places`) }
+
+const PaymentItem = z
+  .strictObject({
+    product_id: ProductId.optional().describe('Absent for an adjustment: shipping, a fee, a discount.'),
+    seller_id: Id.optional().describe(
+      "The seller; the product's seller in the catalog if absent. An adjustment without it is of no seller's revenue.",
     ),
-})
+    name: storableText(200).optional().describe('What an adjustment is, for people.'),
+    quantity: z
+      .number(QUANTITY)
+      .min(0.001, QUANTITY)
+      .max(QUANTITY_MAX, QUANTITY)
+      .refine(hasThreePlaces, QUANTITY)
+      .optional()
+      .describe('Up to three places, e.g. 1.5 for a weight. Needed, except for an adjustment, where 1 is the default.'),
+    unit_price: wholeNumber(-UNIT_PRICE_MAX, UNIT_PRICE_MAX)
+      .optional()
+      .describe(
+        'In minor units of the currency; below 0 for a discount without product. Needed, except in a refund or a cancellation, which take the price that was paid if it is absent.',
+      ),
+  })
+  .superRefine(({ product_id, name, quantity, unit_price = 0 }, context) => {
+    const issue = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message })
+    if (product_id === undefined) return
+    if (quantity === undefined) issue('quantity', 'is missing')
+    if (unit_price < 0) issue('unit_price', 'must not be below 0, except without product_id')
+    if (name !== undefined) issue('name', 'is only of items without product_id')
+  })
 
 /** A payment provider's report of a payment. */
 export const PaymentCallback = z
@@ -42,10 +64,18 @@ export const PaymentCallback = z
     provider: SourceSlug.describe('The provider that sends it, e.g. `stripe`.'),
     callback_id: Id.describe("The provider's id of this callback. It is recorded once, for ever."),
     payment_ref: Id.describe("The provider's id of the payment, the same in all of its callbacks."),
+    capture_ref: Id.optional().describe(
+      'Which capture of the payment. Successes with different ones add up; a refund, a cancellation or a failure is of this capture only.',
+    ),
+    reverses: Id.optional().describe(
+      'The `callback_id` of a refund, a cancellation or a failure of this payment that did not last. What it took back is given back. With the status `success` or `failed`, and without items.',
+    ),
     order_id: Id.describe("The shop's id of the order."),
     status: z
       .enum(PAYMENT_STATUSES)
-      .describe('`refunded` and `cancelled` take back the listed items, or without items all that is left of the payment.'),
+      .describe(
+        '`refunded` and `cancelled` take back the listed items, or without items all that is left of the payment. So does `failed` after `success`, by their times.',
+      ),
     currency: Currency,
     account_id: Id.optional().describe('The shopper. Without account and session, `order:<order_id>` counts as the shopper.'),
     session_id: Id.optional(),
@@ -53,15 +83,22 @@ export const PaymentCallback = z
     occurred_at: Instant,
     items: z.array(PaymentItem).max(PAYMENT_ITEMS_MAX).optional(),
   })
-  .superRefine(({ status, items = [] }, context) => {
+  .superRefine(({ callback_id, reverses, status, items = [] }, context) => {
     const issue = (path: (string | number)[], message: string) => context.addIssue({ code: 'custom', path, message })
-    if (status === 'success' && items.length === 0) issue(['items'], 'must name the items that were sold')
+    if (reverses !== undefined) {
+      if (reverses === callback_id) issue(['reverses'], 'must name another callback')
+      if (status !== 'success' && status !== 'failed') issue(['status'], 'must be success or failed with reverses')
+      if (items.length > 0) issue(['items'], 'must be absent with reverses')
+    } else if (status === 'success' && items.length === 0) issue(['items'], 'must name the items that were sold')
     if (status !== 'refunded' && status !== 'cancelled') {
       const index = items.findIndex((item) => item.unit_price === undefined)
       if (index >= 0) issue(['items', index, 'unit_price'], 'is needed')
     }
-    const total = items.reduce((sum, { quantity, unit_price = 0 }) => sum + quantity * unit_price, 0)
-    if (total > TOTAL_MAX) issue(['items'], `come to more than ${TOTAL_MAX} in minor units`)
+    const amounts = items.map(({ quantity = 1, unit_price = 0 }) => amountOf(thousandthsOf(quantity), unit_price))
+    const sumOf = (each: (amount: number) => number) => amounts.reduce((sum, amount) => sum + each(amount), 0)
+    // Charges and discounts are bounded each, because sale lines keep both.
+    if (sumOf(Math.abs) > TOTAL_MAX) issue(['items'], `come to more than ${TOTAL_MAX} in minor units`)
+    if (status === 'success' && sumOf((amount) => amount) < 0) issue(['items'], 'come to less than 0')
   })
 export type PaymentCallback = z.infer<typeof PaymentCallback>
 
@@ -88,7 +125,7 @@ export const RecordPaymentResponse = z.object({
   rejected: z
     .array(RejectedItem)
     .describe(
-      'A callback that was not recorded; or, with a field such as `items.0.quantity`, the part of a callback that could not be taken back, because so much was never sold or was taken back before.',
+      'A callback that was not recorded; or, with a field such as `items.0.quantity`, the part of a callback that does not count: what could not be taken back, because so much was never sold or was taken back before, or a success that differs from the sale of its payment.',
     ),
 })
 export type RecordPaymentResponse = z.infer<typeof RecordPaymentResponse>

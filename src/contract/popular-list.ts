@@ -44,14 +44,14 @@ export const PopularRequest = z.strictObject({
   min_interactions: wholeNumber(1, INTERACTIONS_MAX)
     .default(1)
     .describe('Only products with at least so many events, of all types, in the window.'),
-  as_of: z.iso
-    .datetime({
-      offset: true,
-      error: 'must be an RFC 3339 time such as 2026-03-01T12:00:00Z, between 2000-01-01T00:00:00Z and now',
+  as_of: z
+    .union([z.iso.datetime({ offset: true }), z.iso.date()], {
+      error:
+        'must be a day such as 2026-03-01, or an RFC 3339 time such as 2026-03-01T12:00:00Z, between 2000-01-01T00:00:00Z and now',
     })
     .optional()
     .describe(
-      "An instant since 2000, floored to the hour: the list of that hour by today's log, weights and catalog. Now if absent.",
+      "An instant since 2000, floored to the hour: the list of that hour by today's log, weights and catalog. A day is its end in UTC, and today is now, floored to the hour. Now if absent.",
     ),
   cursor: pageCursor('meta.next_cursor of the previous page, with the same query.'),
 })

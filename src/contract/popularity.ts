@@ -56,8 +56,15 @@ export const GetPopularityRequest = z.strictObject({
   product_id: ProductId.describe("The shop's id of the product.").meta({ examples: ['lamp'] }),
 })
 
-/** The answer over HTTP. */
-export const GetPopularityResponse = z.object({ data: Popularity }).meta({ examples: [{ data: POPULARITY_EXAMPLE }] })
+/** A product that may have no events: its numbers are 0 then, and its times null. */
+export const ProductPopularity = Popularity.extend({
+  last_interaction: Popularity.shape.last_interaction.nullable(),
+  date_updated: Popularity.shape.date_updated.nullable(),
+})
+export type ProductPopularity = z.infer<typeof ProductPopularity>
+
+/** The answer over HTTP. The handler, whose answer has no null, answers 404 for a product without events. */
+export const GetPopularityResponse = z.object({ data: ProductPopularity }).meta({ examples: [{ data: POPULARITY_EXAMPLE }] })
 
 export const popularityHandlers = {
   HandlePopularityEvent: handler({ input: RecordedBatch, description: 'Private. Counts a recorded batch once.' }),

@@ -18,7 +18,7 @@ const fields = {
   brand: Id.optional(),
   price: z.int().min(0).optional().describe('In minor units of the currency, e.g. cents. Needs currency.'),
   currency: Currency.optional().describe('ISO 4217. Needs price.'),
-  quantity: z.int().min(0).optional().describe('How many items are in stock.'),
+  quantity: z.int().optional().describe('How many items are in stock; below 0 when more are ordered than there are.'),
   status: z.enum(['active', 'hidden', 'deleted']).describe('Lists leave out hidden and deleted products; their counts are kept.'),
   updated_at: Instant.describe(
     'When the product was changed to this version. The newest version wins, in any order of arrival. Kept as UTC milliseconds.',
@@ -66,6 +66,12 @@ export const UpsertProductsResponse = z.object({
     .int()
     .describe('How many products changed nothing, because the catalog or this request has the same version or a newer one.'),
   duplicate_indexes: z.array(z.int()),
+  stale: z
+    .array(z.int())
+    .optional()
+    .describe(
+      'Positions of products that changed nothing, although they differ from the version with the same updated_at that the catalog keeps. They are no duplicates. Absent when there are none.',
+    ),
   rejected: z.array(RejectedItem),
 })
 export type UpsertProductsResponse = z.infer<typeof UpsertProductsResponse>

@@ -1,8 +1,13 @@
 import { z } from 'zod'
 import { handler } from './handler.ts'
-import { KINDS, kindsWith } from './kinds.ts'
+import { KINDS, kindsWith, type KindWith } from './kinds.ts'
+import { CALLBACKS_MAX } from './payment.ts'
 import { NextCursor, pageCursor, pageLimit } from './fields/page.ts'
 import { storableText } from './fields/text.ts'
+
+/** The kinds of rejected events. A webhook is one of which an adapter made no payment callback. */
+export type RejectedKind = KindWith<'isKeptWhenRejected'> | 'webhook'
+export const REJECTED_KINDS: readonly RejectedKind[] = [...kindsWith('isKeptWhenRejected'), 'webhook']
 
 const BATCH_ID_PATTERN = /^\d{1,18}$/
 const INDEX_MAX = 999_999_999
@@ -24,13 +29,13 @@ export function rejectedKeyOf(id: string): RejectedKey | undefined {
   return batch_id === undefined ? undefined : { batch_id: String(BigInt(batch_id)), index: Number(index) }
 }
 
-/** An interaction, a search or a payment callback that was not recorded, with the reason. */
+/** An interaction, a search, a payment callback or a webhook that was not recorded, with the reason. */
 export const RejectedInteraction = z.object({
   id: z.string().describe('`<batch_id>.<index>`.'),
   batch_id: z.string(),
   index: z.int().describe('Position in the request, from 0.'),
   received_at: z.iso.datetime(),
-  code: z.string().describe('invalid, too_old, in_future or refused.'),
+  code: z.string().describe('invalid, too_old, in_future, refused or not_yet; ignored for a webhook that an adapter ignored.'),
   field: z.string().nullable(),
   message: z.string(),
   item: z.unknown().describe('The item as it was sent; its text if it is not JSON, or was cut.'),
@@ -46,6 +51,7 @@ export const RejectedRequest = z.strictObject({
   limit: pageLimit(20, 'Items of the page.'),
   cursor: pageCursor(),
   replayed: z.boolean().default(false).describe('Also lists items that were replayed.'),
+  ignored: z.boolean().default(false).describe('Lists the webhooks that adapters ignored, instead of rejected events.'),
 })
 export type RejectedRequest = z.infer<typeof RejectedRequest>
 
@@ -91,7 +97,7 @@ export function keptShortIn(header: string | undefined): ReadonlySet<number> {
 const KEPT = kindsWith('isKeptWhenRejected').map((kind) => KINDS[kind])
 const KEPT_NOUNS = new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(KEPT.map(({ noun }) => noun))
 
-/** Fields that replace the sent ones. Null removes a field, because null is not a valid value of any field. */
+/** Fields that replace the sent ones. Null removes a field, because a field that is null is absent. */
 export const Correction = z.record(z.string(), z.unknown()).superRefine((fields, context) => {
   for (const [name, value] of Object.entries(fields)) {
     if (value === null || KEPT.some(({ schema: { shape } }) => Object.hasOwn(shape, name))) continue
@@ -105,20 +111,26 @@ export const ReplayRejectedRequest = z.strictObject({
   batch_id: z.string().regex(BATCH_ID_PATTERN),
   index: z.int().min(0).max(INDEX_MAX),
   set: Correction.optional().describe('Corrects the item before it is replayed: field → value, or null to remove the field.'),
+  callbacks: z
+    .array(z.unknown())
+    .max(CALLBACKS_MAX)
+    .optional()
+    .describe(
+      'Of a webhook: the payment callbacks that its adapter makes of it now. Needed for a webhook, and for nothing else.',
+    ),
   actor: storableText(200).optional().describe('The caller, for the audit log.'),
 })
 export type ReplayRejectedRequest = z.infer<typeof ReplayRejectedRequest>
 
 export const ReplayRejectedResponse = z.object({
-  outcome: z.enum(['accepted', 'duplicate', 'rejected']),
+  outcome: z
+    .enum(['accepted', 'duplicate', 'rejected', 'ignored'])
+    .describe('Of a webhook with several callbacks: rejected when one was, or accepted when one was; ignored without any.'),
   rejection: z
     .object({ id: z.string(), code: z.string(), field: z.string().nullable(), message: z.string() })
     .optional()
     .describe('Why the item was rejected again, and its new id.'),
-  event_id: z
-    .string()
-    .optional()
-    .describe('The id of the event in the log. Absent for payment callbacks, which have a callback_id.'),
+  event_id: z.string().optional().describe('The id of the event in the log. Absent for payment callbacks and webhooks.'),
 })
 export type ReplayRejectedResponse = z.infer<typeof ReplayRejectedResponse>
 

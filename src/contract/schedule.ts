@@ -12,6 +12,7 @@ export const TASK_NAMES = [
   'watch-runs',
   'drop-buckets',
   'drop-rejected',
+  'settle-again',
 ] as const
 export type TaskName = (typeof TASK_NAMES)[number]
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { handler } from './handler.ts'
-import { CreateInteractionResponse, Interaction } from './interaction.ts'
+import { CreateInteractionResponse, hasOneIdentity, Interaction, TWO_IDENTITIES } from './interaction.ts'
 import { uncheckedItems } from './fields/item-schema.ts'
 import { NextCursor, pageCursor, pageLimit } from './fields/page.ts'
 import { storableText } from './fields/text.ts'
@@ -30,13 +30,15 @@ const Query = storableText(QUERY_CHARACTERS_MAX)
   .refine((query) => normalisedQuery(query) !== '', { error: 'must not be blank' })
   .meta({ pattern: String.raw`^[^\u0000]*[^\s\u0000][^\u0000]*$` })
 
-const { event_id, occurred_at, account_id, session_id } = Interaction.shape
+const { event_id, event_key, occurred_at, sent_at, account_id, session_id } = Interaction.shape
 
 /** A search with the products that it showed. */
 export const Search = z
   .strictObject({
     event_id,
+    event_key,
     occurred_at,
+    sent_at,
     query: Query.describe('As the shopper typed it.'),
     account_id: Id.optional().describe('The shopper, if signed in.'),
     session_id: Id.optional().describe('The visit of the shopper.'),
@@ -45,6 +47,7 @@ export const Search = z
       .max(SHOWN_PRODUCTS_MAX)
       .describe('The products that were shown, in their order; empty if nothing was found. A repeated product counts once.'),
   })
+  .refine(hasOneIdentity, TWO_IDENTITIES)
   .meta({
     examples: [
       {
@@ -67,7 +70,9 @@ export type RecordSearchesRequest = z.infer<typeof RecordSearchesRequest>
 export const SearchClick = z
   .strictObject({
     event_id,
+    event_key,
     occurred_at,
+    sent_at,
     query: Query.describe('The query that showed the product; spellings with the same normalised text are equal.'),
     product_id: ProductId.describe('The product that was clicked.'),
     account_id,
@@ -77,6 +82,7 @@ export const SearchClick = z
     error: 'account_id or session_id is needed',
     path: ['account_id'],
   })
+  .refine(hasOneIdentity, TWO_IDENTITIES)
   .meta({
     examples: [
       {

@@ -40,7 +40,7 @@ const SellerDashboard = z.object({
       .number()
       .nullable()
       .describe("1 to 5, from the rating events in the range on products that are the seller's today; null without ratings."),
-    pending_items: z.int().describe('Items of payments that are pending now, in any range and currency.'),
+    pending_items: z.int().describe('Items of payments that are pending now, for up to PENDING_DAYS, in any range and currency.'),
     pending_refunds: z.int().describe('Refunds that wait for their payment now, in any range and currency.'),
     currency: z.string().nullable().describe('Null if the seller never sold anything and the request names no currency.'),
     comparison: z.object({ revenue_change: Change, orders_change: Change, items_sold_change: Change }),

@@ -4,6 +4,7 @@ import { interactionHandlers } from './interaction.ts'
 import { paymentHandlers } from './payment.ts'
 import { popularListHandlers } from './popular-list.ts'
 import { popularityHandlers } from './popularity.ts'
+import { webhookHandlers } from './payment-webhook.ts'
 import { pingHandlers } from './ping.ts'
 import { catalogHandlers } from './product.ts'
 import { recomputeRunHandlers, reportWindowHandlers } from './recompute-run.ts'
@@ -20,6 +21,7 @@ export const analyticApi = iface.service('Analytic', {
   ...interactionHandlers,
   ...searchHandlers,
   ...paymentHandlers,
+  ...webhookHandlers,
   ...sellerHandlers,
   ...analyticsEventHandlers,
   ...reportHandlers,

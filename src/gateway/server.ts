@@ -60,6 +60,7 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
     observer,
     pace: (request, socket) => bodyPace.enter(senderIdOf(request), socket, 'read'),
     bodyTurn: bodyTurns(loopShare, senderIdOf),
+    callerOf: senderIdOf,
   })
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(() => JSON.stringify)

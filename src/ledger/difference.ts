@@ -1,5 +1,6 @@
 import { type Effect, callbackKey, effectKey, type Line } from './callback.ts'
-import type { Pending, Settlement } from './settlement.ts'
+import type { Pending } from './pending.ts'
+import type { Settlement } from './settlement.ts'
 
 /** What must be added to `before` to get `after`: its lines and effects are new, and its pending numbers are changes. */
 export function difference(before: Settlement, after: Settlement): Pick<Settlement, 'lines' | 'effects' | 'pending'> {
@@ -44,12 +45,11 @@ function newEffects(before: readonly Effect[], after: readonly Effect[]): Effect
 }
 
 function newPending(before: ReadonlyMap<string, Pending>, after: ReadonlyMap<string, Pending>): Map<string, Pending> {
-  const none: Pending = { items: 0, refunds: 0 }
   const changes = new Map<string, Pending>()
-  for (const seller of new Set([...before.keys(), ...after.keys()])) {
-    const [old, current] = [before.get(seller) ?? none, after.get(seller) ?? none]
-    const change = { items: current.items - old.items, refunds: current.refunds - old.refunds }
-    if (change.items !== 0 || change.refunds !== 0) changes.set(seller, change)
+  for (const [key, one] of [...before, ...after]) {
+    const items = (after.get(key)?.items ?? 0) - (before.get(key)?.items ?? 0)
+    const refunds = (after.get(key)?.refunds ?? 0) - (before.get(key)?.refunds ?? 0)
+    if (items !== 0 || refunds !== 0) changes.set(key, { ...one, items, refunds })
   }
   return changes
 }

@@ -1,63 +1,114 @@
-import { type Callback, type Effect, type Line, saleLine, type Shortfall } from './callback.ts'
-import { takeBack, type TakenItem } from './take-back.ts'
+import { type Callback, callbackKey, type Effect, isByRule2, type Line, saleLine, type Shortfall } from './callback.ts'
+import { contentShortfalls } from './content.ts'
+import { inOrder } from './order.ts'
+import { addPending, type Pending } from './pending.ts'
+import { isOfCapture, takeBack, type TakenItem } from './take-back.ts'
 
 /*
  * What payments amount to. Everything here is a function of the set of known callbacks, and not of the order in which they arrived:
  * when another callback arrives, its caller settles again and adds the difference.
  *
- * - The first success of a payment is the sale, by occurred_at and then callback_id. The other successes repeat it.
+ * - The successes of a payment with one capture_ref, or without one, are a capture. The first of them, by occurred_at and then
+ *   callback_id, is its sale. The others repeat it; one that says something else is a shortfall.
  * - Refunds and cancellations take back in the same order; at the same instant callbacks that take everything back come last. Each takes
- *   back no more than is left, and nothing before the sale.
+ *   back no more than is left, and nothing before the sale. So does a failure after the sale, which takes back everything.
+ * - A reversal gives back what the callback that it names took, from its own time on.
  * - A seller's part of an order counts as an order while any item of it is left, whatever number of payments the order has.
  */
-
-/** What is open at a seller. */
-export interface Pending {
-  items: number
-  refunds: number
-}
 
 export interface Settlement {
   lines: Line[]
   effects: Effect[]
   /** By the key of the callback. */
   shortfalls: Map<string, Shortfall[]>
-  /** By seller. */
+  /** By seller and day. */
   pending: Map<string, Pending>
 }
 
 /** Settles callbacks. They must include all callbacks of each payment and, for `orders`, all payments of each order. */
 export function settle(callbacks: readonly Callback[]): Settlement {
   const settlement: Settlement = { lines: [], effects: [], shortfalls: new Map(), pending: new Map() }
-  const payments = Map.groupBy(callbacks, ({ provider, paymentRef }) => JSON.stringify([provider, paymentRef]))
+  const payments = Map.groupBy(callbacks, paymentKey)
   // Sorted, so that lines of the same instant are always counted in the same order.
-  for (const key of [...payments.keys()].sort()) settlePayment(payments.get(key)!.toSorted(inOrder), settlement)
+  for (const key of [...payments.keys()].sort()) {
+    const payment = payments.get(key)!.toSorted(inOrder)
+    const sales = salesOf(payment)
+    if (sales.length === 0) addPending(payment, settlement.pending)
+    else settlePayment(payment, sales, settlement)
+  }
   countOrders(settlement.lines)
   return settlement
 }
 
-/** By time. At the same instant, because providers report whole seconds, callbacks that take everything back come last. */
-function inOrder(one: Callback, other: Callback): number {
-  const takesAll = ({ items }: Callback) => Number(items.length === 0)
-  return one.occurredAtMs - other.occurredAtMs || takesAll(one) - takesAll(other) || (one.callbackId < other.callbackId ? -1 : 1)
+/** The identity of a payment. */
+export function paymentKey({ provider, paymentRef }: Pick<Callback, 'provider' | 'paymentRef'>): string {
+  return JSON.stringify([provider, paymentRef])
 }
 
-function settlePayment(callbacks: readonly Callback[], { lines, effects, shortfalls, pending }: Settlement): void {
-  const sale = callbacks.find(({ status }) => status === 'success')
-  if (sale === undefined) {
-    addPending(callbacks, pending)
-    return
-  }
-  const refunds = callbacks.filter(({ status }) => status === 'refunded')
-  const cancellations = callbacks.filter(({ status }) => status === 'cancelled')
-  const both = takeBack(sale, [...refunds, ...cancellations].toSorted(inOrder))
-  lines.push(...sale.items.map((item, place) => saleLine(sale, item, place)), ...both.lines)
+function isSuccess({ status, reverses }: Callback): boolean {
+  return status === 'success' && reverses === null
+}
+
+/** The first success of each capture. The callbacks are in order. */
+function salesOf(callbacks: readonly Callback[]): Callback[] {
+  const captures = Map.groupBy(callbacks.filter(isSuccess), ({ captureRef }) => captureRef)
+  return [...captures.values()].map(([sale]) => sale!)
+}
+
+function settlePayment(
+  callbacks: readonly Callback[],
+  sales: readonly Callback[],
+  { lines, effects, shortfalls }: Settlement,
+): void {
+  const hasRule2 = isByRule2(callbacks)
+  const isLate = (failure: Callback) =>
+    hasRule2 && sales.some((sale) => isOfCapture(failure, sale) && sale.occurredAtMs < failure.occurredAtMs)
+  const own = callbacks.filter(({ reverses }) => reverses === null)
+  const reversals = callbacks.filter(({ reverses }) => reverses !== null)
+  const refunds = own.filter(({ status }) => status === 'refunded')
+  const cancellations = own.filter(({ status }) => status === 'cancelled')
+  const failures = own.filter((callback) => callback.status === 'failed' && isLate(callback))
+  const both = takeBack(sales, [...refunds, ...cancellations, ...failures, ...reversals])
+  lines.push(...sales.flatMap((sale) => sale.items.map((item, place) => saleLine(sale, item, place))), ...both.lines)
   for (const [key, value] of both.shortfalls) shortfalls.set(key, value)
+  if (hasRule2) addRefusals(callbacks, sales, new Set([...refunds, ...cancellations, ...failures]), shortfalls)
   // A cancellation and its refund are two events of a product, whichever of the two takes the items back.
   effects.push(
-    ...sale.items.map((item, place) => effectOf('purchase', { callback: sale, sale, productId: item.productId, place })),
-    ...takeBack(sale, refunds).taken.map((taken) => effectOf('refund_requested', taken)),
-    ...takeBack(sale, cancellations).taken.map((taken) => effectOf('cancel_order', taken)),
+    ...sales.flatMap(purchasesOf),
+    ...takeBack(sales, [...refunds, ...reversals]).taken.map((taken) => effectOf('refund_requested', taken)),
+    ...takeBack(sales, [...cancellations, ...failures, ...reversals]).taken.map((taken) => effectOf('cancel_order', taken)),
+  )
+}
+
+/** Adds successes that say something else than the sale of their capture, and reversals of callbacks that take nothing back. */
+function addRefusals(
+  callbacks: readonly Callback[],
+  sales: readonly Callback[],
+  retractions: ReadonlySet<Callback>,
+  shortfalls: Map<string, Shortfall[]>,
+): void {
+  for (const callback of callbacks) {
+    const refused = callback.reverses === null ? differences(callback, sales) : wrongReversal(callback, callbacks, retractions)
+    if (refused.length > 0) shortfalls.set(callbackKey(callback), refused)
+  }
+}
+
+function differences(callback: Callback, sales: readonly Callback[]): Shortfall[] {
+  if (!isSuccess(callback)) return []
+  const sale = sales.find(({ captureRef }) => captureRef === callback.captureRef)!
+  const noun = callback.captureRef === null ? 'payment' : 'capture'
+  return contentShortfalls(sale, callback, `differs from the sale of this ${noun}`)
+}
+
+function wrongReversal({ reverses }: Callback, callbacks: readonly Callback[], retractions: ReadonlySet<Callback>): Shortfall[] {
+  const named = callbacks.find(({ callbackId }) => callbackId === reverses)
+  if (named === undefined || retractions.has(named)) return []
+  return [{ field: 'reverses', message: `${reverses} took nothing back` }]
+}
+
+function purchasesOf(sale: Callback): Effect[] {
+  return sale.items.flatMap(({ productId }, place) =>
+    productId === null ? [] : [effectOf('purchase', { callback: sale, sale, productId, place })],
   )
 }
 
@@ -81,27 +132,4 @@ function countOrders(lines: readonly Line[]): void {
 /** By time. At the same instant sold lines come before lines that take back; otherwise lines keep their order. */
 function byTime(one: Line, other: Line): number {
   return one.occurredAtMs - other.occurredAtMs || Number(one.quantity < 0) - Number(other.quantity < 0)
-}
-
-/** A payment without a success has promised items that are not decided, and refunds that arrived before their sale. */
-function addPending(callbacks: readonly Callback[], pending: Map<string, Pending>): void {
-  const promised = callbacks.findLast(({ status }) => status === 'pending')?.items ?? []
-  const add = (sellerId: string | null, field: keyof Pending, count: number) => {
-    if (sellerId === null) return
-    const open = pending.get(sellerId) ?? { items: 0, refunds: 0 }
-    open[field] += count
-    pending.set(sellerId, open)
-  }
-  // A refund does not decide a payment.
-  if (callbacks.findLast(({ status }) => status !== 'refunded')?.status === 'pending') {
-    for (const { sellerId, quantity } of promised) add(sellerId, 'items', quantity)
-  }
-  for (const { status, items } of callbacks) {
-    if (status !== 'refunded') continue
-    const sellers =
-      items.length === 0
-        ? promised.map(({ sellerId }) => sellerId)
-        : items.map((item) => item.sellerId ?? promised.find(({ productId }) => productId === item.productId)?.sellerId ?? null)
-    for (const seller of new Set(sellers)) add(seller, 'refunds', 1)
-  }
 }

@@ -1,4 +1,8 @@
-import { type Callback, callbackKey, type Effect, type Item, type Line, saleLine, type Shortfall } from './callback.ts'
+import { thousandthsOf } from '../contract/fields/quantity.ts'
+import { type Callback, callbackKey, type Effect, type Line, saleLine, type Shortfall } from './callback.ts'
+import { inTurn } from './order.ts'
+import { move, type Part, type Remainder, remainderOf } from './remainder.ts'
+import { type OnTaken, type Take, takeAdjustment, takeItem } from './take-item.ts'
 
 /** An item that was taken back, wholly or in part. */
 export type TakenItem = Pick<Effect, 'callback' | 'sale' | 'productId' | 'place'>
@@ -10,132 +14,107 @@ interface TakenBack {
   shortfalls: Map<string, Shortfall[]>
 }
 
-/** What is left of an item of the sale. */
-interface Remainder {
-  place: number
-  item: Item
-  quantity: number
-  amount: number
+/** A part that a callback took, and when. */
+interface Booking {
+  remainder: Remainder
+  part: Part
+  occurredAtMs: number
 }
 
-type Take = (remainder: Remainder, quantity: number, amount: number) => void
-type OnTakenItem = (productId: string, place: number) => void
-
-/** Applies refunds and cancellations to a sale in turn, never more than is left of it. */
-export function takeBack(sale: Callback, retractions: readonly Callback[]): TakenBack {
+/**
+ * Applies refunds, cancellations, late failures and their reversals to the sales of a payment in turn, never more than is left of them.
+ * The sales are in order.
+ */
+export function takeBack(sales: readonly Callback[], retractions: readonly Callback[]): TakenBack {
   const back: TakenBack = { lines: [], taken: [], shortfalls: new Map() }
-  const remainders = sale.items.map((item, place): Remainder => {
-    return { place, item, quantity: item.quantity, amount: item.quantity * (item.unitPrice ?? 0) }
-  })
+  const remainders = sales.flatMap((sale) => sale.items.map((item, place) => remainderOf(sale, item, place)))
   const remaindersOf = Map.groupBy(remainders, ({ item }) => item.productId)
-  for (const callback of retractions) {
-    const take: Take = (remainder, quantity, amount) => {
-      remainder.quantity -= quantity
-      remainder.amount -= amount
-      const line = saleLine(sale, remainder.item, remainder.place)
-      const occurredAtMs = Math.max(callback.occurredAtMs, sale.occurredAtMs)
-      back.lines.push({ ...line, callback, occurredAtMs, quantity: -quantity, amount: -amount })
+  const bookings = new Map<string, Booking[]>()
+  const book = (callback: Callback, { remainder, part, occurredAtMs }: Booking, sign: 1 | -1) => {
+    const { quantity, amount } = move(remainder, part, sign)
+    back.lines.push({ ...saleLine(remainder.sale, remainder.item, remainder.place), callback, occurredAtMs, quantity, amount })
+  }
+  for (const callback of inTurn(retractions)) {
+    const own: Booking[] = []
+    const take: Take = (remainder, part) => {
+      const booking = { remainder, part, occurredAtMs: Math.max(callback.occurredAtMs, remainder.sale.occurredAtMs) }
+      own.push(booking)
+      book(callback, booking, -1)
     }
-    const onTaken: OnTakenItem = (productId, place) => back.taken.push({ callback, sale, productId, place })
+    const onTaken: OnTaken = ({ sale, item: { productId } }, place) => {
+      if (productId !== null) back.taken.push({ callback, sale, productId, place })
+    }
+    const giveBack = (id: string): Shortfall[] => {
+      const taken = bookings.get(id) ?? []
+      for (const booking of taken) {
+        book(callback, { ...booking, occurredAtMs: Math.max(callback.occurredAtMs, booking.occurredAtMs) }, 1)
+      }
+      bookings.delete(id)
+      return taken.length > 0 ? [] : [{ field: 'reverses', message: `nothing that ${id} took back is left to give back` }]
+    }
+    const { reverses } = callback
     const shortfalls =
-      callback.currency !== sale.currency
-        ? [{ field: 'currency', message: `the payment is in ${sale.currency}` }]
-        : callback.items.length === 0
-          ? takeAll(remainders, take, onTaken)
-          : callback.items.flatMap((item, place) =>
-              takeItem({ ...item, place }, remaindersOf.get(item.productId) ?? [], take, onTaken),
-            )
+      reverses === null ? retract(callback, sales, { remainders, remaindersOf }, take, onTaken) : giveBack(reverses)
+    bookings.set(callback.callbackId, own)
     if (shortfalls.length > 0) back.shortfalls.set(callbackKey(callback), shortfalls)
   }
   return back
 }
 
-function takeAll(remainders: readonly Remainder[], take: Take, onTaken: OnTakenItem): Shortfall[] {
-  const open = remainders.filter(({ quantity, amount }) => quantity > 0 || amount > 0)
-  for (const remainder of open) {
-    take(remainder, remainder.quantity, remainder.amount)
-    onTaken(remainder.item.productId, remainder.place)
-  }
-  return open.length > 0 ? [] : [{ field: 'items', message: 'nothing of the payment is left to take back' }]
+interface Remainders {
+  remainders: readonly Remainder[]
+  /** By product; null for adjustments. */
+  remaindersOf: ReadonlyMap<string | null, readonly Remainder[]>
 }
 
-interface RequestedItem extends Item {
-  /** In the callback. */
-  place: number
-}
-
-/**
- * Takes items of a product, first those with the requested price. If none is left it takes what remains of the price of items that
- * were taken back for less. @returns what was requested and is not left.
- */
-function takeItem(requested: RequestedItem, remainders: readonly Remainder[], take: Take, onTaken: OnTakenItem): Shortfall[] {
-  const { productId, sellerId, place } = requested
-  const ofSeller = remainders.filter(({ item }) => sellerId === null || item.sellerId === sellerId)
-  // Found before items are taken, because a request that takes an item for less must not also take the rest of its price.
-  const paidInPart = ofSeller.filter(({ quantity, amount }) => quantity === 0 && amount > 0)
-  const { quantity, paidMax } = takeQuantity(requested, ofSeller, take)
-  const moneyRequested = (requested.quantity - quantity) * (requested.unitPrice ?? 0)
-  const money = takeMoney(moneyRequested, paidInPart, take)
-  if (quantity > 0 || money > 0) onTaken(productId, place)
-  return shortfallsOf(requested, { quantity, paidMax, money, moneyRequested })
-}
-
-interface Taken {
-  quantity: number
-  /** The highest price that was paid for one of the taken items. */
-  paidMax: number
-  money: number
-  moneyRequested: number
-}
-
-function takeQuantity(
-  requested: RequestedItem,
-  remainders: readonly Remainder[],
+/** Takes back what a refund, a cancellation or a late failure asks for. One of a capture that is not known waits for it. */
+function retract(
+  callback: Callback,
+  sales: readonly Callback[],
+  { remainders, remaindersOf }: Remainders,
   take: Take,
-): Pick<Taken, 'quantity' | 'paidMax'> {
-  const { unitPrice } = requested
-  const hasOtherPrice = ({ item }: Remainder) => Number(item.unitPrice !== unitPrice)
-  const withItems = remainders.filter(({ quantity }) => quantity > 0).toSorted((a, b) => hasOtherPrice(a) - hasOtherPrice(b))
-  let quantity = 0
-  let paidMax = 0
-  for (const remainder of withItems) {
-    if (quantity === requested.quantity) break
-    const part = Math.min(requested.quantity - quantity, remainder.quantity)
-    const paid = remainder.item.unitPrice ?? 0
-    take(remainder, part, part * Math.min(unitPrice ?? paid, paid))
-    quantity += part
-    paidMax = Math.max(paidMax, paid)
-  }
-  return { quantity, paidMax }
-}
-
-function takeMoney(moneyRequested: number, remainders: readonly Remainder[], take: Take): number {
-  let money = 0
-  for (const remainder of remainders) {
-    if (money === moneyRequested) break
-    const part = Math.min(moneyRequested - money, remainder.amount)
-    take(remainder, 0, part)
-    money += part
-  }
-  return money
-}
-
-function shortfallsOf(requested: RequestedItem, { quantity, paidMax, money, moneyRequested }: Taken): Shortfall[] {
-  const { productId, unitPrice, place } = requested
-  const shortfall = (field: 'quantity' | 'unit_price', message: string): Shortfall => {
-    return { field: `items.${place}.${field}`, message }
-  }
-  if (money > 0 && money < moneyRequested) {
-    return [shortfall('unit_price', `asks for ${moneyRequested} more of ${productId}, and ${money} of what was paid were left`)]
-  }
-  const shortfalls: Shortfall[] = []
-  if (quantity < requested.quantity && money === 0) {
-    shortfalls.push(
-      shortfall('quantity', `asks for ${requested.quantity} of ${productId}, and ${quantity} of this payment were left`),
+  onTaken: OnTaken,
+): Shortfall[] {
+  const ofCapture = sales.filter((sale) => isOfCapture(callback, sale))
+  if (ofCapture.length === 0) return []
+  const named = ofCapture.filter(({ currency }) => currency === callback.currency)
+  if (named.length === 0) return [{ field: 'currency', message: `the payment is in ${ofCapture[0]!.currency}` }]
+  if (callback.status === 'failed' || callback.items.length === 0) {
+    const sold = new Set(named.filter((sale) => isBefore(sale, callback, named[0]!)))
+    const open = takeAll(
+      remainders.filter(({ sale }) => sold.has(sale)),
+      take,
+      onTaken,
     )
+    const isShort = open === 0 && callback.status !== 'failed'
+    return isShort ? [{ field: 'items', message: 'nothing of the payment is left to take back' }] : []
   }
-  if (quantity > 0 && unitPrice !== null && unitPrice > paidMax) {
-    shortfalls.push(shortfall('unit_price', `asks for ${unitPrice} each of ${productId}, and ${paidMax} was paid`))
+  const sold = new Set(named)
+  return callback.items.flatMap((item, place) => {
+    const request = { ...item, place, thousandths: thousandthsOf(item.quantity) }
+    const ofProduct = (remaindersOf.get(item.productId) ?? []).filter(({ sale }) => sold.has(sale))
+    return item.productId === null ? takeAdjustment(request, ofProduct, take) : takeItem(request, ofProduct, take, onTaken)
+  })
+}
+
+/** A callback that names no capture is about all of the payment. */
+export function isOfCapture({ captureRef }: Callback, sale: Callback): boolean {
+  return captureRef === null || captureRef === sale.captureRef
+}
+
+/** A failure is of what was captured before it. A refund or a cancellation of everything waits for the first capture. */
+function isBefore(sale: Callback, callback: Callback, first: Callback): boolean {
+  if (callback.status === 'failed') return sale.occurredAtMs < callback.occurredAtMs
+  return sale.occurredAtMs <= Math.max(callback.occurredAtMs, first.occurredAtMs)
+}
+
+/** @returns of how many items something was left. */
+function takeAll(remainders: readonly Remainder[], take: Take, onTaken: OnTaken): number {
+  const open = remainders.filter(({ thousandths, amount }) => thousandths > 0 || amount !== 0)
+  for (const remainder of open) {
+    const { thousandths, amount, price } = remainder
+    take(remainder, { thousandths, amount, price })
+    onTaken(remainder, remainder.place)
   }
-  return shortfalls
+  return open.length
 }

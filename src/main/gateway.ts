@@ -47,7 +47,9 @@ const db = connect({
   onConnectionLost: (error) => log.warn({ err: error.message }, 'database connection lost'),
   observer: { ...poolMetrics(registry)('reading'), ...tracing.store },
 })
-const observer = gatewayMetrics(registry)
+const adapters = await paymentAdaptersOf(config)
+const providers = adapters.map(({ provider }) => provider)
+const observer = gatewayMetrics(registry, providers)
 const ingress = ingressOf(config)
 const queueLimits = queueLimitsOf(config)
 const recording = createRecording({ ingress, db, observer, rejectionLimits: rejectionLimitsOf(config), ...queueLimits })
@@ -77,7 +79,7 @@ const gateway = await createGateway({
   ingress,
   recording,
   itemsWorker,
-  paymentWebhooks: { secrets: paymentSecretsOf(config), adapters: await paymentAdaptersOf(config) },
+  paymentWebhooks: { secrets: paymentSecretsOf(config), adapters },
   access: { keys, sellerOfToken: tokenSettings && createSellerTokens(tokenSettings, onIssuerAway) },
   readiness: createReadiness({ databaseUrl, ingress, ...addressesOf(config) }),
   metrics: () => registry.metrics(),

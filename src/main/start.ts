@@ -28,6 +28,7 @@ import { clearPidFile, createSupervisor, type Supervisor } from './embedded/supe
 import { ingressOf } from './ingress.ts'
 import { nodeProcess } from './node-process.ts'
 import { register } from './release/deployments.ts'
+import { takeRuleIntoForce } from '../store/payments/ledger-rule.ts'
 import { checkPorts, makeHome, refusePublicWithoutKey } from './start-checks.ts'
 import { startSchedules } from './start-schedules.ts'
 import { restateTracing } from './tracing/start.ts'
@@ -115,6 +116,8 @@ async function bringUpPostgres(config: Config, supervisor: Supervisor): Promise<
   const db = connect({ url: await databaseUrlOf(config), name: 'footfall start', statementMsMax: 0 })
   try {
     await prepareDatabase(db, config)
+    // No other process of Footfall uses a PostgreSQL that was just started for this one.
+    if (config.DATABASE_URL === undefined) await takeRuleIntoForce(db, 0)
     refusePublicWithoutKey(config, (await listApiKeys(db)).length > 0)
   } finally {
     await db.destroy()

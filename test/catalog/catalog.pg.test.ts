@@ -6,13 +6,13 @@ import { judgeProducts } from '../../src/admission/product.ts'
 import type { Product } from '../../src/contract/product.ts'
 import { isStorable } from '../../src/contract/fields/text.ts'
 import { callOf } from '../../src/store/log/call.ts'
-import { catalogProduct, upsertProducts } from '../../src/store/catalog/catalog-product.ts'
+import { catalogProduct, staleVersions, upsertProducts } from '../../src/store/catalog/catalog-product.ts'
 import { connect, type Database } from '../../src/store/database/connection.ts'
-import { popularityOf, topByScore } from '../../src/store/popularity/top-list.ts'
+import { popularityOf, popularityOrZeros, topByScore } from '../../src/store/popularity/top-list.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import type { TestDatabase } from '../harness/servers/database.ts'
 import { interaction, record, recordAndCount } from '../harness/items/events.ts'
-import { expectedCatalogue, product, storedCatalogue, textOf, upsert } from '../harness/items/products.ts'
+import { expectedCatalogue, product, storedCatalogue, textOf, upsert, versionOf } from '../harness/items/products.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
 
 test.beforeEach(({ db }) =>
@@ -27,7 +27,7 @@ const versionArbitrary: fc.Arbitrary<Product> = fc
     name: fc.constantFrom('x', 'X', 'é', '🛒', '"quoted"', 'back\\slash', 'line\n\u0001', '\u2028', '\uffff'),
     category: fc.option(fc.constantFrom('k', 'l'), { nil: undefined }),
     brand: fc.option(fc.constantFrom('m', '\u007f'), { nil: undefined }),
-    quantity: fc.option(fc.constantFrom(0, 9, 10, 2 ** 53 - 1), { nil: undefined }),
+    quantity: fc.option(fc.constantFrom(0, 9, 10, -9, 2 ** 53 - 1, 1 - 2 ** 53), { nil: undefined }),
     cost: fc.option(fc.record({ price: fc.constantFrom(0, 5, 10), currency: fc.constantFrom('EUR', 'USD') }), { nil: {} }),
     status: fc.constantFrom('active', 'hidden', 'deleted'),
     updated_at: fc.constantFrom('2026-03-01T12:00:00.000Z', '2026-03-01T12:00:00.0009Z', '2026-03-01T14:00:00.001+02:00'),
@@ -67,6 +67,34 @@ test("a batch's newest version of each product is accepted; its other versions a
     await upsert(db, [product({ product_id: 'a', updated_at: old }), product({ product_id: 'b', updated_at: late })]),
   ).toEqual([1])
   expect(await upsert(db, sent)).toEqual([])
+})
+
+test('a version that differs from the kept one of the same time is stale, and the same or an older one is not', async ({
+  db,
+}) => {
+  const [kept, lost] = [product({ name: 'b' }), product({ name: 'a' })]
+  expect(await upsert(db, [lost, kept])).toEqual([1])
+  const older = product({ name: 'c', updated_at: '2026-02-01T12:00:00Z' })
+  const unchanged = [kept, lost, older, product({ product_id: 'unknown' }), { ...lost, brand: 'x' }]
+  expect(await staleVersions(db, unchanged.map(versionOf))).toEqual([1, 4])
+})
+
+test('a version is stale, a duplicate or kept by its own content, in any order and split', async ({ db }) => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(versionArbitrary, { minLength: 1, maxLength: 12 }), fc.nat({ max: 12 }), async (sent, cut) => {
+      await sql`delete from catalog.product`.execute(db)
+      await upsert(db, sent.slice(0, cut))
+      await upsert(db, sent.slice(cut))
+      const best = expectedCatalogue(sent)
+      const timeIn = (text: string) => (JSON.parse(text) as Product).updated_at
+      const stale = sent.flatMap((version, index) => {
+        const kept = best[version.product_id]!
+        return textOf(version) !== kept && timeIn(textOf(version)) === timeIn(kept) ? [index] : []
+      })
+      expect(await staleVersions(db, sent.map(versionOf))).toEqual(stale)
+    }),
+    { numRuns: 40 },
+  )
 })
 
 test('of versions of the same time the larger JSON wins, and a field that it omits is removed', async ({ db }) => {
@@ -109,7 +137,7 @@ test('every product that the contract allows is stored as sent', async ({ db }) 
     name: fc.oneof(storable(50), longest(1_000)),
     category: optional(id),
     brand: optional(id),
-    quantity: optional(whole),
+    quantity: optional(fc.oneof(fc.maxSafeInteger(), whole, fc.constant(1 - 2 ** 53))),
     cost: fc.option(fc.record({ price: whole, currency: fc.constantFrom(...Intl.supportedValuesOf('currency')) }), { nil: {} }),
     status: fc.constantFrom('active', 'hidden', 'deleted'),
     updated_at: fc
@@ -237,4 +265,19 @@ test('a page reads the catalogue once per product of the page, however many are 
     expect(reads.rows).toBeLessThan(20)
     expect(reads.probes).toBeLessThan(150)
   }
+})
+
+test('a product of the catalog without events has zeros, and a product that nothing names is unknown', async ({ db }) => {
+  await upsert(db, [product({ product_id: 'new' }), product({ product_id: 'gone', status: 'deleted' })])
+  await recordAndCount(db, [interaction({ refId: 'seen' })])
+  const counted = await popularityOrZeros(db, 'seen')
+  // The trending score fades between two reads.
+  expect(counted).toMatchObject({ ...(await popularityOf(db, 'seen')), trending_score: expect.closeTo(0.3) })
+  for (const id of ['new', 'gone']) {
+    const zeros = Object.fromEntries(
+      Object.entries(counted!).map(([name, value]) => [name, typeof value === 'number' ? 0 : null]),
+    )
+    expect(await popularityOrZeros(db, id)).toEqual({ ...zeros, product_id: id })
+  }
+  expect(await popularityOrZeros(db, 'unknown')).toBeUndefined()
 })

@@ -93,7 +93,8 @@ const BAD_ITEMS: [name: string, item: unknown, field: string | null, code?: stri
   ['half a surrogate pair in the name', product({ name: '\ud800' }), 'name'],
   ['a name of 1,001 characters', product({ name: 'x'.repeat(1_001) }), 'name'],
   ['an empty brand', product({ brand: '' }), 'brand'],
-  ['a category that is null', { ...product(), category: null }, 'category'],
+  ['a category that is a list', { ...product(), category: ['c'] }, 'category'],
+  ['a name that is null', { ...product(), name: null }, 'name'],
   ['a price without a currency', product({ price: 1 }), 'currency'],
   ['a currency without a price', product({ currency: 'EUR' }), 'price'],
   ['a price with decimals', product({ price: 19.9, currency: 'EUR' }), 'price'],
@@ -102,7 +103,8 @@ const BAD_ITEMS: [name: string, item: unknown, field: string | null, code?: stri
   ['a price that is a text', { ...product(), price: '1', currency: 'EUR' }, 'price'],
   ['a currency in small letters', product({ price: 1, currency: 'eur' }), 'currency'],
   ['a currency that there is not', product({ price: 1, currency: 'QQQ' }), 'currency'],
-  ['a quantity below 0', product({ quantity: -1 }), 'quantity'],
+  ['a quantity with decimals', product({ quantity: -0.5 }), 'quantity'],
+  ['a quantity beyond -2^53', product({ quantity: -(2 ** 53) }), 'quantity'],
   ['an unknown status', { ...product(), status: 'gone' }, 'status'],
   ['a day for a time', product({ updated_at: '2026-03-01' }), 'updated_at'],
   ['six minutes from now', product({ updated_at: inMinutes(6) }), 'updated_at', 'in_future'],
@@ -148,6 +150,20 @@ test.for([
     expect(rest.json.error!.code).toBe(status === 413 ? 'too_large' : 'invalid_request')
   },
 )
+
+test('a version that loses against another one of the same time is stale, through REST and through the ingress', async ({
+  stack,
+  gateway,
+}) => {
+  const [kept, lost] = [product({ product_id: 'twins', name: 'b' }), product({ product_id: 'twins', name: 'a' })]
+  expect((await send(stack, gateway, [lost, kept])).json.data).toEqual({
+    ...{ accepted: 1, duplicates: 0, duplicate_indexes: [], stale: [0], rejected: [] },
+  })
+  for (const place of ['REST', 'ingress'] as const) {
+    const { json } = await post(stack, gateway, place, JSON.stringify({ products: [kept, lost] }))
+    expect(json.data ?? json).toMatchObject({ accepted: 0, duplicates: 1, duplicate_indexes: [0], stale: [1] })
+  }
+})
 
 test('an attempt that dies after its commit is repeated and gives the first answer', async ({ stack, gateway }) => {
   deaths = 2

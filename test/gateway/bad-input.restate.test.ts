@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { sql } from 'kysely'
 import { expect } from 'vitest'
+import { eventIdOfKey } from '../../src/admission/event-key.ts'
 import type { CreateInteractionResponse } from '../../src/contract/interaction.ts'
 import { TopResponse } from '../../src/contract/popularity.ts'
 import { encodeCursor } from '../../src/store/database/cursor.ts'
@@ -55,7 +56,7 @@ const BAD_ITEMS: [name: string, item: unknown, field: string | null, code?: stri
   ['NUL in the name of an unknown field', { ...valid(), 'a\0b': 1 }, null],
   ['metadata of 10,000 levels', { ...valid(), metadata: nested(10_000) }, 'metadata'],
   ['an unknown field of 10,000 levels', { ...valid(), nonsense: nested(10_000) }, 'nonsense'],
-  ...(['ref_id', 'account_id', 'session_id', 'user_agent', 'event_type', 'account_number'] as const).flatMap(
+  ...(['ref_id', 'account_id', 'session_id', 'event_type', 'account_number'] as const).flatMap(
     (field): [string, unknown, string][] => [
       [`10,000 levels in ${field}`, { ...valid(), [field]: nested(10_000) }, field],
       [`a number beyond a double in ${field}`, { ...valid(), [field]: 'HUGE' }, field],
@@ -73,19 +74,19 @@ const BAD_ITEMS: [name: string, item: unknown, field: string | null, code?: stri
   ['a session id of 0 characters', { ...valid(), session_id: '' }, 'session_id'],
   ['a product id that is a dot', { ...valid(), ref_id: '.' }, 'ref_id'],
   ['a product id that is top', { ...valid(), ref_id: 'top' }, 'ref_id'],
-  ...(['ref_id', 'account_id', 'session_id', 'user_agent'] as const).flatMap((field): [string, unknown, string][] => [
+  ...(['ref_id', 'account_id', 'session_id'] as const).flatMap((field): [string, unknown, string][] => [
     [`NUL in ${field}`, { ...valid(), [field]: 'a\0b' }, field],
     [`half a surrogate pair in ${field}`, { ...valid(), [field]: 'a\ud800b' }, field],
   ]),
   ['NUL in event_type', { ...valid(), event_type: 'vi\0ew' }, 'event_type'],
-  ['NUL in ip_address', { ...valid(), ip_address: '1.2.3\0' }, 'ip_address'],
   ['NUL deep in metadata', { ...valid(), metadata: { a: [{ b: 'x\0' }] } }, 'metadata'],
   ['a lone surrogate in a metadata key', { ...valid(), metadata: { '\udfff': 1 } }, 'metadata'],
   ['metadata of 5 KB', { ...valid(), metadata: { a: 'x'.repeat(5_000) } }, 'metadata'],
   ['a number beyond a double in metadata', { ...valid(), metadata: { a: 'HUGE' } }, 'metadata'],
   ['ten decimals of a second', { ...valid(), occurred_at: '2026-01-01T00:00:00.1234567891Z' }, 'occurred_at'],
   ['metadata that is a list', { ...valid(), metadata: [1] }, 'metadata'],
-  ['a number as product id', { ...valid(), ref_id: 5 }, 'ref_id'],
+  ['a fraction as product id', { ...valid(), ref_id: 5.5 }, 'ref_id'],
+  ['a number beyond 2^53 as product id', { ...valid(), ref_id: 2 ** 53 }, 'ref_id'],
   ['an event type in capitals', { ...valid(), event_type: 'VIEW' }, 'event_type'],
   ['an unknown ref_type', { ...valid(), ref_type: 'Shop' }, 'ref_type'],
   ['an account number beyond 2^53', { ...valid(), account_number: 2 ** 53 }, 'account_number'],
@@ -97,6 +98,9 @@ const BAD_ITEMS: [name: string, item: unknown, field: string | null, code?: stri
   ['February 30', { ...valid(), occurred_at: '2026-02-30T00:00:00Z' }, 'occurred_at'],
   ['a time without a zone', { ...valid(), occurred_at: '2026-02-03T00:00:00' }, 'occurred_at'],
   ['an event_id without a time', without('occurred_at'), 'occurred_at'],
+  ['the nil UUID', { ...valid(), event_id: '00000000-0000-0000-0000-000000000000' }, 'event_id'],
+  ['an event_id and an event_key', { ...valid(), event_key: 'k' }, 'event_key'],
+  ['six stars', { ...valid(), event_type: 'rating_high', metadata: { rating: '6' } }, 'metadata.rating'],
   ['an event_id that is no UUID', { ...valid(), event_id: 'abc' }, 'event_id'],
   [
     'a UUIDv7 with another time',
@@ -124,6 +128,66 @@ test.for(WAYS)(
     expect({ accepted, duplicates }).toEqual({ accepted: BAD_ITEMS.length, duplicates: 0 })
     expect(await countInteractions(db)).toBe(before + BAD_ITEMS.length)
     if (way === 'REST') expect(gateway.log).toHaveLength(1)
+  },
+)
+
+const WARNED: [name: string, item: object, field: string][] = [
+  ['10,000 levels in user_agent', { ...valid(), user_agent: nested(10_000) }, 'user_agent'],
+  ['a number beyond a double in user_agent', { ...valid(), user_agent: 'HUGE' }, 'user_agent'],
+  ['NUL in user_agent', { ...valid(), user_agent: 'a\0b' }, 'user_agent'],
+  ['half a surrogate pair in user_agent', { ...valid(), user_agent: 'a\ud800b' }, 'user_agent'],
+  ['a user agent of 1,001 characters', { ...valid(), user_agent: 'x'.repeat(1_001) }, 'user_agent'],
+  ['NUL in ip_address', { ...valid(), ip_address: '1.2.3\0' }, 'ip_address'],
+  ['an address with a port', { ...valid(), ip_address: '203.0.113.7:80' }, 'ip_address'],
+  ['a sent_at without a zone', { ...valid(), sent_at: '2026-02-03T00:00:00' }, 'sent_at'],
+]
+
+test.for(WAYS)(
+  'through %s: items with a wrong device field are recorded without it, and the answer says so',
+  async (way, { db, stack, gateway }) => {
+    const before = await countInteractions(db)
+    const again = WARNED.map(([, item]) => ({ ...item, event_id: randomUUID() }))
+    const interactions = again.flatMap((item) => [{ ...valid(), event_type: 'quick_view', ref_id: 17, account_id: null }, item])
+    const { status, json } = await post(stack, gateway, way, withNesting(JSON.stringify({ interactions })))
+    expect(status).toBe(200)
+    const { accepted, rejected, warnings, unweighted } = bare(way, json)
+    expect({ accepted, rejected }).toEqual({ accepted: interactions.length, rejected: [] })
+    expect(warnings!.map(({ index, field }) => [WARNED[(index - 1) / 2]![0], field])).toEqual(
+      WARNED.map(([name, , field]) => [name, field]),
+    )
+    expect(unweighted).toEqual([{ event_type: 'quick_view', indexes: again.map((_item, place) => 2 * place) }])
+    expect(await countInteractions(db)).toBe(before + interactions.length)
+    const { rows } = await sql<{ n: number }>`
+      select count(*)::int as n from interaction where ref_id = 'p' and (user_agent is not null or ip_address is not null or sent_at is not null)`.execute(
+      db,
+    )
+    expect(rows).toEqual([{ n: 0 }])
+  },
+)
+
+test.for(WAYS)(
+  'through %s: an event with a key counts once, and sent_at is recorded next to its time',
+  async (way, { db, stack, gateway }) => {
+    const { event_id: _id, ...event } = valid()
+    const sent = {
+      ...event,
+      event_key: `01ARZ3NDEKTSV4RRFFQ69G5FAV ${way}`,
+      sent_at: '2026-01-02T03:04:05.006Z',
+      ref_id: 'keyed',
+    }
+    const outcomes: number[][] = []
+    for (const sent_at of [sent.sent_at, '2026-02-02T03:04:05Z']) {
+      const { json } = await post(stack, gateway, way, JSON.stringify({ interactions: [{ ...sent, sent_at }] }))
+      const { accepted, duplicates } = bare(way, json)
+      outcomes.push([accepted, duplicates])
+    }
+    expect(outcomes).toEqual([
+      [1, 0],
+      [0, 1],
+    ])
+    const { rows } = await sql<{ at: Date }>`
+    select sent_at as at from interaction where event_id = ${eventIdOfKey(sent.event_key)}`.execute(db)
+    expect(rows).toEqual([{ at: new Date(sent.sent_at) }])
   },
 )
 

@@ -233,7 +233,7 @@ test('an unknown Expect header is ignored', async ({ gateway }) => {
   expect(answer.toString()).toMatch(/^HTTP\/1.1 200/)
 })
 
-test('a compressed body is refused without being unpacked', async ({ gateway }) => {
+test('a body that is not compressed as its content-encoding says is refused', async ({ gateway }) => {
   const answer = await post(gateway, [view('x')], { 'content-encoding': 'gzip' })
   expect(answer).toMatchObject({ status: 400, json: { error: { code: 'invalid_request' } } })
 })

@@ -177,7 +177,9 @@ test('bodies of other routes are bounded by what these take', async () => {
 
 test('a webhook with more values than any other is refused before it is parsed', async () => {
   const adapter: PaymentAdapter = { provider: 'own', isSigned: () => true, callbacksOf: () => [] }
-  await using gateway = await offlineGateway({ paymentWebhooks: { secrets: [], adapters: [adapter] } })
+  const ingress = createIngress({ url: 'http://127.0.0.1:1', deadlineMs: 100 })
+  const settings = { ...SETTINGS, keepsIgnoredWebhooks: false }
+  await using gateway = await offlineGateway({ ingress, settings, paymentWebhooks: { secrets: [], adapters: [adapter] } })
   const path = '/api/v1/orders/payment/callback/own'
   expect(await post(gateway, `[${'0,'.repeat(400_000)}0]`, path)).toMatchObject({
     status: 400,

@@ -63,6 +63,7 @@ const SUB_ROOMS: Record<string, string[][]> = {
   ],
   services: [['handler'], ['recording'], ['tasks']],
   'src/gateway': [['http'], ['caching'], ['access'], ['recording'], ['routes']],
+  'src/cli/import': [['parquet'], ['source'], ['repeats'], ['values'], ['mapping'], ['presets']],
 }
 
 const ALWAYS = new Set(['pino', 'zod', ...builtinModules.map((name) => `node:${name}`)])

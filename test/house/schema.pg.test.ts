@@ -26,6 +26,7 @@ const OTHER_TABLES = [
   'event_source',
   'event_type',
   'interaction_batch',
+  'ledger_rule',
   'log_horizon',
   'migration',
   'payment_callback',

@@ -19,6 +19,9 @@ const folder = mkdtempSync(join(tmpdir(), 'footfall-payments-'))
 
 afterAll(() => rmSync(folder, { recursive: true }))
 
+process.env['STRIPE_WEBHOOK_SECRETS'] = STRIPE_SECRETS.join(',')
+process.env['ACME_SECRETS'] = STRIPE_SECRETS.join(',')
+
 const lengthSigned: PaymentAdapter = {
   provider: 'own-way',
   isSigned: ({ headers, body }) => headers['x-own'] === `sum ${body.length}`,
@@ -28,16 +31,15 @@ const lengthSigned: PaymentAdapter = {
 const test = gatewayTest.extend('gatewayChanges', { scope: 'file' }, async () => ({
   paymentWebhooks: {
     secrets: ['a secret of tomorrow', PAYMENT_SECRET],
-    adapters: [...(await adaptersOf(adapterOfDocs())), lengthSigned],
+    adapters: [...(await adaptersOf('docs/adapters/stripe.js', adapterOfDocs())), lengthSigned],
   },
 }))
 
-/** The documented adapter, as a file. */
+/** The adapter in the text of the documentation, as a file. */
 function adapterOfDocs(): string {
   const [, code] = /```js\n([\s\S]+?)```/.exec(
     readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'payments.md'), 'utf8'),
   )!
-  process.env['STRIPE_WEBHOOK_SECRETS'] = STRIPE_SECRETS.join(',')
   return moduleOf(code!)
 }
 
@@ -245,9 +247,14 @@ describe('a callback with', () => {
     expect(error!.message.split(': ')[0]).toBe(field)
   })
 
-  test('a time that is too far in the future is rejected and kept', async ({ gateway }) => {
-    const { status, data } = await send(gateway, callback({ occurred_at: new Date(Date.now() + 600_000).toISOString() }))
-    expect([status, data]).toMatchObject([200, { accepted: 0, rejected: [{ code: 'in_future', field: 'occurred_at' }] }])
+  test('a time that is too far in the future is a 503, so that its provider sends it again', async ({ db, gateway }) => {
+    const early = callback({ occurred_at: new Date(Date.now() + 3_600_000).toISOString() })
+    const { status, error } = await send(gateway, early)
+    expect([status, error!.code]).toEqual([503, 'unavailable'])
+    expect(error!.message).toBe('occurred_at is 60 minutes in the future: send the same callback again later')
+    const { rows } = await sql`
+      select from rejected_interaction where item like ${`%${early.callback_id}%`}`.execute(db)
+    expect(rows).toEqual([])
   })
 })
 
@@ -260,7 +267,31 @@ describe("a provider's own webhooks", () => {
   const stripe = (gateway: TestGateway, event: unknown, secret = STRIPE_SECRETS[0]!) =>
     send(gateway, event, { path: '/stripe', name: 'stripe-signature', secret })
 
-  test('pass the documented Stripe adapter, including refunds and old secrets', async ({ db, gateway }) => {
+  test('pass the adapter in the text of the documentation', async ({ db, gateway }) => {
+    const acme = (type: string, items?: object[]) => ({
+      ...{ id: `acme-${type}-${items?.length}`, type, created: '2026-03-01T12:00:00Z' },
+      payment: { id: 'acme-pay-1', order: 'acme-1', currency: 'EUR', items },
+    })
+    const sendTo = (webhook: unknown) =>
+      send(gateway, webhook, { path: '/acme', name: 'acme-signature', secret: STRIPE_SECRETS[0]! })
+    const items = [{ product_id: 'lamp', seller_id: 'north', quantity: 2, unit_price: 500 }]
+    expect(await sendTo(acme('paid', items))).toMatchObject({ status: 200, data: { accepted: 1 } })
+    expect(await sendTo(acme('closed', items))).toMatchObject({ status: 200, data: { accepted: 0, rejected: [] } })
+    expect(await sendTo(acme('paid'))).toMatchObject({
+      status: 400,
+      error: { message: 'the adapter of acme: payment acme-pay-1 does not say what of' },
+    })
+    expect(await linesOf(db, 'acme-1')).toEqual(['lamp 2 1000 1'])
+    const { rows } = await sql<{ line: string }>`
+      select concat_ws(' ', code, message) as line from rejected_interaction
+      where kind = 'webhook' and item like '%"provider":"acme"%' order by batch_id`.execute(db)
+    expect(rows.map(({ line }) => line)).toEqual([
+      'ignored closed is of no interest',
+      'refused the adapter of acme: payment acme-pay-1 does not say what of',
+    ])
+  })
+
+  test('pass the Stripe adapter, including refunds and old secrets', async ({ db, gateway }) => {
     expect(await stripe(gateway, intent('payment_intent.succeeded'))).toMatchObject({ status: 200, data: { accepted: 1 } })
     const refund = {
       id: 're_1',
@@ -291,9 +322,20 @@ describe("a provider's own webhooks", () => {
       status: 400,
       error: { details: [{ field: '0.nonsense', message: 'is not a known field' }] },
     })
-    const unsaid = { id: 're_3', payment_intent: 'pi_1', status: 'succeeded', metadata: {} }
-    const { status, error } = await stripe(gateway, intent('refund.created', unsaid))
-    expect([status, error!.message]).toEqual([400, 'the adapter of stripe: refund re_3 does not say what of'])
+    const unsaid = { metadata: { order_id: 'stripe-2', items: '[' } }
+    const { status, error } = await stripe(gateway, intent('payment_intent.succeeded', unsaid))
+    expect([status, error!.message]).toEqual([400, 'the adapter of stripe: the items in the metadata of pi_1 are not JSON'])
+  })
+
+  test('that are refused are kept once, however often they come', async ({ db, gateway }) => {
+    const webhook = intent('payment_intent.succeeded', { metadata: { order_id: 'stripe-3', items: '[' } })
+    for (let time = 0; time < 3; time++) expect((await stripe(gateway, webhook)).status).toBe(400)
+    const { rows } = await sql<{ item: string }>`
+      select item from rejected_interaction where kind = 'webhook' and item like ${`%${webhook.id}%`}`.execute(db)
+    expect(rows.map(({ item }) => JSON.parse(item) as unknown)).toEqual([
+      { provider: 'stripe', content_type: 'application/json', headers: {}, form: 'json', body: webhook },
+    ])
+    expect((await verify(db)).drift).toEqual([])
   })
 
   test("may be ignored or make several callbacks, with the provider's own signature", async ({ gateway }) => {

@@ -3,7 +3,18 @@ import { expect, test } from 'vitest'
 import type { Line } from '../../src/ledger/callback.ts'
 import { difference } from '../../src/ledger/difference.ts'
 import { type Settlement, settle } from '../../src/ledger/settlement.ts'
-import { callbackArbitrary, item, NOON, payment, reference, withoutZeros } from '../harness/items/payments.ts'
+import { outcome } from '../harness/items/outcome.ts'
+import {
+  bySeller,
+  callbacksArbitrary,
+  firstRuleArbitrary,
+  item,
+  NOON,
+  payment,
+  weightCallback,
+  withoutZeros,
+} from '../harness/items/payments.ts'
+import { reference } from '../harness/reference/ledger.ts'
 import type { NewPayment } from '../../src/admission/payment.ts'
 
 const DAY_MS = 24 * 3_600_000
@@ -22,10 +33,13 @@ function days(lines: readonly Line[]) {
   return withoutZeros(sums)
 }
 
-test('adding callbacks one by one, in any order, gives the settlement of all of them', () => {
+test.for<[string, fc.Arbitrary<NewPayment[]>]>([
+  ['callbacks', callbacksArbitrary()],
+  ['callbacks about weights of one payment', callbacksArbitrary({ each: weightCallback })],
+])('adding %s one by one, in any order, gives the settlement of all of them', ([_what, callbacks]) => {
   fc.assert(
     fc.property(
-      fc.array(callbackArbitrary, { maxLength: 12 }).chain((all) => fc.shuffledSubarray(all, { minLength: all.length })),
+      callbacks.chain((all) => fc.shuffledSubarray(all, { minLength: all.length })),
       (arriving) => {
         const known: NewPayment[] = []
         const lines: Line[] = []
@@ -38,25 +52,26 @@ test('adding callbacks one by one, in any order, gives the settlement of all of 
         }
         const expected = reference(arriving)
         expect(days(lines)).toEqual(withoutZeros(expected.days))
-        expect(Object.fromEntries(settlement.pending)).toEqual(expected.pending)
+        expect(bySeller(settlement.pending.values())).toEqual(expected.pending)
       },
     ),
     { numRuns: 3_000 },
   )
 })
 
-const refund = (values: Partial<NewPayment> = {}) => payment({ status: 'refunded', occurredAtMs: NOON + DAY_MS, ...values })
+test('by rule 1 a failure after the success takes nothing back', () => {
+  fc.assert(
+    fc.property(fc.array(firstRuleArbitrary, { maxLength: 12 }), (callbacks) => {
+      const { lines, pending } = settle(callbacks)
+      const expected = reference(callbacks)
+      expect(days(lines)).toEqual(withoutZeros(expected.days))
+      expect(bySeller(pending.values())).toEqual(expected.pending)
+    }),
+    { numRuns: 500 },
+  )
+})
 
-/** What sale and retractions leave of the payment, and what of each could not be taken back. */
-function outcome(...callbacks: NewPayment[]) {
-  const { lines, effects, shortfalls } = settle(callbacks)
-  const sum = (what: 'quantity' | 'amount' | 'orders') => lines.reduce((total, line) => total + line[what], 0)
-  return {
-    left: [sum('quantity'), sum('amount'), sum('orders')],
-    events: effects.map(({ type }) => type),
-    refused: [...shortfalls.values()].flat().map(({ field, message }) => `${field} ${message}`),
-  }
-}
+const refund = (values: Partial<NewPayment> = {}) => payment({ status: 'refunded', occurredAtMs: NOON + DAY_MS, ...values })
 
 test('a sale of two items at 500 is two items, 1,000 and one order', () => {
   expect(outcome(payment())).toEqual({ left: [2, 1_000, 1], events: ['purchase'], refused: [] })
@@ -157,7 +172,7 @@ test('a payment that is reported twice is one sale, at the earlier time', () => 
 
 test('items of a pending payment are open until the payment succeeds or fails', () => {
   const pending = payment({ status: 'pending', occurredAtMs: NOON - 1_000 })
-  const openOf = (...callbacks: NewPayment[]) => Object.fromEntries(settle(callbacks).pending)
+  const openOf = (...callbacks: NewPayment[]) => bySeller(settle(callbacks).pending.values())
   expect(openOf(pending)).toEqual({ north: { items: 2, refunds: 0 } })
   expect(openOf(pending, payment())).toEqual({})
   expect(openOf(pending, payment({ status: 'failed' }))).toEqual({})

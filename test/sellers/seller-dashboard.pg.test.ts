@@ -21,7 +21,7 @@ const NOW_MS = millisecondsOf('2026-03-15T12:00:00Z')
 
 async function dashboardOf(db: Database, sellerId: string, asked: Partial<SellerDashboardRequest>, nowMs = NOW_MS) {
   const { seller_id: _, ...request } = SellerDashboardRequest.parse(asked)
-  return SellerDashboardResponse.parse(await sellerDashboard(db, sellerId, request, nowMs))
+  return SellerDashboardResponse.parse(await sellerDashboard(db, sellerId, request, { nowMs, pendingDays: 30 }))
 }
 
 /** Time zones, each with a day near a change of its clocks. */
@@ -261,6 +261,21 @@ test('pending payments are current, whatever the range and currency', async ({ d
   expect(data.summary).toMatchObject({ pending_items: 3, pending_refunds: 2 })
 })
 
+test('items of payments that are pending for more than 30 days are given up, and refunds that wait are not', async ({ db }) => {
+  const day = (daysAgo: number) => new Date(NOW_MS - daysAgo * 86_400_000).toISOString().slice(0, 10)
+  for (const [daysAgo, items] of [
+    [0, 1],
+    [30, 10],
+    [31, 100],
+  ] as const) {
+    await sql`
+      insert into seller_pending_day (seller_id, day, items, refunds)
+      values ('patient', ${day(daysAgo)}, ${items}, ${items})`.execute(db)
+  }
+  const { data } = await dashboardOf(db, 'patient', {})
+  expect(data.summary).toMatchObject({ pending_items: 11, pending_refunds: 111 })
+})
+
 test('the rating covers the products that belong to the seller today', async ({ db }) => {
   await storeCatalogue(db)
   const rated = (productId: string, stars: number) => ({ productId, stars, occurredAtMs: NOW_MS })
@@ -289,7 +304,9 @@ test('the best products are sorted by items, revenue, id; fully refunded product
 
 test('a time zone that the database does not know is refused', async ({ db }) => {
   const request = { time_zone: 'Mars/Olympus_Mons', granularity: 'day', start: '2026-01-01', end: '2026-01-02' } as const
-  await expect(sellerDashboard(db, 'a', request, NOW_MS)).rejects.toMatchObject({ field: 'time_zone' })
+  await expect(sellerDashboard(db, 'a', request, { nowMs: NOW_MS, pendingDays: 30 })).rejects.toMatchObject({
+    field: 'time_zone',
+  })
 })
 
 test.for([

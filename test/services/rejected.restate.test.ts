@@ -146,7 +146,7 @@ test('of many concurrent replays by operators one is answered, the others are co
   await spoil(db)
   const [good] = (await refused(stack, gateway, event())) as [RejectedKey]
   await mend(db)
-  const [bad] = (await refused(stack, gateway, event({ ref_id: 5 }))) as [RejectedKey]
+  const [bad] = (await refused(stack, gateway, event({ ref_id: 5.5 }))) as [RejectedKey]
   for (const [key, outcome] of [[good, 'accepted'] as const, [bad, 'rejected'] as const]) {
     const answers = await Promise.allSettled(Array.from({ length: 6 }, () => replay(stack, key)))
     const decided = answers.filter((one) => one.status === 'fulfilled').map((one) => one.value.outcome)

@@ -1,10 +1,11 @@
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
 import { readConfig } from '../../main/config/config.ts'
 import { addressesOf } from '../../main/config/addresses.ts'
 import { clockTicks, runDemo } from '../demo/run.ts'
 import { screenOn } from '../demo/screen.ts'
 import { tallyText } from '../demo/table.ts'
 import { waitForShutdown } from '../../main/shutdown-signal.ts'
+import { gatewayUrl } from './gateway-url.ts'
 import { wholeNumber } from './whole-number.ts'
 import { print } from '../terminal/output.ts'
 
@@ -31,7 +32,7 @@ export function demoCommand(): Command {
     .option('--days <days>', 'days of history, sent before the live events; 0 for none', wholeNumber(0, DAYS_MAX), 7)
     .option('--minutes <minutes>', 'how long live events are sent (default: until Ctrl-C)', wholeNumber(1, MINUTES_MAX))
     .option('--seed <number>', 'another seed gives another shop', wholeNumber(0, SEED_MAX), 1)
-    .option('--gateway <url>', 'address of the gateway (default: the gateway of npm start)', gatewayOf)
+    .option('--gateway <url>', 'address of the gateway (default: the gateway of npm start)', gatewayUrl)
     .addOption(
       new Option(
         '--key <key>',
@@ -63,8 +64,3 @@ const HELP = `
 Ids of history events are made from the seed and the hour, so sending the history again adds nothing. Live events are new
 each time. After 15 seconds a product that few shoppers looked at goes viral.
 `
-
-function gatewayOf(text: string): string {
-  if (URL.canParse(text) && /^https?:\/\//.test(text)) return text.replace(/\/+$/, '')
-  throw new InvalidArgumentError('It is a URL such as http://127.0.0.1:3000.')
-}

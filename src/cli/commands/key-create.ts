@@ -12,7 +12,7 @@ import type { Database } from '../../store/database/connection.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { readSecret } from '../../main/config/secret.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
-import { StartError } from '../../main/config/start-error.ts'
+import { StartError, UsageError } from '../../main/config/start-error.ts'
 import { actor } from '../terminal/actor.ts'
 import { type AuditEntry, audit } from '../../store/audit/audit-entry.ts'
 import { print } from '../terminal/output.ts'
@@ -62,7 +62,7 @@ async function storeKey(db: Database, key: NewApiKey, text: string): Promise<voi
 }
 
 function keyTextIn(file: string, { isPublishable }: NewApiKey): string {
-  if (isPublishable) throw new StartError('A publishable key is not secret: leave out --file.')
+  if (isPublishable) throw new UsageError('A publishable key is not secret: leave out --file.')
   const text = readSecret('--file', file)
   if (partsOfKey(text) !== undefined && text.startsWith('ff_')) return text
   throw new StartError(`--file is ${file}, which has no key of the form ff_<12 hex digits>_<64 hex digits>.`)
@@ -70,14 +70,14 @@ function keyTextIn(file: string, { isPublishable }: NewApiKey): string {
 
 function newKeyOf(name: string, { scope, publishable = false, origin = [], seller, rate }: CreateOptions): NewApiKey {
   if (publishable && (scope?.some((wanted) => wanted !== 'ingest') || seller !== undefined)) {
-    throw new StartError('A publishable key can only send events: leave out --seller and every --scope but ingest.')
+    throw new UsageError('A publishable key can only send events: leave out --seller and every --scope but ingest.')
   }
   if (publishable && origin.length === 0)
-    throw new StartError('A publishable key needs the origin of its pages: --origin https://shop.example.')
-  if (!publishable && origin.length > 0) throw new StartError('Only a publishable key has origins: add --publishable.')
-  if (!publishable && scope === undefined) throw new StartError(`A key needs a scope: --scope ${SCOPES.join(', --scope ')}.`)
+    throw new UsageError('A publishable key needs the origin of its pages: --origin https://shop.example.')
+  if (!publishable && origin.length > 0) throw new UsageError('Only a publishable key has origins: add --publishable.')
+  if (!publishable && scope === undefined) throw new UsageError(`A key needs a scope: --scope ${SCOPES.join(', --scope ')}.`)
   if (seller !== undefined && scope?.some((wanted) => wanted !== 'read')) {
-    throw new StartError("A seller's key can only read that seller's data: leave out every --scope but read.")
+    throw new UsageError("A seller's key can only read that seller's data: leave out every --scope but read.")
   }
   const scopes = publishable ? (['ingest'] as const) : [...new Set(scope)]
   return { name, scopes, isPublishable: publishable, origins: origin, sellerId: seller ?? null, requestsPerMinute: rate ?? null }

@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { type ApiKey, listApiKeys, revokeApiKey, type Scope, SCOPES } from '../../store/access/api-key.ts'
+import { originOf } from '../../gateway/access/origins.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 import { StartError } from '../../main/config/start-error.ts'
@@ -21,7 +22,11 @@ export function keyCommand(): Command {
         .argument('<name>', 'a name for its user, e.g. "checkout service"', nameOf)
         .option('--scope <scope>', `a permission, repeatable: ${SCOPES.join(', ')}`, scopesOf)
         .option('--publishable', 'for a web page: the key can only send events, from pages of its origins')
-        .option('--origin <origin>', 'the origin of pages that may use it, repeatable, e.g. https://shop.example', originsOf)
+        .option(
+          '--origin <origin>',
+          'the origin of pages that may use it, repeatable, e.g. https://shop.example or https://*.shop.example',
+          originsOf,
+        )
         .option('--seller <id>', 'the key reads the data of this seller only', sellerOf)
         .option('--rate <requests>', 'requests per minute', wholeNumber(1, RATE_MAX))
         .option(
@@ -102,9 +107,10 @@ function scopesOf(text: string, before: Scope[] = []): Scope[] {
   throw new InvalidArgumentError(`The scopes are ${SCOPES.join(', ')}.`)
 }
 
-/** An origin as browsers write it: scheme, host and port. */
 function originsOf(text: string, before: string[] = []): string[] {
-  const origin = URL.parse(text)?.origin
-  if (origin !== undefined && origin !== 'null' && origin === text.replace(/\/$/, '')) return [...before, origin]
-  throw new InvalidArgumentError('It is the scheme and host of a page, such as https://shop.example.')
+  const origin = originOf(text)
+  if (origin !== undefined) return [...before, origin]
+  throw new InvalidArgumentError(
+    'It is the scheme and host of a page, such as https://shop.example, or https://*.shop.example for any one label before a name of two or more.',
+  )
 }

@@ -10,7 +10,7 @@ import { readConfig } from '../../main/config/config.ts'
 import { addressesOf } from '../../main/config/addresses.ts'
 import { ingressOf } from '../../main/ingress.ts'
 import { runProgressOn } from '../terminal/run-progress.ts'
-import { StartError } from '../../main/config/start-error.ts'
+import { StartError, UsageError } from '../../main/config/start-error.ts'
 import { dayOf, daysAfter } from '../../ranking/day.ts'
 import { print, printError, printJson } from '../terminal/output.ts'
 
@@ -48,7 +48,7 @@ export function recomputeCommand(): Command {
         throw new StartError(message, { cause: error })
       }
       if (options.cancel !== undefined) printRun(await runs.cancel(options.cancel, { actor: actor() }).catch(fail), options)
-      else if (report === undefined) throw new StartError(`Name a report: ${REPORT_SLUGS.join(', ')}.`)
+      else if (report === undefined) throw new UsageError(`Name a report: ${REPORT_SLUGS.join(', ')}.`)
       else {
         const started = await runs.start(requestOf(report, options)).catch(fail)
         const run = options.wait ? await waitForEnd(runs, started).catch(fail) : started
@@ -65,7 +65,7 @@ function requestOf(report: string, { window, from, to = dayOf(Date.now()) }: Opt
   if (request.success) return request.data
   const [issue] = request.error.issues
   const option = { date_from: '--from', date_to: '--to' }[String(issue?.path[0])]
-  throw new StartError(`${option ?? 'The report'} ${issue?.message}.`)
+  throw new UsageError(`${option ?? 'The report'} ${issue?.message}.`)
 }
 
 /** Waits for the end of a run. A wait that is interrupted does not end the run. */

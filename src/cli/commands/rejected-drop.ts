@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander'
-import { type Kind, kindsWith } from '../../contract/kinds.ts'
+import { REJECTED_KINDS, type RejectedKind } from '../../contract/rejected.ts'
 import { readConfig } from '../../main/config/config.ts'
-import { StartError } from '../../main/config/start-error.ts'
+import { UsageError } from '../../main/config/start-error.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 import { countRejected, dropRejected, type RejectedFilter } from '../../store/log/rejected-drop.ts'
 import { actor } from '../terminal/actor.ts'
@@ -11,12 +11,12 @@ import { rejectedKey } from './rejected-replay.ts'
 import { wholeNumber } from './whole-number.ts'
 
 const DAYS_MAX = 36_500
-const CODES = ['invalid', 'too_old', 'in_future', 'refused']
+const CODES = ['invalid', 'too_old', 'in_future', 'refused', 'not_yet', 'ignored']
 
 interface Options {
   olderThan?: number
   code?: string
-  kind?: Kind
+  kind?: RejectedKind
   all?: boolean
   yes?: boolean
 }
@@ -27,7 +27,7 @@ export function dropCommand(): Command {
     .argument('[ids...]', 'ids of the events, as listed')
     .option('--older-than <days>', 'received at least so many days ago', wholeNumber(1, DAYS_MAX))
     .addOption(new Option('--code <code>', 'rejected for this reason').choices(CODES))
-    .addOption(new Option('--kind <kind>', 'of this kind').choices(kindsWith('isKeptWhenRejected')))
+    .addOption(new Option('--kind <kind>', 'of this kind').choices(REJECTED_KINDS))
     .option('--all', 'every rejected event')
     .option('--yes', 'do not ask')
     .action(async (ids: string[], options: Options) => {
@@ -41,11 +41,11 @@ export function dropCommand(): Command {
     })
 }
 
-/** @throws StartError when it is not clear which events are meant. */
+/** @throws UsageError when it is not clear which events are meant. */
 function filterOf(ids: readonly string[], { olderThan: olderThanDays, code, kind, all = false }: Options): RejectedFilter {
   const hasConditions = olderThanDays !== undefined || code !== undefined || kind !== undefined
   if ([ids.length > 0, hasConditions, all].filter(Boolean).length !== 1) {
-    throw new StartError('Name the ids to delete, or choose events by --older-than, --code and --kind, or give --all.')
+    throw new UsageError('Name the ids to delete, or choose events by --older-than, --code and --kind, or give --all.')
   }
   return ids.length > 0 ? { keys: ids.map(rejectedKey) } : { olderThanDays, code, kind }
 }

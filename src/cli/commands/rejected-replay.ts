@@ -3,8 +3,9 @@ import { Correction, rejectedIdOf, type RejectedKey, rejectedKeyOf } from '../..
 import { openRejected } from '../../store/log/rejected-item.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
-import { type Replayed, createReplayer } from '../terminal/replayer.ts'
-import { StartError } from '../../main/config/start-error.ts'
+import { type Replay, type Replayed, createReplayer } from '../terminal/replayer.ts'
+import { createWebhookMapper, type WebhookMapper } from '../terminal/webhook-mapper.ts'
+import { UsageError } from '../../main/config/start-error.ts'
 import { print } from '../terminal/output.ts'
 
 /** Events that one run of --all replays; the rest waits for the next run. */
@@ -12,6 +13,7 @@ const REPLAYS_MAX = 10_000
 
 interface Options {
   all?: boolean
+  ignored?: boolean
   set?: string[]
 }
 
@@ -22,6 +24,7 @@ export function replayCommand(): Command {
     )
     .argument('[ids...]', 'ids of the events, as listed')
     .option('--all', `every event that was not replayed, oldest first, at most ${REPLAYS_MAX.toLocaleString('en')}`)
+    .option('--ignored', 'every webhook that a payment adapter ignored, after the adapter was mended')
     .option(
       '--set <field=value>',
       'correct a field of the event; the value is JSON, otherwise text; null removes the field',
@@ -31,42 +34,85 @@ export function replayCommand(): Command {
     .action(async (ids: string[], options: Options) => {
       const set = correctionOf(options.set ?? [])
       const named = [...new Set(ids)].map(rejectedKey)
-      if (named.length > 0 === Boolean(options.all)) throw new StartError('Name the ids to replay, or give --all.')
-      if (set !== undefined && named.length !== 1) throw new StartError('--set corrects one event: name one id.')
-      await replayEach(named, set)
+      if ([named.length > 0, options.all, options.ignored].filter(Boolean).length !== 1) {
+        throw new UsageError('Name the ids to replay, or give --all. For ignored webhooks give --ignored.')
+      }
+      if (set !== undefined && named.length !== 1) throw new UsageError('--set corrects one event: name one id.')
+      await replayEach(named, set, options.ignored)
     })
 }
 
-/** The key that an id of the list stands for. @throws StartError for a text that is no id. */
+/** The key that an id of the list stands for. @throws UsageError for a text that is no id. */
 export function rejectedKey(id: string): RejectedKey {
   const key = rejectedKeyOf(id)
   if (key !== undefined) return key
-  throw new StartError(`"${id}" is not the id of a rejected event, e.g. 12.0: footfall rejected list shows the ids.`)
+  throw new UsageError(`"${id}" is not the id of a rejected event, e.g. 12.0: footfall rejected list shows the ids.`)
 }
 
-async function replayEach(named: RejectedKey[], set: Correction | undefined): Promise<void> {
+async function replayEach(named: RejectedKey[], set: Correction | undefined, ignored = false): Promise<void> {
   const config = readConfig(process.env)
   const replay = await createReplayer(config)
   const isAll = named.length === 0
-  const open = isAll
-    ? await withDatabase(config, { name: 'footfall rejected', readOnly: true }, (db) => openRejected(db, REPLAYS_MAX + 1))
-    : named
-  const tally = { accepted: 0, duplicate: 0, rejected: 0, none: 0 }
-  for (const key of open.slice(0, REPLAYS_MAX)) {
-    const replayed = await replay(key, set)
-    tally[replayed.outcome]++
-    if (!isAll || replayed.outcome === 'rejected' || replayed.outcome === 'none') print(lineOf(key, replayed))
-  }
-  if (tally.rejected + tally.none > 0) process.exitCode = 1
-  if (!isAll) return
-  print(
-    `Replayed: ${tally.accepted} accepted, ${tally.duplicate} recorded before, ${tally.rejected} rejected again, ${tally.none} replayed by another call.`,
-  )
-  if (open.length > REPLAYS_MAX) print('There are more: run the command again.')
+  const tally = { accepted: 0, duplicate: 0, rejected: 0, ignored: 0, unmapped: 0, none: 0 }
+  await withDatabase(config, { name: 'footfall rejected', readOnly: true }, async (db) => {
+    const mapWebhook = createWebhookMapper(config, db)
+    const open = isAll ? await openRejected(db, REPLAYS_MAX + 1, ignored) : named
+    for (const key of open.slice(0, REPLAYS_MAX)) {
+      const replayed = await replayOne(key, set, replay, mapWebhook)
+      tally[replayed.outcome]++
+      if (!isAll || PROBLEMS.has(replayed.outcome)) print(lineOf(key, replayed))
+    }
+    if (tally.rejected + tally.unmapped + tally.none > 0) process.exitCode = 1
+    if (!isAll) return
+    print(summaryOf(tally))
+    if (open.length > REPLAYS_MAX) print('There are more: run the command again.')
+  })
 }
 
-function lineOf(key: RejectedKey, replayed: Replayed): string {
-  if (replayed.outcome === 'none') return replayed.problem
+/** The outcome of a webhook has the reason of its adapter, which refuses or ignores it again. */
+type Outcome =
+  | Replayed
+  | { outcome: 'rejected' | 'ignored'; reason: string }
+  /** A webhook without an adapter here. */
+  | { outcome: 'unmapped'; problem: string }
+
+const PROBLEMS: ReadonlySet<Outcome['outcome']> = new Set(['rejected', 'unmapped', 'none'])
+
+async function replayOne(
+  key: RejectedKey,
+  set: Correction | undefined,
+  replay: Replay,
+  mapWebhook: WebhookMapper,
+): Promise<Outcome> {
+  const mapped = await mapWebhook(key)
+  if (mapped === undefined) return replay(key, { set })
+  if ('problem' in mapped) return { outcome: 'unmapped', problem: mapped.problem }
+  if (set !== undefined)
+    return { outcome: 'unmapped', problem: `${rejectedIdOf(key)} is a webhook, which --set does not correct` }
+  if ('callbacks' in mapped) return replay(key, { callbacks: mapped.callbacks })
+  if (mapped.code === 'refused') return { outcome: 'rejected', reason: mapped.message }
+  // A refused webhook is settled now. One that was ignored stays as it is, for an adapter that is mended later.
+  const settled = mapped.wasIgnored ? undefined : await replay(key, { callbacks: [] })
+  return settled?.outcome === 'none' ? settled : { outcome: 'ignored', reason: mapped.message }
+}
+
+function summaryOf({ accepted, duplicate, rejected, ignored, unmapped, none }: Record<Outcome['outcome'], number>): string {
+  const parts = [
+    `${accepted} accepted`,
+    `${duplicate} recorded before`,
+    `${rejected} rejected again`,
+    ...(ignored > 0 ? [`${ignored} ignored by their adapters`] : []),
+    ...(unmapped > 0 ? [`${unmapped} not mapped`] : []),
+    `${none} replayed by another call`,
+  ]
+  return `Replayed: ${parts.join(', ')}.`
+}
+
+function lineOf(key: RejectedKey, replayed: Outcome): string {
+  if ('problem' in replayed) return replayed.problem
+  if ('reason' in replayed) {
+    return `${rejectedIdOf(key)} ${replayed.outcome === 'ignored' ? 'ignored' : 'refused again'}: ${replayed.reason}`
+  }
   const { rejection } = replayed
   if (rejection !== undefined) {
     const field = rejection.field === null ? '' : `${rejection.field}: `
@@ -76,18 +122,18 @@ function lineOf(key: RejectedKey, replayed: Replayed): string {
   return `${rejectedIdOf(key)} ${outcome}${replayed.event_id === undefined ? '' : ` as ${replayed.event_id}`}`
 }
 
-/** Reads `field=value` of each --set. @throws StartError that names the field. */
+/** Reads `field=value` of each --set. @throws UsageError that names the field. */
 function correctionOf(texts: readonly string[]): Correction | undefined {
   if (texts.length === 0) return undefined
   const fields = texts.map((text) => {
     const [, field, value] = /^([^=]+)=(.*)$/s.exec(text) ?? []
-    if (field === undefined || value === undefined) throw new StartError(`--set '${text}': it is FIELD=VALUE.`)
+    if (field === undefined || value === undefined) throw new UsageError(`--set '${text}': it is FIELD=VALUE.`)
     return [field.trim(), valueOf(field.trim(), value)] as const
   })
   const parsed = Correction.safeParse(Object.fromEntries(fields))
   if (parsed.success) return parsed.data
   const { path, message } = parsed.error.issues[0]!
-  throw new StartError(`--set ${path.join('.')}: ${message}.`)
+  throw new UsageError(`--set ${path.join('.')}: ${message}.`)
 }
 
 /** Keeps numbers as text, because all plain fields but account_number are texts: 4711 is the product id "4711". */
@@ -108,6 +154,9 @@ function listed(text: string, before: string[] = []): string[] {
 const HELP = `
 An event keeps its id, and an event without an id gets the same id in every replay, so it counts once however often it is
 replayed. An event that is rejected again is a new line of the list. Exit 1 when an event was not recorded.
+
+A webhook that a payment adapter refused or ignored is mapped again by the adapter that PAYMENT_ADAPTERS names here, with the
+settings that the adapter reads. Of one that the adapter refuses again nothing changes.
 
 --set occurred_at=… also puts that time into a UUIDv7 event_id, which makes it another event.
 

@@ -20,22 +20,31 @@ export function rejectedCommand(): Command {
     .addCommand(dropCommand())
 }
 
+interface ListOptions {
+  limit: number
+  all?: boolean
+  ignored?: boolean
+  json?: boolean
+}
+
 function listCommand(): Command {
   return new Command('list')
     .description('List rejected events that were not replayed, newest first.')
     .option('-n, --limit <count>', 'number of events, 1 to 100', wholeNumber(1, 100), 20)
     .option('--all', 'include replayed events')
+    .option('--ignored', 'the webhooks that payment adapters ignored, instead of rejected events')
     .option('--json', 'as JSON')
-    .action(async ({ limit, all = false, json }: { limit: number; all?: boolean; json?: boolean }) => {
+    .action(async ({ limit, all = false, ignored = false, json }: ListOptions) => {
       await withDatabase(readConfig(process.env), { name: 'footfall rejected', readOnly: true }, async (db) => {
-        const { data } = await rejectedPage(db, { limit, after: undefined, replayed: all })
+        const { data } = await rejectedPage(db, { limit, after: undefined, replayed: all, ignored })
         if (json) {
           printJson(data)
           return
         }
         if (data.length > 0) printTable(data.map((rejected) => lineOf(rejected, all)))
-        const open = await countOpenRejected(db)
-        print(open === 0 ? 'No rejected event waits.' : `Waiting to be replayed: ${open}`)
+        const open = await countOpenRejected(db, ignored)
+        if (ignored) print(`Ignored by payment adapters: ${open}`)
+        else print(open === 0 ? 'No rejected event waits.' : `Waiting to be replayed: ${open}`)
       })
     })
 }

@@ -4,6 +4,7 @@ import { SEED_DAYS, SEED_EVENTS, seedEvents, startOfDay } from '../seed/events.t
 import { runSeed } from '../seed/run.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { wholeNumber } from './whole-number.ts'
+import { moneyIn } from '../terminal/money.ts'
 import { print, printJson, printTable } from '../terminal/output.ts'
 
 const SEED_MAX = 2 ** 32 - 1
@@ -29,15 +30,16 @@ export function seedCommand(): Command {
       if (recorded.rejected > 0) print(`${recorded.rejected.toLocaleString('en')} are too old to be recorded.`)
       for (const { slug, rows } of reports) {
         print('', slug)
-        printTable(rows.map(lineOf))
+        printTable(rows.map(reportTableRow))
       }
     })
 }
 
-function lineOf({ amounts, processing_ms_avg: averageMs, ...row }: ReportRow) {
+/** A row of a report as a row of the table. */
+export function reportTableRow({ amounts, processing_ms_avg: averageMs, ...row }: ReportRow) {
   return {
     ...row,
-    amounts: amounts.map(({ currency, amount }) => `${currency} ${amount.toLocaleString('en')}`).join(', '),
+    amounts: amounts.map(({ currency, amount }) => moneyIn(currency)(amount)).join(', '),
     processing_ms_avg: averageMs === null ? null : Math.round(averageMs),
   }
 }

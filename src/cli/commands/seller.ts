@@ -6,7 +6,7 @@ import { sellerDashboard } from '../../store/sellers/seller-dashboard.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 import { linesOf } from '../seller/lines.ts'
-import { StartError } from '../../main/config/start-error.ts'
+import { UsageError } from '../../main/config/start-error.ts'
 import { printJson, printStyled } from '../terminal/output.ts'
 
 interface Options {
@@ -33,10 +33,12 @@ export function sellerCommand(): Command {
     .option('--json', 'as JSON')
     .action(async (id: string, { timeZone, json, ...options }: Options) => {
       const { seller_id: _, ...request } = requestOf({ ...options, time_zone: timeZone, seller_id: id })
-      await withDatabase(readConfig(process.env), { name: 'footfall seller', readOnly: true }, async (db) => {
-        const dashboard = await sellerDashboard(db, id, request, Date.now()).catch((error: unknown) => {
+      const config = readConfig(process.env)
+      await withDatabase(config, { name: 'footfall seller', readOnly: true }, async (db) => {
+        const now = { nowMs: Date.now(), pendingDays: config.PENDING_DAYS }
+        const dashboard = await sellerDashboard(db, id, request, now).catch((error: unknown) => {
           throw error instanceof DecidedError && error.field !== undefined
-            ? new StartError(sentenceOf(error.field, error.problem))
+            ? new UsageError(sentenceOf(error.field, error.problem))
             : error
         })
         if (json) printJson(dashboard)
@@ -49,7 +51,7 @@ function requestOf(fields: Record<string, unknown>): SellerDashboardRequest {
   const { data, error } = SellerDashboardRequest.safeParse(fields, { error: plainMessage })
   if (data !== undefined) return data
   const { path, message } = error.issues[0]!
-  throw new StartError(sentenceOf(String(path[0]), message))
+  throw new UsageError(sentenceOf(String(path[0]), message))
 }
 
 function sentenceOf(field: string, message: string): string {

@@ -3,7 +3,8 @@ import { COMMANDS } from '../commands/all.ts'
 import { code, pageOf, plain, tableOf } from './markdown.ts'
 
 const INTRO = `Inside the checkout \`./footfall\` runs these commands, and inside a container \`footfall\` does.
-\`./footfall <command> --help\` says more, with examples; settings of all commands are in [configuration](configuration.md).`
+\`./footfall <command> --help\` says more, with examples; settings of all commands are in [configuration](configuration.md).
+A command ends with 0, with 1 when it failed, and with 2 when its command line is wrong; its help lists other statuses.`
 
 /** Every command with its arguments and options, as commander has them. */
 export async function commandsPage(): Promise<string> {

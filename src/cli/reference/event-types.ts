@@ -18,7 +18,10 @@ export const COUNTER_OF: Readonly<Record<string, string>> = {
 }
 
 const INTRO = `Events of every type are recorded and counted per hour; an event adds its weight in the table of \`POPULARITY_WEIGHTS\` to the [score](popularity.md#scores-and-counters) of its
-product, or nothing when its type has no weight there. An event whose type has a counter also adds 1 to that counter of the product.`
+product, or nothing when its type has no weight there. An event whose type has a counter also adds 1 to that counter of the product.
+
+\`GET /api/v1/analytic/event-types\` (scope \`read\`) lists the types in use with the weights in force, and how often each was counted, of all time or of
+the last \`days\`. The answer to events of types without a weight names these ([events](events.md#send-interactions)).`
 
 /** Event types with the weights of every preset, highest first, and their counters. */
 export function eventTypesPage(): string {

@@ -11,8 +11,14 @@ const SETTING_OF: Record<keyof RetentionSettings, keyof Config> = {
   retentionDays: 'RETENTION_DAYS',
   rollUpAfterDays: 'ROLL_UP_AFTER_DAYS',
   rejectedDays: 'REJECTED_DAYS',
+  ignoredWebhookDays: 'IGNORED_WEBHOOK_DAYS',
 }
-const NO_SETTINGS: RetentionSettings = { retentionDays: undefined, rollUpAfterDays: undefined, rejectedDays: 1 }
+const NO_SETTINGS: RetentionSettings = {
+  retentionDays: undefined,
+  rollUpAfterDays: undefined,
+  rejectedDays: 1,
+  ignoredWebhookDays: 1,
+}
 
 /** Every periodic task. */
 export function tasksPage(): string {

@@ -3,8 +3,8 @@ import { DAY_MS } from '../../contract/fields/time.ts'
 import { barsOf } from './bars.ts'
 import { harmless } from '../terminal/harmless.ts'
 import type { Line } from '../terminal/output.ts'
-import { cutTo, spacesTo, widthOf } from './cells.ts'
-import { moneyIn } from './money.ts'
+import { cutTo, spacesTo, widthOf } from '../terminal/cells.ts'
+import { moneyIn } from '../terminal/money.ts'
 
 /** A longer chart would not fit on a screen, so several buckets share a line. */
 const CHART_LINES_MAX = 60

@@ -1,14 +1,14 @@
 import { confirm, isCancel } from '@clack/prompts'
-import { StartError } from '../../main/config/start-error.ts'
+import { UsageError } from '../../main/config/start-error.ts'
 import { harmless } from './harmless.ts'
 
 /**
  * Asks before something is done that cannot be undone, e.g. "Delete 3 rejected events?". @returns false when the answer is no.
- * @throws StartError where no person can answer, because the command then needs --yes.
+ * @throws UsageError where no person can answer, because the command then needs --yes.
  */
 export async function isConfirmed(question: string, { yes }: { yes?: boolean | undefined }): Promise<boolean> {
   if (yes) return true
-  if (!process.stdin.isTTY || !process.stdout.isTTY) throw new StartError(`${question} Give --yes to do it without a terminal.`)
+  if (!process.stdin.isTTY || !process.stdout.isTTY) throw new UsageError(`${question} Give --yes to do it without a terminal.`)
   const answer = await confirm({ message: harmless(question), initialValue: false })
   return !isCancel(answer) && answer
 }

@@ -14,7 +14,13 @@ const HEALTH_MS_MAX = 2_000
 /** The outcome of a replay; `problem` when there is no such event or it was replayed before. */
 export type Replayed = ReplayRejectedResponse | { outcome: 'none'; problem: string }
 
-export type Replay = (key: RejectedKey, set?: Correction) => Promise<Replayed>
+/** How an event is replayed: corrected, or a webhook with the callbacks that its adapter makes of it. */
+export interface ReplayChanges {
+  set?: Correction | undefined
+  callbacks?: readonly object[]
+}
+
+export type Replay = (key: RejectedKey, changes?: ReplayChanges) => Promise<Replayed>
 
 /**
  * Replays rejected events through the ingress. Each call has an idempotency key, so that the retries of the client are one
@@ -28,9 +34,10 @@ export async function createReplayer(config: Config): Promise<Replay> {
   )
   if (!isUp) throw new StartError(`Restate does not answer at ${url}: replaying works while Footfall runs (npm start).`)
   const ingress = ingressOf(config, { deadlineMs: REPLAY_MS_MAX })
-  return async (key, set) => {
+  return async (key, { set, callbacks } = {}) => {
     try {
-      return await ingress.call(analyticApi, 'ReplayRejected', { ...key, ...(set && { set }), actor: actor() })
+      const changes = { ...(set && { set }), ...(callbacks && { callbacks: [...callbacks] }) }
+      return await ingress.call(analyticApi, 'ReplayRejected', { ...key, ...changes, actor: actor() })
     } catch (error) {
       const refusal = refusalOf(error)
       if (refusal !== undefined) return { outcome: 'none', problem: refusal.message }

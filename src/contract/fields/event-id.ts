@@ -1,4 +1,26 @@
+import { z } from 'zod'
+import { Id } from './id.ts'
 import { millisecondsOf } from './time.ts'
+import { unlessMissing } from './zod-messages.ts'
+
+/** Programs send the nil and the max UUID (RFC 9562, section 5.9) for "none", so all of their events would be one. */
+const NO_IDS = /^(?:0{8}(?:-0{4}){3}-0{12}|f{8}(?:-f{4}){3}-f{12})$/i
+
+/** The id of an event: a UUID of any version. */
+export const EventId = z
+  .guid({ error: unlessMissing('must be a UUID; another id can be the event_key'), abort: true })
+  .refine((uuid) => !NO_IDS.test(uuid), { error: 'must not be the nil or the max UUID, which identify nothing' })
+
+/** What programs write for a value that they do not have. As a key it would make one event of many. */
+const NO_KEYS = new Set(['null', 'undefined', 'none', 'nil', 'nan', '[object object]'])
+
+/** Any other id of an event. */
+export const EventKey = Id.refine(
+  (key) => key.trim() !== '' && !NO_KEYS.has(key.trim().toLowerCase()) && !NO_IDS.test(key.trim()),
+  {
+    error: 'must identify the event: it is blank, or means that there is no id',
+  },
+)
 
 /** The time in a UUIDv7, in milliseconds since 1970 (RFC 9562, section 5.7); undefined for every other version. */
 export function timeOfUuidV7(uuid: string): number | undefined {

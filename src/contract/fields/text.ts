@@ -13,10 +13,10 @@ function isOfLength(text: string, max: number): boolean {
 
 const WITHOUT_NUL = String.raw`^[^\u0000]*$`
 
-/** A text of 1 to `max` characters that PostgreSQL can store. */
-export function storableText(max: number) {
+/** A text of 1 to `max` characters that PostgreSQL can store. `params` has the message for another type. */
+export function storableText(max: number, params: { error?: (issue: z.core.$ZodRawIssue) => string } = {}) {
   return z
-    .string()
+    .string(params)
     .refine((text) => isOfLength(text, max), { error: `must have 1 to ${max} characters`, abort: true })
     .refine(isStorable, { error: 'must not contain NUL or half a surrogate pair' })
     .meta({ minLength: 1, maxLength: max, pattern: WITHOUT_NUL })

@@ -14,6 +14,24 @@ export function millisecondsOf(instant: string): number {
 /** Events before this instant are rejected, because such a time is a mistake. */
 export const EARLIEST_MS = millisecondsOf('2000-01-01T00:00:00Z')
 
+const UNITS = [
+  ['days', DAY_MS],
+  ['h', HOUR_MS],
+  ['min', 60_000],
+  ['s', 1_000],
+] as const
+
+/** A length of time in its two largest units, rounded down, e.g. `3 h 20 min`, `12 days` or `0 s`. */
+export function spanInWords(milliseconds: number): string {
+  const first = UNITS.findIndex(([, unitMs]) => milliseconds >= unitMs)
+  const [name, unitMs] = UNITS[first] ?? UNITS[3]
+  const count = Math.floor(milliseconds / unitMs)
+  const [nextName, nextMs] = UNITS[first + 1] ?? []
+  const next = first < 0 || nextMs === undefined ? 0 : Math.floor((milliseconds - count * unitMs) / nextMs)
+  const words = `${count} ${count === 1 && name === 'days' ? 'day' : name}`
+  return next === 0 ? words : `${words} ${next} ${nextName}`
+}
+
 /** How many days a range has when a request names its last day alone, or nothing. */
 export const RANGE_DAYS_DEFAULT = 30
 

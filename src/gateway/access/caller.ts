@@ -7,6 +7,7 @@ import type { TaskCaller } from '../http/caller-shares.ts'
 import { clientAddress } from '../http/client-address.ts'
 import { shownKey } from './credentials.ts'
 import type { Keys } from './key-ring.ts'
+import { isOneOf } from './origins.ts'
 
 /** What of a key decides about a request. A seller's token is treated as a key that reads what is of that seller. */
 export type Caller = Omit<ApiKey, 'createdAt' | 'revokedAt'>
@@ -85,7 +86,7 @@ function checkReach({ routeOptions }: FastifyRequest, access: Scope, { scopes, s
 /** A publishable key is visible in the page that uses it, so it works from the key's origins only, and with small bodies. */
 function checkPublishable(request: FastifyRequest, key: Caller): void {
   const { origin, 'content-length': length } = request.headers
-  if (origin !== undefined && !key.origins.includes(origin))
+  if (origin !== undefined && !isOneOf(origin, new Set(key.origins)))
     throw new DecidedError('forbidden', 'pages of this origin may not use the key')
   if (length === undefined) throw new DecidedError('invalid_request', 'content-length is needed with a publishable key')
   if (Number(length) > PUBLISHABLE_BODY_BYTES_MAX) {

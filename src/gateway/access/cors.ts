@@ -2,6 +2,7 @@ import cors from '@fastify/cors'
 import type { FastifyInstance } from 'fastify'
 import { isLoopback } from '../../admission/loopback.ts'
 import type { Keys } from './key-ring.ts'
+import { isOneOf } from './origins.ts'
 
 const PREFLIGHT_SECONDS = 600
 
@@ -11,11 +12,20 @@ export async function allowOrigins(app: FastifyInstance, deps: { keys: () => Pro
     origin: async (origin: string | undefined) => {
       if (origin === undefined) return false
       const keys = await deps.keys()
-      return keys.areUsed || deps.isPublic ? keys.origins.has(origin) : isLoopback(origin)
+      return keys.areUsed || deps.isPublic ? isOneOf(origin, keys.origins) : isLoopback(origin)
     },
     methods: ['GET', 'POST'],
-    allowedHeaders: ['authorization', 'content-type', 'idempotency-key', 'prefer', 'traceparent', 'x-request-id'],
-    exposedHeaders: ['retry-after', 'x-request-id'],
+    allowedHeaders: [
+      'authorization',
+      'content-encoding',
+      'content-type',
+      'idempotency-key',
+      'prefer',
+      'traceparent',
+      'x-request-id',
+    ],
+    // From the date of an answer, browser.js learns how far the clock of its machine is off.
+    exposedHeaders: ['date', 'retry-after', 'x-request-id'],
     maxAge: PREFLIGHT_SECONDS,
     strictPreflight: false,
   })

@@ -1,3 +1,4 @@
+import { PROBLEM_JSON, problemBodyOf } from './problem.ts'
 import { type ErrorBody, type ErrorCode, STATUS_OF_CODE } from '../../contract/error.ts'
 
 interface Described {
@@ -83,6 +84,9 @@ function errorAnswer(code: ErrorCode, description = ERRORS[code].description): o
   return {
     description,
     ...(headers && { headers }),
-    content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' }, example: body } },
+    content: {
+      'application/json': { schema: { $ref: '#/components/schemas/Error' }, example: body },
+      [PROBLEM_JSON]: { schema: { $ref: '#/components/schemas/Problem' }, example: problemBodyOf(body.error) },
+    },
   }
 }

@@ -1,11 +1,13 @@
 import type { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { type ItemList, parseBody, parseForeignBody } from '../../admission/request-items.ts'
+import { type ItemList, parseBody } from '../../admission/request-items.ts'
 import { DecidedError } from '../../contract/decided-error.ts'
+import { PUBLISHABLE_BODY_BYTES_MAX } from '../../contract/interaction.ts'
 import { type BodyBudget, type BodyLimits, createBodyBudget, type Hold } from './body-budget.ts'
 import type { PacedBody } from './body-pace.ts'
 import { clientAddress } from './client-address.ts'
+import { createInflater } from './inflate.ts'
 import { askForBody } from './early-answer.ts'
 import type { BodyTurn } from './loop-share.ts'
 import { refuseMany, weigh } from './body-weight.ts'
@@ -36,7 +38,7 @@ export interface BodySignature {
   isShown: (request: FastifyRequest) => boolean
   /** Checks that the sender signed these bytes. @throws DecidedError when not. */
   check: (request: FastifyRequest, body: Buffer) => Promise<void>
-  /** Whether the body has a form that Footfall does not know. */
+  /** Whether the body has a form that Footfall does not know. It may be of any content type, and the route takes its bytes. */
   hasForeignForm?: boolean
 }
 
@@ -47,6 +49,8 @@ export interface BodyDeps {
   pace: (request: FastifyRequest, socket: Socket) => PacedBody
   /** When a body that has arrived may be read. */
   bodyTurn: BodyTurn
+  /** Whose turn it is when compressed bodies wait. */
+  callerOf: (request: FastifyRequest) => string
 }
 
 /** Anyone can send a signature that is wrong, so these bodies have room of their own, and little of it. */
@@ -56,11 +60,17 @@ const UNSHOWN_SHARE = 1 / 16
 const SIGNED_BYTES_MIN = 2 * 1024 * 1024
 
 /**
- * Reads bodies as JSON. The beacon of a page can only send text/plain, so that is read as JSON too: with a publishable key, or as long
+ * Reads bodies as JSON, or as bytes where a route takes any form. The beacon of a page can only send text/plain, so that is read as JSON too: with a publishable key, or as long
  * as no keys are used.
  */
-export function parseJsonBodies(app: FastifyInstance, { bodyTurn, ...deps }: BodyDeps): void {
+export function parseJsonBodies(app: FastifyInstance, { bodyTurn, callerOf, ...deps }: BodyDeps): void {
+  const { observer } = deps
   const budgetOf = budgetFinder(deps.limits)
+  const inflate = createInflater(callerOf)
+  const inflated = async (request: FastifyRequest, body: Buffer, budget: BodyBudget) => {
+    request.bodyHold ??= budget.hold(clientAddress(request.ip), 0)
+    return watched(observer, () => inflate(request, body, { bytesMax: bytesMaxOf(request), hold: request.bodyHold! }))
+  }
   app.decorateRequest('isSigned', false)
   app.decorateRequest('bodyHold', null)
   app.decorateRequest('isLarge', false)
@@ -69,31 +79,44 @@ export function parseJsonBodies(app: FastifyInstance, { bodyTurn, ...deps }: Bod
     done()
   })
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser(
-    ['application/json', 'text/plain'],
-    async (request: FastifyRequest, payload: IncomingMessage): Promise<unknown> => {
-      refuseEncoding(request)
-      const budget = budgetOf(request)
-      const body = bodyAtHand(request, payload) ?? (await bodyOf(request, payload, budget, deps))
-      const { signature, list } = request.routeOptions.config
-      // Bodies whose last bytes arrive together would be parsed in one turn of the event loop.
-      await bodyTurn(request, () => weigh(request, body))
-      refuseMany(request)
-      await signature?.check(request, body)
-      request.isSigned = signature !== undefined
-      if (list !== undefined) return body
-      return signature?.hasForeignForm ? parseForeignBody(body) : parseBody(body)
-    },
-  )
+  const read = async (request: FastifyRequest, payload: IncomingMessage): Promise<unknown> => {
+    const isCompressed = isGzip(request)
+    const budget = budgetOf(request)
+    const sent = bodyAtHand(request, payload) ?? (await bodyOf(request, payload, budget, deps))
+    const body = isCompressed ? await inflated(request, sent, budget) : sent
+    const { signature, list } = request.routeOptions.config
+    // Bodies whose last bytes arrive together would be parsed in one turn of the event loop.
+    await bodyTurn(request, () => weigh(request, body))
+    refuseMany(request)
+    await signature?.check(request, body)
+    request.isSigned = signature !== undefined
+    return list !== undefined || signature?.hasForeignForm ? body : parseBody(body)
+  }
+  app.addContentTypeParser(['application/json', 'text/plain'], read)
+  app.addContentTypeParser('*', async (request: FastifyRequest, payload: IncomingMessage): Promise<unknown> => {
+    if (!request.routeOptions.config.signature?.hasForeignForm) throw new DecidedError('invalid_request', NOT_JSON)
+    return read(request, payload)
+  })
 }
 
-function refuseEncoding({ headers, apiKey }: FastifyRequest): void {
+/** Whether a body is compressed. @throws DecidedError for an encoding or a content type that is not read. */
+function isGzip({ headers, apiKey, routeOptions }: FastifyRequest): boolean {
   if (headers['content-type']?.startsWith('text/') && apiKey?.isPublishable === false) {
     throw new DecidedError('invalid_request', NOT_JSON)
   }
-  if ((headers['content-encoding'] ?? 'identity') !== 'identity') {
-    throw new DecidedError('invalid_request', 'compressed bodies are not read; send it without content-encoding')
+  const encoding = (headers['content-encoding'] ?? 'identity').trim().toLowerCase()
+  if (encoding === 'identity' || encoding === '') return false
+  // A signature is over the bytes of the sender, and anyone may send a wrong one: its body would be inflated for nothing.
+  if (routeOptions.config.signature !== undefined) {
+    throw new DecidedError('invalid_request', 'signed bodies are read without content-encoding only')
   }
+  if (encoding === 'gzip' || encoding === 'x-gzip') return true
+  throw new DecidedError('invalid_request', 'bodies are read without content-encoding, or with gzip')
+}
+
+/** The most bytes of a body that is inflated. */
+function bytesMaxOf({ apiKey, routeOptions }: FastifyRequest): number {
+  return apiKey?.isPublishable ? Math.min(PUBLISHABLE_BODY_BYTES_MAX, routeOptions.bodyLimit) : routeOptions.bodyLimit
 }
 
 /** Which budget a body is part of. @throws DecidedError for a body that cannot be signed as its route demands. */
@@ -135,11 +158,18 @@ async function bodyOf(
   const declaredBytes = declaredBytesOf(request)
   const bytesMax = request.routeOptions.bodyLimit
   if (declaredBytes !== undefined && declaredBytes > bytesMax) throw tooLarge(bytesMax)
-  try {
+  return watched(observer, () => {
     request.bodyHold = budget.hold(clientAddress(request.ip), declaredBytes ?? 0)
     askForBody(payload)
     const paced = payload.socket instanceof Socket ? pace(request, payload.socket) : undefined
-    return await readBody(payload, { declaredBytes, bytesMax, hold: request.bodyHold, paced })
+    return readBody(payload, { declaredBytes, bytesMax, hold: request.bodyHold, paced })
+  })
+}
+
+/** Counts the bodies that are turned away. */
+async function watched(observer: BodyDeps['observer'], read: () => Promise<Buffer>): Promise<Buffer> {
+  try {
+    return await read()
   } catch (error) {
     if (error instanceof DecidedError && error.code === 'unavailable') observer.turnedAway('bodies_full')
     throw error

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { CreateInteractionResponse } from '../../contract/interaction.ts'
+import type { WebhookCode } from '../../contract/payment-webhook.ts'
 import type { BatchAnswered } from '../../ingress/recorder.ts'
 
 /** Called as the gateway works; metrics are made from it. */
@@ -12,9 +13,13 @@ export interface GatewayObserver {
   flushed: (flush: { requests: number; events: number; seconds: number; isRecorded: boolean }) => void
   /** A request was turned away, e.g. for a missing or wrong key, too many requests, or a full queue. */
   turnedAway: (reason: string) => void
+  /** A signed webhook was mapped to callbacks by its adapter, or ignored or refused by it. */
+  webhook: (provider: string, outcome: WebhookOutcome) => void
   /** Rejected items were answered, and not kept. */
   notKept: (count: number) => void
 }
+
+export type WebhookOutcome = 'mapped' | WebhookCode
 
 /** What waits in a queue at one moment. */
 export interface QueueLength {

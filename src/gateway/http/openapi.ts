@@ -2,7 +2,7 @@ import swagger from '@fastify/swagger'
 import type { FastifyInstance, FastifySchema } from 'fastify'
 import { createJsonSchemaTransform } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { ErrorBody } from '../../contract/error.ts'
+import { ErrorBody, ProblemBody } from '../../contract/error.ts'
 import type { Scope } from '../../store/access/api-key.ts'
 import { errorAnswersOf } from './error-answers.ts'
 
@@ -10,8 +10,10 @@ type Access = Scope | 'open'
 
 const DESCRIPTION = `Footfall records what shoppers do with products, once each, and answers what is popular.
 
-Every answer is \`{"data": …, "meta"?: …}\`, or \`{"error": {"code", "message", "details"?}}\`. Unknown fields and query parameters are
-refused. A known address with another method is answered 405 with \`Allow\`, an unknown address 404. Each answer has an \`x-request-id\`:
+Every answer is \`{"data": …, "meta"?: …}\`, or \`{"error": {"code", "message", "details"?}}\`; with
+\`accept: application/problem+json\` an error is a problem of RFC 9457. Unknown fields and query parameters are
+refused. In a request, a field that is null is absent, and an id may be a whole number, which is read as its digits. A body may be compressed with gzip, but not a
+signed one; its limits are those of the inflated body. A known address with another method is answered 405 with \`Allow\`, an unknown address 404. Each answer has an \`x-request-id\`:
 yours if you send up to 100 letters, digits and \`_ . : -\`.
 
 As long as no key was ever made, only this machine may call, without a key. From the first key on every request needs a key.`
@@ -74,7 +76,7 @@ export async function describeApi(app: FastifyInstance, { tags, ...callers }: De
       },
       servers: [{ url: '/', description: 'This gateway' }],
       tags: [...tags],
-      components: { securitySchemes, schemas: { Error: schemaOfErrors() } },
+      components: { securitySchemes, schemas: { Error: schemaOf(ErrorBody), Problem: schemaOf(ProblemBody) } },
     },
     transform: (document) => {
       const { schema, url } = toJsonSchemas(document)
@@ -108,7 +110,7 @@ function securityOf(access: Access, { isPublic, takesTokens }: Callers): Record<
   return ways
 }
 
-function schemaOfErrors() {
-  const { $schema: _dialect, ...schema } = z.toJSONSchema(ErrorBody, { io: 'output', override })
+function schemaOf(error: z.ZodType) {
+  const { $schema: _dialect, ...schema } = z.toJSONSchema(error, { io: 'output', override })
   return schema as Record<string, unknown>
 }

@@ -1,6 +1,7 @@
+import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify'
 import { DecidedError, invalidField } from '../../contract/decided-error.ts'
-import { type ErrorBody, STATUS_OF_CODE } from '../../contract/error.ts'
+import { type ErrorBody, type ProblemBody, STATUS_OF_CODE } from '../../contract/error.ts'
 import { isUnavailable } from '../../store/database/sql-state.ts'
 
 const RETRY_AFTER_SECONDS = 2
@@ -40,7 +41,9 @@ export function invalidCursor(): DecidedError {
   return invalidField('cursor', 'is not a cursor of this list')
 }
 
-/** Answers with an error in the contract's shape. */
+export const PROBLEM_JSON = 'application/problem+json'
+
+/** Answers with an error in the contract's shape, or in that of RFC 9457 when its caller accepts that by name. */
 export function sendProblem(reply: FastifyReply, problem: DecidedError): FastifyReply {
   const error: ErrorBody['error'] = { code: problem.code, message: problem.message }
   const details = problem.details ?? (problem.field && [{ field: problem.field, message: problem.problem }])
@@ -48,5 +51,24 @@ export function sendProblem(reply: FastifyReply, problem: DecidedError): Fastify
   if (problem.code === 'unavailable') reply.header('retry-after', RETRY_AFTER_SECONDS)
   if (problem.code === 'rate_limited' && !reply.hasHeader('retry-after')) reply.header('retry-after', RATE_RETRY_AFTER_SECONDS)
   if (problem.code === 'unauthorized') reply.header('www-authenticate', 'Bearer')
-  return reply.code(STATUS_OF_CODE[problem.code]).send({ error })
+  const status = STATUS_OF_CODE[problem.code]
+  reply.code(status)
+  if (!acceptsProblems(reply.request.headers.accept)) return reply.send({ error })
+  // As text, because Fastify writes only application/json by itself.
+  return reply.type(PROBLEM_JSON).send(JSON.stringify(problemBodyOf(error)))
+}
+
+/** An error as RFC 9457 describes it. */
+export function problemBodyOf({ code, message: detail, ...rest }: ErrorBody['error']): ProblemBody {
+  const status = STATUS_OF_CODE[code]
+  return { type: 'about:blank', title: STATUS_CODES[status]!, status, detail, code, ...rest }
+}
+
+/** Whether a list of media types names application/problem+json, and not with a quality of 0. */
+export function acceptsProblems(accept: string | undefined): boolean {
+  if (accept === undefined) return false
+  return accept.split(',').some((range) => {
+    const [type = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase())
+    return type === PROBLEM_JSON && !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter))
+  })
 }

@@ -85,7 +85,7 @@ function sizeOf(bytes: number): string {
   return mebibytes >= 1 ? `${mebibytes} MiB` : `${bytes / 1024} KiB`
 }
 
-interface Parts {
+export interface Parts {
   add: (chunk: Buffer) => void
   length: () => number
   /** All of it, once. */
@@ -111,7 +111,7 @@ function createWhole(bytes: number): Parts {
 }
 
 /** Chunks as they came; those below 16 KiB are copied together. */
-function createParts(): Parts {
+export function createParts(): Parts {
   const parts: Buffer[] = []
   let small: Buffer = NOTHING
   let smallBytes = 0

@@ -4,7 +4,7 @@ import { createLineSample } from './line-sample.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The cause that an answer of 500 or 503 does not show; it is part of the request's log line. */
+    /** The cause that an answer does not show; it is part of the request's log line. */
     failure?: unknown
   }
 }
@@ -14,8 +14,9 @@ const PATH_CHARACTERS_MAX = 200
 
 /**
  * Writes one line per request. Successes are at the level debug, because there are thousands a second and the metrics count them; so are
- * errors that a caller causes, beyond the first ten of a minute. The query is left out, because it may have a publishable key, and an
- * address that matches a route is shown by its pattern. The caller gets the line's id as x-request-id.
+ * errors that a caller causes, beyond the first ten of a minute. A success with a failure in it, e.g. a webhook that is kept to be replayed, is
+ * logged as such an error. The query is left out, because it may have a publishable key, and an address that matches a route is shown by
+ * its pattern. The caller gets the line's id as x-request-id.
  */
 export function logEachRequest(app: FastifyInstance): void {
   const sample = createLineSample()
@@ -28,7 +29,7 @@ export function logEachRequest(app: FastifyInstance): void {
     const { method, failure } = request
     const line = { method, ...addressOf(request), status, ms: Math.round(reply.elapsedTime) }
     const fields = failure === undefined ? line : { ...line, err: failure }
-    const level = levelOf(status)
+    const level = failure === undefined || status >= 400 ? levelOf(status) : 'info'
     // The answer of a 500 refers its caller to the log.
     if (level === 'debug' || status === 500) return request.log[level](fields, 'request')
     // A failure must not be left out because of the mistakes of other callers.

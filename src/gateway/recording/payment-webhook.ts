@@ -1,8 +1,9 @@
 import { types } from 'node:util'
 import type { FastifyRequest } from 'fastify'
 import { DecidedError, type FieldProblem } from '../../contract/decided-error.ts'
-import type { PaymentAdapter } from '../../contract/payment-adapter.ts'
+import type { PaymentAdapter, WebhookContext } from '../../contract/payment-adapter.ts'
 import { CALLBACKS_MAX, PaymentCallback } from '../../contract/payment.ts'
+import { readAs } from '../../contract/fields/read-as.ts'
 import { pathOf, plainMessage } from '../../contract/fields/zod-messages.ts'
 import { messageOf } from '../../contract/thrown.ts'
 import { requireRecentSignature, requireSignature } from '../access/webhook-signature.ts'
@@ -58,15 +59,22 @@ export async function requireAdapterSignature(
   )
 }
 
+const NO_CONTEXT: WebhookContext = { contentType: '', headers: {} }
+
 /**
- * The callbacks that the adapter makes of a provider's webhook. @throws DecidedError when they are not as the contract describes: a
- * provider takes 200 for the end, so it must get an error, and sends the webhook again until the adapter is repaired.
+ * The callbacks that the adapter makes of a provider's webhook, or why it ignores it. @throws DecidedError when they are not as the contract
+ * describes.
  */
-export async function adaptedCallbacks(adapter: PaymentAdapter, body: unknown): Promise<object[]> {
+export async function adaptedCallbacks(
+  adapter: PaymentAdapter,
+  body: unknown,
+  context: WebhookContext = NO_CONTEXT,
+): Promise<object[] | { ignored: string }> {
   const { provider } = adapter
   try {
-    const adapted: unknown = await answerOf(async () => adapter.callbacksOf(body as never))
+    const adapted: unknown = await answerOf(async () => adapter.callbacksOf(body as never, context))
     // Reading the fields is part of it, because they may be the adapter's code.
+    if (isIgnoring(adapted)) return { ignored: messageOf(adapted.ignored) }
     return checkedCallbacks(objectsOf(adapted).map((callback) => ({ ...callback, provider })))
   } catch (error) {
     const problem = `the adapter of ${provider}: ${messageOf(error)}`
@@ -100,6 +108,12 @@ async function answerOf<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+function isIgnoring(adapted: unknown): adapted is { ignored: unknown } {
+  if (typeof adapted !== 'object' || adapted === null || !('ignored' in adapted)) return false
+  if (typeof adapted.ignored === 'string' && adapted.ignored.trim() !== '') return true
+  throw new Error('ignored must be a text: the reason')
+}
+
 function objectsOf(adapted: unknown): object[] {
   if (!Array.isArray(adapted)) throw new Error(`callbacksOf must return a list, not ${typeOf(adapted)}`)
   if (adapted.length > CALLBACKS_MAX) throw new Error(`made more than ${CALLBACKS_MAX} callbacks`)
@@ -120,7 +134,9 @@ function typeOf(value: unknown): string {
 
 /** @returns copies of the callbacks, which are data only. @throws InvalidCallbacks. */
 function checkedCallbacks(callbacks: readonly unknown[]): object[] {
-  const results = callbacks.map((callback) => PaymentCallback.safeParse(callback, { error: plainMessage }))
+  const results = callbacks.map((callback) =>
+    PaymentCallback.safeParse(readAs(PaymentCallback, callback), { error: plainMessage }),
+  )
   const details = results.flatMap(({ error }, index) =>
     (error?.issues ?? []).map((issue) => ({
       field: [index, ...pathOf(issue)].join('.').slice(0, FIELD_CHARACTERS_MAX),

@@ -5,7 +5,7 @@ import { clientAddress } from '../http/client-address.ts'
 
 /** How many bytes of rejected items are kept each hour. */
 export interface RejectionLimits {
-  /** Of a secret key. */
+  /** Of a secret key, and of a provider of webhooks. */
   secretBytes: number
   /** Of a publishable key. */
   publishableBytes: number
@@ -15,12 +15,17 @@ export interface RejectionLimits {
 
 export type RejectionSender = Pick<FastifyRequest, 'apiKey' | 'ip'>
 
+/** The provider of signed webhooks. */
+export interface WebhookSender {
+  provider: string
+}
+
 export interface RejectionBudget {
   /**
    * Takes bytes for items that may be rejected. @returns a function that gives back what was not kept, or undefined when so much is not left
-   * in this hour. Callers without a key, which exist only as long as none was made, are not bounded.
+   * in this hour. A provider has as much as a secret key. Callers without a key, which exist only as long as none was made, are not bounded.
    */
-  take: (sender: RejectionSender, bytes: number) => ((bytesKept: number) => void) | undefined
+  take: (sender: RejectionSender | WebhookSender, bytes: number) => ((bytesKept: number) => void) | undefined
 }
 
 interface Used {
@@ -34,6 +39,7 @@ const ADDRESSES_MAX = 50_000
 /** Counts in this process only: with several gateways a key has its limit at each of them. */
 export function createRejectionBudget(limits: RejectionLimits, now: () => number = Date.now): RejectionBudget {
   const keys = new Map<string, Used>()
+  const providers = new Map<string, Used>()
   const addresses = new LRUCache<string, Used>({ max: ADDRESSES_MAX })
 
   const usedOf = (counters: { get: (id: string) => Used | undefined; set: (id: string, used: Used) => unknown }, id: string) => {
@@ -45,7 +51,9 @@ export function createRejectionBudget(limits: RejectionLimits, now: () => number
     return used
   }
 
-  const countersOf = ({ apiKey, ip }: RejectionSender) => {
+  const countersOf = (sender: RejectionSender | WebhookSender) => {
+    if ('provider' in sender) return [{ used: usedOf(providers, sender.provider), max: limits.secretBytes }]
+    const { apiKey, ip } = sender
     if (apiKey === null) return []
     const { keyId, isPublishable } = apiKey
     if (!isPublishable) return [{ used: usedOf(keys, keyId), max: limits.secretBytes }]

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { CreateInteractionResponse } from '../../contract/interaction.ts'
+import type { CreateInteractionResponse, ItemWarning, UnweightedType } from '../../contract/interaction.ts'
 import { KINDS } from '../../contract/kinds.ts'
 import type { RecordPaymentResponse, RecordPaymentsResponse } from '../../contract/payment.ts'
 import { analyticApi } from '../../contract/services.ts'
@@ -52,36 +52,72 @@ function resultsOf(group: Group, { results }: RecordPaymentsResponse): RecordPay
 
 /** Each request's part of the answer to a flush, with indexes of that request. */
 export function answersOf(group: Group, answer: CreateInteractionResponse): CreateInteractionResponse[] {
-  const { duplicate_indexes: duplicateIndexes, rejected } = answer
+  const { duplicate_indexes: duplicateIndexes, rejected, warnings = [], unweighted = [] } = answer
   let offset = 0
   let duplicate = 0
   let rejection = 0
-  return group.map(({ count }) => {
+  let warning = 0
+  const parts = group.map(({ count }) => {
     const end = offset + count
     const part: CreateInteractionResponse = { accepted: 0, duplicates: 0, duplicate_indexes: [], rejected: [] }
     for (; duplicate < duplicateIndexes.length && duplicateIndexes[duplicate]! < end; duplicate++) {
       part.duplicate_indexes.push(duplicateIndexes[duplicate]! - offset)
     }
     for (; rejection < rejected.length && rejected[rejection]!.index < end; rejection++) {
-      part.rejected.push({ ...rejected[rejection]!, index: rejected[rejection]!.index - offset })
+      part.rejected.push(shifted(-offset)(rejected[rejection]!))
+    }
+    for (; warning < warnings.length && warnings[warning]!.index < end; warning++) {
+      part.warnings ??= []
+      part.warnings.push(shifted(-offset)(warnings[warning]!))
     }
     part.duplicates = part.duplicate_indexes.length
     part.accepted = count - part.duplicates - part.rejected.length
     offset = end
     return part
   })
+  if (unweighted.length > 0) divideTypes(group, parts, unweighted)
+  return parts
+}
+
+/** Gives each part its positions of the types without a weight. */
+function divideTypes(group: Group, parts: readonly CreateInteractionResponse[], unweighted: readonly UnweightedType[]): void {
+  // A flush may have as many types as requests, so the parts are not searched for each type.
+  const placeOf = group.flatMap(({ count }, place) => Array<number>(count).fill(place))
+  let end = 0
+  const offsets = group.map(({ count }) => (end += count) - count)
+  for (const { event_type: type, indexes } of unweighted) {
+    for (const index of indexes) {
+      const place = placeOf[index]!
+      const types = (parts[place]!.unweighted ??= [])
+      if (types.at(-1)?.event_type !== type) types.push({ event_type: type, indexes: [] })
+      types.at(-1)!.indexes.push(index - offsets[place]!)
+    }
+  }
 }
 
 /** The answer to a request of several parts, with its own indexes: the inverse of answersOf. */
 export function answerOf(parts: Group, answers: readonly CreateInteractionResponse[]): CreateInteractionResponse {
   const whole: CreateInteractionResponse = { accepted: 0, duplicates: 0, duplicate_indexes: [], rejected: [] }
+  const warnings: ItemWarning[] = []
+  const types = new Map<string, number[]>()
   let offset = 0
   for (const [place, answer] of answers.entries()) {
     whole.accepted += answer.accepted
     whole.duplicates += answer.duplicates
     for (const index of answer.duplicate_indexes) whole.duplicate_indexes.push(offset + index)
-    for (const rejection of answer.rejected) whole.rejected.push({ ...rejection, index: offset + rejection.index })
+    for (const rejection of answer.rejected) whole.rejected.push(shifted(offset)(rejection))
+    for (const warning of answer.warnings ?? []) warnings.push(shifted(offset)(warning))
+    for (const { event_type: type, indexes } of answer.unweighted ?? []) {
+      const all = types.get(type) ?? []
+      types.set(type, all)
+      for (const index of indexes) all.push(offset + index)
+    }
     offset += parts[place]!.count
   }
-  return whole
+  const unweighted = Array.from(types, ([event_type, indexes]) => ({ event_type, indexes }))
+  return { ...whole, ...(warnings.length > 0 && { warnings }), ...(unweighted.length > 0 && { unweighted }) }
+}
+
+function shifted(offset: number) {
+  return <Item extends { index: number }>(item: Item): Item => ({ ...item, index: item.index + offset })
 }

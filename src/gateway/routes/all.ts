@@ -3,6 +3,7 @@ import { auditRoutes } from './audit.ts'
 import { CATALOG_TAG, catalogRoutes } from './catalog.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 import { docsRoutes } from './docs.ts'
+import { eventTypeRoutes } from './event-types.ts'
 import { INTERACTIONS_TAG, interactionRoutes } from './interactions.ts'
 import { ORDERS_TAG, paymentRoutes } from './payments.ts'
 import { popularRoutes } from './popular.ts'
@@ -21,6 +22,7 @@ export const ROUTES: readonly ((deps: RouteDeps) => RoutePlugin)[] = [
   searchRoutes,
   popularityRoutes,
   popularRoutes,
+  eventTypeRoutes,
   sellerRoutes,
   rejectedRoutes,
   catalogRoutes,

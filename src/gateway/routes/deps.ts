@@ -47,7 +47,11 @@ export interface GatewaySettings extends ReadLimits {
   connections: ConnectionLimits
   /** The greatest age of the events that a publishable key may send. */
   publishableDaysMax: number
+  /** How long the items of a pending payment count as pending. */
+  pendingDays: number
   privacy: Privacy
+  /** Whether webhooks that an adapter ignores are kept. */
+  keepsIgnoredWebhooks: boolean
 }
 
 /** How old answers may be, and how many reads run concurrently. */

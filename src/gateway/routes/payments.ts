@@ -1,4 +1,4 @@
-import type { FastifyRequest, RouteShorthandOptions } from 'fastify'
+import type { FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { DecidedError, notFound } from '../../contract/decided-error.ts'
@@ -7,7 +7,10 @@ import { RecordPaymentRequest, RecordPaymentResponse, SourceSlug } from '../../c
 import type { PaymentAdapter } from '../../contract/payment-adapter.ts'
 import { toWritable } from '../../contract/fields/json.ts'
 import { requireSignature } from '../access/webhook-signature.ts'
-import { adaptedCallbacks, isSignatureShown, requireAdapterSignature, SIGNATURE } from '../recording/payment-webhook.ts'
+import { keepWebhook } from '../recording/keep-webhook.ts'
+import { type ArrivedWebhook, arrivedWebhook, mapWebhook, type NotMapped, refusedWith } from '../recording/map-webhook.ts'
+import { isSignatureShown, requireAdapterSignature, SIGNATURE } from '../recording/payment-webhook.ts'
+import { refuseEarlyCallbacks, refuseFutureCallbacks } from '../recording/early-callback.ts'
 import { senderOf } from '../recording/sender.ts'
 import type { BodySignature } from '../http/json-body.ts'
 import { unknownOutcome } from '../recording/unknown-outcome.ts'
@@ -34,7 +37,7 @@ const ANSWERS = {
   401: ErrorBody.describe('The signature is missing, not of this body, older than 5 minutes, or from the future.'),
   413: ErrorBody.describe('The body is over 2 MiB.'),
   503: ErrorBody.describe(
-    'Outcome unknown: send the same callback again. Or no secret is set here, or too much waits here already, and nothing was recorded.',
+    'Outcome unknown: send the same callback again. Or the callback is from the future, and must be sent again later. Or no secret is set here, or too much waits here already, and nothing was recorded.',
   ),
 }
 
@@ -53,14 +56,22 @@ const RECORD = {
 const RECORD_ADAPTED = {
   operationId: 'recordAdaptedPayment',
   summary: "Record a provider's webhook",
-  description: 'A webhook in the form and with the signature of its provider, mapped by the adapter of `PAYMENT_ADAPTERS`.',
+  description:
+    'A webhook in the form and with the signature of its provider, mapped by the adapter of `PAYMENT_ADAPTERS`. Any content type is taken. What the adapter refuses or ignores is kept, once.',
   tags: ['orders'],
+  consumes: ['application/json', 'application/x-www-form-urlencoded', 'application/xml', 'text/xml'],
   params: z.strictObject({ provider: SourceSlug.describe('As its adapter is called.').meta({ examples: ['stripe'] }) }),
   body: z.unknown().meta({ description: 'As the provider sends it.', examples: [WEBHOOK] }),
   querystring: z.strictObject({}),
   response: {
     ...ANSWERS,
-    400: ErrorBody.describe('The body is not JSON, or its adapter made no callback of it; `details` names the fields.'),
+    202: z
+      .object({ data: RecordPaymentResponse })
+      .describe('The adapter refuses the webhook, which is kept, and says that its provider need not send it again.')
+      .meta({ examples: [{ data: refusedAnswer('the adapter of shopify: line 11 has no product') }] }),
+    400: ErrorBody.describe(
+      'The adapter refuses the webhook, e.g. because its body is not JSON; `details` names the fields. The webhook is kept, and should be sent again.',
+    ),
     404: ErrorBody.describe('There is no adapter of the provider.'),
   },
 }
@@ -69,7 +80,9 @@ const RECORD_ADAPTED = {
 const signedBy = (signature: BodySignature) =>
   ({ bodyLimit: BODY_BYTES_MAX, config: { access: 'open', signature } }) as const satisfies RouteShorthandOptions
 
-export function paymentRoutes({ recording, paymentWebhooks: { secrets, adapters } }: RouteDeps): RoutePlugin {
+export function paymentRoutes(deps: RouteDeps): RoutePlugin {
+  const { recording, paymentWebhooks } = deps
+  const { secrets, adapters } = paymentWebhooks
   const adapterOf = adapterFinder(adapters)
   const own = signedBy({
     isShown: ({ headers }) => {
@@ -96,11 +109,50 @@ export function paymentRoutes({ recording, paymentWebhooks: { secrets, adapters 
       data: await record(recording, request, [request.body]),
     }))
 
-    routes.post('/api/v1/orders/payment/callback/:provider', { ...adapted, schema: RECORD_ADAPTED }, async (request) => {
-      const callbacks = await adaptedCallbacks(adapterOf(request.params), request.body)
-      return { data: await record(recording, request, callbacks) }
+    routes.post('/api/v1/orders/payment/callback/:provider', { ...adapted, schema: RECORD_ADAPTED }, async (request, reply) => {
+      const adapter = adapterOf(request.params)
+      return receiveWebhook(deps, { adapter, request, reply }, arrivedWebhook(adapter, request, request.body as Buffer))
     })
   }
+}
+
+interface Receiving {
+  adapter: PaymentAdapter
+  request: FastifyRequest
+  reply: FastifyReply
+}
+
+/** Records what the adapter makes of a webhook, or keeps the webhook. @throws DecidedError for a webhook that the provider must send again. */
+async function receiveWebhook(deps: RouteDeps, { adapter, request, reply }: Receiving, webhook: ArrivedWebhook) {
+  const done = await recordWebhook(deps, adapter, request, webhook)
+  deps.observer.webhook(adapter.provider, 'code' in done ? done.code : 'mapped')
+  if (!('code' in done)) return { data: done }
+  const isKept = await keepWebhook(deps, request, adapter, webhook, done)
+  if (done.refusal === undefined) return { data: sumOf([]) }
+  if (!isKept || !adapter.acknowledgesRefused) throw done.refusal
+  request.failure = done.refusal.cause
+  return reply.code(202).send({ data: refusedAnswer(done.message) })
+}
+
+/** @returns the answer, or why nothing was recorded. @throws DecidedError when the outcome is unknown. */
+async function recordWebhook(
+  { recording }: RouteDeps,
+  adapter: PaymentAdapter,
+  request: FastifyRequest,
+  webhook: ArrivedWebhook,
+): Promise<RecordPaymentResponse | NotMapped> {
+  const mapped = await mapWebhook(adapter, webhook)
+  if (!('callbacks' in mapped)) return mapped
+  try {
+    return await record(recording, request, mapped.callbacks)
+  } catch (error) {
+    if (error instanceof DecidedError && error.code === 'too_large') return refusedWith(error)
+    throw error
+  }
+}
+
+function refusedAnswer(message: string): RecordPaymentResponse {
+  return { accepted: 0, duplicates: 0, duplicate_indexes: [], rejected: [{ index: 0, code: 'refused', field: null, message }] }
 }
 
 /** The parameters are unknown, because the signature is checked before they are validated. */
@@ -117,15 +169,18 @@ function adapterFinder(adapters: readonly PaymentAdapter[]): (params: unknown) =
 async function record(
   { payments }: Recording,
   request: FastifyRequest,
-  callbacks: readonly unknown[],
+  callbacks: readonly object[],
 ): Promise<RecordPaymentResponse> {
-  if (callbacks.length === 0) return sumOf([])
+  refuseFutureCallbacks(callbacks, Date.now())
   const json = JSON.stringify(callbacks.map(toWritable)).slice(1, -1)
-  try {
-    return sumOf(await payments.record({ json, count: callbacks.length, ...senderOf(request) }))
-  } catch (error) {
-    throw unknownOutcome(error, 'send the same callback again', { tooLarge: TOO_LARGE })
-  }
+  const answer = await payments
+    .record({ json, count: callbacks.length, ...senderOf(request) })
+    .then(sumOf)
+    .catch((error: unknown) => {
+      throw unknownOutcome(error, 'send the same callback again', { tooLarge: TOO_LARGE })
+    })
+  refuseEarlyCallbacks(answer)
+  return answer
 }
 
 /** One answer about all callbacks of a request, with their indexes in it. */

@@ -8,7 +8,7 @@ import { VerifyResponse } from '../../contract/verify.ts'
 import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
 import {
   compareTopPositions,
-  popularityOf,
+  popularityOrZeros,
   topCursorOf,
   type TopPosition,
   topPositionOf,
@@ -47,13 +47,14 @@ const OF_PRODUCT = {
   schema: {
     operationId: 'popularityOfProduct',
     summary: 'Popularity of a product',
-    description: 'Its score, its trending score as of this answer, and its counters.',
+    description:
+      'Its score, its trending score as of this answer, and its counters. A product of the catalog without events has zeros, and null for its times.',
     tags: ['popularity'],
     params: GetPopularityRequest,
     querystring: z.strictObject({}),
     response: {
       200: GetPopularityResponse.describe('The product.'),
-      404: ErrorBody.describe('No event of the product was ever counted.'),
+      404: ErrorBody.describe('No event of the product was ever counted, and the catalog never had it.'),
     },
   },
 } as const satisfies RouteShorthandOptions
@@ -98,8 +99,8 @@ export function popularityRoutes({ db, lines, settings }: RouteDeps): RoutePlugi
 
     routes.get('/api/v1/analytic/popularity/:product_id', OF_PRODUCT, async (request) => {
       const { product_id: productId } = request.params
-      const data = await lines.short.read(taskCallerOf(request), (reading) => popularityOf(reading, productId))
-      if (data === undefined) throw notFound(`no event of product ${productId} was ever counted`)
+      const data = await lines.short.read(taskCallerOf(request), (reading) => popularityOrZeros(reading, productId))
+      if (data === undefined) throw notFound(`no event of product ${productId} was ever counted, and the catalog never had it`)
       return { data }
     })
 

@@ -12,6 +12,7 @@ const { shape } = RejectedRequest
 const RejectedQuery = RejectedRequest.extend({
   limit: wholeNumberOfText(1, 100).default(20).describe(shape.limit.description!),
   replayed: z.enum(['true', 'false']).default('false').describe(shape.replayed.description!),
+  ignored: z.enum(['true', 'false']).default('false').describe(shape.ignored.description!),
 })
 
 const REJECTED = {
@@ -29,10 +30,10 @@ const REJECTED = {
 export function rejectedRoutes({ lines }: RouteDeps): RoutePlugin {
   return async (app) => {
     app.withTypeProvider<ZodTypeProvider>().get('/api/v1/analytic/rejected', REJECTED, async (request) => {
-      const { limit, cursor, replayed } = request.query
+      const { limit, cursor, replayed, ignored } = request.query
       const after = cursor === undefined ? undefined : rejectedPositionOf(cursor)
       if (cursor !== undefined && after === undefined) throw invalidCursor()
-      const page = { limit, after, replayed: replayed === 'true' }
+      const page = { limit, after, replayed: replayed === 'true', ignored: ignored === 'true' }
       return lines.long.read(taskCallerOf(request), (db) => rejectedPage(db, page))
     })
   }

@@ -22,12 +22,14 @@ const DASHBOARD = {
 } as const satisfies RouteShorthandOptions
 
 /** No answer is kept, so that a payment shows immediately. */
-export function sellerRoutes({ lines }: RouteDeps): RoutePlugin {
+export function sellerRoutes({ lines, settings: { pendingDays } }: RouteDeps): RoutePlugin {
   return async (app) => {
     app.withTypeProvider<ZodTypeProvider>().get('/api/v1/analytic/seller-dashboard', DASHBOARD, async (request) => {
       const { seller_id: requestedId, ...range } = request.query
       const sellerId = sellerOf(request, requestedId)
-      return lines.long.read(taskCallerOf(request), (db) => sellerDashboard(db, sellerId, range, Date.now()))
+      return lines.long.read(taskCallerOf(request), (db) =>
+        sellerDashboard(db, sellerId, range, { nowMs: Date.now(), pendingDays }),
+      )
     })
   }
 }

@@ -11,7 +11,9 @@ export function gatewaySettingsOf(config: Config): GatewaySettings {
     trustedProxies: config.TRUSTED_PROXIES,
     rateLimits: rateLimitsOf(config),
     publishableDaysMax: config.PUBLISHABLE_EVENT_DAYS_MAX,
+    pendingDays: config.PENDING_DAYS,
     privacy: privacyOf(config),
+    keepsIgnoredWebhooks: config.IGNORED_WEBHOOK_DAYS > 0,
     ...arrivalLimitsOf(config),
     ...readLimitsOf(config),
   }

@@ -34,15 +34,15 @@ export function paymentSecretsOf({ PAYMENT_SECRET_FILE: file }: Pick<PaymentSett
 }
 
 const aFunction = z.custom((value) => typeof value === 'function', 'must be a function')
+const HeaderName = z.string().regex(/^[a-z0-9-]+$/, 'must be a header in small letters')
 const Adapter = z
   .looseObject({
     provider: SourceSlug,
-    signatureHeader: z
-      .string()
-      .regex(/^[a-z0-9-]+$/, 'must be a header in small letters')
-      .optional(),
+    signatureHeader: HeaderName.optional(),
     secrets: Secrets.optional(),
     isSigned: aFunction.optional(),
+    headers: z.array(HeaderName).optional(),
+    acknowledgesRefused: z.boolean().optional(),
     callbacksOf: aFunction,
   })
   .refine(({ secrets, isSigned }) => secrets !== undefined || isSigned !== undefined, {

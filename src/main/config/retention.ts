@@ -18,8 +18,21 @@ export const retentionSettings = settingsIn('Retention', {
     .default(90)
     .describe('Rejected events are deleted at this age, replayed or not.')
     .meta({ unit: 'days' }),
+  PENDING_DAYS: wholeNumber(1, 36_500)
+    .default(30)
+    .describe("A payment that is pending for longer is given up: its items are in no seller's pending_items any more.")
+    .meta({ unit: 'days' }),
+  IGNORED_WEBHOOK_DAYS: wholeNumber(0, 36_500)
+    .default(7)
+    .describe('Webhooks that a payment adapter ignored are deleted at this age; 0 keeps none of them.')
+    .meta({ unit: 'days' }),
 })
 
 export function retentionOf(config: SettingsOf<typeof retentionSettings>): RetentionSettings {
-  return { retentionDays: config.RETENTION_DAYS, rollUpAfterDays: config.ROLL_UP_AFTER_DAYS, rejectedDays: config.REJECTED_DAYS }
+  return {
+    retentionDays: config.RETENTION_DAYS,
+    rollUpAfterDays: config.ROLL_UP_AFTER_DAYS,
+    rejectedDays: config.REJECTED_DAYS,
+    ignoredWebhookDays: config.IGNORED_WEBHOOK_DAYS,
+  }
 }

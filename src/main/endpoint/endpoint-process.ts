@@ -18,6 +18,7 @@ import { databaseUrlOf } from '../database/with-database.ts'
 import { releaseName } from '../release/release.ts'
 import { createFullDiskWatch } from './full-disk.ts'
 import { createWideWork } from './one-at-a-time.ts'
+import { RECORDING_NAME } from '../../store/payments/ledger-rule.ts'
 import { serveEndpoint } from './serve-endpoint.ts'
 import { startTracing } from '../tracing/start.ts'
 
@@ -57,7 +58,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
       onConnectionLost: (error) => log.warn({ err: error.message }, 'database connection lost'),
       observer: { ...poolObserver(label), ...tracing.store },
     })
-  const db = pool('footfall endpoint', 'recording')
+  const db = pool(RECORDING_NAME, 'recording')
   const background = pool('footfall background', 'counting')
   const endpoint = await serveEndpoint(
     {
@@ -67,6 +68,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
       retryPolicy: retryPolicyOf(config),
       privacy: privacyOf(config),
       retention: retentionOf(config),
+      pendingDays: config.PENDING_DAYS,
       operatorTokens: operatorTokensOf(config),
       tasks: TASKS,
       observer: serviceMetrics(registry),

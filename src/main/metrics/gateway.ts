@@ -1,12 +1,15 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import type { GatewayObserver, QueueLength } from '../../gateway/http/observer.ts'
+import { WEBHOOK_CODES } from '../../contract/payment-webhook.ts'
+import type { GatewayObserver, QueueLength, WebhookOutcome } from '../../gateway/http/observer.ts'
 import { recordedCounters } from './recorded.ts'
 import { EVENTS, SECONDS } from './registry.ts'
 
 const REQUESTS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024]
 
-/** Makes metrics of what the gateway reports. */
-export function gatewayMetrics(registry: Registry): GatewayObserver {
+const WEBHOOK_OUTCOMES: readonly WebhookOutcome[] = ['mapped', ...WEBHOOK_CODES]
+
+/** Makes metrics of what the gateway reports. `providers` are those with an adapter. */
+export function gatewayMetrics(registry: Registry, providers: readonly string[] = []): GatewayObserver {
   const registers = [registry]
   const requestSeconds = new Histogram({
     name: 'footfall_http_request_duration_seconds',
@@ -30,9 +33,17 @@ export function gatewayMetrics(registry: Registry): GatewayObserver {
   })
   const notKept = new Counter({
     name: 'footfall_gateway_rejections_not_kept_total',
-    help: 'Rejected interactions and searches that were answered and not kept: too old for a publishable key, or beyond what is kept of a key in an hour.',
+    help: 'Rejected interactions, searches and webhooks that were answered and not kept: too old for a publishable key, beyond what is kept of a key or a provider in an hour, or a webhook during an outage.',
     registers,
   })
+  const webhooks = new Counter({
+    name: 'footfall_gateway_webhooks_total',
+    help: 'Signed webhooks by what their adapter made of them: mapped (payment callbacks), ignored (none on purpose) or refused (an error).',
+    labelNames: ['provider', 'outcome'],
+    registers,
+  })
+  // A rate misses the first event of a series that appears with it.
+  for (const provider of providers) for (const outcome of WEBHOOK_OUTCOMES) webhooks.inc({ provider, outcome }, 0)
   return {
     answered: ({ method, route, status, seconds }) => requestSeconds.observe({ method, route, status }, seconds),
     recorded: ({ accepted, duplicates, rejected }, kind) => {
@@ -42,6 +53,7 @@ export function gatewayMetrics(registry: Registry): GatewayObserver {
     },
     flushed: flushHistograms(registry),
     turnedAway: (reason) => turnedAway.inc({ reason }),
+    webhook: (provider, outcome) => webhooks.inc({ provider, outcome }),
     notKept: (count) => notKept.inc(count),
   }
 }

@@ -10,7 +10,7 @@ const BATCHES = [1, 2, 4, 8, 16, 32, GROUP_BATCHES_MAX]
 
 const PAYMENTS = {
   name: 'footfall_payments_total',
-  help: 'Outcomes of payment callbacks: accepted, duplicate, rejected, or accepted_in_part (not all of a refund could be taken back).',
+  help: 'Outcomes of payment callbacks: accepted, duplicate, rejected, or accepted_in_part (a part of it does not count).',
   label: 'outcome',
   values: [...OUTCOMES, 'accepted_in_part'],
 }

@@ -30,10 +30,13 @@ const ENDPOINT_RIGHTS: Record<string, string> = {
   // The database sets the number and the time of an entry.
   audit_entry: 'select, insert (actor, action, resource_type, resource_id, metadata)',
   // Money: callbacks and what follows from them can only be added.
-  payment_callback: 'select, insert, update (refused)',
+  payment_callback: 'select, insert, update (refused, rule)',
+  // A trigger does the rest of the switch to another rule.
+  ledger_rule: 'select, update (rule, older_seen_at, is_complete)',
   sale_line: 'select, insert',
   seller_day: 'select, insert, update',
   seller_pending: 'select, insert, update',
+  seller_pending_day: 'select, insert, update',
   analytics_event_key: 'select, insert',
   migration: 'select',
   // A release defines the reports.

@@ -33,6 +33,18 @@ export async function upsertProducts(db: Queryable, call: Call, versions: readon
   return rows.map(({ index }) => index)
 }
 
+/**
+ * The indexes of versions that differ from the catalog's version of the same time. To be called with versions that did not change the
+ * catalog. Costs an index probe for each, and JSON for those of the same time.
+ */
+export async function staleVersions(db: Queryable, versions: readonly ProductVersion[]): Promise<number[]> {
+  const { rows } = await sql<{ index: number }>`
+    select v.index from (${rowsAsTable(versions)}) v join catalog.product p using (product_id)
+    where p.updated_at = v.updated_at and ${jsonOf('p')} <> ${jsonOf('v')}
+    order by v.index`.execute(db)
+  return rows.map(({ index }) => index)
+}
+
 /** One product; undefined when the catalog does not have it. */
 export async function catalogProduct(db: Queryable, productId: string): Promise<CatalogProduct | undefined> {
   const { rows } = await sql<{ json: string }>`
@@ -60,7 +72,7 @@ function columnsOf(alias: 'excluded') {
  * A version as the JSON of a CatalogProduct, with its fields in a fixed order and without empty ones. Between two versions of the same
  * time, the larger JSON wins, compared byte by byte.
  */
-function jsonOf(alias: 'g' | 'p' | 'excluded') {
+function jsonOf(alias: 'g' | 'p' | 'v' | 'excluded') {
   const pairs = NAMES.map(
     (name) => `'${name}', ${name === 'updated_at' ? `${utc(`${alias}.${name}`)}::json` : `${alias}.${name}`}`,
   )

@@ -1,16 +1,16 @@
 import { sql } from 'kysely'
 import { instantOf } from '../../contract/fields/time.ts'
-import { columnOf, type LogTable } from './log-table.ts'
+import { columnOf, type LogTable, sentAtOf } from './log-table.ts'
 import type { NewInteraction } from '../../admission/interaction.ts'
 
 const COLUMNS = sql.raw(`occurred_at, batch_id, account_number, event_id, is_category, event_type, ref_id,
-  account_id, session_id, ip_address, user_agent, metadata, category, brand`)
+  account_id, session_id, ip_address, user_agent, metadata, category, brand, sent_at`)
 
 /** The values of a row `given` and its product, for COLUMNS. */
 function values(batchId: ReturnType<typeof sql>) {
   return sql`given.occurred_at, ${batchId}, given.account_number, given.event_id, given.is_category, given.event_type,
     given.ref_id, given.account_id, given.session_id, given.ip_address, given.user_agent, given.metadata::jsonb,
-    product.category, product.brand`
+    product.category, product.brand, given.sent_at`
 }
 
 /**
@@ -26,7 +26,7 @@ const ITEM_JSON = sql.raw(`(jsonb_strip_nulls(jsonb_build_object(
     'event_id', given.event_id, 'occurred_at', given.occurred_at, 'account_id', given.account_id,
     'account_number', given.account_number, 'session_id', given.session_id, 'event_type', given.event_type,
     'ref_type', case when given.is_category then 'Category' else 'Product' end, 'ref_id', given.ref_id,
-    'user_agent', given.user_agent, 'ip_address', host(given.ip_address)))
+    'user_agent', given.user_agent, 'ip_address', host(given.ip_address), 'sent_at', given.sent_at))
   || case when given.metadata is null then '{}' else jsonb_build_object('metadata', given.metadata::jsonb) end)::text`)
 
 function rowsAsTable(rows: readonly NewInteraction[]) {
@@ -39,9 +39,10 @@ function rowsAsTable(rows: readonly NewInteraction[]) {
       ${column((row) => row.refId)}::text[], ${column((row) => row.accountId)}::text[],
       ${column((row) => row.sessionId)}::text[], ${column((row) => row.ipAddress)}::inet[],
       ${column((row) => row.userAgent)}::text[],
-      ${column((row) => (row.metadata === undefined ? null : JSON.stringify(row.metadata)))}::text[])
+      ${column((row) => (row.metadata === undefined ? null : JSON.stringify(row.metadata)))}::text[],
+      ${sentAtOf(rows)}::timestamptz[])
       as row(index, occurred_at, account_number, event_id, is_category, event_type, ref_id, account_id, session_id,
-        ip_address, user_agent, metadata)`
+        ip_address, user_agent, metadata, sent_at)`
 }
 
 export const INTERACTIONS: LogTable<NewInteraction> = {

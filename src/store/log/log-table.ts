@@ -1,5 +1,6 @@
 import type { sql } from 'kysely'
 import type { Kind, KindWith } from '../../contract/kinds.ts'
+import { instantOf } from '../../contract/fields/time.ts'
 import type { LogRow } from '../../admission/rows.ts'
 
 type Sql = ReturnType<typeof sql>
@@ -34,4 +35,9 @@ export function columnOf<Row, Value extends string | number | boolean>(
 ): (Value | null)[] | null {
   const values = rows.map(valueOf)
   return values.every((value) => value === null) ? null : values
+}
+
+/** The column sent_at of the rows, in milliseconds of UTC. */
+export function sentAtOf(rows: readonly LogRow[]): (string | null)[] | null {
+  return columnOf(rows, ({ sentAtMs }) => (sentAtMs === undefined ? null : instantOf(sentAtMs)))
 }

@@ -1,6 +1,5 @@
 import { sql } from 'kysely'
-import type { Kind } from '../../contract/kinds.ts'
-import { rejectedIdOf, type RejectedKey } from '../../contract/rejected.ts'
+import { rejectedIdOf, type RejectedKey, type RejectedKind } from '../../contract/rejected.ts'
 import { audit } from '../audit/audit-entry.ts'
 import type { Database, Queryable } from '../database/connection.ts'
 import { onlyRow } from '../database/rows.ts'
@@ -11,7 +10,7 @@ export interface RejectedFilter {
   /** Received at least so many days ago. */
   olderThanDays?: number | undefined
   code?: string | undefined
-  kind?: Kind | undefined
+  kind?: RejectedKind | undefined
   keys?: readonly RejectedKey[] | undefined
 }
 
@@ -33,12 +32,21 @@ export async function dropOldRejected(db: Database, days: number): Promise<numbe
   return (await dropWindow(db, { olderThanDays: days }, undefined)).dropped
 }
 
+/** Deletes webhooks that adapters ignored at least so many days ago. It looks at every rejected event. @returns how many it deleted. */
+export async function dropOldIgnored(db: Database, days: number): Promise<number> {
+  return dropEach(db, { olderThanDays: days, code: 'ignored' })
+}
+
 /** Deletes rejected events for good, and writes an audit entry before the first. @returns how many it deleted. */
 export async function dropRejected(db: Database, filter: RejectedFilter, actor: string): Promise<number> {
   const { keys, ...conditions } = filter
   const resourceId = keys?.length === 1 ? rejectedIdOf(keys[0]!) : 'several'
   const metadata = { ...conditions, ...(keys && { ids: keys.map(rejectedIdOf) }), events: await countRejected(db, filter) }
   await audit(db, { actor, action: 'rejected.drop', resourceType: 'rejected_interaction', resourceId, metadata })
+  return dropEach(db, filter)
+}
+
+async function dropEach(db: Database, filter: RejectedFilter): Promise<number> {
   let total = 0
   for (let after: RejectedKey | undefined = { batch_id: '0', index: -1 }; after !== undefined;) {
     const { dropped, next }: Window = await dropWindow(db, filter, after)

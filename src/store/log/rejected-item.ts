@@ -12,10 +12,18 @@ interface RejectedPage {
   after: RejectedKey | undefined
   /** Includes replayed items. */
   replayed: boolean
+  /** Only webhooks that adapters ignored, instead of all others. */
+  ignored?: boolean
 }
 
+/** Ignored webhooks are listed, counted and replayed apart, because nothing is wrong with most of them. */
+const isIgnored = (ignored: boolean) => (ignored ? sql`code = 'ignored'` : sql`code <> 'ignored'`)
+
 /** Newest first: ordered by batch and place, which is the order of an index. */
-export async function rejectedPage(db: Queryable, { limit, after, replayed }: RejectedPage): Promise<RejectedResponse> {
+export async function rejectedPage(
+  db: Queryable,
+  { limit, after, replayed, ignored = false }: RejectedPage,
+): Promise<RejectedResponse> {
   const open = replayed ? sql`true` : sql`replayed_at is null`
   const beyond = after === undefined ? sql`true` : sql`(batch_id, index) < (${after.batch_id}::bigint, ${after.index}::int)`
   const { rows } = await sql<RejectedRow & { candidates: number }>`
@@ -24,7 +32,7 @@ export async function rejectedPage(db: Queryable, { limit, after, replayed }: Re
         (count(*) over ())::int as candidates
       from (
         select batch_id, index, code, field, message, item, cut_from_bytes, replayed_at from rejected_interaction
-        where ${open} and ${beyond} order by batch_id desc, index desc limit ${limit + 1}) candidate
+        where ${open} and ${isIgnored(ignored)} and ${beyond} order by batch_id desc, index desc limit ${limit + 1}) candidate
       window newest_first as (order by batch_id desc, index desc)
     ) r join interaction_batch b on b.batch_id = r.batch_id
     where r.place = 1 or r.bytes <= ${PAGE_BYTES_MAX}
@@ -46,17 +54,18 @@ export async function rejectedInteraction(db: Queryable, key: RejectedKey): Prom
 }
 
 /** Items that can be replayed and were not yet, oldest first. An item that is rejected again goes to the end. */
-export async function openRejected(db: Queryable, limit: number): Promise<RejectedKey[]> {
+export async function openRejected(db: Queryable, limit: number, ignored = false): Promise<RejectedKey[]> {
   const { rows } = await sql<RejectedKey>`
-    select batch_id, index from rejected_interaction where replayed_at is null and cut_from_bytes is null
+    select batch_id, index from rejected_interaction where replayed_at is null and cut_from_bytes is null and ${isIgnored(ignored)}
     order by batch_id, index limit ${limit}`.execute(db)
   return rows
 }
 
 /** How many items can be replayed and were not yet. */
-export async function countOpenRejected(db: Queryable): Promise<number> {
+export async function countOpenRejected(db: Queryable, ignored = false): Promise<number> {
   const result = await sql<{ n: number }>`
-    select count(*)::int as n from rejected_interaction where replayed_at is null and cut_from_bytes is null`.execute(db)
+    select count(*)::int as n from rejected_interaction
+    where replayed_at is null and cut_from_bytes is null and ${isIgnored(ignored)}`.execute(db)
   return onlyRow(result).n
 }
 

@@ -1,7 +1,7 @@
 import { DecidedError, notFound } from '../../contract/decided-error.ts'
 import { sql } from 'kysely'
 import { kindsWith, type KindWith } from '../../contract/kinds.ts'
-import { rejectedIdOf, type RejectedKey } from '../../contract/rejected.ts'
+import { rejectedIdOf, type RejectedKey, type RejectedKind } from '../../contract/rejected.ts'
 import type { Call } from './call.ts'
 import type { Queryable } from '../database/connection.ts'
 import { type InsertBatch, insertBatch, type Inserted } from './batch.ts'
@@ -15,14 +15,14 @@ export interface RejectedItemToReplay {
   item: unknown
   receivedAtMs: number
   call: Call
-  kind: KindWith<'isKeptWhenRejected'>
+  kind: RejectedKind
 }
 
 interface StoredItem {
   item: string
   cutFromBytes: number | null
   receivedAt: Date
-  kind: KindWith<'isKeptWhenRejected'>
+  kind: RejectedKind
 }
 
 /** A rejected event; undefined when the id does not exist. @throws DecidedError (conflict) for an event that is not kept whole. */

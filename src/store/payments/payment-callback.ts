@@ -81,15 +81,16 @@ export interface StoredPayment extends Omit<KnownPayment, 'occurredAtMs' | 'item
 }
 
 interface StoredItem {
-  product_id: string
+  product_id: string | null
   seller_id: string | null
   quantity: number
   unit_price: number | null
+  name?: string
 }
 
 /** The columns of a StoredPayment. */
 export const PAYMENT_COLUMNS = sql.raw(`callback_no as number, provider, callback_id as "callbackId", payment_ref as "paymentRef",
-  order_id as "orderId", status, currency, occurred_at as "occurredAt", items, account_id as "accountId",
+  capture_ref as "captureRef", reverses, coalesce(rule, 1) as rule, order_id as "orderId", status, currency, occurred_at as "occurredAt", items, account_id as "accountId",
   session_id as "sessionId", call_id as "callId", call_index as "callIndex", refused as shortfalls`)
 
 export function paymentOf({ occurredAt, items, callId, ...row }: StoredPayment): KnownPayment {
@@ -102,25 +103,30 @@ export function paymentOf({ occurredAt, items, callId, ...row }: StoredPayment):
       sellerId: item.seller_id,
       quantity: item.quantity,
       unitPrice: item.unit_price,
+      ...(item.name !== undefined && { name: item.name }),
     })),
   }
 }
 
 /** A recorded callback as providers send it. */
 export function callbackOf(callback: KnownPayment): PaymentCallback {
-  const { provider, callbackId, paymentRef, orderId, status, currency, accountId, sessionId, occurredAtMs, items } = callback
+  const { provider, callbackId, paymentRef, captureRef, reverses, orderId, status, currency } = callback
+  const { accountId, sessionId, occurredAtMs, items } = callback
   return {
     provider,
     callback_id: callbackId,
     payment_ref: paymentRef,
+    ...(captureRef !== null && { capture_ref: captureRef }),
+    ...(reverses !== null && { reverses }),
     order_id: orderId,
     status,
     currency,
     ...(accountId !== null && { account_id: accountId }),
     ...(sessionId !== null && { session_id: sessionId }),
     occurred_at: instantOf(occurredAtMs),
-    items: items.map(({ productId, sellerId, quantity, unitPrice }) => ({
-      product_id: productId,
+    items: items.map(({ productId, sellerId, quantity, unitPrice, name }) => ({
+      ...(productId !== null && { product_id: productId }),
+      ...(name !== undefined && { name }),
       ...(sellerId !== null && { seller_id: sellerId }),
       quantity,
       ...(unitPrice !== null && { unit_price: unitPrice }),
@@ -138,12 +144,13 @@ export async function insertCallbacks(
   if (payments.length === 0) return new Map()
   const column = (valueOf: (payment: NewPayment) => string | number | null) => payments.map(valueOf)
   const { rows } = await sql<Pick<KnownPayment, 'number' | 'provider' | 'callbackId'>>`
-    insert into payment_callback (call_id, call_index, provider, callback_id, payment_ref, order_id, status, currency, account_id,
-      session_id, occurred_at, items, refused)
+    insert into payment_callback (call_id, call_index, provider, callback_id, payment_ref, capture_ref, reverses, rule,
+      order_id, status, currency, account_id, session_id, occurred_at, items, refused)
     select ${callIdOf(call)}::uuid, * from unnest(
       ${column(({ index }) => index)}::int[], ${column(({ provider }) => provider)}::text[],
       ${column(({ callbackId }) => callbackId)}::text[], ${column(({ paymentRef }) => paymentRef)}::text[],
-      ${column(({ orderId }) => orderId)}::text[], ${column(({ status }) => status)}::text[],
+      ${column(({ captureRef }) => captureRef)}::text[], ${column(({ reverses }) => reverses)}::text[],
+      ${column(({ rule }) => rule)}::smallint[], ${column(({ orderId }) => orderId)}::text[], ${column(({ status }) => status)}::text[],
       ${column(({ currency }) => currency)}::text[], ${column(({ accountId }) => accountId)}::text[],
       ${column(({ sessionId }) => sessionId)}::text[], ${column(({ occurredAtMs }) => instantOf(occurredAtMs))}::timestamptz[],
       ${column(({ items }) => JSON.stringify(items.map(storedItemOf)))}::jsonb[],
@@ -152,8 +159,8 @@ export async function insertCallbacks(
   return new Map(rows.map((row) => [callbackKey(row), row.number]))
 }
 
-function storedItemOf({ productId, sellerId, quantity, unitPrice }: Item): StoredItem {
-  return { product_id: productId, seller_id: sellerId, quantity, unit_price: unitPrice }
+function storedItemOf({ productId, sellerId, quantity, unitPrice, name }: Item): StoredItem {
+  return { product_id: productId, seller_id: sellerId, quantity, unit_price: unitPrice, ...(name !== undefined && { name }) }
 }
 
 /**

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
 import { uuidV7 } from '../../contract/fields/event-id.ts'
-import { type Callback, callbackKey, type Effect, effectKey } from '../../ledger/callback.ts'
+import { amountOfItem, type Callback, callbackKey, type Effect, effectKey, type Item } from '../../ledger/callback.ts'
 import type { NewInteraction } from '../../admission/interaction.ts'
 import type { NewPayment } from '../../admission/payment.ts'
 import type { NewAnalyticsEvent } from '../../admission/analytics-event.ts'
 
-/** Whether a callback names what is sold. A refund or a cancellation goes by the sellers of the sale instead. */
-export function isPayment({ status }: Pick<Callback, 'status'>): boolean {
-  return status !== 'refunded' && status !== 'cancelled'
+/** Whether a callback names what is sold. A refund, a cancellation or a reversal goes by the sellers of the sale instead. */
+export function isPayment({ status, reverses }: Pick<Callback, 'status' | 'reverses'>): boolean {
+  return status !== 'refunded' && status !== 'cancelled' && reverses === null
 }
 
 type Shopper = Pick<NewPayment, 'accountId' | 'sessionId'>
@@ -54,16 +54,29 @@ function interactionOf(effect: Effect, index: number, { accountId, sessionId }: 
 export function analyticsEventOf(payment: NewPayment): NewAnalyticsEvent {
   const { provider, callbackId, paymentRef, orderId, status, currency, items, processingMs, occurredAtMs } = payment
   const isPaid = isPayment(payment)
-  const amount = items.reduce((sum, { quantity, unitPrice }) => sum + quantity * (unitPrice ?? 0), 0)
+  const amountOf = (some: readonly Item[]) => some.reduce((sum, item) => sum + amountOfItem(item), 0)
+  const adjustments = items.filter(({ productId }) => productId === null)
   return {
     source: provider,
     externalRef: callbackId,
     entityId: orderId,
-    status: status === 'failed' || status === 'pending' ? status : 'success',
+    status: isPaid && (status === 'failed' || status === 'pending') ? status : 'success',
     processingMs,
-    amount: isPaid ? amount : null,
+    amount: isPaid ? amountOf(items) : null,
     currency: isPaid ? currency : null,
     occurredAtMs,
-    payload: { kind: isPaid ? 'payment' : status === 'refunded' ? 'refund' : 'cancellation', payment_ref: paymentRef },
+    payload: {
+      kind: kindOf(payment),
+      payment_ref: paymentRef,
+      ...(payment.captureRef !== null && { capture_ref: payment.captureRef }),
+      ...(payment.reverses !== null && { reverses: payment.reverses }),
+      ...(isPaid && adjustments.length > 0 && { adjustments: amountOf(adjustments) }),
+    },
   }
+}
+
+function kindOf({ status, reverses }: Callback): 'payment' | 'refund' | 'cancellation' | 'reversal' {
+  if (reverses !== null) return 'reversal'
+  if (status === 'refunded') return 'refund'
+  return status === 'cancelled' ? 'cancellation' : 'payment'
 }

@@ -1,11 +1,10 @@
-import { sql } from 'kysely'
 import type { NewRejection } from '../../admission/rows.ts'
 import { CALLBACKS_MAX } from '../../contract/payment.ts'
 import { type Callback, callbackKey, type Line, type Shortfall } from '../../ledger/callback.ts'
 import { difference } from '../../ledger/difference.ts'
-import { type Pending, settle } from '../../ledger/settlement.ts'
+import type { Pending } from '../../ledger/pending.ts'
+import { settle } from '../../ledger/settlement.ts'
 import type { Database, Queryable } from '../database/connection.ts'
-import { onlyRow } from '../database/rows.ts'
 import { isMissingPartition } from '../database/sql-state.ts'
 import { type BatchBounds, batchOf, insertBatch } from '../log/batch.ts'
 import { type Call, callIdOf } from '../log/call.ts'
@@ -24,7 +23,8 @@ import {
   subjectsOf,
   updateShortfalls,
 } from './payment-callback.ts'
-import { analyticsEventOf, interactionsOf, isPayment } from './payment-effects.ts'
+import { analyticsEventOf, interactionsOf } from './payment-effects.ts'
+import { type Selected, selectNew } from './payment-selection.ts'
 import { addSales } from './sale-line.ts'
 import type { NewInteraction } from '../../admission/interaction.ts'
 import type { NewPayment } from '../../admission/payment.ts'
@@ -65,11 +65,29 @@ export async function recordPayments(
   rejections: readonly NewRejection[],
   replayOf?: ReplayOf,
 ): Promise<RecordedPayments> {
-  const subjects = payments.flatMap(subjectsOf)
+  return tryRecording(db, payments.flatMap(subjectsOf), (tx, { subjects, months }) =>
+    recordOnce(tx, { call, payments, rejections, replayOf, subjects, months }),
+  )
+}
+
+interface Needs {
+  /** The subjects to lock. */
+  subjects: readonly Subject[]
+  /** Filled with the months that the attempt needs. */
+  months: string[]
+}
+
+/** Works in a transaction, again when further subjects must be locked or months are missing. */
+export async function tryRecording<T>(
+  db: Database,
+  firstSubjects: readonly Subject[],
+  work: (tx: Queryable, needs: Needs) => Promise<T>,
+): Promise<T> {
+  const subjects = [...firstSubjects]
   for (let attempt = 1; ; attempt++) {
     const months: string[] = []
     try {
-      return await db.transaction().execute((tx) => recordOnce(tx, { call, payments, rejections, replayOf, subjects, months }))
+      return await db.transaction().execute((tx) => work(tx, { subjects, months }))
     } catch (error) {
       if (attempt === ATTEMPTS_MAX) throw error
       if (error instanceof MoreSubjectsError) subjects.push(...error.subjects)
@@ -79,25 +97,22 @@ export async function recordPayments(
   }
 }
 
-interface Attempt {
+/** What a call brings besides callbacks. */
+interface Origin {
   call: Call
-  payments: readonly NewPayment[]
   rejections: readonly NewRejection[]
   replayOf: ReplayOf | undefined
-  /** The subjects to lock. */
-  subjects: readonly Subject[]
-  /** Filled with the months that the attempt needs. */
-  months: string[]
+}
+
+interface Attempt extends Origin, Needs {
+  payments: readonly NewPayment[]
 }
 
 async function recordOnce(tx: Queryable, attempt: Attempt): Promise<RecordedPayments> {
   const known = await lockSubjects(tx, attempt)
   const knownByKey = new Map(known.map((callback) => [callbackKey(callback), callback]))
-  const selected = await selectNew(
-    tx,
-    attempt.payments.filter((payment) => !knownByKey.has(callbackKey(payment))),
-  )
-  const change = settleDifference(known, selected.payments)
+  const selected = await selectNew(tx, attempt.call, attempt.payments, knownByKey)
+  const change = settleDifference(known, [...known, ...selected.payments])
   attempt.months.push(...[...selected.payments, ...change.interactions].map(({ occurredAtMs }) => monthOf(occurredAtMs)))
   const isNew = await insertAll(tx, attempt, { ...change, ...selected, known, knownByKey })
   const results = answerEach(attempt, { ...change, ...selected, knownByKey })
@@ -109,43 +124,6 @@ async function lockSubjects(tx: Queryable, { call, replayOf, subjects }: Attempt
   return lockKnown(tx, subjects)
 }
 
-interface Selected {
-  /** The new callbacks, each once, with the sellers that the catalog names. */
-  payments: NewPayment[]
-  /** Callbacks from before the horizon. */
-  tooOld: NewRejection[]
-}
-
-async function selectNew(tx: Queryable, unknown: readonly NewPayment[]): Promise<Selected> {
-  // Moving the horizon waits for transactions with this lock, so that none of them records an event before the horizon.
-  await sql`lock table interaction, analytics_event in row exclusive mode`.execute(tx)
-  const withoutSeller = unknown.filter(isPayment).flatMap(({ items }) => items.filter(({ sellerId }) => sellerId === null))
-  const result = await sql<{ horizon: Date; sellers: Record<string, string> | null }>`
-    select horizon, (
-      select json_object_agg(product_id, seller_id) from catalog.product
-      where product_id = any(${withoutSeller.map(({ productId }) => productId)}::text[]) and seller_id is not null
-    ) as sellers from log_horizon`.execute(tx)
-  const { horizon, sellers } = onlyRow(result)
-  const sellerOf = (productId: string) => (sellers !== null && Object.hasOwn(sellers, productId) ? sellers[productId]! : null)
-  const withSellers = (payment: NewPayment): NewPayment => {
-    if (!isPayment(payment)) return payment
-    return { ...payment, items: payment.items.map((item) => ({ ...item, sellerId: item.sellerId ?? sellerOf(item.productId) })) }
-  }
-  const isTooOld = ({ occurredAtMs }: NewPayment) => occurredAtMs < horizon.getTime()
-  const message = `is before the horizon ${horizon.toISOString().slice(0, 19)}Z`
-  const recordable = unknown.filter((payment) => !isTooOld(payment))
-  return {
-    payments: firstOfEachKey(recordable).map(withSellers),
-    tooOld: unknown.filter(isTooOld).map(({ index, item }) => ({ index, code: 'too_old', field: 'occurred_at', message, item })),
-  }
-}
-
-/** A map keeps the last value of a key, which is the first callback when they are reversed. */
-function firstOfEachKey(payments: readonly NewPayment[]): NewPayment[] {
-  const byKey = new Map(payments.toReversed().map((payment) => [callbackKey(payment), payment]))
-  return [...byKey.values()].toReversed()
-}
-
 interface Change {
   lines: readonly Line[]
   pending: ReadonlyMap<string, Pending>
@@ -154,25 +132,24 @@ interface Change {
   shortfalls: ReadonlyMap<string, readonly Shortfall[]>
 }
 
-/** What the new callbacks change in the ledger and in the log. */
-function settleDifference(known: readonly KnownPayment[], payments: readonly NewPayment[]): Change {
-  const all = [...known, ...payments]
-  const after = settle(all)
-  const { lines, effects, pending } = difference(settle(known), after)
-  return { lines, pending, interactions: interactionsOf(effects, all), shortfalls: after.shortfalls }
+/** What it changes in the ledger and in the log that these callbacks are known and not only those before. */
+export function settleDifference(before: readonly KnownPayment[], after: readonly (KnownPayment | NewPayment)[]): Change {
+  const settled = settle(after)
+  const { lines, effects, pending } = difference(settle(before), settled)
+  return { lines, pending, interactions: interactionsOf(effects, after), shortfalls: settled.shortfalls }
 }
 
 type KnownByKey = ReadonlyMap<string, KnownPayment>
 
 /** @returns whether this attempt inserted anything. */
-async function insertAll(
+export async function insertAll(
   tx: Queryable,
-  { call, rejections, replayOf }: Attempt,
+  { call, rejections, replayOf }: Origin,
   change: Change & Selected & { known: readonly KnownPayment[]; knownByKey: KnownByKey },
 ): Promise<boolean> {
-  const { payments, tooOld, known, knownByKey, lines, pending, interactions, shortfalls } = change
+  const { payments, refused, known, knownByKey, lines, pending, interactions, shortfalls } = change
   const changed = await updateShortfalls(tx, known, shortfalls)
-  const rejected = [...rejections, ...tooOld, ...shortfallRejections(payments, changed, shortfalls)]
+  const rejected = [...rejections, ...refused, ...shortfallRejections(payments, changed, shortfalls)]
   const numbers = await insertCallbacks(tx, call, payments, shortfalls)
   await insertPaymentEvents(tx, payments.map(analyticsEventOf))
   const isBatch = interactions.length > 0 || rejected.length > 0 || replayOf !== undefined
@@ -213,7 +190,7 @@ function answerEach(
   { call, payments }: Attempt,
   change: Pick<Change, 'shortfalls'> & Selected & { knownByKey: KnownByKey },
 ): PaymentResult[] {
-  const { payments: recorded, tooOld, shortfalls, knownByKey } = change
+  const { payments: recorded, refused, shortfalls, knownByKey } = change
   const isOfThisCall = ({ callId, callIndex }: KnownPayment, index: number) => callId === callIdOf(call) && callIndex === index
   return payments.map((payment) => {
     const { index } = payment
@@ -221,7 +198,7 @@ function answerEach(
     return {
       index,
       isRecorded: known === undefined ? recorded.some((other) => other.index === index) : isOfThisCall(known, index),
-      rejection: tooOld.find((rejection) => rejection.index === index),
+      rejection: refused.find((rejection) => rejection.index === index),
       shortfalls: shortfalls.get(callbackKey(payment)) ?? [],
     }
   })

@@ -1,12 +1,12 @@
 import { sql } from 'kysely'
 import { instantOf } from '../../contract/fields/time.ts'
 import type { Callback, Line } from '../../ledger/callback.ts'
-import type { Pending } from '../../ledger/settlement.ts'
+import type { Pending } from '../../ledger/pending.ts'
 import type { Queryable } from '../database/connection.ts'
 
 interface NewSales {
   lines: readonly Line[]
-  /** Changes of the open items and refunds, by seller. */
+  /** Changes of the open items and refunds, by seller and day. */
   pending: ReadonlyMap<string, Pending>
   /** The stored number of a callback. */
   numberOf: (callback: Callback) => string
@@ -34,14 +34,31 @@ export async function addSales(tx: Queryable, { lines, pending, numberOf }: NewS
       on conflict (seller_id, currency, day) do update set
         revenue = d.revenue + excluded.revenue, orders = d.orders + excluded.orders, items = d.items + excluded.items`.execute(tx)
   }
-  if (pending.size > 0) {
-    const changes = [...pending]
+  await addPending(tx, [...pending.values()])
+}
+
+/** Payments that rule 1 settled are open without a day. */
+async function addPending(tx: Queryable, changes: readonly Pending[]): Promise<void> {
+  const withoutDay = changes.filter(({ day }) => day === null)
+  if (withoutDay.length > 0) {
     await sql`
       insert into seller_pending as p (seller_id, items, refunds)
-      select * from unnest(${changes.map(([seller]) => seller)}::text[], ${changes.map(([, { items }]) => items)}::bigint[],
-        ${changes.map(([, { refunds }]) => refunds)}::bigint[]) as s (seller_id, items, refunds)
+      select * from unnest(${withoutDay.map(({ sellerId }) => sellerId)}::text[], ${withoutDay.map(({ items }) => items)}::bigint[],
+        ${withoutDay.map(({ refunds }) => refunds)}::bigint[]) as s (seller_id, items, refunds)
       order by seller_id collate "C"
       on conflict (seller_id) do update set items = p.items + excluded.items, refunds = p.refunds + excluded.refunds`.execute(tx)
+  }
+  const withDay = changes.filter(({ day }) => day !== null)
+  if (withDay.length > 0) {
+    await sql`
+      insert into seller_pending_day as p (seller_id, day, items, refunds)
+      select * from unnest(${withDay.map(({ sellerId }) => sellerId)}::text[], ${withDay.map(({ day }) => day)}::date[],
+        ${withDay.map(({ items }) => items)}::bigint[], ${withDay.map(({ refunds }) => refunds)}::bigint[])
+        as s (seller_id, day, items, refunds)
+      order by seller_id collate "C", day
+      on conflict (seller_id, day) do update set items = p.items + excluded.items, refunds = p.refunds + excluded.refunds`.execute(
+      tx,
+    )
   }
 }
 

@@ -45,8 +45,9 @@ export async function popularPages(db: Queryable, request: PopularRequest, nowMs
     throw invalidField('cursor', 'is not a cursor of this list with this query')
   if (start !== undefined && (start.instantMs < nowMs - CURSOR_MS_MAX || start.instantMs > nowMs + AHEAD_MS_MAX))
     throw invalidField('cursor', 'is not of the last 24 hours: ask for the first page')
-  const asOfMs = asOfOf(request, nowMs)
-  const span = await spanOfPage(db, request, { asOfMs, nowMs: start?.instantMs ?? nowMs })
+  const pinnedMs = start?.instantMs ?? nowMs
+  const asOfMs = asOfOf(request, nowMs, pinnedMs)
+  const span = await spanOfPage(db, request, { asOfMs, nowMs: pinnedMs })
   const { mode, category_ids: categoryIds, min_interactions: minInteractions } = request
   // Read before the rows, so that `generated_at` is never later than the rows.
   const risingAt = mode === 'rising' && span === undefined ? await risingComputedAt(db) : undefined
@@ -62,7 +63,7 @@ export async function popularPages(db: Queryable, request: PopularRequest, nowMs
   return (count) => {
     const shown = rows.slice(0, count)
     const last = rows.length > count ? shown.at(-1) : undefined
-    const next_cursor = last === undefined ? null : cursorOf(query, start?.instantMs ?? nowMs, last.position)
+    const next_cursor = last === undefined ? null : cursorOf(query, pinnedMs, last.position)
     return { rows: shown.map(({ json }) => json), meta: { ...meta, next_cursor } }
   }
 }
@@ -77,12 +78,16 @@ async function spanOfPage(
   return spanOf({ windowDays, asOfMs, nowMs, rolledToMs: await rolledToMsOf(db) })
 }
 
-function asOfOf({ as_of: asOf }: PopularRequest, nowMs: number): number | undefined {
+/** A day is its end, so that the list has the whole day; a day that is not over is the instant of the first page. */
+export function asOfOf({ as_of: asOf }: Pick<PopularRequest, 'as_of'>, nowMs: number, pinnedMs: number): number | undefined {
   if (asOf === undefined) return undefined
-  const asOfMs = millisecondsOf(asOf)
-  if (asOfMs >= EARLIEST_MS && asOfMs <= nowMs) return asOfMs
-  throw invalidField('as_of', 'must be between 2000-01-01T00:00:00Z and now')
+  const isDay = asOf.length === DAY_CHARACTERS
+  const fromMs = millisecondsOf(isDay ? `${asOf}T00:00:00Z` : asOf)
+  if (!(fromMs >= EARLIEST_MS && fromMs <= nowMs)) throw invalidField('as_of', 'must be between 2000-01-01T00:00:00Z and now')
+  return isDay ? Math.min(fromMs + DAY_MS, pinnedMs) : fromMs
 }
+
+const DAY_CHARACTERS = '2026-03-01'.length
 
 /** A hash of everything that all pages of a list share. */
 function queryOf({ mode, time_window_days, category_ids, min_interactions, as_of }: PopularRequest): string {

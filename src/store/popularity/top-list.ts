@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
-import type { Popularity, TopResponse } from '../../contract/popularity.ts'
-import { isListed } from '../catalog/catalog-product.ts'
+import type { Popularity, ProductPopularity, TopResponse } from '../../contract/popularity.ts'
+import { catalogProduct, isListed } from '../catalog/catalog-product.ts'
 import { decodeCursor, encodeCursor } from '../database/cursor.ts'
 import { JSON_OF_PRODUCT } from './popularity-json.ts'
 import type { Queryable } from '../database/connection.ts'
@@ -45,6 +45,18 @@ export async function popularityOf(db: Queryable, productId: string): Promise<Po
     select ${JSON_OF_PRODUCT} as json from product_popularity p cross join popularity_rules r
     where p.product_id = ${productId}`.execute(db)
   return rows[0] && (JSON.parse(rows[0].json) as Popularity)
+}
+
+/** The same with zeros for a product of the catalog without counted events; undefined when neither the log nor the catalog had it. */
+export async function popularityOrZeros(db: Queryable, productId: string): Promise<ProductPopularity | undefined> {
+  const found = await popularityOf(db, productId)
+  if (found !== undefined) return found
+  return (await catalogProduct(db, productId)) && { ...ZEROS, product_id: productId }
+}
+
+const ZEROS: Omit<ProductPopularity, 'product_id'> = {
+  ...{ score: 0, trending_score: 0, view_count: 0, purchase_count: 0, favorite_count: 0, cart_count: 0, review_count: 0 },
+  ...{ search_count: 0, search_click_count: 0, last_interaction: null, date_updated: null },
 }
 
 /** A place in the top list. */

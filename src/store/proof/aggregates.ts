@@ -2,7 +2,7 @@ import type { Aggregate } from './drift.ts'
 import { PRODUCT_DAY, PRODUCT_HOUR, PRODUCT_POPULARITY } from './popularity-drift.ts'
 import { SHOPPER_PRODUCT } from './profile-drift.ts'
 import { METRIC_SNAPSHOT } from './report-drift.ts'
-import { PRODUCT_RATING, SALE_LINE, SELLER_DAY, SELLER_PENDING } from './sales-drift.ts'
+import { PRODUCT_RATING, SALE_LINE, SELLER_DAY, SELLER_PENDING, SELLER_PENDING_DAY } from './sales-drift.ts'
 
 /** Every aggregate that `verify` proves. The test that changes cells by hand, and the clearing of test databases, use this list too. */
 export const AGGREGATES: readonly Aggregate[] = [
@@ -12,6 +12,7 @@ export const AGGREGATES: readonly Aggregate[] = [
   SHOPPER_PRODUCT,
   SALE_LINE,
   SELLER_PENDING,
+  SELLER_PENDING_DAY,
   SELLER_DAY,
   PRODUCT_RATING,
   METRIC_SNAPSHOT,

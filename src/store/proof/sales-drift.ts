@@ -2,7 +2,8 @@ import { sql } from 'kysely'
 import type { Drift } from '../../contract/verify.ts'
 import { instantOf } from '../../contract/fields/time.ts'
 import { callbackKey, type Line, type Shortfall } from '../../ledger/callback.ts'
-import { type Pending, settle, type Settlement } from '../../ledger/settlement.ts'
+import { type Pending, pendingKey } from '../../ledger/pending.ts'
+import { settle, type Settlement } from '../../ledger/settlement.ts'
 import type { Queryable } from '../database/connection.ts'
 import { type Aggregate, comparedAggregate, DRIFT_MAX, exact } from './drift.ts'
 import { PAYMENT_COLUMNS, type KnownPayment, paymentOf, type StoredPayment } from '../payments/payment-callback.ts'
@@ -17,6 +18,7 @@ export const SALE_LINE: Aggregate = {
   drift: async (tx) => [...(await paymentDrift(tx)), ...(await orderDrift(tx))],
 }
 export const SELLER_PENDING: Aggregate = { table: 'seller_pending', key: ['seller_id'] }
+export const SELLER_PENDING_DAY: Aggregate = { table: 'seller_pending_day', key: ['seller_id', 'day'] }
 
 async function paymentDrift(tx: Queryable): Promise<Drift[]> {
   const drift: Drift[] = []
@@ -28,9 +30,9 @@ async function paymentDrift(tx: Queryable): Promise<Drift[]> {
     if (drift.length >= DRIFT_MAX) return drift
     const settlement = settle(page)
     drift.push(...(await lineDrift(tx, page, settlement.lines)), ...shortfallDrift(page, settlement.shortfalls))
-    for (const [seller, { items, refunds }] of settlement.pending) {
-      const sum = pending.get(seller) ?? { items: 0, refunds: 0 }
-      pending.set(seller, { items: sum.items + items, refunds: sum.refunds + refunds })
+    for (const [key, one] of settlement.pending) {
+      const { items, refunds } = pending.get(key) ?? { items: 0, refunds: 0 }
+      pending.set(key, { ...one, items: items + one.items, refunds: refunds + one.refunds })
     }
     after = page.at(-1)!
   }
@@ -57,7 +59,7 @@ interface StoredLine {
   occurredAt: Date
   currency: string
   sellerId: string | null
-  productId: string
+  productId: string | null
   quantity: string
   amount: string
 }
@@ -152,16 +154,33 @@ async function strayLines(tx: Queryable): Promise<Drift[]> {
   return rows
 }
 
+interface StoredPending {
+  sellerId: string
+  day: string | null
+  items: string
+  refunds: string
+}
+
 async function pendingDrift(tx: Queryable, expected: ReadonlyMap<string, Pending>): Promise<Drift[]> {
-  const { rows } = await sql<{ sellerId: string; items: string; refunds: string }>`
-    select seller_id as "sellerId", items, refunds from seller_pending`.execute(tx)
-  const bigints = (items: string | number, refunds: string | number) => ({ items: BigInt(items), refunds: BigInt(refunds) })
-  return driftOf(
-    'seller_pending',
-    new Map(rows.map(({ sellerId, items, refunds }) => [sellerId, bigints(items, refunds)])),
-    new Map([...expected].map(([seller, { items, refunds }]) => [seller, bigints(items, refunds)])),
-    (sellerId) => ({ seller_id: sellerId }),
-  )
+  const { rows } = await sql<StoredPending>`
+    select seller_id as "sellerId", null as day, items, refunds from seller_pending
+    union all
+    select seller_id, day::text, items, refunds from seller_pending_day`.execute(tx)
+  const bigints = ({ items, refunds }: StoredPending | Pending) => ({ items: BigInt(items), refunds: BigInt(refunds) })
+  const drift = (isOfTable: (one: StoredPending | Pending) => boolean, table: string) =>
+    driftOf(
+      table,
+      new Map(rows.filter(isOfTable).map((row) => [pendingKey(row), bigints(row)])),
+      new Map([...expected].filter(([, one]) => isOfTable(one)).map(([key, one]) => [key, bigints(one)])),
+      (key) => {
+        const [seller_id, day] = JSON.parse(key) as [string, string | null]
+        return { seller_id, ...(day !== null && { day }) }
+      },
+    )
+  return [
+    ...drift(({ day }) => day === null, SELLER_PENDING.table),
+    ...drift(({ day }) => day !== null, SELLER_PENDING_DAY.table),
+  ]
 }
 
 /** The orders of lines: a seller's part of an order begins and ends with its items. */

@@ -23,11 +23,14 @@ export async function sellerDashboard(
   db: Queryable,
   sellerId: string,
   request: Request,
-  nowMs: number,
+  { nowMs, pendingDays }: { nowMs: number; pendingDays: number },
 ): Promise<SellerDashboardResponse> {
   const { granularity, time_zone: timeZone, currency = null } = request
   const { from, to } = rangeOf(request, await todayIn(db, timeZone, nowMs))
-  const result = await dashboardQuery({ from, to, sellerId, granularity, timeZone, currency }).execute(db)
+  const result = await dashboardQuery({
+    ...{ from, to, sellerId, granularity, timeZone, currency },
+    pendingSince: instantOf(nowMs - pendingDays * DAY_MS).slice(0, 10),
+  }).execute(db)
   const { currencies, ...data } = onlyRow(result)
   const generated_at = instantOf(nowMs)
   return { data, meta: { seller_id: sellerId, start: from, end: to, granularity, time_zone: timeZone, currencies, generated_at } }
@@ -64,6 +67,8 @@ interface Query extends Days {
   sellerId: string
   granularity: Granularity
   timeZone: string
+  /** Items of payments that are pending since before this UTC day are given up. */
+  pendingSince: Day
   /** Null for the currency with the most orders. */
   currency: string | null
 }
@@ -87,6 +92,10 @@ function dashboardQuery(query: Query): RawBuilder<Row> {
         from generate_series(${bucketOf(sql`${from}::date`, query)}, ${to}::date::timestamp, ${`1 ${query.granularity}`}::interval) first
           left join day on ${bucketOf(sql`day`, query)} = first and ${isOf(query)}
         group by first
+      ), open as (
+        select day, items, refunds from seller_pending_day where seller_id = ${sellerId}
+        union all
+        select 'infinity'::date, items, refunds from seller_pending where seller_id = ${sellerId}
       ), best as (
         select product_id, sum(quantity) as sold_count, sum(amount) as revenue from sale_line
         where ${ofSeller(sellerId)} and ${inDays('occurred_at', query)}
@@ -97,8 +106,8 @@ function dashboardQuery(query: Query): RawBuilder<Row> {
         json_build_object(
           'total_revenue', revenue, 'total_orders', orders, 'items_sold', items,
           'average_rating', (${ratingOf(query)}),
-          'pending_items', coalesce((select items from seller_pending where seller_id = ${sellerId}), 0),
-          'pending_refunds', coalesce((select refunds from seller_pending where seller_id = ${sellerId}), 0),
+          'pending_items', (select coalesce(sum(items) filter (where day >= ${query.pendingSince}::date), 0) from open),
+          'pending_refunds', (select coalesce(sum(refunds), 0) from open),
           'currency', (select currency from chosen),
           'comparison', json_build_object('revenue_change', ${changeOf('revenue')}, 'orders_change', ${changeOf('orders')},
             'items_sold_change', ${changeOf('items')})) as summary,

@@ -59,9 +59,9 @@ async function storeLines(
   const last = rows[0]!.last
   await sql`
     insert into payment_callback (callback_no, occurred_at, received_at, call_id, call_index, provider, callback_id, payment_ref,
-      order_id, status, currency, items) overriding system value
+      order_id, status, currency, items, rule) overriding system value
     select ${last}::bigint + n, at, at, gen_random_uuid(), 0, 'bench', 'c-' || ${last}::bigint + n, 'p-' || n, 'o-' || n, 'success',
-      'EUR', '[]'
+      'EUR', '[]', 2
     from (select n, now() - ${days}::int * interval '1 day' * (1 - n / ${callbacks}::float8) as at
       from generate_series(1, ${callbacks}::int) n) c`.execute(db)
   await sql`

@@ -19,6 +19,11 @@ export interface PageOptions {
   clockAheadMs?: number
 }
 
+/** The clock of the page's machine. */
+interface Clock {
+  aheadMs: number
+}
+
 export interface BrowserPage {
   track: Track
   /** Every body that was sent, even if its request failed. */
@@ -27,6 +32,8 @@ export interface BrowserPage {
   /** The pauses of the snippet, in its own milliseconds. */
   pausesMs: number[]
   warnings: unknown[][]
+  /** Its user may set it. */
+  clock: Clock
   /** The shopper looks elsewhere, so the snippet sends the rest. */
   hide: () => Promise<void>
   /** The page is closed abruptly: no code runs any more, and open requests are dropped. */
@@ -35,6 +42,7 @@ export interface BrowserPage {
 
 /** Runs the snippet with the little of a browser that it uses, against a real gateway. */
 export function openPage({ gatewayUrl, key, origin, storage, clockAheadMs = 0 }: PageOptions): BrowserPage {
+  const clock: Clock = { aheadMs: clockAheadMs }
   const page = { bodies: [] as string[], beacons: [] as string[], pausesMs: [] as number[], warnings: [] as unknown[][] }
   const end = new AbortController()
   const handedOver: Promise<unknown>[] = []
@@ -48,8 +56,11 @@ export function openPage({ gatewayUrl, key, origin, storage, clockAheadMs = 0 }:
     Blob,
     AbortSignal,
     Date: class extends Date {
-      constructor() {
-        super(Date.now() + clockAheadMs)
+      constructor(milliseconds = Date.now() + clock.aheadMs) {
+        super(milliseconds)
+      }
+      static override now() {
+        return Date.now() + clock.aheadMs
       }
     },
     console: { warn: (...words: unknown[]) => page.warnings.push(words) },
@@ -58,6 +69,7 @@ export function openPage({ gatewayUrl, key, origin, storage, clockAheadMs = 0 }:
       page.pausesMs.push(ms)
       return setTimeout(() => end.signal.aborted || work(), ms / HASTE)
     },
+    clearTimeout: (timer: NodeJS.Timeout | undefined) => clearTimeout(timer),
     fetch: async (address: string, { body, signal, ...rest }: { method: 'POST'; body: string; signal: AbortSignal }) => {
       // A custom header would make the browser send a preflight.
       if (JSON.stringify(rest) !== '{"method":"POST"}') throw new Error(`unexpected: ${JSON.stringify(rest)}`)
@@ -86,6 +98,7 @@ export function openPage({ gatewayUrl, key, origin, storage, clockAheadMs = 0 }:
   const footfall = runInContext(source, createContext(browser)) as (options: object) => Track
   return {
     ...page,
+    clock,
     track: footfall({ url: gatewayUrl, key }),
     hide: async () => {
       listeners.get('pagehide')!()

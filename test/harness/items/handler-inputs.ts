@@ -24,6 +24,12 @@ export const HANDLER_INPUTS: Record<string, object> = {
   'Analytic/RecordSearchClick': { occurred_at, query: 'lamp', product_id: 'lamp', session_id: 's' },
   'Analytic/RecordPayment': payment,
   'Analytic/RecordPayments': { callbacks: [{ ...payment, callback_id: 'cb-2', payment_ref: 'pay-2' }] },
+  'Analytic/KeepWebhook': {
+    webhook: { provider: 'acme-pay', content_type: 'text/xml', headers: {}, form: 'text', body: '<a/>' },
+    sha256: '0'.repeat(64),
+    code: 'refused',
+    message: 'no product',
+  },
   'Analytic/SellerDashboard': { seller_id: 'north' },
   'Analytic/RecordEvents': {
     events: [{ source: 'acme-pay', external_ref: 'e-1', entity_id: 'order-1', status: 'success', occurred_at }],

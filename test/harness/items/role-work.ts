@@ -5,7 +5,7 @@ import { rejectedKeyOf } from '../../../src/contract/rejected.ts'
 import { DAY_MS } from '../../../src/contract/fields/time.ts'
 import { listApiKeys } from '../../../src/store/access/api-key.ts'
 import { audit } from '../../../src/store/audit/audit-entry.ts'
-import { catalogProduct } from '../../../src/store/catalog/catalog-product.ts'
+import { catalogProduct, staleVersions } from '../../../src/store/catalog/catalog-product.ts'
 import type { Database } from '../../../src/store/database/connection.ts'
 import { backlog, leftBehind } from '../../../src/store/log/backlog.ts'
 import { callOf, isOtherBody } from '../../../src/store/log/call.ts'
@@ -14,11 +14,14 @@ import { rejectedPage } from '../../../src/store/log/rejected-item.ts'
 import { findRejectedItem, insertReplayOf } from '../../../src/store/log/rejected-replay.ts'
 import { dropOldMonths } from '../../../src/store/log/retention.ts'
 import { searchQueries } from '../../../src/store/log/search-query.ts'
+import { completeRule, takeRuleIntoForce } from '../../../src/store/payments/ledger-rule.ts'
+import { settlePageAgain } from '../../../src/store/payments/settle-again.ts'
 import { recordPayments } from '../../../src/store/payments/payment-recording.ts'
+import { eventTypes, unweightedAmong } from '../../../src/store/popularity/event-types.ts'
 import { popularPage } from '../../../src/store/popularity/popular-page.ts'
 import { refreshRising } from '../../../src/store/popularity/rising.ts'
 import { rollUpSome } from '../../../src/store/popularity/roll-up.ts'
-import { popularityOf, topByScore } from '../../../src/store/popularity/top-list.ts'
+import { popularityOrZeros, topByScore } from '../../../src/store/popularity/top-list.ts'
 import { refreshTrending } from '../../../src/store/popularity/trending-window.ts'
 import { verify } from '../../../src/store/proof/verification.ts'
 import { dropOldBuckets } from '../../../src/store/reports/report-refresh.ts'
@@ -29,7 +32,7 @@ import { sellerDashboard } from '../../../src/store/sellers/seller-dashboard.ts'
 import { interaction, record, recordAndCount, recordBatch, recordNewSearches, search } from './events.ts'
 import { partitionOf } from './months.ts'
 import { item, newCall, payment } from './payments.ts'
-import { product, upsert } from './products.ts'
+import { product, upsert, versionOf } from './products.ts'
 import { day, refreshAll } from './recomputed.ts'
 
 const NOW_MS = Date.now()
@@ -82,6 +85,9 @@ async function pay(endpoint: Database): Promise<void> {
     payment({ paymentRef: 'open', status: 'pending', occurredAtMs: ago(1) }),
   ])
     await recordPayments(endpoint, newCall(), [one], [])
+  await takeRuleIntoForce(endpoint, 0)
+  await settlePageAgain(endpoint, { provider: '', paymentRef: '' })
+  await completeRule(endpoint)
 }
 
 async function recompute(endpoint: Database): Promise<void> {
@@ -96,11 +102,18 @@ async function recompute(endpoint: Database): Promise<void> {
 }
 
 async function readAsEndpoint(endpoint: Database): Promise<void> {
-  const { data } = await sellerDashboard(endpoint, 'north', { granularity: 'day', time_zone: 'Europe/Berlin' }, NOW_MS)
+  const { data } = await sellerDashboard(
+    endpoint,
+    'north',
+    { granularity: 'day', time_zone: 'Europe/Berlin' },
+    { nowMs: NOW_MS, pendingDays: 30 },
+  )
   expect(data.summary).toMatchObject({ total_revenue: 0, pending_items: 2 })
   expect(await backlog(endpoint)).toMatchObject({ uncountedEvents: 5 })
   expect(await leftBehind(endpoint, 0)).toHaveLength(5)
   expect(await catalogProduct(endpoint, 'p')).toMatchObject({ product_id: 'p' })
+  expect(await staleVersions(endpoint, [versionOf(product({ name: 'other' }))])).toEqual([0])
+  expect(await unweightedAmong(endpoint, ['view', 'quick_view'])).toEqual(['quick_view'])
   for (const mode of Object.keys(MODES) as Mode[]) await popularPage(endpoint, { mode, limit: 5, min_interactions: 1 }, NOW_MS)
 }
 
@@ -112,7 +125,9 @@ export async function readEverything(gateway: Database): Promise<void> {
     }
   }
   expect((await topByScore(gateway, { limit: 10, after: undefined })).data).toHaveLength(4)
-  expect(await popularityOf(gateway, 'p5')).toMatchObject({ product_id: 'p5' })
+  expect(await popularityOrZeros(gateway, 'p5')).toMatchObject({ product_id: 'p5' })
+  expect(await popularityOrZeros(gateway, 'p')).toMatchObject({ view_count: 0 })
+  expect((await eventTypes(gateway, 7, NOW_MS)).data[0]).toMatchObject({ event_type: 'view' })
   expect(await catalogProduct(gateway, 'p')).toMatchObject({ product_id: 'p' })
   const page = { limit: 5, days: 7, toMs: NOW_MS + DAY_MS, filter: 'all', after: undefined } as const
   expect((await searchQueries(gateway, page)).data).toMatchObject([{ query: 'lamp' }])

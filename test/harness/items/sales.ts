@@ -20,8 +20,8 @@ export function saleLine(changes: Partial<Line> & Pick<Line, 'occurredAtMs'>): L
 /** Stores lines as if payments had made them, with their sums by day. */
 export async function storeSales(db: Database, lines: readonly Line[]): Promise<void> {
   const { rows } = await sql<{ number: string }>`
-    insert into payment_callback (occurred_at, call_id, call_index, provider, callback_id, payment_ref, order_id, status, currency, items)
-    values (now(), gen_random_uuid(), 0, 'test', ${randomUUID()}, 'payment', 'order', 'success', 'EUR', '[]')
+    insert into payment_callback (occurred_at, call_id, call_index, provider, callback_id, payment_ref, order_id, status, currency, items, rule)
+    values (now(), gen_random_uuid(), 0, 'test', ${randomUUID()}, 'payment', 'order', 'success', 'EUR', '[]', 2)
     returning callback_no as number`.execute(db)
   const { number } = rows[0]!
   await sql`
@@ -38,7 +38,15 @@ export async function storeSales(db: Database, lines: readonly Line[]): Promise<
 
 /** Deletes all sales, the catalogue and the ratings. */
 export async function clearSales(db: Database): Promise<void> {
-  for (const table of ['sale_line', 'payment_callback', 'seller_day', 'seller_pending', 'product_rating', 'catalog.product']) {
+  for (const table of [
+    'sale_line',
+    'payment_callback',
+    'seller_day',
+    'seller_pending',
+    'seller_pending_day',
+    'product_rating',
+    'catalog.product',
+  ]) {
     await sql`delete from ${sql.table(table)}`.execute(db)
   }
 }

@@ -1,6 +1,7 @@
-import type { Command } from 'commander'
+import { type Command, CommanderError } from 'commander'
 import { vi } from 'vitest'
 import { linesOfError } from '../../../src/cli/terminal/error-lines.ts'
+import { exitStatusOf, exitStatusOfParsing } from '../../../src/cli/terminal/exit-status.ts'
 import { printError } from '../../../src/cli/terminal/output.ts'
 import { StartError } from '../../../src/main/config/start-error.ts'
 
@@ -23,9 +24,10 @@ export async function runCommand(command: Command, args: readonly string[], env:
     await command.parseAsync(args, { from: 'user' })
     return { code: exitCode(), text }
   } catch (error) {
-    if (error instanceof StartError) printError(...linesOfError(error))
-    else if ((error as { code?: string }).code?.startsWith('commander.') !== true) throw error
-    return { code: 1, text }
+    if (error instanceof CommanderError) return { code: exitStatusOfParsing(error), text }
+    if (!(error instanceof StartError)) throw error
+    printError(...linesOfError(error))
+    return { code: exitStatusOf(error), text }
   } finally {
     process.exitCode = exitCodeBefore
     for (const spy of spies) spy.mockRestore()

@@ -14,6 +14,7 @@ export const TEST_DEPS: Omit<Deps, 'db' | 'background'> = {
   retryPolicy: { initialInterval: 50, maxInterval: 500, exponentiationFactor: 2, maxAttempts: 200, onMaxAttempts: 'pause' },
   privacy: privacyOf(DEFAULTS),
   retention: retentionOf(DEFAULTS),
+  pendingDays: DEFAULTS.PENDING_DAYS,
   operatorTokens: [],
   tasks: TASKS,
   observer: SILENT_OBSERVER,

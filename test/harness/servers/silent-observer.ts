@@ -7,6 +7,7 @@ export const SILENT_OBSERVER: ServiceObserver & GatewayObserver = {
   recorded: () => undefined,
   flushed: () => undefined,
   turnedAway: () => undefined,
+  webhook: () => undefined,
   notKept: () => undefined,
   groupCounted: () => undefined,
   batchLost: () => undefined,

@@ -1,0 +1,31 @@
+/** The event types that rate a product. */
+const RATING_TYPES: ReadonlySet<string> = new Set(['rating_low', 'rating_medium', 'rating_high'])
+
+const STARS = /^\s*(\d+)(?:[.,](\d+))?\s*$/
+
+/** What may be a rating: an event with metadata. */
+interface Rated {
+  event_type: string
+  metadata?: Record<string, unknown> | undefined
+}
+
+/** The stars in metadata.rating; undefined for an event without them, and NaN for what is no number from 1 to 5. */
+function starsOf({ event_type: type, metadata }: Rated): number | undefined {
+  const rating = metadata?.['rating']
+  if (!RATING_TYPES.has(type) || rating === undefined || rating === null) return undefined
+  const stars = typeof rating === 'string' ? Number(rating.replace(STARS, '$1.$2')) : rating
+  const isRead = typeof rating === 'string' ? STARS.test(rating) : typeof rating === 'number'
+  return isRead && (stars as number) >= 1 && (stars as number) <= 5 ? (stars as number) : Number.NaN
+}
+
+/** Whether the stars of a rating are from 1 to 5, as a number or as a text such as "4.5" or "4,5"; true for every other event. */
+export function hasReadableStars(event: Rated): boolean {
+  return !Number.isNaN(starsOf(event))
+}
+
+/** The metadata of an event, with the stars of a rating as a number, because only a number counts as stars. */
+export function metadataWithStars(event: Rated): Record<string, unknown> | undefined {
+  const stars = starsOf(event)
+  const isNumber = stars === undefined || stars === event.metadata?.['rating']
+  return isNumber ? event.metadata : { ...event.metadata, rating: stars }
+}
