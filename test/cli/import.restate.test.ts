@@ -6,17 +6,19 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { sql } from 'kysely'
 import { beforeEach, expect } from 'vitest'
-import { INTERACTIONS } from '../../src/cli/import/interactions.ts'
-import { products } from '../../src/cli/import/products.ts'
-import { ruleOf, valueMapsOf } from '../../src/cli/import/rule.ts'
-import { type ImportPlan, runImport } from '../../src/cli/import/run.ts'
+import { INTERACTIONS } from '../../src/cli/import/mapping/interactions.ts'
+import { products } from '../../src/cli/import/mapping/products.ts'
+import { ruleOf, valueMapsOf } from '../../src/cli/import/mapping/rule.ts'
+import type { ImportPlan } from '../../src/cli/import/plan.ts'
+import { runImport } from '../../src/cli/import/run.ts'
 import { verify } from '../../src/store/proof/verification.ts'
+import { runCommandProcess } from '../harness/programs/command-process.ts'
 import type { Stack } from '../harness/servers/stack.ts'
 import { restateTest as test } from '../harness/fixtures.ts'
 
 const HEADER = 'time,kind,product,user,price'
 const RULES = ['occurred_at=time', 'event_type=kind', 'ref_id=product', 'account_id=user', 'metadata.price=price']
-const SILENT = { report: () => undefined, stalled: () => undefined, stop: () => undefined }
+const SILENT = { report: () => undefined, counting: () => undefined, stalled: () => undefined, stop: () => undefined }
 
 let folder: string
 /** Prefixes the products of a test, so that its rows are not duplicates of another test's. */
@@ -39,7 +41,7 @@ async function run(stack: Stack, paths: string[], changes: Partial<ImportPlan> =
   const plan: ImportPlan = {
     kind: INTERACTIONS,
     paths,
-    form: { encoding: 'utf-8' },
+    form: {},
     rules: RULES.map((rule) => ruleOf('map', rule, INTERACTIONS)),
     values: valueMapsOf(['event_type:cart=add_to_cart'], INTERACTIONS),
     time: { offsetMinutes: 0 },
@@ -126,8 +128,10 @@ test('rejected rows are named by line, whether the file, the rules or the server
 test('mistakes in files and rules are reported before anything is sent', async ({ db, stack }) => {
   const good = await fileOf('good.csv', [HEADER, line(0)].join('\n'))
   const bare = await fileOf('bare.csv', 'time,product\n2026-03-01,p\n')
-  const fake = await fileOf('fake.csv', line(0)).then((path) => `${path}.gz`)
-  await writeFile(fake, 'this is no gzip')
+  const damaged = join(folder, 'damaged.csv.gz')
+  await writeFile(damaged, gzipSync(line(0)).fill(0xff, 10, 14))
+  const zip = join(folder, 'zip.csv.gz')
+  await writeFile(zip, 'PK\u0003\u0004')
   const misspelt = { rules: [ruleOf('map', 'ref_id=produkt', INTERACTIONS)] }
   await expect(run(stack, [good], misspelt)).rejects.toThrow(`${good} has no column "produkt"`)
   await expect(run(stack, [good, bare])).rejects.toThrow(`${bare} has no column "kind"`)
@@ -135,7 +139,8 @@ test('mistakes in files and rules are reported before anything is sent', async (
     'Nothing gives event_type',
   )
   await expect(run(stack, [good, join(folder, 'none.csv')])).rejects.toThrow('none.csv cannot be read: there is no such file')
-  await expect(run(stack, [good, fake])).rejects.toThrow(`${fake} cannot be read: it is not a gzip file`)
+  await expect(run(stack, [good, damaged])).rejects.toThrow(`${damaged} cannot be read: it is not a gzip file`)
+  await expect(run(stack, [good, zip])).rejects.toThrow(`${zip} is a zip archive: unpack it`)
   await expect(run(stack, [good], { rejectedPath: good })).rejects.toThrow('is also a file to import')
   await expect(run(stack, [good], { ingressUrl: 'http://127.0.0.1:1' })).rejects.toThrow(
     'Restate does not answer at http://127.0.0.1:1',
@@ -171,6 +176,23 @@ test('an import gives up after its patience, and says that it may be repeated', 
   const failed = run(stack, [file], { ingressUrl: proxy.url, patienceMs: 500 })
   await expect(failed).rejects.toThrow(/The import stopped: Restate at .* 503.* running it again is safe/)
   await proxy.close()
+})
+
+test('the command ends with a status by what the servers did, and a dry run changes nothing', async ({ db, stack }) => {
+  const header = 'occurred_at,account_id,event_type,ref_id'
+  const good = await fileOf('good.csv', `${header}\n2026-03-01,u,view,${product}1\n`)
+  const some = await fileOf('some.csv', `${header}\n2026-03-01,u,view,${product}1\n2026-03-01,u,VIEW,${product}1\n`)
+  const bad = await fileOf('bad.csv', `${header}\n2026-03-01,u,VIEW,${product}2\n`)
+  const statusOf = async (...args: string[]) => {
+    const urls = { RESTATE_INGRESS_URL: stack.ingressUrl, RESTATE_ADMIN_URL: stack.adminUrl }
+    return (await runCommandProcess(['import', ...args, '--rejected', join(folder, 'rejected.jsonl')], urls)).code
+  }
+  const recorded = async () => (await sql`select from interaction where ref_id like ${`${product}%`}`.execute(db)).rows.length
+  const statuses = [0, 3, 4]
+  for (const [index, file] of [good, some, bad].entries()) expect(await statusOf(file, '--dry-run')).toBe(statuses[index])
+  expect([await recorded(), await rejected()]).toEqual([0, []])
+  for (const [index, file] of [good, some, bad].entries()) expect(await statusOf(file)).toBe(statuses[index])
+  expect([await statusOf(good), await recorded(), (await rejected()).length]).toEqual([0, 1, 0])
 })
 
 test('of two files of products the newer one wins, and bad rows are named', async ({ db, stack }) => {

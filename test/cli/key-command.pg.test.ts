@@ -118,17 +118,17 @@ test.for([
   '%s is answered with one sentence that names it, and makes no key',
   async ([_name, args, named], { db, database }) => {
     const before = await stored(db)
-    const said = await complaintOf(database, args)
+    const said = await complaintOf(database, args, args[0] === 'revoke' ? 1 : 2)
     expect(said).toContain(named)
     expect(said.trim().split('\n')).toHaveLength(1)
     expect(await stored(db)).toBe(before)
   },
 )
 
-/** The output of a command that exits with 1. */
-async function complaintOf(database: TestDatabase, args: readonly string[]): Promise<string> {
+/** The output of a command that fails. */
+async function complaintOf(database: TestDatabase, args: readonly string[], status = 1): Promise<string> {
   const { code, text } = await runCommand(keyCommand(), [...args], { DATABASE_URL: database.url })
-  expect(code).toBe(1)
+  expect(code).toBe(status)
   return text.trimEnd()
 }
 
@@ -225,7 +225,7 @@ async function otherSecretFile(database: TestDatabase): Promise<string> {
 
 test('a publishable key cannot be made from a file', async ({ database }) => {
   const file = await fileOf(newText(newId()))
-  const said = await complaintOf(database, ['create', 'x', '--publishable', '--origin', 'https://a.b', '--file', file])
+  const said = await complaintOf(database, ['create', 'x', '--publishable', '--origin', 'https://a.b', '--file', file], 2)
   expect(said).toBe('A publishable key is not secret: leave out --file.')
 })
 

@@ -1,5 +1,9 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { sql } from 'kysely'
-import { expect } from 'vitest'
+import { afterAll, describe, expect } from 'vitest'
 import type { RejectedInteraction } from '../../src/contract/rejected.ts'
 import { analyticApi } from '../../src/contract/services.ts'
 import { rejectedCommand } from '../../src/cli/commands/rejected.ts'
@@ -33,7 +37,7 @@ async function refuse(database: TestDatabase, stack: Stack, ...interactions: unk
 test('list shows open items, show their content, and replay sends them again', async ({ db, database, stack }) => {
   expect(await rejected(database, stack, ['list'])).toEqual({ code: 0, text: 'No rejected event waits.\n' })
   await sql`alter table interaction add constraint no_views check (event_type <> 'view')`.execute(db)
-  const [one, other] = (await refuse(database, stack, event('lamp'), event(4711))) as [string, string]
+  const [one, other] = (await refuse(database, stack, event('lamp'), event(4711.5))) as [string, string]
   const list = await rejected(database, stack, ['list', '--limit', '1'])
   expect(list.text).toContain(other)
   expect(list.text).not.toContain(`'${one}'`)
@@ -41,7 +45,7 @@ test('list shows open items, show their content, and replay sends them again', a
   expect(JSON.parse((await rejected(database, stack, ['show', other])).text)).toMatchObject({
     id: other,
     field: 'ref_id',
-    item: event(4711),
+    item: event(4711.5),
   })
 
   expect(await rejected(database, stack, ['replay', one])).toMatchObject({
@@ -75,7 +79,7 @@ test('list shows open items, show their content, and replay sends them again', a
 })
 
 test('replay --all replays each open item once, and names items that are rejected again', async ({ db, database, stack }) => {
-  const sent = [event(5), event('x'.repeat(201))]
+  const sent = [event(5.5), event('x'.repeat(201))]
   const ids = await refuse(database, stack, ...sent)
   const all = await rejected(database, stack, ['replay', '--all'])
   expect(all.code).toBe(1)
@@ -94,24 +98,166 @@ test('replay --all replays each open item once, and names items that are rejecte
   expect(rows).toEqual([{ account_number: '5' }, { account_number: '5' }])
 })
 
-const MISTAKES: [args: string[], sentence: string][] = [
+const folder = mkdtempSync(join(tmpdir(), 'footfall-adapters-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+/** A module with an adapter of acme; its `callbacksOf` is this code. @returns the settings of a command that uses it. */
+function adapterWith(code: string): Record<string, string> {
+  const file = join(folder, `${randomUUID()}.mjs`)
+  writeFileSync(
+    file,
+    `export default { provider: 'acme', isSigned: () => true, headers: ['x-topic'], callbacksOf(body, { contentType, headers }) { ${code} } }`,
+  )
+  return { PAYMENT_ADAPTERS: file }
+}
+
+describe('a webhook that an adapter refused', () => {
+  const callback = (id: string) => ({
+    ...{
+      callback_id: id,
+      payment_ref: id,
+      order_id: id,
+      status: 'success',
+      currency: 'EUR',
+      occurred_at: '2026-03-01T12:00:00Z',
+    },
+    items: [{ product_id: 'lamp', seller_id: 'north', quantity: 1, unit_price: 500 }],
+  })
+  const MENDED = 'return body.callbacks'
+
+  /** Keeps a webhook as the gateway does. @returns the id in the list. */
+  async function keep(database: TestDatabase, stack: Stack, body: unknown, code: 'refused' | 'ignored' = 'refused') {
+    const webhook = {
+      provider: 'acme',
+      content_type: 'application/json',
+      headers: { 'x-topic': 'paid' },
+      form: 'json' as const,
+      body,
+    }
+    const sha256 = createHash('sha256').update(JSON.stringify(body)).digest('hex')
+    await stack.ingress.client(analyticApi).KeepWebhook({ webhook, sha256, code, message: 'no product' })
+    const args = ['list', '--json', ...(code === 'ignored' ? ['--ignored'] : [])]
+    return (JSON.parse((await rejected(database, stack, args)).text) as RejectedInteraction[])[0]!.id
+  }
+
+  async function ordersOf(db: TestDatabase['db'], id: string): Promise<number> {
+    const { rows } = await sql`select from payment_callback where order_id = ${id}`.execute(db)
+    return rows.length
+  }
+
+  test('is recorded once after its adapter was mended, and is marked with that', async ({ db, database, stack }) => {
+    const order = randomUUID()
+    const id = await keep(database, stack, { callbacks: [callback(order)] })
+    const settings = adapterWith(MENDED)
+    expect(await rejected(database, stack, ['replay', '--all'], settings)).toEqual({
+      code: 0,
+      text: 'Replayed: 1 accepted, 0 recorded before, 0 rejected again, 0 replayed by another call.\n',
+    })
+    expect(await rejected(database, stack, ['list'])).toEqual({ code: 0, text: 'No rejected event waits.\n' })
+    expect(await rejected(database, stack, ['replay', id], settings)).toMatchObject({
+      code: 1,
+      text: expect.stringContaining(`${id} was replayed already`),
+    })
+    expect(await ordersOf(db, order)).toBe(1)
+    await stack.settled()
+    expect((await verify(db)).drift).toEqual([])
+  })
+
+  test('counts once when its provider sent it too', async ({ database, stack }) => {
+    const order = randomUUID()
+    const id = await keep(database, stack, { callbacks: [callback(order)] })
+    await stack.ingress.client(analyticApi).RecordPayment({ ...callback(order), provider: 'acme' } as never)
+    expect(await rejected(database, stack, ['replay', id], adapterWith(MENDED))).toEqual({
+      code: 0,
+      text: `${id} recorded before\n`,
+    })
+  })
+
+  test('stays as it is while its adapter refuses it', async ({ database, stack }) => {
+    const id = await keep(database, stack, { n: randomUUID() })
+    const again = await rejected(database, stack, ['replay', id], adapterWith("throw new Error('still no product')"))
+    expect(again).toEqual({ code: 1, text: `${id} refused again: the adapter of acme: still no product\n` })
+    expect((await rejected(database, stack, ['list'])).text).toContain('Waiting to be replayed: 1')
+  })
+
+  test('is settled when its adapter ignores it now', async ({ database, stack }) => {
+    const id = await keep(database, stack, { n: randomUUID() })
+    const ignoring = adapterWith("return { ignored: contentType + ' ' + headers['x-topic'] }")
+    expect(await rejected(database, stack, ['replay', id], ignoring)).toEqual({
+      code: 0,
+      text: `${id} ignored: application/json paid\n`,
+    })
+    expect(await rejected(database, stack, ['list'])).toEqual({ code: 0, text: 'No rejected event waits.\n' })
+  })
+
+  test('becomes a line of the list for each callback that is rejected', async ({ db, database, stack }) => {
+    const [order, late] = [randomUUID(), randomUUID()]
+    const future = { ...callback(late), occurred_at: new Date(Date.now() + 3_600_000).toISOString() }
+    const id = await keep(database, stack, { callbacks: [callback(order), future] })
+    const { code, text } = await rejected(database, stack, ['replay', id], adapterWith(MENDED))
+    expect([code, text]).toEqual([1, expect.stringMatching(new RegExp(`^${id} rejected again as \\d+\\.1: occurred_at: `))])
+    expect([await ordersOf(db, order), await ordersOf(db, late)]).toEqual([1, 0])
+    expect((await rejected(database, stack, ['list'])).text).toContain('in_future')
+  })
+
+  test('needs its adapter here, and takes no correction', async ({ database, stack }) => {
+    const id = await keep(database, stack, { n: randomUUID() })
+    const [none] = (await rejected(database, stack, ['replay', '--all'])).text.split('\n')
+    expect(none).toBe(`${id} is a webhook of acme, and PAYMENT_ADAPTERS names no adapter of it here: set it as for the gateway`)
+    expect(await rejected(database, stack, ['replay', id, '--set', 'ref_id=a'], adapterWith(MENDED))).toEqual({
+      code: 1,
+      text: `${id} is a webhook, which --set does not correct\n`,
+    })
+    const [batch_id, index] = id.split('.')
+    const key = { batch_id: batch_id!, index: Number(index) }
+    await expect(stack.ingress.client(analyticApi).ReplayRejected(key)).rejects.toThrow(/is a webhook/)
+  })
+
+  test('that ignored it first is replayed by --ignored alone', async ({ db, database, stack }) => {
+    const order = randomUUID()
+    const id = await keep(database, stack, { callbacks: [callback(order)] }, 'ignored')
+    expect(await rejected(database, stack, ['list'])).toEqual({ code: 0, text: 'No rejected event waits.\n' })
+    expect((await rejected(database, stack, ['list', '--ignored'])).text).toContain('Ignored by payment adapters: 1')
+    const summary = (counts: string) => ({ code: 0, text: `Replayed: ${counts}, 0 replayed by another call.\n` })
+    expect(await rejected(database, stack, ['replay', '--all'], adapterWith(MENDED))).toEqual(
+      summary('0 accepted, 0 recorded before, 0 rejected again'),
+    )
+    expect(await rejected(database, stack, ['replay', '--ignored'], adapterWith('return []'))).toEqual(
+      summary('0 accepted, 0 recorded before, 0 rejected again, 1 ignored by their adapters'),
+    )
+    expect(await rejected(database, stack, ['replay', '--ignored'], adapterWith(MENDED))).toEqual(
+      summary('1 accepted, 0 recorded before, 0 rejected again'),
+    )
+    expect([id, await ordersOf(db, order)]).toEqual([expect.any(String), 1])
+  })
+})
+
+test('an event that is no webhook takes no callbacks', async ({ database, stack }) => {
+  const [id] = await refuse(database, stack, event(4711.5))
+  const [batch_id, index] = id!.split('.')
+  const request = { batch_id: batch_id!, index: Number(index), callbacks: [] }
+  await expect(stack.ingress.client(analyticApi).ReplayRejected(request)).rejects.toThrow(/is for webhooks/)
+})
+
+const MISTAKES: [args: string[], sentence: string, code?: number][] = [
   [['show', '12'], '"12" is not the id of a rejected event'],
-  [['show', '999999.0'], 'There is no rejected event 999999.0.'],
-  [['replay', '999999.0'], 'there is no rejected event 999999.0'],
+  [['show', '999999.0'], 'There is no rejected event 999999.0.', 1],
+  [['replay', '999999.0'], 'there is no rejected event 999999.0', 1],
   [['replay', 'x'], '"x" is not the id of a rejected event'],
   [['replay'], 'Name the ids to replay, or give --all.'],
   [['replay', '1.0', '--all'], 'Name the ids to replay, or give --all.'],
+  [['replay', '--ignored', '--all'], 'For ignored webhooks give --ignored.'],
   [['replay', '1.0', '1.1', '--set', 'ref_id=a'], '--set corrects one event'],
   [['replay', '1.0', '--set', 'ref_id'], "--set 'ref_id': it is FIELD=VALUE."],
   [['replay', '1.0', '--set', 'reff_id=a'], '--set reff_id: is not a field of an interaction'],
 ]
 
 test('every mistake in an id or an option is reported with one sentence', async ({ database, stack }) => {
-  for (const [args, sentence] of MISTAKES) {
+  for (const [args, sentence, status = 2] of MISTAKES) {
     const { code, text } = await rejected(database, stack, args)
     expect({ args, code, lines: text.trim().split('\n').length, text }).toEqual({
       args,
-      code: 1,
+      code: status,
       lines: 1,
       text: expect.stringContaining(sentence),
     })

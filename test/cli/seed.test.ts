@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { AnalyticsEvent } from '../../src/contract/analytics-event.ts'
 import { DAY_MS } from '../../src/contract/fields/time.ts'
+import { reportTableRow } from '../../src/cli/commands/seed.ts'
 import { SEED_DAYS, SEED_ENTITIES, SEED_EVENTS, seedEvents } from '../../src/cli/seed/events.ts'
 
 const END_MS = Date.parse('2026-03-01T00:00:00Z')
@@ -19,4 +20,17 @@ test('a seed always gives the same 25,000 valid events of 90 days, 240 entities 
   const times = events.map(({ occurred_at }) => Date.parse(occurred_at)).sort((one, other) => one - other)
   expect(times[0]).toBeGreaterThanOrEqual(END_MS - SEED_DAYS * DAY_MS)
   expect(times.at(-1)).toBeLessThan(END_MS)
+})
+
+test('amounts are shown in their currency, with its decimals', () => {
+  const amounts = [
+    { currency: 'EUR', amount: 1_234_567 },
+    { currency: 'JPY', amount: 4_900 },
+    { currency: 'KWD', amount: -1_500 },
+  ]
+  const row = { event_count: 3, amounts, processing_ms_avg: 12.6, processing_ms_max: 20 }
+  expect(reportTableRow(row)).toEqual({
+    ...{ event_count: 3, processing_ms_avg: 13, processing_ms_max: 20 },
+    amounts: '€12,345.67, ¥4,900, -KWD\u00a01.500',
+  })
 })

@@ -61,7 +61,7 @@ test.for([
   ['an option that is none', ['a', '--nonsense'], "unknown option '--nonsense'"],
 ] as const)('%s is answered with one sentence that names it', async ([_name, args, named], { database }) => {
   const { code, text } = await run(database, args)
-  expect(code).toBe(1)
+  expect(code).toBe(2)
   expect(text).toContain(named)
   expect(text.trim().split('\n')).toHaveLength(1)
 })

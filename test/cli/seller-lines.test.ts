@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest'
 import type { SellerDashboardResponse } from '../../src/contract/seller-dashboard.ts'
 import { DAY_MS, instantOf } from '../../src/contract/fields/time.ts'
 import { barsOf } from '../../src/cli/seller/bars.ts'
-import { cutTo, spacesTo, widthOf } from '../../src/cli/seller/cells.ts'
+import { cutTo, spacesTo, widthOf } from '../../src/cli/terminal/cells.ts'
 import { linesOf } from '../../src/cli/seller/lines.ts'
-import { moneyIn } from '../../src/cli/seller/money.ts'
+import { moneyIn } from '../../src/cli/terminal/money.ts'
 import { harmless } from '../../src/cli/terminal/harmless.ts'
 
 interface Shown {

@@ -1,7 +1,7 @@
 import * as clients from '@restatedev/restate-sdk-clients'
 import { randomUUID } from 'node:crypto'
-import type { BatchAnswer, Item, ItemKind } from './item-kind.ts'
-import { StartError } from '../../main/config/start-error.ts'
+import type { BatchAnswer, Item, ItemKind } from './mapping/item-kind.ts'
+import { InterruptedError, StartError } from '../../main/config/start-error.ts'
 
 export interface SenderOptions {
   kind: ItemKind
@@ -44,6 +44,7 @@ export function createBatchSender<Batch extends { items: Item[] }>(
     const timeout = Math.min(ATTEMPT_MS_MAX, options.patienceMs)
     const call = { idempotencyKey: `import ${run} ${++sent}`, timeout }
     const answer = await options.kind.record(ingress, batch.items, call).catch((error: unknown) => {
+      if (options.signal?.aborted) throw new InterruptedError('it was interrupted', { cause: error })
       throw new StartError(sentenceOf(error, options), { cause: error })
     })
     onAnswer(batch, answer)
@@ -93,8 +94,7 @@ function ingressOf({ ingressUrl, patienceMs, onRetry, signal }: SenderOptions, s
   })
 }
 
-function sentenceOf(error: unknown, { ingressUrl, patienceMs, signal }: SenderOptions): string {
-  if (signal?.aborted) return 'it was interrupted'
+function sentenceOf(error: unknown, { ingressUrl, patienceMs }: SenderOptions): string {
   if (error instanceof Error && 'status' in error)
     return `Restate at ${ingressUrl} refused a batch: ${error.message.replaceAll('\n', ' ')}`
   return `Restate at ${ingressUrl} did not answer for ${patienceMs / 1_000} s (${networkReasonOf(error)})`

@@ -1,7 +1,7 @@
 import { appendFileSync, closeSync, openSync, rmSync } from 'node:fs'
-import { fileProblem } from './file-problem.ts'
-import type { RowRejection } from './mapping.ts'
-import { type BrokenRow, isBroken, type Row, shownRow } from './row.ts'
+import { fileProblem } from './source/file-problem.ts'
+import type { RowRejection } from './mapping/row-rejection.ts'
+import { type BrokenRow, isBroken, type Row, shownRow } from './source/row.ts'
 
 export interface RejectedRow extends RowRejection {
   row: Row | BrokenRow

@@ -1,42 +1,27 @@
-import { resolve } from 'node:path'
 import { type BatchSender, createBatchSender } from './batch-sender.ts'
-import { checkIngress, checkRules } from './check.ts'
-import type { TimeReading } from './instant.ts'
-import type { BatchAnswer, Item, ItemKind } from './item-kind.ts'
-import { isRowRejection, type Mapping, mappingOf, mapRow, type RowRejection } from './mapping.ts'
+import { checkIngress } from './check.ts'
+import type { BatchAnswer, Item } from './mapping/item-kind.ts'
+import { isRowRejection } from './mapping/mapping.ts'
+import type { MapRecord } from './mapping/row-mapper.ts'
+import { addNotes, newNotes, type Notes } from './notes.ts'
+import { type ImportPlan, prepareImport } from './plan.ts'
 import type { Progress } from './progress.ts'
 import { RejectedFile, type RejectedRow } from './rejected-file.ts'
-import { isBroken, type Row, textOf } from './row.ts'
-import { type Rule, type ValueMaps, withDefaults } from './rule.ts'
-import { type FileForm, rowsOf, type SourceFile, sourceFileOf } from './source-file.ts'
-import { StartError } from '../../main/config/start-error.ts'
+import { type RowReading, rowsToImport } from './rows-to-import.ts'
+import { type Row, textOf } from './source/row.ts'
+import type { SourceFile } from './source/source-file.ts'
+import { InterruptedError, StartError } from '../../main/config/start-error.ts'
 
-export interface ImportPlan {
-  /** What the rows become. */
-  kind: ItemKind
-  paths: readonly string[]
-  form: FileForm
-  rules: readonly Rule[]
-  values: ValueMaps
-  time: TimeReading
-  /** Whether a column that a file does not have is read as empty. */
-  mayMissColumns: boolean
-  ingressUrl: string
-  /** Rows per call, at most 10,000. */
-  batchRows: number
-  inFlightMax: number
-  patienceMs: number
-  rejectedPath: string
-  signal?: AbortSignal | undefined
-}
-
-/** The outcome of a file: `rows` is accepted + duplicates + rejected. */
+/** The outcome of a file: `rows` is accepted + duplicates + stale + rejected. */
 export interface Tally {
   path: string
   rows: number
   accepted: number
   duplicates: number
+  /** Products that differ from the catalog's version of the same time. */
+  stale: number
   rejected: number
+  notes: Notes
   /** From the first byte of the file to the last answer. */
   seconds: number
   startedAt: number
@@ -52,9 +37,10 @@ interface Batch {
 /** What the files of one run share. */
 interface Run {
   plan: ImportPlan
-  mapping: Mapping
+  mapRecord: MapRecord
   sender: BatchSender<Batch>
   rejectedFile: RejectedFile
+  progress: Progress
 }
 
 /** A body has at most 16 MiB, and a character at most 6 bytes in JSON. */
@@ -66,18 +52,15 @@ const BATCH_CHARACTERS_MAX = 2 * 1024 * 1024
  * @throws StartError
  */
 export async function runImport(plan: ImportPlan, progress: Progress): Promise<Tally[]> {
-  const files = await Promise.all(plan.paths.map((path) => sourceFileOf(path, plan.form)))
-  checkRejectedPath(plan)
-  const columns = await checkRules(files, plan)
+  const { files, mapRecord } = await prepareImport(plan)
   await checkIngress(plan.ingressUrl)
   const rejectedFile = new RejectedFile(plan.rejectedPath)
   const onRetry = (reason: string) => progress.stalled(`Restate at ${plan.ingressUrl}: ${reason}`)
-  const sender = createBatchSender<Batch>({ ...plan, onRetry }, (batch, answer) => settle(rejectedFile, batch, answer))
-  const mapping = mappingOf(withDefaults(plan.rules, columns, plan.kind), plan)
-  const run: Run = { plan, mapping, sender, rejectedFile }
+  const sender = createBatchSender<Batch>({ ...plan, onRetry }, (batch, answer) => settle(run, batch, answer))
+  const run: Run = { plan, mapRecord, sender, rejectedFile, progress }
   const tallies: Tally[] = []
   try {
-    await importFiles(files, run, tallies, progress)
+    await importFiles(files, run, tallies)
     return tallies
   } catch (error) {
     await sender.stop()
@@ -88,15 +71,25 @@ export async function runImport(plan: ImportPlan, progress: Progress): Promise<T
   }
 }
 
-async function importFiles(files: readonly SourceFile[], run: Run, tallies: Tally[], progress: Progress): Promise<void> {
+async function importFiles(files: readonly SourceFile[], run: Run, tallies: Tally[]): Promise<void> {
   const bytesTotal = files.reduce((sum, file) => sum + file.bytes, 0)
   let bytesBefore = 0
   let rowsBefore = 0
   for (const file of files) {
-    const tally = { path: file.path, startedAt: performance.now(), rows: 0, accepted: 0, duplicates: 0, rejected: 0, seconds: 0 }
+    const tally = {
+      path: file.path,
+      startedAt: performance.now(),
+      rows: 0,
+      accepted: 0,
+      duplicates: 0,
+      stale: 0,
+      rejected: 0,
+      notes: newNotes(),
+      seconds: 0,
+    }
     tallies.push(tally)
     await importFile(file, tally, run, (bytes) =>
-      progress.report({ bytes: bytesBefore + bytes, bytesTotal, rows: rowsBefore + settledOf(tally) }),
+      run.progress.report({ bytes: bytesBefore + bytes, bytesTotal, rows: rowsBefore + settledOf(tally) }),
     )
     bytesBefore += file.bytes
     rowsBefore += tally.rows
@@ -106,26 +99,38 @@ async function importFiles(files: readonly SourceFile[], run: Run, tallies: Tall
 
 async function importFile(file: SourceFile, tally: Tally, run: Run, onChunk: (bytes: number) => void): Promise<void> {
   let batch = emptyBatch(tally)
-  for await (const { rows, bytes } of rowsOf(file)) {
+  for await (const { rows, bytes } of rowsToImport(file, readingOf(file, run))) {
     run.plan.signal?.throwIfAborted()
     const rejected: RejectedRow[] = []
-    for (const row of rows) {
-      tally.rows++
-      const mapped = isBroken(row) ? { field: null, reason: row.reason } : mapRow(row, run.mapping, file)
-      if (isBroken(row) || isRowRejection(mapped)) {
-        rejected.push({ row, ...(mapped as RowRejection) })
-      } else {
-        addTo(batch, row, mapped)
-        if (batch.items.length === run.plan.batchRows || batch.characters > BATCH_CHARACTERS_MAX) {
-          await run.sender.send(batch)
-          batch = emptyBatch(tally)
+    for (const record of rows) {
+      for (const { row, mapped } of run.mapRecord(record, file)) {
+        tally.rows++
+        if (isRowRejection(mapped)) {
+          rejected.push({ row, ...mapped })
+          continue
         }
+        addTo(batch, row as Row, mapped)
+        if (batch.items.length < run.plan.batchRows && batch.characters <= BATCH_CHARACTERS_MAX) continue
+        await run.sender.send(batch)
+        batch = emptyBatch(tally)
       }
     }
-    reject(run.rejectedFile, tally, rejected)
+    reject(run, tally, rejected)
     onChunk(bytes)
   }
   if (batch.items.length > 0) await run.sender.send(batch)
+}
+
+/** How a file is read, with what is said while its rows are counted. */
+function readingOf(file: SourceFile, { plan, progress }: Run): RowReading {
+  return {
+    ...plan,
+    onCounting: (bytes) => progress.counting({ bytes, bytesTotal: file.bytes }),
+    onReading: (sentence) => {
+      progress.stop()
+      plan.onReading?.(sentence)
+    },
+  }
 }
 
 function emptyBatch(tally: Tally): Batch {
@@ -139,24 +144,27 @@ function addTo(batch: Batch, row: Row, item: Item): void {
 }
 
 /** Counts the outcome of a batch. The answer names rows by their index in the batch. */
-function settle(rejectedFile: RejectedFile, { tally, rows }: Batch, answer: BatchAnswer): void {
+function settle(run: Run, { tally, rows }: Batch, answer: BatchAnswer): void {
   tally.accepted += answer.accepted
   tally.duplicates += answer.duplicates
+  tally.stale += answer.stale?.length ?? 0
+  addNotes(tally.notes, answer)
   reject(
-    rejectedFile,
+    run,
     tally,
     answer.rejected.map(({ index, field, message }) => ({ row: rows[index]!, field, reason: message })),
   )
 }
 
-function reject(rejectedFile: RejectedFile, tally: Tally, rejected: readonly RejectedRow[]): void {
+function reject({ rejectedFile, plan }: Run, tally: Tally, rejected: readonly RejectedRow[]): void {
   rejectedFile.add(tally.path, rejected)
+  plan.refusals?.add(rejected)
   tally.rejected += rejected.length
   tally.seconds = (performance.now() - tally.startedAt) / 1_000
 }
 
-function settledOf({ accepted, duplicates, rejected }: Tally): number {
-  return accepted + duplicates + rejected
+function settledOf({ accepted, duplicates, stale, rejected }: Tally): number {
+  return accepted + duplicates + stale + rejected
 }
 
 function stoppedError(error: unknown, tallies: readonly Tally[]): unknown {
@@ -164,15 +172,7 @@ function stoppedError(error: unknown, tallies: readonly Tally[]): unknown {
   if (!isInterrupted && !(error instanceof StartError)) return error
   const reason = isInterrupted ? 'it was interrupted' : error.message.replace(/\.$/, '')
   const recorded = tallies.reduce((sum, { accepted, duplicates }) => sum + accepted + duplicates, 0)
-  return new StartError(
-    `The import stopped: ${reason}. At least ${recorded} rows are recorded; running it again is safe, because they will be duplicates.`,
-    { cause: error },
-  )
-}
-
-/** The file of rejected rows is overwritten, so it must not be an input. */
-function checkRejectedPath({ paths, rejectedPath }: ImportPlan): void {
-  if (paths.some((path) => resolve(path) === resolve(rejectedPath))) {
-    throw new StartError(`--rejected ${rejectedPath} is also a file to import: give another name.`)
-  }
+  const message = `The import stopped: ${reason}. At least ${recorded} rows are recorded; running it again is safe, because they will be duplicates.`
+  const wasInterrupted = isInterrupted || error instanceof InterruptedError
+  return wasInterrupted ? new InterruptedError(message, { cause: error }) : new StartError(message, { cause: error })
 }

@@ -1,20 +1,30 @@
+import { noteLines } from './notes.ts'
 import type { Tally } from './run.ts'
 
-/** A line per file, and a total with the peak memory of the process. */
+const NO_ROWS = 'No rows were found: --format, --delimiter, --skip and --columns say how to read the files.'
+
+/** A line per file, a total with the peak memory of the process, and what is notable about recorded rows. */
 export function summaryOf(tallies: readonly Tally[], seconds: number, peakKiB: number): string[] {
+  const total = { path: 'total', seconds, ...totalOf(tallies) }
+  const rate = Math.round(total.rows / Math.max(seconds, 0.001))
+  const totalLine = `${lineOf(total)}, ${rate} rows/s, peak memory ${Math.round(peakKiB / 1024)} MiB`
+  const none = total.rows === 0 ? [NO_ROWS] : []
+  return [...tallies.map(lineOf), totalLine, ...none, ...noteLines(tallies.map(({ notes }) => notes))]
+}
+
+/** The rows of all files, by outcome. */
+export function totalOf(tallies: readonly Tally[]) {
   const sum = (of: (tally: Tally) => number) => tallies.reduce((total, tally) => total + of(tally), 0)
-  const total = {
-    path: 'total',
+  return {
     rows: sum((tally) => tally.rows),
     accepted: sum((tally) => tally.accepted),
     duplicates: sum((tally) => tally.duplicates),
+    stale: sum((tally) => tally.stale),
     rejected: sum((tally) => tally.rejected),
-    seconds,
   }
-  const rate = Math.round(total.rows / Math.max(seconds, 0.001))
-  return [...tallies.map(lineOf), `${lineOf(total)}, ${rate} rows/s, peak memory ${Math.round(peakKiB / 1024)} MiB`]
 }
 
-function lineOf({ path, rows, accepted, duplicates, rejected, seconds }: Omit<Tally, 'startedAt'>): string {
-  return `${path}: ${rows} rows, ${accepted} accepted, ${duplicates} duplicates, ${rejected} rejected, ${seconds.toFixed(1)} s`
+function lineOf({ path, rows, accepted, duplicates, stale, rejected, seconds }: Omit<Tally, 'startedAt' | 'notes'>): string {
+  const unchanged = stale === 0 ? '' : `${stale} stale (the catalog keeps another version of the same time), `
+  return `${path}: ${rows} rows, ${accepted} accepted, ${duplicates} duplicates, ${unchanged}${rejected} rejected, ${seconds.toFixed(1)} s`
 }

@@ -1,0 +1,5 @@
+/** Why a row is rejected. */
+export interface RowRejection {
+  field: string | null
+  reason: string
+}

@@ -1,0 +1,11 @@
+const SOME_REFUSED = 3
+const ALL_REFUSED = 4
+
+/**
+ * The exit status of an import that went to its end: 0 when every row is recorded, now or before, 3 when some rows were refused, 4 when
+ * all were or there was none.
+ */
+export function exitStatusOfRows({ rows, refused }: { rows: number; refused: number }): number {
+  if (refused === rows) return ALL_REFUSED
+  return refused === 0 ? 0 : SOME_REFUSED
+}

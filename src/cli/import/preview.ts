@@ -1,0 +1,93 @@
+import type { Item, ItemKind } from './mapping/item-kind.ts'
+import { isRowRejection } from './mapping/mapping.ts'
+import type { MapRecord } from './mapping/row-mapper.ts'
+import type { RowRejection } from './mapping/row-rejection.ts'
+import { createRefusals, type Refusals } from './refusals.ts'
+import { type RowReading, rowsToPreview } from './rows-to-import.ts'
+import type { SourceFile } from './source/source-file.ts'
+import { unreadable } from './values/unreadable.ts'
+
+export const PREVIEW_ROWS_MAX = 10_000
+const EXAMPLES = 3
+
+/** What an import would do with the first rows of a file. */
+export interface Preview {
+  path: string
+  rows: number
+  /** Whether the file has no further rows. */
+  isWhole: boolean
+  refused: number
+  refusals: Refusals
+  /** Rows whose items are the same as an earlier one of the file. */
+  repeated: number
+  examples: { line: number; item: Item }[]
+  /** The earliest and the latest time of the items. */
+  span: { firstMs: number; lastMs: number } | undefined
+  eventTypes: Map<string, number>
+  /** How many items would be recorded without each field. */
+  withoutField: Map<string, number>
+}
+
+/** Maps and judges the first rows of a file. @throws StartError */
+export async function previewOf(
+  file: SourceFile,
+  { kind, mapRecord, nowMs, reading }: { kind: ItemKind; mapRecord: MapRecord; nowMs: number; reading: RowReading },
+): Promise<Preview> {
+  const preview = emptyPreview(file.path)
+  const keys = new Set<string>()
+  for await (const { rows } of rowsToPreview(file, reading)) {
+    for (const record of rows) {
+      for (const { row, mapped } of mapRecord(record, file)) {
+        if (preview.rows === PREVIEW_ROWS_MAX) return { ...preview, isWhole: false }
+        preview.rows++
+        if (isRowRejection(mapped)) refuse(preview, row.line, mapped)
+        else addItem(preview, { line: row.line, item: mapped }, kind.judge(mapped, nowMs), keys)
+      }
+    }
+  }
+  return preview
+}
+
+function emptyPreview(path: string): Preview {
+  return {
+    path,
+    rows: 0,
+    isWhole: true,
+    refused: 0,
+    refusals: createRefusals(),
+    repeated: 0,
+    examples: [],
+    span: undefined,
+    eventTypes: new Map(),
+    withoutField: new Map(),
+  }
+}
+
+function refuse(preview: Preview, line: number, { field, reason }: RowRejection): void {
+  preview.refused++
+  preview.refusals.add([{ field, reason, line }])
+}
+
+/** The receiver's reasons do not have the value, which the sender knows. Here the rules may have changed it. */
+function withValue({ field, reason }: RowRejection, item: Item): RowRejection {
+  const value = field === null ? undefined : item[field]
+  return typeof value === 'string' ? { field, reason: unreadable(value, reason).reason } : { field, reason }
+}
+
+function addItem(
+  preview: Preview,
+  example: { line: number; item: Item },
+  judged: ReturnType<ItemKind['judge']>,
+  keys: Set<string>,
+): void {
+  if ('reason' in judged) return refuse(preview, example.line, withValue(judged, example.item))
+  const { timeMs, key, withoutFields } = judged
+  if (preview.examples.length < EXAMPLES) preview.examples.push(example)
+  if (keys.has(key)) preview.repeated++
+  keys.add(key)
+  const { firstMs, lastMs } = preview.span ?? { firstMs: timeMs, lastMs: timeMs }
+  preview.span = { firstMs: Math.min(firstMs, timeMs), lastMs: Math.max(lastMs, timeMs) }
+  const type = example.item['event_type']
+  if (typeof type === 'string') preview.eventTypes.set(type, (preview.eventTypes.get(type) ?? 0) + 1)
+  for (const field of withoutFields) preview.withoutField.set(field, (preview.withoutField.get(field) ?? 0) + 1)
+}

@@ -1,0 +1,44 @@
+import { type Line, problemOf } from './line.ts'
+import type { BrokenRow, Row } from './row.ts'
+import { toWritable, UNWRITABLE_MESSAGE } from '../../../contract/fields/json.ts'
+
+/** An integer of sixteen digits may be beyond 2^53, and a JavaScript number would change it. */
+const LONG_NUMBER = /\d{16}/
+
+/**
+ * A text as a row: its keys are the columns, sorted, because objects that differ only in the order of their keys are the same row.
+ */
+export function jsonRowOf({ number: line, text }: Pick<Line, 'number' | 'text'>): Row | BrokenRow {
+  const reason = problemOf(text)
+  if (reason !== undefined) return { line, reason, text }
+  const value = parse(text)
+  if (value === undefined) return { line, reason: 'is not JSON', text }
+  if (!isObject(value)) return { line, reason: 'is not a JSON object', text }
+  if (toWritable(value) !== value) return { line, reason: UNWRITABLE_MESSAGE, text }
+  const columns = Object.keys(value).sort()
+  return { line, columns, cells: columns.map((column) => value[column]) }
+}
+
+/** Whether a text is one JSON object. */
+export function isJsonObject(text: string): boolean {
+  return isObject(parse(text))
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function parse(text: string): unknown {
+  try {
+    return LONG_NUMBER.test(text) ? JSON.parse(text, keepDigits) : JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Keeps integers beyond 2^53 as texts, because 64-bit ids are common and two ids must not become the same number. */
+function keepDigits(_key: string, value: unknown, context?: { source?: string }): unknown {
+  const source = context?.source
+  const isLong = typeof value === 'number' && source !== undefined && /^-?\d+$/.test(source) && !Number.isSafeInteger(value)
+  return isLong ? source : value
+}

@@ -1,0 +1,45 @@
+import { decimalsOf } from './currency-decimals.ts'
+import { withoutSymbol } from './currency-symbol.ts'
+import { type DecimalMark, plainNumber } from './number.ts'
+import { textOf } from '../source/row.ts'
+import { unreadable, type Unreadable } from './unreadable.ts'
+
+/** How prices are written. */
+export interface PriceReading {
+  /** Decimals of a price, or `auto` for those of its currency; undefined for prices in minor units. */
+  decimals: number | 'auto' | undefined
+  mark?: DecimalMark | undefined
+}
+
+const DECIMAL = /^(\d+)(?:\.(\d+))?$/
+/** The digits of the file that a number of JSON lines keeps, because it is a double. */
+const EXACT_DIGITS_MAX = 15
+
+/**
+ * A price in minor units: with two decimals 19.9 is 1990. Digits are moved as text, because floats round. Without `decimals` the cell
+ * is in minor units, and a decimal point is an error.
+ */
+export function readPrice(cell: unknown, { decimals, mark }: PriceReading, currency?: string): number | Unreadable {
+  const text = textOf(cell).trim()
+  const amount = currency === undefined || /^[\d.,]*$/.test(text) ? text : withoutSymbol(text, currency)
+  const plain = typeof cell === 'string' && mark !== undefined ? plainNumber(amount, mark) : amount
+  const [, whole, fraction = ''] = DECIMAL.exec(plain ?? '') ?? []
+  if (whole === undefined) return unreadable(text, `is not a price${hintOf(amount, mark)}`)
+  if (decimals === 'auto' && currency === undefined)
+    return unreadable(text, 'needs a currency, which says how many decimals it has (see --price-decimals)')
+  if (decimals === undefined && fraction !== '')
+    return unreadable(text, 'is not in minor units (for decimal prices give --price-decimals)')
+  const places = decimals === 'auto' ? decimalsOf(currency!) : (decimals ?? 0)
+  if (/[1-9]/.test(fraction.slice(places)))
+    return unreadable(text, `has more than ${places} decimals${decimals === 'auto' ? `, and ${currency} has ${places}` : ''}`)
+  const digits = (whole + fraction.slice(0, places).padEnd(places, '0')).replace(/^0+(?=\d)/, '')
+  if (typeof cell === 'number' && places > 0 && digits.length > EXACT_DIGITS_MAX)
+    return unreadable(text, 'has too many digits for a JSON number: write it as text')
+  const price = Number(digits)
+  return Number.isSafeInteger(price) ? price : unreadable(text, 'is beyond 2^53 - 1 minor units')
+}
+
+function hintOf(text: string, mark: DecimalMark | undefined): string {
+  if (mark !== undefined) return ` with ${JSON.stringify(mark)} before its decimals`
+  return /^[\d.,' \u00A0]*\d$/.test(text) ? ' (give --decimal , or --decimal . for numbers with thousands separators)' : ''
+}
