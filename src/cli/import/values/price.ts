@@ -1,4 +1,4 @@
-import { decimalsOf } from './currency-decimals.ts'
+import { decimalsOf } from '../../../contract/fields/currency.ts'
 import { withoutSymbol } from './currency-symbol.ts'
 import { type DecimalMark, plainNumber } from './number.ts'
 import { textOf } from '../source/row.ts'
