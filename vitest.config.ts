@@ -34,7 +34,7 @@ export default defineConfig({
       {
         test: {
           name: 'replayed',
-          include: ['test/{services,popularity,catalog,payments,reports}/**/*.restate.test.ts'],
+          include: ['test/{services,popularity,catalog,payments,reports,shoppers}/**/*.restate.test.ts'],
           env: { ALWAYS_REPLAY: '1' },
           ...servers,
         },

@@ -19,6 +19,9 @@ const LONG = { inactivityTimeout: { minutes: 35 } }
 /** For handlers that write. An answer is kept for an hour: a repeated idempotency key gets the first one back for that long. */
 export const RECORD: HandlerOptions = { ...STEP, idempotencyRetention: { hours: 1 }, journalRetention: 0 }
 
+/** For handlers that wait for an object. After a second they are suspended, and hold no slot of Restate until the object answers. */
+export const CALLING: HandlerOptions = { ...RECORD, inactivityTimeout: { seconds: 1 } }
+
 /** For handlers that only other handlers call. The hour covers the sweeper's idempotency keys. */
 export const BACKGROUND: HandlerOptions = { ...RECORD, ingressPrivate: true }
 
@@ -26,6 +29,12 @@ export const BACKGROUND: HandlerOptions = { ...RECORD, ingressPrivate: true }
 export const TICK: HandlerOptions = {
   ...BACKGROUND,
   retryPolicy: { initialInterval: 100, exponentiationFactor: 2, maxInterval: 30_000, maxAttempts: 1_000_000 },
+}
+
+/** For the work of a lane, which waits for PostgreSQL however long it is away. A million attempts 5 s apart are 57 days. */
+export const LANE: HandlerOptions = {
+  ...BACKGROUND,
+  retryPolicy: { initialInterval: 100, exponentiationFactor: 2, maxInterval: 5_000, maxAttempts: 1_000_000 },
 }
 
 /** For background work with long statements. */

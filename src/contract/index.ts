@@ -149,13 +149,16 @@ export {
 export {
   analyticApi,
   catalogApi,
+  mergeLaneApi,
   popularityApi,
   recomputeRunApi,
   reportWindowApi,
   scheduleApi,
   SERVICE_APIS,
+  shopperApi,
   taskApi,
 } from './services.ts'
+export { LaneMergeRequest, Merge, MergeBody, MergeRequest, MergeResponse, SessionShopperId } from './shopper-merge.ts'
 export { isStorable, storableText } from './fields/text.ts'
 export { DAY_MS, EARLIEST_MS, HOUR_MS, instantOf, isTimeZone, millisecondsOf, RANGE_DAYS_DEFAULT } from './fields/time.ts'
 export { Drift, VerifyResponse } from './verify.ts'

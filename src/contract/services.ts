@@ -12,6 +12,7 @@ import { rejectedHandlers } from './rejected.ts'
 import { reportHandlers } from './report.ts'
 import { scheduleHandlers, taskHandlers } from './schedule.ts'
 import { searchHandlers } from './search.ts'
+import { mergeHandlers, mergeLaneHandlers } from './shopper-merge.ts'
 import { sellerHandlers } from './seller-dashboard.ts'
 import { verifyHandlers } from './verify.ts'
 
@@ -34,6 +35,10 @@ export const popularityApi = iface.service('Popularity', { ...popularityHandlers
 
 export const catalogApi = iface.service('Catalog', catalogHandlers)
 
+export const shopperApi = iface.service('Shopper', mergeHandlers)
+
+export const mergeLaneApi = iface.object('MergeLane', mergeLaneHandlers)
+
 export const recomputeRunApi = iface.object('RecomputeRun', recomputeRunHandlers)
 
 export const reportWindowApi = iface.object('ReportWindow', reportWindowHandlers)
@@ -47,6 +52,8 @@ export const SERVICE_APIS = [
   analyticApi,
   popularityApi,
   catalogApi,
+  shopperApi,
+  mergeLaneApi,
   recomputeRunApi,
   reportWindowApi,
   scheduleApi,

@@ -14,6 +14,8 @@ declare module 'fastify' {
     access?: Scope | 'open'
     /** Whether the route is about one seller: a key or token that is bound to one may call it, and the handler calls `sellerOf`. */
     ofSeller?: boolean
+    /** Whether a publishable key is not enough, although its scope is. */
+    needsSecretKey?: boolean
   }
   interface FastifyRequest {
     /** The key that the caller showed, or its token; null where no key is needed. */

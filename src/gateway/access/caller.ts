@@ -76,11 +76,13 @@ export function callerOfSeller(request: FastifyRequest, access: Scope, sellerId:
   return caller
 }
 
-function checkReach({ routeOptions }: FastifyRequest, access: Scope, { scopes, sellerId }: Caller): void {
-  if (sellerId !== null && routeOptions.config.ofSeller !== true) {
+function checkReach({ routeOptions }: FastifyRequest, access: Scope, { scopes, sellerId, isPublishable }: Caller): void {
+  const { ofSeller = false, needsSecretKey = false } = routeOptions.config
+  if (sellerId !== null && !ofSeller) {
     throw new DecidedError('forbidden', 'the key or token is bound to a seller, and this is not about one')
   }
   if (!scopes.includes(access)) throw new DecidedError('forbidden', `the key does not have the scope ${access}`)
+  if (isPublishable && needsSecretKey) throw new DecidedError('forbidden', 'the key is publishable, and this needs a secret one')
 }
 
 /** A publishable key is visible in the page that uses it, so it works from the key's origins only, and with small bodies. */

@@ -57,6 +57,11 @@ interface Callers {
   takesTokens: boolean
 }
 
+/** What a route adds. */
+interface RouteCallers extends Callers {
+  needsSecretKey: boolean
+}
+
 interface Description extends Callers {
   tags: readonly Tag[]
 }
@@ -81,16 +86,17 @@ export async function describeApi(app: FastifyInstance, { tags, ...callers }: De
     transform: (document) => {
       const { schema, url } = toJsonSchemas(document)
       if (schema === undefined || schema.hide) return { schema: { hide: true }, url }
-      const { access = 'open', ofSeller = false } = document.route.config ?? {}
+      const { access = 'open', ofSeller = false, needsSecretKey = false } = document.route.config ?? {}
       const { isPublic, takesTokens } = callers
-      return { schema: described(schema, access, { isPublic, takesTokens: takesTokens && ofSeller }), url }
+      return { schema: described(schema, access, { isPublic, takesTokens: takesTokens && ofSeller, needsSecretKey }), url }
     },
   })
 }
 
 /** Adds everything that follows from the access of a route, so that no route can forget it. */
-function described(schema: FastifySchema, access: Access, callers: Callers): FastifySchema {
-  const needed = access === 'open' ? 'Needs no key.' : `Needs a key with the scope \`${access}\`, once a key was made.`
+function described(schema: FastifySchema, access: Access, callers: RouteCallers): FastifySchema {
+  const key = callers.needsSecretKey ? 'a secret key' : 'a key'
+  const needed = access === 'open' ? 'Needs no key.' : `Needs ${key} with the scope \`${access}\`, once a key was made.`
   const orToken = callers.takesTokens ? ' A token that names a seller is enough for the data of that seller.' : ''
   return {
     ...schema,
@@ -101,10 +107,10 @@ function described(schema: FastifySchema, access: Access, callers: Callers): Fas
 }
 
 /** Each alternative is enough. The last one, without a key, ends with the first key, and is missing if other machines can reach the gateway. */
-function securityOf(access: Access, { isPublic, takesTokens }: Callers): Record<string, string[]>[] {
+function securityOf(access: Access, { isPublic, takesTokens, needsSecretKey }: RouteCallers): Record<string, string[]>[] {
   if (access === 'open') return []
   const ways: Record<string, string[]>[] = [{ key: [access] }, { management_key: [access] }]
-  if (access === 'ingest') ways.push({ publishable_key: [] })
+  if (access === 'ingest' && !needsSecretKey) ways.push({ publishable_key: [] })
   if (takesTokens) ways.push({ seller_token: [] })
   if (!isPublic) ways.push({})
   return ways

@@ -14,6 +14,7 @@ import { rejectedRoutes } from './rejected.ts'
 import { REPORTS_TAG, reportRoutes } from './reports.ts'
 import { scheduleRoutes } from './schedules.ts'
 import { SEARCH_TAG, searchRoutes } from './search.ts'
+import { shopperMergeRoutes, SHOPPERS_TAG } from './shopper-merge.ts'
 import { SELLERS_TAG, sellerRoutes } from './sellers.ts'
 
 /** Every route of the gateway, in the order of /openapi.json. */
@@ -23,6 +24,7 @@ export const ROUTES: readonly ((deps: RouteDeps) => RoutePlugin)[] = [
   popularityRoutes,
   popularRoutes,
   eventTypeRoutes,
+  shopperMergeRoutes,
   sellerRoutes,
   rejectedRoutes,
   catalogRoutes,
@@ -41,6 +43,7 @@ export const TAGS: readonly Tag[] = [
   SEARCH_TAG,
   ORDERS_TAG,
   POPULARITY_TAG,
+  SHOPPERS_TAG,
   SELLERS_TAG,
   REPORTS_TAG,
   CATALOG_TAG,

@@ -4,10 +4,12 @@ import type { Logger } from 'pino'
 import { analytic } from '../../../services/analytic.ts'
 import { catalog } from '../../../services/catalog.ts'
 import type { Deps } from '../../../services/handler/deps.ts'
+import { mergeLane } from '../../../services/merge-lane.ts'
 import { popularity } from '../../../services/popularity.ts'
 import { recomputeRun } from '../../../services/recompute-run.ts'
 import { reportWindow } from '../../../services/report-window.ts'
 import { schedule } from '../../../services/schedule.ts'
+import { shopper } from '../../../services/shopper.ts'
 import { task } from '../../../services/task.ts'
 import type { SERVICE_APIS } from '../../contract/services.ts'
 import { RELEASE } from '../release/release.ts'
@@ -19,6 +21,8 @@ const SERVICES = {
   Analytic: analytic,
   Popularity: popularity,
   Catalog: catalog,
+  Shopper: shopper,
+  MergeLane: mergeLane,
   RecomputeRun: recomputeRun,
   ReportWindow: reportWindow,
   Schedule: schedule,

@@ -1,0 +1,20 @@
+import type { Context } from '@restatedev/restate-sdk'
+import { DecidedError } from '../src/contract/decided-error.ts'
+import { mergeLaneApi, shopperApi } from '../src/contract/services.ts'
+import type { Merge, MergeRequest } from '../src/contract/shopper-merge.ts'
+import type { Deps } from './handler/deps.ts'
+import { CALLING } from './handler/handler-options.ts'
+import { mergeLaneOf } from './handler/merge-lanes.ts'
+import { serviceOf } from './handler/with-options.ts'
+
+/** Shopper: what shoppers do now, and which sessions are of which accounts. */
+export const shopper = (deps: Deps) =>
+  serviceOf(shopperApi, deps, { retryPolicy: deps.retryPolicy }, { Merge: [CALLING, (ctx, request) => merge(ctx, request)] })
+
+async function merge(ctx: Context, request: MergeRequest): Promise<Merge> {
+  const { session_id, account_id } = request
+  const asked_at_ms = await ctx.date.now()
+  const merged = await ctx.client(mergeLaneApi, mergeLaneOf(session_id)).Merge({ ...request, asked_at_ms })
+  if (merged.account_id === account_id) return merged
+  throw new DecidedError('conflict', `session ${session_id} belongs to another account`, { details: { id: merged.account_id } })
+}
