@@ -1,5 +1,5 @@
-import { CancelledError, type ObjectContext, type ObjectSharedContext, rpc, TerminalError } from '@restatedev/restate-sdk'
-import { DecidedError, notFound } from '../src/contract/decided-error.ts'
+import { CancelledError, type ObjectContext, rpc, TerminalError } from '@restatedev/restate-sdk'
+import { type DecidedError, notFound } from '../src/contract/decided-error.ts'
 import { recomputeRunApi, reportWindowApi } from '../src/contract/services.ts'
 import { BUCKET_DAYS } from '../src/ranking/bucket.ts'
 import { type ChunkLimits, nextSize } from '../src/store/database/chunks.ts'
@@ -9,6 +9,7 @@ import { requestRun } from '../src/store/reports/run-request.ts'
 import { type BegunRun, beginRun } from '../src/store/reports/run-step.ts'
 import type { Deps } from './handler/deps.ts'
 import { BACKGROUND, READ, RECORD } from './handler/handler-options.ts'
+import { idOfRun } from './handler/run-id.ts'
 import { objectOf } from './handler/with-options.ts'
 import { daysAfter } from '../src/ranking/day.ts'
 
@@ -60,7 +61,7 @@ export const recomputeRun = (deps: Deps) =>
       Start: [
         RECORD,
         async (ctx, request) => {
-          const id = idOf(ctx)
+          const id = idOfRun(ctx)
           const run = await ctx.run('request the run', () => requestRun(deps.background, id, request))
           ctx.sendClient(recomputeRunApi, ctx.key).Execute({}, rpc.sendOpts({ idempotencyKey: ctx.key }))
           return run
@@ -79,7 +80,7 @@ export const recomputeRun = (deps: Deps) =>
       Status: [
         READ,
         async (ctx) => {
-          const run = await findRun(deps.db, idOf(ctx))
+          const run = await findRun(deps.db, idOfRun(ctx))
           if (run === undefined) throw noRun(ctx.key)
           return run
         },
@@ -88,7 +89,7 @@ export const recomputeRun = (deps: Deps) =>
       Cancel: [
         RECORD,
         (ctx, { actor, requested_by: requestedBy }) => {
-          const id = idOf(ctx)
+          const id = idOfRun(ctx)
           return ctx.run('cancel the run', async () => {
             const run = await cancelRun(deps.background, id, { actor, requestedBy })
             if (run === undefined) throw noRun(id)
@@ -128,14 +129,6 @@ async function rebuildAll(ctx: ObjectContext, { report, window, days, done, tota
     size = nextSize(buckets, step.took_ms, STEP)
   }
   return true
-}
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
-
-/** Callers choose the key. Lower case only, because `A…` and `a…` would be two keys of one run. */
-function idOf({ key }: ObjectSharedContext): string {
-  if (!UUID.test(key)) throw new DecidedError('invalid_request', 'the key is not a UUID in lower case')
-  return key
 }
 
 function noRun(id: string): DecidedError {

@@ -2,6 +2,7 @@ import type { ObjectContext, RetryPolicy } from '@restatedev/restate-sdk'
 import type { Database } from '../../src/store/database/connection.ts'
 import type { Privacy } from '../../src/admission/privacy.ts'
 import type { KindWith } from '../../src/contract/kinds.ts'
+import type { Tombstones } from '../../src/store/log/tombstone.ts'
 import type { ServiceObserver } from './observer.ts'
 
 /** The dependencies of every service. */
@@ -19,6 +20,10 @@ export interface Deps {
   /** What is removed from an event before it is stored. */
   privacy: Privacy
   retention: RetentionSettings
+  /** Knows which shoppers were erased. */
+  tombstones: Tombstones
+  /** Forgets shoppers in what is kept outside of the database. */
+  forget: (shopperIds: readonly string[]) => Promise<void>
   /** How long the items of a pending payment count as pending. */
   pendingDays: number
   /** The tokens of operators: none, one, or two while it changes. Without one, every caller may do what operators may. */

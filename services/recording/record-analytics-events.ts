@@ -14,7 +14,7 @@ export async function recordEventCall(deps: Deps, ctx: Context, items: readonly 
   const nowMs = await ctx.date.now()
   const { rows, rejections } = await judgeInSlices(items, (slice) => judgeAnalyticsEvents(slice, nowMs))
   const recorded = await ctx.run('record the events', async () => {
-    const recordAll = () => recordEvents(deps.db, call, rows)
+    const recordAll = () => recordEvents(deps.db, call, rows, deps.tombstones)
     const { isNew, ...result } = await (areWide(rows) ? deps.recordingWide.analytics_event(recordAll) : recordAll())
     const { accepted, duplicateIndexes, rejected } = result
     const all = [...rejections, ...rejected]

@@ -64,7 +64,7 @@ function recordingOf<Row extends LogRow>(
     const rejections = judged.map((rejection) => ({ ...rejection, isKeptShort: keptShort.has(rejection.index) }))
     const record: CheckedItems['record'] = async (deps, call, replayOf) => {
       const insert: InsertBatch<Row> | undefined = replayOf && insertReplayOf(replayOf)
-      const recordAll = () => recordRows(deps.db, table, call, rows, rejections, insert)
+      const recordAll = () => recordRows(deps.db, table, call, rows, rejections, insert, deps.tombstones)
       const { isNew, ...recorded } = await (areWide(rows) ? deps.recordingWide[table.kind](recordAll) : recordAll())
       const { accepted, duplicateIndexes, rejected } = recorded
       const all = [...rejections, ...rejected]

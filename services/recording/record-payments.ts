@@ -15,7 +15,7 @@ export async function recordPaymentCall(deps: Deps, ctx: Context, items: readonl
   const call = checkedCall(ctx)
   const { rows: payments, rejections } = judgePayments(items, await ctx.date.now())
   const { batch, answers } = await ctx.run('record the payments', async () => {
-    const recorded = await recordPayments(deps.db, call, payments, rejections)
+    const recorded = await recordPayments(deps.db, call, payments, rejections, undefined, deps.tombstones)
     const answers = new Map(recorded.results.map((result) => [result.index, paymentAnswer(result)]))
     for (const rejection of rejections) answers.set(rejection.index, rejecting([rejection]))
     const inOrder = items.map((_item, index) => answers.get(index)!)

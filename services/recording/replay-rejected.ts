@@ -97,7 +97,7 @@ async function recordEventReplay(kind: KindWith<'isBatched'>, deps: Deps, call: 
 
 async function recordCallbacks(deps: Deps, call: Call, { key, nowMs }: Replay, callbacks: readonly unknown[]): Promise<Replayed> {
   const { rows: payments, rejections } = judgePayments(callbacks, nowMs)
-  const { results, isNew, ...recorded } = await recordPayments(deps.db, call, payments, rejections, key)
+  const { results, isNew, ...recorded } = await recordPayments(deps.db, call, payments, rejections, key, deps.tombstones)
   if (isNew && results.length > 0) deps.observer.paid(results.map(paymentAnswer))
   // A replay has a batch even when no interaction follows from it.
   const batch = recorded.batch!

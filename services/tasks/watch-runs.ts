@@ -1,5 +1,6 @@
 import { rpc } from '@restatedev/restate-sdk'
-import { recomputeRunApi } from '../../src/contract/services.ts'
+import { erasureApi, recomputeRunApi } from '../../src/contract/services.ts'
+import { silentErasures } from '../../src/store/erasure/run-machine.ts'
 import { silentRuns } from '../../src/store/reports/run-list.ts'
 import type { Task } from '../handler/deps.ts'
 import { step } from '../handler/step.ts'
@@ -7,7 +8,7 @@ import { step } from '../handler/step.ts'
 const SILENT_MS = 60_000
 
 export const WATCH_RUNS: Task = {
-  description: 'begins recomputations that were not begun, and fails those whose work was killed',
+  description: 'begins recomputations that were not begun, fails those whose work was killed, and continues erasures',
   everyMs: 60_000,
   isOn: () => true,
   run: watchSilentRuns(SILENT_MS),
@@ -18,12 +19,16 @@ export const WATCH_RUNS: Task = {
  * run's key, so Abandon waits behind it and then finds that the run has ended.
  */
 export function watchSilentRuns(silentMs: number): Task['run'] {
-  return async ({ background }, ctx) => {
+  return async ({ background }, ctx, slot) => {
     const silent = await step(ctx, 'find silent runs', () => silentRuns(background, silentMs))
     for (const { id, isPending } of silent) {
       const run = ctx.sendClient(recomputeRunApi, id)
       if (isPending) run.Execute({}, rpc.sendOpts({ idempotencyKey: `resume ${id}` }))
       else run.Abandon({}, rpc.sendOpts({ idempotencyKey: `abandon ${id}` }))
+    }
+    // A live invocation holds the key, so Execute waits behind it and then finds that nothing is left to do.
+    for (const id of await step(ctx, 'find silent erasures', () => silentErasures(background, silentMs))) {
+      ctx.sendClient(erasureApi, id).Execute({}, rpc.sendOpts({ idempotencyKey: `resume ${id} ${slot}` }))
     }
   }
 }

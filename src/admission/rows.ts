@@ -4,6 +4,8 @@ export interface LogRow {
   item: unknown
   eventId: string
   occurredAtMs: number
+  accountId: string | null
+  sessionId: string | null
   /** When it was sent, by the sender's clock; undefined when the sender does not say. */
   sentAtMs?: number | undefined
 }

@@ -1,5 +1,6 @@
 import { iface } from '@restatedev/restate-sdk-core'
 import { analyticsEventHandlers } from './analytics-event.ts'
+import { erasureHandlers } from './erasure.ts'
 import { interactionHandlers } from './interaction.ts'
 import { paymentHandlers } from './payment.ts'
 import { popularListHandlers } from './popular-list.ts'
@@ -43,6 +44,8 @@ export const recomputeRunApi = iface.object('RecomputeRun', recomputeRunHandlers
 
 export const reportWindowApi = iface.object('ReportWindow', reportWindowHandlers)
 
+export const erasureApi = iface.object('Erasure', erasureHandlers)
+
 export const scheduleApi = iface.object('Schedule', scheduleHandlers)
 
 export const taskApi = iface.object('Task', taskHandlers)
@@ -56,6 +59,7 @@ export const SERVICE_APIS = [
   mergeLaneApi,
   recomputeRunApi,
   reportWindowApi,
+  erasureApi,
   scheduleApi,
   taskApi,
 ] as const

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CHECKOUT } from './config/checkout.ts'
 import type { Config } from './config/config.ts'
-import { logFolderOf, paymentSecretFileOf } from './database/home-paths.ts'
+import { erasureKeyFileOf, logFolderOf, paymentSecretFileOf } from './database/home-paths.ts'
 import { type OnSpawn, stopProcess } from './embedded/process.ts'
 import { GATEWAY_MALLOC } from './embedded/malloc-settings.ts'
 import { noticeIn } from './embedded/notice.ts'
@@ -38,6 +38,7 @@ export function nodeProcess(name: keyof typeof V8_FLAGS, config: Config, options
       detached: true,
       env: {
         PAYMENT_SECRET_FILE: paymentSecretFileOf(config),
+        ERASURE_KEY_FILE: erasureKeyFileOf(config),
         ...(name === 'gateway' && GATEWAY_MALLOC),
         ...process.env,
         FOOTFALL_HOME: config.FOOTFALL_HOME,

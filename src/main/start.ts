@@ -9,6 +9,7 @@ import type { Config } from './config/config.ts'
 import { retentionOf } from './config/retention.ts'
 import { StartError } from './config/start-error.ts'
 import {
+  erasureKeyFileOf,
   logFolderOf,
   passwordFileOf,
   paymentSecretFileOf,
@@ -79,6 +80,7 @@ function diskPlacesOf(config: Config): Pick<DiskWatchOptions, 'home' | 'places'>
 
 async function bringUp(config: Config, supervisor: Supervisor, print: (line: string) => void): Promise<void> {
   if (config.PAYMENT_SECRET_FILE === undefined) await storedSecret(paymentSecretFileOf(config), newSecret)
+  if (config.ERASURE_KEY_FILE === undefined) await storedSecret(erasureKeyFileOf(config), newSecret)
   await Promise.all([bringUpPostgres(config, supervisor), bringUpRestate(config, supervisor, print)])
   await Promise.all([
     supervisor

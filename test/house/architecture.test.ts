@@ -60,6 +60,7 @@ const SUB_ROOMS: Record<string, string[][]> = {
     ['payments'],
     ['sellers'],
     ['proof'],
+    ['erasure'],
   ],
   services: [['handler'], ['recording'], ['tasks']],
   'src/gateway': [['http'], ['caching'], ['access'], ['recording'], ['routes']],

@@ -6,6 +6,7 @@ import { addressProblem, addressSettings, portSettings } from './addresses.ts'
 import { capacitySettings } from './capacity.ts'
 import { CHECKOUT } from './checkout.ts'
 import { databaseUrlWithPassword } from './database-password.ts'
+import { erasureKeySettings } from './erasure-key.ts'
 import { failingSettings } from './failing.ts'
 import { identityKeySettings } from './identity-keys.ts'
 import { observabilitySettings } from './observability.ts'
@@ -29,6 +30,7 @@ export const Config = z.object({
   ...accessSettings,
   ...sellerTokenSettings,
   ...privacySettings,
+  ...erasureKeySettings,
   ...capacitySettings,
   ...failingSettings,
   ...observabilitySettings,

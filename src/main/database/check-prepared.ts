@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { connect } from '../../store/database/connection.ts'
 import { NewerSchemaError, schemaState } from '../../store/database/migration.ts'
+import { createTombstones, haveTombstonesOtherKey } from '../../store/log/tombstone.ts'
 import { CHECKOUT } from '../config/checkout.ts'
 import { isDenied, isRefusedLogin, isUnavailable, lacksTables } from '../../store/database/sql-state.ts'
 import { StartError } from '../config/start-error.ts'
@@ -25,6 +26,19 @@ export async function checkPrepared(url: string, whenAway: 'refuse' | 'wait'): P
   } finally {
     await db.destroy()
   }
+}
+
+/** Checks that late events of the persons who were erased are recognised. @throws StartError when the key is missing or another one. */
+export async function checkErasureKey(url: string, key: Buffer | undefined): Promise<void> {
+  const db = connect({ url, name: 'footfall check', connectionsMax: 1, readOnly: true })
+  try {
+    if (!(await haveTombstonesOtherKey(db, key === undefined ? undefined : createTombstones(key).keyId()))) return
+  } finally {
+    await db.destroy()
+  }
+  throw new StartError(
+    `Persons were erased, and ${key === undefined ? 'ERASURE_KEY_FILE is not set' : 'the key of ERASURE_KEY_FILE is another one'}: set it to the file with the key that was used then.`,
+  )
 }
 
 function problemOf(cause: unknown): unknown {

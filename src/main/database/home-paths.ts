@@ -5,6 +5,7 @@ import type { Config } from '../config/config.ts'
 
 export const passwordFileOf = (config: Config) => join(config.FOOTFALL_HOME, 'postgres-password')
 export const paymentSecretFileOf = (config: Config) => join(config.FOOTFALL_HOME, 'payment-secret')
+export const erasureKeyFileOf = (config: Config) => join(config.FOOTFALL_HOME, 'erasure-key')
 export const postgresFolderOf = (config: Config) => join(config.FOOTFALL_HOME, 'postgres')
 export const restateFolderOf = (config: Config) => join(config.FOOTFALL_HOME, 'restate')
 export const logFolderOf = (config: Config) => join(config.FOOTFALL_HOME, 'log')

@@ -3,11 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { TASKS } from '../../../services/tasks/all.ts'
 import { connect } from '../../store/database/connection.ts'
-import { checkPrepared } from '../database/check-prepared.ts'
+import { createTombstones } from '../../store/log/tombstone.ts'
+import { checkErasureKey, checkPrepared } from '../database/check-prepared.ts'
 import type { Config } from '../config/config.ts'
 import { retentionOf } from '../config/retention.ts'
 import { privacyOf } from '../config/privacy.ts'
 import { retryPolicyOf } from '../config/failing.ts'
+import { erasureKeyOf } from '../config/erasure-key.ts'
 import { identityKeysOf } from '../config/identity-keys.ts'
 import { operatorTokensOf } from '../config/operator-token.ts'
 import { poolMetrics } from '../metrics/pools.ts'
@@ -35,7 +37,9 @@ const CLOSE_MS_MAX = 1_000
 export async function checkEndpoint(config: Config): Promise<void> {
   identityKeysOf(config)
   operatorTokensOf(config)
-  await checkPrepared(await databaseUrlOf(config), 'refuse')
+  const url = await databaseUrlOf(config)
+  await checkPrepared(url, 'refuse')
+  await checkErasureKey(url, erasureKeyOf(config))
 }
 
 /**
@@ -68,6 +72,8 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
       retryPolicy: retryPolicyOf(config),
       privacy: privacyOf(config),
       retention: retentionOf(config),
+      tombstones: createTombstones(erasureKeyOf(config)),
+      forget: async () => undefined,
       pendingDays: config.PENDING_DAYS,
       operatorTokens: operatorTokensOf(config),
       tasks: TASKS,

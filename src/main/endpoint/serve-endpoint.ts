@@ -3,6 +3,7 @@ import { createEndpointHandler, type HooksProvider, type LoggerTransport } from 
 import type { Logger } from 'pino'
 import { analytic } from '../../../services/analytic.ts'
 import { catalog } from '../../../services/catalog.ts'
+import { erasure } from '../../../services/erasure.ts'
 import type { Deps } from '../../../services/handler/deps.ts'
 import { mergeLane } from '../../../services/merge-lane.ts'
 import { popularity } from '../../../services/popularity.ts'
@@ -25,6 +26,7 @@ const SERVICES = {
   MergeLane: mergeLane,
   RecomputeRun: recomputeRun,
   ReportWindow: reportWindow,
+  Erasure: erasure,
   Schedule: schedule,
   Task: task,
 } satisfies { [Name in ServiceName]: (deps: Deps) => { name: Name } }

@@ -17,21 +17,27 @@ const FUNCTIONS_OF_OWNER = [
   'move_log_horizon(integer)',
   'keep_rating()',
   'mark_dirty()',
+  'erase_interactions(uuid)',
+  'erase_searches(uuid, date)',
+  'erase_analytics_events(uuid, date, integer[])',
 ]
 
 /** What the functions of the owner need. */
 const GRANTS_TO_OWNER = [
   'usage on schema public',
   'usage, create on schema log_month',
-  'execute on function check_log_table(text), missing_log_months(text, date[]), closed_log_months(text, date[]), reject_row_of_closed_month()',
+  'execute on function check_log_table(text), missing_log_months(text, date[]), closed_log_months(text, date[]), reject_row_of_closed_month(), kept_metadata(text, jsonb)',
   'select, update (horizon) on log_horizon',
   'insert on product_rating',
   'insert on dirty_mark',
   'select on aggregate_window',
+  'select on erasure_run, erasure_shopper, erasure_event',
 ]
 
-const FUNCTIONS_OF_ENDPOINT =
-  'make_log_month(text, date), make_log_months(text, date[]), drop_log_month(text, date), move_log_horizon(integer)'
+const FUNCTIONS_OF_ENDPOINT = [
+  'make_log_month(text, date), make_log_months(text, date[]), drop_log_month(text, date), move_log_horizon(integer)',
+  'erase_interactions(uuid), erase_searches(uuid, date), erase_analytics_events(uuid, date, integer[]), erase_payments(uuid)',
+].join(', ')
 
 /**
  * Gives the log to its owner. @throws when a table of the log belonged to another role and has something that calls a function:

@@ -38,6 +38,8 @@ const ENDPOINT_RIGHTS: Record<string, string> = {
   seller_pending: 'select, insert, update',
   seller_pending_day: 'select, insert, update',
   analytics_event_key: 'select, insert',
+  // A tombstone stays.
+  shopper_tombstone: 'select, insert, update',
   migration: 'select',
   // A release defines the reports.
   report_definition: 'select',

@@ -38,11 +38,15 @@ export type AuditAction =
   | 'run.complete'
   | 'run.fail'
   | 'run.cancel'
+  | 'erasure.request'
+  | 'erasure.start'
+  | 'erasure.complete'
+  | 'erasure.fail'
 
 export interface AuditEntry {
   actor: string
   action: AuditAction
-  resourceType: 'key' | 'database' | 'weights' | 'event_source' | 'rejected_interaction' | 'recompute_run'
+  resourceType: 'key' | 'database' | 'weights' | 'event_source' | 'rejected_interaction' | 'recompute_run' | 'erasure_run'
   resourceId: string
   metadata?: Record<string, unknown>
 }

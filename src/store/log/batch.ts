@@ -9,6 +9,8 @@ import { findRejected } from './bisection.ts'
 import type { LogRow, NewRejection, Rejection } from '../../admission/rows.ts'
 import { isMissingPartition, isDataError } from '../database/sql-state.ts'
 import { onlyRow } from '../database/rows.ts'
+import { erasedItems, shopperIdsOfCall } from './erased-items.ts'
+import { isNewerThan, NONE, type Tombstones, WITHOUT_KEY } from './tombstone.ts'
 
 /** A recorded batch and the first and last instant of its events, as RFC 3339 in UTC. */
 export interface BatchBounds extends BatchRef {
@@ -39,6 +41,7 @@ export type InsertBatch<Row extends LogRow> = (
   call: Call,
   rows: readonly Row[],
   rejections: readonly NewRejection[],
+  tombstoneNo: string,
 ) => Promise<Inserted>
 
 export interface Inserted {
@@ -46,14 +49,17 @@ export interface Inserted {
   inserted: number
   /** Whether the batch was new. */
   isNew: boolean
+  /** Whether nothing was inserted because a person was erased since the tombstones were looked up. */
+  isOutdated: boolean
 }
 
-/** Making partitions and finding rejected rows each cost one more attempt. More than a few mean a fault. */
+/** Making partitions, finding rejected rows and new tombstones each cost one more attempt. More than a few mean a fault. */
 const ATTEMPTS_MAX = 8
 
 /**
  * Records a call's rows in a table of the log once, however many attempts of the call run and overlap, and answers which rows were
- * new. Rows that PostgreSQL rejects are rejected one by one and never hold up the others.
+ * new. Rows that PostgreSQL rejects are rejected one by one and never hold up the others. Rows of erased persons are recorded under
+ * pseudonyms.
  */
 export async function recordRows<Row extends LogRow>(
   db: Database,
@@ -62,12 +68,20 @@ export async function recordRows<Row extends LogRow>(
   items: readonly Row[],
   rejections: readonly NewRejection[],
   insert: InsertBatch<Row> = insertBatch,
+  tombstones: Tombstones = WITHOUT_KEY,
 ): Promise<RecordedBatchResult> {
+  const shopperIds = () => shopperIdsOfCall(items, rejections)
+  let checked = await tombstones.check(db, shopperIds())
   let rows = items
   const rejected = [...rejections]
   for (let attempt = 1; ; attempt++) {
     try {
-      const { inserted, isNew } = await insert(db, table, call, rows, rejected)
+      const erased = erasedItems(checked, rows, rejected)
+      const { inserted, isNew, isOutdated } = await insert(db, table, call, erased.rows, erased.rejections, checked.tombstoneNo)
+      if (isOutdated) {
+        checked = await tombstones.check(db, shopperIds(), true)
+        continue
+      }
       const rejectedBefore = new Set(rejections.map((rejection) => rejection.index))
       const result = await readBatch(db, table, call, items, { rejectedBefore, areAllInserted: inserted === items.length })
       return { ...result, isNew }
@@ -93,7 +107,8 @@ export async function recordRows<Row extends LogRow>(
 /**
  * Claims the call's batch and inserts its rows in one statement. A call that has its batch already inserts nothing. Rows are inserted
  * in the order of the primary key, because two batches with common ids would otherwise deadlock. Each row gets the category and the
- * brand of its product.
+ * brand of its product. The rows must be those of `erasedItems` for this number of the newest tombstone; `isFenced` says that the
+ * transaction locked the table before it looked up the tombstones.
  * @returns how many rows were new: 0 when the batch existed before.
  */
 export async function insertBatch<Row extends LogRow>(
@@ -102,20 +117,24 @@ export async function insertBatch<Row extends LogRow>(
   call: Call,
   rows: readonly Row[],
   rejections: readonly NewRejection[],
+  tombstoneNo: string = NONE,
+  { isFenced = false } = {},
 ): Promise<Inserted> {
   const events = rows.reduce((sum, row) => sum + table.eventsOf(row), 0)
   // A kind that is not fed to profiles counts as fed.
   const fedAt = KINDS[table.kind].isFed ? sql`null::timestamptz` : sql`now()`
   const kept = rejections.map(keptItemOf)
   const rejectedKind: Kind = table.rejectedKind ?? table.kind
+  const isOutdated = isFenced ? sql`false` : isNewerThan(tombstoneNo)
   const answer = await sql<Inserted>`
     with given as (${table.rowsAsTable(rows)}), claimed as (
-      insert into interaction_batch (occurred_from, occurred_to, events, invocation_id, body_sha256, kind, is_search, fed_at)
+      insert into interaction_batch (occurred_from, occurred_to, events, invocation_id, body_sha256, kind, is_search, fed_at, tombstone_no)
       -- Bounds that include rejected events, or a far instant for an empty batch, would make a group read every month.
       select coalesce(min(occurred_at), now()), coalesce(max(occurred_at), now()),
         ${events}::int, ${call.invocationId}::text, ${call.bodySha256}::bytea, ${table.kind},
-        ${table.kind === 'search'}::boolean, ${fedAt}
+        ${table.kind === 'search'}::boolean, ${fedAt}, ${tombstoneNo}::bigint
       from given where occurred_at >= (select horizon from log_horizon)
+      having not ${isOutdated}
       on conflict (invocation_id, body_sha256) do nothing
       returning batch_id
     ), inserted as (
@@ -140,7 +159,9 @@ export async function insertBatch<Row extends LogRow>(
       from claimed cross join given cross join log_horizon
       where given.occurred_at < horizon
     )
-    select count(*)::int as inserted, exists (select from claimed) as "isNew" from inserted`.execute(db)
+    select count(*)::int as inserted, exists (select from claimed) as "isNew", ${isOutdated} as "isOutdated" from inserted`.execute(
+    db,
+  )
   return onlyRow(answer)
 }
 

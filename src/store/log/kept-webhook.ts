@@ -13,8 +13,8 @@ import { itemOf } from './rejected-item.ts'
 export async function keepWebhook(db: Queryable, { webhook, sha256, code, message }: KeepWebhookRequest): Promise<boolean> {
   const answer = await sql<{ isNew: boolean }>`
     with claimed as (
-      insert into interaction_batch (occurred_from, occurred_to, events, invocation_id, body_sha256, kind, scored_at, fed_at)
-      values (now(), now(), 0, ${`webhook ${code} ${webhook.provider}`}, ${Buffer.from(sha256, 'hex')}, 'interaction', now(), now())
+      insert into interaction_batch (occurred_from, occurred_to, events, invocation_id, body_sha256, kind, scored_at, fed_at, tombstone_no)
+      values (now(), now(), 0, ${`webhook ${code} ${webhook.provider}`}, ${Buffer.from(sha256, 'hex')}, 'interaction', now(), now(), 0)
       on conflict (invocation_id, body_sha256) do nothing
       returning batch_id
     ), kept as (

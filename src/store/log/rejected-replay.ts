@@ -49,10 +49,12 @@ export async function findRejectedItem(db: Queryable, key: RejectedKey): Promise
  * @throws DecidedError (conflict) when the mark names the batch of another call.
  */
 export function insertReplayOf(key: ReplayOf) {
-  return <Row extends LogRow>(...[db, table, call, rows, rejections]: Parameters<InsertBatch<Row>>): Promise<Inserted> =>
+  return <Row extends LogRow>(
+    ...[db, table, call, rows, rejections, tombstoneNo]: Parameters<InsertBatch<Row>>
+  ): Promise<Inserted> =>
     db.transaction().execute(async (tx) => {
       await lockUnlessReplayed(tx, key, call)
-      const inserted = await insertBatch(tx, table, call, rows, rejections)
+      const inserted = await insertBatch(tx, table, call, rows, rejections, tombstoneNo)
       await markReplayed(tx, key, call)
       return inserted
     })

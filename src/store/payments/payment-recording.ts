@@ -11,7 +11,9 @@ import { type Call, callIdOf } from '../log/call.ts'
 import { INTERACTIONS } from '../log/interaction.ts'
 import type { LogTable } from '../log/log-table.ts'
 import { makePartitions, monthOf } from '../log/month.ts'
+import { erasedItems, shopperIdsOfCall } from '../log/erased-items.ts'
 import { lockUnlessReplayed, markReplayed, type ReplayOf } from '../log/rejected-replay.ts'
+import { NONE, type Tombstones, WITHOUT_KEY } from '../log/tombstone.ts'
 import { insertPaymentEvents } from '../reports/analytics-event.ts'
 import {
   callbackOf,
@@ -64,9 +66,10 @@ export async function recordPayments(
   payments: readonly NewPayment[],
   rejections: readonly NewRejection[],
   replayOf?: ReplayOf,
+  tombstones: Tombstones = WITHOUT_KEY,
 ): Promise<RecordedPayments> {
   return tryRecording(db, payments.flatMap(subjectsOf), (tx, { subjects, months }) =>
-    recordOnce(tx, { call, payments, rejections, replayOf, subjects, months }),
+    recordOnce(tx, { call, payments, rejections, replayOf, subjects, months, tombstones }),
   )
 }
 
@@ -102,21 +105,51 @@ interface Origin {
   call: Call
   rejections: readonly NewRejection[]
   replayOf: ReplayOf | undefined
+  /** The newest tombstone that is known. */
+  tombstoneNo?: string
 }
 
 interface Attempt extends Origin, Needs {
   payments: readonly NewPayment[]
+  tombstones: Tombstones
 }
 
-async function recordOnce(tx: Queryable, attempt: Attempt): Promise<RecordedPayments> {
-  const known = await lockSubjects(tx, attempt)
+async function recordOnce(tx: Queryable, given: Attempt): Promise<RecordedPayments> {
+  const stored = await lockSubjects(tx, given)
+  const storedByKey = new Map(stored.map((callback) => [callbackKey(callback), callback]))
+  const all = await selectNew(tx, given.call, given.payments, storedByKey)
+  const { attempt, known, selected } = await withoutErasedShoppers(tx, { attempt: given, known: stored, selected: all })
   const knownByKey = new Map(known.map((callback) => [callbackKey(callback), callback]))
-  const selected = await selectNew(tx, attempt.call, attempt.payments, knownByKey)
   const change = settleDifference(known, [...known, ...selected.payments])
   attempt.months.push(...[...selected.payments, ...change.interactions].map(({ occurredAtMs }) => monthOf(occurredAtMs)))
   const isNew = await insertAll(tx, attempt, { ...change, ...selected, known, knownByKey })
   const results = answerEach(attempt, { ...change, ...selected, knownByKey })
   return { results, batch: await batchOf(tx, attempt.call), isNew }
+}
+
+interface Read {
+  attempt: Attempt
+  known: readonly KnownPayment[]
+  selected: Selected
+}
+
+/**
+ * The same with pseudonyms in the place of erased persons, because an erasure may be running: what follows from a sale of an erased
+ * person is not theirs. The tables are locked by `selectNew`, so an erasure that is not seen here waits for this transaction.
+ */
+async function withoutErasedShoppers(tx: Queryable, { attempt, known, selected }: Read): Promise<Read> {
+  const rejections = [...attempt.rejections, ...selected.refused]
+  const checked = await attempt.tombstones.check(tx, shopperIdsOfCall([...known, ...selected.payments], rejections), true)
+  const { tombstoneNo } = checked
+  const erased = erasedItems<KnownPayment | NewPayment>(checked, [...known, ...selected.payments], rejections)
+  return {
+    attempt: { ...attempt, tombstoneNo, rejections: erased.rejections.slice(0, attempt.rejections.length) },
+    known: erased.rows.slice(0, known.length) as KnownPayment[],
+    selected: {
+      payments: erased.rows.slice(known.length) as NewPayment[],
+      refused: erased.rejections.slice(attempt.rejections.length),
+    },
+  }
 }
 
 async function lockSubjects(tx: Queryable, { call, replayOf, subjects }: Attempt): Promise<KnownPayment[]> {
@@ -144,7 +177,7 @@ type KnownByKey = ReadonlyMap<string, KnownPayment>
 /** @returns whether this attempt inserted anything. */
 export async function insertAll(
   tx: Queryable,
-  { call, rejections, replayOf }: Origin,
+  { call, rejections, replayOf, tombstoneNo = NONE }: Origin,
   change: Change & Selected & { known: readonly KnownPayment[]; knownByKey: KnownByKey },
 ): Promise<boolean> {
   const { payments, refused, known, knownByKey, lines, pending, interactions, shortfalls } = change
@@ -153,7 +186,9 @@ export async function insertAll(
   const numbers = await insertCallbacks(tx, call, payments, shortfalls)
   await insertPaymentEvents(tx, payments.map(analyticsEventOf))
   const isBatch = interactions.length > 0 || rejected.length > 0 || replayOf !== undefined
-  const { isNew } = isBatch ? await insertBatch(tx, OF_PAYMENTS, call, interactions, rejected) : { isNew: false }
+  const { isNew } = isBatch
+    ? await insertBatch(tx, OF_PAYMENTS, call, interactions, rejected, tombstoneNo, { isFenced: true })
+    : { isNew: false }
   if (replayOf !== undefined) await markReplayed(tx, replayOf, call)
   // Last, because all orders of a seller share the row of a day: a transaction that holds it delays every other sale of the seller.
   const numberOf = (callback: Callback) => {

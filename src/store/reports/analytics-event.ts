@@ -4,6 +4,7 @@ import { type Call, callIdOf } from '../log/call.ts'
 import type { Queryable, Database } from '../database/connection.ts'
 import { monthsToMake } from '../log/batch.ts'
 import { makePartitions } from '../log/month.ts'
+import { type Checked, isNewerThan, pseudonymsFor, type Tombstones, WITHOUT_KEY } from '../log/tombstone.ts'
 import type { Rejection } from '../../admission/rows.ts'
 import { onlyRow } from '../database/rows.ts'
 import { isMissingPartition } from '../database/sql-state.ts'
@@ -29,10 +30,15 @@ const ATTEMPTS_MAX = 8
  * horizon are rejected one by one. PostgreSQL rejects nothing else of a checked event. Repeated and overlapping attempts find the keys of their call and give
  * the same answer.
  */
-export async function recordEvents(db: Database, call: Call, events: readonly CalledAnalyticsEvent[]): Promise<RecordedEvents> {
+export async function recordEvents(
+  db: Database,
+  call: Call,
+  events: readonly CalledAnalyticsEvent[],
+  tombstones: Tombstones = WITHOUT_KEY,
+): Promise<RecordedEvents> {
   if (events.length === 0) return { accepted: 0, duplicateIndexes: [], rejected: [], isNew: false }
   await makeSources(db, events, SOURCES_MAX)
-  const notInserted = await insertWithMonths(db, call, events)
+  const notInserted = await insertWithMonths(db, call, events, tombstones)
   const isNew = notInserted.length < events.length
   if (notInserted.length === 0) return { accepted: events.length, duplicateIndexes: [], rejected: [], isNew }
 
@@ -47,15 +53,39 @@ export async function recordEvents(db: Database, call: Call, events: readonly Ca
   return { accepted: events.length - rejected.length - duplicateIndexes.length, duplicateIndexes, rejected, isNew }
 }
 
-async function insertWithMonths(db: Database, call: Call, events: readonly CalledAnalyticsEvent[]): Promise<NotInserted[]> {
+async function insertWithMonths(
+  db: Database,
+  call: Call,
+  events: readonly CalledAnalyticsEvent[],
+  tombstones: Tombstones,
+): Promise<NotInserted[]> {
+  let checked = await tombstones.check(db, entitiesOf(events))
   for (let attempt = 1; ; attempt++) {
     try {
-      return await insertEvents(db, events, call)
+      const notInserted = await insertEvents(db, withoutErased(events, checked), call, checked.tombstoneNo)
+      if (!notInserted.some(({ isOutdated }) => isOutdated)) return notInserted
+      checked = await tombstones.check(db, entitiesOf(events), true)
     } catch (error) {
       if (!isMissingPartition(error) || attempt === ATTEMPTS_MAX) throw error
       await makePartitions(db, await monthsToMake(db, events), ['analytics_event'])
     }
   }
+}
+
+/** The shoppers that the entities of events may be. */
+function entitiesOf(events: readonly CalledAnalyticsEvent[]): string[] {
+  return events.flatMap(({ entityId }) => [`account:${entityId}`, `session:${entityId}`])
+}
+
+/** The events with pseudonyms in the place of erased persons, and without what their sources say about these. */
+function withoutErased(events: readonly CalledAnalyticsEvent[], checked: Checked): readonly CalledAnalyticsEvent[] {
+  if (checked.erasedUntilMs.size === 0) return events
+  const pseudonymOf = pseudonymsFor(checked)
+  return events.map((event) => {
+    const { entityId, occurredAtMs } = event
+    const pseudonym = pseudonymOf('account', entityId, occurredAtMs) ?? pseudonymOf('session', entityId, occurredAtMs)
+    return pseudonym === undefined ? event : { ...event, entityId: pseudonym, payload: undefined }
+  })
 }
 
 /**
@@ -79,6 +109,8 @@ interface NotInserted {
   isInactive: boolean
   /** The horizon of the log if the event is before it. */
   horizon: Date | null
+  /** Whether nothing was inserted because a person was erased since the tombstones were looked up. */
+  isOutdated: boolean
 }
 
 /**
@@ -89,8 +121,11 @@ async function insertEvents(
   db: Queryable,
   events: readonly CalledAnalyticsEvent[],
   call: Call | undefined,
+  tombstoneNo?: string,
 ): Promise<NotInserted[]> {
-  const isTaken = call === undefined ? sql`true` : sql`is_active and occurred_at >= (select horizon from log_horizon)`
+  const isOutdated = tombstoneNo === undefined ? sql`false` : isNewerThan(tombstoneNo)
+  const isTaken =
+    call === undefined ? sql`true` : sql`is_active and occurred_at >= (select horizon from log_horizon) and not ${isOutdated}`
   const callColumns = call === undefined ? sql`null::uuid, null::int` : sql`${callIdOf(call)}::uuid, index`
   const { rows } = await sql<NotInserted>`
     with event as (
@@ -108,7 +143,8 @@ async function insertEvents(
       insert into analytics_event (occurred_at, amount, source_id, processing_ms, external_ref, entity_id, status, currency, payload)
       select occurred_at, amount, source_id, processing_ms, external_ref, entity_id, status, currency, payload::jsonb from new_event
     )
-    select index, source_id is null as "isUnknown", not is_active as "isInactive", case when occurred_at < horizon then horizon end as horizon
+    select index, source_id is null as "isUnknown", not is_active as "isInactive", case when occurred_at < horizon then horizon end as horizon,
+      ${isOutdated} as "isOutdated"
     from event cross join log_horizon where index not in (select index from new_event) order by index`.execute(db)
   return rows
 }

@@ -73,6 +73,13 @@ const CLEARED = [
   'report_bucket',
   'dirty_mark',
   'recompute_run',
+  'erasure_event',
+  'erasure_shopper',
+  'erasure_count',
+  'erasure_run',
+  'shopper_tombstone',
+  'shopper_redirect',
+  'shopper_recent',
 ]
 
 /**

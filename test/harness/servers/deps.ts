@@ -3,6 +3,7 @@ import { TASKS } from '../../../services/tasks/all.ts'
 import { readConfig } from '../../../src/main/config/config.ts'
 import { privacyOf } from '../../../src/main/config/privacy.ts'
 import { retentionOf } from '../../../src/main/config/retention.ts'
+import { createTombstones } from '../../../src/store/log/tombstone.ts'
 import { createWideWork } from '../../../src/main/endpoint/one-at-a-time.ts'
 import { SILENT_OBSERVER } from './silent-observer.ts'
 
@@ -14,6 +15,8 @@ export const TEST_DEPS: Omit<Deps, 'db' | 'background'> = {
   retryPolicy: { initialInterval: 50, maxInterval: 500, exponentiationFactor: 2, maxAttempts: 200, onMaxAttempts: 'pause' },
   privacy: privacyOf(DEFAULTS),
   retention: retentionOf(DEFAULTS),
+  tombstones: createTombstones(Buffer.from('the key of tests, of 32 characters')),
+  forget: async () => undefined,
   pendingDays: DEFAULTS.PENDING_DAYS,
   operatorTokens: [],
   tasks: TASKS,

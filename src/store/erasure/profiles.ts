@@ -1,0 +1,94 @@
+import { sql } from 'kysely'
+import type { Database, Queryable } from '../database/connection.ts'
+import { onlyRow } from '../database/rows.ts'
+import { allowLongStatements } from '../database/transaction.ts'
+import { shopperOf } from '../shoppers/shopper-profile.ts'
+import { addErased, advance, type ErasureAt } from './run-machine.ts'
+
+/**
+ * Gives the interactions that were found, the profiles, the recent events and the merged sessions their pseudonyms, in one transaction, so
+ * that the profiles equal the log at every instant. It first locks the batches that are not fed: a transaction that feeds one of them ends before,
+ * or begins after it and reads the pseudonyms. Such a transaction waits for its own batch alone, so there is no deadlock.
+ */
+export async function eraseProfiles(db: Database, at: ErasureAt): Promise<void> {
+  const { runId } = at
+  await db.transaction().execute(async (tx) => {
+    await allowLongStatements(tx)
+    await sql`
+      select from interaction_batch where fed_at is null
+        and batch_id in (select batch_id from erasure_event where run_id = ${runId}::uuid)
+      order by batch_id for update`.execute(tx)
+    // In the order in which feeding takes them.
+    await sql`
+      select from shopper_product where shopper_id in (select shopper_id from erasure_shopper where run_id = ${runId}::uuid)
+      order by shopper_id, product_id, event_type for update`.execute(tx)
+    const result = await sql<{ erased: string }>`select erase_interactions(${runId}::uuid) as erased`.execute(tx)
+    await addErased(tx, runId, 'interaction', onlyRow(result).erased)
+    await addErased(tx, runId, 'shopper_product', await moveProfiles(tx, runId))
+    await addErased(tx, runId, 'shopper_recent', await moveRecent(tx, runId))
+    await addErased(tx, runId, 'shopper_redirect', await moveRedirects(tx, runId))
+    await advance(tx, at, null)
+  })
+}
+
+/** The shoppers of a run with their new ids: id and pseudonym, both with the kind. */
+const idsOf = (runId: string) => sql`
+  select shopper_id as id, split_part(shopper_id, ':', 1) || ':' || pseudonym as pseudonym
+  from erasure_shopper where run_id = ${runId}::uuid`
+
+/** What the profiles must keep: fed events of the same ids after the erasure, because the person came back. */
+const returned = (runId: string) => sql`
+  select ${shopperOf(sql`i.account_id`, sql`i.session_id`)} as shopper_id, i.ref_id as product_id, i.event_type,
+    count(*)::int as events, max(i.occurred_at) as last_at
+  from erasure_run r join interaction i on i.occurred_at > r.erased_at join interaction_batch b using (batch_id)
+  where r.run_id = ${runId}::uuid and b.fed_at is not null and not i.is_category
+    and ${shopperOf(sql`i.account_id`, sql`i.session_id`)} in (select shopper_id from erasure_shopper where run_id = ${runId}::uuid)
+  group by 1, 2, 3`
+
+/**
+ * Moves the cells of the profiles, also what they have of months that were dropped. A cell with events after the erasure is divided: when
+ * its time says nothing about the events before, these count as from before the horizon.
+ */
+async function moveProfiles(tx: Queryable, runId: string): Promise<number> {
+  const divided = await sql`
+    with returned as materialized (${returned(runId)}), moved as materialized (
+      select p.pseudonym, i.ref_id as product_id, i.event_type, max(i.occurred_at) as last_at
+      from erasure_event e join interaction i using (occurred_at, event_id)
+        join (${idsOf(runId)}) p on p.pseudonym = ${shopperOf(sql`i.account_id`, sql`i.session_id`)}
+      where e.run_id = ${runId}::uuid group by 1, 2, 3
+    ), cell as (
+      select s.*, r.events as kept, r.last_at as kept_at, p.pseudonym from shopper_product s join (${idsOf(runId)}) p on p.id = s.shopper_id
+        join returned r on r.shopper_id = s.shopper_id and r.product_id = s.product_id and r.event_type = s.event_type
+      where s.events > r.events
+    ), added as (
+      insert into shopper_product (shopper_id, product_id, event_type, events, last_at)
+      select c.pseudonym, c.product_id, c.event_type, c.events - c.kept, coalesce(m.last_at, (select horizon - interval '1 millisecond' from log_horizon))
+      from cell c left join moved m using (pseudonym, product_id, event_type)
+    )
+    update shopper_product s set events = c.kept, last_at = c.kept_at from cell c
+    where s.shopper_id = c.shopper_id and s.product_id = c.product_id and s.event_type = c.event_type`.execute(tx)
+  const moved = await sql`
+    with returned as materialized (${returned(runId)})
+    update shopper_product s set shopper_id = p.pseudonym from (${idsOf(runId)}) p
+    where s.shopper_id = p.id and not exists (select from returned r
+      where r.shopper_id = s.shopper_id and r.product_id = s.product_id and r.event_type = s.event_type)`.execute(tx)
+  return Number(divided.numAffectedRows ?? 0) + Number(moved.numAffectedRows ?? 0)
+}
+
+async function moveRecent(tx: Queryable, runId: string): Promise<number> {
+  const { numAffectedRows } = await sql`
+    update shopper_recent s set shopper_id = p.pseudonym from (${idsOf(runId)}) p, erasure_event e
+    where s.shopper_id = p.id and e.run_id = ${runId}::uuid and e.occurred_at = s.occurred_at and e.event_id = s.event_id`.execute(
+    tx,
+  )
+  return Number(numAffectedRows ?? 0)
+}
+
+/** The sessions stay those of one account, because what is computed per person stays the same then. */
+async function moveRedirects(tx: Queryable, runId: string): Promise<number> {
+  const { numAffectedRows } = await sql`
+    update shopper_redirect r set session_id = s.pseudonym, account_id = a.pseudonym from erasure_shopper s, erasure_shopper a
+    where s.run_id = ${runId}::uuid and a.run_id = s.run_id
+      and s.shopper_id = 'session:' || r.session_id and a.shopper_id = 'account:' || r.account_id`.execute(tx)
+  return Number(numAffectedRows ?? 0)
+}
