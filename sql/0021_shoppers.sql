@@ -1,7 +1,8 @@
 -- works since 0016
 -- What each shopper did last, and which sessions belong to which account.
 
--- The newest events of a shopper in the log's batches that are fed; 100 of them, by occurred_at and event_id.
+-- The newest 100 events of each shopper, by occurred_at and event_id, of the product events in batches that have recent_at. It may have
+-- older events too: feeding trims a shopper at some of its events only.
 create table shopper_recent (
   occurred_at timestamptz not null,
   event_id    uuid        not null,
@@ -12,6 +13,35 @@ create table shopper_recent (
   brand       text collate "C",
   primary key (shopper_id, occurred_at, event_id)
 );
+
+-- When the batch was brought to shopper_recent: with fed_at, or later when a process fed it that does not know the table.
+alter table interaction_batch add column recent_at timestamptz;
+
+-- Batches that such a process fed since this file was applied. A task brings them.
+create table recent_waiting (
+  batch_id bigint primary key
+);
+
+-- How far the task is.
+create table recent_progress (
+  -- It has yet to look at the batches with smaller numbers; from the newest to the oldest.
+  next_batch_id bigint      not null,
+  -- shopper_recent has no events before this instant, but for some that were fed later.
+  swept_to      timestamptz not null default '2000-01-01 00:00:00+00',
+  singleton     boolean     primary key default true check (singleton)
+);
+insert into recent_progress (next_batch_id) select coalesce(max(batch_id), 0) + 1 from interaction_batch;
+
+-- Its rights are those of the owner, because a process of the release before may have none on the table.
+create function note_batch_without_recent() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  insert into public.recent_waiting (batch_id) values (new.batch_id) on conflict do nothing;
+  return new;
+end $$;
+revoke execute on function note_batch_without_recent() from public;
+create trigger interaction_batch_recent after update of fed_at on interaction_batch for each row
+  when (new.fed_at is not null and old.fed_at is null and new.recent_at is null)
+  execute function note_batch_without_recent();
 
 -- A session that signed in. It belongs to the first account that it was merged into, for ever. Rows of other tables keep the session's
 -- id, and reads of an account add its sessions.

@@ -3,6 +3,7 @@ import type { Database } from '../../src/store/database/connection.ts'
 import type { Privacy } from '../../src/admission/privacy.ts'
 import type { KindWith } from '../../src/contract/kinds.ts'
 import type { Tombstones } from '../../src/store/log/tombstone.ts'
+import type { ContextSettings } from '../../src/ranking/shopper-context.ts'
 import type { ServiceObserver } from './observer.ts'
 
 /** The dependencies of every service. */
@@ -24,6 +25,8 @@ export interface Deps {
   tombstones: Tombstones
   /** Forgets shoppers in what is kept outside of the database. */
   forget: (shopperIds: readonly string[]) => Promise<void>
+  /** What the context of a shopper is. */
+  context: ContextSettings
   /** How long the items of a pending payment count as pending. */
   pendingDays: number
   /** The tokens of operators: none, one, or two while it changes. Without one, every caller may do what operators may. */

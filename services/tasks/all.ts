@@ -1,5 +1,6 @@
 import type { TaskName } from '../../src/contract/schedule.ts'
 import type { Task } from '../handler/deps.ts'
+import { BRING_RECENT } from './bring-recent.ts'
 import { DROP_BUCKETS } from './drop-buckets.ts'
 import { DROP_REJECTED } from './drop-rejected.ts'
 import { MAKE_PARTITIONS } from './make-partitions.ts'
@@ -23,4 +24,5 @@ export const TASKS = {
   'drop-buckets': DROP_BUCKETS,
   'drop-rejected': DROP_REJECTED,
   'settle-again': SETTLE_AGAIN,
+  'bring-recent': BRING_RECENT,
 } satisfies Record<TaskName, Task>

@@ -1,5 +1,6 @@
 import { HOUR_MS } from '../../src/contract/fields/time.ts'
 import { dropOldMonths } from '../../src/store/log/retention.ts'
+import { sweepRecent } from '../../src/store/shoppers/sweep-recent.ts'
 import type { Task } from '../handler/deps.ts'
 import { step } from '../handler/step.ts'
 
@@ -11,5 +12,6 @@ export const RETENTION: Task = {
   // result puts into the journal which months it dropped and which wait.
   run: async ({ background, retention: { retentionDays } }, ctx) => {
     await step(ctx, 'drop old months', async () => retentionDays !== undefined && dropOldMonths(background, retentionDays))
+    await step(ctx, 'drop old recent events', () => sweepRecent(background))
   },
 }

@@ -13,6 +13,7 @@ export const TASK_NAMES = [
   'drop-buckets',
   'drop-rejected',
   'settle-again',
+  'bring-recent',
 ] as const
 export type TaskName = (typeof TASK_NAMES)[number]
 

@@ -15,6 +15,7 @@ import { scheduleHandlers, taskHandlers } from './schedule.ts'
 import { searchHandlers } from './search.ts'
 import { mergeHandlers, mergeLaneHandlers } from './shopper-merge.ts'
 import { sellerHandlers } from './seller-dashboard.ts'
+import { shopperContextHandlers } from './shopper-context.ts'
 import { verifyHandlers } from './verify.ts'
 
 /* Restate's services. Each handler is described next to the schemas of its noun. */
@@ -36,7 +37,7 @@ export const popularityApi = iface.service('Popularity', { ...popularityHandlers
 
 export const catalogApi = iface.service('Catalog', catalogHandlers)
 
-export const shopperApi = iface.service('Shopper', mergeHandlers)
+export const shopperApi = iface.service('Shopper', { ...shopperContextHandlers, ...mergeHandlers })
 
 export const mergeLaneApi = iface.object('MergeLane', mergeLaneHandlers)
 

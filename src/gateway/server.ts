@@ -38,8 +38,8 @@ export interface GatewayDeps extends Omit<RouteDeps, 'lines' | 'largeItems' | 'e
   log: FastifyBaseLogger
 }
 
-/** An id of 200 characters, each of up to 4 bytes, each byte as %XX. */
-const PARAMETER_LENGTH_MAX = 200 * 4 * 3
+/** An id of 200 characters with `account:` before it, each of up to 4 bytes, each byte as %XX. */
+const PARAMETER_LENGTH_MAX = 208 * 4 * 3
 
 /** For routes that say nothing else: those that take no items. */
 const SMALL_BODY_BYTES_MAX = 64 * 1024

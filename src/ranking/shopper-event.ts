@@ -8,3 +8,29 @@ export interface ShopperEvent {
   category?: string | undefined
   brand?: string | undefined
 }
+
+/** How many events of a shopper are kept apart from the log. */
+export const SHOPPER_EVENTS_MAX = 100
+
+/**
+ * The newest events of a set, newest first: at most 100, by time and then by id. An event that is in the list several times counts once, so
+ * the answer depends neither on the order nor on repeats. Of different versions of an event, the one that knows its category and brand stays.
+ */
+export function newestEvents(events: Iterable<ShopperEvent>): ShopperEvent[] {
+  const distinct = new Map<string, ShopperEvent>()
+  for (const event of events) {
+    const identity = `${event.occurredAtMs} ${event.eventId}`
+    const known = distinct.get(identity)
+    if (known === undefined || textOf(event) > textOf(known)) distinct.set(identity, event)
+  }
+  return [...distinct.values()].sort(newestFirst).slice(0, SHOPPER_EVENTS_MAX)
+}
+
+function newestFirst(one: ShopperEvent, other: ShopperEvent): number {
+  return other.occurredAtMs - one.occurredAtMs || (one.eventId < other.eventId ? 1 : -1)
+}
+
+/** What an event says apart from its identity, in an order in which an absent category or brand comes first. */
+function textOf({ category = '', brand = '', productId, eventType }: ShopperEvent): string {
+  return JSON.stringify([category, brand, productId, eventType])
+}

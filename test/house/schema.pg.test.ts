@@ -37,6 +37,8 @@ const OTHER_TABLES = [
   'popularity_rules',
   'product_rising',
   'product_rising_run',
+  'recent_progress',
+  'recent_waiting',
   'recompute_run',
   'rejected_interaction',
   'report_bucket',

@@ -60,6 +60,12 @@ async function typesOf(db: Database, table: string): Promise<Map<string, string>
   return new Map(rows.map(({ name, type }) => [name, type]))
 }
 
+/** Another value of a cell of this type. */
+function changeOf(type: string, cell: ReturnType<typeof sql.ref>) {
+  if (type === 'text') return sql`coalesce(${cell}, '') || ' changed'`
+  return type.startsWith('timestamp') ? sql`${cell} + interval '1 millisecond'` : sql`${cell} + 1`
+}
+
 test.for(COMPARED)('changing any cell of $table makes verify name that cell alone', async (aggregate, { db }) => {
   const { table, cells } = aggregate
   const types = await typesOf(db, table)
@@ -69,9 +75,9 @@ test.for(COMPARED)('changing any cell of $table makes verify name that cell alon
     for (const column of cells) {
       const cell = sql.ref(column)
       const type = types.get(column)!
-      const change = type.startsWith('timestamp') ? sql`${cell} + interval '1 millisecond'` : sql`${cell} + 1`
+      const change = changeOf(type, cell)
       const before = await sql<{
-        value: string
+        value: string | null
       }>`select ${cell}::text as value from ${sql.table(table)} where ${hasKey(key)}`.execute(db)
       const { value } = before.rows[0]!
       await sql`update ${sql.table(table)} set ${cell} = ${change} where ${hasKey(key)}`.execute(db)

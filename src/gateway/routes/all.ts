@@ -14,8 +14,9 @@ import { rejectedRoutes } from './rejected.ts'
 import { REPORTS_TAG, reportRoutes } from './reports.ts'
 import { scheduleRoutes } from './schedules.ts'
 import { SEARCH_TAG, searchRoutes } from './search.ts'
-import { shopperMergeRoutes, SHOPPERS_TAG } from './shopper-merge.ts'
+import { shopperMergeRoutes } from './shopper-merge.ts'
 import { SELLERS_TAG, sellerRoutes } from './sellers.ts'
+import { SHOPPERS_TAG, shopperRoutes } from './shoppers.ts'
 
 /** Every route of the gateway, in the order of /openapi.json. */
 export const ROUTES: readonly ((deps: RouteDeps) => RoutePlugin)[] = [
@@ -25,6 +26,7 @@ export const ROUTES: readonly ((deps: RouteDeps) => RoutePlugin)[] = [
   popularRoutes,
   eventTypeRoutes,
   shopperMergeRoutes,
+  shopperRoutes,
   sellerRoutes,
   rejectedRoutes,
   catalogRoutes,

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Privacy } from '../../admission/privacy.ts'
 import type { PaymentAdapter } from '../../contract/payment-adapter.ts'
+import type { ContextSettings } from '../../ranking/shopper-context.ts'
 import type { Ingress } from '../../ingress/clients.ts'
 import type { Database } from '../../store/database/connection.ts'
 import type { EventRate } from '../access/event-rate.ts'
@@ -50,6 +51,8 @@ export interface GatewaySettings extends ReadLimits {
   /** How long the items of a pending payment count as pending. */
   pendingDays: number
   privacy: Privacy
+  /** What the context of a shopper is. */
+  context: ContextSettings
   /** Whether webhooks that an adapter ignores are kept. */
   keepsIgnoredWebhooks: boolean
 }

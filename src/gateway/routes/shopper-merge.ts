@@ -13,8 +13,6 @@ import { callerIdOf, hangUpOf } from '../access/caller.ts'
 import { unknownOutcome } from '../recording/unknown-outcome.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
-export const SHOPPERS_TAG = { name: 'shoppers', description: 'What shoppers did and like, and whose sessions are whose.' }
-
 const Submitted = z.object({ data: SubmittedResponse }).meta({
   description:
     'Restate has the merge, and makes it when PostgreSQL is back. Whether the session belongs to another account is not known yet.',

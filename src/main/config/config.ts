@@ -16,6 +16,7 @@ import { popularitySettings } from './popularity.ts'
 import { privacySettings } from './privacy.ts'
 import { retentionSettings } from './retention.ts'
 import { sellerTokenProblem, sellerTokenSettings } from './seller-tokens.ts'
+import { shopperSettings } from './shoppers.ts'
 import { StartError } from './start-error.ts'
 
 /** Every setting, each an environment variable. docs/configuration.md has them in this order. */
@@ -31,6 +32,7 @@ export const Config = z.object({
   ...sellerTokenSettings,
   ...privacySettings,
   ...erasureKeySettings,
+  ...shopperSettings,
   ...capacitySettings,
   ...failingSettings,
   ...observabilitySettings,

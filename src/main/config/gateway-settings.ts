@@ -4,6 +4,7 @@ import { isPublic } from './addresses.ts'
 import { arrivalLimitsOf, readLimitsOf } from './capacity.ts'
 import type { Config } from './config.ts'
 import { privacyOf } from './privacy.ts'
+import { contextSettingsOf } from './shoppers.ts'
 
 export function gatewaySettingsOf(config: Config): GatewaySettings {
   return {
@@ -13,6 +14,7 @@ export function gatewaySettingsOf(config: Config): GatewaySettings {
     publishableDaysMax: config.PUBLISHABLE_EVENT_DAYS_MAX,
     pendingDays: config.PENDING_DAYS,
     privacy: privacyOf(config),
+    context: contextSettingsOf(config),
     keepsIgnoredWebhooks: config.IGNORED_WEBHOOK_DAYS > 0,
     ...arrivalLimitsOf(config),
     ...readLimitsOf(config),

@@ -8,6 +8,7 @@ import { checkErasureKey, checkPrepared } from '../database/check-prepared.ts'
 import type { Config } from '../config/config.ts'
 import { retentionOf } from '../config/retention.ts'
 import { privacyOf } from '../config/privacy.ts'
+import { contextSettingsOf } from '../config/shoppers.ts'
 import { retryPolicyOf } from '../config/failing.ts'
 import { erasureKeyOf } from '../config/erasure-key.ts'
 import { identityKeysOf } from '../config/identity-keys.ts'
@@ -74,6 +75,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
       retention: retentionOf(config),
       tombstones: createTombstones(erasureKeyOf(config)),
       forget: async () => undefined,
+      context: contextSettingsOf(config),
       pendingDays: config.PENDING_DAYS,
       operatorTokens: operatorTokensOf(config),
       tasks: TASKS,

@@ -15,12 +15,15 @@ const ENDPOINT_RIGHTS: Record<string, string> = {
   ...Object.fromEntries(LOG_TABLES.map((table) => [table, RIGHTS_OF_LOG])),
   // A row lock needs the right to update some column.
   log_horizon: 'select, update (singleton)',
-  interaction_batch: 'select, insert, update (scored_at, fed_at)',
+  interaction_batch: 'select, insert, update (scored_at, fed_at, recent_at)',
   // A trigger of the log adds to it.
   product_rating: 'select',
   product_day: 'select, insert, update',
   product_popularity: 'select, insert, update',
   shopper_product: 'select, insert, update',
+  // A trigger adds to it.
+  recent_waiting: 'select, delete',
+  recent_progress: 'select, update (next_batch_id, swept_to)',
   popularity_rules: 'select, insert, update',
   weight_table: 'select, insert',
   weight: 'select, insert',

@@ -2,20 +2,20 @@ import { sql } from 'kysely'
 import type { Database, Queryable } from '../database/connection.ts'
 import { onlyRow } from '../database/rows.ts'
 import { allowLongStatements } from '../database/transaction.ts'
-import { shopperOf } from '../shoppers/shopper-profile.ts'
+import { shopperOf } from '../shoppers/shopper-of-event.ts'
 import { addErased, advance, type ErasureAt } from './run-machine.ts'
 
 /**
  * Gives the interactions that were found, the profiles, the recent events and the merged sessions their pseudonyms, in one transaction, so
- * that the profiles equal the log at every instant. It first locks the batches that are not fed: a transaction that feeds one of them ends before,
- * or begins after it and reads the pseudonyms. Such a transaction waits for its own batch alone, so there is no deadlock.
+ * that the profiles equal the log at every instant. It first locks the batches that are not fed or not brought: a transaction that feeds or
+ * brings one of them ends before, or begins after it and reads the pseudonyms. Such a transaction waits for its own batch alone, so there is no deadlock.
  */
 export async function eraseProfiles(db: Database, at: ErasureAt): Promise<void> {
   const { runId } = at
   await db.transaction().execute(async (tx) => {
     await allowLongStatements(tx)
     await sql`
-      select from interaction_batch where fed_at is null
+      select from interaction_batch where (fed_at is null or recent_at is null)
         and batch_id in (select batch_id from erasure_event where run_id = ${runId}::uuid)
       order by batch_id for update`.execute(tx)
     // In the order in which feeding takes them.

@@ -1,6 +1,7 @@
 import type { Aggregate } from './drift.ts'
 import { PRODUCT_DAY, PRODUCT_HOUR, PRODUCT_POPULARITY } from './popularity-drift.ts'
 import { SHOPPER_PRODUCT } from './profile-drift.ts'
+import { SHOPPER_RECENT } from './recent-drift.ts'
 import { METRIC_SNAPSHOT } from './report-drift.ts'
 import { PRODUCT_RATING, SALE_LINE, SELLER_DAY, SELLER_PENDING, SELLER_PENDING_DAY } from './sales-drift.ts'
 
@@ -10,6 +11,7 @@ export const AGGREGATES: readonly Aggregate[] = [
   PRODUCT_DAY,
   PRODUCT_POPULARITY,
   SHOPPER_PRODUCT,
+  SHOPPER_RECENT,
   SALE_LINE,
   SELLER_PENDING,
   SELLER_PENDING_DAY,

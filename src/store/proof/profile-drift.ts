@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { UNFED_TYPES } from '../popularity/product-event.ts'
-import { shopperOf } from '../shoppers/shopper-profile.ts'
+import { shopperOf } from '../shoppers/shopper-of-event.ts'
 import { type Aggregate, compare, type Comparison, exact } from './drift.ts'
 
 /** Every fed product event of the log as cells of shopper, product and type. */

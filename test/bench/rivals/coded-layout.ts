@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Queryable } from '../../../src/store/database/connection.ts'
-import { shopperOf } from '../../../src/store/shoppers/shopper-profile.ts'
+import { shopperOf } from '../../../src/store/shoppers/shopper-of-event.ts'
 import type { Item } from '../items/events.ts'
 import { addToProduct, countersOf, hourOf, scoreOf, trendingOf, weighed } from '../../../src/store/popularity/cells.ts'
 

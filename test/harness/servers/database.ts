@@ -70,6 +70,8 @@ const CLEARED = [
   'event_source',
   ...AGGREGATES.map(({ table }) => table),
   'product_rising',
+  'recent_waiting',
+  'shopper_redirect',
   'report_bucket',
   'dirty_mark',
   'recompute_run',
@@ -78,8 +80,6 @@ const CLEARED = [
   'erasure_count',
   'erasure_run',
   'shopper_tombstone',
-  'shopper_redirect',
-  'shopper_recent',
 ]
 
 /**

@@ -4,6 +4,7 @@ import { readConfig } from '../../../src/main/config/config.ts'
 import { privacyOf } from '../../../src/main/config/privacy.ts'
 import { retentionOf } from '../../../src/main/config/retention.ts'
 import { createTombstones } from '../../../src/store/log/tombstone.ts'
+import { contextSettingsOf } from '../../../src/main/config/shoppers.ts'
 import { createWideWork } from '../../../src/main/endpoint/one-at-a-time.ts'
 import { SILENT_OBSERVER } from './silent-observer.ts'
 
@@ -17,6 +18,7 @@ export const TEST_DEPS: Omit<Deps, 'db' | 'background'> = {
   retention: retentionOf(DEFAULTS),
   tombstones: createTombstones(Buffer.from('the key of tests, of 32 characters')),
   forget: async () => undefined,
+  context: contextSettingsOf(DEFAULTS),
   pendingDays: DEFAULTS.PENDING_DAYS,
   operatorTokens: [],
   tasks: TASKS,

@@ -1,0 +1,41 @@
+import type { RouteShorthandOptions } from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import { shopperOf } from '../../contract/fields/shopper-id.ts'
+import { ContextRequest, ContextResponse } from '../../contract/shopper-context.ts'
+import { contextAnswerOf } from '../../ranking/shopper-context-answer.ts'
+import { contextOf } from '../../ranking/shopper-context.ts'
+import { recentEventsOf } from '../../store/shoppers/shopper-recent.ts'
+import { shopperIdsOf } from '../../store/shoppers/shopper-redirect.ts'
+import { taskCallerOf } from '../access/caller.ts'
+import type { RouteDeps, RoutePlugin } from './deps.ts'
+
+export const SHOPPERS_TAG = { name: 'shoppers', description: 'What shoppers did and like, and whose sessions are whose.' }
+
+const CONTEXT = {
+  config: { access: 'read' },
+  schema: {
+    operationId: 'shopperContext',
+    summary: 'What a shopper does now',
+    description:
+      'The current visit: its products, each once and with the newest event, how many events each category has, and the newest event. A visit reaches back to the first pause of more than `SHOPPER_IDLE_MINUTES`, 15 unless set, and has at most the newest 100 events. The context of an account includes its sessions, and a session that belongs to an account has the context of the account. A shopper who is not active, or unknown, has an empty one. An event from a clock that is fast counts as of now.',
+    tags: ['shoppers'],
+    params: ContextRequest,
+    querystring: z.strictObject({}),
+    response: { 200: ContextResponse.describe('The context, which may be empty.') },
+  },
+} as const satisfies RouteShorthandOptions
+
+export function shopperRoutes({ lines, settings }: RouteDeps): RoutePlugin {
+  return async (app) => {
+    const routes = app.withTypeProvider<ZodTypeProvider>()
+
+    routes.get('/api/v1/shoppers/:shopper_id/context', CONTEXT, async (request) => {
+      const shopper = shopperOf(request.params.shopper_id)!
+      const events = await lines.short.read(taskCallerOf(request), async (db) =>
+        recentEventsOf(db, await shopperIdsOf(db, shopper)),
+      )
+      return { data: contextAnswerOf(contextOf(events, Date.now(), settings.context)) }
+    })
+  }
+}

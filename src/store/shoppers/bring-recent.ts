@@ -1,0 +1,94 @@
+import { sql } from 'kysely'
+import type { Database, Queryable } from '../database/connection.ts'
+import { onlyRow } from '../database/rows.ts'
+import { KIND_OF_BATCH } from '../log/kind.ts'
+import { isWide } from '../log/wide.ts'
+import { insertRecent, shopperEventsOf, shoppersToTrim, trimRecent } from './shopper-recent.ts'
+
+/** Limits of one transaction. */
+const BATCHES_MAX = 64
+const EVENTS_MAX = 16_000
+
+/**
+ * Brings batches to the recent events that a process fed which does not know them: first those that were fed lately, then those that
+ * were fed before the table existed, from the newest to the oldest. When it is killed, the next call continues; concurrent calls take turns.
+ * @returns how many batches it looked at; 0 when none is left.
+ */
+export function bringRecent(db: Database): Promise<number> {
+  return db.transaction().execute(async (tx) => {
+    const result = await sql<{ before: string }>`select next_batch_id as before from recent_progress for update`.execute(tx)
+    const { before } = onlyRow(result)
+    const waiting = await batchesOf(tx, sql`b.batch_id in (select batch_id from recent_waiting)`)
+    const batches = waiting.length > 0 ? waiting : await batchesOf(tx, sql`b.batch_id < ${before}::bigint`)
+    const ids = batches.map(({ batchId }) => batchId)
+    await lockBatches(tx, ids)
+    for (const part of partsOf(batches.filter(({ isToBring }) => isToBring))) await bring(tx, part)
+    if (waiting.length > 0) await sql`delete from recent_waiting where batch_id = any(${ids}::bigint[])`.execute(tx)
+    else if (ids.length > 0) await sql`update recent_progress set next_batch_id = ${ids.at(-1)}::bigint`.execute(tx)
+    return ids.length
+  })
+}
+
+/** Brings batches until that took so many milliseconds. @returns whether none is left. */
+export async function bringRecentFor(db: Database, ms: number): Promise<boolean> {
+  const endMs = performance.now() + ms
+  do if ((await bringRecent(db)) === 0) return true
+  while (performance.now() < endMs)
+  return false
+}
+
+interface Batch {
+  batchId: string
+  from: Date
+  to: Date
+  events: number
+  /** Whether it is fed and not brought. A batch that is not fed will be brought when it is. */
+  isToBring: boolean
+}
+
+/** The batches b with the largest numbers under a condition, of at most 16,000 events to bring unless one batch has more. */
+async function batchesOf(tx: Queryable, condition: ReturnType<typeof sql>): Promise<Batch[]> {
+  const { rows } = await sql<Batch>`
+    select b.batch_id as "batchId", b.occurred_from as "from", b.occurred_to as "to", b.events,
+      b.fed_at is not null and b.recent_at is null and ${KIND_OF_BATCH} = 'interaction' as "isToBring"
+    from interaction_batch b where ${condition} order by b.batch_id desc limit ${BATCHES_MAX}`.execute(tx)
+  let events = 0
+  const end = rows.findIndex((batch, index) => {
+    events += batch.isToBring ? batch.events : 0
+    return index > 0 && events > EVENTS_MAX
+  })
+  return end < 0 ? rows : rows.slice(0, end)
+}
+
+/**
+ * Locks the batches before their events are read, in a statement of its own: an erasure, which gives events another shopper, locks them too.
+ */
+async function lockBatches(tx: Queryable, ids: readonly string[]): Promise<void> {
+  await sql`select from interaction_batch where batch_id = any(${ids}::bigint[]) order by batch_id for update`.execute(tx)
+}
+
+/** All batches together, or each alone when their events are more than a year apart, because such statements are about many months. */
+function partsOf(batches: readonly Batch[]): Batch[][] {
+  return isWide(boundsOf(batches)) ? batches.map((batch) => [batch]) : batches.length > 0 ? [[...batches]] : []
+}
+
+function boundsOf(batches: readonly Batch[]): { from: Date; to: Date } {
+  const from = Math.min(...batches.map((batch) => batch.from.getTime()))
+  const to = Math.max(...batches.map((batch) => batch.to.getTime()))
+  return { from: new Date(from), to: new Date(to) }
+}
+
+/** Marks the batches, and adds their events to the recent events. */
+async function bring(tx: Queryable, batches: readonly Batch[]): Promise<void> {
+  const ids = batches.map(({ batchId }) => batchId)
+  const { rows } = await sql<{ shopperId: string }>`
+    with brought as (
+      update interaction_batch set recent_at = now() where batch_id = any(${ids}::bigint[])
+    ), event as materialized (${shopperEventsOf({ ids, ...boundsOf(batches) })}
+    ), recent as (${insertRecent(sql`event`)})
+    ${shoppersToTrim(sql`event`)}`.execute(tx)
+  await trimRecent(
+    tx,
+    rows.map(({ shopperId }) => shopperId),
+  )
+}

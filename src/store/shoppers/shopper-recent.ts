@@ -1,0 +1,80 @@
+import { sql } from 'kysely'
+import { SHOPPER_EVENTS_MAX, type ShopperEvent } from '../../ranking/shopper-event.ts'
+import type { Queryable } from '../database/connection.ts'
+import { shopperOf } from './shopper-of-event.ts'
+
+type Sql = ReturnType<typeof sql>
+
+/** The product events of some batches, each with its shopper. */
+export function shopperEventsOf({ ids, from, to }: { ids: readonly string[]; from: Date; to: Date }): Sql {
+  return sql`
+    select ${shopperOf(sql`i.account_id`, sql`i.session_id`)} as shopper_id, i.ref_id as product_id, i.event_type, i.occurred_at,
+      i.event_id, i.category, i.brand
+    from interaction i
+    where i.batch_id = any(${ids}::bigint[]) and i.occurred_at between ${from} and ${to} and not i.is_category`
+}
+
+/**
+ * Adds events of shoppers, in the order of the key, but for those from before the horizon. An event is in one batch, and a batch is brought
+ * once, so no event conflicts and no insert waits for another.
+ */
+export function insertRecent(events: Sql): Sql {
+  return sql`
+    insert into shopper_recent (shopper_id, occurred_at, event_id, product_id, event_type, category, brand)
+    select shopper_id, occurred_at, event_id, product_id, event_type, category, brand from ${events}
+    where occurred_at >= (select horizon from log_horizon)
+    order by shopper_id, occurred_at, event_id`
+}
+
+/**
+ * A shopper is trimmed at about one of so many of its events, because to look for a hundred events costs more than to add one. So a
+ * shopper has about so many events more than 100.
+ */
+const TRIM_EVERY = 32
+
+/** The shoppers of these events whose turn it is to be trimmed. Chance needs no count, and cannot be avoided by a sender. */
+export function shoppersToTrim(events: Sql): Sql {
+  return sql`select distinct shopper_id as "shopperId" from ${events} where random() * ${sql.lit(TRIM_EVERY)} < 1`
+}
+
+/**
+ * Deletes all but the newest 100 events of shoppers. Of a set, an event that 100 newer ones follow is never among the newest 100 again,
+ * whatever other transactions add. It leaves rows that another transaction has locked, and so never waits. Costs a probe for each event.
+ */
+export async function trimRecent(tx: Queryable, shopperIds: readonly string[]): Promise<void> {
+  if (shopperIds.length === 0) return
+  await sql`
+    with surplus as (
+      select old.* from unnest(${shopperIds}::text[]) as shopper(id) cross join lateral (
+        select shopper_id, occurred_at, event_id from shopper_recent where shopper_id = shopper.id
+        order by occurred_at desc, event_id desc offset ${SHOPPER_EVENTS_MAX}) old
+    ), locked as (
+      select r.shopper_id, r.occurred_at, r.event_id from shopper_recent r join surplus using (shopper_id, occurred_at, event_id)
+      order by 1, 2, 3 for update of r skip locked
+    )
+    delete from shopper_recent r using locked l
+    where r.shopper_id = l.shopper_id and r.occurred_at = l.occurred_at and r.event_id = l.event_id`.execute(tx)
+}
+
+/**
+ * The newest events of a shopper whose events are kept under these ids, newest first: at most 100. Events from before the horizon are
+ * left out, because the log has them no more. Costs a probe for each id and for each event.
+ */
+export async function recentEventsOf(db: Queryable, shopperIds: readonly string[]): Promise<ShopperEvent[]> {
+  const { rows } = await sql<
+    Omit<ShopperEvent, 'occurredAtMs'> & { occurredAt: Date; category: string | null; brand: string | null }
+  >`
+    select r.event_id as "eventId", r.occurred_at as "occurredAt", r.product_id as "productId", r.event_type as "eventType",
+      r.category, r.brand
+    from unnest(${shopperIds}::text[]) as shopper(id) cross join lateral (
+      select * from shopper_recent
+      where shopper_id = shopper.id and occurred_at >= (select horizon from log_horizon)
+      order by occurred_at desc, event_id desc limit ${SHOPPER_EVENTS_MAX}) r
+    order by r.occurred_at desc, r.event_id desc limit ${SHOPPER_EVENTS_MAX}`.execute(db)
+  return rows.map(({ occurredAt, category, brand, ...event }) => ({
+    ...event,
+    occurredAtMs: occurredAt.getTime(),
+    ...(category !== null && { category }),
+    ...(brand !== null && { brand }),
+  }))
+}
