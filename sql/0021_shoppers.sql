@@ -51,3 +51,25 @@ create table shopper_redirect (
   account_id text collate "C" not null
 );
 create index shopper_redirect_by_account on shopper_redirect (account_id, merged_at desc);
+
+-- Roles that feed profiles or read them may do the same with the new tables at once, so that no process waits for migrate --role.
+do $$
+declare
+  role_name text;
+begin
+  for role_name in
+    select distinct a.grantee::regrole::text from pg_class c cross join lateral aclexplode(c.relacl) a
+    where c.oid = 'shopper_product'::regclass and a.privilege_type = 'SELECT' and a.grantee not in (c.relowner, 0)
+  loop
+    execute format('grant select on shopper_recent, recent_waiting, recent_progress, shopper_redirect to %s', role_name);
+  end loop;
+  for role_name in
+    select distinct a.grantee::regrole::text from pg_class c cross join lateral aclexplode(c.relacl) a
+    where c.oid = 'shopper_product'::regclass and a.privilege_type = 'INSERT' and a.grantee not in (c.relowner, 0)
+  loop
+    execute format('grant insert, update, delete on shopper_recent, shopper_redirect to %s', role_name);
+    execute format('grant delete on recent_waiting to %s', role_name);
+    execute format('grant update (next_batch_id, swept_to) on recent_progress to %s', role_name);
+    execute format('grant update (recent_at) on interaction_batch to %s', role_name);
+  end loop;
+end $$;

@@ -18,6 +18,7 @@ import { saveRow, writePage } from './measure/results.ts'
 import { payments } from './rows/payments.bench.ts'
 import { popular } from './rows/popular.bench.ts'
 import { processes } from './rows/processes.bench.ts'
+import { recent } from './rows/recent.bench.ts'
 import { recompute } from './rows/recompute.bench.ts'
 import { refresh } from './rows/refresh.bench.ts'
 import { reports } from './rows/reports.bench.ts'
@@ -40,6 +41,7 @@ const ROWS: Record<string, (isQuick: boolean, only: RegExp) => Promise<RowResult
   popular,
   windows,
   seller,
+  recent,
   recompute,
   refresh,
   retention,

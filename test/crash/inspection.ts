@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import { verify } from '../../src/store/proof/verification.ts'
+import { recentProblems } from './recent-events.ts'
 import type { Call } from './call.ts'
 import type { CrashStack } from './stack.ts'
 
@@ -22,6 +23,7 @@ export async function inspect(stack: CrashStack, calls: readonly Call[]): Promis
     ...logProblems(calls, batches),
     ...batchProblems(calls, batches),
     ...answerProblems(calls, batches),
+    ...(await recentProblems(stack.db)),
     ...drift.map((cell) => `drift: ${JSON.stringify(cell)}`),
     ...(events === numberOfRows(batches) ? [] : [`verify replayed ${events} of ${numberOfRows(batches)} events`]),
     ...(deadlocks === 0 ? [] : [`${deadlocks} deadlocks`]),

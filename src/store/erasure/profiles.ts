@@ -3,6 +3,7 @@ import type { Database, Queryable } from '../database/connection.ts'
 import { onlyRow } from '../database/rows.ts'
 import { allowLongStatements } from '../database/transaction.ts'
 import { shopperOf } from '../shoppers/shopper-of-event.ts'
+import { refillRecent } from '../shoppers/shopper-recent.ts'
 import { addErased, advance, type ErasureAt } from './run-machine.ts'
 
 /**
@@ -75,12 +76,31 @@ async function moveProfiles(tx: Queryable, runId: string): Promise<number> {
   return Number(divided.numAffectedRows ?? 0) + Number(moved.numAffectedRows ?? 0)
 }
 
+const EVENT = sql`${shopperOf(sql`i.account_id`, sql`i.session_id`)} as shopper_id, i.ref_id as product_id, i.event_type,
+  i.occurred_at, i.event_id, i.category, i.brand`
+
+/** The events of a run, which have their pseudonyms already, and which shopper_recent can have. */
+const erasedEvents = (runId: string) => sql`
+  select ${EVENT} from erasure_event e join interaction i using (occurred_at, event_id)
+    join interaction_batch b on b.batch_id = i.batch_id
+  where e.run_id = ${runId}::uuid and not i.is_category and b.recent_at is not null`
+
+/** The same of events of the person who came back. */
+const returnedEvents = (runId: string) => sql`
+  select ${EVENT} from erasure_run r join interaction i on i.occurred_at > r.erased_at join interaction_batch b using (batch_id)
+  where r.run_id = ${runId}::uuid and not i.is_category and b.recent_at is not null
+    and ${shopperOf(sql`i.account_id`, sql`i.session_id`)} in (select shopper_id from erasure_shopper where run_id = ${runId}::uuid)`
+
+/**
+ * Of a person who came back, events may have been pushed out of the newest 100 by events that now have another shopper, on either side.
+ */
 async function moveRecent(tx: Queryable, runId: string): Promise<number> {
   const { numAffectedRows } = await sql`
     update shopper_recent s set shopper_id = p.pseudonym from (${idsOf(runId)}) p, erasure_event e
     where s.shopper_id = p.id and e.run_id = ${runId}::uuid and e.occurred_at = s.occurred_at and e.event_id = s.event_id`.execute(
     tx,
   )
+  await refillRecent(tx, sql`${erasedEvents(runId)} union all ${returnedEvents(runId)}`)
   return Number(numAffectedRows ?? 0)
 }
 

@@ -23,14 +23,16 @@ const REPAIR_POLL_MS = 100
 
 /**
  * Replays the log against every aggregate in one snapshot, and lists the cells that differ. Only counted batches are replayed against
- * popularity, and only fed ones against the profiles. It waits for an open repair of trending, because trending differs during one.
- * Costs five passes over the log, one over every aggregate and six over the analytics events, and settles every payment again.
+ * popularity, only fed ones against the profiles, and only brought ones against the recent events. It waits for an open repair of
+ * trending, because trending differs during one. Costs six passes over the log, one of which sorts it by shopper, one over every
+ * aggregate and six over the analytics events, and settles every payment again.
  *
  * Events from before the horizon are gone from the log. Hours and days that begin before it are taken as they are. With them:
  * - every product's score, trending and counters are still proved, as the sum of its hours and days, and so is its last interaction,
  *   to the hour when that was before the horizon; date_updated can only be bounded from below;
  * - every profile must have at least what is replayed, with the same last_at, and without a replayed event a last_at before the
- *   horizon; and all profiles together must have, per product and event type, what the hours and days have.
+ *   horizon; and all profiles together must have, per product and event type, what the hours and days have;
+ * - every recent event is proved, because those from before the horizon are left out everywhere.
  * So a changed count is found, in a profile by its product and type. Not found are a decayed sum from before both the horizon and
  * the trending window, and a last_at that stays before the horizon.
  */

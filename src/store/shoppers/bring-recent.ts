@@ -18,13 +18,19 @@ export function bringRecent(db: Database): Promise<number> {
   return db.transaction().execute(async (tx) => {
     const result = await sql<{ before: string }>`select next_batch_id as before from recent_progress for update`.execute(tx)
     const { before } = onlyRow(result)
-    const waiting = await batchesOf(tx, sql`b.batch_id in (select batch_id from recent_waiting)`)
-    const batches = waiting.length > 0 ? waiting : await batchesOf(tx, sql`b.batch_id < ${before}::bigint`)
+    const waiting = await waitingIds(tx)
+    const found = await batchesOf(tx, waiting.length > 0 ? sql`= any(${waiting}::bigint[])` : sql`< ${before}::bigint`)
+    const batches = firstOf(found)
     const ids = batches.map(({ batchId }) => batchId)
     await lockBatches(tx, ids)
     for (const part of partsOf(batches.filter(({ isToBring }) => isToBring))) await bring(tx, part)
-    if (waiting.length > 0) await sql`delete from recent_waiting where batch_id = any(${ids}::bigint[])`.execute(tx)
-    else if (ids.length > 0) await sql`update recent_progress set next_batch_id = ${ids.at(-1)}::bigint`.execute(tx)
+    if (waiting.length > 0) {
+      const left = new Set(found.slice(batches.length).map(({ batchId }) => batchId))
+      const done = waiting.filter((id) => !left.has(id))
+      await sql`delete from recent_waiting where batch_id = any(${done}::bigint[])`.execute(tx)
+      return done.length
+    }
+    if (ids.length > 0) await sql`update recent_progress set next_batch_id = ${ids.at(-1)}::bigint`.execute(tx)
     return ids.length
   })
 }
@@ -46,18 +52,30 @@ interface Batch {
   isToBring: boolean
 }
 
-/** The batches b with the largest numbers under a condition, of at most 16,000 events to bring unless one batch has more. */
+/** Read on its own, because a join could go through all batches to find that none waits. */
+async function waitingIds(tx: Queryable): Promise<string[]> {
+  const { rows } = await sql<{ batchId: string }>`
+    select batch_id as "batchId" from recent_waiting order by batch_id desc limit ${BATCHES_MAX}`.execute(tx)
+  return rows.map(({ batchId }) => batchId)
+}
+
+/** The batches with the largest numbers under a condition. */
 async function batchesOf(tx: Queryable, condition: ReturnType<typeof sql>): Promise<Batch[]> {
   const { rows } = await sql<Batch>`
     select b.batch_id as "batchId", b.occurred_from as "from", b.occurred_to as "to", b.events,
       b.fed_at is not null and b.recent_at is null and ${KIND_OF_BATCH} = 'interaction' as "isToBring"
-    from interaction_batch b where ${condition} order by b.batch_id desc limit ${BATCHES_MAX}`.execute(tx)
+    from interaction_batch b where b.batch_id ${condition} order by b.batch_id desc limit ${BATCHES_MAX}`.execute(tx)
+  return rows
+}
+
+/** As many batches as have at most 16,000 events to bring, and always the first one. */
+function firstOf(batches: readonly Batch[]): readonly Batch[] {
   let events = 0
-  const end = rows.findIndex((batch, index) => {
+  const end = batches.findIndex((batch, index) => {
     events += batch.isToBring ? batch.events : 0
     return index > 0 && events > EVENTS_MAX
   })
-  return end < 0 ? rows : rows.slice(0, end)
+  return end < 0 ? batches : batches.slice(0, end)
 }
 
 /**

@@ -57,6 +57,18 @@ export async function trimRecent(tx: Queryable, shopperIds: readonly string[]): 
 }
 
 /**
+ * Adds those of the newest 100 of each shopper among these events that are not there, for events that got another shopper: the other
+ * events of the shopper they had may have pushed them out. The events must be of batches that were brought.
+ */
+export async function refillRecent(tx: Queryable, events: Sql): Promise<void> {
+  await insertRecent(sql`(
+    select e.* from (
+      select *, row_number() over (partition by shopper_id order by occurred_at desc, event_id desc) as place from (${events}) all_events
+    ) e left join shopper_recent r using (shopper_id, occurred_at, event_id)
+    where e.place <= ${SHOPPER_EVENTS_MAX} and r.shopper_id is null) missing`).execute(tx)
+}
+
+/**
  * The newest events of a shopper whose events are kept under these ids, newest first: at most 100. Events from before the horizon are
  * left out, because the log has them no more. Costs a probe for each id and for each event.
  */

@@ -7,7 +7,8 @@ const ROWS_MAX = 10_000
 
 /**
  * Deletes the recent events from before the horizon, because the log has them no more. It goes through the whole table by shoppers, and
- * does nothing when the horizon has not moved since. When it is killed, the next call begins again.
+ * does nothing when the horizon has not moved since. When it is killed, the next call begins again. It leaves rows that another transaction
+ * has locked, and so never waits; no read returns them.
  */
 export async function sweepRecent(db: Database): Promise<void> {
   const result = await sql<{ horizon: Date; isSwept: boolean }>`
@@ -23,9 +24,13 @@ async function sweepAfter(db: Database, horizon: Date, after: string): Promise<s
   const result = await sql<{ end: string | null }>`
     with last as (
       select (select shopper_id from shopper_recent where shopper_id > ${after} order by shopper_id offset ${ROWS_MAX} limit 1) as id
-    ), gone as (
-      delete from shopper_recent r using last
+    ), old as (
+      select r.shopper_id, r.occurred_at, r.event_id from shopper_recent r cross join last
       where r.shopper_id > ${after} and (last.id is null or r.shopper_id <= last.id) and r.occurred_at < ${horizon}
+      order by 1, 2, 3 for update of r skip locked
+    ), gone as (
+      delete from shopper_recent r using old
+      where r.shopper_id = old.shopper_id and r.occurred_at = old.occurred_at and r.event_id = old.event_id
     )
     select id as end from last`.execute(db)
   return onlyRow(result).end

@@ -17,18 +17,23 @@ import { searchQueries } from '../../../src/store/log/search-query.ts'
 import { completeRule, takeRuleIntoForce } from '../../../src/store/payments/ledger-rule.ts'
 import { settlePageAgain } from '../../../src/store/payments/settle-again.ts'
 import { recordPayments } from '../../../src/store/payments/payment-recording.ts'
+import { countBatch } from '../../../src/store/popularity/counting.ts'
 import { eventTypes, unweightedAmong } from '../../../src/store/popularity/event-types.ts'
 import { popularPage } from '../../../src/store/popularity/popular-page.ts'
 import { refreshRising } from '../../../src/store/popularity/rising.ts'
 import { rollUpSome } from '../../../src/store/popularity/roll-up.ts'
 import { popularityOrZeros, topByScore } from '../../../src/store/popularity/top-list.ts'
 import { refreshTrending } from '../../../src/store/popularity/trending-window.ts'
+import { bringRecent } from '../../../src/store/shoppers/bring-recent.ts'
+import { recentEventsOf, trimRecent } from '../../../src/store/shoppers/shopper-recent.ts'
+import { sweepRecent } from '../../../src/store/shoppers/sweep-recent.ts'
 import { verify } from '../../../src/store/proof/verification.ts'
 import { dropOldBuckets } from '../../../src/store/reports/report-refresh.ts'
 import { completeRun } from '../../../src/store/reports/run-machine.ts'
 import { requestRun } from '../../../src/store/reports/run-request.ts'
 import { beginRun, rebuildStep } from '../../../src/store/reports/run-step.ts'
 import { sellerDashboard } from '../../../src/store/sellers/seller-dashboard.ts'
+import { feedWithoutRecent } from './feed-without-recent.ts'
 import { interaction, record, recordAndCount, recordBatch, recordNewSearches, search } from './events.ts'
 import { partitionOf } from './months.ts'
 import { item, newCall, payment } from './payments.ts'
@@ -66,15 +71,26 @@ export async function doAllWork(endpoint: Database, retentionDays: number): Prom
   expect(await findRejectedItem(endpoint, key)).toMatchObject({ item: rejection.item })
   await recordBatch(endpoint, callOf('replay', Buffer.from('')), [interaction()], [], insertReplayOf({ ...key, actor: 'ada' }))
   await pay(endpoint)
+  await useRecent(endpoint)
   await refreshTrending(endpoint)
   await refreshRising(endpoint, NOW_MS)
   expect(await rollUpSome(endpoint, 400)).toBeGreaterThan(0)
   await recompute(endpoint)
   const { dropped, waiting } = await dropOldMonths(endpoint, retentionDays)
   expect({ dropped, waiting }).toEqual({ dropped: [500, 100].flatMap(monthsAgo).toSorted(), waiting: [] })
+  await sweepRecent(endpoint)
   await readAsEndpoint(endpoint)
   expect((await verify(endpoint)).drift).toEqual([])
   await audit(endpoint, { actor: 'x', action: 'key.create', resourceType: 'key', resourceId: 'x' })
+}
+
+async function useRecent(endpoint: Database): Promise<void> {
+  const batch = await record(endpoint, [interaction({ accountId: 'recent' })])
+  await countBatch(endpoint, batch)
+  await feedWithoutRecent(endpoint, batch, 0)
+  expect(await bringRecent(endpoint)).toBe(1)
+  await trimRecent(endpoint, ['account:recent'])
+  expect(await recentEventsOf(endpoint, ['account:recent'])).toHaveLength(1)
 }
 
 async function pay(endpoint: Database): Promise<void> {
