@@ -6,6 +6,7 @@ import type { UpsertProductsRequest, UpsertProductsResponse } from '../src/contr
 import { catalogApi } from '../src/contract/services.ts'
 import { catalogProduct, staleVersions, upsertProducts } from '../src/store/catalog/catalog-product.ts'
 import type { Call } from '../src/store/log/call.ts'
+import { preferencesOf } from '../src/store/preferences/preferences.ts'
 import { feedBatch, isFed } from '../src/store/shoppers/shopper-profile.ts'
 import type { Deps } from './handler/deps.ts'
 import { BACKGROUND, READ, RECORD } from './handler/handler-options.ts'
@@ -36,6 +37,11 @@ export const catalog = (deps: Deps) =>
           if (product === undefined) throw notFound(`the catalog never had product ${productId}`)
           return product
         },
+      ],
+
+      Preferences: [
+        READ,
+        async (ctx, { shopper_id: shopperId }) => preferencesOf(deps.db, shopperId, await ctx.date.now(), deps.preferences),
       ],
     },
   )

@@ -1,5 +1,6 @@
 import type { ObjectContext, RetryPolicy } from '@restatedev/restate-sdk'
 import type { Database } from '../../src/store/database/connection.ts'
+import type { PreferenceSettings } from '../../src/ranking/preferences.ts'
 import type { Privacy } from '../../src/admission/privacy.ts'
 import type { KindWith } from '../../src/contract/kinds.ts'
 import type { Tombstones } from '../../src/store/log/tombstone.ts'
@@ -29,6 +30,7 @@ export interface Deps {
   context: ContextSettings
   /** How long the items of a pending payment count as pending. */
   pendingDays: number
+  preferences: PreferenceSettings
   /** The tokens of operators: none, one, or two while it changes. Without one, every caller may do what operators may. */
   operatorTokens: readonly string[]
   /** The periodic tasks by name: TASKS, or those of a test. */

@@ -54,6 +54,15 @@ export {
 } from './popular-list.ts'
 export { GetPopularityRequest, GetPopularityResponse, Popularity, TopRequest, TopResponse } from './popularity.ts'
 export {
+  AFFINITIES_MAX,
+  Interacted,
+  Preferences,
+  PreferencesRequest,
+  PreferencesResponse,
+  Purchased,
+  PURCHASES_MAX,
+} from './preferences.ts'
+export {
   CatalogProduct,
   GetProductRequest,
   GetProductResponse,

@@ -7,6 +7,7 @@ import { popularListHandlers } from './popular-list.ts'
 import { popularityHandlers } from './popularity.ts'
 import { webhookHandlers } from './payment-webhook.ts'
 import { pingHandlers } from './ping.ts'
+import { preferencesHandlers } from './preferences.ts'
 import { catalogHandlers } from './product.ts'
 import { recomputeRunHandlers, reportWindowHandlers } from './recompute-run.ts'
 import { rejectedHandlers } from './rejected.ts'
@@ -35,7 +36,7 @@ export const analyticApi = iface.service('Analytic', {
 
 export const popularityApi = iface.service('Popularity', { ...popularityHandlers, ...popularListHandlers })
 
-export const catalogApi = iface.service('Catalog', catalogHandlers)
+export const catalogApi = iface.service('Catalog', { ...catalogHandlers, ...preferencesHandlers })
 
 export const shopperApi = iface.service('Shopper', { ...shopperContextHandlers, ...mergeHandlers })
 

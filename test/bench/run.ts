@@ -17,6 +17,7 @@ import { one } from './rows/one.bench.ts'
 import { saveRow, writePage } from './measure/results.ts'
 import { payments } from './rows/payments.bench.ts'
 import { popular } from './rows/popular.bench.ts'
+import { preferences } from './rows/preferences.bench.ts'
 import { processes } from './rows/processes.bench.ts'
 import { recent } from './rows/recent.bench.ts'
 import { recompute } from './rows/recompute.bench.ts'
@@ -42,6 +43,7 @@ const ROWS: Record<string, (isQuick: boolean, only: RegExp) => Promise<RowResult
   windows,
   seller,
   recent,
+  preferences,
   recompute,
   refresh,
   retention,

@@ -58,6 +58,7 @@ const SUB_ROOMS: Record<string, string[][]> = {
     ['shoppers'],
     ['reports'],
     ['payments'],
+    ['preferences'],
     ['sellers'],
     ['proof'],
     ['erasure'],

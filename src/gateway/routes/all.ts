@@ -8,6 +8,7 @@ import { INTERACTIONS_TAG, interactionRoutes } from './interactions.ts'
 import { ORDERS_TAG, paymentRoutes } from './payments.ts'
 import { popularRoutes } from './popular.ts'
 import { POPULARITY_TAG, popularityRoutes } from './popularity.ts'
+import { preferencesRoutes } from './preferences.ts'
 import { PROCESS_TAG, processRoutes } from './process.ts'
 import { recomputationRoutes } from './recomputations.ts'
 import { rejectedRoutes } from './rejected.ts'
@@ -25,6 +26,7 @@ export const ROUTES: readonly ((deps: RouteDeps) => RoutePlugin)[] = [
   popularityRoutes,
   popularRoutes,
   eventTypeRoutes,
+  preferencesRoutes,
   shopperMergeRoutes,
   shopperRoutes,
   sellerRoutes,

@@ -4,7 +4,7 @@ import { isPublic } from './addresses.ts'
 import { arrivalLimitsOf, readLimitsOf } from './capacity.ts'
 import type { Config } from './config.ts'
 import { privacyOf } from './privacy.ts'
-import { contextSettingsOf } from './shoppers.ts'
+import { contextSettingsOf, preferenceSettingsOf } from './shoppers.ts'
 
 export function gatewaySettingsOf(config: Config): GatewaySettings {
   return {
@@ -15,6 +15,7 @@ export function gatewaySettingsOf(config: Config): GatewaySettings {
     pendingDays: config.PENDING_DAYS,
     privacy: privacyOf(config),
     context: contextSettingsOf(config),
+    preferences: preferenceSettingsOf(config),
     keepsIgnoredWebhooks: config.IGNORED_WEBHOOK_DAYS > 0,
     ...arrivalLimitsOf(config),
     ...readLimitsOf(config),

@@ -7,8 +7,9 @@ import { createTombstones } from '../../store/log/tombstone.ts'
 import { checkErasureKey, checkPrepared } from '../database/check-prepared.ts'
 import type { Config } from '../config/config.ts'
 import { retentionOf } from '../config/retention.ts'
+
 import { privacyOf } from '../config/privacy.ts'
-import { contextSettingsOf } from '../config/shoppers.ts'
+import { contextSettingsOf, preferenceSettingsOf } from '../config/shoppers.ts'
 import { retryPolicyOf } from '../config/failing.ts'
 import { erasureKeyOf } from '../config/erasure-key.ts'
 import { identityKeysOf } from '../config/identity-keys.ts'
@@ -77,6 +78,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
       forget: async () => undefined,
       context: contextSettingsOf(config),
       pendingDays: config.PENDING_DAYS,
+      preferences: preferenceSettingsOf(config),
       operatorTokens: operatorTokensOf(config),
       tasks: TASKS,
       observer: serviceMetrics(registry),

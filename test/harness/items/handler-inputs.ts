@@ -43,6 +43,7 @@ export const HANDLER_INPUTS: Record<string, object> = {
   'Popularity/Get': { product_id: 'lamp' },
   'Catalog/UpsertProducts': { products: [{ product_id: 'lamp', name: 'Lamp', updated_at: occurred_at }] },
   'Catalog/GetProduct': { product_id: 'lamp' },
+  'Catalog/Preferences': { shopper_id: 'account:ada' },
   'Shopper/Merge': { session_id: 's', account_id: 'ada' },
   [`RecomputeRun/${run}/Start`]: {
     report_slug: 'volume-by-period',

@@ -1,10 +1,11 @@
 import type { Deps } from '../../../services/handler/deps.ts'
 import { TASKS } from '../../../services/tasks/all.ts'
 import { readConfig } from '../../../src/main/config/config.ts'
+
 import { privacyOf } from '../../../src/main/config/privacy.ts'
 import { retentionOf } from '../../../src/main/config/retention.ts'
 import { createTombstones } from '../../../src/store/log/tombstone.ts'
-import { contextSettingsOf } from '../../../src/main/config/shoppers.ts'
+import { contextSettingsOf, preferenceSettingsOf } from '../../../src/main/config/shoppers.ts'
 import { createWideWork } from '../../../src/main/endpoint/one-at-a-time.ts'
 import { SILENT_OBSERVER } from './silent-observer.ts'
 
@@ -20,6 +21,7 @@ export const TEST_DEPS: Omit<Deps, 'db' | 'background'> = {
   forget: async () => undefined,
   context: contextSettingsOf(DEFAULTS),
   pendingDays: DEFAULTS.PENDING_DAYS,
+  preferences: preferenceSettingsOf(DEFAULTS),
   operatorTokens: [],
   tasks: TASKS,
   observer: SILENT_OBSERVER,
