@@ -30,8 +30,9 @@ export async function affinitiesAt(
   nowMs: number,
   settings: PreferenceSettings,
 ): Promise<Affinities> {
+  // The text begins with `select`, so that each connection plans it once.
   const { rows } = await sql<Row>`
-    with weighted as materialized (
+    select * from (with weighted as materialized (
       select event_type, weight_micros / 1e6::float8 as weight from weight join popularity_rules on version = weights_version
     ), kept as materialized (
       select r.* from unnest(${shopperIds}::text[]) as shopper(id) cross join lateral (
@@ -57,8 +58,8 @@ export async function affinitiesAt(
         row_number() over (partition by kind order by strength desc, name collate "C") as place
       from named
     )
-    select kind, name, strength, total, (select max(weight) from weighted) as prior
-    from ranked where place <= ${AFFINITIES_MAX} order by kind, place`.execute(db)
+    select kind, name, place, strength, total, (select max(weight) from weighted) as prior
+    from ranked where place <= ${AFFINITIES_MAX}) best order by kind, place`.execute(db)
   const of = (kind: Row['kind']) => {
     const own = rows.filter((row) => row.kind === kind)
     return own.length === 0 ? [] : affinitiesOf(own, own[0]!)

@@ -44,6 +44,7 @@ export const HANDLER_INPUTS: Record<string, object> = {
   'Catalog/UpsertProducts': { products: [{ product_id: 'lamp', name: 'Lamp', updated_at: occurred_at }] },
   'Catalog/GetProduct': { product_id: 'lamp' },
   'Catalog/Preferences': { shopper_id: 'account:ada' },
+  'Shopper/Context': { shopper_id: 'account:ada' },
   'Shopper/Merge': { session_id: 's', account_id: 'ada' },
   [`RecomputeRun/${run}/Start`]: {
     report_slug: 'volume-by-period',
