@@ -16,6 +16,11 @@ const ID_BYTES = 10
 const IDS_TOGETHER = 500
 let unused = Buffer.alloc(0)
 
+/** A new id of an event at this time, in milliseconds since 1970. */
+export function newEventId(timeMs: number): string {
+  return uuidV7(timeMs, randomBytesOfId())
+}
+
 function randomBytesOfId(): Buffer {
   if (unused.length === 0) unused = randomBytes(ID_BYTES * IDS_TOGETHER)
   const bytes = unused.subarray(0, ID_BYTES)
@@ -52,6 +57,6 @@ export function withEventId(item: unknown, nowMs: number): { event: unknown; ass
   if (!hasFields(item) || isIdentified(item)) return { event: item }
   const timeMs = isPresent(item['occurred_at']) ? timeForUuidV7(item['occurred_at']) : nowMs
   if (timeMs === undefined) return { event: item }
-  const event_id = uuidV7(timeMs, randomBytesOfId())
+  const event_id = newEventId(timeMs)
   return { event: { ...item, event_id }, assigned: { event_id, occurred_at: instantOf(timeMs) } }
 }

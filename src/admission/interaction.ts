@@ -23,7 +23,8 @@ export function judgeInteractions(items: readonly unknown[], nowMs: number, newE
   return judgeLogged({ ...KINDS.interaction, columnsOf }, items, nowMs, newEventId)
 }
 
-function columnsOf(event: Interaction) {
+/** The columns of a checked interaction. */
+export function columnsOf(event: Interaction) {
   return {
     eventType: event.event_type,
     refType: event.ref_type,

@@ -1,11 +1,13 @@
 import { fastify, type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { boundHeaders, HEAD_LIMITS } from '../admission/request-head.ts'
+import { catalogEntries as readCatalogEntries } from '../store/catalog/catalog-entry.ts'
 import type { ItemsWorker } from '../workers/items-worker.ts'
 import { type Access, requireAccess } from './access/access.ts'
 import { senderIdOf } from './access/caller.ts'
 import { createEventRate } from './access/event-rate.ts'
 import { allowOrigins } from './access/cors.ts'
 import { limitRates } from './access/rate-limit.ts'
+import { createCatalogEntries } from './caching/catalog-entries.ts'
 import { createReadLines } from './caching/read-lines.ts'
 import { createBodyPace } from './http/body-pace.ts'
 import { closeConnectionsAtEnd } from './http/closing.ts'
@@ -29,7 +31,7 @@ import { ROUTES, TAGS } from './routes/all.ts'
 import type { RouteDeps } from './routes/deps.ts'
 
 /** What the server needs: everything that routes use, and how callers are recognised. */
-export interface GatewayDeps extends Omit<RouteDeps, 'lines' | 'largeItems' | 'eventRate'> {
+export interface GatewayDeps extends Omit<RouteDeps, 'lines' | 'largeItems' | 'eventRate' | 'catalogEntries'> {
   /** The thread that judges large bodies. */
   itemsWorker: ItemsWorker
   access: Access
@@ -84,7 +86,8 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   const eventRate = createEventRate(settings.rateLimits)
   const largeItems = createLargeItems(app, { ...deps, waitMsMax: deps.ingress.deadlineMs })
   const lines = createReadLines(deps.db, settings)
-  for (const routes of ROUTES) await app.register(routes({ ...deps, lines, largeItems, eventRate }))
+  const catalogEntries = createCatalogEntries((productIds) => readCatalogEntries(deps.db, productIds))
+  for (const routes of ROUTES) await app.register(routes({ ...deps, lines, largeItems, eventRate, catalogEntries }))
   boundHeaders(app.server)
   boundPipelining(app.server, { isBehindProxy: settings.trustedProxies !== undefined })
   return app

@@ -11,7 +11,9 @@ import { addressesOf } from './config/addresses.ts'
 import { gatewaySettingsOf } from './config/gateway-settings.ts'
 import { queueLimitsOf } from './config/capacity.ts'
 import { tokenSettingsOf } from './config/seller-tokens.ts'
+import { createLiveEvents } from './live-events.ts'
 import { gatewayMetrics, watchQueues } from './metrics/gateway.ts'
+import { liveEventMetrics } from './metrics/live-events.ts'
 import { poolMetrics } from './metrics/pools.ts'
 import { createRegistry } from './metrics/registry.ts'
 import { paymentAdaptersOf, paymentSecretsOf } from './config/payments.ts'
@@ -54,6 +56,13 @@ const ingress = ingressOf(config)
 const queueLimits = queueLimitsOf(config)
 const recording = createRecording({ ingress, db, observer, rejectionLimits: rejectionLimitsOf(config), ...queueLimits })
 const itemsWorker = createItemsWorker()
+const liveMetrics = liveEventMetrics(registry)
+const live = await createLiveEvents(config, {
+  onFailed: liveMetrics.failed,
+  onAway: (error, failed) =>
+    log.warn({ err: error, failed }, 'the Redis of SHOPPER_STORE does not answer; requests go on without it'),
+  onProcess: liveMetrics.watch,
+})
 watchQueues(registry, { queues: recording.queues, ...queueLimits })
 // A connection of its own, so that a revoked key is noticed however many readers wait.
 const keysDb = connect({
@@ -78,6 +87,7 @@ const gateway = await createGateway({
   db,
   ingress,
   recording,
+  live,
   itemsWorker,
   paymentWebhooks: { secrets: paymentSecretsOf(config), adapters },
   access: { keys, sellerOfToken: tokenSettings && createSellerTokens(tokenSettings, onIssuerAway) },
@@ -95,6 +105,6 @@ await waitForShutdown()
 // A server that closes no longer checks for requests that arrive too slowly.
 setTimeout(() => gateway.server.closeAllConnections(), CLOSE_MS_MAX).unref()
 await gateway.close()
-await Promise.all([db.destroy(), keysDb.destroy(), itemsWorker.stop(), tracing.stop()])
+await Promise.all([db.destroy(), keysDb.destroy(), itemsWorker.stop(), live.stop(), tracing.stop()])
 log.info('gateway stopped')
 process.exit(0)

@@ -24,9 +24,13 @@ const ROOMS: Record<string, Row> = {
     packages: ['@opentelemetry/api', '@restatedev/restate-sdk-clients', '@restatedev/restate-sdk-core'],
   },
   'src/workers': { rooms: ['src/contract', 'src/ranking', 'src/ledger', 'src/admission'], packages: [] },
-  services: { rooms: ['src/contract', 'src/ranking', 'src/admission', 'src/store'], packages: ['@restatedev/restate-sdk'] },
+  'src/external': { rooms: ['src/contract', 'src/ranking'], packages: ['lru-cache', '@redis/client'] },
+  services: {
+    rooms: ['src/contract', 'src/ranking', 'src/admission', 'src/store', 'src/external'],
+    packages: ['@restatedev/restate-sdk'],
+  },
   'src/gateway': {
-    rooms: ['src/contract', 'src/ranking', 'src/admission', 'src/workers', 'src/store', 'src/ingress'],
+    rooms: ['src/contract', 'src/ranking', 'src/admission', 'src/workers', 'src/store', 'src/ingress', 'src/external'],
     packages: [
       '@opentelemetry/api',
       'fastify',
@@ -64,7 +68,7 @@ const SUB_ROOMS: Record<string, string[][]> = {
     ['erasure'],
   ],
   services: [['handler'], ['recording'], ['tasks']],
-  'src/gateway': [['http'], ['caching'], ['access'], ['recording'], ['routes']],
+  'src/gateway': [['http'], ['caching'], ['access'], ['recording'], ['shoppers'], ['routes']],
   'src/cli/import': [['parquet'], ['source'], ['repeats'], ['values'], ['mapping'], ['presets']],
 }
 

@@ -1,6 +1,7 @@
 import { backlogMetrics } from '../../main/metrics/backlog.ts'
 import { gatewayMetrics, watchQueues } from '../../main/metrics/gateway.ts'
 import { handlerTimes } from '../../main/metrics/handler-times.ts'
+import { liveEventMetrics } from '../../main/metrics/live-events.ts'
 import { poolMetrics } from '../../main/metrics/pools.ts'
 import { createRegistry, type Registry } from '../../main/metrics/registry.ts'
 import { scheduleMetrics } from '../../main/metrics/schedules.ts'
@@ -31,6 +32,7 @@ function gatewayRegistry(): Registry {
   poolMetrics(registry)
   gatewayMetrics(registry)
   watchQueues(registry, { queues: [], queueEventsMax: 0, queueBytesMax: 0 })
+  liveEventMetrics(registry).watch({ size: neverSized })
   return registry
 }
 
@@ -46,6 +48,10 @@ function endpointRegistry(): Registry {
 
 /** Sources are asked when metrics are scraped, and these registries are not. */
 const neverAsked = () => Promise.reject(new Error('this registry is not scraped'))
+
+const neverSized = () => {
+  throw new Error('this registry is not scraped')
+}
 
 /** Facts that prom-client's types leave out. */
 interface MetricFacts {

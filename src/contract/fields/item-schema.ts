@@ -5,6 +5,11 @@ import { z } from 'zod'
  * reject the others; their own schema stands in JSON schemas only.
  */
 export function uncheckedItems(schema: z.ZodType, max: number) {
+  return z.array(uncheckedItem(schema)).min(1).max(max)
+}
+
+/** An item that is checked elsewhere; its schema stands in JSON schemas only. */
+export function uncheckedItem(schema: z.ZodType) {
   const { $schema: _dialect, ...itemSchema } = z.toJSONSchema(schema, { io: 'input' })
-  return z.array(z.unknown().meta(itemSchema)).min(1).max(max)
+  return z.unknown().meta(itemSchema)
 }

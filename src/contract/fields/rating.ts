@@ -9,13 +9,18 @@ interface Rated {
   metadata?: Record<string, unknown> | undefined
 }
 
-/** The stars in metadata.rating; undefined for an event without them, and NaN for what is no number from 1 to 5. */
-function starsOf({ event_type: type, metadata }: Rated): number | undefined {
+/** The stars in metadata.rating; undefined when there are none, and NaN for what is no number from 1 to 5. */
+export function starsIn(metadata: Record<string, unknown> | undefined): number | undefined {
   const rating = metadata?.['rating']
-  if (!RATING_TYPES.has(type) || rating === undefined || rating === null) return undefined
+  if (rating === undefined || rating === null) return undefined
   const stars = typeof rating === 'string' ? Number(rating.replace(STARS, '$1.$2')) : rating
   const isRead = typeof rating === 'string' ? STARS.test(rating) : typeof rating === 'number'
   return isRead && (stars as number) >= 1 && (stars as number) <= 5 ? (stars as number) : Number.NaN
+}
+
+/** The stars of a rating; undefined for every other event too. */
+function starsOf({ event_type: type, metadata }: Rated): number | undefined {
+  return RATING_TYPES.has(type) ? starsIn(metadata) : undefined
 }
 
 /** Whether the stars of a rating are from 1 to 5, as a number or as a text such as "4.5" or "4,5"; true for every other event. */

@@ -3,6 +3,7 @@ import { auditRoutes } from './audit.ts'
 import { CATALOG_TAG, catalogRoutes } from './catalog.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 import { docsRoutes } from './docs.ts'
+import { eventRoutes } from './event.ts'
 import { eventTypeRoutes } from './event-types.ts'
 import { INTERACTIONS_TAG, interactionRoutes } from './interactions.ts'
 import { ORDERS_TAG, paymentRoutes } from './payments.ts'
@@ -22,6 +23,7 @@ import { SHOPPERS_TAG, shopperRoutes } from './shoppers.ts'
 /** Every route of the gateway, in the order of /openapi.json. */
 export const ROUTES: readonly ((deps: RouteDeps) => RoutePlugin)[] = [
   interactionRoutes,
+  eventRoutes,
   searchRoutes,
   popularityRoutes,
   popularRoutes,

@@ -5,10 +5,12 @@ import type { ContextSettings } from '../../ranking/shopper-context.ts'
 import type { PreferenceSettings } from '../../ranking/preferences.ts'
 import type { Ingress } from '../../ingress/clients.ts'
 import type { Database } from '../../store/database/connection.ts'
+import type { LiveEvents } from '../../external/live-events.ts'
 import type { EventRate } from '../access/event-rate.ts'
 import type { RateLimits } from '../access/rate-limit.ts'
 import type { BodyLimits } from '../http/body-budget.ts'
 import type { ConnectionLimits } from '../http/connections.ts'
+import type { CatalogEntries } from '../caching/catalog-entries.ts'
 import type { ReadLineLimits, ReadLines } from '../caching/read-lines.ts'
 import type { GatewayObserver } from '../http/observer.ts'
 import type { LargeItems } from '../recording/large-items.ts'
@@ -22,6 +24,10 @@ export interface RouteDeps {
   lines: ReadLines
   /** Records events. */
   recording: Recording
+  /** What shoppers did in the last minutes, as single events told. */
+  live: LiveEvents
+  /** What the catalog says about the products of live events. */
+  catalogEntries: CatalogEntries
   /** Calls our own services. */
   ingress: Ingress
   /** Judges large bodies. */

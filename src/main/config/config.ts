@@ -9,6 +9,7 @@ import { databaseUrlWithPassword } from './database-password.ts'
 import { erasureKeySettings } from './erasure-key.ts'
 import { failingSettings } from './failing.ts'
 import { identityKeySettings } from './identity-keys.ts'
+import { liveEventSettings } from './live-events.ts'
 import { observabilitySettings } from './observability.ts'
 import { operatorTokenSettings } from './operator-token.ts'
 import { paymentSettings } from './payments.ts'
@@ -33,6 +34,7 @@ export const Config = z.object({
   ...privacySettings,
   ...erasureKeySettings,
   ...shopperSettings,
+  ...liveEventSettings,
   ...capacitySettings,
   ...failingSettings,
   ...observabilitySettings,

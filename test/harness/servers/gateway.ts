@@ -5,6 +5,7 @@ import { createKeyRing } from '../../../src/gateway/access/key-ring.ts'
 import { createRecording } from '../../../src/gateway/recording/ways.ts'
 import type { GatewaySettings } from '../../../src/gateway/routes/deps.ts'
 import { createGateway, type GatewayDeps } from '../../../src/gateway/server.ts'
+import { createProcessEvents } from '../../../src/external/process-events.ts'
 import { createIngress } from '../../../src/ingress/clients.ts'
 import { rejectionLimitsOf } from '../../../src/main/config/access.ts'
 import { queueLimitsOf } from '../../../src/main/config/capacity.ts'
@@ -50,6 +51,7 @@ export function gatewayDepsOf(
     observer,
     recording: createRecording({ ingress, db, observer, ...QUEUE_LIMITS, ...limits }),
     itemsWorker: ITEMS_WORKER,
+    live: createProcessEvents({ shoppersMax: 1_000, bytesMax: 1024 * 1024, idleMs: 15 * 60_000 }),
     access: { keys: createKeyRing(db, () => undefined), sellerOfToken: undefined },
     paymentWebhooks: { secrets: [PAYMENT_SECRET], adapters: [] },
     settings: SETTINGS,

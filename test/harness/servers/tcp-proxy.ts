@@ -9,6 +9,8 @@ export interface TcpProxy {
   mend: () => Promise<void>
   /** Accepts everything and forwards nothing, as when packets are lost, until it is cut. */
   hold: () => void
+  /** Forwards the connections that are made from now on; the held ones stay held. */
+  release: () => void
 }
 
 /** A proxy that can be cut, as when the server is killed. */
@@ -40,6 +42,9 @@ export async function startTcpProxy(serverUrl: string): Promise<TcpProxy> {
     hold: () => {
       isHeld = true
       for (const socket of open) socket.unpipe().pause()
+    },
+    release: () => {
+      isHeld = false
     },
     cut: async () => {
       isHeld = false

@@ -1,0 +1,23 @@
+import type { ShopperEvent } from '../ranking/shopper-event.ts'
+
+/** Events of a shopper that are kept: the newest, by their time and id. shopper_recent has as many. */
+export const LIVE_EVENTS_MAX = 100
+
+/**
+ * What shoppers did in the last minutes, as far as it came as single events. It is a set by event id: keeping an event again changes nothing.
+ * It answers before the events are in PostgreSQL, and while PostgreSQL is away. It may forget at any time; PostgreSQL has the events.
+ * No function throws: a layer that does not answer keeps nothing, and reads nothing.
+ */
+export interface LiveEvents {
+  /** Keeps an event of a shopper (`account:…` or `session:…`). */
+  keep: (shopperId: string, event: ShopperEvent) => Promise<void>
+  /** Adds category and brand to an event that is kept without them. */
+  describe: (shopperId: string, event: ShopperEvent) => Promise<void>
+  /** The events of these shoppers, and of the sessions and accounts that were merged with them; undefined when the layer did not answer. */
+  read: (shopperIds: readonly string[]) => Promise<ShopperEvent[] | undefined>
+  /** Notes that a session belongs to an account. The first account stays. */
+  merged: (sessionId: string, accountId: string) => Promise<void>
+  /** Forgets events and merges of these shoppers. @returns whether the layer answered. */
+  forget: (shopperIds: readonly string[]) => Promise<boolean>
+  stop: () => Promise<void>
+}

@@ -1,0 +1,110 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { instantOf, HOUR_MS } from '../contract/fields/time.ts'
+import type { ShopperEvent } from '../ranking/shopper-event.ts'
+import { LIVE_EVENTS_MAX, type LiveEvents } from './live-events.ts'
+import { createRedis, redisScript } from './redis-client.ts'
+
+export interface RedisEventsOptions {
+  /** redis:// or rediss://, with the user and the password if there are any. */
+  url: string
+  /** How long after its last event a shopper is forgotten. */
+  idleMs: number
+  /** Distinct products in the list for other services. */
+  itemsMax: number
+  /** Called for each call that failed, and for each lost connection. */
+  onFailed: (error: unknown) => void
+  /** How long a call waits for Redis. */
+  deadlineMs?: number
+  now?: () => number
+}
+
+const [KEEP, READ, MERGE] = ['keep-event', 'read-events', 'merge-shoppers'].map((name) =>
+  redisScript(readFileSync(join(import.meta.dirname, `${name}.lua`), 'utf8')),
+) as [ReturnType<typeof redisScript>, ReturnType<typeof redisScript>, ReturnType<typeof redisScript>]
+
+/** PostgreSQL has the merges; these are for the time when it is away. */
+const MERGE_MS = 24 * HOUR_MS
+/** Of an account: those that were merged last. As many as PostgreSQL adds. */
+const SESSIONS_MAX = 100
+
+/** An event as it is kept; its id is the field. */
+interface StoredEvent {
+  at: number
+  occurred_at: string
+  product_id: string
+  event_type: string
+  category?: string | undefined
+  brand?: string | undefined
+}
+
+/**
+ * Live events in Redis, for several gateways and for other services of the shop. Each call is one script, so one atomic round trip. A
+ * call that fails is reported, and keeps or reads nothing.
+ */
+export function createRedisEvents(options: RedisEventsOptions): LiveEvents {
+  const { idleMs, itemsMax, onFailed, now = Date.now } = options
+  const redis = createRedis(options)
+
+  const run = async (...call: Parameters<typeof redis.run>): Promise<unknown> => {
+    try {
+      return await redis.run(...call)
+    } catch (error) {
+      onFailed(error)
+      return undefined
+    }
+  }
+
+  const change = async (shopperId: string, event: ShopperEvent, way: 'keep' | 'describe') => {
+    const nowMs = now()
+    const numbers = [idleMs, LIVE_EVENTS_MAX, itemsMax].map(String)
+    const values = [event.eventId, JSON.stringify(storedOf(event)), String(nowMs), instantOf(nowMs), ...numbers, way]
+    await run(
+      KEEP,
+      EVENT_KEYS.map((name) => keyOf(shopperId, name)),
+      values,
+    )
+  }
+
+  return {
+    keep: (shopperId, event) => change(shopperId, event, 'keep'),
+    describe: (shopperId, event) => change(shopperId, event, 'describe'),
+    read: async (shopperIds) => {
+      const texts = await run(READ, [], shopperIds)
+      return texts === undefined ? undefined : eventsIn(texts as readonly string[])
+    },
+    merged: async (sessionId, accountId) => {
+      const [session, account] = [`session:${sessionId}`, `account:${accountId}`]
+      const keys = [keyOf(session, 'account'), keyOf(account, 'sessions')]
+      await run(MERGE, keys, [session, account, String(SESSIONS_MAX), String(MERGE_MS)])
+    },
+    forget: async (shopperIds) => {
+      const keys = shopperIds.flatMap((shopperId) => KEYS.map((name) => keyOf(shopperId, name)))
+      return keys.length === 0 || (await run(FORGET, keys, [])) !== undefined
+    },
+    stop: redis.stop,
+  }
+}
+
+/** In the order in which the script takes them. */
+const EVENT_KEYS = ['recent_events', 'recent_items', 'recent_categories', 'last_active']
+const KEYS = [...EVENT_KEYS, 'account', 'sessions']
+const FORGET = redisScript("return redis.call('DEL', unpack(KEYS))")
+
+function keyOf(shopperId: string, name: string): string {
+  return `user:${shopperId}:${name}`
+}
+
+function storedOf({ occurredAtMs, productId, eventType, category, brand }: ShopperEvent): StoredEvent {
+  const occurred_at = instantOf(occurredAtMs)
+  return { at: occurredAtMs, occurred_at, product_id: productId, event_type: eventType, category, brand }
+}
+
+function eventsIn(texts: readonly string[]): ShopperEvent[] {
+  const events: ShopperEvent[] = []
+  for (let place = 0; place + 1 < texts.length; place += 2) {
+    const { at, product_id, event_type, category, brand } = JSON.parse(texts[place + 1]!) as StoredEvent
+    events.push({ eventId: texts[place]!, occurredAtMs: at, productId: product_id, eventType: event_type, category, brand })
+  }
+  return events
+}

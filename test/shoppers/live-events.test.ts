@@ -1,0 +1,261 @@
+import { createClient } from '@redis/client'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { LIVE_EVENTS_MAX, type LiveEvents } from '../../src/external/live-events.ts'
+import { createProcessEvents } from '../../src/external/process-events.ts'
+import { createRedisEvents } from '../../src/external/redis-events.ts'
+import { until } from '../../src/main/embedded/until.ts'
+import type { ShopperEvent } from '../../src/ranking/shopper-event.ts'
+import { shopperEvent } from '../harness/items/shopper-events.ts'
+import { NO_REDIS, startTestRedis, type TestRedis } from '../harness/servers/redis.ts'
+import { startTcpProxy } from '../harness/servers/tcp-proxy.ts'
+
+const IDLE_MS = 15 * 60_000
+
+let redis: TestRedis
+const failures: unknown[] = []
+beforeAll(async () => {
+  if (NO_REDIS === undefined) redis = await startTestRedis()
+})
+afterAll(() => redis?.stop())
+
+const newRedisEvents = (url = redis.url) =>
+  createRedisEvents({ url, idleMs: IDLE_MS, itemsMax: 20, onFailed: (error) => failures.push(error), deadlineMs: 5_000 })
+
+/** A layer that answers. */
+async function connected(events: LiveEvents): Promise<LiveEvents> {
+  expect(await until(async () => (await events.read(['session:none'])) !== undefined, 10_000)).toBe(true)
+  return events
+}
+
+let shoppers = 0
+const newShopper = () => `session:${++shoppers} of ${process.pid}`
+const idsOf = (events: readonly ShopperEvent[] | undefined) => events?.map(({ eventId }) => eventId).toSorted()
+
+const LAYERS = [
+  {
+    name: 'in the process',
+    skipped: false,
+    make: () => createProcessEvents({ shoppersMax: 1_000, bytesMax: 2 ** 24, idleMs: IDLE_MS }),
+  },
+  // Without Debian's redis-server this layer is not tested.
+  { name: 'in Redis', skipped: NO_REDIS !== undefined, make: () => newRedisEvents() },
+]
+
+for (const { name, skipped, make } of LAYERS) {
+  describe.skipIf(skipped)(`live events ${name}`, () => {
+    let live: LiveEvents
+    beforeAll(async () => {
+      live = await connected(make())
+    })
+    afterAll(() => live?.stop())
+
+    test('are read as they were kept, with what the catalog says or without', async () => {
+      const shopper = newShopper()
+      const bare = shopperEvent({ productId: 'ö: "x"\n🛒', eventType: 'add_to_cart' })
+      const whole = shopperEvent({ category: 'lights', brand: 'Glow' })
+      await live.keep(shopper, bare)
+      await live.keep(shopper, whole)
+      const events = await live.read([shopper])
+      expect(events).toHaveLength(2)
+      expect(events).toEqual(expect.arrayContaining([expect.objectContaining(bare), expect.objectContaining(whole)]))
+      expect(events!.find(({ eventId }) => eventId === bare.eventId)!.category).toBeUndefined()
+    })
+
+    test('a resent event changes nothing, whatever it says now', async () => {
+      const shopper = newShopper()
+      const event = shopperEvent()
+      await live.keep(shopper, event)
+      const before = await live.read([shopper])
+      await live.keep(shopper, { ...event, productId: 'another', occurredAtMs: 0 })
+      expect(await live.read([shopper])).toEqual(before)
+    })
+
+    test('the newest hundred stay, whatever the order in which they come', async () => {
+      const times = Array.from({ length: LIVE_EVENTS_MAX + 20 }, (_, place) => (place * 37) % (LIVE_EVENTS_MAX + 20))
+      const nowMs = Date.now()
+      const events = times.map((time) => shopperEvent({ occurredAtMs: nowMs - time * 1_000 }))
+      const shopper = newShopper()
+      for (const event of events) await live.keep(shopper, event)
+      const newest = events.toSorted((one, other) => other.occurredAtMs - one.occurredAtMs).slice(0, LIVE_EVENTS_MAX)
+      expect(idsOf(await live.read([shopper]))).toEqual(idsOf(newest))
+      // A resent one that was dropped is dropped again.
+      await live.keep(
+        shopper,
+        events.find((event) => !newest.includes(event))!,
+      )
+      expect(idsOf(await live.read([shopper]))).toEqual(idsOf(newest))
+    })
+
+    test('category and brand are added to a kept event once, and to no other', async () => {
+      const shopper = newShopper()
+      const event = shopperEvent()
+      await live.describe(shopper, { ...event, category: 'early' })
+      expect(await live.read([shopper])).toEqual([])
+      await live.keep(shopper, event)
+      await live.describe(shopper, { ...event, category: 'lights', brand: 'Glow' })
+      await live.describe(shopper, { ...event, category: 'other', brand: 'Dim' })
+      expect(await live.read([shopper])).toEqual([expect.objectContaining({ ...event, category: 'lights', brand: 'Glow' })])
+    })
+
+    test('a merged session and its account are one shopper, also for events that come later', async () => {
+      const [session, other, account] = [newShopper(), newShopper(), newShopper().replace('session', 'account')]
+      const idOf = (shopper: string) => shopper.slice(shopper.indexOf(':') + 1)
+      const events = [shopperEvent(), shopperEvent(), shopperEvent()] as const
+      await live.keep(session, events[0])
+      await live.merged(idOf(session), idOf(account))
+      await live.merged(idOf(other), idOf(account))
+      await live.merged(idOf(session), idOf(account))
+      // The first account stays.
+      await live.merged(idOf(session), 'somebody else')
+      await live.keep(account, events[1])
+      await live.keep(other, events[2])
+      for (const shopper of [session, other, account]) expect(idsOf(await live.read([shopper]))).toEqual(idsOf(events))
+      expect(idsOf(await live.read([account, session, other]))).toEqual(idsOf(events))
+      expect(await live.read(['account:somebody else'])).toEqual([])
+    })
+
+    test('what is forgotten is gone, and shoppers next to it stay', async () => {
+      const [session, neighbour] = [newShopper(), `${newShopper()}:recent_events`]
+      const kept = shopperEvent()
+      await live.keep(session, shopperEvent())
+      await live.keep(neighbour, kept)
+      await live.merged(session.slice('session:'.length), `of ${session}`)
+      expect(await live.forget([session, `account:of ${session}`])).toBe(true)
+      expect(await live.forget([])).toBe(true)
+      expect(await live.read([session, `account:of ${session}`])).toEqual([])
+      expect(idsOf(await live.read([neighbour]))).toEqual([kept.eventId])
+    })
+  })
+}
+
+describe('in the process', () => {
+  const at = (options: Partial<Parameters<typeof createProcessEvents>[0]> = {}) => {
+    const clock = { ms: Date.UTC(2026, 0) }
+    const live = createProcessEvents({ shoppersMax: 1_000, bytesMax: 2 ** 24, idleMs: IDLE_MS, now: () => clock.ms, ...options })
+    return { clock, live }
+  }
+
+  test('a shopper is forgotten 15 minutes after its last new event, which a resent one is not', async () => {
+    const { clock, live } = at()
+    const event = shopperEvent({ occurredAtMs: clock.ms })
+    await live.keep('session:a', event)
+    clock.ms += IDLE_MS - 1
+    await live.keep('session:a', event)
+    await live.keep('session:b', shopperEvent())
+    clock.ms += 1
+    expect(await live.read(['session:a'])).toHaveLength(1)
+    clock.ms += 1
+    expect(await live.read(['session:a'])).toEqual([])
+    expect(live.size().shoppers).toBe(1)
+  })
+
+  test('the shopper with the oldest last event goes first, when there are too many or they take too much', async () => {
+    const { live } = at({ shoppersMax: 2 })
+    for (const shopper of ['session:a', 'session:b', 'session:a', 'session:c']) await live.keep(shopper, shopperEvent())
+    // To read is no event.
+    expect(await live.read(['session:b'])).toEqual([])
+    expect(await live.read(['session:a'])).toHaveLength(2)
+
+    const small = at({ bytesMax: 20_000 }).live
+    for (let number = 0; number < 100; number++) await small.keep(`session:${number}`, shopperEvent())
+    const { shoppers: left, bytes } = small.size()
+    expect(bytes).toBeLessThanOrEqual(20_000)
+    expect(left).toBeGreaterThan(10)
+    expect(left).toBeLessThan(40)
+    expect(await small.read(['session:99'])).toHaveLength(1)
+    expect(await small.read(['session:0'])).toEqual([])
+  })
+})
+
+describe.skipIf(NO_REDIS !== undefined)('in Redis', () => {
+  const newClient = () => createClient({ url: redis.url })
+  const asked = async <T>(ask: (client: ReturnType<typeof newClient>) => Promise<T>): Promise<T> => {
+    const client = newClient()
+    await client.connect()
+    try {
+      return await ask(client)
+    } finally {
+      client.destroy()
+    }
+  }
+
+  test('other services read the products, the categories and the last activity, which expire after 15 minutes', async () => {
+    const live = await connected(newRedisEvents())
+    const nowMs = Date.now()
+    const event = (agoMs: number, productId: string, category?: string) =>
+      shopperEvent({ occurredAtMs: nowMs - agoMs, productId, category })
+    // The last one is of the visit before.
+    for (const each of [
+      event(60_000, 'lamp', 'lights'),
+      event(0, 'desk'),
+      event(120_000, 'desk', 'office'),
+      event(30 * 60_000, 'old', 'old'),
+    ]) {
+      await live.keep('account:ada', each)
+      await live.keep('account:ada', each)
+    }
+    const last = event(-60_000, 'lamp', 'lights')
+    await live.keep('account:ada', last)
+    const key = (name: string) => `user:account:ada:${name}`
+    const { items, categories, lastActive, ttls } = await asked(async (client) => ({
+      items: await client.lRange(key('recent_items'), 0, -1),
+      categories: { ...(await client.hGetAll(key('recent_categories'))) },
+      lastActive: await client.get(key('last_active')),
+      ttls: await Promise.all(
+        ['recent_items', 'recent_categories', 'last_active', 'recent_events'].map((name) => client.ttl(key(name))),
+      ),
+    }))
+    expect(items).toEqual(['lamp', 'desk'])
+    expect(categories).toEqual({ lights: '2', office: '1' })
+    // Of a clock that is fast: the time at which it came.
+    expect(Date.parse(lastActive!)).toBeGreaterThanOrEqual(nowMs)
+    expect(Date.parse(lastActive!)).toBeLessThan(last.occurredAtMs)
+    for (const ttl of ttls) expect(ttl).toBeOneOf([899, 900])
+    await live.stop()
+  })
+
+  test('while Redis is away calls answer and say so, and go on when it is back', async () => {
+    const live = await connected(newRedisEvents())
+    await live.keep('session:r', shopperEvent())
+    await redis.kill()
+    failures.length = 0
+    const before = performance.now()
+    await live.keep('session:r', shopperEvent())
+    expect(await live.read(['session:r'])).toBeUndefined()
+    expect(await live.forget(['session:r'])).toBe(false)
+    expect(performance.now() - before).toBeLessThan(5_000)
+    expect(failures.length).toBeGreaterThanOrEqual(3)
+    await redis.restart()
+    await connected(live)
+    // It kept nothing, and the script is sent again.
+    expect(await live.read(['session:r'])).toEqual([])
+    await live.keep('session:r', shopperEvent())
+    expect(await live.read(['session:r'])).toHaveLength(1)
+    await live.stop()
+  })
+
+  test('a Redis that takes everything and answers nothing holds up no call, and is connected to again', async () => {
+    const proxy = await startTcpProxy(redis.url)
+    const live = createRedisEvents({ url: proxy.url, idleMs: IDLE_MS, itemsMax: 20, onFailed: () => undefined, deadlineMs: 50 })
+    expect(await until(async () => (await live.read(['session:h'])) !== undefined, 10_000)).toBe(true)
+    proxy.hold()
+    expect(await live.read(['session:h'])).toBeUndefined()
+    proxy.release()
+    expect(await until(async () => (await live.read(['session:h'])) !== undefined, 20_000)).toBe(true)
+    await live.stop()
+    await proxy.cut()
+  })
+
+  test('a password and a user of the address are used', async () => {
+    const locked = await startTestRedis(['--requirepass', 'a/b:c@d%'])
+    const url = new URL(locked.url)
+    url.password = encodeURIComponent('a/b:c@d%')
+    const live = await connected(newRedisEvents(url.href))
+    failures.length = 0
+    const refused = newRedisEvents(locked.url)
+    expect(await refused.read(['session:p'])).toBeUndefined()
+    expect(await until(async () => (await refused.read(['session:p'])) === undefined && failures.length > 0, 5_000)).toBe(true)
+    await Promise.all([live.stop(), refused.stop()])
+    await locked.stop()
+  })
+})
