@@ -26,7 +26,13 @@ export const ShopperContext = z.object({
 export type ShopperContext = z.infer<typeof ShopperContext>
 
 /** The answer over HTTP. */
-export const ContextResponse = z.object({ data: ShopperContext }).meta({
+const ContextMeta = z.object({
+  is_partial: z
+    .boolean()
+    .describe('Whether PostgreSQL or the Redis of SHOPPER_STORE did not answer, so that events may be missing.'),
+})
+
+export const ContextResponse = z.object({ data: ShopperContext, meta: ContextMeta }).meta({
   examples: [
     {
       data: {
@@ -42,6 +48,7 @@ export const ContextResponse = z.object({ data: ShopperContext }).meta({
         categories: [{ category: 'lighting', count: 2 }],
         last_active: '2026-03-01T12:00:00.000Z',
       },
+      meta: { is_partial: false },
     },
   ],
 })

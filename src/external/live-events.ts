@@ -1,8 +1,5 @@
 import type { ShopperEvent } from '../ranking/shopper-event.ts'
 
-/** Events of a shopper that are kept: the newest, by their time and id. shopper_recent has as many. */
-export const LIVE_EVENTS_MAX = 100
-
 /**
  * What shoppers did in the last minutes, as far as it came as single events. It is a set by event id: keeping an event again changes nothing.
  * It answers before the events are in PostgreSQL, and while PostgreSQL is away. It may forget at any time; PostgreSQL has the events.

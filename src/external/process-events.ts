@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
-import type { ShopperEvent } from '../ranking/shopper-event.ts'
-import { LIVE_EVENTS_MAX, type LiveEvents } from './live-events.ts'
+import { newestEvents, type ShopperEvent } from '../ranking/shopper-event.ts'
+import type { LiveEvents } from './live-events.ts'
 import { createMerges } from './merges.ts'
 
 export interface ProcessEventsOptions {
@@ -56,7 +56,7 @@ export function createProcessEvents({ shoppersMax, bytesMax, idleMs, now = Date.
       dropIdle()
       const events = live(shopperId)?.events ?? []
       if (events.some(({ eventId }) => eventId === event.eventId)) return
-      const newest = [...events, event].toSorted(newestFirst).slice(0, LIVE_EVENTS_MAX)
+      const newest = newestEvents([...events, event])
       shoppers.set(shopperId, { events: newest, bytes: bytesOf(shopperId, newest), keptMs: now() })
     },
     describe: async (shopperId, { eventId, category, brand }) => {
@@ -82,11 +82,6 @@ export function createProcessEvents({ shoppersMax, bytesMax, idleMs, now = Date.
       return { shoppers: shoppers.size, bytes: shoppers.calculatedSize }
     },
   }
-}
-
-/** A total order, so that the kept ones do not depend on the order in which they came. */
-function newestFirst(one: ShopperEvent, other: ShopperEvent): number {
-  return other.occurredAtMs - one.occurredAtMs || (one.eventId < other.eventId ? 1 : -1)
 }
 
 /** Texts take one byte a character, or two when one of them is not in Latin-1; two are counted. */

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { instantOf, HOUR_MS } from '../contract/fields/time.ts'
-import type { ShopperEvent } from '../ranking/shopper-event.ts'
-import { LIVE_EVENTS_MAX, type LiveEvents } from './live-events.ts'
+import { SHOPPER_EVENTS_MAX, type ShopperEvent } from '../ranking/shopper-event.ts'
+import type { LiveEvents } from './live-events.ts'
 import { createRedis, redisScript } from './redis-client.ts'
 
 export interface RedisEventsOptions {
@@ -57,7 +57,7 @@ export function createRedisEvents(options: RedisEventsOptions): LiveEvents {
 
   const change = async (shopperId: string, event: ShopperEvent, way: 'keep' | 'describe') => {
     const nowMs = now()
-    const numbers = [idleMs, LIVE_EVENTS_MAX, itemsMax].map(String)
+    const numbers = [idleMs, SHOPPER_EVENTS_MAX, itemsMax].map(String)
     const values = [event.eventId, JSON.stringify(storedOf(event)), String(nowMs), instantOf(nowMs), ...numbers, way]
     await run(
       KEEP,

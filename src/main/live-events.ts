@@ -2,9 +2,7 @@ import type { LiveEvents } from '../external/live-events.ts'
 import { createProcessEvents, type ProcessEvents } from '../external/process-events.ts'
 import type { Config } from './config/config.ts'
 import { liveEventStoreOf } from './config/live-events.ts'
-
-const IDLE_MS = 15 * 60_000
-const ITEMS_MAX = 20
+import { contextSettingsOf } from './config/shoppers.ts'
 
 export interface LiveEventsObserver {
   /** A call of the Redis failed, or its connection was lost. */
@@ -18,21 +16,22 @@ export interface LiveEventsObserver {
 /** The live events of this process, where SHOPPER_STORE says. */
 export async function createLiveEvents(config: Config, { onFailed, onAway, onProcess }: LiveEventsObserver): Promise<LiveEvents> {
   const store = liveEventStoreOf(config)
+  const { idleMs, productsMax } = contextSettingsOf(config)
   if ('url' in store) {
     // Loaded only where it is used: it takes some 10 MB.
     const { createRedisEvents } = await import('../external/redis-events.ts')
     const warn = summed(onAway)
     return createRedisEvents({
       url: store.url,
-      idleMs: IDLE_MS,
-      itemsMax: ITEMS_MAX,
+      idleMs,
+      itemsMax: productsMax,
       onFailed: (error) => {
         onFailed()
         warn(error)
       },
     })
   }
-  const events = createProcessEvents({ ...store, idleMs: IDLE_MS })
+  const events = createProcessEvents({ ...store, idleMs })
   onProcess(events)
   return events
 }

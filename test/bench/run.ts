@@ -12,6 +12,7 @@ import { guard } from './rows/guard.bench.ts'
 import { ingest } from './rows/ingest.bench.ts'
 import { large } from './rows/large.bench.ts'
 import { machine } from './measure/machine.ts'
+import { liveMemory } from './rows/live-memory.bench.ts'
 import { memory } from './rows/memory.bench.ts'
 import { one } from './rows/one.bench.ts'
 import { saveRow, writePage } from './measure/results.ts'
@@ -28,6 +29,7 @@ import { seller } from './rows/seller.bench.ts'
 import { singles } from './rows/singles.bench.ts'
 import { stalled } from './rows/stalled.bench.ts'
 import { top } from './rows/top.bench.ts'
+import { track } from './rows/track.bench.ts'
 import { windows } from './rows/windows.bench.ts'
 
 /** Every row by its name. A quick run shows that a row works; its numbers do not go into docs/benchmarks.md. */
@@ -35,6 +37,8 @@ const ROWS: Record<string, (isQuick: boolean, only: RegExp) => Promise<RowResult
   ingest,
   bytes,
   singles,
+  track,
+  'live-memory': liveMemory,
   one,
   batches,
   top,

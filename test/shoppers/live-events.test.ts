@@ -1,10 +1,10 @@
 import { createClient } from '@redis/client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { LIVE_EVENTS_MAX, type LiveEvents } from '../../src/external/live-events.ts'
+import type { LiveEvents } from '../../src/external/live-events.ts'
 import { createProcessEvents } from '../../src/external/process-events.ts'
 import { createRedisEvents } from '../../src/external/redis-events.ts'
 import { until } from '../../src/main/embedded/until.ts'
-import type { ShopperEvent } from '../../src/ranking/shopper-event.ts'
+import { SHOPPER_EVENTS_MAX, type ShopperEvent } from '../../src/ranking/shopper-event.ts'
 import { shopperEvent } from '../harness/items/shopper-events.ts'
 import { NO_REDIS, startTestRedis, type TestRedis } from '../harness/servers/redis.ts'
 import { startTcpProxy } from '../harness/servers/tcp-proxy.ts'
@@ -71,12 +71,12 @@ for (const { name, skipped, make } of LAYERS) {
     })
 
     test('the newest hundred stay, whatever the order in which they come', async () => {
-      const times = Array.from({ length: LIVE_EVENTS_MAX + 20 }, (_, place) => (place * 37) % (LIVE_EVENTS_MAX + 20))
+      const times = Array.from({ length: SHOPPER_EVENTS_MAX + 20 }, (_, place) => (place * 37) % (SHOPPER_EVENTS_MAX + 20))
       const nowMs = Date.now()
       const events = times.map((time) => shopperEvent({ occurredAtMs: nowMs - time * 1_000 }))
       const shopper = newShopper()
       for (const event of events) await live.keep(shopper, event)
-      const newest = events.toSorted((one, other) => other.occurredAtMs - one.occurredAtMs).slice(0, LIVE_EVENTS_MAX)
+      const newest = events.toSorted((one, other) => other.occurredAtMs - one.occurredAtMs).slice(0, SHOPPER_EVENTS_MAX)
       expect(idsOf(await live.read([shopper]))).toEqual(idsOf(newest))
       // A resent one that was dropped is dropped again.
       await live.keep(

@@ -56,13 +56,16 @@ export function shopperMergeRoutes(deps: RouteDeps): RoutePlugin {
  * Hands the merge to Restate, then waits for its outcome. The two calls have one idempotency key and are one invocation, so after a
  * deadline it is known that Restate has the merge.
  */
-async function mergeOrSubmit({ ingress }: RouteDeps, merge: MergeRequest, reply: FastifyReply) {
+async function mergeOrSubmit({ ingress, live }: RouteDeps, merge: MergeRequest, reply: FastifyReply) {
   const options = { idempotencyKey: randomUUID(), signal: AbortSignal.timeout(ingress.deadlineMs) }
   const { invocationId } = await ingress.send(shopperApi, 'Merge', merge, options).catch((error: unknown) => {
     throw unknownOutcome(error, 'send the same again')
   })
   try {
-    return { data: await ingress.call(shopperApi, 'Merge', merge, options) }
+    const data = await ingress.call(shopperApi, 'Merge', merge, options)
+    // For the time when PostgreSQL is away.
+    await live.merged(data.session_id, data.account_id)
+    return { data }
   } catch (error) {
     const decided = decidedErrorOf(error)
     if (decided !== undefined) throw decided

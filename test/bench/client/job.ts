@@ -27,6 +27,8 @@ export interface IngestJob extends Common {
   isKeyed?: boolean
   /** Each request prefers `respond-async`. */
   isAsync?: boolean
+  /** Each request is a single event of POST /api/v1/event. */
+  isTracked?: boolean
   /** Events built before the clock starts have random times of so many days; undefined: of the last day, in order. */
   days?: number
 }

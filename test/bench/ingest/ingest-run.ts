@@ -7,12 +7,14 @@ import { isSettled, waitUntil } from '../measure/settled.ts'
 import { withoutTimeout } from '../servers/without-timeout.ts'
 
 const GATEWAY_PATH = '/api/v1/analytic/interaction'
+const TRACK_PATH = '/api/v1/event'
 const INGRESS_PATH = '/Analytic/CreateInteraction'
 
 /** The entrances for events. Calls of the ingress have idempotency keys, as those of a careful service do. */
 export function entrancesOf({ gateway, restate }: Pick<BenchStack, 'gateway' | 'restate'>) {
   return {
     gateway: { url: gateway.url + GATEWAY_PATH },
+    track: { url: gateway.url + TRACK_PATH, isTracked: true },
     ingress: ingressEntranceOf(restate.ingressUrl),
   }
 }
@@ -53,6 +55,8 @@ export async function ingestRun(
     await withoutTimeout(db, (unlimited) => sql`checkpoint`.execute(unlimited))
     const ran = async (work: () => Promise<LoadResult>) => {
       const result = await work()
+      // Of callers that did not wait, Restate may still have events.
+      if (job.isTracked) await waitUntil(async () => (await countsOf(db)).fed - before.fed >= result.events)
       await waitUntil(() => isSettled(db))
       return result
     }
