@@ -67,7 +67,6 @@ export const TrackedEvent = z
         ref_type: 'Product',
         ref_id: 'lamp',
       },
-      { user_id: 'ada', asin: 'lamp', event_type: 'rate', metadata: { rating: 5 } },
     ],
   })
 export type TrackedEvent = z.infer<typeof TrackedEvent>

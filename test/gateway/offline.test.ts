@@ -18,7 +18,7 @@ test('the page at / has the method, address and summary of every operation, by t
   expect(links.filter((link) => link.includes('{'))).toEqual([])
 })
 
-const LONG = 'x'.repeat(2_401)
+const LONG = 'x'.repeat(2_497)
 
 test.each([
   ['an address with a bare %', { url: '/api/v1/analytic/popularity/%zz' }, /^the address has a %/],

@@ -9,6 +9,8 @@ import type { TestGateway } from '../harness/servers/gateway.ts'
 import { settled } from '../harness/servers/stack.ts'
 
 const EMPTY = { recent_products: [], categories: [], last_active: null }
+/** Of an answer in which nothing is missing. */
+const WHOLE = { is_partial: false }
 
 test.beforeEach(({ db }) => clear(db))
 
@@ -54,11 +56,11 @@ test('a session looks at products, signs in, and its account has the context', a
     categories: [{ category: 'lighting', count: 1 }],
     last_active: now,
   }
-  expect(await context(gateway, 'session:s')).toEqual({ status: 200, json: { data: expected } })
-  expect((await context(gateway, 'account:ada')).json).toEqual({ data: EMPTY })
+  expect(await context(gateway, 'session:s')).toEqual({ status: 200, json: { data: expected, meta: WHOLE } })
+  expect((await context(gateway, 'account:ada')).json).toEqual({ data: EMPTY, meta: WHOLE })
   expect((await post(gateway, 'shoppers/session:s/merge', { account_id: 'ada' })).status).toBe(200)
   for (const shopper_id of ['account:ada', 'session:s']) {
-    expect((await context(gateway, shopper_id)).json).toEqual({ data: expected })
+    expect((await context(gateway, shopper_id)).json).toEqual({ data: expected, meta: WHOLE })
     expect(await stack.ingress.client(shopperApi).Context({ shopper_id })).toEqual(expected)
   }
 })
@@ -66,7 +68,7 @@ test('a session looks at products, signs in, and its account has the context', a
 test.for([['account:nobody'], ['session:nobody'], ['session:order:4711'], [`account:${'🛒'.repeat(100)}`], ['session:a/b%2F']])(
   'the context of the unknown shopper %s is empty',
   async ([shopper], { gateway, stack }) => {
-    expect(await context(gateway, shopper!)).toEqual({ status: 200, json: { data: EMPTY } })
+    expect(await context(gateway, shopper!)).toEqual({ status: 200, json: { data: EMPTY, meta: WHOLE } })
     expect(await stack.ingress.client(shopperApi).Context({ shopper_id: shopper! })).toEqual(EMPTY)
   },
 )
@@ -79,7 +81,7 @@ test('an id with colons and other signs is that of its events', async ({ db, gat
     ids.map((session_id) => ({ session_id, ref_id: 'lamp' })),
   )
   for (const id of ids) expect((await context(gateway, `session:${id}`)).json.data!.recent_products).toHaveLength(1)
-  expect((await context(gateway, 'account:ada')).json).toEqual({ data: EMPTY })
+  expect((await context(gateway, 'account:ada')).json).toEqual({ data: EMPTY, meta: WHOLE })
 })
 
 test.for([
