@@ -96,7 +96,7 @@ export const PaymentCallback = z
     }
     const amounts = items.map(({ quantity = 1, unit_price = 0 }) => amountOf(thousandthsOf(quantity), unit_price))
     const sumOf = (each: (amount: number) => number) => amounts.reduce((sum, amount) => sum + each(amount), 0)
-    // Charges and discounts are bounded each, because sale lines keep both.
+    // Without their signs, because sale lines keep charges and discounts.
     if (sumOf(Math.abs) > TOTAL_MAX) issue(['items'], `come to more than ${TOTAL_MAX} in minor units`)
     if (status === 'success' && sumOf((amount) => amount) < 0) issue(['items'], 'come to less than 0')
   })

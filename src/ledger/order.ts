@@ -13,6 +13,15 @@ function rankOf({ items, reverses }: Callback): number {
   return items.length === 0 ? 2 : 0
 }
 
+/** The order of retractions. A failure takes everything back, also when it lists the items of its payment. */
+function asRetractions(one: Callback, other: Callback): number {
+  return inOrder(wholeIfFailed(one), wholeIfFailed(other))
+}
+
+function wholeIfFailed(callback: Callback): Callback {
+  return callback.status === 'failed' && callback.reverses === null ? { ...callback, items: [] } : callback
+}
+
 /**
  * Retractions in the order in which they take back. A reversal comes at its own time, and never before the callback that it reverses.
  * A reversal of a callback that is not among them is left out.
@@ -24,6 +33,6 @@ export function inTurn(retractions: readonly Callback[]): Callback[] {
   const early = Map.groupBy(reversals.filter(isEarly), ({ reverses }) => reverses!)
   const late = reversals.filter((reversal) => !isEarly(reversal))
   return [...byId.values(), ...late]
-    .toSorted(inOrder)
+    .toSorted(asRetractions)
     .flatMap((callback) => [callback, ...(early.get(callback.callbackId) ?? []).toSorted(inOrder)])
 }

@@ -2,7 +2,7 @@ import { type Callback, callbackKey, type Effect, isByRule2, type Line, saleLine
 import { contentShortfalls } from './content.ts'
 import { inOrder } from './order.ts'
 import { addPending, type Pending } from './pending.ts'
-import { isOfCapture, takeBack, type TakenItem } from './take-back.ts'
+import { isOfCapture, isWaiting, takeBack, type TakenItem } from './take-back.ts'
 
 /*
  * What payments amount to. Everything here is a function of the set of known callbacks, and not of the order in which they arrived:
@@ -62,12 +62,13 @@ function settlePayment(
 ): void {
   const hasRule2 = isByRule2(callbacks)
   const isLate = (failure: Callback) =>
-    hasRule2 && sales.some((sale) => isOfCapture(failure, sale) && sale.occurredAtMs < failure.occurredAtMs)
+    sales.some((sale) => isOfCapture(failure, sale) && sale.occurredAtMs < failure.occurredAtMs)
+  const takesBack = (failure: Callback) => hasRule2 && (isLate(failure) || isWaiting(failure, sales))
   const own = callbacks.filter(({ reverses }) => reverses === null)
   const reversals = callbacks.filter(({ reverses }) => reverses !== null)
   const refunds = own.filter(({ status }) => status === 'refunded')
   const cancellations = own.filter(({ status }) => status === 'cancelled')
-  const failures = own.filter((callback) => callback.status === 'failed' && isLate(callback))
+  const failures = own.filter((callback) => callback.status === 'failed' && takesBack(callback))
   const both = takeBack(sales, [...refunds, ...cancellations, ...failures, ...reversals])
   lines.push(...sales.flatMap((sale) => sale.items.map((item, place) => saleLine(sale, item, place))), ...both.lines)
   for (const [key, value] of both.shortfalls) shortfalls.set(key, value)

@@ -96,6 +96,20 @@ test('a refund that was reversed before its sale does not wait for it', () => {
   expect(openOf(pending, refund, reversal())).toEqual({ north: { items: 2, refunds: 0 } })
 })
 
+test('a reversal of a pending payment leaves it pending', () => {
+  const pending = payment({ callbackId: 'pending', status: 'pending' })
+  const { pending: open } = settle([pending, reversal({ reverses: 'pending' })])
+  expect(bySeller(open.values())).toEqual({ north: { items: 2, refunds: 0 } })
+})
+
+test('of the same instant, a failure counts after the refund of a part, also when it lists the items', () => {
+  const part = payment({ callbackId: 'z', status: 'refunded', items: [item({ quantity: 1 })], occurredAtMs: day(1) })
+  for (const items of [[], [item()]]) {
+    const failure = payment({ callbackId: 'a', status: 'failed', items, occurredAtMs: day(1) })
+    expect(booked(payment(), failure, part)).toEqual(['0: 2 1000 1', '1: -1 -500 0', '1: -1 -500 -1'])
+  }
+})
+
 test('a failure after the success takes back what is left, at its own time', () => {
   const failure = payment({ callbackId: 'failure', status: 'failed', occurredAtMs: day(20) })
   expect(booked(payment(), failure)).toEqual(['0: 2 1000 1', '20: -2 -1000 -1'])
