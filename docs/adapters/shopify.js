@@ -11,6 +11,10 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 const SECRETS = (process.env.SHOPIFY_WEBHOOK_SECRETS ?? '').split(',')
 if (SECRETS.some((secret) => secret.length < 16)) throw new Error('SHOPIFY_WEBHOOK_SECRETS needs the client secret of the app')
 
+// ISO 4217. Intl is no source, because it has the decimals used in cash: 0 for HUF, IDR and COP, which have 2.
+const WITHOUT_DECIMALS = new Set('BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF'.split(' '))
+const WITH_3_DECIMALS = new Set('BHD IQD JOD KWD LYD OMR TND'.split(' '))
+
 export default {
   provider: 'shopify',
   signatureHeader: 'x-shopify-hmac-sha256',
@@ -108,7 +112,7 @@ function timeOf(text) {
 
 /** "19.90" in EUR is 1990, "19" in JPY is 19. */
 function minorUnits(text, currency) {
-  const { maximumFractionDigits: digits } = new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions()
+  const digits = WITHOUT_DECIMALS.has(currency) ? 0 : WITH_3_DECIMALS.has(currency) ? 3 : 2
   const [, sign, whole, fraction = ''] = /^(-?)(\d+)(?:\.(\d+))?$/.exec(text) ?? []
   if (whole === undefined || /[1-9]/.test(fraction.slice(digits))) throw new Error(`${text} is no amount in ${currency}`)
   return Number(`${sign}${whole}${fraction.slice(0, digits).padEnd(digits, '0')}`)

@@ -349,6 +349,9 @@ describe('shopify', () => {
     ['JPY', '1990', 1_990],
     ['JPY', '1990.00', 1_990],
     ['KWD', '1.234', 1_234],
+    ['HUF', '1990.00', 199_000],
+    ['IDR', '250000', 25_000_000],
+    ['IQD', '1500.5', 1_500_500],
     ['USD', '0.1', 10],
   ])('an amount in %s is %s', async (currency, price, unit_price) => {
     expect(await paid({ currency, line_items: [line({ price })] })).toMatchObject({ items: [{ unit_price }] })
