@@ -21,7 +21,7 @@ export function contentShortfalls(one: Content, other: Content, message: string)
 /** Whether lists have the same items, in any order and split in any way. */
 function haveSameItems(one: readonly Item[], other: readonly Item[]): boolean {
   const isUnnamed = ({ productId, sellerId }: Item) => productId !== null && sellerId === null
-  // The seller of a product that was not named is the one that the catalog had then, or none.
+  // Without a named seller, a product has the seller that the catalog named then, or none.
   const unnamed = new Set([...one, ...other].filter(isUnnamed).map(({ productId }) => productId))
   const keyOf = ({ productId, sellerId, unitPrice }: Item) =>
     JSON.stringify([productId, unitPrice, ...(unnamed.has(productId) ? [] : [sellerId])])

@@ -1,8 +1,8 @@
 import type { Callback } from './callback.ts'
 
 /**
- * By time. At the same instant, because providers report whole seconds, callbacks that take everything back come last, and those that
- * give something back before them.
+ * By time. Providers report whole seconds, so at the same instant callbacks that take everything back come last, and reversals
+ * immediately before them.
  */
 export function inOrder(one: Callback, other: Callback): number {
   return one.occurredAtMs - other.occurredAtMs || rankOf(one) - rankOf(other) || (one.callbackId < other.callbackId ? -1 : 1)

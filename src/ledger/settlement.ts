@@ -9,7 +9,7 @@ import { isOfCapture, isWaiting, takeBack, type TakenItem } from './take-back.ts
  * when another callback arrives, its caller settles again and adds the difference.
  *
  * - The successes of a payment with one capture_ref, or without one, are a capture. The first of them, by occurred_at and then
- *   callback_id, is its sale. The others repeat it; one that says something else is a shortfall.
+ *   callback_id, is its sale. The others repeat it; a success that says something else is a shortfall.
  * - Refunds and cancellations take back in the same order; at the same instant callbacks that take everything back come last. Each takes
  *   back no more than is left, and nothing before the sale. So does a failure after the sale, which takes back everything.
  * - A reversal gives back what the callback that it names took, from its own time on.

@@ -145,7 +145,7 @@ describe('a body that grows', () => {
       authorization: 'Bearer k',
       'content-length': String(payload.length),
     })
-    expect([status, error?.message]).toEqual([413, 'the body is over 64 KiB, as its end says; or it breaks off'])
+    expect([status, error?.message]).toEqual([413, 'the body is over 64 KiB by the size in its last bytes, or it breaks off'])
   })
 })
 

@@ -58,7 +58,7 @@ export async function inflate(body: Buffer, { bytesMax, hold }: InflateLimits): 
   if (body.length < GZIP_BYTES_MIN || body.readUInt16BE() !== GZIP_MAGIC) throw notGzip('it has no header of gzip')
   const statedBytes = body.readUInt32LE(body.length - 4)
   if (statedBytes > bytesMax)
-    throw new DecidedError('too_large', `${tooLarge(bytesMax).message}, as its end says; or it breaks off`)
+    throw new DecidedError('too_large', `${tooLarge(bytesMax).message} by the size in its last bytes, or it breaks off`)
   hold.grow(statedBytes)
   const parts = createParts()
   const chunkSize = Math.min(CHUNK_BYTES_MAX, Math.max(CHUNK_BYTES_MIN, statedBytes + 1))
