@@ -65,9 +65,11 @@ function valueOf(rules: readonly Rule[], row: Row, { values, cleaning }: Mapping
   return undefined
 }
 
-/** The value of a column, or the texts of several columns that have a value, with blanks between them. */
+/** The value of a column, or the texts of several columns that have a value, with blanks between them. A list or an object is no part of a text. */
 function joinedCell(row: Row, columns: readonly string[], cleaning: Cleaning | undefined): unknown {
   if (columns.length === 1) return cleanCellOf(row, columns[0]!, cleaning)
-  const texts = columns.map((column) => textOf(cleanCellOf(row, column, cleaning)))
-  return texts.filter((text) => text !== '').join(' ')
+  const cells = columns.map((column) => cleanCellOf(row, column, cleaning))
+  const outer = cells.find((cell) => typeof cell === 'object' && cell !== null)
+  const texts = cells.map(textOf).filter((text) => text !== '')
+  return outer ?? texts.join(' ')
 }
