@@ -120,6 +120,7 @@ const ALIKE: readonly [string, string, string | Uint8Array, string[]?, string?][
     'CSV with commas between cells, in utf-8',
   ],
   ['JSON lines in a .txt', 'a.txt', objects.map((each) => `${JSON.stringify(each)}\n`).join('')],
+  ['joined JSON lines with byte order marks', 'a.jsonl', objects.map((each) => `\uFEFF${JSON.stringify(each)}\n`).join('')],
   ['a JSON text sequence', 'a.json', objects.map((each) => `\u001E${JSON.stringify(each)}\n`).join('')],
   ['JSON lines in UTF-16', 'a.json', utf16be(objects.map((each) => `${JSON.stringify(each)}\n`).join(''))],
   ['a JSON array in a line', 'a.json', JSON.stringify(objects), [], 'JSON values, in utf-8'],
@@ -178,6 +179,14 @@ test('equal rows have equal ids in all forms of a file', async () => {
     await ids('a.jsonl', objects.map((each) => JSON.stringify(each)).join('\n')),
   )
 })
+
+test.each(['PARENT_SKU', 'ORCID', 'PAR1', 'BZh9', '%discount', 'Obj', 'PK'])(
+  'a header row may begin with %s, as other files do',
+  async (name) => {
+    const { items } = await mapFile('a.csv', CSV.replaceAll(/^(?=.)/gm, 'x,').replace('x', name))
+    expect(items).toMatchObject(events)
+  },
+)
 
 const json = objects.map((each) => JSON.stringify(each))
 /** Files with rows that are refused: the accepted products, and the line and reason of each refused row. */
@@ -248,6 +257,22 @@ const DIRTY: readonly [string, string, string | Uint8Array, string[], string[], 
     [],
     ['lamp', 'desk', 'süß'],
     [[5, 'has bytes that are not of its encoding (files of Windows programs often need --encoding windows-1252)']],
+  ],
+  [
+    'a title of one cell',
+    'a.csv',
+    `Report\n${CSV}`,
+    [],
+    [],
+    [2, 3, 4, 5].map((line) => [line, 'has 4 cells and not 1 (see --skip for lines before the header row, and --ragged)']),
+  ],
+  [
+    'a number that JSON does not have',
+    'a.jsonl',
+    [json[0], json[1]!.replace('"ben"', 'NaN'), json[2]!.replace('süß', ' NaN,')].join('\n'),
+    [],
+    ['lamp', ' NaN,'],
+    [[2, 'is not JSON (NaN and Infinity are no values of JSON: write null)']],
   ],
   [
     'a JSON line that is cut',
@@ -383,9 +408,9 @@ test.each<[string, string, string | Uint8Array, string, string[]?]>([
   ['a workbook', 'a.xlsx', zipped('[Content_Types].xml'), 'is a workbook of a spreadsheet: save the sheet as "CSV UTF-8"'],
   ['a workbook that is called .csv', 'a.csv', zipped('xl/workbook.xml'), 'is a workbook of a spreadsheet'],
   ['a workbook of Excel 97', 'a.xls', Buffer.from([0xd0, 0xcf, 0x11, 0xe0, 0, 0]), 'is a file of Excel 97: save the sheet'],
-  ['bzip2', 'a.csv.bz2', 'BZh91AY', 'is compressed with bzip2: decompress it with bunzip2'],
+  ['bzip2', 'a.csv.bz2', 'BZh91AY&SY', 'is compressed with bzip2: decompress it with bunzip2'],
   ['zstd', 'a.csv.zst', zstdCompressSync(CSV), 'is compressed with zstd: decompress it with zstd -d'],
-  ['encrypted Parquet', 'a.parquet', 'PARE', 'is an encrypted Parquet file: write it without encryption.'],
+  ['encrypted Parquet', 'a.parquet', 'PARE\u0015\u0000', 'is an encrypted Parquet file: write it without encryption.'],
   ['gzip twice', 'a.csv.gz', gzipSync(gzipSync(CSV)), 'is compressed twice with gzip'],
   ['a zip archive in gzip', 'a.csv.gz', gzipSync(zipped('a.csv')), 'is a zip archive'],
   [
@@ -405,7 +430,12 @@ test.each<[string, string, string | Uint8Array, string, string[]?]>([
     'a.csv is not UTF-8: give its encoding. With --encoding windows-1252, the encoding of most Windows programs in Western Europe, a part of it reads "0:02,cleo,purchase,süß"',
   ],
   ['no line end', 'a.csv', 'x'.repeat(300_000), 'the header row is longer than 262144 characters (is it CSV?)'],
-  ['a name twice', 'a.csv', 'a,b,a\n1,2,3\n', 'the header row has "a" twice (name the columns with --columns)'],
+  [
+    'a name twice',
+    'a.csv',
+    'a,b,a\n1,2,3\n',
+    'the header row has "a" twice (name the columns with --columns, and leave out this row with --skip)',
+  ],
   [
     'two lists',
     'a.json',

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { Command, Option } from 'commander'
@@ -178,7 +177,7 @@ async function importFiles(plan: ImportPlan): Promise<void> {
   const { rows, rejected } = totalOf(tallies)
   process.exitCode = exitStatusOfRows({ rows, refused: rejected })
   for (const warning of plan.observed?.warnings() ?? []) printError(`Warning: ${warning}`)
-  if (!existsSync(plan.rejectedPath)) return
+  if (rejected === 0) return
   print(...(plan.refusals?.lines(REASONS_SHOWN_MAX) ?? []).map((line) => `Rejected: ${line}`))
   print(`Rejected rows, with their lines and reasons: ${plan.rejectedPath}`)
 }

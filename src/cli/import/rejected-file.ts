@@ -1,4 +1,4 @@
-import { appendFileSync, closeSync, openSync, rmSync } from 'node:fs'
+import { appendFileSync, closeSync, openSync, rmSync, statSync } from 'node:fs'
 import { fileProblem } from './source/file-problem.ts'
 import type { RowRejection } from './mapping/row-rejection.ts'
 import { type BrokenRow, isBroken, type Row, shownRow } from './source/row.ts'
@@ -15,10 +15,12 @@ export class RejectedFile {
   readonly path: string
   #file: number | undefined
 
-  /** Removes the file of an earlier run, because it would look like the result of this run. */
+  /** Removes the file of an earlier run, because it would look like the result of this run. A device such as /dev/null stays. */
   constructor(path: string) {
     this.path = path
-    this.#write(() => rmSync(path, { force: true }))
+    this.#write(() => {
+      if (statSync(path, { throwIfNoEntry: false })?.isFile()) rmSync(path)
+    })
   }
 
   add(file: string, rejected: readonly RejectedRow[]): void {

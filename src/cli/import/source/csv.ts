@@ -77,19 +77,25 @@ function createRowReader(form: CsvForm): (record: CsvRecord) => Row | BrokenRow 
     }
     const cells = fittedTo(columns.length, record.cells, form.ragged)
     if (cells === undefined) {
-      const reason = `has ${record.cells.length} cells and not ${columns.length} (see --ragged)`
-      return { line: record.line, reason, text: record.text }
+      return { line: record.line, reason: widthProblem(record.cells.length, columns.length), text: record.text }
     }
     const isLeftOut = isRepeated(header, cells) || (isBlank(cells) && !record.text.includes('"'))
     return isLeftOut ? undefined : { line: record.line, columns, cells }
   }
 }
 
+/** A title above the header row is often the only cell of its line. */
+function widthProblem(count: number, expected: number): string {
+  return `has ${count} cells and not ${expected} (see ${expected === 1 ? '--skip for lines before the header row, and ' : ''}--ragged)`
+}
+
 function headerOf(cells: readonly string[]): readonly string[] {
   const columns = cells.map((cell) => cell.trim())
   const twice = columns.find((column, index) => column !== '' && columns.indexOf(column) !== index)
   if (twice !== undefined)
-    throw new StartError(`the header row has ${JSON.stringify(twice)} twice (name the columns with --columns)`)
+    throw new StartError(
+      `the header row has ${JSON.stringify(twice)} twice (name the columns with --columns, and leave out this row with --skip)`,
+    )
   return columns
 }
 

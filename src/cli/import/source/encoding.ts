@@ -35,7 +35,7 @@ export function encodingOf(start: Uint8Array, given: string | undefined): FoundE
   const utf16 = utf16Of(start)
   if (utf16 !== undefined) return { encoding: utf16 }
   if (start.filter((byte) => byte === 0).length > start.length * ZEROS_MAX)
-    return { problem: 'is no text, because it has many zero bytes' }
+    return { problem: 'is no text, because it has many zero bytes (--encoding utf-16le reads UTF-16 without a byte order mark)' }
   return isMostlyUtf8(start) ? { encoding: 'utf-8' } : { problem: notUtf8(start) }
 }
 
