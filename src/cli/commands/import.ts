@@ -171,9 +171,8 @@ async function importFiles(plan: ImportPlan): Promise<void> {
   process.once('SIGINT', () => interrupted.abort())
   const startedAt = performance.now()
   const tallies = await runImport({ ...plan, signal: interrupted.signal }, progressOn(process.stderr))
-  print(...summaryOf(tallies, (performance.now() - startedAt) / 1_000, process.resourceUsage().maxRSS))
-  const ignored = plan.ignored?.line()
-  if (ignored !== undefined) print(ignored)
+  const seconds = (performance.now() - startedAt) / 1_000
+  print(...summaryOf(tallies, { seconds, peakKiB: process.resourceUsage().maxRSS, leftOut: plan.ignored?.line() }))
   const { rows, rejected } = totalOf(tallies)
   process.exitCode = exitStatusOfRows({ rows, refused: rejected })
   for (const warning of plan.observed?.warnings() ?? []) printError(`Warning: ${warning}`)

@@ -65,8 +65,8 @@ price needs a currency; without a price the currency is left out. A quantity is 
 3- or (3). --lenient records a product without a price, a currency or a quantity that cannot be read, so that the catalog has
 none for it, and a warning at the end counts them.
 
-Exit status: 0 when every row is recorded, now or before; 3 when some rows were refused; 4 when all were, or there was none; 2 when the
-command line is wrong or does not fit the files; 1 when the import failed, e.g. because the ingress or a file cannot be read, or
+Exit status: 0 when every row is recorded, now or before; 3 when some rows were refused; 4 when all were, or there was none,
+also when a preset left out all; 2 when the command line is wrong or does not fit the files; 1 when the import failed, e.g. because the ingress or a file cannot be read, or
 stopped on the way; 130 after Ctrl-C. A dry run ends with what the import of its rows would end with.
 
 Examples:

@@ -15,8 +15,8 @@ export interface CsvForm {
   skip?: number | undefined
 }
 
-/** A first line such as `sep=;`, with which spreadsheets name the delimiter. */
-const SEPARATOR_LINE = /^"?sep=(.)"?$/i
+/** A first line such as `sep=;`, with which spreadsheets name the delimiter. A program may have added empty cells to it. */
+const SEPARATOR_LINE = /^"?sep=(\\t|.)"?\1*\s*$/i
 
 /**
  * Reads the rows of RFC 4180 records. csv-parse was rejected: one stray quote silently loses the rest of the file, and a CRLF inside
@@ -55,9 +55,14 @@ export function preambleOf(lines: readonly Line[], skip = 0): Line[] {
   return lines.slice(0, first === -1 ? lines.length : first)
 }
 
+/** Whether a line with `#` is above the header row. */
+export function hasComment(lines: readonly Line[], skip = 0): boolean {
+  return preambleOf(lines, skip).some(({ number, text }) => number > skip && text.startsWith('#'))
+}
+
 /** The delimiter that the first line names; undefined when it names none. */
 export function namedDelimiter(lines: readonly Line[]): string | undefined {
-  return SEPARATOR_LINE.exec(lines[0]?.text ?? '')?.[1]
+  return SEPARATOR_LINE.exec(lines[0]?.text ?? '')?.[1]?.replace(String.raw`\t`, '\t')
 }
 
 /** Reads records as rows; undefined for a blank record, for the header and for its repetitions in a file of joined files. */

@@ -39,8 +39,8 @@ const TYPES: readonly BinaryType[] = [
   { noun: 'an SQLite database', magic: 'SQLite format 3', advice: 'export its table as CSV' },
   { noun: 'a PDF', magic: '%PDF-', advice: 'export the data as CSV' },
 ]
-/** A page of a browser, e.g. of a login, and the XML of Excel 2003. */
-const MARKUP = /^\uFEFF?\s*<(?:!doctype html|html|\?xml|table)/i
+/** A page of a browser, e.g. of a login, and the XML of Excel 2003, also after a byte order mark, as Latin-1 shows it. */
+const MARKUP = /^(?:\u00EF\u00BB\u00BF)?\s*<(?:!doctype html|html|\?xml|table)/i
 
 export function isGzip(start: Uint8Array): boolean {
   return startsWith(start, GZIP, 0)

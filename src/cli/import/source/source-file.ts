@@ -1,5 +1,5 @@
 import { access, constants, stat } from 'node:fs/promises'
-import { type CsvForm, csvRows, namedDelimiter, type Ragged } from './csv.ts'
+import { type CsvForm, csvRows, hasComment, namedDelimiter, type Ragged } from './csv.ts'
 import { delimiterIn } from './dialect.ts'
 import { encodingOf } from './encoding.ts'
 import { fileProblem } from './file-problem.ts'
@@ -28,7 +28,7 @@ export interface FileForm {
 }
 
 /** How the records of a text are written: rows of CSV, JSON with a line per record, or JSON values over any number of lines. */
-export type TextLayout = { is: 'csv'; csv: CsvForm } | { is: 'json lines' } | { is: 'json values' }
+export type TextLayout = { is: 'csv'; csv: CsvForm; hasComment: boolean } | { is: 'json lines' } | { is: 'json values' }
 export type Layout = TextLayout | { is: 'parquet'; parquet: ParquetFile }
 
 /** A file to be imported. */
@@ -106,7 +106,8 @@ function linesOfSample({ bytes, isWhole }: Sample, encoding: string): Line[] {
 
 function layoutOf(path: string, lines: readonly Line[], form: FileForm): TextLayout {
   const first = (lines.find(({ text }) => text.trim() !== '')?.text ?? '').replace('\u001E', '').trim()
-  if ((form.format ?? formatOf(path, first, lines)) === 'csv') return { is: 'csv', csv: csvFormOf(path, lines, form) }
+  if ((form.format ?? formatOf(path, first, lines)) === 'csv')
+    return { is: 'csv', csv: csvFormOf(path, lines, form), hasComment: hasComment(lines, form.skip) }
   return { is: /^[{[]/.test(first) && !isJsonObject(first) ? 'json values' : 'json lines' }
 }
 
