@@ -64,3 +64,10 @@ test('a file without rows is told from one whose rows are all left out', () => {
   const leftOut = 'Left out by --preset ga4: 3 rows of other event types.'
   expect(summaryOf([tally], { seconds: 1, peakKiB: 1_024, leftOut }).slice(2)).toEqual([leftOut])
 })
+
+test('a column with ever new texts as the event type does not fill the memory', () => {
+  const notes = newNotes()
+  for (let n = 0; n < 3_000; n++) addNotes(notes, { ...NONE, unweighted: [{ event_type: `type_${n}`, indexes: [0] }] })
+  expect(notes.unweighted.size).toBe(1_001)
+  expect(noteLines([notes])[0]).toMatch(/^3000 rows have event types without a weight, .*: \(others\) \(2000\), type_0 \(1\), /)
+})

@@ -7,7 +7,7 @@ const PRESET_LINES = PRESETS.map(({ name, files }) => `  ${name.padEnd(NAME_WIDT
 export const HELP = `
 Files: CSV, JSON lines, JSON arrays, and JSON objects over several lines, also compressed with gzip; and Parquet, compressed
 with snappy, gzip, zstd or brotli, whose rows are read like JSON lines. Their content decides, not their names. The delimiter
-(comma, semicolon, tab or |), line ends, UTF-8 and UTF-16 are found by themselves, and a line says what was found. A file in
+(comma, semicolon, tab or |), line ends, UTF-8 and UTF-16 are detected, and a line says what was found. A file in
 another encoding is refused until --encoding names it; Excel for Windows in Western Europe writes windows-1252. Zip archives
 and workbooks are refused: unpack the archive, save the sheet as CSV. Before the header row "sep=;", blank lines and lines that
 begin with # are skipped, and other lines with --skip. A header row that comes again is skipped too.
@@ -43,7 +43,7 @@ March 1, 2026 2:30 PM, Sun, 01 Mar 2026 12:00:00 +0100 (RFC 2822), and numbers s
 seconds, milliseconds, microseconds or nanoseconds, for the years 2000 to 2099. Dates whose year is last need
 --time-format: dmy for 31.12.2026 14:05 and 31/12/26, mdy for 12/31/2026 2:05 PM; excel is for days of a spreadsheet, e.g.
 46112.5. Times without a zone are UTC, unless --time-zone or --utc-offset says otherwise. With a time zone, a time that the clock
-skips in spring is as much later as the clock skips, and a time that occurs twice in autumn is the first of both.
+skips in spring is moved forward by what it skips, and a time that occurs twice in autumn is the first of both.
 
 Numbers: --decimal , reads 1.234,50, 1 234,50 and 1234,5 (in prices, quantities, metadata.<key> and conditions); --decimal .
 reads 1,234.50. An empty cell has no value; --null NULL makes NULL an empty cell too. Ids stay as they are written: what looks

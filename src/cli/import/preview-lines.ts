@@ -1,6 +1,6 @@
 import { instantOf } from '../../contract/fields/time.ts'
+import { mostFirst } from './mapping/counts.ts'
 import type { ItemKind } from './mapping/item-kind.ts'
-import { mostFirst } from './notes.ts'
 import { type Preview, PREVIEW_ROWS_MAX } from './preview.ts'
 import type { Weights } from './weights.ts'
 

@@ -1,3 +1,4 @@
+import { addTo, type Counts } from './mapping/counts.ts'
 import type { Item, ItemKind } from './mapping/item-kind.ts'
 import { isRowRejection } from './mapping/mapping.ts'
 import type { MapRecord } from './mapping/row-mapper.ts'
@@ -29,9 +30,9 @@ export interface Preview {
   examples: { line: number; item: Item }[]
   /** The earliest and the latest time of the items. */
   span: { firstMs: number; lastMs: number } | undefined
-  eventTypes: Map<string, number>
+  eventTypes: Counts
   /** How many items would be recorded without each field. */
-  withoutField: Map<string, number>
+  withoutField: Counts
 }
 
 /** Maps and judges the first rows of a file. @throws StartError */
@@ -101,6 +102,6 @@ function addItem(
   const { firstMs, lastMs } = preview.span ?? { firstMs: timeMs, lastMs: timeMs }
   preview.span = { firstMs: Math.min(firstMs, timeMs), lastMs: Math.max(lastMs, timeMs) }
   const type = item['event_type']
-  if (typeof type === 'string') preview.eventTypes.set(type, (preview.eventTypes.get(type) ?? 0) + 1)
-  for (const field of withoutFields) preview.withoutField.set(field, (preview.withoutField.get(field) ?? 0) + 1)
+  if (typeof type === 'string') addTo(preview.eventTypes, type)
+  for (const field of withoutFields) addTo(preview.withoutField, field)
 }
