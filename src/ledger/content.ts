@@ -20,8 +20,9 @@ export function contentShortfalls(one: Content, other: Content, message: string)
 
 /** Whether lists have the same items, in any order and split in any way. */
 function haveSameItems(one: readonly Item[], other: readonly Item[]): boolean {
-  const isUnnamed = ({ productId, sellerId }: Item) => productId !== null && sellerId === null
-  // Without a named seller, a product has the seller that the catalog named then, or none.
+  // The catalog may have had other sellers when the other callback was recorded, or none.
+  const isUnnamed = ({ productId, sellerId, isSellerOfCatalog }: Item) =>
+    productId !== null && (sellerId === null || isSellerOfCatalog === true)
   const unnamed = new Set([...one, ...other].filter(isUnnamed).map(({ productId }) => productId))
   const keyOf = ({ productId, sellerId, unitPrice }: Item) =>
     JSON.stringify([productId, unitPrice, ...(unnamed.has(productId) ? [] : [sellerId])])

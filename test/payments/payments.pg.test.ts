@@ -181,6 +181,29 @@ test('a further success that differs from the sale is refused and kept, in any o
   expect((await verify(db)).drift).toEqual([])
 })
 
+test('a success that names no sellers says the same as the sale, whatever sellers the catalog has by then', async ({ db }) => {
+  const unnamed = [item({ sellerId: null })]
+  for (const [paymentRef, items] of [
+    ['named', [item({ sellerId: 'east' })]],
+    ['unnamed', unnamed],
+  ] as const) {
+    await sql`delete from catalog.product`.execute(db)
+    for (const [time, seller] of ['south', 'west'].entries()) {
+      await sql`
+        insert into catalog.product (updated_at, call_id, product_id, status, name, seller_id)
+        values (now(), gen_random_uuid(), 'lamp', 'active', 'Lamp', ${seller}::text)
+        on conflict (product_id) do update set seller_id = excluded.seller_id`.execute(db)
+      const success = payment({ paymentRef, items: time === 0 ? items : unnamed, occurredAtMs: NOON + time })
+      expect((await record(db, [success])).results).toMatchObject([{ isRecorded: true, shortfalls: [] }])
+      expect((await record(db, [success])).results).toMatchObject([{ isRecorded: false, shortfalls: [] }])
+    }
+    const other = payment({ paymentRef, items: [item({ sellerId: 'north' })], occurredAtMs: NOON + 9 })
+    const isNamed = paymentRef === 'named'
+    expect((await record(db, [other])).results[0]!.shortfalls).toHaveLength(isNamed ? 1 : 0)
+  }
+  expect((await verify(db)).drift).toEqual([])
+})
+
 test('captures, adjustments and weights are stored as they were said', async ({ db }) => {
   const items = [
     item({ quantity: 1.255, unitPrice: 1_999 }),

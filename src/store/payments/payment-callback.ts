@@ -85,6 +85,8 @@ interface StoredItem {
   seller_id: string | null
   quantity: number
   unit_price: number | null
+  /** Only for a seller that the callback did not name. */
+  is_seller_of_catalog?: true
   name?: string
 }
 
@@ -103,6 +105,7 @@ export function paymentOf({ occurredAt, items, callId, ...row }: StoredPayment):
       sellerId: item.seller_id,
       quantity: item.quantity,
       unitPrice: item.unit_price,
+      ...(item.is_seller_of_catalog && { isSellerOfCatalog: true }),
       ...(item.name !== undefined && { name: item.name }),
     })),
   }
@@ -159,8 +162,12 @@ export async function insertCallbacks(
   return new Map(rows.map((row) => [callbackKey(row), row.number]))
 }
 
-function storedItemOf({ productId, sellerId, quantity, unitPrice, name }: Item): StoredItem {
-  return { product_id: productId, seller_id: sellerId, quantity, unit_price: unitPrice, ...(name !== undefined && { name }) }
+function storedItemOf({ productId, sellerId, isSellerOfCatalog, quantity, unitPrice, name }: Item): StoredItem {
+  return {
+    ...{ product_id: productId, seller_id: sellerId, quantity, unit_price: unitPrice },
+    ...(isSellerOfCatalog && { is_seller_of_catalog: true }),
+    ...(name !== undefined && { name }),
+  }
 }
 
 /**

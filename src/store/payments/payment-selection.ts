@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { NewRejection } from '../../admission/rows.ts'
 import type { NewPayment } from '../../admission/payment.ts'
-import { type Callback, callbackKey, type Rule } from '../../ledger/callback.ts'
+import { type Callback, callbackKey, type Item, type Rule } from '../../ledger/callback.ts'
 import { differentFields } from '../../ledger/content.ts'
 import type { Queryable } from '../database/connection.ts'
 import { onlyRow } from '../database/rows.ts'
@@ -65,9 +65,10 @@ async function readState(tx: Queryable, unknown: readonly NewPayment[]): Promise
 
 function withSellers(payment: NewPayment, sellers: Record<string, string>): NewPayment {
   if (!isPayment(payment)) return payment
-  const sellerOf = (productId: string) => (Object.hasOwn(sellers, productId) ? sellers[productId]! : null)
-  const items = payment.items.map((item) => {
-    return item.productId === null ? item : { ...item, sellerId: item.sellerId ?? sellerOf(item.productId) }
+  const items = payment.items.map((item): Item => {
+    const { productId, sellerId } = item
+    if (productId === null || sellerId !== null || !Object.hasOwn(sellers, productId)) return item
+    return { ...item, sellerId: sellers[productId]!, isSellerOfCatalog: true }
   })
   return { ...payment, items }
 }
