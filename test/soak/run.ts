@@ -21,6 +21,7 @@ const { values } = parseArgs({
   options: { minutes: { type: 'string', default: '60' }, share: { type: 'string', default: '0.6' } },
 })
 const CONNECTIONS = 64
+const OPEN_MAX = 1_000
 const PROBE_MS = 30_000
 const REPORT_MINUTES = 10
 const ATTEMPTS_MAX = 10
@@ -77,7 +78,10 @@ async function probe(): Promise<number> {
   return (totals.requests - before) / (PROBE_MS / 1_000)
 }
 
-/** Sends at a steady rate, however long answers take. */
+/**
+ * Sends at a steady rate, however long answers take, as long as few requests are open: answers are read between two requests, and a sender
+ * that keeps more and more requests would measure itself.
+ */
 async function sendSteadily(perSecond: number, minutes: number): Promise<void> {
   const startMs = performance.now()
   const open = new Set<Promise<void>>()
@@ -85,8 +89,8 @@ async function sendSteadily(perSecond: number, minutes: number): Promise<void> {
   for (let sent = 0; ; sent++) {
     const dueMs = startMs + (sent / perSecond) * 1_000
     if (dueMs > startMs + minutes * 60_000) break
-    const waitMs = dueMs - performance.now()
-    if (waitMs > 0) await sleep(waitMs)
+    await sleep(Math.max(0, dueMs - performance.now()))
+    if (open.size >= OPEN_MAX) await Promise.race(open)
     const sending = send(nextRequest(), dueMs).finally(() => open.delete(sending))
     open.add(sending)
     if (dueMs - startMs >= reportMinute * 60_000) {
