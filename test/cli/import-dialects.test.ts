@@ -136,7 +136,6 @@ const ALIKE: readonly [string, string, string | Uint8Array, string[]?, string?][
   ['JSON objects over lines', 'a.json', objects.map((each) => JSON.stringify(each, null, 2)).join('\n')],
   ['JSON lines with commas', 'a.json', objects.map((each) => JSON.stringify(each)).join(',\n')],
   ['two JSON arrays', 'a.json', `${JSON.stringify(objects.slice(0, 1))}\n${JSON.stringify(objects.slice(1))}`],
-  ['a JSON array that is not closed', 'a.json', JSON.stringify(objects).slice(0, -1)],
 ]
 
 test.each(ALIKE)('%s: three rows are read', async (_title, name, content, options = [], reading) => {
@@ -260,6 +259,15 @@ const DIRTY: readonly [string, string, string | Uint8Array, string[], string[], 
     ['lamp', 'desk', 'süß'],
     [[5, 'has bytes that are not of its encoding (files of Windows programs often need --encoding windows-1252)']],
   ],
+  [
+    'a JSON array that is not closed',
+    'a.json',
+    JSON.stringify(objects).slice(0, -1),
+    [],
+    ['lamp', 'desk', 'süß'],
+    [[1, 'the JSON array is not closed, so the file seems to be cut off here']],
+  ],
+  ['a written U+FFFD', 'a.csv', changed(2, '2026-03-01,b\uFFFDn,view,de\uFFFDsk'), [], ['lamp', 'de\uFFFDsk', 'süß'], []],
   [
     'a title of one cell',
     'a.csv',

@@ -2,6 +2,7 @@ import { appendFileSync, closeSync, openSync, rmSync, statSync } from 'node:fs'
 import { fileProblem } from './source/file-problem.ts'
 import type { RowRejection } from './mapping/row-rejection.ts'
 import { type BrokenRow, isBroken, type Row, shownRow } from './source/row.ts'
+import { shown } from './source/text-decoder.ts'
 
 export interface RejectedRow extends RowRejection {
   row: Row | BrokenRow
@@ -26,7 +27,7 @@ export class RejectedFile {
   add(file: string, rejected: readonly RejectedRow[]): void {
     if (rejected.length === 0) return
     const lines = rejected.map(({ row, reason, field }) =>
-      JSON.stringify({ file, line: row.line, reason, field, row: isBroken(row) ? row.text : shownRow(row) }),
+      JSON.stringify({ file, line: row.line, reason, field, row: isBroken(row) ? shown(row.text) : shownRow(row) }),
     )
     this.#write(() => {
       this.#file ??= openSync(this.path, 'w')
