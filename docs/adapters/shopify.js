@@ -1,9 +1,9 @@
 /*
- * Shopify (https://shopify.dev/docs/apps/build/webhooks). It signs the body: X-Shopify-Hmac-SHA256 is the base64 of its HMAC-SHA256 with the
- * client secret of the app. The headers are not signed, so what a body is must also follow from the body.
+ * Shopify (https://shopify.dev/docs/apps/build/webhooks). It signs the body: X-Shopify-Hmac-SHA256 is the base64 of its HMAC-SHA256 with
+ * the client secret of the app. The headers are not signed, so what a body is must also follow from the body.
  *
- * Topics to subscribe to: orders/paid, refunds/create. An order is one payment. Amounts are in the currency of the shop, after discounts, and
- * have taxes in them where the shop's prices do. Shipping, tips and other lines without a product are left out.
+ * Topics to subscribe to: orders/paid, refunds/create. An order is one payment. Amounts are in the currency of the shop, after discounts,
+ * and have taxes in them where the shop's prices do. Shipping, tips and other lines without a product are left out.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto'
 

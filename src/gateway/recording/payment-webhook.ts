@@ -62,8 +62,8 @@ export async function requireAdapterSignature(
 const NO_CONTEXT: WebhookContext = { contentType: '', headers: {} }
 
 /**
- * The callbacks that the adapter makes of a provider's webhook, or why it ignores it. @throws DecidedError when they are not as the contract
- * describes.
+ * The callbacks that the adapter makes of a provider's webhook, or why it ignores it. @throws DecidedError when they are not as the
+ * contract describes.
  */
 export async function adaptedCallbacks(
   adapter: PaymentAdapter,
