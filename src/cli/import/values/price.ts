@@ -32,8 +32,11 @@ export function readPrice(cell: unknown, { decimals, mark }: PriceReading, curre
   if (decimals === undefined && fraction !== '')
     return unreadable(text, 'is not in minor units (for decimal prices give --price-decimals)')
   const places = decimals === 'auto' ? decimalsOf(currency!) : (decimals ?? 0)
-  if (/[1-9]/.test(fraction.slice(places)))
-    return unreadable(text, `has more than ${places} decimals${decimals === 'auto' ? `, and ${currency} has ${places}` : ''}`)
+  if (/[1-9]/.test(fraction.slice(places))) {
+    const thousands = places === 0 && THOUSANDS_OR_DECIMALS.test(plain!) ? ' (--decimal , reads thousands)' : ''
+    const has = decimals === 'auto' ? `, and ${currency} has ${places}` : ''
+    return unreadable(text, `has more than ${places} decimals${has}${thousands}`)
+  }
   const isText = typeof cell === 'string' && mark === undefined
   const problem = placesProblem(plain!, { decimals, places, currency, isText })
   if (problem !== undefined) return unreadable(text, problem)
@@ -61,7 +64,7 @@ function placesProblem(
     return `may be ${plain.replace('.', '')} or ${Number(plain)} (give --decimal , or --decimal .)`
   if (typeof decimals !== 'number' || currency === undefined || decimalsOf(currency) === places) return undefined
   if (!Currency.safeParse(currency).success) return undefined
-  return `is written with ${places} decimals by --price-decimals, and ${currency} has ${decimalsOf(currency)} (give --price-decimals auto)`
+  return `would have ${places} decimals by --price-decimals, and ${currency} has ${decimalsOf(currency)} (give --price-decimals auto)`
 }
 
 function hintOf(text: string, mark: DecimalMark | undefined): string {
