@@ -77,3 +77,15 @@ test('a row with a key gets no other id', () => {
     { eventId: eventIdOfKey('01ARZ3NDEKTSV4RRFFQ69G5FAV') },
   ])
 })
+
+test('ids in a column event_id that are no UUIDs are counted in a warning', async () => {
+  const rows = [
+    'event_id,account_id,event_type,ref_id,occurred_at',
+    '01ARZ3NDEKTSV4RRFFQ69G5FA2,ann,view,lamp,1770000000',
+    ',ann,view,desk,1770000000',
+  ]
+  const { warnings } = await mapFile('a.csv', [...rows, '8,ann,view,sofa,1770000000'].join('\n'), ['--time-unit', 's'])
+  expect(warnings).toEqual([
+    '2 event_ids are no UUIDs and were not used, e.g. "01ARZ3NDEKTSV4RRFFQ69G5FA2" (--map event_key=event_id makes the ids of events from such texts).',
+  ])
+})

@@ -157,6 +157,12 @@ const CASES: readonly Case[] = [
     refused: [{ line: 5, ...nothing('product_id') }],
   },
   {
+    file: 'gorse-feedback.csv',
+    options: ['--preset', 'gorse', '--products'],
+    items: [],
+    refused: [2, 3, 4, 5, 6, 7].map((line) => ({ line, ...nothing('name') })),
+  },
+  {
     file: 'gorse-items.jsonl',
     options: ['--preset', 'gorse', '--products'],
     items: [

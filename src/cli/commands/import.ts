@@ -178,6 +178,8 @@ async function importFiles(plan: ImportPlan): Promise<void> {
   for (const warning of plan.observed?.warnings() ?? []) printError(`Warning: ${warning}`)
   if (rejected === 0) return
   print(...(plan.refusals?.lines(REASONS_SHOWN_MAX) ?? []).map((line) => `Rejected: ${line}`))
+  const more = (plan.refusals?.count() ?? 0) - REASONS_SHOWN_MAX
+  if (more > 0) print(`Rejected: for ${more} more ${more === 1 ? 'reason' : 'reasons'}`)
   print(`Rejected rows, with their lines and reasons: ${plan.rejectedPath}`)
 }
 

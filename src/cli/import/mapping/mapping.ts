@@ -32,7 +32,10 @@ export function mapRow(row: Row, mapping: Mapping, file: { modifiedMs: number })
   const fields = new Map<string, unknown>()
   for (const [target, rules] of rulesOf) {
     const cell = valueOf(rules, row, mapping)
-    if (cell === undefined) continue
+    if (cell === undefined) {
+      if (target in kind.named) observed?.addUnused(target, textOf(cleanCellOf(row, target, mapping.cleaning)))
+      continue
+    }
     if (typeof cell === 'string') observed?.addText(cell, kind.ids.has(target))
     const value = kind.read(target, cell, mapping)
     if (value instanceof Unreadable) return { field: target, reason: value.reason }

@@ -1,4 +1,5 @@
 import { access, constants, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { type CsvForm, csvRows, hasComment, namedDelimiter, type Ragged } from './csv.ts'
 import { delimiterIn } from './dialect.ts'
 import { encodingOf } from './encoding.ts'
@@ -48,12 +49,16 @@ export interface SourceFile {
 const CSV_NAME = /\.(?:csv|tsv|tab|psv)(?:\.gz)?$/i
 const JSON_NAME = /\.(?:json|jsonl|ndjson)(?:\.gz)?$/i
 
+const READ_AGAIN = 'because a file is read more than once: write the rows to a file first.'
+
 /** A file with what its first 64 KiB show. @throws StartError when it cannot be read, or is no text. */
 export async function sourceFileOf(path: string, form: FileForm): Promise<SourceFile> {
+  if (path === '-') throw new StartError(`Standard input cannot be imported, ${READ_AGAIN}`)
   const found = await stat(path).catch((error: unknown) => {
     throw fileProblem(path, 'read', error)
   })
-  if (!found.isFile()) throw new StartError(`${path} is not a file.`)
+  if (found.isDirectory()) throw new StartError(`${path} is a folder: name its files, e.g. ${join(path, '*.csv')}`)
+  if (!found.isFile()) throw new StartError(`${path} is not a regular file and cannot be imported, ${READ_AGAIN}`)
   await access(path, constants.R_OK).catch((error: unknown) => {
     throw fileProblem(path, 'read', error)
   })
