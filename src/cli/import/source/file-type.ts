@@ -46,8 +46,9 @@ export function isGzip(start: Uint8Array): boolean {
   return startsWith(start, GZIP, 0)
 }
 
+/** A header row may begin with these letters too, but a text has no zero bytes, and not only these letters. */
 export function isParquet(start: Uint8Array): boolean {
-  return startsWith(start, PARQUET, 0) && start.includes(0)
+  return startsWith(start, PARQUET, 0) && (start.includes(0) || start.length === PARQUET.length)
 }
 
 /**
