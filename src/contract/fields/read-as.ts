@@ -78,9 +78,9 @@ function digitsOf(value: unknown): unknown {
   return Number.isSafeInteger(value) ? String(value) : value
 }
 
-/** A text such as 0042 stays a text, because its digits would not come back. */
+/** A text such as 0042 stays a text, because its digits would not come back. Spreadsheets write 42 as 42.0. */
 function numberOf(value: unknown): unknown {
-  return typeof value === 'string' && /^(?:0|-?[1-9]\d{0,15})$/.test(value) ? Number(value) : value
+  return typeof value === 'string' && /^(?:0|-?[1-9]\d{0,15})(?:\.0+)?$/.test(value) ? Number(value) : value
 }
 
 function changed(before: readonly unknown[], after: unknown[]): readonly unknown[] {

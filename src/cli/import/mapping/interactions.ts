@@ -40,8 +40,8 @@ export const INTERACTIONS: ItemKind = {
   read: (field, cell, { time, mark }) => {
     if (field === 'occurred_at') return readInstant(textOf(cell), time)
     if (field === 'metadata') return typeof cell === 'string' ? readJson(cell) : cell
-    // An id has no thousands separators.
-    if (field === 'account_number') return readNumberOrOther(cell, undefined)
+    // The contract reads it, as in a request.
+    if (field === 'account_number') return cell
     if (metadataKeyOf(field) !== undefined) return readNumberOrOther(cell, mark)
     return readTextOrId(Interaction.shape, field, cell)
   },
