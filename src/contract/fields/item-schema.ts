@@ -5,6 +5,14 @@ import { z } from 'zod'
  * reject the others; their own schema stands in JSON schemas only.
  */
 export function uncheckedItems(schema: z.ZodType, max: number) {
-  const { $schema: _dialect, ...itemSchema } = z.toJSONSchema(schema, { io: 'input' })
-  return z.array(z.unknown().meta(itemSchema)).min(1).max(max)
+  return z
+    .array(z.unknown().meta(jsonSchemaOf(schema)))
+    .min(1)
+    .max(max)
+}
+
+/** What a JSON schema says about the values of a schema. */
+export function jsonSchemaOf(schema: z.ZodType) {
+  const { $schema: _dialect, ...jsonSchema } = z.toJSONSchema(schema, { io: 'input' })
+  return jsonSchema
 }
