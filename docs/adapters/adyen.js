@@ -44,9 +44,7 @@ export default {
     return items.length > 0 && items.every(isItemSigned)
   },
   async callbacksOf(webhook) {
-    const made = await Promise.all(itemsIn(webhook).map(callbackOf))
-    const callbacks = made.filter((each) => !('ignored' in each))
-    return callbacks.length > 0 ? callbacks : made[0]
+    return Promise.all(itemsIn(webhook).map(callbackOf))
   },
 }
 

@@ -115,6 +115,16 @@ test.each<[string, () => unknown, string]>([
   expect(gateway.sent.outcomes).toEqual(['ignored'])
 })
 
+test('a webhook of which the adapter ignores a part is recorded, kept with the reasons, and counted as both', async () => {
+  await using gateway = await gatewayWith({
+    callbacksOf: () => [{ ignored: 'a report' }, CALLBACK, { ignored: 'of another shop' }],
+  })
+  expect(await gateway.send('{}')).toMatchObject({ status: 200, data: { accepted: 1 } })
+  expect(gateway.sent.recorded).toBe(1)
+  expect(gateway.sent.keeps).toMatchObject([{ code: 'ignored', message: 'in part: a report; of another shop' }])
+  expect(gateway.sent.outcomes).toEqual(['mapped', 'ignored'])
+})
+
 test.each([[undefined], [''], ['  '], [5], [null]])('%j as the reason of ignoring is refused', async (ignored) => {
   await using gateway = await gatewayWith({ callbacksOf: () => ({ ignored: ignored as string }) })
   expect(await gateway.send('{}')).toMatchObject({
