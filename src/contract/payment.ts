@@ -36,7 +36,9 @@ const PaymentItem = z
     seller_id: Id.optional().describe(
       "The seller; the product's seller in the catalog if absent. An adjustment without it is of no seller's revenue.",
     ),
-    name: storableText(200).optional().describe('What an adjustment is, for people.'),
+    name: storableText(200)
+      .optional()
+      .describe('What an adjustment is. In a refund or a cancellation, only adjustments with this name are taken back.'),
     quantity: z
       .number(QUANTITY)
       .min(0.001, QUANTITY)
@@ -98,7 +100,8 @@ export const PaymentCallback = z
     const sumOf = (each: (amount: number) => number) => amounts.reduce((sum, amount) => sum + each(amount), 0)
     // Without their signs, because sale lines keep charges and discounts.
     if (sumOf(Math.abs) > TOTAL_MAX) issue(['items'], `come to more than ${TOTAL_MAX} in minor units`)
-    if (status === 'success' && sumOf((amount) => amount) < 0) issue(['items'], 'come to less than 0')
+    if (status === 'success' && sumOf((amount) => amount) < 0)
+      issue(['items'], 'come to less than 0, because the discounts exceed the rest')
   })
 export type PaymentCallback = z.infer<typeof PaymentCallback>
 

@@ -37,7 +37,7 @@ export interface Item {
   quantity: number
   /** In minor units; of an adjustment also below zero. Null, in a refund or a cancellation, for the price that was paid. */
   unitPrice: number | null
-  /** What an adjustment is, for people. */
+  /** What an adjustment is. A refund of a named one takes of those with this name. */
   name?: string
 }
 

@@ -72,7 +72,8 @@ function settlePayment(
   const both = takeBack(sales, [...refunds, ...cancellations, ...failures, ...reversals])
   lines.push(...sales.flatMap((sale) => sale.items.map((item, place) => saleLine(sale, item, place))), ...both.lines)
   for (const [key, value] of both.shortfalls) shortfalls.set(key, value)
-  if (hasRule2) addRefusals(callbacks, sales, new Set([...refunds, ...cancellations, ...failures]), shortfalls)
+  const retractions = new Set([...refunds, ...cancellations, ...failures])
+  if (hasRule2) addRefusals(callbacks, sales, { retractions, lines: both.lines }, shortfalls)
   // A cancellation and its refund are two events of a product, whichever of the two takes the items back.
   effects.push(
     ...sales.flatMap(purchasesOf),
@@ -81,24 +82,55 @@ function settlePayment(
   )
 }
 
-/** Adds successes that say something else than the sale of their capture, and reversals of callbacks that take nothing back. */
+interface Retracted {
+  /** Callbacks that take back, also those that find nothing. */
+  retractions: ReadonlySet<Callback>
+  /** What was taken and given back. */
+  lines: readonly Line[]
+}
+
+/**
+ * Adds successes that say something else than the sale of their capture or come after it was taken back, and reversals of callbacks that
+ * take nothing back.
+ */
 function addRefusals(
   callbacks: readonly Callback[],
   sales: readonly Callback[],
-  retractions: ReadonlySet<Callback>,
+  { retractions, lines }: Retracted,
   shortfalls: Map<string, Shortfall[]>,
 ): void {
+  const ended = endingsOf(callbacks, lines)
   for (const callback of callbacks) {
-    const refused = callback.reverses === null ? differences(callback, sales) : wrongReversal(callback, callbacks, retractions)
+    const refused =
+      callback.reverses === null ? wrongSuccess(callback, sales, ended) : wrongReversal(callback, callbacks, retractions)
     if (refused.length > 0) shortfalls.set(callbackKey(callback), refused)
   }
 }
 
-function differences(callback: Callback, sales: readonly Callback[]): Shortfall[] {
+/** The failures and whole cancellations that took something back, and were not reversed. */
+function endingsOf(callbacks: readonly Callback[], lines: readonly Line[]): Callback[] {
+  const reversed = new Set(callbacks.map(({ reverses }) => reverses))
+  const taking = new Set(lines.map(({ callback }) => callback))
+  const isWhole = ({ status, items }: Callback) => status === 'failed' || (status === 'cancelled' && items.length === 0)
+  return callbacks.filter(
+    (callback) => callback.reverses === null && isWhole(callback) && taking.has(callback) && !reversed.has(callback.callbackId),
+  )
+}
+
+function wrongSuccess(callback: Callback, sales: readonly Callback[], ended: readonly Callback[]): Shortfall[] {
   if (!isSuccess(callback)) return []
   const sale = sales.find(({ captureRef }) => captureRef === callback.captureRef)!
   const noun = callback.captureRef === null ? 'payment' : 'capture'
-  return contentShortfalls(sale, callback, `differs from the sale of this ${noun}`)
+  const differences = contentShortfalls(sale, callback, `differs from the sale of this ${noun}`)
+  const end = ended.find((one) => isOfCapture(one, sale) && isBetween(one, sale, callback))
+  if (differences.length > 0 || end === undefined) return differences
+  const id = end.callbackId
+  const message = `repeats a sale that ${id} took back: if it is paid after all, send a callback with reverses ${id}`
+  return [{ field: 'status', message }]
+}
+
+function isBetween({ occurredAtMs }: Callback, first: Callback, last: Callback): boolean {
+  return first.occurredAtMs < occurredAtMs && occurredAtMs < last.occurredAtMs
 }
 
 function wrongReversal({ reverses }: Callback, callbacks: readonly Callback[], retractions: ReadonlySet<Callback>): Shortfall[] {

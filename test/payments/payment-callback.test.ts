@@ -33,7 +33,11 @@ test.for<[string, object]>([
 
 const QUANTITY = 'items.0.quantity must be a number from 0.001 to 1000000 with up to three places'
 test.for<[string, object, string]>([
-  ['a discount larger than the items', ofAdjustment({ unit_price: -1_001 }), 'items come to less than 0'],
+  [
+    'a discount larger than the items',
+    ofAdjustment({ unit_price: -1_001 }),
+    'items come to less than 0, because the discounts exceed the rest',
+  ],
   [
     'a negative price of a product',
     ofItem({ unit_price: -1 }),

@@ -134,7 +134,10 @@ function takeBack(piles: Piles, sales: readonly NewPayment[], callback: NewPayme
           const some = ofNamed.filter(
             ({ item }) => item.productId === asked.productId && (asked.sellerId === null || item.sellerId === asked.sellerId),
           )
-          return asked.productId === null ? takeMoney(piles, callback, asked, some) : takeQuarters(piles, callback, asked, some)
+          const isNamed = ({ item }: Pile) => asked.name === undefined || asked.name === item.name
+          return asked.productId === null
+            ? takeMoney(piles, callback, asked, some.filter(isNamed))
+            : takeQuarters(piles, callback, asked, some)
         })
   return {
     products: outcomes.flatMap(({ products }) => products),
