@@ -172,21 +172,21 @@ function storedItemOf({ productId, sellerId, isSellerOfCatalog, quantity, unitPr
 
 /**
  * Updates the shortfalls of recorded callbacks, because a new callback may leave more or less to take back for them.
- * @returns the callbacks whose shortfalls have changed and that still have some.
+ * @returns the callbacks whose shortfalls have changed.
  */
 export async function updateShortfalls(
   tx: Queryable,
   known: readonly KnownPayment[],
   shortfalls: ReadonlyMap<string, readonly Shortfall[]>,
-): Promise<KnownPayment[]> {
+): Promise<Set<KnownPayment>> {
   const textOf = (ofCallback: readonly Shortfall[] = []) =>
     JSON.stringify(ofCallback.map(({ field, message }) => ({ field, message })))
   const changed = known.filter((callback) => textOf(shortfalls.get(callbackKey(callback))) !== textOf(callback.shortfalls))
-  if (changed.length === 0) return []
+  if (changed.length === 0) return new Set()
   await sql`
     update payment_callback c set refused = new.refused
     from unnest(${changed.map(({ number }) => number)}::bigint[],
       ${changed.map((callback) => textOf(shortfalls.get(callbackKey(callback))))}::jsonb[]) as new (number, refused)
     where c.callback_no = new.number`.execute(tx)
-  return changed.filter((callback) => shortfalls.has(callbackKey(callback)))
+  return new Set(changed)
 }
