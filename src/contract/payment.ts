@@ -96,7 +96,9 @@ export const PaymentCallback = z
       const index = items.findIndex((item) => item.unit_price === undefined)
       if (index >= 0) issue(['items', index, 'unit_price'], 'is needed')
     }
-    const amounts = items.map(({ quantity = 1, unit_price = 0 }) => amountOf(thousandthsOf(quantity), unit_price))
+    // A quantity that is too large is reported by its own check, and may have no amount at all.
+    const summed = items.filter(({ quantity = 1 }) => Math.abs(quantity) <= QUANTITY_MAX)
+    const amounts = summed.map(({ quantity = 1, unit_price = 0 }) => amountOf(thousandthsOf(quantity), unit_price))
     const sumOf = (each: (amount: number) => number) => amounts.reduce((sum, amount) => sum + each(amount), 0)
     // Without their signs, because sale lines keep charges and discounts.
     if (sumOf(Math.abs) > TOTAL_MAX) issue(['items'], `come to more than ${TOTAL_MAX} in minor units`)

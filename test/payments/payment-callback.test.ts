@@ -50,6 +50,8 @@ test.for<[string, object, string]>([
   ['no quantity', ofItem({ quantity: 0 }), QUANTITY],
   ['a negative quantity', ofItem({ quantity: -1.5 }), QUANTITY],
   ['too much', ofItem({ quantity: 1_000_000.5 }), QUANTITY],
+  ['the largest number', ofItem({ quantity: Number.MAX_VALUE }), QUANTITY],
+  ['the smallest number', ofItem({ quantity: -Number.MAX_VALUE }), QUANTITY],
   ['a quantity that is a text', ofItem({ quantity: '1.5' }), QUANTITY],
   [
     'fractional money',
