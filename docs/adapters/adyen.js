@@ -1,11 +1,11 @@
 /*
  * Adyen, standard webhooks as JSON (https://docs.adyen.com/development-resources/webhooks). Each item of a webhook has its signature in
- * additionalData.hmacSignature: the base64 of the HMAC-SHA256 of eight fields with colons between them, with a key in hex. Everything else of
- * an item is not signed, also what the shop wrote into the metadata.
+ * additionalData.hmacSignature: the base64 of the HMAC-SHA256 of eight fields with colons between them, with a key in hex. Everything
+ * else of an item is not signed, also what the shop wrote into the metadata.
  *
  * So the items come from the shop: ORDERS_URL/<merchantReference> answers {"order_id": "o-1", "total": 1130, "items": [...], "refunds":
- * {"<pspReference>": [...]}} with items as in a callback, or 404 for a payment that is not of this shop. The reference is that of the payment,
- * or of a refund that was given one. What takes back the total, and is not in `refunds`, takes back all that is left.
+ * {"<pspReference>": [...]}} with items as in a callback, or 404 for a payment that is not of this shop. The reference is that of the
+ * payment, or of a refund that was given one. What takes back the total, and is not in `refunds`, takes back all that is left.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto'
 
@@ -44,9 +44,7 @@ export default {
     return items.length > 0 && items.every(isItemSigned)
   },
   async callbacksOf(webhook) {
-    const made = await Promise.all(itemsIn(webhook).map(callbackOf))
-    const callbacks = made.filter((each) => !('ignored' in each))
-    return callbacks.length > 0 ? callbacks : made[0]
+    return Promise.all(itemsIn(webhook).map(callbackOf))
   },
 }
 

@@ -1,12 +1,13 @@
 /*
  * Stripe (https://docs.stripe.com/webhooks). Its signature has the form of Footfall's own: Stripe-Signature: t=<unix seconds>,v1=<hex>.
  *
- * Stripe knows amounts, and not which items they are for. So the shop writes `order_id` and `items` (JSON as in a callback) into the metadata
- * of a payment intent, and `items` or `whole: yes` into that of a refund. A payment without an order_id is not of this shop and is ignored.
+ * Stripe knows amounts, and not which items they are for. So the shop writes `order_id` and `items` (JSON as in a callback) into the
+ * metadata of a payment intent, and `items` or `whole: yes` into that of a refund. A payment without an order_id is not of this shop and
+ * is ignored.
  *
- * A refund of the dashboard and a dispute have no such metadata. The adapter then asks Stripe about them, with STRIPE_API_KEY, a restricted
- * key that reads payment intents, refunds and disputes. Amounts that take back all that is left are of the whole payment; any other is refused
- * until the metadata says which items it is for: add it in the dashboard, then `footfall rejected replay`.
+ * A refund of the dashboard and a dispute have no such metadata. The adapter then asks Stripe about them, with STRIPE_API_KEY, a
+ * restricted key that reads payment intents, refunds and disputes. Amounts that take back all that is left are of the whole payment; any
+ * other is refused until the metadata says which items it is for: add it in the dashboard, then `footfall rejected replay`.
  *
  * Events to subscribe to: payment_intent.processing, .succeeded, .payment_failed, .canceled; refund.created, .updated, .failed;
  * charge.dispute.funds_withdrawn, .funds_reinstated. Thin events of the same types work too.

@@ -95,9 +95,15 @@ async function recordEventReplay(kind: KindWith<'isBatched'>, deps: Deps, call: 
   return { batch, answer: { outcome: accepted === 1 ? 'accepted' : 'duplicate', event_id: firstEventId! } }
 }
 
-async function recordCallbacks(deps: Deps, call: Call, { key, nowMs }: Replay, callbacks: readonly unknown[]): Promise<Replayed> {
+async function recordCallbacks(
+  deps: Deps,
+  call: Call,
+  { item, key, nowMs }: Replay,
+  callbacks: readonly unknown[],
+): Promise<Replayed> {
   const { rows: payments, rejections } = judgePayments(callbacks, nowMs)
-  const { results, isNew, ...recorded } = await recordPayments(deps.db, call, payments, rejections, key, deps.tombstones)
+  const replayOf = { ...key, isWebhook: item.kind === 'webhook' }
+  const { results, isNew, ...recorded } = await recordPayments(deps.db, call, payments, rejections, replayOf, deps.tombstones)
   if (isNew && results.length > 0) deps.observer.paid(results.map(paymentAnswer))
   // A replay has a batch even when no interaction follows from it.
   const batch = recorded.batch!

@@ -26,7 +26,7 @@ export {
 } from './interaction.ts'
 export { isStorableJson } from './fields/json.ts'
 export { OFFSET_MAX } from './fields/page.ts'
-export type { Adapted, AdaptedCallback, PaymentAdapter, SignedWebhook, WebhookContext } from './payment-adapter.ts'
+export type { Adapted, AdaptedCallback, Ignored, PaymentAdapter, SignedWebhook, WebhookContext } from './payment-adapter.ts'
 export { KeepWebhookRequest, KeepWebhookResponse, KeptWebhook, WEBHOOK_CODES, type WebhookCode } from './payment-webhook.ts'
 export {
   CALLBACKS_MAX,

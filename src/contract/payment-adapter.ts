@@ -46,7 +46,14 @@ export interface PaymentAdapter {
   callbacksOf: (body: never, webhook: WebhookContext) => Adapted | Promise<Adapted>
 }
 
-/** What an adapter makes of a webhook. None, or a reason, for a webhook that is about something else. */
-export type Adapted = readonly AdaptedCallback[] | { ignored: string }
+/**
+ * What an adapter makes of a webhook. None, or a reason, for a webhook that is about something else; a reason in the list for a part of it
+ * that is.
+ */
+export type Adapted = readonly (AdaptedCallback | Ignored)[] | Ignored
+
+export interface Ignored {
+  ignored: string
+}
 
 export type AdaptedCallback = Omit<PaymentCallback, 'provider'>

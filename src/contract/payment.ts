@@ -36,7 +36,9 @@ const PaymentItem = z
     seller_id: Id.optional().describe(
       "The seller; the product's seller in the catalog if absent. An adjustment without it is of no seller's revenue.",
     ),
-    name: storableText(200).optional().describe('What an adjustment is, for people.'),
+    name: storableText(200)
+      .optional()
+      .describe('What an adjustment is. In a refund or a cancellation, only adjustments with this name are taken back.'),
     quantity: z
       .number(QUANTITY)
       .min(0.001, QUANTITY)
@@ -94,11 +96,14 @@ export const PaymentCallback = z
       const index = items.findIndex((item) => item.unit_price === undefined)
       if (index >= 0) issue(['items', index, 'unit_price'], 'is needed')
     }
-    const amounts = items.map(({ quantity = 1, unit_price = 0 }) => amountOf(thousandthsOf(quantity), unit_price))
+    // A quantity that is too large is reported by its own check, and may have no amount at all.
+    const summed = items.filter(({ quantity = 1 }) => Math.abs(quantity) <= QUANTITY_MAX)
+    const amounts = summed.map(({ quantity = 1, unit_price = 0 }) => amountOf(thousandthsOf(quantity), unit_price))
     const sumOf = (each: (amount: number) => number) => amounts.reduce((sum, amount) => sum + each(amount), 0)
-    // Charges and discounts are bounded each, because sale lines keep both.
+    // Without their signs, because sale lines keep charges and discounts.
     if (sumOf(Math.abs) > TOTAL_MAX) issue(['items'], `come to more than ${TOTAL_MAX} in minor units`)
-    if (status === 'success' && sumOf((amount) => amount) < 0) issue(['items'], 'come to less than 0')
+    if (status === 'success' && sumOf((amount) => amount) < 0)
+      issue(['items'], 'come to less than 0, because the discounts exceed the rest')
   })
 export type PaymentCallback = z.infer<typeof PaymentCallback>
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { handler } from './handler.ts'
 import { CreateInteractionResponse, hasOneIdentity, Interaction, TWO_IDENTITIES } from './interaction.ts'
-import { uncheckedItems } from './fields/item-schema.ts'
+import { jsonSchemaOf, uncheckedItems } from './fields/item-schema.ts'
 import { NextCursor, pageCursor, pageLimit } from './fields/page.ts'
 import { storableText } from './fields/text.ts'
 import { wholeNumber } from './fields/whole-number.ts'
@@ -32,74 +32,89 @@ const Query = storableText(QUERY_CHARACTERS_MAX)
 
 const { event_id, event_key, occurred_at, sent_at, account_id, session_id } = Interaction.shape
 
+/** As it was sent: a wrong one is left out of the event, with a warning, and does not refuse the request. */
+const UNCHECKED_SENT_AT = z.unknown().meta(jsonSchemaOf(sent_at)).optional()
+
+const searchWith = <SentAt extends z.ZodType>(sentAt: SentAt) =>
+  z
+    .strictObject({
+      event_id,
+      event_key,
+      occurred_at,
+      sent_at: sentAt,
+      query: Query.describe('As the shopper typed it.'),
+      account_id: Id.optional().describe('The shopper, if signed in.'),
+      session_id: Id.optional().describe('The visit of the shopper.'),
+      product_ids: z
+        .array(ProductId)
+        .max(SHOWN_PRODUCTS_MAX)
+        .describe('The products that were shown, in their order; empty if nothing was found. A repeated product counts once.'),
+    })
+    .refine(hasOneIdentity, TWO_IDENTITIES)
+    .meta({
+      examples: [
+        {
+          event_id: '6f1c9f0e-54a7-4f0b-9d3c-0b7a5d1f2e44',
+          occurred_at: '2026-03-01T12:00:00Z',
+          session_id: 's-1',
+          query: 'Desk lamp',
+          product_ids: ['lamp', 'desk'],
+        },
+      ],
+    })
+
 /** A search with the products that it showed. */
-export const Search = z
-  .strictObject({
-    event_id,
-    event_key,
-    occurred_at,
-    sent_at,
-    query: Query.describe('As the shopper typed it.'),
-    account_id: Id.optional().describe('The shopper, if signed in.'),
-    session_id: Id.optional().describe('The visit of the shopper.'),
-    product_ids: z
-      .array(ProductId)
-      .max(SHOWN_PRODUCTS_MAX)
-      .describe('The products that were shown, in their order; empty if nothing was found. A repeated product counts once.'),
-  })
-  .refine(hasOneIdentity, TWO_IDENTITIES)
-  .meta({
-    examples: [
-      {
-        event_id: '6f1c9f0e-54a7-4f0b-9d3c-0b7a5d1f2e44',
-        occurred_at: '2026-03-01T12:00:00Z',
-        session_id: 's-1',
-        query: 'Desk lamp',
-        product_ids: ['lamp', 'desk'],
-      },
-    ],
-  })
+export const Search = searchWith(sent_at)
 export type Search = z.infer<typeof Search>
+
+/** The request to record one search. */
+export const RecordSearchRequest = searchWith(UNCHECKED_SENT_AT)
 
 export const RecordSearchesRequest = z.strictObject({
   searches: uncheckedItems(Search, SEARCHES_MAX),
 })
 export type RecordSearchesRequest = z.infer<typeof RecordSearchesRequest>
 
+const clickWith = <SentAt extends z.ZodType>(sentAt: SentAt) =>
+  z
+    .strictObject({
+      event_id,
+      event_key,
+      occurred_at,
+      sent_at: sentAt,
+      query: Query.describe('The query that showed the product; spellings with the same normalised text are equal.'),
+      product_id: ProductId.describe('The product that was clicked.'),
+      account_id,
+      session_id,
+    })
+    .refine((click) => click.account_id !== undefined || click.session_id !== undefined, {
+      error: 'account_id or session_id is needed',
+      path: ['account_id'],
+    })
+    .refine(hasOneIdentity, TWO_IDENTITIES)
+    .meta({
+      examples: [
+        {
+          event_id: 'a3c4f0be-8f7d-4a4e-b6a4-51f6a1f9c0d7',
+          occurred_at: '2026-03-01T12:00:07Z',
+          session_id: 's-1',
+          query: 'Desk lamp',
+          product_id: 'lamp',
+        },
+      ],
+    })
+
 /** A click on a product that a search showed. */
-export const SearchClick = z
-  .strictObject({
-    event_id,
-    event_key,
-    occurred_at,
-    sent_at,
-    query: Query.describe('The query that showed the product; spellings with the same normalised text are equal.'),
-    product_id: ProductId.describe('The product that was clicked.'),
-    account_id,
-    session_id,
-  })
-  .refine((click) => click.account_id !== undefined || click.session_id !== undefined, {
-    error: 'account_id or session_id is needed',
-    path: ['account_id'],
-  })
-  .refine(hasOneIdentity, TWO_IDENTITIES)
-  .meta({
-    examples: [
-      {
-        event_id: 'a3c4f0be-8f7d-4a4e-b6a4-51f6a1f9c0d7',
-        occurred_at: '2026-03-01T12:00:07Z',
-        session_id: 's-1',
-        query: 'Desk lamp',
-        product_id: 'lamp',
-      },
-    ],
-  })
+export const SearchClick = clickWith(sent_at)
 export type SearchClick = z.infer<typeof SearchClick>
 
+/** The request to record one click. */
+export const RecordSearchClickRequest = clickWith(UNCHECKED_SENT_AT)
+
 /** The interaction as which a click is recorded. */
-export function interactionOf({ query, product_id, ...click }: SearchClick): Interaction {
+export function interactionOf<Click extends z.infer<typeof RecordSearchClickRequest>>({ query, product_id, ...click }: Click) {
   const metadata = { query: normalisedQuery(query) }
-  return { ...click, event_type: SEARCH_CLICK, ref_type: 'Product', ref_id: product_id, metadata }
+  return { ...click, event_type: SEARCH_CLICK, ref_type: 'Product' as const, ref_id: product_id, metadata }
 }
 
 /** The results of one query. */
@@ -149,7 +164,7 @@ export type SearchQueriesResponse = z.infer<typeof SearchQueriesResponse>
 
 export const searchHandlers = {
   RecordSearch: handler({
-    input: Search,
+    input: RecordSearchRequest,
     output: CreateInteractionResponse,
     description: 'Records a search once and counts the products that it showed. Answers as for a batch of one.',
   }),
@@ -159,7 +174,7 @@ export const searchHandlers = {
     description: 'The same for up to 200 searches. Each is checked alone.',
   }),
   RecordSearchClick: handler({
-    input: SearchClick,
+    input: RecordSearchClickRequest,
     output: CreateInteractionResponse,
     description: 'Records a click on a product that a search showed, as an interaction click_from_search.',
   }),

@@ -31,11 +31,13 @@ export interface Item {
   /** Null for an adjustment: shipping, a fee, a discount. */
   productId: string | null
   sellerId: string | null
+  /** Whether the callback named no seller, and this is the one of the catalog when it was recorded. */
+  isSellerOfCatalog?: true
   /** Up to three places. */
   quantity: number
   /** In minor units; of an adjustment also below zero. Null, in a refund or a cancellation, for the price that was paid. */
   unitPrice: number | null
-  /** What an adjustment is, for people. */
+  /** What an adjustment is. A refund of a named one takes of those with this name. */
   name?: string
 }
 

@@ -20,10 +20,12 @@ export function contentShortfalls(one: Content, other: Content, message: string)
 
 /** Whether lists have the same items, in any order and split in any way. */
 function haveSameItems(one: readonly Item[], other: readonly Item[]): boolean {
-  const areSellersKnown = [...one, ...other].every(({ sellerId }) => sellerId !== null)
-  // A seller that was not named is the one that the catalog had then, or none.
+  // The catalog may have had other sellers when the other callback was recorded, or none.
+  const isUnnamed = ({ productId, sellerId, isSellerOfCatalog }: Item) =>
+    productId !== null && (sellerId === null || isSellerOfCatalog === true)
+  const unnamed = new Set([...one, ...other].filter(isUnnamed).map(({ productId }) => productId))
   const keyOf = ({ productId, sellerId, unitPrice }: Item) =>
-    JSON.stringify([productId, unitPrice, ...(areSellersKnown ? [sellerId] : [])])
+    JSON.stringify([productId, unitPrice, ...(unnamed.has(productId) ? [] : [sellerId])])
   const left = new Map<string, number>()
   const add = (items: readonly Item[], sign: 1 | -1) => {
     for (const item of items) left.set(keyOf(item), (left.get(keyOf(item)) ?? 0) + sign * thousandthsOf(item.quantity))

@@ -1,8 +1,8 @@
 import type { Callback } from './callback.ts'
 
 /**
- * By time. At the same instant, because providers report whole seconds, callbacks that take everything back come last, and those that
- * give something back before them.
+ * By time. Providers report whole seconds, so at the same instant callbacks that take everything back come last, and reversals
+ * immediately before them.
  */
 export function inOrder(one: Callback, other: Callback): number {
   return one.occurredAtMs - other.occurredAtMs || rankOf(one) - rankOf(other) || (one.callbackId < other.callbackId ? -1 : 1)
@@ -11,6 +11,15 @@ export function inOrder(one: Callback, other: Callback): number {
 function rankOf({ items, reverses }: Callback): number {
   if (reverses !== null) return 1
   return items.length === 0 ? 2 : 0
+}
+
+/** The order of retractions. A failure takes everything back, also when it lists the items of its payment. */
+function asRetractions(one: Callback, other: Callback): number {
+  return inOrder(wholeIfFailed(one), wholeIfFailed(other))
+}
+
+function wholeIfFailed(callback: Callback): Callback {
+  return callback.status === 'failed' && callback.reverses === null ? { ...callback, items: [] } : callback
 }
 
 /**
@@ -24,6 +33,6 @@ export function inTurn(retractions: readonly Callback[]): Callback[] {
   const early = Map.groupBy(reversals.filter(isEarly), ({ reverses }) => reverses!)
   const late = reversals.filter((reversal) => !isEarly(reversal))
   return [...byId.values(), ...late]
-    .toSorted(inOrder)
+    .toSorted(asRetractions)
     .flatMap((callback) => [callback, ...(early.get(callback.callbackId) ?? []).toSorted(inOrder)])
 }

@@ -20,7 +20,9 @@ export function pendingKey({ sellerId, day }: Pick<Pending, 'sellerId' | 'day'>)
 export function addPending(callbacks: readonly Callback[], pending: Map<string, Pending>): void {
   const hasDays = isByRule2(callbacks)
   const reversed = new Set(callbacks.map(({ reverses }) => reverses))
-  const open = callbacks.filter(({ callbackId, reverses }) => reverses === null && !reversed.has(callbackId))
+  // A pending payment took nothing back, so nothing reverses it.
+  const isReversed = ({ callbackId, status }: Callback) => status !== 'pending' && reversed.has(callbackId)
+  const open = callbacks.filter((callback) => callback.reverses === null && !isReversed(callback))
   const promised = open.findLast(({ status }) => status === 'pending')?.items ?? []
   const add = ({ occurredAtMs }: Callback, sellerId: string | null, field: 'items' | 'refunds', count: number) => {
     if (sellerId === null || count === 0) return

@@ -2,14 +2,14 @@ import { type Callback, callbackKey, type Effect, isByRule2, type Line, saleLine
 import { contentShortfalls } from './content.ts'
 import { inOrder } from './order.ts'
 import { addPending, type Pending } from './pending.ts'
-import { isOfCapture, takeBack, type TakenItem } from './take-back.ts'
+import { isOfCapture, isWaiting, takeBack, type TakenItem } from './take-back.ts'
 
 /*
  * What payments amount to. Everything here is a function of the set of known callbacks, and not of the order in which they arrived:
  * when another callback arrives, its caller settles again and adds the difference.
  *
  * - The successes of a payment with one capture_ref, or without one, are a capture. The first of them, by occurred_at and then
- *   callback_id, is its sale. The others repeat it; one that says something else is a shortfall.
+ *   callback_id, is its sale. The others repeat it; a success that says something else is a shortfall.
  * - Refunds and cancellations take back in the same order; at the same instant callbacks that take everything back come last. Each takes
  *   back no more than is left, and nothing before the sale. So does a failure after the sale, which takes back everything.
  * - A reversal gives back what the callback that it names took, from its own time on.
@@ -62,16 +62,18 @@ function settlePayment(
 ): void {
   const hasRule2 = isByRule2(callbacks)
   const isLate = (failure: Callback) =>
-    hasRule2 && sales.some((sale) => isOfCapture(failure, sale) && sale.occurredAtMs < failure.occurredAtMs)
+    sales.some((sale) => isOfCapture(failure, sale) && sale.occurredAtMs < failure.occurredAtMs)
+  const takesBack = (failure: Callback) => hasRule2 && (isLate(failure) || isWaiting(failure, sales))
   const own = callbacks.filter(({ reverses }) => reverses === null)
   const reversals = callbacks.filter(({ reverses }) => reverses !== null)
   const refunds = own.filter(({ status }) => status === 'refunded')
   const cancellations = own.filter(({ status }) => status === 'cancelled')
-  const failures = own.filter((callback) => callback.status === 'failed' && isLate(callback))
+  const failures = own.filter((callback) => callback.status === 'failed' && takesBack(callback))
   const both = takeBack(sales, [...refunds, ...cancellations, ...failures, ...reversals])
   lines.push(...sales.flatMap((sale) => sale.items.map((item, place) => saleLine(sale, item, place))), ...both.lines)
   for (const [key, value] of both.shortfalls) shortfalls.set(key, value)
-  if (hasRule2) addRefusals(callbacks, sales, new Set([...refunds, ...cancellations, ...failures]), shortfalls)
+  const retractions = new Set([...refunds, ...cancellations, ...failures])
+  if (hasRule2) addRefusals(callbacks, sales, { retractions, lines: both.lines }, shortfalls)
   // A cancellation and its refund are two events of a product, whichever of the two takes the items back.
   effects.push(
     ...sales.flatMap(purchasesOf),
@@ -80,24 +82,55 @@ function settlePayment(
   )
 }
 
-/** Adds successes that say something else than the sale of their capture, and reversals of callbacks that take nothing back. */
+interface Retracted {
+  /** Callbacks that take back, also those that find nothing. */
+  retractions: ReadonlySet<Callback>
+  /** What was taken and given back. */
+  lines: readonly Line[]
+}
+
+/**
+ * Adds successes that say something else than the sale of their capture or come after it was taken back, and reversals of callbacks that
+ * take nothing back.
+ */
 function addRefusals(
   callbacks: readonly Callback[],
   sales: readonly Callback[],
-  retractions: ReadonlySet<Callback>,
+  { retractions, lines }: Retracted,
   shortfalls: Map<string, Shortfall[]>,
 ): void {
+  const ended = endingsOf(callbacks, lines)
   for (const callback of callbacks) {
-    const refused = callback.reverses === null ? differences(callback, sales) : wrongReversal(callback, callbacks, retractions)
+    const refused =
+      callback.reverses === null ? wrongSuccess(callback, sales, ended) : wrongReversal(callback, callbacks, retractions)
     if (refused.length > 0) shortfalls.set(callbackKey(callback), refused)
   }
 }
 
-function differences(callback: Callback, sales: readonly Callback[]): Shortfall[] {
+/** The failures and whole cancellations that took something back, and were not reversed. */
+function endingsOf(callbacks: readonly Callback[], lines: readonly Line[]): Callback[] {
+  const reversed = new Set(callbacks.map(({ reverses }) => reverses))
+  const taking = new Set(lines.map(({ callback }) => callback))
+  const isWhole = ({ status, items }: Callback) => status === 'failed' || (status === 'cancelled' && items.length === 0)
+  return callbacks.filter(
+    (callback) => callback.reverses === null && isWhole(callback) && taking.has(callback) && !reversed.has(callback.callbackId),
+  )
+}
+
+function wrongSuccess(callback: Callback, sales: readonly Callback[], ended: readonly Callback[]): Shortfall[] {
   if (!isSuccess(callback)) return []
   const sale = sales.find(({ captureRef }) => captureRef === callback.captureRef)!
   const noun = callback.captureRef === null ? 'payment' : 'capture'
-  return contentShortfalls(sale, callback, `differs from the sale of this ${noun}`)
+  const differences = contentShortfalls(sale, callback, `differs from the sale of this ${noun}`)
+  const end = ended.find((one) => isOfCapture(one, sale) && isBetween(one, sale, callback))
+  if (differences.length > 0 || end === undefined) return differences
+  const id = end.callbackId
+  const message = `repeats a sale that ${id} took back: if it is paid after all, send a callback with reverses ${id}`
+  return [{ field: 'status', message }]
+}
+
+function isBetween({ occurredAtMs }: Callback, first: Callback, last: Callback): boolean {
+  return first.occurredAtMs < occurredAtMs && occurredAtMs < last.occurredAtMs
 }
 
 function wrongReversal({ reverses }: Callback, callbacks: readonly Callback[], retractions: ReadonlySet<Callback>): Shortfall[] {

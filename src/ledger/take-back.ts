@@ -34,7 +34,7 @@ export function takeBack(sales: readonly Callback[], retractions: readonly Callb
     const { quantity, amount } = move(remainder, part, sign)
     back.lines.push({ ...saleLine(remainder.sale, remainder.item, remainder.place), callback, occurredAtMs, quantity, amount })
   }
-  for (const callback of inTurn(retractions)) {
+  for (const callback of inTurn(retractions.filter((retraction) => !isWaiting(retraction, sales)))) {
     const own: Booking[] = []
     const take: Take = (remainder, part) => {
       const booking = { remainder, part, occurredAtMs: Math.max(callback.occurredAtMs, remainder.sale.occurredAtMs) }
@@ -67,7 +67,7 @@ interface Remainders {
   remaindersOf: ReadonlyMap<string | null, readonly Remainder[]>
 }
 
-/** Takes back what a refund, a cancellation or a late failure asks for. One of a capture that is not known waits for it. */
+/** Takes back what a refund, a cancellation or a late failure asks for. */
 function retract(
   callback: Callback,
   sales: readonly Callback[],
@@ -76,7 +76,6 @@ function retract(
   onTaken: OnTaken,
 ): Shortfall[] {
   const ofCapture = sales.filter((sale) => isOfCapture(callback, sale))
-  if (ofCapture.length === 0) return []
   const named = ofCapture.filter(({ currency }) => currency === callback.currency)
   if (named.length === 0) return [{ field: 'currency', message: `the payment is in ${ofCapture[0]!.currency}` }]
   if (callback.status === 'failed' || callback.items.length === 0) {
@@ -100,6 +99,11 @@ function retract(
 /** A callback that names no capture is about all of the payment. */
 export function isOfCapture({ captureRef }: Callback, sale: Callback): boolean {
   return captureRef === null || captureRef === sale.captureRef
+}
+
+/** Whether a callback is about a capture that is not known. Its reversal waits with it. */
+export function isWaiting(callback: Callback, sales: readonly Callback[]): boolean {
+  return callback.reverses === null && !sales.some((sale) => isOfCapture(callback, sale))
 }
 
 /** A failure is of what was captured before it. A refund or a cancellation of everything waits for the first capture. */

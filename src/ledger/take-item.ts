@@ -35,15 +35,18 @@ export function takeItem(requested: RequestedItem, remainders: readonly Remainde
 
 /**
  * Takes money of adjustments, first of those with the requested amount: charges for an amount above zero, discounts for one below. A
- * request without a price takes all that is left of them.
+ * request without a price takes all that is left of them, and one with a name takes of those with this name only.
  */
 export function takeAdjustment(requested: RequestedItem, remainders: readonly Remainder[], take: Take): Shortfall[] {
-  const ofSeller = remainders.filter((remainder) => isOfSeller(requested, remainder) && remainder.amount !== 0)
+  const { name } = requested
+  const hasName = ({ item }: Remainder) => name === undefined || item.name === name
+  const noun = name === undefined ? 'adjustments' : `adjustments named ${JSON.stringify(name)}`
+  const ofSeller = remainders.filter(
+    (remainder) => isOfSeller(requested, remainder) && hasName(remainder) && remainder.amount !== 0,
+  )
   if (requested.unitPrice === null) {
     for (const remainder of ofSeller) take(remainder, moneyPart(remainder.amount))
-    return ofSeller.length > 0
-      ? []
-      : [shortfall(requested, 'unit_price', 'asks for adjustments, and none of this payment were left')]
+    return ofSeller.length > 0 ? [] : [shortfall(requested, 'unit_price', `asks for ${noun}, and none of this payment were left`)]
   }
   const wanted = amountOf(requested.thousandths, requested.unitPrice)
   const sign = Math.sign(wanted)
@@ -55,7 +58,7 @@ export function takeAdjustment(requested: RequestedItem, remainders: readonly Re
     take,
   )
   if (money === wanted) return []
-  return [shortfall(requested, 'unit_price', `asks for ${wanted} of adjustments, and ${money} of this payment were left`)]
+  return [shortfall(requested, 'unit_price', `asks for ${wanted} of ${noun}, and ${money} of this payment were left`)]
 }
 
 function isOfSeller({ sellerId }: Item, { item }: Remainder): boolean {

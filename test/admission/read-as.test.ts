@@ -160,10 +160,25 @@ test('an account number may be its digits', () => {
     ['-7', -7],
     ['0', 0],
     ['9007199254740991', Number.MAX_SAFE_INTEGER],
+    ['17850.0', 17_850],
+    ['-7.000', -7],
   ] as const) {
     expect(rowOf(judge({ ...required, account_number: sent }))).toMatchObject({ accountNumber })
   }
-  for (const wrong of ['', ' 42', '042', '-0', '4.0', '1e3', '9007199254740993', '99999999999999999', 'x']) {
+  for (const wrong of [
+    '',
+    ' 42',
+    '042',
+    '-0',
+    '-0.0',
+    '4.5',
+    '4.',
+    '04.0',
+    '1e3',
+    '9007199254740993',
+    '99999999999999999',
+    'x',
+  ]) {
     expect(judge({ ...required, account_number: wrong }).rejections).toMatchObject([{ field: 'account_number' }])
   }
 })

@@ -4,6 +4,7 @@ import { bytes } from './rows/bytes.bench.ts'
 import { cachedTop } from './rows/cached-top.bench.ts'
 import { printClaims, type RowResult } from './measure/claim.ts'
 import { compose } from './rows/compose.bench.ts'
+import { duplicates } from './rows/duplicates.bench.ts'
 import { events } from './rows/events.bench.ts'
 import { fair } from './rows/fair.bench.ts'
 import { afterGrowth } from './rows/after-growth.bench.ts'
@@ -53,6 +54,7 @@ const ROWS: Record<string, (isQuick: boolean, only: RegExp) => Promise<RowResult
   retention,
   'after-growth': afterGrowth,
   payments,
+  duplicates,
   events,
   fair,
   reports,

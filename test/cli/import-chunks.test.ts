@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { createRefusals } from '../../src/cli/import/refusals.ts'
 import { jsonValueRows } from '../../src/cli/import/source/json-values.ts'
 import { linesOf, linesIn } from '../../src/cli/import/source/line.ts'
+import { createDecoder, WRONG_BYTES } from '../../src/cli/import/source/text-decoder.ts'
 import { type BrokenRow, isBroken, RECORD_CHARACTERS_MAX, type Row } from '../../src/cli/import/source/row.ts'
 
 /** The bytes of a text, cut into chunks of the given size: records, characters and line ends fall apart. */
@@ -18,7 +19,7 @@ async function jsonRows(text: string, size: number): Promise<(Row | BrokenRow)[]
 }
 
 const text = fc.string({
-  unit: fc.constantFrom('a', 'é', '😀', '"', '\\', '{', '}', '[', ']', ',', ':', '\n', '\r', ' '),
+  unit: fc.constantFrom('a', 'é', '😀', '\uFFFD', '"', '\\', '{', '}', '[', ']', ',', ':', '\n', '\r', ' '),
   maxLength: 8,
 })
 const value = fc.letrec((tie) => ({
@@ -58,6 +59,24 @@ test('every list of objects is read alike in every form, in chunks of every size
         expect(rows.map((row) => (isBroken(row) ? row : row.cells))).toEqual(
           JSON.parse(JSON.stringify(objects.map(({ id, value }) => [id, value]))),
         )
+      },
+    ),
+  )
+})
+
+test('an array that is not closed is read to its end, which is reported', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      objects,
+      fc.constantFrom(...FORMS.slice(0, 3)),
+      fc.integer({ min: 1, max: 60 }),
+      async (objects, form, size) => {
+        const list = objects.map((each) => JSON.stringify(each))
+        const rows = await jsonRows(form(list, '').replace(/\]\s*$/, ''), size)
+        expect(rows.map((row) => (isBroken(row) ? row.reason : row.cells[0]))).toEqual([
+          ...objects.map(({ id }) => id),
+          'the JSON array is not closed, so the file seems to be cut off here',
+        ])
       },
     ),
   )
@@ -147,4 +166,19 @@ test('refused rows are counted by reason, with the first value', () => {
   refusals.add([{ field: null, reason: 'is not JSON' }])
   expect(refusals.lines(2)).toEqual(['2 × occurred_at: "1.2.26" is not a time (hint)', '1 × is not JSON'])
   expect(refusals.lines(1)).toHaveLength(1)
+})
+
+test('a written U+FFFD stays, and wrong bytes are told from it, in chunks of every size', () => {
+  const WRONG = Buffer.from([0xff])
+  const unit = fc.constantFrom<Buffer | string>('a', 'é', '😀', '\uFFFD', '\uFEFF', WRONG)
+  fc.assert(
+    fc.property(fc.array(unit, { maxLength: 12 }), fc.boolean(), fc.integer({ min: 1, max: 20 }), (units, hasMark, size) => {
+      const bytes = Buffer.concat([hasMark ? '\uFEFF' : '', 'x', ...units].map((part) => Buffer.from(part)))
+      const decode = createDecoder('utf-8')
+      let text = ''
+      for (let at = 0; at < bytes.length; at += size) text += decode(bytes.subarray(at, at + size))
+      text += decode()
+      expect(text).toBe(`x${units.map((part) => (typeof part === 'string' ? part : WRONG_BYTES)).join('')}`)
+    }),
+  )
 })

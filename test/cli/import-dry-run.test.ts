@@ -96,6 +96,7 @@ test('it shows how the file is read, where each field comes from, what becomes o
     'Columns that no rule reads: "note".',
     '',
     'shop.csv has 5 rows: 4 would be sent (1 of them as duplicates of earlier rows), 1 refused:',
+    '  1 row equals an earlier one; if each row is an event of its own, give --identical-rows separate',
     '  1 × occurred_at: "yesterday" is not a time (line 6)',
     '  occurred_at: 2026-02-28T22:59:00.000Z to 2026-03-02T07:30:00.000Z',
     '  line 2: {"ref_type":"Product","occurred_at":"2026-03-01T11:00:00.000Z","account_id":"ada","ref_id":"lamp","event_type":"cart","metadata":{"price":2.5}}',
@@ -215,6 +216,53 @@ test('it looks at the first 10,000 rows of each file, and says so', async () => 
   )
 })
 
+test('equal rows are told from others with the same id, and are not told where each is an event of its own', async () => {
+  const hint = expect.stringContaining('--identical-rows separate')
+  const equal = csv('2026-03-01,a,view,p', '2026-03-01,a,view,p', '2026-03-01,a,view,p')
+  expect((await linesOf({ 'a.csv': equal })).lines).toContain(
+    '  2 rows equal earlier ones; if each row is an event of its own, give --identical-rows separate',
+  )
+  expect((await linesOf({ 'a.csv': equal }, ['--identical-rows', 'separate'])).lines).not.toContainEqual(hint)
+  const keys = `${HEADER},event_key\n2026-03-01,a,view,p,k1\n2026-03-01,a,view,p,k1`
+  const { lines } = await linesOf({ 'a.csv': keys })
+  expect(lines).toContain('a.csv has 2 rows: 2 would be sent (1 of them as duplicates of earlier rows), 0 refused.')
+  expect(lines).not.toContainEqual(hint)
+})
+
+test('of a preset it looks at 10,000 rows too, and tells rows that are left out from no rows', async () => {
+  const record = (name: string, n: number) =>
+    JSON.stringify({
+      event_name: name,
+      event_timestamp: String(1_772_360_100_000_000 + n),
+      user_id: 'a',
+      items: [{ item_id: 'p' }],
+    })
+  const lines = (count: number, nameOf: (n: number) => string) =>
+    Array.from({ length: count }, (_, n) => record(nameOf(n), n)).join('\n')
+  const { lines: shown, status } = await linesOf(
+    {
+      'long.json': lines(10_001, (n) => (n < 10_000 && n % 2 === 0 ? 'view_item' : 'scroll')),
+      'other.json': lines(10_001, (n) => (n === 0 || n === 10_000 ? 'view_item' : 'scroll'))
+        .split('\n')
+        .slice(1)
+        .join('\n'),
+      'more.json': lines(10_001, () => 'scroll'),
+      'short.json': lines(2, () => 'scroll'),
+    },
+    ['--preset', 'ga4'],
+  )
+  expect(status).toBe(0)
+  expect(shown).toEqual(
+    expect.arrayContaining([
+      'long.json: of the first 10,000 rows 5,000 are items: 5,000 would be sent, 0 refused.',
+      'other.json has 1 row: 1 would be sent, 0 refused.',
+      'None of the first 10,000 rows of more.json is an item.',
+      'short.json has no rows that are items.',
+      'Left out by --preset ga4: 25,001 rows of other event types: scroll (25,001).',
+    ]),
+  )
+})
+
 test('a file without rows ends with 4', async () => {
   expect(await linesOf({ 'none.csv': HEADER })).toMatchObject({
     status: 4,
@@ -226,7 +274,7 @@ test('ten reasons and the start of a long item are shown', () => {
   const refusals = createRefusals()
   refusals.add('abcdefghijkl'.split('').map((field, index) => ({ field, reason: 'is wrong', line: index + 2 })))
   const item = { ref_id: 'x'.repeat(2_000) }
-  const counts = { rows: 13, isWhole: true, refused: 12, repeated: 0, span: undefined }
+  const counts = { records: 13, rows: 13, isWhole: true, refused: 12, repeated: 0, equal: 0, span: undefined }
   const preview = {
     path: 'a.csv',
     ...counts,

@@ -39,6 +39,8 @@ describe('JSON lines and requests read ids alike', () => {
     [{ ref_id: -5, account_id: 0 }, ['-5', '0', null]],
     [{ account_id: null, account_number: null }, ['p', null, null]],
     [{ account_number: '42' }, ['p', null, 42]],
+    [{ account_number: '17.0' }, ['p', null, 17]],
+    [{ account_number: 17.0 }, ['p', null, 17]],
     [{ ref_id: 17.5 }, 'ref_id'],
     [{ ref_id: 2 ** 53 }, 'ref_id'],
     [{ account_id: ['a'] }, 'account_id'],
@@ -47,6 +49,10 @@ describe('JSON lines and requests read ids alike', () => {
   ])('%j', (change, expected) => {
     expect(bothWays(change)).toEqual([expected, expected])
   })
+})
+
+test.each(['042', '17.5', '1e3', '+42', '1,234', '9007199254740993'])('neither takes the account number %s', (text) => {
+  expect(bothWays({ account_number: text })).toEqual(['account_number', 'account_number'])
 })
 
 test('ids of products are read in the same way', () => {
@@ -75,5 +81,17 @@ test('a row with a key gets no other id', () => {
   expect(item).not.toHaveProperty('event_id')
   expect(judgeInteractions([item], NOW_MS, () => 'id').rows).toMatchObject([
     { eventId: eventIdOfKey('01ARZ3NDEKTSV4RRFFQ69G5FAV') },
+  ])
+})
+
+test('ids in a column event_id that are no UUIDs are counted in a warning', async () => {
+  const rows = [
+    'event_id,account_id,event_type,ref_id,occurred_at',
+    '01ARZ3NDEKTSV4RRFFQ69G5FA2,ann,view,lamp,1770000000',
+    ',ann,view,desk,1770000000',
+  ]
+  const { warnings } = await mapFile('a.csv', [...rows, '8,ann,view,sofa,1770000000'].join('\n'), ['--time-unit', 's'])
+  expect(warnings).toEqual([
+    '2 event_ids are no UUIDs and were not used, e.g. "01ARZ3NDEKTSV4RRFFQ69G5FA2" (--map event_key=event_id makes the ids of events from such texts).',
   ])
 })

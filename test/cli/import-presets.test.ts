@@ -157,6 +157,12 @@ const CASES: readonly Case[] = [
     refused: [{ line: 5, ...nothing('product_id') }],
   },
   {
+    file: 'gorse-feedback.csv',
+    options: ['--preset', 'gorse', '--products'],
+    items: [],
+    refused: [2, 3, 4, 5, 6, 7].map((line) => ({ line, ...nothing('name') })),
+  },
+  {
     file: 'gorse-items.jsonl',
     options: ['--preset', 'gorse', '--products'],
     items: [
@@ -453,4 +459,17 @@ describe('one sentence says', () => {
   test('that a column of the command is missing, although those of a preset may be', async () => {
     await expect(mapping('rees46.csv', '--preset', 'rees46', '--map', 'ref_id=sku')).rejects.toThrow('has no column "sku"')
   })
+})
+
+test('a list of Segment whose products have ids alone is shown, too', async () => {
+  const record = {
+    ...{ type: 'track', event: 'Product List Viewed', messageId: 'm', timestamp: '2026-03-01T10:00:00Z', userId: 'nina' },
+    properties: { products: [{ id: 'lamp' }, { sku: 'desk' }, { name: 'no id' }] },
+  }
+  const { items, ignored } = await mapFile('a.json', JSON.stringify(record), ['--preset', 'segment'])
+  expect(items).toMatchObject([
+    { event_type: 'product_impression', ref_id: 'lamp' },
+    { event_type: 'product_impression', ref_id: 'desk' },
+  ])
+  expect(ignored).toBe('Left out by --preset segment: 1 row of other event types: Product List Viewed (1).')
 })

@@ -151,6 +151,17 @@ test('a file without a usual name, and perhaps without a header row, gets the op
   ])
 })
 
+test('a header row that begins with # is named with what helps, and --columns does', async () => {
+  const content = '#,time,user,item\n1,2026-03-01Z,ada,lamp\n2,2026-03-01Z,ben,desk\n'
+  const rules = ['occurred_at=time', 'account_id=user', 'ref_id=item'].flatMap((rule) => ['--map', rule])
+  const options = [...rules, '--set', 'event_type=view']
+  expect((await complaintOf('a.csv', content, options)).at(-1)).toBe(
+    'Lines above that begin with # were skipped; if one of them is the header row, --columns names the columns.',
+  )
+  const { items } = await mapFile('a.csv', content, [...options, '--columns', '#,time,user,item'])
+  expect(items).toMatchObject([{ ref_id: 'lamp' }, { ref_id: 'desk' }])
+})
+
 test('a proposal is right as it is, where the names are usual', async () => {
   const content = 'Event Time,User ID,Event,Stock Code\n2026-03-01 12:00,ada,view,lamp\n'
   const lines = await complaintOf('a.csv', content)

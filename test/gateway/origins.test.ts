@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { isOneOf, originOf } from '../../src/gateway/access/origins.ts'
+import { isOneOf, originOf, originProblem } from '../../src/gateway/access/origins.ts'
 import { SECRET_KEY } from '../harness/items/known-key.ts'
 import { offlineGateway } from '../harness/servers/offline-gateway.ts'
 
@@ -27,10 +27,30 @@ test.each([
   'shop.example',
   'https://Shop.example',
   'https://shop.example:443',
+  'https://*.Shop.Example',
+  'https://*.co.uk',
+  'https://*.com.au:8443',
   'null',
   '',
 ])('%j is no origin of a key', (text) => {
   expect(originOf(text)).toBeUndefined()
+})
+
+test.each([
+  ['https://*.Shop.Example', 'Browsers write it as https://*.shop.example: give that.'],
+  ['HTTPS://shop.example:443/', 'Browsers write it as https://shop.example: give that.'],
+  ['https://*.münchen.example', 'Browsers write it as https://*.xn--mnchen-3ya.example: give that.'],
+  ['https://*.co.uk', 'Anyone may register a name under co.uk: name your own.'],
+  ['https://*.CO.UK/', 'Anyone may register a name under co.uk: name your own.'],
+  ['*', expect.stringMatching(/^It is the scheme and host of a page, such as /)],
+  ['https://shop.example/cart', expect.stringMatching(/^It is the scheme and host of a page, such as /)],
+  ['https://*.example', expect.stringMatching(/^It is the scheme and host of a page, such as /)],
+])('%s is refused with what to write', (text, problem) => {
+  expect(originProblem(text)).toEqual(problem)
+})
+
+test.each(['https://*.t.co', 'https://*.co.shop.example', 'https://*.com.shop'])('%s is a name of its own', (text) => {
+  expect(originOf(text)).toBe(text)
 })
 
 const ORIGINS = new Set(['https://*.shop.example', 'https://other.example', 'http://*.test.example:8080'])

@@ -105,3 +105,32 @@ test('a part of a whole item leaves an item', () => {
   expect(outcome(payment(), refund([item({ quantity: 0.5 })])).left).toEqual([2, 750, 1])
   expect(outcome(payment(), refund([item({ quantity: 1.5 })])).left).toEqual([1, 250, 1])
 })
+
+test('a refund of a named adjustment takes back only adjustments with this name', () => {
+  const sale = payment({
+    items: [
+      item(),
+      adjustment({ name: 'shipping' }),
+      adjustment({ name: 'discount', unitPrice: -100 }),
+      adjustment({ unitPrice: 30 }),
+    ],
+  })
+  const of = (values: Partial<Item>) =>
+    settle([sale, payment({ status: 'refunded', items: [adjustment(values)], occurredAtMs: NOON + 1 })])
+  const taken = (values: Partial<Item>) =>
+    of(values)
+      .lines.slice(4)
+      .map(({ amount }) => amount)
+  const refused = (values: Partial<Item>) => [...of(values).shortfalls.values()].flat().map(({ message }) => message)
+  expect(taken({ name: 'shipping', unitPrice: null })).toEqual([-490])
+  expect(taken({ name: 'shipping', unitPrice: 90 })).toEqual([-90])
+  expect(taken({ name: 'discount', unitPrice: null })).toEqual([100])
+  expect(taken({ unitPrice: null })).toEqual([-490, 100, -30])
+  expect(taken({ name: 'gift', unitPrice: null })).toEqual([])
+  expect(refused({ name: 'gift', unitPrice: null })).toEqual([
+    'asks for adjustments named "gift", and none of this payment were left',
+  ])
+  expect(refused({ name: 'shipping', unitPrice: 500 })).toEqual([
+    'asks for 500 of adjustments named "shipping", and 490 of this payment were left',
+  ])
+})

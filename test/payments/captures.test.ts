@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { settle } from '../../src/ledger/settlement.ts'
-import { item, NOON, payment } from '../harness/items/payments.ts'
+import { adjustment, item, NOON, payment } from '../harness/items/payments.ts'
+import type { Item } from '../../src/ledger/callback.ts'
 import { outcome } from '../harness/items/outcome.ts'
 import type { NewPayment } from '../../src/admission/payment.ts'
 
@@ -42,6 +43,17 @@ test.for<[string, Partial<NewPayment>, string[]]>([
   expect(outcome(further, payment())).toEqual({ ...expected, refused })
 })
 
+test('another seller of an item is found next to adjustments and to items without a seller, which are of no certain one', () => {
+  const others = [adjustment(), item({ productId: 'desk', sellerId: null })]
+  const refusedOf = (...items: Item[]) =>
+    outcome(payment({ items: [item(), ...others] }), payment({ occurredAtMs: NOON + 1, items })).refused
+  expect(refusedOf(item({ sellerId: 'south' }), ...others)).toEqual(['items differs from the sale of this payment'])
+  expect(refusedOf(item(), adjustment({ sellerId: 'south' }), others[1]!)).toEqual([
+    'items differs from the sale of this payment',
+  ])
+  expect(refusedOf(item({ sellerId: null }), others[0]!, item({ productId: 'desk' }))).toEqual([])
+})
+
 test('a further success of a capture is compared with this capture', () => {
   const further = payment({ captureRef: 'c-1', items: [desk], occurredAtMs: NOON + 1 })
   expect(outcome(first, second, further)).toMatchObject({
@@ -67,6 +79,16 @@ test('a refund of an item finds it in any capture, and in no other one than the 
 test('a refund of a capture that is not known waits for it', () => {
   expect(outcome(first, refund({ captureRef: 'c-2' }))).toMatchObject({ left: [1, 600, 1], refused: [] })
 })
+
+test.for(['refunded', 'cancelled', 'failed'] as const)(
+  'a %s capture that is not known is waited for by its reversal',
+  (status) => {
+    const back = refund({ callbackId: 'back', status, captureRef: 'c-2' })
+    const reversal = payment({ status: 'success', reverses: 'back', occurredAtMs: NOON + 3 * DAY_MS })
+    expect(outcome(first, back, reversal)).toMatchObject({ left: [1, 600, 1], refused: [] })
+    expect(outcome(first, back, reversal, second)).toMatchObject({ left: [2, 1_000, 1], refused: [] })
+  },
+)
 
 test('items of the same product and place in two captures are two events each', () => {
   const other = payment({ captureRef: 'c-3', items: [lamp] })

@@ -349,6 +349,9 @@ describe('shopify', () => {
     ['JPY', '1990', 1_990],
     ['JPY', '1990.00', 1_990],
     ['KWD', '1.234', 1_234],
+    ['HUF', '1990.00', 199_000],
+    ['IDR', '250000', 25_000_000],
+    ['IQD', '1500.5', 1_500_500],
     ['USD', '0.1', 10],
   ])('an amount in %s is %s', async (currency, price, unit_price) => {
     expect(await paid({ currency, line_items: [line({ price })] })).toMatchObject({ items: [{ unit_price }] })
@@ -363,13 +366,54 @@ describe('shopify', () => {
     expect(await mapped('shopify', order(changes), headers('orders/paid'))).toEqual(refused('shopify', message))
   })
 
+  const lamp = { product_id: ID, quantity: 1, unit_price: 1_000 }
+  const custom = line({ product_id: null, title: 'Engraving', price: '30.00' })
+  const cheap = line({ price: '10.00' })
+  const charge = (name: string, unit_price: number) => ({ name, quantity: 1, unit_price })
+
+  test.each<[string, object, object[]]>([
+    [
+      'shipping and a line without a product',
+      { line_items: [cheap, custom], shipping_lines: [{ price: '5.00', discount_allocations: [] }], total_price: '45.00' },
+      [lamp, charge('Engraving', 3_000), charge('shipping', 500)],
+    ],
+    ['only a line without a product', { line_items: [custom], total_price: '30.00' }, [charge('Engraving', 3_000)]],
+    [
+      'a discount of shipping, and shipping that was removed',
+      {
+        line_items: [cheap],
+        shipping_lines: [
+          { price: '5.00', discount_allocations: [{ amount: '2.00' }] },
+          { price: '9.00', is_removed: true },
+        ],
+      },
+      [lamp, charge('shipping', 300)],
+    ],
+    [
+      'taxes that are not in its prices',
+      { line_items: [cheap], taxes_included: false, total_tax: '1.90', total_price: '11.90' },
+      [lamp, charge('taxes', 190)],
+    ],
+    ['taxes that are in its prices', { line_items: [cheap], total_tax: '1.60', total_price: '10.00' }, [lamp]],
+    ['duties', { line_items: [cheap], total_price: '13.00' }, [lamp, charge('other charges', 300)]],
+    ['less than its lines come to', { line_items: [cheap], total_price: '9.00' }, [lamp, charge('other discounts', -100)]],
+    [
+      'a part that was removed before it was paid',
+      { line_items: [{ ...cheap, quantity: 2 }], total_price: '20.00', current_total_price: '10.00' },
+      [lamp],
+    ],
+  ])('an order with %s comes to its total', async (_name, changes, items) => {
+    expect(await paid(changes)).toMatchObject({ items })
+    expect(((await paid(changes)) as { items: object[] }).items).toHaveLength(items.length)
+  })
+
   test.each<[string, unknown, string, string]>([
     ['a test order', order({ test: true }), 'orders/paid', 'order 5324830114101 is a test'],
     [
-      'an order of shipping and tips',
-      order({ line_items: [line({ product_id: null })] }),
+      'an order that comes to nothing',
+      order({ line_items: [line({ product_id: null, price: '0.00' })] }),
       'orders/paid',
-      'order 5324830114101 has no product',
+      'order 5324830114101 has nothing that costs anything',
     ],
     ['another topic', order(), 'orders/create', 'orders/create is of no interest'],
   ])('%s is ignored', async (_name, body, topic, message) => {
@@ -399,6 +443,89 @@ describe('shopify', () => {
     })
   })
 
+  const inEuros = (amount: string) => [transaction({ amount, currency: 'EUR' })]
+  const ten = (changes: object = {}) => refundLine({ subtotal: '10.00', line_item: cheap, ...changes })
+  const shippingRefund = { kind: 'shipping_refund', amount: '-5.00', tax_amount: '0.00', amount_set: money('-5.00') }
+  const TAXED = { total_tax: '1.90', line_item: { ...cheap, tax_lines: [{ rate: 0.19, price: '1.90' }] } }
+
+  test.each<[string, object, object[]]>([
+    [
+      'a part of the price of its line',
+      {
+        refund_line_items: [ten()],
+        transactions: inEuros('5.00'),
+        order_adjustments: [{ kind: 'refund_discrepancy', amount: '5.00' }],
+      },
+      [{ product_id: ID, quantity: 1, unit_price: 500 }],
+    ],
+    [
+      'a part, in another currency than that of the shop',
+      { refund_line_items: [ten()], order_adjustments: [{ kind: 'refund_discrepancy', amount: '5.00' }] },
+      [{ product_id: ID, quantity: 1, unit_price: 500 }],
+    ],
+    [
+      'a part of the price of several',
+      { refund_line_items: [ten({ quantity: 3, subtotal: '30.00' })], transactions: inEuros('29.99') },
+      [
+        { product_id: ID, quantity: 1, unit_price: 999 },
+        { product_id: ID, quantity: 2, unit_price: 1_000 },
+      ],
+    ],
+    [
+      'nothing of one of two lines',
+      {
+        refund_line_items: [ten(), ten({ line_item: { ...cheap, product_id: 2 }, subtotal: '20.00', quantity: 2 })],
+        transactions: inEuros('20.00'),
+      },
+      [
+        { product_id: ID, quantity: 1, unit_price: 0 },
+        { product_id: '2', quantity: 2 },
+      ],
+    ],
+    [
+      'shipping alone',
+      { refund_line_items: [], transactions: inEuros('5.00'), order_adjustments: [shippingRefund] },
+      [charge('shipping', 500)],
+    ],
+    [
+      'a line and shipping',
+      { refund_line_items: [ten()], transactions: inEuros('15.00'), order_adjustments: [shippingRefund] },
+      [{ product_id: ID, quantity: 1 }, charge('shipping', 500)],
+    ],
+    [
+      'a line that is no product',
+      { refund_line_items: [ten({ line_item: custom, subtotal: '30.00' })], transactions: inEuros('30.00') },
+      [charge('Engraving', 3_000)],
+    ],
+    [
+      'taxes that are not in the price',
+      { refund_line_items: [ten(TAXED)], transactions: inEuros('11.90') },
+      [{ product_id: ID, quantity: 1 }, charge('taxes', 190)],
+    ],
+    [
+      'taxes that are in the price',
+      { refund_line_items: [ten({ ...TAXED, total_tax: '1.60' })], transactions: inEuros('10.00') },
+      [{ product_id: ID, quantity: 1 }],
+    ],
+    [
+      'more than its line',
+      { refund_line_items: [ten()], transactions: inEuros('12.00') },
+      [
+        { product_id: ID, quantity: 1 },
+        { quantity: 1, unit_price: 200 },
+      ],
+    ],
+    [
+      'a line of which nothing is left in the order',
+      { refund_line_items: [ten({ line_item: { ...cheap, current_quantity: 0 } })], transactions: inEuros('10.00') },
+      [{ product_id: ID, quantity: 1 }],
+    ],
+  ])('a refund of %s gives back the money that was moved', async (_name, changes, items) => {
+    expect(((await callbackOf('shopify', refund(changes), headers('refunds/create'))) as { items: object[] }).items).toEqual(
+      items,
+    )
+  })
+
   test('a refund that its bank has not confirmed counts, because it is not told again', async () => {
     const made = await callbackOf(
       'shopify',
@@ -412,16 +539,6 @@ describe('shopify', () => {
     ['a restock', { transactions: [] }, 'refund 929361463 moves no money'],
     ['a refund that failed', { transactions: [transaction({ status: 'failure' })] }, 'refund 929361463 moves no money'],
     ['a test', { transactions: [transaction({ test: true })] }, 'refund 929361463 is a test'],
-    [
-      'a refund of shipping',
-      { refund_line_items: [], order_adjustments: [{ kind: 'shipping_refund', amount: '-5.00' }] },
-      'refund 929361463 is of no product',
-    ],
-    [
-      'a refund of a tip',
-      { refund_line_items: [refundLine({ line_item: line({ product_id: null }) })] },
-      'refund 929361463 is of no product',
-    ],
   ])('%s is ignored', async (_name, changes, message) => {
     expect(await mapped('shopify', refund(changes), headers('refunds/create'))).toEqual(ignored(message))
   })

@@ -24,6 +24,8 @@ const FORM_TYPE = 'application/x-www-form-urlencoded'
 /** What Restate was asked to keep; undefined once it is away. */
 interface Sent {
   keeps: KeepWebhookRequest[]
+  /** How many callbacks it was asked to record. */
+  recorded: number
   outcomes: WebhookOutcome[]
   notKept: number
 }
@@ -38,13 +40,14 @@ async function gatewayWith(
   adapter: Partial<PaymentAdapter>,
   { keepsIgnored = true, isAway = false, secretBytes = 1e9 }: Setup = {},
 ) {
-  const sent: Sent = { keeps: [], outcomes: [], notKept: 0 }
+  const sent: Sent = { keeps: [], recorded: 0, outcomes: [], notKept: 0 }
   const seen = new Set<string>()
   const callWithJson = async (_api: unknown, handler: string, json: Uint8Array) => {
     if (isAway) throw new TypeError('fetch failed', { cause: new Error('refused') })
     const request = JSON.parse(json.toString()) as KeepWebhookRequest & { callbacks?: unknown[] }
     if (handler !== 'KeepWebhook') {
       const accepted = { accepted: 1, duplicates: 0, duplicate_indexes: [], rejected: [] }
+      sent.recorded += request.callbacks!.length
       return { results: request.callbacks!.map(() => accepted) }
     }
     sent.keeps.push(request)
@@ -112,6 +115,16 @@ test.each<[string, () => unknown, string]>([
   expect(gateway.sent.outcomes).toEqual(['ignored'])
 })
 
+test('a webhook of which the adapter ignores a part is recorded, kept with the reasons, and counted as both', async () => {
+  await using gateway = await gatewayWith({
+    callbacksOf: () => [{ ignored: 'a report' }, CALLBACK, { ignored: 'of another shop' }],
+  })
+  expect(await gateway.send('{}')).toMatchObject({ status: 200, data: { accepted: 1 } })
+  expect(gateway.sent.recorded).toBe(1)
+  expect(gateway.sent.keeps).toMatchObject([{ code: 'ignored', message: 'in part: a report; of another shop' }])
+  expect(gateway.sent.outcomes).toEqual(['mapped', 'ignored'])
+})
+
 test.each([[undefined], [''], ['  '], [5], [null]])('%j as the reason of ignoring is refused', async (ignored) => {
   await using gateway = await gatewayWith({ callbacksOf: () => ({ ignored: ignored as string }) })
   expect(await gateway.send('{}')).toMatchObject({
@@ -124,6 +137,16 @@ test('a webhook that is mapped is recorded and not kept', async () => {
   await using gateway = await gatewayWith({ callbacksOf: () => [CALLBACK, { ...CALLBACK, callback_id: 'c-2' }] })
   expect(await gateway.send('{}')).toMatchObject({ status: 200, data: { accepted: 2 } })
   expect(gateway.sent).toMatchObject({ keeps: [], outcomes: ['mapped'] })
+})
+
+test('a webhook with a callback from the future is answered with 503, and nothing of it is recorded or kept', async () => {
+  const early = { ...CALLBACK, callback_id: 'c-2', occurred_at: new Date(Date.now() + 3_600_000).toISOString() }
+  await using gateway = await gatewayWith({ callbacksOf: () => [CALLBACK, early], acknowledgesRefused: true })
+  expect(await gateway.send('{}')).toMatchObject({
+    status: 503,
+    error: { code: 'unavailable', message: expect.stringContaining('send the same callback again later') },
+  })
+  expect(gateway.sent).toEqual({ keeps: [], recorded: 0, outcomes: [], notKept: 0 })
 })
 
 test('ignored webhooks are only counted when none of them are kept', async () => {

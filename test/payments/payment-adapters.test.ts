@@ -95,10 +95,24 @@ describe('callbacksOf', () => {
 
   test('that returns callbacks gives copies of them, with the provider', async () => {
     const callbacksOf = async () => [CALLBACK, CALLBACK] as never
-    expect(await adaptedCallbacks({ provider: 'acme', callbacksOf }, {})).toEqual([
-      { ...CALLBACK, provider: 'acme' },
-      { ...CALLBACK, provider: 'acme' },
-    ])
+    expect(await adaptedCallbacks({ provider: 'acme', callbacksOf }, {})).toEqual({
+      callbacks: [
+        { ...CALLBACK, provider: 'acme' },
+        { ...CALLBACK, provider: 'acme' },
+      ],
+    })
+  })
+
+  test('that ignores a part of a webhook gives the callbacks of the rest, and each reason once', async () => {
+    const callbacksOf = () =>
+      [{ ignored: 'a report' }, CALLBACK, { ignored: 'of another shop' }, { ignored: 'a report' }] as never
+    expect(await adaptedCallbacks({ provider: 'acme', callbacksOf }, {})).toEqual({
+      callbacks: [{ ...CALLBACK, provider: 'acme' }],
+      ignored: 'a report; of another shop',
+    })
+    const wrong = () => [{ ignored: 'a report' }, { ...CALLBACK, status: 'paid' }] as never
+    const error: DecidedError = await adaptedCallbacks({ provider: 'acme', callbacksOf: wrong }, {}).catch((error) => error)
+    expect(error.message).toContain('callback 1.status')
   })
 })
 

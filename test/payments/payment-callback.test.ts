@@ -33,7 +33,11 @@ test.for<[string, object]>([
 
 const QUANTITY = 'items.0.quantity must be a number from 0.001 to 1000000 with up to three places'
 test.for<[string, object, string]>([
-  ['a discount larger than the items', ofAdjustment({ unit_price: -1_001 }), 'items come to less than 0'],
+  [
+    'a discount larger than the items',
+    ofAdjustment({ unit_price: -1_001 }),
+    'items come to less than 0, because the discounts exceed the rest',
+  ],
   [
     'a negative price of a product',
     ofItem({ unit_price: -1 }),
@@ -46,6 +50,8 @@ test.for<[string, object, string]>([
   ['no quantity', ofItem({ quantity: 0 }), QUANTITY],
   ['a negative quantity', ofItem({ quantity: -1.5 }), QUANTITY],
   ['too much', ofItem({ quantity: 1_000_000.5 }), QUANTITY],
+  ['the largest number', ofItem({ quantity: Number.MAX_VALUE }), QUANTITY],
+  ['the smallest number', ofItem({ quantity: -Number.MAX_VALUE }), QUANTITY],
   ['a quantity that is a text', ofItem({ quantity: '1.5' }), QUANTITY],
   [
     'fractional money',

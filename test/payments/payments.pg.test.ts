@@ -88,11 +88,30 @@ test('callbacks in any order, calls and repetition net to the slow reference', {
           for (const [name, count] of Object.entries(expected.events))
             expect({ [name]: (events[name] ?? 0) >= count }).toEqual({ [name]: true })
         expect((await verify(db)).drift).toEqual([])
+        await expectReportedMoney(db)
       },
     ),
     { numRuns: 15 },
   )
 })
+
+/** The events of a payment in one currency add up to its sale lines. */
+async function expectReportedMoney(db: Database): Promise<void> {
+  const { rows } = await sql`
+    with line as (
+      select c.provider, c.payment_ref, sum(l.amount) as amount
+      from sale_line l join payment_callback c on c.callback_no = l.sale_no group by 1, 2
+    ), event as (
+      select s.slug as provider, e.payload ->> 'payment_ref' as payment_ref, coalesce(sum(e.amount), 0) as amount
+      from analytics_event e join event_source s using (source_id) group by 1, 2
+    ), payment as (
+      select provider, payment_ref from payment_callback group by 1, 2 having count(distinct currency) = 1
+    )
+    select p.*, event.amount as events, line.amount as lines
+    from payment p left join event using (provider, payment_ref) left join line using (provider, payment_ref)
+    where event.amount is distinct from coalesce(line.amount, 0)`.execute(db)
+  expect(rows).toEqual([])
+}
 
 const DAY_MS = 24 * 3_600_000
 
@@ -178,6 +197,29 @@ test('a further success that differs from the sale is refused and kept, in any o
   const refused = { field: 'items', message: 'differs from the sale of this payment' }
   expect(rows).toEqual([{ ...refused, id: differing.callbackId }])
   expect((await record(db, [differing])).results).toMatchObject([{ isRecorded: false, shortfalls: [refused] }])
+  expect((await verify(db)).drift).toEqual([])
+})
+
+test('a success that names no sellers says the same as the sale, whatever sellers the catalog has by then', async ({ db }) => {
+  const unnamed = [item({ sellerId: null })]
+  for (const [paymentRef, items] of [
+    ['named', [item({ sellerId: 'east' })]],
+    ['unnamed', unnamed],
+  ] as const) {
+    await sql`delete from catalog.product`.execute(db)
+    for (const [time, seller] of ['south', 'west'].entries()) {
+      await sql`
+        insert into catalog.product (updated_at, call_id, product_id, status, name, seller_id)
+        values (now(), gen_random_uuid(), 'lamp', 'active', 'Lamp', ${seller}::text)
+        on conflict (product_id) do update set seller_id = excluded.seller_id`.execute(db)
+      const success = payment({ paymentRef, items: time === 0 ? items : unnamed, occurredAtMs: NOON + time })
+      expect((await record(db, [success])).results).toMatchObject([{ isRecorded: true, shortfalls: [] }])
+      expect((await record(db, [success])).results).toMatchObject([{ isRecorded: false, shortfalls: [] }])
+    }
+    const other = payment({ paymentRef, items: [item({ sellerId: 'north' })], occurredAtMs: NOON + 9 })
+    const isNamed = paymentRef === 'named'
+    expect((await record(db, [other])).results[0]!.shortfalls).toHaveLength(isNamed ? 1 : 0)
+  }
   expect((await verify(db)).drift).toEqual([])
 })
 
@@ -269,12 +311,79 @@ test('every callback is an analytics event of its provider', async ({ db }) => {
     ...values,
   })
   expect(rows).toEqual([
-    of('c-1', { status: 'pending', ms: 7 }),
-    of('c-2', { status: 'failed' }),
+    of('c-1', { status: 'pending', amount: null, currency: null, ms: 7 }),
+    of('c-2', { status: 'failed', amount: null, currency: null }),
     of('c-3', {}),
-    of('c-4', { kind: 'refund', amount: null, currency: null }),
+    of('c-4', { kind: 'refund', amount: -1_000 }),
     of('c-5', { kind: 'cancellation', amount: null, currency: null, slug: 'other-pay' }),
   ])
+})
+
+test('refused and repeated successes add no amount to reports, and refunds have negative ones, in any order', async ({ db }) => {
+  const sale = payment({ callbackId: 'a', items: [item({ quantity: 1, unitPrice: 600 })] })
+  const other = payment({ callbackId: 'b', items: [item({ quantity: 1, unitPrice: 400 })], occurredAtMs: NOON + 1 })
+  const again = { ...sale, callbackId: 'c', occurredAtMs: NOON + 2 }
+  const refund = payment({ callbackId: 'd', status: 'refunded', occurredAtMs: NOON + 3 })
+  const amounts = async () => {
+    const { rows } = await sql<{ ref: string; amount: number | null }>`
+      select external_ref as ref, amount::int from analytics_event order by 1`.execute(db)
+    return Object.fromEntries(rows.map(({ ref, amount }) => [ref, amount]))
+  }
+  for (const one of [sale, other, again, refund]) await record(db, [one])
+  expect(await amounts()).toEqual({ a: 600, b: 0, c: 0, d: -600 })
+  await emptied(db)
+  for (const one of [other, sale, again]) await record(db, [one])
+  expect(await amounts()).toEqual({ a: 200, b: 400, c: 0 })
+  await emptied(db)
+  for (const one of [refund, again, other, sale]) await record(db, [one])
+  expect(await amounts()).toEqual({ a: 0, b: 0, c: 0, d: null })
+})
+
+async function openRejections(db: Database): Promise<string[]> {
+  const { rows } = await sql<{ text: string }>`
+    select item::jsonb ->> 'callback_id' || ' ' || field || ' ' || message as text from rejected_interaction
+    where replayed_at is null order by batch_id, index`.execute(db)
+  return rows.map(({ text }) => text)
+}
+
+/** A callback whose item is as a provider sends it, as far as the list reads it. */
+function sent(values: Partial<NewPayment> & { callbackId: string }): NewPayment {
+  const one = payment(values)
+  return { ...one, item: { provider: one.provider, callback_id: one.callbackId } }
+}
+
+test('a rejection leaves the list when all of its callback counts, and is listed once when it changes', async ({ db }) => {
+  const refund = sent({ callbackId: 'r', status: 'refunded', items: [item({ quantity: 5 })], occurredAtMs: NOON + 9 })
+  await record(db, [refund])
+  expect(await openRejections(db)).toEqual([])
+  const capture = (captureRef: string, quantity: number) =>
+    sent({ callbackId: captureRef, captureRef, items: [item({ quantity })] })
+  await record(db, [capture('first', 2)])
+  expect(await openRejections(db)).toEqual(['r items.0.quantity asks for 5 of lamp, and 2 of this payment were left'])
+  await record(db, [capture('second', 2)])
+  expect(await openRejections(db)).toEqual(['r items.0.quantity asks for 5 of lamp, and 4 of this payment were left'])
+  await record(db, [capture('third', 2)])
+  expect(await openRejections(db)).toEqual([])
+  expect((await verify(db)).drift).toEqual([])
+})
+
+test('a reversal of a callback of another payment is refused', async ({ db }) => {
+  await record(db, [
+    payment({ callbackId: 'sale' }),
+    payment({ callbackId: 'refund', status: 'refunded', occurredAtMs: NOON + 1 }),
+  ])
+  const reversal = payment({ callbackId: 'v', paymentRef: 'pay-2', status: 'success', reverses: 'refund' })
+  const message = 'names a callback of another payment, pay-1'
+  const refused = { isRecorded: false, rejection: { code: 'refused', field: 'reverses', message } }
+  expect((await record(db, [reversal])).results).toMatchObject([refused])
+  const both = [payment({ callbackId: 'x', status: 'refunded' }), { ...reversal, callbackId: 'y', reverses: 'x' }]
+  expect((await record(db, both)).results).toMatchObject([{ isRecorded: true }, refused])
+  // Of another provider, or not known yet, it waits.
+  const waiting = [
+    { ...reversal, callbackId: 'p', provider: 'other-pay' },
+    { ...reversal, callbackId: 'q', reverses: 'unknown' },
+  ]
+  expect((await record(db, waiting)).results).toMatchObject([{ isRecorded: true }, { isRecorded: true }])
 })
 
 test('an item without a seller gets the seller of the catalogue, if there is one', async ({ db }) => {

@@ -96,6 +96,20 @@ test('a refund that was reversed before its sale does not wait for it', () => {
   expect(openOf(pending, refund, reversal())).toEqual({ north: { items: 2, refunds: 0 } })
 })
 
+test('a reversal of a pending payment leaves it pending', () => {
+  const pending = payment({ callbackId: 'pending', status: 'pending' })
+  const { pending: open } = settle([pending, reversal({ reverses: 'pending' })])
+  expect(bySeller(open.values())).toEqual({ north: { items: 2, refunds: 0 } })
+})
+
+test('of the same instant, a failure counts after the refund of a part, also when it lists the items', () => {
+  const part = payment({ callbackId: 'z', status: 'refunded', items: [item({ quantity: 1 })], occurredAtMs: day(1) })
+  for (const items of [[], [item()]]) {
+    const failure = payment({ callbackId: 'a', status: 'failed', items, occurredAtMs: day(1) })
+    expect(booked(payment(), failure, part)).toEqual(['0: 2 1000 1', '1: -1 -500 0', '1: -1 -500 -1'])
+  }
+})
+
 test('a failure after the success takes back what is left, at its own time', () => {
   const failure = payment({ callbackId: 'failure', status: 'failed', occurredAtMs: day(20) })
   expect(booked(payment(), failure)).toEqual(['0: 2 1000 1', '20: -2 -1000 -1'])
@@ -124,4 +138,25 @@ test('a failure that was reversed is money again', () => {
   const failure = payment({ callbackId: 'failure', status: 'failed', occurredAtMs: day(20) })
   const paid = reversal({ status: 'success', reverses: 'failure', occurredAtMs: day(30) })
   expect(booked(payment(), failure, paid)).toEqual(['0: 2 1000 1', '20: -2 -1000 -1', '30: 2 1000 1'])
+})
+
+test('a success after a failure or a whole cancellation is listed with what to send, until that was reversed', () => {
+  const again = payment({ callbackId: 'again', occurredAtMs: day(21) })
+  for (const status of ['failed', 'cancelled'] as const) {
+    const end = payment({ callbackId: 'end', status, items: [], occurredAtMs: day(20) })
+    const paid = reversal({ status: 'success', reverses: 'end', occurredAtMs: day(22) })
+    expect(outcome(payment(), end, again)).toMatchObject({
+      left: [0, 0, 0],
+      refused: ['status repeats a sale that end took back: if it is paid after all, send a callback with reverses end'],
+    })
+    expect(outcome(payment(), end, again, paid)).toMatchObject({ left: [2, 1_000, 1], refused: [] })
+    // A repetition from before it says nothing new.
+    expect(outcome(payment(), end, { ...again, occurredAtMs: day(19) }).refused).toEqual([])
+  }
+  const part = payment({ status: 'cancelled', items: [item({ quantity: 1 })], occurredAtMs: day(20) })
+  expect(outcome(payment(), part, again).refused).toEqual([])
+  const failure = payment({ status: 'failed', items: [], captureRef: 'b', occurredAtMs: day(20) })
+  expect(outcome(payment({ captureRef: 'a' }), failure, { ...again, captureRef: 'a' }).refused).toEqual([])
+  // It took nothing back.
+  expect(outcome(payment(), refund, { ...failure, captureRef: null }, again).refused).toEqual([])
 })

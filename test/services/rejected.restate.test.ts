@@ -217,6 +217,27 @@ test('an event before the horizon is rejected again as too old', async ({ db, st
   })
 })
 
+test('a payment callback that is recorded and still does not count stays in the list when it is replayed', async ({
+  db,
+  stack,
+  gateway,
+}) => {
+  const callback = (callback_id: string, unit_price: number) => ({
+    ...{ provider: 'acme', callback_id, payment_ref: product, order_id: product, status: 'success' as const, currency: 'EUR' },
+    ...{ occurred_at: '2026-03-01T12:00:00Z', items: [{ product_id: product, quantity: 1, unit_price }] },
+  })
+  await analytic(stack).RecordPayment(callback(`${product}-a`, 600))
+  const message = 'differs from the sale of this payment'
+  expect(await analytic(stack).RecordPayment(callback(`${product}-b`, 400))).toMatchObject({ rejected: [{ message }] })
+  for (let time = 0; time < 2; time++) {
+    const [id] = await open(gateway)
+    const again = await replay(stack, rejectedKeyOf(id!)!)
+    expect(again).toMatchObject({ outcome: 'rejected', rejection: { code: 'refused', field: 'items', message } })
+    expect(await open(gateway)).toEqual([again.rejection!.id])
+  }
+  await expectNoDrift(db, stack)
+})
+
 test('an unknown id is 404, and a correction of an unknown field is 400', async ({ stack, gateway }) => {
   await expect(replay(stack, { batch_id: '999999999', index: 0 })).rejects.toMatchObject({
     status: 404,

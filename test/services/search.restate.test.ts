@@ -195,6 +195,30 @@ test('an invalid search or click is rejected with its field, by REST and through
   }
 })
 
+test('a search or a click with a bad sent_at is recorded without it, by REST and through the ingress', async ({
+  stack,
+  gateway,
+}) => {
+  for (const sent_at of ['now', '1970-01-01T00:00:00Z', 5, { at: 1 }, '']) {
+    const search = { query: 'clock', product_ids: [], sent_at }
+    const click = { session_id: 's', query: 'clock', product_id: 'p', sent_at }
+    const warned = { accepted: 1, rejected: [], warnings: [{ index: 0, field: 'sent_at' }] }
+    for (const [path, handler, body] of [
+      ['/api/v1/search', 'RecordSearch', search],
+      ['/api/v1/search/click', 'RecordSearchClick', click],
+    ] as const) {
+      expect(await ask(gateway, path, body)).toMatchObject({ status: 200, json: { data: warned } })
+      const headers = { 'content-type': 'application/json' }
+      const direct = await fetch(`${stack.ingressUrl}/Analytic/${handler}`, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify(body),
+      })
+      expect(await direct.json()).toMatchObject(warned)
+    }
+  }
+})
+
 test('an attempt that fails after its commit, and its retry, count a search once', async ({ db, stack }) => {
   const answer = async (points: FailPoint[]) => {
     for (const point of points) failing.left.add(point)

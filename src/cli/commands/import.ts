@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { Command, Option } from 'commander'
@@ -172,14 +171,15 @@ async function importFiles(plan: ImportPlan): Promise<void> {
   process.once('SIGINT', () => interrupted.abort())
   const startedAt = performance.now()
   const tallies = await runImport({ ...plan, signal: interrupted.signal }, progressOn(process.stderr))
-  print(...summaryOf(tallies, (performance.now() - startedAt) / 1_000, process.resourceUsage().maxRSS))
-  const ignored = plan.ignored?.line()
-  if (ignored !== undefined) print(ignored)
+  const seconds = (performance.now() - startedAt) / 1_000
+  print(...summaryOf(tallies, { seconds, peakKiB: process.resourceUsage().maxRSS, leftOut: plan.ignored?.line() }))
   const { rows, rejected } = totalOf(tallies)
   process.exitCode = exitStatusOfRows({ rows, refused: rejected })
   for (const warning of plan.observed?.warnings() ?? []) printError(`Warning: ${warning}`)
-  if (!existsSync(plan.rejectedPath)) return
+  if (rejected === 0) return
   print(...(plan.refusals?.lines(REASONS_SHOWN_MAX) ?? []).map((line) => `Rejected: ${line}`))
+  const more = (plan.refusals?.count() ?? 0) - REASONS_SHOWN_MAX
+  if (more > 0) print(`Rejected: for ${more} more ${more === 1 ? 'reason' : 'reasons'}`)
   print(`Rejected rows, with their lines and reasons: ${plan.rejectedPath}`)
 }
 

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { type ApiKey, listApiKeys, revokeApiKey, type Scope, SCOPES } from '../../store/access/api-key.ts'
-import { originOf } from '../../gateway/access/origins.ts'
+import { originOf, originProblem } from '../../gateway/access/origins.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 import { StartError } from '../../main/config/start-error.ts'
@@ -110,7 +110,5 @@ function scopesOf(text: string, before: Scope[] = []): Scope[] {
 function originsOf(text: string, before: string[] = []): string[] {
   const origin = originOf(text)
   if (origin !== undefined) return [...before, origin]
-  throw new InvalidArgumentError(
-    'It is the scheme and host of a page, such as https://shop.example, or https://*.shop.example for any one label before a name of two or more.',
-  )
+  throw new InvalidArgumentError(originProblem(text))
 }

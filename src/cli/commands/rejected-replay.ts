@@ -156,7 +156,7 @@ An event keeps its id, and an event without an id gets the same id in every repl
 replayed. An event that is rejected again is a new line of the list. Exit 1 when an event was not recorded.
 
 A webhook that a payment adapter refused or ignored is mapped again by the adapter that PAYMENT_ADAPTERS names here, with the
-settings that the adapter reads. Of one that the adapter refuses again nothing changes.
+settings that the adapter reads. A webhook that the adapter refuses again stays in the list as it is.
 
 --set occurred_at=… also puts that time into a UUIDv7 event_id, which makes it another event.
 

@@ -32,7 +32,7 @@ export async function checkRules(files: readonly SourceFile[], check: Check): Pr
     const columns = await columnsIn(file)
     if (columns === undefined) continue
     const found = check.mayMissColumns ? [] : [...columnProblems(file, check, columns), ...needProblems(file, check, columns)]
-    if (found.length > 0) problems.push(found.join('\n'))
+    if (found.length > 0) problems.push([...found, ...commentLines(file)].join('\n'))
     for (const column of columns.names) all.add(column)
   }
   const more = problems.length - FILES_SHOWN_MAX
@@ -74,6 +74,12 @@ function hasColumn({ layout }: SourceFile, { names, paths }: Columns, column: st
 /** Whether a column has lists or objects. */
 function isOuter(column: string, paths: ReadonlySet<string>): boolean {
   return [...paths].some((path) => columnOfPath(path) === column)
+}
+
+/** A header row that begins with # was taken for a comment. */
+function commentLines({ layout }: SourceFile): string[] {
+  if (layout.is !== 'csv' || !layout.hasComment || layout.csv.columns !== undefined) return []
+  return ['Lines above that begin with # were skipped; if one of them is the header row, --columns names the columns.']
 }
 
 /** Names every field that is needed and not given, and the columns that may have them. */

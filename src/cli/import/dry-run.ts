@@ -1,3 +1,4 @@
+import { addTo, type Counts } from './mapping/counts.ts'
 import { mappingLines } from './mapping-lines.ts'
 import { exitStatusOfRows } from './outcome.ts'
 import { type ImportPlan, prepareImport } from './plan.ts'
@@ -12,8 +13,8 @@ export async function dryRun(plan: ImportPlan, gateway: GatewayAccess): Promise<
   const previews: Preview[] = []
   const view = { kind: plan.kind, mapRecord, nowMs: Date.now(), reading: plan }
   for (const file of files) previews.push(await previewOf(file, view))
-  const types = new Map<string, number>()
-  for (const { eventTypes } of previews) for (const [type, count] of eventTypes) types.set(type, (types.get(type) ?? 0) + count)
+  const types: Counts = new Map()
+  for (const { eventTypes } of previews) for (const [type, count] of eventTypes) addTo(types, type, count)
   const ignored = plan.ignored?.line()
   const lines = [
     'A dry run: nothing is sent or written.',

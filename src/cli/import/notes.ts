@@ -1,11 +1,12 @@
+import { addTo, type Counts, mostFirst } from './mapping/counts.ts'
 import type { BatchAnswer } from './mapping/item-kind.ts'
 
 /** What the answers say about rows that are recorded. */
 export interface Notes {
   /** How many rows have each event type that has no weight. */
-  unweighted: Map<string, number>
+  unweighted: Counts
   /** How many rows are recorded without each field. */
-  withoutField: Map<string, number>
+  withoutField: Counts
 }
 
 /** Types in a line; the most frequent ones are enough to find a wrong rule. */
@@ -16,16 +17,16 @@ export function newNotes(): Notes {
 }
 
 export function addNotes({ unweighted, withoutField }: Notes, answer: BatchAnswer): void {
-  for (const { event_type: type, indexes } of answer.unweighted ?? []) add(unweighted, type, indexes.length)
-  for (const { field } of answer.warnings ?? []) add(withoutField, field, 1)
+  for (const { event_type: type, indexes } of answer.unweighted ?? []) addTo(unweighted, type, indexes.length)
+  for (const { field } of answer.warnings ?? []) addTo(withoutField, field)
 }
 
 /** The notes of all files, a sentence each. */
 export function noteLines(all: readonly Notes[]): string[] {
   const { unweighted, withoutField } = newNotes()
   for (const notes of all) {
-    for (const [type, count] of notes.unweighted) add(unweighted, type, count)
-    for (const [field, count] of notes.withoutField) add(withoutField, field, count)
+    for (const [type, count] of notes.unweighted) addTo(unweighted, type, count)
+    for (const [field, count] of notes.withoutField) addTo(withoutField, field, count)
   }
   const types = mostFirst(unweighted)
   const shown = types.slice(0, TYPES_SHOWN_MAX).map(([type, count]) => `${type} (${count})`)
@@ -41,12 +42,3 @@ export function noteLines(all: readonly Notes[]): string[] {
 
 const rowsHave = (count: number) => (count === 1 ? '1 row has' : `${count} rows have`)
 const rowsAre = (count: number) => (count === 1 ? '1 row is' : `${count} rows are`)
-
-/** Counts by name, the highest first. */
-export function mostFirst(counts: ReadonlyMap<string, number>): [name: string, count: number][] {
-  return [...counts].toSorted(([one, ones], [other, others]) => others - ones || (one < other ? -1 : 1))
-}
-
-function add(counts: Map<string, number>, name: string, count: number): void {
-  counts.set(name, (counts.get(name) ?? 0) + count)
-}

@@ -1,6 +1,6 @@
 import { instantOf } from '../../contract/fields/time.ts'
+import { mostFirst } from './mapping/counts.ts'
 import type { ItemKind } from './mapping/item-kind.ts'
-import { mostFirst } from './notes.ts'
 import { type Preview, PREVIEW_ROWS_MAX } from './preview.ts'
 import type { Weights } from './weights.ts'
 
@@ -13,11 +13,12 @@ const counted = (count: number) => count.toLocaleString('en')
 
 /** The outcome of a file's first rows: counts, reasons, the span of time, and some items. */
 export function previewLines(preview: Preview, { timeField }: Pick<ItemKind, 'timeField'>): string[] {
-  const { path, rows, refusals, span, examples, withoutField } = preview
-  if (rows === 0) return [`${path} has no rows.`]
+  const { rows, equal, refusals, span, examples, withoutField } = preview
+  if (rows === 0) return [nothingIn(preview)]
   const moreReasons = refusals.count() - REASONS_SHOWN_MAX
   return [
     countsOf(preview),
+    ...(equal === 0 ? [] : [equalLine(equal)]),
     ...refusals.lines(REASONS_SHOWN_MAX).map((line) => `  ${line}`),
     ...(moreReasons > 0 ? [`  and ${counted(moreReasons)} more reasons`] : []),
     ...mostFirst(withoutField).map(([field, count]) => `  ${counted(count)} would be recorded without a wrong ${field}`),
@@ -26,10 +27,20 @@ export function previewLines(preview: Preview, { timeField }: Pick<ItemKind, 'ti
   ]
 }
 
+function nothingIn({ path, records, isWhole }: Preview): string {
+  if (records === 0) return `${path} has no rows.`
+  return isWhole ? `${path} has no rows that are items.` : `None of the first ${counted(records)} rows of ${path} is an item.`
+}
+
+function equalLine(count: number): string {
+  const rows = count === 1 ? '1 row equals an earlier one' : `${counted(count)} rows equal earlier ones`
+  return `  ${rows}; if each row is an event of its own, give --identical-rows separate`
+}
+
 function countsOf({ path, rows, isWhole, refused, repeated }: Preview): string {
-  const of = isWhole
-    ? `${path} has ${counted(rows)} ${rows === 1 ? 'row' : 'rows'}:`
-    : `${path}: of the first ${counted(PREVIEW_ROWS_MAX)} rows`
+  const first = `${path}: of the first ${counted(PREVIEW_ROWS_MAX)} rows`
+  const some = rows < PREVIEW_ROWS_MAX ? `${first} ${counted(rows)} ${rows === 1 ? 'is an item' : 'are items'}:` : first
+  const of = isWhole ? `${path} has ${counted(rows)} ${rows === 1 ? 'row' : 'rows'}:` : some
   const repeats = repeated === 0 ? '' : ` (${counted(repeated)} of them as duplicates of earlier rows)`
   return `${of} ${counted(rows - refused)} would be sent${repeats}, ${counted(refused)} refused${refused === 0 ? '.' : ':'}`
 }

@@ -1,9 +1,11 @@
+import { addTo, type Counts } from './mapping/counts.ts'
 import type { Item, ItemKind } from './mapping/item-kind.ts'
 import { isRowRejection } from './mapping/mapping.ts'
 import type { MapRecord } from './mapping/row-mapper.ts'
 import type { RowRejection } from './mapping/row-rejection.ts'
 import { createRefusals, type Refusals } from './refusals.ts'
 import { type RowReading, rowsToPreview } from './rows-to-import.ts'
+import { eventIdOf, type Row } from './source/row.ts'
 import type { SourceFile } from './source/source-file.ts'
 import { unreadable } from './values/unreadable.ts'
 
@@ -13,6 +15,9 @@ const EXAMPLES = 3
 /** What an import would do with the first rows of a file. */
 export interface Preview {
   path: string
+  /** Rows of the file, with those that a preset leaves out. */
+  records: number
+  /** Rows that are items, or should be; a list in a row gives several. */
   rows: number
   /** Whether the file has no further rows. */
   isWhole: boolean
@@ -20,12 +25,14 @@ export interface Preview {
   refusals: Refusals
   /** Rows whose items are the same as an earlier one of the file. */
   repeated: number
+  /** How many of these rows have all their cells equal, and no id of their own. */
+  equal: number
   examples: { line: number; item: Item }[]
   /** The earliest and the latest time of the items. */
   span: { firstMs: number; lastMs: number } | undefined
-  eventTypes: Map<string, number>
+  eventTypes: Counts
   /** How many items would be recorded without each field. */
-  withoutField: Map<string, number>
+  withoutField: Counts
 }
 
 /** Maps and judges the first rows of a file. @throws StartError */
@@ -37,11 +44,13 @@ export async function previewOf(
   const keys = new Set<string>()
   for await (const { rows } of rowsToPreview(file, reading)) {
     for (const record of rows) {
+      if (preview.records === PREVIEW_ROWS_MAX) return { ...preview, isWhole: false }
+      preview.records++
       for (const { row, mapped } of mapRecord(record, file)) {
         if (preview.rows === PREVIEW_ROWS_MAX) return { ...preview, isWhole: false }
         preview.rows++
         if (isRowRejection(mapped)) refuse(preview, row.line, mapped)
-        else addItem(preview, { line: row.line, item: mapped }, kind.judge(mapped, nowMs), keys)
+        else addItem(preview, { row: row as Row, item: mapped }, kind.judge(mapped, nowMs), keys)
       }
     }
   }
@@ -51,11 +60,13 @@ export async function previewOf(
 function emptyPreview(path: string): Preview {
   return {
     path,
+    records: 0,
     rows: 0,
     isWhole: true,
     refused: 0,
     refusals: createRefusals(),
     repeated: 0,
+    equal: 0,
     examples: [],
     span: undefined,
     eventTypes: new Map(),
@@ -76,18 +87,21 @@ function withValue({ field, reason }: RowRejection, item: Item): RowRejection {
 
 function addItem(
   preview: Preview,
-  example: { line: number; item: Item },
+  { row, item }: { row: Row; item: Item },
   judged: ReturnType<ItemKind['judge']>,
   keys: Set<string>,
 ): void {
-  if ('reason' in judged) return refuse(preview, example.line, withValue(judged, example.item))
+  if ('reason' in judged) return refuse(preview, row.line, withValue(judged, item))
   const { timeMs, key, withoutFields } = judged
-  if (preview.examples.length < EXAMPLES) preview.examples.push(example)
-  if (keys.has(key)) preview.repeated++
+  if (preview.examples.length < EXAMPLES) preview.examples.push({ line: row.line, item })
+  if (keys.has(key)) {
+    preview.repeated++
+    if (item['event_id'] === eventIdOf(row)) preview.equal++
+  }
   keys.add(key)
   const { firstMs, lastMs } = preview.span ?? { firstMs: timeMs, lastMs: timeMs }
   preview.span = { firstMs: Math.min(firstMs, timeMs), lastMs: Math.max(lastMs, timeMs) }
-  const type = example.item['event_type']
-  if (typeof type === 'string') preview.eventTypes.set(type, (preview.eventTypes.get(type) ?? 0) + 1)
-  for (const field of withoutFields) preview.withoutField.set(field, (preview.withoutField.get(field) ?? 0) + 1)
+  const type = item['event_type']
+  if (typeof type === 'string') addTo(preview.eventTypes, type)
+  for (const field of withoutFields) addTo(preview.withoutField, field)
 }

@@ -53,6 +53,6 @@ function sentenceOf(repeats: number): string {
   if (repeats === 0) return 'no row equals an earlier one.'
   const count = repeats.toLocaleString('en')
   return repeats === 1
-    ? '1 row equals an earlier one and is an event of its own.'
-    : `${count} rows equal earlier ones and are events of their own.`
+    ? '1 row equals an earlier one, and is an event of its own unless it has an id.'
+    : `${count} rows equal earlier ones, and are events of their own unless they have ids.`
 }

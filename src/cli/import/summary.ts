@@ -3,13 +3,20 @@ import type { Tally } from './run.ts'
 
 const NO_ROWS = 'No rows were found: --format, --delimiter, --skip and --columns say how to read the files.'
 
-/** A line per file, a total with the peak memory of the process, and what is notable about recorded rows. */
-export function summaryOf(tallies: readonly Tally[], seconds: number, peakKiB: number): string[] {
+/**
+ * A line per file, a total with the peak memory of the process, what is notable about recorded rows, and what a preset left out.
+ * @param leftOut the sentence about rows that are no items
+ */
+export function summaryOf(
+  tallies: readonly Tally[],
+  { seconds, peakKiB, leftOut }: { seconds: number; peakKiB: number; leftOut?: string | undefined },
+): string[] {
   const total = { path: 'total', seconds, ...totalOf(tallies) }
   const rate = Math.round(total.rows / Math.max(seconds, 0.001))
   const totalLine = `${lineOf(total)}, ${rate} rows/s, peak memory ${Math.round(peakKiB / 1024)} MiB`
-  const none = total.rows === 0 ? [NO_ROWS] : []
-  return [...tallies.map(lineOf), totalLine, ...none, ...noteLines(tallies.map(({ notes }) => notes))]
+  const none = total.rows === 0 && leftOut === undefined ? [NO_ROWS] : []
+  const notes = noteLines(tallies.map(({ notes }) => notes))
+  return [...tallies.map(lineOf), totalLine, ...none, ...notes, ...(leftOut === undefined ? [] : [leftOut])]
 }
 
 /** The rows of all files, by outcome. */

@@ -13,8 +13,8 @@ export type RemappedWebhook = (MappedWebhook & { wasIgnored: boolean }) | { prob
 export type WebhookMapper = (key: RejectedKey) => Promise<RemappedWebhook | undefined>
 
 /**
- * Maps kept webhooks by the adapters of PAYMENT_ADAPTERS, which are loaded for the first webhook. They run in this process, so that a mended
- * adapter needs no restart of the gateway.
+ * Maps kept webhooks by the adapters of PAYMENT_ADAPTERS, which are loaded for the first webhook. They run in this process, so that a
+ * mended adapter needs no restart of the gateway.
  */
 export function createWebhookMapper(config: Pick<Config, 'PAYMENT_ADAPTERS'>, db: Database): WebhookMapper {
   let adapters: Promise<PaymentAdapter[]> | undefined

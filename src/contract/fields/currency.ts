@@ -1,6 +1,8 @@
 import { z } from 'zod'
 
-const CURRENCIES: ReadonlySet<string> = new Set(Intl.supportedValuesOf('currency'))
+/** Active codes of ISO 4217 that Intl leaves out: funds, units of account and metals. XTS and XXX are codes of no currency. */
+const NOT_IN_INTL = 'BOV CHE CHW CLF COU MXV USN UYI UYW VED XAD XAG XAU XBA XBB XBC XBD XCG XDR XPD XPT XSU XUA ZWG'
+const CURRENCIES: ReadonlySet<string> = new Set([...Intl.supportedValuesOf('currency'), ...NOT_IN_INTL.split(' ')])
 
 /** An ISO 4217 code. Amounts are integers in its minor units. Amounts of different currencies are never added together. */
 export const Currency = z

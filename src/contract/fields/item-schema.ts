@@ -10,6 +10,11 @@ export function uncheckedItems(schema: z.ZodType, max: number) {
 
 /** An item that is checked elsewhere; its schema stands in JSON schemas only. */
 export function uncheckedItem(schema: z.ZodType) {
-  const { $schema: _dialect, ...itemSchema } = z.toJSONSchema(schema, { io: 'input' })
-  return z.unknown().meta(itemSchema)
+  return z.unknown().meta(jsonSchemaOf(schema))
+}
+
+/** What a JSON schema says about the values of a schema. */
+export function jsonSchemaOf(schema: z.ZodType) {
+  const { $schema: _dialect, ...jsonSchema } = z.toJSONSchema(schema, { io: 'input' })
+  return jsonSchema
 }

@@ -25,8 +25,8 @@ export function isIdIn(shape: Readonly<Record<string, z.core.$ZodType>>, name: s
 
 /**
  * A value in the one form that its schema describes: a field that is null is absent, and an id that was sent as a whole number is its
- * digits, and the other way round. A number beyond 2^53 − 1 stays, and is refused, because its last digits were lost when it was read. The contents of metadata
- * stay as they are. A value without such fields is returned itself.
+ * digits, and the other way round. A number beyond 2^53 − 1 stays, and is refused, because its last digits were lost when it was read.
+ * The contents of metadata stay as they are. A value without such fields is returned itself.
  */
 export function readAs(schema: z.core.$ZodType, value: unknown): unknown {
   const read = readerOf(schema)
@@ -78,9 +78,9 @@ function digitsOf(value: unknown): unknown {
   return Number.isSafeInteger(value) ? String(value) : value
 }
 
-/** A text such as 0042 stays a text, because its digits would not come back. */
+/** A text such as 0042 stays a text, because its digits would not come back. Spreadsheets write 42 as 42.0. */
 function numberOf(value: unknown): unknown {
-  return typeof value === 'string' && /^(?:0|-?[1-9]\d{0,15})$/.test(value) ? Number(value) : value
+  return typeof value === 'string' && /^(?:0|-?[1-9]\d{0,15})(?:\.0+)?$/.test(value) ? Number(value) : value
 }
 
 function changed(before: readonly unknown[], after: unknown[]): readonly unknown[] {

@@ -50,18 +50,17 @@ export function createInflater(callerOf: (request: FastifyRequest) => string): I
 }
 
 /**
- * Inflates a body, and stops at the first byte beyond a limit. What the body says about its size is held before, so that an honest body
- * that does not fit costs nothing; another one costs what was inflated until then.
+ * Inflates a body, and stops at the first byte beyond a limit. The size in its last bytes is held before. One beyond the limit is not
+ * believed: the last bytes of a body that breaks off are any number, and only inflating it tells the two apart.
  * @throws DecidedError for a body that is too large, beyond the budget, or no gzip.
  */
 export async function inflate(body: Buffer, { bytesMax, hold }: InflateLimits): Promise<Buffer> {
   if (body.length < GZIP_BYTES_MIN || body.readUInt16BE() !== GZIP_MAGIC) throw notGzip('it has no header of gzip')
-  const statedBytes = body.readUInt32LE(body.length - 4)
-  if (statedBytes > bytesMax)
-    throw new DecidedError('too_large', `${tooLarge(bytesMax).message}, as its end says; or it breaks off`)
+  const sizeBytes = body.readUInt32LE(body.length - 4)
+  const statedBytes = sizeBytes > bytesMax ? 0 : sizeBytes
   hold.grow(statedBytes)
   const parts = createParts()
-  const chunkSize = Math.min(CHUNK_BYTES_MAX, Math.max(CHUNK_BYTES_MIN, statedBytes + 1))
+  const chunkSize = Math.min(CHUNK_BYTES_MAX, Math.max(CHUNK_BYTES_MIN, sizeBytes + 1))
   const gunzip = createGunzip({ chunkSize })
   gunzip.end(body)
   try {

@@ -60,8 +60,8 @@ const UNSHOWN_SHARE = 1 / 16
 const SIGNED_BYTES_MIN = 2 * 1024 * 1024
 
 /**
- * Reads bodies as JSON, or as bytes where a route takes any form. The beacon of a page can only send text/plain, so that is read as JSON too: with a publishable key, or as long
- * as no keys are used.
+ * Reads bodies as JSON, or as bytes where a route takes any form. The beacon of a page can only send text/plain, so that is read as JSON
+ * too: with a publishable key, or as long as no keys are used.
  */
 export function parseJsonBodies(app: FastifyInstance, { bodyTurn, callerOf, ...deps }: BodyDeps): void {
   const { observer } = deps

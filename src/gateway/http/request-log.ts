@@ -14,9 +14,9 @@ const PATH_CHARACTERS_MAX = 200
 
 /**
  * Writes one line per request. Successes are at the level debug, because there are thousands a second and the metrics count them; so are
- * errors that a caller causes, beyond the first ten of a minute. A success with a failure in it, e.g. a webhook that is kept to be replayed, is
- * logged as such an error. The query is left out, because it may have a publishable key, and an address that matches a route is shown by
- * its pattern. The caller gets the line's id as x-request-id.
+ * errors that a caller causes, beyond the first ten of a minute. A success with a failure in it, e.g. a webhook that is kept to be
+ * replayed, is logged as such an error. The query is left out, because it may have a publishable key, and an address that matches a route
+ * is shown by its pattern. The caller gets the line's id as x-request-id.
  */
 export function logEachRequest(app: FastifyInstance): void {
   const sample = createLineSample()

@@ -1,6 +1,7 @@
 import { timeProblem } from '../../admission/time-problem.ts'
 import { DecidedError } from '../../contract/decided-error.ts'
 import { millisecondsOf } from '../../contract/fields/time.ts'
+import type { RejectedItem } from '../../contract/interaction.ts'
 import type { RecordPaymentResponse } from '../../contract/payment.ts'
 
 /** The codes of rejections that time removes. A provider takes 200 for the end, so it must get an error, and sends the callback again. */
@@ -11,18 +12,18 @@ export function refuseFutureCallbacks(callbacks: readonly object[], nowMs: numbe
   for (const callback of callbacks) {
     const { occurred_at: occurredAt } = callback as { occurred_at?: unknown }
     if (typeof occurredAt !== 'string') continue
-    const occurredAtMs = millisecondsOf(occurredAt)
-    const problem = timeProblem(occurredAtMs, nowMs)
-    if (problem?.code !== 'in_future') continue
-    const minutes = Math.round((occurredAtMs - nowMs) / 60_000)
-    throw new DecidedError('unavailable', `occurred_at is ${minutes} minutes in the future: send the same callback again later`)
+    const problem = timeProblem(millisecondsOf(occurredAt), nowMs)
+    if (problem?.code === 'in_future') throw sendAgain(problem)
   }
 }
 
 /** @throws DecidedError (unavailable) when a callback was rejected for now. The others of its request are recorded. */
 export function refuseEarlyCallbacks({ rejected }: RecordPaymentResponse): void {
   const early = rejected.find(({ code }) => EARLY.has(code))
-  if (early === undefined) return
-  const problem = [early.field, early.message].filter((part) => part !== null).join(' ')
-  throw new DecidedError('unavailable', `${problem}; send the same callback again later`)
+  if (early !== undefined) throw sendAgain(early)
+}
+
+function sendAgain({ field, message }: Pick<RejectedItem, 'field' | 'message'>): DecidedError {
+  const problem = field === null ? message : `${field} ${message}`
+  return new DecidedError('unavailable', `${problem}; send the same callback again later`)
 }

@@ -13,8 +13,8 @@ export interface ArrivedWebhook {
   context: WebhookContext
 }
 
-/** The callbacks that an adapter makes of a webhook, or why it makes none. */
-export type MappedWebhook = { callbacks: readonly object[] } | NotMapped
+/** The callbacks that an adapter makes of a webhook, with the part of it that it ignores; or why it makes none. */
+export type MappedWebhook = { callbacks: readonly object[]; part?: NotMapped } | NotMapped
 
 export interface NotMapped {
   code: WebhookCode
@@ -42,9 +42,9 @@ export async function mapWebhook(adapter: PaymentAdapter, { body, context }: Arr
   try {
     // A copy, because an adapter may change what it gets.
     const given = isJson(context.contentType) ? parseForeignBody(body) : new Uint8Array(body)
-    const adapted = await adaptedCallbacks(adapter, given, context)
-    if (!Array.isArray(adapted)) return { code: 'ignored', message: adapted.ignored }
-    return adapted.length === 0 ? { code: 'ignored', message: NO_CALLBACK } : { callbacks: adapted }
+    const { callbacks, ignored } = await adaptedCallbacks(adapter, given, context)
+    if (callbacks.length === 0) return { code: 'ignored', message: ignored ?? NO_CALLBACK }
+    return ignored === undefined ? { callbacks } : { callbacks, part: { code: 'ignored', message: `in part: ${ignored}` } }
   } catch (error) {
     if (error instanceof DecidedError) return refusedWith(error)
     throw error

@@ -62,20 +62,22 @@ export async function requireAdapterSignature(
 const NO_CONTEXT: WebhookContext = { contentType: '', headers: {} }
 
 /**
- * The callbacks that the adapter makes of a provider's webhook, or why it ignores it. @throws DecidedError when they are not as the contract
- * describes.
+ * The callbacks that the adapter makes of a provider's webhook, and why it ignores it or a part of it. @throws DecidedError when they
+ * are not as the contract describes.
  */
 export async function adaptedCallbacks(
   adapter: PaymentAdapter,
   body: unknown,
   context: WebhookContext = NO_CONTEXT,
-): Promise<object[] | { ignored: string }> {
+): Promise<{ callbacks: object[]; ignored?: string }> {
   const { provider } = adapter
   try {
     const adapted: unknown = await answerOf(async () => adapter.callbacksOf(body as never, context))
     // Reading the fields is part of it, because they may be the adapter's code.
-    if (isIgnoring(adapted)) return { ignored: messageOf(adapted.ignored) }
-    return checkedCallbacks(objectsOf(adapted).map((callback) => ({ ...callback, provider })))
+    const parts = isIgnoring(adapted) ? [adapted] : objectsOf(adapted)
+    const reasons = parts.flatMap((part) => (isIgnoring(part) ? [messageOf(part.ignored)] : []))
+    const callbacks = checkedCallbacks(parts.map((part) => (isIgnoring(part) ? undefined : { ...part, provider })))
+    return { callbacks, ...(reasons.length > 0 && { ignored: [...new Set(reasons)].join('; ') }) }
   } catch (error) {
     const problem = `the adapter of ${provider}: ${messageOf(error)}`
     const details = error instanceof InvalidCallbacks ? error.details : undefined
@@ -132,17 +134,17 @@ function typeOf(value: unknown): string {
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }
 
-/** @returns copies of the callbacks, which are data only. @throws InvalidCallbacks. */
+/** @returns copies of the callbacks, which are data only; undefined ones are left out. @throws InvalidCallbacks. */
 function checkedCallbacks(callbacks: readonly unknown[]): object[] {
   const results = callbacks.map((callback) =>
-    PaymentCallback.safeParse(readAs(PaymentCallback, callback), { error: plainMessage }),
+    callback === undefined ? undefined : PaymentCallback.safeParse(readAs(PaymentCallback, callback), { error: plainMessage }),
   )
-  const details = results.flatMap(({ error }, index) =>
-    (error?.issues ?? []).map((issue) => ({
+  const details = results.flatMap((result, index) =>
+    (result?.error?.issues ?? []).map((issue) => ({
       field: [index, ...pathOf(issue)].join('.').slice(0, FIELD_CHARACTERS_MAX),
       message: issue.message,
     })),
   )
   if (details.length > 0) throw new InvalidCallbacks(details)
-  return results.map(({ data }) => data!)
+  return results.flatMap((result) => result?.data ?? [])
 }

@@ -22,8 +22,9 @@ export interface WebhookSender {
 
 export interface RejectionBudget {
   /**
-   * Takes bytes for items that may be rejected. @returns a function that gives back what was not kept, or undefined when so much is not left
-   * in this hour. A provider has as much as a secret key. Callers without a key, which exist only as long as none was made, are not bounded.
+   * Takes bytes for items that may be rejected. @returns a function that gives back what was not kept, or undefined when so much is not
+   * left in this hour. A provider has as much as a secret key. Callers without a key, which exist only as long as none was made, are not
+   * bounded.
    */
   take: (sender: RejectionSender | WebhookSender, bytes: number) => ((bytesKept: number) => void) | undefined
 }

@@ -124,29 +124,36 @@ interface Receiving {
 
 /** Records what the adapter makes of a webhook, or keeps the webhook. @throws DecidedError for a webhook that the provider must send again. */
 async function receiveWebhook(deps: RouteDeps, { adapter, request, reply }: Receiving, webhook: ArrivedWebhook) {
-  const done = await recordWebhook(deps, adapter, request, webhook)
-  deps.observer.webhook(adapter.provider, 'code' in done ? done.code : 'mapped')
-  if (!('code' in done)) return { data: done }
-  const isKept = await keepWebhook(deps, request, adapter, webhook, done)
-  if (done.refusal === undefined) return { data: sumOf([]) }
-  if (!isKept || !adapter.acknowledgesRefused) throw done.refusal
-  request.failure = done.refusal.cause
-  return reply.code(202).send({ data: refusedAnswer(done.message) })
+  const { answer, notMapped } = await recordWebhook(deps, adapter, request, webhook)
+  if (answer !== undefined) deps.observer.webhook(adapter.provider, 'mapped')
+  if (notMapped === undefined) return { data: answer! }
+  deps.observer.webhook(adapter.provider, notMapped.code)
+  const isKept = await keepWebhook(deps, request, adapter, webhook, notMapped)
+  if (notMapped.refusal === undefined) return { data: answer ?? sumOf([]) }
+  if (!isKept || !adapter.acknowledgesRefused) throw notMapped.refusal
+  request.failure = notMapped.refusal.cause
+  return reply.code(202).send({ data: refusedAnswer(notMapped.message) })
 }
 
-/** @returns the answer, or why nothing was recorded. @throws DecidedError when the outcome is unknown. */
+/** The answer to a webhook of which something was recorded, and what was not mapped: all of it, or a part. */
+interface RecordedWebhook {
+  answer?: RecordPaymentResponse
+  notMapped?: NotMapped | undefined
+}
+
+/** @throws DecidedError when the outcome is unknown. */
 async function recordWebhook(
   { recording }: RouteDeps,
   adapter: PaymentAdapter,
   request: FastifyRequest,
   webhook: ArrivedWebhook,
-): Promise<RecordPaymentResponse | NotMapped> {
+): Promise<RecordedWebhook> {
   const mapped = await mapWebhook(adapter, webhook)
-  if (!('callbacks' in mapped)) return mapped
+  if (!('callbacks' in mapped)) return { notMapped: mapped }
   try {
-    return await record(recording, request, mapped.callbacks)
+    return { answer: await record(recording, request, mapped.callbacks), notMapped: mapped.part }
   } catch (error) {
-    if (error instanceof DecidedError && error.code === 'too_large') return refusedWith(error)
+    if (error instanceof DecidedError && error.code === 'too_large') return { notMapped: refusedWith(error) }
     throw error
   }
 }

@@ -1,6 +1,12 @@
 import type { RouteShorthandOptions } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
-import { interactionOf, Search, SearchClick, SearchQueriesRequest, SearchQueriesResponse } from '../../contract/search.ts'
+import {
+  interactionOf,
+  RecordSearchClickRequest,
+  RecordSearchRequest,
+  SearchQueriesRequest,
+  SearchQueriesResponse,
+} from '../../contract/search.ts'
 import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
 import { searchQueries, searchQueryPositionOf } from '../../store/log/search-query.ts'
 import { taskCallerOf } from '../access/caller.ts'
@@ -30,7 +36,7 @@ const RECORD_SEARCH = {
     tags: ['search'],
     consumes: ['application/json', 'text/plain'],
     headers: RecordingHeaders,
-    body: Search,
+    body: RecordSearchRequest,
     querystring: RecordingQuery,
     response: recordingAnswers({
       recorded: 'The outcome of the search, even if it was rejected.',
@@ -52,7 +58,7 @@ const RECORD_CLICK = {
     tags: ['search'],
     consumes: ['application/json', 'text/plain'],
     headers: RecordingHeaders,
-    body: SearchClick,
+    body: RecordSearchClickRequest,
     querystring: RecordingQuery,
     response: recordingAnswers({
       recorded: 'The outcome of the click, even if it was rejected.',

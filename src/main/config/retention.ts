@@ -20,7 +20,7 @@ export const retentionSettings = settingsIn('Retention', {
     .meta({ unit: 'days' }),
   PENDING_DAYS: wholeNumber(1, 36_500)
     .default(30)
-    .describe("A payment that is pending for longer is given up: its items are in no seller's pending_items any more.")
+    .describe("A payment that is pending for more days of UTC is given up: its items are in no seller's pending_items any more.")
     .meta({ unit: 'days' }),
   IGNORED_WEBHOOK_DAYS: wholeNumber(0, 36_500)
     .default(7)

@@ -6,8 +6,8 @@ import { onlyRow } from '../database/rows.ts'
 import { itemOf } from './rejected-item.ts'
 
 /**
- * Keeps a webhook among the rejected events, once per provider, hash and code: these are the call of its batch, so a webhook that is sent for
- * days is one event of the list. The batch is empty and counted. A webhook that was deleted from the list is not kept again.
+ * Keeps a webhook among the rejected events, once per provider, hash and code: these are the call of its batch, so a webhook that is sent
+ * for days is one event of the list. The batch is empty and counted. A webhook that was deleted from the list is not kept again.
  * @returns whether it is new.
  */
 export async function keepWebhook(db: Queryable, { webhook, sha256, code, message }: KeepWebhookRequest): Promise<boolean> {

@@ -77,6 +77,43 @@ export async function markReplayed(tx: Queryable, key: ReplayOf, call: Call): Pr
   await audit(tx, { actor: key.actor, action: 'rejected.replay', resourceType: 'rejected_interaction', resourceId })
 }
 
+/** A recorded callback as the list has it: the rest of it that did not count. */
+export interface ListedCallback {
+  provider: string
+  callbackId: string
+  message: string
+}
+
+/** The newest open entries that are looked through. Entries beyond them stay until they are replayed. */
+const SETTLED_AMONG = 10_000
+
+/**
+ * Marks the entries of callbacks as replayed by the call's batch, because what they say is no longer so. Leaves entries that are being
+ * replayed, whose lock comes before those of payments.
+ */
+export async function settleRejected(tx: Queryable, call: Call, listed: readonly ListedCallback[]): Promise<void> {
+  if (listed.length === 0) return
+  await sql`
+    with newest as (
+      select batch_id, index from rejected_interaction where replayed_at is null
+      order by batch_id desc, index desc limit ${SETTLED_AMONG}
+    ), payment as materialized (
+      select r.batch_id, r.index, r.message, r.item::json as item from newest join rejected_interaction r using (batch_id, index)
+      where r.code = 'refused' and r.cut_from_bytes is null and (r.kind = 'payment' or r.kind is null and r.is_payment)
+        and r.message = any(${listed.map(({ message }) => message)}::text[])
+    ), settled as (
+      select r.batch_id, r.index from payment p join rejected_interaction r using (batch_id, index)
+        join unnest(${listed.map(({ provider }) => provider)}::text[], ${listed.map(({ callbackId }) => callbackId)}::text[],
+          ${listed.map(({ message }) => message)}::text[]) as l (provider, callback_id, message)
+          on (p.item ->> 'provider', p.item ->> 'callback_id', p.message) = (l.provider, l.callback_id, l.message)
+      where r.replayed_at is null for update of r skip locked
+    )
+    update rejected_interaction r set replayed_at = now(), replay_batch_id = b.batch_id
+    from settled s, interaction_batch b
+    where r.batch_id = s.batch_id and r.index = s.index and b.batch_id <> r.batch_id
+      and b.invocation_id = ${call.invocationId} and b.body_sha256 = ${call.bodySha256}`.execute(tx)
+}
+
 /**
  * The lock is a statement of its own, because only the next statement sees what was committed while it waited.
  * @throws DecidedError (not found) when the event was deleted since it was read: its replay would not be in the audit trail.

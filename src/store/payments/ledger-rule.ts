@@ -4,7 +4,7 @@ import type { Database } from '../database/connection.ts'
 import { onlyRow } from '../database/rows.ts'
 import { isLockTimeout } from '../database/sql-state.ts'
 
-/** The name of connections that record payments by the newest rule. Those of the release before are called OLDER_NAME. */
+/** The name of connections that record payments by the newest rule. The release before calls its connections OLDER_NAME. */
 export const RECORDING_NAME = `footfall endpoint, ledger rule ${NEWEST_RULE}`
 const OLDER_NAME = 'footfall endpoint'
 
@@ -24,7 +24,7 @@ export interface RuleState {
 
 /**
  * Takes the newest rule into force when no process of an older release was seen for ten minutes: no connection of one, and no callback
- * that one recorded. An older process that comes after all can record no callback, because a trigger refuses it.
+ * that one recorded. An older process that appears later can record no callback, because a trigger refuses it.
  */
 export async function takeRuleIntoForce(db: Database, quietMinutes = QUIET_MINUTES): Promise<RuleState> {
   const before = await stateOf(db)

@@ -85,6 +85,8 @@ interface StoredItem {
   seller_id: string | null
   quantity: number
   unit_price: number | null
+  /** Only for a seller that the callback did not name. */
+  is_seller_of_catalog?: true
   name?: string
 }
 
@@ -103,6 +105,7 @@ export function paymentOf({ occurredAt, items, callId, ...row }: StoredPayment):
       sellerId: item.seller_id,
       quantity: item.quantity,
       unitPrice: item.unit_price,
+      ...(item.is_seller_of_catalog && { isSellerOfCatalog: true }),
       ...(item.name !== undefined && { name: item.name }),
     })),
   }
@@ -159,27 +162,31 @@ export async function insertCallbacks(
   return new Map(rows.map((row) => [callbackKey(row), row.number]))
 }
 
-function storedItemOf({ productId, sellerId, quantity, unitPrice, name }: Item): StoredItem {
-  return { product_id: productId, seller_id: sellerId, quantity, unit_price: unitPrice, ...(name !== undefined && { name }) }
+function storedItemOf({ productId, sellerId, isSellerOfCatalog, quantity, unitPrice, name }: Item): StoredItem {
+  return {
+    ...{ product_id: productId, seller_id: sellerId, quantity, unit_price: unitPrice },
+    ...(isSellerOfCatalog && { is_seller_of_catalog: true }),
+    ...(name !== undefined && { name }),
+  }
 }
 
 /**
  * Updates the shortfalls of recorded callbacks, because a new callback may leave more or less to take back for them.
- * @returns the callbacks whose shortfalls have changed and that still have some.
+ * @returns the callbacks whose shortfalls have changed.
  */
 export async function updateShortfalls(
   tx: Queryable,
   known: readonly KnownPayment[],
   shortfalls: ReadonlyMap<string, readonly Shortfall[]>,
-): Promise<KnownPayment[]> {
+): Promise<Set<KnownPayment>> {
   const textOf = (ofCallback: readonly Shortfall[] = []) =>
     JSON.stringify(ofCallback.map(({ field, message }) => ({ field, message })))
   const changed = known.filter((callback) => textOf(shortfalls.get(callbackKey(callback))) !== textOf(callback.shortfalls))
-  if (changed.length === 0) return []
+  if (changed.length === 0) return new Set()
   await sql`
     update payment_callback c set refused = new.refused
     from unnest(${changed.map(({ number }) => number)}::bigint[],
       ${changed.map((callback) => textOf(shortfalls.get(callbackKey(callback))))}::jsonb[]) as new (number, refused)
     where c.callback_no = new.number`.execute(tx)
-  return changed.filter((callback) => shortfalls.has(callbackKey(callback)))
+  return new Set(changed)
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { uuidV7 } from '../../contract/fields/event-id.ts'
-import { amountOfItem, type Callback, callbackKey, type Effect, effectKey, type Item } from '../../ledger/callback.ts'
+import { amountOfItem, type Callback, callbackKey, type Effect, effectKey, type Item, type Line } from '../../ledger/callback.ts'
+import { paymentKey } from '../../ledger/settlement.ts'
 import type { NewInteraction } from '../../admission/interaction.ts'
 import type { NewPayment } from '../../admission/payment.ts'
 import type { NewAnalyticsEvent } from '../../admission/analytics-event.ts'
@@ -50,10 +51,37 @@ function interactionOf(effect: Effect, index: number, { accountId, sessionId }: 
   }
 }
 
-/** The event that the provider reported. How much could be taken back is in the ledger alone. */
-export function analyticsEventOf(payment: NewPayment): NewAnalyticsEvent {
+/**
+ * By how much a call changes what its payments come to, for each of its callbacks that changes it. What it changes of callbacks of earlier
+ * calls goes to the first callback of the payment, so the amounts of all callbacks of a payment add up to its sale lines.
+ */
+export function changesOf(payments: readonly NewPayment[], lines: readonly Line[]): Map<string, Money> {
+  const byKey = new Map(payments.map((payment) => [callbackKey(payment), payment]))
+  const firsts = new Map(payments.toReversed().map((payment) => [paymentKey(payment), payment]))
+  const changes = new Map<string, Money>()
+  for (const { callback, sale, currency, amount } of lines) {
+    const payment = byKey.get(callbackKey(callback)) ?? firsts.get(paymentKey(sale))
+    if (payment === undefined || amount === 0) continue
+    const key = callbackKey(payment)
+    const change = changes.get(key)
+    // An event has one currency. Another one comes only of captures or repeats in several currencies.
+    if (change === undefined || (change.currency !== currency && currency === payment.currency)) {
+      changes.set(key, { currency, amount })
+    } else if (change.currency === currency) change.amount += amount
+  }
+  return changes
+}
+
+export interface Money {
+  amount: number
+  currency: string
+}
+
+/** The event that the provider reported, with the change of what its payment comes to. */
+export function analyticsEventOf(payment: NewPayment, change: Money | undefined): NewAnalyticsEvent {
   const { provider, callbackId, paymentRef, orderId, status, currency, items, processingMs, occurredAtMs } = payment
   const isPaid = isPayment(payment)
+  const isSale = isPaid && status === 'success'
   const amountOf = (some: readonly Item[]) => some.reduce((sum, item) => sum + amountOfItem(item), 0)
   const adjustments = items.filter(({ productId }) => productId === null)
   return {
@@ -62,14 +90,14 @@ export function analyticsEventOf(payment: NewPayment): NewAnalyticsEvent {
     entityId: orderId,
     status: isPaid && (status === 'failed' || status === 'pending') ? status : 'success',
     processingMs,
-    amount: isPaid ? amountOf(items) : null,
-    currency: isPaid ? currency : null,
+    ...(change ?? { amount: isSale ? 0 : null, currency: isSale ? currency : null }),
     occurredAtMs,
     payload: {
       kind: kindOf(payment),
       payment_ref: paymentRef,
       ...(payment.captureRef !== null && { capture_ref: payment.captureRef }),
       ...(payment.reverses !== null && { reverses: payment.reverses }),
+      ...(isPaid && (change?.amount ?? 0) !== amountOf(items) && { reported_amount: amountOf(items) }),
       ...(isPaid && adjustments.length > 0 && { adjustments: amountOf(adjustments) }),
     },
   }

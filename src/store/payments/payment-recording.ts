@@ -12,7 +12,7 @@ import { INTERACTIONS } from '../log/interaction.ts'
 import type { LogTable } from '../log/log-table.ts'
 import { makePartitions, monthOf } from '../log/month.ts'
 import { erasedItems, shopperIdsOfCall } from '../log/erased-items.ts'
-import { lockUnlessReplayed, markReplayed, type ReplayOf } from '../log/rejected-replay.ts'
+import { type ListedCallback, lockUnlessReplayed, markReplayed, type ReplayOf, settleRejected } from '../log/rejected-replay.ts'
 import { NONE, type Tombstones, WITHOUT_KEY } from '../log/tombstone.ts'
 import { insertPaymentEvents } from '../reports/analytics-event.ts'
 import {
@@ -25,7 +25,7 @@ import {
   subjectsOf,
   updateShortfalls,
 } from './payment-callback.ts'
-import { analyticsEventOf, interactionsOf } from './payment-effects.ts'
+import { analyticsEventOf, changesOf, interactionsOf } from './payment-effects.ts'
 import { type Selected, selectNew } from './payment-selection.ts'
 import { addSales } from './sale-line.ts'
 import type { NewInteraction } from '../../admission/interaction.ts'
@@ -65,12 +65,17 @@ export async function recordPayments(
   call: Call,
   payments: readonly NewPayment[],
   rejections: readonly NewRejection[],
-  replayOf?: ReplayOf,
+  replayOf?: PaymentReplay,
   tombstones: Tombstones = WITHOUT_KEY,
 ): Promise<RecordedPayments> {
   return tryRecording(db, payments.flatMap(subjectsOf), (tx, { subjects, months }) =>
     recordOnce(tx, { call, payments, rejections, replayOf, subjects, months, tombstones }),
   )
+}
+
+/** The rejected callback that is replayed, or the webhook: what its callbacks lack is listed by itself. */
+export interface PaymentReplay extends ReplayOf {
+  isWebhook: boolean
 }
 
 interface Needs {
@@ -104,7 +109,7 @@ export async function tryRecording<T>(
 interface Origin {
   call: Call
   rejections: readonly NewRejection[]
-  replayOf: ReplayOf | undefined
+  replayOf: PaymentReplay | undefined
   /** The newest tombstone that is known. */
   tombstoneNo?: string
 }
@@ -118,9 +123,10 @@ async function recordOnce(tx: Queryable, given: Attempt): Promise<RecordedPaymen
   const stored = await lockSubjects(tx, given)
   const storedByKey = new Map(stored.map((callback) => [callbackKey(callback), callback]))
   const all = await selectNew(tx, given.call, given.payments, storedByKey)
-  const { attempt, known, selected } = await withoutErasedShoppers(tx, { attempt: given, known: stored, selected: all })
+  const { attempt, known, selected, erase } = await withoutErasedShoppers(tx, { attempt: given, known: stored, selected: all })
   const knownByKey = new Map(known.map((callback) => [callbackKey(callback), callback]))
   const change = settleDifference(known, [...known, ...selected.payments])
+  if (attempt.replayOf?.isWebhook === false) selected.refused.push(...erase(stillRefused(attempt, knownByKey, change.shortfalls)))
   attempt.months.push(...[...selected.payments, ...change.interactions].map(({ occurredAtMs }) => monthOf(occurredAtMs)))
   const isNew = await insertAll(tx, attempt, { ...change, ...selected, known, knownByKey })
   const results = answerEach(attempt, { ...change, ...selected, knownByKey })
@@ -133,11 +139,16 @@ interface Read {
   selected: Selected
 }
 
+interface ReadErased extends Read {
+  /** Further rejections of the same callbacks, with pseudonyms. */
+  erase: (rejections: readonly NewRejection[]) => readonly NewRejection[]
+}
+
 /**
  * The same with pseudonyms in the place of erased persons, because an erasure may be running: what follows from a sale of an erased
  * person is not theirs. The tables are locked by `selectNew`, so an erasure that is not seen here waits for this transaction.
  */
-async function withoutErasedShoppers(tx: Queryable, { attempt, known, selected }: Read): Promise<Read> {
+async function withoutErasedShoppers(tx: Queryable, { attempt, known, selected }: Read): Promise<ReadErased> {
   const rejections = [...attempt.rejections, ...selected.refused]
   const checked = await attempt.tombstones.check(tx, shopperIdsOfCall([...known, ...selected.payments], rejections), true)
   const { tombstoneNo } = checked
@@ -149,6 +160,7 @@ async function withoutErasedShoppers(tx: Queryable, { attempt, known, selected }
       payments: erased.rows.slice(known.length) as NewPayment[],
       refused: erased.rejections.slice(attempt.rejections.length),
     },
+    erase: (more) => erasedItems(checked, [], more).rejections,
   }
 }
 
@@ -172,6 +184,15 @@ export function settleDifference(before: readonly KnownPayment[], after: readonl
   return { lines, pending, interactions: interactionsOf(effects, after), shortfalls: settled.shortfalls }
 }
 
+/** Replayed callbacks that are recorded and of which some still does not count, so that they stay in the list. */
+function stillRefused({ call, payments }: Attempt, knownByKey: KnownByKey, shortfalls: Change['shortfalls']): NewRejection[] {
+  return payments.flatMap((payment) => {
+    const [known, ofCallback] = [knownByKey.get(callbackKey(payment)), shortfalls.get(callbackKey(payment))]
+    if (known === undefined || ofCallback === undefined || known.callId === callIdOf(call)) return []
+    return [{ index: payment.index, item: payment.item, ...rejectionOf(ofCallback) }]
+  })
+}
+
 type KnownByKey = ReadonlyMap<string, KnownPayment>
 
 /** @returns whether this attempt inserted anything. */
@@ -182,14 +203,20 @@ export async function insertAll(
 ): Promise<boolean> {
   const { payments, refused, known, knownByKey, lines, pending, interactions, shortfalls } = change
   const changed = await updateShortfalls(tx, known, shortfalls)
-  const rejected = [...rejections, ...refused, ...shortfallRejections(payments, changed, shortfalls)]
+  const rejected = [...rejections, ...refused, ...shortfallRejections(payments, [...changed], shortfalls)]
   const numbers = await insertCallbacks(tx, call, payments, shortfalls)
-  await insertPaymentEvents(tx, payments.map(analyticsEventOf))
-  const isBatch = interactions.length > 0 || rejected.length > 0 || replayOf !== undefined
+  const changes = changesOf(payments, lines)
+  await insertPaymentEvents(
+    tx,
+    payments.map((payment) => analyticsEventOf(payment, changes.get(callbackKey(payment)))),
+  )
+  const listed = known.filter((callback) => callback.shortfalls.length > 0 && changed.has(callback))
+  const isBatch = interactions.length > 0 || rejected.length > 0 || replayOf !== undefined || listed.length > 0
   const { isNew } = isBatch
     ? await insertBatch(tx, OF_PAYMENTS, call, interactions, rejected, tombstoneNo, { isFenced: true })
     : { isNew: false }
   if (replayOf !== undefined) await markReplayed(tx, replayOf, call)
+  await settleRejected(tx, call, listed.map(listedAs))
   // Last, because all orders of a seller share the row of a day: a transaction that holds it delays every other sale of the seller.
   const numberOf = (callback: Callback) => {
     return numbers.get(callbackKey(callback)) ?? knownByKey.get(callbackKey(callback))!.number
@@ -213,6 +240,11 @@ function shortfallRejections(
     const ofCallback = shortfalls.get(callbackKey(callback))
     return ofCallback === undefined ? [] : [{ index, item, ...rejectionOf(ofCallback) }]
   })
+}
+
+/** How the list of rejected events has the shortfalls that a callback had until now. */
+function listedAs({ provider, callbackId, shortfalls }: KnownPayment): ListedCallback {
+  return { provider, callbackId, message: rejectionOf(shortfalls).message }
 }
 
 /** All shortfalls of a callback as one rejection. */

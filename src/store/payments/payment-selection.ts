@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { NewRejection } from '../../admission/rows.ts'
 import type { NewPayment } from '../../admission/payment.ts'
-import { type Callback, callbackKey, type Rule } from '../../ledger/callback.ts'
+import { type Callback, callbackKey, type Item, type Rule } from '../../ledger/callback.ts'
 import { differentFields } from '../../ledger/content.ts'
 import type { Queryable } from '../database/connection.ts'
 import { onlyRow } from '../database/rows.ts'
@@ -25,9 +25,12 @@ export async function selectNew(
   known: ReadonlyMap<string, KnownPayment>,
 ): Promise<Selected> {
   const unknown = payments.filter((payment) => !known.has(callbackKey(payment)))
-  const { horizon, sellers, rule } = await readState(tx, unknown)
+  const { horizon, sellers, rule, named } = await readState(tx, unknown)
   const isTooEarly = rule < 2 || (unknown.some(needsSecondRule) && (await batchOf(tx, call)) !== undefined)
-  const problemOf = recordingProblem(horizon, isTooEarly)
+  const timeProblemOf = recordingProblem(horizon, isTooEarly)
+  const inTime = firstOfEachKey(unknown.filter((payment) => timeProblemOf(payment) === undefined))
+  // First what every attempt of the call finds: after the first one, its batch makes callbacks of rule 2 too early.
+  const problemOf = (payment: NewPayment) => reversalProblem(payment, [...(named ?? []), ...inTime]) ?? timeProblemOf(payment)
   const problems = unknown.flatMap((payment) => {
     const problem = problemOf(payment)
     return problem === undefined ? [] : [{ ...problem, index: payment.index, item: payment.item }]
@@ -48,26 +51,36 @@ interface State {
   rule: Rule
   /** By product. */
   sellers: Record<string, string> | null
+  /** The recorded callbacks that new ones reverse. */
+  named: NamedCallback[] | null
 }
+
+type NamedCallback = Pick<Callback, 'provider' | 'callbackId' | 'paymentRef'>
 
 async function readState(tx: Queryable, unknown: readonly NewPayment[]): Promise<State> {
   // Moving the horizon waits for transactions with this lock, so that none of them records an event before the horizon.
   await sql`lock table interaction, analytics_event in row exclusive mode`.execute(tx)
   const withoutSeller = unknown.filter(isPayment).flatMap(({ items }) => items.filter(({ sellerId }) => sellerId === null))
   const products = withoutSeller.flatMap(({ productId }) => productId ?? [])
+  const reversals = unknown.filter(({ reverses }) => reverses !== null)
   const result = await sql<State>`
     select horizon, rule, (
       select json_object_agg(product_id, seller_id) from catalog.product
       where product_id = any(${products}::text[]) and seller_id is not null
-    ) as sellers from log_horizon cross join ledger_rule`.execute(tx)
+    ) as sellers, (
+      select json_agg(json_build_object('provider', provider, 'callbackId', callback_id, 'paymentRef', payment_ref))
+      from payment_callback join unnest(${reversals.map(({ provider }) => provider)}::text[],
+        ${reversals.map(({ reverses }) => reverses)}::text[]) as n (provider, callback_id) using (provider, callback_id)
+    ) as named from log_horizon cross join ledger_rule`.execute(tx)
   return onlyRow(result)
 }
 
 function withSellers(payment: NewPayment, sellers: Record<string, string>): NewPayment {
   if (!isPayment(payment)) return payment
-  const sellerOf = (productId: string) => (Object.hasOwn(sellers, productId) ? sellers[productId]! : null)
-  const items = payment.items.map((item) => {
-    return item.productId === null ? item : { ...item, sellerId: item.sellerId ?? sellerOf(item.productId) }
+  const items = payment.items.map((item): Item => {
+    const { productId, sellerId } = item
+    if (productId === null || sellerId !== null || !Object.hasOwn(sellers, productId)) return item
+    return { ...item, sellerId: sellers[productId]!, isSellerOfCatalog: true }
   })
   return { ...payment, items }
 }
@@ -86,6 +99,14 @@ function recordingProblem(horizon: Date, isTooEarly: boolean): (payment: NewPaym
     if (isTooEarly && needsSecondRule(payment)) return { code: 'not_yet', field: null, message: notYet }
     return undefined
   }
+}
+
+/** Why a reversal can never count: what it names is of another payment. It waits for what is not known. */
+function reversalProblem({ provider, paymentRef, reverses }: NewPayment, known: readonly NamedCallback[]): Problem | undefined {
+  if (reverses === null) return undefined
+  const named = known.find((callback) => callback.provider === provider && callback.callbackId === reverses)
+  if (named === undefined || named.paymentRef === paymentRef) return undefined
+  return { code: 'refused', field: 'reverses', message: `names a callback of another payment, ${named.paymentRef}` }
 }
 
 /** Whether a callback says something that rule 1 does not know. */

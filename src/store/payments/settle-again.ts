@@ -17,8 +17,8 @@ export interface PaymentRef {
 const PAYMENTS_PER_PAGE = 100
 
 /**
- * Settles the next payments by the newest rule that an older one settled, and that may come to something else by it: those with several
- * successes, with a failure next to a success, and without a success. @returns the last payment of the page; undefined after the last page.
+ * Settles the next payments of an older rule again, by the newest one, where the two may differ: payments with several successes, with a
+ * success and a failure, and with something pending and no success. @returns the last payment of the page; undefined after the last page.
  */
 export async function settlePageAgain(db: Database, after: PaymentRef): Promise<PaymentRef | undefined> {
   const page = await pageAfter(db, after)

@@ -71,8 +71,12 @@ const itemArbitrary: fc.Arbitrary<Item> = fc.record({
 })
 
 const discountArbitrary: fc.Arbitrary<Item> = fc
-  .record({ sellerId: fc.constantFrom('north', null), unitPrice: fc.constantFrom(-1, -100, 333) })
-  .map((values) => adjustment(values))
+  .record({
+    sellerId: fc.constantFrom('north', null),
+    unitPrice: fc.constantFrom(-1, -100, 333),
+    name: fc.constantFrom(undefined, 'shipping', 'gift wrap'),
+  })
+  .map(({ name, ...values }) => adjustment({ ...values, ...(name !== undefined && { name }) }))
 
 /** Callbacks of a few payments, captures and orders, many of which contradict each other. */
 const simpleCallback: fc.Arbitrary<NewPayment> = fc

@@ -47,12 +47,13 @@ function compare(one: Key, other: Key): number {
 
 export const inOrder = (one: NewPayment, other: NewPayment) => compare(keyOf(one), keyOf(other))
 
-/** A reversal that is dated before what it reverses comes right after that. */
+/** A reversal that is dated before what it reverses comes right after that. A failure lists what was sold, and takes back everything. */
 function turnOf(callback: NewPayment, all: readonly NewPayment[]): Key {
+  const ownOf = (one: NewPayment) => keyOf(one.status === 'failed' ? { ...one, items: [] } : one)
   const named = all.find(({ callbackId }) => callbackId === callback.reverses)
   return named === undefined || named.occurredAtMs < callback.occurredAtMs
-    ? keyOf(callback)
-    : [...keyOf(named), ...keyOf(callback)]
+    ? ownOf(callback)
+    : [...ownOf(named), ...ownOf(callback)]
 }
 
 /** The items of sales, and what was taken of each. What is left is counted again each time. */
@@ -133,7 +134,10 @@ function takeBack(piles: Piles, sales: readonly NewPayment[], callback: NewPayme
           const some = ofNamed.filter(
             ({ item }) => item.productId === asked.productId && (asked.sellerId === null || item.sellerId === asked.sellerId),
           )
-          return asked.productId === null ? takeMoney(piles, callback, asked, some) : takeQuarters(piles, callback, asked, some)
+          const isNamed = ({ item }: Pile) => asked.name === undefined || asked.name === item.name
+          return asked.productId === null
+            ? takeMoney(piles, callback, asked, some.filter(isNamed))
+            : takeQuarters(piles, callback, asked, some)
         })
   return {
     products: outcomes.flatMap(({ products }) => products),

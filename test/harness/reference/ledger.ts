@@ -77,7 +77,9 @@ function bookDays(moments: readonly Moment[], days: Reference['days']): void {
 }
 
 function open(all: readonly NewPayment[], pending: Reference['pending']): void {
-  const own = all.filter((one) => one.reverses === null && !all.some(({ reverses }) => reverses === one.callbackId))
+  const isTakenBack = ({ callbackId, status }: NewPayment) =>
+    status !== 'pending' && all.some(({ reverses }) => reverses === callbackId)
+  const own = all.filter((one) => one.reverses === null && !isTakenBack(one))
   const promised = own.findLast(({ status }) => status === 'pending')?.items ?? []
   const of = (seller: string) => (pending[seller] ??= { items: 0, refunds: 0 })
   if (own.findLast(({ status }) => status !== 'refunded')?.status === 'pending') {

@@ -7,7 +7,8 @@ export interface Condition {
   column: string
   /** In a sentence, for a condition that no option gives. */
   words?: string
-  holds: (text: string) => boolean
+  /** @param isNumber whether the text is a number of JSON, whatever the decimal mark of texts is */
+  holds: (text: string, isNumber?: boolean) => boolean
 }
 
 const OPERATORS: Record<string, (cell: string, value: string, mark?: DecimalMark) => boolean> = {
@@ -56,10 +57,13 @@ function comparison(
     throw new UsageError(`${rule}: ${operator} compares numbers, and ${JSON.stringify(value)} is not a number.`)
   }
   const compare = OPERATORS[operator]!
-  return { column, holds: (cell) => compare(cell, value, mark) }
+  return { column, holds: (cell, isNumber) => compare(cell, value, isNumber ? undefined : mark) }
 }
 
 /** Whether all conditions hold for a row. */
 export function allHold(conditions: readonly Condition[], row: Row, cleaning: Cleaning | undefined): boolean {
-  return conditions.every(({ column, holds }) => holds(textOf(cleanCellOf(row, column, cleaning))))
+  return conditions.every(({ column, holds }) => {
+    const cell = cleanCellOf(row, column, cleaning)
+    return holds(textOf(cell), typeof cell === 'number')
+  })
 }

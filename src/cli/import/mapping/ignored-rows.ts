@@ -1,3 +1,4 @@
+import { addTo, type Counts, mostFirst } from './counts.ts'
 import { cellOf, type Row, textOf } from '../source/row.ts'
 
 /** Which rows of a file are no items, because other things are written to it too. */
@@ -20,18 +21,16 @@ export interface IgnoredRows {
 }
 
 const NAMES_SHOWN_MAX = 5
-/** A column may have any texts, so the number of those that are counted is bounded. */
-const NAMES_MAX = 1_000
 
 export function createIgnoredRows(preset: string, { without, rows, by = [] }: IgnoredForm): IgnoredRows {
-  const counts = new Map<string, number>()
+  const counts: Counts = new Map()
   let total = 0
   return {
     without,
     add: (row) => {
       total++
       const name = by.map((column) => textOf(cellOf(row, column))).find((text) => text !== '')
-      if (name !== undefined && (counts.has(name) || counts.size < NAMES_MAX)) counts.set(name, (counts.get(name) ?? 0) + 1)
+      if (name !== undefined) addTo(counts, name)
     },
     line: () =>
       total === 0
@@ -43,7 +42,7 @@ export function createIgnoredRows(preset: string, { without, rows, by = [] }: Ig
 /** The most frequent names with their counts. */
 function namesOf(counts: ReadonlyMap<string, number>): string {
   if (counts.size === 0) return ''
-  const names = [...counts].toSorted(([one, ones], [other, others]) => others - ones || (one < other ? -1 : 1))
+  const names = mostFirst(counts)
   const shown = names.slice(0, NAMES_SHOWN_MAX).map(([name, count]) => `${name} (${count.toLocaleString('en')})`)
   const more = names.length - shown.length
   return `: ${shown.join(', ')}${more > 0 ? `, and ${more} more` : ''}`

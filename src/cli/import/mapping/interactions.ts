@@ -4,6 +4,7 @@ import { judgeInteractions } from '../../../admission/interaction.ts'
 import { analyticApi } from '../../../contract/services.ts'
 import { INTERACTION_NAMES } from './header-names.ts'
 import type { ItemKind } from './item-kind.ts'
+import { parsedJson } from '../source/json-record.ts'
 import { elementIdOf, eventIdOf, type Row, textOf } from '../source/row.ts'
 import { readInstant } from '../values/instant.ts'
 import { type DecimalMark, plainNumber } from '../values/number.ts'
@@ -27,7 +28,7 @@ export const INTERACTIONS: ItemKind = {
   exclusive: ['event_id', 'event_key'],
   // A column named event_id counts only where it has a UUID, because other numbers of events may not be unique.
   named: { event_id: [{ column: 'event_id', words: 'it is a UUID', holds: (cell) => UUID.test(cell) }] },
-  ids: new Set(['ref_id', 'account_id', 'account_number', 'session_id']),
+  ids: new Set(['event_key', 'ref_id', 'account_id', 'account_number', 'session_id']),
   timeField: 'occurred_at',
   implied: (given) => ({
     event_id: given.has('event_key')
@@ -39,7 +40,9 @@ export const INTERACTIONS: ItemKind = {
   read: (field, cell, { time, mark }) => {
     if (field === 'occurred_at') return readInstant(textOf(cell), time)
     if (field === 'metadata') return typeof cell === 'string' ? readJson(cell) : cell
-    if (field === 'account_number' || metadataKeyOf(field) !== undefined) return readNumberOrOther(cell, mark)
+    // The contract reads it, as in a request.
+    if (field === 'account_number') return cell
+    if (metadataKeyOf(field) !== undefined) return readNumberOrOther(cell, mark)
     return readTextOrId(Interaction.shape, field, cell)
   },
   itemOf: (values, { row }) => {
@@ -92,9 +95,6 @@ function metadataKeyOf(field: string): string | undefined {
 }
 
 function readJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return new Unreadable('is not JSON')
-  }
+  const value = parsedJson(text)
+  return value === undefined ? new Unreadable('is not JSON') : value
 }

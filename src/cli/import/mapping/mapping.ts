@@ -32,7 +32,10 @@ export function mapRow(row: Row, mapping: Mapping, file: { modifiedMs: number })
   const fields = new Map<string, unknown>()
   for (const [target, rules] of rulesOf) {
     const cell = valueOf(rules, row, mapping)
-    if (cell === undefined) continue
+    if (cell === undefined) {
+      if (target in kind.named) observed?.addUnused(target, textOf(cleanCellOf(row, target, mapping.cleaning)))
+      continue
+    }
     if (typeof cell === 'string') observed?.addText(cell, kind.ids.has(target))
     const value = kind.read(target, cell, mapping)
     if (value instanceof Unreadable) return { field: target, reason: value.reason }
@@ -65,9 +68,11 @@ function valueOf(rules: readonly Rule[], row: Row, { values, cleaning }: Mapping
   return undefined
 }
 
-/** The value of a column, or the texts of several columns that have a value, with blanks between them. */
+/** The value of a column, or the texts of several columns that have a value, with blanks between them. A list or an object is no part of a text. */
 function joinedCell(row: Row, columns: readonly string[], cleaning: Cleaning | undefined): unknown {
   if (columns.length === 1) return cleanCellOf(row, columns[0]!, cleaning)
-  const texts = columns.map((column) => textOf(cleanCellOf(row, column, cleaning)))
-  return texts.filter((text) => text !== '').join(' ')
+  const cells = columns.map((column) => cleanCellOf(row, column, cleaning))
+  const outer = cells.find((cell) => typeof cell === 'object' && cell !== null)
+  const texts = cells.map(textOf).filter((text) => text !== '')
+  return outer ?? texts.join(' ')
 }

@@ -1,3 +1,4 @@
+import { parsedJson } from '../source/json-record.ts'
 import { cellOf, type Row } from '../source/row.ts'
 
 /** A name, a place in a list, or the first element of a list whose property has a value: `[key=page]`. */
@@ -50,12 +51,7 @@ export function walk(start: unknown, steps: readonly Step[], row: Row): unknown 
 
 /** A cell of CSV may be a text of JSON. */
 export function parsedText(text: string): unknown {
-  if (!/^\s*[{[]/.test(text)) return undefined
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
+  return /^\s*[{[]/.test(text) ? parsedJson(text) : undefined
 }
 
 function propertyOf(value: unknown, name: string): unknown {

@@ -38,8 +38,9 @@ export const GORSE: Preset = {
       ['map', 'name=description'],
       ['map', 'name=comment'],
       ['map', 'name=Comment'],
-      ['map', 'name=item_id'],
-      ['map', 'name=ItemId'],
+      // Rows of feedback are no items.
+      ['map', 'name=item_id if feedback_type is empty'],
+      ['map', 'name=ItemId if FeedbackType is empty'],
       // A table of the database has a list of JSON in its cells.
       ['map', 'category=categories[0]'],
       ['map', 'category=categories'],

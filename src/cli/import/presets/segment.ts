@@ -2,6 +2,8 @@ import type { RuleText } from '../mapping/rule.ts'
 import { eventTypes, type Preset } from './preset.ts'
 
 const PRODUCT = 'properties.products[]'
+/** The properties that identify a product, in the order in which they are tried. */
+const IDS = ['product_id', 'sku', 'id']
 
 /** The names of Segment's e-commerce spec, version 2, and below them those of version 1. */
 const EVENT_TYPES = eventTypes('event', {
@@ -26,16 +28,14 @@ const EVENT_TYPES = eventTypes('event', {
 
 /** A list may be sent without its products, and a page without a product. */
 const CONDITIONAL_TYPES: RuleText[] = [
-  ...['Product List Viewed', 'Product List Filtered'].flatMap((name): RuleText[] => [
-    ['set', `event_type=product_impression if event = ${name} and ${PRODUCT}.product_id is not empty`],
-    ['set', `event_type=product_impression if event = ${name} and ${PRODUCT}.sku is not empty`],
-  ]),
+  ...['Product List Viewed', 'Product List Filtered'].flatMap((name) =>
+    IDS.map((id): RuleText => ['set', `event_type=product_impression if event = ${name} and ${PRODUCT}.${id} is not empty`]),
+  ),
   ['set', 'event_type=view if type = page and properties.product_id is not empty'],
   ['set', 'event_type=view if type = screen and properties.product_id is not empty'],
 ]
 
-/** The properties that identify a product, in the order in which they are tried. */
-const ID_COLUMNS = [PRODUCT, 'properties'].flatMap((of) => [`${of}.product_id`, `${of}.sku`, `${of}.id`])
+const ID_COLUMNS = [PRODUCT, 'properties'].flatMap((of) => IDS.map((id) => `${of}.${id}`))
 
 /** The timestamp is corrected by the receiver; the original one is that of the client's clock. */
 const timeRules = (field: string): RuleText[] =>

@@ -15,8 +15,8 @@ export interface CsvForm {
   skip?: number | undefined
 }
 
-/** A first line such as `sep=;`, with which spreadsheets name the delimiter. */
-const SEPARATOR_LINE = /^"?sep=(.)"?$/i
+/** A first line such as `sep=;`, with which spreadsheets name the delimiter. A program may have added empty cells to it. */
+const SEPARATOR_LINE = /^"?sep=(\\t|.)"?\1*\s*$/i
 
 /**
  * Reads the rows of RFC 4180 records. csv-parse was rejected: one stray quote silently loses the rest of the file, and a CRLF inside
@@ -55,9 +55,14 @@ export function preambleOf(lines: readonly Line[], skip = 0): Line[] {
   return lines.slice(0, first === -1 ? lines.length : first)
 }
 
+/** Whether a line with `#` is above the header row. */
+export function hasComment(lines: readonly Line[], skip = 0): boolean {
+  return preambleOf(lines, skip).some(({ number, text }) => number > skip && text.startsWith('#'))
+}
+
 /** The delimiter that the first line names; undefined when it names none. */
 export function namedDelimiter(lines: readonly Line[]): string | undefined {
-  return SEPARATOR_LINE.exec(lines[0]?.text ?? '')?.[1]
+  return SEPARATOR_LINE.exec(lines[0]?.text ?? '')?.[1]?.replace(String.raw`\t`, '\t')
 }
 
 /** Reads records as rows; undefined for a blank record, for the header and for its repetitions in a file of joined files. */
@@ -77,19 +82,25 @@ function createRowReader(form: CsvForm): (record: CsvRecord) => Row | BrokenRow 
     }
     const cells = fittedTo(columns.length, record.cells, form.ragged)
     if (cells === undefined) {
-      const reason = `has ${record.cells.length} cells and not ${columns.length} (see --ragged)`
-      return { line: record.line, reason, text: record.text }
+      return { line: record.line, reason: widthProblem(record.cells.length, columns.length), text: record.text }
     }
     const isLeftOut = isRepeated(header, cells) || (isBlank(cells) && !record.text.includes('"'))
     return isLeftOut ? undefined : { line: record.line, columns, cells }
   }
 }
 
+/** A title above the header row is often the only cell of its line. */
+function widthProblem(count: number, expected: number): string {
+  return `has ${count} cells and not ${expected} (see ${expected === 1 ? '--skip for lines before the header row, and ' : ''}--ragged)`
+}
+
 function headerOf(cells: readonly string[]): readonly string[] {
   const columns = cells.map((cell) => cell.trim())
   const twice = columns.find((column, index) => column !== '' && columns.indexOf(column) !== index)
   if (twice !== undefined)
-    throw new StartError(`the header row has ${JSON.stringify(twice)} twice (name the columns with --columns)`)
+    throw new StartError(
+      `the header row has ${JSON.stringify(twice)} twice (name the columns with --columns, and leave out this row with --skip)`,
+    )
   return columns
 }
 

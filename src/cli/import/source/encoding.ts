@@ -1,4 +1,4 @@
-import { REPLACEMENT } from './line.ts'
+import { createDecoder, WRONG_BYTES } from './text-decoder.ts'
 
 /** The encoding of a text, by its name in the WHATWG Encoding Standard, with what speaks against it; or why it is unknown. */
 export type FoundEncoding = { encoding: string; note?: string } | { problem: string }
@@ -35,7 +35,7 @@ export function encodingOf(start: Uint8Array, given: string | undefined): FoundE
   const utf16 = utf16Of(start)
   if (utf16 !== undefined) return { encoding: utf16 }
   if (start.filter((byte) => byte === 0).length > start.length * ZEROS_MAX)
-    return { problem: 'is no text, because it has many zero bytes' }
+    return { problem: 'is no text, because it has many zero bytes (--encoding utf-16le reads UTF-16 without a byte order mark)' }
   return isMostlyUtf8(start) ? { encoding: 'utf-8' } : { problem: notUtf8(start) }
 }
 
@@ -55,20 +55,20 @@ function utf16Of(start: Uint8Array): string | undefined {
 /** Whether a text that is given as another encoding is UTF-8 with characters beyond ASCII, which other encodings hardly ever are. */
 function isUtf8Beyond(start: Uint8Array, given: string): boolean {
   if (given === 'utf-8' || start.every((byte) => byte < FIRST_BEYOND_ASCII)) return false
-  return !new TextDecoder().decode(start, { stream: true }).includes(REPLACEMENT)
+  return !createDecoder('utf-8')(start).includes(WRONG_BYTES)
 }
 
 /** Whether more characters beyond ASCII are UTF-8 than not. A few wrong bytes cost their records only. */
 function isMostlyUtf8(start: Uint8Array): boolean {
-  const text = new TextDecoder().decode(start, { stream: true })
+  const text = createDecoder('utf-8')(start)
   const beyondAscii = text.match(/[^\0-\x7F]/gu) ?? []
-  const wrong = beyondAscii.filter((character) => character === REPLACEMENT).length
+  const wrong = beyondAscii.filter((character) => character === WRONG_BYTES).length
   return wrong === 0 || wrong < beyondAscii.length - wrong
 }
 
 /** The end of the sentence shows how the text would read, because its owner knows which of two readings is right. */
 function notUtf8(start: Uint8Array): string {
-  const before = new TextDecoder().decode(start).split(REPLACEMENT, 1)[0]!
+  const before = createDecoder('utf-8')(start).split(WRONG_BYTES, 1)[0]!
   const at = new TextEncoder().encode(before).length
   const text = new TextDecoder('windows-1252').decode(
     start.subarray(Math.max(0, at - EXCERPT_CHARACTERS / 2), at + EXCERPT_CHARACTERS),

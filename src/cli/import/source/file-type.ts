@@ -3,6 +3,8 @@ interface BinaryType {
   noun: string
   magic: string | readonly number[]
   at?: number
+  /** Whether a text may begin so, too. Such a file has zero bytes, and a text has none. */
+  isWord?: boolean
   advice: string
 }
 
@@ -19,7 +21,7 @@ const TYPES: readonly BinaryType[] = [
   { noun: 'a 7z archive', magic: [0x37, 0x7a, 0xbc, 0xaf], advice: 'unpack it with 7z x and import the files in it' },
   { noun: 'a rar archive', magic: 'Rar!', advice: 'unpack it and import the files in it' },
   { noun: 'a tar archive', magic: 'ustar', at: 257, advice: 'unpack it with tar xf and import the files in it' },
-  { noun: 'compressed with bzip2', magic: 'BZh', advice: 'decompress it with bunzip2, or compress it with gzip' },
+  { noun: 'compressed with bzip2', magic: '1AY&SY', at: 4, advice: 'decompress it with bunzip2, or compress it with gzip' },
   {
     noun: 'compressed with xz',
     magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a],
@@ -31,21 +33,22 @@ const TYPES: readonly BinaryType[] = [
     advice: 'decompress it with zstd -d, or compress it with gzip',
   },
   { noun: 'compressed with lz4', magic: [0x04, 0x22, 0x4d, 0x18], advice: 'decompress it with lz4 -d, or compress it with gzip' },
-  { noun: 'an encrypted Parquet file', magic: 'PARE', advice: 'write it without encryption' },
+  { noun: 'an encrypted Parquet file', magic: 'PARE', isWord: true, advice: 'write it without encryption' },
   { noun: 'an Avro file', magic: 'Obj\u0001', advice: 'export it as CSV or JSON lines' },
-  { noun: 'an ORC file', magic: 'ORC', advice: 'export it as CSV or JSON lines' },
+  { noun: 'an ORC file', magic: 'ORC', isWord: true, advice: 'export it as CSV or JSON lines' },
   { noun: 'an SQLite database', magic: 'SQLite format 3', advice: 'export its table as CSV' },
   { noun: 'a PDF', magic: '%PDF-', advice: 'export the data as CSV' },
 ]
-/** A page of a browser, e.g. of a login, and the XML of Excel 2003. */
-const MARKUP = /^\uFEFF?\s*<(?:!doctype html|html|\?xml|table)/i
+/** A page of a browser, e.g. of a login, and the XML of Excel 2003, also after a byte order mark, as Latin-1 shows it. */
+const MARKUP = /^(?:\u00EF\u00BB\u00BF)?\s*<(?:!doctype html|html|\?xml|table)/i
 
 export function isGzip(start: Uint8Array): boolean {
   return startsWith(start, GZIP, 0)
 }
 
+/** A header row may begin with these letters too, but a text has no zero bytes, and not only these letters. */
 export function isParquet(start: Uint8Array): boolean {
-  return startsWith(start, PARQUET, 0)
+  return startsWith(start, PARQUET, 0) && (start.includes(0) || start.length === PARQUET.length)
 }
 
 /**
@@ -53,7 +56,10 @@ export function isParquet(start: Uint8Array): boolean {
  * everything.
  */
 export function binaryTypeOf(start: Uint8Array): string | undefined {
-  const type = TYPES.find(({ magic, at = 0 }) => startsWith(start, typeof magic === 'string' ? Buffer.from(magic) : magic, at))
+  const type = TYPES.find(({ magic, at = 0, isWord = false }) => {
+    const bytes = typeof magic === 'string' ? Buffer.from(magic) : magic
+    return startsWith(start, bytes, at) && (!isWord || start.includes(0))
+  })
   if (type?.noun === 'a zip archive' && WORKBOOK_NAMES.test(latin1(start))) return `a workbook of a spreadsheet: ${WORKBOOK}`
   if (type !== undefined) return `${type.noun}: ${type.advice}`
   if (isGzip(start)) return 'compressed twice with gzip: decompress it with gunzip first'

@@ -1,6 +1,7 @@
 import { jsonRowOf } from './json-record.ts'
 import { valueEnd } from './json-value.ts'
-import { type BrokenRow, RECORD_CHARACTERS_MAX, type Row } from './row.ts'
+import { type BrokenRow, isBroken, RECORD_CHARACTERS_MAX, type Row } from './row.ts'
+import { createDecoder } from './text-decoder.ts'
 
 type Rows = (Row | BrokenRow)[]
 
@@ -12,13 +13,14 @@ const START_CHARACTERS_MAX = 1_024
 /**
  * Reads the objects of a JSON array, or objects that follow each other, over any number of lines. Memory is bounded by the longest
  * record. A broken record ends where the next one seems to begin: at an object on a line of its own with the same indent as the
- * first one, or at an object with the first one's first key.
+ * first one, or at an object with the first one's first key. An array that is not closed ends with a broken record.
  */
 export async function* jsonValueRows(chunks: AsyncIterable<Uint8Array>, encoding: string): AsyncGenerator<Rows> {
-  const decoder = new TextDecoder(encoding)
+  const decode = createDecoder(encoding)
   const reader = new ValueReader()
-  for await (const chunk of chunks) yield reader.read(decoder.decode(chunk, { stream: true }), false)
-  yield reader.read(decoder.decode(), true)
+  for await (const chunk of chunks) yield reader.read(decode(chunk), false)
+  yield reader.read(decode(), true)
+  yield reader.end()
 }
 
 /** Reads the values of texts that follow each other. */
@@ -31,6 +33,15 @@ class ValueReader {
   #nextStart: RegExp | undefined
   /** Whether a broken record is reported and its end is still to be found. */
   #isSeeking = false
+  /** Whether the last bracket between two values opens an array. */
+  #isOpen = false
+  #isLastBroken = false
+
+  /** What is wrong with the end of the text. A broken last record may have the end of the array. */
+  end(): BrokenRow[] {
+    if (!this.#isOpen || this.#isLastBroken) return []
+    return [{ line: this.#line, reason: 'the JSON array is not closed, so the file seems to be cut off here', text: '' }]
+  }
 
   read(text: string, isLast: boolean): Rows {
     this.#text += text
@@ -51,6 +62,8 @@ class ValueReader {
   /** Reads a value. @returns where to go on; undefined when the value needs text that is not read yet. */
   #value(from: number, isLast: boolean, rows: Rows): number | undefined {
     const start = indexOf(VALUE_START, this.#text, from)
+    const bracket = this.#text.slice(from, start).match(/[[\]]/g)?.at(-1)
+    if (bracket !== undefined) this.#isOpen = bracket === '['
     // The indent before the first value shows how the others start.
     if (start === undefined)
       return this.#nextStart === undefined && this.#text.length < START_CHARACTERS_MAX ? undefined : this.#text.length
@@ -62,7 +75,9 @@ class ValueReader {
     if (end === undefined && mayGrow) return undefined
     const text = this.#text.slice(start, end)
     const number = this.#lineOf(start)
-    rows.push(jsonRowOf({ number, text: typeof found === 'object' ? text : text.replace(/[\s,]+$/, '') }))
+    const row = jsonRowOf({ number, text: typeof found === 'object' ? text : text.replace(/[\s,]+$/, '') })
+    this.#isLastBroken = isBroken(row)
+    rows.push(row)
     this.#isSeeking = end === undefined
     return end ?? Math.max(start + 1, this.#text.length - START_CHARACTERS_MAX)
   }

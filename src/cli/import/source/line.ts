@@ -1,4 +1,5 @@
 import { RECORD_CHARACTERS_MAX } from './row.ts'
+import { createDecoder, WRONG_BYTES } from './text-decoder.ts'
 
 export interface Line {
   /** From 1. */
@@ -8,18 +9,15 @@ export interface Line {
   end: '\n' | '\r\n' | '\r' | ''
 }
 
-/** The character for bytes that the encoding does not have. */
-export const REPLACEMENT = '\uFFFD'
-
 /**
  * Splits bytes into lines, an array per chunk, because an await per line would cost more than all other work on it. A byte order
  * mark is skipped.
  */
 export async function* linesOf(chunks: AsyncIterable<Uint8Array>, encoding: string): AsyncGenerator<Line[]> {
-  const decoder = new TextDecoder(encoding)
+  const decode = createDecoder(encoding)
   const split = createSplitter()
-  for await (const chunk of chunks) yield split(decoder.decode(chunk, { stream: true }), false)
-  yield split(decoder.decode(), true)
+  for await (const chunk of chunks) yield split(decode(chunk), false)
+  yield split(decode(), true)
 }
 
 /** The lines of a whole text. */
@@ -27,12 +25,12 @@ export function linesIn(text: string): Line[] {
   return createSplitter()(text, true)
 }
 
-const WRONG_BYTES = 'has bytes that are not of its encoding (files of Windows programs often need --encoding windows-1252)'
+const HAS_WRONG_BYTES = 'has bytes that are not of its encoding (files of Windows programs often need --encoding windows-1252)'
 
 /** Why a text is no record; undefined if it is one. Undecodable bytes are rejected, because different bytes would get the same id. */
 export function problemOf(text: string): string | undefined {
   if (text.length > RECORD_CHARACTERS_MAX) return `is longer than ${RECORD_CHARACTERS_MAX} characters`
-  if (text.includes(REPLACEMENT)) return WRONG_BYTES
+  if (text.includes(WRONG_BYTES)) return HAS_WRONG_BYTES
   return undefined
 }
 

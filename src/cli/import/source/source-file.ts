@@ -1,5 +1,6 @@
 import { access, constants, stat } from 'node:fs/promises'
-import { type CsvForm, csvRows, namedDelimiter, type Ragged } from './csv.ts'
+import { join } from 'node:path'
+import { type CsvForm, csvRows, hasComment, namedDelimiter, type Ragged } from './csv.ts'
 import { delimiterIn } from './dialect.ts'
 import { encodingOf } from './encoding.ts'
 import { fileProblem } from './file-problem.ts'
@@ -28,7 +29,7 @@ export interface FileForm {
 }
 
 /** How the records of a text are written: rows of CSV, JSON with a line per record, or JSON values over any number of lines. */
-export type TextLayout = { is: 'csv'; csv: CsvForm } | { is: 'json lines' } | { is: 'json values' }
+export type TextLayout = { is: 'csv'; csv: CsvForm; hasComment: boolean } | { is: 'json lines' } | { is: 'json values' }
 export type Layout = TextLayout | { is: 'parquet'; parquet: ParquetFile }
 
 /** A file to be imported. */
@@ -48,12 +49,16 @@ export interface SourceFile {
 const CSV_NAME = /\.(?:csv|tsv|tab|psv)(?:\.gz)?$/i
 const JSON_NAME = /\.(?:json|jsonl|ndjson)(?:\.gz)?$/i
 
+const READ_AGAIN = 'because a file is read more than once: write the rows to a file first.'
+
 /** A file with what its first 64 KiB show. @throws StartError when it cannot be read, or is no text. */
 export async function sourceFileOf(path: string, form: FileForm): Promise<SourceFile> {
+  if (path === '-') throw new StartError(`Standard input cannot be imported, ${READ_AGAIN}`)
   const found = await stat(path).catch((error: unknown) => {
     throw fileProblem(path, 'read', error)
   })
-  if (!found.isFile()) throw new StartError(`${path} is not a file.`)
+  if (found.isDirectory()) throw new StartError(`${path} is a folder: name its files, e.g. ${join(path, '*.csv')}`)
+  if (!found.isFile()) throw new StartError(`${path} is not a regular file and cannot be imported, ${READ_AGAIN}`)
   await access(path, constants.R_OK).catch((error: unknown) => {
     throw fileProblem(path, 'read', error)
   })
@@ -106,7 +111,8 @@ function linesOfSample({ bytes, isWhole }: Sample, encoding: string): Line[] {
 
 function layoutOf(path: string, lines: readonly Line[], form: FileForm): TextLayout {
   const first = (lines.find(({ text }) => text.trim() !== '')?.text ?? '').replace('\u001E', '').trim()
-  if ((form.format ?? formatOf(path, first, lines)) === 'csv') return { is: 'csv', csv: csvFormOf(path, lines, form) }
+  if ((form.format ?? formatOf(path, first, lines)) === 'csv')
+    return { is: 'csv', csv: csvFormOf(path, lines, form), hasComment: hasComment(lines, form.skip) }
   return { is: /^[{[]/.test(first) && !isJsonObject(first) ? 'json values' : 'json lines' }
 }
 

@@ -92,5 +92,6 @@ function hintOf(text: string, { unit, format }: TimeReading): string {
       : ' (give --time-format dmy if its day is first, mdy if its month is first)'
   }
   if (!NUMBER.test(text) || unit !== undefined) return ''
+  if (format === 'excel') return ' (the days of a spreadsheet count from 1900, and those before 25569 are before 1970)'
   return ' (give --time-format excel for days of a spreadsheet, or --time-unit for a time since 1970)'
 }

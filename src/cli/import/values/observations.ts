@@ -10,6 +10,8 @@ export interface Observations {
   addDecimalZeros: (text: string) => void
   /** Notes a field without which an item is recorded, because its value cannot be read. */
   addLeftOut: (field: string, reason: string) => void
+  /** Looks at a cell of a column that has the name of a field, and was not used for it. */
+  addUnused: (column: string, text: string) => void
   /** Sentences about what may be a mistake. */
   warnings: () => string[]
 }
@@ -48,6 +50,7 @@ export function createObservations(isZoneGiven: boolean): Observations {
   const damaged = { count: 0, example: '' }
   const decimalZeros = { count: 0, example: '' }
   const leftOut = new Map<string, { count: number; example: string }>()
+  const unused = new Map<string, { count: number; example: string }>()
   let withoutZone = 0
   return {
     addUnit: (unit) => void units.set(unit, (units.get(unit) ?? 0) + 1),
@@ -59,10 +62,9 @@ export function createObservations(isZoneGiven: boolean): Observations {
     addDecimalZeros: (text) => {
       if (decimalZeros.count++ === 0) decimalZeros.example = text
     },
-    addLeftOut: (field, reason) => {
-      const known = leftOut.get(field)
-      if (known === undefined) leftOut.set(field, { count: 1, example: reason })
-      else known.count++
+    addLeftOut: (field, reason) => addExample(leftOut, field, reason),
+    addUnused: (column, text) => {
+      if (text !== '') addExample(unused, column, text)
     },
     warnings: () => [
       ...Array.from(
@@ -89,8 +91,19 @@ export function createObservations(isZoneGiven: boolean): Observations {
         ([field, { count, example }]) =>
           `${counted(count, 'value')} for ${field} cannot be read and ${count === 1 ? 'was' : 'were'} left out, e.g. ${example}.`,
       ),
+      ...Array.from(
+        unused,
+        ([column, { count, example }]) =>
+          `${counted(count, column)} ${count === 1 ? 'is no UUID and was' : 'are no UUIDs and were'} not used, e.g. ${JSON.stringify(example)} (--map event_key=${column} makes the ids of events from such texts).`,
+      ),
     ],
   }
+}
+
+function addExample(examples: Map<string, { count: number; example: string }>, name: string, example: string): void {
+  const known = examples.get(name)
+  if (known === undefined) examples.set(name, { count: 1, example })
+  else known.count++
 }
 
 function nullSentence(nulls: ReadonlyMap<string, number>): string {

@@ -21,16 +21,18 @@ const ZONES: Readonly<Record<string, number>> = {
 }
 
 const WEEKDAY = String.raw`(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)?`
-const MONTH = String.raw`(?<month>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?`
-const CLOCK = String.raw`(?<hour>\d{1,2}):(?<minute>\d\d)(?::(?<second>\d\d)(?:[.,](?<fraction>\d{1,9}))?)?(?:\s*(?<half>[ap])\.?m\.?)?`
-const ZONE = String.raw`(?:(?<zone>ut|utc|gmt|z|[ecmp][sd]t)|(?:utc|gmt)?(?<sign>[+-])(?<hours>\d\d)(?::?(?<minutes>\d\d))?)(?:\s*\([^)]*\))?`
+/** In full or with three letters. A longer match would read the Finnish marraskuu, which is November, as March. */
+const MONTH = String.raw`(?<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:t(?:ember)?)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?`
+/** Oracle and Italian programs write points in it. */
+const CLOCK = String.raw`(?<hour>\d{1,2})(?<colon>[:.])(?<minute>\d\d)(?:\k<colon>(?<second>\d\d)(?:[.,](?<fraction>\d{1,9}))?)?(?:\s*(?<half>[ap])\.?m\.?)?`
+const ZONE = String.raw`(?:(?<zone>ut|utc|gmt|z|[ecmp][sd]t)|(?:utc|gmt)?(?<sign>[+-])(?<hours>[01]\d|2[0-3])(?::?(?<minutes>[0-5]\d))?)(?:\s*\([^)]*\))?`
 const TIME = String.raw`(?:(?:T|,?\s+(?:at\s+)?|:)${CLOCK}(?:\s*${ZONE})?)?`
 
 const FORMS = [
   // 01.03.2026 10:15, 3/1/2026 10:15 AM, 2026/3/1
   String.raw`(?<first>\d{1,4})(?<separator>[./-])(?<middle>\d{1,2})\k<separator>(?<third>\d{1,4})${TIME}`,
-  // 20260301, 20260301T101500Z, 20260301101500
-  String.raw`(?<year>(?:19|20)\d\d)(?<month>\d\d)(?<day>\d\d)(?:T?(?<hour>\d\d):?(?<minute>\d\d)(?::?(?<second>\d\d)(?:[.,]?(?<fraction>\d{1,9}))?)?(?:\s*${ZONE})?)?`,
+  // 20260301, 20260301T101500Z, 20260301 101500, 20260301101500
+  String.raw`(?<year>(?:19|20)\d\d)(?<month>\d\d)(?<day>\d\d)(?:[T ]?(?<hour>\d\d):?(?<minute>\d\d)(?::?(?<second>\d\d)(?:[.,]?(?<fraction>\d{1,9}))?)?(?:\s*${ZONE})?)?`,
   // Sun, 01 Mar 2026 10:15:00 +0100, 01-MAR-26, 01/Mar/2026:10:15:00 +0100
   String.raw`${WEEKDAY}(?<day>\d{1,2})[\s./-]+${MONTH}[\s./,-]+(?<year>\d{4}|\d\d)${TIME}`,
   // March 1, 2026 10:15, Sun Mar 01 2026 10:15:00 GMT+0100
@@ -66,7 +68,7 @@ function numericDate({ first, middle, third }: Groups, order: DayOrder | undefin
 }
 
 function namedDate({ year, month, day }: Groups): DateParts {
-  const index = MONTHS.indexOf(month!.toLowerCase())
+  const index = MONTHS.indexOf(month!.slice(0, 3).toLowerCase())
   return { year: year!, month: index === -1 ? month! : index + 1, day: day! }
 }
 

@@ -1,6 +1,9 @@
 import { DAY_MS, isTimeZone } from '../../../contract/fields/time.ts'
 import { UsageError } from '../../../main/config/start-error.ts'
 
+/** Days whose offsets are kept, e.g. 27 years. */
+const DAYS_MAX = 10_000
+
 /** Converts local times, written as the milliseconds of the same clock in UTC, to milliseconds since 1970. */
 export type ToUtc = (localMs: number) => number
 
@@ -16,7 +19,9 @@ export function toUtcIn(name: string): ToUtc {
   const offsets = new Map<number, number>()
   const offsetOnDay = (day: number) => {
     let offset = offsets.get(day)
-    if (offset === undefined) offsets.set(day, (offset = offsetAt(day * DAY_MS)))
+    if (offset !== undefined) return offset
+    if (offsets.size >= DAYS_MAX) offsets.clear()
+    offsets.set(day, (offset = offsetAt(day * DAY_MS)))
     return offset
   }
   return (localMs) => {

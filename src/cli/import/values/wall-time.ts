@@ -30,7 +30,9 @@ export function wallTimeOf(parts: TimeParts): WallTime | undefined {
   const { year, month, day, minute = '0', second = '0', fraction = '', half, offsetMinutes } = parts
   const hour = hourOf(Number(parts.hour ?? '0'), half?.toLowerCase())
   if (hour === undefined || Number(minute) > 59 || Number(second) > 59) return undefined
-  const date = new Date(Date.UTC(fullYear(year), Number(month) - 1, Number(day)))
+  const date = new Date(0)
+  // Date.UTC reads the year 26 as 1926.
+  date.setUTCFullYear(fullYear(year), Number(month) - 1, Number(day))
   if (date.getUTCMonth() !== Number(month) - 1 || date.getUTCDate() !== Number(day)) return undefined
   const seconds = hour * 3_600 + Number(minute) * 60 + Number(second)
   return { localMs: date.getTime() + seconds * 1_000 + Number(fraction.padEnd(3, '0').slice(0, 3)), offsetMinutes }
