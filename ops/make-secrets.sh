@@ -23,6 +23,7 @@ make api_key api_key
 make manage_key api_key
 make payment_secret password
 make operator_token password
+make erasure_key password
 # A new private key needs a new public half.
 [ -s secrets/restate_identity_key ] || rm -f secrets/restate_identity_public_key
 make restate_identity_key identity_key

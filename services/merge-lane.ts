@@ -12,6 +12,10 @@ export const mergeLane = (deps: Deps) =>
     deps,
     {},
     {
-      Merge: [LANE, (ctx, request) => ctx.run('merge the session', () => mergeSession(deps.db, request).catch(finalIfDataError))],
+      Merge: [
+        LANE,
+        (ctx, request) =>
+          ctx.run('merge the session', () => mergeSession(deps.db, request, deps.tombstones).catch(finalIfDataError)),
+      ],
     },
   )

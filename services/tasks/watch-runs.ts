@@ -6,6 +6,8 @@ import type { Task } from '../handler/deps.ts'
 import { step } from '../handler/step.ts'
 
 const SILENT_MS = 60_000
+/** How often an erasure is resumed. A part of it may take half an hour, and each call waits for the key until then. */
+const RESUME_MS = 600_000
 
 export const WATCH_RUNS: Task = {
   description: 'begins recomputations that were not begun, fails those whose work was killed, and continues erasures',
@@ -28,7 +30,7 @@ export function watchSilentRuns(silentMs: number): Task['run'] {
     }
     // A live invocation holds the key, so Execute waits behind it and then finds that nothing is left to do.
     for (const id of await step(ctx, 'find silent erasures', () => silentErasures(background, silentMs))) {
-      ctx.sendClient(erasureApi, id).Execute({}, rpc.sendOpts({ idempotencyKey: `resume ${id} ${slot}` }))
+      ctx.sendClient(erasureApi, id).Execute({}, rpc.sendOpts({ idempotencyKey: `resume ${id} ${Math.floor(slot / RESUME_MS)}` }))
     }
   }
 }

@@ -2,6 +2,15 @@
 export { AnalyticsEvent, EVENT_STATUSES, type EventStatus, RecordEventsRequest } from './analytics-event.ts'
 export { AuditEntriesRequest, AuditEntriesResponse, AuditEntry } from './audit-entry.ts'
 export { Currency } from './fields/currency.ts'
+export {
+  ERASURE_STATUSES,
+  ERASURE_STEPS,
+  ErasureCertificate,
+  ErasureRun,
+  type ErasureStatus,
+  type ErasureStep,
+  StartErasure,
+} from './erasure.ts'
 export { ErrorBody, type ErrorCode, ProblemBody, STATUS_OF_CODE } from './error.ts'
 export { EventType, EventTypesRequest, EventTypesResponse } from './event-type.ts'
 export { timeForUuidV7, timeOfUuidV7, uuidV7, uuidV7WithTime } from './fields/event-id.ts'

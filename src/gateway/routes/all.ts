@@ -3,6 +3,7 @@ import { auditRoutes } from './audit.ts'
 import { CATALOG_TAG, catalogRoutes } from './catalog.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 import { docsRoutes } from './docs.ts'
+import { erasureRoutes } from './erasures.ts'
 import { eventRoutes } from './event.ts'
 import { eventTypeRoutes } from './event-types.ts'
 import { INTERACTIONS_TAG, interactionRoutes } from './interactions.ts'
@@ -31,6 +32,7 @@ export const ROUTES: readonly ((deps: RouteDeps) => RoutePlugin)[] = [
   preferencesRoutes,
   shopperMergeRoutes,
   shopperRoutes,
+  erasureRoutes,
   sellerRoutes,
   rejectedRoutes,
   catalogRoutes,

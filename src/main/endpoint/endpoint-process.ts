@@ -24,6 +24,7 @@ import { createFullDiskWatch } from './full-disk.ts'
 import { createWideWork } from './one-at-a-time.ts'
 import { RECORDING_NAME } from '../../store/payments/ledger-rule.ts'
 import { serveEndpoint } from './serve-endpoint.ts'
+import { createSharedLiveEvents } from './shared-live-events.ts'
 import { startTracing } from '../tracing/start.ts'
 
 /**
@@ -66,6 +67,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
     })
   const db = pool(RECORDING_NAME, 'recording')
   const background = pool('footfall background', 'counting')
+  const live = await createSharedLiveEvents(config, log)
   const endpoint = await serveEndpoint(
     {
       db,
@@ -75,7 +77,9 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
       privacy: privacyOf(config),
       retention: retentionOf(config),
       tombstones: createTombstones(erasureKeyOf(config)),
-      forget: async () => undefined,
+      forget: async (shopperIds) => {
+        if (!(await live.forget(shopperIds))) throw new Error('the store of SHOPPER_STORE does not answer')
+      },
       context: contextSettingsOf(config),
       pendingDays: config.PENDING_DAYS,
       preferences: preferenceSettingsOf(config),
@@ -97,7 +101,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
   return async () => {
     await endpoint.drain(DRAIN_MS_MAX)
     // Does not wait for a statement that waits for a lock, because Restate retries its handler on another process.
-    const closed = Promise.all([db.destroy(), background.destroy(), tracing.stop()])
+    const closed = Promise.all([db.destroy(), background.destroy(), live.stop(), tracing.stop()])
     await Promise.race([closed, sleep(CLOSE_MS_MAX, undefined, { ref: false })])
     log.info('endpoint stopped')
   }

@@ -44,8 +44,8 @@ async function writeTombstones(tx: Queryable, { runId, shopperId }: ErasureAt, t
   await sql`
     insert into shopper_tombstone as t (id_hmac, key_id, erased_at, tombstone_no)
     select decode(hmac, 'hex'), ${tombstones.keyId()}::bytea, r.erased_at,
-      (select coalesce(max(tombstone_no), 0) from shopper_tombstone) + place
-    from unnest(${hmacs}::text[]) with ordinality as h(hmac, place) cross join erasure_run r where r.run_id = ${runId}::uuid
+      (select coalesce(max(tombstone_no), 0) from shopper_tombstone) + h.n
+    from unnest(${hmacs}::text[]) with ordinality as h(hmac, n) cross join erasure_run r where r.run_id = ${runId}::uuid
     on conflict (id_hmac) do update set erased_at = greatest(t.erased_at, excluded.erased_at), tombstone_no = excluded.tombstone_no`.execute(
     tx,
   )

@@ -55,6 +55,8 @@ export const HANDLER_INPUTS: Record<string, object> = {
   },
   [`RecomputeRun/${run}/Status`]: {},
   [`RecomputeRun/${run}/Cancel`]: { actor: 'test' },
+  [`Erasure/${run}/Start`]: { shopper_id: 'account:nobody', actor: 'test' },
+  [`Erasure/${run}/Status`]: {},
   'Schedule/sweep/Start': { every_ms: 3_600_000 },
   'Schedule/sweep/Info': {},
   'Schedule/sweep/Stop': {},

@@ -33,6 +33,7 @@ import { requestRun } from '../../../src/store/reports/run-request.ts'
 import { beginRun, rebuildStep } from '../../../src/store/reports/run-step.ts'
 import { sellerDashboard } from '../../../src/store/sellers/seller-dashboard.ts'
 import { feedWithoutRecent } from './feed-without-recent.ts'
+import { erase, exported } from './erased.ts'
 import { interaction, record, recordAndCount, recordBatch, recordNewSearches, search } from './events.ts'
 import { partitionOf } from './months.ts'
 import { item, newCall, payment } from './payments.ts'
@@ -81,6 +82,10 @@ export async function doAllWork(endpoint: Database, retentionDays: number): Prom
   await readAsEndpoint(endpoint)
   expect((await verify(endpoint)).drift).toEqual([])
   await audit(endpoint, { actor: 'x', action: 'key.create', resourceType: 'key', resourceId: 'x' })
+  const { status, certificate } = await erase(endpoint, 'account:ada')
+  expect({ status, payments: certificate?.tables['payment_callback'] }).toEqual({ status: 'completed', payments: 3 })
+  expect(await exported(endpoint, 'account:ada')).toEqual([])
+  expect((await verify(endpoint)).drift).toEqual([])
 }
 
 async function useRecent(endpoint: Database): Promise<void> {
