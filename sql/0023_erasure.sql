@@ -207,3 +207,16 @@ $$;
 
 revoke execute on function refuse_unaware_recording(), require_tombstones(), kept_metadata(text, jsonb), erase_interactions(uuid),
   erase_searches(uuid, date), erase_analytics_events(uuid, date, integer[]), erase_payments(uuid) from public;
+
+-- Roles that record may look up tombstones at once, so that no process waits for migrate --role.
+do $$
+declare
+  role_name text;
+begin
+  for role_name in
+    select distinct a.grantee::regrole::text from pg_class c cross join lateral aclexplode(c.relacl) a
+    where c.oid = 'interaction_batch'::regclass and a.privilege_type = 'INSERT' and a.grantee not in (c.relowner, 0)
+  loop
+    execute format('grant select on shopper_tombstone to %s', role_name);
+  end loop;
+end $$;
