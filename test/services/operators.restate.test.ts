@@ -23,6 +23,7 @@ const test = gatewayTest
 const FOR_OPERATORS = [
   'Analytic/ReplayRejected',
   'Analytic/Verify',
+  'Erasure/Start',
   'RecomputeRun/Cancel',
   'RecomputeRun/Start',
   'Schedule/Start',

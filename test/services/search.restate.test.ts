@@ -131,7 +131,7 @@ test('a click is an interaction of the product with the normalised query, by eve
 
 test('queries are listed with their impressions and clicks, page by page', async ({ db, stack, gateway }) => {
   await stack.settled()
-  await sql`truncate search, interaction, product_hour, product_popularity, shopper_product`.execute(db)
+  await sql`truncate search, interaction, product_hour, product_popularity, shopper_product, shopper_recent`.execute(db)
   const searched = (query: string, product_ids: string[]) => ask(gateway, '/api/v1/search', { query, product_ids })
   for (const query of ['sofa', 'SOFA', 'Sofa ']) await searched(query, ['s1'])
   for (const ids of [[], [], ['t1']]) await searched('table', ids)
