@@ -1,6 +1,5 @@
 import { invalidField, notFound } from '../src/contract/decided-error.ts'
 import { toWritable } from '../src/contract/fields/json.ts'
-import { interactionOf } from '../src/contract/search.ts'
 import { analyticApi } from '../src/contract/services.ts'
 import { keepWebhook } from '../src/store/log/kept-webhook.ts'
 import { verify } from '../src/store/proof/verification.ts'
@@ -10,35 +9,37 @@ import { sellerDashboard } from '../src/store/sellers/seller-dashboard.ts'
 import type { Deps } from './handler/deps.ts'
 import { PROOF, READ, RECORD } from './handler/handler-options.ts'
 import { serviceOf } from './handler/with-options.ts'
-import { recordEventCall } from './recording/record-analytics-events.ts'
-import { recordCall } from './recording/record-batch.ts'
-import { recordPaymentCall } from './recording/record-payments.ts'
+import { leavingPlaces } from './recording/leave-place.ts'
+import { recordingFunctions } from './recording/recording-functions.ts'
 import { replayRejected } from './recording/replay-rejected.ts'
+import { directStep, refusingStep } from './recording/step.ts'
 
 /** Analytic: records every kind of event once, and answers reports on them. */
-export const analytic = (deps: Deps) =>
-  serviceOf(
+export const analytic = (deps: Deps) => {
+  const record = leavingPlaces(recordingFunctions({ ...deps, step: directStep(deps) }))
+  const step = refusingStep(deps)
+  return serviceOf(
     analyticApi,
     deps,
     { retryPolicy: deps.retryPolicy },
     {
-      CreateInteraction: [RECORD, (ctx, { interactions }) => recordCall('interaction', deps, ctx, interactions)],
+      CreateInteraction: [RECORD, record.CreateInteraction],
 
-      RecordSearch: [RECORD, (ctx, search) => recordCall('search', deps, ctx, [search])],
+      RecordSearch: [RECORD, record.RecordSearch],
 
-      RecordSearches: [RECORD, (ctx, { searches }) => recordCall('search', deps, ctx, searches)],
+      RecordSearches: [RECORD, record.RecordSearches],
 
-      RecordSearchClick: [RECORD, (ctx, click) => recordCall('interaction', deps, ctx, [interactionOf(click)])],
+      RecordSearchClick: [RECORD, record.RecordSearchClick],
 
-      RecordPayment: [RECORD, async (ctx, callback) => (await recordPaymentCall(deps, ctx, [callback]))[0]!],
+      RecordPayment: [RECORD, record.RecordPayment],
 
-      RecordPayments: [RECORD, async (ctx, { callbacks }) => ({ results: await recordPaymentCall(deps, ctx, callbacks) })],
+      RecordPayments: [RECORD, record.RecordPayments],
 
       KeepWebhook: [
         RECORD,
         async (ctx, { webhook, ...reason }) => {
           const kept = { ...reason, webhook: { ...webhook, body: toWritable(webhook.body) } }
-          return { is_new: await ctx.run('keep the webhook', () => keepWebhook(deps.db, kept)) }
+          return { is_new: await step(ctx, 'keep the webhook', () => keepWebhook(deps.db, kept)) }
         },
       ],
 
@@ -50,7 +51,7 @@ export const analytic = (deps: Deps) =>
         },
       ],
 
-      RecordEvents: [RECORD, (ctx, { events }) => recordEventCall(deps, ctx, events)],
+      RecordEvents: [RECORD, record.RecordEvents],
 
       RunReport: [
         READ,
@@ -61,7 +62,7 @@ export const analytic = (deps: Deps) =>
         },
       ],
 
-      ReplayRejected: [RECORD, (ctx, request) => replayRejected(deps, ctx, request)],
+      ReplayRejected: [RECORD, (ctx, request) => replayRejected({ ...deps, step }, ctx, request)],
 
       Ping: [READ, async () => undefined],
 
@@ -74,3 +75,4 @@ export const analytic = (deps: Deps) =>
       ],
     },
   )
+}

@@ -19,7 +19,13 @@ export const popularity = (deps: Deps) =>
       HandlePopularityEvent: [
         BACKGROUND,
         (ctx, batch) =>
-          takeBatch(deps, ctx, batch, { step: 'count the batch', target: 'popularity', take: countBatch, isTaken: isCounted }),
+          takeBatch(deps, ctx, batch, {
+            step: 'count the batch',
+            target: 'popularity',
+            take: countBatch,
+            isTaken: isCounted,
+            sendAgain: (again, message, options) => again.sendClient(popularityApi).HandlePopularityEvent(message, options),
+          }),
       ],
 
       Top: [

@@ -11,6 +11,7 @@ import type { Deps } from './handler/deps.ts'
 import { BACKGROUND, READ, RECORD } from './handler/handler-options.ts'
 import { idOfRun } from './handler/run-id.ts'
 import { objectOf } from './handler/with-options.ts'
+import { refusingStep } from './recording/step.ts'
 import { daysAfter } from '../src/ranking/day.ts'
 
 /*
@@ -52,8 +53,9 @@ const FIRST_EVENTS = 4_000_000
 const FIRST_BUCKETS = 4
 
 /** RecomputeRun: one object per requested run of a recomputation. */
-export const recomputeRun = (deps: Deps) =>
-  objectOf(
+export const recomputeRun = (deps: Deps) => {
+  const step = refusingStep(deps)
+  return objectOf(
     recomputeRunApi,
     deps,
     { retryPolicy: { ...deps.retryPolicy, onMaxAttempts: 'kill' } },
@@ -62,7 +64,7 @@ export const recomputeRun = (deps: Deps) =>
         RECORD,
         async (ctx, request) => {
           const id = idOfRun(ctx)
-          const run = await ctx.run('request the run', () => requestRun(deps.background, id, request))
+          const run = await step(ctx, 'request the run', () => requestRun(deps.background, id, request))
           ctx.sendClient(recomputeRunApi, ctx.key).Execute({}, rpc.sendOpts({ idempotencyKey: ctx.key }))
           return run
         },
@@ -90,7 +92,7 @@ export const recomputeRun = (deps: Deps) =>
         RECORD,
         (ctx, { actor, requested_by: requestedBy }) => {
           const id = idOfRun(ctx)
-          return ctx.run('cancel the run', async () => {
+          return step(ctx, 'cancel the run', async () => {
             const run = await cancelRun(deps.background, id, { actor, requestedBy })
             if (run === undefined) throw noRun(id)
             return run
@@ -99,6 +101,7 @@ export const recomputeRun = (deps: Deps) =>
       ],
     },
   )
+}
 
 async function execute(deps: Deps, ctx: ObjectContext): Promise<void> {
   try {

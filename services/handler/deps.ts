@@ -6,6 +6,7 @@ import type { KindWith } from '../../src/contract/kinds.ts'
 import type { Tombstones } from '../../src/store/log/tombstone.ts'
 import type { ContextSettings } from '../../src/ranking/shopper-context.ts'
 import type { ServiceObserver } from './observer.ts'
+import type { WaitingCalls } from './waiting-calls.ts'
 
 /** The dependencies of every service. */
 export interface Deps {
@@ -17,6 +18,8 @@ export interface Deps {
   recordingWide: Readonly<Record<KindWith<'isLogged'>, OneAtATime>>
   /** For counting and feeding them. */
   countingWide: OneAtATime
+  /** What waits for PostgreSQL in places in Restate. */
+  waitingCalls: WaitingCalls
   /** How often Restate retries a failing handler before it pauses the call. */
   retryPolicy: RetryPolicy & RetryLimits
   /** What is removed from an event before it is stored. */

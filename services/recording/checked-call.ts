@@ -2,12 +2,22 @@ import { isUtf8 } from 'node:buffer'
 import type { Context } from '@restatedev/restate-sdk'
 import { DecidedError } from '../../src/contract/decided-error.ts'
 import { BODY_BYTES_MAX } from '../../src/contract/interaction.ts'
+import { CALL_HEADER, RECEIVED_HEADER } from '../../src/contract/recorder.ts'
 import { type Call, callOf } from '../../src/store/log/call.ts'
 
-/** The call of a handler. @throws DecidedError for a body over 16 MiB, or one that is not UTF-8, which would change its ids. */
+/**
+ * The call of a handler; of one that was sent on, the call that it was before. @throws DecidedError for a body over 16 MiB, or one that is
+ * not UTF-8, which would change its ids.
+ */
 export function checkedCall(ctx: Context): Call {
-  const { id, body } = ctx.request()
+  const { id, body, headers } = ctx.request()
   if (body.length > BODY_BYTES_MAX) throw new DecidedError('too_large', 'the body is over 16 MiB')
   if (!isUtf8(body)) throw new DecidedError('invalid_request', 'the body is not UTF-8')
-  return callOf(id.toString(), body)
+  return callOf(headers.get(CALL_HEADER) ?? id.toString(), body)
+}
+
+/** When the call came; when it came first, of one that was sent on. */
+export async function receivedMsOf(ctx: Context): Promise<number> {
+  const received = Number(ctx.request().headers.get(RECEIVED_HEADER))
+  return received > 0 ? received : ctx.date.now()
 }

@@ -17,8 +17,9 @@ import { SEARCHES } from '../../src/store/log/search.ts'
 import { areWide } from '../../src/store/log/wide.ts'
 import { unweightedAmong } from '../../src/store/popularity/event-types.ts'
 import type { Deps } from '../handler/deps.ts'
+import type { RecordingDeps } from './recording-deps.ts'
 import { journalled, recordedAnswer } from './answer.ts'
-import { checkedCall } from './checked-call.ts'
+import { checkedCall, receivedMsOf } from './checked-call.ts'
 import { fanOut } from './fan-out.ts'
 
 /** The checked items of a call. */
@@ -82,7 +83,7 @@ function recordingOf<Row extends LogRow>(
  */
 export async function recordCall(
   kind: KindWith<'isBatched'>,
-  deps: Deps,
+  deps: RecordingDeps,
   ctx: Context,
   items: readonly unknown[],
 ): Promise<CreateInteractionResponse> {
@@ -90,8 +91,13 @@ export async function recordCall(
   const stripped = items.map((item) => withPrivacy(item, deps.privacy))
   const newEventId: NewEventId = (index, timeMs) => eventIdFor(call, index, timeMs)
   const keptShort = keptShortIn(ctx.request().headers.get(KEPT_SHORT_HEADER))
-  const { rejections, warnings, byType, record } = await RECORDINGS[kind](stripped, await ctx.date.now(), newEventId, keptShort)
-  const recorded = await ctx.run('record the batch', async (): Promise<JournalledBatch> => {
+  const { rejections, warnings, byType, record } = await RECORDINGS[kind](
+    stripped,
+    await receivedMsOf(ctx),
+    newEventId,
+    keptShort,
+  )
+  const recorded = await deps.step(ctx, 'record the batch', async (): Promise<JournalledBatch> => {
     const result = journalled(await record(deps, call))
     return { ...result, unweighted: await unweightedAmong(deps.db, byType.keys()) }
   })

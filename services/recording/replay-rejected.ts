@@ -19,19 +19,24 @@ import { recordPayments } from '../../src/store/payments/payment-recording.ts'
 import type { Deps } from '../handler/deps.ts'
 import { fanOut } from './fan-out.ts'
 import { RECORDINGS } from './record-batch.ts'
+import type { RecordingDeps } from './recording-deps.ts'
 import { paymentAnswer } from './record-payments.ts'
 
 /**
  * Sends a rejected event again as a call of one. The item is read inside the step that records it, and not in a step of its own,
  * because the journal would keep an item of 16 MiB.
  */
-export async function replayRejected(deps: Deps, ctx: Context, request: ReplayRejectedRequest): Promise<ReplayRejectedResponse> {
+export async function replayRejected(
+  deps: RecordingDeps,
+  ctx: Context,
+  request: ReplayRejectedRequest,
+): Promise<ReplayRejectedResponse> {
   const { id, body } = ctx.request()
   const call = callOf(id.toString(), body)
   const nowMs = await ctx.date.now()
   const { set, callbacks, actor = 'unknown', ...rejected } = request
   const key: ReplayOf = { ...rejected, actor }
-  const replayed = await ctx.run('record the replay', async (): Promise<JournalledReplay> => {
+  const replayed = await deps.step(ctx, 'record the replay', async (): Promise<JournalledReplay> => {
     const item = await findRejectedItem(deps.db, key)
     if (item === undefined) throw notFound(`there is no rejected event ${rejectedIdOf(key)}`)
     const { batch, answer } = await recordReplay(deps, call, { item, key, set, callbacks, nowMs })

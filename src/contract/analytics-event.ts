@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Currency } from './fields/currency.ts'
-import { BATCH_ITEMS_MAX, CreateInteractionResponse, Metadata } from './interaction.ts'
+import { BATCH_ITEMS_MAX, Metadata, RecordedOrWaiting } from './interaction.ts'
 import { handler } from './handler.ts'
 import { uncheckedItems } from './fields/item-schema.ts'
 import { SourceSlug, TOTAL_MAX } from './payment.ts'
@@ -65,7 +65,7 @@ export type RecordEventsRequest = z.infer<typeof RecordEventsRequest>
 export const analyticsEventHandlers = {
   RecordEvents: handler({
     input: RecordEventsRequest,
-    output: CreateInteractionResponse,
+    output: RecordedOrWaiting,
     description: 'Records analytics events, once per source and external_ref. Each is checked alone.',
   }),
 }

@@ -30,6 +30,15 @@ export function sharedHandler<Input extends z.ZodType, Output extends z.ZodType>
   return iface.shared.schemas(asDeclared(described))
 }
 
+/** The same handlers with other descriptions, for another service. */
+export function redescribed<Handlers extends Record<string, HandlerDescriptor>>(
+  handlers: Handlers,
+  descriptionOf: (name: string) => string,
+): Handlers {
+  const entries = Object.entries(handlers).map(([name, each]) => [name, { ...each, _description: descriptionOf(name) }])
+  return Object.fromEntries(entries) as Handlers
+}
+
 /** Whether a handler takes only calls with the operator token, where one is configured. */
 export function isForOperators({ _metadata }: Pick<HandlerDescriptor, '_metadata'>): boolean {
   return _metadata?.['access'] === FOR_OPERATORS.access

@@ -32,6 +32,7 @@ export {
   RejectedItem,
   SubmittedResponse,
   UnweightedType,
+  RecordedOrWaiting,
 } from './interaction.ts'
 export { isStorableJson } from './fields/json.ts'
 export { OFFSET_MAX } from './fields/page.ts'
@@ -42,6 +43,8 @@ export {
   PAYMENT_ITEMS_MAX,
   PAYMENT_STATUSES,
   PaymentCallback,
+  PaymentOrWaiting,
+  PaymentsOrWaiting,
   type PaymentStatus,
   QUANTITY_MAX,
   RecordPaymentRequest,
@@ -76,6 +79,7 @@ export {
   GetProductRequest,
   GetProductResponse,
   NAME_CHARACTERS_MAX,
+  ProductsOrWaiting,
   Product,
   UpsertProductsRequest,
   UpsertProductsResponse,
@@ -170,6 +174,7 @@ export {
   mergeLaneApi,
   popularityApi,
   recomputeRunApi,
+  recorderApi,
   reportWindowApi,
   scheduleApi,
   SERVICE_APIS,

@@ -9,6 +9,7 @@ import { isStorableJson } from './fields/json.ts'
 import { Instant } from './fields/instant.ts'
 import { alsoAsDigits } from './fields/read-as.ts'
 import { hasReadableStars } from './fields/rating.ts'
+import { Waiting } from './waiting.ts'
 import { EARLIEST_MS, millisecondsOf } from './fields/time.ts'
 
 export const EVENT_TYPE_PATTERN = /^[a-z0-9_]{1,64}$/
@@ -154,10 +155,13 @@ export type CreateInteractionResponse = z.infer<typeof CreateInteractionResponse
 export const SubmittedResponse = z.object({ invocation_id: z.string().describe("Restate's id of the call.") })
 export type SubmittedResponse = z.infer<typeof SubmittedResponse>
 
+/** The answer of a handler: to a call over REST the gateway answers when its items are recorded. */
+export const RecordedOrWaiting = CreateInteractionResponse.extend({ waiting: Waiting })
+
 export const interactionHandlers = {
   CreateInteraction: handler({
     input: CreateInteractionRequest,
-    output: CreateInteractionResponse,
+    output: RecordedOrWaiting,
     description: 'Records a batch of interactions once and sends it on to be counted. Each item is checked alone.',
   }),
 }

@@ -7,6 +7,7 @@ import { amountOf, hasThreePlaces, thousandthsOf } from './fields/quantity.ts'
 import { storableText } from './fields/text.ts'
 import { wholeNumber } from './fields/whole-number.ts'
 import { unlessMissing } from './fields/zod-messages.ts'
+import { Waiting } from './waiting.ts'
 import { Id } from './fields/id.ts'
 import { ProductId } from './fields/id.ts'
 import { Instant } from './fields/instant.ts'
@@ -145,16 +146,20 @@ export const RecordPaymentsResponse = z.object({
 })
 export type RecordPaymentsResponse = z.infer<typeof RecordPaymentsResponse>
 
+/** The answers of the handlers. */
+export const PaymentOrWaiting = RecordPaymentResponse.extend({ waiting: Waiting })
+export const PaymentsOrWaiting = RecordPaymentsResponse.extend({ waiting: Waiting })
+
 export const paymentHandlers = {
   RecordPayment: handler({
     input: RecordPaymentRequest,
-    output: RecordPaymentResponse,
+    output: PaymentOrWaiting,
     description:
       'For trusted callers. Records the callback of a payment provider once, with all that follows from it: the analytics event, interactions, and sale lines. Answers as for a batch of one.',
   }),
   RecordPayments: handler({
     input: RecordPaymentsRequest,
-    output: RecordPaymentsResponse,
+    output: PaymentsOrWaiting,
     description: 'The same for up to 100 callbacks. Each is checked alone.',
   }),
 }

@@ -5,6 +5,7 @@ import { handler } from './handler.ts'
 import { uncheckedItems } from './fields/item-schema.ts'
 import { RecordedBatch } from './recorded-batch.ts'
 import { storableText } from './fields/text.ts'
+import { Waiting } from './waiting.ts'
 import { Id, ProductId } from './fields/id.ts'
 import { Instant } from './fields/instant.ts'
 
@@ -96,6 +97,9 @@ export type CatalogProduct = z.infer<typeof CatalogProduct>
 /** The answer over HTTP. */
 export const GetProductResponse = z.object({ data: CatalogProduct }).meta({ examples: [{ data: LAMP }] })
 
+/** The answer of the handler. */
+export const ProductsOrWaiting = UpsertProductsResponse.extend({ waiting: Waiting })
+
 export const catalogHandlers = {
   AddInteraction: handler({
     input: RecordedBatch,
@@ -103,7 +107,7 @@ export const catalogHandlers = {
   }),
   UpsertProducts: handler({
     input: UpsertProductsRequest,
-    output: UpsertProductsResponse,
+    output: ProductsOrWaiting,
     description: 'Updates the catalog, which keeps the newest version of each product. Each item is checked alone.',
   }),
   GetProduct: handler({

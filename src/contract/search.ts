@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { handler } from './handler.ts'
-import { CreateInteractionResponse, hasOneIdentity, Interaction, TWO_IDENTITIES } from './interaction.ts'
+import { hasOneIdentity, Interaction, RecordedOrWaiting, TWO_IDENTITIES } from './interaction.ts'
 import { jsonSchemaOf, uncheckedItems } from './fields/item-schema.ts'
 import { NextCursor, pageCursor, pageLimit } from './fields/page.ts'
 import { storableText } from './fields/text.ts'
@@ -165,17 +165,17 @@ export type SearchQueriesResponse = z.infer<typeof SearchQueriesResponse>
 export const searchHandlers = {
   RecordSearch: handler({
     input: RecordSearchRequest,
-    output: CreateInteractionResponse,
+    output: RecordedOrWaiting,
     description: 'Records a search once and counts the products that it showed. Answers as for a batch of one.',
   }),
   RecordSearches: handler({
     input: RecordSearchesRequest,
-    output: CreateInteractionResponse,
+    output: RecordedOrWaiting,
     description: 'The same for up to 200 searches. Each is checked alone.',
   }),
   RecordSearchClick: handler({
     input: RecordSearchClickRequest,
-    output: CreateInteractionResponse,
+    output: RecordedOrWaiting,
     description: 'Records a click on a product that a search showed, as an interaction click_from_search.',
   }),
 }

@@ -10,6 +10,7 @@ import { pingHandlers } from './ping.ts'
 import { preferencesHandlers } from './preferences.ts'
 import { catalogHandlers } from './product.ts'
 import { recomputeRunHandlers, reportWindowHandlers } from './recompute-run.ts'
+import { recorderHandlers, recorderRoomHandlers, setAsideHandlers } from './recorder.ts'
 import { rejectedHandlers } from './rejected.ts'
 import { reportHandlers } from './report.ts'
 import { scheduleHandlers, taskHandlers } from './schedule.ts'
@@ -42,6 +43,15 @@ export const shopperApi = iface.service('Shopper', { ...shopperContextHandlers, 
 
 export const mergeLaneApi = iface.object('MergeLane', mergeLaneHandlers)
 
+/** Records one call after the other, each with the answer of Analytic or Catalog. */
+export const recorderApi = iface.object('Recorder', recorderHandlers)
+
+/** Calls that failed in a recorder for another reason than an outage: paused until an operator resumes them. */
+export const setAsideApi = iface.service('SetAside', setAsideHandlers)
+
+/** What gateways may have waiting in the recorder with the same key. */
+export const recorderRoomApi = iface.object('RecorderRoom', recorderRoomHandlers)
+
 export const recomputeRunApi = iface.object('RecomputeRun', recomputeRunHandlers)
 
 export const reportWindowApi = iface.object('ReportWindow', reportWindowHandlers)
@@ -59,6 +69,9 @@ export const SERVICE_APIS = [
   catalogApi,
   shopperApi,
   mergeLaneApi,
+  recorderApi,
+  setAsideApi,
+  recorderRoomApi,
   recomputeRunApi,
   reportWindowApi,
   erasureApi,

@@ -8,6 +8,7 @@ import type {
   ServiceDescriptor,
 } from '@restatedev/restate-sdk-core'
 import { isForOperators, OPERATOR_TOKEN_HEADER } from '../contract/handler.ts'
+import { attacherTo, followed } from './attach.ts'
 import { traceHeaders } from './trace-headers.ts'
 
 const ANSWER_MS_MAX = 10_000
@@ -38,7 +39,10 @@ export interface CallOptions extends ReadOptions {
  */
 export interface Ingress {
   deadlineMs: number
-  /** Runs a handler once, however often the client repeats the call: all attempts carry the same idempotency key. */
+  /**
+   * Runs a handler once, however often the client repeats the call: all attempts carry the same idempotency key. A recording handler that
+   * found PostgreSQL away is waited for until its items are recorded.
+   */
   call: <H extends Handlers, N extends keyof H & string>(
     api: Api<H>,
     handler: N,
@@ -66,6 +70,11 @@ export interface Ingress {
     json: Uint8Array,
     options?: CallOptions,
   ) => Promise<Sent>
+  /**
+   * Waits for the end of an invocation, and of the one that records its items when it found PostgreSQL away.
+   * @throws HttpCallError when it failed, or when Restate does not know it any more.
+   */
+  ended: (invocationId: string, signal: AbortSignal) => Promise<unknown>
   /** Calls a handler that only reads: without an idempotency key, so that Restate keeps no answer, and without retries. */
   read: <H extends Handlers, N extends keyof H & string>(
     api: Api<H>,
@@ -92,6 +101,7 @@ export interface IngressOptions {
 /** Opens no connection by itself: each call is an HTTP request. */
 export function createIngress({ url, deadlineMs = ANSWER_MS_MAX, operatorToken }: IngressOptions): Ingress {
   const connection = clients.connect({ url, retry: true })
+  const attach = attacherTo(url)
   const headersFor = (handler: HandlerDescriptor) => ({
     ...traceHeaders(),
     ...(operatorToken !== undefined && isForOperators(handler) && { [OPERATOR_TOKEN_HEADER]: operatorToken }),
@@ -119,15 +129,19 @@ export function createIngress({ url, deadlineMs = ANSWER_MS_MAX, operatorToken }
   }
   return {
     deadlineMs,
-    call: (api, handler, input, options) =>
-      clientOf(api, options)[handler](input, clients.rpc.opts(callOptions(api._handlers[handler]!, options))),
-    callWithJson: (api, handler, json, options) =>
-      clientOf(api, options)[handler](
-        json,
-        clients.rpc.opts({ ...callOptions(api._handlers[handler]!, options), input: JSON_INPUT }),
-      ),
+    call: async (api, handler, input, options) => {
+      const { signal, ...others } = callOptions(api._handlers[handler]!, options)
+      const answer = await clientOf(api, options)[handler](input, clients.rpc.opts({ signal, ...others }))
+      return followed(answer, (id) => attach(id, signal))
+    },
+    callWithJson: async (api, handler, json, options) => {
+      const { signal, ...others } = callOptions(api._handlers[handler]!, options)
+      const answer = await clientOf(api, options)[handler](json, clients.rpc.opts({ signal, ...others, input: JSON_INPUT }))
+      return followed(answer, (id) => attach(id, signal))
+    },
     send: (api, handler, input, options) => sendWithJson(api, handler, Buffer.from(JSON.stringify(input)), options),
     sendWithJson,
+    ended: attach,
     read: (api, handler, input, options) =>
       clientOf(api, options)[handler](input, clients.rpc.opts(readOptions(api._handlers[handler]!, options))),
   }

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CreateInteractionResponse } from '../contract/interaction.ts'
 import { KINDS, type KindWith } from '../contract/kinds.ts'
-import { analyticApi } from '../contract/services.ts'
+import { ACKNOWLEDGED_HEADER } from '../contract/recorder.ts'
+import { analyticApi, recorderApi } from '../contract/services.ts'
 import { KEPT_SHORT_HEADER } from '../contract/rejected.ts'
 import type { CallOptions, Ingress } from './clients.ts'
 
@@ -36,9 +37,11 @@ export async function recordedOrPaced(recorded: Promise<unknown>): Promise<void>
 /** The kinds whose calls are answered as a whole; payments are answered one by one. */
 export type BatchAnswered = KindWith<'isAnsweredAsBatch'>
 
-export interface RecordOptions extends Omit<CallOptions, 'headers'> {
+export interface RecordOptions extends Omit<CallOptions, 'headers' | 'key'> {
   /** The positions of items of which little is kept when they are rejected. */
   keptShort?: readonly number[] | undefined
+  /** Whether the caller is told that its events are safe as soon as Restate has the call. */
+  isAcknowledged?: boolean | undefined
 }
 
 /** Hands events of one kind to Restate. The options are those of one call; a repeated call runs once. */
@@ -50,6 +53,8 @@ export interface Recorder {
   record: (body: EventsBody, options?: RecordOptions) => Promise<CreateInteractionResponse>
   /** Resolves as soon as Restate has the events; `isNew` is false when it had a call with this key before. */
   submit: (body: EventsBody, options?: RecordOptions) => Promise<{ invocationId: string; isNew: boolean }>
+  /** The same in the inbox of a recorder, which records one call after the other. */
+  submitTo: (recorder: string, body: EventsBody, options?: RecordOptions) => Promise<{ invocationId: string }>
 }
 
 export function createRecorder(ingress: Ingress, kind: BatchAnswered): Recorder {
@@ -59,9 +64,14 @@ export function createRecorder(ingress: Ingress, kind: BatchAnswered): Recorder 
     deadlineMs: ingress.deadlineMs,
     record: (body, options) => ingress.callWithJson(analyticApi, handler, body, callOptions(options)),
     submit: (body, options) => ingress.sendWithJson(analyticApi, handler, body, callOptions(options)),
+    submitTo: (key, body, options) => ingress.sendWithJson(recorderApi, handler, body, { key, ...callOptions(options) }),
   }
 }
 
-function callOptions({ keptShort = [], ...options }: RecordOptions = {}): CallOptions {
-  return keptShort.length === 0 ? options : { ...options, headers: { [KEPT_SHORT_HEADER]: keptShort.join(',') } }
+function callOptions({ keptShort = [], isAcknowledged, ...options }: RecordOptions = {}): CallOptions {
+  const headers = {
+    ...(keptShort.length > 0 && { [KEPT_SHORT_HEADER]: keptShort.join(',') }),
+    ...(isAcknowledged === true && { [ACKNOWLEDGED_HEADER]: '1' }),
+  }
+  return { ...options, headers }
 }

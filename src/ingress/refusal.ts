@@ -45,6 +45,11 @@ export function decidedErrorOf(error: unknown): DecidedError | undefined {
   return new DecidedError(code, message, { cause: error, ...(Object.keys(details).length > 0 && { details }) })
 }
 
+/** Whether the answer about an invocation says that it has ended: it failed, or Restate does not know it any more. */
+export function hasEnded(error: unknown): boolean {
+  return error instanceof HttpCallError && (error.status === 404 || error.responseText.includes('"invocation"'))
+}
+
 /** Whether a call was refused because its body is larger than a handler or Restate takes. */
 export function isTooLarge(error: unknown): boolean {
   return error instanceof HttpCallError && error.status === 413

@@ -4,7 +4,7 @@ import { backlog } from '../store/log/backlog.ts'
 import { connect } from '../store/database/connection.ts'
 import { readConfig } from './config/config.ts'
 import { adminUrlOf } from './config/addresses.ts'
-import { pausedTasks, stuckInvocations } from './embedded/restate.ts'
+import { pausedTasks, stuckInvocations, waitingInRecorders } from './embedded/restate.ts'
 import { checkEndpoint, startEndpointProcess } from './endpoint/endpoint-process.ts'
 import { keepProcesses, type KeptProcesses, READY } from './endpoint/endpoint-cluster.ts'
 import { backlogMetrics } from './metrics/backlog.ts'
@@ -67,7 +67,11 @@ async function watchBacklog(shared: Registry, adminUrl: string): Promise<() => P
     statementMsMax: BACKLOG_MS_MAX,
     onConnectionLost: (error) => log.warn({ err: error.message }, 'database connection lost'),
   })
-  backlogMetrics(shared, { backlog: () => backlog(db), stuck: () => stuckInvocations(adminUrl) })
+  backlogMetrics(shared, {
+    backlog: () => backlog(db),
+    stuck: () => stuckInvocations(adminUrl),
+    recorders: () => waitingInRecorders(adminUrl),
+  })
   scheduleMetrics(shared, {
     schedules: createSchedulesClient(ingressOf(config)),
     paused: () => pausedTasks(adminUrl),

@@ -63,7 +63,7 @@ const live = await createLiveEvents(config, {
     log.warn({ err: error, failed }, 'the Redis of SHOPPER_STORE does not answer; requests go on without it'),
   onProcess: liveMetrics.watch,
 })
-watchQueues(registry, { queues: recording.queues, ...queueLimits })
+watchQueues(registry, { queues: recording.queues, room: recording.room, ...queueLimits })
 // A connection of its own, so that a revoked key is noticed however many readers wait.
 const keysDb = connect({
   url: databaseUrl,
@@ -105,6 +105,7 @@ await waitForShutdown()
 // A server that closes no longer checks for requests that arrive too slowly.
 setTimeout(() => gateway.server.closeAllConnections(), CLOSE_MS_MAX).unref()
 await gateway.close()
+recording.room.stop()
 await Promise.all([db.destroy(), keysDb.destroy(), itemsWorker.stop(), live.stop(), tracing.stop()])
 log.info('gateway stopped')
 process.exit(0)

@@ -14,6 +14,8 @@ export interface Call {
   body: string
   bodySha256: string
   idempotencyKey?: string
+  /** The recorder that it is sent to; Analytic if absent. */
+  recorder?: string
   /** No other call sends any of its events before it is acknowledged. */
   isAlone: boolean
   /** All its events were acknowledged before it was sent. */
@@ -30,7 +32,10 @@ export interface Acknowledgement {
 
 /** A call that has not been sent. */
 export function callOf(
-  options: Pick<Call, 'name' | 'items' | 'isAlone' | 'isRepeat'> & { idempotencyKey?: string | undefined; handler?: Handler },
+  options: Pick<Call, 'name' | 'items' | 'isAlone' | 'isRepeat' | 'recorder'> & {
+    idempotencyKey?: string | undefined
+    handler?: Handler
+  },
 ): Call {
   const { idempotencyKey, handler = 'CreateInteraction', ...rest } = options
   const body = JSON.stringify({ [LISTS[handler]]: options.items.map((item) => item.body) })
@@ -42,17 +47,20 @@ export function callOf(
 export async function send(ingressUrl: string, call: Call, patienceMs: number): Promise<Acknowledgement | undefined> {
   call.sends += 1
   try {
-    const response = await fetch(`${ingressUrl}/Analytic/${call.handler}`, {
+    const signal = AbortSignal.timeout(patienceMs)
+    const service = call.recorder === undefined ? 'Analytic' : `Recorder/${call.recorder}`
+    const response = await fetch(`${ingressUrl}/${service}/${call.handler}`, {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
         ...(call.idempotencyKey === undefined ? {} : { 'idempotency-key': call.idempotencyKey }),
       },
       body: call.body,
-      signal: AbortSignal.timeout(patienceMs),
+      signal,
     })
+    const invocationId = response.headers.get('x-restate-id') ?? ''
     const text = await response.text()
-    if (response.ok) return { text, answer: JSON.parse(text), invocationId: response.headers.get('x-restate-id') ?? '' }
+    if (response.ok) return await acknowledgementOf(ingressUrl, invocationId, text, signal)
     // For a moment after its start Restate does not know the services yet.
     if (response.status === 404 && text.includes('"source":"ingress"')) return undefined
     if (response.status < 500) throw new RefusedCall(`${call.name} was refused: ${response.status} ${text}`)
@@ -61,6 +69,20 @@ export async function send(ingressUrl: string, call: Call, patienceMs: number): 
     if (error instanceof RefusedCall) throw error
     return undefined
   }
+}
+
+/** The answer, or that of the call which records the items because PostgreSQL was away. */
+async function acknowledgementOf(
+  ingressUrl: string,
+  invocationId: string,
+  text: string,
+  signal: AbortSignal,
+): Promise<Acknowledgement | undefined> {
+  const answer = JSON.parse(text) as Acknowledgement['answer'] & { waiting?: { invocation_id: string } }
+  if (answer.waiting === undefined) return { invocationId, text, answer }
+  const attached = await fetch(`${ingressUrl}/restate/attach/${answer.waiting.invocation_id}`, { signal })
+  const final = await attached.text()
+  return attached.ok ? { invocationId, text: final, answer: JSON.parse(final) as Acknowledgement['answer'] } : undefined
 }
 
 export class RefusedCall extends Error {}

@@ -90,7 +90,8 @@ function loneCall(random: Random, handler: Handler, name: string, month: number)
     eventWithoutId(random, nowMs, newFields),
     rejectedItem(random, newFields),
   ]
-  return callOf({ name, handler, items, idempotencyKey: name, isAlone: true, isRepeat: false })
+  const recorder = random.chance(0.5) && { recorder: '0' }
+  return callOf({ name, handler, items, idempotencyKey: name, isAlone: true, isRepeat: false, ...recorder })
 }
 
 /** The events of an acknowledged call again: a batch without new events is still fanned out. */

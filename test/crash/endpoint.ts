@@ -3,6 +3,7 @@ import type { KyselyPlugin } from 'kysely'
 import { pino } from 'pino'
 import type { Deps } from '../../services/handler/deps.ts'
 import { TASKS } from '../../services/tasks/all.ts'
+import { createWaitingCalls } from '../../src/main/endpoint/waiting-calls.ts'
 import { serveEndpoint } from '../../src/main/endpoint/serve-endpoint.ts'
 import { atFailPoints, type FailPoint } from '../harness/servers/fail-points.ts'
 import { ANYWHERE, type Death, type EndpointMessage, type EndpointOrder, STATEMENT_ANSWERED } from './endpoint-messages.ts'
@@ -33,6 +34,8 @@ function main(databaseUrl: string, port: number): void {
     db: observed,
     background: observed,
     retryPolicy,
+    // Few, so that direct calls leave their places when PostgreSQL is killed.
+    waitingCalls: { ...TEST_DEPS.waitingCalls, direct: createWaitingCalls({ placesMax: 1, leavingMax: 1_000 }).direct },
     tasks: { ...TASKS, 'note-slots': noteSlots },
   }
   const hooks = [() => ({ interceptor: aroundEachStep(() => onPoint(ANYWHERE)) }), atFailPoints(onPoint)]

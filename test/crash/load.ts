@@ -1,5 +1,6 @@
 import { EventEmitter, once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { RECORDERS } from '../../src/contract/recorder.ts'
 import { Batches } from './batches.ts'
 import { type Acknowledgement, type Call, problemsOf, RefusedCall, send } from './call.ts'
 import { interaction, search } from './items.ts'
@@ -8,6 +9,8 @@ import { type Random, randomOf } from '../../src/cli/demo/random.ts'
 const SENDERS = 4
 /** The share of calls that send searches. */
 const SEARCH_SHARE = 0.25
+/** The share that is sent to a recorder. */
+const RECORDER_SHARE = 0.4
 const ANSWER_MS_MAX = 10_000
 const RESEND_MS = 50
 const PROGRESS_MS_MAX = 60_000
@@ -75,7 +78,9 @@ export class Load {
     const random = randomOf(this.#seed, name)
     for (let n = 0; !this.#isEnding && !this.#isAbandoned; n++) {
       const batches = this.#batches[random.chance(SEARCH_SHARE) ? 'RecordSearches' : 'CreateInteraction']
-      await this.#deliverImpatiently(random, batches.next(random, `${name} call ${n}`))
+      const call = batches.next(random, `${name} call ${n}`)
+      if (random.chance(RECORDER_SHARE)) call.recorder = random.pick(RECORDERS)
+      await this.#deliverImpatiently(random, call)
     }
   }
 

@@ -119,6 +119,50 @@ test('without PostgreSQL respond-async calls are accepted, and recorded later', 
   expect(await until(isCounted, 30_000)).toBe(true)
 })
 
+test('two gateways together hand over what a recorder may have waiting, and refuse the rest, of which nothing is recorded', async ({
+  db,
+  proxy,
+  stack,
+}) => {
+  // Four calls of the smallest size.
+  const limits = { recorderBytesMax: 64 * 1024 }
+  const start = () => startGateway(proxy.url, stack, { ingress: createIngress({ url: stack.ingressUrl }), limits })
+  const gateways = [await start(), await start()]
+  const handOver = async (gateway: { url: string }, ref: string) => {
+    const answer = await fetch(`${gateway.url}/api/v1/analytic/interaction`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', prefer: 'respond-async' },
+      body: JSON.stringify({ interactions: [view(ref)] }),
+    })
+    return { ref, status: answer.status, text: await answer.text() }
+  }
+  const answers: Awaited<ReturnType<typeof handOver>>[] = []
+  try {
+    await proxy.cut()
+    for (let index = 0; index < 8; index++) answers.push(await handOver(gateways[index % 2]!, `bounded ${index}`))
+    await proxy.mend()
+    const accepted = answers.filter(({ status }) => status === 202).map(({ ref }) => ref)
+    expect(accepted).toHaveLength(4)
+    const refused = answers.filter(({ status }) => status !== 202)
+    expect(refused.map(({ status, text }) => [status, text.includes('nothing of this request was recorded')])).toEqual(
+      refused.map(() => [503, true]),
+    )
+    const recorded = async () => {
+      const { rows } = await sql<{ ref: string }>`
+        select ref_id as ref from interaction where ref_id like 'bounded %' order by 1`.execute(db)
+      return rows.map(({ ref }) => ref)
+    }
+    expect(await until(async () => (await recorded()).length === 4, 30_000)).toBe(true)
+    expect(await recorded()).toEqual(accepted)
+    // There is room again.
+    expect(await until(async () => (await handOver(gateways[1]!, 'afterwards')).status === 202, 30_000)).toBe(true)
+    await stack.settled()
+    expect((await verify(db)).drift).toEqual([])
+  } finally {
+    for (const gateway of gateways) await gateway.stop()
+  }
+})
+
 test('without Restate writes answer 503, and reads go on', async ({ proxy, stack }) => {
   const ingress = createIngress({ url: 'http://127.0.0.1:1', deadlineMs: 1_000 })
   const alone = await startGateway(proxy.url, stack, { ingress })

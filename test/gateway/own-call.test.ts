@@ -6,6 +6,8 @@ import type { Recorder } from '../../src/ingress/recorder.ts'
 import { connect } from '../../src/store/database/connection.ts'
 
 const ANSWER = { accepted: 1, duplicates: 0, duplicate_indexes: [], rejected: [] }
+/** A room that is never full. */
+const ROOM = { take: async () => ({ sent: async () => undefined, giveBack: () => undefined }) }
 const gateOf = (callsMax: number) =>
   createCallGate({
     callsMax,
@@ -27,13 +29,14 @@ test('a respond-async call waits for the record of an earlier one, and delays no
       submitted.push(body.toString())
       return { invocationId: body.toString(), isNew: true }
     },
+    submitTo: () => expect.unreachable(),
     record: async (body) => {
       if (!body.toString().startsWith('waits')) await new Promise<void>((resolve) => ends.push(resolve))
       return ANSWER
     },
   }
   const db = connect({ url: 'postgres://127.0.0.1:1/none', name: 'test' })
-  const calls = createOwnCalls({ db, recorder, gate: gateOf(2), submitGate: gateOf(2) })
+  const calls = createOwnCalls({ db, recorder, gate: gateOf(2), submitGate: gateOf(2), room: ROOM })
   const answers = ['a', 'b', 'c'].map((name) => calls.submit({ body: Buffer.from(name), key: name, caller: name }))
   expect(await Promise.all(answers.slice(0, 2))).toEqual(['a', 'b'])
   expect(await calls.record({ body: Buffer.from('waits'), key: 'w', caller: 'w' })).toEqual({ answer: ANSWER, isNew: true })

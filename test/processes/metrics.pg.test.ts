@@ -14,6 +14,7 @@ import { exposedBy, valueOf } from '../harness/clients/prometheus.ts'
 import { startTcpProxy } from '../harness/servers/tcp-proxy.ts'
 import { freshPgTest as test } from '../harness/fixtures.ts'
 
+const nothingWaits = async () => []
 const nothingStuck = async () => ({ retrying: 0, paused: 0 })
 
 test('the backlog has the waiting batches and the age of the oldest', async ({ db }) => {
@@ -23,7 +24,7 @@ test('the backlog has the waiting batches and the age of the oldest', async ({ d
     db,
   )
   const registry = new Registry()
-  backlogMetrics(registry, { backlog: () => backlog(db), stuck: nothingStuck })
+  backlogMetrics(registry, { backlog: () => backlog(db), stuck: nothingStuck, recorders: nothingWaits })
   const text = await registry.metrics()
   const of = (name: string, target: string) => valueOf(text, `footfall_backlog_${name}`, { target })
   expect([of('batches', 'popularity'), of('events', 'popularity')]).toEqual([2, 3])
@@ -35,7 +36,7 @@ test('the backlog has the waiting batches and the age of the oldest', async ({ d
 test('concurrent scrapers cost one query', async ({ db }) => {
   const question = vi.fn<() => ReturnType<typeof backlog>>(() => backlog(db))
   const registry = new Registry()
-  backlogMetrics(registry, { backlog: question, stuck: nothingStuck })
+  backlogMetrics(registry, { backlog: question, stuck: nothingStuck, recorders: nothingWaits })
   await Promise.all(Array.from({ length: 5 }, () => registry.metrics()))
   expect(question).toHaveBeenCalledTimes(1)
 })
@@ -45,7 +46,11 @@ test('without PostgreSQL and Restate a scrape succeeds without their gauges, and
   await wire.cut()
   const away = connect({ url: wire.url, name: 'test' })
   const registry = new Registry()
-  backlogMetrics(registry, { backlog: () => backlog(away), stuck: () => Promise.reject(new Error('away')) })
+  backlogMetrics(registry, {
+    backlog: () => backlog(away),
+    stuck: () => Promise.reject(new Error('away')),
+    recorders: nothingWaits,
+  })
   const text = await registry.metrics()
   expect(text).not.toMatch(/^footfall_backlog_(batches|events|oldest_seconds)\{/m)
   expect(text).not.toMatch(/^footfall_invocations\{/m)

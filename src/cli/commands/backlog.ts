@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { type Backlog, backlog } from '../../store/log/backlog.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { addressesOf } from '../../main/config/addresses.ts'
-import { type Stuck, stuckInvocations } from '../../main/embedded/restate.ts'
+import { type Stuck, stuckInvocations, waitingInRecorders } from '../../main/embedded/restate.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 import { print, printJson } from '../terminal/output.ts'
 
@@ -15,14 +15,18 @@ export function backlogCommand(): Command {
       await withDatabase(config, { name: 'footfall backlog', readOnly: true }, async (db) => {
         const waiting = await backlog(db)
         const { adminUrl } = addressesOf(config)
-        const stuck = adminUrl === undefined ? undefined : await stuckInvocations(adminUrl).catch(() => undefined)
+        const ask = <T>(query: (url: string) => Promise<T>) =>
+          adminUrl === undefined ? undefined : query(adminUrl).catch(() => undefined)
+        const [stuck, recorders] = await Promise.all([ask(stuckInvocations), ask(waitingInRecorders)])
+        const waitingCalls = recorders?.reduce((sum, { calls }) => sum + calls, 0)
         if (options.json) {
-          printJson({ ...asPrinted(waiting), invocations: stuck ?? null })
+          printJson({ ...asPrinted(waiting), waitingCalls: waitingCalls ?? null, invocations: stuck ?? null })
           return
         }
         print(`To be counted: ${waiting.uncountedBatches} batches, ${waiting.uncountedEvents} events`)
         print(`To be fed to the profiles: ${waiting.unfedBatches} batches, ${waiting.unfedEvents} events`)
         print(`Oldest: ${waiting.oldestSeconds === null ? 'nothing waits' : `${Math.round(waiting.oldestSeconds)} s`}`)
+        if (waitingCalls !== undefined) print(`Waiting in recorders: ${waitingCalls} calls`)
         print(stuckText(stuck))
       })
     })

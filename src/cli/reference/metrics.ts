@@ -31,7 +31,8 @@ function gatewayRegistry(): Registry {
   const registry = createRegistry()
   poolMetrics(registry)
   gatewayMetrics(registry)
-  watchQueues(registry, { queues: [], queueEventsMax: 0, queueBytesMax: 0 })
+  const room = { lengths: () => [] }
+  watchQueues(registry, { queues: [], queueEventsMax: 0, queueBytesMax: 0, room, recorderBytesMax: 0 })
   liveEventMetrics(registry).watch({ size: neverSized })
   return registry
 }
@@ -41,7 +42,7 @@ function endpointRegistry(): Registry {
   poolMetrics(registry)
   serviceMetrics(registry)
   handlerTimes(registry)
-  backlogMetrics(registry, { backlog: neverAsked, stuck: neverAsked })
+  backlogMetrics(registry, { backlog: neverAsked, stuck: neverAsked, recorders: neverAsked })
   scheduleMetrics(registry, { schedules: neverAsked, paused: neverAsked })
   return registry
 }

@@ -11,6 +11,8 @@ const LIGHT_BYTES_MAX = 128 * 1024
 /** The requests of a caller of about the same size and age, so that its large requests do not hold up its small ones. */
 export interface Flow<Part> {
   caller: string
+  /** The recorder of its events, if they have one. */
+  recorder: string | undefined
   /** Whether its events are of long ago. It is never light, because a flush of many months takes several times as long. */
   isOld: boolean
   /** Whether its requests are too large for a light flow. The last part of a request can be small. */
@@ -38,9 +40,10 @@ export interface Amount {
 export const NOTHING: Amount = { requests: 0, events: 0, bytes: 0 }
 
 export function createFlow<Part>(options: LaneOptions, request: Omit<RequestEvents, 'connection'>): Flow<Part> {
-  const { caller, isOld = false } = request
+  const { caller, recorder, isOld = false } = request
   return {
     caller,
+    recorder,
     isOld,
     isLarge: isLarge(request),
     queue: [],
@@ -66,10 +69,10 @@ export function staysLight({ isOld, isLarge, open }: Load, { events, bytes }: Om
 
 /** Requests of 1 to 10, to 100, to 1,000 and of more events, those of many bytes, and old ones are of different flows. */
 export function flowKeyOf(request: Omit<RequestEvents, 'connection'>): string {
-  const { caller, isOld = false } = request
+  const { caller, recorder = '', isOld = false } = request
   const { count, bytes } = sizeOf(request)
   const size = bytes > LIGHT_BYTES_MAX ? 'bytes' : String(count - 1).length
-  return `${isOld ? 'old ' : ''}${size} ${caller}`
+  return `${recorder} ${isOld ? 'old ' : ''}${size} ${caller}`
 }
 
 export function isLarge(request: Omit<RequestEvents, 'connection'>): boolean {

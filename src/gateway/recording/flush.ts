@@ -23,6 +23,8 @@ export interface RequestEvents {
   isOld?: boolean
   /** The positions of items of which little is kept when they are rejected. */
   keptShort?: readonly number[] | undefined
+  /** The key of the recorder that gets them, when their outcome is not waited for. Events of different recorders are never in one flush. */
+  recorder?: string
   /** Its caller: the events of one caller do not hold up those of another. */
   caller: string
   /** Its caller, and of a publishable key also the address; the caller if absent. */
@@ -37,11 +39,15 @@ export interface Sent<Answer> {
   nextAllowed?: Promise<unknown>
 }
 
+export interface SendOptions extends Pick<RecordOptions, 'keptShort'> {
+  recorder: string
+}
+
 export interface FlushOptions<Answer, Part> {
   /** The name of the list in the body of a call. */
   list: string
   /** Records events in one durable call; safe to repeat, because every event has its identity. */
-  send: (body: EventsBody, options: Pick<RecordOptions, 'keptShort'>) => Promise<Sent<Answer>>
+  send: (body: EventsBody, options: SendOptions) => Promise<Sent<Answer>>
   /** Each request's part of the answer, in the order of the group. */
   partsOf: (group: readonly Pick<RequestEvents, 'count'>[], answer: Answer) => Part[]
   /** The answer to a request from those to its parts; without it requests are recorded whole. */
@@ -79,7 +85,8 @@ export async function sendOrHalve<Answer, Part>(
     const attributes = { 'footfall.requests': group.length, 'footfall.events': events }
     const contexts = group.map((request) => request.context)
     const items = group.map((request) => request.json)
-    const send = () => options.send(bodyOfItems(items, options.list), { keptShort: keptShortOf(group) })
+    const recorder = group[0]!.recorder ?? ''
+    const send = () => options.send(bodyOfItems(items, options.list), { keptShort: keptShortOf(group), recorder })
     const { answer, nextAllowed } = await inFlushSpan(contexts, attributes, send)
     const parts = options.partsOf(group, answer)
     observe(true)

@@ -43,7 +43,14 @@ const FAIR_EVENTS_MAX = 1_000
 export function createGroupCommit<Answer, Part>(options: GroupCommitOptions<Answer, Part>): GroupCommit<Part> {
   const { flushEventsMax = FLUSH_EVENTS_MAX, flushesMax, isPaced = false } = options
   const waiting = createWaitingRequests<Part>({ ...options, isPaced })
-  const sharedLane = createLane({ flushesMax, isPaced })
+  /** By recorder; one for events whose outcome is waited for. */
+  const sharedLanes = new Map<string | undefined, Lane>()
+  const sharedLaneOf = (recorder: string | undefined) => {
+    const lane = sharedLanes.get(recorder) ?? createLane({ flushesMax, isPaced })
+    sharedLanes.set(recorder, lane)
+    return lane
+  }
+  const isShared = (lane: Lane) => [...sharedLanes.values()].includes(lane)
   let flushes = 0
   let oldFlushes = 0
   let isPumping = false
@@ -59,7 +66,7 @@ export function createGroupCommit<Answer, Part>(options: GroupCommitOptions<Answ
     // Each flow remembers its flushes, for the time when it is not light any more.
     const lanes = [...new Set([lane, ...requests.map((request) => waiting.flowOf(request).lane)])]
     waiting.sent(group)
-    if (lane === sharedLane) waiting.sentLight(requests, startedMs)
+    if (isShared(lane)) waiting.sentLight(requests, startedMs)
     // All requests of a flow are old, or none.
     const isOld = requests[0]?.isOld === true
     flushes++
@@ -76,7 +83,7 @@ export function createGroupCommit<Answer, Part>(options: GroupCommitOptions<Answ
 
   /** Whether these flows have a lane of their own, and others send small requests at the same time. */
   const isNextTo = ([flow]: readonly Flow<Part>[], lane: Lane, nowMs: number) =>
-    lane !== sharedLane && flow !== undefined && waiting.hasLightNeighbour(flow, nowMs)
+    !isShared(lane) && flow !== undefined && waiting.hasLightNeighbour(flow, nowMs)
 
   /** Old flushes have places of their own, because they wait for each other in the endpoint and would keep all places. */
   const hasPlace = ({ isOld }: Flow<Part>) => (isOld ? oldFlushes < flushesMax : flushes - oldFlushes < FLOWS_FULL * flushesMax)
@@ -110,10 +117,14 @@ export function createGroupCommit<Answer, Part>(options: GroupCommitOptions<Answ
     const nowMs = performance.now()
     const nextMs = (flow: Flow<Part>) => flow.lane.nextMs({ isHalfFull: isHalfFull(flow.waits), isNextToOthers: false })
     const light = () => waiting.flows().filter(isLight)
-    const sharedMs = flushAll(() => light().filter((flow) => nextMs(flow) <= nowMs), sharedLane, nowMs)
+    const recorders = [...new Set(light().map(({ recorder }) => recorder))]
+    const sharedMs = recorders.map((recorder) => {
+      const flows = () => light().filter((flow) => flow.recorder === recorder && nextMs(flow) <= nowMs)
+      return flushAll(flows, sharedLaneOf(recorder), nowMs)
+    })
     const heavy = waiting.flows().filter((flow) => !isLight(flow))
     const ownMs = heavy.map((flow) => flushAll(() => (hasPlace(flow) ? [flow] : []), flow.lane, nowMs))
-    pumpAt([sharedMs, ...light().map(nextMs), ...ownMs], nowMs)
+    pumpAt([...sharedMs, ...light().map(nextMs), ...ownMs], nowMs)
   }
 
   /** Pumps after this turn of the event loop has read all its requests. */

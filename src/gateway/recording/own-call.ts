@@ -4,6 +4,7 @@ import { type EventsBody, recordedOrPaced, type Recorder } from '../../ingress/r
 import type { Database } from '../../store/database/connection.ts'
 import { callOf, isOtherBody } from '../../store/log/call.ts'
 import type { CallGate, GatedCall } from './call-gate.ts'
+import type { RecorderRoom } from './recorder-room.ts'
 import { TOO_LARGE } from './unknown-outcome.ts'
 
 /** A request that is sent as a durable call of its own, because it has an idempotency key. */
@@ -21,6 +22,9 @@ export interface OwnCalls {
   submit: (call: OwnCall) => Promise<string>
 }
 
+/** What such calls have waiting is bounded as for a recorder, because they leave their places in an outage. */
+const DIRECT = 'direct'
+
 export interface OwnCallDeps {
   db: Database
   recorder: Recorder
@@ -28,16 +32,26 @@ export interface OwnCallDeps {
   gate: CallGate
   /** For respond-async callers: nothing else limits their rate. */
   submitGate: CallGate
+  room: Pick<RecorderRoom, 'take'>
 }
 
-export function createOwnCalls({ db, recorder, gate, submitGate }: OwnCallDeps): OwnCalls {
+export function createOwnCalls({ db, recorder, gate, submitGate, room }: OwnCallDeps): OwnCalls {
   /** All calls of a request share one deadline. */
   const begin = async ({ body, key, keptShort }: OwnCall) => {
     const signal = AbortSignal.timeout(recorder.deadlineMs)
-    const options = { signal, idempotencyKey: key, keptShort }
-    const { invocationId, isNew } = await recorder.submit(body, options)
+    // Never refused, because Restate would answer the key with the refusal for an hour.
+    const options = { signal, idempotencyKey: key, keptShort, isAcknowledged: true }
+    const place = await room.take(DIRECT, body.length)
+    const { invocationId, isNew } = await recorder.submit(body, options).catch((error: unknown) => {
+      place.giveBack()
+      throw error
+    })
     const answer = async () => {
-      const recorded = await recorder.record(body, options)
+      const recorded = await recorder.record(body, options).catch((error: unknown) => {
+        void place.sent(invocationId)
+        throw error
+      })
+      place.giveBack()
       if (!isNew) await refuseOtherBody(db, invocationId, body)
       return recorded
     }

@@ -4,10 +4,10 @@ import { KINDS } from '../../contract/kinds.ts'
 import type { RecordPaymentResponse, RecordPaymentsResponse } from '../../contract/payment.ts'
 import { analyticApi } from '../../contract/services.ts'
 import type { Ingress } from '../../ingress/clients.ts'
-import { type EventsBody, recordedOrPaced, type Recorder, type RecordOptions } from '../../ingress/recorder.ts'
-import type { RequestEvents } from './flush.ts'
+import { type EventsBody, recordedOrPaced, type Recorder } from '../../ingress/recorder.ts'
+import type { RequestEvents, SendOptions } from './flush.ts'
+import type { RecorderRoom } from './recorder-room.ts'
 
-type SendOptions = Pick<RecordOptions, 'keptShort'>
 type Group = readonly Pick<RequestEvents, 'count'>[]
 
 /** Records the events, and answers when they are recorded. */
@@ -20,16 +20,24 @@ export function recordsOf(recorder: Recorder) {
   }
 }
 
-/** Answers as soon as Restate has the events. The next call still waits until they are recorded, for 1 s at most. */
-export function submissionsOf(recorder: Recorder) {
+/**
+ * Answers as soon as Restate has the events in the inbox of a recorder, if that has room. The next call still waits until they are
+ * recorded, for 1 s at most.
+ */
+export function submissionsOf(client: Recorder, room: Pick<RecorderRoom, 'take'>) {
   return {
-    send: async (body: EventsBody, { keptShort }: SendOptions) => {
-      const options = { idempotencyKey: randomUUID(), keptShort }
-      const { invocationId } = await recorder.submit(body, options)
-      return { answer: invocationId, nextAllowed: recordedOrPaced(recorder.record(body, options)) }
+    send: async (body: EventsBody, { keptShort, recorder }: SendOptions) => {
+      const place = await room.take(recorder, body.length)
+      try {
+        const { invocationId } = await client.submitTo(recorder, body, { idempotencyKey: randomUUID(), keptShort })
+        return { answer: invocationId, nextAllowed: recordedOrPaced(place.sent(invocationId)) }
+      } catch (error) {
+        place.giveBack()
+        throw error
+      }
     },
     partsOf: (group: Group, invocationId: string) => group.map(() => invocationId),
-    list: KINDS[recorder.kind].list,
+    list: KINDS[client.kind].list,
   }
 }
 

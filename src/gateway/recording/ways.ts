@@ -11,7 +11,9 @@ import { createGroupCommit, type GroupCommit } from './group-commit.ts'
 import { createOwnCalls, type OwnCalls } from './own-call.ts'
 import { createRejectionBudget, type RejectionBudget, type RejectionLimits } from './rejection-budget.ts'
 import { createSendingCallers, type SendingCallers } from '../http/sending-callers.ts'
-import { paymentsOf, recordsOf, submissionsOf } from './senders.ts'
+import { createGroupSubmit } from './group-submit.ts'
+import { createRecorderRoom, type RecorderRoom } from './recorder-room.ts'
+import { paymentsOf, recordsOf } from './senders.ts'
 
 /** Concurrent calls that carry one request each. */
 const OWN_CALLS_MAX = 64
@@ -24,7 +26,7 @@ const CALLER_CALLS_MAX = Math.max(1, availableParallelism() >> 1)
 /** The ways in which events of one kind are recorded. */
 export interface RecordingWays {
   groupCommit: GroupCommit
-  /** For respond-async requests. */
+  /** Hands events over without waiting for their outcome: for respond-async requests. */
   groupSubmit: GroupCommit<string>
   ownCalls: OwnCalls
 }
@@ -38,6 +40,8 @@ export interface Recording {
   gate: CallGate
   /** What is kept of rejected items. */
   rejections: RejectionBudget
+  /** What was handed over and is not recorded. */
+  room: RecorderRoom
   /** Every queue, for the metrics. */
   queues: readonly Pick<GroupCommit, 'length'>[]
 }
@@ -50,12 +54,21 @@ export interface RecordingOptions {
   /** What may wait in each queue. */
   queueEventsMax: number
   queueBytesMax: number
+  /** What may wait in each recorder, for all gateways together. */
+  recorderBytesMax: number
   rejectionLimits: RejectionLimits
   observer: Pick<GatewayObserver, 'flushed' | 'turnedAway'>
 }
 
 /** Builds the queues of every kind in KINDS. */
-export function createRecording({ ingress, db, observer, rejectionLimits, ...limits }: RecordingOptions): Recording {
+export function createRecording({
+  ingress,
+  db,
+  observer,
+  rejectionLimits,
+  recorderBytesMax,
+  ...limits
+}: RecordingOptions): Recording {
   const sending = createSendingCallers()
   const gateOf = (callsMax: number) =>
     createCallGate({
@@ -69,14 +82,14 @@ export function createRecording({ ingress, db, observer, rejectionLimits, ...lim
     })
   const gate = gateOf(OWN_CALLS_MAX)
   const submitGate = gateOf(SUBMITTED_CALLS_MAX)
+  const room = createRecorderRoom({ ingress, bytesMax: recorderBytesMax })
   const waysOf = (kind: BatchAnswered): RecordingWays => {
     const recorder = createRecorder(ingress, kind)
     const options = { ...limits, flushEventsMax: flushEventsMaxOf(kind), deadlineMs: recorder.deadlineMs, observer }
     return {
       groupCommit: noting(sending, createGroupCommit({ ...options, ...recordsOf(recorder) })),
-      // The pace of respond-async calls is that of recording, however slow it is.
-      groupSubmit: noting(sending, createGroupCommit({ ...options, ...submissionsOf(recorder), isPaced: true })),
-      ownCalls: createOwnCalls({ db, recorder, gate, submitGate }),
+      groupSubmit: noting(sending, createGroupSubmit({ ...options, recorder, room })),
+      ownCalls: createOwnCalls({ db, recorder, gate, submitGate, room }),
     }
   }
   const byKind = kindsWith('isAnsweredAsBatch').map((kind) => [kind, waysOf(kind)] as const)
@@ -94,6 +107,7 @@ export function createRecording({ ingress, db, observer, rejectionLimits, ...lim
     ways: Object.fromEntries(byKind) as Recording['ways'],
     payments,
     gate,
+    room,
     rejections: createRejectionBudget(rejectionLimits),
     queues: [...byKind.flatMap(([, { groupCommit, groupSubmit }]) => [groupCommit, groupSubmit]), payments],
   }

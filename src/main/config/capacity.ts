@@ -14,6 +14,18 @@ export const capacitySettings = settingsIn('Capacity', {
     .default(1)
     .describe('Processes of the service endpoint, behind one port. Each has its own connections to PostgreSQL.')
     .meta({ unit: 'processes' }),
+  WAITING_CALLS_MAX: wholeNumber(0, 1_000_000)
+    .default(1_000)
+    .describe(
+      'Direct calls of services that wait outside the places in Restate during an outage of PostgreSQL. A further call is answered 503, and nothing of it is recorded.',
+    )
+    .meta({ unit: 'calls' }),
+  RECORDER_MIB_MAX: wholeNumber(16, 65_536)
+    .default(256)
+    .describe(
+      'Events that were accepted without waiting for their outcome, and wait in one of the recorders, for all gateways together. A call counts as 16 KiB at least. A further request gets 503, and nothing of it is recorded.',
+    )
+    .meta({ unit: 'MiB' }),
   TOP_CACHE_MS: wholeNumber(0, 900_000)
     .default(1_000)
     .describe('Maximum age of an answer of the top list; 0 asks the database each time.')
@@ -73,6 +85,16 @@ export function readLimitsOf(config: CapacitySettings): ReadLimits {
   }
 }
 
+/** So many invocations of each kind keep their places in Restate during an outage; with 512 places, most stay free. */
+const PLACES_MAX = 64
+const PROCESS_PLACES_MIN = 8
+
+/** What one process of the endpoint may have waiting. */
+export function waitingLimitsOf({ ENDPOINT_PROCESSES: processes, WAITING_CALLS_MAX: leavingMax }: CapacitySettings) {
+  const placesMax = Math.max(PROCESS_PLACES_MIN, Math.floor(PLACES_MAX / processes))
+  return { placesMax, leavingMax: Math.ceil(leavingMax / processes) }
+}
+
 /** How much may arrive at the same time. */
 export function arrivalLimitsOf(config: CapacitySettings & Pick<SettingsOf<typeof accessSettings>, 'TRUSTED_PROXIES'>) {
   return {
@@ -93,5 +115,6 @@ export function queueLimitsOf(config: CapacitySettings) {
     flushesMax: config.FLUSHES_MAX,
     queueEventsMax: config.QUEUE_EVENTS_MAX,
     queueBytesMax: config.QUEUE_MIB_MAX * MEBIBYTE,
+    recorderBytesMax: config.RECORDER_MIB_MAX * MEBIBYTE,
   }
 }

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { arch, platform } from 'node:os'
+import { recorderApi } from '../../contract/services.ts'
 import { isProcessGone, type OnSpawn, stopProcess } from './process.ts'
 import { StartError } from '../config/start-error.ts'
 import { RESTATE_SOCKETS } from './restate-sockets.ts'
@@ -130,6 +131,14 @@ export async function pausedTasks(adminUrl: string, msMax = QUERY_MS_MAX): Promi
     msMax,
   )
   return rows.map((row) => row.task)
+}
+
+/** How many calls wait in the inbox of each recorder, without those that are recorded now. Only inboxes are read, which is cheap. */
+export async function waitingInRecorders(adminUrl: string): Promise<{ recorder: string; calls: number }[]> {
+  return queryRestate(
+    adminUrl,
+    `select service_key as recorder, count(*) as calls from sys_inbox where service_name = '${recorderApi.name}' group by 1 order by 1`,
+  )
 }
 
 /** Invocations that fail. */

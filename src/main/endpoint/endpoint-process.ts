@@ -12,6 +12,7 @@ import { privacyOf } from '../config/privacy.ts'
 import { contextSettingsOf, preferenceSettingsOf } from '../config/shoppers.ts'
 import { retryPolicyOf } from '../config/failing.ts'
 import { erasureKeyOf } from '../config/erasure-key.ts'
+import { waitingLimitsOf } from '../config/capacity.ts'
 import { identityKeysOf } from '../config/identity-keys.ts'
 import { operatorTokensOf } from '../config/operator-token.ts'
 import { poolMetrics } from '../metrics/pools.ts'
@@ -22,6 +23,7 @@ import { databaseUrlOf } from '../database/with-database.ts'
 import { releaseName } from '../release/release.ts'
 import { createFullDiskWatch } from './full-disk.ts'
 import { createWideWork } from './one-at-a-time.ts'
+import { createWaitingCalls } from './waiting-calls.ts'
 import { RECORDING_NAME } from '../../store/payments/ledger-rule.ts'
 import { serveEndpoint } from './serve-endpoint.ts'
 import { createSharedLiveEvents } from './shared-live-events.ts'
@@ -56,12 +58,14 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
   const url = await databaseUrlOf(config)
   const tracing = await startTracing(config, 'footfall-endpoint', onTraceProblem)
   const poolObserver = poolMetrics(registry)
+  const waiting = waitingLimitsOf(config)
   const pool = (name: string, label: string) =>
     connect({
       url,
       name,
       connectionsMax: config.DATABASE_CONNECTIONS,
       waitMsMax: TURN_MS_MAX,
+      stalledWaitersMax: waiting.placesMax,
       onConnectionLost: (error) => log.warn({ err: error.message }, 'database connection lost'),
       observer: { ...poolObserver(label), ...tracing.store },
     })
@@ -73,6 +77,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
       db,
       background,
       ...createWideWork({ waitMsMax: TURN_MS_MAX }),
+      waitingCalls: createWaitingCalls(waiting),
       retryPolicy: retryPolicyOf(config),
       privacy: privacyOf(config),
       retention: retentionOf(config),

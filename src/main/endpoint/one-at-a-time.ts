@@ -1,3 +1,4 @@
+import { UnavailableError } from '../../store/database/unavailable-error.ts'
 import type { Deps, OneAtATime } from '../../../services/handler/deps.ts'
 
 /** Longer work, e.g. the first batch of many months, which makes their partitions, should not hold up the next one for as long again. */
@@ -16,7 +17,7 @@ export function createOneAtATime({ waitMsMax }: { waitMsMax: number }): OneAtATi
     free = promise
     if (!(await comesWithin(turn, waitMsMax))) {
       void turn.then(resolve)
-      throw new Error(`other batches of many months took longer than ${waitMsMax / 1_000} s`)
+      throw new UnavailableError(`other batches of many months took longer than ${waitMsMax / 1_000} s`)
     }
     const startedMs = performance.now()
     try {

@@ -7,10 +7,13 @@ import { erasure } from '../../../services/erasure.ts'
 import type { Deps } from '../../../services/handler/deps.ts'
 import { mergeLane } from '../../../services/merge-lane.ts'
 import { popularity } from '../../../services/popularity.ts'
+import { recorder } from '../../../services/recorder.ts'
+import { recorderRoom } from '../../../services/recorder-room.ts'
 import { recomputeRun } from '../../../services/recompute-run.ts'
 import { reportWindow } from '../../../services/report-window.ts'
 import { schedule } from '../../../services/schedule.ts'
 import { shopper } from '../../../services/shopper.ts'
+import { setAside } from '../../../services/set-aside.ts'
 import { task } from '../../../services/task.ts'
 import type { SERVICE_APIS } from '../../contract/services.ts'
 import { RELEASE } from '../release/release.ts'
@@ -24,6 +27,9 @@ const SERVICES = {
   Catalog: catalog,
   Shopper: shopper,
   MergeLane: mergeLane,
+  Recorder: recorder,
+  SetAside: setAside,
+  RecorderRoom: recorderRoom,
   RecomputeRun: recomputeRun,
   ReportWindow: reportWindow,
   Erasure: erasure,

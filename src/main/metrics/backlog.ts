@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
+import { DIRECT_RECORDERS, OLD_RECORDER, RECORDERS } from '../../contract/recorder.ts'
 import type { Backlog } from '../../store/log/backlog.ts'
 import type { Stuck } from '../embedded/restate.ts'
 import { throttled } from './throttle.ts'
@@ -6,6 +7,7 @@ import { throttled } from './throttle.ts'
 export interface BacklogSources {
   backlog: () => Promise<Backlog>
   stuck: () => Promise<Pick<Stuck, 'retrying' | 'paused'>>
+  recorders: () => Promise<readonly { recorder: string; calls: number }[]>
 }
 
 /** Per target: the metric, its help, and the fields of the backlog. */
@@ -38,6 +40,7 @@ export function backlogMetrics(registry: Registry, sources: BacklogSources): voi
   const stuckFailures = failures('footfall_invocations_scrape_errors_total', 'Failed queries of stuck invocations in Restate.')
   const backlog = throttled(sources.backlog, () => backlogFailures.inc())
   const stuck = throttled(sources.stuck, () => stuckFailures.inc())
+  const recorders = throttled(sources.recorders, () => stuckFailures.inc())
 
   for (const [name, help, popularity, profiles] of PER_TARGET) {
     // oxlint-disable-next-line no-new -- the registry keeps it
@@ -55,6 +58,20 @@ export function backlogMetrics(registry: Registry, sources: BacklogSources): voi
       },
     })
   }
+  // oxlint-disable-next-line no-new -- the registry keeps it
+  new Gauge({
+    name: 'footfall_recorder_waiting_calls',
+    help: 'Calls that wait in the inbox of a recorder: many while PostgreSQL does not answer.',
+    labelNames: ['recorder'],
+    registers,
+    async collect() {
+      const answer = await recorders.ask()
+      this.reset()
+      if (answer === undefined) return
+      const all = [...RECORDERS, OLD_RECORDER, ...DIRECT_RECORDERS]
+      for (const recorder of all) this.set({ recorder }, answer.find((one) => one.recorder === recorder)?.calls ?? 0)
+    },
+  })
   // oxlint-disable-next-line no-new -- the registry keeps it
   new Gauge({
     name: 'footfall_invocations',

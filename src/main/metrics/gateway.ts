@@ -92,10 +92,16 @@ export interface WatchedQueues {
   /** The limits of each queue. */
   queueEventsMax: number
   queueBytesMax: number
+  room: { lengths: () => { recorder: string; calls: number; bytes: number }[] }
+  /** The limit of each recorder, over all gateways. */
+  recorderBytesMax: number
 }
 
 /** The sums over all queues, read when the metrics are scraped. */
-export function watchQueues(registry: Registry, { queues, queueEventsMax, queueBytesMax }: WatchedQueues): void {
+export function watchQueues(
+  registry: Registry,
+  { queues, queueEventsMax, queueBytesMax, room, recorderBytesMax }: WatchedQueues,
+): void {
   const sumOf = (part: keyof QueueLength) => queues.reduce((sum, queue) => sum + queue.length()[part], 0)
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({
@@ -111,5 +117,16 @@ export function watchQueues(registry: Registry, { queues, queueEventsMax, queueB
   gauge('queue_bytes', 'Bytes of the bodies that wait for a flush.', () => sumOf('bytes'))
   gauge('queue_events_max', 'Events that may wait; a request beyond it is turned away.', () => queueEventsMax)
   gauge('queue_bytes_max', 'Bytes that may wait; a request beyond it is turned away.', () => queueBytesMax)
+  gauge('recorder_bytes_max', 'Bytes that may wait in a recorder, from all gateways.', () => recorderBytesMax)
+  // oxlint-disable-next-line no-new -- the registry keeps it
+  new Gauge({
+    name: 'footfall_gateway_recorder_bytes',
+    help: 'Bytes that this gateway handed to a recorder, and that are not recorded. A call counts as 16 KiB at least.',
+    labelNames: ['recorder'],
+    registers: [registry],
+    collect() {
+      for (const { recorder, bytes } of room.lengths()) this.set({ recorder }, bytes)
+    },
+  })
   gauge('flushes_in_flight', 'Flushes that were sent and not yet answered.', () => sumOf('flushes'))
 }

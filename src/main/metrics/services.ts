@@ -1,4 +1,4 @@
-import { Histogram, type Registry } from 'prom-client'
+import { Counter, Histogram, type Registry } from 'prom-client'
 import type { ServiceObserver, Target } from '../../../services/handler/observer.ts'
 import type { RecordPaymentResponse } from '../../contract/payment.ts'
 import { GROUP_BATCHES_MAX } from '../../store/log/group.ts'
@@ -13,6 +13,10 @@ const PAYMENTS = {
   help: 'Outcomes of payment callbacks: accepted, duplicate, rejected, or accepted_in_part (a part of it does not count).',
   label: 'outcome',
   values: [...OUTCOMES, 'accepted_in_part'],
+}
+const SET_ASIDE = {
+  name: 'footfall_set_aside_calls_total',
+  help: 'Calls that a recorder set aside, because they failed for another reason than an outage: paused until an operator resumes them.',
 }
 const REJECTIONS = {
   name: 'footfall_rejections_total',
@@ -40,6 +44,7 @@ export function serviceMetrics(registry: Registry): ServiceObserver {
   const countPayment = labelledCounter(registry, PAYMENTS)
   const countRejection = labelledCounter(registry, REJECTIONS)
   const countLost = labelledCounter(registry, LOST)
+  const setAside = new Counter({ ...SET_ASIDE, registers: [registry] })
   const observeGroupBatches = groupHistogram(registry, 'batches', BATCHES)
   const observeGroupEvents = groupHistogram(registry, 'events', EVENTS)
 
@@ -57,6 +62,7 @@ export function serviceMetrics(registry: Registry): ServiceObserver {
       observeGroupEvents(target, events)
     },
     batchLost: (target) => countLost(target),
+    setAside: () => setAside.inc(),
   }
 }
 

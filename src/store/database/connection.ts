@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { Kysely, type KyselyConfig, type LogEvent, PostgresDialect, type QueryExecutorProvider } from 'kysely'
 import pg from 'pg'
 import { cancellingClients } from './cancelling-clients.ts'
+import { UnavailableError } from './unavailable-error.ts'
 
 /** An open pool. The other rooms hold one and pass it to the store's functions. */
 export type Database = Kysely<unknown>
@@ -43,6 +44,8 @@ export interface ConnectOptions {
   readOnly?: boolean
   /** How long a caller waits for a connection. */
   waitMsMax?: number
+  /** How many callers may wait while none gets a connection for 2 s. A further one is turned away at once. */
+  stalledWaitersMax?: number | undefined
   /** Longest statement; 0 for no limit. */
   statementMsMax?: number
   /**
@@ -55,6 +58,8 @@ export interface ConnectOptions {
   observer?: StoreObserver | undefined
 }
 
+/** For so long no caller got a connection: PostgreSQL is away, or all connections wait for something. */
+const STALLED_MS = 2_000
 const WAIT_MS_MAX = 5_000
 const STATEMENT_MS_MAX = 30_000
 
@@ -85,7 +90,7 @@ export function connect(options: ConnectOptions): Database {
     dialect: new PostgresDialect({
       pool: {
         options: pool.options,
-        connect: waited ? () => connectTimed(pool, waited) : () => pool.connect(),
+        connect: connecting(pool, options.stalledWaitersMax ?? Infinity, waited),
         end: async () => void (await Promise.all([pool.end(), cancelling.end()])),
       },
       controlClient: cancelling.Client,
@@ -112,13 +117,22 @@ function nameOfStatement(text: string): string {
   return name
 }
 
-/** A connection of the pool, measuring how long its caller waits for it. A transaction waits once. */
-async function connectTimed(pool: pg.Pool, waited: (seconds: number) => void): Promise<pg.PoolClient> {
-  const startedAt = performance.now()
-  try {
-    return await pool.connect()
-  } finally {
-    waited((performance.now() - startedAt) / 1_000)
+/** Gives a connection of the pool, and measures how long its caller waits for it. A transaction waits once. */
+function connecting(pool: pg.Pool, stalledWaitersMax: number, waited: (seconds: number) => void = () => undefined) {
+  let lastMs = performance.now()
+  return async (): Promise<pg.PoolClient> => {
+    const startedMs = performance.now()
+    if (pool.waitingCount === 0) lastMs = startedMs
+    else if (pool.waitingCount >= stalledWaitersMax && startedMs - lastMs > STALLED_MS) {
+      throw new UnavailableError(`${pool.waitingCount} others wait for a connection to the database, and none gets one`)
+    }
+    try {
+      const client = await pool.connect()
+      lastMs = performance.now()
+      return client
+    } finally {
+      waited((performance.now() - startedMs) / 1_000)
+    }
   }
 }
 

@@ -1,14 +1,27 @@
 import pg from 'pg'
+import { UnavailableError } from './unavailable-error.ts'
 
 /** Whether PostgreSQL is away or overloaded (classes 08, 53, 57), so that the same statement may work later. */
 export function isUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false
+  if (error instanceof UnavailableError) return true
   const state = sqlState(error)
   if (state !== undefined) return /^(08|53|57)/.test(state)
   return (
     /^(ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|ENOTFOUND)/.test(('code' in error && String(error.code)) || '') ||
     /Connection terminated|timeout exceeded when trying to connect|connection error|not queryable/i.test(error.message)
   )
+}
+
+/**
+ * Whether a later attempt may succeed although the rows stay the same: PostgreSQL is away, is a standby (25006), refuses the login (28, 3D),
+ * lacks tables or privileges (42P01, 42501), or the transaction met another one (40, 55) or a broken disk (58). A statement that takes too
+ * long (57014) is none of these, because its rows may be the reason.
+ */
+export function mayPass(error: unknown): boolean {
+  const state = sqlState(error)
+  if (state === '57014') return false
+  return isUnavailable(error) || /^(25006|28|3D|40|42P01|42501|55|58)/.test(state ?? '')
 }
 
 /** Classes 22 (data) and 23 (constraint): a row is at fault, and repeating does not help. */

@@ -16,8 +16,7 @@ const payment = {
 }
 const run = '019cb2f8-9d00-7c3e-8f5a-5b0f2a6d9c11'
 
-/** A valid input of each public handler, by its address at the ingress. */
-export const HANDLER_INPUTS: Record<string, object> = {
+const directInputs: Record<string, object> = {
   'Analytic/CreateInteraction': { interactions: [view] },
   'Analytic/RecordSearch': search,
   'Analytic/RecordSearches': { searches: [search] },
@@ -60,5 +59,19 @@ export const HANDLER_INPUTS: Record<string, object> = {
   'Schedule/sweep/Start': { every_ms: 3_600_000 },
   'Schedule/sweep/Info': {},
   'Schedule/sweep/Stop': {},
+}
+
+/** A recorder takes what these handlers take. */
+const RECORDING =
+  /^(Analytic\/(CreateInteraction|RecordSearch|RecordSearches|RecordSearchClick|RecordPayment|RecordPayments|RecordEvents)|Catalog\/UpsertProducts)$/
+const recorderInputs = Object.entries(directInputs)
+  .filter(([path]) => RECORDING.test(path))
+  .map(([path, input]) => [path.replace(/.*\//, 'Recorder/0/'), input] as const)
+
+/** A valid input of each public handler, by its address at the ingress. */
+export const HANDLER_INPUTS: Record<string, object> = {
+  ...directInputs,
+  ...Object.fromEntries(recorderInputs),
+  'RecorderRoom/0/Reserve': { gateway: 'gateway 1', bytes: 1_000, bytes_max: 1_000_000 },
 }
 export const PUBLIC_HANDLERS = Object.keys(HANDLER_INPUTS)

@@ -3,10 +3,12 @@ import { TASKS } from '../../../services/tasks/all.ts'
 import { readConfig } from '../../../src/main/config/config.ts'
 
 import { privacyOf } from '../../../src/main/config/privacy.ts'
+import { waitingLimitsOf } from '../../../src/main/config/capacity.ts'
 import { retentionOf } from '../../../src/main/config/retention.ts'
 import { createTombstones } from '../../../src/store/log/tombstone.ts'
 import { contextSettingsOf, preferenceSettingsOf } from '../../../src/main/config/shoppers.ts'
 import { createWideWork } from '../../../src/main/endpoint/one-at-a-time.ts'
+import { createWaitingCalls } from '../../../src/main/endpoint/waiting-calls.ts'
 import { SILENT_OBSERVER } from './silent-observer.ts'
 
 const DEFAULTS = readConfig({})
@@ -14,6 +16,7 @@ const DEFAULTS = readConfig({})
 /** The dependencies of services without their pools, for tests and benches: default settings, quick retries, no observer. */
 export const TEST_DEPS: Omit<Deps, 'db' | 'background'> = {
   ...createWideWork({ waitMsMax: 60_000 }),
+  waitingCalls: createWaitingCalls(waitingLimitsOf(DEFAULTS)),
   retryPolicy: { initialInterval: 50, maxInterval: 500, exponentiationFactor: 2, maxAttempts: 200, onMaxAttempts: 'pause' },
   privacy: privacyOf(DEFAULTS),
   retention: retentionOf(DEFAULTS),

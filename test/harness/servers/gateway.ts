@@ -86,6 +86,7 @@ export async function startGateway(
     server: app.server,
     stop: async () => {
       await app.close()
+      deps.recording.room.stop()
       await db.destroy()
     },
   }

@@ -11,5 +11,6 @@ export const SILENT_OBSERVER: ServiceObserver & GatewayObserver = {
   notKept: () => undefined,
   groupCounted: () => undefined,
   batchLost: () => undefined,
+  setAside: () => undefined,
   paid: () => undefined,
 }

@@ -1,0 +1,81 @@
+import type { Context } from '@restatedev/restate-sdk'
+import { DecidedError } from '../../src/contract/decided-error.ts'
+import { ACKNOWLEDGED_HEADER } from '../../src/contract/recorder.ts'
+import { mayPass } from '../../src/store/database/sql-state.ts'
+import type { Deps } from '../handler/deps.ts'
+
+/** Runs the statements of a recording handler, once in the journal. It decides what a handler does while PostgreSQL is away. */
+export type RecordingStep = <T>(ctx: Context, name: string, statements: () => Promise<T>) => Promise<T>
+
+/** Thrown by a step whose call must leave its place in Restate and wait in a recorder. */
+export class LeavePlace extends Error {}
+
+/** Thrown by a step of a recorder whose call fails for another reason than an outage. */
+export class SetAside extends Error {}
+
+/** A recorder tries so often before it sets a call aside: for 15 s, when the first pause of Restate is 100 ms. The pause doubles. */
+const FAILURES_MAX = 5
+const PAUSE_INTERVALS = 10
+
+const AWAY = 'the database does not answer, and too many calls wait for it; nothing of this call was recorded, send it again'
+
+/** In the journal in place of the result of a step that leaves its place. */
+const LEFT = { leaves: true }
+
+/**
+ * The step of a direct call. While PostgreSQL is away, Restate repeats the first calls, each of which keeps its place; further calls
+ * leave theirs. @throws LeavePlace, or DecidedError `unavailable` when too many have left.
+ */
+export function directStep({ waitingCalls }: Pick<Deps, 'waitingCalls'>): RecordingStep {
+  return async (ctx, name, statements) => {
+    const { id, headers } = ctx.request()
+    const isAcknowledged = headers.has(ACKNOWLEDGED_HEADER)
+    const result = await ctx.run(name, () =>
+      waitingCalls.direct.attempt(id.toString(), statements, (failure) => {
+        // What has begun may be recorded, so that its caller must not be told that nothing is.
+        if (failure !== undefined || isAcknowledged || waitingCalls.mayLeave()) return LEFT
+        throw new DecidedError('unavailable', AWAY)
+      }),
+    )
+    if (hasLeft(result)) throw new LeavePlace()
+    return result
+  }
+}
+
+/** The step of a call that is made seldom, and whose caller repeats it. @throws DecidedError `unavailable` when too many wait. */
+export function refusingStep({ waitingCalls }: Pick<Deps, 'waitingCalls'>): RecordingStep {
+  return (ctx, name, statements) =>
+    ctx.run(name, () =>
+      waitingCalls.direct.attempt(ctx.request().id.toString(), statements, (failure) => {
+        throw failure ?? new DecidedError('unavailable', AWAY)
+      }),
+    )
+}
+
+/** The step of a recorder. Restate repeats it for as long as PostgreSQL is away. @throws SetAside after some other failures. */
+export function recorderStep({ retryPolicy, waitingCalls }: Pick<Deps, 'retryPolicy' | 'waitingCalls'>): RecordingStep {
+  return async (ctx, name, statements) => {
+    for (let failures = 1; ; failures++) {
+      const outcome = await ctx.run(name, async () => {
+        try {
+          const done = await statements()
+          waitingCalls.recorded()
+          return { done }
+        } catch (error) {
+          if (error instanceof DecidedError || mayPass(error)) throw error
+          return { failure: error instanceof Error ? error.message : String(error) }
+        }
+      })
+      if ('done' in outcome) return outcome.done
+      if (failures === FAILURES_MAX) throw new SetAside(outcome.failure)
+      await ctx.sleep(PAUSE_INTERVALS * retryPolicy.initialInterval * 2 ** (failures - 1))
+    }
+  }
+}
+
+/** The step of a call that was set aside. Its only attempt is followed by a pause. */
+export const setAsideStep: RecordingStep = (ctx, name, statements) => ctx.run(name, statements)
+
+function hasLeft(result: unknown): result is typeof LEFT {
+  return typeof result === 'object' && result !== null && 'leaves' in result
+}
