@@ -156,10 +156,10 @@ describe('in the process', () => {
     expect(await live.read(['session:b'])).toEqual([])
     expect(await live.read(['session:a'])).toHaveLength(2)
 
-    const small = at({ bytesMax: 20_000 }).live
+    const small = at({ bytesMax: 10_000 }).live
     for (let number = 0; number < 100; number++) await small.keep(`session:${number}`, shopperEvent())
     const { shoppers: left, bytes } = small.size()
-    expect(bytes).toBeLessThanOrEqual(20_000)
+    expect(bytes).toBeLessThanOrEqual(10_000)
     expect(left).toBeGreaterThan(10)
     expect(left).toBeLessThan(40)
     expect(await small.read(['session:99'])).toHaveLength(1)
