@@ -68,8 +68,15 @@ async function deliver(payment: NewPayment): Promise<void> {
 }
 
 const acceptedCallbacks = callbacksArbitrary({ minLength: CALLBACKS, maxLength: CALLBACKS }).filter((callbacks) =>
-  callbacks.every((payment) => PaymentCallback.safeParse(JSON.parse(bodyOf(payment))).success),
+  callbacks.every(
+    (payment) => PaymentCallback.safeParse(JSON.parse(bodyOf(payment))).success && reversesItsPayment(payment, callbacks),
+  ),
 )
+
+/** Whether a callback is recorded in any order: a reversal of another payment is refused once that payment is known. */
+function reversesItsPayment({ reverses, paymentRef }: NewPayment, callbacks: readonly NewPayment[]): boolean {
+  return reverses === null || callbacks.some((other) => other.callbackId === reverses && other.paymentRef === paymentRef)
+}
 
 /** Sends callbacks of new payments concurrently, each in a call of its own, while the endpoint is killed. */
 async function payAndDie(name: string, death: Death): Promise<boolean> {
