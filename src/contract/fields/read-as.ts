@@ -20,7 +20,7 @@ export function alsoAsDigits<Schema extends z.ZodType>(schema: Schema): Schema {
 /** Whether a field of an object takes whole numbers for texts. */
 export function isIdIn(shape: Readonly<Record<string, z.core.$ZodType>>, name: string): boolean {
   const field = shape[name]
-  return field !== undefined && readBy(unwrapped(field)) === digitsOf
+  return field !== undefined && readerOf(field) === digitsOf
 }
 
 /**

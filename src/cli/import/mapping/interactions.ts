@@ -46,12 +46,13 @@ export const INTERACTIONS: ItemKind = {
     return readTextOrId(Interaction.shape, field, cell)
   },
   itemOf: (values, { row }) => {
-    const fields = [...values].filter(([field]) => metadataKeyOf(field) === undefined)
-    const metadata = [...values].flatMap(([field, value]) => {
+    const item: Record<string, unknown> = { ref_type: 'Product' }
+    const metadata: [key: string, value: unknown][] = []
+    for (const [field, value] of values) {
       const key = metadataKeyOf(field)
-      return key === undefined ? [] : [[key, value] as const]
-    })
-    const item: Record<string, unknown> = { ref_type: 'Product', ...Object.fromEntries(fields) }
+      if (key === undefined) item[field] = value
+      else metadata.push([key, value])
+    }
     if (metadata.length > 0) item['metadata'] = { ...(item['metadata'] as object | undefined), ...Object.fromEntries(metadata) }
     // The handler makes the id of a key.
     if (item['event_key'] === undefined) item['event_id'] = idOf(row, item['event_id'])
