@@ -29,7 +29,11 @@ export const SourceSlug = z
   .string()
   .regex(/^[a-z0-9][a-z0-9_.-]{0,63}$/, { error: 'must be 1 to 64 of a-z, 0-9, _, . and -, and begin with one of a-z and 0-9' })
 
-const QUANTITY = { error: unlessMissing(`must be a number from 0.001 to ${QUANTITY_MAX} with up to three places`) }
+/** A wrong quantity ends the check of its callback, because its amount may be no number. */
+const QUANTITY = {
+  error: unlessMissing(`must be a number from 0.001 to ${QUANTITY_MAX} with up to three places`),
+  abort: true,
+}
 
 const PaymentItem = z
   .strictObject({
@@ -97,9 +101,7 @@ export const PaymentCallback = z
       const index = items.findIndex((item) => item.unit_price === undefined)
       if (index >= 0) issue(['items', index, 'unit_price'], 'is needed')
     }
-    // A quantity that is too large is reported by its own check, and may have no amount at all.
-    const summed = items.filter(({ quantity = 1 }) => Math.abs(quantity) <= QUANTITY_MAX)
-    const amounts = summed.map(({ quantity = 1, unit_price = 0 }) => amountOf(thousandthsOf(quantity), unit_price))
+    const amounts = items.map(({ quantity = 1, unit_price = 0 }) => amountOf(thousandthsOf(quantity), unit_price))
     const sumOf = (each: (amount: number) => number) => amounts.reduce((sum, amount) => sum + each(amount), 0)
     // Without their signs, because sale lines keep charges and discounts.
     if (sumOf(Math.abs) > TOTAL_MAX) issue(['items'], `come to more than ${TOTAL_MAX} in minor units`)
