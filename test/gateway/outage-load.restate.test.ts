@@ -1,27 +1,15 @@
 import { expect } from 'vitest'
-import { connect } from '../../src/store/database/connection.ts'
 import { readConfig } from '../../src/main/config/config.ts'
 import { retryPolicyOf } from '../../src/main/config/failing.ts'
-import { pgTest } from '../harness/fixtures.ts'
+import { proxiedTest } from '../harness/proxied-fixtures.ts'
 import { startGateway } from '../harness/servers/gateway.ts'
 import { query, startStack } from '../harness/servers/stack.ts'
-import { startTcpProxy } from '../harness/servers/tcp-proxy.ts'
 import { runOutage } from '../outage/outage.ts'
 
 const OUTAGE_MS = 20_000
 
 /** Services and gateway reach PostgreSQL through a proxy. */
-const test = pgTest
-  .extend('proxy', { scope: 'file' }, async ({ database }, { onCleanup }) => {
-    const proxy = await startTcpProxy(database.url)
-    onCleanup(proxy.cut)
-    return proxy
-  })
-  .extend('proxied', { scope: 'file' }, ({ proxy }, { onCleanup }) => {
-    const proxied = connect({ url: proxy.url, name: 'test' })
-    onCleanup(() => proxied.destroy())
-    return proxied
-  })
+const test = proxiedTest
   .extend('stack', { scope: 'file' }, async ({ proxied }, { onCleanup }) => {
     // The pauses of production: with those of tests, the calls in the places would be tried a hundred times a second.
     const stack = await startStack(proxied, { retryPolicy: retryPolicyOf(readConfig({})) })

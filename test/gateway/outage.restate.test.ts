@@ -2,26 +2,14 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { expect } from 'vitest'
 import { createIngress } from '../../src/ingress/clients.ts'
-import { connect } from '../../src/store/database/connection.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { startGateway } from '../harness/servers/gateway.ts'
 import { query, startStack } from '../harness/servers/stack.ts'
-import { startTcpProxy } from '../harness/servers/tcp-proxy.ts'
 import { until } from '../../src/main/embedded/until.ts'
-import { pgTest } from '../harness/fixtures.ts'
+import { proxiedTest } from '../harness/proxied-fixtures.ts'
 
 /** Services and gateways reach PostgreSQL through a proxy. `gateway` waits 1 s for Restate, `patient` 30 s. */
-const test = pgTest
-  .extend('proxy', { scope: 'file' }, async ({ database }, { onCleanup }) => {
-    const proxy = await startTcpProxy(database.url)
-    onCleanup(proxy.cut)
-    return proxy
-  })
-  .extend('proxied', { scope: 'file' }, ({ proxy }, { onCleanup }) => {
-    const proxied = connect({ url: proxy.url, name: 'test' })
-    onCleanup(() => proxied.destroy())
-    return proxied
-  })
+const test = proxiedTest
   .extend('stack', { scope: 'file' }, async ({ proxied }, { onCleanup }) => {
     const stack = await startStack(proxied)
     onCleanup(stack.stop)

@@ -5,30 +5,19 @@ import { ACKNOWLEDGED_HEADER } from '../../src/contract/recorder.ts'
 import { createWaitingCalls } from '../../src/main/endpoint/waiting-calls.ts'
 import { waitingInRecorders } from '../../src/main/embedded/restate.ts'
 import { until } from '../../src/main/embedded/until.ts'
-import { connect, type Database } from '../../src/store/database/connection.ts'
+import type { Database } from '../../src/store/database/connection.ts'
 import { verify } from '../../src/store/proof/verification.ts'
-import { pgTest } from '../harness/fixtures.ts'
+import { proxiedTest } from '../harness/proxied-fixtures.ts'
 import { clear } from '../harness/servers/database.ts'
 import { query, type Stack, startStack } from '../harness/servers/stack.ts'
-import { startTcpProxy, type TcpProxy } from '../harness/servers/tcp-proxy.ts'
+import type { TcpProxy } from '../harness/servers/tcp-proxy.ts'
 
 /** The services reach PostgreSQL through a proxy. Two calls of each kind keep their places in an outage, and three direct ones may leave. */
-const test = pgTest
-  .extend('proxy', { scope: 'file' }, async ({ database }, { onCleanup }) => {
-    const proxy = await startTcpProxy(database.url)
-    onCleanup(proxy.cut)
-    return proxy
-  })
-  .extend('proxied', { scope: 'file' }, ({ proxy }, { onCleanup }) => {
-    const proxied = connect({ url: proxy.url, name: 'test' })
-    onCleanup(() => proxied.destroy())
-    return proxied
-  })
-  .extend('stack', { scope: 'file' }, async ({ proxied }, { onCleanup }) => {
-    const stack = await startStack(proxied, { waitingCalls: createWaitingCalls({ placesMax: 2, leavingMax: 3 }) })
-    onCleanup(stack.stop)
-    return stack
-  })
+const test = proxiedTest.extend('stack', { scope: 'file' }, async ({ proxied }, { onCleanup }) => {
+  const stack = await startStack(proxied, { waitingCalls: createWaitingCalls({ placesMax: 2, leavingMax: 3 }) })
+  onCleanup(stack.stop)
+  return stack
+})
 test.beforeEach(({ db }) => clear(db))
 
 const view = (ref_id: string) => ({ session_id: 's', event_type: 'view', ref_type: 'Product', ref_id })

@@ -3,25 +3,14 @@ import { expect } from 'vitest'
 import { scheduleApi, shopperApi } from '../../src/contract/services.ts'
 import { createIngress } from '../../src/ingress/clients.ts'
 import { until } from '../../src/main/embedded/until.ts'
-import { connect, type Database } from '../../src/store/database/connection.ts'
+import type { Database } from '../../src/store/database/connection.ts'
 import { makeKeys, SHOP } from '../harness/items/keys.ts'
 import { startGateway, type TestGateway } from '../harness/servers/gateway.ts'
 import { query, startStack } from '../harness/servers/stack.ts'
-import { startTcpProxy } from '../harness/servers/tcp-proxy.ts'
-import { pgTest } from '../harness/fixtures.ts'
+import { proxiedTest } from '../harness/proxied-fixtures.ts'
 
 /** The services reach PostgreSQL through a proxy, and the gateway waits 1 s for Restate. */
-const test = pgTest
-  .extend('proxy', { scope: 'file' }, async ({ database }, { onCleanup }) => {
-    const proxy = await startTcpProxy(database.url)
-    onCleanup(proxy.cut)
-    return proxy
-  })
-  .extend('proxied', { scope: 'file' }, ({ proxy }, { onCleanup }) => {
-    const proxied = connect({ url: proxy.url, name: 'test' })
-    onCleanup(() => proxied.destroy())
-    return proxied
-  })
+const test = proxiedTest
   .extend('stack', { scope: 'file' }, async ({ proxied }, { onCleanup }) => {
     const stack = await startStack(proxied)
     onCleanup(stack.stop)

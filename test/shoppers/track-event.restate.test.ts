@@ -4,26 +4,15 @@ import { expect } from 'vitest'
 import { createIngress } from '../../src/ingress/clients.ts'
 import { until } from '../../src/main/embedded/until.ts'
 import { createApiKey } from '../../src/store/access/api-key.ts'
-import { connect, type Database } from '../../src/store/database/connection.ts'
+import type { Database } from '../../src/store/database/connection.ts'
 import { verify } from '../../src/store/proof/verification.ts'
-import { pgTest } from '../harness/fixtures.ts'
+import { proxiedTest } from '../harness/proxied-fixtures.ts'
 import { upsert } from '../harness/items/products.ts'
 import { startGateway, type TestGateway } from '../harness/servers/gateway.ts'
 import { settled, startStack } from '../harness/servers/stack.ts'
-import { startTcpProxy } from '../harness/servers/tcp-proxy.ts'
 
 /** Services and the gateway reach PostgreSQL through a proxy. */
-const test = pgTest
-  .extend('proxy', { scope: 'file' }, async ({ database }, { onCleanup }) => {
-    const proxy = await startTcpProxy(database.url)
-    onCleanup(proxy.cut)
-    return proxy
-  })
-  .extend('proxied', { scope: 'file' }, ({ proxy }, { onCleanup }) => {
-    const proxied = connect({ url: proxy.url, name: 'test' })
-    onCleanup(() => proxied.destroy())
-    return proxied
-  })
+const test = proxiedTest
   .extend('stack', { scope: 'file' }, async ({ proxied }, { onCleanup }) => {
     const stack = await startStack(proxied)
     onCleanup(stack.stop)
