@@ -1,4 +1,4 @@
-import { notFound } from '../src/contract/decided-error.ts'
+import { DecidedError, notFound } from '../src/contract/decided-error.ts'
 import { catalogApi } from '../src/contract/services.ts'
 import { catalogProduct } from '../src/store/catalog/catalog-product.ts'
 import { preferencesOf } from '../src/store/preferences/preferences.ts'
@@ -46,6 +46,14 @@ export const catalog = (deps: Deps) => {
         READ,
         async (ctx, { shopper_id: shopperId }) => preferencesOf(deps.db, shopperId, await ctx.date.now(), deps.preferences),
       ],
+
+      Similar: [READ, async () => notServed()],
+      Recommend: [READ, async () => notServed()],
+      Rerank: [READ, async () => notServed()],
     },
   )
+}
+
+function notServed(): never {
+  throw new DecidedError('unavailable', 'there are no similarities yet')
 }

@@ -85,6 +85,23 @@ export {
   UpsertProductsResponse,
 } from './product.ts'
 export {
+  type Blend,
+  BLENDS,
+  type CandidateSource,
+  CANDIDATE_SOURCES,
+  HistoryItem,
+  Reasons,
+  Recommendation,
+  RecommendFromHistoryRequest,
+  RecommendRequest,
+  RecommendResponse,
+  ScoreShare,
+  SEEN_RULES,
+  type SeenRule,
+  STRATEGIES,
+  type Strategy,
+} from './recommendation.ts'
+export {
   CancelRun,
   RebuildRequest,
   RebuildResponse,
@@ -97,6 +114,15 @@ export {
   type RunStatus,
   StartRun,
 } from './recompute-run.ts'
+export {
+  RERANK_ITEMS_MAX,
+  RERANK_PRESETS,
+  RerankedItem,
+  RerankItem,
+  type RerankPreset,
+  RerankRequest,
+  RerankResponse,
+} from './rerank.ts'
 export { RecordedBatch } from './recorded-batch.ts'
 export {
   Correction,
@@ -183,6 +209,17 @@ export {
 } from './services.ts'
 export { LaneMergeRequest, Merge, MergeBody, MergeRequest, MergeResponse, SessionShopperId } from './shopper-merge.ts'
 export { ContextRequest, ContextResponse, RecentProduct, ShopperContext } from './shopper-context.ts'
+export { AppliedRule } from './fields/ranked.ts'
+export {
+  SIMILAR_KINDS,
+  SIMILAR_STRATEGIES,
+  type SimilarKind,
+  SimilarProduct,
+  SimilarRequest,
+  SimilarResponse,
+  SimilarShare,
+  type SimilarStrategy,
+} from './similar-product.ts'
 export { ShopperId } from './fields/shopper-id.ts'
 export { isStorable, storableText } from './fields/text.ts'
 export { DAY_MS, EARLIEST_MS, HOUR_MS, instantOf, isTimeZone, millisecondsOf, RANGE_DAYS_DEFAULT } from './fields/time.ts'

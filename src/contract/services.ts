@@ -9,14 +9,17 @@ import { webhookHandlers } from './payment-webhook.ts'
 import { pingHandlers } from './ping.ts'
 import { preferencesHandlers } from './preferences.ts'
 import { catalogHandlers } from './product.ts'
+import { recommendationHandlers } from './recommendation.ts'
 import { recomputeRunHandlers, reportWindowHandlers } from './recompute-run.ts'
 import { recorderHandlers, recorderRoomHandlers, setAsideHandlers } from './recorder.ts'
 import { rejectedHandlers } from './rejected.ts'
 import { reportHandlers } from './report.ts'
+import { rerankHandlers } from './rerank.ts'
 import { scheduleHandlers, taskHandlers } from './schedule.ts'
 import { searchHandlers } from './search.ts'
 import { mergeHandlers, mergeLaneHandlers } from './shopper-merge.ts'
 import { sellerHandlers } from './seller-dashboard.ts'
+import { similarProductHandlers } from './similar-product.ts'
 import { shopperContextHandlers } from './shopper-context.ts'
 import { verifyHandlers } from './verify.ts'
 
@@ -37,7 +40,13 @@ export const analyticApi = iface.service('Analytic', {
 
 export const popularityApi = iface.service('Popularity', { ...popularityHandlers, ...popularListHandlers })
 
-export const catalogApi = iface.service('Catalog', { ...catalogHandlers, ...preferencesHandlers })
+export const catalogApi = iface.service('Catalog', {
+  ...catalogHandlers,
+  ...preferencesHandlers,
+  ...similarProductHandlers,
+  ...recommendationHandlers,
+  ...rerankHandlers,
+})
 
 export const shopperApi = iface.service('Shopper', { ...shopperContextHandlers, ...mergeHandlers })
 

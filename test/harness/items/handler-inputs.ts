@@ -43,6 +43,9 @@ const directInputs: Record<string, object> = {
   'Catalog/UpsertProducts': { products: [{ product_id: 'lamp', name: 'Lamp', updated_at: occurred_at }] },
   'Catalog/GetProduct': { product_id: 'lamp' },
   'Catalog/Preferences': { shopper_id: 'account:ada' },
+  'Catalog/Similar': { product_id: 'lamp' },
+  'Catalog/Recommend': { account_id: 'ada' },
+  'Catalog/Rerank': { account_id: 'ada', items: [{ product_id: 'lamp', score: 1 }] },
   'Shopper/Context': { shopper_id: 'account:ada' },
   'Shopper/Merge': { session_id: 's', account_id: 'ada' },
   [`RecomputeRun/${run}/Start`]: {
