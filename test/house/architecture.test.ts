@@ -64,6 +64,7 @@ const SUB_ROOMS: Record<string, string[][]> = {
     ['payments'],
     ['preferences'],
     ['sellers'],
+    ['similarity'],
     ['proof'],
     ['erasure'],
   ],

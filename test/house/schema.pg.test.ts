@@ -45,6 +45,11 @@ const OTHER_TABLES = [
   'report_definition',
   'shopper_redirect',
   'shopper_tombstone',
+  'similarity_current',
+  'similarity_product',
+  'similarity_row',
+  'similarity_run',
+  'similarity_version',
   'weight',
   'weight_table',
 ]

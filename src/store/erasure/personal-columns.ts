@@ -75,6 +75,10 @@ export const OTHER_COLUMNS: Readonly<Record<string, readonly string[]>> = {
     'seller_day.*',
     'seller_pending.*',
     'seller_pending_day.*',
+    // Which products follow each other, and how often: of all shoppers together.
+    'similarity_product.*',
+    'similarity_row.*',
+    'similarity_version.*',
     'weight.*',
     'weight_table.*',
     ...['bucket_window', 'dimension_key', 'metric', 'report_slug'].map((column) => `metric_snapshot.${column}`),
@@ -88,6 +92,7 @@ export const OTHER_COLUMNS: Readonly<Record<string, readonly string[]>> = {
     'api_key.*',
     'audit_entry.*',
     'recompute_run.*',
+    'similarity_run.*',
     ...['actor', 'requested_by', 'error_message', 'status', 'step', 'place'].map((column) => `erasure_run.${column}`),
   ],
   "the provider's and the shop's books: a callback that is sent again must be the same, and a refund must find its sale": [

@@ -75,6 +75,10 @@ const CLEARED = [
   'report_bucket',
   'dirty_mark',
   'recompute_run',
+  'similarity_row',
+  'similarity_product',
+  'similarity_version',
+  'similarity_run',
   'erasure_event',
   'erasure_shopper',
   'erasure_count',
@@ -88,6 +92,7 @@ const CLEARED = [
  */
 export async function clear(db: Database): Promise<void> {
   for (const table of CLEARED) await sql`delete from ${sql.table(table)}`.execute(db)
+  await sql`update similarity_current set version = null, previous = null`.execute(db)
 }
 
 function nameIn(url: string): string {

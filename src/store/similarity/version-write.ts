@@ -1,0 +1,108 @@
+import { sql } from 'kysely'
+import { float4Array, int4Array } from '../database/binary-array.ts'
+import type { Queryable } from '../database/connection.ts'
+import { onlyRow } from '../database/rows.ts'
+import type { LogSnapshot } from './log-snapshot.ts'
+import { RunHasEndedError } from './run-machine.ts'
+
+/** What a version is, apart from its rows. */
+export interface VersionTotals {
+  products: number
+  shoppers: number
+  events: number
+  pairs: number
+  bots: number
+  contentWeight: number
+}
+
+/** Begins a version that nothing reads yet. Attempts of a run that overlap write versions of their own. @returns its number. */
+export async function beginVersion(db: Queryable, runId: string, snapshot: LogSnapshot, settings: object): Promise<number> {
+  const { readAt, horizon, batchTo, batchesMissing, merges, mergesTo, eventTypes } = snapshot
+  const result = await sql<{ version: string }>`
+    insert into similarity_version (read_at, horizon, merges_to, batch_to, merges, run_id, batches_missing, state, settings, event_types)
+    values (${readAt}, ${horizon}, ${mergesTo}, ${batchTo}::bigint, ${merges}::bigint, ${runId}::uuid, ${batchesMissing}::bigint[],
+      'building', ${JSON.stringify(settings)}::jsonb, ${eventTypes}::text[])
+    returning version`.execute(db)
+  return Number(onlyRow(result).version)
+}
+
+/** Products with adjacent numbers. */
+export interface ProductChunk {
+  first: number
+  ids: readonly string[]
+  categories: readonly (string | null)[]
+  brands: readonly (string | null)[]
+  events: ArrayLike<number>
+}
+
+/** Adds products to a version. @throws RunHasEndedError when the version is being deleted. */
+export async function writeProducts(db: Queryable, version: number, chunk: ProductChunk): Promise<void> {
+  const { first, ids, categories, brands, events } = chunk
+  const { numAffectedRows } = await sql`
+    insert into similarity_product (version, product_no, events, product_id, category, brand)
+    select held.version, ${first}::int + p.place - 1, p.events, p.id, p.category, p.brand
+    from (${heldVersion(version)}) held cross join
+      unnest(${int4Array(events)}::int[], ${ids}::text[], ${categories}::text[], ${brands}::text[])
+        with ordinality as p(events, id, category, brand, place)`.execute(db)
+  if (numAffectedRows !== BigInt(ids.length)) throw new RunHasEndedError()
+}
+
+/** Lists of several rows, one list after the other. */
+export interface RowLists {
+  /** Where the list of each row ends. */
+  ends: Int32Array
+  numbers: Int32Array
+  /** What is known about each number. */
+  values: ArrayLike<number>
+}
+
+/** Rows of products with adjacent numbers. */
+export interface RowChunk {
+  first: number
+  rows: number
+  neighbours: RowLists & { counts: ArrayLike<number> }
+  content: RowLists
+  bought: RowLists
+}
+
+/** Adds rows to a version. @throws RunHasEndedError when the version is being deleted. */
+export async function writeRows(db: Queryable, version: number, chunk: RowChunk): Promise<void> {
+  const { first, rows, neighbours, content, bought } = chunk
+  const { numAffectedRows } = await sql`
+    insert into similarity_row (version, product_no, neighbour, score, count, content, cosine, bought, bought_count)
+    select held.version, ${first}::int + r.place - 1,
+      (${int4Array(neighbours.numbers)}::int[])[r.from_n + 1 : r.to_n], (${float4Array(neighbours.values)}::real[])[r.from_n + 1 : r.to_n],
+      (${int4Array(neighbours.counts)}::int[])[r.from_n + 1 : r.to_n],
+      (${int4Array(content.numbers)}::int[])[r.from_c + 1 : r.to_c], (${float4Array(content.values)}::real[])[r.from_c + 1 : r.to_c],
+      (${int4Array(bought.numbers)}::int[])[r.from_b + 1 : r.to_b], (${int4Array(bought.values)}::int[])[r.from_b + 1 : r.to_b]
+    from (${heldVersion(version)}) held cross join (
+      select place, n as to_n, c as to_c, b as to_b, coalesce(lag(n) over (order by place), 0) as from_n,
+        coalesce(lag(c) over (order by place), 0) as from_c, coalesce(lag(b) over (order by place), 0) as from_b
+      from unnest(${int4Array(neighbours.ends)}::int[], ${int4Array(content.ends)}::int[], ${int4Array(bought.ends)}::int[])
+        with ordinality as e(n, c, b, place)) r`.execute(db)
+  if (numAffectedRows !== BigInt(rows)) throw new RunHasEndedError()
+}
+
+/** The version, unless it is being deleted, which then waits for this statement. */
+function heldVersion(version: number) {
+  return sql`select version from similarity_version where version = ${version} and state = 'building' for share`
+}
+
+/** Adds the totals. The version is complete then, and still nothing reads it. */
+export async function finishVersion(
+  db: Queryable,
+  version: number,
+  { products, shoppers, events, pairs, bots, contentWeight }: VersionTotals,
+): Promise<void> {
+  await sql`
+    update similarity_version set products = ${products}, shoppers = ${shoppers}, events = ${events}, pairs = ${pairs}, bots = ${bots},
+      content_weight = ${contentWeight}, catalog_sha256 = (${catalogHash(version)})
+    where version = ${version} and state = 'building'`.execute(db)
+}
+
+/** A hash of the products of a version, in order. Null for none. Costs a scan of them. */
+export function catalogHash(version: number | bigint | ReturnType<typeof sql>) {
+  return sql`
+    select sha256(convert_to(string_agg(row(product_no, product_id, category, brand)::text, ',' order by product_no), 'UTF8'))
+    from similarity_product where version = ${version}`
+}
