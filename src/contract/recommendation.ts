@@ -17,7 +17,7 @@ export type Blend = (typeof BLENDS)[number]
 export const SEEN_RULES = ['keep', 'penalty', 'remove'] as const
 export type SeenRule = (typeof SEEN_RULES)[number]
 
-/** personal: by what the shopper did; popular: the same for all shoppers, because too little is known of this one. */
+/** personal: by the history of the shopper; popular: popular products, because too few interactions are known. */
 export const STRATEGIES = ['personal', 'popular'] as const
 export type Strategy = (typeof STRATEGIES)[number]
 
@@ -41,7 +41,7 @@ const someOf = (what: string) =>
 
 const Price = wholeNumber(0, PRICE_MAX).optional()
 
-/** What a request can ask of the list, whoever the shopper is. */
+/** Options of every request. */
 export const recommendationOptions = {
   limit: pageLimit(20, 'Products of the answer.'),
   blend: z.enum(BLENDS).optional().describe('How scores are made; RECOMMENDATION_BLEND if absent.'),
@@ -71,7 +71,7 @@ export const recommendationOptions = {
   explain: z.boolean().default(false).describe('Whether each product comes with the reasons of its score.'),
 }
 
-/** Something that a shopper did, as the caller of a request knows it. It is not stored. */
+/** An event that the caller of a request brings. It is not stored. */
 export const HistoryItem = z.strictObject({
   product_id: ProductId,
   occurred_at: Instant,
@@ -82,7 +82,7 @@ export type HistoryItem = z.infer<typeof HistoryItem>
 const history = z
   .array(HistoryItem)
   .max(HISTORY_MAX, { error: `must have at most ${HISTORY_MAX} items` })
-  .describe('What a shopper did whom no event names, in any order. It may be empty, and is not stored.')
+  .describe('The events of a shopper that Footfall does not know, in any order. It may be empty, and is not stored.')
 
 export const EMPTY_RANGE = { error: 'must not be above price_max', path: ['price_min'] }
 export function hasPriceRange({
@@ -112,14 +112,17 @@ export const RecommendFromHistoryRequest = z
   .meta({ examples: [{ history: [{ product_id: 'lamp', occurred_at: '2026-03-01T12:00:00Z' }], limit: 10, explain: true }] })
 export type RecommendFromHistoryRequest = z.infer<typeof RecommendFromHistoryRequest>
 
+const Weight = z.number().describe('The factor of the part in the blend.')
+
 const Term = z.object({
   share: Share,
+  weight: Weight,
   product_id: z.string().describe('The product of the history that leads here.'),
   event_id: z.uuid().nullable().describe('The newest event of the shopper with it; null when the log does not keep it apart.'),
   event_type: z.string(),
   occurred_at: z.iso.datetime(),
   age: z.int().describe('How many newer products the history has.'),
-  decay: z.number().describe('What is left for that age, λ^age.'),
+  decay: z.number().describe('The factor of that age, λ^age.'),
   strength: z.number().describe('The factor of the event type.'),
 })
 
@@ -141,6 +144,7 @@ export const ContentShare = Term.extend({
 export const BaseShare = z.object({
   share: Share,
   part: z.literal('base'),
+  weight: Weight,
   price: z.number().describe("How near the price is to the median price of the shopper's products: the smaller by the larger."),
   stock: z.number().describe('How far the stock goes: a tenth for each item, at most 1.'),
 })
@@ -148,6 +152,7 @@ export const BaseShare = z.object({
 export const PreferenceShare = z.object({
   share: Share,
   part: z.literal('preference'),
+  weight: Weight,
   category: z.number().describe("The shopper's affinity with the category."),
   brand: z.number().describe("The shopper's affinity with the brand."),
 })
@@ -155,6 +160,7 @@ export const PreferenceShare = z.object({
 export const PopularityShare = z.object({
   share: Share,
   part: z.literal('popularity'),
+  weight: Weight,
   trending: z.number().describe('Trending, on a logarithmic scale up to 1 for the highest of the candidates.'),
   overall: z.number().describe('The same for the score of all time.'),
 })
@@ -226,6 +232,6 @@ export const recommendationHandlers = {
     input: RecommendRequest,
     output: RecommendResponse,
     description:
-      'Products for a shopper, or for a history that the call brings; popular ones for a shopper of whom little is known.',
+      'Products for a shopper, or for a history that the call brings; popular ones when too few interactions are known.',
   }),
 }

@@ -18,7 +18,7 @@ export const SimilarRequest = z.strictObject({
     .enum(SIMILAR_KINDS)
     .default('similar')
     .describe(
-      'similar: what shoppers looked at before and after it, filled with products of its category and brand; bought_together: what was bought in the same order or visit; alternatives: the similar ones of its category.',
+      'similar: products that shoppers had before and after it, filled with products of its category and brand; bought_together: products of the same orders or visits; alternatives: the similar ones of its category.',
     ),
   limit: pageLimit(10, 'Products of the answer.'),
   explain: z.boolean().default(false).describe('Whether each product comes with the reasons of its score.'),
