@@ -18,6 +18,7 @@ export const COMMANDS: Record<string, () => Promise<Command>> = {
   rejected: async () => (await import('./rejected.ts')).rejectedCommand(),
   schedules: async () => (await import('./schedules.ts')).schedulesCommand(),
   verify: async () => (await import('./verify.ts')).verifyCommand(),
+  evaluate: async () => (await import('./evaluate.ts')).evaluateCommand(),
   seed: async () => (await import('./seed.ts')).seedCommand(),
   source: async () => (await import('./source.ts')).sourceCommand(),
   recompute: async () => (await import('./recompute.ts')).recomputeCommand(),
