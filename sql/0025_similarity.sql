@@ -27,7 +27,7 @@ create unique index similarity_run_open on similarity_run ((true)) where status 
 create index similarity_run_newest on similarity_run (requested_at desc, run_id);
 
 -- A version and what it was made from, exactly: the events of batches up to batch_to without batches_missing, of these types, from the
--- horizon on, with the first `merges` merges of sessions into accounts.
+-- horizon on, or only from the event oldest_event_id on, with the first `merges` merges of sessions into accounts.
 create table similarity_version (
   version         bigint generated always as identity primary key,
   -- When its log was read.
@@ -35,6 +35,7 @@ create table similarity_version (
   made_at         timestamptz,
   horizon         timestamptz not null,
   merges_to       timestamptz,
+  oldest_at       timestamptz,
   batch_to        bigint      not null,
   merges          bigint      not null,
   shoppers        bigint,
@@ -45,6 +46,7 @@ create table similarity_version (
   -- What a cosine of contents counts next to a similarity.
   content_weight  double precision,
   run_id          uuid        not null,
+  oldest_event_id uuid,
   batches_missing bigint[]    not null,
   state           text collate "C" not null check (state in ('building', 'ready', 'dropping')),
   settings        jsonb       not null,
@@ -67,8 +69,9 @@ insert into similarity_current default values;
 create table similarity_product (
   version    bigint  not null,
   product_no integer not null,
-  -- How many events count.
+  -- How many events count, and how many baskets of purchases.
   events     integer not null,
+  baskets    integer not null,
   product_id text collate "C" not null,
   category   text collate "C",
   brand      text collate "C",

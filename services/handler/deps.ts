@@ -4,6 +4,8 @@ import type { PreferenceSettings } from '../../src/ranking/preferences.ts'
 import type { Privacy } from '../../src/admission/privacy.ts'
 import type { KindWith } from '../../src/contract/kinds.ts'
 import type { Tombstones } from '../../src/store/log/tombstone.ts'
+import type { VersionSettings } from '../../src/ranking/similarity/version-settings.ts'
+import type { VersionJob } from '../../src/store/similarity/make-version.ts'
 import type { ContextSettings } from '../../src/ranking/shopper-context.ts'
 import type { ServiceObserver } from './observer.ts'
 import type { WaitingCalls } from './waiting-calls.ts'
@@ -34,11 +36,21 @@ export interface Deps {
   /** How long the items of a pending payment count as pending. */
   pendingDays: number
   preferences: PreferenceSettings
+  similarity: SimilarityDeps
   /** The tokens of operators: none, one, or two while it changes. Without one, every caller may do what operators may. */
   operatorTokens: readonly string[]
   /** The periodic tasks by name: TASKS, or those of a test. */
   tasks: Readonly<Record<string, Task>>
   observer: ServiceObserver
+}
+
+/** How versions of similar products are made. */
+export interface SimilarityDeps {
+  settings: VersionSettings
+  /** How often a version is made without being asked for; 0 for never. */
+  everyHours: number
+  /** Starts the threads that compute a version. */
+  startJob: (settings: VersionSettings) => VersionJob
 }
 
 /** Runs work when no other work of its kind runs in this process. Rejects when its turn does not come in time; then it never runs. */

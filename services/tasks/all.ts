@@ -5,6 +5,7 @@ import { DROP_BUCKETS } from './drop-buckets.ts'
 import { DROP_REJECTED } from './drop-rejected.ts'
 import { MAKE_PARTITIONS } from './make-partitions.ts'
 import { REFRESH_POPULARITY } from './refresh-popularity.ts'
+import { REFRESH_SIMILARITY } from './refresh-similarity.ts'
 import { REFRESH_REPORTS } from './refresh-reports.ts'
 import { RETENTION } from './retention.ts'
 import { ROLL_UP } from './roll-up.ts'
@@ -25,4 +26,5 @@ export const TASKS = {
   'drop-rejected': DROP_REJECTED,
   'settle-again': SETTLE_AGAIN,
   'bring-recent': BRING_RECENT,
+  'refresh-similarity': REFRESH_SIMILARITY,
 } satisfies Record<TaskName, Task>

@@ -1,7 +1,8 @@
 import { rpc } from '@restatedev/restate-sdk'
-import { erasureApi, recomputeRunApi } from '../../src/contract/services.ts'
+import { erasureApi, recomputeRunApi, similarityRunApi } from '../../src/contract/services.ts'
 import { silentErasures } from '../../src/store/erasure/run-machine.ts'
 import { silentRuns } from '../../src/store/reports/run-list.ts'
+import { silentSimilarityRuns } from '../../src/store/similarity/run-list.ts'
 import type { Task } from '../handler/deps.ts'
 import { step } from '../handler/step.ts'
 
@@ -10,7 +11,8 @@ const SILENT_MS = 60_000
 const RESUME_MS = 600_000
 
 export const WATCH_RUNS: Task = {
-  description: 'begins recomputations that were not begun, fails those whose work was killed, and continues erasures',
+  description:
+    'begins recomputations and similarity runs that were not begun, fails those whose work was killed, and continues erasures',
   everyMs: 60_000,
   isOn: () => true,
   run: watchSilentRuns(SILENT_MS),
@@ -31,6 +33,13 @@ export function watchSilentRuns(silentMs: number): Task['run'] {
     // A live invocation holds the key, so Execute waits behind it and then finds that nothing is left to do.
     for (const id of await step(ctx, 'find silent erasures', () => silentErasures(background, silentMs))) {
       ctx.sendClient(erasureApi, id).Execute({}, rpc.sendOpts({ idempotencyKey: `resume ${id} ${Math.floor(slot / RESUME_MS)}` }))
+    }
+    for (const { id, isPending } of await step(ctx, 'find silent similarity runs', () =>
+      silentSimilarityRuns(background, silentMs),
+    )) {
+      const run = ctx.sendClient(similarityRunApi, id)
+      if (isPending) run.Execute({}, rpc.sendOpts({ idempotencyKey: `resume ${id}` }))
+      else run.Abandon({}, rpc.sendOpts({ idempotencyKey: `abandon ${id}` }))
     }
   }
 }

@@ -14,6 +14,7 @@ export const TASK_NAMES = [
   'drop-rejected',
   'settle-again',
   'bring-recent',
+  'refresh-similarity',
 ] as const
 export type TaskName = (typeof TASK_NAMES)[number]
 

@@ -20,6 +20,7 @@ import { searchHandlers } from './search.ts'
 import { mergeHandlers, mergeLaneHandlers } from './shopper-merge.ts'
 import { sellerHandlers } from './seller-dashboard.ts'
 import { similarProductHandlers } from './similar-product.ts'
+import { similarityRunHandlers, similarityVersionHandlers } from './similarity-run.ts'
 import { shopperContextHandlers } from './shopper-context.ts'
 import { verifyHandlers } from './verify.ts'
 
@@ -44,6 +45,7 @@ export const catalogApi = iface.service('Catalog', {
   ...catalogHandlers,
   ...preferencesHandlers,
   ...similarProductHandlers,
+  ...similarityVersionHandlers,
   ...recommendationHandlers,
   ...rerankHandlers,
 })
@@ -65,6 +67,8 @@ export const recomputeRunApi = iface.object('RecomputeRun', recomputeRunHandlers
 
 export const reportWindowApi = iface.object('ReportWindow', reportWindowHandlers)
 
+export const similarityRunApi = iface.object('SimilarityRun', similarityRunHandlers)
+
 export const erasureApi = iface.object('Erasure', erasureHandlers)
 
 export const scheduleApi = iface.object('Schedule', scheduleHandlers)
@@ -83,6 +87,7 @@ export const SERVICE_APIS = [
   recorderRoomApi,
   recomputeRunApi,
   reportWindowApi,
+  similarityRunApi,
   erasureApi,
   scheduleApi,
   taskApi,

@@ -23,11 +23,14 @@ const test = gatewayTest
 const FOR_OPERATORS = [
   'Analytic/ReplayRejected',
   'Analytic/Verify',
+  'Catalog/PromoteSimilarity',
   'Erasure/Start',
   'RecomputeRun/Cancel',
   'RecomputeRun/Start',
   'Schedule/Start',
   'Schedule/Stop',
+  'SimilarityRun/Cancel',
+  'SimilarityRun/Start',
 ]
 
 async function statuses(stack: Stack, given: string | undefined): Promise<[handler: string, status: number][]> {

@@ -22,5 +22,6 @@ export const COMMANDS: Record<string, () => Promise<Command>> = {
   seed: async () => (await import('./seed.ts')).seedCommand(),
   source: async () => (await import('./source.ts')).sourceCommand(),
   recompute: async () => (await import('./recompute.ts')).recomputeCommand(),
+  similarity: async () => (await import('./similarity.ts')).similarityCommand(),
   rescore: async () => (await import('./rescore.ts')).rescoreCommand(),
 }

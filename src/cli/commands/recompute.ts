@@ -70,7 +70,7 @@ function requestOf(report: string, { window, from, to = dayOf(Date.now()) }: Opt
 
 /** Waits for the end of a run. A wait that is interrupted does not end the run. */
 async function waitForEnd(runs: Runs, started: RecomputeRun): Promise<RecomputeRun> {
-  const progress = runProgressOn(process.stderr, () =>
+  const progress = runProgressOn(process.stderr, 'buckets', () =>
     printError(`The run continues; ./footfall recompute --cancel ${started.id} ends it.`),
   )
   try {

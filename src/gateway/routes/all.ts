@@ -17,6 +17,7 @@ import { rejectedRoutes } from './rejected.ts'
 import { REPORTS_TAG, reportRoutes } from './reports.ts'
 import { scheduleRoutes } from './schedules.ts'
 import { SEARCH_TAG, searchRoutes } from './search.ts'
+import { SIMILARITY_TAG, similarityRoutes } from './similarity.ts'
 import { shopperMergeRoutes } from './shopper-merge.ts'
 import { SELLERS_TAG, sellerRoutes } from './sellers.ts'
 import { SHOPPERS_TAG, shopperRoutes } from './shoppers.ts'
@@ -40,6 +41,7 @@ export const ROUTES: readonly ((deps: RouteDeps) => RoutePlugin)[] = [
   reportRoutes,
   auditRoutes,
   recomputationRoutes,
+  similarityRoutes,
   scheduleRoutes,
   processRoutes,
   docsRoutes,
@@ -52,6 +54,7 @@ export const TAGS: readonly Tag[] = [
   ORDERS_TAG,
   POPULARITY_TAG,
   SHOPPERS_TAG,
+  SIMILARITY_TAG,
   SELLERS_TAG,
   REPORTS_TAG,
   CATALOG_TAG,

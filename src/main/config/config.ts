@@ -18,6 +18,7 @@ import { privacySettings } from './privacy.ts'
 import { retentionSettings } from './retention.ts'
 import { sellerTokenProblem, sellerTokenSettings } from './seller-tokens.ts'
 import { shopperSettings } from './shoppers.ts'
+import { similaritySettings } from './similarity.ts'
 import { StartError } from './start-error.ts'
 
 /** Every setting, each an environment variable. docs/configuration.md has them in this order. */
@@ -35,6 +36,7 @@ export const Config = z.object({
   ...erasureKeySettings,
   ...shopperSettings,
   ...liveEventSettings,
+  ...similaritySettings,
   ...capacitySettings,
   ...failingSettings,
   ...observabilitySettings,

@@ -10,6 +10,7 @@ import { retentionOf } from '../config/retention.ts'
 
 import { privacyOf } from '../config/privacy.ts'
 import { contextSettingsOf, preferenceSettingsOf } from '../config/shoppers.ts'
+import { similarityOf } from '../config/similarity.ts'
 import { retryPolicyOf } from '../config/failing.ts'
 import { erasureKeyOf } from '../config/erasure-key.ts'
 import { waitingLimitsOf } from '../config/capacity.ts'
@@ -88,6 +89,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
       context: contextSettingsOf(config),
       pendingDays: config.PENDING_DAYS,
       preferences: preferenceSettingsOf(config),
+      similarity: similarityOf(config),
       operatorTokens: operatorTokensOf(config),
       tasks: TASKS,
       observer: serviceMetrics(registry),

@@ -38,7 +38,11 @@ const PAGE_ROWS = 4_000
  * Reads the product events whose types have a weight above 0, newest first, and the products of the catalog, in one snapshot. Each page
  * follows the one before by the primary key of the log, month by month backwards, so that nothing is sorted and nothing is held but a page.
  */
-export async function readLog(db: Database, consumer: LogConsumer): Promise<LogSnapshot> {
+export async function readLog(
+  db: Database,
+  { eventsMax }: { eventsMax: number },
+  consumer: LogConsumer,
+): Promise<LogSnapshot & ReadEvents> {
   return db
     .transaction()
     .setIsolationLevel('repeatable read')
@@ -49,9 +53,9 @@ export async function readLog(db: Database, consumer: LogConsumer): Promise<LogS
       await sql`set local enable_sort = off`.execute(tx)
       await sql`set local jit = off`.execute(tx)
       const snapshot = await readSnapshot(tx)
-      await readEvents(tx, snapshot, consumer)
+      const read = await readEvents(tx, snapshot, eventsMax, consumer)
       await readProducts(tx, consumer)
-      return snapshot
+      return { ...snapshot, ...read }
     })
 }
 
@@ -67,17 +71,33 @@ export const BASKET = sql`
 
 export const DAY = sql`floor(extract(epoch from i.occurred_at) / 86400)::int`
 
-interface Place {
+/** A place in the log: the key of an event. */
+export interface LogPlace {
   at: string
   eventId: string
 }
 
-const FIRST_PLACE: Place = { at: 'infinity', eventId: 'ffffffff-ffff-ffff-ffff-ffffffffffff' }
+export interface ReadEvents {
+  /** How many were read. */
+  events: number
+  /** The oldest event that was read, if older ones were left out because of the bound. */
+  oldest: LogPlace | undefined
+}
 
-async function readEvents(tx: Queryable, { horizon, eventTypes }: LogSnapshot, { takeEvents }: LogConsumer): Promise<void> {
-  for (let place = FIRST_PLACE; ;) {
+const FIRST_PLACE: LogPlace = { at: 'infinity', eventId: 'ffffffff-ffff-ffff-ffff-ffffffffffff' }
+
+async function readEvents(
+  tx: Queryable,
+  { horizon, eventTypes }: LogSnapshot,
+  eventsMax: number,
+  { takeEvents }: LogConsumer,
+): Promise<ReadEvents> {
+  let place = FIRST_PLACE
+  for (let events = 0; ;) {
     const { at, eventId } = place
-    const result = await sql<EventPage & Place>`
+    const rowsMax = Math.min(PAGE_ROWS, eventsMax - events)
+    if (rowsMax === 0) return { events, oldest: place }
+    const result = await sql<EventPage & LogPlace>`
       select count(*)::int as events, min(occurred_at)::text as at, (array_agg(event_id))[count(*)] as "eventId",
         json_agg(shopper)::text as shoppers, json_agg(product)::text as products, json_agg(day)::text as days,
         json_agg(basket)::text as baskets
@@ -86,11 +106,11 @@ async function readEvents(tx: Queryable, { horizon, eventTypes }: LogSnapshot, {
         from interaction i
         where not i.is_category and i.event_type = any(${eventTypes}::text[]) and i.occurred_at >= ${horizon}
           and i.occurred_at <= ${at}::timestamptz and (i.occurred_at, i.event_id) < (${at}::timestamptz, ${eventId}::uuid)
-        order by i.occurred_at desc, i.event_id desc limit ${PAGE_ROWS}) page`.execute(tx)
+        order by i.occurred_at desc, i.event_id desc limit ${rowsMax}) page`.execute(tx)
     const { at: nextAt, eventId: nextId, ...page } = onlyRow(result)
-    if (page.events === 0) return
-    await takeEvents(page)
-    if (page.events < PAGE_ROWS) return
+    if (page.events > 0) await takeEvents(page)
+    events += page.events
+    if (page.events < rowsMax) return { events, oldest: undefined }
     place = { at: nextAt, eventId: nextId }
   }
 }

@@ -7,7 +7,7 @@ export interface SimilarityRow {
   productNo: number
   neighbours: Int32Array
   scores: Float32Array
-  counts: Int32Array
+  counts: Uint32Array
   contentNeighbours: Int32Array
   cosines: Float32Array
   bought: Int32Array
@@ -38,7 +38,7 @@ export async function rowsOf(db: Queryable, version: number, productNos: readonl
     productNo: row.productNo,
     neighbours: int4Values(row.neighbour),
     scores: float4Values(row.score),
-    counts: int4Values(row.count),
+    counts: new Uint32Array(int4Values(row.count).buffer),
     contentNeighbours: int4Values(row.content),
     cosines: float4Values(row.cosine),
     bought: int4Values(row.bought),

@@ -90,18 +90,19 @@ export async function advanceSimilarityRun(db: Queryable, runId: string, { stage
 }
 
 /**
- * Completes a run and puts its version in force, in one transaction. Of attempts that overlap, the first one that gets here does it, and
- * the version of the other is deleted later. @throws RunHasEndedError when the run does not run any more.
+ * Completes a run that is running and puts its version in force, in one transaction. Of attempts that overlap, the first one that gets here
+ * does it, and the version of the other one is deleted later. @returns the state of the run afterwards.
  */
-export async function completeSimilarityRun(db: Database, runId: string, version: number): Promise<void> {
+export async function completeSimilarityRun(db: Database, runId: string, version: number): Promise<RunStatus | undefined> {
   await db.transaction().execute(async (tx) => {
     const { rows } = await sql`
       update similarity_run set status = ${TRANSITIONS.complete.running}, version = ${version}, finished_at = now(), active_at = now(), done = total
       where run_id = ${runId}::uuid and status = any(${statesBefore('complete')}::text[]) returning run_id`.execute(tx)
-    if (rows.length === 0) throw new RunHasEndedError()
+    if (rows.length === 0) return
     await putInForce(tx, version)
     await auditRun(tx, runId, 'similarity.complete', {})
   })
+  return (await findSimilarityRun(db, runId))?.status
 }
 
 export async function failSimilarityRun(db: Database, runId: string, message: string): Promise<void> {

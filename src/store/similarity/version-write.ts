@@ -3,6 +3,7 @@ import { float4Array, int4Array } from '../database/binary-array.ts'
 import type { Queryable } from '../database/connection.ts'
 import { onlyRow } from '../database/rows.ts'
 import type { LogSnapshot } from './log-snapshot.ts'
+import type { ReadEvents } from './read-log.ts'
 import { RunHasEndedError } from './run-machine.ts'
 
 /** What a version is, apart from its rows. */
@@ -16,12 +17,18 @@ export interface VersionTotals {
 }
 
 /** Begins a version that nothing reads yet. Attempts of a run that overlap write versions of their own. @returns its number. */
-export async function beginVersion(db: Queryable, runId: string, snapshot: LogSnapshot, settings: object): Promise<number> {
-  const { readAt, horizon, batchTo, batchesMissing, merges, mergesTo, eventTypes } = snapshot
+export async function beginVersion(
+  db: Queryable,
+  runId: string,
+  read: LogSnapshot & Pick<ReadEvents, 'oldest'>,
+  settings: object,
+): Promise<number> {
+  const { readAt, horizon, batchTo, batchesMissing, merges, mergesTo, eventTypes, oldest } = read
   const result = await sql<{ version: string }>`
-    insert into similarity_version (read_at, horizon, merges_to, batch_to, merges, run_id, batches_missing, state, settings, event_types)
-    values (${readAt}, ${horizon}, ${mergesTo}, ${batchTo}::bigint, ${merges}::bigint, ${runId}::uuid, ${batchesMissing}::bigint[],
-      'building', ${JSON.stringify(settings)}::jsonb, ${eventTypes}::text[])
+    insert into similarity_version (read_at, horizon, merges_to, oldest_at, batch_to, merges, run_id, oldest_event_id, batches_missing, state,
+      settings, event_types)
+    values (${readAt}, ${horizon}, ${mergesTo}, ${oldest?.at ?? null}::timestamptz, ${batchTo}::bigint, ${merges}::bigint, ${runId}::uuid,
+      ${oldest?.eventId ?? null}::uuid, ${batchesMissing}::bigint[], 'building', ${JSON.stringify(settings)}::jsonb, ${eventTypes}::text[])
     returning version`.execute(db)
   return Number(onlyRow(result).version)
 }
@@ -32,18 +39,20 @@ export interface ProductChunk {
   ids: readonly string[]
   categories: readonly (string | null)[]
   brands: readonly (string | null)[]
+  /** How many events and baskets of each count. */
   events: ArrayLike<number>
+  baskets: ArrayLike<number>
 }
 
 /** Adds products to a version. @throws RunHasEndedError when the version is being deleted. */
 export async function writeProducts(db: Queryable, version: number, chunk: ProductChunk): Promise<void> {
-  const { first, ids, categories, brands, events } = chunk
+  const { first, ids, categories, brands, events, baskets } = chunk
   const { numAffectedRows } = await sql`
-    insert into similarity_product (version, product_no, events, product_id, category, brand)
-    select held.version, ${first}::int + p.place - 1, p.events, p.id, p.category, p.brand
+    insert into similarity_product (version, product_no, events, baskets, product_id, category, brand)
+    select held.version, ${first}::int + p.place - 1, p.events, p.baskets, p.id, p.category, p.brand
     from (${heldVersion(version)}) held cross join
-      unnest(${int4Array(events)}::int[], ${ids}::text[], ${categories}::text[], ${brands}::text[])
-        with ordinality as p(events, id, category, brand, place)`.execute(db)
+      unnest(${int4Array(events)}::int[], ${int4Array(baskets)}::int[], ${ids}::text[], ${categories}::text[], ${brands}::text[])
+        with ordinality as p(events, baskets, id, category, brand, place)`.execute(db)
   if (numAffectedRows !== BigInt(ids.length)) throw new RunHasEndedError()
 }
 
@@ -51,7 +60,7 @@ export async function writeProducts(db: Queryable, version: number, chunk: Produ
 export interface RowLists {
   /** Where the list of each row ends. */
   ends: Int32Array
-  numbers: Int32Array
+  numbers: ArrayLike<number>
   /** What is known about each number. */
   values: ArrayLike<number>
 }

@@ -44,9 +44,12 @@ export async function similarityVersions(db: Queryable): Promise<SimilarityVersi
   }))
 }
 
-/** Puts a complete version in force, in the transaction that completes its run. */
+/** Puts a version in force, in the transaction that completes its run. @throws when the version is not complete. */
 export async function putInForce(tx: Queryable, version: number): Promise<void> {
-  await sql`update similarity_version set state = 'ready', made_at = now() where version = ${version}`.execute(tx)
+  const { rows } = await sql`
+    update similarity_version set state = 'ready', made_at = now()
+    where version = ${version} and state = 'building' and content_weight is not null returning version`.execute(tx)
+  if (rows.length === 0) throw new Error(`version ${version} is not complete`)
   await sql`update similarity_current set previous = version, version = ${version}, changed_at = now()`.execute(tx)
 }
 
@@ -79,6 +82,14 @@ export async function promoteVersion(db: Database, request: PromoteSimilarityVer
 
 /** The rows of a transaction: about 10 MB. */
 const DROP_ROWS = 4_000
+
+/** Deletes old versions for so long. @returns whether there may be more. */
+export async function dropOldVersionsFor(db: Database, milliseconds: number): Promise<boolean> {
+  for (const endMs = performance.now() + milliseconds; performance.now() < endMs;) {
+    if (!(await dropOldVersions(db))) return false
+  }
+  return true
+}
 
 /**
  * Deletes some rows of versions that nothing can use any more: all but the one in force, the one before it, and those that open runs make.

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Database } from '../../../src/store/database/connection.ts'
 import type { LogSnapshot } from '../../../src/store/similarity/log-snapshot.ts'
+import type { ReadEvents } from '../../../src/store/similarity/read-log.ts'
 import { beginSimilarityRun, completeSimilarityRun, requestSimilarityRun } from '../../../src/store/similarity/run-machine.ts'
 import {
   beginVersion,
@@ -10,7 +11,8 @@ import {
   writeRows,
 } from '../../../src/store/similarity/version-write.ts'
 
-export const EMPTY_SNAPSHOT: LogSnapshot = {
+export const EMPTY_SNAPSHOT: LogSnapshot & Pick<ReadEvents, 'oldest'> = {
+  oldest: undefined,
   readAt: new Date(0),
   horizon: new Date(0),
   batchTo: '0',
@@ -43,7 +45,14 @@ export async function filledVersion(db: Database, products: number, runId?: stri
   const version = await beginVersion(db, id, EMPTY_SNAPSHOT, {})
   const ids = Array.from({ length: products }, (_, n) => `p${String(n).padStart(6, '0')}`)
   const none = ids.map(() => null)
-  await writeProducts(db, version, { first: 0, ids, categories: none, brands: none, events: ids.map(() => 1) })
+  await writeProducts(db, version, {
+    first: 0,
+    ids,
+    categories: none,
+    brands: none,
+    events: ids.map(() => 1),
+    baskets: ids.map(() => 0),
+  })
   const lists = listsOf(
     ids.map((_, n) => [(n + 1) % products]),
     ids.map(() => version),

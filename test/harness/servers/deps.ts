@@ -7,6 +7,7 @@ import { waitingLimitsOf } from '../../../src/main/config/capacity.ts'
 import { retentionOf } from '../../../src/main/config/retention.ts'
 import { createTombstones } from '../../../src/store/log/tombstone.ts'
 import { contextSettingsOf, preferenceSettingsOf } from '../../../src/main/config/shoppers.ts'
+import { similarityOf } from '../../../src/main/config/similarity.ts'
 import { createWideWork } from '../../../src/main/endpoint/one-at-a-time.ts'
 import { createWaitingCalls } from '../../../src/main/endpoint/waiting-calls.ts'
 import { SILENT_OBSERVER } from './silent-observer.ts'
@@ -25,6 +26,7 @@ export const TEST_DEPS: Omit<Deps, 'db' | 'background'> = {
   context: contextSettingsOf(DEFAULTS),
   pendingDays: DEFAULTS.PENDING_DAYS,
   preferences: preferenceSettingsOf(DEFAULTS),
+  similarity: similarityOf(DEFAULTS),
   operatorTokens: [],
   tasks: TASKS,
   observer: SILENT_OBSERVER,
