@@ -1,9 +1,16 @@
 import { DecidedError, notFound } from '../src/contract/decided-error.ts'
+import type { RerankRequest, RerankResponse } from '../src/contract/rerank.ts'
 import { catalogApi } from '../src/contract/services.ts'
+import { rerankAnswerOf } from '../src/ranking/recommend/rerank-answer.ts'
+import { catalogEntries } from '../src/store/catalog/catalog-entry.ts'
 import { catalogProduct } from '../src/store/catalog/catalog-product.ts'
+import { knownProducts } from '../src/store/popularity/known-products.ts'
 import { preferencesOf } from '../src/store/preferences/preferences.ts'
 import { promoteVersion } from '../src/store/similarity/version.ts'
+import { shopperNamed } from '../src/store/shoppers/named-shopper.ts'
 import { feedBatch, isFed } from '../src/store/shoppers/shopper-profile.ts'
+import { recentEventsOf } from '../src/store/shoppers/shopper-recent.ts'
+import { shopperIdsOf } from '../src/store/shoppers/shopper-redirect.ts'
 import type { Deps } from './handler/deps.ts'
 import { BACKGROUND, READ, RECORD } from './handler/handler-options.ts'
 import { serviceOf } from './handler/with-options.ts'
@@ -56,9 +63,19 @@ export const catalog = (deps: Deps) => {
 
       Similar: [READ, async () => notServed()],
       Recommend: [READ, async () => notServed()],
-      Rerank: [READ, async () => notServed()],
+      Rerank: [READ, async (ctx, request) => rerankByFed(deps, request, await ctx.date.now())],
     },
   )
+}
+
+/** By the events that are fed. */
+async function rerankByFed({ db, rerank, context }: Deps, request: RerankRequest, nowMs: number): Promise<RerankResponse> {
+  const productIds = [...new Set(request.items.map(({ product_id }) => product_id))]
+  const shopperIds = await shopperIdsOf(db, await shopperNamed(db, request))
+  const events = await recentEventsOf(db, shopperIds)
+  const [products, entries] = [await knownProducts(db, productIds), await catalogEntries(db, productIds)]
+  const known = (id: string) => ({ ...products.get(id), category: entries.get(id)?.category })
+  return rerankAnswerOf(request, { events, known, isPartial: false, nowMs }, { rerank, context })
 }
 
 function notServed(): never {

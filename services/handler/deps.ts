@@ -1,6 +1,7 @@
 import type { ObjectContext, RetryPolicy } from '@restatedev/restate-sdk'
 import type { Database } from '../../src/store/database/connection.ts'
 import type { PreferenceSettings } from '../../src/ranking/preferences.ts'
+import type { RerankSettings } from '../../src/ranking/recommend/rerank.ts'
 import type { Privacy } from '../../src/admission/privacy.ts'
 import type { KindWith } from '../../src/contract/kinds.ts'
 import type { Tombstones } from '../../src/store/log/tombstone.ts'
@@ -37,6 +38,7 @@ export interface Deps {
   pendingDays: number
   preferences: PreferenceSettings
   similarity: SimilarityDeps
+  rerank: RerankSettings
   /** The tokens of operators: none, one, or two while it changes. Without one, every caller may do what operators may. */
   operatorTokens: readonly string[]
   /** The periodic tasks by name: TASKS, or those of a test. */

@@ -15,6 +15,7 @@ import { PROCESS_TAG, processRoutes } from './process.ts'
 import { recomputationRoutes } from './recomputations.ts'
 import { rejectedRoutes } from './rejected.ts'
 import { REPORTS_TAG, reportRoutes } from './reports.ts'
+import { RECOMMENDATIONS_TAG, rerankRoutes } from './rerank.ts'
 import { scheduleRoutes } from './schedules.ts'
 import { SEARCH_TAG, searchRoutes } from './search.ts'
 import { SIMILARITY_TAG, similarityRoutes } from './similarity.ts'
@@ -33,6 +34,7 @@ export const ROUTES: readonly ((deps: RouteDeps) => RoutePlugin)[] = [
   preferencesRoutes,
   shopperMergeRoutes,
   shopperRoutes,
+  rerankRoutes,
   erasureRoutes,
   sellerRoutes,
   rejectedRoutes,
@@ -55,6 +57,7 @@ export const TAGS: readonly Tag[] = [
   POPULARITY_TAG,
   SHOPPERS_TAG,
   SIMILARITY_TAG,
+  RECOMMENDATIONS_TAG,
   SELLERS_TAG,
   REPORTS_TAG,
   CATALOG_TAG,

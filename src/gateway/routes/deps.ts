@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Privacy } from '../../admission/privacy.ts'
 import type { PaymentAdapter } from '../../contract/payment-adapter.ts'
 import type { ContextSettings } from '../../ranking/shopper-context.ts'
+import type { RerankSettings } from '../../ranking/recommend/rerank.ts'
 import type { PreferenceSettings } from '../../ranking/preferences.ts'
 import type { Ingress } from '../../ingress/clients.ts'
 import type { Database } from '../../store/database/connection.ts'
@@ -61,6 +62,7 @@ export interface GatewaySettings extends ReadLimits {
   /** What the context of a shopper is. */
   context: ContextSettings
   preferences: PreferenceSettings
+  rerank: RerankSettings
   /** Whether webhooks that an adapter ignores are kept. */
   keepsIgnoredWebhooks: boolean
 }

@@ -1,14 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { DecidedError } from '../../contract/decided-error.ts'
 import { type Shopper, shopperIdOf } from '../../contract/fields/shopper-id.ts'
 import type { LiveEvents } from '../../external/live-events.ts'
 import type { ShopperEvent } from '../../ranking/shopper-event.ts'
-import { isUnavailable } from '../../store/database/sql-state.ts'
 import { recentEventsOf } from '../../store/shoppers/shopper-recent.ts'
 import { shopperIdsOf } from '../../store/shoppers/shopper-redirect.ts'
 import type { CatalogEntries } from '../caching/catalog-entries.ts'
 import type { ReadLines } from '../caching/read-lines.ts'
 import type { TaskCaller } from '../http/caller-shares.ts'
+import { unlessAway } from './unless-away.ts'
 
 export interface ShopperReadDeps {
   lines: Pick<ReadLines, 'short'>
@@ -22,9 +20,6 @@ export interface ShopperEvents {
   /** Whether a layer did not answer, so that events may be missing. */
   isPartial: boolean
 }
-
-/** How long a read waits for PostgreSQL before it goes on with the live events alone. Usually it takes a few ms. */
-const PATIENCE_MS = 1_000
 
 /**
  * The union of the events that are fed and the live ones, by event id. Of an event in both, the fed one stays: it has category and brand as
@@ -40,23 +35,12 @@ export async function readShopperEvents(deps: ShopperReadDeps, shopper: Shopper,
 }
 
 /** Undefined while PostgreSQL does not answer. */
-async function readFed({ lines }: ShopperReadDeps, shopper: Shopper, caller: TaskCaller) {
-  const done = new AbortController()
-  const late = sleep(PATIENCE_MS, undefined, { signal: done.signal }).catch(() => undefined)
+function readFed({ lines }: ShopperReadDeps, shopper: Shopper, caller: TaskCaller) {
   const read = lines.short.read(caller, async (db) => {
     const shopperIds = await shopperIdsOf(db, shopper)
     return { shopperIds, events: await recentEventsOf(db, shopperIds) }
   })
-  try {
-    return await Promise.race([read.catch(undefinedWhenAway), late])
-  } finally {
-    done.abort()
-  }
-}
-
-function undefinedWhenAway(error: unknown): undefined {
-  if (isUnavailable(error) || (error instanceof DecidedError && error.code === 'unavailable')) return undefined
-  throw error
+  return unlessAway(read)
 }
 
 /** A live event was perhaps kept before its product was known here. While PostgreSQL is away nothing more becomes known. */

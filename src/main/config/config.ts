@@ -15,6 +15,8 @@ import { operatorTokenSettings } from './operator-token.ts'
 import { paymentSettings } from './payments.ts'
 import { popularitySettings } from './popularity.ts'
 import { privacySettings } from './privacy.ts'
+import { recommendationSettings } from './recommendations.ts'
+import { rerankSettings } from './rerank.ts'
 import { retentionSettings } from './retention.ts'
 import { sellerTokenProblem, sellerTokenSettings } from './seller-tokens.ts'
 import { shopperSettings } from './shoppers.ts'
@@ -37,6 +39,8 @@ export const Config = z.object({
   ...shopperSettings,
   ...liveEventSettings,
   ...similaritySettings,
+  ...recommendationSettings,
+  ...rerankSettings,
   ...capacitySettings,
   ...failingSettings,
   ...observabilitySettings,

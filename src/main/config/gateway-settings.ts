@@ -4,6 +4,7 @@ import { isPublic } from './addresses.ts'
 import { arrivalLimitsOf, readLimitsOf } from './capacity.ts'
 import type { Config } from './config.ts'
 import { privacyOf } from './privacy.ts'
+import { rerankSettingsOf } from './rerank.ts'
 import { contextSettingsOf, preferenceSettingsOf } from './shoppers.ts'
 
 export function gatewaySettingsOf(config: Config): GatewaySettings {
@@ -16,6 +17,7 @@ export function gatewaySettingsOf(config: Config): GatewaySettings {
     privacy: privacyOf(config),
     context: contextSettingsOf(config),
     preferences: preferenceSettingsOf(config),
+    rerank: rerankSettingsOf(config),
     keepsIgnoredWebhooks: config.IGNORED_WEBHOOK_DAYS > 0,
     ...arrivalLimitsOf(config),
     ...readLimitsOf(config),

@@ -9,6 +9,7 @@ import type { Config } from '../config/config.ts'
 import { retentionOf } from '../config/retention.ts'
 
 import { privacyOf } from '../config/privacy.ts'
+import { rerankSettingsOf } from '../config/rerank.ts'
 import { contextSettingsOf, preferenceSettingsOf } from '../config/shoppers.ts'
 import { similarityOf } from '../config/similarity.ts'
 import { retryPolicyOf } from '../config/failing.ts'
@@ -90,6 +91,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
       pendingDays: config.PENDING_DAYS,
       preferences: preferenceSettingsOf(config),
       similarity: similarityOf(config),
+      rerank: rerankSettingsOf(config),
       operatorTokens: operatorTokensOf(config),
       tasks: TASKS,
       observer: serviceMetrics(registry),

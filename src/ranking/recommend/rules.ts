@@ -92,14 +92,14 @@ export function factorsOf(
   const isBoughtAgain = orderedAtMs !== undefined && category !== undefined && settings.buyAgainCategories.has(category)
   if (orderedAtMs !== undefined && !isBoughtAgain && shopper.nowMs - orderedAtMs <= settings.orderedDays * DAY_MS) {
     const days = Math.max(0, Math.floor((shopper.nowMs - orderedAtMs) / DAY_MS))
-    rules.push({ rule: 'recently_ordered', factor: settings.orderedFactor, detail: `ordered ${days} days ago` })
+    rules.push({ rule: 'recently_ordered', factor: settings.orderedFactor, detail: `days since the order: ${days}` })
   }
   if (seen === 'penalty' && shopper.seen.has(productId) && !isBoughtAgain) {
     rules.push({ rule: 'seen', factor: settings.seenFactor, detail: 'in the history of the shopper' })
   }
   const times = Math.min(shopper.shown.get(productId) ?? 0, settings.rotationTimesMax)
   if (times > 0) {
-    const detail = `shown ${shopper.shown.get(productId)} times in the last hour without a click`
+    const detail = `times shown without a click in the last hour: ${shopper.shown.get(productId)}`
     rules.push({ rule: 'rotation', factor: settings.rotationFactor ** times, detail })
   }
   return rules
