@@ -1,5 +1,5 @@
 import type { Attributes, Content } from '../ranking/similarity/content.ts'
-import type { Histories, Order } from '../ranking/similarity/histories.ts'
+import type { Histories } from '../ranking/similarity/histories.ts'
 import type { Rows } from '../ranking/similarity/rows.ts'
 import type { SimilaritySettings } from '../ranking/similarity/settings.ts'
 
@@ -36,33 +36,3 @@ export interface CounterStart {
 export interface BlockDone {
   block: number
 }
-
-/** Events of equal index belong together. */
-export interface EventBatch {
-  shoppers: Int32Array<ArrayBuffer>
-  products: Int32Array<ArrayBuffer>
-  /** UTC days as whole numbers. */
-  days: Int32Array<ArrayBuffer>
-}
-
-export type Bounds = Pick<SimilaritySettings, 'shopperEventsMax' | 'productEventsMax' | 'botEventsPerDay' | 'window' | 'repeats'>
-
-/** The calls of the thread that prepares histories and attributes: their arguments. */
-export interface PreparerArguments {
-  begin: { order: Order; bounds: Bounds }
-  add: EventBatch
-  finish: { products: number; numberOf: Int32Array | undefined }
-  attributes: readonly (readonly number[])[]
-}
-
-/** And their results. */
-export interface PreparerResults {
-  begin: undefined
-  add: undefined
-  finish: Histories
-  attributes: Attributes
-}
-
-export type PreparerMethod = keyof PreparerArguments
-
-export type PreparerCall = { [Method in PreparerMethod]: { method: Method; args: PreparerArguments[Method] } }[PreparerMethod]

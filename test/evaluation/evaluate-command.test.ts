@@ -164,7 +164,8 @@ test('the table has a row for each ranking', async () => {
 describe('what cannot be', () => {
   test.each([
     [['--test', 'x', '--protocol', 'leave-one-out', 'y'], 'leave out --protocol'],
-    [[], 'needs a file'],
+    [['--map', 'time=x'], 'are for files'],
+    [['--protocol', 'session'], 'are for files'],
     [['a', '--train', 'b'], 'given twice'],
     [['a', '--k', '10,10'], 'appears twice'],
     [['a', '--set', 'alhpa=1'], 'with the name'],

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { createSequenceCollector, filtered, withoutRepeats } from '../../src/ranking/evaluation/sequences.ts'
+import { DAY_MS } from '../../src/contract/fields/time.ts'
+import { createSequenceCollector, filtered, withoutBots, withoutRepeats } from '../../src/ranking/evaluation/sequences.ts'
 import { createRandom, sampleOf } from '../../src/ranking/evaluation/random.ts'
 
 test('events are in the order of time, and products in the order of their bytes', () => {
@@ -47,4 +48,15 @@ test('a sample has different numbers, the same for the same seed, and every numb
   }
   expect(Math.min(...counts)).toBeGreaterThan(500)
   expect(Math.max(...counts)).toBeLessThan(700)
+})
+
+test('a shopper with more events on one day is left out', () => {
+  const collector = createSequenceCollector(1)
+  for (let event = 0; event < 4; event++) {
+    collector.add(0, 'bot', 'x', DAY_MS + (event === 0 ? -1 : event))
+    collector.add(0, 'busy', 'y', event < 2 ? event : DAY_MS + event)
+  }
+  const [sequences] = collector.finish().parts
+  expect([...withoutBots(sequences!, 2).product]).toEqual([1, 1, 1, 1])
+  expect(withoutBots(sequences!, 3).product.length).toBe(8)
 })

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterEach, describe, expect, test, vi } from 'vitest'
@@ -6,7 +5,6 @@ import { attributesOf, contentOf } from '../../src/ranking/similarity/content.ts
 import { similarityOf } from '../../src/ranking/similarity/matrix.ts'
 import { SIMILARITY_DEFAULTS } from '../../src/ranking/similarity/settings.ts'
 import { countContent, countSimilarity, type PoolOptions } from '../../src/workers/similarity-pool.ts'
-import { startPreparation } from '../../src/workers/similarity-preparation.ts'
 import { historiesOf, listsOf, log, PRODUCTS, settings } from '../similarity/arbitrary.ts'
 import { type LogEvent, slowRows } from '../similarity/reference.ts'
 
@@ -102,38 +100,3 @@ test('the event loop turns while threads count', async () => {
   await counted
   expect(turns).toBeGreaterThan(3)
 })
-
-describe('the preparation in a thread', () => {
-  test('gives the histories and attributes of the functions', async () => {
-    const preparation = startPreparation()
-    await preparation.begin('oldest first', SIMILARITY_DEFAULTS)
-    for (let from = 0; from < LOG.length; from += 300) {
-      const events = LOG.slice(from, from + 300)
-      await preparation.add({
-        shoppers: Int32Array.from(events, ({ shopper }) => shopper),
-        products: Int32Array.from(events, ({ product }) => product),
-        days: Int32Array.from(events, ({ day }) => day),
-      })
-    }
-    expect(hashOf(await preparation.finish(PRODUCTS))).toBe(hashOf(HISTORIES))
-    expect(await preparation.attributes([[1], [1], ...Array<number[]>(98).fill([])])).toEqual(
-      attributesOf([[1], [1], ...Array<number[]>(98).fill([])]),
-    )
-    await preparation.stop()
-  })
-
-  test('that was stopped rejects what waits, and every later call', async () => {
-    const preparation = startPreparation()
-    const begun = preparation.begin('oldest first', SIMILARITY_DEFAULTS)
-    const outcome = begun.catch((error: unknown) => error)
-    await preparation.stop()
-    expect(await outcome).toMatchObject({ message: 'the thread that prepares the similarity matrix has ended' })
-    await expect(preparation.finish(1)).rejects.toThrow('has ended')
-  })
-})
-
-function hashOf(value: object): string {
-  return createHash('sha256')
-    .update(JSON.stringify(value, (_, part) => (ArrayBuffer.isView(part) ? [...(part as Int32Array)] : part) as unknown))
-    .digest('hex')
-}

@@ -5,7 +5,11 @@ import { type EvaluationPlan, METHODS, PROTOCOLS } from '../evaluate/plan.ts'
 import { type EvaluateOptions, planOf } from '../evaluate/plan-of-options.ts'
 import { jsonOf, linesOf, tableOf } from '../evaluate/output.ts'
 import { evaluationProgressOn } from '../evaluate/progress.ts'
+import type { ShopReader } from '../evaluate/read-data.ts'
+import { readShop } from '../evaluate/read-shop.ts'
 import { runEvaluation } from '../evaluate/run.ts'
+import { readConfig } from '../../main/config/config.ts'
+import { withDatabase } from '../../main/database/with-database.ts'
 import { print, printJson, printTable } from '../terminal/output.ts'
 import { columnOf, numbersOf, settingOf, timeFrom } from './evaluate-option.ts'
 import { delimiterOf, encodingOf, namesOf } from './import-option.ts'
@@ -15,8 +19,8 @@ const THREADS_MAX = 64
 
 export function evaluateCommand(run: (plan: EvaluationPlan) => Promise<void> | undefined = () => undefined): Command {
   return new Command('evaluate')
-    .description('Measure how good recommendations are on a file of events that was not used to make them.')
-    .argument('[file]', 'events; gzip is found by the content')
+    .description('Measure how good recommendations would have been, on the log or on a file of events.')
+    .argument('[file]', "events, also compressed with gzip (default: the shop's own log)")
     .option('--train <file>', 'the file of events to learn from, the same as the argument')
     .option('--test <file>', 'events to ask for: sessions with --protocol session, otherwise the right products of each shopper')
     .addOption(
@@ -83,7 +87,11 @@ export function evaluateCommand(run: (plan: EvaluationPlan) => Promise<void> | u
 
 async function evaluateFile(plan: EvaluationPlan, isJson: boolean): Promise<void> {
   const progress = evaluationProgressOn(process.stderr)
-  const evaluation = await runEvaluation(plan, progress.report).finally(progress.stop)
+  const shop: ShopReader = ({ settings: { botEventsPerDay } }) =>
+    withDatabase(readConfig(process.env), { name: 'footfall evaluate', readOnly: true }, (db) =>
+      readShop(db, { botEventsPerDay, onRead: (events) => progress.report('reading the log', events, Infinity) }),
+    )
+  const evaluation = await runEvaluation(plan, progress.report, shop).finally(progress.stop)
   if (isJson) {
     printJson(jsonOf(evaluation))
     return

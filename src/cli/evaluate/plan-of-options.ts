@@ -35,11 +35,12 @@ const CSV_NAME = /\.(?:csv|tsv|tab|psv|data|jsonl|parquet)(?:\.gz)?$/i
 /** @throws UsageError when options do not fit each other */
 export function planOf(file: string | undefined, options: EvaluateOptions): EvaluationPlan {
   const trainPath = file ?? options.train
-  if (trainPath === undefined) throw new UsageError('footfall evaluate needs a file of events.')
   if (file !== undefined && options.train !== undefined && file !== options.train) {
     throw new UsageError('The file to learn from is given twice: as an argument, and with --train.')
   }
-  const isCsv = CSV_NAME.test(trainPath) || options.columns !== undefined || Object.keys(options.map).length > 0
+  if (trainPath === undefined) refuseFileOptions(options)
+  const isCsv =
+    trainPath === undefined || CSV_NAME.test(trainPath) || options.columns !== undefined || Object.keys(options.map).length > 0
   const format = options.format ?? (isCsv ? 'csv' : 'sequences')
   const protocol = protocolOf(options, format)
   const isTuned = options.tune ?? false
@@ -65,6 +66,17 @@ export function planOf(file: string | undefined, options: EvaluateOptions): Eval
     casesMax: options.cases,
     seed: options.seed,
     threads: options.workers,
+  }
+}
+
+/** The shop's own log has its form, and its own split by time. */
+function refuseFileOptions({ test, format, columns, map, attributes, protocol }: EvaluateOptions): void {
+  const isOfFile =
+    test !== undefined || format !== undefined || columns !== undefined || attributes !== undefined || Object.keys(map).length > 0
+  if (isOfFile || protocol === 'session') {
+    throw new UsageError(
+      'Without a file the log of the shop is evaluated: --test, --format, --columns, --map, --attributes and --protocol session are for files.',
+    )
   }
 }
 

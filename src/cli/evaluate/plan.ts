@@ -10,7 +10,8 @@ export type Method = (typeof METHODS)[number]
 
 /** What `footfall evaluate` is to do. */
 export interface EvaluationPlan {
-  trainPath: string
+  /** Undefined: the shop's own log. */
+  trainPath: string | undefined
   testPath: string | undefined
   format: 'sequences' | 'csv'
   hasIds: boolean

@@ -17,7 +17,7 @@ export function evaluationProgressOn(
     report: (text, done, total) => {
       if (now() < nextAt) return
       nextAt = now() + every
-      const counted = `${text}: ${done.toLocaleString('en')} of ${total.toLocaleString('en')}`
+      const counted = `${text}: ${done.toLocaleString('en')}${total === Infinity ? '' : ` of ${total.toLocaleString('en')}`}`
       if (bar === undefined) stream.write(`${percentOf(done / total)}: ${counted}\n`)
       else bar.draw(done / total, counted)
     },

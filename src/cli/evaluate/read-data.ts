@@ -3,10 +3,14 @@ import type { Split } from '../../ranking/evaluation/cases.ts'
 import { createSequenceCollector, type NamedSequences, type Sequences } from '../../ranking/evaluation/sequences.ts'
 import { StartError, UsageError } from '../../main/config/start-error.ts'
 import type { EvaluationPlan } from './plan.ts'
+import type { AttributesById } from './read-attributes.ts'
 import { readLines } from './read-lines.ts'
 import { readRows } from './read-rows.ts'
+import type { ShopData } from './read-shop.ts'
 
 export interface EvaluationData extends NamedSequences {
+  /** Those of the shop's own catalog. */
+  attributes?: AttributesById | undefined
   split: Split
   /** Sentences about what was read. */
   notes: string[]
@@ -18,9 +22,25 @@ const TEST_SHARE = 0.1
 /** Of a train file, for the validation of a given split. */
 const HELD_OUT_SHARE = 0.2
 
-/** Reads the files and splits them. @throws StartError when a file cannot be read, or nothing can be asked */
-export async function readData(plan: EvaluationPlan): Promise<EvaluationData> {
-  const paths = plan.testPath === undefined ? [plan.trainPath] : [plan.trainPath, plan.testPath]
+/** Reads the files, or the shop's own log, and splits the events. @throws StartError when a file cannot be read, or nothing can be asked */
+export async function readData(plan: EvaluationPlan, shop: ShopReader): Promise<EvaluationData> {
+  const read =
+    plan.trainPath === undefined ? { ...(await shop(plan)), notes: [] as string[] } : await readFiles(plan, plan.trainPath)
+  const split = splitOf(read.parts, plan)
+  const name = plan.testPath ?? plan.trainPath ?? 'The log'
+  if (split.test.cases.size === 0) throw new StartError(`${name} has nothing to ask in the protocol ${plan.protocol}.`)
+  if (split.validation.cases.size === 0) read.notes.push('The validation has no cases.')
+  return { ...read, split }
+}
+
+/** Reads the shop's own log. */
+export type ShopReader = (plan: EvaluationPlan) => Promise<ShopData>
+
+async function readFiles(
+  plan: EvaluationPlan,
+  trainPath: string,
+): Promise<NamedSequences & { notes: string[]; attributes?: undefined }> {
+  const paths = plan.testPath === undefined ? [trainPath] : [trainPath, plan.testPath]
   const collector = createSequenceCollector(paths.length)
   const notes: string[] = []
   for (const [part, path] of paths.entries()) {
@@ -40,11 +60,7 @@ export async function readData(plan: EvaluationPlan): Promise<EvaluationData> {
       notes.push(`${path}: ${named.join(', ')}${leftOut === 0 ? '' : `; ${leftOut} rows were left out (${firstReason})`}.`)
     }
   }
-  const named = collector.finish()
-  const split = splitOf(named.parts, plan)
-  if (split.test.cases.size === 0) throw new StartError(`${paths.at(-1)} has nothing to ask in the protocol ${plan.protocol}.`)
-  if (split.validation.cases.size === 0) notes.push('The validation has no cases.')
-  return { ...named, split, notes }
+  return { ...collector.finish(), notes }
 }
 
 function splitOf(parts: readonly Sequences[], plan: EvaluationPlan): Split {

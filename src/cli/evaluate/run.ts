@@ -7,7 +7,8 @@ import { countContent, countSimilarity } from '../../workers/similarity-pool.ts'
 import { type Chosen, CHOICES } from './methods.ts'
 import { type EvaluationPlan, METHODS } from './plan.ts'
 import { attributeLists, type AttributesById, readAttributes } from './read-attributes.ts'
-import { type EvaluationData, readData } from './read-data.ts'
+import { type EvaluationData, readData, type ShopReader } from './read-data.ts'
+import { UsageError } from '../../main/config/start-error.ts'
 
 export interface Evaluation {
   plan: EvaluationPlan
@@ -28,11 +29,12 @@ export type OnProgress = (text: string, done: number, total: number) => void
 /** Choices ask at most so many cases of the validation. */
 const VALIDATION_CASES_MAX = 10_000
 
-/** @throws StartError when a file cannot be read */
-export async function runEvaluation(plan: EvaluationPlan, onProgress: OnProgress): Promise<Evaluation> {
+/** @param shop  reads the shop's own log, when no file is given. @throws StartError when a file cannot be read */
+export async function runEvaluation(plan: EvaluationPlan, onProgress: OnProgress, shop = noShop): Promise<Evaluation> {
   onProgress('reading', 0, 1)
-  const attributes = plan.attributesPath === undefined ? undefined : await readAttributes(plan.attributesPath)
-  const data = await readData(plan)
+  const given = plan.attributesPath === undefined ? undefined : await readAttributes(plan.attributesPath)
+  const data = await readData(plan, shop)
+  const attributes = given ?? data.attributes
   const { split } = data
   const content = attributes && (await contentOf(attributes, data.products, plan.threads, onProgress))
   const asked = createAsking(plan, data, onProgress)
@@ -70,6 +72,10 @@ export async function runEvaluation(plan: EvaluationPlan, onProgress: OnProgress
     popularity: asked.ask(popularityRanker(learnt, split.isSeenRemoved), test, 'baselines'),
     lastSeen: asked.ask(lastSeenRanker, test, 'baselines'),
   }
+}
+
+const noShop: ShopReader = async () => {
+  throw new UsageError('footfall evaluate needs a file of events.')
 }
 
 async function contentOf(

@@ -1,3 +1,5 @@
+import { DAY_MS } from '../../contract/fields/time.ts'
+import { compareBytes } from '../byte-order.ts'
 import { createInt32List } from '../similarity/int32-list.ts'
 
 /** What shoppers met, in the order of time. Shoppers and products are numbers. */
@@ -64,10 +66,10 @@ function createNames(): Names {
 
 /** Names in the order of their UTF-8 bytes, and the new number of each. */
 function inByteOrder(names: readonly string[]): { names: string[]; numberOf: Int32Array } {
-  const sorted = names.map((name, before) => ({ before, bytes: Buffer.from(name) })).sort((a, b) => a.bytes.compare(b.bytes))
+  const sorted = names.map((name, before) => ({ name, before })).sort((a, b) => compareBytes(a.name, b.name))
   const numberOf = new Int32Array(names.length)
   sorted.forEach(({ before }, number) => (numberOf[before] = number))
-  return { names: sorted.map(({ before }) => names[before]!), numberOf }
+  return { names: sorted.map(({ name }) => name), numberOf }
 }
 
 function createEvents() {
@@ -119,3 +121,17 @@ export function withoutRepeats(sequences: Sequences): Sequences {
   const { start, product } = sequences
   return filtered(sequences, (event, shopper) => event + 1 === start[shopper + 1] || product[event + 1] !== product[event])
 }
+
+/** Without shoppers that have more events on one UTC day. Times are in milliseconds. */
+export function withoutBots(sequences: Sequences, eventsPerDay: number): Sequences {
+  const { start, time } = sequences
+  const bots = new Set<number>()
+  for (let shopper = 0; shopper < sequences.shoppers; shopper++) {
+    for (let event = start[shopper]! + eventsPerDay; event < start[shopper + 1]!; event++) {
+      if (dayOf(time![event]!) === dayOf(time![event - eventsPerDay]!)) bots.add(shopper)
+    }
+  }
+  return filtered(sequences, (_, shopper) => !bots.has(shopper))
+}
+
+const dayOf = (time: number): number => Math.floor(time / DAY_MS)
