@@ -138,7 +138,7 @@ export const ContentShare = Term.extend({
   content_weight: z.number().describe('ω of the recipe, of the version.'),
   shared: z
     .object({ category: z.string().optional(), brand: z.string().optional() })
-    .describe('What both products have now; empty when the catalog changed since.'),
+    .describe('The deepest category path and the brand that both products have now; empty when the catalog changed since.'),
 })
 
 export const BaseShare = z.object({

@@ -7,7 +7,7 @@ import { recommendationOf } from '../../src/ranking/recommend/explanation.ts'
 import { isAvailable, NO_FACTS } from '../../src/ranking/recommend/facts.ts'
 import { productOf, recommend } from '../../src/ranking/recommend/recommend.ts'
 import { byScore } from '../../src/ranking/recommend/score.ts'
-import { recommendationArbitrary, type TestRecommendation } from '../harness/items/recommendations.ts'
+import { facts, input, recommendationArbitrary, type TestRecommendation } from '../harness/items/recommendations.ts'
 
 const check = (property: (drawn: TestRecommendation) => void) =>
   fc.assert(fc.property(recommendationArbitrary, property), { numRuns: 500 })
@@ -141,4 +141,20 @@ test('the strategy popular shows popular and trending products alone', () => {
       expect(parts.similarity).toBe(0)
     }
   })
+})
+
+test.for([
+  ['home/lamps', 'home/lamps', { category: 'home/lamps', brand: 'Lumen' }],
+  ['home > lamps > floor', 'home/lamps', { category: 'home/lamps', brand: 'Lumen' }],
+  ['home/lamps', 'home/rugs', { category: 'home', brand: 'Lumen' }],
+  ['lamps', 'rugs', { brand: 'Lumen' }],
+  [undefined, undefined, { brand: 'Lumen' }],
+] as const)('products of %s and %s share %o', ([category, other, shared]) => {
+  const known = { a: facts({ category, brand: 'Lumen' }), had: facts({ category: other, brand: 'Lumen' }) }
+  const request = input(known)
+  const [ranked] = recommend({ ...request, candidates: request.candidates.slice(0, 1) })
+  const term = { entry: 0, weight: 1, similarity: 0, count: 0, cosine: 1 }
+  const terms = { history: request.history, facts: request.facts, decay: 0.6, contentWeight: 0.1, termsOf: () => [term] }
+  const { shares } = recommendationOf(ranked!, terms).reasons!
+  expect(shares[0]).toMatchObject({ part: 'content', product_id: 'had', shared })
 })

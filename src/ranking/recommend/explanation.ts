@@ -5,6 +5,7 @@ import { baseOf, popularityOf, preferenceOf } from './blend.ts'
 import { type Facts, NO_FACTS, type ProductFacts } from './facts.ts'
 import type { HistoryItem } from './history.ts'
 import { productOf, type Ranked } from './recommend.ts'
+import { categoryNodes } from '../similarity/product-attributes.ts'
 import type { Term } from './score.ts'
 
 /** The recipe's terms of a product: `entry` is a place in the history. */
@@ -84,9 +85,12 @@ function similarityShares({ productId, facts, weights: { similarity: weight } }:
   })
 }
 
+/** The deepest node of the category path that both are in, and the brand. */
 function sharedOf({ category, brand }: ProductFacts, other: ProductFacts): { category?: string; brand?: string } {
+  const ofOther = new Set(categoryNodes(other.category ?? ''))
+  const node = categoryNodes(category ?? '').findLast((each) => ofOther.has(each))
   return {
-    ...(category !== undefined && category === other.category && { category }),
+    ...(node !== undefined && { category: node }),
     ...(brand !== undefined && brand === other.brand && { brand }),
   }
 }
