@@ -78,14 +78,17 @@ create table similarity_product (
   primary key (version, product_no)
 );
 
--- The neighbours of a product, best first: by similarity with the number of pairs behind each, by content, and by common baskets with
--- their number. Rows stay in the page as they are: numbers of random products do not compress, and out of the page a read costs twice.
+-- The neighbours of a product, best first: by similarity with the number of pairs behind each, and the same from the neighbour to the
+-- product, 0 when it is not among the best of the neighbour's row; by content; and by common baskets with their number. Rows stay in the page
+-- as they are: numbers of random products do not compress, and out of the page a read costs twice.
 create table similarity_row (
   version      bigint    not null,
   product_no   integer   not null,
   neighbour    integer[] not null,
   score        real[]    not null,
   count        integer[] not null,
+  back_score   real[]    not null,
+  back_count   integer[] not null,
   content      integer[] not null,
   cosine       real[]    not null,
   bought       integer[] not null,
@@ -93,7 +96,8 @@ create table similarity_row (
   primary key (version, product_no)
 );
 alter table similarity_row
-  alter neighbour set storage plain, alter score set storage plain, alter count set storage plain, alter content set storage plain,
+  alter neighbour set storage plain, alter score set storage plain, alter count set storage plain,
+  alter back_score set storage plain, alter back_count set storage plain, alter content set storage plain,
   alter cosine set storage plain, alter bought set storage plain, alter bought_count set storage plain;
 
 -- Roles that feed profiles or read them may do the same with the new tables at once, so that no process waits for migrate --role.

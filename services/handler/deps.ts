@@ -51,6 +51,8 @@ export interface SimilarityDeps {
   settings: VersionSettings
   /** How often a version is made without being asked for; 0 for never. */
   everyHours: number
+  /** What its rows may take in the memory of the process. */
+  bytesMax: number
   /** Starts the threads that compute a version. */
   startJob: (settings: VersionSettings) => VersionJob
 }

@@ -1,17 +1,17 @@
-import type { Content } from '../ranking/similarity/content.ts'
-import type { Matrix } from '../ranking/similarity/matrix.ts'
 import { basketSettings, type VersionSettings } from '../ranking/similarity/version-settings.ts'
-import type { EventPage, LogMethods, ProductPage } from './similarity-log.ts'
+import type { EventPage, LogMethods, ProductPage, VersionChunk } from './similarity-log.ts'
 import { countContent, countSimilarity } from './similarity-pool.ts'
 import { startThread } from './thread-calls.ts'
 
-/** All rows of a version. */
-export interface CountedRows {
-  matrix: Matrix
-  content: Content
-  bought: Matrix
+/** What the rows of a version come to. */
+export interface CountedTotals {
+  products: number
   shoppers: number
   bots: number
+  /** Neighbours of all products. */
+  pairs: number
+  /** The median of the best similarities of all products. */
+  medianBest: number
 }
 
 interface CountOptions {
@@ -24,9 +24,9 @@ export interface SimilarityJob {
   takeEvents: (page: EventPage) => Promise<void>
   takeProducts: (page: ProductPage) => Promise<void>
   /** Counts what was taken. @throws the reason of the signal. */
-  count: (options: CountOptions) => Promise<CountedRows>
-  /** Products with adjacent numbers. */
-  products: (from: number, to: number) => Promise<{ ids: string[]; categories: (string | null)[]; brands: (string | null)[] }>
+  count: (options: CountOptions) => Promise<CountedTotals>
+  /** Products with adjacent numbers, and their rows. */
+  chunk: (from: number, to: number) => Promise<VersionChunk>
   /** Ends the threads. */
   stop: () => Promise<void>
 }
@@ -55,9 +55,15 @@ export function startSimilarityJob(settings: VersionSettings, threads: number): 
       const matrix = await countSimilarity(histories, settings, options(0))
       const content = await countContent(attributes, options(1))
       const bought = await countSimilarity(baskets, basketSettings(settings), options(2))
-      return { matrix, content, bought, shoppers, bots: histories.bots }
+      await log.call('counted', { matrix, content, bought })
+      return {
+        products: matrix.products,
+        ...{ shoppers, bots: histories.bots },
+        pairs: matrix.length.reduce((sum, length) => sum + length, 0),
+        medianBest: matrix.medianBest,
+      }
     },
-    products: (from, to) => log.call('products', { from, to }),
+    chunk: (from, to) => log.call('chunk', { from, to }),
     stop: log.stop,
   }
 }

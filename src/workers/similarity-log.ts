@@ -2,6 +2,7 @@ import { parentPort } from 'node:worker_threads'
 import type { Attributes } from '../ranking/similarity/content.ts'
 import type { Histories } from '../ranking/similarity/histories.ts'
 import { createLogCollector, type LogCollector, type LogInput } from '../ranking/similarity/log-input.ts'
+import { type CountedRows, type RowChunk, rowChunkOf } from '../ranking/similarity/row-chunk.ts'
 import type { VersionSettings } from '../ranking/similarity/version-settings.ts'
 import type { ThreadCall } from './thread-calls.ts'
 
@@ -20,6 +21,13 @@ export interface ProductPage {
   brands: string
 }
 
+/** Products with adjacent numbers, and their rows. */
+export interface VersionChunk extends RowChunk {
+  ids: string[]
+  categories: (string | null)[]
+  brands: (string | null)[]
+}
+
 /** What was collected; the arrays are shared with the thread. */
 export interface Collected {
   products: number
@@ -34,6 +42,7 @@ export type LogMethods = typeof METHODS
 
 let collector: LogCollector | undefined
 let input: LogInput | undefined
+let counted: CountedRows | undefined
 
 /** Lists are parsed here, because 20 million events take 10 s of a processor. */
 const listOf = <T>(json: string) => JSON.parse(json) as T[]
@@ -59,8 +68,11 @@ const METHODS = {
     const { ids, histories, baskets, attributes } = input
     return { products: ids.length, shoppers: shoppersWithEvents(histories), histories, baskets, attributes }
   },
-  /** Products with adjacent numbers. */
-  products: ({ from, to }: { from: number; to: number }) => ({
+  /** Takes the rows that other threads counted, whose arrays are shared. */
+  counted: (rows: CountedRows): void => void (counted = rows),
+  /** Products with adjacent numbers, and their rows. */
+  chunk: ({ from, to }: { from: number; to: number }): VersionChunk => ({
+    ...rowChunkOf(counted!, from, to),
     ids: input!.ids.slice(from, to),
     categories: input!.categories.slice(from, to),
     brands: input!.brands.slice(from, to),

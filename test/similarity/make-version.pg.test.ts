@@ -6,7 +6,7 @@ import { compareBytes } from '../../src/ranking/byte-order.ts'
 import { VERSION_DEFAULTS, type VersionSettings } from '../../src/ranking/similarity/version-settings.ts'
 import type { Database } from '../../src/store/database/connection.ts'
 import { makeVersion, type VersionJob } from '../../src/store/similarity/make-version.ts'
-import { productIdsOf, rowsOf, type SimilarityRow } from '../../src/store/similarity/rows.ts'
+import { rowsOf, type SimilarityRow } from '../../src/store/similarity/rows.ts'
 import { cancelSimilarityRun, completeSimilarityRun } from '../../src/store/similarity/run-machine.ts'
 import { similarityVersions } from '../../src/store/similarity/version.ts'
 import { startSimilarityJob } from '../../src/workers/similarity-job.ts'
@@ -14,7 +14,7 @@ import { interaction, record } from '../harness/items/events.ts'
 import { product, upsert } from '../harness/items/products.ts'
 import { clear } from '../harness/servers/database.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
-import { beginRunOf } from '../harness/items/similarity.ts'
+import { beginRunOf, productIdsOf } from '../harness/items/similarity.ts'
 import { type Neighbour, slowRows } from './reference.ts'
 
 test.beforeEach(async ({ db }) => {
@@ -220,7 +220,7 @@ test('a run writes how far it is', async ({ db }) => {
   const seen = new Set<unknown>()
   const startWatched = (settings: VersionSettings): VersionJob => {
     const job = startJob(settings)
-    const products: VersionJob['products'] = async (from, to) => {
+    const chunk: VersionJob['chunk'] = async (from, to) => {
       // The last progress of counting is written while the rows wait.
       for (;;) {
         const { rows } = await sql<{ stage: string; done: number; total: number }>`
@@ -228,9 +228,9 @@ test('a run writes how far it is', async ({ db }) => {
         seen.add(rows[0]!.stage)
         if (rows[0]!.stage === 'writing') break
       }
-      return job.products(from, to)
+      return job.chunk(from, to)
     }
-    return { ...job, products }
+    return { ...job, chunk }
   }
   await makeVersion(db, runId, VERSION_DEFAULTS, startWatched)
   expect([...seen].at(-1)).toBe('writing')

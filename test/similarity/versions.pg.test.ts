@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { expect } from 'vitest'
 import type { Database } from '../../src/store/database/connection.ts'
-import { productIdsOf, rowsOf, type SimilarityRow, versionInForce } from '../../src/store/similarity/rows.ts'
+import { rowsOf, type SimilarityRow, versionInForce } from '../../src/store/similarity/rows.ts'
 import {
   beginSimilarityRun,
   cancelSimilarityRun,
@@ -10,10 +10,10 @@ import {
   RunHasEndedError,
 } from '../../src/store/similarity/run-machine.ts'
 import { dropOldVersions, promoteVersion, similarityVersions } from '../../src/store/similarity/version.ts'
-import { writeProducts, writeRows } from '../../src/store/similarity/version-write.ts'
+import { writeChunk } from '../../src/store/similarity/version-write.ts'
 import { clear } from '../harness/servers/database.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
-import { beginRunOf, filledVersion, listsOf, madeVersion } from '../harness/items/similarity.ts'
+import { beginRunOf, chunkOf, filledVersion, listsOf, madeVersion, productIdsOf } from '../harness/items/similarity.ts'
 
 test.beforeEach(({ db }) => clear(db))
 
@@ -25,21 +25,21 @@ test('rows and products are read as they were written, to the bit', async ({ db 
   await sql`delete from similarity_product`.execute(db)
   await sql`delete from similarity_row`.execute(db)
   await sql`update similarity_version set state = 'building'`.execute(db)
-  await writeProducts(db, version, {
-    first: 0,
-    ids,
-    categories: ['c', null, 'null'],
-    brands: [null, '', 'b'],
-    events: [7, 0, 2],
-    baskets: [1, 0, 0],
-  })
-  const neighbours = { ...listsOf([[2, 1], [], [0]], [Math.fround(0.1), 1e-30, 3]), counts: [5, 1, 70_000] }
-  await writeRows(db, version, {
-    first: 0,
-    rows: 3,
-    neighbours,
-    content: listsOf([[], [], [1]], [Math.fround(1 / 3)]),
-    bought: listsOf([[], [0, 2], []], [9, 8]),
+  await writeChunk(db, version, {
+    ...chunkOf(ids),
+    ...{
+      categories: ['c', null, 'null'],
+      brands: [null, '', 'b'],
+      events: Int32Array.of(7, 0, 2),
+      baskets: Int32Array.of(1, 0, 0),
+    },
+    neighbours: {
+      ...listsOf([[2, 1], [], [0]]),
+      ...{ scores: Float32Array.of(0.1, 1e-30, 3), counts: Int32Array.of(5, 1, 70_000) },
+      ...{ backScores: Float32Array.of(3, 0, 0.1), backCounts: Int32Array.of(70_000, 0, 5) },
+    },
+    content: { ...listsOf([[], [], [1]]), cosines: Float32Array.of(1 / 3) },
+    bought: { ...listsOf([[], [0, 2], []]), counts: Int32Array.of(9, 8) },
   })
   expect(await productIdsOf(db, version, 3)).toEqual(ids)
   const { rows } = await sql`select product_no, events, category, brand from similarity_product order by 1`.execute(db)
@@ -50,9 +50,12 @@ test('rows and products are read as they were written, to the bit', async ({ db 
   ])
   const read = (await rowsOf(db, version, [2, 0, 1, 17])).toSorted((one, other) => one.productNo - other.productNo)
   expect(read).toEqual([
-    rowOf(0, { neighbours: [2, 1], scores: [Math.fround(0.1), Math.fround(1e-30)], counts: [5, 1] }),
+    rowOf(0, { neighbours: [2, 1], scores: [0.1, 1e-30], counts: [5, 1], backScores: [3, 0], backCounts: [70_000, 0] }),
     rowOf(1, { bought: [0, 2], boughtCounts: [9, 8] }),
-    rowOf(2, { neighbours: [0], scores: [3], counts: [70_000], contentNeighbours: [1], cosines: [Math.fround(1 / 3)] }),
+    rowOf(2, {
+      ...{ neighbours: [0], scores: [3], counts: [70_000], backScores: [0.1], backCounts: [5] },
+      ...{ contentNeighbours: [1], cosines: [1 / 3] },
+    }),
   ])
 })
 
@@ -64,6 +67,7 @@ function rowOf(productNo: number, lists: Partial<Lists>): SimilarityRow {
   return {
     productNo,
     ...{ neighbours: ints('neighbours'), scores: floats('scores'), counts: Uint32Array.from(lists.counts ?? []) },
+    ...{ backScores: floats('backScores'), backCounts: Uint32Array.from(lists.backCounts ?? []) },
     ...{ contentNeighbours: ints('contentNeighbours'), cosines: floats('cosines') },
     ...{ bought: ints('bought'), boughtCounts: ints('boughtCounts') },
   }
@@ -140,8 +144,7 @@ test('the version of an open run stays, and an attempt whose version was deleted
   await cancelSimilarityRun(db, open.runId, BY)
   await dropAll(db)
   expect(await storedVersions(db)).toEqual([])
-  const products = { first: 2, ids: ['q'], categories: [null], brands: [null], events: [1], baskets: [0] }
-  await expect(writeProducts(db, open.version, products)).rejects.toThrow(RunHasEndedError)
+  await expect(writeChunk(db, open.version, { ...chunkOf(['q']), first: 2 })).rejects.toThrow(RunHasEndedError)
 })
 
 test('a version of a run that nothing works on goes when the run ends', async ({ db }) => {

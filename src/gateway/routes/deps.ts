@@ -6,6 +6,7 @@ import type { RerankSettings } from '../../ranking/recommend/rerank.ts'
 import type { PreferenceSettings } from '../../ranking/preferences.ts'
 import type { Ingress } from '../../ingress/clients.ts'
 import type { Database } from '../../store/database/connection.ts'
+import type { ServedVersions } from '../../store/similarity/served-versions.ts'
 import type { LiveEvents } from '../../external/live-events.ts'
 import type { EventRate } from '../access/event-rate.ts'
 import type { RateLimits } from '../access/rate-limit.ts'
@@ -29,6 +30,8 @@ export interface RouteDeps {
   live: LiveEvents
   /** What the catalog says about the products of live events. */
   catalogEntries: CatalogEntries
+  /** Which products are similar, in the version in force. */
+  similarity: ServedVersions
   /** Calls our own services. */
   ingress: Ingress
   /** Judges large bodies. */
@@ -63,6 +66,8 @@ export interface GatewaySettings extends ReadLimits {
   context: ContextSettings
   preferences: PreferenceSettings
   rerank: RerankSettings
+  /** What rows of similar products may take in memory. */
+  similarityBytesMax: number
   /** Whether webhooks that an adapter ignores are kept. */
   keepsIgnoredWebhooks: boolean
 }

@@ -5,6 +5,7 @@ import { arrivalLimitsOf, readLimitsOf } from './capacity.ts'
 import type { Config } from './config.ts'
 import { privacyOf } from './privacy.ts'
 import { rerankSettingsOf } from './rerank.ts'
+import { similarityBytesMaxOf } from './similarity.ts'
 import { contextSettingsOf, preferenceSettingsOf } from './shoppers.ts'
 
 export function gatewaySettingsOf(config: Config): GatewaySettings {
@@ -18,6 +19,7 @@ export function gatewaySettingsOf(config: Config): GatewaySettings {
     context: contextSettingsOf(config),
     preferences: preferenceSettingsOf(config),
     rerank: rerankSettingsOf(config),
+    similarityBytesMax: similarityBytesMaxOf(config),
     keepsIgnoredWebhooks: config.IGNORED_WEBHOOK_DAYS > 0,
     ...arrivalLimitsOf(config),
     ...readLimitsOf(config),

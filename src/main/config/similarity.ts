@@ -51,7 +51,7 @@ export const similaritySettings = settingsIn('Similar products', {
     .default(window)
     .describe('How many interactions of a shopper two products may be apart to be a pair.')
     .meta({ unit: 'events' }),
-  SIMILARITY_NEIGHBOURS_MAX: wholeNumber(1, 400)
+  SIMILARITY_NEIGHBOURS_MAX: wholeNumber(1, 250)
     .default(neighboursMax)
     .describe('Similar products that are kept for each product.')
     .meta({ unit: 'products' }),
@@ -67,12 +67,26 @@ export const similaritySettings = settingsIn('Similar products', {
     .default(boughtMax)
     .describe('Products that are kept for each product as bought together.')
     .meta({ unit: 'products' }),
+  SIMILARITY_MIB_MAX: wholeNumber(1, 65_536)
+    .default(128)
+    .describe(
+      'What rows of similar products take in the memory of each gateway and of each process of the endpoint; those used last are kept. The ids of the products take about 150 bytes each in addition.',
+    )
+    .meta({ unit: 'MiB' }),
 })
+
+const MEBIBYTE = 1024 * 1024
+
+/** What rows of similar products may take in the memory of a process. */
+export function similarityBytesMaxOf(config: Pick<SettingsOf<typeof similaritySettings>, 'SIMILARITY_MIB_MAX'>): number {
+  return config.SIMILARITY_MIB_MAX * MEBIBYTE
+}
 
 export function similarityOf(config: SettingsOf<typeof similaritySettings>): SimilarityDeps {
   const threads = config.SIMILARITY_THREADS ?? Math.max(1, availableParallelism() >> 1)
   return {
     everyHours: config.SIMILARITY_HOURS,
+    bytesMax: similarityBytesMaxOf(config),
     startJob: (settings) => startSimilarityJob(settings, threads),
     settings: {
       ...VERSION_DEFAULTS,

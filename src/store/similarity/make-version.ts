@@ -1,27 +1,27 @@
-import type { Content } from '../../ranking/similarity/content.ts'
-import type { Matrix } from '../../ranking/similarity/matrix.ts'
 import type { VersionSettings } from '../../ranking/similarity/version-settings.ts'
 import type { Database } from '../database/connection.ts'
 import { type EventPage, type LogConsumer, readLog } from './read-log.ts'
 import { advanceSimilarityRun, RunHasEndedError, type RunProgress } from './run-machine.ts'
-import { beginVersion, finishVersion, type RowLists, writeProducts, writeRows } from './version-write.ts'
+import { beginVersion, finishVersion, type VersionChunk, writeChunk } from './version-write.ts'
 
 /** Computes the rows of a version from the log that it takes, in threads of its own. */
 export interface VersionJob extends LogConsumer {
   /** @throws the reason of the signal. */
-  count: (options: { signal: AbortSignal; onProgress: (done: number, total: number) => void }) => Promise<CountedRows>
-  /** Products with adjacent numbers. */
-  products: (from: number, to: number) => Promise<{ ids: string[]; categories: (string | null)[]; brands: (string | null)[] }>
+  count: (options: { signal: AbortSignal; onProgress: (done: number, total: number) => void }) => Promise<CountedTotals>
+  /** Products with adjacent numbers, and their rows. */
+  chunk: (from: number, to: number) => Promise<VersionChunk>
   /** Ends its threads. */
   stop: () => Promise<void>
 }
 
-export interface CountedRows {
-  matrix: Matrix
-  content: Content
-  bought: Matrix
+export interface CountedTotals {
+  products: number
   shoppers: number
   bots: number
+  /** Neighbours of all products. */
+  pairs: number
+  /** The median of the best similarities of all products. */
+  medianBest: number
 }
 
 /** How often a run says how far it is, and learns that it was cancelled. */
@@ -74,58 +74,14 @@ async function computeVersion(
   }
   const counted = await job.count({ signal, onProgress })
   progress({ stage: 'writing', done: total, total })
-  await writeAll(db, version, job, counted, signal)
-  const { matrix, shoppers, bots } = counted
-  await finishVersion(db, version, {
-    products: matrix.products,
-    events: snapshot.events,
-    pairs: matrix.length.reduce((sum, length) => sum + length, 0),
-    ...{ shoppers, bots, contentWeight: settings.contentFactor * matrix.medianBest },
-  })
-  return version
-}
-
-async function writeAll(
-  db: Database,
-  version: number,
-  job: VersionJob,
-  counted: CountedRows,
-  signal: AbortSignal,
-): Promise<void> {
-  const { matrix, content, bought } = counted
-  for (let first = 0; first < matrix.products; first += WRITE_ROWS) {
+  for (let from = 0; from < counted.products; from += WRITE_ROWS) {
     signal.throwIfAborted()
-    const last = Math.min(first + WRITE_ROWS, matrix.products)
-    const described = await job.products(first, last)
-    const [events, baskets] = [matrix, bought].map((counts) => counts.events.subarray(first, last)) as [Int32Array, Int32Array]
-    await writeProducts(db, version, { first, ...described, events, baskets })
-    await writeRows(db, version, {
-      ...{ first, rows: last - first },
-      neighbours: { ...listsOf(matrix, matrix.score, first, last), counts: valuesOf(matrix, matrix.count, first, last) },
-      content: listsOf(content, content.cosine, first, last),
-      bought: listsOf(bought, bought.count, first, last),
-    })
+    await writeChunk(db, version, await job.chunk(from, Math.min(from + WRITE_ROWS, counted.products)))
   }
-}
-
-type Lists = Pick<Matrix, 'neighboursMax' | 'length' | 'neighbour'>
-
-function listsOf(lists: Lists, values: ArrayLike<number>, first: number, last: number): RowLists {
-  let end = 0
-  return {
-    ends: lists.length.slice(first, last).map((length) => (end += length)),
-    numbers: valuesOf(lists, lists.neighbour, first, last),
-    values: valuesOf(lists, values, first, last),
-  }
-}
-
-/** The values of the lists of some rows, one list after the other. */
-function valuesOf({ neighboursMax, length }: Lists, values: ArrayLike<number>, first: number, last: number): number[] {
-  const joined: number[] = []
-  for (let row = first; row < last; row++) {
-    for (let at = row * neighboursMax; at < row * neighboursMax + length[row]!; at++) joined.push(values[at]!)
-  }
-  return joined
+  const { medianBest, ...totals } = counted
+  await finishVersion(db, version, { ...totals, events: snapshot.events, contentWeight: settings.contentFactor * medianBest })
+  await advanceSimilarityRun(db, runId, { stage: 'writing', done: total, total })
+  return version
 }
 
 interface RunWatch {

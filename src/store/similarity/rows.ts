@@ -8,6 +8,9 @@ export interface SimilarityRow {
   neighbours: Int32Array
   scores: Float32Array
   counts: Uint32Array
+  /** The same from each neighbour to the product; 0 when the product is not among the best of the neighbour. */
+  backScores: Float32Array
+  backCounts: Uint32Array
   contentNeighbours: Int32Array
   cosines: Float32Array
   bought: Int32Array
@@ -19,6 +22,8 @@ interface StoredRow {
   neighbour: Buffer
   score: Buffer
   count: Buffer
+  backScore: Buffer
+  backCount: Buffer
   content: Buffer
   cosine: Buffer
   bought: Buffer
@@ -32,13 +37,15 @@ interface StoredRow {
 export async function rowsOf(db: Queryable, version: number, productNos: readonly number[]): Promise<SimilarityRow[]> {
   const { rows } = await sql<StoredRow>`
     select product_no as "productNo", array_send(neighbour) as neighbour, array_send(score) as score, array_send(count) as count,
-      array_send(content) as content, array_send(cosine) as cosine, array_send(bought) as bought, array_send(bought_count) as "boughtCount"
+      array_send(back_score) as "backScore", array_send(back_count) as "backCount", array_send(content) as content, array_send(cosine) as cosine, array_send(bought) as bought, array_send(bought_count) as "boughtCount"
     from similarity_row where version = ${version} and product_no = any(${productNos}::int[])`.execute(db)
   return rows.map((row) => ({
     productNo: row.productNo,
     neighbours: int4Values(row.neighbour),
     scores: float4Values(row.score),
     counts: new Uint32Array(int4Values(row.count).buffer),
+    backScores: float4Values(row.backScore),
+    backCounts: new Uint32Array(int4Values(row.backCount).buffer),
     contentNeighbours: int4Values(row.content),
     cosines: float4Values(row.cosine),
     bought: int4Values(row.bought),
@@ -66,15 +73,13 @@ export async function versionInForce(db: Queryable): Promise<VersionInForce | un
 /** How many ids one statement reads, so that no other work of the process waits long for one. */
 const IDS_AT_ONCE = 5_000
 
-/** The ids of a version's products, in the order of their numbers. Costs 1 µs per product. */
-export async function productIdsOf(db: Queryable, version: number, products: number): Promise<string[]> {
-  const ids: string[] = []
-  while (ids.length < products) {
+/** The ids of a version's products, in the order of their numbers, page by page. Costs 1 µs per product. */
+export async function* productIdPages(db: Queryable, version: number, products: number): AsyncGenerator<string[]> {
+  for (let from = 0; from < products; from += IDS_AT_ONCE) {
     const { rows } = await sql<{ id: string }>`
-      select product_id as id from similarity_product where version = ${version} and product_no >= ${ids.length}
-      order by product_no limit ${IDS_AT_ONCE}`.execute(db)
-    if (rows.length === 0) throw new Error(`version ${version} lacks products`)
-    for (const { id } of rows) ids.push(id)
+      select product_id as id from similarity_product
+      where version = ${version} and product_no >= ${from} and product_no < ${from + IDS_AT_ONCE} order by product_no`.execute(db)
+    if (rows.length < Math.min(IDS_AT_ONCE, products - from)) throw new Error(`version ${version} lacks products`)
+    yield rows.map(({ id }) => id)
   }
-  return ids
 }

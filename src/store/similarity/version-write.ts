@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { float4Array, int4Array } from '../database/binary-array.ts'
-import type { Queryable } from '../database/connection.ts'
+import type { RowChunk } from '../../ranking/similarity/row-chunk.ts'
+import type { Database, Queryable } from '../database/connection.ts'
 import { onlyRow } from '../database/rows.ts'
 import type { LogSnapshot } from './log-snapshot.ts'
 import type { ReadEvents } from './read-log.ts'
@@ -33,63 +34,50 @@ export async function beginVersion(
   return Number(onlyRow(result).version)
 }
 
-/** Products with adjacent numbers. */
-export interface ProductChunk {
-  first: number
+/** Products with adjacent numbers, and their rows. */
+export interface VersionChunk extends RowChunk {
   ids: readonly string[]
   categories: readonly (string | null)[]
   brands: readonly (string | null)[]
-  /** How many events and baskets of each count. */
-  events: ArrayLike<number>
-  baskets: ArrayLike<number>
 }
 
-/** Adds products to a version. @throws RunHasEndedError when the version is being deleted. */
-export async function writeProducts(db: Queryable, version: number, chunk: ProductChunk): Promise<void> {
+/** Adds products and their rows to a version. @throws RunHasEndedError when the version is being deleted. */
+export async function writeChunk(db: Database, version: number, chunk: VersionChunk): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    await writeProducts(tx, version, chunk)
+    await writeRows(tx, version, chunk)
+  })
+}
+
+async function writeProducts(tx: Queryable, version: number, chunk: VersionChunk): Promise<void> {
   const { first, ids, categories, brands, events, baskets } = chunk
   const { numAffectedRows } = await sql`
     insert into similarity_product (version, product_no, events, baskets, product_id, category, brand)
     select held.version, ${first}::int + p.place - 1, p.events, p.baskets, p.id, p.category, p.brand
     from (${heldVersion(version)}) held cross join
       unnest(${int4Array(events)}::int[], ${int4Array(baskets)}::int[], ${ids}::text[], ${categories}::text[], ${brands}::text[])
-        with ordinality as p(events, baskets, id, category, brand, place)`.execute(db)
+        with ordinality as p(events, baskets, id, category, brand, place)`.execute(tx)
   if (numAffectedRows !== BigInt(ids.length)) throw new RunHasEndedError()
 }
 
-/** Lists of several rows, one list after the other. */
-export interface RowLists {
-  /** Where the list of each row ends. */
-  ends: Int32Array
-  numbers: ArrayLike<number>
-  /** What is known about each number. */
-  values: ArrayLike<number>
-}
-
-/** Rows of products with adjacent numbers. */
-export interface RowChunk {
-  first: number
-  rows: number
-  neighbours: RowLists & { counts: ArrayLike<number> }
-  content: RowLists
-  bought: RowLists
-}
-
-/** Adds rows to a version. @throws RunHasEndedError when the version is being deleted. */
-export async function writeRows(db: Queryable, version: number, chunk: RowChunk): Promise<void> {
-  const { first, rows, neighbours, content, bought } = chunk
-  const { numAffectedRows } = await sql`
-    insert into similarity_row (version, product_no, neighbour, score, count, content, cosine, bought, bought_count)
+/** Each row is a slice of the joined lists. */
+async function writeRows(tx: Queryable, version: number, { first, neighbours, content, bought }: RowChunk): Promise<void> {
+  const near = sql`r.from_n + 1 : r.to_n`
+  const like = sql`r.from_c + 1 : r.to_c`
+  const together = sql`r.from_b + 1 : r.to_b`
+  await sql`
+    insert into similarity_row (version, product_no, neighbour, score, count, back_score, back_count, content, cosine, bought, bought_count)
     select held.version, ${first}::int + r.place - 1,
-      (${int4Array(neighbours.numbers)}::int[])[r.from_n + 1 : r.to_n], (${float4Array(neighbours.values)}::real[])[r.from_n + 1 : r.to_n],
-      (${int4Array(neighbours.counts)}::int[])[r.from_n + 1 : r.to_n],
-      (${int4Array(content.numbers)}::int[])[r.from_c + 1 : r.to_c], (${float4Array(content.values)}::real[])[r.from_c + 1 : r.to_c],
-      (${int4Array(bought.numbers)}::int[])[r.from_b + 1 : r.to_b], (${int4Array(bought.values)}::int[])[r.from_b + 1 : r.to_b]
+      (${int4Array(neighbours.numbers)}::int[])[${near}], (${float4Array(neighbours.scores)}::real[])[${near}],
+      (${int4Array(neighbours.counts)}::int[])[${near}],
+      (${float4Array(neighbours.backScores)}::real[])[${near}], (${int4Array(neighbours.backCounts)}::int[])[${near}],
+      (${int4Array(content.numbers)}::int[])[${like}], (${float4Array(content.cosines)}::real[])[${like}],
+      (${int4Array(bought.numbers)}::int[])[${together}], (${int4Array(bought.counts)}::int[])[${together}]
     from (${heldVersion(version)}) held cross join (
       select place, n as to_n, c as to_c, b as to_b, coalesce(lag(n) over (order by place), 0) as from_n,
         coalesce(lag(c) over (order by place), 0) as from_c, coalesce(lag(b) over (order by place), 0) as from_b
       from unnest(${int4Array(neighbours.ends)}::int[], ${int4Array(content.ends)}::int[], ${int4Array(bought.ends)}::int[])
-        with ordinality as e(n, c, b, place)) r`.execute(db)
-  if (numAffectedRows !== BigInt(rows)) throw new RunHasEndedError()
+        with ordinality as e(n, c, b, place)) r`.execute(tx)
 }
 
 /** The version, unless it is being deleted, which then waits for this statement. */

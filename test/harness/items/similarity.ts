@@ -1,15 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import type { Database } from '../../../src/store/database/connection.ts'
 import type { LogSnapshot } from '../../../src/store/similarity/log-snapshot.ts'
+import { productIdPages } from '../../../src/store/similarity/rows.ts'
 import type { ReadEvents } from '../../../src/store/similarity/read-log.ts'
 import { beginSimilarityRun, completeSimilarityRun, requestSimilarityRun } from '../../../src/store/similarity/run-machine.ts'
-import {
-  beginVersion,
-  finishVersion,
-  type RowLists,
-  writeProducts,
-  writeRows,
-} from '../../../src/store/similarity/version-write.ts'
+import { beginVersion, finishVersion, type VersionChunk, writeChunk } from '../../../src/store/similarity/version-write.ts'
+import type { RowLists } from '../../../src/ranking/similarity/row-chunk.ts'
 
 export const EMPTY_SNAPSHOT: LogSnapshot & Pick<ReadEvents, 'oldest'> = {
   oldest: undefined,
@@ -30,41 +26,46 @@ export async function beginRunOf(db: Database): Promise<string> {
   return runId
 }
 
-/** Lists of rows, with the values of all of them one after the other. */
-export function listsOf(lists: readonly (readonly number[])[], values: readonly number[]): RowLists {
+/** The ids of a version's products, in the order of their numbers. */
+export async function productIdsOf(db: Database, version: number, products: number): Promise<string[]> {
+  const ids: string[] = []
+  for await (const page of productIdPages(db, version, products)) ids.push(...page)
+  return ids
+}
+
+/** Lists of rows, one after the other. */
+export function listsOf(lists: readonly (readonly number[])[]): RowLists {
   let end = 0
-  return { ends: Int32Array.from(lists, (list) => (end += list.length)), numbers: Int32Array.from(lists.flat()), values }
+  return { ends: Int32Array.from(lists, (list) => (end += list.length)), numbers: Int32Array.from(lists.flat()) }
+}
+
+/** Rows without neighbours, with other lists where given. */
+export function chunkOf(ids: readonly string[], changes: Partial<VersionChunk> = {}): VersionChunk {
+  const empty = listsOf(ids.map(() => []))
+  const [none, noScores] = [new Int32Array(0), new Float32Array(0)]
+  return {
+    ...{ first: 0, rows: ids.length, ids, categories: ids.map(() => null), brands: ids.map(() => null) },
+    ...{ events: new Int32Array(ids.length).fill(1), baskets: new Int32Array(ids.length) },
+    neighbours: { ...empty, scores: noScores, counts: none, backScores: noScores, backCounts: none },
+    content: { ...empty, cosines: noScores },
+    bought: { ...empty, counts: none },
+    ...changes,
+  }
 }
 
 /**
- * A version that is written and not in force. Every row has the other products as neighbours, with the number of the version as count,
- * so that a reader sees which version a row is of.
+ * A version that is written and not in force. Each product has the next one as neighbour, with the number of the version as count, so that a
+ * reader sees which version a row is of.
  */
 export async function filledVersion(db: Database, products: number, runId?: string) {
   const id = runId ?? (await beginRunOf(db))
   const version = await beginVersion(db, id, EMPTY_SNAPSHOT, {})
   const ids = Array.from({ length: products }, (_, n) => `p${String(n).padStart(6, '0')}`)
-  const none = ids.map(() => null)
-  await writeProducts(db, version, {
-    first: 0,
-    ids,
-    categories: none,
-    brands: none,
-    events: ids.map(() => 1),
-    baskets: ids.map(() => 0),
-  })
-  const lists = listsOf(
-    ids.map((_, n) => [(n + 1) % products]),
-    ids.map(() => version),
-  )
-  const empty = listsOf(
-    ids.map(() => []),
-    [],
-  )
-  const neighbours = { ...lists, counts: ids.map(() => version) }
-  await writeRows(db, version, { first: 0, rows: products, neighbours, content: empty, bought: empty })
-  const totals = { products, shoppers: 1, events: 1, pairs: products, bots: 0, contentWeight: 0.5 }
-  await finishVersion(db, version, totals)
+  const lists = listsOf(ids.map((_, n) => [(n + 1) % products]))
+  const [scores, counts] = [new Float32Array(products).fill(version), new Int32Array(products).fill(version)]
+  const neighbours = { ...lists, scores, counts, backScores: scores, backCounts: counts }
+  await writeChunk(db, version, chunkOf(ids, { neighbours }))
+  await finishVersion(db, version, { products, shoppers: 1, events: 1, pairs: products, bots: 0, contentWeight: 0.5 })
   return { runId: id, version }
 }
 

@@ -1,0 +1,139 @@
+import type { SimilarityRows } from '../../ranking/recommend/score.ts'
+import type { Queryable } from '../database/connection.ts'
+import { createRowCache, type RowCache } from './row-cache.ts'
+import { productIdPages, rowsOf, type SimilarityRow, type VersionInForce, versionInForce } from './rows.ts'
+
+/** A version as one answer uses it. */
+export interface ServedVersion extends VersionInForce {
+  /** The ids of its products, in the order of their numbers. */
+  ids: readonly string[]
+  /** The number of a product; undefined for a product that the version does not have. */
+  numberOf: (productId: string) => number | undefined
+  /** The rows of these products, for the functions of src/ranking/recommend. Reads those that are not kept, all in one statement. */
+  rows: (productNos: readonly number[]) => Promise<FetchedRows>
+}
+
+/** Rows that were fetched; `row` is undefined for any other product. */
+export interface FetchedRows extends SimilarityRows {
+  row: (productNo: number) => SimilarityRow | undefined
+}
+
+/** The version in force, for processes that answer. */
+export interface ServedVersions {
+  /**
+   * Calls `use` with the version in force, or with undefined before the first one; all that it reads is of this one version. When the version
+   * is deleted in the meantime, `use` is called once more with a newer one. @param db  for the rows of this caller
+   */
+  withVersion: <T>(db: Queryable, use: (version: ServedVersion | undefined) => Promise<T>) => Promise<T>
+}
+
+export interface ServedVersionsOptions {
+  /** For what all callers share. */
+  db: Queryable
+  /** What the rows may take in memory. The ids take about 150 bytes for each product more. */
+  bytesMax: number
+  /** How old the knowledge of which version is in force may be. */
+  pollMs?: number
+}
+
+const POLL_MS = 1_000
+const ATTEMPTS_MAX = 3
+
+interface Loaded extends VersionInForce {
+  ids: readonly string[]
+  numbers: ReadonlyMap<string, number>
+}
+
+/** Thrown when rows are missing: the version was deleted. */
+class VersionGoneError extends Error {}
+
+export function createServedVersions({ db, bytesMax, pollMs = POLL_MS }: ServedVersionsOptions): ServedVersions {
+  const cache = createRowCache(bytesMax)
+  const current = createCurrent(db, pollMs)
+  return {
+    withVersion: async (ofCaller, use) => {
+      for (let attempt = 1; ; attempt++) {
+        const loaded = await current(attempt > 1)
+        try {
+          return await use(loaded && serve(loaded, ofCaller, cache))
+        } catch (error) {
+          if (!(error instanceof VersionGoneError) || attempt === ATTEMPTS_MAX) throw error
+        }
+      }
+    },
+  }
+}
+
+function serve(loaded: Loaded, db: Queryable, cache: RowCache): ServedVersion {
+  const { numbers, ...version } = loaded
+  return {
+    ...version,
+    numberOf: (productId) => numbers.get(productId),
+    rows: async (productNos) => {
+      const rows = new Map<number, SimilarityRow>()
+      const missing: number[] = []
+      for (const productNo of new Set(productNos)) {
+        const kept = cache.get(version.version, productNo)
+        if (kept === undefined) missing.push(productNo)
+        else rows.set(productNo, kept)
+      }
+      if (missing.length > 0) {
+        const read = await rowsOf(db, version.version, missing)
+        // Every product of a version has a row.
+        if (read.length < missing.length) throw new VersionGoneError(`version ${version.version} was deleted`)
+        for (const row of read) {
+          cache.add(version.version, row)
+          rows.set(row.productNo, row)
+        }
+      }
+      return { contentWeight: version.contentWeight, row: (productNo) => rows.get(productNo) }
+    },
+  }
+}
+
+/**
+ * The version in force, which one statement a second finds out for all callers. While the ids of a new version are loaded, the one before is
+ * served, because it is kept. While the database does not answer, the last known version is served.
+ */
+function createCurrent(db: Queryable, pollMs: number): (isGone: boolean) => Promise<Loaded | undefined> {
+  let loaded: Loaded | undefined
+  let polledMs = -Infinity
+  let poll: Promise<VersionInForce | undefined> | undefined
+  let loading: Promise<void> | undefined
+
+  const load = async (version: VersionInForce) => {
+    const ids: string[] = []
+    const numbers = new Map<string, number>()
+    for await (const page of productIdPages(db, version.version, version.products)) {
+      for (const id of page) numbers.set(id, ids.push(id) - 1)
+    }
+    loaded = { ...version, ids, numbers }
+  }
+  const look = async () => {
+    const startedMs = performance.now()
+    const inForce = await versionInForce(db)
+    polledMs = startedMs
+    return inForce
+  }
+  const refresh = async (isGone: boolean): Promise<void> => {
+    const inForce = await (poll ??= look().finally(() => (poll = undefined)))
+    if (inForce === undefined) loaded = undefined
+    else if (inForce.version !== loaded?.version) {
+      loading ??= load(inForce).finally(() => (loading = undefined))
+      if (loaded === undefined || isGone) await loading
+      else loading.catch(() => undefined)
+    }
+  }
+  return async (isGone) => {
+    const ageMs = performance.now() - polledMs
+    if (!isGone && ageMs < pollMs / 2) return loaded
+    const refreshed = refresh(isGone).catch((error: unknown) => {
+      if (loaded === undefined || isGone) throw error
+      polledMs = performance.now()
+    })
+    // In time, callers need not wait for it.
+    if (isGone || ageMs >= pollMs) await refreshed
+    else refreshed.catch(() => undefined)
+    return loaded
+  }
+}
