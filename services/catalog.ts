@@ -1,10 +1,11 @@
 import { DecidedError, notFound } from '../src/contract/decided-error.ts'
 import type { RerankRequest, RerankResponse } from '../src/contract/rerank.ts'
 import { catalogApi } from '../src/contract/services.ts'
+import { floorOf } from '../src/ranking/recommend/rerank.ts'
 import { rerankAnswerOf } from '../src/ranking/recommend/rerank-answer.ts'
 import { catalogEntries } from '../src/store/catalog/catalog-entry.ts'
 import { catalogProduct } from '../src/store/catalog/catalog-product.ts'
-import { knownProducts } from '../src/store/popularity/known-products.ts'
+import { littleKnown } from '../src/store/popularity/little-known.ts'
 import { preferencesOf } from '../src/store/preferences/preferences.ts'
 import { promoteVersion } from '../src/store/similarity/version.ts'
 import { shopperNamed } from '../src/store/shoppers/named-shopper.ts'
@@ -73,7 +74,8 @@ async function rerankByFed({ db, rerank, context }: Deps, request: RerankRequest
   const productIds = [...new Set(request.items.map(({ product_id }) => product_id))]
   const shopperIds = await shopperIdsOf(db, await shopperNamed(db, request))
   const events = await recentEventsOf(db, shopperIds)
-  const [products, entries] = [await knownProducts(db, productIds), await catalogEntries(db, productIds)]
+  const products = await littleKnown(db, productIds, floorOf(request, rerank))
+  const entries = await catalogEntries(db, productIds)
   const known = (id: string) => ({ ...products.get(id), category: entries.get(id)?.category })
   return rerankAnswerOf(request, { events, known, isPartial: false, nowMs }, { rerank, context })
 }

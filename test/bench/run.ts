@@ -25,6 +25,7 @@ import { recent } from './rows/recent.bench.ts'
 import { recompute } from './rows/recompute.bench.ts'
 import { refresh } from './rows/refresh.bench.ts'
 import { reports } from './rows/reports.bench.ts'
+import { rerank } from './rows/rerank.bench.ts'
 import { retention } from './rows/retention.bench.ts'
 import { seller } from './rows/seller.bench.ts'
 import { singles } from './rows/singles.bench.ts'
@@ -49,6 +50,7 @@ const ROWS: Record<string, (isQuick: boolean, only: RegExp) => Promise<RowResult
   seller,
   recent,
   preferences,
+  rerank,
   recompute,
   refresh,
   retention,

@@ -131,6 +131,14 @@ test('unknown products come last in the order of their scores, with the scores t
   ])
 })
 
+test('a product of the visit is not unknown, because its event may not be recorded yet', () => {
+  const known = { lamp: { interactions: 0, isUnknown: true } }
+  expect(rulesOf(input([item('lamp')], known, visitOf(['lamp'])), 'lamp')).toEqual([
+    ['recent_penalty', 0.2],
+    ['popularity_floor', 0.9],
+  ])
+})
+
 test('a penalty lowers a score below 0 too, and a boost raises it', () => {
   const known = { lamp: { ...PLENTY, category: 'lighting' } }
   const scoreOf = (visit: ReturnType<typeof visitOf>) =>
@@ -198,7 +206,9 @@ test('of any list nothing is dropped, every score is finite and is the product o
         const exact = originalScore < 0 ? originalScore / factor : originalScore * factor
         expect(score).toBe(Number.isFinite(exact) ? exact : Math.sign(exact) * Number.MAX_VALUE)
       }
-      const isUnknown = result.map(({ productId }) => KNOWN[productId]!.isUnknown ?? false)
+      const isUnknown = result.map(
+        ({ productId }) => (KNOWN[productId]!.isUnknown ?? false) && !list.products.includes(productId),
+      )
       expect(isUnknown).toEqual(isUnknown.toSorted((one, other) => Number(one) - Number(other)))
       for (const part of [false, true]) {
         const scores = result.filter((_, at) => isUnknown[at] === part).map(({ score }) => score)

@@ -1,10 +1,10 @@
 import type { NamedShopper } from '../../contract/fields/named-shopper.ts'
 import type { Shopper } from '../../contract/fields/shopper-id.ts'
 import type { RerankRequest, RerankResponse } from '../../contract/rerank.ts'
-import type { KnownProduct, RerankSettings } from '../../ranking/recommend/rerank.ts'
+import { floorOf, type KnownProduct, type RerankSettings } from '../../ranking/recommend/rerank.ts'
 import { rerankAnswerOf } from '../../ranking/recommend/rerank-answer.ts'
 import type { ContextSettings } from '../../ranking/shopper-context.ts'
-import { knownProducts } from '../../store/popularity/known-products.ts'
+import { littleKnown } from '../../store/popularity/little-known.ts'
 import { shopperNamed, shopperNamedAlone } from '../../store/shoppers/named-shopper.ts'
 import type { TaskCaller } from '../http/caller-shares.ts'
 import { readShopperEvents, type ShopperReadDeps } from './shopper-events.ts'
@@ -19,7 +19,7 @@ export async function rerankList(deps: RerankDeps, request: RerankRequest, calle
   const productIds = [...new Set(request.items.map(({ product_id }) => product_id))]
   const [{ events, isPartial }, { known, isComplete }] = await Promise.all([
     readNamedShopper(deps, request, caller).then((shopper) => readShopperEvents(deps, shopper, caller)),
-    readProducts(deps, productIds, caller),
+    readProducts(deps, { productIds, interactionsMin: floorOf(request, deps.settings.rerank) }, caller),
   ])
   const facts = { events, known, isPartial: isPartial || !isComplete, nowMs: Date.now() }
   return rerankAnswerOf(request, facts, deps.settings)
@@ -38,10 +38,19 @@ interface ReadProducts {
   isComplete: boolean
 }
 
-async function readProducts(deps: ShopperReadDeps, productIds: readonly string[], caller: TaskCaller): Promise<ReadProducts> {
-  const { lines, catalogEntries } = deps
+interface ProductQuery {
+  productIds: readonly string[]
+  /** Of products with more, the number is not needed. */
+  interactionsMin: number
+}
+
+async function readProducts(
+  { lines, catalogEntries }: ShopperReadDeps,
+  { productIds, interactionsMin }: ProductQuery,
+  caller: TaskCaller,
+): Promise<ReadProducts> {
   const [counted, categories] = await Promise.all([
-    unlessAway(lines.short.read(caller, (db) => knownProducts(db, productIds))),
+    unlessAway(lines.short.read(caller, (db) => littleKnown(db, productIds, interactionsMin))),
     unlessAway(Promise.all(productIds.map(async (id) => [id, (await catalogEntries.load(id))?.category] as const))),
   ])
   const categoryOf = new Map(categories)

@@ -26,6 +26,11 @@ export interface RerankSettings {
   presets: Readonly<Record<RerankPreset, RerankNumbers>>
 }
 
+/** Of products with at least so many interactions, the number changes nothing. */
+export function floorOf({ preset }: { preset?: RerankPreset | undefined }, settings: RerankSettings): number {
+  return settings.presets[preset ?? settings.preset].floorInteractions
+}
+
 const STANDARD: RerankNumbers = {
   intentStep: 0.08,
   intentMax: 0.4,
@@ -66,7 +71,7 @@ export interface RerankInput {
 
 export interface KnownProduct {
   category?: string | undefined
-  /** Of all types. */
+  /** Of all types; undefined when they are enough, too. */
   interactions?: number | undefined
   /** Whether neither the catalog nor the log has it. */
   isUnknown?: boolean | undefined
@@ -87,8 +92,11 @@ export function rerank(input: RerankInput): Reranked[] {
   const ageOf = new Map(input.visit.products.map((productId, age) => [productId, age]))
   const countOf = countsOf(input)
   const items = input.items.map(({ productId, score }) => {
-    const known = input.known(productId)
-    const rules = known.isUnknown ? [UNKNOWN] : rulesOf(known, { age: ageOf.get(productId), countOf, input })
+    const age = ageOf.get(productId)
+    const found = input.known(productId)
+    // An event of the visit may not be recorded yet.
+    const known = { ...found, isUnknown: found.isUnknown === true && age === undefined }
+    const rules = known.isUnknown ? [UNKNOWN] : rulesOf(known, { age, countOf, input })
     return { productId, originalScore: score, score: multiplied(score, productOf(rules)), rules, known }
   })
   const ranked = items.sort(byScore)
@@ -156,12 +164,12 @@ function multiplied(score: number, factor: number): number {
 }
 
 interface Ordered extends Pick<Reranked, 'productId' | 'score'> {
-  known: KnownProduct
+  known: { isUnknown: boolean }
 }
 
 function byScore(one: Ordered, other: Ordered): number {
   return (
-    Number(one.known.isUnknown ?? false) - Number(other.known.isUnknown ?? false) ||
+    Number(one.known.isUnknown) - Number(other.known.isUnknown) ||
     (one.score === other.score ? compareBytes(one.productId, other.productId) : one.score < other.score ? 1 : -1)
   )
 }
