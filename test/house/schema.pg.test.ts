@@ -46,8 +46,6 @@ const OTHER_TABLES = [
   'shopper_redirect',
   'shopper_tombstone',
   'similarity_current',
-  'similarity_product',
-  'similarity_row',
   'similarity_run',
   'similarity_version',
   'weight',

@@ -11,7 +11,7 @@ export interface LogSnapshot {
   batchesMissing: string[]
   /** The merges of sessions into accounts: their number, and when the last one was. */
   merges: string
-  mergesTo: Date | null
+  mergesTo: string | null
   /** The types with a weight above 0, in order. */
   eventTypes: string[]
 }
@@ -25,7 +25,7 @@ export async function readSnapshot(tx: Queryable): Promise<LogSnapshot> {
     select now() as "readAt", l.horizon, newest.id as "batchTo", array(
         select n from generate_series(greatest(newest.id - ${MISSING_MAX - 1}::bigint, 1), newest.id) n
         where not exists (select from interaction_batch b where b.batch_id = n) order by n) as "batchesMissing",
-      (select count(*) from shopper_redirect) as merges, (select max(merged_at) from shopper_redirect) as "mergesTo",
+      (select count(*) from shopper_redirect) as merges, (select max(merged_at)::text from shopper_redirect) as "mergesTo",
       array(select w.event_type from weight w join popularity_rules r on r.weights_version = w.version
         where w.weight_micros > 0 order by 1) as "eventTypes"
     from log_horizon l cross join (select coalesce(max(batch_id), 0) as id from interaction_batch) newest`.execute(tx)

@@ -28,7 +28,7 @@ export async function beginVersion(
   const result = await sql<{ version: string }>`
     insert into similarity_version (read_at, horizon, merges_to, oldest_at, batch_to, merges, run_id, oldest_event_id, batches_missing, state,
       settings, event_types)
-    values (${readAt}, ${horizon}, ${mergesTo}, ${oldest?.at ?? null}::timestamptz, ${batchTo}::bigint, ${merges}::bigint, ${runId}::uuid,
+    values (${readAt}, ${horizon}, ${mergesTo}::timestamptz, ${oldest?.at ?? null}::timestamptz, ${batchTo}::bigint, ${merges}::bigint, ${runId}::uuid,
       ${oldest?.eventId ?? null}::uuid, ${batchesMissing}::bigint[], 'building', ${JSON.stringify(settings)}::jsonb, ${eventTypes}::text[])
     returning version`.execute(db)
   return Number(onlyRow(result).version)

@@ -75,8 +75,6 @@ const CLEARED = [
   'report_bucket',
   'dirty_mark',
   'recompute_run',
-  'similarity_row',
-  'similarity_product',
   'similarity_version',
   'similarity_run',
   'erasure_event',
