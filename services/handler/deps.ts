@@ -77,6 +77,8 @@ export interface RetentionSettings {
   rejectedDays: number
   /** How long webhooks are kept that an adapter ignored; 0 keeps none. */
   ignoredWebhookDays: number
+  /** How long impressions of recommendations are kept. */
+  impressionDays: number
 }
 
 /** Periodic work. */

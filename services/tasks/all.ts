@@ -2,6 +2,7 @@ import type { TaskName } from '../../src/contract/schedule.ts'
 import type { Task } from '../handler/deps.ts'
 import { BRING_RECENT } from './bring-recent.ts'
 import { DROP_BUCKETS } from './drop-buckets.ts'
+import { DROP_IMPRESSIONS } from './drop-impressions.ts'
 import { DROP_REJECTED } from './drop-rejected.ts'
 import { MAKE_PARTITIONS } from './make-partitions.ts'
 import { REFRESH_POPULARITY } from './refresh-popularity.ts'
@@ -27,4 +28,5 @@ export const TASKS = {
   'settle-again': SETTLE_AGAIN,
   'bring-recent': BRING_RECENT,
   'refresh-similarity': REFRESH_SIMILARITY,
+  'drop-impressions': DROP_IMPRESSIONS,
 } satisfies Record<TaskName, Task>

@@ -37,13 +37,18 @@ function strippedOf(row: object): object {
 
 const RATINGS = new Set(['rating_low', 'rating_medium', 'rating_high'])
 
-/** The metadata that numbers are made of: stars of a rating, and the query of a click. */
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
+/** The metadata that numbers are made of: stars of a rating, the query of a click, and the recommendation that an event follows from. */
 export function keptMetadata(eventType: string, metadata: unknown): object | undefined {
   if (!isObject(metadata)) return undefined
-  const { rating, query } = metadata
-  if (RATINGS.has(eventType) && typeof rating === 'number' && rating >= 1 && rating <= 5) return { rating }
-  if (eventType === 'click_from_search' && (typeof query === 'string' || typeof query === 'number')) return { query }
-  return undefined
+  const { rating, query, recommendation_id: recommendationId } = metadata
+  const kept = {
+    ...(RATINGS.has(eventType) && typeof rating === 'number' && rating >= 1 && rating <= 5 && { rating }),
+    ...(eventType === 'click_from_search' && (typeof query === 'string' || typeof query === 'number') && { query }),
+    ...(typeof recommendationId === 'string' && UUID.test(recommendationId) && { recommendation_id: recommendationId }),
+  }
+  return Object.keys(kept).length > 0 ? kept : undefined
 }
 
 /** The item says what the row says: it is kept when PostgreSQL rejects the row. */

@@ -15,6 +15,7 @@ export const TASK_NAMES = [
   'settle-again',
   'bring-recent',
   'refresh-similarity',
+  'drop-impressions',
 ] as const
 export type TaskName = (typeof TASK_NAMES)[number]
 

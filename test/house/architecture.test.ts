@@ -65,6 +65,7 @@ const SUB_ROOMS: Record<string, string[][]> = {
     ['preferences'],
     ['sellers'],
     ['similarity'],
+    ['recommendations'],
     ['proof'],
     ['erasure'],
   ],

@@ -29,6 +29,7 @@ const OTHER_TABLES = [
   'erasure_run',
   'erasure_shopper',
   'event_type',
+  'impression',
   'interaction_batch',
   'ledger_rule',
   'log_horizon',

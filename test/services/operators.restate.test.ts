@@ -83,7 +83,13 @@ test("the gateway of a key's owner carries the token, and another gateway is tol
 })
 
 test('schedules start with the token, and a start without it fails with a sentence', async ({ stack }) => {
-  const retention = { retentionDays: undefined, rollUpAfterDays: undefined, rejectedDays: 90, ignoredWebhookDays: 7 }
+  const retention = {
+    retentionDays: undefined,
+    rollUpAfterDays: undefined,
+    rejectedDays: 90,
+    ignoredWebhookDays: 7,
+    impressionDays: 90,
+  }
   await startSchedules(operator(stack), retention)
   const sweep = stack.ingress.client(scheduleApi, 'sweep')
   expect(await until(async () => (await sweep.Info({})).last_run?.outcome === 'completed', 20_000)).toBe(true)

@@ -68,6 +68,8 @@ export interface GatewaySettings extends ReadLimits {
   rerank: RerankSettings
   /** What rows of similar products may take in memory. */
   similarityBytesMax: number
+  /** For so long after a product was shown, what follows counts for the recommendation. */
+  attributionHours: number
   /** Whether webhooks that an adapter ignores are kept. */
   keepsIgnoredWebhooks: boolean
 }

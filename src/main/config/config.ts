@@ -9,6 +9,7 @@ import { databaseUrlWithPassword } from './database-password.ts'
 import { erasureKeySettings } from './erasure-key.ts'
 import { failingSettings } from './failing.ts'
 import { identityKeySettings } from './identity-keys.ts'
+import { impressionSettings } from './impressions.ts'
 import { liveEventSettings } from './live-events.ts'
 import { observabilitySettings } from './observability.ts'
 import { operatorTokenSettings } from './operator-token.ts'
@@ -41,6 +42,7 @@ export const Config = z.object({
   ...similaritySettings,
   ...recommendationSettings,
   ...rerankSettings,
+  ...impressionSettings,
   ...capacitySettings,
   ...failingSettings,
   ...observabilitySettings,

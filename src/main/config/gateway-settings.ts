@@ -20,6 +20,7 @@ export function gatewaySettingsOf(config: Config): GatewaySettings {
     preferences: preferenceSettingsOf(config),
     rerank: rerankSettingsOf(config),
     similarityBytesMax: similarityBytesMaxOf(config),
+    attributionHours: config.ATTRIBUTION_HOURS,
     keepsIgnoredWebhooks: config.IGNORED_WEBHOOK_DAYS > 0,
     ...arrivalLimitsOf(config),
     ...readLimitsOf(config),

@@ -46,6 +46,7 @@ const ENDPOINT_RIGHTS: Record<string, string> = {
   // The rows of a version do not change.
   similarity_product: 'select, insert, delete',
   similarity_row: 'select, insert, delete',
+  impression: 'select, insert, update (shopper_id), delete',
   // A tombstone stays.
   shopper_tombstone: 'select, insert, update',
   migration: 'select',

@@ -49,6 +49,11 @@ const SMALL_TABLES: readonly { table: string; keys: readonly string[]; rows: (id
     rows: (ids) => sql`select * from shopper_recent where shopper_id = any(${ids}::text[])`,
   },
   {
+    table: 'impression',
+    keys: ['recommendation_id'],
+    rows: (ids) => sql`select * from impression where shopper_id = any(${ids}::text[])`,
+  },
+  {
     table: 'payment_callback',
     keys: ['callback_no'],
     rows: (ids) => sql`select * from payment_callback where ${isShopper(ids)}`,

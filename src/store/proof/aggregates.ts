@@ -1,4 +1,5 @@
 import type { Aggregate } from './drift.ts'
+import { IMPRESSION_DAY } from './impression-drift.ts'
 import { PRODUCT_DAY, PRODUCT_HOUR, PRODUCT_POPULARITY } from './popularity-drift.ts'
 import { SHOPPER_PRODUCT } from './profile-drift.ts'
 import { SHOPPER_RECENT } from './recent-drift.ts'
@@ -21,4 +22,5 @@ export const AGGREGATES: readonly Aggregate[] = [
   METRIC_SNAPSHOT,
   SIMILARITY_ROW,
   SIMILARITY_PRODUCT,
+  IMPRESSION_DAY,
 ]

@@ -72,6 +72,7 @@ const CLEARED = [
   'product_rising',
   'recent_waiting',
   'shopper_redirect',
+  'impression',
   'report_bucket',
   'dirty_mark',
   'recompute_run',
