@@ -7,6 +7,8 @@ import { catalogEntries } from '../src/store/catalog/catalog-entry.ts'
 import { catalogProduct } from '../src/store/catalog/catalog-product.ts'
 import { littleKnown } from '../src/store/popularity/little-known.ts'
 import { preferencesOf } from '../src/store/preferences/preferences.ts'
+import { createSimilarProducts } from '../src/store/recommendations/similar-products.ts'
+import { createServedVersions } from '../src/store/similarity/served-versions.ts'
 import { promoteVersion } from '../src/store/similarity/version.ts'
 import { shopperNamed } from '../src/store/shoppers/named-shopper.ts'
 import { feedBatch, isFed } from '../src/store/shoppers/shopper-profile.ts'
@@ -24,6 +26,8 @@ import { takeBatch } from './recording/take-batch.ts'
 export const catalog = (deps: Deps) => {
   const record = leavingPlaces(recordingFunctions({ ...deps, step: directStep(deps) }))
   const refuse = refusingStep(deps)
+  const versions = createServedVersions({ db: deps.db, bytesMax: deps.similarity.bytesMax })
+  const similarProducts = createSimilarProducts(versions)
   return serviceOf(
     catalogApi,
     deps,
@@ -62,7 +66,7 @@ export const catalog = (deps: Deps) => {
         (ctx, request) => refuse(ctx, 'promote the version', () => promoteVersion(deps.background, request)),
       ],
 
-      Similar: [READ, async () => notServed()],
+      Similar: [READ, (_ctx, request) => similarProducts(deps.db, request)],
       Recommend: [READ, async () => notServed()],
       Rerank: [READ, async (ctx, request) => rerankByFed(deps, request, await ctx.date.now())],
     },

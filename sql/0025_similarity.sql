@@ -100,6 +100,9 @@ alter table similarity_row
   alter back_score set storage plain, alter back_count set storage plain, alter content set storage plain,
   alter cosine set storage plain, alter bought set storage plain, alter bought_count set storage plain;
 
+-- Products like one that is newer than the version in force. Changes of the catalog wait while it is made: 0.2 s for 100,000 products.
+create index product_by_brand on catalog.product (brand, product_id) where status = 'active' and brand is not null;
+
 -- Roles that feed profiles or read them may do the same with the new tables at once, so that no process waits for migrate --role.
 do $$
 declare

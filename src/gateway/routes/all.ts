@@ -18,6 +18,7 @@ import { REPORTS_TAG, reportRoutes } from './reports.ts'
 import { RECOMMENDATIONS_TAG, rerankRoutes } from './rerank.ts'
 import { scheduleRoutes } from './schedules.ts'
 import { SEARCH_TAG, searchRoutes } from './search.ts'
+import { similarRoutes } from './similar.ts'
 import { SIMILARITY_TAG, similarityRoutes } from './similarity.ts'
 import { shopperMergeRoutes } from './shopper-merge.ts'
 import { SELLERS_TAG, sellerRoutes } from './sellers.ts'
@@ -34,6 +35,7 @@ export const ROUTES: readonly ((deps: RouteDeps) => RoutePlugin)[] = [
   preferencesRoutes,
   shopperMergeRoutes,
   shopperRoutes,
+  similarRoutes,
   rerankRoutes,
   erasureRoutes,
   sellerRoutes,

@@ -70,16 +70,24 @@ export async function versionInForce(db: Queryable): Promise<VersionInForce | un
   return row && { ...row, version: Number(row.version) }
 }
 
-/** How many ids one statement reads, so that no other work of the process waits long for one. */
-const IDS_AT_ONCE = 5_000
+/** How many products one statement reads, so that no other work of the process waits long for one. */
+const PRODUCTS_AT_ONCE = 5_000
 
-/** The ids of a version's products, in the order of their numbers, page by page. Costs 1 µs per product. */
-export async function* productIdPages(db: Queryable, version: number, products: number): AsyncGenerator<string[]> {
-  for (let from = 0; from < products; from += IDS_AT_ONCE) {
-    const { rows } = await sql<{ id: string }>`
-      select product_id as id from similarity_product
-      where version = ${version} and product_no >= ${from} and product_no < ${from + IDS_AT_ONCE} order by product_no`.execute(db)
-    if (rows.length < Math.min(IDS_AT_ONCE, products - from)) throw new Error(`version ${version} lacks products`)
-    yield rows.map(({ id }) => id)
+export interface ProductPage {
+  ids: string[]
+  /** How many baskets of each product count. */
+  baskets: number[]
+}
+
+/** The products of a version, in the order of their numbers, page by page. Costs 1 µs per product. */
+export async function* productPages(db: Queryable, version: number, products: number): AsyncGenerator<ProductPage> {
+  for (let from = 0; from < products; from += PRODUCTS_AT_ONCE) {
+    const { rows } = await sql<{ id: string; baskets: number }>`
+      select product_id as id, baskets from similarity_product
+      where version = ${version} and product_no >= ${from} and product_no < ${from + PRODUCTS_AT_ONCE} order by product_no`.execute(
+      db,
+    )
+    if (rows.length < Math.min(PRODUCTS_AT_ONCE, products - from)) throw new Error(`version ${version} lacks products`)
+    yield { ids: rows.map(({ id }) => id), baskets: rows.map(({ baskets }) => baskets) }
   }
 }

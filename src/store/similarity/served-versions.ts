@@ -1,12 +1,14 @@
 import type { SimilarityRows } from '../../ranking/recommend/score.ts'
 import type { Queryable } from '../database/connection.ts'
 import { createRowCache, type RowCache } from './row-cache.ts'
-import { productIdPages, rowsOf, type SimilarityRow, type VersionInForce, versionInForce } from './rows.ts'
+import { productPages, rowsOf, type SimilarityRow, type VersionInForce, versionInForce } from './rows.ts'
 
 /** A version as one answer uses it. */
 export interface ServedVersion extends VersionInForce {
   /** The ids of its products, in the order of their numbers. */
   ids: readonly string[]
+  /** How many baskets of each product count, by its number. */
+  baskets: Int32Array
   /** The number of a product; undefined for a product that the version does not have. */
   numberOf: (productId: string) => number | undefined
   /** The rows of these products, for the functions of src/ranking/recommend. Reads those that are not kept, all in one statement. */
@@ -41,6 +43,7 @@ const ATTEMPTS_MAX = 3
 
 interface Loaded extends VersionInForce {
   ids: readonly string[]
+  baskets: Int32Array
   numbers: ReadonlyMap<string, number>
 }
 
@@ -103,11 +106,13 @@ function createCurrent(db: Queryable, pollMs: number): (isGone: boolean) => Prom
 
   const load = async (version: VersionInForce) => {
     const ids: string[] = []
+    const baskets = new Int32Array(version.products)
     const numbers = new Map<string, number>()
-    for await (const page of productIdPages(db, version.version, version.products)) {
-      for (const id of page) numbers.set(id, ids.push(id) - 1)
+    for await (const page of productPages(db, version.version, version.products)) {
+      baskets.set(page.baskets, ids.length)
+      for (const id of page.ids) numbers.set(id, ids.push(id) - 1)
     }
-    loaded = { ...version, ids, numbers }
+    loaded = { ...version, ids, baskets, numbers }
   }
   const look = async () => {
     const startedMs = performance.now()

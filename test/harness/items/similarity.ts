@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Database } from '../../../src/store/database/connection.ts'
 import type { LogSnapshot } from '../../../src/store/similarity/log-snapshot.ts'
-import { productIdPages } from '../../../src/store/similarity/rows.ts'
+import { productPages } from '../../../src/store/similarity/rows.ts'
 import type { ReadEvents } from '../../../src/store/similarity/read-log.ts'
 import { beginSimilarityRun, completeSimilarityRun, requestSimilarityRun } from '../../../src/store/similarity/run-machine.ts'
 import { beginVersion, finishVersion, type VersionChunk, writeChunk } from '../../../src/store/similarity/version-write.ts'
@@ -29,7 +29,7 @@ export async function beginRunOf(db: Database): Promise<string> {
 /** The ids of a version's products, in the order of their numbers. */
 export async function productIdsOf(db: Database, version: number, products: number): Promise<string[]> {
   const ids: string[] = []
-  for await (const page of productIdPages(db, version, products)) ids.push(...page)
+  for await (const page of productPages(db, version, products)) ids.push(...page.ids)
   return ids
 }
 
