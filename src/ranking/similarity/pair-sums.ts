@@ -6,7 +6,7 @@ export const WEIGHT_UNIT = 2 ** -20
 
 /**
  * One float holds the number of pairs in its lowest 16 bits and the sum of their weights in the 37 bits above, so that a pair costs one
- * read, one addition and one write. Two arrays took 1.2 times as long.
+ * read, one addition and one write. Two arrays took 4 % more with one thread, and 12 % more with two, which share a cache.
  */
 const WEIGHT_STEP = 2 ** 16
 const PAIRS_MAX = 2 ** 16 - 1
