@@ -1,5 +1,6 @@
-import { DecidedError, notFound } from '../src/contract/decided-error.ts'
+import { notFound } from '../src/contract/decided-error.ts'
 import type { RerankRequest, RerankResponse } from '../src/contract/rerank.ts'
+import { uuidV7 } from '../src/contract/fields/event-id.ts'
 import { catalogApi } from '../src/contract/services.ts'
 import { floorOf } from '../src/ranking/recommend/rerank.ts'
 import { rerankAnswerOf } from '../src/ranking/recommend/rerank-answer.ts'
@@ -7,6 +8,8 @@ import { catalogEntries } from '../src/store/catalog/catalog-entry.ts'
 import { catalogProduct } from '../src/store/catalog/catalog-product.ts'
 import { littleKnown } from '../src/store/popularity/little-known.ts'
 import { preferencesOf } from '../src/store/preferences/preferences.ts'
+import { createListCache } from '../src/store/recommendations/list-cache.ts'
+import { createRecommender } from '../src/store/recommendations/recommender.ts'
 import { createSimilarProducts } from '../src/store/recommendations/similar-products.ts'
 import { createServedVersions } from '../src/store/similarity/served-versions.ts'
 import { promoteVersion } from '../src/store/similarity/version.ts'
@@ -28,6 +31,8 @@ export const catalog = (deps: Deps) => {
   const refuse = refusingStep(deps)
   const versions = createServedVersions({ db: deps.db, bytesMax: deps.similarity.bytesMax })
   const similarProducts = createSimilarProducts(versions)
+  const lists = createListCache({ db: deps.db, cacheMs: deps.popularCacheMs })
+  const recommend = createRecommender({ versions, lists, settings: deps.recommend })
   return serviceOf(
     catalogApi,
     deps,
@@ -67,7 +72,15 @@ export const catalog = (deps: Deps) => {
       ],
 
       Similar: [READ, (_ctx, request) => similarProducts(deps.db, request)],
-      Recommend: [READ, async () => notServed()],
+      Recommend: [
+        READ,
+        async (ctx, request) => {
+          const nowMs = await ctx.date.now()
+          // By the events that are fed.
+          const context = { nowMs, live: async () => [], recommendationId: uuidV7(nowMs, bytesOf(ctx.rand.uuidv4())) }
+          return recommend(deps.db, request, context)
+        },
+      ],
       Rerank: [READ, async (ctx, request) => rerankByFed(deps, request, await ctx.date.now())],
     },
   )
@@ -84,6 +97,7 @@ async function rerankByFed({ db, rerank, context }: Deps, request: RerankRequest
   return rerankAnswerOf(request, { events, known, isPartial: false, nowMs }, { rerank, context })
 }
 
-function notServed(): never {
-  throw new DecidedError('unavailable', 'there are no similarities yet')
+/** The last bytes of a UUID, which are random but for two bits. */
+function bytesOf(uuid: string): Buffer {
+  return Buffer.from(uuid.replaceAll('-', '').slice(12), 'hex')
 }

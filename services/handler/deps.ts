@@ -1,6 +1,7 @@
 import type { ObjectContext, RetryPolicy } from '@restatedev/restate-sdk'
 import type { Database } from '../../src/store/database/connection.ts'
 import type { PreferenceSettings } from '../../src/ranking/preferences.ts'
+import type { RecommendSettings } from '../../src/ranking/recommend/recommend.ts'
 import type { RerankSettings } from '../../src/ranking/recommend/rerank.ts'
 import type { Privacy } from '../../src/admission/privacy.ts'
 import type { KindWith } from '../../src/contract/kinds.ts'
@@ -38,6 +39,9 @@ export interface Deps {
   pendingDays: number
   preferences: PreferenceSettings
   similarity: SimilarityDeps
+  recommend: RecommendSettings
+  /** How old lists of popular products may be that recommendations share. */
+  popularCacheMs: number
   rerank: RerankSettings
   /** The tokens of operators: none, one, or two while it changes. Without one, every caller may do what operators may. */
   operatorTokens: readonly string[]

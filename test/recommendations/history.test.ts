@@ -15,16 +15,15 @@ const event = (productId: string, minutesAgo: number, changes: Partial<ShopperEv
   eventType: 'view',
   ...changes,
 })
-const row = (productId: string, minutesAgo: number, count = 1): ProfileRow => ({
+const row = (productId: string, minutesAgo: number): ProfileRow => ({
   productId,
   eventType: 'view',
   lastAtMs: NOW_MS - minutesAgo * 60_000,
-  events: count,
 })
 
 test('a history has each product once, newest first, with its newest event', () => {
   const [lamp, desk, again] = [event('lamp', 3), event('desk', 2), event('lamp', 1, { eventType: 'purchase' })]
-  const { items, interactions } = historyOf({ events: [lamp, desk, again], profile: [], strengthOf }, 20)
+  const { items, interactions } = historyOf({ events: [lamp, desk, again], profile: [], profileEvents: 0, strengthOf }, 20)
   expect(items).toEqual([
     { productId: 'lamp', eventId: again.eventId, eventType: 'purchase', occurredAtMs: again.occurredAtMs, strength: 2 },
     { productId: 'desk', eventId: desk.eventId, eventType: 'view', occurredAtMs: desk.occurredAtMs, strength: 1 },
@@ -33,13 +32,19 @@ test('a history has each product once, newest first, with its newest event', () 
 })
 
 test('events of types without strength are no part of it', () => {
-  const source = { events: [event('lamp', 1, { eventType: 'dislike' }), event('desk', 2)], profile: [], strengthOf }
+  const source = {
+    events: [event('lamp', 1, { eventType: 'dislike' }), event('desk', 2)],
+    profile: [],
+    profileEvents: 0,
+    strengthOf,
+  }
   expect(historyOf(source, 20)).toMatchObject({ items: [{ productId: 'desk' }], interactions: 1 })
 })
 
 test('the profile goes on where the events end, and its own row of an event adds nothing', () => {
   const lamp = event('lamp', 1)
-  const source = { events: [lamp], profile: [row('rug', 5, 7), row('lamp', 1), row('desk', 4)], strengthOf }
+  const profile = [row('rug', 5), row('lamp', 1), row('desk', 4)]
+  const source = { events: [lamp], profile, profileEvents: 9, strengthOf }
   const { items, interactions } = historyOf(source, 20)
   expect(items.map(({ productId, eventId }) => [productId, eventId])).toEqual([
     ['lamp', lamp.eventId],
@@ -70,7 +75,8 @@ test('the order and repeats of events and rows change nothing', () => {
   })
   fc.assert(
     fc.property(arbitrary, ([one, other]) => {
-      expect(historyOf({ ...other, strengthOf }, 5)).toEqual(historyOf({ ...one, strengthOf }, 5))
+      const rest = { profileEvents: 7, strengthOf }
+      expect(historyOf({ ...other, ...rest }, 5)).toEqual(historyOf({ ...one, ...rest }, 5))
     }),
   )
 })
@@ -81,7 +87,8 @@ test.for([
   [5, 'personal'],
   [100, 'personal'],
 ] as const)('%i interactions give %s products', ([count, strategy]) => {
-  const { items, interactions } = historyOf({ events: [], profile: count === 0 ? [] : [row('lamp', 1, count)], strengthOf }, 20)
+  const profile = count === 0 ? [] : [row('lamp', 1)]
+  const { items, interactions } = historyOf({ events: [], profile, profileEvents: count, strengthOf }, 20)
   expect(strategyOf({ items, interactions }, 5)).toBe(strategy)
 })
 

@@ -12,6 +12,7 @@ import { popularRoutes } from './popular.ts'
 import { POPULARITY_TAG, popularityRoutes } from './popularity.ts'
 import { preferencesRoutes } from './preferences.ts'
 import { PROCESS_TAG, processRoutes } from './process.ts'
+import { recommendationRoutes } from './recommendations.ts'
 import { recomputationRoutes } from './recomputations.ts'
 import { rejectedRoutes } from './rejected.ts'
 import { REPORTS_TAG, reportRoutes } from './reports.ts'
@@ -36,6 +37,7 @@ export const ROUTES: readonly ((deps: RouteDeps) => RoutePlugin)[] = [
   shopperMergeRoutes,
   shopperRoutes,
   similarRoutes,
+  recommendationRoutes,
   rerankRoutes,
   erasureRoutes,
   sellerRoutes,

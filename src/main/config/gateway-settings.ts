@@ -4,6 +4,7 @@ import { isPublic } from './addresses.ts'
 import { arrivalLimitsOf, readLimitsOf } from './capacity.ts'
 import type { Config } from './config.ts'
 import { privacyOf } from './privacy.ts'
+import { recommendSettingsOf } from './recommendations.ts'
 import { rerankSettingsOf } from './rerank.ts'
 import { similarityBytesMaxOf } from './similarity.ts'
 import { contextSettingsOf, preferenceSettingsOf } from './shoppers.ts'
@@ -18,6 +19,7 @@ export function gatewaySettingsOf(config: Config): GatewaySettings {
     privacy: privacyOf(config),
     context: contextSettingsOf(config),
     preferences: preferenceSettingsOf(config),
+    recommend: recommendSettingsOf(config),
     rerank: rerankSettingsOf(config),
     similarityBytesMax: similarityBytesMaxOf(config),
     attributionHours: config.ATTRIBUTION_HOURS,

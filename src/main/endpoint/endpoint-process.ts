@@ -9,6 +9,7 @@ import type { Config } from '../config/config.ts'
 import { retentionOf } from '../config/retention.ts'
 
 import { privacyOf } from '../config/privacy.ts'
+import { recommendSettingsOf } from '../config/recommendations.ts'
 import { rerankSettingsOf } from '../config/rerank.ts'
 import { contextSettingsOf, preferenceSettingsOf } from '../config/shoppers.ts'
 import { similarityOf } from '../config/similarity.ts'
@@ -91,6 +92,8 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
       pendingDays: config.PENDING_DAYS,
       preferences: preferenceSettingsOf(config),
       similarity: similarityOf(config),
+      recommend: recommendSettingsOf(config),
+      popularCacheMs: config.POPULAR_CACHE_MS,
       rerank: rerankSettingsOf(config),
       operatorTokens: operatorTokensOf(config),
       tasks: TASKS,

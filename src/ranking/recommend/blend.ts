@@ -30,7 +30,7 @@ export const BLEND_DEFAULTS: Record<Blend, BlendWeights> = {
   weighted: { similarity: 0, base: 0.5, preference: 0.3, popularity: 0.2, rest: 1 },
 }
 
-/** The largest numbers of all candidates, which are 1 on the scale of popularity. */
+/** The largest numbers, which are 1 on the scale of popularity. */
 export interface PopularityScale {
   trending: number
   overall: number
@@ -76,9 +76,9 @@ function priceNearness({ price, currency }: ProductFacts, { medianPrice }: Taste
   return larger === 0 ? 1 : Math.min(price, median) / larger
 }
 
-/** ln(1 + x) by that of the largest, because popularity is spread over orders of magnitude. */
+/** ln(1 + x) by that of the largest, because popularity is spread over orders of magnitude; at most 1. */
 function logarithmic(value: number, largest: number): number {
-  return value <= 0 || largest <= 0 ? 0 : Math.log1p(value) / Math.log1p(largest)
+  return value <= 0 || largest <= 0 ? 0 : Math.min(1, Math.log1p(value) / Math.log1p(largest))
 }
 
 export const baseOf = ({ base }: Parts): number => (base.price + base.stock) / 2

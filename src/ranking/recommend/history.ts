@@ -12,18 +12,19 @@ export interface HistoryItem {
   strength: number
 }
 
-/** The last event of a product and type, of the profile. */
+/** The last event of a product, of the profile. */
 export interface ProfileRow {
   productId: string
   eventType: string
   lastAtMs: number
-  events: number
 }
 
 export interface HistorySource {
   /** Fed and live ones, in any order, with repeats. */
   events: Iterable<ShopperEvent>
   profile: Iterable<ProfileRow>
+  /** How many events that count the whole profile has. */
+  profileEvents: number
   /** 0 for types that say nothing about interest. */
   strengthOf: (eventType: string) => number
 }
@@ -41,7 +42,7 @@ const INTERACTIONS_MAX = 100
  * The different products of a shopper, newest first: those of the newest 100 events, then of the profile. Each has its newest event. The
  * order and repeats of the sources change nothing.
  */
-export function historyOf({ events, profile, strengthOf }: HistorySource, historyMax: number): History {
+export function historyOf({ events, profile, profileEvents, strengthOf }: HistorySource, historyMax: number): History {
   const newest = newestEvents(events).filter(({ eventType }) => strengthOf(eventType) > 0)
   const rows = Array.from(profile).filter(({ eventType }) => strengthOf(eventType) > 0)
   const all = [
@@ -54,7 +55,6 @@ export function historyOf({ events, profile, strengthOf }: HistorySource, histor
     if (byProduct.has(event.productId)) continue
     byProduct.set(event.productId, { ...event, strength: strengthOf(event.eventType) })
   }
-  const profileEvents = rows.reduce((sum, row) => sum + row.events, 0)
   return { items: [...byProduct.values()], interactions: Math.min(Math.max(newest.length, profileEvents), INTERACTIONS_MAX) }
 }
 

@@ -1,6 +1,15 @@
 import type { Blend, SeenRule, Strategy } from '../../contract/recommendation.ts'
 import { billionthsOf } from './billionths.ts'
-import { type BlendWeights, type Parts, partsOf, type PartWeights, partWeightsOf, scaleOf, valueOf } from './blend.ts'
+import {
+  type BlendWeights,
+  type Parts,
+  partsOf,
+  type PartWeights,
+  partWeightsOf,
+  type PopularityScale,
+  scaleOf,
+  valueOf,
+} from './blend.ts'
 import type { Candidate } from './candidates.ts'
 import { type Facts, NO_FACTS, tasteOf } from './facts.ts'
 import type { HistoryItem } from './history.ts'
@@ -39,6 +48,8 @@ export interface RecommendInput {
   candidates: readonly Candidate[]
   /** Of the candidates and of the products of the history. */
   facts: Facts
+  /** That of the candidates if absent. */
+  scale?: PopularityScale
   shopper: ShopperFacts
   options: RecommendOptions
   settings: RecommendSettings
@@ -52,11 +63,12 @@ export interface Ranked extends Scored, Candidate {
   weights: PartWeights
 }
 
-export function recommend({ strategy, history, candidates, facts, shopper, options, settings }: RecommendInput): Ranked[] {
+export function recommend(input: RecommendInput): Ranked[] {
+  const { strategy, history, candidates, facts, shopper, options, settings } = input
   const { blend = settings.blend, seen = settings.seen, filters } = options
   const weights = partWeightsOf(settings.blends[blend], strategy)
   const taste = tasteOf(history, facts, settings.decay)
-  const scale = scaleOf(candidates.map(({ productId }) => facts.get(productId) ?? NO_FACTS))
+  const scale = input.scale ?? scaleOf(candidates.map(({ productId }) => facts.get(productId) ?? NO_FACTS))
   const scored = candidates.flatMap((candidate) => {
     const { productId, similarity } = candidate
     const known = facts.get(productId) ?? NO_FACTS

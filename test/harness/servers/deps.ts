@@ -6,6 +6,7 @@ import { privacyOf } from '../../../src/main/config/privacy.ts'
 import { waitingLimitsOf } from '../../../src/main/config/capacity.ts'
 import { retentionOf } from '../../../src/main/config/retention.ts'
 import { createTombstones } from '../../../src/store/log/tombstone.ts'
+import { recommendSettingsOf } from '../../../src/main/config/recommendations.ts'
 import { rerankSettingsOf } from '../../../src/main/config/rerank.ts'
 import { contextSettingsOf, preferenceSettingsOf } from '../../../src/main/config/shoppers.ts'
 import { similarityOf } from '../../../src/main/config/similarity.ts'
@@ -28,6 +29,8 @@ export const TEST_DEPS: Omit<Deps, 'db' | 'background'> = {
   pendingDays: DEFAULTS.PENDING_DAYS,
   preferences: preferenceSettingsOf(DEFAULTS),
   similarity: similarityOf(DEFAULTS),
+  recommend: recommendSettingsOf(DEFAULTS),
+  popularCacheMs: 0,
   rerank: rerankSettingsOf(DEFAULTS),
   operatorTokens: [],
   tasks: TASKS,
