@@ -12,6 +12,7 @@ import { completeSimilarityRun } from '../../src/store/similarity/run-machine.ts
 import { mergeSession } from '../../src/store/shoppers/shopper-merge.ts'
 import { startSimilarityJob } from '../../src/workers/similarity-job.ts'
 import { interaction, record } from '../harness/items/events.ts'
+import { erase } from '../harness/items/erased.ts'
 import { product, upsert } from '../harness/items/products.ts'
 import { clear } from '../harness/servers/database.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
@@ -109,6 +110,24 @@ test('a batch that was committed after a newer one was read is no drift', async 
   const { drift, similarity } = await verify(db)
   expect(drift).toEqual([])
   expect(similarity!.rows).toBeGreaterThan(0)
+})
+
+test('a person who is erased later is no drift, and neither are the orders of others', async ({ db }) => {
+  await recordShop(db)
+  await make(db)
+  const before = (await verify(db)).similarity!
+  // With a session that belongs to the account, and as a session alone.
+  for (const shopper of ['account:a1', 'session:s8']) await erase(db, shopper)
+  const { drift, similarity } = await verify(db)
+  expect(drift).toEqual([])
+  expect(similarity).toEqual(before)
+  // The next version has the pseudonyms.
+  await make(db)
+  expect(await driftOf(db)).toEqual([])
+  await sql`update erasure_run set requested_at = requested_at - interval '1 hour', finished_at = now() + interval '1 hour'`.execute(
+    db,
+  )
+  expect((await verify(db)).similarity).toMatchObject({ rows: 0, skipped: 'a person was being erased while it was made' })
 })
 
 /** Changes of a list: of its first value, of its length, and of the order. */

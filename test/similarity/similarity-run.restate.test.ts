@@ -6,7 +6,9 @@ import { TASKS } from '../../services/tasks/all.ts'
 import { WATCH_RUNS, watchSilentRuns } from '../../services/tasks/watch-runs.ts'
 import type { RunStatus } from '../../src/contract/recompute-run.ts'
 import { scheduleApi, similarityRunApi } from '../../src/contract/services.ts'
-import type { SimilarityRun } from '../../src/contract/similarity-run.ts'
+import { SimilarityRun } from '../../src/contract/similarity-run.ts'
+import { similarityCommand } from '../../src/cli/commands/similarity.ts'
+import { runCommand } from '../harness/programs/command.ts'
 import { until } from '../../src/main/embedded/until.ts'
 import type { VersionSettings } from '../../src/ranking/similarity/version-settings.ts'
 import type { Database } from '../../src/store/database/connection.ts'
@@ -186,6 +188,30 @@ test('the task makes the first version of a shop with 1,000 interactions, and no
   await refresh.Stop({})
   const { rows } = await sql`select kind, status, actor from similarity_run`.execute(db)
   expect(rows).toEqual([{ kind: 'scheduled', status: 'completed', actor: 'footfall' }])
+})
+
+test('the command makes a version, lists versions, and goes back and forward', async ({ db, database, stack }) => {
+  await recordVisits(db)
+  const footfall = (...args: string[]) =>
+    runCommand(similarityCommand(), args, {
+      ...{ RESTATE_INGRESS_URL: stack.ingressUrl, RESTATE_ADMIN_URL: stack.adminUrl },
+      DATABASE_URL: database.url,
+    })
+  expect(await footfall('--versions')).toMatchObject({ code: 0, text: expect.stringContaining('no version yet') })
+  expect(await footfall('--rollback')).toMatchObject({ code: 1, text: expect.stringContaining('no version before') })
+  const done = await footfall('--wait')
+  expect(done).toMatchObject({ code: 0, text: expect.stringContaining('completed. Version ') })
+  const second = SimilarityRun.parse(JSON.parse((await footfall('--json')).text))
+  expect(second).toMatchObject({ status: 'completed' })
+  const [, one] = await similarityVersions(db)
+  expect((await footfall('--versions')).text).toContain(`Version ${second.version}, in force`)
+  expect((await footfall('--rollback')).text).toContain(`Version ${one!.version}, in force`)
+  expect((await footfall('--rollback')).text).toContain(`Version ${second.version}, in force`)
+  hold = Promise.withResolvers()
+  const { id } = SimilarityRun.parse(JSON.parse((await footfall('--no-wait', '--json')).text))
+  expect((await footfall('--no-wait')).text).toContain(`similarity run ${id} is open`)
+  expect(await footfall('--cancel', id)).toMatchObject({ code: 0, text: expect.stringContaining('cancelled') })
+  hold.resolve()
 })
 
 test('the gateway requests, lists and cancels runs, and promotes versions', async ({ db, stack, gateway }) => {
