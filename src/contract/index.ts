@@ -102,6 +102,14 @@ export {
   type Strategy,
 } from './recommendation.ts'
 export {
+  ATTRIBUTED_TYPES,
+  METRICS_DAYS_MAX,
+  RecommendationMetrics,
+  RecommendationMetricsRequest,
+  RecommendationMetricsResponse,
+  RecommendationNumbers,
+} from './recommendation-metrics.ts'
+export {
   CancelRun,
   RebuildRequest,
   RebuildResponse,

@@ -16,6 +16,7 @@ import { recommendationRoutes } from './recommendations.ts'
 import { recomputationRoutes } from './recomputations.ts'
 import { rejectedRoutes } from './rejected.ts'
 import { REPORTS_TAG, reportRoutes } from './reports.ts'
+import { recommendationMetricsRoutes } from './recommendation-metrics.ts'
 import { RECOMMENDATIONS_TAG, rerankRoutes } from './rerank.ts'
 import { scheduleRoutes } from './schedules.ts'
 import { SEARCH_TAG, searchRoutes } from './search.ts'
@@ -39,6 +40,7 @@ export const ROUTES: readonly ((deps: RouteDeps) => RoutePlugin)[] = [
   similarRoutes,
   recommendationRoutes,
   rerankRoutes,
+  recommendationMetricsRoutes,
   erasureRoutes,
   sellerRoutes,
   rejectedRoutes,
