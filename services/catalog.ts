@@ -1,7 +1,9 @@
 import { notFound } from '../src/contract/decided-error.ts'
 import type { RerankRequest, RerankResponse } from '../src/contract/rerank.ts'
 import { uuidV7 } from '../src/contract/fields/event-id.ts'
-import { catalogApi } from '../src/contract/services.ts'
+import { impressionOf } from '../src/contract/impression.ts'
+import { IMPRESSION_RECORDER } from '../src/contract/recorder.ts'
+import { catalogApi, recorderApi } from '../src/contract/services.ts'
 import { floorOf } from '../src/ranking/recommend/rerank.ts'
 import { rerankAnswerOf } from '../src/ranking/recommend/rerank-answer.ts'
 import { catalogEntries } from '../src/store/catalog/catalog-entry.ts'
@@ -78,7 +80,12 @@ export const catalog = (deps: Deps) => {
           const nowMs = await ctx.date.now()
           // By the events that are fed.
           const context = { nowMs, live: async () => [], recommendationId: uuidV7(nowMs, bytesOf(ctx.rand.uuidv4())) }
-          return recommend(deps.db, request, context)
+          const answer = await recommend(deps.db, request, context)
+          if (deps.recordsImpressions) {
+            const impressions = [impressionOf(request, answer)]
+            ctx.sendClient(recorderApi, IMPRESSION_RECORDER).RecordImpressions({ impressions })
+          }
+          return answer
         },
       ],
       Rerank: [READ, async (ctx, request) => rerankByFed(deps, request, await ctx.date.now())],

@@ -43,6 +43,8 @@ export interface Deps {
   /** How old lists of popular products may be that recommendations share. */
   popularCacheMs: number
   rerank: RerankSettings
+  /** Whether impressions of recommendations are recorded. */
+  recordsImpressions: boolean
   /** The tokens of operators: none, one, or two while it changes. Without one, every caller may do what operators may. */
   operatorTokens: readonly string[]
   /** The periodic tasks by name: TASKS, or those of a test. */

@@ -4,6 +4,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { ErrorBody } from '../../contract/error.ts'
 import { uuidV7 } from '../../contract/fields/event-id.ts'
+import { impressionOf } from '../../contract/impression.ts'
 import { namedShopper, namesShopper, NO_SHOPPER } from '../../contract/fields/named-shopper.ts'
 import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
 import {
@@ -86,14 +87,16 @@ const FOR_HISTORY = {
 } as const satisfies RouteShorthandOptions
 
 /** Some index probes, so it waits in the line of short reads. A filter can cost a scan of the catalog. */
-export function recommendationRoutes({ db, lines, live, similarity, settings }: RouteDeps): RoutePlugin {
+export function recommendationRoutes({ db, lines, live, similarity, settings, recording }: RouteDeps): RoutePlugin {
   const lists = createListCache({ db, cacheMs: settings.popularCacheMs })
   const recommend = createRecommender({ versions: similarity, lists, settings: settings.recommend })
-  const answer = (request: FastifyRequest, body: RecommendRequest) => {
+  const answer = async (request: FastifyRequest, body: RecommendRequest) => {
     const nowMs = Date.now()
     const context = { nowMs, live: live.read, recommendationId: uuidV7(nowMs, randomBytes(10)) }
     const line = hasFilters(body) ? lines.long : lines.short
-    return line.read(taskCallerOf(request), (from) => recommend(from, body, context))
+    const answered = await line.read(taskCallerOf(request), (from) => recommend(from, body, context))
+    recording.impressions.note(impressionOf(body, answered))
+    return answered
   }
   return async (app) => {
     const routes = app.withTypeProvider<ZodTypeProvider>()

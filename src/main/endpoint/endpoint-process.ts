@@ -6,6 +6,7 @@ import { connect } from '../../store/database/connection.ts'
 import { createTombstones } from '../../store/log/tombstone.ts'
 import { checkErasureKey, checkPrepared } from '../database/check-prepared.ts'
 import type { Config } from '../config/config.ts'
+import { recordsImpressions } from '../config/impressions.ts'
 import { retentionOf } from '../config/retention.ts'
 
 import { privacyOf } from '../config/privacy.ts'
@@ -95,6 +96,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
       recommend: recommendSettingsOf(config),
       popularCacheMs: config.POPULAR_CACHE_MS,
       rerank: rerankSettingsOf(config),
+      recordsImpressions: recordsImpressions(config),
       operatorTokens: operatorTokensOf(config),
       tasks: TASKS,
       observer: serviceMetrics(registry),

@@ -1,4 +1,4 @@
-import { millisecondsOf } from '../../contract/fields/time.ts'
+import { HOUR_MS, millisecondsOf } from '../../contract/fields/time.ts'
 import type { RecommendRequest } from '../../contract/recommendation.ts'
 import { type History, historyOf } from '../../ranking/recommend/history.ts'
 import type { RuleSettings, ShopperFacts } from '../../ranking/recommend/rules.ts'
@@ -6,6 +6,7 @@ import { SCORE_DEFAULTS } from '../../ranking/recommend/score.ts'
 import type { ShopperEvent } from '../../ranking/shopper-event.ts'
 import type { Queryable } from '../database/connection.ts'
 import { readShopper } from './read-shopper.ts'
+import { type ShownProduct, shownWithoutClick } from './shown-without-click.ts'
 
 /** Reads the live events of a shopper whose events are kept under these ids; undefined when the layer did not answer. */
 export type ReadLive = (shopperIds: readonly string[]) => Promise<readonly ShopperEvent[] | undefined>
@@ -48,9 +49,27 @@ async function namedShopper(db: Queryable, named: RecommendRequest, source: Shop
   }
   return {
     history,
-    facts: { seen: seenIn(history, events), orderedAtMs, shown: new Map(), nowMs },
+    facts: {
+      seen: seenIn(history, events),
+      orderedAtMs,
+      shown: named.rotation ? await timesShown(db, read.shopperIds, events, nowMs) : new Map(),
+      nowMs,
+    },
     isPartial: lately === undefined,
   }
+}
+
+/** How often each product was shown in the last hour, and no event of these or of the recent ones followed. */
+async function timesShown(
+  db: Queryable,
+  shopperIds: readonly string[],
+  events: readonly ShopperEvent[],
+  nowMs: number,
+): Promise<Map<string, number>> {
+  const shown = await shownWithoutClick(db, shopperIds, nowMs - HOUR_MS)
+  const isFollowed = (one: ShownProduct) =>
+    events.some(({ productId, occurredAtMs }) => productId === one.productId && occurredAtMs >= one.shownAtMs)
+  return new Map(shown.filter((one) => !isFollowed(one)).map(({ productId, times }) => [productId, times]))
 }
 
 type BroughtHistory = NonNullable<RecommendRequest['history']>

@@ -2,6 +2,7 @@ import type { Deps } from '../../../services/handler/deps.ts'
 import { TASKS } from '../../../services/tasks/all.ts'
 import { readConfig } from '../../../src/main/config/config.ts'
 
+import { recordsImpressions } from '../../../src/main/config/impressions.ts'
 import { privacyOf } from '../../../src/main/config/privacy.ts'
 import { waitingLimitsOf } from '../../../src/main/config/capacity.ts'
 import { retentionOf } from '../../../src/main/config/retention.ts'
@@ -32,6 +33,7 @@ export const TEST_DEPS: Omit<Deps, 'db' | 'background'> = {
   recommend: recommendSettingsOf(DEFAULTS),
   popularCacheMs: 0,
   rerank: rerankSettingsOf(DEFAULTS),
+  recordsImpressions: recordsImpressions(DEFAULTS),
   operatorTokens: [],
   tasks: TASKS,
   observer: SILENT_OBSERVER,
