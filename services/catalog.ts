@@ -12,7 +12,7 @@ import { littleKnown } from '../src/store/popularity/little-known.ts'
 import { preferencesOf } from '../src/store/preferences/preferences.ts'
 import { createListCache } from '../src/store/recommendations/list-cache.ts'
 import { createRecommender } from '../src/store/recommendations/recommender.ts'
-import { createSimilarProducts } from '../src/store/recommendations/similar-products.ts'
+import { createSimilarProducts, RANKED_SHARE } from '../src/store/recommendations/similar-products.ts'
 import { createServedVersions } from '../src/store/similarity/served-versions.ts'
 import { promoteVersion } from '../src/store/similarity/version.ts'
 import { shopperNamed } from '../src/store/shoppers/named-shopper.ts'
@@ -31,8 +31,9 @@ import { takeBatch } from './recording/take-batch.ts'
 export const catalog = (deps: Deps) => {
   const record = leavingPlaces(recordingFunctions({ ...deps, step: directStep(deps) }))
   const refuse = refusingStep(deps)
-  const versions = createServedVersions({ db: deps.db, bytesMax: deps.similarity.bytesMax })
-  const similarProducts = createSimilarProducts(versions)
+  const { bytesMax } = deps.similarity
+  const versions = createServedVersions({ db: deps.db, bytesMax: bytesMax * (1 - RANKED_SHARE) })
+  const similar = createSimilarProducts({ versions, db: deps.db, bytesMax: bytesMax * RANKED_SHARE })
   const lists = createListCache({ db: deps.db, cacheMs: deps.popularCacheMs })
   const recommend = createRecommender({ versions, lists, settings: deps.recommend })
   return serviceOf(
@@ -73,7 +74,7 @@ export const catalog = (deps: Deps) => {
         (ctx, request) => refuse(ctx, 'promote the version', () => promoteVersion(deps.background, request)),
       ],
 
-      Similar: [READ, (_ctx, request) => similarProducts(deps.db, request)],
+      Similar: [READ, async (_ctx, request) => (await similar.quick(request)) ?? similar.answer(deps.db, request)],
       Recommend: [
         READ,
         async (ctx, request) => {

@@ -8,6 +8,7 @@ import { createEventRate } from './access/event-rate.ts'
 import { allowOrigins } from './access/cors.ts'
 import { limitRates } from './access/rate-limit.ts'
 import { createCatalogEntries } from './caching/catalog-entries.ts'
+import { RANKED_SHARE } from '../store/recommendations/similar-products.ts'
 import { createServedVersions } from '../store/similarity/served-versions.ts'
 import { createReadLines } from './caching/read-lines.ts'
 import { createBodyPace } from './http/body-pace.ts'
@@ -88,7 +89,7 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   const largeItems = createLargeItems(app, { ...deps, waitMsMax: deps.ingress.deadlineMs })
   const lines = createReadLines(deps.db, settings)
   const catalogEntries = createCatalogEntries((productIds) => readCatalogEntries(deps.db, productIds))
-  const similarity = createServedVersions({ db: deps.db, bytesMax: settings.similarityBytesMax })
+  const similarity = createServedVersions({ db: deps.db, bytesMax: settings.similarityBytesMax * (1 - RANKED_SHARE) })
   for (const routes of ROUTES) {
     await app.register(routes({ ...deps, lines, largeItems, eventRate, catalogEntries, similarity }))
   }

@@ -28,6 +28,7 @@ import { reports } from './rows/reports.bench.ts'
 import { rerank } from './rows/rerank.bench.ts'
 import { retention } from './rows/retention.bench.ts'
 import { seller } from './rows/seller.bench.ts'
+import { similar } from './rows/similar.bench.ts'
 import { similarity } from './rows/similarity.bench.ts'
 import { singles } from './rows/singles.bench.ts'
 import { stalled } from './rows/stalled.bench.ts'
@@ -53,6 +54,7 @@ const ROWS: Record<string, (isQuick: boolean, only: RegExp) => Promise<RowResult
   preferences,
   rerank,
   similarity,
+  similar,
   recompute,
   refresh,
   retention,

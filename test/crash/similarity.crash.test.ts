@@ -52,7 +52,7 @@ function readMeanwhile() {
   const seen = new Set<number>()
   const reading = (async () => {
     while (!isOver) {
-      await served.withVersion(stack.db, async (version) => {
+      await served.withVersion(async (version) => {
         if (version === undefined) return
         expect(version.ids).toHaveLength(PRODUCTS)
         for (const productNo of [0, PRODUCTS >> 1, PRODUCTS - 1]) {

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { expect } from 'vitest'
+import { productKey } from '../../src/store/similarity/byte-cache.ts'
 import { createRowCache } from '../../src/store/similarity/row-cache.ts'
 import { createServedVersions, type ServedVersion } from '../../src/store/similarity/served-versions.ts'
 import { rowsOf } from '../../src/store/similarity/rows.ts'
@@ -36,7 +37,7 @@ test('a reader sees one version, whatever is swapped, rolled back and deleted in
   const seen = new Set<number>()
   const read = async (from: typeof served) => {
     while (!isOver) {
-      const one = await from.withVersion(db, versionsSeen)
+      const one = await from.withVersion(versionsSeen)
       expect(one.size).toBe(1)
       seen.add([...one][0]!)
     }
@@ -55,14 +56,14 @@ test('a reader sees one version, whatever is swapped, rolled back and deleted in
   isOver = true
   await Promise.all(readers)
   expect(seen.size).toBeGreaterThan(2)
-  expect([...(await served.withVersion(db, versionsSeen))]).toEqual([version])
+  expect([...(await served.withVersion(versionsSeen))]).toEqual([version])
 })
 
 test('before the first version there is none, and the first one is seen in time', async ({ db }) => {
   const served = createServedVersions({ db, bytesMax: MEBIBYTE, pollMs: 0 })
-  expect(await served.withVersion(db, async (version) => version)).toBeUndefined()
+  expect(await served.withVersion(async (version) => version)).toBeUndefined()
   const { version } = await madeVersion(db, PRODUCTS)
-  const answer = await served.withVersion(db, async (one) => one)
+  const answer = await served.withVersion(async (one) => one)
   expect(answer).toMatchObject({ version, products: PRODUCTS, contentWeight: 0.5 })
   expect([answer!.ids[7], answer!.numberOf('p000007'), answer!.numberOf('unknown')]).toEqual(['p000007', 7, undefined])
 })
@@ -78,7 +79,7 @@ test('callers share the question which version is in force, and kept rows cost n
     },
   })
   const served = createServedVersions({ db: counting, bytesMax: MEBIBYTE, pollMs: 60_000 })
-  const ask = () => served.withVersion(counting, async (one) => (await one!.rows([1, 2])).row(2)!.counts[0])
+  const ask = () => served.withVersion(async (one) => (await one!.rows([1, 2])).row(2)!.counts[0])
   expect(await Promise.all(Array.from({ length: 20 }, ask))).toEqual(Array.from({ length: 20 }, () => version))
   // Which version, its ids, and the rows at most once for each caller.
   expect(statements).toBeLessThanOrEqual(22)
@@ -98,20 +99,20 @@ test('while the database does not answer, the last known version is served from 
     },
   })
   const served = createServedVersions({ db: broken, bytesMax: MEBIBYTE, pollMs: 0 })
-  const ask = () => served.withVersion(broken, async (one) => (await one!.rows([3])).row(3)!.counts[0])
+  const ask = () => served.withVersion(async (one) => (await one!.rows([3])).row(3)!.counts[0])
   expect(await ask()).toBe(version)
   isAway = true
   expect(await ask()).toBe(version)
   const unknown = createServedVersions({ db: broken, bytesMax: MEBIBYTE, pollMs: 0 })
-  await expect(unknown.withVersion(broken, async () => 1)).rejects.toThrow('away')
+  await expect(unknown.withVersion(async () => 1)).rejects.toThrow('away')
 })
 
 test('a version that is gone without another is an error, and no empty answer', async ({ db }) => {
   await madeVersion(db, PRODUCTS)
   const served = createServedVersions({ db, bytesMax: 0, pollMs: 60_000 })
-  await served.withVersion(db, async () => undefined)
+  await served.withVersion(async () => undefined)
   await sql`delete from similarity_row`.execute(db)
-  await expect(served.withVersion(db, (one) => one!.rows([1]))).rejects.toThrow('was deleted')
+  await expect(served.withVersion((one) => one!.rows([1]))).rejects.toThrow('was deleted')
 })
 
 test('rows stay within their bytes, and the ones used last stay', async ({ db }) => {
@@ -119,13 +120,13 @@ test('rows stay within their bytes, and the ones used last stay', async ({ db })
   const rows = await rowsOf(db, version, [0, 1, 2, 3])
   const [a, b, c, d] = rows.toSorted((one, other) => one.productNo - other.productNo)
   const one = createRowCache(Infinity)
-  one.add(version, a!)
+  one.add(productKey(version, 0), a!)
   const cache = createRowCache(one.bytes() * 3)
-  for (const row of [a!, b!, c!]) cache.add(version, row)
-  expect(cache.get(version, 0)).toBe(a)
-  cache.add(version, d!)
-  expect(cache.get(version, 1)).toBeUndefined()
-  expect([0, 2, 3].map((productNo) => cache.get(version, productNo))).toEqual([a, c, d])
-  expect(cache.get(version + 1, 0)).toBeUndefined()
+  for (const row of [a!, b!, c!]) cache.add(productKey(version, row.productNo), row)
+  expect(cache.get(productKey(version, 0))).toBe(a)
+  cache.add(productKey(version, 3), d!)
+  expect(cache.get(productKey(version, 1))).toBeUndefined()
+  expect([0, 2, 3].map((productNo) => cache.get(productKey(version, productNo)))).toEqual([a, c, d])
+  expect(cache.get(productKey(version + 1, 0))).toBeUndefined()
   expect(cache.bytes()).toBe(one.bytes() * 3)
 })

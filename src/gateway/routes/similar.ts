@@ -4,7 +4,8 @@ import { z } from 'zod'
 import { ErrorBody } from '../../contract/error.ts'
 import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
 import { SimilarRequest, SimilarResponse } from '../../contract/similar-product.ts'
-import { createSimilarProducts } from '../../store/recommendations/similar-products.ts'
+import { createSimilarProducts, RANKED_SHARE } from '../../store/recommendations/similar-products.ts'
+import { sendJson } from '../http/send-json.ts'
 import { taskCallerOf } from '../access/caller.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
@@ -33,14 +34,17 @@ const SIMILAR = {
   },
 } as const satisfies RouteShorthandOptions
 
-/** Some index probes, so it waits in the line of short reads. */
-export function similarRoutes({ lines, similarity }: RouteDeps): RoutePlugin {
-  const similarProducts = createSimilarProducts(similarity)
+/** Most answers share a statement with others. Others are some index probes, so they wait in the line of short reads. */
+export function similarRoutes({ db, lines, similarity, settings }: RouteDeps): RoutePlugin {
+  const bytesMax = settings.similarityBytesMax * RANKED_SHARE
+  const similar = createSimilarProducts({ versions: similarity, db, bytesMax })
   return async (app) => {
-    app.withTypeProvider<ZodTypeProvider>().get('/api/v1/products/:product_id/similar', SIMILAR, async (request) => {
+    app.withTypeProvider<ZodTypeProvider>().get('/api/v1/products/:product_id/similar', SIMILAR, async (request, reply) => {
       const { explain: explains, ...query } = request.query
-      const similar = { ...request.params, ...query, explain: explains === 'true' }
-      return lines.short.read(taskCallerOf(request), (db) => similarProducts(db, similar))
+      const wanted = { ...request.params, ...query, explain: explains === 'true' }
+      const quick = await similar.quick(wanted)
+      const answer = quick ?? (await lines.short.read(taskCallerOf(request), (from) => similar.answer(from, wanted)))
+      return sendJson(reply, Buffer.from(JSON.stringify(answer)))
     })
   }
 }

@@ -30,49 +30,63 @@ export interface RowChunk {
 }
 
 export function rowChunkOf({ matrix, content, bought }: CountedRows, first: number, last: number): RowChunk {
-  const cut = (lists: Lists) => {
-    const cells = cellsOf(lists, first, last)
-    return { lists: { ends: endsOf(lists, first, last), numbers: Int32Array.from(cells, (at) => lists.neighbour[at]!) }, cells }
-  }
-  const [near, like, together] = [cut(matrix), cut(content), cut(bought)]
-  const back = near.cells.map((at) => cellOf(matrix, matrix.neighbour[at]!, Math.floor(at / matrix.neighboursMax)))
+  const [near, like, together] = [matrix, content, bought].map((lists) => listsOf(lists, first, last)) as [
+    RowLists,
+    RowLists,
+    RowLists,
+  ]
   return {
     ...{ first, rows: last - first },
     events: matrix.events.slice(first, last),
     baskets: bought.events.slice(first, last),
     neighbours: {
-      ...near.lists,
-      scores: Float32Array.from(near.cells, (at) => matrix.score[at]!),
-      counts: Int32Array.from(near.cells, (at) => matrix.count[at]!),
-      backScores: Float32Array.from(back, (at) => matrix.score[at] ?? 0),
-      backCounts: Int32Array.from(back, (at) => matrix.count[at] ?? 0),
+      ...near,
+      scores: joined(matrix, matrix.score, new Float32Array(near.numbers.length), first),
+      counts: joined(matrix, matrix.count, new Int32Array(near.numbers.length), first),
+      ...backOf(matrix, near, first),
     },
-    content: { ...like.lists, cosines: Float32Array.from(like.cells, (at) => content.cosine[at]!) },
-    bought: { ...together.lists, counts: Int32Array.from(together.cells, (at) => bought.count[at]!) },
+    content: { ...like, cosines: joined(content, content.cosine, new Float32Array(like.numbers.length), first) },
+    bought: { ...together, counts: joined(bought, bought.count, new Int32Array(together.numbers.length), first) },
   }
 }
 
 type Lists = Pick<Matrix, 'neighboursMax' | 'length' | 'neighbour'>
 
-function endsOf({ length }: Lists, first: number, last: number): Int32Array {
+function listsOf(lists: Lists, first: number, last: number): RowLists {
   let end = 0
-  return new Int32Array(length.subarray(first, last)).map((count) => (end += count))
+  const ends = Int32Array.from(lists.length.subarray(first, last), (length) => (end += length))
+  return { ends, numbers: joined(lists, lists.neighbour, new Int32Array(end), first) }
 }
 
-/** Where the values of the lists of some rows are. */
-function cellsOf({ neighboursMax, length }: Lists, first: number, last: number): number[] {
-  const cells: number[] = []
-  for (let row = first; row < last; row++) {
-    for (let at = row * neighboursMax; at < row * neighboursMax + length[row]!; at++) cells.push(at)
+/** Fills an array with the values of the lists of some rows, one list after the other. */
+function joined<Values extends Int32Array | Float32Array>(
+  { neighboursMax, length }: Lists,
+  values: Int32Array | Uint32Array | Float32Array,
+  into: Values,
+  first: number,
+): Values {
+  for (let row = first, filled = 0; filled < into.length; row++) {
+    const from = row * neighboursMax
+    into.set(values.subarray(from, from + length[row]!), filled)
+    filled += length[row]!
   }
-  return cells
+  return into
 }
 
-const NONE = -1
-
-/** Where the row of a product has another one; -1 when it does not. */
-function cellOf({ neighboursMax, length, neighbour }: Lists, row: number, other: number): number {
-  const from = row * neighboursMax
-  const at = neighbour.subarray(from, from + length[row]!).indexOf(other)
-  return at < 0 ? NONE : from + at
+/** What the rows of the neighbours have of each row. */
+function backOf({ neighboursMax, length, neighbour, score, count }: Matrix, { ends, numbers }: RowLists, first: number) {
+  const backScores = new Float32Array(numbers.length)
+  const backCounts = new Int32Array(numbers.length)
+  for (let row = 0, at = 0; row < ends.length; row++) {
+    for (; at < ends[row]!; at++) {
+      const from = numbers[at]! * neighboursMax
+      const to = from + length[numbers[at]!]!
+      let place = from
+      while (place < to && neighbour[place] !== first + row) place++
+      if (place === to) continue
+      backScores[at] = score[place]!
+      backCounts[at] = count[place]!
+    }
+  }
+  return { backScores, backCounts }
 }

@@ -69,7 +69,7 @@ export function createRecommender({ versions, lists, settings }: RecommenderOpti
     }
   }
 
-  return (db, request, context) => versions.withVersion(db, (version) => answer(db, version, request, context))
+  return (db, request, context) => versions.withVersion((version) => answer(db, version, request, context))
 }
 
 async function unknownOf(db: Queryable, productIds: readonly string[] = []): Promise<string[]> {

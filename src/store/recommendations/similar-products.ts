@@ -1,95 +1,112 @@
-import type { SimilarProduct, SimilarRequest, SimilarResponse, SimilarStrategy } from '../../contract/similar-product.ts'
 import { notFound } from '../../contract/decided-error.ts'
-import { billionthsOf } from '../../ranking/recommend/billionths.ts'
+import type { SimilarProduct, SimilarRequest, SimilarResponse, SimilarStrategy } from '../../contract/similar-product.ts'
+import { billionthsOf, decimalOf } from '../../ranking/recommend/billionths.ts'
 import type { ProductFacts } from '../../ranking/recommend/facts.ts'
-import { neighboursOf } from '../../ranking/recommend/similar.ts'
-import {
-  boughtTogetherCandidates,
-  kindCandidates,
-  type SimilarCandidate,
-  similarCandidates,
-  similarListOf,
-} from '../../ranking/recommend/similar-list.ts'
+import { kindCandidates, type SimilarCandidate, similarListOf } from '../../ranking/recommend/similar-list.ts'
 import type { Queryable } from '../database/connection.ts'
-import type { SimilarityRow } from '../similarity/rows.ts'
 import type { ServedVersion, ServedVersions } from '../similarity/served-versions.ts'
 import { addFacts } from './product-facts.ts'
 import { productsOfKind } from './products-of-kind.ts'
+import { candidatesOf, createRankedCandidates, type RankedCandidates } from './ranked-candidates.ts'
+import { createUnavailable } from './unavailable.ts'
 
-/** Answers a request. @param db  for the reads of this caller. @throws DecidedError (not_found) for a product of which nothing is known. */
-export type SimilarProducts = (db: Queryable, request: SimilarRequest) => Promise<SimilarResponse>
+export interface SimilarProducts {
+  /**
+   * The answer, when the best candidates fill the list: reads which of them can be bought, in a statement that is shared with other callers, and
+   * the row of the product when it is not in memory. Undefined when more must be read.
+   */
+  quick: (request: SimilarRequest) => Promise<SimilarResponse | undefined>
+  /**
+   * The answer. Reads facts about candidates, always from PostgreSQL, and products of the category and brand when the list does not fill.
+   * @param db  for the reads of this caller. @throws DecidedError (not_found) for a product of which nothing is known
+   */
+  answer: (db: Queryable, request: SimilarRequest) => Promise<SimilarResponse>
+}
 
-/**
- * One answer reads the row of the product when it is not in memory, and facts about the best candidates, always from PostgreSQL. A list that
- * does not fill reads the products of its category and brand too.
- */
-export function createSimilarProducts(versions: ServedVersions): SimilarProducts {
-  return (db, request) => versions.withVersion(db, (version) => answer(db, version, request))
+export interface SimilarProductsOptions {
+  versions: ServedVersions
+  /** For what all callers share. */
+  db: Queryable
+  /** What ranked lists may take in memory. */
+  bytesMax: number
+}
+
+/** The part of the memory for similar products that ranked lists take; rows take the rest. */
+export const RANKED_SHARE = 0.25
+
+export function createSimilarProducts({ versions, db: shared, bytesMax }: SimilarProductsOptions): SimilarProducts {
+  const unavailable = createUnavailable(shared)
+  const ranked = createRankedCandidates(bytesMax)
+  return {
+    quick: (request) =>
+      versions.withVersion(async (version) => {
+        const { product_id: productId, kind, explain, limit } = request
+        const number = version?.numberOf(productId)
+        if (version === undefined || number === undefined || kind === 'alternatives' || explain) return undefined
+        const { ids, totals } = await ranked(version, number, kind)
+        const gone = await unavailable(ids.slice(0, triedFor(limit)))
+        const data = firstOf({ ids, totals }, gone, limit)
+        return data && { data, meta: metaOf(request, version, kind === 'similar' ? 'similarity' : kind) }
+      }),
+    answer: (db, request) => versions.withVersion((version) => answer(db, version, request)),
+  }
+}
+
+/** Candidates that are looked at first; few of them cannot be bought. */
+function triedFor(limit: number): number {
+  return limit + 5
+}
+
+/** The first candidates that can be bought; undefined when those that were looked at do not fill the list. */
+function firstOf(
+  { ids, totals }: RankedCandidates,
+  gone: ReadonlyMap<string, true>,
+  limit: number,
+): SimilarProduct[] | undefined {
+  const data: SimilarProduct[] = []
+  const tried = Math.min(ids.length, triedFor(limit))
+  for (let at = 0; at < tried && data.length < limit; at++) {
+    if (!gone.has(ids[at]!)) data.push({ product_id: ids[at]!, score: decimalOf(totals[at]!), rank: data.length + 1 })
+  }
+  return data.length === limit ? data : undefined
+}
+
+function metaOf(
+  { kind }: SimilarRequest,
+  version: ServedVersion | undefined,
+  strategy: SimilarStrategy,
+): SimilarResponse['meta'] {
+  // Nothing can be missing: without PostgreSQL there is no answer.
+  return { kind, strategy, similarity_version: version?.version ?? null, is_partial: false }
 }
 
 async function answer(db: Queryable, version: ServedVersion | undefined, request: SimilarRequest): Promise<SimilarResponse> {
   const { product_id: productId, kind } = request
   const facts = new Map<string, ProductFacts>()
   const number = version?.numberOf(productId)
-  const meta = (strategy: SimilarStrategy) => ({
-    ...{ kind, strategy, similarity_version: version?.version ?? null },
-    // Nothing of it can be missing: without PostgreSQL there is no answer.
-    is_partial: false,
-  })
   if (version === undefined || number === undefined) {
     await addFacts(db, facts, [productId], NONE)
     if (!facts.has(productId)) throw notFound(`neither the catalog nor the log has product ${productId}`)
-    return { data: await ofItsKind(db, facts, request, 1), meta: meta('category_and_brand') }
+    return { data: await ofItsKind(db, facts, request, 1), meta: metaOf(request, version, 'category_and_brand') }
   }
-  const row = (await version.rows([number])).row(number)!
-  if (kind === 'bought_together') {
-    return { data: await bestOf(db, boughtOf(version, row), facts, request), meta: meta('bought_together') }
+  const candidates = await candidatesOf(version, number, kind === 'bought_together' ? kind : 'similar')
+  const data = await bestOf(db, candidates, facts, request)
+  if (kind === 'bought_together') return { data, meta: metaOf(request, version, kind) }
+  return {
+    data: await filled(db, data, facts, { request, weight: version.contentWeight }),
+    meta: metaOf(request, version, 'similarity'),
   }
-  const data = await bestOf(db, similarOf(version, row), facts, request)
-  return { data: await filled(db, data, facts, { request, weight: version.contentWeight }), meta: meta('similarity') }
 }
 
 const NONE: ReadonlySet<string> = new Set()
-
-function similarOf(version: ServedVersion, row: SimilarityRow): SimilarCandidate[] {
-  const { contentWeight } = version
-  const rows = { contentWeight, row: (productNo: number) => (productNo === row.productNo ? row : backRow(row, productNo)) }
-  const neighbours = neighboursOf(row.productNo, rows) ?? []
-  return similarCandidates(neighbours, { idOf: (productNo) => version.ids[productNo]!, contentWeight })
-}
-
-const NO_NUMBERS = new Int32Array(0)
-const NO_COSINES = new Float32Array(0)
-
-/** What the row of a neighbour says of the product: the product's own row has it too. */
-function backRow({ productNo, neighbours, backScores, backCounts }: SimilarityRow, neighbour: number) {
-  const at = neighbours.indexOf(neighbour)
-  if (at < 0 || backCounts[at] === 0) return undefined
-  return {
-    neighbours: Int32Array.of(productNo),
-    scores: backScores.subarray(at, at + 1),
-    counts: backCounts.subarray(at, at + 1),
-    contentNeighbours: NO_NUMBERS,
-    cosines: NO_COSINES,
-  }
-}
-
-function boughtOf({ ids, baskets }: ServedVersion, { productNo, bought, boughtCounts }: SimilarityRow): SimilarCandidate[] {
-  const pairs = Array.from(bought, (other, at) => ({
-    productId: ids[other]!,
-    together: boughtCounts[at]!,
-    otherOrders: baskets[other]!,
-  }))
-  return boughtTogetherCandidates(pairs, baskets[productNo]!)
-}
 
 /** Facts that are read at first for each product of the list; most lists leave out few. */
 const FACTS_PER_PRODUCT = 2
 const FACTS_MORE = 10
 
 /**
- * The best candidates that can be bought. Facts are read of the best ones first, and of further ones only if the list does not fill: a product
- * with fewer points cannot come before them.
+ * The best candidates that can be bought; ties by id. Facts are read of the best ones first, and of further ones only if the list does not
+ * fill, because a product with fewer points cannot come before them.
  */
 async function bestOf(
   db: Queryable,
@@ -101,15 +118,20 @@ async function bestOf(
   const points = (candidate: SimilarCandidate) => billionthsOf(candidate.parts.reduce((sum, { value }) => sum + value, 0))
   const ranked = candidates.map((candidate) => ({ candidate, total: points(candidate) })).sort((a, b) => b.total - a.total)
   for (let count = limit * FACTS_PER_PRODUCT + FACTS_MORE; ; count *= 4) {
-    // Ties are ordered by facts, so all of them are read.
+    // Ties are ordered by id, so all of them are read.
     const last = ranked[count - 1]?.total ?? 0
     const some = ranked.filter(({ total }) => total >= last).map(({ candidate }) => candidate)
     const unread = [productId, ...some.map((candidate) => candidate.productId)].filter((id) => !facts.has(id))
     await addFacts(db, facts, unread, NONE)
     const category = kind === 'alternatives' ? (facts.get(productId)?.category ?? NO_CATEGORY) : undefined
-    const list = similarListOf(some, { productId, facts, category, limit, explains })
+    const list = similarListOf(some, { productId, facts: withoutPopularity(facts), category, limit, explains })
     if (list.length === limit || some.length === ranked.length) return list
   }
+}
+
+/** So that ties are in the same order as where facts are not read. */
+function withoutPopularity(facts: ReadonlyMap<string, ProductFacts>): Map<string, ProductFacts> {
+  return new Map(Array.from(facts, ([id, known]) => [id, { ...known, trending: 0 }]))
 }
 
 /** No product has it, so a product without a category has no alternatives. */

@@ -1,6 +1,8 @@
 import type { SimilarityRows } from '../../ranking/recommend/score.ts'
 import type { Queryable } from '../database/connection.ts'
-import { createRowCache, type RowCache } from './row-cache.ts'
+import { type Gathered, gathered } from '../database/gathered.ts'
+import { type ByteCache, keyParts, productKey } from './byte-cache.ts'
+import { createRowCache } from './row-cache.ts'
 import { productPages, rowsOf, type SimilarityRow, type VersionInForce, versionInForce } from './rows.ts'
 
 /** A version as one answer uses it. */
@@ -11,7 +13,10 @@ export interface ServedVersion extends VersionInForce {
   baskets: Int32Array
   /** The number of a product; undefined for a product that the version does not have. */
   numberOf: (productId: string) => number | undefined
-  /** The rows of these products, for the functions of src/ranking/recommend. Reads those that are not kept, all in one statement. */
+  /**
+   * The rows of these products, for the functions of src/ranking/recommend. Those that are not kept are read in one statement, which they share
+   * with other callers of the moment.
+   */
   rows: (productNos: readonly number[]) => Promise<FetchedRows>
 }
 
@@ -24,13 +29,13 @@ export interface FetchedRows extends SimilarityRows {
 export interface ServedVersions {
   /**
    * Calls `use` with the version in force, or with undefined before the first one; all that it reads is of this one version. When the version
-   * is deleted in the meantime, `use` is called once more with a newer one. @param db  for the rows of this caller
+   * is deleted in the meantime, `use` is called again with a newer one.
    */
-  withVersion: <T>(db: Queryable, use: (version: ServedVersion | undefined) => Promise<T>) => Promise<T>
+  withVersion: <T>(use: (version: ServedVersion | undefined) => Promise<T>) => Promise<T>
 }
 
 export interface ServedVersionsOptions {
-  /** For what all callers share. */
+  /** Reads a few rows at a time for all callers. */
   db: Queryable
   /** What the rows may take in memory. The ids take about 150 bytes for each product more. */
   bytesMax: number
@@ -39,6 +44,8 @@ export interface ServedVersionsOptions {
 }
 
 const POLL_MS = 1_000
+/** About 400 KB of a statement's answer. */
+const ROWS_AT_ONCE = 60
 const ATTEMPTS_MAX = 3
 
 interface Loaded extends VersionInForce {
@@ -53,12 +60,14 @@ class VersionGoneError extends Error {}
 export function createServedVersions({ db, bytesMax, pollMs = POLL_MS }: ServedVersionsOptions): ServedVersions {
   const cache = createRowCache(bytesMax)
   const current = createCurrent(db, pollMs)
+  const read = gathered((keys: readonly number[]) => readRows(db, keys), ROWS_AT_ONCE)
+  const rowsOfVersion = fetchedRows(cache, read)
   return {
-    withVersion: async (ofCaller, use) => {
+    withVersion: async (use) => {
       for (let attempt = 1; ; attempt++) {
         const loaded = await current(attempt > 1)
         try {
-          return await use(loaded && serve(loaded, ofCaller, cache))
+          return await use(loaded && serve(loaded, rowsOfVersion))
         } catch (error) {
           if (!(error instanceof VersionGoneError) || attempt === ATTEMPTS_MAX) throw error
         }
@@ -67,31 +76,56 @@ export function createServedVersions({ db, bytesMax, pollMs = POLL_MS }: ServedV
   }
 }
 
-function serve(loaded: Loaded, db: Queryable, cache: RowCache): ServedVersion {
+function serve(loaded: Loaded, rowsOfVersion: RowsOfVersion): ServedVersion {
   const { numbers, ...version } = loaded
   return {
     ...version,
     numberOf: (productId) => numbers.get(productId),
     rows: async (productNos) => {
-      const rows = new Map<number, SimilarityRow>()
-      const missing: number[] = []
-      for (const productNo of new Set(productNos)) {
-        const kept = cache.get(version.version, productNo)
-        if (kept === undefined) missing.push(productNo)
-        else rows.set(productNo, kept)
-      }
-      if (missing.length > 0) {
-        const read = await rowsOf(db, version.version, missing)
-        // Every product of a version has a row.
-        if (read.length < missing.length) throw new VersionGoneError(`version ${version.version} was deleted`)
-        for (const row of read) {
-          cache.add(version.version, row)
-          rows.set(row.productNo, row)
-        }
-      }
+      const rows = await rowsOfVersion(version.version, productNos)
       return { contentWeight: version.contentWeight, row: (productNo) => rows.get(productNo) }
     },
   }
+}
+
+type RowsOfVersion = (version: number, productNos: readonly number[]) => Promise<ReadonlyMap<number, SimilarityRow>>
+
+/** Takes rows from memory, and reads the others. @throws VersionGoneError */
+function fetchedRows(cache: ByteCache<SimilarityRow>, read: Gathered<number, SimilarityRow>): RowsOfVersion {
+  return async (version, productNos) => {
+    const rows = new Map<number, SimilarityRow>()
+    const missing: number[] = []
+    for (const productNo of new Set(productNos)) {
+      const kept = cache.get(productKey(version, productNo))
+      if (kept === undefined) missing.push(productKey(version, productNo))
+      else rows.set(productNo, kept)
+    }
+    if (missing.length === 0) return rows
+    const found = await read(missing)
+    for (const key of missing) {
+      const row = found.get(key)
+      // Every product of a version has a row.
+      if (row === undefined) throw new VersionGoneError(`version ${version} was deleted`)
+      cache.add(key, row)
+      rows.set(row.productNo, row)
+    }
+    return rows
+  }
+}
+
+/** Of several versions, while one replaces another. */
+async function readRows(db: Queryable, keys: readonly number[]): Promise<Map<number, SimilarityRow>> {
+  const byVersion = Map.groupBy(keys.map(keyParts), ({ version }) => version)
+  const rows = new Map<number, SimilarityRow>()
+  for (const [version, parts] of byVersion) {
+    for (const row of await rowsOf(
+      db,
+      version,
+      parts.map(({ productNo }) => productNo),
+    ))
+      rows.set(productKey(version, row.productNo), row)
+  }
+  return rows
 }
 
 /**
