@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { expect } from 'vitest'
 import { dropOldImpressions, recordImpressions } from '../../src/store/recommendations/impressions.ts'
 import type { Database } from '../../src/store/database/connection.ts'
+import { keptMetadata } from '../../src/admission/erased-item.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { DAY_MS } from '../../src/contract/fields/time.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
@@ -74,4 +75,21 @@ test('an erasure gives impressions the pseudonym of the person, and the export s
   const recorded = new Map((await recordedImpressions(db)).map((row) => [row.recommendation_id, row.shopper_id]))
   expect(recorded.get(late.recommendation_id)).toBeNull()
   expect(recorded.get(back.recommendation_id)).toBe('account:ada')
+})
+
+const ID = '0D1d5a8e-1f0a-4c8e-9a53-6a2f5f9d2b11'
+test.for([
+  ['click_from_recommendation', { recommendation_id: ID, note: 'for Ada' }, { recommendation_id: ID }],
+  ['purchase', { recommendation_id: ID, order_id: 'o' }, { recommendation_id: ID }],
+  ['click_from_search', { recommendation_id: ID, query: 'lamp' }, { recommendation_id: ID, query: 'lamp' }],
+  ['rating_high', { recommendation_id: ID, rating: 5 }, { recommendation_id: ID, rating: 5 }],
+  ['view', { recommendation_id: 'of Ada' }, null],
+  ['view', { recommendation_id: `${ID} of Ada` }, null],
+  ['view', { recommendation_id: { of: 'Ada' } }, null],
+  ['view', { note: 'for Ada' }, null],
+] as const)('of an erased %s with %o the database and the program keep %o', async ([type, metadata, kept], { db }) => {
+  const { rows } = await sql<{ kept: object | null }>`
+    select kept_metadata(${type}, ${JSON.stringify(metadata)}::jsonb) as kept`.execute(db)
+  expect(rows[0]!.kept).toEqual(kept)
+  expect(keptMetadata(type, metadata) ?? null).toEqual(kept)
 })

@@ -44,7 +44,7 @@ interface Batch {
 
 /**
  * Gathers impressions and hands them to their recorder in Restate, one call at a time. A call that fails is sent again, as the same call, for as
- * long as Restate or its recorder's inbox takes nothing; meanwhile impressions wait here, in bounded memory.
+ * long as Restate or its recorder's inbox takes nothing; until then impressions wait here, in bounded memory.
  */
 export function createImpressions(options: ImpressionOptions): Impressions {
   const { isOn, observer, bytesMax = WAITING_BYTES_MAX } = options

@@ -79,6 +79,14 @@ const recorderInputs = Object.entries(directInputs)
 export const HANDLER_INPUTS: Record<string, object> = {
   ...directInputs,
   ...Object.fromEntries(recorderInputs),
+  'Recorder/impressions/RecordImpressions': {
+    impressions: [
+      {
+        ...{ recommendation_id: randomUUID(), shown_at: occurred_at, shopper_id: 'account:ada', strategy: 'popular' },
+        ...{ blend: 'similarity', similarity_version: null, product_ids: ['lamp'] },
+      },
+    ],
+  },
   'RecorderRoom/0/Reserve': { gateway: 'gateway 1', bytes: 1_000, bytes_max: 1_000_000 },
 }
 export const PUBLIC_HANDLERS = Object.keys(HANDLER_INPUTS)
