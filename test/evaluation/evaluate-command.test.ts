@@ -90,6 +90,13 @@ test('columns are found by their usual names, mapped, and rows that cannot be re
   expect(mapped.evaluation.notes[0]).toContain('product=Other')
 })
 
+test('dates whose order is not clear need it', async () => {
+  const path = await fileOf('dates.csv', 'user,item,date\na,1,02/01/2026\na,2,01/02/2026\na,3,13/02/2026\n')
+  const run = async (...args: string[]) => (await evaluate(path, '--protocol', 'leave-one-out', ...args)).json['events']
+  expect(await run('--time-format', 'dmy')).toBe(3)
+  await expect(run()).rejects.toThrow('nothing to ask')
+})
+
 test('sessions ask for each next click, also in files without ids', async () => {
   const train = await fileOf('train.txt', '[[1,2,1,2],[2,1],[3,4],[4,3]]')
   const sessions = await fileOf('sessions.txt', '1 2 1\n3,4\n')

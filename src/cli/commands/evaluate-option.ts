@@ -8,7 +8,7 @@ import { wholeNumber } from './whole-number.ts'
 const K_MAX = 1_000
 
 /** `field=column`. */
-export function columnOf(text: string, before: Columns): Columns {
+export function columnOf(text: string, before: Columns = {}): Columns {
   const [, field, column] = /^(\w+)=(.+)$/.exec(text) ?? []
   if (!FIELDS.includes(field as Field))
     throw new InvalidArgumentError(`It is <field>=<column>, with the field ${FIELDS.join(', ')}.`)
@@ -18,7 +18,7 @@ export function columnOf(text: string, before: Columns): Columns {
 const SETTINGS = Object.keys(ENGINE_DEFAULTS).filter((name) => name !== 'repeats')
 
 /** `name=value`. */
-export function settingOf(text: string, before: Partial<EngineSettings>): Partial<EngineSettings> {
+export function settingOf(text: string, before: Partial<EngineSettings> = {}): Partial<EngineSettings> {
   const [, name = '', value = ''] = /^(\w+)=(\S+)$/.exec(text) ?? []
   if (!SETTINGS.includes(name) || !(Number(value) >= 0 && Number.isFinite(Number(value)))) {
     throw new InvalidArgumentError(`It is <name>=<number from 0>, with the name ${SETTINGS.join(', ')}.`)

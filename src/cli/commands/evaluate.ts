@@ -8,6 +8,7 @@ import { evaluationProgressOn } from '../evaluate/progress.ts'
 import type { ShopReader } from '../evaluate/read-data.ts'
 import { readShop } from '../evaluate/read-shop.ts'
 import { runEvaluation } from '../evaluate/run.ts'
+import { TIME_FORMATS } from '../import/values/instant.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 import { print, printJson, printTable } from '../terminal/output.ts'
@@ -34,10 +35,15 @@ export function evaluateCommand(run: (plan: EvaluationPlan) => Promise<void> | u
       '--map <field=column>',
       'the column of shopper, product or time (default: usual names such as user_id, item_id, timestamp)',
       columnOf,
-      {},
     )
     .option('--columns <names>', 'comma-separated column names of CSV without a header row', namesOf)
     .option('--delimiter <text>', 'the character between cells of CSV; "tab" for a tab (default: found)', delimiterOf)
+    .addOption(
+      new Option(
+        '--time-format <format>',
+        'dmy or mdy: the order of dates such as 03/04/2026; excel: times are days of a spreadsheet',
+      ).choices(TIME_FORMATS),
+    )
     .option('--encoding <name>', 'text encoding of CSV (default: found)', encodingOf)
     .option('--skip <lines>', 'lines of CSV before the header row to leave out', wholeNumber(0, 1_000))
     .option(
@@ -63,7 +69,7 @@ export function evaluateCommand(run: (plan: EvaluationPlan) => Promise<void> | u
       ]),
     )
     .option('--tune', 'choose settings on the validation, one after the other; the test is not asked for any choice')
-    .option('--set <name=value>', 'a setting of cooccurrence, e.g. rho=1; repeatable', settingOf, {})
+    .option('--set <name=value>', 'a setting of cooccurrence, e.g. rho=1; repeatable', settingOf)
     .option('--neighbours <count>', 'neighbours of jaccard', wholeNumber(1, 10_000), JACCARD_NEIGHBOURS)
     .option(
       '--k <numbers>',

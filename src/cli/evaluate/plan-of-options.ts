@@ -1,6 +1,7 @@
 import { ENGINE_DEFAULTS, type EngineSettings } from '../../ranking/evaluation/engine.ts'
 import { UsageError } from '../../main/config/start-error.ts'
 import type { EvaluationPlan, Method, Protocol } from './plan.ts'
+import type { TimeReading } from '../import/values/instant.ts'
 import type { Columns } from './read-rows.ts'
 
 /** The options of `footfall evaluate`. */
@@ -13,14 +14,15 @@ export interface EvaluateOptions {
   delimiter?: string
   encoding?: string
   skip?: number
-  map: Columns
+  map?: Columns
+  timeFormat?: TimeReading['format']
   attributes?: string
   protocol?: Protocol
   validationFrom?: number
   testFrom?: number
   method?: Method | 'auto'
   tune?: boolean
-  set: Partial<EngineSettings>
+  set?: Partial<EngineSettings>
   neighbours: number
   k?: number[]
   lastOnly?: boolean
@@ -39,8 +41,7 @@ export function planOf(file: string | undefined, options: EvaluateOptions): Eval
     throw new UsageError('The file to learn from is given twice: as an argument, and with --train.')
   }
   if (trainPath === undefined) refuseFileOptions(options)
-  const isCsv =
-    trainPath === undefined || CSV_NAME.test(trainPath) || options.columns !== undefined || Object.keys(options.map).length > 0
+  const isCsv = trainPath === undefined || CSV_NAME.test(trainPath) || options.columns !== undefined || options.map !== undefined
   const format = options.format ?? (isCsv ? 'csv' : 'sequences')
   const protocol = protocolOf(options, format)
   const isTuned = options.tune ?? false
@@ -52,7 +53,8 @@ export function planOf(file: string | undefined, options: EvaluateOptions): Eval
     format,
     hasIds: options.ids,
     form: { ...(options.format === 'csv' && { format: 'csv' }), columns, delimiter, encoding, skip },
-    columns: options.map,
+    columns: options.map ?? {},
+    timeFormat: options.timeFormat,
     attributesPath: options.attributes,
     protocol,
     validationFrom: options.validationFrom,
@@ -72,7 +74,7 @@ export function planOf(file: string | undefined, options: EvaluateOptions): Eval
 /** The shop's own log has its form, and its own split by time. */
 function refuseFileOptions({ test, format, columns, map, attributes, protocol }: EvaluateOptions): void {
   const isOfFile =
-    test !== undefined || format !== undefined || columns !== undefined || attributes !== undefined || Object.keys(map).length > 0
+    test !== undefined || format !== undefined || columns !== undefined || attributes !== undefined || map !== undefined
   if (isOfFile || protocol === 'session') {
     throw new UsageError(
       'Without a file the log of the shop is evaluated: --test, --format, --columns, --map, --attributes and --protocol session are for files.',
@@ -85,6 +87,6 @@ function protocolOf({ protocol, test, map, columns }: EvaluateOptions, format: '
     throw new UsageError(`--test is a split of its own: leave out --protocol ${protocol}.`)
   }
   if (test !== undefined) return protocol ?? 'given'
-  const hasTimes = format === 'csv' && (columns === undefined || columns.includes('time') || map.time !== undefined)
+  const hasTimes = format === 'csv' && (columns === undefined || columns.includes('time') || map?.time !== undefined)
   return protocol ?? (hasTimes ? 'time-split' : 'leave-one-out')
 }

@@ -1,5 +1,6 @@
 import type { EngineSettings } from '../../ranking/evaluation/engine.ts'
 import type { FileForm } from '../import/source/source-file.ts'
+import type { TimeReading } from '../import/values/instant.ts'
 import type { Columns } from './read-rows.ts'
 
 export const PROTOCOLS = ['leave-one-out', 'time-split', 'session'] as const
@@ -17,6 +18,7 @@ export interface EvaluationPlan {
   hasIds: boolean
   form: FileForm
   columns: Columns
+  timeFormat: TimeReading['format']
   attributesPath: string | undefined
   /** `given`: products of a test file are the answers to the shoppers' products in the train file. */
   protocol: Protocol | 'given'

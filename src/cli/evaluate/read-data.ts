@@ -53,6 +53,7 @@ async function readFiles(
         collector,
         part,
         columns: plan.columns,
+        timeFormat: plan.timeFormat,
         form: plan.form,
         isSession,
       })

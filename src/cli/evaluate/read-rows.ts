@@ -3,7 +3,7 @@ import { StartError, UsageError } from '../../main/config/start-error.ts'
 import { INTERACTION_NAMES, normalised } from '../import/mapping/header-names.ts'
 import { cellOf, isBroken, type Row, textOf } from '../import/source/row.ts'
 import { type FileForm, rowsOf, sourceFileOf } from '../import/source/source-file.ts'
-import { readInstant } from '../import/values/instant.ts'
+import { readInstant, type TimeReading } from '../import/values/instant.ts'
 
 export const FIELDS = ['shopper', 'product', 'time'] as const
 export type Field = (typeof FIELDS)[number]
@@ -32,6 +32,8 @@ export interface RowsOptions {
   part: number
   columns: Columns
   form: FileForm
+  /** The order of dates whose year is last. */
+  timeFormat: TimeReading['format']
   /** Whether the usual names of sessions come before those of shoppers. */
   isSession: boolean
 }
@@ -39,7 +41,7 @@ export interface RowsOptions {
 /** Reads an event a row. Without a column of times, rows are in the order of time. @throws StartError when the file cannot be read */
 export async function readRows(
   path: string,
-  { collector, part, columns: given, form, isSession }: RowsOptions,
+  { collector, part, columns: given, form, timeFormat, isSession }: RowsOptions,
 ): Promise<RowsRead> {
   const file = await sourceFileOf(path, form)
   let columns: Columns | undefined
@@ -48,7 +50,7 @@ export async function readRows(
   for await (const { rows } of rowsOf(file)) {
     for (const row of rows) {
       columns ??= isBroken(row) ? undefined : columnsOf(row, given, path, isSession)
-      const event = isBroken(row) || columns === undefined ? 'it is broken' : eventOf(row, columns)
+      const event = isBroken(row) || columns === undefined ? 'it is broken' : eventOf(row, columns, timeFormat)
       if (typeof event === 'string') {
         leftOut += 1
         firstReason ??= `line ${row.line}: ${event}`
@@ -58,20 +60,24 @@ export async function readRows(
   return { leftOut, firstReason, columns: columns ?? given }
 }
 
-function eventOf(row: Row, columns: Columns): { shopper: string; product: string; time: number | undefined } | string {
+function eventOf(
+  row: Row,
+  columns: Columns,
+  timeFormat: TimeReading['format'],
+): { shopper: string; product: string; time: number | undefined } | string {
   const shopper = textOf(cellOf(row, columns.shopper!)).trim()
   const product = textOf(cellOf(row, columns.product!)).trim()
   if (shopper === '' || product === '') return `it has no ${shopper === '' ? 'shopper' : 'product'}`
   if (columns.time === undefined) return { shopper, product, time: undefined }
   const text = textOf(cellOf(row, columns.time)).trim()
-  const time = timeOf(text)
+  const time = timeOf(text, timeFormat)
   return time === undefined ? `${JSON.stringify(text)} is not a time` : { shopper, product, time }
 }
 
 /** A plain number as it is, whatever its unit, because only the order counts; any other form of a time in milliseconds. */
-export function timeOf(text: string): number | undefined {
+export function timeOf(text: string, format?: TimeReading['format']): number | undefined {
   if (/^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i.test(text)) return Number(text)
-  const instant = readInstant(text, { offsetMinutes: 0 })
+  const instant = readInstant(text, { offsetMinutes: 0, format })
   return typeof instant === 'string' ? Date.parse(instant) : undefined
 }
 
