@@ -36,7 +36,7 @@ export const similaritySettings = settingsIn('Similar products', {
   SIMILARITY_PRODUCTS_MAX: wholeNumber(100, 1_000_000)
     .default(productsMax)
     .describe(
-      'Products of a version: those with the newest interactions, then those of the catalog. Each takes about 2.5 KB of memory while a version is made, and as much in PostgreSQL for each of two versions.',
+      'Products of a version: those with the newest interactions, then those of the catalog. Each takes about 2.5 KB of memory while a version is made, and 3.5 KB in PostgreSQL for each of two versions.',
     )
     .meta({ unit: 'products' }),
   SIMILARITY_SHOPPER_EVENTS_MAX: wholeNumber(2, 10_000)
