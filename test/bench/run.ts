@@ -22,6 +22,7 @@ import { popular } from './rows/popular.bench.ts'
 import { preferences } from './rows/preferences.bench.ts'
 import { processes } from './rows/processes.bench.ts'
 import { recent } from './rows/recent.bench.ts'
+import { recommend } from './rows/recommend.bench.ts'
 import { recompute } from './rows/recompute.bench.ts'
 import { refresh } from './rows/refresh.bench.ts'
 import { reports } from './rows/reports.bench.ts'
@@ -55,6 +56,7 @@ const ROWS: Record<string, (isQuick: boolean, only: RegExp) => Promise<RowResult
   rerank,
   similarity,
   similar,
+  recommend,
   recompute,
   refresh,
   retention,
