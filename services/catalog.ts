@@ -10,7 +10,7 @@ import { catalogEntries } from '../src/store/catalog/catalog-entry.ts'
 import { catalogProduct } from '../src/store/catalog/catalog-product.ts'
 import { littleKnown } from '../src/store/popularity/little-known.ts'
 import { preferencesOf } from '../src/store/preferences/preferences.ts'
-import { createListCache } from '../src/store/recommendations/list-cache.ts'
+import { recommendCaches } from '../src/store/recommendations/recommend-caches.ts'
 import { createRecommender } from '../src/store/recommendations/recommender.ts'
 import { createSimilarProducts, RANKED_SHARE } from '../src/store/recommendations/similar-products.ts'
 import { createServedVersions } from '../src/store/similarity/served-versions.ts'
@@ -34,8 +34,7 @@ export const catalog = (deps: Deps) => {
   const { bytesMax } = deps.similarity
   const versions = createServedVersions({ db: deps.db, bytesMax: bytesMax * (1 - RANKED_SHARE) })
   const similar = createSimilarProducts({ versions, db: deps.db, bytesMax: bytesMax * RANKED_SHARE })
-  const lists = createListCache({ db: deps.db, cacheMs: deps.popularCacheMs })
-  const recommend = createRecommender({ versions, lists, settings: deps.recommend })
+  const recommend = createRecommender({ versions, ...recommendCaches(deps.db, deps.popularCacheMs), settings: deps.recommend })
   return serviceOf(
     catalogApi,
     deps,

@@ -18,7 +18,7 @@ import {
   RecommendRequest,
   RecommendResponse,
 } from '../../contract/recommendation.ts'
-import { createListCache } from '../../store/recommendations/list-cache.ts'
+import { recommendCaches } from '../../store/recommendations/recommend-caches.ts'
 import { hasFilters } from '../../store/recommendations/rank-query.ts'
 import { createRecommender } from '../../store/recommendations/recommender.ts'
 import { taskCallerOf } from '../access/caller.ts'
@@ -88,8 +88,11 @@ const FOR_HISTORY = {
 
 /** Some index probes, so it waits in the line of short reads. A filter can cost a scan of the catalog. */
 export function recommendationRoutes({ db, lines, live, similarity, settings, recording }: RouteDeps): RoutePlugin {
-  const lists = createListCache({ db, cacheMs: settings.popularCacheMs })
-  const recommend = createRecommender({ versions: similarity, lists, settings: settings.recommend })
+  const recommend = createRecommender({
+    versions: similarity,
+    ...recommendCaches(db, settings.popularCacheMs),
+    settings: settings.recommend,
+  })
   const answer = async (request: FastifyRequest, body: RecommendRequest) => {
     const nowMs = Date.now()
     const context = { nowMs, live: live.read, recommendationId: uuidV7(nowMs, randomBytes(10)) }

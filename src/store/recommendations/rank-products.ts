@@ -1,12 +1,10 @@
 import { bestScored, CANDIDATE_LIMITS, candidatesOf, FILTERED_LIMITS } from '../../ranking/recommend/candidates.ts'
 import { highestOf, type ProductFacts, tasteOf } from '../../ranking/recommend/facts.ts'
 import { type Ranked, recommend } from '../../ranking/recommend/recommend.ts'
-import type { Queryable } from '../database/connection.ts'
 import type { ListCache } from './list-cache.ts'
 import { similarityAmong } from './neighbours.ts'
-import { addFacts } from './product-facts.ts'
 import { quickPage } from './quick-page.ts'
-import { inputOf, isFiltering, type RankQuery } from './rank-query.ts'
+import { inputOf, isFiltering, type RankQuery, type RankSources } from './rank-query.ts'
 
 /** The page, and the facts of all products that it was made with. */
 export interface RankedPage {
@@ -18,13 +16,17 @@ export interface RankedPage {
 const CATEGORIES_MAX = 3
 
 /** Ranks all candidates, or, where the answer is the same, the best of them. */
-export async function rankProducts(db: Queryable, lists: ListCache, query: RankQuery): Promise<RankedPage> {
+export async function rankProducts(sources: RankSources, query: RankQuery): Promise<RankedPage> {
   const facts = new Map<string, ProductFacts>()
-  const page = (await quickPage(db, query, facts)) ?? (await wholePage(db, lists, query, facts))
+  const page = (await quickPage(sources, query, facts)) ?? (await wholePage(sources, query, facts))
   return { page, facts }
 }
 
-async function wholePage(db: Queryable, lists: ListCache, query: RankQuery, facts: Map<string, ProductFacts>): Promise<Ranked[]> {
+async function wholePage(
+  { db, lists, facts: reader }: RankSources,
+  query: RankQuery,
+  facts: Map<string, ProductFacts>,
+): Promise<Ranked[]> {
   const { strategy, shopper, neighbours, shared, options } = query
   const { exclude, ...filters } = options.filters
   const limits = isFiltering(filters) || options.limit > CANDIDATE_LIMITS.trending ? FILTERED_LIMITS : CANDIDATE_LIMITS
@@ -38,7 +40,7 @@ async function wholePage(db: Queryable, lists: ListCache, query: RankQuery, fact
   }
   const newer = new Set(query.newer)
   const load = (productIds: Iterable<string>) =>
-    addFacts(
+    reader.add(
       db,
       facts,
       [...new Set(productIds)].filter((id) => !facts.has(id)),

@@ -2,9 +2,19 @@ import type { RecommendRequest, Strategy } from '../../contract/recommendation.t
 import type { ProductFacts } from '../../ranking/recommend/facts.ts'
 import type { RecommendInput, RecommendOptions, RecommendSettings } from '../../ranking/recommend/recommend.ts'
 import type { Filters } from '../../ranking/recommend/rules.ts'
+import type { Queryable } from '../database/connection.ts'
+import type { FactsReader } from './facts-reader.ts'
 import type { KnownShopper } from './known-shopper.ts'
+import type { ListCache } from './list-cache.ts'
 import type { Neighbours } from './neighbours.ts'
 import type { SharedLists } from './shared-lists.ts'
+
+/** What a list is read with. */
+export interface RankSources {
+  db: Queryable
+  lists: ListCache
+  facts: FactsReader
+}
 
 /** What a list is made from. */
 export interface RankQuery {

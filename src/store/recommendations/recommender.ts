@@ -6,6 +6,7 @@ import type { RecommendSettings } from '../../ranking/recommend/recommend.ts'
 import type { Queryable } from '../database/connection.ts'
 import { littleKnown } from '../popularity/little-known.ts'
 import type { ServedVersion, ServedVersions } from '../similarity/served-versions.ts'
+import type { FactsReader } from './facts-reader.ts'
 import { knownShopper, type ReadLive } from './known-shopper.ts'
 import type { ListCache } from './list-cache.ts'
 import { createNeighbourFinder } from './neighbours.ts'
@@ -15,6 +16,7 @@ import { optionsOf, type RankQuery } from './rank-query.ts'
 export interface RecommenderOptions {
   versions: ServedVersions
   lists: ListCache
+  facts: FactsReader
   settings: RecommendSettings
 }
 
@@ -32,7 +34,7 @@ export type Recommender = (db: Queryable, request: RecommendRequest, context: Re
  * One answer reads what the shopper did, rows of the version that are not in memory, and facts about the candidates, always from
  * PostgreSQL. A list that needs all candidates reads facts a second time.
  */
-export function createRecommender({ versions, lists, settings }: RecommenderOptions): Recommender {
+export function createRecommender({ versions, lists, facts, settings }: RecommenderOptions): Recommender {
   const findNeighbours = createNeighbourFinder(settings.decay)
 
   const answer = async (
@@ -56,7 +58,7 @@ export function createRecommender({ versions, lists, settings }: RecommenderOpti
     }
     const unknown = await unknownOf(db, request.exclude)
     return {
-      data: dataOf(await rankProducts(db, lists, query), query),
+      data: dataOf(await rankProducts({ db, lists, facts }, query), query),
       meta: {
         recommendation_id: context.recommendationId,
         ...{ strategy, blend },
