@@ -10,8 +10,8 @@ import { catalogEntries } from '../src/store/catalog/catalog-entry.ts'
 import { catalogProduct } from '../src/store/catalog/catalog-product.ts'
 import { littleKnown } from '../src/store/popularity/little-known.ts'
 import { preferencesOf } from '../src/store/preferences/preferences.ts'
-import { recommendCaches } from '../src/store/recommendations/recommend-caches.ts'
 import { createRecommender } from '../src/store/recommendations/recommender.ts'
+import { sharedReads } from '../src/store/recommendations/shared-reads.ts'
 import { createSimilarProducts, RANKED_SHARE } from '../src/store/recommendations/similar-products.ts'
 import { createServedVersions } from '../src/store/similarity/served-versions.ts'
 import { promoteVersion } from '../src/store/similarity/version.ts'
@@ -34,7 +34,11 @@ export const catalog = (deps: Deps) => {
   const { bytesMax } = deps.similarity
   const versions = createServedVersions({ db: deps.db, bytesMax: bytesMax * (1 - RANKED_SHARE) })
   const similar = createSimilarProducts({ versions, db: deps.db, bytesMax: bytesMax * RANKED_SHARE })
-  const recommend = createRecommender({ versions, ...recommendCaches(deps.db, deps.popularCacheMs), settings: deps.recommend })
+  const recommend = createRecommender({
+    versions,
+    ...sharedReads({ db: deps.db, cacheMs: deps.popularCacheMs, rules: deps.recommend.rules }),
+    settings: deps.recommend,
+  })
   return serviceOf(
     catalogApi,
     deps,

@@ -2,11 +2,10 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Recommendation } from '../../src/contract/recommendation.ts'
 import { compareBytes } from '../../src/ranking/byte-order.ts'
-import { bestScored, candidatesOf } from '../../src/ranking/recommend/candidates.ts'
+import { candidatesOf } from '../../src/ranking/recommend/candidates.ts'
 import { recommendationOf } from '../../src/ranking/recommend/explanation.ts'
 import { isAvailable, NO_FACTS } from '../../src/ranking/recommend/facts.ts'
 import { productOf, recommend } from '../../src/ranking/recommend/recommend.ts'
-import { byScore } from '../../src/ranking/recommend/score.ts'
 import { facts, input, recommendationArbitrary, type TestRecommendation } from '../harness/items/recommendations.ts'
 
 const check = (property: (drawn: TestRecommendation) => void) =>
@@ -67,15 +66,6 @@ test('the order of the candidates and facts changes nothing', () => {
       expect(recommend({ ...input, candidates, facts: new Map(known) })).toEqual(recommend(input))
     }),
     { numRuns: 300 },
-  )
-})
-
-test('the best of scored products are the first of all in order', () => {
-  const scored = fc.array(fc.record({ product: fc.nat(30), score: fc.constantFrom(0.1, 0.2, 0.3, 0.5) }), { maxLength: 30 })
-  fc.assert(
-    fc.property(scored, fc.integer({ min: 1, max: 12 }), (products, max) => {
-      expect(bestScored(products, max)).toEqual(products.toSorted(byScore).slice(0, max))
-    }),
   )
 })
 

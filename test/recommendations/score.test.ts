@@ -1,7 +1,14 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { rowsOfMatrix } from '../../src/ranking/recommend/matrix-rows.ts'
-import { byScore, createScorer, distinctHistory, SCORE_DEFAULTS, termsOf } from '../../src/ranking/recommend/score.ts'
+import {
+  byScore,
+  createBestScorer,
+  createScorer,
+  distinctHistory,
+  SCORE_DEFAULTS,
+  termsOf,
+} from '../../src/ranking/recommend/score.ts'
 import { attributesOf, contentOf } from '../../src/ranking/similarity/content.ts'
 import { similarityOf } from '../../src/ranking/similarity/matrix.ts'
 import { SIMILARITY_DEFAULTS } from '../../src/ranking/similarity/settings.ts'
@@ -10,6 +17,7 @@ import { historiesOf, log, PRODUCTS } from '../similarity/arbitrary.ts'
 const settings = { ...SCORE_DEFAULTS, historyMax: 4 }
 const CATALOG = 100
 const score = createScorer(CATALOG)
+const best = createBestScorer(CATALOG)
 const history = fc.array(fc.record({ product: fc.nat(PRODUCTS + 1), strength: fc.constantFrom(0, 0.5, 1, 3) }), { maxLength: 8 })
 /** Of so many products that an attribute of five of them counts. */
 const attributes = fc
@@ -30,6 +38,18 @@ test('the terms of every score add up to it', () => {
         )
         expect(sum).toBeCloseTo(total, 9)
       }
+    }),
+  )
+})
+
+test('the best scores are the first of all in order', () => {
+  fc.assert(
+    fc.property(log, attributes, history, fc.integer({ min: 1, max: 12 }), (log, attributes, history, max) => {
+      const matrix = similarityOf(historiesOf(log, SIMILARITY_DEFAULTS), SIMILARITY_DEFAULTS)
+      const rows = rowsOfMatrix(matrix, contentOf(attributesOf(attributes)), SIMILARITY_DEFAULTS)
+      const distinct = distinctHistory(history, settings)
+      const all = score(distinct, rows, settings).toSorted(byScore)
+      expect(best(distinct, rows, settings, max)).toEqual(all.slice(0, max))
     }),
   )
 })

@@ -18,9 +18,9 @@ import {
   RecommendRequest,
   RecommendResponse,
 } from '../../contract/recommendation.ts'
-import { recommendCaches } from '../../store/recommendations/recommend-caches.ts'
 import { hasFilters } from '../../store/recommendations/rank-query.ts'
 import { createRecommender } from '../../store/recommendations/recommender.ts'
+import { sharedReads } from '../../store/recommendations/shared-reads.ts'
 import { taskCallerOf } from '../access/caller.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
@@ -86,18 +86,25 @@ const FOR_HISTORY = {
   },
 } as const satisfies RouteShorthandOptions
 
-/** Some index probes, so it waits in the line of short reads. A filter can cost a scan of the catalog. */
+/** Most answers share their statements with others. A filter can cost a scan of the catalog. */
+function lineOf(request: RecommendRequest): 'short' | 'long' | undefined {
+  if (hasFilters(request)) return 'long'
+  return request.explain || request.rotation || request.exclude !== undefined ? 'short' : undefined
+}
+
 export function recommendationRoutes({ db, lines, live, similarity, settings, recording }: RouteDeps): RoutePlugin {
   const recommend = createRecommender({
     versions: similarity,
-    ...recommendCaches(db, settings.popularCacheMs),
+    ...sharedReads({ db, cacheMs: settings.popularCacheMs, rules: settings.recommend.rules }),
     settings: settings.recommend,
   })
   const answer = async (request: FastifyRequest, body: RecommendRequest) => {
     const nowMs = Date.now()
     const context = { nowMs, live: live.read, recommendationId: uuidV7(nowMs, randomBytes(10)) }
-    const line = hasFilters(body) ? lines.long : lines.short
-    const answered = await line.read(taskCallerOf(request), (from) => recommend(from, body, context))
+    const line = lineOf(body)
+    const answered = await (line === undefined
+      ? recommend(db, body, context)
+      : lines[line].read(taskCallerOf(request), (from) => recommend(from, body, context)))
     recording.impressions.note(impressionOf(body, answered))
     return answered
   }

@@ -1,6 +1,5 @@
 import { CANDIDATE_SOURCES, type CandidateSource, type Strategy } from '../../contract/recommendation.ts'
 import { compareBytes } from '../byte-order.ts'
-import { byScore, type Candidate as ScoredProduct } from './score.ts'
 
 /** Lists that candidates come from, each best first. */
 export interface CandidateLists {
@@ -19,7 +18,7 @@ export interface CandidateLists {
 export type CandidateLimits = Record<CandidateSource, number>
 
 export const CANDIDATE_LIMITS: CandidateLimits = {
-  neighbours: 200,
+  neighbours: 1_000,
   popular_in_category: 100,
   trending: 50,
   rising: 20,
@@ -50,20 +49,30 @@ interface CandidateQuery {
   limits?: CandidateLimits
 }
 
+const LIST_OF: Record<CandidateSource, keyof CandidateLists> = {
+  neighbours: 'neighbours',
+  popular_in_category: 'popularInCategory',
+  trending: 'trending',
+  rising: 'rising',
+  new: 'fresh',
+  popular: 'popular',
+}
+
+/** The lists that bring a product. */
+export function sourcesOf(
+  productId: string,
+  lists: CandidateLists,
+  { strategy, limits = CANDIDATE_LIMITS }: Pick<CandidateQuery, 'strategy' | 'limits'>,
+): CandidateSource[] {
+  return SOURCES[strategy].filter((source) => lists[LIST_OF[source]].slice(0, limits[source]).includes(productId))
+}
+
 /** By product id. A product that several lists have is one candidate. */
 export function candidatesOf(lists: CandidateLists, query: CandidateQuery): Candidate[] {
   const { strategy, similarityOf, limits = CANDIDATE_LIMITS } = query
   const candidates = new Map<string, Candidate>()
-  const idsOf: Record<CandidateSource, readonly string[]> = {
-    neighbours: lists.neighbours,
-    popular_in_category: lists.popularInCategory,
-    trending: lists.trending,
-    rising: lists.rising,
-    new: lists.fresh,
-    popular: lists.popular,
-  }
   for (const source of SOURCES[strategy]) {
-    for (const productId of new Set(idsOf[source].slice(0, limits[source]))) {
+    for (const productId of new Set(lists[LIST_OF[source]].slice(0, limits[source]))) {
       const known = candidates.get(productId)
       if (known !== undefined) known.sources.push(source)
       else {
@@ -73,18 +82,6 @@ export function candidatesOf(lists: CandidateLists, query: CandidateQuery): Cand
     }
   }
   return [...candidates.values()].sort((one, other) => compareBytes(one.productId, other.productId))
-}
-
-/** The best of scored products, best first; ties by number. Products below the lowest score of these are never sorted. */
-export function bestScored(scored: readonly ScoredProduct[], max: number): ScoredProduct[] {
-  if (scored.length <= max) return scored.toSorted(byScore)
-  const scores = new Float64Array(scored.length)
-  for (let at = 0; at < scored.length; at++) scores[at] = scored[at]!.score
-  const lowest = scores.sort()[scored.length - max]!
-  return scored
-    .filter(({ score }) => score >= lowest)
-    .sort(byScore)
-    .slice(0, max)
 }
 
 interface Known {

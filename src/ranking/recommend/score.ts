@@ -71,8 +71,20 @@ export function distinctHistory<Entry extends HistoryEntry>(history: readonly En
 /** Gives every product with a score above 0 for a distinct history, newest first, in no order. */
 export type Scorer = (history: readonly HistoryEntry[], rows: SimilarityRows, settings: ScoreSettings) => Candidate[]
 
-/** A scorer takes 12 bytes for each product, and is used for one history after the other. */
-export function createScorer(products: number): Scorer {
+/** The sums of a history's scores, in arrays that the next history overwrites. */
+interface Sums {
+  /** By product. */
+  scores: Float64Array
+  /** The products with a score. */
+  products: Int32Array
+  /** Sets all scores to 0. */
+  clear: () => void
+}
+
+/** It takes 12 bytes for each product, and is used for one history after the other. */
+function createAdder(
+  products: number,
+): (history: readonly HistoryEntry[], rows: SimilarityRows, settings: ScoreSettings) => Sums {
   const sums = new Float64Array(products)
   const touched = new Int32Array(products)
   return (history, rows, { decay }) => {
@@ -93,14 +105,69 @@ export function createScorer(products: number): Scorer {
       add(row.neighbours, row.scores, weight)
       if (rows.contentWeight > 0) add(row.contentNeighbours, row.cosines, weight * rows.contentWeight)
     })
-    const candidates: Candidate[] = []
-    for (let at = 0; at < count; at++) {
-      const product = touched[at]!
-      candidates.push({ product, score: sums[product]! })
-      sums[product] = 0
+    const clear = () => {
+      for (let at = 0; at < count; at++) sums[touched[at]!] = 0
     }
+    return { scores: sums, products: touched.subarray(0, count), clear }
+  }
+}
+
+export function createScorer(products: number): Scorer {
+  const add = createAdder(products)
+  return (history, rows, settings) => {
+    const { scores, products: scored, clear } = add(history, rows, settings)
+    const candidates = Array.from(scored, (product) => ({ product, score: scores[product]! }))
+    clear()
     return candidates
   }
+}
+
+/** Gives the `max` products with the highest scores, best first; ties by number. */
+export type BestScorer = (
+  history: readonly HistoryEntry[],
+  rows: SimilarityRows,
+  settings: ScoreSettings,
+  max: number,
+) => Candidate[]
+
+/** The same scores without an object for each product. */
+export function createBestScorer(products: number): BestScorer {
+  const add = createAdder(products)
+  return (history, rows, settings, max) => {
+    const { scores, products: scored, clear } = add(history, rows, settings)
+    const lowest = lowestOfBest(scores, scored, max)
+    const best: Candidate[] = []
+    for (const product of scored) {
+      const score = scores[product]!
+      if (score >= lowest) best.push({ product, score })
+    }
+    clear()
+    return best.sort(byScore).slice(0, max)
+  }
+}
+
+/** The score of the last of the `max` best ones, from a heap with the lowest of these on top: few of thousands of scores enter it. */
+function lowestOfBest(scores: Float64Array, products: Int32Array, max: number): number {
+  if (products.length <= max) return 0
+  const heap = new Float64Array(max)
+  for (let at = 0; at < max; at++) heap[at] = scores[products[at]!]!
+  heap.sort()
+  for (let at = max; at < products.length; at++) {
+    const score = scores[products[at]!]!
+    if (score > heap[0]!) replaceLowest(heap, score)
+  }
+  return heap[0] ?? Infinity
+}
+
+function replaceLowest(heap: Float64Array, score: number): void {
+  let at = 0
+  for (let child = 1; child < heap.length; child = 2 * at + 1) {
+    if (child + 1 < heap.length && heap[child + 1]! < heap[child]!) child++
+    if (heap[child]! >= score) break
+    heap[at] = heap[child]!
+    at = child
+  }
+  heap[at] = score
 }
 
 /** Best first; ties by number, so that two answers never disagree. */

@@ -1,11 +1,11 @@
 import { HOUR_MS, millisecondsOf } from '../../contract/fields/time.ts'
 import type { RecommendRequest } from '../../contract/recommendation.ts'
 import { type History, historyOf } from '../../ranking/recommend/history.ts'
-import type { RuleSettings, ShopperFacts } from '../../ranking/recommend/rules.ts'
+import type { ShopperFacts } from '../../ranking/recommend/rules.ts'
 import { SCORE_DEFAULTS } from '../../ranking/recommend/score.ts'
 import type { ShopperEvent } from '../../ranking/shopper-event.ts'
 import type { Queryable } from '../database/connection.ts'
-import { readShopper } from './read-shopper.ts'
+import type { ShopperReader } from './read-shopper.ts'
 import { type ShownProduct, shownWithoutClick } from './shown-without-click.ts'
 
 /** Reads the live events of a shopper whose events are kept under these ids; undefined when the layer did not answer. */
@@ -22,7 +22,7 @@ export interface KnownShopper {
 export interface ShopperSource {
   /** The types of events that count. */
   eventTypes: readonly string[]
-  rules: RuleSettings
+  shoppers: ShopperReader
   live: ReadLive
   nowMs: number
 }
@@ -37,8 +37,8 @@ export function knownShopper(db: Queryable, request: RecommendRequest, source: S
 }
 
 async function namedShopper(db: Queryable, named: RecommendRequest, source: ShopperSource): Promise<KnownShopper> {
-  const { eventTypes, rules, live, nowMs } = source
-  const read = await readShopper(db, named, { eventTypes, historyMax, orderedDays: rules.orderedDays, nowMs })
+  const { shoppers, live, nowMs } = source
+  const read = await shoppers(named)
   const lately = await live(read.shopperIds)
   const ids = new Set(read.events.map(({ eventId }) => eventId))
   const events = [...read.events, ...(lately ?? []).filter(({ eventId }) => !ids.has(eventId))]

@@ -16,12 +16,14 @@ export interface ListCacheOptions {
   cacheMs: number
 }
 
-/** A list of a large category costs a sort of the category, so it is kept for ten times as long. */
+/** Other filters cost a probe for each product that may pass. */
 const FILTERED_TIMES = 10
+/** A list of a category costs a sort of the category, and its products come after all similar ones. */
+const CATEGORY_TIMES = 60
 /** It costs a scan of the catalog. */
 const NEWER_TIMES = 60
-/** Lists with filters. One of the longest ids is some 40 KB. */
-const FILTERED_MAX = 200
+/** Lists with filters. One takes some 20 KB. */
+const FILTERED_MAX = 500
 
 export function createListCache({ db, cacheMs }: ListCacheOptions): ListCache {
   const shared = keep(() => readSharedLists(db), cacheMs)
@@ -31,7 +33,9 @@ export function createListCache({ db, cacheMs }: ListCacheOptions): ListCache {
     shared,
     popularAmong: (filters) => {
       const key = keyOf(filters)
-      const kept = filtered.get(key) ?? keep(() => popularAmong(db, filters), FILTERED_TIMES * cacheMs)
+      const kept =
+        filtered.get(key) ??
+        keep(() => popularAmong(db, filters), (isOneCategory(filters) ? CATEGORY_TIMES : FILTERED_TIMES) * cacheMs)
       // A Map keeps the order in which entries were added, so the first one was not used for the longest time.
       filtered.delete(key)
       filtered.set(key, kept)
@@ -43,6 +47,10 @@ export function createListCache({ db, cacheMs }: ListCacheOptions): ListCache {
       return newer.read()
     },
   }
+}
+
+function isOneCategory({ categoryIds, ...others }: ListFilters): boolean {
+  return categoryIds?.size === 1 && Object.values(others).every((value) => value === undefined)
 }
 
 function keyOf({ categoryIds, brands, sellerIds, priceMin, priceMax, currency }: ListFilters): string {

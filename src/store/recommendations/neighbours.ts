@@ -1,10 +1,10 @@
 import type { HistoryItem } from '../../ranking/recommend/history.ts'
 import {
+  type BestScorer,
   type Candidate,
-  createScorer,
+  createBestScorer,
   type HistoryEntry,
   SCORE_DEFAULTS,
-  type Scorer,
   type Term,
   termsOf,
 } from '../../ranking/recommend/score.ts'
@@ -12,10 +12,11 @@ import type { ServedVersion } from '../similarity/served-versions.ts'
 
 /** The products that a version leads to from a history. */
 export interface Neighbours {
-  /** In no order. */
-  scored: Candidate[]
+  /** The products with the highest scores, best first; ties by number. */
+  best: (max: number) => Candidate[]
   idOf: (product: number) => string
-  numberOf: (productId: string) => number | undefined
+  /** S of these products; 0 for one without a score. */
+  similaritiesOf: (productIds: readonly string[]) => (productId: string) => number
   /** ω of the version. */
   contentWeight: number
   termsOf: (productId: string) => Term[]
@@ -24,38 +25,37 @@ export interface Neighbours {
 /** A product that the version does not have. It keeps its place in the history. */
 const UNKNOWN = -1
 
-/** Scorers by the number of products: one for the version in force, and one for the version before while it is replaced. */
+/**
+ * Scores are computed each time that they are asked for, which takes 50 µs, and not kept: a history of 20 products leads to thousands.
+ * The scorer is that of the version that was used last.
+ */
 export function createNeighbourFinder(decay: number) {
-  let scorer: { products: number; score: Scorer } | undefined
+  let scorer: { products: number; score: BestScorer } | undefined
   const settings = { ...SCORE_DEFAULTS, decay }
+
+  const scorerFor = (products: number): BestScorer => {
+    if (scorer?.products !== products) scorer = { products, score: createBestScorer(products) }
+    return scorer.score
+  }
+
   return async (version: ServedVersion, history: readonly HistoryItem[]): Promise<Neighbours> => {
     const entries: HistoryEntry[] = history.map(({ productId, strength }) => ({
       product: version.numberOf(productId) ?? UNKNOWN,
       strength,
     }))
     const rows = await version.rows(entries.flatMap(({ product }) => (product === UNKNOWN ? [] : [product])))
-    if (scorer?.products !== version.products) scorer = { products: version.products, score: createScorer(version.products) }
+    const best = (max: number) => scorerFor(version.products)(entries, rows, settings, max)
     return {
-      scored: scorer.score(entries, rows, settings),
+      best,
       idOf: (product) => version.ids[product]!,
-      numberOf: version.numberOf,
+      similaritiesOf: (productIds) => {
+        const numbers = new Set(productIds.flatMap((productId) => version.numberOf(productId) ?? []))
+        const scores = new Map<string, number>()
+        for (const { product, score } of best(Infinity)) if (numbers.has(product)) scores.set(version.ids[product]!, score)
+        return (productId) => scores.get(productId) ?? 0
+      },
       contentWeight: version.contentWeight,
       termsOf: (productId) => termsOf(version.numberOf(productId) ?? UNKNOWN, entries, rows, settings),
     }
   }
-}
-
-/** S of these products; 0 for one without a score. */
-export function similarityAmong({ scored, numberOf }: Neighbours, productIds: readonly string[]): (productId: string) => number {
-  const wanted = new Map<number, string>()
-  for (const productId of productIds) {
-    const number = numberOf(productId)
-    if (number !== undefined) wanted.set(number, productId)
-  }
-  const scores = new Map<string, number>()
-  for (const { product, score } of scored) {
-    const productId = wanted.get(product)
-    if (productId !== undefined) scores.set(productId, score)
-  }
-  return (productId) => scores.get(productId) ?? 0
 }

@@ -38,19 +38,24 @@ const TRENDING_FACTOR =
   "power(2::float8, greatest(date_part('epoch', r.landmark - date_trunc('hour', now())) / 3600 / r.half_life_hours, -1000))"
 export const TRENDING_OF_HOUR = sql.raw(TRENDING_FACTOR)
 
-/** The lists are JSON, because the driver takes four times as long for as many rows. */
+/**
+ * The lists are JSON, because the driver takes four times as long for as many rows. Those that come in are JSON, because PostgreSQL would
+ * plan the statement again for each length of an array.
+ */
 const CHANGED = fixedStatement<Row>(`
   select json_agg(product_id) as ids, json_agg(is_known) as "areKnown", json_agg(row_version) as "rowVersions",
-    json_agg(category) as categories, json_agg(brand) as brands, json_agg(seller_id) as sellers, json_agg(price) as prices, json_agg(currency) as currencies, json_agg(quantity) as quantities,
-    json_agg(status) as statuses, json_agg(trending) as trending, json_agg(overall) as overall
+    json_agg(category) as categories, json_agg(brand) as brands, json_agg(seller_id) as sellers, json_agg(price) as prices,
+    json_agg(currency) as currencies, json_agg(quantity) as quantities, json_agg(status) as statuses,
+    json_agg(trending) as trending, json_agg(overall) as overall
   from (
     select i.product_id, coalesce(c.product_id, p.product_id) is not null as is_known, c.xmin::text as row_version,
       c.category, c.brand, c.seller_id, c.price, c.currency, c.quantity, c.status,
       coalesce(p.trending * f.factor, 0) as trending, coalesce(p.score_micros::float8 / 1e6, 0) as overall
-    from unnest($1::text[], $2::xid[]) as i(product_id, row_version) left join catalog.product c using (product_id)
+    from rows from (json_array_elements_text($1::json), json_array_elements_text($2::json)) as i(product_id, row_version)
+      left join catalog.product c using (product_id)
       left join product_popularity p using (product_id)
       left join (select ${TRENDING_FACTOR} as factor from popularity_rules r) f on true
-    where c.xmin is distinct from i.row_version) facts`)
+    where c.xmin is distinct from i.row_version::xid) facts`)
 
 /**
  * What the catalog and the counts say now of those products whose rows in the catalog are not of these versions. Costs an index probe for
@@ -61,7 +66,7 @@ export async function changedFacts(
   productIds: readonly string[],
   rowVersions: readonly (string | null)[],
 ): Promise<Map<string, VersionedFacts>> {
-  const row = onlyRow(await CHANGED(db, [productIds, rowVersions]))
+  const row = onlyRow(await CHANGED(db, [JSON.stringify(productIds), JSON.stringify(rowVersions)]))
   const changed = new Map<string, VersionedFacts>()
   row.ids?.forEach((productId, at) => {
     const facts: ProductFacts = {
@@ -79,4 +84,15 @@ export async function changedFacts(
     changed.set(productId, { facts: row.areKnown[at]! ? facts : undefined, rowVersion: row.rowVersions[at]! })
   })
   return changed
+}
+
+/** Adds what is known of these products now, for one caller. */
+export async function addFacts(db: Queryable, facts: Map<string, ProductFacts>, productIds: readonly string[]): Promise<void> {
+  if (productIds.length === 0) return
+  const read = await changedFacts(
+    db,
+    productIds,
+    productIds.map(() => NOT_READ),
+  )
+  for (const [productId, { facts: known }] of read) if (known !== undefined) facts.set(productId, known)
 }

@@ -1,8 +1,14 @@
-import { bestScored, CANDIDATE_LIMITS, candidatesOf, FILTERED_LIMITS } from '../../ranking/recommend/candidates.ts'
+import {
+  CANDIDATE_LIMITS,
+  type CandidateLimits,
+  type CandidateLists,
+  candidatesOf,
+  FILTERED_LIMITS,
+  sourcesOf,
+} from '../../ranking/recommend/candidates.ts'
 import { highestOf, type ProductFacts, tasteOf } from '../../ranking/recommend/facts.ts'
 import { type Ranked, recommend } from '../../ranking/recommend/recommend.ts'
 import type { ListCache } from './list-cache.ts'
-import { similarityAmong } from './neighbours.ts'
 import { quickPage } from './quick-page.ts'
 import { inputOf, isFiltering, type RankQuery, type RankSources } from './rank-query.ts'
 
@@ -15,44 +21,65 @@ export interface RankedPage {
 /** Categories of the shopper whose popular products are candidates. */
 const CATEGORIES_MAX = 3
 
-/** Ranks all candidates, or, where the answer is the same, the best of them. */
+/** Ranks all candidates, or, where the page is the same, the best of them. */
 export async function rankProducts(sources: RankSources, query: RankQuery): Promise<RankedPage> {
   const facts = new Map<string, ProductFacts>()
-  const page = (await quickPage(sources, query, facts)) ?? (await wholePage(sources, query, facts))
+  const quick = await quickPage(sources, query, facts)
+  if (quick !== undefined && !query.explains) return { page: quick, facts }
+  const lists = await candidateLists(sources, query, facts)
+  const limits = limitsOf(query)
+  if (quick === undefined) return { page: await wholePage(sources, query, { lists, limits, facts }), facts }
+  const { strategy } = query
+  const page = quick.map((product) => ({ ...product, sources: sourcesOf(product.productId, lists, { strategy, limits }) }))
   return { page, facts }
 }
 
-async function wholePage(
-  { db, lists, facts: reader }: RankSources,
+function limitsOf({ options }: RankQuery): CandidateLimits {
+  return isFiltering(options.filters) || options.limit > CANDIDATE_LIMITS.trending ? FILTERED_LIMITS : CANDIDATE_LIMITS
+}
+
+/** The lists without the products to exclude. Adds the facts of the history. */
+async function candidateLists(
+  { lists, facts: reader }: RankSources,
   query: RankQuery,
   facts: Map<string, ProductFacts>,
-): Promise<Ranked[]> {
-  const { strategy, shopper, neighbours, shared, options } = query
-  const { exclude, ...filters } = options.filters
-  const limits = isFiltering(filters) || options.limit > CANDIDATE_LIMITS.trending ? FILTERED_LIMITS : CANDIDATE_LIMITS
-  const isIncluded = (productId: string) => !exclude?.has(productId)
-  const own = {
-    neighbours: bestScored(neighbours?.scored ?? [], limits.neighbours).map(({ product }) => neighbours!.idOf(product)),
+): Promise<CandidateLists> {
+  const { shopper, neighbours, shared, newer, options } = query
+  const history = shopper.history.items.map(({ productId }) => productId)
+  await reader.add(
+    facts,
+    history.filter((id) => !facts.has(id)),
+    new Set(newer),
+  )
+  const isIncluded = (productId: string) => !options.filters.exclude?.has(productId)
+  const best = neighbours?.best(limitsOf(query).neighbours) ?? []
+  return {
+    neighbours: best.map(({ product }) => neighbours!.idOf(product)).filter(isIncluded),
+    popularInCategory: (await popularFor(lists, query, facts)).filter(isIncluded),
     trending: shared.trending.filter(isIncluded),
     rising: shared.rising.filter(isIncluded),
-    fresh: query.newer.filter(isIncluded),
+    fresh: newer.filter(isIncluded),
     popular: shared.popular.filter(isIncluded),
   }
-  const newer = new Set(query.newer)
-  const load = (productIds: Iterable<string>) =>
-    reader.add(
-      db,
-      facts,
-      [...new Set(productIds)].filter((id) => !facts.has(id)),
-      newer,
-    )
-  const history = shopper.history.items.map(({ productId }) => productId)
-  await load([...history, ...Object.values(own).flat()])
-  const popularInCategory = (await popularFor(lists, query, facts)).filter(isIncluded)
-  await load(popularInCategory)
-  const all = { ...own, popularInCategory }
-  const similarityOf = neighbours === undefined ? () => 0 : similarityAmong(neighbours, Object.values(all).flat())
-  return recommend(inputOf(query, candidatesOf(all, { strategy, similarityOf, limits }), facts))
+}
+
+interface Whole {
+  lists: CandidateLists
+  limits: CandidateLimits
+  facts: Map<string, ProductFacts>
+}
+
+async function wholePage({ facts: reader }: RankSources, query: RankQuery, { lists, limits, facts }: Whole): Promise<Ranked[]> {
+  const { strategy, neighbours, newer } = query
+  const ids: string[] = Object.values(lists).flat()
+  const candidates = candidatesOf(lists, {
+    strategy,
+    similarityOf: neighbours?.similaritiesOf(ids) ?? (() => 0),
+    limits,
+  })
+  const unread = candidates.map(({ productId }) => productId).filter((id) => !facts.has(id))
+  await reader.add(facts, unread, new Set(newer))
+  return recommend(inputOf(query, candidates, facts))
 }
 
 /** Popular products under the filters, or else of the shopper's categories. */

@@ -2,7 +2,6 @@ import type { RecommendRequest, Strategy } from '../../contract/recommendation.t
 import type { ProductFacts } from '../../ranking/recommend/facts.ts'
 import type { RecommendInput, RecommendOptions, RecommendSettings } from '../../ranking/recommend/recommend.ts'
 import type { Filters } from '../../ranking/recommend/rules.ts'
-import type { Queryable } from '../database/connection.ts'
 import type { FactsReader } from './facts-reader.ts'
 import type { KnownShopper } from './known-shopper.ts'
 import type { ListCache } from './list-cache.ts'
@@ -11,7 +10,6 @@ import type { SharedLists } from './shared-lists.ts'
 
 /** What a list is read with. */
 export interface RankSources {
-  db: Queryable
   lists: ListCache
   facts: FactsReader
 }

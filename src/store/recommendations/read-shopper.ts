@@ -1,11 +1,11 @@
-import { sql } from 'kysely'
 import { invalidField } from '../../contract/decided-error.ts'
 import type { NamedShopper } from '../../contract/fields/named-shopper.ts'
-import { DAY_MS, instantOf } from '../../contract/fields/time.ts'
 import type { ProfileRow } from '../../ranking/recommend/history.ts'
+import { SCORE_DEFAULTS } from '../../ranking/recommend/score.ts'
 import { SHOPPER_EVENTS_MAX, type ShopperEvent } from '../../ranking/shopper-event.ts'
 import type { Queryable } from '../database/connection.ts'
-import { onlyRow } from '../database/rows.ts'
+import { fixedStatement } from '../database/fixed-statement.ts'
+import { gathered } from '../database/gathered.ts'
 import { SESSIONS_MAX } from '../shoppers/shopper-redirect.ts'
 
 /** What a recommendation knows of a shopper from PostgreSQL. */
@@ -14,7 +14,7 @@ export interface ShopperRead {
   shopperIds: string[]
   /** The newest 100 of all types, newest first. */
   events: ShopperEvent[]
-  /** Products that none of these events with a strength has, the newest first. */
+  /** Products that none of these events that count has, the newest first. */
   profile: ProfileRow[]
   /** Events of the whole profile that count. */
   profileEvents: number
@@ -22,51 +22,75 @@ export interface ShopperRead {
   orderedAtMs: Map<string, number>
 }
 
-export interface ShopperQuery {
-  /** The types of events that count. */
-  eventTypes: readonly string[]
-  /** Different products of a history. */
-  historyMax: number
+/** Reads the shopper of a request. @throws DecidedError when the session is not of the account. */
+export type ShopperReader = (named: NamedShopper) => Promise<ShopperRead>
+
+export interface ShopperReaderOptions {
+  /** For what all callers share. */
+  db: Queryable
   /** How long ago a purchase may be. */
   orderedDays: number
-  nowMs: number
+}
+
+/** Shoppers of a statement. */
+const SHOPPERS_MAX = 16
+
+/** Reads the shoppers of all callers of the moment in one statement. */
+export function createShopperReader({ db, orderedDays }: ShopperReaderOptions): ShopperReader {
+  const read = gathered(async (keys: readonly string[]) => {
+    const { rows } = await SHOPPERS(db, [JSON.stringify(keys.map(namedOf)), orderedDays])
+    return new Map(rows.map((row) => [keys[row.n - 1]!, row]))
+  }, SHOPPERS_MAX)
+  return async (named) => {
+    const key = keyOf(named)
+    const row = (await read([key])).get(key)!
+    if (!row.isOfAccount)
+      throw invalidField(
+        'session_id',
+        'is not a session of the account; merge it first, or name the account or the session alone',
+      )
+    return shopperOf(row)
+  }
+}
+
+/** No id is empty, and none has a NUL. */
+function keyOf({ account_id: account = '', session_id: session = '' }: NamedShopper): string {
+  return `${account}\0${session}`
+}
+
+function namedOf(key: string): NamedShopper {
+  const [account, session] = key.split('\0')
+  return { ...(account !== '' && { account_id: account }), ...(session !== '' && { session_id: session }) }
 }
 
 /** Each list is JSON with one value for each event or product. */
 interface Row {
+  n: number
   isOfAccount: boolean
   shopperIds: string[]
   eventIds: string[] | null
   products: string[] | null
   types: string[] | null
   times: number[] | null
-  profileProducts: string[] | null
-  profileTypes: string[] | null
-  profileTimes: number[] | null
+  olderProducts: string[] | null
+  olderTypes: string[] | null
+  olderTimes: number[] | null
   profileEvents: number
   orderedProducts: string[] | null
   orderedTimes: number[] | null
 }
 
-/**
- * The shopper of a request: an account with its sessions, a session as its account, or a session alone. Costs one or two index probes, one
- * for each of the newest 100 events, and the profile's rows of the shopper. The lists are JSON, because the driver takes four times as
- * long for as many rows. @throws DecidedError when the session is not of the account.
- */
-export async function readShopper(db: Queryable, named: NamedShopper, query: ShopperQuery): Promise<ShopperRead> {
-  const row = onlyRow(await statementOf(named, query).execute(db))
-  if (!row.isOfAccount)
-    throw invalidField('session_id', 'is not a session of the account; merge it first, or name the account or the session alone')
+function shopperOf(row: Row): ShopperRead {
   return {
     shopperIds: row.shopperIds,
     events: eventsOf(row),
-    profile: (row.profileProducts ?? []).map((productId, at) => ({
+    profile: (row.olderProducts ?? []).map((productId, at) => ({
       productId,
-      eventType: row.profileTypes![at]!,
-      lastAtMs: row.profileTimes![at]!,
+      eventType: row.olderTypes![at]!,
+      lastAtMs: row.olderTimes![at]!,
     })),
     profileEvents: row.profileEvents,
-    orderedAtMs: new Map(row.orderedProducts?.map((productId, at) => [productId, row.orderedTimes![at]!])),
+    orderedAtMs: orderedOf(row),
   }
 }
 
@@ -79,54 +103,57 @@ function eventsOf({ eventIds, products, types, times }: Row): ShopperEvent[] {
   }))
 }
 
-/** Milliseconds since 1970. `extract` gives a numeric, which takes longer than all the rest of a row. */
-const msOf = (column: string) => sql.raw(`floor(date_part('epoch', ${column}) * 1000 + 0.0005)::bigint`)
-
-/** The text begins with `select`, so that each connection plans it once. */
-function statementOf({ account_id, session_id }: NamedShopper, query: ShopperQuery) {
-  const { eventTypes, historyMax, orderedDays, nowMs } = query
-  const [account, session] = [sql`${account_id ?? null}::text`, sql`${session_id ?? null}::text`]
-  const orderedFrom = sql`${instantOf(nowMs - orderedDays * DAY_MS)}::timestamptz`
-  return sql<Row>`
-    select * from (with account as materialized (
-      select ${account} as id where ${account} is not null
-      union all
-      select account_id from shopper_redirect where session_id = ${session} and ${account} is null
-    ), ids as materialized (
-      select 'account:' || id as id from account
-      union all
-      (select 'session:' || r.session_id from shopper_redirect r join account a on r.account_id = a.id
-        order by r.merged_at desc, r.session_id limit ${SESSIONS_MAX})
-      union all
-      select 'session:' || ${session} where not exists (select from account)
-    ), recent as materialized (
-      select r.* from ids cross join lateral (
-        select event_id, occurred_at, product_id, event_type from shopper_recent
-        where shopper_id = ids.id and occurred_at >= (select horizon from log_horizon)
-        order by occurred_at desc, event_id desc limit ${SHOPPER_EVENTS_MAX}) r
-      order by r.occurred_at desc, r.event_id desc limit ${SHOPPER_EVENTS_MAX}
-    ), profile as materialized (
-      select product_id, event_type, events, last_at from shopper_product
-      where shopper_id = any(array(select id from ids)) and (event_type = any(${eventTypes}::text[]) or event_type = 'purchase')
-    ), older as (
-      select * from (
-        select distinct on (product_id) product_id, event_type, last_at from profile
-        where event_type = any(${eventTypes}::text[])
-          and product_id <> all(array(select product_id from recent where event_type = any(${eventTypes}::text[])))
-        order by product_id, last_at desc, event_type) p
-      order by last_at desc, product_id limit ${historyMax}
-    ), ordered as (
-      select product_id, max(last_at) as last_at from profile
-      where event_type = 'purchase' and last_at >= ${orderedFrom} group by 1
-    )
-    select ${account} is null or ${session} is null
-        or exists (select from shopper_redirect where session_id = ${session} and account_id = ${account}) as "isOfAccount",
-      (select json_agg(id) from ids) as "shopperIds",
-      e.*, o.*, b.*, (select coalesce(sum(events), 0)::int from profile where event_type = any(${eventTypes}::text[])) as "profileEvents"
-    from (select json_agg(event_id) as "eventIds", json_agg(product_id) as products, json_agg(event_type) as types,
-        json_agg(${msOf('occurred_at')}) as times from recent) e
-      cross join (select json_agg(product_id) as "profileProducts", json_agg(event_type) as "profileTypes",
-        json_agg(${msOf('last_at')}) as "profileTimes" from older) o
-      cross join (select json_agg(product_id) as "orderedProducts", json_agg(${msOf('last_at')}) as "orderedTimes" from ordered) b
-    ) shopper`
+/** A product can be there for an account and for its sessions. */
+function orderedOf({ orderedProducts, orderedTimes }: Row): Map<string, number> {
+  const orderedAtMs = new Map<string, number>()
+  orderedProducts?.forEach((productId, at) => {
+    orderedAtMs.set(productId, Math.max(orderedTimes![at]!, orderedAtMs.get(productId) ?? 0))
+  })
+  return orderedAtMs
 }
+
+/** Milliseconds since 1970. `extract` gives a numeric, which takes longer than all the rest of a row. */
+const msOf = (column: string) => `floor(date_part('epoch', ${column}) * 1000 + 0.0005)::bigint`
+
+/**
+ * Events count when their types have a weight above 0. The text has no lists as parameters, because PostgreSQL would plan it for each length
+ * again, which takes longer than to run it.
+ *
+ * Accounts with their sessions, sessions as their accounts, or sessions alone. Of each shopper it costs one or two index probes, one for each
+ * of the newest 100 events, and the profile's rows. The lists are JSON, because the driver takes four times as long for as many rows.
+ */
+const SHOPPERS = fixedStatement<Row>(`
+  select q.n::int, q.account is null or q.session is null or r.account_id is not distinct from q.account as "isOfAccount",
+    to_json(own.ids) as "shopperIds", e."eventIds", e.products, e.types, e.times, o."olderProducts", o."olderTypes", o."olderTimes",
+    coalesce(p.events, 0)::int as "profileEvents", p."orderedProducts", p."orderedTimes"
+  from rows from (json_to_recordset($1::json) as (account_id text, session_id text)) with ordinality as q(account, session, n)
+    cross join (select array(
+      select w.event_type from weight w join popularity_rules u on u.weights_version = w.version where w.weight_micros > 0) as counted) types
+    cross join lateral (select (select account_id from shopper_redirect where session_id = q.session) as account_id) r
+    cross join lateral (select coalesce(q.account, r.account_id) as id) a
+    cross join lateral (
+      select case when a.id is null then array['session:' || q.session] else array['account:' || a.id] || array(
+        select 'session:' || m.session_id from shopper_redirect m where m.account_id = a.id
+        order by m.merged_at desc, m.session_id limit ${SESSIONS_MAX}) end as ids) own
+    cross join lateral (
+      select json_agg(event_id) as "eventIds", json_agg(product_id) as products, json_agg(event_type) as types,
+        json_agg(${msOf('occurred_at')}) as times, array_agg(product_id) filter (where event_type = any(types.counted)) as counted
+      from (
+        select recent.* from unnest(own.ids) as s(id) cross join lateral (
+          select event_id, occurred_at, product_id, event_type from shopper_recent
+          where shopper_id = s.id and occurred_at >= (select horizon from log_horizon)
+          order by occurred_at desc, event_id desc limit ${SHOPPER_EVENTS_MAX}) recent
+        order by recent.occurred_at desc, recent.event_id desc limit ${SHOPPER_EVENTS_MAX}) newest) e
+    cross join lateral (
+      select sum(events) filter (where event_type = any(types.counted)) as events,
+        json_agg(product_id) filter (where event_type = 'purchase' and last_at >= now() - $2::float8 * interval '1 day') as "orderedProducts",
+        json_agg(${msOf('last_at')}) filter (where event_type = 'purchase' and last_at >= now() - $2::float8 * interval '1 day') as "orderedTimes"
+      from shopper_product where shopper_id = any(own.ids)) p
+    cross join lateral (
+      select json_agg(product_id) as "olderProducts", json_agg(event_type) as "olderTypes", json_agg(${msOf('last_at')}) as "olderTimes"
+      from (
+        select * from (
+          select distinct on (product_id) product_id, event_type, last_at from shopper_product
+          where shopper_id = any(own.ids) and event_type = any(types.counted) and product_id <> all(coalesce(e.counted, '{}'))
+          order by product_id, last_at desc, event_type) latest
+        order by last_at desc, product_id limit ${SCORE_DEFAULTS.historyMax}) older) o`)

@@ -10,6 +10,7 @@ import type { FactsReader } from './facts-reader.ts'
 import { knownShopper, type ReadLive } from './known-shopper.ts'
 import type { ListCache } from './list-cache.ts'
 import { createNeighbourFinder } from './neighbours.ts'
+import type { ShopperReader } from './read-shopper.ts'
 import { rankProducts, type RankedPage } from './rank-products.ts'
 import { optionsOf, type RankQuery } from './rank-query.ts'
 
@@ -17,6 +18,7 @@ export interface RecommenderOptions {
   versions: ServedVersions
   lists: ListCache
   facts: FactsReader
+  shoppers: ShopperReader
   settings: RecommendSettings
 }
 
@@ -27,14 +29,16 @@ export interface RecommendContext {
   live: ReadLive
 }
 
-/** Answers a request. @param db  for the reads of this caller. @throws DecidedError when the session is not of the account. */
+/**
+ * Answers a request. @param db  for reads of this caller alone: of unknown products to exclude, and of what was shown. @throws DecidedError when the session is not of the account
+ */
 export type Recommender = (db: Queryable, request: RecommendRequest, context: RecommendContext) => Promise<RecommendResponse>
 
 /**
  * One answer reads what the shopper did, rows of the version that are not in memory, and facts about the candidates, always from
- * PostgreSQL. A list that needs all candidates reads facts a second time.
+ * PostgreSQL, each in a statement that it shares with the other callers of the moment. A list that needs all candidates reads facts twice.
  */
-export function createRecommender({ versions, lists, facts, settings }: RecommenderOptions): Recommender {
+export function createRecommender({ versions, lists, facts, shoppers, settings }: RecommenderOptions): Recommender {
   const findNeighbours = createNeighbourFinder(settings.decay)
 
   const answer = async (
@@ -45,7 +49,7 @@ export function createRecommender({ versions, lists, facts, settings }: Recommen
   ) => {
     const shared = await lists.shared()
     const { nowMs, live } = context
-    const shopper = await knownShopper(db, request, { eventTypes: shared.eventTypes, rules: settings.rules, live, nowMs })
+    const shopper = await knownShopper(db, request, { eventTypes: shared.eventTypes, shoppers, live, nowMs })
     const { interactions_min: interactionsMin = settings.interactionsMin, blend = settings.blend } = request
     const strategy = version === undefined ? 'popular' : strategyOf(shopper.history, interactionsMin)
     const personal = strategy === 'personal' ? version : undefined
@@ -58,7 +62,7 @@ export function createRecommender({ versions, lists, facts, settings }: Recommen
     }
     const unknown = await unknownOf(db, request.exclude)
     return {
-      data: dataOf(await rankProducts({ db, lists, facts }, query), query),
+      data: dataOf(await rankProducts({ lists, facts }, query), query),
       meta: {
         recommendation_id: context.recommendationId,
         ...{ strategy, blend },

@@ -5,7 +5,7 @@ import type { ProductFacts } from '../../ranking/recommend/facts.ts'
 import { kindCandidates, type SimilarCandidate, similarListOf } from '../../ranking/recommend/similar-list.ts'
 import type { Queryable } from '../database/connection.ts'
 import type { ServedVersion, ServedVersions } from '../similarity/served-versions.ts'
-import { addFacts } from './facts-reader.ts'
+import { addFacts } from './product-facts.ts'
 import { productsOfKind } from './products-of-kind.ts'
 import { candidatesOf, createRankedCandidates, type RankedCandidates } from './ranked-candidates.ts'
 import { createUnavailable } from './unavailable.ts'
@@ -85,7 +85,7 @@ async function answer(db: Queryable, version: ServedVersion | undefined, request
   const facts = new Map<string, ProductFacts>()
   const number = version?.numberOf(productId)
   if (version === undefined || number === undefined) {
-    await addFacts(db, facts, [productId], NONE)
+    await addFacts(db, facts, [productId])
     if (!facts.has(productId)) throw notFound(`neither the catalog nor the log has product ${productId}`)
     return { data: await ofItsKind(db, facts, request, 1), meta: metaOf(request, version, 'category_and_brand') }
   }
@@ -97,8 +97,6 @@ async function answer(db: Queryable, version: ServedVersion | undefined, request
     meta: metaOf(request, version, 'similarity'),
   }
 }
-
-const NONE: ReadonlySet<string> = new Set()
 
 /** Facts that are read at first for each product of the list; most lists leave out few. */
 const FACTS_PER_PRODUCT = 2
@@ -122,7 +120,7 @@ async function bestOf(
     const last = ranked[count - 1]?.total ?? 0
     const some = ranked.filter(({ total }) => total >= last).map(({ candidate }) => candidate)
     const unread = [productId, ...some.map((candidate) => candidate.productId)].filter((id) => !facts.has(id))
-    await addFacts(db, facts, unread, NONE)
+    await addFacts(db, facts, unread)
     const category = kind === 'alternatives' ? (facts.get(productId)?.category ?? NO_CATEGORY) : undefined
     const list = similarListOf(some, { productId, facts: withoutPopularity(facts), category, limit, explains })
     if (list.length === limit || some.length === ranked.length) return list
@@ -164,7 +162,6 @@ async function ofItsKind(
     db,
     facts,
     others.filter((id) => !facts.has(id)),
-    NONE,
   )
   const ofKind = new Map(others.map((id) => [id, facts.get(id)!]))
   const candidates = kindCandidates({ category, brand }, ofKind).map(({ parts, ...candidate }) => ({

@@ -19,7 +19,7 @@ export interface StoredShoppers {
 }
 
 /**
- * Stores 100,000 products of 200 categories and 1,000 brands, views of shoppers over the last hours as recording and feeding leave them, and
+ * Stores 100,000 products of 200 categories and 1,000 brands, each in 10 categories, views of shoppers over the last hours as recording and feeding leave them, and
  * the version that is made from these. Each shopper is a session with 10 events on average.
  */
 export async function storeRecommendable(db: Database, events: number): Promise<StoredShoppers> {
@@ -28,7 +28,7 @@ export async function storeRecommendable(db: Database, events: number): Promise<
   await withoutTimeout(db, async (unlimited) => {
     await sql`
       insert into catalog.product (product_id, name, category, brand, seller_id, price, currency, quantity, status, updated_at, call_id)
-      select 'p-' || n, 'Product ' || n, 'category ' || n % 200, 'brand ' || n % 1000, 'seller ' || n % 50, 500 + n % 20000, 'EUR',
+      select 'p-' || n, 'Product ' || n, 'category ' || n % 200, 'brand ' || n / 200 % 50 + 50 * (n % 20), 'seller ' || n % 50, 500 + n % 20000, 'EUR',
         case when n % 20 = 0 then 0 else n % 40 end, case when n % 50 = 1 then 'hidden' else 'active' end, now() - interval '1 day',
         gen_random_uuid()
       from generate_series(1, ${PRODUCTS}::int) n`.execute(unlimited)

@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { BLEND_DEFAULTS } from '../../../src/ranking/recommend/blend.ts'
-import { bestScored, type Candidate, candidatesOf, type CandidateLists } from '../../../src/ranking/recommend/candidates.ts'
+import { type Candidate, candidatesOf, type CandidateLists } from '../../../src/ranking/recommend/candidates.ts'
 import type { ProductFacts } from '../../../src/ranking/recommend/facts.ts'
 import type { HistoryItem } from '../../../src/ranking/recommend/history.ts'
 import type { RecommendInput, RecommendSettings } from '../../../src/ranking/recommend/recommend.ts'
 import { RULE_DEFAULTS } from '../../../src/ranking/recommend/rules.ts'
-import { createScorer, SCORE_DEFAULTS, type SimilarityRows, termsOf } from '../../../src/ranking/recommend/score.ts'
+import { byScore, createScorer, SCORE_DEFAULTS, type SimilarityRows, termsOf } from '../../../src/ranking/recommend/score.ts'
 import type { Terms } from '../../../src/ranking/recommend/explanation.ts'
 
 export const NOW_MS = Date.parse('2026-03-01T12:00:00Z')
@@ -133,7 +133,13 @@ function recommendationOf(drawn: Drawn): TestRecommendation {
   const scored = createScorer(PRODUCTS)(entries, rows, SCORE_DEFAULTS)
   const scores = new Map(scored.map(({ product: number, score }) => [idOf(number), score]))
   const similarityOf = (id: string) => scores.get(id) ?? 0
-  const lists = { ...drawn.lists, neighbours: bestScored(scored, 200).map(({ product: number }) => idOf(number)) }
+  const lists = {
+    ...drawn.lists,
+    neighbours: scored
+      .toSorted(byScore)
+      .slice(0, 200)
+      .map(({ product: number }) => idOf(number)),
+  }
   const known = new Map(drawn.facts.flatMap((each, number) => (each === undefined ? [] : [[idOf(number), each] as const])))
   const { blend, seen, limit, brandMax, categoryIds, categoryMax, newShare } = drawn
   return {
