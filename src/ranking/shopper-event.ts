@@ -17,6 +17,7 @@ export const SHOPPER_EVENTS_MAX = 100
  * the answer depends neither on the order nor on repeats. Of different versions of an event, the one that knows its category and brand stays.
  */
 export function newestEvents(events: Iterable<ShopperEvent>): ShopperEvent[] {
+  if (Array.isArray(events) && areNewest(events)) return events
   const distinct = new Map<string, ShopperEvent>()
   for (const event of events) {
     const identity = `${event.occurredAtMs} ${event.eventId}`
@@ -24,6 +25,18 @@ export function newestEvents(events: Iterable<ShopperEvent>): ShopperEvent[] {
     if (known === undefined || textOf(event) > textOf(known)) distinct.set(identity, event)
   }
   return [...distinct.values()].sort(newestFirst).slice(0, SHOPPER_EVENTS_MAX)
+}
+
+/** Whether events are different ones, in order, and few enough, as the database gives them. */
+function areNewest(events: readonly ShopperEvent[]): boolean {
+  return (
+    events.length <= SHOPPER_EVENTS_MAX &&
+    events.every((event, at) => {
+      const newer = events[at - 1]
+      if (newer === undefined || newer.occurredAtMs > event.occurredAtMs) return true
+      return newer.occurredAtMs === event.occurredAtMs && newer.eventId > event.eventId
+    })
+  )
 }
 
 function newestFirst(one: ShopperEvent, other: ShopperEvent): number {

@@ -16,8 +16,8 @@ import { historiesOf, log, PRODUCTS } from '../similarity/arbitrary.ts'
 
 const settings = { ...SCORE_DEFAULTS, historyMax: 4 }
 const CATALOG = 100
-const score = createScorer(CATALOG)
-const best = createBestScorer(CATALOG)
+const score = createScorer()
+const best = createBestScorer()
 const history = fc.array(fc.record({ product: fc.nat(PRODUCTS + 1), strength: fc.constantFrom(0, 0.5, 1, 3) }), { maxLength: 8 })
 /** Of so many products that an attribute of five of them counts. */
 const attributes = fc

@@ -31,7 +31,7 @@ export function scoreRanker(
   { byPopularity }: Learnt,
   isSeenRemoved: boolean,
 ): Ranker {
-  const score = createScorer(byPopularity.length)
+  const score = createScorer()
   return (history, count) => {
     const seen = new Set(isSeenRemoved ? history : [])
     const entries = Array.from(history, (product) => ({ product, strength: 1 })).reverse()

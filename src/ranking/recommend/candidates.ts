@@ -1,5 +1,6 @@
 import { CANDIDATE_SOURCES, type CandidateSource, type Strategy } from '../../contract/recommendation.ts'
 import { compareBytes } from '../byte-order.ts'
+import type { ProductFacts } from './facts.ts'
 
 /** Lists that candidates come from, each best first. */
 export interface CandidateLists {
@@ -33,7 +34,9 @@ export interface Candidate {
   productId: string
   /** S of the recipe, whichever list brought the product; 0 in the strategy popular. */
   similarity: number
-  sources: CandidateSource[]
+  sources: readonly CandidateSource[]
+  /** If they are known already. */
+  facts?: ProductFacts | undefined
 }
 
 /** The lists of each strategy. */
@@ -70,7 +73,7 @@ export function sourcesOf(
 /** By product id. A product that several lists have is one candidate. */
 export function candidatesOf(lists: CandidateLists, query: CandidateQuery): Candidate[] {
   const { strategy, similarityOf, limits = CANDIDATE_LIMITS } = query
-  const candidates = new Map<string, Candidate>()
+  const candidates = new Map<string, Candidate & { sources: CandidateSource[] }>()
   for (const source of SOURCES[strategy]) {
     for (const productId of new Set(lists[LIST_OF[source]].slice(0, limits[source]))) {
       const known = candidates.get(productId)

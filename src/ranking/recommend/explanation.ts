@@ -34,7 +34,7 @@ function reasonsOf(product: Ranked, terms: Terms): Reasons {
     preference: preferenceOf(parts),
     popularity: popularityOf(parts),
     rules,
-    candidates: sources,
+    candidates: [...sources],
     shares: scoreShares(product, terms),
   }
 }

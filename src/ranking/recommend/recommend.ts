@@ -56,7 +56,7 @@ export interface RecommendInput {
 }
 
 /** A product of the list, with everything that its score was made of. */
-export interface Ranked extends Scored, Candidate {
+export interface Ranked extends Scored, Omit<Candidate, 'facts'> {
   /** From 1. */
   rank: number
   parts: Parts
@@ -69,15 +69,16 @@ export function recommend(input: RecommendInput): Ranked[] {
   const weights = partWeightsOf(settings.blends[blend], strategy)
   const taste = tasteOf(history, facts, settings.decay)
   const scale = input.scale ?? scaleOf(candidates.map(({ productId }) => facts.get(productId) ?? NO_FACTS))
-  const scored = candidates.flatMap((candidate) => {
+  const rest = { seen, settings: settings.rules, shopper }
+  const scored: (Scored & { candidate: Candidate })[] = []
+  for (const candidate of candidates) {
     const { productId, similarity } = candidate
-    const known = facts.get(productId) ?? NO_FACTS
-    if (!isKept(productId, known, filters, seen, shopper)) return []
-    const rules = factorsOf(productId, known, { seen, settings: settings.rules, shopper })
-    const parts = partsOf(similarity, known, taste, scale)
-    const total = billionthsOf(valueOf(parts, weights) * productOf(rules))
-    return { ...candidate, facts: known, parts, weights, rules, total }
-  })
+    const known = candidate.facts ?? facts.get(productId) ?? NO_FACTS
+    if (!isKept(productId, known, filters, seen, shopper)) continue
+    const rules = factorsOf(productId, known, rest)
+    const total = billionthsOf(valueOf(partsOf(similarity, known, taste, scale), weights) * productOf(rules))
+    scored.push({ productId, total, facts: known, rules, candidate })
+  }
   const page = pageOf(scored, {
     limit: options.limit,
     // A request that names categories wants many of them.
@@ -85,7 +86,10 @@ export function recommend(input: RecommendInput): Ranked[] {
     brandMax: options.brandMax ?? settings.rules.brandMax,
     newShare: settings.rules.newShare,
   })
-  return page.map((product, at) => ({ ...product, rank: at + 1 }))
+  return page.map(({ candidate, ...product }, at) => {
+    const parts = partsOf(candidate.similarity, product.facts, taste, scale)
+    return { ...candidate, ...product, parts, weights, rank: at + 1 }
+  })
 }
 
 /** The product of the factors. */

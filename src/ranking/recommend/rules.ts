@@ -68,10 +68,18 @@ export function isKept(productId: string, facts: ProductFacts, filters: Filters,
 }
 
 /** Whether a product passes the filters. One whose category, brand, seller or price is unknown passes none of that kind. */
-function isIn({ categoryIds, brands, sellerIds, ...range }: Filters, facts: ProductFacts): boolean {
-  const has = (names: ReadonlySet<string> | undefined, name: string | undefined) =>
-    names === undefined || (name !== undefined && names.has(name))
-  return has(categoryIds, facts.category) && has(brands, facts.brand) && has(sellerIds, facts.sellerId) && isInRange(range, facts)
+function isIn(filters: Filters, facts: ProductFacts): boolean {
+  const { categoryIds, brands, sellerIds } = filters
+  return (
+    isAmong(categoryIds, facts.category) &&
+    isAmong(brands, facts.brand) &&
+    isAmong(sellerIds, facts.sellerId) &&
+    isInRange(filters, facts)
+  )
+}
+
+function isAmong(names: ReadonlySet<string> | undefined, name: string | undefined): boolean {
+  return names === undefined || (name !== undefined && names.has(name))
 }
 
 function isInRange({ priceMin, priceMax, currency }: Filters, facts: ProductFacts): boolean {

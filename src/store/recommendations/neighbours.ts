@@ -1,6 +1,5 @@
 import type { HistoryItem } from '../../ranking/recommend/history.ts'
 import {
-  type BestScorer,
   type Candidate,
   createBestScorer,
   type HistoryEntry,
@@ -14,7 +13,8 @@ import type { ServedVersion } from '../similarity/served-versions.ts'
 export interface Neighbours {
   /** The products with the highest scores, best first; ties by number. */
   best: (max: number) => Candidate[]
-  idOf: (product: number) => string
+  /** The ids of the version, in the order of the numbers. */
+  ids: readonly string[]
   /** S of these products; 0 for one without a score. */
   similaritiesOf: (productIds: readonly string[]) => (productId: string) => number
   /** ω of the version. */
@@ -25,18 +25,10 @@ export interface Neighbours {
 /** A product that the version does not have. It keeps its place in the history. */
 const UNKNOWN = -1
 
-/**
- * Scores are computed each time that they are asked for, which takes 50 µs, and not kept: a history of 20 products leads to thousands.
- * The scorer is that of the version that was used last.
- */
+/** Scores are computed each time that they are asked for, which takes 50 µs, and not kept: a history of 20 products leads to thousands. */
 export function createNeighbourFinder(decay: number) {
-  let scorer: { products: number; score: BestScorer } | undefined
+  const score = createBestScorer()
   const settings = { ...SCORE_DEFAULTS, decay }
-
-  const scorerFor = (products: number): BestScorer => {
-    if (scorer?.products !== products) scorer = { products, score: createBestScorer(products) }
-    return scorer.score
-  }
 
   return async (version: ServedVersion, history: readonly HistoryItem[]): Promise<Neighbours> => {
     const entries: HistoryEntry[] = history.map(({ productId, strength }) => ({
@@ -44,10 +36,10 @@ export function createNeighbourFinder(decay: number) {
       strength,
     }))
     const rows = await version.rows(entries.flatMap(({ product }) => (product === UNKNOWN ? [] : [product])))
-    const best = (max: number) => scorerFor(version.products)(entries, rows, settings, max)
+    const best = (max: number) => score(entries, rows, settings, max)
     return {
       best,
-      idOf: (product) => version.ids[product]!,
+      ids: version.ids,
       similaritiesOf: (productIds) => {
         const numbers = new Set(productIds.flatMap((productId) => version.numberOf(productId) ?? []))
         const scores = new Map<string, number>()

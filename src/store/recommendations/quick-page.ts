@@ -5,7 +5,8 @@ import { isAvailable, type ProductFacts } from '../../ranking/recommend/facts.ts
 import { byTotal, CAPPED_PLACES } from '../../ranking/recommend/page.ts'
 import { type Ranked, recommend, type RecommendSettings } from '../../ranking/recommend/recommend.ts'
 import type { Neighbours } from './neighbours.ts'
-import { inputOf, isFiltering, type RankQuery, type RankSources } from './rank-query.ts'
+import type { Candidate as ScoredProduct } from '../../ranking/recommend/score.ts'
+import { addFacts, inputOf, isFiltering, type RankQuery, type RankSources } from './rank-query.ts'
 
 /** How many neighbours are tried. The first ones fill most pages, and to rank one takes 2 µs. */
 const ATTEMPTS = [60, 200, CANDIDATE_LIMITS.neighbours]
@@ -29,28 +30,35 @@ export async function quickPage(
   const { strategy, neighbours, options, settings, shopper } = query
   const weights = partWeightsOf(settings.blends[options.blend ?? settings.blend], strategy)
   if (neighbours === undefined || !canBeQuick(query, weights)) return undefined
-  const newer = new Set(query.newer)
   const fresh = query.newer.filter((productId) => !options.filters.exclude?.has(productId))
-  const checked = new Set<string>()
-  const check = async (productIds: readonly string[]) => {
-    for (const productId of productIds) checked.add(productId)
-    return reader.add(facts, productIds, newer)
-  }
   const history = shopper.history.items.map(({ productId }) => productId)
-  for (const { candidates: best, next } of attemptsOf(neighbours)) {
-    const candidates = [...best, ...fresh.map((productId): Candidate => ({ productId, similarity: 0, sources: ['new'] }))]
-    const unread = [...history, ...candidates.map(({ productId }) => productId)].filter(
-      (productId) => !facts.has(productId) && !checked.has(productId) && !reader.addKept(facts, productId, newer),
-    )
-    await check([...new Set(unread)])
+  const lastByNumber = reader.lastByNumber(neighbours.ids)
+  const read = async (productIds: readonly string[]) => addFacts(facts, await reader.read(productIds), productIds, query.newer)
+  for (const { best, next } of attemptsOf(neighbours)) {
+    const unread = new Set([...history, ...fresh].filter((productId) => !facts.has(productId)))
+    let candidates = best.map(({ product, score }): Candidate => {
+      const productId = neighbours.ids[product]!
+      const known = facts.get(productId) ?? lastByNumber(product)?.facts
+      if (known === undefined) unread.add(productId)
+      return { productId, similarity: score, sources: ['neighbours'], facts: known }
+    })
+    await read([...unread])
+    candidates.push(...fresh.map((productId): Candidate => ({ productId, similarity: 0, sources: ['new'], facts: undefined })))
     for (let changes = 0; changes <= CHANGES_MAX; changes++) {
       const page = recommend(inputOf(query, candidates, facts))
       if (!isClosed(page, next, { query, weights })) break
-      const unchecked = uncheckedOf(page, candidates, { facts, checked, weights })
-      if (unchecked.length === 0 || !(await check(unchecked))) return page
+      const unchecked = uncheckedOf(page, candidates, { facts, weights })
+      await read(unchecked)
+      if (!hasChanged(candidates, facts)) return page
+      candidates = candidates.map((candidate) => ({ ...candidate, facts: facts.get(candidate.productId) ?? candidate.facts }))
     }
   }
   return undefined
+}
+
+/** Whether facts that were read now differ from those that the page was made with. */
+function hasChanged(candidates: readonly Candidate[], facts: ReadonlyMap<string, ProductFacts>): boolean {
+  return candidates.some(({ productId, facts: last }) => last !== undefined && (facts.get(productId) ?? last) !== last)
 }
 
 function canBeQuick({ options, settings }: RankQuery, weights: PartWeights): boolean {
@@ -63,29 +71,18 @@ function canRaise({ rules }: RecommendSettings): boolean {
 }
 
 interface Attempt {
-  /** The best neighbours. */
-  candidates: Candidate[]
-  /** The highest similarity of all others. */
+  best: readonly ScoredProduct[]
+  /** The highest similarity of all other neighbours. */
   next: number
 }
 
 function* attemptsOf(neighbours: Neighbours): Generator<Attempt> {
-  let [best, isCut] = [neighbours.best(SORTED_MAX), true]
-  let candidates: Candidate[] = []
+  let sorted = neighbours.best(SORTED_MAX)
   for (const max of ATTEMPTS) {
-    if (max > best.length && best.length === SORTED_MAX) best = neighbours.best(max)
-    isCut = best.length === max || best.length === SORTED_MAX
-    const more = best.slice(candidates.length, max)
-    candidates = [
-      ...candidates,
-      ...more.map(({ product, score }): Candidate => ({
-        productId: neighbours.idOf(product),
-        similarity: score,
-        sources: ['neighbours'],
-      })),
-    ]
-    yield { candidates, next: best[max]?.score ?? (isCut ? (best.at(-1)?.score ?? 0) : 0) }
-    if (best.length < max) return
+    if (max > SORTED_MAX) sorted = neighbours.best(max)
+    const isCut = sorted.length === Math.max(max, SORTED_MAX)
+    yield { best: sorted.slice(0, max), next: sorted[max]?.score ?? (isCut ? sorted.at(-1)!.score : 0) }
+    if (!isCut && sorted.length <= max) return
   }
 }
 
@@ -116,17 +113,15 @@ function keptOf(page: readonly Ranked[], max: number): Set<Ranked> {
 
 interface Known {
   facts: ReadonlyMap<string, ProductFacts>
-  checked: ReadonlySet<string>
   weights: PartWeights
 }
 
 /** Products of the page, and those that would have a place if they were available, whose facts were not read now. */
-function uncheckedOf(page: readonly Ranked[], candidates: readonly Candidate[], { facts, checked, weights }: Known): string[] {
+function uncheckedOf(page: readonly Ranked[], candidates: readonly Candidate[], { facts, weights }: Known): string[] {
   const lowest = Math.min(...page.map(({ total }) => total))
   const shown = page.map(({ productId }) => productId)
-  const missed = candidates.filter(({ productId, similarity }) => {
-    const known = facts.get(productId)
-    return known !== undefined && !isAvailable(known) && highestOf(weights, similarity) >= lowest
-  })
-  return [...shown, ...missed.map(({ productId }) => productId)].filter((productId) => !checked.has(productId))
+  const missed = candidates.filter(
+    ({ facts: last, similarity }) => last !== undefined && !isAvailable(last) && highestOf(weights, similarity) >= lowest,
+  )
+  return [...shown, ...missed.map(({ productId }) => productId)].filter((productId) => !facts.has(productId))
 }

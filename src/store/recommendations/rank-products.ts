@@ -10,7 +10,7 @@ import { highestOf, type ProductFacts, tasteOf } from '../../ranking/recommend/f
 import { type Ranked, recommend } from '../../ranking/recommend/recommend.ts'
 import type { ListCache } from './list-cache.ts'
 import { quickPage } from './quick-page.ts'
-import { inputOf, isFiltering, type RankQuery, type RankSources } from './rank-query.ts'
+import { addFacts, inputOf, isFiltering, type RankQuery, type RankSources } from './rank-query.ts'
 
 /** The page, and the facts of all products that it was made with. */
 export interface RankedPage {
@@ -46,15 +46,12 @@ async function candidateLists(
 ): Promise<CandidateLists> {
   const { shopper, neighbours, shared, newer, options } = query
   const history = shopper.history.items.map(({ productId }) => productId)
-  await reader.add(
-    facts,
-    history.filter((id) => !facts.has(id)),
-    new Set(newer),
-  )
+  const unread = history.filter((id) => !facts.has(id))
+  addFacts(facts, await reader.read(unread), unread, newer)
   const isIncluded = (productId: string) => !options.filters.exclude?.has(productId)
   const best = neighbours?.best(limitsOf(query).neighbours) ?? []
   return {
-    neighbours: best.map(({ product }) => neighbours!.idOf(product)).filter(isIncluded),
+    neighbours: best.map(({ product }) => neighbours!.ids[product]!).filter(isIncluded),
     popularInCategory: (await popularFor(lists, query, facts)).filter(isIncluded),
     trending: shared.trending.filter(isIncluded),
     rising: shared.rising.filter(isIncluded),
@@ -78,7 +75,7 @@ async function wholePage({ facts: reader }: RankSources, query: RankQuery, { lis
     limits,
   })
   const unread = candidates.map(({ productId }) => productId).filter((id) => !facts.has(id))
-  await reader.add(facts, unread, new Set(newer))
+  addFacts(facts, await reader.read(unread), unread, newer)
   return recommend(inputOf(query, candidates, facts))
 }
 

@@ -66,3 +66,16 @@ export function optionsOf(request: RecommendRequest): RecommendOptions {
 export function hasFilters(request: RecommendRequest): boolean {
   return isFiltering(optionsOf(request).filters)
 }
+
+/** Adds facts that were read. New products are marked. */
+export function addFacts(
+  facts: Map<string, ProductFacts>,
+  found: ReadonlyMap<string, ProductFacts>,
+  productIds: readonly string[],
+  newer: readonly string[],
+): void {
+  for (const productId of productIds) {
+    const now = found.get(productId)
+    if (now !== undefined) facts.set(productId, newer.includes(productId) ? { ...now, isNew: true } : now)
+  }
+}

@@ -1,30 +1,36 @@
-/** Values that were used last, within a number of bytes. */
+/** Values that were used lately, within a number of bytes. */
 export interface ByteCache<Value> {
   get: (key: number) => Value | undefined
   add: (key: number, value: Value) => void
   bytes: () => number
 }
 
+interface Entry<Value> {
+  value: Value
+  isUsed: boolean
+}
+
 export function createByteCache<Value>(bytesMax: number, bytesOf: (value: Value) => number): ByteCache<Value> {
-  // A Map keeps the order in which entries were added, so the first one was not used for the longest time.
-  const values = new Map<number, Value>()
+  // A Map keeps the order in which entries were added. The first one is dropped, unless it was used since it became the last one: to move
+  // an entry each time that it is used takes ten times as long.
+  const values = new Map<number, Entry<Value>>()
   let bytes = 0
   return {
     get: (key) => {
-      const value = values.get(key)
-      if (value === undefined) return undefined
-      values.delete(key)
-      values.set(key, value)
-      return value
+      const entry = values.get(key)
+      if (entry === undefined) return undefined
+      entry.isUsed = true
+      return entry.value
     },
     add: (key, value) => {
       if (values.has(key)) return
-      values.set(key, value)
+      values.set(key, { value, isUsed: false })
       bytes += bytesOf(value)
-      for (const [oldest, old] of values) {
-        if (bytes <= bytesMax) break
+      while (bytes > bytesMax) {
+        const [oldest, entry] = values.entries().next().value!
         values.delete(oldest)
-        bytes -= bytesOf(old)
+        if (entry.isUsed) values.set(oldest, { ...entry, isUsed: false })
+        else bytes -= bytesOf(entry.value)
       }
     },
     bytes: () => bytes,

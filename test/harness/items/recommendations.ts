@@ -130,7 +130,7 @@ function recommendationOf(drawn: Drawn): TestRecommendation {
     item(had, { strength: drawn.strengths[at]!, occurredAtMs: NOW_MS - at * 60_000 }),
   )
   const entries = history.map(({ productId: had, strength }) => ({ product: numberOf(had), strength }))
-  const scored = createScorer(PRODUCTS)(entries, rows, SCORE_DEFAULTS)
+  const scored = createScorer()(entries, rows, SCORE_DEFAULTS)
   const scores = new Map(scored.map(({ product: number, score }) => [idOf(number), score]))
   const similarityOf = (id: string) => scores.get(id) ?? 0
   const lists = {
