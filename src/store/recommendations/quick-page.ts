@@ -15,6 +15,12 @@ const SORTED_MAX = 200
 /** How often a page is made again because facts of its products changed. */
 const CHANGES_MAX = 5
 
+export interface QuickPage {
+  page: Ranked[]
+  /** Products whose facts decide about the page: its own, and those that would have a place if they were available. */
+  checked: string[]
+}
+
 /**
  * The page from the best neighbours of the history alone, when no other candidate can have a place: each of its products has a score above
  * what the others could have. Undefined when one might.
@@ -26,7 +32,7 @@ export async function quickPage(
   { facts: reader }: RankSources,
   query: RankQuery,
   facts: Map<string, ProductFacts>,
-): Promise<Ranked[] | undefined> {
+): Promise<QuickPage | undefined> {
   const { strategy, neighbours, options, settings, shopper } = query
   const weights = partWeightsOf(settings.blends[options.blend ?? settings.blend], strategy)
   if (neighbours === undefined || !canBeQuick(query, weights)) return undefined
@@ -47,9 +53,9 @@ export async function quickPage(
     for (let changes = 0; changes <= CHANGES_MAX; changes++) {
       const page = recommend(inputOf(query, candidates, facts))
       if (!isClosed(page, next, { query, weights })) break
-      const unchecked = uncheckedOf(page, candidates, { facts, weights })
-      await read(unchecked)
-      if (!hasChanged(candidates, facts)) return page
+      const checked = [...page.map(({ productId }) => productId), ...missedBy(page, candidates, weights)]
+      await read(checked.filter((productId) => !facts.has(productId)))
+      if (!hasChanged(candidates, facts)) return { page, checked }
       candidates = candidates.map((candidate) => ({ ...candidate, facts: facts.get(candidate.productId) ?? candidate.facts }))
     }
   }
@@ -111,17 +117,10 @@ function keptOf(page: readonly Ranked[], max: number): Set<Ranked> {
   return new Set(fresh.sort(byTotal).slice(0, max))
 }
 
-interface Known {
-  facts: ReadonlyMap<string, ProductFacts>
-  weights: PartWeights
-}
-
-/** Products of the page, and those that would have a place if they were available, whose facts were not read now. */
-function uncheckedOf(page: readonly Ranked[], candidates: readonly Candidate[], { facts, weights }: Known): string[] {
+/** Products that would have a place if they were available. */
+function missedBy(page: readonly Ranked[], candidates: readonly Candidate[], weights: PartWeights): string[] {
   const lowest = Math.min(...page.map(({ total }) => total))
-  const shown = page.map(({ productId }) => productId)
-  const missed = candidates.filter(
-    ({ facts: last, similarity }) => last !== undefined && !isAvailable(last) && highestOf(weights, similarity) >= lowest,
+  return candidates.flatMap(({ productId, facts, similarity }) =>
+    facts !== undefined && !isAvailable(facts) && highestOf(weights, similarity) >= lowest ? [productId] : [],
   )
-  return [...shown, ...missed.map(({ productId }) => productId)].filter((productId) => !facts.has(productId))
 }

@@ -9,6 +9,7 @@ import {
 import { highestOf, type ProductFacts, tasteOf } from '../../ranking/recommend/facts.ts'
 import { type Ranked, recommend } from '../../ranking/recommend/recommend.ts'
 import type { ListCache } from './list-cache.ts'
+import type { MadePage } from './page-cache.ts'
 import { quickPage } from './quick-page.ts'
 import { addFacts, inputOf, isFiltering, type RankQuery, type RankSources } from './rank-query.ts'
 
@@ -16,6 +17,8 @@ import { addFacts, inputOf, isFiltering, type RankQuery, type RankSources } from
 export interface RankedPage {
   page: Ranked[]
   facts: Map<string, ProductFacts>
+  /** Products whose facts decide about the page, as far as they were read for it, and these facts. */
+  standsOn: MadePage['standsOn']
 }
 
 /** Categories of the shopper whose popular products are candidates. */
@@ -25,13 +28,17 @@ const CATEGORIES_MAX = 3
 export async function rankProducts(sources: RankSources, query: RankQuery): Promise<RankedPage> {
   const facts = new Map<string, ProductFacts>()
   const quick = await quickPage(sources, query, facts)
-  if (quick !== undefined && !query.explains) return { page: quick, facts }
+  const standsOn = (productIds: readonly string[]) => productIds.map((productId) => [productId, facts.get(productId)] as const)
+  if (quick !== undefined && !query.explains) return { page: quick.page, facts, standsOn: standsOn(quick.checked) }
   const lists = await candidateLists(sources, query, facts)
   const limits = limitsOf(query)
-  if (quick === undefined) return { page: await wholePage(sources, query, { lists, limits, facts }), facts }
+  if (quick === undefined) {
+    const page = await wholePage(sources, query, { lists, limits, facts })
+    return { page, facts, standsOn: standsOn(page.map(({ productId }) => productId)) }
+  }
   const { strategy } = query
-  const page = quick.map((product) => ({ ...product, sources: sourcesOf(product.productId, lists, { strategy, limits }) }))
-  return { page, facts }
+  const page = quick.page.map((product) => ({ ...product, sources: sourcesOf(product.productId, lists, { strategy, limits }) }))
+  return { page, facts, standsOn: standsOn(quick.checked) }
 }
 
 function limitsOf({ options }: RankQuery): CandidateLimits {

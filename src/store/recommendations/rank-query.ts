@@ -76,6 +76,15 @@ export function addFacts(
 ): void {
   for (const productId of productIds) {
     const now = found.get(productId)
-    if (now !== undefined) facts.set(productId, newer.includes(productId) ? { ...now, isNew: true } : now)
+    if (now !== undefined) facts.set(productId, newer.includes(productId) ? asNew(now) : now)
   }
+}
+
+const newOnes = new WeakMap<ProductFacts, ProductFacts>()
+
+/** The facts of a new product: of the same facts always the same object. */
+export function asNew(facts: ProductFacts): ProductFacts {
+  const known = newOnes.get(facts) ?? { ...facts, isNew: true }
+  newOnes.set(facts, known)
+  return known
 }

@@ -11,6 +11,7 @@ import { knownShopper, type ReadLive } from './known-shopper.ts'
 import type { ListCache } from './list-cache.ts'
 import { createNeighbourFinder } from './neighbours.ts'
 import type { ShopperReader } from './read-shopper.ts'
+import { type MadePage, type PageCache, questionOf } from './page-cache.ts'
 import { rankProducts, type RankedPage } from './rank-products.ts'
 import { optionsOf, type RankQuery } from './rank-query.ts'
 
@@ -19,6 +20,7 @@ export interface RecommenderOptions {
   lists: ListCache
   facts: FactsReader
   shoppers: ShopperReader
+  pages: PageCache
   settings: RecommendSettings
 }
 
@@ -38,7 +40,8 @@ export type Recommender = (db: Queryable, request: RecommendRequest, context: Re
  * One answer reads what the shopper did, rows of the version that are not in memory, and facts about the candidates, always from
  * PostgreSQL, each in a statement that it shares with the other callers of the moment. A list that needs all candidates reads facts twice.
  */
-export function createRecommender({ versions, lists, facts, shoppers, settings }: RecommenderOptions): Recommender {
+export function createRecommender(options: RecommenderOptions): Recommender {
+  const { versions, lists, facts, shoppers, pages, settings } = options
   const findNeighbours = createNeighbourFinder(settings.decay)
 
   const answer = async (
@@ -53,16 +56,21 @@ export function createRecommender({ versions, lists, facts, shoppers, settings }
     const { interactions_min: interactionsMin = settings.interactionsMin, blend = settings.blend } = request
     const strategy = version === undefined ? 'popular' : strategyOf(shopper.history, interactionsMin)
     const personal = strategy === 'personal' ? version : undefined
-    const query: RankQuery = {
-      ...{ strategy, shopper, shared, settings },
-      neighbours: personal && (await findNeighbours(personal, shopper.history.items)),
-      newer: personal === undefined ? [] : await lists.newer(personal.version),
-      options: optionsOf(request),
-      explains: request.explain,
+    const make = async (): Promise<MadePage> => {
+      const query: RankQuery = {
+        ...{ strategy, shopper, shared, settings },
+        neighbours: personal && (await findNeighbours(personal, shopper.history.items)),
+        newer: personal === undefined ? [] : await lists.newer(personal.version),
+        options: optionsOf(request),
+        explains: request.explain,
+      }
+      const ranked = await rankProducts({ lists, facts }, query)
+      return { data: dataOf(ranked, query), standsOn: ranked.standsOn }
     }
     const unknown = await unknownOf(db, request.exclude)
     return {
-      data: dataOf(await rankProducts({ lists, facts }, query), query),
+      // An explanation has the ids and times of events.
+      data: request.explain ? (await make()).data : await pages.pageFor(questionOf(request, shopper, version?.version), make),
       meta: {
         recommendation_id: context.recommendationId,
         ...{ strategy, blend },

@@ -1,6 +1,7 @@
 import type { RuleSettings } from '../../ranking/recommend/rules.ts'
 import type { Queryable } from '../database/connection.ts'
 import { createFactsReader } from './facts-reader.ts'
+import { createPageCache } from './page-cache.ts'
 import { createListCache } from './list-cache.ts'
 import { createShopperReader } from './read-shopper.ts'
 import type { RecommenderOptions } from './recommender.ts'
@@ -15,13 +16,17 @@ export interface SharedReadsOptions {
 
 /** Counts of single products change less from one second to the next than the heads of lists. */
 const COUNTS_TIMES = 60
+/** A page costs more than the head of a list, and its products are checked for each answer. */
+const PAGE_TIMES = 10
 
 /** The reads that the recommendations of a process share. */
-export function sharedReads(options: SharedReadsOptions): Pick<RecommenderOptions, 'lists' | 'facts' | 'shoppers'> {
+export function sharedReads(options: SharedReadsOptions): Pick<RecommenderOptions, 'lists' | 'facts' | 'shoppers' | 'pages'> {
   const { db, cacheMs, rules } = options
+  const facts = createFactsReader({ db, countsMs: COUNTS_TIMES * cacheMs })
   return {
+    facts,
     lists: createListCache({ db, cacheMs }),
-    facts: createFactsReader({ db, countsMs: COUNTS_TIMES * cacheMs }),
+    pages: createPageCache({ facts, keepMs: PAGE_TIMES * cacheMs }),
     shoppers: createShopperReader({ db, orderedDays: rules.orderedDays }),
   }
 }
