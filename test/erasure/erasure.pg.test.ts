@@ -18,9 +18,8 @@ import { verify } from '../../src/store/proof/verification.ts'
 import { recordEvents } from '../../src/store/reports/analytics-event.ts'
 import { feedBatch } from '../../src/store/shoppers/shopper-profile.ts'
 import type { NewInteraction } from '../../src/admission/interaction.ts'
-import type { NewRejection } from '../../src/admission/rows.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
-import { erase, erasureDeps, exported, newTombstones, rowsWith } from '../harness/items/erased.ts'
+import { erase, erasureDeps, exported, newTombstones, rejection, rowsWith } from '../harness/items/erased.ts'
 import { interaction, record, recordAndCount, recordNewSearches, search } from '../harness/items/events.ts'
 import { item, newCall, payment } from '../harness/items/payments.ts'
 import { analyticsEvent } from '../harness/items/recomputed.ts'
@@ -43,11 +42,6 @@ const OF_ADA = {
   metadata: { note: 'a present for Ada' },
 }
 const before = (minutes: number) => Date.now() - minutes * 60_000
-
-const rejection = (index: number, sent: unknown): NewRejection => ({
-  ...{ index, code: 'invalid', field: 'ref_id', message: 'is not valid' },
-  item: sent,
-})
 
 /** A person in every table, and others next to it. @returns the interactions. */
 async function populate(db: Database): Promise<NewInteraction[]> {

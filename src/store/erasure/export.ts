@@ -1,9 +1,10 @@
 import { sql } from 'kysely'
-import { isKeptAboutPerson } from '../../admission/person-in-item.ts'
+import { isKeptAboutPerson, personOf } from '../../admission/person-in-item.ts'
 import type { Queryable } from '../database/connection.ts'
 import type { Month } from '../log/month.ts'
 import { shopperOf } from '../shoppers/shopper-of-event.ts'
 import { shoppersOfPerson } from './fence.ts'
+import { PROVIDERS } from './log-parts.ts'
 import { firstDayOf, monthsAfter } from './months.ts'
 import { pageAfter } from './rejected.ts'
 
@@ -70,8 +71,9 @@ const LOG: readonly {
     table: 'analytics_event',
     keys: ['occurred_at', 'source_id', 'external_ref'],
     rows: (ids) => sql`
-      select * from analytics_event where entity_id = any(${bareOf(ids)}::text[])
-        or jsonb_path_exists(payload, '$.** ? (@ == $ids[*])', ${JSON.stringify({ ids: bareOf(ids) })}::jsonb)`,
+      select * from analytics_event where not coalesce(source_id = any(${PROVIDERS}) and payload ? 'payment_ref', false)
+        and (entity_id = any(${bareOf(ids)}::text[])
+          or jsonb_path_exists(payload, '$.** ? (@ == $ids[*])', ${JSON.stringify({ ids: bareOf(ids) })}::jsonb))`,
   },
 ]
 
@@ -102,12 +104,11 @@ async function* pagesOf(read: Read, table: string, keys: readonly string[], rows
 }
 
 async function* rejectedOf(read: Read, shopperIds: readonly string[]): AsyncGenerator<string> {
-  const ids = new Set(bareOf(shopperIds))
-  const wanted = [...ids].map((id) => ({ id }))
+  const person = personOf(shopperIds)
   for (let place: string | null = null; ;) {
-    const page: Awaited<ReturnType<typeof pageAfter>> = await read((db) => pageAfter(db, place, wanted))
+    const page: Awaited<ReturnType<typeof pageAfter>> = await read((db) => pageAfter(db, place, person))
     for (const { batchId, index, kind, code, item, message } of page.found) {
-      if (!isKeptAboutPerson(item, ids)) continue
+      if (!isKeptAboutPerson(item, person)) continue
       yield JSON.stringify({ table: 'rejected_interaction', row: { batch_id: batchId, index, kind, code, message, item } })
     }
     if (page.last === null) return

@@ -65,7 +65,8 @@ export async function erasePayments(db: Database, at: ErasureAt): Promise<void> 
   })
 }
 
-const PROVIDERS = sql`array(select source_id from event_source where slug in (select distinct provider from payment_callback))`
+/** The sources of payments: the entities of their events are orders. */
+export const PROVIDERS = sql`array(select source_id from event_source where slug in (select distinct provider from payment_callback))`
 
 /**
  * Erases the analytics events of the next month, and then the rows of the reports that name the person. The days of changed events are
