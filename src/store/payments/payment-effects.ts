@@ -26,7 +26,13 @@ function shoppersOf(callbacks: readonly (Callback & Shopper)[]): (effect: Effect
     const { accountId, sessionId } = shoppers.get(callbackKey(callback))!
     return accountId === null && sessionId === null ? undefined : { accountId, sessionId }
   }
-  return ({ callback, sale }) => namedBy(callback) ?? namedBy(sale) ?? { accountId: null, sessionId: `order:${sale.orderId}` }
+  return ({ callback, sale }) =>
+    namedBy(callback) ?? namedBy(sale) ?? { accountId: null, sessionId: shopperOfOrder(sale.orderId) }
+}
+
+/** The session that stands for the shopper of an order. */
+export function shopperOfOrder(orderId: string): string {
+  return `order:${orderId}`
 }
 
 /** The id is a hash of the effect, so that every attempt gives the same one. */
