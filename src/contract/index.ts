@@ -182,7 +182,7 @@ export {
   taskApi,
 } from './services.ts'
 export { LaneMergeRequest, Merge, MergeBody, MergeRequest, MergeResponse, SessionShopperId } from './shopper-merge.ts'
-export { ContextRequest, ContextResponse, RecentProduct, ShopperContext } from './shopper-context.ts'
+export { ContextAnswer, ContextRequest, ContextResponse, RecentProduct, ShopperContext } from './shopper-context.ts'
 export { ShopperId } from './fields/shopper-id.ts'
 export { isStorable, storableText } from './fields/text.ts'
 export { DAY_MS, EARLIEST_MS, HOUR_MS, instantOf, isTimeZone, millisecondsOf, RANGE_DAYS_DEFAULT } from './fields/time.ts'

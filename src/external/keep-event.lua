@@ -14,12 +14,20 @@ elseif known then
 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 
+-- What other programs wrote into the hash is left alone.
+local function isEvent(event)
+  if type(event) ~= 'table' or type(event.at) ~= 'number' or math.abs(event.at) > 8.64e15 then return false end
+  return type(event.occurred_at) == 'string' and type(event.product_id) == 'string' and type(event.event_type) == 'string'
+end
+
 local fields = redis.call('HGETALL', KEYS[1])
 local events = {}
 for place = 1, #fields, 2 do
-  local event = cjson.decode(fields[place + 1])
-  event.id = fields[place]
-  events[#events + 1] = event
+  local isJson, event = pcall(cjson.decode, fields[place + 1])
+  if isJson and isEvent(event) then
+    event.id = fields[place]
+    events[#events + 1] = event
+  end
 end
 table.sort(events, function(one, other)
   if one.at ~= other.at then return one.at > other.at end
@@ -42,7 +50,7 @@ for _, event in ipairs(events) do
     seen[event.product_id] = true
     items[#items + 1] = event.product_id
   end
-  if event.category then categories[event.category] = (categories[event.category] or 0) + 1 end
+  if type(event.category) == 'string' then categories[event.category] = (categories[event.category] or 0) + 1 end
 end
 redis.call('DEL', KEYS[2], KEYS[3], KEYS[4])
 if #items > 0 then

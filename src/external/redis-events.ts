@@ -79,8 +79,12 @@ export function createRedisEvents(options: RedisEventsOptions): LiveEvents {
       await run(MERGE, keys, [session, account, String(SESSIONS_MAX), String(MERGE_MS)])
     },
     forget: async (shopperIds) => {
-      const keys = shopperIds.flatMap((shopperId) => KEYS.map((name) => keyOf(shopperId, name)))
-      return keys.length === 0 || (await run(FORGET, keys, [])) !== undefined
+      for (let from = 0; from < shopperIds.length; from += FORGET_SHOPPERS_MAX) {
+        const some = shopperIds.slice(from, from + FORGET_SHOPPERS_MAX)
+        const keys = some.flatMap((shopperId) => KEYS.map((name) => keyOf(shopperId, name)))
+        if ((await run(FORGET, keys, [])) === undefined) return false
+      }
+      return true
     },
     stop: redis.stop,
   }
@@ -89,6 +93,8 @@ export function createRedisEvents(options: RedisEventsOptions): LiveEvents {
 /** In the order in which the script takes them. */
 const EVENT_KEYS = ['recent_events', 'recent_items', 'recent_categories', 'last_active']
 const KEYS = [...EVENT_KEYS, 'account', 'sessions']
+/** A script unpacks some 8,000 keys at most. */
+const FORGET_SHOPPERS_MAX = 500
 const FORGET = redisScript("return redis.call('DEL', unpack(KEYS))")
 
 function keyOf(shopperId: string, name: string): string {
@@ -100,11 +106,30 @@ function storedOf({ occurredAtMs, productId, eventType, category, brand }: Shopp
   return { at: occurredAtMs, occurred_at, product_id: productId, event_type: eventType, category, brand }
 }
 
+/** What other programs wrote under these keys is left out. */
 function eventsIn(texts: readonly string[]): ShopperEvent[] {
   const events: ShopperEvent[] = []
   for (let place = 0; place + 1 < texts.length; place += 2) {
-    const { at, product_id, event_type, category, brand } = JSON.parse(texts[place + 1]!) as StoredEvent
+    const stored = storedIn(texts[place + 1]!)
+    if (stored === undefined) continue
+    const { at, product_id, event_type, category, brand } = stored
     events.push({ eventId: texts[place]!, occurredAtMs: at, productId: product_id, eventType: event_type, category, brand })
   }
   return events
+}
+
+function storedIn(text: string): StoredEvent | undefined {
+  try {
+    const stored = JSON.parse(text) as Partial<Record<keyof StoredEvent, unknown>> | null
+    return stored !== null && isStored(stored) ? stored : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function isStored(stored: Partial<Record<keyof StoredEvent, unknown>>): stored is StoredEvent {
+  const { at, product_id, event_type, category, brand } = stored
+  const isText = (value: unknown) => typeof value === 'string'
+  const isInstant = typeof at === 'number' && !Number.isNaN(new Date(at).getTime())
+  return isInstant && [product_id, event_type, category ?? '', brand ?? ''].every(isText)
 }
