@@ -7,6 +7,8 @@ export type PseudonymOf = (kind: 'account' | 'session', id: string, occurredAtMs
 /** The fields that say whose a row is. A row that is not recorded yet also has the item that it was made of. */
 export interface ShopperRow {
   occurredAtMs: number
+  /** Of a row that is stored: it is from before an erasure that came later, also when its sender's clock was ahead. */
+  receivedAtMs?: number
   accountId: string | null
   sessionId: string | null
   item?: unknown
@@ -17,9 +19,10 @@ export interface ShopperRow {
  * columns too, as the function erase_interactions of the database takes them away. A row of another account loses its session only.
  */
 export function withoutErased<Row extends ShopperRow>(row: Row, pseudonymOf: PseudonymOf): Row {
-  const { accountId, sessionId, occurredAtMs } = row
-  const account = accountId === null ? undefined : pseudonymOf('account', accountId, occurredAtMs)
-  const session = sessionId === null ? undefined : pseudonymOf('session', sessionId, occurredAtMs)
+  const { accountId, sessionId, occurredAtMs, receivedAtMs = Infinity } = row
+  const knownMs = Math.min(occurredAtMs, receivedAtMs)
+  const account = accountId === null ? undefined : pseudonymOf('account', accountId, knownMs)
+  const session = sessionId === null ? undefined : pseudonymOf('session', sessionId, knownMs)
   if (account === undefined && session === undefined) return row
   if (account === undefined && accountId !== null) return withItem({ ...row, sessionId: session! })
   return withItem({ ...row, accountId: account ?? null, sessionId: session ?? null, ...strippedOf(row) })
