@@ -92,6 +92,24 @@ for (const order of ['before', 'after'] as const) {
   })
 }
 
+test('recent events from before the horizon that a sweep has left, because they were locked, go with the person', async ({
+  db,
+}) => {
+  await populate(db)
+  await dropOldMonths(db, DAYS)
+  await db.transaction().execute(async (tx) => {
+    await sql`select from shopper_recent where shopper_id = ${PERSON} for update`.execute(tx)
+    await sweepRecent(db)
+  })
+  const before = sql`select split_part(shopper_id, ':', 1) as kind, count(*)::int as events from shopper_recent group by 1`
+  expect((await before.execute(db)).rows).toEqual([{ kind: 'account', events: 6 }])
+  const { certificate } = await erase(db, PERSON)
+  expect(certificate!.tables).toMatchObject({ shopper_recent: 4 })
+  expect(await rowsWith(db, ['ada-lovelace'])).toEqual([])
+  expect((await before.execute(db)).rows).toEqual([{ kind: 'account', events: 4 }])
+  expect(await driftOf(db)).toEqual([])
+})
+
 test('an erasure that began before a month was dropped goes on after it', async ({ db }) => {
   await populate(db)
   const numbers = await numbersOf(db)

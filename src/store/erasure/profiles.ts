@@ -92,16 +92,20 @@ const returnedEvents = (runId: string) => sql`
     and ${shopperOf(sql`i.account_id`, sql`i.session_id`)} in (select shopper_id from erasure_shopper where run_id = ${runId}::uuid)`
 
 /**
+ * Rows from before the horizon go, because the log has not their events any more; no read returns them, and a sweep may have left them.
  * Of a person who came back, events may have been pushed out of the newest 100 by events that now have another shopper, on either side.
  */
 async function moveRecent(tx: Queryable, runId: string): Promise<number> {
-  const { numAffectedRows } = await sql`
+  const gone = await sql`
+    delete from shopper_recent where occurred_at < (select horizon from log_horizon)
+      and shopper_id in (select shopper_id from erasure_shopper where run_id = ${runId}::uuid)`.execute(tx)
+  const moved = await sql`
     update shopper_recent s set shopper_id = p.pseudonym from (${idsOf(runId)}) p, erasure_event e
     where s.shopper_id = p.id and e.run_id = ${runId}::uuid and e.occurred_at = s.occurred_at and e.event_id = s.event_id`.execute(
     tx,
   )
   await refillRecent(tx, sql`${erasedEvents(runId)} union all ${returnedEvents(runId)}`)
-  return Number(numAffectedRows ?? 0)
+  return Number(gone.numAffectedRows ?? 0) + Number(moved.numAffectedRows ?? 0)
 }
 
 /** The sessions stay those of one account, because what is computed per person stays the same then. */
