@@ -3,6 +3,7 @@ import { DecidedError } from '../../src/contract/decided-error.ts'
 import { ACKNOWLEDGED_HEADER } from '../../src/contract/recorder.ts'
 import { mayPass } from '../../src/store/database/sql-state.ts'
 import type { Deps } from '../handler/deps.ts'
+import { isFirstAttempt } from './checked-call.ts'
 
 /** Runs the statements of a recording handler, once in the journal. It decides what a handler does while PostgreSQL is away. */
 export type RecordingStep = <T>(ctx: Context, name: string, statements: () => Promise<T>) => Promise<T>
@@ -17,7 +18,10 @@ export class SetAside extends Error {}
 const FAILURES_MAX = 5
 const PAUSE_INTERVALS = 10
 
-const AWAY = 'the database does not answer, and too many calls wait for it; nothing of this call was recorded, send it again'
+const AWAY = 'the database does not answer, and too many calls wait for it'
+const NOT_RECORDED = `${AWAY}; nothing of this call was recorded, send it again`
+/** An earlier attempt may have done it. */
+const UNKNOWN = `${AWAY}; send the same call again`
 
 /** In the journal in place of the result of a step that leaves its place. */
 const LEFT = { leaves: true }
@@ -32,9 +36,10 @@ export function directStep({ waitingCalls }: Pick<Deps, 'waitingCalls'>): Record
     const isAcknowledged = headers.has(ACKNOWLEDGED_HEADER)
     const result = await ctx.run(name, () =>
       waitingCalls.direct.attempt(id.toString(), statements, (failure) => {
-        // What has begun may be recorded, so that its caller must not be told that nothing is.
-        if (failure !== undefined || isAcknowledged || waitingCalls.mayLeave()) return LEFT
-        throw new DecidedError('unavailable', AWAY)
+        // An attempt that began may have been recorded, so its caller must not be told that nothing was.
+        const hasBegun = failure !== undefined || !isFirstAttempt(ctx)
+        if (hasBegun || isAcknowledged || waitingCalls.mayLeave()) return LEFT
+        throw new DecidedError('unavailable', NOT_RECORDED)
       }),
     )
     if (hasLeft(result)) throw new LeavePlace()
@@ -47,7 +52,7 @@ export function refusingStep({ waitingCalls }: Pick<Deps, 'waitingCalls'>): Reco
   return (ctx, name, statements) =>
     ctx.run(name, () =>
       waitingCalls.direct.attempt(ctx.request().id.toString(), statements, (failure) => {
-        throw failure ?? new DecidedError('unavailable', AWAY)
+        throw failure ?? new DecidedError('unavailable', UNKNOWN)
       }),
     )
 }

@@ -1,0 +1,45 @@
+import type { Context } from '@restatedev/restate-sdk'
+import { expect, test } from 'vitest'
+import { directStep, LeavePlace, refusingStep } from '../../services/recording/step.ts'
+import { receivedMsOf } from '../../services/recording/checked-call.ts'
+import type { WaitingCalls } from '../../services/handler/waiting-calls.ts'
+
+/** While PostgreSQL is away, when every place is taken and no more calls may leave. */
+const waitingCalls: WaitingCalls = {
+  direct: { attempt: async (_id, _statements, leave) => leave(undefined) },
+  background: { attempt: async (_id, _statements, leave) => leave(undefined) },
+  mayLeave: () => false,
+  recorded: () => undefined,
+}
+
+/** An attempt of a call whose journal has these results already. */
+function attemptOf(journal: unknown[]): Context {
+  let next = 0
+  const run = async (...args: unknown[]) => {
+    const action = args.at(-1) as () => unknown
+    const place = next++
+    if (place >= journal.length) journal.push(await action())
+    return journal[place]
+  }
+  return { run, request: () => ({ id: 'inv_1', headers: new Map() }) } as unknown as Context
+}
+
+const recordIn = async (ctx: Context) => {
+  await receivedMsOf(ctx)
+  return directStep({ waitingCalls })(ctx, 'record', async () => 'recorded')
+}
+
+test('only the first attempt of a call may be told that nothing was recorded', async () => {
+  const journal: unknown[] = []
+  await expect(recordIn(attemptOf(journal))).rejects.toMatchObject({
+    code: 'unavailable',
+    message: expect.stringContaining('nothing'),
+  })
+  expect(journal).toHaveLength(1)
+  await expect(recordIn(attemptOf(journal))).rejects.toBeInstanceOf(LeavePlace)
+})
+
+test('a call that is repeated by its caller is not told whether it was made', async () => {
+  const refused = refusingStep({ waitingCalls })(attemptOf([]), 'start', async () => 'done')
+  await expect(refused).rejects.toMatchObject({ code: 'unavailable', message: expect.not.stringContaining('nothing') })
+})
