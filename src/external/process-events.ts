@@ -6,7 +6,7 @@ import { createMerges } from './merges.ts'
 export interface ProcessEventsOptions {
   /** Shoppers with events. Beyond it, the one with the oldest last event is forgotten. */
   shoppersMax: number
-  /** What all events take, estimated. */
+  /** What all events and merges take, estimated. */
   bytesMax: number
   /** How long after its last event a shopper is forgotten. */
   idleMs: number
@@ -14,7 +14,7 @@ export interface ProcessEventsOptions {
 }
 
 export interface ProcessEvents extends LiveEvents {
-  /** Shoppers with events, and what these take. */
+  /** Shoppers with events, and what all events and merges take. */
   size: () => { shoppers: number; bytes: number }
 }
 
@@ -28,6 +28,7 @@ interface Kept {
 /** What a shopper and an event take without their texts in Node 24: see the row live-memory of docs/benchmarks.md. */
 const SHOPPER_BYTES = 350
 const EVENT_BYTES = 120
+const MERGES_PART = 1 / 8
 
 /**
  * Live events in the memory of this process: other gateways do not see them, and they are gone when it ends. Expiry is arithmetic; a
@@ -35,8 +36,13 @@ const EVENT_BYTES = 120
  */
 export function createProcessEvents({ shoppersMax, bytesMax, idleMs, now = Date.now }: ProcessEventsOptions): ProcessEvents {
   // Read with `peek`, so that its order is that of the last events.
-  const shoppers = new LRUCache<string, Kept>({ max: shoppersMax, maxSize: bytesMax, sizeCalculation: ({ bytes }) => bytes })
-  const merges = createMerges(shoppersMax)
+  const mergesBytesMax = Math.ceil(bytesMax * MERGES_PART)
+  const shoppers = new LRUCache<string, Kept>({
+    max: shoppersMax,
+    maxSize: bytesMax - mergesBytesMax,
+    sizeCalculation: ({ bytes }) => bytes,
+  })
+  const merges = createMerges(mergesBytesMax)
 
   const live = (shopperId: string): Kept | undefined => {
     const kept = shoppers.peek(shopperId)
@@ -79,7 +85,7 @@ export function createProcessEvents({ shoppersMax, bytesMax, idleMs, now = Date.
     stop: async () => undefined,
     size: () => {
       dropIdle()
-      return { shoppers: shoppers.size, bytes: shoppers.calculatedSize }
+      return { shoppers: shoppers.size, bytes: shoppers.calculatedSize + merges.bytes() }
     },
   }
 }

@@ -139,6 +139,20 @@ describe('in the process', () => {
     expect(live.size().shoppers).toBe(1)
   })
 
+  test('merges are bounded as events are, and the latest ones stay', async () => {
+    const live = createProcessEvents({ shoppersMax: 1_000, bytesMax: 2 ** 20, idleMs: IDLE_MS })
+    const bytes: number[] = []
+    for (let session = 0; session < 5_000; session++) {
+      await live.merged(`${session} ${'x'.repeat(100)}`, String(session % 3))
+      bytes.push(live.size().bytes)
+    }
+    expect(bytes[99]).toBeGreaterThan(20_000)
+    expect(Math.max(...bytes)).toBeLessThanOrEqual(2 ** 20 / 8)
+    const event = shopperEvent()
+    await live.keep(`session:4999 ${'x'.repeat(100)}`, event)
+    expect(idsOf(await live.read(['account:1']))).toEqual([event.eventId])
+  })
+
   test('the shopper with the oldest last event goes first, when there are too many or they take too much', async () => {
     const { live } = at({ shoppersMax: 2 })
     for (const shopper of ['session:a', 'session:b', 'session:a', 'session:c']) await live.keep(shopper, shopperEvent())
