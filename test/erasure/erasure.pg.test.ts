@@ -279,13 +279,13 @@ test(
     }
     expect(Object.keys(kills)).toEqual([
       'fence',
-      'payments',
       'find',
       'profiles',
       'searches',
       'reports',
       'rejected',
       'context',
+      'links',
       'certificate',
     ])
     expect((await findErasure(db, id))!.certificate!.tables).toMatchObject({

@@ -56,15 +56,6 @@ export function eraseSearches(db: Database, at: ErasureAt): Promise<void> {
   })
 }
 
-export async function erasePayments(db: Database, at: ErasureAt): Promise<void> {
-  await db.transaction().execute(async (tx) => {
-    await allowLongStatements(tx)
-    const result = await sql<{ erased: string }>`select erase_payments(${at.runId}::uuid) as erased`.execute(tx)
-    await addErased(tx, at.runId, 'payment_callback', onlyRow(result).erased)
-    await advance(tx, at, null)
-  })
-}
-
 /** The sources of payments: the entities of their events are orders. */
 export const PROVIDERS = sql`array(select source_id from event_source where slug in (select distinct provider from payment_callback))`
 

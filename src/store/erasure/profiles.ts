@@ -7,9 +7,8 @@ import { refillRecent } from '../shoppers/shopper-recent.ts'
 import { addErased, advance, type ErasureAt } from './run-machine.ts'
 
 /**
- * Gives the interactions that were found, the profiles, the recent events and the merged sessions their pseudonyms, in one transaction, so
- * that the profiles equal the log at every instant. It first locks the batches that are not fed or not brought: a transaction that feeds or
- * brings one of them ends before, or begins after it and reads the pseudonyms. Such a transaction waits for its own batch alone, so there is no deadlock.
+ * Gives the interactions that were found, the profiles and the recent events their pseudonyms, in one transaction, so that the profiles
+ * equal the log at every instant. It first locks the batches that are not fed or not brought: a transaction that feeds or brings one ends before, or begins after it and reads the pseudonyms. Such a transaction waits for its own batch alone, so there is no deadlock.
  */
 export async function eraseProfiles(db: Database, at: ErasureAt): Promise<void> {
   const { runId } = at
@@ -27,7 +26,6 @@ export async function eraseProfiles(db: Database, at: ErasureAt): Promise<void> 
     await addErased(tx, runId, 'interaction', onlyRow(result).erased)
     await addErased(tx, runId, 'shopper_product', await moveProfiles(tx, runId))
     await addErased(tx, runId, 'shopper_recent', await moveRecent(tx, runId))
-    await addErased(tx, runId, 'shopper_redirect', await moveRedirects(tx, runId))
     await advance(tx, at, null)
   })
 }
@@ -106,13 +104,4 @@ async function moveRecent(tx: Queryable, runId: string): Promise<number> {
   )
   await refillRecent(tx, sql`${erasedEvents(runId)} union all ${returnedEvents(runId)}`)
   return Number(gone.numAffectedRows ?? 0) + Number(moved.numAffectedRows ?? 0)
-}
-
-/** The sessions stay those of one account, because what is computed per person stays the same then. */
-async function moveRedirects(tx: Queryable, runId: string): Promise<number> {
-  const { numAffectedRows } = await sql`
-    update shopper_redirect r set session_id = s.pseudonym, account_id = a.pseudonym from erasure_shopper s, erasure_shopper a
-    where s.run_id = ${runId}::uuid and a.run_id = s.run_id
-      and s.shopper_id = 'session:' || r.session_id and a.shopper_id = 'account:' || r.account_id`.execute(tx)
-  return Number(numAffectedRows ?? 0)
 }

@@ -118,7 +118,8 @@ export class PartIsDoneError extends Error {}
 
 /** Moves a run on in the transaction of a part, so that each part counts once. The next step follows when `place` is null. */
 export async function advance(tx: Queryable, { runId, step, place }: ErasureAt, next: string | null): Promise<void> {
-  const following = next === null ? ERASURE_STEPS[ERASURE_STEPS.indexOf(step) + 1]! : step
+  // Of a step that is not in the list, the first one.
+  const following = next === null ? ERASURE_STEPS[(ERASURE_STEPS as readonly string[]).indexOf(step) + 1]! : step
   const { rows } = await sql`
     update erasure_run set step = ${following}, place = ${next}, active_at = clock_timestamp()
     where run_id = ${runId}::uuid and status = any(${Object.keys(TRANSITIONS.advance)}::text[]) and step = ${step}
