@@ -13,6 +13,8 @@ export interface ServiceObserver {
   groupCounted: (target: Target, group: GroupSize) => void
   /** A recorder set a call aside. */
   setAside: () => void
+  /** A direct call was refused, because PostgreSQL is away and too many calls wait. */
+  callRefused: () => void
   /** A message named a batch that the log does not have. */
   batchLost: (target: Target) => void
 }

@@ -30,7 +30,7 @@ const LEFT = { leaves: true }
  * The step of a direct call. While PostgreSQL is away, Restate repeats the first calls, each of which keeps its place; further calls
  * leave theirs. @throws LeavePlace, or DecidedError `unavailable` when too many have left.
  */
-export function directStep({ waitingCalls }: Pick<Deps, 'waitingCalls'>): RecordingStep {
+export function directStep({ waitingCalls, observer }: Pick<Deps, 'waitingCalls' | 'observer'>): RecordingStep {
   return async (ctx, name, statements) => {
     const { id, headers } = ctx.request()
     const isAcknowledged = headers.has(ACKNOWLEDGED_HEADER)
@@ -39,6 +39,7 @@ export function directStep({ waitingCalls }: Pick<Deps, 'waitingCalls'>): Record
         // An attempt that began may have been recorded, so its caller must not be told that nothing was.
         const hasBegun = failure !== undefined || !isFirstAttempt(ctx)
         if (hasBegun || isAcknowledged || waitingCalls.mayLeave()) return LEFT
+        observer.callRefused()
         throw new DecidedError('unavailable', NOT_RECORDED)
       }),
     )

@@ -1,6 +1,7 @@
 import type { Context } from '@restatedev/restate-sdk'
 import { expect, test } from 'vitest'
 import { directStep, LeavePlace, refusingStep } from '../../services/recording/step.ts'
+import type { ServiceObserver } from '../../services/handler/observer.ts'
 import { receivedMsOf } from '../../services/recording/checked-call.ts'
 import type { WaitingCalls } from '../../services/handler/waiting-calls.ts'
 
@@ -24,9 +25,12 @@ function attemptOf(journal: unknown[]): Context {
   return { run, request: () => ({ id: 'inv_1', headers: new Map() }) } as unknown as Context
 }
 
+let refusals = 0
+const observer = { callRefused: () => refusals++ } as unknown as ServiceObserver
+
 const recordIn = async (ctx: Context) => {
   await receivedMsOf(ctx)
-  return directStep({ waitingCalls })(ctx, 'record', async () => 'recorded')
+  return directStep({ waitingCalls, observer })(ctx, 'record', async () => 'recorded')
 }
 
 test('only the first attempt of a call may be told that nothing was recorded', async () => {
@@ -36,6 +40,7 @@ test('only the first attempt of a call may be told that nothing was recorded', a
     message: expect.stringContaining('nothing'),
   })
   expect(journal).toHaveLength(1)
+  expect(refusals).toBe(1)
   await expect(recordIn(attemptOf(journal))).rejects.toBeInstanceOf(LeavePlace)
 })
 
