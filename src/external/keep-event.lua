@@ -1,9 +1,10 @@
 -- Keeps an event of a shopper once, and derives from all kept events what other services read. Derived anew from the set each time,
 -- because counters that are added to would count a resent event twice.
--- KEYS  1 events (hash: id -> JSON)  2 items (list)  3 categories (hash)  4 last_active (string)
+-- KEYS  1 events (hash: id -> JSON)  2 items (list)  3 categories (hash)  4 last_active (string)  5 when the shopper was forgotten, ms
 -- ARGV  1 event id  2 JSON {at, occurred_at, product_id, event_type, category?, brand?}  3 now, ms since 1970  4 now, RFC 3339
 --       5 idle, ms  6 events max  7 items max  8 'keep', or 'describe' for an event that is kept without category and brand
 local sent = cjson.decode(ARGV[2])
+if sent.at <= (tonumber(redis.call('GET', KEYS[5]) or '') or -math.huge) then return 0 end
 local known = redis.call('HGET', KEYS[1], ARGV[1])
 if ARGV[8] == 'describe' then
   if not known then return 0 end
@@ -58,5 +59,5 @@ if #items > 0 then
   redis.call('SET', KEYS[4], events[1].at > now and ARGV[4] or events[1].occurred_at)
 end
 for category, count in pairs(categories) do redis.call('HSET', KEYS[3], category, count) end
-for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, idle) end
+for place = 1, 4 do redis.call('PEXPIRE', KEYS[place], idle) end
 return 1

@@ -14,13 +14,13 @@ export interface Merges {
 /** Of an account: those that were merged last. As many as PostgreSQL adds. */
 const SESSIONS_MAX = 100
 /** PostgreSQL has the merges; these are for the time when it is away. As long as in Redis. */
-const KEPT_MS = 24 * HOUR_MS
+export const MERGE_MS = 24 * HOUR_MS
 /** What an entry takes without its texts. */
 const ENTRY_BYTES = 200
 
 /** The merges that were used last, in so many bytes. */
 export function createMerges(bytesMax: number): Merges {
-  const bounds = { maxSize: Math.ceil(bytesMax / 2), ttl: KEPT_MS }
+  const bounds = { maxSize: Math.ceil(bytesMax / 2), ttl: MERGE_MS }
   const accounts = new LRUCache<string, string>({ ...bounds, sizeCalculation: (account, session) => bytesOf([account, session]) })
   const sessions = new LRUCache<string, readonly string[]>({
     ...bounds,

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { newestEvents, type ShopperEvent } from '../ranking/shopper-event.ts'
-import type { LiveEvents } from './live-events.ts'
+import { FORGOTTEN_MS, type LiveEvents } from './live-events.ts'
 import { createMerges } from './merges.ts'
 
 export interface ProcessEventsOptions {
@@ -43,6 +43,8 @@ export function createProcessEvents({ shoppersMax, bytesMax, idleMs, now = Date.
     sizeCalculation: ({ bytes }) => bytes,
   })
   const merges = createMerges(mergesBytesMax)
+  /** When shoppers were forgotten. */
+  const forgotten = new LRUCache<string, number>({ max: shoppersMax, ttl: FORGOTTEN_MS })
 
   const live = (shopperId: string): Kept | undefined => {
     const kept = shoppers.peek(shopperId)
@@ -60,6 +62,7 @@ export function createProcessEvents({ shoppersMax, bytesMax, idleMs, now = Date.
   return {
     keep: async (shopperId, event) => {
       dropIdle()
+      if (event.occurredAtMs <= (forgotten.get(shopperId) ?? -Infinity)) return
       const events = live(shopperId)?.events ?? []
       if (events.some(({ eventId }) => eventId === event.eventId)) return
       const newest = newestEvents([...events, event])
@@ -79,6 +82,7 @@ export function createProcessEvents({ shoppersMax, bytesMax, idleMs, now = Date.
       for (const shopperId of shopperIds) {
         shoppers.delete(shopperId)
         merges.forget(shopperId)
+        forgotten.set(shopperId, now())
       }
       return true
     },

@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { instantOf, HOUR_MS } from '../contract/fields/time.ts'
+import { instantOf } from '../contract/fields/time.ts'
 import { SHOPPER_EVENTS_MAX, type ShopperEvent } from '../ranking/shopper-event.ts'
-import type { LiveEvents } from './live-events.ts'
+import { FORGOTTEN_MS, type LiveEvents } from './live-events.ts'
+import { MERGE_MS } from './merges.ts'
 import { createRedis, redisScript } from './redis-client.ts'
 
 export interface RedisEventsOptions {
@@ -19,12 +21,12 @@ export interface RedisEventsOptions {
   now?: () => number
 }
 
-const [KEEP, READ, MERGE] = ['keep-event', 'read-events', 'merge-shoppers'].map((name) =>
-  redisScript(readFileSync(join(import.meta.dirname, `${name}.lua`), 'utf8')),
-) as [ReturnType<typeof redisScript>, ReturnType<typeof redisScript>, ReturnType<typeof redisScript>]
+const scriptIn = (name: string) => redisScript(readFileSync(join(import.meta.dirname, `${name}.lua`), 'utf8'))
+const KEEP = scriptIn('keep-event')
+const READ = scriptIn('read-events')
+const MERGE = scriptIn('merge-shoppers')
+const FORGET = scriptIn('forget-shoppers')
 
-/** PostgreSQL has the merges; these are for the time when it is away. */
-const MERGE_MS = 24 * HOUR_MS
 /** Of an account: those that were merged last. As many as PostgreSQL adds. */
 const SESSIONS_MAX = 100
 
@@ -59,11 +61,7 @@ export function createRedisEvents(options: RedisEventsOptions): LiveEvents {
     const nowMs = now()
     const numbers = [idleMs, SHOPPER_EVENTS_MAX, itemsMax].map(String)
     const values = [event.eventId, JSON.stringify(storedOf(event)), String(nowMs), instantOf(nowMs), ...numbers, way]
-    await run(
-      KEEP,
-      EVENT_KEYS.map((name) => keyOf(shopperId, name)),
-      values,
-    )
+    await run(KEEP, [...EVENT_KEYS.map((name) => keyOf(shopperId, name)), forgottenKeyOf(shopperId)], values)
   }
 
   return {
@@ -81,8 +79,9 @@ export function createRedisEvents(options: RedisEventsOptions): LiveEvents {
     forget: async (shopperIds) => {
       for (let from = 0; from < shopperIds.length; from += FORGET_SHOPPERS_MAX) {
         const some = shopperIds.slice(from, from + FORGET_SHOPPERS_MAX)
-        const keys = some.flatMap((shopperId) => KEYS.map((name) => keyOf(shopperId, name)))
-        if ((await run(FORGET, keys, [])) === undefined) return false
+        const keys = some.flatMap((shopperId) => [...KEYS.map((name) => keyOf(shopperId, name)), forgottenKeyOf(shopperId)])
+        const values = [KEYS.length + 1, now(), FORGOTTEN_MS].map(String)
+        if ((await run(FORGET, keys, values)) === undefined) return false
       }
       return true
     },
@@ -93,9 +92,10 @@ export function createRedisEvents(options: RedisEventsOptions): LiveEvents {
 /** In the order in which the script takes them. */
 const EVENT_KEYS = ['recent_events', 'recent_items', 'recent_categories', 'last_active']
 const KEYS = [...EVENT_KEYS, 'account', 'sessions']
-/** A script unpacks some 8,000 keys at most. */
+/** When a shopper was forgotten, ms since 1970. A hash, because the id of an erased person is kept nowhere. */
+const forgottenKeyOf = (shopperId: string) => `forgotten:${createHash('sha256').update(shopperId).digest('hex')}`
+/** So that no script keeps other callers waiting for long. */
 const FORGET_SHOPPERS_MAX = 500
-const FORGET = redisScript("return redis.call('DEL', unpack(KEYS))")
 
 function keyOf(shopperId: string, name: string): string {
   return `user:${shopperId}:${name}`

@@ -115,6 +115,19 @@ for (const { name, skipped, make } of LAYERS) {
       expect(await live.read([session, `account:of ${session}`])).toEqual([])
       expect(idsOf(await live.read([neighbour]))).toEqual([kept.eventId])
     })
+
+    test('of a forgotten shopper, events from before that are not kept again, and later ones are', async () => {
+      const shopper = newShopper()
+      const before = shopperEvent({ occurredAtMs: Date.now() - 60_000 })
+      await live.keep(shopper, before)
+      await live.forget([shopper])
+      await live.keep(shopper, before)
+      await live.keep(shopper, shopperEvent({ occurredAtMs: before.occurredAtMs + 1 }))
+      expect(await live.read([shopper])).toEqual([])
+      const later = shopperEvent({ occurredAtMs: Date.now() + 60_000 })
+      await live.keep(shopper, later)
+      expect(idsOf(await live.read([shopper]))).toEqual([later.eventId])
+    })
   })
 }
 
