@@ -1,18 +1,24 @@
-import type { RecomputeRun } from '../../contract/recompute-run.ts'
 import { INTERRUPTED } from './exit-status.ts'
 import { percentOf, progressBarOn } from './progress-bar.ts'
 
 /** Shows how far a run is. */
-export interface RunProgress {
-  report: (run: RecomputeRun) => void
+export interface RunProgress<Run> {
+  report: (run: Run) => void
   stop: () => void
+}
+
+/** How a run is shown. */
+export interface RunView<Run> {
+  /** What is done, from 0 to 1. */
+  shareOf: (run: Run) => number
+  describe: (run: Run) => string
 }
 
 const LINE_EVERY_MS = 10_000
 
 /** A bar on a terminal, otherwise a line every 10 s. Both go to stderr, because stdout is for the result. */
-export function runProgressOn(stream: NodeJS.WriteStream, onInterrupted: () => void): RunProgress {
-  const progress = stream.isTTY ? barOn(stream) : linesOn(stream)
+export function runProgressOn<Run>(stream: NodeJS.WriteStream, view: RunView<Run>, onInterrupted: () => void): RunProgress<Run> {
+  const progress = stream.isTTY ? barOn(stream, view) : linesOn(stream, view)
   const interrupted = () => {
     progress.stop()
     onInterrupted()
@@ -28,7 +34,7 @@ export function runProgressOn(stream: NodeJS.WriteStream, onInterrupted: () => v
   }
 }
 
-function linesOn(stream: NodeJS.WriteStream): RunProgress {
+function linesOn<Run>(stream: NodeJS.WriteStream, { shareOf, describe }: RunView<Run>): RunProgress<Run> {
   let nextAt = performance.now() + LINE_EVERY_MS
   return {
     report: (run) => {
@@ -40,15 +46,7 @@ function linesOn(stream: NodeJS.WriteStream): RunProgress {
   }
 }
 
-function barOn(stream: NodeJS.WriteStream): RunProgress {
+function barOn<Run>(stream: NodeJS.WriteStream, { shareOf, describe }: RunView<Run>): RunProgress<Run> {
   const bar = progressBarOn(stream)
   return { report: (run) => bar.draw(shareOf(run), describe(run)), stop: bar.clear }
-}
-
-function shareOf({ progress: { done, total } }: RecomputeRun): number {
-  return done / total
-}
-
-function describe({ status, progress: { done, total } }: RecomputeRun): string {
-  return `${status}: ${done.toLocaleString('en')} of ${total.toLocaleString('en')} buckets`
 }
