@@ -82,9 +82,9 @@ export class Person {
       )
       // It waits in Restate, and its outcome is seen by asking again.
       if (status === 202) continue
-      const first = status === 200 ? json.data!['account_id'] : json.error?.details?.id
+      const first = status === 200 ? (json.data!['account_id'] as string) : json.error?.details?.id
       // A merge from before an erasure names no account.
-      if (first !== undefined) this.owners.set(session, (this.owners.get(session) ?? new Set()).add(String(first)))
+      if (first !== undefined) this.owners.set(session, (this.owners.get(session) ?? new Set()).add(first))
       return
     }
   }
