@@ -412,9 +412,9 @@ test('one run of a shopper is open: other requests are answered with it, also wh
   expect(new Set(runs.map(({ id }) => id)).size).toBe(1)
   const [open] = runs
   expect(open).toMatchObject({ status: 'pending', step: 'fence' })
-  expect(await silentErasures(db, 60_000)).toEqual([])
+  expect(await silentErasures(db, 60_000, 10)).toEqual([])
   await sql`update erasure_run set active_at = now() - interval '2 minutes'`.execute(db)
-  expect(await silentErasures(db, 60_000)).toEqual([open!.id])
+  expect(await silentErasures(db, 60_000, 10)).toEqual([open!.id])
   expect(await erase(db, PERSON)).toMatchObject({ id: open!.id, status: 'completed' })
   const next = await requestErasure(db, randomUUID(), { shopper_id: PERSON, actor: 'ada' })
   expect(next.id).not.toBe(open!.id)

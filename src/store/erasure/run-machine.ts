@@ -174,13 +174,12 @@ async function auditErasure(
   await audit(tx, { actor, action, resourceType: 'erasure_run', resourceId: runId, metadata })
 }
 
-/** Open runs that did nothing for so long. */
-export async function silentErasures(db: Queryable, silentMs: number): Promise<string[]> {
+/** Open runs that did nothing for so long, those that did nothing for the longest time first. */
+export async function silentErasures(db: Queryable, silentMs: number, limit: number): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
     select run_id as id from erasure_run
-    where status in ('pending', 'running') and active_at < now() - ${silentMs} * interval '1 millisecond' order by active_at`.execute(
-    db,
-  )
+    where status in ('pending', 'running') and active_at < now() - ${silentMs} * interval '1 millisecond'
+    order by active_at limit ${limit}`.execute(db)
   return rows.map(({ id }) => id)
 }
 
