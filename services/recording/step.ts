@@ -14,7 +14,7 @@ export class LeavePlace extends Error {}
 /** Thrown by a step of a recorder whose call fails for another reason than an outage. */
 export class SetAside extends Error {}
 
-/** A recorder tries so often before it sets a call aside: for 15 s, when the first pause of Restate is 100 ms. The pause doubles. */
+/** Attempts before a recorder sets a call aside. Pauses double: 15 s in all with a first pause of 100 ms in Restate. */
 const FAILURES_MAX = 5
 const PAUSE_INTERVALS = 10
 

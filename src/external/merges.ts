@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { HOUR_MS } from '../contract/fields/time.ts'
+import { SESSIONS_MAX } from '../ranking/shopper-event.ts'
 
 /** The merges that this process has seen, by shopper ids. */
 export interface Merges {
@@ -11,8 +12,6 @@ export interface Merges {
   bytes: () => number
 }
 
-/** Of an account: those that were merged last. As many as PostgreSQL adds. */
-const SESSIONS_MAX = 100
 /** PostgreSQL has the merges; these are for the time when it is away. As long as in Redis. */
 export const MERGE_MS = 24 * HOUR_MS
 /** What an entry takes without its texts. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { instantOf } from '../contract/fields/time.ts'
-import { SHOPPER_EVENTS_MAX, type ShopperEvent } from '../ranking/shopper-event.ts'
+import { SESSIONS_MAX, SHOPPER_EVENTS_MAX, type ShopperEvent } from '../ranking/shopper-event.ts'
 import { FORGOTTEN_MS, type LiveEvents } from './live-events.ts'
 import { MERGE_MS } from './merges.ts'
 import { createRedis, redisScript } from './redis-client.ts'
@@ -26,9 +26,6 @@ const KEEP = scriptIn('keep-event')
 const READ = scriptIn('read-events')
 const MERGE = scriptIn('merge-shoppers')
 const FORGET = scriptIn('forget-shoppers')
-
-/** Of an account: those that were merged last. As many as PostgreSQL adds. */
-const SESSIONS_MAX = 100
 
 /** An event as it is kept; its id is the field. */
 interface StoredEvent {

@@ -91,7 +91,7 @@ const EXPORT = {
     operationId: 'exportShopper',
     summary: 'Everything that is kept about a person',
     description:
-      'One line of JSON per row, as `{"table": …, "row": {…}}`, with the columns of the database. It has no lines for a shopper that is not known, and for one that was erased. An answer that ends early was cut off: ask again.',
+      'One line of JSON per row, as `{"table": …, "row": {…}}`, with the columns of the database. It is empty for an unknown or erased shopper. An answer that ends early was cut off: ask again.',
     tags: ['shoppers'],
     produces: [NDJSON],
     params: Person,

@@ -26,7 +26,7 @@ const MERGE = {
     operationId: 'mergeSession',
     summary: 'Merge a session into an account',
     description:
-      'For the moment of a sign-in. From then on everything that was and will be recorded for the session counts for the account, too. It cannot be undone: a shopper who signs out needs a new session id. Repeating it changes nothing and gives the same answer.',
+      'Call it when a shopper signs in. From then on everything that was and will be recorded for the session counts for the account, too. It cannot be undone: a shopper who signs out needs a new session id. Repeating it changes nothing and gives the same answer.',
     tags: ['shoppers'],
     params: z.strictObject({ shopper_id: SessionShopperId.describe('The session: `session:` and its id.') }),
     body: MergeBody,

@@ -35,7 +35,7 @@ export function insertRecent(events: Sql): Sql {
  */
 const TRIM_EVERY = 32
 
-/** The shoppers of these events whose turn it is to be trimmed. Chance needs no count, and cannot be avoided by a sender. */
+/** The shoppers of these events to trim, chosen at random: that needs no counter, and a sender cannot avoid it. */
 export function shoppersToTrim(events: Sql): Sql {
   return sql`select distinct shopper_id as "shopperId" from ${events} where random() * ${sql.lit(TRIM_EVERY)} < 1`
 }
