@@ -40,6 +40,12 @@ export const LANE: HandlerOptions = {
 /** For background work with long statements. */
 export const RUN: HandlerOptions = { ...BACKGROUND, ...LONG }
 
+/**
+ * The same for messages whose idempotency key is their run. Restate drops a message while an earlier one with its key waits or works. Answers are
+ * not kept, so that a run can be sent again after a kill.
+ */
+export const SINGLE_RUN: HandlerOptions = { ...RUN, idempotencyRetention: 0 }
+
 /** For reads. Nothing of them is kept: at thousands of reads a second the default of a day would fill the disk. */
 export const READ: HandlerOptions = {
   ...STEP,

@@ -63,10 +63,16 @@ export const erasureHandlers = {
     description:
       'Erases a person, in a run that continues by itself. The key is the run id, a UUID in lower case. Answers the open run of the same shopper if there is one.',
   }),
-  Execute: handler({ input: Nothing, description: 'Private. Does the work.' }),
+  Execute: handler({ input: Nothing, description: 'Private. Sends the run to its lane.' }),
   Status: sharedHandler({
     input: Nothing,
     output: ErasureRun,
     description: 'The run with its outcome; 404 if it does not exist.',
   }),
+}
+
+export const LaneErasureRequest = z.strictObject({ run_id: z.uuid() })
+
+export const erasureLaneHandlers = {
+  Execute: handler({ input: LaneErasureRequest, description: 'Private. Does the work of a run, after those before it.' }),
 }

@@ -9,6 +9,7 @@ export {
   ErasureRun,
   type ErasureStatus,
   type ErasureStep,
+  LaneErasureRequest,
   StartErasure,
 } from './erasure.ts'
 export { ErrorBody, type ErrorCode, ProblemBody, STATUS_OF_CODE } from './error.ts'

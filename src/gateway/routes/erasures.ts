@@ -64,7 +64,7 @@ const ERASE = {
       202: Run.describe('The run, which continues by itself.'),
       400: ErrorBody.describe('The address names no shopper.'),
       503: ErrorBody.describe(
-        'Outcome unknown: ask for it again. Or no endpoint has the key of ERASURE_KEY_FILE, and nothing is erased.',
+        'Outcome unknown: ask for it again. Or nothing is erased, as the message says: too many requests wait for PostgreSQL, or no endpoint has the key of ERASURE_KEY_FILE.',
       ),
     },
   },
