@@ -1,9 +1,13 @@
+import { createWordFinder, type WordFinder } from './word-finder.ts'
+
 /** The ids of a person without their kinds. */
 export interface Person {
   account: ReadonlySet<string>
   session: ReadonlySet<string>
   /** Both. */
   any: ReadonlySet<string>
+  /** Whether a text has a distinctive id that is no part of a longer word. */
+  hasWord: WordFinder
 }
 
 /** @param shopperIds with their kinds, e.g. `account:ada` */
@@ -13,7 +17,8 @@ export function personOf(shopperIds: Iterable<string>): Person {
     const at = shopperId.indexOf(':')
     ids[shopperId.slice(0, at) as 'account' | 'session'].add(shopperId.slice(at + 1))
   }
-  return { ...ids, any: new Set([...ids.account, ...ids.session]) }
+  const any = new Set([...ids.account, ...ids.session])
+  return { ...ids, any, hasWord: createWordFinder([...any].filter(isDistinctive), DISTINCTIVE_CHARACTERS, isWordAt) }
 }
 
 /** An id of so many characters is taken for the person's wherever it stands; a shorter one, e.g. `7`, only in a field that names a person. */
@@ -21,7 +26,7 @@ const DISTINCTIVE_CHARACTERS = 8
 const NAMES_PERSON = /account|buyer|client|customer|member|session|shopper|user|visitor/i
 
 /** Fields of events and payments that have one id of a shopper. An id that only begins like the person's is another one. */
-const SHOPPER_FIELDS: Readonly<Record<string, keyof Person>> = {
+const SHOPPER_FIELDS: Readonly<Record<string, 'account' | 'session' | 'any'>> = {
   account_id: 'account',
   user_id: 'account',
   session_id: 'session',
@@ -56,10 +61,11 @@ function isIdOfPerson(text: string, person: Person, field: string): boolean {
 }
 
 /** Whether a text has an id that is no part of a longer word. An address or a form may have it with percents. */
-export function hasWord(text: string, { any }: Person): boolean {
-  const decoded = withoutPercents(text)
-  const texts = new Set([text, decoded, decoded.replaceAll('+', ' ')])
-  return [...any].some((id) => isDistinctive(id) && [...texts].some((each) => isWordIn(each, id)))
+export function hasWord(text: string, person: Person): boolean {
+  if (person.hasWord(text)) return true
+  const decoded = text.includes('%') ? withoutPercents(text) : text
+  if (decoded !== text && person.hasWord(decoded)) return true
+  return decoded.includes('+') && person.hasWord(decoded.replaceAll('+', ' '))
 }
 
 function withoutPercents(text: string): string {
@@ -76,14 +82,11 @@ const BEGINS_IN_WORD = /^\.?[\p{L}\p{N}_-]/u
 /** A dot and a character of two units. */
 const WORD_UNITS = 3
 
-function isWordIn(text: string, id: string): boolean {
-  for (let at = text.indexOf(id); at >= 0; at = text.indexOf(id, at + 1)) {
-    const end = at + id.length
-    const isPart =
-      ENDS_IN_WORD.test(text.slice(Math.max(0, at - WORD_UNITS), at)) || BEGINS_IN_WORD.test(text.slice(end, end + WORD_UNITS))
-    if (!isPart) return true
-  }
-  return false
+function isWordAt(text: string, at: number, id: string): boolean {
+  const end = at + id.length
+  return (
+    !ENDS_IN_WORD.test(text.slice(Math.max(0, at - WORD_UNITS), at)) && !BEGINS_IN_WORD.test(text.slice(end, end + WORD_UNITS))
+  )
 }
 
 /** Whether a rejected item, as it is kept, is about a person. A webhook may have its body in base64. */
