@@ -1,5 +1,5 @@
 import { metadataWithStars } from '../contract/fields/rating.ts'
-import { normalisedQuery } from '../contract/search.ts'
+import { normalisedQuery, SEARCH_CLICK } from '../contract/search.ts'
 
 /** Replaces the ids of erased shoppers; undefined for every other id. */
 export type PseudonymOf = (kind: 'account' | 'session', id: string, occurredAtMs: number) => string | undefined
@@ -40,13 +40,14 @@ function strippedOf(row: object): object {
 
 const RATINGS = new Set(['rating_low', 'rating_medium', 'rating_high'])
 
-/** The metadata that numbers are made of: stars of a rating, and the query of a click. */
+/** The metadata that numbers are made of: stars of a rating, and the normalised query of a click. The same as kept_metadata of the database. */
 export function keptMetadata(eventType: string, metadata: unknown): object | undefined {
   if (!isObject(metadata)) return undefined
   const { rating, query } = metadata
   if (RATINGS.has(eventType) && typeof rating === 'number' && rating >= 1 && rating <= 5) return { rating }
-  if (eventType === 'click_from_search' && (typeof query === 'string' || typeof query === 'number')) return { query }
-  return undefined
+  if (eventType !== SEARCH_CLICK) return undefined
+  const kept = typeof query === 'string' ? normalisedQuery(query) : query
+  return typeof kept === 'number' || (typeof kept === 'string' && kept !== '') ? { query: kept } : undefined
 }
 
 /** The item says what the row says: it is kept when PostgreSQL rejects the row. */
