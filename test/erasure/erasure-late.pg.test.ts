@@ -95,8 +95,24 @@ test('what follows from an order without a shopper is not of an erased order, at
   expect((await exported(db, 'session:order:4711-889')).map(({ table }) => table)).toEqual([
     'shopper_product',
     'shopper_recent',
+    'payment_callback',
     'interaction',
+    'analytics_event',
   ])
+})
+
+test('no interaction of a payment of an erased person has metadata, whenever it was recorded', async ({ db }) => {
+  const sale = { accountId: 'ada-lovelace', orderId: 'order-1' }
+  await pay(db, { ...sale, occurredAtMs: before(40) })
+  await erase(db, 'account:ada-lovelace')
+  await pay(db, { ...sale, paymentRef: 'pay-late', occurredAtMs: before(30) })
+  await pay(db, { ...sale, accountId: null, status: 'refunded', occurredAtMs: Date.now() })
+  const ofOther = { accountId: 'bob', orderId: 'order-2', paymentRef: 'pay-of-bob', callbackId: 'of-bob' }
+  await pay(db, { ...ofOther, occurredAtMs: before(30) })
+  const { rows } = await sql`select account_id as account, metadata from interaction order by metadata nulls first`.execute(db)
+  const erased = { account: PSEUDONYM, metadata: null }
+  const ofBob = { account: 'bob', metadata: { provider: 'acme-pay', callback_id: 'of-bob', order_id: 'order-2' } }
+  expect(rows).toEqual([erased, erased, erased, ofBob])
 })
 
 test('a payment that names the session of its order keeps the name', async ({ db }) => {

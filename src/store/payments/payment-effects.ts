@@ -4,6 +4,7 @@ import { amountOfItem, type Callback, callbackKey, type Effect, effectKey, type 
 import { paymentKey } from '../../ledger/settlement.ts'
 import type { NewInteraction } from '../../admission/interaction.ts'
 import type { NewPayment } from '../../admission/payment.ts'
+import { isPseudonym } from '../log/tombstone.ts'
 import type { NewAnalyticsEvent } from '../../admission/analytics-event.ts'
 
 /** Whether a callback names what is sold. A refund, a cancellation or a reversal goes by the sellers of the sale instead. */
@@ -53,7 +54,8 @@ function interactionOf(effect: Effect, index: number, { accountId, sessionId }: 
     sessionId,
     ipAddress: null,
     userAgent: null,
-    metadata: { provider, callback_id: callbackId, order_id: sale.orderId },
+    // Of an erased person the log keeps no order, whenever its events arrive.
+    metadata: isPseudonym(accountId ?? sessionId!) ? undefined : { provider, callback_id: callbackId, order_id: sale.orderId },
   }
 }
 
