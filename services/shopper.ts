@@ -13,7 +13,7 @@ import type { Database } from '../src/store/database/connection.ts'
 import { isUnavailable } from '../src/store/database/sql-state.ts'
 import { fedEventsOf } from '../src/store/shoppers/fed-events.ts'
 import type { Deps } from './handler/deps.ts'
-import { CALLING, READ } from './handler/handler-options.ts'
+import { MERGING, READ } from './handler/handler-options.ts'
 import { mergeLaneOf } from './handler/merge-lanes.ts'
 import { serviceOf } from './handler/with-options.ts'
 
@@ -25,7 +25,7 @@ export const shopper = (deps: Deps) =>
     { retryPolicy: deps.retryPolicy },
     {
       Context: [READ, (ctx, request) => context(deps, ctx, request)],
-      Merge: [CALLING, (ctx, request) => merge(ctx, request)],
+      Merge: [MERGING, (ctx, request) => merge(ctx, request)],
     },
   )
 
