@@ -37,9 +37,11 @@ async function toFile(chunks: AsyncIterable<Uint8Array>, path: string): Promise<
     throw new StartError(`${path} cannot be made: ${cause instanceof Error ? cause.message : String(cause)}.`, { cause })
   })
   let rows = 0
+  let last = LINE_FEED
   const counted = async function* () {
     for await (const chunk of chunks) {
-      rows += linesIn(chunk)
+      rows += linesIn(chunk, last)
+      last = chunk.at(-1) ?? last
       yield chunk
     }
   }
@@ -61,10 +63,9 @@ async function toStdout(chunks: AsyncIterable<Uint8Array>): Promise<void> {
   })
 }
 
-function linesIn(chunk: Uint8Array): number {
-  let lines = 0
-  for (const byte of chunk) if (byte === LINE_FEED) lines++
-  return lines
+/** An empty line, by which a slow export keeps its connection, is no row. */
+function linesIn(chunk: Uint8Array, before: number): number {
+  return chunk.filter((byte, at) => byte === LINE_FEED && (at === 0 ? before : chunk[at - 1]) !== LINE_FEED).length
 }
 
 const LINE_FEED = 0x0a
