@@ -90,7 +90,7 @@ export function createRedisEvents(options: RedisEventsOptions): LiveEvents {
 const EVENT_KEYS = ['recent_events', 'recent_items', 'recent_categories', 'last_active']
 const KEYS = [...EVENT_KEYS, 'account', 'sessions']
 /** When a shopper was forgotten, ms since 1970. A hash, because the id of an erased person is kept nowhere. */
-const forgottenKeyOf = (shopperId: string) => `forgotten:${createHash('sha256').update(shopperId).digest('hex')}`
+const forgottenKeyOf = (shopperId: string) => `user:${createHash('sha256').update(shopperId).digest('hex')}:forgotten_at`
 /** So that no script keeps other callers waiting for long. */
 const FORGET_SHOPPERS_MAX = 500
 
