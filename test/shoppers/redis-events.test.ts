@@ -159,7 +159,7 @@ describe.skipIf(NO_REDIS !== undefined)('in Redis', () => {
     expect(await connectionsMade()).toBe(before + 1)
     expect(await live.forget([...shoppers, 'account:of them'])).toBe(true)
     for (const shopper of shoppers) {
-      await live.keep(shopper, shopperEvent())
+      await live.keep(shopper, shopperEvent({ occurredAtMs: Date.now() + 60_000 }))
       expect(await live.read([shopper])).toHaveLength(1)
     }
     await live.stop()
