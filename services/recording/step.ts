@@ -17,11 +17,19 @@ export class SetAside extends Error {}
 /** Attempts before a recorder sets a call aside. Pauses double: 15 s in all with a first pause of 100 ms in Restate. */
 const FAILURES_MAX = 5
 const PAUSE_INTERVALS = 10
+/** For so long after a call was set aside, another one is after two attempts, because the pauses of many such calls would add up. */
+const IMPATIENT_MS = 60_000
+const IMPATIENT_FAILURES_MAX = 2
+// oxlint-disable-next-line no-restricted-globals -- asked inside of steps, whose results are in the journal
+const now = () => performance.now()
 
 const AWAY = 'the database does not answer, and too many calls wait for it'
 const NOT_RECORDED = `${AWAY}; nothing of this call was recorded, send it again`
 /** An earlier attempt may have done it. */
 const UNKNOWN = `${AWAY}; send the same call again`
+
+/** What an attempt of a recorder journals. */
+type Attempt<T> = { done: T } | { failure: string; isLast?: boolean }
 
 /** In the journal in place of the result of a step that leaves its place. */
 const LEFT = { leaves: true }
@@ -60,20 +68,25 @@ export function refusingStep({ waitingCalls }: Pick<Deps, 'waitingCalls'>): Reco
 
 /** The step of a recorder. Restate repeats it for as long as PostgreSQL is away. @throws SetAside after some other failures. */
 export function recorderStep({ retryPolicy, waitingCalls }: Pick<Deps, 'retryPolicy' | 'waitingCalls'>): RecordingStep {
+  let setAsideMs = -Infinity
   return async (ctx, name, statements) => {
     for (let failures = 1; ; failures++) {
-      const outcome = await ctx.run(name, async () => {
+      const outcome = await ctx.run(name, async (): Promise<Attempt<Awaited<ReturnType<typeof statements>>>> => {
         try {
           const done = await statements()
           waitingCalls.recorded()
           return { done }
         } catch (error) {
           if (error instanceof DecidedError || mayPass(error)) throw error
-          return { failure: error instanceof Error ? error.message : String(error) }
+          const failuresMax = now() - setAsideMs < IMPATIENT_MS ? IMPATIENT_FAILURES_MAX : FAILURES_MAX
+          const isLast = failures >= failuresMax
+          if (isLast) setAsideMs = now()
+          return { failure: error instanceof Error ? error.message : String(error), isLast }
         }
       })
       if ('done' in outcome) return outcome.done
-      if (failures === FAILURES_MAX) throw new SetAside(outcome.failure)
+      // The release before journalled no isLast.
+      if (outcome.isLast ?? failures === FAILURES_MAX) throw new SetAside(outcome.failure)
       await ctx.sleep(PAUSE_INTERVALS * retryPolicy.initialInterval * 2 ** (failures - 1))
     }
   }

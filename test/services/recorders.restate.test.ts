@@ -221,7 +221,7 @@ test('a call that is set aside holds no room in its gateway, whether it was hand
   expect(room.lengths().map(({ calls }) => calls)).toEqual([0, 0])
   const setAside = async () =>
     (await query(stack, "select id from sys_invocation where target_service_name = 'SetAside' and status <> 'completed'")) ?? []
-  expect(await until(async () => (await setAside()).length === 2, 20_000)).toBe(true)
+  await expect.poll(setAside, { timeout: 30_000 }).toHaveLength(2)
 
   room.stop()
   await cure()
