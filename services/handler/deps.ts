@@ -2,9 +2,13 @@ import type { ObjectContext, RetryPolicy } from '@restatedev/restate-sdk'
 import type { LiveEvents } from '../../src/external/live-events.ts'
 import type { Database } from '../../src/store/database/connection.ts'
 import type { PreferenceSettings } from '../../src/ranking/preferences.ts'
+import type { RecommendSettings } from '../../src/ranking/recommend/recommend.ts'
+import type { RerankSettings } from '../../src/ranking/recommend/rerank.ts'
 import type { Privacy } from '../../src/admission/privacy.ts'
 import type { KindWith } from '../../src/contract/kinds.ts'
 import type { Tombstones } from '../../src/store/log/tombstone.ts'
+import type { VersionSettings } from '../../src/ranking/similarity/version-settings.ts'
+import type { VersionJob } from '../../src/store/similarity/make-version.ts'
 import type { ContextSettings } from '../../src/ranking/shopper-context.ts'
 import type { ServiceObserver } from './observer.ts'
 import type { WaitingCalls } from './waiting-calls.ts'
@@ -37,11 +41,29 @@ export interface Deps {
   /** How long the items of a pending payment count as pending. */
   pendingDays: number
   preferences: PreferenceSettings
+  similarity: SimilarityDeps
+  recommend: RecommendSettings
+  /** How old lists of popular products may be that recommendations share. */
+  popularCacheMs: number
+  rerank: RerankSettings
+  /** Whether impressions of recommendations are recorded. */
+  recordsImpressions: boolean
   /** The tokens of operators: none, one, or two while it changes. Without one, every caller may do what operators may. */
   operatorTokens: readonly string[]
   /** The periodic tasks by name: TASKS, or those of a test. */
   tasks: Readonly<Record<string, Task>>
   observer: ServiceObserver
+}
+
+/** How versions of similar products are made. */
+export interface SimilarityDeps {
+  settings: VersionSettings
+  /** How often a version is made without being asked for; 0 for never. */
+  everyHours: number
+  /** What its rows may take in the memory of the process. */
+  bytesMax: number
+  /** Starts the threads that compute a version. */
+  startJob: (settings: VersionSettings) => VersionJob
 }
 
 /** Runs work when no other work of its kind runs in this process. Rejects when its turn does not come in time; then it never runs. */
@@ -64,6 +86,8 @@ export interface RetentionSettings {
   rejectedDays: number
   /** How long webhooks are kept that an adapter ignored; 0 keeps none. */
   ignoredWebhookDays: number
+  /** How long impressions of recommendations are kept. */
+  impressionDays: number
 }
 
 /** Periodic work. */

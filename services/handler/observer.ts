@@ -11,6 +11,8 @@ export interface ServiceObserver {
   paid: (answers: readonly RecordPaymentResponse[]) => void
   /** A group of waiting batches was counted or fed in one transaction. */
   groupCounted: (target: Target, group: GroupSize) => void
+  /** So many impressions of recommendations were recorded. */
+  impressions: (count: number) => void
   /** A recorder set a call aside. */
   setAside: () => void
   /** A direct call was refused, because PostgreSQL is away and too many calls wait. */

@@ -5,6 +5,7 @@ import type { HandlerOptions } from '../handler/handler-options.ts'
 import type { RecordingDeps } from './recording-deps.ts'
 import { recordEventCall } from './record-analytics-events.ts'
 import { recordCall } from './record-batch.ts'
+import { recordImpressionCall } from './record-impressions.ts'
 import { recordPaymentCall } from './record-payments.ts'
 import { updateCatalog } from './update-catalog.ts'
 
@@ -26,6 +27,7 @@ export function recordingFunctions(deps: RecordingDeps): RecordingFunctions {
     RecordPayment: async (ctx, callback) => (await recordPaymentCall(deps, ctx, [callback]))[0]!,
     RecordPayments: async (ctx, { callbacks }) => ({ results: await recordPaymentCall(deps, ctx, callbacks) }),
     RecordEvents: (ctx, { events }) => recordEventCall(deps, ctx, events),
+    RecordImpressions: (ctx, { impressions }) => recordImpressionCall(deps, ctx, impressions),
     UpsertProducts: (ctx, request) => updateCatalog(deps, ctx, request),
   }
 }

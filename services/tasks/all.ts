@@ -2,9 +2,11 @@ import type { TaskName } from '../../src/contract/schedule.ts'
 import type { Task } from '../handler/deps.ts'
 import { BRING_RECENT } from './bring-recent.ts'
 import { DROP_BUCKETS } from './drop-buckets.ts'
+import { DROP_IMPRESSIONS } from './drop-impressions.ts'
 import { DROP_REJECTED } from './drop-rejected.ts'
 import { MAKE_PARTITIONS } from './make-partitions.ts'
 import { REFRESH_POPULARITY } from './refresh-popularity.ts'
+import { REFRESH_SIMILARITY } from './refresh-similarity.ts'
 import { REFRESH_REPORTS } from './refresh-reports.ts'
 import { RETENTION } from './retention.ts'
 import { ROLL_UP } from './roll-up.ts'
@@ -25,4 +27,6 @@ export const TASKS = {
   'drop-rejected': DROP_REJECTED,
   'settle-again': SETTLE_AGAIN,
   'bring-recent': BRING_RECENT,
+  'refresh-similarity': REFRESH_SIMILARITY,
+  'drop-impressions': DROP_IMPRESSIONS,
 } satisfies Record<TaskName, Task>

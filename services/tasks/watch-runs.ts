@@ -1,9 +1,10 @@
 import { rpc } from '@restatedev/restate-sdk'
-import { erasureApi, recomputeRunApi } from '../../src/contract/services.ts'
+import { erasureApi, recomputeRunApi, similarityRunApi } from '../../src/contract/services.ts'
 import { silentErasures } from '../../src/store/erasure/run-machine.ts'
 import { isDenied } from '../../src/store/database/sql-state.ts'
 import { silentRuns } from '../../src/store/reports/run-list.ts'
 import type { Database } from '../../src/store/database/connection.ts'
+import { silentSimilarityRuns } from '../../src/store/similarity/run-list.ts'
 import type { Task } from '../handler/deps.ts'
 import { step } from '../handler/step.ts'
 
@@ -12,7 +13,8 @@ const SILENT_MS = 60_000
 const ERASURES_MAX = 1_000
 
 export const WATCH_RUNS: Task = {
-  description: 'begins recomputations that were not begun, fails those whose work was killed, and continues erasures',
+  description:
+    'begins recomputations and similarity runs that were not begun, fails those whose work was killed, and continues erasures',
   everyMs: 60_000,
   isOn: () => true,
   run: watchSilentRuns(SILENT_MS),
@@ -33,6 +35,13 @@ export function watchSilentRuns(silentMs: number): Task['run'] {
     // A run that waits in its lane, or works there, is not sent to it a second time.
     for (const id of await step(ctx, 'find silent erasures', () => openErasures(background, silentMs))) {
       ctx.sendClient(erasureApi, id).Execute({}, rpc.sendOpts({ idempotencyKey: `resume ${id} ${slot}` }))
+    }
+    for (const { id, isPending } of await step(ctx, 'find silent similarity runs', () =>
+      silentSimilarityRuns(background, silentMs),
+    )) {
+      const run = ctx.sendClient(similarityRunApi, id)
+      if (isPending) run.Execute({}, rpc.sendOpts({ idempotencyKey: `resume ${id}` }))
+      else run.Abandon({}, rpc.sendOpts({ idempotencyKey: `abandon ${id}` }))
     }
   }
 }

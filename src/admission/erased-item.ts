@@ -40,14 +40,27 @@ function strippedOf(row: object): object {
 
 const RATINGS = new Set(['rating_low', 'rating_medium', 'rating_high'])
 
-/** The metadata that numbers are made of: stars of a rating, and the normalised query of a click. The same as kept_metadata of the database. */
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
+/**
+ * The metadata that numbers are made of: stars of a rating, the normalised query of a click, and the recommendation that an event follows
+ * from. The same as kept_metadata of the database.
+ */
 export function keptMetadata(eventType: string, metadata: unknown): object | undefined {
   if (!isObject(metadata)) return undefined
-  const { rating, query } = metadata
-  if (RATINGS.has(eventType) && typeof rating === 'number' && rating >= 1 && rating <= 5) return { rating }
-  if (eventType !== SEARCH_CLICK) return undefined
+  const { rating, recommendation_id: recommendationId } = metadata
+  const query = eventType === SEARCH_CLICK ? keptQuery(metadata['query']) : undefined
+  const kept = {
+    ...(RATINGS.has(eventType) && typeof rating === 'number' && rating >= 1 && rating <= 5 && { rating }),
+    ...(query !== undefined && { query }),
+    ...(typeof recommendationId === 'string' && UUID.test(recommendationId) && { recommendation_id: recommendationId }),
+  }
+  return Object.keys(kept).length > 0 ? kept : undefined
+}
+
+function keptQuery(query: unknown): string | number | undefined {
   const kept = typeof query === 'string' ? normalisedQuery(query) : query
-  return typeof kept === 'number' || (typeof kept === 'string' && kept !== '') ? { query: kept } : undefined
+  return typeof kept === 'number' || (typeof kept === 'string' && kept !== '') ? kept : undefined
 }
 
 /** The item says what the row says: it is kept when PostgreSQL rejects the row. */

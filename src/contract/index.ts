@@ -86,6 +86,31 @@ export {
   UpsertProductsResponse,
 } from './product.ts'
 export {
+  type Blend,
+  BLENDS,
+  type CandidateSource,
+  CANDIDATE_SOURCES,
+  HistoryItem,
+  Reasons,
+  Recommendation,
+  RecommendFromHistoryRequest,
+  RecommendRequest,
+  RecommendResponse,
+  ScoreShare,
+  SEEN_RULES,
+  type SeenRule,
+  STRATEGIES,
+  type Strategy,
+} from './recommendation.ts'
+export {
+  ATTRIBUTED_TYPES,
+  METRICS_DAYS_MAX,
+  RecommendationMetrics,
+  RecommendationMetricsRequest,
+  RecommendationMetricsResponse,
+  RecommendationNumbers,
+} from './recommendation-metrics.ts'
+export {
   CancelRun,
   RebuildRequest,
   RebuildResponse,
@@ -98,6 +123,15 @@ export {
   type RunStatus,
   StartRun,
 } from './recompute-run.ts'
+export {
+  RERANK_ITEMS_MAX,
+  RERANK_PRESETS,
+  RerankedItem,
+  RerankItem,
+  type RerankPreset,
+  RerankRequest,
+  RerankResponse,
+} from './rerank.ts'
 export { RecordedBatch } from './recorded-batch.ts'
 export {
   Correction,
@@ -184,6 +218,17 @@ export {
 } from './services.ts'
 export { LaneMergeRequest, Merge, MergeBody, MergeRequest, MergeResponse, SessionShopperId } from './shopper-merge.ts'
 export { ContextAnswer, ContextRequest, ContextResponse, RecentProduct, ShopperContext } from './shopper-context.ts'
+export { AppliedRule } from './fields/ranked.ts'
+export {
+  SIMILAR_KINDS,
+  SIMILAR_STRATEGIES,
+  type SimilarKind,
+  SimilarProduct,
+  SimilarRequest,
+  SimilarResponse,
+  SimilarShare,
+  type SimilarStrategy,
+} from './similar-product.ts'
 export { ShopperId } from './fields/shopper-id.ts'
 export { isStorable, storableText } from './fields/text.ts'
 export { DAY_MS, EARLIEST_MS, HOUR_MS, instantOf, isTimeZone, millisecondsOf, RANGE_DAYS_DEFAULT } from './fields/time.ts'

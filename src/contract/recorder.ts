@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { analyticsEventHandlers } from './analytics-event.ts'
 import { handler, redescribed } from './handler.ts'
+import { impressionHandlers } from './impression.ts'
 import { interactionHandlers } from './interaction.ts'
 import { paymentHandlers } from './payment.ts'
 import { catalogHandlers } from './product.ts'
@@ -20,6 +21,9 @@ export const OLD_RECORDER = 'old'
 /** The recorders of direct calls that found PostgreSQL away and left their places. */
 export const DIRECT_RECORDERS = ['direct-0', 'direct-1', 'direct-2', 'direct-3'] as const
 
+/** The recorder of impressions, which must not hold up events. */
+export const IMPRESSION_RECORDER = 'impressions'
+
 /** One of the recorders, always the same one for a text. */
 export function recorderOf<Key extends string>(text: string, recorders: readonly Key[]): Key {
   let hash = 0
@@ -36,13 +40,14 @@ export const RECEIVED_HEADER = 'footfall-received'
 /** On a call whose caller was told already that its events are safe. It is never refused. */
 export const ACKNOWLEDGED_HEADER = 'footfall-acknowledged'
 
-/** The handlers that record, as Analytic and Catalog have them. */
+/** The handlers that record, as Analytic and Catalog have them; impressions only recorders have. */
 const recordingHandlers = {
   ...interactionHandlers,
   ...searchHandlers,
   ...paymentHandlers,
   ...analyticsEventHandlers,
   UpsertProducts: catalogHandlers.UpsertProducts,
+  ...impressionHandlers,
 }
 export type RecordingHandlers = typeof recordingHandlers
 

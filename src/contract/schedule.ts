@@ -14,6 +14,8 @@ export const TASK_NAMES = [
   'drop-rejected',
   'settle-again',
   'bring-recent',
+  'refresh-similarity',
+  'drop-impressions',
 ] as const
 export type TaskName = (typeof TASK_NAMES)[number]
 

@@ -9,14 +9,18 @@ import { webhookHandlers } from './payment-webhook.ts'
 import { pingHandlers } from './ping.ts'
 import { preferencesHandlers } from './preferences.ts'
 import { catalogHandlers } from './product.ts'
+import { recommendationHandlers } from './recommendation.ts'
 import { recomputeRunHandlers, reportWindowHandlers } from './recompute-run.ts'
 import { recorderHandlers, recorderRoomHandlers, setAsideHandlers } from './recorder.ts'
 import { rejectedHandlers } from './rejected.ts'
 import { reportHandlers } from './report.ts'
+import { rerankHandlers } from './rerank.ts'
 import { scheduleHandlers, taskHandlers } from './schedule.ts'
 import { searchHandlers } from './search.ts'
 import { mergeHandlers, mergeLaneHandlers } from './shopper-merge.ts'
 import { sellerHandlers } from './seller-dashboard.ts'
+import { similarProductHandlers } from './similar-product.ts'
+import { similarityRunHandlers, similarityVersionHandlers } from './similarity-run.ts'
 import { shopperContextHandlers } from './shopper-context.ts'
 import { verifyHandlers } from './verify.ts'
 
@@ -37,7 +41,14 @@ export const analyticApi = iface.service('Analytic', {
 
 export const popularityApi = iface.service('Popularity', { ...popularityHandlers, ...popularListHandlers })
 
-export const catalogApi = iface.service('Catalog', { ...catalogHandlers, ...preferencesHandlers })
+export const catalogApi = iface.service('Catalog', {
+  ...catalogHandlers,
+  ...preferencesHandlers,
+  ...similarProductHandlers,
+  ...similarityVersionHandlers,
+  ...recommendationHandlers,
+  ...rerankHandlers,
+})
 
 export const shopperApi = iface.service('Shopper', { ...shopperContextHandlers, ...mergeHandlers })
 
@@ -55,6 +66,8 @@ export const recorderRoomApi = iface.object('RecorderRoom', recorderRoomHandlers
 export const recomputeRunApi = iface.object('RecomputeRun', recomputeRunHandlers)
 
 export const reportWindowApi = iface.object('ReportWindow', reportWindowHandlers)
+
+export const similarityRunApi = iface.object('SimilarityRun', similarityRunHandlers)
 
 export const erasureApi = iface.object('Erasure', erasureHandlers)
 
@@ -76,6 +89,7 @@ export const SERVICE_APIS = [
   recorderRoomApi,
   recomputeRunApi,
   reportWindowApi,
+  similarityRunApi,
   erasureApi,
   erasureLaneApi,
   scheduleApi,

@@ -10,11 +10,20 @@ export const Drift = z.object({
 })
 export type Drift = z.infer<typeof Drift>
 
+export const SimilarityProof = z.object({
+  version: z.int().describe('The version in force.'),
+  products: z.int().describe('Its products.'),
+  rows: z.int().describe('How many of their rows were computed again from the log and compared.'),
+  skipped: z.string().optional().describe('Why none was: the log does not have any more what the version was made from.'),
+})
+export type SimilarityProof = z.infer<typeof SimilarityProof>
+
 export const VerifyResponse = z.object({
   drift: z.array(Drift).describe('Empty when every aggregate equals the replayed log; at most 1,000 cells are listed.'),
   events: z.int().describe('Interactions and searches in the log, from the horizon on.'),
   analytics_events: z.int().describe('Analytics events in the log, from the horizon on.'),
   horizon: z.iso.datetime().describe('Events before this instant are rejected.'),
+  similarity: SimilarityProof.optional().describe('Of similar products, once there is a version.'),
 })
 export type VerifyResponse = z.infer<typeof VerifyResponse>
 

@@ -8,6 +8,8 @@ import { createEventRate } from './access/event-rate.ts'
 import { allowOrigins } from './access/cors.ts'
 import { limitRates } from './access/rate-limit.ts'
 import { createCatalogEntries } from './caching/catalog-entries.ts'
+import { RANKED_SHARE } from '../store/recommendations/similar-products.ts'
+import { createServedVersions } from '../store/similarity/served-versions.ts'
 import { createReadLines } from './caching/read-lines.ts'
 import { createBodyPace } from './http/body-pace.ts'
 import { closeConnectionsAtEnd } from './http/closing.ts'
@@ -31,7 +33,7 @@ import { ROUTES, TAGS } from './routes/all.ts'
 import type { RouteDeps } from './routes/deps.ts'
 
 /** What the server needs: everything that routes use, and how callers are recognised. */
-export interface GatewayDeps extends Omit<RouteDeps, 'lines' | 'largeItems' | 'eventRate' | 'catalogEntries'> {
+export interface GatewayDeps extends Omit<RouteDeps, 'lines' | 'largeItems' | 'eventRate' | 'catalogEntries' | 'similarity'> {
   /** The thread that judges large bodies. */
   itemsWorker: ItemsWorker
   access: Access
@@ -87,7 +89,10 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   const largeItems = createLargeItems(app, { ...deps, waitMsMax: deps.ingress.deadlineMs })
   const lines = createReadLines(deps.db, settings)
   const catalogEntries = createCatalogEntries((productIds) => readCatalogEntries(deps.db, productIds))
-  for (const routes of ROUTES) await app.register(routes({ ...deps, lines, largeItems, eventRate, catalogEntries }))
+  const similarity = createServedVersions({ db: deps.db, bytesMax: settings.similarityBytesMax * (1 - RANKED_SHARE) })
+  for (const routes of ROUTES) {
+    await app.register(routes({ ...deps, lines, largeItems, eventRate, catalogEntries, similarity }))
+  }
   boundHeaders(app.server)
   boundPipelining(app.server, { isBehindProxy: settings.trustedProxies !== undefined })
   return app

@@ -10,6 +10,7 @@ import { rejectionLimitsOf } from './config/access.ts'
 import { addressesOf } from './config/addresses.ts'
 import { gatewaySettingsOf } from './config/gateway-settings.ts'
 import { queueLimitsOf } from './config/capacity.ts'
+import { recordsImpressions } from './config/impressions.ts'
 import { tokenSettingsOf } from './config/seller-tokens.ts'
 import { createLiveEvents } from './external/live-events.ts'
 import { gatewayMetrics, watchQueues } from './metrics/gateway.ts'
@@ -54,7 +55,14 @@ const providers = adapters.map(({ provider }) => provider)
 const observer = gatewayMetrics(registry, providers)
 const ingress = ingressOf(config)
 const queueLimits = queueLimitsOf(config)
-const recording = createRecording({ ingress, db, observer, rejectionLimits: rejectionLimitsOf(config), ...queueLimits })
+const recording = createRecording({
+  ingress,
+  db,
+  observer,
+  rejectionLimits: rejectionLimitsOf(config),
+  recordsImpressions: recordsImpressions(config),
+  ...queueLimits,
+})
 const itemsWorker = createItemsWorker()
 const liveMetrics = liveEventMetrics(registry)
 const live = await createLiveEvents(config, {
@@ -105,6 +113,7 @@ await waitForShutdown()
 // A server that closes no longer checks for requests that arrive too slowly.
 setTimeout(() => gateway.server.closeAllConnections(), CLOSE_MS_MAX).unref()
 await gateway.close()
+await recording.impressions.stop()
 recording.room.stop()
 await Promise.all([db.destroy(), keysDb.destroy(), itemsWorker.stop(), live.stop(), tracing.stop()])
 log.info('gateway stopped')

@@ -22,11 +22,15 @@ import { popular } from './rows/popular.bench.ts'
 import { preferences } from './rows/preferences.bench.ts'
 import { processes } from './rows/processes.bench.ts'
 import { recent } from './rows/recent.bench.ts'
+import { recommend } from './rows/recommend.bench.ts'
 import { recompute } from './rows/recompute.bench.ts'
 import { refresh } from './rows/refresh.bench.ts'
 import { reports } from './rows/reports.bench.ts'
+import { rerank } from './rows/rerank.bench.ts'
 import { retention } from './rows/retention.bench.ts'
 import { seller } from './rows/seller.bench.ts'
+import { similar } from './rows/similar.bench.ts'
+import { similarity } from './rows/similarity.bench.ts'
 import { singles } from './rows/singles.bench.ts'
 import { stalled } from './rows/stalled.bench.ts'
 import { top } from './rows/top.bench.ts'
@@ -49,6 +53,10 @@ const ROWS: Record<string, (isQuick: boolean, only: RegExp) => Promise<RowResult
   seller,
   recent,
   preferences,
+  rerank,
+  similarity,
+  similar,
+  recommend,
   recompute,
   refresh,
   retention,

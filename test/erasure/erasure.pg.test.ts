@@ -15,12 +15,14 @@ import { createTombstones } from '../../src/store/log/tombstone.ts'
 import { recordPayments } from '../../src/store/payments/payment-recording.ts'
 import { countBatch } from '../../src/store/popularity/counting.ts'
 import { verify } from '../../src/store/proof/verification.ts'
+import { recordImpressions } from '../../src/store/recommendations/impressions.ts'
 import { recordEvents } from '../../src/store/reports/analytics-event.ts'
 import { feedBatch } from '../../src/store/shoppers/shopper-profile.ts'
 import type { NewInteraction } from '../../src/admission/interaction.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
 import { erase, erasureDeps, exported, newTombstones, rejection, rowsWith } from '../harness/items/erased.ts'
 import { interaction, record, recordAndCount, recordNewSearches, search } from '../harness/items/events.ts'
+import { impression } from '../harness/items/impressions.ts'
 import { item, newCall, payment } from '../harness/items/payments.ts'
 import { analyticsEvent } from '../harness/items/recomputed.ts'
 import { clear } from '../harness/servers/database.ts'
@@ -97,6 +99,7 @@ async function populate(db: Database): Promise<NewInteraction[]> {
   const { batch } = await recordPayments(db, newCall(), paid, [])
   await countBatch(db, batch!)
   await feedBatch(db, batch!)
+  await recordImpressions(db, [impression({ shopper_id: PERSON }), impression({ shopper_id: 'account:bob' })])
   // Counted and not fed, and neither.
   await countBatch(
     db,
@@ -197,6 +200,7 @@ test('the certificate has the rows of each table, and its hash can be computed a
   // 6 events, one of Bob in a session of Ada's, and 3 of the two payments: a purchase each, one of which is of the order.
   expect(tables).toEqual({
     analytics_event: 2,
+    impression: 1,
     interaction: 9,
     metric_snapshot: 0,
     payment_callback: 2,
@@ -229,6 +233,7 @@ test('an export has every row of the person and no other', async ({ db }) => {
   expect(counts).toEqual({
     // Two of them are of the payments.
     analytics_event: 4,
+    impression: 1,
     interaction: 8,
     payment_callback: 2,
     rejected_interaction: 3,

@@ -64,6 +64,8 @@ const SUB_ROOMS: Record<string, string[][]> = {
     ['payments'],
     ['preferences'],
     ['sellers'],
+    ['similarity'],
+    ['recommendations'],
     ['proof'],
     ['erasure'],
   ],

@@ -7,6 +7,8 @@ import type { PaymentAdapter } from '../../src/contract/payment-adapter.ts'
 import { signatureOf } from '../../src/gateway/access/webhook-signature.ts'
 import { createIngress, type Ingress } from '../../src/ingress/clients.ts'
 import { createApiKey, type NewApiKey } from '../../src/store/access/api-key.ts'
+import { cancelSimilarityRun, requestSimilarityRun } from '../../src/store/similarity/run-machine.ts'
+import { madeVersion } from '../harness/items/similarity.ts'
 import { requestErasure } from '../../src/store/erasure/run-machine.ts'
 import { requestRun } from '../../src/store/reports/run-request.ts'
 import { type DescribedOperation, type OpenApiDocument, mismatchOf, operationsOf } from '../harness/clients/openapi-document.ts'
@@ -128,6 +130,20 @@ async function makeExampleRun(db: Database): Promise<void> {
   const erasure = operations.find(({ operationId }) => operationId === 'erasure')!
   const id = erasure.parameters!.find(({ name }) => name === 'id')!.example!
   await requestErasure(db, id, { shopper_id: 'account:nobody', actor: 'ada' })
+  await makeExampleSimilarity(db)
+}
+
+/** A cancelled run, so that another one can be requested, and a version. */
+async function makeExampleSimilarity(db: Database): Promise<void> {
+  const exampleOf = (operationId: string) =>
+    operations.find((operation) => operation.operationId === operationId)!.parameters!.find(({ in: where }) => where === 'path')!
+      .example!
+  const runId = exampleOf('similarityRun')
+  await requestSimilarityRun(db, runId, { kind: 'requested', actor: 'ada' })
+  await cancelSimilarityRun(db, runId, { actor: 'ada' })
+  const version = Number(exampleOf('promoteSimilarityVersion'))
+  await sql`alter table similarity_version alter version restart with ${sql.lit(version)}`.execute(db)
+  await madeVersion(db, 1)
 }
 
 const recording = () => operations.find(({ operationId }) => operationId === 'recordInteractions')!

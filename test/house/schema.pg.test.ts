@@ -29,6 +29,7 @@ const OTHER_TABLES = [
   'erasure_run',
   'erasure_shopper',
   'event_type',
+  'impression',
   'interaction_batch',
   'ledger_rule',
   'log_horizon',
@@ -45,6 +46,9 @@ const OTHER_TABLES = [
   'report_definition',
   'shopper_redirect',
   'shopper_tombstone',
+  'similarity_current',
+  'similarity_run',
+  'similarity_version',
   'weight',
   'weight_table',
 ]

@@ -117,7 +117,13 @@ test('old ignored webhooks are deleted, wherever they are, and refused ones stay
 
 test('the task deletes ignored webhooks at their own age, and at that of rejected events when it is lower', async ({ db }) => {
   const run = (rejectedDays: number, ignoredWebhookDays: number) => {
-    const retention = { retentionDays: undefined, rollUpAfterDays: undefined, rejectedDays, ignoredWebhookDays }
+    const retention = {
+      retentionDays: undefined,
+      rollUpAfterDays: undefined,
+      rejectedDays,
+      ignoredWebhookDays,
+      impressionDays: 90,
+    }
     const ctx = { run: (_name: string, action: () => Promise<unknown>) => action() }
     return DROP_REJECTED.run({ background: db, retention } as Deps, ctx as unknown as ObjectContext, 0)
   }

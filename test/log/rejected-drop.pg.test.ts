@@ -72,7 +72,13 @@ test('old rejected events are deleted in parts, replayed ones too, and young one
 test('the task deletes all that are older than its setting', async ({ db }) => {
   await make(db, { days: 31, count: 11_000 })
   const young = await make(db, { days: 29 })
-  const retention = { retentionDays: undefined, rollUpAfterDays: undefined, rejectedDays: 30, ignoredWebhookDays: 7 }
+  const retention = {
+    retentionDays: undefined,
+    rollUpAfterDays: undefined,
+    rejectedDays: 30,
+    ignoredWebhookDays: 7,
+    impressionDays: 90,
+  }
   const deps = { background: db, retention }
   const ctx = { run: (_name: string, action: () => Promise<unknown>) => action() }
   await DROP_REJECTED.run(deps as Deps, ctx as unknown as ObjectContext, 0)

@@ -6,8 +6,10 @@ import type { Database } from '../../src/store/database/connection.ts'
 import { recordPayments } from '../../src/store/payments/payment-recording.ts'
 import { AGGREGATES } from '../../src/store/proof/aggregates.ts'
 import type { Aggregate } from '../../src/store/proof/drift.ts'
+import { recordImpressions } from '../../src/store/recommendations/impressions.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { item, newCall, payment } from '../harness/items/payments.ts'
+import { impression } from '../harness/items/impressions.ts'
 import { refreshAll } from '../harness/items/recomputed.ts'
 import { interaction, record, recordAndCount, recordNewSearches, search } from '../harness/items/events.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
@@ -28,6 +30,7 @@ test.beforeAll(async ({ db }) => {
   await rollUpSome(db, 14)
   await recordPayments(db, newCall(), [payment({ items: [item(), item({ sellerId: 'south', productId: 'desk' })] })], [])
   await refreshAll(db)
+  await recordImpressions(db, [impression(), impression({ blend: 'weighted', product_ids: [] })])
   // Only recorded, so no aggregate may expect it.
   await record(db, [interaction({ refId: 'lamp' }), interaction({ refId: 'never counted' })])
   await recordNewSearches(db, [search({ productIds: ['lamp', 'never counted'] })])

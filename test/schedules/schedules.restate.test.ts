@@ -290,6 +290,7 @@ test('a deploy starts tasks that are on, stops tasks that are off, and REST list
       rollUpAfterDays: undefined,
       rejectedDays: 90,
       ignoredWebhookDays: 7,
+      impressionDays: 90,
     } satisfies RetentionSettings)
   const gateway = await startGateway(database.url, stack)
   const list = async () => {

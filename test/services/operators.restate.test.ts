@@ -23,11 +23,14 @@ const test = gatewayTest
 const FOR_OPERATORS = [
   'Analytic/ReplayRejected',
   'Analytic/Verify',
+  'Catalog/PromoteSimilarity',
   'Erasure/Start',
   'RecomputeRun/Cancel',
   'RecomputeRun/Start',
   'Schedule/Start',
   'Schedule/Stop',
+  'SimilarityRun/Cancel',
+  'SimilarityRun/Start',
 ]
 
 async function statuses(stack: Stack, given: string | undefined): Promise<[handler: string, status: number][]> {
@@ -80,7 +83,13 @@ test("the gateway of a key's owner carries the token, and another gateway is tol
 })
 
 test('schedules start with the token, and a start without it fails with a sentence', async ({ stack }) => {
-  const retention = { retentionDays: undefined, rollUpAfterDays: undefined, rejectedDays: 90, ignoredWebhookDays: 7 }
+  const retention = {
+    retentionDays: undefined,
+    rollUpAfterDays: undefined,
+    rejectedDays: 90,
+    ignoredWebhookDays: 7,
+    impressionDays: 90,
+  }
   await startSchedules(operator(stack), retention)
   const sweep = stack.ingress.client(scheduleApi, 'sweep')
   expect(await until(async () => (await sweep.Info({})).last_run?.outcome === 'completed', 20_000)).toBe(true)

@@ -12,6 +12,7 @@ export const COMMANDS: Record<string, () => Promise<Command>> = {
   demo: async () => (await import('./demo.ts')).demoCommand(),
   key: async () => (await import('./key.ts')).keyCommand(),
   top: async () => (await import('./top.ts')).topCommand(),
+  recommend: async () => (await import('./recommend.ts')).recommendCommand(),
   sign: async () => (await import('./sign.ts')).signCommand(),
   seller: async () => (await import('./seller.ts')).sellerCommand(),
   context: async () => (await import('./context.ts')).contextCommand(),
@@ -22,8 +23,10 @@ export const COMMANDS: Record<string, () => Promise<Command>> = {
   rejected: async () => (await import('./rejected.ts')).rejectedCommand(),
   schedules: async () => (await import('./schedules.ts')).schedulesCommand(),
   verify: async () => (await import('./verify.ts')).verifyCommand(),
+  evaluate: async () => (await import('./evaluate.ts')).evaluateCommand(),
   seed: async () => (await import('./seed.ts')).seedCommand(),
   source: async () => (await import('./source.ts')).sourceCommand(),
   recompute: async () => (await import('./recompute.ts')).recomputeCommand(),
+  similarity: async () => (await import('./similarity.ts')).similarityCommand(),
   rescore: async () => (await import('./rescore.ts')).rescoreCommand(),
 }

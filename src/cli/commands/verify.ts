@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import type { SimilarityProof } from '../../contract/verify.ts'
 import { repairTrending } from '../../store/popularity/trending-window.ts'
 import { DRIFT_MAX } from '../../store/proof/drift.ts'
 import { verify } from '../../store/proof/verification.ts'
@@ -23,9 +24,15 @@ export function verifyCommand(): Command {
           print(`${aggregate} ${JSON.stringify(key)} ${column}: stored ${stored ?? 'no row'}, expected ${expected ?? 'no row'}`)
         }
         const analytics = answer.analytics_events === 0 ? '' : ` and ${answer.analytics_events} analytics events`
+        if (answer.similarity !== undefined) print(similaritySentence(answer.similarity))
         print(`${answer.events} events${analytics} in the log, ${countOf(answer.drift.length)} cells differ.`)
       })
     })
+}
+
+function similaritySentence({ version, rows, products, skipped }: SimilarityProof): string {
+  if (skipped !== undefined) return `Similar products: version ${version} was not computed again, because ${skipped}.`
+  return `Similar products: ${rows} of the ${products} rows of version ${version} were computed again.`
 }
 
 function countOf(cells: number): string {

@@ -12,12 +12,14 @@ const SETTING_OF: Record<keyof RetentionSettings, keyof Config> = {
   rollUpAfterDays: 'ROLL_UP_AFTER_DAYS',
   rejectedDays: 'REJECTED_DAYS',
   ignoredWebhookDays: 'IGNORED_WEBHOOK_DAYS',
+  impressionDays: 'IMPRESSION_DAYS',
 }
 const NO_SETTINGS: RetentionSettings = {
   retentionDays: undefined,
   rollUpAfterDays: undefined,
   rejectedDays: 1,
   ignoredWebhookDays: 1,
+  impressionDays: 1,
 }
 
 /** Every periodic task. */

@@ -17,7 +17,11 @@ export interface GatewayObserver {
   webhook: (provider: string, outcome: WebhookOutcome) => void
   /** Rejected items were answered, and not kept. */
   notKept: (count: number) => void
+  /** Impressions of recommendations were made, handed over to Restate, or lost. */
+  impressions: (state: ImpressionState, count: number) => void
 }
+
+export type ImpressionState = 'made' | 'handed_over' | 'lost'
 
 export type WebhookOutcome = 'mapped' | WebhookCode
 

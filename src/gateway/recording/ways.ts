@@ -12,6 +12,7 @@ import { createOwnCalls, type OwnCalls } from './own-call.ts'
 import { createRejectionBudget, type RejectionBudget, type RejectionLimits } from './rejection-budget.ts'
 import { createSendingCallers, type SendingCallers } from '../http/sending-callers.ts'
 import { createGroupSubmit } from './group-submit.ts'
+import { createImpressions, type Impressions } from './impressions.ts'
 import { createRecorderRoom, type RecorderRoom } from './recorder-room.ts'
 import { paymentsOf, recordsOf } from './senders.ts'
 
@@ -42,6 +43,7 @@ export interface Recording {
   rejections: RejectionBudget
   /** What was handed over and is not recorded. */
   room: RecorderRoom
+  impressions: Impressions
   /** Every queue, for the metrics. */
   queues: readonly Pick<GroupCommit, 'length'>[]
 }
@@ -57,7 +59,9 @@ export interface RecordingOptions {
   /** What may wait in each recorder, for all gateways together. */
   recorderBytesMax: number
   rejectionLimits: RejectionLimits
-  observer: Pick<GatewayObserver, 'flushed' | 'turnedAway'>
+  /** Whether impressions of recommendations are recorded. */
+  recordsImpressions: boolean
+  observer: Pick<GatewayObserver, 'flushed' | 'turnedAway' | 'impressions'>
 }
 
 /** Builds the queues of every kind in KINDS. */
@@ -67,6 +71,7 @@ export function createRecording({
   observer,
   rejectionLimits,
   recorderBytesMax,
+  recordsImpressions,
   ...limits
 }: RecordingOptions): Recording {
   const sending = createSendingCallers()
@@ -108,6 +113,7 @@ export function createRecording({
     payments,
     gate,
     room,
+    impressions: createImpressions({ ingress, room, isOn: recordsImpressions, observer }),
     rejections: createRejectionBudget(rejectionLimits),
     queues: [...byKind.flatMap(([, { groupCommit, groupSubmit }]) => [groupCommit, groupSubmit]), payments],
   }

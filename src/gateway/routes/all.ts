@@ -12,11 +12,16 @@ import { popularRoutes } from './popular.ts'
 import { POPULARITY_TAG, popularityRoutes } from './popularity.ts'
 import { preferencesRoutes } from './preferences.ts'
 import { PROCESS_TAG, processRoutes } from './process.ts'
+import { recommendationRoutes } from './recommendations.ts'
 import { recomputationRoutes } from './recomputations.ts'
 import { rejectedRoutes } from './rejected.ts'
 import { REPORTS_TAG, reportRoutes } from './reports.ts'
+import { recommendationMetricsRoutes } from './recommendation-metrics.ts'
+import { RECOMMENDATIONS_TAG, rerankRoutes } from './rerank.ts'
 import { scheduleRoutes } from './schedules.ts'
 import { SEARCH_TAG, searchRoutes } from './search.ts'
+import { similarRoutes } from './similar.ts'
+import { SIMILARITY_TAG, similarityRoutes } from './similarity.ts'
 import { shopperMergeRoutes } from './shopper-merge.ts'
 import { SELLERS_TAG, sellerRoutes } from './sellers.ts'
 import { SHOPPERS_TAG, shopperRoutes } from './shoppers.ts'
@@ -32,6 +37,10 @@ export const ROUTES: readonly ((deps: RouteDeps) => RoutePlugin)[] = [
   preferencesRoutes,
   shopperMergeRoutes,
   shopperRoutes,
+  similarRoutes,
+  recommendationRoutes,
+  rerankRoutes,
+  recommendationMetricsRoutes,
   erasureRoutes,
   sellerRoutes,
   rejectedRoutes,
@@ -40,6 +49,7 @@ export const ROUTES: readonly ((deps: RouteDeps) => RoutePlugin)[] = [
   reportRoutes,
   auditRoutes,
   recomputationRoutes,
+  similarityRoutes,
   scheduleRoutes,
   processRoutes,
   docsRoutes,
@@ -52,6 +62,8 @@ export const TAGS: readonly Tag[] = [
   ORDERS_TAG,
   POPULARITY_TAG,
   SHOPPERS_TAG,
+  SIMILARITY_TAG,
+  RECOMMENDATIONS_TAG,
   SELLERS_TAG,
   REPORTS_TAG,
   CATALOG_TAG,

@@ -2,9 +2,12 @@ import type { FastifyInstance } from 'fastify'
 import type { Privacy } from '../../admission/privacy.ts'
 import type { PaymentAdapter } from '../../contract/payment-adapter.ts'
 import type { ContextSettings } from '../../ranking/shopper-context.ts'
+import type { RecommendSettings } from '../../ranking/recommend/recommend.ts'
+import type { RerankSettings } from '../../ranking/recommend/rerank.ts'
 import type { PreferenceSettings } from '../../ranking/preferences.ts'
 import type { Ingress } from '../../ingress/clients.ts'
 import type { Database } from '../../store/database/connection.ts'
+import type { ServedVersions } from '../../store/similarity/served-versions.ts'
 import type { LiveEvents } from '../../external/live-events.ts'
 import type { EventRate } from '../access/event-rate.ts'
 import type { RateLimits } from '../access/rate-limit.ts'
@@ -28,6 +31,8 @@ export interface RouteDeps {
   live: LiveEvents
   /** What the catalog says about the products of live events. */
   catalogEntries: CatalogEntries
+  /** Which products are similar, in the version in force. */
+  similarity: ServedVersions
   /** Calls our own services. */
   ingress: Ingress
   /** Judges large bodies. */
@@ -61,6 +66,12 @@ export interface GatewaySettings extends ReadLimits {
   /** What the context of a shopper is. */
   context: ContextSettings
   preferences: PreferenceSettings
+  recommend: RecommendSettings
+  rerank: RerankSettings
+  /** What rows of similar products may take in memory. */
+  similarityBytesMax: number
+  /** For so long after a product was shown, what follows counts for the recommendation. */
+  attributionHours: number
   /** Whether webhooks that an adapter ignores are kept. */
   keepsIgnoredWebhooks: boolean
 }

@@ -9,15 +9,19 @@ import { databaseUrlWithPassword } from './database-password.ts'
 import { erasureKeySettings } from './erasure-key.ts'
 import { failingSettings } from './failing.ts'
 import { identityKeySettings } from './identity-keys.ts'
+import { impressionSettings } from './impressions.ts'
 import { liveEventSettings } from './live-events.ts'
 import { observabilitySettings } from './observability.ts'
 import { operatorTokenSettings } from './operator-token.ts'
 import { paymentSettings } from './payments.ts'
 import { popularitySettings } from './popularity.ts'
 import { privacySettings } from './privacy.ts'
+import { recommendationSettings } from './recommendations.ts'
+import { rerankSettings } from './rerank.ts'
 import { retentionSettings } from './retention.ts'
 import { sellerTokenProblem, sellerTokenSettings } from './seller-tokens.ts'
 import { shopperSettings } from './shoppers.ts'
+import { similaritySettings } from './similarity.ts'
 import { StartError } from './start-error.ts'
 
 /** Every setting, each an environment variable. docs/configuration.md has them in this order. */
@@ -35,6 +39,10 @@ export const Config = z.object({
   ...erasureKeySettings,
   ...shopperSettings,
   ...liveEventSettings,
+  ...similaritySettings,
+  ...recommendationSettings,
+  ...rerankSettings,
+  ...impressionSettings,
   ...capacitySettings,
   ...failingSettings,
   ...observabilitySettings,

@@ -4,6 +4,9 @@ import { isPublic } from './addresses.ts'
 import { arrivalLimitsOf, readLimitsOf } from './capacity.ts'
 import type { Config } from './config.ts'
 import { privacyOf } from './privacy.ts'
+import { recommendSettingsOf } from './recommendations.ts'
+import { rerankSettingsOf } from './rerank.ts'
+import { similarityBytesMaxOf } from './similarity.ts'
 import { contextSettingsOf, preferenceSettingsOf } from './shoppers.ts'
 
 export function gatewaySettingsOf(config: Config): GatewaySettings {
@@ -16,6 +19,10 @@ export function gatewaySettingsOf(config: Config): GatewaySettings {
     privacy: privacyOf(config),
     context: contextSettingsOf(config),
     preferences: preferenceSettingsOf(config),
+    recommend: recommendSettingsOf(config),
+    rerank: rerankSettingsOf(config),
+    similarityBytesMax: similarityBytesMaxOf(config),
+    attributionHours: config.ATTRIBUTION_HOURS,
     keepsIgnoredWebhooks: config.IGNORED_WEBHOOK_DAYS > 0,
     ...arrivalLimitsOf(config),
     ...readLimitsOf(config),

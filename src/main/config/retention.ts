@@ -22,6 +22,10 @@ export const retentionSettings = settingsIn('Retention', {
     .default(30)
     .describe("A payment that is pending for more days of UTC is given up: its items are in no seller's pending_items any more.")
     .meta({ unit: 'days' }),
+  IMPRESSION_DAYS: wholeNumber(1, 3_650)
+    .default(90)
+    .describe('Impressions of recommendations are deleted when their day of UTC ended so many days ago.')
+    .meta({ unit: 'days' }),
   IGNORED_WEBHOOK_DAYS: wholeNumber(0, 36_500)
     .default(7)
     .describe('Webhooks that a payment adapter ignored are deleted at this age; 0 keeps none of them.')
@@ -34,5 +38,6 @@ export function retentionOf(config: SettingsOf<typeof retentionSettings>): Reten
     rollUpAfterDays: config.ROLL_UP_AFTER_DAYS,
     rejectedDays: config.REJECTED_DAYS,
     ignoredWebhookDays: config.IGNORED_WEBHOOK_DAYS,
+    impressionDays: config.IMPRESSION_DAYS,
   }
 }

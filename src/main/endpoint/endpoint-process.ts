@@ -6,10 +6,14 @@ import { connect } from '../../store/database/connection.ts'
 import { createTombstones } from '../../store/log/tombstone.ts'
 import { checkErasureKey, checkPrepared } from '../database/check-prepared.ts'
 import type { Config } from '../config/config.ts'
+import { recordsImpressions } from '../config/impressions.ts'
 import { retentionOf } from '../config/retention.ts'
 
 import { privacyOf } from '../config/privacy.ts'
+import { recommendSettingsOf } from '../config/recommendations.ts'
+import { rerankSettingsOf } from '../config/rerank.ts'
 import { contextSettingsOf, preferenceSettingsOf } from '../config/shoppers.ts'
+import { similarityOf } from '../config/similarity.ts'
 import { retryPolicyOf } from '../config/failing.ts'
 import { erasureKeyOf } from '../config/erasure-key.ts'
 import { waitingLimitsOf } from '../config/capacity.ts'
@@ -94,6 +98,11 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
       context: contextSettingsOf(config),
       pendingDays: config.PENDING_DAYS,
       preferences: preferenceSettingsOf(config),
+      similarity: similarityOf(config),
+      recommend: recommendSettingsOf(config),
+      popularCacheMs: config.POPULAR_CACHE_MS,
+      rerank: rerankSettingsOf(config),
+      recordsImpressions: recordsImpressions(config),
       operatorTokens: operatorTokensOf(config),
       tasks: TASKS,
       observer: serviceMetrics(registry),

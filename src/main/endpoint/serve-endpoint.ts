@@ -14,6 +14,7 @@ import { recomputeRun } from '../../../services/recompute-run.ts'
 import { reportWindow } from '../../../services/report-window.ts'
 import { schedule } from '../../../services/schedule.ts'
 import { shopper } from '../../../services/shopper.ts'
+import { similarityRun } from '../../../services/similarity-run.ts'
 import { setAside } from '../../../services/set-aside.ts'
 import { task } from '../../../services/task.ts'
 import type { SERVICE_APIS } from '../../contract/services.ts'
@@ -33,6 +34,7 @@ const SERVICES = {
   RecorderRoom: recorderRoom,
   RecomputeRun: recomputeRun,
   ReportWindow: reportWindow,
+  SimilarityRun: similarityRun,
   Erasure: erasure,
   ErasureLane: erasureLane,
   Schedule: schedule,

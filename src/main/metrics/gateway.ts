@@ -1,10 +1,18 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import { WEBHOOK_CODES } from '../../contract/payment-webhook.ts'
 import type { GatewayObserver, QueueLength, WebhookOutcome } from '../../gateway/http/observer.ts'
+import { labelledCounter } from './labelled-counter.ts'
 import { recordedCounters } from './recorded.ts'
 import { EVENTS, SECONDS } from './registry.ts'
 
 const REQUESTS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024]
+
+const IMPRESSIONS = {
+  name: 'footfall_gateway_impressions_total',
+  help: 'Impressions of recommendations: made (an answer was given), handed_over (Restate has it) or lost (no room).',
+  label: 'state',
+  values: ['made', 'handed_over', 'lost'],
+}
 
 const WEBHOOK_OUTCOMES: readonly WebhookOutcome[] = ['mapped', ...WEBHOOK_CODES]
 
@@ -36,6 +44,7 @@ export function gatewayMetrics(registry: Registry, providers: readonly string[] 
     help: 'Rejected interactions, searches and webhooks that were answered and not kept: too old for a publishable key, beyond what is kept of a key or a provider in an hour, or a webhook during an outage.',
     registers,
   })
+  const impressions = labelledCounter(registry, IMPRESSIONS)
   const webhooks = new Counter({
     name: 'footfall_gateway_webhooks_total',
     help: 'Signed webhooks by what their adapter made of them: mapped (payment callbacks), ignored (none on purpose) or refused (an error).',
@@ -55,6 +64,7 @@ export function gatewayMetrics(registry: Registry, providers: readonly string[] 
     turnedAway: (reason) => turnedAway.inc({ reason }),
     webhook: (provider, outcome) => webhooks.inc({ provider, outcome }),
     notKept: (count) => notKept.inc(count),
+    impressions,
   }
 }
 

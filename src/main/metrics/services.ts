@@ -22,6 +22,10 @@ const REFUSED = {
   name: 'footfall_refused_calls_total',
   help: 'Direct calls that were refused, because PostgreSQL is away and too many calls wait. A call that was sent one-way is lost.',
 }
+const IMPRESSIONS = {
+  name: 'footfall_impressions_recorded_total',
+  help: 'Impressions of recommendations that were recorded.',
+}
 const REJECTIONS = {
   name: 'footfall_rejections_total',
   help: 'Rejected interactions, searches and analytics events.',
@@ -50,6 +54,7 @@ export function serviceMetrics(registry: Registry): ServiceObserver {
   const countLost = labelledCounter(registry, LOST)
   const setAside = new Counter({ ...SET_ASIDE, registers: [registry] })
   const refused = new Counter({ ...REFUSED, registers: [registry] })
+  const impressions = new Counter({ ...IMPRESSIONS, registers: [registry] })
   const observeGroupBatches = groupHistogram(registry, 'batches', BATCHES)
   const observeGroupEvents = groupHistogram(registry, 'events', EVENTS)
 
@@ -69,6 +74,7 @@ export function serviceMetrics(registry: Registry): ServiceObserver {
     batchLost: (target) => countLost(target),
     setAside: () => setAside.inc(),
     callRefused: () => refused.inc(),
+    impressions: (count) => impressions.inc(count),
   }
 }
 

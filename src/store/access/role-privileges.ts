@@ -41,6 +41,12 @@ const ENDPOINT_RIGHTS: Record<string, string> = {
   seller_pending: 'select, insert, update',
   seller_pending_day: 'select, insert, update',
   analytics_event_key: 'select, insert',
+  similarity_run: 'select, insert, update',
+  similarity_current: 'select, update (changed_at, version, previous)',
+  // The rows of a version do not change.
+  similarity_product: 'select, insert, delete',
+  similarity_row: 'select, insert, delete',
+  impression: 'select, insert, update (shopper_id), delete',
   // A tombstone stays.
   shopper_tombstone: 'select, insert, update',
   migration: 'select',

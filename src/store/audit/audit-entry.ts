@@ -42,11 +42,26 @@ export type AuditAction =
   | 'erasure.start'
   | 'erasure.complete'
   | 'erasure.fail'
+  | 'similarity.request'
+  | 'similarity.start'
+  | 'similarity.complete'
+  | 'similarity.fail'
+  | 'similarity.cancel'
+  | 'similarity.promote'
 
 export interface AuditEntry {
   actor: string
   action: AuditAction
-  resourceType: 'key' | 'database' | 'weights' | 'event_source' | 'rejected_interaction' | 'recompute_run' | 'erasure_run'
+  resourceType:
+    | 'key'
+    | 'database'
+    | 'weights'
+    | 'event_source'
+    | 'rejected_interaction'
+    | 'recompute_run'
+    | 'erasure_run'
+    | 'similarity_run'
+    | 'similarity_version'
   resourceId: string
   metadata?: Record<string, unknown>
 }

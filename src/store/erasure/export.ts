@@ -51,6 +51,11 @@ const SMALL_TABLES: readonly Found[] = [
     isOf: (ids) => sql`shopper_id = any(${ids}::text[])`,
   },
   {
+    name: 'impression',
+    keys: ['recommendation_id'],
+    isOf: (ids) => sql`shopper_id = any(${ids}::text[])`,
+  },
+  {
     name: 'payment_callback',
     keys: ['callback_no'],
     isOf: (ids) => sql`callback_no in (${paymentsOf(ids)})`,

@@ -7,7 +7,7 @@ import { newPseudonym, type Tombstones } from '../log/tombstone.ts'
 import { advance, type ErasureAt } from './run-machine.ts'
 
 /** Transactions that began before a tombstone may still write to these. */
-const WRITTEN = [...LOG_TABLES.map(String), 'payment_callback', 'rejected_interaction', 'shopper_redirect']
+const WRITTEN = [...LOG_TABLES.map(String), 'payment_callback', 'rejected_interaction', 'shopper_redirect', 'impression']
 
 /**
  * Finds the ids of a person and writes their tombstones, then waits for every transaction that may not know them: from then on nothing

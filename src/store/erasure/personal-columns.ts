@@ -21,7 +21,11 @@ export const PERSONAL_COLUMNS: Readonly<Record<string, Readonly<Record<string, P
     account_number: { foundBy: 'event', becomes: NOTHING },
     ip_address: { foundBy: 'event', becomes: NOTHING },
     user_agent: { foundBy: 'event', becomes: NOTHING },
-    metadata: { foundBy: 'event', becomes: 'the stars of a rating, the query of a click on a result; otherwise nothing' },
+    metadata: {
+      foundBy: 'event',
+      becomes:
+        'the stars of a rating, the query of a click on a result, the recommendation that it follows from; otherwise nothing',
+    },
   },
   search: {
     account_id: { foundBy: 'shopper', becomes: PSEUDONYM },
@@ -43,6 +47,7 @@ export const PERSONAL_COLUMNS: Readonly<Record<string, Readonly<Record<string, P
     session_id: { foundBy: 'shopper', becomes: PSEUDONYM },
     account_id: { foundBy: 'shopper', becomes: PSEUDONYM },
   },
+  impression: { shopper_id: { foundBy: 'shopper', becomes: PSEUDONYM } },
   rejected_interaction: {
     item: {
       foundBy: 'text',
@@ -65,6 +70,8 @@ export const OTHER_COLUMNS: Readonly<Record<string, readonly string[]>> = {
     'dirty_mark.*',
     'event_source.*',
     'event_type.*',
+    'impression_day.*',
+    ...['blend', 'product_ids', 'strategy'].map((column) => `impression.${column}`),
     'product_day.*',
     'product_hour.*',
     'product_popularity.*',
@@ -75,6 +82,10 @@ export const OTHER_COLUMNS: Readonly<Record<string, readonly string[]>> = {
     'seller_day.*',
     'seller_pending.*',
     'seller_pending_day.*',
+    // Which products follow each other, and how often: of all shoppers together.
+    'similarity_product.*',
+    'similarity_row.*',
+    'similarity_version.*',
     'weight.*',
     'weight_table.*',
     ...['bucket_window', 'dimension_key', 'metric', 'report_slug'].map((column) => `metric_snapshot.${column}`),
@@ -88,6 +99,7 @@ export const OTHER_COLUMNS: Readonly<Record<string, readonly string[]>> = {
     'api_key.*',
     'audit_entry.*',
     'recompute_run.*',
+    'similarity_run.*',
     ...['actor', 'requested_by', 'error_message', 'status', 'step', 'place'].map((column) => `erasure_run.${column}`),
   ],
   "the provider's and the shop's books: a callback that is sent again must be the same, and a refund must find its sale": [

@@ -7,7 +7,7 @@ import { refillRecent } from '../shoppers/shopper-recent.ts'
 import { addErased, advance, type ErasureAt } from './run-machine.ts'
 
 /**
- * Gives the interactions that were found, the profiles and the recent events their pseudonyms, in one transaction, so that the profiles
+ * Gives the interactions that were found, the profiles, the recent events and the impressions their pseudonyms, in one transaction, so that the profiles
  * equal the log at every instant. It first locks the batches that are not fed or not brought: a transaction that feeds or brings one ends before, or begins after it and reads the pseudonyms. Such a transaction waits for its own batch alone, so there is no deadlock.
  */
 export async function eraseProfiles(db: Database, at: ErasureAt): Promise<void> {
@@ -26,6 +26,7 @@ export async function eraseProfiles(db: Database, at: ErasureAt): Promise<void> 
     await addErased(tx, runId, 'interaction', onlyRow(result).erased)
     await addErased(tx, runId, 'shopper_product', await moveProfiles(tx, runId))
     await addErased(tx, runId, 'shopper_recent', await moveRecent(tx, runId))
+    await addErased(tx, runId, 'impression', await moveImpressions(tx, runId))
     await advance(tx, at, null)
   })
 }
@@ -104,4 +105,12 @@ async function moveRecent(tx: Queryable, runId: string): Promise<number> {
   )
   await refillRecent(tx, sql`${erasedEvents(runId)} union all ${returnedEvents(runId)}`)
   return Number(gone.numAffectedRows ?? 0) + Number(moved.numAffectedRows ?? 0)
+}
+
+/** What was shown to the person up to the erasure. */
+async function moveImpressions(tx: Queryable, runId: string): Promise<number> {
+  const { numAffectedRows } = await sql`
+    update impression i set shopper_id = p.pseudonym from (${idsOf(runId)}) p, erasure_run r
+    where r.run_id = ${runId}::uuid and i.shopper_id = p.id and i.shown_at <= r.erased_at`.execute(tx)
+  return Number(numAffectedRows ?? 0)
 }

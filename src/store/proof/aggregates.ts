@@ -1,8 +1,10 @@
 import type { Aggregate } from './drift.ts'
+import { IMPRESSION_DAY } from './impression-drift.ts'
 import { PRODUCT_DAY, PRODUCT_HOUR, PRODUCT_POPULARITY } from './popularity-drift.ts'
 import { SHOPPER_PRODUCT } from './profile-drift.ts'
 import { SHOPPER_RECENT } from './recent-drift.ts'
 import { METRIC_SNAPSHOT } from './report-drift.ts'
+import { SIMILARITY_PRODUCT, SIMILARITY_ROW } from './similarity-drift.ts'
 import { PRODUCT_RATING, SALE_LINE, SELLER_DAY, SELLER_PENDING, SELLER_PENDING_DAY } from './sales-drift.ts'
 
 /** Every aggregate that `verify` proves. The test that changes cells by hand, and the clearing of test databases, use this list too. */
@@ -18,4 +20,7 @@ export const AGGREGATES: readonly Aggregate[] = [
   SELLER_DAY,
   PRODUCT_RATING,
   METRIC_SNAPSHOT,
+  SIMILARITY_ROW,
+  SIMILARITY_PRODUCT,
+  IMPRESSION_DAY,
 ]

@@ -10,6 +10,7 @@ import { allowLongStatements } from '../database/transaction.ts'
 import { openRepair } from '../popularity/trending-window.ts'
 import { AGGREGATES } from './aggregates.ts'
 import { DRIFT_MAX, type LogState } from './drift.ts'
+import { similarityDrift } from './similarity-drift.ts'
 
 interface VerifyOptions {
   /** How long it waits for an open repair. */
@@ -25,7 +26,8 @@ const REPAIR_POLL_MS = 100
  * Replays the log against every aggregate in one snapshot, and lists the cells that differ. Only counted batches are replayed against
  * popularity, only fed ones against the profiles, and only brought ones against the recent events. It waits for an open repair of
  * trending, because trending differs during one. Costs six passes over the log, one of which sorts it by shopper, one over every
- * aggregate and six over the analytics events, and settles every payment again.
+ * aggregate and six over the analytics events, and settles every payment again. Of similar products a sample is proved, which costs two
+ * more passes that sort the log.
  *
  * Events from before the horizon are gone from the log. Hours and days that begin before it are taken as they are. With them:
  * - every product's score, trending and counters are still proved, as the sum of its hours and days, and so is its last interaction,
@@ -70,10 +72,13 @@ async function replay(tx: Queryable): Promise<VerifyResponse | undefined> {
   const { events, analyticsEvents, ...log } = onlyRow(result)
   const drift: Drift[] = []
   for (const aggregate of AGGREGATES) drift.push(...((await aggregate.drift?.(tx, log)) ?? []))
+  const similarity = await similarityDrift(tx)
+  drift.push(...similarity.drift)
   return {
     drift: drift.slice(0, DRIFT_MAX),
     events: Number(events),
     analytics_events: Number(analyticsEvents),
     horizon: log.horizon.toISOString(),
+    ...(similarity.proof && { similarity: similarity.proof }),
   }
 }

@@ -43,6 +43,10 @@ const directInputs: Record<string, object> = {
   'Catalog/UpsertProducts': { products: [{ product_id: 'lamp', name: 'Lamp', updated_at: occurred_at }] },
   'Catalog/GetProduct': { product_id: 'lamp' },
   'Catalog/Preferences': { shopper_id: 'account:ada' },
+  'Catalog/PromoteSimilarity': { version: 1, actor: 'test' },
+  'Catalog/Similar': { product_id: 'lamp' },
+  'Catalog/Recommend': { account_id: 'ada' },
+  'Catalog/Rerank': { account_id: 'ada', items: [{ product_id: 'lamp', score: 1 }] },
   'Shopper/Context': { shopper_id: 'account:ada' },
   'Shopper/Merge': { session_id: 's', account_id: 'ada' },
   [`RecomputeRun/${run}/Start`]: {
@@ -54,6 +58,9 @@ const directInputs: Record<string, object> = {
   },
   [`RecomputeRun/${run}/Status`]: {},
   [`RecomputeRun/${run}/Cancel`]: { actor: 'test' },
+  [`SimilarityRun/${run}/Start`]: { actor: 'test' },
+  [`SimilarityRun/${run}/Status`]: {},
+  [`SimilarityRun/${run}/Cancel`]: { actor: 'test' },
   [`Erasure/${run}/Start`]: { shopper_id: 'account:nobody', actor: 'test' },
   [`Erasure/${run}/Status`]: {},
   'Schedule/sweep/Start': { every_ms: 3_600_000 },
@@ -72,6 +79,14 @@ const recorderInputs = Object.entries(directInputs)
 export const HANDLER_INPUTS: Record<string, object> = {
   ...directInputs,
   ...Object.fromEntries(recorderInputs),
+  'Recorder/impressions/RecordImpressions': {
+    impressions: [
+      {
+        ...{ recommendation_id: randomUUID(), shown_at: occurred_at, shopper_id: 'account:ada', strategy: 'popular' },
+        ...{ blend: 'similarity', similarity_version: null, product_ids: ['lamp'] },
+      },
+    ],
+  },
   'RecorderRoom/0/Reserve': { gateway: 'gateway 1', bytes: 1_000, bytes_max: 1_000_000 },
 }
 export const PUBLIC_HANDLERS = Object.keys(HANDLER_INPUTS)

@@ -26,6 +26,7 @@ import { refreshTrending } from '../../../src/store/popularity/trending-window.t
 import { bringRecent } from '../../../src/store/shoppers/bring-recent.ts'
 import { recentEventsOf, trimRecent } from '../../../src/store/shoppers/shopper-recent.ts'
 import { sweepRecent } from '../../../src/store/shoppers/sweep-recent.ts'
+import { dropOldImpressions, recordImpressions } from '../../../src/store/recommendations/impressions.ts'
 import { verify } from '../../../src/store/proof/verification.ts'
 import { dropOldBuckets } from '../../../src/store/reports/report-refresh.ts'
 import { completeRun } from '../../../src/store/reports/run-machine.ts'
@@ -35,6 +36,7 @@ import { sellerDashboard } from '../../../src/store/sellers/seller-dashboard.ts'
 import { feedWithoutRecent } from './feed-without-recent.ts'
 import { erase, exported } from './erased.ts'
 import { interaction, record, recordAndCount, recordBatch, recordNewSearches, search } from './events.ts'
+import { impression } from './impressions.ts'
 import { partitionOf } from './months.ts'
 import { item, newCall, payment } from './payments.ts'
 import { product, upsert, versionOf } from './products.ts'
@@ -72,6 +74,8 @@ export async function doAllWork(endpoint: Database, retentionDays: number): Prom
   await recordBatch(endpoint, callOf('replay', Buffer.from('')), [interaction()], [], insertReplayOf({ ...key, actor: 'ada' }))
   await pay(endpoint)
   await useRecent(endpoint)
+  await recordImpressions(endpoint, [impression({ shown_at: new Date(ago(100)).toISOString() }), impression()])
+  expect(await dropOldImpressions(endpoint, 90)).toBe(1)
   await refreshTrending(endpoint)
   await refreshRising(endpoint, NOW_MS)
   expect(await rollUpSome(endpoint, 400)).toBeGreaterThan(0)

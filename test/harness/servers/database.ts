@@ -72,9 +72,12 @@ const CLEARED = [
   'product_rising',
   'recent_waiting',
   'shopper_redirect',
+  'impression',
   'report_bucket',
   'dirty_mark',
   'recompute_run',
+  'similarity_version',
+  'similarity_run',
   'erasure_event',
   'erasure_shopper',
   'erasure_count',
@@ -88,6 +91,7 @@ const CLEARED = [
  */
 export async function clear(db: Database): Promise<void> {
   for (const table of CLEARED) await sql`delete from ${sql.table(table)}`.execute(db)
+  await sql`update similarity_current set version = null, previous = null`.execute(db)
 }
 
 function nameIn(url: string): string {

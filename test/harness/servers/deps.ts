@@ -2,11 +2,15 @@ import type { Deps } from '../../../services/handler/deps.ts'
 import { TASKS } from '../../../services/tasks/all.ts'
 import { readConfig } from '../../../src/main/config/config.ts'
 
+import { recordsImpressions } from '../../../src/main/config/impressions.ts'
 import { privacyOf } from '../../../src/main/config/privacy.ts'
 import { waitingLimitsOf } from '../../../src/main/config/capacity.ts'
 import { retentionOf } from '../../../src/main/config/retention.ts'
 import { createTombstones } from '../../../src/store/log/tombstone.ts'
+import { recommendSettingsOf } from '../../../src/main/config/recommendations.ts'
+import { rerankSettingsOf } from '../../../src/main/config/rerank.ts'
 import { contextSettingsOf, preferenceSettingsOf } from '../../../src/main/config/shoppers.ts'
+import { similarityOf } from '../../../src/main/config/similarity.ts'
 import { createWideWork } from '../../../src/main/endpoint/one-at-a-time.ts'
 import { createWaitingCalls } from '../../../src/main/endpoint/waiting-calls.ts'
 import { SILENT_OBSERVER } from './silent-observer.ts'
@@ -26,6 +30,11 @@ export const TEST_DEPS: Omit<Deps, 'db' | 'background'> = {
   context: contextSettingsOf(DEFAULTS),
   pendingDays: DEFAULTS.PENDING_DAYS,
   preferences: preferenceSettingsOf(DEFAULTS),
+  similarity: similarityOf(DEFAULTS),
+  recommend: recommendSettingsOf(DEFAULTS),
+  popularCacheMs: 0,
+  rerank: rerankSettingsOf(DEFAULTS),
+  recordsImpressions: recordsImpressions(DEFAULTS),
   operatorTokens: [],
   tasks: TASKS,
   observer: SILENT_OBSERVER,

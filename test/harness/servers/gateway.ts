@@ -10,6 +10,7 @@ import { createIngress } from '../../../src/ingress/clients.ts'
 import { rejectionLimitsOf } from '../../../src/main/config/access.ts'
 import { queueLimitsOf } from '../../../src/main/config/capacity.ts'
 import { readConfig } from '../../../src/main/config/config.ts'
+import { recordsImpressions } from '../../../src/main/config/impressions.ts'
 import { gatewaySettingsOf } from '../../../src/main/config/gateway-settings.ts'
 import { connect, type Database } from '../../../src/store/database/connection.ts'
 import { createItemsWorker } from '../../../src/workers/items-worker.ts'
@@ -31,7 +32,11 @@ export const SETTINGS: GatewaySettings = { ...gatewaySettingsOf(DEFAULTS), topCa
 
 export const PAYMENT_SECRET = 'a secret of the tests'
 
-export const QUEUE_LIMITS = { ...queueLimitsOf(DEFAULTS), rejectionLimits: rejectionLimitsOf(DEFAULTS) }
+export const QUEUE_LIMITS = {
+  ...queueLimitsOf(DEFAULTS),
+  rejectionLimits: rejectionLimitsOf(DEFAULTS),
+  recordsImpressions: recordsImpressions(DEFAULTS),
+}
 
 /** Shared by the gateways of a test process. It is idle after a minute, and keeps no process alive. */
 const ITEMS_WORKER = createItemsWorker()
@@ -86,6 +91,7 @@ export async function startGateway(
     server: app.server,
     stop: async () => {
       await app.close()
+      await deps.recording.impressions.stop()
       deps.recording.room.stop()
       await db.destroy()
     },

@@ -9,6 +9,7 @@ export const SILENT_OBSERVER: ServiceObserver & GatewayObserver = {
   turnedAway: () => undefined,
   webhook: () => undefined,
   notKept: () => undefined,
+  impressions: () => undefined,
   groupCounted: () => undefined,
   batchLost: () => undefined,
   setAside: () => undefined,

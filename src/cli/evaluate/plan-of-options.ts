@@ -1,0 +1,92 @@
+import { ENGINE_DEFAULTS, type EngineSettings } from '../../ranking/evaluation/engine.ts'
+import { UsageError } from '../../main/config/start-error.ts'
+import type { EvaluationPlan, Method, Protocol } from './plan.ts'
+import type { TimeReading } from '../import/values/instant.ts'
+import type { Columns } from './read-rows.ts'
+
+/** The options of `footfall evaluate`. */
+export interface EvaluateOptions {
+  train?: string
+  test?: string
+  format?: 'sequences' | 'csv'
+  ids: boolean
+  columns?: string[]
+  delimiter?: string
+  encoding?: string
+  skip?: number
+  map?: Columns
+  timeFormat?: TimeReading['format']
+  attributes?: string
+  protocol?: Protocol
+  validationFrom?: number
+  testFrom?: number
+  method?: Method | 'auto'
+  tune?: boolean
+  set?: Partial<EngineSettings>
+  neighbours: number
+  k?: number[]
+  lastOnly?: boolean
+  cases?: number
+  seed: number
+  workers: number
+  json?: boolean
+}
+
+const CSV_NAME = /\.(?:csv|tsv|tab|psv|data|jsonl|parquet)(?:\.gz)?$/i
+
+/** @throws UsageError when options do not fit each other */
+export function planOf(file: string | undefined, options: EvaluateOptions): EvaluationPlan {
+  const trainPath = file ?? options.train
+  if (file !== undefined && options.train !== undefined && file !== options.train) {
+    throw new UsageError('The file to learn from is given twice: as an argument, and with --train.')
+  }
+  if (trainPath === undefined) refuseFileOptions(options)
+  const isCsv = trainPath === undefined || CSV_NAME.test(trainPath) || options.columns !== undefined || options.map !== undefined
+  const format = options.format ?? (isCsv ? 'csv' : 'sequences')
+  const protocol = protocolOf(options, format)
+  const isTuned = options.tune ?? false
+  const method = options.method ?? (isTuned ? 'auto' : 'cooccurrence')
+  const { columns, delimiter, encoding, skip } = options
+  return {
+    trainPath,
+    testPath: options.test,
+    format,
+    hasIds: options.ids,
+    form: { ...(options.format === 'csv' && { format: 'csv' }), columns, delimiter, encoding, skip },
+    columns: options.map ?? {},
+    timeFormat: options.timeFormat,
+    attributesPath: options.attributes,
+    protocol,
+    validationFrom: options.validationFrom,
+    testFrom: options.testFrom,
+    method: method === 'auto' ? undefined : method,
+    isTuned,
+    settings: { ...ENGINE_DEFAULTS, ...options.set },
+    neighbours: options.neighbours,
+    ks: options.k ?? (protocol === 'session' ? [20, 10] : [10, 20]),
+    isLastOnly: options.lastOnly ?? false,
+    casesMax: options.cases,
+    seed: options.seed,
+    threads: options.workers,
+  }
+}
+
+/** The shop's own log has its form, and its own split by time. */
+function refuseFileOptions({ test, format, columns, map, attributes, protocol }: EvaluateOptions): void {
+  const isOfFile =
+    test !== undefined || format !== undefined || columns !== undefined || attributes !== undefined || map !== undefined
+  if (isOfFile || protocol === 'session') {
+    throw new UsageError(
+      'Without a file the log of the shop is evaluated: --test, --format, --columns, --map, --attributes and --protocol session are for files.',
+    )
+  }
+}
+
+function protocolOf({ protocol, test, map, columns }: EvaluateOptions, format: 'sequences' | 'csv'): EvaluationPlan['protocol'] {
+  if (test !== undefined && protocol !== undefined && protocol !== 'session') {
+    throw new UsageError(`--test is a split of its own: leave out --protocol ${protocol}.`)
+  }
+  if (test !== undefined) return protocol ?? 'given'
+  const hasTimes = format === 'csv' && (columns === undefined || columns.includes('time') || map?.time !== undefined)
+  return protocol ?? (hasTimes ? 'time-split' : 'leave-one-out')
+}

@@ -1,0 +1,40 @@
+import { sql } from 'kysely'
+import { SYSTEM_ACTOR } from '../audit/audit-entry.ts'
+import type { Database } from '../database/connection.ts'
+import { findSimilarityRun } from './run-list.ts'
+import { requestSimilarityRun, RunIsOpenError } from './run-machine.ts'
+
+/** Fewer say little. */
+const INTERACTIONS_MIN = 1_000
+/** After a run without a version, e.g. one that failed or was cancelled. */
+const AGAIN_HOURS = 1
+
+/**
+ * Requests a run when the last version is older than so many hours, or when there is none and the log has 1,000 interactions. A repeated
+ * attempt finds its own run. Reads a few rows by their keys, and before the first version up to 1,000 of the log.
+ * @returns whether the run of this id is to be executed.
+ */
+export async function requestDueRun(db: Database, runId: string, everyHours: number): Promise<boolean> {
+  if ((await findSimilarityRun(db, runId)) !== undefined) return true
+  if (everyHours === 0 || !(await isDue(db, everyHours))) return false
+  try {
+    await requestSimilarityRun(db, runId, { kind: 'scheduled', actor: SYSTEM_ACTOR })
+    return true
+  } catch (error) {
+    if (error instanceof RunIsOpenError) return false
+    throw error
+  }
+}
+
+async function isDue(db: Database, everyHours: number): Promise<boolean> {
+  const { rows } = await sql`
+    select from similarity_current c left join lateral (
+        select max(made_at) as made_at from similarity_version v where v.version in (c.version, c.previous)) newest on true
+    where case when newest.made_at is null
+        then (select count(*) from (select from interaction limit ${INTERACTIONS_MIN}) counted) = ${INTERACTIONS_MIN}
+        else newest.made_at <= now() - ${everyHours}::int * interval '1 hour' end
+      and not exists (
+        select from similarity_run
+        where status in ('pending', 'running') or requested_at > now() - ${AGAIN_HOURS}::int * interval '1 hour')`.execute(db)
+  return rows.length > 0
+}

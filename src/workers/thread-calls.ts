@@ -1,0 +1,51 @@
+import { Worker } from 'node:worker_threads'
+
+/** What a thread does: functions of one argument, which it runs one after the other. */
+export type ThreadMethods = Record<string, (args: never) => unknown>
+
+/** A call as the thread gets it. */
+export interface ThreadCall {
+  method: string
+  args: unknown
+}
+
+export interface Thread<Methods extends ThreadMethods> {
+  /** Calls a method of the thread. @throws when the thread ends first. */
+  call: <Name extends keyof Methods & string>(
+    method: Name,
+    args: Parameters<Methods[Name]>[0],
+  ) => Promise<Awaited<ReturnType<Methods[Name]>>>
+  /** Ends the thread; calls that wait are rejected. */
+  stop: () => Promise<void>
+}
+
+interface Waiting {
+  resolve: (result: never) => void
+  reject: (error: Error) => void
+}
+
+/** Starts a thread whose file serves these methods by `serveCalls`. A fault in one ends it. */
+export function startThread<Methods extends ThreadMethods>(entry: URL, name: string): Thread<Methods> {
+  // The process's own options are for its main thread.
+  const worker = new Worker(entry, { name, execArgv: [] })
+  const waiting: Waiting[] = []
+  let cause: unknown
+  let hasEnded = false
+  const endedError = () => new Error(`the thread ${name} has ended`, { cause })
+  worker.on('message', (result) => waiting.shift()?.resolve(result as never))
+  worker.on('error', (error) => (cause = error))
+  worker.on('exit', () => {
+    hasEnded = true
+    for (const { reject } of waiting.splice(0)) reject(endedError())
+  })
+  return {
+    call: (method, args) => {
+      if (hasEnded) return Promise.reject(endedError())
+      const { promise, resolve, reject } = Promise.withResolvers<never>()
+      waiting.push({ resolve, reject })
+      worker.postMessage({ method, args } satisfies ThreadCall)
+      return promise
+    },
+    stop: async () => void (await worker.terminate()),
+  }
+}

@@ -1,0 +1,199 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { evaluateCommand } from '../../src/cli/commands/evaluate.ts'
+import { jsonOf, linesOf, tableOf } from '../../src/cli/evaluate/output.ts'
+import type { EvaluationPlan } from '../../src/cli/evaluate/plan.ts'
+import { runEvaluation } from '../../src/cli/evaluate/run.ts'
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'footfall-test-'))
+})
+afterAll(async () => rm(folder, { recursive: true }))
+
+async function fileOf(name: string, text: string): Promise<string> {
+  const path = join(folder, name)
+  await writeFile(path, name.endsWith('.gz') ? gzipSync(text) : text)
+  return path
+}
+
+async function planOf(...args: string[]): Promise<EvaluationPlan> {
+  let planned: EvaluationPlan | undefined
+  const command = evaluateCommand(async (plan) => void (planned = plan)).exitOverride()
+  await command.configureOutput({ writeErr: () => undefined }).parseAsync(['node', 'evaluate', ...args, '--workers', '1'])
+  return planned!
+}
+
+async function evaluate(...args: string[]) {
+  const evaluation = await runEvaluation(await planOf(...args), () => undefined)
+  return { evaluation, json: jsonOf(evaluation) as Record<string, never> }
+}
+
+/** Shoppers go from one product to the next one on a ring. */
+const RING = Array.from({ length: 40 }, (_, shopper) =>
+  ['u' + shopper, ...Array.from({ length: 5 }, (_, step) => `p${(shopper + step) % 20}`)].join(' '),
+).join('\n')
+
+test('the next product on a ring is found, by a file of sequences, also when it is compressed', async () => {
+  const plain = await evaluate(await fileOf('ring.txt', RING))
+  expect(plain.json).toMatchObject({
+    protocol: 'leave-one-out',
+    method: 'cooccurrence',
+    shoppers: 40,
+    products: 20,
+    events: 200,
+    cases: 40,
+    hr_at_10: 1,
+    refit: { hr_at_10: 1 },
+    baselines: { last_seen: { hr_at_10: 0 } },
+  })
+  expect(plain.json['ndcg_at_10']).toBeGreaterThan(0.9)
+  const packed = await evaluate(await fileOf('ring.gz', RING))
+  expect(packed.json).toEqual(plain.json)
+})
+
+test('the same seed gives the same figures, to the digit', async () => {
+  const path = await fileOf('ring-2.txt', RING)
+  const run = async (seed: string) =>
+    (await evaluate(path, '--cases', '7', '--seed', seed, '--tune', '--method', 'cooccurrence')).json
+  expect(await run('3')).toEqual(await run('3'))
+  expect((await run('3'))['cases']).toBe(7)
+})
+
+test('rows of MovieLens are read with the names of their columns', async () => {
+  const rows = RING.split('\n').flatMap((line) => {
+    const [user, ...items] = line.split(' ')
+    return items.map((item, at) => `${user}\t${item}\t4\t${874_965_000 + at}`)
+  })
+  const path = await fileOf('u.data', rows.toReversed().join('\n'))
+  const { json } = await evaluate(path, '--columns', 'user,item,rating,timestamp', '--protocol', 'leave-one-out')
+  expect(json).toMatchObject({ cases: 40, hr_at_10: 1, shoppers: 40 })
+})
+
+test('columns are found by their usual names, mapped, and rows that cannot be read are left out', async () => {
+  const text = [
+    'SessionId,ItemId,Time,Other',
+    '1,a,2026-03-01T00:00:00Z,x',
+    '1,b,2026-03-01T00:00:01Z,y',
+    '2,,2026-03-01T00:00:01Z,y',
+    '3,a,soon,z',
+  ].join('\n')
+  const path = await fileOf('rows.csv', text)
+  const { evaluation } = await evaluate(path, '--protocol', 'session', '--test-from', '2026-03-01T00:00:00Z')
+  expect(evaluation.notes[0]).toBe(
+    `${path}: shopper=SessionId, product=ItemId, time=Time; 2 rows were left out (line 4: it has no product).`,
+  )
+  const mapped = await evaluate(path, '--protocol', 'session', '--test-from', '2026-03-01T00:00:00Z', '--map', 'product=Other')
+  expect(mapped.evaluation.notes[0]).toContain('product=Other')
+})
+
+test('dates whose order is not clear need it', async () => {
+  const path = await fileOf('dates.csv', 'user,item,date\na,1,02/01/2026\na,2,01/02/2026\na,3,13/02/2026\n')
+  const run = async (...args: string[]) => (await evaluate(path, '--protocol', 'leave-one-out', ...args)).json['events']
+  expect(await run('--time-format', 'dmy')).toBe(3)
+  await expect(run()).rejects.toThrow('nothing to ask')
+})
+
+test('sessions ask for each next click, also in files without ids', async () => {
+  const train = await fileOf('train.txt', '[[1,2,1,2],[2,1],[3,4],[4,3]]')
+  const sessions = await fileOf('sessions.txt', '1 2 1\n3,4\n')
+  const { json } = await evaluate('--train', train, '--test', sessions, '--protocol', 'session', '--no-ids', '--k', '1,2')
+  expect(json).toMatchObject({ cases: 3, shoppers_asked: 2, protocol: 'session' })
+  expect(json['hr_at_2']).toBe(1)
+  const last = await evaluate('--train', train, '--test', sessions, '--protocol', 'session', '--no-ids', '--last-only')
+  expect(last.json['cases']).toBe(2)
+})
+
+describe('a given split', () => {
+  const files = async () => ({
+    train: await fileOf('given-train.txt', 'a 1 2\nb 1 2 3\nc 2 3\nd 1'),
+    right: await fileOf('given-test.txt', 'a 3\nd 2 3'),
+  })
+
+  test('asks for all products of a shopper at once', async () => {
+    const { train, right } = await files()
+    const { json } = await evaluate('--train', train, '--test', right, '--method', 'jaccard', '--k', '1,2')
+    expect(json).toMatchObject({
+      protocol: 'given',
+      method: 'jaccard',
+      cases: 2,
+      hr_at_1: 1,
+      recall_at_1: 0.75,
+      recall_at_2: 1,
+      precision_at_2: 0.75,
+    })
+  })
+
+  test('chooses the method on the validation', async () => {
+    const { train, right } = await files()
+    const { json, evaluation } = await evaluate('--train', train, '--test', right, '--tune')
+    expect(json['is_chosen_by_validation']).toBe(true)
+    const ndcgs = [evaluation.chosen, ...evaluation.others].map(({ ndcg }) => ndcg)
+    expect(evaluation.chosen.ndcg).toBe(Math.max(...ndcgs))
+    expect(linesOf(evaluation).below.join(' ')).toContain('Chosen on the validation')
+  })
+})
+
+test('attributes recommend a product that nobody had yet', async () => {
+  const events = Array.from({ length: 50 }, (_, shopper) => `u${shopper} p${shopper} q${shopper} r${shopper}`)
+  const path = await fileOf('cold.txt', events.join('\n'))
+  const attributes = await fileOf(
+    'attributes.json.gz',
+    JSON.stringify(
+      Object.fromEntries(
+        Array.from({ length: 50 }, (_, one) => ['p', 'q', 'r'].map((name) => [`${name}${one}`, [one, 'b']])).flat(),
+      ),
+    ),
+  )
+  expect((await evaluate(path)).json).toMatchObject({ hr_at_10: 0, new_targets: 1, new_products_at_10: 0 })
+  // Without any pair there is no similarity whose median could be the measure of content.
+  const text = [...events, 'x a b c d', 'y a b c d'].join('\n')
+  const { json } = await evaluate(await fileOf('warm.txt', text), '--attributes', attributes)
+  expect(json['hr_at_10']).toBeGreaterThan(0.9)
+  expect(json['new_products_at_10']).toBeGreaterThan(0)
+})
+
+test('the table has a row for each ranking', async () => {
+  const { evaluation } = await evaluate(await fileOf('ring-3.txt', RING))
+  expect(Object.keys(tableOf(evaluation))).toEqual([
+    'cooccurrence, test',
+    'cooccurrence, refit',
+    'cooccurrence, validation',
+    'popularity, test',
+    'last seen, test',
+  ])
+  expect(tableOf(evaluation)['cooccurrence, test']!['HR@10']).toMatch(/^1\.0000 \(\d\.\d{4}–1\.0000\)$/)
+})
+
+describe('what cannot be', () => {
+  test.each([
+    [['--test', 'x', '--protocol', 'leave-one-out', 'y'], 'leave out --protocol'],
+    [['--map', 'time=x'], 'are for files'],
+    [['--protocol', 'session'], 'are for files'],
+    [['a', '--train', 'b'], 'given twice'],
+    [['a', '--k', '10,10'], 'appears twice'],
+    [['a', '--set', 'alhpa=1'], 'with the name'],
+    [['a', '--set', 'alpha=-1'], 'from 0'],
+    [['a', '--map', 'user=x'], 'with the field'],
+    [['a', '--test-from', 'soon'], 'It is a time'],
+  ])('%j', async (args, problem) => {
+    await expect(planOf(...args)).rejects.toThrow(problem)
+  })
+
+  test.each([
+    [['no-such-file'], 'there is no such file'],
+    [['none.txt'], 'has nothing to ask'],
+    [['none.txt', '--protocol', 'time-split'], 'needs times'],
+    [['none.txt', '--format', 'csv', '--map', 'product=sku'], 'has no column "sku"'],
+    [['none.txt', '--attributes', 'none.txt'], 'cannot be read'],
+    [['list.json'], 'is none'],
+  ])('%j', async (args, problem) => {
+    await fileOf('none.txt', 'a,b\n1,2\n')
+    await fileOf('list.json', '[1, 2')
+    const paths = args.map((arg) => (arg.includes('.') ? join(folder, arg) : arg))
+    await expect(evaluate(...paths)).rejects.toThrow(problem)
+  })
+})
