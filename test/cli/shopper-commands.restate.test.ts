@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { sql } from 'kysely'
-import { afterAll, expect, vi } from 'vitest'
+import { afterAll, expect } from 'vitest'
 import { contextCommand } from '../../src/cli/commands/context.ts'
 import { eraseCommand } from '../../src/cli/commands/erase.ts'
 import { exportCommand } from '../../src/cli/commands/export.ts'
 import { mergeCommand } from '../../src/cli/commands/merge.ts'
+import type { AskForText } from '../../src/cli/terminal/confirm.ts'
 import type { ErasureRun } from '../../src/contract/erasure.ts'
 import { until } from '../../src/main/embedded/until.ts'
 import { createApiKey } from '../../src/store/access/api-key.ts'
@@ -24,21 +25,18 @@ import { clear } from '../harness/servers/database.ts'
 import type { TestGateway } from '../harness/servers/gateway.ts'
 import { settled } from '../harness/servers/stack.ts'
 
-const typed = vi.hoisted(() => ({ text: '' as string | symbol, asked: '' }))
-vi.mock('@clack/prompts', async (original) => ({
-  ...(await original<object>()),
-  text: async ({ message }: { message: string }) => {
-    typed.asked = message
-    return typed.text
-  },
-}))
+const typed = { text: '' as string | symbol, asked: '' }
+const ask: AskForText = async ({ message }) => {
+  typed.asked = message
+  return typed.text
+}
 
 test.beforeEach(({ db }) => clear(db))
 
 const folder = mkdtempSync(join(tmpdir(), 'footfall-shopper-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-const COMMANDS = { context: contextCommand, merge: mergeCommand, export: exportCommand, erase: eraseCommand }
+const COMMANDS = { context: contextCommand, merge: mergeCommand, export: exportCommand, erase: () => eraseCommand(ask) }
 
 function run(gateway: Pick<TestGateway, 'url'>, name: keyof typeof COMMANDS, ...args: string[]) {
   const command: Command = COMMANDS[name]()

@@ -224,10 +224,11 @@ test('a call that is set aside holds no room in its gateway, whether it was hand
   await expect.poll(setAside, { timeout: 30_000 }).toHaveLength(2)
 
   room.stop()
+  const ids = (await setAside()).map(({ id }) => String(id))
+  for (const id of ids) expect(await until(() => isPaused(stack, id), 20_000)).toBe(true)
   await cure()
-  for (const { id } of await setAside()) {
-    expect(await until(() => isPaused(stack, String(id)), 20_000)).toBe(true)
-    await fetch(`${stack.adminUrl}/invocations/${String(id)}/resume`, { method: 'PATCH' })
+  for (const id of ids) {
+    await fetch(`${stack.adminUrl}/invocations/${id}/resume`, { method: 'PATCH' })
   }
   await stack.settled()
   await remove()

@@ -5,7 +5,7 @@ import { ERASURE_STEPS, ErasureRun } from '../../contract/erasure.ts'
 import { type Shopper, shopperIdOf } from '../../contract/fields/shopper-id.ts'
 import { StartError } from '../../main/config/start-error.ts'
 import { actor } from '../terminal/actor.ts'
-import { isConfirmedById } from '../terminal/confirm.ts'
+import { type AskForText, isConfirmedById } from '../terminal/confirm.ts'
 import { type Gateway, GatewayError } from '../gateway/client.ts'
 import { print, printError, printJson, printTable } from '../terminal/output.ts'
 import { runProgressOn, type RunView } from '../terminal/run-progress.ts'
@@ -24,7 +24,7 @@ interface Options extends GatewayOptions {
 
 const Run = z.object({ data: ErasureRun })
 
-export function eraseCommand(): Command {
+export function eraseCommand(ask?: AskForText): Command {
   const command = new Command('erase')
     .description('Erase a person for good, and wait for the certificate. Asks for the id first. Exit 1 when the run failed.')
     .argument('<shopper>', 'account:<account_id> or session:<session_id>', shopperArgument)
@@ -35,7 +35,8 @@ export function eraseCommand(): Command {
   return withGatewayOptions(command, 'manage').action(async (shopper: Shopper, options: Options) => {
     const gateway = gatewayOf(options)
     const question = `Erase ${shopperIdOf(shopper)} for good? A merged session stands for its account, and an account for all of its sessions.`
-    if (!(await isConfirmedById(question, shopperIdOf(shopper), options))) return print('Nothing was erased.')
+    const isConfirmed = await isConfirmedById(question, shopperIdOf(shopper), { yes: options.yes, ...(ask && { ask }) })
+    if (!isConfirmed) return print('Nothing was erased.')
     const asked = { method: 'DELETE', headers: { 'x-actor': encodedActor() } } as const
     const { data } = (await gateway.ask(Run, shopperPath(shopper), asked)).answer
     const run = options.wait ? await waitForEnd(gateway, data) : data

@@ -13,13 +13,20 @@ export async function isConfirmed(question: string, { yes }: { yes?: boolean | u
   return !isCancel(answer) && answer
 }
 
+/** Asks for a text at the terminal; a symbol when the question was cancelled. */
+export type AskForText = (question: { message: string; placeholder: string }) => Promise<string | symbol>
+
 /**
  * The same for what concerns one thing: it is confirmed by typing its id. @returns false when something else was typed.
  * @throws UsageError where no person can answer.
  */
-export async function isConfirmedById(question: string, id: string, { yes }: { yes?: boolean | undefined }): Promise<boolean> {
+export async function isConfirmedById(
+  question: string,
+  id: string,
+  { yes, ask = text }: { yes?: boolean | undefined; ask?: AskForText },
+): Promise<boolean> {
   if (yes) return true
   if (!process.stdin.isTTY || !process.stdout.isTTY) throw new UsageError(`${question} Give --yes to do it without a terminal.`)
-  const answer = await text({ message: harmless(`${question} Type its id to confirm:`), placeholder: harmless(id) })
+  const answer = await ask({ message: harmless(`${question} Type its id to confirm:`), placeholder: harmless(id) })
   return answer === id
 }
