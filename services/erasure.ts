@@ -1,12 +1,13 @@
-import { CancelledError, type ObjectContext, rpc, TerminalError } from '@restatedev/restate-sdk'
+import { type ObjectContext, rpc } from '@restatedev/restate-sdk'
 import { DecidedError } from '../src/contract/decided-error.ts'
-import { erasureApi } from '../src/contract/services.ts'
-import { eraseNextPart } from '../src/store/erasure/next-part.ts'
-import { beginErasure, failErasure, findErasure, noErasure, requestErasure } from '../src/store/erasure/run-machine.ts'
+import { erasureApi, erasureLaneApi } from '../src/contract/services.ts'
+import { findErasure, noErasure, requestErasure } from '../src/store/erasure/run-machine.ts'
 import type { Deps } from './handler/deps.ts'
+import { eraseAll, erasureLaneOf } from './handler/erasure-run.ts'
 import { idOfRun } from './handler/run-id.ts'
 import { READ, RECORD, RUN } from './handler/handler-options.ts'
 import { objectOf } from './handler/with-options.ts'
+import { refusingStep } from './recording/step.ts'
 
 /*
  * SPEC of an erasure: what each command makes of each state.
@@ -27,12 +28,15 @@ import { objectOf } from './handler/with-options.ts'
  * 4. A part that runs twice is done once: moving on requires the place where it began (`advance`).
  * 5. The profiles equal the log at every instant, because they change in the transaction of the log's rows (`profiles.ts`).
  * 6. A run that has ended names no shopper and no pseudonym.
- * 7. A run does not stay open for ever: the task watch-runs sends Execute again to a run that did nothing for a minute.
+ * 7. A run does not stay open for ever: the task watch-runs sends Execute again to a run that did nothing for a minute. It is one call in its
+ *    lane all the same.
+ * 8. A lane works on one run at a time (ErasureLane). So many erasures that wait for PostgreSQL leave Restate's places to other calls.
  */
 
 /** Erasure: one object per erasure of a person. */
-export const erasure = (deps: Deps) =>
-  objectOf(
+export const erasure = (deps: Deps) => {
+  const step = refusingStep(deps)
+  return objectOf(
     erasureApi,
     deps,
     { retryPolicy: { ...deps.retryPolicy, onMaxAttempts: 'kill' } },
@@ -42,7 +46,7 @@ export const erasure = (deps: Deps) =>
         RECORD,
         async (ctx, request) => {
           const id = idOfRun(ctx)
-          const run = await ctx.run('request the erasure', () => {
+          const run = await step(ctx, 'request the erasure', async () => {
             if (deps.tombstones.hasKey) return requestErasure(deps.background, id, request)
             throw new DecidedError('unavailable', 'persons cannot be erased here: ERASURE_KEY_FILE is not set')
           })
@@ -63,15 +67,14 @@ export const erasure = (deps: Deps) =>
       ],
     },
   )
+}
 
+/** In the journal in place of the result of the release before, which did the work in this handler. */
+const IN_LANE = 'in its lane'
+
+/** Sends the run to its lane. Restate drops the message while an earlier one of the run waits or works there. */
 async function execute(deps: Deps, ctx: ObjectContext): Promise<void> {
-  try {
-    await ctx.run('begin the erasure', async () => (await beginErasure(deps.background, ctx.key)) !== undefined)
-    while (await ctx.run('erase the next part', () => eraseNextPart(deps.background, ctx.key, deps)));
-  } catch (error) {
-    // Every other error ends an attempt of this handler, and Restate retries it.
-    if (!(error instanceof TerminalError)) throw error
-    const message = error instanceof CancelledError ? 'its invocation was cancelled' : error.message
-    await ctx.run('fail the erasure', () => failErasure(deps.background, ctx.key, message))
-  }
+  const outcome = await ctx.run('begin the erasure', () => IN_LANE)
+  if (outcome !== IN_LANE) return eraseAll(deps, ctx, ctx.key, { isBegun: true })
+  ctx.sendClient(erasureLaneApi, erasureLaneOf(ctx.key)).Execute({ run_id: ctx.key }, rpc.sendOpts({ idempotencyKey: ctx.key }))
 }

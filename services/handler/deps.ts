@@ -1,4 +1,5 @@
 import type { ObjectContext, RetryPolicy } from '@restatedev/restate-sdk'
+import type { LiveEvents } from '../../src/external/live-events.ts'
 import type { Database } from '../../src/store/database/connection.ts'
 import type { PreferenceSettings } from '../../src/ranking/preferences.ts'
 import type { RecommendSettings } from '../../src/ranking/recommend/recommend.ts'
@@ -33,6 +34,8 @@ export interface Deps {
   tombstones: Tombstones
   /** Forgets shoppers in what is kept outside of the database. */
   forget: (shopperIds: readonly string[]) => Promise<void>
+  /** Live events that every process reaches; undefined where each gateway keeps its own. */
+  sharedEvents: LiveEvents | undefined
   /** What the context of a shopper is. */
   context: ContextSettings
   /** How long the items of a pending payment count as pending. */

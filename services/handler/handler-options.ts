@@ -22,6 +22,12 @@ export const RECORD: HandlerOptions = { ...STEP, idempotencyRetention: { hours: 
 /** For handlers that wait for an object. After a second they are suspended, and hold no slot of Restate until the object answers. */
 export const CALLING: HandlerOptions = { ...RECORD, inactivityTimeout: { seconds: 1 } }
 
+/**
+ * For merges, whose answers name a session and its account. The gateway sends a merge and then waits for it by the same key, so 20 s outlast the
+ * moment between the two calls.
+ */
+export const MERGING: HandlerOptions = { ...CALLING, idempotencyRetention: { seconds: 20 } }
+
 /** For handlers that only other handlers call. The hour covers the sweeper's idempotency keys. */
 export const BACKGROUND: HandlerOptions = { ...RECORD, ingressPrivate: true }
 
@@ -39,6 +45,12 @@ export const LANE: HandlerOptions = {
 
 /** For background work with long statements. */
 export const RUN: HandlerOptions = { ...BACKGROUND, ...LONG }
+
+/**
+ * The same for messages whose idempotency key is their run. Restate drops a message while an earlier one with its key waits or works. Answers are
+ * not kept, so that a run can be sent again after a kill.
+ */
+export const SINGLE_RUN: HandlerOptions = { ...RUN, idempotencyRetention: 0 }
 
 /** For reads. Nothing of them is kept: at thousands of reads a second the default of a day would fill the disk. */
 export const READ: HandlerOptions = {

@@ -15,6 +15,8 @@ export interface ServiceObserver {
   impressions: (count: number) => void
   /** A recorder set a call aside. */
   setAside: () => void
+  /** A direct call was refused, because PostgreSQL is away and too many calls wait. */
+  callRefused: () => void
   /** A message named a batch that the log does not have. */
   batchLost: (target: Target) => void
 }

@@ -14,7 +14,7 @@ export interface WaitingCalls {
 export interface Places {
   /**
    * Runs the statements of an invocation. While PostgreSQL is away, the errors of the first invocations are thrown, so that Restate repeats
-   * them. All others get the result of `leave`, whose argument is undefined as long as the invocation has begun nothing.
+   * them. All others get the result of `leave`, whose argument is undefined when this attempt has begun nothing.
    */
   attempt: <T, L>(id: string, statements: () => Promise<T>, leave: (failure: unknown) => L) => Promise<T | L>
 }

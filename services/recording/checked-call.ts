@@ -16,8 +16,20 @@ export function checkedCall(ctx: Context): Call {
   return callOf(headers.get(CALL_HEADER) ?? id.toString(), body)
 }
 
-/** When the call came; when it came first, of one that was sent on. */
+const firstAttempts = new WeakSet<Context>()
+
+/** Whether this is the first attempt of a call to get to its statements, as `receivedMsOf` saw. */
+export function isFirstAttempt(ctx: Context): boolean {
+  return firstAttempts.has(ctx)
+}
+
+/** When the call came; when it came first, of one that was sent on. In the journal as `ctx.date.now()` is, which the release before had. */
 export async function receivedMsOf(ctx: Context): Promise<number> {
   const received = Number(ctx.request().headers.get(RECEIVED_HEADER))
-  return received > 0 ? received : ctx.date.now()
+  if (received > 0) return received
+  return ctx.run(() => {
+    firstAttempts.add(ctx)
+    // oxlint-disable-next-line no-restricted-globals -- the result is in the journal
+    return Date.now()
+  })
 }

@@ -38,7 +38,7 @@ export function settingAside({ observer }: Pick<Deps, 'observer'>, functions: Re
     try {
       return await handle(ctx, input)
     } catch (error) {
-      // Everything else would be thrown again by each attempt.
+      // Any other error would recur in every attempt.
       if (internal.isSuspendedError(error) || error instanceof TerminalError || error instanceof DecidedError) throw error
       const waiting = await sendOn(ctx, { service: setAsideApi.name, method: name })
       const reason = error instanceof SetAside ? error.message : String(error)

@@ -1,14 +1,16 @@
 import { rpc } from '@restatedev/restate-sdk'
 import { erasureApi, recomputeRunApi, similarityRunApi } from '../../src/contract/services.ts'
 import { silentErasures } from '../../src/store/erasure/run-machine.ts'
+import { isDenied } from '../../src/store/database/sql-state.ts'
 import { silentRuns } from '../../src/store/reports/run-list.ts'
+import type { Database } from '../../src/store/database/connection.ts'
 import { silentSimilarityRuns } from '../../src/store/similarity/run-list.ts'
 import type { Task } from '../handler/deps.ts'
 import { step } from '../handler/step.ts'
 
 const SILENT_MS = 60_000
-/** How often an erasure is resumed. A part of it may take half an hour, and each call waits for the key until then. */
-const RESUME_MS = 600_000
+/** Each is an entry in the journal. Those that did nothing for the longest time are first. */
+const ERASURES_MAX = 1_000
 
 export const WATCH_RUNS: Task = {
   description:
@@ -30,9 +32,9 @@ export function watchSilentRuns(silentMs: number): Task['run'] {
       if (isPending) run.Execute({}, rpc.sendOpts({ idempotencyKey: `resume ${id}` }))
       else run.Abandon({}, rpc.sendOpts({ idempotencyKey: `abandon ${id}` }))
     }
-    // A live invocation holds the key, so Execute waits behind it and then finds that nothing is left to do.
-    for (const id of await step(ctx, 'find silent erasures', () => silentErasures(background, silentMs))) {
-      ctx.sendClient(erasureApi, id).Execute({}, rpc.sendOpts({ idempotencyKey: `resume ${id} ${Math.floor(slot / RESUME_MS)}` }))
+    // A run that waits in its lane, or works there, is not sent to it a second time.
+    for (const id of await step(ctx, 'find silent erasures', () => openErasures(background, silentMs))) {
+      ctx.sendClient(erasureApi, id).Execute({}, rpc.sendOpts({ idempotencyKey: `resume ${id} ${slot}` }))
     }
     for (const { id, isPending } of await step(ctx, 'find silent similarity runs', () =>
       silentSimilarityRuns(background, silentMs),
@@ -41,5 +43,15 @@ export function watchSilentRuns(silentMs: number): Task['run'] {
       if (isPending) run.Execute({}, rpc.sendOpts({ idempotencyKey: `resume ${id}` }))
       else run.Abandon({}, rpc.sendOpts({ idempotencyKey: `abandon ${id}` }))
     }
+  }
+}
+
+/** None before `migrate --role` lets this process read them: no erasure can have begun, and recomputations are watched all the same. */
+async function openErasures(db: Database, silentMs: number): Promise<string[]> {
+  try {
+    return await silentErasures(db, silentMs, ERASURES_MAX)
+  } catch (error) {
+    if (isDenied(error)) return []
+    throw error
   }
 }

@@ -1,5 +1,5 @@
 import { metadataWithStars } from '../contract/fields/rating.ts'
-import { normalisedQuery } from '../contract/search.ts'
+import { normalisedQuery, SEARCH_CLICK } from '../contract/search.ts'
 
 /** Replaces the ids of erased shoppers; undefined for every other id. */
 export type PseudonymOf = (kind: 'account' | 'session', id: string, occurredAtMs: number) => string | undefined
@@ -7,6 +7,8 @@ export type PseudonymOf = (kind: 'account' | 'session', id: string, occurredAtMs
 /** The fields that say whose a row is. A row that is not recorded yet also has the item that it was made of. */
 export interface ShopperRow {
   occurredAtMs: number
+  /** Of a row that is stored: it is from before an erasure that came later, also when its sender's clock was ahead. */
+  receivedAtMs?: number
   accountId: string | null
   sessionId: string | null
   item?: unknown
@@ -17,9 +19,10 @@ export interface ShopperRow {
  * columns too, as the function erase_interactions of the database takes them away. A row of another account loses its session only.
  */
 export function withoutErased<Row extends ShopperRow>(row: Row, pseudonymOf: PseudonymOf): Row {
-  const { accountId, sessionId, occurredAtMs } = row
-  const account = accountId === null ? undefined : pseudonymOf('account', accountId, occurredAtMs)
-  const session = sessionId === null ? undefined : pseudonymOf('session', sessionId, occurredAtMs)
+  const { accountId, sessionId, occurredAtMs, receivedAtMs = Infinity } = row
+  const knownMs = Math.min(occurredAtMs, receivedAtMs)
+  const account = accountId === null ? undefined : pseudonymOf('account', accountId, knownMs)
+  const session = sessionId === null ? undefined : pseudonymOf('session', sessionId, knownMs)
   if (account === undefined && session === undefined) return row
   if (account === undefined && accountId !== null) return withItem({ ...row, sessionId: session! })
   return withItem({ ...row, accountId: account ?? null, sessionId: session ?? null, ...strippedOf(row) })
@@ -39,16 +42,25 @@ const RATINGS = new Set(['rating_low', 'rating_medium', 'rating_high'])
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
-/** The metadata that numbers are made of: stars of a rating, the query of a click, and the recommendation that an event follows from. */
+/**
+ * The metadata that numbers are made of: stars of a rating, the normalised query of a click, and the recommendation that an event follows
+ * from. The same as kept_metadata of the database.
+ */
 export function keptMetadata(eventType: string, metadata: unknown): object | undefined {
   if (!isObject(metadata)) return undefined
-  const { rating, query, recommendation_id: recommendationId } = metadata
+  const { rating, recommendation_id: recommendationId } = metadata
+  const query = eventType === SEARCH_CLICK ? keptQuery(metadata['query']) : undefined
   const kept = {
     ...(RATINGS.has(eventType) && typeof rating === 'number' && rating >= 1 && rating <= 5 && { rating }),
-    ...(eventType === 'click_from_search' && (typeof query === 'string' || typeof query === 'number') && { query }),
+    ...(query !== undefined && { query }),
     ...(typeof recommendationId === 'string' && UUID.test(recommendationId) && { recommendation_id: recommendationId }),
   }
   return Object.keys(kept).length > 0 ? kept : undefined
+}
+
+function keptQuery(query: unknown): string | number | undefined {
+  const kept = typeof query === 'string' ? normalisedQuery(query) : query
+  return typeof kept === 'number' || (typeof kept === 'string' && kept !== '') ? kept : undefined
 }
 
 /** The item says what the row says: it is kept when PostgreSQL rejects the row. */

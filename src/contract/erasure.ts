@@ -9,16 +9,18 @@ export type ErasureStatus = (typeof ERASURE_STATUSES)[number]
 /** The parts of an erasure, in their order. */
 export const ERASURE_STEPS = [
   'fence',
-  'payments',
   'find',
   'profiles',
   'searches',
   'reports',
   'rejected',
   'context',
+  'links',
   'certificate',
 ] as const
-export type ErasureStep = (typeof ERASURE_STEPS)[number]
+/** A run of the release before may be at a part that is not in the list. It begins again with the first one. */
+const STORED_STEPS = [...ERASURE_STEPS, 'payments'] as const
+export type ErasureStep = (typeof STORED_STEPS)[number]
 
 export const StartErasure = z.strictObject({
   shopper_id: ShopperId.describe(
@@ -42,7 +44,7 @@ export type ErasureCertificate = z.infer<typeof ErasureCertificate>
 export const ErasureRun = z.object({
   id: z.uuid(),
   status: z.enum(ERASURE_STATUSES),
-  step: z.enum(ERASURE_STEPS).describe('What it does now, or did last.'),
+  step: z.enum(STORED_STEPS).describe('What it does now, or did last.'),
   actor: z.string(),
   requested_by: z.string().nullable(),
   requested_at: z.iso.datetime(),
@@ -61,10 +63,16 @@ export const erasureHandlers = {
     description:
       'Erases a person, in a run that continues by itself. The key is the run id, a UUID in lower case. Answers the open run of the same shopper if there is one.',
   }),
-  Execute: handler({ input: Nothing, description: 'Private. Does the work.' }),
+  Execute: handler({ input: Nothing, description: 'Private. Sends the run to its lane.' }),
   Status: sharedHandler({
     input: Nothing,
     output: ErasureRun,
     description: 'The run with its outcome; 404 if it does not exist.',
   }),
+}
+
+export const LaneErasureRequest = z.strictObject({ run_id: z.uuid() })
+
+export const erasureLaneHandlers = {
+  Execute: handler({ input: LaneErasureRequest, description: 'Private. Does the work of a run, after those before it.' }),
 }

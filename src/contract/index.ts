@@ -9,6 +9,7 @@ export {
   ErasureRun,
   type ErasureStatus,
   type ErasureStep,
+  LaneErasureRequest,
   StartErasure,
 } from './erasure.ts'
 export { ErrorBody, type ErrorCode, ProblemBody, STATUS_OF_CODE } from './error.ts'
@@ -216,7 +217,7 @@ export {
   taskApi,
 } from './services.ts'
 export { LaneMergeRequest, Merge, MergeBody, MergeRequest, MergeResponse, SessionShopperId } from './shopper-merge.ts'
-export { ContextRequest, ContextResponse, RecentProduct, ShopperContext } from './shopper-context.ts'
+export { ContextAnswer, ContextRequest, ContextResponse, RecentProduct, ShopperContext } from './shopper-context.ts'
 export { AppliedRule } from './fields/ranked.ts'
 export {
   SIMILAR_KINDS,

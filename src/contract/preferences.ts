@@ -39,7 +39,7 @@ export const Purchased = z.object({
   taken_back: z
     .int()
     .describe('Items of these that refunds, cancellations and late failures took back, less what reversals gave back.'),
-  purchase_events: z.int().describe('Events `purchase` that no payment tells. They say no quantity.'),
+  purchase_events: z.int().describe('`purchase` events that belong to no payment; they carry no quantity.'),
   return_events: z
     .int()
     .describe(

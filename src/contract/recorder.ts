@@ -8,7 +8,7 @@ import { catalogHandlers } from './product.ts'
 import { searchHandlers } from './search.ts'
 
 /*
- * Recording that may wait for PostgreSQL for long waits in the inboxes of a few virtual objects, the recorders, because an invocation
+ * Calls that may have to wait long for PostgreSQL wait in the inboxes of a few virtual objects, the recorders, because an invocation
  * in an inbox holds none of the places in Restate. A recorder records one call after the other.
  */
 

@@ -1,6 +1,6 @@
 import { iface } from '@restatedev/restate-sdk-core'
 import { analyticsEventHandlers } from './analytics-event.ts'
-import { erasureHandlers } from './erasure.ts'
+import { erasureHandlers, erasureLaneHandlers } from './erasure.ts'
 import { interactionHandlers } from './interaction.ts'
 import { paymentHandlers } from './payment.ts'
 import { popularListHandlers } from './popular-list.ts'
@@ -71,6 +71,8 @@ export const similarityRunApi = iface.object('SimilarityRun', similarityRunHandl
 
 export const erasureApi = iface.object('Erasure', erasureHandlers)
 
+export const erasureLaneApi = iface.object('ErasureLane', erasureLaneHandlers)
+
 export const scheduleApi = iface.object('Schedule', scheduleHandlers)
 
 export const taskApi = iface.object('Task', taskHandlers)
@@ -89,6 +91,7 @@ export const SERVICE_APIS = [
   reportWindowApi,
   similarityRunApi,
   erasureApi,
+  erasureLaneApi,
   scheduleApi,
   taskApi,
 ] as const

@@ -25,13 +25,17 @@ export const ShopperContext = z.object({
 })
 export type ShopperContext = z.infer<typeof ShopperContext>
 
-/** The answer over HTTP. */
 const ContextMeta = z.object({
   is_partial: z
     .boolean()
     .describe('Whether PostgreSQL or the Redis of SHOPPER_STORE did not answer, so that events may be missing.'),
 })
 
+/** The answer of the handler. */
+export const ContextAnswer = ShopperContext.extend({ meta: ContextMeta })
+export type ContextAnswer = z.infer<typeof ContextAnswer>
+
+/** The answer over HTTP. */
 export const ContextResponse = z.object({ data: ShopperContext, meta: ContextMeta }).meta({
   examples: [
     {
@@ -56,7 +60,8 @@ export const ContextResponse = z.object({ data: ShopperContext, meta: ContextMet
 export const shopperContextHandlers = {
   Context: handler({
     input: ContextRequest,
-    output: ShopperContext,
-    description: 'What a shopper does now: the products and categories of the current visit. Empty for an unknown shopper.',
+    output: ContextAnswer,
+    description:
+      'What a shopper does now: the products and categories of the current visit. Empty for an unknown shopper. With a Redis in SHOPPER_STORE it has the live events too, otherwise those that PostgreSQL has.',
   }),
 }

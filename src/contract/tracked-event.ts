@@ -3,6 +3,7 @@ import { hasReadableStars, starsIn } from './fields/rating.ts'
 import { Id, isAddressable } from './fields/id.ts'
 import { uncheckedItem } from './fields/item-schema.ts'
 import { hasOneIdentity, Interaction, ItemWarning, TWO_IDENTITIES } from './interaction.ts'
+import { normalisedQuery, SEARCH_CLICK } from './search.ts'
 
 /** The event types that `click` becomes, by `metadata.source`. */
 const CLICK_SOURCES = ['search', 'category', 'recommendation'] as const
@@ -20,7 +21,7 @@ export const TrackedEvent = z
     ...shape,
     user_id: Id.optional().describe('Another name of account_id.'),
     event_type: shape.event_type.describe(
-      'Any type. `rate` with `metadata.rating` 1–5 becomes rating_low (below 2.5), rating_medium (below 3.5) or rating_high; `click` with `metadata.source` (search, category or recommendation) becomes click_from_ and the source.',
+      'Any type. `rate` with `metadata.rating` 1–5 becomes rating_low (below 2.5), rating_medium (below 3.5) or rating_high; `click` with `metadata.source` (search, category or recommendation) becomes click_from_ and the source. The `metadata.query` of a click_from_search is normalised.',
     ),
     ref_type: shape.ref_type.optional().describe('Product if absent.'),
     ref_id: Id.optional().describe('The product or category. ref_id or asin is needed.'),
@@ -88,13 +89,21 @@ export type TrackedEventResponse = z.infer<typeof TrackedEventResponse>
 
 /** The interaction as which an event is recorded. */
 export function interactionOfTracked({ user_id, asin, ...event }: TrackedEvent): Interaction {
+  const event_type = typeOf(event)
   return {
     ...event,
     account_id: event.account_id ?? user_id,
     ref_type: event.ref_type ?? 'Product',
     ref_id: (event.ref_id ?? asin)!,
-    event_type: typeOf(event),
+    event_type,
+    metadata: event_type === SEARCH_CLICK ? withNormalisedQuery(event.metadata) : event.metadata,
   }
+}
+
+/** The clicks of a query are counted by its normalised text, as those of POST /api/v1/search/click. */
+function withNormalisedQuery(metadata: TrackedEvent['metadata']): TrackedEvent['metadata'] {
+  const query = metadata?.['query']
+  return typeof query === 'string' ? { ...metadata, query: normalisedQuery(query) } : metadata
 }
 
 type Typed = Pick<TrackedEvent, 'event_type' | 'metadata'>

@@ -1,4 +1,8 @@
+import { DAY_MS } from '../contract/fields/time.ts'
 import type { ShopperEvent } from '../ranking/shopper-event.ts'
+
+/** How long late events of forgotten shoppers are recognised. An older one is shown only if it joins a visit of its shopper's. */
+export const FORGOTTEN_MS = DAY_MS
 
 /**
  * What shoppers did in the last minutes, as far as it came as single events. It is a set by event id: keeping an event again changes nothing.
@@ -14,7 +18,10 @@ export interface LiveEvents {
   read: (shopperIds: readonly string[]) => Promise<ShopperEvent[] | undefined>
   /** Notes that a session belongs to an account. The first account stays. */
   merged: (sessionId: string, accountId: string) => Promise<void>
-  /** Forgets events and merges of these shoppers. @returns whether the layer answered. */
+  /**
+   * Forgets events and merges of these shoppers, because the persons are erased, and for a day keeps no event of theirs that is not newer
+   * than this call: it comes late, or again. @returns whether the layer answered.
+   */
   forget: (shopperIds: readonly string[]) => Promise<boolean>
   stop: () => Promise<void>
 }

@@ -1,4 +1,6 @@
 import { LRUCache } from 'lru-cache'
+import { HOUR_MS } from '../contract/fields/time.ts'
+import { SESSIONS_MAX } from '../ranking/shopper-event.ts'
 
 /** The merges that this process has seen, by shopper ids. */
 export interface Merges {
@@ -6,14 +8,23 @@ export interface Merges {
   /** These shoppers, their accounts, and the sessions of all of them; each once. */
   withMerged: (shopperIds: readonly string[]) => string[]
   forget: (shopperId: string) => void
+  /** What they take, estimated. */
+  bytes: () => number
 }
 
-/** Of an account: those that were merged last. As many as PostgreSQL adds. */
-const SESSIONS_MAX = 100
+/** PostgreSQL has the merges; these are for the time when it is away. As long as in Redis. */
+export const MERGE_MS = 24 * HOUR_MS
+/** What an entry takes without its texts. */
+const ENTRY_BYTES = 200
 
-export function createMerges(max: number): Merges {
-  const accounts = new LRUCache<string, string>({ max })
-  const sessions = new LRUCache<string, readonly string[]>({ max })
+/** The merges that were used last, in so many bytes. */
+export function createMerges(bytesMax: number): Merges {
+  const bounds = { maxSize: Math.ceil(bytesMax / 2), ttl: MERGE_MS }
+  const accounts = new LRUCache<string, string>({ ...bounds, sizeCalculation: (account, session) => bytesOf([account, session]) })
+  const sessions = new LRUCache<string, readonly string[]>({
+    ...bounds,
+    sizeCalculation: (ids, account) => bytesOf([...ids, account]),
+  })
 
   const idsOf = (shopperId: string): readonly string[] => {
     const account = accounts.get(shopperId) ?? shopperId
@@ -38,5 +49,10 @@ export function createMerges(max: number): Merges {
         (sessions.get(account) ?? []).filter((session) => session !== shopperId),
       )
     },
+    bytes: () => accounts.calculatedSize + sessions.calculatedSize,
   }
+}
+
+function bytesOf(ids: readonly string[]): number {
+  return ids.reduce((sum, id) => sum + 2 * id.length + 16, ENTRY_BYTES)
 }

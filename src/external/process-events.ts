@@ -1,12 +1,12 @@
 import { LRUCache } from 'lru-cache'
 import { newestEvents, type ShopperEvent } from '../ranking/shopper-event.ts'
-import type { LiveEvents } from './live-events.ts'
+import { FORGOTTEN_MS, type LiveEvents } from './live-events.ts'
 import { createMerges } from './merges.ts'
 
 export interface ProcessEventsOptions {
   /** Shoppers with events. Beyond it, the one with the oldest last event is forgotten. */
   shoppersMax: number
-  /** What all events take, estimated. */
+  /** What all events and merges take, estimated. */
   bytesMax: number
   /** How long after its last event a shopper is forgotten. */
   idleMs: number
@@ -14,7 +14,7 @@ export interface ProcessEventsOptions {
 }
 
 export interface ProcessEvents extends LiveEvents {
-  /** Shoppers with events, and what these take. */
+  /** Shoppers with events, and what all events and merges take. */
   size: () => { shoppers: number; bytes: number }
 }
 
@@ -28,6 +28,7 @@ interface Kept {
 /** What a shopper and an event take without their texts in Node 24: see the row live-memory of docs/benchmarks.md. */
 const SHOPPER_BYTES = 350
 const EVENT_BYTES = 120
+const MERGES_PART = 1 / 8
 
 /**
  * Live events in the memory of this process: other gateways do not see them, and they are gone when it ends. Expiry is arithmetic; a
@@ -35,8 +36,15 @@ const EVENT_BYTES = 120
  */
 export function createProcessEvents({ shoppersMax, bytesMax, idleMs, now = Date.now }: ProcessEventsOptions): ProcessEvents {
   // Read with `peek`, so that its order is that of the last events.
-  const shoppers = new LRUCache<string, Kept>({ max: shoppersMax, maxSize: bytesMax, sizeCalculation: ({ bytes }) => bytes })
-  const merges = createMerges(shoppersMax)
+  const mergesBytesMax = Math.ceil(bytesMax * MERGES_PART)
+  const shoppers = new LRUCache<string, Kept>({
+    max: shoppersMax,
+    maxSize: bytesMax - mergesBytesMax,
+    sizeCalculation: ({ bytes }) => bytes,
+  })
+  const merges = createMerges(mergesBytesMax)
+  /** When shoppers were forgotten. */
+  const forgotten = new LRUCache<string, number>({ max: shoppersMax, ttl: FORGOTTEN_MS })
 
   const live = (shopperId: string): Kept | undefined => {
     const kept = shoppers.peek(shopperId)
@@ -54,6 +62,7 @@ export function createProcessEvents({ shoppersMax, bytesMax, idleMs, now = Date.
   return {
     keep: async (shopperId, event) => {
       dropIdle()
+      if (event.occurredAtMs <= (forgotten.get(shopperId) ?? -Infinity)) return
       const events = live(shopperId)?.events ?? []
       if (events.some(({ eventId }) => eventId === event.eventId)) return
       const newest = newestEvents([...events, event])
@@ -73,13 +82,14 @@ export function createProcessEvents({ shoppersMax, bytesMax, idleMs, now = Date.
       for (const shopperId of shopperIds) {
         shoppers.delete(shopperId)
         merges.forget(shopperId)
+        forgotten.set(shopperId, now())
       }
       return true
     },
     stop: async () => undefined,
     size: () => {
       dropIdle()
-      return { shoppers: shoppers.size, bytes: shoppers.calculatedSize }
+      return { shoppers: shoppers.size, bytes: shoppers.calculatedSize + merges.bytes() }
     },
   }
 }

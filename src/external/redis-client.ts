@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createClient } from '@redis/client'
+import { ClientOfflineError, createClient, ErrorReply } from '@redis/client'
 
 export interface RedisOptions {
   /** redis:// or rediss://, with the user and the password if there are any. */
@@ -30,7 +30,9 @@ const CALLS_MAX = 10_000
 /** A connection without an answer for so long is given up: the kernel would wait for minutes. */
 const SILENT_MS_MAX = 3_000
 /** So that a connection which a firewall dropped is noticed before the next call. */
-const PING_MS = 10_000
+const PING_MS = 5_000
+/** A connection on which nothing comes for so long is closed: no answer to a ping, or none when it began. */
+const IDLE_MS_MAX = 2 * PING_MS
 
 export function redisScript(text: string): RedisScript {
   return { text, sha1: hash('sha1', text, 'hex') }
@@ -39,6 +41,8 @@ export function redisScript(text: string): RedisScript {
 /** A connection that is made again for as long as it takes. While there is none, calls fail at once instead of waiting for it. */
 export function createRedis({ url, deadlineMs = DEADLINE_MS, onFailed }: RedisOptions): Redis {
   let isStopped = false
+  /** Why there is no connection, e.g. a wrong password. */
+  let lostBy: unknown
   const open = () => {
     const client = createClient({
       url,
@@ -47,11 +51,15 @@ export function createRedis({ url, deadlineMs = DEADLINE_MS, onFailed }: RedisOp
       pingInterval: PING_MS,
       socket: {
         connectTimeout: CONNECT_MS_MAX,
+        socketTimeout: IDLE_MS_MAX,
         reconnectStrategy: (retries) =>
           Math.min(RECONNECT_MS.first * 2 ** Math.min(retries, 10), RECONNECT_MS.max) * (0.5 + Math.random() / 2),
       },
     })
-    client.on('error', onFailed)
+    client.on('error', (error: unknown) => {
+      lostBy = error
+      onFailed(error)
+    })
     // It fails only when it is stopped, because every other failure is tried again.
     client.connect().catch(() => undefined)
     return client
@@ -59,6 +67,10 @@ export function createRedis({ url, deadlineMs = DEADLINE_MS, onFailed }: RedisOp
   let client = open()
   /** When the oldest call without an answer since then was sent, by performance.now(). */
   let silentSinceMs: number | undefined
+
+  const isAnswered = () => {
+    silentSinceMs = undefined
+  }
 
   const close = (closed: typeof client) => {
     try {
@@ -103,15 +115,12 @@ export function createRedis({ url, deadlineMs = DEADLINE_MS, onFailed }: RedisOp
       const sentMs = performance.now()
       const answer = evaluate(script, keys, values)
       if (client.isReady) silentSinceMs ??= sentMs
-      answer.then(
-        () => (silentSinceMs = undefined),
-        () => undefined,
-      )
+      answer.then(isAnswered, (error: unknown) => error instanceof ErrorReply && isAnswered())
       try {
         return await withDeadline(answer)
       } catch (error) {
         renewWhenSilent()
-        throw error
+        throw error instanceof ClientOfflineError ? new Error('Redis is not connected', { cause: lostBy }) : error
       }
     },
     stop: async () => {

@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { instantOf, HOUR_MS } from '../contract/fields/time.ts'
-import { SHOPPER_EVENTS_MAX, type ShopperEvent } from '../ranking/shopper-event.ts'
-import type { LiveEvents } from './live-events.ts'
+import { instantOf } from '../contract/fields/time.ts'
+import { SESSIONS_MAX, SHOPPER_EVENTS_MAX, type ShopperEvent } from '../ranking/shopper-event.ts'
+import { FORGOTTEN_MS, type LiveEvents } from './live-events.ts'
+import { MERGE_MS } from './merges.ts'
 import { createRedis, redisScript } from './redis-client.ts'
 
 export interface RedisEventsOptions {
@@ -19,14 +21,11 @@ export interface RedisEventsOptions {
   now?: () => number
 }
 
-const [KEEP, READ, MERGE] = ['keep-event', 'read-events', 'merge-shoppers'].map((name) =>
-  redisScript(readFileSync(join(import.meta.dirname, `${name}.lua`), 'utf8')),
-) as [ReturnType<typeof redisScript>, ReturnType<typeof redisScript>, ReturnType<typeof redisScript>]
-
-/** PostgreSQL has the merges; these are for the time when it is away. */
-const MERGE_MS = 24 * HOUR_MS
-/** Of an account: those that were merged last. As many as PostgreSQL adds. */
-const SESSIONS_MAX = 100
+const scriptIn = (name: string) => redisScript(readFileSync(join(import.meta.dirname, `${name}.lua`), 'utf8'))
+const KEEP = scriptIn('keep-event')
+const READ = scriptIn('read-events')
+const MERGE = scriptIn('merge-shoppers')
+const FORGET = scriptIn('forget-shoppers')
 
 /** An event as it is kept; its id is the field. */
 interface StoredEvent {
@@ -59,11 +58,7 @@ export function createRedisEvents(options: RedisEventsOptions): LiveEvents {
     const nowMs = now()
     const numbers = [idleMs, SHOPPER_EVENTS_MAX, itemsMax].map(String)
     const values = [event.eventId, JSON.stringify(storedOf(event)), String(nowMs), instantOf(nowMs), ...numbers, way]
-    await run(
-      KEEP,
-      EVENT_KEYS.map((name) => keyOf(shopperId, name)),
-      values,
-    )
+    await run(KEEP, [...EVENT_KEYS.map((name) => keyOf(shopperId, name)), forgottenKeyOf(shopperId)], values)
   }
 
   return {
@@ -79,8 +74,13 @@ export function createRedisEvents(options: RedisEventsOptions): LiveEvents {
       await run(MERGE, keys, [session, account, String(SESSIONS_MAX), String(MERGE_MS)])
     },
     forget: async (shopperIds) => {
-      const keys = shopperIds.flatMap((shopperId) => KEYS.map((name) => keyOf(shopperId, name)))
-      return keys.length === 0 || (await run(FORGET, keys, [])) !== undefined
+      for (let from = 0; from < shopperIds.length; from += FORGET_SHOPPERS_MAX) {
+        const some = shopperIds.slice(from, from + FORGET_SHOPPERS_MAX)
+        const keys = some.flatMap((shopperId) => [...KEYS.map((name) => keyOf(shopperId, name)), forgottenKeyOf(shopperId)])
+        const values = [KEYS.length + 1, now(), FORGOTTEN_MS].map(String)
+        if ((await run(FORGET, keys, values)) === undefined) return false
+      }
+      return true
     },
     stop: redis.stop,
   }
@@ -89,7 +89,10 @@ export function createRedisEvents(options: RedisEventsOptions): LiveEvents {
 /** In the order in which the script takes them. */
 const EVENT_KEYS = ['recent_events', 'recent_items', 'recent_categories', 'last_active']
 const KEYS = [...EVENT_KEYS, 'account', 'sessions']
-const FORGET = redisScript("return redis.call('DEL', unpack(KEYS))")
+/** When a shopper was forgotten, ms since 1970. A hash, because the id of an erased person is kept nowhere. */
+const forgottenKeyOf = (shopperId: string) => `user:${createHash('sha256').update(shopperId).digest('hex')}:forgotten_at`
+/** So that no script keeps other callers waiting for long. */
+const FORGET_SHOPPERS_MAX = 500
 
 function keyOf(shopperId: string, name: string): string {
   return `user:${shopperId}:${name}`
@@ -100,11 +103,30 @@ function storedOf({ occurredAtMs, productId, eventType, category, brand }: Shopp
   return { at: occurredAtMs, occurred_at, product_id: productId, event_type: eventType, category, brand }
 }
 
+/** What other programs wrote under these keys is left out. */
 function eventsIn(texts: readonly string[]): ShopperEvent[] {
   const events: ShopperEvent[] = []
   for (let place = 0; place + 1 < texts.length; place += 2) {
-    const { at, product_id, event_type, category, brand } = JSON.parse(texts[place + 1]!) as StoredEvent
+    const stored = storedIn(texts[place + 1]!)
+    if (stored === undefined) continue
+    const { at, product_id, event_type, category, brand } = stored
     events.push({ eventId: texts[place]!, occurredAtMs: at, productId: product_id, eventType: event_type, category, brand })
   }
   return events
+}
+
+function storedIn(text: string): StoredEvent | undefined {
+  try {
+    const stored = JSON.parse(text) as Partial<Record<keyof StoredEvent, unknown>> | null
+    return stored !== null && isStored(stored) ? stored : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function isStored(stored: Partial<Record<keyof StoredEvent, unknown>>): stored is StoredEvent {
+  const { at, product_id, event_type, category, brand } = stored
+  const isText = (value: unknown) => typeof value === 'string'
+  const isInstant = typeof at === 'number' && !Number.isNaN(new Date(at).getTime())
+  return isInstant && [product_id, event_type, category ?? '', brand ?? ''].every(isText)
 }

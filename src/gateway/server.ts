@@ -62,7 +62,7 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   parseJsonBodies(app, {
     limits: settings.bodies,
     observer,
-    pace: (request, socket) => bodyPace.enter(senderIdOf(request), socket, 'read'),
+    pace: (request) => bodyPace.enter(senderIdOf(request), request.raw, 'read'),
     bodyTurn: bodyTurns(loopShare, senderIdOf),
     callerOf: senderIdOf,
   })

@@ -1,13 +1,19 @@
 import { HttpCallError } from '@restatedev/restate-sdk-clients'
 import type { Waiting } from '../contract/waiting.ts'
 
-/** Waits for the end of invocations by their ids. @throws HttpCallError for one that failed, or that Restate does not know any more. */
-export function attacherTo(url: string): (invocationId: string, signal: AbortSignal) => Promise<unknown> {
-  const attach = async (invocationId: string, signal: AbortSignal): Promise<unknown> => {
+/**
+ * Waits for the end of an invocation by its id, and of at most so many more, each of which records the items of the one before: any number
+ * unless given. @throws HttpCallError for one that failed, or that Restate does not know any more.
+ */
+export type Attach = (invocationId: string, signal: AbortSignal, followedMax?: number) => Promise<unknown>
+
+export function attacherTo(url: string): Attach {
+  const attach: Attach = async (invocationId, signal, followedMax = Infinity) => {
     const answer = await fetch(`${url}/restate/invocation/${invocationId}/attach`, { signal })
     const text = await answer.text()
     if (!answer.ok) throw new HttpCallError(answer.status, text, `Restate answered ${answer.status} about ${invocationId}`)
-    return followed(text === '' ? undefined : JSON.parse(text), (next) => attach(next, signal))
+    const result: unknown = text === '' ? undefined : JSON.parse(text)
+    return followedMax === 0 ? result : followed(result, (next) => attach(next, signal, followedMax - 1))
   }
   return attach
 }

@@ -8,7 +8,7 @@ import type {
   ServiceDescriptor,
 } from '@restatedev/restate-sdk-core'
 import { isForOperators, OPERATOR_TOKEN_HEADER } from '../contract/handler.ts'
-import { attacherTo, followed } from './attach.ts'
+import { type Attach, attacherTo, followed } from './attach.ts'
 import { traceHeaders } from './trace-headers.ts'
 
 const ANSWER_MS_MAX = 10_000
@@ -70,11 +70,8 @@ export interface Ingress {
     json: Uint8Array,
     options?: CallOptions,
   ) => Promise<Sent>
-  /**
-   * Waits for the end of an invocation, and of the one that records its items when it found PostgreSQL away.
-   * @throws HttpCallError when it failed, or when Restate does not know it any more.
-   */
-  ended: (invocationId: string, signal: AbortSignal) => Promise<unknown>
+  /** Waits for the end of an invocation, and of those that record its items when it found PostgreSQL away. */
+  waitForEnd: Attach
   /** Calls a handler that only reads: without an idempotency key, so that Restate keeps no answer, and without retries. */
   read: <H extends Handlers, N extends keyof H & string>(
     api: Api<H>,
@@ -141,7 +138,7 @@ export function createIngress({ url, deadlineMs = ANSWER_MS_MAX, operatorToken }
     },
     send: (api, handler, input, options) => sendWithJson(api, handler, Buffer.from(JSON.stringify(input)), options),
     sendWithJson,
-    ended: attach,
+    waitForEnd: attach,
     read: (api, handler, input, options) =>
       clientOf(api, options)[handler](input, clients.rpc.opts(readOptions(api._handlers[handler]!, options))),
   }

@@ -16,7 +16,7 @@ import { DAY_MS } from '../contract/fields/time.ts'
  * That is the estimate of a multinomial under a Dirichlet prior of mass k, with all of the prior's mass on what the shopper has not
  * shown yet (C. Zhai and J. Lafferty, A study of smoothing methods for language models applied to information retrieval, ACM TOIS 22(2),
  * 2004, with μ = k). So one event never makes an affinity of 1 (a purchase of now alone makes 0.5), all affinities shrink to 0 when a
- * shopper does nothing more, and to multiply all weights by a number changes nothing.
+ * shopper does nothing more, and multiplying all weights by the same number changes nothing.
  */
 
 export interface PreferenceSettings {

@@ -9,6 +9,9 @@ export interface ShopperEvent {
   brand?: string | undefined
 }
 
+/** The sessions of an account that its reads add: those that were merged last. */
+export const SESSIONS_MAX = 100
+
 /** How many events of a shopper are kept apart from the log. */
 export const SHOPPER_EVENTS_MAX = 100
 

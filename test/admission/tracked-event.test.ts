@@ -140,3 +140,25 @@ test('a publishable key sends no old events', () => {
   expect(() => judge(old, { daysMax: 30 })).toThrow(expect.objectContaining({ field: 'occurred_at' }))
   expect(judge(old).interaction.event_id).toBe(ID)
 })
+
+test.each([
+  [
+    { event_type: 'click', metadata: { source: 'search', query: 'Desk  Lamp1' } },
+    { source: 'search', query: 'desk lamp1' },
+  ],
+  [{ event_type: 'click_from_search', metadata: { query: ' ＬＡＭＰ\t' } }, { query: 'lamp' }],
+  [
+    { event_type: 'click', metadata: { source: 'search', query: 7 } },
+    { source: 'search', query: 7 },
+  ],
+  [{ event_type: 'click', metadata: { source: 'search' } }, { source: 'search' }],
+  [{ event_type: 'click_from_search' }, undefined],
+  [
+    { event_type: 'click', metadata: { source: 'category', query: 'Desk  Lamp1' } },
+    { source: 'category', query: 'Desk  Lamp1' },
+  ],
+])('the query of a click on a result is normalised: %j', (event, metadata) => {
+  const { interaction, row } = judge({ ...EVENT, ...event })
+  expect(interaction.metadata).toEqual(metadata)
+  expect(row.metadata).toEqual(metadata)
+})

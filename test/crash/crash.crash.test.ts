@@ -10,4 +10,5 @@ test('after kills of any process every event is recorded, counted and fed once, 
   console.log(summaryOf(round))
   expect(round.problems, `CRASH_SEED=${seed}, logs in ${round.folder}`).toEqual([])
   expect(round.kills).toBeGreaterThanOrEqual(KILLS_MIN)
+  expect(round.personEvents).toBeGreaterThan(0)
 }, 300_000)

@@ -6,7 +6,7 @@ import { eventAt, eventWithoutId, inOtherWords, interaction, newEvent, rejectedI
 import type { Load } from './load.ts'
 import { waitUntilQuiet } from './wait-until-quiet.ts'
 import type { Random } from '../../src/cli/demo/random.ts'
-import { type CrashStack, VICTIMS } from './stack.ts'
+import type { CrashStack } from './stack.ts'
 
 /** The fail points of a lone call of each handler, including its counting and feeding. */
 const FAIL_POINTS = {
@@ -46,7 +46,7 @@ export async function dieAtRandom(stack: CrashStack, load: Load, random: Random,
     await load.acknowledgements(5 + random.below(40), stack.broken.signal)
     // Otherwise every death would coincide with an answer.
     await sleep(random.below(50))
-    const victims = random.chance(0.2) ? VICTIMS.filter(() => random.chance(0.6)) : [random.pick(VICTIMS)]
+    const victims = random.chance(0.2) ? stack.victims.filter(() => random.chance(0.6)) : [random.pick(stack.victims)]
     if (victims.join() === 'endpoint' && random.chance(0.7)) await dieUnderLoad(stack, load, random)
     else await Promise.all(victims.map((victim) => stack.kill(victim)))
     await Promise.all(victims.map((victim) => stack.revive(victim)))

@@ -11,7 +11,7 @@ import { impression, recordedImpressions } from '../harness/items/impressions.ts
 import { clear } from '../harness/servers/database.ts'
 import { answerOf } from '../harness/servers/fail-points.ts'
 import { type Death, STATEMENT_ANSWERED } from './endpoint-messages.ts'
-import { type CrashStack, startCrashStack, VICTIMS } from './stack.ts'
+import { type CrashStack, startCrashStack, type Victim } from './stack.ts'
 import { waitUntilQuiet } from './wait-until-quiet.ts'
 
 const PATIENCE_MS = 60_000
@@ -74,7 +74,8 @@ test(
   async () => {
     const gateway = startImpressions()
     const made: string[] = []
-    for (const victim of [...VICTIMS, ...VICTIMS]) {
+    const victims: Victim[] = ['postgres', 'restate', 'endpoint']
+    for (const victim of [...victims, ...victims]) {
       const make = () => {
         for (let count = 0; count < IMPRESSIONS; count++) {
           const each = impression()

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Kysely, sql } from 'kysely'
 import { postgresUrl, startPostgres } from '../../src/main/embedded/postgres.ts'
-import { isProcessGone, stopProcess } from '../../src/main/embedded/process.ts'
+import { exitOf, isProcessGone, stopProcess } from '../../src/main/embedded/process.ts'
 import { register } from '../../src/main/release/deployments.ts'
 import { startRestate } from '../../src/main/embedded/restate.ts'
 import { connect } from '../../src/store/database/connection.ts'
@@ -16,19 +16,19 @@ import { rescore } from '../../src/store/popularity/popularity-rules.ts'
 import { BALANCED } from '../harness/servers/database.ts'
 import type { Death } from './endpoint-messages.ts'
 import { armEndpoint, loadEndpoint, openEndpoint, setClock } from './endpoint-process.ts'
+import { startGatewayProcess } from './gateway-process.ts'
 import { HORIZON } from './items.ts'
 import { freePorts } from '../../src/main/embedded/ports.ts'
 import { until } from '../../src/main/embedded/until.ts'
 
-type Ports = Record<'ingress' | 'admin' | 'node' | 'postgres' | 'endpoint', number>
+type Ports = Record<'ingress' | 'admin' | 'node' | 'postgres' | 'endpoint' | 'gateway', number>
 
-export const VICTIMS = ['postgres', 'restate', 'endpoint'] as const
-export type Victim = (typeof VICTIMS)[number]
+export type Victim = 'postgres' | 'restate' | 'endpoint' | 'gateway'
 
 const REVIVE_MS_MAX = 30_000
 const CHECKOUT = join(import.meta.dirname, '..', '..')
 
-/** PostgreSQL, restate-server and the endpoint, each a process that can be killed and started again on the same data. */
+/** PostgreSQL, restate-server, the endpoint and perhaps a gateway, each a process that can be killed and started again on the same data. */
 export class CrashStack {
   kills = 0
   /** Aborted when a process exits that the test has not killed, e.g. because of a lost connection. */
@@ -43,6 +43,8 @@ export class CrashStack {
   /** The successor of the running endpoint, loaded ahead because loading is most of a start. */
   #next: Promise<ChildProcess> | undefined
   #aheadMs = 0
+  /** Where the next endpoint dies. */
+  #nextDeath: Death | undefined
   #isStopping = false
 
   constructor(ports: Ports) {
@@ -62,6 +64,15 @@ export class CrashStack {
 
   get endpointUrl(): string {
     return `http://127.0.0.1:${this.#ports.endpoint}`
+  }
+
+  get gatewayUrl(): string {
+    return `http://127.0.0.1:${this.#ports.gateway}`
+  }
+
+  /** The processes that run. */
+  get victims(): Victim[] {
+    return [...this.#running.keys()]
   }
 
   /** Starts a process that is dead. Retries, because its predecessor may still hold the folder or the port for a moment. */
@@ -95,6 +106,13 @@ export class CrashStack {
     this.#doomed.add(child)
     await armEndpoint(child, death)
     return { died }
+  }
+
+  /** Starts the endpoint armed, so that it dies at the first point even when it reaches that at once. */
+  async reviveArmed(death: Death): Promise<{ died: Promise<unknown> }> {
+    this.#nextDeath = death
+    await this.revive('endpoint')
+    return { died: exitOf(this.#running.get('endpoint')!) }
   }
 
   /**
@@ -140,7 +158,7 @@ export class CrashStack {
     await this.db.destroy()
     process.off('exit', this.#killAll)
     // PostgreSQL last, and with SIGQUIT, because SIGKILL would leak its shared memory.
-    for (const victim of ['endpoint', 'restate', 'postgres'] as const) {
+    for (const victim of ['gateway', 'endpoint', 'restate', 'postgres'] as const) {
       const child = this.#running.get(victim)
       if (child !== undefined) await stopProcess(child, victim === 'postgres' ? 'SIGQUIT' : 'SIGKILL')
     }
@@ -163,6 +181,9 @@ export class CrashStack {
     const ports = this.#ports
     if (victim === 'postgres') return startPostgres({ folder, port: ports.postgres, password: PASSWORD, log })
     if (victim === 'restate') return startRestate({ folder, configFile: join(CHECKOUT, 'restate.toml'), ports, log })
+    if (victim === 'gateway') {
+      return startGatewayProcess({ databaseUrl: this.#databaseUrl, ingressUrl: this.ingressUrl, port: ports.gateway, log })
+    }
     return this.#startEndpoint(log)
   }
 
@@ -172,6 +193,11 @@ export class CrashStack {
     this.#next = undefined
     const child = await loading
     await setClock(child, this.#aheadMs)
+    if (this.#nextDeath !== undefined) {
+      await armEndpoint(child, this.#nextDeath)
+      this.#doomed.add(child)
+      this.#nextDeath = undefined
+    }
     await openEndpoint(child)
     this.#next = load()
     return child
@@ -190,14 +216,16 @@ export class CrashStack {
 const PASSWORD = 'test'
 
 /** Starts a stack with a folder and ports of its own. */
-export async function startCrashStack(): Promise<CrashStack> {
-  const [ingress, admin, node, postgres, endpoint] = (await freePorts(5)) as [number, number, number, number, number]
-  const stack = new CrashStack({ ingress, admin, node, postgres, endpoint })
+export async function startCrashStack({ hasGateway = false } = {}): Promise<CrashStack> {
+  const names = ['ingress', 'admin', 'node', 'postgres', 'endpoint', 'gateway'] as const
+  const free = await freePorts(names.length)
+  const stack = new CrashStack(Object.fromEntries(names.map((name, n) => [name, free[n]!])) as Ports)
   try {
     await stack.revive('postgres')
     await prepare(stack.db)
     await Promise.all([stack.revive('restate'), stack.revive('endpoint')])
     await register(stack.adminUrl, stack.endpointUrl, { isForced: true })
+    if (hasGateway) await stack.revive('gateway')
     return stack
   } catch (error) {
     await stack.stop({ keepFolder: true })

@@ -16,11 +16,14 @@ afterEach(() => void vi.restoreAllMocks())
 function paceOf({ hasOthers }: { hasOthers: boolean }) {
   let next = () => undefined as void
   const resumed: string[] = []
+  const paused: string[] = []
   const pace = createBodyPace({ hasOthers: () => hasOthers, later: (task) => (next = task) })
   return {
-    resumed,
-    body: (caller: string, name: string, purpose: Purpose = 'read') =>
-      pace.enter(caller, { pause: () => undefined, resume: () => resumed.push(name) } as unknown as Socket, purpose),
+    paused,
+    body: (caller: string, name: string, purpose: Purpose = 'read', complete = false) => {
+      const socket = { pause: () => paused.push(name), resume: () => resumed.push(name) } as unknown as Socket
+      return pace.enter(caller, { complete, socket }, purpose)
+    },
     /** @returns whose next chunk is read. */
     next: () => {
       const task = next
@@ -84,6 +87,25 @@ test('a body that ends leaves the line', () => {
   a1.leave()
   expect(a1.isWaiting()).toBe(false)
   expect(next()).toEqual(['a2'])
+})
+
+test('a body that has arrived does not wait, and does not touch its connection, which brings the next request', () => {
+  const { body, next, paused } = paceOf({ hasOthers: true })
+  for (const purpose of ['read', 'drop'] as const) {
+    const arrived = body('a', purpose, purpose, true)
+    arrived.wait()
+    expect(arrived.isWaiting()).toBe(false)
+    arrived.leave()
+  }
+  expect([paused, next()]).toEqual([[], []])
+})
+
+test('the pieces of a body that has arrived keep the other bodies of its caller waiting', () => {
+  const { body, next } = paceOf({ hasOthers: true })
+  const arrived = body('a', 'arrived', 'read', true)
+  for (let piece = 0; piece < 200; piece++) arrived.wait()
+  body('a', 'a1').wait()
+  expect([next(), next(), next()]).toEqual([[], [], ['a1']])
 })
 
 test('each hundred pieces that come together keep their caller waiting for a turn more', () => {

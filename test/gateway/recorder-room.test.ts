@@ -25,13 +25,13 @@ function restateOf(bytesMax = MAX) {
     if (granted) reserved.set(gateway, bytes)
     return { granted }
   }
-  const ended = (invocationId: string) =>
+  const waitForEnd = (invocationId: string) =>
     new Promise<void>((resolve, reject) => {
       ends.set(invocationId, resolve)
       fails.set(invocationId, reject)
     })
   return {
-    ingress: { call, ended } as unknown as TestIngress,
+    ingress: { call, waitForEnd } as unknown as TestIngress,
     sum: () => [...reserved.values()].reduce((total, bytes) => total + bytes, 0),
     asked: () => asked,
     setAway: (away: boolean) => (isAway = away),

@@ -2,6 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { expect } from 'vitest'
 import { ACKNOWLEDGED_HEADER } from '../../src/contract/recorder.ts'
+import { createRecorderRoom, DIRECT } from '../../src/gateway/recording/recorder-room.ts'
+import { createIngress } from '../../src/ingress/clients.ts'
+import { createRecorder } from '../../src/ingress/recorder.ts'
 import { createWaitingCalls } from '../../src/main/endpoint/waiting-calls.ts'
 import { waitingInRecorders } from '../../src/main/embedded/restate.ts'
 import { until } from '../../src/main/embedded/until.ts'
@@ -156,31 +159,77 @@ test('a call keeps the time at which it came first, however long it waits in a r
   expect(rows[0]!.at.getTime()).toBeLessThan(mendedAt - 150)
 })
 
-test('a call that fails for another reason is set aside, holds up no other, and is recorded when it is resumed', async ({
-  db,
-  stack,
-}) => {
+/** Lets every event of the product `poison` fail until `clear` is called. */
+async function poisonLog(db: Database) {
   await sql`create table cause as select 1`.execute(db)
   await sql`create function reject_poison() returns trigger language plpgsql as $$
     begin if new.ref_id = 'poison' and exists (select from cause) then raise exception 'poison'; end if; return new; end $$`.execute(
     db,
   )
   await sql`create trigger poison before insert on interaction for each row execute function reject_poison()`.execute(db)
+  return {
+    cure: () => sql`truncate cause`.execute(db),
+    remove: async () => {
+      await sql`drop function reject_poison cascade`.execute(db)
+      await sql`drop table cause`.execute(db)
+    },
+  }
+}
+
+const isPaused = async (stack: Stack, invocationId: string) =>
+  (await countOf(stack, `id = '${invocationId}' and status = 'paused' and target_service_name = 'SetAside'`)) === 1
+
+test('a call that fails for another reason is set aside, holds up no other, and is recorded when it is resumed', async ({
+  db,
+  stack,
+}) => {
+  const { cure, remove } = await poisonLog(db)
   const [poison, next] = [await handOver(stack, '1', [view('poison')]), await handOver(stack, '1', [view('next')])]
   expect(await attach(stack, next)).toMatchObject({ accepted: 1 })
   const { waiting } = await attach(stack, poison)
-  const isPaused = () =>
-    countOf(stack, `id = '${waiting!.invocation_id}' and status = 'paused' and target_service_name = 'SetAside'`)
-  expect(await until(async () => (await isPaused()) === 1, 20_000)).toBe(true)
+  expect(await until(() => isPaused(stack, waiting!.invocation_id), 20_000)).toBe(true)
   expect(await recorded(db)).toEqual(['next'])
 
-  await sql`truncate cause`.execute(db)
+  await cure()
   const resumed = await fetch(`${stack.adminUrl}/invocations/${waiting!.invocation_id}/resume`, { method: 'PATCH' })
   expect(resumed.ok).toBe(true)
   expect(await attach(stack, waiting!.invocation_id)).toMatchObject({ accepted: 1 })
   expect(await recorded(db)).toEqual(['next', 'poison'])
   await stack.settled()
-  await sql`drop function reject_poison cascade`.execute(db)
-  await sql`drop table cause`.execute(db)
+  await remove()
   expect((await verify(db)).drift).toEqual([])
+})
+
+test('a call that is set aside holds no room in its gateway, whether it was handed to a recorder or left its place', async ({
+  db,
+  proxy,
+  stack,
+}) => {
+  const { cure, remove } = await poisonLog(db)
+  const ingress = createIngress({ url: stack.ingressUrl })
+  const room = createRecorderRoom({ ingress, bytesMax: 1024 * 1024 })
+  const client = createRecorder(ingress, 'interaction')
+  const body = Buffer.from(JSON.stringify({ interactions: [view('poison')] }))
+  const ended = await inOutage(proxy, async () => {
+    const { answers } = await takePlaces(stack)
+    const handedOver = (await room.take('2', 1)).sent((await client.submitTo('2', body)).invocationId)
+    const { invocationId } = await client.submit(body)
+    await ingress.waitForEnd(invocationId, AbortSignal.timeout(20_000), 0)
+    return [...answers, handedOver, (await room.take(DIRECT, 1)).sent(invocationId)]
+  })
+  await Promise.all(ended)
+  expect(room.lengths().map(({ calls }) => calls)).toEqual([0, 0])
+  const setAside = async () =>
+    (await query(stack, "select id from sys_invocation where target_service_name = 'SetAside' and status <> 'completed'")) ?? []
+  await expect.poll(setAside, { timeout: 30_000 }).toHaveLength(2)
+
+  room.stop()
+  const ids = (await setAside()).map(({ id }) => String(id))
+  for (const id of ids) expect(await until(() => isPaused(stack, id), 20_000)).toBe(true)
+  await cure()
+  for (const id of ids) {
+    await fetch(`${stack.adminUrl}/invocations/${id}/resume`, { method: 'PATCH' })
+  }
+  await stack.settled()
+  await remove()
 })

@@ -1,31 +1,21 @@
-import { createClient } from '@redis/client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { LiveEvents } from '../../src/external/live-events.ts'
 import { createProcessEvents } from '../../src/external/process-events.ts'
 import { createRedisEvents } from '../../src/external/redis-events.ts'
-import { until } from '../../src/main/embedded/until.ts'
 import { SHOPPER_EVENTS_MAX, type ShopperEvent } from '../../src/ranking/shopper-event.ts'
 import { shopperEvent } from '../harness/items/shopper-events.ts'
-import { NO_REDIS, startTestRedis, type TestRedis } from '../harness/servers/redis.ts'
-import { startTcpProxy } from '../harness/servers/tcp-proxy.ts'
+import { answering, NO_REDIS, startTestRedis, type TestRedis } from '../harness/servers/redis.ts'
 
 const IDLE_MS = 15 * 60_000
 
 let redis: TestRedis
-const failures: unknown[] = []
 beforeAll(async () => {
   if (NO_REDIS === undefined) redis = await startTestRedis()
 })
 afterAll(() => redis?.stop())
 
-const newRedisEvents = (url = redis.url) =>
-  createRedisEvents({ url, idleMs: IDLE_MS, itemsMax: 20, onFailed: (error) => failures.push(error), deadlineMs: 5_000 })
-
-/** A layer that answers. */
-async function connected(events: LiveEvents): Promise<LiveEvents> {
-  expect(await until(async () => (await events.read(['session:none'])) !== undefined, 10_000)).toBe(true)
-  return events
-}
+const newRedisEvents = () =>
+  createRedisEvents({ url: redis.url, idleMs: IDLE_MS, itemsMax: 20, onFailed: () => undefined, deadlineMs: 5_000 })
 
 let shoppers = 0
 const newShopper = () => `session:${++shoppers} of ${process.pid}`
@@ -45,7 +35,7 @@ for (const { name, skipped, make } of LAYERS) {
   describe.skipIf(skipped)(`live events ${name}`, () => {
     let live: LiveEvents
     beforeAll(async () => {
-      live = await connected(make())
+      live = await answering(make())
     })
     afterAll(() => live?.stop())
 
@@ -106,12 +96,12 @@ for (const { name, skipped, make } of LAYERS) {
       await live.merged(idOf(other), idOf(account))
       await live.merged(idOf(session), idOf(account))
       // The first account stays.
-      await live.merged(idOf(session), 'somebody else')
+      await live.merged(idOf(session), 'another')
       await live.keep(account, events[1])
       await live.keep(other, events[2])
       for (const shopper of [session, other, account]) expect(idsOf(await live.read([shopper]))).toEqual(idsOf(events))
       expect(idsOf(await live.read([account, session, other]))).toEqual(idsOf(events))
-      expect(await live.read(['account:somebody else'])).toEqual([])
+      expect(await live.read(['account:another'])).toEqual([])
     })
 
     test('what is forgotten is gone, and shoppers next to it stay', async () => {
@@ -124,6 +114,19 @@ for (const { name, skipped, make } of LAYERS) {
       expect(await live.forget([])).toBe(true)
       expect(await live.read([session, `account:of ${session}`])).toEqual([])
       expect(idsOf(await live.read([neighbour]))).toEqual([kept.eventId])
+    })
+
+    test('of a forgotten shopper, events from before that are not kept again, and later ones are', async () => {
+      const shopper = newShopper()
+      const before = shopperEvent({ occurredAtMs: Date.now() - 60_000 })
+      await live.keep(shopper, before)
+      await live.forget([shopper])
+      await live.keep(shopper, before)
+      await live.keep(shopper, shopperEvent({ occurredAtMs: before.occurredAtMs + 1 }))
+      expect(await live.read([shopper])).toEqual([])
+      const later = shopperEvent({ occurredAtMs: Date.now() + 60_000 })
+      await live.keep(shopper, later)
+      expect(idsOf(await live.read([shopper]))).toEqual([later.eventId])
     })
   })
 }
@@ -149,6 +152,20 @@ describe('in the process', () => {
     expect(live.size().shoppers).toBe(1)
   })
 
+  test('merges are bounded as events are, and the latest ones stay', async () => {
+    const live = createProcessEvents({ shoppersMax: 1_000, bytesMax: 2 ** 20, idleMs: IDLE_MS })
+    const bytes: number[] = []
+    for (let session = 0; session < 5_000; session++) {
+      await live.merged(`${session} ${'x'.repeat(100)}`, String(session % 3))
+      bytes.push(live.size().bytes)
+    }
+    expect(bytes[99]).toBeGreaterThan(20_000)
+    expect(Math.max(...bytes)).toBeLessThanOrEqual(2 ** 20 / 8)
+    const event = shopperEvent()
+    await live.keep(`session:4999 ${'x'.repeat(100)}`, event)
+    expect(idsOf(await live.read(['account:1']))).toEqual([event.eventId])
+  })
+
   test('the shopper with the oldest last event goes first, when there are too many or they take too much', async () => {
     const { live } = at({ shoppersMax: 2 })
     for (const shopper of ['session:a', 'session:b', 'session:a', 'session:c']) await live.keep(shopper, shopperEvent())
@@ -164,98 +181,5 @@ describe('in the process', () => {
     expect(left).toBeLessThan(40)
     expect(await small.read(['session:99'])).toHaveLength(1)
     expect(await small.read(['session:0'])).toEqual([])
-  })
-})
-
-describe.skipIf(NO_REDIS !== undefined)('in Redis', () => {
-  const newClient = () => createClient({ url: redis.url })
-  const asked = async <T>(ask: (client: ReturnType<typeof newClient>) => Promise<T>): Promise<T> => {
-    const client = newClient()
-    await client.connect()
-    try {
-      return await ask(client)
-    } finally {
-      client.destroy()
-    }
-  }
-
-  test('other services read the products, the categories and the last activity, which expire after 15 minutes', async () => {
-    const live = await connected(newRedisEvents())
-    const nowMs = Date.now()
-    const event = (agoMs: number, productId: string, category?: string) =>
-      shopperEvent({ occurredAtMs: nowMs - agoMs, productId, category })
-    // The last one is of the visit before.
-    for (const each of [
-      event(60_000, 'lamp', 'lights'),
-      event(0, 'desk'),
-      event(120_000, 'desk', 'office'),
-      event(30 * 60_000, 'old', 'old'),
-    ]) {
-      await live.keep('account:ada', each)
-      await live.keep('account:ada', each)
-    }
-    const last = event(-60_000, 'lamp', 'lights')
-    await live.keep('account:ada', last)
-    const key = (name: string) => `user:account:ada:${name}`
-    const { items, categories, lastActive, ttls } = await asked(async (client) => ({
-      items: await client.lRange(key('recent_items'), 0, -1),
-      categories: { ...(await client.hGetAll(key('recent_categories'))) },
-      lastActive: await client.get(key('last_active')),
-      ttls: await Promise.all(
-        ['recent_items', 'recent_categories', 'last_active', 'recent_events'].map((name) => client.ttl(key(name))),
-      ),
-    }))
-    expect(items).toEqual(['lamp', 'desk'])
-    expect(categories).toEqual({ lights: '2', office: '1' })
-    // Of a clock that is fast: the time at which it came.
-    expect(Date.parse(lastActive!)).toBeGreaterThanOrEqual(nowMs)
-    expect(Date.parse(lastActive!)).toBeLessThan(last.occurredAtMs)
-    for (const ttl of ttls) expect(ttl).toBeOneOf([899, 900])
-    await live.stop()
-  })
-
-  test('while Redis is away calls answer and say so, and go on when it is back', async () => {
-    const live = await connected(newRedisEvents())
-    await live.keep('session:r', shopperEvent())
-    await redis.kill()
-    failures.length = 0
-    const before = performance.now()
-    await live.keep('session:r', shopperEvent())
-    expect(await live.read(['session:r'])).toBeUndefined()
-    expect(await live.forget(['session:r'])).toBe(false)
-    expect(performance.now() - before).toBeLessThan(5_000)
-    expect(failures.length).toBeGreaterThanOrEqual(3)
-    await redis.restart()
-    await connected(live)
-    // It kept nothing, and the script is sent again.
-    expect(await live.read(['session:r'])).toEqual([])
-    await live.keep('session:r', shopperEvent())
-    expect(await live.read(['session:r'])).toHaveLength(1)
-    await live.stop()
-  })
-
-  test('a Redis that takes everything and answers nothing holds up no call, and is connected to again', async () => {
-    const proxy = await startTcpProxy(redis.url)
-    const live = createRedisEvents({ url: proxy.url, idleMs: IDLE_MS, itemsMax: 20, onFailed: () => undefined, deadlineMs: 50 })
-    expect(await until(async () => (await live.read(['session:h'])) !== undefined, 10_000)).toBe(true)
-    proxy.hold()
-    expect(await live.read(['session:h'])).toBeUndefined()
-    proxy.release()
-    expect(await until(async () => (await live.read(['session:h'])) !== undefined, 20_000)).toBe(true)
-    await live.stop()
-    await proxy.cut()
-  })
-
-  test('a password and a user of the address are used', async () => {
-    const locked = await startTestRedis(['--requirepass', 'a/b:c@d%'])
-    const url = new URL(locked.url)
-    url.password = encodeURIComponent('a/b:c@d%')
-    const live = await connected(newRedisEvents(url.href))
-    failures.length = 0
-    const refused = newRedisEvents(locked.url)
-    expect(await refused.read(['session:p'])).toBeUndefined()
-    expect(await until(async () => (await refused.read(['session:p'])) === undefined && failures.length > 0, 5_000)).toBe(true)
-    await Promise.all([live.stop(), refused.stop()])
-    await locked.stop()
   })
 })

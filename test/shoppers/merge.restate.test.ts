@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { expect } from 'vitest'
 import { scheduleApi, shopperApi } from '../../src/contract/services.ts'
+import { MERGING } from '../../services/handler/handler-options.ts'
 import { createIngress } from '../../src/ingress/clients.ts'
 import { until } from '../../src/main/embedded/until.ts'
 import type { Database } from '../../src/store/database/connection.ts'
@@ -139,6 +140,32 @@ test(
     })
   },
 )
+
+test(
+  'a merge that fails for another reason than an outage is answered, and its lane goes on',
+  { timeout: 120_000 },
+  async ({ database, db, stack }) => {
+    const shopper = stack.ingress.client(shopperApi)
+    const ingress = createIngress({ url: stack.ingressUrl, deadlineMs: 60_000 })
+    const gateway = await startGateway(database.url, stack, { ingress })
+    const request = { session_id: 'abcdef', account_id: 'ada' }
+    await sql`alter table shopper_redirect rename column account_id to account`.execute(db)
+    const message = expect.stringContaining('could not be merged')
+    await expect(shopper.Merge(request)).rejects.toMatchObject({ status: 503, message })
+    expect(await merge(gateway, 'session:abcdef', { account_id: 'ada' })).toMatchObject({
+      status: 503,
+      json: { error: { code: 'unavailable', message } },
+    })
+    await sql`alter table shopper_redirect rename column account to account_id`.execute(db)
+    // By the lane of the same session.
+    expect(await shopper.Merge(request)).toMatchObject({ account_id: 'ada' })
+    await gateway.stop()
+  },
+)
+
+test('an answer that names a session and its account is kept for seconds', () => {
+  expect(MERGING.idempotencyRetention).toEqual({ seconds: 20 })
+})
 
 test('a secret key that may ingest can merge, and no other key', async ({ database, db, stack }) => {
   const keys = await makeKeys(db)

@@ -5,8 +5,9 @@ import { shopperOf } from '../../src/contract/fields/shopper-id.ts'
 import type { LiveEvents } from '../../src/external/live-events.ts'
 import { createProcessEvents } from '../../src/external/process-events.ts'
 import { createRedisEvents } from '../../src/external/redis-events.ts'
+import { readShopperEvents } from '../../src/external/shopper-events.ts'
 import type { ReadLine } from '../../src/gateway/caching/read-line.ts'
-import { readShopperEvents } from '../../src/gateway/shoppers/shopper-events.ts'
+import { shopperLayersOf } from '../../src/gateway/shoppers/shopper-layers.ts'
 import { until } from '../../src/main/embedded/until.ts'
 import { contextOf } from '../../src/ranking/shopper-context.ts'
 import type { ShopperEvent } from '../../src/ranking/shopper-event.ts'
@@ -173,14 +174,12 @@ async function checkAll({ db, layer, model, clock, prefix }: World): Promise<voi
     if (model.isPostgresAway) throw Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' })
     return work(db)
   }
-  const deps = {
-    lines: { short: { read } as ReadLine },
-    live: layer.live,
-    catalogEntries: { known: () => undefined, load: async () => undefined },
-  }
+  const catalogEntries = { known: () => undefined, load: async () => undefined }
+  const deps = { lines: { short: { read } as ReadLine }, live: layer.live, catalogEntries }
+  const layers = shopperLayersOf(deps, { id: 'test', hasShare: false })
   const isAlive = (shopper: string) => !layer.expires || (model.keptMs.get(shopper) ?? -Infinity) >= clock.ms - IDLE_MS
   for (const shopper of SHOPPERS.map((each) => named(prefix, each))) {
-    const { events, isPartial } = await readShopperEvents(deps, shopperOf(shopper)!, { id: 'test', hasShare: false })
+    const { events, isPartial } = await readShopperEvents(layers, shopperOf(shopper)!)
     expect(isPartial).toBe(model.isPostgresAway)
     expect(contextOf(events, clock.ms, CONTEXT)).toEqual(contextOf(model.visible(shopper, isAlive), clock.ms, CONTEXT))
   }

@@ -92,6 +92,18 @@ test('trimming keeps the newest 100, and late events do not come back', async ({
   expect((await verify(db)).drift).toEqual([])
 })
 
+test('trimming leaves an old event that another transaction has locked, and does not wait for it', async ({ db }) => {
+  await feed(db, visit(120))
+  await db.transaction().execute(async (tx) => {
+    const { numAffectedRows } = await sql`
+      update shopper_recent set shopper_id = 'account:other' where product_id = 'p119'`.execute(tx)
+    await trimRecent(db, ['account:a'])
+    expect(await rowsOf(db, 'account:a')).toBe(100 + Number(numAffectedRows))
+  })
+  await trimRecent(db, ['account:a'])
+  expect(await rowsOf(db, 'account:a')).toBe(100)
+})
+
 test('feeding trims by itself: a shopper with 3,000 events has a few more rows than 100', async ({ db }) => {
   for (let batch = 0; batch < 60; batch++) await feed(db, visit(50, { occurredAtMs: NOW_MS - batch }))
   // That none of the last 1,000 events had its turn has a chance of 1 in 10^13.

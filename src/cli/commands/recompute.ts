@@ -9,7 +9,7 @@ import { actor } from '../terminal/actor.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { addressesOf } from '../../main/config/addresses.ts'
 import { ingressOf } from '../../main/ingress.ts'
-import { runProgressOn } from '../terminal/run-progress.ts'
+import { runProgressOn, type RunView } from '../terminal/run-progress.ts'
 import { StartError, UsageError } from '../../main/config/start-error.ts'
 import { dayOf, daysAfter } from '../../ranking/day.ts'
 import { print, printError, printJson } from '../terminal/output.ts'
@@ -68,9 +68,15 @@ function requestOf(report: string, { window, from, to = dayOf(Date.now()) }: Opt
   throw new UsageError(`${option ?? 'The report'} ${issue?.message}.`)
 }
 
+const BUCKETS: RunView<RecomputeRun> = {
+  shareOf: ({ progress: { done, total } }) => done / total,
+  describe: ({ status, progress: { done, total } }) =>
+    `${status}: ${done.toLocaleString('en')} of ${total.toLocaleString('en')} buckets`,
+}
+
 /** Waits for the end of a run. A wait that is interrupted does not end the run. */
 async function waitForEnd(runs: Runs, started: RecomputeRun): Promise<RecomputeRun> {
-  const progress = runProgressOn(process.stderr, 'buckets', () =>
+  const progress = runProgressOn(process.stderr, BUCKETS, () =>
     printError(`The run continues; ./footfall recompute --cancel ${started.id} ends it.`),
   )
   try {

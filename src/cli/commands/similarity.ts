@@ -11,7 +11,7 @@ import { ingressOf } from '../../main/ingress.ts'
 import { similarityVersions } from '../../store/similarity/version.ts'
 import { actor } from '../terminal/actor.ts'
 import { print, printError, printJson } from '../terminal/output.ts'
-import { runProgressOn } from '../terminal/run-progress.ts'
+import { runProgressOn, type RunView } from '../terminal/run-progress.ts'
 
 const POLL_MS = 300
 
@@ -67,9 +67,16 @@ async function previousOf(config: Config): Promise<number> {
   return previous.version
 }
 
+/** The total is 0 until it is known. */
+const BLOCKS: RunView<SimilarityRun> = {
+  shareOf: ({ progress: { done, total } }) => (total === 0 ? 0 : done / total),
+  describe: ({ status, stage = status, progress: { done, total } }) =>
+    total === 0 ? stage : `${stage}: ${done.toLocaleString('en')} of ${total.toLocaleString('en')} blocks`,
+}
+
 /** Waits for the end of a run. A wait that is interrupted does not end the run. */
 async function waitForEnd(runs: SimilarityRuns, started: SimilarityRun): Promise<SimilarityRun> {
-  const progress = runProgressOn(process.stderr, 'blocks', () =>
+  const progress = runProgressOn(process.stderr, BLOCKS, () =>
     printError(`The run continues; ./footfall similarity --cancel ${started.id} ends it.`),
   )
   try {

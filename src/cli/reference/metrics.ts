@@ -41,6 +41,7 @@ function endpointRegistry(): Registry {
   const registry = createRegistry()
   poolMetrics(registry)
   serviceMetrics(registry)
+  liveEventMetrics(registry)
   handlerTimes(registry)
   backlogMetrics(registry, { backlog: neverAsked, stuck: neverAsked, recorders: neverAsked })
   scheduleMetrics(registry, { schedules: neverAsked, paused: neverAsked })

@@ -18,7 +18,12 @@ export function harmless(text: string): string {
 
 /** A value as JSON in which these characters are escaped too. */
 export function harmlessJson(value: unknown): string {
-  const lines = JSON.stringify(value, null, 2).split('\n')
+  return harmlessJsonText(JSON.stringify(value, null, 2))
+}
+
+/** The same for a text that is JSON, or lines of it. */
+export function harmlessJsonText(json: string): string {
+  const lines = json.split('\n')
   return lines.map((line) => line.replaceAll(EACH_UNSAFE, (found) => found.split('').map(escapeOf).join(''))).join('\n')
 }
 

@@ -1,25 +1,24 @@
-import type { RunStatus } from '../../contract/recompute-run.ts'
 import { INTERRUPTED } from './exit-status.ts'
 import { percentOf, progressBarOn } from './progress-bar.ts'
 
-interface Run {
-  status: RunStatus
-  /** What a running run does, if it does several things. */
-  stage?: string | undefined
-  progress: { done: number; total: number }
-}
-
 /** Shows how far a run is. */
-export interface RunProgress {
+export interface RunProgress<Run> {
   report: (run: Run) => void
   stop: () => void
 }
 
+/** How a run is shown. */
+export interface RunView<Run> {
+  /** What is done, from 0 to 1. */
+  shareOf: (run: Run) => number
+  describe: (run: Run) => string
+}
+
 const LINE_EVERY_MS = 10_000
 
-/** A bar on a terminal, otherwise a line every 10 s. Both go to stderr, because stdout is for the result. `parts` are what is counted. */
-export function runProgressOn(stream: NodeJS.WriteStream, parts: string, onInterrupted: () => void): RunProgress {
-  const progress = stream.isTTY ? barOn(stream, parts) : linesOn(stream, parts)
+/** A bar on a terminal, otherwise a line every 10 s. Both go to stderr, because stdout is for the result. */
+export function runProgressOn<Run>(stream: NodeJS.WriteStream, view: RunView<Run>, onInterrupted: () => void): RunProgress<Run> {
+  const progress = stream.isTTY ? barOn(stream, view) : linesOn(stream, view)
   const interrupted = () => {
     progress.stop()
     onInterrupted()
@@ -35,28 +34,19 @@ export function runProgressOn(stream: NodeJS.WriteStream, parts: string, onInter
   }
 }
 
-function linesOn(stream: NodeJS.WriteStream, parts: string): RunProgress {
+function linesOn<Run>(stream: NodeJS.WriteStream, { shareOf, describe }: RunView<Run>): RunProgress<Run> {
   let nextAt = performance.now() + LINE_EVERY_MS
   return {
     report: (run) => {
       if (performance.now() < nextAt) return
       nextAt = performance.now() + LINE_EVERY_MS
-      stream.write(`${percentOf(shareOf(run))}: ${describe(run, parts)}\n`)
+      stream.write(`${percentOf(shareOf(run))}: ${describe(run)}\n`)
     },
     stop: () => undefined,
   }
 }
 
-function barOn(stream: NodeJS.WriteStream, parts: string): RunProgress {
+function barOn<Run>(stream: NodeJS.WriteStream, { shareOf, describe }: RunView<Run>): RunProgress<Run> {
   const bar = progressBarOn(stream)
-  return { report: (run) => bar.draw(shareOf(run), describe(run, parts)), stop: bar.clear }
-}
-
-/** The total is 0 until it is known. */
-function shareOf({ progress: { done, total } }: Run): number {
-  return total === 0 ? 0 : done / total
-}
-
-function describe({ status, stage = status, progress: { done, total } }: Run, parts: string): string {
-  return total === 0 ? stage : `${stage}: ${done.toLocaleString('en')} of ${total.toLocaleString('en')} ${parts}`
+  return { report: (run) => bar.draw(shareOf(run), describe(run)), stop: bar.clear }
 }

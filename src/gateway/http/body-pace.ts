@@ -31,21 +31,25 @@ export function areTiny({ pieces, bytes }: { pieces: number; bytes: number }): b
 
 /** Shares the reading of bodies among callers: those that are recorded, and those that are refused and dropped. */
 export interface BodyPace {
-  /** A body that is about to be read, or dropped. */
-  enter: (caller: string, socket: Pausable, purpose: Purpose) => PacedBody
+  /** The body of a request, which is about to be read or dropped. */
+  enter: (caller: string, request: PacedRequest, purpose: Purpose) => PacedBody
 }
 
 export type Purpose = 'read' | 'drop'
 
 export interface PacedBody {
-  /** To be called after each chunk: nothing more is read of the body until it is its turn. */
+  /** To be called after each chunk: nothing more is read of the body until it is its turn. A body that has arrived does not wait. */
   wait: () => void
   isWaiting: () => boolean
   /** The body has ended, or its connection has. */
   leave: () => void
 }
 
-type Pausable = Pick<Socket, 'pause' | 'resume'>
+export interface PacedRequest {
+  /** Whether all of it has arrived. Its last chunks may still be read then. */
+  complete: boolean
+  socket: Pick<Socket, 'pause' | 'resume'>
+}
 
 interface WaitingBody {
   resume: () => void
@@ -92,7 +96,8 @@ export function createBodyPace({ hasOthers, later = callLater }: PaceDeps): Body
   }
 
   return {
-    enter: (caller, socket, purpose) => {
+    enter: (caller, request, purpose) => {
+      const { socket } = request
       let isNew = true
       let isWaiting = false
       let pieces = 0
@@ -117,7 +122,8 @@ export function createBodyPace({ hasOthers, later = callLater }: PaceDeps): Body
           const line = lines.get(caller) ?? { read: [], drop: [], debt: 0 }
           line.debt += 1 / PIECES
           lines.set(caller, line)
-          if (!isWaiting) join(line)
+          // Its connection brings the next request now, and nothing would resume it.
+          if (!isWaiting && !request.complete) join(line)
           schedule()
         },
         isWaiting: () => isWaiting,

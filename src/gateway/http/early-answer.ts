@@ -40,7 +40,7 @@ export function dropRests(app: FastifyInstance, pace: BodyPace, callerOf: (reque
       else if (!isEndless(raw)) reply.removeHeader('connection')
       // An injected request has no connection.
       if (raw.socket instanceof Socket && !raw.socket.destroyed) {
-        dropRest(raw, pace.enter(callerOf(request), raw.socket, 'drop'))
+        dropRest(raw, pace.enter(callerOf(request), raw, 'drop'))
         rests.add(raw)
         raw.once('close', () => {
           rests.delete(raw)
@@ -120,10 +120,7 @@ function dropRest(request: IncomingMessage, paced: PacedBody): void {
     if (bytes > REST_BYTES_MAX || (isChunked && areTiny({ pieces, bytes }))) socket.destroy()
     else paced.wait()
   })
-  request.once('end', () => {
-    stop()
-    socket.resume()
-  })
+  request.once('end', stop)
   // A request whose body is not read drops it by itself, and one that is read resumes its socket.
   request.read(0)
   request._read = () => undefined

@@ -46,7 +46,7 @@ export interface BodyDeps {
   limits: BodyLimits
   observer: Pick<GatewayObserver, 'turnedAway'>
   /** How fast a body is read from the network. */
-  pace: (request: FastifyRequest, socket: Socket) => PacedBody
+  pace: (request: FastifyRequest) => PacedBody
   /** When a body that has arrived may be read. */
   bodyTurn: BodyTurn
   /** Whose turn it is when compressed bodies wait. */
@@ -161,7 +161,7 @@ async function bodyOf(
   return watched(observer, () => {
     request.bodyHold = budget.hold(clientAddress(request.ip), declaredBytes ?? 0)
     askForBody(payload)
-    const paced = payload.socket instanceof Socket ? pace(request, payload.socket) : undefined
+    const paced = payload.socket instanceof Socket ? pace(request) : undefined
     return readBody(payload, { declaredBytes, bytesMax, hold: request.bodyHold, paced })
   })
 }

@@ -45,7 +45,7 @@ export function readBody(body: IncomingMessage, { declaredBytes, bytesMax, hold,
   let pieces = 0
   const take = (chunk: Buffer) => {
     pieces++
-    if (declaredBytes === undefined && areTiny({ pieces, bytes: parts.length() })) return fail(tinyChunks())
+    if (declaredBytes === undefined && areTiny({ pieces, bytes: parts.length() + chunk.length })) return fail(tinyChunks())
     if (parts.length() + chunk.length > bytesMax) return fail(tooLarge(bytesMax))
     try {
       if (declaredBytes === undefined) hold.grow(chunk.length)

@@ -13,22 +13,27 @@ export interface GroupSubmitOptions extends Limits {
   room: RecorderRoom
 }
 
+/** Callers of a connection that are remembered. A proxy sends the requests of any number of callers on one connection. */
+const OLD_CALLERS_MAX = 1_000
+
 /**
- * Hands events to a recorder in groups, and answers when Restate has them. All requests of a connection go to one recorder, so that
- * their events are recorded in its order, however long they wait.
+ * Hands events to a recorder in groups, and answers when Restate has them. All requests of a caller on a connection go to one recorder,
+ * so that their events are recorded in its order, however long they wait.
  */
 export function createGroupSubmit({ recorder, room, ...limits }: GroupSubmitOptions): GroupCommit<string> {
   // The pace is that of recording, however slow it is.
   const groups = createGroupCommit({ ...limits, ...submissionsOf(recorder, room), isPaced: true })
-  const ofConnections = new WeakMap<object, string>()
+  const oldCallers = new WeakMap<object, Set<string>>()
+  /** All connections of a caller share a recorder, because four groups at a time would be smaller, and slower together, than one. */
+  const recorderFor = (connection: object, caller: string, isOld: boolean): string => {
+    const old = oldCallers.get(connection) ?? new Set()
+    if (isOld && old.size < OLD_CALLERS_MAX) oldCallers.set(connection, old.add(caller))
+    return isOld || old.has(caller) ? OLD_RECORDER : recorderOf(caller, RECORDERS)
+  }
   return {
     ...groups,
     record: async (request) => {
-      const { connection, caller } = request
-      // All connections of a caller share a recorder, because four groups at a time would be smaller, and slower together, than one.
-      const newKey = () => (wholeRequest(request).isOld === true ? OLD_RECORDER : recorderOf(caller, RECORDERS))
-      const key = ofConnections.get(connection) ?? newKey()
-      ofConnections.set(connection, key)
+      const key = recorderFor(request.connection, request.caller, wholeRequest(request).isOld === true)
       if (room.isFull(key)) {
         limits.observer.turnedAway('recorder_full')
         throw new DecidedError('unavailable', NO_ROOM)

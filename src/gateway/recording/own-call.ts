@@ -4,7 +4,7 @@ import { type EventsBody, recordedOrPaced, type Recorder } from '../../ingress/r
 import type { Database } from '../../store/database/connection.ts'
 import { callOf, isOtherBody } from '../../store/log/call.ts'
 import type { CallGate, GatedCall } from './call-gate.ts'
-import type { RecorderRoom } from './recorder-room.ts'
+import { DIRECT, type RecorderRoom } from './recorder-room.ts'
 import { TOO_LARGE } from './unknown-outcome.ts'
 
 /** A request that is sent as a durable call of its own, because it has an idempotency key. */
@@ -21,9 +21,6 @@ export interface OwnCalls {
   /** Resolves to the invocation as soon as Restate has the events. */
   submit: (call: OwnCall) => Promise<string>
 }
-
-/** What such calls have waiting is bounded as for a recorder, because they leave their places in an outage. */
-const DIRECT = 'direct'
 
 export interface OwnCallDeps {
   db: Database

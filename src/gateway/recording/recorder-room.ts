@@ -11,6 +11,9 @@ const CALL_BYTES_MIN = 16 * 1024
 const ATTACH_MS_MAX = 60_000
 const ATTACH_AGAIN_MS = 1_000
 
+/** What direct calls have waiting is bounded as for a recorder, because they leave their places in an outage. */
+export const DIRECT = 'direct'
+
 export const NO_ROOM = 'too many events wait to be recorded already; nothing of this request was recorded, send it again'
 
 /** Bounds what all gateways together have waiting in the recorders, before Restate has it. */
@@ -32,7 +35,7 @@ export interface RecorderPlace {
 }
 
 export interface RecorderRoomOptions {
-  ingress: Pick<Ingress, 'call' | 'ended'>
+  ingress: Pick<Ingress, 'call' | 'waitForEnd'>
   /** For each recorder, over all gateways. */
   bytesMax: number
 }
@@ -48,7 +51,7 @@ export function createRecorderRoom({ ingress, bytesMax }: RecorderRoomOptions): 
       const request = { gateway, bytes, bytes_max: bytesMax }
       return (await ingress.call(recorderRoomApi, 'Reserve', request, { key: recorder })).granted
     })
-    const inbox = createInbox(ingress, reservation, stopping.signal)
+    const inbox = createInbox({ ingress, reservation, followedMax: recorder === DIRECT ? 1 : 0, stopped: stopping.signal })
     inboxes.set(recorder, inbox)
     return inbox
   }
@@ -60,13 +63,27 @@ export function createRecorderRoom({ ingress, bytesMax }: RecorderRoomOptions): 
   }
 }
 
+interface InboxOptions {
+  ingress: Pick<Ingress, 'waitForEnd'>
+  reservation: Reservation
+  /**
+   * Invocations that a call may go on in before it counts as recorded: a direct one may go on in a recorder. A call that a recorder has set
+   * aside has ended, because an operator may resume it in a week, and it holds up nothing.
+   */
+  followedMax: number
+  stopped: AbortSignal
+}
+
 interface OpenCall {
   invocationId: string
   onEnded: () => void
 }
 
-/** What this process has waiting in one recorder. A recorder works in order, so only the oldest call is waited for. */
-function createInbox(ingress: Pick<Ingress, 'ended'>, reservation: Reservation, stopped: AbortSignal) {
+/**
+ * What this process has waiting in one recorder. A recorder works in order, so only the oldest call is waited for; when that takes a
+ * minute, the next one, because direct calls end in any order.
+ */
+function createInbox({ ingress, reservation, followedMax, stopped }: InboxOptions) {
   const open: OpenCall[] = []
   let used = 0
   let calls = 0
@@ -84,10 +101,11 @@ function createInbox(ingress: Pick<Ingress, 'ended'>, reservation: Reservation, 
     while (open[0] !== undefined && !stopped.aborted) {
       const { invocationId, onEnded } = open[0]
       const signal = AbortSignal.any([stopped, AbortSignal.timeout(ATTACH_MS_MAX)])
-      if (await ingress.ended(invocationId, signal).then(() => true, hasEnded)) {
-        open.shift()
-        onEnded()
-      } else {
+      const isEnded = await ingress.waitForEnd(invocationId, signal, followedMax).then(() => true, hasEnded)
+      const [oldest] = open.splice(0, 1)
+      if (isEnded) onEnded()
+      else {
+        open.push(oldest!)
         reservation.keep(used)
         await sleep(ATTACH_AGAIN_MS, undefined, { signal: stopped }).catch(() => undefined)
       }

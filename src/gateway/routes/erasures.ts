@@ -15,6 +15,7 @@ import { shoppersOfPerson } from '../../store/erasure/fence.ts'
 import { findErasure, noErasure } from '../../store/erasure/run-machine.ts'
 import { callerIdOf, hangUpOf, taskCallerOf } from '../access/caller.ts'
 import { unknownOutcome } from '../recording/unknown-outcome.ts'
+import { inChunks, SILENT_MS_MAX, withinMs } from '../shoppers/export-chunks.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
 const EXAMPLE: ErasureRun = {
@@ -64,7 +65,7 @@ const ERASE = {
       202: Run.describe('The run, which continues by itself.'),
       400: ErrorBody.describe('The address names no shopper.'),
       503: ErrorBody.describe(
-        'Outcome unknown: ask for it again. Or no endpoint has the key of ERASURE_KEY_FILE, and nothing is erased.',
+        'Outcome unknown: ask for it again. Or nothing is erased, as the message says: too many requests wait for PostgreSQL, or no endpoint has the key of ERASURE_KEY_FILE.',
       ),
     },
   },
@@ -91,7 +92,7 @@ const EXPORT = {
     operationId: 'exportShopper',
     summary: 'Everything that is kept about a person',
     description:
-      'One line of JSON per row, as `{"table": …, "row": {…}}`, with the columns of the database. It has no lines for a shopper that is not known, and for one that was erased. An answer that ends early was cut off: ask again.',
+      'One line of JSON per row, as `{"table": …, "row": {…}}`, with the columns of the database. It is empty for an unknown or erased shopper. A blank or an empty line every five seconds keeps the connection while no row is found. An answer that ends early was cut off: ask again.',
     tags: ['shoppers'],
     produces: [NDJSON],
     params: Person,
@@ -150,30 +151,10 @@ export function erasureRoutes({ lines, ingress, recording, live }: RouteDeps): R
 
     routes.get('/api/v1/shoppers/:shopper_id/export', EXPORT, async (request, reply) => {
       const rows = exportPerson((work) => lines.long.read(taskCallerOf(request), work), request.params.shopper_id)
-      const chunks = inChunks(rows)
-      // A failure of the first read is still an answer with its status.
-      const first = await chunks.next()
-      return reply.type(NDJSON).send(Readable.from(startingWith(first, chunks)) as never)
+      // A failure of the first reads is still an answer with its status.
+      const first = rows.next()
+      await withinMs(first, SILENT_MS_MAX)
+      return reply.type(NDJSON).send(Readable.from(inChunks(rows, first)) as never)
     })
   }
-}
-
-const CHUNK_CHARACTERS = 64 * 1024
-
-/** Lines gathered, because a chunk per line costs more than the line. */
-async function* inChunks(rows: AsyncIterable<string>): AsyncGenerator<string> {
-  let chunk = ''
-  for await (const row of rows) {
-    chunk += `${row}\n`
-    if (chunk.length < CHUNK_CHARACTERS) continue
-    yield chunk
-    chunk = ''
-  }
-  if (chunk !== '') yield chunk
-}
-
-async function* startingWith(first: IteratorResult<string, unknown>, rest: AsyncGenerator<string>): AsyncGenerator<string> {
-  if (first.done) return
-  yield first.value
-  yield* rest
 }

@@ -2,13 +2,14 @@ import { randomUUID } from 'node:crypto'
 import type { FastifyReply, RouteShorthandOptions } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
+import { DecidedError } from '../../contract/decided-error.ts'
 import { ErrorBody } from '../../contract/error.ts'
 import { shopperOf } from '../../contract/fields/shopper-id.ts'
 import { SubmittedResponse } from '../../contract/interaction.ts'
 import { shopperApi } from '../../contract/services.ts'
 import { MergeBody, type MergeRequest, MergeResponse, SessionShopperId } from '../../contract/shopper-merge.ts'
 import { isOutage } from '../../ingress/outage.ts'
-import { decidedErrorOf, isRefusedCall } from '../../ingress/refusal.ts'
+import { decidedErrorOf, hasEnded, isRefusedCall } from '../../ingress/refusal.ts'
 import { callerIdOf, hangUpOf } from '../access/caller.ts'
 import { unknownOutcome } from '../recording/unknown-outcome.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
@@ -26,7 +27,7 @@ const MERGE = {
     operationId: 'mergeSession',
     summary: 'Merge a session into an account',
     description:
-      'For the moment of a sign-in. From then on everything that was and will be recorded for the session counts for the account, too. It cannot be undone: a shopper who signs out needs a new session id. Repeating it changes nothing and gives the same answer.',
+      'Call it when a shopper signs in. From then on everything that was and will be recorded for the session counts for the account, too. It cannot be undone: a shopper who signs out needs a new session id. Repeating it changes nothing and gives the same answer.',
     tags: ['shoppers'],
     params: z.strictObject({ shopper_id: SessionShopperId.describe('The session: `session:` and its id.') }),
     body: MergeBody,
@@ -36,7 +37,9 @@ const MERGE = {
       202: Submitted,
       400: ErrorBody.describe('The address names no session, or the body no account; `details` names the fields.'),
       409: ErrorBody.describe('The session belongs to another account, which `details.id` names. Nothing was changed.'),
-      503: ErrorBody.describe('Outcome unknown: send the same again. Or too much waits here already, and nothing was merged.'),
+      503: ErrorBody.describe(
+        'Outcome unknown: send the same again. Or the merge failed, or too much waits here already, and nothing was merged.',
+      ),
     },
   },
 } as const satisfies RouteShorthandOptions
@@ -70,6 +73,8 @@ async function mergeOrSubmit({ ingress, live }: RouteDeps, merge: MergeRequest, 
     const decided = decidedErrorOf(error)
     if (decided !== undefined) throw decided
     if (!isOutage(error) || isRefusedCall(error)) throw error
+    if (hasEnded(error))
+      throw new DecidedError('unavailable', 'the session could not be merged: send the same again', { cause: error })
     return reply.code(202).send({ data: { invocation_id: invocationId } })
   }
 }

@@ -3,10 +3,11 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { shopperOf } from '../../contract/fields/shopper-id.ts'
 import { ContextRequest, ContextResponse } from '../../contract/shopper-context.ts'
+import { readShopperEvents } from '../../external/shopper-events.ts'
 import { contextAnswerOf } from '../../ranking/shopper-context-answer.ts'
 import { contextOf } from '../../ranking/shopper-context.ts'
 import { taskCallerOf } from '../access/caller.ts'
-import { readShopperEvents } from '../shoppers/shopper-events.ts'
+import { shopperLayersOf } from '../shoppers/shopper-layers.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
 export const SHOPPERS_TAG = { name: 'shoppers', description: 'What shoppers did and like, and whose sessions are whose.' }
@@ -31,7 +32,7 @@ export function shopperRoutes(deps: RouteDeps): RoutePlugin {
 
     routes.get('/api/v1/shoppers/:shopper_id/context', CONTEXT, async (request) => {
       const shopper = shopperOf(request.params.shopper_id)!
-      const { events, isPartial } = await readShopperEvents(deps, shopper, taskCallerOf(request))
+      const { events, isPartial } = await readShopperEvents(shopperLayersOf(deps, taskCallerOf(request)), shopper)
       const data = contextAnswerOf(contextOf(events, Date.now(), deps.settings.context))
       return { data, meta: { is_partial: isPartial } }
     })

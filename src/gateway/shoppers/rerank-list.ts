@@ -1,13 +1,14 @@
 import type { NamedShopper } from '../../contract/fields/named-shopper.ts'
 import type { Shopper } from '../../contract/fields/shopper-id.ts'
 import type { RerankRequest, RerankResponse } from '../../contract/rerank.ts'
+import { readShopperEvents } from '../../external/shopper-events.ts'
 import { floorOf, type KnownProduct, type RerankSettings } from '../../ranking/recommend/rerank.ts'
 import { rerankAnswerOf } from '../../ranking/recommend/rerank-answer.ts'
 import type { ContextSettings } from '../../ranking/shopper-context.ts'
 import { littleKnown } from '../../store/popularity/little-known.ts'
 import { shopperNamed, shopperNamedAlone } from '../../store/shoppers/named-shopper.ts'
 import type { TaskCaller } from '../http/caller-shares.ts'
-import { readShopperEvents, type ShopperReadDeps } from './shopper-events.ts'
+import { shopperLayersOf, type ShopperReadDeps } from './shopper-layers.ts'
 import { unlessAway } from './unless-away.ts'
 
 interface RerankDeps extends ShopperReadDeps {
@@ -18,7 +19,7 @@ interface RerankDeps extends ShopperReadDeps {
 export async function rerankList(deps: RerankDeps, request: RerankRequest, caller: TaskCaller): Promise<RerankResponse> {
   const productIds = [...new Set(request.items.map(({ product_id }) => product_id))]
   const [{ events, isPartial }, { known, isComplete }] = await Promise.all([
-    readNamedShopper(deps, request, caller).then((shopper) => readShopperEvents(deps, shopper, caller)),
+    readNamedShopper(deps, request, caller).then((shopper) => readShopperEvents(shopperLayersOf(deps, caller), shopper)),
     readProducts(deps, { productIds, interactionsMin: floorOf(request, deps.settings.rerank) }, caller),
   ])
   const facts = { events, known, isPartial: isPartial || !isComplete, nowMs: Date.now() }

@@ -19,6 +19,8 @@ import { erasureKeyOf } from '../config/erasure-key.ts'
 import { waitingLimitsOf } from '../config/capacity.ts'
 import { identityKeysOf } from '../config/identity-keys.ts'
 import { operatorTokensOf } from '../config/operator-token.ts'
+import { createSharedEvents } from '../external/live-events.ts'
+import { liveEventMetrics } from '../metrics/live-events.ts'
 import { poolMetrics } from '../metrics/pools.ts'
 import type { Registry } from '../metrics/registry.ts'
 import { handlerTimes } from '../metrics/handler-times.ts'
@@ -30,7 +32,6 @@ import { createWideWork } from './one-at-a-time.ts'
 import { createWaitingCalls } from './waiting-calls.ts'
 import { RECORDING_NAME } from '../../store/payments/ledger-rule.ts'
 import { serveEndpoint } from './serve-endpoint.ts'
-import { createSharedLiveEvents } from './shared-live-events.ts'
 import { startTracing } from '../tracing/start.ts'
 
 /**
@@ -75,7 +76,10 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
     })
   const db = pool(RECORDING_NAME, 'recording')
   const background = pool('footfall background', 'counting')
-  const live = await createSharedLiveEvents(config, log)
+  const sharedEvents = await createSharedEvents(config, {
+    onFailed: liveEventMetrics(registry).failed,
+    onAway: (error, failed) => log.warn({ err: error, failed }, 'the Redis of SHOPPER_STORE does not answer'),
+  })
   const endpoint = await serveEndpoint(
     {
       db,
@@ -87,8 +91,10 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
       retention: retentionOf(config),
       tombstones: createTombstones(erasureKeyOf(config)),
       forget: async (shopperIds) => {
-        if (!(await live.forget(shopperIds))) throw new Error('the store of SHOPPER_STORE does not answer')
+        const isForgotten = sharedEvents === undefined || (await sharedEvents.forget(shopperIds))
+        if (!isForgotten) throw new Error('the Redis of SHOPPER_STORE does not answer')
       },
+      sharedEvents,
       context: contextSettingsOf(config),
       pendingDays: config.PENDING_DAYS,
       preferences: preferenceSettingsOf(config),
@@ -115,7 +121,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
   return async () => {
     await endpoint.drain(DRAIN_MS_MAX)
     // Does not wait for a statement that waits for a lock, because Restate retries its handler on another process.
-    const closed = Promise.all([db.destroy(), background.destroy(), live.stop(), tracing.stop()])
+    const closed = Promise.all([db.destroy(), background.destroy(), sharedEvents?.stop(), tracing.stop()])
     await Promise.race([closed, sleep(CLOSE_MS_MAX, undefined, { ref: false })])
     log.info('endpoint stopped')
   }

@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import { analytic } from '../../../services/analytic.ts'
 import { catalog } from '../../../services/catalog.ts'
 import { erasure } from '../../../services/erasure.ts'
+import { erasureLane } from '../../../services/erasure-lane.ts'
 import type { Deps } from '../../../services/handler/deps.ts'
 import { mergeLane } from '../../../services/merge-lane.ts'
 import { popularity } from '../../../services/popularity.ts'
@@ -35,6 +36,7 @@ const SERVICES = {
   ReportWindow: reportWindow,
   SimilarityRun: similarityRun,
   Erasure: erasure,
+  ErasureLane: erasureLane,
   Schedule: schedule,
   Task: task,
 } satisfies { [Name in ServiceName]: (deps: Deps) => { name: Name } }

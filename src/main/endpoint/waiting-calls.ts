@@ -3,9 +3,9 @@ import { isUnavailable } from '../../store/database/sql-state.ts'
 
 /** An invocation that did not come back for so long goes on in another process, or was killed. Its attempts are at most 90 s apart. */
 const FORGOTTEN_MS = 300_000
-/** When all places are taken and nothing succeeded for so long, PostgreSQL is away, and further invocations do not try ... */
+/** When all places are taken and nothing succeeded for so long, PostgreSQL is away, and further invocations do not try. */
 const AWAY_MS = 2_000
-/** ... but for one in this time, because those in the places may come back to another process. */
+/** One further invocation tries in each such time, because those in the places may come back to another process. */
 const TRY_MS = 1_000
 
 export interface WaitingLimits {

@@ -6,7 +6,7 @@ export function liveEventMetrics(registry: Registry) {
   const registers = [registry]
   const failed = new Counter({
     name: 'footfall_live_events_failed_total',
-    help: 'Calls of the Redis of SHOPPER_STORE that failed, and connections that were lost. No request fails by it: its event shows when PostgreSQL has it.',
+    help: 'Calls of the Redis of SHOPPER_STORE that failed, and connections that were lost. No event is lost by it: it shows when PostgreSQL has it.',
     registers,
   })
   return {

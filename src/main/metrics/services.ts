@@ -18,6 +18,10 @@ const SET_ASIDE = {
   name: 'footfall_set_aside_calls_total',
   help: 'Calls that a recorder set aside, because they failed for another reason than an outage: paused until an operator resumes them.',
 }
+const REFUSED = {
+  name: 'footfall_refused_calls_total',
+  help: 'Direct calls that were refused, because PostgreSQL is away and too many calls wait. A call that was sent one-way is lost.',
+}
 const IMPRESSIONS = {
   name: 'footfall_impressions_recorded_total',
   help: 'Impressions of recommendations that were recorded.',
@@ -49,6 +53,7 @@ export function serviceMetrics(registry: Registry): ServiceObserver {
   const countRejection = labelledCounter(registry, REJECTIONS)
   const countLost = labelledCounter(registry, LOST)
   const setAside = new Counter({ ...SET_ASIDE, registers: [registry] })
+  const refused = new Counter({ ...REFUSED, registers: [registry] })
   const impressions = new Counter({ ...IMPRESSIONS, registers: [registry] })
   const observeGroupBatches = groupHistogram(registry, 'batches', BATCHES)
   const observeGroupEvents = groupHistogram(registry, 'events', EVENTS)
@@ -68,6 +73,7 @@ export function serviceMetrics(registry: Registry): ServiceObserver {
     },
     batchLost: (target) => countLost(target),
     setAside: () => setAside.inc(),
+    callRefused: () => refused.inc(),
     impressions: (count) => impressions.inc(count),
   }
 }

@@ -1,16 +1,12 @@
 import { sql } from 'kysely'
-import { isKeptAboutPerson } from '../../admission/person-in-item.ts'
-import type { Queryable } from '../database/connection.ts'
+import { isKeptAboutPerson, personOf } from '../../admission/person-in-item.ts'
 import type { Month } from '../log/month.ts'
 import { shopperOf } from '../shoppers/shopper-of-event.ts'
+import { pagesOf, type Read, scannedPagesOf, type Sql, type Table } from './export-pages.ts'
 import { shoppersOfPerson } from './fence.ts'
+import { PROVIDERS } from './log-parts.ts'
 import { firstDayOf, monthsAfter } from './months.ts'
 import { pageAfter } from './rejected.ts'
-
-const PAGE_ROWS = 500
-
-/** Runs one short read, e.g. in turn with those of other callers. */
-export type Read = <T>(work: (db: Queryable) => Promise<T>) => Promise<T>
 
 /**
  * Everything that is kept about a person, as lines of JSON: `{"table":…,"row":…}`. PostgreSQL makes the text, so that no number is rounded. It reads
@@ -18,101 +14,103 @@ export type Read = <T>(work: (db: Queryable) => Promise<T>) => Promise<T>
  */
 export async function* exportPerson(read: Read, shopperId: string): AsyncGenerator<string> {
   const ids = await read((db) => shoppersOfPerson(db, shopperId))
-  for (const { table, rows, keys } of SMALL_TABLES) yield* pagesOf(read, table, keys, rows(ids))
-  for (const { table, rows, keys } of LOG) {
-    for (const month of await read((db) => monthsAfter(db, table, null))) {
-      yield* pagesOf(read, table, keys, sql`select * from (${rows(ids)}) i where ${isIn(month)}`)
+  for (const { isOf, ...table } of SMALL_TABLES) yield* pagesOf(read, table, isOf(ids))
+  for (const { isOf, ...table } of LOG) {
+    for (const month of await read((db) => monthsAfter(db, table.name, null))) {
+      yield* scannedPagesOf(read, table, sql`${isIn(month)}`, isOf(ids))
     }
   }
+  yield* scannedPagesOf(read, SNAPSHOTS, sql`dimension_key = 'entity'`, isEntity(ids))
   yield* rejectedOf(read, ids)
 }
 
-type Sql = ReturnType<typeof sql>
+/** In a list that PostgreSQL hashes, so that each row costs the same, however many ids the person has. */
+const isOneOf = (column: Sql, texts: readonly string[]) => sql`${column} in (select unnest(${texts}::text[]))`
+const isShopper = (ids: readonly string[]) => isOneOf(shopperOf(sql`account_id`, sql`session_id`), ids)
+const bareOf = (ids: readonly string[], prefix = '') =>
+  ids.filter((id) => id.startsWith(prefix)).map((id) => id.slice(prefix === '' ? id.indexOf(':') + 1 : prefix.length))
+const isEntity = (ids: readonly string[]) => isOneOf(sql`dimension_value`, bareOf(ids))
 
-const isShopper = (ids: readonly string[]) => sql`${shopperOf(sql`account_id`, sql`session_id`)} = any(${ids}::text[])`
-const bareOf = (ids: readonly string[]) => ids.map((id) => id.slice(id.indexOf(':') + 1))
+type Found<Name extends string = string> = Table<Name> & { isOf: (ids: readonly string[]) => Sql }
 
-const SMALL_TABLES: readonly { table: string; keys: readonly string[]; rows: (ids: readonly string[]) => Sql }[] = [
+/** Their rows are found by an index. */
+const SMALL_TABLES: readonly Found[] = [
   {
-    table: 'shopper_redirect',
+    name: 'shopper_redirect',
     keys: ['session_id'],
-    rows: (ids) => sql`select * from shopper_redirect where 'account:' || account_id = any(${ids}::text[])`,
+    isOf: (ids) => sql`account_id = any(${bareOf(ids, 'account:')}::text[])`,
   },
   {
-    table: 'shopper_product',
+    name: 'shopper_product',
     keys: ['shopper_id', 'product_id', 'event_type'],
-    rows: (ids) => sql`select * from shopper_product where shopper_id = any(${ids}::text[])`,
+    isOf: (ids) => sql`shopper_id = any(${ids}::text[])`,
   },
   {
-    table: 'shopper_recent',
+    name: 'shopper_recent',
     keys: ['shopper_id', 'occurred_at', 'event_id'],
-    rows: (ids) => sql`select * from shopper_recent where shopper_id = any(${ids}::text[])`,
+    isOf: (ids) => sql`shopper_id = any(${ids}::text[])`,
   },
   {
-    table: 'impression',
+    name: 'impression',
     keys: ['recommendation_id'],
-    rows: (ids) => sql`select * from impression where shopper_id = any(${ids}::text[])`,
+    isOf: (ids) => sql`shopper_id = any(${ids}::text[])`,
   },
   {
-    table: 'payment_callback',
+    name: 'payment_callback',
     keys: ['callback_no'],
-    rows: (ids) => sql`select * from payment_callback where ${isShopper(ids)}`,
+    isOf: (ids) => sql`callback_no in (${paymentsOf(ids)})`,
   },
 ]
 
-const LOG: readonly {
-  table: 'interaction' | 'search' | 'analytics_event'
-  keys: readonly string[]
-  rows: (ids: readonly string[]) => Sql
-}[] = [
-  {
-    table: 'interaction',
-    keys: ['occurred_at', 'event_id'],
-    rows: (ids) => sql`select * from interaction where ${isShopper(ids)}`,
-  },
-  { table: 'search', keys: ['occurred_at', 'event_id'], rows: (ids) => sql`select * from search where ${isShopper(ids)}` },
-  {
-    table: 'analytics_event',
-    keys: ['occurred_at', 'source_id', 'external_ref'],
-    rows: (ids) => sql`
-      select * from analytics_event where entity_id = any(${bareOf(ids)}::text[])
-        or jsonb_path_exists(payload, '$.** ? (@ == $ids[*])', ${JSON.stringify({ ids: bareOf(ids) })}::jsonb)`,
-  },
+/** The callbacks of a person. The order is the shopper of a callback that names none, unless another callback of the payment names one. */
+function paymentsOf(ids: readonly string[]): Sql {
+  const accounts = sql`${bareOf(ids, 'account:')}::text[]`
+  const sessions = sql`${bareOf(ids, 'session:')}::text[]`
+  return sql`
+    select callback_no from payment_callback where account_id = any(${accounts})
+    union select callback_no from payment_callback where account_id is null and session_id = any(${sessions})
+    union select callback_no from payment_callback p
+      where account_id is null and session_id is null and order_id = any(${bareOf(ids, 'session:order:')}::text[])
+        and not exists (
+          select from payment_callback n where n.provider = p.provider and n.payment_ref = p.payment_ref
+            and coalesce(n.account_id, n.session_id) is not null
+            and not case when n.account_id is null then n.session_id = any(${sessions}) else n.account_id = any(${accounts}) end)`
+}
+
+const LOG: readonly Found<'interaction' | 'search' | 'analytics_event'>[] = [
+  { name: 'interaction', keys: ['occurred_at', 'event_id'], isOf: isShopper },
+  { name: 'search', keys: ['occurred_at', 'event_id'], isOf: isShopper },
+  { name: 'analytics_event', keys: ['occurred_at', 'source_id', 'external_ref'], isOf: isAnalyticsEventOf },
 ]
+
+/** An event of a payment belongs to the person of the payment; any other one is about its entity and the texts of its payload. */
+function isAnalyticsEventOf(ids: readonly string[]): Sql {
+  const bare = bareOf(ids)
+  const texts = sql`select t #>> '{}' from jsonb_path_query(payload, 'strict $.** ? (@.type() == "string")') t`
+  return sql`case when coalesce(source_id = any(${PROVIDERS}) and payload ? 'payment_ref', false)
+    then (source_id, external_ref) in (
+      select s.source_id, p.callback_id from payment_callback p join event_source s on s.slug = p.provider where callback_no in (${paymentsOf(ids)}))
+    else ${isOneOf(sql`entity_id`, bare)}
+      or ${JSON.stringify(Object.fromEntries(bare.map((id) => [id, 0])))}::jsonb ?| array(${texts}) end`
+}
+
+/** Rows that name a person, and that an erasure renames. */
+const SNAPSHOTS: Table = {
+  name: 'metric_snapshot',
+  keys: ['report_slug', 'bucket_window', 'dimension_key', 'metric', 'bucket', 'dimension_value'],
+}
 
 function isIn(month: Month): Sql {
   const firstDay = firstDayOf(month)
-  return sql`i.occurred_at >= ${`${firstDay}T00:00:00Z`}::timestamptz and i.occurred_at < (${firstDay}::date + interval '1 month') at time zone 'UTC'`
-}
-
-/** The rows of a query as lines, in pages by its keys. */
-async function* pagesOf(read: Read, table: string, keys: readonly string[], rows: Sql): AsyncGenerator<string> {
-  const key = sql.join(keys.map((column) => sql.ref(column)))
-  for (let after: string | undefined; ;) {
-    // A row of the last key as PostgreSQL writes it, which compares with the types of the columns.
-    const last = sql.join(
-      keys.map((column) => sql`(jsonb_populate_record(null::${sql.table(table)}, ${after}::jsonb)).${sql.ref(column)}`),
-    )
-    const isNext = after === undefined ? sql`true` : sql`(${key}) > (${last})`
-    const { rows: page } = await read((db) =>
-      sql<{ line: string; key: string }>`
-        select json_build_object('table', ${table}::text, 'row', row_to_json(r))::text as line,
-          json_build_object(${sql.join(keys.flatMap((column) => [sql.lit(column), sql.ref(column)]))})::text as key
-        from (select * from (${rows}) q where ${isNext} order by ${key} limit ${PAGE_ROWS}) r`.execute(db),
-    )
-    for (const { line } of page) yield line
-    if (page.length < PAGE_ROWS) return
-    after = page.at(-1)!.key
-  }
+  return sql`occurred_at >= ${`${firstDay}T00:00:00Z`}::timestamptz and occurred_at < (${firstDay}::date + interval '1 month') at time zone 'UTC'`
 }
 
 async function* rejectedOf(read: Read, shopperIds: readonly string[]): AsyncGenerator<string> {
-  const ids = new Set(bareOf(shopperIds))
-  const wanted = [...ids].map((id) => ({ id }))
+  const person = personOf(shopperIds)
   for (let place: string | null = null; ;) {
-    const page: Awaited<ReturnType<typeof pageAfter>> = await read((db) => pageAfter(db, place, wanted))
-    for (const { batchId, index, kind, code, item, message } of page.found) {
-      if (!isKeptAboutPerson(item, ids)) continue
+    const page: Awaited<ReturnType<typeof pageAfter>> = await read((db) => pageAfter(db, place))
+    for (const { batchId, index, kind, code, item, message } of page.items) {
+      if (!isKeptAboutPerson(item, person)) continue
       yield JSON.stringify({ table: 'rejected_interaction', row: { batch_id: batchId, index, kind, code, message, item } })
     }
     if (page.last === null) return

@@ -37,9 +37,11 @@ async function writeTombstones(tx: Queryable, { runId, shopperId }: ErasureAt, t
   const known = await knownShoppers(tx, runId)
   const found = (await shoppersOfPerson(tx, shopperId)).filter((id) => !known.has(id))
   if (found.length === 0) return false
+  // Runs of one person that work at once, e.g. by an account and a session that is merged now, give it one pseudonym.
   await sql`
     insert into erasure_shopper (run_id, shopper_id, pseudonym)
-    select ${runId}::uuid, * from unnest(${found}::text[], ${found.map(newPseudonym)}::text[])`.execute(tx)
+    select ${runId}::uuid, f.id, coalesce((select min(o.pseudonym) from erasure_shopper o where o.shopper_id = f.id), f.pseudonym)
+    from unnest(${found}::text[], ${found.map(newPseudonym)}::text[]) as f(id, pseudonym)`.execute(tx)
   const hmacs = found.map((id) => tombstones.hmacOf(id).toString('hex'))
   await sql`
     insert into shopper_tombstone as t (id_hmac, key_id, erased_at, tombstone_no)

@@ -2,7 +2,8 @@ import type { ErasureStep } from '../../contract/erasure.ts'
 import type { Database } from '../database/connection.ts'
 import type { Tombstones } from '../log/tombstone.ts'
 import { fence } from './fence.ts'
-import { erasePayments, eraseReports, eraseSearches, findEvents } from './log-parts.ts'
+import { eraseLinks } from './links.ts'
+import { eraseReports, eraseSearches, findEvents } from './log-parts.ts'
 import { eraseProfiles } from './profiles.ts'
 import { eraseRejected } from './rejected.ts'
 import { advance, completeErasure, type ErasureAt, erasureAt, PartIsDoneError } from './run-machine.ts'
@@ -20,7 +21,6 @@ type Part = (db: Database, at: ErasureAt, deps: ErasureDeps) => Promise<void>
 /** Each part is one transaction, or is safe to repeat. It moves the run on in its own transaction, so that it is done and counted once. */
 const PARTS: Record<ErasureStep, Part> = {
   fence: (db, at, { tombstones }) => fence(db, at, tombstones),
-  payments: erasePayments,
   find: findEvents,
   profiles: eraseProfiles,
   searches: eraseSearches,
@@ -28,9 +28,15 @@ const PARTS: Record<ErasureStep, Part> = {
   rejected: eraseRejected,
   context: async (db, at, { forget }) => {
     await forget(await shopperIdsOfRun(db, at.runId))
-    await db.transaction().execute((tx) => advance(tx, at, null))
+    await moveOn(db, at)
   },
+  links: eraseLinks,
+  payments: moveOn,
   certificate: (db, { runId }) => completeErasure(db, runId),
+}
+
+async function moveOn(db: Database, at: ErasureAt): Promise<void> {
+  await db.transaction().execute((tx) => advance(tx, at, null))
 }
 
 /** Does the next part of a run. A part that another attempt has done meanwhile is left. @returns whether there is more to do. */

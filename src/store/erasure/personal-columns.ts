@@ -42,7 +42,7 @@ export const PERSONAL_COLUMNS: Readonly<Record<string, Readonly<Record<string, P
     session_id: { foundBy: 'shopper', becomes: `${PSEUDONYM}; nothing for a session that was not merged into the account` },
   },
   shopper_product: { shopper_id: { foundBy: 'shopper', becomes: PSEUDONYM } },
-  shopper_recent: { shopper_id: { foundBy: 'shopper', becomes: PSEUDONYM } },
+  shopper_recent: { shopper_id: { foundBy: 'shopper', becomes: `${PSEUDONYM}; no row from before the horizon` } },
   shopper_redirect: {
     session_id: { foundBy: 'shopper', becomes: PSEUDONYM },
     account_id: { foundBy: 'shopper', becomes: PSEUDONYM },

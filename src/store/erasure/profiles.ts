@@ -7,9 +7,8 @@ import { refillRecent } from '../shoppers/shopper-recent.ts'
 import { addErased, advance, type ErasureAt } from './run-machine.ts'
 
 /**
- * Gives the interactions that were found, the profiles, the recent events, the merged sessions and the impressions their pseudonyms, in one transaction, so
- * that the profiles equal the log at every instant. It first locks the batches that are not fed or not brought: a transaction that feeds or
- * brings one of them ends before, or begins after it and reads the pseudonyms. Such a transaction waits for its own batch alone, so there is no deadlock.
+ * Gives the interactions that were found, the profiles, the recent events and the impressions their pseudonyms, in one transaction, so that the profiles
+ * equal the log at every instant. It first locks the batches that are not fed or not brought: a transaction that feeds or brings one ends before, or begins after it and reads the pseudonyms. Such a transaction waits for its own batch alone, so there is no deadlock.
  */
 export async function eraseProfiles(db: Database, at: ErasureAt): Promise<void> {
   const { runId } = at
@@ -27,7 +26,6 @@ export async function eraseProfiles(db: Database, at: ErasureAt): Promise<void> 
     await addErased(tx, runId, 'interaction', onlyRow(result).erased)
     await addErased(tx, runId, 'shopper_product', await moveProfiles(tx, runId))
     await addErased(tx, runId, 'shopper_recent', await moveRecent(tx, runId))
-    await addErased(tx, runId, 'shopper_redirect', await moveRedirects(tx, runId))
     await addErased(tx, runId, 'impression', await moveImpressions(tx, runId))
     await advance(tx, at, null)
   })
@@ -93,16 +91,20 @@ const returnedEvents = (runId: string) => sql`
     and ${shopperOf(sql`i.account_id`, sql`i.session_id`)} in (select shopper_id from erasure_shopper where run_id = ${runId}::uuid)`
 
 /**
+ * Rows from before the horizon go, because the log has not their events any more; no read returns them, and a sweep may have left them.
  * Of a person who came back, events may have been pushed out of the newest 100 by events that now have another shopper, on either side.
  */
 async function moveRecent(tx: Queryable, runId: string): Promise<number> {
-  const { numAffectedRows } = await sql`
+  const gone = await sql`
+    delete from shopper_recent where occurred_at < (select horizon from log_horizon)
+      and shopper_id in (select shopper_id from erasure_shopper where run_id = ${runId}::uuid)`.execute(tx)
+  const moved = await sql`
     update shopper_recent s set shopper_id = p.pseudonym from (${idsOf(runId)}) p, erasure_event e
     where s.shopper_id = p.id and e.run_id = ${runId}::uuid and e.occurred_at = s.occurred_at and e.event_id = s.event_id`.execute(
     tx,
   )
   await refillRecent(tx, sql`${erasedEvents(runId)} union all ${returnedEvents(runId)}`)
-  return Number(numAffectedRows ?? 0)
+  return Number(gone.numAffectedRows ?? 0) + Number(moved.numAffectedRows ?? 0)
 }
 
 /** What was shown to the person up to the erasure. */
@@ -110,14 +112,5 @@ async function moveImpressions(tx: Queryable, runId: string): Promise<number> {
   const { numAffectedRows } = await sql`
     update impression i set shopper_id = p.pseudonym from (${idsOf(runId)}) p, erasure_run r
     where r.run_id = ${runId}::uuid and i.shopper_id = p.id and i.shown_at <= r.erased_at`.execute(tx)
-  return Number(numAffectedRows ?? 0)
-}
-
-/** The sessions stay those of one account, because what is computed per person stays the same then. */
-async function moveRedirects(tx: Queryable, runId: string): Promise<number> {
-  const { numAffectedRows } = await sql`
-    update shopper_redirect r set session_id = s.pseudonym, account_id = a.pseudonym from erasure_shopper s, erasure_shopper a
-    where s.run_id = ${runId}::uuid and a.run_id = s.run_id
-      and s.shopper_id = 'session:' || r.session_id and a.shopper_id = 'account:' || r.account_id`.execute(tx)
   return Number(numAffectedRows ?? 0)
 }

@@ -54,14 +54,15 @@ export async function findErasure(db: Queryable, runId: string): Promise<Erasure
 }
 
 /**
- * Requests the erasure of a shopper. At most one run of a shopper is open: every other request is answered with it. A repeated request finds its
- * own run.
+ * Requests the erasure of a shopper. At most one run of a person is open: every other request, also one by a merged session, is answered
+ * with it. A repeated request finds its own run.
  */
 export async function requestErasure(db: Database, runId: string, request: StartErasure): Promise<ErasureRun> {
-  const { shopper_id: shopperId, actor, requested_by: requestedBy = null } = request
+  const { actor, requested_by: requestedBy = null } = request
   for (;;) {
     const existing = await findErasure(db, runId)
     if (existing !== undefined) return existing
+    const shopperId = await accountOrSession(db, request.shopper_id)
     await db.transaction().execute(async (tx) => {
       const { rows } = await sql`
         insert into erasure_run (run_id, status, step, actor, requested_by, shopper_id)
@@ -75,6 +76,14 @@ export async function requestErasure(db: Database, runId: string, request: Start
     // Undefined when the run that was in the way has ended since.
     if (open !== undefined) return open
   }
+}
+
+/** A merged session as its account; every other shopper as it is. */
+async function accountOrSession(db: Queryable, shopperId: string): Promise<string> {
+  const { rows } = await sql<{ id: string }>`
+    select 'account:' || account_id as id from shopper_redirect
+    where ${shopperId} like 'session:%' and session_id = substr(${shopperId}, ${'session:'.length + 1})`.execute(db)
+  return rows[0]?.id ?? shopperId
 }
 
 /** A running run and where it is. */
@@ -109,7 +118,8 @@ export class PartIsDoneError extends Error {}
 
 /** Moves a run on in the transaction of a part, so that each part counts once. The next step follows when `place` is null. */
 export async function advance(tx: Queryable, { runId, step, place }: ErasureAt, next: string | null): Promise<void> {
-  const following = next === null ? ERASURE_STEPS[ERASURE_STEPS.indexOf(step) + 1]! : step
+  // Of a step that is not in the list, the first one.
+  const following = next === null ? ERASURE_STEPS[(ERASURE_STEPS as readonly string[]).indexOf(step) + 1]! : step
   const { rows } = await sql`
     update erasure_run set step = ${following}, place = ${next}, active_at = clock_timestamp()
     where run_id = ${runId}::uuid and status = any(${Object.keys(TRANSITIONS.advance)}::text[]) and step = ${step}
@@ -164,13 +174,12 @@ async function auditErasure(
   await audit(tx, { actor, action, resourceType: 'erasure_run', resourceId: runId, metadata })
 }
 
-/** Open runs that did nothing for so long. */
-export async function silentErasures(db: Queryable, silentMs: number): Promise<string[]> {
+/** Open runs that did nothing for so long, those that did nothing for the longest time first. */
+export async function silentErasures(db: Queryable, silentMs: number, limit: number): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
     select run_id as id from erasure_run
-    where status in ('pending', 'running') and active_at < now() - ${silentMs} * interval '1 millisecond' order by active_at`.execute(
-    db,
-  )
+    where status in ('pending', 'running') and active_at < now() - ${silentMs} * interval '1 millisecond'
+    order by active_at limit ${limit}`.execute(db)
   return rows.map(({ id }) => id)
 }
 

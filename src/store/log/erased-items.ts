@@ -24,8 +24,8 @@ export function erasedItems<Row extends ShopperRow>(
 
 function rejectionOf(rejection: NewRejection, pseudonymOf: PseudonymOf): NewRejection {
   const { accountId, sessionId, occurredAtMs } = shopperOfItem(rejection.item)
-  const account = typeof accountId === 'string' ? pseudonymOf('account', accountId, occurredAtMs) : undefined
-  const session = typeof sessionId === 'string' ? pseudonymOf('session', sessionId, occurredAtMs) : undefined
+  const account = accountId === undefined ? undefined : pseudonymOf('account', accountId, occurredAtMs)
+  const session = sessionId === undefined ? undefined : pseudonymOf('session', sessionId, occurredAtMs)
   if (account === undefined && session === undefined) return rejection
   const item = rejection.item as object
   if (account === undefined && accountId !== undefined) return { ...rejection, item: { ...item, session_id: session } }
@@ -33,9 +33,18 @@ function rejectionOf(rejection: NewRejection, pseudonymOf: PseudonymOf): NewReje
 }
 
 /** The shopper of an item that need not be valid. An item without a time may be from before any erasure. */
-function shopperOfItem(item: unknown): { accountId?: unknown; sessionId?: unknown; occurredAtMs: number } {
-  if (typeof item !== 'object' || item === null) return { occurredAtMs: -Infinity }
+function shopperOfItem(item: unknown): {
+  accountId: string | undefined
+  sessionId: string | undefined
+  occurredAtMs: number
+} {
+  if (typeof item !== 'object' || item === null) return { accountId: undefined, sessionId: undefined, occurredAtMs: -Infinity }
   const { account_id: accountId, session_id: sessionId, occurred_at: occurredAt } = item as Record<string, unknown>
   const timeMs = typeof occurredAt === 'string' ? Date.parse(occurredAt) : Number.NaN
-  return { accountId, sessionId, occurredAtMs: Number.isNaN(timeMs) ? -Infinity : timeMs }
+  return { accountId: idOf(accountId), sessionId: idOf(sessionId), occurredAtMs: Number.isNaN(timeMs) ? -Infinity : timeMs }
+}
+
+/** Ids are accepted as numbers too. */
+function idOf(value: unknown): string | undefined {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined
 }

@@ -86,6 +86,10 @@ export function newPseudonym(): string {
   return `erased-${randomBytes(16).toString('hex')}`
 }
 
+export function isPseudonym(id: string): boolean {
+  return /^erased-[0-9a-f]{32}$/.test(id)
+}
+
 /** Gives each erased shopper of a call a fresh pseudonym, for its events up to the erasure. */
 export function pseudonymsFor({ erasedUntilMs }: Checked): PseudonymOf {
   const pseudonyms = new Map<string, string>()

@@ -14,6 +14,7 @@ export interface KnownPayment extends Callback {
   sessionId: string | null
   callId: string
   callIndex: number
+  receivedAtMs: number
   shortfalls: Shortfall[]
 }
 
@@ -75,8 +76,9 @@ async function knownPayments(tx: Queryable, subjects: readonly Subject[]): Promi
   return rows.map(paymentOf)
 }
 
-export interface StoredPayment extends Omit<KnownPayment, 'occurredAtMs' | 'items'> {
+export interface StoredPayment extends Omit<KnownPayment, 'occurredAtMs' | 'receivedAtMs' | 'items'> {
   occurredAt: Date
+  receivedAt: Date
   items: StoredItem[]
 }
 
@@ -92,14 +94,15 @@ interface StoredItem {
 
 /** The columns of a StoredPayment. */
 export const PAYMENT_COLUMNS = sql.raw(`callback_no as number, provider, callback_id as "callbackId", payment_ref as "paymentRef",
-  capture_ref as "captureRef", reverses, coalesce(rule, 1) as rule, order_id as "orderId", status, currency, occurred_at as "occurredAt", items, account_id as "accountId",
+  capture_ref as "captureRef", reverses, coalesce(rule, 1) as rule, order_id as "orderId", status, currency, occurred_at as "occurredAt", received_at as "receivedAt", items, account_id as "accountId",
   session_id as "sessionId", call_id as "callId", call_index as "callIndex", refused as shortfalls`)
 
-export function paymentOf({ occurredAt, items, callId, ...row }: StoredPayment): KnownPayment {
+export function paymentOf({ occurredAt, receivedAt, items, callId, ...row }: StoredPayment): KnownPayment {
   return {
     ...row,
     callId: callId.replaceAll('-', ''),
     occurredAtMs: occurredAt.getTime(),
+    receivedAtMs: receivedAt.getTime(),
     items: items.map((item) => ({
       productId: item.product_id,
       sellerId: item.seller_id,

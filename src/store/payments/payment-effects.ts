@@ -4,6 +4,7 @@ import { amountOfItem, type Callback, callbackKey, type Effect, effectKey, type 
 import { paymentKey } from '../../ledger/settlement.ts'
 import type { NewInteraction } from '../../admission/interaction.ts'
 import type { NewPayment } from '../../admission/payment.ts'
+import { isPseudonym } from '../log/tombstone.ts'
 import type { NewAnalyticsEvent } from '../../admission/analytics-event.ts'
 
 /** Whether a callback names what is sold. A refund, a cancellation or a reversal goes by the sellers of the sale instead. */
@@ -26,7 +27,13 @@ function shoppersOf(callbacks: readonly (Callback & Shopper)[]): (effect: Effect
     const { accountId, sessionId } = shoppers.get(callbackKey(callback))!
     return accountId === null && sessionId === null ? undefined : { accountId, sessionId }
   }
-  return ({ callback, sale }) => namedBy(callback) ?? namedBy(sale) ?? { accountId: null, sessionId: `order:${sale.orderId}` }
+  return ({ callback, sale }) =>
+    namedBy(callback) ?? namedBy(sale) ?? { accountId: null, sessionId: shopperOfOrder(sale.orderId) }
+}
+
+/** The session that stands for the shopper of an order. */
+export function shopperOfOrder(orderId: string): string {
+  return `order:${orderId}`
 }
 
 /** The id is a hash of the effect, so that every attempt gives the same one. */
@@ -47,7 +54,8 @@ function interactionOf(effect: Effect, index: number, { accountId, sessionId }: 
     sessionId,
     ipAddress: null,
     userAgent: null,
-    metadata: { provider, callback_id: callbackId, order_id: sale.orderId },
+    // Of an erased person the log keeps no order, whenever its events arrive.
+    metadata: isPseudonym(accountId ?? sessionId!) ? undefined : { provider, callback_id: callbackId, order_id: sale.orderId },
   }
 }
 

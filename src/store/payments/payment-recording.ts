@@ -11,7 +11,6 @@ import { type Call, callIdOf } from '../log/call.ts'
 import { INTERACTIONS } from '../log/interaction.ts'
 import type { LogTable } from '../log/log-table.ts'
 import { makePartitions, monthOf } from '../log/month.ts'
-import { erasedItems, shopperIdsOfCall } from '../log/erased-items.ts'
 import { type ListedCallback, lockUnlessReplayed, markReplayed, type ReplayOf, settleRejected } from '../log/rejected-replay.ts'
 import { NONE, type Tombstones, WITHOUT_KEY } from '../log/tombstone.ts'
 import { insertPaymentEvents } from '../reports/analytics-event.ts'
@@ -25,6 +24,7 @@ import {
   subjectsOf,
   updateShortfalls,
 } from './payment-callback.ts'
+import { type ErasedCallbacks, erasedCallbacks } from './erased-callbacks.ts'
 import { analyticsEventOf, changesOf, interactionsOf } from './payment-effects.ts'
 import { type Selected, selectNew } from './payment-selection.ts'
 import { addSales } from './sale-line.ts'
@@ -141,26 +141,21 @@ interface Read {
 
 interface ReadErased extends Read {
   /** Further rejections of the same callbacks, with pseudonyms. */
-  erase: (rejections: readonly NewRejection[]) => readonly NewRejection[]
+  erase: ErasedCallbacks['erase']
 }
 
-/**
- * The same with pseudonyms in the place of erased persons, because an erasure may be running: what follows from a sale of an erased
- * person is not theirs. The tables are locked by `selectNew`, so an erasure that is not seen here waits for this transaction.
- */
+/** The same with pseudonyms in the place of erased persons. */
 async function withoutErasedShoppers(tx: Queryable, { attempt, known, selected }: Read): Promise<ReadErased> {
-  const rejections = [...attempt.rejections, ...selected.refused]
-  const checked = await attempt.tombstones.check(tx, shopperIdsOfCall([...known, ...selected.payments], rejections), true)
-  const { tombstoneNo } = checked
-  const erased = erasedItems<KnownPayment | NewPayment>(checked, [...known, ...selected.payments], rejections)
+  const own = attempt.rejections.length
+  const { tombstoneNo, callbacks, rejections, erase } = await erasedCallbacks<KnownPayment | NewPayment>(tx, attempt.tombstones, {
+    callbacks: [...known, ...selected.payments],
+    rejections: [...attempt.rejections, ...selected.refused],
+  })
   return {
-    attempt: { ...attempt, tombstoneNo, rejections: erased.rejections.slice(0, attempt.rejections.length) },
-    known: erased.rows.slice(0, known.length) as KnownPayment[],
-    selected: {
-      payments: erased.rows.slice(known.length) as NewPayment[],
-      refused: erased.rejections.slice(attempt.rejections.length),
-    },
-    erase: (more) => erasedItems(checked, [], more).rejections,
+    attempt: { ...attempt, tombstoneNo, rejections: rejections.slice(0, own) },
+    known: callbacks.slice(0, known.length) as KnownPayment[],
+    selected: { payments: callbacks.slice(known.length) as NewPayment[], refused: rejections.slice(own) },
+    erase,
   }
 }
 

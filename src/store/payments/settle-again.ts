@@ -5,6 +5,8 @@ import type { Database, Queryable } from '../database/connection.ts'
 import { allowLongStatements } from '../database/transaction.ts'
 import { callOf } from '../log/call.ts'
 import { monthOf } from '../log/month.ts'
+import { type Tombstones, WITHOUT_KEY } from '../log/tombstone.ts'
+import { erasedCallbacks } from './erased-callbacks.ts'
 import { type KnownPayment, lockKnown, type Subject } from './payment-callback.ts'
 import { insertAll, settleDifference, tryRecording } from './payment-recording.ts'
 
@@ -20,20 +22,26 @@ const PAYMENTS_PER_PAGE = 100
  * Settles the next payments of an older rule again, by the newest one, where the two may differ: payments with several successes, with a
  * success and a failure, and with something pending and no success. @returns the last payment of the page; undefined after the last page.
  */
-export async function settlePageAgain(db: Database, after: PaymentRef): Promise<PaymentRef | undefined> {
+export async function settlePageAgain(
+  db: Database,
+  after: PaymentRef,
+  tombstones: Tombstones = WITHOUT_KEY,
+): Promise<PaymentRef | undefined> {
   const page = await pageAfter(db, after)
   if (page.length === 0) return undefined
   const subjects = page.map(({ provider, paymentRef }): Subject => ['payment', provider, paymentRef])
-  await tryRecording(db, subjects, (tx, attempt) => settleOnce(tx, page, attempt))
+  await tryRecording(db, subjects, (tx, attempt) => settleOnce(tx, page, { ...attempt, tombstones }))
   return page.at(-1)
 }
 
 async function settleOnce(
   tx: Queryable,
   page: readonly PaymentRef[],
-  { subjects, months }: { subjects: readonly Subject[]; months: string[] },
+  { subjects, months, tombstones }: { subjects: readonly Subject[]; months: string[]; tombstones: Tombstones },
 ): Promise<void> {
-  const known = await lockKnown(tx, subjects)
+  const stored = await lockKnown(tx, subjects)
+  await sql`lock table interaction in row exclusive mode`.execute(tx)
+  const { callbacks: known, tombstoneNo } = await erasedCallbacks(tx, tombstones, { callbacks: stored, rejections: [] })
   const ofPage = new Set(page.map(paymentKey))
   const isSettledAgain = (callback: KnownPayment) => ofPage.has(paymentKey(callback)) && callback.rule < NEWEST_RULE
   const change = settleDifference(
@@ -46,7 +54,7 @@ async function settleOnce(
   const call = callOf(`ledger rule ${NEWEST_RULE}`, Buffer.from(JSON.stringify(numbers)))
   const knownByKey = new Map(known.map((callback) => [callbackKey(callback), callback]))
   const nothingNew = { payments: [], refused: [] }
-  await insertAll(tx, { call, rejections: [], replayOf: undefined }, { ...change, ...nothingNew, known, knownByKey })
+  await insertAll(tx, { call, rejections: [], replayOf: undefined, tombstoneNo }, { ...change, ...nothingNew, known, knownByKey })
   await sql`update payment_callback set rule = ${NEWEST_RULE} where callback_no = any(${numbers}::bigint[])`.execute(tx)
 }
 

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { ATTRIBUTED_TYPES } from '../../contract/recommendation-metrics.ts'
 import { shopperOf } from '../shoppers/shopper-of-event.ts'
-import { SESSIONS_MAX } from '../shoppers/shopper-redirect.ts'
+import { SESSIONS_MAX } from '../../ranking/shopper-event.ts'
 
 /** The events of impressions from an instant on. */
 export interface AttributionRange {

@@ -2,11 +2,10 @@ import { invalidField } from '../../contract/decided-error.ts'
 import type { NamedShopper } from '../../contract/fields/named-shopper.ts'
 import type { ProfileRow } from '../../ranking/recommend/history.ts'
 import { SCORE_DEFAULTS } from '../../ranking/recommend/score.ts'
-import { SHOPPER_EVENTS_MAX, type ShopperEvent } from '../../ranking/shopper-event.ts'
+import { SESSIONS_MAX, SHOPPER_EVENTS_MAX, type ShopperEvent } from '../../ranking/shopper-event.ts'
 import type { Queryable } from '../database/connection.ts'
 import { fixedStatement } from '../database/fixed-statement.ts'
 import { gathered } from '../database/gathered.ts'
-import { SESSIONS_MAX } from '../shoppers/shopper-redirect.ts'
 
 /** What a recommendation knows of a shopper from PostgreSQL. */
 export interface ShopperRead {

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { Id } from '../../contract/fields/id.ts'
 import { instantOf } from '../../contract/fields/time.ts'
 import { type Call, callIdOf } from '../log/call.ts'
 import type { Queryable, Database } from '../database/connection.ts'
@@ -72,9 +73,16 @@ async function insertWithMonths(
   }
 }
 
-/** The shoppers that the entities of events may be. */
+/** The shoppers that the entities of events, and the texts of their payloads, may be. */
 function entitiesOf(events: readonly CalledAnalyticsEvent[]): string[] {
-  return events.flatMap(({ entityId }) => [`account:${entityId}`, `session:${entityId}`])
+  const ids = events.flatMap(({ entityId, payload }) => [entityId, ...textsOf(payload)])
+  return ids.flatMap((id) => [`account:${id}`, `session:${id}`])
+}
+
+/** Every text of a payload that may be an id, at any depth. */
+function textsOf(value: unknown): string[] {
+  if (typeof value === 'string') return Id.safeParse(value).success ? [value] : []
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsOf) : []
 }
 
 /** The events with pseudonyms in the place of erased persons, and without what their sources say about these. */
@@ -82,9 +90,11 @@ function withoutErased(events: readonly CalledAnalyticsEvent[], checked: Checked
   if (checked.erasedUntilMs.size === 0) return events
   const pseudonymOf = pseudonymsFor(checked)
   return events.map((event) => {
-    const { entityId, occurredAtMs } = event
-    const pseudonym = pseudonymOf('account', entityId, occurredAtMs) ?? pseudonymOf('session', entityId, occurredAtMs)
-    return pseudonym === undefined ? event : { ...event, entityId: pseudonym, payload: undefined }
+    const { entityId, occurredAtMs, payload } = event
+    const pseudonymOfId = (id: string) => pseudonymOf('account', id, occurredAtMs) ?? pseudonymOf('session', id, occurredAtMs)
+    const pseudonym = pseudonymOfId(entityId)
+    if (pseudonym !== undefined) return { ...event, entityId: pseudonym, payload: undefined }
+    return textsOf(payload).some((text) => pseudonymOfId(text) !== undefined) ? { ...event, payload: undefined } : event
   })
 }
 

@@ -1,9 +1,7 @@
 import { sql } from 'kysely'
 import { type Shopper, shopperIdOf } from '../../contract/fields/shopper-id.ts'
+import { SESSIONS_MAX } from '../../ranking/shopper-event.ts'
 import type { Queryable } from '../database/connection.ts'
-
-/** Sessions of an account that its reads add: the ones that were merged last. */
-export const SESSIONS_MAX = 100
 
 /**
  * The ids under which a shopper's events are kept. An account: its own, and those of its sessions. A session that belongs to an account:

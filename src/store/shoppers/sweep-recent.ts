@@ -25,12 +25,11 @@ async function sweepAfter(db: Database, horizon: Date, after: string): Promise<s
     with last as (
       select (select shopper_id from shopper_recent where shopper_id > ${after} order by shopper_id offset ${ROWS_MAX} limit 1) as id
     ), old as (
-      select r.shopper_id, r.occurred_at, r.event_id from shopper_recent r cross join last
+      select r.ctid as place from shopper_recent r cross join last
       where r.shopper_id > ${after} and (last.id is null or r.shopper_id <= last.id) and r.occurred_at < ${horizon}
-      order by 1, 2, 3 for update of r skip locked
+      for update of r skip locked
     ), gone as (
-      delete from shopper_recent r using old
-      where r.shopper_id = old.shopper_id and r.occurred_at = old.occurred_at and r.event_id = old.event_id
+      delete from shopper_recent where ctid = any(array(select place from old))
     )
     select id as end from last`.execute(db)
   return onlyRow(result).end

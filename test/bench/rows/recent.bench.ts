@@ -7,7 +7,7 @@ import { createDatabase } from '../../harness/servers/database.ts'
 import { recordBatch } from '../../harness/items/events.ts'
 import { feedWithoutRecent } from '../../harness/items/feed-without-recent.ts'
 import { chunksOf, dayOfTraffic, rowOf } from '../items/events.ts'
-import { formatted, type RowResult } from '../measure/claim.ts'
+import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
 import { cpuSecondsBetween, cpuSecondsOf } from '../measure/process-cpu.ts'
 import { interleaved, median, ratioOf, series } from '../measure/rounds.ts'
 import { startBenchPostgres } from '../servers/bench-postgres.ts'
@@ -18,6 +18,8 @@ const QUICK = { events: 10_000, rounds: 1 }
 const WARM_UP_SHARE = 0.1
 /** A flush of the gateway at a moderate load, and of a shop at its limit. */
 const BATCH_EVENTS = { moderate: 30, full: 1_000 }
+/** So many events has each shopper where shoppers are trimmed: more than the 100 that are kept. */
+const SHOPPER_EVENTS = 200
 const COST_MAX = 1.25
 
 type Feed = (db: Database, batch: BatchRef) => Promise<unknown>
@@ -27,27 +29,34 @@ export function recent(isQuick: boolean): Promise<RowResult> {
   const { events, rounds } = isQuick ? QUICK : FULL
   return withParts(async (stopAtEnd) => {
     const postgres = stopAtEnd(await startBenchPostgres())
-    const way = (feed: Feed, batchEvents: number) => (isWarmUp: boolean) =>
-      cpuPerEvent(postgres, feed, { events: isWarmUp ? events * WARM_UP_SHARE : events, batchEvents })
+    const way = (feed: Feed, batchEvents: number, shopperEvents?: number) => (isWarmUp: boolean) =>
+      cpuPerEvent(postgres, feed, { events: isWarmUp ? events * WARM_UP_SHARE : events, batchEvents, shopperEvents })
     const runs = await interleaved(
       {
         moderateWith: way(feedBatch, BATCH_EVENTS.moderate),
         moderateWithout: way(feedWithoutRecent, BATCH_EVENTS.moderate),
         fullWith: way(feedBatch, BATCH_EVENTS.full),
         fullWithout: way(feedWithoutRecent, BATCH_EVENTS.full),
+        trimmedWith: way(feedBatch, BATCH_EVENTS.full, SHOPPER_EVENTS),
+        trimmedWithout: way(feedWithoutRecent, BATCH_EVENTS.full, SHOPPER_EVENTS),
       },
       rounds,
     )
-    const claim = (load: keyof typeof BATCH_EVENTS) => {
+    const claim = (load: keyof typeof BATCH_EVENTS | 'trimmed', what: string): Claim => {
       const [upper, lower] = [series(runs[`${load}With`], (cpu) => cpu), series(runs[`${load}Without`], (cpu) => cpu)]
       return {
-        what: `feeding batches of ${formatted(BATCH_EVENTS[load])} with recent events ÷ without`,
+        what,
         measured: ratioOf(upper, lower),
-        target: { max: COST_MAX },
+        ...(load !== 'trimmed' && { target: { max: COST_MAX } }),
         detail: `${formatted(median(upper))} against ${formatted(median(lower))} µs of PostgreSQL's CPU per event`,
       }
     }
-    return { claims: [claim('moderate'), claim('full')], measured: runs }
+    const claims = [
+      claim('moderate', `feeding batches of ${BATCH_EVENTS.moderate} with recent events ÷ without`),
+      claim('full', `feeding batches of ${formatted(BATCH_EVENTS.full)} with recent events ÷ without`),
+      claim('trimmed', `— of shoppers with ${SHOPPER_EVENTS} events each, which are trimmed`),
+    ]
+    return { claims, measured: runs }
   })
 }
 
@@ -55,13 +64,17 @@ export function recent(isQuick: boolean): Promise<RowResult> {
 async function cpuPerEvent(
   postgres: { url: string },
   feed: Feed,
-  { events, batchEvents }: { events: number; batchEvents: number },
+  { events, batchEvents, shopperEvents }: { events: number; batchEvents: number; shopperEvents: number | undefined },
 ): Promise<number> {
   const { db, url, drop } = await createDatabase(postgres.url)
   const feeding = connect({ url, name: 'bench feed', connectionsMax: 1 })
   try {
     const batches: BatchRef[] = []
-    for (const [index, rows] of chunksOf(dayOfTraffic(events).map(rowOf), batchEvents).entries()) {
+    const traffic = dayOfTraffic(events).map(rowOf)
+    const shoppers = shopperEvents === undefined ? undefined : Math.ceil(events / shopperEvents)
+    // In turn, so that a batch has the events of many shoppers.
+    const given = shoppers === undefined ? traffic : traffic.map((row, index) => ({ ...row, accountId: `u-${index % shoppers}` }))
+    for (const [index, rows] of chunksOf(given, batchEvents).entries()) {
       batches.push(await recordBatch(db, callOf(`call ${index}`, Buffer.from('')), rows, []))
     }
     await sql`vacuum analyze interaction, interaction_batch`.execute(db)

@@ -5,7 +5,7 @@ import { pino } from 'pino'
 import type { Deps } from '../../../services/handler/deps.ts'
 import { serveEndpoint } from '../../../src/main/endpoint/serve-endpoint.ts'
 import { TEST_DEPS } from '../../harness/servers/deps.ts'
-import { connect } from '../../../src/store/database/connection.ts'
+import { connect, type Database } from '../../../src/store/database/connection.ts'
 import { perRowServices } from '../rivals/per-row-fan-out.ts'
 
 /**
@@ -21,8 +21,11 @@ export interface UseDatabase {
 /** A durable call that does nothing. */
 const nothing = service({ name: 'Nothing', handlers: { Do: async () => null }, options: { journalRetention: 0 } })
 
+/** The pools of the run. Services copy their dependencies when they are made, so they get objects that stay. */
+let pools = poolsTo('postgres://127.0.0.1:1/none')
 const deps: Deps = {
-  ...poolsTo('postgres://127.0.0.1:1/none'),
+  db: followed(() => pools.db),
+  background: followed(() => pools.background),
   ...TEST_DEPS,
 }
 
@@ -37,12 +40,22 @@ process.send?.('listening')
 
 /** Closes the pools, opens those of the next database if there is one, and answers 'ready'. */
 async function use(url: string | null): Promise<void> {
-  await Promise.all([deps.db.destroy(), deps.background.destroy()])
+  await Promise.all([pools.db.destroy(), pools.background.destroy()])
   if (url !== null) {
-    Object.assign(deps, poolsTo(url))
-    await Promise.all([sql`select 1`.execute(deps.db), sql`select 1`.execute(deps.background)])
+    pools = poolsTo(url)
+    await Promise.all([sql`select 1`.execute(pools.db), sql`select 1`.execute(pools.background)])
   }
   process.send?.('ready')
+}
+
+/** Behaves as the database that `current` gives. */
+function followed(current: () => Database): Database {
+  const get = (_target: object, name: string | symbol): unknown => {
+    const database = current()
+    const value: unknown = Reflect.get(database, name, database)
+    return typeof value === 'function' ? (value.bind(database) as unknown) : value
+  }
+  return new Proxy({}, { get }) as Database
 }
 
 function poolsTo(url: string): Pick<Deps, 'db' | 'background'> {

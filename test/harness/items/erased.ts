@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
+import type { NewRejection } from '../../../src/admission/rows.ts'
 import type { Database } from '../../../src/store/database/connection.ts'
 import { exportPerson } from '../../../src/store/erasure/export.ts'
 import { eraseNextPart, type ErasureDeps } from '../../../src/store/erasure/next-part.ts'
@@ -12,6 +13,12 @@ export const newTombstones = () => createTombstones(Buffer.from('the key of the 
 export function erasureDeps(forgotten: string[] = []): ErasureDeps {
   return { tombstones: newTombstones(), forget: async (ids) => void forgotten.push(...ids) }
 }
+
+/** An item that was rejected. */
+export const rejection = (index: number, item: unknown): NewRejection => ({
+  ...{ index, code: 'invalid', field: 'ref_id', message: 'is not valid' },
+  item,
+})
 
 /** Erases a person to the end. @returns the run. */
 export async function erase(db: Database, shopperId: string, deps = erasureDeps()) {

@@ -26,6 +26,7 @@ export const TEST_DEPS: Omit<Deps, 'db' | 'background'> = {
   retention: retentionOf(DEFAULTS),
   tombstones: createTombstones(Buffer.from('the key of tests, of 32 characters')),
   forget: async () => undefined,
+  sharedEvents: undefined,
   context: contextSettingsOf(DEFAULTS),
   pendingDays: DEFAULTS.PENDING_DAYS,
   preferences: preferenceSettingsOf(DEFAULTS),

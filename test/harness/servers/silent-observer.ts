@@ -13,5 +13,6 @@ export const SILENT_OBSERVER: ServiceObserver & GatewayObserver = {
   groupCounted: () => undefined,
   batchLost: () => undefined,
   setAside: () => undefined,
+  callRefused: () => undefined,
   paid: () => undefined,
 }

@@ -11,6 +11,8 @@ export interface TcpProxy {
   hold: () => void
   /** Forwards the connections that are made from now on; the held ones stay held. */
   release: () => void
+  /** Connections that clients have made, and are open. */
+  connections: () => number
 }
 
 /** A proxy that can be cut, as when the server is killed. */
@@ -46,6 +48,7 @@ export async function startTcpProxy(serverUrl: string): Promise<TcpProxy> {
     release: () => {
       isHeld = false
     },
+    connections: () => open.size / 2,
     cut: async () => {
       isHeld = false
       const closed = once(listener, 'close')

@@ -27,13 +27,19 @@ create table impression_day (
   primary key (day, strategy, blend, similarity_version)
 );
 
--- Metadata that numbers are made of: stars of a rating, the query of a click, and the recommendation that an event follows from.
+-- Metadata that numbers are made of: stars of a rating, the query of a click, and the recommendation that an event follows from. A query is
+-- normalised as the function normalisedQuery of src/contract/search.ts does it: the class has the blanks of JavaScript.
 create or replace function kept_metadata(event_type text, metadata jsonb) returns jsonb
 language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 return nullif(jsonb_strip_nulls(jsonb_build_object(
   'rating', case when event_type in ('rating_low', 'rating_medium', 'rating_high') and jsonb_typeof(metadata -> 'rating') = 'number'
     and (metadata ->> 'rating')::numeric between 1 and 5 then metadata -> 'rating' end,
-  'query', case when event_type = 'click_from_search' and jsonb_typeof(metadata -> 'query') in ('string', 'number') then metadata -> 'query' end,
+  'query', case when event_type = 'click_from_search' then case jsonb_typeof(metadata -> 'query')
+    when 'number' then metadata -> 'query'
+    when 'string' then to_jsonb(nullif(rtrim(left(btrim(regexp_replace(
+      normalize(lower(normalize(metadata ->> 'query', NFKC) collate "pg_unicode_fast"), NFKC),
+      '[\u0009-\u000d\u0020\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]+', ' ', 'g')), 200)), ''))
+  end end,
   'recommendation_id', case when jsonb_typeof(metadata -> 'recommendation_id') = 'string'
     and metadata ->> 'recommendation_id' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then metadata -> 'recommendation_id' end
 )), '{}');
