@@ -4,12 +4,14 @@ import type { Database } from '../../src/store/database/connection.ts'
 import { keepWebhook } from '../../src/store/log/kept-webhook.ts'
 import { recordPayments } from '../../src/store/payments/payment-recording.ts'
 import { verify } from '../../src/store/proof/verification.ts'
+import { recordImpressions } from '../../src/store/recommendations/impressions.ts'
 import { recordEvents } from '../../src/store/reports/analytics-event.ts'
 import { countBatch } from '../../src/store/popularity/counting.ts'
 import { feedBatch } from '../../src/store/shoppers/shopper-profile.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
 import { erase, exported, rejection } from '../harness/items/erased.ts'
 import { interaction, record, recordNewSearches, search } from '../harness/items/events.ts'
+import { impression } from '../harness/items/impressions.ts'
 import { item, newCall, payment } from '../harness/items/payments.ts'
 import { analyticsEvent } from '../harness/items/recomputed.ts'
 import { clear } from '../harness/servers/database.ts'
@@ -38,6 +40,7 @@ async function populate(db: Database, id: string, n: number): Promise<void> {
   const { batch: ofPayment } = await recordPayments(db, newCall(), [paid], [])
   await countBatch(db, ofPayment!)
   await feedBatch(db, ofPayment!)
+  await recordImpressions(db, [impression({ shopper_id: `account:${id}` }), impression({ shopper_id: `session:${id}` })])
 }
 
 /** Rows per table of an export, without an order. */
@@ -47,6 +50,7 @@ async function exportOf(db: Database, shopperId: string): Promise<string[]> {
 
 const TABLES = [
   'analytics_event',
+  'impression',
   'interaction',
   'payment_callback',
   'rejected_interaction',
@@ -77,7 +81,15 @@ test.for<[name: string, id: string, others: string[]]>([
   const kept = await Promise.all(others.map((other) => exportOf(db, `account:${other}`)))
   const { certificate } = await erase(db, `session:${id}`)
   expect(certificate!.tables).toEqual({
-    ...{ analytics_event: 1, interaction: 3, metric_snapshot: 0, payment_callback: 1, rejected_interaction: 2, search: 1 },
+    ...{
+      analytics_event: 1,
+      impression: 2,
+      interaction: 3,
+      metric_snapshot: 0,
+      payment_callback: 1,
+      rejected_interaction: 2,
+      search: 1,
+    },
     ...{ shopper_product: 3, shopper_recent: 3, shopper_redirect: 1 },
   })
   for (const kind of ['account', 'session']) expect(await exported(db, `${kind}:${id}`)).toEqual([])
