@@ -32,7 +32,7 @@ async function counted(db: Database, [one, other]: [string, string], settings: V
   const text = QUERY.replaceAll("'lamp'", `'${one}'`)
     .replaceAll("'shade'", `'${other}'`)
     .replace('place <= 50', `place <= ${settings.shopperEventsMax}`)
-    .replace('of_day > 1000', `of_day > ${settings.botEventsPerDay}`)
+    .replace('of_busiest_day <= 1000', `of_busiest_day <= ${settings.botEventsPerDay}`)
     .replace('newest <= 2000', `newest <= ${settings.productEventsMax}`)
     .replace('a.place - b.place) <= 20', `a.place - b.place) <= ${settings.window}`)
   const { rows } = await sql.raw<{ pairs: string }>(text).execute(db)

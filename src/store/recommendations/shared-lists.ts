@@ -73,25 +73,29 @@ export async function popularAmong(db: Queryable, filters: ListFilters): Promise
       and ${priceMin === undefined ? sql`true` : sql`x.price >= ${priceMin}::bigint`}
       and ${priceMax === undefined ? sql`true` : sql`x.price <= ${priceMax}::bigint`}
       and ${currency === undefined ? sql`true` : sql`x.currency = ${currency}`}
-    order by p.trending desc nulls last, x.product_id limit ${sql.lit(POPULAR_AMONG_MAX)}`.execute(db)
+    order by p.trending desc nulls last, p.score_micros desc, x.product_id limit ${sql.lit(POPULAR_AMONG_MAX)}`.execute(db)
   return rows.map(({ productId }) => productId)
 }
 
 /**
  * Products of the catalog that are newer than a version, and can be bought: the most popular first, then those that changed last. A
  * version has every product of the catalog with a category or a brand, unless it is full; then a product that did not change since is no
- * newer. Costs a scan of the catalog and of the version's products.
+ * newer. Costs a scan of the catalog and of the version's products, which `except` compares as sets, because PostgreSQL has no statistics
+ * of a version that was made a moment ago and would compare each product of the one with each of the other.
  */
 export async function newerProducts(db: Queryable, version: number): Promise<string[]> {
   const { rows } = await sql<{ productId: string }>`
     select x.product_id as "productId"
-    from catalog.product x cross join (
+    from (select product_id from catalog.product
+        except select product_id from similarity_product where version = ${version}::bigint) newer
+      join catalog.product x using (product_id) cross join (
         select version, read_at, products >= coalesce((settings ->> 'productsMax')::int, products + 1) as is_full
         from similarity_version where version = ${version}::bigint) v
       left join product_popularity p using (product_id)
     where x.status = 'active' and (x.quantity is null or x.quantity > 0) and (x.category is not null or x.brand is not null)
       and (x.updated_at >= v.read_at or not v.is_full)
-      and not exists (select from similarity_product s where s.version = ${version}::bigint and s.product_id = x.product_id)
-    order by p.trending desc nulls last, x.updated_at desc, x.product_id limit ${sql.lit(CANDIDATE_LIMITS.new)}`.execute(db)
+    order by p.trending desc nulls last, p.score_micros desc nulls last, x.updated_at desc, x.product_id limit ${sql.lit(CANDIDATE_LIMITS.new)}`.execute(
+    db,
+  )
   return rows.map(({ productId }) => productId)
 }
