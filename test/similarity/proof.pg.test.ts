@@ -185,6 +185,19 @@ test.for(['product_id', 'category', 'brand'])('verify finds a changed %s of any 
   expect(await driftOf(db)).toEqual([])
 })
 
+test.for([
+  ['content_weight', sql`update similarity_version set content_weight = content_weight * 1.000001`],
+  ['content_weight', sql`update similarity_row set score[1] = score[1] * 2 where cardinality(score) > 0`],
+] as const)('verify finds a changed %s', async ([column, change], { db }) => {
+  await recordShop(db)
+  const version = await make(db)
+  await change.execute(db)
+  expect(await driftOf(db)).toContainEqual({
+    ...{ aggregate: 'similarity_version', key: { version: String(version) }, column },
+    ...{ stored: expect.any(String) as string, expected: expect.any(String) as string },
+  })
+})
+
 test('verify finds a missing row', async ({ db }) => {
   await recordShop(db)
   await make(db)

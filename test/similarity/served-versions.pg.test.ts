@@ -64,7 +64,7 @@ test('before the first version there is none, and the first one is seen in time'
   expect(await served.withVersion(async (version) => version)).toBeUndefined()
   const { version } = await madeVersion(db, PRODUCTS)
   const answer = await served.withVersion(async (one) => one)
-  expect(answer).toMatchObject({ version, products: PRODUCTS, contentWeight: 0.5 })
+  expect(answer).toMatchObject({ version, products: PRODUCTS, contentWeight: 0.5 * version })
   expect([answer!.ids[7], answer!.numberOf('p000007'), answer!.numberOf('unknown')]).toEqual(['p000007', 7, undefined])
 })
 

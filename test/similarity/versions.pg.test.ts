@@ -79,7 +79,7 @@ test('completing a run puts its version in force; before that nothing reads it',
   const { runId, version } = await filledVersion(db, 2)
   expect(await versionInForce(db)).toBeUndefined()
   await completeSimilarityRun(db, runId, version)
-  expect(await versionInForce(db)).toMatchObject({ version, products: 2, contentWeight: 0.5 })
+  expect(await versionInForce(db)).toMatchObject({ version, products: 2, contentWeight: 0.5 * version })
   expect(await similarityVersions(db)).toMatchObject([{ version, is_in_force: true, run_id: runId, products: 2 }])
 })
 

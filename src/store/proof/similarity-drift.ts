@@ -4,6 +4,7 @@ import type { Queryable } from '../database/connection.ts'
 import { rowsOf, type SimilarityRow } from '../similarity/rows.ts'
 import { catalogHash } from '../similarity/version-write.ts'
 import type { Aggregate } from './drift.ts'
+import { isNear, versionDrift } from './similarity-version.ts'
 import { CONTENT_MAX, expectedContent, type ExpectedLike } from './similarity-content.ts'
 import {
   type Expected,
@@ -22,28 +23,27 @@ export const SIMILARITY_PRODUCT: Aggregate = { table: 'similarity_product', key:
 const SAMPLED_WITH_EVENTS = 30
 const SAMPLED = 40
 
-/** A score is rounded to float32, and its factors in another order may round to the next one. */
-const TOLERANCE = 2 ** -22
-
 interface StoredVersion extends ProvedVersion {
   products: number
   /** Null when the log still has what the version was made from. */
   why: string | null
   hasOldBaskets: boolean
   isCatalogRight: boolean
+  contentWeight: number
 }
 
 /**
  * Computes a sample of the rows of the version in force again from the log, by statements that are slow and obvious, and compares each cell
- * of them. The sample depends on the version alone. The ids, categories and brands of all its products are proved by their hash.
+ * of them. The sample depends on the version alone. The ids, categories and brands of all its products are proved by their hash,
+ * and the weight of the content by the best similarities of all rows.
  */
 export async function similarityDrift(tx: Queryable): Promise<{ drift: Drift[]; proof: SimilarityProof | undefined }> {
   const version = await versionToProve(tx)
   if (version === undefined) return { drift: [], proof: undefined }
   const number = Number(version.version)
-  const catalog = version.isCatalogRight ? [] : [catalogDrift(version)]
+  const whole = await versionDrift(tx, version)
   if (version.why !== null)
-    return { drift: catalog, proof: { version: number, rows: 0, products: version.products, skipped: version.why } }
+    return { drift: whole, proof: { version: number, rows: 0, products: version.products, skipped: version.why } }
   const sample = await sampleOf(tx, version.version)
   const pairs = await expectedPairs(tx, version, sample)
   const baskets = version.hasOldBaskets ? undefined : await expectedBaskets(tx, version, sample)
@@ -54,11 +54,7 @@ export async function similarityDrift(tx: Queryable): Promise<{ drift: Drift[]; 
     back: await expectedBack(tx, version, sample),
   }
   const counts = { events: pairs.counts, ...(baskets && { baskets: baskets.counts }) }
-  const drift = [
-    ...catalog,
-    ...(await rowDrift(tx, version, sample, lists)),
-    ...(await productDrift(tx, version, sample, counts)),
-  ]
+  const drift = [...(await rowDrift(tx, version, sample, lists)), ...(await productDrift(tx, version, sample, counts)), ...whole]
   return { drift, proof: { version: number, rows: sample.length, products: version.products } }
 }
 
@@ -75,7 +71,7 @@ interface ExpectedLists {
 /** The version in force, and whether the log still has what it was made from. An erasure renames shoppers, and takes orders apart. */
 async function versionToProve(tx: Queryable): Promise<StoredVersion | undefined> {
   const { rows } = await sql<StoredVersion>`
-    select v.version, v.event_types as "eventTypes", v.settings, v.products,
+    select v.version, v.event_types as "eventTypes", v.settings, v.products, v.content_weight as "contentWeight",
       case when l.horizon > v.horizon then 'a part of the log that it was made from was dropped'
         when (select count(*) from shopper_redirect where merged_at <= v.merges_to) <> v.merges
           then 'sessions were merged while it was made'
@@ -85,11 +81,6 @@ async function versionToProve(tx: Queryable): Promise<StoredVersion | undefined>
       v.catalog_sha256 is not distinct from (${catalogHash(sql`v.version`)}) as "isCatalogRight"
     from similarity_current c join similarity_version v on v.version = c.version cross join log_horizon l`.execute(tx)
   return rows[0]
-}
-
-function catalogDrift({ version }: StoredVersion): Drift {
-  const differ = 'products whose ids, categories and brands have this hash'
-  return { aggregate: 'similarity_version', key: { version }, column: 'catalog_sha256', stored: differ, expected: 'another hash' }
 }
 
 /** Numbers of products in an order that looks random and is the same each time. */
@@ -174,10 +165,6 @@ function listDrift(columns: readonly [string, string, string], stored: readonly 
   }
   if (new Set(stored.map(({ other }) => other)).size < stored.length) note(columns[0], 0, 'a product twice', 'each once')
   return [...drift.values()]
-}
-
-function isNear(one: number, other: number): boolean {
-  return Math.abs(one - other) <= TOLERANCE * Math.abs(other)
 }
 
 /** What the rows of neighbours have of sampled products, as `product other score count`. */

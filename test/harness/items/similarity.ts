@@ -59,13 +59,13 @@ export function chunkOf(ids: readonly string[], changes: Partial<VersionChunk> =
  */
 export async function filledVersion(db: Database, products: number, runId?: string) {
   const id = runId ?? (await beginRunOf(db))
-  const version = await beginVersion(db, id, EMPTY_SNAPSHOT, {})
+  const version = await beginVersion(db, id, EMPTY_SNAPSHOT, { contentFactor: 0.5 })
   const ids = Array.from({ length: products }, (_, n) => `p${String(n).padStart(6, '0')}`)
   const lists = listsOf(ids.map((_, n) => [(n + 1) % products]))
   const [scores, counts] = [new Float32Array(products).fill(version), new Int32Array(products).fill(version)]
   const neighbours = { ...lists, scores, counts, backScores: scores, backCounts: counts }
   await writeChunk(db, version, chunkOf(ids, { neighbours }))
-  await finishVersion(db, version, { products, shoppers: 1, events: 1, pairs: products, bots: 0, contentWeight: 0.5 })
+  await finishVersion(db, version, { products, shoppers: 1, events: 1, pairs: products, bots: 0, contentWeight: 0.5 * version })
   return { runId: id, version }
 }
 
