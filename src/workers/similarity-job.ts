@@ -46,7 +46,7 @@ export function startSimilarityJob(settings: VersionSettings, threads: number): 
     takeEvents: (page) => log.call('addEvents', page),
     takeProducts: (page) => log.call('addProducts', page),
     count: async ({ signal, onProgress }) => {
-      const { histories, baskets, attributes, shoppers } = await log.call('finish', null)
+      const { histories, baskets, attributes, shoppers } = await unlessAborted(log.call('finish', null), signal)
       const options = (phase: number) => ({
         ...{ threads, signal },
         onProgress: (done: number, total: number) =>
@@ -65,5 +65,18 @@ export function startSimilarityJob(settings: VersionSettings, threads: number): 
     },
     chunk: (from, to) => log.call('chunk', { from, to }),
     stop: log.stop,
+  }
+}
+
+/** The outcome of a call, unless the signal is raised first: a thread cannot be interrupted. @throws the reason of the signal */
+async function unlessAborted<T>(call: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const abort = () => reject(signal.reason as Error)
+  if (signal.aborted) abort()
+  else signal.addEventListener('abort', abort)
+  try {
+    return await Promise.race([call, promise])
+  } finally {
+    signal.removeEventListener('abort', abort)
   }
 }

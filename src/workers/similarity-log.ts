@@ -4,6 +4,7 @@ import type { Histories } from '../ranking/similarity/histories.ts'
 import { createLogCollector, type LogCollector, type LogInput } from '../ranking/similarity/log-input.ts'
 import { type CountedRows, type RowChunk, rowChunkOf } from '../ranking/similarity/row-chunk.ts'
 import type { VersionSettings } from '../ranking/similarity/version-settings.ts'
+import { yieldToOtherThreads } from './similarity-blocks.ts'
 import type { ThreadCall } from './thread-calls.ts'
 
 /** A part of the log: JSON lists with one value for each event, the newest event first. */
@@ -80,6 +81,7 @@ const METHODS = {
 }
 
 /** The thread that collects the log for a version of similar products, one call after the other. A fault ends it. */
+yieldToOtherThreads()
 const port = parentPort!
 port.on('message', ({ method, args }: ThreadCall) => {
   port.postMessage(METHODS[method as keyof LogMethods](args as never))
