@@ -179,6 +179,7 @@ test('the first run is due with 1,000 interactions, and the next one after the h
   await sql`update similarity_run set requested_at = requested_at - interval '2 hours'`.execute(db)
   expect(await due()).toBe(true)
   await madeVersion(db, 1)
+  await sql`update similarity_version set batch_to = (select max(batch_id) from interaction_batch)`.execute(db)
   await sql`update similarity_run set requested_at = requested_at - interval '2 hours'`.execute(db)
   expect(await due()).toBe(false)
   await sql`update similarity_version set made_at = made_at - interval '24 hours'`.execute(db)
@@ -187,6 +188,28 @@ test('the first run is due with 1,000 interactions, and the next one after the h
   await sql`update similarity_run set requested_at = requested_at - interval '2 hours'`.execute(db)
   await requestSimilarityRun(db, randomUUID(), REQUEST)
   expect(await due()).toBe(false)
+})
+
+test('a version of a log without its first 1,000 interactions is made again when they are there', async ({ db }) => {
+  const isDue = () => requestDueRun(db, randomUUID(), 24)
+  await record(
+    db,
+    Array.from({ length: 900 }, () => interaction()),
+  )
+  await madeVersion(db, 1)
+  await sql`update similarity_version set batch_to = (select max(batch_id) from interaction_batch)`.execute(db)
+  await record(
+    db,
+    Array.from({ length: 99 }, () => interaction()),
+  )
+  expect(await isDue()).toBe(false)
+  await record(db, [interaction()])
+  expect(await isDue()).toBe(true)
+  await sql`update similarity_run set status = 'cancelled', finished_at = now() where status = 'pending'`.execute(db)
+  // A version that has them may have few events that count, e.g. because most are of categories.
+  await sql`update similarity_version set batch_to = (select max(batch_id) from interaction_batch)`.execute(db)
+  await sql`update similarity_run set requested_at = requested_at - interval '2 hours'`.execute(db)
+  expect(await isDue()).toBe(false)
 })
 
 /** The expected runs after completed commands. An open run blocks a start. */

@@ -10,8 +10,8 @@ const INTERACTIONS_MIN = 1_000
 const AGAIN_HOURS = 1
 
 /**
- * Requests a run when the last version is older than so many hours, or when there is none and the log has 1,000 interactions. A repeated
- * attempt finds its own run. Reads a few rows by their keys, and before the first version up to 1,000 of the log.
+ * Requests a run when the last version is older than so many hours, or when the log has its first 1,000 interactions and no version has
+ * them. A repeated attempt finds its own run. Reads a few rows by their keys, and up to 1,000 of the log for a version of fewer events.
  * @returns whether the run of this id is to be executed.
  */
 export async function requestDueRun(db: Database, runId: string, everyHours: number): Promise<boolean> {
@@ -29,12 +29,18 @@ export async function requestDueRun(db: Database, runId: string, everyHours: num
 async function isDue(db: Database, everyHours: number): Promise<boolean> {
   const { rows } = await sql`
     select from similarity_current c left join lateral (
-        select max(made_at) as made_at from similarity_version v where v.version in (c.version, c.previous)) newest on true
-    where case when newest.made_at is null
-        then (select count(*) from (select from interaction limit ${INTERACTIONS_MIN}) counted) = ${INTERACTIONS_MIN}
-        else newest.made_at <= now() - ${everyHours}::int * interval '1 hour' end
+        select made_at, events, batch_to from similarity_version v where v.version in (c.version, c.previous)
+        order by made_at desc limit 1) newest on true
+    where (newest.made_at <= now() - ${everyHours}::int * interval '1 hour'
+        or coalesce(newest.events, 0) < ${INTERACTIONS_MIN}
+          and ${hasInteractions(sql`true`)} and not ${hasInteractions(sql`batch_id <= newest.batch_to`)})
       and not exists (
-        select from similarity_run
-        where status in ('pending', 'running') or requested_at > now() - ${AGAIN_HOURS}::int * interval '1 hour')`.execute(db)
+        select from similarity_run where status in ('pending', 'running')
+          or status in ('failed', 'cancelled') and requested_at > now() - ${AGAIN_HOURS}::int * interval '1 hour')`.execute(db)
   return rows.length > 0
+}
+
+/** Whether the log has 1,000 interactions of some batches. */
+function hasInteractions(isOfBatches: ReturnType<typeof sql>) {
+  return sql`(select count(*) = ${INTERACTIONS_MIN} from (select from interaction where ${isOfBatches} limit ${INTERACTIONS_MIN}) counted)`
 }
