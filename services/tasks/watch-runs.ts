@@ -3,7 +3,6 @@ import { erasureApi, recomputeRunApi, similarityRunApi } from '../../src/contrac
 import { silentErasures } from '../../src/store/erasure/run-machine.ts'
 import { isDenied } from '../../src/store/database/sql-state.ts'
 import { silentRuns } from '../../src/store/reports/run-list.ts'
-import type { Database } from '../../src/store/database/connection.ts'
 import { silentSimilarityRuns } from '../../src/store/similarity/run-list.ts'
 import type { Task } from '../handler/deps.ts'
 import { step } from '../handler/step.ts'
@@ -33,11 +32,13 @@ export function watchSilentRuns(silentMs: number): Task['run'] {
       else run.Abandon({}, rpc.sendOpts({ idempotencyKey: `abandon ${id}` }))
     }
     // A run that waits in its lane, or works there, is not sent to it a second time.
-    for (const id of await step(ctx, 'find silent erasures', () => openErasures(background, silentMs))) {
+    for (const id of await step(ctx, 'find silent erasures', () =>
+      unlessDenied(silentErasures(background, silentMs, ERASURES_MAX)),
+    )) {
       ctx.sendClient(erasureApi, id).Execute({}, rpc.sendOpts({ idempotencyKey: `resume ${id} ${slot}` }))
     }
     for (const { id, isPending } of await step(ctx, 'find silent similarity runs', () =>
-      silentSimilarityRuns(background, silentMs),
+      unlessDenied(silentSimilarityRuns(background, silentMs)),
     )) {
       const run = ctx.sendClient(similarityRunApi, id)
       if (isPending) run.Execute({}, rpc.sendOpts({ idempotencyKey: `resume ${id}` }))
@@ -46,10 +47,10 @@ export function watchSilentRuns(silentMs: number): Task['run'] {
   }
 }
 
-/** None before `migrate --role` lets this process read them: no erasure can have begun, and recomputations are watched all the same. */
-async function openErasures(db: Database, silentMs: number): Promise<string[]> {
+/** None before `migrate --role` lets this process read them: none can have begun, and recomputations are watched all the same. */
+async function unlessDenied<Run>(reading: Promise<Run[]>): Promise<Run[]> {
   try {
-    return await silentErasures(db, silentMs, ERASURES_MAX)
+    return await reading
   } catch (error) {
     if (isDenied(error)) return []
     throw error
