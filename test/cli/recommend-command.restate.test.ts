@@ -5,7 +5,7 @@ import { RecommendResponse } from '../../src/contract/recommendation.ts'
 import { recommended, waitForVersion } from '../harness/clients/recommendations.ts'
 import { gatewayTest as test } from '../harness/fixtures.ts'
 import { upsert } from '../harness/items/products.ts'
-import { shopProduct, storeShop, versionOfLog, viewed } from '../harness/items/shop-with-history.ts'
+import { idOf, shopProduct, storeShop, versionOfLog, viewed } from '../harness/items/shop-with-history.ts'
 import { runCommand } from '../harness/programs/command.ts'
 import { clear } from '../harness/servers/database.ts'
 import type { TestGateway } from '../harness/servers/gateway.ts'
@@ -44,9 +44,23 @@ test('an explanation is a sum, line by line', async ({ gateway }) => {
     expect(billionthsIn(/^ {3}= (\d+)\.(\d{9})$/gm)).toEqual([total])
     expect(billionthsIn(/Product .* {2}(\d+)\.(\d{9})$/gm)).toEqual([total])
   }
-  expect(parts[0]).toMatch(/shoppers had it near Product 5 \(view, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\) \d+ times\n/)
-  expect(parts[0]).toMatch(/similarity \d\.\d+ · decay 1 \(0 newer\)\n/)
-  expect(parts[0]).toContain('it is popular')
+  expect(parts[0]).toMatch(/shoppers had it near Product 5 \d+ times\n/)
+  expect(parts[0]).toMatch(/similarity \d\.\d+ · decay 1 \(the newest\) · view of \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\n/)
+  expect(parts[0]).toMatch(/\d shares of less than a thousandth of the score \(--json shows them\)\n/)
+})
+
+test('the rules that held are between the shares and their sum', async ({ gateway }) => {
+  const { text } = await run(gateway, 'account:ada', '--limit', '20', '--explain')
+  expect(text).toMatch(/ · rules 0\.5\n(?: {5}\d.*\n)* {5}rule seen 0\.5: in the history of the shopper\n {3}= \d/)
+})
+
+test('more interactions than an answer counts are said to be more', async ({ db, gateway }) => {
+  await viewed(
+    db,
+    { accountId: 'eve' },
+    Array.from({ length: 120 }, (_, n) => idOf(n)),
+  )
+  expect((await run(gateway, 'account:eve')).text).toContain(' · at least 100 interactions · ')
 })
 
 test('the answer is there as JSON', async ({ gateway }) => {
@@ -58,6 +72,9 @@ test('a shopper of whom nothing is known gets popular products, and the table sa
   const { code, text } = await run(gateway, 'session:new')
   expect(code).toBe(0)
   expect(text).toContain('Popular products, because too little is known of the shopper · 0 interactions')
+  const explained = await run(gateway, 'session:new', '--explain')
+  expect(explained.text).toContain('it is popular')
+  expect(explained.text).toContain('price and stock')
 })
 
 test('a name that would control the terminal is shown as text', async ({ db, gateway }) => {

@@ -1,4 +1,10 @@
-import type { Reasons, Recommendation, RecommendResponse, ScoreShare } from '../../contract/recommendation.ts'
+import {
+  HISTORY_MAX,
+  type Reasons,
+  type Recommendation,
+  type RecommendResponse,
+  type ScoreShare,
+} from '../../contract/recommendation.ts'
 import { cutTo, spacesTo, widthOf } from '../terminal/cells.ts'
 import { harmless } from '../terminal/harmless.ts'
 import type { Line } from '../terminal/output.ts'
@@ -8,6 +14,8 @@ export type NameOf = (productId: string) => string
 
 const NAME_COLUMNS_MAX = 44
 const DECIMALS = 9
+/** Several shares that are smaller than this part of the score are one line. */
+const SMALL_PART = 1_000
 
 /** Recommendations as lines of a terminal, with the sum of each score where the answer has it. */
 export function linesOf(shopper: string, { data, meta }: RecommendResponse, nameOf: NameOf): Line[] {
@@ -29,13 +37,17 @@ function summaryOf(meta: RecommendResponse['meta']): string {
       : version === null
         ? 'Popular products, because there are no similarities yet'
         : 'Popular products, because too little is known of the shopper'
-  const parts = [why, `${interactions} interaction${interactions === 1 ? '' : 's'}`, version === null ? '' : `version ${version}`]
+  const parts = [
+    why,
+    `${interactions < HISTORY_MAX ? interactions : `at least ${interactions}`} interaction${interactions === 1 ? '' : 's'}`,
+    version === null ? '' : `version ${version}`,
+  ]
   return `${parts.filter((part) => part !== '').join(' · ')}${isPartial ? ' · some events may be missing' : ''}`
 }
 
 /** Its name and id. */
 function titleOf(productId: string, nameOf: NameOf): string {
-  const name = nameOf(productId)
+  const name = nameOf(productId).trim()
   return harmless(name === productId ? productId : `${name} (${productId})`)
 }
 
@@ -48,18 +60,29 @@ function productLines({ rank, score, reasons }: Recommendation, title: string, n
 function reasonLines({ total, shares, rules, candidates }: Reasons, nameOf: NameOf): Line[] {
   const factor = rules.reduce((before, rule) => before * rule.factor, 1)
   const times = factor === 1 ? '' : ` · rules ${numberText(factor)}`
+  const small = shares.filter(({ share }) => Math.abs(share) * SMALL_PART < Math.abs(total))
+  const shown = small.length > 1 ? shares.filter((share) => !small.includes(share)) : shares
   return [
-    ...shares.flatMap((share) => {
+    ...shown.flatMap((share) => {
       const [why, how] = wordsOf(share, nameOf)
       return [
         { text: `     ${amountText(share.share)}  ${why}` },
         { text: `${' '.repeat(18)}${how}${times}`, style: 'dim' as const },
       ]
     }),
+    ...(shown === shares ? [] : [smallLine(small)]),
+    ...rules.map(({ rule, factor: one, detail }) => ({
+      text: `     rule ${rule} ${numberText(one)}: ${detail ?? ''}`,
+      style: 'dim' as const,
+    })),
     { text: `   = ${amountText(total)}` },
-    ...rules.map((rule) => ({ text: `     × ${numberText(rule.factor)} ${rule.rule}: ${rule.detail ?? ''}` })),
     { text: `     from the lists: ${candidates.join(', ')}`, style: 'dim' },
   ]
+}
+
+function smallLine(small: readonly ScoreShare[]): Line {
+  const sum = small.reduce((before, { share }) => before + share, 0)
+  return { text: `     ${amountText(sum)}  ${small.length} shares of less than a thousandth of the score (--json shows them)` }
 }
 
 /** Why a part is there, and which numbers were multiplied. */
@@ -67,14 +90,14 @@ function wordsOf(share: ScoreShare, nameOf: NameOf): [string, string] {
   if (share.part === 'similarity') {
     const times = `${share.pairs} time${share.pairs === 1 ? '' : 's'}`
     return [
-      `shoppers had it near ${eventOf(share, nameOf)} ${times}`,
+      `shoppers had it near ${calledBy(share, nameOf)} ${times}`,
       `similarity ${numberText(share.similarity)}${factorsOf(share)}`,
     ]
   }
   if (share.part === 'content') {
     const shared = Object.entries(share.shared).map(([name, value]) => `${name} ${value}`)
     return [
-      `it is like ${eventOf(share, nameOf)}${shared.length === 0 ? '' : `: ${shared.join(', ')}`}`,
+      `it is like ${calledBy(share, nameOf)}${shared.length === 0 ? '' : `: ${shared.join(', ')}`}`,
       `cosine ${numberText(share.cosine)} · content ${numberText(share.content_weight)}${factorsOf(share)}`,
     ]
   }
@@ -93,17 +116,17 @@ function wordsOf(share: ScoreShare, nameOf: NameOf): [string, string] {
 
 type EventShare = Extract<ScoreShare, { part: 'similarity' | 'content' }>
 
-/** The product of the event, its type and its time, e.g. "Lamp (view, 2026-03-01 12:00:00)". */
-function eventOf({ product_id: id, event_type: type, occurred_at: at }: EventShare, nameOf: NameOf): string {
-  return `${nameOf(id)} (${type}, ${at.slice(0, 19).replace('T', ' ')})`
+function calledBy({ product_id: id }: EventShare, nameOf: NameOf): string {
+  return nameOf(id).trim()
 }
 
-/** The factors that are not 1. */
-function factorsOf({ decay, age, strength, weight }: EventShare): string {
+/** The factors that are not 1, and the event that the share is because of. */
+function factorsOf({ decay, age, strength, weight, event_type: type, occurred_at: at }: EventShare): string {
   return [
-    ` · decay ${numberText(decay)} (${age} newer)`,
+    ` · decay ${numberText(decay)} (${age === 0 ? 'the newest' : `${age} newer`})`,
     strength === 1 ? '' : ` · strength ${numberText(strength)}`,
     weight === 1 ? '' : ` · weight ${numberText(weight)}`,
+    ` · ${type} of ${at.slice(0, 19).replace('T', ' ')}`,
   ].join('')
 }
 
