@@ -13,6 +13,7 @@ import { preferencesOf } from '../src/store/preferences/preferences.ts'
 import { createRecommender } from '../src/store/recommendations/recommender.ts'
 import { sharedReads } from '../src/store/recommendations/shared-reads.ts'
 import { createSimilarProducts, RANKED_SHARE } from '../src/store/recommendations/similar-products.ts'
+import { promoteRankingSettings } from '../src/store/similarity/ranking-settings.ts'
 import { createServedVersions } from '../src/store/similarity/served-versions.ts'
 import { promoteVersion } from '../src/store/similarity/version.ts'
 import { shopperNamed } from '../src/store/shoppers/named-shopper.ts'
@@ -70,6 +71,11 @@ export const catalog = (deps: Deps) => {
       Preferences: [
         READ,
         async (ctx, { shopper_id: shopperId }) => preferencesOf(deps.db, shopperId, await ctx.date.now(), deps.preferences),
+      ],
+
+      PromoteSimilaritySettings: [
+        RECORD,
+        (ctx, request) => refuse(ctx, 'promote the settings', () => promoteRankingSettings(deps.background, request)),
       ],
 
       PromoteSimilarity: [

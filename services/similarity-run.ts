@@ -2,6 +2,7 @@ import { CancelledError, type ObjectContext, rpc, TerminalError } from '@restate
 import { notFound } from '../src/contract/decided-error.ts'
 import { similarityRunApi } from '../src/contract/services.ts'
 import { makeVersion } from '../src/store/similarity/make-version.ts'
+import { rankingInForce } from '../src/store/similarity/ranking-settings.ts'
 import { findSimilarityRun } from '../src/store/similarity/run-list.ts'
 import {
   abandonSimilarityRun,
@@ -104,10 +105,10 @@ export const similarityRun = (deps: Deps) => {
 async function execute({ background, similarity: { settings, startJob } }: Deps, ctx: ObjectContext): Promise<void> {
   try {
     if (await ctx.run('begin the run', () => beginSimilarityRun(background, ctx.key))) {
-      const version = await ctx.run(
-        'make a version',
-        async () => (await makeVersion(background, ctx.key, settings, startJob)) ?? null,
-      )
+      const version = await ctx.run('make a version', async () => {
+        const all = { ...settings, ...(await rankingInForce(background)) }
+        return (await makeVersion(background, ctx.key, all, startJob)) ?? null
+      })
       if (version !== null) await ctx.run('complete the run', () => completeSimilarityRun(background, ctx.key, version))
     }
     while (await ctx.run('delete old versions', () => dropOldVersionsFor(background, DROP_MS)));

@@ -2,7 +2,7 @@ import type { ObjectContext, RetryPolicy } from '@restatedev/restate-sdk'
 import type { LiveEvents } from '../../src/external/live-events.ts'
 import type { Database } from '../../src/store/database/connection.ts'
 import type { PreferenceSettings } from '../../src/ranking/preferences.ts'
-import type { RecommendSettings } from '../../src/ranking/recommend/recommend.ts'
+import type { RecommendConfig } from '../../src/ranking/recommend/recommend.ts'
 import type { RerankSettings } from '../../src/ranking/recommend/rerank.ts'
 import type { Privacy } from '../../src/admission/privacy.ts'
 import type { KindWith } from '../../src/contract/kinds.ts'
@@ -42,7 +42,7 @@ export interface Deps {
   pendingDays: number
   preferences: PreferenceSettings
   similarity: SimilarityDeps
-  recommend: RecommendSettings
+  recommend: RecommendConfig
   /** How old lists of popular products may be that recommendations share. */
   popularCacheMs: number
   rerank: RerankSettings
@@ -57,6 +57,7 @@ export interface Deps {
 
 /** How versions of similar products are made. */
 export interface SimilarityDeps {
+  /** Its bounds. Its ranking settings are those in force. */
   settings: VersionSettings
   /** How often a version is made without being asked for; 0 for never. */
   everyHours: number

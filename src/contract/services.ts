@@ -21,6 +21,7 @@ import { mergeHandlers, mergeLaneHandlers } from './shopper-merge.ts'
 import { sellerHandlers } from './seller-dashboard.ts'
 import { similarProductHandlers } from './similar-product.ts'
 import { similarityRunHandlers, similarityVersionHandlers } from './similarity-run.ts'
+import { similaritySettingsHandlers } from './similarity-settings.ts'
 import { shopperContextHandlers } from './shopper-context.ts'
 import { verifyHandlers } from './verify.ts'
 
@@ -46,6 +47,7 @@ export const catalogApi = iface.service('Catalog', {
   ...preferencesHandlers,
   ...similarProductHandlers,
   ...similarityVersionHandlers,
+  ...similaritySettingsHandlers,
   ...recommendationHandlers,
   ...rerankHandlers,
 })

@@ -3,6 +3,7 @@ import { pageLimit, PageOffset } from './fields/page.ts'
 import { storableText } from './fields/text.ts'
 import { handler, Nothing, sharedHandler } from './handler.ts'
 import { RUN_STATUSES } from './recompute-run.ts'
+import { SettingsVersion } from './similarity-settings.ts'
 
 export const SIMILARITY_RUN_KINDS = ['requested', 'scheduled'] as const
 export type SimilarityRunKind = (typeof SIMILARITY_RUN_KINDS)[number]
@@ -61,7 +62,8 @@ export const SimilarityVersion = z.object({
   bots: z.int().describe('Shoppers that were left out because they had too many events on a day.'),
   content_weight: z.number().describe('What a cosine of category and brand counts next to a similarity.'),
   event_types: z.array(z.string()).describe('The types of events that count.'),
-  settings: z.record(z.string(), z.unknown()),
+  settings_version: SettingsVersion.describe('The ranking settings that it was made with; 0 for the defaults.'),
+  settings: z.record(z.string(), z.unknown()).describe('All settings that it was made with, with its bounds.'),
 })
 export type SimilarityVersion = z.infer<typeof SimilarityVersion>
 

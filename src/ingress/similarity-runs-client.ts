@@ -8,6 +8,7 @@ import type {
   SimilarityVersion,
   StartSimilarityRun,
 } from '../contract/similarity-run.ts'
+import type { PromoteSimilaritySettings, SimilaritySettings } from '../contract/similarity-settings.ts'
 import type { Ingress } from './clients.ts'
 
 /** Runs that compute similar products: durable calls. A decision of the handler is thrown as an HttpCallError, see `refusalOf`. */
@@ -16,6 +17,7 @@ export interface SimilarityRuns {
   cancel: (id: string, request: CancelSimilarityRun) => Promise<SimilarityRun>
   status: (id: string) => Promise<SimilarityRun>
   promote: (request: PromoteSimilarityVersion) => Promise<SimilarityVersion>
+  promoteSettings: (request: PromoteSimilaritySettings) => Promise<SimilaritySettings>
 }
 
 export function createSimilarityRunsClient(ingress: Ingress): SimilarityRuns {
@@ -24,5 +26,6 @@ export function createSimilarityRunsClient(ingress: Ingress): SimilarityRuns {
     cancel: (id, request) => ingress.call(similarityRunApi, 'Cancel', request, { key: id }),
     status: (id) => ingress.read(similarityRunApi, 'Status', {}, { key: id }),
     promote: (request) => ingress.call(catalogApi, 'PromoteSimilarity', request),
+    promoteSettings: (request) => ingress.call(catalogApi, 'PromoteSimilaritySettings', request),
   }
 }

@@ -8,6 +8,7 @@ import { signatureOf } from '../../src/gateway/access/webhook-signature.ts'
 import { createIngress, type Ingress } from '../../src/ingress/clients.ts'
 import { createApiKey, type NewApiKey } from '../../src/store/access/api-key.ts'
 import { cancelSimilarityRun, requestSimilarityRun } from '../../src/store/similarity/run-machine.ts'
+import { EVIDENCE } from '../harness/items/ranking-settings.ts'
 import { madeVersion } from '../harness/items/similarity.ts'
 import { requestErasure } from '../../src/store/erasure/run-machine.ts'
 import { requestRun } from '../../src/store/reports/run-request.ts'
@@ -141,6 +142,10 @@ async function makeExampleSimilarity(db: Database): Promise<void> {
   const runId = exampleOf('similarityRun')
   await requestSimilarityRun(db, runId, { kind: 'requested', actor: 'ada' })
   await cancelSimilarityRun(db, runId, { actor: 'ada' })
+  const settings = Number(exampleOf('promoteSimilaritySettings'))
+  await sql`
+    insert into similarity_settings (settings_version, source, made_by, settings, evidence)
+    values (${settings}, 'tuned', 'ada', '{}', ${JSON.stringify(EVIDENCE)}::jsonb)`.execute(db)
   const version = Number(exampleOf('promoteSimilarityVersion'))
   await sql`alter table similarity_version alter version restart with ${sql.lit(version)}`.execute(db)
   await madeVersion(db, 1)

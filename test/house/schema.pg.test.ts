@@ -48,6 +48,7 @@ const OTHER_TABLES = [
   'shopper_tombstone',
   'similarity_current',
   'similarity_run',
+  'similarity_settings',
   'similarity_version',
   'weight',
   'weight_table',

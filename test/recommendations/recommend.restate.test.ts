@@ -3,7 +3,9 @@ import { expect } from 'vitest'
 import type { RecommendRequest, RecommendResponse } from '../../src/contract/recommendation.ts'
 import { catalogApi, shopperApi } from '../../src/contract/services.ts'
 import { timeOfUuidV7 } from '../../src/contract/fields/event-id.ts'
+import type { VersionSettings } from '../../src/ranking/similarity/version-settings.ts'
 import type { Database } from '../../src/store/database/connection.ts'
+import { promoteVersion } from '../../src/store/similarity/version.ts'
 import { askFor, idsOf, post, recommended, waitForVersion } from '../harness/clients/recommendations.ts'
 import { upsert } from '../harness/items/products.ts'
 import { idOf, shopProduct, storeShop, versionOfLog, viewed } from '../harness/items/shop-with-history.ts'
@@ -32,8 +34,8 @@ test.beforeEach(async ({ db }) => {
 })
 
 /** Makes a version, and waits until the gateway answers with it. */
-async function served(db: Database, gateway: TestGateway): Promise<number> {
-  const version = await versionOfLog(db)
+async function served(db: Database, gateway: TestGateway, changes: Partial<VersionSettings> = {}): Promise<number> {
+  const version = await versionOfLog(db, changes)
   await waitForVersion(gateway, version)
   return version
 }
@@ -58,6 +60,22 @@ test('a shopper gets what others went on to, and each score is exactly the sum o
     expect(score).toBe(reasons!.total / 1e9)
   }
   expect(data[0]!.reasons!.shares[0]).toMatchObject({ part: 'similarity', product_id: 'p05', age: 0, decay: 1 })
+})
+
+test('the decay is that of the version which serves, also after a rollback', async ({ db, gateway }) => {
+  await viewed(db, { accountId: 'ada' }, FIVE)
+  const decays = async () => {
+    const { data } = await recommended(gateway, 'account_id=ada&explain=true')
+    const shares = data.flatMap(({ reasons }) => reasons!.shares)
+    return new Set(shares.flatMap((share) => ('age' in share && share.age === 2 ? [share.decay] : [])))
+  }
+  const before = await served(db, gateway)
+  expect(await decays()).toEqual(new Set([0.6 ** 2]))
+  await served(db, gateway, { decay: 0.9, settingsVersion: 3 })
+  expect(await decays()).toEqual(new Set([0.9 ** 2]))
+  await promoteVersion(db, { version: before, actor: 'ada' })
+  await waitForVersion(gateway, before)
+  expect(await decays()).toEqual(new Set([0.6 ** 2]))
 })
 
 test('the list is the same with and without the explanation', async ({ db, gateway }) => {

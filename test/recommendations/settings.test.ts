@@ -8,7 +8,7 @@ const settingsOf = (environment: Record<string, string>) => recommendSettingsOf(
 
 test('the settings of recommendations are the defaults of the ranking when none is set', () => {
   expect(settingsOf({})).toEqual({
-    ...{ blend: 'similarity', blends: BLEND_DEFAULTS, rules: RULE_DEFAULTS, seen: 'penalty', interactionsMin: 5, decay: 0.6 },
+    ...{ blend: 'similarity', blends: BLEND_DEFAULTS, rules: RULE_DEFAULTS, seen: 'penalty', interactionsMin: 5 },
   })
 })
 

@@ -24,6 +24,7 @@ const FOR_OPERATORS = [
   'Analytic/ReplayRejected',
   'Analytic/Verify',
   'Catalog/PromoteSimilarity',
+  'Catalog/PromoteSimilaritySettings',
   'Erasure/Start',
   'RecomputeRun/Cancel',
   'RecomputeRun/Start',

@@ -5,7 +5,8 @@ import { REFRESH_SIMILARITY } from '../../services/tasks/refresh-similarity.ts'
 import { TASKS } from '../../services/tasks/all.ts'
 import { WATCH_RUNS, watchSilentRuns } from '../../services/tasks/watch-runs.ts'
 import type { RunStatus } from '../../src/contract/recompute-run.ts'
-import { scheduleApi, similarityRunApi } from '../../src/contract/services.ts'
+import { catalogApi, scheduleApi, similarityRunApi } from '../../src/contract/services.ts'
+import type { SimilaritySettings } from '../../src/contract/similarity-settings.ts'
 import { SimilarityRun } from '../../src/contract/similarity-run.ts'
 import { similarityCommand } from '../../src/cli/commands/similarity.ts'
 import { runCommand } from '../harness/programs/command.ts'
@@ -18,6 +19,7 @@ import { failSimilarityRun, requestSimilarityRun } from '../../src/store/similar
 import { similarityVersions } from '../../src/store/similarity/version.ts'
 import { interaction, record } from '../harness/items/events.ts'
 import { makeKey } from '../harness/items/keys.ts'
+import { addTuned } from '../harness/items/ranking-settings.ts'
 import { madeVersion } from '../harness/items/similarity.ts'
 import { clear } from '../harness/servers/database.ts'
 import { TEST_DEPS } from '../harness/servers/deps.ts'
@@ -108,6 +110,31 @@ test('a run makes a version, puts it in force and completes', async ({ db, stack
   const [desk] = await rowsOf(db, version!.version, [0])
   expect([desk!.neighbours, desk!.counts]).toEqual([Int32Array.of(1), Uint32Array.of(2)])
   expect(await actionsOf(db, id)).toEqual(['ada similarity.request', 'footfall similarity.start', 'footfall similarity.complete'])
+})
+
+test('a run counts with the ranking settings in force when it begins, and its version names them', async ({ db, stack }) => {
+  await recordVisits(db)
+  const number = await addTuned(db, { rho: 1, kappa: 4, decay: 0.9 })
+  const catalog = stack.ingress.client(catalogApi)
+  const answer = await catalog.PromoteSimilaritySettings({ settings_version: number, actor: 'ada' })
+  expect(answer).toMatchObject({ settings_version: number, is_in_force: true, promoted_by: 'ada' })
+  await becomes(stack, await start(stack), 'completed')
+  const [tuned] = await similarityVersions(db)
+  expect(tuned).toMatchObject({ settings_version: number, settings: { rho: 1, kappa: 4, decay: 0.9, alpha: 0.5, window: 20 } })
+  expect(await versionInForce(db)).toMatchObject({ decay: 0.9 })
+  const scoreOf = async (version: number) => (await rowsOf(db, version, [0]))[0]!.scores[0]!
+  // Two pairs, against the order, next to each other; each product has two events.
+  const scoreBy = (rho: number, kappa: number) => (((2 * rho) / 2 ** 0.7) * 2) / (2 + kappa)
+  expect(await scoreOf(tuned!.version)).toBeCloseTo(scoreBy(1, 4), 5)
+  await catalog.PromoteSimilaritySettings({ settings_version: 0, actor: 'ada' })
+  await becomes(stack, await start(stack), 'completed')
+  const [newest] = await similarityVersions(db)
+  expect(newest).toMatchObject({ settings_version: 0, settings: { rho: 0.3, decay: 0.6 } })
+  expect(await scoreOf(newest!.version)).toBeCloseTo(scoreBy(0.3, 1), 5)
+  await catalog.PromoteSimilarity({ version: tuned!.version, actor: 'ada' })
+  expect(await versionInForce(db)).toMatchObject({ version: tuned!.version, decay: 0.9 })
+  const unknown = catalog.PromoteSimilaritySettings({ settings_version: number + 1, actor: 'ada' })
+  await expect(unknown).rejects.toMatchObject({ status: 404 })
 })
 
 test('cancelling ends a run that counts, and the version in force stays', async ({ db, stack }) => {
@@ -214,6 +241,34 @@ test('the command makes a version, lists versions, and goes back and forward', a
   hold.resolve()
 })
 
+test('the command lists ranking settings and puts them in force', async ({ db, database, stack }) => {
+  const number = await addTuned(db, { decay: 0.9 })
+  const footfall = (...args: string[]) =>
+    runCommand(similarityCommand(), ['settings', ...args], {
+      ...{ RESTATE_INGRESS_URL: stack.ingressUrl, RESTATE_ADMIN_URL: stack.adminUrl },
+      DATABASE_URL: database.url,
+    })
+  expect((await footfall()).text).toContain('0.1000 → 0.1500')
+  const inForce = async () =>
+    (JSON.parse((await footfall('--json')).text) as SimilaritySettings[]).filter((each) => each.is_in_force)
+  expect(await inForce()).toMatchObject([{ settings_version: 0 }])
+  expect(await footfall('promote', String(number))).toMatchObject({
+    code: 0,
+    text: expect.stringContaining(`Ranking settings ${number} are in force`) as string,
+  })
+  expect(await inForce()).toMatchObject([{ settings_version: number, settings: { decay: 0.9 } }])
+  expect(await footfall('promote', '0', '--json')).toMatchObject({
+    code: 0,
+    text: expect.stringContaining('"is_in_force": true'),
+  })
+  expect(await inForce()).toMatchObject([{ settings_version: 0 }])
+  const unknown = await footfall('promote', String(number + 1))
+  expect(unknown).toMatchObject({ code: 1, text: expect.stringContaining('no similarity settings') as string })
+  expect(await footfall('promote', '-1')).toMatchObject({ code: 2 })
+  const none = await runCommand(similarityCommand(), ['settings', 'promote', '0'], { RESTATE_INGRESS_URL: 'http://127.0.0.1:1' })
+  expect(none).toMatchObject({ code: 1, text: expect.stringContaining('does not answer') as string })
+})
+
 test('the gateway requests, lists and cancels runs, and promotes versions', async ({ db, stack, gateway }) => {
   const ask = async (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
     const answer = await fetch(`${gateway.url}/api/v1/${path}`, {
@@ -254,6 +309,16 @@ test('the gateway requests, lists and cancels runs, and promotes versions', asyn
   expect(await versionInForce(db)).toMatchObject({ version: one.version })
   expect(await actionsOf(db, String(one.version))).toContain('local similarity.promote')
 
+  const number = await addTuned(db, { decay: 0.9 })
+  const settings = await ask('GET', 'similarity-settings')
+  expect(settings).toMatchObject({ data: [{ settings_version: number }, { settings_version: 0, is_in_force: true }] })
+  expect(settings.meta).toEqual({ total: 2 })
+  const use = (wanted: number | string) => ask('POST', `similarity-settings/${wanted}/promote`, undefined, { 'x-actor': 'shop' })
+  expect(await use(number)).toMatchObject({ status: 200, data: { settings_version: number, is_in_force: true } })
+  expect(await use(0)).toMatchObject({ status: 200, data: { settings_version: 0, promoted_by: 'local' } })
+  expect(await use(number + 1)).toMatchObject(refused(404, 'not_found', 'no similarity settings'))
+  expect(await use('-1')).toMatchObject(refused(400, 'invalid_request', 'settings_version'))
+
   const reads = await makeKey(db, { scopes: ['read'] })
   const manages = await makeKey(db, { name: 'nightly', scopes: ['manage'] })
   const with_ = ({ text }: { text: string }) => ({ authorization: `Bearer ${text}` })
@@ -262,7 +327,8 @@ test('the gateway requests, lists and cancels runs, and promotes versions', asyn
     ({ status: now }) => now === 401,
   )
   expect((await ask('GET', 'similarity-versions', undefined, with_(reads))).status).toBe(200)
-  for (const path of ['similarity-runs', `similarity-versions/${two.version}/promote`]) {
+  expect((await ask('GET', 'similarity-settings', undefined, with_(reads))).status).toBe(200)
+  for (const path of ['similarity-runs', `similarity-versions/${two.version}/promote`, 'similarity-settings/0/promote']) {
     expect(await ask('POST', path, undefined, with_(reads))).toMatchObject(refused(403, 'forbidden', 'scope manage'))
   }
   const started = await ask('POST', 'similarity-runs', { requested_by: 'bot' }, with_(manages))

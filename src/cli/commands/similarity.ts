@@ -12,6 +12,7 @@ import { similarityVersions } from '../../store/similarity/version.ts'
 import { actor } from '../terminal/actor.ts'
 import { print, printError, printJson } from '../terminal/output.ts'
 import { runProgressOn, type RunView } from '../terminal/run-progress.ts'
+import { similaritySettingsCommand } from './similarity-settings.ts'
 
 const POLL_MS = 300
 
@@ -28,6 +29,8 @@ export function similarityCommand(): Command {
     .description(
       'Compute from the log which products are similar, put the result in force and wait for the end. Exit 1 when the run failed or was cancelled. Restate must be running.',
     )
+    .enablePositionalOptions()
+    .addCommand(similaritySettingsCommand())
     .option('--wait', 'wait for the end (the default)')
     .option('--no-wait', 'start the run and return')
     .option('--versions', 'list the last two versions instead; the first one is in force')
@@ -101,11 +104,13 @@ function printRun(run: SimilarityRun, { json }: Options): void {
 function printVersions(versions: readonly SimilarityVersion[], { json }: Options): void {
   if (json) return printJson(versions)
   if (versions.length === 0) print('There is no version yet: ./footfall similarity makes one.')
-  for (const { version, is_in_force: isInForce, read_at: readAt, ...counts } of versions) {
+  for (const { version, is_in_force: isInForce, read_at: readAt, settings_version: settings, ...counts } of versions) {
     const [products, shoppers, events] = [counts.products, counts.shoppers, counts.events].map((count) =>
       count.toLocaleString('en'),
     )
     const state = isInForce ? 'in force' : 'the one before'
-    print(`Version ${version}, ${state}: the log of ${readAt}, ${products} products, ${shoppers} shoppers, ${events} events.`)
+    print(
+      `Version ${version}, ${state}: the log of ${readAt}, ${products} products, ${shoppers} shoppers, ${events} events, ranking settings ${settings}.`,
+    )
   }
 }

@@ -22,6 +22,7 @@ import { scheduleRoutes } from './schedules.ts'
 import { SEARCH_TAG, searchRoutes } from './search.ts'
 import { similarRoutes } from './similar.ts'
 import { SIMILARITY_TAG, similarityRoutes } from './similarity.ts'
+import { similaritySettingsRoutes } from './similarity-settings.ts'
 import { shopperMergeRoutes } from './shopper-merge.ts'
 import { SELLERS_TAG, sellerRoutes } from './sellers.ts'
 import { SHOPPERS_TAG, shopperRoutes } from './shoppers.ts'
@@ -50,6 +51,7 @@ export const ROUTES: readonly ((deps: RouteDeps) => RoutePlugin)[] = [
   auditRoutes,
   recomputationRoutes,
   similarityRoutes,
+  similaritySettingsRoutes,
   scheduleRoutes,
   processRoutes,
   docsRoutes,

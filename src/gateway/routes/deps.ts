@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Privacy } from '../../admission/privacy.ts'
 import type { PaymentAdapter } from '../../contract/payment-adapter.ts'
 import type { ContextSettings } from '../../ranking/shopper-context.ts'
-import type { RecommendSettings } from '../../ranking/recommend/recommend.ts'
+import type { RecommendConfig } from '../../ranking/recommend/recommend.ts'
 import type { RerankSettings } from '../../ranking/recommend/rerank.ts'
 import type { PreferenceSettings } from '../../ranking/preferences.ts'
 import type { Ingress } from '../../ingress/clients.ts'
@@ -66,7 +66,7 @@ export interface GatewaySettings extends ReadLimits {
   /** What the context of a shopper is. */
   context: ContextSettings
   preferences: PreferenceSettings
-  recommend: RecommendSettings
+  recommend: RecommendConfig
   rerank: RerankSettings
   /** What rows of similar products may take in memory. */
   similarityBytesMax: number

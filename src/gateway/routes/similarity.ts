@@ -51,6 +51,7 @@ const EXAMPLE_VERSION: SimilarityVersion = {
   bots: 3,
   content_weight: 0.083,
   event_types: ['add_to_cart', 'purchase', 'view'],
+  settings_version: 0,
   settings: { window: 20, neighboursMax: 100 },
 }
 

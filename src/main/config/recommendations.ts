@@ -2,9 +2,8 @@ import { z } from 'zod'
 import { Id } from '../../contract/fields/id.ts'
 import { BLENDS, CAP_MAX, HISTORY_MAX, SEEN_RULES } from '../../contract/recommendation.ts'
 import { BLEND_DEFAULTS, type BlendWeights } from '../../ranking/recommend/blend.ts'
-import type { RecommendSettings } from '../../ranking/recommend/recommend.ts'
+import type { RecommendConfig } from '../../ranking/recommend/recommend.ts'
 import { RULE_DEFAULTS, type RuleSettings } from '../../ranking/recommend/rules.ts'
-import { SCORE_DEFAULTS } from '../../ranking/recommend/score.ts'
 import { defaultsOf, jsonObject } from './json-object.ts'
 import { settingsIn, type SettingsOf, wholeNumber } from './setting.ts'
 
@@ -67,14 +66,13 @@ export const recommendationSettings = settingsIn('Recommendations', {
   ),
 })
 
-export function recommendSettingsOf(config: SettingsOf<typeof recommendationSettings>): RecommendSettings {
+export function recommendSettingsOf(config: SettingsOf<typeof recommendationSettings>): RecommendConfig {
   return {
     blend: config.RECOMMENDATION_BLEND,
     blends: config.RECOMMENDATION_BLENDS,
     rules: ruleSettingsOf(config),
     seen: config.RECOMMENDATION_SEEN,
     interactionsMin: config.RECOMMENDATION_INTERACTIONS_MIN,
-    decay: SCORE_DEFAULTS.decay,
   }
 }
 

@@ -32,6 +32,9 @@ export interface RecommendSettings {
   decay: number
 }
 
+/** What is configured. λ is that of the version which an answer uses. */
+export type RecommendConfig = Omit<RecommendSettings, 'decay'>
+
 /** What a request asks for; undefined is as the settings say. */
 export interface RecommendOptions {
   limit: number

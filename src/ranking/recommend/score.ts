@@ -1,3 +1,5 @@
+import { RANKING_DEFAULTS } from '../similarity/ranking-settings.ts'
+
 /*
  * The score of product j for a shopper with the history h_0 (newest), h_1, …:
  *
@@ -13,7 +15,7 @@ export interface ScoreSettings {
   historyMax: number
 }
 
-export const SCORE_DEFAULTS: ScoreSettings = { decay: 0.6, historyMax: 20 }
+export const SCORE_DEFAULTS: ScoreSettings = { decay: RANKING_DEFAULTS.decay, historyMax: 20 }
 
 /** Neighbours of a product, best first. */
 export interface Row {

@@ -1,7 +1,10 @@
+import { RANKING_DEFAULTS, type RankingSettings } from './ranking-settings.ts'
 import { SIMILARITY_DEFAULTS, type SimilaritySettings } from './settings.ts'
 
 /** How a shop's version is made from its log. */
-export interface VersionSettings extends SimilaritySettings {
+export interface VersionSettings extends SimilaritySettings, RankingSettings {
+  /** The number of the ranking settings; 0 for the defaults. */
+  settingsVersion: number
   /** The newest events that are read. */
   eventsMax: number
   /** Products with the newest events, then those of the catalog in the order of their ids. A product takes about 2.5 KB while a version is made. */
@@ -14,6 +17,8 @@ export interface VersionSettings extends SimilaritySettings {
 
 export const VERSION_DEFAULTS: VersionSettings = {
   ...SIMILARITY_DEFAULTS,
+  ...RANKING_DEFAULTS,
+  settingsVersion: 0,
   eventsMax: 20_000_000,
   productsMax: 200_000,
   basketProductsMax: 50,

@@ -43,6 +43,8 @@ const ENDPOINT_RIGHTS: Record<string, string> = {
   analytics_event_key: 'select, insert',
   similarity_run: 'select, insert, update',
   similarity_current: 'select, update (changed_at, version, previous)',
+  // A tuning at a terminal adds them.
+  similarity_settings: 'select, update (in_force, promoted_at, promoted_by)',
   // The rows of a version do not change.
   similarity_product: 'select, insert, delete',
   similarity_row: 'select, insert, delete',

@@ -48,6 +48,8 @@ export type AuditAction =
   | 'similarity.fail'
   | 'similarity.cancel'
   | 'similarity.promote'
+  | 'similarity_settings.add'
+  | 'similarity_settings.promote'
 
 export interface AuditEntry {
   actor: string
@@ -62,6 +64,7 @@ export interface AuditEntry {
     | 'erasure_run'
     | 'similarity_run'
     | 'similarity_version'
+    | 'similarity_settings'
   resourceId: string
   metadata?: Record<string, unknown>
 }

@@ -100,6 +100,7 @@ export const OTHER_COLUMNS: Readonly<Record<string, readonly string[]>> = {
     'audit_entry.*',
     'recompute_run.*',
     'similarity_run.*',
+    'similarity_settings.*',
     ...['actor', 'requested_by', 'error_message', 'status', 'step', 'place'].map((column) => `erasure_run.${column}`),
   ],
   "the provider's and the shop's books: a callback that is sent again must be the same, and a refund must find its sale": [

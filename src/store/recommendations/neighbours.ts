@@ -26,11 +26,11 @@ export interface Neighbours {
 const UNKNOWN = -1
 
 /** Scores are computed each time that they are asked for, which takes 50 µs, and not kept: a history of 20 products leads to thousands. */
-export function createNeighbourFinder(decay: number) {
+export function createNeighbourFinder() {
   const score = createBestScorer()
-  const settings = { ...SCORE_DEFAULTS, decay }
 
   return async (version: ServedVersion, history: readonly HistoryItem[]): Promise<Neighbours> => {
+    const settings = { ...SCORE_DEFAULTS, decay: version.decay }
     const entries: HistoryEntry[] = history.map(({ productId, strength }) => ({
       product: version.numberOf(productId) ?? UNKNOWN,
       strength,

@@ -2,7 +2,8 @@ import { instantOf } from '../../contract/fields/time.ts'
 import type { RecommendRequest, RecommendResponse } from '../../contract/recommendation.ts'
 import { strategyOf } from '../../ranking/recommend/candidates.ts'
 import { recommendationOf, type Terms } from '../../ranking/recommend/explanation.ts'
-import type { RecommendSettings } from '../../ranking/recommend/recommend.ts'
+import type { RecommendConfig } from '../../ranking/recommend/recommend.ts'
+import { SCORE_DEFAULTS } from '../../ranking/recommend/score.ts'
 import type { Queryable } from '../database/connection.ts'
 import { littleKnown } from '../popularity/little-known.ts'
 import type { ServedVersion, ServedVersions } from '../similarity/served-versions.ts'
@@ -21,7 +22,7 @@ export interface RecommenderOptions {
   facts: FactsReader
   shoppers: ShopperReader
   pages: PageCache
-  settings: RecommendSettings
+  settings: RecommendConfig
 }
 
 /** What an answer depends on apart from the request and the database. */
@@ -41,8 +42,8 @@ export type Recommender = (db: Queryable, request: RecommendRequest, context: Re
  * PostgreSQL, each in a statement that it shares with the other callers of the moment. A list that needs all candidates reads facts twice.
  */
 export function createRecommender(options: RecommenderOptions): Recommender {
-  const { versions, lists, facts, shoppers, pages, settings } = options
-  const findNeighbours = createNeighbourFinder(settings.decay)
+  const { versions, lists, facts, shoppers, pages } = options
+  const findNeighbours = createNeighbourFinder()
 
   const answer = async (
     db: Queryable,
@@ -50,6 +51,7 @@ export function createRecommender(options: RecommenderOptions): Recommender {
     request: RecommendRequest,
     context: RecommendContext,
   ) => {
+    const settings = { ...options.settings, decay: version?.decay ?? SCORE_DEFAULTS.decay }
     const shared = await lists.shared()
     const { nowMs, live } = context
     const shopper = await knownShopper(db, request, { eventTypes: shared.eventTypes, shoppers, live, nowMs })

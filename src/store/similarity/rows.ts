@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { float4Values, int4Values } from '../database/binary-array.ts'
+import { RANKING_DEFAULTS } from '../../ranking/similarity/ranking-settings.ts'
 import type { Queryable } from '../database/connection.ts'
 
 /** The row of a product: numbers of other products, best first. */
@@ -58,13 +59,16 @@ export interface VersionInForce {
   version: number
   products: number
   contentWeight: number
+  /** λ of its ranking settings. */
+  decay: number
   madeAt: Date
 }
 
 /** The version in force; undefined before the first one. Costs two index probes. */
 export async function versionInForce(db: Queryable): Promise<VersionInForce | undefined> {
   const { rows } = await sql<Omit<VersionInForce, 'version'> & { version: string }>`
-    select v.version, v.products, v.content_weight as "contentWeight", v.made_at as "madeAt"
+    select v.version, v.products, v.content_weight as "contentWeight",
+      coalesce((v.settings ->> 'decay')::float8, ${RANKING_DEFAULTS.decay}) as decay, v.made_at as "madeAt"
     from similarity_current c join similarity_version v on v.version = c.version`.execute(db)
   const [row] = rows
   return row && { ...row, version: Number(row.version) }

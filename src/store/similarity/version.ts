@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { DecidedError } from '../../contract/decided-error.ts'
 import type { PromoteSimilarityVersion, SimilarityVersion } from '../../contract/similarity-run.ts'
+import type { VersionSettings } from '../../ranking/similarity/version-settings.ts'
 import { audit } from '../audit/audit-entry.ts'
 import type { Database, Queryable } from '../database/connection.ts'
 
@@ -17,7 +18,8 @@ interface StoredVersion {
   bots: number
   contentWeight: number
   eventTypes: string[]
-  settings: Record<string, unknown>
+  /** A version of a release that had no versions of settings lacks some. */
+  settings: Partial<VersionSettings>
 }
 
 /** The versions that can be in force, i.e. the last two, the one in force first. */
@@ -40,6 +42,7 @@ export async function similarityVersions(db: Queryable): Promise<SimilarityVersi
     bots: row.bots,
     content_weight: row.contentWeight,
     event_types: row.eventTypes,
+    settings_version: row.settings.settingsVersion ?? 0,
     settings: row.settings,
   }))
 }

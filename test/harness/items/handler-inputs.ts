@@ -43,6 +43,7 @@ const directInputs: Record<string, object> = {
   'Catalog/UpsertProducts': { products: [{ product_id: 'lamp', name: 'Lamp', updated_at: occurred_at }] },
   'Catalog/GetProduct': { product_id: 'lamp' },
   'Catalog/Preferences': { shopper_id: 'account:ada' },
+  'Catalog/PromoteSimilaritySettings': { settings_version: 0, actor: 'test' },
   'Catalog/PromoteSimilarity': { version: 1, actor: 'test' },
   'Catalog/Similar': { product_id: 'lamp' },
   'Catalog/Recommend': { account_id: 'ada' },

@@ -91,6 +91,8 @@ const CLEARED = [
  */
 export async function clear(db: Database): Promise<void> {
   for (const table of CLEARED) await sql`delete from ${sql.table(table)}`.execute(db)
+  await sql`delete from similarity_settings where settings_version > 0`.execute(db)
+  await sql`update similarity_settings set in_force = true, promoted_at = null, promoted_by = null`.execute(db)
   await sql`update similarity_current set version = null, previous = null`.execute(db)
 }
 
