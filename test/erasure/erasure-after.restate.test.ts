@@ -15,6 +15,8 @@ import type { Database } from '../../src/store/database/connection.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { gatewayTest as test } from '../harness/fixtures.ts'
 import { rowsWith } from '../harness/items/erased.ts'
+import { post, recommended, waitForVersion } from '../harness/clients/recommendations.ts'
+import { storeShop, versionOfLog, viewed } from '../harness/items/shop-with-history.ts'
 import { BLOCKS } from '../harness/programs/docs.ts'
 import { clear } from '../harness/servers/database.ts'
 import type { TestGateway } from '../harness/servers/gateway.ts'
@@ -243,5 +245,30 @@ test(
     expect([inEntry, computed]).toEqual([run!.certificate.sha256, run!.certificate.sha256])
     expect(text!.startsWith(`{"run_id":"${run!.id}","erased_at":"`)).toBe(true)
     expect(createHash('sha256').update(text!).digest('hex')).toBe(computed)
+  },
+)
+
+test(
+  'recommendations know nothing of an erased person, and what was shown has a pseudonym',
+  { timeout: 60_000 },
+  async ({ db, gateway, stack }) => {
+    await storeShop(db)
+    await viewed(db, { accountId: 'grace-hopper' }, ['p01', 'p02', 'p03', 'p04'])
+    await waitForVersion(gateway, await versionOfLog(db), stack)
+    const live = { account_id: 'grace-hopper', event_type: 'view', ref_type: 'Product', ref_id: 'p05' }
+    expect((await post(gateway, 'event', live)).status).toBe(202)
+    const before = await recommended(gateway, 'account_id=grace-hopper')
+    expect(before.meta).toMatchObject({ strategy: 'personal', interactions: 5 })
+    await settled(db)
+    const hasExported = async () => (await exportOf(gateway)).some((line) => line.includes(before.meta.recommendation_id))
+    expect(await until(hasExported, 20_000)).toBe(true)
+    await erase(gateway, PERSON)
+    expect(await rowsWith(db, ['grace-hopper'])).toEqual([])
+    const { rows } = await sql`
+    select shopper_id as shopper from impression where recommendation_id = ${before.meta.recommendation_id}::uuid`.execute(db)
+    expect(rows).toEqual([{ shopper: expect.stringMatching(/^account:erased-/) as string }])
+    // The gateway forgets the live event, too.
+    const after = await recommended(gateway, 'account_id=grace-hopper')
+    expect(after.meta).toMatchObject({ strategy: 'popular', interactions: 0 })
   },
 )

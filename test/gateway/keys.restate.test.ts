@@ -47,6 +47,28 @@ test.for([
   expect(headers.get('www-authenticate')).toBeNull()
 })
 
+const RUN = '/api/v1/similarity-runs/019cb2f8-9d00-7c3e-8f5a-5b0f2a6d9c11'
+test.for([
+  ['GET', '/api/v1/recommendations?account_id=ada', 'read'],
+  ['POST', '/api/v1/recommendations', 'read'],
+  ['GET', '/api/v1/recommendations/metrics', 'read'],
+  ['GET', '/api/v1/products/lamp/similar', 'read'],
+  ['POST', '/api/v1/rerank', 'read'],
+  ['GET', '/api/v1/similarity-runs', 'read'],
+  ['GET', RUN, 'read'],
+  ['GET', '/api/v1/similarity-versions', 'read'],
+  ['POST', '/api/v1/similarity-runs', 'manage'],
+  ['DELETE', RUN, 'manage'],
+  ['POST', '/api/v1/similarity-versions/7/promote', 'manage'],
+] as const)('%s %s is only for keys that may %s', async ([method, path, scope], { gateway }) => {
+  for (const name of ['ingest', 'read', 'manage', 'shop', 'seller'] as const) {
+    const headers = { authorization: `Bearer ${keys[name]}`, ...(method === 'POST' && { 'content-type': 'application/json' }) }
+    const body = method === 'POST' ? '{"nonsense":1}' : null
+    const { status } = await fetch(gateway.url + path, { method, headers, body })
+    expect([name, status === 403, status === 401]).toEqual([name, name !== scope, false])
+  }
+})
+
 const secretOf = (text: string) => text.split('_')[2]!
 
 /** Each key by its mistake. */

@@ -91,7 +91,7 @@ test('the list is the same with and without the explanation', async ({ db, gatew
 
 test('the handler answers as the gateway does', async ({ db, gateway, stack }) => {
   await viewed(db, { accountId: 'ada' }, FIVE)
-  await served(db, gateway)
+  await waitForVersion(gateway, await versionOfLog(db), stack)
   const request = { account_id: 'ada', explain: true } as RecommendRequest
   const fromHandler = await stack.ingress.client(catalogApi).Recommend(request)
   const { data, meta } = await recommended(gateway, 'account_id=ada&explain=true')
@@ -130,6 +130,26 @@ test('a history that the request brings gives what a shopper with that history g
   const explained = await recommended(gateway, { history, explain: true })
   expect(explained.data[0]!.reasons!.shares[0]).toMatchObject({ event_id: null, product_id: 'p05' })
   expect(await recommended(gateway, { history: [] })).toMatchObject({ meta: { strategy: 'popular', interactions: 0 } })
+})
+
+test('the stars of a rating change nothing; a low rating is no interest, and the product was seen', async ({ db, gateway }) => {
+  await served(db, gateway)
+  const answerFor = async (event_type: string, seen = 'penalty') => {
+    const history = [...FIVE, 'p20'].map((product_id, at) => ({
+      product_id,
+      occurred_at: new Date(Date.now() - (6 - at) * 1_000).toISOString(),
+      ...(product_id === 'p20' && { event_type }),
+    }))
+    return recommended(gateway, { history, seen, limit: 100 })
+  }
+  const view = await answerFor('view')
+  expect(view.meta.interactions).toBe(6)
+  expect((await answerFor('rating_high')).data).toEqual(view.data)
+  expect((await answerFor('rating_medium')).data).toEqual(view.data)
+  const low = await answerFor('rating_low', 'remove')
+  expect(low.meta.interactions).toBe(5)
+  expect(idsOf(low)[0]).toBe('p06')
+  expect(idsOf(low)).not.toContain('p20')
 })
 
 test('a merged session and its account are one shopper, and any other session with it is refused', async ({

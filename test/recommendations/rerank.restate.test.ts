@@ -139,6 +139,7 @@ test.for([
   ['a score that is a text', one('"1"'), 'items.0.score'],
   ['a score of null', one('null'), 'items.0.score'],
   ['no score', '{"session_id":"s","items":[{"product_id":"lamp"}]}', 'items.0.score'],
+  ['a rating', '{"session_id":"s","items":[{"product_id":"lamp","rating":4}]}', 'items.0.score'],
   ['no product', '{"session_id":"s","items":[{"score":1}]}', 'items.0.product_id'],
   ['an empty product', '{"session_id":"s","items":[{"product_id":"","score":1}]}', 'items.0.product_id'],
   ['a product with NUL', JSON.stringify({ session_id: 's', items: [{ product_id: 'a\0', score: 1 }] }), 'items.0.product_id'],

@@ -12,6 +12,14 @@ test('the settings of recommendations are the defaults of the ranking when none 
   })
 })
 
+test('impressions are recorded, kept for 90 days, and attributed for a day; similar products are made daily within bounds', () => {
+  expect(readConfig({})).toMatchObject({
+    ...{ RECOMMENDATION_IMPRESSIONS: 'on', IMPRESSION_DAYS: 90, ATTRIBUTION_HOURS: 24 },
+    ...{ SIMILARITY_HOURS: 24, SIMILARITY_SHOPPER_EVENTS_MAX: 50, SIMILARITY_PRODUCT_EVENTS_MAX: 2_000 },
+    ...{ SIMILARITY_WINDOW: 20, SIMILARITY_NEIGHBOURS_MAX: 100, SIMILARITY_BOT_EVENTS_PER_DAY: 1_000 },
+  })
+})
+
 test('single weights and numbers can be replaced', () => {
   const { blend, blends, rules } = settingsOf({
     RECOMMENDATION_BLEND: 'weighted',

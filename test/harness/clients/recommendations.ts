@@ -1,7 +1,9 @@
 import { expect } from 'vitest'
-import type { RecommendResponse } from '../../../src/contract/recommendation.ts'
+import { RecommendRequest, type RecommendResponse } from '../../../src/contract/recommendation.ts'
+import { catalogApi } from '../../../src/contract/services.ts'
 import { until } from '../../../src/main/embedded/until.ts'
 import type { TestGateway } from '../servers/gateway.ts'
+import type { Stack } from '../servers/stack.ts'
 
 export interface RecommendAnswer {
   status: number
@@ -35,10 +37,13 @@ export async function recommended(gateway: TestGateway, question: string | objec
 
 const PATIENCE_MS = 20_000
 
-/** Waits until the gateway answers with a version. */
-export async function waitForVersion(gateway: TestGateway, version: number): Promise<void> {
+/** Waits until the gateway answers with a version, and the handlers of a stack too. */
+export async function waitForVersion(gateway: TestGateway, version: number, stack?: Stack): Promise<void> {
+  const request = RecommendRequest.parse({ session_id: 'none' })
   const isServed = async () => (await recommended(gateway, 'session_id=none')).meta.similarity_version === version
+  const isHandled = async () => (await stack!.ingress.client(catalogApi).Recommend(request)).meta.similarity_version === version
   expect(await until(isServed, PATIENCE_MS)).toBe(true)
+  if (stack !== undefined) expect(await until(isHandled, PATIENCE_MS)).toBe(true)
 }
 
 export const idsOf = ({ data }: Pick<RecommendResponse, 'data'>): string[] => data.map(({ product_id }) => product_id)
