@@ -31,6 +31,7 @@ import { retention } from './rows/retention.bench.ts'
 import { seller } from './rows/seller.bench.ts'
 import { similar } from './rows/similar.bench.ts'
 import { similarity } from './rows/similarity.bench.ts'
+import { similarityReads } from './rows/similarity-reads.bench.ts'
 import { singles } from './rows/singles.bench.ts'
 import { stalled } from './rows/stalled.bench.ts'
 import { top } from './rows/top.bench.ts'
@@ -55,6 +56,7 @@ const ROWS: Record<string, (isQuick: boolean, only: RegExp) => Promise<RowResult
   preferences,
   rerank,
   similarity,
+  'similarity-reads': similarityReads,
   similar,
   recommend,
   recompute,
