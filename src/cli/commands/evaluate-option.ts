@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander'
-import { ENGINE_DEFAULTS, type EngineSettings } from '../../ranking/evaluation/engine.ts'
+import type { EngineSettings } from '../../ranking/evaluation/engine.ts'
+import { WINDOW_MAX } from '../../ranking/similarity/settings.ts'
 import { type Columns, type Field, FIELDS, timeOf } from '../evaluate/read-rows.ts'
 import { wholeNumber } from './whole-number.ts'
 
@@ -15,15 +16,39 @@ export function columnOf(text: string, before: Columns = {}): Columns {
   return { ...before, [field!]: column }
 }
 
-const SETTINGS = Object.keys(ENGINE_DEFAULTS).filter((name) => name !== 'repeats')
+const number = (max: number) => ({ min: 0, max, isWhole: false })
+const count = (max: number) => ({ min: 1, max, isWhole: true })
+
+/** Within these numbers no file takes more memory or time than its size says. */
+const SETTINGS: Readonly<Record<Exclude<keyof EngineSettings, 'repeats'>, ReturnType<typeof number>>> = {
+  alpha: number(10),
+  beta: number(10),
+  gamma: number(10),
+  rho: number(10),
+  kappa: number(1_000_000),
+  contentFactor: number(1_000),
+  decay: number(1),
+  window: count(WINDOW_MAX),
+  neighboursMax: count(1_000),
+  shopperEventsMax: count(1_000_000),
+  productEventsMax: count(1_000_000_000),
+  botEventsPerDay: count(1_000_000_000),
+  historyMax: count(10_000),
+}
 
 /** `name=value`. */
 export function settingOf(text: string, before: Partial<EngineSettings> = {}): Partial<EngineSettings> {
   const [, name = '', value = ''] = /^(\w+)=(\S+)$/.exec(text) ?? []
-  if (!SETTINGS.includes(name) || !(Number(value) >= 0 && Number.isFinite(Number(value)))) {
-    throw new InvalidArgumentError(`It is <name>=<number from 0>, with the name ${SETTINGS.join(', ')}.`)
+  const bounds = Object.entries(SETTINGS).find(([each]) => each === name)?.[1]
+  if (bounds === undefined) {
+    throw new InvalidArgumentError(`It is <name>=<number>, with the name ${Object.keys(SETTINGS).join(', ')}.`)
   }
-  return { ...before, [name]: Number(value) }
+  const { min, max, isWhole } = bounds
+  const set = Number(value)
+  if (!(set >= min && set <= max) || (isWhole && !Number.isInteger(set))) {
+    throw new InvalidArgumentError(`${name} is a ${isWhole ? 'whole ' : ''}number from ${min} to ${max.toLocaleString('en')}.`)
+  }
+  return { ...before, [name]: set }
 }
 
 /** `10,20` as lengths of lists. */
