@@ -16,8 +16,10 @@ import { clear } from '../harness/servers/database.ts'
 test.beforeEach(({ db }) => clear(db))
 
 const NOW_MS = Date.now()
-/** The query of docs/recommendations.md. */
-const QUERY = BLOCKS.find(({ page, language }) => page === 'docs/recommendations.md' && language === 'sql')!.text
+/** The queries of docs/recommendations.md. */
+const [PAIRS, TOGETHER] = BLOCKS.filter(({ page, language }) => page === 'docs/recommendations.md' && language === 'sql').map(
+  ({ text }) => text,
+)
 
 /** Makes a version with these settings, and puts it in force. */
 async function make(db: Database, settings: VersionSettings): Promise<number> {
@@ -29,7 +31,8 @@ async function make(db: Database, settings: VersionSettings): Promise<number> {
 
 /** What the query counts for two products, with the bounds of the settings in the place of the usual ones. */
 async function counted(db: Database, [one, other]: [string, string], settings: VersionSettings): Promise<number> {
-  const text = QUERY.replaceAll("'lamp'", `'${one}'`)
+  const text = PAIRS!
+    .replaceAll("'lamp'", `'${one}'`)
     .replaceAll("'shade'", `'${other}'`)
     .replace('place <= 50', `place <= ${settings.shopperEventsMax}`)
     .replace('of_busiest_day <= 1000', `of_busiest_day <= ${settings.botEventsPerDay}`)
@@ -37,6 +40,17 @@ async function counted(db: Database, [one, other]: [string, string], settings: V
     .replace('a.place - b.place) <= 20', `a.place - b.place) <= ${settings.window}`)
   const { rows } = await sql.raw<{ pairs: string }>(text).execute(db)
   return Number(rows[0]!.pairs)
+}
+
+/** The same for products that were bought together. */
+async function boughtTogether(db: Database, [one, other]: [string, string], settings: VersionSettings): Promise<number> {
+  const text = TOGETHER!
+    .replaceAll("'lamp'", `'${one}'`)
+    .replaceAll("'shade'", `'${other}'`)
+    .replace('place <= 50', `place <= ${settings.basketProductsMax}`)
+    .replace('newest <= 2000', `newest <= ${settings.productEventsMax}`)
+  const { rows } = await sql.raw<{ together: string }>(text).execute(db)
+  return Number(rows[0]!.together)
 }
 
 const SHOPPERS = [
@@ -98,6 +112,57 @@ test('the query of the docs counts the pairs of every neighbour, with any bounds
         }
       }
     }),
+    { numRuns: 25 },
+  )
+})
+
+const purchaseArbitrary = fc.record({
+  shopper: fc.nat(SHOPPERS.length - 1),
+  order: fc.option(fc.nat(2), { freq: 2 }),
+  product: fc.nat(5),
+  minute: fc.oneof(fc.nat(3), fc.nat(1_440)),
+})
+const basketBoundsArbitrary = fc.oneof(
+  fc.constant({}),
+  fc.record({
+    basketProductsMax: fc.integer({ min: 2, max: 4 }),
+    productEventsMax: fc.integer({ min: 1, max: 5 }),
+    eventsMax: fc.integer({ min: 10, max: 60 }),
+  }),
+)
+
+test('the query of the docs counts what was bought together, with any bounds', { timeout: 120_000 }, async ({ db }) => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(purchaseArbitrary, { minLength: 5, maxLength: 60 }),
+      basketBoundsArbitrary,
+      async (events, bounds) => {
+        await clear(db)
+        const rows = events.map(({ shopper, order, product, minute }) =>
+          interaction({
+            ...SHOPPERS[shopper]!,
+            refId: `p${product}`,
+            eventType: 'purchase',
+            occurredAtMs: NOW_MS - minute * 60_000,
+            ...(order !== null && { metadata: { order_id: `o${order}` } }),
+          }),
+        )
+        await record(db, rows)
+        const settings = { ...VERSION_DEFAULTS, ...bounds }
+        const version = await make(db, settings)
+        const { rows: products } = await sql<{ count: number }>`
+        select count(*)::int as count from similarity_product where version = ${version}`.execute(db)
+        const ids = await productIdsOf(db, version, products[0]!.count)
+        for (const row of await rowsOf(db, version, [...ids.keys()])) {
+          const togetherOf = new Map(Array.from(row.bought, (other, at) => [other, row.boughtCounts[at]!]))
+          for (const [other, id] of ids.entries()) {
+            if (other === row.productNo) continue
+            const pair: [string, string] = [ids[row.productNo]!, id]
+            expect([pair, await boughtTogether(db, pair, settings)]).toEqual([pair, togetherOf.get(other) ?? 0])
+          }
+        }
+      },
+    ),
     { numRuns: 25 },
   )
 })
