@@ -129,21 +129,20 @@ test('a matrix is counted again only for settings that it depends on', async () 
 })
 
 describe('tuning', () => {
-  const ndcg = (wanted: Partial<EngineSettings>, gain: number) => async (settings: EngineSettings) =>
-    Object.entries(wanted).reduce(
-      (sum, [name, value]) => sum * (settings[name as keyof EngineSettings] === value ? 1 + gain : 1),
-      0.1,
-    )
+  const scores = (wanted: Partial<EngineSettings>, gain: number) => async (settings: EngineSettings) => {
+    const matches = Object.entries(wanted).filter(([name, value]) => settings[name as keyof EngineSettings] === value)
+    return { ndcg: 0.1 * (1 + gain) ** matches.length, hr: 0.2 }
+  }
 
   test('finds the best value of each setting', async () => {
     const wanted = { decay: 0.9, rho: 1, beta: 0.4, contentFactor: 0.75 }
-    const { settings, trials } = await tune(ENGINE_DEFAULTS, { hasContent: true, ndcgOf: ndcg(wanted, 0.05) })
+    const { settings, trials } = await tune(ENGINE_DEFAULTS, { hasContent: true, scoresOf: scores(wanted, 0.05) })
     expect(settings).toEqual({ ...ENGINE_DEFAULTS, ...wanted })
     expect(trials.length).toBe(trialsOf(ENGINE_DEFAULTS, true))
   })
 
   test('keeps the given settings when the best ones gain 2 % or less', async () => {
-    const { settings } = await tune(ENGINE_DEFAULTS, { hasContent: false, ndcgOf: ndcg({ decay: 0.9 }, 0.02) })
+    const { settings } = await tune(ENGINE_DEFAULTS, { hasContent: false, scoresOf: scores({ decay: 0.9 }, 0.02) })
     expect(settings).toEqual(ENGINE_DEFAULTS)
   })
 })

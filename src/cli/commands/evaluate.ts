@@ -2,15 +2,20 @@ import { availableParallelism } from 'node:os'
 import { Command, Option } from 'commander'
 import { JACCARD_NEIGHBOURS } from '../../ranking/evaluation/jaccard.ts'
 import { type EvaluationPlan, METHODS, PROTOCOLS } from '../evaluate/plan.ts'
-import { type EvaluateOptions, planOf } from '../evaluate/plan-of-options.ts'
+import { type EvaluateOptions, planOf, withSettingsOf } from '../evaluate/plan-of-options.ts'
 import { jsonOf, linesOf, tableOf } from '../evaluate/output.ts'
 import { evaluationProgressOn } from '../evaluate/progress.ts'
 import type { ShopReader } from '../evaluate/read-data.ts'
 import { readShop } from '../evaluate/read-shop.ts'
-import { runEvaluation } from '../evaluate/run.ts'
+import { type Evaluation, runEvaluation } from '../evaluate/run.ts'
+import { tunedOf } from '../evaluate/save.ts'
+import { engineSettingsOf } from '../evaluate/shop-settings.ts'
 import { TIME_FORMATS } from '../import/values/instant.ts'
 import { readConfig } from '../../main/config/config.ts'
+import { versionBoundsOf } from '../../main/config/similarity.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
+import { addRankingSettings, rankingInForce } from '../../store/similarity/ranking-settings.ts'
+import { actor } from '../terminal/actor.ts'
 import { print, printJson, printTable } from '../terminal/output.ts'
 import { columnOf, numbersOf, settingOf, timeFrom } from './evaluate-option.ts'
 import { delimiterOf, encodingOf, namesOf } from './import-option.ts'
@@ -69,6 +74,10 @@ export function evaluateCommand(run: (plan: EvaluationPlan) => Promise<void> | u
       ]),
     )
     .option('--tune', 'choose settings on the validation, one after the other; the test is not asked for any choice')
+    .option(
+      '--save',
+      'with --tune: store better settings in the database, if the tuning finds any, beginning with those of the shop (footfall similarity settings)',
+    )
     .option('--set <name=value>', 'a setting of cooccurrence, e.g. rho=1; repeatable', settingOf)
     .option('--neighbours <count>', 'neighbours of jaccard', wholeNumber(1, 10_000), JACCARD_NEIGHBOURS)
     .option(
@@ -91,19 +100,46 @@ export function evaluateCommand(run: (plan: EvaluationPlan) => Promise<void> | u
     })
 }
 
-async function evaluateFile(plan: EvaluationPlan, isJson: boolean): Promise<void> {
+const CONNECTION = { name: 'footfall evaluate' }
+
+async function evaluateFile(given: EvaluationPlan, isJson: boolean): Promise<void> {
   const progress = evaluationProgressOn(process.stderr)
-  const shop: ShopReader = ({ settings: { botEventsPerDay } }) =>
-    withDatabase(readConfig(process.env), { name: 'footfall evaluate', readOnly: true }, (db) =>
-      readShop(db, { botEventsPerDay, onRead: (events) => progress.report('reading the log', events, Infinity) }),
-    )
+  const plan = await planFor(given)
+  const shop: ShopReader = ({ settings: { botEventsPerDay } }) => {
+    const config = readConfig(process.env)
+    const { eventsMax } = versionBoundsOf(config)
+    const onRead = (events: number) => progress.report('reading the log', events, Infinity)
+    return withDatabase(config, { ...CONNECTION, readOnly: true }, (db) => readShop(db, { eventsMax, botEventsPerDay, onRead }))
+  }
   const evaluation = await runEvaluation(plan, progress.report, shop).finally(progress.stop)
+  const saved = plan.isSaved ? await save(evaluation) : undefined
   if (isJson) {
-    printJson(jsonOf(evaluation))
+    printJson({ ...jsonOf(evaluation), ...(plan.isSaved && { saved_settings_version: saved ?? null }) })
     return
   }
   const { above, below } = linesOf(evaluation)
   print(...above)
   printTable(tableOf(evaluation))
   print(...below)
+  if (plan.isSaved) print(savedLine(saved))
+}
+
+/** The plan with the settings of the shop, where its log is evaluated or what is chosen is for the shop. */
+async function planFor(plan: EvaluationPlan): Promise<EvaluationPlan> {
+  if (plan.trainPath !== undefined && !plan.isSaved) return plan
+  const config = readConfig(process.env)
+  const ranking = await withDatabase(config, { ...CONNECTION, readOnly: true }, rankingInForce)
+  return withSettingsOf(plan, engineSettingsOf({ ...versionBoundsOf(config), ...ranking }))
+}
+
+/** Stores what the tuning chose. @returns its number; undefined when nothing is better */
+async function save(evaluation: Evaluation): Promise<number | undefined> {
+  const tuned = tunedOf(evaluation)
+  if (tuned === undefined) return undefined
+  return withDatabase(readConfig(process.env), CONNECTION, (db) => addRankingSettings(db, { actor: actor(), ...tuned }))
+}
+
+function savedLine(saved: number | undefined): string {
+  if (saved === undefined) return 'No settings gained more than 2 % of NDCG on the validation: nothing is stored.'
+  return `These are ranking settings ${saved} now: ./footfall similarity settings promote ${saved} puts them in force.`
 }

@@ -22,6 +22,7 @@ export interface EvaluateOptions {
   testFrom?: number
   method?: Method | 'auto'
   tune?: boolean
+  save?: boolean
   set?: Partial<EngineSettings>
   neighbours: number
   k?: number[]
@@ -44,6 +45,7 @@ export function planOf(file: string | undefined, options: EvaluateOptions): Eval
   const isCsv = trainPath === undefined || CSV_NAME.test(trainPath) || options.columns !== undefined || options.map !== undefined
   const format = options.format ?? (isCsv ? 'csv' : 'sequences')
   const protocol = protocolOf(options, format)
+  refuseSaving(options, protocol)
   const isTuned = options.tune ?? false
   const method = options.method ?? (isTuned ? 'auto' : 'cooccurrence')
   const { columns, delimiter, encoding, skip } = options
@@ -61,6 +63,8 @@ export function planOf(file: string | undefined, options: EvaluateOptions): Eval
     testFrom: options.testFrom,
     method: method === 'auto' ? undefined : method,
     isTuned,
+    isSaved: options.save ?? false,
+    set: options.set ?? {},
     settings: { ...ENGINE_DEFAULTS, ...options.set },
     neighbours: options.neighbours,
     ks: options.k ?? (protocol === 'session' ? [20, 10] : [10, 20]),
@@ -69,6 +73,21 @@ export function planOf(file: string | undefined, options: EvaluateOptions): Eval
     seed: options.seed,
     threads: options.workers,
   }
+}
+
+/** What is stored is to be better than what the shop has, in the ranking that serves. */
+function refuseSaving({ save, tune, method = 'auto', set }: EvaluateOptions, protocol: EvaluationPlan['protocol']): void {
+  if (!save) return
+  if (!tune) throw new UsageError('--save stores what a tuning chooses: give --tune too.')
+  if (method !== 'auto' && method !== 'cooccurrence')
+    throw new UsageError(`--save stores settings of cooccurrence, not of ${method}.`)
+  if (set !== undefined) throw new UsageError('--save begins with the settings of the shop: leave out --set.')
+  if (protocol === 'session') throw new UsageError('--save does not go with --protocol session, whose ranking does not serve.')
+}
+
+/** The settings of the shop, changed by `--set`. */
+export function withSettingsOf(plan: EvaluationPlan, shop: Partial<EngineSettings>): EvaluationPlan {
+  return { ...plan, settings: { ...plan.settings, ...shop, ...plan.set } }
 }
 
 /** The shop's own log has its form, and its own split by time. */

@@ -27,6 +27,10 @@ export interface EvaluationPlan {
   /** Undefined: the best one on the validation. */
   method: Method | undefined
   isTuned: boolean
+  /** Whether better settings are stored for an operator to promote. */
+  isSaved: boolean
+  /** Settings that differ from the defaults, or from those of the shop. */
+  set: Partial<EngineSettings>
   settings: EngineSettings
   /** Neighbours of jaccard. */
   neighbours: number

@@ -1,7 +1,6 @@
 import { DAY_MS } from '../../contract/fields/time.ts'
 import { createSequenceCollector, type NamedSequences, withoutBots } from '../../ranking/evaluation/sequences.ts'
 import { attributesOfProduct } from '../../ranking/similarity/product-attributes.ts'
-import { VERSION_DEFAULTS } from '../../ranking/similarity/version-settings.ts'
 import type { Database } from '../../store/database/connection.ts'
 import { readLog } from '../../store/similarity/read-log.ts'
 import type { AttributesById } from './read-attributes.ts'
@@ -13,26 +12,39 @@ export interface ShopData extends NamedSequences {
 
 const listOf = <T>(json: string) => JSON.parse(json) as T[]
 
-/** Reads the events of the log that similar products are made of, and the catalog. @param onRead  how many events were read so far */
-export async function readShop(
-  db: Database,
-  { botEventsPerDay, onRead }: { botEventsPerDay: number; onRead: (events: number) => void },
-): Promise<ShopData> {
+export interface ReadShopOptions {
+  /** The newest events that are read. */
+  eventsMax: number
+  botEventsPerDay: number
+  /** How many events were read so far. */
+  onRead: (events: number) => void
+}
+
+/** Reads the events of the log that similar products are made of, and the catalog. */
+export async function readShop(db: Database, { eventsMax, botEventsPerDay, onRead }: ReadShopOptions): Promise<ShopData> {
   const collector = createSequenceCollector(1)
   const attributes = new Map<string, string[]>()
   const timeOf = createTimes()
   let read = 0
-  await readLog(db, VERSION_DEFAULTS, {
-    takeEvents: async (page) => {
-      const [shoppers, products, days] = [listOf<string>(page.shoppers), listOf<string>(page.products), listOf<number>(page.days)]
-      shoppers.forEach((shopper, at) => collector.add(0, shopper, products[at]!, timeOf(days[at]!)))
-      onRead((read += shoppers.length))
+  await readLog(
+    db,
+    { eventsMax },
+    {
+      takeEvents: async (page) => {
+        const [shoppers, products, days] = [
+          listOf<string>(page.shoppers),
+          listOf<string>(page.products),
+          listOf<number>(page.days),
+        ]
+        shoppers.forEach((shopper, at) => collector.add(0, shopper, products[at]!, timeOf(days[at]!)))
+        onRead((read += shoppers.length))
+      },
+      takeProducts: async ({ products, categories, brands }) => {
+        const [category, brand] = [listOf<string | null>(categories), listOf<string | null>(brands)]
+        listOf<string>(products).forEach((product, at) => attributes.set(product, attributesOfProduct(category[at]!, brand[at]!)))
+      },
     },
-    takeProducts: async ({ products, categories, brands }) => {
-      const [category, brand] = [listOf<string | null>(categories), listOf<string | null>(brands)]
-      listOf<string>(products).forEach((product, at) => attributes.set(product, attributesOfProduct(category[at]!, brand[at]!)))
-    },
-  })
+  )
   const { parts, products } = collector.finish()
   return { parts: [withoutBots(parts[0]!, botEventsPerDay)], products, attributes }
 }

@@ -17,6 +17,8 @@ export interface Evaluation {
   chosen: Chosen
   /** The other methods that the validation turned down. */
   others: Chosen[]
+  /** Cases of the validation that choices asked. */
+  choiceCases: number
   validation: Result
   test: Result
   refit: Result | undefined
@@ -51,7 +53,10 @@ export async function runEvaluation(plan: EvaluationPlan, onProgress: OnProgress
         isTuned: plan.isTuned,
         neighbours: plan.neighbours,
         count: (histories, settings) => countSimilarity(histories, settings, { threads: plan.threads }),
-        ndcgOf: (ranker, stage) => asked.ask(ranker, stage, undefined).figures[0]!.ndcg.value,
+        scoresOf: (ranker, stage) => {
+          const { ndcg, hr } = asked.ask(ranker, stage, undefined).figures[0]!
+          return { ndcg: ndcg.value, hr: hr.value }
+        },
         onTrial: (method, done, total) => onProgress(`validating ${method}`, done, total),
       }),
     )
@@ -66,6 +71,7 @@ export async function runEvaluation(plan: EvaluationPlan, onProgress: OnProgress
     notes: data.notes,
     chosen,
     others: candidates.filter((one) => one !== chosen),
+    choiceCases: sample.cases.size,
     validation: asked.ask(await chosen.learn(split.validation), split.validation, 'validation'),
     test: asked.ask(await chosen.learn(test), test, 'test'),
     refit: refit && asked.ask(await chosen.learn(refit), refit, 'test, refitted'),

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import type { SimilarityDeps } from '../../../services/handler/deps.ts'
-import { VERSION_DEFAULTS } from '../../ranking/similarity/version-settings.ts'
+import { VERSION_DEFAULTS, type VersionSettings } from '../../ranking/similarity/version-settings.ts'
 import { startSimilarityJob } from '../../workers/similarity-job.ts'
 import { settingsIn, type SettingsOf, wholeNumber } from './setting.ts'
 
@@ -88,17 +88,22 @@ export function similarityOf(config: SettingsOf<typeof similaritySettings>): Sim
     everyHours: config.SIMILARITY_HOURS,
     bytesMax: similarityBytesMaxOf(config),
     startJob: (settings) => startSimilarityJob(settings, threads),
-    settings: {
-      ...VERSION_DEFAULTS,
-      eventsMax: config.SIMILARITY_EVENTS_MAX,
-      productsMax: config.SIMILARITY_PRODUCTS_MAX,
-      shopperEventsMax: config.SIMILARITY_SHOPPER_EVENTS_MAX,
-      productEventsMax: config.SIMILARITY_PRODUCT_EVENTS_MAX,
-      window: config.SIMILARITY_WINDOW,
-      neighboursMax: config.SIMILARITY_NEIGHBOURS_MAX,
-      botEventsPerDay: config.SIMILARITY_BOT_EVENTS_PER_DAY,
-      basketProductsMax: config.SIMILARITY_BASKET_PRODUCTS_MAX,
-      boughtMax: config.SIMILARITY_BOUGHT_MAX,
-    },
+    settings: versionBoundsOf(config),
+  }
+}
+
+/** How versions are made, with the default ranking settings. */
+export function versionBoundsOf(config: SettingsOf<typeof similaritySettings>): VersionSettings {
+  return {
+    ...VERSION_DEFAULTS,
+    eventsMax: config.SIMILARITY_EVENTS_MAX,
+    productsMax: config.SIMILARITY_PRODUCTS_MAX,
+    shopperEventsMax: config.SIMILARITY_SHOPPER_EVENTS_MAX,
+    productEventsMax: config.SIMILARITY_PRODUCT_EVENTS_MAX,
+    window: config.SIMILARITY_WINDOW,
+    neighboursMax: config.SIMILARITY_NEIGHBOURS_MAX,
+    botEventsPerDay: config.SIMILARITY_BOT_EVENTS_PER_DAY,
+    basketProductsMax: config.SIMILARITY_BASKET_PRODUCTS_MAX,
+    boughtMax: config.SIMILARITY_BOUGHT_MAX,
   }
 }

@@ -15,9 +15,14 @@ export const AXES: readonly Axis[] = [
 /** Settings that are better by less may be so by chance. */
 const GAIN_MIN = 0.02
 
-export interface Trial {
-  settings: EngineSettings
+/** On the validation. */
+export interface Scores {
   ndcg: number
+  hr: number
+}
+
+export interface Trial extends Scores {
+  settings: EngineSettings
 }
 
 export interface Tuned {
@@ -30,9 +35,9 @@ export interface Tuned {
 /** Coordinate descent on the validation: the test is never asked. */
 export async function tune(
   given: EngineSettings,
-  { hasContent, ndcgOf }: { hasContent: boolean; ndcgOf: (settings: EngineSettings) => Promise<number> },
+  { hasContent, scoresOf }: { hasContent: boolean; scoresOf: (settings: EngineSettings) => Promise<Scores> },
 ): Promise<Tuned> {
-  const first = { settings: given, ndcg: await ndcgOf(given) }
+  const first = { settings: given, ...(await scoresOf(given)) }
   const trials = [first]
   let best = first
   for (const [name, values] of AXES) {
@@ -41,7 +46,7 @@ export async function tune(
     for (const value of values) {
       if (value === from[name]) continue
       const settings = { ...from, [name]: value }
-      const trial = { settings, ndcg: await ndcgOf(settings) }
+      const trial = { settings, ...(await scoresOf(settings)) }
       trials.push(trial)
       if (trial.ndcg > best.ndcg) best = trial
     }
