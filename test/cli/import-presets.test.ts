@@ -386,6 +386,16 @@ test('Online Retail becomes the same events as by the documented rules', async (
   expect(byPreset).toEqual(byRules)
 })
 
+test('rees46: a row without a category does not replace a product that has one', async () => {
+  const file = 'product_id,category_id,category_code,brand\n1,77,,acme\n1,,,\n2,78,,\n'
+  const { items, ignored } = await mapFile('a.csv', file, ['--preset', 'rees46', '--products'])
+  expect(items).toMatchObject([
+    { product_id: '1', category: '77', brand: 'acme' },
+    { product_id: '2', category: '78' },
+  ])
+  expect(ignored).toBe('Left out by --preset rees46: 1 row without a category.')
+})
+
 describe('options of the command come before those of a preset', () => {
   const first = async (file: string, ...options: string[]) => (await mapFile(file, contentOf(file), options)).items[0]
 

@@ -23,5 +23,7 @@ export const REES46: Preset = {
       ['map', 'brand=brand'],
       ['map', 'updated_at=event_time'],
     ],
+    // A list of products repeats many of them without anything but their ids, and a version is the whole product.
+    ignored: { without: 'category', rows: 'without a category' },
   },
 }
