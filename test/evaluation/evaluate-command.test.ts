@@ -5,8 +5,10 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { evaluateCommand } from '../../src/cli/commands/evaluate.ts'
 import { jsonOf, linesOf, tableOf } from '../../src/cli/evaluate/output.ts'
+import { createRandom, sampleOf } from '../../src/ranking/evaluation/random.ts'
 import type { EvaluationPlan } from '../../src/cli/evaluate/plan.ts'
-import { runEvaluation } from '../../src/cli/evaluate/run.ts'
+import { readData } from '../../src/cli/evaluate/read-data.ts'
+import { methodsOf, runEvaluation } from '../../src/cli/evaluate/run.ts'
 
 let folder: string
 beforeAll(async () => {
@@ -139,6 +141,23 @@ describe('a given split', () => {
     expect(linesOf(evaluation).below.join(' ')).toContain('Chosen on the validation')
   })
 })
+
+test('ridge is left out where too many products have a shopper in common, and refused when it is asked for', async () => {
+  const random = createRandom(1)
+  const lists = Array.from({ length: 40 }, (_, shopper) => `u${shopper} ${idsOf(sampleOf(6_000, 2_600, random))}`)
+  const path = await fileOf('dense.txt', lists.join('\n'))
+  const chooseFrom = async (method: string) => {
+    const plan = await planOf(path, '--method', method)
+    const data = await readData(plan, () => Promise.reject(new Error('of no use')))
+    return { methods: methodsOf(plan, data), notes: data.notes }
+  }
+  await expect(chooseFrom('ridge')).rejects.toThrow('Leave out --method ridge')
+  const { methods, notes } = await chooseFrom('auto')
+  expect(methods).toEqual(['cooccurrence', 'jaccard'])
+  expect(notes.join(' ')).toContain('ridge was left out')
+})
+
+const idsOf = (numbers: ArrayLike<number>) => Array.from(numbers, (number) => `p${number}`).join(' ')
 
 test('attributes recommend a product that nobody had yet', async () => {
   const events = Array.from({ length: 50 }, (_, shopper) => `u${shopper} p${shopper} q${shopper} r${shopper}`)

@@ -1,11 +1,13 @@
 import { type Cases, picked, type Stage } from '../../ranking/evaluation/cases.ts'
+import { incidenceOf } from '../../ranking/evaluation/incidence.ts'
 import { measure, type Result } from '../../ranking/evaluation/metrics.ts'
 import { createRandom, sampleOf } from '../../ranking/evaluation/random.ts'
 import { lastSeenRanker, learntFrom, popularityRanker, type Ranker } from '../../ranking/evaluation/rankers.ts'
+import { isTooDense } from '../../ranking/evaluation/ridge.ts'
 import { attributesOf, type Content } from '../../ranking/similarity/content.ts'
 import { countContent, countSimilarity } from '../../workers/similarity-pool.ts'
 import { type Chosen, CHOICES } from './methods.ts'
-import { type EvaluationPlan, METHODS } from './plan.ts'
+import { type EvaluationPlan, type Method, METHODS } from './plan.ts'
 import { attributeLists, type AttributesById, readAttributes } from './read-attributes.ts'
 import { type EvaluationData, readData, type ShopReader } from './read-data.ts'
 import { UsageError } from '../../main/config/start-error.ts'
@@ -42,7 +44,7 @@ export async function runEvaluation(plan: EvaluationPlan, onProgress: OnProgress
   const asked = createAsking(plan, data, onProgress)
   const sample: Stage = { ...split.validation, cases: asked.some(split.validation.cases, VALIDATION_CASES_MAX) }
   const candidates: Chosen[] = []
-  for (const method of plan.method === undefined ? METHODS : [plan.method]) {
+  for (const method of methodsOf(plan, data)) {
     candidates.push(
       await CHOICES[method]({
         validation: sample,
@@ -78,6 +80,17 @@ export async function runEvaluation(plan: EvaluationPlan, onProgress: OnProgress
     popularity: asked.ask(popularityRanker(learnt, split.isSeenRemoved), test, 'baselines'),
     lastSeen: asked.ask(lastSeenRanker, test, 'baselines'),
   }
+}
+
+/** The methods to choose from. @throws UsageError when the one that was asked for cannot learn from the data */
+export function methodsOf({ method }: EvaluationPlan, { split, notes }: EvaluationData): readonly Method[] {
+  const wanted = method === undefined ? METHODS : [method]
+  const { train } = split.refit ?? split.test
+  if (!wanted.includes('ridge') || !isTooDense(incidenceOf(train))) return wanted
+  const why = 'ridge is for small catalogues, and too many pairs of products have a shopper in common here'
+  if (method !== undefined) throw new UsageError(`Leave out --method ridge: ${why}.`)
+  notes.push(`ridge was left out: ${why}.`)
+  return wanted.filter((each) => each !== 'ridge')
 }
 
 const noShop: ShopReader = async () => {

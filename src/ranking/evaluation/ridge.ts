@@ -92,6 +92,18 @@ function truncatedRows(incidence: Incidence, { lambda, sourcesMax }: RidgeSettin
   }
 }
 
+/** Whether more pairs of products have a shopper in common than a model of a large catalogue can hold. */
+export function isTooDense(incidence: Incidence): boolean {
+  if (incidence.products <= INVERSE_PRODUCTS_MAX) return false
+  const common = createCommonShoppers(incidence)
+  let total = 0
+  for (let product = 0; product < incidence.products; product++) {
+    total += common.count(product)
+    if (total > COMMON_PAIRS_MAX) return true
+  }
+  return false
+}
+
 interface CommonPairs {
   others: Int32Array
   counts: Float32Array
