@@ -55,6 +55,19 @@ test('the log is split by time, in the order of its events, without robots', asy
   expect((jsonOf(evaluation) as { ndcg_at_10: number }).ndcg_at_10).toBeGreaterThan(0.7)
 })
 
+test('events of an instant have one time, and the order of their ids', async ({ db }) => {
+  await clear(db)
+  const at = Date.now() - HOUR_MS
+  const idOf = (n: number) => `0d1d5a8e-1f0a-4c8e-9a53-6a2f5f9d2b1${n}`
+  const bought = (refId: string, n: number, occurredAtMs: number) =>
+    interaction({ accountId: 'ada', eventType: 'purchase', refId, eventId: idOf(n), occurredAtMs })
+  await record(db, [bought('b', 3, at), bought('c', 1, at), bought('a', 2, at + 1), bought('d', 2, at)])
+  const { products, parts } = await readShop(db, { eventsMax: 10, botEventsPerDay: 50, onRead: () => undefined })
+  const { product: numbers, time } = parts[0]!
+  expect(Array.from(numbers, (number) => products[number])).toEqual(['c', 'd', 'b', 'a'])
+  expect([...time!]).toEqual([at, at, at, at + 1])
+})
+
 describe('--tune --save', () => {
   const evaluate = (database: { url: string }, ...args: string[]) =>
     runCommand(evaluateCommand(), [...args, '--workers', '1', '--json'], { DATABASE_URL: database.url })

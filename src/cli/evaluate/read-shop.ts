@@ -1,4 +1,3 @@
-import { DAY_MS } from '../../contract/fields/time.ts'
 import { createSequenceCollector, type NamedSequences, withoutBots } from '../../ranking/evaluation/sequences.ts'
 import { attributesOfProduct } from '../../ranking/similarity/product-attributes.ts'
 import type { Database } from '../../store/database/connection.ts'
@@ -22,21 +21,17 @@ export interface ReadShopOptions {
 
 /** Reads the events of the log that similar products are made of, and the catalog. */
 export async function readShop(db: Database, { eventsMax, botEventsPerDay, onRead }: ReadShopOptions): Promise<ShopData> {
-  const collector = createSequenceCollector(1)
+  const collector = createSequenceCollector(1, 'newest first')
   const attributes = new Map<string, string[]>()
-  const timeOf = createTimes()
   let read = 0
   await readLog(
     db,
-    { eventsMax },
+    { eventsMax, withTimes: true },
     {
       takeEvents: async (page) => {
-        const [shoppers, products, days] = [
-          listOf<string>(page.shoppers),
-          listOf<string>(page.products),
-          listOf<number>(page.days),
-        ]
-        shoppers.forEach((shopper, at) => collector.add(0, shopper, products[at]!, timeOf(days[at]!)))
+        const [shoppers, products] = [listOf<string>(page.shoppers), listOf<string>(page.products)]
+        const times = listOf<number>(page.times)
+        shoppers.forEach((shopper, at) => collector.add(0, shopper, products[at]!, times[at]))
         onRead((read += shoppers.length))
       },
       takeProducts: async ({ products, categories, brands }) => {
@@ -47,15 +42,4 @@ export async function readShop(db: Database, { eventsMax, botEventsPerDay, onRea
   )
   const { parts, products } = collector.finish()
   return { parts: [withoutBots(parts[0]!, botEventsPerDay)], products, attributes }
-}
-
-/** Milliseconds of events that come newest first, with their days alone: the newest of a day gets its last millisecond, and so on. */
-function createTimes(): (day: number) => number {
-  let current: number | undefined
-  let before = 0
-  return (day) => {
-    before = day === current ? Math.min(before + 1, DAY_MS) : 1
-    current = day
-    return (day + 1) * DAY_MS - before
-  }
 }

@@ -22,12 +22,16 @@ export interface NamedSequences {
 }
 
 export interface SequenceCollector {
-  /** Adds an event to a part. Events of equal time stay in the order in which they come; all of a part have a time, or none. */
+  /** Adds an event to a part. Events of equal time stay in the order in which they come, or its reverse; all of a part have a time, or none. */
   add: (part: number, shopper: string, product: string, time?: number) => void
   finish: () => NamedSequences
 }
 
-export function createSequenceCollector(parts: number): SequenceCollector {
+/** @param order in which events of equal time come. */
+export function createSequenceCollector(
+  parts: number,
+  order: 'oldest first' | 'newest first' = 'oldest first',
+): SequenceCollector {
   const shoppers = createNames()
   const products = createNames()
   const events = Array.from({ length: parts }, createEvents)
@@ -40,7 +44,10 @@ export function createSequenceCollector(parts: number): SequenceCollector {
     },
     finish: () => {
       const { names, numberOf } = inByteOrder(products.names)
-      return { parts: events.map((part) => sequencesOf(part, shoppers.names.length, numberOf)), products: names }
+      return {
+        parts: events.map((part) => sequencesOf(part, shoppers.names.length, numberOf, order === 'newest first')),
+        products: names,
+      }
     },
   }
 }
@@ -80,10 +87,11 @@ function sequencesOf(
   { shopper, product, times }: ReturnType<typeof createEvents>,
   shoppers: number,
   numberOf: Int32Array,
+  isNewestFirst: boolean,
 ): Sequences {
   const events = shopper.length()
   const order = new Int32Array(events).map((_, event) => event)
-  if (times.length > 0) order.sort((a, b) => times[a]! - times[b]! || a - b)
+  if (times.length > 0) order.sort((a, b) => times[a]! - times[b]! || (isNewestFirst ? b - a : a - b))
   const start = new Int32Array(shoppers + 1)
   for (let event = 0; event < events; event++) start[shopper.at(event) + 1]! += 1
   for (let number = 0; number < shoppers; number++) start[number + 1]! += start[number]!

@@ -13,6 +13,8 @@ export interface EventPage {
   days: string
   /** The basket of each purchase; null for other events. */
   baskets: string
+  /** Milliseconds since 1970; an empty list unless they were asked for. */
+  times: string
 }
 
 /** A part of the catalog: JSON lists with one value for each product. */
@@ -20,6 +22,13 @@ export interface ProductPage {
   products: string
   categories: string
   brands: string
+}
+
+export interface ReadOptions {
+  /** The newest events that are read. */
+  eventsMax: number
+  /** Versions are made without them. */
+  withTimes?: boolean
 }
 
 /** Takes what is read. When it throws, reading ends with its error. */
@@ -40,7 +49,7 @@ const PAGE_ROWS = 4_000
  */
 export async function readLog(
   db: Database,
-  { eventsMax }: { eventsMax: number },
+  { eventsMax, withTimes = false }: ReadOptions,
   consumer: LogConsumer,
 ): Promise<LogSnapshot & ReadEvents> {
   return db
@@ -53,7 +62,7 @@ export async function readLog(
       await sql`set local enable_sort = off`.execute(tx)
       await sql`set local jit = off`.execute(tx)
       const snapshot = await readSnapshot(tx)
-      const read = await readEvents(tx, snapshot, eventsMax, consumer)
+      const read = await readEvents(tx, snapshot, { eventsMax, withTimes }, consumer)
       await readProducts(tx, consumer)
       return { ...snapshot, ...read }
     })
@@ -70,6 +79,8 @@ export const BASKET = sql`
     'account:' || i.account_id || ' ' || extract(epoch from i.occurred_at)) end`
 
 export const DAY = sql`floor(extract(epoch from i.occurred_at) / 86400)::int`
+
+const TIMES = sql`json_agg(floor(extract(epoch from occurred_at) * 1000)::bigint)::text`
 
 /** A place in the log: the key of an event. */
 export interface LogPlace {
@@ -89,7 +100,7 @@ const FIRST_PLACE: LogPlace = { at: 'infinity', eventId: 'ffffffff-ffff-ffff-fff
 async function readEvents(
   tx: Queryable,
   { horizon, eventTypes }: LogSnapshot,
-  eventsMax: number,
+  { eventsMax, withTimes }: Required<ReadOptions>,
   { takeEvents }: LogConsumer,
 ): Promise<ReadEvents> {
   let place = FIRST_PLACE
@@ -100,7 +111,7 @@ async function readEvents(
     const result = await sql<EventPage & LogPlace>`
       select count(*)::int as events, min(occurred_at)::text as at, (array_agg(event_id))[count(*)] as "eventId",
         json_agg(shopper)::text as shoppers, json_agg(product)::text as products, json_agg(day)::text as days,
-        json_agg(basket)::text as baskets
+        json_agg(basket)::text as baskets, ${withTimes ? TIMES : sql`'[]'`} as times
       from (
         select i.occurred_at, i.event_id, ${SHOPPER} as shopper, i.ref_id as product, ${DAY} as day, ${BASKET} as basket
         from interaction i
