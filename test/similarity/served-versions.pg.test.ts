@@ -1,9 +1,8 @@
 import { sql } from 'kysely'
 import { expect } from 'vitest'
-import { productKey } from '../../src/store/similarity/byte-cache.ts'
 import { createRowCache } from '../../src/store/similarity/row-cache.ts'
 import { createServedVersions, type ServedVersion } from '../../src/store/similarity/served-versions.ts'
-import { rowsOf } from '../../src/store/similarity/rows.ts'
+import { bytesOfRow, rowsOf } from '../../src/store/similarity/rows.ts'
 import { dropOldVersions, promoteVersion } from '../../src/store/similarity/version.ts'
 import { clear } from '../harness/servers/database.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
@@ -119,14 +118,12 @@ test('rows stay within their bytes, and the ones used last stay', async ({ db })
   const { version } = await madeVersion(db, PRODUCTS)
   const rows = await rowsOf(db, version, [0, 1, 2, 3])
   const [a, b, c, d] = rows.toSorted((one, other) => one.productNo - other.productNo)
-  const one = createRowCache(Infinity)
-  one.add(productKey(version, 0), a!)
-  const cache = createRowCache(one.bytes() * 3)
-  for (const row of [a!, b!, c!]) cache.add(productKey(version, row.productNo), row)
-  expect(cache.get(productKey(version, 0))).toBe(a)
-  cache.add(productKey(version, 3), d!)
-  expect(cache.get(productKey(version, 1))).toBeUndefined()
-  expect([0, 2, 3].map((productNo) => cache.get(productKey(version, productNo)))).toEqual([a, c, d])
-  expect(cache.get(productKey(version + 1, 0))).toBeUndefined()
-  expect(cache.bytes()).toBe(one.bytes() * 3)
+  const bytes = bytesOfRow(a!)
+  const cache = createRowCache(PRODUCTS, 3 * bytes, bytesOfRow)
+  for (const row of [a!, b!, c!]) cache.add(row.productNo, row)
+  expect(cache.get(0)).toBe(a)
+  cache.add(3, d!)
+  expect(cache.get(1)).toBeUndefined()
+  expect([0, 2, 3].map(cache.get)).toEqual([a, c, d])
+  expect(cache.bytes()).toBe(3 * bytes)
 })

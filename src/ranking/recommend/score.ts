@@ -18,20 +18,26 @@ export interface ScoreSettings {
 export const SCORE_DEFAULTS: ScoreSettings = { decay: RANKING_DEFAULTS.decay, historyMax: 20 }
 
 /** Neighbours of a product, best first. */
-export interface Row {
+export interface ScoreRow {
   neighbours: Int32Array
   scores: Float32Array
-  counts: Uint32Array
   contentNeighbours: Int32Array
   cosines: Float32Array
 }
 
-export interface SimilarityRows {
+/** With the number of pairs behind each score. */
+export interface Row extends ScoreRow {
+  counts: Uint32Array
+}
+
+export interface ScoreRows<Each extends ScoreRow = ScoreRow> {
   /** Undefined for a product that the matrix does not know. */
-  row: (product: number) => Row | undefined
+  row: (product: number) => Each | undefined
   /** ω: how much a cosine of 1 adds. */
   contentWeight: number
 }
+
+export type SimilarityRows = ScoreRows<Row>
 
 export interface HistoryEntry {
   product: number
@@ -71,7 +77,7 @@ export function distinctHistory<Entry extends HistoryEntry>(history: readonly En
 }
 
 /** Gives every product with a score above 0 for a distinct history, newest first, in no order. */
-export type Scorer = (history: readonly HistoryEntry[], rows: SimilarityRows, settings: ScoreSettings) => Candidate[]
+export type Scorer = (history: readonly HistoryEntry[], rows: ScoreRows, settings: ScoreSettings) => Candidate[]
 
 /** The scores of a history, in arrays that the next history overwrites. */
 interface Sums {
@@ -84,7 +90,7 @@ interface Sums {
  * Adds up in a table that has room for the products of the rows, because an array with a place for each product of a shop does not fit into the
  * caches of a processor: that took twice as long.
  */
-function createAdder(): (history: readonly HistoryEntry[], rows: SimilarityRows, settings: ScoreSettings) => Sums {
+function createAdder(): (history: readonly HistoryEntry[], rows: ScoreRows, settings: ScoreSettings) => Sums {
   /** The place of a product in the lists, by a hash; free places are 0. */
   let places = new Int32Array(0)
   let products = new Int32Array(0)
@@ -139,12 +145,7 @@ export function createScorer(): Scorer {
 }
 
 /** Gives the `max` products with the highest scores, best first; ties by number. */
-export type BestScorer = (
-  history: readonly HistoryEntry[],
-  rows: SimilarityRows,
-  settings: ScoreSettings,
-  max: number,
-) => Candidate[]
+export type BestScorer = (history: readonly HistoryEntry[], rows: ScoreRows, settings: ScoreSettings, max: number) => Candidate[]
 
 /** The same scores without an object for each product. */
 export function createBestScorer(): BestScorer {

@@ -19,6 +19,7 @@ export interface Neighbours {
   similaritiesOf: (productIds: readonly string[]) => (productId: string) => number
   /** ω of the version. */
   contentWeight: number
+  /** None unless the neighbours were found to be explained. */
   termsOf: (productId: string) => Term[]
 }
 
@@ -29,13 +30,15 @@ const UNKNOWN = -1
 export function createNeighbourFinder() {
   const score = createBestScorer()
 
-  return async (version: ServedVersion, history: readonly HistoryItem[]): Promise<Neighbours> => {
+  return async (version: ServedVersion, history: readonly HistoryItem[], explains: boolean): Promise<Neighbours> => {
     const settings = { ...SCORE_DEFAULTS, decay: version.decay }
     const entries: HistoryEntry[] = history.map(({ productId, strength }) => ({
       product: version.numberOf(productId) ?? UNKNOWN,
       strength,
     }))
-    const rows = await version.rows(entries.flatMap(({ product }) => (product === UNKNOWN ? [] : [product])))
+    const known = entries.flatMap(({ product }) => (product === UNKNOWN ? [] : [product]))
+    const whole = explains ? await version.rows(known) : undefined
+    const rows = whole ?? (await version.scoreRows(known))
     const best = (max: number) => score(entries, rows, settings, max)
     return {
       best,
@@ -47,7 +50,7 @@ export function createNeighbourFinder() {
         return (productId) => scores.get(productId) ?? 0
       },
       contentWeight: version.contentWeight,
-      termsOf: (productId) => termsOf(version.numberOf(productId) ?? UNKNOWN, entries, rows, settings),
+      termsOf: (productId) => (whole ? termsOf(version.numberOf(productId) ?? UNKNOWN, entries, whole, settings) : []),
     }
   }
 }

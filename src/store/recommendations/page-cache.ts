@@ -1,4 +1,5 @@
-import type { RecommendRequest, RecommendResponse } from '../../contract/recommendation.ts'
+import { hash } from 'node:crypto'
+import type { RecommendRequest, RecommendResponse, Strategy } from '../../contract/recommendation.ts'
 import type { ProductFacts } from '../../ranking/recommend/facts.ts'
 import type { FactsReader } from './facts-reader.ts'
 import type { KnownShopper } from './known-shopper.ts'
@@ -15,18 +16,18 @@ export interface MadePage {
 
 /** Pages that were made lately. */
 export interface PageCache {
-  /** The page of a question, if its facts are the same now; otherwise a new one. */
-  pageFor: (question: string, make: () => Promise<MadePage>) => Promise<Data>
+  /** The page of a question, if it is not too old and its facts are the same now; otherwise a new one. */
+  pageFor: (question: string, strategy: Strategy, make: () => Promise<MadePage>) => Promise<Data>
 }
 
 export interface PageCacheOptions {
   facts: FactsReader
-  /** How long a page is kept; 0 keeps none. */
-  keepMs: number
+  /** How old a page may be; 0 keeps none. */
+  keepMs: Readonly<Record<Strategy, number>>
 }
 
-/** One with 20 products takes some 5 KB. */
-const PAGES_MAX = 4_000
+/** Of all pages. With its facts, one takes some 250 bytes. */
+const PRODUCTS_MAX = 80_000
 
 /**
  * Most of an answer is its ranking, and a shopper who did nothing since gets the same one. Of its products the facts are read for each answer, so
@@ -35,6 +36,7 @@ const PAGES_MAX = 4_000
 export function createPageCache({ facts, keepMs }: PageCacheOptions): PageCache {
   // A Map keeps the order in which entries were added.
   const pages = new Map<string, MadePage & { madeMs: number }>()
+  let products = 0
 
   const isAsMade = async ({ standsOn }: MadePage): Promise<boolean> => {
     const now = await facts.read(standsOn.map(([productId]) => productId))
@@ -43,17 +45,27 @@ export function createPageCache({ facts, keepMs }: PageCacheOptions): PageCache 
       return is === was || (is !== undefined && asNew(is) === was)
     })
   }
+  const drop = (key: string) => {
+    products -= pages.get(key)?.standsOn.length ?? 0
+    pages.delete(key)
+  }
+  const keep = (key: string, page: MadePage & { madeMs: number }) => {
+    drop(key)
+    pages.set(key, page)
+    products += page.standsOn.length
+    while (products > PRODUCTS_MAX) drop(pages.keys().next().value!)
+  }
 
   return {
-    pageFor: async (question, make) => {
-      const known = pages.get(question)
+    pageFor: async (question, strategy, make) => {
+      if (keepMs[strategy] === 0) return (await make()).data
+      // A question can have hundreds of ids.
+      const key = hash('sha256', question, 'base64')
+      const known = pages.get(key)
       const madeMs = performance.now()
-      if (known !== undefined && madeMs - known.madeMs < keepMs && (await isAsMade(known))) return known.data
+      if (known !== undefined && madeMs - known.madeMs < keepMs[strategy] && (await isAsMade(known))) return known.data
       const made = await make()
-      if (keepMs === 0) return made.data
-      pages.delete(question)
-      pages.set(question, { ...made, madeMs })
-      if (pages.size > PAGES_MAX) pages.delete(pages.keys().next().value!)
+      keep(key, { ...made, madeMs })
       return made.data
     },
   }

@@ -61,7 +61,7 @@ export function createRecommender(options: RecommenderOptions): Recommender {
     const make = async (): Promise<MadePage> => {
       const query: RankQuery = {
         ...{ strategy, shopper, shared, settings },
-        neighbours: personal && (await findNeighbours(personal, shopper.history.items)),
+        neighbours: personal && (await findNeighbours(personal, shopper.history.items, request.explain)),
         newer: personal === undefined ? [] : await lists.newer(personal.version),
         options: optionsOf(request),
         explains: request.explain,
@@ -72,7 +72,9 @@ export function createRecommender(options: RecommenderOptions): Recommender {
     const unknown = await unknownOf(db, request.exclude)
     return {
       // An explanation has the ids and times of events.
-      data: request.explain ? (await make()).data : await pages.pageFor(questionOf(request, shopper, version?.version), make),
+      data: request.explain
+        ? (await make()).data
+        : await pages.pageFor(questionOf(request, shopper, version?.version), strategy, make),
       meta: {
         recommendation_id: context.recommendationId,
         ...{ strategy, blend },

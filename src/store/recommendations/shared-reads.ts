@@ -16,8 +16,8 @@ export interface SharedReadsOptions {
 
 /** Counts of single products change less from one second to the next than the heads of lists. */
 const COUNTS_TIMES = 60
-/** A page costs more than the head of a list, and its products are checked for each answer. */
-const PAGE_TIMES = 10
+/** A personal page stands on counts that may be as old, and its products are checked for each answer. */
+const PERSONAL_TIMES = 60
 
 /** The reads that the recommendations of a process share. */
 export function sharedReads(options: SharedReadsOptions): Pick<RecommenderOptions, 'lists' | 'facts' | 'shoppers' | 'pages'> {
@@ -26,7 +26,7 @@ export function sharedReads(options: SharedReadsOptions): Pick<RecommenderOption
   return {
     facts,
     lists: createListCache({ db, cacheMs }),
-    pages: createPageCache({ facts, keepMs: PAGE_TIMES * cacheMs }),
+    pages: createPageCache({ facts, keepMs: { personal: PERSONAL_TIMES * cacheMs, popular: cacheMs } }),
     shoppers: createShopperReader({ db, orderedDays: rules.orderedDays }),
   }
 }

@@ -40,11 +40,6 @@ export function createByteCache<Value>(bytesMax: number, bytesOf: (value: Value)
 /** No shop has more products in a version. */
 const PRODUCTS_MAX = 2 ** 22
 
-/** The version and the product of a key. */
-export function keyParts(key: number): { version: number; productNo: number } {
-  return { version: Math.floor(key / PRODUCTS_MAX), productNo: key % PRODUCTS_MAX }
-}
-
 /** The key of a product in a version. */
 export function productKey(version: number, productNo: number): number {
   return version * PRODUCTS_MAX + productNo
