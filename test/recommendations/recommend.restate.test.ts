@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { expect } from 'vitest'
+import { expect, vi } from 'vitest'
 import type { RecommendRequest, RecommendResponse } from '../../src/contract/recommendation.ts'
 import { catalogApi, shopperApi } from '../../src/contract/services.ts'
 import { timeOfUuidV7 } from '../../src/contract/fields/event-id.ts'
@@ -282,9 +282,12 @@ test('the same question has the same answer, in both blends', async ({ db, gatew
   await viewed(db, { accountId: 'ada' }, FIVE)
   await served(db, gateway)
   for (const query of ['account_id=ada', 'account_id=ada&blend=weighted', 'session_id=new', 'account_id=ada&rotation=true']) {
-    const [one, other] = [await recommended(gateway, query), await recommended(gateway, query)]
-    expect(one.data).toEqual(other.data)
-    expect(one.meta.recommendation_id).not.toBe(other.meta.recommendation_id)
+    // The lists of the test before are kept for a second.
+    await vi.waitFor(async () => {
+      const [one, other] = [await recommended(gateway, query), await recommended(gateway, query)]
+      expect(one.data).toEqual(other.data)
+      expect(one.meta.recommendation_id).not.toBe(other.meta.recommendation_id)
+    }, { timeout: 10_000, interval: 50 })
   }
 })
 
