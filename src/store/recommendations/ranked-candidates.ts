@@ -18,6 +18,9 @@ type List = Exclude<SimilarKind, 'alternatives'>
 
 const LISTS = ['similar', 'bought_together'] as const satisfies readonly List[]
 
+/** Candidates that are kept of each list. They fill nearly every list of 20 products, and longer ones are ranked each time. */
+export const KEPT_MAX = 40
+
 /** What was ranked last, because ranking a row takes as long as all other work on an answer. */
 export function createRankedCandidates(bytesMax: number) {
   const caches = Object.fromEntries(
@@ -43,7 +46,8 @@ function rankedOf(candidates: readonly SimilarCandidate[], { ids, numberOf }: Se
     }))
     .filter(({ total }) => total > 0)
     .sort((one, other) => other.total - one.total || one.number - other.number)
-  return { ids: ranked.map(({ number }) => ids[number]!), totals: ranked.map(({ total }) => total) }
+  const kept = ranked.slice(0, KEPT_MAX)
+  return { ids: kept.map(({ number }) => ids[number]!), totals: kept.map(({ total }) => total) }
 }
 
 /** The candidates of a product with the parts of their points. */

@@ -10,7 +10,7 @@ import { startBenchGateway } from '../servers/bench-gateway.ts'
 import { startBenchPostgres } from '../servers/bench-postgres.ts'
 import { withParts } from '../servers/bench-stack.ts'
 
-const FULL = { events: 1_000_000, shoppers: 20_000, present: 1_000, seconds: 5, rounds: 5 }
+const FULL = { events: 1_000_000, shoppers: 20_000, present: 200, seconds: 5, rounds: 5 }
 const QUICK = { events: 20_000, shoppers: 200, present: 50, seconds: 0.5, rounds: 1 }
 const CONNECTIONS = [16, 64] as const
 const RATIO_MIN = 0.15
