@@ -87,6 +87,18 @@ test('callers share the question which version is in force, and kept rows cost n
   expect(statements).toBe(0)
 })
 
+test('the first caller after a quiet time is answered with the version in force', async ({ db }) => {
+  await madeVersion(db, PRODUCTS)
+  // Every time is a quiet one.
+  const served = createServedVersions({ db, bytesMax: MEBIBYTE, pollMs: 0 })
+  const ask = () => served.withVersion(async (one) => one!.version)
+  const before = await ask()
+  const { version } = await madeVersion(db, PRODUCTS)
+  expect(await ask()).toBe(version)
+  await promoteVersion(db, { version: before, actor: 'ada' })
+  expect(await ask()).toBe(before)
+})
+
 test('while the database does not answer, the last known version is served from what is kept', async ({ db }) => {
   const { version } = await madeVersion(db, PRODUCTS)
   let isAway = false

@@ -77,7 +77,7 @@ function serve({ numbers, rows: { whole, scores }, ...version }: Loaded): Served
 
 /**
  * The version in force, which one statement a second finds out for all callers. While the ids of a new version are loaded, the one before is
- * served, because it is kept. While the database does not answer, the last known version is served.
+ * served, because it is kept; the first caller after a quiet time waits for them. While the database does not answer, the last known version is served.
  */
 function createCurrent(db: Queryable, bytesMax: number, pollMs: number): (isGone: boolean) => Promise<Loaded | undefined> {
   let loaded: Loaded | undefined
@@ -101,25 +101,25 @@ function createCurrent(db: Queryable, bytesMax: number, pollMs: number): (isGone
     polledMs = startedMs
     return inForce
   }
-  const refresh = async (isGone: boolean): Promise<void> => {
+  const refresh = async (waits: boolean): Promise<void> => {
     const inForce = await (poll ??= look().finally(() => (poll = undefined)))
     if (inForce === undefined) loaded = undefined
     else if (inForce.version !== loaded?.version) {
       loading ??= load(inForce).finally(() => (loading = undefined))
-      if (loaded === undefined || isGone) await loading
+      if (loaded === undefined || waits) await loading
       else loading.catch(() => undefined)
     }
   }
   return async (isGone) => {
     const ageMs = performance.now() - polledMs
     if (!isGone && ageMs < pollMs / 2) return loaded
-    const refreshed = refresh(isGone).catch((error: unknown) => {
+    // In time, callers need not wait for it. After a quiet time the version before may be out of force for long.
+    const waits = isGone || ageMs >= pollMs
+    const refreshed = refresh(waits).catch((error: unknown) => {
       if (loaded === undefined || isGone) throw error
       polledMs = performance.now()
     })
-    // In time, callers need not wait for it.
-    if (isGone || ageMs >= pollMs) await refreshed
-    else refreshed.catch(() => undefined)
+    if (waits) await refreshed
     return loaded
   }
 }
