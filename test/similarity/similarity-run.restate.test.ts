@@ -302,7 +302,9 @@ test('the gateway requests, lists and cancels runs, and promotes versions', asyn
 
   const versions = await ask('GET', 'similarity-versions')
   expect(versions).toMatchObject({ data: [{ version: two.version, is_in_force: true }, { version: one.version }] })
-  const promote = (version: number | string) => ask('POST', `similarity-versions/${version}/promote`)
+  // Clients name a content type also where they send nothing.
+  const promote = (version: number | string) =>
+    ask('POST', `similarity-versions/${version}/promote`, undefined, { 'content-type': 'application/json' })
   expect(await promote(one.version)).toMatchObject({ status: 200, data: { version: one.version, is_in_force: true } })
   expect(await promote(two.version + 1)).toMatchObject(refused(404, 'not_found', 'none of the last two'))
   expect(await promote('x')).toMatchObject(refused(400, 'invalid_request', 'version'))

@@ -90,6 +90,7 @@ export function parseJsonBodies(app: FastifyInstance, { bodyTurn, callerOf, ...d
     refuseMany(request)
     await signature?.check(request, body)
     request.isSigned = signature !== undefined
+    if (body.length === 0 && takesNoBody(request)) return undefined
     return list !== undefined || signature?.hasForeignForm ? body : parseBody(body)
   }
   app.addContentTypeParser(['application/json', 'text/plain'], read)
@@ -97,6 +98,11 @@ export function parseJsonBodies(app: FastifyInstance, { bodyTurn, callerOf, ...d
     if (!request.routeOptions.config.signature?.hasForeignForm) throw new DecidedError('invalid_request', NOT_JSON)
     return read(request, payload)
   })
+}
+
+/** Clients name a content type also where they send nothing. */
+function takesNoBody({ routeOptions: { schema, config } }: FastifyRequest): boolean {
+  return schema?.body === undefined && config.signature === undefined && config.list === undefined
 }
 
 /** Whether a body is compressed. @throws DecidedError for an encoding or a content type that is not read. */
