@@ -283,11 +283,14 @@ test('the same question has the same answer, in both blends', async ({ db, gatew
   await served(db, gateway)
   for (const query of ['account_id=ada', 'account_id=ada&blend=weighted', 'session_id=new', 'account_id=ada&rotation=true']) {
     // The lists of the test before are kept for a second.
-    await vi.waitFor(async () => {
-      const [one, other] = [await recommended(gateway, query), await recommended(gateway, query)]
-      expect(one.data).toEqual(other.data)
-      expect(one.meta.recommendation_id).not.toBe(other.meta.recommendation_id)
-    }, { timeout: 10_000, interval: 50 })
+    await vi.waitFor(
+      async () => {
+        const [one, other] = [await recommended(gateway, query), await recommended(gateway, query)]
+        expect(one.data).toEqual(other.data)
+        expect(one.meta.recommendation_id).not.toBe(other.meta.recommendation_id)
+      },
+      { timeout: 10_000, interval: 50 },
+    )
   }
 })
 
