@@ -26,8 +26,9 @@ export interface PageCacheOptions {
   keepMs: Readonly<Record<Strategy, number>>
 }
 
-/** Of all pages. With its facts, one takes some 250 bytes. */
-const PRODUCTS_MAX = 80_000
+/** Of all pages. With its facts, a product takes some 250 bytes, and so does a page apart from its products. */
+const SIZE_MAX = 80_000
+const sizeOf = ({ standsOn }: MadePage) => 1 + standsOn.length
 
 /**
  * Most of an answer is its ranking, and a shopper who did nothing since gets the same one. Of its products the facts are read for each answer, so
@@ -36,7 +37,7 @@ const PRODUCTS_MAX = 80_000
 export function createPageCache({ facts, keepMs }: PageCacheOptions): PageCache {
   // A Map keeps the order in which entries were added.
   const pages = new Map<string, MadePage & { madeMs: number }>()
-  let products = 0
+  let size = 0
 
   const isAsMade = async ({ standsOn }: MadePage): Promise<boolean> => {
     const now = await facts.read(standsOn.map(([productId]) => productId))
@@ -46,14 +47,15 @@ export function createPageCache({ facts, keepMs }: PageCacheOptions): PageCache 
     })
   }
   const drop = (key: string) => {
-    products -= pages.get(key)?.standsOn.length ?? 0
+    const page = pages.get(key)
+    if (page !== undefined) size -= sizeOf(page)
     pages.delete(key)
   }
   const keep = (key: string, page: MadePage & { madeMs: number }) => {
     drop(key)
     pages.set(key, page)
-    products += page.standsOn.length
-    while (products > PRODUCTS_MAX) drop(pages.keys().next().value!)
+    size += sizeOf(page)
+    while (size > SIZE_MAX) drop(pages.keys().next().value!)
   }
 
   return {
