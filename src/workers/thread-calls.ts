@@ -24,7 +24,7 @@ interface Waiting {
   reject: (error: Error) => void
 }
 
-/** Starts a thread whose file serves these methods by `serveCalls`. A fault in one ends it. */
+/** Starts a thread whose file answers each call by one message, in their order. A fault in one ends it. */
 export function startThread<Methods extends ThreadMethods>(entry: URL, name: string): Thread<Methods> {
   // The process's own options are for its main thread.
   const worker = new Worker(entry, { name, execArgv: [] })

@@ -12,7 +12,7 @@ function pagesOf(keepMs = { personal: 60_000, popular: 60_000 }) {
   const now = new Map([['lamp', FACTS]])
   let made = 0
   const pages = createPageCache({
-    facts: { read: async () => now, lastOf: () => undefined, lastByNumber: () => () => undefined },
+    facts: { read: async () => now, lastByPlace: () => () => undefined },
     keepMs,
   })
   const ask = async (question: string) => {
@@ -47,7 +47,7 @@ test('nothing is kept when no age is allowed', async () => {
 test('beyond 80,000 products the oldest pages are dropped', async () => {
   const facts = new Map([['lamp', FACTS]])
   const pages = createPageCache({
-    facts: { read: async () => facts, lastOf: () => undefined, lastByNumber: () => () => undefined },
+    facts: { read: async () => facts, lastByPlace: () => () => undefined },
     keepMs: { personal: 60_000, popular: 60_000 },
   })
   const standsOn = Array.from({ length: 30_000 }, () => ['lamp', FACTS] as const)
@@ -59,4 +59,23 @@ test('beyond 80,000 products the oldest pages are dropped', async () => {
     })
   for (const question of ['a', 'b', 'c', 'c', 'b', 'a', 'c']) await ask(question)
   expect(made).toEqual(['a', 'b', 'c', 'a'])
+})
+
+test('of pages without products, 80,000 are kept', async () => {
+  const pages = createPageCache({
+    facts: { read: async () => new Map(), lastByPlace: () => () => undefined },
+    keepMs: { personal: 60_000, popular: 60_000 },
+  })
+  let made = 0
+  const ask = (question: number) =>
+    pages.pageFor(String(question), 'personal', async () => {
+      made += 1
+      return { data: [], standsOn: [] }
+    })
+  for (let question = 0; question <= 80_000; question++) await ask(question)
+  await ask(80_000)
+  await ask(1)
+  expect(made).toBe(80_001)
+  await ask(0)
+  expect(made).toBe(80_002)
 })

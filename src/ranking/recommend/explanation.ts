@@ -48,7 +48,7 @@ interface ExactShare {
 type DistributiveOmit<Union, Key extends PropertyKey> = Union extends unknown ? Omit<Union, Key> : never
 
 /** The shares of a score, largest first; equal ones in the order of the history, then base, preference and popularity. */
-export function scoreShares(product: Ranked, terms: Terms): ScoreShare[] {
+function scoreShares(product: Ranked, terms: Terms): ScoreShare[] {
   const factor = productOf(product.rules)
   const exact = [...similarityShares(product, terms), ...partShares(product)].filter(({ value }) => value > 0)
   const values = exact.map(({ value }) => value * factor)

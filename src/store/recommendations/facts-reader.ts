@@ -10,10 +10,11 @@ export interface FactsReader {
    * what was known when it was read last.
    */
   read: (productIds: readonly string[]) => Promise<ReadonlyMap<string, ProductFacts>>
-  /** What was known of a product when it was read last, unless that is not kept, or older than counts may be. */
-  lastOf: (productId: string) => LastFacts | undefined
-  /** The same for the numbers of these ids. It takes a fifth of the time. */
-  lastByNumber: (ids: readonly string[]) => (product: number) => LastFacts | undefined
+  /**
+   * What was known when they were read last of the products of a list, by their places in it; undefined when that is not kept, or older than
+   * counts may be. The list must not change: the places are kept with it, because to look up each id takes five times as long.
+   */
+  lastByPlace: (ids: readonly string[]) => (place: number) => LastFacts | undefined
 }
 
 export interface FactsReaderOptions {
@@ -47,9 +48,9 @@ export function createFactsReader({ db, countsMs }: FactsReaderOptions): FactsRe
   // A Map keeps the order in which entries were added, so the first one was read before all others.
   const kept = new Map<string, Kept>()
 
-  /** For each list of ids, the kept facts of its numbers that were asked for. */
-  const byNumber = new WeakMap<readonly string[], (Kept | undefined)[]>()
-  const isFresh = ({ readMs }: Kept, nowMs = performance.now()) => nowMs - readMs < countsMs
+  /** For each list of ids, the kept facts of its places that were asked for. */
+  const byPlace = new WeakMap<readonly string[], (Kept | undefined)[]>()
+  const isFresh = ({ readMs }: Kept, nowMs: number) => nowMs - readMs < countsMs
 
   const keep = (productId: string, read: VersionedFacts, readMs: number) => {
     const entry = Object.assign(kept.get(productId) ?? { ...read, readMs }, read, { readMs })
@@ -57,7 +58,8 @@ export function createFactsReader({ db, countsMs }: FactsReaderOptions): FactsRe
     kept.set(productId, entry)
     if (kept.size <= KEPT_MAX) return
     const [oldest, dropped] = kept.entries().next().value!
-    dropped.readMs = -Infinity
+    // Lists that it was asked for by may hold it.
+    Object.assign(dropped, NOTHING_KEPT)
     kept.delete(oldest)
   }
 
@@ -80,23 +82,20 @@ export function createFactsReader({ db, countsMs }: FactsReaderOptions): FactsRe
 
   return {
     read: async (productIds) => (productIds.length === 0 ? NO_PRODUCTS : read(productIds)),
-    lastOf: (productId) => {
-      const last = kept.get(productId)
-      return last !== undefined && isFresh(last) ? last : undefined
-    },
-    lastByNumber: (ids) => {
-      const found = byNumber.get(ids) ?? []
-      byNumber.set(ids, found)
+    lastByPlace: (ids) => {
+      const found = byPlace.get(ids) ?? []
+      byPlace.set(ids, found)
       const nowMs = performance.now()
-      return (product) => {
-        const last = found[product]
+      return (place) => {
+        const last = found[place]
         if (last !== undefined && isFresh(last, nowMs)) return last
-        const now = kept.get(ids[product]!)
-        found[product] = now
+        const now = kept.get(ids[place]!)
+        found[place] = now
         return now !== undefined && isFresh(now, nowMs) ? now : undefined
       }
     },
   }
 }
 
+const NOTHING_KEPT: Kept = { facts: undefined, rowVersion: null, readMs: -Infinity }
 const NO_PRODUCTS: ReadonlyMap<string, ProductFacts> = new Map()

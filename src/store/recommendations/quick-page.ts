@@ -38,13 +38,13 @@ export async function quickPage(
   if (neighbours === undefined || !canBeQuick(query, weights)) return undefined
   const fresh = query.newer.filter((productId) => !options.filters.exclude?.has(productId))
   const history = shopper.history.items.map(({ productId }) => productId)
-  const lastByNumber = reader.lastByNumber(neighbours.ids)
+  const lastByPlace = reader.lastByPlace(neighbours.ids)
   const read = async (productIds: readonly string[]) => addFacts(facts, await reader.read(productIds), productIds, query.newer)
   for (const { best, next } of attemptsOf(neighbours)) {
     const unread = new Set([...history, ...fresh].filter((productId) => !facts.has(productId)))
     let candidates = best.map(({ product, score }): Candidate => {
       const productId = neighbours.ids[product]!
-      const known = facts.get(productId) ?? lastByNumber(product)?.facts
+      const known = facts.get(productId) ?? lastByPlace(product)?.facts
       if (known === undefined) unread.add(productId)
       return { productId, similarity: score, sources: ['neighbours'], facts: known }
     })
