@@ -90,11 +90,11 @@ export const catalog = (deps: Deps) => {
           const nowMs = await ctx.date.now()
           // By the events that are fed.
           const context = { nowMs, live: async () => [], recommendationId: uuidV7(nowMs, bytesOf(ctx.rand.uuidv4())) }
-          const answer = await recommend(deps.db, request, context)
-          if (deps.recordsImpressions) {
-            const impressions = [impressionOf(request, answer)]
-            ctx.sendClient(recorderApi, IMPRESSION_RECORDER).RecordImpressions({ impressions })
-          }
+          if (!deps.recordsImpressions) return recommend(deps.db, request, context)
+          // A step, because a further attempt must send the same impression: another one does not fit the journal.
+          const answer = await ctx.run('recommend', () => recommend(deps.db, request, context))
+          const impressions = [impressionOf(request, answer)]
+          ctx.sendClient(recorderApi, IMPRESSION_RECORDER).RecordImpressions({ impressions })
           return answer
         },
       ],
@@ -114,7 +114,7 @@ async function rerankByFed({ db, rerank, context }: Deps, request: RerankRequest
   return rerankAnswerOf(request, { events, known, isPartial: false, nowMs }, { rerank, context })
 }
 
-/** The last bytes of a UUID, which are random but for two bits. */
+/** The last ten bytes of a UUID, which are random but for its version and its variant. */
 function bytesOf(uuid: string): Buffer {
   return Buffer.from(uuid.replaceAll('-', '').slice(12), 'hex')
 }

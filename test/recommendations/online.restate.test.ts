@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { HooksProvider } from '@restatedev/restate-sdk'
 import { sql } from 'kysely'
 import { expect } from 'vitest'
 import type { RecommendationMetricsResponse } from '../../src/contract/recommendation-metrics.ts'
@@ -9,7 +10,7 @@ import { analyticApi, catalogApi } from '../../src/contract/services.ts'
 import { until } from '../../src/main/embedded/until.ts'
 import type { Database } from '../../src/store/database/connection.ts'
 import { idsOf, post, recommended, waitForVersion } from '../harness/clients/recommendations.ts'
-import { gatewayTest as test } from '../harness/fixtures.ts'
+import { gatewayTest } from '../harness/fixtures.ts'
 import { recordedImpressions } from '../harness/items/impressions.ts'
 import { idOf, storeShop, versionOfLog, viewed } from '../harness/items/shop-with-history.ts'
 import { clear } from '../harness/servers/database.ts'
@@ -17,6 +18,21 @@ import { QUEUE_LIMITS, startGateway, type TestGateway } from '../harness/servers
 
 const PATIENCE_MS = 20_000
 const FIVE = ['p01', 'p02', 'p03', 'p04', 'p05']
+
+/** Runs once, when Catalog.Recommend has its answer and Restate does not have it yet. */
+let beforeAnswer: (() => Promise<void>) | undefined
+const hook: HooksProvider = ({ request }) => ({
+  interceptor: {
+    handler: async (next) => {
+      await next()
+      const act = request.target.handler === 'Recommend' ? beforeAnswer : undefined
+      if (act === undefined) return
+      beforeAnswer = undefined
+      await act()
+    },
+  },
+})
+const test = gatewayTest.extend('services', { scope: 'file' }, { hooks: [hook] })
 
 test.beforeEach(async ({ db }) => {
   await clear(db)
@@ -62,6 +78,20 @@ test('each answer is an impression: of a shopper, of a history that the caller b
     }),
   )
   expect(both.meta.blend).toBe('weighted')
+})
+
+test('an attempt of the handler that fails after its answer is repeated with the same impression', async ({ db, stack }) => {
+  await versionOfLog(db)
+  const ask = () => stack.ingress.client(catalogApi).Recommend({ account_id: 'bob', limit: 4 } as RecommendRequest)
+  const [first] = idsOf(await ask())
+  beforeAnswer = async () => {
+    await sql`update catalog.product set status = 'hidden' where product_id = ${first}`.execute(db)
+    throw new Error('fails once')
+  }
+  const answer = await ask()
+  const [impression] = await impressionsOf(db, [answer])
+  expect(impression!.product_ids).toEqual(idsOf(answer))
+  expect(idsOf(await ask())).not.toContain(first)
 })
 
 test('clicks, carts and purchases over REST are in the metrics, with the money of payments less refunds', async ({
