@@ -161,7 +161,7 @@ export const PopularityShare = z.object({
   share: Share,
   part: z.literal('popularity'),
   weight: Weight,
-  trending: z.number().describe('Trending, on a logarithmic scale up to 1 for the highest of all products.'),
+  trending: z.number().describe('Trending, on a logarithmic scale up to 1 for the highest of all products that can be bought.'),
   overall: z.number().describe('The same for the score of all time.'),
 })
 

@@ -34,7 +34,10 @@ const SIMILAR = {
   },
 } as const satisfies RouteShorthandOptions
 
-/** Most answers share a statement with others. Others are some index probes, so they wait in the line of short reads. */
+/**
+ * Most answers share a statement with others. The rest are index probes, up to one for each product of a category and a brand, in the line
+ * of short reads.
+ */
 export function similarRoutes({ db, lines, similarity, settings }: RouteDeps): RoutePlugin {
   const bytesMax = settings.similarityBytesMax * RANKED_SHARE
   const similar = createSimilarProducts({ versions: similarity, db, bytesMax })
