@@ -11,7 +11,7 @@ test('the bounds of a version are the defaults of the ranking when none is set',
 
 test.for([
   ['SIMILARITY_SHOPPER_EVENTS_MAX', 'shopperEventsMax', 2, 10_000],
-  ['SIMILARITY_PRODUCT_EVENTS_MAX', 'productEventsMax', 10, 1_000_000],
+  ['SIMILARITY_PRODUCT_EVENTS_MAX', 'productEventsMax', 10, 100_000],
   ['SIMILARITY_WINDOW', 'window', 1, 1_000],
   ['SIMILARITY_NEIGHBOURS_MAX', 'neighboursMax', 1, 250],
   ['SIMILARITY_BOT_EVENTS_PER_DAY', 'botEventsPerDay', 10, 1_000_000],

@@ -43,7 +43,7 @@ export const similaritySettings = settingsIn('Similar products', {
     .default(shopperEventsMax)
     .describe('Interactions of a shopper that count, the newest; repeats in a row are one.')
     .meta({ unit: 'events' }),
-  SIMILARITY_PRODUCT_EVENTS_MAX: wholeNumber(10, 1_000_000)
+  SIMILARITY_PRODUCT_EVENTS_MAX: wholeNumber(10, 100_000)
     .default(productEventsMax)
     .describe('Interactions of a product from which pairs are counted, the newest, and baskets with it.')
     .meta({ unit: 'events' }),
