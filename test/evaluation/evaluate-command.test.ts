@@ -1,38 +1,12 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { evaluateCommand } from '../../src/cli/commands/evaluate.ts'
-import { jsonOf, linesOf, tableOf } from '../../src/cli/evaluate/output.ts'
+import { describe, expect, test } from 'vitest'
+import { jsonOf, linesOf, TABLE_WIDTH, tableOf } from '../../src/cli/evaluate/output.ts'
 import { createRandom, sampleOf } from '../../src/ranking/evaluation/random.ts'
-import type { EvaluationPlan } from '../../src/cli/evaluate/plan.ts'
+import { METHODS } from '../../src/cli/evaluate/plan.ts'
 import { readData } from '../../src/cli/evaluate/read-data.ts'
 import { methodsOf, runEvaluation } from '../../src/cli/evaluate/run.ts'
-
-let folder: string
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'footfall-test-'))
-})
-afterAll(async () => rm(folder, { recursive: true }))
-
-async function fileOf(name: string, text: string): Promise<string> {
-  const path = join(folder, name)
-  await writeFile(path, name.endsWith('.gz') ? gzipSync(text) : text)
-  return path
-}
-
-async function planOf(...args: string[]): Promise<EvaluationPlan> {
-  let planned: EvaluationPlan | undefined
-  const command = evaluateCommand(async (plan) => void (planned = plan)).exitOverride()
-  await command.configureOutput({ writeErr: () => undefined }).parseAsync(['node', 'evaluate', ...args, '--workers', '1'])
-  return planned!
-}
-
-async function evaluate(...args: string[]) {
-  const evaluation = await runEvaluation(await planOf(...args), () => undefined)
-  return { evaluation, json: jsonOf(evaluation) as Record<string, never> }
-}
+import { tableLines } from '../../src/cli/evaluate/table.ts'
+import { evaluate, fileOf, folder, planOf } from './evaluating.ts'
 
 /** Shoppers go from one product to the next one on a ring. */
 const RING = Array.from({ length: 40 }, (_, shopper) =>
@@ -99,7 +73,7 @@ test('dates whose order is not clear need it', async () => {
   const path = await fileOf('dates.csv', 'user,item,date\na,1,02/01/2026\na,2,01/02/2026\na,3,13/02/2026\n')
   const run = async (...args: string[]) => (await evaluate(path, '--protocol', 'leave-one-out', ...args)).json['events']
   expect(await run('--time-format', 'dmy')).toBe(3)
-  await expect(run()).rejects.toThrow('nothing to ask')
+  await expect(run()).rejects.toThrow('has no events: all 3 rows were left out (line 2: "02/01/2026" is not a time).')
 })
 
 test('sessions ask for each next click, also in files without ids', async () => {
@@ -190,6 +164,31 @@ test('the table has a row for each ranking', async () => {
   expect(tableOf(evaluation)['cooccurrence, test']!['HR@10']).toMatch(/^1\.0000 \(\d\.\d{4}–1\.0000\)$/)
 })
 
+test.each(METHODS)('a product of the test alone is a miss in a small catalogue, by %s', async (method) => {
+  const { json } = await evaluate(await fileOf('new.txt', 'ann a b c d e\nbob a b a c f'), '--method', method)
+  const none = { hr_at_10: 0, new_targets: 1 }
+  expect(json).toMatchObject({ ...none, cases: 2, products: 6, baselines: { popularity: none, last_seen: none } })
+  const [low, high] = (json['confidence_95'] as unknown as { hr_at_10: number[] }).hr_at_10
+  expect(low).toBe(0)
+  expect(high).toBeGreaterThan(0.5)
+})
+
+test('the first example of the documentation shows what a ranking is worth', async () => {
+  const lines = Array.from({ length: 60 }, (_, s) => `u${s} p${s % 30} p${(s + 1) % 30} p${(s * s + 2) % 30} p${(s + 3) % 30}`)
+  const table = tableOf((await evaluate(await fileOf('example.txt', lines.join('\n')))).evaluation)
+  expect(table['cooccurrence, test']!['HR@10']).toBe('0.6667 (0.5464–0.7870)')
+  expect(table['popularity, test']!['NDCG@10']).toBe('0.1834 (0.1185–0.2482)')
+})
+
+test('the table of a usual evaluation fits 100 columns, and more lengths of lists follow below', async () => {
+  const { evaluation } = await evaluate(await fileOf('ring-4.txt', RING), '--k', '5,10,20,50')
+  const lines = tableLines(tableOf(evaluation), TABLE_WIDTH)
+  expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(100)
+  expect(lines[0]).toMatch(/^ +HR@5 +NDCG@5 +MRR@5$/)
+  expect(lines.filter((line) => line.startsWith('popularity, test')).length).toBeGreaterThan(1)
+  expect(lines.join('\n')).not.toContain("'")
+})
+
 describe('what cannot be', () => {
   test.each([
     [['--test', 'x', '--protocol', 'leave-one-out', 'y'], 'leave out --protocol'],
@@ -226,9 +225,20 @@ describe('what cannot be', () => {
     [['none.txt', '--format', 'csv', '--map', 'product=sku'], 'has no column "sku"'],
     [['none.txt', '--attributes', 'none.txt'], 'cannot be read'],
     [['list.json'], 'is none'],
+    [['header.csv'], 'has no events: it has no rows.'],
+    [['header.csv', '--protocol', 'session'], 'it has no rows.'],
+    [['unread.csv'], 'has no events: all 2 rows were left out (line 2: "soon" is not a time).'],
+    [['blank.txt'], 'has no events: it is empty.'],
+    [['alone.txt'], 'none of its 2 lines has a product.'],
+    [['none.txt', '--test', 'blank.txt'], 'blank.txt has no events'],
+    [['none.txt', '--protocol', 'session', '--test-from', '5'], '--test-from needs events with times'],
   ])('%j', async (args, problem) => {
     await fileOf('none.txt', 'a,b\n1,2\n')
     await fileOf('list.json', '[1, 2')
+    await fileOf('header.csv', 'user,item,time\n')
+    await fileOf('unread.csv', 'user,item,time\na,1,soon\nb,2,later\n')
+    await fileOf('blank.txt', '\n\n')
+    await fileOf('alone.txt', 'ann\nbob\n')
     const paths = args.map((arg) => (arg.includes('.') ? join(folder, arg) : arg))
     await expect(evaluate(...paths)).rejects.toThrow(problem)
   })

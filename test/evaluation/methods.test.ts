@@ -102,8 +102,24 @@ describe('a ranking', () => {
 
   test('puts popular products after those with a score, and leaves out the history', async () => {
     const ranker = scoreRanker(await rows(), ENGINE_DEFAULTS, learntFrom(train), true)
-    expect(ranker(Int32Array.of(2, 0), 10)).toEqual([1, 3, 4, 5, 6, 7])
+    expect(ranker(Int32Array.of(2, 0), 10)).toEqual([1, 3])
     expect(ranker(Int32Array.of(0), 2)).toEqual([1, 2])
+  })
+
+  test('names only products that were learnt from, by each method', async () => {
+    const small = wholeTrain(sequencesOf([[0, 1, 2], [1, 2], [3]]))
+    const learnt = learntFrom(small)
+    const engine = createEngine(small, undefined, async (histories, settings) => similarityOf(histories, settings))
+    const all = [
+      scoreRanker(await engine(ENGINE_DEFAULTS), ENGINE_DEFAULTS, learnt, true),
+      scoreRanker(jaccardRows(incidenceOf(small)), ENGINE_DEFAULTS, learnt, true),
+      ...[PRODUCTS, 2].map((sourcesMax) =>
+        scoreRanker(ridgeRows(incidenceOf(small), { lambda: 1, sourcesMax }), ENGINE_DEFAULTS, learnt, true),
+      ),
+      popularityRanker(learnt, true),
+    ]
+    for (const ranker of all) expect(ranker(Int32Array.of(0, 5), 10).toSorted((a, b) => a - b)).toEqual([1, 2, 3])
+    expect(lastSeenRanker(learnt)(Int32Array.of(0, 5), 10)).toEqual([0])
   })
 
   test('keeps the history where products come back', async () => {
@@ -112,7 +128,8 @@ describe('a ranking', () => {
 
   test('by popularity, and by what was last seen', () => {
     expect(popularityRanker(learntFrom(train), true)(Int32Array.of(0), 3)).toEqual([1, 2, 3])
-    expect(lastSeenRanker(Int32Array.of(1, 2, 1, 3), 3)).toEqual([3, 1, 2])
+    expect(popularityRanker(learntFrom(train), false)(Int32Array.of(0), 10)).toEqual([0, 1, 2, 3])
+    expect(lastSeenRanker(learntFrom(train))(Int32Array.of(1, 7, 2, 1, 3), 3)).toEqual([3, 1, 2])
   })
 })
 

@@ -1,6 +1,8 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Case, Cases } from '../../src/ranking/evaluation/cases.ts'
-import { figureOf, measure, MEASURES } from '../../src/ranking/evaluation/metrics.ts'
+import { figureOf } from '../../src/ranking/evaluation/interval.ts'
+import { measure, MEASURES } from '../../src/ranking/evaluation/metrics.ts'
 
 const casesOf = (list: [shopper: number, targets: number[]][]): Cases => ({
   size: list.length,
@@ -53,6 +55,61 @@ test('the interval of independent cases is that of a mean', () => {
 test('cases of one shopper make the interval no narrower than one case would', () => {
   const perShopper = (count: number) => figureOf(Float64Array.of(count, 0, 0, count), new Float64Array(4).fill(count))
   expect(perShopper(50)).toEqual(perShopper(1))
+})
+
+test('a few cases, all or none of them hits, have an interval by Wilson', () => {
+  const of = (hits: number[]) => figureOf(Float64Array.from(hits), new Float64Array(hits.length).fill(1))
+  expect(of([1, 1, 1])).toEqual({ value: 1, low: expect.closeTo(3 / (3 + 1.96 ** 2), 9) as number, high: 1 })
+  expect(of([0])).toEqual({ value: 0, low: 0, high: expect.closeTo(1.96 ** 2 / (1 + 1.96 ** 2), 9) as number })
+  const none = of(Array.from({ length: 1_000 }, () => 0))
+  expect(none.high).toBeCloseTo(0.0038, 4)
+  // The same place in each list does not say that the next one will be the same.
+  const same = of([0.63, 0.63, 0.63])
+  expect(same.low).toBeLessThan(0.3)
+  expect(same.high).toBeGreaterThan(0.8)
+})
+
+test('many cases of few but enough shoppers have the interval of their variance', () => {
+  const counted = Float64Array.from({ length: 400 }, (_, shopper) => (shopper < 20 ? 500 : 20))
+  const { value, low, high } = figureOf(
+    counted.map((count) => count * 0.02),
+    counted,
+  )
+  expect(value).toBeCloseTo(0.02, 9)
+  expect(high - low).toBeGreaterThan(0)
+  const uneven = figureOf(
+    counted.map((count, shopper) => count * (shopper % 2 === 0 ? 0.01 : 0.03)),
+    counted,
+  )
+  expect(uneven.high - uneven.value).toBeCloseTo(uneven.value - uneven.low, 9)
+  expect(uneven.high - uneven.low).toBeLessThan(0.01)
+})
+
+test('an interval holds its value, whatever the shoppers had', () => {
+  const shares = fc.array(fc.tuple(fc.integer({ min: 0, max: 500 }), fc.double({ min: 0, max: 1, noNaN: true })), {
+    minLength: 1,
+  })
+  fc.assert(
+    fc.property(shares, (shoppers) => {
+      const counted = Float64Array.from(shoppers, ([count]) => count)
+      const { value, low, high } = figureOf(
+        Float64Array.from(shoppers, ([count, share]) => count * share),
+        counted,
+      )
+      expect(low).toBeGreaterThanOrEqual(0)
+      expect(high).toBeLessThanOrEqual(1)
+      expect(low).toBeLessThanOrEqual(value)
+      expect(high).toBeGreaterThanOrEqual(value)
+    }),
+  )
+})
+
+test('a shopper with most of the cases is worth little more than one case', () => {
+  const { high } = figureOf(
+    new Float64Array(10),
+    Float64Array.from({ length: 10 }, (_, shopper) => (shopper === 0 ? 10_000 : 1)),
+  )
+  expect(high).toBeGreaterThan(0.7)
 })
 
 test('the interval of nothing is nothing', () => {

@@ -1,7 +1,9 @@
 import { InvalidArgumentError } from 'commander'
 import type { EngineSettings } from '../../ranking/evaluation/engine.ts'
 import { WINDOW_MAX } from '../../ranking/similarity/settings.ts'
-import { type Columns, type Field, FIELDS, timeOf } from '../evaluate/read-rows.ts'
+import { type Columns, type Field, FIELDS } from '../evaluate/read-rows.ts'
+import { writtenTimeOf } from '../evaluate/split-time.ts'
+import { TIME_FORMATS } from '../import/values/instant.ts'
 import { wholeNumber } from './whole-number.ts'
 
 /** The values of options of evaluate. Each function throws InvalidArgumentError for a value that cannot be. */
@@ -58,9 +60,9 @@ export function numbersOf(text: string): number[] {
   return numbers
 }
 
-/** A time as in a file. */
-export function timeFrom(text: string): number {
-  const time = timeOf(text)
-  if (time === undefined) throw new InvalidArgumentError('It is a time, or a number as in the file.')
-  return time
+/** A time as in a file, in any order of its parts: the file has the unit, and `--time-format` the order. */
+export function timeFrom(text: string): string {
+  if ([undefined, ...TIME_FORMATS].every((format) => writtenTimeOf(text, format) === undefined))
+    throw new InvalidArgumentError('It is a time, or a number as in the file.')
+  return text
 }

@@ -3,12 +3,13 @@ import { Command, Option } from 'commander'
 import { JACCARD_NEIGHBOURS } from '../../ranking/evaluation/jaccard.ts'
 import { type EvaluationPlan, METHODS, PROTOCOLS } from '../evaluate/plan.ts'
 import { type EvaluateOptions, planOf, withSettingsOf } from '../evaluate/plan-of-options.ts'
-import { jsonOf, linesOf, tableOf } from '../evaluate/output.ts'
+import { jsonOf, linesOf, TABLE_WIDTH, tableOf } from '../evaluate/output.ts'
 import { evaluationProgressOn } from '../evaluate/progress.ts'
 import type { ShopReader } from '../evaluate/read-data.ts'
 import { readShop } from '../evaluate/read-shop.ts'
 import { type Evaluation, runEvaluation } from '../evaluate/run.ts'
 import { tunedOf } from '../evaluate/save.ts'
+import { tableLines } from '../evaluate/table.ts'
 import { engineSettingsOf } from '../evaluate/shop-settings.ts'
 import { TIME_FORMATS } from '../import/values/instant.ts'
 import { readConfig } from '../../main/config/config.ts'
@@ -16,7 +17,7 @@ import { versionBoundsOf } from '../../main/config/similarity.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 import { addRankingSettings, rankingInForce } from '../../store/similarity/ranking-settings.ts'
 import { actor } from '../terminal/actor.ts'
-import { print, printJson, printTable } from '../terminal/output.ts'
+import { print, printJson } from '../terminal/output.ts'
 import { columnOf, numbersOf, settingOf, timeFrom } from './evaluate-option.ts'
 import { delimiterOf, encodingOf, namesOf } from './import-option.ts'
 import { wholeNumber } from './whole-number.ts'
@@ -63,10 +64,14 @@ export function evaluateCommand(run: (plan: EvaluationPlan) => Promise<void> | u
     )
     .option(
       '--validation-from <time>',
-      'the first time of the validation of time-split (default: after 80 % of the events)',
+      'the first time of the validation of time-split, as in the file or as a date (default: after 80 % of the events)',
       timeFrom,
     )
-    .option('--test-from <time>', 'the first time of the test of time-split and session (default: after 90 %)', timeFrom)
+    .option(
+      '--test-from <time>',
+      'the first time of the test of time-split and session, later than that of the validation (default: after 90 %)',
+      timeFrom,
+    )
     .addOption(
       new Option('--method <name>', 'auto: the best one on the validation (default: cooccurrence, or auto with --tune)').choices([
         ...METHODS,
@@ -119,8 +124,7 @@ async function evaluateFile(given: EvaluationPlan, isJson: boolean): Promise<voi
   }
   const { above, below } = linesOf(evaluation)
   print(...above)
-  printTable(tableOf(evaluation))
-  print(...below)
+  print('', ...tableLines(tableOf(evaluation), TABLE_WIDTH), '', ...below)
   if (plan.isSaved) print(savedLine(saved))
 }
 

@@ -1,4 +1,5 @@
-import { type Figure, type Figures, type Measure, MEASURES, type Result } from '../../ranking/evaluation/metrics.ts'
+import type { Figure } from '../../ranking/evaluation/interval.ts'
+import { type Figures, type Measure, MEASURES, type Result } from '../../ranking/evaluation/metrics.ts'
 import type { Evaluation } from './run.ts'
 
 type Protocol = Evaluation['plan']['protocol']
@@ -7,11 +8,14 @@ const ABOUT: Record<Protocol, string> = {
   'leave-one-out':
     'The last product of each shopper is asked of a ranking that knows all but the last two (refit: all but the last one). Products of the history are left out of the answers.',
   'time-split':
-    'Later events are asked of a ranking that knows only what was before the validation (refit: before the test); products of the history are left out, and new products count as misses.',
+    'Later events are asked of a ranking that knows only what was before the validation (refit: before the test); products of the history are left out, and a new product is a miss unless its attributes find it.',
   session: 'Every next click of the last sessions is asked; nothing is left out of the answers.',
   given:
     "All products of a shopper in the test file are right answers to the shopper's products in the train file, which are left out of the answers.",
 }
+
+/** Columns of a terminal that is not wide. */
+export const TABLE_WIDTH = 100
 
 /** The figures as rows of a table: one for each ranking. */
 export function tableOf(evaluation: Evaluation): Record<string, Record<string, string>> {
@@ -19,7 +23,7 @@ export function tableOf(evaluation: Evaluation): Record<string, Record<string, s
   const rows: [string, Result | undefined][] = [
     [`${chosen.method}, test`, test],
     [`${chosen.method}, refit`, refit],
-    [`${chosen.method}, validation`, validation],
+    [`${chosen.method}, validation`, validation.cases === 0 ? undefined : validation],
     ['popularity, test', popularity],
     ['last seen, test', lastSeen],
   ]

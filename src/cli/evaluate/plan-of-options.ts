@@ -18,8 +18,8 @@ export interface EvaluateOptions {
   timeFormat?: TimeReading['format']
   attributes?: string
   protocol?: Protocol
-  validationFrom?: number
-  testFrom?: number
+  validationFrom?: string
+  testFrom?: string
   method?: Method | 'auto'
   tune?: boolean
   save?: boolean
@@ -46,6 +46,7 @@ export function planOf(file: string | undefined, options: EvaluateOptions): Eval
   const format = options.format ?? (isCsv ? 'csv' : 'sequences')
   const protocol = protocolOf(options, format)
   refuseSaving(options, protocol)
+  refuseTimes(options, protocol)
   const isTuned = options.tune ?? false
   const method = options.method ?? (isTuned ? 'auto' : 'cooccurrence')
   const { columns, delimiter, encoding, skip } = options
@@ -83,6 +84,14 @@ function refuseSaving({ save, tune, method = 'auto', set }: EvaluateOptions, pro
     throw new UsageError(`--save stores settings of cooccurrence, not of ${method}.`)
   if (set !== undefined) throw new UsageError('--save begins with the settings of the shop: leave out --set.')
   if (protocol === 'session') throw new UsageError('--save does not go with --protocol session, whose ranking does not serve.')
+}
+
+/** Only a split by time reads the times of its parts. */
+function refuseTimes({ validationFrom, testFrom, test }: EvaluateOptions, protocol: EvaluationPlan['protocol']): void {
+  if (validationFrom !== undefined && protocol !== 'time-split')
+    throw new UsageError('--validation-from is for --protocol time-split.')
+  if (testFrom !== undefined && (test !== undefined || (protocol !== 'time-split' && protocol !== 'session')))
+    throw new UsageError('--test-from is for --protocol time-split, and for --protocol session without --test.')
 }
 
 /** The settings of the shop, changed by `--set`. */

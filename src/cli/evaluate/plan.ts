@@ -22,8 +22,9 @@ export interface EvaluationPlan {
   attributesPath: string | undefined
   /** `given`: products of a test file are the answers to the shoppers' products in the train file. */
   protocol: Protocol | 'given'
-  validationFrom: number | undefined
-  testFrom: number | undefined
+  /** As they were written: in the unit of the file's times, or as a date. */
+  validationFrom: string | undefined
+  testFrom: string | undefined
   /** Undefined: the best one on the validation. */
   method: Method | undefined
   isTuned: boolean

@@ -3,7 +3,8 @@ import { StartError, UsageError } from '../../main/config/start-error.ts'
 import { INTERACTION_NAMES, normalised } from '../import/mapping/header-names.ts'
 import { cellOf, isBroken, type Row, textOf } from '../import/source/row.ts'
 import { type FileForm, rowsOf, sourceFileOf } from '../import/source/source-file.ts'
-import { readInstant, type TimeReading } from '../import/values/instant.ts'
+import type { TimeReading } from '../import/values/instant.ts'
+import { type WrittenTime, writtenTimeOf } from './split-time.ts'
 
 export const FIELDS = ['shopper', 'product', 'time'] as const
 export type Field = (typeof FIELDS)[number]
@@ -16,6 +17,8 @@ export interface RowsRead {
   /** Why the first one was left out. */
   firstReason: string | undefined
   columns: Columns
+  /** How the times are written; undefined without any. */
+  timesAre: WrittenTime['is'] | undefined
 }
 
 const USUAL: Record<Field, (isSession: boolean) => readonly string[]> = {
@@ -47,38 +50,38 @@ export async function readRows(
   let columns: Columns | undefined
   let leftOut = 0
   let firstReason: string | undefined
+  let timesAre: WrittenTime['is'] | undefined
   for await (const { rows } of rowsOf(file)) {
     for (const row of rows) {
       columns ??= isBroken(row) ? undefined : columnsOf(row, given, path, isSession)
-      const event = isBroken(row) || columns === undefined ? 'it is broken' : eventOf(row, columns, timeFormat)
+      const event = isBroken(row) || columns === undefined ? 'it is broken' : eventOf(row, columns, { timeFormat, timesAre })
       if (typeof event === 'string') {
         leftOut += 1
         firstReason ??= `line ${row.line}: ${event}`
-      } else collector.add(part, event.shopper, event.product, event.time)
+        continue
+      }
+      timesAre ??= event.time?.is
+      collector.add(part, event.shopper, event.product, event.time?.value)
     }
   }
-  return { leftOut, firstReason, columns: columns ?? given }
+  return { leftOut, firstReason, columns: columns ?? given, timesAre }
 }
 
 function eventOf(
   row: Row,
   columns: Columns,
-  timeFormat: TimeReading['format'],
-): { shopper: string; product: string; time: number | undefined } | string {
+  { timeFormat, timesAre }: { timeFormat: TimeReading['format']; timesAre: WrittenTime['is'] | undefined },
+): { shopper: string; product: string; time: WrittenTime | undefined } | string {
   const shopper = textOf(cellOf(row, columns.shopper!)).trim()
   const product = textOf(cellOf(row, columns.product!)).trim()
   if (shopper === '' || product === '') return `it has no ${shopper === '' ? 'shopper' : 'product'}`
   if (columns.time === undefined) return { shopper, product, time: undefined }
   const text = textOf(cellOf(row, columns.time)).trim()
-  const time = timeOf(text, timeFormat)
-  return time === undefined ? `${JSON.stringify(text)} is not a time` : { shopper, product, time }
-}
-
-/** A plain number as it is, whatever its unit, because only the order counts; any other form of a time in milliseconds. */
-export function timeOf(text: string, format?: TimeReading['format']): number | undefined {
-  if (/^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i.test(text)) return Number(text)
-  const instant = readInstant(text, { offsetMinutes: 0, format })
-  return typeof instant === 'string' ? Date.parse(instant) : undefined
+  const time = writtenTimeOf(text, timeFormat)
+  if (time === undefined) return `${JSON.stringify(text)} is not a time`
+  if (timesAre !== undefined && time.is !== timesAre)
+    return `${JSON.stringify(text)} is a ${time.is}, and the first time a ${timesAre}`
+  return { shopper, product, time }
 }
 
 function columnsOf({ columns }: Row, given: Columns, path: string, isSession: boolean): Columns {

@@ -78,7 +78,7 @@ export async function runEvaluation(plan: EvaluationPlan, onProgress: OnProgress
     test: asked.ask(await chosen.learn(test), test, 'test'),
     refit: refit && asked.ask(await chosen.learn(refit), refit, 'test, refitted'),
     popularity: asked.ask(popularityRanker(learnt, split.isSeenRemoved), test, 'baselines'),
-    lastSeen: asked.ask(lastSeenRanker, test, 'baselines'),
+    lastSeen: asked.ask(lastSeenRanker(learnt), test, 'baselines'),
   }
 }
 

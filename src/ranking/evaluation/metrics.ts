@@ -1,15 +1,9 @@
 import type { Cases } from './cases.ts'
+import { type Figure, figureOf } from './interval.ts'
 import type { Ranker } from './rankers.ts'
 
 export const MEASURES = ['hr', 'ndcg', 'mrr', 'precision', 'recall'] as const
 export type Measure = (typeof MEASURES)[number]
-
-export interface Figure {
-  value: number
-  /** The 95 % confidence interval. */
-  low: number
-  high: number
-}
 
 /** What a ranking is worth at one length of its lists. */
 export interface Figures extends Record<Measure, Figure> {
@@ -98,27 +92,6 @@ function idealGain(targets: number): number {
 
 function figuresOf(sums: readonly Float64Array[], counted: Float64Array): Record<Measure, Figure> {
   return Object.fromEntries(MEASURES.map((measure, at) => [measure, figureOf(sums[at]!, counted)])) as Record<Measure, Figure>
-}
-
-/**
- * A mean over cases with its 95 % interval, for cases of one shopper that depend on each other: the linearized variance of a ratio, W. G.
- * Cochran, Sampling techniques, 3rd ed., 1977, section 6.3.
- */
-export function figureOf(sums: Float64Array, counted: Float64Array): Figure {
-  let cases = 0
-  let shoppers = 0
-  let sum = 0
-  counted.forEach((count, shopper) => {
-    cases += count
-    if (count > 0) shoppers += 1
-    sum += sums[shopper]!
-  })
-  if (cases === 0) return { value: 0, low: 0, high: 0 }
-  const value = sum / cases
-  let squares = 0
-  counted.forEach((count, shopper) => (squares += (sums[shopper]! - value * count) ** 2))
-  const error = shoppers < 2 ? value : Math.sqrt((squares * shoppers) / (shoppers - 1)) / cases
-  return { value, low: Math.max(0, value - 1.96 * error), high: Math.min(1, value + 1.96 * error) }
 }
 
 /** Counts the products of lists. */

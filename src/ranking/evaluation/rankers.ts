@@ -5,7 +5,7 @@ import type { Train } from './cases.ts'
 export type Ranker = (history: Int32Array, count: number) => number[]
 
 export interface Learnt {
-  /** Products by the number of their events, most first, ties by number. Products without events are last. */
+  /** Products with events by the number of these, most first, ties by number. No list is filled with a product that was not learnt from. */
   byPopularity: Int32Array
   /** Whether there is an event of a product. */
   isKnown: (product: number) => boolean
@@ -19,12 +19,12 @@ export function learntFrom(train: Train): Learnt {
     const from = sequences.start[shopper]!
     for (let event = from; event < from + length[shopper]!; event++) counts[sequences.product[event]!]! += 1
   }
-  const byPopularity = new Int32Array(sequences.products).map((_, product) => product)
+  const byPopularity = Int32Array.from(counts.keys()).filter((product) => counts[product]! > 0)
   byPopularity.sort((a, b) => counts[b]! - counts[a]! || a - b)
   return { byPopularity, isKnown: (product) => counts[product]! > 0 }
 }
 
-/** Ranks by the score that serves; where it has too few products, popular ones follow. */
+/** Ranks by the score that serves; where it has too few products, popular ones follow, as long as there are any. */
 export function scoreRanker(
   rows: SimilarityRows,
   settings: ScoreSettings,
@@ -51,8 +51,10 @@ export function popularityRanker({ byPopularity }: Learnt, isSeenRemoved: boolea
   return (history, count) => filled([], byPopularity, new Set(isSeenRemoved ? history : []), count)
 }
 
-/** Baseline: what the shopper had last, newest first. */
-export const lastSeenRanker: Ranker = (history, count) => [...new Set(history.toReversed())].slice(0, count)
+/** Baseline: what the shopper had last, newest first, of the products that were learnt from. */
+export function lastSeenRanker({ isKnown }: Learnt): Ranker {
+  return (history, count) => [...new Set(history.toReversed())].filter(isKnown).slice(0, count)
+}
 
 function filled(ranked: number[], byPopularity: Int32Array, seen: ReadonlySet<number>, count: number): number[] {
   const listed = new Set(ranked)
