@@ -34,7 +34,9 @@ const hook: HooksProvider = ({ request }) => ({
 })
 const test = gatewayTest.extend('services', { scope: 'file' }, { hooks: [hook] })
 
-test.beforeEach(async ({ db }) => {
+test.beforeEach(async ({ db, gateway }) => {
+  // Impressions of the test before may be on their way.
+  await impressionsOf(db, [await recommended(gateway, 'session_id=last')])
   await clear(db)
   await sql`delete from catalog.product`.execute(db)
   await storeShop(db)

@@ -291,7 +291,10 @@ test('the gateway requests, lists and cancels runs, and promotes versions', asyn
   expect(await ask('GET', 'similarity-runs?limit=101')).toMatchObject(refused(400, 'invalid_request', 'limit'))
   expect(await ask('GET', `similarity-runs/${randomUUID()}`)).toMatchObject(refused(404, 'not_found', 'no similarity run'))
   hold = Promise.withResolvers()
-  const { status, data } = await ask('POST', 'similarity-runs', undefined, { 'x-actor': 'shop' })
+  const { status, data } = await ask('POST', 'similarity-runs', undefined, {
+    'x-actor': 'shop',
+    'content-type': 'application/json',
+  })
   expect([status, data]).toEqual([202, expect.objectContaining({ actor: 'local', requested_by: 'shop', status: 'pending' })])
   expect(await ask('POST', 'similarity-runs', {})).toMatchObject({ status: 409, error: { details: { id: data.id } } })
   await becomes(stack, data.id, 'running')

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { ZodType } from 'zod'
 import { type ItemList, parseBody } from '../../admission/request-items.ts'
 import { DecidedError } from '../../contract/decided-error.ts'
 import { PUBLISHABLE_BODY_BYTES_MAX } from '../../contract/interaction.ts'
@@ -102,7 +103,8 @@ export function parseJsonBodies(app: FastifyInstance, { bodyTurn, callerOf, ...d
 
 /** Clients name a content type also where they send nothing. */
 function takesNoBody({ routeOptions: { schema, config } }: FastifyRequest): boolean {
-  return schema?.body === undefined && config.signature === undefined && config.list === undefined
+  const body = schema?.body as ZodType | undefined
+  return config.signature === undefined && config.list === undefined && (body === undefined || body.safeParse(undefined).success)
 }
 
 /** Whether a body is compressed. @throws DecidedError for an encoding or a content type that is not read. */

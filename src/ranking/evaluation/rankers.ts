@@ -1,4 +1,4 @@
-import { byScore, createScorer, distinctHistory, type ScoreSettings, type SimilarityRows } from '../recommend/score.ts'
+import { createScorer, distinctHistory, type ScoreSettings, type SimilarityRows } from '../recommend/score.ts'
 import type { Train } from './cases.ts'
 
 /** The best products for a history, oldest event first; best first, at most `count`. */
@@ -35,13 +35,10 @@ export function scoreRanker(
   return (history, count) => {
     const seen = new Set(isSeenRemoved ? history : [])
     const entries = Array.from(history, (product) => ({ product, strength: 1 })).reverse()
-    const candidates = score(distinctHistory(entries, settings), rows, settings).filter(
-      ({ product, score }) => score > 0 && !seen.has(product),
-    )
-    const ranked = candidates
-      .sort(byScore)
-      .slice(0, count)
+    const ranked = score(distinctHistory(entries, settings), rows, settings, count + seen.size)
       .map(({ product }) => product)
+      .filter((product) => !seen.has(product))
+      .slice(0, count)
     return filled(ranked, byPopularity, seen, count)
   }
 }

@@ -76,8 +76,8 @@ export function distinctHistory<Entry extends HistoryEntry>(history: readonly En
   return distinct
 }
 
-/** Gives every product with a score above 0 for a distinct history, newest first, in no order. */
-export type Scorer = (history: readonly HistoryEntry[], rows: ScoreRows, settings: ScoreSettings) => Candidate[]
+/** Gives the `max` products with the highest scores for a distinct history, newest first; best first, ties by number. */
+export type Scorer = (history: readonly HistoryEntry[], rows: ScoreRows, settings: ScoreSettings, max: number) => Candidate[]
 
 /** The scores of a history, in arrays that the next history overwrites. */
 interface Sums {
@@ -138,18 +138,6 @@ function createAdder(): (history: readonly HistoryEntry[], rows: ScoreRows, sett
 /** A scorer is used for one history after the other. */
 export function createScorer(): Scorer {
   const add = createAdder()
-  return (history, rows, settings) => {
-    const { products, scores } = add(history, rows, settings)
-    return Array.from(products, (product, at) => ({ product, score: scores[at]! }))
-  }
-}
-
-/** Gives the `max` products with the highest scores, best first; ties by number. */
-export type BestScorer = (history: readonly HistoryEntry[], rows: ScoreRows, settings: ScoreSettings, max: number) => Candidate[]
-
-/** The same scores without an object for each product. */
-export function createBestScorer(): BestScorer {
-  const add = createAdder()
   return (history, rows, settings, max) => {
     const { products, scores } = add(history, rows, settings)
     const lowest = lowestOfBest(scores, max)
@@ -184,7 +172,7 @@ function replaceLowest(heap: Float64Array, score: number): void {
 }
 
 /** Best first; ties by number, so that two answers never disagree. */
-export function byScore(a: Candidate, b: Candidate): number {
+function byScore(a: Candidate, b: Candidate): number {
   return b.score - a.score || a.product - b.product
 }
 

@@ -1,7 +1,7 @@
 import type { HistoryItem } from '../../ranking/recommend/history.ts'
 import {
   type Candidate,
-  createBestScorer,
+  createScorer,
   type HistoryEntry,
   SCORE_DEFAULTS,
   type Term,
@@ -28,7 +28,7 @@ const UNKNOWN = -1
 
 /** Scores are computed each time that they are asked for, which takes 50 µs, and not kept: a history of 20 products leads to thousands. */
 export function createNeighbourFinder() {
-  const score = createBestScorer()
+  const score = createScorer()
 
   return async (version: ServedVersion, history: readonly HistoryItem[], explains: boolean): Promise<Neighbours> => {
     const settings = { ...SCORE_DEFAULTS, decay: version.decay }

@@ -5,7 +5,7 @@ import type { ProductFacts } from '../../../src/ranking/recommend/facts.ts'
 import type { HistoryItem } from '../../../src/ranking/recommend/history.ts'
 import type { RecommendInput, RecommendSettings } from '../../../src/ranking/recommend/recommend.ts'
 import { RULE_DEFAULTS } from '../../../src/ranking/recommend/rules.ts'
-import { byScore, createScorer, SCORE_DEFAULTS, type SimilarityRows, termsOf } from '../../../src/ranking/recommend/score.ts'
+import { createScorer, SCORE_DEFAULTS, type SimilarityRows, termsOf } from '../../../src/ranking/recommend/score.ts'
 import type { Terms } from '../../../src/ranking/recommend/explanation.ts'
 
 export const NOW_MS = Date.parse('2026-03-01T12:00:00Z')
@@ -130,15 +130,12 @@ function recommendationOf(drawn: Drawn): TestRecommendation {
     item(had, { strength: drawn.strengths[at]!, occurredAtMs: NOW_MS - at * 60_000 }),
   )
   const entries = history.map(({ productId: had, strength }) => ({ product: numberOf(had), strength }))
-  const scored = createScorer()(entries, rows, SCORE_DEFAULTS)
+  const scored = createScorer()(entries, rows, SCORE_DEFAULTS, Infinity)
   const scores = new Map(scored.map(({ product: number, score }) => [idOf(number), score]))
   const similarityOf = (id: string) => scores.get(id) ?? 0
   const lists = {
     ...drawn.lists,
-    neighbours: scored
-      .toSorted(byScore)
-      .slice(0, 200)
-      .map(({ product: number }) => idOf(number)),
+    neighbours: scored.slice(0, 200).map(({ product: number }) => idOf(number)),
   }
   const known = new Map(drawn.facts.flatMap((each, number) => (each === undefined ? [] : [[idOf(number), each] as const])))
   const { blend, seen, limit, brandMax, categoryIds, categoryMax, newShare } = drawn
