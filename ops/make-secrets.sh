@@ -19,6 +19,7 @@ make postgres_password password
 make owner_password password
 make endpoint_password password
 make gateway_password password
+make consumer_password password
 make api_key api_key
 make manage_key api_key
 make payment_secret password

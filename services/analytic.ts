@@ -10,6 +10,7 @@ import type { Deps } from './handler/deps.ts'
 import { PROOF, READ, RECORD } from './handler/handler-options.ts'
 import { serviceOf } from './handler/with-options.ts'
 import { leavingPlaces } from './recording/leave-place.ts'
+import { fanOut } from './recording/fan-out.ts'
 import { recordingFunctions } from './recording/recording-functions.ts'
 import { replayRejected } from './recording/replay-rejected.ts'
 import { directStep, refusingStep } from './recording/step.ts'
@@ -63,6 +64,8 @@ export const analytic = (deps: Deps) => {
       ],
 
       ReplayRejected: [RECORD, (ctx, request) => replayRejected({ ...deps, step }, ctx, request)],
+
+      FanOut: [RECORD, async (ctx, { batch_id: batchId, ...batch }) => fanOut(ctx, 'interaction', { batchId, ...batch })],
 
       Ping: [READ, async () => undefined],
 

@@ -41,6 +41,8 @@ export interface Deps {
   /** How long the items of a pending payment count as pending. */
   pendingDays: number
   preferences: PreferenceSettings
+  /** The currency of prices in records of Kafka. */
+  currency: string
   similarity: SimilarityDeps
   recommend: RecommendConfig
   /** How old lists of popular products may be that recommendations share. */

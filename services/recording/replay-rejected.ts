@@ -2,22 +2,17 @@ import type { Context } from '@restatedev/restate-sdk'
 import { withCorrection, correctedItem } from '../../src/admission/correction.ts'
 import { judgePayments } from '../../src/admission/payment.ts'
 import { withPrivacy } from '../../src/admission/privacy.ts'
-import type { Rejection } from '../../src/admission/rows.ts'
 import { DecidedError, invalidField, notFound } from '../../src/contract/decided-error.ts'
 import type { KindWith } from '../../src/contract/kinds.ts'
-import {
-  type Correction,
-  rejectedIdOf,
-  type ReplayRejectedRequest,
-  type ReplayRejectedResponse,
-} from '../../src/contract/rejected.ts'
+import { rejectedIdOf, type ReplayRejectedRequest, type ReplayRejectedResponse } from '../../src/contract/rejected.ts'
 import type { RecordedBatch } from '../../src/contract/recorded-batch.ts'
-import type { BatchBounds } from '../../src/store/log/batch.ts'
 import { type Call, callOf, eventIdFor } from '../../src/store/log/call.ts'
-import { findRejectedItem, type RejectedItemToReplay, type ReplayOf } from '../../src/store/log/rejected-replay.ts'
+import { findRejectedItem, type ReplayOf } from '../../src/store/log/rejected-replay.ts'
 import { recordPayments } from '../../src/store/payments/payment-recording.ts'
 import type { Deps } from '../handler/deps.ts'
 import { fanOut } from './fan-out.ts'
+import { rejectedAgain, type Replay, type Replayed } from './replay.ts'
+import { replayRecord } from './replay-record.ts'
 import { RECORDINGS } from './record-batch.ts'
 import type { RecordingDeps } from './recording-deps.ts'
 import { paymentAnswer } from './record-payments.ts'
@@ -42,7 +37,8 @@ export async function replayRejected(
     const { batch, answer } = await recordReplay(deps, call, { item, key, set, callbacks, nowMs })
     const { batchId: batch_id, ...bounds } = batch
     // What follows from a webhook is what follows from its payment callbacks.
-    const kind = item.kind === 'webhook' ? 'payment' : item.kind
+    // A record has a batch of interactions; that of a product event is empty.
+    const kind = item.kind === 'webhook' ? 'payment' : item.kind === 'record' ? 'interaction' : item.kind
     return { kind, isSearch: kind === 'search', batch: { batch_id, ...bounds }, answer }
   })
   const { batch_id: batchId, ...bounds } = replayed.batch
@@ -58,20 +54,6 @@ interface JournalledReplay {
   answer: ReplayRejectedResponse
 }
 
-interface Replay {
-  item: RejectedItemToReplay
-  key: ReplayOf
-  set: Correction | undefined
-  /** Of a webhook. */
-  callbacks: readonly unknown[] | undefined
-  nowMs: number
-}
-
-interface Replayed {
-  batch: BatchBounds
-  answer: ReplayRejectedResponse
-}
-
 /** @throws DecidedError for a request that does not fit the kind of the item. */
 function recordReplay(deps: Deps, call: Call, replay: Replay): Promise<Replayed> {
   const { item, key, set, callbacks } = replay
@@ -84,6 +66,7 @@ function recordReplay(deps: Deps, call: Call, replay: Replay): Promise<Replayed>
     return recordCallbacks(deps, call, replay, callbacks)
   }
   if (callbacks !== undefined) throw invalidField('callbacks', `is for webhooks, and ${rejectedIdOf(key)} is none`)
+  if (item.kind === 'record') return replayRecord(deps, call, { ...replay, key })
   if (item.kind === 'payment') return recordCallbacks(deps, call, replay, [withCorrection(item.item, set)])
   return recordEventReplay(item.kind, deps, call, replay)
 }
@@ -116,8 +99,4 @@ async function recordCallbacks(
   if (rejection !== undefined) return { batch, answer: rejectedAgain(batch.batchId, rejection) }
   if (results.length === 0) return { batch, answer: { outcome: 'ignored' } }
   return { batch, answer: { outcome: results.some(({ isRecorded }) => isRecorded) ? 'accepted' : 'duplicate' } }
-}
-
-function rejectedAgain(batchId: string, { index, code, field, message }: Rejection): ReplayRejectedResponse {
-  return { outcome: 'rejected', rejection: { id: rejectedIdOf({ batch_id: batchId, index }), code, field, message } }
 }

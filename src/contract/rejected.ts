@@ -1,13 +1,14 @@
 import { z } from 'zod'
 import { handler } from './handler.ts'
 import { KINDS, kindsWith, type KindWith } from './kinds.ts'
+import { PRODUCT_EVENT_FIELDS } from './kafka-record.ts'
 import { CALLBACKS_MAX } from './payment.ts'
 import { NextCursor, pageCursor, pageLimit } from './fields/page.ts'
 import { storableText } from './fields/text.ts'
 
-/** The kinds of rejected events. A webhook is one of which an adapter made no payment callback. */
-export type RejectedKind = KindWith<'isKeptWhenRejected'> | 'webhook'
-export const REJECTED_KINDS: readonly RejectedKind[] = [...kindsWith('isKeptWhenRejected'), 'webhook']
+/** The kinds of rejected events. A webhook is one of which an adapter made no payment callback; a record came from Kafka. */
+export type RejectedKind = KindWith<'isKeptWhenRejected'> | 'webhook' | 'record'
+export const REJECTED_KINDS: readonly RejectedKind[] = [...kindsWith('isKeptWhenRejected'), 'webhook', 'record']
 
 const BATCH_ID_PATTERN = /^\d{1,18}$/
 const INDEX_MAX = 999_999_999
@@ -29,7 +30,7 @@ export function rejectedKeyOf(id: string): RejectedKey | undefined {
   return batch_id === undefined ? undefined : { batch_id: String(BigInt(batch_id)), index: Number(index) }
 }
 
-/** An interaction, a search, a payment callback or a webhook that was not recorded, with the reason. */
+/** An interaction, a search, a payment callback, a webhook or a record of Kafka that was not recorded, with the reason. */
 export const RejectedInteraction = z.object({
   id: z.string().describe('`<batch_id>.<index>`.'),
   batch_id: z.string(),
@@ -38,7 +39,11 @@ export const RejectedInteraction = z.object({
   code: z.string().describe('invalid, too_old, in_future, refused or not_yet; ignored for a webhook that an adapter ignored.'),
   field: z.string().nullable(),
   message: z.string(),
-  item: z.unknown().describe('The item as it was sent; its text if it is not JSON, or was cut.'),
+  item: z
+    .unknown()
+    .describe(
+      'The item as it was sent; its text if it is not JSON, or was cut. A record of Kafka has its topic, partition and offset, and its key and value as text, or in base64 if they are not UTF-8.',
+    ),
   cut_from_bytes: z
     .int()
     .nullable()
@@ -100,7 +105,8 @@ const KEPT_NOUNS = new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(
 /** Fields that replace the sent ones. Null removes a field, because a field that is null is absent. */
 export const Correction = z.record(z.string(), z.unknown()).superRefine((fields, context) => {
   for (const [name, value] of Object.entries(fields)) {
-    if (value === null || KEPT.some(({ schema: { shape } }) => Object.hasOwn(shape, name))) continue
+    if (value === null || PRODUCT_EVENT_FIELDS.includes(name) || KEPT.some(({ schema: { shape } }) => Object.hasOwn(shape, name)))
+      continue
     const message = `is not a field of ${KEPT_NOUNS}; null removes a field`
     context.addIssue({ code: 'custom', path: [name], message })
   }

@@ -1,6 +1,7 @@
 import { iface } from '@restatedev/restate-sdk-core'
 import { analyticsEventHandlers } from './analytics-event.ts'
 import { erasureHandlers, erasureLaneHandlers } from './erasure.ts'
+import { fanOutHandlers } from './fan-out.ts'
 import { interactionHandlers } from './interaction.ts'
 import { paymentHandlers } from './payment.ts'
 import { popularListHandlers } from './popular-list.ts'
@@ -37,6 +38,7 @@ export const analyticApi = iface.service('Analytic', {
   ...reportHandlers,
   ...rejectedHandlers,
   ...verifyHandlers,
+  ...fanOutHandlers,
   ...pingHandlers,
 })
 

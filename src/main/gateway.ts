@@ -8,6 +8,7 @@ import { checkPrepared } from './database/check-prepared.ts'
 import { readConfig } from './config/config.ts'
 import { rejectionLimitsOf } from './config/access.ts'
 import { addressesOf } from './config/addresses.ts'
+import { consumerUrlOf } from './config/kafka.ts'
 import { gatewaySettingsOf } from './config/gateway-settings.ts'
 import { queueLimitsOf } from './config/capacity.ts'
 import { recordsImpressions } from './config/impressions.ts'
@@ -99,7 +100,7 @@ const gateway = await createGateway({
   itemsWorker,
   paymentWebhooks: { secrets: paymentSecretsOf(config), adapters },
   access: { keys, sellerOfToken: tokenSettings && createSellerTokens(tokenSettings, onIssuerAway) },
-  readiness: createReadiness({ databaseUrl, ingress, ...addressesOf(config) }),
+  readiness: createReadiness({ databaseUrl, ingress, consumerUrl: consumerUrlOf(config), ...addressesOf(config) }),
   metrics: () => registry.metrics(),
   observer,
   settings: gatewaySettingsOf(config),

@@ -24,7 +24,7 @@ export interface NodeProcessOptions {
 }
 
 /**
- * The gateway, the endpoint or the guard as a process of its own. It sends a message when it serves, and ends by itself when the
+ * The gateway, the endpoint, the consumer or the guard as a process of its own. It sends a message when it serves, and ends by itself when the
  * process that started it is gone.
  */
 export function nodeProcess(name: keyof typeof V8_FLAGS, config: Config, options: NodeProcessOptions): Part {

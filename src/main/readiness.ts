@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { HttpCallError } from '@restatedev/restate-sdk-clients'
 import { analyticApi, SERVICE_NAMES } from '../contract/services.ts'
 import { shareRunning } from '../gateway/caching/share-running.ts'
-import type { Readiness } from '../gateway/routes/deps.ts'
+import type { KafkaConsumerState, Readiness } from '../gateway/routes/deps.ts'
 import type { Ingress } from '../ingress/clients.ts'
 import { isAnswering } from '../store/database/connection.ts'
 import type { Addresses } from './config/addresses.ts'
@@ -18,10 +18,14 @@ const ANSWER_MS_MAX = 2_000
 const ENDPOINT_MS_MAX = 1_000
 /** Paused tasks are only mentioned, so a probe waits for them no longer. */
 const PAUSED_MS_MAX = 1_000
+/** So is the consumer of Kafka. */
+const CONSUMER_MS_MAX = 1_000
 
 interface Sources extends Pick<Addresses, 'ingressUrl' | 'adminUrl' | 'endpointUrl'> {
   databaseUrl: string
   ingress: Ingress
+  /** The address of the consumer of Kafka; undefined where Kafka is not read. */
+  consumerUrl?: string | undefined
 }
 
 /**
@@ -29,7 +33,26 @@ interface Sources extends Pick<Addresses, 'ingressUrl' | 'adminUrl' | 'endpointU
  * it is healthy also while its partitions do not run and every call waits. A call waits as well while the endpoint does not answer or
  * is not registered, which is then what is missing, and not Restate.
  */
-export function createReadiness({ databaseUrl, ingress, ingressUrl, adminUrl, endpointUrl }: Sources): () => Promise<Readiness> {
+export function createReadiness({ consumerUrl, ...sources }: Sources): () => Promise<Readiness> {
+  const ready = createReadinessOfParts(sources)
+  if (consumerUrl === undefined) return ready
+  return async () => {
+    const [parts, consumer] = await Promise.all([ready(), consumerStateAt(consumerUrl)])
+    return { ...parts, kafka_consumer: consumer }
+  }
+}
+
+async function consumerStateAt(url: string): Promise<KafkaConsumerState | null> {
+  try {
+    const answer = await fetch(`${url}/ready`, { signal: AbortSignal.timeout(CONSUMER_MS_MAX) })
+    const { status, kafka, postgresql, waiting_seconds } = (await answer.json()) as KafkaConsumerState
+    return { status, kafka, postgresql, waiting_seconds }
+  } catch {
+    return null
+  }
+}
+
+function createReadinessOfParts({ databaseUrl, ingress, ingressUrl, adminUrl, endpointUrl }: Sources): () => Promise<Readiness> {
   const ping = shareRunning(() => pingOf(ingress), ANSWER_MS_MAX)
   if (adminUrl === undefined) return createReadinessByCalls({ databaseUrl, ingressUrl }, ping)
   return async () => {

@@ -38,6 +38,7 @@ type PortName = keyof Config & `${string}_PORT`
 /** Checks the ports of the processes that start here. @throws StartError with the ports in use, or with a port that is set twice. */
 export async function checkPorts(config: Config): Promise<void> {
   const names: PortName[] = ['GATEWAY_PORT', 'ENDPOINT_PORT', 'ENDPOINT_METRICS_PORT']
+  if (config.KAFKA_BROKERS !== undefined) names.push('CONSUMER_METRICS_PORT')
   if (config.DATABASE_URL === undefined) names.push('POSTGRES_PORT')
   if (config.RESTATE_INGRESS_URL === undefined) names.push('RESTATE_INGRESS_PORT', 'RESTATE_ADMIN_PORT', 'RESTATE_NODE_PORT')
   const duplicate = names.find((name, index) => names.slice(0, index).some((other) => config[other] === config[name]))

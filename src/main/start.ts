@@ -87,6 +87,9 @@ async function bringUp(config: Config, supervisor: Supervisor, print: (line: str
       .keep(nodeProcess('endpoint', config, { log: openLog(config, 'endpoint'), print }))
       .then(() => registerServices(config)),
     supervisor.keep(nodeProcess('gateway', config, { log: openLog(config, 'gateway'), print })),
+    ...(config.KAFKA_BROKERS === undefined
+      ? []
+      : [supervisor.keep(nodeProcess('consumer', config, { log: openLog(config, 'consumer'), print }))]),
   ])
 }
 
@@ -103,7 +106,7 @@ async function bringUpPostgres(config: Config, supervisor: Supervisor): Promise<
     const folder = postgresFolderOf(config)
     const password = await storedSecret(passwordFileOf(config), newSecret)
     const log = openLog(config, 'postgres')
-    // One pool of the gateway, two of each process of the endpoint, and 20 connections for metrics, commands and operators.
+    // One pool of the gateway, two of each process of the endpoint, and 20 connections for the consumer, metrics, commands and operators.
     const pools = 1 + 2 * config.ENDPOINT_PROCESSES
     const settings = { max_connections: String(pools * config.DATABASE_CONNECTIONS + 20) }
     await supervisor.keep({

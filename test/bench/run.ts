@@ -11,6 +11,7 @@ import { afterGrowth } from './rows/after-growth.bench.ts'
 import { client } from './rows/client.bench.ts'
 import { guard } from './rows/guard.bench.ts'
 import { ingest } from './rows/ingest.bench.ts'
+import { kafka } from './rows/kafka.bench.ts'
 import { large } from './rows/large.bench.ts'
 import { machine } from './measure/machine.ts'
 import { liveMemory } from './rows/live-memory.bench.ts'
@@ -59,6 +60,7 @@ const ROWS: Record<string, (isQuick: boolean, only: RegExp) => Promise<RowResult
   'similarity-reads': similarityReads,
   similar,
   recommend,
+  kafka,
   recompute,
   refresh,
   retention,

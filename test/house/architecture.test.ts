@@ -25,6 +25,7 @@ const ROOMS: Record<string, Row> = {
   },
   'src/workers': { rooms: ['src/contract', 'src/ranking', 'src/ledger', 'src/admission'], packages: [] },
   'src/external': { rooms: ['src/contract', 'src/ranking'], packages: ['lru-cache', '@redis/client'] },
+  'src/consumer': { rooms: ['src/contract', 'src/admission', 'src/store'], packages: ['@platformatic/kafka'] },
   services: {
     rooms: ['src/contract', 'src/ranking', 'src/admission', 'src/store', 'src/external'],
     packages: ['@restatedev/restate-sdk'],
@@ -58,6 +59,7 @@ const SUB_ROOMS: Record<string, string[][]> = {
     ['audit'],
     ['log'],
     ['access', 'catalog'],
+    ['kafka'],
     ['popularity'],
     ['shoppers'],
     ['reports'],

@@ -51,6 +51,8 @@ const OTHER_TABLES = [
   'similarity_settings',
   'similarity_version',
   'weight',
+  // Moved with the rows that the records of Kafka bring.
+  'kafka_offset',
   'weight_table',
 ]
 

@@ -23,7 +23,7 @@ import { CHANGES_OF_WHAT_IS_KEPT } from '../harness/items/refused-statements.ts'
 import { doAllWork, fill, monthsAgo, readEverything } from '../harness/items/role-work.ts'
 
 /** Roles belong to the server and not to a database, so no other file makes them. */
-const PASSWORDS: Record<Role, string> = { endpoint: 'a/b:c@d%', gateway: `it's "g" \\ ünï` }
+const PASSWORDS: Record<Role, string> = { endpoint: 'a/b:c@d%', gateway: `it's "g" \\ ünï`, consumer: 'c' }
 
 const DAYS = 32
 
@@ -250,7 +250,7 @@ async function filesOfPasswords(): Promise<Record<Role, string>> {
   const folder = await mkdtemp(join(tmpdir(), 'footfall-roles-'))
   onTestFinished(() => rm(folder, { recursive: true, force: true }))
   for (const role of ROLES) await writeFile(join(folder, role), `${PASSWORDS[role]}\n`)
-  return { endpoint: join(folder, 'endpoint'), gateway: join(folder, 'gateway') }
+  return { endpoint: join(folder, 'endpoint'), gateway: join(folder, 'gateway'), consumer: join(folder, 'consumer') }
 }
 
 test('migrate --role makes the roles, and audits it without the passwords', async ({ db, database }) => {
@@ -262,7 +262,10 @@ test('migrate --role makes the roles, and audits it without the passwords', asyn
     { from: 'user' },
   )
   vi.unstubAllEnvs()
-  expect(said.mock.calls).toEqual([['Nothing to apply.'], ['footfall_endpoint and footfall_gateway may log in.']])
+  expect(said.mock.calls).toEqual([
+    ['Nothing to apply.'],
+    ['footfall_endpoint, footfall_gateway and footfall_consumer may log in.'],
+  ])
   said.mockRestore()
   const { rows } = await sql`select action, resource_type, resource_id, metadata from audit_entry
     order by audit_id desc limit 1`.execute(db)
@@ -271,7 +274,7 @@ test('migrate --role makes the roles, and audits it without the passwords', asyn
       action: 'database.grant',
       resource_type: 'database',
       resource_id: 'footfall',
-      metadata: { roles: ['endpoint', 'gateway'] },
+      metadata: { roles: ['endpoint', 'gateway', 'consumer'] },
     },
   ])
 })

@@ -8,6 +8,10 @@ import { type Program, startProgram } from '../harness/programs/program.ts'
 import { exposedBy, problemsOf, valueOf } from '../harness/clients/prometheus.ts'
 import { type ReceivedSpan, startTraceReceiver, type TraceReceiver } from '../harness/clients/trace-receiver.ts'
 import { waterfall } from '../harness/clients/waterfall.ts'
+import { consumerMetrics } from '../../src/main/metrics/consumer.ts'
+import { poolMetrics } from '../../src/main/metrics/pools.ts'
+import { createRegistry } from '../../src/main/metrics/registry.ts'
+import { recordOf } from '../harness/items/records.ts'
 import { until } from '../../src/main/embedded/until.ts'
 
 const CHECKOUT = join(import.meta.dirname, '..', '..')
@@ -51,6 +55,17 @@ async function send(interactions: unknown[], headers: Record<string, string> = {
   expect(answer.status).toBe(200)
 }
 
+/** The metrics of a consumer of Kafka that has read something. */
+async function consumerText(): Promise<string> {
+  const registry = createRegistry()
+  poolMetrics(registry)('consuming')
+  const metrics = consumerMetrics(registry, async () => [
+    { topic: 't', partition: 0, next: 0n, first: 0n, end: 1n, behind: 1n, movedAt: null },
+  ])
+  metrics.stored([recordOf(null)], new Set(), 1)
+  return registry.metrics()
+}
+
 async function get(port: Parameters<Program['urlOf']>[0], path: string): Promise<{ status: number; text: string }> {
   const answer = await fetch(program.urlOf(port) + path)
   return { status: answer.status, text: await answer.text() }
@@ -64,7 +79,7 @@ describe('metrics', () => {
     gateway = (await get('GATEWAY_PORT', '/metrics')).text
     endpoint = (await get('ENDPOINT_METRICS_PORT', '/metrics')).text
     const restate = (await get('RESTATE_NODE_PORT', '/metrics')).text
-    exposed = new Map([...exposedBy(gateway), ...exposedBy(endpoint), ...exposedBy(restate)])
+    exposed = new Map([...exposedBy(gateway), ...exposedBy(endpoint), ...exposedBy(restate), ...exposedBy(await consumerText())])
     // Labels that Prometheus adds.
     exposed.set('up', new Set(['job', 'instance']))
     for (const labels of exposed.values()) if (labels.size > 0) labels.add('job').add('instance')
@@ -86,12 +101,13 @@ describe('metrics', () => {
 
   test('docs/metrics.md lists the metrics of the two processes, and no other', async () => {
     const page = await readFile(join(CHECKOUT, 'docs', 'metrics.md'), 'utf8')
-    const [ofGateway, ofEndpoint] = page.split('## The service endpoint').map((part) => {
+    const [ofGateway, ofEndpoint, ofConsumer] = page.split(/## The service endpoint|## The consumer of Kafka/).map((part) => {
       return [...part.matchAll(/^\| `(footfall_\w+)`/gm)].map(([, name]) => name!)
     })
     const families = (text: string) => [...text.matchAll(/^# TYPE (footfall_\w+)/gm)].map(([, name]) => name!).sort()
     expect(families(gateway)).toEqual(ofGateway!.sort())
     expect(families(endpoint)).toEqual(ofEndpoint!.sort())
+    expect(families(await consumerText())).toEqual(ofConsumer!.sort())
   })
 
   test('every query of the dashboard asks for metrics and labels that the three processes expose', async () => {

@@ -7,6 +7,9 @@ import { prepareDatabase } from '../../main/database/prepare-database.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 import { print, printError } from '../terminal/output.ts'
 
+const AND = new Intl.ListFormat('en-GB', { type: 'conjunction' })
+const OR = new Intl.ListFormat('en-GB', { type: 'disjunction' })
+
 const LEFT =
   'Every user of this database may still make temporary tables or large objects, or hold the locks that counting needs. Let a superuser of PostgreSQL run this SQL in it, once:'
 
@@ -15,7 +18,7 @@ export function migrateCommand(): Command {
     .description('Apply sql/ to the database and prepare it for the program. Safe to repeat.')
     .option(
       '--role <role=file>',
-      `${ROLES.join(' or ')}: create its database user (${ROLES.map(userOf).join(', ')}) with its privileges and the password in the file; repeatable`,
+      `${OR.format(ROLES)}: create its database user (${ROLES.map(userOf).join(', ')}) with its privileges and the password in the file; repeatable`,
       passwordsOf,
     )
     .action(async ({ role: passwords = {} }: { role?: Passwords }) => {
@@ -26,7 +29,7 @@ export function migrateCommand(): Command {
         const roles = Object.keys(passwords) as Role[]
         if (roles.length === 0) return
         const left = await grantRoles(db, passwords, actor(), config.RETENTION_DAYS)
-        print(`${roles.map(userOf).join(' and ')} may log in.`)
+        print(`${AND.format(roles.map(userOf))} may log in.`)
         if (left !== undefined) printError(LEFT, ...left.split('\n'))
       })
     })
@@ -34,6 +37,6 @@ export function migrateCommand(): Command {
 
 function passwordsOf(text: string, before: Passwords = {}): Passwords {
   const [, role, file] = /^(\w+)=(.+)$/.exec(text) ?? []
-  if (!ROLES.includes(role as Role)) throw new InvalidArgumentError(`Write ${ROLES.map((name) => `${name}=FILE`).join(' or ')}.`)
+  if (!ROLES.includes(role as Role)) throw new InvalidArgumentError(`Write ${OR.format(ROLES.map((name) => `${name}=FILE`))}.`)
   return { ...before, [role as Role]: readSecret('--role', file!) }
 }

@@ -14,3 +14,11 @@ export function gatewayCommand(): Command {
     )
     .action(async () => void (await import('../../main/gateway.ts')))
 }
+
+export function consumerCommand(): Command {
+  return new Command('consumer')
+    .description(
+      'Read the topics of Kafka into the database. It needs KAFKA_BROKERS and DATABASE_URL, and RESTATE_INGRESS_URL to have interactions counted at once. Several share the partitions.',
+    )
+    .action(async () => void (await import('../../main/consumer.ts')))
+}

@@ -1,4 +1,5 @@
 import { backlogMetrics } from '../../main/metrics/backlog.ts'
+import { consumerMetrics } from '../../main/metrics/consumer.ts'
 import { gatewayMetrics, watchQueues } from '../../main/metrics/gateway.ts'
 import { handlerTimes } from '../../main/metrics/handler-times.ts'
 import { liveEventMetrics } from '../../main/metrics/live-events.ts'
@@ -8,10 +9,10 @@ import { scheduleMetrics } from '../../main/metrics/schedules.ts'
 import { serviceMetrics } from '../../main/metrics/services.ts'
 import { code, pageOf, plain, tableOf } from './markdown.ts'
 
-const INTRO = `Prometheus scrapes the gateway at \`/metrics\` of its port and the service endpoint at \`/metrics\` of \`ENDPOINT_METRICS_PORT\`; [operating](operating.md#metrics-alerts-dashboard)
+const INTRO = `Prometheus scrapes the gateway at \`/metrics\` of its port the service endpoint at \`/metrics\` of \`ENDPOINT_METRICS_PORT\`, and the consumer of Kafka at \`/metrics\` of \`CONSUMER_METRICS_PORT\`; [operating](operating.md#metrics-alerts-dashboard)
 has more. Each process also has the \`process_*\` and \`nodejs_*\` metrics that prom-client collects.`
 
-/** Every metric of the gateway and of the service endpoint. */
+/** Every metric of the gateway, of the service endpoint and of the consumer. */
 export function metricsPage(): string {
   return pageOf({
     title: 'Metrics',
@@ -23,6 +24,8 @@ export function metricsPage(): string {
       '## The service endpoint',
       'With several processes (`ENDPOINT_PROCESSES`) the numbers are sums over all processes.',
       metricTable(endpointRegistry()),
+      '## The consumer of Kafka',
+      metricTable(consumerRegistry()),
     ],
   })
 }
@@ -45,6 +48,13 @@ function endpointRegistry(): Registry {
   handlerTimes(registry)
   backlogMetrics(registry, { backlog: neverAsked, stuck: neverAsked, recorders: neverAsked })
   scheduleMetrics(registry, { schedules: neverAsked, paused: neverAsked })
+  return registry
+}
+
+function consumerRegistry(): Registry {
+  const registry = createRegistry()
+  poolMetrics(registry)
+  consumerMetrics(registry, neverAsked)
   return registry
 }
 

@@ -90,6 +90,14 @@ export interface PaymentWebhooks {
   adapters: readonly PaymentAdapter[]
 }
 
+/** What the consumer of Kafka says of itself. */
+export interface KafkaConsumerState {
+  status: string
+  kafka: boolean
+  postgresql: boolean
+  waiting_seconds: number
+}
+
 /** The parts that the gateway needs for its work; true for each part that answers. */
 export interface Readiness {
   postgresql: boolean
@@ -98,4 +106,6 @@ export interface Readiness {
   registration: boolean
   /** Tasks that wait for an operator; null when Restate did not answer in time. They do not make the gateway unready. */
   paused_tasks: string[] | null
+  /** Absent where Kafka is not read; null when the consumer does not answer. It does not make the gateway unready. */
+  kafka_consumer?: KafkaConsumerState | null
 }

@@ -27,11 +27,24 @@ const Ready = z
   .object({
     status: z.literal('ok'),
     details: z
-      .object({ paused_tasks: z.array(z.string()).nullable() })
+      .object({
+        paused_tasks: z
+          .array(z.string())
+          .nullable()
+          .optional()
+          .describe(
+            'Tasks that are paused and wait for an operator; null when they are not known: Restate did not answer in time, or its admin port is not set.',
+          ),
+        kafka_consumer: z
+          .object({ status: z.string(), kafka: z.boolean(), postgresql: z.boolean(), waiting_seconds: z.number() })
+          .nullable()
+          .optional()
+          .describe(
+            'The consumer of Kafka, when it is not ready; null when it does not answer. The gateway is ready without it.',
+          ),
+      })
       .optional()
-      .describe(
-        'Tasks that are paused and wait for an operator; null when they are not known: Restate did not answer in time, or its admin port is not set.',
-      ),
+      .describe('What an operator should look at.'),
   })
   .meta({ description: 'It is.', examples: [{ status: 'ok' }] })
 
@@ -79,11 +92,15 @@ function once<T>(make: () => T): () => T {
 
 /** @throws DecidedError that names the missing parts. */
 function readyAnswerOf(readiness: Readiness) {
-  const { paused_tasks, ...parts } = readiness
+  const { paused_tasks, kafka_consumer, ...parts } = readiness
   const missing = Object.entries(parts).filter(([, isThere]) => !isThere)
   if (missing.length > 0) {
     const names = missing.map(([name]) => name).join(', ')
     throw new DecidedError('unavailable', `not ready: ${names}`, { details: { ...readiness } })
   }
-  return { status: 'ok' as const, ...(paused_tasks?.length !== 0 && { details: { paused_tasks } }) }
+  const details = {
+    ...(paused_tasks?.length !== 0 && { paused_tasks }),
+    ...(kafka_consumer !== undefined && kafka_consumer?.status !== 'ready' && { kafka_consumer }),
+  }
+  return { status: 'ok' as const, ...(Object.keys(details).length > 0 && { details }) }
 }

@@ -37,6 +37,7 @@ export const portSettings = settingsIn('Ports', {
   RESTATE_NODE_PORT: port.default(5122).describe('Port of the embedded Restate node.'),
   ENDPOINT_PORT: port.default(9080).describe('Port of the service endpoint.'),
   ENDPOINT_METRICS_PORT: port.default(9081).describe("Port of the service endpoint's metrics."),
+  CONSUMER_METRICS_PORT: port.default(9082).describe('Port of the metrics of the consumer of Kafka.'),
   POSTGRES_PORT: port.default(5433).describe('Port of the embedded PostgreSQL.'),
 })
 

@@ -10,6 +10,7 @@ import { erasureKeySettings } from './erasure-key.ts'
 import { failingSettings } from './failing.ts'
 import { identityKeySettings } from './identity-keys.ts'
 import { impressionSettings } from './impressions.ts'
+import { kafkaProblem, kafkaSettings } from './kafka.ts'
 import { liveEventSettings } from './live-events.ts'
 import { observabilitySettings } from './observability.ts'
 import { operatorTokenSettings } from './operator-token.ts'
@@ -45,6 +46,7 @@ export const Config = z.object({
   ...impressionSettings,
   ...capacitySettings,
   ...failingSettings,
+  ...kafkaSettings,
   ...observabilitySettings,
 })
 export type Config = z.infer<typeof Config>
@@ -58,7 +60,9 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     throw new StartError(`Change these environment variables: ${problems.join('; ')}.`)
   }
   const config = parsed.data
-  const problems = [addressProblem(config), sellerTokenProblem(config)].filter((problem) => problem !== undefined)
+  const problems = [addressProblem(config), sellerTokenProblem(config), kafkaProblem(config)].filter(
+    (problem) => problem !== undefined,
+  )
   if (problems.length > 0) throw new StartError(problems.join(' '))
   const DATABASE_URL = databaseUrlWithPassword(config)
   return {

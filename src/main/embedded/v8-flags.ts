@@ -7,6 +7,7 @@
  */
 export const V8_FLAGS = {
   endpoint: ['--heap-growing-percent=20', '--max-semi-space-size=4'],
+  consumer: ['--heap-growing-percent=20', '--max-semi-space-size=8'],
   guard: ['--max-semi-space-size=2'],
   gateway: ['--max-old-space-size=2000', '--max-semi-space-size=16'],
 }

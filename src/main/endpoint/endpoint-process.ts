@@ -103,6 +103,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
       popularCacheMs: config.POPULAR_CACHE_MS,
       rerank: rerankSettingsOf(config),
       recordsImpressions: recordsImpressions(config),
+      currency: config.DEFAULT_CURRENCY,
       operatorTokens: operatorTokensOf(config),
       tasks: TASKS,
       observer: serviceMetrics(registry),

@@ -18,7 +18,7 @@ export interface MetricsText {
  */
 export async function serveMetrics(
   registry: MetricsText,
-  options: { host: string; port: number; isHealthy: () => boolean },
+  options: { host: string; port: number; isHealthy: () => boolean; readiness?: () => { status: 'ready' | 'not_ready' } },
 ): Promise<Server> {
   const answer: RequestListener = (request, response) => {
     const path = request.url?.split('?')[0]
@@ -29,6 +29,10 @@ export async function serveMetrics(
       const isHealthy = options.isHealthy()
       response.writeHead(isHealthy ? 200 : 503, { 'content-type': 'application/json' })
       response.end(JSON.stringify({ status: isHealthy ? 'ok' : 'starting' }))
+    } else if (request.method === 'GET' && path === '/ready' && options.readiness !== undefined) {
+      const state = options.readiness()
+      response.writeHead(state.status === 'ready' ? 200 : 503, { 'content-type': 'application/json' })
+      response.end(JSON.stringify(state))
     } else if (request.method === 'GET' && path === '/metrics') {
       registry.metrics().then(
         (text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text),

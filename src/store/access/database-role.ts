@@ -6,10 +6,10 @@ import { onlyRow } from '../database/rows.ts'
 import { audit } from '../audit/audit-entry.ts'
 import { giveLogToOwner, giveMonthsToOwner } from './log-owner.ts'
 import { limitPublic } from './public-privileges.ts'
-import { grantReading, grantWriting } from './role-privileges.ts'
+import { grantReading, grantRecords, grantWriting } from './role-privileges.ts'
 
 /** The processes as database users. Each logs in with its own password and has the privileges that it needs. */
-export const ROLES = ['endpoint', 'gateway'] as const
+export const ROLES = ['endpoint', 'gateway', 'consumer'] as const
 export type Role = (typeof ROLES)[number]
 export type Passwords = Partial<Record<Role, string>>
 
@@ -37,6 +37,7 @@ export async function grantRoles(
     }
     if (passwords.gateway !== undefined) await grantReading(tx, userOf('gateway'))
     if (passwords.endpoint !== undefined) await grantToEndpoint(tx, retentionDays)
+    if (passwords.consumer !== undefined) await grantRecords(tx, userOf('consumer'))
     await audit(tx, {
       actor,
       action: 'database.grant',

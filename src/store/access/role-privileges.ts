@@ -29,6 +29,8 @@ const ENDPOINT_RIGHTS: Record<string, string> = {
   weight: 'select, insert',
   event_type: 'select',
   'catalog.product': 'select, insert, update',
+  // The consumer moves them.
+  kafka_offset: 'select',
   event_source: 'select, insert, update',
   // The database sets the number and the time of an entry.
   audit_entry: 'select, insert (actor, action, resource_type, resource_id, metadata)',
@@ -79,6 +81,32 @@ export async function grantWriting(tx: Queryable, user: string): Promise<void> {
     const rights = isView ? 'select' : (ENDPOINT_RIGHTS[name] ?? RIGHTS_OF_OTHER_TABLES)
     if (rights !== '') await sql`grant ${sql.raw(rights)} on ${sql.table(name)} to ${role}`.execute(tx)
   }
+}
+
+/** What the consumer's statements do. */
+const CONSUMER_RIGHTS: Record<string, string> = {
+  kafka_offset: 'select, insert, update',
+  'catalog.product': 'select, insert, update',
+  interaction: 'select, insert',
+  interaction_batch: 'select, insert',
+  rejected_interaction: 'select, insert',
+  audit_entry: 'insert (actor, action, resource_type, resource_id, metadata)',
+  log_horizon: 'select',
+  shopper_tombstone: 'select',
+  migration: 'select',
+}
+
+/** The consumer has the rights of CONSUMER_RIGHTS and no others. */
+export async function grantRecords(tx: Queryable, user: string): Promise<void> {
+  const role = sql.id(user)
+  for (const schema of SCHEMAS) {
+    await sql`grant usage on schema ${sql.id(schema)} to ${role}`.execute(tx)
+    await sql`revoke all on all tables in schema ${sql.id(schema)} from ${role}`.execute(tx)
+  }
+  for (const [name, rights] of Object.entries(CONSUMER_RIGHTS)) {
+    await sql`grant ${sql.raw(rights)} on ${sql.table(name)} to ${role}`.execute(tx)
+  }
+  await sql`grant execute on function make_log_months(text, date[]) to ${role}`.execute(tx)
 }
 
 /** Every table and view but the months of the log; with its schema unless that is `public`. */

@@ -50,6 +50,7 @@ export type AuditAction =
   | 'similarity.promote'
   | 'similarity_settings.add'
   | 'similarity_settings.promote'
+  | 'kafka.seek'
 
 export interface AuditEntry {
   actor: string
@@ -65,6 +66,7 @@ export interface AuditEntry {
     | 'similarity_run'
     | 'similarity_version'
     | 'similarity_settings'
+    | 'kafka_offset'
   resourceId: string
   metadata?: Record<string, unknown>
 }

@@ -26,7 +26,7 @@ interface Erased {
 
 /**
  * Erases, in the next page of rejected items, those that have an id of the person as a value, anywhere in them. An event keeps what a replay needs.
- * Nothing is left of a webhook, because everything in it may be about its buyer, and of a text that is no JSON.
+ * Nothing is left of a webhook or of a record, because everything in it may be about the person, and of a text that is no JSON.
  */
 export async function eraseRejected(db: Database, at: ErasureAt): Promise<void> {
   await db.transaction().execute(async (tx) => {
@@ -83,7 +83,7 @@ async function eraseItem(tx: Queryable, row: RejectedItem, erased: readonly Eras
 /** The text of an item about the person after the erasure; empty when nothing is left of it. */
 function keptOf({ item, kind }: RejectedItem, erased: readonly Erased[], person: Person): string {
   const fields = jsonOf(item)
-  if (kind === 'webhook' || typeof fields !== 'object' || fields === null || Array.isArray(fields)) return ''
+  if (kind === 'webhook' || kind === 'record' || typeof fields !== 'object' || fields === null || Array.isArray(fields)) return ''
   const { account_id: accountId, session_id: _, ...others } = fields as Record<string, unknown>
   const pseudonymOf = (name: string, kinds: readonly Erased['kind'][]) => {
     const id = String((fields as Record<string, unknown>)[name])

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { keptItemOf } from '../../admission/kept-item.ts'
-import { type Kind, KINDS } from '../../contract/kinds.ts'
+import { KINDS } from '../../contract/kinds.ts'
 import { type Call, callIdOf } from './call.ts'
 import type { Queryable, Database } from '../database/connection.ts'
 import type { LogTable } from './log-table.ts'
@@ -124,7 +124,7 @@ export async function insertBatch<Row extends LogRow>(
   // A kind that is not fed to profiles counts as fed.
   const fedAt = KINDS[table.kind].isFed ? sql`null::timestamptz` : sql`now()`
   const kept = rejections.map(keptItemOf)
-  const rejectedKind: Kind = table.rejectedKind ?? table.kind
+  const rejectedKind = table.rejectedKind ?? table.kind
   const isOutdated = isFenced ? sql`false` : isNewerThan(tombstoneNo)
   const answer = await sql<Inserted>`
     with given as (${table.rowsAsTable(rows)}), claimed as (

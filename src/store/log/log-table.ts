@@ -22,7 +22,7 @@ export interface LogTable<Row extends LogRow> {
   /** How many events of a row will be counted. */
   eventsOf: (row: Row) => number
   /** The kind of rejected events that a caller passes in; the kind of the rows when undefined. */
-  rejectedKind?: Kind
+  rejectedKind?: Kind | 'record'
 }
 
 /**

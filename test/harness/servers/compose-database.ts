@@ -10,7 +10,7 @@ import { startTestPostgres } from './postgres.ts'
 const MAKE_OWNER = join(import.meta.dirname, '..', '..', '..', 'ops', 'compose', 'make-owner.sh')
 
 const OWNER = 'footfall_owner'
-export const COMPOSE_PASSWORDS: Record<Role, string> = { endpoint: 'test', gateway: 'test' }
+export const COMPOSE_PASSWORDS: Record<Role, string> = { endpoint: 'test', gateway: 'test', consumer: 'test' }
 
 /** A PostgreSQL whose users are those of docker-compose.yml: a server of its own, because users belong to the server. */
 export interface ComposeServer {

@@ -35,6 +35,7 @@ export const TEST_DEPS: Omit<Deps, 'db' | 'background'> = {
   popularCacheMs: 0,
   rerank: rerankSettingsOf(DEFAULTS),
   recordsImpressions: recordsImpressions(DEFAULTS),
+  currency: DEFAULTS.DEFAULT_CURRENCY,
   operatorTokens: [],
   tasks: TASKS,
   observer: SILENT_OBSERVER,

@@ -1,0 +1,144 @@
+import { createHash } from 'node:crypto'
+import { setImmediate as otherWork } from 'node:timers/promises'
+import { hasFields } from './event-identity.ts'
+import { judgeInteractions, type NewInteraction } from './interaction.ts'
+import { interactionsIn } from './interaction-record.ts'
+import { eventIdOfPlace, jsonOfRecord, judgeProductEvent, type KafkaRecord, type RecordPosition } from './kafka-record.ts'
+import type { Privacy } from './privacy.ts'
+import { withPrivacy } from './privacy.ts'
+import type { ProductVersion } from './product.ts'
+import type { ItemProblem } from './rows.ts'
+
+/** A record, or an item of its list, that breaks the contract. */
+export interface RejectedRecord extends ItemProblem {
+  /** As it is kept. */
+  record: KafkaRecord
+  /** The record that was read. */
+  of: KafkaRecord
+  /** The place of the item in the record. */
+  index: number
+}
+
+/** The interactions of a run of records of one partition. */
+export interface InteractionRun {
+  topic: string
+  partition: number
+  first: bigint
+  last: bigint
+  /** The hash of their values. */
+  sha256: Buffer
+  rows: NewInteraction[]
+}
+
+export interface JudgedRecords {
+  products: ProductVersion[]
+  runs: InteractionRun[]
+  rejected: RejectedRecord[]
+}
+
+export interface JudgeSettings {
+  nowMs: number
+  /** Of the prices of products. */
+  currency: string
+  privacy: Privacy
+}
+
+/** About 5 ms of parsing and checking; a larger record is a slice of its own. */
+const SLICE_BYTES = 128 * 1024
+
+/** Checks records in their order, each alone. Lets other work of the process run in between. */
+export async function judgeRecords(records: readonly KafkaRecord[], settings: JudgeSettings): Promise<JudgedRecords> {
+  const judged: JudgedRecords = { products: [], runs: [], rejected: [] }
+  const runs = new Map<string, { run: InteractionRun; values: ReturnType<typeof createHash> }>()
+  let bytes = 0
+  for (const [index, record] of records.entries()) {
+    bytes += record.value?.length ?? 0
+    if (bytes > SLICE_BYTES && index > 0) {
+      await otherWork()
+      bytes = record.value?.length ?? 0
+    }
+    if (record.kind === 'interaction') {
+      const { rows, rejected } = judgeInteractionRecord(record, settings)
+      judged.rejected.push(...rejected)
+      if (rows.length > 0) addToRun(runs, record, rows)
+    } else judgeProductRecord(judged, record, index, settings)
+  }
+  judged.runs.push(...[...runs.values()].map(({ run, values }) => ({ ...run, sha256: values.digest() })))
+  return judged
+}
+
+function judgeProductRecord(judged: JudgedRecords, record: KafkaRecord, index: number, { nowMs, currency }: JudgeSettings): void {
+  const read = jsonOfRecord(record)
+  const verdict =
+    'rejection' in read
+      ? read
+      : judgeProductEvent(record.kind as Exclude<KafkaRecord['kind'], 'interaction'>, read.json, { index, nowMs, currency })
+  if ('version' in verdict) judged.products.push(verdict.version)
+  else judged.rejected.push({ record, of: record, index: 0, ...verdict.rejection })
+}
+
+/** Checks each interaction of a record alone. */
+export function judgeInteractionRecord(
+  record: KafkaRecord,
+  { nowMs, privacy }: Pick<JudgeSettings, 'nowMs' | 'privacy'>,
+): { rows: NewInteraction[]; rejected: RejectedRecord[] } {
+  const read = jsonOfRecord(record)
+  if ('rejection' in read)
+    return {
+      rows: [],
+      rejected: [{ record: withoutPrivate(record, undefined, privacy), of: record, index: 0, ...read.rejection }],
+    }
+  const found = interactionsIn(read.json, record)
+  if ('rejection' in found)
+    return {
+      rows: [],
+      rejected: [{ record: withoutPrivate(record, read.json, privacy), of: record, index: 0, ...found.rejection }],
+    }
+  const items = found.items.map((item) => withPrivacy(item, privacy))
+  const judged = judgeInteractions(items, nowMs, (place, timeMs) => eventIdOfPlace(record, place, timeMs))
+  const isAlone = items.length === 1 && !isList(read.json)
+  const rejected = judged.rejections.map(({ index, code, field, message, item }) => ({
+    record: isAlone
+      ? withoutPrivate(record, read.json, privacy)
+      : { ...record, headers: [], value: Buffer.from(JSON.stringify(item)) },
+    of: record,
+    index,
+    code,
+    field,
+    message,
+  }))
+  return { rows: judged.rows, rejected }
+}
+
+function isList(json: unknown): boolean {
+  return (
+    hasFields(json) &&
+    (Array.isArray(json['interactions']) || (hasFields(json['data']) && Array.isArray(json['data']['interactions'])))
+  )
+}
+
+/** The record without what privacy keeps out of the database. Of a value that is no JSON nothing is kept then. */
+function withoutPrivate(record: KafkaRecord, json: unknown, privacy: Privacy): KafkaRecord {
+  if (privacy.ipAddress === 'keep' && privacy.userAgent === 'keep') return record
+  if (json === undefined) return { ...record, value: null }
+  const stripped = withPrivacy(json, privacy)
+  const data = hasFields(stripped) && hasFields(stripped['data']) ? { data: withPrivacy(stripped['data'], privacy) } : undefined
+  const kept = data === undefined ? stripped : { ...(stripped as object), ...data }
+  return kept === json ? record : { ...record, value: Buffer.from(JSON.stringify(kept)) }
+}
+
+function addToRun(
+  runs: Map<string, { run: InteractionRun; values: ReturnType<typeof createHash> }>,
+  { topic, partition, offset, value }: RecordPosition & Pick<KafkaRecord, 'value'>,
+  rows: readonly NewInteraction[],
+): void {
+  const key = JSON.stringify([topic, partition])
+  const known = runs.get(key) ?? {
+    run: { topic, partition, first: offset, last: offset, sha256: Buffer.alloc(0), rows: [] },
+    values: createHash('sha256'),
+  }
+  runs.set(key, known)
+  known.run.last = offset
+  known.values.update(value ?? '')
+  for (const row of rows) known.run.rows.push({ ...row, index: known.run.rows.length })
+}

@@ -1,0 +1,45 @@
+/** What GET /ready of the consumer answers. */
+export interface ConsumerState {
+  status: 'ready' | 'not_ready'
+  /** Whether it reads. */
+  kafka: boolean
+  /** Whether it can store what it reads. */
+  postgresql: boolean
+  /** For how long a batch has waited for PostgreSQL. */
+  waiting_seconds: number
+  last_error: string | null
+}
+
+const ERROR_CHARACTERS_MAX = 300
+
+/** Follows the consumer, for GET /ready. */
+export function consumerState() {
+  let isJoined = false
+  let waitingSinceMs: number | undefined
+  let lastError: string | null = null
+  const note = (error: unknown) => {
+    lastError = (error instanceof Error ? error.message : String(error)).slice(0, ERROR_CHARACTERS_MAX).toWellFormed()
+  }
+  return {
+    joined: () => void (isJoined = true),
+    left: (error: unknown) => {
+      isJoined = false
+      note(error)
+    },
+    failed: (error: unknown, isOutage: boolean) => {
+      note(error)
+      if (isOutage) waitingSinceMs ??= performance.now()
+    },
+    stored: () => {
+      waitingSinceMs = undefined
+      lastError = null
+    },
+    answer: (): ConsumerState => ({
+      status: isJoined && waitingSinceMs === undefined ? 'ready' : 'not_ready',
+      kafka: isJoined,
+      postgresql: waitingSinceMs === undefined,
+      waiting_seconds: waitingSinceMs === undefined ? 0 : Math.round((performance.now() - waitingSinceMs) / 1_000),
+      last_error: lastError,
+    }),
+  }
+}

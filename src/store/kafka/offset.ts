@@ -1,0 +1,85 @@
+import { sql } from 'kysely'
+import { audit } from '../audit/audit-entry.ts'
+import type { Database, Queryable } from '../database/connection.ts'
+
+export interface TopicPartition {
+  topic: string
+  partition: number
+}
+
+export interface PartitionOffset extends TopicPartition {
+  /** The first offset that is not stored. */
+  next: bigint
+}
+
+/** How a batch moves the offset of a partition. */
+export interface OffsetMove extends PartitionOffset {
+  /** What it was when the batch was made. */
+  before: bigint
+}
+
+/** Another consumer has moved an offset, or an operator. The transaction must be rolled back, and the offsets read again. */
+export class FencedError extends Error {
+  constructor(moves: readonly OffsetMove[]) {
+    const names = moves.map(({ topic, partition, before }) => `${topic}/${partition} at ${before}`)
+    super(`the offsets are no longer those of this consumer: ${names.join(', ')}`)
+  }
+}
+
+/** The offsets of these partitions. A partition that was never read gets the offset of its first record. */
+export async function readOffsets(db: Queryable, firsts: readonly PartitionOffset[]): Promise<PartitionOffset[]> {
+  await sql`
+    insert into kafka_offset (topic, partition, next_offset)
+    select topic, partition, first from ${asTable(firsts.map(({ next, ...of }) => ({ ...of, before: next, next })))}
+    order by topic collate "C", partition
+    on conflict do nothing`.execute(db)
+  const { rows } = await sql<TopicPartition & { next: string }>`
+    select topic, partition, next_offset as next from kafka_offset join ${asTable(
+      firsts.map(({ next, ...of }) => ({ ...of, before: next, next })),
+    )} using (topic, partition)`.execute(db)
+  return rows.map(({ next, ...of }) => ({ ...of, next: BigInt(next) }))
+}
+
+/** Moves the offsets in key order, so that two consumers cannot deadlock. @throws FencedError unless each is where it was. */
+export async function moveOffsets(tx: Queryable, moves: readonly OffsetMove[]): Promise<void> {
+  const { rows } = await sql`
+    with locked as (
+      select o.topic, o.partition, m.next from kafka_offset o join ${asTable(moves)} using (topic, partition)
+      where o.next_offset = m.first order by o.topic, o.partition for update of o
+    )
+    update kafka_offset o set next_offset = locked.next, moved_at = now() from locked
+    where o.topic = locked.topic and o.partition = locked.partition
+    returning 1`.execute(tx)
+  if (rows.length !== moves.length) throw new FencedError(moves)
+}
+
+function asTable(moves: readonly OffsetMove[]) {
+  return sql`unnest(
+    ${moves.map(({ topic }) => topic)}::text[], ${moves.map(({ partition }) => partition)}::int[],
+    ${moves.map(({ before }) => String(before))}::bigint[], ${moves.map(({ next }) => String(next))}::bigint[])
+    as m(topic, partition, first, next)`
+}
+
+export interface StoredOffset extends PartitionOffset {
+  movedAt: Date
+}
+
+/** Every offset, by topic and partition. */
+export async function storedOffsets(db: Queryable): Promise<StoredOffset[]> {
+  const { rows } = await sql<TopicPartition & { next: string; movedAt: Date }>`
+    select topic, partition, next_offset as next, moved_at as "movedAt" from kafka_offset order by topic, partition`.execute(db)
+  return rows.map(({ next, ...row }) => ({ ...row, next: BigInt(next) }))
+}
+
+/** Moves an offset for an operator, whatever reads the partition now: that consumer is fenced, and goes on from here. */
+export async function seek(db: Database, { topic, partition, next }: PartitionOffset, actor: string): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    const { rows } = await sql<{ next: string }>`
+      select next_offset as next from kafka_offset where topic = ${topic} and partition = ${partition} for update`.execute(tx)
+    await sql`
+      insert into kafka_offset (topic, partition, next_offset) values (${topic}, ${partition}, ${String(next)})
+      on conflict (topic, partition) do update set next_offset = excluded.next_offset, moved_at = now()`.execute(tx)
+    const metadata = { from: rows[0]?.next ?? null, to: String(next) }
+    await audit(tx, { actor, action: 'kafka.seek', resourceType: 'kafka_offset', resourceId: `${topic}/${partition}`, metadata })
+  })
+}

@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto'
+import type { InteractionRun, JudgedRecords } from '../../admission/judge-records.ts'
+import { upsertProducts } from '../catalog/catalog-product.ts'
+import type { Database, Queryable } from '../database/connection.ts'
+import { isMissingPartition } from '../database/sql-state.ts'
+import { type BatchBounds, batchOf, insertBatch } from '../log/batch.ts'
+import { type Call, callOf } from '../log/call.ts'
+import { erasedItems, shopperIdsOfCall } from '../log/erased-items.ts'
+import { INTERACTIONS } from '../log/interaction.ts'
+import { makePartitions, monthOf } from '../log/month.ts'
+import { type Checked, type Tombstones, WITHOUT_KEY } from '../log/tombstone.ts'
+import { moveOffsets, type OffsetMove } from './offset.ts'
+import { keepRejected } from './rejected-record.ts'
+
+/** What a transaction stored. */
+export interface StoredRecords {
+  /** The batches of interactions that wait to be counted. */
+  batches: BatchBounds[]
+  /** How many products changed the catalog. */
+  changed: number
+  /** How many interactions were new. */
+  recorded: number
+}
+
+/** A missing month, or a person who was erased meanwhile, costs one more attempt. More than a few mean a fault. */
+const ATTEMPTS_MAX = 4
+
+/**
+ * Stores what records bring, and moves the offsets of their partitions, in one transaction. @throws FencedError when another consumer
+ * moved one of them.
+ */
+export async function storeRecords(
+  db: Database,
+  moves: readonly OffsetMove[],
+  judged: JudgedRecords,
+  tombstones: Tombstones = WITHOUT_KEY,
+): Promise<StoredRecords> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await db.transaction().execute((tx) => storeOnce(tx, moves, judged, tombstones))
+    } catch (error) {
+      if (attempt === ATTEMPTS_MAX || !isMissingPartition(error)) throw error
+      const rows = judged.runs.flatMap((run) => run.rows)
+      await makePartitions(db, [...new Set(rows.map(({ occurredAtMs }) => monthOf(occurredAtMs)))], ['interaction'])
+    }
+  }
+}
+
+async function storeOnce(
+  tx: Queryable,
+  moves: readonly OffsetMove[],
+  { products, runs, rejected }: JudgedRecords,
+  tombstones: Tombstones,
+): Promise<StoredRecords> {
+  await moveOffsets(tx, moves)
+  const changed = products.length === 0 ? [] : await upsertProducts(tx, callOfMoves(moves), products)
+  const stored: StoredRecords = { batches: [], changed: changed.length, recorded: 0 }
+  // In key order, because the batches of two consumers may have common events.
+  for (const run of runs.toSorted((one, other) => (callIdText(one) < callIdText(other) ? -1 : 1))) {
+    stored.recorded += await recordRun(tx, run, tombstones)
+    const batch = await batchOf(tx, callOfRun(run))
+    if (batch !== undefined) stored.batches.push(batch)
+  }
+  if (rejected.length > 0) await keepRejected(tx, rejected)
+  return stored
+}
+
+/** @returns how many rows were new. */
+async function recordRun(tx: Queryable, run: InteractionRun, tombstones: Tombstones): Promise<number> {
+  const check = (isAgain: boolean) => tombstones.check(tx, shopperIdsOfCall(run.rows, []), isAgain)
+  const insert = (checked: Checked) => {
+    const { rows } = erasedItems(checked, run.rows, [])
+    return insertBatch(tx, INTERACTIONS, callOfRun(run), rows, [], checked.tombstoneNo)
+  }
+  const first = await insert(await check(false))
+  if (!first.isOutdated) return first.inserted
+  // The first statement has locked the table, so that no further erasure comes in between.
+  const second = await insert(await check(true))
+  if (second.isOutdated) throw new Error('a person was erased while events were recorded')
+  return second.inserted
+}
+
+const callIdText = ({ topic, partition }: InteractionRun) => `${topic}/${partition}`
+
+/** The call of a run is its topic, its partition and its offsets. */
+function callOfRun({ topic, partition, first, last, sha256 }: InteractionRun): Call {
+  return { invocationId: `kafka ${topic}/${partition}/${first}-${last}`, bodySha256: sha256 }
+}
+
+function callOfMoves(moves: readonly OffsetMove[]): Call {
+  const text = JSON.stringify(moves.map(({ topic, partition, before, next }) => [topic, partition, `${before}`, `${next}`]))
+  return callOf('kafka', createHash('sha256').update(text).digest())
+}
