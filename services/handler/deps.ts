@@ -1,4 +1,5 @@
 import type { ObjectContext, RetryPolicy } from '@restatedev/restate-sdk'
+import type { SendWebhook } from '../../src/external/webhook-sender.ts'
 import type { LiveEvents } from '../../src/external/live-events.ts'
 import type { Database } from '../../src/store/database/connection.ts'
 import type { PreferenceSettings } from '../../src/ranking/preferences.ts'
@@ -44,6 +45,7 @@ export interface Deps {
   /** The currency of prices in records of Kafka. */
   currency: string
   similarity: SimilarityDeps
+  alerts: AlertDeps
   recommend: RecommendConfig
   /** How old lists of popular products may be that recommendations share. */
   popularCacheMs: number
@@ -55,6 +57,13 @@ export interface Deps {
   /** The periodic tasks by name: TASKS, or those of a test. */
   tasks: Readonly<Record<string, Task>>
   observer: ServiceObserver
+}
+
+/** How alerts are delivered. */
+export interface AlertDeps {
+  /** Whether alerts may be sent to this machine and to private networks. */
+  allowsPrivateTargets: boolean
+  send: SendWebhook
 }
 
 /** How versions of similar products are made. */
@@ -91,6 +100,8 @@ export interface RetentionSettings {
   ignoredWebhookDays: number
   /** How long impressions of recommendations are kept. */
   impressionDays: number
+  /** How long deliveries of alerts are kept after their end. */
+  deliveryDays: number
 }
 
 /** Periodic work. */

@@ -13,6 +13,8 @@ export interface ServiceObserver {
   groupCounted: (target: Target, group: GroupSize) => void
   /** So many impressions of recommendations were recorded. */
   impressions: (count: number) => void
+  /** An attempt to deliver an alert was kept, after which the delivery is so. */
+  alertSent: (outcome: AlertOutcome) => void
   /** A recorder set a call aside. */
   setAside: () => void
   /** A direct call was refused, because PostgreSQL is away and too many calls wait. */
@@ -30,5 +32,7 @@ export interface RecordedCall {
   duplicates: number
   rejected: readonly Pick<Rejection, 'code'>[]
 }
+
+export type AlertOutcome = 'delivered' | 'retrying' | 'failed' | 'dropped'
 
 export type Target = 'popularity' | 'profiles'

@@ -2,6 +2,7 @@ import type { TaskName } from '../../src/contract/schedule.ts'
 import type { Task } from '../handler/deps.ts'
 import { BRING_RECENT } from './bring-recent.ts'
 import { DROP_BUCKETS } from './drop-buckets.ts'
+import { DROP_DELIVERIES } from './drop-deliveries.ts'
 import { DROP_IMPRESSIONS } from './drop-impressions.ts'
 import { DROP_REJECTED } from './drop-rejected.ts'
 import { MAKE_PARTITIONS } from './make-partitions.ts'
@@ -10,8 +11,10 @@ import { REFRESH_SIMILARITY } from './refresh-similarity.ts'
 import { REFRESH_REPORTS } from './refresh-reports.ts'
 import { RETENTION } from './retention.ts'
 import { ROLL_UP } from './roll-up.ts'
+import { SEND_ALERTS } from './send-alerts.ts'
 import { SETTLE_AGAIN } from './settle-again.ts'
 import { SWEEP } from './sweep.ts'
+import { WATCH_ALERTS } from './watch-alerts.ts'
 import { WATCH_RUNS } from './watch-runs.ts'
 
 /** Every task by its name, which is the key of its schedule. */
@@ -29,4 +32,7 @@ export const TASKS = {
   'bring-recent': BRING_RECENT,
   'refresh-similarity': REFRESH_SIMILARITY,
   'drop-impressions': DROP_IMPRESSIONS,
+  'watch-alerts': WATCH_ALERTS,
+  'send-alerts': SEND_ALERTS,
+  'drop-deliveries': DROP_DELIVERIES,
 } satisfies Record<TaskName, Task>

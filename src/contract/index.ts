@@ -1,4 +1,27 @@
 /** What another TypeScript service needs to call Footfall: descriptors for a typed client, and the schemas behind them. */
+export {
+  Alert,
+  ALERT_KINDS,
+  type AlertKind,
+  ALERTS_MAX,
+  ChangeAlert,
+  ChangeAlertRequest,
+  CreateAlert,
+  CreateAlertRequest,
+  DeleteAlert,
+  RotateSecret,
+  RotateSecretRequest,
+  SealingKey,
+} from './alert.ts'
+export {
+  AlertDelivery,
+  DELIVERY_STATUSES,
+  DeliveriesRequest,
+  DeliveriesResponse,
+  DeliveryBody,
+  type DeliveryStatus,
+  ReplayDelivery,
+} from './alert-delivery.ts'
 export { AnalyticsEvent, EVENT_STATUSES, type EventStatus, RecordEventsRequest } from './analytics-event.ts'
 export { AuditEntriesRequest, AuditEntriesResponse, AuditEntry } from './audit-entry.ts'
 export { Currency } from './fields/currency.ts'

@@ -16,6 +16,9 @@ export const TASK_NAMES = [
   'bring-recent',
   'refresh-similarity',
   'drop-impressions',
+  'watch-alerts',
+  'send-alerts',
+  'drop-deliveries',
 ] as const
 export type TaskName = (typeof TASK_NAMES)[number]
 

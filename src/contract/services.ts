@@ -1,4 +1,6 @@
 import { iface } from '@restatedev/restate-sdk-core'
+import { alertHandlers } from './alert.ts'
+import { alertDeliveryHandlers, alertReplayHandlers } from './alert-delivery.ts'
 import { analyticsEventHandlers } from './analytics-event.ts'
 import { erasureHandlers, erasureLaneHandlers } from './erasure.ts'
 import { fanOutHandlers } from './fan-out.ts'
@@ -77,6 +79,11 @@ export const erasureApi = iface.object('Erasure', erasureHandlers)
 
 export const erasureLaneApi = iface.object('ErasureLane', erasureLaneHandlers)
 
+export const alertApi = iface.service('Alert', { ...alertHandlers, ...alertReplayHandlers })
+
+/** Sends the deliveries of one alert. */
+export const alertDeliveryApi = iface.object('AlertDelivery', alertDeliveryHandlers)
+
 export const scheduleApi = iface.object('Schedule', scheduleHandlers)
 
 export const taskApi = iface.object('Task', taskHandlers)
@@ -96,6 +103,8 @@ export const SERVICE_APIS = [
   similarityRunApi,
   erasureApi,
   erasureLaneApi,
+  alertApi,
+  alertDeliveryApi,
   scheduleApi,
   taskApi,
 ] as const

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { signatureOf } from '../../src/gateway/access/webhook-signature.ts'
+import { signatureOf } from '../../src/external/webhook-signature.ts'
 import { bodiesOf, type Schema, textsOf, variantsOf } from './arbitrary.ts'
 
 interface Parameter {

@@ -68,6 +68,7 @@ const SUB_ROOMS: Record<string, string[][]> = {
     ['sellers'],
     ['similarity'],
     ['recommendations'],
+    ['alerts'],
     ['proof'],
     ['erasure'],
   ],

@@ -123,6 +123,7 @@ test('the task deletes ignored webhooks at their own age, and at that of rejecte
       rejectedDays,
       ignoredWebhookDays,
       impressionDays: 90,
+      deliveryDays: 30,
     }
     const ctx = { run: (_name: string, action: () => Promise<unknown>) => action() }
     return DROP_REJECTED.run({ background: db, retention } as Deps, ctx as unknown as ObjectContext, 0)

@@ -78,6 +78,7 @@ test('the task deletes all that are older than its setting', async ({ db }) => {
     rejectedDays: 30,
     ignoredWebhookDays: 7,
     impressionDays: 90,
+    deliveryDays: 30,
   }
   const deps = { background: db, retention }
   const ctx = { run: (_name: string, action: () => Promise<unknown>) => action() }

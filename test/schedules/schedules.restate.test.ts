@@ -291,6 +291,7 @@ test('a deploy starts tasks that are on, stops tasks that are off, and REST list
       rejectedDays: 90,
       ignoredWebhookDays: 7,
       impressionDays: 90,
+      deliveryDays: 30,
     } satisfies RetentionSettings)
   const gateway = await startGateway(database.url, stack)
   const list = async () => {

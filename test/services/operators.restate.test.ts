@@ -90,6 +90,7 @@ test('schedules start with the token, and a start without it fails with a senten
     rejectedDays: 90,
     ignoredWebhookDays: 7,
     impressionDays: 90,
+    deliveryDays: 30,
   }
   await startSchedules(operator(stack), retention)
   const sweep = stack.ingress.client(scheduleApi, 'sweep')

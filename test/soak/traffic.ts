@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Product } from '../../src/contract/product.ts'
 import { instantOf } from '../../src/contract/fields/time.ts'
-import { signatureOf } from '../../src/gateway/access/webhook-signature.ts'
+import { signatureOf } from '../../src/external/webhook-signature.ts'
 import { traffic } from '../bench/items/events.ts'
 import { paymentCallback } from '../bench/items/payments.ts'
 

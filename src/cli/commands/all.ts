@@ -23,6 +23,7 @@ export const COMMANDS: Record<string, () => Promise<Command>> = {
   backlog: async () => (await import('./backlog.ts')).backlogCommand(),
   rejected: async () => (await import('./rejected.ts')).rejectedCommand(),
   kafka: async () => (await import('./kafka.ts')).kafkaCommand(),
+  alerts: async () => (await import('./alerts.ts')).alertsCommand(),
   schedules: async () => (await import('./schedules.ts')).schedulesCommand(),
   verify: async () => (await import('./verify.ts')).verifyCommand(),
   evaluate: async () => (await import('./evaluate.ts')).evaluateCommand(),

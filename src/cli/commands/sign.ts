@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
-import { signatureOf } from '../../gateway/access/webhook-signature.ts'
+import { signatureOf } from '../../external/webhook-signature.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { paymentSecretsOf } from '../../main/config/payments.ts'
 import { StartError } from '../../main/config/start-error.ts'

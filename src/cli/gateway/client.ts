@@ -10,7 +10,7 @@ export interface GatewayAddress {
 }
 
 interface Asked {
-  method?: 'GET' | 'POST' | 'DELETE'
+  method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   body?: object
   headers?: Readonly<Record<string, string>>
 }

@@ -13,6 +13,7 @@ const SETTING_OF: Record<keyof RetentionSettings, keyof Config> = {
   rejectedDays: 'REJECTED_DAYS',
   ignoredWebhookDays: 'IGNORED_WEBHOOK_DAYS',
   impressionDays: 'IMPRESSION_DAYS',
+  deliveryDays: 'DELIVERY_DAYS',
 }
 const NO_SETTINGS: RetentionSettings = {
   retentionDays: undefined,
@@ -20,6 +21,7 @@ const NO_SETTINGS: RetentionSettings = {
   rejectedDays: 1,
   ignoredWebhookDays: 1,
   impressionDays: 1,
+  deliveryDays: 1,
 }
 
 /** Every periodic task. */

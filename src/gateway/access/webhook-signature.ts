@@ -72,12 +72,6 @@ function refusal(message: string): DecidedError {
   return new DecidedError('unauthorized', message)
 }
 
-/** The value of the header for a body that is signed at `nowMs`. */
-export function signatureOf(body: string | Buffer, secret: string, nowMs: number): string {
-  const time = Math.floor(nowMs / 1_000)
-  return `t=${time},v1=${createHmac('sha256', secret).update(`${time}.`).update(body).digest('hex')}`
-}
-
 function isDigest(hex: string, digest: Buffer): boolean {
   const bytes = HEX.test(hex) ? Buffer.from(hex, 'hex') : Buffer.alloc(digest.length)
   return timingSafeEqual(bytes, digest)

@@ -1,4 +1,6 @@
 import type { Tag } from '../http/openapi.ts'
+import { alertDeliveryRoutes } from './alert-deliveries.ts'
+import { alertRoutes, ALERTS_TAG } from './alerts.ts'
 import { auditRoutes } from './audit.ts'
 import { CATALOG_TAG, catalogRoutes } from './catalog.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
@@ -46,6 +48,8 @@ export const ROUTES: readonly ((deps: RouteDeps) => RoutePlugin)[] = [
   sellerRoutes,
   rejectedRoutes,
   catalogRoutes,
+  alertRoutes,
+  alertDeliveryRoutes,
   paymentRoutes,
   reportRoutes,
   auditRoutes,
@@ -69,5 +73,6 @@ export const TAGS: readonly Tag[] = [
   SELLERS_TAG,
   REPORTS_TAG,
   CATALOG_TAG,
+  ALERTS_TAG,
   PROCESS_TAG,
 ]

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { plainMessage } from '../../contract/fields/zod-messages.ts'
 import { accessSettings } from './access.ts'
 import { addressProblem, addressSettings, portSettings } from './addresses.ts'
+import { alertSettings } from './alerts.ts'
 import { capacitySettings } from './capacity.ts'
 import { CHECKOUT } from './checkout.ts'
 import { databaseUrlWithPassword } from './database-password.ts'
@@ -44,6 +45,7 @@ export const Config = z.object({
   ...recommendationSettings,
   ...rerankSettings,
   ...impressionSettings,
+  ...alertSettings,
   ...capacitySettings,
   ...failingSettings,
   ...kafkaSettings,

@@ -26,6 +26,10 @@ export const retentionSettings = settingsIn('Retention', {
     .default(90)
     .describe('Impressions of recommendations are deleted when their day of UTC ended so many days ago.')
     .meta({ unit: 'days' }),
+  DELIVERY_DAYS: wholeNumber(1, 3_650)
+    .default(30)
+    .describe('Deliveries of alerts are deleted so many days after they were delivered, given up or dropped.')
+    .meta({ unit: 'days' }),
   IGNORED_WEBHOOK_DAYS: wholeNumber(0, 36_500)
     .default(7)
     .describe('Webhooks that a payment adapter ignored are deleted at this age; 0 keeps none of them.')
@@ -39,5 +43,6 @@ export function retentionOf(config: SettingsOf<typeof retentionSettings>): Reten
     rejectedDays: config.REJECTED_DAYS,
     ignoredWebhookDays: config.IGNORED_WEBHOOK_DAYS,
     impressionDays: config.IMPRESSION_DAYS,
+    deliveryDays: config.DELIVERY_DAYS,
   }
 }

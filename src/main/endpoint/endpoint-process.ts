@@ -7,6 +7,7 @@ import { createTombstones } from '../../store/log/tombstone.ts'
 import { checkErasureKey, checkPrepared } from '../database/check-prepared.ts'
 import type { Config } from '../config/config.ts'
 import { recordsImpressions } from '../config/impressions.ts'
+import { alertsOf } from '../config/alerts.ts'
 import { retentionOf } from '../config/retention.ts'
 
 import { privacyOf } from '../config/privacy.ts'
@@ -99,6 +100,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
       pendingDays: config.PENDING_DAYS,
       preferences: preferenceSettingsOf(config),
       similarity: similarityOf(config),
+      alerts: alertsOf(config),
       recommend: recommendSettingsOf(config),
       popularCacheMs: config.POPULAR_CACHE_MS,
       rerank: rerankSettingsOf(config),

@@ -1,6 +1,8 @@
 import { createServer, type ServerHttp2Session } from 'node:http2'
 import { createEndpointHandler, type HooksProvider, type LoggerTransport } from '@restatedev/restate-sdk'
 import type { Logger } from 'pino'
+import { alert } from '../../../services/alert.ts'
+import { alertDelivery } from '../../../services/alert-delivery.ts'
 import { analytic } from '../../../services/analytic.ts'
 import { catalog } from '../../../services/catalog.ts'
 import { erasure } from '../../../services/erasure.ts'
@@ -37,6 +39,8 @@ const SERVICES = {
   SimilarityRun: similarityRun,
   Erasure: erasure,
   ErasureLane: erasureLane,
+  Alert: alert,
+  AlertDelivery: alertDelivery,
   Schedule: schedule,
   Task: task,
 } satisfies { [Name in ServiceName]: (deps: Deps) => { name: Name } }

@@ -26,6 +26,12 @@ const IMPRESSIONS = {
   name: 'footfall_impressions_recorded_total',
   help: 'Impressions of recommendations that were recorded.',
 }
+const ALERTS = {
+  name: 'footfall_alert_attempts_total',
+  help: 'Attempts to deliver alerts, by what the delivery is afterwards: delivered, retrying, failed (given up after a day) or dropped (its alert was deleted).',
+  label: 'outcome',
+  values: ['delivered', 'retrying', 'failed', 'dropped'],
+}
 const REJECTIONS = {
   name: 'footfall_rejections_total',
   help: 'Rejected interactions, searches and analytics events.',
@@ -51,6 +57,7 @@ export function serviceMetrics(registry: Registry): ServiceObserver {
   const countByKind = recordedCounters(registry, 'footfall', 'of every recorded call')
   const countPayment = labelledCounter(registry, PAYMENTS)
   const countRejection = labelledCounter(registry, REJECTIONS)
+  const countAlert = labelledCounter(registry, ALERTS)
   const countLost = labelledCounter(registry, LOST)
   const setAside = new Counter({ ...SET_ASIDE, registers: [registry] })
   const refused = new Counter({ ...REFUSED, registers: [registry] })
@@ -72,6 +79,7 @@ export function serviceMetrics(registry: Registry): ServiceObserver {
       observeGroupEvents(target, events)
     },
     batchLost: (target) => countLost(target),
+    alertSent: (outcome) => countAlert(outcome),
     setAside: () => setAside.inc(),
     callRefused: () => refused.inc(),
     impressions: (count) => impressions.inc(count),

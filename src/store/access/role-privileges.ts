@@ -3,6 +3,8 @@ import type { Queryable } from '../database/connection.ts'
 import { LOG_TABLES } from '../log/month.ts'
 
 const SCHEMAS = ['public', 'catalog']
+/** The gateway reads none of its tables. */
+const ENDPOINT_SCHEMAS = [...SCHEMAS, 'secret']
 
 /** What the endpoint may do with a table that is not named here, so that it can work with the tables of a later release. */
 const RIGHTS_OF_OTHER_TABLES = 'select, insert, update, delete'
@@ -58,6 +60,11 @@ const ENDPOINT_RIGHTS: Record<string, string> = {
   report_definition: 'select',
   aggregate_window: 'select',
   api_key: '',
+  alert: 'select, insert, update',
+  alert_subject: 'select, insert, delete',
+  alert_crossing: 'select, insert, update, delete',
+  'secret.alert_secret': 'select, insert, update (expires_at), delete',
+  'secret.sealing_key': 'select, insert',
 }
 
 /** The gateway reads every table. */
@@ -72,7 +79,7 @@ export async function grantReading(tx: Queryable, user: string): Promise<void> {
 /** The endpoint has the rights of ENDPOINT_RIGHTS and no others. It reaches the months of the log through their tables only. */
 export async function grantWriting(tx: Queryable, user: string): Promise<void> {
   const role = sql.id(user)
-  for (const schema of SCHEMAS) {
+  for (const schema of ENDPOINT_SCHEMAS) {
     await sql`grant usage on schema ${sql.id(schema)} to ${role}`.execute(tx)
     await sql`revoke all on all sequences in schema ${sql.id(schema)} from ${role}`.execute(tx)
     await sql`revoke all on all tables in schema ${sql.id(schema)} from ${role}`.execute(tx)
@@ -114,6 +121,6 @@ async function tablesOf(tx: Queryable): Promise<{ name: string; isView: boolean 
   const { rows } = await sql<{ name: string; isView: boolean }>`
     select case nspname when 'public' then relname else nspname || '.' || relname end as name, relkind = 'v' as "isView"
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    where nspname = any(${SCHEMAS}::text[]) and relkind in ('r', 'p', 'v') and not relispartition order by 1`.execute(tx)
+    where nspname = any(${ENDPOINT_SCHEMAS}::text[]) and relkind in ('r', 'p', 'v') and not relispartition order by 1`.execute(tx)
   return rows
 }

@@ -51,6 +51,11 @@ export type AuditAction =
   | 'similarity_settings.add'
   | 'similarity_settings.promote'
   | 'kafka.seek'
+  | 'alert.create'
+  | 'alert.change'
+  | 'alert.delete'
+  | 'alert.secret'
+  | 'alert.replay'
 
 export interface AuditEntry {
   actor: string
@@ -67,6 +72,7 @@ export interface AuditEntry {
     | 'similarity_version'
     | 'similarity_settings'
     | 'kafka_offset'
+    | 'alert'
   resourceId: string
   metadata?: Record<string, unknown>
 }

@@ -66,6 +66,7 @@ export const PERSONAL_COLUMNS: Readonly<Record<string, Readonly<Record<string, P
 export const OTHER_COLUMNS: Readonly<Record<string, readonly string[]>> = {
   'about products, sellers and reports, which no person is': [
     'aggregate_window.*',
+    ...['category', 'kind', 'mode', 'product_id', 'seller_id'].map((column) => `alert.${column}`),
     'catalog.product.*',
     'dirty_mark.*',
     'event_source.*',
@@ -95,8 +96,15 @@ export const OTHER_COLUMNS: Readonly<Record<string, readonly string[]>> = {
     'search.product_ids',
   ],
   'what other numbers are made of: how often a query was searched': ['search.normalised_query'],
+  'of crossings: products, or normalised queries as they stay in the log': [
+    'alert_subject.*',
+    ...['error', 'facts', 'status', 'subject'].map((column) => `alert_crossing.${column}`),
+  ],
   'names of operators and of their keys': [
     'api_key.*',
+    ...['made_by', 'name', 'url'].map((column) => `alert.${column}`),
+    'secret.alert_secret.*',
+    'secret.sealing_key.*',
     'audit_entry.*',
     'recompute_run.*',
     'similarity_run.*',

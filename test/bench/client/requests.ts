@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { signatureOf } from '../../../src/gateway/access/webhook-signature.ts'
+import { signatureOf } from '../../../src/external/webhook-signature.ts'
 import { analyticsTraffic } from '../items/analytics-events.ts'
 import type { Item } from '../items/events.ts'
 import type { Outgoing } from './drive.ts'

@@ -2,8 +2,18 @@ import { randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
 import { MODES, type Mode } from '../../../src/contract/popular-list.ts'
 import { rejectedKeyOf } from '../../../src/contract/rejected.ts'
-import { DAY_MS } from '../../../src/contract/fields/time.ts'
+import { DAY_MS, instantOf } from '../../../src/contract/fields/time.ts'
 import { listApiKeys } from '../../../src/store/access/api-key.ts'
+import { changeAlert, deleteAlert, rotateSecret } from '../../../src/store/alerts/alert.ts'
+import { keepSealingKeys } from '../../../src/store/alerts/alert-secret.ts'
+import {
+  alertsWithDueDeliveries,
+  dropDeliveries,
+  keepAttempt,
+  nextDelivery,
+  replayDelivery,
+} from '../../../src/store/alerts/delivery.ts'
+import { dropSubjects, watchAlert } from '../../../src/store/alerts/watch.ts'
 import { audit } from '../../../src/store/audit/audit-entry.ts'
 import { catalogProduct, staleVersions } from '../../../src/store/catalog/catalog-product.ts'
 import type { Database } from '../../../src/store/database/connection.ts'
@@ -33,6 +43,7 @@ import { completeRun } from '../../../src/store/reports/run-machine.ts'
 import { requestRun } from '../../../src/store/reports/run-request.ts'
 import { beginRun, rebuildStep } from '../../../src/store/reports/run-step.ts'
 import { sellerDashboard } from '../../../src/store/sellers/seller-dashboard.ts'
+import { makeAlert } from './alerts.ts'
 import { feedWithoutRecent } from './feed-without-recent.ts'
 import { erase, exported } from './erased.ts'
 import { interaction, record, recordAndCount, recordBatch, recordNewSearches, search } from './events.ts'
@@ -74,6 +85,7 @@ export async function doAllWork(endpoint: Database, retentionDays: number): Prom
   await recordBatch(endpoint, callOf('replay', Buffer.from('')), [interaction()], [], insertReplayOf({ ...key, actor: 'ada' }))
   await pay(endpoint)
   await useRecent(endpoint)
+  await useAlerts(endpoint)
   await recordImpressions(endpoint, [impression({ shown_at: new Date(ago(100)).toISOString() }), impression()])
   expect(await dropOldImpressions(endpoint, 90)).toBe(1)
   await refreshTrending(endpoint)
@@ -90,6 +102,32 @@ export async function doAllWork(endpoint: Database, retentionDays: number): Prom
   expect({ status, payments: certificate?.tables['payment_callback'] }).toEqual({ status: 'completed', payments: 3 })
   expect(await exported(endpoint, 'account:ada')).toEqual([])
   expect((await verify(endpoint)).drift).toEqual([])
+}
+
+async function useAlerts(endpoint: Database): Promise<void> {
+  const { publicKey } = await keepSealingKeys(endpoint, { publicKey: 'one', privateKey: 'two' })
+  expect(publicKey).toBe('one')
+  const alert = await makeAlert(endpoint)
+  const rotation = { alert_id: alert.id, secret_id: randomUUID(), sealed_secret: '', old_hours: 1, actor: 'ada' }
+  for (const secret_id of [randomUUID(), randomUUID()]) await rotateSecret(endpoint, { ...rotation, secret_id }, 'another secret')
+  await changeAlert(endpoint, { alert_id: alert.id, name: 'Other', actor: 'ada' })
+  for (const [n, quantity] of [9, 3].entries()) {
+    await upsert(endpoint, [product({ product_id: 'stocked', quantity, updated_at: instantOf(ago(1) + n) })])
+  }
+  expect(await alertsWithDueDeliveries(endpoint)).toEqual([alert.id])
+  const due = (await nextDelivery(endpoint, alert.id))!
+  const deliveryId = due.body.delivery_id
+  expect(await keepAttempt(endpoint, { deliveryId, attempts: 0, status: 204 })).toBe('delivered')
+  await replayDelivery(endpoint, { alert_id: alert.id, delivery_id: deliveryId, actor: 'ada' })
+  for (const kind of [
+    { kind: 'enters_top', mode: 'trending', top: 5 },
+    { kind: 'rising_above', above: 2 },
+    { kind: 'finds_nothing', more_than: 1 },
+  ] as const)
+    await watchAlert(endpoint, (await makeAlert(endpoint, kind)).id)
+  await deleteAlert(endpoint, { alert_id: alert.id, actor: 'ada' })
+  expect(await dropDeliveries(endpoint, 0)).toBe(false)
+  expect(await dropSubjects(endpoint)).toBe(false)
 }
 
 async function useRecent(endpoint: Database): Promise<void> {

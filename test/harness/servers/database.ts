@@ -83,6 +83,10 @@ const CLEARED = [
   'erasure_count',
   'erasure_run',
   'shopper_tombstone',
+  'alert',
+  'alert_subject',
+  'alert_crossing',
+  'secret.alert_secret',
 ]
 
 /**

@@ -5,6 +5,7 @@ import { readConfig } from '../../../src/main/config/config.ts'
 import { recordsImpressions } from '../../../src/main/config/impressions.ts'
 import { privacyOf } from '../../../src/main/config/privacy.ts'
 import { waitingLimitsOf } from '../../../src/main/config/capacity.ts'
+import { alertsOf } from '../../../src/main/config/alerts.ts'
 import { retentionOf } from '../../../src/main/config/retention.ts'
 import { createTombstones } from '../../../src/store/log/tombstone.ts'
 import { recommendSettingsOf } from '../../../src/main/config/recommendations.ts'
@@ -31,6 +32,7 @@ export const TEST_DEPS: Omit<Deps, 'db' | 'background'> = {
   pendingDays: DEFAULTS.PENDING_DAYS,
   preferences: preferenceSettingsOf(DEFAULTS),
   similarity: similarityOf(DEFAULTS),
+  alerts: alertsOf({ ALERT_PRIVATE_TARGETS: 'on' }),
   recommend: recommendSettingsOf(DEFAULTS),
   popularCacheMs: 0,
   rerank: rerankSettingsOf(DEFAULTS),

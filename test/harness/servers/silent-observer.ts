@@ -12,6 +12,7 @@ export const SILENT_OBSERVER: ServiceObserver & GatewayObserver = {
   impressions: () => undefined,
   groupCounted: () => undefined,
   batchLost: () => undefined,
+  alertSent: () => undefined,
   setAside: () => undefined,
   callRefused: () => undefined,
   paid: () => undefined,
