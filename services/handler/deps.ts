@@ -7,6 +7,7 @@ import type { RecommendConfig } from '../../src/ranking/recommend/recommend.ts'
 import type { RerankSettings } from '../../src/ranking/recommend/rerank.ts'
 import type { Privacy } from '../../src/admission/privacy.ts'
 import type { KindWith } from '../../src/contract/kinds.ts'
+import type { ArchiveMonth } from '../../src/store/log/retention.ts'
 import type { Tombstones } from '../../src/store/log/tombstone.ts'
 import type { VersionSettings } from '../../src/ranking/similarity/version-settings.ts'
 import type { VersionJob } from '../../src/store/similarity/make-version.ts'
@@ -31,6 +32,8 @@ export interface Deps {
   /** What is removed from an event before it is stored. */
   privacy: Privacy
   retention: RetentionSettings
+  /** Archives a month of the log before it is dropped; undefined when months are dropped without. */
+  archive: ArchiveMonth | undefined
   /** Knows which shoppers were erased. */
   tombstones: Tombstones
   /** Forgets shoppers in what is kept outside of the database. */

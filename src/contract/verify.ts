@@ -23,6 +23,10 @@ export const VerifyResponse = z.object({
   events: z.int().describe('Interactions and searches in the log, from the horizon on.'),
   analytics_events: z.int().describe('Analytics events in the log, from the horizon on.'),
   horizon: z.iso.datetime().describe('Events before this instant are rejected.'),
+  restored_months: z
+    .int()
+    .optional()
+    .describe('Months of interactions and of searches that were restored from the archive, and replayed too.'),
   similarity: SimilarityProof.optional().describe('Of similar products, once there is a version.'),
 })
 export type VerifyResponse = z.infer<typeof VerifyResponse>

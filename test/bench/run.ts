@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { archive } from './rows/archive.bench.ts'
 import { batches } from './rows/batches.bench.ts'
 import { bytes } from './rows/bytes.bench.ts'
 import { cachedTop } from './rows/cached-top.bench.ts'
@@ -64,6 +65,7 @@ const ROWS: Record<string, (isQuick: boolean, only: RegExp) => Promise<RowResult
   recompute,
   refresh,
   retention,
+  archive,
   'after-growth': afterGrowth,
   payments,
   duplicates,

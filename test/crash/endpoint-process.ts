@@ -6,13 +6,16 @@ import type { Death, EndpointMessage, EndpointOrder } from './endpoint-messages.
 export interface EndpointProcess {
   databaseUrl: string
   port: number
+  /** Where retention archives months; without it nothing is dropped. */
+  archiveFolder: string | undefined
   /** The open file of its log. */
   log: number
 }
 
 /** Starts a process that loads the endpoint, which is most of its start. Resolves when it waits for the order to serve. */
-export async function loadEndpoint({ databaseUrl, port, log }: EndpointProcess): Promise<ChildProcess> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'endpoint.ts'), databaseUrl, String(port)], {
+export async function loadEndpoint({ databaseUrl, port, archiveFolder, log }: EndpointProcess): Promise<ChildProcess> {
+  const archive = archiveFolder === undefined ? [] : [archiveFolder]
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'endpoint.ts'), databaseUrl, String(port), ...archive], {
     stdio: ['ignore', log, log, 'ipc'],
   })
   await messageOf(child, 'loaded')

@@ -37,6 +37,7 @@ export class CrashStack {
   readonly db: Kysely<unknown>
   readonly #ports: Ports
   readonly #databaseUrl: string
+  readonly #archiveFolder: string | undefined
   readonly #running = new Map<Victim, ChildProcess>()
   readonly #doomed = new WeakSet<ChildProcess>()
   readonly #killAll = () => this.#running.forEach((child) => child.kill('SIGKILL'))
@@ -47,8 +48,9 @@ export class CrashStack {
   #nextDeath: Death | undefined
   #isStopping = false
 
-  constructor(ports: Ports) {
+  constructor(ports: Ports, archiveFolder?: string) {
     this.#ports = ports
+    this.#archiveFolder = archiveFolder
     this.#databaseUrl = postgresUrl({ port: ports.postgres, password: PASSWORD })
     this.db = connect({ url: this.#databaseUrl, name: 'crash test' })
     process.once('exit', this.#killAll)
@@ -188,7 +190,8 @@ export class CrashStack {
   }
 
   async #startEndpoint(log: number): Promise<ChildProcess> {
-    const load = () => loadEndpoint({ databaseUrl: this.#databaseUrl, port: this.#ports.endpoint, log })
+    const load = () =>
+      loadEndpoint({ databaseUrl: this.#databaseUrl, port: this.#ports.endpoint, archiveFolder: this.#archiveFolder, log })
     const loading = this.#next ?? load()
     this.#next = undefined
     const child = await loading
@@ -215,11 +218,14 @@ export class CrashStack {
 
 const PASSWORD = 'test'
 
-/** Starts a stack with a folder and ports of its own. */
-export async function startCrashStack({ hasGateway = false } = {}): Promise<CrashStack> {
+/** Starts a stack with a folder and ports of its own. With a folder for archives its endpoint has retention. */
+export async function startCrashStack({
+  hasGateway = false,
+  archiveFolder,
+}: { hasGateway?: boolean; archiveFolder?: string } = {}): Promise<CrashStack> {
   const names = ['ingress', 'admin', 'node', 'postgres', 'endpoint', 'gateway'] as const
   const free = await freePorts(names.length)
-  const stack = new CrashStack(Object.fromEntries(names.map((name, n) => [name, free[n]!])) as Ports)
+  const stack = new CrashStack(Object.fromEntries(names.map((name, n) => [name, free[n]!])) as Ports, archiveFolder)
   try {
     await stack.revive('postgres')
     await prepare(stack.db)

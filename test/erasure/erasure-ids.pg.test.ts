@@ -91,6 +91,7 @@ test.for<[name: string, id: string, others: string[]]>([
       search: 1,
     },
     ...{ shopper_product: 3, shopper_recent: 3, shopper_redirect: 1 },
+    ...{ archive_shopper: 0, restored: 0 },
   })
   for (const kind of ['account', 'session']) expect(await exported(db, `${kind}:${id}`)).toEqual([])
   for (const [n, other] of others.entries()) expect(await exportOf(db, `account:${other}`)).toEqual(kept[n])

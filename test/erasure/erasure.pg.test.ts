@@ -200,11 +200,13 @@ test('the certificate has the rows of each table, and its hash can be computed a
   // 6 events, one of Bob in a session of Ada's, and 3 of the two payments: a purchase each, one of which is of the order.
   expect(tables).toEqual({
     analytics_event: 2,
+    archive_shopper: 0,
     impression: 1,
     interaction: 9,
     metric_snapshot: 0,
     payment_callback: 2,
     rejected_interaction: 3,
+    restored: 0,
     search: 1,
     shopper_product: 6,
     shopper_recent: 6,

@@ -23,11 +23,14 @@ const ROOMS: Record<string, Row> = {
     rooms: ['src/contract'],
     packages: ['@opentelemetry/api', '@restatedev/restate-sdk-clients', '@restatedev/restate-sdk-core'],
   },
-  'src/workers': { rooms: ['src/contract', 'src/ranking', 'src/ledger', 'src/admission'], packages: [] },
-  'src/external': { rooms: ['src/contract', 'src/ranking'], packages: ['lru-cache', '@redis/client'] },
+  'src/workers': {
+    rooms: ['src/contract', 'src/ranking', 'src/ledger', 'src/admission'],
+    packages: ['hyparquet', 'hyparquet-writer', 'hyparquet/src/convert.js'],
+  },
+  'src/external': { rooms: ['src/contract', 'src/ranking'], packages: ['lru-cache', '@redis/client', '@aws-sdk/client-s3'] },
   'src/consumer': { rooms: ['src/contract', 'src/admission', 'src/store'], packages: ['@platformatic/kafka'] },
   services: {
-    rooms: ['src/contract', 'src/ranking', 'src/admission', 'src/store', 'src/external'],
+    rooms: ['src/contract', 'src/ranking', 'src/admission', 'src/workers', 'src/store', 'src/external'],
     packages: ['@restatedev/restate-sdk'],
   },
   'src/gateway': {
@@ -68,11 +71,11 @@ const SUB_ROOMS: Record<string, string[][]> = {
     ['sellers'],
     ['similarity'],
     ['recommendations'],
-    ['alerts'],
+    ['alerts', 'archive'],
     ['proof'],
     ['erasure'],
   ],
-  services: [['handler'], ['recording'], ['tasks']],
+  services: [['handler'], ['recording'], ['archive'], ['tasks']],
   'src/gateway': [['http'], ['caching'], ['access'], ['recording'], ['shoppers'], ['routes']],
   'src/cli/import': [['parquet'], ['source'], ['repeats'], ['values'], ['mapping'], ['presets']],
 }

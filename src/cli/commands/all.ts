@@ -25,6 +25,7 @@ export const COMMANDS: Record<string, () => Promise<Command>> = {
   kafka: async () => (await import('./kafka.ts')).kafkaCommand(),
   alerts: async () => (await import('./alerts.ts')).alertsCommand(),
   schedules: async () => (await import('./schedules.ts')).schedulesCommand(),
+  archive: async () => (await import('./archive.ts')).archiveCommand(),
   verify: async () => (await import('./verify.ts')).verifyCommand(),
   evaluate: async () => (await import('./evaluate.ts')).evaluateCommand(),
   seed: async () => (await import('./seed.ts')).seedCommand(),

@@ -4,6 +4,7 @@ import { plainMessage } from '../../contract/fields/zod-messages.ts'
 import { accessSettings } from './access.ts'
 import { addressProblem, addressSettings, portSettings } from './addresses.ts'
 import { alertSettings } from './alerts.ts'
+import { archiveSettings } from './archive.ts'
 import { capacitySettings } from './capacity.ts'
 import { CHECKOUT } from './checkout.ts'
 import { databaseUrlWithPassword } from './database-password.ts'
@@ -32,6 +33,7 @@ export const Config = z.object({
   ...portSettings,
   ...popularitySettings,
   ...retentionSettings,
+  ...archiveSettings,
   ...identityKeySettings,
   ...operatorTokenSettings,
   ...paymentSettings,

@@ -2,10 +2,12 @@ import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { TASKS } from '../../../services/tasks/all.ts'
+import { archiveMonth } from '../../../services/archive/archive-month.ts'
 import { connect } from '../../store/database/connection.ts'
 import { createTombstones } from '../../store/log/tombstone.ts'
 import { checkErasureKey, checkPrepared } from '../database/check-prepared.ts'
 import type { Config } from '../config/config.ts'
+import { archiveFormatOf, archivesLog } from '../config/archive.ts'
 import { recordsImpressions } from '../config/impressions.ts'
 import { alertsOf } from '../config/alerts.ts'
 import { retentionOf } from '../config/retention.ts'
@@ -20,6 +22,7 @@ import { erasureKeyOf } from '../config/erasure-key.ts'
 import { waitingLimitsOf } from '../config/capacity.ts'
 import { identityKeysOf } from '../config/identity-keys.ts'
 import { operatorTokensOf } from '../config/operator-token.ts'
+import { openArchive } from '../external/archive.ts'
 import { createSharedEvents } from '../external/live-events.ts'
 import { liveEventMetrics } from '../metrics/live-events.ts'
 import { poolMetrics } from '../metrics/pools.ts'
@@ -81,6 +84,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
     onFailed: liveEventMetrics(registry).failed,
     onAway: (error, failed) => log.warn({ err: error, failed }, 'the Redis of SHOPPER_STORE does not answer'),
   })
+  const store = archivesLog(config) ? await openArchive(config) : undefined
   const endpoint = await serveEndpoint(
     {
       db,
@@ -90,6 +94,8 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
       retryPolicy: retryPolicyOf(config),
       privacy: privacyOf(config),
       retention: retentionOf(config),
+      archive:
+        store && ((table, month) => archiveMonth({ db: background, store, format: archiveFormatOf(config) }, table, month)),
       tombstones: createTombstones(erasureKeyOf(config)),
       forget: async (shopperIds) => {
         const isForgotten = sharedEvents === undefined || (await sharedEvents.forget(shopperIds))
@@ -123,6 +129,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
   log.info({ host: hostname(), port: config.ENDPOINT_PORT }, 'endpoint listens')
   return async () => {
     await endpoint.drain(DRAIN_MS_MAX)
+    store?.close()
     // Does not wait for a statement that waits for a lock, because Restate retries its handler on another process.
     const closed = Promise.all([db.destroy(), background.destroy(), sharedEvents?.stop(), tracing.stop()])
     await Promise.race([closed, sleep(CLOSE_MS_MAX, undefined, { ref: false })])

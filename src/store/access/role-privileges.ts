@@ -53,6 +53,11 @@ const ENDPOINT_RIGHTS: Record<string, string> = {
   similarity_product: 'select, insert, delete',
   similarity_row: 'select, insert, delete',
   impression: 'select, insert, update (shopper_id), delete',
+  archive_shopper: 'select, insert, delete',
+  archive_part: 'select, insert, delete',
+  // A command at a terminal restores.
+  restored_month: 'select',
+  restored_part: 'select',
   // A tombstone stays.
   shopper_tombstone: 'select, insert, update',
   migration: 'select',
@@ -67,13 +72,17 @@ const ENDPOINT_RIGHTS: Record<string, string> = {
   'secret.sealing_key': 'select, insert',
 }
 
-/** The gateway reads every table. */
+/** Tables of secrets. */
+const HIDDEN_FROM_GATEWAY = ['archive_shopper']
+
+/** The gateway reads every other table. */
 export async function grantReading(tx: Queryable, user: string): Promise<void> {
   const role = sql.id(user)
   for (const schema of SCHEMAS) {
     await sql`grant usage on schema ${sql.id(schema)} to ${role}`.execute(tx)
     await sql`grant select on all tables in schema ${sql.id(schema)} to ${role}`.execute(tx)
   }
+  for (const table of HIDDEN_FROM_GATEWAY) await sql`revoke all on ${sql.table(table)} from ${role}`.execute(tx)
 }
 
 /** The endpoint has the rights of ENDPOINT_RIGHTS and no others. It reaches the months of the log through their tables only. */

@@ -1,10 +1,10 @@
 import { sql } from 'kysely'
 import { isKeptAboutPerson, personOf } from '../../admission/person-in-item.ts'
 import type { Month } from '../log/month.ts'
+import { PROVIDERS } from '../payments/providers.ts'
 import { shopperOf } from '../shoppers/shopper-of-event.ts'
 import { pagesOf, type Read, scannedPagesOf, type Sql, type Table } from './export-pages.ts'
 import { shoppersOfPerson } from './fence.ts'
-import { PROVIDERS } from './log-parts.ts'
 import { firstDayOf, monthsAfter } from './months.ts'
 import { pageAfter } from './rejected.ts'
 

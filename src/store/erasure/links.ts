@@ -1,17 +1,22 @@
 import { sql } from 'kysely'
+import { eraseRestored } from '../archive/restored-month.ts'
+import { eraseKeys } from '../archive/shopper-key.ts'
 import type { Database, Queryable } from '../database/connection.ts'
 import { onlyRow } from '../database/rows.ts'
 import { allowLongStatements } from '../database/transaction.ts'
 import { addErased, advance, type ErasureAt } from './run-machine.ts'
 
 /**
- * Gives the payments and the merged sessions their pseudonyms. By these the ids of a person are found, so this is the last part and one transaction: after
+ * Deletes the keys of the person in the archive, and gives the rows of restored months, the payments and the merged sessions their pseudonyms. By these the ids of a person are found, so this is the last part and one transaction: after
  * a run that fails, the next one of any id of the person finds all of them again, or has nothing left to do.
  */
 export async function eraseLinks(db: Database, at: ErasureAt): Promise<void> {
   const { runId } = at
   await db.transaction().execute(async (tx) => {
     await allowLongStatements(tx)
+    // A restore that has a key ends before, and its rows are found; a later one has none.
+    await addErased(tx, runId, 'archive_shopper', await eraseKeys(tx, runId))
+    await addErased(tx, runId, 'restored', await eraseRestored(tx, runId))
     const result = await sql<{ erased: string }>`select erase_payments(${runId}::uuid) as erased`.execute(tx)
     await addErased(tx, runId, 'payment_callback', onlyRow(result).erased)
     await addErased(tx, runId, 'shopper_redirect', await moveRedirects(tx, runId))

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { Database, Queryable } from '../database/connection.ts'
 import { onlyRow } from '../database/rows.ts'
 import { allowLongStatements } from '../database/transaction.ts'
+import { PROVIDERS } from '../payments/providers.ts'
 import { firstDayOf, monthsAfter } from './months.ts'
 import { addErased, advance, type ErasureAt } from './run-machine.ts'
 
@@ -55,9 +56,6 @@ export function eraseSearches(db: Database, at: ErasureAt): Promise<void> {
     await addErased(tx, at.runId, 'search', onlyRow(result).erased)
   })
 }
-
-/** The sources of payments: the entities of their events are orders. One probe of an index for each source. */
-export const PROVIDERS = sql`array(select source_id from event_source where (select true from payment_callback where provider = slug limit 1))`
 
 /**
  * Erases the analytics events of the next month, and then the rows of the reports that name the person. The days of changed events are

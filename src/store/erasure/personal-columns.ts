@@ -55,6 +55,11 @@ export const PERSONAL_COLUMNS: Readonly<Record<string, Readonly<Record<string, P
     },
     message: { foundBy: 'text', becomes: 'a sentence without the id' },
   },
+  archive_shopper: {
+    shopper_id: { foundBy: 'shopper', becomes: 'no row: what the archive has of the shopper then leads to no person' },
+    pseudonym: { foundBy: 'shopper', becomes: 'no row' },
+    key: { foundBy: 'shopper', becomes: 'no row' },
+  },
   erasure_run: { shopper_id: { foundBy: 'run', becomes: 'nothing when the run ends' } },
   erasure_shopper: {
     shopper_id: { foundBy: 'run', becomes: 'no row when the run ends' },
@@ -133,5 +138,6 @@ export const OTHER_COLUMNS: Readonly<Record<string, readonly string[]>> = {
     ...['code', 'field', 'kind'].map((column) => `rejected_interaction.${column}`),
   ],
   'hashes without the key, and numbers of the erasure itself': ['shopper_tombstone.*', 'erasure_count.*'],
+  'of the archive: its parts, and which months were restored': ['archive_part.*', 'restored_month.*', 'restored_part.*'],
   'of the database': ['migration.*'],
 }

@@ -20,20 +20,28 @@ interface Dropped {
   dropped: string[]
   /** Months before the horizon that are left, because their events are not all counted and fed, or because they are being read. */
   waiting: Month[]
+  /** Whether an archive stopped half-way, and the next run goes on. Absent otherwise. */
+  isArchiving?: true
 }
+
+/** Archives a month of a table before it is dropped. @returns false when there is more to do. */
+export type ArchiveMonth = (table: LogTableName, month: Month) => Promise<boolean>
 
 /**
  * Drops the months of the log that ended more than so many days ago. The horizon moves first, so that nothing more is recorded before
- * it. Months whose events are not all counted and fed are left to the next run. Every step can be killed: the next run goes on. While
- * one run works, a second one does nothing.
+ * it. Months whose events are not all counted and fed are left to the next run. Each of the others is archived first, when there is an
+ * archive. Every step can be killed: the next run goes on. While one run works, a second one does nothing.
  *
  * A statement that uses the log can wait for it up to a second: until the transactions that were open before it have ended.
  */
-export async function dropOldMonths(db: Database, retentionDays: number): Promise<Dropped> {
+export async function dropOldMonths(db: Database, retentionDays: number, archive?: ArchiveMonth): Promise<Dropped> {
   return db.connection().execute(async (session) => {
     try {
       return (
-        (await withSessionLock(session, 'retention', () => dropMonths(session, retentionDays))) ?? { dropped: [], waiting: [] }
+        (await withSessionLock(session, 'retention', () => dropMonths(session, retentionDays, archive))) ?? {
+          dropped: [],
+          waiting: [],
+        }
       )
     } finally {
       await sql`set lock_timeout = default`.execute(session).catch(() => undefined)
@@ -41,7 +49,7 @@ export async function dropOldMonths(db: Database, retentionDays: number): Promis
   })
 }
 
-async function dropMonths(db: Queryable, retentionDays: number): Promise<Dropped> {
+async function dropMonths(db: Queryable, retentionDays: number, archive?: ArchiveMonth): Promise<Dropped> {
   const horizonMonth = await moveHorizon(db, retentionDays)
   await waitForWriters(db)
   const dropped: string[] = []
@@ -50,6 +58,9 @@ async function dropMonths(db: Queryable, retentionDays: number): Promise<Dropped
     let isInUse = false
     for (const old of await monthsBefore(db, table, horizonMonth)) {
       const isDone = !old.isAttached || !(await hasOpenBatches(db, old.month))
+      // A detached month was to be dropped by the release before, which has no archive.
+      if (isDone && old.isAttached && archive !== undefined && !(await archive(table, old.month)))
+        return { dropped, waiting: [...waiting, old.month], isArchiving: true }
       const isGone: boolean = !isInUse && isDone && (await tryToDrop(db, table, old))
       if (isGone) dropped.push(old.partition)
       else waiting.add(old.month)

@@ -10,6 +10,7 @@ import { allowLongStatements } from '../database/transaction.ts'
 import { openRepair } from '../popularity/trending-window.ts'
 import { AGGREGATES } from './aggregates.ts'
 import { DRIFT_MAX, type LogState } from './drift.ts'
+import { restoredDrift } from './restored-drift.ts'
 import { similarityDrift } from './similarity-drift.ts'
 
 interface VerifyOptions {
@@ -29,7 +30,8 @@ const REPAIR_POLL_MS = 100
  * aggregate and six over the analytics events, and settles every payment again. Of similar products a sample is proved, which costs two
  * more passes that sort the log.
  *
- * Events from before the horizon are gone from the log. Hours and days that begin before it are taken as they are. With them:
+ * Events from before the horizon are gone from the log. Hours and days that begin before it are taken as they are, unless their month was
+ * restored from the archive: then their events are counted again, and compared. With them:
  * - every product's score, trending and counters are still proved, as the sum of its hours and days, and so is its last interaction,
  *   to the hour when that was before the horizon; date_updated can only be bounded from below;
  * - every profile must have at least what is replayed, with the same last_at, and without a replayed event a last_at before the
@@ -73,12 +75,14 @@ async function replay(tx: Queryable): Promise<VerifyResponse | undefined> {
   const drift: Drift[] = []
   for (const aggregate of AGGREGATES) drift.push(...((await aggregate.drift?.(tx, log)) ?? []))
   const similarity = await similarityDrift(tx)
-  drift.push(...similarity.drift)
+  const restored = await restoredDrift(tx)
+  drift.push(...restored.drift, ...similarity.drift)
   return {
     drift: drift.slice(0, DRIFT_MAX),
     events: Number(events),
     analytics_events: Number(analyticsEvents),
     horizon: log.horizon.toISOString(),
+    ...(restored.months > 0 && { restored_months: restored.months }),
     ...(similarity.proof && { similarity: similarity.proof }),
   }
 }

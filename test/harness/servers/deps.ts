@@ -25,6 +25,7 @@ export const TEST_DEPS: Omit<Deps, 'db' | 'background'> = {
   retryPolicy: { initialInterval: 50, maxInterval: 500, exponentiationFactor: 2, maxAttempts: 200, onMaxAttempts: 'pause' },
   privacy: privacyOf(DEFAULTS),
   retention: retentionOf(DEFAULTS),
+  archive: undefined,
   tombstones: createTombstones(Buffer.from('the key of tests, of 32 characters')),
   forget: async () => undefined,
   sharedEvents: undefined,

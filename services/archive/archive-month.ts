@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto'
+import type { ArchiveStore } from '../../src/external/archive-store.ts'
+import { countsOfMonth, type Page, pageOfMonth } from '../../src/store/archive/page.ts'
+import { forgetParts, notePart, type Part, partsOf } from '../../src/store/archive/part.ts'
+import type { Database } from '../../src/store/database/connection.ts'
+import type { LogTableName, Month } from '../../src/store/log/month.ts'
+import { checkParts } from './check-month.ts'
+import { folderOf, measured, readManifest, sumOf, writeManifest } from './manifest.ts'
+import { type ArchiveFormat, bytesOfPart } from './part-format.ts'
+
+/** Rows of a statement: about 20 ms of PostgreSQL, and 5 ms of this process. */
+const PAGE_ROWS = 500
+/** Some 10 MB. A killed archive loses at most the part that it was writing. */
+const PART_ROWS = 200_000
+/** After so long the step of a task ends with the part, and another one goes on. */
+const STEP_MS = 60_000
+
+export interface Archiving {
+  db: Database
+  store: ArchiveStore
+  /** Of new parts. */
+  format?: ArchiveFormat
+  /** For tests. */
+  partRows?: number
+  stepMs?: number
+}
+
+/**
+ * Archives a month of a table of the log that nothing changes any more but erasures: parts in the order of their keys, then the manifest, which is
+ * the truth from then on. Then it reads the parts back, and compares the manifest with the month. It can be killed anywhere: another call goes on
+ * after the last part, or compares again.
+ * @returns whether the month is archived and compared; false when there is more to do.
+ * @throws when the archive does not have what the month has.
+ */
+export async function archiveMonth(archiving: Archiving, table: LogTableName, month: Month): Promise<boolean> {
+  const { db, store, stepMs = STEP_MS } = archiving
+  const untilMs = performance.now() + stepMs
+  if ((await readManifest(store, table, month)) === undefined) {
+    const parts = await partsOf(db, table, month)
+    for (;;) {
+      const part = await writePart(archiving, table, month, parts)
+      if (part === undefined) break
+      parts.push(part)
+      if (performance.now() > untilMs) return false
+    }
+    await writeManifest(store, table, month, parts as never)
+  }
+  await compare(archiving, table, month)
+  await forgetParts(db, table, month)
+  return true
+}
+
+/** Writes the next part; undefined when there are no rows after the last one. */
+async function writePart(
+  { db, store, format = 'jsonl.gz', partRows = PART_ROWS }: Archiving,
+  table: LogTableName,
+  month: Month,
+  parts: readonly Part[],
+): Promise<Part | undefined> {
+  const next = (after: string | null, rowsMax: number) => pageOfMonth(db, table, month, after, Math.min(PAGE_ROWS, rowsMax))
+  const last = parts.at(-1)
+  const first = await next(last === undefined ? null : JSON.stringify(last.last_key), partRows)
+  if (first === undefined) return undefined
+  const no = parts.length
+  // Each attempt writes an object of its own, so that one that was thought dead changes no part of a manifest.
+  const name = `${folderOf(table, month)}part-${String(no).padStart(5, '0')}-${randomBytes(4).toString('hex')}.${format}`
+  let rows = 0
+  let lastKey = first.lastKey
+  const counts: Record<string, number>[] = []
+  const pages = async function* () {
+    for (
+      let page: Page | undefined = first;
+      page !== undefined;
+      page = rows < partRows ? await next(lastKey, partRows - rows) : undefined
+    ) {
+      rows += page.rows.length
+      lastKey = page.lastKey
+      counts.push(countsOf(page))
+      yield page.rows
+    }
+  }
+  const { chunks, result } = measured(bytesOfPart(pages(), table, format))
+  await store.put(name, chunks)
+  const keys = { first_key: JSON.parse(first.firstKey) as unknown, last_key: JSON.parse(lastKey) as unknown }
+  const part: Part = { name, rows, ...result(), ...keys, counts: sumOf(counts) }
+  if (await notePart(db, table, month, no, part)) return part
+  throw new Error(`another process archives ${table} ${month}`)
+}
+
+function countsOf({ rows }: Page): Record<string, number> {
+  const counts = new Map<string, number>()
+  for (const { countedBy } of rows) counts.set(countedBy, (counts.get(countedBy) ?? 0) + 1)
+  return Object.fromEntries(counts)
+}
+
+/** @throws unless the parts are what the manifest says, and the manifest has as many rows of each type as the month. */
+async function compare({ db, store }: Archiving, table: LogTableName, month: Month): Promise<void> {
+  const manifest = (await readManifest(store, table, month))!
+  await checkParts(store, manifest)
+  const [archived, stored] = [manifest.counts, await countsOfMonth(db, table, month)].map((counts) =>
+    JSON.stringify(sumOf([counts])),
+  )
+  if (archived !== stored)
+    throw new Error(
+      `the archive of ${table} ${month} in ${store.place} has ${archived}, and the log has ${stored}: the month is not dropped`,
+    )
+  await removeLeftovers(store, table, month, new Set(manifest.parts.map(({ name }) => name)))
+}
+
+/** Parts of attempts that were killed. */
+async function removeLeftovers(store: ArchiveStore, table: LogTableName, month: Month, kept: ReadonlySet<string>): Promise<void> {
+  for await (const { name } of store.list(`${folderOf(table, month)}part-`)) if (!kept.has(name)) await store.remove(name)
+}

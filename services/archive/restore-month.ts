@@ -1,0 +1,36 @@
+import type { ArchiveStore } from '../../src/external/archive-store.ts'
+import { completeRestored, prepareRestored, restorePart } from '../../src/store/archive/restored-month.ts'
+import { keysOf } from '../../src/store/archive/shopper-key.ts'
+import type { Database } from '../../src/store/database/connection.ts'
+import { linesOf } from './check-month.ts'
+import type { Manifest } from './manifest.ts'
+import { namesIn, restoredRowOf } from './sealed.ts'
+
+/**
+ * Restores an archived month into a table of its own, which is no partition of the log: nothing is counted again, and no trigger fires. Each part
+ * is one transaction, so a killed restore goes on with the next part. `onPart` hears of the rows so far.
+ */
+export async function restoreMonth(
+  db: Database,
+  store: ArchiveStore,
+  manifest: Manifest,
+  onPart: (rows: number) => void = () => undefined,
+): Promise<void> {
+  const { table, month } = manifest
+  await prepareRestored(db, table, month)
+  let rows = 0
+  for (const [no, part] of manifest.parts.entries()) {
+    await restorePart(db, { table, month, part: no, sha256: part.sha256 }, async (tx, insert) => {
+      for await (const lines of linesOf(store, manifest, part)) {
+        const keys = await keysOf(tx, [...new Set(lines.flatMap((line) => namesIn(line).map(({ pseudonym }) => pseudonym)))])
+        await insert(lines.map((line) => restoredRowOf(line, keys)))
+      }
+    })
+    onPart((rows += part.rows))
+  }
+  const restored = await completeRestored(db, table, month, manifest.rows)
+  if (restored !== manifest.rows)
+    throw new Error(
+      `${table} ${month} was restored with ${restored} rows, and its manifest says ${manifest.rows}: drop the table and restore it again`,
+    )
+}

@@ -1,0 +1,111 @@
+import { Command, InvalidArgumentError } from 'commander'
+import { checkParts } from '../../../services/archive/check-month.ts'
+import { archivedMonths, type Manifest } from '../../../services/archive/manifest.ts'
+import { restoreMonth } from '../../../services/archive/restore-month.ts'
+import type { ArchiveStore } from '../../external/archive-store.ts'
+import { readConfig } from '../../main/config/config.ts'
+import { StartError } from '../../main/config/start-error.ts'
+import { withDatabase } from '../../main/database/with-database.ts'
+import { openArchive } from '../../main/external/archive.ts'
+import { restoredTable } from '../../store/archive/restored-month.ts'
+import { print, printError, printJson, printTable } from '../terminal/output.ts'
+
+const MEBIBYTE = 1024 * 1024
+
+export function archiveCommand(): Command {
+  return new Command('archive')
+    .description('Archived months of the log: ARCHIVE says where they are.')
+    .enablePositionalOptions()
+    .addCommand(listCommand())
+    .addCommand(verifyCommand())
+    .addCommand(restoreCommand())
+    .addHelpText('after', HELP)
+}
+
+function listCommand(): Command {
+  return new Command('list')
+    .description('List the archived months.')
+    .option('--json', 'as JSON')
+    .action(async ({ json }: { json?: boolean }) => {
+      const months = await withArchive((store) => monthsOf(store))
+      if (json) return printJson(months)
+      if (months.length === 0) return print('No month is archived.')
+      printTable(
+        months.map((manifest) => ({
+          table: manifest.table,
+          month: manifest.month,
+          rows: manifest.rows,
+          parts: manifest.parts.length,
+          MiB: Number((bytesOf(manifest) / MEBIBYTE).toFixed(1)),
+        })),
+      )
+    })
+}
+
+function verifyCommand(): Command {
+  return new Command('verify')
+    .description('Read archived months, and compare them with their manifests. Exit 1 when one differs.')
+    .argument('[month]', 'e.g. 2026-01 (default: all)', monthArgument)
+    .action(async (month: string | undefined) => {
+      await withArchive(async (store) => {
+        for (const manifest of await monthsOf(store, month)) {
+          try {
+            await checkParts(store, manifest)
+            print(`${manifest.table} ${manifest.month}: ${countOf(manifest.rows)}, as the manifest says.`)
+          } catch (error) {
+            process.exitCode = 1
+            printError(`${manifest.table} ${manifest.month}: ${error instanceof Error ? error.message : String(error)}.`)
+          }
+        }
+      })
+    })
+}
+
+function restoreCommand(): Command {
+  return new Command('restore')
+    .description('Restore an archived month into tables of its own, e.g. restored.interaction_2026_01. Nothing is counted again.')
+    .argument('<month>', 'e.g. 2026-01', monthArgument)
+    .action(async (month: string) => {
+      await withArchive(async (store) => {
+        const months = await monthsOf(store, month)
+        await withDatabase(readConfig(process.env), { name: 'footfall archive', statementMsMax: 0 }, async (db) => {
+          for (const manifest of months) {
+            await restoreMonth(db, store, manifest)
+            print(`${restoredTable(manifest.table, manifest.month)} has ${countOf(manifest.rows)}.`)
+          }
+        })
+      })
+    })
+}
+
+async function withArchive<T>(work: (store: ArchiveStore) => Promise<T>): Promise<T> {
+  const store = await openArchive(readConfig(process.env))
+  try {
+    return await work(store)
+  } finally {
+    store.close()
+  }
+}
+
+/** @throws StartError when the month is not archived. */
+async function monthsOf(store: ArchiveStore, month?: string): Promise<Manifest[]> {
+  const months: Manifest[] = []
+  for await (const manifest of archivedMonths(store)) if (month === undefined || manifest.month === month) months.push(manifest)
+  if (month !== undefined && months.length === 0) throw new StartError(`${month} is not archived in ${store.place}.`)
+  return months
+}
+
+function monthArgument(text: string): string {
+  if (!/^\d{4}-(0[1-9]|1[0-2])$/.test(text)) throw new InvalidArgumentError('must be a month such as 2026-01')
+  return text
+}
+
+const bytesOf = ({ parts }: Manifest) => parts.reduce((sum, { bytes }) => sum + bytes, 0)
+const countOf = (rows: number) => (rows === 1 ? '1 row' : `${rows.toLocaleString('en')} rows`)
+
+const HELP = `
+With ARCHIVE_LOG=on each month is archived before RETENTION_DAYS drops it: docs/archive.md.
+
+  ./footfall archive restore 2026-01
+  ./footfall verify
+`
