@@ -15,6 +15,8 @@ export interface RejectedRecord extends ItemProblem {
   record: KafkaRecord
   /** The record that was read. */
   of: KafkaRecord
+  /** The interaction in it, for the ids of its shopper. */
+  item?: unknown
   /** The place of the item in the record. */
   index: number
 }
@@ -102,6 +104,7 @@ export function judgeInteractionRecord(
       ? withoutPrivate(record, read.json, privacy)
       : { ...record, headers: [], value: Buffer.from(JSON.stringify(item)) },
     of: record,
+    item,
     index,
     code,
     field,

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Admin, Message } from '@platformatic/kafka'
 import type { KafkaRecord } from '../admission/kafka-record.ts'
-import type { JudgeSettings } from '../admission/judge-records.ts'
+import { judgeRecords, type JudgeSettings } from '../admission/judge-records.ts'
 import type { RecordKind } from '../contract/kafka-record.ts'
 import type { Database } from '../store/database/connection.ts'
 import { FencedError } from '../store/kafka/offset.ts'
@@ -120,15 +120,17 @@ async function readTopics(
     const commit = createCommitter(consumer, positions)
     const limits = { itemsMax: BATCH_RECORDS_MAX, bytesMax: BATCH_BYTES_MAX, msMax: options.batchMs ?? BATCH_MS_MAX, bytesOf }
     const ending = AbortSignal.any([end, failed.signal])
+    let storing: Promise<void> = Promise.resolve()
     for await (const messages of batchesOf(stream[Symbol.asyncIterator](), limits, ending)) {
+      const records = messages.map((message) => recordOf(message, options.topics))
+      // Beside the statements of the batch before, which take longer.
+      const judged = await judgeRecords(records, deps.judging())
+      await storing
       if (ending.aborted) break
-      await storeBatch(
-        deps,
-        messages.map((message) => recordOf(message, options.topics)),
-        signal,
-      )
-      commit()
+      storing = storeBatch(deps, records, signal, judged).then(commit)
+      storing.catch((error: unknown) => failed.abort(error))
     }
+    await storing
     if (failed.signal.aborted) throw failed.signal.reason
   } finally {
     await closeQuietly(consumer)

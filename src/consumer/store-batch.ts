@@ -47,10 +47,15 @@ export const RETRY: RetryPauses = { firstMs: 2_000, maxMs: 60_000, attemptsMax: 
 /**
  * Stores the records of a batch, in their order. An outage of PostgreSQL is waited for without limit. After any other failure the batch is
  * tried again ten times, and then halved until the record at fault is alone; that one is set aside among the rejected events. A batch that
- * PostgreSQL refuses for its data is halved at once. @throws FencedError, and the reason of the signal.
+ * PostgreSQL refuses for its data is halved at once. `judged` is what was judged of these records before. @throws FencedError, and the reason of the signal.
  */
-export async function storeBatch(deps: StoreBatchDeps, records: readonly KafkaRecord[], signal: AbortSignal): Promise<void> {
-  await storeAttempts(deps, records, signal, deps.retry.attemptsMax)
+export async function storeBatch(
+  deps: StoreBatchDeps,
+  records: readonly KafkaRecord[],
+  signal: AbortSignal,
+  judged?: JudgedRecords,
+): Promise<void> {
+  await storeAttempts(deps, records, signal, deps.retry.attemptsMax, judged)
 }
 
 async function storeAttempts(
@@ -58,12 +63,16 @@ async function storeAttempts(
   records: readonly KafkaRecord[],
   signal: AbortSignal,
   attemptsMax: number,
+  judged?: JudgedRecords,
 ): Promise<void> {
   let attempts = 0
   for (let failures = 0; ; failures++) {
     try {
       const isNew = records.filter(deps.positions.isNew)
-      if (isNew.length > 0) await storeOnce(deps, isNew, await judgeRecords(isNew, deps.judging()))
+      const areAllNew = isNew.length === records.length
+      if (isNew.length > 0) {
+        await storeOnce(deps, isNew, areAllNew && judged ? judged : await judgeRecords(isNew, deps.judging()))
+      }
       return
     } catch (error) {
       if (error instanceof FencedError) throw error

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect } from 'vitest'
 import { type ConsumerOptions, runConsumer } from '../../src/consumer/consumer.ts'
+import { kafkaCommand } from '../../src/cli/commands/kafka.ts'
 import { createAdmin } from '../../src/consumer/client.ts'
 import { lagOf } from '../../src/consumer/lag.ts'
 import type { Product } from '../../src/contract/product.ts'
@@ -18,6 +19,7 @@ import { makeDataFolder } from '../harness/servers/data-folder.ts'
 import { GIVEN, NO_KAFKA, startBroker, type TestBroker } from '../harness/servers/kafka/broker.ts'
 import { startConsumerProcess } from '../harness/servers/kafka/consumer-process.ts'
 import { makeTopics, type SentRecord, type TestTopics } from '../harness/servers/kafka/topics.ts'
+import { runCommand } from '../harness/programs/command.ts'
 import { startTcpProxy } from '../harness/servers/tcp-proxy.ts'
 
 let broker: TestBroker
@@ -274,6 +276,45 @@ describe.skipIf(NO_KAFKA !== undefined)('with a broker', () => {
     },
     120_000,
   )
+
+  test('kafka status shows the lag of each partition, and kafka seek moves one and says so in the audit trail', async ({
+    db,
+    database,
+  }) => {
+    const { nameOf, settings, send, ...topics } = await topicsWith(2)
+    const env = {
+      DATABASE_URL: database.url,
+      KAFKA_BROKERS: settings.brokers.join(','),
+      KAFKA_TOPIC_CREATED: nameOf.ProductCreated,
+      KAFKA_TOPIC_UPDATED: nameOf.ProductUpdated,
+      KAFKA_TOPIC_DELETED: nameOf.ProductDeleted,
+      KAFKA_TOPIC_INTERACTIONS: nameOf.interaction,
+    }
+    const run = (...args: string[]) => runCommand(kafkaCommand(), args, env)
+    const partitionOf = async (partition: number) => {
+      const { text } = await run('status', '--json')
+      const lags = JSON.parse(text) as { topic: string; partition: number }[]
+      return lags.find((lag) => lag.topic === nameOf.ProductUpdated && lag.partition === partition)
+    }
+    await send([0, 1, 2].map(() => ({ kind: 'ProductUpdated', value: productEvent(), partition: 1 })))
+    expect(await partitionOf(1)).toMatchObject({ next: null, first: 0, end: 3, behind: 3 })
+    const consumer = consume(db, { ...topics, nameOf, settings, send })
+    await untilRead(db, { ...topics, nameOf, settings, send })
+    await consumer.stop()
+    expect(await partitionOf(1)).toMatchObject({ next: 3, end: 3, behind: 0 })
+    expect(await run('seek', nameOf.ProductUpdated, '1', 'start')).toMatchObject({
+      code: 0,
+      text: `${nameOf.ProductUpdated}/1: 3 → 0.\n`,
+    })
+    expect(await run('seek', nameOf.ProductUpdated, '1', '4')).toMatchObject({
+      code: 1,
+      text: expect.stringContaining('has the offsets 0 to 3'),
+    })
+    expect(await run('seek', 'elsewhere', '1', '4')).toMatchObject({ code: 1 })
+    expect(await partitionOf(1)).toMatchObject({ next: 0, behind: 3 })
+    const { rows } = await sql`select resource_id, metadata from audit_entry where action = 'kafka.seek'`.execute(db)
+    expect(rows).toEqual([{ resource_id: `${nameOf.ProductUpdated}/1`, metadata: { from: '3', to: '0' } }])
+  })
 
   test('topics that are made later, and offsets that a topic does not have, are read', async ({ db }) => {
     const topics = await topicsWith(1)

@@ -9,6 +9,7 @@ import type { BatchBounds } from '../../src/store/log/batch.ts'
 import { createTombstones } from '../../src/store/log/tombstone.ts'
 import { catalogProduct } from '../../src/store/catalog/catalog-product.ts'
 import { rejectedPage } from '../../src/store/log/rejected-item.ts'
+import { erase, newTombstones, rowsWith } from '../harness/items/erased.ts'
 import { NOON_MS, productEvent, recordOf } from '../harness/items/records.ts'
 import { freshPgTest as test } from '../harness/fixtures.ts'
 
@@ -198,4 +199,23 @@ test('a stop ends the wait, and stores nothing', async ({ db }) => {
   stop.abort()
   await expect(stored).rejects.toThrow('aborted')
   expect(await nextOf(db)).toMatchObject({ 'product.updated': 0 })
+})
+
+test('of a person who was erased, a record that is rejected later keeps its place alone, and a kept one nothing', async ({
+  db,
+}) => {
+  const tombstones = newTombstones()
+  const { store } = await consumerOf(db, { tombstones })
+  const wrong = { account_id: 'ada-of-the-shop', event_type: 'No!' }
+  await store([view(0n, wrong), view(1n, { account_id: 'somebody-else', event_type: 'No!' })])
+  await erase(db, 'account:ada-of-the-shop')
+  await store([view(2n, wrong), view(3n, { account_id: 'ada-of-the-shop' })])
+  expect(await rowsWith(db, ['ada-of-the-shop'])).toEqual([])
+  expect((await rowsWith(db, ['somebody-else'])).length).toBeGreaterThan(0)
+  const { rows } = await sql`select "offset", value is null as "isErased" from rejected_event order by 1`.execute(db)
+  expect(rows).toEqual([
+    { offset: '1', isErased: false },
+    { offset: '2', isErased: true },
+  ])
+  expect(await countOf(db, 'interaction')).toBe(1)
 })

@@ -10,6 +10,10 @@ import { readConfig } from '../../src/main/config/config.ts'
 import { prepareDatabase } from '../../src/main/database/prepare-database.ts'
 import { connect, type Queryable, type Database } from '../../src/store/database/connection.ts'
 import { grantRoles, type Role, ROLES, userOf } from '../../src/store/access/database-role.ts'
+import { readOffsets, seek, storedOffsets } from '../../src/store/kafka/offset.ts'
+import { storeRecords } from '../../src/store/kafka/record-batch.ts'
+import { judgeRecords } from '../../src/admission/judge-records.ts'
+import { NOON_MS, productEvent, recordOf } from '../harness/items/records.ts'
 import { makePartitions, monthOf } from '../../src/store/log/month.ts'
 import { dropOldMonths } from '../../src/store/log/retention.ts'
 import { refreshRising } from '../../src/store/popularity/rising.ts'
@@ -54,6 +58,49 @@ const ago = (days: number) => NOW_MS - days * DAY_MS
 test('the endpoint can do all its work without drift', async ({ database }) => {
   await doAllWork(endpoint, DAYS)
   await checkPrepared(urlOf(database, 'endpoint'), 'refuse')
+})
+
+test('the consumer stores records, also of a month that does not exist, and may do nothing else', async ({ db, database }) => {
+  const consumer = as(database, 'consumer')
+  await checkPrepared(urlOf(database, 'consumer'), 'refuse')
+  const at = { topic: 'interactions', partition: 0 }
+  const [{ next } = { next: 1n }] = await readOffsets(consumer, [{ ...at, next: 0n }])
+  expect(next).toBe(0n)
+  const view = {
+    session_id: 's',
+    event_type: 'view',
+    ref_type: 'Product',
+    ref_id: 'p',
+    occurred_at: new Date(ago(200)).toISOString(),
+  }
+  const rating = { ...view, event_type: 'rating_high', metadata: { rating: 5 } }
+  const records = [
+    recordOf(productEvent(), { offset: 0n }),
+    recordOf(productEvent({ name: 'Other' }, { timestamp: NOON_MS + 1 }), { offset: 1n }),
+    recordOf(view, { kind: 'interaction', offset: 0n }),
+    recordOf(rating, { kind: 'interaction', offset: 1n }),
+    recordOf(null, { offset: 2n }),
+  ]
+  const privacy = { ipAddress: 'keep', userAgent: 'keep' } as const
+  const judged = await judgeRecords(records, { nowMs: NOW_MS, currency: 'EUR', privacy })
+  const stored = await storeRecords(consumer, [{ ...at, before: 0n, next: 2n }], judged)
+  expect(stored).toMatchObject({ changed: 1, recorded: 2 })
+  await seek(consumer, { ...at, next: 1n }, 'footfall')
+  expect(await storedOffsets(consumer)).toMatchObject([{ ...at, next: 1n }])
+  expect((await verify(db)).drift).toEqual([])
+  for (const refused of [
+    sql`update interaction set ref_id = 'x'`,
+    sql`delete from interaction`,
+    sql`delete from catalog.product`,
+    sql`delete from kafka_offset`,
+    sql`update interaction_batch set scored_at = now()`,
+    sql`select from payment_callback`,
+    sql`select from api_key`,
+    sql`select from audit_entry`,
+    sql`create table mine (n int)`,
+  ]) {
+    await expect(refused.execute(consumer)).rejects.toThrow('permission denied')
+  }
 })
 
 test('the endpoint can drop months that it made, and months of a later migration', async ({ db }) => {

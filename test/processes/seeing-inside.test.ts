@@ -23,7 +23,7 @@ let receiver: TraceReceiver
 let program: Program
 beforeAll(async () => {
   receiver = await startTraceReceiver()
-  program = await startProgram({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url })
+  program = await startProgram({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, KAFKA_BROKERS: '127.0.0.1:1' })
   await send([event()])
   await send([event(), { nonsense: 1 }], { traceparent: `00-${traceId}-${callerSpanId}-01` })
   for (const path of ['/api/v1/analytic/popularity/top', '/api/v1/analytic/popularity/some%20id', '/no/such/page']) {
@@ -70,6 +70,20 @@ async function get(port: Parameters<Program['urlOf']>[0], path: string): Promise
   const answer = await fetch(program.urlOf(port) + path)
   return { status: answer.status, text: await answer.text() }
 }
+
+test('the consumer of Kafka runs while its brokers are away, and /ready says so', async () => {
+  const consumer = await get('CONSUMER_METRICS_PORT', '/ready')
+  expect([consumer.status, JSON.parse(consumer.text)]).toMatchObject([
+    503,
+    { status: 'not_ready', kafka: false, postgresql: true },
+  ])
+  const gateway = await get('GATEWAY_PORT', '/ready')
+  expect([gateway.status, JSON.parse(gateway.text)]).toEqual([
+    200,
+    { status: 'ok', details: { kafka_consumer: { status: 'not_ready', kafka: false, postgresql: true, waiting_seconds: 0 } } },
+  ])
+  expect((await get('CONSUMER_METRICS_PORT', '/metrics')).text).toContain('footfall_kafka_waiting_seconds 0')
+})
 
 describe('metrics', () => {
   let gateway = ''

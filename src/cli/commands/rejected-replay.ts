@@ -136,12 +136,14 @@ function correctionOf(texts: readonly string[]): Correction | undefined {
   throw new UsageError(`--set ${path.join('.')}: ${message}.`)
 }
 
-/** Keeps numbers as text, because all plain fields but account_number are texts: 4711 is the product id "4711". */
+const NUMBERS = new Set(['account_number', 'price', 'quantity', 'timestamp'])
+
+/** Keeps numbers as text, because all plain fields but NUMBERS are texts: 4711 is the product id "4711". */
 function valueOf(field: string, text: string): unknown {
   try {
     const value: unknown = JSON.parse(text)
     const isText = typeof value === 'number' || typeof value === 'boolean'
-    return isText && field !== 'account_number' ? text : value
+    return isText && !NUMBERS.has(field) ? text : value
   } catch {
     return text
   }
@@ -159,6 +161,8 @@ A webhook that a payment adapter refused or ignored is mapped again by the adapt
 settings that the adapter reads. A webhook that the adapter refuses again stays in the list as it is.
 
 --set occurred_at=… also puts that time into a UUIDv7 event_id, which makes it another event.
+
+Of a record of Kafka with a product event, --set corrects fields of its data, and eventType and timestamp.
 
 Examples:
   $ footfall rejected replay --all

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { InteractionRun, JudgedRecords } from '../../admission/judge-records.ts'
+import type { InteractionRun, JudgedRecords, RejectedRecord } from '../../admission/judge-records.ts'
 import { upsertProducts } from '../catalog/catalog-product.ts'
 import type { Database, Queryable } from '../database/connection.ts'
 import { isMissingPartition } from '../database/sql-state.ts'
@@ -61,7 +61,7 @@ async function storeOnce(
     const batch = await batchOf(tx, callOfRun(run))
     if (batch !== undefined) stored.batches.push(batch)
   }
-  if (rejected.length > 0) await keepRejected(tx, rejected)
+  if (rejected.length > 0) await keepRejected(tx, await withoutErased(tx, rejected, tombstones))
   return stored
 }
 
@@ -78,6 +78,32 @@ async function recordRun(tx: Queryable, run: InteractionRun, tombstones: Tombsto
   const second = await insert(await check(true))
   if (second.isOutdated) throw new Error('a person was erased while events were recorded')
   return second.inserted
+}
+
+/** Nothing is kept of a rejected interaction of a person who was erased but where it was. */
+async function withoutErased(
+  tx: Queryable,
+  rejected: readonly RejectedRecord[],
+  tombstones: Tombstones,
+): Promise<readonly RejectedRecord[]> {
+  const idsOf = (some: readonly RejectedRecord[]) => [
+    ...shopperIdsOfCall(
+      [],
+      some.map(({ item, ...each }) => ({ ...each, item })),
+    ),
+  ]
+  const ids = idsOf(rejected)
+  if (ids.length === 0) return rejected
+  const { erasedUntilMs } = await tombstones.check(tx, ids, true)
+  if (erasedUntilMs.size === 0) return rejected
+  return rejected.map((each) => {
+    if (!idsOf([each]).some((id) => erasedUntilMs.has(id))) return each
+    return {
+      ...each,
+      message: 'was about a person who was erased',
+      record: { ...each.record, key: null, value: null, headers: [] },
+    }
+  })
 }
 
 const callIdText = ({ topic, partition }: InteractionRun) => `${topic}/${partition}`
