@@ -6,7 +6,7 @@ import type { Deps } from './handler/deps.ts'
 import { SINGLE_RUN } from './handler/handler-options.ts'
 import { objectOf } from './handler/with-options.ts'
 
-/** Each takes two entries of the journal. The task send-alerts sends for the rest. */
+/** Each takes two entries of the journal. Another call sends the rest. */
 const DELIVERIES_MAX = 200
 /** So many failures in a row end a call, because a receiver that does not answer takes 10 s each time. */
 const FAILURES_MAX = 3
@@ -26,7 +26,8 @@ export const alertDelivery = (deps: Deps) =>
   )
 
 async function deliver(deps: Deps, ctx: ObjectContext): Promise<void> {
-  for (let deliveries = 0, failures = 0; deliveries < DELIVERIES_MAX && failures < FAILURES_MAX; deliveries++) {
+  let failures = 0
+  for (let deliveries = 0; deliveries < DELIVERIES_MAX; deliveries++) {
     const attempt = await ctx.run('send the next delivery', () => sendNext(deps, ctx.key))
     if (attempt === null) return
     failures = attempt.error === undefined ? 0 : failures + 1
@@ -34,7 +35,10 @@ async function deliver(deps: Deps, ctx: ObjectContext): Promise<void> {
       const status = await keepAttempt(deps.background, attempt)
       if (status !== undefined) deps.observer.alertSent(status === 'pending' ? 'retrying' : status)
     })
+    // The task send-alerts sends again.
+    if (failures === FAILURES_MAX) return
   }
+  ctx.sendClient(alertDeliveryApi, ctx.key).Deliver({})
 }
 
 async function sendNext({ background, alerts }: Deps, alertId: string): Promise<Attempt | null> {

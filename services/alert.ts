@@ -15,7 +15,7 @@ import { refusingStep } from './recording/step.ts'
  *
  * 1. A crossing is a row of the statement that caused it (the trigger of catalog.product), or of the transaction that saw it (watch.ts). It is one
  *    delivery, with an id that never changes.
- * 2. Secrets come encrypted and are decrypted inside of steps, so that no journal has one that can be read.
+ * 2. Secrets come encrypted and are decrypted inside of steps, so that no journal has a readable secret.
  * 3. Each change writes one audit entry in its own transaction, however often a call is repeated.
  */
 export const alert = (deps: Deps) => {

@@ -79,9 +79,10 @@ create table secret.sealing_key (
 create function product_alerts() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if not exists (select from public.alert where kind = 'low_stock' and deleted_at is null) then return null; end if;
-  delete from public.alert_subject s using new_version n, public.alert a
+  -- Only the change to such a version, because there is no subject after it.
+  delete from public.alert_subject s using new_version n join old_version o using (product_id), public.alert a
   where a.kind = 'low_stock' and a.deleted_at is null and s.alert_id = a.alert_id and s.subject = n.product_id
-    and (n.quantity >= a.rearm_at or n.status = 'deleted');
+    and ((n.quantity >= a.rearm_at and not coalesce(o.quantity >= a.rearm_at, false)) or (n.status = 'deleted' and o.status <> 'deleted'));
   with fell as (
     select a.alert_id, a.is_on, n.product_id, jsonb_strip_nulls(jsonb_build_object(
       'product_id', n.product_id, 'name', n.name, 'seller_id', n.seller_id, 'category', n.category, 'quantity', n.quantity,

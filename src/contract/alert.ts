@@ -32,7 +32,7 @@ const ratio = () => z.number(RATIO_PROBLEM).min(1, RATIO_PROBLEM).max(RATIO_MAX,
 
 const name = storableText(200).describe('What people call it.')
 const url = storableText(URL_CHARACTERS_MAX).describe(
-  'Where deliveries are sent: http or https, without a user, a password or a fragment. Everybody with the scope manage can read it.',
+  'Where deliveries are sent: http or https, without a user, a password or a fragment. Callers with the scope manage can read it.',
 )
 const secret = z
   .string()

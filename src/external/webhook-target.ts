@@ -1,8 +1,8 @@
 import { BlockList, isIP } from 'node:net'
 
 /**
- * Networks of special use, to which no delivery goes: not reachable from everywhere by the registries of RFC 6890, or multicast. A server
- * that Footfall can reach there is one that outsiders must not reach through it.
+ * Networks of special use, to which no delivery goes: not reachable from everywhere by the registries of RFC 6890, or multicast. Outsiders
+ * must not reach a server there through Footfall.
  */
 const SPECIAL_IPV4: readonly (readonly [string, number])[] = [
   ['0.0.0.0', 8],

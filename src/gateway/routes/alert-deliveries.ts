@@ -57,7 +57,7 @@ const DELIVERIES = {
   schema: {
     operationId: 'alertDeliveries',
     summary: 'Deliveries of an alert',
-    description: 'The newest first, also those that were given up after a day. Kept for DELIVERY_DAYS after their end.',
+    description: 'The newest first, failed ones included. A delivery is kept for DELIVERY_DAYS after its end.',
     tags,
     params: AlertId,
     querystring: DeliveriesQuery,

@@ -66,7 +66,7 @@ const CREATE = {
     body: CreateAlertRequest,
     querystring,
     response: {
-      201: WithSecret.describe('The alert, and its secret.'),
+      200: WithSecret.describe('The alert, and its secret.'),
       409: ErrorBody.describe(`There are ${ALERTS_MAX} alerts.`),
       503: ErrorBody.describe('Outcome unknown: ask for the alerts.'),
     },
@@ -78,7 +78,7 @@ const LIST = {
   schema: {
     operationId: 'alerts',
     summary: 'Alerts',
-    description: 'All that are not deleted, the oldest first.',
+    description: 'Every alert but the deleted ones, the oldest first.',
     tags,
     querystring,
     response: { 200: Several.describe('The alerts.') },
@@ -90,7 +90,7 @@ const GET = {
   schema: {
     operationId: 'alert',
     summary: 'An alert',
-    description: 'Also one that was deleted.',
+    description: 'A deleted alert too.',
     tags,
     params: AlertId,
     querystring,
@@ -134,7 +134,7 @@ const ROTATE = {
     operationId: 'rotateAlertSecret',
     summary: 'Change the secret',
     description:
-      'Deliveries have a signature of each valid secret: of the new one from now on, and of the one before for `old_hours` more. An older one ends at once. 0 ends the one before at once too.',
+      'Deliveries have a signature of each valid secret: of the new one from now on, and of the one before for `old_hours` more. A secret before these two ends at once. With 0 the one before ends at once.',
     tags,
     headers,
     params: AlertId,
@@ -158,10 +158,10 @@ export function alertRoutes({ lines, ingress, recording }: RouteDeps): RoutePlug
   return async (app) => {
     const routes = app.withTypeProvider<ZodTypeProvider>()
 
-    routes.post('/api/v1/alerts', CREATE, async (request, reply) => {
+    routes.post('/api/v1/alerts', CREATE, async (request) => {
       const { secret = newSecret(), requested_by: requestedBy, ...described } = request.body
       const data = await inTurn(request, () => client.create({ ...described, ...byOf(request, requestedBy) }, secret))
-      return reply.code(201).send({ data, meta: { secret } })
+      return { data, meta: { secret } }
     })
 
     routes.get('/api/v1/alerts', LIST, async (request) => ({ data: await lines.short.read(taskCallerOf(request), listAlerts) }))

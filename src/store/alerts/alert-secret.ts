@@ -49,7 +49,7 @@ export async function sealingKeys(db: Queryable): Promise<SealingKeys | undefine
   return rows[0]
 }
 
-/** Keeps keys unless there are some. @returns those that are kept. */
+/** Keeps keys unless there are some. @returns the keys in the table. */
 export async function keepSealingKeys(db: Queryable, { publicKey, privateKey }: SealingKeys): Promise<SealingKeys> {
   await sql`insert into secret.sealing_key (public_key, private_key) values (${publicKey}, ${privateKey}) on conflict do nothing`.execute(
     db,

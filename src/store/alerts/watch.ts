@@ -97,7 +97,7 @@ async function watchRising(tx: Queryable, alert: Watched): Promise<number> {
   )
 }
 
-/** Notes products of a list that did not cross before, and crossings of those that the filter keeps. `listed` has product_id and facts. */
+/** Notes products of a list that did not cross before, and crossings of the products that the filter keeps. `listed` has product_id and facts. */
 async function noteProducts(tx: Queryable, { alertId, isNoted }: Watched, listed: RawBuilder<unknown>): Promise<number> {
   const { rows } = await sql`
     with listed as materialized (${listed}), crossed as (
