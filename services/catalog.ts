@@ -8,6 +8,7 @@ import { floorOf } from '../src/ranking/recommend/rerank.ts'
 import { rerankAnswerOf } from '../src/ranking/recommend/rerank-answer.ts'
 import { catalogEntries } from '../src/store/catalog/catalog-entry.ts'
 import { catalogProduct } from '../src/store/catalog/catalog-product.ts'
+import { metricsAnswer } from '../src/store/metrics/answer.ts'
 import { littleKnown } from '../src/store/popularity/little-known.ts'
 import { preferencesOf } from '../src/store/preferences/preferences.ts'
 import { createRecommender } from '../src/store/recommendations/recommender.ts'
@@ -67,6 +68,8 @@ export const catalog = (deps: Deps) => {
           return product
         },
       ],
+
+      Metrics: [READ, (_ctx, request) => metricsAnswer({ db: deps.db, history: deps.metricHistory(deps.db) }, request)],
 
       Preferences: [
         READ,

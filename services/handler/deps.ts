@@ -1,11 +1,12 @@
 import type { ObjectContext, RetryPolicy } from '@restatedev/restate-sdk'
 import type { SendWebhook } from '../../src/external/webhook-sender.ts'
 import type { LiveEvents } from '../../src/external/live-events.ts'
-import type { Database } from '../../src/store/database/connection.ts'
+import type { Database, Queryable } from '../../src/store/database/connection.ts'
 import type { PreferenceSettings } from '../../src/ranking/preferences.ts'
 import type { RecommendConfig } from '../../src/ranking/recommend/recommend.ts'
 import type { RerankSettings } from '../../src/ranking/recommend/rerank.ts'
 import type { Privacy } from '../../src/admission/privacy.ts'
+import type { MetricHistory } from '../../src/contract/metric-history.ts'
 import type { KindWith } from '../../src/contract/kinds.ts'
 import type { ArchiveMonth } from '../../src/store/log/retention.ts'
 import type { Tombstones } from '../../src/store/log/tombstone.ts'
@@ -47,6 +48,8 @@ export interface Deps {
   preferences: PreferenceSettings
   /** The currency of prices in records of Kafka. */
   currency: string
+  /** What metrics of the catalog were; in PostgreSQL, by this connection. */
+  metricHistory: (db: Queryable) => MetricHistory
   similarity: SimilarityDeps
   alerts: AlertDeps
   recommend: RecommendConfig

@@ -4,7 +4,9 @@ import { BRING_RECENT } from './bring-recent.ts'
 import { DROP_BUCKETS } from './drop-buckets.ts'
 import { DROP_DELIVERIES } from './drop-deliveries.ts'
 import { DROP_IMPRESSIONS } from './drop-impressions.ts'
+import { DROP_METRIC_HISTORY } from './drop-metric-history.ts'
 import { DROP_REJECTED } from './drop-rejected.ts'
+import { FOLD_METRICS } from './fold-metrics.ts'
 import { MAKE_PARTITIONS } from './make-partitions.ts'
 import { REFRESH_POPULARITY } from './refresh-popularity.ts'
 import { REFRESH_SIMILARITY } from './refresh-similarity.ts'
@@ -14,6 +16,7 @@ import { ROLL_UP } from './roll-up.ts'
 import { SEND_ALERTS } from './send-alerts.ts'
 import { SETTLE_AGAIN } from './settle-again.ts'
 import { SWEEP } from './sweep.ts'
+import { SWITCH_TIE_RULE } from './switch-tie-rule.ts'
 import { WATCH_ALERTS } from './watch-alerts.ts'
 import { WATCH_RUNS } from './watch-runs.ts'
 
@@ -35,4 +38,7 @@ export const TASKS = {
   'watch-alerts': WATCH_ALERTS,
   'send-alerts': SEND_ALERTS,
   'drop-deliveries': DROP_DELIVERIES,
+  'fold-metrics': FOLD_METRICS,
+  'drop-metric-history': DROP_METRIC_HISTORY,
+  'switch-tie-rule': SWITCH_TIE_RULE,
 } satisfies Record<TaskName, Task>

@@ -109,6 +109,22 @@ export {
   UpsertProductsResponse,
 } from './product.ts'
 export {
+  CategoryHistoryResponse,
+  CategoryMetrics,
+  CategoryMetricsResponse,
+  LowStock,
+  LowStockHistoryResponse,
+  LowStockMetrics,
+  LowStockResponse,
+  MetricsAtQuery,
+  MetricsHistoryQuery,
+  MetricsRequest,
+  MetricsResponse,
+  SellerHistoryResponse,
+  SellerMetrics,
+  SellerMetricsResponse,
+} from './product-metrics.ts'
+export {
   type Blend,
   BLENDS,
   type CandidateSource,

@@ -22,7 +22,7 @@ const fields = {
   quantity: z.int().optional().describe('How many items are in stock; below 0 when more are ordered than there are.'),
   status: z.enum(['active', 'hidden', 'deleted']).describe('Lists leave out hidden and deleted products; their counts are kept.'),
   updated_at: Instant.describe(
-    'When the product was changed to this version. The newest version wins, in any order of arrival. Kept as UTC milliseconds.',
+    'When the product was changed to this version. The newest version wins, in any order of arrival; at the same time a deleted one, then the one with the larger JSON text. Kept as UTC milliseconds.',
   ),
 }
 

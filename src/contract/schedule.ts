@@ -19,6 +19,9 @@ export const TASK_NAMES = [
   'watch-alerts',
   'send-alerts',
   'drop-deliveries',
+  'fold-metrics',
+  'drop-metric-history',
+  'switch-tie-rule',
 ] as const
 export type TaskName = (typeof TASK_NAMES)[number]
 

@@ -12,6 +12,7 @@ import { webhookHandlers } from './payment-webhook.ts'
 import { pingHandlers } from './ping.ts'
 import { preferencesHandlers } from './preferences.ts'
 import { catalogHandlers } from './product.ts'
+import { productMetricsHandlers } from './product-metrics.ts'
 import { recommendationHandlers } from './recommendation.ts'
 import { recomputeRunHandlers, reportWindowHandlers } from './recompute-run.ts'
 import { recorderHandlers, recorderRoomHandlers, setAsideHandlers } from './recorder.ts'
@@ -48,6 +49,7 @@ export const popularityApi = iface.service('Popularity', { ...popularityHandlers
 
 export const catalogApi = iface.service('Catalog', {
   ...catalogHandlers,
+  ...productMetricsHandlers,
   ...preferencesHandlers,
   ...similarProductHandlers,
   ...similarityVersionHandlers,

@@ -1,6 +1,7 @@
 import { createKeyRing, KEYS_MS_MAX } from '../gateway/access/key-ring.ts'
 import { createSellerTokens } from '../gateway/access/seller-tokens.ts'
 import { createRecording } from '../gateway/recording/ways.ts'
+import { postgresHistory } from '../store/metrics/postgres-history.ts'
 import { createGateway } from '../gateway/server.ts'
 import { connect } from '../store/database/connection.ts'
 import { createItemsWorker } from '../workers/items-worker.ts'
@@ -98,6 +99,7 @@ const gateway = await createGateway({
   recording,
   live,
   itemsWorker,
+  metricHistory: postgresHistory,
   paymentWebhooks: { secrets: paymentSecretsOf(config), adapters },
   access: { keys, sellerOfToken: tokenSettings && createSellerTokens(tokenSettings, onIssuerAway) },
   readiness: createReadiness({ databaseUrl, ingress, consumerUrl: consumerUrlOf(config), ...addressesOf(config) }),

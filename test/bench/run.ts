@@ -20,6 +20,7 @@ import { memory } from './rows/memory.bench.ts'
 import { one } from './rows/one.bench.ts'
 import { saveRow, writePage } from './measure/results.ts'
 import { payments } from './rows/payments.bench.ts'
+import { productMetrics } from './rows/product-metrics.bench.ts'
 import { popular } from './rows/popular.bench.ts'
 import { preferences } from './rows/preferences.bench.ts'
 import { processes } from './rows/processes.bench.ts'
@@ -62,6 +63,7 @@ const ROWS: Record<string, (isQuick: boolean, only: RegExp) => Promise<RowResult
   similar,
   recommend,
   kafka,
+  'product-metrics': productMetrics,
   recompute,
   refresh,
   retention,

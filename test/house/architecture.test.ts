@@ -62,7 +62,7 @@ const SUB_ROOMS: Record<string, string[][]> = {
     ['audit'],
     ['log'],
     ['access', 'catalog'],
-    ['kafka'],
+    ['kafka', 'metrics'],
     ['popularity'],
     ['shoppers'],
     ['reports'],

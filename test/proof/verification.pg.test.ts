@@ -9,6 +9,8 @@ import type { Aggregate } from '../../src/store/proof/drift.ts'
 import { recordImpressions } from '../../src/store/recommendations/impressions.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { item, newCall, payment } from '../harness/items/payments.ts'
+import { foldAll } from '../harness/items/product-metrics.ts'
+import { product, upsert } from '../harness/items/products.ts'
 import { impression } from '../harness/items/impressions.ts'
 import { refreshAll } from '../harness/items/recomputed.ts'
 import { interaction, record, recordAndCount, recordNewSearches, search } from '../harness/items/events.ts'
@@ -31,6 +33,11 @@ test.beforeAll(async ({ db }) => {
   await recordPayments(db, newCall(), [payment({ items: [item(), item({ sellerId: 'south', productId: 'desk' })] })], [])
   await refreshAll(db)
   await recordImpressions(db, [impression(), impression({ blend: 'weighted', product_ids: [] })])
+  await upsert(db, [
+    product({ product_id: 'lamp', seller_id: 'north', category: 'lighting', price: 5, currency: 'EUR', quantity: 3 }),
+    product({ product_id: 'desk', seller_id: 'north', status: 'deleted' }),
+  ])
+  await foldAll(db)
   // Only recorded, so no aggregate may expect it.
   await record(db, [interaction({ refId: 'lamp' }), interaction({ refId: 'never counted' })])
   await recordNewSearches(db, [search({ productIds: ['lamp', 'never counted'] })])

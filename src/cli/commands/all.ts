@@ -31,6 +31,7 @@ export const COMMANDS: Record<string, () => Promise<Command>> = {
   seed: async () => (await import('./seed.ts')).seedCommand(),
   source: async () => (await import('./source.ts')).sourceCommand(),
   recompute: async () => (await import('./recompute.ts')).recomputeCommand(),
+  metrics: async () => (await import('./metrics.ts')).metricsCommand(),
   similarity: async () => (await import('./similarity.ts')).similarityCommand(),
   rescore: async () => (await import('./rescore.ts')).rescoreCommand(),
 }

@@ -14,6 +14,7 @@ import { popularRoutes } from './popular.ts'
 import { POPULARITY_TAG, popularityRoutes } from './popularity.ts'
 import { preferencesRoutes } from './preferences.ts'
 import { PROCESS_TAG, processRoutes } from './process.ts'
+import { productMetricsRoutes } from './product-metrics.ts'
 import { recommendationRoutes } from './recommendations.ts'
 import { recomputationRoutes } from './recomputations.ts'
 import { rejectedRoutes } from './rejected.ts'
@@ -50,6 +51,7 @@ export const ROUTES: readonly ((deps: RouteDeps) => RoutePlugin)[] = [
   catalogRoutes,
   alertRoutes,
   alertDeliveryRoutes,
+  productMetricsRoutes,
   paymentRoutes,
   reportRoutes,
   auditRoutes,

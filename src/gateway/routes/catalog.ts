@@ -37,7 +37,7 @@ const UPSERT = {
     operationId: 'upsertProducts',
     summary: 'Bring the catalog up to date',
     description:
-      'Of each product the version with the newest `updated_at` stays, whatever the order of arrival; of two of the same time the one with the larger JSON text. A version is the whole product: what it leaves out has no value any more. Each item is judged alone. Sending the same products again changes nothing.',
+      'Of each product the version with the newest `updated_at` stays, whatever the order of arrival; of two of the same time a deleted one, then the one with the larger JSON text. A version is the whole product: what it leaves out has no value any more. Each item is judged alone. Sending the same products again changes nothing.',
     tags: ['catalog'],
     headers: Headers,
     body: UpsertProductsRequest,

@@ -1,12 +1,13 @@
 import type { FastifyInstance } from 'fastify'
 import type { Privacy } from '../../admission/privacy.ts'
+import type { MetricHistory } from '../../contract/metric-history.ts'
 import type { PaymentAdapter } from '../../contract/payment-adapter.ts'
 import type { ContextSettings } from '../../ranking/shopper-context.ts'
 import type { RecommendConfig } from '../../ranking/recommend/recommend.ts'
 import type { RerankSettings } from '../../ranking/recommend/rerank.ts'
 import type { PreferenceSettings } from '../../ranking/preferences.ts'
 import type { Ingress } from '../../ingress/clients.ts'
-import type { Database } from '../../store/database/connection.ts'
+import type { Database, Queryable } from '../../store/database/connection.ts'
 import type { ServedVersions } from '../../store/similarity/served-versions.ts'
 import type { LiveEvents } from '../../external/live-events.ts'
 import type { EventRate } from '../access/event-rate.ts'
@@ -29,6 +30,8 @@ export interface RouteDeps {
   recording: Recording
   /** What shoppers did in the last minutes, as single events told. */
   live: LiveEvents
+  /** What metrics of the catalog were; in PostgreSQL, by this connection. */
+  metricHistory: (db: Queryable) => MetricHistory
   /** What the catalog says about the products of live events. */
   catalogEntries: CatalogEntries
   /** Which products are similar, in the version in force. */

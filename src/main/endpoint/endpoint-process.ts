@@ -34,6 +34,8 @@ import { releaseName } from '../release/release.ts'
 import { createFullDiskWatch } from './full-disk.ts'
 import { createWideWork } from './one-at-a-time.ts'
 import { createWaitingCalls } from './waiting-calls.ts'
+import { TIE_RULE_NAME } from '../../store/catalog/tie-rule.ts'
+import { postgresHistory } from '../../store/metrics/postgres-history.ts'
 import { RECORDING_NAME } from '../../store/payments/ledger-rule.ts'
 import { serveEndpoint } from './serve-endpoint.ts'
 import { startTracing } from '../tracing/start.ts'
@@ -78,7 +80,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
       onConnectionLost: (error) => log.warn({ err: error.message }, 'database connection lost'),
       observer: { ...poolObserver(label), ...tracing.store },
     })
-  const db = pool(RECORDING_NAME, 'recording')
+  const db = pool(`${RECORDING_NAME}, ${TIE_RULE_NAME}`, 'recording')
   const background = pool('footfall background', 'counting')
   const sharedEvents = await createSharedEvents(config, {
     onFailed: liveEventMetrics(registry).failed,
@@ -105,6 +107,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
       context: contextSettingsOf(config),
       pendingDays: config.PENDING_DAYS,
       preferences: preferenceSettingsOf(config),
+      metricHistory: postgresHistory,
       similarity: similarityOf(config),
       alerts: alertsOf(config),
       recommend: recommendSettingsOf(config),

@@ -33,6 +33,15 @@ const ENDPOINT_RIGHTS: Record<string, string> = {
   'catalog.product': 'select, insert, update',
   // The consumer moves them.
   kafka_offset: 'select',
+  product_metric: 'select, insert, update',
+  // Triggers add to it. A row lock needs the right to update some column.
+  product_metric_delta: 'select, update (delta_id), delete',
+  product_metric_change: 'select, insert, update',
+  product_metric_history: 'select, insert, update (expires_at), delete',
+  product_metric_setting: 'select',
+  low_stock_crossing: 'select, delete',
+  // A trigger does the rest of the switch to another rule.
+  product_tie_rule: 'select, update (rule, older_seen_at)',
   event_source: 'select, insert, update',
   // The database sets the number and the time of an entry.
   audit_entry: 'select, insert (actor, action, resource_type, resource_id, metadata)',
@@ -103,6 +112,7 @@ export async function grantWriting(tx: Queryable, user: string): Promise<void> {
 const CONSUMER_RIGHTS: Record<string, string> = {
   kafka_offset: 'select, insert, update',
   'catalog.product': 'select, insert, update',
+  product_tie_rule: 'select',
   interaction: 'select, insert',
   interaction_batch: 'select, insert',
   rejected_interaction: 'select, insert',

@@ -56,6 +56,8 @@ export type AuditAction =
   | 'alert.delete'
   | 'alert.secret'
   | 'alert.replay'
+  | 'low_stock.change'
+  | 'metrics.rebuild'
 
 export interface AuditEntry {
   actor: string
@@ -73,6 +75,8 @@ export interface AuditEntry {
     | 'similarity_settings'
     | 'kafka_offset'
     | 'alert'
+    | 'low_stock'
+    | 'product_metric'
   resourceId: string
   metadata?: Record<string, unknown>
 }

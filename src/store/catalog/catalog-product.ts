@@ -18,14 +18,15 @@ export async function upsertProducts(db: Queryable, call: Call, versions: readon
     with newest as (
       select distinct on (g.product_id) g.*
       from (select *, count(*) over (partition by product_id, updated_at) as twins from (${rowsAsTable(versions)}) v) g
-      order by g.product_id, g.updated_at desc, case when g.twins > 1 then ${jsonOf('g')} end desc, g.index
+      order by g.product_id, g.updated_at desc, ${winsTies('g')} desc, case when g.twins > 1 then ${jsonOf('g')} end desc, g.index
     ), changed as (
       insert into catalog.product as p (call_id, ${COLUMNS})
       select ${callIdOf(call)}::uuid, ${COLUMNS} from newest order by product_id
       on conflict (product_id) do update set
         (call_id, ${COLUMNS}) = (excluded.call_id, ${columnsOf('excluded')})
       where excluded.updated_at > p.updated_at
-        or (excluded.updated_at = p.updated_at and ${jsonOf('excluded')} > ${jsonOf('p')})
+        or (excluded.updated_at = p.updated_at
+          and (${winsTies('excluded')}, ${jsonOf('excluded')}) > (${winsTies('p')}, ${jsonOf('p')}))
         or excluded.call_id = p.call_id
       returning p.product_id
     )
@@ -68,9 +69,14 @@ function columnsOf(alias: 'excluded') {
   return sql.raw(NAMES.map((name) => `${alias}.${name}`).join(', '))
 }
 
+/** Whether a version wins against those of the same time that are not deleted. By the rule of the release before none does. */
+function winsTies(alias: 'g' | 'p' | 'excluded') {
+  return sql.raw(`(${alias}.status = 'deleted' and (select rule from product_tie_rule) >= 2)`)
+}
+
 /**
  * A version as the JSON of a CatalogProduct, with its fields in a fixed order and without empty ones. Between two versions of the same
- * time, the larger JSON wins, compared byte by byte.
+ * time that are both deleted, or both not, the larger JSON wins, compared byte by byte.
  */
 function jsonOf(alias: 'g' | 'p' | 'v' | 'excluded') {
   const pairs = NAMES.map(

@@ -1,6 +1,7 @@
 import type { Aggregate } from './drift.ts'
 import { IMPRESSION_DAY } from './impression-drift.ts'
 import { PRODUCT_DAY, PRODUCT_HOUR, PRODUCT_POPULARITY } from './popularity-drift.ts'
+import { PRODUCT_METRIC } from './product-metric-drift.ts'
 import { SHOPPER_PRODUCT } from './profile-drift.ts'
 import { SHOPPER_RECENT } from './recent-drift.ts'
 import { METRIC_SNAPSHOT } from './report-drift.ts'
@@ -23,4 +24,5 @@ export const AGGREGATES: readonly Aggregate[] = [
   SIMILARITY_ROW,
   SIMILARITY_PRODUCT,
   IMPRESSION_DAY,
+  PRODUCT_METRIC,
 ]

@@ -59,6 +59,8 @@ export function comparedAggregate(comparison: Comparison): Required<Aggregate> {
 /** Lists each stored cell (s) that differs from the expected one (e), and each row that only one side has. */
 export async function compare(tx: Queryable, { table, key, stored, expected, cells }: Comparison): Promise<Drift[]> {
   const keys = sql.join(key.map((column) => sql.ref(column)))
+  // By the rows' columns: a column named key would otherwise be that of the answer.
+  const order = sql.join(key.map((column) => sql`coalesce(s.${sql.ref(column)}, e.${sql.ref(column)})`))
   const keyOf = sql.join(key.flatMap((column) => [sql.lit(column), sql`${sql.ref(column)}::text`]))
   const compared = cells.map(({ column, differs }) => {
     const cell = sql.ref(column)
@@ -71,6 +73,6 @@ export async function compare(tx: Queryable, { table, key, stored, expected, cel
     cross join lateral (values
       ('*', case when s.there then 'a row' end, case when e.there then 'a row' end, s.there is null or e.there is null),
       ${sql.join(compared)}) as cell (name, stored, expected, differs)
-    where cell.differs order by ${keys}, cell.name limit ${DRIFT_MAX}`.execute(tx)
+    where cell.differs order by ${order}, cell.name limit ${DRIFT_MAX}`.execute(tx)
   return rows
 }

@@ -43,7 +43,9 @@ export function expectedCatalogue(versions: readonly Product[]): Record<string, 
 
 function isNewer(one: Product, other: Product): boolean {
   const ms = Date.parse(one.updated_at) - Date.parse(other.updated_at)
-  return ms === 0 ? Buffer.compare(Buffer.from(textOf(one)), Buffer.from(textOf(other))) > 0 : ms > 0
+  if (ms !== 0) return ms > 0
+  const [isDeleted, wasDeleted] = [one.status === 'deleted', other.status === 'deleted']
+  return isDeleted === wasDeleted ? Buffer.compare(Buffer.from(textOf(one)), Buffer.from(textOf(other))) > 0 : isDeleted
 }
 
 /** The whole catalogue as it is stored, in the same form. */

@@ -68,7 +68,8 @@ const CLEARED = [
   'payment_callback',
   'analytics_event_key',
   'event_source',
-  ...AGGREGATES.map(({ table }) => table),
+  // The catalog stays, and with it the metrics of its products.
+  ...AGGREGATES.flatMap(({ table }) => (table === 'product_metric' ? [] : [table])),
   'product_rising',
   'recent_waiting',
   'shopper_redirect',

@@ -7,6 +7,7 @@ import { privacyOf } from '../../../src/main/config/privacy.ts'
 import { waitingLimitsOf } from '../../../src/main/config/capacity.ts'
 import { alertsOf } from '../../../src/main/config/alerts.ts'
 import { retentionOf } from '../../../src/main/config/retention.ts'
+import { postgresHistory } from '../../../src/store/metrics/postgres-history.ts'
 import { createTombstones } from '../../../src/store/log/tombstone.ts'
 import { recommendSettingsOf } from '../../../src/main/config/recommendations.ts'
 import { rerankSettingsOf } from '../../../src/main/config/rerank.ts'
@@ -32,6 +33,7 @@ export const TEST_DEPS: Omit<Deps, 'db' | 'background'> = {
   context: contextSettingsOf(DEFAULTS),
   pendingDays: DEFAULTS.PENDING_DAYS,
   preferences: preferenceSettingsOf(DEFAULTS),
+  metricHistory: postgresHistory,
   similarity: similarityOf(DEFAULTS),
   alerts: alertsOf({ ALERT_PRIVATE_TARGETS: 'on' }),
   recommend: recommendSettingsOf(DEFAULTS),

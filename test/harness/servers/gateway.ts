@@ -4,6 +4,7 @@ import { pino } from 'pino'
 import { createKeyRing } from '../../../src/gateway/access/key-ring.ts'
 import { createRecording } from '../../../src/gateway/recording/ways.ts'
 import type { GatewaySettings } from '../../../src/gateway/routes/deps.ts'
+import { postgresHistory } from '../../../src/store/metrics/postgres-history.ts'
 import { createGateway, type GatewayDeps } from '../../../src/gateway/server.ts'
 import { createProcessEvents } from '../../../src/external/process-events.ts'
 import { createIngress } from '../../../src/ingress/clients.ts'
@@ -58,6 +59,7 @@ export function gatewayDepsOf(
     itemsWorker: ITEMS_WORKER,
     live: createProcessEvents({ shoppersMax: 1_000, bytesMax: 1024 * 1024, idleMs: 15 * 60_000 }),
     access: { keys: createKeyRing(db, () => undefined), sellerOfToken: undefined },
+    metricHistory: postgresHistory,
     paymentWebhooks: { secrets: [PAYMENT_SECRET], adapters: [] },
     settings: SETTINGS,
     readiness: async () => ({ postgresql: true, restate: true, endpoint: true, registration: true, paused_tasks: [] }),
