@@ -48,7 +48,7 @@ export interface Deps {
   preferences: PreferenceSettings
   /** The currency of prices in records of Kafka. */
   currency: string
-  /** What metrics of the catalog were; in PostgreSQL, by this connection. */
+  /** What metrics of the catalog were, where METRICS_STORE says; in PostgreSQL, by this connection. */
   metricHistory: (db: Queryable) => MetricHistory
   similarity: SimilarityDeps
   alerts: AlertDeps

@@ -8,6 +8,7 @@ import { DROP_METRIC_HISTORY } from './drop-metric-history.ts'
 import { DROP_REJECTED } from './drop-rejected.ts'
 import { FOLD_METRICS } from './fold-metrics.ts'
 import { MAKE_PARTITIONS } from './make-partitions.ts'
+import { RECORD_METRICS } from './record-metrics.ts'
 import { REFRESH_POPULARITY } from './refresh-popularity.ts'
 import { REFRESH_SIMILARITY } from './refresh-similarity.ts'
 import { REFRESH_REPORTS } from './refresh-reports.ts'
@@ -39,6 +40,7 @@ export const TASKS = {
   'send-alerts': SEND_ALERTS,
   'drop-deliveries': DROP_DELIVERIES,
   'fold-metrics': FOLD_METRICS,
+  'record-metrics': RECORD_METRICS,
   'drop-metric-history': DROP_METRIC_HISTORY,
   'switch-tie-rule': SWITCH_TIE_RULE,
 } satisfies Record<TaskName, Task>

@@ -3,11 +3,10 @@ import type { Task } from '../handler/deps.ts'
 import { step } from '../handler/step.ts'
 
 export const FOLD_METRICS: Task = {
-  description:
-    'adds what changed in the catalog to the metrics of sellers, categories and low stock, and their states to the history',
+  description: 'adds what changed in the catalog to the metrics of sellers, categories and low stock',
   everyMs: 1_000,
   isOn: () => true,
-  run: async ({ background, metricHistory }, ctx) => {
-    await step(ctx, 'fold the metrics', () => foldMetrics(background, metricHistory(background)))
+  run: async ({ background }, ctx) => {
+    await step(ctx, 'fold the metrics', () => foldMetrics(background))
   },
 }

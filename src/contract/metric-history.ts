@@ -14,7 +14,7 @@ export interface NextState extends RecordedState {
 
 /**
  * The states of metrics, by key and time. A state expires 30 days after another one replaced it, so that every instant of the last 30 days
- * has its state, also when nothing changed for longer.
+ * has its state, also when nothing changed for longer. test/metrics/history-contract.ts is the contract of every implementation.
  */
 export interface MetricHistory {
   /** Keeps states, and lets those expire that they replace. Keys are distinct. Repeating it changes nothing. */
@@ -23,8 +23,6 @@ export interface MetricHistory {
   at: (key: string, atMs: number) => Promise<RecordedState | undefined>
   /** States of a key from an instant on and before another one, the newest first, without expired ones. */
   series: (key: string, range: HistoryRange) => Promise<RecordedState[]>
-  /** Deletes some expired states. @returns how many; 0 when none are left, or the store deletes them by itself. */
-  dropExpired: () => Promise<number>
 }
 
 export interface HistoryRange {

@@ -20,6 +20,7 @@ export const TASK_NAMES = [
   'send-alerts',
   'drop-deliveries',
   'fold-metrics',
+  'record-metrics',
   'drop-metric-history',
   'switch-tie-rule',
 ] as const

@@ -1,7 +1,6 @@
 import { createKeyRing, KEYS_MS_MAX } from '../gateway/access/key-ring.ts'
 import { createSellerTokens } from '../gateway/access/seller-tokens.ts'
 import { createRecording } from '../gateway/recording/ways.ts'
-import { postgresHistory } from '../store/metrics/postgres-history.ts'
 import { createGateway } from '../gateway/server.ts'
 import { connect } from '../store/database/connection.ts'
 import { createItemsWorker } from '../workers/items-worker.ts'
@@ -15,6 +14,7 @@ import { queueLimitsOf } from './config/capacity.ts'
 import { recordsImpressions } from './config/impressions.ts'
 import { tokenSettingsOf } from './config/seller-tokens.ts'
 import { createLiveEvents } from './external/live-events.ts'
+import { openMetricHistory } from './external/metric-history.ts'
 import { gatewayMetrics, watchQueues } from './metrics/gateway.ts'
 import { liveEventMetrics } from './metrics/live-events.ts'
 import { poolMetrics } from './metrics/pools.ts'
@@ -73,6 +73,7 @@ const live = await createLiveEvents(config, {
     log.warn({ err: error, failed }, 'the Redis of SHOPPER_STORE does not answer; requests go on without it'),
   onProcess: liveMetrics.watch,
 })
+const history = await openMetricHistory(config)
 watchQueues(registry, { queues: recording.queues, room: recording.room, ...queueLimits })
 // A connection of its own, so that a revoked key is noticed however many readers wait.
 const keysDb = connect({
@@ -99,7 +100,7 @@ const gateway = await createGateway({
   recording,
   live,
   itemsWorker,
-  metricHistory: postgresHistory,
+  metricHistory: history.of,
   paymentWebhooks: { secrets: paymentSecretsOf(config), adapters },
   access: { keys, sellerOfToken: tokenSettings && createSellerTokens(tokenSettings, onIssuerAway) },
   readiness: createReadiness({ databaseUrl, ingress, consumerUrl: consumerUrlOf(config), ...addressesOf(config) }),
@@ -118,6 +119,7 @@ setTimeout(() => gateway.server.closeAllConnections(), CLOSE_MS_MAX).unref()
 await gateway.close()
 await recording.impressions.stop()
 recording.room.stop()
+history.close()
 await Promise.all([db.destroy(), keysDb.destroy(), itemsWorker.stop(), live.stop(), tracing.stop()])
 log.info('gateway stopped')
 process.exit(0)

@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
 import { expect } from 'vitest'
 import { metricsCommand } from '../../src/cli/commands/metrics.ts'
-import { foldMetrics } from '../../src/store/metrics/fold-metrics.ts'
 import { postgresHistory } from '../../src/store/metrics/postgres-history.ts'
+import { foldAndRecord } from '../harness/items/product-metrics.ts'
 import { runCommand } from '../harness/programs/command.ts'
 import { product, upsert } from '../harness/items/products.ts'
 import { freshPgTest as test } from '../harness/fixtures.ts'
@@ -11,7 +11,7 @@ const run = (url: string, ...args: string[]) => runCommand(metricsCommand(), arg
 
 test('the command prints metrics, their states, and what is wrong with an instant', async ({ db, database: { url } }) => {
   await upsert(db, [product({ seller_id: 'north', category: 'k', price: 5, currency: 'EUR', quantity: 2 })])
-  await foldMetrics(db, postgresHistory(db))
+  await foldAndRecord(db, postgresHistory(db))
   const json = async (...args: string[]) => JSON.parse((await run(url, ...args)).text) as unknown
   expect(await json('seller', 'north')).toMatchObject({ seller: { total_products: 1, amounts: [{ amount: 10 }] } })
   expect(await json('category', 'k', '--at', '2100-01-01T00:00:00Z')).toMatchObject({ category: { total_products: 1 } })

@@ -27,7 +27,10 @@ const ROOMS: Record<string, Row> = {
     rooms: ['src/contract', 'src/ranking', 'src/ledger', 'src/admission'],
     packages: ['hyparquet', 'hyparquet-writer', 'hyparquet/src/convert.js'],
   },
-  'src/external': { rooms: ['src/contract', 'src/ranking'], packages: ['lru-cache', '@redis/client', '@aws-sdk/client-s3'] },
+  'src/external': {
+    rooms: ['src/contract', 'src/ranking'],
+    packages: ['lru-cache', '@redis/client', '@aws-sdk/client-s3', '@aws-sdk/client-dynamodb'],
+  },
   'src/consumer': { rooms: ['src/contract', 'src/admission', 'src/store'], packages: ['@platformatic/kafka'] },
   services: {
     rooms: ['src/contract', 'src/ranking', 'src/admission', 'src/workers', 'src/store', 'src/external'],

@@ -1,10 +1,10 @@
 import { sql } from 'kysely'
 import { expect } from 'vitest'
+import { DecidedError } from '../../src/contract/decided-error.ts'
 import { catalogApi } from '../../src/contract/services.ts'
-import { foldMetrics } from '../../src/store/metrics/fold-metrics.ts'
 import { postgresHistory } from '../../src/store/metrics/postgres-history.ts'
 import { ask, makeKeys } from '../harness/items/keys.ts'
-import { clearCatalog } from '../harness/items/product-metrics.ts'
+import { clearCatalog, foldAndRecord } from '../harness/items/product-metrics.ts'
 import { product, upsert } from '../harness/items/products.ts'
 import { startGateway, type TestGateway } from '../harness/servers/gateway.ts'
 import { gatewayTest as test } from '../harness/fixtures.ts'
@@ -55,7 +55,7 @@ test('REST and Restate answer what a seller, a category and low stock come to', 
 })
 
 test('an instant of the past has its state, and a history has the states of its range', async ({ db, stack, gateway }) => {
-  const fold = () => foldMetrics(db, postgresHistory(db))
+  const fold = () => foldAndRecord(db, postgresHistory(db))
   await upsert(db, [lamp()])
   await fold()
   const minutes = sql`interval '2 minutes'`
@@ -85,6 +85,23 @@ test('an instant of the past has its state, and a history has the states of its 
   }
   expect(await get(gateway, seller('?at=9999-12-31T23:59:59Z'))).toMatchObject({ status: 200 })
   expect(await get(gateway, seller('/history?from=9999-12-31T23:59:59-12:00'))).toMatchObject({ json: { data: [] } })
+})
+
+test('while the history does not answer, an instant of the past is 503, and the metrics of the present go on', async ({
+  database,
+  stack,
+}) => {
+  const unavailable = async () => {
+    throw new DecidedError('unavailable', 'the table t of DynamoDB cannot be used (TimeoutError)')
+  }
+  const metricHistory = () => ({ keep: unavailable, at: unavailable, series: unavailable })
+  const without = await startGateway(database.url, stack, { metricHistory })
+  const at = new Date().toISOString()
+  for (const path of [seller(`?at=${at}`), '/low-stock/history']) {
+    expect(await get(without, path)).toMatchObject({ status: 503, json: { error: { code: 'unavailable' } } })
+  }
+  expect(await get(without, seller(''))).toMatchObject({ status: 200 })
+  await without.stop()
 })
 
 test('wrong questions are refused with the field', async ({ gateway }) => {

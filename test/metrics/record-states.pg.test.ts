@@ -4,10 +4,9 @@ import { expect } from 'vitest'
 import type { MetricHistory } from '../../src/contract/metric-history.ts'
 import type { SellerMetrics } from '../../src/contract/product-metrics.ts'
 import type { Database } from '../../src/store/database/connection.ts'
-import { foldMetrics } from '../../src/store/metrics/fold-metrics.ts'
 import { sellerKey, sellerMetrics } from '../../src/store/metrics/metric-state.ts'
 import { postgresHistory } from '../../src/store/metrics/postgres-history.ts'
-import { clearCatalog, storedMetrics } from '../harness/items/product-metrics.ts'
+import { clearCatalog, foldAndRecord, storedMetrics } from '../harness/items/product-metrics.ts'
 import { product, upsert } from '../harness/items/products.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
 
@@ -30,7 +29,7 @@ const values = async (db: Database) =>
   (await states(db)).map(({ state }) => (state as SellerMetrics).amounts.map(({ amount }) => amount))
 
 test('a key has at most one state a minute, and after the last change its last state', async ({ db }) => {
-  const fold = () => foldMetrics(db, postgresHistory(db))
+  const fold = () => foldAndRecord(db, postgresHistory(db))
   for (let second = 0; second < 5; second++) {
     await upsert(db, [one(second, second)])
     await fold()
@@ -44,7 +43,7 @@ test('a key has at most one state a minute, and after the last change its last s
 })
 
 test('a state that equals the one before is not recorded', async ({ db }) => {
-  const fold = () => foldMetrics(db, postgresHistory(db))
+  const fold = () => foldAndRecord(db, postgresHistory(db))
   await upsert(db, [one(0, 1)])
   await fold()
   await pass(db, 2)
@@ -73,16 +72,16 @@ test.for(['before', 'after'] as const)(
   async (when, { db }) => {
     const history = failingOnce(postgresHistory(db), when)
     await upsert(db, [one(0, 1)])
-    await expect(foldMetrics(db, history)).rejects.toThrow('cut')
+    await expect(foldAndRecord(db, history)).rejects.toThrow('cut')
     const { rows } = await sql<{
       at: Date
     }>`select pending_at as at from product_metric_change where key = 'SELLER#north'`.execute(db)
     await upsert(db, [one(1, 2)])
-    await foldMetrics(db, history)
+    await foldAndRecord(db, history)
     expect(await values(db)).toEqual([[100]])
     expect((await states(db)).map(({ atMs }) => atMs)).toEqual([rows[0]!.at.getTime()])
     await pass(db, 1)
-    await foldMetrics(db, history)
+    await foldAndRecord(db, history)
     expect(await values(db)).toEqual([[100], [200]])
   },
 )
@@ -97,13 +96,13 @@ test('any interleaving of writers, folds and time records states that the seller
       let written = 0
       for (const name of [...names, 'write']) {
         if (name === 'minute') await pass(db, 1)
-        const folds = name === 'fold' ? [1, 2].map(() => foldMetrics(db, postgresHistory(db))) : []
+        const folds = name === 'fold' ? [1, 2].map(() => foldAndRecord(db, postgresHistory(db))) : []
         const writes = name === 'write' ? [upsert(db, [one(++written, written)])] : []
         await Promise.all([...folds, ...writes])
       }
-      await foldMetrics(db, postgresHistory(db))
+      await foldAndRecord(db, postgresHistory(db))
       await pass(db, 1)
-      await foldMetrics(db, postgresHistory(db))
+      await foldAndRecord(db, postgresHistory(db))
       const recorded = (await values(db)).map(([value]) => value!)
       expect(recorded).toEqual(recorded.toSorted((a, b) => a - b))
       expect(new Set(recorded).size).toBe(recorded.length)

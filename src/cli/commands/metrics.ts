@@ -5,10 +5,11 @@ import { plainMessage } from '../../contract/fields/zod-messages.ts'
 import { MetricsHistoryQuery, type MetricsRequest } from '../../contract/product-metrics.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { StartError } from '../../main/config/start-error.ts'
+import { dynamoPlaceOf } from '../../main/config/metrics-store.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
+import { openMetricHistory } from '../../main/external/metric-history.ts'
 import { historyAnswer, metricsAnswer } from '../../store/metrics/answer.ts'
 import { changeLowStock } from '../../store/metrics/low-stock.ts'
-import { postgresHistory } from '../../store/metrics/postgres-history.ts'
 import { rebuildMetrics } from '../../store/metrics/rebuild.ts'
 import { actor } from '../terminal/actor.ts'
 import { print, printJson } from '../terminal/output.ts'
@@ -59,20 +60,35 @@ export function metricsCommand(): Command {
         .option('--check', 'compare, and correct nothing')
         .action(rebuild),
     )
+    .addCommand(
+      new Command('create-table')
+        .description('Create the table of DynamoDB that METRICS_STORE names, whose expired items DynamoDB deletes.')
+        .action(createTable),
+    )
 }
 
 async function read(request: MetricsRequest, { at, history: isHistory }: ReadOptions): Promise<void> {
   if (at !== undefined) checkInstant(at)
-  await withDatabase(readConfig(process.env), { name: 'footfall metrics', readOnly: true }, async (db) => {
-    const history = postgresHistory(db)
-    if (isHistory) return printJson(await historyAnswer(history, request, MetricsHistoryQuery.parse({})))
-    const answer = await metricsAnswer({ db, history }, { ...request, ...(at !== undefined && { at }) }).catch(
-      (error: unknown) => {
-        throw error instanceof DecidedError ? new StartError(`${error.message}.`, { cause: error }) : error
-      },
-    )
-    printJson(answer)
+  const config = readConfig(process.env)
+  const { of: historyOf, close } = await openMetricHistory(config)
+  const answer = await withDatabase(config, { name: 'footfall metrics', readOnly: true }, async (db) => {
+    const history = historyOf(db)
+    if (isHistory) return historyAnswer(history, request, MetricsHistoryQuery.parse({}))
+    return metricsAnswer({ db, history }, { ...request, ...(at !== undefined && { at }) })
   })
+    .catch((error: unknown) => {
+      throw error instanceof DecidedError ? new StartError(`${error.message}.`, { cause: error }) : error
+    })
+    .finally(close)
+  printJson(answer)
+}
+
+async function createTable(): Promise<void> {
+  const place = dynamoPlaceOf(readConfig(process.env))
+  if (place === undefined) throw new StartError('METRICS_STORE names no table of DynamoDB.')
+  const { createHistoryTable } = await import('../../external/dynamo-table.ts')
+  await createHistoryTable(place)
+  print(`The table ${place.table} of DynamoDB is ready.`)
 }
 
 function checkInstant(text: string): void {

@@ -30,7 +30,7 @@ export interface RouteDeps {
   recording: Recording
   /** What shoppers did in the last minutes, as single events told. */
   live: LiveEvents
-  /** What metrics of the catalog were; in PostgreSQL, by this connection. */
+  /** What metrics of the catalog were, where METRICS_STORE says; in PostgreSQL, by this connection. */
   metricHistory: (db: Queryable) => MetricHistory
   /** What the catalog says about the products of live events. */
   catalogEntries: CatalogEntries

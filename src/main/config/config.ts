@@ -14,6 +14,7 @@ import { identityKeySettings } from './identity-keys.ts'
 import { impressionSettings } from './impressions.ts'
 import { kafkaProblem, kafkaSettings } from './kafka.ts'
 import { liveEventSettings } from './live-events.ts'
+import { metricsStoreSettings } from './metrics-store.ts'
 import { observabilitySettings } from './observability.ts'
 import { operatorTokenSettings } from './operator-token.ts'
 import { paymentSettings } from './payments.ts'
@@ -34,6 +35,7 @@ export const Config = z.object({
   ...popularitySettings,
   ...retentionSettings,
   ...archiveSettings,
+  ...metricsStoreSettings,
   ...identityKeySettings,
   ...operatorTokenSettings,
   ...paymentSettings,

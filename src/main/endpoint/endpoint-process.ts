@@ -24,6 +24,7 @@ import { identityKeysOf } from '../config/identity-keys.ts'
 import { operatorTokensOf } from '../config/operator-token.ts'
 import { openArchive } from '../external/archive.ts'
 import { createSharedEvents } from '../external/live-events.ts'
+import { openMetricHistory } from '../external/metric-history.ts'
 import { liveEventMetrics } from '../metrics/live-events.ts'
 import { poolMetrics } from '../metrics/pools.ts'
 import type { Registry } from '../metrics/registry.ts'
@@ -35,7 +36,6 @@ import { createFullDiskWatch } from './full-disk.ts'
 import { createWideWork } from './one-at-a-time.ts'
 import { createWaitingCalls } from './waiting-calls.ts'
 import { TIE_RULE_NAME } from '../../store/catalog/tie-rule.ts'
-import { postgresHistory } from '../../store/metrics/postgres-history.ts'
 import { RECORDING_NAME } from '../../store/payments/ledger-rule.ts'
 import { serveEndpoint } from './serve-endpoint.ts'
 import { startTracing } from '../tracing/start.ts'
@@ -87,6 +87,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
     onAway: (error, failed) => log.warn({ err: error, failed }, 'the Redis of SHOPPER_STORE does not answer'),
   })
   const store = archivesLog(config) ? await openArchive(config) : undefined
+  const history = await openMetricHistory(config)
   const endpoint = await serveEndpoint(
     {
       db,
@@ -107,7 +108,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
       context: contextSettingsOf(config),
       pendingDays: config.PENDING_DAYS,
       preferences: preferenceSettingsOf(config),
-      metricHistory: postgresHistory,
+      metricHistory: history.of,
       similarity: similarityOf(config),
       alerts: alertsOf(config),
       recommend: recommendSettingsOf(config),
@@ -133,6 +134,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
   return async () => {
     await endpoint.drain(DRAIN_MS_MAX)
     store?.close()
+    history.close()
     // Does not wait for a statement that waits for a lock, because Restate retries its handler on another process.
     const closed = Promise.all([db.destroy(), background.destroy(), sharedEvents?.stop(), tracing.stop()])
     await Promise.race([closed, sleep(CLOSE_MS_MAX, undefined, { ref: false })])

@@ -6,8 +6,12 @@ import { recordStates } from './record-states.ts'
 /** A slot ends after so many statements of a kind, and the next one continues. */
 const ROUNDS_MAX = 20
 
-/** Folds the deltas that wait, then records the states of the keys that are due. */
-export async function foldMetrics(db: Database, history: MetricHistory): Promise<void> {
+/** Folds the deltas that wait. */
+export async function foldMetrics(db: Database): Promise<void> {
   for (let rounds = 0; rounds < ROUNDS_MAX && (await foldDeltas(db)) === FOLD_DELTAS_MAX; rounds++);
+}
+
+/** Adds the states of the keys that are due to the history. */
+export async function recordMetrics(db: Database, history: MetricHistory): Promise<void> {
   for (let rounds = 0; rounds < ROUNDS_MAX && (await recordStates(db, history)) > 0; rounds++);
 }

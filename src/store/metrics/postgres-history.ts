@@ -29,16 +29,15 @@ export function postgresHistory(db: Queryable): MetricHistory {
         order by at desc limit ${limit}`.execute(db)
       return rows.map(recordedOf)
     },
-
-    dropExpired: async () => {
-      const { numAffectedRows } = await sql`
-        delete from product_metric_history where (key, at) in (
-          select key, at from product_metric_history where expires_at <= now() order by expires_at limit ${EXPIRED_MAX})`.execute(
-        db,
-      )
-      return Number(numAffectedRows)
-    },
   }
+}
+
+/** Deletes some expired states, also while they are kept elsewhere. @returns how many. */
+export async function dropExpiredStates(db: Queryable): Promise<number> {
+  const { numAffectedRows } = await sql`
+    delete from product_metric_history where (key, at) in (
+      select key, at from product_metric_history where expires_at <= now() order by expires_at limit ${EXPIRED_MAX})`.execute(db)
+  return Number(numAffectedRows)
 }
 
 interface StoredState {

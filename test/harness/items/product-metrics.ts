@@ -1,8 +1,10 @@
+import type { MetricHistory } from '../../../src/contract/metric-history.ts'
 import type { Product } from '../../../src/contract/product.ts'
 import { sql } from 'kysely'
 import type { Database } from '../../../src/store/database/connection.ts'
 import { summedMetrics } from '../../../src/store/metrics/metric-state.ts'
 import { foldDeltas } from '../../../src/store/metrics/fold.ts'
+import { foldMetrics, recordMetrics } from '../../../src/store/metrics/fold-metrics.ts'
 
 export type Sums = Record<'total' | 'active' | 'deleted' | 'value' | 'price_sum', bigint>
 
@@ -40,6 +42,12 @@ export async function storedMetrics(db: Database): Promise<Record<string, Sums>>
     ])
     .filter(([, cells]) => Object.values(cells).some((cell) => cell !== 0n))
   return Object.fromEntries(sums.sort(([one], [other]) => (one < other ? -1 : 1)))
+}
+
+/** What the two tasks do. */
+export async function foldAndRecord(db: Database, history: MetricHistory): Promise<void> {
+  await foldMetrics(db)
+  await recordMetrics(db, history)
 }
 
 export async function foldAll(db: Database): Promise<void> {
