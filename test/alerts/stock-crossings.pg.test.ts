@@ -188,9 +188,12 @@ const version = fc.record({
   name: fc.constantFrom('x', 'y'),
   seller_id: fc.option(fc.constantFrom('s', 't'), { nil: undefined }),
   category: fc.option(fc.constantFrom('k', 'l'), { nil: undefined }),
-  quantity: fc.option(fc.constantFrom(-1, 2, 4, 5, 6, 7, 9), { nil: undefined, freq: 10 }),
-  status: fc.constantFrom('active', 'active', 'active', 'hidden', 'deleted'),
-  updated_at: fc.integer({ min: 0, max: 40 }).map((second) => `2026-03-01T12:00:${String(second).padStart(2, '0')}Z`),
+  quantity: fc.option(fc.constantFrom(-1, 2, 4, 5, 7, 9, 9), { nil: undefined, freq: 10 }),
+  status: fc.oneof(
+    { weight: 8, arbitrary: fc.constant('active') },
+    { weight: 1, arbitrary: fc.constantFrom('hidden', 'deleted') },
+  ),
+  updated_at: fc.integer({ min: 0, max: 59 }).map((second) => `2026-03-01T12:00:${String(second).padStart(2, '0')}Z`),
 }) as fc.Arbitrary<Product>
 
 test(
@@ -245,6 +248,7 @@ test(
       }),
       { numRuns: 60 },
     )
-    expect(total).toBeGreaterThan(60)
+    // About 200 on average.
+    expect(total).toBeGreaterThan(40)
   },
 )
