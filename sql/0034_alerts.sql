@@ -6,6 +6,8 @@ create table alert (
   deleted_at timestamptz,
   -- When lists and searches were first compared with it. What is beyond the condition then has not crossed it.
   checked_at timestamptz,
+  -- The receiver wants no delivery before, by its Retry-After.
+  resumes_at timestamptz,
   threshold  double precision not null,
   -- A subject that crossed can cross again once it was here: for stock at least, for a place in a list below, for rising at most.
   rearm_at   double precision not null,
@@ -48,7 +50,6 @@ create table alert_crossing (
   error         text,
   facts         jsonb       not null
 );
-create index alert_crossing_due on alert_crossing (due_at) where status = 'pending';
 create index alert_crossing_next on alert_crossing (alert_id, due_at, delivery_id) where status = 'pending';
 create index alert_crossing_of_alert on alert_crossing (alert_id, delivery_id desc);
 create index alert_crossing_finished on alert_crossing (finished_at) where finished_at is not null;

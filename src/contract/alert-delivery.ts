@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ALERT_KINDS, type AlertKind } from './alert.ts'
+import { ALERT_KINDS, type AlertKind } from './alert-condition.ts'
 import { NextCursor, pageCursor, pageLimit } from './fields/page.ts'
 import { storableText } from './fields/text.ts'
 import { handler, Nothing } from './handler.ts'

@@ -1,8 +1,6 @@
 /** What another TypeScript service needs to call Footfall: descriptors for a typed client, and the schemas behind them. */
 export {
   Alert,
-  ALERT_KINDS,
-  type AlertKind,
   ALERTS_MAX,
   ChangeAlert,
   ChangeAlertRequest,
@@ -13,6 +11,7 @@ export {
   RotateSecretRequest,
   SealingKey,
 } from './alert.ts'
+export { ALERT_KINDS, type AlertKind } from './alert-condition.ts'
 export {
   AlertDelivery,
   DELIVERY_STATUSES,

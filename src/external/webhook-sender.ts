@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises'
 import { type ClientRequest, type IncomingMessage, request as overHttp, type RequestOptions } from 'node:http'
 import { request as overTls } from 'node:https'
 import { isIP } from 'node:net'
+import { retryAfterOf } from './retry-after.ts'
 import { hostOf, isPublicAddress, PRIVATE, targetProblem } from './webhook-target.ts'
 import { signatureOf } from './webhook-signature.ts'
 
@@ -24,6 +25,8 @@ export interface Webhook {
 export interface Sent {
   status: number | null
   error?: string
+  /** For how long the receiver wants no further webhook. */
+  retryAfterSeconds?: number
 }
 
 /** Sends a webhook once. It never rejects. */
@@ -114,10 +117,12 @@ async function readToEnd(request: ClientRequest, answer: IncomingMessage): Promi
   request.destroy()
 }
 
-function outcomeOf({ statusCode = 0 }: IncomingMessage): Sent {
-  if (statusCode >= 200 && statusCode < 300) return { status: statusCode }
-  const isRedirect = statusCode >= 300 && statusCode < 400
-  return { status: statusCode, error: isRedirect ? 'answered with a redirect, which is not followed' : `answered ${statusCode}` }
+function outcomeOf(answer: IncomingMessage): Sent {
+  const { statusCode: status = 0 } = answer
+  if (status >= 200 && status < 300) return { status }
+  if (status >= 300 && status < 400) return { status, error: 'answered with a redirect, which is not followed' }
+  const retryAfterSeconds = retryAfterOf(answer, Date.now())
+  return { status, error: `answered ${status}`, ...(retryAfterSeconds !== undefined && { retryAfterSeconds }) }
 }
 
 function beforeAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {

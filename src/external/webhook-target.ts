@@ -55,6 +55,8 @@ export function hostOf(url: URL): string {
  * (0x7f.1, 2130706433) is the address that browsers make of it.
  */
 export function targetProblem(text: string, allowsPrivate: boolean): string | undefined {
+  // URL.parse leaves tabs and line feeds out.
+  if (/[\s\p{Cc}]/u.test(text)) return 'must not have blanks or control characters'
   const url = URL.parse(text)
   if (url === null || !/^https?:\/\//i.test(text)) return 'must be a URL that begins with https:// or http://'
   if (url.username !== '' || url.password !== '') return 'must not have a user or a password'

@@ -1,5 +1,6 @@
 import cluster from 'node:cluster'
 import { createSchedulesClient } from '../ingress/schedules-client.ts'
+import { deliveryBacklog } from '../store/alerts/delivery.ts'
 import { backlog } from '../store/log/backlog.ts'
 import { connect } from '../store/database/connection.ts'
 import { readConfig } from './config/config.ts'
@@ -7,6 +8,7 @@ import { adminUrlOf } from './config/addresses.ts'
 import { pausedTasks, stuckInvocations, waitingInRecorders } from './embedded/restate.ts'
 import { checkEndpoint, startEndpointProcess } from './endpoint/endpoint-process.ts'
 import { keepProcesses, type KeptProcesses, READY } from './endpoint/endpoint-cluster.ts'
+import { alertDeliveryMetrics } from './metrics/alert-deliveries.ts'
 import { backlogMetrics } from './metrics/backlog.ts'
 import { metricsOfAll, sharedRegistry, shareMetrics } from './metrics/processes.ts'
 import { createRegistry, type Registry } from './metrics/registry.ts'
@@ -72,6 +74,7 @@ async function watchBacklog(shared: Registry, adminUrl: string): Promise<() => P
     stuck: () => stuckInvocations(adminUrl),
     recorders: () => waitingInRecorders(adminUrl),
   })
+  alertDeliveryMetrics(shared, () => deliveryBacklog(db))
   scheduleMetrics(shared, {
     schedules: createSchedulesClient(ingressOf(config)),
     paused: () => pausedTasks(adminUrl),

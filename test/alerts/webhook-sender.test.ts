@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer } from 'node:net'
 import { expect, test as base } from 'vitest'
 import { createWebhookSender } from '../../src/external/webhook-sender.ts'
 import { requireSignature } from '../../src/gateway/access/webhook-signature.ts'
@@ -58,6 +59,33 @@ test('a receiver that does not answer, or never ends its answer, is given up in 
   expect(await impatient({ ...HOOK, url: receiver.url })).toEqual({ status: null, error: 'no answer within 0.2 s' })
   const stuck = createWebhookSender({ allowsPrivate: true, sendingMsMax: 200, resolve: () => new Promise(() => undefined) })
   expect(await stuck({ ...HOOK, url: 'http://receiver.test/' })).toEqual({ status: null, error: 'no answer within 0.2 s' })
+})
+
+test.for([
+  ['its head', 'HTTP/1.1 200 OK\r\nx-long: ', 'x'],
+  ['its body', 'HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n', 'x'],
+  ['chunks', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n', '1\r\nx\r\n'],
+  ['interim answers', '', 'HTTP/1.1 102 Processing\r\n\r\n'],
+] as const)('a receiver that sends %s bit by bit is given up in time', async ([, start, bit]) => {
+  const server = createServer((socket) => {
+    socket.write(start)
+    const timer = setInterval(() => socket.write(bit), 10)
+    socket.on('close', () => clearInterval(timer)).on('error', () => undefined)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const impatient = createWebhookSender({ allowsPrivate: true, sendingMsMax: 200 })
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+  expect(await impatient({ ...HOOK, url })).toEqual({ status: null, error: 'no answer within 0.2 s' })
+  // It ends only when the sender has closed its connection.
+  await new Promise((resolve) => server.close(resolve))
+})
+
+test('a receiver that wants a pause says for how long', async ({ receiver }) => {
+  for (const status of [429, 503, 500]) {
+    receiver.answer((response) => response.writeHead(status, { 'retry-after': '30' }).end())
+    const pause = status !== 500 && { retryAfterSeconds: 30 }
+    expect(await send({ ...HOOK, url: receiver.url })).toEqual({ status, error: `answered ${status}`, ...pause })
+  }
 })
 
 test('an answer without end is cut off, and its status counts', async ({ receiver }) => {

@@ -114,6 +114,11 @@ test.for([
   'https://[::1/',
   'https://[fe80::1%25eth0]/',
   ' https://hooks.example.com/',
+  'https://hooks.example.com/a b',
+  'https://hooks.example.com/a\tb',
+  'https://hooks.exam\nple.com/',
+  'https://hooks.example.com/\u001B[2J',
+  'https://hooks.example.com/\u0085',
 ])('%s is no address of an alert, whatever is allowed', (url) => {
   expect(targetProblem(url, true)).toMatch(/^must /)
 })

@@ -4,6 +4,7 @@ import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { makeCertificates } from '../harness/servers/certificates.ts'
 import { makeDataFolder } from '../harness/servers/data-folder.ts'
 import { NO_REDIS, startTestRedis, type TestRedis } from '../harness/servers/redis.ts'
 
@@ -13,26 +14,12 @@ const PASSWORD = 'a/b:c@d% é'
 /** What docs/shoppers.md says that the user needs. */
 const RIGHTS = ['~user:*', '+@read', '+@write', '+@scripting', '+@connection']
 
-/** A CA of its own, and a certificate of it for localhost. */
-async function makeCertificates(folder: string) {
-  const file = (name: string) => join(folder, name)
-  const openssl = (...args: string[]) => run('openssl', args)
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
-  const ca = { certFile: file('ca.pem'), keyFile: file('ca.key') }
-  await openssl('req', '-x509', ...key, '-subj', '/CN=test CA', '-days', '2', '-keyout', ca.keyFile, '-out', ca.certFile)
-  await openssl('req', ...key, '-subj', '/CN=localhost', '-keyout', file('redis.key'), '-out', file('redis.csr'))
-  await writeFile(file('redis.ext'), 'subjectAltName = DNS:localhost\n')
-  const signed = ['-CA', ca.certFile, '-CAkey', ca.keyFile, '-CAcreateserial', '-days', '2', '-extfile', file('redis.ext')]
-  await openssl('x509', '-req', '-in', file('redis.csr'), ...signed, '-out', file('redis.pem'))
-  return { caFile: ca.certFile, certFile: file('redis.pem'), keyFile: file('redis.key') }
-}
-
 describe.skipIf(NO_REDIS !== undefined)('a Redis with TLS, a user and a password in a file', () => {
   const folder = makeDataFolder('redis-tls')
   let redis: TestRedis
   let caFile: string
   beforeAll(async () => {
-    const { caFile: file, ...certificate } = await makeCertificates(folder)
+    const { caFile: file, ...certificate } = await makeCertificates(folder, 'localhost')
     caFile = file
     await writeFile(join(folder, 'password'), `${PASSWORD}\n`)
     const acl = join(folder, 'users.acl')

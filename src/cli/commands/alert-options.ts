@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { ALERT_KINDS, type AlertKind, CreateAlertRequest } from '../../contract/alert.ts'
+import { CreateAlertRequest } from '../../contract/alert.ts'
+import { ALERT_KINDS, type AlertKind } from '../../contract/alert-condition.ts'
 import { plainMessage } from '../../contract/fields/zod-messages.ts'
 import { MODES } from '../../contract/popular-list.ts'
 import { readSecret } from '../../main/config/secret.ts'

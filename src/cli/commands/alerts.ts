@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander'
 import { z } from 'zod'
-import { Alert, ALERT_KINDS, type AlertKind } from '../../contract/alert.ts'
+import { Alert } from '../../contract/alert.ts'
+import { ALERT_KINDS, type AlertKind } from '../../contract/alert-condition.ts'
 import { AlertDelivery, DeliveriesResponse, DELIVERY_STATUSES, type DeliveryStatus } from '../../contract/alert-delivery.ts'
 import { readSecret } from '../../main/config/secret.ts'
 import { actor } from '../terminal/actor.ts'

@@ -1,3 +1,4 @@
+import { alertDeliveryMetrics } from '../../main/metrics/alert-deliveries.ts'
 import { backlogMetrics } from '../../main/metrics/backlog.ts'
 import { consumerMetrics } from '../../main/metrics/consumer.ts'
 import { gatewayMetrics, watchQueues } from '../../main/metrics/gateway.ts'
@@ -47,6 +48,7 @@ function endpointRegistry(): Registry {
   liveEventMetrics(registry)
   handlerTimes(registry)
   backlogMetrics(registry, { backlog: neverAsked, stuck: neverAsked, recorders: neverAsked })
+  alertDeliveryMetrics(registry, neverAsked)
   scheduleMetrics(registry, { schedules: neverAsked, paused: neverAsked })
   return registry
 }

@@ -1,13 +1,13 @@
 import { sql } from 'kysely'
 import {
   type Alert,
-  ALERT_KINDS,
   ALERTS_MAX,
   type ChangeAlert,
   type CreateAlert,
   type DeleteAlert,
   type RotateSecret,
 } from '../../contract/alert.ts'
+import { ALERT_KINDS } from '../../contract/alert-condition.ts'
 import { DecidedError, notFound } from '../../contract/decided-error.ts'
 import { audit, type AuditAction } from '../audit/audit-entry.ts'
 import type { Database, Queryable } from '../database/connection.ts'
@@ -86,6 +86,7 @@ export async function changeAlert(db: Database, request: ChangeAlert): Promise<A
   return db.transaction().execute(async (tx) => {
     const { rows } = await sql`
       update alert set name = coalesce(${name ?? null}, name), url = coalesce(${url ?? null}, url),
+        resumes_at = case when ${url ?? null}::text is null then resumes_at end,
         is_on = coalesce(${isOn ?? null}::boolean, is_on)
       where alert_id = ${alertId}::uuid and deleted_at is null returning alert_id`.execute(tx)
     if (rows.length === 0) throw noAlert(alertId)

@@ -1,19 +1,9 @@
-import { type RawBuilder, sql } from 'kysely'
-import type { AlertKind } from '../../contract/alert.ts'
-import type {
-  AlertDelivery,
-  DeliveriesRequest,
-  DeliveriesResponse,
-  DeliveryBody,
-  DeliveryStatus,
-  ReplayDelivery,
-} from '../../contract/alert-delivery.ts'
-import { DecidedError, notFound } from '../../contract/decided-error.ts'
-import { instantOf } from '../../contract/fields/time.ts'
-import { decodeCursor, encodeCursor } from '../database/cursor.ts'
+import { sql } from 'kysely'
+import type { DeliveryBody, DeliveryStatus } from '../../contract/alert-delivery.ts'
 import type { Database, Queryable } from '../database/connection.ts'
-import { note } from './alert.ts'
+import { onlyRow } from '../database/rows.ts'
 import { secretsOf } from './alert-secret.ts'
+import { bodyOf, DELIVERY_COLUMNS, type DeliveryRow } from './delivery-row.ts'
 
 /** A failing delivery is tried for so long, and at least once. */
 const TRIED_HOURS = 24
@@ -21,14 +11,15 @@ const TRIED_HOURS = 24
 const PAUSE_SECONDS_MIN = 5
 const PAUSE_SECONDS_MAX = 3_600
 const ERROR_CHARACTERS_MAX = 300
-const ALERTS_DUE_MAX = 1_000
 const DROPPED_MAX = 10_000
 
 /** The alerts that have deliveries to send now. */
 export async function alertsWithDueDeliveries(db: Queryable): Promise<string[]> {
   const { rows } = await sql<{ alertId: string }>`
-    select distinct alert_id as "alertId" from alert_crossing where status = 'pending' and due_at <= clock_timestamp()
-    order by 1 limit ${ALERTS_DUE_MAX}`.execute(db)
+    select a.alert_id as "alertId" from alert a
+    where a.deleted_at is null and coalesce(a.resumes_at <= clock_timestamp(), true) and exists (
+      select from alert_crossing c where c.alert_id = a.alert_id and c.status = 'pending' and c.due_at <= clock_timestamp())
+    order by a.made_at, a.alert_id`.execute(db)
   return rows.map(({ alertId }) => alertId)
 }
 
@@ -40,13 +31,14 @@ export interface DueDelivery {
   secrets: readonly string[]
 }
 
-/** The delivery of an alert that has been due for the longest time; undefined when none is, or the alert was deleted. */
+/** The delivery of an alert that has been due for the longest time; undefined when none is, the receiver wants a pause, or the alert was deleted. */
 export async function nextDelivery(db: Queryable, alertId: string): Promise<DueDelivery | undefined> {
   const secrets = await secretsOf(db, alertId)
   if (secrets.length === 0) return undefined
-  const { rows } = await sql<Row & { url: string }>`
-    select ${COLUMNS}, a.url from alert_crossing c join alert a using (alert_id)
+  const { rows } = await sql<DeliveryRow & { url: string }>`
+    select ${DELIVERY_COLUMNS}, a.url from alert_crossing c join alert a using (alert_id)
     where c.alert_id = ${alertId}::uuid and c.status = 'pending' and c.due_at <= clock_timestamp()
+      and coalesce(a.resumes_at <= clock_timestamp(), true)
     order by c.due_at, c.delivery_id limit 1`.execute(db)
   const [row] = rows
   return row && { body: bodyOf(row), url: row.url, attempts: row.attempts, secrets }
@@ -61,13 +53,24 @@ export interface Attempt {
   status: number | null
   /** Undefined when the receiver took it. */
   error?: string | undefined
+  /** How long the receiver wants no delivery of this alert. */
+  retryAfterSeconds?: number | undefined
 }
 
-/** Keeps the outcome of an attempt. @returns the status of the delivery afterwards. */
-export async function keepAttempt(
-  db: Queryable,
-  { deliveryId, attempts, status, error }: Attempt,
-): Promise<DeliveryStatus | undefined> {
+/** Keeps the outcome of an attempt. @returns the status of the delivery afterwards; undefined when this outcome is kept already. */
+export async function keepAttempt(db: Database, attempt: Attempt): Promise<DeliveryStatus | undefined> {
+  const { deliveryId, retryAfterSeconds } = attempt
+  if (retryAfterSeconds === undefined) return keepOutcome(db, attempt)
+  return db.transaction().execute(async (tx) => {
+    // The alert before its delivery, which is the order of `deleteAlert`.
+    await sql`
+      update alert set resumes_at = clock_timestamp() + ${retryAfterSeconds} * interval '1 second'
+      where alert_id = (select alert_id from alert_crossing where delivery_id = ${deliveryId}::uuid)`.execute(tx)
+    return keepOutcome(tx, attempt)
+  })
+}
+
+async function keepOutcome(db: Queryable, { deliveryId, attempts, status, error }: Attempt): Promise<DeliveryStatus | undefined> {
   const isDone = error === undefined
   const isOver = sql`tried_from <= clock_timestamp() - ${TRIED_HOURS} * interval '1 hour'`
   const after = sql`case when ${isDone}::boolean then 'delivered' when status <> 'pending' then status when ${isOver} then 'failed' else 'pending' end`
@@ -81,53 +84,26 @@ export async function keepAttempt(
   return rows[0]?.status
 }
 
-/** A page of the deliveries of an alert, the newest first. Undefined for a cursor of another list. */
-export async function deliveriesOf(
-  db: Queryable,
-  alertId: string,
-  { status, limit, cursor }: DeliveriesRequest,
-): Promise<DeliveriesResponse | undefined> {
-  const after = cursor === undefined ? undefined : positionIn(cursor, alertId, status)
-  if (cursor !== undefined && after === undefined) return undefined
-  const isBeyond = after === undefined ? sql`true` : sql`c.delivery_id < ${after}::uuid`
-  const isOf = status === undefined ? sql`true` : sql`c.status = ${status}`
-  const { rows } = await sql<Row>`
-    select ${COLUMNS} from alert_crossing c join alert a using (alert_id)
-    where c.alert_id = ${alertId}::uuid and ${isOf} and ${isBeyond}
-    order by c.delivery_id desc limit ${limit + 1}`.execute(db)
-  const shown = rows.slice(0, limit)
-  const last = rows.length > limit ? shown.at(-1) : undefined
-  const next_cursor = last ? encodeCursor(DELIVERIES, [alertId, status ?? '', last.deliveryId]) : null
-  return { data: shown.map(deliveryOf), meta: { next_cursor } }
+export interface DeliveryBacklog {
+  pending: number
+  /** Since the crossing or the replay of the oldest one; null when none is pending. */
+  oldestSeconds: number | null
 }
 
-const DELIVERIES = 'deliveries'
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
-
-function positionIn(cursor: string, alertId: string, status: string | undefined): string | undefined {
-  const [ofAlert, ofStatus, id = ''] = decodeCursor(DELIVERIES, cursor) ?? []
-  return ofAlert === alertId && ofStatus === (status ?? '') && UUID.test(id) ? id : undefined
+/** How many deliveries are pending. */
+export async function deliveryBacklog(db: Queryable): Promise<DeliveryBacklog> {
+  return onlyRow(
+    await sql<DeliveryBacklog>`
+      select count(*)::int as pending, extract(epoch from clock_timestamp() - min(c.tried_from))::float8 as "oldestSeconds"
+      from alert_crossing c join alert a using (alert_id) where c.status = 'pending' and a.deleted_at is null`.execute(db),
+  )
 }
 
-/** Makes a delivery pending again. @throws DecidedError `not_found`, or `conflict` while it is pending or when its alert was deleted. */
-export async function replayDelivery(db: Database, request: ReplayDelivery): Promise<AlertDelivery> {
-  const { alert_id: alertId, delivery_id: deliveryId } = request
-  return db.transaction().execute(async (tx) => {
-    const found = await sql<{ status: string; isDeleted: boolean }>`
-      select c.status, a.deleted_at is not null as "isDeleted" from alert_crossing c join alert a using (alert_id)
-      where c.delivery_id = ${deliveryId}::uuid and c.alert_id = ${alertId}::uuid for update of c`.execute(tx)
-    const [delivery] = found.rows
-    if (delivery === undefined) throw notFound(`the alert ${alertId} has no delivery ${deliveryId}`)
-    if (delivery.isDeleted) throw new DecidedError('conflict', 'its alert was deleted')
-    if (delivery.status === 'pending') throw new DecidedError('conflict', 'it is pending already')
-    await sql`
-      update alert_crossing set status = 'pending', tried_from = clock_timestamp(), due_at = clock_timestamp(), tries = 0, finished_at = null
-      where delivery_id = ${deliveryId}::uuid`.execute(tx)
-    await note(tx, 'alert.replay', request, { delivery_id: deliveryId, was: delivery.status })
-    const { rows } = await sql<Row>`
-      select ${COLUMNS} from alert_crossing c join alert a using (alert_id) where c.delivery_id = ${deliveryId}::uuid`.execute(tx)
-    return deliveryOf(rows[0]!)
-  })
+/** Drops pending deliveries of deleted alerts: a statement may note a crossing while its alert is being deleted. */
+export async function dropUndeliverable(db: Queryable): Promise<void> {
+  await sql`
+    update alert_crossing set status = 'dropped', finished_at = now()
+    where status = 'pending' and alert_id in (select alert_id from alert where deleted_at is not null)`.execute(db)
 }
 
 /** Deletes deliveries that ended so many days ago. @returns whether more are left. */
@@ -137,39 +113,4 @@ export async function dropDeliveries(db: Queryable, days: number): Promise<boole
       select delivery_id from alert_crossing where finished_at <= now() - ${days} * interval '1 day' order by finished_at limit ${DROPPED_MAX}
     ) returning delivery_id`.execute(db)
   return rows.length === DROPPED_MAX
-}
-
-interface Row {
-  deliveryId: string
-  alertId: string
-  kind: AlertKind
-  crossedAt: Date
-  attemptedAt: Date | null
-  dueAt: Date | null
-  status: AlertDelivery['status']
-  attempts: number
-  answerStatus: number | null
-  error: string | null
-  facts: Record<string, unknown>
-}
-
-const COLUMNS: RawBuilder<unknown> = sql`c.delivery_id as "deliveryId", c.alert_id as "alertId", a.kind, c.crossed_at as "crossedAt",
-  c.attempted_at as "attemptedAt", case when c.status = 'pending' then c.due_at end as "dueAt",
-  c.status, c.attempts, c.answer_status as "answerStatus", c.error, c.facts`
-
-function bodyOf({ deliveryId, alertId, kind, crossedAt, facts }: Row): DeliveryBody {
-  return { delivery_id: deliveryId, alert_id: alertId, kind, crossed_at: crossedAt.toISOString(), facts }
-}
-
-function deliveryOf(row: Row): AlertDelivery {
-  const at = (date: Date | null) => (date === null ? null : instantOf(date.getTime()))
-  return {
-    ...bodyOf(row),
-    status: row.status,
-    attempts: row.attempts,
-    attempted_at: at(row.attemptedAt),
-    next_attempt_at: at(row.dueAt),
-    answer_status: row.answerStatus,
-    error: row.error,
-  }
 }

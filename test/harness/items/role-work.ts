@@ -9,10 +9,11 @@ import { keepSealingKeys } from '../../../src/store/alerts/alert-secret.ts'
 import {
   alertsWithDueDeliveries,
   dropDeliveries,
+  dropUndeliverable,
   keepAttempt,
   nextDelivery,
-  replayDelivery,
 } from '../../../src/store/alerts/delivery.ts'
+import { replayDelivery } from '../../../src/store/alerts/delivery-list.ts'
 import { dropSubjects, watchAlert } from '../../../src/store/alerts/watch.ts'
 import { audit } from '../../../src/store/audit/audit-entry.ts'
 import { catalogProduct, staleVersions } from '../../../src/store/catalog/catalog-product.ts'
@@ -117,7 +118,10 @@ async function useAlerts(endpoint: Database): Promise<void> {
   expect(await alertsWithDueDeliveries(endpoint)).toEqual([alert.id])
   const due = (await nextDelivery(endpoint, alert.id))!
   const deliveryId = due.body.delivery_id
-  expect(await keepAttempt(endpoint, { deliveryId, attempts: 0, status: 204 })).toBe('delivered')
+  expect(await keepAttempt(endpoint, { deliveryId, attempts: 0, status: 503, error: 'answered 503', retryAfterSeconds: 1 })).toBe(
+    'pending',
+  )
+  expect(await keepAttempt(endpoint, { deliveryId, attempts: 1, status: 204 })).toBe('delivered')
   await replayDelivery(endpoint, { alert_id: alert.id, delivery_id: deliveryId, actor: 'ada' })
   for (const kind of [
     { kind: 'enters_top', mode: 'trending', top: 5 },
@@ -126,6 +130,7 @@ async function useAlerts(endpoint: Database): Promise<void> {
   ] as const)
     await watchAlert(endpoint, (await makeAlert(endpoint, kind)).id)
   await deleteAlert(endpoint, { alert_id: alert.id, actor: 'ada' })
+  await dropUndeliverable(endpoint)
   expect(await dropDeliveries(endpoint, 0)).toBe(false)
   expect(await dropSubjects(endpoint)).toBe(false)
 }

@@ -1,6 +1,9 @@
-import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
+import { readFile } from 'node:fs/promises'
+import { createServer, type IncomingHttpHeaders, type RequestListener, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { DeliveryBody } from '../../../src/contract/alert-delivery.ts'
+import type { Certificates } from './certificates.ts'
 
 export interface Received {
   path: string
@@ -18,12 +21,12 @@ export interface WebhookReceiver {
   stop: () => Promise<void>
 }
 
-/** A server that keeps what it received, and answers 204 unless told otherwise. */
-export async function startWebhookReceiver(): Promise<WebhookReceiver> {
+/** A server that keeps what it received, and answers 204 unless told otherwise. With certificates it takes TLS only. */
+export async function startWebhookReceiver(certificates?: Certificates): Promise<WebhookReceiver> {
   const received: Received[] = []
   const takes = (response: ServerResponse) => void response.writeHead(204).end()
   let how: (response: ServerResponse, received: Received) => void = takes
-  const server = createServer((request, response) => {
+  const receive: RequestListener = (request, response) => {
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.on('end', () => {
@@ -33,11 +36,12 @@ export async function startWebhookReceiver(): Promise<WebhookReceiver> {
       how(response, one)
     })
     request.on('error', () => undefined)
-  })
+  }
+  const server = certificates === undefined ? createServer(receive) : await tlsServer(certificates, receive)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   return {
-    url: `http://127.0.0.1:${port}/hook`,
+    url: `${certificates === undefined ? 'http' : 'https'}://127.0.0.1:${port}/hook`,
     port,
     received,
     answer: (other) => void (how = other),
@@ -46,4 +50,8 @@ export async function startWebhookReceiver(): Promise<WebhookReceiver> {
       await new Promise((resolve) => server.close(resolve))
     },
   }
+}
+
+async function tlsServer({ certFile, keyFile }: Certificates, receive: RequestListener) {
+  return createTlsServer({ cert: await readFile(certFile), key: await readFile(keyFile) }, receive)
 }
