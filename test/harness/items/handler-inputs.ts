@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { makeSealingKeys, sealed } from '../../../src/admission/sealed-secret.ts'
 
 const occurred_at = '2026-03-01T12:00:00.000Z'
 const view = { event_id: randomUUID(), occurred_at, account_id: 'ada', event_type: 'view', ref_type: 'Product', ref_id: 'lamp' }
@@ -15,6 +16,10 @@ const payment = {
   items: [{ product_id: 'lamp', seller_id: 'north', quantity: 1, unit_price: 500 }],
 }
 const run = '019cb2f8-9d00-7c3e-8f5a-5b0f2a6d9c11'
+/** The keys that the database must have for the sealed secret of these inputs. */
+export const SEALING_KEYS = await makeSealingKeys()
+const sealed_secret = sealed('whsec_0123456789abcdef0123456789abcdef', SEALING_KEYS.publicKey)
+const change = { alert_id: run, actor: 'test' }
 
 const directInputs: Record<string, object> = {
   'Analytic/CreateInteraction': { interactions: [view] },
@@ -36,12 +41,14 @@ const directInputs: Record<string, object> = {
   'Analytic/RunReport': { report_slug: 'volume-by-period' },
   'Analytic/ReplayRejected': { batch_id: '1', index: 0 },
   'Analytic/Verify': {},
+  'Analytic/FanOut': { batch_id: '1', from: occurred_at, to: occurred_at, call: '0'.repeat(32) },
   'Analytic/Ping': {},
   'Popularity/Top': {},
   'Popularity/Popular': {},
   'Popularity/Get': { product_id: 'lamp' },
   'Catalog/UpsertProducts': { products: [{ product_id: 'lamp', name: 'Lamp', updated_at: occurred_at }] },
   'Catalog/GetProduct': { product_id: 'lamp' },
+  'Catalog/Metrics': { seller_id: 'north' },
   'Catalog/Preferences': { shopper_id: 'account:ada' },
   'Catalog/PromoteSimilaritySettings': { settings_version: 0, actor: 'test' },
   'Catalog/PromoteSimilarity': { version: 1, actor: 'test' },
@@ -64,6 +71,15 @@ const directInputs: Record<string, object> = {
   [`SimilarityRun/${run}/Cancel`]: { actor: 'test' },
   [`Erasure/${run}/Start`]: { shopper_id: 'account:nobody', actor: 'test' },
   [`Erasure/${run}/Status`]: {},
+  'Alert/SealingKey': {},
+  'Alert/Create': {
+    ...{ alert_id: run, name: 'Lamps run out', kind: 'low_stock', below: 10, url: 'https://hooks.example.com/stock' },
+    ...{ sealed_secret, actor: 'test' },
+  },
+  'Alert/Change': { ...change, is_on: false },
+  'Alert/RotateSecret': { ...change, secret_id: run, sealed_secret },
+  'Alert/ReplayDelivery': { ...change, delivery_id: run },
+  'Alert/Delete': change,
   'Schedule/sweep/Start': { every_ms: 3_600_000 },
   'Schedule/sweep/Info': {},
   'Schedule/sweep/Stop': {},
