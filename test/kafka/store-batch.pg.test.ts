@@ -146,6 +146,15 @@ test('the newest version wins in any order, whatever its event id', async ({ db 
   expect(await catalogProduct(db, 'lamp')).toMatchObject({ name: 'Newest' })
 })
 
+test('an older version at the place of a newer one does not win, as in a topic that was made again', async ({ db }) => {
+  const { store } = await consumerOf(db)
+  await store([update(0n, { name: 'Newer' }, { timestamp: NOON_MS + 1 })])
+  await seek(db, { topic: 'product.updated', partition: 0, next: 0n }, 'ada')
+  const again = await consumerOf(db)
+  await again.store([update(0n, { name: 'Older' })])
+  expect(await catalogProduct(db, 'lamp')).toMatchObject({ name: 'Newer' })
+})
+
 /** Makes PostgreSQL refuse the products with this id, with an error of this SQLSTATE. */
 async function refuse(db: Database, productId: string, state: string): Promise<void> {
   await sql
