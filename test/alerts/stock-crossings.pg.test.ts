@@ -2,12 +2,13 @@ import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { sql } from 'kysely'
 import { expect } from 'vitest'
-import type { Alert } from '../../src/contract/alert.ts'
 import type { Product } from '../../src/contract/product.ts'
 import { changeAlert, deleteAlert } from '../../src/store/alerts/alert.ts'
 import type { Database } from '../../src/store/database/connection.ts'
-import { clearAlerts, crossings, makeAlert } from '../harness/items/alerts.ts'
+import { clearAlerts, crossings, makeAlert, textOfCrossing } from '../harness/items/alerts.ts'
 import { product, upsert } from '../harness/items/products.ts'
+import { keepStoredVersions, storedVersions } from '../harness/items/stored-versions.ts'
+import { expectedCrossings } from '../harness/reference/catalog.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
 
 test.beforeEach(async ({ db }) => {
@@ -155,34 +156,6 @@ test('an alert that is off notes nothing, and knows afterwards what happened', a
   expect(await quantities(db)).toEqual([3, 1])
 })
 
-interface Stored {
-  product_id: string
-  quantity: number | null
-  status: string
-  seller_id: string | null
-  category: string | null
-}
-
-/** The crossings of an alert when these versions are stored one after the other: the slow reference. */
-function expectedCrossings({ below, rearm_at: rearmAt = below, filter = {} }: Alert, versions: readonly Stored[]): string[] {
-  const last = new Map<string, Stored>()
-  const raised = new Set<string>()
-  const told: string[] = []
-  for (const version of versions) {
-    const { product_id: id, quantity } = version
-    const before = last.get(id)
-    last.set(id, version)
-    if (before === undefined) continue
-    if (version.status === 'deleted' || (quantity !== null && quantity >= rearmAt!)) raised.delete(id)
-    const isFall = before.quantity !== null && before.quantity >= below! && quantity !== null && quantity < below!
-    const isKept = Object.entries(filter).every(([name, value]) => version[name as keyof Stored] === value)
-    if (!isFall || !isKept || version.status !== 'active' || raised.has(id)) continue
-    raised.add(id)
-    told.push(`${id} ${before.quantity} → ${quantity}`)
-  }
-  return told
-}
-
 const version = fc.record({
   product_id: fc.constantFrom('a', 'b', 'c'),
   name: fc.constantFrom('x', 'y'),
@@ -200,16 +173,7 @@ test(
   'concurrent clients: the crossings are those of the stored versions in their order, each once',
   { timeout: 120_000 },
   async ({ db }) => {
-    // What was stored, in the order of each product: a writer holds the product until it ends.
-    await sql`create table stored (seq bigint generated always as identity, product_id text, quantity bigint, status text, seller_id text, category text)`.execute(
-      db,
-    )
-    await sql`create function keep_stored() returns trigger language plpgsql as $$ begin
-    insert into stored (product_id, quantity, status, seller_id, category) values (new.product_id, new.quantity, new.status, new.seller_id, new.category);
-    return new; end $$`.execute(db)
-    await sql`create trigger zz_keep_stored after insert or update on catalog.product for each row execute function keep_stored()`.execute(
-      db,
-    )
+    await keepStoredVersions(db)
     const alerts = await Promise.all([
       makeAlert(db, { kind: 'low_stock', below: 5 }),
       makeAlert(db, { kind: 'low_stock', below: 5, rearm_at: 7, filter: { seller_id: 's' } }),
@@ -223,7 +187,7 @@ test(
     let total = 0
     await fc.assert(
       fc.asyncProperty(clients, async (sent) => {
-        await sql`truncate alert_crossing, alert_subject, stored`.execute(db)
+        await sql`truncate alert_crossing, alert_subject, stored_version`.execute(db)
         await sql`delete from catalog.product`.execute(db)
         await Promise.all(
           sent.map(async (batches) => {
@@ -234,16 +198,12 @@ test(
             }
           }),
         )
-        const { rows } = await sql<Stored>`
-        select product_id, quantity::float8 as quantity, status, seller_id, category from stored order by seq`.execute(db)
+        const stored = await storedVersions(db)
         const told = await crossings(db)
         total += told.length
         for (const alert of alerts) {
           const ours = told.filter(({ alert_id: id }) => id === alert.id)
-          const texts = ours.map(
-            ({ subject, facts }) => `${subject} ${String(facts['previous_quantity'])} → ${String(facts['quantity'])}`,
-          )
-          expect(texts.toSorted()).toEqual(expectedCrossings(alert, rows).toSorted())
+          expect(ours.map(textOfCrossing).toSorted()).toEqual(expectedCrossings(alert, stored).toSorted())
         }
       }),
       { numRuns: 60 },

@@ -26,6 +26,11 @@ export async function crossings(db: Database): Promise<Crossing[]> {
   return rows
 }
 
+/** A crossing about stock as the reference has it. */
+export function textOfCrossing({ subject, facts }: Crossing): string {
+  return `${subject} ${String(facts['previous_quantity'])} → ${String(facts['quantity'])}`
+}
+
 /** Deletes alerts and what follows from them. */
 export async function clearAlerts(db: Database): Promise<void> {
   await sql`truncate alert, alert_subject, alert_crossing, secret.alert_secret`.execute(db)
