@@ -53,6 +53,41 @@ test('a product that begins below the threshold has not crossed it', async ({ db
   expect(await crossings(db)).toEqual([])
 })
 
+test('a product that stands below the threshold when an alert is made crosses it only after it was back', async ({ db }) => {
+  await stock(db, 3)
+  await makeAlert(db)
+  for (const quantity of [2, 4, 1]) await stock(db, quantity)
+  expect(await crossings(db)).toEqual([])
+  await stock(db, 9)
+  await stock(db, 2)
+  expect(await quantities(db)).toEqual([2])
+})
+
+test('of a statement with many products each that falls is one crossing of each alert that it concerns', async ({ db }) => {
+  const all = await makeAlert(db)
+  const some = await makeAlert(db, { filter: { seller_id: 's1' } })
+  const batch = (minutes: number, quantityOf: (n: number) => number) =>
+    Array.from({ length: 1_000 }, (_, n) =>
+      product({
+        product_id: `p${n}`,
+        seller_id: `s${n % 10}`,
+        quantity: quantityOf(n),
+        updated_at: new Date(Date.UTC(2026, 4, 1, 0, minutes)).toISOString(),
+      }),
+    )
+  await upsert(
+    db,
+    batch(1, () => 9),
+  )
+  await upsert(
+    db,
+    batch(2, (n) => (n % 2 === 1 ? 3 : 8)),
+  )
+  const told = Map.groupBy(await crossings(db), ({ alert_id: id }) => id)
+  expect([told.get(all.id)?.length, told.get(some.id)?.length]).toEqual([500, 100])
+  expect(new Set(told.get(all.id)!.map(({ subject }) => subject)).size).toBe(500)
+})
+
 test('after a crossing only the quantity of rearm_at arms the alert again', async ({ db }) => {
   await makeAlert(db, { kind: 'low_stock', below: 5, rearm_at: 8 })
   for (const quantity of [9, 4, 6, 3, 7, 2, 8, 4, 5, 4]) await stock(db, quantity)

@@ -170,6 +170,32 @@ test('an alert that is off learns and notes nothing, and a deleted one is not wa
   expect(await crossings(db)).toEqual([])
 })
 
+const RISING = { kind: 'rising_above', above: 2 } as const
+const LOST = { kind: 'finds_nothing', more_than: 1 } as const
+const cross = {
+  enters_top: (db: Database) => views(db, 'a', 3),
+  rising_above: (db: Database) => sql`insert into product_rising (product_id, rising_score) values ('a', 9)`.execute(db),
+  finds_nothing: (db: Database) => searches(db, 'a', 2),
+}
+
+test.for([TOP, RISING, LOST])(
+  'an attempt that dies before it commits notes nothing, and the next one everything: %j',
+  async (condition, { db }) => {
+    const alert = await watched(db, condition)
+    await cross[condition.kind](db)
+    await sql`create function die() returns trigger language plpgsql as $$ begin raise exception 'dies'; end $$`.execute(db)
+    await sql`create constraint trigger dies after insert on alert_crossing deferrable initially deferred
+    for each row execute function die()`.execute(db)
+    await expect(watchAlert(db, alert.id)).rejects.toThrow('dies')
+    await sql`drop function die() cascade`.execute(db)
+    expect(await crossings(db)).toEqual([])
+    expect(await watchAlert(db, alert.id)).toBe(1)
+    // As when the process died after the commit.
+    expect(await watchAlert(db, alert.id)).toBe(0)
+    expect(await subjects(db)).toEqual(['a'])
+  },
+)
+
 test('attempts that overlap note each crossing once', async ({ db }) => {
   const alert = await watched(db, { ...TOP, top: 50, rearm_at: 50 })
   await recordAndCount(

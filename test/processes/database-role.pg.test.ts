@@ -10,7 +10,7 @@ import { readConfig } from '../../src/main/config/config.ts'
 import { prepareDatabase } from '../../src/main/database/prepare-database.ts'
 import { connect, type Queryable, type Database } from '../../src/store/database/connection.ts'
 import { grantRoles, type Role, ROLES, userOf } from '../../src/store/access/database-role.ts'
-import { readOffsets, seek, storedOffsets } from '../../src/store/kafka/offset.ts'
+import { FencedError, readOffsets, seek, storedOffsets } from '../../src/store/kafka/offset.ts'
 import { storeRecords } from '../../src/store/kafka/record-batch.ts'
 import { judgeRecords } from '../../src/admission/judge-records.ts'
 import { NOON_MS, productEvent, recordOf } from '../harness/items/records.ts'
@@ -20,6 +20,7 @@ import { refreshRising } from '../../src/store/popularity/rising.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { createEmptyDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { interaction, recordAndCount } from '../harness/items/events.ts'
+import { crossings, makeAlert } from '../harness/items/alerts.ts'
 import { makeKey } from '../harness/items/keys.ts'
 import { audit } from '../../src/store/audit/audit-entry.ts'
 import { freshPgTest as test } from '../harness/fixtures.ts'
@@ -97,10 +98,32 @@ test('the consumer stores records, also of a month that does not exist, and may 
     sql`select from payment_callback`,
     sql`select from api_key`,
     sql`select from audit_entry`,
+    sql`select from alert`,
+    sql`select from alert_crossing`,
+    sql`select from secret.alert_secret`,
     sql`create table mine (n int)`,
   ]) {
     await expect(refused.execute(consumer)).rejects.toThrow('permission denied')
   }
+})
+
+test('a crossing of the consumer is noted once, though the consumer reads no alert', async ({ db, database }) => {
+  const consumer = as(database, 'consumer')
+  const alert = await makeAlert(db)
+  const at = { topic: 'product.updated', partition: 0 }
+  await readOffsets(consumer, [{ ...at, next: 0n }])
+  const store = async (quantity: number, offset: bigint) => {
+    const record = recordOf(productEvent({ quantity }, { timestamp: NOON_MS + Number(offset) }), { offset })
+    const privacy = { ipAddress: 'keep', userAgent: 'keep' } as const
+    const judged = await judgeRecords([record], { nowMs: NOW_MS, currency: 'EUR', privacy })
+    return storeRecords(consumer, [{ ...at, before: offset, next: offset + 1n }], judged)
+  }
+  for (const [n, quantity] of [9, 3, 2].entries()) await store(quantity, BigInt(n))
+  // A second consumer of the partition, or an attempt that is repeated after its commit.
+  await expect(store(3, 1n)).rejects.toThrow(FencedError)
+  expect(await crossings(db)).toMatchObject([
+    { alert_id: alert.id, subject: 'lamp', facts: { quantity: 3, previous_quantity: 9 } },
+  ])
 })
 
 test('the endpoint can drop months that it made, and months of a later migration', async ({ db }) => {
@@ -199,7 +222,9 @@ test('the gateway can read everything that its routes need', async ({ db, databa
 async function tables(db: Database): Promise<string[]> {
   const { rows } = await sql<{ name: string }>`
     select oid::regclass::text as name from pg_class
-    where relkind in ('r', 'p') and relnamespace in ('public'::regnamespace, 'catalog'::regnamespace)`.execute(db)
+    where relkind in ('r', 'p') and relnamespace in ('public'::regnamespace, 'catalog'::regnamespace, 'secret'::regnamespace)`.execute(
+    db,
+  )
   return rows.map(({ name }) => name)
 }
 
@@ -213,7 +238,9 @@ const writesTo = (table: string) => [
 test('the gateway cannot write to any table, even in a read-write transaction', async ({ db }) => {
   await expect(sql`delete from interaction`.execute(gatewayDb)).rejects.toThrow('read-only transaction')
   const names = await tables(db)
-  expect(names).toEqual(expect.arrayContaining(['interaction', 'catalog.product', 'audit_entry', 'api_key']))
+  expect(names).toEqual(
+    expect.arrayContaining(['interaction', 'catalog.product', 'audit_entry', 'api_key', 'secret.alert_secret']),
+  )
   const others = ['update product_popularity set score_micros = 0', 'drop view product_cell', 'create table x ()']
   await gatewayDb.connection().execute(async (session) => {
     await sql`set default_transaction_read_only = off`.execute(session)
