@@ -4,8 +4,9 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { catalogApi, scheduleApi } from '../../src/contract/services.ts'
 import { until } from '../../src/main/embedded/until.ts'
 import { makeAlert } from '../harness/items/alerts.ts'
-import { interaction, recordAndCount } from '../harness/items/events.ts'
+import { interaction, recordAndCount, recordNewSearches, search } from '../harness/items/events.ts'
 import { product } from '../harness/items/products.ts'
+import type { Database } from '../../src/store/database/connection.ts'
 import { clear } from '../harness/servers/database.ts'
 import { startWebhookReceiver, type WebhookReceiver } from '../harness/servers/webhook-receiver.ts'
 import { ANYWHERE, type Death } from './endpoint-messages.ts'
@@ -74,29 +75,46 @@ const delivered = (count: number) =>
     return found.length === count && found.every((status) => status === 'delivered')
   }, PATIENCE_MS)
 
-/** Makes stock fall and a list change while the endpoint dies. @returns whether it died. */
-async function crossAndDie(death: Death, { hasList = true } = {}): Promise<boolean> {
+const WATCHED = [
+  { kind: 'enters_top', mode: 'most_viewed', top: 50 },
+  { kind: 'rising_above', above: 2 },
+  { kind: 'finds_nothing', more_than: 1 },
+] as const
+
+/** Lets every product, and as many queries, cross what is watched. */
+async function crossWatched(db: Database): Promise<void> {
+  const each = <T>(make: (name: string) => T) => Array.from({ length: PRODUCTS }, (_, n) => make(`p${n}`))
+  await recordAndCount(
+    db,
+    each((refId) => interaction({ refId, eventType: 'view' })),
+  )
+  await recordNewSearches(db, [...each(lost), ...each(lost)])
+  await sql`insert into product_rising (product_id, rising_score) select unnest(${each((name) => name)}::text[]), 9`.execute(db)
+}
+const lost = (query: string) => search({ query, productIds: [] })
+
+/** Makes stock fall and lists change while the endpoint dies. @returns whether it died. */
+async function crossAndDie(death: Death, { hasLists = true } = {}): Promise<boolean> {
   await clear(stack.db)
   await sql`delete from catalog.product`.execute(stack.db)
   receiver.received.length = 0
-  const stock = await makeAlert(stack.db, { url: receiver.url })
-  const list = { kind: 'enters_top', mode: 'most_viewed', top: 50 } as const
-  const alerts = [stock, ...(hasList ? [await makeAlert(stack.db, { url: receiver.url, ...list })] : [])]
+  const alerts = [await makeAlert(stack.db, { url: receiver.url })]
+  for (const condition of hasLists ? WATCHED : []) alerts.push(await makeAlert(stack.db, { url: receiver.url, ...condition }))
   await sql`update alert set checked_at = now()`.execute(stack.db)
   await upsert(productsWith(9))
   const hasDied = await stack.dieDuring(death, async () => {
     await startTasks().catch(() => startTasks())
     await upsert(productsWith(3))
-    await recordAndCount(
-      stack.db,
-      Array.from({ length: PRODUCTS }, (_, n) => interaction({ refId: `p${n}`, eventType: 'view' })),
-    )
+    await crossWatched(stack.db)
     expect(await delivered(alerts.length * PRODUCTS)).toBe(true)
     await stopTasks()
   })
   const expected = alerts.flatMap(({ id }) => Array.from({ length: PRODUCTS }, (_, n) => `${id} p${n}`))
   const distinct = new Map(
-    receiver.received.map(({ body }) => [body.delivery_id, `${body.alert_id} ${String(body.facts['product_id'])}`]),
+    receiver.received.map(({ body }) => [
+      body.delivery_id,
+      `${body.alert_id} ${String(body.facts['product_id'] ?? body.facts['query'])}`,
+    ]),
   )
   expect([...distinct.values()].toSorted()).toEqual(expected.toSorted())
   // At most one delivery of each alert came twice: the dead process had the answer, and Restate did not. The text is the same.
@@ -125,7 +143,7 @@ test(
   { timeout: 300_000 },
   async () => {
     // With one alert no other delivery is under way.
-    expect(await crossAndDie({ point: 'keep the outcome', occurrence: 1 }, { hasList: false })).toBe(true)
+    expect(await crossAndDie({ point: 'keep the outcome', occurrence: 1 }, { hasLists: false })).toBe(true)
     expect(receiver.received).toHaveLength(PRODUCTS)
     for (const point of ['find due deliveries', 'watch an alert', 'update the catalogue', 'send the next delivery']) {
       expect(await crossAndDie({ point, occurrence: 1 }), `not reached: ${point}`).toBe(true)
