@@ -4,12 +4,12 @@
 -- Archived rows name a shopper by its pseudonym, and what else they tell of it is encrypted. Without its row here both lead to nobody, so an
 -- erasure deletes the row.
 create table archive_shopper (
-  -- account:…, session:…, or entity:… for the entity of an analytics event.
+  -- account:…, session:…, entity:… for the entity of an analytics event, or text:… for the SHA-256 of a text in its payload.
   shopper_id text  collate "C" primary key,
-  -- HMAC-SHA-256 of the id with the first half of the key, in hex, and half of it.
-  pseudonym  text  collate "C" not null unique check (pseudonym ~ '^[0-9a-f]{32}$'),
-  -- Random: 32 bytes for the pseudonym, and 32 for AES-256-GCM.
-  key        bytea not null check (length(key) = 64)
+  -- Random.
+  pseudonym  uuid  not null unique,
+  -- What the key of AES-256-GCM is made of.
+  key        bytea not null check (length(key) = 32)
 );
 
 -- The parts of months that have no manifest yet. A killed archive goes on after the last one.
@@ -57,6 +57,11 @@ declare
   month record;
   erased bigint := 0;
   changed bigint;
+  providers integer[] := array(select source_id from public.event_source where exists (select from public.payment_callback where provider = slug));
+  pseudonyms jsonb := (
+    select coalesce(jsonb_object_agg(s.id, s.pseudonym), '{}') from (
+      select substr(shopper_id, strpos(shopper_id, ':') + 1) as id, min(pseudonym) as pseudonym
+      from public.erasure_shopper where run_id = run group by 1) s);
   shopper text := $q$
     from (
       select o.occurred_at, o.event_id, a.pseudonym as account, s.pseudonym as session,
@@ -83,13 +88,11 @@ begin
         metadata = case when m.is_of_shopper then public.kept_metadata(t.event_type, t.metadata) else t.metadata end $q$ || shopper
       when 'search' then 'update restored.%1$I t set' || ids || $q$
         query = case when m.is_of_shopper then t.normalised_query else t.query end $q$ || shopper
-      -- Only events of payments have a payload there, and their entities are orders.
       else $q$
-        update restored.%1$I t set entity_id = m.pseudonym from (
-          select substr(shopper_id, strpos(shopper_id, ':') + 1) as id, min(pseudonym) as pseudonym
-          from public.erasure_shopper where run_id = $1 group by 1
-        ) m where t.entity_id = m.id and t.payload is null $q$
-      end, month.name) using run;
+        update restored.%1$I t set entity_id = coalesce($2 ->> t.entity_id, t.entity_id), payload = null
+        where not coalesce(t.source_id = any ($3) and t.payload ? 'payment_ref', false) and ($2 ? t.entity_id
+          or $2 ?| array(select p #>> '{}' from jsonb_path_query(t.payload, 'strict $.** ? (@.type() == "string")') p)) $q$
+      end, month.name) using run, pseudonyms, providers;
     get diagnostics changed = row_count;
     erased := erased + changed;
   end loop;
@@ -102,8 +105,8 @@ revoke execute on function erase_restored(uuid) from public;
 -- The keys go with the run, also when a process of the release before erases.
 create function forget_archived() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  delete from public.archive_shopper a using gone g
-  where a.shopper_id in (g.shopper_id, 'entity:' || substr(g.shopper_id, strpos(g.shopper_id, ':') + 1));
+  delete from public.archive_shopper a using (select shopper_id, substr(shopper_id, strpos(shopper_id, ':') + 1) as id from gone) g
+  where a.shopper_id in (g.shopper_id, 'entity:' || g.id, 'text:' || encode(sha256(convert_to(g.id, 'UTF8')), 'hex'));
   return null;
 end
 $$;

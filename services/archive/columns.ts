@@ -30,6 +30,7 @@ const FIELDS: Readonly<Record<LogTableName, Readonly<Record<string, ColumnType>>
   },
   analytics_event: {
     entity: 'text',
+    texts: 'json',
     occurred_at: 'instant',
     source_id: 'integer',
     external_ref: 'text',

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import type { ArchivedRow } from '../../src/store/archive/page.ts'
-import type { ShopperKey } from '../../src/store/archive/shopper-key.ts'
+import { sealingKeyOf, type ShopperKey } from '../../src/store/archive/shopper-key.ts'
 import type { RestoredRow } from '../../src/store/archive/restored-month.ts'
 
 const CIPHER = 'aes-256-gcm'
@@ -8,9 +8,9 @@ const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
 /** The archived row as a line of JSON: the text of PostgreSQL with the personal columns at its end, encrypted when the row is of a shopper. */
-export function lineOf({ line, personal, sealingKey }: ArchivedRow): string {
+export function lineOf({ line, personal, keys }: ArchivedRow): string {
   if (personal === null) return line
-  const added = sealingKey === null ? `"personal":${JSON.stringify(personal)}` : `"sealed":"${seal(personal, sealingKey)}"`
+  const added = keys.length === 0 ? `"personal":${JSON.stringify(personal)}` : `"sealed":"${seal(personal, sealingKeyOf(keys))}"`
   return `${line.slice(0, -1)},${added}}`
 }
 
@@ -28,50 +28,75 @@ function unseal(sealed: string, key: Buffer): string {
 }
 
 /** The fields at the beginning of a line that name shoppers. */
-const NAMES =
-  /^\{"(account)":(?:null|"([0-9a-f]{32})"),"(session)":(?:null|"([0-9a-f]{32})"),|^\{"(entity)":(?:null|"([0-9a-f]{32})"),/
-const COLUMNS: Readonly<Record<string, string>> = { account: 'account_id', session: 'session_id', entity: 'entity_id' }
+const NAMES = new RegExp(
+  ['"account":NAME,"session":NAME,', '"entity":NAME,"texts":(?:null|(\\[[^\\]]*\\])),']
+    .map((fields) => `^\\{${fields.replaceAll('NAME', '(?:null|"([0-9a-f]{32})")')}`)
+    .join('|'),
+)
+const PSEUDONYM = /[0-9a-f]{32}/g
 /** In a text of JSON a quotation mark has a backslash before it, so these are no parts of one. */
 const SEALED = /,"sealed":"([\w-]+)"\}$/
 const PERSONAL = /,"personal":("(?:[^"\\]|\\.)*")\}$/
 
-/** A shopper that a line names, by its pseudonym. */
-interface Named {
-  column: string
-  pseudonym: string
+/** Whom a line is about, by pseudonyms. */
+interface About {
+  /** By the column of the log. The first one owns the personal columns. */
+  names: { column: string; pseudonym: string }[]
+  /** Of texts in the payload. */
+  texts: string[]
 }
 
 /** @throws for a line that is no archived row. */
-export function namesIn(line: string): Named[] {
+function aboutOf(line: string): About {
   const match = NAMES.exec(line)
   if (match === null) throw new Error('a line is no archived row')
-  const [, ...parts] = match
-  return [0, 2, 4].flatMap((n) => (parts[n + 1] === undefined ? [] : [{ column: COLUMNS[parts[n]!]!, pseudonym: parts[n + 1]! }]))
+  const [, account, session, entity, texts = ''] = match
+  const names = Object.entries({ account_id: account, session_id: session, entity_id: entity })
+  return {
+    names: names.flatMap(([column, pseudonym]) => (pseudonym === undefined ? [] : [{ column, pseudonym }])),
+    texts: texts.match(PSEUDONYM) ?? [],
+  }
+}
+
+/** The pseudonyms of a line whose keys `restoredRowOf` needs. */
+export function pseudonymsIn(line: string): string[] {
+  const { names, texts } = aboutOf(line)
+  return [...names.map(({ pseudonym }) => pseudonym), ...texts]
 }
 
 /**
  * A line as it is restored. A shopper without a key was erased: its row has a pseudonym of an erasure, and is without the personal columns of
- * the shopper. A session of an erased account that was not merged into it goes too, as in the log.
+ * the shopper. A session of an erased account that was not merged into it goes too, as in the log. A payload goes when one of its texts was erased.
  */
 export function restoredRowOf(line: string, keys: ReadonlyMap<string, ShopperKey>): RestoredRow {
-  const names = namesIn(line)
+  const { names, texts } = aboutOf(line)
   const [owner] = names
-  const ownerKey = owner && keys.get(owner.pseudonym)
+  const isErased = owner !== undefined && !keys.has(owner.pseudonym)
   const ids: Record<string, string> = {}
   for (const { column, pseudonym } of names) {
     const key = keys.get(pseudonym)
     if (key === undefined) ids[column] = `erased-${pseudonym}`
-    else if (column === owner!.column || ownerKey !== undefined) ids[column] = idOf(key)
+    else if (!isErased) ids[column] = idOf(key)
   }
-  return { line, over: joined(JSON.stringify(ids), personalOf(line, ownerKey)) }
+  const sealedBy = [...names.slice(0, 1).map(({ pseudonym }) => pseudonym), ...texts]
+  return {
+    line,
+    over: joined(
+      JSON.stringify(ids),
+      personalOf(
+        line,
+        sealedBy.map((pseudonym) => keys.get(pseudonym)?.key),
+      ),
+    ),
+  }
 }
 
 const idOf = ({ shopperId }: ShopperKey) => shopperId.slice(shopperId.indexOf(':') + 1)
 
-/** The personal columns as a JSON object; undefined without any, and when their key is gone. */
-function personalOf(line: string, key: ShopperKey | undefined): string | undefined {
+/** The personal columns as a JSON object; undefined without any, and when one of their keys is gone. */
+function personalOf(line: string, keys: readonly (Buffer | undefined)[]): string | undefined {
   const sealed = SEALED.exec(line)?.[1]
-  if (sealed !== undefined) return key && unseal(sealed, key.sealingKey)
+  if (sealed !== undefined) return keys.includes(undefined) ? undefined : unseal(sealed, sealingKeyOf(keys as Buffer[]))
   const plain = PERSONAL.exec(line)?.[1]
   return plain === undefined ? undefined : (JSON.parse(plain) as string)
 }

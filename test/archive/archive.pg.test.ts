@@ -14,11 +14,13 @@ import { createFolderArchive } from '../../src/external/folder-archive.ts'
 import type { Database } from '../../src/store/database/connection.ts'
 import { LOG_TABLES, makePartitions, monthOf } from '../../src/store/log/month.ts'
 import { dropOldMonths } from '../../src/store/log/retention.ts'
+import { recordPayments } from '../../src/store/payments/payment-recording.ts'
 import { countBatch } from '../../src/store/popularity/counting.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { freshPgTest } from '../harness/fixtures.ts'
 import { erase, exported } from '../harness/items/erased.ts'
 import { interaction, recordAndCount, recordNewSearches, search } from '../harness/items/events.ts'
+import { newCall, payment } from '../harness/items/payments.ts'
 import { analyticsEvent, recordEvents } from '../harness/items/recomputed.ts'
 
 const DAYS = 32
@@ -65,10 +67,32 @@ async function populate(db: Database): Promise<void> {
   )
   await countBatch(db, searches)
   await recordEvents(db, [
-    analyticsEvent({ entityId: 'lovelace', occurredAtMs: OLD_MS, amount: 100, currency: 'EUR' }),
-    analyticsEvent({ entityId: 'gate 7', occurredAtMs: OLD_MS - 1_000, processingMs: 12 }),
+    analyticsEvent({ entityId: 'lovelace', occurredAtMs: OLD_MS, amount: 100, currency: 'EUR', payload: { note: 'a "note"' } }),
+    analyticsEvent({
+      entityId: 'gate 7',
+      occurredAtMs: OLD_MS - 1_000,
+      processingMs: 12,
+      payload: { by: [{ who: 'lovelace' }] },
+    }),
+    analyticsEvent({
+      entityId: 'gate 7',
+      occurredAtMs: OLD_MS - 2_000,
+      payload: { by: ['bob', 'a "note"', ''], n: [1.5, null] },
+    }),
+    analyticsEvent({ entityId: 'gate 8', occurredAtMs: OLD_MS - 3_000, payload: { n: 7, long: 'x'.repeat(300) } }),
+    analyticsEvent({ entityId: 'gate 8', occurredAtMs: OLD_MS - 4_000, status: 'failed', payload: undefined }),
   ])
+  // Its event is about an order, which an erasure leaves as it is.
+  await recordPayments(db, newCall(), [payment({ accountId: null, status: 'failed', occurredAtMs: OLD_MS - 5_000 })], [])
   await sql`update interaction set metadata = ${`{"n": ${BIG}, "x": 1.10}`}::jsonb where ref_id = 'p3'`.execute(db)
+  await sql`
+    update interaction set category = 'lämps', brand = 'b', sent_at = occurred_at + interval '3.004 s'
+    where ref_id = 'p2' and occurred_at < now() - interval '60 days'`.execute(db)
+  await sql`update search set sent_at = occurred_at - interval '1 s' where query = 'lamp'`.execute(db)
+  await sql`
+    update analytics_event set payload = ${`{"n": ${BIG}, "x": 1.10, "q": "\\",\\"sealed\\":\\"x\\"}"}`}::jsonb where entity_id = 'gate 8' and payload is not null`.execute(
+    db,
+  )
 }
 
 /** The rows of a table and month, as texts. */
@@ -77,6 +101,21 @@ async function rowsOf(db: Database, table: string): Promise<string[]> {
     select t::text as row from ${sql.table(table)} t where to_char(occurred_at at time zone 'UTC', 'YYYY-MM') = ${MONTH}
     order by occurred_at, t::text`.execute(db)
   return rows.map(({ row }) => row)
+}
+
+async function allRows(db: Database, nameOf: (table: string) => string): Promise<string[][]> {
+  const rows: string[][] = []
+  for (const table of LOG_TABLES) rows.push(await rowsOf(db, nameOf(table)))
+  return rows
+}
+
+/** The columns that no row has a value in: equal rows prove nothing about them. */
+async function emptyColumns(db: Database, table: string): Promise<string[]> {
+  const { rows } = await sql<{ name: string }>`
+    select attname as name from pg_attribute where attrelid = ${table}::regclass and attnum > 0 and not attisdropped
+    except select jsonb_object_keys(jsonb_strip_nulls(to_jsonb(t))) from ${sql.table(table)} t
+    where to_char(occurred_at at time zone 'UTC', 'YYYY-MM') = ${MONTH}`.execute(db)
+  return rows.map(({ name }) => name)
 }
 
 const archiving =
@@ -94,8 +133,9 @@ for (const format of FORMATS)
     store,
   }) => {
     await populate(db)
-    const before = { interaction: await rowsOf(db, 'interaction'), search: await rowsOf(db, 'search') }
-    expect(before.interaction).toHaveLength(25)
+    const before = await allRows(db, (table) => table)
+    expect(before.map((rows) => rows.length)).toEqual([6, 25, 3])
+    for (const table of LOG_TABLES) expect(await emptyColumns(db, table)).toEqual([])
     const { dropped, waiting } = await dropOldMonths(db, DAYS, archiving(db, store, format))
     expect([dropped.length, waiting]).toEqual([3, []])
     expect(await rowsOf(db, 'interaction')).toEqual([])
@@ -105,8 +145,7 @@ for (const format of FORMATS)
     expect((await verify(db)).drift).toEqual([])
 
     await restoreAll(db, store)
-    expect(await rowsOf(db, restoredName('interaction'))).toEqual(before.interaction)
-    expect(await rowsOf(db, restoredName('search'))).toEqual(before.search)
+    expect(await allRows(db, restoredName)).toEqual(before)
     const { rows } = await sql<{ text: string; number: string }>`
     select max(metadata::text) as text, max(account_number)::text as number from ${sql.table(restoredName('interaction'))}
     where metadata ? 'n'`.execute(db)
@@ -115,7 +154,7 @@ for (const format of FORMATS)
     // A second restore and a second run of retention change nothing.
     await restoreAll(db, store)
     expect(await dropOldMonths(db, DAYS, archiving(db, store, format))).toEqual({ dropped: [], waiting: [] })
-    expect(await rowsOf(db, restoredName('interaction'))).toEqual(before.interaction)
+    expect(await allRows(db, restoredName)).toEqual(before)
   })
 
 test('verify replays restored months, and finds an hour that was changed', async ({ db, store }) => {
@@ -156,9 +195,9 @@ for (const order of ['archived', 'restored'] as const) {
     await dropOldMonths(db, DAYS, archiving(db, store))
     if (order === 'restored') await restoreAll(db, store)
     const { certificate } = await erase(db, 'account:lovelace')
-    expect(certificate!.tables).toMatchObject({ archive_shopper: 2 })
+    expect(certificate!.tables).toMatchObject({ archive_shopper: 3 })
     if (order === 'archived') await restoreAll(db, store)
-    else expect(certificate!.tables).toMatchObject({ restored: 10 })
+    else expect(certificate!.tables).toMatchObject({ restored: 11 })
     for (const table of LOG_TABLES) {
       const rows = await rowsOf(db, restoredName(table))
       expect(rows.filter((row) => /lovelace/.test(row))).toEqual([])
@@ -174,6 +213,22 @@ for (const order of ['archived', 'restored'] as const) {
     const stars = await sql`select metadata::text as kept from ${sql.table(restoredName('interaction'))}
       where account_id ~ '^erased-' and metadata is not null group by 1`.execute(db)
     expect(stars.rows).toEqual([{ kept: '{"rating": 5}' }])
+    // A payload goes when the person is its entity or a text in it.
+    const events = await sql`
+      select regexp_replace(entity_id, '^erased-.*', 'erased') as entity, payload is not null as "hasPayload"
+      from ${sql.table(restoredName('analytics_event'))} order by occurred_at desc`.execute(db)
+    expect(events.rows.map((row) => Object.values(row as object))).toEqual([
+      ...[
+        ['erased', false],
+        ['gate 7', false],
+        ['gate 7', true],
+      ],
+      ...[
+        ['gate 8', true],
+        ['gate 8', false],
+        ['order-1', true],
+      ],
+    ])
     const { rows: keys } =
       await sql`select from archive_shopper where shopper_id in ('account:lovelace', 'entity:lovelace')`.execute(db)
     expect(keys).toEqual([])

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { Database, Queryable } from '../database/connection.ts'
 import { allowLongStatements } from '../database/transaction.ts'
 import { type LogTableName, type Month, monthAfter } from '../log/month.ts'
-import { addKeys, lockKeys, sealingKeyOf } from './shopper-key.ts'
+import { addKeys, hexOf, lockKeys } from './shopper-key.ts'
 import { ARCHIVED_TABLES } from './table.ts'
 
 type Sql = ReturnType<typeof sql>
@@ -13,8 +13,8 @@ export interface ArchivedRow {
   line: string
   /** A JSON object of the personal columns; null where there are none. */
   personal: string | null
-  /** What encrypts them; null when the row is of no shopper. */
-  sealingKey: Buffer | null
+  /** The keys that encrypt them together; none when the row is of no shopper. */
+  keys: Buffer[]
   /** By what the manifest counts it, e.g. the event type. */
   countedBy: string
 }
@@ -56,9 +56,11 @@ export async function pageOfMonth(
 }
 
 async function addMissingKeys(tx: Queryable, table: LogTableName, rows: Sql): Promise<void> {
-  const ids = sql.join(ARCHIVED_TABLES[table].names.map(({ shopperId }) => sql`(${shopperId})`))
+  const { names, texts } = ARCHIVED_TABLES[table]
+  const ids = sql.join(names.map(({ shopperId }) => sql`(${shopperId})`))
+  const added = texts === undefined ? sql`` : sql`union all select unnest(${texts})`
   const { rows: missing } = await sql<{ id: string }>`
-    select distinct n.id from (${rows}) i cross join lateral (values ${ids}) as n(id)
+    select distinct n.id from (${rows}) i cross join lateral (values ${ids} ${added}) as n(id)
     where n.id is not null and not exists (select from archive_shopper a where a.shopper_id = n.id)`.execute(tx)
   if (missing.length > 0)
     await addKeys(
@@ -68,32 +70,31 @@ async function addMissingKeys(tx: Queryable, table: LogTableName, rows: Sql): Pr
 }
 
 async function readPage(tx: Queryable, table: LogTableName, rows: Sql): Promise<Page | undefined> {
-  const { key, names, fields, personal, countedBy } = ARCHIVED_TABLES[table]
+  const { key, names, texts, fields, personal, countedBy } = ARCHIVED_TABLES[table]
   const alias = (n: number) => sql.ref(`shopper_${n}`)
   const joins = names.map(
     ({ shopperId }, n) => sql`left join archive_shopper ${alias(n)} on ${alias(n)}.shopper_id = ${shopperId}`,
   )
-  const pseudonyms = names.map(({ field }, n) => sql`${alias(n)}.pseudonym as ${sql.ref(field)}`)
+  const pseudonyms = names.map(({ field }, n) => sql`${hexOf(`shopper_${n}`)} as ${sql.ref(field)}`)
+  if (texts !== undefined) {
+    joins.push(sql`cross join lateral (
+      select json_agg(${hexOf('a')} order by a.pseudonym) as pseudonyms, array_agg(a.key order by a.pseudonym) as keys
+      from archive_shopper a where a.shopper_id = any(${texts})) texts`)
+    pseudonyms.push(sql`texts.pseudonyms as texts`)
+  }
   const plain = Object.entries(fields).map(([name, value]) => sql`${value} as ${sql.ref(name)}`)
-  const owner = sql`case ${sql.join(
-    names.map(({ shopperId }, n) => sql`when ${shopperId} is not null then ${alias(n)}.key`),
-    sql` `,
-  )} end`
-  const answer = await sql<{ line: string; personal: string | null; key: Buffer | null; countedBy: string; place: string }>`
+  const owner = sql`coalesce(${sql.join(names.map((_, n) => sql`${alias(n)}.key`))})`
+  const keys = texts === undefined ? sql`array[${owner}]` : sql`${owner} || texts.keys`
+  const answer = await sql<{ line: string; personal: string | null; keys: Buffer[]; countedBy: string; place: string }>`
     select (select row_to_json(l)::text from (select ${sql.join([...pseudonyms, ...plain])}) l) as line,
-      p.personal::text as personal, case when p.personal is not null then ${owner} end as key, ${countedBy} as "countedBy",
+      p.personal::text as personal, case when p.personal is null then '{}' else array_remove(${keys}, null) end as keys, ${countedBy} as "countedBy",
       json_build_array(${sql.join(key.map((one) => sql`i.${sql.ref(one.column)}`))})::text as place
     from (${rows}) i ${sql.join(joins, sql` `)} cross join lateral (select ${personal} as personal) p
     order by ${keyOf(table)}`.execute(tx)
   const [first, last] = [answer.rows[0], answer.rows.at(-1)]
   if (first === undefined || last === undefined) return undefined
   return {
-    rows: answer.rows.map((row) => ({
-      line: row.line,
-      personal: row.personal,
-      sealingKey: row.key && sealingKeyOf(row.key),
-      countedBy: row.countedBy,
-    })),
+    rows: answer.rows.map(({ place, ...row }) => row),
     firstKey: first.place,
     lastKey: last.place,
   }

@@ -1,32 +1,36 @@
-import { createHmac, randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Queryable } from '../database/connection.ts'
 
-const BYTES = 64
-const PSEUDONYM_CHARACTERS = 32
+const KEY_BYTES = 32
+const PSEUDONYM_BYTES = 16
 
 /** The secret of a shopper in the archive. Without it nothing of an archived row leads to the shopper. */
 export interface ShopperKey {
   shopperId: string
-  /** In hex. */
+  /** 128 random bits in hex. */
   pseudonym: string
-  /** What encrypts the personal columns of the shopper's rows: 32 bytes. */
-  sealingKey: Buffer
+  key: Buffer
+}
+
+/** The id under which a text has a key: its hash, because the text itself is only in what is encrypted. */
+export function textIdOf(text: ReturnType<typeof sql>) {
+  return sql`'text:' || encode(sha256(convert_to(${text}, 'UTF8')), 'hex')`
+}
+
+/** The pseudonym of a row of the table as it is in archived rows. */
+export function hexOf(table: string) {
+  return sql`replace(${sql.ref(`${table}.pseudonym`)}::text, '-', '')`
 }
 
 /** Makes keys of the shoppers that have none. A caller holds the lock of `lockKeys`. */
 export async function addKeys(tx: Queryable, shopperIds: readonly string[]): Promise<void> {
-  const keys = shopperIds.map(() => randomBytes(BYTES))
-  const pseudonyms = shopperIds.map((id, n) =>
-    createHmac('sha256', keys[n]!.subarray(0, BYTES / 2))
-      .update(id)
-      .digest('hex')
-      .slice(0, PSEUDONYM_CHARACTERS),
-  )
+  const random = (bytes: number) => shopperIds.map(() => randomBytes(bytes).toString('hex'))
   await sql`
     insert into archive_shopper (shopper_id, pseudonym, key)
-    select id, pseudonym, decode(key, 'hex') from unnest(${shopperIds}::text[], ${pseudonyms}::text[], ${keys.map((key) => key.toString('hex'))}::text[])
-      as n(id, pseudonym, key) on conflict do nothing`.execute(tx)
+    select id, pseudonym, decode(key, 'hex')
+    from unnest(${shopperIds}::text[], ${random(PSEUDONYM_BYTES)}::uuid[], ${random(KEY_BYTES)}::text[]) as n(id, pseudonym, key)
+    on conflict do nothing`.execute(tx)
 }
 
 /**
@@ -43,23 +47,24 @@ export async function lockKeys(tx: Queryable, why: 'to make' | 'to use'): Promis
 
 /** The shoppers of these pseudonyms, by pseudonym. Those without a key were erased. */
 export async function keysOf(tx: Queryable, pseudonyms: readonly string[]): Promise<ReadonlyMap<string, ShopperKey>> {
-  const { rows } = await sql<{ shopperId: string; pseudonym: string; key: Buffer }>`
-    select shopper_id as "shopperId", pseudonym, key from archive_shopper where pseudonym = any(${pseudonyms}::text[])`.execute(
-    tx,
-  )
-  return new Map(rows.map(({ key, ...shopper }) => [shopper.pseudonym, { ...shopper, sealingKey: sealingKeyOf(key) }]))
+  const { rows } = await sql<ShopperKey>`
+    select shopper_id as "shopperId", ${hexOf('archive_shopper')} as pseudonym, key from archive_shopper
+    where pseudonym = any(${pseudonyms}::uuid[])`.execute(tx)
+  return new Map(rows.map((shopper) => [shopper.pseudonym, shopper]))
 }
 
-export function sealingKeyOf(key: Buffer): Buffer {
-  return key.subarray(BYTES / 2)
+/** What encrypts the personal columns of a row, by the keys of its shopper and its texts: no one of them is enough. */
+export function sealingKeyOf(keys: readonly Buffer[]): Buffer {
+  const hash = createHash('sha256')
+  for (const key of keys) hash.update(key)
+  return hash.digest()
 }
 
 /** Deletes the keys of a run's shoppers, after archives and restores that use them. @returns how many. */
 export async function eraseKeys(tx: Queryable, runId: string): Promise<number> {
   const { numAffectedRows } = await sql`
     delete from archive_shopper a using erasure_shopper s
-    where s.run_id = ${runId}::uuid and a.shopper_id in (s.shopper_id, 'entity:' || substr(s.shopper_id, strpos(s.shopper_id, ':') + 1))`.execute(
-    tx,
-  )
+    cross join lateral (select substr(s.shopper_id, strpos(s.shopper_id, ':') + 1) as id) i
+    where s.run_id = ${runId}::uuid and a.shopper_id in (s.shopper_id, 'entity:' || i.id, ${textIdOf(sql`i.id`)})`.execute(tx)
   return Number(numAffectedRows ?? 0)
 }

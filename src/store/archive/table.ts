@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { LogTableName } from '../log/month.ts'
 import { PROVIDERS } from '../payments/providers.ts'
+import { textIdOf } from './shopper-key.ts'
 
 type Sql = ReturnType<typeof sql>
 
@@ -18,11 +19,13 @@ export interface ShopperName {
 export interface ArchivedTable {
   /** The primary key, in the order of the rows. */
   key: readonly { column: string; type: 'timestamptz' | 'uuid' | 'integer' | 'text' }[]
-  /** Who the row is about. The first one that a row has owns its personal columns. */
+  /** Whom the row is about. The key of the first one that a row has encrypts its personal columns. */
   names: readonly ShopperName[]
+  /** An array of the ids of texts, each of which may be the id of a person: their keys encrypt the personal columns too. */
+  texts?: Sql
   /** What is archived as it is: what an erasure leaves in the log. */
   fields: Readonly<Record<string, Sql>>
-  /** The personal columns that are encrypted; null where the row has none. */
+  /** The personal columns, which are encrypted; null where the row has none. */
   personal: Sql
   /** By what the rows are counted in the manifest. */
   countedBy: Sql
@@ -40,10 +43,15 @@ const SHOPPER: readonly ShopperName[] = [
 /** An event of a payment is about an order, and stays as it is: the shop's books. */
 const IS_OF_PAYMENT = sql`coalesce(i.source_id = any(${PROVIDERS}) and i.payload ? 'payment_ref', false)`
 
-/**
- * The tables of the log. The payload of an analytics event that is not of a payment is left out, because any text in it may be the id of a
- * person, and no key could be deleted with all of them.
- */
+/** No id is longer. */
+const ID_CHARACTERS_MAX = 200
+
+/** The texts of a payload: an erasure takes the payload away when one of them is an id of the person. */
+const TEXTS_OF_PAYLOAD = sql`array(
+  select distinct ${textIdOf(sql`t #>> '{}'`)} from jsonb_path_query(i.payload, 'strict $.** ? (@.type() == "string")') t
+  where not ${IS_OF_PAYMENT} and char_length(t #>> '{}') between 1 and ${sql.lit(ID_CHARACTERS_MAX)})`
+
+/** The tables of the log. Every column is in `names`, `fields` or `personal`. */
 export const ARCHIVED_TABLES: Readonly<Record<LogTableName, ArchivedTable>> = {
   interaction: {
     key: [
@@ -91,7 +99,8 @@ export const ARCHIVED_TABLES: Readonly<Record<LogTableName, ArchivedTable>> = {
       entity_id: sql`case when ${IS_OF_PAYMENT} then i.entity_id end`,
       payload: sql`case when ${IS_OF_PAYMENT} then i.payload end`,
     },
-    personal: sql`null::json`,
+    texts: TEXTS_OF_PAYLOAD,
+    personal: sql`case when i.payload is not null and not ${IS_OF_PAYMENT} then json_build_object('payload', i.payload) end`,
     countedBy: sql`i.status`,
   },
 }

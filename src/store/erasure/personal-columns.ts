@@ -57,7 +57,6 @@ export const PERSONAL_COLUMNS: Readonly<Record<string, Readonly<Record<string, P
   },
   archive_shopper: {
     shopper_id: { foundBy: 'shopper', becomes: 'no row: what the archive has of the shopper then leads to no person' },
-    pseudonym: { foundBy: 'shopper', becomes: 'no row' },
     key: { foundBy: 'shopper', becomes: 'no row' },
   },
   erasure_run: { shopper_id: { foundBy: 'run', becomes: 'nothing when the run ends' } },
@@ -143,6 +142,7 @@ export const OTHER_COLUMNS: Readonly<Record<string, readonly string[]>> = {
     ...['code', 'field', 'kind'].map((column) => `rejected_interaction.${column}`),
   ],
   'hashes without the key, and numbers of the erasure itself': ['shopper_tombstone.*', 'erasure_count.*'],
+  'of topics: which records were read': ['kafka_offset.*'],
   'of the archive: its parts, and which months were restored': ['archive_part.*', 'restored_month.*', 'restored_part.*'],
   'of the database, and of topics that are read': ['migration.*', 'kafka_offset.*'],
 }
