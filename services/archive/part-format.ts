@@ -9,6 +9,7 @@ import { lineOf } from './sealed.ts'
 /** Compression runs in threads of Node, so the event loop goes on. */
 const LEVEL = 6
 const CHUNK_BYTES = 256 * 1024
+const LINE_FEED = 10
 const LINE_BYTES_MAX = 16 * 1024 * 1024
 
 /** The forms of parts, which are also the ends of their names. */
@@ -36,6 +37,22 @@ export function linesOfPart(
   return name.endsWith('.parquet') ? linesOfParquet(bytes, columnsOf(table)) : linesOfGzip(bytes, linesMax)
 }
 
+/** How many rows a part has, some at a time. Of lines no text is made. @throws when its bytes are no such part. */
+export async function* rowCountsOfPart(
+  bytes: AsyncIterable<Uint8Array>,
+  part: { table: LogTableName; name: string },
+): AsyncGenerator<number> {
+  if (part.name.endsWith('.parquet')) {
+    for await (const lines of linesOfPart(bytes, part, 0)) yield lines.length
+  } else for await (const chunk of gunzipped(bytes)) yield linesIn(chunk)
+}
+
+function linesIn(chunk: Buffer): number {
+  let lines = 0
+  for (let at = chunk.indexOf(LINE_FEED); at !== -1; at = chunk.indexOf(LINE_FEED, at + 1)) lines++
+  return lines
+}
+
 function gzipOf(lines: AsyncIterable<string[]>): AsyncIterable<Uint8Array> {
   const texts = async function* () {
     for await (const some of lines) yield `${some.join('\n')}\n`
@@ -47,15 +64,19 @@ function gzipOf(lines: AsyncIterable<string[]>): AsyncIterable<Uint8Array> {
   return source.pipe(gzip)
 }
 
-async function* linesOfGzip(bytes: AsyncIterable<Uint8Array>, linesMax: number): AsyncGenerator<string[]> {
+function gunzipped(bytes: AsyncIterable<Uint8Array>): AsyncIterable<Buffer> {
   const source = Readable.from(bytes)
   const gunzip = createGunzip({ chunkSize: CHUNK_BYTES })
   source.on('error', (error) => gunzip.destroy(error))
   gunzip.on('close', () => source.destroy())
+  return source.pipe(gunzip)
+}
+
+async function* linesOfGzip(bytes: AsyncIterable<Uint8Array>, linesMax: number): AsyncGenerator<string[]> {
   const decoder = new TextDecoder('utf-8', { fatal: true })
   let rest = ''
-  for await (const chunk of source.pipe(gunzip)) {
-    const lines = (rest + decoder.decode(chunk as Buffer, { stream: true })).split('\n')
+  for await (const chunk of gunzipped(bytes)) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
     rest = lines.pop()!
     if (rest.length > LINE_BYTES_MAX) throw new Error('a line of the part is too long')
     for (let at = 0; at < lines.length; at += linesMax) yield lines.slice(at, at + linesMax)

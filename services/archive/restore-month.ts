@@ -4,7 +4,7 @@ import { keysOf } from '../../src/store/archive/shopper-key.ts'
 import type { Database } from '../../src/store/database/connection.ts'
 import { linesOf } from './check-month.ts'
 import type { Manifest } from './manifest.ts'
-import { pseudonymsIn, restoredRowOf } from './sealed.ts'
+import { archivedLineOf, pseudonymsIn, restoredRowOf } from './sealed.ts'
 
 /**
  * Restores an archived month into a table of its own, which is no partition of the log: nothing is counted again, and no trigger fires. Each part
@@ -22,8 +22,9 @@ export async function restoreMonth(
   for (const [no, part] of manifest.parts.entries()) {
     await restorePart(db, { table, month, part: no, sha256: part.sha256 }, async (tx, insert) => {
       for await (const lines of linesOf(store, manifest, part)) {
-        const keys = await keysOf(tx, [...new Set(lines.flatMap(pseudonymsIn))])
-        await insert(lines.map((line) => restoredRowOf(line, keys)))
+        const archived = lines.map(archivedLineOf)
+        const keys = await keysOf(tx, pseudonymsIn(archived))
+        await insert(archived.map((line) => restoredRowOf(line, keys)))
       }
     })
     onPart((rows += part.rows))

@@ -9,7 +9,7 @@ const TAG_BYTES = 16
 
 /** The archived row as a line of JSON: the text of PostgreSQL with the personal columns at its end, encrypted when the row is of a shopper. */
 export function lineOf({ line, personal, keys }: ArchivedRow): string {
-  if (personal === null) return line
+  if (personal === null || keys === null) return line
   const added = keys.length === 0 ? `"personal":${JSON.stringify(personal)}` : `"sealed":"${seal(personal, sealingKeyOf(keys))}"`
   return `${line.slice(0, -1)},${added}}`
 }
@@ -38,8 +38,9 @@ const PSEUDONYM = /[0-9a-f]{32}/g
 const SEALED = /,"sealed":"([\w-]+)"\}$/
 const PERSONAL = /,"personal":("(?:[^"\\]|\\.)*")\}$/
 
-/** Whom a line is about, by pseudonyms. */
-interface About {
+/** An archived row, and whom it is about, by pseudonyms. */
+export interface ArchivedLine {
+  line: string
   /** By the column of the log. The first one owns the personal columns. */
   names: { column: string; pseudonym: string }[]
   /** Of texts in the payload. */
@@ -47,29 +48,28 @@ interface About {
 }
 
 /** @throws for a line that is no archived row. */
-function aboutOf(line: string): About {
+export function archivedLineOf(line: string): ArchivedLine {
   const match = NAMES.exec(line)
   if (match === null) throw new Error('a line is no archived row')
   const [, account, session, entity, texts = ''] = match
   const names = Object.entries({ account_id: account, session_id: session, entity_id: entity })
   return {
+    line,
     names: names.flatMap(([column, pseudonym]) => (pseudonym === undefined ? [] : [{ column, pseudonym }])),
     texts: texts.match(PSEUDONYM) ?? [],
   }
 }
 
-/** The pseudonyms of a line whose keys `restoredRowOf` needs. */
-export function pseudonymsIn(line: string): string[] {
-  const { names, texts } = aboutOf(line)
-  return [...names.map(({ pseudonym }) => pseudonym), ...texts]
+/** The pseudonyms whose keys `restoredRowOf` needs. */
+export function pseudonymsIn(lines: readonly ArchivedLine[]): string[] {
+  return [...new Set(lines.flatMap(({ names, texts }) => [...names.map(({ pseudonym }) => pseudonym), ...texts]))]
 }
 
 /**
  * A line as it is restored. A shopper without a key was erased: its row has a pseudonym of an erasure, and is without the personal columns of
  * the shopper. A session of an erased account that was not merged into it goes too, as in the log. A payload goes when one of its texts was erased.
  */
-export function restoredRowOf(line: string, keys: ReadonlyMap<string, ShopperKey>): RestoredRow {
-  const { names, texts } = aboutOf(line)
+export function restoredRowOf({ line, names, texts }: ArchivedLine, keys: ReadonlyMap<string, ShopperKey>): RestoredRow {
   const [owner] = names
   const isErased = owner !== undefined && !keys.has(owner.pseudonym)
   const ids: Record<string, string> = {}

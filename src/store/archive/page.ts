@@ -13,8 +13,8 @@ export interface ArchivedRow {
   line: string
   /** A JSON object of the personal columns; null where there are none. */
   personal: string | null
-  /** The keys that encrypt them together; none when the row is of no shopper. */
-  keys: Buffer[]
+  /** The keys that encrypt them together, none when the row is of no shopper; null without such columns. */
+  keys: Buffer[] | null
   /** By what the manifest counts it, e.g. the event type. */
   countedBy: string
 }
@@ -85,16 +85,16 @@ async function readPage(tx: Queryable, table: LogTableName, rows: Sql): Promise<
   const plain = Object.entries(fields).map(([name, value]) => sql`${value} as ${sql.ref(name)}`)
   const owner = sql`coalesce(${sql.join(names.map((_, n) => sql`${alias(n)}.key`))})`
   const keys = texts === undefined ? sql`array[${owner}]` : sql`${owner} || texts.keys`
-  const answer = await sql<{ line: string; personal: string | null; keys: Buffer[]; countedBy: string; place: string }>`
+  const answer = await sql<ArchivedRow & { place: string }>`
     select (select row_to_json(l)::text from (select ${sql.join([...pseudonyms, ...plain])}) l) as line,
-      p.personal::text as personal, case when p.personal is null then '{}' else array_remove(${keys}, null) end as keys, ${countedBy} as "countedBy",
+      p.personal::text as personal, case when p.personal is not null then array_remove(${keys}, null) end as keys, ${countedBy} as "countedBy",
       json_build_array(${sql.join(key.map((one) => sql`i.${sql.ref(one.column)}`))})::text as place
     from (${rows}) i ${sql.join(joins, sql` `)} cross join lateral (select ${personal} as personal) p
     order by ${keyOf(table)}`.execute(tx)
   const [first, last] = [answer.rows[0], answer.rows.at(-1)]
   if (first === undefined || last === undefined) return undefined
   return {
-    rows: answer.rows.map(({ place, ...row }) => row),
+    rows: answer.rows,
     firstKey: first.place,
     lastKey: last.place,
   }

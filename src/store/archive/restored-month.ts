@@ -25,7 +25,7 @@ export async function prepareRestored(db: Database, table: LogTableName, month: 
   })
 }
 
-/** A row to restore: what PostgreSQL wrote, and what is put over it. */
+/** A row to restore: what PostgreSQL wrote, and what is put over it. Each is one line. */
 export interface RestoredRow {
   line: string
   /** A JSON object with the ids and the personal columns. */
@@ -53,10 +53,12 @@ export async function restorePart(
   })
 }
 
+/** Texts with all lines are half the work of arrays, whose every quotation mark would be escaped. */
 async function insertRows(tx: Queryable, name: string, rows: readonly RestoredRow[]): Promise<void> {
+  const lines = (field: keyof RestoredRow) => sql`string_to_array(${rows.map((row) => row[field]).join('\n')}, E'\\n')`
   await sql`
     insert into ${sql.table(name)}
-    select r.* from unnest(${rows.map(({ line }) => line)}::text[], ${rows.map(({ over }) => over)}::text[]) as n(line, over)
+    select r.* from unnest(${lines('line')}, ${lines('over')}) as n(line, over)
       cross join lateral json_populate_record(json_populate_record(null::${sql.table(name)}, n.line::json), n.over::json) r`.execute(
     tx,
   )

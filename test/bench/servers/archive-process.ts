@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { archiveMonth } from '../../../services/archive/archive-month.ts'
+import type { ArchiveFormat } from '../../../services/archive/part-format.ts'
 import { readManifest } from '../../../services/archive/manifest.ts'
 import { restoreMonth } from '../../../services/archive/restore-month.ts'
 import { createFolderArchive } from '../../../src/external/folder-archive.ts'
@@ -20,14 +21,20 @@ export interface ArchiveMeasurement {
   bytes: number
 }
 
-/** Archives or restores a month in a process of its own: `archive-process.ts archive|restore <database url> <folder> <month>`. Prints what it measured. */
-async function main(work: string, url: string, folder: string, month: string): Promise<ArchiveMeasurement> {
+/** Archives or restores a month in a process of its own: `archive-process.ts archive|restore <database url> <folder> <month> <format>`. Prints what it measured. */
+async function main(
+  work: string,
+  url: string,
+  folder: string,
+  month: string,
+  format: ArchiveFormat,
+): Promise<ArchiveMeasurement> {
   const db = connect({ url, name: 'bench archive', statementMsMax: 0 })
   const store = createFolderArchive(folder)
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
   delay.enable()
   const startedMs = performance.now()
-  if (work === 'archive') while (!(await archiveMonth({ db, store }, 'interaction', month)));
+  if (work === 'archive') while (!(await archiveMonth({ db, store, format }, 'interaction', month)));
   else await restoreMonth(db, store, (await readManifest(store, 'interaction', month))!)
   const seconds = (performance.now() - startedMs) / 1_000
   delay.disable()
@@ -44,5 +51,5 @@ async function main(work: string, url: string, folder: string, month: string): P
   }
 }
 
-const [work, url, folder, month] = process.argv.slice(2) as [string, string, string, string]
-console.log(JSON.stringify(await main(work, url, folder, month)))
+const [work, url, folder, month, format] = process.argv.slice(2) as [string, string, string, string, ArchiveFormat]
+console.log(JSON.stringify(await main(work, url, folder, month, format)))
