@@ -35,6 +35,8 @@ export interface Deps {
   retention: RetentionSettings
   /** Archives a month of the log before it is dropped; undefined when months are dropped without. */
   archive: ArchiveMonth | undefined
+  /** Archives the metrics of the catalog unless those of the day are there (`services/archive/archive-metrics.ts`); undefined when they are not archived. */
+  archiveMetrics: ((nowMs: number) => Promise<boolean>) | undefined
   /** Knows which shoppers were erased. */
   tombstones: Tombstones
   /** Forgets shoppers in what is kept outside of the database. */

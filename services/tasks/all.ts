@@ -1,5 +1,6 @@
 import type { TaskName } from '../../src/contract/schedule.ts'
 import type { Task } from '../handler/deps.ts'
+import { ARCHIVE_METRICS } from './archive-metrics.ts'
 import { BRING_RECENT } from './bring-recent.ts'
 import { DROP_BUCKETS } from './drop-buckets.ts'
 import { DROP_DELIVERIES } from './drop-deliveries.ts'
@@ -43,4 +44,5 @@ export const TASKS = {
   'record-metrics': RECORD_METRICS,
   'drop-metric-history': DROP_METRIC_HISTORY,
   'switch-tie-rule': SWITCH_TIE_RULE,
+  'archive-metrics': ARCHIVE_METRICS,
 } satisfies Record<TaskName, Task>

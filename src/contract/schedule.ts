@@ -23,6 +23,7 @@ export const TASK_NAMES = [
   'record-metrics',
   'drop-metric-history',
   'switch-tie-rule',
+  'archive-metrics',
 ] as const
 export type TaskName = (typeof TASK_NAMES)[number]
 

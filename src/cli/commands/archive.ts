@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander'
+import { type ArchivedMetrics, archivedMetrics } from '../../../services/archive/archive-metrics.ts'
 import { checkParts } from '../../../services/archive/check-month.ts'
 import { archivedMonths, type Manifest } from '../../../services/archive/manifest.ts'
 import { restoreMonth } from '../../../services/archive/restore-month.ts'
@@ -14,7 +15,7 @@ const MEBIBYTE = 1024 * 1024
 
 export function archiveCommand(): Command {
   return new Command('archive')
-    .description('Archived months of the log: ARCHIVE says where they are.')
+    .description('Archived months of the log and metrics of the catalog: ARCHIVE says where they are.')
     .enablePositionalOptions()
     .addCommand(listCommand())
     .addCommand(verifyCommand())
@@ -24,22 +25,36 @@ export function archiveCommand(): Command {
 
 function listCommand(): Command {
   return new Command('list')
-    .description('List the archived months.')
+    .description('List the archived months, and the days whose metrics are archived.')
     .option('--json', 'as JSON')
     .action(async ({ json }: { json?: boolean }) => {
-      const months = await withArchive((store) => monthsOf(store))
-      if (json) return printJson(months)
-      if (months.length === 0) return print('No month is archived.')
-      printTable(
-        months.map((manifest) => ({
-          table: manifest.table,
-          month: manifest.month,
-          rows: manifest.rows,
-          parts: manifest.parts.length,
-          MiB: Number((bytesOf(manifest) / MEBIBYTE).toFixed(1)),
-        })),
-      )
+      const { months, metrics } = await withArchive(async (store) => ({
+        months: await monthsOf(store),
+        metrics: await metricsOf(store),
+      }))
+      if (json) return printJson({ months, metrics })
+      if (months.length === 0) print('No month is archived.')
+      else printMonths(months)
+      printDays(metrics)
     })
+}
+
+function printMonths(months: readonly Manifest[]): void {
+  printTable(
+    months.map((manifest) => ({
+      table: manifest.table,
+      month: manifest.month,
+      rows: manifest.rows,
+      parts: manifest.parts.length,
+      MiB: Number((bytesOf(manifest) / MEBIBYTE).toFixed(1)),
+    })),
+  )
+}
+
+function printDays(metrics: readonly ArchivedMetrics[]): void {
+  const days = [...new Set(metrics.map(({ date }) => date))]
+  if (days.length === 0) print('No metrics are archived.')
+  else print(`Metrics of ${days.length === 1 ? 'one day' : `${days.length} days`}: the last is ${metrics.at(-1)!.name}.`)
 }
 
 function verifyCommand(): Command {
@@ -93,6 +108,12 @@ async function monthsOf(store: ArchiveStore, month?: string): Promise<Manifest[]
   for await (const manifest of archivedMonths(store)) if (month === undefined || manifest.month === month) months.push(manifest)
   if (month !== undefined && months.length === 0) throw new StartError(`${month} is not archived in ${store.place}.`)
   return months
+}
+
+async function metricsOf(store: ArchiveStore): Promise<ArchivedMetrics[]> {
+  const metrics: ArchivedMetrics[] = []
+  for await (const file of archivedMetrics(store)) metrics.push(file)
+  return metrics
 }
 
 function monthArgument(text: string): string {

@@ -14,6 +14,10 @@ export const archiveSettings = settingsIn('Archive', {
     .enum(['on', 'off'])
     .default('off')
     .describe('on archives each month of the log before RETENTION_DAYS drops it: docs/archive.md.'),
+  ARCHIVE_METRICS: z
+    .enum(['on', 'off'])
+    .default('on')
+    .describe('on writes the metrics of sellers, categories and low stock to the archive once a day: docs/archive.md.'),
   ARCHIVE_FORMAT: z
     .enum(FORMATS)
     .default('jsonl.gz')
@@ -49,6 +53,10 @@ export function archivePlaceOf({ ARCHIVE: place, FOOTFALL_HOME }: ArchiveSetting
 
 export function archivesLog(config: ArchiveSettings): boolean {
   return config.ARCHIVE_LOG === 'on'
+}
+
+export function archivesMetrics(config: ArchiveSettings): boolean {
+  return config.ARCHIVE_METRICS === 'on'
 }
 
 export function archiveFormatOf(config: ArchiveSettings): ArchiveFormat {

@@ -2,12 +2,13 @@ import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { TASKS } from '../../../services/tasks/all.ts'
+import { archiveMetrics } from '../../../services/archive/archive-metrics.ts'
 import { archiveMonth } from '../../../services/archive/archive-month.ts'
 import { connect } from '../../store/database/connection.ts'
 import { createTombstones } from '../../store/log/tombstone.ts'
 import { checkErasureKey, checkPrepared } from '../database/check-prepared.ts'
 import type { Config } from '../config/config.ts'
-import { archiveFormatOf, archivesLog } from '../config/archive.ts'
+import { archiveFormatOf, archivesLog, archivesMetrics } from '../config/archive.ts'
 import { recordsImpressions } from '../config/impressions.ts'
 import { alertsOf } from '../config/alerts.ts'
 import { retentionOf } from '../config/retention.ts'
@@ -86,7 +87,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
     onFailed: liveEventMetrics(registry).failed,
     onAway: (error, failed) => log.warn({ err: error, failed }, 'the Redis of SHOPPER_STORE does not answer'),
   })
-  const store = archivesLog(config) ? await openArchive(config) : undefined
+  const store = archivesLog(config) || archivesMetrics(config) ? await openArchive(config) : undefined
   const history = await openMetricHistory(config)
   const endpoint = await serveEndpoint(
     {
@@ -98,7 +99,10 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
       privacy: privacyOf(config),
       retention: retentionOf(config),
       archive:
-        store && ((table, month) => archiveMonth({ db: background, store, format: archiveFormatOf(config) }, table, month)),
+        store && archivesLog(config)
+          ? (table, month) => archiveMonth({ db: background, store, format: archiveFormatOf(config) }, table, month)
+          : undefined,
+      archiveMetrics: store && archivesMetrics(config) ? (nowMs) => archiveMetrics(background, store, nowMs) : undefined,
       tombstones: createTombstones(erasureKeyOf(config)),
       forget: async (shopperIds) => {
         const isForgotten = sharedEvents === undefined || (await sharedEvents.forget(shopperIds))

@@ -27,6 +27,7 @@ export const TEST_DEPS: Omit<Deps, 'db' | 'background'> = {
   privacy: privacyOf(DEFAULTS),
   retention: retentionOf(DEFAULTS),
   archive: undefined,
+  archiveMetrics: undefined,
   tombstones: createTombstones(Buffer.from('the key of tests, of 32 characters')),
   forget: async () => undefined,
   sharedEvents: undefined,
