@@ -3,6 +3,7 @@ import { createSchedulesClient } from '../ingress/schedules-client.ts'
 import { deliveryBacklog } from '../store/alerts/delivery.ts'
 import { backlog } from '../store/log/backlog.ts'
 import { connect } from '../store/database/connection.ts'
+import { waitingDeltas } from '../store/metrics/waiting-deltas.ts'
 import { readConfig } from './config/config.ts'
 import { adminUrlOf } from './config/addresses.ts'
 import { pausedTasks, stuckInvocations, waitingInRecorders } from './embedded/restate.ts'
@@ -71,6 +72,7 @@ async function watchBacklog(shared: Registry, adminUrl: string): Promise<() => P
   })
   backlogMetrics(shared, {
     backlog: () => backlog(db),
+    deltas: () => waitingDeltas(db),
     stuck: () => stuckInvocations(adminUrl),
     recorders: () => waitingInRecorders(adminUrl),
   })

@@ -7,15 +7,23 @@ import { expect, vi } from 'vitest'
 import { backlogMetrics } from '../../src/main/metrics/backlog.ts'
 import { poolMetrics } from '../../src/main/metrics/pools.ts'
 import { statementSpans } from '../../src/main/tracing/statement-spans.ts'
-import { backlog } from '../../src/store/log/backlog.ts'
+import { type Backlog, backlog } from '../../src/store/log/backlog.ts'
 import { connect } from '../../src/store/database/connection.ts'
+import { foldDeltas } from '../../src/store/metrics/fold.ts'
+import { waitingDeltas } from '../../src/store/metrics/waiting-deltas.ts'
 import { interaction, record } from '../harness/items/events.ts'
+import { product, upsert } from '../harness/items/products.ts'
 import { exposedBy, valueOf } from '../harness/clients/prometheus.ts'
 import { startTcpProxy } from '../harness/servers/tcp-proxy.ts'
 import { freshPgTest as test } from '../harness/fixtures.ts'
 
-const nothingWaits = async () => []
-const nothingStuck = async () => ({ retrying: 0, paused: 0 })
+/** Sources that have nothing. */
+const NOTHING = {
+  backlog: async () => ({}) as Backlog,
+  deltas: async () => ({ deltas: 0, oldestSeconds: null }),
+  stuck: async () => ({ retrying: 0, paused: 0 }),
+  recorders: async () => [],
+}
 
 test('the backlog has the waiting batches and the age of the oldest', async ({ db }) => {
   const batch = await record(db, [interaction(), interaction()])
@@ -24,7 +32,7 @@ test('the backlog has the waiting batches and the age of the oldest', async ({ d
     db,
   )
   const registry = new Registry()
-  backlogMetrics(registry, { backlog: () => backlog(db), stuck: nothingStuck, recorders: nothingWaits })
+  backlogMetrics(registry, { ...NOTHING, backlog: () => backlog(db) })
   const text = await registry.metrics()
   const of = (name: string, target: string) => valueOf(text, `footfall_backlog_${name}`, { target })
   expect([of('batches', 'popularity'), of('events', 'popularity')]).toEqual([2, 3])
@@ -33,10 +41,24 @@ test('the backlog has the waiting batches and the age of the oldest', async ({ d
   expect(of('oldest_seconds', 'profiles')).toBeLessThan(60)
 })
 
+test('changes of metrics wait, with the age of the oldest, until they are folded', async ({ db }) => {
+  await upsert(db, [product({ seller_id: 'north', category: 'k' })])
+  await sql`update product_metric_delta set changed_at = now() - interval '100 s' where key = 'CATEGORY#k'`.execute(db)
+  const measured = async () => {
+    const registry = new Registry()
+    backlogMetrics(registry, { ...NOTHING, deltas: () => waitingDeltas(db) })
+    const text = await registry.metrics()
+    return [valueOf(text, 'footfall_metric_deltas'), Math.round(valueOf(text, 'footfall_metric_deltas_oldest_seconds') / 10)]
+  }
+  expect(await measured()).toEqual([2, 10])
+  await foldDeltas(db)
+  expect(await measured()).toEqual([0, 0])
+})
+
 test('concurrent scrapers cost one query', async ({ db }) => {
   const question = vi.fn<() => ReturnType<typeof backlog>>(() => backlog(db))
   const registry = new Registry()
-  backlogMetrics(registry, { backlog: question, stuck: nothingStuck, recorders: nothingWaits })
+  backlogMetrics(registry, { ...NOTHING, backlog: question })
   await Promise.all(Array.from({ length: 5 }, () => registry.metrics()))
   expect(question).toHaveBeenCalledTimes(1)
 })
@@ -48,15 +70,17 @@ test('without PostgreSQL and Restate a scrape succeeds without their gauges, and
   const registry = new Registry()
   backlogMetrics(registry, {
     backlog: () => backlog(away),
+    deltas: () => waitingDeltas(away),
     stuck: () => Promise.reject(new Error('away')),
-    recorders: nothingWaits,
+    recorders: NOTHING.recorders,
   })
   const text = await registry.metrics()
   expect(text).not.toMatch(/^footfall_backlog_(batches|events|oldest_seconds)\{/m)
   expect(text).not.toMatch(/^footfall_invocations\{/m)
+  expect(text).not.toMatch(/^footfall_metric_deltas/m)
   // This scrape may have been read before, but the next one has them.
   const next = await registry.metrics()
-  expect(valueOf(next, 'footfall_backlog_scrape_errors_total')).toBe(1)
+  expect(valueOf(next, 'footfall_backlog_scrape_errors_total')).toBe(2)
   expect(valueOf(next, 'footfall_invocations_scrape_errors_total')).toBe(1)
   await away.destroy()
 })

@@ -47,7 +47,7 @@ function endpointRegistry(): Registry {
   serviceMetrics(registry)
   liveEventMetrics(registry)
   handlerTimes(registry)
-  backlogMetrics(registry, { backlog: neverAsked, stuck: neverAsked, recorders: neverAsked })
+  backlogMetrics(registry, { backlog: neverAsked, deltas: neverAsked, stuck: neverAsked, recorders: neverAsked })
   alertDeliveryMetrics(registry, neverAsked)
   scheduleMetrics(registry, { schedules: neverAsked, paused: neverAsked })
   return registry
