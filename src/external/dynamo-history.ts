@@ -13,6 +13,8 @@ import type { HistoryRange, MetricHistory, NextState, RecordedState } from '../c
 import { HISTORY_DAYS, type MetricState } from '../contract/product-metrics.ts'
 import { createDynamoClient, type DynamoPlace, PARTITION_KEY, SORT_KEY, STATE, TIME_TO_LIVE } from './dynamo-table.ts'
 
+/** Each takes 0.4 ms of CPU, so that their answers hold the event loop for a few milliseconds when they come together. */
+const UPDATES_AT_ONCE = 8
 /** More items in a batch are refused. */
 const BATCH_ITEMS_MAX = 25
 /** With pauses of up to 50 ms, 100 ms … 3.2 s an overloaded table is waited for some 4 s; then the task makes another attempt. */
@@ -53,11 +55,14 @@ async function orUnavailable<T>(table: string, work: () => Promise<T>): Promise<
 }
 
 async function keepStates(client: DynamoDBClient, table: string, states: readonly NextState[]): Promise<void> {
-  for (let from = 0; from < states.length; from += BATCH_ITEMS_MAX) {
-    const group = states.slice(from, from + BATCH_ITEMS_MAX)
-    await Promise.all(group.map((state) => keepState(client, table, state)))
-    await putAll(client, table, group.flatMap(replacedItem))
+  for (const some of inParts(states, UPDATES_AT_ONCE)) {
+    await Promise.all(some.map((state) => keepState(client, table, state)))
   }
+  for (const items of inParts(states.flatMap(replacedItem), BATCH_ITEMS_MAX)) await putAll(client, table, items)
+}
+
+function* inParts<T>(all: readonly T[], size: number): Generator<T[]> {
+  for (let from = 0; from < all.length; from += size) yield all.slice(from, from + size)
 }
 
 /** An update, because a put would take the expiry away again when a late attempt repeats it after the state was replaced. */
