@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process'
-import { rm } from 'node:fs/promises'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stopProcess } from '../../../src/main/embedded/process.ts'
 import { freePorts } from '../../../src/main/embedded/ports.ts'
@@ -17,12 +17,19 @@ const PORTS = [
   'CONSUMER_METRICS_PORT',
   'POSTGRES_PORT',
 ] as const
+const READY_MS_MAX = 60_000
 
 export interface Program {
   /** The address of a port, by the name of its variable. */
   urlOf: (port: (typeof PORTS)[number]) => string
   /** The environment for commands that work on it. */
   environment: Record<string, string>
+  /** The process ids of its parts, by a text of their command lines, e.g. `consumer.ts`. */
+  partsOf: (mark: string) => Promise<number[]>
+  /** Kills the process that keeps the parts. Some of them end by themselves then, and a start ends the others. */
+  kill: () => Promise<void>
+  /** Starts it again after a kill. @throws its output when it is not ready in time. */
+  start: () => Promise<void>
   stop: () => Promise<void>
 }
 
@@ -32,20 +39,41 @@ export async function startProgram(changes: Record<string, string> = {}): Promis
   const free = await freePorts(PORTS.length)
   const ports = Object.fromEntries(PORTS.map((name, n) => [name, String(free[n])]))
   const environment = { ...ports, FOOTFALL_HOME: join(home, 'home'), ...changes }
-  const child = spawn(process.execPath, [FOOTFALL, 'start'], {
-    env: { ...process.env, ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let output = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()))
+  let child: ChildProcess
   const stop = async () => {
     await stopProcess(child, 'SIGTERM', 30_000)
     await rm(home, { recursive: true, force: true })
   }
-  await until(async () => output.includes('Footfall is ready') || child.exitCode !== null, 60_000)
-  if (!output.includes('Footfall is ready')) {
-    await stop()
-    throw new Error(`Footfall did not start: ${output}`)
+  const start = async () => {
+    const { started, output } = launch(environment)
+    child = started
+    await until(async () => output().includes('Footfall is ready') || started.exitCode !== null, READY_MS_MAX)
+    if (!output().includes('Footfall is ready')) {
+      await stop()
+      throw new Error(`Footfall did not start: ${output()}`)
+    }
   }
-  return { urlOf: (port) => `http://127.0.0.1:${ports[port]}`, environment, stop }
+  await start()
+  return {
+    urlOf: (port) => `http://127.0.0.1:${ports[port]}`,
+    environment,
+    partsOf: async (mark) => {
+      const text = await readFile(join(environment.FOOTFALL_HOME, 'processes.json'), 'utf8')
+      const { children } = JSON.parse(text) as { children: { pid: number; mark: string }[] }
+      return children.flatMap((part) => (part.mark.includes(mark) ? [part.pid] : []))
+    },
+    kill: () => stopProcess(child, 'SIGKILL'),
+    start,
+    stop,
+  }
+}
+
+function launch(environment: Record<string, string>): { started: ChildProcess; output: () => string } {
+  const started = spawn(process.execPath, [FOOTFALL, 'start'], {
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  for (const stream of [started.stdout, started.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()))
+  return { started, output: () => output }
 }
