@@ -3,6 +3,7 @@ import { hasFields } from '../../src/admission/event-identity.ts'
 import { judgeInteractionRecord, judgeRecords, type JudgedRecords } from '../../src/admission/judge-records.ts'
 import { jsonOfRecord, type KafkaRecord } from '../../src/admission/kafka-record.ts'
 import { type KeptRecord, recordOfKept } from '../../src/admission/kept-record.ts'
+import { ENVELOPE_FIELDS } from '../../src/contract/kafka-record.ts'
 import type { Correction } from '../../src/contract/rejected.ts'
 import type { Call } from '../../src/store/log/call.ts'
 import { replayRecordOnce } from '../../src/store/kafka/replay-record.ts'
@@ -35,15 +36,18 @@ function corrected(record: KafkaRecord, set: Correction | undefined): KafkaRecor
   return { ...record, value: Buffer.from(JSON.stringify(correctedJson(record, read.json, set))) }
 }
 
-const OF_ENVELOPE = new Set(['eventType', 'timestamp'])
-
 function correctedJson({ kind }: KafkaRecord, json: unknown, set: Correction): unknown {
-  if (kind === 'interaction') return withCorrection(json, set)
+  if (kind === 'interaction') return isCloudEvent(json) ? withDataCorrection(json, set) : withCorrection(json, set)
   const entries = Object.entries(set)
-  const envelope = withCorrection(json, Object.fromEntries(entries.filter(([name]) => OF_ENVELOPE.has(name))))
-  if (!hasFields(envelope)) return envelope
-  return {
-    ...envelope,
-    data: withCorrection(envelope['data'], Object.fromEntries(entries.filter(([name]) => !OF_ENVELOPE.has(name)))),
-  }
+  const ofEnvelope = entries.filter(([name]) => ENVELOPE_FIELDS.includes(name))
+  const ofData = entries.filter(([name]) => !ENVELOPE_FIELDS.includes(name))
+  return withDataCorrection(withCorrection(json, Object.fromEntries(ofEnvelope)), Object.fromEntries(ofData))
+}
+
+function isCloudEvent(json: unknown): boolean {
+  return hasFields(json) && Object.hasOwn(json, 'specversion')
+}
+
+function withDataCorrection(json: unknown, set: Correction): unknown {
+  return hasFields(json) ? { ...json, data: withCorrection(json['data'], set) } : json
 }

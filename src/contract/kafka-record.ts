@@ -33,5 +33,8 @@ export const ChangedProductEvent = z.object({
 /** The value of a record of `product.deleted`. */
 export const DeletedProductEvent = z.object({ ...envelope, eventType: z.literal('ProductDeleted'), data: z.object(identity) })
 
+/** The fields beside `data`. */
+export const ENVELOPE_FIELDS: readonly string[] = Object.keys(DeletedProductEvent.omit({ data: true }).shape)
+
 /** Fields of product events that a correction may name. */
-export const PRODUCT_EVENT_FIELDS = ['eventType', 'timestamp', ...Object.keys(ChangedProduct.shape)]
+export const PRODUCT_EVENT_FIELDS = [...ENVELOPE_FIELDS, ...Object.keys(ChangedProduct.shape)]

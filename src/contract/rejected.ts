@@ -100,7 +100,10 @@ export function keptShortIn(header: string | undefined): ReadonlySet<number> {
 }
 
 const KEPT = kindsWith('isKeptWhenRejected').map((kind) => KINDS[kind])
-const KEPT_NOUNS = new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(KEPT.map(({ noun }) => noun))
+const KEPT_NOUNS = new Intl.ListFormat('en-GB', { type: 'disjunction' }).format([
+  ...KEPT.map(({ noun }) => noun),
+  'a product event',
+])
 
 /** Fields that replace the sent ones. Null removes a field, because a field that is null is absent. */
 export const Correction = z.record(z.string(), z.unknown()).superRefine((fields, context) => {

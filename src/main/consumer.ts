@@ -1,6 +1,7 @@
 import { runConsumer } from '../consumer/consumer.ts'
 import { createAdmin } from '../consumer/client.ts'
 import { lagOf } from '../consumer/lag.ts'
+import { problemOf } from '../consumer/problem.ts'
 import { analyticApi } from '../contract/services.ts'
 import { connect } from '../store/database/connection.ts'
 import { storedOffsets } from '../store/kafka/offset.ts'
@@ -88,14 +89,14 @@ const consuming = runConsumer(
         log.error({ err: error, topic, partition, offset: String(offset) }, 'a record cannot be stored, and is set aside')
       },
       joined: (found, missing) => {
-        state.joined()
+        state.joined(missing)
         log.info({ topics: Object.fromEntries(found), missing }, 'reads Kafka')
         if (missing.length > 0) log.warn({ missing }, 'topics that do not exist; they are looked for every 30 s')
       },
       left: (error) => {
         state.left(error)
         metrics.failed('session')
-        log.warn({ err: error }, 'the session with the brokers ended; another one begins')
+        log.warn({ problem: problemOf(error) }, 'the session with the brokers ended; another one begins')
       },
       moved: (topic, partition, from, to) =>
         log.error(

@@ -51,6 +51,25 @@ test('a product event with a wrong price is listed, and replayed once with a cor
   expect(await catalogProduct(db, 'wrong-price')).toMatchObject({ price: 100 })
 })
 
+test('a product event is corrected in its data and beside it, and a CloudEvent in its data', async ({ db, stack, gateway }) => {
+  await consumed(
+    db,
+    productEvent({ productId: 'beside', name: 5 }, { eventId: null, eventType: 'ProductMoved', timestamp: 'now' }),
+  )
+  const { key } = await newest(gateway)
+  const set = { eventId: 'e-1', eventType: 'ProductUpdated', timestamp: 1_772_366_400_000, name: 'Lamp' }
+  expect(await analytic(stack).ReplayRejected({ ...key, set })).toEqual({ outcome: 'accepted' })
+  expect(await catalogProduct(db, 'beside')).toMatchObject({ name: 'Lamp', updated_at: '2026-03-01T12:00:00.000Z' })
+  const cloudEvent = { specversion: '1.0', id: 'c-1', source: 'shop', type: 'seen', time: '2026-03-01T12:00:00Z' }
+  await consumed(db, { ...cloudEvent, data: { ...view('in-data'), event_type: 'No!' } }, { kind: 'interaction', offset: 900n })
+  const again = await newest(gateway)
+  expect(await analytic(stack).ReplayRejected({ ...again.key, set: { event_type: 'view' } })).toMatchObject({
+    outcome: 'accepted',
+  })
+  const { rows } = await sql`select event_type from interaction where ref_id = 'in-data'`.execute(db)
+  expect(rows).toEqual([{ event_type: 'view' }])
+})
+
 test('an interaction of a record is replayed, counted, and has the id that its record gives it', async ({
   db,
   stack,

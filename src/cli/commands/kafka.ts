@@ -5,6 +5,7 @@ import { StartError } from '../../main/config/start-error.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 import { seek, storedOffsets } from '../../store/kafka/offset.ts'
 import type { PartitionLag } from '../../consumer/lag.ts'
+import { problemOf } from '../../consumer/problem.ts'
 import { actor } from '../terminal/actor.ts'
 import { print, printJson, printTable } from '../terminal/output.ts'
 
@@ -35,7 +36,7 @@ async function readLags(): Promise<PartitionLag[]> {
   try {
     return await withDatabase(config, { name: 'footfall kafka', readOnly: true }, async (db) =>
       lagOf(admin, [...topicsOf(config).keys()], await storedOffsets(db)).catch((cause: unknown) => {
-        throw new StartError(`Kafka does not answer at KAFKA_BROKERS (${(cause as Error).message}).`, { cause })
+        throw new StartError(`Kafka does not answer at KAFKA_BROKERS (${problemOf(cause)}).`, { cause })
       }),
     )
   } finally {

@@ -162,7 +162,7 @@ settings that the adapter reads. A webhook that the adapter refuses again stays 
 
 --set occurred_at=… also puts that time into a UUIDv7 event_id, which makes it another event.
 
-Of a record of Kafka with a product event, --set corrects fields of its data, and eventType and timestamp.
+Of a record of Kafka with a product event, --set corrects fields of its data, and eventId, eventType and timestamp.
 
 Examples:
   $ footfall rejected replay --all

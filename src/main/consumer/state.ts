@@ -1,3 +1,5 @@
+import { problemOf } from '../../consumer/problem.ts'
+
 /** What GET /ready of the consumer answers. */
 export interface ConsumerState {
   status: 'ready' | 'not_ready'
@@ -7,6 +9,8 @@ export interface ConsumerState {
   postgresql: boolean
   /** For how long a batch has waited for PostgreSQL. */
   waiting_seconds: number
+  /** Topics that do not exist, so that a wrong name is seen. */
+  missing_topics: readonly string[]
   last_error: string | null
 }
 
@@ -17,11 +21,16 @@ export function consumerState() {
   let isJoined = false
   let waitingSinceMs: number | undefined
   let lastError: string | null = null
+  let missingTopics: readonly string[] = []
   const note = (error: unknown) => {
-    lastError = (error instanceof Error ? error.message : String(error)).slice(0, ERROR_CHARACTERS_MAX).toWellFormed()
+    lastError = problemOf(error).slice(0, ERROR_CHARACTERS_MAX).toWellFormed()
   }
   return {
-    joined: () => void (isJoined = true),
+    joined: (missing: readonly string[]) => {
+      isJoined = true
+      missingTopics = missing
+      lastError = null
+    },
     left: (error: unknown) => {
       isJoined = false
       note(error)
@@ -39,6 +48,7 @@ export function consumerState() {
       kafka: isJoined,
       postgresql: waitingSinceMs === undefined,
       waiting_seconds: waitingSinceMs === undefined ? 0 : Math.round((performance.now() - waitingSinceMs) / 1_000),
+      missing_topics: missingTopics,
       last_error: lastError,
     }),
   }
