@@ -3,12 +3,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import { expect, inject, onTestFinished, vi } from 'vitest'
+import { archiveMonth } from '../../services/archive/archive-month.ts'
+import { archivedMonths } from '../../services/archive/manifest.ts'
+import { restoreMonth } from '../../services/archive/restore-month.ts'
 import { DAY_MS } from '../../src/contract/fields/time.ts'
+import { createFolderArchive } from '../../src/external/folder-archive.ts'
 import { checkPrepared } from '../../src/main/database/check-prepared.ts'
 import { migrateCommand } from '../../src/cli/commands/migrate.ts'
 import { readConfig } from '../../src/main/config/config.ts'
 import { prepareDatabase } from '../../src/main/database/prepare-database.ts'
 import { connect, type Queryable, type Database } from '../../src/store/database/connection.ts'
+import { restoredTable } from '../../src/store/archive/restored-month.ts'
 import { grantRoles, type Role, ROLES, userOf } from '../../src/store/access/database-role.ts'
 import { FencedError, readOffsets, seek, storedOffsets } from '../../src/store/kafka/offset.ts'
 import { storeRecords } from '../../src/store/kafka/record-batch.ts'
@@ -124,6 +129,24 @@ test('a crossing of the consumer is noted once, though the consumer reads no ale
   expect(await crossings(db)).toMatchObject([
     { alert_id: alert.id, subject: 'lamp', facts: { quantity: 3, previous_quantity: 9 } },
   ])
+})
+
+test('the endpoint verifies restored months, which no other user reads', async ({ db }) => {
+  await recordAndCount(endpoint, [interaction({ occurredAtMs: ago(200) })])
+  const folder = await mkdtemp(join(tmpdir(), 'footfall-archive-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  const store = createFolderArchive(folder)
+  await dropOldMonths(endpoint, DAYS, (table, month) => archiveMonth({ db: endpoint, store }, table, month))
+  for await (const manifest of archivedMonths(store)) await restoreMonth(db, store, manifest)
+  const restored = { drift: [], restored_months: 1 }
+  expect(await verify(endpoint)).toMatchObject(restored)
+  // Users that are made after a restore.
+  await sql`revoke all on all tables in schema restored from ${sql.id(userOf('endpoint'))}`.execute(db)
+  await grantRoles(db, PASSWORDS, 'test', DAYS)
+  expect(await verify(endpoint)).toMatchObject(restored)
+  const table = sql.table(restoredTable('interaction', monthOf(ago(200))))
+  await expect(sql`select from ${table}`.execute(gatewayDb)).rejects.toThrow('permission denied')
+  await expect(sql`delete from ${table}`.execute(endpoint)).rejects.toThrow('permission denied')
 })
 
 test('the endpoint can drop months that it made, and months of a later migration', async ({ db }) => {

@@ -106,6 +106,9 @@ export async function grantWriting(tx: Queryable, user: string): Promise<void> {
     const rights = isView ? 'select' : (ENDPOINT_RIGHTS[name] ?? RIGHTS_OF_OTHER_TABLES)
     if (rights !== '') await sql`grant ${sql.raw(rights)} on ${sql.table(name)} to ${role}`.execute(tx)
   }
+  // Of months that were restored before. A restore grants the same.
+  await sql`grant usage on schema restored to ${role}`.execute(tx)
+  await sql`grant select on all tables in schema restored to ${role}`.execute(tx)
 }
 
 /** What the consumer's statements do. */

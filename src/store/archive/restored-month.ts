@@ -22,7 +22,19 @@ export async function prepareRestored(db: Database, table: LogTableName, month: 
     await sql`delete from restored_part where table_name = ${table} and month = ${month}`.execute(tx)
     await sql`delete from restored_month where table_name = ${table} and month = ${month}`.execute(tx)
     await sql`insert into restored_month (table_name, month) values (${table}, ${month})`.execute(tx)
+    await grantToVerifiers(tx, name)
   })
+}
+
+/** `verify` reads the table as the user of the endpoint, which is a user that may count. The gateway's user may not read it. */
+async function grantToVerifiers(tx: Queryable, name: string): Promise<void> {
+  const { rows } = await sql<{ user: string }>`
+    select distinct a.grantee::regrole::text as user from pg_class c cross join lateral aclexplode(c.relacl) a
+    where c.oid = 'shopper_product'::regclass and a.privilege_type = 'INSERT' and a.grantee not in (c.relowner, 0)`.execute(tx)
+  for (const { user } of rows) {
+    await sql`grant usage on schema restored to ${sql.raw(user)}`.execute(tx)
+    await sql`grant select on ${sql.table(name)} to ${sql.raw(user)}`.execute(tx)
+  }
 }
 
 /** A row to restore: what PostgreSQL wrote, and what is put over it. Each is one line. */
