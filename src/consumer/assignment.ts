@@ -17,11 +17,13 @@ export async function assign(
 ): Promise<PartitionOffset[]> {
   if (assigned.length === 0) return []
   const ask = (timestamp: bigint) => boundsOf(consumer, assigned, timestamp)
-  const [first, last] = await Promise.all([ask(ListOffsetTimestamps.EARLIEST), ask(ListOffsetTimestamps.LATEST)])
+  const first = await ask(ListOffsetTimestamps.EARLIEST)
   const stored = await readOffsets(
     db,
     assigned.map((of) => ({ ...of, next: first(of) })),
   )
+  // Asked last, because the consumer that had a partition before may store new records until now.
+  const last = await ask(ListOffsetTimestamps.LATEST)
   const places: PartitionOffset[] = []
   for (const place of stored) {
     const { topic, partition, next } = place
