@@ -10,6 +10,9 @@ import { objectOf } from './handler/with-options.ts'
 const DELIVERIES_MAX = 200
 /** So many failures in a row end a call, because a receiver that does not answer takes 10 s each time. */
 const FAILURES_MAX = 3
+const INTERVAL_MS_MAX = 5_000
+/** At 5 s each, two months: a call that ends earlier loses outcomes that its journal alone has, and their deliveries are sent again. */
+const ATTEMPTS_MAX = 1_000_000
 
 /**
  * AlertDelivery: sends the deliveries of one alert, one after the other. The outcome of an attempt is in the journal before it is in the database,
@@ -20,8 +23,15 @@ export const alertDelivery = (deps: Deps) =>
   objectOf(
     alertDeliveryApi,
     deps,
-    // A call that keeps failing is killed. The task send-alerts sends for its deliveries again.
-    { retryPolicy: { ...deps.retryPolicy, onMaxAttempts: 'kill' } },
+    {
+      // Killed rather than paused, so that the task send-alerts can call again.
+      retryPolicy: {
+        ...deps.retryPolicy,
+        maxInterval: Math.min(INTERVAL_MS_MAX, deps.retryPolicy.maxInterval),
+        maxAttempts: ATTEMPTS_MAX,
+        onMaxAttempts: 'kill',
+      },
+    },
     { Deliver: [SINGLE_RUN, (ctx) => deliver(deps, ctx)] },
   )
 
