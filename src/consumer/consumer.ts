@@ -123,7 +123,7 @@ async function readTopics(
     let storing: Promise<void> = Promise.resolve()
     for await (const messages of batchesOf(stream[Symbol.asyncIterator](), limits, ending)) {
       const records = messages.map((message) => recordOf(message, options.topics))
-      // Beside the statements of the batch before, which take longer.
+      // While the statements of the batch before run, which take longer.
       const judged = await judgeRecords(records, deps.judging())
       await storing
       if (ending.aborted) break

@@ -38,16 +38,18 @@ export interface StoreBatchDeps {
 export interface RetryPauses {
   firstMs: number
   maxMs: number
-  attemptsMax: number
+  /** How often a batch is tried again before it is halved. */
+  retriesMax: number
 }
 
 /** 2 s doubling to 60 s, 10 times: six minutes. */
-export const RETRY: RetryPauses = { firstMs: 2_000, maxMs: 60_000, attemptsMax: 10 }
+export const RETRY: RetryPauses = { firstMs: 2_000, maxMs: 60_000, retriesMax: 10 }
 
 /**
  * Stores the records of a batch, in their order. An outage of PostgreSQL is waited for without limit. After any other failure the batch is
  * tried again ten times, and then halved until the record at fault is alone; that one is set aside among the rejected events. A batch that
- * PostgreSQL refuses for its data is halved at once. `judged` is what was judged of these records before. @throws FencedError, and the reason of the signal.
+ * PostgreSQL refuses for its data is halved at once. `judged` is the verdict on these records, if there is one already. @throws FencedError, and
+ * the reason of the signal.
  */
 export async function storeBatch(
   deps: StoreBatchDeps,
@@ -55,17 +57,17 @@ export async function storeBatch(
   signal: AbortSignal,
   judged?: JudgedRecords,
 ): Promise<void> {
-  await storeAttempts(deps, records, signal, deps.retry.attemptsMax, judged)
+  await storeAttempts(deps, records, signal, deps.retry.retriesMax, judged)
 }
 
 async function storeAttempts(
   deps: StoreBatchDeps,
   records: readonly KafkaRecord[],
   signal: AbortSignal,
-  attemptsMax: number,
+  retriesMax: number,
   judged?: JudgedRecords,
 ): Promise<void> {
-  let attempts = 0
+  let refused = 0
   for (let failures = 0; ; failures++) {
     try {
       const isNew = records.filter(deps.positions.isNew)
@@ -78,8 +80,8 @@ async function storeAttempts(
       if (error instanceof FencedError) throw error
       const isOutage = mayPass(error)
       deps.observer.failed(error, isOutage)
-      if (!isOutage) attempts++
-      if (isDataError(error) || attempts >= attemptsMax) return await halve(deps, records, signal, error)
+      if (!isOutage) refused++
+      if (isDataError(error) || refused > retriesMax) return await halve(deps, records, signal, error)
       await pause(deps.retry, failures, signal)
     }
   }
@@ -88,8 +90,8 @@ async function storeAttempts(
 async function halve(deps: StoreBatchDeps, records: readonly KafkaRecord[], signal: AbortSignal, error: unknown): Promise<void> {
   if (records.length === 1) return setAside(deps, records[0]!, signal, error)
   const middle = records.length >> 1
-  await storeAttempts(deps, records.slice(0, middle), signal, 1)
-  await storeAttempts(deps, records.slice(middle), signal, 1)
+  await storeAttempts(deps, records.slice(0, middle), signal, 0)
+  await storeAttempts(deps, records.slice(middle), signal, 0)
 }
 
 async function setAside(deps: StoreBatchDeps, record: KafkaRecord, signal: AbortSignal, cause: unknown): Promise<void> {

@@ -64,7 +64,7 @@ function consume(db: Database, { settings, topics, groupId }: TestTopics, change
         moved: () => void seen.moved++,
       },
       batchMs: 100,
-      retry: { firstMs: 100, maxMs: 1_000, attemptsMax: 5 },
+      retry: { firstMs: 100, maxMs: 1_000, retriesMax: 4 },
       ...changes,
     },
     stop.signal,

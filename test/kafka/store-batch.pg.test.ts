@@ -37,7 +37,7 @@ async function consumerOf(db: Database, changes: Partial<StoreBatchDeps> = {}) {
       failed: (_error, isOutage) => seen.failures.push(isOutage),
       setAside: ({ offset }) => seen.setAside.push(offset),
     },
-    retry: { firstMs: 1, maxMs: 2, attemptsMax: 3 },
+    retry: { firstMs: 1, maxMs: 2, retriesMax: 2 },
     ...changes,
   }
   return { ...seen, positions, store: (records: readonly KafkaRecord[], signal = NEVER) => storeBatch(deps, records, signal) }

@@ -35,7 +35,7 @@ export async function readRecords(db: Database, records: readonly KafkaRecord[],
       ...{ db, positions, tombstones: createTombstones(undefined), fanOut: IGNORED },
       judging: () => ({ nowMs: NOON_MS, currency: 'EUR', privacy: { ipAddress: 'keep', userAgent: 'keep' } as const }),
       observer: { stored: IGNORED, failed: IGNORED, setAside: IGNORED },
-      retry: { firstMs: 1, maxMs: 2, attemptsMax: 3 },
+      retry: { firstMs: 1, maxMs: 2, retriesMax: 2 },
     }
     try {
       for (let at = 0; at < left.length; at += batchRecords) {
