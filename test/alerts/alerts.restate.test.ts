@@ -10,11 +10,11 @@ import { scheduleApi } from '../../src/contract/services.ts'
 import { requireSignature } from '../../src/gateway/access/webhook-signature.ts'
 import { until } from '../../src/main/embedded/until.ts'
 import type { Database } from '../../src/store/database/connection.ts'
+import { askAlerts, listDeliveries, postAlert } from '../harness/clients/alerts.ts'
 import { makeAlert } from '../harness/items/alerts.ts'
 import { product, upsert } from '../harness/items/products.ts'
 import { clear } from '../harness/servers/database.ts'
 import { failingOnce } from '../harness/servers/fail-points.ts'
-import type { TestGateway } from '../harness/servers/gateway.ts'
 import { query } from '../harness/servers/stack.ts'
 import { type Received, startWebhookReceiver } from '../harness/servers/webhook-receiver.ts'
 import { gatewayTest } from '../harness/fixtures.ts'
@@ -41,23 +41,6 @@ test.beforeEach(async ({ db }) => {
   await clear(db)
   await sql`delete from catalog.product`.execute(db)
 })
-
-interface Answer<T> {
-  status: number
-  body: { data: T; meta: { secret: string }; error?: { code: string; message: string; details?: unknown } }
-}
-
-async function ask<T>({ url }: TestGateway, method: string, path: string, body?: unknown): Promise<Answer<T>> {
-  const init = body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
-  const response = await fetch(`${url}/api/v1/alerts${path}`, { method, ...init })
-  return { status: response.status, body: (await response.json()) as Answer<T>['body'] }
-}
-
-const create = (gateway: TestGateway, changes: object) =>
-  ask<Alert>(gateway, 'POST', '', { name: 'Stock', kind: 'low_stock', below: 5, url: 'http://127.0.0.1:9/', ...changes })
-
-const deliveries = async (gateway: TestGateway, id: string, search = '') =>
-  (await ask<AlertDelivery[]>(gateway, 'GET', `/${id}/deliveries${search}`)).body.data
 
 let minute = 0
 async function stock(db: Database, quantity: number, product_id = 'p'): Promise<void> {
@@ -88,7 +71,7 @@ test('an alert that is made tells its receiver of a crossing, once, with a signa
   receiver,
 }) => {
   const filter = { category: 'lighting' }
-  const { status, body } = await create(gateway, { url: receiver.url, filter, rearm_at: 8, requested_by: 'ada' })
+  const { status, body } = await postAlert(gateway, { url: receiver.url, filter, rearm_at: 8, requested_by: 'ada' })
   expect(status).toBe(200)
   const { data: alert, meta } = body
   expect(alert).toMatchObject({
@@ -107,7 +90,7 @@ test('an alert that is made tells its receiver of a crossing, once, with a signa
   await at(1, 9)
   await at(2, 4)
   await came(() => receiver.received.length > 0)
-  await came(async () => (await deliveries(gateway, alert.id))[0]?.status === 'delivered')
+  await came(async () => (await listDeliveries(gateway, alert.id))[0]?.status === 'delivered')
   await at(3, 2)
   await at(4, 4)
   const [received, ...more] = receiver.received as [Received]
@@ -120,7 +103,7 @@ test('an alert that is made tells its receiver of a crossing, once, with a signa
     facts: { product_id: 'p', quantity: 4, below: 5 },
   })
   expect(received.headers['x-delivery-id']).toBe(received.body.delivery_id)
-  const [delivery, ...others] = await deliveries(gateway, alert.id)
+  const [delivery, ...others] = await listDeliveries(gateway, alert.id)
   expect(others).toEqual([])
   expect(delivery).toMatchObject({ ...received.body, attempts: 1, answer_status: 204, error: null, next_attempt_at: null })
 })
@@ -130,7 +113,7 @@ test('a step that fails after its work sends nothing a second time but what the 
   gateway,
   receiver,
 }) => {
-  const { body } = await create(gateway, { url: receiver.url })
+  const { body } = await postAlert(gateway, { url: receiver.url })
   for (const [point, requests] of [
     ['find due deliveries', 1],
     ['keep the outcome', 1],
@@ -142,13 +125,13 @@ test('a step that fails after its work sends nothing a second time but what the 
     failing.left.add(point)
     await fall(db)
     await came(
-      async () => (await deliveries(gateway, body.data.id, '?status=pending')).length === 0 && receiver.received.length > 0,
+      async () => (await listDeliveries(gateway, body.data.id, '?status=pending')).length === 0 && receiver.received.length > 0,
     )
     await came(() => failing.left.size === 0)
     expect(receiver.received).toHaveLength(requests)
     expect(new Set(receiver.received.map((each) => each.text)).size).toBe(1)
   }
-  expect((await deliveries(gateway, body.data.id)).map(({ status }) => status)).toEqual(Array(4).fill('delivered'))
+  expect((await listDeliveries(gateway, body.data.id)).map(({ status }) => status)).toEqual(Array(4).fill('delivered'))
 })
 
 test('what the receiver does not take is tried again, with the same body and a signature of its own', async ({
@@ -156,7 +139,7 @@ test('what the receiver does not take is tried again, with the same body and a s
   gateway,
   receiver,
 }) => {
-  const { body } = await create(gateway, { url: receiver.url })
+  const { body } = await postAlert(gateway, { url: receiver.url })
   receiver.answer((response, { body: { facts } }) => {
     const isBad = receiver.received.filter((each) => each.body.facts['product_id'] === facts['product_id']).length < 3
     response.writeHead(isBad && facts['product_id'] === 'bad' ? 500 : 204).end()
@@ -166,7 +149,7 @@ test('what the receiver does not take is tried again, with the same body and a s
   // It holds up no other delivery.
   await fall(db, 'good')
   await came(() => receiver.received.some((each) => each.body.facts['product_id'] === 'good'))
-  const isOpen = async () => (await deliveries(gateway, body.data.id, '?status=pending'))[0]
+  const isOpen = async () => (await listDeliveries(gateway, body.data.id, '?status=pending'))[0]
   await came(async () => (await isOpen())?.attempts === 1)
   const open = await isOpen()
   expect(open).toMatchObject({ status: 'pending', answer_status: 500, error: 'answered 500' })
@@ -183,21 +166,21 @@ test('what the receiver does not take is tried again, with the same body and a s
 })
 
 test('after a day a delivery is given up, stays listed, and can be replayed', async ({ db, gateway, receiver }) => {
-  const { body } = await create(gateway, { url: receiver.url })
+  const { body } = await postAlert(gateway, { url: receiver.url })
   const { id } = body.data
   receiver.answer((response) => response.writeHead(503).end())
   await fall(db)
   await came(() => receiver.received.length === 1)
-  await came(async () => (await deliveries(gateway, id))[0]?.attempts === 1)
+  await came(async () => (await listDeliveries(gateway, id))[0]?.attempts === 1)
   await sql`update alert_crossing set due_at = now(), tried_from = now() - interval '24 hours'`.execute(db)
-  await came(async () => (await deliveries(gateway, id))[0]?.status === 'failed')
-  const [failed] = await deliveries(gateway, id)
+  await came(async () => (await listDeliveries(gateway, id))[0]?.status === 'failed')
+  const [failed] = await listDeliveries(gateway, id)
   expect(failed).toMatchObject({ attempts: 2, answer_status: 503, next_attempt_at: null })
-  expect((await ask<Alert>(gateway, 'GET', `/${id}`)).body.data).toMatchObject({ failed: 1, pending: 0 })
+  expect((await askAlerts<Alert>(gateway, 'GET', `/${id}`)).body.data).toMatchObject({ failed: 1, pending: 0 })
   receiver.answer((response) => response.writeHead(200).end())
-  const replay = () => ask<AlertDelivery>(gateway, 'POST', `/${id}/deliveries/${failed!.delivery_id}/replay`)
+  const replay = () => askAlerts<AlertDelivery>(gateway, 'POST', `/${id}/deliveries/${failed!.delivery_id}/replay`)
   expect((await replay()).body.data).toMatchObject({ delivery_id: failed!.delivery_id, status: 'pending' })
-  await came(async () => (await deliveries(gateway, id))[0]?.status === 'delivered')
+  await came(async () => (await listDeliveries(gateway, id))[0]?.status === 'delivered')
   expect(new Set(receiver.received.map(({ text }) => text)).size).toBe(1)
   // Delivered ones can be replayed too.
   expect((await replay()).status).toBe(200)
@@ -208,13 +191,13 @@ test('a replay of what is pending, not there, or of a deleted alert is refused',
   const alert = await makeAlert(db)
   const other = await makeAlert(db)
   await fall(db)
-  const [delivery] = await deliveries(gateway, alert.id)
-  const replay = (id: string, deliveryId: string) => ask(gateway, 'POST', `/${id}/deliveries/${deliveryId}/replay`)
+  const [delivery] = await listDeliveries(gateway, alert.id)
+  const replay = (id: string, deliveryId: string) => askAlerts(gateway, 'POST', `/${id}/deliveries/${deliveryId}/replay`)
   expect((await replay(alert.id, delivery!.delivery_id)).status).toBe(409)
   expect((await replay(alert.id, randomUUID())).status).toBe(404)
   expect((await replay(other.id, delivery!.delivery_id)).status).toBe(404)
   expect((await replay(alert.id, 'x')).status).toBe(400)
-  await ask(gateway, 'DELETE', `/${alert.id}`)
+  await askAlerts(gateway, 'DELETE', `/${alert.id}`)
   expect((await replay(alert.id, delivery!.delivery_id)).body.error?.message).toMatch(/deleted/)
 })
 
@@ -223,9 +206,9 @@ test('a new secret signs at once, the one before for its hours, and an older one
   gateway,
   receiver,
 }) => {
-  const { body } = await create(gateway, { url: receiver.url, secret: 'chosen-by-the-caller' })
+  const { body } = await postAlert(gateway, { url: receiver.url, secret: 'chosen-by-the-caller' })
   expect(body.meta.secret).toBe('chosen-by-the-caller')
-  const rotate = (request?: object) => ask<Alert>(gateway, 'POST', `/${body.data.id}/secret`, request)
+  const rotate = (request?: object) => askAlerts<Alert>(gateway, 'POST', `/${body.data.id}/secret`, request)
   const first = body.meta.secret
   const second = (await rotate({})).body.meta.secret
   const signing = async (...secrets: string[]) => {
@@ -237,6 +220,9 @@ test('a new secret signs at once, the one before for its hours, and an older one
   }
   expect(await signing(first, second)).toEqual([true, true])
   const third = (await rotate({ secret: 'another-chosen-secret', old_hours: 48 })).body.meta.secret
+  expect(await signing(first, second, third)).toEqual([false, true, true])
+  // As after an unknown outcome.
+  await rotate({ secret: third, old_hours: 0 })
   expect(await signing(first, second, third)).toEqual([false, true, true])
   const fourth = (await rotate({ old_hours: 0 })).body.meta.secret
   expect(await signing(second, third, fourth)).toEqual([false, false, true])
@@ -251,13 +237,13 @@ test('a new secret signs at once, the one before for its hours, and an older one
   ]) {
     expect((await rotate(wrong)).status).toBe(400)
   }
-  expect((await ask(gateway, 'POST', `/${randomUUID()}/secret`, {})).status).toBe(404)
+  expect((await askAlerts(gateway, 'POST', `/${randomUUID()}/secret`, {})).status).toBe(404)
 })
 
 test('no secret is in the audit trail, a log, or what Restate keeps', async ({ db, gateway, stack }) => {
   const secret = 'must-not-be-seen-anywhere'
-  const { body } = await create(gateway, { secret, url: 'http://127.0.0.1:9/?token=of-the-address' })
-  await ask(gateway, 'POST', `/${body.data.id}/secret`, { secret: `${secret}-2` })
+  const { body } = await postAlert(gateway, { secret, url: 'http://127.0.0.1:9/?token=of-the-address' })
+  await askAlerts(gateway, 'POST', `/${body.data.id}/secret`, { secret: `${secret}-2` })
   const { rows } = await sql<{
     entry: string
   }>`select to_jsonb(e)::text as entry from audit_entry e where resource_id = ${body.data.id} order by audit_id`.execute(db)
@@ -270,35 +256,35 @@ test('no secret is in the audit trail, a log, or what Restate keeps', async ({ d
     expect(text).not.toContain(Buffer.from(secret).toString('hex'))
   }
   expect(JSON.stringify(rows)).not.toContain('of-the-address')
-  expect(JSON.stringify((await ask(gateway, 'GET', '')).body)).not.toContain(secret)
+  expect(JSON.stringify((await askAlerts(gateway, 'GET', '')).body)).not.toContain(secret)
 })
 
 test('an alert is listed, changed, turned off and deleted, each with one audit entry', async ({ db, gateway, receiver }) => {
-  const { data: alert } = (await create(gateway, { url: receiver.url })).body
-  const patch = (changes: object) => ask<Alert>(gateway, 'PATCH', `/${alert.id}`, changes)
-  expect((await ask<Alert[]>(gateway, 'GET', '')).body.data).toEqual([alert])
+  const { data: alert } = (await postAlert(gateway, { url: receiver.url })).body
+  const patch = (changes: object) => askAlerts<Alert>(gateway, 'PATCH', `/${alert.id}`, changes)
+  expect((await askAlerts<Alert[]>(gateway, 'GET', '')).body.data).toEqual([alert])
   expect((await patch({ name: 'Other' })).body.data).toEqual({ ...alert, name: 'Other' })
   expect((await patch({ is_on: false })).body.data.is_on).toBe(false)
   await fall(db)
-  expect(await deliveries(gateway, alert.id)).toEqual([])
+  expect(await listDeliveries(gateway, alert.id)).toEqual([])
   expect((await patch({ is_on: true, url: 'http://127.0.0.1:9/x' })).body.data).toMatchObject({
     is_on: true,
     url: 'http://127.0.0.1:9/x',
   })
   await fall(db)
-  await came(async () => (await deliveries(gateway, alert.id))[0]?.attempts === 1)
-  expect((await deliveries(gateway, alert.id))[0]?.error).toMatch(/ECONNREFUSED/)
+  await came(async () => (await listDeliveries(gateway, alert.id))[0]?.attempts === 1)
+  expect((await listDeliveries(gateway, alert.id))[0]?.error).toMatch(/ECONNREFUSED/)
   expect((await patch({ below: 3 })).status).toBe(400)
   expect((await patch({ url: 'ftp://x/' })).status).toBe(400)
-  const gone = await ask<Alert>(gateway, 'DELETE', `/${alert.id}`)
+  const gone = await askAlerts<Alert>(gateway, 'DELETE', `/${alert.id}`)
   expect(gone.body.data).toMatchObject({ id: alert.id, deleted_at: expect.any(String) as string, pending: 0 })
-  expect((await ask(gateway, 'DELETE', `/${alert.id}`)).status).toBe(200)
-  expect((await ask<Alert[]>(gateway, 'GET', '')).body.data).toEqual([])
-  expect((await ask<Alert>(gateway, 'GET', `/${alert.id}`)).body.data.deleted_at).toBeDefined()
-  expect((await deliveries(gateway, alert.id))[0]).toMatchObject({ status: 'dropped' })
+  expect((await askAlerts(gateway, 'DELETE', `/${alert.id}`)).status).toBe(200)
+  expect((await askAlerts<Alert[]>(gateway, 'GET', '')).body.data).toEqual([])
+  expect((await askAlerts<Alert>(gateway, 'GET', `/${alert.id}`)).body.data.deleted_at).toBeDefined()
+  expect((await listDeliveries(gateway, alert.id))[0]).toMatchObject({ status: 'dropped' })
   expect((await patch({ name: 'x' })).status).toBe(404)
   await fall(db)
-  expect(await deliveries(gateway, alert.id)).toHaveLength(1)
+  expect(await listDeliveries(gateway, alert.id)).toHaveLength(1)
   const { rows } = await sql<{
     action: string
   }>`select action from audit_entry where resource_id = ${alert.id} order by audit_id`.execute(db)
@@ -306,104 +292,12 @@ test('an alert is listed, changed, turned off and deleted, each with one audit e
   expect((await sql`select from secret.alert_secret`.execute(db)).rows).toEqual([])
 })
 
-test('deliveries have pages, the newest first', async ({ db, gateway }) => {
-  const alert = await makeAlert(db)
-  for (let count = 0; count < 5; count++) await fall(db)
-  const seen: string[] = []
-  const pageAfter = async (cursor: string | null): Promise<string | null> => {
-    const search = `?limit=2${cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`}`
-    const { body } = await ask<AlertDelivery[]>(gateway, 'GET', `/${alert.id}/deliveries${search}`)
-    seen.push(...body.data.map(({ crossed_at: at }) => at))
-    return (body.meta as unknown as { next_cursor: string | null }).next_cursor
-  }
-  const cursors = [await pageAfter(null)]
-  for (let page = 0; page < 2; page++) cursors.push(await pageAfter(cursors.at(-1)!))
-  expect(cursors.at(-1)).toBeNull()
-  expect(seen).toHaveLength(5)
-  expect(seen).toEqual(seen.toSorted().toReversed())
-  for (const search of ['?limit=0', '?limit=101', '?cursor=x', '?status=lost', '?x=1']) {
-    expect((await ask(gateway, 'GET', `/${alert.id}/deliveries${search}`)).status).toBe(400)
-  }
-  expect((await ask(gateway, 'GET', `/${randomUUID()}/deliveries`)).status).toBe(404)
-})
-
-test.for([
-  [{ kind: 'low_price' }, /kind/],
-  [{ kind: undefined }, /kind/],
-  [{ below: undefined }, /below/],
-  [{ below: 0 }, /below/],
-  [{ below: -1 }, /below/],
-  [{ below: 1.5 }, /below/],
-  [{ below: 1e10 }, /below/],
-  [{ below: 1e300 }, /below/],
-  [{ below: null }, /below/],
-  [{ below: 'x' }, /below/],
-  [{ rearm_at: 4 }, /rearm_at/],
-  [{ rearm_at: 5.5 }, /rearm_at/],
-  [{ top: 5 }, /top/],
-  [{ mode: 'trending' }, /mode/],
-  [{ kind: 'enters_top', below: undefined, top: 10 }, /mode/],
-  [{ kind: 'enters_top', below: undefined, mode: 'worst', top: 10 }, /mode/],
-  [{ kind: 'enters_top', below: undefined, mode: 'trending' }, /top/],
-  [{ kind: 'enters_top', below: undefined, mode: 'trending', top: 0 }, /top/],
-  [{ kind: 'enters_top', below: undefined, mode: 'trending', top: 101 }, /top/],
-  [{ kind: 'enters_top', below: undefined, mode: 'trending', top: 10, rearm_at: 9 }, /rearm_at/],
-  [{ kind: 'rising_above', below: undefined, above: 0.5 }, /above/],
-  [{ kind: 'rising_above', below: undefined, above: 1e9 }, /above/],
-  [{ kind: 'rising_above', below: undefined, above: 2, rearm_at: 2.5 }, /rearm_at/],
-  [{ kind: 'finds_nothing', below: undefined, more_than: 0 }, /more_than/],
-  [{ kind: 'finds_nothing', below: undefined, more_than: 5, filter: { category: 'k' } }, /filter/],
-  [{ kind: 'finds_nothing', below: undefined, more_than: 5, rearm_at: 2 }, /rearm_at/],
-  [{ filter: { brand: 'b' } }, /brand/],
-  [{ filter: 'k' }, /filter/],
-  [{ filter: { seller_id: 'x'.repeat(201) } }, /seller_id/],
-  [{ filter: { category: '' } }, /category/],
-  [{ filter: { product_id: 'top' } }, /product_id/],
-  [{ name: '' }, /name/],
-  [{ name: 'x'.repeat(201) }, /name/],
-  [{ name: '\0' }, /name/],
-  [{ name: 'a\nb' }, /name/],
-  [{ name: '\u001B[2J' }, /name/],
-  [{ name: 'a\u0085b' }, /name/],
-  [{ name: 5 }, /name/],
-  [{ secret: 'short' }, /secret/],
-  [{ secret: 'with a blank in it' }, /secret/],
-  [{ secret: 'x'.repeat(201) }, /secret/],
-  [{ url: undefined }, /url/],
-  [{ url: 'hooks.example.com' }, /url/],
-  [{ url: 'ftp://hooks.example.com/' }, /url/],
-  [{ url: 'file:///etc/passwd' }, /url/],
-  [{ url: 'https://hooks.example.com/#part' }, /url/],
-  [{ url: 'https://hooks.example.com/a\tb' }, /url/],
-  [{ url: 'https://hooks.example.com:65536/' }, /url/],
-  [{ url: ['https://hooks.example.com/'] }, /url/],
-  [{ url: 'https://user:word@hooks.example.com/' }, /url/],
-  [{ url: 'https://hooks.example.com:0/' }, /url/],
-  [{ url: `https://hooks.example.com/${'x'.repeat(10_000)}` }, /url/],
-  [{ unknown: 1 }, /unknown/],
-] as const)('an alert with %j is refused, and names the field', async ([changes, field], { db, gateway }) => {
-  const { status, body } = await create(gateway, changes)
-  expect({ status, code: body.error?.code }).toEqual({ status: 400, code: 'invalid_request' })
-  expect(JSON.stringify(body.error)).toMatch(field)
-  expect((await sql`select from alert`.execute(db)).rows).toEqual([])
-})
-
-test('there are at most 100 alerts, also when many are made at once', async ({ db, gateway }) => {
-  for (let count = 0; count < 97; count++) await makeAlert(db)
-  const outcomes = await Promise.all(Array.from({ length: 8 }, () => create(gateway, {})))
-  expect(outcomes.filter(({ status }) => status === 200)).toHaveLength(3)
-  expect(outcomes.filter(({ status }) => status === 409)).toHaveLength(5)
-  const [{ id }] = (await ask<Alert[]>(gateway, 'GET', '')).body.data as [Alert]
-  await ask(gateway, 'DELETE', `/${id}`)
-  expect((await create(gateway, {})).status).toBe(200)
-})
-
 test('an address of a private network is refused where they are not allowed', async ({ db, gateway, stack, receiver }) => {
   const { alertsOf } = await import('../../src/main/config/alerts.ts')
   const strict = await stack.release({ alerts: alertsOf({ ALERT_PRIVATE_TARGETS: 'off' }) })
   onTestFinished(() => strict.drain(0))
   for (const url of ['http://0x7f.1/', 'http://localhost/', receiver.url, 'http://[::1]/', 'http://169.254.169.254/latest']) {
-    const { status, body } = await create(gateway, { url })
+    const { status, body } = await postAlert(gateway, { url })
     expect({ status, message: body.error?.message }).toEqual({
       status: 400,
       message: expect.stringMatching(/private network/) as string,
@@ -412,7 +306,7 @@ test('an address of a private network is refused where they are not allowed', as
   // Made before: a delivery is refused too.
   const alert = await makeAlert(db, { url: receiver.url })
   await fall(db)
-  await came(async () => (await deliveries(gateway, alert.id))[0]?.attempts === 1)
-  expect((await deliveries(gateway, alert.id))[0]?.error).toMatch(/private network/)
+  await came(async () => (await listDeliveries(gateway, alert.id))[0]?.attempts === 1)
+  expect((await listDeliveries(gateway, alert.id))[0]?.error).toMatch(/private network/)
   expect(receiver.received).toEqual([])
 })

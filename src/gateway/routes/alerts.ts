@@ -68,7 +68,7 @@ const CREATE = {
     response: {
       200: WithSecret.describe('The alert, and its secret.'),
       409: ErrorBody.describe(`There are ${ALERTS_MAX} alerts.`),
-      503: ErrorBody.describe('Outcome unknown: ask for the alerts.'),
+      503: ErrorBody.describe('Outcome unknown: ask for the alerts, because it may have been made.'),
     },
   },
 } as const satisfies RouteShorthandOptions
@@ -134,7 +134,7 @@ const ROTATE = {
     operationId: 'rotateAlertSecret',
     summary: 'Change the secret',
     description:
-      'Deliveries have a signature of each valid secret: of the new one from now on, and of the one before for `old_hours` more. A secret before these two ends at once. With 0 the one before ends at once.',
+      'Deliveries have a signature of each valid secret: of the new one from now on, and of the one before for `old_hours` more. A secret before these two ends at once. With 0 the one before ends at once. A secret that is the newest already changes nothing, so a request that brings one can be sent again.',
     tags,
     headers,
     params: AlertId,
@@ -151,16 +151,17 @@ const SECRET_BYTES = 32
 export function alertRoutes({ lines, ingress, recording }: RouteDeps): RoutePlugin {
   const client = createAlertsClient(ingress, sealed)
   /** Runs a call in turn with those of other callers. */
-  const inTurn = <T>(request: FastifyRequest, call: () => Promise<T>) =>
+  const inTurn = <T>(request: FastifyRequest, call: () => Promise<T>, advice = 'ask for the alert, or send the same again') =>
     recording.gate({ caller: callerIdOf(request), signal: hangUpOf(request), body: NO_BODY }, call).catch((error: unknown) => {
-      throw unknownOutcome(error, 'ask for the alert, or send the same again')
+      throw unknownOutcome(error, advice)
     })
   return async (app) => {
     const routes = app.withTypeProvider<ZodTypeProvider>()
 
     routes.post('/api/v1/alerts', CREATE, async (request) => {
       const { secret = newSecret(), requested_by: requestedBy, ...described } = request.body
-      const data = await inTurn(request, () => client.create({ ...described, ...byOf(request, requestedBy) }, secret))
+      const alert = { ...described, ...byOf(request, requestedBy) }
+      const data = await inTurn(request, () => client.create(alert, secret), 'ask for the alerts, because it may have been made')
       return { data, meta: { secret } }
     })
 

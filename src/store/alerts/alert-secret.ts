@@ -11,11 +11,13 @@ interface NewSecret {
 
 /**
  * Adds a secret. The newest before it expires after its hours, and older ones at once, so that at most two are valid.
- * @returns whether it is new: a repeated call changes nothing.
+ * @returns whether it is new: a repeated call changes nothing, and neither does a secret that is the newest already.
  */
 export async function addSecret(tx: Queryable, { alertId, secretId, secret, oldHours }: NewSecret): Promise<boolean> {
   const { rows } = await sql`
-    insert into secret.alert_secret (alert_id, secret_id, secret) values (${alertId}::uuid, ${secretId}::uuid, ${secret})
+    insert into secret.alert_secret (alert_id, secret_id, secret) select ${alertId}::uuid, ${secretId}::uuid, ${secret}
+    where not exists (
+      select from secret.alert_secret where alert_id = ${alertId}::uuid and expires_at is null and secret = ${secret})
     on conflict (secret_id) do nothing returning secret_id`.execute(tx)
   if (rows.length === 0) return false
   await sql`
