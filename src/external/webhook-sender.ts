@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises'
 import { type ClientRequest, type IncomingMessage, request as overHttp, type RequestOptions } from 'node:http'
 import { request as overTls } from 'node:https'
 import { isIP } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { retryAfterOf } from './retry-after.ts'
 import { hostOf, isPublicAddress, PRIVATE, targetProblem } from './webhook-target.ts'
 import { signatureOf } from './webhook-signature.ts'
@@ -68,7 +69,8 @@ export function createWebhookSender({
         'x-delivery-id': deliveryId,
         'x-signature': signatureOf(body, secrets, Date.now()),
       }
-      return await post(url, { headers, signal, ...connectingTo(addresses) }, body)
+      // Some answers end a request without an event, so the time is bounded here too.
+      return await beforeAbort(post(url, { headers, signal, ...connectingTo(addresses) }, body), signal)
     } catch (error) {
       return { status: null, error: signal.aborted ? `no answer within ${sendingMsMax / 1_000} s` : messageOf(error) }
     }
@@ -101,6 +103,10 @@ function post(url: URL, options: RequestOptions, body: string): Promise<Sent> {
     const make = url.protocol === 'https:' ? overTls : overHttp
     const request: ClientRequest = make(url, { ...options, method: 'POST' }, (answer) => {
       readToEnd(request, answer).then(() => resolve(outcomeOf(answer)), reject)
+    })
+    request.on('upgrade', (answer: IncomingMessage, socket: Duplex) => {
+      socket.destroy()
+      resolve(outcomeOf(answer))
     })
     request.on('error', reject)
     request.end(body)

@@ -80,6 +80,24 @@ test.for([
   await new Promise((resolve) => server.close(resolve))
 })
 
+test.for([
+  ['HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n', { status: 101, error: 'answered 101' }],
+  ['HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\nhello', { status: null, error: 'ECONNRESET: aborted' }],
+  ['HTTP/1.1 200 OK\r\n\r\nhello', { status: 200 }],
+  ['HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n', { status: 200 }],
+  ['HTTP/1.1 100 Continue\r\n\r\n', { status: null, error: 'ECONNRESET: socket hang up' }],
+  ['', { status: null, error: 'ECONNRESET: socket hang up' }],
+  ['SSH-2.0-OpenSSH\r\n', { status: null, error: expect.stringMatching(/^HPE_INVALID/) as string }],
+] as const)('a receiver that ends the connection after %j', async ([answer, sent]) => {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined).once('data', () => socket.end(answer))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+  expect(await send({ ...HOOK, url })).toEqual(sent)
+  await new Promise((resolve) => server.close(resolve))
+})
+
 test('a receiver that wants a pause says for how long', async ({ receiver }) => {
   for (const status of [429, 503, 500]) {
     receiver.answer((response) => response.writeHead(status, { 'retry-after': '30' }).end())
