@@ -7,10 +7,10 @@ import {
   waitUntilTableExists,
 } from '@aws-sdk/client-dynamodb'
 
-/** With the pauses of the SDK, which are random and double, a call ends after at most 20 s. */
-const ATTEMPTS_MAX = 4
+/** So a call ends after at most 10 s, as a read of PostgreSQL does. The pauses between attempts are random and double. */
+const ATTEMPTS_MAX = 3
 const CONNECT_MS_MAX = 2_000
-const ANSWER_MS_MAX = 5_000
+const ANSWER_MS_MAX = 3_000
 const CREATION_SECONDS_MAX = 120
 
 /** The attributes of an item. */

@@ -3,10 +3,11 @@ import { expect } from 'vitest'
 import { DecidedError } from '../../src/contract/decided-error.ts'
 import { catalogApi } from '../../src/contract/services.ts'
 import { postgresHistory } from '../../src/store/metrics/postgres-history.ts'
+import { until } from '../../src/main/embedded/until.ts'
 import { ask, makeKeys } from '../harness/items/keys.ts'
 import { clearCatalog, foldAndRecord } from '../harness/items/product-metrics.ts'
 import { product, upsert } from '../harness/items/products.ts'
-import { startGateway, type TestGateway } from '../harness/servers/gateway.ts'
+import { SETTINGS, startGateway, type TestGateway } from '../harness/servers/gateway.ts'
 import { gatewayTest as test } from '../harness/fixtures.ts'
 
 const PATH = '/api/v1/catalog/metrics'
@@ -102,6 +103,24 @@ test('while the history does not answer, an instant of the past is 503, and the 
   }
   expect(await get(without, seller(''))).toMatchObject({ status: 200 })
   await without.stop()
+})
+
+test('however many reads wait for a history that hangs, the metrics of the present are read', async ({ database, stack }) => {
+  const hanging = Promise.withResolvers<undefined>()
+  let asked = 0
+  const wait = () => {
+    asked++
+    return hanging.promise
+  }
+  const metricHistory = () => ({ keep: wait, at: wait, series: async () => (await wait()) ?? [] })
+  const slow = await startGateway(database.url, stack, { metricHistory })
+  const waiting = Array.from({ length: 2 * SETTINGS.shortReadsMax }, () => get(slow, `/low-stock?at=${new Date().toISOString()}`))
+  const isFull = async () => asked >= SETTINGS.callerShortReadsMax
+  expect(await until(isFull, 10_000)).toBe(true)
+  expect(await get(slow, seller(''))).toMatchObject({ status: 200 })
+  hanging.resolve(undefined)
+  for (const answer of await Promise.all(waiting)) expect(answer.status).toBe(404)
+  await slow.stop()
 })
 
 test('wrong questions are refused with the field', async ({ gateway }) => {

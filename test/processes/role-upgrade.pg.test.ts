@@ -1,6 +1,3 @@
-import { cp, mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { sql } from 'kysely'
 import { expect, onTestFinished, test as base } from 'vitest'
 import { DAY_MS } from '../../src/contract/fields/time.ts'
@@ -17,11 +14,11 @@ import { interaction, recordAndCount } from '../harness/items/events.ts'
 import { partitionOf } from '../harness/items/months.ts'
 import { COMPOSE_PASSWORDS, startComposeServer } from '../harness/servers/compose-database.ts'
 import { BALANCED } from '../harness/servers/database.ts'
+import { migrateUpTo, SQL } from '../harness/servers/migrate-up-to.ts'
 
 /** The newest file of the release whose endpoint owned the tables of the log. */
 const NEWEST_OF_BEFORE = '0014'
 const OLD = 'old_layout'
-const SQL = join(import.meta.dirname, '..', '..', 'sql')
 
 const ago = (days: number) => Date.now() - days * DAY_MS
 const monthAgo = (days: number) => partitionOf('interaction', monthOf(ago(days)))
@@ -48,7 +45,7 @@ const test = base.extend('server', { scope: 'file' }, async ({}, { onCleanup }) 
   onCleanup(server.stop)
   await sql`create database ${sql.id(OLD)} owner footfall_owner`.execute(server.superuser)
   const owner = server.open('footfall_owner', OLD)
-  await migrateToBefore(owner)
+  await migrateUpTo(owner, NEWEST_OF_BEFORE)
   await rescore(owner, BALANCED)
   await sql.raw(GRANTS_OF_BEFORE).execute(owner)
   for (const days of [0, 100, 150, 200]) {
@@ -58,15 +55,6 @@ const test = base.extend('server', { scope: 'file' }, async ({}, { onCleanup }) 
   await owner.destroy()
   return server
 })
-
-async function migrateToBefore(owner: Database): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'footfall-sql-'))
-  for (const name of await readdir(SQL)) {
-    if (name.endsWith('.sql') && name.slice(0, 4) <= NEWEST_OF_BEFORE) await cp(join(SQL, name), join(folder, name))
-  }
-  await migrate(owner, folder)
-  await rm(folder, { recursive: true })
-}
 
 /** A copy of the old database, and its users. */
 async function copyOf({ superuser, open }: Awaited<ReturnType<typeof startComposeServer>>, name: string) {

@@ -21,6 +21,8 @@ export interface ReadLineLimits {
 /** The lines of the reads, by what they cost. */
 export interface ReadLines {
   short: ReadLine
+  /** Of the history of metrics, which may be in another store. A line of its own, because reads of the database do not wait for that one. */
+  history: ReadLine
   addedUp: ReadLine
   long: ReadLine
 }
@@ -31,12 +33,11 @@ const CALLER_WAITING_MAX = 200
 export function createReadLines(db: Database, limits: ReadLineLimits): ReadLines {
   const common = { db, waitMsMax: limits.readWaitMsMax, waitingMax: WAITING_MAX, callerWaitingMax: CALLER_WAITING_MAX }
   const long = { ...common, shares: createCallerShares(limits.callerLongReadsMax) }
+  const short = () =>
+    createReadLine({ ...common, runningMax: limits.shortReadsMax, shares: createCallerShares(limits.callerShortReadsMax) })
   return {
-    short: createReadLine({
-      ...common,
-      runningMax: limits.shortReadsMax,
-      shares: createCallerShares(limits.callerShortReadsMax),
-    }),
+    short: short(),
+    history: short(),
     addedUp: createReadLine({ ...long, runningMax: limits.addedUpAtOnce }),
     long: createReadLine({ ...long, runningMax: limits.longReadsMax }),
   }

@@ -97,7 +97,13 @@ function popularReader(lines: ReadLines, cacheMs: number) {
 }
 
 /** A list that adds up hours keeps a processor busy. Any other one may pass over many products that it does not show. */
-function lineOf({ time_window_days, as_of, category_ids, min_interactions, cursor }: PopularRequest): keyof ReadLines {
+function lineOf({
+  time_window_days,
+  as_of,
+  category_ids,
+  min_interactions,
+  cursor,
+}: PopularRequest): Exclude<keyof ReadLines, 'history'> {
   if (time_window_days !== undefined || as_of !== undefined) return 'addedUp'
   return category_ids === undefined && min_interactions === 1 && cursor === undefined ? 'short' : 'long'
 }

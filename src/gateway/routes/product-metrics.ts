@@ -123,9 +123,11 @@ const PATH = '/api/v1/catalog/metrics'
 
 export function productMetricsRoutes({ lines, metricHistory }: RouteDeps): RoutePlugin {
   const answer = (request: FastifyRequest, asked: MetricsRequest) =>
-    lines.short.read(taskCallerOf(request), (db) => metricsAnswer({ db, history: metricHistory(db) }, asked))
+    (asked.at === undefined ? lines.short : lines.history).read(taskCallerOf(request), (db) =>
+      metricsAnswer({ db, history: metricHistory(db) }, asked),
+    )
   const history = (request: FastifyRequest, asked: MetricsRequest, range: MetricsHistoryQuery) =>
-    lines.short.read(taskCallerOf(request), (db) => historyAnswer<never>(metricHistory(db), asked, range))
+    lines.history.read(taskCallerOf(request), (db) => historyAnswer<never>(metricHistory(db), asked, range))
   const withMeta = <Data>(data: Data | undefined, recorded_at: string | undefined) => ({
     data: data!,
     ...(recorded_at !== undefined && { meta: { recorded_at } }),
