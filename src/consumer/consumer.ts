@@ -11,6 +11,7 @@ import { assign } from './assignment.ts'
 import { batchesOf } from './batches.ts'
 import { type BrokerSettings, createAdmin, OffsetsElsewhere, partitionsOf } from './client.ts'
 import { createPositions, type Positions, StaleSessionError } from './positions.ts'
+import { watchSeeks } from './seek-watch.ts'
 import { type BatchObserver, RETRY, type RetryPauses, storeBatch, type StoreBatchDeps } from './store-batch.ts'
 
 export interface ConsumerObserver extends BatchObserver {
@@ -113,6 +114,7 @@ async function readTopics(
   })
   // Without a listener an error event would end the process.
   consumer.on('error' as never, (() => undefined) as never)
+  const seeks = watchSeeks(options.db, positions, (error) => failed.abort(error))
   try {
     const stream = await consumer.stream(topics)
     stream.on('error', (error) => failed.abort(error))
@@ -133,6 +135,7 @@ async function readTopics(
     await storing
     if (failed.signal.aborted) throw failed.signal.reason
   } finally {
+    seeks.stop()
     await closeQuietly(consumer)
   }
 }
