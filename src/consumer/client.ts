@@ -22,8 +22,8 @@ const SESSION_MS_MAX = 6_000
 const HEARTBEAT_MS = 2_000
 /** How long a broker waits for records, so that a stop waits no longer. */
 const FETCH_WAIT_MS_MAX = 500
-/** What a fetch brings at most; a larger record comes alone. */
-const FETCH_BYTES_MAX = 8 * 1024 * 1024
+/** What a fetch brings at most; a larger record comes alone. Records of 8 MiB are taken apart at once, which held the event loop for 50 ms. */
+const FETCH_BYTES_MAX = 512 * 1024
 /** Records that wait in memory beyond those of a fetch. */
 const WAITING_RECORDS_MAX = 200
 

@@ -8,20 +8,30 @@ import type { ProductVersion } from '../../admission/product.ts'
 
 /**
  * Updates the catalog. The newest version of each product stays, whatever the order of the versions and calls. Costs a sort of the
- * versions and an index probe per product. JSON is made only for versions of the same time, because making it for all took a quarter of
- * the statement's time. Rows are written in key order, because two calls with common products would otherwise deadlock.
+ * versions and an index probe per product.
  * @returns the indexes of the versions that changed the catalog, the same for every attempt of a call, unless a newer version
  *   arrived in between.
  */
 export async function upsertProducts(db: Queryable, call: Call, versions: readonly ProductVersion[]): Promise<number[]> {
   const { rows } = await sql<{ index: number }>`
-    with newest as (
+    with ${upsertOf(call, versions)} select newest.index from changed join newest using (product_id)`.execute(db)
+  return rows.map(({ index }) => index)
+}
+
+/**
+ * The parts of the statement, `newest` and `changed`, for one that does more in the same round trip. They do nothing unless the condition holds.
+ * JSON is made only for versions of the same time, because making it for all took a quarter of the statement's time. Rows are written
+ * in key order, because two calls with common products would otherwise deadlock.
+ */
+export function upsertOf(call: Call, versions: readonly ProductVersion[], condition = sql`true`) {
+  return sql`
+    newest as (
       select distinct on (g.product_id) g.*
       from (select *, count(*) over (partition by product_id, updated_at) as twins from (${rowsAsTable(versions)}) v) g
       order by g.product_id, g.updated_at desc, ${winsTies('g')} desc, case when g.twins > 1 then ${jsonOf('g')} end desc, g.index
     ), changed as (
       insert into catalog.product as p (call_id, ${COLUMNS})
-      select ${callIdOf(call)}::uuid, ${COLUMNS} from newest order by product_id
+      select ${callIdOf(call)}::uuid, ${COLUMNS} from newest where ${condition} order by product_id
       on conflict (product_id) do update set
         (call_id, ${COLUMNS}) = (excluded.call_id, ${columnsOf('excluded')})
       where excluded.updated_at > p.updated_at
@@ -29,9 +39,7 @@ export async function upsertProducts(db: Queryable, call: Call, versions: readon
           and (${winsTies('excluded')}, ${jsonOf('excluded')}) > (${winsTies('p')}, ${jsonOf('p')}))
         or excluded.call_id = p.call_id
       returning p.product_id
-    )
-    select newest.index from changed join newest using (product_id)`.execute(db)
-  return rows.map(({ index }) => index)
+    )`
 }
 
 /**

@@ -1,6 +1,9 @@
 import { sql } from 'kysely'
+import type { ProductVersion } from '../../admission/product.ts'
 import { audit } from '../audit/audit-entry.ts'
+import { upsertOf } from '../catalog/catalog-product.ts'
 import type { Database, Queryable } from '../database/connection.ts'
+import type { Call } from '../log/call.ts'
 
 export interface TopicPartition {
   topic: string
@@ -40,17 +43,47 @@ export async function readOffsets(db: Queryable, firsts: readonly PartitionOffse
   return rows.map(({ next, ...of }) => ({ ...of, next: BigInt(next) }))
 }
 
-/** Moves the offsets in key order, so that two consumers cannot deadlock. @throws FencedError unless each is where it was. */
+/** Moves the offsets. @throws FencedError unless each is where it was. */
 export async function moveOffsets(tx: Queryable, moves: readonly OffsetMove[]): Promise<void> {
-  const { rows } = await sql`
-    with locked as (
+  const { rows } = await sql`with ${moveOf(moves)} select from moved`.execute(tx)
+  if (rows.length !== moves.length) throw new FencedError(moves)
+}
+
+/**
+ * Moves the offsets and upserts products by one statement, because batches of 100 took a tenth longer with a round trip for each, and for
+ * the beginning and the end of the transaction. @returns how many products changed. @throws FencedError unless each offset is where it
+ * was; nothing is changed then.
+ */
+export async function moveOffsetsAndUpsert(
+  db: Queryable,
+  moves: readonly OffsetMove[],
+  call: Call,
+  versions: readonly ProductVersion[],
+): Promise<number> {
+  const { rows } = await sql<{ moved: number; changed: number }>`
+    with ${moveOf(moves)}, ${upsertOf(call, versions, areLocked(moves))}
+    select (select count(*) from moved)::int as moved, (select count(*) from changed)::int as changed`.execute(db)
+  const { moved, changed } = rows[0]!
+  if (moved !== moves.length) throw new FencedError(moves)
+  return changed
+}
+
+/** Moves all offsets or none. They are locked in key order, so that two consumers cannot deadlock. */
+function moveOf(moves: readonly OffsetMove[]) {
+  return sql`
+    locked as (
       select o.topic, o.partition, m.next from kafka_offset o join ${asTable(moves)} using (topic, partition)
       where o.next_offset = m.first order by o.topic, o.partition for update of o
-    )
-    update kafka_offset o set next_offset = locked.next, moved_at = now() from locked
-    where o.topic = locked.topic and o.partition = locked.partition
-    returning 1`.execute(tx)
-  if (rows.length !== moves.length) throw new FencedError(moves)
+    ), moved as (
+      update kafka_offset o set next_offset = locked.next, moved_at = now() from locked
+      where o.topic = locked.topic and o.partition = locked.partition and ${areLocked(moves)}
+      returning 1
+    )`
+}
+
+/** Whether each offset is where it was, and locked. */
+function areLocked(moves: readonly OffsetMove[]) {
+  return sql`(select count(*) from locked) = ${moves.length}::int`
 }
 
 function asTable(moves: readonly OffsetMove[]) {

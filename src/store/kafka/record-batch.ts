@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import type { InteractionRun, JudgedRecords, RejectedRecord } from '../../admission/judge-records.ts'
-import { upsertProducts } from '../catalog/catalog-product.ts'
 import type { Database, Queryable } from '../database/connection.ts'
 import { isMissingPartition } from '../database/sql-state.ts'
 import { type BatchBounds, batchOf, insertBatch } from '../log/batch.ts'
@@ -9,7 +8,7 @@ import { erasedItems, shopperIdsOfCall } from '../log/erased-items.ts'
 import { INTERACTIONS } from '../log/interaction.ts'
 import { makePartitions, monthOf } from '../log/month.ts'
 import { type Checked, type Tombstones, WITHOUT_KEY } from '../log/tombstone.ts'
-import { moveOffsets, type OffsetMove } from './offset.ts'
+import { moveOffsets, moveOffsetsAndUpsert, type OffsetMove } from './offset.ts'
 import { keepRejected } from './rejected-record.ts'
 
 /** What a transaction stored. */
@@ -35,6 +34,10 @@ export async function storeRecords(
   judged: JudgedRecords,
   tombstones: Tombstones = WITHOUT_KEY,
 ): Promise<StoredRecords> {
+  if (judged.products.length > 0 && judged.runs.length === 0 && judged.rejected.length === 0) {
+    const changed = await moveOffsetsAndUpsert(db, moves, newCall(), judged.products)
+    return { batches: [], changed, recorded: 0 }
+  }
   for (let attempt = 1; ; attempt++) {
     try {
       return await db.transaction().execute((tx) => storeOnce(tx, moves, judged, tombstones))
@@ -52,9 +55,9 @@ async function storeOnce(
   { products, runs, rejected }: JudgedRecords,
   tombstones: Tombstones,
 ): Promise<StoredRecords> {
-  await moveOffsets(tx, moves)
-  const changed = products.length === 0 ? [] : await upsertProducts(tx, newCall(), products)
-  const stored: StoredRecords = { batches: [], changed: changed.length, recorded: 0 }
+  const stored: StoredRecords = { batches: [], changed: 0, recorded: 0 }
+  if (products.length === 0) await moveOffsets(tx, moves)
+  else stored.changed = await moveOffsetsAndUpsert(tx, moves, newCall(), products)
   // In key order, because the batches of two consumers may have common events.
   for (const run of runs.toSorted((one, other) => (callIdText(one) < callIdText(other) ? -1 : 1))) {
     stored.recorded += await recordRun(tx, run, tombstones)

@@ -10,12 +10,13 @@ import { mirrored, NOON_MS, productEvent } from '../../harness/items/records.ts'
 import { NO_KAFKA, startBroker } from '../../harness/servers/kafka/broker.ts'
 import { makeTopics, type SentRecord, type TestTopics } from '../../harness/servers/kafka/topics.ts'
 import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
-import { interleaved, median, series } from '../measure/rounds.ts'
+import { interleaved, median, ratioOf, series } from '../measure/rounds.ts'
 import { startBenchPostgres } from '../servers/bench-postgres.ts'
 import { withParts } from '../servers/bench-stack.ts'
 
 const FULL = { records: 30_000, products: 10_000, rounds: 5, liveSeconds: 20 }
-const QUICK = { records: 1_000, products: 300, rounds: 1, liveSeconds: 2 }
+// The first thousands of records of a process are several times slower.
+const QUICK = { records: 4_000, products: 1_300, rounds: 2, liveSeconds: 2 }
 const BATCH = 100
 const LIVE_PER_SECOND = 500
 const LIVE_EVERY_MS = 20
@@ -125,7 +126,7 @@ async function consumeAll(db: Database, topics: TestTopics, records: number): Pr
 async function upsertAll(db: Database, versions: readonly Product[]): Promise<Run> {
   const startMs = performance.now()
   for (let place = 0; place < versions.length; place += BATCH) {
-    await db.transaction().execute((tx) => upsert(tx as Database, versions.slice(place, place + BATCH)))
+    await upsert(db, versions.slice(place, place + BATCH))
   }
   return { perSecond: versions.length / ((performance.now() - startMs) / 1_000), loopP99Ms: 0 }
 }
@@ -160,18 +161,19 @@ const at = (delays: readonly number[], share: number) =>
   delays.toSorted((a, b) => a - b)[Math.floor(share * (delays.length - 1))]!
 
 function claimsOf(runs: { kafka: readonly Run[]; plain: readonly Run[] }, delays: readonly number[], records: number): Claim[] {
-  const rate = (some: readonly Run[]) => median(series(some, (run) => run.perSecond))
+  const rates = (some: readonly Run[]) => series(some, (run) => run.perSecond)
+  const rate = (some: readonly Run[]) => median(rates(some))
   return [
     {
       what: `records per second from Kafka to the catalog, ${formatted(records)} product updates, ${PARTITIONS} partitions`,
       measured: rate(runs.kafka),
-      detail: `batches of ${BATCH}, each with its offsets in one transaction`,
+      detail: `batches of ${BATCH}, each stored with its offsets and what it adds to the metrics`,
     },
     {
       what: '— ÷ the same upserts without Kafka',
-      measured: rate(runs.kafka) / rate(runs.plain),
+      measured: ratioOf(rates(runs.kafka), rates(runs.plain)),
       target: { min: SHARE_MIN },
-      detail: `${formatted(rate(runs.plain))} products/s in transactions of ${BATCH}`,
+      detail: `${formatted(rate(runs.plain))} products/s in calls of ${BATCH}`,
     },
     {
       what: '— the event loop of the consumer: p99 of its delay',
