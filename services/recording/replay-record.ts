@@ -25,7 +25,7 @@ export async function replayRecord(deps: Deps, call: Call, { item, key, set, now
 function ofInteractions(record: KafkaRecord, judging: Parameters<typeof judgeInteractionRecord>[1]): JudgedRecords {
   const { rows, rejected } = judgeInteractionRecord(record, judging)
   const { topic, partition, offset } = record
-  const run = { topic, partition, first: offset, last: offset, sha256: Buffer.alloc(0), rows }
+  const run = { topic, partition, first: offset, last: offset, from: 0, sha256: Buffer.alloc(0), rows }
   return { products: [], runs: rows.length === 0 ? [] : [run], rejected }
 }
 

@@ -21,12 +21,14 @@ export interface RejectedRecord extends ItemProblem {
   index: number
 }
 
-/** The interactions of a run of records of one partition. */
+/** Interactions of a run of records of one partition, up to 1,000. */
 export interface InteractionRun {
   topic: string
   partition: number
   first: bigint
   last: bigint
+  /** How many interactions of the first record are in runs before this one. */
+  from: number
   /** The hash of their values. */
   sha256: Buffer
   rows: NewInteraction[]
@@ -45,13 +47,19 @@ export interface JudgeSettings {
   privacy: Privacy
 }
 
-/** About 5 ms of parsing and checking; a larger record is a slice of its own. */
-const SLICE_BYTES = 128 * 1024
+/** Records could not be judged in the time or memory that there is. */
+export class JudgingError extends Error {}
+
+/** Up to 7 ms of parsing and checking; a larger record is a slice of its own. */
+const SLICE_BYTES = 32 * 1024
+
+/** A statement with so many rows is made in 5 ms; one with 10,000 held the event loop for 150 ms. */
+const RUN_ROWS_MAX = 1_000
 
 /** Checks records in their order, each alone. Lets other work of the process run in between. */
 export async function judgeRecords(records: readonly KafkaRecord[], settings: JudgeSettings): Promise<JudgedRecords> {
   const judged: JudgedRecords = { products: [], runs: [], rejected: [] }
-  const runs = new Map<string, { run: InteractionRun; values: ReturnType<typeof createHash> }>()
+  const runs: OpenRuns = new Map()
   let bytes = 0
   for (const [index, record] of records.entries()) {
     bytes += record.value?.length ?? 0
@@ -62,10 +70,10 @@ export async function judgeRecords(records: readonly KafkaRecord[], settings: Ju
     if (record.kind === 'interaction') {
       const { rows, rejected } = judgeInteractionRecord(record, settings)
       judged.rejected.push(...rejected)
-      if (rows.length > 0) addToRun(runs, record, rows)
+      addToRuns(judged, runs, record, rows)
     } else judgeProductRecord(judged, record, index, settings)
   }
-  judged.runs.push(...[...runs.values()].map(({ run, values }) => ({ ...run, sha256: values.digest() })))
+  for (const open of runs.values()) close(judged, open)
   return judged
 }
 
@@ -130,18 +138,38 @@ function withoutPrivate(record: KafkaRecord, json: unknown, privacy: Privacy): K
   return kept === json ? record : { ...record, value: Buffer.from(JSON.stringify(kept)) }
 }
 
-function addToRun(
-  runs: Map<string, { run: InteractionRun; values: ReturnType<typeof createHash> }>,
+/** The last run of each partition, which is not full. */
+type OpenRuns = Map<string, OpenRun>
+interface OpenRun {
+  run: InteractionRun
+  values: ReturnType<typeof createHash>
+}
+
+function addToRuns(
+  judged: JudgedRecords,
+  runs: OpenRuns,
   { topic, partition, offset, value }: RecordPosition & Pick<KafkaRecord, 'value'>,
   rows: readonly NewInteraction[],
 ): void {
   const key = JSON.stringify([topic, partition])
-  const known = runs.get(key) ?? {
-    run: { topic, partition, first: offset, last: offset, sha256: Buffer.alloc(0), rows: [] },
-    values: createHash('sha256'),
+  for (let from = 0; from < rows.length;) {
+    const open = runs.get(key) ?? {
+      run: { topic, partition, first: offset, last: offset, from, sha256: Buffer.alloc(0), rows: [] },
+      values: createHash('sha256'),
+    }
+    runs.set(key, open)
+    open.run.last = offset
+    open.values.update(value ?? '')
+    const some = rows.slice(from, from + RUN_ROWS_MAX - open.run.rows.length)
+    for (const row of some) open.run.rows.push({ ...row, index: open.run.rows.length })
+    from += some.length
+    if (open.run.rows.length === RUN_ROWS_MAX) {
+      close(judged, open)
+      runs.delete(key)
+    }
   }
-  runs.set(key, known)
-  known.run.last = offset
-  known.values.update(value ?? '')
-  for (const row of rows) known.run.rows.push({ ...row, index: known.run.rows.length })
+}
+
+function close(judged: JudgedRecords, { run, values }: OpenRun): void {
+  judged.runs.push({ ...run, sha256: values.digest() })
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Admin, Message } from '@platformatic/kafka'
 import type { KafkaRecord } from '../admission/kafka-record.ts'
-import { judgeRecords, type JudgeSettings } from '../admission/judge-records.ts'
+import type { JudgedRecords } from '../admission/judge-records.ts'
 import type { RecordKind } from '../contract/kafka-record.ts'
 import type { Database } from '../store/database/connection.ts'
 import { FencedError } from '../store/kafka/offset.ts'
@@ -29,7 +29,7 @@ export interface ConsumerOptions {
   groupId: string
   /** What each topic has. */
   topics: ReadonlyMap<string, RecordKind>
-  judging: () => JudgeSettings
+  judge: (records: readonly KafkaRecord[]) => Promise<JudgedRecords>
   tombstones: Tombstones
   fanOut: (batch: BatchBounds) => void
   observer: ConsumerObserver
@@ -125,8 +125,8 @@ async function readTopics(
     let storing: Promise<void> = Promise.resolve()
     for await (const messages of batchesOf(stream[Symbol.asyncIterator](), limits, ending)) {
       const records = messages.map((message) => recordOf(message, options.topics))
-      // While the statements of the batch before run, which take longer.
-      const judged = await judgeRecords(records, deps.judging())
+      // While the statements of the batch before run, which take longer. What cannot be judged is judged again with its attempts.
+      const judged = await deps.judge(records).catch(() => undefined)
       await storing
       if (ending.aborted) break
       storing = storeBatch(deps, records, signal, judged).then(commit)

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { judgeRecords, type JudgedRecords, type JudgeSettings } from '../admission/judge-records.ts'
+import { type JudgedRecords, JudgingError } from '../admission/judge-records.ts'
 import type { KafkaRecord } from '../admission/kafka-record.ts'
 import type { Database } from '../store/database/connection.ts'
 import { isDataError, mayPass } from '../store/database/sql-state.ts'
@@ -27,7 +27,8 @@ export interface BatchObserver {
 export interface StoreBatchDeps {
   db: Database
   positions: Positions
-  judging: () => JudgeSettings
+  /** Checks records in their order, each alone. @throws JudgingError when they are too much to check. */
+  judge: (records: readonly KafkaRecord[]) => Promise<JudgedRecords>
   tombstones: Tombstones
   /** Sends a stored batch on to be counted. Does not wait, and does not throw. */
   fanOut: (batch: BatchBounds) => void
@@ -48,8 +49,8 @@ export const RETRY: RetryPauses = { firstMs: 2_000, maxMs: 60_000, retriesMax: 1
 /**
  * Stores the records of a batch, in their order. An outage of PostgreSQL is waited for without limit. After any other failure the batch is
  * tried again ten times, and then halved until the record at fault is alone; that one is set aside among the rejected events. A batch that
- * PostgreSQL refuses for its data is halved at once. `judged` is the verdict on these records, if there is one already. @throws FencedError, and
- * the reason of the signal.
+ * PostgreSQL refuses for its data, or that is too much to check, is halved at once. `judged` is the verdict on these records, if there is one
+ * already. @throws FencedError, and the reason of the signal.
  */
 export async function storeBatch(
   deps: StoreBatchDeps,
@@ -73,7 +74,7 @@ async function storeAttempts(
       const isNew = records.filter(deps.positions.isNew)
       const areAllNew = isNew.length === records.length
       if (isNew.length > 0) {
-        await storeOnce(deps, isNew, areAllNew && judged ? judged : await judgeRecords(isNew, deps.judging()))
+        await storeOnce(deps, isNew, areAllNew && judged ? judged : await deps.judge(isNew))
       }
       return
     } catch (error) {
@@ -81,7 +82,8 @@ async function storeAttempts(
       const isOutage = mayPass(error)
       deps.observer.failed(error, isOutage)
       if (!isOutage) refused++
-      if (isDataError(error) || refused > retriesMax) return await halve(deps, records, signal, error)
+      const isHalvedAtOnce = isDataError(error) || error instanceof JudgingError
+      if (isHalvedAtOnce || refused > retriesMax) return await halve(deps, records, signal, error)
       await pause(deps.retry, failures, signal)
     }
   }

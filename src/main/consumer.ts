@@ -21,6 +21,7 @@ import { poolMetrics } from './metrics/pools.ts'
 import { createRegistry } from './metrics/registry.ts'
 import { serveMetrics } from './metrics/serve.ts'
 import { waitForShutdown } from './shutdown-signal.ts'
+import { createRecordJudge } from '../workers/record-judge.ts'
 
 const FAN_OUT_MS_MAX = 5_000
 /** Less than the time before SIGKILL: 30 s in Kubernetes, 20 s in docker-compose.yml. */
@@ -48,6 +49,9 @@ const metrics = consumerMetrics(registry, async () => lagOf(admin, [...topics.ke
 const ingress = ingressOf(config, { deadlineMs: FAN_OUT_MS_MAX })
 const state = consumerState()
 const privacy = privacyOf(config)
+const judging = createRecordJudge({
+  settings: () => ({ nowMs: Date.now(), currency: config.DEFAULT_CURRENCY, privacy }),
+})
 const stopping = new AbortController()
 
 /** The sweeper sends what this does not. */
@@ -65,7 +69,7 @@ const consuming = runConsumer(
     brokers,
     groupId: config.KAFKA_GROUP,
     topics,
-    judging: () => ({ nowMs: Date.now(), currency: config.DEFAULT_CURRENCY, privacy }),
+    judge: judging.judge,
     tombstones: createTombstones(erasureKeyOf(config)),
     fanOut,
     observer: {
@@ -120,6 +124,6 @@ stopping.abort()
 server.close()
 setTimeout(() => process.exit(1), DRAIN_MS_MAX).unref()
 await consuming
-await Promise.all([db.destroy(), admin.close().catch(() => undefined)])
+await Promise.all([judging.stop(), db.destroy(), admin.close().catch(() => undefined)])
 log.info('consumer stopped')
 process.exit(0)

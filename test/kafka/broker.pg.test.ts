@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { rm } from 'node:fs/promises'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect } from 'vitest'
+import { judgeRecords } from '../../src/admission/judge-records.ts'
 import { type ConsumerOptions, runConsumer } from '../../src/consumer/consumer.ts'
 import { kafkaCommand } from '../../src/cli/commands/kafka.ts'
 import { createAdmin } from '../../src/consumer/client.ts'
@@ -52,7 +53,8 @@ function consume(db: Database, { settings, topics, groupId }: TestTopics, change
       brokers: settings,
       groupId,
       topics,
-      judging: () => ({ nowMs: Date.now(), currency: 'EUR', privacy: { ipAddress: 'keep', userAgent: 'keep' } }),
+      judge: (records) =>
+        judgeRecords(records, { nowMs: Date.now(), currency: 'EUR', privacy: { ipAddress: 'keep', userAgent: 'keep' } }),
       tombstones: createTombstones(undefined),
       fanOut: (batch) => seen.fannedOut.push(batch),
       observer: {

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { expect } from 'vitest'
+import { judgeRecords, JudgingError } from '../../src/admission/judge-records.ts'
 import { createPositions } from '../../src/consumer/positions.ts'
 import { storeBatch, type StoreBatchDeps } from '../../src/consumer/store-batch.ts'
 import type { KafkaRecord } from '../../src/admission/kafka-record.ts'
@@ -29,7 +30,8 @@ async function consumerOf(db: Database, changes: Partial<StoreBatchDeps> = {}) {
   const deps: StoreBatchDeps = {
     db,
     positions,
-    judging: () => ({ nowMs: NOON_MS + 60_000, currency: 'EUR', privacy: { ipAddress: 'keep', userAgent: 'keep' } }),
+    judge: (records) =>
+      judgeRecords(records, { nowMs: NOON_MS + 60_000, currency: 'EUR', privacy: { ipAddress: 'keep', userAgent: 'keep' } }),
     tombstones: createTombstones(undefined),
     fanOut: (batch) => seen.fannedOut.push(batch),
     observer: {
@@ -186,6 +188,39 @@ test.for([
     expect(failures.length).toBeGreaterThan(attempts)
   },
 )
+
+test('a record that cannot be judged is set aside alone, and the batch is not tried again before', async ({ db }) => {
+  const judge = async (records: readonly KafkaRecord[]) => {
+    if (records.some(({ offset }) => offset === 2n)) throw new JudgingError('it takes too long')
+    return await judgeRecords(records, {
+      nowMs: NOON_MS,
+      currency: 'EUR',
+      privacy: { ipAddress: 'keep', userAgent: 'keep' },
+    })
+  }
+  const { store, setAside, failures } = await consumerOf(db, { judge })
+  await store([0, 1, 2, 3].map((at) => update(BigInt(at), { productId: `p-${at}` })))
+  expect(setAside).toEqual([2n])
+  expect(failures).toEqual([false, false, false])
+  expect(await countOf(db, 'catalog.product')).toBe(3)
+})
+
+test('a record with more interactions and wrong ones than a statement takes is stored once', async ({ db }) => {
+  const interactions = Array.from({ length: 2_600 }, (_, n) => ({
+    session_id: `s-${n}`,
+    event_type: n % 2 === 0 ? 'view' : 'No!',
+    ref_type: 'Product',
+    ref_id: 'lamp',
+  }))
+  const record = recordOf({ interactions }, { kind: 'interaction', offset: 0n })
+  const first = await consumerOf(db)
+  await first.store([record])
+  expect(first.fannedOut).toHaveLength(2)
+  await seek(db, { topic: 'interactions', partition: 0, next: 0n }, 'ada')
+  await (await consumerOf(db)).store([record, view(1n)])
+  expect(await countOf(db, 'interaction')).toBe(1_301)
+  expect(await countOf(db, 'rejected_event')).toBe(1_300)
+})
 
 test('an outage is waited for without limit, and sets nothing aside', async ({ db }) => {
   await refuse(db, 'lamp', '57P03')

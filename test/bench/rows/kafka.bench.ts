@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { judgeRecords } from '../../../src/admission/judge-records.ts'
 import { runConsumer } from '../../../src/consumer/consumer.ts'
 import type { Product } from '../../../src/contract/product.ts'
 import type { Database } from '../../../src/store/database/connection.ts'
@@ -83,7 +84,8 @@ function consumer(db: Database, { settings, topics }: TestTopics, onStored: (tim
       brokers: settings,
       groupId: `bench-${performance.now()}`,
       topics,
-      judging: () => ({ nowMs: Date.now(), currency: 'EUR', privacy: { ipAddress: 'keep', userAgent: 'keep' } }),
+      judge: (records) =>
+        judgeRecords(records, { nowMs: Date.now(), currency: 'EUR', privacy: { ipAddress: 'keep', userAgent: 'keep' } }),
       tombstones: createTombstones(undefined),
       fanOut: nothing,
       observer: {
