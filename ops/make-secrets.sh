@@ -29,4 +29,9 @@ make erasure_key password
 [ -s secrets/restate_identity_key ] || rm -f secrets/restate_identity_public_key
 make restate_identity_key identity_key
 make restate_identity_public_key identity_public_key
+# The consumer of Kafka has them in its container. They are yours to fill.
+for name in kafka_password kafka_ca; do
+  [ -e "secrets/$name" ] || : >"secrets/$name"
+  chmod 644 "secrets/$name"
+done
 echo "The secrets are in $(pwd)/secrets."

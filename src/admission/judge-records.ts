@@ -21,7 +21,7 @@ export interface RejectedRecord extends ItemProblem {
   index: number
 }
 
-/** Interactions of a run of records of one partition, up to 1,000. */
+/** Interactions of a run of records of one partition, up to 500. */
 export interface InteractionRun {
   topic: string
   partition: number
@@ -53,8 +53,8 @@ export class JudgingError extends Error {}
 /** Up to 7 ms of parsing and checking; a larger record is a slice of its own. */
 const SLICE_BYTES = 32 * 1024
 
-/** A statement with so many rows is made in 5 ms; one with 10,000 held the event loop for 150 ms. */
-const RUN_ROWS_MAX = 1_000
+/** A statement with so many rows is made in 3 ms; one with 10,000 held the event loop for 150 ms. */
+const RUN_ROWS_MAX = 500
 
 /** Checks records in their order, each alone. Lets other work of the process run in between. */
 export async function judgeRecords(records: readonly KafkaRecord[], settings: JudgeSettings): Promise<JudgedRecords> {

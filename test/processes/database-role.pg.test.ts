@@ -19,6 +19,8 @@ import { FencedError, readOffsets, seek, storedOffsets } from '../../src/store/k
 import { storeRecords } from '../../src/store/kafka/record-batch.ts'
 import { judgeRecords } from '../../src/admission/judge-records.ts'
 import { NOON_MS, productEvent, recordOf } from '../harness/items/records.ts'
+import { lowStock } from '../../src/store/metrics/low-stock.ts'
+import { sellerMetrics } from '../../src/store/metrics/metric-state.ts'
 import { makePartitions, monthOf } from '../../src/store/log/month.ts'
 import { dropOldMonths } from '../../src/store/log/retention.ts'
 import { refreshRising } from '../../src/store/popularity/rising.ts'
@@ -112,7 +114,10 @@ test('the consumer stores records, also of a month that does not exist, and may 
   }
 })
 
-test('a crossing of the consumer is noted once, though the consumer reads no alert', async ({ db, database }) => {
+test('products of the consumer are counted by the metrics and cross an alert once, although it may write neither', async ({
+  db,
+  database,
+}) => {
   const consumer = as(database, 'consumer')
   const alert = await makeAlert(db)
   const at = { topic: 'product.updated', partition: 0 }
@@ -129,6 +134,19 @@ test('a crossing of the consumer is noted once, though the consumer reads no ale
   expect(await crossings(db)).toMatchObject([
     { alert_id: alert.id, subject: 'lamp', facts: { quantity: 3, previous_quantity: 9 } },
   ])
+  expect(await lowStock(db)).toMatchObject({ products: [{ product_id: 'lamp', quantity: 2 }], crossings: [{ quantity: 3 }] })
+  expect(await sellerMetrics(db, 's-1')).toMatchObject({ total_products: 1, amounts: [{ currency: 'EUR', amount: 4_990 * 2 }] })
+  expect((await verify(db)).drift).toEqual([])
+  for (const table of [
+    'product_metric_delta',
+    'product_metric',
+    'low_stock_crossing',
+    'alert',
+    'alert_crossing',
+    'secret.alert_secret',
+  ]) {
+    await expect(sql`delete from ${sql.table(table)}`.execute(consumer)).rejects.toThrow('permission denied')
+  }
 })
 
 test('the endpoint verifies restored months, which no other user reads', async ({ db }) => {

@@ -1,10 +1,10 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { judgeRecords } from '../../../src/admission/judge-records.ts'
 import { runConsumer } from '../../../src/consumer/consumer.ts'
 import type { Product } from '../../../src/contract/product.ts'
 import type { Database } from '../../../src/store/database/connection.ts'
 import { createTombstones } from '../../../src/store/log/tombstone.ts'
+import { createRecordJudge } from '../../../src/workers/record-judge.ts'
 import { createDatabase } from '../../harness/servers/database.ts'
 import { upsert } from '../../harness/items/products.ts'
 import { mirrored, NOON_MS, productEvent } from '../../harness/items/records.ts'
@@ -15,9 +15,9 @@ import { interleaved, median, ratioOf, series } from '../measure/rounds.ts'
 import { startBenchPostgres } from '../servers/bench-postgres.ts'
 import { withParts } from '../servers/bench-stack.ts'
 
-const FULL = { records: 30_000, products: 10_000, rounds: 5, liveSeconds: 20 }
+const FULL = { records: 30_000, products: 10_000, rounds: 5, liveSeconds: 20, large: 100 }
 // The first thousands of records of a process are several times slower.
-const QUICK = { records: 4_000, products: 1_300, rounds: 2, liveSeconds: 2 }
+const QUICK = { records: 4_000, products: 1_300, rounds: 2, liveSeconds: 2, large: 12 }
 const BATCH = 100
 const LIVE_PER_SECOND = 500
 const LIVE_EVERY_MS = 20
@@ -33,7 +33,7 @@ interface Run {
 /** Records from a topic to the catalog, against the same upserts without Kafka; how old records are when they are stored. */
 export function kafka(isQuick: boolean): Promise<RowResult> {
   if (NO_KAFKA !== undefined) throw new Error(`there is no Kafka: ${NO_KAFKA}`)
-  const { records, products, rounds, liveSeconds } = isQuick ? QUICK : FULL
+  const { records, products, rounds, liveSeconds, large } = isQuick ? QUICK : FULL
   return withParts(async (stopAtEnd) => {
     const postgres = stopAtEnd(await startBenchPostgres())
     const broker = stopAtEnd(await startBroker())
@@ -59,8 +59,38 @@ export function kafka(isQuick: boolean): Promise<RowResult> {
     stopAtEnd({ stop: live.close })
     const delays = await delaysOf(db, live, { seconds: liveSeconds, products })
     await drop()
-    return { claims: claimsOf(runs, delays, records), measured: { runs, delays: [at(delays, 0.5), at(delays, 0.99)] } }
+    const ofLarge = await makeTopics(broker.address, PARTITIONS)
+    stopAtEnd({ stop: ofLarge.close })
+    for (let n = 0; n < large; n++) await ofLarge.send([largeRecord(n)])
+    const largeRun = await withDatabase((own) => consumeAll(own, ofLarge, large))()
+    return {
+      claims: [...claimsOf(runs, delays, records), largeClaim(largeRun, large)],
+      measured: { runs, delays: [at(delays, 0.5), at(delays, 0.99)], largeRun },
+    }
   })
+}
+
+/** A description of 1 MB, or, every fourth time, a list of 10,000 interactions. */
+function largeRecord(n: number): SentRecord {
+  if (n % 4 > 0)
+    return sentOf(productEvent({ productId: `large-${n}`, description: 'x'.repeat(1_000_000) }, { timestamp: NOON_MS + n }))
+  const interactions = Array.from({ length: 10_000 }, (_, place) => ({
+    session_id: `session-${place % 900}`,
+    event_type: 'view',
+    ref_type: 'Product',
+    ref_id: `product-${place}`,
+  }))
+  return { kind: 'interaction', value: { interactions } }
+}
+
+function largeClaim({ perSecond, loopP99Ms }: Run, large: number): Claim {
+  return {
+    what: `— the same for ${large} records with descriptions of 1 MB or lists of 10,000 interactions`,
+    measured: loopP99Ms,
+    unit: 'ms',
+    target: { max: LOOP_MS_MAX },
+    detail: `${formatted(perSecond)} records/s; they are judged in a thread`,
+  }
 }
 
 function eventOf(n: number, products: number): Record<string, unknown> {
@@ -78,14 +108,16 @@ const sentOf = (value: Record<string, unknown>): SentRecord => ({
 function consumer(db: Database, { settings, topics }: TestTopics, onStored: (timesMs: readonly number[]) => void) {
   const stop = new AbortController()
   const nothing = () => undefined
+  const judging = createRecordJudge({
+    settings: () => ({ nowMs: Date.now(), currency: 'EUR', privacy: { ipAddress: 'keep', userAgent: 'keep' } }),
+  })
   const done = runConsumer(
     {
       db,
       brokers: settings,
       groupId: `bench-${performance.now()}`,
       topics,
-      judge: (records) =>
-        judgeRecords(records, { nowMs: Date.now(), currency: 'EUR', privacy: { ipAddress: 'keep', userAgent: 'keep' } }),
+      judge: judging.judge,
       tombstones: createTombstones(undefined),
       fanOut: nothing,
       observer: {
@@ -102,6 +134,7 @@ function consumer(db: Database, { settings, topics }: TestTopics, onStored: (tim
   return async () => {
     stop.abort()
     await done
+    await judging.stop()
   }
 }
 
@@ -110,11 +143,9 @@ async function consumeAll(db: Database, topics: TestTopics, records: number): Pr
   const all = Promise.withResolvers<void>()
   let [stored, first, firstMs, lastMs] = [0, 0, 0, 0]
   const loop = monitorEventLoopDelay({ resolution: 1 })
+  loop.enable()
   const stop = consumer(db, topics, ({ length }) => {
-    if (stored === 0) {
-      ;[first, firstMs] = [length, performance.now()]
-      loop.enable()
-    }
+    if (stored === 0) [first, firstMs] = [length, performance.now()]
     stored += length
     lastMs = performance.now()
     if (stored === records) all.resolve()
