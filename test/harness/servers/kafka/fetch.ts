@@ -1,5 +1,4 @@
-import { kafkaProblem } from './jars.ts'
+import { NO_KAFKA } from './broker.ts'
 
-/** Fetches the jars before the tests, so that no test waits for them. */
-const problem = kafkaProblem()
-if (problem !== undefined) console.error(`Tests with a Kafka (test/kafka) are skipped: ${problem}.`)
+/** Fetches the image or the jars before the tests, so that no test waits for them. */
+if (NO_KAFKA !== undefined) console.error(`Tests with a Kafka (test/kafka) are skipped: ${NO_KAFKA}.`)
