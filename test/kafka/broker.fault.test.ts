@@ -169,19 +169,22 @@ describe.skipIf(NO_KAFKA !== undefined)('with a broker', () => {
     database,
   }) => {
     const topics = await topicsWith(1)
-    const total = 5_000
-    const records = Array.from({ length: total }, (_, n): SentRecord => {
-      return { kind: 'ProductUpdated', value: productEvent({ productId: `p-${n}` }) }
-    })
+    const recordOf = (n: number): SentRecord => ({ kind: 'ProductUpdated', value: productEvent({ productId: `p-${n}` }) })
+    let total = 0
+    let isStopped = false
+    const send = async () => {
+      for (; !isStopped; total += 200) await topics.send(Array.from({ length: 200 }, (_, n) => recordOf(total + n)))
+    }
     const env = envFor(database.url)
     const first = await startConsumerProcess(topics, env, join(folder, 'stopped.log'))
-    const sending = topics.send(records)
+    const sending = send()
     await expect.poll(() => countOf(db, 'catalog.product'), { timeout: 30_000, interval: 10 }).toBeGreaterThan(0)
     await stopProcess(first.child, 'SIGTERM')
     expect(first.child.exitCode).toBe(0)
     const stored = await countOf(db, 'catalog.product')
     const next = async () => (await storedOffsets(db)).find(({ topic }) => topic === topics.nameOf.ProductUpdated)?.next
     expect(await next()).toBe(BigInt(stored))
+    isStopped = true
     await sending
     const second = await startConsumerProcess(topics, env, join(folder, 'after-stop.log'))
     await untilRead(db, topics)

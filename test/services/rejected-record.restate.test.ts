@@ -9,8 +9,10 @@ import type { Database } from '../../src/store/database/connection.ts'
 import { readOffsets } from '../../src/store/kafka/offset.ts'
 import { type StoredRecords, storeRecords } from '../../src/store/kafka/record-batch.ts'
 import { verify } from '../../src/store/proof/verification.ts'
+import { rejectedCommand } from '../../src/cli/commands/rejected.ts'
+import { runCommand } from '../harness/programs/command.ts'
 import { gatewayTest as test } from '../harness/fixtures.ts'
-import { productEvent, recordOf } from '../harness/items/records.ts'
+import { mirrored, NOON_MS, productEvent, recordOf } from '../harness/items/records.ts'
 import type { TestGateway } from '../harness/servers/gateway.ts'
 import type { Stack } from '../harness/servers/stack.ts'
 
@@ -69,6 +71,42 @@ test('a product event is corrected in its data and beside it, and a CloudEvent i
   const { rows } = await sql`select event_type from interaction where ref_id = 'in-data'`.execute(db)
   expect(rows).toEqual([{ event_type: 'view' }])
 })
+
+const LATER = Date.now() + 3_600_000
+/** The same event as it should have been. */
+const mended = (id: string) => productEvent({ productId: id })
+
+test.for<[what: string, value: (id: string) => unknown, set: string | undefined, changes?: Partial<KafkaRecord>]>([
+  ['another event type', (id) => ({ ...mended(id), eventType: 'ProductCreated' }), 'eventType=ProductUpdated'],
+  ['a negative price', (id) => productEvent({ productId: id, price: -4_990 }), 'price=4990'],
+  ['a price with a fraction', (id) => productEvent({ productId: id, price: 49.9 }), 'price=4990'],
+  ['a quantity with a fraction', (id) => productEvent({ productId: id, quantity: 1.5 }), 'quantity=12'],
+  ['a time in the future', (id) => productEvent({ productId: id }, { timestamp: LATER }), `timestamp=${NOON_MS}`],
+  ['a price that is a word', (id) => productEvent({ productId: id, price: 'free' }), 'price=4990', { key: Buffer.from([0xff]) }],
+  ['1 MB and no price', (id) => productEvent({ productId: id, price: null, description: 'x'.repeat(1024 * 1024) }), 'price=4990'],
+  ['no JSON', () => Buffer.from('{"half'), undefined],
+  ['bytes that are not UTF-8', () => Buffer.from([0xff]), undefined],
+  ['a tombstone', () => null, undefined],
+])(
+  'a record with %s is listed by command and API, and its replay mends what --set corrects',
+  async (given, { db, database, stack, gateway }) => {
+    const [what, valueOf, set, changes = {}] = given
+    const id = what.replaceAll(' ', '-')
+    await consumed(db, valueOf(id), changes)
+    const { id: rejectedId, item } = await newest(gateway)
+    expect(item).toMatchObject({ topic: 'product.updated', kind: 'ProductUpdated' })
+    const environment = { DATABASE_URL: database.url, RESTATE_INGRESS_URL: stack.ingressUrl, RESTATE_ADMIN_URL: stack.adminUrl }
+    const run = (...args: string[]) => runCommand(rejectedCommand(), args, environment)
+    expect((await run('list')).text).toContain(rejectedId)
+    const replayed = await run('replay', rejectedId, '--set', set ?? 'price=4990')
+    if (set === undefined) expect(replayed).toMatchObject({ code: 1, text: expect.stringContaining('rejected again as') })
+    else {
+      expect(replayed).toMatchObject({ code: 0, text: expect.stringContaining('accepted') })
+      expect(await catalogProduct(db, id)).toEqual(mirrored(mended(id)))
+      expect((await run('replay', rejectedId)).text).toContain('was replayed already')
+    }
+  },
+)
 
 test('an interaction of a record is replayed, counted, and has the id that its record gives it', async ({
   db,
