@@ -128,11 +128,11 @@ test('products of the consumer are counted by the metrics and cross an alert onc
     const judged = await judgeRecords([record], { nowMs: NOW_MS, currency: 'EUR', privacy })
     return storeRecords(consumer, [{ ...at, before: offset, next: offset + 1n }], judged)
   }
-  for (const [n, quantity] of [9, 3, 2].entries()) await store(quantity, BigInt(n))
+  for (const [n, quantity] of [12, 3, 2].entries()) await store(quantity, BigInt(n))
   // A second consumer of the partition, or an attempt that is repeated after its commit.
   await expect(store(3, 1n)).rejects.toThrow(FencedError)
   expect(await crossings(db)).toMatchObject([
-    { alert_id: alert.id, subject: 'lamp', facts: { quantity: 3, previous_quantity: 9 } },
+    { alert_id: alert.id, subject: 'lamp', facts: { quantity: 3, previous_quantity: 12 } },
   ])
   expect(await lowStock(db)).toMatchObject({ products: [{ product_id: 'lamp', quantity: 2 }], crossings: [{ quantity: 3 }] })
   expect(await sellerMetrics(db, 's-1')).toMatchObject({ total_products: 1, amounts: [{ currency: 'EUR', amount: 4_990 * 2 }] })

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { judgeRecords } from '../../../src/admission/judge-records.ts'
 import type { KafkaRecord } from '../../../src/admission/kafka-record.ts'
 import { products as productRows } from '../../../src/cli/import/mapping/products.ts'
 import { ruleOf } from '../../../src/cli/import/mapping/rule.ts'
@@ -14,6 +15,7 @@ import { NOON_MS } from './records.ts'
 
 const NEVER = new AbortController().signal
 const IGNORED = () => undefined
+const KEEP = { ipAddress: 'keep', userAgent: 'keep' } as const
 
 /**
  * Reads records as the consumer does, in batches of so many, until each of them is stored. After another consumer has moved an offset it reads the
@@ -33,7 +35,7 @@ export async function readRecords(db: Database, records: readonly KafkaRecord[],
     if (left.length === 0) return
     const deps = {
       ...{ db, positions, tombstones: createTombstones(undefined), fanOut: IGNORED },
-      judging: () => ({ nowMs: NOON_MS, currency: 'EUR', privacy: { ipAddress: 'keep', userAgent: 'keep' } as const }),
+      judge: (some: readonly KafkaRecord[]) => judgeRecords(some, { nowMs: NOON_MS, currency: 'EUR', privacy: KEEP }),
       observer: { stored: IGNORED, failed: IGNORED, setAside: IGNORED },
       retry: { firstMs: 1, maxMs: 2, retriesMax: 2 },
     }
