@@ -135,7 +135,7 @@ describe.skipIf(NO_KAFKA !== undefined)('with a broker', () => {
       // A group of its own, because the brokers keep the partitions of a dead member for seconds.
       const env = { ...envFor(proxy.url), KAFKA_GROUP: `${topics.groupId}-${occurrence}-${where}` }
       const { child } = await startConsumerProcess(topics, env, join(folder, 'killed.log'))
-      killed = async () => void (await stopProcess(child, 'SIGKILL'))
+      killed = () => stopProcess(child, 'SIGKILL')
       const outcome = await Promise.race([
         exitOf(child).then(() => 'died' as const),
         untilRead(db, topics, 60_000).then(() => 'read' as const),

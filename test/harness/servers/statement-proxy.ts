@@ -40,12 +40,16 @@ export async function startStatementProxy(
     }
     client.on('data', (bytes: Buffer) => {
       if (isCut) return
-      const found = hasStarted ? statementsIn(bytes).map(cutAt).find(Boolean) : undefined
+      const found = hasStarted
+        ? statementsIn(bytes)
+            .map(cutAt)
+            .find((one) => one !== undefined)
+        : undefined
       hasStarted = true
       isCut = found !== undefined
-      if (found === 'before') return void cut()
       isAnswerCut = isCut
-      upstream.write(bytes)
+      if (found === 'before') void cut()
+      else upstream.write(bytes)
     })
     upstream.on('data', (bytes: Buffer) => {
       if (!isAnswerCut) client.write(bytes)
