@@ -1,7 +1,7 @@
-import { writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sql } from 'kysely'
-import { expect } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import { alertsCommand } from '../../src/cli/commands/alerts.ts'
 import type { Alert } from '../../src/contract/alert.ts'
 import type { AlertDelivery } from '../../src/contract/alert-delivery.ts'
@@ -67,7 +67,9 @@ test('each kind of alert is made, listed, turned off and on, and deleted', async
 })
 
 test('a secret can come from a file, and is changed', async ({ gateway }) => {
-  const file = join(makeDataFolder('alert-secret'), 'secret')
+  const folder = makeDataFolder('alert-secret')
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  const file = join(folder, 'secret')
   await writeFile(file, 'a-secret-of-a-file\n')
   const made = await json<Alert & { secret: string }>(gateway, 'create', 'low_stock', URL, '--below', '5', '--secret-file', file)
   expect(made.secret).toBe('a-secret-of-a-file')
