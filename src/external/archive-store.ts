@@ -5,7 +5,7 @@ export interface StoredObject {
   bytes: number
 }
 
-/** Where archives are: objects by name, each written whole or not at all. test/archive/archive-store.test.ts is the contract of every implementation. */
+/** Where archives are: objects by name, each written whole or not at all. test/archive/archive-store.fault.test.ts is the contract of every implementation. */
 export interface ArchiveStore {
   /** The place in messages, without secrets. */
   place: string
