@@ -8,7 +8,7 @@ import { lineOf } from './sealed.ts'
 
 /** Compression runs in threads of Node, so the event loop goes on. */
 const LEVEL = 6
-const CHUNK_BYTES = 256 * 1024
+const CHUNK_BYTES = 64 * 1024
 const LINE_FEED = 10
 const LINE_BYTES_MAX = 16 * 1024 * 1024
 

@@ -9,6 +9,7 @@ import { DAY_MS } from '../../../src/contract/fields/time.ts'
 import { restoredTable } from '../../../src/store/archive/restored-month.ts'
 import type { Database } from '../../../src/store/database/connection.ts'
 import { makePartitions, type Month, monthOf } from '../../../src/store/log/month.ts'
+import { V8_FLAGS } from '../../../src/main/embedded/v8-flags.ts'
 import { createDatabase } from '../../harness/servers/database.ts'
 import { partitionOf } from '../../harness/items/months.ts'
 import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
@@ -17,6 +18,8 @@ import { startBenchPostgres } from '../servers/bench-postgres.ts'
 import { withParts } from '../servers/bench-stack.ts'
 import { withoutTimeout } from '../servers/without-timeout.ts'
 
+/** The endpoint archives, and a command restores. */
+const FLAGS = { archive: V8_FLAGS.endpoint, restore: [] }
 /** The bound of memory is that of the default. */
 const FORMS: { format: ArchiveFormat; name: string; megabytesMax?: number }[] = [
   { format: 'jsonl.gz', name: 'lines of JSON', megabytesMax: 300 },
@@ -44,7 +47,7 @@ export function archive(isQuick: boolean): Promise<RowResult> {
     const claims: Claim[] = []
     const measured: Record<string, ArchiveMeasurement> = {}
     for (const { format, name, ...bounds } of FORMS) {
-      for (const work of ['archive', 'restore']) {
+      for (const work of ['archive', 'restore'] as const) {
         const one = await measure(work, url, join(folder, format), month, format)
         claims.push(...claimsOf(`${work} ${formatted(events)} interactions as ${name}`, one, bounds))
         measured[`${work} ${format}`] = one
@@ -86,14 +89,14 @@ async function fill(db: Database, month: Month, events: number): Promise<void> {
 }
 
 async function measure(
-  work: string,
+  work: keyof typeof FLAGS,
   url: string,
   folder: string,
   month: Month,
   format: ArchiveFormat,
 ): Promise<ArchiveMeasurement> {
   const program = join(import.meta.dirname, '..', 'servers', 'archive-process.ts')
-  const { stdout } = await promisify(execFile)(process.execPath, [program, work, url, folder, month, format], {
+  const { stdout } = await promisify(execFile)(process.execPath, [...FLAGS[work], program, work, url, folder, month, format], {
     maxBuffer: OUTPUT_BYTES_MAX,
   })
   return JSON.parse(stdout) as ArchiveMeasurement
