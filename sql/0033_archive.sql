@@ -12,6 +12,13 @@ create table archive_shopper (
   key        bytea not null check (length(key) = 32)
 );
 
+-- Manifests name the database that archived, because the pseudonyms of another one have no keys here.
+create table archive_identity (
+  singleton  boolean primary key default true check (singleton),
+  archive_id uuid    not null default gen_random_uuid()
+);
+insert into archive_identity default values;
+
 -- The parts of months that have no manifest yet. A killed archive goes on after the last one.
 create table archive_part (
   rows       bigint  not null check (rows > 0),
@@ -124,7 +131,7 @@ begin
     where c.oid = 'shopper_product'::regclass and a.privilege_type = 'INSERT' and a.grantee not in (c.relowner, 0)
   loop
     execute format('grant select, insert, delete on archive_shopper, archive_part to %s', role_name);
-    execute format('grant select on restored_month, restored_part to %s', role_name);
+    execute format('grant select on archive_identity, restored_month, restored_part to %s', role_name);
     execute format('grant execute on function erase_restored(uuid), kept_metadata(text, jsonb) to %s', role_name);
   end loop;
 end $$;

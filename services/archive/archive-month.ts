@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import type { ArchiveStore } from '../../src/external/archive-store.ts'
+import { ArchiveError, type ArchiveStore } from '../../src/external/archive-store.ts'
+import { archiveIdOf } from '../../src/store/archive/identity.ts'
 import { countsOfMonth, type Page, pageOfMonth } from '../../src/store/archive/page.ts'
 import { forgetParts, notePart, type Part, partsOf } from '../../src/store/archive/part.ts'
 import type { Database } from '../../src/store/database/connection.ts'
@@ -43,7 +44,7 @@ export async function archiveMonth(archiving: Archiving, table: LogTableName, mo
       parts.push(part)
       if (performance.now() > untilMs) return false
     }
-    await writeManifest(store, table, month, parts as never)
+    await writeManifest(store, { database: await archiveIdOf(db), table, month }, parts as never)
   }
   await compare(archiving, table, month)
   await forgetParts(db, table, month)
@@ -96,6 +97,10 @@ function countsOf({ rows }: Page): Record<string, number> {
 /** @throws unless the parts are what the manifest says, and the manifest has as many rows of each type as the month. */
 async function compare({ db, store }: Archiving, table: LogTableName, month: Month): Promise<void> {
   const manifest = (await readManifest(store, table, month))!
+  if (manifest.database !== (await archiveIdOf(db)))
+    throw new ArchiveError(
+      `another database has archived ${table} ${month} in ${store.place}: give each a place of its own; the month is not dropped`,
+    )
   await checkParts(store, manifest)
   const [archived, stored] = [manifest.counts, await countsOfMonth(db, table, month)].map((counts) =>
     JSON.stringify(sumOf([counts])),

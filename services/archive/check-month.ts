@@ -1,4 +1,4 @@
-import type { ArchiveStore } from '../../src/external/archive-store.ts'
+import { ArchiveError, type ArchiveStore } from '../../src/external/archive-store.ts'
 import { type Manifest, measured, type PartOfManifest } from './manifest.ts'
 import { linesOfPart, rowCountsOfPart } from './part-format.ts'
 
@@ -14,7 +14,7 @@ export async function checkParts(store: ArchiveStore, manifest: Manifest): Promi
   }
   const counted = Object.values(manifest.counts).reduce((sum, count) => sum + count, 0)
   if (rows !== manifest.rows || counted !== manifest.rows)
-    throw new Error(
+    throw new ArchiveError(
       `the manifest of ${manifest.table} ${manifest.month} in ${store.place} says ${manifest.rows} rows, and the parts have ${rows}`,
     )
 }
@@ -36,7 +36,7 @@ async function* readPart<T>(
   rowsOf: (some: T) => number,
 ): AsyncGenerator<T> {
   const stored = await store.read(part.name)
-  if (stored === undefined) throw new Error(`${part.name} is missing in ${store.place}`)
+  if (stored === undefined) throw new ArchiveError(`${part.name} is missing in ${store.place}`)
   const { chunks, result } = measured(stored)
   let rows = 0
   try {
@@ -45,11 +45,16 @@ async function* readPart<T>(
       yield some
     }
   } catch (cause) {
-    throw new Error(`${part.name} in ${store.place} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      cause,
-    })
+    throw new ArchiveError(
+      `${part.name} in ${store.place} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
+      {
+        cause,
+      },
+    )
   }
   const { bytes, sha256 } = result()
   if (sha256 !== part.sha256 || bytes !== part.bytes || rows !== part.rows)
-    throw new Error(`${part.name} in ${store.place} was changed: it has ${bytes} bytes, ${rows} rows and the SHA-256 ${sha256}`)
+    throw new ArchiveError(
+      `${part.name} in ${store.place} was changed: it has ${bytes} bytes, ${rows} rows and the SHA-256 ${sha256}`,
+    )
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { type ArchiveStore, readSmall } from '../../src/external/archive-store.ts'
+import { ArchiveError, type ArchiveStore, readSmall } from '../../src/external/archive-store.ts'
 import { LOG_TABLES, type LogTableName, type Month } from '../../src/store/log/month.ts'
 
 const BYTES_MAX = 16 * 1024 * 1024
@@ -23,6 +23,8 @@ export type PartOfManifest = z.infer<typeof PartOfManifest>
 /** What an archived month of a table of the log consists of. It is written last, and a month without it is not archived. */
 export const Manifest = z.object({
   version: z.literal(VERSION, { error: 'was written by a later release' }),
+  /** The id of the database that archived it. */
+  database: z.uuid(),
   table: z.enum(LOG_TABLES as [LogTableName, ...LogTableName[]]),
   month: z.string().regex(/^\d{4}-\d{2}$/),
   rows: z.int().min(0),
@@ -50,7 +52,7 @@ export async function readManifest(store: ArchiveStore, table: LogTableName, mon
   if (bytes === undefined) return undefined
   const manifest = Manifest.safeParse(jsonOf(bytes))
   if (!manifest.success || manifest.data.table !== table || manifest.data.month !== month)
-    throw new Error(
+    throw new ArchiveError(
       `${name} in ${store.place} is no manifest of ${table} ${month}: ${manifest.error?.message ?? 'it is of another month'}`,
     )
   return manifest.data
@@ -67,12 +69,12 @@ function jsonOf(bytes: Buffer): unknown {
 /** Writes the manifest unless there is one. */
 export async function writeManifest(
   store: ArchiveStore,
-  table: LogTableName,
-  month: Month,
+  { database, table, month }: Pick<Manifest, 'database' | 'table' | 'month'>,
   parts: readonly (PartOfManifest & { counts: Record<string, number> })[],
 ): Promise<void> {
   const manifest: Manifest = {
     version: VERSION,
+    database,
     table,
     month,
     rows: parts.reduce((sum, { rows }) => sum + rows, 0),

@@ -1,4 +1,5 @@
-import type { ArchiveStore } from '../../src/external/archive-store.ts'
+import { ArchiveError, type ArchiveStore } from '../../src/external/archive-store.ts'
+import { archiveIdOf } from '../../src/store/archive/identity.ts'
 import { completeRestored, prepareRestored, restorePart } from '../../src/store/archive/restored-month.ts'
 import { keysOf } from '../../src/store/archive/shopper-key.ts'
 import type { Database } from '../../src/store/database/connection.ts'
@@ -8,17 +9,21 @@ import { archivedLineOf, pseudonymsIn, restoredRowOf } from './sealed.ts'
 
 /**
  * Restores an archived month into a table of its own, which is no partition of the log: nothing is counted again, and no trigger fires. Each part
- * is one transaction, so a killed restore goes on with the next part. `onPart` hears of the rows so far.
+ * is one transaction, so a killed restore goes on with the next part.
+ * @throws ArchiveError for a month of another database, which has the keys of its shoppers, unless it may be without them.
  */
 export async function restoreMonth(
   db: Database,
   store: ArchiveStore,
   manifest: Manifest,
-  onPart: (rows: number) => void = () => undefined,
+  { isForeign = false }: { isForeign?: boolean } = {},
 ): Promise<void> {
   const { table, month } = manifest
+  if (manifest.database !== (await archiveIdOf(db)) && !isForeign)
+    throw new ArchiveError(
+      `${table} ${month} in ${store.place} was archived by another database, which has the keys of its shoppers: --foreign restores it without them`,
+    )
   await prepareRestored(db, table, month)
-  let rows = 0
   for (const [no, part] of manifest.parts.entries()) {
     await restorePart(db, { table, month, part: no, sha256: part.sha256 }, async (tx, insert) => {
       for await (const lines of linesOf(store, manifest, part)) {
@@ -27,11 +32,10 @@ export async function restoreMonth(
         await insert(archived.map((line) => restoredRowOf(line, keys)))
       }
     })
-    onPart((rows += part.rows))
   }
   const restored = await completeRestored(db, table, month, manifest.rows)
   if (restored !== manifest.rows)
-    throw new Error(
+    throw new ArchiveError(
       `${table} ${month} was restored with ${restored} rows, and its manifest says ${manifest.rows}: drop the table and restore it again`,
     )
 }

@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { ArchiveError } from '../../src/external/archive-store.ts'
 import type { ArchivedRow } from '../../src/store/archive/page.ts'
 import { sealingKeyOf, type ShopperKey } from '../../src/store/archive/shopper-key.ts'
 import type { RestoredRow } from '../../src/store/archive/restored-month.ts'
@@ -50,7 +51,7 @@ export interface ArchivedLine {
 /** @throws for a line that is no archived row. */
 export function archivedLineOf(line: string): ArchivedLine {
   const match = NAMES.exec(line)
-  if (match === null) throw new Error('a line is no archived row')
+  if (match === null) throw new ArchiveError('a line is no archived row')
   const [, account, session, entity, texts = ''] = match
   const names = Object.entries({ account_id: account, session_id: session, entity_id: entity })
   return {

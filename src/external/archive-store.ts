@@ -1,3 +1,6 @@
+/** What an archive has cannot be what was written to it. */
+export class ArchiveError extends Error {}
+
 /** An object of an archive. */
 export interface StoredObject {
   /** E.g. `log/interaction/2026-01/manifest.json`: parts of letters, digits, dots, hyphens and underscores, with slashes between them. */
@@ -34,7 +37,7 @@ export async function readSmall(store: ArchiveStore, name: string, bytesMax: num
   let bytes = 0
   for await (const chunk of chunks) {
     bytes += chunk.length
-    if (bytes > bytesMax) throw new Error(`${name} in ${store.place} has more than ${bytesMax} bytes`)
+    if (bytes > bytesMax) throw new ArchiveError(`${name} in ${store.place} has more than ${bytesMax} bytes`)
     read.push(chunk)
   }
   return Buffer.concat(read)

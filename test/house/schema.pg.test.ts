@@ -23,6 +23,7 @@ const OTHER_TABLES = [
   'alert_subject',
   'analytics_event_key',
   'api_key',
+  'archive_identity',
   'archive_part',
   'archive_shopper',
   'audit_entry',

@@ -3,7 +3,7 @@ import { type ArchivedMetrics, archivedMetrics } from '../../../services/archive
 import { checkParts } from '../../../services/archive/check-month.ts'
 import { archivedMonths, type Manifest } from '../../../services/archive/manifest.ts'
 import { restoreMonth } from '../../../services/archive/restore-month.ts'
-import type { ArchiveStore } from '../../external/archive-store.ts'
+import { ArchiveError, type ArchiveStore } from '../../external/archive-store.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { StartError } from '../../main/config/start-error.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
@@ -80,12 +80,13 @@ function restoreCommand(): Command {
   return new Command('restore')
     .description('Restore an archived month into tables of its own, e.g. restored.interaction_2026_01. Nothing is counted again.')
     .argument('<month>', 'e.g. 2026-01', monthArgument)
-    .action(async (month: string) => {
+    .option('--foreign', 'a month that another database archived, without its shoppers')
+    .action(async (month: string, { foreign = false }: { foreign?: boolean }) => {
       await withArchive(async (store) => {
         const months = await monthsOf(store, month)
         await withDatabase(readConfig(process.env), { name: 'footfall archive', statementMsMax: 0 }, async (db) => {
           for (const manifest of months) {
-            await restoreMonth(db, store, manifest)
+            await restoreMonth(db, store, manifest, { isForeign: foreign })
             print(`${restoredTable(manifest.table, manifest.month)} has ${countOf(manifest.rows)}.`)
           }
         })
@@ -97,9 +98,23 @@ async function withArchive<T>(work: (store: ArchiveStore) => Promise<T>): Promis
   const store = await openArchive(readConfig(process.env))
   try {
     return await work(store)
+  } catch (cause) {
+    if (cause instanceof ArchiveError) throw new StartError(`${cause.message}.`, { cause })
+    if (isUnreachable(cause)) throw new StartError(`The archive ${store.place} cannot be used: ${cause.message}.`, { cause })
+    throw cause
   } finally {
     store.close()
   }
+}
+
+/** An error of the file system, of the network, or of S3, such as a wrong key or a bucket that does not exist. */
+function isUnreachable(error: unknown): error is Error {
+  return (
+    error instanceof Error &&
+    ('$metadata' in error ||
+      error.name === 'CredentialsProviderError' ||
+      /^E[A-Z]+$/.test(String((error as NodeJS.ErrnoException).code)))
+  )
 }
 
 /** @throws StartError when the month is not archived. */

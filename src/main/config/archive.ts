@@ -5,7 +5,9 @@ import { settingsIn, type SettingsOf, text } from './setting.ts'
 
 export const archiveSettings = settingsIn('Archive', {
   ARCHIVE: text
-    .refine(isPlace, { error: 'must be a folder, or an address such as s3://bucket/prefix?region=eu-central-1' })
+    .refine((place) => placeIn(place) !== undefined, {
+      error: 'must be a folder, or an address such as s3://bucket/prefix?region=eu-central-1',
+    })
     .optional()
     .describe(
       "Where the archive is: a folder, or s3://bucket/prefix with ?region= and ?endpoint= where the environment of AWS's SDK does not say them. The folder archive of FOOTFALL_HOME when absent.",
@@ -39,16 +41,7 @@ interface S3Place {
 }
 
 export function archivePlaceOf({ ARCHIVE: place, FOOTFALL_HOME }: ArchiveSettings & { FOOTFALL_HOME: string }): ArchivePlace {
-  if (place === undefined) return { folder: join(FOOTFALL_HOME, 'archive') }
-  if (!IS_URL.test(place)) return { folder: place }
-  const url = new URL(place)
-  const prefix = decodeURIComponent(url.pathname).replace(/^\/+|\/+$/g, '')
-  return {
-    bucket: url.hostname,
-    prefix: prefix === '' ? '' : `${prefix}/`,
-    region: url.searchParams.get('region') ?? undefined,
-    endpoint: url.searchParams.get('endpoint') ?? undefined,
-  }
+  return place === undefined ? { folder: join(FOOTFALL_HOME, 'archive') } : placeIn(place)!
 }
 
 export function archivesLog(config: ArchiveSettings): boolean {
@@ -64,17 +57,28 @@ export function archiveFormatOf(config: ArchiveSettings): ArchiveFormat {
 }
 
 const IS_URL = /^[a-z][a-z0-9+.-]+:/i
+const IS_BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/
+const PARAMETERS = ['region', 'endpoint']
 
-function isPlace(place: string): boolean {
-  if (!IS_URL.test(place)) return true
-  const url = URL.parse(place)
-  const endpoint = url?.searchParams.get('endpoint') ?? null
-  return (
-    url?.protocol === 's3:' &&
-    /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(url.hostname) &&
-    url.username === '' &&
-    url.password === '' &&
-    [...url.searchParams.keys()].every((name) => name === 'region' || name === 'endpoint') &&
-    (endpoint === null || /^https?:$/.test(URL.parse(endpoint)?.protocol ?? ''))
-  )
+/** The place that a text names; undefined for a text that names none. */
+function placeIn(text: string): ArchivePlace | undefined {
+  if (!IS_URL.test(text)) return { folder: text }
+  const url = URL.parse(text)
+  if (url === null || url.protocol !== 's3:' || !IS_BUCKET.test(url.hostname)) return undefined
+  if (url.username + url.password + url.port + url.hash !== '') return undefined
+  const names = [...url.searchParams.keys()]
+  if (new Set(names).size < names.length || !names.every((name) => PARAMETERS.includes(name))) return undefined
+  const [region, endpoint] = PARAMETERS.map((name) => url.searchParams.get(name) ?? undefined)
+  const prefix = decoded(url.pathname)?.replace(/^\/+|\/+$/g, '')
+  if (prefix === undefined || region === '') return undefined
+  if (endpoint !== undefined && !/^https?:$/.test(URL.parse(endpoint)?.protocol ?? '')) return undefined
+  return { bucket: url.hostname, prefix: prefix === '' ? '' : `${prefix}/`, region, endpoint }
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
 }

@@ -62,6 +62,7 @@ const ENDPOINT_RIGHTS: Record<string, string> = {
   similarity_product: 'select, insert, delete',
   similarity_row: 'select, insert, delete',
   impression: 'select, insert, update (shopper_id), delete',
+  archive_identity: 'select',
   archive_shopper: 'select, insert, delete',
   archive_part: 'select, insert, delete',
   // A command at a terminal restores.
