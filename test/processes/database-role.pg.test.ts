@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { sql } from 'kysely'
 import { expect, inject, onTestFinished, vi } from 'vitest'
 import { archiveMonth } from '../../services/archive/archive-month.ts'
-import { archivedMonths } from '../../services/archive/manifest.ts'
+import { archivedMonths, readManifest } from '../../services/archive/manifest.ts'
 import { restoreMonth } from '../../services/archive/restore-month.ts'
 import { DAY_MS } from '../../src/contract/fields/time.ts'
 import { createFolderArchive } from '../../src/external/folder-archive.ts'
@@ -28,6 +28,7 @@ import { verify } from '../../src/store/proof/verification.ts'
 import { createEmptyDatabase, type TestDatabase } from '../harness/servers/database.ts'
 import { interaction, recordAndCount } from '../harness/items/events.ts'
 import { crossings, makeAlert } from '../harness/items/alerts.ts'
+import { erase } from '../harness/items/erased.ts'
 import { makeKey } from '../harness/items/keys.ts'
 import { audit } from '../../src/store/audit/audit-entry.ts'
 import { freshPgTest as test } from '../harness/fixtures.ts'
@@ -172,6 +173,35 @@ test('the endpoint can drop months that it made, and months of a later migration
   await makePartitions(db, [monthOf(ago(100))])
   await recordAndCount(endpoint, [interaction({ occurredAtMs: ago(100) })])
   expect(await dropOldMonths(endpoint, DAYS)).toEqual({ dropped: [200, 100].flatMap(monthsAgo).toSorted(), waiting: [] })
+})
+
+test('the endpoint archives and erases, the owner restores, and no other user reads the keys of shoppers', async ({
+  db,
+  database,
+}) => {
+  const folder = await mkdtemp(join(tmpdir(), 'footfall-archive-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  const store = createFolderArchive(folder)
+  await makePartitions(endpoint, [monthOf(ago(200))])
+  await recordAndCount(endpoint, [interaction({ accountId: 'ada', userAgent: 'x', occurredAtMs: ago(200) })])
+  await dropOldMonths(endpoint, DAYS, (table, month) => archiveMonth({ db: endpoint, store }, table, month))
+  const manifest = (await readManifest(store, 'interaction', monthOf(ago(200))))!
+  expect(manifest.rows).toBe(1)
+  for (const user of [endpoint, gatewayDb]) {
+    await expect(restoreMonth(user, store, manifest)).rejects.toThrow('permission denied')
+  }
+  await restoreMonth(db, store, manifest)
+  for (const user of [db, endpoint, gatewayDb]) expect((await verify(user)).drift).toEqual([])
+  expect((await verify(db)).restored_months).toBe(1)
+  for (const user of [gatewayDb, as(database, 'consumer')]) {
+    await expect(sql`select from archive_shopper`.execute(user)).rejects.toThrow('permission denied')
+  }
+  const { certificate } = await erase(endpoint, 'account:ada')
+  expect(certificate!.tables).toMatchObject({ archive_shopper: 1, restored: 1 })
+  const { rows } = await sql<{
+    row: string
+  }>`select t::text as row from ${sql.table(restoredTable('interaction', manifest.month))} t`.execute(db)
+  expect(rows.map(({ row }) => /erased-[0-9a-f]{32}/.test(row) && !row.includes('ada'))).toEqual([true])
 })
 
 test('the owner records and drops months as before after the roles were made', async ({ db }) => {

@@ -95,12 +95,13 @@ export interface RestoredMonth {
   month: Month
 }
 
-/** The months that are wholly restored, and whose tables are still there. */
+/** The months that are wholly restored, whose tables are still there, and which this database user may read: as a rule the owner alone. */
 export async function restoredMonths(db: Queryable): Promise<RestoredMonth[]> {
   const { rows } = await sql<RestoredMonth>`
     select table_name as "table", month from restored_month
+      join pg_namespace n on n.nspname = 'restored' and has_schema_privilege(n.oid, 'usage')
+      join pg_class c on c.relnamespace = n.oid and c.relname = table_name || '_' || replace(month, '-', '_') and has_table_privilege(c.oid, 'select')
     where restored_at is not null and table_name = any(${LOG_TABLES.map(String)}::text[])
-      and to_regclass('restored.' || table_name || '_' || replace(month, '-', '_')) is not null
     order by month, table_name`.execute(db)
   return rows
 }
