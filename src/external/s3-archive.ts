@@ -31,10 +31,14 @@ export interface S3Options {
   region: string | undefined
   /** Of a server other than AWS, which gets the bucket in the path. */
   endpoint: string | undefined
+  /** Objects that a page of a list has; for tests. */
+  pageObjects?: number
 }
 
+const PAGE_OBJECTS = 1_000
+
 /** An archive in a bucket of S3, or of a server that speaks its protocol and knows `If-None-Match`. Credentials are those of the environment. */
-export function createS3Archive({ bucket, prefix, region, endpoint }: S3Options): ArchiveStore {
+export function createS3Archive({ bucket, prefix, region, endpoint, pageObjects = PAGE_OBJECTS }: S3Options): ArchiveStore {
   const client = new S3Client({
     maxAttempts: ATTEMPTS_MAX,
     requestHandler: { connectionTimeout: CONNECT_MS_MAX, requestTimeout: ANSWER_MS_MAX, throwOnRequestTimeout: true },
@@ -84,6 +88,7 @@ export function createS3Archive({ bucket, prefix, region, endpoint }: S3Options)
           new ListObjectsV2Command({
             Bucket: bucket,
             Prefix: prefix + begin,
+            MaxKeys: pageObjects,
             ...(token !== undefined && { ContinuationToken: token }),
           }),
         )
