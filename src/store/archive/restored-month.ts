@@ -95,7 +95,7 @@ export interface RestoredMonth {
   month: Month
 }
 
-/** The months that are wholly restored, whose tables are still there, and which this database user may read: as a rule the owner alone. */
+/** The months that are wholly restored, whose tables are still there, and which this database user may read, as the owner and the endpoint may. */
 export async function restoredMonths(db: Queryable): Promise<RestoredMonth[]> {
   const { rows } = await sql<RestoredMonth>`
     select table_name as "table", month from restored_month
