@@ -8,6 +8,7 @@ import type { Privacy } from './privacy.ts'
 import { withPrivacy } from './privacy.ts'
 import type { ProductVersion } from './product.ts'
 import type { ItemProblem } from './rows.ts'
+import { wholeRecord } from './whole-record.ts'
 
 /** A record, or an item of its list, that breaks the contract. */
 export interface RejectedRecord extends ItemProblem {
@@ -15,8 +16,8 @@ export interface RejectedRecord extends ItemProblem {
   record: KafkaRecord
   /** The record that was read. */
   of: KafkaRecord
-  /** The interaction in it, for the ids of its shopper. */
-  item?: unknown
+  /** The interactions in it, for the ids of their shoppers. */
+  items?: readonly unknown[]
   /** The place of the item in the record. */
   index: number
 }
@@ -92,27 +93,21 @@ export function judgeInteractionRecord(
   record: KafkaRecord,
   { nowMs, privacy }: Pick<JudgeSettings, 'nowMs' | 'privacy'>,
 ): { rows: NewInteraction[]; rejected: RejectedRecord[] } {
+  const wrong = (rejection: ItemProblem) => ({
+    rows: [],
+    rejected: [{ ...wholeRecord(record, privacy), of: record, index: 0, ...rejection }],
+  })
   const read = jsonOfRecord(record)
-  if ('rejection' in read)
-    return {
-      rows: [],
-      rejected: [{ record: withoutPrivate(record, undefined, privacy), of: record, index: 0, ...read.rejection }],
-    }
+  if ('rejection' in read) return wrong(read.rejection)
   const found = interactionsIn(read.json, record)
-  if ('rejection' in found)
-    return {
-      rows: [],
-      rejected: [{ record: withoutPrivate(record, read.json, privacy), of: record, index: 0, ...found.rejection }],
-    }
+  if ('rejection' in found) return wrong(found.rejection)
   const items = found.items.map((item) => withPrivacy(item, privacy))
   const judged = judgeInteractions(items, nowMs, (place, timeMs) => eventIdOfPlace(record, place, timeMs))
   const isAlone = items.length === 1 && !isList(read.json)
   const rejected = judged.rejections.map(({ index, code, field, message, item }) => ({
-    record: isAlone
-      ? withoutPrivate(record, read.json, privacy)
-      : { ...record, headers: [], value: Buffer.from(JSON.stringify(item)) },
+    record: isAlone ? wholeRecord(record, privacy).record : { ...record, headers: [], value: Buffer.from(JSON.stringify(item)) },
     of: record,
-    item,
+    items: [item],
     index,
     code,
     field,
@@ -126,16 +121,6 @@ function isList(json: unknown): boolean {
     hasFields(json) &&
     (Array.isArray(json['interactions']) || (hasFields(json['data']) && Array.isArray(json['data']['interactions'])))
   )
-}
-
-/** The record without what privacy keeps out of the database. Of a value that is no JSON nothing is kept then. */
-function withoutPrivate(record: KafkaRecord, json: unknown, privacy: Privacy): KafkaRecord {
-  if (privacy.ipAddress === 'keep' && privacy.userAgent === 'keep') return record
-  if (json === undefined) return { ...record, value: null }
-  const stripped = withPrivacy(json, privacy)
-  const data = hasFields(stripped) && hasFields(stripped['data']) ? { data: withPrivacy(stripped['data'], privacy) } : undefined
-  const kept = data === undefined ? stripped : { ...(stripped as object), ...data }
-  return kept === json ? record : { ...record, value: Buffer.from(JSON.stringify(kept)) }
 }
 
 /** The last run of each partition, which is not full. */

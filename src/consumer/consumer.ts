@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Admin, Message } from '@platformatic/kafka'
 import type { KafkaRecord } from '../admission/kafka-record.ts'
 import type { JudgedRecords } from '../admission/judge-records.ts'
+import type { Privacy } from '../admission/privacy.ts'
 import type { RecordKind } from '../contract/kafka-record.ts'
 import type { Database } from '../store/database/connection.ts'
 import { FencedError } from '../store/kafka/offset.ts'
@@ -17,6 +18,8 @@ import { type BatchObserver, RETRY, type RetryPauses, storeBatch, type StoreBatc
 export interface ConsumerObserver extends BatchObserver {
   /** A session with the brokers began with these topics; those that do not exist are looked for again. */
   joined: (topics: ReadonlyMap<string, number>, missing: readonly string[]) => void
+  /** PostgreSQL answered with the offsets of this consumer's partitions. */
+  assigned: () => void
   /** A session ended, and another one begins. */
   left: (error: unknown) => void
   /** The offset of a partition was not in its topic. */
@@ -30,6 +33,7 @@ export interface ConsumerOptions {
   /** What each topic has. */
   topics: ReadonlyMap<string, RecordKind>
   judge: (records: readonly KafkaRecord[]) => Promise<JudgedRecords>
+  privacy: Privacy
   tombstones: Tombstones
   fanOut: (batch: BatchBounds) => void
   observer: ConsumerObserver
@@ -106,6 +110,7 @@ async function readTopics(
     try {
       const places = await assign(options.db, consumer, assigned, options.observer.moved)
       positions.assign(places)
+      options.observer.assigned()
       return places
     } catch (error) {
       failed.abort(error)

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type JudgedRecords, JudgingError } from '../admission/judge-records.ts'
+import { type JudgedRecords, JudgingError, type RejectedRecord } from '../admission/judge-records.ts'
 import type { KafkaRecord } from '../admission/kafka-record.ts'
+import type { Privacy } from '../admission/privacy.ts'
+import { unreadRecord, wholeRecord } from '../admission/whole-record.ts'
 import type { Database } from '../store/database/connection.ts'
 import { isDataError, mayPass } from '../store/database/sql-state.ts'
 import { FencedError } from '../store/kafka/offset.ts'
@@ -29,6 +31,8 @@ export interface StoreBatchDeps {
   positions: Positions
   /** Checks records in their order, each alone. @throws JudgingError when they are too much to check. */
   judge: (records: readonly KafkaRecord[]) => Promise<JudgedRecords>
+  /** What records that are set aside are kept without. */
+  privacy: Privacy
   tombstones: Tombstones
   /** Sends a stored batch on to be counted. Does not wait, and does not throw. */
   fanOut: (batch: BatchBounds) => void
@@ -100,7 +104,7 @@ async function setAside(deps: StoreBatchDeps, record: KafkaRecord, signal: Abort
   const message = `cannot be stored: ${cause instanceof Error ? cause.message : String(cause)}`.slice(0, MESSAGE_CHARACTERS_MAX)
   // A NUL in the message of an error would be refused too.
   const rejection = {
-    record,
+    ...asKept(record, deps.privacy, cause),
     of: record,
     index: 0,
     code: 'refused',
@@ -118,6 +122,12 @@ async function setAside(deps: StoreBatchDeps, record: KafkaRecord, signal: Abort
       await pause(deps.retry, failures, signal)
     }
   }
+}
+
+/** What was too much to check is not read here either. */
+function asKept(record: KafkaRecord, privacy: Privacy, cause: unknown): Pick<RejectedRecord, 'record' | 'items'> {
+  if (record.kind !== 'interaction') return { record }
+  return cause instanceof JudgingError ? { record: unreadRecord(record, privacy) } : wholeRecord(record, privacy)
 }
 
 const MESSAGE_CHARACTERS_MAX = 1_000

@@ -70,6 +70,7 @@ const consuming = runConsumer(
     groupId: config.KAFKA_GROUP,
     topics,
     judge: judging.judge,
+    privacy,
     tombstones: createTombstones(erasureKeyOf(config)),
     fanOut,
     observer: {
@@ -96,6 +97,10 @@ const consuming = runConsumer(
         state.joined(missing)
         log.info({ topics: Object.fromEntries(found), missing }, 'reads Kafka')
         if (missing.length > 0) log.warn({ missing }, 'topics that do not exist; they are looked for every 30 s')
+      },
+      assigned: () => {
+        state.assigned()
+        metrics.assigned()
       },
       left: (error) => {
         state.left(error)

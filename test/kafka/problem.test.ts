@@ -20,6 +20,9 @@ test('the state of the consumer has the last error until it reads or stores agai
   expect(state.answer()).toMatchObject({ status: 'ready', kafka: true, last_error: null, missing_topics: ['product.created'] })
   state.failed(new Error('away'), true)
   expect(state.answer()).toMatchObject({ status: 'not_ready', postgresql: false, last_error: 'away' })
+  // The batch that waited went to another consumer.
+  state.assigned()
+  expect(state.answer()).toMatchObject({ status: 'ready', postgresql: true, waiting_seconds: 0 })
   state.stored()
   expect(state.answer()).toMatchObject({ status: 'ready', waiting_seconds: 0, last_error: null })
 })

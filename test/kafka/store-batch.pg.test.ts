@@ -32,6 +32,7 @@ async function consumerOf(db: Database, changes: Partial<StoreBatchDeps> = {}) {
     positions,
     judge: (records) =>
       judgeRecords(records, { nowMs: NOON_MS + 60_000, currency: 'EUR', privacy: { ipAddress: 'keep', userAgent: 'keep' } }),
+    privacy: { ipAddress: 'keep', userAgent: 'keep' },
     tombstones: createTombstones(undefined),
     fanOut: (batch) => seen.fannedOut.push(batch),
     observer: {
@@ -220,6 +221,41 @@ test('a record with more interactions and wrong ones than a statement takes is s
   await (await consumerOf(db)).store([record, view(1n)])
   expect(await countOf(db, 'interaction')).toBe(651)
   expect(await countOf(db, 'rejected_event')).toBe(650)
+})
+
+test('a record of interactions that is set aside is kept without what privacy drops, and not for an erased person', async ({
+  db,
+}) => {
+  await sql
+    .raw(
+      `create function refuse() returns trigger language plpgsql as $$ begin
+        raise exception 'no' using errcode = '22003'; end $$;
+      create trigger refuse before insert on interaction for each row execute function refuse()`,
+    )
+    .execute(db)
+  const tombstones = newTombstones()
+  await erase(db, 'account:ada-of-the-shop')
+  const privacy = { ipAddress: 'drop', userAgent: 'keep' } as const
+  const { store, setAside } = await consumerOf(db, {
+    tombstones,
+    privacy,
+    judge: (records) => judgeRecords(records, { nowMs: NOON_MS + 60_000, currency: 'EUR', privacy }),
+  })
+  const item = { event_type: 'view', ref_type: 'Product', ref_id: 'lamp', ip_address: '203.0.113.7' }
+  const listOf = (...ids: string[]) => ({ interactions: ids.map((account_id) => ({ ...item, account_id })) })
+  await store([
+    recordOf(listOf('bob-of-the-shop'), { kind: 'interaction', offset: 0n }),
+    recordOf(listOf('bob-of-the-shop', 'ada-of-the-shop'), { kind: 'interaction', offset: 1n }),
+    recordOf({ specversion: '0.3', data: { ...item, account_id: 'ada-of-the-shop' } }, { kind: 'interaction', offset: 2n }),
+  ])
+  expect(setAside).toEqual([0n, 1n])
+  expect(await rowsWith(db, ['ada-of-the-shop', '203.0.113.7'])).toEqual([])
+  const { rows } = await sql`select "offset", value is null as "isErased" from rejected_event order by 1`.execute(db)
+  expect(rows).toEqual([
+    { offset: '0', isErased: false },
+    { offset: '1', isErased: true },
+    { offset: '2', isErased: true },
+  ])
 })
 
 test('an outage is waited for without limit, and sets nothing aside', async ({ db }) => {

@@ -39,6 +39,8 @@ export function consumerState() {
       note(error)
       if (isOutage) waitingSinceMs ??= performance.now()
     },
+    /** A batch that waited may have gone to another consumer, so this ends the wait too. */
+    assigned: () => void (waitingSinceMs = undefined),
     stored: () => {
       waitingSinceMs = undefined
       lastError = null

@@ -59,6 +59,7 @@ export function consumerMetrics(registry: Registry, lag: () => Promise<readonly 
     },
   })
   return {
+    assigned: () => void (state.waitingSinceMs = undefined),
     stored: (all: readonly KafkaRecord[], rejected: ReadonlySet<KafkaRecord>, seconds: number) => {
       state.waitingSinceMs = undefined
       batches.observe(seconds)

@@ -21,7 +21,7 @@ export interface StoredRecords {
   recorded: number
 }
 
-/** A missing month, or a person who was erased meanwhile, costs one more attempt. More than a few mean a fault. */
+/** Each missing month costs one more attempt. More than a few mean a fault. */
 const ATTEMPTS_MAX = 4
 
 /** A statement with so many is made in 10 ms; one with 10,000 held the event loop for 700 ms. */
@@ -61,7 +61,7 @@ async function storeOnce(
   const stored: StoredRecords = { batches: [], changed: 0, recorded: 0 }
   if (products.length === 0) await moveOffsets(tx, moves)
   else stored.changed = await moveOffsetsAndUpsert(tx, moves, newCall(), products)
-  // In key order, because the batches of two consumers may have common events.
+  // In key order, so that two consumers with common events deadlock less often. PostgreSQL ends one of two that do, and it tries again.
   for (const run of runs.toSorted((one, other) => (callIdText(one) < callIdText(other) ? -1 : 1))) {
     stored.recorded += await recordRun(tx, run, tombstones)
     const batch = await batchOf(tx, callOfRun(run))
@@ -97,7 +97,7 @@ async function withoutErased(
   const idsOf = (some: readonly RejectedRecord[]) => [
     ...shopperIdsOfCall(
       [],
-      some.map(({ item, ...each }) => ({ ...each, item })),
+      some.flatMap(({ items = [], ...each }) => items.map((item) => ({ ...each, item }))),
     ),
   ]
   const ids = idsOf(rejected)

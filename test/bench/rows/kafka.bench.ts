@@ -118,6 +118,7 @@ function consumer(db: Database, { settings, topics }: TestTopics, onStored: (tim
       groupId: `bench-${performance.now()}`,
       topics,
       judge: judging.judge,
+      privacy: { ipAddress: 'keep', userAgent: 'keep' },
       tombstones: createTombstones(undefined),
       fanOut: nothing,
       observer: {
@@ -125,6 +126,7 @@ function consumer(db: Database, { settings, topics }: TestTopics, onStored: (tim
         failed: (error) => console.error(error),
         setAside: nothing,
         joined: nothing,
+        assigned: nothing,
         left: (error) => console.error(error),
         moved: nothing,
       },

@@ -34,7 +34,7 @@ export async function readRecords(db: Database, records: readonly KafkaRecord[],
     const left = records.filter(positions.isNew)
     if (left.length === 0) return
     const deps = {
-      ...{ db, positions, tombstones: createTombstones(undefined), fanOut: IGNORED },
+      ...{ db, positions, privacy: KEEP, tombstones: createTombstones(undefined), fanOut: IGNORED },
       judge: (some: readonly KafkaRecord[]) => judgeRecords(some, { nowMs: NOON_MS, currency: 'EUR', privacy: KEEP }),
       observer: { stored: IGNORED, failed: IGNORED, setAside: IGNORED },
       retry: { firstMs: 1, maxMs: 2, retriesMax: 2 },
