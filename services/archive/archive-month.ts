@@ -37,7 +37,7 @@ export async function archiveMonth(archiving: Archiving, table: LogTableName, mo
   const { db, store, stepMs = STEP_MS } = archiving
   const untilMs = performance.now() + stepMs
   if ((await readManifest(store, table, month)) === undefined) {
-    const parts = await partsOf(db, table, month)
+    const parts = await notedParts(archiving, table, month)
     for (;;) {
       const part = await writePart(archiving, table, month, parts)
       if (part === undefined) break
@@ -50,6 +50,19 @@ export async function archiveMonth(archiving: Archiving, table: LogTableName, mo
   await forgetParts(db, table, month)
   return true
 }
+
+/** The parts that were written. When one is not in this archive, e.g. because ARCHIVE names another place now, all of them are written again. */
+async function notedParts({ db, store }: Archiving, table: LogTableName, month: Month): Promise<Part[]> {
+  const parts = await partsOf(db, table, month)
+  if (parts.length === 0) return []
+  const names = new Set<string>()
+  for await (const { name } of store.list(partsPrefixOf(table, month))) names.add(name)
+  if (parts.every(({ name }) => names.has(name))) return parts
+  await forgetParts(db, table, month)
+  return []
+}
+
+const partsPrefixOf = (table: LogTableName, month: Month) => `${folderOf(table, month)}part-`
 
 /** Writes the next part; undefined when there are no rows after the last one. */
 async function writePart(
@@ -64,7 +77,7 @@ async function writePart(
   if (first === undefined) return undefined
   const no = parts.length
   // Each attempt writes an object of its own, so that one that was thought dead changes no part of a manifest.
-  const name = `${folderOf(table, month)}part-${String(no).padStart(5, '0')}-${randomBytes(4).toString('hex')}.${format}`
+  const name = `${partsPrefixOf(table, month)}${String(no).padStart(5, '0')}-${randomBytes(4).toString('hex')}.${format}`
   let rows = 0
   let lastKey = first.lastKey
   const counts: Record<string, number>[] = []
@@ -96,7 +109,9 @@ function countsOf({ rows }: Page): Record<string, number> {
 
 /** @throws unless the parts are what the manifest says, and the manifest has as many rows of each type as the month. */
 async function compare({ db, store }: Archiving, table: LogTableName, month: Month): Promise<void> {
-  const manifest = (await readManifest(store, table, month))!
+  const manifest = await readManifest(store, table, month)
+  if (manifest === undefined)
+    throw new Error(`${store.place} has no manifest of ${table} ${month} yet: another process writes it`)
   if (manifest.database !== (await archiveIdOf(db)))
     throw new ArchiveError(
       `another database has archived ${table} ${month} in ${store.place}: give each a place of its own; the month is not dropped`,
@@ -114,5 +129,5 @@ async function compare({ db, store }: Archiving, table: LogTableName, month: Mon
 
 /** Parts of attempts that were killed. */
 async function removeLeftovers(store: ArchiveStore, table: LogTableName, month: Month, kept: ReadonlySet<string>): Promise<void> {
-  for await (const { name } of store.list(`${folderOf(table, month)}part-`)) if (!kept.has(name)) await store.remove(name)
+  for await (const { name } of store.list(partsPrefixOf(table, month))) if (!kept.has(name)) await store.remove(name)
 }

@@ -6,6 +6,7 @@ import { archiveMonth } from '../../services/archive/archive-month.ts'
 import { folderOf, readManifest } from '../../services/archive/manifest.ts'
 import { FORMATS } from '../../services/archive/part-format.ts'
 import { restoreMonth } from '../../services/archive/restore-month.ts'
+import { createFolderArchive } from '../../src/external/folder-archive.ts'
 import type { Database } from '../../src/store/database/connection.ts'
 import { LOG_TABLES } from '../../src/store/log/month.ts'
 import { dropOldMonths } from '../../src/store/log/retention.ts'
@@ -61,6 +62,16 @@ for (const format of FORMATS)
     expect(await dropOldMonths(db, DAYS, archiving(db, store, format))).toEqual({ dropped: [], waiting: [] })
     expect(await allRows(db, restoredName)).toEqual(before)
   })
+
+test('a month that was begun in another archive is begun again', async ({ db, store }) => {
+  await populate(db)
+  const begun = { db, store, partRows: 10, stepMs: 0 }
+  expect(await archiveMonth(begun, 'interaction', MONTH)).toBe(false)
+  const other = createFolderArchive(join(store.place, 'other'))
+  expect(await archiveMonth({ db, store: other }, 'interaction', MONTH)).toBe(true)
+  expect((await readManifest(other, 'interaction', MONTH))?.rows).toBe(25)
+  expect(await archiveMonth(begun, 'interaction', MONTH)).toBe(false)
+})
 
 test('verify replays restored months, and finds an hour that was changed', async ({ db, store }) => {
   await populate(db)

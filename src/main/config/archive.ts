@@ -30,6 +30,16 @@ export const archiveSettings = settingsIn('Archive', {
 
 type ArchiveSettings = SettingsOf<typeof archiveSettings>
 
+/** What is wrong with the settings together; undefined when nothing is. Retention holds a connection while a month is archived by another one. */
+export function archiveProblem({
+  ARCHIVE_LOG,
+  DATABASE_CONNECTIONS,
+}: ArchiveSettings & { DATABASE_CONNECTIONS: number }): string | undefined {
+  return ARCHIVE_LOG === 'on' && DATABASE_CONNECTIONS < 2
+    ? 'Set DATABASE_CONNECTIONS to 2 or more: ARCHIVE_LOG=on needs two.'
+    : undefined
+}
+
 export type ArchivePlace = { folder: string } | S3Place
 
 interface S3Place {

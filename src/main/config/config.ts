@@ -4,7 +4,7 @@ import { plainMessage } from '../../contract/fields/zod-messages.ts'
 import { accessSettings } from './access.ts'
 import { addressProblem, addressSettings, portSettings } from './addresses.ts'
 import { alertSettings } from './alerts.ts'
-import { archiveSettings } from './archive.ts'
+import { archiveProblem, archiveSettings } from './archive.ts'
 import { capacitySettings } from './capacity.ts'
 import { CHECKOUT } from './checkout.ts'
 import { databaseUrlWithPassword } from './database-password.ts'
@@ -66,7 +66,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     throw new StartError(`Change these environment variables: ${problems.join('; ')}.`)
   }
   const config = parsed.data
-  const problems = [addressProblem(config), sellerTokenProblem(config), kafkaProblem(config)].filter(
+  const problems = [addressProblem(config), sellerTokenProblem(config), kafkaProblem(config), archiveProblem(config)].filter(
     (problem) => problem !== undefined,
   )
   if (problems.length > 0) throw new StartError(problems.join(' '))

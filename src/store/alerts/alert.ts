@@ -49,8 +49,7 @@ async function alertsWhere(db: Queryable, condition: ReturnType<typeof sql>): Pr
 }
 
 /**
- * Makes an alert with its secret. A repeated call finds the alert of its id. @throws DecidedError `conflict` when there are too many, or
- * the id belongs to another one.
+ * Makes an alert with its secret. A repeated call finds the alert of its id. @throws DecidedError `conflict` when there are too many.
  */
 export async function createAlert(db: Database, request: CreateAlert, secret: string): Promise<Alert> {
   const { alert_id: alertId, filter = {} } = request

@@ -144,5 +144,5 @@ export const OTHER_COLUMNS: Readonly<Record<string, readonly string[]>> = {
   'hashes without the key, and numbers of the erasure itself': ['shopper_tombstone.*', 'erasure_count.*'],
   'of topics: which records were read': ['kafka_offset.*'],
   'of the archive: its parts, and which months were restored': ['archive_part.*', 'restored_month.*', 'restored_part.*'],
-  'of the database, and of topics that are read': ['migration.*', 'kafka_offset.*'],
+  'of the database': ['migration.*'],
 }
