@@ -33,7 +33,7 @@ export const ChangedProductEvent = z.object({
 /** The value of a record of `product.deleted`. */
 export const DeletedProductEvent = z.object({ ...envelope, eventType: z.literal('ProductDeleted'), data: z.object(identity) })
 
-/** The fields beside `data`. */
+/** The fields next to `data`. */
 export const ENVELOPE_FIELDS: readonly string[] = Object.keys(DeletedProductEvent.omit({ data: true }).shape)
 
 /** Fields of product events that a correction may name. */
