@@ -52,6 +52,7 @@ create table alert_crossing (
 );
 create index alert_crossing_next on alert_crossing (alert_id, due_at, delivery_id) where status = 'pending';
 create index alert_crossing_of_alert on alert_crossing (alert_id, delivery_id desc);
+create index alert_crossing_failed on alert_crossing (alert_id) where status = 'failed';
 create index alert_crossing_finished on alert_crossing (finished_at) where finished_at is not null;
 
 -- The gateway reads every table of the other schemas, and none of these.
