@@ -7,6 +7,7 @@ import { ArchiveError, type ArchiveStore } from '../../external/archive-store.ts
 import { readConfig } from '../../main/config/config.ts'
 import { StartError } from '../../main/config/start-error.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
+import { collectEarly } from '../../main/embedded/v8-flags.ts'
 import { openArchive } from '../../main/external/archive.ts'
 import { restoredTable } from '../../store/archive/restored-month.ts'
 import { print, printError, printJson, printTable } from '../terminal/output.ts'
@@ -82,6 +83,7 @@ function restoreCommand(): Command {
     .argument('<month>', 'e.g. 2026-01', monthArgument)
     .option('--foreign', 'a month that another database archived, without its shoppers')
     .action(async (month: string, { foreign = false }: { foreign?: boolean }) => {
+      collectEarly()
       await withArchive(async (store) => {
         const months = await monthsOf(store, month)
         await withDatabase(readConfig(process.env), { name: 'footfall archive', statementMsMax: 0 }, async (db) => {

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+
 /**
  * Make V8 collect garbage earlier, because it collects late while much memory is free. At full ingest load, endpoint and gateway held
  * 650 to 700 MB together without these flags and about 420 MB with them, at 5 % less throughput. The gateway's old generation may
@@ -10,4 +12,9 @@ export const V8_FLAGS = {
   consumer: ['--heap-growing-percent=20', '--max-semi-space-size=8'],
   guard: ['--max-semi-space-size=2'],
   gateway: ['--max-old-space-size=2000', '--max-semi-space-size=16'],
+}
+
+/** The flags of the endpoint for a command that runs already, and leaves much garbage. */
+export function collectEarly(): void {
+  for (const flag of V8_FLAGS.endpoint) setFlagsFromString(flag)
 }

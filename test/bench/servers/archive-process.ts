@@ -4,6 +4,7 @@ import type { ArchiveFormat } from '../../../services/archive/part-format.ts'
 import { readManifest } from '../../../services/archive/manifest.ts'
 import { restoreMonth } from '../../../services/archive/restore-month.ts'
 import { createFolderArchive } from '../../../src/external/folder-archive.ts'
+import { collectEarly } from '../../../src/main/embedded/v8-flags.ts'
 import { connect } from '../../../src/store/database/connection.ts'
 
 const RESOLUTION_MS = 1
@@ -35,7 +36,10 @@ async function main(
   delay.enable()
   const startedMs = performance.now()
   if (work === 'archive') while (!(await archiveMonth({ db, store, format }, 'interaction', month)));
-  else await restoreMonth(db, store, (await readManifest(store, 'interaction', month))!)
+  else {
+    collectEarly()
+    await restoreMonth(db, store, (await readManifest(store, 'interaction', month))!)
+  }
   const seconds = (performance.now() - startedMs) / 1_000
   delay.disable()
   await db.destroy()
