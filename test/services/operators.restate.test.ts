@@ -21,6 +21,11 @@ const test = gatewayTest
   .extend('gatewayChanges', { scope: 'file' }, ({ stack }) => ({ ingress: operator(stack) }))
 
 const FOR_OPERATORS = [
+  'Alert/Change',
+  'Alert/Create',
+  'Alert/Delete',
+  'Alert/ReplayDelivery',
+  'Alert/RotateSecret',
   'Analytic/ReplayRejected',
   'Analytic/Verify',
   'Catalog/PromoteSimilarity',
