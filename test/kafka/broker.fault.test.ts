@@ -223,6 +223,36 @@ describe.skipIf(NO_KAFKA !== undefined)('with a broker', () => {
     120_000,
   )
 
+  test('a consumer that joins while PostgreSQL goes away leaves no member behind that keeps partitions from the others', async ({
+    db,
+    database,
+  }) => {
+    const topics = await topicsWith(2)
+    const proxy = await startTcpProxy(database.url)
+    const proxied = ['first', 'second'].map((name) => connect({ url: proxy.url, name, connectionsMax: 2, waitMsMax: 2_000 }))
+    const first = consume(proxied[0]!, topics)
+    const { sent, versions } = changesOf(40, 20)
+    await topics.send(sent.slice(0, 20))
+    await untilRead(db, topics)
+    for (const pauseMs of [0, 200, 400, 800]) {
+      const joined = Promise.withResolvers<void>()
+      const second = consume(proxied[1]!, topics, {}, { joined: () => joined.resolve() })
+      await joined.promise
+      // The group is at different steps of letting it in.
+      await new Promise((resolve) => setTimeout(resolve, pauseMs))
+      await proxy.cut()
+      await expect.poll(() => second.seen.sessions.length, { timeout: 30_000 }).toBeGreaterThan(0)
+      await proxy.mend()
+      await topics.send(sent.slice(20))
+      await untilRead(db, topics, 40_000)
+      await second.stop()
+    }
+    await first.stop()
+    await Promise.all(proxied.map((each) => each.destroy()))
+    await proxy.cut()
+    expect(await storedCatalogue(db)).toEqual(expectedCatalogue(versions))
+  }, 300_000)
+
   test('topics that are made later, and offsets that a topic does not have, are read', async ({ db }) => {
     const topics = await topicsWith(1)
     const only = new Map([...topics.topics].slice(0, 1))

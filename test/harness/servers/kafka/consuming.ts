@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { expect } from 'vitest'
 import { judgeRecords } from '../../../../src/admission/judge-records.ts'
 import { createAdmin } from '../../../../src/consumer/client.ts'
-import { type ConsumerOptions, runConsumer } from '../../../../src/consumer/consumer.ts'
+import { type ConsumerObserver, type ConsumerOptions, runConsumer } from '../../../../src/consumer/consumer.ts'
 import { lagOf } from '../../../../src/consumer/lag.ts'
 import type { Database } from '../../../../src/store/database/connection.ts'
 import { storedOffsets } from '../../../../src/store/kafka/offset.ts'
@@ -11,7 +11,12 @@ import { createTombstones } from '../../../../src/store/log/tombstone.ts'
 import type { TestTopics } from './topics.ts'
 
 /** A consumer of this process. */
-export function consume(db: Database, { settings, topics, groupId }: TestTopics, changes: Partial<ConsumerOptions> = {}) {
+export function consume(
+  db: Database,
+  { settings, topics, groupId }: TestTopics,
+  changes: Partial<ConsumerOptions> = {},
+  observed: Partial<ConsumerObserver> = {},
+) {
   const stop = new AbortController()
   const seen = { fannedOut: [] as BatchBounds[], outages: 0, sessions: [] as unknown[], moved: 0 }
   const privacy = { ipAddress: 'keep', userAgent: 'keep' } as const
@@ -33,6 +38,7 @@ export function consume(db: Database, { settings, topics, groupId }: TestTopics,
         assigned: () => undefined,
         left: (error) => seen.sessions.push(error),
         moved: () => void seen.moved++,
+        ...observed,
       },
       batchMs: 100,
       retry: { firstMs: 100, maxMs: 1_000, retriesMax: 4 },
