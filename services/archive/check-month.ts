@@ -8,15 +8,20 @@ const LINES_MAX = 250
 /** Reads every part of a month. @throws unless each has the bytes and the rows that the manifest says. */
 export async function checkParts(store: ArchiveStore, manifest: Manifest): Promise<void> {
   let rows = 0
-  for (const part of manifest.parts) {
-    const counts = readPart(store, part, (bytes) => rowCountsOfPart(bytes, { table: manifest.table, name: part.name }), Number)
-    for await (const count of counts) rows += count
-  }
+  for (const part of manifest.parts) rows += await checkPart(store, manifest, part)
   const counted = Object.values(manifest.counts).reduce((sum, count) => sum + count, 0)
   if (rows !== manifest.rows || counted !== manifest.rows)
     throw new ArchiveError(
       `the manifest of ${manifest.table} ${manifest.month} in ${store.place} says ${manifest.rows} rows, and the parts have ${rows}`,
     )
+}
+
+/** Reads a part. @returns its rows. @throws unless it has the bytes and the rows that the manifest says. */
+export async function checkPart(store: ArchiveStore, { table }: Manifest, part: PartOfManifest): Promise<number> {
+  let rows = 0
+  const counts = readPart(store, part, (bytes) => rowCountsOfPart(bytes, { table, name: part.name }), Number)
+  for await (const count of counts) rows += count
+  return rows
 }
 
 /** The lines of a part. @throws at its end unless it has the bytes and the rows that the manifest says. */
@@ -45,8 +50,10 @@ async function* readPart<T>(
       yield some
     }
   } catch (cause) {
+    // The archive cannot be used, which says nothing about the part.
+    if (cause instanceof ArchiveError) throw cause
     throw new ArchiveError(
-      `${part.name} in ${store.place} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
+      `${part.name} in ${store.place} is damaged, and cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
       {
         cause,
       },
@@ -55,6 +62,6 @@ async function* readPart<T>(
   const { bytes, sha256 } = result()
   if (sha256 !== part.sha256 || bytes !== part.bytes || rows !== part.rows)
     throw new ArchiveError(
-      `${part.name} in ${store.place} was changed: it has ${bytes} bytes, ${rows} rows and the SHA-256 ${sha256}`,
+      `${part.name} in ${store.place} is damaged, or was changed: it has ${bytes} bytes, ${rows} rows and the SHA-256 ${sha256}`,
     )
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
+import { plainMessage } from '../../src/contract/fields/zod-messages.ts'
 import { ArchiveError, type ArchiveStore, readSmall } from '../../src/external/archive-store.ts'
 import { LOG_TABLES, type LogTableName, type Month } from '../../src/store/log/month.ts'
 
@@ -22,7 +23,9 @@ export type PartOfManifest = z.infer<typeof PartOfManifest>
 
 /** What an archived month of a table of the log consists of. It is written last, and a month without it is not archived. */
 export const Manifest = z.object({
-  version: z.literal(VERSION, { error: 'was written by a later release' }),
+  version: z.literal(VERSION, {
+    error: ({ input }) => (typeof input === 'number' && input > VERSION ? 'is of a later release' : undefined),
+  }),
   /** The id of the database that archived it. */
   database: z.uuid(),
   table: z.enum(LOG_TABLES as [LogTableName, ...LogTableName[]]),
@@ -50,14 +53,16 @@ export async function readManifest(store: ArchiveStore, table: LogTableName, mon
   const name = folderOf(table, month) + MANIFEST
   const bytes = await readSmall(store, name, BYTES_MAX)
   if (bytes === undefined) return undefined
-  const manifest = Manifest.safeParse(jsonOf(bytes))
-  if (!manifest.success || manifest.data.table !== table || manifest.data.month !== month)
-    throw new ArchiveError(
-      `${name} in ${store.place} is no manifest of ${table} ${month}: ${manifest.error?.message ?? 'it is of another month'}`,
-    )
-  return manifest.data
+  const problem = (reason: string) => new ArchiveError(`${name} in ${store.place} is no manifest of ${table} ${month}: ${reason}`)
+  const json = jsonOf(bytes)
+  if (json === undefined) throw problem('it is no JSON')
+  const { success, data, error } = Manifest.safeParse(json, { error: plainMessage })
+  if (!success) throw problem(error.issues.map(({ path, message }) => `${path.join('.') || 'it'} ${message}`)[0]!)
+  if (data.table !== table || data.month !== month) throw problem(`it is of ${data.table} ${data.month}`)
+  return data
 }
 
+/** Undefined for what is no JSON. */
 function jsonOf(bytes: Buffer): unknown {
   try {
     return JSON.parse(bytes.toString())
@@ -96,11 +101,33 @@ export function sumOf(all: readonly Readonly<Record<string, number>>[]): Record<
   return Object.fromEntries([...sum].toSorted(([one], [other]) => (one < other ? -1 : 1)))
 }
 
-/** The months that have a manifest, in the order of the tables. */
-export async function* archivedMonths(store: ArchiveStore): AsyncGenerator<Manifest> {
+/** A month whose manifest cannot be read, and why. */
+export interface BrokenMonth {
+  table: string
+  month: Month
+  problem: ArchiveError
+}
+
+/**
+ * The months that have a manifest, in the order of the tables.
+ * @param onBroken  gets a month whose manifest cannot be read, and the others follow. Without it the error is thrown.
+ */
+export async function* archivedMonths(
+  store: ArchiveStore,
+  onBroken: (broken: BrokenMonth) => void = ({ problem }) => {
+    throw problem
+  },
+): AsyncGenerator<Manifest> {
   for await (const { name } of store.list(LOG_PREFIX)) {
     const [, table, month] = /^log\/(\w+)\/(\d{4}-\d{2})\/manifest\.json$/.exec(name) ?? []
-    const manifest = table === undefined ? undefined : await readManifest(store, table as LogTableName, month!)
+    if (table === undefined) continue
+    let manifest: Manifest | undefined
+    try {
+      manifest = await readManifest(store, table as LogTableName, month!)
+    } catch (problem) {
+      if (!(problem instanceof ArchiveError)) throw problem
+      onBroken({ table, month: month!, problem })
+    }
     if (manifest !== undefined) yield manifest
   }
 }

@@ -1,5 +1,4 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
-import { ArchiveError } from '../../src/external/archive-store.ts'
 import type { ArchivedRow } from '../../src/store/archive/page.ts'
 import { sealingKeyOf, type ShopperKey } from '../../src/store/archive/shopper-key.ts'
 import type { RestoredRow } from '../../src/store/archive/restored-month.ts'
@@ -48,10 +47,13 @@ export interface ArchivedLine {
   texts: string[]
 }
 
-/** @throws for a line that is no archived row. */
+/** A line that was not written by Footfall. */
+export class LineError extends Error {}
+
+/** @throws LineError for a line that is no archived row. */
 export function archivedLineOf(line: string): ArchivedLine {
   const match = NAMES.exec(line)
-  if (match === null) throw new ArchiveError('a line is no archived row')
+  if (match === null) throw new LineError('a line is no archived row')
   const [, account, session, entity, texts = ''] = match
   const names = Object.entries({ account_id: account, session_id: session, entity_id: entity })
   return {

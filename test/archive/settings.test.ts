@@ -10,7 +10,7 @@ import {
 import { readConfig } from '../../src/main/config/config.ts'
 
 const HOME = '/var/footfall'
-const configOf = (env: Record<string, string>) => readConfig({ FOOTFALL_HOME: HOME, ...env })
+const configOf = (env: Record<string, string>) => readConfig({ FOOTFALL_HOME: HOME, AWS_REGION: 'eu-central-1', ...env })
 const placeOf = (place: string) => archivePlaceOf(configOf({ ARCHIVE: place }))
 const bucket = (changes: object = {}) => ({ bucket: 'shop', prefix: '', region: undefined, endpoint: undefined, ...changes })
 
@@ -69,4 +69,17 @@ test.each([
   ['ARCHIVE_FORMAT', 'csv'],
 ])('%s=%s is refused', (name, value) => {
   expect(() => configOf({ [name]: value })).toThrow(name)
+})
+
+test('a bucket needs a region, of ARCHIVE or of the environment', () => {
+  const read =
+    (place: string, env: object = {}) =>
+    () =>
+      readConfig({ ARCHIVE: place, ...env })
+  for (const env of [{}, { AWS_REGION: '' }, { AWS_DEFAULT_REGION: 'eu-central-1' }])
+    expect(read('s3://shop/x', env)).toThrow('ARCHIVE must have ?region=, or set AWS_REGION.')
+  expect(read('s3://shop/x?endpoint=https://objects.example.com')).toThrow('ARCHIVE must have ?region=')
+  expect(read('s3://shop/x?region=eu-central-1')).not.toThrow()
+  for (const name of ['AWS_REGION', 'AWS_PROFILE', 'AWS_CONFIG_FILE'])
+    expect(read('s3://shop/x', { [name]: 'shop' })).not.toThrow()
 })

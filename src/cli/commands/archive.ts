@@ -1,10 +1,13 @@
+import { existsSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
 import { type ArchivedMetrics, archivedMetrics } from '../../../services/archive/archive-metrics.ts'
 import { checkParts } from '../../../services/archive/check-month.ts'
-import { archivedMonths, type Manifest } from '../../../services/archive/manifest.ts'
+import { archivedMonths, type BrokenMonth, type Manifest } from '../../../services/archive/manifest.ts'
 import { restoreMonth } from '../../../services/archive/restore-month.ts'
 import { ArchiveError, type ArchiveStore } from '../../external/archive-store.ts'
-import { readConfig } from '../../main/config/config.ts'
+import { readableArchive } from '../../external/readable-archive.ts'
+import { archivePlaceOf } from '../../main/config/archive.ts'
+import { type Config, readConfig } from '../../main/config/config.ts'
 import { StartError } from '../../main/config/start-error.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 import { collectEarly } from '../../main/embedded/v8-flags.ts'
@@ -29,13 +32,14 @@ function listCommand(): Command {
     .description('List the archived months, and the days whose metrics are archived.')
     .option('--json', 'as JSON')
     .action(async ({ json }: { json?: boolean }) => {
-      const { months, metrics } = await withArchive(async (store) => ({
-        months: await monthsOf(store),
+      const { months, broken, metrics } = await withArchive(async (store) => ({
+        ...(await monthsOf(store)),
         metrics: await metricsOf(store),
       }))
+      printBroken(broken)
       if (json) return printJson({ months, metrics })
-      if (months.length === 0) print('No month is archived.')
-      else printMonths(months)
+      if (months.length + broken.length === 0) print('No month is archived.')
+      else if (months.length > 0) printMonths(months)
       printDays(metrics)
     })
 }
@@ -52,6 +56,16 @@ function printMonths(months: readonly Manifest[]): void {
   )
 }
 
+function printBroken(broken: readonly BrokenMonth[]): void {
+  for (const { table, month, problem } of broken) printProblem(`${table} ${month}: ${problem.message}.`)
+}
+
+/** The command goes on, and its exit status says that there was a problem. */
+function printProblem(sentence: string): void {
+  process.exitCode = 1
+  printError(sentence)
+}
+
 function printDays(metrics: readonly ArchivedMetrics[]): void {
   const days = [...new Set(metrics.map(({ date }) => date))]
   if (days.length === 0) print('No metrics are archived.')
@@ -64,17 +78,22 @@ function verifyCommand(): Command {
     .argument('[month]', 'e.g. 2026-01 (default: all)', monthArgument)
     .action(async (month: string | undefined) => {
       await withArchive(async (store) => {
-        for (const manifest of await monthsOf(store, month)) {
-          try {
-            await checkParts(store, manifest)
-            print(`${manifest.table} ${manifest.month}: ${countOf(manifest.rows)}, as the manifest says.`)
-          } catch (error) {
-            process.exitCode = 1
-            printError(`${manifest.table} ${manifest.month}: ${error instanceof Error ? error.message : String(error)}.`)
-          }
-        }
+        const { months, broken } = await monthsOf(store, month)
+        if (months.length + broken.length === 0) print(`No month is archived in ${store.place}.`)
+        for (const manifest of months) await verify(store, manifest)
+        printBroken(broken)
       })
     })
+}
+
+async function verify(store: ArchiveStore, manifest: Manifest): Promise<void> {
+  const { table, month, rows } = manifest
+  try {
+    await checkParts(store, manifest)
+    print(`${table} ${month}: ${countOf(rows)}, as the manifest says.`)
+  } catch (error) {
+    printProblem(`${table} ${month}: ${error instanceof Error ? error.message : String(error)}.`)
+  }
 }
 
 function restoreCommand(): Command {
@@ -85,7 +104,8 @@ function restoreCommand(): Command {
     .action(async (month: string, { foreign = false }: { foreign?: boolean }) => {
       collectEarly()
       await withArchive(async (store) => {
-        const months = await monthsOf(store, month)
+        const { months, broken } = await monthsOf(store, month)
+        if (broken.length > 0) throw broken[0]!.problem
         await withDatabase(readConfig(process.env), { name: 'footfall archive', statementMsMax: 0 }, async (db) => {
           for (const manifest of months) {
             await restoreMonth(db, store, manifest, { isForeign: foreign })
@@ -96,35 +116,38 @@ function restoreCommand(): Command {
     })
 }
 
+/** @throws StartError when the archive cannot be used, or is damaged. */
 async function withArchive<T>(work: (store: ArchiveStore) => Promise<T>): Promise<T> {
-  const store = await openArchive(readConfig(process.env))
+  const config = readConfig(process.env)
+  checkFolder(config)
+  const store = readableArchive(await openArchive(config))
   try {
     return await work(store)
   } catch (cause) {
     if (cause instanceof ArchiveError) throw new StartError(`${cause.message}.`, { cause })
-    if (isUnreachable(cause)) throw new StartError(`The archive ${store.place} cannot be used: ${cause.message}.`, { cause })
     throw cause
   } finally {
     store.close()
   }
 }
 
-/** An error of the file system, of the network, or of S3, such as a wrong key or a bucket that does not exist. */
-function isUnreachable(error: unknown): error is Error {
-  return (
-    error instanceof Error &&
-    ('$metadata' in error ||
-      error.name === 'CredentialsProviderError' ||
-      /^E[A-Z]+$/.test(String((error as NodeJS.ErrnoException).code)))
-  )
+/** A folder that ARCHIVE names can be misspelt; the one of FOOTFALL_HOME is made by the first file in it. */
+function checkFolder(config: Config): void {
+  const place = archivePlaceOf(config)
+  if (config.ARCHIVE !== undefined && 'folder' in place && !existsSync(place.folder))
+    throw new StartError(`ARCHIVE (${place.folder}) cannot be used: there is no such folder, or it may not be read.`)
 }
 
 /** @throws StartError when the month is not archived. */
-async function monthsOf(store: ArchiveStore, month?: string): Promise<Manifest[]> {
+async function monthsOf(store: ArchiveStore, month?: string): Promise<{ months: Manifest[]; broken: BrokenMonth[] }> {
+  const isAsked = (one: { month: string }) => month === undefined || one.month === month
   const months: Manifest[] = []
-  for await (const manifest of archivedMonths(store)) if (month === undefined || manifest.month === month) months.push(manifest)
-  if (month !== undefined && months.length === 0) throw new StartError(`${month} is not archived in ${store.place}.`)
-  return months
+  const broken: BrokenMonth[] = []
+  const onBroken = (one: BrokenMonth) => void (isAsked(one) && broken.push(one))
+  for await (const manifest of archivedMonths(store, onBroken)) if (isAsked(manifest)) months.push(manifest)
+  if (month !== undefined && months.length + broken.length === 0)
+    throw new StartError(`${month} is not archived in ${store.place}.`)
+  return { months, broken }
 }
 
 async function metricsOf(store: ArchiveStore): Promise<ArchivedMetrics[]> {

@@ -31,14 +31,18 @@ export const archiveSettings = settingsIn('Archive', {
 type ArchiveSettings = SettingsOf<typeof archiveSettings>
 
 /** What is wrong with the settings together; undefined when nothing is. Retention holds a connection while a month is archived by another one. */
-export function archiveProblem({
-  ARCHIVE_LOG,
-  DATABASE_CONNECTIONS,
-}: ArchiveSettings & { DATABASE_CONNECTIONS: number }): string | undefined {
-  return ARCHIVE_LOG === 'on' && DATABASE_CONNECTIONS < 2
-    ? 'Set DATABASE_CONNECTIONS to 2 or more: ARCHIVE_LOG=on needs two.'
-    : undefined
+export function archiveProblem(
+  { ARCHIVE, ARCHIVE_LOG, DATABASE_CONNECTIONS }: ArchiveSettings & { DATABASE_CONNECTIONS: number },
+  environment: NodeJS.ProcessEnv,
+): string | undefined {
+  if (ARCHIVE_LOG === 'on' && DATABASE_CONNECTIONS < 2) return 'Set DATABASE_CONNECTIONS to 2 or more: ARCHIVE_LOG=on needs two.'
+  const place = ARCHIVE === undefined ? undefined : placeIn(ARCHIVE)
+  if (place === undefined || 'folder' in place || place.region !== undefined) return undefined
+  return REGION_SOURCES.some((name) => environment[name]) ? undefined : 'ARCHIVE must have ?region=, or set AWS_REGION.'
 }
+
+/** Variables that give the SDK a region: itself, or a profile that can have one. */
+const REGION_SOURCES = ['AWS_REGION', 'AWS_PROFILE', 'AWS_CONFIG_FILE']
 
 export type ArchivePlace = { folder: string } | S3Place
 

@@ -66,9 +66,12 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     throw new StartError(`Change these environment variables: ${problems.join('; ')}.`)
   }
   const config = parsed.data
-  const problems = [addressProblem(config), sellerTokenProblem(config), kafkaProblem(config), archiveProblem(config)].filter(
-    (problem) => problem !== undefined,
-  )
+  const problems = [
+    addressProblem(config),
+    sellerTokenProblem(config),
+    kafkaProblem(config),
+    archiveProblem(config, environment),
+  ].filter((problem) => problem !== undefined)
   if (problems.length > 0) throw new StartError(problems.join(' '))
   const DATABASE_URL = databaseUrlWithPassword(config)
   return {
