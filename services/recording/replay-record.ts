@@ -3,6 +3,7 @@ import { hasFields } from '../../src/admission/event-identity.ts'
 import { judgeInteractionRecord, judgeRecords, type JudgedRecords } from '../../src/admission/judge-records.ts'
 import { jsonOfRecord, type KafkaRecord } from '../../src/admission/kafka-record.ts'
 import { type KeptRecord, recordOfKept } from '../../src/admission/kept-record.ts'
+import { DecidedError } from '../../src/contract/decided-error.ts'
 import { ENVELOPE_FIELDS } from '../../src/contract/kafka-record.ts'
 import type { Correction } from '../../src/contract/rejected.ts'
 import type { Call } from '../../src/store/log/call.ts'
@@ -33,7 +34,16 @@ function ofInteractions(record: KafkaRecord, judging: Parameters<typeof judgeInt
 function corrected(record: KafkaRecord, set: Correction | undefined): KafkaRecord {
   const read = jsonOfRecord(record)
   if (set === undefined || 'rejection' in read) return record
-  return { ...record, value: Buffer.from(JSON.stringify(correctedJson(record, read.json, set))) }
+  return { ...record, value: Buffer.from(written(correctedJson(record, read.json, set))) }
+}
+
+/** @throws DecidedError (conflict) for JSON that can be read and is too deep to be written. */
+function written(json: unknown): string {
+  try {
+    return JSON.stringify(json)
+  } catch (cause) {
+    throw new DecidedError('conflict', 'the record cannot be corrected: it is nested too deeply', { cause })
+  }
 }
 
 function correctedJson({ kind }: KafkaRecord, json: unknown, set: Correction): unknown {

@@ -2,7 +2,6 @@ import { isUtf8 } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { ChangedProductEvent, DeletedProductEvent, type RecordKind } from '../contract/kafka-record.ts'
 import { uuidV7 } from '../contract/fields/event-id.ts'
-import { toWritable } from '../contract/fields/json.ts'
 import { EARLIEST_MS } from '../contract/fields/time.ts'
 import { parseItem } from './parse-item.ts'
 import type { ProductVersion } from './product.ts'
@@ -39,26 +38,28 @@ export function jsonOfRecord({ value }: Pick<KafkaRecord, 'value'>): { json: unk
   }
 }
 
-/** Checks the value of a record of a topic with product events. `index` is its position in the batch. */
+/**
+ * Checks the value of a record of a topic with product events. `index` is its position in the batch. Fields that are not listed are not looked at,
+ * and may be nested to any depth: the event is never written as JSON again.
+ */
 export function judgeProductEvent(
   kind: Exclude<RecordKind, 'interaction'>,
   json: unknown,
   { index, nowMs, currency }: { index: number; nowMs: number; currency: string },
 ): { version: ProductVersion } | { rejection: ItemProblem } {
-  const item = toWritable(json)
-  const eventType = (item as { eventType?: unknown } | null)?.eventType
+  const eventType = (json as { eventType?: unknown } | null)?.eventType
   if (typeof eventType === 'string' && eventType !== kind) {
     return { rejection: { code: 'invalid', field: 'eventType', message: `must be ${kind} in this topic` } }
   }
   const common = { index, currency: null, price: null, quantity: null, category: null, brand: null } as const
   if (kind === 'ProductDeleted') {
-    const result = parseItem({ schema: DeletedProductEvent, noun: 'a product event' }, item)
+    const result = parseItem({ schema: DeletedProductEvent, noun: 'a product event' }, json)
     if ('rejection' in result) return result
     const { timestamp, data } = result.parsed
     const rejection = timestampProblem(timestamp, nowMs)
     return rejection ? { rejection } : { version: { ...common, ...data, status: 'deleted', updatedAtMs: timestamp } }
   }
-  const result = parseItem({ schema: ChangedProductEvent, noun: 'a product event' }, item)
+  const result = parseItem({ schema: ChangedProductEvent, noun: 'a product event' }, json)
   if ('rejection' in result) return result
   const { timestamp, data } = result.parsed
   const rejection = timestampProblem(timestamp, nowMs)

@@ -42,7 +42,7 @@ export const RejectedInteraction = z.object({
   item: z
     .unknown()
     .describe(
-      'The item as it was sent; its text if it is not JSON, or was cut. A record of Kafka has its topic, partition and offset, and its key and value as text, or in base64 if they are not UTF-8.',
+      'The item as it was sent; its text if it is not JSON, or was cut. A record of Kafka has its topic, partition and offset, and its key and value as text, or in base64 if they are not UTF-8; they are beginnings if it was cut.',
     ),
   cut_from_bytes: z
     .int()

@@ -11,6 +11,7 @@ import { DecidedError } from '../contract/decided-error.ts'
 import { DAY_MS } from '../contract/fields/time.ts'
 import type { HistoryRange, MetricHistory, NextState, RecordedState } from '../contract/metric-history.ts'
 import { HISTORY_DAYS, type MetricState } from '../contract/product-metrics.ts'
+import { dynamoProblem } from './dynamo-problem.ts'
 import { createDynamoClient, type DynamoPlace, PARTITION_KEY, SORT_KEY, STATE, TIME_TO_LIVE } from './dynamo-table.ts'
 
 /** Each takes 0.4 ms of CPU, so that their answers hold the event loop for a few milliseconds when they come together. */
@@ -49,8 +50,7 @@ async function orUnavailable<T>(table: string, work: () => Promise<T>): Promise<
   try {
     return await work()
   } catch (cause) {
-    const name = cause instanceof Error ? cause.name : 'Error'
-    throw new DecidedError('unavailable', `the table ${table} of DynamoDB cannot be used (${name})`, { cause })
+    throw new DecidedError('unavailable', `the table ${table} of DynamoDB cannot be used (${dynamoProblem(cause)})`, { cause })
   }
 }
 

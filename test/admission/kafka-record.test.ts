@@ -1,13 +1,20 @@
 import { describe, expect, test } from 'vitest'
 import { judgeRecords } from '../../src/admission/judge-records.ts'
 import type { KafkaRecord } from '../../src/admission/kafka-record.ts'
-import { keptRecordOf, recordOfKept } from '../../src/admission/kept-record.ts'
+import { KEPT_SHORT_BYTES_MAX } from '../../src/admission/kept-item.ts'
+import { keptItemOfRecord, type KeptRecord, keptRecordOf, recordOfKept } from '../../src/admission/kept-record.ts'
 import type { Privacy } from '../../src/admission/privacy.ts'
 import { NOON_MS, productEvent, recordOf } from '../harness/items/records.ts'
 
 const KEEP: Privacy = { ipAddress: 'keep', userAgent: 'keep' }
 const NOW_MS = NOON_MS + 60_000
 const judge = (records: KafkaRecord[], privacy = KEEP) => judgeRecords(records, { nowMs: NOW_MS, currency: 'EUR', privacy })
+
+const bytes = (text: string) => Buffer.from(text)
+/** An event with the JSON in place of a value that JSON.stringify cannot write. */
+const withDescription = (json: string) =>
+  bytes(JSON.stringify(productEvent({ description: 0 })).replace('"description":0', `"description":${json}`))
+const priced = (json: string) => bytes(JSON.stringify(productEvent({ price: -7 })).replace('"price":-7', `"price":${json}`))
 
 describe('product events', () => {
   test('an update becomes an active version in minor units of the default currency', async () => {
@@ -52,6 +59,10 @@ describe('product events', () => {
     ['a brand that is null', productEvent({ brand: null })],
     ['fields that the contract does not have', productEvent({ colour: 'red' }, { traceId: 't' })],
     ['a description of 1 MB', productEvent({ description: 'x'.repeat(1024 * 1024) })],
+    ['a description of 100,000 levels', withDescription('['.repeat(100_000) + ']'.repeat(100_000))],
+    ['a description of 65 levels', withDescription('{"a":'.repeat(65) + '1' + '}'.repeat(65))],
+    ['a description with a number beyond 1.8e308', withDescription('[1e999]')],
+    ['a description with NUL', productEvent({ description: 'a\0b' })],
     ['a seller that was never seen', productEvent({ sellerId: 'nobody knows' })],
     ['a key that is not UTF-8', productEvent(), { key: Buffer.from([0xff, 0xfe]) }],
     ['no key', productEvent(), { key: null }],
@@ -76,6 +87,15 @@ describe('product events', () => {
     ['a negative price', productEvent({ price: -1 }), 'data.price', ''],
     ['a fraction as price', productEvent({ price: 49.9 }), 'data.price', ''],
     ['a price beyond 2^53', productEvent({ price: 2 ** 53 }), 'data.price', ''],
+    ['a price beyond 1.8e308', priced('1e999'), 'data.price', ''],
+    ['a price that is null', productEvent({ price: null }), 'data.price', ''],
+    ['a price that is nested deeply', priced('['.repeat(100_000) + ']'.repeat(100_000)), 'data.price', ''],
+    [
+      'a byte order mark',
+      Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), bytes(JSON.stringify(productEvent()))]),
+      null,
+      'is not JSON',
+    ],
     ['a fraction as quantity', productEvent({ quantity: 0.5 }), 'data.quantity', ''],
     ['no price', productEvent({ price: undefined }), 'data.price', ''],
     ['no event id', productEvent({}, { eventId: undefined }), 'eventId', ''],
@@ -119,7 +139,6 @@ describe('product events', () => {
 const VIEW = { session_id: 's-1', event_type: 'view', ref_type: 'Product', ref_id: 'lamp' }
 const interaction = (value: unknown, changes: Partial<KafkaRecord> = {}) =>
   recordOf(value, { kind: 'interaction', offset: 5n, ...changes })
-const bytes = (text: string) => Buffer.from(text)
 
 describe('interactions', () => {
   test('an item without a time happened when its record was written, and has the same id in every reading', async () => {
@@ -182,4 +201,27 @@ test.for([
   const record = recordOf(value, { key: value, offset: 2n ** 60n, headers: [['h', value]] })
   const kept = JSON.parse(JSON.stringify(keptRecordOf(record))) as ReturnType<typeof keptRecordOf>
   expect(recordOfKept(kept)).toEqual(record)
+})
+
+const LARGE = 2 * 1024 * 1024 + 1
+test.for<[string, Partial<KafkaRecord>]>([
+  ['a text', { value: bytes('é'.repeat(LARGE)) }],
+  ['a text from an odd byte on', { value: bytes('a' + '灯'.repeat(LARGE)) }],
+  ['a text that takes six bytes each', { value: Buffer.alloc(LARGE, 1) }],
+  ['bytes', { value: Buffer.alloc(LARGE, 0xff) }],
+  ['a key', { key: bytes('k'.repeat(LARGE)), value: bytes('{}') }],
+  ['a key and a value', { key: bytes('k'.repeat(LARGE)), value: bytes('v'.repeat(LARGE)) }],
+  ['a header', { value: bytes('{}'), headers: [['h', Buffer.alloc(LARGE)]] }],
+])('of a record that is too large, the part that is kept is a record with beginnings: %s', ([, changes]) => {
+  const record = recordOf({}, { key: bytes('key'), ...changes })
+  const { text, cutFromBytes } = keptItemOfRecord(record)
+  expect(cutFromBytes).toBe(Buffer.byteLength(JSON.stringify(keptRecordOf(record))))
+  expect(Buffer.byteLength(text)).toBeLessThanOrEqual(KEPT_SHORT_BYTES_MAX)
+  const part = recordOfKept(JSON.parse(text) as KeptRecord)
+  expect(part).toMatchObject({ topic: record.topic, partition: record.partition, offset: record.offset })
+  for (const name of ['key', 'value'] as const) {
+    const [kept, whole] = [part[name]!, record[name]!]
+    expect(kept.equals(whole.subarray(0, kept.length))).toBe(true)
+    expect(kept.length).toBeGreaterThanOrEqual(Math.min(whole.length, 4_000))
+  }
 })

@@ -111,6 +111,9 @@ describe.skipIf(NO_KAFKA !== undefined)('with a broker', () => {
       KAFKA_TOPIC_INTERACTIONS: nameOf.interaction,
     }
     const run = (...args: string[]) => runCommand(kafkaCommand(), args, env)
+    const absent = await runCommand(kafkaCommand(), ['status'], { ...env, KAFKA_TOPIC_CREATED: 'no-such-topic' })
+    expect(absent.text).toMatch(/Topics that do not exist: no-such-topic\.\n$/)
+    expect((await run('status')).text).not.toContain('do not exist')
     const partitionOf = async (partition: number) => {
       const { text } = await run('status', '--json')
       const lags = JSON.parse(text) as { topic: string; partition: number }[]

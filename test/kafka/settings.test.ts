@@ -49,6 +49,13 @@ test('without brokers nothing is read, and the consumer says what is missing', (
 
 test.for<[string, Record<string, string>, string]>([
   ['no port', { KAFKA_BROKERS: 'kafka' }, 'KAFKA_BROKERS must be brokers such as'],
+  ...['one:0', 'one:65536', '127.0.0.1:99999', 'one:9092,two:70000', 'one:9092,', ':9092', 'one:9092, two:9092'].map(
+    (brokers): [string, Record<string, string>, string] => [
+      `KAFKA_BROKERS=${brokers}`,
+      { KAFKA_BROKERS: brokers },
+      'KAFKA_BROKERS must be brokers such as kafka-1:9092,kafka-2:9092, with ports from 1 to 65535',
+    ],
+  ),
   ['one topic twice', { KAFKA_TOPIC_DELETED: 'product.created' }, 'a topic of its own'],
   ['a topic with a slash', { KAFKA_TOPIC_DELETED: 'a/b' }, 'KAFKA_TOPIC_DELETED must be'],
   ['a login without a password', { KAFKA_SASL_MECHANISM: 'PLAIN', KAFKA_SASL_USER: 'a' }, 'Set all of KAFKA_SASL_MECHANISM'],
@@ -58,6 +65,10 @@ test.for<[string, Record<string, string>, string]>([
   ['a currency that is none', { DEFAULT_CURRENCY: 'EURO' }, 'DEFAULT_CURRENCY must be an ISO 4217 code'],
 ])('%s is refused', ([, settings, message]) => {
   expect(() => readConfig({ ...BROKERS, ...settings })).toThrow(message)
+})
+
+test.for(['one:1', 'one:65535'])('KAFKA_BROKERS=%s is accepted', (brokers) => {
+  expect(brokersOf(readConfig({ KAFKA_BROKERS: brokers })).brokers).toEqual([brokers])
 })
 
 test('a file that is not there is named', () => {

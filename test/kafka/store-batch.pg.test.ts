@@ -84,6 +84,28 @@ test('rows, rejected records and offsets are stored together, and offsets may ha
   ])
 })
 
+test('the view has a record that was cut, with its size, and a query by position reads no other text as JSON', async ({ db }) => {
+  const { store } = await consumerOf(db)
+  const large = Buffer.from(`{"eventId":"é${'x'.repeat(2 * 1024 * 1024)}`)
+  await store([recordOf(large, { offset: 7n }), recordOf(null, { offset: 8n })])
+  const { data } = await rejectedPage(db, { limit: 10, after: undefined, replayed: false })
+  expect(data).toHaveLength(2)
+  const { rows } = await sql<{ offset: string; value: Buffer | null; reason: string; cut: number | null }>`
+    select "offset", value, reason, cut_from_bytes as cut from rejected_event where topic = 'product.updated' order by 1`.execute(
+    db,
+  )
+  expect(rows).toMatchObject([
+    { offset: '7', reason: 'is not JSON', cut: data.find(({ cut_from_bytes: cut }) => cut !== null)!.cut_from_bytes },
+    { offset: '8', value: null, cut: null },
+  ])
+  expect(rows[0]!.cut).toBeGreaterThan(large.length)
+  const value = rows[0]!.value!
+  expect(value.length).toBeGreaterThan(10_000)
+  expect(value.equals(large.subarray(0, value.length))).toBe(true)
+  await sql`update rejected_interaction set item = 'no JSON' where cut_from_bytes is not null`.execute(db)
+  expect((await sql`select from rejected_event where topic = 'product.updated'`.execute(db)).rows).toHaveLength(1)
+})
+
 test('a record that is read again is stored once, also a rejected one and an event without an id', async ({ db }) => {
   const records = [update(0n), recordOf(null, { offset: 1n }), view(0n), view(1n)]
   const first = await consumerOf(db)

@@ -29,5 +29,7 @@ test.each([
   'dynamodb://table#part',
   's3://table',
 ])('METRICS_STORE=%s is refused', (store) => {
-  expect(() => placeOf(store)).toThrow('METRICS_STORE must be postgresql, or an address such as dynamodb://')
+  expect(() => placeOf(store)).toThrow(
+    /METRICS_STORE must be postgresql, or an address such as dynamodb:.*, whose table has 3 to 255 of A-Z, a-z, 0-9/,
+  )
 })

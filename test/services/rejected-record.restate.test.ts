@@ -53,6 +53,14 @@ test('a product event with a wrong price is listed, and replayed once with a cor
   expect(await catalogProduct(db, 'wrong-price')).toMatchObject({ price: 100 })
 })
 
+test('a record that is too deep to be written is not corrected, and says so', async ({ db, stack, gateway }) => {
+  const event = JSON.stringify(productEvent({ productId: 'deep', price: -1, description: 0 }))
+  const deep = '['.repeat(100_000) + ']'.repeat(100_000)
+  await consumed(db, Buffer.from(event.replace('"description":0', `"description":${deep}`)))
+  const { key } = await newest(gateway)
+  await expect(analytic(stack).ReplayRejected({ ...key, set: { price: 100 } })).rejects.toThrow('it is nested too deeply')
+})
+
 test('a product event is corrected in its data and beside it, and a CloudEvent in its data', async ({ db, stack, gateway }) => {
   await consumed(
     db,

@@ -7,7 +7,7 @@ import { seek, storedOffsets } from '../../store/kafka/offset.ts'
 import type { PartitionLag } from '../../consumer/lag.ts'
 import { problemOf } from '../../consumer/problem.ts'
 import { actor } from '../terminal/actor.ts'
-import { print, printJson, printTable } from '../terminal/output.ts'
+import { print, printError, printJson, printTable } from '../terminal/output.ts'
 
 export function kafkaCommand(): Command {
   return new Command('kafka')
@@ -18,14 +18,23 @@ export function kafkaCommand(): Command {
 
 function statusCommand(): Command {
   return new Command('status')
-    .description('Show each partition: the next offset to read, where the topic ends, and how many offsets lie between.')
+    .description(
+      'Show each partition: the next offset to read, where the topic ends, and how many offsets lie between. Then the topics of the settings that do not exist; with --json they are named on stderr.',
+    )
     .option('--json', 'as JSON')
     .action(async ({ json = false }: { json?: boolean }) => {
       const lags = await readLags()
       if (json) printJson(lags.map(asPrinted))
-      else if (lags.length === 0) print('None of the topics exists.')
-      else printTable(lags.map(asPrinted))
+      else if (lags.length > 0) printTable(lags.map(asPrinted))
+      const missing = missingTopics([...topicsOf(readConfig(process.env)).keys()], lags)
+      if (missing.length > 0) (json ? printError : print)(`Topics that do not exist: ${missing.join(', ')}.`)
     })
+}
+
+/** A partition of a topic that was deleted has an offset, and no end. */
+export function missingTopics(topics: readonly string[], lags: readonly Pick<PartitionLag, 'topic' | 'end'>[]): string[] {
+  const existing = new Set(lags.filter(({ end }) => end !== null).map(({ topic }) => topic))
+  return topics.filter((topic) => !existing.has(topic))
 }
 
 async function readLags(): Promise<PartitionLag[]> {

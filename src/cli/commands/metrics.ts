@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { DecidedError } from '../../contract/decided-error.ts'
 import { Instant } from '../../contract/fields/instant.ts'
 import { plainMessage } from '../../contract/fields/zod-messages.ts'
@@ -26,7 +26,7 @@ export function metricsCommand(): Command {
   const reading = (command: Command) =>
     command
       .option('--at <time>', 'the newest state that was recorded by this instant of the last 30 days')
-      .option('--history', 'the last 100 states, the newest first')
+      .addOption(new Option('--history', 'the last 100 states, the newest first; not with --at').conflicts('at'))
   return new Command('metrics')
     .description('What sellers, categories and low stock come to, as JSON.')
     .addCommand(
@@ -41,10 +41,13 @@ export function metricsCommand(): Command {
     )
     .addCommand(
       reading(new Command('low-stock').description('The active products that are nearly sold out.'))
-        .option(
-          '--below <items>',
-          'from now on, call products low that have fewer items than this; writers of products wait for about a second per million',
-          wholeNumber(1, LOW_STOCK_MAX),
+        .addOption(
+          new Option(
+            '--below <items>',
+            'from now on, call products low that have fewer items than this; writers of products wait for about a second per million',
+          )
+            .argParser(wholeNumber(1, LOW_STOCK_MAX))
+            .conflicts(['at', 'history']),
         )
         .action(async ({ below, ...options }: ReadOptions & { below?: number }) => {
           if (below === undefined) return read({ low_stock: true }, options)

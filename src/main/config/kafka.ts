@@ -13,10 +13,17 @@ const topic = z
   .string()
   .regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/, { error: 'must be 1 to 249 of A-Z, a-z, 0-9, ".", "_" and "-"' })
 
+function isBroker(text: string): boolean {
+  const port = Number(/^[^\s,:]+:(\d{1,5})$/.exec(text)?.[1])
+  return port >= 1 && port <= 65_535
+}
+
 export const kafkaSettings = settingsIn('Kafka', {
   KAFKA_BROKERS: z
     .string()
-    .regex(/^[^\s,:]+:\d{1,5}(,[^\s,:]+:\d{1,5})*$/, { error: 'must be brokers such as kafka-1:9092,kafka-2:9092' })
+    .refine((list) => list.split(',').every(isBroker), {
+      error: 'must be brokers such as kafka-1:9092,kafka-2:9092, with ports from 1 to 65535',
+    })
     .optional()
     .describe('Brokers to begin with, with commas between them. npm start runs the consumer when it is set.'),
   KAFKA_GROUP: text.max(200).default('footfall').describe('The consumer group, whose members share the partitions.'),

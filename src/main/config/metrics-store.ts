@@ -4,7 +4,10 @@ const IN_POSTGRESQL = 'postgresql'
 
 export const metricsStoreSettings = settingsIn('Metrics of the catalog', {
   METRICS_STORE: text
-    .refine(isStore, { error: 'must be postgresql, or an address such as dynamodb://footfall-metrics?region=eu-central-1' })
+    .refine(isStore, {
+      error:
+        'must be postgresql, or an address such as dynamodb://footfall-metrics?region=eu-central-1, whose table has 3 to 255 of A-Z, a-z, 0-9, ".", "_" and "-"',
+    })
     .default(IN_POSTGRESQL)
     .describe(
       "Where the history of metrics is: postgresql, or dynamodb://table with ?region= and ?endpoint= where the environment of AWS's SDK does not say them.",

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
-import { keptItemOf } from '../../admission/kept-item.ts'
-import { keptRecordOf } from '../../admission/kept-record.ts'
+import { keptItemOfRecord } from '../../admission/kept-record.ts'
 import type { RejectedRecord } from '../../admission/judge-records.ts'
 import type { Queryable } from '../database/connection.ts'
 
@@ -11,7 +10,7 @@ import type { Queryable } from '../database/connection.ts'
  */
 export async function keepRejected(tx: Queryable, rejected: readonly RejectedRecord[]): Promise<void> {
   const rows = rejected.map(({ record, index, code, field, message }) => {
-    const { text, cutFromBytes } = keptItemOf({ item: keptRecordOf(record) })
+    const { text, cutFromBytes } = keptItemOfRecord(record)
     const call = `kafka record ${record.topic}/${record.partition}/${record.offset}/${index}`
     const sha256 = createHash('sha256')
       .update(record.key ?? '')
