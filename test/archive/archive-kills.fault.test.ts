@@ -28,7 +28,7 @@ const RETENTION_DAYS = 32
 const PART_ROWS = 4
 const MINUTES_MAX = 20
 /** Of so many points one is a death, the first one at random. KILL_STRIDE=1 dies at every point. */
-const STRIDES = { archive: 4, restore: 3, erase: 8 }
+const STRIDES = { archive: 6, restore: 5, erase: 16 }
 const stride = (work: keyof typeof STRIDES) => Number(process.env['KILL_STRIDE'] ?? STRIDES[work])
 const seed = Number(process.env['CRASH_SEED'] ?? Date.now() % 2 ** 31)
 console.log(`CRASH_SEED=${seed}`)
