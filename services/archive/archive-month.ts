@@ -44,7 +44,7 @@ export async function archiveMonth(archiving: Archiving, table: LogTableName, mo
       parts.push(part)
       if (performance.now() > untilMs) return false
     }
-    await writeManifest(store, { database: await archiveIdOf(db), table, month }, parts as never)
+    await writeManifest(store, { database: await archiveIdOf(db), table, month }, parts)
   }
   await compare(archiving, table, month)
   await forgetParts(db, table, month)
@@ -95,11 +95,13 @@ async function writePart(
   }
   const { chunks, result } = measured(bytesOfPart(pages(), table, format))
   await store.put(name, chunks)
-  const keys = { first_key: JSON.parse(first.firstKey) as unknown, last_key: JSON.parse(lastKey) as unknown }
+  const keys = { first_key: keyOf(first.firstKey), last_key: keyOf(lastKey) }
   const part: Part = { name, rows, ...result(), ...keys, counts: sumOf(counts) }
   if (await notePart(db, table, month, no, part)) return part
   throw new Error(`another process archives ${table} ${month}`)
 }
+
+const keyOf = (json: string) => JSON.parse(json) as Part['first_key']
 
 function countsOf({ rows }: Page): Record<string, number> {
   const counts = new Map<string, number>()

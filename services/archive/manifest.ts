@@ -40,7 +40,7 @@ export const Manifest = z.object({
 export type Manifest = z.infer<typeof Manifest>
 
 /** Where the months of the log are in an archive. */
-export const LOG_PREFIX = 'log/'
+const LOG_PREFIX = 'log/'
 
 export function folderOf(table: LogTableName, month: Month): string {
   return `${LOG_PREFIX}${table}/${month}/`

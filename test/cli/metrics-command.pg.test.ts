@@ -35,7 +35,10 @@ test('a rebuild compares first, and exits with 1 when something differed', async
   await upsert(db, [product({ seller_id: 'north' })])
   await sql`update product_metric_delta set total = 7 where key = 'SELLER#north'`.execute(db)
   const sentence = 'SELLER#north  total: stored 7, expected 1\n'
-  expect(await run(url, 'rebuild', '--check')).toMatchObject({ code: 1, text: `${sentence}1 cells differ.\n` })
-  expect(await run(url, 'rebuild')).toMatchObject({ code: 1, text: `${sentence}1 cells differed, and are corrected.\n` })
+  expect(await run(url, 'rebuild', '--check')).toMatchObject({ code: 1, text: `${sentence}1 cell differed.\n` })
+  expect(await run(url, 'rebuild')).toMatchObject({
+    code: 1,
+    text: `${sentence}1 cell differed, and the metrics are corrected.\n`,
+  })
   expect(await run(url, 'rebuild')).toMatchObject({ code: 0, text: 'Every metric is what the catalog comes to.\n' })
 })

@@ -13,6 +13,7 @@ import { withDatabase } from '../../main/database/with-database.ts'
 import { collectEarly } from '../../main/embedded/v8-flags.ts'
 import { openArchive } from '../../main/external/archive.ts'
 import { restoredTable } from '../../store/archive/restored-month.ts'
+import { numberedText } from '../terminal/count.ts'
 import { print, printError, printJson, printTable } from '../terminal/output.ts'
 
 const MEBIBYTE = 1024 * 1024
@@ -90,7 +91,7 @@ async function verify(store: ArchiveStore, manifest: Manifest): Promise<void> {
   const { table, month, rows } = manifest
   try {
     await checkParts(store, manifest)
-    print(`${table} ${month}: ${countOf(rows)}, as the manifest says.`)
+    print(`${table} ${month}: ${numberedText(rows, 'row')}, as the manifest says.`)
   } catch (error) {
     printProblem(`${table} ${month}: ${error instanceof Error ? error.message : String(error)}.`)
   }
@@ -109,7 +110,7 @@ function restoreCommand(): Command {
         await withDatabase(readConfig(process.env), { name: 'footfall archive', statementMsMax: 0 }, async (db) => {
           for (const manifest of months) {
             await restoreMonth(db, store, manifest, { isForeign: foreign })
-            print(`${restoredTable(manifest.table, manifest.month)} has ${countOf(manifest.rows)}.`)
+            print(`${restoredTable(manifest.table, manifest.month)} has ${numberedText(manifest.rows, 'row')}.`)
           }
         })
       })
@@ -162,7 +163,6 @@ function monthArgument(text: string): string {
 }
 
 const bytesOf = ({ parts }: Manifest) => parts.reduce((sum, { bytes }) => sum + bytes, 0)
-const countOf = (rows: number) => (rows === 1 ? '1 row' : `${rows.toLocaleString('en')} rows`)
 
 const HELP = `
 With ARCHIVE_LOG=on each month is archived before RETENTION_DAYS drops it: docs/archive.md.

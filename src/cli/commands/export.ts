@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises'
 import { Command } from 'commander'
 import type { Shopper } from '../../contract/fields/shopper-id.ts'
 import { StartError } from '../../main/config/start-error.ts'
+import { numberedText } from '../terminal/count.ts'
 import { harmlessJsonText } from '../terminal/harmless.ts'
 import { print } from '../terminal/output.ts'
 import { gatewayOf, type GatewayOptions, withGatewayOptions } from './gateway-option.ts'
@@ -49,7 +50,7 @@ async function toFile(chunks: AsyncIterable<Uint8Array>, path: string): Promise<
     await rm(path, { force: true })
     throw new StartError(CUT_OFF, { cause })
   })
-  print(`Wrote ${rows === 1 ? '1 row' : `${rows.toLocaleString('en')} rows`} to ${path}.`)
+  print(`Wrote ${numberedText(rows, 'row')} to ${path}.`)
 }
 
 async function toStdout(chunks: AsyncIterable<Uint8Array>): Promise<void> {

@@ -12,6 +12,7 @@ import { historyAnswer, metricsAnswer } from '../../store/metrics/answer.ts'
 import { changeLowStock } from '../../store/metrics/low-stock.ts'
 import { rebuildMetrics } from '../../store/metrics/rebuild.ts'
 import { actor } from '../terminal/actor.ts'
+import { numberedText } from '../terminal/count.ts'
 import { print, printJson } from '../terminal/output.ts'
 import { wholeNumber } from './whole-number.ts'
 
@@ -107,6 +108,6 @@ async function rebuild({ check: isDry = false }: { check?: boolean }): Promise<v
       print(`${key} ${currency} ${column}: stored ${stored}, expected ${expected}`)
     }
     if (cells === 0) print('Every metric is what the catalog comes to.')
-    else print(isDry ? `${cells} cells differ.` : `${cells} cells differed, and are corrected.`)
+    else print(`${numberedText(cells, 'cell')} differed${isDry ? '.' : ', and the metrics are corrected.'}`)
   })
 }

@@ -1,6 +1,7 @@
 import type { SellerDashboardResponse } from '../../contract/seller-dashboard.ts'
 import { DAY_MS } from '../../contract/fields/time.ts'
 import { barsOf } from './bars.ts'
+import { countText, numberedText } from '../terminal/count.ts'
 import { harmless } from '../terminal/harmless.ts'
 import type { Line } from '../terminal/output.ts'
 import { cutTo, spacesTo, widthOf } from '../terminal/cells.ts'
@@ -37,8 +38,6 @@ function daysOf({ start, end }: Meta): number {
   return 1 + (Date.parse(end) - Date.parse(start)) / DAY_MS
 }
 
-const countText = (count: number) => count.toLocaleString('en')
-const numberedText = (count: number, noun: string) => `${countText(count)} ${noun}${count === 1 ? '' : 's'}`
 const daysText = (days: number) => numberedText(days, 'day')
 
 function summaryLines(summary: Dashboard['summary'], money: Money): Line[] {

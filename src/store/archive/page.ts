@@ -33,8 +33,8 @@ function isIn(month: Month): Sql {
 
 /**
  * The next rows of a month, in the order of their keys, after the row with the key `after`; undefined after the last one. Shoppers without
- * a key of the archive get one. Rows and keys are of one snapshot, so a shopper that is erased meanwhile is here with its key, which the
- * erasure deletes afterwards, or has its pseudonym of the erasure already.
+ * a key of the archive get one. Rows and keys are of one snapshot, so a shopper whose erasure runs at the same time is here with its key,
+ * which the erasure deletes afterwards, or has its pseudonym of the erasure already.
  */
 export async function pageOfMonth(
   db: Database,

@@ -11,8 +11,8 @@ export interface Part {
   /** Of its bytes, in hex. */
   sha256: string
   /** The keys of its first row and of its last one. */
-  first_key: unknown
-  last_key: unknown
+  first_key: (string | number)[]
+  last_key: (string | number)[]
   /** Rows by type of event, or for the other tables by what tells them apart. */
   counts: Record<string, number>
 }
