@@ -6,7 +6,9 @@ import { METHODS } from '../../src/cli/evaluate/plan.ts'
 import { readData } from '../../src/cli/evaluate/read-data.ts'
 import { methodsOf, runEvaluation } from '../../src/cli/evaluate/run.ts'
 import { tableLines } from '../../src/cli/evaluate/table.ts'
-import { evaluate, fileOf, folder, planOf } from './evaluating.ts'
+import { evaluate, fileOf, folder, planOf, withFolder } from './evaluating.ts'
+
+withFolder()
 
 /** Shoppers go from one product to the next one on a ring. */
 const RING = Array.from({ length: 40 }, (_, shopper) =>

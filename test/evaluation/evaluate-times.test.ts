@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { evaluateCommand } from '../../src/cli/commands/evaluate.ts'
 import { runCommand } from '../harness/programs/command.ts'
-import { evaluate, fileOf } from './evaluating.ts'
+import { evaluate, fileOf, withFolder } from './evaluating.ts'
+
+withFolder()
 
 describe('times of a split', () => {
   /** Twenty shoppers have a product an hour, on five days of March 2026. */

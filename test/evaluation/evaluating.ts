@@ -11,10 +11,14 @@ import { runEvaluation } from '../../src/cli/evaluate/run.ts'
 /** A folder of files of the test, and evaluations of them. */
 
 export let folder: string
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'footfall-test-'))
-})
-afterAll(async () => rm(folder, { recursive: true }))
+
+/** Each file calls this, because its worker loads this module once for all files. */
+export function withFolder(): void {
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'footfall-test-'))
+  })
+  afterAll(async () => rm(folder, { recursive: true }))
+}
 
 export async function fileOf(name: string, text: string): Promise<string> {
   const path = join(folder, name)

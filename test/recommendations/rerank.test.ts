@@ -156,11 +156,14 @@ test('a product that is in the list twice stays there twice', () => {
   ])
 })
 
+/** Without -0, which JSON has as 0. */
+const FINITE = fc.double({ noNaN: true, noDefaultInfinity: true }).map((score) => score + 0)
+
 const listArbitrary = fc.record({
   items: fc.array(
     fc.record({
       productId: fc.integer({ min: 0, max: 15 }).map((number) => `p${number}`),
-      score: fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.integer({ min: -2, max: 2 })),
+      score: fc.oneof(FINITE, fc.integer({ min: -2, max: 2 })),
     }),
     { maxLength: 40 },
   ),

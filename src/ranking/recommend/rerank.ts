@@ -85,7 +85,7 @@ export interface Reranked {
 }
 
 /**
- * Best first; ties by id. Each rule multiplies, and nothing is dropped. Unknown products are after all others, in the order of their
+ * Best first; ties by id, then by the original score. Each rule multiplies, and nothing is dropped. Unknown products are after all others, in the order of their
  * scores. A product that is in the list twice stays there twice.
  */
 export function rerank(input: RerankInput): Reranked[] {
@@ -163,13 +163,19 @@ function multiplied(score: number, factor: number): number {
   return Math.max(-Number.MAX_VALUE, Math.min(Number.MAX_VALUE, result))
 }
 
-interface Ordered extends Pick<Reranked, 'productId' | 'score'> {
+interface Ordered extends Pick<Reranked, 'productId' | 'score' | 'originalScore'> {
   known: { isUnknown: boolean }
 }
 
 function byScore(one: Ordered, other: Ordered): number {
   return (
     Number(one.known.isUnknown) - Number(other.known.isUnknown) ||
-    (one.score === other.score ? compareBytes(one.productId, other.productId) : one.score < other.score ? 1 : -1)
+    descending(one.score, other.score) ||
+    compareBytes(one.productId, other.productId) ||
+    descending(one.originalScore, other.originalScore)
   )
+}
+
+function descending(one: number, other: number): number {
+  return one === other ? 0 : one < other ? 1 : -1
 }
