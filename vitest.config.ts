@@ -24,13 +24,19 @@ export default defineConfig({
     projects: [
       ...containers,
       {
-        test: { name: 'alone', include: ['test/**/*.test.ts'], exclude: ['test/**/*.{pg,restate,crash,fault,docker}.test.ts'] },
+        test: {
+          name: 'alone',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/**/*.{pg,restate,crash,fault,program,browser,docker}.test.ts'],
+        },
       },
       { test: { name: 'postgres', include: ['test/**/*.pg.test.ts'], ...servers } },
       { test: { name: 'restate', include: ['test/**/*.restate.test.ts'], ...servers } },
       // The others are run by npm run test:faults, because all together take more than eight minutes. Processes of their own are killed.
       { test: { name: 'crash', include: ['test/**/*.crash.test.ts'] } },
       { test: { name: 'fault', include: ['test/**/*.fault.test.ts'], ...servers } },
+      { test: { name: 'program', include: ['test/**/*.program.test.ts'], ...servers } },
+      { test: { name: 'browser', include: ['test/**/*.browser.test.ts'], ...servers } },
       // Once more with every handler replayed from its journal at every step, because that shows what is not deterministic. Folders
       // that test the gateway, the commands and whole processes are left out, and so are schedules: the crash tests kill their
       // endpoint at every step.
