@@ -1,17 +1,13 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { Command } from 'commander'
-import { CHECKOUT } from '../main/config/checkout.ts'
+import { VERSION } from '../main/config/checkout.ts'
 import { COMMANDS } from './commands/all.ts'
 import { linesOfError } from './terminal/error-lines.ts'
 import { exitStatusOf, exitStatusOfParsing } from './terminal/exit-status.ts'
 import { printError } from './terminal/output.ts'
 
-const { version } = JSON.parse(readFileSync(join(CHECKOUT, 'package.json'), 'utf8')) as { version: string }
-
 const program = new Command('footfall')
   .description('Shopper interactions in, exactly-once popularity out.')
-  .version(version)
+  .version(VERSION)
   .showHelpAfterError()
 
 const [, , called = ''] = process.argv

@@ -1,4 +1,5 @@
 /** What another TypeScript service needs to call Footfall: descriptors for a typed client, and the schemas behind them. */
+export { AboutResponse } from './about.ts'
 export {
   Alert,
   ALERTS_MAX,
@@ -23,6 +24,7 @@ export {
 } from './alert-delivery.ts'
 export { AnalyticsEvent, EVENT_STATUSES, type EventStatus, RecordEventsRequest } from './analytics-event.ts'
 export { AuditEntriesRequest, AuditEntriesResponse, AuditEntry } from './audit-entry.ts'
+export { BacklogResponse } from './backlog.ts'
 export { Currency } from './fields/currency.ts'
 export {
   ERASURE_STATUSES,

@@ -10,8 +10,8 @@ import type { SellerOfToken } from './seller-tokens.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The scope that a caller's key must have; "open" when no key is needed. Every route of the API states it. */
-    access?: Scope | 'open'
+    /** The scope that a caller's key must have; "any" when one is enough, "open" when no key is needed. Every route of the API states it. */
+    access?: Scope | 'any' | 'open'
     /** Whether the route is about one seller: a key or token that is bound to one may call it, and the handler calls `sellerOf`. */
     ofSeller?: boolean
     /** Whether a publishable key is not enough, although its scope is. */

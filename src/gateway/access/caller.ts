@@ -50,7 +50,7 @@ export function hangUpOf({ raw: { socket } }: FastifyRequest): AbortSignal {
 }
 
 /** The key of a request. @throws DecidedError when the request shows none, or its key does not allow it. */
-export function callerOfKey(request: FastifyRequest, access: Scope, keys: Keys): Caller {
+export function callerOfKey(request: FastifyRequest, access: Scope | 'any', keys: Keys): Caller {
   const shown = shownKey(request)
   if (shown === undefined) throw new DecidedError('unauthorized', 'show a key: Authorization: Bearer <key>')
   const key = keys.find(shown.text)
@@ -62,7 +62,7 @@ export function callerOfKey(request: FastifyRequest, access: Scope, keys: Keys):
 }
 
 /** What a seller's token stands for. @throws DecidedError when it does not allow the request. */
-export function callerOfSeller(request: FastifyRequest, access: Scope, sellerId: string): Caller {
+export function callerOfSeller(request: FastifyRequest, access: Scope | 'any', sellerId: string): Caller {
   const caller: Caller = {
     keyId: `seller ${sellerId}`,
     name: `seller ${sellerId}`,
@@ -76,12 +76,13 @@ export function callerOfSeller(request: FastifyRequest, access: Scope, sellerId:
   return caller
 }
 
-function checkReach({ routeOptions }: FastifyRequest, access: Scope, { scopes, sellerId, isPublishable }: Caller): void {
+function checkReach({ routeOptions }: FastifyRequest, access: Scope | 'any', { scopes, sellerId, isPublishable }: Caller): void {
   const { ofSeller = false, needsSecretKey = false } = routeOptions.config
   if (sellerId !== null && !ofSeller) {
     throw new DecidedError('forbidden', 'the key or token is bound to a seller, and this is not about one')
   }
-  if (!scopes.includes(access)) throw new DecidedError('forbidden', `the key does not have the scope ${access}`)
+  if (access !== 'any' && !scopes.includes(access))
+    throw new DecidedError('forbidden', `the key does not have the scope ${access}`)
   if (isPublishable && needsSecretKey) throw new DecidedError('forbidden', 'the key is publishable, and this needs a secret one')
 }
 

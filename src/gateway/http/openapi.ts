@@ -6,7 +6,7 @@ import { ErrorBody, ProblemBody } from '../../contract/error.ts'
 import type { Scope } from '../../store/access/api-key.ts'
 import { errorAnswersOf } from './error-answers.ts'
 
-type Access = Scope | 'open'
+type Access = Scope | 'any' | 'open'
 
 const DESCRIPTION = `Footfall records what shoppers do with products, once each, and answers what is popular.
 
@@ -96,7 +96,8 @@ export async function describeApi(app: FastifyInstance, { tags, ...callers }: De
 /** Adds everything that follows from the access of a route, so that no route can forget it. */
 function described(schema: FastifySchema, access: Access, callers: RouteCallers): FastifySchema {
   const key = callers.needsSecretKey ? 'a secret key' : 'a key'
-  const needed = access === 'open' ? 'Needs no key.' : `Needs ${key} with the scope \`${access}\`, once a key was made.`
+  const scope = access === 'any' ? 'any scope' : `the scope \`${access}\``
+  const needed = access === 'open' ? 'Needs no key.' : `Needs ${key} with ${scope}, once a key was made.`
   const orToken = callers.takesTokens ? ' A token that names a seller is enough for the data of that seller.' : ''
   return {
     ...schema,
@@ -109,7 +110,8 @@ function described(schema: FastifySchema, access: Access, callers: RouteCallers)
 /** Each alternative is enough. The last one, without a key, ends with the first key, and is missing if other machines can reach the gateway. */
 function securityOf(access: Access, { isPublic, takesTokens, needsSecretKey }: RouteCallers): Record<string, string[]>[] {
   if (access === 'open') return []
-  const ways: Record<string, string[]>[] = [{ key: [access] }, { management_key: [access] }]
+  const scopes = access === 'any' ? [] : [access]
+  const ways: Record<string, string[]>[] = [{ key: scopes }, { management_key: scopes }]
   if (access === 'ingest' && !needsSecretKey) ways.push({ publishable_key: [] })
   if (takesTokens) ways.push({ seller_token: [] })
   if (!isPublic) ways.push({})

@@ -1,7 +1,9 @@
 import type { Tag } from '../http/openapi.ts'
+import { aboutRoutes } from './about.ts'
 import { alertDeliveryRoutes } from './alert-deliveries.ts'
 import { alertRoutes, ALERTS_TAG } from './alerts.ts'
 import { auditRoutes } from './audit.ts'
+import { backlogRoutes } from './backlog.ts'
 import { CATALOG_TAG, catalogRoutes } from './catalog.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 import { docsRoutes } from './docs.ts'
@@ -59,6 +61,8 @@ export const ROUTES: readonly ((deps: RouteDeps) => RoutePlugin)[] = [
   similarityRoutes,
   similaritySettingsRoutes,
   scheduleRoutes,
+  backlogRoutes,
+  aboutRoutes,
   processRoutes,
   docsRoutes,
 ]

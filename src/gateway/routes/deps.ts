@@ -75,6 +75,8 @@ export interface GatewaySettings extends ReadLimits {
   similarityBytesMax: number
   /** For so long after a product was shown, what follows counts for the recommendation. */
   attributionHours: number
+  /** What the gateway says of itself. */
+  about: { version: string; restateUiUrl: string | undefined }
   /** Whether webhooks that an adapter ignores are kept. */
   keepsIgnoredWebhooks: boolean
 }

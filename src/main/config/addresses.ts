@@ -15,6 +15,11 @@ export const addressSettings = settingsIn('Data and addresses', {
   RESTATE_ADMIN_URL: httpUrl('http://127.0.0.1:9070')
     .optional()
     .describe('Admin port of the same Restate. The gateway works without it; everything else that runs alone needs it.'),
+  RESTATE_UI_URL: httpUrl('http://127.0.0.1:9070/ui')
+    .optional()
+    .describe(
+      "Where an operator's browser reaches Restate's UI, for links. Without it, it is RESTATE_ADMIN_URL (or the embedded admin port) with /ui.",
+    ),
   FOOTFALL_ENDPOINT_URL: httpUrl('http://127.0.0.1:9080')
     .optional()
     .describe('Address at which Restate reaches the service endpoint; http://127.0.0.1:ENDPOINT_PORT when absent.'),
@@ -67,6 +72,15 @@ export function adminUrlOf(config: Parameters<typeof addressesOf>[0]): string {
   const { adminUrl, ingressUrl } = addressesOf(config)
   if (adminUrl !== undefined) return adminUrl
   throw new StartError(`Set RESTATE_ADMIN_URL too: this needs the admin port of the Restate at ${ingressUrl}.`)
+}
+
+/** Restate's UI as an operator's browser reaches it; undefined where neither it nor the admin port is known. */
+export function restateUiUrlOf(config: Parameters<typeof addressesOf>[0]): string | undefined {
+  const { adminUrl } = addressesOf(config)
+  if (config.RESTATE_UI_URL !== undefined || adminUrl === undefined) return config.RESTATE_UI_URL
+  // Without a name and a password that the address may have, because it is shown.
+  const { origin, pathname } = new URL(adminUrl)
+  return `${origin}${pathname.replace(/\/$/, '')}/ui`
 }
 
 /** The host by which this machine reaches a process that listens on an address. */

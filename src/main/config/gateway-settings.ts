@@ -1,6 +1,7 @@
 import type { GatewaySettings } from '../../gateway/routes/deps.ts'
 import { rateLimitsOf } from './access.ts'
-import { isPublic } from './addresses.ts'
+import { isPublic, restateUiUrlOf } from './addresses.ts'
+import { VERSION } from './checkout.ts'
 import { arrivalLimitsOf, readLimitsOf } from './capacity.ts'
 import type { Config } from './config.ts'
 import { privacyOf } from './privacy.ts'
@@ -23,6 +24,7 @@ export function gatewaySettingsOf(config: Config): GatewaySettings {
     rerank: rerankSettingsOf(config),
     similarityBytesMax: similarityBytesMaxOf(config),
     attributionHours: config.ATTRIBUTION_HOURS,
+    about: { version: VERSION, restateUiUrl: restateUiUrlOf(config) },
     keepsIgnoredWebhooks: config.IGNORED_WEBHOOK_DAYS > 0,
     ...arrivalLimitsOf(config),
     ...readLimitsOf(config),

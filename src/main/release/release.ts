@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { CHECKOUT } from '../config/checkout.ts'
+import { CHECKOUT, VERSION } from '../config/checkout.ts'
 
 /** The metadata of each service in Restate that has the name of its release. */
 export const RELEASE = 'footfall-release'
@@ -15,8 +15,7 @@ export async function releaseName(): Promise<string> {
   for (const path of (await Promise.all(CODE.map(filesIn))).flat()) {
     hash.update(`${path}\0`).update(await readFile(join(CHECKOUT, path)))
   }
-  const { version } = JSON.parse(await readFile(join(CHECKOUT, 'package.json'), 'utf8')) as { version: string }
-  return `${version}+${hash.digest('hex').slice(0, 12)}`
+  return `${VERSION}+${hash.digest('hex').slice(0, 12)}`
 }
 
 async function filesIn(path: string): Promise<string[]> {

@@ -78,6 +78,12 @@ async function addWorksSince(tx: Queryable): Promise<void> {
   if (rows.length === 0) await sql`alter table migration add column works_since text`.execute(tx)
 }
 
+/** The number of the newest file that was applied to the database. */
+export async function newestMigration(db: Queryable): Promise<number> {
+  const result = await sql<{ number: number }>`select max(left(name, 4))::int as number from migration`.execute(db)
+  return onlyRow(result).number
+}
+
 interface SchemaState {
   /** Files that were not applied to the database. */
   missing: string[]

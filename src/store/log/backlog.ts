@@ -26,6 +26,9 @@ export async function leftBehind(db: Database, olderThanMinutes: number): Promis
 }
 
 export interface Backlog {
+  /** Batches that are not counted, not fed, or neither. */
+  waitingBatches: number
+  waitingEvents: number
   uncountedBatches: number
   uncountedEvents: number
   unfedBatches: number
@@ -40,11 +43,13 @@ export interface Backlog {
 /** How much is recorded and not yet counted or fed. */
 export async function backlog(db: Database): Promise<Backlog> {
   const result = await sql<Backlog>`
-    with uncounted as (select count(*)::int as n, coalesce(sum(events), 0)::int as events, min(received_at) as oldest
+    with uncounted as (select count(*)::int as n, coalesce(sum(events), 0)::int as events, min(received_at) as oldest,
+          (count(*) filter (where fed_at is null))::int as unfed, coalesce(sum(events) filter (where fed_at is null), 0)::int as "unfedEvents"
         from interaction_batch where scored_at is null),
       unfed as (select count(*)::int as n, coalesce(sum(events), 0)::int as events, min(received_at) as oldest
         from interaction_batch where fed_at is null)
-    select uncounted.n as "uncountedBatches", uncounted.events as "uncountedEvents",
+    select uncounted.n + unfed.n - uncounted.unfed as "waitingBatches",
+      uncounted.events + unfed.events - uncounted."unfedEvents" as "waitingEvents", uncounted.n as "uncountedBatches", uncounted.events as "uncountedEvents",
       unfed.n as "unfedBatches", unfed.events as "unfedEvents",
       extract(epoch from now() - uncounted.oldest)::float8 as "uncountedSeconds",
       extract(epoch from now() - unfed.oldest)::float8 as "unfedSeconds",
