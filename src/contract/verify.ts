@@ -19,7 +19,11 @@ export const SimilarityProof = z.object({
 export type SimilarityProof = z.infer<typeof SimilarityProof>
 
 export const VerifyResponse = z.object({
-  drift: z.array(Drift).describe('Empty when every aggregate equals the replayed log; at most 1,000 cells are listed.'),
+  drift: z
+    .array(Drift)
+    .describe('Empty when every aggregate equals the replayed log; at most 1,000 cells are listed, and 100 of a run.'),
+  drift_count: z.int().describe('How many cells differ. Of payments at least so many.'),
+  cells: z.int().describe('How many cells were compared.'),
   events: z.int().describe('Interactions and searches in the log, from the horizon on.'),
   analytics_events: z.int().describe('Analytics events in the log, from the horizon on.'),
   horizon: z.iso.datetime().describe('Events before this instant are rejected.'),

@@ -43,7 +43,7 @@ const version = (round: string, n: number, second: number) =>
 async function write(round: string, seconds: readonly number[]): Promise<void> {
   const batches = seconds.map((second) => Array.from({ length: 5 }, (_, n) => version(round, n, second)))
   await Promise.all(batches.map((batch) => upsert(stack.db, batch)))
-  expect(await PRODUCT_METRIC.drift(stack.db, {} as never)).toEqual([])
+  expect((await PRODUCT_METRIC.prove(stack.db, {} as never)).drift).toEqual([])
 }
 
 const keysOf = (round: string) => [`SELLER#${round} 0`, `SELLER#${round} 1`]
@@ -86,7 +86,7 @@ async function changeAndDie(round: string, death: Death): Promise<boolean> {
     await write(round, [8, 6, 7])
     await recorded(round)
   })
-  expect(await PRODUCT_METRIC.drift(stack.db, {} as never)).toEqual([])
+  expect((await PRODUCT_METRIC.prove(stack.db, {} as never)).drift).toEqual([])
   const now = await readStates(stack.db, keysOf(round))
   for (const key of keysOf(round)) {
     const { rows } = await sql<{ state: unknown; isExpiring: boolean }>`
@@ -126,6 +126,6 @@ test('the same wherever the endpoint is killed, and PostgreSQL once', { timeout:
   await stack.revive('postgres')
   await write('postgres', [3])
   await recorded('postgres')
-  expect(await PRODUCT_METRIC.drift(stack.db, {} as never)).toEqual([])
+  expect((await PRODUCT_METRIC.prove(stack.db, {} as never)).drift).toEqual([])
   await stopTasks()
 })

@@ -130,7 +130,7 @@ test('npm start restarts killed processes, and keeps the data after any kind of 
   expect(await lamp()).toMatchObject({ data: { purchase_count: 1 } })
   expect(await footfall(['verify'])).toMatchObject({
     code: 0,
-    text: expect.stringContaining('1 events in the log, no cells differ'),
+    text: expect.stringContaining('1 event in the log, no cells differ'),
   })
   expect(await footfall(['start'])).toMatchObject({ code: 1, text: expect.stringContaining('already runs on this folder') })
   await Promise.all(privateFiles().map((file) => chmod(file, 0o644)))

@@ -5,9 +5,9 @@ import { rollUpSome } from '../../src/store/popularity/roll-up.ts'
 import type { Database } from '../../src/store/database/connection.ts'
 import { recordPayments } from '../../src/store/payments/payment-recording.ts'
 import { AGGREGATES } from '../../src/store/proof/aggregates.ts'
-import type { Aggregate } from '../../src/store/proof/drift.ts'
+import { type Aggregate, compare, exact } from '../../src/store/proof/drift.ts'
 import { recordImpressions } from '../../src/store/recommendations/impressions.ts'
-import { verify } from '../../src/store/proof/verification.ts'
+import { PROOF_STEPS, type ProofProgress, verify } from '../../src/store/proof/verification.ts'
 import { item, newCall, payment } from '../harness/items/payments.ts'
 import { foldAll } from '../harness/items/product-metrics.ts'
 import { product, upsert } from '../harness/items/products.ts'
@@ -44,7 +44,42 @@ test.beforeAll(async ({ db }) => {
 })
 
 test('untouched aggregates have no drift', async ({ db }) => {
-  expect(await verify(db)).toEqual({ drift: [], events: 14, analytics_events: 1, horizon: '2000-01-01T00:00:00.000Z' })
+  const cells = expect.any(Number) as number
+  expect(await verify(db)).toEqual({
+    drift: [],
+    drift_count: 0,
+    cells,
+    events: 14,
+    analytics_events: 1,
+    horizon: '2000-01-01T00:00:00.000Z',
+  })
+})
+
+test('a comparison counts the cells of all rows of both sides, and those that differ', async ({ db }) => {
+  const finding = await compare(db, {
+    table: 't',
+    key: ['id'],
+    stored: sql`select * from (values (1, 1, 1), (2, 2, null), (3, 3, 3)) v(id, a, b)`,
+    expected: sql`select * from (values (1, 1, 1), (2, 0, 2), (4, 4, 4)) v(id, a, b)`,
+    cells: [exact('a'), exact('b')],
+  })
+  expect(finding).toMatchObject({ cells: 8, driftCount: 4 })
+  expect(finding.drift.map(({ key, column }) => [key['id'], column])).toEqual([
+    ['2', 'a'],
+    ['2', 'b'],
+    ['3', '*'],
+    ['4', '*'],
+  ])
+})
+
+test('verify says which part it compares, and how many are done', async ({ db }) => {
+  const seen: ProofProgress[] = []
+  await verify(db, { onProgress: (progress) => seen.push(progress) })
+  const total = PROOF_STEPS.length
+  expect(seen).toEqual([
+    ...PROOF_STEPS.map((step, done) => ({ done, total, step })),
+    { done: total, total, step: PROOF_STEPS.at(-1) },
+  ])
 })
 
 /** Aggregates that comparisons prove cell by cell; what payments amount to has tests of its own. */

@@ -203,7 +203,7 @@ test('verify finds every manual change of a bucket, and a bucket that waits is n
       .transaction()
       .execute(async (tx) => {
         await change.execute(tx)
-        const drift = await snapshotDrift(tx, new Date(0))
+        const { drift } = await snapshotDrift(tx, new Date(0))
         expect([change.compile(db).sql, drift.length >= cells, drift[0]?.aggregate]).toEqual([
           ...[change.compile(db).sql, true, 'metric_snapshot'],
         ])

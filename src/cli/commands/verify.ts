@@ -1,11 +1,13 @@
 import { Command } from 'commander'
-import type { SimilarityProof } from '../../contract/verify.ts'
+import type { SimilarityProof, VerifyResponse } from '../../contract/verify.ts'
+import type { Database } from '../../store/database/connection.ts'
 import { repairTrending } from '../../store/popularity/trending-window.ts'
-import { DRIFT_MAX } from '../../store/proof/drift.ts'
-import { verify } from '../../store/proof/verification.ts'
+import { type ProofProgress, verify } from '../../store/proof/verification.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
-import { print, printJson } from '../terminal/output.ts'
+import { countText, numberedText } from '../terminal/count.ts'
+import { print, printError, printJson } from '../terminal/output.ts'
+import { runProgressOn } from '../terminal/run-progress.ts'
 
 export function verifyCommand(): Command {
   return new Command('verify')
@@ -14,28 +16,49 @@ export function verifyCommand(): Command {
     .action(async (options: { json?: boolean }) => {
       await withDatabase(readConfig(process.env), { name: 'footfall verify', statementMsMax: 0 }, async (db) => {
         await repairTrending(db)
-        const answer = await verify(db)
-        process.exitCode = answer.drift.length === 0 ? 0 : 1
-        if (options.json) {
-          printJson(answer)
-          return
-        }
-        for (const { aggregate, key, column, stored, expected } of answer.drift) {
-          print(`${aggregate} ${JSON.stringify(key)} ${column}: stored ${stored ?? 'no row'}, expected ${expected ?? 'no row'}`)
-        }
-        const analytics = answer.analytics_events === 0 ? '' : ` and ${answer.analytics_events} analytics events`
-        if (answer.similarity !== undefined) print(similaritySentence(answer.similarity))
-        print(`${answer.events} events${analytics} in the log, ${countOf(answer.drift.length)} cells differ.`)
+        const answer = await verifyWithProgress(db)
+        process.exitCode = answer.drift_count === 0 ? 0 : 1
+        if (options.json) printJson(answer)
+        else printAnswer(answer)
       })
     })
 }
 
-function similaritySentence({ version, rows, products, skipped }: SimilarityProof): string {
-  if (skipped !== undefined) return `Similar products: version ${version} was not computed again, because ${skipped}.`
-  return `Similar products: ${rows} of the ${products} rows of version ${version} were computed again.`
+const DRAW_EVERY_MS = 500
+
+/** A part of the proof may take long, so its progress is drawn also while it does not change. */
+async function verifyWithProgress(db: Database): Promise<VerifyResponse> {
+  const view = {
+    shareOf: ({ done, total }: ProofProgress) => done / total,
+    describe: ({ step }: ProofProgress) => `compares ${step} with the log`,
+  }
+  const progress = runProgressOn(process.stderr, view, () => printError('Not verified.'))
+  let latest: ProofProgress | undefined
+  const timer = setInterval(() => latest && progress.report(latest), DRAW_EVERY_MS)
+  try {
+    return await verify(db, { onProgress: (next) => void (latest = next) })
+  } finally {
+    clearInterval(timer)
+    progress.stop()
+  }
 }
 
-function countOf(cells: number): string {
-  if (cells === 0) return 'no'
-  return cells < DRIFT_MAX ? String(cells) : `at least ${DRIFT_MAX}`
+function printAnswer({ drift, drift_count: count, similarity, ...log }: VerifyResponse): void {
+  for (const { aggregate, key, column, stored, expected } of drift) {
+    print(`${aggregate} ${JSON.stringify(key)} ${column}: stored ${stored ?? 'no row'}, expected ${expected ?? 'no row'}`)
+  }
+  if (count > drift.length) print(`${countText(count - drift.length)} more are not listed.`)
+  if (similarity !== undefined) print(similaritySentence(similarity))
+  const analytics = log.analytics_events === 0 ? '' : ` and ${numberedText(log.analytics_events, 'analytics event')}`
+  print(`${numberedText(log.events, 'event')}${analytics} in the log, ${differing(count)}.`)
+}
+
+function similaritySentence({ version, rows, products, skipped }: SimilarityProof): string {
+  if (skipped !== undefined) return `Similar products: version ${version} was not computed again, because ${skipped}.`
+  return `Similar products: ${countText(rows)} of the ${numberedText(products, 'row')} of version ${version} were computed again.`
+}
+
+function differing(cells: number): string {
+  if (cells === 0) return 'no cells differ'
+  return cells === 1 ? '1 cell differs' : `${countText(cells)} cells differ`
 }

@@ -61,7 +61,9 @@ const OF_PRODUCT = {
 
 const Verified = z.object({ data: VerifyResponse }).meta({
   description: 'What the replay found.',
-  examples: [{ data: { drift: [], events: 2, analytics_events: 0, horizon: '2000-01-01T00:00:00.000Z' } }],
+  examples: [
+    { data: { drift: [], drift_count: 0, cells: 24, events: 2, analytics_events: 0, horizon: '2000-01-01T00:00:00.000Z' } },
+  ],
 })
 const VERIFY = {
   config: { access: 'manage' },

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Drift } from '../../contract/verify.ts'
 import type { Queryable } from '../database/connection.ts'
+import { onlyRow } from '../database/rows.ts'
 
 /** How much of the log is left, and whether days were rolled up. */
 export interface LogState {
@@ -10,6 +11,16 @@ export interface LogState {
   hasDays: boolean
 }
 
+/** What a part of the proof found. */
+export interface Finding {
+  /** How many cells it compared. */
+  cells: number
+  /** How many of them differ. */
+  driftCount: number
+  /** Those that differ, at most `DRIFT_MAX` of a comparison. */
+  drift: Drift[]
+}
+
 /** A table that follows from what was recorded. */
 export interface Aggregate {
   table: string
@@ -17,8 +28,8 @@ export interface Aggregate {
   key: readonly string[]
   /** The columns that are proved, one by one, by comparing the table with the log. Undefined when a program computes what is expected. */
   cells?: readonly string[]
-  /** Lists what differs from the log. Undefined when the proof of another aggregate includes this one. */
-  drift?: (tx: Queryable, log: LogState) => Promise<Drift[]>
+  /** Compares it with the log. Undefined when the proof of another aggregate includes this one. */
+  prove?: (tx: Queryable, log: LogState) => Promise<Finding>
 }
 
 /** Largest difference of a decayed sum, relative to Σ|weight|·decay, because floats are added in any order. */
@@ -53,12 +64,47 @@ export interface Comparison {
 /** An aggregate that one comparison proves. */
 export function comparedAggregate(comparison: Comparison): Required<Aggregate> {
   const { table, key, cells } = comparison
-  return { table, key, cells: cells.map(({ column }) => column), drift: (tx) => compare(tx, comparison) }
+  return { table, key, cells: cells.map(({ column }) => column), prove: (tx) => compare(tx, comparison) }
 }
 
-/** Lists each stored cell (s) that differs from the expected one (e), and each row that only one side has. */
-export async function compare(tx: Queryable, { table, key, stored, expected, cells }: Comparison): Promise<Drift[]> {
+/** Compares each stored cell (s) with the expected one (e). Cells of a row that only one side has are one difference. */
+export async function compare(tx: Queryable, comparison: Comparison): Promise<Finding> {
+  const { key, stored, expected, cells } = comparison
   const keys = sql.join(key.map((column) => sql.ref(column)))
+  const rows = sql`(select *, true as there from (${stored}) x) s full join (select *, true as there from (${expected}) x) e using (${keys})`
+  const differing = sql.join(
+    cells.map(({ differs }) => sql`case when ${differs} then 1 else 0 end`),
+    sql` + `,
+  )
+  const counted = sql`
+    select count(*) * ${sql.lit(cells.length)} as cells,
+      coalesce(sum(case when s.there and e.there then ${differing} else 1 end), 0) as "driftCount" from ${rows}`
+  return findingOf(tx, counted, listing(comparison, rows))
+}
+
+/** Counts, and lists what differs only if something does, because the list of a right table costs as much and is empty. */
+export async function findingOf(tx: Queryable, counted: ReturnType<typeof sql>, list: ReturnType<typeof sql>): Promise<Finding> {
+  const { cells, driftCount } = onlyRow(await sql<{ cells: string; driftCount: string }>`${counted}`.execute(tx))
+  const { rows: drift } = driftCount === '0' ? { rows: [] } : await sql<Drift>`${list}`.execute(tx)
+  return { cells: Number(cells), driftCount: Number(driftCount), drift }
+}
+
+/** What several parts found. */
+export function joined(findings: readonly Finding[]): Finding {
+  return {
+    cells: findings.reduce((sum, { cells }) => sum + cells, 0),
+    driftCount: findings.reduce((sum, { driftCount }) => sum + driftCount, 0),
+    drift: findings.flatMap(({ drift }) => drift),
+  }
+}
+
+/** What a program found by itself. */
+export function found(cells: number, drift: Drift[]): Finding {
+  return { cells, driftCount: drift.length, drift }
+}
+
+/** Each cell that differs, and each row that only one side has. */
+function listing({ table, key, cells }: Comparison, rows: ReturnType<typeof sql>) {
   // By the rows' columns: a column named key would otherwise be that of the answer.
   const order = sql.join(key.map((column) => sql`coalesce(s.${sql.ref(column)}, e.${sql.ref(column)})`))
   const keyOf = sql.join(key.flatMap((column) => [sql.lit(column), sql`${sql.ref(column)}::text`]))
@@ -66,13 +112,10 @@ export async function compare(tx: Queryable, { table, key, stored, expected, cel
     const cell = sql.ref(column)
     return sql`(${sql.lit(column)}, s.${cell}::text, e.${cell}::text, s.there and e.there and ${differs})`
   })
-  const { rows } = await sql<Drift>`
+  return sql`
     select ${sql.lit(table)} as aggregate, json_build_object(${keyOf}) as key, cell.name as "column", cell.stored, cell.expected
-    from (select *, true as there from (${stored}) x) s
-    full join (select *, true as there from (${expected}) x) e using (${keys})
-    cross join lateral (values
+    from ${rows} cross join lateral (values
       ('*', case when s.there then 'a row' end, case when e.there then 'a row' end, s.there is null or e.there is null),
       ${sql.join(compared)}) as cell (name, stored, expected, differs)
-    where cell.differs order by ${order}, cell.name limit ${DRIFT_MAX}`.execute(tx)
-  return rows
+    where cell.differs order by ${order}, cell.name limit ${DRIFT_MAX}`
 }

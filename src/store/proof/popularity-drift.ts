@@ -12,7 +12,7 @@ import {
   weighed,
 } from '../popularity/cells.ts'
 import { countedEvents } from '../popularity/product-event.ts'
-import { type Aggregate, comparedAggregate, exact, within } from './drift.ts'
+import { type Aggregate, comparedAggregate, exact, found, within } from './drift.ts'
 
 /** The start of the cell of an instant under the rules r: its hour, or its day when the hour was rolled up. */
 function startOf(instant: ReturnType<typeof sql>) {
@@ -68,7 +68,7 @@ const DAYS = comparedAggregate({
 })
 export const PRODUCT_DAY: Aggregate = {
   ...DAYS,
-  drift: async (tx, log) => (log.hasDays ? DAYS.drift(tx, log) : []),
+  prove: async (tx, log) => (log.hasDays ? DAYS.prove(tx, log) : found(0, [])),
 }
 
 /** Products, compared with the cells stored from before the horizon and replayed from after it. */

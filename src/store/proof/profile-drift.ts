@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { UNFED_TYPES } from '../popularity/product-event.ts'
 import { shopperOf } from '../shoppers/shopper-of-event.ts'
-import { type Aggregate, compare, type Comparison, exact } from './drift.ts'
+import { type Aggregate, compare, type Comparison, exact, joined } from './drift.ts'
 
 /** Every fed product event of the log as cells of shopper, product and type. */
 const replayedProfiles = sql`
@@ -58,6 +58,6 @@ export const SHOPPER_PRODUCT: Aggregate = {
   table: TABLE,
   key: KEY,
   cells: WHOLE_LOG.cells.map(({ column }) => column),
-  drift: async (tx, { isCut }) =>
-    isCut ? [...(await compare(tx, CUT_LOG)), ...(await compare(tx, SUMS))] : compare(tx, WHOLE_LOG),
+  prove: async (tx, { isCut }) =>
+    isCut ? joined([await compare(tx, CUT_LOG), await compare(tx, SUMS)]) : compare(tx, WHOLE_LOG),
 }

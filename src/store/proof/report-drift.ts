@@ -1,10 +1,9 @@
 import { sql } from 'kysely'
 import { REPORT_SLUGS, WINDOWS } from '../../contract/report.ts'
-import type { Drift } from '../../contract/verify.ts'
 import { BUCKET_DAYS, lastDayOf } from '../../ranking/bucket.ts'
 import type { Queryable } from '../database/connection.ts'
 import { onlyRow } from '../database/rows.ts'
-import { type Aggregate, compare, exact } from './drift.ts'
+import { type Aggregate, compare, exact, type Finding, joined } from './drift.ts'
 import { firstWholeBucket, type Scope, snapshotsOf } from '../reports/report-buckets.ts'
 import type { Day } from '../../ranking/day.ts'
 
@@ -15,22 +14,22 @@ export const METRIC_SNAPSHOT: Aggregate = {
   table: 'metric_snapshot',
   key: KEY,
   cells: ['value'],
-  drift: (tx, { horizon }) => snapshotDrift(tx, horizon),
+  prove: (tx, { horizon }) => snapshotDrift(tx, horizon),
 }
 
 /**
- * Adds up the events of every built bucket again, and lists the snapshots that differ. It leaves out buckets that are not complete,
+ * Adds up the events of every built bucket again, and compares them with the snapshots. It leaves out buckets that are not complete,
  * because events came since they were built, and buckets from before the horizon, because their events are gone.
  */
-export async function snapshotDrift(tx: Queryable, horizon: Date): Promise<Drift[]> {
-  const drift: Drift[] = []
+export async function snapshotDrift(tx: Queryable, horizon: Date): Promise<Finding> {
+  const findings: Finding[] = []
   for (const report of REPORT_SLUGS) {
-    for (const window of WINDOWS) drift.push(...(await scopeDrift(tx, { report, window }, firstWholeBucket(window, horizon))))
+    for (const window of WINDOWS) findings.push(await scopeDrift(tx, { report, window }, firstWholeBucket(window, horizon)))
   }
-  return drift
+  return joined(findings)
 }
 
-async function scopeDrift(tx: Queryable, scope: Scope, first: Day): Promise<Drift[]> {
+async function scopeDrift(tx: Queryable, scope: Scope, first: Day): Promise<Finding> {
   const { report, window } = scope
   const ofScope = sql`report_slug = ${report} and bucket_window = ${window}`
   const built = await sql<{ from: Day | null; to: Day | null }>`

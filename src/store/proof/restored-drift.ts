@@ -1,11 +1,10 @@
 import { sql } from 'kysely'
 import { SEARCH_IMPRESSION } from '../../contract/search.ts'
-import type { Drift } from '../../contract/verify.ts'
 import { restoredMonths, restoredTable } from '../archive/restored-month.ts'
 import type { Queryable } from '../database/connection.ts'
 import { type LogTableName, type Month, monthAfter } from '../log/month.ts'
 import { dayOf, hourOf } from '../popularity/cells.ts'
-import { compare, exact } from './drift.ts'
+import { compare, exact, type Finding, joined } from './drift.ts'
 
 type Sql = ReturnType<typeof sql>
 
@@ -28,29 +27,24 @@ const startOf = (instant: Sql) => sql`case when ${instant} < r.rolled_to then ${
  * Replays restored months against the hours and days that they made, which are otherwise taken as given: every one of them is wholly in its
  * month. Compares how often events were counted; the decayed sums of dropped months are of the half-life of their time.
  */
-export async function restoredDrift(tx: Queryable): Promise<{ drift: Drift[]; months: number }> {
+export async function restoredDrift(tx: Queryable): Promise<{ finding: Finding; months: number }> {
   const restored = await restoredMonths(tx)
   const monthsOf = (table: LogTableName) => restored.filter((each) => each.table === table).map(({ month }) => month)
   const months = monthsOf('interaction')
   // The cells of searches need both tables.
   const withSearches = monthsOf('search').filter((month) => months.includes(month))
-  const drift: Drift[] = []
-  for (const month of months)
-    drift.push(
-      ...(await driftOf(
-        tx,
-        month,
-        sql`${interactionsOf(month)} and event_type <> ${IMPRESSION}`,
-        sql`c.event_type <> ${IMPRESSION}`,
-      )),
-    )
+  const findings: Finding[] = []
+  for (const month of months) {
+    const events = sql`${interactionsOf(month)} and event_type <> ${IMPRESSION}`
+    findings.push(await driftOf(tx, month, events, sql`c.event_type <> ${IMPRESSION}`))
+  }
   for (const month of withSearches)
-    drift.push(...(await driftOf(tx, month, impressionsOf(month), sql`c.event_type = ${IMPRESSION}`)))
-  return { drift, months: months.length + withSearches.length }
+    findings.push(await driftOf(tx, month, impressionsOf(month), sql`c.event_type = ${IMPRESSION}`))
+  return { finding: joined(findings), months: months.length + withSearches.length }
 }
 
 /** Compares the cells of a month and some types with their events. */
-function driftOf(tx: Queryable, month: Month, events: Sql, isCell: Sql): Promise<Drift[]> {
+function driftOf(tx: Queryable, month: Month, events: Sql, isCell: Sql): Promise<Finding> {
   const isInMonth = sql`c.hour >= ${`${month}-01T00:00:00Z`}::timestamptz and c.hour < ${`${monthAfter(month)}-01T00:00:00Z`}::timestamptz`
   return compare(tx, {
     table: 'product_hour',

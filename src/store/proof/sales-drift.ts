@@ -5,7 +5,7 @@ import { callbackKey, type Line, type Shortfall } from '../../ledger/callback.ts
 import { type Pending, pendingKey } from '../../ledger/pending.ts'
 import { settle, type Settlement } from '../../ledger/settlement.ts'
 import type { Queryable } from '../database/connection.ts'
-import { type Aggregate, comparedAggregate, DRIFT_MAX, exact } from './drift.ts'
+import { type Aggregate, comparedAggregate, DRIFT_MAX, exact, type Finding, findingOf, found, joined } from './drift.ts'
 import { PAYMENT_COLUMNS, type KnownPayment, paymentOf, type StoredPayment } from '../payments/payment-callback.ts'
 import { sumsPerDay } from '../payments/sale-line.ts'
 
@@ -15,28 +15,28 @@ const PAYMENTS_PER_PAGE = 2_000
 export const SALE_LINE: Aggregate = {
   table: 'sale_line',
   key: ['sale_line_id'],
-  drift: async (tx) => [...(await paymentDrift(tx)), ...(await orderDrift(tx))],
+  prove: async (tx) => joined([await paymentDrift(tx), await orderDrift(tx)]),
 }
 export const SELLER_PENDING: Aggregate = { table: 'seller_pending', key: ['seller_id'] }
 export const SELLER_PENDING_DAY: Aggregate = { table: 'seller_pending_day', key: ['seller_id', 'day'] }
 
-async function paymentDrift(tx: Queryable): Promise<Drift[]> {
-  const drift: Drift[] = []
+async function paymentDrift(tx: Queryable): Promise<Finding> {
+  const findings: Finding[] = []
   const pending = new Map<string, Pending>()
   let after = { provider: '', paymentRef: '' }
   for (;;) {
     const page = await paymentsAfter(tx, after)
     if (page.length === 0) break
-    if (drift.length >= DRIFT_MAX) return drift
+    if (joined(findings).driftCount >= DRIFT_MAX) return joined(findings)
     const settlement = settle(page)
-    drift.push(...(await lineDrift(tx, page, settlement.lines)), ...shortfallDrift(page, settlement.shortfalls))
+    findings.push(await lineDrift(tx, page, settlement.lines), shortfallDrift(page, settlement.shortfalls))
     for (const [key, one] of settlement.pending) {
       const { items, refunds } = pending.get(key) ?? { items: 0, refunds: 0 }
       pending.set(key, { ...one, items: items + one.items, refunds: refunds + one.refunds })
     }
     after = page.at(-1)!
   }
-  return [...drift, ...(await strayLines(tx)), ...(await pendingDrift(tx, pending))]
+  return joined([...findings, await strayLines(tx), pendingDrift(await storedPending(tx), pending)])
 }
 
 /** All callbacks of the next payments. */
@@ -64,7 +64,7 @@ interface StoredLine {
   amount: string
 }
 
-async function lineDrift(tx: Queryable, page: readonly KnownPayment[], lines: readonly Line[]): Promise<Drift[]> {
+async function lineDrift(tx: Queryable, page: readonly KnownPayment[], lines: readonly Line[]): Promise<Finding> {
   const numbers = new Map(page.map((callback) => [callbackKey(callback), callback.number]))
   const { rows } = await sql<StoredLine>`
     select callback_no as "callbackNo", sale_no as "saleNo", item, occurred_at as "occurredAt", currency, seller_id as "sellerId",
@@ -110,29 +110,27 @@ function sumsOf(quantity: string | number, amount: string | number): Sums {
   return { quantity: BigInt(quantity), amount: BigInt(amount) }
 }
 
-/** Sums that differ. A missing sum is 0. */
+/** Compares sums. A missing sum is 0. */
 function driftOf<Column extends string>(
   aggregate: string,
   stored: ReadonlyMap<string, Record<Column, bigint>>,
   expected: ReadonlyMap<string, Record<Column, bigint>>,
   keyOfName: (name: string) => Record<string, string>,
-): Drift[] {
-  return [...new Set([...stored.keys(), ...expected.keys()])].flatMap((name) => {
-    const [actual, wanted] = [stored.get(name), expected.get(name)]
-    return (Object.keys(actual ?? wanted!) as Column[])
-      .filter((column) => (actual?.[column] ?? 0n) !== (wanted?.[column] ?? 0n))
-      .map((column) => ({
-        aggregate,
-        key: keyOfName(name),
-        column,
-        stored: actual?.[column].toString() ?? null,
-        expected: wanted?.[column].toString() ?? null,
-      }))
+): Finding {
+  const cells = [...new Set([...stored.keys(), ...expected.keys()])].flatMap((name) =>
+    (Object.keys(stored.get(name) ?? expected.get(name)!) as Column[]).map((column) => ({ name, column })),
+  )
+  const drift = cells.flatMap(({ name, column }) => {
+    const [actual, wanted] = [stored.get(name)?.[column], expected.get(name)?.[column]]
+    if ((actual ?? 0n) === (wanted ?? 0n)) return []
+    const texts = { stored: actual?.toString() ?? null, expected: wanted?.toString() ?? null }
+    return [{ aggregate, key: keyOfName(name), column, ...texts }]
   })
+  return found(cells.length, drift)
 }
 
-function shortfallDrift(page: readonly KnownPayment[], shortfalls: Settlement['shortfalls']): Drift[] {
-  return page.flatMap((callback) => {
+function shortfallDrift(page: readonly KnownPayment[], shortfalls: Settlement['shortfalls']): Finding {
+  const drift = page.flatMap((callback) => {
     const sentences = (ofCallback: readonly Shortfall[]) =>
       ofCallback.map(({ field, message }) => `${field} ${message}`).join('; ')
     const [stored, expected] = [sentences(callback.shortfalls), sentences(shortfalls.get(callbackKey(callback)) ?? [])]
@@ -140,10 +138,11 @@ function shortfallDrift(page: readonly KnownPayment[], shortfalls: Settlement['s
     const key = { provider: callback.provider, callback_id: callback.callbackId }
     return [{ aggregate: 'payment_callback', key, column: 'refused', stored, expected }]
   })
+  return found(page.length, drift)
 }
 
 /** Lines whose callbacks do not exist. */
-async function strayLines(tx: Queryable): Promise<Drift[]> {
+async function strayLines(tx: Queryable): Promise<Finding> {
   const { rows } = await sql<Drift>`
     select 'sale_line' as aggregate, '*' as "column", 'a row' as stored, null as expected,
       json_build_object('sale_line_id', l.sale_line_id::text, 'callback_no', l.callback_no::text, 'sale_no', l.sale_no::text) as key
@@ -151,7 +150,7 @@ async function strayLines(tx: Queryable): Promise<Drift[]> {
     where not exists (select from payment_callback c where c.callback_no = l.callback_no)
       or not exists (select from payment_callback c where c.callback_no = l.sale_no)
     limit ${DRIFT_MAX}`.execute(tx)
-  return rows
+  return found(0, rows)
 }
 
 interface StoredPending {
@@ -161,11 +160,15 @@ interface StoredPending {
   refunds: string
 }
 
-async function pendingDrift(tx: Queryable, expected: ReadonlyMap<string, Pending>): Promise<Drift[]> {
+async function storedPending(tx: Queryable): Promise<StoredPending[]> {
   const { rows } = await sql<StoredPending>`
     select seller_id as "sellerId", null as day, items, refunds from seller_pending
     union all
     select seller_id, day::text, items, refunds from seller_pending_day`.execute(tx)
+  return rows
+}
+
+function pendingDrift(rows: readonly StoredPending[], expected: ReadonlyMap<string, Pending>): Finding {
   const bigints = ({ items, refunds }: StoredPending | Pending) => ({ items: BigInt(items), refunds: BigInt(refunds) })
   const drift = (isOfTable: (one: StoredPending | Pending) => boolean, table: string) =>
     driftOf(
@@ -177,18 +180,15 @@ async function pendingDrift(tx: Queryable, expected: ReadonlyMap<string, Pending
         return { seller_id, ...(day !== null && { day }) }
       },
     )
-  return [
-    ...drift(({ day }) => day === null, SELLER_PENDING.table),
-    ...drift(({ day }) => day !== null, SELLER_PENDING_DAY.table),
-  ]
+  return joined([
+    drift(({ day }) => day === null, SELLER_PENDING.table),
+    drift(({ day }) => day !== null, SELLER_PENDING_DAY.table),
+  ])
 }
 
 /** The orders of lines: a seller's part of an order begins and ends with its items. */
-async function orderDrift(tx: Queryable): Promise<Drift[]> {
-  const { rows } = await sql<Drift>`
-    select 'sale_line' as aggregate, 'orders' as "column", stored::text, expected::text,
-      json_build_object('order_id', order_id, 'seller_id', seller_id, 'currency', currency, 'occurred_at', occurred_at::text) as key
-    from (
+async function orderDrift(tx: Queryable): Promise<Finding> {
+  const parts = sql`(
       select *, (items > 0)::int - (items - quantity > 0)::int as expected
       from (
         select *, sum(quantity) over (partition by order_id, seller_id, currency order by occurred_at) as items
@@ -198,9 +198,13 @@ async function orderDrift(tx: Queryable): Promise<Drift[]> {
           group by 1, 2, 3, 4
         ) moment
       ) running
-    ) part
-    where stored <> expected limit ${DRIFT_MAX}`.execute(tx)
-  return rows
+    ) part`
+  const counted = sql`select count(*) as cells, count(*) filter (where stored <> expected) as "driftCount" from ${parts}`
+  const list = sql`
+    select 'sale_line' as aggregate, 'orders' as "column", stored::text, expected::text,
+      json_build_object('order_id', order_id, 'seller_id', seller_id, 'currency', currency, 'occurred_at', occurred_at::text) as key
+    from ${parts} where stored <> expected limit ${DRIFT_MAX}`
+  return findingOf(tx, counted, list)
 }
 
 export const SELLER_DAY = comparedAggregate({

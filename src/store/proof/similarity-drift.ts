@@ -3,7 +3,7 @@ import type { Drift, SimilarityProof } from '../../contract/verify.ts'
 import type { Queryable } from '../database/connection.ts'
 import { rowsOf, type SimilarityRow } from '../similarity/rows.ts'
 import { catalogHash } from '../similarity/version-write.ts'
-import type { Aggregate } from './drift.ts'
+import { type Aggregate, type Finding, found, joined } from './drift.ts'
 import { isNear, versionDrift } from './similarity-version.ts'
 import { CONTENT_MAX, expectedContent, type ExpectedLike } from './similarity-content.ts'
 import {
@@ -37,13 +37,13 @@ interface StoredVersion extends ProvedVersion {
  * of them. The sample depends on the version alone. The ids, categories and brands of all its products are proved by their hash,
  * and the weight of the content by the best similarities of all rows.
  */
-export async function similarityDrift(tx: Queryable): Promise<{ drift: Drift[]; proof: SimilarityProof | undefined }> {
+export async function similarityDrift(tx: Queryable): Promise<{ finding: Finding; proof: SimilarityProof | undefined }> {
   const version = await versionToProve(tx)
-  if (version === undefined) return { drift: [], proof: undefined }
+  if (version === undefined) return { finding: found(0, []), proof: undefined }
   const number = Number(version.version)
   const whole = await versionDrift(tx, version)
   if (version.why !== null)
-    return { drift: whole, proof: { version: number, rows: 0, products: version.products, skipped: version.why } }
+    return { finding: whole, proof: { version: number, rows: 0, products: version.products, skipped: version.why } }
   const sample = await sampleOf(tx, version.version)
   const pairs = await expectedPairs(tx, version, sample)
   const baskets = version.hasOldBaskets ? undefined : await expectedBaskets(tx, version, sample)
@@ -54,8 +54,8 @@ export async function similarityDrift(tx: Queryable): Promise<{ drift: Drift[]; 
     back: await expectedBack(tx, version, sample),
   }
   const counts = { events: pairs.counts, ...(baskets && { baskets: baskets.counts }) }
-  const drift = [...(await rowDrift(tx, version, sample, lists)), ...(await productDrift(tx, version, sample, counts)), ...whole]
-  return { drift, proof: { version: number, rows: sample.length, products: version.products } }
+  const finding = joined([await rowDrift(tx, version, sample, lists), await productDrift(tx, version, sample, counts), whole])
+  return { finding, proof: { version: number, rows: sample.length, products: version.products } }
 }
 
 type ByProduct<Other> = ReadonlyMap<number, readonly Other[]>
@@ -95,19 +95,24 @@ async function sampleOf(tx: Queryable, version: string): Promise<number[]> {
   return rows.map(({ productNo }) => productNo)
 }
 
+/** Lists of a row that are compared, and those of its baskets. */
+const LISTS = 7
+const BASKET_LISTS = 2
+
 async function rowDrift(
   tx: Queryable,
   version: StoredVersion,
   sample: readonly number[],
   lists: ExpectedLists,
-): Promise<Drift[]> {
+): Promise<Finding> {
   const rows = new Map((await rowsOf(tx, Number(version.version), sample)).map((row) => [row.productNo, row]))
-  return sample.flatMap((productNo) => {
+  const drift = sample.flatMap((productNo) => {
     const key = { version: version.version, product_no: String(productNo) }
     const row = rows.get(productNo)
     if (row === undefined) return [{ aggregate: 'similarity_row', key, column: '*', stored: null, expected: 'a row' }]
     return cellsThatDiffer(version, row, lists).map((cell) => ({ aggregate: 'similarity_row', key, ...cell }))
   })
+  return found(sample.length * (lists.baskets === undefined ? LISTS : LISTS + BASKET_LISTS), drift)
 }
 
 function cellsThatDiffer(
@@ -213,11 +218,11 @@ async function productDrift(
   { version }: StoredVersion,
   sample: readonly number[],
   counts: Readonly<Partial<Record<'events' | 'baskets', Expected<unknown>['counts']>>>,
-): Promise<Drift[]> {
+): Promise<Finding> {
   const { rows } = await sql<{ productNo: number; events: number; baskets: number }>`
     select product_no as "productNo", events, baskets from similarity_product
     where version = ${version}::bigint and product_no = any(${sample}::int[]) order by 1`.execute(tx)
-  return rows.flatMap(({ productNo, ...stored }) =>
+  const drift = rows.flatMap(({ productNo, ...stored }) =>
     (['events', 'baskets'] as const).flatMap((column) => {
       const expected = counts[column] && (counts[column].get(productNo) ?? 0)
       if (expected === undefined || expected === stored[column]) return []
@@ -225,4 +230,5 @@ async function productDrift(
       return { aggregate: 'similarity_product', key, column, stored: String(stored[column]), expected: String(expected) }
     }),
   )
+  return found(rows.length * Object.keys(counts).length, drift)
 }

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
-import type { Drift } from '../../contract/verify.ts'
 import type { Queryable } from '../database/connection.ts'
 import { onlyRow } from '../database/rows.ts'
+import { type Finding, found } from './drift.ts'
 import type { ProvedVersion } from './similarity-log.ts'
 
 /** What a version says of all its products. */
@@ -10,11 +10,14 @@ interface VersionCells extends ProvedVersion {
   isCatalogRight: boolean
 }
 
+/** The hash of the catalog, and the weight of the content. */
+const COMPARED = 2
+
 /** Compares what a version says of all its products. Reads the best similarity of every row. */
 export async function versionDrift(
   tx: Queryable,
   { version, settings, contentWeight, isCatalogRight }: VersionCells,
-): Promise<Drift[]> {
+): Promise<Finding> {
   const expected = settings.contentFactor * (await medianBest(tx, version))
   const differ = 'products whose ids, categories and brands have this hash'
   const cells = [
@@ -23,7 +26,10 @@ export async function versionDrift(
       ? []
       : [{ column: 'content_weight', stored: String(contentWeight), expected: String(expected) }]),
   ]
-  return cells.map((cell) => ({ aggregate: 'similarity_version', key: { version }, ...cell }))
+  return found(
+    COMPARED,
+    cells.map((cell) => ({ aggregate: 'similarity_version', key: { version }, ...cell })),
+  )
 }
 
 /** The median of the best similarities of all products that have a neighbour; 0 when none has. */

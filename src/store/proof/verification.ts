@@ -2,14 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { DecidedError } from '../../contract/decided-error.ts'
 import { kindsWith } from '../../contract/kinds.ts'
-import type { Drift, VerifyResponse } from '../../contract/verify.ts'
+import type { VerifyResponse } from '../../contract/verify.ts'
 import { cancellable } from '../database/cancellable.ts'
 import type { Database, Queryable } from '../database/connection.ts'
 import { onlyRow } from '../database/rows.ts'
 import { allowLongStatements } from '../database/transaction.ts'
 import { openRepair } from '../popularity/trending-window.ts'
 import { AGGREGATES } from './aggregates.ts'
-import { DRIFT_MAX, type LogState } from './drift.ts'
+import { DRIFT_MAX, type Finding, joined, type LogState } from './drift.ts'
 import { restoredDrift } from './restored-drift.ts'
 import { similarityDrift } from './similarity-drift.ts'
 
@@ -18,7 +18,23 @@ interface VerifyOptions {
   patienceMs?: number
   /** Cancels the running statement. */
   signal?: AbortSignal
+  /** Called before each part, and at the end. */
+  onProgress?: (progress: ProofProgress) => void
 }
+
+/** How far a proof is. */
+export interface ProofProgress {
+  /** Parts that are proved, and all parts. */
+  done: number
+  total: number
+  /** The part that is being proved: a table, or what else `PROOF_STEPS` names. */
+  step: string
+}
+
+const PROVED = AGGREGATES.flatMap(({ table, prove }) => (prove === undefined ? [] : [{ table, prove }]))
+
+/** The parts of the proof, in their order. */
+export const PROOF_STEPS: readonly string[] = ['log', ...PROVED.map(({ table }) => table), 'similarity', 'restored months']
 
 const REPAIR_WAIT_MS_MAX = 10_000
 const REPAIR_POLL_MS = 100
@@ -42,14 +58,14 @@ const REPAIR_POLL_MS = 100
  */
 export async function verify(
   db: Database,
-  { patienceMs = REPAIR_WAIT_MS_MAX, signal }: VerifyOptions = {},
+  { patienceMs = REPAIR_WAIT_MS_MAX, signal, onProgress = () => undefined }: VerifyOptions = {},
 ): Promise<VerifyResponse> {
   for (let waitedMs = 0; ; waitedMs += REPAIR_POLL_MS) {
     const answer = await db
       .transaction()
       .setIsolationLevel('repeatable read')
       .setAccessMode('read only')
-      .execute((tx) => replay(signal ? cancellable(tx, signal) : tx))
+      .execute((tx) => replay(signal ? cancellable(tx, signal) : tx, onProgress))
     if (answer !== undefined) return answer
     if (waitedMs >= patienceMs) throw new DecidedError('unavailable', 'the trending window is being moved; try again')
     await sleep(REPAIR_POLL_MS, undefined, { signal })
@@ -62,9 +78,11 @@ const EVENTS = sql.join(
   sql` + `,
 )
 
-async function replay(tx: Queryable): Promise<VerifyResponse | undefined> {
+async function replay(tx: Queryable, onProgress: (progress: ProofProgress) => void): Promise<VerifyResponse | undefined> {
+  const next = (step: string) => onProgress({ done: PROOF_STEPS.indexOf(step), total: PROOF_STEPS.length, step })
   await allowLongStatements(tx)
   if ((await openRepair(tx)) !== undefined) return undefined
+  next('log')
   const result = await sql<LogState & { events: string; analyticsEvents: string }>`
     select horizon, ${EVENTS} as events,
       (select count(*) from analytics_event where occurred_at >= horizon) as "analyticsEvents",
@@ -72,13 +90,21 @@ async function replay(tx: Queryable): Promise<VerifyResponse | undefined> {
       exists (select from product_day) or exists (select from popularity_rules where rolled_to > '2000-01-01') as "hasDays"
     from log_horizon`.execute(tx)
   const { events, analyticsEvents, ...log } = onlyRow(result)
-  const drift: Drift[] = []
-  for (const aggregate of AGGREGATES) drift.push(...((await aggregate.drift?.(tx, log)) ?? []))
+  const findings: Finding[] = []
+  for (const { table, prove } of PROVED) {
+    next(table)
+    findings.push(await prove(tx, log))
+  }
+  next('similarity')
   const similarity = await similarityDrift(tx)
+  next('restored months')
   const restored = await restoredDrift(tx)
-  drift.push(...restored.drift, ...similarity.drift)
+  const { cells, driftCount, drift } = joined([...findings, restored.finding, similarity.finding])
+  onProgress({ done: PROOF_STEPS.length, total: PROOF_STEPS.length, step: PROOF_STEPS.at(-1)! })
   return {
     drift: drift.slice(0, DRIFT_MAX),
+    drift_count: driftCount,
+    cells,
     events: Number(events),
     analytics_events: Number(analyticsEvents),
     horizon: log.horizon.toISOString(),
