@@ -30,10 +30,10 @@ export const popularity = (deps: Deps) =>
 
       Top: [
         READ,
-        async (_ctx, { limit, cursor }) => {
+        async (_ctx, { limit, cursor, expand, in_stock: inStock }) => {
           const after = cursor === undefined ? undefined : topPositionOf(cursor)
           if (cursor !== undefined && after === undefined) throw invalidField('cursor', 'is not a cursor of this list')
-          return topByScore(deps.db, { limit, after })
+          return topByScore(deps.db, { limit, after, expand, inStock })
         },
       ],
 

@@ -1,9 +1,10 @@
 import { z } from 'zod'
-import { POPULARITY_EXAMPLE, Popularity } from './popularity.ts'
+import { ListedPopularity, POPULARITY_EXAMPLE } from './popularity.ts'
 import { wholeNumber } from './fields/whole-number.ts'
 import { handler } from './handler.ts'
 import { Id } from './fields/id.ts'
 import { NextCursor, pageCursor, pageLimit } from './fields/page.ts'
+import { listedProductOptions } from './product.ts'
 
 /** The number that orders a list of popular products in each mode, best first. Ties are ordered by id. */
 export const MODES = {
@@ -54,10 +55,11 @@ export const PopularRequest = z.strictObject({
       "An instant since 2000, floored to the hour: the list of that hour by today's log, weights and catalog. A day is its end in UTC, and today is now, floored to the hour. Now if absent.",
     ),
   cursor: pageCursor('meta.next_cursor of the previous page, with the same query.'),
+  ...listedProductOptions,
 })
 export type PopularRequest = z.infer<typeof PopularRequest>
 
-export const PopularProduct = Popularity.extend({
+export const PopularProduct = ListedPopularity.extend({
   rising_score: z
     .number()
     .optional()

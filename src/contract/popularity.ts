@@ -3,6 +3,7 @@ import { handler } from './handler.ts'
 import { NextCursor, pageCursor, pageLimit } from './fields/page.ts'
 import { RecordedBatch } from './recorded-batch.ts'
 import { ProductId } from './fields/id.ts'
+import { listedProductOptions, ProductBeside } from './product.ts'
 
 const Count = z.int()
 
@@ -41,12 +42,17 @@ export const POPULARITY_EXAMPLE = {
 export const TopRequest = z.strictObject({
   limit: pageLimit(10, 'Products of the page.'),
   cursor: pageCursor(),
+  ...listedProductOptions,
 })
 export type TopRequest = z.infer<typeof TopRequest>
 
+/** A row of a list. */
+export const ListedPopularity = Popularity.extend({ product: ProductBeside })
+export type ListedPopularity = z.infer<typeof ListedPopularity>
+
 export const TopResponse = z
   .object({
-    data: z.array(Popularity),
+    data: z.array(ListedPopularity),
     meta: z.object({ next_cursor: NextCursor }),
   })
   .meta({ examples: [{ data: [POPULARITY_EXAMPLE], meta: { next_cursor: null } }] })

@@ -94,6 +94,35 @@ export const CatalogProduct = z.object({
 })
 export type CatalogProduct = z.infer<typeof CatalogProduct>
 
+/** The product beside a row of a list, without the fields that have no value. */
+export const ListedProduct = CatalogProduct.omit({ product_id: true, updated_at: true })
+export type ListedProduct = z.infer<typeof ListedProduct>
+
+/** A field of a list's rows. */
+export const ProductBeside = ListedProduct.nullable()
+  .optional()
+  .describe('With expand=product: what the catalog has now; null for a product that it does not have.')
+
+export const EXPANSIONS = ['product'] as const
+
+/** Options of a request for a list of products. */
+export const listedProductOptions = {
+  expand: z
+    .enum(EXPANSIONS)
+    .optional()
+    .describe("product: each row comes with the product's name, category, brand, price, quantity and status."),
+  in_stock: z
+    .boolean()
+    .optional()
+    .describe('Whether products with a quantity of 0 or less are left out. An unknown quantity counts as in stock.'),
+}
+
+/** The same of lists whose products can always be bought. */
+export const availableProductOptions = {
+  expand: listedProductOptions.expand,
+  in_stock: z.boolean().optional().describe('Changes nothing: products that cannot be bought are never in this list.'),
+}
+
 /** The answer over HTTP. */
 export const GetProductResponse = z.object({ data: CatalogProduct }).meta({ examples: [{ data: LAMP }] })
 

@@ -8,6 +8,7 @@ import { AppliedRule, IsPartial, Share, SimilarityVersion } from './fields/ranke
 import { wholeNumber } from './fields/whole-number.ts'
 import { handler } from './handler.ts'
 import { EVENT_TYPE_PATTERN } from './interaction.ts'
+import { availableProductOptions, ProductBeside } from './product.ts'
 
 /** How the parts of a score are weighed. */
 export const BLENDS = ['similarity', 'weighted'] as const
@@ -69,6 +70,7 @@ export const recommendationOptions = {
     .default(false)
     .describe('Whether products that the shopper was shown in the last hour and did not click sink a little.'),
   explain: z.boolean().default(false).describe('Whether each product comes with the reasons of its score.'),
+  ...availableProductOptions,
 }
 
 /** An event that the caller of a request brings. It is not stored. */
@@ -191,6 +193,7 @@ export const Recommendation = z.object({
   score: z.number().describe('Whole billionths.'),
   rank: z.int().describe('From 1.'),
   reasons: Reasons.optional().describe('With explain.'),
+  product: ProductBeside,
 })
 export type Recommendation = z.infer<typeof Recommendation>
 

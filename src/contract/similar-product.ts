@@ -3,6 +3,7 @@ import { ProductId } from './fields/id.ts'
 import { pageLimit } from './fields/page.ts'
 import { IsPartial, Share, SimilarityVersion } from './fields/ranked.ts'
 import { handler } from './handler.ts'
+import { availableProductOptions, ProductBeside } from './product.ts'
 
 /** similar: by what shoppers had near it; bought_together: by orders and visits; alternatives: similar ones of the same category. */
 export const SIMILAR_KINDS = ['similar', 'bought_together', 'alternatives'] as const
@@ -22,6 +23,7 @@ export const SimilarRequest = z.strictObject({
     ),
   limit: pageLimit(10, 'Products of the answer.'),
   explain: z.boolean().default(false).describe('Whether each product comes with the reasons of its score.'),
+  ...availableProductOptions,
 })
 export type SimilarRequest = z.infer<typeof SimilarRequest>
 
@@ -59,6 +61,7 @@ export const SimilarProduct = z.object({
     .object({ total: z.int().describe('The score in billionths: exactly the sum of the shares.'), shares: z.array(SimilarShare) })
     .optional()
     .describe('With explain.'),
+  product: ProductBeside,
 })
 export type SimilarProduct = z.infer<typeof SimilarProduct>
 

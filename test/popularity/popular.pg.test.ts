@@ -50,6 +50,7 @@ const catalogueArbitrary = fc
       productId: fc.constantFrom(...PRODUCTS),
       category: fc.option(fc.constantFrom(...CATEGORIES)),
       status: fc.constantFrom('active' as const, 'active' as const, 'active' as const, 'hidden' as const, 'deleted' as const),
+      quantity: fc.constantFrom(null, -1, 0, 1),
     }),
     { maxLength: PRODUCTS.length },
   )
@@ -62,6 +63,8 @@ const requestArbitrary: fc.Arbitrary<PopularRequest> = fc.record(
     min_interactions: fc.constantFrom(1, 1, 2, 5),
     time_window_days: fc.constantFrom(1, 2, 7, 8, 365),
     category_ids: fc.subarray(CATEGORIES, { minLength: 1 }),
+    in_stock: fc.boolean(),
+    expand: fc.constant('product' as const),
     as_of: fc
       .oneof(fc.nat({ max: 20 * 24 * HOUR_MS }), fc.nat({ max: 400 * 24 * HOUR_MS }))
       .map((ageMs) => new Date(NOW_MS - ageMs).toISOString()),
@@ -99,7 +102,10 @@ test.for([
           const ordered = isKept(request) && request.mode === 'trending' ? withoutNearTies(listed) : listed
           const expected = expectedList(events, catalogue, request, { nowMs: NOW_MS, edgeMs, rolledToMs })
           expect(ordered.map((product) => product.product_id)).toEqual(expected.map((product) => product.product_id))
-          for (const [place, product] of ordered.entries()) expectSame(request, product, expected[place]!, fromMs)
+          for (const [place, product] of ordered.entries()) {
+            expectSame(request, product, expected[place]!, fromMs)
+            expect(product.product).toEqual(besideOf(request, catalogue.get(product.product_id)))
+          }
         }
         expect((await verify(db)).drift).toEqual([])
       }),
@@ -119,6 +125,14 @@ function expectSame(request: PopularRequest, product: PopularProduct, expected: 
   expect(product.trending_score).toBeGreaterThanOrEqual(Math.min(...ends) - 2e-9)
   expect(product.trending_score).toBeLessThanOrEqual(Math.max(...ends) + 2e-9)
   if (request.mode === 'rising') expect(product.rising_score).toBeCloseTo(rising_score!, 9)
+}
+
+/** The product beside a row; it has the fields that have a value. */
+function besideOf({ expand }: PopularRequest, listed: Listed | undefined): PopularProduct['product'] {
+  if (expand === undefined) return undefined
+  if (listed === undefined) return null
+  const { category, status, quantity } = listed
+  return { name: 'n', ...(category !== null && { category }), ...(quantity !== null && { quantity }), status }
 }
 
 /** Stored trending is a sum in the order of arrival, so equal values may differ in, and be ordered by, their last digits. */
@@ -145,9 +159,9 @@ async function wholeList(db: Database, request: PopularRequest): Promise<Popular
 }
 
 async function storeCatalogue(db: Database, catalogue: ReadonlyMap<string, Listed>): Promise<void> {
-  for (const [productId, { category, status }] of catalogue) {
-    await sql`insert into catalog.product (product_id, name, category, status, updated_at, call_id)
-      values (${productId}, 'n', ${category}, ${status}, now(), gen_random_uuid())`.execute(db)
+  for (const [productId, { category, status, quantity }] of catalogue) {
+    await sql`insert into catalog.product (product_id, name, category, status, quantity, updated_at, call_id)
+      values (${productId}, 'n', ${category}, ${status}, ${quantity}, now(), gen_random_uuid())`.execute(db)
   }
 }
 
@@ -232,6 +246,7 @@ test.for([
   { mode: 'most_viewed' },
   { time_window_days: 2 },
   { min_interactions: 2 },
+  { in_stock: true },
   { category_ids: ['lamps'] },
   { as_of: new Date(NOW_MS - HOUR_MS).toISOString() },
 ] satisfies Partial<PopularRequest>[])('a cursor of another query is refused: %o', async (other, { db }) => {

@@ -1,6 +1,7 @@
 import type { FastifyRequest, RouteShorthandOptions } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { LRUCache } from 'lru-cache'
+import { z } from 'zod'
 import { INTERACTIONS_MAX, PopularRequest, PopularResponse, WINDOW_DAYS_MAX } from '../../contract/popular-list.ts'
 import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
 import type { Queryable } from '../../store/database/connection.ts'
@@ -21,6 +22,7 @@ const PopularQuery = PopularRequest.extend({
   time_window_days: wholeNumberOfText(1, WINDOW_DAYS_MAX).optional().describe(shape.time_window_days.description!),
   limit: wholeNumberOfText(1, 100).default(20).describe(shape.limit.description!),
   min_interactions: wholeNumberOfText(1, INTERACTIONS_MAX).default(1).describe(shape.min_interactions.description!),
+  in_stock: z.enum(['true', 'false']).default('false').describe(shape.in_stock.description!),
 })
 
 const Popular = PopularResponse.meta({
@@ -56,8 +58,9 @@ export function popularRoutes({ lines, settings }: RouteDeps): RoutePlugin {
   const maxAge = `private, max-age=${Math.floor(cacheMs / 1_000)}`
   return async (app) => {
     app.withTypeProvider<ZodTypeProvider>().get('/api/v1/products/popular', POPULAR, async (request, reply) => {
-      const { pages, readMs } = await answerTo(request.query, taskCallerOf(request))
-      const { rows, meta } = pages(request.query.limit)
+      const { in_stock, ...query } = request.query
+      const { pages, readMs } = await answerTo({ ...query, in_stock: in_stock === 'true' }, taskCallerOf(request))
+      const { rows, meta } = pages(query.limit)
       const json = Buffer.from(`{"data":[${rows.join(',')}],"meta":${JSON.stringify(meta)}}`)
       const age = Math.floor((Date.now() - readMs) / 1_000)
       return sendJson(reply.headers({ 'cache-control': maxAge, age }), json)
@@ -103,9 +106,10 @@ function lineOf({
   category_ids,
   min_interactions,
   cursor,
+  in_stock,
 }: PopularRequest): Exclude<keyof ReadLines, 'history'> {
   if (time_window_days !== undefined || as_of !== undefined) return 'addedUp'
-  return category_ids === undefined && min_interactions === 1 && cursor === undefined ? 'short' : 'long'
+  return category_ids === undefined && min_interactions === 1 && cursor === undefined && !in_stock ? 'short' : 'long'
 }
 
 function questionKey(request: PopularRequest): string {

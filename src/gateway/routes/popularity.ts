@@ -14,6 +14,7 @@ import {
   topPositionOf,
   topRows,
 } from '../../store/popularity/top-list.ts'
+import type { ListedProducts } from '../../store/catalog/listed-product.ts'
 import { verify } from '../../store/proof/verification.ts'
 import { taskCallerOf } from '../access/caller.ts'
 import { createListCache, type ListPage, type RankedList } from '../caching/list-cache.ts'
@@ -25,8 +26,10 @@ import type { RouteDeps, RoutePlugin } from './deps.ts'
 
 export const POPULARITY_TAG = { name: 'popularity', description: 'What is popular, and the proof.' }
 
+const { shape } = TopRequest
 const TopQuery = TopRequest.extend({
-  limit: wholeNumberOfText(1, 100).default(10).describe(TopRequest.shape.limit.description!),
+  limit: wholeNumberOfText(1, 100).default(10).describe(shape.limit.description!),
+  in_stock: z.enum(['true', 'false']).default('false').describe(shape.in_stock.description!),
 })
 
 const TOP = {
@@ -82,7 +85,7 @@ const VERIFY = {
 
 /** Reads go straight to the store, so that a backlog of writes in Restate does not delay them. */
 export function popularityRoutes({ db, lines, settings }: RouteDeps): RoutePlugin {
-  const readTop = createListCache(topList(lines), settings.topCacheMs)
+  const readTop = topReaders(lines, settings.topCacheMs)
   // It reads the whole log, so one runs at a time, for all its callers.
   const verifyOnce = lines.long.shared({
     read: (_db, _question: undefined, signal) => verify(db, { signal }),
@@ -93,10 +96,10 @@ export function popularityRoutes({ db, lines, settings }: RouteDeps): RoutePlugi
     const routes = app.withTypeProvider<ZodTypeProvider>()
 
     routes.get('/api/v1/analytic/popularity/top', TOP, async (request, reply) => {
-      const { limit, cursor } = request.query
+      const { limit, cursor, expand, in_stock: inStock } = request.query
       const after = cursor === undefined ? undefined : topPositionOf(cursor)
       if (cursor !== undefined && after === undefined) throw invalidCursor()
-      return sendJson(reply, topAnswerOf(await readTop(after, limit, taskCallerOf(request))))
+      return sendJson(reply, topAnswerOf(await readTop[inStock][expand ?? 'none'](after, limit, taskCallerOf(request))))
     })
 
     routes.get('/api/v1/analytic/popularity/:product_id', OF_PRODUCT, async (request) => {
@@ -113,12 +116,19 @@ export function popularityRoutes({ db, lines, settings }: RouteDeps): RoutePlugi
   }
 }
 
-function topList({ short, long }: ReadLines): RankedList<TopPosition> {
+/** A cache for each form of the list, because each has other rows. One that is never asked for keeps nothing. */
+function topReaders(lines: ReadLines, cacheMs: number) {
+  const of = (listed: ListedProducts) => createListCache(topList(lines, listed), cacheMs)
+  const withStock = (inStock: boolean) => ({ none: of({ inStock }), product: of({ inStock, expand: 'product' }) })
+  return { true: withStock(true), false: withStock(false) }
+}
+
+function topList({ short, long }: ReadLines, listed: ListedProducts): RankedList<TopPosition> {
   return {
     rowsAfter: (after, limit, reader) => {
-      // A page deep in the list may pass over many products of the same score.
-      const line = reader === undefined || after === undefined ? short : long
-      return line.read(reader ?? GATEWAY, (db) => topRows(db, { limit, after }))
+      // A page deep in the list may pass over many products of the same score, and any page over many that are out of stock.
+      const isShort = !listed.inStock && (reader === undefined || after === undefined)
+      return (isShort ? short : long).read(reader ?? GATEWAY, (db) => topRows(db, { limit, after, ...listed }))
     },
     compare: compareTopPositions,
   }

@@ -41,6 +41,7 @@ const Query = z
     interactions_min: numberIn('interactions_min', 0, HISTORY_MAX),
     rotation: yesOrNo('rotation'),
     explain: yesOrNo('explain'),
+    in_stock: yesOrNo('in_stock'),
   })
   .refine(namesShopper, NO_SHOPPER)
   .refine(hasPriceRange, EMPTY_RANGE)
@@ -112,7 +113,7 @@ export function recommendationRoutes({ db, lines, live, similarity, settings, re
     const routes = app.withTypeProvider<ZodTypeProvider>()
 
     routes.get('/api/v1/recommendations', FOR_SHOPPER, (request) => {
-      const { rotation, explain, ...query } = request.query
+      const { rotation, explain, in_stock: _inStock, ...query } = request.query
       return answer(request, { ...query, rotation: rotation === 'true', explain: explain === 'true' })
     })
 

@@ -9,12 +9,14 @@ import { sendJson } from '../http/send-json.ts'
 import { taskCallerOf } from '../access/caller.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
-const { product_id: ProductOfPath, kind, limit, explain } = SimilarRequest.shape
+const { product_id: ProductOfPath, kind, limit, explain, expand, in_stock: inStock } = SimilarRequest.shape
 
 const Query = z.strictObject({
   kind,
   limit: wholeNumberOfText(1, 100).default(10).describe(limit.description!),
   explain: z.enum(['true', 'false']).default('false').describe(explain.description!),
+  expand,
+  in_stock: z.enum(['true', 'false']).optional().describe(inStock.description!),
 })
 
 const SIMILAR = {
@@ -43,7 +45,7 @@ export function similarRoutes({ db, lines, similarity, settings }: RouteDeps): R
   const similar = createSimilarProducts({ versions: similarity, db, bytesMax })
   return async (app) => {
     app.withTypeProvider<ZodTypeProvider>().get('/api/v1/products/:product_id/similar', SIMILAR, async (request, reply) => {
-      const { explain: explains, ...query } = request.query
+      const { explain: explains, in_stock: _inStock, ...query } = request.query
       const wanted = { ...request.params, ...query, explain: explains === 'true' }
       const quick = await similar.quick(wanted)
       const answer = quick ?? (await lines.short.read(taskCallerOf(request), (from) => similar.answer(from, wanted)))

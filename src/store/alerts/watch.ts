@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Mode } from '../../contract/popular-list.ts'
-import { isListed } from '../catalog/catalog-product.ts'
+import { isListed } from '../catalog/listed-product.ts'
 import type { Database, Queryable } from '../database/connection.ts'
 import { allowLongStatements } from '../database/transaction.ts'
 import { popularRows } from '../popularity/popular-list.ts'

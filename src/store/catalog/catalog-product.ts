@@ -61,14 +61,6 @@ export async function catalogProduct(db: Queryable, productId: string): Promise<
   return rows[0] && (JSON.parse(rows[0].json) as CatalogProduct)
 }
 
-/**
- * Whether lists show a product: they leave out products that the catalog has as hidden or deleted. A product that the catalog does
- * not have is shown. Costs a probe of a small index.
- */
-export function isListed(productId: ReturnType<typeof sql>) {
-  return sql`not exists (select from catalog.product x where x.product_id = ${productId} and x.status <> 'active')`
-}
-
 /** The columns of a version, in the order of the contract's fields. */
 const NAMES = Object.keys(CatalogProduct.shape)
 const COLUMNS = sql.raw(NAMES.join(', '))

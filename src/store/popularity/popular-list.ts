@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Queryable } from '../database/connection.ts'
 import { type ListRead, listConditions, ordered, type PopularPosition, type PopularQuery, valuesOf } from './popular-order.ts'
-import { JSON_OF_PRODUCT, jsonOfProduct } from './popularity-json.ts'
+import { besideRow, jsonOfListed, jsonOfProduct } from './popularity-json.ts'
 import { listOfSpan } from './span-list.ts'
 
 interface PopularRow {
@@ -29,7 +29,9 @@ function listOfAllTime(query: PopularQuery): ListRead {
   const products = isRising
     ? sql`(select p.*, g.rising_score from product_rising g join product_popularity p using (product_id))`
     : sql`product_popularity`
-  const json = isRising ? jsonOfProduct({ rising_score: 'p.rising_score' }) : JSON_OF_PRODUCT
+  const json = isRising
+    ? jsonOfProduct({ rising_score: 'p.rising_score', ...besideRow(query.expand) })
+    : jsonOfListed(query.expand)
   return sql`
     select ${valuesOf(query.mode, 'p')} as "values", p.product_id as "productId", ${json} as json
     from ${products} p cross join popularity_rules r where ${listConditions(query, sql`p.interaction_count`)} ${ordered(query)}`

@@ -1,10 +1,10 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Mode } from '../../contract/popular-list.ts'
 import type { Span } from '../../ranking/span.ts'
-import { isListed } from '../catalog/catalog-product.ts'
+import { isListed, type ListedProducts } from '../catalog/listed-product.ts'
 import { RISING_MIN } from './rising.ts'
 
-export interface PopularQuery {
+export interface PopularQuery extends ListedProducts {
   mode: Mode
   /** The hours that every number covers; undefined for the stored numbers of all time. */
   span: Span | undefined
@@ -79,13 +79,13 @@ export function valuesOf(mode: Mode, table: string): RawBuilder<unknown> {
 
 /** Whether a product p with so many interactions is in the list, and after the previous page. */
 export function listConditions(
-  { mode, categoryIds, minInteractions, after, span }: PopularQuery,
+  { mode, categoryIds, inStock, minInteractions, after, span }: PopularQuery,
   interactions: RawBuilder<unknown>,
 ): RawBuilder<unknown> {
   const conditions = [ORDERS[mode].where]
   if (minInteractions > 1) conditions.push(sql`${interactions} >= ${minInteractions}::bigint`)
-  if (categoryIds === undefined) conditions.push(isListed(sql`p.product_id`))
-  else if (span === undefined) conditions.push(inCategories(sql`p.product_id`, categoryIds))
+  if (categoryIds === undefined) conditions.push(isListed(sql`p.product_id`, { inStock }))
+  else if (span === undefined) conditions.push(inCategories(sql`p.product_id`, categoryIds, inStock))
   if (after !== undefined) conditions.push(isBeyond(ORDERS[mode].by, after.values, after.productId))
   return sql.join(conditions, sql` and `)
 }
@@ -106,8 +106,13 @@ export function ordered({ mode, limit }: PopularQuery, table = 'p'): RawBuilder<
 }
 
 /** Whether a product is listed and in one of the categories, by today's catalog. */
-export function inCategories(productId: RawBuilder<unknown>, categoryIds: readonly string[] | undefined): RawBuilder<unknown> {
+export function inCategories(
+  productId: RawBuilder<unknown>,
+  categoryIds: readonly string[] | undefined,
+  inStock = false,
+): RawBuilder<unknown> {
   if (categoryIds === undefined) return sql`true`
+  const hasStock = inStock ? sql`and (x.quantity is null or x.quantity > 0)` : sql``
   return sql`${productId} in (
-    select x.product_id from catalog.product x where x.category = any(${categoryIds}::text[]) and x.status = 'active')`
+    select x.product_id from catalog.product x where x.category = any(${categoryIds}::text[]) and x.status = 'active' ${hasStock})`
 }

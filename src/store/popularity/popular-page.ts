@@ -48,12 +48,12 @@ export async function popularPages(db: Queryable, request: PopularRequest, nowMs
   const pinnedMs = start?.instantMs ?? nowMs
   const asOfMs = asOfOf(request, nowMs, pinnedMs)
   const span = await spanOfPage(db, request, { asOfMs, nowMs: pinnedMs })
-  const { mode, category_ids: categoryIds, min_interactions: minInteractions } = request
+  const { mode, category_ids: categoryIds, min_interactions: minInteractions, expand, in_stock: inStock } = request
   // Read before the rows, so that `generated_at` is never later than the rows.
   const risingAt = mode === 'rising' && span === undefined ? await risingComputedAt(db) : undefined
   // One more tells whether the list goes on.
   const limit = readSizeOf(request.limit) + 1
-  const rows = await popularRows(db, { mode, span, categoryIds, minInteractions, limit, after: start?.after })
+  const rows = await popularRows(db, { mode, span, categoryIds, minInteractions, limit, after: start?.after, expand, inStock })
   const meta = {
     mode,
     time_window_days: request.time_window_days ?? null,
@@ -90,8 +90,15 @@ export function asOfOf({ as_of: asOf }: Pick<PopularRequest, 'as_of'>, nowMs: nu
 const DAY_CHARACTERS = '2026-03-01'.length
 
 /** A hash of everything that all pages of a list share. */
-function queryOf({ mode, time_window_days, category_ids, min_interactions, as_of }: PopularRequest): string {
-  const parts = [mode, time_window_days ?? null, category_ids?.toSorted() ?? null, min_interactions, as_of ?? null]
+function queryOf({ mode, time_window_days, category_ids, min_interactions, as_of, in_stock }: PopularRequest): string {
+  const parts = [
+    mode,
+    time_window_days ?? null,
+    category_ids?.toSorted() ?? null,
+    min_interactions,
+    as_of ?? null,
+    ...(in_stock ? ['in stock'] : []),
+  ]
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, 11)
 }
 

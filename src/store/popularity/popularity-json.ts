@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { PopularProduct } from '../../contract/popular-list.ts'
 import { Popularity } from '../../contract/popularity.ts'
+import { type ListedProducts, productBeside } from '../catalog/listed-product.ts'
 import { utc } from '../database/json.ts'
 import type { COUNTERS } from './cells.ts'
 
@@ -39,3 +40,14 @@ export function jsonOfProduct(replaced: Partial<Record<keyof PopularProduct, str
 
 /** A product of product_popularity. */
 export const JSON_OF_PRODUCT = jsonOfProduct()
+const WITH_PRODUCT = jsonOfProduct(besideRow('product'))
+
+/** The same as a row of a list. */
+export function jsonOfListed(expand: ListedProducts['expand']) {
+  return expand === undefined ? JSON_OF_PRODUCT : WITH_PRODUCT
+}
+
+/** The further field of a row that was asked for with its product. */
+export function besideRow(expand: ListedProducts['expand']): { product?: string } {
+  return expand === undefined ? {} : { product: productBeside('p.product_id') }
+}

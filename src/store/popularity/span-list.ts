@@ -11,7 +11,7 @@ import {
   type PopularQuery,
   valuesOf,
 } from './popular-order.ts'
-import { jsonOfProduct } from './popularity-json.ts'
+import { besideRow, jsonOfProduct } from './popularity-json.ts'
 import { at, cellsIn, risingOf } from './rising.ts'
 
 /**
@@ -24,6 +24,7 @@ export function listOfSpan(query: PopularQuery, span: Span): ListRead {
     // For a past instant only the hour of the last event is known.
     ...(span.toMs !== undefined && { last_interaction: utc('p.last_hour') }),
     ...(query.mode === 'rising' && { rising_score: 'page.rising_score' }),
+    ...besideRow(query.expand),
   })
   return sql`
     with page as materialized (
@@ -44,8 +45,8 @@ export function listOfSpan(query: PopularQuery, span: Span): ListRead {
 }
 
 /** The columns of the order for every requested product. Reads only types that count for them. */
-function keysOfSpan({ mode, categoryIds }: PopularQuery, span: Span): RawBuilder<unknown> {
-  const isRequested = inCategories(sql`c.product_id`, categoryIds)
+function keysOfSpan({ mode, categoryIds, inStock }: PopularQuery, span: Span): RawBuilder<unknown> {
+  const isRequested = inCategories(sql`c.product_id`, categoryIds, inStock)
   // A rising product has events in the last day, and so in every window.
   if (mode === 'rising') return risingOf(span, isRequested)
   const columns = orderColumns(mode)

@@ -1,40 +1,44 @@
 import { sql } from 'kysely'
-import type { Popularity, ProductPopularity, TopResponse } from '../../contract/popularity.ts'
-import { catalogProduct, isListed } from '../catalog/catalog-product.ts'
+import type { ListedPopularity, Popularity, ProductPopularity, TopResponse } from '../../contract/popularity.ts'
+import { catalogProduct } from '../catalog/catalog-product.ts'
+import { isListed, type ListedProducts } from '../catalog/listed-product.ts'
 import { decodeCursor, encodeCursor } from '../database/cursor.ts'
-import { JSON_OF_PRODUCT } from './popularity-json.ts'
+import { JSON_OF_PRODUCT, jsonOfListed } from './popularity-json.ts'
 import type { Queryable } from '../database/connection.ts'
 
-interface TopPage {
+interface TopPage extends ListedProducts {
   limit: number
   after: TopPosition | undefined
 }
 
 /** Best score first; ties by id, so that two pages never disagree. */
-export async function topByScore(db: Queryable, { limit, after }: TopPage): Promise<TopResponse> {
-  const rows = await topRows(db, { limit: limit + 1, after })
+export async function topByScore(db: Queryable, { limit, ...page }: TopPage): Promise<TopResponse> {
+  const rows = await topRows(db, { limit: limit + 1, ...page })
   const shown = rows.slice(0, limit)
   const last = rows.length > limit ? shown.at(-1) : undefined
   return {
-    data: shown.map(({ json }) => JSON.parse(json) as Popularity),
+    data: shown.map(({ json }) => JSON.parse(json) as ListedPopularity),
     meta: { next_cursor: last ? topCursorOf(last.position) : null },
   }
 }
 
 /**
- * Rows of the top list, each with its position and as the JSON of a Popularity. Costs one index range of `limit` rows, and for each a
- * probe whether the catalog hides it. The limit is in the text, because a plan for any limit would sort the whole table.
+ * Rows of the top list, each with its position and as the JSON of a ListedPopularity. Costs one index range of `limit` rows, and for each a
+ * probe of what the catalog says of it. The limit is in the text, because a plan for any limit would sort the whole table.
  */
-export async function topRows(db: Queryable, { limit, after }: TopPage): Promise<{ position: TopPosition; json: string }[]> {
+export async function topRows(
+  db: Queryable,
+  { limit, after, ...listed }: TopPage,
+): Promise<{ position: TopPosition; json: string }[]> {
   const beyond =
     after === undefined
       ? sql`true`
       : sql`p.score_micros <= ${after.scoreMicros}::bigint
           and (p.score_micros < ${after.scoreMicros}::bigint or p.product_id > ${after.productId})`
   const { rows } = await sql<{ scoreMicros: string; productId: string; json: string }>`
-    select p.score_micros as "scoreMicros", p.product_id as "productId", ${JSON_OF_PRODUCT} as json
+    select p.score_micros as "scoreMicros", p.product_id as "productId", ${jsonOfListed(listed.expand)} as json
     from product_popularity p cross join popularity_rules r
-    where ${beyond} and ${isListed(sql`p.product_id`)}
+    where ${beyond} and ${isListed(sql`p.product_id`, listed)}
     order by p.score_micros desc, p.product_id limit ${sql.lit(limit)}`.execute(db)
   return rows.map(({ scoreMicros, productId, json }) => ({ position: { scoreMicros: BigInt(scoreMicros), productId }, json }))
 }

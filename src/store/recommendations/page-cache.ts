@@ -75,7 +75,8 @@ export function createPageCache({ facts, keepMs }: PageCacheOptions): PageCache 
 
 /** Everything that a page depends on, apart from the catalog and the counts. */
 export function questionOf(request: RecommendRequest, shopper: KnownShopper, version: number | undefined): string {
-  const { account_id: _account, session_id: _session, history: _history, explain: _explain, ...options } = request
+  const { account_id: _account, session_id: _session, history: _history, explain: _explain, ...others } = request
+  const { expand: _expand, in_stock: _inStock, ...options } = others
   const { items, interactions } = shopper.history
   const { seen, orderedAtMs, shown } = shopper.facts
   const history = items.flatMap(({ productId, strength }) => [productId, strength])

@@ -4,6 +4,7 @@ import { strategyOf } from '../../ranking/recommend/candidates.ts'
 import { recommendationOf, type Terms } from '../../ranking/recommend/explanation.ts'
 import type { RecommendConfig } from '../../ranking/recommend/recommend.ts'
 import { SCORE_DEFAULTS } from '../../ranking/recommend/score.ts'
+import { type ProductReader, withProducts } from '../catalog/listed-product.ts'
 import type { Queryable } from '../database/connection.ts'
 import { littleKnown } from '../popularity/little-known.ts'
 import type { ServedVersion, ServedVersions } from '../similarity/served-versions.ts'
@@ -22,6 +23,7 @@ export interface RecommenderOptions {
   facts: FactsReader
   shoppers: ShopperReader
   pages: PageCache
+  products: ProductReader
   settings: RecommendConfig
 }
 
@@ -42,7 +44,7 @@ export type Recommender = (db: Queryable, request: RecommendRequest, context: Re
  * PostgreSQL, each in a statement that it shares with the other callers of the moment. A list that needs all candidates reads facts twice.
  */
 export function createRecommender(options: RecommenderOptions): Recommender {
-  const { versions, lists, facts, shoppers, pages } = options
+  const { versions, lists, facts, shoppers, pages, products } = options
   const findNeighbours = createNeighbourFinder()
 
   const answer = async (
@@ -70,11 +72,12 @@ export function createRecommender(options: RecommenderOptions): Recommender {
       return { data: dataOf(ranked, query), standsOn: ranked.standsOn }
     }
     const unknown = await unknownOf(db, request.exclude)
+    // An explanation has the ids and times of events.
+    const data = request.explain
+      ? (await make()).data
+      : await pages.pageFor(questionOf(request, shopper, version?.version), strategy, make)
     return {
-      // An explanation has the ids and times of events.
-      data: request.explain
-        ? (await make()).data
-        : await pages.pageFor(questionOf(request, shopper, version?.version), strategy, make),
+      data: await withProducts(products, data, request.expand),
       meta: {
         recommendation_id: context.recommendationId,
         ...{ strategy, blend },

@@ -1,4 +1,5 @@
 import type { RuleSettings } from '../../ranking/recommend/rules.ts'
+import { createProductReader } from '../catalog/listed-product.ts'
 import type { Queryable } from '../database/connection.ts'
 import { createFactsReader } from './facts-reader.ts'
 import { createPageCache } from './page-cache.ts'
@@ -20,7 +21,9 @@ const COUNTS_TIMES = 60
 const PERSONAL_TIMES = 60
 
 /** The reads that the recommendations of a process share. */
-export function sharedReads(options: SharedReadsOptions): Pick<RecommenderOptions, 'lists' | 'facts' | 'shoppers' | 'pages'> {
+export function sharedReads(
+  options: SharedReadsOptions,
+): Pick<RecommenderOptions, 'lists' | 'facts' | 'shoppers' | 'pages' | 'products'> {
   const { db, cacheMs, rules } = options
   const facts = createFactsReader({ db, countsMs: COUNTS_TIMES * cacheMs })
   return {
@@ -28,5 +31,6 @@ export function sharedReads(options: SharedReadsOptions): Pick<RecommenderOption
     lists: createListCache({ db, cacheMs }),
     pages: createPageCache({ facts, keepMs: { personal: PERSONAL_TIMES * cacheMs, popular: cacheMs } }),
     shoppers: createShopperReader({ db, orderedDays: rules.orderedDays }),
+    products: createProductReader(db),
   }
 }

@@ -3,6 +3,7 @@ import type { SimilarProduct, SimilarRequest, SimilarResponse, SimilarStrategy }
 import { billionthsOf, decimalOf } from '../../ranking/recommend/billionths.ts'
 import type { ProductFacts } from '../../ranking/recommend/facts.ts'
 import { kindCandidates, type SimilarCandidate, similarListOf } from '../../ranking/recommend/similar-list.ts'
+import { createProductReader, withProducts } from '../catalog/listed-product.ts'
 import type { Queryable } from '../database/connection.ts'
 import type { ServedVersion, ServedVersions } from '../similarity/served-versions.ts'
 import { addFacts } from './product-facts.ts'
@@ -37,6 +38,11 @@ export const RANKED_SHARE = 0.25
 export function createSimilarProducts({ versions, db: shared, bytesMax }: SimilarProductsOptions): SimilarProducts {
   const unavailable = createUnavailable(shared)
   const ranked = createRankedCandidates(bytesMax)
+  const products = createProductReader(shared)
+  const expanded = async ({ data, meta }: SimilarResponse, { expand }: SimilarRequest): Promise<SimilarResponse> => ({
+    data: await withProducts(products, data, expand),
+    meta,
+  })
   return {
     quick: (request) =>
       versions.withVersion(async (version) => {
@@ -46,9 +52,10 @@ export function createSimilarProducts({ versions, db: shared, bytesMax }: Simila
         const { ids, totals } = await ranked(version, number, kind)
         const gone = await unavailable(ids.slice(0, triedFor(limit)))
         const data = firstOf({ ids, totals }, gone, limit)
-        return data && { data, meta: metaOf(request, version, kind === 'similar' ? 'similarity' : kind) }
+        const meta = metaOf(request, version, kind === 'similar' ? 'similarity' : kind)
+        return data && expanded({ data, meta }, request)
       }),
-    answer: (db, request) => versions.withVersion((version) => answer(db, version, request)),
+    answer: (db, request) => versions.withVersion(async (version) => expanded(await answer(db, version, request), request)),
   }
 }
 

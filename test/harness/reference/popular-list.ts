@@ -10,6 +10,7 @@ const TRENDING_HOURS = 168
 export interface Listed {
   category: string | null
   status: 'active' | 'hidden' | 'deleted'
+  quantity: number | null
 }
 
 type Numbers = Omit<PopularProduct, 'last_interaction' | 'date_updated'>
@@ -21,7 +22,7 @@ type Numbers = Omit<PopularProduct, 'last_interaction' | 'date_updated'>
 export function expectedList(
   events: readonly NewInteraction[],
   catalogue: ReadonlyMap<string, Listed>,
-  request: Pick<PopularRequest, 'mode' | 'time_window_days' | 'category_ids' | 'min_interactions' | 'as_of'>,
+  request: Pick<PopularRequest, 'mode' | 'time_window_days' | 'category_ids' | 'min_interactions' | 'as_of' | 'in_stock'>,
   { nowMs, edgeMs, rolledToMs }: { nowMs: number; edgeMs: number; rolledToMs: number },
 ): Numbers[] {
   const known = (hourMs: number) => (hourMs < rolledToMs ? Math.floor(hourMs / DAY_MS) * DAY_MS : hourMs)
@@ -40,9 +41,10 @@ export function expectedList(
   const rising = { instantMs, lastDayMs, weekBeforeMs: known(lastDayMs - 7 * DAY_MS) }
   const isKnown = ({ occurredAtMs, refType }: NewInteraction) => refType === 'Product' && occurredAtMs < (asOfMs ?? Infinity)
   const isAsked = (productId: string) => {
-    const { status, category } = catalogue.get(productId) ?? { status: 'active', category: null }
+    const { status, category, quantity } = catalogue.get(productId) ?? { status: 'active', category: null, quantity: null }
     return (
       status === 'active' &&
+      (request.in_stock !== true || quantity === null || quantity > 0) &&
       (request.category_ids === undefined || (category !== null && request.category_ids.includes(category)))
     )
   }
