@@ -2,6 +2,7 @@ import { invalidField, notFound } from '../src/contract/decided-error.ts'
 import type { PopularProduct } from '../src/contract/popular-list.ts'
 import { popularityApi } from '../src/contract/services.ts'
 import { countBatch, isCounted } from '../src/store/popularity/counting.ts'
+import { explainPopularity } from '../src/store/popularity/explanation.ts'
 import { popularPage } from '../src/store/popularity/popular-page.ts'
 import { popularityOf, topByScore, topPositionOf } from '../src/store/popularity/top-list.ts'
 import type { Deps } from './handler/deps.ts'
@@ -49,6 +50,15 @@ export const popularity = (deps: Deps) =>
         READ,
         async (_ctx, { product_id: productId }) => {
           const found = await popularityOf(deps.db, productId)
+          if (found === undefined) throw notFound(`no event of product ${productId} was ever counted`)
+          return found
+        },
+      ],
+
+      Explain: [
+        READ,
+        async (_ctx, { product_id: productId }) => {
+          const found = await explainPopularity(deps.db, productId)
           if (found === undefined) throw notFound(`no event of product ${productId} was ever counted`)
           return found
         },

@@ -31,6 +31,7 @@ export const EventTypesResponse = z
     data: z.array(EventType),
     meta: z.object({
       weights: z.string().describe('The name of the weights in force, e.g. balanced.'),
+      weights_version: z.int().nullable().describe('Their version; null in a database without weights.'),
       days: z.int().nullable(),
     }),
   })
@@ -42,7 +43,7 @@ export const EventTypesResponse = z
           { event_type: 'quick_view', weight: null, counter: null, events: 311 },
           { event_type: 'purchase', weight: 0.8, counter: 'purchase_count', events: 97 },
         ],
-        meta: { weights: 'balanced', days: null },
+        meta: { weights: 'balanced', weights_version: 1, days: null },
       },
     ],
   })

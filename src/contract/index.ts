@@ -89,6 +89,7 @@ export {
   PopularResponse,
   WINDOW_DAYS_MAX,
 } from './popular-list.ts'
+export { ExplainedType, Explanation, ExplanationResponse } from './explanation.ts'
 export { GetPopularityRequest, GetPopularityResponse, Popularity, TopRequest, TopResponse } from './popularity.ts'
 export {
   AFFINITIES_MAX,
@@ -235,6 +236,8 @@ export {
   type SearchQueryFilter,
   SHOWN_PRODUCTS_MAX,
 } from './search.ts'
+export { ProductSeries, SeriesRequest, SeriesResponse } from './series.ts'
+export { WeightsInForce, WeightsResponse } from './weights.ts'
 export {
   BUCKETS_MAX,
   GRANULARITIES,

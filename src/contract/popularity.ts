@@ -10,7 +10,9 @@ const Count = z.int()
 export const Popularity = z.object({
   product_id: z.string(),
   score: z.number().describe('Sum of the weights of all events of the product, exact to a millionth.'),
-  trending_score: z.number().describe('Sum of weight · 0.5^(age / half-life) over the trending window, as of this answer.'),
+  trending_score: z
+    .number()
+    .describe('Sum of weight · 0.5^(age / half-life) over the trending window, as of this answer, to a billionth.'),
   view_count: Count,
   purchase_count: Count,
   favorite_count: Count,

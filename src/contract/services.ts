@@ -7,6 +7,7 @@ import { fanOutHandlers } from './fan-out.ts'
 import { interactionHandlers } from './interaction.ts'
 import { paymentHandlers } from './payment.ts'
 import { popularListHandlers } from './popular-list.ts'
+import { explanationHandlers } from './explanation.ts'
 import { popularityHandlers } from './popularity.ts'
 import { webhookHandlers } from './payment-webhook.ts'
 import { pingHandlers } from './ping.ts'
@@ -45,7 +46,11 @@ export const analyticApi = iface.service('Analytic', {
   ...pingHandlers,
 })
 
-export const popularityApi = iface.service('Popularity', { ...popularityHandlers, ...popularListHandlers })
+export const popularityApi = iface.service('Popularity', {
+  ...popularityHandlers,
+  ...popularListHandlers,
+  ...explanationHandlers,
+})
 
 export const catalogApi = iface.service('Catalog', {
   ...catalogHandlers,

@@ -18,7 +18,7 @@ test('types are listed with their weights, counters and numbers, the most freque
     { event_type: 'quick_view', weight: null, counter: null, events: 4 },
     { event_type: 'old_type', weight: null, counter: null, events: 1 },
   ])
-  expect(all.meta).toEqual({ weights: 'balanced', days: null })
+  expect(all.meta).toEqual({ weights: 'balanced', weights_version: 1, days: null })
   // Every type with a weight or a counter is there, also without events.
   const expected = new Set([...Object.keys(PRESETS.balanced), 'search_impression', 'quick_view', 'old_type'])
   expect(new Set(all.data.map((type) => type.event_type))).toEqual(expected)

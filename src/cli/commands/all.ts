@@ -13,6 +13,7 @@ export const COMMANDS: Record<string, () => Promise<Command>> = {
   demo: async () => (await import('./demo.ts')).demoCommand(),
   key: async () => (await import('./key.ts')).keyCommand(),
   top: async () => (await import('./top.ts')).topCommand(),
+  explain: async () => (await import('./explain.ts')).explainCommand(),
   recommend: async () => (await import('./recommend.ts')).recommendCommand(),
   sign: async () => (await import('./sign.ts')).signCommand(),
   seller: async () => (await import('./seller.ts')).sellerCommand(),

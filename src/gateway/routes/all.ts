@@ -10,6 +10,7 @@ import { docsRoutes } from './docs.ts'
 import { erasureRoutes } from './erasures.ts'
 import { eventRoutes } from './event.ts'
 import { eventTypeRoutes } from './event-types.ts'
+import { explanationRoutes } from './explanation.ts'
 import { INTERACTIONS_TAG, interactionRoutes } from './interactions.ts'
 import { ORDERS_TAG, paymentRoutes } from './payments.ts'
 import { popularRoutes } from './popular.ts'
@@ -30,6 +31,7 @@ import { SIMILARITY_TAG, similarityRoutes } from './similarity.ts'
 import { similaritySettingsRoutes } from './similarity-settings.ts'
 import { shopperMergeRoutes } from './shopper-merge.ts'
 import { SELLERS_TAG, sellerRoutes } from './sellers.ts'
+import { seriesRoutes } from './series.ts'
 import { SHOPPERS_TAG, shopperRoutes } from './shoppers.ts'
 
 /** Every route of the gateway, in the order of /openapi.json. */
@@ -38,7 +40,9 @@ export const ROUTES: readonly ((deps: RouteDeps) => RoutePlugin)[] = [
   eventRoutes,
   searchRoutes,
   popularityRoutes,
+  explanationRoutes,
   popularRoutes,
+  seriesRoutes,
   eventTypeRoutes,
   preferencesRoutes,
   shopperMergeRoutes,

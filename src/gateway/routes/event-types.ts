@@ -1,8 +1,13 @@
 import type { RouteShorthandOptions } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import { notFound } from '../../contract/decided-error.ts'
+import { ErrorBody } from '../../contract/error.ts'
 import { EventTypesRequest, EventTypesResponse } from '../../contract/event-type.ts'
 import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
+import { WeightsResponse } from '../../contract/weights.ts'
 import { eventTypes } from '../../store/popularity/event-types.ts'
+import { weightsInForce } from '../../store/popularity/weights.ts'
 import { taskCallerOf } from '../access/caller.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
@@ -24,6 +29,23 @@ const TYPES = {
   },
 } as const satisfies RouteShorthandOptions
 
+const WEIGHTS = {
+  config: { access: 'read' },
+  schema: {
+    operationId: 'weightsInForce',
+    summary: 'The weights in force',
+    description:
+      'What an event of each type adds to the score of its product, and how fast trending decays, with the version of both. A type that is not named adds nothing. They change by `./footfall rescore`.',
+    tags: ['popularity'],
+    querystring: z.strictObject({}),
+    response: {
+      200: WeightsResponse.describe('The weights.'),
+      404: ErrorBody.describe('The database has no weights yet: the endpoint never started on it.'),
+    },
+  },
+} as const satisfies RouteShorthandOptions
+
+/** The tables that say what an event counts. */
 export function eventTypeRoutes({ lines }: RouteDeps): RoutePlugin {
   const typesIn = lines.long.shared({
     read: (db, days: number | undefined) => eventTypes(db, days, Date.now()),
@@ -31,8 +53,14 @@ export function eventTypeRoutes({ lines }: RouteDeps): RoutePlugin {
     joinMs: JOIN_MS,
   })
   return async (app) => {
-    app
-      .withTypeProvider<ZodTypeProvider>()
-      .get('/api/v1/analytic/event-types', TYPES, (request) => typesIn(request.query.days, taskCallerOf(request)))
+    const routes = app.withTypeProvider<ZodTypeProvider>()
+
+    routes.get('/api/v1/analytic/event-types', TYPES, (request) => typesIn(request.query.days, taskCallerOf(request)))
+
+    routes.get('/api/v1/analytic/weights', WEIGHTS, async (request) => {
+      const data = await lines.short.read(taskCallerOf(request), weightsInForce)
+      if (data === undefined) throw notFound('the database has no weights yet')
+      return { data }
+    })
   }
 }

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { type EventType, type EventTypesResponse, SEEN_TYPES_MAX } from '../../contract/event-type.ts'
 import { DAY_MS, HOUR_MS, instantOf } from '../../contract/fields/time.ts'
 import type { Queryable } from '../database/connection.ts'
-import { currentRules } from './popularity-rules.ts'
+import { weightsInForce } from './weights.ts'
 
 /**
  * The types of all counted events of products, the most frequent 1,000, and every type with a weight or a counter; the most frequent
@@ -21,8 +21,9 @@ export async function eventTypes(db: Queryable, days: number | undefined, nowMs:
     select event_type, weighted.weight_micros::float8 / 1e6 as weight, event_type.counter, coalesce(seen.events, 0)::float8 as events
     from seen full join weighted using (event_type) full join event_type using (event_type)
     order by events desc, event_type`.execute(db)
-  const rules = await currentRules(db)
-  return { data: rows, meta: { weights: rules?.weightsName ?? 'none', days: days ?? null } }
+  const inForce = await weightsInForce(db)
+  const { name: weights, version: weights_version } = inForce ?? { name: 'none', version: null }
+  return { data: rows, meta: { weights, weights_version, days: days ?? null } }
 }
 
 /** So long after a change of the weights, answers may still name types by those before. */

@@ -5,8 +5,13 @@ import { type ListedProducts, productBeside } from '../catalog/listed-product.ts
 import { utc } from '../database/json.ts'
 import type { COUNTERS } from './cells.ts'
 
-/** trending is stored as of the landmark and answered as of now. The exponent is held above float8's underflow. */
-const TRENDING_NOW = `p.trending * power(2::float8, greatest(date_part('epoch', r.landmark - now()) / 3600 / r.half_life_hours, -1000))`
+/** What a sum as of the landmark is multiplied by to be as of now. The exponent is held above float8's underflow. */
+const DECAY_UNTIL_NOW = `power(2::float8, greatest(date_part('epoch', r.landmark - now()) / 3600 / r.half_life_hours, -1000))`
+export const decayUntilNow = sql.raw(DECAY_UNTIL_NOW)
+
+/** trending is stored as of the landmark and answered as of now. */
+const TRENDING_NOW = toBillionths(`p.trending * ${DECAY_UNTIL_NOW}`)
+export const trendingNow = sql.raw(TRENDING_NOW)
 
 type Counter = (typeof COUNTERS)[number]
 
@@ -26,6 +31,11 @@ const FIELDS = Object.fromEntries(
     field in COMPUTED ? COMPUTED[field as keyof typeof COMPUTED] : `p.${field}`,
   ]),
 )
+
+/** Rounds a trending score as it is answered, so that its parts can add up to it. Adding 0 turns −0 into 0. */
+export function toBillionths(value: string): string {
+  return `round((${value}) * 1e9::float8) / 1e9::float8 + 0`
+}
 
 /**
  * A product as JSON, with some of its fields replaced. PostgreSQL writes the JSON, because reading twelve columns and writing them in

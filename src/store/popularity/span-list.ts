@@ -11,7 +11,7 @@ import {
   type PopularQuery,
   valuesOf,
 } from './popular-order.ts'
-import { besideRow, jsonOfProduct } from './popularity-json.ts'
+import { besideRow, jsonOfProduct, toBillionths } from './popularity-json.ts'
 import { at, cellsIn, risingOf } from './rising.ts'
 
 /**
@@ -20,7 +20,7 @@ import { at, cellsIn, risingOf } from './rising.ts'
  */
 export function listOfSpan(query: PopularQuery, span: Span): ListRead {
   const json = jsonOfProduct({
-    trending_score: 'p.trending * p.since',
+    trending_score: toBillionths('p.trending * p.since'),
     // For a past instant only the hour of the last event is known.
     ...(span.toMs !== undefined && { last_interaction: utc('p.last_hour') }),
     ...(query.mode === 'rising' && { rising_score: 'page.rising_score' }),

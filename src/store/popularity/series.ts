@@ -1,0 +1,82 @@
+import { sql } from 'kysely'
+import { DecidedError } from '../../contract/decided-error.ts'
+import { instantOf } from '../../contract/fields/time.ts'
+import {
+  HOURLY_MAX,
+  type ProductSeries,
+  SERIES_NUMBERS_MAX,
+  type SeriesRequest,
+  type SeriesResponse,
+} from '../../contract/series.ts'
+import { type Steps, stepsOf } from '../../ranking/series.ts'
+import type { Queryable } from '../database/connection.ts'
+import { asOfOf } from './popular-page.ts'
+import { at, cellsIn } from './rising.ts'
+import { rolledToMsOf } from './roll-up.ts'
+
+/** Events of products per hour or day. @throws DecidedError for an instant in the future, or more numbers than an answer may have. */
+export async function productSeries(db: Queryable, request: SeriesRequest, nowMs: number): Promise<SeriesResponse> {
+  const asOfMs = asOfOf(request, nowMs, nowMs)
+  const { hours } = request
+  const steps = stepsOf({ hours, hourlyMax: HOURLY_MAX, asOfMs, nowMs, rolledToMs: await rolledToMsOf(db) })
+  const productIds = [...new Set(request.product_ids)]
+  const types = [...new Set(request.event_types ?? [])]
+  const numbers = productIds.length * steps.count * (1 + types.length)
+  if (numbers > SERIES_NUMBERS_MAX)
+    throw new DecidedError(
+      'invalid_request',
+      `the answer would have ${numbers} numbers, and at most ${SERIES_NUMBERS_MAX} are possible: ask for fewer products, hours or event types`,
+    )
+  const counted = await countsOf(db, { productIds, types, steps })
+  const { fromMs, stepMs, count, step } = steps
+  return {
+    data: productIds.map((id) => seriesOf(id, counted.get(id) ?? [], { types, count })),
+    meta: { from: instantOf(fromMs), to: instantOf(fromMs + count * stepMs), step },
+  }
+}
+
+interface Counted {
+  productId: string
+  /** Null for all types together. */
+  type: string | null
+  /** The events of each place of the series that has any. */
+  counts: Readonly<Record<string, number>>
+}
+
+interface Question {
+  productIds: readonly string[]
+  /** Empty for all types together. */
+  types: readonly string[]
+  steps: Steps
+}
+
+/** Costs an index range of each product, with its cells of the time. */
+async function countsOf(db: Queryable, { productIds, types, steps }: Question): Promise<Map<string, Counted[]>> {
+  const { fromMs, stepMs, beforeMs, hasDays } = steps
+  const isBefore = beforeMs === undefined ? sql`true` : sql`c.hour < ${at(beforeMs)}`
+  const [type, isOfType] =
+    types.length === 0 ? [sql`null`, sql`true`] : [sql`c.event_type`, sql`c.event_type = any(${types}::text[])`]
+  const { rows } = await sql<Counted>`
+    select s.product_id as "productId", s.type, json_object_agg(s.place, s.events) as counts from (
+      select c.product_id, ${type} as type, sum(c.events) as events,
+        floor(date_part('epoch', c.hour - ${at(fromMs)}) * 1e3 / ${sql.lit(stepMs)})::int as place
+      from ${cellsIn({ isOfHours: !hasDays })} c
+      where c.product_id = any(${productIds}::text[]) and c.hour >= ${at(fromMs)} and ${isBefore} and ${isOfType}
+      group by 1, 2, 4
+    ) s group by 1, 2`.execute(db)
+  return Map.groupBy(rows, ({ productId }) => productId)
+}
+
+function seriesOf(
+  productId: string,
+  counted: readonly Counted[],
+  { types, count }: { types: readonly string[]; count: number },
+): ProductSeries {
+  const listOf = (of: readonly Counted[]) => {
+    const counts = Array.from({ length: count }, () => 0)
+    for (const each of of) for (const [place, events] of Object.entries(each.counts)) counts[Number(place)]! += events
+    return counts
+  }
+  const ofType = (type: string) => [type, listOf(counted.filter((each) => each.type === type))] as const
+  return { product_id: productId, counts: listOf(counted), event_types: Object.fromEntries(types.map(ofType)) }
+}
