@@ -86,7 +86,8 @@ test.for(['content-length', 'transfer-encoding'])('fetch gets a 413 for 17 MiB w
   const url = `http://127.0.0.1:${await gateway.listen()}${INTERACTIONS}`
   const body = framing === 'content-length' ? BODY : new Blob([BODY]).stream()
   const headers = { 'content-type': 'application/json' }
-  const answer = await fetch(url, { method: 'POST', headers, body, duplex: 'half' })
+  const request = { method: 'POST', headers, body, duplex: 'half' }
+  const answer = await fetch(url, request)
   expect([answer.status, await answer.json()]).toEqual([
     413,
     { error: { code: 'too_large', message: 'the body is over 16 MiB' } },

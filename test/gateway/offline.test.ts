@@ -2,9 +2,9 @@ import { expect, test } from 'vitest'
 import { type OpenApiDocument, operationsOf } from '../harness/clients/openapi-document.ts'
 import { offlineGateway } from '../harness/servers/offline-gateway.ts'
 
-test('the page at / has the method, address and summary of every operation, by tag', async () => {
+test('the page at /api has the method, address and summary of every operation, by tag', async () => {
   await using gateway = await offlineGateway()
-  const { body, headers } = await gateway.app.inject('/')
+  const { body, headers } = await gateway.app.inject('/api')
   expect(headers['content-security-policy']).toContain("style-src 'unsafe-inline'")
   const document = JSON.parse((await gateway.app.inject('/openapi.json')).body) as OpenApiDocument
   const text = body.replaceAll(/<\/?a[^>]*>/g, '')

@@ -36,8 +36,18 @@ const ROOMS: Record<string, Row> = {
     rooms: ['src/contract', 'src/ranking', 'src/admission', 'src/workers', 'src/store', 'src/external'],
     packages: ['@restatedev/restate-sdk'],
   },
+  'src/page': { rooms: ['src/contract'], packages: ['preact', 'htm', 'preact-render-to-string'] },
   'src/gateway': {
-    rooms: ['src/contract', 'src/ranking', 'src/admission', 'src/workers', 'src/store', 'src/ingress', 'src/external'],
+    rooms: [
+      'src/contract',
+      'src/ranking',
+      'src/admission',
+      'src/workers',
+      'src/store',
+      'src/ingress',
+      'src/external',
+      'src/page',
+    ],
     packages: [
       '@opentelemetry/api',
       'fastify',
@@ -79,7 +89,8 @@ const SUB_ROOMS: Record<string, string[][]> = {
     ['erasure'],
   ],
   services: [['handler'], ['recording'], ['archive'], ['tasks']],
-  'src/gateway': [['http'], ['caching'], ['access'], ['recording'], ['shoppers'], ['routes']],
+  'src/page': [['template'], ['components'], ['views'], ['static']],
+  'src/gateway': [['http'], ['caching'], ['access'], ['recording'], ['shoppers'], ['page'], ['views'], ['routes']],
   'src/cli/import': [['parquet'], ['source'], ['repeats'], ['values'], ['mapping'], ['presets']],
 }
 
@@ -161,6 +172,7 @@ describe.each(Object.entries(SUB_ROOMS))('the sub-rooms of %s', (room, levels) =
 test.each([
   ['a service', services()],
   ['a route', filesIn('src/gateway/routes').filter((file) => !/\/(all|deps)\.ts$/.test(file))],
+  ['a view', filesIn('src/gateway/views').filter((file) => !file.endsWith('/all.ts'))],
   ['a task', filesIn('services/tasks').filter((file) => !file.endsWith('/all.ts'))],
 ])('%s imports no other', (_name, files) => {
   expect(files.length).toBeGreaterThan(0)

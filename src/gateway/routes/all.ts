@@ -12,6 +12,7 @@ import { eventRoutes } from './event.ts'
 import { eventTypeRoutes } from './event-types.ts'
 import { explanationRoutes } from './explanation.ts'
 import { INTERACTIONS_TAG, interactionRoutes } from './interactions.ts'
+import { pageRoutes } from './page.ts'
 import { ORDERS_TAG, paymentRoutes } from './payments.ts'
 import { popularRoutes } from './popular.ts'
 import { POPULARITY_TAG, popularityRoutes } from './popularity.ts'
@@ -69,9 +70,10 @@ export const ROUTES: readonly ((deps: RouteDeps) => RoutePlugin)[] = [
   aboutRoutes,
   processRoutes,
   docsRoutes,
+  pageRoutes,
 ]
 
-/** The groups of operations, in the order in which /docs and / show them. */
+/** The groups of operations, in the order in which /docs and /api show them. */
 export const TAGS: readonly Tag[] = [
   INTERACTIONS_TAG,
   SEARCH_TAG,

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { DecidedError } from '../../contract/decided-error.ts'
 import { ErrorBody } from '../../contract/error.ts'
 import { shareRunning } from '../caching/share-running.ts'
-import { ROOT_PAGE_POLICY, rootPage } from '../http/root-page.ts'
+import { OPERATIONS_PAGE_POLICY, operationsPage } from '../http/operations-page.ts'
 import type { Readiness, RouteDeps, RoutePlugin } from './deps.ts'
 
 export const PROCESS_TAG = { name: 'process', description: 'For operators.' }
@@ -75,12 +75,12 @@ export function processRoutes(deps: RouteDeps): RoutePlugin {
 
     // Made once, because a document of 165 KB takes 3 ms, and every caller may ask for it.
     const document = once(() => Buffer.from(JSON.stringify(app.swagger())))
-    const page = once(() => Buffer.from(rootPage(app.swagger())))
+    const page = once(() => Buffer.from(operationsPage(app.swagger())))
 
     routes.get('/openapi.json', HIDDEN, async (_request, reply) => reply.type('application/json; charset=utf-8').send(document()))
 
-    routes.get('/', HIDDEN, async (_request, reply) =>
-      reply.header('content-security-policy', ROOT_PAGE_POLICY).type('text/html; charset=utf-8').send(page()),
+    routes.get('/api', HIDDEN, async (_request, reply) =>
+      reply.header('content-security-policy', OPERATIONS_PAGE_POLICY).type('text/html; charset=utf-8').send(page()),
     )
   }
 }

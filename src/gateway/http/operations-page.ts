@@ -1,5 +1,5 @@
 /** The page's style is inline. */
-export const ROOT_PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+export const OPERATIONS_PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
 /** What the page shows of an OpenAPI document. */
 interface ApiDocument {
@@ -14,8 +14,8 @@ interface Operation {
   tag: string
 }
 
-/** The page at /: every operation of the document by its tag, and links to what the document leaves out. */
-export function rootPage(document: ApiDocument): string {
+/** The page at /api: every operation of the document by its tag, and links to what the document leaves out. */
+export function operationsPage(document: ApiDocument): string {
   const operations = operationsOf(document)
   const groups = (document.tags ?? []).map(({ name, description = '' }) => {
     const lines = operations.filter(({ tag }) => tag === name).map(lineOf)
@@ -47,7 +47,7 @@ function escaped(text: string): string {
 const HEAD = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
-<title>Footfall</title>
+<title>Operations of Footfall</title>
 <style>body { font: 16px/1.6 system-ui; max-width: 44rem; margin: 4rem auto; padding: 0 1rem } code { background: #eee; padding: 0 .3em }</style>
 <h1>Footfall</h1>
 <p>What shoppers do, counted exactly once.</p>

@@ -1,0 +1,51 @@
+import { dataOf } from '../../page/template/answer.ts'
+import type { HeaderState } from '../../page/template/header-state.ts'
+import type { Frame } from '../../page/template/shell.ts'
+import { SCOPES, type Scope } from '../../store/access/api-key.ts'
+import type { Caller } from '../access/caller.ts'
+import type { PageApi } from './page-api.ts'
+import type { PageView } from './view.ts'
+
+/** Where no key is needed the caller may do everything. */
+export function scopesOf(caller: Caller | null): readonly Scope[] {
+  return caller?.scopes ?? SCOPES
+}
+
+/** The views that a caller may open, in the order of the list. The caller of one seller has that seller's alone. */
+export function viewsFor(caller: Caller | null, views: readonly PageView[], current: PageView | undefined): Frame['views'] {
+  if (caller !== null && caller.sellerId !== null) return []
+  const scopes = scopesOf(caller)
+  return views
+    .filter(({ isInHeader, access }) => isInHeader && scopes.includes(access))
+    .map((view) => ({ path: view.path, label: view.label, isCurrent: view === current }))
+}
+
+/** What is fresh, what is proved, and who is signed in. What the caller may not ask for is left out. */
+export async function headerStateOf(api: PageApi, caller: Caller | null, nowMs: number): Promise<HeaderState> {
+  const shownCaller = caller === null ? undefined : { name: caller.name, canSignOut: true }
+  if (caller !== null && caller.sellerId !== null) return { caller: shownCaller, nowMs }
+  const [backlog, verification] = await Promise.all([
+    api.get<{ data: { counting?: { oldest_seconds: number | null } } }>('/api/v1/backlog'),
+    api.get<{ data: LastVerification | null }>('/api/v1/verifications/latest'),
+  ])
+  return {
+    countedUpToSeconds: dataOf(backlog)?.counting?.oldest_seconds,
+    proof: proofOf(dataOf(verification)),
+    caller: shownCaller,
+    nowMs,
+  }
+}
+
+/** A run that has ended. Its result is beside or below its times. */
+interface LastVerification {
+  finished_at?: string
+  cells?: number
+  drift_count?: number
+  result?: { cells: number; drift_count: number }
+}
+
+function proofOf(run: LastVerification | null | undefined): HeaderState['proof'] {
+  const { cells, drift_count: driftCount } = run?.result ?? run ?? {}
+  if (!run?.finished_at || cells === undefined || driftCount === undefined) return undefined
+  return { finishedAt: run.finished_at, cells, driftCount }
+}

@@ -1,0 +1,117 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { addressOf } from '../../page/template/address.ts'
+import { changedParts, type Frame, wholePage } from '../../page/template/shell.ts'
+import { withNotice } from '../../page/views/notice.ts'
+import type { Assets } from './assets.ts'
+import { headerStateOf, scopesOf, viewsFor } from './header.ts'
+import type { PageApi } from './page-api.ts'
+import { asksForParts, sendPage } from './send-page.ts'
+import type { ActionRequest, PageView, ShownView, ViewRequest } from './view.ts'
+
+/** What serving a view needs. */
+export interface Page {
+  views: readonly PageView[]
+  assets: Assets
+  apiOf: (request: FastifyRequest) => PageApi
+}
+
+/** Answers a request for a view: the whole page, or its changed parts. */
+export async function serveView(page: Page, view: PageView, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const elsewhere = ownViewOf(view, request)
+  if (elsewhere !== undefined) return reply.redirect(elsewhere, 303)
+  const api = page.apiOf(request)
+  const viewRequest = viewRequestOf(request)
+  const shown = view.show(api, viewRequest)
+  return sendShown({ page, view, request, reply, api, nowMs: viewRequest.nowMs }, await shown)
+}
+
+/** Does what a form of a view asks for. Afterwards the browser asks for the view, so that a reload does not repeat it. */
+export async function serveAction(
+  page: Page,
+  view: PageView,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const api = page.apiOf(request)
+  const viewRequest = viewRequestOf(request)
+  const actionRequest: ActionRequest = { ...viewRequest, form: textsOf(request.body) }
+  const action = view.actions?.[actionRequest.form['action'] ?? '']
+  const result = action === undefined ? { problem: 'there is no such action' } : await action(api, actionRequest)
+  if ('goTo' in result) return reply.redirect(result.goTo, 303)
+  const sending = { page, view, request, reply, api, nowMs: viewRequest.nowMs }
+  if ('body' in result) return sendShown(sending, result)
+  const { title, body } = await view.show(api, viewRequest)
+  reply.code(422)
+  return sendShown(sending, { title, body: withNotice(result.problem, body) })
+}
+
+interface Sending {
+  page: Page
+  view: PageView | undefined
+  request: FastifyRequest
+  reply: FastifyReply
+  api: PageApi
+  nowMs: number
+}
+
+async function sendShown(sending: Sending, { title, body }: ShownView): Promise<FastifyReply> {
+  const { page, view, request, reply, api, nowMs } = sending
+  const caller = request.apiKey
+  const views = viewsFor(caller, page.views, view)
+  const frame: Frame = {
+    title,
+    views,
+    canSearch: views.some(({ path }) => path === '/products'),
+    state: await headerStateOf(api, caller, nowMs),
+    isLive: view?.isLive ?? false,
+    assets: page.assets.addresses(view?.hasChart ?? false),
+  }
+  return sendPage(request, reply, (asksForParts(request) ? changedParts : wholePage)(frame, body))
+}
+
+/** A page without views around it: for signing in, and for what a caller may not see. */
+export async function sendBare(
+  page: Page,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  shown: ShownView,
+): Promise<FastifyReply> {
+  const frame: Frame = {
+    title: shown.title,
+    views: [],
+    canSearch: false,
+    state: { nowMs: Date.now() },
+    isLive: false,
+    assets: page.assets.addresses(false),
+  }
+  return sendPage(request, reply, (asksForParts(request) ? changedParts : wholePage)(frame, shown.body))
+}
+
+/** The caller of one seller sees that seller's view instead of every other one. */
+function ownViewOf({ ofSeller = false }: PageView, { apiKey }: FastifyRequest): string | undefined {
+  if (ofSeller || apiKey === null || apiKey.sellerId === null) return undefined
+  return `/sellers/${encodeURIComponent(apiKey.sellerId)}`
+}
+
+/** Where a browser signs in before it comes back. */
+export function signInAddress({ url }: FastifyRequest): string {
+  return addressOf('/sign-in', { next: url === '/' ? undefined : url })
+}
+
+function viewRequestOf(request: FastifyRequest): ViewRequest {
+  return {
+    params: request.params as Record<string, string>,
+    query: textsOf(request.query),
+    nowMs: Date.now(),
+    scopes: scopesOf(request.apiKey),
+    sellerId: request.apiKey?.sellerId ?? null,
+  }
+}
+
+function textsOf(values: unknown): Record<string, string> {
+  const texts = Object.entries((values ?? {}) as Record<string, unknown>).flatMap(([name, value]) => {
+    const text: unknown = Array.isArray(value) ? value[0] : value
+    return typeof text === 'string' && text.trim() !== '' ? [[name, text] as const] : []
+  })
+  return Object.fromEntries(texts)
+}

@@ -1,0 +1,91 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify'
+import { DecidedError, notFound } from '../../contract/decided-error.ts'
+import { STATUS_OF_CODE } from '../../contract/error.ts'
+import { noView } from '../../page/views/notice.ts'
+import { signInView } from '../../page/views/sign-in.ts'
+import { problemOf } from '../http/problem.ts'
+import { ASSETS_PATH, readAssets } from '../page/assets.ts'
+import { pageApiOf } from '../page/page-api.ts'
+import { asksForParts, encodingOf } from '../page/send-page.ts'
+import { type Page, sendBare, serveAction, serveView, signInAddress } from '../page/serve-view.ts'
+import type { PageView } from '../page/view.ts'
+import { VIEWS } from '../views/all.ts'
+import type { RoutePlugin } from './deps.ts'
+
+const HIDDEN = { schema: { hide: true } } as const satisfies RouteShorthandOptions
+const FORM = 'application/x-www-form-urlencoded'
+/** An item that is repaired in a form. */
+const FORM_BYTES_MAX = 64 * 1024
+const FOR_EVER = 'public, max-age=31536000, immutable'
+
+/** The page for people: its views, its assets, and the form for signing in. */
+export function pageRoutes(): RoutePlugin {
+  return async (app) => {
+    const page: Page = { views: VIEWS, assets: readAssets(), apiOf: (request) => pageApiOf(app, request) }
+    answerErrorsAsPages(app, page)
+    app.addContentTypeParser(FORM, { parseAs: 'string', bodyLimit: FORM_BYTES_MAX }, (_request, body, done) =>
+      done(null, Object.fromEntries(new URLSearchParams(body as string))),
+    )
+    for (const view of VIEWS) addView(app, page, view)
+
+    app.get<{ Params: { name: string } }>(`${ASSETS_PATH}/:name`, HIDDEN, async (request, reply) => {
+      const asset = page.assets.byName.get(request.params.name)
+      if (asset === undefined) throw notFound('there is no such file; load the page again')
+      const encoding = encodingOf(request)
+      reply.headers({ 'cache-control': FOR_EVER, vary: 'accept-encoding' }).type(asset.type)
+      if (encoding === undefined) return reply.send(asset.plain)
+      return reply.header('content-encoding', encoding).send(await (encoding === 'br' ? asset.brotli : asset.gzip)())
+    })
+
+    app.get<{ Querystring: { next?: string; problem?: string } }>('/sign-in', HIDDEN, async (request, reply) => {
+      const { next, problem } = request.query
+      return sendBare(page, request, reply, {
+        title: 'Sign in',
+        body: signInView({ next, problem: SIGN_IN_PROBLEMS[problem ?? ''] }),
+      })
+    })
+  }
+}
+
+/** Why signing in failed, by the word in the address. */
+const SIGN_IN_PROBLEMS: Readonly<Record<string, string>> = {
+  wrong: 'The key is not known, or was revoked.',
+  publishable: 'The key is publishable: it only sends events. Take a secret one.',
+  too_many: 'Too many wrong keys from your address. Try again in a minute.',
+  ended: 'The session has ended.',
+}
+
+function addView(app: FastifyInstance, page: Page, view: PageView): void {
+  // A key of one seller passes here, and is led to the view of its seller.
+  const options = { ...HIDDEN, config: { access: view.access, ofSeller: true } }
+  app.get(view.path, options, (request, reply) => serveView(page, view, request, reply))
+  if (view.actions === undefined) return
+  const own = { ...HIDDEN, config: { access: view.access, ofSeller: view.ofSeller ?? false } }
+  app.post(view.path, own, (request, reply) => serveAction(page, view, request, reply))
+}
+
+/** A caller without a key is led to the form for signing in. Every other error is a sentence. */
+function answerErrorsAsPages(app: FastifyInstance, page: Page): void {
+  app.setErrorHandler((error, request, reply) => {
+    const problem = problemOf(error)
+    request.failure = problem.cause
+    if (problem.code === 'unauthorized') return leadToSignIn(request, reply)
+    reply.code(STATUS_OF_CODE[problem.code])
+    const next =
+      problem.code === 'forbidden'
+        ? { address: '/sign-in', label: 'Sign in with another key' }
+        : { address: '/', label: 'Hot now' }
+    return sendBare(page, request, reply, { title: titleOf(problem), body: noView(titleOf(problem), problem.message, next) })
+  })
+}
+
+function leadToSignIn(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const address = signInAddress(request)
+  if (asksForParts(request)) return reply.code(401).header('hx-redirect', address).send()
+  return reply.redirect(request.method === 'GET' ? address : '/sign-in', 303)
+}
+
+function titleOf({ code }: DecidedError): string {
+  if (code === 'forbidden') return 'Not allowed'
+  return code === 'not_found' ? 'Not found' : 'This did not work'
+}

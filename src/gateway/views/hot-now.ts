@@ -1,0 +1,79 @@
+import { type Mode, MODES, type PopularResponse } from '../../contract/popular-list.ts'
+import type { SearchQueriesResponse } from '../../contract/search.ts'
+import { dataOf } from '../../page/template/answer.ts'
+import { type HotNow, hotNowView } from '../../page/views/hot-now.ts'
+import type { PageApi } from '../page/page-api.ts'
+import type { PageView, ViewRequest } from '../page/view.ts'
+
+const PATH = '/api/v1/products/popular'
+const HOUR_MS = 3_600_000
+/** The length of the lists with which ranks are compared; the most that the API answers at once. */
+const RANKS_MAX = 100
+const LOST_SEARCHES = 10
+
+/** What is popular at the moment, live. */
+export const hotNow: PageView = {
+  path: '/',
+  label: 'Hot now',
+  isInHeader: true,
+  access: 'read',
+  isLive: true,
+  show: async (api, request) => {
+    const query = queryOf(request)
+    const { mode, time_window_days, category_ids, as_of } = query
+    const filters = { mode, time_window_days, category_ids }
+    const atMs = as_of === undefined ? request.nowMs : Date.parse(as_of)
+    const ranksAt = (ms: number) => ranksOf(api, { ...filters, as_of: hourNearest(ms) })
+    const list = await api.get<PopularResponse>(PATH, query)
+    const [hourAgo, dayAgo, series, lost] = await Promise.all([
+      ranksAt(atMs - HOUR_MS),
+      ranksAt(atMs - 24 * HOUR_MS),
+      seriesOf(api, dataOf(list) ?? [], as_of),
+      request.scopes.includes('manage') ? lostSearchesOf(api) : undefined,
+    ])
+    const firstRank = 1
+    return { title: 'Hot now', body: hotNowView({ query, list, firstRank, hourAgo, dayAgo, series, lostSearches: lost }) }
+  },
+}
+
+function queryOf({ query: { mode, time_window_days, category_ids, as_of, cursor } }: ViewRequest): HotNow['query'] {
+  return {
+    mode: mode !== undefined && mode in MODES ? (mode as Mode) : 'trending',
+    ...(time_window_days !== undefined && { time_window_days }),
+    ...(category_ids !== undefined && { category_ids }),
+    ...(as_of !== undefined && { as_of }),
+    ...(cursor !== undefined && { cursor }),
+  }
+}
+
+/** Lists of the past are those of whole hours. */
+function hourNearest(ms: number): string | undefined {
+  return Number.isNaN(ms) ? undefined : new Date(Math.round(ms / HOUR_MS) * HOUR_MS).toISOString()
+}
+
+async function ranksOf(api: PageApi, query: Record<string, string | undefined>): Promise<HotNow['hourAgo']> {
+  if (query['as_of'] === undefined) return undefined
+  const list = dataOf(await api.get<PopularResponse>(PATH, { ...query, limit: RANKS_MAX }))
+  return list && new Map(list.map(({ product_id }, index) => [product_id, index + 1]))
+}
+
+async function seriesOf(
+  api: PageApi,
+  products: readonly { product_id: string }[],
+  asOf: string | undefined,
+): Promise<HotNow['series']> {
+  if (products.length === 0) return undefined
+  const productIds = products.map(({ product_id }) => product_id)
+  const answer = await api.get<{ data: { product_id: string; counts: number[] }[] }>('/api/v1/products/series', {
+    product_ids: productIds,
+    hours: 24,
+    as_of: asOf,
+  })
+  const rows = dataOf(answer)
+  return rows && new Map(rows.map(({ product_id, counts }) => [product_id, counts]))
+}
+
+async function lostSearchesOf(api: PageApi): Promise<HotNow['lostSearches']> {
+  const answer = await api.get<SearchQueriesResponse>('/api/v1/search/queries', { filter: 'found_nothing', limit: LOST_SEARCHES })
+  return dataOf(answer)
+}
