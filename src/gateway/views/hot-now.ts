@@ -24,7 +24,7 @@ export const hotNow: PageView = {
     const filters = { mode, time_window_days, category_ids }
     const atMs = as_of === undefined ? request.nowMs : Date.parse(as_of)
     const ranksAt = (ms: number) => ranksOf(api, { ...filters, as_of: hourNearest(ms) })
-    const list = await api.get<PopularResponse>(PATH, query)
+    const list = await api.get<PopularResponse>(PATH, { ...query, expand: 'product' })
     const [hourAgo, dayAgo, series, lost] = await Promise.all([
       ranksAt(atMs - HOUR_MS),
       ranksAt(atMs - 24 * HOUR_MS),

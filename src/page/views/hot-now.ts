@@ -41,7 +41,7 @@ const WINDOWS = [
   ['90', '90 days'],
 ] as const
 
-type Row = PopularProduct & { product?: { name?: string | null; category?: string | null } | null }
+type Row = PopularProduct
 
 export function hotNowView(hot: HotNow): Node {
   const { query, list, lostSearches } = hot
@@ -74,7 +74,7 @@ function filtersOf({ mode, time_window_days, category_ids, as_of }: HotNow['quer
 }
 
 /** A product that leads to its view. */
-export function productLink(productId: string, product?: Row['product']): Node {
+export function productLink(productId: string, product?: { name: string } | null): Node {
   const name = product?.name
   return html`<a href=${productAddress(productId)}><span class="name">${name ?? productId}</span></a
     >${name && html`<span class="quiet">${productId}</span>`}`

@@ -8,7 +8,7 @@ import { stopProcess } from '../../../src/main/embedded/process.ts'
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
 const APPLICATIONS = ['Google Chrome', 'Chromium'].map((name) => `/Applications/${name}.app/Contents/MacOS/${name}`)
 
-const FLAGS = [
+export const CHROMIUM_FLAGS = [
   ...['--headless', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync', '--disable-popup-blocking'],
   ...['--disable-background-networking', '--disable-component-update'],
   // Containers and root have no sandbox.
@@ -36,9 +36,13 @@ function isExecutable(file: string): boolean {
 export async function openInChromium(chromium: string, url: string, names: Record<string, string>): Promise<() => Promise<void>> {
   const profile = await mkdtemp(join(tmpdir(), 'footfall-chromium-'))
   const rules = Object.entries(names).map(([name, address]) => `MAP ${name} ${address}`)
-  const child = spawn(chromium, [...FLAGS, `--user-data-dir=${profile}`, `--host-resolver-rules=${rules.join(',')}`, url], {
-    stdio: 'ignore',
-  })
+  const child = spawn(
+    chromium,
+    [...CHROMIUM_FLAGS, `--user-data-dir=${profile}`, `--host-resolver-rules=${rules.join(',')}`, url],
+    {
+      stdio: 'ignore',
+    },
+  )
   child.on('error', () => undefined)
   return async () => {
     await stopProcess(child, 'SIGKILL')

@@ -1,0 +1,80 @@
+import type { Page } from 'playwright-core'
+import { describe, expect } from 'vitest'
+import { findChromium } from '../harness/clients/chromium.ts'
+import { axeProblems, numbersIn, openView, overflowOf, startBrowser } from '../harness/clients/page-browser.ts'
+import { pgTest } from '../harness/fixtures.ts'
+import { storeShop } from '../harness/items/shop-with-history.ts'
+import { startGateway } from '../harness/servers/gateway.ts'
+
+const CHROMIUM = findChromium()
+if (CHROMIUM === undefined) console.warn('There is no Chromium here: install one, or name it in CHROMIUM_PATH.')
+
+type Ask = (path: string) => Promise<Record<string, never>[]>
+
+interface ViewCase {
+  path: string
+  /** Numbers as the page shows them, and as REST answers them. */
+  numbers: (page: Page, ask: Ask) => Promise<[shown: unknown, answered: unknown]>
+  /** The most that is sent until the view is shown. */
+  bytesMax: number
+}
+
+const PAGE_BYTES_MAX = 25_000
+
+const VIEWS: Record<string, ViewCase> = {
+  'Hot now': {
+    path: '/?mode=overall',
+    bytesMax: PAGE_BYTES_MAX,
+    numbers: async (page, ask) => {
+      const rows = await ask('/api/v1/products/popular?mode=overall&limit=20')
+      const shown = await numbersIn(page, '.panel')
+      const fields = ['score', 'view_count', 'cart_count', 'purchase_count', 'review_count']
+      return [shown, rows.map((row, index) => [index + 1, ...fields.map((field) => row[field])])]
+    },
+  },
+}
+
+/** One Chromium and one gateway over a shop with a history, for all views. */
+const test = pgTest
+  .extend('browser', { scope: 'file' }, async ({}, { onCleanup }) => {
+    const browser = await startBrowser(CHROMIUM!)
+    onCleanup(() => browser.close())
+    return browser
+  })
+  .extend('gateway', { scope: 'file' }, async ({ database }, { onCleanup }) => {
+    await storeShop(database.db)
+    const gateway = await startGateway(database.url, { ingressUrl: 'http://127.0.0.1:1' })
+    onCleanup(gateway.stop)
+    return gateway
+  })
+
+describe.skipIf(CHROMIUM === undefined).each(Object.entries(VIEWS))('%s', (_name, { path, numbers, bytesMax }) => {
+  test.for(['light', 'dark'] as const)('can be read and operated by everyone: %s', async (colorScheme, { browser, gateway }) => {
+    const { page, problems, close } = await openView(browser, gateway.url + path, { colorScheme })
+    expect(await axeProblems(page)).toEqual([])
+    expect(problems).toEqual([])
+    await close()
+  })
+
+  test.for([360, 1_280, 3_840])('fits a window of %i pixels', async (width, { browser, gateway }) => {
+    const { page, close } = await openView(browser, gateway.url + path, { width })
+    expect(await overflowOf(page)).toBeLessThanOrEqual(0)
+    await close()
+  })
+
+  test.for([true, false])('shows the numbers of REST, with JavaScript: %s', async (javaScriptEnabled, { browser, gateway }) => {
+    const { page, close } = await openView(browser, gateway.url + path, { javaScriptEnabled })
+    const ask = async (asked: string) =>
+      ((await (await fetch(gateway.url + asked)).json()) as { data: Record<string, never>[] }).data
+    const [shown, answered] = await numbers(page, ask)
+    expect(shown).toEqual(answered)
+    await close()
+  })
+
+  test('is sent in few bytes and requests', async ({ browser, gateway }) => {
+    const { traffic, close } = await openView(browser, gateway.url + path)
+    expect(traffic.bytes).toBeLessThanOrEqual(bytesMax)
+    expect(traffic.requests).toBeLessThanOrEqual(4)
+    await close()
+  })
+})
