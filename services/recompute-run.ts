@@ -1,5 +1,4 @@
-import { CancelledError, type ObjectContext, rpc, TerminalError } from '@restatedev/restate-sdk'
-import { type DecidedError, notFound } from '../src/contract/decided-error.ts'
+import { type ObjectContext, rpc } from '@restatedev/restate-sdk'
 import { recomputeRunApi, reportWindowApi } from '../src/contract/services.ts'
 import { BUCKET_DAYS } from '../src/ranking/bucket.ts'
 import { type ChunkLimits, nextSize } from '../src/store/database/chunks.ts'
@@ -8,10 +7,9 @@ import { abandonRun, cancelRun, completeRun, failRun } from '../src/store/report
 import { requestRun } from '../src/store/reports/run-request.ts'
 import { type BegunRun, beginRun } from '../src/store/reports/run-step.ts'
 import type { Deps } from './handler/deps.ts'
-import { BACKGROUND, READ, RECORD } from './handler/handler-options.ts'
-import { idOfRun } from './handler/run-id.ts'
+import { BACKGROUND } from './handler/handler-options.ts'
 import { objectOf } from './handler/with-options.ts'
-import { refusingStep } from './recording/step.ts'
+import { failingRun, runHandlers } from './recording/run-handlers.ts'
 import { daysAfter } from '../src/ranking/day.ts'
 
 /*
@@ -54,67 +52,30 @@ const FIRST_BUCKETS = 4
 
 /** RecomputeRun: one object per requested run of a recomputation. */
 export const recomputeRun = (deps: Deps) => {
-  const step = refusingStep(deps)
+  const handlers = runHandlers(deps, {
+    noun: 'run',
+    request: requestRun,
+    find: findRun,
+    cancel: cancelRun,
+    abandon: abandonRun,
+    sendExecute: (ctx) => void ctx.sendClient(recomputeRunApi, ctx.key).Execute({}, rpc.sendOpts({ idempotencyKey: ctx.key })),
+  })
   return objectOf(
     recomputeRunApi,
     deps,
     { retryPolicy: { ...deps.retryPolicy, onMaxAttempts: 'kill' } },
-    {
-      Start: [
-        RECORD,
-        async (ctx, request) => {
-          const id = idOfRun(ctx)
-          const run = await step(ctx, 'request the run', () => requestRun(deps.background, id, request))
-          ctx.sendClient(recomputeRunApi, ctx.key).Execute({}, rpc.sendOpts({ idempotencyKey: ctx.key }))
-          return run
-        },
-      ],
-
-      Execute: [BACKGROUND, (ctx) => execute(deps, ctx)],
-
-      Abandon: [
-        BACKGROUND,
-        async (ctx) => {
-          await ctx.run('abandon the run', () => abandonRun(deps.background, ctx.key))
-        },
-      ],
-
-      Status: [
-        READ,
-        async (ctx) => {
-          const run = await findRun(deps.db, idOfRun(ctx))
-          if (run === undefined) throw noRun(ctx.key)
-          return run
-        },
-      ],
-
-      Cancel: [
-        RECORD,
-        (ctx, { actor, requested_by: requestedBy }) => {
-          const id = idOfRun(ctx)
-          return step(ctx, 'cancel the run', async () => {
-            const run = await cancelRun(deps.background, id, { actor, requestedBy })
-            if (run === undefined) throw noRun(id)
-            return run
-          })
-        },
-      ],
-    },
+    { ...handlers, Execute: [BACKGROUND, (ctx) => execute(deps, ctx)] },
   )
 }
 
 async function execute(deps: Deps, ctx: ObjectContext): Promise<void> {
-  try {
+  const fail = (message: string) => failRun(deps.background, ctx.key, message)
+  await failingRun(ctx, fail, async () => {
     const plan = await ctx.run('begin the run', async () => (await beginRun(deps.background, ctx.key)) ?? null)
     if (plan !== null && (await rebuildAll(ctx, plan))) {
       await ctx.run('complete the run', () => completeRun(deps.background, ctx.key))
     }
-  } catch (error) {
-    // Every other error ends an attempt of this handler, and Restate retries it.
-    if (!(error instanceof TerminalError)) throw error
-    const message = error instanceof CancelledError ? 'its invocation was cancelled' : error.message
-    await ctx.run('fail the run', () => failRun(deps.background, ctx.key, message))
-  }
+  })
 }
 
 /** Rebuilds step by step; the time of a step determines the size of the next one. @returns false if the run ended during that. */
@@ -132,8 +93,4 @@ async function rebuildAll(ctx: ObjectContext, { report, window, days, done, tota
     size = nextSize(buckets, step.took_ms, STEP)
   }
   return true
-}
-
-function noRun(id: string): DecidedError {
-  return notFound(`there is no run ${id}`)
 }

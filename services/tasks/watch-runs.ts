@@ -3,7 +3,8 @@ import { erasureApi, recomputeRunApi, similarityRunApi } from '../../src/contrac
 import { silentErasures } from '../../src/store/erasure/run-machine.ts'
 import { isDenied } from '../../src/store/database/sql-state.ts'
 import { silentRuns } from '../../src/store/reports/run-list.ts'
-import { silentSimilarityRuns } from '../../src/store/similarity/run-list.ts'
+import type { SilentRun } from '../../src/store/runs/run-machine.ts'
+import { silentSimilarityRuns } from '../../src/store/similarity/run-machine.ts'
 import type { Task } from '../handler/deps.ts'
 import { step } from '../handler/step.ts'
 
@@ -25,25 +26,32 @@ export const WATCH_RUNS: Task = {
  */
 export function watchSilentRuns(silentMs: number): Task['run'] {
   return async ({ background }, ctx, slot) => {
-    const silent = await step(ctx, 'find silent runs', () => silentRuns(background, silentMs))
-    for (const { id, isPending } of silent) {
-      const run = ctx.sendClient(recomputeRunApi, id)
-      if (isPending) run.Execute({}, rpc.sendOpts({ idempotencyKey: `resume ${id}` }))
-      else run.Abandon({}, rpc.sendOpts({ idempotencyKey: `abandon ${id}` }))
-    }
+    const recomputations = await step(ctx, 'find silent runs', () => silentRuns(background, silentMs))
+    sendTo(recomputations, (id) => ctx.sendClient(recomputeRunApi, id))
     // A run that waits in its lane, or works there, is not sent to it a second time.
     for (const id of await step(ctx, 'find silent erasures', () =>
       unlessDenied(silentErasures(background, silentMs, ERASURES_MAX)),
     )) {
       ctx.sendClient(erasureApi, id).Execute({}, rpc.sendOpts({ idempotencyKey: `resume ${id} ${slot}` }))
     }
-    for (const { id, isPending } of await step(ctx, 'find silent similarity runs', () =>
+    const similarityRuns = await step(ctx, 'find silent similarity runs', () =>
       unlessDenied(silentSimilarityRuns(background, silentMs)),
-    )) {
-      const run = ctx.sendClient(similarityRunApi, id)
-      if (isPending) run.Execute({}, rpc.sendOpts({ idempotencyKey: `resume ${id}` }))
-      else run.Abandon({}, rpc.sendOpts({ idempotencyKey: `abandon ${id}` }))
-    }
+    )
+    sendTo(similarityRuns, (id) => ctx.sendClient(similarityRunApi, id))
+  }
+}
+
+/** The handlers of a run that this task calls. */
+type Send = (request: Empty, options: ReturnType<typeof rpc.sendOpts<Empty>>) => unknown
+type Empty = Record<string, never>
+type RunClient = Record<'Execute' | 'Abandon', Send>
+
+/** Begins pending runs again, and abandons running ones. */
+function sendTo(runs: readonly SilentRun[], clientOf: (id: string) => RunClient): void {
+  for (const { id, isPending } of runs) {
+    const run = clientOf(id)
+    if (isPending) run.Execute({}, rpc.sendOpts({ idempotencyKey: `resume ${id}` }))
+    else run.Abandon({}, rpc.sendOpts({ idempotencyKey: `abandon ${id}` }))
   }
 }
 

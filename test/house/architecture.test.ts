@@ -73,6 +73,7 @@ const SUB_ROOMS: Record<string, string[][]> = {
   'src/store': [
     ['database'],
     ['audit'],
+    ['runs'],
     ['log'],
     ['access', 'catalog'],
     ['kafka', 'metrics'],

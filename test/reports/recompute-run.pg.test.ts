@@ -4,16 +4,9 @@ import { sql } from 'kysely'
 import { describe, expect } from 'vitest'
 import { RUN_STATUSES, type RunStatus, type StartRun } from '../../src/contract/recompute-run.ts'
 import type { Database } from '../../src/store/database/connection.ts'
+import { RunEndedError } from '../../src/store/runs/run-machine.ts'
 import { findRun, listRuns, silentRuns } from '../../src/store/reports/run-list.ts'
-import {
-  abandonRun,
-  cancelRun,
-  type Command,
-  COMMANDS,
-  completeRun,
-  failRun,
-  RunEndedError,
-} from '../../src/store/reports/run-machine.ts'
+import { abandonRun, cancelRun, type Command, COMMANDS, completeRun, failRun } from '../../src/store/reports/run-machine.ts'
 import { requestRun, ScopeTakenError } from '../../src/store/reports/run-request.ts'
 import { beginRun, rebuildStep } from '../../src/store/reports/run-step.ts'
 import { clear } from '../harness/servers/database.ts'

@@ -2,13 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { expect } from 'vitest'
 import type { Database } from '../../src/store/database/connection.ts'
+import { RunHasEndedError } from '../../src/store/runs/run-machine.ts'
 import { rowsOf, type SimilarityRow, versionInForce } from '../../src/store/similarity/rows.ts'
-import {
-  beginSimilarityRun,
-  cancelSimilarityRun,
-  completeSimilarityRun,
-  RunHasEndedError,
-} from '../../src/store/similarity/run-machine.ts'
+import { beginSimilarityRun, cancelSimilarityRun, completeSimilarityRun } from '../../src/store/similarity/run-machine.ts'
 import { dropOldVersions, promoteVersion, similarityVersions } from '../../src/store/similarity/version.ts'
 import { writeChunk } from '../../src/store/similarity/version-write.ts'
 import { clear } from '../harness/servers/database.ts'

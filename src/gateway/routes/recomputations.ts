@@ -1,16 +1,15 @@
 import type { FastifyRequest, RouteShorthandOptions } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { DecidedError, notFound } from '../../contract/decided-error.ts'
+import { notFound } from '../../contract/decided-error.ts'
 import { ErrorBody } from '../../contract/error.ts'
 import { RecomputeRun, RequestRun, RunsRequest } from '../../contract/recompute-run.ts'
 import { OFFSET_MAX } from '../../contract/fields/page.ts'
 import { storableText } from '../../contract/fields/text.ts'
 import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
 import { createRecomputeRunsClient } from '../../ingress/recompute-runs-client.ts'
-import { decidedErrorOf } from '../../ingress/refusal.ts'
 import { findRun, listRuns } from '../../store/reports/run-list.ts'
-import { unknownOutcome } from '../recording/unknown-outcome.ts'
+import { byOf, refuseRun } from '../recording/run-calls.ts'
 import { callerIdOf, hangUpOf, taskCallerOf } from '../access/caller.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
@@ -126,13 +125,13 @@ export function recomputationRoutes({ lines, ingress, recording }: RouteDeps): R
   const client = createRecomputeRunsClient(ingress)
   /** Runs a call in turn with those of other callers. */
   const inTurn = (request: FastifyRequest, call: () => Promise<RecomputeRun>) =>
-    recording.gate({ caller: callerIdOf(request), signal: hangUpOf(request), body: NO_BODY }, call).catch(refuse)
+    recording.gate({ caller: callerIdOf(request), signal: hangUpOf(request), body: NO_BODY }, call).catch(refuseRun)
   return async (app) => {
     const routes = app.withTypeProvider<ZodTypeProvider>()
 
     routes.post('/api/v1/recomputations', REQUEST, async (request, reply) => {
-      const { requested_by: requestedBy = request.headers['x-actor'], ...scope } = request.body
-      const run = { ...scope, ...claimOf(requestedBy), actor: actorOf(request) }
+      const { requested_by: requestedBy, ...scope } = request.body
+      const run = { ...scope, ...byOf(request, requestedBy) }
       const data = await inTurn(request, () => client.start(run))
       return reply.code(202).send({ data })
     })
@@ -150,30 +149,7 @@ export function recomputationRoutes({ lines, ingress, recording }: RouteDeps): R
     })
 
     routes.delete('/api/v1/recomputations/:id', CANCEL, async (request) => {
-      const by = { actor: actorOf(request), ...claimOf(request.headers['x-actor']) }
-      return { data: await inTurn(request, () => client.cancel(request.params.id, by)) }
+      return { data: await inTurn(request, () => client.cancel(request.params.id, byOf(request))) }
     })
   }
-}
-
-/** The name of the caller's key; "local" as long as no keys are used. */
-function actorOf({ apiKey }: FastifyRequest): string {
-  return apiKey?.name ?? 'local'
-}
-
-function claimOf(requestedBy: string | undefined) {
-  return requestedBy === undefined ? {} : { requested_by: requestedBy }
-}
-
-/** A failed call as an answer. With a conflict `details.id` is the run that causes it. */
-function refuse(error: unknown): never {
-  const decided = decidedErrorOf(error)
-  if (decided?.code === 'conflict') {
-    throw new DecidedError('conflict', decided.message, { details: { id: runIdOf(decided) }, cause: error })
-  }
-  throw decided ?? unknownOutcome(error, 'ask for the runs')
-}
-
-function runIdOf({ details }: DecidedError): unknown {
-  return details !== undefined && 'run_id' in details ? details['run_id'] : undefined
 }

@@ -1,7 +1,7 @@
 import type { FastifyRequest, RouteShorthandOptions } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { DecidedError, notFound } from '../../contract/decided-error.ts'
+import { notFound } from '../../contract/decided-error.ts'
 import { ErrorBody } from '../../contract/error.ts'
 import { OFFSET_MAX } from '../../contract/fields/page.ts'
 import { storableText } from '../../contract/fields/text.ts'
@@ -13,13 +13,12 @@ import {
   SimilarityVersion,
   SimilarityVersionsResponse,
 } from '../../contract/similarity-run.ts'
-import { decidedErrorOf } from '../../ingress/refusal.ts'
 import { createSimilarityRunsClient } from '../../ingress/similarity-runs-client.ts'
 import { findSimilarityRun, listSimilarityRuns } from '../../store/similarity/run-list.ts'
 import { similarityVersions } from '../../store/similarity/version.ts'
 import { callerIdOf, hangUpOf, taskCallerOf } from '../access/caller.ts'
 import type { Tag } from '../http/openapi.ts'
-import { unknownOutcome } from '../recording/unknown-outcome.ts'
+import { byOf, refuseRun } from '../recording/run-calls.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
 export const SIMILARITY_TAG: Tag = {
@@ -182,7 +181,7 @@ export function similarityRoutes({ lines, ingress, recording }: RouteDeps): Rout
   const client = createSimilarityRunsClient(ingress)
   /** Runs a call in turn with those of other callers. */
   const inTurn = <T>(request: FastifyRequest, call: () => Promise<T>) =>
-    recording.gate({ caller: callerIdOf(request), signal: hangUpOf(request), body: NO_BODY }, call).catch(refuse)
+    recording.gate({ caller: callerIdOf(request), signal: hangUpOf(request), body: NO_BODY }, call).catch(refuseRun)
   return async (app) => {
     const routes = app.withTypeProvider<ZodTypeProvider>()
 
@@ -216,22 +215,4 @@ export function similarityRoutes({ lines, ingress, recording }: RouteDeps): Rout
       return { data: await inTurn(request, () => client.promote({ version, ...byOf(request) })) }
     })
   }
-}
-
-/** The name of the caller's key, "local" as long as no keys are used, and on whose behalf it says it acts. */
-function byOf(request: FastifyRequest, requestedBy = request.headers['x-actor'] as string | undefined) {
-  return { actor: request.apiKey?.name ?? 'local', ...(requestedBy !== undefined && { requested_by: requestedBy }) }
-}
-
-/** A failed call as an answer. With a conflict `details.id` is the run that causes it. */
-function refuse(error: unknown): never {
-  const decided = decidedErrorOf(error)
-  if (decided?.code === 'conflict') {
-    throw new DecidedError('conflict', decided.message, { details: { id: runIdOf(decided) }, cause: error })
-  }
-  throw decided ?? unknownOutcome(error, 'ask for the runs')
-}
-
-function runIdOf({ details }: DecidedError): unknown {
-  return details !== undefined && 'run_id' in details ? details['run_id'] : undefined
 }

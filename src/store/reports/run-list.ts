@@ -4,6 +4,7 @@ import type { ReportSlug, ReportWindow } from '../../contract/report.ts'
 import type { Day, Days } from '../../ranking/day.ts'
 import type { Queryable } from '../database/connection.ts'
 import { onlyRow } from '../database/rows.ts'
+import { type SilentRun, silentRunsOf } from '../runs/run-machine.ts'
 import type { Scope } from './report-buckets.ts'
 
 interface StoredRun {
@@ -95,10 +96,6 @@ export async function findPlan(db: Queryable, runId: string): Promise<(RunPlan &
 }
 
 /** Open runs that have done nothing for so long. */
-export async function silentRuns(db: Queryable, milliseconds: number): Promise<{ id: string; isPending: boolean }[]> {
-  const { rows } = await sql<{ id: string; isPending: boolean }>`
-    select run_id as id, status = 'pending' as "isPending" from recompute_run
-    where status in ('pending', 'running') and active_at < clock_timestamp() - ${milliseconds}::float8 * interval '1 millisecond'
-    order by requested_at`.execute(db)
-  return rows
+export function silentRuns(db: Queryable, silentMs: number): Promise<SilentRun[]> {
+  return silentRunsOf(db, 'recompute_run', silentMs)
 }

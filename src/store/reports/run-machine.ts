@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
-import { DecidedError } from '../../contract/decided-error.ts'
 import type { RecomputeRun, RunStatus } from '../../contract/recompute-run.ts'
 import { audit, type AuditAction, SYSTEM_ACTOR } from '../audit/audit-entry.ts'
 import type { Database, Queryable } from '../database/connection.ts'
+import { RunEndedError } from '../runs/run-machine.ts'
 import { findPlan, findRun } from './run-list.ts'
 
 /** What can be done to a run. */
@@ -18,15 +18,6 @@ export const TRANSITIONS = {
   cancel: { pending: 'cancelled', running: 'cancelled' },
   abandon: { running: 'failed' },
 } as const satisfies Record<Command, Partial<Record<RunStatus, RunStatus>>>
-
-/** The run has completed or failed, so it can no longer be cancelled. */
-export class RunEndedError extends DecidedError {
-  override readonly name = 'RunEndedError'
-
-  constructor(runId: string, status: RunStatus) {
-    super('conflict', `run ${runId} has ${status} already`, { details: { run_id: runId } })
-  }
-}
 
 /** Marks a run as running. It changes nothing when the run is running already, e.g. after its process died. */
 export function markBegun(db: Database, runId: string): Promise<void> {
@@ -58,7 +49,7 @@ export async function cancelRun(
 ): Promise<RecomputeRun | undefined> {
   await change(db, runId, 'cancel', cause)
   const run = await findRun(db, runId)
-  if (run !== undefined && run.status !== 'cancelled') throw new RunEndedError(runId, run.status)
+  if (run !== undefined && run.status !== 'cancelled') throw new RunEndedError('run', runId, run.status)
   return run
 }
 

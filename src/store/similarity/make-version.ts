@@ -1,7 +1,9 @@
 import type { VersionSettings } from '../../ranking/similarity/version-settings.ts'
 import type { Database } from '../database/connection.ts'
 import { type EventPage, type LogConsumer, readLog } from './read-log.ts'
-import { advanceSimilarityRun, RunHasEndedError, type RunProgress } from './run-machine.ts'
+import { RunHasEndedError } from '../runs/run-machine.ts'
+import { type RunWatch, watchRun } from '../runs/run-watch.ts'
+import { advanceSimilarityRun, type RunProgress } from './run-machine.ts'
 import { beginVersion, finishVersion, type VersionChunk, writeChunk } from './version-write.ts'
 
 /** Computes the rows of a version from the log that it takes, in threads of its own. */
@@ -24,8 +26,6 @@ export interface CountedTotals {
   medianBest: number
 }
 
-/** How often a run says how far it is, and learns that it was cancelled. */
-const ADVANCE_MS = 500
 /** Rows of a statement: about 1.3 MB, which take this process 20 ms. */
 const WRITE_ROWS = 500
 
@@ -41,7 +41,8 @@ export async function makeVersion(
   startJob: (settings: VersionSettings) => VersionJob,
 ): Promise<number | undefined> {
   const job = startJob(settings)
-  const run = watchRun(db, runId)
+  const begun: RunProgress = { stage: 'reading', done: 0, total: 0 }
+  const run = watchRun(begun, (progress) => advanceSimilarityRun(db, runId, progress))
   try {
     return await computeVersion(db, runId, settings, job, run)
   } catch (error) {
@@ -58,7 +59,7 @@ async function computeVersion(
   runId: string,
   settings: VersionSettings,
   job: VersionJob,
-  { signal, progress }: RunWatch,
+  { signal, progress }: RunWatch<RunProgress>,
 ): Promise<number> {
   progress({ stage: 'reading', done: 0, total: 0 })
   const takeEvents = async (page: EventPage) => {
@@ -82,32 +83,4 @@ async function computeVersion(
   await finishVersion(db, version, { ...totals, events: snapshot.events, contentWeight: settings.contentFactor * medianBest })
   await advanceSimilarityRun(db, runId, { stage: 'writing', done: total, total })
   return version
-}
-
-interface RunWatch {
-  /** Aborted with RunHasEndedError when the run does not run any more. */
-  signal: AbortSignal
-  progress: (progress: RunProgress) => void
-  stop: () => void
-}
-
-/** Writes the progress of a run twice a second, also while nothing changes, so that the run is not taken for lost. */
-function watchRun(db: Database, runId: string): RunWatch {
-  const ended = new AbortController()
-  let latest: RunProgress = { stage: 'reading', done: 0, total: 0 }
-  let isWriting = false
-  const write = async () => {
-    if (isWriting) return
-    isWriting = true
-    try {
-      await advanceSimilarityRun(db, runId, latest)
-    } catch (error) {
-      // Any other error meets the statements of the work itself.
-      if (error instanceof RunHasEndedError) ended.abort(error)
-    } finally {
-      isWriting = false
-    }
-  }
-  const timer = setInterval(() => void write(), ADVANCE_MS)
-  return { signal: ended.signal, progress: (progress) => void (latest = progress), stop: () => clearInterval(timer) }
 }

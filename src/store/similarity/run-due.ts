@@ -1,8 +1,9 @@
 import { sql } from 'kysely'
 import { SYSTEM_ACTOR } from '../audit/audit-entry.ts'
 import type { Database } from '../database/connection.ts'
+import { RunIsOpenError } from '../runs/run-machine.ts'
 import { findSimilarityRun } from './run-list.ts'
-import { requestSimilarityRun, RunIsOpenError } from './run-machine.ts'
+import { requestSimilarityRun } from './run-machine.ts'
 
 /** Fewer say little. */
 const INTERACTIONS_MIN = 1_000

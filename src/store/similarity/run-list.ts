@@ -58,12 +58,3 @@ function runOf({ status, stage, done, total, version, startedAt, finishedAt, err
     ...(version !== null && { version: Number(version) }),
   }
 }
-
-/** Open runs that did nothing for so long. */
-export async function silentSimilarityRuns(db: Queryable, silentMs: number): Promise<{ id: string; isPending: boolean }[]> {
-  const { rows } = await sql<{ id: string; isPending: boolean }>`
-    select run_id as id, status = 'pending' as "isPending" from similarity_run
-    where status in ('pending', 'running') and active_at < clock_timestamp() - ${silentMs}::float8 * interval '1 millisecond'
-    order by requested_at`.execute(db)
-  return rows
-}

@@ -5,7 +5,7 @@ import type { Database, Queryable } from '../database/connection.ts'
 import { onlyRow } from '../database/rows.ts'
 import type { LogSnapshot } from './log-snapshot.ts'
 import type { ReadEvents } from './read-log.ts'
-import { RunHasEndedError } from './run-machine.ts'
+import { RunHasEndedError } from '../runs/run-machine.ts'
 
 /** What a version is, apart from its rows. */
 export interface VersionTotals {
