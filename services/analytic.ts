@@ -1,13 +1,14 @@
-import { invalidField, notFound } from '../src/contract/decided-error.ts'
+import { rpc } from '@restatedev/restate-sdk'
+import { DecidedError, invalidField, notFound } from '../src/contract/decided-error.ts'
 import { toWritable } from '../src/contract/fields/json.ts'
-import { analyticApi } from '../src/contract/services.ts'
+import { analyticApi, verificationRunApi } from '../src/contract/services.ts'
 import { keepWebhook } from '../src/store/log/kept-webhook.ts'
-import { verify } from '../src/store/proof/verification.ts'
-import { repairTrending } from '../src/store/popularity/trending-window.ts'
+import { findVerification } from '../src/store/proof/run-list.ts'
+import { openVerification } from '../src/store/proof/run-machine.ts'
 import { runReport } from '../src/store/reports/report.ts'
 import { sellerDashboard } from '../src/store/sellers/seller-dashboard.ts'
 import type { Deps } from './handler/deps.ts'
-import { PROOF, READ, RECORD } from './handler/handler-options.ts'
+import { CALLING, READ, RECORD } from './handler/handler-options.ts'
 import { serviceOf } from './handler/with-options.ts'
 import { leavingPlaces } from './recording/leave-place.ts'
 import { fanOut } from './recording/fan-out.ts'
@@ -70,10 +71,16 @@ export const analytic = (deps: Deps) => {
       Ping: [READ, async () => undefined],
 
       Verify: [
-        PROOF,
-        async () => {
-          await repairTrending(deps.background)
-          return verify(deps.background)
+        CALLING,
+        async (ctx) => {
+          const by = { actor: 'Analytic.Verify' }
+          const newId = ctx.rand.uuidv4()
+          const id = await step(ctx, 'request a verification', () => openVerification(deps.background, newId, by))
+          // Starts the run, or waits for the invocation that works on it.
+          await ctx.client(verificationRunApi, id).Execute({}, rpc.opts({ idempotencyKey: id }))
+          const run = await ctx.run('read the result', () => findVerification(deps.background, id))
+          if (run?.result === undefined) throw new DecidedError('unavailable', `verification ${id} has ${run?.status}; try again`)
+          return run.result
         },
       ],
     },

@@ -63,5 +63,5 @@ export const READ: HandlerOptions = {
 /** For reads that only other handlers call. */
 export const PRIVATE_READ: HandlerOptions = { ...READ, ingressPrivate: true }
 
-/** For a read of the whole log. */
-export const PROOF: HandlerOptions = { ...READ, ...LONG }
+/** For a proof, which is one step of many statements that may take half an hour each. */
+export const PROOF: HandlerOptions = { ...BACKGROUND, inactivityTimeout: { hours: 12 } }

@@ -1,8 +1,9 @@
 import { rpc } from '@restatedev/restate-sdk'
-import { erasureApi, recomputeRunApi, similarityRunApi } from '../../src/contract/services.ts'
+import { erasureApi, recomputeRunApi, similarityRunApi, verificationRunApi } from '../../src/contract/services.ts'
 import { silentErasures } from '../../src/store/erasure/run-machine.ts'
 import { isDenied } from '../../src/store/database/sql-state.ts'
 import { silentRuns } from '../../src/store/reports/run-list.ts'
+import { silentVerifications } from '../../src/store/proof/run-machine.ts'
 import type { SilentRun } from '../../src/store/runs/run-machine.ts'
 import { silentSimilarityRuns } from '../../src/store/similarity/run-machine.ts'
 import type { Task } from '../handler/deps.ts'
@@ -14,7 +15,7 @@ const ERASURES_MAX = 1_000
 
 export const WATCH_RUNS: Task = {
   description:
-    'begins recomputations and similarity runs that were not begun, fails those whose work was killed, and continues erasures',
+    'begins recomputations, similarity runs and verifications that were not begun, fails those whose work was killed, and continues erasures',
   everyMs: 60_000,
   isOn: () => true,
   run: watchSilentRuns(SILENT_MS),
@@ -38,6 +39,10 @@ export function watchSilentRuns(silentMs: number): Task['run'] {
       unlessDenied(silentSimilarityRuns(background, silentMs)),
     )
     sendTo(similarityRuns, (id) => ctx.sendClient(similarityRunApi, id))
+    const verifications = await step(ctx, 'find silent verifications', () =>
+      unlessDenied(silentVerifications(background, silentMs)),
+    )
+    sendTo(verifications, (id) => ctx.sendClient(verificationRunApi, id))
   }
 }
 

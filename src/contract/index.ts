@@ -276,4 +276,11 @@ export { ShopperId } from './fields/shopper-id.ts'
 export { isStorable, storableText } from './fields/text.ts'
 export { DAY_MS, EARLIEST_MS, HOUR_MS, instantOf, isTimeZone, millisecondsOf, RANGE_DAYS_DEFAULT } from './fields/time.ts'
 export { TrackedEvent, TrackedEventResponse } from './tracked-event.ts'
+export {
+  LatestVerification,
+  RequestVerification,
+  VerificationRun,
+  VerificationsRequest,
+  VerificationsResponse,
+} from './verification-run.ts'
 export { Drift, VerifyResponse } from './verify.ts'

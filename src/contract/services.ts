@@ -28,6 +28,7 @@ import { similarProductHandlers } from './similar-product.ts'
 import { similarityRunHandlers, similarityVersionHandlers } from './similarity-run.ts'
 import { similaritySettingsHandlers } from './similarity-settings.ts'
 import { shopperContextHandlers } from './shopper-context.ts'
+import { verificationRunHandlers } from './verification-run.ts'
 import { verifyHandlers } from './verify.ts'
 
 /* Restate's services. Each handler is described next to the schemas of its noun. */
@@ -82,6 +83,8 @@ export const reportWindowApi = iface.object('ReportWindow', reportWindowHandlers
 
 export const similarityRunApi = iface.object('SimilarityRun', similarityRunHandlers)
 
+export const verificationRunApi = iface.object('VerificationRun', verificationRunHandlers)
+
 export const erasureApi = iface.object('Erasure', erasureHandlers)
 
 export const erasureLaneApi = iface.object('ErasureLane', erasureLaneHandlers)
@@ -108,6 +111,7 @@ export const SERVICE_APIS = [
   recomputeRunApi,
   reportWindowApi,
   similarityRunApi,
+  verificationRunApi,
   erasureApi,
   erasureLaneApi,
   alertApi,

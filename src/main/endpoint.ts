@@ -4,6 +4,7 @@ import { deliveryBacklog } from '../store/alerts/delivery.ts'
 import { backlog } from '../store/log/backlog.ts'
 import { connect } from '../store/database/connection.ts'
 import { waitingDeltas } from '../store/metrics/waiting-deltas.ts'
+import { latestVerification } from '../store/proof/run-list.ts'
 import { readConfig } from './config/config.ts'
 import { adminUrlOf } from './config/addresses.ts'
 import { pausedTasks, stuckInvocations, waitingInRecorders } from './embedded/restate.ts'
@@ -15,6 +16,7 @@ import { metricsOfAll, sharedRegistry, shareMetrics } from './metrics/processes.
 import { createRegistry, type Registry } from './metrics/registry.ts'
 import { scheduleMetrics } from './metrics/schedules.ts'
 import { serveMetrics } from './metrics/serve.ts'
+import { verificationMetrics } from './metrics/verification.ts'
 import { createLog } from './log.ts'
 import { databaseUrlOf } from './database/with-database.ts'
 import { ingressOf } from './ingress.ts'
@@ -77,6 +79,7 @@ async function watchBacklog(shared: Registry, adminUrl: string): Promise<() => P
     recorders: () => waitingInRecorders(adminUrl),
   })
   alertDeliveryMetrics(shared, () => deliveryBacklog(db))
+  verificationMetrics(shared, () => latestVerification(db))
   scheduleMetrics(shared, {
     schedules: createSchedulesClient(ingressOf(config)),
     paused: () => pausedTasks(adminUrl),

@@ -21,7 +21,7 @@ const READS = [
   ['a list of searches', SEARCHES, 'search'],
   ['a list of audit entries', '/api/v1/audit-entries', 'audit_entry'],
   ['a page deep in a list', '/api/v1/products/popular?min_interactions=2', 'product_popularity'],
-  ['a replay of the log', '/api/v1/analytic/verify', 'interaction'],
+  ['the last verification', '/api/v1/verifications/latest', 'verification_run'],
   ['a product', '/api/v1/analytic/popularity/lamp', 'product_popularity'],
 ] as const
 

@@ -9,6 +9,7 @@ import { signatureOf } from '../../src/external/webhook-signature.ts'
 import { createIngress, type Ingress } from '../../src/ingress/clients.ts'
 import { createApiKey, type NewApiKey } from '../../src/store/access/api-key.ts'
 import { cancelSimilarityRun, requestSimilarityRun } from '../../src/store/similarity/run-machine.ts'
+import { cancelVerification, requestVerification } from '../../src/store/proof/run-machine.ts'
 import { EVIDENCE } from '../harness/items/ranking-settings.ts'
 import { madeVersion } from '../harness/items/similarity.ts'
 import { requestErasure } from '../../src/store/erasure/run-machine.ts'
@@ -147,7 +148,7 @@ async function makeExampleAlert(db: Database): Promise<void> {
     values (${deliveryId}::uuid, ${alertId}::uuid, 'lamp', '{}', 'delivered', now())`.execute(db)
 }
 
-/** A cancelled run, so that another one can be requested, and a version. */
+/** Cancelled runs, so that others can be requested, and a version. */
 async function makeExampleSimilarity(db: Database): Promise<void> {
   const exampleOf = (operationId: string) =>
     operations.find((operation) => operation.operationId === operationId)!.parameters!.find(({ in: where }) => where === 'path')!
@@ -155,6 +156,9 @@ async function makeExampleSimilarity(db: Database): Promise<void> {
   const runId = exampleOf('similarityRun')
   await requestSimilarityRun(db, runId, { kind: 'requested', actor: 'ada' })
   await cancelSimilarityRun(db, runId, { actor: 'ada' })
+  const verification = exampleOf('verification')
+  await requestVerification(db, verification, { actor: 'ada' })
+  await cancelVerification(db, verification, { actor: 'ada' })
   const settings = Number(exampleOf('promoteSimilaritySettings'))
   await sql`
     insert into similarity_settings (settings_version, source, made_by, settings, evidence)

@@ -64,6 +64,7 @@ const OTHER_TABLES = [
   'similarity_run',
   'similarity_settings',
   'similarity_version',
+  'verification_run',
   'weight',
   // Moved with the rows that the records of Kafka bring.
   'kafka_offset',

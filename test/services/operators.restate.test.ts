@@ -37,6 +37,8 @@ const FOR_OPERATORS = [
   'Schedule/Stop',
   'SimilarityRun/Cancel',
   'SimilarityRun/Start',
+  'VerificationRun/Cancel',
+  'VerificationRun/Start',
 ]
 
 async function statuses(stack: Stack, given: string | undefined): Promise<[handler: string, status: number][]> {

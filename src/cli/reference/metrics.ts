@@ -8,6 +8,7 @@ import { poolMetrics } from '../../main/metrics/pools.ts'
 import { createRegistry, type Registry } from '../../main/metrics/registry.ts'
 import { scheduleMetrics } from '../../main/metrics/schedules.ts'
 import { serviceMetrics } from '../../main/metrics/services.ts'
+import { verificationMetrics } from '../../main/metrics/verification.ts'
 import { code, pageOf, plain, tableOf } from './markdown.ts'
 
 const INTRO = `Prometheus scrapes the gateway at \`/metrics\` of its port the service endpoint at \`/metrics\` of \`ENDPOINT_METRICS_PORT\`, and the consumer of Kafka at \`/metrics\` of \`CONSUMER_METRICS_PORT\`; [operating](operating.md#metrics-alerts-dashboard)
@@ -49,6 +50,7 @@ function endpointRegistry(): Registry {
   handlerTimes(registry)
   backlogMetrics(registry, { backlog: neverAsked, deltas: neverAsked, stuck: neverAsked, recorders: neverAsked })
   alertDeliveryMetrics(registry, neverAsked)
+  verificationMetrics(registry, neverAsked)
   scheduleMetrics(registry, { schedules: neverAsked, paused: neverAsked })
   return registry
 }

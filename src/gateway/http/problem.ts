@@ -48,8 +48,9 @@ export function sendProblem(reply: FastifyReply, problem: DecidedError): Fastify
   const error: ErrorBody['error'] = { code: problem.code, message: problem.message }
   const details = problem.details ?? (problem.field && [{ field: problem.field, message: problem.problem }])
   if (details !== undefined) error.details = details
-  if (problem.code === 'unavailable') reply.header('retry-after', RETRY_AFTER_SECONDS)
-  if (problem.code === 'rate_limited' && !reply.hasHeader('retry-after')) reply.header('retry-after', RATE_RETRY_AFTER_SECONDS)
+  const retryAfter = problem.code === 'unavailable' ? RETRY_AFTER_SECONDS : RATE_RETRY_AFTER_SECONDS
+  const isLater = problem.code === 'unavailable' || problem.code === 'rate_limited'
+  if (isLater && !reply.hasHeader('retry-after')) reply.header('retry-after', retryAfter)
   if (problem.code === 'unauthorized') reply.header('www-authenticate', 'Bearer')
   const status = STATUS_OF_CODE[problem.code]
   reply.code(status)

@@ -28,6 +28,7 @@ import { RECOMMENDATIONS_TAG, rerankRoutes } from './rerank.ts'
 import { scheduleRoutes } from './schedules.ts'
 import { SEARCH_TAG, searchRoutes } from './search.ts'
 import { similarRoutes } from './similar.ts'
+import { VERIFICATION_TAG, verificationRoutes } from './verifications.ts'
 import { SIMILARITY_TAG, similarityRoutes } from './similarity.ts'
 import { similaritySettingsRoutes } from './similarity-settings.ts'
 import { shopperMergeRoutes } from './shopper-merge.ts'
@@ -65,6 +66,7 @@ export const ROUTES: readonly ((deps: RouteDeps) => RoutePlugin)[] = [
   recomputationRoutes,
   similarityRoutes,
   similaritySettingsRoutes,
+  verificationRoutes,
   scheduleRoutes,
   backlogRoutes,
   aboutRoutes,
@@ -86,5 +88,6 @@ export const TAGS: readonly Tag[] = [
   REPORTS_TAG,
   CATALOG_TAG,
   ALERTS_TAG,
+  VERIFICATION_TAG,
   PROCESS_TAG,
 ]

@@ -4,7 +4,6 @@ import { z } from 'zod'
 import { notFound } from '../../contract/decided-error.ts'
 import { ErrorBody } from '../../contract/error.ts'
 import { GetPopularityRequest, GetPopularityResponse, TopRequest, TopResponse } from '../../contract/popularity.ts'
-import { VerifyResponse } from '../../contract/verify.ts'
 import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
 import {
   compareTopPositions,
@@ -15,7 +14,6 @@ import {
   topRows,
 } from '../../store/popularity/top-list.ts'
 import type { ListedProducts } from '../../store/catalog/listed-product.ts'
-import { verify } from '../../store/proof/verification.ts'
 import { taskCallerOf } from '../access/caller.ts'
 import { createListCache, type ListPage, type RankedList } from '../caching/list-cache.ts'
 import type { TaskCaller } from '../http/caller-shares.ts'
@@ -24,7 +22,7 @@ import { invalidCursor } from '../http/problem.ts'
 import { sendJson } from '../http/send-json.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
-export const POPULARITY_TAG = { name: 'popularity', description: 'What is popular, and the proof.' }
+export const POPULARITY_TAG = { name: 'popularity', description: 'What is popular.' }
 
 const { shape } = TopRequest
 const TopQuery = TopRequest.extend({
@@ -62,36 +60,9 @@ const OF_PRODUCT = {
   },
 } as const satisfies RouteShorthandOptions
 
-const Verified = z.object({ data: VerifyResponse }).meta({
-  description: 'What the replay found.',
-  examples: [
-    { data: { drift: [], drift_count: 0, cells: 24, events: 2, analytics_events: 0, horizon: '2000-01-01T00:00:00.000Z' } },
-  ],
-})
-const VERIFY = {
-  config: { access: 'manage' },
-  schema: {
-    operationId: 'verify',
-    summary: 'Replay the log against every aggregate',
-    description: 'Reads the whole log; `drift` is empty when every number is right.',
-    tags: ['popularity'],
-    querystring: z.strictObject({}),
-    response: {
-      200: Verified,
-      503: ErrorBody.describe('The database does not answer, or a repair of the trending scores is running; try again.'),
-    },
-  },
-} as const satisfies RouteShorthandOptions
-
 /** Reads go straight to the store, so that a backlog of writes in Restate does not delay them. */
-export function popularityRoutes({ db, lines, settings }: RouteDeps): RoutePlugin {
+export function popularityRoutes({ lines, settings }: RouteDeps): RoutePlugin {
   const readTop = topReaders(lines, settings.topCacheMs)
-  // It reads the whole log, so one runs at a time, for all its callers.
-  const verifyOnce = lines.long.shared({
-    read: (_db, _question: undefined, signal) => verify(db, { signal }),
-    keyOf: () => '',
-    joinMs: Number.POSITIVE_INFINITY,
-  })
   return async (app) => {
     const routes = app.withTypeProvider<ZodTypeProvider>()
 
@@ -106,11 +77,6 @@ export function popularityRoutes({ db, lines, settings }: RouteDeps): RoutePlugi
       const { product_id: productId } = request.params
       const data = await lines.short.read(taskCallerOf(request), (reading) => popularityOrZeros(reading, productId))
       if (data === undefined) throw notFound(`no event of product ${productId} was ever counted, and the catalog never had it`)
-      return { data }
-    })
-
-    routes.get('/api/v1/analytic/verify', VERIFY, async (request) => {
-      const data = await verifyOnce(undefined, taskCallerOf(request))
       return { data }
     })
   }

@@ -19,6 +19,7 @@ import { shopper } from '../../../services/shopper.ts'
 import { similarityRun } from '../../../services/similarity-run.ts'
 import { setAside } from '../../../services/set-aside.ts'
 import { task } from '../../../services/task.ts'
+import { verificationRun } from '../../../services/verification-run.ts'
 import type { SERVICE_APIS } from '../../contract/services.ts'
 import { RELEASE } from '../release/release.ts'
 
@@ -37,6 +38,7 @@ const SERVICES = {
   RecomputeRun: recomputeRun,
   ReportWindow: reportWindow,
   SimilarityRun: similarityRun,
+  VerificationRun: verificationRun,
   Erasure: erasure,
   ErasureLane: erasureLane,
   Alert: alert,

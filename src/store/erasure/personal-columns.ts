@@ -117,6 +117,8 @@ export const OTHER_COLUMNS: Readonly<Record<string, readonly string[]>> = {
     'audit_entry.*',
     'recompute_run.*',
     'similarity_run.*',
+    // Of what a verification found, ids of shoppers are left out.
+    'verification_run.*',
     'similarity_settings.*',
     ...['actor', 'requested_by', 'error_message', 'status', 'step', 'place'].map((column) => `erasure_run.${column}`),
   ],

@@ -3,7 +3,7 @@ import type { Database } from '../../../src/store/database/connection.ts'
 
 export const INGEST = '/api/v1/analytic/interaction'
 export const READ = '/api/v1/analytic/popularity/top'
-export const MANAGE = '/api/v1/analytic/verify'
+export const MANAGE = '/api/v1/verifications'
 /** The origin of the pages that the publishable key is for. */
 export const SHOP = 'https://shop.example'
 

@@ -35,8 +35,8 @@ export interface Kind<Run, Made> {
   find: (db: Database, id: string) => Promise<Run | undefined>
   silent: (db: Database, silentMs: number) => Promise<SilentRun[]>
   make: (db: Database) => Promise<Made>
-  /** What else holds after a command. */
-  check?: (db: Database, status: RunStatus | 'none', made: Made) => Promise<void>
+  /** What a completed run has put in force. */
+  inForce?: (db: Database) => Promise<Made | undefined>
 }
 
 type Doing = Command | 'start'
@@ -107,7 +107,7 @@ async function answerOf(result: Promise<unknown>, doing: Doing): Promise<string>
 
 /** Tests that hold for every kind of run of which at most one is open. */
 export function describeRuns<Run extends { status: RunStatus }, Made>(kind: Kind<Run, Made>): void {
-  const { table, commands, find, silent, make, check = async () => undefined } = kind
+  const { table, commands, find, silent, make, inForce = async () => undefined } = kind
   const act = (doing: Doing, db: Database, id: string, made: Made) => answerOf(commands[doing](db, id, made), doing)
   const entriesOf = async (db: Database, id: string) => {
     const { rows } = await sql<{ action: string }>`
@@ -131,7 +131,7 @@ export function describeRuns<Run extends { status: RunStatus }, Made>(kind: Kind
       expect(run?.status ?? 'none').toBe(after)
       expect(await entriesOf(db, id)).toEqual([...before.entries, ...(entry === undefined ? [] : [entry])])
       if (entry === undefined) expect(run).toEqual(before.run)
-      await check(db, after as State, made)
+      expect(await inForce(db)).toEqual(after === 'completed' ? made : undefined)
     })
   })
 

@@ -79,6 +79,7 @@ const CLEARED = [
   'recompute_run',
   'similarity_version',
   'similarity_run',
+  'verification_run',
   'erasure_event',
   'erasure_shopper',
   'erasure_count',
