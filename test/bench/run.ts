@@ -21,6 +21,7 @@ import { one } from './rows/one.bench.ts'
 import { saveRow, writePage } from './measure/results.ts'
 import { payments } from './rows/payments.bench.ts'
 import { productMetrics } from './rows/product-metrics.bench.ts'
+import { pages } from './rows/pages.bench.ts'
 import { popular } from './rows/popular.bench.ts'
 import { preferences } from './rows/preferences.bench.ts'
 import { processes } from './rows/processes.bench.ts'
@@ -53,6 +54,7 @@ const ROWS: Record<string, (isQuick: boolean, only: RegExp) => Promise<RowResult
   top,
   'cached-top': cachedTop,
   popular,
+  pages,
   windows,
   seller,
   recent,

@@ -85,6 +85,8 @@ export interface LargeJob extends Common {
 
 export interface Page {
   path: string
+  /** Names in lower case. */
+  headers?: Record<string, string>
   /** How many products the answer must list; undefined for other pages. */
   items?: number
   /** The first product is a probe: its purchases are noted for every answer. */

@@ -61,8 +61,11 @@ export type OnSighting = (askedAtMs: number, purchases: number) => void
 /** A request for a page, as bytes. The whole answer is checked, because a short list is an error, too. */
 export function readRequest({ url, key }: ReadJob, page: Page, onSighting: OnSighting): Outgoing {
   const { host } = new URL(url)
+  const headerLines = Object.entries(page.headers ?? {})
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('')
   return {
-    bytes: Buffer.from(`GET ${page.path} HTTP/1.1\r\nhost: ${host}\r\n${authorization(key)}\r\n`),
+    bytes: Buffer.from(`GET ${page.path} HTTP/1.1\r\nhost: ${host}\r\n${headerLines}${authorization(key)}\r\n`),
     events: 0,
     problemOf: (answer, askedAtMs) => {
       if (page.items !== undefined && timesIn(answer, PRODUCT) !== page.items)
