@@ -11,12 +11,14 @@ import { createCatalogEntries } from './caching/catalog-entries.ts'
 import { RANKED_SHARE } from '../store/recommendations/similar-products.ts'
 import { createServedVersions } from '../store/similarity/served-versions.ts'
 import { createReadLines } from './caching/read-lines.ts'
+import { formAnswers } from './http/answer-form.ts'
 import { createBodyPace } from './http/body-pace.ts'
 import { closeConnectionsAtEnd } from './http/closing.ts'
 import { limitConnections } from './http/connections.ts'
 import { bodyTurns, createLoopShare, shareLoop } from './http/loop-share.ts'
 import { dropRests } from './http/early-answer.ts'
 import { parseJsonBodies } from './http/json-body.ts'
+import { linkPages } from './http/next-link.ts'
 import { answerUnknownRoutes } from './http/not-found.ts'
 import { observeEachRequest } from './http/observer.ts'
 import { describeApi } from './http/openapi.ts'
@@ -83,6 +85,8 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   shareLoop(app, loopShare, senderIdOf)
   await limitRates(app, { limits: settings.rateLimits, observer })
   answerUnknownRoutes(app)
+  linkPages(app)
+  formAnswers(app)
   await describeApi(app, { isPublic, takesTokens: access.sellerOfToken !== undefined, tags: TAGS })
 
   const eventRate = createEventRate(settings.rateLimits)

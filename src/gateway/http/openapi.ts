@@ -16,6 +16,10 @@ refused. In a request, a field that is null is absent, and an id may be a whole 
 signed one; its limits are those of the inflated body. A known address with another method is answered 405 with \`Allow\`, an unknown address 404. Each answer has an \`x-request-id\`:
 yours if you send up to 100 letters, digits and \`_ . : -\`.
 
+An answer of GET has an \`ETag\`, and is 304 without a body for a client that sends the same in \`If-None-Match\`; what is said of one
+person has \`Cache-Control: no-store\` instead. From 1,000 bytes on it is compressed with brotli or gzip where \`Accept-Encoding\` takes
+that. A page of a list that goes on has \`Link: <…>; rel="next"\`, relative to its own address.
+
 As long as no key was ever made, only this machine may call, without a key. From the first key on every request needs a key.`
 
 /** A group of operations; declared in the file with the routes of its noun. */

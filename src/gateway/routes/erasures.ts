@@ -72,7 +72,7 @@ const ERASE = {
 } as const satisfies RouteShorthandOptions
 
 const RUN = {
-  config: { access: 'manage' },
+  config: { access: 'manage', isPersonal: true },
   schema: {
     operationId: 'erasure',
     summary: 'An erasure',
@@ -87,7 +87,7 @@ const RUN = {
 const NDJSON = 'application/x-ndjson'
 
 const EXPORT = {
-  config: { access: 'manage' },
+  config: { access: 'manage', isPersonal: true },
   schema: {
     operationId: 'exportShopper',
     summary: 'Everything that is kept about a person',

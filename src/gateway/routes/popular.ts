@@ -9,6 +9,7 @@ import { type CutPage, popularPages, readSizeOf } from '../../store/popularity/p
 import { taskCallerOf } from '../access/caller.ts'
 import type { TaskCaller } from '../http/caller-shares.ts'
 import type { ReadLines } from '../caching/read-lines.ts'
+import { linkToCursor } from '../http/next-link.ts'
 import { sendJson } from '../http/send-json.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
@@ -63,7 +64,7 @@ export function popularRoutes({ lines, settings }: RouteDeps): RoutePlugin {
       const { rows, meta } = pages(query.limit)
       const json = Buffer.from(`{"data":[${rows.join(',')}],"meta":${JSON.stringify(meta)}}`)
       const age = Math.floor((Date.now() - readMs) / 1_000)
-      return sendJson(reply.headers({ 'cache-control': maxAge, age }), json)
+      return sendJson(reply.headers({ 'cache-control': maxAge, age, ...linkToCursor(request, meta.next_cursor) }), json)
     })
   }
 }

@@ -15,9 +15,10 @@ import {
 } from '../../store/popularity/top-list.ts'
 import type { ListedProducts } from '../../store/catalog/listed-product.ts'
 import { taskCallerOf } from '../access/caller.ts'
-import { createListCache, type ListPage, type RankedList } from '../caching/list-cache.ts'
+import { createListCache, type RankedList } from '../caching/list-cache.ts'
 import type { TaskCaller } from '../http/caller-shares.ts'
 import type { ReadLines } from '../caching/read-lines.ts'
+import { linkToCursor } from '../http/next-link.ts'
 import { invalidCursor } from '../http/problem.ts'
 import { sendJson } from '../http/send-json.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
@@ -70,7 +71,9 @@ export function popularityRoutes({ lines, settings }: RouteDeps): RoutePlugin {
       const { limit, cursor, expand, in_stock: inStock } = request.query
       const after = cursor === undefined ? undefined : topPositionOf(cursor)
       if (cursor !== undefined && after === undefined) throw invalidCursor()
-      return sendJson(reply, topAnswerOf(await readTop[inStock][expand ?? 'none'](after, limit, taskCallerOf(request))))
+      const { json, next } = await readTop[inStock][expand ?? 'none'](after, limit, taskCallerOf(request))
+      const nextCursor = next === undefined ? null : topCursorOf(next)
+      return sendJson(reply.headers(linkToCursor(request, nextCursor)), topAnswerOf(json, nextCursor))
     })
 
     routes.get('/api/v1/analytic/popularity/:product_id', OF_PRODUCT, async (request) => {
@@ -104,8 +107,7 @@ function topList({ short, long }: ReadLines, listed: ListedProducts): RankedList
 const GATEWAY: TaskCaller = { id: 'gateway', hasShare: false }
 
 /** A TopResponse, joined from rows that are JSON already. */
-function topAnswerOf({ json, next }: ListPage<TopPosition>): Buffer {
-  const cursor = next === undefined ? null : topCursorOf(next)
+function topAnswerOf(json: Buffer, cursor: string | null): Buffer {
   return Buffer.concat([HEAD, json, Buffer.from(`],"meta":{"next_cursor":${JSON.stringify(cursor)}}}`)])
 }
 

@@ -7,7 +7,7 @@ import { taskCallerOf } from '../access/caller.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
 const PREFERENCES = {
-  config: { access: 'read' },
+  config: { access: 'read', isPersonal: true },
   schema: {
     operationId: 'preferences',
     summary: 'What a shopper likes and bought',

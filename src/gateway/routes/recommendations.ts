@@ -58,7 +58,7 @@ const RESPONSES = {
 } as const
 
 const FOR_SHOPPER = {
-  config: { access: 'read' },
+  config: { access: 'read', isPersonal: true },
   schema: {
     operationId: 'recommend',
     summary: 'What to show a shopper next',

@@ -16,7 +16,7 @@ const RejectedQuery = RejectedRequest.extend({
 })
 
 const REJECTED = {
-  config: { access: 'manage' },
+  config: { access: 'manage', isPersonal: true },
   schema: {
     operationId: 'rejectedInteractions',
     summary: 'Rejected events',

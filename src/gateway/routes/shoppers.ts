@@ -13,7 +13,7 @@ import type { RouteDeps, RoutePlugin } from './deps.ts'
 export const SHOPPERS_TAG = { name: 'shoppers', description: 'What shoppers did and like, and whose sessions are whose.' }
 
 const CONTEXT = {
-  config: { access: 'read' },
+  config: { access: 'read', isPersonal: true },
   schema: {
     operationId: 'shopperContext',
     summary: 'What a shopper does now',
