@@ -68,6 +68,6 @@ test('an empty shop says how to fill it, and an empty filter how to leave it', (
 
 test('the next page keeps the filters, and a caller without the scope sees no searches', () => {
   const text = shown({ query: { mode: 'most_viewed', time_window_days: '7' }, lostSearches: undefined })
-  expect(text).toContain('href="/?mode=most_viewed&amp;time_window_days=7&amp;cursor=c"')
+  expect(text).toContain('href="/?mode=most_viewed&amp;time_window_days=7&amp;from=3&amp;cursor=c"')
   expect(text).not.toContain('without finding')
 })

@@ -1,8 +1,10 @@
 import type { Page } from 'playwright-core'
 import { describe, expect } from 'vitest'
+import type { ExplanationResponse } from '../../src/contract/explanation.ts'
 import { findChromium } from '../harness/clients/chromium.ts'
 import { axeProblems, numbersIn, openView, overflowOf, startBrowser } from '../harness/clients/page-browser.ts'
 import { pgTest } from '../harness/fixtures.ts'
+import { recordNewSearches, search } from '../harness/items/events.ts'
 import { storeShop } from '../harness/items/shop-with-history.ts'
 import { startGateway } from '../harness/servers/gateway.ts'
 
@@ -20,6 +22,7 @@ interface ViewCase {
 }
 
 const PAGE_BYTES_MAX = 25_000
+const CHART_BYTES_MAX = 50_000
 
 const VIEWS: Record<string, ViewCase> = {
   'Hot now': {
@@ -30,6 +33,29 @@ const VIEWS: Record<string, ViewCase> = {
       const shown = await numbersIn(page, '.panel')
       const fields = ['score', 'view_count', 'cart_count', 'purchase_count', 'review_count']
       return [shown, rows.map((row, index) => [index + 1, ...fields.map((field) => row[field])])]
+    },
+  },
+  'one product': {
+    path: '/product/p07',
+    bytesMax: CHART_BYTES_MAX,
+    numbers: async (page, ask) => {
+      const { event_types } = (await ask('/api/v1/analytic/popularity/p07/explain')) as unknown as ExplanationResponse['data']
+      const shown = await numbersIn(page, '#score')
+      // Trending scores differ with every instant.
+      const counts = event_types.map(({ count, weight, score }) => [count, weight, score])
+      return [shown.map((row) => row.slice(0, 3)), counts]
+    },
+  },
+  searches: {
+    path: '/searches',
+    bytesMax: PAGE_BYTES_MAX,
+    numbers: async (page, ask) => {
+      const rows = await ask('/api/v1/search/queries?limit=50')
+      const shown = await numbersIn(page, '.panel')
+      return [
+        shown,
+        rows.map(({ searches, found_nothing, clicks, click_through }) => [searches, found_nothing, clicks, click_through]),
+      ]
     },
   },
 }
@@ -43,6 +69,7 @@ const test = pgTest
   })
   .extend('gateway', { scope: 'file' }, async ({ database }, { onCleanup }) => {
     await storeShop(database.db)
+    await recordNewSearches(database.db, [search({ query: 'lamp' }), search({ query: 'sofa', productIds: [] })])
     const gateway = await startGateway(database.url, { ingressUrl: 'http://127.0.0.1:1' })
     onCleanup(gateway.stop)
     return gateway

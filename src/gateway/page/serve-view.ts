@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { addressOf } from '../../page/template/address.ts'
-import { changedParts, type Frame, wholePage } from '../../page/template/shell.ts'
+import { askAgainPage, changedParts, type Frame, wholePage } from '../../page/template/shell.ts'
 import { withNotice } from '../../page/views/notice.ts'
 import type { Assets } from './assets.ts'
 import { headerStateOf, scopesOf, viewsFor } from './header.ts'
@@ -41,8 +41,7 @@ export async function serveAction(
   const sending = { page, view, request, reply, api, nowMs: viewRequest.nowMs }
   if ('body' in result) return sendShown(sending, result)
   const { title, body } = await view.show(api, viewRequest)
-  reply.code(422)
-  return sendShown(sending, { title, body: withNotice(result.problem, body) })
+  return sendShown(sending, { title, body: withNotice(result.problem, body), status: 422 })
 }
 
 interface Sending {
@@ -54,8 +53,9 @@ interface Sending {
   nowMs: number
 }
 
-async function sendShown(sending: Sending, { title, body }: ShownView): Promise<FastifyReply> {
+async function sendShown(sending: Sending, { title, body, status }: ShownView): Promise<FastifyReply> {
   const { page, view, request, reply, api, nowMs } = sending
+  if (status !== undefined) reply.code(status)
   const caller = request.apiKey
   const views = viewsFor(caller, page.views, view)
   const frame: Frame = {
@@ -85,6 +85,13 @@ export async function sendBare(
     assets: page.assets.addresses(false),
   }
   return sendPage(request, reply, (asksForParts(request) ? changedParts : wholePage)(frame, shown.body))
+}
+
+/**
+ * For a browser that followed a link of another site: cookies of a session do not come along. It asks again by itself, from this site.
+ */
+export function sendAgain(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  return sendPage(request, reply, askAgainPage(request.url))
 }
 
 /** The caller of one seller sees that seller's view instead of every other one. */

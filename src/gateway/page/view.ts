@@ -43,6 +43,8 @@ export interface ActionRequest extends ViewRequest {
 export interface ShownView {
   title: string
   body: Node
+  /** 200 if absent. */
+  status?: number
 }
 
 /** Where the browser goes next; or what it is shown instead, e.g. a secret that is shown once; or why nothing was changed. */

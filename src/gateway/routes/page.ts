@@ -7,7 +7,7 @@ import { problemOf } from '../http/problem.ts'
 import { ASSETS_PATH, readAssets } from '../page/assets.ts'
 import { pageApiOf } from '../page/page-api.ts'
 import { asksForParts, encodingOf } from '../page/send-page.ts'
-import { type Page, sendBare, serveAction, serveView, signInAddress } from '../page/serve-view.ts'
+import { type Page, sendAgain, sendBare, serveAction, serveView, signInAddress } from '../page/serve-view.ts'
 import type { PageView } from '../page/view.ts'
 import { VIEWS } from '../views/all.ts'
 import type { RoutePlugin } from './deps.ts'
@@ -23,9 +23,7 @@ export function pageRoutes(): RoutePlugin {
   return async (app) => {
     const page: Page = { views: VIEWS, assets: readAssets(), apiOf: (request) => pageApiOf(app, request) }
     answerErrorsAsPages(app, page)
-    app.addContentTypeParser(FORM, { parseAs: 'string', bodyLimit: FORM_BYTES_MAX }, (_request, body, done) =>
-      done(null, Object.fromEntries(new URLSearchParams(body as string))),
-    )
+    takeForms(app)
     for (const view of VIEWS) addView(app, page, view)
 
     app.get<{ Params: { name: string } }>(`${ASSETS_PATH}/:name`, HIDDEN, async (request, reply) => {
@@ -37,22 +35,29 @@ export function pageRoutes(): RoutePlugin {
       return reply.header('content-encoding', encoding).send(await (encoding === 'br' ? asset.brotli : asset.gzip)())
     })
 
-    app.get<{ Querystring: { next?: string; problem?: string } }>('/sign-in', HIDDEN, async (request, reply) => {
-      const { next, problem } = request.query
+    app.get<{ Querystring: { next?: string; error?: string } }>('/sign-in', HIDDEN, async (request, reply) => {
+      const { next, error } = request.query
       return sendBare(page, request, reply, {
         title: 'Sign in',
-        body: signInView({ next, problem: SIGN_IN_PROBLEMS[problem ?? ''] }),
+        body: signInView({ next, problem: SIGN_IN_PROBLEMS[error ?? ''] }),
       })
     })
   }
+}
+
+function takeForms(app: FastifyInstance): void {
+  if (app.hasContentTypeParser(FORM)) return
+  app.addContentTypeParser(FORM, { parseAs: 'string', bodyLimit: FORM_BYTES_MAX }, (_request, body, done) =>
+    done(null, Object.fromEntries(new URLSearchParams(body as string))),
+  )
 }
 
 /** Why signing in failed, by the word in the address. */
 const SIGN_IN_PROBLEMS: Readonly<Record<string, string>> = {
   wrong: 'The key is not known, or was revoked.',
   publishable: 'The key is publishable: it only sends events. Take a secret one.',
-  too_many: 'Too many wrong keys from your address. Try again in a minute.',
-  ended: 'The session has ended.',
+  limited: 'Too many wrong keys from your address. Try again in a minute.',
+  insecure: 'A browser keeps a session only over https, or on the machine of the gateway.',
 }
 
 function addView(app: FastifyInstance, page: Page, view: PageView): void {
@@ -60,7 +65,7 @@ function addView(app: FastifyInstance, page: Page, view: PageView): void {
   const options = { ...HIDDEN, config: { access: view.access, ofSeller: true } }
   app.get(view.path, options, (request, reply) => serveView(page, view, request, reply))
   if (view.actions === undefined) return
-  const own = { ...HIDDEN, config: { access: view.access, ofSeller: view.ofSeller ?? false } }
+  const own = { ...HIDDEN, config: { access: view.access, ofSeller: view.ofSeller ?? false, takesForm: true } }
   app.post(view.path, own, (request, reply) => serveAction(page, view, request, reply))
 }
 
@@ -79,10 +84,16 @@ function answerErrorsAsPages(app: FastifyInstance, page: Page): void {
   })
 }
 
-function leadToSignIn(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+async function leadToSignIn(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  if (isLinkFromElsewhere(request)) return sendAgain(request, reply)
   const address = signInAddress(request)
   if (asksForParts(request)) return reply.code(401).header('hx-redirect', address).send()
   return reply.redirect(request.method === 'GET' ? address : '/sign-in', 303)
+}
+
+function isLinkFromElsewhere({ method, headers }: FastifyRequest): boolean {
+  const site = headers['sec-fetch-site']
+  return method === 'GET' && (site === 'cross-site' || site === 'same-site')
 }
 
 function titleOf({ code }: DecidedError): string {

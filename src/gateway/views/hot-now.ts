@@ -31,7 +31,7 @@ export const hotNow: PageView = {
       seriesOf(api, dataOf(list) ?? [], as_of),
       request.scopes.includes('manage') ? lostSearchesOf(api) : undefined,
     ])
-    const firstRank = 1
+    const firstRank = query.cursor === undefined ? 1 : (wholeNumberOf(request.query['from']) ?? 1)
     return { title: 'Hot now', body: hotNowView({ query, list, firstRank, hourAgo, dayAgo, series, lostSearches: lost }) }
   },
 }
@@ -44,6 +44,10 @@ function queryOf({ query: { mode, time_window_days, category_ids, as_of, cursor 
     ...(as_of !== undefined && { as_of }),
     ...(cursor !== undefined && { cursor }),
   }
+}
+
+function wholeNumberOf(text: string | undefined): number | undefined {
+  return text !== undefined && /^[1-9]\d{0,8}$/.test(text) ? Number(text) : undefined
 }
 
 /** Lists of the past are those of whole hours. */

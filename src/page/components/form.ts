@@ -46,12 +46,12 @@ export function actionForm(action: string, fields: readonly Field[], button: Nod
   </form>`
 }
 
-/** Links to the pages of a list. */
+/** Links to the pages of a list. `from` is the rank with which the next page begins. */
 export function pager(path: string, query: QueryValues, nextCursor: string | null | undefined): Node {
   const isFirst = !query['cursor']
   if (isFirst && !nextCursor) return null
   return html`<nav class="pager" aria-label="Pages">
-    ${!isFirst && html`<a href=${addressOf(path, { ...query, cursor: undefined })}>First page</a>`}
+    ${!isFirst && html`<a href=${addressOf(path, { ...query, cursor: undefined, from: undefined })}>First page</a>`}
     ${nextCursor && html`<a href=${addressOf(path, { ...query, cursor: nextCursor })} rel="next">Next page</a>`}
   </nav>`
 }

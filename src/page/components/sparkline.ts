@@ -4,7 +4,7 @@ const WIDTH = 96
 const HEIGHT = 24
 const MARGIN = 2
 
-/** Counts as a small line. Its last point is the running hour or day, so it is drawn as a dot and not as a part of the line. */
+/** Counts as a small line. Its last point is the running hour or day: a dot at the end of a dotted line. */
 export function sparkline(counts: readonly number[], label: string): Node {
   const max = Math.max(...counts, 1)
   const stepX = counts.length > 1 ? (WIDTH - 2 * MARGIN) / (counts.length - 1) : 0
@@ -25,16 +25,17 @@ export function sparkline(counts: readonly number[], label: string): Node {
   >
     ${line.length > 1 && html`<path class="area" d=${`${path}L${line.at(-1)!.x} ${HEIGHT - MARGIN}L${line[0]!.x} ${HEIGHT - MARGIN}Z`} />`}
     ${line.length > 1 && html`<path class="line" d=${path} />`}
+    ${last !== undefined && line.length > 0 && html`<path class="running" d=${`M${line.at(-1)!.x} ${line.at(-1)!.y}L${last.x} ${last.y}`} />`}
     ${last !== undefined && html`<circle cx=${last.x} cy=${last.y} r="1.6" />`}
   </svg>`
 }
 
-/** A share of 1 as a bar. */
+/** A share of 1 as a bar; one below 0 in another colour. */
 export function bar(part: number, label: string): Node {
-  const width = round(Math.min(1, Math.max(0, part)) * 100)
+  const width = round(Math.min(1, Math.abs(part)) * 100)
   return html`<svg class="bar-chart" role="img" aria-label=${label} viewBox="0 0 100 6" preserveAspectRatio="none">
     <rect class="rest" width="100" height="6" rx="1" />
-    <rect class="part" width=${width} height="6" rx="1" />
+    <rect class=${part < 0 ? 'part below' : 'part'} width=${width} height="6" rx="1" />
   </svg>`
 }
 

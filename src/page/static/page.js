@@ -84,6 +84,11 @@
     return { labels, data: [times, ...labels.map((_label, index) => valuesOf(index))] }
   }
 
+  function sizeOf(place) {
+    const style = getComputedStyle(place)
+    return { width: place.clientWidth, height: parseFloat(style.getPropertyValue('--chart-height')) * parseFloat(style.fontSize) }
+  }
+
   function optionsOf(figure, place, labels) {
     const style = getComputedStyle(document.documentElement)
     const colour = (name) => style.getPropertyValue(name).trim()
@@ -91,8 +96,7 @@
     const axis = { stroke: colour('--quiet'), grid: { stroke: colour('--line'), width: 1 }, ticks: { show: false } }
     const font = `${parseFloat(style.fontSize) * 0.85}px system-ui`
     return {
-      width: place.clientWidth,
-      height: place.clientHeight,
+      ...sizeOf(place),
       ...(isDays && { tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1_000), 'Etc/UTC') }),
       legend: { live: true },
       cursor: { y: false },
@@ -210,10 +214,7 @@
     drawCharts()
   })
   addEventListener('resize', () => {
-    for (const { plot, figure } of plots.values()) {
-      const { clientWidth: width, clientHeight: height } = figure.querySelector('.plot')
-      plot.setSize({ width, height })
-    }
+    for (const { plot, figure } of plots.values()) plot.setSize(sizeOf(figure.querySelector('.plot')))
   })
   localise(document)
   drawCharts()

@@ -45,6 +45,21 @@ export function wholePage(frame: Frame, view: Node): string {
   `)}`
 }
 
+/** A document that asks for an address at once. */
+export function askAgainPage(address: string): string {
+  return `<!doctype html>${textOf(html`
+    <html lang="en">
+      <head>
+        <meta http-equiv="refresh" content=${`0;url=${address}`} />
+        <title>Footfall</title>
+      </head>
+      <body>
+        <a href=${address}>Go on</a>
+      </body>
+    </html>
+  `)}`
+}
+
 /** The parts of a document that change with an update: the view and the state in the header. htmx puts each in its place. */
 export function changedParts(frame: Frame, view: Node): string {
   return textOf(html`

@@ -49,7 +49,7 @@ export function hotNowView(hot: HotNow): Node {
     `${MODE_NAMES[query.mode]} products`,
     partOf(list, ({ data, meta }) => [
       data.length === 0 ? nothingHot(query) : table({ ...tableOf(hot), rows: data, idOf: ({ product_id }) => product_id }),
-      pager('/', query, meta.next_cursor),
+      pager('/', { ...query, from: hot.firstRank + data.length }, meta.next_cursor),
     ]),
     {
       note:
@@ -75,9 +75,11 @@ function filtersOf({ mode, time_window_days, category_ids, as_of }: HotNow['quer
 
 /** A product that leads to its view. */
 export function productLink(productId: string, product?: { name: string } | null): Node {
-  const name = product?.name
-  return html`<a href=${productAddress(productId)}><span class="name">${name ?? productId}</span></a
-    >${name && html`<span class="quiet">${productId}</span>`}`
+  if (!product) return html`<a href=${productAddress(productId)}>${productId}</a>`
+  return [
+    html`<a href=${productAddress(productId)}>${product.name}</a>`,
+    product.name === productId ? null : html`<span class="quiet id medium">${productId}</span>`,
+  ]
 }
 
 function tableOf({ firstRank, hourAgo, dayAgo, series, query }: HotNow): { caption: string; columns: Column<Row>[] } {

@@ -1,0 +1,17 @@
+import { SEARCH_QUERY_FILTERS, type SearchQueriesResponse } from '../../contract/search.ts'
+import { searchesView } from '../../page/views/searches.ts'
+import type { PageView } from '../page/view.ts'
+
+/** What shoppers search for, and which searches lead nowhere. */
+export const searches: PageView = {
+  path: '/searches',
+  label: 'Searches',
+  isInHeader: true,
+  access: 'manage',
+  show: async (api, { query }) => {
+    const filter = SEARCH_QUERY_FILTERS.find((name) => name === query['filter']) ?? 'all'
+    const { days = '7', cursor } = query
+    const list = await api.get<SearchQueriesResponse>('/api/v1/search/queries', { filter, days, cursor, limit: 50 })
+    return { title: 'Searches', body: searchesView({ filter, days, cursor, list }) }
+  },
+}

@@ -1,0 +1,74 @@
+import { expect, test } from 'vitest'
+import type { GatewayChanges } from '../harness/servers/gateway.ts'
+import { offlineGateway } from '../harness/servers/offline-gateway.ts'
+
+const HOST = { host: 'localhost:3000' }
+/** Keys are used, and none is known. */
+const WITH_KEYS: GatewayChanges = {
+  access: { keys: async () => ({ areUsed: true, find: () => undefined, origins: new Set() }), sellerOfToken: undefined },
+}
+
+test('a page says in its headers that nothing inline, evaluated or foreign runs in it', async () => {
+  await using gateway = await offlineGateway()
+  const { headers } = await gateway.app.inject({ url: '/', headers: HOST })
+  const policy = String(headers['content-security-policy'])
+  expect(policy).toContain("default-src 'none'; script-src 'self'; style-src 'self'")
+  expect(policy).not.toContain('unsafe')
+  expect(headers['cache-control']).toBe('private, no-cache')
+})
+
+test('a browser without a key is led to the form for signing in, and back', async () => {
+  await using gateway = await offlineGateway(WITH_KEYS)
+  const { statusCode, headers } = await gateway.app.inject({ url: '/product/lamp?hours=24', headers: HOST })
+  expect([statusCode, headers.location]).toEqual([303, '/sign-in?next=%2Fproduct%2Flamp%3Fhours%3D24'])
+  const form = await gateway.app.inject({ url: headers.location as string, headers: HOST })
+  expect(form.statusCode).toBe(200)
+  expect(form.body).toContain('<input type="hidden" name="next" value="/product/lamp?hours=24"/>')
+  expect(form.body).not.toContain('<nav')
+})
+
+test('an update without a key is answered 401, and htmx is told where to go', async () => {
+  await using gateway = await offlineGateway(WITH_KEYS)
+  const answer = await gateway.app.inject({ url: '/', headers: { ...HOST, 'hx-request': 'true' } })
+  expect([answer.statusCode, answer.headers['hx-redirect']]).toEqual([401, '/sign-in'])
+})
+
+test('a link from another site is asked for again, because a session does not come along with it', async () => {
+  await using gateway = await offlineGateway(WITH_KEYS)
+  const headers = { ...HOST, 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
+  const { statusCode, body } = await gateway.app.inject({ url: '/searches?filter=no_click', headers })
+  expect(statusCode).toBe(200)
+  expect(body).toContain('<meta http-equiv="refresh" content="0;url=/searches?filter=no_click"/>')
+})
+
+test('a part that cannot be read is a sentence, and the rest of the page stands', async () => {
+  await using gateway = await offlineGateway()
+  const { statusCode, body } = await gateway.app.inject({ url: '/searches', headers: HOST })
+  expect(statusCode).toBe(200)
+  expect(body).toContain('The database does not answer; try again.')
+  expect(body).toContain('<a href="/searches" aria-current="page">Searches</a>')
+})
+
+test('a style keeps its name as long as its content, is compressed, and never asked for again', async () => {
+  await using gateway = await offlineGateway()
+  const page = await gateway.app.inject({ url: '/', headers: HOST })
+  const [, address] = /href="(\/page\/page-[0-9a-f]{12}\.css)"/.exec(page.body)!
+  const [plain, brotli, gzip] = await Promise.all(
+    ['identity', 'gzip, br', 'gzip;q=1, br;q=0'].map((encoding) =>
+      gateway.app.inject({ url: address!, headers: { ...HOST, 'accept-encoding': encoding } }),
+    ),
+  )
+  expect([plain, brotli, gzip].map((answer) => answer!.headers['content-encoding'])).toEqual([undefined, 'br', 'gzip'])
+  expect(brotli!.rawPayload.length).toBeLessThan(plain!.rawPayload.length / 3)
+  expect(plain!.headers['cache-control']).toBe('public, max-age=31536000, immutable')
+  expect((await gateway.app.inject({ url: '/page/page-000000000000.css', headers: HOST })).statusCode).toBe(404)
+})
+
+test('an update has only the parts that change, and the same parts are not sent twice', async () => {
+  await using gateway = await offlineGateway()
+  const headers = { ...HOST, 'hx-request': 'true' }
+  const { body, headers: answered } = await gateway.app.inject({ url: '/searches', headers })
+  expect(body).toMatch(/^<title>Searches · Footfall<\/title><hx-partial hx-target="#view"/)
+  const again = await gateway.app.inject({ url: '/searches', headers: { ...headers, 'if-none-match': String(answered.etag) } })
+  expect([again.statusCode, again.body]).toEqual([304, ''])
+})

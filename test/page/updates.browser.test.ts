@@ -1,0 +1,120 @@
+import { describe, expect } from 'vitest'
+import { findChromium } from '../harness/clients/chromium.ts'
+import { openView, startBrowser } from '../harness/clients/page-browser.ts'
+import { pgTest } from '../harness/fixtures.ts'
+import { interaction, recordAndCount } from '../harness/items/events.ts'
+import { idOf, storeShop } from '../harness/items/shop-with-history.ts'
+import { startGateway } from '../harness/servers/gateway.ts'
+
+const CHROMIUM = findChromium()
+if (CHROMIUM === undefined) console.warn('There is no Chromium here: install one, or name it in CHROMIUM_PATH.')
+
+const test = pgTest
+  .extend('browser', { scope: 'file' }, async ({}, { onCleanup }) => {
+    const browser = await startBrowser(CHROMIUM!)
+    onCleanup(() => browser.close())
+    return browser
+  })
+  .extend('gateway', { scope: 'file' }, async ({ database }, { onCleanup }) => {
+    await storeShop(database.db)
+    const gateway = await startGateway(database.url, { ingressUrl: 'http://127.0.0.1:1' })
+    onCleanup(gateway.stop)
+    return gateway
+  })
+
+const rowOf = (productId: string) => `tr[id="row-${productId}"]`
+
+describe.skipIf(CHROMIUM === undefined)('Hot now', () => {
+  test('follows the counts, and the focus stays on a product that climbs', async ({ browser, gateway, db }) => {
+    const { page, problems, close } = await openView(browser, `${gateway.url}/?mode=overall`)
+    const climber = (await page.getAttribute('.panel tbody tr:nth-child(9)', 'id'))!.replace('row-', '')
+    await page.focus(`${rowOf(climber)} a`)
+    for (const update of [1, 2, 3]) {
+      await recordAndCount(
+        db,
+        Array.from({ length: 20 }, () => interaction({ refId: climber, eventType: 'purchase' })),
+      )
+      await page.waitForFunction(
+        ([selector, count]) => document.querySelector(`${selector} td:nth-last-child(2) data`)?.getAttribute('value') === count,
+        [rowOf(climber), String(20 * update)] as const,
+      )
+      expect(await page.evaluate(() => document.activeElement?.textContent)).toBe(`Product ${Number(climber.slice(1))}`)
+    }
+    expect(await page.getAttribute('.panel tbody tr:nth-child(1)', 'id')).toBe(`row-${climber}`)
+    expect(problems).toEqual([])
+    await close()
+  })
+
+  test('asks less often while no answer comes, and says so', async ({ browser, gateway }) => {
+    const { page, close } = await openView(browser, gateway.url)
+    await page.clock.install()
+    await page.reload()
+    let asked = 0
+    await page.route('**/*', (route) => {
+      asked++
+      return route.abort()
+    })
+    for (const [before, seconds] of [2, 4, 8, 16].entries()) {
+      await page.clock.runFor(seconds * 1_000 - 100)
+      expect(asked).toBe(before)
+      const failed = page.waitForEvent('requestfailed')
+      await page.clock.runFor(100)
+      await failed
+      await page.waitForSelector('#live-status:text("The server does not answer")', { state: 'attached' })
+    }
+    await page.clock.runFor(1_000)
+    expect(await page.textContent('#last-answer')).toMatch(/^Last answer 3\d s ago$/)
+    await page.unroute('**/*')
+    await page.clock.runFor(32_000)
+    await page.waitForSelector('#live-status:text("The server answers again.")', { state: 'attached' })
+    await close()
+  })
+
+  test('stands still while it is paused', async ({ browser, gateway }) => {
+    const { page, close } = await openView(browser, gateway.url)
+    await page.clock.install()
+    await page.reload()
+    await page.click('#pause')
+    expect(await page.textContent('#live-status')).toBe('Updates are paused.')
+    const requests: string[] = []
+    page.on('request', (request) => requests.push(request.url()))
+    await page.clock.runFor(60_000)
+    expect(requests).toEqual([])
+    await Promise.all([page.waitForRequest(`${gateway.url}/`), page.click('#pause')])
+    expect(await page.textContent('#live-status')).toBe('Updates go on.')
+    await close()
+  })
+
+  test('has its filters in its address, with and without JavaScript', async ({ browser, gateway }) => {
+    for (const javaScriptEnabled of [true, false]) {
+      const { page, close } = await openView(browser, gateway.url, { javaScriptEnabled })
+      await page.selectOption('select[name=mode]', 'most_viewed')
+      if (!javaScriptEnabled) await page.click('.filters button')
+      await page.waitForURL(/mode=most_viewed/)
+      await page.waitForSelector('h2:text("Most viewed products")')
+      await close()
+    }
+  })
+
+  test('is operated by keys: / leads to the search, and Tab first to its content', async ({ browser, gateway }) => {
+    const { page, close } = await openView(browser, gateway.url)
+    await page.keyboard.press('Tab')
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Skip to content')
+    await page.keyboard.press('/')
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('search')
+    await page.keyboard.type('lamp')
+    await page.keyboard.press('Enter')
+    await page.waitForURL(`${gateway.url}/products?query=lamp`)
+    await close()
+  })
+
+  test('shows numbers in the form of the browser', async ({ browser, gateway, db }) => {
+    await recordAndCount(
+      db,
+      Array.from({ length: 1_200 }, () => interaction({ refId: idOf(0) })),
+    )
+    const { page, close } = await openView(browser, `${gateway.url}/?mode=most_viewed`)
+    expect(await page.textContent(`${rowOf(idOf(0))} td:nth-of-type(5)`)).toMatch(/^1,2\d\d$/)
+    await close()
+  })
+})
