@@ -53,6 +53,8 @@ export interface Deps {
   /** What metrics of the catalog were, where METRICS_STORE says; in PostgreSQL, by this connection. */
   metricHistory: (db: Queryable) => MetricHistory
   similarity: SimilarityDeps
+  /** The hour of UTC from which on every number is verified, once a day; undefined for never. */
+  verifyHour: number | undefined
   alerts: AlertDeps
   recommend: RecommendConfig
   /** How old lists of popular products may be that recommendations share. */

@@ -19,6 +19,7 @@ import { SEND_ALERTS } from './send-alerts.ts'
 import { SETTLE_AGAIN } from './settle-again.ts'
 import { SWEEP } from './sweep.ts'
 import { SWITCH_TIE_RULE } from './switch-tie-rule.ts'
+import { VERIFY_DAILY } from './verify-daily.ts'
 import { WATCH_ALERTS } from './watch-alerts.ts'
 import { WATCH_RUNS } from './watch-runs.ts'
 
@@ -45,4 +46,5 @@ export const TASKS = {
   'drop-metric-history': DROP_METRIC_HISTORY,
   'switch-tie-rule': SWITCH_TIE_RULE,
   'archive-metrics': ARCHIVE_METRICS,
+  'verify-daily': VERIFY_DAILY,
 } satisfies Record<TaskName, Task>

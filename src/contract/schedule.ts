@@ -24,6 +24,7 @@ export const TASK_NAMES = [
   'drop-metric-history',
   'switch-tie-rule',
   'archive-metrics',
+  'verify-daily',
 ] as const
 export type TaskName = (typeof TASK_NAMES)[number]
 

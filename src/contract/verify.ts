@@ -22,7 +22,9 @@ export const VerifyResponse = z.object({
   drift: z
     .array(Drift)
     .describe('Empty when every aggregate equals the replayed log; at most 1,000 cells are listed, and 100 of a run.'),
-  drift_count: z.int().describe('How many cells differ. Of payments at least so many.'),
+  drift_count: z
+    .int()
+    .describe('How many cells differ; of payments at least so many, because after 1,000 no further ones are settled.'),
   cells: z.int().describe('How many cells were compared.'),
   events: z.int().describe('Interactions and searches in the log, from the horizon on.'),
   analytics_events: z.int().describe('Analytics events in the log, from the horizon on.'),

@@ -1,5 +1,5 @@
 import { invalidField } from '../contract/decided-error.ts'
-import { DAY_MS, EARLIEST_MS, instantOf, RANGE_DAYS_DEFAULT } from '../contract/fields/time.ts'
+import { DAY_MS, EARLIEST_MS, HOUR_MS, instantOf, RANGE_DAYS_DEFAULT } from '../contract/fields/time.ts'
 
 /** A day as `2026-03-01`, of UTC unless a time zone is named. */
 export type Day = string
@@ -35,6 +35,12 @@ export function daysIn({ from, to }: Days): number {
 /** When a UTC day begins, in milliseconds since 1970. */
 export function startOf(day: Day): number {
   return Date.parse(`${day}T00:00:00Z`)
+}
+
+/** The last instant, not after the given one, at which this hour of UTC began. */
+export function lastHourOfDay(hour: number, milliseconds: number): number {
+  const ofDay = startOf(dayOf(milliseconds)) + hour * HOUR_MS
+  return ofDay <= milliseconds ? ofDay : ofDay - DAY_MS
 }
 
 interface RangeRequest {

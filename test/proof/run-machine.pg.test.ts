@@ -14,6 +14,7 @@ import {
   requestVerification,
   silentVerifications,
 } from '../../src/store/proof/run-machine.ts'
+import { requestDueVerification } from '../../src/store/proof/run-due.ts'
 import { proveForRun } from '../../src/store/proof/run-step.ts'
 import { PROOF_STEPS } from '../../src/store/proof/verification.ts'
 import { interaction, recordAndCount } from '../harness/items/events.ts'
@@ -99,6 +100,24 @@ test('a run keeps at most 100 cells that differ, and no id of a shopper', async 
   })
   const { rows } = await sql<{ text: string }>`select result::text as text from verification_run`.execute(db)
   expect(rows[0]!.text).not.toContain('secret')
+})
+
+test('a run is due unless one was requested since the hour', async ({ db }) => {
+  const now = Date.now()
+  const due = (sinceMs: number, id = randomUUID()) => requestDueVerification(db, id, sinceMs)
+  const id = randomUUID()
+  expect(await due(now - 60_000, id)).toBe(true)
+  // A repeated attempt gives the same answer.
+  expect(await due(now - 60_000, id)).toBe(true)
+  expect(await due(now - 60_000)).toBe(false)
+  await failVerification(db, id, 'no luck')
+  expect(await due(now - 60_000)).toBe(false)
+  expect(await findVerification(db, id)).toMatchObject({ actor: 'footfall' })
+  await sql`update verification_run set requested_at = requested_at - interval '1 day'`.execute(db)
+  await requestVerification(db, randomUUID(), BY)
+  await sql`update verification_run set requested_at = requested_at - interval '1 day'`.execute(db)
+  // Another run is open.
+  expect(await due(now - 60_000)).toBe(false)
 })
 
 test('runs are listed in pages, the newest first', async ({ db }) => {

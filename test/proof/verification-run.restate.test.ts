@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { expect } from 'vitest'
 import { TASKS } from '../../services/tasks/all.ts'
+import { VERIFY_DAILY } from '../../services/tasks/verify-daily.ts'
 import { WATCH_RUNS, watchSilentRuns } from '../../services/tasks/watch-runs.ts'
 import type { RunStatus } from '../../src/contract/recompute-run.ts'
 import { analyticApi, scheduleApi, verificationRunApi } from '../../src/contract/services.ts'
@@ -9,6 +10,7 @@ import type { LatestVerification, VerificationRun } from '../../src/contract/ver
 import type { VerifyResponse } from '../../src/contract/verify.ts'
 import { until } from '../../src/main/embedded/until.ts'
 import type { Database } from '../../src/store/database/connection.ts'
+import { latestVerification } from '../../src/store/proof/run-list.ts'
 import { requestVerification } from '../../src/store/proof/run-machine.ts'
 import { PROOF_STEPS } from '../../src/store/proof/verification.ts'
 import { interaction, recordAndCount } from '../harness/items/events.ts'
@@ -18,8 +20,12 @@ import type { TestGateway } from '../harness/servers/gateway.ts'
 import { query, type Stack } from '../harness/servers/stack.ts'
 import { gatewayTest } from '../harness/fixtures.ts'
 
-const tasks = { ...TASKS, 'watch at once': { ...WATCH_RUNS, everyMs: 100, run: watchSilentRuns(2_000) } }
-const test = gatewayTest.extend('services', { scope: 'file' }, { deps: { tasks } })
+const tasks = {
+  ...TASKS,
+  'watch at once': { ...WATCH_RUNS, everyMs: 100, run: watchSilentRuns(2_000) },
+  'verify at once': { ...VERIFY_DAILY, everyMs: 100 },
+}
+const test = gatewayTest.extend('services', { scope: 'file' }, { deps: { tasks, verifyHour: 3 } })
 
 const PATIENCE_MS = 20_000
 
@@ -200,6 +206,23 @@ test('a run whose invocation was killed fails, and one whose start was lost is s
   await requestVerification(db, lost, { actor: 'ada' })
   await becomes(stack, lost, 'completed')
   await watch.Stop({})
+})
+
+test('the task verifies once after the hour of the day', async ({ db, stack }) => {
+  const daily = stack.ingress.client(scheduleApi, 'verify at once')
+  await daily.Start({ every_ms: 100 })
+  await eventually(
+    () => latestVerification(db),
+    (latest) => latest !== undefined,
+  )
+  const { next_at: nextAt } = await daily.Info({})
+  await eventually(
+    () => daily.Info({}),
+    ({ last_run: last }) => last?.outcome === 'completed' && last.slot > nextAt!,
+  )
+  await daily.Stop({})
+  const { rows } = await sql`select actor, status from verification_run`.execute(db)
+  expect(rows).toEqual([{ actor: 'footfall', status: 'completed' }])
 })
 
 test('the last verification is for reading; the rest needs the scope manage', async ({ db, gateway }) => {

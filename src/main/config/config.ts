@@ -25,6 +25,7 @@ import { rerankSettings } from './rerank.ts'
 import { retentionSettings } from './retention.ts'
 import { sellerTokenProblem, sellerTokenSettings } from './seller-tokens.ts'
 import { shopperSettings } from './shoppers.ts'
+import { verificationSettings } from './verification.ts'
 import { similaritySettings } from './similarity.ts'
 import { StartError } from './start-error.ts'
 
@@ -50,6 +51,7 @@ export const Config = z.object({
   ...rerankSettings,
   ...impressionSettings,
   ...alertSettings,
+  ...verificationSettings,
   ...capacitySettings,
   ...failingSettings,
   ...kafkaSettings,

@@ -114,6 +114,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
       preferences: preferenceSettingsOf(config),
       metricHistory: history.of,
       similarity: similarityOf(config),
+      verifyHour: config.VERIFY_HOUR,
       alerts: alertsOf(config),
       recommend: recommendSettingsOf(config),
       popularCacheMs: config.POPULAR_CACHE_MS,

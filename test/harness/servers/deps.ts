@@ -28,6 +28,7 @@ export const TEST_DEPS: Omit<Deps, 'db' | 'background'> = {
   retention: retentionOf(DEFAULTS),
   archive: undefined,
   archiveMetrics: undefined,
+  verifyHour: undefined,
   tombstones: createTombstones(Buffer.from('the key of tests, of 32 characters')),
   forget: async () => undefined,
   sharedEvents: undefined,
