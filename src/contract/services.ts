@@ -1,4 +1,5 @@
 import { iface } from '@restatedev/restate-sdk-core'
+import { accessHandlers } from './access.ts'
 import { alertHandlers } from './alert.ts'
 import { alertDeliveryHandlers, alertReplayHandlers } from './alert-delivery.ts'
 import { analyticsEventHandlers } from './analytics-event.ts'
@@ -94,6 +95,9 @@ export const alertApi = iface.service('Alert', { ...alertHandlers, ...alertRepla
 /** Sends the deliveries of one alert. */
 export const alertDeliveryApi = iface.object('AlertDelivery', alertDeliveryHandlers)
 
+/** Keys and sessions, as the gateway changes them. */
+export const accessApi = iface.service('Access', accessHandlers)
+
 export const scheduleApi = iface.object('Schedule', scheduleHandlers)
 
 export const taskApi = iface.object('Task', taskHandlers)
@@ -116,6 +120,7 @@ export const SERVICE_APIS = [
   erasureLaneApi,
   alertApi,
   alertDeliveryApi,
+  accessApi,
   scheduleApi,
   taskApi,
 ] as const

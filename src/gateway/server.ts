@@ -2,7 +2,7 @@ import { fastify, type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { boundHeaders, HEAD_LIMITS } from '../admission/request-head.ts'
 import { catalogEntries as readCatalogEntries } from '../store/catalog/catalog-entry.ts'
 import type { ItemsWorker } from '../workers/items-worker.ts'
-import { type Access, requireAccess } from './access/access.ts'
+import { requireAccess } from './access/access.ts'
 import { senderIdOf } from './access/caller.ts'
 import { createEventRate } from './access/event-rate.ts'
 import { allowOrigins } from './access/cors.ts'
@@ -38,7 +38,6 @@ import type { RouteDeps } from './routes/deps.ts'
 export interface GatewayDeps extends Omit<RouteDeps, 'lines' | 'largeItems' | 'eventRate' | 'catalogEntries' | 'similarity'> {
   /** The thread that judges large bodies. */
   itemsWorker: ItemsWorker
-  access: Access
   /** Whether each request gets a span. */
   isTraced: boolean
   log: FastifyBaseLogger

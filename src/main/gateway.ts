@@ -1,7 +1,11 @@
 import { createKeyRing, KEYS_MS_MAX } from '../gateway/access/key-ring.ts'
+import { createSessionRing } from '../gateway/access/session-ring.ts'
+import { createUseNotes, USE_NOTED_MS } from '../gateway/access/use-notes.ts'
 import { createSellerTokens } from '../gateway/access/seller-tokens.ts'
 import { createRecording } from '../gateway/recording/ways.ts'
 import { createGateway } from '../gateway/server.ts'
+import { accessApi } from '../contract/services.ts'
+import { createSigner } from '../store/access/change.ts'
 import { connect } from '../store/database/connection.ts'
 import { createItemsWorker } from '../workers/items-worker.ts'
 import { checkPrepared } from './database/check-prepared.ts'
@@ -91,6 +95,17 @@ if (first !== undefined) refusePublicWithoutKey(config, first.areUsed)
 // Read again in the background, so that the first request after a pause does not find them too old.
 setInterval(() => void keys().catch(() => undefined), KEYS_MS_MAX / 2).unref()
 
+// What the gateway signs, the endpoint writes.
+const signChange = createSigner(keysDb)
+const uses = createUseNotes(
+  async (change) => ingress.call(accessApi, 'Change', await signChange(change, {})),
+  (error) => log.warn({ err: error }, 'the last use of keys cannot be written'),
+)
+setInterval(() => void uses.flush(), USE_NOTED_MS).unref()
+const sessionOf = createSessionRing(keysDb, (error) =>
+  log.warn({ err: error }, 'sessions cannot be read; the last known ones stay valid'),
+)
+
 const tokenSettings = tokenSettingsOf(config)
 const onIssuerAway = (error: unknown) => log.warn({ err: error }, "the keys of the tokens' issuer cannot be read")
 
@@ -102,7 +117,13 @@ const gateway = await createGateway({
   itemsWorker,
   metricHistory: history.of,
   paymentWebhooks: { secrets: paymentSecretsOf(config), adapters },
-  access: { keys, sellerOfToken: tokenSettings && createSellerTokens(tokenSettings, onIssuerAway) },
+  access: {
+    keys,
+    sellerOfToken: tokenSettings && createSellerTokens(tokenSettings, onIssuerAway),
+    sessionOf,
+    noteUse: uses.note,
+  },
+  signChange,
   readiness: createReadiness({ databaseUrl, ingress, consumerUrl: consumerUrlOf(config), ...addressesOf(config) }),
   metrics: () => registry.metrics(),
   observer,

@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { afterEach, expect, test, vi } from 'vitest'
 import { until } from '../../src/main/embedded/until.ts'
 import { chunkOf, headOf, rawConnection, statusesIn } from '../harness/clients/raw-request.ts'
-import { SECRET_KEY } from '../harness/items/known-key.ts'
+import { ONLY_KEYS, SECRET_KEY } from '../harness/items/known-key.ts'
 import type { GatewayChanges } from '../harness/servers/gateway.ts'
 import { offlineGateway } from '../harness/servers/offline-gateway.ts'
 
@@ -20,11 +20,13 @@ const NO_JSON = Buffer.from('no JSON')
 /** Connections that send at the same time, so that requests wait for their turn after all of their bytes have arrived. */
 const CONNECTIONS = 12
 
+const keyOf = (text: string) => ({ ...SECRET_KEY, keyId: text })
+
 /** Each text is a key of its own. */
 const WITH_KEYS: GatewayChanges = {
   access: {
-    keys: async () => ({ areUsed: true, find: (text) => ({ ...SECRET_KEY, keyId: text }), origins: new Set() }),
-    sellerOfToken: undefined,
+    ...ONLY_KEYS,
+    keys: async () => ({ areUsed: true, find: keyOf, ofId: keyOf, origins: new Set() }),
   },
 }
 

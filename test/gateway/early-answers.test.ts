@@ -3,7 +3,7 @@ import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { until } from '../../src/main/embedded/until.ts'
 import { chunkOf, headOf, rawConnection, statusesIn } from '../harness/clients/raw-request.ts'
-import { SECRET_KEY, withKey } from '../harness/items/known-key.ts'
+import { ONLY_KEYS, SECRET_KEY, withKey } from '../harness/items/known-key.ts'
 import { SETTINGS } from '../harness/servers/gateway.ts'
 import { offlineGateway, type OfflineGateway } from '../harness/servers/offline-gateway.ts'
 
@@ -14,8 +14,8 @@ const CHUNK = chunkOf(Buffer.alloc(MEBIBYTE, ' '))
 const LAST_CHUNK = '0\r\n\r\n'
 
 /** No key is ever right. */
-const KEYS = { areUsed: true, find: () => undefined, origins: new Set<string>() }
-const closed = { access: { keys: async () => KEYS, sellerOfToken: undefined } }
+const KEYS = { areUsed: true, find: () => undefined, ofId: () => undefined, origins: new Set<string>() }
+const closed = { access: { ...ONLY_KEYS, keys: async () => KEYS } }
 const full = { settings: { ...SETTINGS, bodies: { bytesMax: 1, clientBytesMax: 1 } } }
 
 /** Answers that are known before the body has arrived. */

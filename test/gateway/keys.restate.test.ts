@@ -11,6 +11,7 @@ import { ask, INGEST, makeKey, makeKeys, MANAGE, READ, type TestKeys } from '../
 import { startTcpProxy } from '../harness/servers/tcp-proxy.ts'
 import { until } from '../../src/main/embedded/until.ts'
 import { gatewayTest as test } from '../harness/fixtures.ts'
+import { ONLY_KEYS } from '../harness/items/known-key.ts'
 
 let keys: TestKeys
 test.beforeAll(async ({ db }) => {
@@ -159,7 +160,7 @@ test('a gateway that others can reach refuses every call until there is a key', 
   await empty.drop()
 })
 
-const accessOf = (db: Database) => ({ keys: createKeyRing(db, () => undefined), sellerOfToken: undefined })
+const accessOf = (db: Database) => ({ ...ONLY_KEYS, keys: createKeyRing(db, () => undefined) })
 
 test('during an outage of PostgreSQL known keys work, and new ones do not', async ({ db, database, stack }) => {
   const proxy = await startTcpProxy(database.url)

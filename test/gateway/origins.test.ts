@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { isOneOf, originOf, originProblem } from '../../src/gateway/access/origins.ts'
-import { SECRET_KEY } from '../harness/items/known-key.ts'
+import { ONLY_KEYS, SECRET_KEY } from '../harness/items/known-key.ts'
 import { offlineGateway } from '../harness/servers/offline-gateway.ts'
 
 test.each([
@@ -78,8 +78,8 @@ test.each([
 
 test('CORS and the key decide alike', async () => {
   const key = { ...SECRET_KEY, isPublishable: true, origins: ['https://*.shop.example'] }
-  const keys = async () => ({ areUsed: true, find: () => key, origins: new Set(key.origins) })
-  await using gateway = await offlineGateway({ access: { keys, sellerOfToken: undefined } })
+  const keys = async () => ({ areUsed: true, find: () => key, ofId: () => key, origins: new Set(key.origins) })
+  await using gateway = await offlineGateway({ access: { ...ONLY_KEYS, keys } })
   const send = async (origin: string) => {
     const headers = { origin, authorization: 'Bearer k', 'content-type': 'application/json', 'content-length': '2' }
     const url = '/api/v1/analytic/interaction'
@@ -95,8 +95,8 @@ test('CORS and the key decide alike', async () => {
 
 test('pages may read the date of an answer, and send compressed bodies', async () => {
   const key = { ...SECRET_KEY, isPublishable: true, origins: ['https://shop.example'] }
-  const keys = async () => ({ areUsed: true, find: () => key, origins: new Set(key.origins) })
-  await using gateway = await offlineGateway({ access: { keys, sellerOfToken: undefined } })
+  const keys = async () => ({ areUsed: true, find: () => key, ofId: () => key, origins: new Set(key.origins) })
+  await using gateway = await offlineGateway({ access: { ...ONLY_KEYS, keys } })
   const headers = { origin: 'https://shop.example', 'access-control-request-method': 'POST' }
   const { headers: answered } = await gateway.app.inject({ url: '/api/v1/search', method: 'OPTIONS', headers })
   expect(String(answered['access-control-allow-headers']).split(', ')).toContain('content-encoding')

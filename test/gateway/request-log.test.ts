@@ -4,8 +4,9 @@ import { createLineSample } from '../../src/gateway/http/line-sample.ts'
 import { createGateway } from '../../src/gateway/server.ts'
 import { connect } from '../../src/store/database/connection.ts'
 import { gatewayDepsOf } from '../harness/servers/gateway.ts'
+import { ONLY_KEYS } from '../harness/items/known-key.ts'
 
-const NO_KEYS = { areUsed: false, find: () => undefined, origins: new Set<string>() }
+const NO_KEYS = { areUsed: false, find: () => undefined, ofId: () => undefined, origins: new Set<string>() }
 /** A path that fills the headers that the gateway takes. */
 const LONG = `/${'x'.repeat(126_000)}`
 
@@ -13,7 +14,7 @@ const LONG = `/${'x'.repeat(126_000)}`
 async function loggingGateway(level: 'debug' | 'info') {
   const lines: string[] = []
   const db = connect({ url: 'postgres://127.0.0.1:1/none', name: 'test' })
-  const access = { keys: async () => NO_KEYS, sellerOfToken: undefined }
+  const access = { ...ONLY_KEYS, keys: async () => NO_KEYS }
   const deps = gatewayDepsOf({ db, ingressUrl: 'http://127.0.0.1:1' }, { access })
   const app = await createGateway({ ...deps, log: pino({ level }, { write: (line) => void lines.push(line) }) })
   return {

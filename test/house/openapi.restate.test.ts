@@ -28,7 +28,7 @@ const test = gatewayTest.extend(
 )
 
 /** Addresses outside the API: for people, for programs that read the document, and for Prometheus. */
-const HIDDEN = [/^\/$/, /^\/openapi\.json$/, /^\/docs(\/|$)/, /^\/metrics$/, /^\*$/]
+const HIDDEN = [/^\/$/, /^\/(openapi\.json|metrics|api|sign-in)$/, /^\/docs(\/|$)/, /^\/page\//, /^\/session(\/end)?$/, /^\*$/]
 
 const routes: RouteOptions[] = []
 subscribe('fastify.initialization', (message) => {

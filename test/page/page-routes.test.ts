@@ -1,11 +1,15 @@
 import { expect, test } from 'vitest'
+import { ONLY_KEYS } from '../harness/items/known-key.ts'
 import type { GatewayChanges } from '../harness/servers/gateway.ts'
 import { offlineGateway } from '../harness/servers/offline-gateway.ts'
 
 const HOST = { host: 'localhost:3000' }
 /** Keys are used, and none is known. */
 const WITH_KEYS: GatewayChanges = {
-  access: { keys: async () => ({ areUsed: true, find: () => undefined, origins: new Set() }), sellerOfToken: undefined },
+  access: {
+    ...ONLY_KEYS,
+    keys: async () => ({ areUsed: true, find: () => undefined, ofId: () => undefined, origins: new Set() }),
+  },
 }
 
 test('a page says in its headers that nothing inline, evaluated or foreign runs in it', async () => {

@@ -22,6 +22,7 @@ import {
   startTokenIssuer,
 } from '../harness/clients/token-issuer.ts'
 import { READ } from '../harness/items/keys.ts'
+import { ONLY_KEYS } from '../harness/items/known-key.ts'
 import { Id } from '../../src/contract/fields/id.ts'
 
 const OF_SELLER = '/api/v1/test/seller'
@@ -50,15 +51,24 @@ afterAll(async () => {
   await db.destroy()
 })
 
-const NO_KEYS: Keys = { areUsed: false, find: () => undefined, origins: new Set() }
+const NO_KEYS: Keys = { areUsed: false, find: () => undefined, ofId: () => undefined, origins: new Set() }
 
 /** The keys, each found by its name. */
 function keysOf(...keys: Partial<NewApiKey>[]): Keys {
   const all = keys.map((changes, n): SecretApiKey => {
     const plain = { name: `key ${n}`, scopes: [], isPublishable: false, origins: [], sellerId: null, requestsPerMinute: null }
-    return { ...plain, keyId: `${n}`, secretSha256: Buffer.alloc(32), createdAt: new Date(), revokedAt: null, ...changes }
+    return {
+      ...plain,
+      keyId: `${n}`,
+      secretSha256: Buffer.alloc(32),
+      createdAt: new Date(),
+      revokedAt: null,
+      lastUsedAt: null,
+      ...changes,
+    }
   })
-  return { areUsed: true, find: (text) => all.find(({ name }) => name === text), origins: new Set() }
+  const find = (text: string) => all.find(({ name }) => name === text)
+  return { areUsed: true, find, ofId: find, origins: new Set() }
 }
 
 const KEYS = keysOf(
@@ -77,7 +87,7 @@ async function gatewayWith(keys: Keys, changes: GatewayChanges & { areTokensUsed
   })
   const { areTokensUsed = true, ...more } = changes
   const sellerOfToken = areTokensUsed ? createSellerTokens(issuer.settings, () => undefined) : undefined
-  const access = { keys: async () => keys, sellerOfToken }
+  const access = { ...ONLY_KEYS, keys: async () => keys, sellerOfToken }
   const deps = gatewayDepsOf({ db, ingressUrl: `http://${NOWHERE}` }, { access, ...more })
   const app = await createGateway({ log: pino({ level: 'debug' }, lines), ...deps })
   const schema = { querystring: z.strictObject({ seller_id: Id.optional() }) }

@@ -3,12 +3,7 @@ import type { RequestListener } from 'node:http'
 import { exportSPKI, importJWK, type CryptoKey } from 'jose'
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { DecidedError } from '../../src/contract/decided-error.ts'
-import {
-  ISSUER_ASKED_MS_MIN,
-  ISSUER_KEYS_MS_MAX,
-  type SellerOfToken,
-  createSellerTokens,
-} from '../../src/gateway/access/seller-tokens.ts'
+import { ISSUER_ASKED_MS_MIN, ISSUER_KEYS_MS_MAX, createSellerTokens } from '../../src/gateway/access/seller-tokens.ts'
 import {
   type Claims,
   claimsOf,
@@ -42,14 +37,18 @@ afterEach(async () => {
   await issuer.stop()
 })
 
-const verifier = (settings = {}): SellerOfToken =>
-  createSellerTokens({ ...issuer.settings, ...settings }, (error) => void away.push(error))
+type Verifier = (token: string) => Promise<string>
+
+const verifier = (settings = {}): Verifier => {
+  const sellerOf = createSellerTokens({ ...issuer.settings, ...settings }, (error) => void away.push(error))
+  return async (token) => (await sellerOf(token)).sellerId
+}
 const seconds = () => Math.floor(Date.now() / 1_000)
 const tokenOf = (claims: Claims = {}, key = first, header = {}) =>
   sign(key, { ...claimsOf(issuer, 'north-light'), ...claims }, header)
 
 /** The seller, or the code and sentence of the problem. */
-async function outcomeOf(sellerOf: SellerOfToken, token: string): Promise<string> {
+async function outcomeOf(sellerOf: Verifier, token: string): Promise<string> {
   return sellerOf(token).catch((error: unknown) => {
     if (!(error instanceof DecidedError)) throw error
     return `${error.code}: ${error.message}`

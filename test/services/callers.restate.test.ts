@@ -5,7 +5,7 @@ import { until } from '../../src/main/embedded/until.ts'
 import type { Database } from '../../src/store/database/connection.ts'
 import { keepSealingKeys } from '../../src/store/alerts/alert-secret.ts'
 import { restateTest as test } from '../harness/fixtures.ts'
-import { HANDLER_INPUTS, PUBLIC_HANDLERS, SEALING_KEYS } from '../harness/items/handler-inputs.ts'
+import { HANDLER_INPUTS, PUBLIC_HANDLERS, SEALING_KEYS, SIGNING_SECRET } from '../harness/items/handler-inputs.ts'
 import { query, type Stack } from '../harness/servers/stack.ts'
 
 /** What a browser sends for a page of another site, and says of itself when the page may not set an Origin. */
@@ -71,6 +71,7 @@ test.for(Object.entries(FOREIGN))('no public handler does anything for a page of
 
 test('every public handler takes these inputs from a service, and from a page of this machine', async ({ db, stack }) => {
   await keepSealingKeys(db, SEALING_KEYS)
+  await sql`update access.signing_key set secret = ${SIGNING_SECRET}`.execute(db)
   const before = await rowCounts(db)
   for (const headers of [
     {},

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
+import { sql } from 'kysely'
 import { expect } from 'vitest'
 import { OPERATOR_TOKEN_HEADER } from '../../src/contract/handler.ts'
 import { scheduleApi } from '../../src/contract/services.ts'
@@ -8,7 +9,7 @@ import { StartError } from '../../src/main/config/start-error.ts'
 import { until } from '../../src/main/embedded/until.ts'
 import { startSchedules } from '../../src/main/start-schedules.ts'
 import { gatewayTest } from '../harness/fixtures.ts'
-import { HANDLER_INPUTS, PUBLIC_HANDLERS } from '../harness/items/handler-inputs.ts'
+import { HANDLER_INPUTS, PUBLIC_HANDLERS, SIGNING_SECRET } from '../harness/items/handler-inputs.ts'
 import { startGateway } from '../harness/servers/gateway.ts'
 import { query, type Stack } from '../harness/servers/stack.ts'
 
@@ -20,7 +21,11 @@ const test = gatewayTest
   .extend('services', { scope: 'file' }, { deps: { operatorTokens: [token, before] } })
   .extend('gatewayChanges', { scope: 'file' }, ({ stack }) => ({ ingress: operator(stack) }))
 
+// So that the signature of its inputs is right.
+test.beforeAll(({ db }) => sql`update access.signing_key set secret = ${SIGNING_SECRET}`.execute(db))
+
 const FOR_OPERATORS = [
+  'Access/Change',
   'Alert/Change',
   'Alert/Create',
   'Alert/Delete',

@@ -2,11 +2,14 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { DecidedError } from '../../contract/decided-error.ts'
 import type { Scope } from '../../store/access/api-key.ts'
 import type { GatewayObserver } from '../http/observer.ts'
-import { type Caller, callerOfKey, callerOfSeller } from './caller.ts'
-import { shownToken } from './credentials.ts'
+import { hashOfId } from '../../store/access/session.ts'
+import { type Caller, callerOfKey, callerOfSeller, callerOfSession } from './caller.ts'
+import { shownKey, shownToken } from './credentials.ts'
 import type { Keys } from './key-ring.ts'
 import { refuseForeignPages } from './loopback.ts'
 import type { SellerOfToken } from './seller-tokens.ts'
+import { isOfOwnPage, shownSessionId } from './session-cookie.ts'
+import type { FindSession } from './session-ring.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -28,6 +31,9 @@ export interface Access {
   keys: () => Promise<Keys>
   /** Undefined when tokens are not used. */
   sellerOfToken: SellerOfToken | undefined
+  sessionOf: FindSession
+  /** Notes that a key or a session was used. */
+  noteUse: (caller: Caller) => void
 }
 
 export interface AccessDeps extends Access {
@@ -47,7 +53,9 @@ export function requireAccess(app: FastifyInstance, { observer, ...deps }: Acces
   })
   app.addHook('onRequest', async (request) => {
     try {
+      refuseTokenInUrl(request)
       request.apiKey = await callerOf(request, deps)
+      if (request.apiKey !== null) deps.noteUse(request.apiKey)
     } catch (error) {
       if (error instanceof DecidedError) observer.turnedAway(error.code)
       throw error
@@ -67,9 +75,28 @@ async function callerOf(request: FastifyRequest, deps: Omit<AccessDeps, 'observe
   if (access === 'open') return null
   const token = shownToken(request)
   if (token !== undefined && deps.sellerOfToken !== undefined) {
-    return callerOfSeller(request, access, await deps.sellerOfToken(token))
+    return callerOfSeller(request, access, (await deps.sellerOfToken(token)).sellerId)
   }
-  return needsKey ? callerOfKey(request, access, keys) : null
+  if (!needsKey) return null
+  const sessionId = shownKey(request) === undefined ? shownSessionId(request) : undefined
+  if (sessionId === undefined) return callerOfKey(request, access, keys)
+  refuseOtherPages(request)
+  const session = await deps.sessionOf(hashOfId(sessionId))
+  const isOfToken = session !== undefined && session.keyId === null
+  return callerOfSession(request, access, isOfToken && deps.sellerOfToken === undefined ? undefined : session, keys)
+}
+
+/** A browser sends the cookie of a session also with requests that other pages cause. */
+function refuseOtherPages(request: FastifyRequest): void {
+  if (isOfOwnPage(request)) return
+  // A person who follows a link is asked to sign in, or asks again from this page.
+  const code = ['GET', 'HEAD'].includes(request.method) ? 'unauthorized' : 'forbidden'
+  throw new DecidedError(code, 'a session is for pages of this address: the request is not of one')
+}
+
+function refuseTokenInUrl({ query }: FastifyRequest): void {
+  if ((query as { token?: unknown } | undefined)?.token === undefined) return
+  throw new DecidedError('forbidden', 'a token must not be part of an address: it ends up in logs')
 }
 
 /** Preflights of pages that may call were answered by the CORS plugin; these are of all other pages. */

@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import { DecidedError } from '../../contract/decided-error.ts'
 import { PUBLISHABLE_BODY_BYTES_MAX } from '../../contract/interaction.ts'
 import type { ApiKey, Scope } from '../../store/access/api-key.ts'
+import type { StoredSession } from '../../store/access/session.ts'
 import type { TaskCaller } from '../http/caller-shares.ts'
 import { clientAddress } from '../http/client-address.ts'
 import { shownKey } from './credentials.ts'
@@ -10,7 +11,12 @@ import type { Keys } from './key-ring.ts'
 import { isOneOf } from './origins.ts'
 
 /** What of a key decides about a request. A seller's token is treated as a key that reads what is of that seller. */
-export type Caller = Omit<ApiKey, 'createdAt' | 'revokedAt'>
+export interface Caller extends Omit<ApiKey, 'createdAt' | 'revokedAt' | 'lastUsedAt'> {
+  /** Of a page where a person signed in; absent when the request shows the key or the token itself. */
+  sessionId?: string
+  /** Whether it is the seller of a token, and no key. */
+  isOfToken?: true
+}
 
 /** What no other caller has: the key, or, where no key is needed, the address. */
 export function callerIdOf({ apiKey, ip }: Pick<FastifyRequest, 'apiKey' | 'ip'>): string {
@@ -63,7 +69,30 @@ export function callerOfKey(request: FastifyRequest, access: Scope | 'any', keys
 
 /** What a seller's token stands for. @throws DecidedError when it does not allow the request. */
 export function callerOfSeller(request: FastifyRequest, access: Scope | 'any', sellerId: string): Caller {
-  const caller: Caller = {
+  const caller = sellerCaller(sellerId)
+  checkReach(request, access, caller)
+  return caller
+}
+
+/** The key or the seller of a live session. @throws DecidedError when it ended with its key, or does not allow the request. */
+export function callerOfSession(
+  request: FastifyRequest,
+  access: Scope | 'any',
+  session: StoredSession | undefined,
+  keys: Keys,
+): Caller {
+  const { sessionId, keyId, sellerId } = session ?? NO_SESSION
+  const caller = keyId !== null ? keys.ofId(keyId) : sellerId !== null ? sellerCaller(sellerId) : undefined
+  if (caller === undefined) throw new DecidedError('unauthorized', 'the session has ended: sign in again')
+  checkReach(request, access, caller)
+  return { ...caller, sessionId }
+}
+
+const NO_SESSION: StoredSession = { sessionId: '', keyId: null, sellerId: null }
+
+/** The seller of a token, who reads what is of that seller. */
+export function sellerCaller(sellerId: string): Caller {
+  return {
     keyId: `seller ${sellerId}`,
     name: `seller ${sellerId}`,
     scopes: ['read'],
@@ -71,9 +100,8 @@ export function callerOfSeller(request: FastifyRequest, access: Scope | 'any', s
     origins: [],
     sellerId,
     requestsPerMinute: null,
+    isOfToken: true,
   }
-  checkReach(request, access, caller)
-  return caller
 }
 
 function checkReach({ routeOptions }: FastifyRequest, access: Scope | 'any', { scopes, sellerId, isPublishable }: Caller): void {

@@ -13,6 +13,8 @@ export interface Keys {
   areUsed: boolean
   /** The key of this text; undefined when it is unknown, revoked or wrong, after the same amount of work. */
   find: (text: string) => SecretApiKey | undefined
+  /** The key of this id; undefined when there is none, or it was revoked. */
+  ofId: (keyId: string) => SecretApiKey | undefined
   /** Pages of these origins may call. */
   origins: ReadonlySet<string>
 }
@@ -79,6 +81,7 @@ function keysOf(all: readonly SecretApiKey[]): Keys {
       const key = parts && active.get(parts.keyId)
       return isSecret(parts?.secret ?? '', (key ?? NO_KEY).secretSha256) ? key : undefined
     },
+    ofId: (keyId) => active.get(keyId),
     origins: new Set(all.filter((key) => key.revokedAt === null).flatMap((key) => key.origins)),
   }
 }

@@ -3,8 +3,14 @@ import { DecidedError } from '../../contract/decided-error.ts'
 import { Id } from '../../contract/fields/id.ts'
 import { shareRunning } from '../caching/share-running.ts'
 
+/** Whom a token speaks for. */
+export interface TokenSeller {
+  sellerId: string
+  expiresAt: Date
+}
+
 /** The seller that a token names. @throws DecidedError for a token that is not valid, or names none. */
-export type SellerOfToken = (token: string) => Promise<string>
+export type SellerOfToken = (token: string) => Promise<TokenSeller>
 
 export interface TokenSettings {
   /** Where the issuer publishes its keys. */
@@ -41,7 +47,8 @@ export function createSellerTokens(settings: TokenSettings, onUnavailable: (erro
     })
     const seller = Id.safeParse(payload[claim])
     if (!seller.success) throw new DecidedError('forbidden', `the token names no seller in its claim ${claim}`)
-    return seller.data
+    // A token without an expiry time was refused.
+    return { sellerId: seller.data, expiresAt: new Date(payload.exp! * 1_000) }
   }
 }
 

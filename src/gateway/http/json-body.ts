@@ -8,6 +8,7 @@ import { PUBLISHABLE_BODY_BYTES_MAX } from '../../contract/interaction.ts'
 import { type BodyBudget, type BodyLimits, createBodyBudget, type Hold } from './body-budget.ts'
 import type { PacedBody } from './body-pace.ts'
 import { clientAddress } from './client-address.ts'
+import { FORM, NOT_A_FORM, parseForm } from './form-body.ts'
 import { createInflater } from './inflate.ts'
 import { askForBody } from './early-answer.ts'
 import type { BodyTurn } from './loop-share.ts'
@@ -61,7 +62,7 @@ const UNSHOWN_SHARE = 1 / 16
 const SIGNED_BYTES_MIN = 2 * 1024 * 1024
 
 /**
- * Reads bodies as JSON, or as bytes where a route takes any form. The beacon of a page can only send text/plain, so that is read as JSON
+ * Reads bodies as JSON, as the fields of a form where a route is for a page, or as bytes where a route takes any form. The beacon of a page can only send text/plain, so that is read as JSON
  * too: with a publishable key, or as long as no keys are used.
  */
 export function parseJsonBodies(app: FastifyInstance, { bodyTurn, callerOf, ...deps }: BodyDeps): void {
@@ -81,6 +82,8 @@ export function parseJsonBodies(app: FastifyInstance, { bodyTurn, callerOf, ...d
   })
   app.removeAllContentTypeParsers()
   const read = async (request: FastifyRequest, payload: IncomingMessage): Promise<unknown> => {
+    const { takesForm = false } = request.routeOptions.config
+    if (takesForm !== isForm(request)) throw new DecidedError('invalid_request', takesForm ? NOT_A_FORM : NOT_JSON)
     const isCompressed = isGzip(request)
     const budget = budgetOf(request)
     const sent = bodyAtHand(request, payload) ?? (await bodyOf(request, payload, budget, deps))
@@ -91,14 +94,21 @@ export function parseJsonBodies(app: FastifyInstance, { bodyTurn, callerOf, ...d
     refuseMany(request)
     await signature?.check(request, body)
     request.isSigned = signature !== undefined
+    if (takesForm) return parseForm(body)
     if (body.length === 0 && takesNoBody(request)) return undefined
     return list !== undefined || signature?.hasForeignForm ? body : parseBody(body)
   }
-  app.addContentTypeParser(['application/json', 'text/plain'], read)
+  app.addContentTypeParser(['application/json', 'text/plain', FORM], read)
   app.addContentTypeParser('*', async (request: FastifyRequest, payload: IncomingMessage): Promise<unknown> => {
-    if (!request.routeOptions.config.signature?.hasForeignForm) throw new DecidedError('invalid_request', NOT_JSON)
+    const { signature, takesForm } = request.routeOptions.config
+    if (!signature?.hasForeignForm) throw new DecidedError('invalid_request', takesForm ? NOT_A_FORM : NOT_JSON)
     return read(request, payload)
   })
+}
+
+/** Webhooks may be forms too, which their routes read. */
+function isForm({ headers, routeOptions: { config } }: FastifyRequest): boolean {
+  return config.signature?.hasForeignForm !== true && headers['content-type']?.split(';')[0]!.trim().toLowerCase() === FORM
 }
 
 /** Clients name a content type also where they send nothing. */
@@ -133,7 +143,9 @@ function budgetFinder(limits: BodyLimits): (request: FastifyRequest) => BodyBudg
   const signed = createBodyBudget(shareOf(limits, SIGNED_SHARE))
   const unshown = createBodyBudget(shareOf(limits, UNSHOWN_SHARE))
   return (request) => {
-    const { signature } = request.routeOptions.config
+    const { signature, takesForm } = request.routeOptions.config
+    // A form without a caller signs in: anyone may send it.
+    if (takesForm && request.apiKey === null) return unshown
     if (signature === undefined) return budget
     return signature.isShown(request) ? signed : unshown
   }

@@ -11,7 +11,8 @@ export interface PageApi {
 
 /** What tells who calls, and from which page: the API decides by it as it does for a call from outside. */
 const CALLER_HEADERS = [
-  ...['authorization', 'x-management-key', 'cookie', 'host', 'origin', 'x-forwarded-for', 'x-request-id'],
+  ...['authorization', 'x-management-key', 'cookie', 'host', 'origin', 'x-request-id'],
+  ...['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto'],
   ...['sec-fetch-site', 'sec-fetch-mode', 'sec-fetch-dest', 'sec-fetch-user'],
 ]
 

@@ -25,6 +25,7 @@ import { rejectedRoutes } from './rejected.ts'
 import { REPORTS_TAG, reportRoutes } from './reports.ts'
 import { recommendationMetricsRoutes } from './recommendation-metrics.ts'
 import { RECOMMENDATIONS_TAG, rerankRoutes } from './rerank.ts'
+import { sessionRoutes } from './session.ts'
 import { scheduleRoutes } from './schedules.ts'
 import { SEARCH_TAG, searchRoutes } from './search.ts'
 import { similarRoutes } from './similar.ts'
@@ -70,6 +71,7 @@ export const ROUTES: readonly ((deps: RouteDeps) => RoutePlugin)[] = [
   scheduleRoutes,
   backlogRoutes,
   aboutRoutes,
+  sessionRoutes,
   processRoutes,
   docsRoutes,
   pageRoutes,

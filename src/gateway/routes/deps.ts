@@ -8,8 +8,10 @@ import type { RerankSettings } from '../../ranking/recommend/rerank.ts'
 import type { PreferenceSettings } from '../../ranking/preferences.ts'
 import type { Ingress } from '../../ingress/clients.ts'
 import type { Database, Queryable } from '../../store/database/connection.ts'
+import type { SignChange } from '../../store/access/change.ts'
 import type { ServedVersions } from '../../store/similarity/served-versions.ts'
 import type { LiveEvents } from '../../external/live-events.ts'
+import type { Access } from '../access/access.ts'
 import type { EventRate } from '../access/event-rate.ts'
 import type { RateLimits } from '../access/rate-limit.ts'
 import type { BodyLimits } from '../http/body-budget.ts'
@@ -36,6 +38,10 @@ export interface RouteDeps {
   catalogEntries: CatalogEntries
   /** Which products are similar, in the version in force. */
   similarity: ServedVersions
+  /** How callers are recognised. */
+  access: Access
+  /** Signs changes of keys and sessions. */
+  signChange: SignChange
   /** Calls our own services. */
   ingress: Ingress
   /** Judges large bodies. */

@@ -13,9 +13,6 @@ import { VIEWS } from '../views/all.ts'
 import type { RoutePlugin } from './deps.ts'
 
 const HIDDEN = { schema: { hide: true } } as const satisfies RouteShorthandOptions
-const FORM = 'application/x-www-form-urlencoded'
-/** An item that is repaired in a form. */
-const FORM_BYTES_MAX = 64 * 1024
 const FOR_EVER = 'public, max-age=31536000, immutable'
 
 /** The page for people: its views, its assets, and the form for signing in. */
@@ -23,7 +20,6 @@ export function pageRoutes(): RoutePlugin {
   return async (app) => {
     const page: Page = { views: VIEWS, assets: readAssets(), apiOf: (request) => pageApiOf(app, request) }
     answerErrorsAsPages(app, page)
-    takeForms(app)
     for (const view of VIEWS) addView(app, page, view)
 
     app.get<{ Params: { name: string } }>(`${ASSETS_PATH}/:name`, HIDDEN, async (request, reply) => {
@@ -43,13 +39,6 @@ export function pageRoutes(): RoutePlugin {
       })
     })
   }
-}
-
-function takeForms(app: FastifyInstance): void {
-  if (app.hasContentTypeParser(FORM)) return
-  app.addContentTypeParser(FORM, { parseAs: 'string', bodyLimit: FORM_BYTES_MAX }, (_request, body, done) =>
-    done(null, Object.fromEntries(new URLSearchParams(body as string))),
-  )
 }
 
 /** Why signing in failed, by the word in the address. */

@@ -1,6 +1,7 @@
 import { createServer, type ServerHttp2Session } from 'node:http2'
 import { createEndpointHandler, type HooksProvider, type LoggerTransport } from '@restatedev/restate-sdk'
 import type { Logger } from 'pino'
+import { access } from '../../../services/access.ts'
 import { alert } from '../../../services/alert.ts'
 import { alertDelivery } from '../../../services/alert-delivery.ts'
 import { analytic } from '../../../services/analytic.ts'
@@ -43,6 +44,7 @@ const SERVICES = {
   ErasureLane: erasureLane,
   Alert: alert,
   AlertDelivery: alertDelivery,
+  Access: access,
   Schedule: schedule,
   Task: task,
 } satisfies { [Name in ServiceName]: (deps: Deps) => { name: Name } }

@@ -20,6 +20,8 @@ export interface ApiKey extends NewApiKey {
   keyId: string
   createdAt: Date
   revokedAt: Date | null
+  /** To the minute; null when it was never used. */
+  lastUsedAt: Date | null
 }
 
 export interface SecretApiKey extends ApiKey {
@@ -56,15 +58,17 @@ export async function insertApiKey(db: Database, key: NewApiKey, { keyId, secret
 export async function listApiKeys(db: Database): Promise<SecretApiKey[]> {
   const { rows } = await sql<SecretApiKey>`
     select key_id as "keyId", name, secret_sha256 as "secretSha256", scopes, is_publishable as "isPublishable", origins,
-      seller_id as "sellerId", requests_per_minute as "requestsPerMinute", created_at as "createdAt", revoked_at as "revokedAt"
+      seller_id as "sellerId", requests_per_minute as "requestsPerMinute", created_at as "createdAt", revoked_at as "revokedAt",
+      last_used_at as "lastUsedAt"
     from api_key order by created_at, key_id`.execute(db)
   return rows
 }
 
-/** Revokes a key. @returns false when the key does not exist or was revoked before. */
+/** Revokes a key, which ends its sessions. @returns false when the key does not exist or was revoked before. */
 export async function revokeApiKey(db: Database, keyId: string): Promise<boolean> {
   const { rows } = await sql`
     update api_key set revoked_at = now() where key_id = ${keyId} and revoked_at is null returning key_id`.execute(db)
+  await sql`update access.session set ended_at = now() where key_id = ${keyId} and ended_at is null`.execute(db)
   return rows.length > 0
 }
 

@@ -38,6 +38,8 @@ const FUNCTIONS_OF_ENDPOINT = [
   'make_log_month(text, date), make_log_months(text, date[]), drop_log_month(text, date), move_log_horizon(integer)',
   'erase_interactions(uuid), erase_searches(uuid, date), erase_analytics_events(uuid, date, integer[]), erase_payments(uuid), erase_restored(uuid)',
   'kept_metadata(text, jsonb)',
+  // Makes what the gateway signed.
+  'change_access(text, text)',
 ].join(', ')
 
 /**

@@ -5,6 +5,8 @@ import { LOG_TABLES } from '../log/month.ts'
 const SCHEMAS = ['public', 'catalog']
 /** The gateway reads none of its tables. */
 const ENDPOINT_SCHEMAS = [...SCHEMAS, 'secret']
+/** The endpoint reads none of the tables of `access`: what is in them lets the gateway change keys. */
+const GATEWAY_SCHEMAS = [...SCHEMAS, 'access']
 
 /** What the endpoint may do with a table that is not named here, so that it can work with the tables of a later release. */
 const RIGHTS_OF_OTHER_TABLES = 'select, insert, update, delete'
@@ -89,7 +91,7 @@ const HIDDEN_FROM_GATEWAY = ['archive_shopper']
 /** The gateway reads every other table. */
 export async function grantReading(tx: Queryable, user: string): Promise<void> {
   const role = sql.id(user)
-  for (const schema of SCHEMAS) {
+  for (const schema of GATEWAY_SCHEMAS) {
     await sql`grant usage on schema ${sql.id(schema)} to ${role}`.execute(tx)
     await sql`grant select on all tables in schema ${sql.id(schema)} to ${role}`.execute(tx)
   }

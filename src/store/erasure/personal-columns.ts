@@ -111,6 +111,8 @@ export const OTHER_COLUMNS: Readonly<Record<string, readonly string[]>> = {
   ],
   'names of operators and of their keys': [
     'api_key.*',
+    'access.session.*',
+    'access.signing_key.*',
     ...['made_by', 'name', 'url'].map((column) => `alert.${column}`),
     'secret.alert_secret.*',
     'secret.sealing_key.*',

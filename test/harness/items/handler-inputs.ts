@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { createHmac, randomUUID } from 'node:crypto'
 import { makeSealingKeys, sealed } from '../../../src/admission/sealed-secret.ts'
 
 const occurred_at = '2026-03-01T12:00:00.000Z'
@@ -20,6 +20,10 @@ const run = '019cb2f8-9d00-7c3e-8f5a-5b0f2a6d9c11'
 export const SEALING_KEYS = await makeSealingKeys()
 const sealed_secret = sealed('whsec_0123456789abcdef0123456789abcdef', SEALING_KEYS.publicKey)
 const change = { alert_id: run, actor: 'test' }
+/** The secret that the database must have for the signed change of these inputs. */
+export const SIGNING_SECRET = Buffer.alloc(32, 7)
+const signedRequest = JSON.stringify({ at: new Date().toISOString(), caller: {}, change: 'note_use', keys: {}, sessions: {} })
+const signature = createHmac('sha256', SIGNING_SECRET).update(signedRequest).digest('hex')
 
 const directInputs: Record<string, object> = {
   'Analytic/CreateInteraction': { interactions: [view] },
@@ -83,6 +87,7 @@ const directInputs: Record<string, object> = {
   'Alert/RotateSecret': { ...change, secret_id: run, sealed_secret },
   'Alert/ReplayDelivery': { ...change, delivery_id: run },
   'Alert/Delete': change,
+  'Access/Change': { request: signedRequest, signature },
   'Schedule/sweep/Start': { every_ms: 3_600_000 },
   'Schedule/sweep/Info': {},
   'Schedule/sweep/Stop': {},

@@ -2,6 +2,7 @@ import type { Server } from 'node:http'
 import { Writable } from 'node:stream'
 import { pino } from 'pino'
 import { createKeyRing } from '../../../src/gateway/access/key-ring.ts'
+import { createSessionRing } from '../../../src/gateway/access/session-ring.ts'
 import { createRecording } from '../../../src/gateway/recording/ways.ts'
 import type { GatewaySettings } from '../../../src/gateway/routes/deps.ts'
 import { postgresHistory } from '../../../src/store/metrics/postgres-history.ts'
@@ -13,6 +14,7 @@ import { queueLimitsOf } from '../../../src/main/config/capacity.ts'
 import { readConfig } from '../../../src/main/config/config.ts'
 import { recordsImpressions } from '../../../src/main/config/impressions.ts'
 import { gatewaySettingsOf } from '../../../src/main/config/gateway-settings.ts'
+import { createSigner } from '../../../src/store/access/change.ts'
 import { connect, type Database } from '../../../src/store/database/connection.ts'
 import { createItemsWorker } from '../../../src/workers/items-worker.ts'
 import { SILENT_OBSERVER } from './silent-observer.ts'
@@ -58,7 +60,13 @@ export function gatewayDepsOf(
     recording: createRecording({ ingress, db, observer, ...QUEUE_LIMITS, ...limits }),
     itemsWorker: ITEMS_WORKER,
     live: createProcessEvents({ shoppersMax: 1_000, bytesMax: 1024 * 1024, idleMs: 15 * 60_000 }),
-    access: { keys: createKeyRing(db, () => undefined), sellerOfToken: undefined },
+    access: {
+      keys: createKeyRing(db, () => undefined),
+      sellerOfToken: undefined,
+      sessionOf: createSessionRing(db, () => undefined),
+      noteUse: () => undefined,
+    },
+    signChange: createSigner(db),
     metricHistory: postgresHistory,
     paymentWebhooks: { secrets: [PAYMENT_SECRET], adapters: [] },
     settings: SETTINGS,

@@ -6,7 +6,7 @@ export async function describeSchema(db: Database): Promise<string> {
   const { rows } = await sql<{ line: string }>`
     with own as (
       select c.oid, c.oid::regclass::text collate "C" as relname, c.relkind from pg_class c
-      where c.relnamespace in ('public'::regnamespace, 'catalog'::regnamespace, 'secret'::regnamespace) and c.relkind in ('r', 'p') and not c.relispartition
+      where c.relnamespace in ('public'::regnamespace, 'catalog'::regnamespace, 'secret'::regnamespace, 'access'::regnamespace) and c.relkind in ('r', 'p') and not c.relispartition
     )
     select line from (
       select relname as a, 0 as b, '' as c, format(E'\n%s %s%s', case relkind when 'p' then 'partitioned table' else 'table' end, relname,
@@ -30,9 +30,9 @@ export async function describeSchema(db: Database): Promise<string> {
       select viewname, 0, '', format(E'\nview %s as\n%s', viewname, definition) from pg_views where schemaname = 'public'
       union all
       select typname, 5, '', E'\n' || 'type ' || typname || ' as enum ' || (select string_agg(quote_literal(enumlabel), ', ' order by enumsortorder) from pg_enum where enumtypid = t.oid)
-      from pg_type t where typtype = 'e' and typnamespace in ('public'::regnamespace, 'catalog'::regnamespace, 'secret'::regnamespace)
+      from pg_type t where typtype = 'e' and typnamespace in ('public'::regnamespace, 'catalog'::regnamespace, 'secret'::regnamespace, 'access'::regnamespace)
       union all
-      select proname, 6, '', E'\n' || pg_get_functiondef(p.oid) from pg_proc p where pronamespace in ('public'::regnamespace, 'catalog'::regnamespace, 'secret'::regnamespace)
+      select proname, 6, '', E'\n' || pg_get_functiondef(p.oid) from pg_proc p where pronamespace in ('public'::regnamespace, 'catalog'::regnamespace, 'secret'::regnamespace, 'access'::regnamespace)
     ) everything order by a, b, c`.execute(db)
   return `${rows
     .map((row) => row.line)
