@@ -5,14 +5,14 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, expect, test } from 'vitest'
-import type { IdentifiedEvent } from '../../src/cli/demo/event.ts'
 import { assertGateway, createGatewayClient } from '../../src/cli/demo/gateway-client.ts'
 import { historyOf } from '../../src/cli/demo/history.ts'
 import { shopOf } from '../../src/cli/demo/shop.ts'
 import { freePorts } from '../../src/main/embedded/ports.ts'
 
 const FOOTFALL = join(import.meta.dirname, '..', '..', 'src', 'main', 'footfall.js')
-const EVENTS: IdentifiedEvent[] = historyOf(shopOf(1), { days: 1, nowMs: Date.UTC(2026, 2, 1) })
+const PLAN = { days: 1, nowMs: Date.UTC(2026, 2, 1), rate: 0.01, hasCallbacks: false }
+const EVENTS = historyOf(shopOf(1), PLAN).flatMap(({ kind, item }) => (kind === 'interaction' ? [item] : []))
 const ALL_ACCEPTED = { accepted: EVENTS.length, duplicates: 0, duplicate_indexes: [], rejected: [] }
 
 /** The answer to one request; undefined cuts the connection. */
@@ -60,7 +60,7 @@ test('a batch without an answer is sent again with the same bytes until it is an
     { status: 200, body: { data: ALL_ACCEPTED } },
   ])
   const { client, said } = clientOf(url, 'ff_secret')
-  expect(await client.record(EVENTS)).toEqual(ALL_ACCEPTED)
+  expect(await client.record('interactions', EVENTS)).toEqual(ALL_ACCEPTED)
   expect(asked).toEqual(
     Array.from({ length: 4 }, () => ({ key: 'Bearer ff_secret', body: JSON.stringify({ interactions: EVENTS }) })),
   )
@@ -75,7 +75,7 @@ test('a batch without an answer is sent again with the same bytes until it is an
 test('without a key no key is sent, and a refusal ends the demo with what to do', async () => {
   const { url, asked } = await serverOf([{ status: 401, body: problem('unauthorized', 'a key is needed') }])
   const { client, said } = clientOf(url)
-  await expect(client.record(EVENTS)).rejects.toThrow(
+  await expect(client.record('interactions', EVENTS)).rejects.toThrow(
     `The gateway at ${url} answered 401 (a key is needed): give a key that may record and read, by --key or FOOTFALL_KEY.`,
   )
   expect(asked.map(({ key }) => key)).toEqual([undefined])
@@ -106,7 +106,7 @@ test('the demo goes on without the right or the possibility to write the catalog
 test('Ctrl-C ends the wait for a gateway that has stopped', async () => {
   const { url } = await serverOf([{ status: 503, headers: { 'retry-after': '60' } }])
   const { client, said, stop } = clientOf(url)
-  const sending = client.record(EVENTS)
+  const sending = client.record('interactions', EVENTS)
   await expect.poll(() => said).toHaveLength(1)
   stop()
   expect(await sending).toBeUndefined()

@@ -1,17 +1,23 @@
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
 import { timeOfUuidV7 } from '../../src/contract/fields/event-id.ts'
+import { AnalyticsEvent } from '../../src/contract/analytics-event.ts'
 import { Interaction } from '../../src/contract/interaction.ts'
+import { PaymentCallback } from '../../src/contract/payment.ts'
+import { Product } from '../../src/contract/product.ts'
+import { Search } from '../../src/contract/search.ts'
 import type { Popularity } from '../../src/contract/popularity.ts'
 import { HOUR_MS } from '../../src/contract/fields/time.ts'
-import { PRODUCTS } from '../../src/cli/demo/catalog.ts'
-import type { IdentifiedEvent } from '../../src/cli/demo/event.ts'
+import { CATALOG_PRODUCTS, PRODUCTS } from '../../src/cli/demo/catalog.ts'
 import { historyOf } from '../../src/cli/demo/history.ts'
+import type { IdentifiedEvent, Item } from '../../src/cli/demo/item.ts'
 import { createLiveStream } from '../../src/cli/demo/live.ts'
+import { operationsOf } from '../../src/cli/demo/operations.ts'
+import { refusedLike } from '../../src/cli/demo/refused.ts'
 import { plain } from '../../src/cli/demo/screen.ts'
 import { anyProduct, type Shop, shopOf, sleeperOf } from '../../src/cli/demo/shop.ts'
 import { randomOf } from '../../src/cli/demo/random.ts'
-import { chapterAt } from '../../src/cli/demo/story.ts'
+import { chapterAt, rateAt } from '../../src/cli/demo/story.ts'
 import { linesOf, movedText, plainLineOf, tallyText, type View } from '../../src/cli/demo/table.ts'
 import { PRESETS } from '../../src/ranking/weights.ts'
 
@@ -41,7 +47,6 @@ const NEEDS: Readonly<Record<string, string>> = {
 const FREE = [
   'view',
   'view_bounce',
-  'product_impression',
   'click_from_search',
   'click_from_category',
   'view_similar_products',
@@ -50,23 +55,46 @@ const FREE = [
   'add_to_cart',
 ]
 
-/** The stream of that many seconds at 20 events/s, with unique ids. */
-function live(shop: Shop, seconds: number, scores: ReadonlyMap<string, number> = new Map()): IdentifiedEvent[] {
-  const next = createLiveStream(shop, sleeperOf(shop, scores), 20)
-  return Array.from({ length: seconds * 20 }, (_, index) => {
-    const elapsedMs = index * 50
+const RATE = 0.25
+const TICK_MS = 500
+/** A history with fewer events than usual. */
+const THIN = { nowMs: NOW_MS, rate: 0.05, hasCallbacks: true }
+
+/** What happens in so many seconds of the stream, with unique ids. */
+function live(shop: Shop, seconds: number, { hasCallbacks = true, scores = new Map<string, number>() } = {}): Item[] {
+  const next = createLiveStream(shop, sleeperOf(shop, scores), hasCallbacks)
+  const items: Item[] = []
+  let [owed, made] = [0, 0]
+  const idBytesOf = () => {
     const idBytes = new Uint8Array(10)
-    new DataView(idBytes.buffer).setUint32(6, index)
-    return next(chapterAt(elapsedMs).draw, NOW_MS + elapsedMs, idBytes)
-  })
+    new DataView(idBytes.buffer).setUint32(6, made++)
+    return idBytes
+  }
+  for (let elapsedMs = 0; elapsedMs < seconds * 1_000; elapsedMs += TICK_MS) {
+    const perSecond = rateAt(elapsedMs, RATE, NOW_MS)
+    owed += (perSecond * TICK_MS) / 1_000
+    const { draw } = chapterAt(elapsedMs)
+    for (; owed >= 1; owed--)
+      items.push(...next({ occurredAtMs: NOW_MS + elapsedMs, draw, crowd: Math.max(1, Math.round(perSecond)), idBytesOf }))
+  }
+  return items
 }
 
-/** Scores by the balanced weights, one event after the other. */
-function scoresOf(events: readonly IdentifiedEvent[]): Map<string, number> {
+function interactionsOf(items: readonly Item[]): IdentifiedEvent[] {
+  return items.flatMap((each) => (each.kind === 'interaction' ? [each.item] : []))
+}
+
+function idOf({ kind, item }: Item): string {
+  return kind === 'payment' ? item.callback_id : item.event_id
+}
+
+/** Trending scores by the balanced weights, as of now. */
+function trendingOf(items: readonly Item[]): Map<string, number> {
   const weights: Readonly<Record<string, number>> = PRESETS.balanced
   const scores = new Map<string, number>()
-  for (const { ref_type, ref_id, event_type } of events) {
-    if (ref_type === 'Product') scores.set(ref_id, (scores.get(ref_id) ?? 0) + weights[event_type]!)
+  for (const { ref_type, ref_id, event_type, occurred_at } of interactionsOf(items)) {
+    const decay = 0.5 ** ((NOW_MS - Date.parse(occurred_at)) / (72 * HOUR_MS))
+    if (ref_type === 'Product') scores.set(ref_id, (scores.get(ref_id) ?? 0) + weights[event_type]! * decay)
   }
   return scores
 }
@@ -74,57 +102,62 @@ function scoresOf(events: readonly IdentifiedEvent[]): Map<string, number> {
 test('equal seeds give equal events, and different seeds different ones', () => {
   fc.assert(
     fc.property(seeds, (seed) => {
-      const events = () => [...historyOf(shopOf(seed), { days: 3, nowMs: NOW_MS }), ...live(shopOf(seed), 30)]
-      expect(events()).toEqual(events())
-      const other = new Set(historyOf(shopOf(seed + 1), { days: 3, nowMs: NOW_MS }).map(({ event_id }) => event_id))
-      expect(events().filter(({ event_id }) => other.has(event_id))).toEqual([])
+      const items = () => [...historyOf(shopOf(seed), { ...THIN, days: 3 }), ...live(shopOf(seed), 30)]
+      expect(items()).toEqual(items())
+      const other = new Set(historyOf(shopOf(seed + 1), { ...THIN, days: 3 }).map(idOf))
+      expect(items().filter((item) => other.has(idOf(item)))).toEqual([])
+      const operations = () => operationsOf(seed, { days: 3, nowMs: NOW_MS })
+      expect(operations()).toEqual(operations())
     }),
     FEW,
   )
 })
 
-test('every event is valid, and has a unique id and the time of that id', () => {
+test('every item is valid, and has a unique id and the time of that id', () => {
+  const schemas = { interaction: Interaction, search: Search, payment: PaymentCallback }
   fc.assert(
     fc.property(seeds, (seed) => {
       const shop = shopOf(seed)
-      const events = [...historyOf(shop, { days: 7, nowMs: NOW_MS }), ...live(shop, 60)]
-      expect(events.filter((event) => !Interaction.safeParse(event).success)).toEqual([])
-      expect(events.filter(({ event_id, occurred_at }) => timeOfUuidV7(event_id) !== Date.parse(occurred_at))).toEqual([])
-      expect(new Set(events.map(({ event_id }) => event_id)).size).toBe(events.length)
-      expect(events.filter(({ occurred_at }) => Date.parse(occurred_at) > NOW_MS + 60_000)).toEqual([])
+      const items = [...historyOf(shop, { ...THIN, days: 7 }), ...live(shop, 60)]
+      expect(items.filter(({ kind, item }) => !schemas[kind].safeParse(item).success)).toEqual([])
+      const wrong = items.filter(
+        ({ kind, item }) => kind !== 'payment' && timeOfUuidV7(item.event_id) !== Date.parse(item.occurred_at),
+      )
+      expect(wrong).toEqual([])
+      expect(new Set(items.map(idOf)).size).toBe(items.length)
+      expect(items.filter(({ item }) => Date.parse(item.occurred_at) > NOW_MS + 60_000)).toEqual([])
+      const operations = operationsOf(seed, { days: 7, nowMs: NOW_MS })
+      expect(operations.filter((operation) => !AnalyticsEvent.safeParse(operation).success)).toEqual([])
+      expect(new Set(operations.map(({ external_ref }) => external_ref)).size).toBe(operations.length)
     }),
     FEW,
   )
 })
 
-test('the history of a later hour has the same events for the hours in common', () => {
-  const days = 3
+test('a later history adds only events that happened since', () => {
   fc.assert(
     fc.property(seeds, fc.integer({ min: 0, max: 50 * HOUR_MS }), (seed, laterMs) => {
       const shop = shopOf(seed)
-      const nowMs = NOW_MS + laterMs
-      const [first, second] = [historyOf(shop, { days, nowMs: NOW_MS }), historyOf(shop, { days, nowMs })]
-      // Returns follow days after a visit, so returns of visits before the later window are not in it.
-      const inBoth = new Set(second.map(({ event_id }) => event_id))
-      const again = first.filter(({ event_id }) => inBoth.has(event_id))
-      expect(again).toEqual(second.slice(0, again.length))
-      const endOfFirstMs = Math.floor(NOW_MS / HOUR_MS) * HOUR_MS
-      expect(second.filter(({ occurred_at }) => Date.parse(occurred_at) < endOfFirstMs)).toHaveLength(again.length)
-      if (Math.floor(nowMs / HOUR_MS) * HOUR_MS === endOfFirstMs) expect(second).toEqual(first)
+      const first = new Set(historyOf(shop, { ...THIN, days: 3 }).map(idOf))
+      const second = historyOf(shop, { ...THIN, days: 3, nowMs: NOW_MS + laterMs })
+      const added = second.filter((item) => !first.has(idOf(item)))
+      expect(added.filter(({ item }) => Date.parse(item.occurred_at) < NOW_MS)).toEqual([])
+      if (laterMs === 0) expect(second).toHaveLength(first.size)
     }),
     FEW,
   )
 })
 
-test('nights are quieter than evenings, every week', () => {
+test('nights are quieter than evenings, and the last day has the rate of the stream', () => {
   fc.assert(
     fc.property(seeds, (seed) => {
-      const hours = historyOf(shopOf(seed), { days: 7, nowMs: NOW_MS }).map(({ occurred_at }) =>
-        Number(occurred_at.slice(11, 13)),
-      )
+      const day = historyOf(shopOf(seed), { ...THIN, rate: RATE, days: 1 })
+      const hours = day.map(({ item }) => Number(item.occurred_at.slice(11, 13)))
       const nights = hours.filter((hour) => hour < 6).length
       const evenings = hours.filter((hour) => hour >= 18).length
-      expect(nights).toBeLessThan(evenings / 4)
+      expect(nights).toBeLessThan(evenings / 3)
+      const expected = RATE * 24 * 3_600
+      expect(Math.abs(day.length - expected)).toBeLessThan(expected / 10)
     }),
     LIKELY,
   )
@@ -136,7 +169,9 @@ test('shoppers buy only from their carts, and return, rate or cancel only what t
       const shop = shopOf(seed)
       const seen = new Set<string>()
       const missing: string[] = []
-      const events = [...historyOf(shop, { days: 14, nowMs: NOW_MS }), ...live(shop, 300)]
+      const changes = { hasCallbacks: false }
+      const items = [...historyOf(shop, { ...THIN, ...changes, rate: RATE, days: 7 }), ...live(shop, 120, changes)]
+      const events = interactionsOf(items)
       for (const { account_id, session_id, event_type, ref_id } of events) {
         const needed = `${account_id} ${session_id} ${NEEDS[event_type]} ${ref_id}`
         if (NEEDS[event_type] !== undefined && !seen.has(needed)) missing.push(`${event_type} without ${needed}`)
@@ -148,6 +183,49 @@ test('shoppers buy only from their carts, and return, rate or cancel only what t
     LIKELY,
   )
 })
+
+test('searches find products, nothing, and products that no shopper clicks', () => {
+  const items = historyOf(shopOf(1), { ...THIN, rate: RATE, days: 3 })
+  const searches = items.flatMap((each) => (each.kind === 'search' ? [each.item] : []))
+  const clicked = new Set(interactionsOf(items).map(({ metadata }) => metadata?.['query']))
+  expect(searches.filter(({ product_ids }) => product_ids.length === 0).length).toBeGreaterThan(50)
+  expect(searches.filter(({ query }) => clicked.has(query)).length).toBeGreaterThan(500)
+  expect(searches.filter(({ query, product_ids }) => product_ids.length > 0 && !clicked.has(query)).length).toBeGreaterThan(50)
+})
+
+test('four sellers are paid in two currencies, and give money back', () => {
+  const items = historyOf(shopOf(1), { ...THIN, rate: RATE, days: 7 })
+  const payments = items.flatMap((each) => (each.kind === 'payment' ? [each.item] : []))
+  const sellerOf = new Map(CATALOG_PRODUCTS.map(({ product_id, seller_id }) => [product_id, seller_id]))
+  const sold = payments.filter(({ status }) => status === 'success')
+  const sellers = sold.flatMap(({ items: lines = [] }) => lines.map(({ product_id }) => sellerOf.get(product_id!)))
+  expect(new Set(sellers).size).toBe(4)
+  expect(new Set(sold.map(({ currency }) => currency))).toEqual(new Set(['EUR', 'USD']))
+  expect(new Set(payments.map(({ status }) => status))).toEqual(
+    new Set(['success', 'failed', 'pending', 'cancelled', 'refunded']),
+  )
+})
+
+test('the catalog has products that are low, sold out, never seen and hidden', () => {
+  const quantities = PRODUCTS.map(({ quantity }) => quantity)
+  expect(CATALOG_PRODUCTS.filter((product) => !Product.safeParse(product).success)).toEqual([])
+  expect(quantities.filter((quantity) => quantity === 0).length).toBeGreaterThan(2)
+  expect(quantities.filter((quantity) => quantity > 0 && quantity < 10).length).toBeGreaterThan(3)
+  const visited = new Set(PRODUCTS.map(({ id }) => id))
+  expect(CATALOG_PRODUCTS.filter(({ product_id, status }) => status === 'active' && !visited.has(product_id))).toHaveLength(4)
+  expect(CATALOG_PRODUCTS.filter(({ status }) => status === 'hidden')).toHaveLength(2)
+})
+
+test('each mistake is refused, or lies outside the time that is recorded', () => {
+  const [event] = interactionsOf(historyOf(shopOf(1), { ...THIN, days: 1 }))
+  const problems = Array.from({ length: 5 }, (_, number) => {
+    const refused = refusedLike(event!, number, NOW_MS)
+    const { success, data } = Interaction.safeParse(refused)
+    return success ? data.occurred_at! : Interaction.safeParse(refused).error!.issues[0]!.path.join('.')
+  })
+  expect(problems).toEqual(['ref_id', 'event_type', 'account_id', '2026-03-01T15:34:56.000Z', '1970-01-01T00:00:12Z'])
+})
+
 test('the best fifth of the products is viewed more often than all others together', () => {
   const shop = shopOf(1)
   const random = randomOf(1, 'test')
@@ -158,18 +236,19 @@ test('the best fifth of the products is viewed more often than all others togeth
   expect(new Set(ranks).size).toBe(60)
 })
 
-test('at 20 events/s an unpopular product is first one minute after the start of the stream', () => {
+test('an unpopular product is first in trending before the viral part of the stream ends', () => {
   fc.assert(
     fc.property(seeds, (seed) => {
       const shop = shopOf(seed)
-      const history = historyOf(shop, { days: 7, nowMs: NOW_MS })
-      const before = scoresOf(history)
+      // Payments become interactions, as they do when they are counted.
+      const history = historyOf(shop, { ...THIN, rate: RATE, days: 7, hasCallbacks: false })
+      const before = trendingOf(history)
       const { id } = sleeperOf(shop, before)
       const rankOf = (scores: Map<string, number>) =>
         [...scores.values()].filter((score) => score > (scores.get(id) ?? 0)).length + 1
+      const during = live(shop, 90, { hasCallbacks: false, scores: before })
       expect(rankOf(before)).toBeGreaterThan(30)
-      expect(rankOf(scoresOf([...history, ...live(shop, 15, before)]))).toBeGreaterThan(20)
-      expect(rankOf(scoresOf([...history, ...live(shop, 60, before)]))).toBe(1)
+      expect(rankOf(trendingOf([...history, ...during]))).toBe(1)
     }),
     LIKELY,
   )

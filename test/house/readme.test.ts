@@ -109,7 +109,7 @@ async function runShell(text: string, ctrlCAfter?: string): Promise<string> {
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (printed += chunk.toString()))
   const ended = once(child, 'close')
   if (ctrlCAfter !== undefined) {
-    await until(async () => printed.includes(ctrlCAfter) || child.exitCode !== null, 30_000)
+    await until(async () => printed.includes(ctrlCAfter) || child.exitCode !== null, 90_000)
     process.kill(-child.pid!, 'SIGINT')
   }
   await ended
@@ -187,7 +187,7 @@ test.each(
   BLOCKS.filter((block) => !NOT_RUN.some((rule) => rule.isFor(block))).map(
     (block) => [block.page, block.line, block.text.split('\n')[0], block] as const,
   ),
-)('%s, line %i does what it says: %s', { timeout: 60_000 }, async (_page, _line, _text, block) => {
+)('%s, line %i does what it says: %s', { timeout: 120_000 }, async (_page, _line, _text, block) => {
   await expect(execute(block)).resolves.toBeUndefined()
 })
 

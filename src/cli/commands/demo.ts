@@ -1,11 +1,16 @@
+import { existsSync } from 'node:fs'
 import { Command, Option } from 'commander'
-import { readConfig } from '../../main/config/config.ts'
+import { type Config, readConfig } from '../../main/config/config.ts'
 import { addressesOf } from '../../main/config/addresses.ts'
+import { paymentSecretsOf } from '../../main/config/payments.ts'
+import { paymentSecretFileOf } from '../../main/database/home-paths.ts'
 import { clockTicks, runDemo } from '../demo/run.ts'
 import { screenOn } from '../demo/screen.ts'
+import { SURGE } from '../demo/story.ts'
 import { tallyText } from '../demo/table.ts'
 import { waitForShutdown } from '../../main/shutdown-signal.ts'
 import { gatewayUrl } from './gateway-url.ts'
+import { numberFrom } from './number-from.ts'
 import { wholeNumber } from './whole-number.ts'
 import { print } from '../terminal/output.ts'
 
@@ -20,15 +25,16 @@ interface Options {
 
 const TICK_MS = 500
 const SEED_MAX = 2 ** 32 - 1
-/** A quarter of a year, about 40,000 events. */
 const DAYS_MAX = 90
-const RATE_MAX = 2_000
+const RATE_DEFAULT = 0.25
+const RATE_MIN = 0.01
+const RATE_MAX = 10
 const MINUTES_MAX = 24 * 60
 
 export function demoCommand(): Command {
   return new Command('demo')
     .description('Play a small shop on a running Footfall: days of history, then live shoppers, and the top list as it changes.')
-    .option('--rate <events>', 'live events per second', wholeNumber(1, RATE_MAX), 20)
+    .option('--rate <events>', 'events per second, on the average of a day', numberFrom(RATE_MIN, RATE_MAX), RATE_DEFAULT)
     .option('--days <days>', 'days of history, sent before the live events; 0 for none', wholeNumber(0, DAYS_MAX), 7)
     .option('--minutes <minutes>', 'how long live events are sent (default: until Ctrl-C)', wholeNumber(1, MINUTES_MAX))
     .option('--seed <number>', 'another seed gives another shop', wholeNumber(0, SEED_MAX), 1)
@@ -45,10 +51,12 @@ export function demoCommand(): Command {
       void waitForShutdown().then(() => shutdown.abort())
       const { signal } = shutdown
       const endMs = (options.minutes ?? Number.POSITIVE_INFINITY) * 60_000
+      const config = readConfig(process.env)
       const plan = {
         ...options,
         key: options.key === '' ? undefined : options.key,
-        gatewayUrl: options.gateway ?? addressesOf(readConfig(process.env)).gatewayUrl,
+        gatewayUrl: options.gateway ?? addressesOf(config).gatewayUrl,
+        paymentSecret: paymentSecretIn(config),
         nowMs: Date.now(),
         ticks: clockTicks(TICK_MS, endMs, signal),
         signal,
@@ -60,7 +68,15 @@ export function demoCommand(): Command {
     })
 }
 
+/** The secret of npm start's gateway; undefined where there is none, as next to the gateway of another machine. */
+function paymentSecretIn(config: Config): string | undefined {
+  const file = config.PAYMENT_SECRET_FILE ?? paymentSecretFileOf(config)
+  return existsSync(file) ? paymentSecretsOf({ PAYMENT_SECRET_FILE: file }).at(-1) : undefined
+}
+
 const HELP = `
-Ids of history events are made from the seed and the hour, so sending the history again adds nothing. Live events are new
-each time. After 15 seconds a product that few shoppers looked at goes viral.
+Ids of history events are made from the seed and the hour, so sending the history again adds nothing. The last 24 hours have as many events
+as the live stream; each day before has half as many as the next. Live events are new each time. After 15 seconds a product that few shoppers
+looked at goes viral, with ${SURGE} times as many events. Payments need the secret of the gateway (PAYMENT_SECRET_FILE, or that of npm start); without
+it purchases are interactions.
 `

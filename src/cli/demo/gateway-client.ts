@@ -1,32 +1,71 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
+import { Alert, type CreateAlertRequest } from '../../contract/alert.ts'
 import { ErrorBody } from '../../contract/error.ts'
 import { CreateInteractionResponse } from '../../contract/interaction.ts'
-import { type Popularity, TopResponse } from '../../contract/popularity.ts'
+import { PopularResponse } from '../../contract/popular-list.ts'
+import type { Popularity } from '../../contract/popularity.ts'
 import type { Product } from '../../contract/product.ts'
+import { RecommendResponse } from '../../contract/recommendation.ts'
+import { SimilarityRun } from '../../contract/similarity-run.ts'
+import { signatureOf } from '../../external/webhook-signature.ts'
 import { networkReasonOf } from '../import/batch-sender.ts'
-import type { IdentifiedEvent } from './event.ts'
 import { StartError } from '../../main/config/start-error.ts'
 
 export interface GatewayOptions {
   /** Without a slash at its end. */
   gatewayUrl: string
   key?: string | undefined
+  /** Signs payment callbacks. */
+  paymentSecret?: string | undefined
   /** Ends the pause between attempts. A running attempt is awaited. */
   signal: AbortSignal
   /** Receives the reason why a batch is sent again. */
   print: (line: string) => void
 }
 
+/** Where each kind of item goes, several in the named list of a body or one as the body. */
+export const ADDRESSES = {
+  interactions: '/api/v1/analytic/interaction',
+  events: '/api/v1/analytics-events',
+  search: '/api/v1/search',
+  payment: '/api/v1/orders/payment/callback',
+} as const
+
 export interface GatewayClient {
-  /** Sends a batch until it is answered; undefined when it was interrupted before. @throws StartError when the gateway refuses it. */
-  record: (events: readonly IdentifiedEvent[]) => Promise<CreateInteractionResponse | undefined>
+  /** Sends a list of items until it is answered; undefined when it was interrupted before. @throws StartError when the gateway refuses it. */
+  record: (list: 'interactions' | 'events', items: readonly object[]) => Promise<CreateInteractionResponse | undefined>
+  /** The same for one item. */
+  recordOne: (kind: 'search' | 'payment', item: object) => Promise<CreateInteractionResponse | undefined>
   /** Sends the catalog once. @returns why it could not be sent, or undefined. */
-  sell: (products: readonly Product[]) => Promise<{ problem: string } | undefined>
-  /** The best products by score; undefined while they cannot be read. @throws StartError when the key may not read them. */
+  sell: (products: readonly Product[]) => Promise<Refusal | undefined>
+  /** Makes an alert that is off, so that nothing is sent, unless there is one of its name. @returns why it could not be made. */
+  watch: (alert: CreateAlertRequest) => Promise<Refusal | undefined>
+  /** The best products by trending score; undefined while they cannot be read. @throws StartError when the key may not read them. */
   top: () => Promise<Popularity[] | undefined>
+  /** What to show a shopper; undefined while it cannot be read. */
+  recommend: (accountId: string, limit: number) => Promise<RecommendResponse | undefined>
+  /** Starts to compute similar products. @returns the run, or the one that is open already. */
+  computeSimilar: () => Promise<{ run: SimilarityRun; isOpenAlready: boolean } | Refusal>
+  similarRun: (id: string) => Promise<SimilarityRun | undefined>
 }
 
+/** Why something was not done. */
+export interface Refusal {
+  problem: string
+}
+
+/** The gateway refused a request, and would again. */
+class RefusedError extends StartError {
+  readonly status: number
+  constructor(message: string, status: number) {
+    super(message)
+    this.status = status
+  }
+}
+const CONFLICT = 409
+
+const ALERTS = '/api/v1/alerts'
 /** More than the 10 s after which the gateway gives up, so that its answer arrives. */
 const ATTEMPT_MS_MAX = 15_000
 const PATIENCE_MS = 300_000
@@ -38,39 +77,81 @@ const TOP_LIMIT = 100
 
 const Health = z.object({ status: z.literal('ok') })
 const Recorded = z.object({ data: CreateInteractionResponse })
+const OneAlert = z.object({ data: Alert })
+const Alerts = z.object({ data: z.array(Alert) })
+const Run = z.object({ data: SimilarityRun })
+const Runs = z.object({ data: z.array(SimilarityRun) })
 
 /** Calls the gateway as any client would: REST, one key, and the same request again when there was no answer. */
-export function createGatewayClient({ gatewayUrl, key, signal, print }: GatewayOptions): GatewayClient {
-  const headers = { 'content-type': 'application/json', ...(key !== undefined && { authorization: `Bearer ${key}` }) }
-  const ask = (path: string, init: RequestInit = {}) => attempt(gatewayUrl, path, { ...init, headers })
+export function createGatewayClient({ gatewayUrl, key, paymentSecret, signal, print }: GatewayOptions): GatewayClient {
+  const keyed = { 'content-type': 'application/json', ...(key !== undefined && { authorization: `Bearer ${key}` }) }
+  const ask = (path: string, init: RequestInit = {}, headers: Record<string, string> = keyed) =>
+    attempt(gatewayUrl, path, { ...init, headers })
+  const post = (path: string, body: string) => ask(path, { method: 'POST', body })
+  /** A signature is of now, so each attempt has its own. */
+  const postSigned = (body: string) =>
+    ask(
+      ADDRESSES.payment,
+      { method: 'POST', body },
+      { ...keyed, 'x-signature': signatureOf(body, paymentSecret ?? '', Date.now()) },
+    )
+  const untilAnswered = async (what: string, send: () => Promise<Answer>) => {
+    const giveUpAt = performance.now() + PATIENCE_MS
+    for (let pauseMs = PAUSE_MS_FIRST; ; pauseMs = Math.min(pauseMs * 2, PAUSE_MS_MAX)) {
+      const answer = await send()
+      if ('json' in answer) return Recorded.parse(answer.json).data
+      if (signal.aborted) return undefined
+      if (performance.now() > giveUpAt) throw new StartError(`${answer.problem}, for ${PATIENCE_MS / 60_000} minutes.`)
+      const waitMs = answer.retryAfterMs ?? pauseMs
+      print(`${answer.problem}; sending the same ${what} again in ${waitMs / 1_000} s.`)
+      await sleep(waitMs, undefined, { signal }).catch(() => undefined)
+      if (signal.aborted) return undefined
+    }
+  }
+  const read = async <T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> => {
+    const answer = await ask(path)
+    return 'json' in answer ? schema.parse(answer.json) : undefined
+  }
   return {
-    record: async (events) => {
-      const body = JSON.stringify({ interactions: events })
-      const giveUpAt = performance.now() + PATIENCE_MS
-      for (let pauseMs = PAUSE_MS_FIRST; ; pauseMs = Math.min(pauseMs * 2, PAUSE_MS_MAX)) {
-        const answer = await ask('/api/v1/analytic/interaction', { method: 'POST', body })
-        if ('json' in answer) return Recorded.parse(answer.json).data
-        if (signal.aborted) return undefined
-        if (performance.now() > giveUpAt) throw new StartError(`${answer.problem}, for ${PATIENCE_MS / 60_000} minutes.`)
-        const waitMs = answer.retryAfterMs ?? pauseMs
-        print(`${answer.problem}; sending the same ${events.length} events again in ${waitMs / 1_000} s.`)
-        await sleep(waitMs, undefined, { signal }).catch(() => undefined)
-        if (signal.aborted) return undefined
-      }
+    record: (list, items) => {
+      const body = JSON.stringify({ [list]: items })
+      return untilAnswered(`${items.length} events`, () => post(ADDRESSES[list], body))
+    },
+    recordOne: (kind, item) => {
+      const body = JSON.stringify(item)
+      return untilAnswered(kind, () => (kind === 'payment' ? postSigned(body) : post(ADDRESSES[kind], body)))
     },
     sell: async (products) => {
-      const body = JSON.stringify({ products })
-      const answer = await ask('/api/v1/catalog/products', { method: 'POST', body }).catch((error: unknown) => {
-        if (error instanceof StartError) return { problem: error.message }
-        throw error
-      })
+      const answer = await post('/api/v1/catalog/products', JSON.stringify({ products })).catch(asProblem)
       return 'json' in answer ? undefined : { problem: answer.problem }
     },
-    top: async () => {
-      const answer = await ask(`/api/v1/analytic/popularity/top?limit=${TOP_LIMIT}`)
-      return 'json' in answer ? TopResponse.parse(answer.json).data : undefined
+    watch: async (alert) => {
+      const there = await ask(ALERTS).catch(asProblem)
+      if (!('json' in there)) return there
+      if (Alerts.parse(there.json).data.some(({ name }) => name === alert.name)) return undefined
+      const made = await post(ALERTS, JSON.stringify(alert)).catch(asProblem)
+      if (!('json' in made)) return made
+      const body = JSON.stringify({ is_on: false })
+      const off = await ask(`${ALERTS}/${OneAlert.parse(made.json).data.id}`, { method: 'PATCH', body }).catch(asProblem)
+      return 'json' in off ? undefined : off
     },
+    top: async () => (await read(`/api/v1/products/popular?limit=${TOP_LIMIT}`, PopularResponse))?.data,
+    recommend: (accountId, limit) =>
+      read(`/api/v1/recommendations?account_id=${encodeURIComponent(accountId)}&limit=${limit}`, RecommendResponse),
+    computeSimilar: async () => {
+      const answer = await post('/api/v1/similarity-runs', '{}').catch(asProblem)
+      if ('json' in answer) return { run: Run.parse(answer.json).data, isOpenAlready: false }
+      const [newest] = (answer.status === CONFLICT && (await read('/api/v1/similarity-runs?limit=1', Runs))?.data) || []
+      return newest === undefined ? { problem: answer.problem } : { run: newest, isOpenAlready: true }
+    },
+    similarRun: async (id) => (await read(`/api/v1/similarity-runs/${id}`, Run))?.data,
   }
+}
+
+/** A refusal that ends only what was refused. */
+function asProblem(error: unknown): Refusal & { status: number } {
+  if (error instanceof RefusedError) return { problem: error.message, status: error.status }
+  throw error
 }
 
 /** @throws StartError when there is no gateway, because waiting for it would not help. */
@@ -83,7 +164,7 @@ export async function assertGateway(gatewayUrl: string): Promise<void> {
 }
 
 /** `problem` is a failure that a retry may cure; `neverAnswered` is the reason when there was no answer at all. */
-type Answer = { json: unknown } | { problem: string; retryAfterMs?: number | undefined; neverAnswered?: string }
+type Answer = { json: unknown } | { problem: string; status?: number; retryAfterMs?: number | undefined; neverAnswered?: string }
 
 /** One request. @throws StartError on an answer that a retry would get again. */
 async function attempt(gatewayUrl: string, path: string, init: RequestInit = {}): Promise<Answer> {
@@ -97,7 +178,8 @@ async function attempt(gatewayUrl: string, path: string, init: RequestInit = {})
   const problem = `The gateway at ${gatewayUrl} answered ${response.status} (${messageOf(text)})`
   if (response.status >= 500 || response.status === 429) return { problem, retryAfterMs: retryAfterMsOf(response) }
   const keyless = response.status === 401 || response.status === 403
-  throw new StartError(keyless ? `${problem}: give a key that may record and read, by --key or FOOTFALL_KEY.` : `${problem}.`)
+  const advice = keyless ? ': give a key that may record and read, by --key or FOOTFALL_KEY' : ''
+  throw new RefusedError(`${problem}${advice}.`, response.status)
 }
 
 /** Undefined for a text that is not JSON, which every schema rejects. */

@@ -1,50 +1,67 @@
 import { createHash } from 'node:crypto'
-import { eventOf, type IdentifiedEvent } from './event.ts'
-import { type Random, randomOf } from './random.ts'
+import { DAY_MS, HOUR_MS } from '../../contract/fields/time.ts'
+import { type Item, itemsOf } from './item.ts'
+import { randomOf } from './random.ts'
+import { rhythmOf, startOfHour } from './rhythm.ts'
 import type { Shop } from './shop.ts'
 import { visitOf } from './visit.ts'
-import { HOUR_MS } from '../../contract/fields/time.ts'
 
-const HOURS_PER_DAY = 24
+export interface HistoryPlan {
+  days: number
+  nowMs: number
+  /** Events per second, on the average of a day. */
+  rate: number
+  hasCallbacks: boolean
+}
 
-/** Visits that start in each hour of a day (UTC): few at night, most in the evening. */
-const RHYTHM = [0.4, 0.2, 0.1, 0.1, 0.1, 0.3, 0.8, 1.5, 2, 2.4, 2.6, 2.9, 3.2, 3, 2.7, 2.6, 3, 3.8, 4.8, 5.8, 6.2, 5, 3, 1.2]
+/** The average of ordinary visits. */
+export const EVENTS_PER_VISIT = 5.5
 
 /**
- * The events of the `days` before the hour of `nowMs`, oldest first. Because it ends with a whole hour, every call within that hour
- * gives the same events, and later calls give the same events for the hours in common.
+ * What happened in the `days` before `nowMs`, oldest first. The last 24 hours have the events of the live stream's rate; each day before them
+ * has half as many as the next, because a shop that grows needs no million events. Every call gives the same events for the hours in common,
+ * and a later call leaves some of those that became old out.
  */
-export function historyOf(shop: Shop, { days, nowMs }: { days: number; nowMs: number }): IdentifiedEvent[] {
-  const endMs = Math.floor(nowMs / HOUR_MS) * HOUR_MS
-  const hours = Array.from({ length: days * HOURS_PER_DAY }, (_, index) => endMs - (index + 1) * HOUR_MS)
+export function historyOf(shop: Shop, plan: HistoryPlan): Item[] {
+  const { days, nowMs } = plan
+  const [firstHour, lastHour] = [startOfHour(nowMs - days * DAY_MS), startOfHour(nowMs)]
+  const hours = Array.from(
+    { length: days === 0 ? 0 : (lastHour - firstHour) / HOUR_MS + 1 },
+    (_, index) => firstHour + index * HOUR_MS,
+  )
   return hours
-    .flatMap((hourMs) => hourOf(shop, hourMs))
-    .filter(({ occurredAtMs }) => occurredAtMs < endMs)
-    .sort((a, b) => a.occurredAtMs - b.occurredAtMs || (a.event.event_id < b.event.event_id ? -1 : 1))
-    .map(({ event }) => event)
+    .flatMap((hourMs) => hourOf(shop, hourMs, plan))
+    .filter(({ occurredAtMs }) => occurredAtMs < nowMs)
+    .sort((a, b) => a.occurredAtMs - b.occurredAtMs || (a.key < b.key ? -1 : 1))
+    .map(({ item }) => item)
 }
 
 interface Occurrence {
   occurredAtMs: number
-  event: IdentifiedEvent
+  key: string
+  item: Item
 }
 
-/** The visits that start in one hour, with their steps of later days. Only the seed and the hour decide them. */
-function hourOf(shop: Shop, hourMs: number): Occurrence[] {
+/** The visits that start in one hour, with their steps of later days. The seed and the hour decide them; the age only how many there are. */
+function hourOf(shop: Shop, hourMs: number, { nowMs, rate, hasCallbacks }: HistoryPlan): Occurrence[] {
   const random = randomOf(shop.seed, `hour ${hourMs}`)
-  const visits = Array.from({ length: visitsIn(hourMs, random) }, () => ({
+  const expected = ((rate * HOUR_MS) / 1_000 / EVENTS_PER_VISIT) * rhythmOf(hourMs) * shareOf(nowMs - hourMs)
+  const visits = Array.from({ length: Math.ceil(expected) }, () => ({
     visit: visitOf(shop, random),
     beginsMs: hourMs + random.below(HOUR_MS),
   }))
-  const steps = visits.flatMap(({ visit: { shopper, steps }, beginsMs }) => steps.map((step) => ({ shopper, step, beginsMs })))
-  return steps.map(({ shopper, step, beginsMs }, index) => {
-    const occurredAtMs = beginsMs + step.afterMs
-    const idBytes = createHash('sha256').update(`demo ${shop.seed} ${hourMs} ${index}`).digest()
-    return { occurredAtMs, event: eventOf(shopper, step, occurredAtMs, idBytes) }
-  })
+  return visits.flatMap(({ visit: { shopper, steps }, beginsMs }, visitNumber) =>
+    steps.flatMap((step, stepNumber) => {
+      const occurredAtMs = beginsMs + step.afterMs
+      const name = `demo ${shop.seed} ${hourMs} ${visitNumber} ${stepNumber}`
+      const idBytesOf = (number: number) => createHash('sha256').update(`${name} ${number}`).digest()
+      const items = itemsOf(step, { shopper, occurredAtMs, idBytesOf, hasCallbacks })
+      return items.map((item, number) => ({ occurredAtMs, key: `${name} ${number}`, item }))
+    }),
+  )
 }
 
-function visitsIn(hourMs: number, random: Random): number {
-  const expected = RHYTHM[(hourMs / HOUR_MS) % HOURS_PER_DAY]!
-  return Math.floor(expected + random.share())
+/** The share of an hour's visits that is kept at an age: all of a day, and half for each further day. */
+function shareOf(ageMs: number): number {
+  return 0.5 ** Math.max(0, ageMs / DAY_MS - 1)
 }

@@ -1,46 +1,44 @@
-import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Popularity } from '../../contract/popularity.ts'
+import type { CreateAlertRequest } from '../../contract/alert.ts'
 import { CATALOG_PRODUCTS } from './catalog.ts'
-import type { IdentifiedEvent } from './event.ts'
-import { assertGateway, type GatewayClient, createGatewayClient } from './gateway-client.ts'
+import { assertGateway, createGatewayClient, type GatewayClient } from './gateway-client.ts'
+import { guidedVisit } from './guided.ts'
 import { historyOf } from './history.ts'
-import { createLiveStream } from './live.ts'
+import type { Item } from './item.ts'
+import { operationsOf } from './operations.ts'
+import type { DemoPlan, Playing } from './plan.ts'
+import { randomOf } from './random.ts'
+import { REFUSED_EVERY, refusedLike } from './refused.ts'
 import type { Screen } from './screen.ts'
-import { shopOf, sleeperOf } from './shop.ts'
-import { chapterAt } from './story.ts'
+import { createSending } from './sending.ts'
+import { shopOf } from './shop.ts'
+import { streamLive } from './stream.ts'
 import { type Tally, tallyText } from './table.ts'
 
-export interface DemoPlan {
-  gatewayUrl: string
-  key?: string | undefined
-  seed: number
-  /** Days of history before the hour of `nowMs`; 0 for none. */
-  days: number
-  nowMs: number
-  /** Live events per second. */
-  rate: number
-  /** When to send live events, in milliseconds since the stream started. The demo ends with the last tick. */
-  ticks: AsyncIterable<number> | Iterable<number>
-  signal: AbortSignal
+/** It is off, and its address is reserved for examples. */
+const LOW_STOCK: CreateAlertRequest = {
+  name: 'Stock runs low',
+  kind: 'low_stock',
+  below: 5,
+  url: 'https://hooks.example.com/stock',
 }
-
-const HISTORY_BATCH_EVENTS = 500
-/** After an outage the stream continues at its rate. Events of the outage are skipped, because nothing sent them. */
-const CATCH_UP_MS_MAX = 2_000
-const SHOW_EVERY_MS = 2_000
-const STILL_READS_MAX = 40
-const STILL_EVERY_MS = 250
+/** Shoppers who are shown recommendations before the live stream. */
+const GUIDED = 90
+const GUIDED_AT_ONCE = 15
+/** A run that is open already, and another. */
+const ASKED_MAX = 3
+const SIMILAR_READS_MAX = 60
+const SIMILAR_EVERY_MS = 250
 
 /** Sends the catalog, the history, then the live stream, and shows the top list. @throws StartError when it cannot continue. */
 export async function runDemo(plan: DemoPlan, screen: Screen): Promise<Tally> {
   const client = createGatewayClient({ ...plan, print: screen.print })
   const tally: Tally = { sent: 0, accepted: 0, duplicates: 0, rejected: 0 }
-  const send = senderOf(client, tally)
+  const playing = { plan, client, screen, tally, sending: createSending(client, tally, plan.signal) }
   await assertGateway(plan.gatewayUrl)
-  await sendCatalog(client, screen)
-  if (plan.days > 0) await sendHistory(plan, send, screen, tally)
-  await streamLive(plan, client, send, screen, tally)
+  await sendCatalog(playing)
+  if (plan.days > 0) await sendHistory(playing)
+  await streamLive(playing)
   return tally
 }
 
@@ -53,69 +51,70 @@ export async function* clockTicks(everyMs: number, endMs: number, signal: AbortS
   }
 }
 
-type Send = (events: readonly IdentifiedEvent[]) => Promise<void>
-
-function senderOf(client: GatewayClient, tally: Tally): Send {
-  return async (events) => {
-    if (events.length === 0) return
-    tally.sent += events.length
-    const answer = await client.record(events)
-    if (answer === undefined) return
-    tally.accepted += answer.accepted
-    tally.duplicates += answer.duplicates
-    tally.rejected += answer.rejected.length
-  }
-}
-
 /** A failure does not end the demo, because a key may record and read and still have no right to change the catalog. */
-async function sendCatalog(client: GatewayClient, screen: Screen): Promise<void> {
+async function sendCatalog({ client, screen }: Playing): Promise<void> {
   const failed = await client.sell(CATALOG_PRODUCTS)
   screen.print(failed === undefined ? `Catalog: ${CATALOG_PRODUCTS.length} products.` : `Catalog: not sent. ${failed.problem}`)
+  const unwatched = await client.watch(LOW_STOCK)
+  if (unwatched !== undefined) screen.print(`Alert: not made. ${unwatched.problem}`)
 }
 
-async function sendHistory({ seed, days, nowMs, signal }: DemoPlan, send: Send, screen: Screen, tally: Tally): Promise<void> {
-  const events = historyOf(shopOf(seed), { days, nowMs })
-  screen.print(`History: ${events.length.toLocaleString('en')} events of the last ${days === 1 ? 'day' : `${days} days`}.`)
-  for (let from = 0; from < events.length && !signal.aborted; from += HISTORY_BATCH_EVENTS) {
-    await send(events.slice(from, from + HISTORY_BATCH_EVENTS))
-  }
+async function sendHistory(playing: Playing): Promise<void> {
+  const { plan, sending, screen, tally } = playing
+  const { seed, days, nowMs } = plan
+  const hasCallbacks = plan.paymentSecret !== undefined
+  const items = historyOf(shopOf(seed), { ...plan, hasCallbacks })
+  const operations = operationsOf(seed, plan)
+  const total = items.length + operations.length
+  screen.print(`History: ${total.toLocaleString('en')} events of the last ${days === 1 ? 'day' : `${days} days`}.`)
+  await Promise.all([sending.send(items), sending.sendOperations(operations)])
+  await sendRefused(playing, items, nowMs)
   screen.print(`History: ${tallyText(tally)}.`)
+  await guideShoppers(playing)
 }
 
-async function streamLive(plan: DemoPlan, client: GatewayClient, send: Send, screen: Screen, tally: Tally): Promise<void> {
-  const { seed, rate, ticks, signal } = plan
-  let top = await stillTop(client, signal)
-  const startRanks = new Map(top.map(({ product_id }, index) => [product_id, index + 1]))
-  const shop = shopOf(seed)
-  const sleeper = sleeperOf(shop, new Map(top.map(({ product_id, score }) => [product_id, score])))
-  // With as many visitors as events per second each visitor acts about once a second, and the crowd changes within seconds.
-  const next = createLiveStream(shop, sleeper, Math.max(1, Math.round(rate)))
-  let doneMs = 0
-  let showAtMs = 0
-  for await (const elapsedMs of ticks) {
-    if (signal.aborted) break
-    const { draw, storyOf } = chapterAt(elapsedMs)
-    doneMs = Math.max(doneMs, elapsedMs - CATCH_UP_MS_MAX)
-    const due = Math.floor(((elapsedMs - doneMs) * rate) / 1_000)
-    doneMs += (due * 1_000) / rate
-    await send(Array.from({ length: due }, () => next(draw, Date.now(), randomBytes(10))))
-    if (elapsedMs < showAtMs) continue
-    showAtMs = elapsedMs + SHOW_EVERY_MS
-    top = (await client.top()) ?? top
-    screen.show({ top, startRanks, sleeperId: sleeper.id, tally, story: storyOf(sleeper.id) })
-  }
+/** One refused item for every hundred that are new, so that a history that is sent again adds none. */
+async function sendRefused({ sending, tally }: Playing, items: readonly Item[], nowMs: number): Promise<void> {
+  const interactions = items.flatMap((each) => (each.kind === 'interaction' ? [each.item] : []))
+  const newest = interactions.slice(-Math.floor(tally.accepted / REFUSED_EVERY) || interactions.length)
+  await sending.sendInteractions(newest.map((event, number) => refusedLike(event, number, nowMs)))
 }
 
-/** The top list once it stops changing, because the history is counted then. It gives up after 10 s: only the arrows and the sleeper depend on it. */
-async function stillTop(client: GatewayClient, signal: AbortSignal): Promise<Popularity[]> {
-  let top: Popularity[] | undefined
-  let countedBefore: string | undefined
-  for (let read = 0; read < STILL_READS_MAX && !signal.aborted; read++) {
-    top = (await client.top()) ?? top
-    const counted = JSON.stringify(top?.map(({ product_id, date_updated }) => [product_id, date_updated]))
-    if (top !== undefined && counted === countedBefore) break
-    countedBefore = counted
-    await sleep(STILL_EVERY_MS, undefined, { signal }).catch(() => undefined)
+/** Shows recommendations to shoppers: to some before there are similar products, and to the others afterwards. */
+async function guideShoppers(playing: Playing): Promise<void> {
+  const { client, plan, screen, sending } = playing
+  const visitor = { random: randomOf(plan.seed, `guided ${plan.nowMs}`), hasCallbacks: plan.paymentSecret !== undefined }
+  const guide = async (shoppers: number) => {
+    for (let shown = 0; shown < shoppers && !plan.signal.aborted; shown += GUIDED_AT_ONCE) {
+      const visits = await Promise.all(Array.from({ length: GUIDED_AT_ONCE }, () => guidedVisit(client, visitor)))
+      await sending.send(visits.flat())
+    }
   }
-  return top ?? []
+  await guide(GUIDED / 3)
+  const problem = await computeSimilar(playing)
+  if (problem !== undefined) screen.print(`Similar products: not computed. ${problem}`)
+  await guide(GUIDED)
+}
+
+/** Waits for similar products of the whole history. @returns why there are none. */
+async function computeSimilar({ client, plan }: Playing): Promise<string | undefined> {
+  for (let asked = 0; asked < ASKED_MAX; asked++) {
+    const started = await client.computeSimilar()
+    if ('problem' in started) return started.problem
+    const problem = await endOf(started.run.id, client, plan.signal)
+    // A run that was open already began before the end of the history.
+    if (problem !== undefined || !started.isOpenAlready) return problem
+  }
+  return 'Other runs come first.'
+}
+
+/** Waits for the end of a run. @returns why it did not complete. */
+async function endOf(id: string, client: GatewayClient, signal: AbortSignal): Promise<string | undefined> {
+  for (let read = 0; read < SIMILAR_READS_MAX && !signal.aborted; read++) {
+    const run = await client.similarRun(id)
+    if (run?.status === 'completed') return undefined
+    if (run?.status === 'failed' || run?.status === 'cancelled') return `The run ${id} ${run.status}.`
+    await sleep(SIMILAR_EVERY_MS, undefined, { signal }).catch(() => undefined)
+  }
+  return `The run ${id} goes on.`
 }

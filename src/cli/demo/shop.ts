@@ -17,7 +17,7 @@ export interface Shop {
 }
 
 /** Flatter than Zipf's 1, so that one viral product can pass a week's favourite within a minute. */
-const SKEW = 0.75
+const SKEW = 0.72
 /** Products from this rank on get few visits. */
 const SLEEPER_RANK_MIN = 50
 
@@ -31,10 +31,11 @@ export function shopOf(seed: number): Shop {
   return { seed, ranked, appeal: zipf(ranked.length, SKEW) }
 }
 
-/** The product that will go viral: the lowest score among products with few visits, so that each run has another. */
+/** The product that will go viral: the lowest score among products with few visits, so that each run has another. It is in stock. */
 export function sleeperOf(shop: Shop, scores: ReadonlyMap<string, number>): Product {
   const scoreOf = ({ id }: Product) => scores.get(id) ?? 0
-  return shop.ranked.slice(SLEEPER_RANK_MIN).reduce((lowest, product) => (scoreOf(product) < scoreOf(lowest) ? product : lowest))
+  const sleepers = shop.ranked.slice(SLEEPER_RANK_MIN).filter(({ quantity }) => quantity > 0)
+  return sleepers.reduce((lowest, product) => (scoreOf(product) < scoreOf(lowest) ? product : lowest))
 }
 
 /** A random product, popular ones more often. */
@@ -48,9 +49,14 @@ export function neighbourOf(shop: Shop, { id, category }: Product, random: Rando
   return neighbours[Math.min(random.below(neighbours.length), random.below(neighbours.length))]!
 }
 
+/** The id of a random account. */
+export function anyAccount(random: Random): string {
+  return `${random.pick(NAMES)}-${1 + random.below(ACCOUNTS_PER_NAME)}`
+}
+
 /** A shopper with an account, which returns in other visits, or a guest with one visit. */
 export function anyShopper(random: Random): Shopper {
   const session_id = `s-${Buffer.from(random.bytes(6)).toString('hex')}`
   if (!random.chance(SIGNED_IN)) return { session_id }
-  return { account_id: `${random.pick(NAMES)}-${1 + random.below(ACCOUNTS_PER_NAME)}`, session_id }
+  return { account_id: anyAccount(random), session_id }
 }

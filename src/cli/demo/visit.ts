@@ -1,18 +1,37 @@
 import { DAY_MS } from '../../contract/fields/time.ts'
+import type { PaymentStatus } from '../../contract/payment.ts'
 import type { PRESETS } from '../../ranking/weights.ts'
 import type { Product } from './catalog.ts'
 import type { Random } from './random.ts'
 import { anyProduct, anyShopper, neighbourOf, type Shop, type Shopper } from './shop.ts'
 
-/** An action of a shopper. */
-export interface Step {
-  /** Milliseconds since the start of the visit. */
-  afterMs: number
+interface InteractionStep {
+  kind: 'interaction'
   event_type: keyof typeof PRESETS.balanced
   ref_type: 'Product' | 'Category'
   ref_id: string
   metadata?: Record<string, string>
 }
+
+interface SearchStep {
+  kind: 'search'
+  query: string
+  product_ids: string[]
+}
+
+/** What a provider says of the payment of an order. */
+export interface PaymentStep {
+  kind: 'payment'
+  order_id: string
+  status: PaymentStatus
+  currency: string
+  items: { product_id: string; price: number }[]
+}
+
+type Action = InteractionStep | SearchStep | PaymentStep
+
+/** What a shopper does, and when: in milliseconds since the start of the visit. */
+export type Step = Action & { afterMs: number }
 
 /** The steps of one shopper in time order: a visit, and later actions about the bought products. */
 export interface Visit {
@@ -29,13 +48,21 @@ interface Story {
   keen: boolean
 }
 
+/** What happens after this time is no part of the visit itself. */
+export const LATER_MS_MIN = DAY_MS / 2
 const STEP_MS_MIN = 3_000
 const STEP_MS_MAX = 60_000
 const PRODUCTS_MAX = 5
 
+/** Things that the shop does not have. */
+const MISSING = ['yoga mat', 'air fryer', 'gift card', 'phone case', 'led strip', 'bean bag', 'rice cooker', 'picnic basket']
+/** Queries whose results lead to no click. */
+const VAGUE = ['gift', 'sale', 'something for mum', 'cheap', 'under 20 euro']
+const SHOWN_MAX = 6
+
 /** The probability of each action, for ordinary and for keen shoppers. */
 const CHANCE = {
-  searches: [0.4, 0.25],
+  searches: [0.14, 0.08],
   comesByCategory: [0.5, 0.1],
   bounces: [0.12, 0.03],
   comparesSimilar: [0.08, 0.02],
@@ -45,11 +72,16 @@ const CHANCE = {
   takesOutAgain: [0.18, 0.06],
   looksAtAnother: [0.5, 0.1],
   checksOut: [0.6, 0.8],
-  pays: [0.8, 0.9],
+  pays: [0.85, 0.93],
+  failsToPayFirst: [0.05, 0.02],
+  waitsForPayment: [0.02, 0.01],
+  paysInDollars: [0.15, 0.15],
   cancels: [0.04, 0.02],
 } as const
+/** Probabilities around a search. */
+const SEARCH = { findsNothing: 0.12, isVague: 0.1, isCapitalised: 0.1, isClicked: 0.8 }
 /** Probabilities of a buyer's later actions. A buyer that rates low often returns the product; few others do. */
-const LATER = { rates: 0.5, likes: 0.7, dislikes: 0.12, writes: 0.4, returnsDisliked: 0.6, returns: 0.08, asksForMoney: 0.5 }
+const LATER = { rates: 0.5, likes: 0.7, dislikes: 0.15, writes: 0.4, returnsDisliked: 0.7, returns: 0.1, asksForMoney: 0.8 }
 
 /** A visit of a random shopper; `drawnTo` is the product that goes viral, if the shopper came for it. */
 export function visitOf(shop: Shop, random: Random, drawnTo?: Product): Visit {
@@ -63,25 +95,35 @@ export function visitOf(shop: Shop, random: Random, drawnTo?: Product): Visit {
     if (seen === PRODUCTS_MAX || !happens(story, 'looksAtAnother')) break
     product = anyProduct(shop, random)
   }
-  const kept = checkOut(story, cart)
-  if (shopper.account_id !== undefined) for (const bought of kept) lookBack(story, bought)
+  const order = checkOut(story, cart)
+  if (shopper.account_id !== undefined) for (const bought of order?.products ?? []) lookBack(story, order!, bought)
   return { shopper, steps: story.steps.sort((a, b) => a.afterMs - b.afterMs) }
 }
 
-/** Finds a product by a search, which also shows other results, through its category, or by a link. */
+/** Finds a product by a search, through its category, or by a link. */
 function find(story: Story, shop: Shop, product: Product): void {
   const { random } = story
   if (happens(story, 'searches')) {
-    const metadata = { query: product.id.split('-').at(-1)! }
-    const shown = new Set([product.id, neighbourOf(shop, product, random).id, neighbourOf(shop, product, random).id])
-    // All results of a page appear at the same time.
-    story.afterMs += pause(random)
-    for (const id of shown) note(story, 'product_impression', id, { metadata, waitMs: 0 })
-    note(story, 'click_from_search', product.id, { metadata })
+    if (random.chance(SEARCH.findsNothing)) add(story, { kind: 'search', query: random.pick(MISSING), product_ids: [] })
+    if (random.chance(SEARCH.isVague))
+      add(story, { kind: 'search', query: random.pick(VAGUE), product_ids: shownFor(story, shop, anyProduct(shop, random)) })
+    const query = product.id.split('-').at(-1)!
+    add(story, {
+      kind: 'search',
+      query: random.chance(SEARCH.isCapitalised) ? query.toUpperCase() : query,
+      product_ids: shownFor(story, shop, product),
+    })
+    if (random.chance(SEARCH.isClicked)) note(story, 'click_from_search', product.id, { metadata: { query } })
   } else if (happens(story, 'comesByCategory')) {
     note(story, 'view', product.category, { refType: 'Category' })
     note(story, 'click_from_category', product.id)
   }
+}
+
+/** The results of a search: the product, and others of its category. */
+function shownFor({ random }: Story, shop: Shop, product: Product): string[] {
+  const others = Array.from({ length: random.below(SHOWN_MAX) }, () => neighbourOf(shop, product, random).id)
+  return [...new Set([product.id, ...others])]
 }
 
 /** Looks at a product; true when the product is in the cart afterwards. */
@@ -101,21 +143,36 @@ function consider(story: Story, product: Product): boolean {
   return false
 }
 
-/** Buys the cart, or not. @returns the products that were bought and not cancelled. */
-function checkOut(story: Story, cart: readonly Product[]): readonly Product[] {
-  if (cart.length === 0 || !happens(story, 'checksOut')) return []
-  const order = { metadata: { order_id: `o-${Buffer.from(story.random.bytes(4)).toString('hex')}` } }
-  for (const { id } of cart) note(story, 'checkout_started', id, order)
-  if (!happens(story, 'pays')) return []
-  for (const { id } of cart) note(story, 'purchase', id, order)
-  if (!happens(story, 'cancels')) return cart
-  for (const { id } of cart) note(story, 'cancel_order', id, order)
-  return []
+/** An order that was paid. */
+interface Order {
+  payment: Omit<PaymentStep, 'status' | 'items'>
+  products: readonly Product[]
 }
 
-/** Days later: perhaps a rating, a review, a return and a refund. */
-function lookBack({ random, steps, afterMs, keen }: Story, { id }: Product): void {
-  const later: Story = { random, steps, keen, afterMs: afterMs + DAY_MS + random.below(3 * DAY_MS) }
+/** Buys the cart, or not. @returns the order, unless there is none or it was cancelled. */
+function checkOut(story: Story, cart: readonly Product[]): Order | undefined {
+  const { random } = story
+  if (cart.length === 0 || !happens(story, 'checksOut')) return undefined
+  const order_id = `o-${Buffer.from(random.bytes(6)).toString('hex')}`
+  const payment = { kind: 'payment' as const, order_id, currency: happens(story, 'paysInDollars') ? 'USD' : 'EUR' }
+  for (const { id } of cart) note(story, 'checkout_started', id, { metadata: { order_id } })
+  if (!happens(story, 'pays')) return undefined
+  const items = cart.map(({ id, price }) => ({ product_id: id, price }))
+  const report = (status: PaymentStatus) => add(story, { ...payment, status, items })
+  if (happens(story, 'waitsForPayment')) {
+    report('pending')
+    return undefined
+  }
+  if (happens(story, 'failsToPayFirst')) report('failed')
+  report('success')
+  if (!happens(story, 'cancels')) return { payment, products: cart }
+  report('cancelled')
+  return undefined
+}
+
+/** Half a day to two days later: perhaps a rating, a review, a return and a refund. */
+function lookBack({ random, steps, afterMs, keen }: Story, { payment }: Order, { id, price }: Product): void {
+  const later: Story = { random, steps, keen, afterMs: afterMs + LATER_MS_MIN + random.below(2 * DAY_MS) }
   const rates = random.chance(LATER.rates)
   const dislikes = rates && random.chance(LATER.dislikes)
   if (rates) {
@@ -124,18 +181,24 @@ function lookBack({ random, steps, afterMs, keen }: Story, { id }: Product): voi
   }
   if (!random.chance(dislikes ? LATER.returnsDisliked : LATER.returns)) return
   note(later, 'return_product', id, { waitMs: random.below(DAY_MS) })
-  if (random.chance(LATER.asksForMoney)) note(later, 'refund_requested', id, { waitMs: random.below(DAY_MS) })
+  if (!random.chance(LATER.asksForMoney)) return
+  add(later, { ...payment, status: 'refunded', items: [{ product_id: id, price }] }, random.below(DAY_MS))
 }
 
 interface Details {
-  refType?: Step['ref_type']
+  refType?: InteractionStep['ref_type']
   metadata?: Record<string, string>
   waitMs?: number
 }
 
-function note(story: Story, type: Step['event_type'], id: string, { refType = 'Product', metadata, waitMs }: Details = {}): void {
-  story.afterMs += waitMs ?? pause(story.random)
-  story.steps.push({ afterMs: story.afterMs, event_type: type, ref_type: refType, ref_id: id, ...(metadata && { metadata }) })
+function note(story: Story, type: InteractionStep['event_type'], id: string, details: Details = {}): void {
+  const { refType = 'Product', metadata, waitMs } = details
+  add(story, { kind: 'interaction', event_type: type, ref_type: refType, ref_id: id, ...(metadata && { metadata }) }, waitMs)
+}
+
+function add(story: Story, action: Action, waitMs = pause(story.random)): void {
+  story.afterMs += waitMs
+  story.steps.push({ ...action, afterMs: story.afterMs })
 }
 
 function pause(random: Random): number {
