@@ -1,13 +1,20 @@
 import type { FastifyInstance, FastifyRequest, InjectOptions } from 'fastify'
+import { LRUCache } from 'lru-cache'
 import type { ErrorBody } from '../../contract/error.ts'
 import { addressOf, type QueryValues } from '../../page/template/address.ts'
 import type { Answer } from '../../page/template/answer.ts'
+import { callerIdOf } from '../access/caller.ts'
 
 /** Asks the REST API for its caller, in the process. */
 export interface PageApi {
-  get: <Body extends object>(path: string, query?: QueryValues) => Promise<Answer<Body>>
-  send: <Body extends object>(method: 'POST' | 'PUT' | 'DELETE', path: string, body?: object) => Promise<Answer<Body>>
+  /** `keepMs` is for what hardly changes. */
+  get: <Body extends object>(path: string, query?: QueryValues, keepMs?: number) => Promise<Answer<Body>>
+  send: <Body extends object>(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: object) => Promise<Answer<Body>>
 }
+
+/** So old may an answer be. Lists are as old anyway, and the pages of all watchers of a view share what it asks. */
+const KEEP_MS = 1_000
+const KEPT_MAX = 1_000
 
 /** What tells who calls, and from which page: the API decides by it as it does for a call from outside. */
 const CALLER_HEADERS = [
@@ -17,33 +24,41 @@ const CALLER_HEADERS = [
 ]
 
 /**
- * Every number of the page is one that the API answers to the same caller, so scopes and bounds are enforced in one place. A view that
- * asks the same twice gets one answer.
+ * Every number of the page is one that the API answers to the same caller, so scopes and bounds are enforced in one place. Answers are kept
+ * for a moment, for each caller by itself. A change drops them, so that a caller sees what it changed.
  */
-export function pageApiOf(app: FastifyInstance, request: FastifyRequest): PageApi {
-  const running = new Map<string, Promise<Answer<object>>>()
-  const ask = async (method: InjectOptions['method'] & string, url: string, body?: object): Promise<Answer<object>> => {
-    const answer = await app.inject({
-      method,
-      url,
-      headers: { ...callerHeadersOf(request), ...(body !== undefined && { 'content-type': 'application/json' }) },
-      remoteAddress: request.socket.remoteAddress ?? '127.0.0.1',
-      ...(body !== undefined && { payload: JSON.stringify(body) }),
-    })
-    return JSON.parse(answer.body || '{"data":null}') as Answer<object>
+export function createPageApi(app: FastifyInstance, msMax = KEEP_MS): (request: FastifyRequest) => PageApi {
+  const kept = new LRUCache<string, Promise<Answer<object>>>({ max: KEPT_MAX, ttl: msMax, ttlResolution: 0 })
+  return (request) => {
+    const caller = callerIdOf(request)
+    const get = (path: string, query?: QueryValues, keepMs = msMax): Promise<Answer<object>> => {
+      const url = addressOf(path, query)
+      const key = `${caller} ${url}`
+      const known = kept.get(key)
+      if (known !== undefined) return known
+      const asked = ask(app, request, { method: 'GET', url }).catch(failed)
+      kept.set(key, asked, { ttl: keepMs })
+      return asked
+    }
+    const send = async (method: InjectOptions['method'] & string, url: string, body?: object): Promise<Answer<object>> => {
+      try {
+        return await ask(app, request, { method, url, ...(body !== undefined && { payload: JSON.stringify(body) }) })
+      } finally {
+        kept.clear()
+      }
+    }
+    return { get: get as PageApi['get'], send: send as PageApi['send'] }
   }
-  const get = (path: string, query?: QueryValues): Promise<Answer<object>> => {
-    const url = addressOf(path, query)
-    const known = running.get(url)
-    if (known !== undefined) return known
-    const asked = ask('GET', url).catch(failed)
-    running.set(url, asked)
-    return asked
-  }
-  return {
-    get: get as PageApi['get'],
-    send: ((method, path, body) => ask(method, path, body)) as PageApi['send'],
-  }
+}
+
+async function ask(app: FastifyInstance, request: FastifyRequest, options: InjectOptions): Promise<Answer<object>> {
+  const contentType = options.payload === undefined ? {} : { 'content-type': 'application/json' }
+  const answer = await app.inject({
+    ...options,
+    headers: { ...callerHeadersOf(request), ...contentType },
+    remoteAddress: request.socket.remoteAddress ?? '127.0.0.1',
+  })
+  return JSON.parse(answer.body || '{"data":null}') as Answer<object>
 }
 
 function failed(): ErrorBody {

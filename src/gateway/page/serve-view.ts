@@ -66,7 +66,7 @@ async function sendShown(sending: Sending, { title, body, status }: ShownView): 
     isLive: view?.isLive ?? false,
     assets: page.assets.addresses(view?.hasChart ?? false),
   }
-  return sendPage(request, reply, (asksForParts(request) ? changedParts : wholePage)(frame, body))
+  return sendPage(reply, (asksForParts(request) ? changedParts : wholePage)(frame, body))
 }
 
 /** A page without views around it: for signing in, and for what a caller may not see. */
@@ -84,14 +84,14 @@ export async function sendBare(
     isLive: false,
     assets: page.assets.addresses(false),
   }
-  return sendPage(request, reply, (asksForParts(request) ? changedParts : wholePage)(frame, shown.body))
+  return sendPage(reply, (asksForParts(request) ? changedParts : wholePage)(frame, shown.body))
 }
 
 /**
  * For a browser that followed a link of another site: cookies of a session do not come along. It asks again by itself, from this site.
  */
-export function sendAgain(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  return sendPage(request, reply, askAgainPage(request.url))
+export function sendAgain(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  return sendPage(reply, askAgainPage(request.url))
 }
 
 /** The caller of one seller sees that seller's view instead of every other one. */

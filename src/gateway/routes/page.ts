@@ -3,10 +3,11 @@ import { DecidedError, notFound } from '../../contract/decided-error.ts'
 import { STATUS_OF_CODE } from '../../contract/error.ts'
 import { noView } from '../../page/views/notice.ts'
 import { signInView } from '../../page/views/sign-in.ts'
+import { encodingIn } from '../http/compression.ts'
 import { problemOf } from '../http/problem.ts'
 import { ASSETS_PATH, readAssets } from '../page/assets.ts'
-import { pageApiOf } from '../page/page-api.ts'
-import { asksForParts, encodingOf } from '../page/send-page.ts'
+import { createPageApi } from '../page/page-api.ts'
+import { asksForParts } from '../page/send-page.ts'
 import { type Page, sendAgain, sendBare, serveAction, serveView, signInAddress } from '../page/serve-view.ts'
 import type { PageView } from '../page/view.ts'
 import { VIEWS } from '../views/all.ts'
@@ -18,14 +19,14 @@ const FOR_EVER = 'public, max-age=31536000, immutable'
 /** The page for people: its views, its assets, and the form for signing in. */
 export function pageRoutes(): RoutePlugin {
   return async (app) => {
-    const page: Page = { views: VIEWS, assets: readAssets(), apiOf: (request) => pageApiOf(app, request) }
+    const page: Page = { views: VIEWS, assets: readAssets(), apiOf: createPageApi(app) }
     answerErrorsAsPages(app, page)
     for (const view of VIEWS) addView(app, page, view)
 
     app.get<{ Params: { name: string } }>(`${ASSETS_PATH}/:name`, HIDDEN, async (request, reply) => {
       const asset = page.assets.byName.get(request.params.name)
       if (asset === undefined) throw notFound('there is no such file; load the page again')
-      const encoding = encodingOf(request)
+      const encoding = encodingIn(request.headers['accept-encoding'])
       reply.headers({ 'cache-control': FOR_EVER, vary: 'accept-encoding' }).type(asset.type)
       if (encoding === undefined) return reply.send(asset.plain)
       return reply.header('content-encoding', encoding).send(await (encoding === 'br' ? asset.brotli : asset.gzip)())
@@ -73,7 +74,7 @@ function answerErrorsAsPages(app: FastifyInstance, page: Page): void {
   })
 }
 
-async function leadToSignIn(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+function leadToSignIn(request: FastifyRequest, reply: FastifyReply): FastifyReply {
   if (isLinkFromElsewhere(request)) return sendAgain(request, reply)
   const address = signInAddress(request)
   if (asksForParts(request)) return reply.code(401).header('hx-redirect', address).send()

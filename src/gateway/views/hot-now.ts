@@ -7,6 +7,8 @@ import type { PageView, ViewRequest } from '../page/view.ts'
 
 const PATH = '/api/v1/products/popular'
 const HOUR_MS = 3_600_000
+/** The list of a past hour changes only with late events. */
+const PAST_KEEP_MS = 60_000
 /** The length of the lists with which ranks are compared; the most that the API answers at once. */
 const RANKS_MAX = 100
 const LOST_SEARCHES = 10
@@ -57,7 +59,7 @@ function hourNearest(ms: number): string | undefined {
 
 async function ranksOf(api: PageApi, query: Record<string, string | undefined>): Promise<HotNow['hourAgo']> {
   if (query['as_of'] === undefined) return undefined
-  const list = dataOf(await api.get<PopularResponse>(PATH, { ...query, limit: RANKS_MAX }))
+  const list = dataOf(await api.get<PopularResponse>(PATH, { ...query, limit: RANKS_MAX }, PAST_KEEP_MS))
   return list && new Map(list.map(({ product_id }, index) => [product_id, index + 1]))
 }
 

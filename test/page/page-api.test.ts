@@ -1,0 +1,43 @@
+import { fastify } from 'fastify'
+import { expect, test } from 'vitest'
+import { createPageApi } from '../../src/gateway/page/page-api.ts'
+
+/** An API that counts its calls and shows who called, and a page that asks it twice. */
+async function pageOver(calls: string[]) {
+  const app = fastify()
+  app.decorateRequest('apiKey', null)
+  app.addHook('onRequest', async (request) => {
+    const { authorization } = request.headers
+    if (authorization !== undefined) request.apiKey = { keyId: authorization } as NonNullable<typeof request.apiKey>
+  })
+  app.get('/api/v1/list', async ({ url, headers }) => {
+    calls.push(`${url} ${headers.authorization}`)
+    return { data: calls.length }
+  })
+  app.post('/api/v1/list', async ({ body }) => ({ data: body }))
+  const apiOf = createPageApi(app, 600_000)
+  app.get('/page', async (request) => {
+    const api = apiOf(request)
+    return Promise.all([api.get('/api/v1/list', { limit: 1 }), api.get('/api/v1/list', { limit: 1 })])
+  })
+  app.get('/change', async (request) => apiOf(request).send('POST', '/api/v1/list', { n: 1 }))
+  return (url: string, authorization = 'Bearer a') =>
+    app.inject({ url, headers: { authorization } }).then((answer) => answer.json<unknown>())
+}
+
+test('the same question of the same caller is asked once within its time, and each caller gets its own answer', async () => {
+  const calls: string[] = []
+  const ask = await pageOver(calls)
+  expect(await ask('/page')).toEqual([{ data: 1 }, { data: 1 }])
+  expect(await ask('/page')).toEqual([{ data: 1 }, { data: 1 }])
+  expect(await ask('/page', 'Bearer b')).toEqual([{ data: 2 }, { data: 2 }])
+  expect(calls).toEqual(['/api/v1/list?limit=1 Bearer a', '/api/v1/list?limit=1 Bearer b'])
+})
+
+test('what was kept is asked again after a change', async () => {
+  const calls: string[] = []
+  const ask = await pageOver(calls)
+  await ask('/page')
+  expect(await ask('/change')).toEqual({ data: { n: 1 } })
+  expect(await ask('/page')).toEqual([{ data: 2 }, { data: 2 }])
+})
