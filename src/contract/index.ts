@@ -59,6 +59,7 @@ export {
   UnweightedType,
   RecordedOrWaiting,
 } from './interaction.ts'
+export { InteractionsRequest, InteractionsResponse, LoggedInteraction } from './interaction-log.ts'
 export { isStorableJson } from './fields/json.ts'
 export { OFFSET_MAX } from './fields/page.ts'
 export type { Adapted, AdaptedCallback, Ignored, PaymentAdapter, SignedWebhook, WebhookContext } from './payment-adapter.ts'

@@ -13,6 +13,7 @@ import { eventTypeRoutes } from './event-types.ts'
 import { explanationRoutes } from './explanation.ts'
 import { INTERACTIONS_TAG, interactionRoutes } from './interactions.ts'
 import { pageRoutes } from './page.ts'
+import { interactionLogRoutes } from './interaction-log.ts'
 import { ORDERS_TAG, paymentRoutes } from './payments.ts'
 import { popularRoutes } from './popular.ts'
 import { POPULARITY_TAG, popularityRoutes } from './popularity.ts'
@@ -40,6 +41,7 @@ import { SHOPPERS_TAG, shopperRoutes } from './shoppers.ts'
 /** Every route of the gateway, in the order of /openapi.json. */
 export const ROUTES: readonly ((deps: RouteDeps) => RoutePlugin)[] = [
   interactionRoutes,
+  interactionLogRoutes,
   eventRoutes,
   searchRoutes,
   popularityRoutes,
