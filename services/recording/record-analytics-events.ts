@@ -18,7 +18,7 @@ export async function recordEventCall(
   const nowMs = await receivedMsOf(ctx)
   const { rows, rejections } = await judgeInSlices(items, (slice) => judgeAnalyticsEvents(slice, nowMs))
   const recorded = await deps.step(ctx, 'record the events', async () => {
-    const recordAll = () => recordEvents(deps.db, call, rows, deps.tombstones)
+    const recordAll = () => recordEvents(deps.db, call, rows, deps.tombstones, rejections.length)
     const { isNew, ...result } = await (areWide(rows) ? deps.recordingWide.analytics_event(recordAll) : recordAll())
     const { accepted, duplicateIndexes, rejected } = result
     const all = [...rejections, ...rejected]

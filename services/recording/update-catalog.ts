@@ -3,6 +3,7 @@ import { judgeInSlices } from '../../src/admission/judge-in-slices.ts'
 import { judgeProducts, type ProductVersion } from '../../src/admission/product.ts'
 import type { UpsertProductsRequest, UpsertProductsResponse } from '../../src/contract/product.ts'
 import { staleVersions, upsertProducts } from '../../src/store/catalog/catalog-product.ts'
+import { countCall } from '../../src/store/log/ingest.ts'
 import type { Call } from '../../src/store/log/call.ts'
 import type { Deps } from '../handler/deps.ts'
 import { recordedAnswer } from './answer.ts'
@@ -18,7 +19,9 @@ export async function updateCatalog(
   const call = checkedCall(ctx)
   const nowMs = await receivedMsOf(ctx)
   const { rows: versions, rejections } = await judgeInSlices(request.products, (slice) => judgeProducts(slice, nowMs))
-  const updated = await deps.step(ctx, 'update the catalogue', (): Promise<Updated> => update(deps, call, versions))
+  const updated = await deps.step(ctx, 'update the catalogue', (): Promise<Updated> =>
+    update(deps, call, versions, rejections.length),
+  )
   // The release before journalled only the first list.
   const { duplicateIndexes, stale } = Array.isArray(updated) ? { duplicateIndexes: updated, stale: [] } : updated
   const accepted = versions.length - duplicateIndexes.length - stale.length
@@ -34,8 +37,9 @@ interface Unchanged {
 
 type Updated = Unchanged | number[]
 
-async function update({ db }: Deps, call: Call, versions: readonly ProductVersion[]): Promise<Unchanged> {
-  const changed = new Set(versions.length > 0 ? await upsertProducts(db, call, versions) : [])
+async function update({ db }: Deps, call: Call, versions: readonly ProductVersion[], rejected: number): Promise<Unchanged> {
+  if (versions.length === 0) await countCall(db, call, 'product', { accepted: 0, duplicates: 0, rejected })
+  const changed = new Set(versions.length > 0 ? await upsertProducts(db, call, versions, rejected) : [])
   const unchanged = versions.filter(({ index }) => !changed.has(index))
   const stale = unchanged.length > 0 ? await staleVersions(db, unchanged) : []
   const isStale = new Set(stale)

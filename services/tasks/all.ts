@@ -7,6 +7,7 @@ import { DROP_DELIVERIES } from './drop-deliveries.ts'
 import { DROP_IMPRESSIONS } from './drop-impressions.ts'
 import { DROP_METRIC_HISTORY } from './drop-metric-history.ts'
 import { DROP_REJECTED } from './drop-rejected.ts'
+import { FOLD_INGEST } from './fold-ingest.ts'
 import { FOLD_METRICS } from './fold-metrics.ts'
 import { MAKE_PARTITIONS } from './make-partitions.ts'
 import { RECORD_METRICS } from './record-metrics.ts'
@@ -47,4 +48,5 @@ export const TASKS = {
   'switch-tie-rule': SWITCH_TIE_RULE,
   'archive-metrics': ARCHIVE_METRICS,
   'verify-daily': VERIFY_DAILY,
+  'fold-ingest': FOLD_INGEST,
 } satisfies Record<TaskName, Task>

@@ -25,6 +25,7 @@ export const TASK_NAMES = [
   'switch-tie-rule',
   'archive-metrics',
   'verify-daily',
+  'fold-ingest',
 ] as const
 export type TaskName = (typeof TASK_NAMES)[number]
 

@@ -36,6 +36,9 @@ const OTHER_TABLES = [
   'erasure_shopper',
   'event_type',
   'impression',
+  // Added up in ingest_hour, and proved with it.
+  'ingest_call',
+  'ingest_delta',
   'interaction_batch',
   'ledger_rule',
   'log_horizon',

@@ -26,6 +26,10 @@ function recordBatch(db: Database, name: string, { size = 5, hoursAgo = 0 } = {}
 
 /** The batches' rows and events are gone, and their ids are given again: a standby took over that had not received them. */
 async function lose(db: Database, batchIds: readonly string[]): Promise<void> {
+  await sql`
+    insert into ingest_delta (hour, kind, accepted, duplicates, rejected)
+    select date_trunc('hour', received_at, 'UTC'), 'interaction', -items, 0, 0
+    from interaction_batch where batch_id = any(${batchIds}::bigint[])`.execute(db)
   await sql`delete from interaction where batch_id = any(${batchIds}::bigint[])`.execute(db)
   await sql`delete from interaction_batch where batch_id = any(${batchIds}::bigint[])`.execute(db)
   const first = Math.min(...batchIds.map(Number))

@@ -3,6 +3,7 @@ import { expect } from 'vitest'
 import { countBatch } from '../../src/store/popularity/counting.ts'
 import { rollUpSome } from '../../src/store/popularity/roll-up.ts'
 import type { Database } from '../../src/store/database/connection.ts'
+import { foldIngest } from '../../src/store/log/ingest.ts'
 import { recordPayments } from '../../src/store/payments/payment-recording.ts'
 import { AGGREGATES } from '../../src/store/proof/aggregates.ts'
 import { type Aggregate, compare, exact } from '../../src/store/proof/drift.ts'
@@ -41,6 +42,7 @@ test.beforeAll(async ({ db }) => {
   // Only recorded, so no aggregate may expect it.
   await record(db, [interaction({ refId: 'lamp' }), interaction({ refId: 'never counted' })])
   await recordNewSearches(db, [search({ productIds: ['lamp', 'never counted'] })])
+  await foldIngest(db)
 })
 
 test('untouched aggregates have no drift', async ({ db }) => {

@@ -11,6 +11,7 @@ import { erasureRoutes } from './erasures.ts'
 import { eventRoutes } from './event.ts'
 import { eventTypeRoutes } from './event-types.ts'
 import { explanationRoutes } from './explanation.ts'
+import { ingestRoutes } from './ingest.ts'
 import { INTERACTIONS_TAG, interactionRoutes } from './interactions.ts'
 import { pageRoutes } from './page.ts'
 import { interactionLogRoutes } from './interaction-log.ts'
@@ -72,6 +73,7 @@ export const ROUTES: readonly ((deps: RouteDeps) => RoutePlugin)[] = [
   verificationRoutes,
   scheduleRoutes,
   backlogRoutes,
+  ingestRoutes,
   aboutRoutes,
   sessionRoutes,
   processRoutes,

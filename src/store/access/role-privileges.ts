@@ -33,6 +33,11 @@ const ENDPOINT_RIGHTS: Record<string, string> = {
   weight: 'select, insert',
   event_type: 'select',
   'catalog.product': 'select, insert, update',
+  // A call that was counted stays counted.
+  ingest_call: 'select, insert, delete',
+  // A row lock needs the right to update some column.
+  ingest_delta: 'select, insert, update (kind), delete',
+  ingest_hour: 'select, insert, update',
   // The consumer moves them.
   kafka_offset: 'select',
   product_metric: 'select, insert, update',
@@ -123,6 +128,8 @@ const CONSUMER_RIGHTS: Record<string, string> = {
   interaction: 'select, insert',
   interaction_batch: 'select, insert',
   rejected_interaction: 'select, insert',
+  ingest_call: 'select, insert',
+  ingest_delta: 'insert',
   audit_entry: 'insert (actor, action, resource_type, resource_id, metadata)',
   log_horizon: 'select',
   shopper_tombstone: 'select',

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { CatalogProduct } from '../../contract/product.ts'
 import { instantOf } from '../../contract/fields/time.ts'
 import { type Call, callIdOf } from '../log/call.ts'
+import { countedCall } from '../log/ingest.ts'
 import type { Queryable } from '../database/connection.ts'
 import { utc } from '../database/json.ts'
 import type { ProductVersion } from '../../admission/product.ts'
@@ -12,10 +13,28 @@ import type { ProductVersion } from '../../admission/product.ts'
  * @returns the indexes of the versions that changed the catalog, the same for every attempt of a call, unless a newer version
  *   arrived in between.
  */
-export async function upsertProducts(db: Queryable, call: Call, versions: readonly ProductVersion[]): Promise<number[]> {
+export async function upsertProducts(
+  db: Queryable,
+  call: Call,
+  versions: readonly ProductVersion[],
+  /** How many others of the call were rejected. */
+  rejected = 0,
+): Promise<number[]> {
   const { rows } = await sql<{ index: number }>`
-    with ${upsertOf(call, versions)} select newest.index from changed join newest using (product_id)`.execute(db)
+    with ${upsertOf(call, versions)}, ${countedUpsert(call, { versions: versions.length, rejected })}
+    select newest.index from changed join newest using (product_id)`.execute(db)
   return rows.map(({ index }) => index)
+}
+
+/** The parts of the statement that count what came in. */
+export function countedUpsert(call: Call, of: { versions: number; rejected: number }, condition = sql`true`) {
+  return countedCall(
+    call,
+    'product',
+    sql`
+      select c.changed as accepted, ${of.versions}::int - c.changed as duplicates, ${of.rejected}::int as rejected
+      from (select count(*)::int as changed from changed) c where ${condition}`,
+  )
 }
 
 /**

@@ -142,11 +142,12 @@ export const OTHER_COLUMNS: Readonly<Record<string, readonly string[]>> = {
     ...['currency', 'external_ref', 'status'].map((column) => `analytics_event.${column}`),
   ],
   'the call that brought a batch, by which a repeated attempt finds it': [
-    ...['invocation_id', 'body_sha256', 'kind'].map((column) => `interaction_batch.${column}`),
+    ...['invocation_id', 'body_sha256', 'kind', 'counted_as'].map((column) => `interaction_batch.${column}`),
     ...['code', 'field', 'kind'].map((column) => `rejected_interaction.${column}`),
   ],
   'hashes without the key, and numbers of the erasure itself': ['shopper_tombstone.*', 'erasure_count.*'],
   'of topics: which records were read': ['kafka_offset.*'],
   'of the archive: its parts, and which months were restored': ['archive_part.*', 'restored_month.*', 'restored_part.*'],
+  'of hours and calls: how many items came': ['ingest_call.*', 'ingest_delta.*', 'ingest_hour.*'],
   'of the database': ['migration.*'],
 }

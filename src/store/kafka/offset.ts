@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { ProductVersion } from '../../admission/product.ts'
 import { audit } from '../audit/audit-entry.ts'
-import { upsertOf } from '../catalog/catalog-product.ts'
+import { countedUpsert, upsertOf } from '../catalog/catalog-product.ts'
 import type { Database, Queryable } from '../database/connection.ts'
 import type { Call } from '../log/call.ts'
 
@@ -61,7 +61,8 @@ export async function moveOffsetsAndUpsert(
   versions: readonly ProductVersion[],
 ): Promise<number> {
   const { rows } = await sql<{ moved: number; changed: number }>`
-    with ${moveOf(moves)}, ${upsertOf(call, versions, areLocked(moves))}
+    with ${moveOf(moves)}, ${upsertOf(call, versions, areLocked(moves))},
+      ${countedUpsert(call, { versions: versions.length, rejected: 0 }, areLocked(moves))}
     select (select count(*) from moved)::int as moved, (select count(*) from changed)::int as changed`.execute(db)
   const { moved, changed } = rows[0]!
   if (moved !== moves.length) throw new FencedError(moves)

@@ -5,9 +5,11 @@ import type { Database, Queryable } from '../database/connection.ts'
 import { isMissingPartition } from '../database/sql-state.ts'
 import { type BatchBounds, batchOf, insertBatch } from '../log/batch.ts'
 import type { Call } from '../log/call.ts'
+import { countCall } from '../log/ingest.ts'
 import { erasedItems, shopperIdsOfCall } from '../log/erased-items.ts'
 import { INTERACTIONS } from '../log/interaction.ts'
 import { makePartitions, monthOf } from '../log/month.ts'
+import { ingestKindOf } from './rejected-record.ts'
 import { lockUnlessReplayed, markReplayed, type ReplayOf } from '../log/rejected-replay.ts'
 import type { Tombstones } from '../log/tombstone.ts'
 
@@ -47,11 +49,17 @@ async function storeOnce(
   const rejections = judged.rejected.map(({ record, index, code, field, message }) => {
     return { index, code, field, message, item: keptRecordOf(record) }
   })
-  const changed = judged.products.length === 0 ? [] : await upsertProducts(tx, call, judged.products)
+  const { products, rejected } = judged
+  const changed = products.length === 0 ? [] : await upsertProducts(tx, call, products, rejected.length)
   const checked = await tombstones.check(tx, shopperIdsOfCall(rows, []), true)
   const erased = erasedItems(checked, rows, [])
-  const { inserted, isOutdated } = await insertBatch(tx, OF_RECORDS, call, erased.rows, rejections, checked.tombstoneNo)
+  const { inserted, isOutdated } = await insertBatch(tx, OF_RECORDS, call, erased.rows, rejections, checked.tombstoneNo, {
+    isCounted: rows.length > 0,
+  })
   if (isOutdated) throw new Error('a person was erased while a record was replayed')
+  // A record that is rejected again may bring neither.
+  if (products.length === 0 && rows.length === 0 && rejected.length > 0)
+    await countCall(tx, call, ingestKindOf(rejected[0]!.record), { accepted: 0, duplicates: 0, rejected: rejected.length })
   await markReplayed(tx, key, call)
   return { batch: (await batchOf(tx, call))!, isChanged: changed.length + inserted > 0 }
 }

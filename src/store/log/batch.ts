@@ -9,6 +9,7 @@ import { findRejected } from './bisection.ts'
 import type { LogRow, NewRejection, Rejection } from '../../admission/rows.ts'
 import { isMissingPartition, isDataError } from '../database/sql-state.ts'
 import { onlyRow } from '../database/rows.ts'
+import { ingestDeltaOf } from './ingest.ts'
 import { erasedItems, shopperIdsOfCall } from './erased-items.ts'
 import { isNewerThan, NONE, type Tombstones, WITHOUT_KEY } from './tombstone.ts'
 
@@ -108,7 +109,7 @@ export async function recordRows<Row extends LogRow>(
  * Claims the call's batch and inserts its rows in one statement. A call that has its batch already inserts nothing. Rows are inserted
  * in the order of the primary key, because two batches with common ids would otherwise deadlock. Each row gets the category and the
  * brand of its product. The rows must be those of `erasedItems` for this number of the newest tombstone; `isFenced` says that the
- * transaction locked the table before it looked up the tombstones.
+ * transaction locked the table before it looked up the tombstones. `isCounted` is false where the caller counts the items that came in.
  * @returns how many rows were new: 0 when the batch existed before.
  */
 export async function insertBatch<Row extends LogRow>(
@@ -118,7 +119,7 @@ export async function insertBatch<Row extends LogRow>(
   rows: readonly Row[],
   rejections: readonly NewRejection[],
   tombstoneNo: string = NONE,
-  { isFenced = false } = {},
+  { isFenced = false, isCounted = true } = {},
 ): Promise<Inserted> {
   const events = rows.reduce((sum, row) => sum + table.eventsOf(row), 0)
   // A kind that is not fed to profiles counts as fed.
@@ -126,17 +127,21 @@ export async function insertBatch<Row extends LogRow>(
   const kept = rejections.map(keptItemOf)
   const rejectedKind = table.rejectedKind ?? table.kind
   const isOutdated = isFenced ? sql`false` : isNewerThan(tombstoneNo)
+  const counts = isCounted
+    ? { items: sql`count(*)`, refused: sql`${rejections.length}::int + ${rows.length}::int - count(*)` }
+    : { items: sql`null`, refused: sql`null` }
   const answer = await sql<Inserted>`
     with given as (${table.rowsAsTable(rows)}), claimed as (
-      insert into interaction_batch (occurred_from, occurred_to, events, invocation_id, body_sha256, kind, is_search, fed_at, tombstone_no)
+      insert into interaction_batch (occurred_from, occurred_to, events, invocation_id, body_sha256, kind, is_search, fed_at, tombstone_no,
+        items, refused)
       -- Bounds that include rejected events, or a far instant for an empty batch, would make a group read every month.
       select coalesce(min(occurred_at), now()), coalesce(max(occurred_at), now()),
         ${events}::int, ${call.invocationId}::text, ${call.bodySha256}::bytea, ${table.kind},
-        ${table.kind === 'search'}::boolean, ${fedAt}, ${tombstoneNo}::bigint
+        ${table.kind === 'search'}::boolean, ${fedAt}, ${tombstoneNo}::bigint, ${counts.items}, ${counts.refused}
       from given where occurred_at >= (select horizon from log_horizon)
       having not ${isOutdated}
       on conflict (invocation_id, body_sha256) do nothing
-      returning batch_id
+      returning batch_id, items, refused
     ), inserted as (
       insert into ${sql.table(table.kind)} (${table.columns})
       select ${table.values(sql`claimed.batch_id`)}
@@ -158,6 +163,9 @@ export async function insertBatch<Row extends LogRow>(
         'is before the horizon ' || to_char(horizon, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), ${table.itemJson}, null, ${table.kind}, false
       from claimed cross join given cross join log_horizon
       where given.occurred_at < horizon
+    ), counted as (${ingestDeltaOf(sql`
+      select i.rows as accepted, items - i.rows as duplicates, refused as rejected, ${table.kind}::text as kind
+      from claimed cross join (select count(*)::int as rows from inserted) i where items + refused > 0`)}
     )
     select count(*)::int as inserted, exists (select from claimed) as "isNew", ${isOutdated} as "isOutdated" from inserted`.execute(
     db,

@@ -3,6 +3,7 @@ import type { KeepWebhookRequest, KeptWebhook, WebhookCode } from '../../contrac
 import type { RejectedKey } from '../../contract/rejected.ts'
 import type { Queryable } from '../database/connection.ts'
 import { onlyRow } from '../database/rows.ts'
+import { ingestDeltaOf } from './ingest.ts'
 import { itemOf } from './rejected-item.ts'
 
 /**
@@ -11,17 +12,21 @@ import { itemOf } from './rejected-item.ts'
  * @returns whether it is new.
  */
 export async function keepWebhook(db: Queryable, { webhook, sha256, code, message }: KeepWebhookRequest): Promise<boolean> {
+  // A webhook that an adapter ignores brings nothing.
+  const refused = code === 'ignored' ? 0 : 1
   const answer = await sql<{ isNew: boolean }>`
     with claimed as (
-      insert into interaction_batch (occurred_from, occurred_to, events, invocation_id, body_sha256, kind, scored_at, fed_at, tombstone_no)
-      values (now(), now(), 0, ${`webhook ${code} ${webhook.provider}`}, ${Buffer.from(sha256, 'hex')}, 'interaction', now(), now(), 0)
+      insert into interaction_batch (occurred_from, occurred_to, events, invocation_id, body_sha256, kind, scored_at, fed_at, tombstone_no,
+        items, refused, counted_as)
+      values (now(), now(), 0, ${`webhook ${code} ${webhook.provider}`}, ${Buffer.from(sha256, 'hex')}, 'interaction', now(), now(), 0, 0,
+        ${refused}, 'payment')
       on conflict (invocation_id, body_sha256) do nothing
       returning batch_id
     ), kept as (
       insert into rejected_interaction (batch_id, index, code, message, item, kind)
       select batch_id, 0, ${code}, ${message}, ${JSON.stringify(webhook)}, 'webhook' from claimed
       returning 1
-    )
+    ), counted as (${ingestDeltaOf(sql`select 0 as accepted, 0 as duplicates, 1 as rejected, 'payment' as kind from claimed where ${refused === 1}`)})
     select exists (select from kept) as "isNew"`.execute(db)
   return onlyRow(answer).isNew
 }

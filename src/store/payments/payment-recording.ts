@@ -8,6 +8,7 @@ import type { Database, Queryable } from '../database/connection.ts'
 import { isMissingPartition } from '../database/sql-state.ts'
 import { type BatchBounds, batchOf, insertBatch } from '../log/batch.ts'
 import { type Call, callIdOf } from '../log/call.ts'
+import { countCall, type IngestCounts } from '../log/ingest.ts'
 import { INTERACTIONS } from '../log/interaction.ts'
 import type { LogTable } from '../log/log-table.ts'
 import { makePartitions, monthOf } from '../log/month.ts'
@@ -129,8 +130,15 @@ async function recordOnce(tx: Queryable, given: Attempt): Promise<RecordedPaymen
   if (attempt.replayOf?.isWebhook === false) selected.refused.push(...erase(stillRefused(attempt, knownByKey, change.shortfalls)))
   attempt.months.push(...[...selected.payments, ...change.interactions].map(({ occurredAtMs }) => monthOf(occurredAtMs)))
   const isNew = await insertAll(tx, attempt, { ...change, ...selected, known, knownByKey })
+  await countCall(tx, attempt.call, 'payment', countsOf(attempt, selected))
   const results = answerEach(attempt, { ...change, ...selected, knownByKey })
   return { results, batch: await batchOf(tx, attempt.call), isNew }
+}
+
+/** What became of the callbacks of a call. One that counts in part only was accepted. */
+function countsOf({ payments, rejections }: Attempt, { payments: accepted, refused }: Selected): IngestCounts {
+  const duplicates = payments.length - accepted.length - refused.length
+  return { accepted: accepted.length, duplicates, rejected: rejections.length + refused.length }
 }
 
 interface Read {
@@ -208,7 +216,7 @@ export async function insertAll(
   const listed = known.filter((callback) => callback.shortfalls.length > 0 && changed.has(callback))
   const isBatch = interactions.length > 0 || rejected.length > 0 || replayOf !== undefined || listed.length > 0
   const { isNew } = isBatch
-    ? await insertBatch(tx, OF_PAYMENTS, call, interactions, rejected, tombstoneNo, { isFenced: true })
+    ? await insertBatch(tx, OF_PAYMENTS, call, interactions, rejected, tombstoneNo, { isFenced: true, isCounted: false })
     : { isNew: false }
   if (replayOf !== undefined) await markReplayed(tx, replayOf, call)
   await settleRejected(tx, call, listed.map(listedAs))

@@ -1,5 +1,6 @@
 import type { Aggregate } from './drift.ts'
 import { IMPRESSION_DAY } from './impression-drift.ts'
+import { INGEST_HOUR } from './ingest-drift.ts'
 import { PRODUCT_DAY, PRODUCT_HOUR, PRODUCT_POPULARITY } from './popularity-drift.ts'
 import { PRODUCT_METRIC } from './product-metric-drift.ts'
 import { SHOPPER_PRODUCT } from './profile-drift.ts'
@@ -25,4 +26,5 @@ export const AGGREGATES: readonly Aggregate[] = [
   SIMILARITY_PRODUCT,
   IMPRESSION_DAY,
   PRODUCT_METRIC,
+  INGEST_HOUR,
 ]

@@ -43,7 +43,8 @@ const REPAIR_POLL_MS = 100
  * Replays the log against every aggregate in one snapshot, and lists the cells that differ. Only counted batches are replayed against
  * popularity, only fed ones against the profiles, and only brought ones against the recent events. It waits for an open repair of
  * trending, because trending differs during one. Costs six passes over the log, one of which sorts it by shopper, one over every
- * aggregate and six over the analytics events, and settles every payment again, and one over the catalog; a comparison that finds something costs twice. Of similar products a sample is proved, which costs two
+ * aggregate and six over the analytics events, and settles every payment again, one over the catalog,
+ * and one over the events that came in the last week; a comparison that finds something costs twice. Of similar products a sample is proved, which costs two
  * more passes that sort the log.
  *
  * Events from before the horizon are gone from the log. Hours and days that begin before it are taken as they are, unless their month was

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { Id } from '../../contract/fields/id.ts'
 import { instantOf } from '../../contract/fields/time.ts'
 import { type Call, callIdOf } from '../log/call.ts'
+import { countCall, countedCall } from '../log/ingest.ts'
 import type { Queryable, Database } from '../database/connection.ts'
 import { monthsToMake } from '../log/batch.ts'
 import { makePartitions } from '../log/month.ts'
@@ -29,17 +30,21 @@ const ATTEMPTS_MAX = 8
 /**
  * Records a call's events once per source and reference, for ever. Events of an inactive source, of one too many, or from before the
  * horizon are rejected one by one. PostgreSQL rejects nothing else of a checked event. Repeated and overlapping attempts find the keys of their call and give
- * the same answer.
+ * the same answer. `refused` is how many other events of the call were rejected.
  */
 export async function recordEvents(
   db: Database,
   call: Call,
   events: readonly CalledAnalyticsEvent[],
   tombstones: Tombstones = WITHOUT_KEY,
+  refused = 0,
 ): Promise<RecordedEvents> {
-  if (events.length === 0) return { accepted: 0, duplicateIndexes: [], rejected: [], isNew: false }
+  if (events.length === 0) {
+    await countCall(db, call, 'analytics_event', { accepted: 0, duplicates: 0, rejected: refused })
+    return { accepted: 0, duplicateIndexes: [], rejected: [], isNew: false }
+  }
   await makeSources(db, events, SOURCES_MAX)
-  const notInserted = await insertWithMonths(db, call, events, tombstones)
+  const notInserted = await insertWithMonths(db, call, events, { tombstones, refused })
   const isNew = notInserted.length < events.length
   if (notInserted.length === 0) return { accepted: events.length, duplicateIndexes: [], rejected: [], isNew }
 
@@ -58,12 +63,16 @@ async function insertWithMonths(
   db: Database,
   call: Call,
   events: readonly CalledAnalyticsEvent[],
-  tombstones: Tombstones,
+  { tombstones, refused }: { tombstones: Tombstones; refused: number },
 ): Promise<NotInserted[]> {
   let checked = await tombstones.check(db, entitiesOf(events))
   for (let attempt = 1; ; attempt++) {
     try {
-      const notInserted = await insertEvents(db, withoutErased(events, checked), call, checked.tombstoneNo)
+      const notInserted = await insertEvents(db, withoutErased(events, checked), {
+        call,
+        refused,
+        tombstoneNo: checked.tombstoneNo,
+      })
       if (!notInserted.some(({ isOutdated }) => isOutdated)) return notInserted
       checked = await tombstones.check(db, entitiesOf(events), true)
     } catch (error) {
@@ -108,7 +117,6 @@ export async function insertPaymentEvents(tx: Queryable, events: readonly NewAna
   await insertEvents(
     tx,
     events.map((event, index) => ({ ...event, index })),
-    undefined,
   )
 }
 
@@ -130,9 +138,9 @@ interface NotInserted {
 async function insertEvents(
   db: Queryable,
   events: readonly CalledAnalyticsEvent[],
-  call: Call | undefined,
-  tombstoneNo?: string,
+  of?: { call: Call; refused: number; tombstoneNo: string },
 ): Promise<NotInserted[]> {
+  const { call, tombstoneNo } = of ?? {}
   const isOutdated = tombstoneNo === undefined ? sql`false` : isNewerThan(tombstoneNo)
   const isTaken =
     call === undefined ? sql`true` : sql`is_active and occurred_at >= (select horizon from log_horizon) and not ${isOutdated}`
@@ -152,11 +160,25 @@ async function insertEvents(
     ), inserted as (
       insert into analytics_event (occurred_at, amount, source_id, processing_ms, external_ref, entity_id, status, currency, payload)
       select occurred_at, amount, source_id, processing_ms, external_ref, entity_id, status, currency, payload::jsonb from new_event
-    )
+    )${of === undefined ? sql`` : sql`, ${countedEvents(of.call, of.refused, isOutdated)}`}
     select index, source_id is null as "isUnknown", not is_active as "isInactive", case when occurred_at < horizon then horizon end as horizon,
       ${isOutdated} as "isOutdated"
     from event cross join log_horizon where index not in (select index from new_event) order by index`.execute(db)
   return rows
+}
+
+/** The parts of the statement that count the events of a call. Those of a source that is unknown or inactive, and too old ones, are rejected. */
+function countedEvents(call: Call, refused: number, isOutdated: ReturnType<typeof sql>) {
+  return countedCall(
+    call,
+    'analytics_event',
+    sql`
+      select n.new as accepted, e.taken - n.new as duplicates, ${refused}::int + e.given - e.taken as rejected
+      from (select count(*)::int as new from new_event) n cross join (
+        select count(*)::int as given, (count(*) filter (where is_active and occurred_at >= horizon))::int as taken
+        from event cross join log_horizon) e
+      where not ${isOutdated}`,
+  )
 }
 
 /**

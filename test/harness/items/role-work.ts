@@ -20,6 +20,8 @@ import { catalogProduct, staleVersions } from '../../../src/store/catalog/catalo
 import type { Database } from '../../../src/store/database/connection.ts'
 import { backlog, leftBehind } from '../../../src/store/log/backlog.ts'
 import { callOf, isOtherBody } from '../../../src/store/log/call.ts'
+import { dropCountedCalls, foldIngest } from '../../../src/store/log/ingest.ts'
+import { ingestHours } from '../../../src/store/log/ingest-hours.ts'
 import { LOG_TABLES, makePartitions, monthOf } from '../../../src/store/log/month.ts'
 import { rejectedPage } from '../../../src/store/log/rejected-item.ts'
 import { findRejectedItem, insertReplayOf } from '../../../src/store/log/rejected-replay.ts'
@@ -89,6 +91,8 @@ export async function doAllWork(endpoint: Database, retentionDays: number): Prom
   await useAlerts(endpoint)
   await recordImpressions(endpoint, [impression({ shown_at: new Date(ago(100)).toISOString() }), impression()])
   expect(await dropOldImpressions(endpoint, 90)).toBe(1)
+  expect(await foldIngest(endpoint)).toBe(false)
+  expect(await dropCountedCalls(endpoint)).toBe(false)
   await refreshTrending(endpoint)
   await refreshRising(endpoint, NOW_MS)
   expect(await rollUpSome(endpoint, 400)).toBeGreaterThan(0)
@@ -201,5 +205,6 @@ export async function readEverything(gateway: Database): Promise<void> {
   expect(await listApiKeys(gateway)).toHaveLength(1)
   expect(await isOtherBody(gateway, callOf('x', Buffer.from('')))).toBe(false)
   expect(await backlog(gateway)).toMatchObject({ uncountedEvents: 2 })
+  expect((await ingestHours(gateway, 2)).data).toHaveLength(2)
   expect((await verify(gateway)).drift).toEqual([])
 }

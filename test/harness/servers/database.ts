@@ -71,6 +71,8 @@ const CLEARED = [
   // The catalog stays, and with it the metrics of its products.
   ...AGGREGATES.flatMap(({ table }) => (table === 'product_metric' ? [] : [table])),
   'product_rising',
+  'ingest_call',
+  'ingest_delta',
   'recent_waiting',
   'shopper_redirect',
   'impression',
