@@ -31,23 +31,30 @@ export async function replayRejected(
   const nowMs = await ctx.date.now()
   const { set, callbacks, actor = 'unknown', ...rejected } = request
   const key: ReplayOf = { ...rejected, actor }
-  const replayed = await deps.step(ctx, 'record the replay', async (): Promise<JournalledReplay> => {
-    const item = await findRejectedItem(deps.db, key)
-    if (item === undefined) throw notFound(`there is no rejected event ${rejectedIdOf(key)}`)
-    const { batch, answer } = await recordReplay(deps, call, { item, key, set, callbacks, nowMs })
-    const { batchId: batch_id, ...bounds } = batch
-    // What follows from a webhook is what follows from its payment callbacks.
-    // A record has a batch of interactions; that of a product event is empty.
-    const kind = item.kind === 'webhook' ? 'payment' : item.kind === 'record' ? 'interaction' : item.kind
-    return { kind, isSearch: kind === 'search', batch: { batch_id, ...bounds }, answer }
-  })
-  const { batch_id: batchId, ...bounds } = replayed.batch
-  fanOut(ctx, replayed.kind ?? (replayed.isSearch ? 'search' : 'interaction'), { batchId, ...bounds })
+  const replayed = await deps.step(ctx, 'record the replay', () => replayItem(deps, call, { key, set, callbacks, nowMs }))
+  fanOutReplay(ctx, replayed)
   return replayed.answer
 }
 
+/** Replays an event as this call. A repeated attempt changes nothing. @throws DecidedError when there is no such event, or another call replayed it. */
+export async function replayItem(deps: Deps, call: Call, replay: Omit<Replay, 'item'>): Promise<JournalledReplay> {
+  const item = await findRejectedItem(deps.db, replay.key)
+  if (item === undefined) throw notFound(`there is no rejected event ${rejectedIdOf(replay.key)}`)
+  const { batch, answer } = await recordReplay(deps, call, { ...replay, item })
+  const { batchId: batch_id, ...bounds } = batch
+  // What follows from a webhook is what follows from its payment callbacks.
+  // A record has a batch of interactions; that of a product event is empty.
+  const kind = item.kind === 'webhook' ? 'payment' : item.kind === 'record' ? 'interaction' : item.kind
+  return { kind, isSearch: kind === 'search', batch: { batch_id, ...bounds }, answer }
+}
+
+export function fanOutReplay(ctx: Context, { kind, isSearch, batch }: Omit<JournalledReplay, 'answer'>): void {
+  const { batch_id: batchId, ...bounds } = batch
+  fanOut(ctx, kind ?? (isSearch ? 'search' : 'interaction'), { batchId, ...bounds })
+}
+
 /** The release before wrote no kind. Its names stay, because a call that it left half-way is replayed from its journal. */
-interface JournalledReplay {
+export interface JournalledReplay {
   kind?: KindWith<'isKeptWhenRejected'>
   isSearch: boolean
   batch: RecordedBatch

@@ -1,7 +1,8 @@
 import { rpc } from '@restatedev/restate-sdk'
-import { erasureApi, recomputeRunApi, similarityRunApi, verificationRunApi } from '../../src/contract/services.ts'
+import { erasureApi, recomputeRunApi, replayRunApi, similarityRunApi, verificationRunApi } from '../../src/contract/services.ts'
 import { silentErasures } from '../../src/store/erasure/run-machine.ts'
 import { isDenied } from '../../src/store/database/sql-state.ts'
+import { silentReplayRuns } from '../../src/store/log/replay-run-list.ts'
 import { silentRuns } from '../../src/store/reports/run-list.ts'
 import { silentVerifications } from '../../src/store/proof/run-machine.ts'
 import type { SilentRun } from '../../src/store/runs/run-machine.ts'
@@ -15,7 +16,7 @@ const ERASURES_MAX = 1_000
 
 export const WATCH_RUNS: Task = {
   description:
-    'begins recomputations, similarity runs and verifications that were not begun, fails those whose work was killed, and continues erasures',
+    'begins recomputations, similarity runs, verifications and replays that were not begun, fails those whose work was killed, and continues erasures',
   everyMs: 60_000,
   isOn: () => true,
   run: watchSilentRuns(SILENT_MS),
@@ -43,6 +44,8 @@ export function watchSilentRuns(silentMs: number): Task['run'] {
       unlessDenied(silentVerifications(background, silentMs)),
     )
     sendTo(verifications, (id) => ctx.sendClient(verificationRunApi, id))
+    const replays = await step(ctx, 'find silent replay runs', () => unlessDenied(silentReplayRuns(background, silentMs)))
+    sendTo(replays, (id) => ctx.sendClient(replayRunApi, id))
   }
 }
 

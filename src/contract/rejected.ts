@@ -60,6 +60,21 @@ export const RejectedRequest = z.strictObject({
 })
 export type RejectedRequest = z.infer<typeof RejectedRequest>
 
+const EXAMPLE: RejectedInteraction = {
+  id: '1.2',
+  batch_id: '1',
+  index: 2,
+  received_at: '2026-03-01T12:00:00.000Z',
+  code: 'invalid',
+  field: 'ref_id',
+  message: 'is missing',
+  item: { session_id: 's-1', event_type: 'view', ref_type: 'Product' },
+  cut_from_bytes: null,
+  replayed_at: null,
+}
+
+export const RejectedEventResponse = z.object({ data: RejectedInteraction }).meta({ examples: [{ data: EXAMPLE }] })
+
 export const RejectedResponse = z
   .object({
     data: z.array(RejectedInteraction),
@@ -68,25 +83,29 @@ export const RejectedResponse = z
   .meta({
     examples: [
       {
-        data: [
-          {
-            id: '1.2',
-            batch_id: '1',
-            index: 2,
-            received_at: '2026-03-01T12:00:00.000Z',
-            code: 'invalid',
-            field: 'ref_id',
-            message: 'is missing',
-            item: { session_id: 's-1', event_type: 'view', ref_type: 'Product' },
-            cut_from_bytes: null,
-            replayed_at: null,
-          },
-        ],
+        data: [EXAMPLE],
         meta: { next_cursor: null },
       },
     ],
   })
 export type RejectedResponse = z.infer<typeof RejectedResponse>
+
+/** How many rejected events of a code and kind wait to be looked at. */
+export const RejectedCode = z.object({
+  code: z.string(),
+  kind: z.enum(REJECTED_KINDS),
+  count: z.int().describe('Events that were not replayed.'),
+  replayable: z.int().describe('Those that a run replays: they are kept whole, and are no webhooks.'),
+  newest_at: z.iso.datetime().describe('When the newest of them was received.'),
+})
+export type RejectedCode = z.infer<typeof RejectedCode>
+
+export const RejectedCodesResponse = z.object({ data: z.array(RejectedCode) }).meta({
+  examples: [
+    { data: [{ code: 'invalid', kind: 'interaction', count: 1, replayable: 1, newest_at: '2026-03-01T12:00:00.000Z' }] },
+  ],
+})
+export type RejectedCodesResponse = z.infer<typeof RejectedCodesResponse>
 
 /**
  * The header of a call of a recording handler that names, with commas between them, the positions of items of which little is kept when
@@ -142,6 +161,29 @@ export const ReplayRejectedResponse = z.object({
   event_id: z.string().optional().describe('The id of the event in the log. Absent for payment callbacks and webhooks.'),
 })
 export type ReplayRejectedResponse = z.infer<typeof ReplayRejectedResponse>
+
+/** A replay of one event over HTTP. */
+export const RejectedReplayRequest = z
+  .strictObject({
+    set: Correction.optional().describe('Corrects the item before it is replayed: field → value, or null to remove the field.'),
+  })
+  .meta({ examples: [{ set: { ref_id: 'chair' } }] })
+
+export const RejectedReplayResponse = z
+  .object({
+    data: z.object({
+      accepted: z.int(),
+      duplicates: z.int().describe('1 for an event that was recorded before.'),
+      rejected: z
+        .array(z.object({ id: z.string(), code: z.string(), field: z.string().nullable(), message: z.string() }))
+        .describe('Why the event was rejected again, and its new id.'),
+      event_id: z.string().optional().describe('The id of the event in the log. Absent for payment callbacks.'),
+    }),
+  })
+  .meta({
+    examples: [{ data: { accepted: 1, duplicates: 0, rejected: [], event_id: '019cb2f8-9d00-7c3e-8f5a-5b0f2a6d9c11' } }],
+  })
+export type RejectedReplayResponse = z.infer<typeof RejectedReplayResponse>
 
 export const rejectedHandlers = {
   ReplayRejected: handler({

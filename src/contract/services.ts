@@ -19,6 +19,7 @@ import { recommendationHandlers } from './recommendation.ts'
 import { recomputeRunHandlers, reportWindowHandlers } from './recompute-run.ts'
 import { recorderHandlers, recorderRoomHandlers, setAsideHandlers } from './recorder.ts'
 import { rejectedHandlers } from './rejected.ts'
+import { replayRunHandlers } from './replay-run.ts'
 import { reportHandlers } from './report.ts'
 import { rerankHandlers } from './rerank.ts'
 import { scheduleHandlers, taskHandlers } from './schedule.ts'
@@ -85,6 +86,8 @@ export const reportWindowApi = iface.object('ReportWindow', reportWindowHandlers
 export const similarityRunApi = iface.object('SimilarityRun', similarityRunHandlers)
 
 export const verificationRunApi = iface.object('VerificationRun', verificationRunHandlers)
+/** Replays of rejected events by their code. */
+export const replayRunApi = iface.object('ReplayRun', replayRunHandlers)
 
 export const erasureApi = iface.object('Erasure', erasureHandlers)
 
@@ -116,6 +119,7 @@ export const SERVICE_APIS = [
   reportWindowApi,
   similarityRunApi,
   verificationRunApi,
+  replayRunApi,
   erasureApi,
   erasureLaneApi,
   alertApi,

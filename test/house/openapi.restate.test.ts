@@ -12,6 +12,7 @@ import { cancelSimilarityRun, requestSimilarityRun } from '../../src/store/simil
 import { cancelVerification, requestVerification } from '../../src/store/proof/run-machine.ts'
 import { EVIDENCE } from '../harness/items/ranking-settings.ts'
 import { madeVersion } from '../harness/items/similarity.ts'
+import { cancelReplayRun, requestReplayRun } from '../../src/store/log/replay-run-machine.ts'
 import { requestErasure } from '../../src/store/erasure/run-machine.ts'
 import { requestRun } from '../../src/store/reports/run-request.ts'
 import { type DescribedOperation, type OpenApiDocument, mismatchOf, operationsOf } from '../harness/clients/openapi-document.ts'
@@ -136,6 +137,23 @@ async function makeExampleRun(db: Database): Promise<void> {
   await requestErasure(db, id, { shopper_id: 'account:nobody', actor: 'ada' })
   await makeExampleSimilarity(db)
   await makeExampleAlert(db)
+  await makeExampleRejected(db)
+}
+
+/** A rejected event, and a cancelled run of its code, so that another one can be requested. */
+async function makeExampleRejected(db: Database): Promise<void> {
+  await sql`
+    insert into interaction_batch (batch_id, occurred_from, occurred_to, events, invocation_id, body_sha256, kind, scored_at, fed_at, tombstone_no)
+    overriding system value values (1, now(), now(), 0, 'example', '', 'interaction', now(), now(), 0) on conflict do nothing`.execute(
+    db,
+  )
+  await sql`
+    insert into rejected_interaction (batch_id, index, code, message, item, kind)
+    values (1, 2, 'invalid', 'is missing', '{}', 'interaction') on conflict do nothing`.execute(db)
+  const { parameters = [] } = operations.find(({ operationId }) => operationId === 'rejectedReplay')!
+  const id = parameters.find(({ name }) => name === 'id')!.example!
+  await requestReplayRun(db, id, { code: 'invalid', actor: 'ada' })
+  await cancelReplayRun(db, id, { actor: 'ada' })
 }
 
 /** An alert, and a delivery of it that can be replayed. */

@@ -57,6 +57,7 @@ const OTHER_TABLES = [
   'recent_waiting',
   'recompute_run',
   'rejected_interaction',
+  'replay_run',
   'report_bucket',
   'report_definition',
   'restored_month',

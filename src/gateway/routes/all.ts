@@ -23,6 +23,7 @@ import { PROCESS_TAG, processRoutes } from './process.ts'
 import { productMetricsRoutes } from './product-metrics.ts'
 import { recommendationRoutes } from './recommendations.ts'
 import { recomputationRoutes } from './recomputations.ts'
+import { rejectedReplayRoutes } from './rejected-replays.ts'
 import { rejectedRoutes } from './rejected.ts'
 import { REPORTS_TAG, reportRoutes } from './reports.ts'
 import { recommendationMetricsRoutes } from './recommendation-metrics.ts'
@@ -60,6 +61,7 @@ export const ROUTES: readonly ((deps: RouteDeps) => RoutePlugin)[] = [
   erasureRoutes,
   sellerRoutes,
   rejectedRoutes,
+  rejectedReplayRoutes,
   catalogRoutes,
   alertRoutes,
   alertDeliveryRoutes,

@@ -14,6 +14,7 @@ import { popularity } from '../../../services/popularity.ts'
 import { recorder } from '../../../services/recorder.ts'
 import { recorderRoom } from '../../../services/recorder-room.ts'
 import { recomputeRun } from '../../../services/recompute-run.ts'
+import { replayRun } from '../../../services/replay-run.ts'
 import { reportWindow } from '../../../services/report-window.ts'
 import { schedule } from '../../../services/schedule.ts'
 import { shopper } from '../../../services/shopper.ts'
@@ -40,6 +41,7 @@ const SERVICES = {
   ReportWindow: reportWindow,
   SimilarityRun: similarityRun,
   VerificationRun: verificationRun,
+  ReplayRun: replayRun,
   Erasure: erasure,
   ErasureLane: erasureLane,
   Alert: alert,

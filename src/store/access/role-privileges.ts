@@ -63,6 +63,7 @@ const ENDPOINT_RIGHTS: Record<string, string> = {
   analytics_event_key: 'select, insert',
   similarity_run: 'select, insert, update',
   verification_run: 'select, insert, update',
+  replay_run: 'select, insert, update',
   similarity_current: 'select, update (changed_at, version, previous)',
   // A tuning at a terminal adds them.
   similarity_settings: 'select, update (in_force, promoted_at, promoted_by)',

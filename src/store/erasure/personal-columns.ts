@@ -59,6 +59,7 @@ export const PERSONAL_COLUMNS: Readonly<Record<string, Readonly<Record<string, P
     shopper_id: { foundBy: 'shopper', becomes: 'no row: what the archive has of the shopper then leads to no person' },
     key: { foundBy: 'shopper', becomes: 'no row' },
   },
+  replay_run: { correction: { foundBy: 'run', becomes: 'nothing when the run ends' } },
   erasure_run: { shopper_id: { foundBy: 'run', becomes: 'nothing when the run ends' } },
   erasure_shopper: {
     shopper_id: { foundBy: 'run', becomes: 'no row when the run ends' },
@@ -118,6 +119,7 @@ export const OTHER_COLUMNS: Readonly<Record<string, readonly string[]>> = {
     'secret.sealing_key.*',
     'audit_entry.*',
     'recompute_run.*',
+    ...['actor', 'code', 'error_message', 'requested_by', 'status'].map((column) => `replay_run.${column}`),
     'similarity_run.*',
     // Of what a verification found, ids of shoppers are left out.
     'verification_run.*',

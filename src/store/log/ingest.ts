@@ -72,7 +72,7 @@ export async function dropCountedCalls(db: Queryable): Promise<boolean> {
   const { numAffectedRows = 0n } = await sql`
     delete from ingest_call where call_id in (
       select call_id from ingest_call where counted_at < now() - ${CALL_DAYS} * interval '1 day'
-      order by counted_at limit ${DROPPED_MAX} for update skip locked)`.execute(db)
+      order by counted_at limit ${DROPPED_MAX})`.execute(db)
   return numAffectedRows === BigInt(DROPPED_MAX)
 }
 

@@ -79,6 +79,7 @@ const CLEARED = [
   'report_bucket',
   'dirty_mark',
   'recompute_run',
+  'replay_run',
   'similarity_version',
   'similarity_run',
   'verification_run',
