@@ -1,5 +1,5 @@
-import { CancelledError, type ObjectContext, rpc, TerminalError } from '@restatedev/restate-sdk'
-import { DecidedError, notFound } from '../src/contract/decided-error.ts'
+import { type ObjectContext, rpc } from '@restatedev/restate-sdk'
+import { DecidedError } from '../src/contract/decided-error.ts'
 import { rejectedIdOf, type ReplayRejectedResponse } from '../src/contract/rejected.ts'
 import { replayRunApi } from '../src/contract/services.ts'
 import { callOf } from '../src/store/log/call.ts'
@@ -17,11 +17,10 @@ import {
   requestReplayRun,
 } from '../src/store/log/replay-run-machine.ts'
 import type { Deps } from './handler/deps.ts'
-import { BACKGROUND, READ, RECORD } from './handler/handler-options.ts'
-import { idOfRun } from './handler/run-id.ts'
+import { BACKGROUND } from './handler/handler-options.ts'
 import { objectOf } from './handler/with-options.ts'
 import { fanOutReplay, type JournalledReplay, replayItem } from './recording/replay-rejected.ts'
-import { refusingStep } from './recording/step.ts'
+import { failingRun, runHandlers } from './recording/run-handlers.ts'
 
 /*
  * SPEC of a run: what each command makes of each state.
@@ -57,58 +56,26 @@ const PAGES = 20
 
 /** ReplayRun: one object per replay of all rejected events of a code. */
 export const replayRun = (deps: Deps) => {
-  const step = refusingStep(deps)
+  const handlers = runHandlers(deps, {
+    noun: 'replay run',
+    request: requestReplayRun,
+    find: findReplayRun,
+    cancel: cancelReplayRun,
+    abandon: abandonReplayRun,
+    sendExecute: (ctx) => void ctx.sendClient(replayRunApi, ctx.key).Execute({}, rpc.sendOpts({ idempotencyKey: ctx.key })),
+  })
   return objectOf(
     replayRunApi,
     deps,
     { retryPolicy: { ...deps.retryPolicy, onMaxAttempts: 'kill' } },
-    {
-      Start: [
-        RECORD,
-        async (ctx, request) => {
-          const id = idOfRun(ctx)
-          const run = await step(ctx, 'request the run', () => requestReplayRun(deps.background, id, request))
-          ctx.sendClient(replayRunApi, ctx.key).Execute({}, rpc.sendOpts({ idempotencyKey: ctx.key }))
-          return run
-        },
-      ],
-
-      Execute: [BACKGROUND, (ctx) => execute(deps, ctx)],
-
-      Abandon: [
-        BACKGROUND,
-        async (ctx) => {
-          await ctx.run('abandon the run', () => abandonReplayRun(deps.background, ctx.key))
-        },
-      ],
-
-      Status: [
-        READ,
-        async (ctx) => {
-          const run = await findReplayRun(deps.db, idOfRun(ctx))
-          if (run === undefined) throw noRun(ctx.key)
-          return run
-        },
-      ],
-
-      Cancel: [
-        RECORD,
-        (ctx, { actor, requested_by: requestedBy }) => {
-          const id = idOfRun(ctx)
-          return step(ctx, 'cancel the run', async () => {
-            const run = await cancelReplayRun(deps.background, id, { actor, requestedBy })
-            if (run === undefined) throw noRun(id)
-            return run
-          })
-        },
-      ],
-    },
+    { ...handlers, Execute: [BACKGROUND, (ctx) => execute(deps, ctx)] },
   )
 }
 
-async function execute(deps: Deps, ctx: ObjectContext): Promise<void> {
+function execute(deps: Deps, ctx: ObjectContext): Promise<void> {
   const { background } = deps
-  try {
+  const fail = (message: string) => failReplayRun(background, ctx.key, message)
+  return failingRun(ctx, fail, async () => {
     if (!(await ctx.run('begin the run', () => beginReplayRun(background, ctx.key)))) return
     for (let pages = 0; pages < PAGES; pages++) {
       const page = (await ctx.run('find the next events', () => replayPage(background, ctx.key, PAGE_EVENTS))) ?? null
@@ -120,12 +87,7 @@ async function execute(deps: Deps, ctx: ObjectContext): Promise<void> {
       if (!(await replayAll(deps, ctx, page))) return
     }
     ctx.sendClient(replayRunApi, ctx.key).Execute({}, rpc.sendOpts({}))
-  } catch (error) {
-    // Every other error ends an attempt of this handler, and Restate retries it.
-    if (!(error instanceof TerminalError)) throw error
-    const message = error instanceof CancelledError ? 'its invocation was cancelled' : error.message
-    await ctx.run('fail the run', () => failReplayRun(background, ctx.key, message))
-  }
+  })
 }
 
 /** What the journal keeps of the replay of an event; undefined for one that was skipped. */
@@ -160,8 +122,4 @@ function skipped(error: unknown): null {
 function tallyOf(outcomes: readonly (Outcome | null)[]): ReplayTally {
   const count = (wanted: Outcome['outcome'] | undefined) => outcomes.filter((one) => one?.outcome === wanted).length
   return { accepted: count('accepted'), duplicates: count('duplicate'), rejected: count('rejected'), skipped: count(undefined) }
-}
-
-function noRun(id: string): DecidedError {
-  return notFound(`there is no replay run ${id}`)
 }

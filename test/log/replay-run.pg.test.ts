@@ -9,15 +9,12 @@ import {
   advanceReplayRun,
   beginReplayRun,
   cancelReplayRun,
-  type Command,
-  COMMANDS,
   completeReplayRun,
   failReplayRun,
-  ReplayRunEndedError,
-  ReplayRunIsOpenError,
   replayPage,
   requestReplayRun,
 } from '../../src/store/log/replay-run-machine.ts'
+import { type Command, COMMANDS, RunEndedError, RunIsOpenError } from '../../src/store/runs/run-machine.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
 import { record } from '../harness/items/events.ts'
 import { clear } from '../harness/servers/database.ts'
@@ -43,8 +40,8 @@ type Doing = keyof typeof DO
 
 /** The name of a refusal. Any other error is the death of a process. */
 function nameOf(error: unknown): string {
-  if (error instanceof ReplayRunIsOpenError) return 'taken'
-  if (error instanceof ReplayRunEndedError) return 'ended'
+  if (error instanceof RunIsOpenError) return 'taken'
+  if (error instanceof RunEndedError) return 'ended'
   throw error
 }
 
@@ -114,10 +111,10 @@ test('one run of a code is open at a time; other requests are told which one', a
   expect(data).toHaveLength(2)
   const open = data.find(({ code }) => code === 'invalid')!
   for (const answer of answers) {
-    if (answer instanceof ReplayRunIsOpenError) expect(answer.details).toEqual({ run_id: open.id })
+    if (answer instanceof RunIsOpenError) expect(answer.details).toEqual({ run_id: open.id })
     else expect(answer).toEqual(open)
   }
-  expect(answers.filter((answer) => answer instanceof ReplayRunIsOpenError)).toHaveLength(7)
+  expect(answers.filter((answer) => answer instanceof RunIsOpenError)).toHaveLength(7)
 })
 
 test('a run replays what there is of its code when it begins, whole and no webhook, the oldest first', async ({ db }) => {

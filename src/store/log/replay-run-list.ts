@@ -4,6 +4,7 @@ import type { ReplayRun, ReplayRunsResponse } from '../../contract/replay-run.ts
 import type { Correction } from '../../contract/rejected.ts'
 import { decodeCursor, encodeCursor } from '../database/cursor.ts'
 import type { Queryable } from '../database/connection.ts'
+import { type SilentRun, silentRunsOf } from '../runs/run-machine.ts'
 
 interface StoredRun {
   id: string
@@ -89,10 +90,6 @@ function runOf({ correction, status, total, startedAt, finishedAt, errorMessage,
 }
 
 /** Open runs that did nothing for so long. */
-export async function silentReplayRuns(db: Queryable, silentMs: number): Promise<{ id: string; isPending: boolean }[]> {
-  const { rows } = await sql<{ id: string; isPending: boolean }>`
-    select run_id as id, status = 'pending' as "isPending" from replay_run
-    where status in ('pending', 'running') and active_at < clock_timestamp() - ${silentMs}::float8 * interval '1 millisecond'
-    order by requested_at`.execute(db)
-  return rows
+export function silentReplayRuns(db: Queryable, silentMs: number): Promise<SilentRun[]> {
+  return silentRunsOf(db, 'replay_run', silentMs)
 }

@@ -1,43 +1,12 @@
 import { sql } from 'kysely'
-import { DecidedError } from '../../contract/decided-error.ts'
-import type { RunStatus } from '../../contract/recompute-run.ts'
 import type { Correction, RejectedKey } from '../../contract/rejected.ts'
 import type { ReplayRun } from '../../contract/replay-run.ts'
 import { audit, type AuditAction, SYSTEM_ACTOR } from '../audit/audit-entry.ts'
 import type { Database, Queryable } from '../database/connection.ts'
+import { ABANDONED, type Cause, type Command, RunEndedError, RunIsOpenError, TRANSITIONS } from '../runs/run-machine.ts'
 import { findReplayRun } from './replay-run-list.ts'
 
-/** What can be done to a run. */
-export const COMMANDS = ['begin', 'advance', 'complete', 'fail', 'cancel', 'abandon'] as const
-export type Command = (typeof COMMANDS)[number]
-
-/** The state after each command. In a state that is not named the command changes nothing and writes nothing. */
-export const TRANSITIONS = {
-  begin: { pending: 'running' },
-  advance: { running: 'running' },
-  complete: { running: 'completed' },
-  fail: { pending: 'failed', running: 'failed' },
-  cancel: { pending: 'cancelled', running: 'cancelled' },
-  abandon: { running: 'failed' },
-} as const satisfies Record<Command, Partial<Record<RunStatus, RunStatus>>>
-
-/** Another run of the code is open. */
-export class ReplayRunIsOpenError extends DecidedError {
-  override readonly name = 'ReplayRunIsOpenError'
-
-  constructor(runId: string) {
-    super('conflict', `replay run ${runId} of this code is open`, { details: { run_id: runId } })
-  }
-}
-
-/** The run has completed or failed, so it can no longer be cancelled. */
-export class ReplayRunEndedError extends DecidedError {
-  override readonly name = 'ReplayRunEndedError'
-
-  constructor(runId: string, status: RunStatus) {
-    super('conflict', `replay run ${runId} has ${status} already`, { details: { run_id: runId } })
-  }
-}
+const NOUN = 'replay run'
 
 interface Request {
   code: string
@@ -46,7 +15,7 @@ interface Request {
   requested_by?: string | undefined
 }
 
-/** Requests a run. At most one is open for each code. A repeated request finds its own run. @throws ReplayRunIsOpenError. */
+/** Requests a run. At most one is open for each code. A repeated request finds its own run. @throws RunIsOpenError. */
 export async function requestReplayRun(db: Database, runId: string, request: Request): Promise<ReplayRun> {
   const { code, set, actor, requested_by: requestedBy = null } = request
   for (;;) {
@@ -62,7 +31,7 @@ export async function requestReplayRun(db: Database, runId: string, request: Req
     const { rows } = await sql<{ id: string }>`
       select run_id as id from replay_run where code = ${code} and status in ('pending', 'running')`.execute(db)
     // Undefined when the run that was in the way has ended since.
-    if (rows[0] !== undefined && rows[0].id !== runId) throw new ReplayRunIsOpenError(rows[0].id)
+    if (rows[0] !== undefined && rows[0].id !== runId) throw new RunIsOpenError(NOUN, rows[0].id)
   }
 }
 
@@ -140,26 +109,17 @@ export async function failReplayRun(db: Database, runId: string, message: string
   await change(db, runId, 'fail', { message })
 }
 
-const ABANDONED = 'nothing works on it any more: its invocation was killed or lost'
-
 /** Fails a run whose invocation has ended without ending the run. */
 export async function abandonReplayRun(db: Database, runId: string): Promise<void> {
   await change(db, runId, 'abandon', { message: ABANDONED })
 }
 
-/** Cancels a run; a cancelled run stays as it is. @returns undefined when the run does not exist. @throws ReplayRunEndedError. */
+/** Cancels a run; a cancelled run stays as it is. @returns undefined when the run does not exist. @throws RunEndedError. */
 export async function cancelReplayRun(db: Database, runId: string, cause: Cause): Promise<ReplayRun | undefined> {
   await change(db, runId, 'cancel', cause)
   const run = await findReplayRun(db, runId)
-  if (run !== undefined && run.status !== 'cancelled') throw new ReplayRunEndedError(runId, run.status)
+  if (run !== undefined && run.status !== 'cancelled') throw new RunEndedError(NOUN, runId, run.status)
   return run
-}
-
-/** Why a run changes. */
-interface Cause {
-  actor?: string
-  requestedBy?: string | undefined
-  message?: string
 }
 
 const ACTIONS = {

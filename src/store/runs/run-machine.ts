@@ -89,7 +89,7 @@ export interface RunMachine<Run> {
   silent: (db: Queryable, silentMs: number) => Promise<SilentRun[]>
 }
 
-const ABANDONED = 'nothing works on it any more: its invocation was killed or lost'
+export const ABANDONED = 'nothing works on it any more: its invocation was killed or lost'
 
 /** Each change is one transaction: the row, on the condition of the state before, and the audit entry if this call made the change. */
 export function runMachine<Run extends { status: RunStatus }>(kind: RunKind<Run>): RunMachine<Run> {
