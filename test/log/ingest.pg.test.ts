@@ -9,14 +9,14 @@ import type { Database } from '../../src/store/database/connection.ts'
 import { readOffsets } from '../../src/store/kafka/offset.ts'
 import { storeRecords } from '../../src/store/kafka/record-batch.ts'
 import { countCall, dropCountedCalls, foldIngest, type IngestCounts } from '../../src/store/log/ingest.ts'
-import { ingestHours } from '../../src/store/log/ingest-hours.ts'
 import { keepWebhook } from '../../src/store/log/kept-webhook.ts'
 import { insertReplayOf } from '../../src/store/log/rejected-replay.ts'
 import { recordPayments } from '../../src/store/payments/payment-recording.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { recordEvents } from '../../src/store/reports/analytics-event.ts'
-import { freshPgTest, pgTest as test } from '../harness/fixtures.ts'
+import { pgTest as test } from '../harness/fixtures.ts'
 import { interaction, record, recordAndCount, recordBatch, recordNewSearches, search } from '../harness/items/events.ts'
+import { counted } from '../harness/items/ingest.ts'
 import { newCall, NOON, payment } from '../harness/items/payments.ts'
 import { product, versionOf } from '../harness/items/products.ts'
 import { NOON_MS, productEvent, recordOf } from '../harness/items/records.ts'
@@ -24,22 +24,6 @@ import { clear } from '../harness/servers/database.ts'
 import { startGateway } from '../harness/servers/gateway.ts'
 
 test.beforeEach(({ db }) => clear(db))
-
-/** The counts of the kinds of which something came, in the last two hours, because an hour may end during a test. */
-async function counted(db: Database): Promise<Partial<Record<IngestKind, IngestCounts>>> {
-  const { data } = await ingestHours(db, 2)
-  const sums: Partial<Record<IngestKind, IngestCounts>> = {}
-  for (const { kind, ...counts } of data.flatMap(({ kinds }) => kinds)) {
-    if (counts.accepted + counts.duplicates + counts.rejected === 0) continue
-    const { accepted, duplicates, rejected } = sums[kind] ?? { accepted: 0, duplicates: 0, rejected: 0 }
-    sums[kind] = {
-      accepted: accepted + counts.accepted,
-      duplicates: duplicates + counts.duplicates,
-      rejected: rejected + counts.rejected,
-    }
-  }
-  return sums
-}
 
 const expectProof = async (db: Database) => expect((await verify(db)).drift).toEqual([])
 
@@ -214,19 +198,6 @@ test('what the release before records is left out, and what follows from the log
   await recordAndCount(db, [interaction(), interaction()])
   expect(await counted(db)).toEqual({ interaction: { accepted: 2, duplicates: 0, rejected: 0 } })
   await expectProof(db)
-})
-
-freshPgTest('an hour is proved as far as the log has its events, and too old ones are rejected', async ({ db }) => {
-  const sent = interaction({ occurredAtMs: Date.now() - HOUR_MS })
-  await record(db, [sent, sent, interaction({ occurredAtMs: sent.occurredAtMs + 1 })])
-  // As if their month was dropped.
-  await sql`update log_horizon set horizon = now()`.execute(db)
-  await sql`delete from interaction`.execute(db)
-  await record(db, [interaction({ occurredAtMs: Date.now() + HOUR_MS }), sent])
-  expect(await counted(db)).toEqual({ interaction: { accepted: 3, duplicates: 1, rejected: 1 } })
-  await expectProof(db)
-  await sql`update ingest_delta set duplicates = duplicates + 1 where duplicates > 0`.execute(db)
-  expect((await verify(db)).drift).toMatchObject([{ aggregate: 'ingest_hour', column: 'duplicates', stored: '2', expected: '1' }])
 })
 
 test('calls are forgotten after eight days, and the counts of their hours stay', async ({ db }) => {
