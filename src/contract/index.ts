@@ -235,6 +235,7 @@ export {
   SEARCHES_MAX,
   SearchQueriesRequest,
   SearchQueriesResponse,
+  ListedSearchQuery,
   SearchQuery,
   type SearchQueryFilter,
   SHOWN_PRODUCTS_MAX,

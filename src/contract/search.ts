@@ -127,6 +127,27 @@ export const SearchQuery = z.object({
 })
 export type SearchQuery = z.infer<typeof SearchQuery>
 
+export const QUERY_PRODUCTS_MAX = 5
+
+const Change = z.number().nullable()
+
+/** A query with what it led to. */
+export const ListedSearchQuery = SearchQuery.extend({
+  products: z
+    .array(
+      z.object({
+        product_id: z.string(),
+        searches: z.int().describe('Searches with this query that showed it.'),
+        clicks: z.int().describe('Clicks on it after this query.'),
+      }),
+    )
+    .describe(`Its products with the most clicks, then those it showed most often; at most ${QUERY_PRODUCTS_MAX}.`),
+  change: z
+    .object({ searches: Change, clicks: Change })
+    .describe('Against the window before, in percent to a tenth; null where that had none.'),
+})
+export type ListedSearchQuery = z.infer<typeof ListedSearchQuery>
+
 export const SEARCH_QUERY_FILTERS = ['all', 'found_nothing', 'no_click'] as const
 export type SearchQueryFilter = (typeof SEARCH_QUERY_FILTERS)[number]
 
@@ -145,7 +166,7 @@ export type SearchQueriesRequest = z.infer<typeof SearchQueriesRequest>
 
 export const SearchQueriesResponse = z
   .object({
-    data: z.array(SearchQuery),
+    data: z.array(ListedSearchQuery),
     meta: z.object({
       from: z.iso.datetime().describe('The first instant of the window.'),
       to: z.iso.datetime().describe('The end of the window, which is excluded; the same on every page.'),
@@ -155,7 +176,16 @@ export const SearchQueriesResponse = z
   .meta({
     examples: [
       {
-        data: [{ query: 'desk lamp', searches: 4, found_nothing: 1, clicks: 1, click_through: 0.25 }],
+        data: [
+          {
+            ...{ query: 'desk lamp', searches: 4, found_nothing: 1, clicks: 1, click_through: 0.25 },
+            products: [
+              { product_id: 'lamp', searches: 3, clicks: 1 },
+              { product_id: 'desk', searches: 2, clicks: 0 },
+            ],
+            change: { searches: 33.3, clicks: null },
+          },
+        ],
         meta: { from: '2026-02-22T12:00:00.000Z', to: '2026-03-01T12:00:00.000Z', next_cursor: null },
       },
     ],

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import {
+  type ListedSearchQuery,
   normalisedQuery,
   SEARCH_CLICK,
   SEARCH_QUERY_FILTERS,
@@ -23,7 +24,7 @@ const QUERIES = ['lamp', 'Lamp ', 'DESK', 'desk', 'ä', 'z', '🛒', "it's", 'Z'
 
 /** Instants within the window and on its edges. */
 const instants = fc.oneof(
-  fc.integer({ min: TO_MS - 9 * DAY_MS, max: TO_MS + DAY_MS }),
+  fc.integer({ min: TO_MS - 15 * DAY_MS, max: TO_MS + DAY_MS }),
   fc.constantFrom(TO_MS - DAYS * DAY_MS, TO_MS - DAYS * DAY_MS - 1, TO_MS, TO_MS - 1),
 )
 const searches = fc.array(
@@ -42,6 +43,7 @@ const clicks = fc.array(
     .record({
       occurredAtMs: instants,
       eventType: fc.constantFrom(SEARCH_CLICK, SEARCH_CLICK, 'view'),
+      refId: fc.constantFrom('p', 'r'),
       metadata: fc.option(
         fc.constantFrom(...QUERIES, 'never searched').map((query) => ({ query: normalisedQuery(query) })),
         { nil: undefined },
@@ -52,12 +54,41 @@ const clicks = fc.array(
   { maxLength: 15 },
 )
 
+/** What a query led to, counted product by product, and how often it was asked before. */
+function expectedDetails(
+  { query, searches: asked, clicks: clicked }: SearchQuery,
+  allSearches: readonly NewSearch[],
+  allClicks: readonly NewInteraction[],
+): Pick<ListedSearchQuery, 'products' | 'change'> {
+  const within = (daysAgo: number) => (one: { occurredAtMs: number }) =>
+    one.occurredAtMs >= TO_MS - daysAgo * DAY_MS && one.occurredAtMs < TO_MS - (daysAgo - DAYS) * DAY_MS
+  const isClick = (one: NewInteraction) =>
+    one.eventType === SEARCH_CLICK && (one.metadata as { query: string } | undefined)?.query === query
+  const own = allSearches.filter((one) => one.normalisedQuery === query)
+  const ownClicks = allClicks.filter(isClick)
+  const products = ['p', 'q', 'r'].map((product_id) => ({
+    product_id,
+    searches: own.filter(within(DAYS)).filter(({ productIds }) => productIds.includes(product_id)).length,
+    clicks: ownClicks.filter(within(DAYS)).filter(({ refId }) => refId === product_id).length,
+  }))
+  const percent = (now: number, before: number) => (before === 0 ? null : Math.round((1_000 * (now - before)) / before) / 10)
+  return {
+    products: products
+      .filter((one) => one.searches + one.clicks > 0)
+      .toSorted((one, other) => other.clicks - one.clicks || other.searches - one.searches),
+    change: {
+      searches: percent(asked, own.filter(within(2 * DAYS)).length),
+      clicks: percent(clicked, ownClicks.filter(within(2 * DAYS)).length),
+    },
+  }
+}
+
 /** The expected list: each query is counted by itself. */
 function expected(
   allSearches: readonly NewSearch[],
   allClicks: readonly NewInteraction[],
   filter: SearchQueryFilter,
-): SearchQuery[] {
+): ListedSearchQuery[] {
   const isInside = ({ occurredAtMs }: { occurredAtMs: number }) => occurredAtMs >= TO_MS - DAYS * DAY_MS && occurredAtMs < TO_MS
   const inside = allSearches.filter(isInside)
   const rows = [...new Set(inside.map(({ normalisedQuery: query }) => query))].map((query) => {
@@ -67,19 +98,20 @@ function expected(
       (one) =>
         isInside(one) && one.eventType === SEARCH_CLICK && (one.metadata as { query: string } | undefined)?.query === query,
     ).length
-    return { query, searches: own.length, found_nothing, clicks: own_clicks, click_through: own_clicks / own.length }
+    const row = { query, searches: own.length, found_nothing, clicks: own_clicks, click_through: own_clicks / own.length }
+    return { ...row, ...expectedDetails(row, allSearches, allClicks) }
   })
   const kept = rows.filter((row) => {
     if (filter === 'found_nothing') return row.found_nothing > 0
     return filter === 'all' || (row.clicks === 0 && row.searches > row.found_nothing)
   })
-  const rank = (row: SearchQuery) => (filter === 'found_nothing' ? row.found_nothing : row.searches)
+  const rank = (row: ListedSearchQuery) => (filter === 'found_nothing' ? row.found_nothing : row.searches)
   const byBytes = (one: string, other: string) => Buffer.compare(Buffer.from(one), Buffer.from(other))
   return kept.sort((one, other) => rank(other) - rank(one) || byBytes(one.query, other.query))
 }
 
-async function allPages(db: Database, limit: number, filter: SearchQueryFilter): Promise<SearchQuery[]> {
-  const all: SearchQuery[] = []
+async function allPages(db: Database, limit: number, filter: SearchQueryFilter): Promise<ListedSearchQuery[]> {
+  const all: ListedSearchQuery[] = []
   let from: ReturnType<typeof searchQueryPositionOf> = undefined
   for (;;) {
     const page = await searchQueries(db, { limit, days: DAYS, filter, toMs: TO_MS, after: undefined, ...from })

@@ -1,10 +1,11 @@
 import { sql } from 'kysely'
-import type { SearchQueriesResponse, SearchQueryFilter } from '../../contract/search.ts'
+import type { SearchQueriesResponse, SearchQuery, SearchQueryFilter } from '../../contract/search.ts'
 import { DAY_MS, instantOf } from '../../contract/fields/time.ts'
 import { decodeCursor, encodeCursor } from '../database/cursor.ts'
 import type { Queryable } from '../database/connection.ts'
+import { detailOf, queryDetails } from './search-query-details.ts'
 
-interface SearchQueryPage {
+export interface SearchQueryPage {
   limit: number
   /** The length of the window, and its end, which is not part of it. */
   days: number
@@ -27,8 +28,8 @@ const FILTERS = {
 } as const satisfies Record<SearchQueryFilter, object>
 
 /**
- * The queries of shoppers in a window, the most frequent first; ties by query. Each page costs one pass over the searches of the
- * window in the log, and over its clicks by an index.
+ * The queries of shoppers in a window, the most frequent first; ties by query. Each page costs a pass over the searches of the window in
+ * the log, one over those of the window and the one before for what its queries led to, and over the clicks by an index.
  */
 export async function searchQueries(db: Queryable, page: SearchQueryPage): Promise<SearchQueriesResponse> {
   const { limit, days, toMs, filter, after } = page
@@ -56,13 +57,18 @@ export async function searchQueries(db: Queryable, page: SearchQueryPage): Promi
     order by ranked desc, q.query limit ${limit + 1}`.execute(db)
   const shown = rows.slice(0, limit)
   const last = rows.length > limit ? shown.at(-1) : undefined
+  const details = await queryDetails(
+    db,
+    shown.map(({ query }) => query),
+    page,
+  )
   return {
-    data: shown.map(({ ranked: _place, ...query }) => query),
+    data: shown.map(({ ranked: _place, ...query }) => ({ ...query, ...detailOf(query, details.get(query.query)) })),
     meta: { from, to, next_cursor: last ? cursorOf(page, last) : null },
   }
 }
 
-type QueryRow = SearchQueriesResponse['data'][number] & { ranked: number }
+type QueryRow = SearchQuery & { ranked: number }
 
 const SEARCH_QUERIES = 'search queries'
 
