@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { expect } from 'vitest'
 import type { Database } from '../../src/store/database/connection.ts'
-import { RunHasEndedError } from '../../src/store/runs/run-machine.ts'
+import { NotRunningError } from '../../src/store/runs/run-machine.ts'
 import { rowsOf, type SimilarityRow, versionInForce } from '../../src/store/similarity/rows.ts'
 import { beginSimilarityRun, cancelSimilarityRun, completeSimilarityRun } from '../../src/store/similarity/run-machine.ts'
 import { dropOldVersions, promoteVersion, similarityVersions } from '../../src/store/similarity/version.ts'
@@ -140,7 +140,7 @@ test('the version of an open run stays, and an attempt whose version was deleted
   await cancelSimilarityRun(db, open.runId, BY)
   await dropAll(db)
   expect(await storedVersions(db)).toEqual([])
-  await expect(writeChunk(db, open.version, { ...chunkOf(['q']), first: 2 })).rejects.toThrow(RunHasEndedError)
+  await expect(writeChunk(db, open.version, { ...chunkOf(['q']), first: 2 })).rejects.toThrow(NotRunningError)
 })
 
 test('a version of a run that nothing works on goes when the run ends', async ({ db }) => {

@@ -30,7 +30,7 @@ const DRAW_EVERY_MS = 500
 async function verifyWithProgress(db: Database): Promise<VerifyResponse> {
   const view = {
     shareOf: ({ done, total }: ProofProgress) => done / total,
-    describe: ({ step }: ProofProgress) => `compares ${step} with the log`,
+    describe: ({ done, total, step }: ProofProgress) => `${step}: part ${Math.min(done + 1, total)} of ${total}`,
   }
   const progress = runProgressOn(process.stderr, view, () => printError('Not verified.'))
   let latest: ProofProgress | undefined

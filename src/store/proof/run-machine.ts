@@ -46,7 +46,7 @@ export async function openVerification(db: Database, runId: string, request: Sta
   }
 }
 
-/** Notes how far a run is. @throws RunHasEndedError when it does not run any more. */
+/** Notes how far a run is. @throws NotRunningError when it does not run any more. */
 export function advanceVerification(db: Queryable, runId: string, { step, done, total }: ProofProgress): Promise<void> {
   return machine.advance(db, runId, sql`step = ${step}, done = ${done}, total = ${total}`)
 }

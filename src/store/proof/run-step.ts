@@ -1,6 +1,6 @@
 import type { Database } from '../database/connection.ts'
 import { repairTrending } from '../popularity/trending-window.ts'
-import { RunHasEndedError } from '../runs/run-machine.ts'
+import { NotRunningError } from '../runs/run-machine.ts'
 import { watchRun } from '../runs/run-watch.ts'
 import { advanceVerification, completeVerification } from './run-machine.ts'
 import { type ProofProgress, PROOF_STEPS, verify } from './verification.ts'
@@ -22,7 +22,7 @@ export async function proveForRun(db: Database, runId: string): Promise<void> {
     const found = await verify(db, { patienceMs: PATIENCE_MS, signal: run.signal, onProgress: run.progress })
     await completeVerification(db, runId, found)
   } catch (error) {
-    if (!run.signal.aborted && !(error instanceof RunHasEndedError)) throw error
+    if (!run.signal.aborted && !(error instanceof NotRunningError)) throw error
   } finally {
     run.stop()
   }

@@ -34,7 +34,7 @@ export interface ProofProgress {
 const PROVED = AGGREGATES.flatMap(({ table, prove }) => (prove === undefined ? [] : [{ table, prove }]))
 
 /** The parts of the proof, in their order. */
-export const PROOF_STEPS: readonly string[] = ['log', ...PROVED.map(({ table }) => table), 'similarity', 'restored months']
+export const PROOF_STEPS: readonly string[] = ['log', ...PROVED.map(({ table }) => table), 'similar products', 'restored months']
 
 const REPAIR_WAIT_MS_MAX = 10_000
 const REPAIR_POLL_MS = 100
@@ -96,7 +96,7 @@ async function replay(tx: Queryable, onProgress: (progress: ProofProgress) => vo
     next(table)
     findings.push(await prove(tx, log))
   }
-  next('similarity')
+  next('similar products')
   const similarity = await similarityDrift(tx)
   next('restored months')
   const restored = await restoredDrift(tx)

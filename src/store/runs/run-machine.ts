@@ -38,8 +38,8 @@ export class RunEndedError extends DecidedError {
   }
 }
 
-/** Thrown while a run works, when it has ended, e.g. because it was cancelled. Its work is of no use. */
-export class RunHasEndedError extends Error {}
+/** Thrown to the work of a run that does not run any more, e.g. because it was cancelled. */
+export class NotRunningError extends Error {}
 
 /** A kind of run of which at most one is open. */
 export interface RunKind<Run> {
@@ -76,7 +76,7 @@ export interface RunMachine<Run> {
   request: (db: Database, runId: string, row: { actor: string } & Readonly<Record<string, string | null>>) => Promise<Run>
   /** Marks a run as running. @returns whether it is. */
   begin: (db: Database, runId: string) => Promise<boolean>
-  /** Notes how far a run is. @throws RunHasEndedError when it does not run any more. */
+  /** Notes how far a run is. @throws NotRunningError when it does not run any more. */
   advance: (db: Queryable, runId: string, changes: Sql) => Promise<void>
   /** Completes a run that is running, with other changes in the same transaction. @returns its state afterwards. */
   complete: (db: Database, runId: string, changes: Sql, also?: (tx: Queryable) => Promise<void>) => Promise<RunStatus | undefined>
@@ -94,27 +94,8 @@ export const ABANDONED = 'nothing works on it any more: its invocation was kille
 /** Each change is one transaction: the row, on the condition of the state before, and the audit entry if this call made the change. */
 export function runMachine<Run extends { status: RunStatus }>(kind: RunKind<Run>): RunMachine<Run> {
   const { find, noun, actions } = kind
-  const table = sql.table(kind.table)
+  const { update, auditRun, end } = writesOf(kind)
   const statusOf = async (db: Queryable, runId: string) => (await find(db, runId))?.status
-  /** @returns whether this call changed the row. */
-  const update = async (db: Queryable, runId: string, command: Command, changes: Sql) => {
-    const [from, to] = [Object.keys(TRANSITIONS[command]), Object.values(TRANSITIONS[command])[0]!]
-    const { rows } = await sql`
-      update ${table} set status = ${to}, active_at = clock_timestamp(), ${changes}
-      where run_id = ${runId}::uuid and status = any(${from}::text[]) returning run_id`.execute(db)
-    return rows.length > 0
-  }
-  const auditRun = async (tx: Queryable, runId: string, action: AuditAction, { actor, requestedBy }: Cause) => {
-    const facts = kind.factsOf((await find(tx, runId))!)
-    const metadata = { ...facts, ...(requestedBy !== undefined && { requested_by: requestedBy }) }
-    await audit(tx, { actor: actor ?? SYSTEM_ACTOR, action, resourceType: kind.table, resourceId: runId, metadata })
-  }
-  const end = (db: Database, runId: string, command: 'fail' | 'cancel' | 'abandon', cause: Cause) =>
-    db.transaction().execute(async (tx) => {
-      const changes = sql`finished_at = now(), error_message = ${cause.message ?? null}`
-      const action = command === 'cancel' ? actions.cancel : actions.fail
-      if (await update(tx, runId, command, changes)) await auditRun(tx, runId, action, cause)
-    })
   return {
     request: async (db, runId, row) => {
       for (;;) {
@@ -136,7 +117,7 @@ export function runMachine<Run extends { status: RunStatus }>(kind: RunKind<Run>
       return (await statusOf(db, runId)) === 'running'
     },
     advance: async (db, runId, changes) => {
-      if (!(await update(db, runId, 'advance', changes))) throw new RunHasEndedError()
+      if (!(await update(db, runId, 'advance', changes))) throw new NotRunningError()
     },
     complete: async (db, runId, changes, also = async () => undefined) => {
       await db.transaction().execute(async (tx) => {
@@ -156,6 +137,30 @@ export function runMachine<Run extends { status: RunStatus }>(kind: RunKind<Run>
     },
     silent: (db, silentMs) => silentRunsOf(db, kind.table, silentMs),
   }
+}
+
+function writesOf<Run>(kind: RunKind<Run>) {
+  /** @returns whether this call changed the row. */
+  const update = async (db: Queryable, runId: string, command: Command, changes: Sql) => {
+    const [from, to] = [Object.keys(TRANSITIONS[command]), Object.values(TRANSITIONS[command])[0]!]
+    const { rows } = await sql`
+      update ${sql.table(kind.table)} set status = ${to}, active_at = clock_timestamp(), ${changes}
+      where run_id = ${runId}::uuid and status = any(${from}::text[]) returning run_id`.execute(db)
+    return rows.length > 0
+  }
+  /** With the run as it is after the change. */
+  const auditRun = async (tx: Queryable, runId: string, action: AuditAction, { actor, requestedBy }: Cause) => {
+    const facts = kind.factsOf((await kind.find(tx, runId))!)
+    const metadata = { ...facts, ...(requestedBy !== undefined && { requested_by: requestedBy }) }
+    await audit(tx, { actor: actor ?? SYSTEM_ACTOR, action, resourceType: kind.table, resourceId: runId, metadata })
+  }
+  const end = (db: Database, runId: string, command: 'fail' | 'cancel' | 'abandon', cause: Cause) =>
+    db.transaction().execute(async (tx) => {
+      const changes = sql`finished_at = now(), error_message = ${cause.message ?? null}`
+      const action = command === 'cancel' ? kind.actions.cancel : kind.actions.fail
+      if (await update(tx, runId, command, changes)) await auditRun(tx, runId, action, cause)
+    })
+  return { update, auditRun, end }
 }
 
 /** @returns whether this call added the row: it does not when another run is open, or the row is there. */

@@ -1,10 +1,10 @@
-import { RunHasEndedError } from './run-machine.ts'
+import { NotRunningError } from './run-machine.ts'
 
 /** How often a run says how far it is, and learns that it was cancelled. */
 const ADVANCE_MS = 500
 
 export interface RunWatch<Progress> {
-  /** Aborted with RunHasEndedError when the run does not run any more. */
+  /** Aborted with NotRunningError when the run does not run any more. */
   signal: AbortSignal
   progress: (progress: Progress) => void
   stop: () => void
@@ -22,7 +22,7 @@ export function watchRun<Progress>(first: Progress, advance: (progress: Progress
       await advance(latest)
     } catch (error) {
       // Any other error meets the statements of the work itself.
-      if (error instanceof RunHasEndedError) ended.abort(error)
+      if (error instanceof NotRunningError) ended.abort(error)
     } finally {
       isWriting = false
     }

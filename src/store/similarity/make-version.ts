@@ -1,7 +1,7 @@
 import type { VersionSettings } from '../../ranking/similarity/version-settings.ts'
 import type { Database } from '../database/connection.ts'
 import { type EventPage, type LogConsumer, readLog } from './read-log.ts'
-import { RunHasEndedError } from '../runs/run-machine.ts'
+import { NotRunningError } from '../runs/run-machine.ts'
 import { type RunWatch, watchRun } from '../runs/run-watch.ts'
 import { advanceSimilarityRun, type RunProgress } from './run-machine.ts'
 import { beginVersion, finishVersion, type VersionChunk, writeChunk } from './version-write.ts'
@@ -46,7 +46,7 @@ export async function makeVersion(
   try {
     return await computeVersion(db, runId, settings, job, run)
   } catch (error) {
-    if (error instanceof RunHasEndedError) return undefined
+    if (error instanceof NotRunningError) return undefined
     throw error
   } finally {
     run.stop()

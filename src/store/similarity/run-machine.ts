@@ -45,7 +45,7 @@ export interface RunProgress {
   total: number
 }
 
-/** Notes how far a run is. @throws RunHasEndedError when it does not run any more. */
+/** Notes how far a run is. @throws NotRunningError when it does not run any more. */
 export function advanceSimilarityRun(db: Queryable, runId: string, { stage, done, total }: RunProgress): Promise<void> {
   return machine.advance(db, runId, sql`stage = ${stage}, done = ${done}, total = ${total}`)
 }

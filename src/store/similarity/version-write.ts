@@ -5,7 +5,7 @@ import type { Database, Queryable } from '../database/connection.ts'
 import { onlyRow } from '../database/rows.ts'
 import type { LogSnapshot } from './log-snapshot.ts'
 import type { ReadEvents } from './read-log.ts'
-import { RunHasEndedError } from '../runs/run-machine.ts'
+import { NotRunningError } from '../runs/run-machine.ts'
 
 /** What a version is, apart from its rows. */
 export interface VersionTotals {
@@ -41,7 +41,7 @@ export interface VersionChunk extends RowChunk {
   brands: readonly (string | null)[]
 }
 
-/** Adds products and their rows to a version. @throws RunHasEndedError when the version is being deleted. */
+/** Adds products and their rows to a version. @throws NotRunningError when the version is being deleted. */
 export async function writeChunk(db: Database, version: number, chunk: VersionChunk): Promise<void> {
   await db.transaction().execute(async (tx) => {
     await writeProducts(tx, version, chunk)
@@ -57,7 +57,7 @@ async function writeProducts(tx: Queryable, version: number, chunk: VersionChunk
     from (${heldVersion(version)}) held cross join
       unnest(${int4Array(events)}::int[], ${int4Array(baskets)}::int[], ${ids}::text[], ${categories}::text[], ${brands}::text[])
         with ordinality as p(events, baskets, id, category, brand, place)`.execute(tx)
-  if (numAffectedRows !== BigInt(ids.length)) throw new RunHasEndedError()
+  if (numAffectedRows !== BigInt(ids.length)) throw new NotRunningError()
 }
 
 /** Each row is a slice of the joined lists. */

@@ -8,7 +8,7 @@ import {
   type Command,
   COMMANDS,
   RunEndedError,
-  RunHasEndedError,
+  NotRunningError,
   RunIsOpenError,
   type SilentRun,
 } from '../../../src/store/runs/run-machine.ts'
@@ -100,7 +100,7 @@ async function answerOf(result: Promise<unknown>, doing: Doing): Promise<string>
   } catch (error) {
     if (error instanceof RunIsOpenError) return 'taken'
     if (error instanceof RunEndedError) return 'ended'
-    if (error instanceof RunHasEndedError) return 'no'
+    if (error instanceof NotRunningError) return 'no'
     throw error
   }
 }
