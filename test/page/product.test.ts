@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { InteractionsResponse, LoggedInteraction } from '../../src/contract/interaction-log.ts'
 import { textOf } from '../../src/page/template/html.ts'
 import { type ProductPage, productView } from '../../src/page/views/product.ts'
 
@@ -13,6 +14,11 @@ const EXPLANATION = {
     { event_type: 'quick_view', count: 5, weight: null, score: 0, trending_count: 5, trending_score: 0 },
   ],
 }
+
+const EVENT = {
+  ...{ event_id: 'e-1', occurred_at: '2026-03-01T12:58:00.000Z', event_type: 'view', session_id: 's-1', account_id: null },
+  recorded_at: '2026-03-01T12:58:01.000Z',
+} as LoggedInteraction
 
 const PAGE: ProductPage = {
   productId: 'lamp',
@@ -36,7 +42,7 @@ const PAGE: ProductPage = {
   ],
   placesMax: 100,
   similar: { data: [], meta: { kind: 'similar', strategy: 'similarity', similarity_version: 1, is_partial: false } },
-  events: { data: [{ event_id: 'e-1', occurred_at: '2026-03-01T12:58:00Z', event_type: 'view', session_id: 's-1' }] },
+  events: { data: [EVENT], meta: { next_cursor: null } as InteractionsResponse['meta'] },
 }
 
 const words = (text: string) =>

@@ -46,8 +46,10 @@ function fileOf(name: string): Buffer {
   return readFileSync(resolve(name))
 }
 
+/** Without its comments and indents, which a browser has no use for. They are on lines of their own. */
 function ownFile(name: string): Buffer {
-  return readFileSync(new URL(name, OWN))
+  const text = readFileSync(new URL(name, OWN), 'utf8')
+  return Buffer.from(text.replaceAll(/^\s*(?:\/\*[\s\S]*?\*\/|\/\/.*)\n/gm, '').replaceAll(/^\s+/gm, ''))
 }
 
 function assetOf(name: string, extension: 'css' | 'js', parts: readonly Buffer[]): Asset {

@@ -1,11 +1,12 @@
 import type { ExplanationResponse } from '../../contract/explanation.ts'
+import type { InteractionsResponse } from '../../contract/interaction-log.ts'
 import { type Mode, MODES, type PopularResponse } from '../../contract/popular-list.ts'
 import type { Popularity } from '../../contract/popularity.ts'
 import type { CatalogProduct } from '../../contract/product.ts'
 import type { SeriesResponse } from '../../contract/series.ts'
 import type { SimilarResponse } from '../../contract/similar-product.ts'
 import { dataOf } from '../../page/template/answer.ts'
-import { type LoggedEvent, type ProductPage, productView } from '../../page/views/product.ts'
+import { type ProductPage, productView } from '../../page/views/product.ts'
 import type { PageApi } from '../page/page-api.ts'
 import type { PageView } from '../page/view.ts'
 
@@ -35,7 +36,7 @@ export const product: PageView = {
       placesOf(api, productId),
       api.get<SimilarResponse>(`/api/v1/products/${id}/similar`, { limit: 8, expand: 'product' }),
       scopes.includes('manage')
-        ? api.get<{ data: LoggedEvent[] }>('/api/v1/analytic/interactions', { product_id: productId, limit: 12 })
+        ? api.get<InteractionsResponse>('/api/v1/analytic/interactions', { product_id: productId, limit: 12 })
         : undefined,
     ])
     const name = dataOf(catalog)?.name ?? productId

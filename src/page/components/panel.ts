@@ -17,7 +17,7 @@ export function panel(title: string, body: Node, { note, id }: { note?: Node; id
 export function viewHead(title: Node, aside?: Node): Node {
   return html`<div class="view-head">
     <h1>${title}</h1>
-    ${aside}
+    ${aside !== undefined && html`<div class="aside">${aside}</div>`}
   </div>`
 }
 

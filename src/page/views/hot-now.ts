@@ -75,11 +75,7 @@ function filtersOf({ mode, time_window_days, category_ids, as_of }: HotNow['quer
 
 /** A product that leads to its view. */
 export function productLink(productId: string, product?: { name: string } | null): Node {
-  if (!product) return html`<a href=${productAddress(productId)}>${productId}</a>`
-  return [
-    html`<a href=${productAddress(productId)}>${product.name}</a>`,
-    product.name === productId ? null : html`<span class="quiet id medium">${productId}</span>`,
-  ]
+  return html`<a href=${productAddress(productId)}>${product?.name ?? productId}</a>`
 }
 
 function tableOf({ firstRank, hourAgo, dayAgo, series, query }: HotNow): { caption: string; columns: Column<Row>[] } {

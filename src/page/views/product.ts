@@ -1,3 +1,4 @@
+import type { InteractionsResponse, LoggedInteraction } from '../../contract/interaction-log.ts'
 import type { Explanation, ExplanationResponse } from '../../contract/explanation.ts'
 import type { Mode } from '../../contract/popular-list.ts'
 import type { Popularity } from '../../contract/popularity.ts'
@@ -15,16 +16,6 @@ import { type Answer, dataOf } from '../template/answer.ts'
 import { html, type Node } from '../template/html.ts'
 import { MODE_NAMES, productLink } from './hot-now.ts'
 
-/** One event of the log. */
-export interface LoggedEvent {
-  event_id: string
-  occurred_at: string
-  event_type: string
-  account_id?: string | null
-  session_id?: string | null
-  quantity?: number | null
-}
-
 export interface ProductPage {
   productId: string
   hours: number
@@ -38,7 +29,7 @@ export interface ProductPage {
   placesMax: number
   similar: Answer<SimilarResponse>
   /** Undefined when the caller may not read the log. */
-  events: Answer<{ data: LoggedEvent[] }> | undefined
+  events: Answer<InteractionsResponse> | undefined
 }
 
 const SPANS = [
@@ -170,7 +161,7 @@ function trendingSentence({ trending_score, trending_from, half_life_hours }: Ex
   ]
 }
 
-function latest(events: readonly LoggedEvent[], nowMs: number): Node {
+function latest(events: readonly LoggedInteraction[], nowMs: number): Node {
   if (events.length === 0) return empty('The log has no event of the product.')
   return table({
     caption: 'Latest events, newest first',
@@ -178,7 +169,7 @@ function latest(events: readonly LoggedEvent[], nowMs: number): Node {
       { head: 'When', cell: ({ occurred_at }) => ago(occurred_at, nowMs) },
       { head: 'Event', cell: ({ event_type }) => eventTypeName(event_type), isHead: true },
       { head: 'Shopper', cell: ({ account_id, session_id }) => account_id ?? session_id ?? dash() },
-      { head: 'Items', cell: ({ quantity }) => number(quantity), isNumber: true, shown: 'medium' },
+      { head: 'Recorded', cell: ({ recorded_at }) => instant(recorded_at), shown: 'medium' },
     ],
     rows: events,
     idOf: ({ event_id }) => event_id,
