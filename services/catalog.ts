@@ -8,6 +8,7 @@ import { floorOf } from '../src/ranking/recommend/rerank.ts'
 import { rerankAnswerOf } from '../src/ranking/recommend/rerank-answer.ts'
 import { catalogEntries } from '../src/store/catalog/catalog-entry.ts'
 import { catalogProduct } from '../src/store/catalog/catalog-product.ts'
+import { createProductSearch } from '../src/store/catalog/product-search.ts'
 import { metricsAnswer } from '../src/store/metrics/answer.ts'
 import { littleKnown } from '../src/store/popularity/little-known.ts'
 import { preferencesOf } from '../src/store/preferences/preferences.ts'
@@ -33,6 +34,7 @@ import { takeBatch } from './recording/take-batch.ts'
 export const catalog = (deps: Deps) => {
   const record = leavingPlaces(recordingFunctions({ ...deps, step: directStep(deps) }))
   const refuse = refusingStep(deps)
+  const search = createProductSearch()
   const { bytesMax } = deps.similarity
   const versions = createServedVersions({ db: deps.db, bytesMax: bytesMax * (1 - RANKED_SHARE) })
   const similar = createSimilarProducts({ versions, db: deps.db, bytesMax: bytesMax * RANKED_SHARE })
@@ -68,6 +70,8 @@ export const catalog = (deps: Deps) => {
           return product
         },
       ],
+
+      SearchProducts: [READ, async (_ctx, request) => (await search.quick(deps.db, request)) ?? search.whole(deps.db, request)],
 
       Metrics: [READ, (_ctx, request) => metricsAnswer({ db: deps.db, history: deps.metricHistory(deps.db) }, request)],
 

@@ -8,6 +8,7 @@ import { DROP_IMPRESSIONS } from './drop-impressions.ts'
 import { DROP_METRIC_HISTORY } from './drop-metric-history.ts'
 import { DROP_REJECTED } from './drop-rejected.ts'
 import { FOLD_INGEST } from './fold-ingest.ts'
+import { FILL_SEARCH } from './fill-search.ts'
 import { FOLD_METRICS } from './fold-metrics.ts'
 import { MAKE_PARTITIONS } from './make-partitions.ts'
 import { RECORD_METRICS } from './record-metrics.ts'
@@ -49,4 +50,5 @@ export const TASKS = {
   'archive-metrics': ARCHIVE_METRICS,
   'verify-daily': VERIFY_DAILY,
   'fold-ingest': FOLD_INGEST,
+  'fill-search': FILL_SEARCH,
 } satisfies Record<TaskName, Task>

@@ -107,12 +107,14 @@ export {
   CatalogProduct,
   GetProductRequest,
   GetProductResponse,
+  ListedProduct,
   NAME_CHARACTERS_MAX,
   ProductsOrWaiting,
   Product,
   UpsertProductsRequest,
   UpsertProductsResponse,
 } from './product.ts'
+export { FoundProduct, type SearchOrder, SearchProductsRequest, SearchProductsResponse } from './product-search.ts'
 export {
   CategoryHistoryResponse,
   CategoryMetrics,

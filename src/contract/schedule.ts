@@ -26,6 +26,7 @@ export const TASK_NAMES = [
   'archive-metrics',
   'verify-daily',
   'fold-ingest',
+  'fill-search',
 ] as const
 export type TaskName = (typeof TASK_NAMES)[number]
 

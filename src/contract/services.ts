@@ -26,6 +26,7 @@ import { scheduleHandlers, taskHandlers } from './schedule.ts'
 import { searchHandlers } from './search.ts'
 import { mergeHandlers, mergeLaneHandlers } from './shopper-merge.ts'
 import { sellerHandlers } from './seller-dashboard.ts'
+import { productSearchHandlers } from './product-search.ts'
 import { similarProductHandlers } from './similar-product.ts'
 import { similarityRunHandlers, similarityVersionHandlers } from './similarity-run.ts'
 import { similaritySettingsHandlers } from './similarity-settings.ts'
@@ -57,6 +58,7 @@ export const popularityApi = iface.service('Popularity', {
 
 export const catalogApi = iface.service('Catalog', {
   ...catalogHandlers,
+  ...productSearchHandlers,
   ...productMetricsHandlers,
   ...preferencesHandlers,
   ...similarProductHandlers,

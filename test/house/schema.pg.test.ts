@@ -28,6 +28,7 @@ const OTHER_TABLES = [
   'archive_shopper',
   'audit_entry',
   'catalog.product',
+  'catalog.product_search_fill',
   'dirty_mark',
   'event_source',
   'erasure_count',

@@ -110,6 +110,7 @@ async function typesOf(db: Database, table: string): Promise<Map<string, string>
 /** Another value of a cell of this type. */
 function changeOf(type: string, cell: ReturnType<typeof sql.ref>) {
   if (type === 'text') return sql`coalesce(${cell}, '') || ' changed'`
+  if (type === 'tsvector') return sql`${cell} || 'changed'::tsvector`
   return type.startsWith('timestamp') ? sql`${cell} + interval '1 millisecond'` : sql`${cell} + 1`
 }
 

@@ -20,6 +20,7 @@ import { popularRoutes } from './popular.ts'
 import { POPULARITY_TAG, popularityRoutes } from './popularity.ts'
 import { preferencesRoutes } from './preferences.ts'
 import { PROCESS_TAG, processRoutes } from './process.ts'
+import { productSearchRoutes } from './product-search.ts'
 import { productMetricsRoutes } from './product-metrics.ts'
 import { recommendationRoutes } from './recommendations.ts'
 import { recomputationRoutes } from './recomputations.ts'
@@ -63,6 +64,7 @@ export const ROUTES: readonly ((deps: RouteDeps) => RoutePlugin)[] = [
   rejectedRoutes,
   rejectedReplayRoutes,
   catalogRoutes,
+  productSearchRoutes,
   alertRoutes,
   alertDeliveryRoutes,
   productMetricsRoutes,

@@ -38,6 +38,9 @@ const ENDPOINT_RIGHTS: Record<string, string> = {
   // A row lock needs the right to update some column.
   ingest_delta: 'select, insert, update (kind), delete',
   ingest_hour: 'select, insert, update',
+  // Triggers do the rest.
+  'catalog.product_search': 'select, insert',
+  'catalog.product_search_fill': 'select, update (filled_to, is_complete)',
   // The consumer moves them.
   kafka_offset: 'select',
   product_metric: 'select, insert, update',

@@ -104,6 +104,9 @@ function jsonOf(alias: 'g' | 'p' | 'v' | 'excluded') {
   return sql.raw(`(json_strip_nulls(json_build_object(${pairs.join(', ')}))::text collate "C")`)
 }
 
+/** A product p as the JSON of a CatalogProduct. */
+export const PRODUCT_JSON = jsonOf('p')
+
 /** The versions as a table, one array per column: the statement's text does not depend on their number. */
 function rowsAsTable(versions: readonly ProductVersion[]) {
   const column = (valueOf: (version: ProductVersion) => string | number | null) => versions.map(valueOf)

@@ -73,6 +73,8 @@ export const OTHER_COLUMNS: Readonly<Record<string, readonly string[]>> = {
     'aggregate_window.*',
     ...['category', 'kind', 'mode', 'product_id', 'seller_id'].map((column) => `alert.${column}`),
     'catalog.product.*',
+    'catalog.product_search.*',
+    'catalog.product_search_fill.*',
     'dirty_mark.*',
     'event_source.*',
     'event_type.*',

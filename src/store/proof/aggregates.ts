@@ -3,6 +3,7 @@ import { IMPRESSION_DAY } from './impression-drift.ts'
 import { INGEST_HOUR } from './ingest-drift.ts'
 import { PRODUCT_DAY, PRODUCT_HOUR, PRODUCT_POPULARITY } from './popularity-drift.ts'
 import { PRODUCT_METRIC } from './product-metric-drift.ts'
+import { PRODUCT_SEARCH } from './product-search-drift.ts'
 import { SHOPPER_PRODUCT } from './profile-drift.ts'
 import { SHOPPER_RECENT } from './recent-drift.ts'
 import { METRIC_SNAPSHOT } from './report-drift.ts'
@@ -27,4 +28,5 @@ export const AGGREGATES: readonly Aggregate[] = [
   IMPRESSION_DAY,
   PRODUCT_METRIC,
   INGEST_HOUR,
+  PRODUCT_SEARCH,
 ]

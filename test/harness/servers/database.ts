@@ -68,8 +68,8 @@ const CLEARED = [
   'payment_callback',
   'analytics_event_key',
   'event_source',
-  // The catalog stays, and with it the metrics of its products.
-  ...AGGREGATES.flatMap(({ table }) => (table === 'product_metric' ? [] : [table])),
+  // The catalog stays, and with it what follows from it.
+  ...AGGREGATES.flatMap(({ table }) => (['product_metric', 'catalog.product_search'].includes(table) ? [] : [table])),
   'product_rising',
   'ingest_call',
   'ingest_delta',
