@@ -6,6 +6,7 @@ import { keepWebhook } from '../src/store/log/kept-webhook.ts'
 import { findVerification } from '../src/store/proof/run-list.ts'
 import { openVerification } from '../src/store/proof/run-machine.ts'
 import { runReport } from '../src/store/reports/report.ts'
+import { sellerList } from '../src/store/sellers/seller-list.ts'
 import { sellerDashboard } from '../src/store/sellers/seller-dashboard.ts'
 import type { Deps } from './handler/deps.ts'
 import { CALLING, READ, RECORD } from './handler/handler-options.ts'
@@ -52,6 +53,8 @@ export const analytic = (deps: Deps) => {
           return sellerDashboard(deps.db, sellerId, request, { nowMs: await ctx.date.now(), pendingDays: deps.pendingDays })
         },
       ],
+
+      Sellers: [READ, async (ctx, request) => sellerList(deps.db, request, { sellerId: undefined, nowMs: await ctx.date.now() })],
 
       RecordEvents: [RECORD, record.RecordEvents],
 

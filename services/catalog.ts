@@ -11,6 +11,7 @@ import { catalogProduct } from '../src/store/catalog/catalog-product.ts'
 import { createProductSearch } from '../src/store/catalog/product-search.ts'
 import { metricsAnswer } from '../src/store/metrics/answer.ts'
 import { littleKnown } from '../src/store/popularity/little-known.ts'
+import { kindCounts, kindPage } from '../src/store/popularity/product-kinds.ts'
 import { preferencesOf } from '../src/store/preferences/preferences.ts'
 import { createRecommender } from '../src/store/recommendations/recommender.ts'
 import { sharedReads } from '../src/store/recommendations/shared-reads.ts'
@@ -72,6 +73,24 @@ export const catalog = (deps: Deps) => {
       ],
 
       SearchProducts: [READ, async (_ctx, request) => (await search.quick(deps.db, request)) ?? search.whole(deps.db, request)],
+
+      Categories: [
+        READ,
+        async (ctx, request) => {
+          const counts = await kindCounts(deps.db, { kind: 'category', days: request.days, nowMs: await ctx.date.now() })
+          const { rows, meta } = kindPage(counts, 'category', request)
+          return { data: rows.map(({ name, ...row }) => ({ category: name, ...row })), meta }
+        },
+      ],
+
+      Brands: [
+        READ,
+        async (ctx, request) => {
+          const counts = await kindCounts(deps.db, { kind: 'brand', days: request.days, nowMs: await ctx.date.now() })
+          const { rows, meta } = kindPage(counts, 'brand', request)
+          return { data: rows.map(({ name, ...row }) => ({ brand: name, ...row })), meta }
+        },
+      ],
 
       Metrics: [READ, (_ctx, request) => metricsAnswer({ db: deps.db, history: deps.metricHistory(deps.db) }, request)],
 

@@ -114,6 +114,8 @@ export {
   UpsertProductsRequest,
   UpsertProductsResponse,
 } from './product.ts'
+export { BrandCount, CategoryCount, KindsRequest, BrandsResponse, CategoriesResponse } from './product-kind.ts'
+export { SellerSales, SellersRequest, SellersResponse } from './seller-list.ts'
 export { FoundProduct, type SearchOrder, SearchProductsRequest, SearchProductsResponse } from './product-search.ts'
 export {
   CategoryHistoryResponse,

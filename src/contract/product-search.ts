@@ -21,9 +21,9 @@ export const SearchProductsRequest = z.strictObject({
       'Finds names that have all of its words, each as the beginning of a word, in any case; and ids that begin with it, as it is written.',
     )
     .meta({ examples: ['brass la'] }),
-  category: Id.optional(),
-  brand: Id.optional(),
-  seller_id: Id.optional(),
+  category: Id.optional().describe('Only products of this category.'),
+  brand: Id.optional().describe('Only products of this brand.'),
+  seller_id: Id.optional().describe('Only products of this seller.'),
   status: Product.shape.status.optional().describe('Products of any status if absent.'),
   seen: z.boolean().optional().describe('true: products that had an event; false: those that never had one.'),
   limit: pageLimit(20, 'Products of the page.'),

@@ -26,7 +26,9 @@ import { scheduleHandlers, taskHandlers } from './schedule.ts'
 import { searchHandlers } from './search.ts'
 import { mergeHandlers, mergeLaneHandlers } from './shopper-merge.ts'
 import { sellerHandlers } from './seller-dashboard.ts'
+import { productKindHandlers } from './product-kind.ts'
 import { productSearchHandlers } from './product-search.ts'
+import { sellerListHandlers } from './seller-list.ts'
 import { similarProductHandlers } from './similar-product.ts'
 import { similarityRunHandlers, similarityVersionHandlers } from './similarity-run.ts'
 import { similaritySettingsHandlers } from './similarity-settings.ts'
@@ -42,6 +44,7 @@ export const analyticApi = iface.service('Analytic', {
   ...paymentHandlers,
   ...webhookHandlers,
   ...sellerHandlers,
+  ...sellerListHandlers,
   ...analyticsEventHandlers,
   ...reportHandlers,
   ...rejectedHandlers,
@@ -59,6 +62,7 @@ export const popularityApi = iface.service('Popularity', {
 export const catalogApi = iface.service('Catalog', {
   ...catalogHandlers,
   ...productSearchHandlers,
+  ...productKindHandlers,
   ...productMetricsHandlers,
   ...preferencesHandlers,
   ...similarProductHandlers,

@@ -20,6 +20,7 @@ import { popularRoutes } from './popular.ts'
 import { POPULARITY_TAG, popularityRoutes } from './popularity.ts'
 import { preferencesRoutes } from './preferences.ts'
 import { PROCESS_TAG, processRoutes } from './process.ts'
+import { productKindRoutes } from './product-kinds.ts'
 import { productSearchRoutes } from './product-search.ts'
 import { productMetricsRoutes } from './product-metrics.ts'
 import { recommendationRoutes } from './recommendations.ts'
@@ -65,6 +66,7 @@ export const ROUTES: readonly ((deps: RouteDeps) => RoutePlugin)[] = [
   rejectedReplayRoutes,
   catalogRoutes,
   productSearchRoutes,
+  productKindRoutes,
   alertRoutes,
   alertDeliveryRoutes,
   productMetricsRoutes,

@@ -39,6 +39,7 @@ const directInputs: Record<string, object> = {
     message: 'no product',
   },
   'Analytic/SellerDashboard': { seller_id: 'north' },
+  'Analytic/Sellers': {},
   'Analytic/RecordEvents': {
     events: [{ source: 'acme-pay', external_ref: 'e-1', entity_id: 'order-1', status: 'success', occurred_at }],
   },
@@ -52,6 +53,9 @@ const directInputs: Record<string, object> = {
   'Popularity/Get': { product_id: 'lamp' },
   'Catalog/UpsertProducts': { products: [{ product_id: 'lamp', name: 'Lamp', updated_at: occurred_at }] },
   'Catalog/GetProduct': { product_id: 'lamp' },
+  'Catalog/SearchProducts': { query: 'lamp' },
+  'Catalog/Categories': {},
+  'Catalog/Brands': {},
   'Catalog/Metrics': { seller_id: 'north' },
   'Catalog/Preferences': { shopper_id: 'account:ada' },
   'Catalog/PromoteSimilaritySettings': { settings_version: 0, actor: 'test' },
