@@ -272,3 +272,18 @@ test('replay says that the program must run, and list works without', async ({ d
   })
   expect(await rejected(database, stack, ['list'], away)).toMatchObject({ code: 0 })
 })
+
+test('codes counts open items, and replay --code corrects and replays those of a code', async ({ db, database, stack }) => {
+  expect(await rejected(database, stack, ['codes'])).toEqual({ code: 0, text: 'No rejected event waits.\n' })
+  const things = ['lamp', 'desk'].map((ref_id) => ({ ...event(ref_id), ref_type: 'Thing' }))
+  await refuse(database, stack, ...things, event(4711.5))
+  expect(JSON.parse((await rejected(database, stack, ['codes', '--json'])).text)).toMatchObject([
+    { code: 'invalid', kind: 'interaction', count: 3, replayable: 3 },
+  ])
+  expect((await rejected(database, stack, ['codes'])).text).toContain('invalid')
+  const replayed = await rejected(database, stack, ['replay', '--code', 'invalid', '--set', 'ref_type=Product'])
+  expect(replayed.code).toBe(1)
+  expect(replayed.text).toMatch(/has completed: 2 accepted, 0 recorded before, 1 refused again, 0 skipped/)
+  await stack.settled()
+  expect((await verify(db)).drift).toEqual([])
+})

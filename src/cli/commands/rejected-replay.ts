@@ -3,6 +3,7 @@ import { Correction, rejectedIdOf, type RejectedKey, rejectedKeyOf } from '../..
 import { openRejected } from '../../store/log/rejected-item.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
+import { replayCode } from './rejected-replay-run.ts'
 import { type Replay, type Replayed, createReplayer } from '../terminal/replayer.ts'
 import { createWebhookMapper, type WebhookMapper } from '../terminal/webhook-mapper.ts'
 import { UsageError } from '../../main/config/start-error.ts'
@@ -14,6 +15,7 @@ const REPLAYS_MAX = 10_000
 interface Options {
   all?: boolean
   ignored?: boolean
+  code?: string
   set?: string[]
 }
 
@@ -24,20 +26,25 @@ export function replayCommand(): Command {
     )
     .argument('[ids...]', 'ids of the events, as listed')
     .option('--all', `every event that was not replayed, oldest first, at most ${REPLAYS_MAX.toLocaleString('en')}`)
+    .option('--code <code>', 'every event with this code, by a run that goes on when the program restarts')
     .option('--ignored', 'every webhook that a payment adapter ignored, after the adapter was mended')
     .option(
       '--set <field=value>',
-      'correct a field of the event; the value is JSON, otherwise text; null removes the field',
+      'correct a field of the event, or with --code of each; the value is JSON, otherwise text; null removes the field',
       listed,
     )
     .addHelpText('after', HELP)
     .action(async (ids: string[], options: Options) => {
       const set = correctionOf(options.set ?? [])
       const named = [...new Set(ids)].map(rejectedKey)
-      if ([named.length > 0, options.all, options.ignored].filter(Boolean).length !== 1) {
-        throw new UsageError('Name the ids to replay, or give --all. For ignored webhooks give --ignored.')
+      if ([named.length > 0, options.all, options.ignored, options.code].filter(Boolean).length !== 1) {
+        throw new UsageError(
+          'Name the ids to replay, or give --all. For those of a code give --code. For ignored webhooks give --ignored.',
+        )
       }
-      if (set !== undefined && named.length !== 1) throw new UsageError('--set corrects one event: name one id.')
+      if (options.code !== undefined) return replayCode(options.code, set)
+      if (set !== undefined && named.length !== 1)
+        throw new UsageError('--set corrects one event: name one id, or those of a code: give --code.')
       await replayEach(named, set, options.ignored)
     })
 }

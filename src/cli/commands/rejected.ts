@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import type { RejectedInteraction } from '../../contract/rejected.ts'
-import { countOpenRejected, rejectedInteraction, rejectedPage } from '../../store/log/rejected-item.ts'
+import { countOpenRejected, rejectedCodes, rejectedInteraction, rejectedPage } from '../../store/log/rejected-item.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 import { wholeNumber } from './whole-number.ts'
@@ -15,6 +15,7 @@ export function rejectedCommand(): Command {
   return new Command('rejected')
     .description('List rejected events, show why they were rejected, replay them, and delete them.')
     .addCommand(listCommand())
+    .addCommand(codesCommand())
     .addCommand(showCommand())
     .addCommand(replayCommand())
     .addCommand(dropCommand())
@@ -45,6 +46,20 @@ function listCommand(): Command {
         const open = await countOpenRejected(db, ignored)
         if (ignored) print(`Ignored by payment adapters: ${open}`)
         else print(open === 0 ? 'No rejected event waits.' : `Waiting to be replayed: ${open}`)
+      })
+    })
+}
+
+function codesCommand(): Command {
+  return new Command('codes')
+    .description('Count rejected events that were not replayed by their codes and kinds.')
+    .option('--json', 'as JSON')
+    .action(async ({ json }: { json?: boolean }) => {
+      await withDatabase(readConfig(process.env), { name: 'footfall rejected', readOnly: true }, async (db) => {
+        const codes = await rejectedCodes(db)
+        if (json) printJson(codes)
+        else if (codes.length === 0) print('No rejected event waits.')
+        else printTable(codes)
       })
     })
 }
