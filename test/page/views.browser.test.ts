@@ -1,11 +1,21 @@
 import type { Page } from 'playwright-core'
 import { describe, expect } from 'vitest'
 import type { ExplanationResponse } from '../../src/contract/explanation.ts'
+import type { LowStock } from '../../src/contract/product-metrics.ts'
+import type { RecommendationMetrics } from '../../src/contract/recommendation-metrics.ts'
+import type { ReportAnswer } from '../../src/contract/report.ts'
+import type { SellerDashboardResponse } from '../../src/contract/seller-dashboard.ts'
+import type { Database } from '../../src/store/database/connection.ts'
+import { recordImpressions } from '../../src/store/recommendations/impressions.ts'
 import { findChromium } from '../harness/clients/chromium.ts'
 import { axeProblems, numbersIn, openView, overflowOf, startBrowser } from '../harness/clients/page-browser.ts'
 import { pgTest } from '../harness/fixtures.ts'
 import { recordNewSearches, search } from '../harness/items/events.ts'
-import { storeShop } from '../harness/items/shop-with-history.ts'
+import { impression } from '../harness/items/impressions.ts'
+import { upsert } from '../harness/items/products.ts'
+import { analyticsEvent, day, recordEvents, refreshAll } from '../harness/items/recomputed.ts'
+import { saleLine, storeSales } from '../harness/items/sales.ts'
+import { shopProduct, storeShop } from '../harness/items/shop-with-history.ts'
 import { startGateway } from '../harness/servers/gateway.ts'
 
 const CHROMIUM = findChromium()
@@ -58,6 +68,61 @@ const VIEWS: Record<string, ViewCase> = {
       ]
     },
   },
+  'one seller': {
+    path: '/sellers/s0',
+    bytesMax: CHART_BYTES_MAX,
+    numbers: async (page, ask) => {
+      const range = `start=${day(6)}&end=${day(0)}`
+      const answered = await ask(`/api/v1/analytic/seller-dashboard?seller_id=s0&${range}`)
+      const { top_products } = answered as unknown as SellerDashboardResponse['data']
+      const shown = await numbersIn(page, '#best')
+      return [shown, top_products.map(({ sold_count, revenue }) => [sold_count, revenue / 100])]
+    },
+  },
+  shoppers: {
+    path: '/shoppers?shopper=session:shopper-3&context=p20,p21',
+    bytesMax: PAGE_BYTES_MAX,
+    numbers: async (page, ask) => {
+      const rows = await ask('/api/v1/recommendations?session_id=shopper-3&limit=10&preview=true')
+      const shown = await numbersIn(page, '#recommended')
+      return [shown, rows.map(({ rank, score }) => [rank, score])]
+    },
+  },
+  reports: {
+    path: '/reports?report=status-counts',
+    bytesMax: CHART_BYTES_MAX,
+    numbers: async (page, ask) => {
+      const answered = await ask(`/api/v1/reports/status-counts/run?window=day&date_from=${day(6)}&date_to=${day(0)}`)
+      const { rows } = answered as unknown as ReportAnswer
+      const shown = await numbersIn(page, '#report')
+      return [shown, rows.map(({ event_count }) => [event_count, 49.9 * event_count, 120, 120])]
+    },
+  },
+  stock: {
+    path: '/stock',
+    bytesMax: PAGE_BYTES_MAX,
+    numbers: async (page, ask) => {
+      const { products } = (await ask('/api/v1/catalog/metrics/low-stock')) as unknown as LowStock
+      const shown = await numbersIn(page, '#low')
+      return [shown, products.map(({ quantity }) => [quantity])]
+    },
+  },
+  recommendations: {
+    path: '/recommendations',
+    bytesMax: PAGE_BYTES_MAX,
+    numbers: async (page, ask) => {
+      const rows = (await ask('/api/v1/recommendations/metrics')) as unknown as RecommendationMetrics[]
+      const shown = await numbersIn(page, '#metrics')
+      return [
+        shown,
+        rows.map((row) => [
+          ...[row.similarity_version, row.impressions, row.clicks, row.click_through, row.carts, row.purchases].filter(
+            (value) => value !== null,
+          ),
+        ]),
+      ]
+    },
+  },
 }
 
 /** One Chromium and one gateway over a shop with a history, for all views. */
@@ -70,10 +135,30 @@ const test = pgTest
   .extend('gateway', { scope: 'file' }, async ({ database }, { onCleanup }) => {
     await storeShop(database.db)
     await recordNewSearches(database.db, [search({ query: 'lamp' }), search({ query: 'sofa', productIds: [] })])
+    await storeOperations(database.db)
     const gateway = await startGateway(database.url, { ingressUrl: 'http://127.0.0.1:1' })
     onCleanup(gateway.stop)
     return gateway
   })
+
+/** What sellers sold, what systems reported, what is low, and lists that were shown. */
+async function storeOperations(db: Database): Promise<void> {
+  const occurredAtMs = Date.now()
+  await storeSales(db, [
+    saleLine({ sellerId: 's0', productId: 'p02', occurredAtMs, amount: 4_990, quantity: 3 }),
+    saleLine({ sellerId: 's0', productId: 'p04', occurredAtMs, amount: 990 }),
+    saleLine({ sellerId: 's0', productId: 'p04', occurredAtMs, amount: 100, currency: 'USD', orders: 0 }),
+  ])
+  await recordEvents(
+    db,
+    (['failed', 'success', 'success'] as const).map((status) =>
+      analyticsEvent({ status, processingMs: 120, amount: 4_990, currency: 'EUR' }),
+    ),
+  )
+  await refreshAll(db)
+  await upsert(db, [shopProduct(50, { product_id: 'p50', quantity: 2 }), shopProduct(51, { product_id: 'p51', quantity: 0 })])
+  await recordImpressions(db, [impression(), impression({ strategy: 'popular', similarity_version: null })])
+}
 
 describe.skipIf(CHROMIUM === undefined).each(Object.entries(VIEWS))('%s', (_name, { path, numbers, bytesMax }) => {
   test.for(['light', 'dark'] as const)('can be read and operated by everyone: %s', async (colorScheme, { browser, gateway }) => {

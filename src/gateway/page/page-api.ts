@@ -9,6 +9,8 @@ import { callerIdOf } from '../access/caller.ts'
 export interface PageApi {
   /** `keepMs` is for what hardly changes. */
   get: <Body extends object>(path: string, query?: QueryValues, keepMs?: number) => Promise<Answer<Body>>
+  /** Asks by a body. It must change nothing, because a page that is opened by a link asks it too. */
+  query: <Body extends object>(path: string, body: object) => Promise<Answer<Body>>
   send: <Body extends object>(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: object) => Promise<Answer<Body>>
 }
 
@@ -47,7 +49,9 @@ export function createPageApi(app: FastifyInstance, msMax = KEEP_MS): (request: 
         kept.clear()
       }
     }
-    return { get: get as PageApi['get'], send: send as PageApi['send'] }
+    const query = (url: string, body: object): Promise<Answer<object>> =>
+      ask(app, request, { method: 'POST', url, payload: JSON.stringify(body), headers: asOfThePage(request) }).catch(failed)
+    return { get: get as PageApi['get'], query: query as PageApi['query'], send: send as PageApi['send'] }
   }
 }
 
@@ -55,10 +59,15 @@ async function ask(app: FastifyInstance, request: FastifyRequest, options: Injec
   const contentType = options.payload === undefined ? {} : { 'content-type': 'application/json' }
   const answer = await app.inject({
     ...options,
-    headers: { ...callerHeadersOf(request), ...contentType },
+    headers: { ...callerHeadersOf(request), ...contentType, ...options.headers },
     remoteAddress: request.socket.remoteAddress ?? '127.0.0.1',
   })
   return JSON.parse(answer.body || '{"data":null}') as Answer<object>
+}
+
+/** What a script of the opened page would send. */
+function asOfThePage({ protocol, host }: FastifyRequest): Record<string, string> {
+  return { origin: `${protocol}://${host}`, 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty' }
 }
 
 function failed(): ErrorBody {

@@ -29,6 +29,11 @@ const numberIn = (name: keyof typeof recommendationOptions, min: number, max: nu
   wholeNumberOfText(min, max).optional().describe(describe(name))
 const yesOrNo = (name: keyof typeof recommendationOptions) => z.enum(['true', 'false']).default('false').describe(describe(name))
 
+const preview = z
+  .enum(['true', 'false'])
+  .default('false')
+  .describe('Whether an operator only looks at the list: then it is recorded as no impression.')
+
 const Query = z
   .strictObject({
     ...namedShopper,
@@ -42,6 +47,7 @@ const Query = z
     rotation: yesOrNo('rotation'),
     explain: yesOrNo('explain'),
     in_stock: yesOrNo('in_stock'),
+    preview,
   })
   .refine(namesShopper, NO_SHOPPER)
   .refine(hasPriceRange, EMPTY_RANGE)
@@ -82,7 +88,7 @@ const FOR_HISTORY = {
     description: `${ABOUT} Nothing of the history is stored. An empty one gives what a new visitor gets.`,
     tags: ['recommendations'],
     body: RecommendFromHistoryRequest,
-    querystring: z.strictObject({}),
+    querystring: z.strictObject({ preview }),
     response: { ...RESPONSES, 413: ErrorBody.describe('The body is over 2 MiB.') },
   },
 } as const satisfies RouteShorthandOptions
@@ -99,24 +105,27 @@ export function recommendationRoutes({ db, lines, live, similarity, settings, re
     ...sharedReads({ db, cacheMs: settings.popularCacheMs, rules: settings.recommend.rules }),
     settings: settings.recommend,
   })
-  const answer = async (request: FastifyRequest, body: RecommendRequest) => {
+  const answer = async (request: FastifyRequest, body: RecommendRequest, { isPreview }: { isPreview: boolean }) => {
     const nowMs = Date.now()
     const context = { nowMs, live: live.read, recommendationId: uuidV7(nowMs, randomBytes(10)) }
     const line = lineOf(body)
     const answered = await (line === undefined
       ? recommend(db, body, context)
       : lines[line].read(taskCallerOf(request), (from) => recommend(from, body, context)))
-    recording.impressions.note(impressionOf(body, answered))
+    if (!isPreview) recording.impressions.note(impressionOf(body, answered))
     return answered
   }
   return async (app) => {
     const routes = app.withTypeProvider<ZodTypeProvider>()
 
     routes.get('/api/v1/recommendations', FOR_SHOPPER, (request) => {
-      const { rotation, explain, in_stock: _inStock, ...query } = request.query
-      return answer(request, { ...query, rotation: rotation === 'true', explain: explain === 'true' })
+      const { rotation, explain, preview, in_stock: _inStock, ...query } = request.query
+      const body = { ...query, rotation: rotation === 'true', explain: explain === 'true' }
+      return answer(request, body, { isPreview: preview === 'true' })
     })
 
-    routes.post('/api/v1/recommendations', FOR_HISTORY, (request) => answer(request, request.body))
+    routes.post('/api/v1/recommendations', FOR_HISTORY, (request) =>
+      answer(request, request.body, { isPreview: request.query.preview === 'true' }),
+    )
   }
 }

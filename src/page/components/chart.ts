@@ -1,5 +1,5 @@
 import { html, type Node } from '../template/html.ts'
-import { day, instant, number } from './value.ts'
+import { day, instant, money, number } from './value.ts'
 import { table } from './table.ts'
 
 export interface Series {
@@ -36,7 +36,7 @@ export function chart({ id, caption, step, times, series, currency }: ChartOf): 
           },
           ...series.map(({ label, values }) => ({
             head: label,
-            cell: ({ index }: { index: number }) => number(values[index] ?? 0),
+            cell: ({ index }: { index: number }) => amountOf(values[index] ?? 0, currency),
             isNumber: true,
           })),
         ],
@@ -44,4 +44,8 @@ export function chart({ id, caption, step, times, series, currency }: ChartOf): 
       })}
     </details>
   </figure>`
+}
+
+function amountOf(value: number, currency: string | undefined): Node {
+  return currency === undefined ? number(value) : money(value, currency)
 }

@@ -26,6 +26,11 @@ export function partOf<Body extends object>(answer: Answer<Body>, show: (body: B
   return isProblem(answer) ? problem(answer) : show(answer)
 }
 
+/** The same for what stands beside: the problem is said once. */
+export function noteOf<Body extends object>(answer: Answer<Body>, show: (body: Body) => Node): Node {
+  return isProblem(answer) ? null : show(answer)
+}
+
 /** Why a part cannot be shown. */
 export function problem({ error }: ErrorBody): Node {
   return html`<p class="problem">${sentence(error.message)}</p>`

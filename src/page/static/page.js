@@ -24,6 +24,7 @@
 
   const instants = new Intl.DateTimeFormat(locales, { dateStyle: 'medium', timeStyle: 'short' })
   const fullInstants = new Intl.DateTimeFormat(locales, { dateStyle: 'full', timeStyle: 'long' })
+  const shortDays = new Intl.DateTimeFormat(locales, { month: 'short', day: 'numeric', timeZone: 'UTC' })
   const days = new Intl.DateTimeFormat(locales, { dateStyle: 'medium', timeZone: 'UTC' })
 
   /** Writes numbers and times as the browser's locale does. */
@@ -49,6 +50,8 @@
   // Charts
 
   const plots = new Map()
+  /** The distances between the marks of an axis of days, in seconds. */
+  const DAY_STEPS = [1, 2, 7, 14, 28, 56, 112].map((step) => step * 86_400)
 
   function drawCharts() {
     if (typeof uPlot === 'undefined') return
@@ -95,14 +98,21 @@
     const isDays = /^\d{4}-\d\d-\d\d$/.test(figure.querySelector('tbody time')?.dateTime ?? '')
     const axis = { stroke: colour('--quiet'), grid: { stroke: colour('--line'), width: 1 }, ticks: { show: false } }
     const font = `${parseFloat(style.fontSize) * 0.85}px system-ui`
+    const { currency } = figure.dataset
+    const format = numberFormat(currency === undefined ? {} : { style: 'currency', currency })
+    const rounded = numberFormat(currency === undefined ? {} : { style: 'currency', currency, maximumFractionDigits: 0 })
+    const inDays = isDays && {
+      incrs: DAY_STEPS,
+      values: (_plot, times) => times.map((seconds) => shortDays.format(seconds * 1_000)),
+    }
     return {
       ...sizeOf(place),
       ...(isDays && { tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1_000), 'Etc/UTC') }),
       legend: { live: true },
       cursor: { y: false },
       axes: [
-        { ...axis, font },
-        { ...axis, font, size: 56, values: (_plot, values) => values.map((value) => numberFormat({}).format(value)) },
+        { ...axis, font, ...inDays },
+        { ...axis, font, size: 64, values: (_plot, values) => values.map((value) => rounded.format(value)) },
       ],
       scales: { y: { range: (_plot, _min, max) => [0, Math.max(max, 1)] } },
       series: [
@@ -112,7 +122,7 @@
           stroke: colour(`--series-${(index % 6) + 1}`),
           width: 1.5,
           points: { show: false },
-          value: (_plot, value) => (value === null ? '' : numberFormat({}).format(value)),
+          value: (_plot, value) => (value === null ? '' : format.format(value)),
         })),
       ],
     }

@@ -1,0 +1,18 @@
+import { type SellersPage, sellersView } from '../../page/views/sellers.ts'
+import { rangeOf } from '../page/day-range.ts'
+import type { PageView } from '../page/view.ts'
+
+/** What each seller sold. */
+export const sellers: PageView = {
+  path: '/sellers',
+  label: 'Sellers',
+  isInHeader: true,
+  access: 'read',
+  show: async (api, { query, nowMs }) => {
+    const range = rangeOf(query, nowMs)
+    const { cursor } = query
+    const { start, end } = range
+    const list: SellersPage['list'] = await api.get('/api/v1/sellers', { start, end, cursor, limit: 50 })
+    return { title: 'Sellers', body: sellersView({ ...range, cursor, list }) }
+  },
+}

@@ -1,0 +1,77 @@
+import { filters, pager } from '../components/form.ts'
+import { empty, panel, partOf, viewHead } from '../components/panel.ts'
+import { table } from '../components/table.ts'
+import { amounts, change, day, number } from '../components/value.ts'
+import type { Answer } from '../template/answer.ts'
+import { html, type Node } from '../template/html.ts'
+
+/** What a seller sold in a range of days. */
+export interface SellerRow {
+  seller_id: string
+  orders: number
+  items_sold: number
+  amounts: readonly { currency: string; amount: number }[]
+  products: number
+  change?: { orders?: number | null } | number | null
+}
+
+export interface SellersPage {
+  days: string
+  start: string
+  end: string
+  cursor: string | undefined
+  list: Answer<{ data: SellerRow[]; meta: { next_cursor: string | null } }>
+}
+
+export const RANGES = [
+  ['1', 'Today'],
+  ['7', '7 days'],
+  ['30', '30 days'],
+  ['90', '90 days'],
+] as const
+
+export function sellersView({ days, start, end, cursor, list }: SellersPage): Node {
+  return [
+    viewHead('Sellers', filters('/sellers', [{ kind: 'select', name: 'days', label: 'Range', value: days, options: RANGES }])),
+    panel(
+      'What each seller sold',
+      partOf(list, ({ data, meta }) => [
+        data.length === 0 ? noSeller() : sellersTable(data),
+        pager('/sellers', { days, cursor }, meta.next_cursor),
+      ]),
+      { note: ['Days of UTC from ', day(start), ' to ', day(end)] },
+    ),
+  ]
+}
+
+function sellersTable(rows: readonly SellerRow[]): Node {
+  const hasChange = rows.some(({ change }) => change !== undefined)
+  return table<SellerRow>({
+    caption: 'What each seller sold',
+    columns: [
+      {
+        head: 'Seller',
+        cell: ({ seller_id: id }) => html`<a href=${`/sellers/${encodeURIComponent(id)}`}>${id}</a>`,
+        isHead: true,
+      },
+      { head: 'Revenue', cell: (row) => amounts(row.amounts), isNumber: true },
+      { head: 'Orders', cell: ({ orders }) => number(orders), isNumber: true },
+      ...(hasChange ? [{ head: 'Change', cell: (row: SellerRow) => change(changeOf(row)), isNumber: true }] : []),
+      { head: 'Items sold', cell: ({ items_sold }) => number(items_sold), isNumber: true, shown: 'medium' },
+      { head: 'Products', cell: ({ products }) => number(products), isNumber: true, shown: 'medium' },
+    ],
+    rows,
+    idOf: ({ seller_id }) => seller_id,
+  })
+}
+
+function changeOf({ change }: SellerRow): number | null | undefined {
+  return typeof change === 'object' && change !== null ? change.orders : change
+}
+
+function noSeller(): Node {
+  return empty(
+    'No seller sold anything in this range.',
+    html`Send payments to <code>POST /api/v1/orders/payment/callback</code>, or run <code>./footfall demo</code> for a small shop.`,
+  )
+}

@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest'
+import { offlineGateway } from '../harness/servers/offline-gateway.ts'
+
+const HOST = 'localhost:3000'
+const OWN = { host: HOST, origin: `http://${HOST}`, 'content-type': 'application/x-www-form-urlencoded' }
+const FORMS = [
+  ['/reports', 'action=start&report_slug=volume-by-period&window=day&date_from=2026-03-01&date_to=2026-03-02'],
+  ['/recommendations', 'action=promote&version=1'],
+  ['/stock', 'action=replay&alert_id=a&delivery_id=b'],
+] as const
+
+test.each(FORMS)('a form of %s is refused from a page elsewhere', async (url, payload) => {
+  await using gateway = await offlineGateway()
+  for (const headers of [
+    { ...OWN, origin: 'https://elsewhere.example' },
+    { ...OWN, origin: 'null' },
+    { host: HOST, 'content-type': OWN['content-type'], 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' },
+  ]) {
+    const { statusCode, body } = await gateway.app.inject({ method: 'POST', url, headers, payload })
+    expect([statusCode, body.includes('elsewhere')]).toEqual([403, true])
+  }
+})
+
+test.each(FORMS)('a form of %s that changes nothing says why above the view', async (url, payload) => {
+  await using gateway = await offlineGateway()
+  const { statusCode, body } = await gateway.app.inject({ method: 'POST', url, headers: OWN, payload })
+  expect(statusCode).toBe(422)
+  expect(body).toMatch(/<p class="notice bad" role="alert">Nothing was changed: [^<]+\.<\/p>/)
+})
+
+test('a form with an unknown action changes nothing', async () => {
+  await using gateway = await offlineGateway()
+  const { statusCode, body } = await gateway.app.inject({ method: 'POST', url: '/reports', headers: OWN, payload: 'action=drop' })
+  expect(statusCode).toBe(422)
+  expect(body).toContain('there is no such action')
+})
