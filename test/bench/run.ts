@@ -12,6 +12,7 @@ import { afterGrowth } from './rows/after-growth.bench.ts'
 import { client } from './rows/client.bench.ts'
 import { guard } from './rows/guard.bench.ts'
 import { ingest } from './rows/ingest.bench.ts'
+import { insight } from './rows/insight.bench.ts'
 import { kafka } from './rows/kafka.bench.ts'
 import { large } from './rows/large.bench.ts'
 import { machine } from './measure/machine.ts'
@@ -56,6 +57,7 @@ const ROWS: Record<string, (isQuick: boolean, only: RegExp) => Promise<RowResult
   popular,
   pages,
   windows,
+  insight,
   seller,
   recent,
   preferences,
