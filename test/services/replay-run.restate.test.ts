@@ -15,6 +15,9 @@ import type { Stack } from '../harness/servers/stack.ts'
 
 test.beforeEach(({ db }) => clear(db))
 
+/** Much longer than a run of 121 events takes, also on a busy machine. */
+const PATIENCE_MS = 90_000
+
 const REJECTED = '/api/v1/analytic/rejected'
 const RUNS = '/api/v1/analytic/rejected-replays'
 
@@ -37,7 +40,7 @@ const reject = (stack: Stack, interactions: object[]) => stack.ingress.client(an
 const isCompleted = async (gateway: TestGateway, id: string) => (await ask<ReplayRun>(gateway, `${RUNS}/${id}`)).data
 
 async function completed(gateway: TestGateway, id: string): Promise<ReplayRun> {
-  await expect.poll(async () => (await isCompleted(gateway, id)).status, { timeout: 20_000 }).toBe('completed')
+  await expect.poll(async () => (await isCompleted(gateway, id)).status, { timeout: PATIENCE_MS }).toBe('completed')
   return isCompleted(gateway, id)
 }
 
@@ -77,7 +80,7 @@ test('rejected events are listed by code, shown, and replayed one by one with a 
 
 test(
   'a run replays all events of a code with a correction, and each counts once',
-  { timeout: 60_000 },
+  { timeout: 2 * PATIENCE_MS },
   async ({ db, stack, gateway }) => {
     const wrong = Array.from({ length: 120 }, (_, n) => event({ ref_id: n % 3 === 0 ? `p${n}` : `q${n}`, ref_type: 'Thing' }))
     await reject(stack, [...wrong, event({ event_type: 'A B' })])
@@ -123,7 +126,7 @@ test('a run that ended cannot be cancelled, an unknown one is not found, and ign
   await expect(stack.ingress.client(replayRunApi, unknown).Status({})).rejects.toMatchObject({ status: 404 })
 })
 
-test('a cancelled run stops, and what it replayed stays', { timeout: 60_000 }, async ({ db, stack, gateway }) => {
+test('a cancelled run stops, and what it replayed stays', { timeout: 2 * PATIENCE_MS }, async ({ db, stack, gateway }) => {
   await reject(
     stack,
     Array.from({ length: 400 }, (_, n) => event({ ref_id: `p${n}`, ref_type: 'Thing' })),
