@@ -62,6 +62,21 @@ export {
   RecordedOrWaiting,
 } from './interaction.ts'
 export { InteractionsRequest, InteractionsResponse, LoggedInteraction } from './interaction-log.ts'
+export {
+  CreateKeyRequest,
+  EndedSessionResponse,
+  Key,
+  KeyResponse,
+  KeysRequest,
+  KeysResponse,
+  NewKey,
+  NewKeyResponse,
+  type Scope,
+  SCOPES,
+  Session,
+  SessionsRequest,
+  SessionsResponse,
+} from './key.ts'
 export { isStorableJson } from './fields/json.ts'
 export { OFFSET_MAX } from './fields/page.ts'
 export type { Adapted, AdaptedCallback, Ignored, PaymentAdapter, SignedWebhook, WebhookContext } from './payment-adapter.ts'

@@ -7,10 +7,12 @@ import type { PaymentAdapter } from '../../src/contract/payment-adapter.ts'
 import { makeAlert } from '../harness/items/alerts.ts'
 import { signatureOf } from '../../src/external/webhook-signature.ts'
 import { createIngress, type Ingress } from '../../src/ingress/clients.ts'
-import { createApiKey, type NewApiKey } from '../../src/store/access/api-key.ts'
+import { until } from '../../src/main/embedded/until.ts'
+import { createApiKey, insertApiKey, type NewApiKey } from '../../src/store/access/api-key.ts'
 import { cancelSimilarityRun, requestSimilarityRun } from '../../src/store/similarity/run-machine.ts'
 import { cancelVerification, requestVerification } from '../../src/store/proof/run-machine.ts'
 import { EVIDENCE } from '../harness/items/ranking-settings.ts'
+import { makeKey } from '../harness/items/keys.ts'
 import { madeVersion } from '../harness/items/similarity.ts'
 import { cancelReplayRun, requestReplayRun } from '../../src/store/log/replay-run-machine.ts'
 import { requestErasure } from '../../src/store/erasure/run-machine.ts'
@@ -28,8 +30,8 @@ const test = gatewayTest.extend(
   { paymentWebhooks: { secrets: [PAYMENT_SECRET], adapters: [STRIPE] } },
 )
 
-/** Addresses outside the API: for people, for programs that read the document, and for Prometheus. */
-const HIDDEN = [/^\/$/, /^\/(openapi\.json|metrics|api|sign-in)$/, /^\/docs(\/|$)/, /^\/page\//, /^\/session(\/end)?$/, /^\*$/]
+/** The API. Other addresses are for people, for programs that read the document, and for Prometheus. */
+const OF_API = /^\/(api\/|health$|ready$)/
 
 const routes: RouteOptions[] = []
 subscribe('fastify.initialization', (message) => {
@@ -55,7 +57,7 @@ test('the document is valid OpenAPI 3.1', async () => {
 test('every route is in the document or deliberately hidden', () => {
   const described = operations.map(({ method, path }) => `${method} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`)
   const served = routes
-    .filter(({ url, method }) => method !== 'HEAD' && !HIDDEN.some((pattern) => pattern.test(url)))
+    .filter(({ url, method }) => method !== 'HEAD' && OF_API.test(url))
     .map(({ method, url }) => `${String(method)} ${url}`)
   expect(served.length).toBeGreaterThan(5)
   expect([...new Set(served)].toSorted()).toEqual(described.toSorted())
@@ -122,7 +124,7 @@ function send(
 }
 
 /** The status of a successful call without `prefer: respond-async`. */
-const successOf = ({ responses }: DescribedOperation) => ('200' in responses ? '200' : '202')
+const successOf = ({ responses }: DescribedOperation) => ['200', '201'].find((status) => status in responses) ?? '202'
 
 /** Makes the runs that the examples name, without work on it. The days of the examples are kept, however old they are. */
 async function makeExampleRun(db: Database): Promise<void> {
@@ -166,6 +168,24 @@ async function makeExampleAlert(db: Database): Promise<void> {
     values (${deliveryId}::uuid, ${alertId}::uuid, 'lamp', '{}', 'delivered', now())`.execute(db)
 }
 
+/** The key and the session that the examples name. @returns the header with a key that may do everything. */
+async function makeExampleKey(db: Database, gateway: TestGateway): Promise<{ authorization: string }> {
+  const exampleOf = (operationId: string) =>
+    operations.find((operation) => operation.operationId === operationId)!.parameters!.find(({ name }) => name === 'id')!.example!
+  const { text, keyId } = await makeKey(db, { scopes: ['ingest', 'read', 'manage'] })
+  const key = { name: 'x', scopes: ['read'] as const, isPublishable: false, origins: [], sellerId: null, requestsPerMinute: null }
+  await insertApiKey(db, key, { keyId: exampleOf('revokeKey'), secret: '' })
+  await sql`
+    insert into access.session (session_id, id_sha256, key_id, expires_at)
+    values (${exampleOf('endSession')}::uuid, sha256('x'), ${keyId}, now() + interval '1 day')`.execute(db)
+  expect(await keysAreNeeded(gateway, true)).toBe(true)
+  return { authorization: `Bearer ${text}` }
+}
+
+function keysAreNeeded({ url }: TestGateway, areNeeded: boolean): Promise<boolean> {
+  return until(async () => ((await fetch(`${url}/api/v1/keys`)).status === 401) === areNeeded, 5_000)
+}
+
 /** Cancelled runs, so that others can be requested, and a version. */
 async function makeExampleSimilarity(db: Database): Promise<void> {
   const exampleOf = (operationId: string) =>
@@ -192,10 +212,13 @@ test('the real servers answer every example as described', async ({ db, stack, g
   await send(gateway, recording())
   await stack.settled()
   await makeExampleRun(db)
-  // A deleted alert cannot be changed.
-  const isLast = ({ operationId }: DescribedOperation) => operationId === 'deleteAlert'
-  for (const operation of [...operations.filter((each) => !isLast(each)), ...operations.filter(isLast)]) {
-    const answer = await send(gateway, operation)
+  // A deleted alert cannot be changed, and with a key every request needs one.
+  const placeOf = ({ operationId, tags }: DescribedOperation) =>
+    tags.includes('keys') ? 2 : operationId === 'deleteAlert' ? 1 : 0
+  let headers = {}
+  for (const operation of operations.toSorted((a, b) => placeOf(a) - placeOf(b))) {
+    if (placeOf(operation) === 2 && !('authorization' in headers)) headers = await makeExampleKey(db, gateway)
+    const answer = await send(gateway, operation, headers)
     const success = successOf(operation)
     expect([operation.path, String(answer.status)]).toEqual([operation.path, success])
     const [type, media] = Object.entries(operation.responses[success]!.content)[0]!
@@ -203,6 +226,9 @@ test('the real servers answer every example as described', async ({ db, stack, g
     const body = type === 'application/json' ? await answer.json() : await answer.text()
     expect(mismatchOf(document, media, body)).toBeUndefined()
   }
+  // The other tests ask without a key.
+  await sql`delete from api_key`.execute(db)
+  expect(await keysAreNeeded(gateway, false)).toBe(true)
 })
 
 test('a text/plain body is described, and read as JSON', async ({ gateway }) => {

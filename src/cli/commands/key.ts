@@ -4,13 +4,11 @@ import { originOf, originProblem } from '../../gateway/access/origins.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 import { StartError } from '../../main/config/start-error.ts'
+import { KEY_NAME_CHARACTERS_MAX, KEY_RATE_MAX, NAMES_OF_NO_KEY } from '../../contract/key.ts'
 import { Id } from '../../contract/fields/id.ts'
 import { auditKey, createKey } from './key-create.ts'
 import { wholeNumber } from './whole-number.ts'
 import { print, printJson, printTable } from '../terminal/output.ts'
-
-const NAME_CHARACTERS_MAX = 100
-const RATE_MAX = 10_000_000
 
 /** Keys are in the database. A running gateway knows a new or revoked key within a second. */
 export function keyCommand(): Command {
@@ -28,7 +26,7 @@ export function keyCommand(): Command {
           originsOf,
         )
         .option('--seller <id>', 'the key reads the data of this seller only', sellerOf)
-        .option('--rate <requests>', 'requests per minute', wholeNumber(1, RATE_MAX))
+        .option('--rate <requests>', 'requests per minute', wholeNumber(1, KEY_RATE_MAX))
         .option(
           '--file <file>',
           'take the secret key in this file, ff_<12 hex digits>_<64 hex digits>, instead of making one; safe to repeat',
@@ -62,8 +60,9 @@ function withoutSecret({
   requestsPerMinute,
   createdAt,
   revokedAt,
+  lastUsedAt,
 }: ApiKey) {
-  return { keyId, name, scopes, isPublishable, origins, sellerId, requestsPerMinute, createdAt, revokedAt }
+  return { keyId, name, scopes, isPublishable, origins, sellerId, requestsPerMinute, createdAt, revokedAt, lastUsedAt }
 }
 
 function lineOf(key: ApiKey) {
@@ -74,6 +73,7 @@ function lineOf(key: ApiKey) {
     seller: key.sellerId ?? '',
     'a minute': key.requestsPerMinute ?? 'default',
     made: key.createdAt.toISOString(),
+    used: key.lastUsedAt?.toISOString() ?? '',
     revoked: key.revokedAt?.toISOString() ?? '',
   }
 }
@@ -88,13 +88,10 @@ async function revoke(keyId: string): Promise<void> {
   })
 }
 
-/** Actors that are not keys: no key may have these names. */
-const NOT_NAMES = ['footfall', 'local', 'unknown']
-
 function nameOf(text: string): string {
-  if (NOT_NAMES.includes(text)) throw new InvalidArgumentError('Audit entries use this name for callers without a key.')
-  if (text.trim() !== '' && text.length <= NAME_CHARACTERS_MAX) return text
-  throw new InvalidArgumentError(`It has 1 to ${NAME_CHARACTERS_MAX} characters.`)
+  if (NAMES_OF_NO_KEY.includes(text)) throw new InvalidArgumentError('Audit entries use this name for callers without a key.')
+  if (text.trim() !== '' && text.length <= KEY_NAME_CHARACTERS_MAX) return text
+  throw new InvalidArgumentError(`It has 1 to ${KEY_NAME_CHARACTERS_MAX} characters.`)
 }
 
 function sellerOf(text: string): string {

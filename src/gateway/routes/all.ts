@@ -31,6 +31,8 @@ import { REPORTS_TAG, reportRoutes } from './reports.ts'
 import { recommendationMetricsRoutes } from './recommendation-metrics.ts'
 import { RECOMMENDATIONS_TAG, rerankRoutes } from './rerank.ts'
 import { sessionRoutes } from './session.ts'
+import { sessionListRoutes } from './sessions.ts'
+import { KEYS_TAG, keyRoutes } from './keys.ts'
 import { scheduleRoutes } from './schedules.ts'
 import { SEARCH_TAG, searchRoutes } from './search.ts'
 import { similarRoutes } from './similar.ts'
@@ -81,6 +83,8 @@ export const ROUTES: readonly ((deps: RouteDeps) => RoutePlugin)[] = [
   backlogRoutes,
   ingestRoutes,
   aboutRoutes,
+  keyRoutes,
+  sessionListRoutes,
   sessionRoutes,
   processRoutes,
   docsRoutes,
@@ -101,5 +105,6 @@ export const TAGS: readonly Tag[] = [
   CATALOG_TAG,
   ALERTS_TAG,
   VERIFICATION_TAG,
+  KEYS_TAG,
   PROCESS_TAG,
 ]

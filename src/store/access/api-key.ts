@@ -1,9 +1,9 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { sql } from 'kysely'
+import { SCOPES, type Scope } from '../../contract/key.ts'
 import type { Database } from '../database/connection.ts'
 
-export const SCOPES = ['ingest', 'read', 'manage'] as const
-export type Scope = (typeof SCOPES)[number]
+export { SCOPES, type Scope }
 
 export interface NewApiKey {
   name: string
@@ -38,10 +38,21 @@ const SECRET_BYTES = 32
 
 /** Creates a key. Its text is `ff_<id>_<secret>` or, when publishable, `ffp_<id>_<secret>`, and cannot be read again. */
 export async function createApiKey(db: Database, key: NewApiKey): Promise<{ keyId: string; text: string }> {
+  const { text, ...parts } = newKeyText(key)
+  await insertApiKey(db, key, parts)
+  return { keyId: parts.keyId, text }
+}
+
+/** The text of a new key, and its parts. */
+export function newKeyText({ isPublishable }: Pick<NewApiKey, 'isPublishable'>): KeyParts & { text: string } {
   const keyId = randomBytes(KEY_ID_BYTES).toString('hex')
   const secret = randomBytes(SECRET_BYTES).toString('hex')
-  await insertApiKey(db, key, { keyId, secret })
-  return { keyId, text: `${key.isPublishable ? 'ffp' : 'ff'}_${keyId}_${secret}` }
+  return { keyId, secret, text: `${isPublishable ? 'ffp' : 'ff'}_${keyId}_${secret}` }
+}
+
+/** What the database has of a secret, in hex. */
+export function hashOfSecret(secret: string): string {
+  return sha256(secret).toString('hex')
 }
 
 /** Stores a key whose text exists already. @returns whether it is new; a stored key with the same id does not change. */

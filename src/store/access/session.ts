@@ -9,10 +9,10 @@ export interface StoredSession {
   sellerId: string | null
 }
 
-/** Without a request for so long, a session ends; whatever happens, after so many days, as the function that starts it says. */
-const IDLE = sql.lit('12 hours')
+/** Without a request a session ends after 12 hours; whatever happens, after 7 days, as the function that starts it says. */
+export const ENDS_AT = "least(s.expires_at, s.seen_at + interval '12 hours')"
 
-const IS_LIVE = sql`s.ended_at is null and now() < s.expires_at and now() < s.seen_at + interval ${IDLE}`
+export const IS_LIVE = sql`s.ended_at is null and now() < ${sql.raw(ENDS_AT)}`
 
 /** What the database has of the id in a cookie. */
 export function hashOfId(id: string): string {
