@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { archive } from './rows/archive.bench.ts'
 import { batches } from './rows/batches.bench.ts'
 import { bytes } from './rows/bytes.bench.ts'
+import { catalogSearch } from './rows/catalog-search.bench.ts'
 import { cachedTop } from './rows/cached-top.bench.ts'
 import { printClaims, type RowResult } from './measure/claim.ts'
 import { compose } from './rows/compose.bench.ts'
@@ -55,6 +56,7 @@ const ROWS: Record<string, (isQuick: boolean, only: RegExp) => Promise<RowResult
   top,
   'cached-top': cachedTop,
   popular,
+  'catalog-search': catalogSearch,
   pages,
   windows,
   insight,

@@ -18,11 +18,13 @@ export interface AgainstStatic<Name extends string> {
   paths: Record<Name, readonly string[]>
   seconds: number
   rounds: number
+  /** READ_CONNECTIONS unless given. */
+  connections?: number
 }
 
 /** Reads lists of products and, as the rival, a static page. */
 export function readAgainstStatic<Name extends string>(options: AgainstStatic<Name>): Promise<Record<Name | 'fixed', ReadRun[]>> {
-  const { products, prepare, settings, paths, seconds, rounds } = options
+  const { products, prepare, settings, paths, seconds, rounds, connections } = options
   return withParts(async (stopAtEnd) => {
     const postgres = stopAtEnd(await startBenchPostgres())
     const { db, url: databaseUrl } = await createDatabase(postgres.url)
@@ -33,7 +35,11 @@ export function readAgainstStatic<Name extends string>(options: AgainstStatic<Na
     const load = stopAtEnd(startLoad())
     const all = Object.entries<readonly string[]>({ fixed: [STATIC_PATH], ...paths })
     const ways = all.map(([name, pagePaths]) => {
-      const job = { pages: pagePaths.map((path) => ({ path, items: STATIC_ITEMS })), secondsMax: seconds }
+      const job = {
+        pages: pagePaths.map((path) => ({ path, items: STATIC_ITEMS })),
+        secondsMax: seconds,
+        ...(connections !== undefined && { connections }),
+      }
       return [name, () => readRun(load, gateway.url, job)]
     })
     return interleaved(Object.fromEntries(ways) as Record<Name | 'fixed', () => Promise<ReadRun>>, rounds)
