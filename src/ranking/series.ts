@@ -7,8 +7,8 @@ export interface Steps {
   /** The beginning of the first one. */
   fromMs: number
   count: number
-  /** Cells from this instant on are left out; undefined for a series until now. */
-  beforeMs: number | undefined
+  /** Cells from this instant on are left out: a sender's clock may be ahead of the last hour or day. */
+  beforeMs: number
   /** Whether part of it has days only, and no hours. */
   hasDays: boolean
 }
@@ -28,13 +28,16 @@ interface StepsRequest {
  * where hours were rolled up.
  */
 export function stepsOf({ hours, hourlyMax, asOfMs, nowMs, rolledToMs }: StepsRequest): Steps {
-  const beforeMs = asOfMs === undefined ? undefined : endOf(asOfMs, rolledToMs)
-  const lastHourMs = floorTo(HOUR_MS, (beforeMs ?? nowMs + HOUR_MS) - HOUR_MS)
+  const endMs = asOfMs === undefined ? undefined : endOf(asOfMs, rolledToMs)
+  const lastHourMs = floorTo(HOUR_MS, (endMs ?? nowMs + HOUR_MS) - HOUR_MS)
   const firstHourMs = lastHourMs - (hours - 1) * HOUR_MS
-  if (hours <= hourlyMax && firstHourMs >= rolledToMs)
+  if (hours <= hourlyMax && firstHourMs >= rolledToMs) {
+    const beforeMs = lastHourMs + HOUR_MS
     return { step: 'hour', stepMs: HOUR_MS, fromMs: firstHourMs, count: hours, beforeMs, hasDays: false }
+  }
   const count = Math.ceil((hours * HOUR_MS) / DAY_MS)
   const fromMs = floorTo(DAY_MS, lastHourMs) - (count - 1) * DAY_MS
+  const beforeMs = endMs ?? fromMs + count * DAY_MS
   return { step: 'day', stepMs: DAY_MS, fromMs, count, beforeMs, hasDays: fromMs < rolledToMs }
 }
 

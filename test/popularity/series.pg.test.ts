@@ -98,6 +98,20 @@ test.for([
   )
 })
 
+test('an event of a clock that is ahead is not in a series until it has come', async ({ db }) => {
+  await clear(db)
+  const dayMs = Math.floor(NOW_MS / DAY_MS) * DAY_MS
+  const lastMs = dayMs - 1
+  await recordAndCount(
+    db,
+    [lastMs, dayMs + 60_000].map((occurredAtMs) => interaction({ refId: 'a', occurredAtMs })),
+  )
+  const ask = async (hours: number, nowMs: number) => (await productSeries(db, { product_ids: ['a'], hours }, nowMs)).data[0]!.counts
+  expect(await ask(2, lastMs)).toEqual([0, 1])
+  expect(await ask(192, lastMs)).toEqual([0, 0, 0, 0, 0, 0, 0, 1])
+  expect(await ask(2, dayMs)).toEqual([1, 1])
+})
+
 test('an answer has a bounded number of numbers', async ({ db }) => {
   const products = (count: number) => Array.from({ length: count }, (_, n) => `p${n}`)
   const types = (count: number) => Array.from({ length: count }, (_, n) => `t${n}`)

@@ -53,7 +53,6 @@ interface Question {
 /** Costs an index range of each product, with its cells of the time. */
 async function countsOf(db: Queryable, { productIds, types, steps }: Question): Promise<Map<string, Counted[]>> {
   const { fromMs, stepMs, beforeMs, hasDays } = steps
-  const isBefore = beforeMs === undefined ? sql`true` : sql`c.hour < ${at(beforeMs)}`
   const [type, isOfType] =
     types.length === 0 ? [sql`null`, sql`true`] : [sql`c.event_type`, sql`c.event_type = any(${types}::text[])`]
   const { rows } = await sql<Counted>`
@@ -61,7 +60,7 @@ async function countsOf(db: Queryable, { productIds, types, steps }: Question): 
       select c.product_id, ${type} as type, sum(c.events) as events,
         floor(date_part('epoch', c.hour - ${at(fromMs)}) * 1e3 / ${sql.lit(stepMs)})::int as place
       from ${cellsIn({ isOfHours: !hasDays })} c
-      where c.product_id = any(${productIds}::text[]) and c.hour >= ${at(fromMs)} and ${isBefore} and ${isOfType}
+      where c.product_id = any(${productIds}::text[]) and c.hour >= ${at(fromMs)} and c.hour < ${at(beforeMs)} and ${isOfType}
       group by 1, 2, 4
     ) s group by 1, 2`.execute(db)
   return Map.groupBy(rows, ({ productId }) => productId)
