@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect } from 'vitest'
 import { DAY_MS, HOUR_MS, instantOf } from '../../src/contract/fields/time.ts'
 import { InteractionsResponse, type InteractionsRequest, type LoggedInteraction } from '../../src/contract/interaction-log.ts'
+import { encodeCursor } from '../../src/store/database/cursor.ts'
 import { interactionPage } from '../../src/store/log/interaction-page.ts'
 import { endOfCellBefore } from '../../src/store/popularity/cell-before.ts'
 import type { Database } from '../../src/store/database/connection.ts'
@@ -133,6 +134,18 @@ test(
     expect(ofProduct).toMatchObject({ data: [{ event_id: old.eventId }], meta: { next_cursor: null, searched_to: null } })
   },
 )
+
+test('times that no event can have are a question like any other', async ({ db }) => {
+  const one = interaction({ occurredAtMs: NOW_MS })
+  await recordAndCount(db, [one])
+  const ends = ['0000-01-01T00:00:00+12:00', '9999-12-31T23:59:59-12:00']
+  expect((await page(db, { from: ends[0], to: ends[1] })).data).toHaveLength(1)
+  for (const end of ends) expect((await page(db, { from: end, to: end, product_id: one.refId })).data).toEqual([])
+  const cursor = (atMs: string, id = one.eventId) => encodeCursor('interactions', [atMs, id])
+  expect((await page(db, { cursor: cursor('0') })).data).toEqual([])
+  expect((await page(db, { cursor: cursor('999999999999999') })).data).toHaveLength(1)
+  await expect(page(db, { cursor: cursor('0', '-'.repeat(36)) })).rejects.toThrow('is not a cursor of this list')
+})
 
 test('two filters at a time, and cursors of other lists, are refused', async ({ db }) => {
   await expect(page(db, { account_id: 'a', session_id: 's' })).rejects.toThrow('at most one of')

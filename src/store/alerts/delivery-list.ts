@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { AlertDelivery, DeliveriesRequest, DeliveriesResponse, ReplayDelivery } from '../../contract/alert-delivery.ts'
 import { DecidedError, notFound } from '../../contract/decided-error.ts'
+import { isUuid } from '../../contract/fields/uuid.ts'
 import { decodeCursor, encodeCursor } from '../database/cursor.ts'
 import type { Database, Queryable } from '../database/connection.ts'
 import { note } from './alert.ts'
@@ -27,11 +28,10 @@ export async function deliveriesOf(
 }
 
 const DELIVERIES = 'deliveries'
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 function positionIn(cursor: string, alertId: string, status: string | undefined): string | undefined {
   const [ofAlert, ofStatus, id = ''] = decodeCursor(DELIVERIES, cursor) ?? []
-  return ofAlert === alertId && ofStatus === (status ?? '') && UUID.test(id) ? id : undefined
+  return ofAlert === alertId && ofStatus === (status ?? '') && isUuid(id) ? id : undefined
 }
 
 /** Makes a delivery pending again. @throws DecidedError `not_found`, or `conflict` while it is pending or when its alert was deleted. */

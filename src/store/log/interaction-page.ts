@@ -1,7 +1,8 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { InteractionsRequest, InteractionsResponse, LoggedInteraction } from '../../contract/interaction-log.ts'
 import { DecidedError, invalidField } from '../../contract/decided-error.ts'
-import { HOUR_MS, instantOf, millisecondsOf } from '../../contract/fields/time.ts'
+import { EARLIEST_MS, HOUR_MS, instantOf, millisecondsOf } from '../../contract/fields/time.ts'
+import { isUuid } from '../../contract/fields/uuid.ts'
 import type { Queryable } from '../database/connection.ts'
 import { decodeCursor, encodeCursor } from '../database/cursor.ts'
 import { utc } from '../database/json.ts'
@@ -75,7 +76,7 @@ export async function interactionPage(
 }
 
 const LOWEST_ID = '00000000-0000-0000-0000-000000000000'
-/** Later than every time that PostgreSQL and JSON both know. */
+/** Later than every event, and a time that PostgreSQL and JSON both know. */
 const LATEST_MS = Date.UTC(9999, 11, 31)
 
 function questionOf(request: InteractionsRequest): Question {
@@ -86,10 +87,15 @@ function questionOf(request: InteractionsRequest): Question {
   return {
     filter,
     value: filter === undefined ? '' : request[filter]!,
-    fromMs: request.from === undefined ? 0 : millisecondsOf(request.from),
-    toMs: request.to === undefined ? LATEST_MS : millisecondsOf(request.to),
+    fromMs: request.from === undefined ? EARLIEST_MS : heldMs(millisecondsOf(request.from)),
+    toMs: request.to === undefined ? LATEST_MS : heldMs(millisecondsOf(request.to)),
     limit: request.limit,
   }
+}
+
+/** The nearest time that an event may have. */
+function heldMs(milliseconds: number): number {
+  return Math.min(Math.max(milliseconds, EARLIEST_MS), LATEST_MS)
 }
 
 /** Without a filter every row is shown, and a batch has an index. */
@@ -126,10 +132,13 @@ async function rowsOf(db: Queryable, question: Question, { place, end, count }: 
       ? sql`true`
       : sql`i.occurred_at >= ${instantOf(end.atMs)}::timestamptz
           and (i.occurred_at, i.event_id) >= (${instantOf(end.atMs)}::timestamptz, ${end.eventId}::uuid)`
+  // Fenced, because an estimate for few large batches would choose the order of time, and pass through the whole log to an old batch.
+  const fence = filter === 'batch_id' ? sql`offset 0` : sql``
   const { rows } = await sql<LoggedInteraction>`
     select ${COLUMNS} from (
-      select * from interaction i where ${before(question, place)} and ${isInScan} and ${isAsked}
-      order by i.occurred_at desc, i.event_id desc limit ${count}
+      select * from (
+        select * from interaction i where ${before(question, place)} and ${isInScan} and ${isAsked} ${fence}
+      ) i order by i.occurred_at desc, i.event_id desc limit ${count}
     ) i left join interaction_batch b using (batch_id)
     order by i.occurred_at desc, i.event_id desc`.execute(db)
   return rows
@@ -153,6 +162,6 @@ function cursorOf({ atMs, eventId }: Position): string {
 
 function positionOf(cursor: string): Position {
   const [atMs = '', eventId = ''] = decodeCursor(LIST, cursor) ?? []
-  if (!/^\d{1,15}$/.test(atMs) || !/^[0-9a-f-]{36}$/.test(eventId)) throw invalidField('cursor', 'is not a cursor of this list')
-  return { atMs: Number(atMs), eventId }
+  if (!/^\d{1,15}$/.test(atMs) || !isUuid(eventId)) throw invalidField('cursor', 'is not a cursor of this list')
+  return { atMs: heldMs(Number(atMs)), eventId }
 }
