@@ -21,6 +21,7 @@ import { BACKGROUND } from './handler/handler-options.ts'
 import { objectOf } from './handler/with-options.ts'
 import { fanOutReplay, type JournalledReplay, replayItem } from './recording/replay-rejected.ts'
 import { failingRun, runHandlers } from './recording/run-handlers.ts'
+import { SILENT_MS } from './tasks/watch-runs.ts'
 
 /*
  * SPEC of a run: what each command makes of each state.
@@ -28,12 +29,13 @@ import { failingRun, runHandlers } from './recording/run-handlers.ts'
  *             Start     begin     advance²  complete³  fail      Cancel      Abandon
  * (none)      pending¹  –         –         –          –         404         –
  * pending     itself    running   –         –          failed    cancelled   –
- * running     itself    itself    running   completed  failed    cancelled   failed
+ * running     itself    itself    running   completed  failed    cancelled   failed⁴
  * completed   itself    –         –         –          –         409         –
  * failed      itself    –         –         –          –         409         –
  * cancelled   itself    –         –         –          –         itself      –
  *
  * – changes nothing and writes nothing. ¹ 409 if another run of the code is open. ² After each page. ³ After the last page.
+ * ⁴ When it did nothing for a minute.
  *
  * 1. Nothing leaves a final state. Enforced by `TRANSITIONS` in src/store/log/replay-run-machine.ts, as the condition of the statement that
  *    changes the row.
@@ -47,7 +49,8 @@ import { failingRun, runHandlers } from './recording/run-handlers.ts'
  * 6. Execute works on a bounded number of events and sends itself the rest, so that no journal grows with their number. It holds the key of its run
  *    while it works; Cancel and Status do not need the key. A cancellation takes effect at the next page.
  * 7. A run does not stay open for ever. If it did nothing for a minute, the task watch-runs sends Execute again to a pending run, and Abandon
- *    to a running one. Both wait for the key: a run that is retried continues, and a run whose invocation was killed fails.
+ *    to a running one. Both wait for the key. Abandon may come before the rest that Execute sent itself, so it fails only a run that is still
+ *    silent: a run that is retried continues, and a run whose invocation was killed fails.
  */
 
 const PAGE_EVENTS = 50
@@ -61,7 +64,7 @@ export const replayRun = (deps: Deps) => {
     request: requestReplayRun,
     find: findReplayRun,
     cancel: cancelReplayRun,
-    abandon: abandonReplayRun,
+    abandon: (db, id) => abandonReplayRun(db, id, SILENT_MS),
     sendExecute: (ctx) => void ctx.sendClient(replayRunApi, ctx.key).Execute({}, rpc.sendOpts({ idempotencyKey: ctx.key })),
   })
   return objectOf(

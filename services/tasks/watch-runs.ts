@@ -1,5 +1,6 @@
 import { rpc } from '@restatedev/restate-sdk'
 import { erasureApi, recomputeRunApi, replayRunApi, similarityRunApi, verificationRunApi } from '../../src/contract/services.ts'
+import { HOUR_MS } from '../../src/contract/fields/time.ts'
 import { silentErasures } from '../../src/store/erasure/run-machine.ts'
 import { isDenied } from '../../src/store/database/sql-state.ts'
 import { silentReplayRuns } from '../../src/store/log/replay-run-list.ts'
@@ -10,7 +11,7 @@ import { silentSimilarityRuns } from '../../src/store/similarity/run-machine.ts'
 import type { Task } from '../handler/deps.ts'
 import { step } from '../handler/step.ts'
 
-const SILENT_MS = 60_000
+export const SILENT_MS = 60_000
 /** Each is an entry in the journal. Those that did nothing for the longest time are first. */
 const ERASURES_MAX = 1_000
 
@@ -45,7 +46,8 @@ export function watchSilentRuns(silentMs: number): Task['run'] {
     )
     sendTo(verifications, (id) => ctx.sendClient(verificationRunApi, id))
     const replays = await step(ctx, 'find silent replay runs', () => unlessDenied(silentReplayRuns(background, silentMs)))
-    sendTo(replays, (id) => ctx.sendClient(replayRunApi, id))
+    // A run that went on before it was abandoned may be silent again later.
+    sendTo(replays, (id) => ctx.sendClient(replayRunApi, id), ` ${Math.floor(slot / HOUR_MS)}`)
   }
 }
 
@@ -54,12 +56,12 @@ type Send = (request: Empty, options: ReturnType<typeof rpc.sendOpts<Empty>>) =>
 type Empty = Record<string, never>
 type RunClient = Record<'Execute' | 'Abandon', Send>
 
-/** Begins pending runs again, and abandons running ones. */
-function sendTo(runs: readonly SilentRun[], clientOf: (id: string) => RunClient): void {
+/** Begins pending runs again, and abandons running ones: once, or once for each `again`. */
+function sendTo(runs: readonly SilentRun[], clientOf: (id: string) => RunClient, again = ''): void {
   for (const { id, isPending } of runs) {
     const run = clientOf(id)
     if (isPending) run.Execute({}, rpc.sendOpts({ idempotencyKey: `resume ${id}` }))
-    else run.Abandon({}, rpc.sendOpts({ idempotencyKey: `abandon ${id}` }))
+    else run.Abandon({}, rpc.sendOpts({ idempotencyKey: `abandon ${id}${again}` }))
   }
 }
 

@@ -46,9 +46,10 @@ export async function beginReplayRun(db: Database, runId: string): Promise<boole
       update replay_run u set status = ${TRANSITIONS.begin.pending}, started_at = now(), active_at = now(), total = e.total,
         last_batch_id = e.last_batch_id, last_index = e.last_index
       from replay_run p cross join lateral (
-        select count(*)::int as total, (array_agg(r.batch_id order by r.batch_id desc, r.index desc))[1] as last_batch_id,
-          (array_agg(r.index order by r.batch_id desc, r.index desc))[1] as last_index
-        from rejected_interaction r where ${isReplayable(sql`p.code`)}) e
+        select total.count as total, last.batch_id as last_batch_id, last.index as last_index
+        from (select count(*)::int from rejected_interaction r where ${isReplayable(sql`p.code`)}) total left join (
+          select r.batch_id, r.index from rejected_interaction r where ${isReplayable(sql`p.code`)}
+          order by r.batch_id desc, r.index desc limit 1) last on true) e
       where u.run_id = ${runId}::uuid and p.run_id = u.run_id and u.status = any(${statesBefore('begin')}::text[]) returning u.run_id`.execute(
       tx,
     )
@@ -109,9 +110,13 @@ export async function failReplayRun(db: Database, runId: string, message: string
   await change(db, runId, 'fail', { message })
 }
 
-/** Fails a run whose invocation has ended without ending the run. */
-export async function abandonReplayRun(db: Database, runId: string): Promise<void> {
-  await change(db, runId, 'abandon', { message: ABANDONED })
+/**
+ * Fails a run whose invocation has ended without ending the run. A run that did something in the last `silentMs` has work that waits for the key,
+ * and stays.
+ */
+export async function abandonReplayRun(db: Database, runId: string, silentMs: number): Promise<void> {
+  const isSilent = sql`active_at <= clock_timestamp() - ${silentMs}::float8 * interval '1 millisecond'`
+  await change(db, runId, 'abandon', { message: ABANDONED }, isSilent)
 }
 
 /** Cancels a run; a cancelled run stays as it is. @returns undefined when the run does not exist. @throws RunEndedError. */
@@ -130,14 +135,22 @@ const ACTIONS = {
 } as const satisfies Partial<Record<Command, AuditAction>>
 
 /** One transaction: the end of a run on the condition of the state before, and the audit entry if this call made the change. */
-async function change(db: Database, runId: string, command: keyof typeof ACTIONS, cause: Cause = {}): Promise<void> {
+async function change(
+  db: Database,
+  runId: string,
+  command: keyof typeof ACTIONS,
+  cause: Cause = {},
+  condition = sql`true`,
+): Promise<void> {
   const to = Object.values(TRANSITIONS[command])[0]!
   const skipped = command === 'complete' ? sql`greatest(skipped, total - accepted - duplicates - rejected)` : sql`skipped`
   await db.transaction().execute(async (tx) => {
     const { rows } = await sql`
       update replay_run set status = ${to}, active_at = now(), finished_at = now(), correction = null,
         error_message = ${cause.message ?? null}, skipped = ${skipped}
-      where run_id = ${runId}::uuid and status = any(${statesBefore(command)}::text[]) returning run_id`.execute(tx)
+      where run_id = ${runId}::uuid and status = any(${statesBefore(command)}::text[]) and ${condition} returning run_id`.execute(
+      tx,
+    )
     if (rows.length > 0) await auditRun(tx, runId, ACTIONS[command], cause)
   })
 }
