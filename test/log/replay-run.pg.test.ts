@@ -3,7 +3,8 @@ import { sql } from 'kysely'
 import { describe, expect } from 'vitest'
 import { RUN_STATUSES, type RunStatus } from '../../src/contract/recompute-run.ts'
 import type { Database } from '../../src/store/database/connection.ts'
-import { findReplayRun, listReplayRuns, replayRunPositionOf, silentReplayRuns } from '../../src/store/log/replay-run-list.ts'
+import { encodeCursor } from '../../src/store/database/cursor.ts'
+import { findReplayRun, listReplayRuns, silentReplayRuns } from '../../src/store/log/replay-run-list.ts'
 import {
   abandonReplayRun,
   advanceReplayRun,
@@ -34,7 +35,7 @@ const DO = {
   fail: (db: Database, id: string) => failReplayRun(db, id, 'no luck').then(() => 'fine'),
   cancel: (db: Database, id: string) =>
     cancelReplayRun(db, id, { actor: 'bob' }).then((run) => (run === undefined ? 'none' : 'fine'), nameOf),
-  abandon: (db: Database, id: string) => abandonReplayRun(db, id).then(() => 'fine'),
+  abandon: (db: Database, id: string) => abandonReplayRun(db, id, 0).then(() => 'fine'),
 }
 type Doing = keyof typeof DO
 
@@ -102,12 +103,22 @@ describe.each(['start', ...COMMANDS] as const)('%s', (command) => {
   })
 })
 
+test('a run that went on before it was to be abandoned stays', async ({ db }) => {
+  const id = randomUUID()
+  for (const doing of WAY.running) await DO[doing](db, id)
+  await abandonReplayRun(db, id, 60_000)
+  expect((await findReplayRun(db, id))!.status).toBe('running')
+  await sql`update replay_run set active_at = active_at - interval '1 minute'`.execute(db)
+  await abandonReplayRun(db, id, 60_000)
+  expect((await findReplayRun(db, id))!.status).toBe('failed')
+})
+
 test('one run of a code is open at a time; other requests are told which one', async ({ db }) => {
   const other = randomUUID()
   await requestReplayRun(db, other, { ...REQUEST, code: 'too_old' })
   const ids = Array.from({ length: 8 }, () => randomUUID())
   const answers = await Promise.all(ids.map((id) => requestReplayRun(db, id, REQUEST).catch((error: unknown) => error)))
-  const { data } = await listReplayRuns(db, { status: 'pending', limit: 10, after: undefined })
+  const { data } = (await listReplayRuns(db, { status: 'pending', limit: 10 }))!
   expect(data).toHaveLength(2)
   const open = data.find(({ code }) => code === 'invalid')!
   for (const answer of answers) {
@@ -173,12 +184,14 @@ test('the list is paged by a cursor, the newest first', async ({ db }) => {
   const ids = Array.from({ length: 5 }, () => randomUUID())
   for (const [n, id] of ids.entries()) await requestReplayRun(db, id, { code: `code ${n}`, actor: 'ada' })
   const seen: string[] = []
-  for (let after: ReturnType<typeof replayRunPositionOf>; ;) {
-    const { data, meta } = await listReplayRuns(db, { status: undefined, limit: 2, after })
+  for (let cursor: string | undefined; ;) {
+    const { data, meta } = (await listReplayRuns(db, { limit: 2, cursor }))!
     seen.push(...data.map(({ id }) => id))
     if (meta.next_cursor === null) break
-    after = replayRunPositionOf(meta.next_cursor)!
+    cursor = meta.next_cursor
   }
   expect(seen).toEqual(ids.toReversed())
-  expect(replayRunPositionOf('nonsense')).toBeUndefined()
+  for (const after of ['nonsense', '2026-02-31 23:00:00+00']) {
+    expect(await listReplayRuns(db, { limit: 2, cursor: encodeCursor('replay runs', [after, ids[0]!]) })).toBeUndefined()
+  }
 })

@@ -1,7 +1,7 @@
 import type { FastifyRequest, RouteShorthandOptions } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { DecidedError, invalidField, notFound } from '../../contract/decided-error.ts'
+import { invalidField, notFound } from '../../contract/decided-error.ts'
 import { ErrorBody } from '../../contract/error.ts'
 import { storableText } from '../../contract/fields/text.ts'
 import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
@@ -13,11 +13,11 @@ import {
 } from '../../contract/rejected.ts'
 import { ReplayRun, ReplayRunsRequest, ReplayRunsResponse, RequestReplayRun } from '../../contract/replay-run.ts'
 import { analyticApi } from '../../contract/services.ts'
-import { decidedErrorOf } from '../../ingress/refusal.ts'
 import { createReplayRunsClient } from '../../ingress/replay-runs-client.ts'
-import { findReplayRun, listReplayRuns, replayRunPositionOf } from '../../store/log/replay-run-list.ts'
+import { findReplayRun, listReplayRuns } from '../../store/log/replay-run-list.ts'
 import { callerIdOf, hangUpOf, taskCallerOf } from '../access/caller.ts'
 import { invalidCursor } from '../http/problem.ts'
+import { byOf, refuseRun } from '../recording/run-calls.ts'
 import { unknownOutcome } from '../recording/unknown-outcome.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
@@ -158,7 +158,7 @@ export function rejectedReplayRoutes({ lines, ingress, recording }: RouteDeps): 
       const key = rejectedKeyOf(request.params.id)
       if (key === undefined) throw invalidField('id', 'is not the id of a rejected event, e.g. 12.0')
       const { set } = request.body
-      const replay = { ...key, ...(set !== undefined && { set }), actor: actorOf(request) }
+      const replay = { ...key, ...(set !== undefined && { set }), actor: byOf(request).actor }
       const answer = await inTurn(request, () => ingress.call(analyticApi, 'ReplayRejected', replay)).catch((error: unknown) => {
         throw unknownOutcome(error, 'replay it again')
       })
@@ -166,16 +166,15 @@ export function rejectedReplayRoutes({ lines, ingress, recording }: RouteDeps): 
     })
 
     routes.post('/api/v1/analytic/rejected-replays', REQUEST, async (request, reply) => {
-      const { requested_by: requestedBy = request.headers['x-actor'], ...scope } = request.body
-      const run = { ...scope, ...claimOf(requestedBy), actor: actorOf(request) }
-      return reply.code(202).send({ data: await inTurn(request, () => client.start(run)).catch(refuse) })
+      const { requested_by: requestedBy, ...scope } = request.body
+      const run = { ...scope, ...byOf(request, requestedBy) }
+      return reply.code(202).send({ data: await inTurn(request, () => client.start(run)).catch(refuseRun) })
     })
 
     routes.get('/api/v1/analytic/rejected-replays', RUNS, async (request) => {
-      const { status, limit, cursor } = request.query
-      const after = cursor === undefined ? undefined : replayRunPositionOf(cursor)
-      if (cursor !== undefined && after === undefined) throw invalidCursor()
-      return lines.short.read(taskCallerOf(request), (db) => listReplayRuns(db, { status, limit, after }))
+      const page = await lines.short.read(taskCallerOf(request), (db) => listReplayRuns(db, request.query))
+      if (page === undefined) throw invalidCursor()
+      return page
     })
 
     routes.get('/api/v1/analytic/rejected-replays/:id', RUN, async (request) => {
@@ -186,8 +185,7 @@ export function rejectedReplayRoutes({ lines, ingress, recording }: RouteDeps): 
     })
 
     routes.delete('/api/v1/analytic/rejected-replays/:id', CANCEL, async (request) => {
-      const by = { actor: actorOf(request), ...claimOf(request.headers['x-actor']) }
-      return { data: await inTurn(request, () => client.cancel(request.params.id, by)).catch(refuse) }
+      return { data: await inTurn(request, () => client.cancel(request.params.id, byOf(request))).catch(refuseRun) }
     })
   }
 }
@@ -199,22 +197,4 @@ function countsOf({ outcome, rejection, event_id }: ReplayRejectedResponse): Rej
     rejected: rejection === undefined ? [] : [rejection],
     ...(event_id !== undefined && { event_id }),
   }
-}
-
-/** The name of the caller's key; "local" as long as no keys are used. */
-function actorOf({ apiKey }: FastifyRequest): string {
-  return apiKey?.name ?? 'local'
-}
-
-function claimOf(requestedBy: string | undefined) {
-  return requestedBy === undefined ? {} : { requested_by: requestedBy }
-}
-
-/** A failed call as an answer. With a conflict `details.id` is the run that causes it. */
-function refuse(error: unknown): never {
-  const decided = decidedErrorOf(error)
-  if (decided?.code !== 'conflict') throw decided ?? unknownOutcome(error, 'ask for the runs')
-  const { details } = decided
-  const id = details !== undefined && 'run_id' in details ? details['run_id'] : undefined
-  throw new DecidedError('conflict', decided.message, { details: { id }, cause: error })
 }

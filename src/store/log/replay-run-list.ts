@@ -1,10 +1,10 @@
 import { sql } from 'kysely'
 import type { RunStatus } from '../../contract/recompute-run.ts'
-import type { ReplayRun, ReplayRunsResponse } from '../../contract/replay-run.ts'
+import type { ReplayRun, ReplayRunsRequest, ReplayRunsResponse } from '../../contract/replay-run.ts'
 import type { Correction } from '../../contract/rejected.ts'
-import { decodeCursor, encodeCursor } from '../database/cursor.ts'
 import type { Queryable } from '../database/connection.ts'
 import { type SilentRun, silentRunsOf } from '../runs/run-machine.ts'
+import { newestRuns } from '../runs/run-page.ts'
 
 interface StoredRun {
   id: string
@@ -19,15 +19,13 @@ interface StoredRun {
   rejected: number
   skipped: number
   requestedAt: Date
-  /** With microseconds. */
-  position: string
   startedAt: Date | null
   finishedAt: Date | null
   errorMessage: string | null
 }
 
 const COLUMNS = sql`run_id as id, code, correction, actor, requested_by as "requestedBy", status, total, accepted, duplicates, rejected,
-  skipped, requested_at as "requestedAt", requested_at::text as position, started_at as "startedAt", finished_at as "finishedAt",
+  skipped, requested_at as "requestedAt", started_at as "startedAt", finished_at as "finishedAt",
   error_message as "errorMessage"`
 
 /** One run; undefined when it does not exist. */
@@ -36,39 +34,12 @@ export async function findReplayRun(db: Queryable, runId: string): Promise<Repla
   return rows[0] && runOf(rows[0])
 }
 
-/** The position of a run in the list. */
-interface RunPosition {
-  requestedAt: string
-  id: string
-}
+const RUNS = { table: 'replay_run', list: 'replay runs', columns: COLUMNS } as const
 
-interface RunPage {
-  status: RunStatus | undefined
-  limit: number
-  after: RunPosition | undefined
-}
-
-/** A page of the runs, the newest first. */
-export async function listReplayRuns(db: Queryable, { status, limit, after }: RunPage): Promise<ReplayRunsResponse> {
-  const isWanted = status === undefined ? sql`true` : sql`status = ${status}`
-  const isBeyond =
-    after === undefined ? sql`true` : sql`(requested_at, run_id) < (${after.requestedAt}::timestamptz, ${after.id}::uuid)`
-  const { rows } = await sql<StoredRun>`
-    select ${COLUMNS} from replay_run where ${isWanted} and ${isBeyond}
-    order by requested_at desc, run_id desc limit ${limit + 1}`.execute(db)
-  const shown = rows.slice(0, limit)
-  const last = rows.length > limit ? shown.at(-1) : undefined
-  return { data: shown.map(runOf), meta: { next_cursor: last ? encodeCursor(RUNS, [last.position, last.id]) : null } }
-}
-
-const RUNS = 'replay runs'
-const INSTANT = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?\+00$/
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
-
-/** The position of a cursor; undefined for a text that is no cursor of this list. */
-export function replayRunPositionOf(cursor: string): RunPosition | undefined {
-  const [requestedAt = '', id = ''] = decodeCursor(RUNS, cursor) ?? []
-  return INSTANT.test(requestedAt) && UUID.test(id) ? { requestedAt, id } : undefined
+/** A page of the runs, the newest first. Undefined for a cursor of another list. */
+export async function listReplayRuns(db: Queryable, request: ReplayRunsRequest): Promise<ReplayRunsResponse | undefined> {
+  const page = await newestRuns<StoredRun>(db, RUNS, request)
+  return page && { data: page.rows.map(runOf), meta: { next_cursor: page.nextCursor } }
 }
 
 function runOf({ correction, status, total, startedAt, finishedAt, errorMessage, ...row }: StoredRun): ReplayRun {

@@ -7,8 +7,8 @@ import type {
   VerificationsResponse,
 } from '../../contract/verification-run.ts'
 import type { VerifyResponse } from '../../contract/verify.ts'
-import { decodeCursor, encodeCursor } from '../database/cursor.ts'
 import type { Queryable } from '../database/connection.ts'
+import { newestRuns } from '../runs/run-page.ts'
 
 interface StoredRun {
   id: string
@@ -34,27 +34,15 @@ export async function findVerification(db: Queryable, runId: string): Promise<Ve
   return rows[0] && runOf(rows[0])
 }
 
-const VERIFICATIONS = 'verifications'
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+const RUNS = { table: 'verification_run', list: 'verifications', columns: COLUMNS } as const
 
 /** A page of the runs, the newest first. Undefined for a cursor of another list. */
 export async function listVerifications(
   db: Queryable,
-  { status, limit, cursor }: VerificationsRequest,
+  request: VerificationsRequest,
 ): Promise<VerificationsResponse | undefined> {
-  const [after = ''] = (cursor === undefined ? undefined : decodeCursor(VERIFICATIONS, cursor)) ?? []
-  if (cursor !== undefined && !UUID.test(after)) return undefined
-  const isWanted = status === undefined ? sql`true` : sql`status = ${status}`
-  const isBeyond =
-    cursor === undefined
-      ? sql`true`
-      : sql`(requested_at, run_id) < (select requested_at, run_id from verification_run where run_id = ${after}::uuid)`
-  const { rows } = await sql<StoredRun>`
-    select ${COLUMNS} from verification_run where ${isWanted} and ${isBeyond}
-    order by requested_at desc, run_id desc limit ${limit + 1}`.execute(db)
-  const shown = rows.slice(0, limit)
-  const last = rows.length > limit ? shown.at(-1) : undefined
-  return { data: shown.map(runOf), meta: { next_cursor: last ? encodeCursor(VERIFICATIONS, [last.id]) : null } }
+  const page = await newestRuns<StoredRun>(db, RUNS, request)
+  return page && { data: page.rows.map(runOf), meta: { next_cursor: page.nextCursor } }
 }
 
 /** What the last completed run found; undefined before the first one. */
