@@ -106,7 +106,8 @@ test('an event of a clock that is ahead is not in a series until it has come', a
     db,
     [lastMs, dayMs + 60_000].map((occurredAtMs) => interaction({ refId: 'a', occurredAtMs })),
   )
-  const ask = async (hours: number, nowMs: number) => (await productSeries(db, { product_ids: ['a'], hours }, nowMs)).data[0]!.counts
+  const ask = async (hours: number, nowMs: number) =>
+    (await productSeries(db, { product_ids: ['a'], hours }, nowMs)).data[0]!.counts
   expect(await ask(2, lastMs)).toEqual([0, 1])
   expect(await ask(192, lastMs)).toEqual([0, 0, 0, 0, 0, 0, 0, 1])
   expect(await ask(2, dayMs)).toEqual([1, 1])
