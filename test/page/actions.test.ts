@@ -6,6 +6,7 @@ const OWN = { host: HOST, origin: `http://${HOST}`, 'content-type': 'application
 const FORMS = [
   ['/reports', 'action=start&report_slug=volume-by-period&window=day&date_from=2026-03-01&date_to=2026-03-02'],
   ['/recommendations', 'action=promote&version=1'],
+  ['/quality', 'action=replay&id=1.0&field=ref_id&value=lamp'],
   ['/stock', 'action=replay&alert_id=a&delivery_id=b'],
 ] as const
 

@@ -55,18 +55,21 @@ test('a caller of one seller gets no links to views that it may not open', () =>
 })
 
 test('the list of sellers leads to each, and an empty one says what to do', () => {
-  const page = { days: '7', start: '2026-03-01', end: '2026-03-07', cursor: undefined }
+  const RANGE = { start: '2026-03-01', end: '2026-03-07' }
+  const page = { days: '7', ...RANGE, cursor: undefined }
   const row = {
     seller_id: 'a/b',
     orders: 2,
     items_sold: 3,
-    amounts: [{ currency: 'EUR', amount: 9_980 }],
+    amounts: [{ currency: 'EUR', amount: 9_980, change: null }],
     products: 4,
-    change: { orders: -50 },
+    change: { orders: -50, items_sold: null },
   }
-  const text = textOf(sellersView({ ...page, list: { data: [row], meta: { next_cursor: 'next' } } }))
+  const text = textOf(sellersView({ ...page, list: { data: [row], meta: { ...RANGE, next_cursor: 'next' } } }))
   expect(text).toContain('<a href="/sellers/a%2Fb">a/b</a>')
   expect(wordsOf(text)).toContain('a/b 99.80 EUR 2 − 50 % 3 4')
   expect(text).toContain('href="/sellers?days=7&amp;cursor=next"')
-  expect(wordsOf(textOf(sellersView({ ...page, list: { data: [], meta: { next_cursor: null } } })))).toContain('./footfall demo')
+  expect(wordsOf(textOf(sellersView({ ...page, list: { data: [], meta: { ...RANGE, next_cursor: null } } })))).toContain(
+    './footfall demo',
+  )
 })

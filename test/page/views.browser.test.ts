@@ -1,6 +1,8 @@
 import type { Page } from 'playwright-core'
 import { describe, expect } from 'vitest'
 import type { ExplanationResponse } from '../../src/contract/explanation.ts'
+import { INGEST_KINDS, type IngestHour } from '../../src/contract/ingest.ts'
+import type { SellerSales } from '../../src/contract/seller-list.ts'
 import type { LowStock } from '../../src/contract/product-metrics.ts'
 import type { RecommendationMetrics } from '../../src/contract/recommendation-metrics.ts'
 import type { ReportAnswer } from '../../src/contract/report.ts'
@@ -96,6 +98,29 @@ const VIEWS: Record<string, ViewCase> = {
       const { rows } = answered as unknown as ReportAnswer
       const shown = await numbersIn(page, '#report')
       return [shown, rows.map(({ event_count }) => [event_count, 49.9 * event_count, 120, 120])]
+    },
+  },
+  sellers: {
+    path: '/sellers',
+    bytesMax: PAGE_BYTES_MAX,
+    numbers: async (page, ask) => {
+      const rows = (await ask(`/api/v1/sellers?start=${day(6)}&end=${day(0)}`)) as unknown as SellerSales[]
+      const shown = await numbersIn(page, '.panel')
+      const known = rows.map(({ amounts, orders, change, items_sold, products }) => [
+        ...[...amounts.map(({ amount }) => amount / 100), orders, change.orders, items_sold, products],
+      ])
+      return [shown, known.map((row) => row.filter((value) => value !== null))]
+    },
+  },
+  quality: {
+    path: '/quality',
+    bytesMax: CHART_BYTES_MAX,
+    numbers: async (page, ask) => {
+      const hours = (await ask('/api/v1/ingest?hours=24')) as unknown as IngestHour[]
+      const shown = await numbersIn(page, '#kinds')
+      const sum = (kind: string, of: 'accepted' | 'duplicates' | 'rejected') =>
+        hours.flatMap(({ kinds }) => kinds.filter((each) => each.kind === kind)).reduce((total, each) => total + each[of], 0)
+      return [shown, INGEST_KINDS.map((kind) => [sum(kind, 'accepted'), sum(kind, 'duplicates'), sum(kind, 'rejected')])]
     },
   },
   stock: {

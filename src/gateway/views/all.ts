@@ -3,6 +3,7 @@ import { categories } from './categories.ts'
 import { hotNow } from './hot-now.ts'
 import { product } from './product.ts'
 import { products } from './products.ts'
+import { quality } from './quality.ts'
 import { recommendations } from './recommendations.ts'
 import { reports } from './reports.ts'
 import { searches } from './searches.ts'
@@ -24,4 +25,5 @@ export const VIEWS: readonly PageView[] = [
   reports,
   stock,
   recommendations,
+  quality,
 ]

@@ -1,4 +1,5 @@
-import { type SellersPage, sellersView } from '../../page/views/sellers.ts'
+import type { SellersResponse } from '../../contract/seller-list.ts'
+import { sellersView } from '../../page/views/sellers.ts'
 import { rangeOf } from '../page/day-range.ts'
 import type { PageView } from '../page/view.ts'
 
@@ -12,7 +13,7 @@ export const sellers: PageView = {
     const range = rangeOf(query, nowMs)
     const { cursor } = query
     const { start, end } = range
-    const list: SellersPage['list'] = await api.get('/api/v1/sellers', { start, end, cursor, limit: 50 })
+    const list = await api.get<SellersResponse>('/api/v1/sellers', { start, end, cursor, limit: 50 })
     return { title: 'Sellers', body: sellersView({ ...range, cursor, list }) }
   },
 }

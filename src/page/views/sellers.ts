@@ -1,3 +1,4 @@
+import type { SellerSales, SellersResponse } from '../../contract/seller-list.ts'
 import { filters, pager } from '../components/form.ts'
 import { empty, panel, partOf, viewHead } from '../components/panel.ts'
 import { table } from '../components/table.ts'
@@ -5,22 +6,12 @@ import { amounts, change, day, number } from '../components/value.ts'
 import type { Answer } from '../template/answer.ts'
 import { html, type Node } from '../template/html.ts'
 
-/** What a seller sold in a range of days. */
-export interface SellerRow {
-  seller_id: string
-  orders: number
-  items_sold: number
-  amounts: readonly { currency: string; amount: number }[]
-  products: number
-  change?: { orders?: number | null } | number | null
-}
-
 export interface SellersPage {
   days: string
   start: string
   end: string
   cursor: string | undefined
-  list: Answer<{ data: SellerRow[]; meta: { next_cursor: string | null } }>
+  list: Answer<SellersResponse>
 }
 
 export const RANGES = [
@@ -44,9 +35,8 @@ export function sellersView({ days, start, end, cursor, list }: SellersPage): No
   ]
 }
 
-function sellersTable(rows: readonly SellerRow[]): Node {
-  const hasChange = rows.some(({ change }) => change !== undefined)
-  return table<SellerRow>({
+function sellersTable(rows: readonly SellerSales[]): Node {
+  return table<SellerSales>({
     caption: 'What each seller sold',
     columns: [
       {
@@ -56,17 +46,13 @@ function sellersTable(rows: readonly SellerRow[]): Node {
       },
       { head: 'Revenue', cell: (row) => amounts(row.amounts), isNumber: true },
       { head: 'Orders', cell: ({ orders }) => number(orders), isNumber: true },
-      ...(hasChange ? [{ head: 'Change', cell: (row: SellerRow) => change(changeOf(row)), isNumber: true }] : []),
+      { head: 'Change', cell: (row) => change(row.change.orders), isNumber: true },
       { head: 'Items sold', cell: ({ items_sold }) => number(items_sold), isNumber: true, shown: 'medium' },
       { head: 'Products', cell: ({ products }) => number(products), isNumber: true, shown: 'medium' },
     ],
     rows,
     idOf: ({ seller_id }) => seller_id,
   })
-}
-
-function changeOf({ change }: SellerRow): number | null | undefined {
-  return typeof change === 'object' && change !== null ? change.orders : change
 }
 
 function noSeller(): Node {
