@@ -3,7 +3,7 @@ import type { InteractionsResponse, LoggedInteraction } from '../../src/contract
 import { textOf } from '../../src/page/template/html.ts'
 import { type ProductPage, productView } from '../../src/page/views/product.ts'
 
-const NONE = { error: { code: 'not_found' as const, message: 'the catalogue never had it' } }
+const NONE = { error: { code: 'not_found' as const, message: 'the catalog never had it' } }
 
 const EXPLANATION = {
   ...{ product_id: 'lamp', score: 1.4, trending_score: 1.385, as_of: '2026-03-01T13:00:00.000Z', weights_version: 3 },
@@ -60,7 +60,7 @@ test('the score is explained by what each event type adds, in the numbers of the
   expect(words(text)).toContain('Weights of version 3.')
 })
 
-test('the catalogue, the places, the events and the chart stand beside each other', () => {
+test('the catalog, the places, the events and the chart stand beside each other', () => {
   const text = textOf(productView(PAGE))
   expect(words(text)).toContain('Brass lamp lamp hidden')
   expect(text).toContain('<data class="n" value="49.90" data-currency="EUR">49.90 EUR</data>')

@@ -16,7 +16,7 @@ const PLACES_MAX = 100
 const CHART_TYPES_MAX = 5
 const SPAN_HOURS = [24, 168, 720, 2_160]
 
-/** One product: its events, the reasons of its score, its places, and what the catalogue has. */
+/** One product: its events, the reasons of its score, its places, and what the catalog has. */
 export const product: PageView = {
   path: '/product/:product_id',
   label: 'Product',

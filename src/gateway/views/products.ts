@@ -4,7 +4,7 @@ import type { PageView } from '../page/view.ts'
 const FILTERS = ['query', 'category', 'brand', 'seller_id', 'status', 'seen', 'cursor']
 const ROWS = 50
 
-/** The catalogue: search, and what was never seen or is hidden. */
+/** The catalog: search, and what was never seen or is hidden. */
 export const products: PageView = {
   path: '/products',
   label: 'Products',

@@ -7,7 +7,7 @@ import { addressOf } from '../template/address.ts'
 import type { Answer } from '../template/answer.ts'
 import { html, type Node } from '../template/html.ts'
 
-/** Products of a catalogue are grouped by one of these. */
+/** Products of a catalog are grouped by one of these. */
 export type Group = 'category' | 'brand'
 
 export interface GroupRow {
@@ -53,7 +53,7 @@ export function categoriesView({ group, days, cursor, list }: CategoriesPage): N
     panel(
       group === 'category' ? 'Categories' : 'Brands',
       partOf(list, ({ data, meta }) => [
-        data.length === 0 ? empty('No product of the catalogue has one.', FILL_SHOP) : groupsTable(group, data),
+        data.length === 0 ? empty('No product of the catalog has one.', FILL_SHOP) : groupsTable(group, data),
         pager('/categories', { ...query, cursor }, meta?.next_cursor),
       ]),
       { note: 'Change against the window before' },

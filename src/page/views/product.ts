@@ -60,7 +60,7 @@ export function productView(shown: ProductPage): Node {
           ),
       ],
       [
-        panel('Catalogue', product === undefined ? notInCatalog() : catalogFacts(product)),
+        panel('Catalog', product === undefined ? notInCatalog() : catalogFacts(product)),
         panel('Place in each list', placesTable(shown)),
         panel(
           'Similar products',
@@ -197,7 +197,7 @@ export function stock(quantity: number | undefined): Node {
 
 function notInCatalog(): Node {
   return empty(
-    'The catalogue does not have this product, so lists show its id.',
+    'The catalog does not have this product, so lists show its id.',
     html`Send it to <code>POST /api/v1/catalog/products</code>.`,
   )
 }

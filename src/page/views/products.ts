@@ -9,7 +9,7 @@ import { html, type Node } from '../template/html.ts'
 import { productLink } from './hot-now.ts'
 import { statusBadge, stock } from './product.ts'
 
-/** A row of the catalogue, with what is known of its events. */
+/** A row of the catalog, with what is known of its events. */
 export type CatalogRow = CatalogProduct & { interactions?: { score: number; last_interaction: string | null } | null }
 
 export interface ProductsPage {
@@ -91,7 +91,7 @@ function filtersOf(query: ProductsPage['query']): Node {
 
 function productsTable(rows: readonly CatalogRow[], nowMs: number): Node {
   return table({
-    caption: 'Products of the catalogue',
+    caption: 'Products of the catalog',
     columns: [
       { head: 'Product', cell: (row) => [productLink(row.product_id, row), ' ', statusBadge(row.status)], isHead: true },
       { head: 'Category', cell: ({ category }) => linked('category', category), shown: 'medium' },
@@ -122,6 +122,6 @@ function sellerLink(sellerId: string | undefined): Node {
 
 function nothingFound({ cursor: _cursor, ...filters }: ProductsPage['query']): Node {
   return Object.keys(filters).length > 0
-    ? empty('No product of the catalogue is as you asked.', html`<a href="/products">Show all</a>`)
-    : empty('The catalogue is empty.', FILL_SHOP)
+    ? empty('No product of the catalog is as you asked.', html`<a href="/products">Show all</a>`)
+    : empty('The catalog is empty.', FILL_SHOP)
 }
