@@ -55,7 +55,8 @@ function greeting(
   return `
 Footfall is ready after ${seconds} s. Ctrl-C stops it.
 
-  REST        ${gatewayUrl}  (the API, to be tried out: ${gatewayUrl}/docs)
+  Page        ${gatewayUrl}  (what is hot, live)
+  REST        ${gatewayUrl}/api  (the API, to be tried out: ${gatewayUrl}/docs)
   Restate UI  ${adminUrl}/ui
   Logs        ${logFolder}
 

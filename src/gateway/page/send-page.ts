@@ -21,6 +21,8 @@ export function asksForParts({ headers }: FastifyRequest): boolean {
 export function sendPage(reply: FastifyReply, text: string): FastifyReply {
   reply.headers({
     'content-security-policy': PAGE_POLICY,
+    // With no-referrer the Origin of a form that is posted would be null, and a session needs it.
+    'referrer-policy': 'same-origin',
     'cross-origin-opener-policy': 'same-origin',
     'cross-origin-resource-policy': 'same-origin',
     'cache-control': 'private, no-cache',

@@ -1,4 +1,4 @@
-import type { SearchQueriesResponse, SearchQuery, SearchQueryFilter } from '../../contract/search.ts'
+import type { ListedSearchQuery, SearchQueriesResponse, SearchQueryFilter } from '../../contract/search.ts'
 import { filters, pager, tabs } from '../components/form.ts'
 import { empty, FILL_SHOP, panel, partOf, viewHead } from '../components/panel.ts'
 import { table } from '../components/table.ts'
@@ -6,12 +6,6 @@ import { change, dash, instant, number, share } from '../components/value.ts'
 import { addressOf, productAddress } from '../template/address.ts'
 import type { Answer } from '../template/answer.ts'
 import { html, type Node } from '../template/html.ts'
-
-/** A query with what it showed, and how it changed. */
-type Row = SearchQuery & {
-  products?: readonly { product_id: string }[]
-  change?: { searches: number | null; clicks?: number | null }
-}
 
 export interface SearchesPage {
   filter: SearchQueryFilter
@@ -67,26 +61,24 @@ export function searchesView({ filter, days, cursor, list }: SearchesPage): Node
   ]
 }
 
-function queriesTable(filter: SearchQueryFilter, rows: readonly Row[]): Node {
-  const hasChanges = rows.some(({ change }) => change !== undefined)
-  const hasProducts = filter !== 'found_nothing' && rows.some(({ products }) => products !== undefined)
-  return table<Row>({
+function queriesTable(filter: SearchQueryFilter, rows: readonly ListedSearchQuery[]): Node {
+  return table<ListedSearchQuery>({
     caption: MEANINGS[filter],
     columns: [
       { head: 'Query', cell: ({ query }) => query, isHead: true },
       { head: 'Searches', cell: ({ searches }) => number(searches), isNumber: true },
-      ...(hasChanges ? [{ head: 'Change', cell: (row: Row) => change(row.change?.searches), isNumber: true }] : []),
+      { head: 'Change', cell: (row) => change(row.change.searches), isNumber: true },
       { head: 'Found nothing', cell: ({ found_nothing }) => number(found_nothing), isNumber: true },
       { head: 'Clicks', cell: ({ clicks }) => number(clicks), isNumber: true, shown: 'medium' },
       { head: 'Clicks per search', cell: ({ click_through }) => share(click_through), isNumber: true, shown: 'medium' },
-      ...(hasProducts ? [{ head: 'Products', cell: (row: Row) => productsOf(row), shown: 'wide' as const }] : []),
+      ...(filter === 'found_nothing' ? [] : [{ head: 'Most clicked', cell: productsOf, shown: 'wide' as const }]),
     ],
     rows,
     idOf: ({ query }) => query,
   })
 }
 
-function productsOf({ products = [] }: Row): Node {
+function productsOf({ products }: ListedSearchQuery): Node {
   if (products.length === 0) return dash()
   const shown = products.slice(0, PRODUCTS_SHOWN)
   return shown.map(({ product_id }, index) => [index > 0 && ', ', html`<a href=${productAddress(product_id)}>${product_id}</a>`])
