@@ -30,6 +30,8 @@ export function formAnswers(app: FastifyInstance): void {
   app.addHook('onSend', async (request, reply, payload) => {
     if (request.routeOptions.config.isPersonal) reply.header('cache-control', 'no-store')
     if (!isFormed(request, reply, payload)) return payload
+    // Also for a 304, which has the Vary of the answer that it stands for.
+    const encoding = encodingOf(request, reply, payload)
     const tag = `W/"${hash('sha256', payload, 'base64url').slice(0, TAG_CHARACTERS)}"`
     if (isTagged(reply)) {
       if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'private, no-cache')
@@ -40,7 +42,6 @@ export function formAnswers(app: FastifyInstance): void {
         return null
       }
     }
-    const encoding = encodingOf(request, reply, payload)
     if (encoding === undefined) return payload
     const body = await compress(tag, encoding, payload)
     reply.header('content-encoding', encoding).removeHeader('content-length')

@@ -39,7 +39,7 @@ function nextOf({ query }: FastifyRequest, { data, meta }: Paged): { cursor: str
 
 /** Relative to the address of the request, so that it stays right behind a proxy that changes the path. */
 function linkTo({ url }: FastifyRequest, changed: Readonly<Record<string, string>>): string {
-  const parameters = new URLSearchParams(url.split('?')[1] ?? '')
+  const parameters = new URLSearchParams(url.includes('?') ? url.slice(url.indexOf('?')) : '')
   for (const [name, value] of Object.entries(changed)) parameters.set(name, value)
   return `<?${parameters.toString()}>; rel="next"`
 }
