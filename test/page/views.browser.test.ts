@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core'
 import { describe, expect } from 'vitest'
+import type { FoundProduct } from '../../src/contract/product-search.ts'
 import type { ExplanationResponse } from '../../src/contract/explanation.ts'
 import { INGEST_KINDS, type IngestHour } from '../../src/contract/ingest.ts'
 import type { SellerSales } from '../../src/contract/seller-list.ts'
@@ -56,6 +57,23 @@ const VIEWS: Record<string, ViewCase> = {
       // Trending scores differ with every instant.
       const counts = event_types.map(({ count, weight, score }) => [count, weight, score])
       return [shown.map((row) => row.slice(0, 3)), counts]
+    },
+  },
+  products: {
+    path: '/products',
+    bytesMax: PAGE_BYTES_MAX,
+    numbers: async (page, ask) => {
+      const rows = (await ask('/api/v1/catalog/products?limit=50')) as unknown as FoundProduct[]
+      const answered = rows.map(({ price = 0, quantity = 0, interactions }) => [price / 100, quantity, interactions?.score])
+      return [await numbersIn(page, '.panel'), answered.map((row) => row.filter((value) => value !== undefined))]
+    },
+  },
+  categories: {
+    path: '/categories',
+    bytesMax: PAGE_BYTES_MAX,
+    numbers: async (page, ask) => {
+      const rows = await ask('/api/v1/catalog/categories?limit=100')
+      return [await numbersIn(page, '.panel'), rows.map(({ events }) => [events])]
     },
   },
   searches: {

@@ -1,4 +1,5 @@
-import { type ProductsPage, productsView } from '../../page/views/products.ts'
+import type { SearchProductsResponse } from '../../contract/product-search.ts'
+import { productsView } from '../../page/views/products.ts'
 import type { PageView } from '../page/view.ts'
 
 const FILTERS = ['query', 'category', 'brand', 'seller_id', 'status', 'seen', 'cursor']
@@ -12,7 +13,7 @@ export const products: PageView = {
   access: 'read',
   show: async (api, { query, nowMs }) => {
     const asked = Object.fromEntries(Object.entries(query).filter(([name]) => FILTERS.includes(name)))
-    const list: ProductsPage['list'] = await api.get('/api/v1/catalog/products', { ...asked, limit: ROWS })
+    const list = await api.get<SearchProductsResponse>('/api/v1/catalog/products', { ...asked, limit: ROWS })
     return { title: 'Products', body: productsView({ query: asked, list, nowMs }) }
   },
 }

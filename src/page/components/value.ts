@@ -1,8 +1,6 @@
 import { ageText } from '../template/header-state.ts'
 import { html, type Node } from '../template/html.ts'
-
-/** Between groups of three digits, in the form that page.js replaces by that of the browser. */
-const NARROW_SPACE = ' '
+import { neutral } from '../template/neutral.ts'
 
 /** A number. `data-digits` says how many decimals page.js shows in the form of the browser. */
 export function number(value: number | null | undefined, digits = 0): Node {
@@ -49,9 +47,13 @@ export function ago(iso: string | null | undefined, nowMs: number): Node {
   return html`<time datetime=${iso} data-form="ago">${ageText((nowMs - Date.parse(iso)) / 1_000)} ago</time>`
 }
 
+/** From here on a change is shown as a multiple. */
+const MULTIPLE_FROM = 1_000
+
 /** A change in percent against the time before. */
 export function change(percent: number | null | undefined): Node {
   if (percent === null || percent === undefined) return dash()
+  if (percent >= MULTIPLE_FROM) return html`<span class="change up">×${number(1 + percent / 100)}</span>`
   const sign = percent > 0 ? '+' : percent < 0 ? '−' : '±'
   const tone = percent > 0 ? 'up' : percent < 0 ? 'down' : 'same'
   return html`<span class=${`change ${tone}`}>${sign}${number(Math.abs(percent), 0)} %</span>`
@@ -81,10 +83,4 @@ export function decimalsOf(currency: string): number {
   } catch {
     return 2
   }
-}
-
-function neutral(value: number, digits: number): string {
-  const [whole = '', decimals] = value.toFixed(digits).split('.')
-  const grouped = whole.replaceAll(/\B(?=(?:\d{3})+$)/g, NARROW_SPACE)
-  return decimals === undefined ? grouped : `${grouped}.${decimals}`
 }

@@ -1,4 +1,5 @@
 import { html, type Node } from './html.ts'
+import { neutral } from './neutral.ts'
 
 /** What the right of the header says. What is not known is left out. */
 export interface HeaderState {
@@ -35,7 +36,8 @@ function freshness(seconds: number | null): Node {
 function proofOf({ finishedAt, cells, driftCount }: NonNullable<HeaderState['proof']>, nowMs: number): Node {
   const age = ageText((nowMs - Date.parse(finishedAt)) / 1_000)
   return html`<span class=${driftCount === 0 ? 'proof' : 'proof bad'}>
-    Verified ${age} ago: <data value=${driftCount}>${driftCount}</data> of <data value=${cells}>${cells}</data> cells wrong
+    Verified ${age} ago: <data class="n" value=${driftCount}>${neutral(driftCount, 0)}</data> of
+    <data class="n" value=${cells}>${neutral(cells, 0)}</data> cells wrong
   </span>`
 }
 

@@ -1,3 +1,4 @@
+import type { BrandsResponse, CategoriesResponse, CategoryCount } from '../../contract/product-kind.ts'
 import { filters, pager } from '../components/form.ts'
 import { empty, FILL_SHOP, panel, partOf, viewHead } from '../components/panel.ts'
 import { bar } from '../components/sparkline.ts'
@@ -10,20 +11,13 @@ import { html, type Node } from '../template/html.ts'
 /** Products of a catalog are grouped by one of these. */
 export type Group = 'category' | 'brand'
 
-export interface GroupRow {
-  category?: string | null
-  brand?: string | null
-  products: number
-  events: number
-  /** Percent against the window before; null when that had none. */
-  change: number | null
-}
+type GroupRow = Partial<Record<Group, string>> & Omit<CategoryCount, 'category'>
 
 export interface CategoriesPage {
   group: Group
   days: string
   cursor: string | undefined
-  list: Answer<{ data: GroupRow[]; meta?: { next_cursor: string | null } }>
+  list: Answer<CategoriesResponse | BrandsResponse>
 }
 
 const DAYS = [
@@ -54,7 +48,7 @@ export function categoriesView({ group, days, cursor, list }: CategoriesPage): N
       group === 'category' ? 'Categories' : 'Brands',
       partOf(list, ({ data, meta }) => [
         data.length === 0 ? empty('No product of the catalog has one.', FILL_SHOP) : groupsTable(group, data),
-        pager('/categories', { ...query, cursor }, meta?.next_cursor),
+        pager('/categories', { ...query, cursor }, meta.next_cursor),
       ]),
       { note: 'Change against the window before' },
     ),

@@ -1,4 +1,4 @@
-import type { CatalogProduct } from '../../contract/product.ts'
+import type { FoundProduct, SearchProductsResponse } from '../../contract/product-search.ts'
 import { filters, pager, tabs } from '../components/form.ts'
 import { empty, FILL_SHOP, panel, partOf, viewHead } from '../components/panel.ts'
 import { table } from '../components/table.ts'
@@ -9,12 +9,9 @@ import { html, type Node } from '../template/html.ts'
 import { productLink } from './hot-now.ts'
 import { statusBadge, stock } from './product.ts'
 
-/** A row of the catalog, with what is known of its events. */
-export type CatalogRow = CatalogProduct & { interactions?: { score: number; last_interaction: string | null } | null }
-
 export interface ProductsPage {
   query: Readonly<Record<string, string>>
-  list: Answer<{ data: CatalogRow[]; meta: { next_cursor: string | null } }>
+  list: Answer<SearchProductsResponse>
   nowMs: number
 }
 
@@ -35,6 +32,7 @@ export function productsView({ query, list, nowMs }: ProductsPage): Node {
         data.length === 0 ? nothingFound(query) : productsTable(data, nowMs),
         pager('/products', query, meta.next_cursor),
       ]),
+      { note: partOf(list, ({ meta }) => (meta.search === 'filling' ? 'The search does not know all products yet' : null)) },
     ),
   ]
 }
@@ -89,7 +87,7 @@ function filtersOf(query: ProductsPage['query']): Node {
   ])
 }
 
-function productsTable(rows: readonly CatalogRow[], nowMs: number): Node {
+function productsTable(rows: readonly FoundProduct[], nowMs: number): Node {
   return table({
     caption: 'Products of the catalog',
     columns: [
