@@ -6,6 +6,7 @@ import { createUseNotes } from '../../src/gateway/access/use-notes.ts'
 import { createIngress } from '../../src/ingress/clients.ts'
 import { until } from '../../src/main/embedded/until.ts'
 import { createSigner } from '../../src/store/access/change.ts'
+import { encodeCursor } from '../../src/store/database/cursor.ts'
 import { asPage, signIn } from '../harness/clients/signed-in.ts'
 import { gatewayTest as test } from '../harness/fixtures.ts'
 import { INGEST, makeKey, makeKeys, READ, type TestKeys } from '../harness/items/keys.ts'
@@ -107,8 +108,8 @@ test('the list is read in pages', async ({ gateway: { url } }) => {
     cursor = page.next
   }
   expect(paged).toEqual(all)
-  for (const cursor of ['x', 'AAAA'])
-    expect((await api(url, everything, `${KEYS}?cursor=${cursor}`)).code).toBe('invalid_request')
+  const cursors = ['x', 'AAAA', encodeCursor('keys', ['2026-02-31 00:00:00+00', '0123456789ab'])]
+  for (const cursor of cursors) expect((await api(url, everything, `${KEYS}?cursor=${cursor}`)).code).toBe('invalid_request')
 })
 
 test.for([

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Key, KeysResponse, Session } from '../../contract/key.ts'
+import { isUuid } from '../../contract/fields/uuid.ts'
 import type { Queryable } from '../database/connection.ts'
 import { decodeCursor, encodeCursor } from '../database/cursor.ts'
 import { utc } from '../database/json.ts'
@@ -8,15 +9,10 @@ import { ENDS_AT, IS_LIVE } from './session.ts'
 const KEYS = 'keys'
 const SESSIONS = 'sessions'
 
-/** Where a page ended: a time to the microsecond, and an id. */
-interface Position {
-  at: string
-  id: string
-}
-
 interface Page {
   limit: number
-  after: Position | undefined
+  /** The id of the last row of the page before. */
+  after: string | undefined
 }
 
 const KEY = sql`json_build_object('id', k.key_id, 'name', k.name, 'scopes', k.scopes, 'seller_id', k.seller_id,
@@ -26,9 +22,12 @@ const KEY = sql`json_build_object('id', k.key_id, 'name', k.name, 'scopes', k.sc
 
 /** A page of the keys, also of revoked ones, the newest first. */
 export async function keysPage(db: Queryable, { limit, after }: Page): Promise<KeysResponse> {
-  const beyond = after === undefined ? sql`true` : sql`(k.created_at, k.key_id) < (${after.at}::timestamptz, ${after.id})`
+  const beyond =
+    after === undefined
+      ? sql`true`
+      : sql`(k.created_at, k.key_id) < (select created_at, key_id from api_key where key_id = ${after})`
   const { rows } = await sql<Row<Key>>`
-    select ${KEY} as row, k.created_at::text as at, k.key_id as id from api_key k where ${beyond}
+    select ${KEY} as row, k.key_id as id from api_key k where ${beyond}
     order by k.created_at desc, k.key_id desc limit ${limit + 1}`.execute(db)
   return pageOf(KEYS, limit, rows)
 }
@@ -45,19 +44,21 @@ export async function sessionsPage(
   { limit, after }: Page,
 ): Promise<{ data: Omit<Session, 'is_current'>[]; meta: { next_cursor: string | null } }> {
   const beyond =
-    after === undefined ? sql`true` : sql`(s.created_at, s.session_id) < (${after.at}::timestamptz, ${after.id}::uuid)`
+    after === undefined
+      ? sql`true`
+      : sql`(s.created_at, s.session_id) < (select created_at, session_id from access.session where session_id = ${after}::uuid)`
   const { rows } = await sql<Row<Omit<Session, 'is_current'>>>`
     select json_build_object('id', s.session_id, 'key_id', s.key_id, 'key_name', k.name, 'seller_id', coalesce(s.seller_id, k.seller_id),
         'created_at', ${sql.raw(utc('s.created_at'))}::json, 'seen_at', ${sql.raw(utc('s.seen_at'))}::json,
-        'expires_at', ${sql.raw(utc(ENDS_AT))}::json) as row,
-      s.created_at::text as at, s.session_id::text as id
+        'expires_at', ${sql.raw(utc(ENDS_AT))}::json) as row, s.session_id::text as id
     from access.session s left join api_key k on k.key_id = s.key_id
     where ${IS_LIVE} and k.revoked_at is null and ${beyond}
     order by s.created_at desc, s.session_id desc limit ${limit + 1}`.execute(db)
   return pageOf(SESSIONS, limit, rows)
 }
 
-interface Row<Item> extends Position {
+interface Row<Item> {
+  id: string
   row: Item
 }
 
@@ -66,23 +67,18 @@ function pageOf<Item>(list: string, limit: number, rows: readonly Row<Item>[]) {
   const last = rows.length > limit ? shown.at(-1) : undefined
   return {
     data: shown.map(({ row }) => row),
-    meta: { next_cursor: last === undefined ? null : encodeCursor(list, [last.at, last.id]) },
+    meta: { next_cursor: last === undefined ? null : encodeCursor(list, [last.id]) },
   }
 }
 
-const TIME = /^\d{4,6}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?[+-]\d\d(:\d\d)?$/
-
-/** The position of a cursor; undefined for a text that is no cursor of this list. */
-export function keyPositionOf(cursor: string): Position | undefined {
-  return positionOf(KEYS, cursor, /^[0-9a-f]{12}$/)
+/** The last key of the page before a cursor; undefined for a text that is no cursor of this list. */
+export function keyPositionOf(cursor: string): string | undefined {
+  const [id = ''] = decodeCursor(KEYS, cursor) ?? []
+  return /^[0-9a-f]{12}$/.test(id) ? id : undefined
 }
 
 /** The same for the list of sessions. */
-export function sessionPositionOf(cursor: string): Position | undefined {
-  return positionOf(SESSIONS, cursor, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)
-}
-
-function positionOf(list: string, cursor: string, form: RegExp): Position | undefined {
-  const [at = '', id = ''] = decodeCursor(list, cursor) ?? []
-  return TIME.test(at) && form.test(id) ? { at, id } : undefined
+export function sessionPositionOf(cursor: string): string | undefined {
+  const [id = ''] = decodeCursor(SESSIONS, cursor) ?? []
+  return isUuid(id) ? id : undefined
 }
