@@ -9,7 +9,7 @@ import {
 import { decodeCursor, encodeCursor } from '../database/cursor.ts'
 import type { Queryable } from '../database/connection.ts'
 import { onlyRow } from '../database/rows.ts'
-import { KIND_OF_REJECTED } from './kind.ts'
+import { KIND_WITHOUT_BATCH } from './kind.ts'
 
 /** A hundred items may have 16 MiB each. A page ends before its items exceed this size, and has at least one item. */
 const PAGE_BYTES_MAX = 16 * 1024 * 1024
@@ -60,15 +60,19 @@ export async function rejectedInteraction(db: Queryable, key: RejectedKey): Prom
   return rows[0] && toRejected(rows[0])
 }
 
-/** How many events of each code and kind were not replayed, the most frequent first. Ignored webhooks are left out. Reads all of these events. */
+/**
+ * How many events of each code and kind were not replayed, the most frequent first. Ignored webhooks are left out. Reads all of these events,
+ * and the batch of the newest of each row.
+ */
 export async function rejectedCodes(db: Queryable): Promise<RejectedCode[]> {
   const { rows } = await sql<Omit<RejectedCode, 'newest_at'> & { newestAt: Date }>`
-    select r.code, ${KIND_OF_REJECTED} as kind, count(*)::int as count,
-      (count(*) filter (where r.cut_from_bytes is null and r.kind is distinct from 'webhook'))::int as replayable,
-      max(b.received_at) as "newestAt"
-    from rejected_interaction r join interaction_batch b on b.batch_id = r.batch_id
-    where r.replayed_at is null and r.${isIgnored(false)}
-    group by 1, 2 order by count desc, 1, 2`.execute(db)
+    select c.code, c.kind, c.count, c.replayable, b.received_at as "newestAt" from (
+      select r.code, ${KIND_WITHOUT_BATCH} as kind, count(*)::int as count,
+        (count(*) filter (where r.cut_from_bytes is null and r.kind is distinct from 'webhook'))::int as replayable,
+        max(r.batch_id) as newest
+      from rejected_interaction r where r.replayed_at is null and r.${isIgnored(false)} group by 1, 2
+    ) c join interaction_batch b on b.batch_id = c.newest
+    order by c.count desc, c.code, c.kind`.execute(db)
   return rows.map(({ newestAt, ...row }) => ({ ...row, newest_at: newestAt.toISOString() }))
 }
 
