@@ -22,6 +22,7 @@ import { hasFilters } from '../../store/recommendations/rank-query.ts'
 import { createRecommender } from '../../store/recommendations/recommender.ts'
 import { sharedReads } from '../../store/recommendations/shared-reads.ts'
 import { taskCallerOf } from '../access/caller.ts'
+import { repeatable } from '../http/repeated.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
 const describe = (name: keyof typeof recommendationOptions) => recommendationOptions[name].description!
@@ -52,8 +53,6 @@ const Query = z
   .refine(namesShopper, NO_SHOPPER)
   .refine(hasPriceRange, EMPTY_RANGE)
 
-/** Parameters that may be there several times. */
-const LISTS = ['category_ids', 'brands', 'seller_ids', 'exclude']
 /** 500 of the longest ids to leave out, each character as two escapes, and 100 items of a history have 1.6 MB. */
 const BODY_BYTES_MAX = 2 * 1024 * 1024
 const ABOUT =
@@ -73,10 +72,7 @@ const FOR_SHOPPER = {
     querystring: Query,
     response: RESPONSES,
   },
-  preValidation: async ({ query }: FastifyRequest) => {
-    const parameters = query as Record<string, unknown>
-    for (const name of LISTS) if (typeof parameters[name] === 'string') parameters[name] = [parameters[name]]
-  },
+  preValidation: repeatable('category_ids', 'brands', 'seller_ids', 'exclude'),
 } as const satisfies RouteShorthandOptions
 
 const FOR_HISTORY = {
