@@ -25,6 +25,7 @@ import { poolMetrics } from './metrics/pools.ts'
 import { createRegistry } from './metrics/registry.ts'
 import { paymentAdaptersOf, paymentSecretsOf } from './config/payments.ts'
 import { createLog } from './log.ts'
+import { listStuck } from './embedded/stuck-invocations.ts'
 import { databaseUrlOf } from './database/with-database.ts'
 import { ingressOf } from './ingress.ts'
 import { createReadiness } from './readiness.ts'
@@ -109,6 +110,7 @@ const sessionOf = createSessionRing(keysDb, (error) =>
 const tokenSettings = tokenSettingsOf(config)
 const onIssuerAway = (error: unknown) => log.warn({ err: error }, "the keys of the tokens' issuer cannot be read")
 
+const { adminUrl } = addressesOf(config)
 const gateway = await createGateway({
   db,
   ingress,
@@ -125,6 +127,7 @@ const gateway = await createGateway({
   },
   signChange,
   readiness: createReadiness({ databaseUrl, ingress, consumerUrl: consumerUrlOf(config), ...addressesOf(config) }),
+  stuckInvocations: adminUrl === undefined ? undefined : () => listStuck(adminUrl),
   metrics: () => registry.metrics(),
   observer,
   settings: gatewaySettingsOf(config),

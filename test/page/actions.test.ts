@@ -7,6 +7,7 @@ const FORMS = [
   ['/reports', 'action=start&report_slug=volume-by-period&window=day&date_from=2026-03-01&date_to=2026-03-02'],
   ['/recommendations', 'action=promote&version=1'],
   ['/quality', 'action=replay&id=1.0&field=ref_id&value=lamp'],
+  ['/operations', 'action=verify'],
   ['/stock', 'action=replay&alert_id=a&delivery_id=b'],
 ] as const
 

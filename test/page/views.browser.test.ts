@@ -1,6 +1,7 @@
 import type { Page } from 'playwright-core'
 import { describe, expect } from 'vitest'
 import type { FoundProduct } from '../../src/contract/product-search.ts'
+import type { BacklogResponse } from '../../src/contract/backlog.ts'
 import type { ExplanationResponse } from '../../src/contract/explanation.ts'
 import { INGEST_KINDS, type IngestHour } from '../../src/contract/ingest.ts'
 import type { SellerSales } from '../../src/contract/seller-list.ts'
@@ -139,6 +140,17 @@ const VIEWS: Record<string, ViewCase> = {
       const sum = (kind: string, of: 'accepted' | 'duplicates' | 'rejected') =>
         hours.flatMap(({ kinds }) => kinds.filter((each) => each.kind === kind)).reduce((total, each) => total + each[of], 0)
       return [shown, INGEST_KINDS.map((kind) => [sum(kind, 'accepted'), sum(kind, 'duplicates'), sum(kind, 'rejected')])]
+    },
+  },
+  operations: {
+    path: '/operations',
+    bytesMax: PAGE_BYTES_MAX,
+    numbers: async (page, ask) => {
+      const { counting, feeding } = (await ask('/api/v1/backlog')) as unknown as BacklogResponse['data']
+      const shown = await page.$$eval('.card .large > data.n', (all) =>
+        all.map((each) => Number((each as HTMLDataElement).value)),
+      )
+      return [shown, [counting.events, feeding.events]]
     },
   },
   stock: {

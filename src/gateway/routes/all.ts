@@ -12,6 +12,7 @@ import { eventRoutes } from './event.ts'
 import { eventTypeRoutes } from './event-types.ts'
 import { explanationRoutes } from './explanation.ts'
 import { ingestRoutes } from './ingest.ts'
+import { invocationRoutes } from './invocations.ts'
 import { INTERACTIONS_TAG, interactionRoutes } from './interactions.ts'
 import { pageRoutes } from './page.ts'
 import { interactionLogRoutes } from './interaction-log.ts'
@@ -80,6 +81,7 @@ export const ROUTES: readonly ((deps: RouteDeps) => RoutePlugin)[] = [
   similaritySettingsRoutes,
   verificationRoutes,
   scheduleRoutes,
+  invocationRoutes,
   backlogRoutes,
   ingestRoutes,
   aboutRoutes,

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { Privacy } from '../../admission/privacy.ts'
+import type { StuckInvocationsResponse } from '../../contract/invocation.ts'
 import type { MetricHistory } from '../../contract/metric-history.ts'
 import type { PaymentAdapter } from '../../contract/payment-adapter.ts'
 import type { ContextSettings } from '../../ranking/shopper-context.ts'
@@ -50,6 +51,8 @@ export interface RouteDeps {
   eventRate: EventRate
   paymentWebhooks: PaymentWebhooks
   readiness: () => Promise<Readiness>
+  /** Invocations that fail; undefined where the admin port of Restate is not known. */
+  stuckInvocations?: (() => Promise<StuckInvocationsResponse>) | undefined
   /** The metrics of this process, as text for Prometheus. */
   metrics: () => Promise<string>
   observer: GatewayObserver

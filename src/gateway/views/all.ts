@@ -1,6 +1,7 @@
 import type { PageView } from '../page/view.ts'
 import { categories } from './categories.ts'
 import { hotNow } from './hot-now.ts'
+import { operations } from './operations.ts'
 import { product } from './product.ts'
 import { products } from './products.ts'
 import { quality } from './quality.ts'
@@ -26,4 +27,5 @@ export const VIEWS: readonly PageView[] = [
   stock,
   recommendations,
   quality,
+  operations,
 ]

@@ -71,6 +71,7 @@ export function gatewayDepsOf(
     paymentWebhooks: { secrets: [PAYMENT_SECRET], adapters: [] },
     settings: SETTINGS,
     readiness: async () => ({ postgresql: true, restate: true, endpoint: true, registration: true, paused_tasks: [] }),
+    stuckInvocations: async () => ({ data: [], meta: { paused: 0, retrying: 0 } }),
     metrics: async () => '',
     isTraced: false,
     ...changes,

@@ -1,0 +1,43 @@
+import type { AboutResponse } from '../../contract/about.ts'
+import type { AuditEntry } from '../../contract/audit-entry.ts'
+import type { BacklogResponse } from '../../contract/backlog.ts'
+import type { StuckInvocationsResponse } from '../../contract/invocation.ts'
+import type { ScheduleState } from '../../contract/schedule.ts'
+import type { LatestVerification, VerificationRun } from '../../contract/verification-run.ts'
+import { operationsView, type Ready } from '../../page/views/operations.ts'
+import { outcomeOf } from '../page/outcome.ts'
+import type { PageView } from '../page/view.ts'
+
+const VERIFICATIONS = '/api/v1/verifications'
+/** A probe calls through Restate, and schedules are a call each. */
+const PROBE_KEEP_MS = 5_000
+
+/** Whether the system works, what waits and fails in it, and whether its numbers are right. */
+export const operations: PageView = {
+  path: '/operations',
+  label: 'Operations',
+  isInHeader: true,
+  access: 'manage',
+  isLive: true,
+  show: async (api, { query, nowMs }) => {
+    const [ready, about, backlog, latest, verifications, invocations, schedules, audit] = await Promise.all([
+      api.get<Ready>('/ready', {}, PROBE_KEEP_MS),
+      api.get<AboutResponse>('/api/v1/about'),
+      api.get<BacklogResponse>('/api/v1/backlog'),
+      api.get<{ data: LatestVerification | null }>(`${VERIFICATIONS}/latest`),
+      api.get<{ data: VerificationRun[] }>(VERIFICATIONS, { limit: 5 }),
+      api.get<StuckInvocationsResponse>('/api/v1/invocations', {}, PROBE_KEEP_MS),
+      api.get<{ data: ScheduleState[] }>('/api/v1/schedules', {}, PROBE_KEEP_MS),
+      api.get<{ data: AuditEntry[] }>('/api/v1/audit-entries', { limit: 10 }),
+    ])
+    const answers = { ready, about, backlog, latest, verifications, invocations, schedules, audit }
+    return { title: 'Operations', body: operationsView({ nowMs, done: query['done'], ...answers }) }
+  },
+  actions: {
+    verify: async (api) => outcomeOf(await api.send('POST', VERIFICATIONS, {}), '/operations?done=started'),
+    cancel: async (api, { form }) => {
+      const answer = await api.send('DELETE', `${VERIFICATIONS}/${encodeURIComponent(form['id'] ?? '')}`)
+      return outcomeOf(answer, '/operations?done=cancelled')
+    },
+  },
+}

@@ -1,0 +1,36 @@
+import { STUCK_INVOCATIONS_MAX, type StuckInvocation, type StuckInvocationsResponse } from '../../contract/invocation.ts'
+import { queryRestate, stuckInvocations } from './restate.ts'
+
+/** The most characters of an error that are listed. */
+const ERROR_CHARACTERS_MAX = 500
+
+interface StuckRow {
+  id: string
+  target: string
+  status: 'paused' | 'backing-off'
+  attempts: number | null
+  since: string | null
+  error: string | null
+}
+
+/** Invocations that fail, with what they call and why they failed last. */
+export async function listStuck(adminUrl: string): Promise<StuckInvocationsResponse> {
+  const rows = await queryRestate<StuckRow>(
+    adminUrl,
+    `select id, target, status, retry_count as attempts, modified_at as since, last_failure as error from sys_invocation
+      where status in ('paused', 'backing-off') order by status desc, modified_at desc limit ${STUCK_INVOCATIONS_MAX}`,
+  )
+  const { paused, retrying } = await stuckInvocations(adminUrl)
+  return { data: rows.map(listedOf), meta: { paused, retrying } }
+}
+
+function listedOf({ id, target, status, attempts, since, error }: StuckRow): StuckInvocation {
+  return {
+    id,
+    state: status === 'paused' ? 'paused' : 'retrying',
+    target,
+    attempts,
+    since: since === null ? null : new Date(since).toISOString(),
+    error: error === null ? null : error.slice(0, ERROR_CHARACTERS_MAX),
+  }
+}

@@ -1,0 +1,232 @@
+import type { AboutResponse } from '../../contract/about.ts'
+import type { AuditEntry } from '../../contract/audit-entry.ts'
+import type { BacklogResponse } from '../../contract/backlog.ts'
+import type { ErrorBody } from '../../contract/error.ts'
+import type { StuckInvocation, StuckInvocationsResponse } from '../../contract/invocation.ts'
+import type { ScheduleState, TaskRun } from '../../contract/schedule.ts'
+import type { LatestVerification, VerificationRun } from '../../contract/verification-run.ts'
+import { actionForm } from '../components/form.ts'
+import { outcome } from '../components/outcome.ts'
+import { badge, card, cards, columns, empty, facts, noteOf, panel, partOf, type Tone, viewHead } from '../components/panel.ts'
+import { isOpen, runsTable } from '../components/runs.ts'
+import { table } from '../components/table.ts'
+import { ago, dash, instant, number } from '../components/value.ts'
+import { type Answer, dataOf, isProblem } from '../template/answer.ts'
+import { html, type Node } from '../template/html.ts'
+
+/** The parts of the system that are not ready, or what else an operator should look at. */
+export interface Ready {
+  status: 'ok'
+  details?: { paused_tasks?: readonly string[] | null; kafka_consumer?: { status: string } | null }
+}
+
+export interface OperationsPage {
+  nowMs: number
+  done: string | undefined
+  ready: Answer<Ready>
+  about: Answer<AboutResponse>
+  backlog: Answer<BacklogResponse>
+  latest: Answer<{ data: LatestVerification | null }>
+  verifications: Answer<{ data: VerificationRun[] }>
+  invocations: Answer<StuckInvocationsResponse>
+  schedules: Answer<{ data: ScheduleState[] }>
+  audit: Answer<{ data: AuditEntry[] }>
+}
+
+const OUTCOMES = {
+  started: 'The verification was started. It goes on by itself.',
+  cancelled: 'The verification is cancelled.',
+}
+
+export function operationsView(shown: OperationsPage): Node {
+  const { about, invocations, schedules, verifications, latest, audit, nowMs } = shown
+  return [
+    viewHead(
+      'Operations',
+      noteOf(about, ({ data }) => versionsOf(data)),
+    ),
+    outcome(shown.done, OUTCOMES),
+    numbersOf(shown),
+    columns(
+      [
+        panel(
+          'Verification',
+          [
+            partOf(latest, ({ data }) => proofOf(data, nowMs)),
+            partOf(verifications, ({ data }) => data.length > 0 && verificationRuns(data, nowMs)),
+            !(dataOf(verifications) ?? []).some(isOpen) && actionForm('verify', [], 'Verify every number'),
+          ],
+          { id: 'verification' },
+        ),
+        panel(
+          'Invocations that fail',
+          partOf(invocations, ({ data }) => (data.length === 0 ? empty('No invocation fails.') : invocationsTable(data, shown))),
+          { id: 'invocations', note: noteOf(invocations, ({ meta }) => `${meta.paused} paused, ${meta.retrying} tried again`) },
+        ),
+        panel(
+          'Schedules',
+          partOf(schedules, ({ data }) => schedulesTable(data, nowMs)),
+          { id: 'schedules' },
+        ),
+      ],
+      [
+        panel('Parts', partsOf(shown.ready)),
+        panel(
+          'Latest changes',
+          partOf(audit, ({ data }) => (data.length === 0 ? empty('No operator changed anything yet.') : auditTable(data, nowMs))),
+        ),
+      ],
+    ),
+  ]
+}
+
+function versionsOf({ version, schema, restate_ui_url }: AboutResponse['data']): Node {
+  return html`<p class="quiet">
+    Footfall ${version}, schema ${schema}${restate_ui_url !== null && [', ', html`<a href=${restate_ui_url}>Restate</a>`]},
+    ${' '}<a href="/docs">API</a>, <a href="/metrics">metrics</a>
+  </p>`
+}
+
+function numbersOf({ ready, backlog, invocations }: OperationsPage): Node {
+  const waiting = dataOf(backlog)
+  const stuck = isProblem(invocations) ? undefined : invocations.meta
+  const age = (seconds: number | null | undefined): Node =>
+    seconds !== null && seconds !== undefined && ['oldest ', number(seconds, 1), ' s']
+  return cards([
+    card('Ready', isProblem(ready) ? badge('no', 'bad') : badge('yes', 'good'), isProblem(ready) && ready.error.message),
+    card('Wait to be counted', number(waiting?.counting.events), age(waiting?.counting.oldest_seconds)),
+    card('Wait to be fed', number(waiting?.feeding.events), age(waiting?.feeding.oldest_seconds)),
+    card('Paused invocations', number(stuck?.paused)),
+  ])
+}
+
+const PART_NAMES: Readonly<Record<string, string>> = {
+  postgresql: 'PostgreSQL',
+  restate: 'Restate',
+  endpoint: 'Service endpoint',
+  registration: 'Registered services',
+}
+
+function partsOf(ready: Answer<Ready>): Node {
+  const problems = isProblem(ready) ? missingParts(ready) : new Set<string>()
+  const { paused_tasks, kafka_consumer } = (isProblem(ready) ? undefined : ready.details) ?? {}
+  return facts([
+    ...Object.entries(PART_NAMES).map(
+      ([part, name]) => [name, problems.has(part) ? badge('does not answer', 'bad') : badge('ready', 'good')] as const,
+    ),
+    ...(kafka_consumer === undefined
+      ? []
+      : [['Consumer of Kafka', badge(kafka_consumer?.status ?? 'does not answer', 'warn')] as const]),
+    [
+      'Paused tasks',
+      paused_tasks === undefined || paused_tasks?.length === 0 ? 'none' : (paused_tasks?.join(', ') ?? 'not known'),
+    ],
+  ])
+}
+
+function missingParts({ error }: ErrorBody): Set<string> {
+  const details = (error as { details?: unknown }).details
+  if (typeof details !== 'object' || details === null) return new Set()
+  return new Set(Object.entries(details).flatMap(([part, isThere]) => (isThere === false ? [part] : [])))
+}
+
+function proofOf(run: LatestVerification | null, nowMs: number): Node {
+  if (run === null) return empty('No verification has completed yet.', 'It replays the log against every number.')
+  const { cells, drift_count: drift, events, analytics_events, finished_at } = run
+  return html`<p>
+    ${drift === 0 ? badge('proved', 'good') : badge('wrong', 'bad')}
+    ${[' ', ago(finished_at, nowMs), ': ', number(drift), ' of ', number(cells), ' cells differ from the log of ', number(events)]}
+    ${[' events and ', number(analytics_events), ' operations.']}
+  </p>`
+}
+
+function verificationRuns(rows: readonly VerificationRun[], nowMs: number): Node {
+  return runsTable(
+    { caption: 'Verifications, newest first', rows, nowMs, canCancel: true },
+    {
+      head: 'By',
+      cell: ({ actor, progress }) => [actor, progress.step !== undefined && html` <code>${progress.step}</code>`],
+      isHead: true,
+    },
+  )
+}
+
+function invocationsTable(rows: readonly StuckInvocation[], { about, nowMs }: OperationsPage): Node {
+  const restate = dataOf(about)?.restate_ui_url
+  const address = (id: string) => `${restate}/invocations/${encodeURIComponent(id)}`
+  return table<StuckInvocation>({
+    caption: 'Invocations that fail, paused ones first',
+    columns: [
+      {
+        head: 'Call',
+        cell: ({ id, target }) => [
+          target,
+          html`<br />`,
+          restate ? html`<a href=${address(id)}><code>${id}</code></a>` : html`<code>${id}</code>`,
+        ],
+        isHead: true,
+      },
+      { head: 'State', cell: ({ state }) => badge(state, state === 'paused' ? 'bad' : 'warn') },
+      { head: 'Attempts', cell: ({ attempts }) => number(attempts), isNumber: true, shown: 'medium' },
+      { head: 'Since', cell: ({ since }) => ago(since, nowMs), shown: 'medium' },
+      { head: 'Why', cell: ({ error }) => error ?? dash(), shown: 'medium' },
+    ],
+    rows,
+    idOf: ({ id }) => id,
+  })
+}
+
+const OUTCOME_TONES: Record<TaskRun['outcome'], Tone> = {
+  running: 'accent',
+  completed: 'good',
+  failing: 'warn',
+  failed: 'bad',
+  killed: 'bad',
+}
+
+function schedulesTable(rows: readonly ScheduleState[], nowMs: number): Node {
+  return table<ScheduleState>({
+    caption: 'Periodic tasks with their last runs',
+    columns: [
+      { head: 'Task', cell: ({ task }) => task, isHead: true },
+      {
+        head: 'Last run',
+        cell: ({ last_run: run }) =>
+          run === null ? dash() : [badge(run.outcome, OUTCOME_TONES[run.outcome]), ' ', ago(run.started_at, nowMs), errorOf(run)],
+      },
+      { head: 'Took ms', cell: ({ last_run }) => number(last_run?.duration_ms), isNumber: true, shown: 'medium' },
+      {
+        head: 'Every s',
+        cell: ({ every_ms }) => number(every_ms === null ? null : every_ms / 1_000),
+        isNumber: true,
+        shown: 'medium',
+      },
+      { head: 'Next', cell: ({ running, next_at }) => (running ? instant(next_at) : badge('off', 'warn')), shown: 'medium' },
+    ],
+    rows,
+    idOf: ({ task }) => task,
+  })
+}
+
+function errorOf({ error, outcome }: TaskRun): Node {
+  return error !== null && outcome !== 'completed' && html`<br /><span class="quiet">${error}</span>`
+}
+
+function auditTable(rows: readonly AuditEntry[], nowMs: number): Node {
+  return table<AuditEntry>({
+    caption: 'The latest entries of the audit trail',
+    columns: [
+      {
+        head: 'Change',
+        cell: ({ action, actor, resource_id: id }) => [
+          html`<abbr title=${id}>${action}</abbr>`,
+          html`<br /><span class="quiet">by ${actor}</span>`,
+        ],
+        isHead: true,
+      },
+      { head: 'When', cell: ({ at }) => ago(at, nowMs) },
+    ],
+    rows,
+    idOf: ({ id }) => id,
+  })
+}

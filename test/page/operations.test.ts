@@ -1,0 +1,79 @@
+import { expect, test } from 'vitest'
+import { textOf } from '../../src/page/template/html.ts'
+import { type OperationsPage, operationsView } from '../../src/page/views/operations.ts'
+import { wordsOf } from '../harness/items/page-words.ts'
+
+const WAITING = { batches: 0, events: 0, oldest_seconds: null }
+const PAGE: OperationsPage = {
+  nowMs: Date.parse('2026-03-01T12:00:30Z'),
+  done: undefined,
+  ready: { status: 'ok', details: { paused_tasks: ['refresh-reports'] } },
+  about: {
+    data: {
+      ...{ version: '0.1.0', schema: 40, restate_ui_url: 'http://127.0.0.1:9070/ui' },
+      caller: { name: null, scopes: ['ingest', 'read', 'manage'], seller_id: null },
+    },
+  },
+  backlog: {
+    data: {
+      ...{ waiting_batches: 1, waiting_events: 41, oldest_seconds: 2.5, feeding: WAITING },
+      counting: { batches: 1, events: 41, oldest_seconds: 2.5 },
+    },
+  },
+  latest: {
+    data: { id: 'v', finished_at: '2026-03-01T12:00:00.000Z', events: 50, analytics_events: 3, cells: 900, drift_count: 0 },
+  },
+  verifications: { data: [] },
+  invocations: {
+    data: [
+      {
+        ...{ id: 'inv_1', state: 'paused', target: 'Task/refresh-reports/Run', attempts: 40 },
+        ...{ since: '2026-03-01T11:00:30.000Z', error: 'the <disk> is full' },
+      },
+    ],
+    meta: { paused: 1, retrying: 2 },
+  },
+  schedules: {
+    data: [
+      {
+        ...{ task: 'sweep', running: true, every_ms: 60_000, next_at: '2026-03-01T12:01:00.000Z' },
+        last_run: {
+          ...{ slot: '2026-03-01T12:00:00.000Z', started_at: '2026-03-01T12:00:00.000Z', duration_ms: null },
+          ...{ outcome: 'failing', attempts: 3, error: 'no table' },
+        },
+      },
+    ],
+  },
+  audit: { data: [] },
+}
+
+test('an operator sees what waits, what fails, and where Restate shows it', () => {
+  const text = textOf(operationsView(PAGE))
+  expect(wordsOf(text)).toContain('Ready yes Wait to be counted 41 oldest 2.5 s Wait to be fed 0 Paused invocations 1')
+  expect(wordsOf(text)).toContain('1 paused, 2 tried again')
+  expect(text).toContain('<a href="http://127.0.0.1:9070/ui/invocations/inv_1"><code>inv_1</code></a>')
+  expect(wordsOf(text)).toContain('the &lt;disk> is full')
+  expect(wordsOf(text)).toContain('sweep failing 30 s ago no table – none 60 2026-03-01 12:01 UTC')
+  expect(wordsOf(text)).toContain('Paused tasks refresh-reports')
+  expect(wordsOf(text)).toContain('proved 30 s ago : 0 of 900 cells differ from the log of 50 events and 3 operations.')
+})
+
+test('a part that does not answer is named, and the others are ready', () => {
+  const error = {
+    ...{ code: 'unavailable' as const, message: 'not ready: endpoint' },
+    details: { postgresql: true, restate: true, endpoint: false, registration: true, paused_tasks: null },
+  }
+  const text = wordsOf(textOf(operationsView({ ...PAGE, ready: { error } })))
+  expect(text).toContain('Ready no not ready: endpoint')
+  expect(text).toContain('PostgreSQL ready Restate ready Service endpoint does not answer Registered services ready')
+})
+
+test('a verification is started only when none is open, and an open one can be cancelled', () => {
+  const run = { id: 'v', actor: 'local', requested_by: null, requested_at: '2026-03-01T12:00:00.000Z' }
+  const open = { ...run, status: 'running' as const, progress: { done: 4, total: 16, step: 'shopper_product' } }
+  const text = textOf(operationsView({ ...PAGE, verifications: { data: [open] } }))
+  expect(text).not.toContain('value="verify"')
+  expect(text).toContain('value="cancel"')
+  expect(wordsOf(text)).toContain('local shopper_product running 4 of 16')
+  expect(textOf(operationsView(PAGE))).toContain('value="verify"')
+})
