@@ -215,7 +215,7 @@ test('one trace leads from the caller through gateway, Restate and handler to th
     'Restate: invocation-attempt Analytic/CreateInteraction',
     'footfall-endpoint: attempt Analytic/CreateInteraction',
     'footfall-endpoint: run (record the batch)',
-    'footfall-endpoint: insert interaction_batch, interaction, rejected_interaction',
+    'footfall-endpoint: insert interaction_batch, interaction, rejected_interaction, ingest_delta',
   ])
   expect(path[0]!.parentSpanId).toBe(callerSpanId)
   const statement = path.at(-1)!.attributes

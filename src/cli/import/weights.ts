@@ -1,4 +1,5 @@
-import { EventTypesResponse } from '../../contract/event-type.ts'
+import { z } from 'zod'
+import { EventType, EventTypesResponse } from '../../contract/event-type.ts'
 import { networkReasonOf } from './batch-sender.ts'
 
 /** Where the weights in force can be asked for. */
@@ -15,6 +16,12 @@ const ANSWER_MS_MAX = 5_000
 /** Types with a weight are listed even when none of their events was counted, and counting a day costs least. */
 const PATH = '/api/v1/analytic/event-types?days=1'
 
+/** What is read of the answer, because the gateway may be of a release before. */
+const Answer = z.object({
+  data: z.array(EventType.pick({ event_type: true, weight: true })),
+  meta: EventTypesResponse.shape.meta.pick({ weights: true }),
+})
+
 /** Asks the gateway for the weights in force. */
 export async function weightsAt({ gatewayUrl, key }: GatewayAccess): Promise<Weights> {
   const headers = key === undefined ? {} : { authorization: `Bearer ${key}` }
@@ -25,7 +32,7 @@ export async function weightsAt({ gatewayUrl, key }: GatewayAccess): Promise<Wei
     return { problem: `no gateway answers at ${gatewayUrl} (${answer.reason})` }
   if ('status' in answer && [401, 403].includes(answer.status))
     return { problem: `the gateway at ${gatewayUrl} wants a key with the scope read (--key or FOOTFALL_KEY)` }
-  const { data } = EventTypesResponse.safeParse('json' in answer ? answer.json : undefined)
+  const { data } = Answer.safeParse('json' in answer ? answer.json : undefined)
   if (data === undefined) return { problem: `the server at ${gatewayUrl} does not list event types` }
   const weighted = data.data.filter(({ weight }) => weight !== null)
   return { name: data.meta.weights, types: new Set(weighted.map(({ event_type: type }) => type)) }
