@@ -21,6 +21,17 @@ test('a page says in its headers that nothing inline, evaluated or foreign runs 
   expect(headers['cache-control']).toBe('private, no-cache')
 })
 
+test.for([
+  ['/', 'private, no-cache'],
+  ['/shoppers?id=ada', 'no-store'],
+  ['/product/lamp', 'no-store'],
+  ['/quality', 'no-store'],
+] as const)('what persons did is not kept by a browser: %s', async ([url, expected]) => {
+  await using gateway = await offlineGateway()
+  const { headers } = await gateway.app.inject({ method: 'GET', url, headers: HOST })
+  expect([headers['cache-control'], 'etag' in headers]).toEqual([expected, expected !== 'no-store'])
+})
+
 test('a browser without a key is led to the form for signing in, and back', async () => {
   await using gateway = await offlineGateway(WITH_KEYS)
   const { statusCode, headers } = await gateway.app.inject({ url: '/product/lamp?hours=24', headers: HOST })

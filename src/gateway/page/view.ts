@@ -15,6 +15,8 @@ export interface PageView {
   access: Scope
   /** Whether a key or token of one seller may open it: the API then answers for that seller alone. */
   ofSeller?: boolean
+  /** Whether it shows what persons did, so that no browser keeps it. */
+  isPersonal?: boolean
   /** Whether it is asked again every 2 s while it is visible. */
   isLive?: boolean
   hasChart?: boolean

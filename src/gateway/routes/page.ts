@@ -52,10 +52,11 @@ const SIGN_IN_PROBLEMS: Readonly<Record<string, string>> = {
 
 function addView(app: FastifyInstance, page: Page, view: PageView): void {
   // A key of one seller passes here, and is led to the view of its seller.
-  const options = { ...HIDDEN, config: { access: view.access, ofSeller: true } }
+  const { access, isPersonal = false } = view
+  const options = { ...HIDDEN, config: { access, isPersonal, ofSeller: true } }
   app.get(view.path, options, (request, reply) => serveView(page, view, request, reply))
   if (view.actions === undefined) return
-  const own = { ...HIDDEN, config: { access: view.access, ofSeller: view.ofSeller ?? false, takesForm: true } }
+  const own = { ...HIDDEN, config: { access, isPersonal, ofSeller: view.ofSeller ?? false, takesForm: true } }
   app.post(view.path, own, (request, reply) => serveAction(page, view, request, reply))
 }
 

@@ -54,7 +54,8 @@ const Headers = z.object({
 })
 const Body = RequestReplayRun.meta({ examples: [{ code: 'invalid', set: { ref_type: 'Product' }, requested_by: 'ada' }] })
 
-const config = { access: 'manage' } as const
+/** What a run corrects may name a person. */
+const config = { access: 'manage', isPersonal: true } as const
 const tags = ['interactions'] as const
 const UNKNOWN_RUN = 'Outcome unknown: ask for the runs, or ask for it again.'
 

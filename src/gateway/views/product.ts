@@ -22,6 +22,7 @@ export const product: PageView = {
   label: 'Product',
   isInHeader: false,
   access: 'read',
+  isPersonal: true,
   hasChart: true,
   show: async (api, { params, query, nowMs, scopes }) => {
     const productId = params['product_id']!

@@ -16,6 +16,7 @@ export const quality: PageView = {
   label: 'Quality',
   isInHeader: true,
   access: 'manage',
+  isPersonal: true,
   hasChart: true,
   show: async (api, { query, nowMs }) => {
     const hours = HOURS.find(([value]) => value === query['hours'])?.[0] ?? HOURS[0][0]

@@ -21,6 +21,7 @@ export const shoppers: PageView = {
   label: 'Shoppers',
   isInHeader: true,
   access: 'manage',
+  isPersonal: true,
   show: async (api, { query, nowMs }) => {
     const { shopper, context } = query
     const limit = LIMIT.test(query['limit'] ?? '') ? query['limit']! : LIMIT_DEFAULT
