@@ -28,6 +28,7 @@ test.each<[Node, string]>([
   [rankChange(3, 7), '▲ up 4'],
   [rankChange(7, 3), '▼ down 4'],
   [rankChange(3, undefined), 'new'],
+  [rankChange(101, undefined, 100), '– none'],
 ])('a value is written so that every reader understands it: %#', (node, text) => {
   expect(words(node)).toBe(text)
 })

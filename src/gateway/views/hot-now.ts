@@ -1,7 +1,7 @@
 import { type Mode, MODES, type PopularResponse } from '../../contract/popular-list.ts'
 import type { SearchQueriesResponse } from '../../contract/search.ts'
 import { dataOf } from '../../page/template/answer.ts'
-import { type HotNow, hotNowView } from '../../page/views/hot-now.ts'
+import { type HotNow, hotNowView, RANKS_MAX } from '../../page/views/hot-now.ts'
 import type { PageApi } from '../page/page-api.ts'
 import type { PageView, ViewRequest } from '../page/view.ts'
 
@@ -9,8 +9,6 @@ const PATH = '/api/v1/products/popular'
 const HOUR_MS = 3_600_000
 /** The list of a past hour changes only with late events. */
 const PAST_KEEP_MS = 60_000
-/** The length of the lists with which ranks are compared; the most that the API answers at once. */
-const RANKS_MAX = 100
 const LOST_SEARCHES = 10
 
 /** What is popular at the moment, live. */

@@ -59,9 +59,9 @@ export function change(percent: number | null | undefined): Node {
   return html`<span class=${`change ${tone}`}>${sign}${number(Math.abs(percent), 0)} %</span>`
 }
 
-/** Where a product stands now against where it stood: places up or down. `before` is undefined when it was not among the first. */
-export function rankChange(now: number, before: number | undefined): Node {
-  if (before === undefined) return html`<span class="change new">new</span>`
+/** Places up or down. `before` is undefined for what was not among the first `max`, where it is new if it is there now. */
+export function rankChange(now: number, before: number | undefined, max = Number.POSITIVE_INFINITY): Node {
+  if (before === undefined) return now > max ? dash() : html`<span class="change new">new</span>`
   const places = before - now
   if (places === 0)
     return html`<span class="change same"><span aria-hidden="true">=</span><span class="hidden">same</span></span>`

@@ -8,6 +8,9 @@ import { addressOf, productAddress, type QueryValues } from '../template/address
 import type { Answer } from '../template/answer.ts'
 import { html, type Node } from '../template/html.ts'
 
+/** The length of the lists with which ranks are compared; the most that the API answers at once. */
+export const RANKS_MAX = 100
+
 export interface HotNow {
   query: QueryValues & { mode: Mode; time_window_days?: string; category_ids?: string; as_of?: string; cursor?: string }
   list: Answer<PopularResponse>
@@ -80,7 +83,7 @@ export function productLink(productId: string, product?: { name: string } | null
 
 function tableOf({ firstRank, hourAgo, dayAgo, series, query }: HotNow): { caption: string; columns: Column<Row>[] } {
   const changeAgainst = (ranks: ReadonlyMap<string, number> | undefined) => (row: Row, index: number) =>
-    ranks === undefined ? dash() : rankChange(firstRank + index, ranks.get(row.product_id))
+    ranks === undefined ? dash() : rankChange(firstRank + index, ranks.get(row.product_id), RANKS_MAX)
   const count = (head: string, field: keyof PopularProduct, shown?: 'medium' | 'wide'): Column<Row> => ({
     head,
     cell: (row) => number(row[field] as number),
