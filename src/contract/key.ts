@@ -59,6 +59,7 @@ export const Key = z.object({
 export type Key = z.infer<typeof Key>
 
 export const NewKey = Key.extend({ key: z.string().describe('The key itself. It is not kept, and cannot be shown again.') })
+export type NewKey = z.infer<typeof NewKey>
 
 const KEY_EXAMPLE: Key = {
   id: '3f1c9a7be042',

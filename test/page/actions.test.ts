@@ -8,6 +8,7 @@ const FORMS = [
   ['/recommendations', 'action=promote&version=1'],
   ['/quality', 'action=replay&id=1.0&field=ref_id&value=lamp'],
   ['/operations', 'action=verify'],
+  ['/keys', 'action=revoke&id=3f1c9a7be042'],
   ['/stock', 'action=replay&alert_id=a&delivery_id=b'],
 ] as const
 

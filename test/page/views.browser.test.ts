@@ -153,6 +153,15 @@ const VIEWS: Record<string, ViewCase> = {
       return [shown, [counting.events, feeding.events]]
     },
   },
+  keys: {
+    path: '/keys',
+    bytesMax: PAGE_BYTES_MAX,
+    // Without keys there are no numbers.
+    numbers: async (page, ask) => [
+      await page.$$eval('#keys tbody tr', (rows) => rows.length),
+      (await ask('/api/v1/keys')).length,
+    ],
+  },
   stock: {
     path: '/stock',
     bytesMax: PAGE_BYTES_MAX,

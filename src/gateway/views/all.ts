@@ -1,6 +1,7 @@
 import type { PageView } from '../page/view.ts'
 import { categories } from './categories.ts'
 import { hotNow } from './hot-now.ts'
+import { keys } from './keys.ts'
 import { operations } from './operations.ts'
 import { product } from './product.ts'
 import { products } from './products.ts'
@@ -28,4 +29,5 @@ export const VIEWS: readonly PageView[] = [
   recommendations,
   quality,
   operations,
+  keys,
 ]
