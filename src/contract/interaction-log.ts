@@ -8,7 +8,7 @@ const BatchId = z.string().regex(/^\d{1,18}$/, { error: 'must be the number of a
 export const InteractionsRequest = z.strictObject({
   product_id: ProductId.optional().describe('Only interactions with this product.'),
   account_id: Id.optional().describe(
-    'Only those of this account, as they were sent: those of its sessions before it signed in are not.',
+    'Only those that were sent with this account. Those of its sessions before it signed in are left out.',
   ),
   session_id: Id.optional().describe('Only those of this session.'),
   batch_id: BatchId.optional().describe('Only those of this batch.'),

@@ -4,10 +4,12 @@ import { z } from 'zod'
 import { DecidedError, notFound } from '../../contract/decided-error.ts'
 import { ErrorBody } from '../../contract/error.ts'
 import { StuckInvocationsResponse } from '../../contract/invocation.ts'
+import { shareRunning } from '../caching/share-running.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
 const INVOCATIONS = {
-  config: { access: 'manage' },
+  // An error may quote what a person sent.
+  config: { access: 'manage', isPersonal: true },
   schema: {
     operationId: 'stuckInvocations',
     summary: 'Invocations that fail',
@@ -23,12 +25,15 @@ const INVOCATIONS = {
   },
 } as const satisfies RouteShorthandOptions
 
+/** An answer is shared for so long, because Restate looks through all of its invocations for it, and every open page asks. */
+const INVOCATIONS_MS_MAX = 1_000
+
 export function invocationRoutes({ stuckInvocations }: RouteDeps): RoutePlugin {
+  const stuck = stuckInvocations && shareRunning(stuckInvocations, INVOCATIONS_MS_MAX)
   return async (app) => {
     app.withTypeProvider<ZodTypeProvider>().get('/api/v1/invocations', INVOCATIONS, async (request) => {
-      if (stuckInvocations === undefined)
-        throw notFound('this gateway does not know the admin port of its Restate: RESTATE_ADMIN_URL')
-      return stuckInvocations().catch((error: unknown) => {
+      if (stuck === undefined) throw notFound('this gateway does not know the admin port of its Restate: RESTATE_ADMIN_URL')
+      return stuck().catch((error: unknown) => {
         request.failure = error
         throw new DecidedError('unavailable', 'Restate does not answer; try again')
       })
