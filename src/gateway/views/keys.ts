@@ -15,6 +15,7 @@ export const keys: PageView = {
   label: 'Keys',
   isInHeader: true,
   access: 'manage',
+  isPersonal: true,
   show: async (api, request) => ({ title: 'Keys', body: await bodyOf(api, request) }),
   actions: {
     create: async (api, request) => {

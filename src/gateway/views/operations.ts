@@ -18,6 +18,7 @@ export const operations: PageView = {
   label: 'Operations',
   isInHeader: true,
   access: 'manage',
+  isPersonal: true,
   isLive: true,
   show: async (api, { query, nowMs }) => {
     const [ready, about, backlog, latest, verifications, invocations, schedules, audit] = await Promise.all([
