@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Browser } from 'playwright-core'
+import { until } from '../../src/main/embedded/until.ts'
 import { findChromium } from '../harness/clients/chromium.ts'
 import { type Look, openView, startBrowser } from '../harness/clients/page-browser.ts'
 import { CHECKOUT, startCommandProcess } from '../harness/programs/command-process.ts'
@@ -20,6 +21,7 @@ const WIDTHS = [360, 1_280, 3_840]
 const README_LOOK = { width: 1_280, height: 720 }
 /** How long a chart needs until it is drawn, and the first update of a live view. */
 const DRAWN_MS = 700
+const VERIFICATION_MS_MAX = 120_000
 
 const executable = findChromium()
 if (executable === undefined) throw new Error('There is no Chromium here: install one, or name it in CHROMIUM_PATH.')
@@ -29,6 +31,7 @@ const demo = startCommandProcess(['demo'], program.environment)
 const browser = await startBrowser(executable)
 try {
   await new Promise((resolve) => setTimeout(resolve, Number(values.seconds) * 1_000))
+  await verify()
   if (values.all === undefined) await takePicture(browser, '/', README_LOOK, join(CHECKOUT, 'docs', 'hot-now.png'))
   else await takeAll(browser, values.all)
 } finally {
@@ -36,6 +39,16 @@ try {
   demo.child.kill('SIGINT')
   await demo.ended
   await program.stop()
+}
+
+/** So that the header has a proof. */
+async function verify(): Promise<void> {
+  await fetch(`${gateway}/api/v1/verifications`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' })
+  const isProved = async () => {
+    const { data } = (await (await fetch(`${gateway}/api/v1/verifications/latest`)).json()) as { data: object | null }
+    return data !== null
+  }
+  if (!(await until(isProved, VERIFICATION_MS_MAX))) throw new Error('the verification did not end')
 }
 
 async function takeAll(browser: Browser, folder: string): Promise<void> {
