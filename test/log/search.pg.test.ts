@@ -210,7 +210,7 @@ test('the migration adds impressions that were counted before to search_count', 
   const before = await mkdtemp(join(tmpdir(), 'footfall-sql-'))
   const files = (await readdir(sqlFolder)).filter((name) => name < '0007')
   await Promise.all(files.map((name) => copyFile(join(sqlFolder, name), join(before, name))))
-  await sql`drop schema public, catalog, log_month, restored, secret cascade`.execute(db)
+  await sql`drop schema public, access, catalog, log_month, restored, secret cascade`.execute(db)
   await sql`create schema public`.execute(db)
   await migrate(db, before)
   await rm(before, { recursive: true })
