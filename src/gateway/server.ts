@@ -19,6 +19,7 @@ import { bodyTurns, createLoopShare, shareLoop } from './http/loop-share.ts'
 import { dropRests } from './http/early-answer.ts'
 import { parseJsonBodies } from './http/json-body.ts'
 import { linkPages } from './http/next-link.ts'
+import { createUnknownPage } from './page/unknown-page.ts'
 import { answerUnknownRoutes } from './http/not-found.ts'
 import { observeEachRequest } from './http/observer.ts'
 import { describeApi } from './http/openapi.ts'
@@ -83,7 +84,7 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   requireAccess(app, { ...access, isPublic, observer })
   shareLoop(app, loopShare, senderIdOf)
   await limitRates(app, { limits: settings.rateLimits, observer })
-  answerUnknownRoutes(app)
+  answerUnknownRoutes(app, createUnknownPage())
   linkPages(app)
   formAnswers(app)
   await describeApi(app, { isPublic, takesTokens: access.sellerOfToken !== undefined, tags: TAGS })

@@ -87,3 +87,20 @@ test('an update has only the parts that change, and the same parts are not sent 
   const again = await gateway.app.inject({ url: '/searches', headers: { ...headers, 'if-none-match': String(answered.etag) } })
   expect([again.statusCode, again.body]).toEqual([304, ''])
 })
+
+test.for([
+  ['/operation', 'text/html,*/*;q=0.8', 'text/html; charset=utf-8'],
+  ['/operation', '*/*', 'application/json; charset=utf-8'],
+  ['/api/v1/operation', 'text/html,*/*;q=0.8', 'application/json; charset=utf-8'],
+] as const)('an address without a view is a page for browsers, and an error for programs: %s %s', async ([url, accept, type]) => {
+  await using gateway = await offlineGateway(WITH_KEYS)
+  const { statusCode, headers, body } = await gateway.app.inject({ url, headers: { ...HOST, accept } })
+  expect([statusCode, headers['content-type']]).toEqual([404, type])
+  if (type.startsWith('text/html')) expect(body).toContain('<p>There is no page at this address.</p>')
+})
+
+test('a mode that is a property of every object is no mode', async () => {
+  await using gateway = await offlineGateway()
+  const { body } = await gateway.app.inject({ url: '/?mode=__proto__', headers: HOST })
+  expect(body).toContain('Trending products')
+})

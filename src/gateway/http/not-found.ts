@@ -3,11 +3,14 @@ import { DecidedError } from '../../contract/decided-error.ts'
 import { sendProblem } from './problem.ts'
 import { shownPathOf } from './request-log.ts'
 
+/** Answers a browser that asks for a page which does not exist; false for every other request. */
+export type AnswerBrowser = (request: FastifyRequest, reply: FastifyReply) => boolean
+
 /**
  * Answers requests that match no route, before their bodies are read: 405 with the methods of a known address, 404 for any other. To be
  * called after the hooks that may turn a request away, and before the first route.
  */
-export function answerUnknownRoutes(app: FastifyInstance): void {
+export function answerUnknownRoutes(app: FastifyInstance, answerBrowser: AnswerBrowser): void {
   const routes = new Map<string, { pattern: RegExp; methods: Set<string> }>()
   app.addHook('onRoute', ({ url, method }) => {
     const route = routes.get(url) ?? { pattern: patternOf(url), methods: new Set() }
@@ -18,6 +21,7 @@ export function answerUnknownRoutes(app: FastifyInstance): void {
     const path = request.url.split('?')[0]!
     const methods = [...routes.values()].find(({ pattern }) => pattern.test(path))?.methods
     if (methods === undefined || methods.has(request.method)) {
+      if (answerBrowser(request, reply)) return reply
       return sendProblem(reply, new DecidedError('not_found', `there is no ${request.method} ${shownPathOf(path)}`))
     }
     const allowed = [...methods].toSorted().join(', ')

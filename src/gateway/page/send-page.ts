@@ -17,6 +17,11 @@ export function asksForParts({ headers }: FastifyRequest): boolean {
   return headers['hx-request'] === 'true' && headers['hx-history-restore-request'] !== 'true'
 }
 
+/** Whether a browser asks for a page, and not a program for data. */
+export function acceptsHtml({ headers: { accept = '' } }: FastifyRequest): boolean {
+  return accept.split(',').some((range) => range.split(';')[0]!.trim().toLowerCase() === 'text/html')
+}
+
 /** Sends HTML, which gets its tag and its encoding as every answer does. */
 export function sendPage(reply: FastifyReply, text: string): FastifyReply {
   reply.headers({

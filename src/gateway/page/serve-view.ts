@@ -70,12 +70,12 @@ async function sendShown(sending: Sending, { title, body, status }: ShownView): 
 }
 
 /** A page without views around it: for signing in, and for what a caller may not see. */
-export async function sendBare(
-  page: Page,
+export function sendBare(
+  page: Pick<Page, 'assets'>,
   request: FastifyRequest,
   reply: FastifyReply,
   shown: ShownView,
-): Promise<FastifyReply> {
+): FastifyReply {
   const frame: Frame = {
     title: shown.title,
     views: [],

@@ -15,6 +15,7 @@ import {
 } from '../access/session-cookie.ts'
 import { sellerCaller } from '../access/caller.ts'
 import { createSignIn } from '../access/sign-in.ts'
+import { acceptsHtml } from '../page/send-page.ts'
 import { type Asking, createChangeAccess } from '../recording/change-access.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
@@ -119,8 +120,4 @@ export function localAddress(text: string | undefined): string | undefined {
   const address = url.pathname + url.search
   // A browser takes what follows two slashes for a host.
   return address.startsWith('//') ? undefined : address
-}
-
-function acceptsHtml({ headers: { accept = '' } }: FastifyRequest): boolean {
-  return accept.split(',').some((range) => range.split(';')[0]!.trim().toLowerCase() === 'text/html')
 }

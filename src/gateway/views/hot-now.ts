@@ -38,7 +38,7 @@ export const hotNow: PageView = {
 
 function queryOf({ query: { mode, time_window_days, category_ids, as_of, cursor } }: ViewRequest): HotNow['query'] {
   return {
-    mode: mode !== undefined && mode in MODES ? (mode as Mode) : 'trending',
+    mode: mode !== undefined && Object.hasOwn(MODES, mode) ? (mode as Mode) : 'trending',
     ...(time_window_days !== undefined && { time_window_days }),
     ...(category_ids !== undefined && { category_ids }),
     ...(as_of !== undefined && { as_of }),
