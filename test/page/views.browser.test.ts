@@ -150,7 +150,8 @@ const VIEWS: Record<string, ViewCase> = {
       const shown = await page.$$eval('.card .large > data.n', (all) =>
         all.map((each) => Number((each as HTMLDataElement).value)),
       )
-      return [shown, [counting.events, feeding.events]]
+      const paused = (await ask('/api/v1/invocations')).length
+      return [shown, [counting.events, feeding.events, paused]]
     },
   },
   keys: {
