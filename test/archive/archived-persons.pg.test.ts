@@ -17,11 +17,12 @@ test('the archive names no shopper, and nothing of them can be read in it', asyn
   await dropOldMonths(db, DAYS, archiving(db, store))
   const texts = await textsOf(store)
   expect(texts.length).toBeGreaterThan(5)
-  for (const secret of ['lovelace', 'bob', 'ünï', 'tab-', '9007199254740993', BIG, 'Browser', '203.0.113.7"', 'Red  LAMP']) {
+  // A short name is looked for as a word, because sealed bytes have three letters by chance.
+  for (const secret of ['lovelace', /\bbob\b/, 'ünï', 'tab-', '9007199254740993', BIG, 'Browser', '203.0.113.7"', 'Red  LAMP']) {
     // Rows of no shopper stay as they are, as an erasure leaves them.
     const isFound = texts
       .flatMap((text) => text.split('\n'))
-      .filter((line) => line.includes(secret) && !line.includes('"personal":'))
+      .filter((line) => (typeof secret === 'string' ? line.includes(secret) : secret.test(line)) && !line.includes('"personal":'))
     expect([secret, isFound]).toEqual([secret, []])
   }
 })
