@@ -166,8 +166,8 @@ test('every answer forbids browsers to run, frame or sniff it', async ({ gateway
   }
 })
 
-test('the root page may use its own style only', async ({ gateway }) => {
-  const { headers } = await fetch(`${gateway.url}/`)
+test('the page of operations may use its own style only', async ({ gateway }) => {
+  const { headers } = await fetch(`${gateway.url}/api`)
   expect(headers.get('content-security-policy')).toBe("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 })
 

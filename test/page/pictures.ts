@@ -54,7 +54,7 @@ async function verify(): Promise<void> {
 async function takeAll(browser: Browser, folder: string): Promise<void> {
   await mkdir(folder, { recursive: true })
   for (const [name, path] of Object.entries(await paths())) {
-    if (!name.includes(values.only)) continue
+    if (!new RegExp(values.only).test(name)) continue
     for (const width of WIDTHS) {
       for (const colorScheme of ['light', 'dark'] as const) {
         await takePicture(browser, path, { width, colorScheme }, join(folder, `${name}-${width}-${colorScheme}.png`))

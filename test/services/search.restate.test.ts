@@ -131,15 +131,35 @@ test('a click is an interaction of the product with the normalised query, by eve
 
 test('queries are listed with their impressions and clicks, page by page', async ({ db, stack, gateway }) => {
   await stack.settled()
-  await sql`truncate search, interaction, product_hour, product_popularity, shopper_product, shopper_recent`.execute(db)
+  await sql`
+    truncate search, interaction, interaction_batch, rejected_interaction, ingest_delta, ingest_hour, product_hour, product_popularity,
+      shopper_product, shopper_recent`.execute(db)
   const searched = (query: string, product_ids: string[]) => ask(gateway, '/api/v1/search', { query, product_ids })
   for (const query of ['sofa', 'SOFA', 'Sofa ']) await searched(query, ['s1'])
   for (const ids of [[], [], ['t1']]) await searched('table', ids)
   await searched('unicorn', [])
   await ask(gateway, '/api/v1/search/click', { session_id: 's', query: 'Sofa', product_id: 's1' })
-  const sofa = { query: 'sofa', searches: 3, found_nothing: 0, clicks: 1, click_through: 1 / 3 }
-  const table = { query: 'table', searches: 3, found_nothing: 2, clicks: 0, click_through: 0 }
-  const unicorn = { query: 'unicorn', searches: 1, found_nothing: 1, clicks: 0, click_through: 0 }
+  const isNew = { change: { searches: null, clicks: null } }
+  const shown = (product_id: string, searches: number, clicks: number) => ({ product_id, searches, clicks })
+  const sofa = {
+    query: 'sofa',
+    searches: 3,
+    found_nothing: 0,
+    clicks: 1,
+    click_through: 1 / 3,
+    products: [shown('s1', 3, 1)],
+    ...isNew,
+  }
+  const table = {
+    query: 'table',
+    searches: 3,
+    found_nothing: 2,
+    clicks: 0,
+    click_through: 0,
+    products: [shown('t1', 1, 0)],
+    ...isNew,
+  }
+  const unicorn = { query: 'unicorn', searches: 1, found_nothing: 1, clicks: 0, click_through: 0, products: [], ...isNew }
   const list = '/api/v1/search/queries'
   const first = await ask(gateway, `${list}?limit=2`)
   const { from, to, next_cursor } = first.json.meta as { from: string; to: string; next_cursor: string }

@@ -36,7 +36,7 @@ function freshness(seconds: number | null): Node {
 function proofOf({ finishedAt, cells, driftCount }: NonNullable<HeaderState['proof']>, nowMs: number): Node {
   const age = ageText((nowMs - Date.parse(finishedAt)) / 1_000)
   return html`<span class=${driftCount === 0 ? 'proof' : 'proof bad'}>
-    Verified ${age} ago: <data class="n" value=${driftCount}>${neutral(driftCount, 0)}</data> of
+    Verified ${age} ago: <data class="n" value=${driftCount}>${neutral(driftCount, 0)}</data>${' of '}
     <data class="n" value=${cells}>${neutral(cells, 0)}</data> cells wrong
   </span>`
 }
