@@ -38,6 +38,8 @@ const FOR_OPERATORS = [
   'Erasure/Start',
   'RecomputeRun/Cancel',
   'RecomputeRun/Start',
+  'ReplayRun/Cancel',
+  'ReplayRun/Start',
   'Schedule/Start',
   'Schedule/Stop',
   'SimilarityRun/Cancel',
