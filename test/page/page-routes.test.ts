@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ONLY_KEYS } from '../harness/items/known-key.ts'
+import { ONLY_KEYS, SECRET_KEY, withKey } from '../harness/items/known-key.ts'
 import type { GatewayChanges } from '../harness/servers/gateway.ts'
 import { offlineGateway } from '../harness/servers/offline-gateway.ts'
 
@@ -103,4 +103,35 @@ test('a mode that is a property of every object is no mode', async () => {
   await using gateway = await offlineGateway()
   const { body } = await gateway.app.inject({ url: '/?mode=__proto__', headers: HOST })
   expect(body).toContain('Trending products')
+})
+
+test('a key without the scope of a view is led to its first view, and keeps its header elsewhere', async () => {
+  await using gateway = await offlineGateway(withKey({ ...SECRET_KEY, name: 'operator', scopes: ['manage'] }))
+  const headers = { ...HOST, authorization: 'Bearer k' }
+  const first = await gateway.app.inject({ url: '/', headers })
+  expect([first.statusCode, first.headers.location]).toEqual([303, '/searches'])
+  const { statusCode, body } = await gateway.app.inject({ url: '/products', headers })
+  expect(statusCode).toBe(403)
+  expect(body).toContain('<p>The key does not have the scope read.</p>')
+  expect(body).toContain('<a href="/quality">Quality</a>')
+  expect(body).toContain('Sign out')
+})
+
+test('a key that only sends sees a sentence instead of the first view, and a seller its own view instead of any', async () => {
+  const urls = ['/', '/quality']
+  const answers = async (key: typeof SECRET_KEY) => {
+    await using gateway = await offlineGateway(withKey(key))
+    const asked = urls.map((url) => gateway.app.inject({ url, headers: { ...HOST, authorization: 'Bearer k' } }))
+    return (await Promise.all(asked)).map(({ statusCode, headers }) => [statusCode, headers.location])
+  }
+  expect(await answers(SECRET_KEY)).toEqual([
+    [403, undefined],
+    [403, undefined],
+  ])
+  const own = [303, '/sellers/lumen']
+  expect(await answers({ ...SECRET_KEY, scopes: ['read'], sellerId: 'lumen' })).toEqual([own, own])
+  expect(await answers({ ...SECRET_KEY, isPublishable: true })).toEqual([
+    [403, undefined],
+    [403, undefined],
+  ])
 })

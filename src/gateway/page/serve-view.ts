@@ -1,7 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { STATUS_OF_CODE } from '../../contract/error.ts'
 import { addressOf } from '../../page/template/address.ts'
 import { askAgainPage, changedParts, type Frame, wholePage } from '../../page/template/shell.ts'
-import { withNotice } from '../../page/views/notice.ts'
+import { noView, withNotice } from '../../page/views/notice.ts'
 import type { Assets } from './assets.ts'
 import { headerStateOf, scopesOf, viewsFor } from './header.ts'
 import type { PageApi } from './page-api.ts'
@@ -17,12 +18,14 @@ export interface Page {
 
 /** Answers a request for a view: the whole page, or its changed parts. */
 export async function serveView(page: Page, view: PageView, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  const elsewhere = ownViewOf(view, request)
+  const elsewhere = ownViewOf(view, request) ?? firstViewOf(page, view, request)
   if (elsewhere !== undefined) return reply.redirect(elsewhere, 303)
   const api = page.apiOf(request)
   const viewRequest = viewRequestOf(request)
+  const sending = { page, request, reply, api, nowMs: viewRequest.nowMs }
+  if (!viewRequest.scopes.includes(view.access)) return sendShown({ ...sending, view: undefined }, notAllowed(view))
   const shown = view.show(api, viewRequest)
-  return sendShown({ page, view, request, reply, api, nowMs: viewRequest.nowMs }, await shown)
+  return sendShown({ ...sending, view }, await shown)
 }
 
 /** Does what a form of a view asks for. Afterwards the browser asks for the view, so that a reload does not repeat it. */
@@ -98,6 +101,19 @@ export function sendAgain(request: FastifyRequest, reply: FastifyReply): Fastify
 function ownViewOf({ ofSeller = false }: PageView, { apiKey }: FastifyRequest): string | undefined {
   if (ofSeller || apiKey === null || apiKey.sellerId === null) return undefined
   return `/sellers/${encodeURIComponent(apiKey.sellerId)}`
+}
+
+/** The address of the gateway itself leads a caller that may not see Hot now to its first view. */
+function firstViewOf(page: Page, { path, access }: PageView, { apiKey }: FastifyRequest): string | undefined {
+  if (path !== '/' || scopesOf(apiKey).includes(access)) return undefined
+  return viewsFor(apiKey, page.views, undefined)[0]?.path
+}
+
+/** In the place of a view that needs another scope. The header has the views that the caller may open, and signing out. */
+function notAllowed({ access }: PageView): ShownView {
+  const next = { address: '/sign-in', label: 'Sign in with another key' }
+  const body = noView('Not allowed', `the key does not have the scope ${access}`, next)
+  return { title: 'Not allowed', body, status: STATUS_OF_CODE.forbidden }
 }
 
 /** Where a browser signs in before it comes back. */

@@ -51,9 +51,9 @@ const SIGN_IN_PROBLEMS: Readonly<Record<string, string>> = {
 }
 
 function addView(app: FastifyInstance, page: Page, view: PageView): void {
-  // A key of one seller passes here, and is led to the view of its seller.
   const { access, isPersonal = false } = view
-  const options = { ...HIDDEN, config: { access, isPersonal, ofSeller: true } }
+  // Every secret key and every seller passes here: the scope decides whether the view is shown, or what there is instead.
+  const options = { ...HIDDEN, config: { access: 'any', needsSecretKey: true, isPersonal, ofSeller: true } as const }
   app.get(view.path, options, (request, reply) => serveView(page, view, request, reply))
   if (view.actions === undefined) return
   const own = { ...HIDDEN, config: { access, isPersonal, ofSeller: view.ofSeller ?? false, takesForm: true } }
