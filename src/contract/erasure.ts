@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { NextCursor, pageCursor, pageLimit } from './fields/page.ts'
 import { ShopperId } from './fields/shopper-id.ts'
 import { storableText } from './fields/text.ts'
 import { handler, Nothing, sharedHandler } from './handler.ts'
@@ -54,6 +55,12 @@ export const ErasureRun = z.object({
   certificate: ErasureCertificate.optional().describe('Once it is completed.'),
 })
 export type ErasureRun = z.infer<typeof ErasureRun>
+
+export const ErasuresRequest = z.strictObject({ limit: pageLimit(50, 'Runs of the page.'), cursor: pageCursor() })
+export type ErasuresRequest = z.infer<typeof ErasuresRequest>
+
+export const ErasuresResponse = z.object({ data: z.array(ErasureRun), meta: z.object({ next_cursor: NextCursor }) })
+export type ErasuresResponse = z.infer<typeof ErasuresResponse>
 
 export const erasureHandlers = {
   Start: handler({

@@ -32,6 +32,8 @@ export {
   ErasureCertificate,
   ErasureRun,
   type ErasureStatus,
+  ErasuresRequest,
+  ErasuresResponse,
   type ErasureStep,
   LaneErasureRequest,
   StartErasure,

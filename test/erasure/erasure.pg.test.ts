@@ -5,7 +5,8 @@ import { auditEntries } from '../../src/store/audit/audit-entry.ts'
 import type { Database } from '../../src/store/database/connection.ts'
 import { certifiedText } from '../../src/store/erasure/certificate.ts'
 import { eraseNextPart } from '../../src/store/erasure/next-part.ts'
-import { beginErasure, failErasure, findErasure, requestErasure, silentErasures } from '../../src/store/erasure/run-machine.ts'
+import { findErasure, listErasures } from '../../src/store/erasure/run-list.ts'
+import { beginErasure, failErasure, requestErasure, silentErasures } from '../../src/store/erasure/run-machine.ts'
 import { recordRows } from '../../src/store/log/batch.ts'
 import { callOf } from '../../src/store/log/call.ts'
 import { INTERACTIONS } from '../../src/store/log/interaction.ts'
@@ -444,6 +445,22 @@ test('a run that failed names no shopper, changes nothing more, and the next one
   expect(await erase(db, PERSON)).toMatchObject({ status: 'completed' })
   expect((await rowsWith(db, LEAKS)).filter((row) => !row.includes('ada-lovelace-2'))).toEqual([])
   expect(await driftOf(db)).toEqual([])
+})
+
+test('runs are listed in pages, the newest first, as each is by itself', async ({ db }) => {
+  const ids: string[] = []
+  for (let n = 0; n < 4; n++) ids.unshift((await erase(db, `account:shopper-${n}`)).id)
+  ids.unshift((await requestErasure(db, randomUUID(), { shopper_id: PERSON, actor: 'ada' })).id)
+  const seen = []
+  for (let cursor: string | null | undefined; cursor !== null;) {
+    const page = await listErasures(db, { limit: 2, ...(cursor !== undefined && { cursor }) })
+    seen.push(...page!.data)
+    cursor = page!.meta.next_cursor
+  }
+  expect(seen).toEqual(await Promise.all(ids.map((id) => findErasure(db, id))))
+  expect(JSON.stringify(seen)).not.toContain('shopper-')
+  expect(JSON.stringify(seen)).not.toContain(PERSON)
+  expect(await listErasures(db, { limit: 2, cursor: 'nonsense' })).toBeUndefined()
 })
 
 test('a session that was merged stands for its person, and one that was not for itself', async ({ db }) => {

@@ -110,6 +110,7 @@ test('bad requests are refused with what is wrong', async ({ gateway }) => {
   }
   expect(await ask('GET', `/api/v1/erasures/${randomUUID()}`)).toBe(404)
   expect(await ask('GET', '/api/v1/erasures/7')).toBe(400)
+  expect(await ask('GET', '/api/v1/erasures?cursor=nonsense')).toBe(400)
   expect(await exportOf(gateway, 'account:a:b:c')).toEqual([])
   expect(await exportOf(gateway, `account:${encodeURIComponent('zoë/…?')}`)).toEqual([])
 })

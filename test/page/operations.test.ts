@@ -44,6 +44,7 @@ const PAGE: OperationsPage = {
       },
     ],
   },
+  erasures: { data: [] },
   audit: { data: [] },
 }
 
@@ -76,4 +77,18 @@ test('a verification is started only when none is open, and an open one can be c
   expect(text).toContain('value="cancel"')
   expect(wordsOf(text)).toContain('local shopper_product running 4 of 16')
   expect(textOf(operationsView(PAGE))).toContain('value="verify"')
+})
+
+test('erasures have the rows that their certificates count', () => {
+  const run = { id: 'e', status: 'completed', step: 'certificate', actor: 'local', requested_by: 'privacy desk' } as const
+  const erased = {
+    ...{ ...run, requested_at: '2026-03-01T12:00:00.000Z', finished_at: '2026-03-01T12:00:10.000Z' },
+    certificate: { erased_at: '2026-03-01T12:00:00.000Z', tables: { interaction: 1_500, shopper_product: 3 }, sha256: '' },
+  }
+  const open = { ...run, status: 'running', step: 'links', requested_by: null, requested_at: '2026-03-01T12:00:20.000Z' } as const
+  const text = wordsOf(textOf(operationsView({ ...PAGE, erasures: { data: [open, erased] } })))
+  expect(text).toContain('local running links – none 10 s ago – none local for privacy desk completed 1 503 30 s ago 20 s ago')
+  expect(wordsOf(textOf(operationsView(PAGE)))).toContain(
+    'No person was erased yet. ./footfall erase account:ID erases a person.',
+  )
 })

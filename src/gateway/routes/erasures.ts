@@ -3,17 +3,20 @@ import { Readable } from 'node:stream'
 import type { FastifyRequest, RouteShorthandOptions } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { ErasureRun } from '../../contract/erasure.ts'
+import { ErasureRun, ErasuresRequest, ErasuresResponse } from '../../contract/erasure.ts'
 import { ErrorBody } from '../../contract/error.ts'
 import { uuidV7 } from '../../contract/fields/event-id.ts'
 import { ShopperId } from '../../contract/fields/shopper-id.ts'
 import { storableText } from '../../contract/fields/text.ts'
+import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
 import { erasureApi } from '../../contract/services.ts'
 import { decidedErrorOf } from '../../ingress/refusal.ts'
 import { exportPerson } from '../../store/erasure/export.ts'
 import { shoppersOfPerson } from '../../store/erasure/fence.ts'
-import { findErasure, noErasure } from '../../store/erasure/run-machine.ts'
+import { findErasure, listErasures } from '../../store/erasure/run-list.ts'
+import { noErasure } from '../../store/erasure/run-machine.ts'
 import { callerIdOf, hangUpOf, taskCallerOf } from '../access/caller.ts'
+import { invalidCursor } from '../http/problem.ts'
 import { unknownOutcome } from '../recording/unknown-outcome.ts'
 import { inChunks, SILENT_MS_MAX, withinMs } from '../shoppers/export-chunks.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
@@ -35,6 +38,8 @@ const EXAMPLE: ErasureRun = {
 }
 
 const Run = z.object({ data: ErasureRun }).meta({ examples: [{ data: EXAMPLE }] })
+const RunsPage = ErasuresResponse.meta({ examples: [{ data: [EXAMPLE], meta: { next_cursor: null } }] })
+const RunsQuery = ErasuresRequest.extend({ limit: wholeNumberOfText(1, 100).default(50).describe('Runs of the page.') })
 const Person = z.strictObject({
   shopper_id: ShopperId.describe(
     'The person. An account stands for its merged sessions too, and a merged session for its account.',
@@ -81,6 +86,18 @@ const RUN = {
     params: RunId,
     querystring: z.strictObject({}),
     response: { 200: Run.describe('The run.'), 404: ErrorBody.describe('There is no run of this id.') },
+  },
+} as const satisfies RouteShorthandOptions
+
+const RUNS = {
+  config: { access: 'manage', isPersonal: true },
+  schema: {
+    operationId: 'erasures',
+    summary: 'Erasures',
+    description: 'Newest first, with the certificates of those that are completed. No run names its shopper.',
+    tags: ['shoppers'],
+    querystring: RunsQuery,
+    response: { 200: RunsPage.describe('A page of runs.') },
   },
 } as const satisfies RouteShorthandOptions
 
@@ -140,6 +157,12 @@ export function erasureRoutes({ lines, ingress, recording, live }: RouteDeps): R
       const data = await start(request, shopperId, request.headers['x-actor'])
       await live.forget(ids)
       return reply.code(202).send({ data })
+    })
+
+    routes.get('/api/v1/erasures', RUNS, async (request) => {
+      const page = await lines.short.read(taskCallerOf(request), (db) => listErasures(db, request.query))
+      if (page === undefined) throw invalidCursor()
+      return page
     })
 
     routes.get('/api/v1/erasures/:id', RUN, async (request) => {

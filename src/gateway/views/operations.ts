@@ -1,6 +1,7 @@
 import type { AboutResponse } from '../../contract/about.ts'
 import type { AuditEntry } from '../../contract/audit-entry.ts'
 import type { BacklogResponse } from '../../contract/backlog.ts'
+import type { ErasureRun } from '../../contract/erasure.ts'
 import type { StuckInvocationsResponse } from '../../contract/invocation.ts'
 import type { ScheduleState } from '../../contract/schedule.ts'
 import type { LatestVerification, VerificationRun } from '../../contract/verification-run.ts'
@@ -21,7 +22,7 @@ export const operations: PageView = {
   isPersonal: true,
   isLive: true,
   show: async (api, { query, nowMs }) => {
-    const [ready, about, backlog, latest, verifications, invocations, schedules, audit] = await Promise.all([
+    const [ready, about, backlog, latest, verifications, invocations, schedules, erasures, audit] = await Promise.all([
       api.get<Ready>('/ready', {}, PROBE_KEEP_MS),
       api.get<AboutResponse>('/api/v1/about'),
       api.get<BacklogResponse>('/api/v1/backlog'),
@@ -29,9 +30,10 @@ export const operations: PageView = {
       api.get<{ data: VerificationRun[] }>(VERIFICATIONS, { limit: 5 }),
       api.get<StuckInvocationsResponse>('/api/v1/invocations', {}, PROBE_KEEP_MS),
       api.get<{ data: ScheduleState[] }>('/api/v1/schedules', {}, PROBE_KEEP_MS),
+      api.get<{ data: ErasureRun[] }>('/api/v1/erasures', { limit: 10 }),
       api.get<{ data: AuditEntry[] }>('/api/v1/audit-entries', { limit: 10 }),
     ])
-    const answers = { ready, about, backlog, latest, verifications, invocations, schedules, audit }
+    const answers = { ready, about, backlog, latest, verifications, invocations, schedules, erasures, audit }
     return { title: 'Operations', body: operationsView({ nowMs, done: query['done'], ...answers }) }
   },
   actions: {

@@ -22,7 +22,7 @@ export interface RunsOf<Each extends Run> {
   canCancel: boolean
 }
 
-const TONES: Record<RunStatus, Tone> = {
+export const RUN_TONES: Record<RunStatus, Tone> = {
   pending: 'neutral',
   running: 'accent',
   completed: 'good',
@@ -59,7 +59,7 @@ export function isOpen({ status }: Pick<Run, 'status'>): boolean {
 
 function stateOf({ status, progress: { done, total }, error_message }: Run): Node {
   return [
-    badge(status, TONES[status]),
+    badge(status, RUN_TONES[status]),
     status === 'running' && [
       ' ',
       progress(done, total, `${done} of ${total} parts are done`),

@@ -1,6 +1,7 @@
 import type { AboutResponse } from '../../contract/about.ts'
 import type { AuditEntry } from '../../contract/audit-entry.ts'
 import type { BacklogResponse } from '../../contract/backlog.ts'
+import type { ErasureRun } from '../../contract/erasure.ts'
 import type { ErrorBody } from '../../contract/error.ts'
 import type { StuckInvocation, StuckInvocationsResponse } from '../../contract/invocation.ts'
 import type { ScheduleState, TaskRun } from '../../contract/schedule.ts'
@@ -13,6 +14,7 @@ import { table } from '../components/table.ts'
 import { ago, dash, instant, number } from '../components/value.ts'
 import { type Answer, dataOf, isProblem } from '../template/answer.ts'
 import { html, type Node } from '../template/html.ts'
+import { erasuresPart } from './erasures.ts'
 
 /** The parts of the system that are not ready, or what else an operator should look at. */
 export interface Ready {
@@ -30,6 +32,7 @@ export interface OperationsPage {
   verifications: Answer<{ data: VerificationRun[] }>
   invocations: Answer<StuckInvocationsResponse>
   schedules: Answer<{ data: ScheduleState[] }>
+  erasures: Answer<{ data: ErasureRun[] }>
   audit: Answer<{ data: AuditEntry[] }>
 }
 
@@ -71,6 +74,11 @@ export function operationsView(shown: OperationsPage): Node {
       ],
       [
         panel('Parts', partsOf(shown.ready)),
+        panel(
+          'Erasures',
+          partOf(shown.erasures, ({ data }) => erasuresPart(data, nowMs)),
+          { id: 'erasures' },
+        ),
         panel(
           'Latest changes',
           partOf(audit, ({ data }) => (data.length === 0 ? empty('No operator changed anything yet.') : auditTable(data, nowMs))),

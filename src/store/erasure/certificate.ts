@@ -4,14 +4,29 @@ import type { ErasureCertificate } from '../../contract/erasure.ts'
 import type { Queryable } from '../database/connection.ts'
 import { onlyRow } from '../database/rows.ts'
 
+/** What a certificate is made of. */
+export interface Certified {
+  id: string
+  /** Null before the run has begun. */
+  erasedAt: Date | null
+  tables: Record<string, number> | null
+}
+
+export const CERTIFIED_COLUMNS = sql`erased_at as "erasedAt", (
+  select json_object_agg(table_name, erased order by table_name) from erasure_count c where c.run_id = erasure_run.run_id) as tables`
+
 /** What a run has erased. It is the same whenever it is read, because a run that has ended changes nothing. */
 export async function certificateOf(db: Queryable, runId: string): Promise<ErasureCertificate> {
-  const result = await sql<{ erasedAt: Date; tables: Record<string, number> | null }>`
-    select erased_at as "erasedAt", (
-      select json_object_agg(table_name, erased order by table_name) from erasure_count c where c.run_id = r.run_id
-    ) as tables from erasure_run r where run_id = ${runId}::uuid`.execute(db)
-  const { erasedAt, tables } = onlyRow(result)
-  const erased_at = erasedAt.toISOString()
+  return certificateFrom(
+    onlyRow(
+      await sql<Certified>`select run_id as id, ${CERTIFIED_COLUMNS} from erasure_run where run_id = ${runId}::uuid`.execute(db),
+    ),
+  )
+}
+
+/** The certificate of a run that has erased. */
+export function certificateFrom({ id: runId, erasedAt, tables }: Certified): ErasureCertificate {
+  const erased_at = erasedAt!.toISOString()
   const sha256 = createHash('sha256')
     .update(certifiedText(runId, erased_at, tables ?? {}))
     .digest('hex')

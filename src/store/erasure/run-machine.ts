@@ -10,6 +10,7 @@ import {
 import { audit, type AuditAction, SYSTEM_ACTOR } from '../audit/audit-entry.ts'
 import type { Database, Queryable } from '../database/connection.ts'
 import { certificateOf } from './certificate.ts'
+import { findErasure } from './run-list.ts'
 
 /** The state after each command. In a state that is not named the command changes nothing and writes nothing. */
 export const TRANSITIONS = {
@@ -18,40 +19,6 @@ export const TRANSITIONS = {
   complete: { running: 'completed' },
   fail: { pending: 'failed', running: 'failed' },
 } as const satisfies Record<string, Partial<Record<ErasureStatus, ErasureStatus>>>
-
-interface StoredRun {
-  id: string
-  status: ErasureStatus
-  step: ErasureStep
-  actor: string
-  requestedBy: string | null
-  requestedAt: Date
-  startedAt: Date | null
-  finishedAt: Date | null
-  errorMessage: string | null
-}
-
-/** A run; undefined when it does not exist. */
-export async function findErasure(db: Queryable, runId: string): Promise<ErasureRun | undefined> {
-  const { rows } = await sql<StoredRun>`
-    select run_id as id, status, step, actor, requested_by as "requestedBy", requested_at as "requestedAt", started_at as "startedAt",
-      finished_at as "finishedAt", error_message as "errorMessage"
-    from erasure_run where run_id = ${runId}::uuid`.execute(db)
-  const [run] = rows
-  if (run === undefined) return undefined
-  return {
-    id: run.id,
-    status: run.status,
-    step: run.step,
-    actor: run.actor,
-    requested_by: run.requestedBy,
-    requested_at: run.requestedAt.toISOString(),
-    ...(run.startedAt !== null && { started_at: run.startedAt.toISOString() }),
-    ...(run.finishedAt !== null && { finished_at: run.finishedAt.toISOString() }),
-    ...(run.errorMessage !== null && { error_message: run.errorMessage }),
-    ...(run.status === 'completed' && { certificate: await certificateOf(db, runId) }),
-  }
-}
 
 /**
  * Requests the erasure of a shopper. At most one run of a person is open: every other request, also one by a merged session, is answered

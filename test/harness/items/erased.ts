@@ -4,7 +4,8 @@ import type { NewRejection } from '../../../src/admission/rows.ts'
 import type { Database } from '../../../src/store/database/connection.ts'
 import { exportPerson } from '../../../src/store/erasure/export.ts'
 import { eraseNextPart, type ErasureDeps } from '../../../src/store/erasure/next-part.ts'
-import { beginErasure, findErasure, requestErasure } from '../../../src/store/erasure/run-machine.ts'
+import { findErasure } from '../../../src/store/erasure/run-list.ts'
+import { beginErasure, requestErasure } from '../../../src/store/erasure/run-machine.ts'
 import { createTombstones } from '../../../src/store/log/tombstone.ts'
 
 /** Another process of the same key: it has looked up no tombstone yet. */
