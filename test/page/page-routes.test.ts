@@ -135,3 +135,12 @@ test('a key that only sends sees a sentence instead of the first view, and a sel
     [403, undefined],
   ])
 })
+
+test('what cannot be read is not said to be unknown, or empty', async () => {
+  await using gateway = await offlineGateway()
+  const [product, stock] = await Promise.all(['/product/lamp', '/stock'].map((url) => gateway.app.inject({ url, headers: HOST })))
+  expect([product!.statusCode, stock!.statusCode]).toEqual([200, 200])
+  expect(product!.body).not.toContain('No event of the product was counted yet')
+  expect(product!.body).not.toContain('after <')
+  expect(stock!.body).not.toContain('The catalogue has no product yet')
+})

@@ -4,6 +4,8 @@ import type { ActionResult } from './view.ts'
 /** Where a browser goes after a change, or why nothing was changed. */
 export function outcomeOf(answer: Answer<object>, goTo: string): ActionResult {
   if (!isProblem(answer)) return { goTo }
-  const { message } = answer.error
+  const { code, message } = answer.error
+  // The change may have been made all the same.
+  if (code === 'unavailable') return { problem: `No answer came: ${message}.` }
   return { problem: `Nothing was changed: ${message}.` }
 }

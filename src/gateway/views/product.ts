@@ -5,7 +5,7 @@ import type { Popularity } from '../../contract/popularity.ts'
 import type { CatalogProduct } from '../../contract/product.ts'
 import type { SeriesResponse } from '../../contract/series.ts'
 import type { SimilarResponse } from '../../contract/similar-product.ts'
-import { dataOf } from '../../page/template/answer.ts'
+import { type Answer, dataOf, isProblem } from '../../page/template/answer.ts'
 import { type ProductPage, productView } from '../../page/views/product.ts'
 import type { PageApi } from '../page/page-api.ts'
 import type { PageView } from '../page/view.ts'
@@ -33,7 +33,7 @@ export const product: PageView = {
       api.get<{ data: Popularity }>(`/api/v1/analytic/popularity/${id}`),
       explaining,
       api.get<{ data: CatalogProduct }>(`/api/v1/catalog/products/${id}`),
-      explaining.then((answer) => seriesOf(api, productId, { hours, types: typesOf(dataOf(answer)) })),
+      explaining.then((answer) => seriesOf(api, productId, { hours, explanation: answer })),
       placesOf(api, productId),
       api.get<SimilarResponse>(`/api/v1/products/${id}/similar`, { limit: 8, expand: 'product' }),
       scopes.includes('manage')
@@ -41,7 +41,7 @@ export const product: PageView = {
         : undefined,
     ])
     const name = dataOf(catalog)?.name ?? productId
-    const isKnown = dataOf(popularity) !== undefined || dataOf(catalog) !== undefined
+    const isUnknown = isNotFound(popularity) && isNotFound(catalog)
     const shown: ProductPage = {
       productId,
       hours,
@@ -55,8 +55,12 @@ export const product: PageView = {
       events,
       placesMax: PLACES_MAX,
     }
-    return { title: name, body: productView(shown), ...(!isKnown && { status: 404 }) }
+    return { title: name, body: productView(shown), ...(isUnknown && { status: 404 }) }
   },
+}
+
+function isNotFound(answer: Answer<object>): boolean {
+  return isProblem(answer) && answer.error.code === 'not_found'
 }
 
 /** The types that add most to the score. */
@@ -67,8 +71,11 @@ function typesOf(explanation: ExplanationResponse['data'] | undefined): string[]
 async function seriesOf(
   api: PageApi,
   productId: string,
-  { hours, types }: { hours: number; types: string[] },
+  { hours, explanation }: { hours: number; explanation: Answer<ExplanationResponse> },
 ): Promise<ProductPage['series']> {
+  // What could not be read is not said to be empty.
+  if (isProblem(explanation) && !isNotFound(explanation)) return explanation
+  const types = typesOf(dataOf(explanation))
   if (types.length === 0) return undefined
   return api.get<SeriesResponse>('/api/v1/products/series', { product_ids: [productId], hours, event_types: types })
 }
@@ -76,7 +83,8 @@ async function seriesOf(
 function placesOf(api: PageApi, productId: string): Promise<ProductPage['places']> {
   return Promise.all(
     (Object.keys(MODES) as Mode[]).map(async (mode) => {
-      const list = dataOf(await api.get<PopularResponse>('/api/v1/products/popular', { mode, limit: PLACES_MAX })) ?? []
+      const list = dataOf(await api.get<PopularResponse>('/api/v1/products/popular', { mode, limit: PLACES_MAX }))
+      if (list === undefined) return { mode, place: undefined }
       const index = list.findIndex(({ product_id }) => product_id === productId)
       return { mode, place: index === -1 ? null : index + 1 }
     }),

@@ -2,7 +2,7 @@ import type { AlertDelivery } from '../../contract/alert-delivery.ts'
 import type { Alert } from '../../contract/alert.ts'
 import type { CategoryMetrics, LowStock, SellerMetrics } from '../../contract/product-metrics.ts'
 import { addressOf } from '../../page/template/address.ts'
-import { dataOf } from '../../page/template/answer.ts'
+import { type Answer, dataOf, isProblem } from '../../page/template/answer.ts'
 import { stockView } from '../../page/views/stock.ts'
 import { outcomeOf } from '../page/outcome.ts'
 import type { PageApi } from '../page/page-api.ts'
@@ -45,11 +45,12 @@ export const stock: PageView = {
 }
 
 /** The metrics of the first of a list, in its order. */
-async function metricsOf<Metrics>(api: PageApi, list: string, field: string, metrics: string): Promise<Metrics[]> {
-  const rows = dataOf(await api.get<{ data: Record<string, unknown>[] }>(list, { limit: ROWS_MAX })) ?? []
-  const names = rows.map((row) => row[field]).filter((name): name is string => typeof name === 'string')
+async function metricsOf<Metrics>(api: PageApi, list: string, field: string, metrics: string): Promise<Answer<Metrics[]>> {
+  const rows = await api.get<{ data: Record<string, unknown>[] }>(list, { limit: ROWS_MAX })
+  if (isProblem(rows)) return rows
+  const names = rows.data.map((row) => row[field]).filter((name): name is string => typeof name === 'string')
   const answers = await Promise.all(
     names.map((name) => api.get<{ data: Metrics }>(`${METRICS}/${metrics}/${encodeURIComponent(name)}`)),
   )
-  return answers.flatMap((answer) => dataOf(answer) ?? [])
+  return answers.find(isProblem) ?? answers.flatMap((answer) => dataOf(answer) ?? [])
 }

@@ -25,7 +25,8 @@ export interface ProductPage {
   catalog: Answer<{ data: CatalogProduct }>
   series: Answer<SeriesResponse> | undefined
   /** Its place in the list of each mode; null when it is not among the first. */
-  places: readonly { mode: Mode; place: number | null }[]
+  /** null after the last that was asked for; undefined when the list could not be read. */
+  places: readonly { mode: Mode; place: number | null | undefined }[]
   placesMax: number
   similar: Answer<SimilarResponse>
   /** Undefined when the caller may not read the log. */
@@ -214,7 +215,8 @@ function placesTable({ places, placesMax, productId }: ProductPage): Node {
       },
       {
         head: 'Place',
-        cell: ({ place }) => (place === null ? html`<span class="quiet">after ${placesMax}</span>` : number(place)),
+        cell: ({ place }) =>
+          place === null ? html`<span class="quiet">after ${placesMax}</span>` : place === undefined ? dash() : number(place),
         isNumber: true,
       },
     ],

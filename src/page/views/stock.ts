@@ -7,7 +7,7 @@ import { badge, card, cards, columns, empty, noteOf, panel, partOf, type Tone, v
 import { table } from '../components/table.ts'
 import { ago, amounts, dash, instant, number } from '../components/value.ts'
 import { addressOf } from '../template/address.ts'
-import { type Answer, dataOf } from '../template/answer.ts'
+import { type Answer, dataOf, isProblem } from '../template/answer.ts'
 import { html, type Node } from '../template/html.ts'
 import { productLink } from './hot-now.ts'
 
@@ -15,8 +15,8 @@ export interface StockPage {
   nowMs: number
   done: string | undefined
   low: Answer<{ data: LowStock }>
-  sellers: readonly SellerMetrics[]
-  categories: readonly CategoryMetrics[]
+  sellers: Answer<readonly SellerMetrics[]>
+  categories: Answer<readonly CategoryMetrics[]>
   /** Undefined when the caller may not manage. */
   alerts: Answer<{ data: Alert[] }> | undefined
   /** Those of the chosen alert. */
@@ -32,7 +32,7 @@ export function stockView(shown: StockPage): Node {
   return [
     viewHead('Catalogue and stock'),
     outcome(shown.done, OUTCOMES),
-    partOf(low, ({ data }) => numbersOf(data, sellers)),
+    partOf(low, ({ data }) => numbersOf(data, isProblem(sellers) ? [] : sellers)),
     columns(
       [
         panel(
@@ -40,8 +40,16 @@ export function stockView(shown: StockPage): Node {
           partOf(low, ({ data }) => lowTable(data)),
           { id: 'low', note: noteOf(low, ({ data }) => `Fewer than ${data.low_stock_below} items`) },
         ),
-        panel('Sellers', sellers.length === 0 ? noCatalog() : sellersTable(sellers), { id: 'sellers' }),
-        panel('Categories', categories.length === 0 ? noCatalog() : categoriesTable(categories), { id: 'categories' }),
+        panel(
+          'Sellers',
+          partOf(sellers, (rows) => (rows.length === 0 ? noCatalog() : sellersTable(rows))),
+          { id: 'sellers' },
+        ),
+        panel(
+          'Categories',
+          partOf(categories, (rows) => (rows.length === 0 ? noCatalog() : categoriesTable(rows))),
+          { id: 'categories' },
+        ),
       ],
       [
         panel(
