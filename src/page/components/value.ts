@@ -1,3 +1,4 @@
+import { decimalsOf } from '../../contract/fields/currency.ts'
 import { ageText } from '../template/header-state.ts'
 import { html, type Node } from '../template/html.ts'
 import { neutral } from '../template/neutral.ts'
@@ -8,7 +9,7 @@ export function number(value: number | null | undefined, digits = 0): Node {
   return html`<data class="n" value=${value} data-digits=${digits === 0 ? undefined : digits}>${neutral(value, digits)}</data>`
 }
 
-/** An amount in minor units of its currency, such as cents. */
+/** An amount in minor units of its currency, such as cents. `value` has as many decimals as the currency. */
 export function money(minorUnits: number | null | undefined, currency: string | null | undefined): Node {
   if (minorUnits === null || minorUnits === undefined || !currency) return dash()
   const digits = decimalsOf(currency)
@@ -54,9 +55,9 @@ const MULTIPLE_FROM = 1_000
 export function change(percent: number | null | undefined): Node {
   if (percent === null || percent === undefined) return dash()
   if (percent >= MULTIPLE_FROM) return html`<span class="change up">×${number(1 + percent / 100)}</span>`
-  const sign = percent > 0 ? '+' : percent < 0 ? '−' : '±'
-  const tone = percent > 0 ? 'up' : percent < 0 ? 'down' : 'same'
-  return html`<span class=${`change ${tone}`}>${sign}${number(Math.abs(percent), 0)} %</span>`
+  const whole = Math.round(percent)
+  const [sign, tone] = whole > 0 ? ['+', 'up'] : whole < 0 ? ['−', 'down'] : ['±', 'same']
+  return html`<span class=${`change ${tone}`}>${sign}${number(Math.abs(whole))} %</span>`
 }
 
 /** Places up or down. `before` is undefined for what was not among the first `max`, where it is new if it is there now. */
@@ -74,13 +75,4 @@ export function rankChange(now: number, before: number | undefined, max = Number
 /** For what is not known. */
 export function dash(): Node {
   return html`<span class="quiet"><span aria-hidden="true">–</span><span class="hidden">none</span></span>`
-}
-
-/** How many decimals the amounts of a currency have. */
-export function decimalsOf(currency: string): number {
-  try {
-    return new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2
-  } catch {
-    return 2
-  }
 }

@@ -16,10 +16,18 @@
     return formats.get(key)
   }
 
+  function withDecimals(count, options) {
+    return numberFormat({ minimumFractionDigits: count, maximumFractionDigits: count, signDisplay: 'negative', ...options })
+  }
+
+  /** Browsers do not agree on how many decimals a currency has, so an amount has those of its value. */
+  function moneyFormat(currency, value = '') {
+    return withDecimals(value.split('.')[1]?.length ?? 0, { style: 'currency', currency })
+  }
+
   function numberText({ value, dataset: { digits = '0', currency, share } }) {
-    if (currency !== undefined) return numberFormat({ style: 'currency', currency }).format(value)
-    const decimals = { minimumFractionDigits: Number(digits), maximumFractionDigits: Number(digits) }
-    return numberFormat(share === undefined ? decimals : { style: 'percent', ...decimals }).format(value)
+    if (currency !== undefined) return moneyFormat(currency, value).format(value)
+    return withDecimals(Number(digits), share === undefined ? {} : { style: 'percent' }).format(value)
   }
 
   const instants = new Intl.DateTimeFormat(locales, { dateStyle: 'medium', timeStyle: 'short' })
@@ -67,7 +75,9 @@
     const id = figure.dataset.chart
     const { labels, data } = dataOf(figure)
     const known = plots.get(id)
-    if (known !== undefined && known.figure === figure && known.labels.join() === labels.join()) {
+    // What a chart is drawn by, besides its numbers.
+    const form = JSON.stringify([figure.dataset.currency, labels])
+    if (known !== undefined && known.figure === figure && known.form === form) {
       known.plot.setData(data)
       return
     }
@@ -75,7 +85,7 @@
     const place = figure.querySelector('.plot')
     place.replaceChildren()
     const plot = new uPlot(optionsOf(figure, place, labels), data, place)
-    plots.set(id, { plot, figure, labels })
+    plots.set(id, { plot, figure, form })
   }
 
   /** The rows of a chart's table. */
@@ -99,8 +109,8 @@
     const axis = { stroke: colour('--quiet'), grid: { stroke: colour('--line'), width: 1 }, ticks: { show: false } }
     const font = `${parseFloat(style.fontSize) * 0.85}px system-ui`
     const { currency } = figure.dataset
-    const format = numberFormat(currency === undefined ? {} : { style: 'currency', currency })
-    const rounded = numberFormat(currency === undefined ? {} : { style: 'currency', currency, maximumFractionDigits: 0 })
+    const format = currency === undefined ? numberFormat({}) : moneyFormat(currency, figure.querySelector('td data')?.value)
+    const rounded = currency === undefined ? format : moneyFormat(currency)
     const inDays = isDays && {
       incrs: DAY_STEPS,
       values: (_plot, times) => times.map((seconds) => shortDays.format(seconds * 1_000)),

@@ -105,7 +105,7 @@ function headerOf({ views, canSearch, state, isLive }: Frame): Node {
 /** Shown by the script, because without it nothing updates. The sentence is announced when it changes. */
 function liveControl(): Node {
   return html`<div class="live" id="live" hidden>
-    <button type="button" id="pause" aria-pressed="false">Pause</button>
+    <button type="button" id="pause">Pause</button>
     <span id="last-answer" class="quiet" aria-hidden="true"></span>
     <span id="live-status" class="hidden" role="status"></span>
   </div>`
