@@ -20,6 +20,7 @@ async function pageOver(calls: string[]) {
     const api = apiOf(request)
     return Promise.all([api.get('/api/v1/list', { limit: 1 }), api.get('/api/v1/list', { limit: 1 })])
   })
+  app.get('/anew', async (request) => apiOf(request).get('/api/v1/list', {}, 0))
   app.get('/change', async (request) => apiOf(request).send('POST', '/api/v1/list', { n: 1 }))
   return (url: string, authorization = 'Bearer a') =>
     app.inject({ url, headers: { authorization } }).then((answer) => answer.json<unknown>())
@@ -32,6 +33,11 @@ test('the same question of the same caller is asked once within its time, and ea
   expect(await ask('/page')).toEqual([{ data: 1 }, { data: 1 }])
   expect(await ask('/page', 'Bearer b')).toEqual([{ data: 2 }, { data: 2 }])
   expect(calls).toEqual(['/api/v1/list?limit=1 Bearer a', '/api/v1/list?limit=1 Bearer b'])
+})
+
+test('what is not the same in each browser is asked each time', async () => {
+  const ask = await pageOver([])
+  expect([await ask('/anew'), await ask('/anew')]).toEqual([{ data: 1 }, { data: 2 }])
 })
 
 test('what was kept is asked again after a change', async () => {

@@ -99,6 +99,18 @@ test.for([
   if (type.startsWith('text/html')) expect(body).toContain('<p>There is no page at this address.</p>')
 })
 
+test.for(['constructor', '__proto__'])('a problem that is a property of every object is none: %s', async (error) => {
+  await using gateway = await offlineGateway(WITH_KEYS)
+  const { statusCode, body } = await gateway.app.inject({ url: `/sign-in?error=${error}`, headers: HOST })
+  expect([statusCode, body.includes('role="alert"')]).toEqual([200, false])
+})
+
+test('a list of the first instant that a date can name is a sentence', async () => {
+  await using gateway = await offlineGateway()
+  const { statusCode, body } = await gateway.app.inject({ url: '/?as_of=-271821-04-20T00:00:00Z', headers: HOST })
+  expect([statusCode, body.includes('class="problem"')]).toEqual([200, true])
+})
+
 test('a mode that is a property of every object is no mode', async () => {
   await using gateway = await offlineGateway()
   const { body } = await gateway.app.inject({ url: '/?mode=__proto__', headers: HOST })

@@ -1,3 +1,5 @@
+import type { BacklogResponse } from '../../contract/backlog.ts'
+import type { LatestVerification } from '../../contract/verification-run.ts'
 import { dataOf } from '../../page/template/answer.ts'
 import type { HeaderState } from '../../page/template/header-state.ts'
 import type { Frame } from '../../page/template/shell.ts'
@@ -25,27 +27,17 @@ export async function headerStateOf(api: PageApi, caller: Caller | null, nowMs: 
   const shownCaller = caller === null ? undefined : { name: caller.name, canSignOut: true }
   if (caller !== null && caller.sellerId !== null) return { caller: shownCaller, nowMs }
   const [backlog, verification] = await Promise.all([
-    api.get<{ data: { counting?: { oldest_seconds: number | null } } }>('/api/v1/backlog'),
-    api.get<{ data: LastVerification | null }>('/api/v1/verifications/latest'),
+    api.get<BacklogResponse>('/api/v1/backlog'),
+    api.get<{ data: LatestVerification | null }>('/api/v1/verifications/latest'),
   ])
   return {
-    countedUpToSeconds: dataOf(backlog)?.counting?.oldest_seconds,
+    countedUpToSeconds: dataOf(backlog)?.counting.oldest_seconds,
     proof: proofOf(dataOf(verification)),
     caller: shownCaller,
     nowMs,
   }
 }
 
-/** A run that has ended. Its result is beside or below its times. */
-interface LastVerification {
-  finished_at?: string
-  cells?: number
-  drift_count?: number
-  result?: { cells: number; drift_count: number }
-}
-
-function proofOf(run: LastVerification | null | undefined): HeaderState['proof'] {
-  const { cells, drift_count: driftCount } = run?.result ?? run ?? {}
-  if (!run?.finished_at || cells === undefined || driftCount === undefined) return undefined
-  return { finishedAt: run.finished_at, cells, driftCount }
+function proofOf(run: LatestVerification | null | undefined): HeaderState['proof'] {
+  return run ? { finishedAt: run.finished_at, cells: run.cells, driftCount: run.drift_count } : undefined
 }

@@ -7,14 +7,14 @@ import { callerIdOf } from '../access/caller.ts'
 
 /** Asks the REST API for its caller, in the process. */
 export interface PageApi {
-  /** `keepMs` is for what hardly changes. */
+  /** `keepMs` is for what hardly changes; 0 is for what is not the same in each browser of a key. */
   get: <Body extends object>(path: string, query?: QueryValues, keepMs?: number) => Promise<Answer<Body>>
   /** Asks by a body. It must change nothing, because a page that is opened by a link asks it too. */
   query: <Body extends object>(path: string, body: object) => Promise<Answer<Body>>
   send: <Body extends object>(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: object) => Promise<Answer<Body>>
 }
 
-/** So old may an answer be. Lists are as old anyway, and the pages of all watchers of a view share what it asks. */
+/** So old may an answer be. Lists are as old anyway, and all browsers of a key that watch a view share what it asks. */
 const KEEP_MS = 1_000
 const KEPT_MAX = 1_000
 
@@ -30,11 +30,12 @@ const CALLER_HEADERS = [
  * for a moment, for each caller by itself. A change drops them, so that a caller sees what it changed.
  */
 export function createPageApi(app: FastifyInstance, msMax = KEEP_MS): (request: FastifyRequest) => PageApi {
-  const kept = new LRUCache<string, Promise<Answer<object>>>({ max: KEPT_MAX, ttl: msMax, ttlResolution: 0 })
+  const kept = new LRUCache<string, Promise<Answer<object>>>({ max: KEPT_MAX, ttl: msMax, ttlResolution: 0, ttlAutopurge: true })
   return (request) => {
     const caller = callerIdOf(request)
     const get = (path: string, query?: QueryValues, keepMs = msMax): Promise<Answer<object>> => {
       const url = addressOf(path, query)
+      if (keepMs === 0) return ask(app, request, { method: 'GET', url }).catch(failed)
       const key = `${caller} ${url}`
       const known = kept.get(key)
       if (known !== undefined) return known

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { STATUS_OF_CODE } from '../../contract/error.ts'
-import { addressOf } from '../../page/template/address.ts'
+import { addressOf, sellerAddress } from '../../page/template/address.ts'
 import { askAgainPage, changedParts, type Frame, wholePage } from '../../page/template/shell.ts'
 import { noView, withNotice } from '../../page/views/notice.ts'
 import type { Assets } from './assets.ts'
@@ -38,13 +38,17 @@ export async function serveAction(
   const api = page.apiOf(request)
   const viewRequest = viewRequestOf(request)
   const actionRequest: ActionRequest = { ...viewRequest, form: textsOf(request.body) }
-  const action = view.actions?.[actionRequest.form['action'] ?? '']
+  const action = actionOf(view, actionRequest.form['action'])
   const result = action === undefined ? { problem: 'there is no such action' } : await action(api, actionRequest)
   if ('goTo' in result) return reply.redirect(result.goTo, 303)
   const sending = { page, view, request, reply, api, nowMs: viewRequest.nowMs }
   if ('body' in result) return sendShown(sending, result)
   const { title, body } = await view.show(api, viewRequest)
   return sendShown(sending, { title, body: withNotice(result.problem, body), status: 422 })
+}
+
+function actionOf({ actions = {} }: PageView, name: string | undefined) {
+  return name !== undefined && Object.hasOwn(actions, name) ? actions[name] : undefined
 }
 
 interface Sending {
@@ -100,7 +104,7 @@ export function sendAgain(request: FastifyRequest, reply: FastifyReply): Fastify
 /** The caller of one seller sees that seller's view instead of every other one. */
 function ownViewOf({ ofSeller = false }: PageView, { apiKey }: FastifyRequest): string | undefined {
   if (ofSeller || apiKey === null || apiKey.sellerId === null) return undefined
-  return `/sellers/${encodeURIComponent(apiKey.sellerId)}`
+  return sellerAddress(apiKey.sellerId)
 }
 
 /** The address of the gateway itself leads a caller that may not see Hot now to its first view. */

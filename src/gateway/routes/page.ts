@@ -36,19 +36,19 @@ export function pageRoutes(): RoutePlugin {
       const { next, error } = request.query
       return sendBare(page, request, reply, {
         title: 'Sign in',
-        body: signInView({ next, problem: SIGN_IN_PROBLEMS[error ?? ''] }),
+        body: signInView({ next, problem: SIGN_IN_PROBLEMS.get(error ?? '') }),
       })
     })
   }
 }
 
 /** Why signing in failed, by the word in the address. */
-const SIGN_IN_PROBLEMS: Readonly<Record<string, string>> = {
-  wrong: 'The key is not known, or was revoked.',
-  publishable: 'The key is publishable: it only sends events. Take a secret one.',
-  limited: 'Too many wrong keys from your address. Try again in a minute.',
-  insecure: 'A browser keeps a session only over https, or on the machine of the gateway.',
-}
+const SIGN_IN_PROBLEMS = new Map([
+  ['wrong', 'The key is not known, or was revoked.'],
+  ['publishable', 'The key is publishable: it only sends events. Take a secret one.'],
+  ['limited', 'Too many wrong keys from your address. Try again in a minute.'],
+  ['insecure', 'A browser keeps a session only over https, or on the machine of the gateway.'],
+])
 
 function addView(app: FastifyInstance, page: Page, view: PageView): void {
   const { access, isPersonal = false } = view

@@ -52,7 +52,8 @@ function wholeNumberOf(text: string | undefined): number | undefined {
 
 /** Lists of the past are those of whole hours. */
 function hourNearest(ms: number): string | undefined {
-  return Number.isNaN(ms) ? undefined : new Date(Math.round(ms / HOUR_MS) * HOUR_MS).toISOString()
+  const hour = new Date(Math.round(ms / HOUR_MS) * HOUR_MS)
+  return Number.isNaN(hour.getTime()) ? undefined : hour.toISOString()
 }
 
 async function ranksOf(api: PageApi, query: Record<string, string | undefined>): Promise<HotNow['hourAgo']> {

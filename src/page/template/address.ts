@@ -13,6 +13,11 @@ export function addressOf(path: string, query: QueryValues = {}): string {
   return text === '' ? path : `${path}?${text}`
 }
 
+/** The view of a seller. */
+export function sellerAddress(sellerId: string): string {
+  return `/sellers/${encodeURIComponent(sellerId)}`
+}
+
 /** The view of a product. */
 export function productAddress(productId: string): string {
   return `/product/${encodeURIComponent(productId)}`
