@@ -3,7 +3,7 @@ import { gatewayTest as test } from '../harness/fixtures.ts'
 
 const VIEW = { event_type: 'view', ref_type: 'Product', session_id: 's-1', occurred_at: new Date().toISOString() }
 
-test('a refused event is repaired and sent again by forms, once', async ({ gateway, stack }) => {
+test('a rejected event is repaired and sent again by forms, once', async ({ gateway, stack }) => {
   const post = (path: string, type: string, body: string) =>
     fetch(gateway.url + path, {
       method: 'POST',
@@ -22,10 +22,10 @@ test('a refused event is repaired and sent again by forms, once', async ({ gatew
   const again = await submit({ action: 'replay', id: '1.0' })
   expect([again.status, await again.text()]).toEqual([
     422,
-    expect.stringMatching(/It was refused again, as \d+\.0: ref_id is missing\./),
+    expect.stringMatching(/It was rejected again, as \d+\.0: ref_id is missing\./),
   ])
   const unreadable = await submit({ action: 'replay', id: '1.1', set: '{ref_id' })
-  expect([unreadable.status, await unreadable.text()]).toEqual([422, expect.stringContaining('are not an object of JSON')])
+  expect([unreadable.status, await unreadable.text()]).toEqual([422, expect.stringContaining('the corrections are not JSON')])
 
   const repaired = await submit({
     action: 'replay',

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { IngestHour } from '../../src/contract/ingest.ts'
 import type { RejectedInteraction } from '../../src/contract/rejected.ts'
+import { correctionOf } from '../../src/gateway/views/quality.ts'
 import { textOf } from '../../src/page/template/html.ts'
 import { type QualityPage, qualityView } from '../../src/page/views/quality.ts'
 import { wordsOf } from '../harness/items/page-words.ts'
@@ -39,7 +40,7 @@ const PAGE: QualityPage = {
 
 test('what came in is added up over the window, and by kind', () => {
   const text = textOf(qualityView(PAGE))
-  expect(wordsOf(text)).toContain('Accepted 95 Duplicates 2 sent again, counted once Refused 3 3.00 % of all')
+  expect(wordsOf(text)).toContain('Accepted 95 Duplicates 2 sent again, counted once Rejected 3 3.00 % of all')
   expect(wordsOf(text)).toContain('Interactions 95 2 3 Searches 0 0 0')
   expect(text).toContain('<time datetime="2026-03-01T12:00:00.000Z" data-form="instant">')
 })
@@ -50,12 +51,22 @@ test('a code is replayed only where it has events that can be', () => {
   expect(wordsOf(text)).toContain('invalid webhook 1 1 h ago – none')
 })
 
-test('a refused event is shown as it was sent, beside a form for its wrong field', () => {
+test('a rejected event is shown as it was sent, beside a form for its wrong field', () => {
   const text = textOf(qualityView({ ...PAGE, hours: '72', chosen: { data: EVENT } }))
   expect(text).toContain('&quot;event_type&quot;: &quot;&lt;view>&quot;')
   expect(text).toContain('<input type="hidden" name="field" value="ref_id"/>')
   expect(text).toMatch(/<span>ref_id<\/span><input type="text" name="value"/)
   expect(text).toContain('href="/quality?hours=72"')
+})
+
+test('a field that was no text is corrected as JSON, and stays a number', () => {
+  const event = { ...EVENT, field: 'quantity', item: { quantity: -2 } }
+  const text = textOf(qualityView({ ...PAGE, chosen: { data: event } }))
+  expect(text).toContain('<input type="hidden" name="is_json" value="true"/>')
+  expect(text).toMatch(/name="value" value="-2"/)
+  expect(correctionOf({ field: 'quantity', value: '2', is_json: 'true' })).toEqual({ quantity: 2 })
+  expect(correctionOf({ field: 'ref_id', value: '2' })).toEqual({ ref_id: '2' })
+  expect(correctionOf({ field: 'quantity', value: 'two', is_json: 'true' })).toBeUndefined()
 })
 
 test('an event that cannot be sent again has no form, and a part of a field is corrected by the whole field', () => {

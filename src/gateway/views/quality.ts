@@ -10,7 +10,7 @@ import type { ActionResult, PageView } from '../page/view.ts'
 const API = '/api/v1/analytic'
 const RUNS_SHOWN = 5
 
-/** What came in, what was refused, and its repair. */
+/** What came in, what was rejected, and its repair. */
 export const quality: PageView = {
   path: '/quality',
   label: 'Quality',
@@ -33,7 +33,7 @@ export const quality: PageView = {
   actions: {
     replay: async (api, { form, query }) => {
       const set = correctionOf(form)
-      if (set === undefined) return { problem: 'Nothing was changed: the corrections are not an object of JSON.' }
+      if (set === undefined) return { problem: 'Nothing was changed: the corrections are not JSON.' }
       const body = Object.keys(set).length === 0 ? {} : { set }
       const path = `${API}/rejected/${encodeURIComponent(form['id'] ?? '')}/replay`
       const answer = await api.send<RejectedReplayResponse>('POST', path, body)
@@ -58,15 +58,17 @@ function replayedOf({ data }: RejectedReplayResponse, query: Readonly<Record<str
   const [rejection] = data.rejected
   if (rejection === undefined) return { goTo: doneAt(query, data.duplicates > 0 ? 'duplicate' : 'replayed') }
   const { id, field, message } = rejection
-  return { problem: `It was refused again, as ${id}: ${field === null ? '' : `${field} `}${message}.` }
+  return { problem: `It was rejected again, as ${id}: ${field === null ? '' : `${field} `}${message}.` }
 }
 
 /** The corrected fields; undefined when they cannot be read. An empty text corrects nothing. */
-function correctionOf({ field, value, set = '{}' }: Readonly<Record<string, string>>): Record<string, unknown> | undefined {
+export function correctionOf(form: Readonly<Record<string, string>>): Record<string, unknown> | undefined {
+  const { field, value, is_json, set = '{}' } = form
   try {
     const others: unknown = JSON.parse(set)
     if (typeof others !== 'object' || others === null || Array.isArray(others)) return undefined
-    return { ...(field !== undefined && value !== undefined && { [field]: value }), ...others }
+    if (field === undefined || value === undefined) return { ...others }
+    return { [field]: is_json === 'true' ? JSON.parse(value) : value, ...others }
   } catch {
     return undefined
   }

@@ -22,7 +22,7 @@ export interface QualityPage {
   codes: Answer<{ data: RejectedCode[] }>
   rejected: Answer<RejectedResponse>
   runs: Answer<{ data: ReplayRun[] }>
-  /** The refused event that is looked at. */
+  /** The rejected event that is looked at. */
   chosen: Answer<{ data: RejectedInteraction }> | undefined
 }
 
@@ -60,12 +60,12 @@ export function qualityView(shown: QualityPage): Node {
           { note: noteOf(ingest, ({ meta }) => ['Counted since ', instant(meta.counted_since)]) },
         ),
         panel(
-          'Refused events',
+          'Rejected events',
           partOf(rejected, ({ data, meta }) => [
-            data.length === 0 ? empty('No refused event waits.') : rejectedTable(data, shown),
+            data.length === 0 ? empty('No rejected event waits.') : rejectedTable(data, shown),
             pager('/quality', { hours: hoursOf(shown), cursor: shown.cursor }, meta.next_cursor),
           ]),
-          { id: 'refused' },
+          { id: 'rejected' },
         ),
       ],
       [
@@ -75,7 +75,7 @@ export function qualityView(shown: QualityPage): Node {
           { id: 'kinds' },
         ),
         panel(
-          'Refused, by code',
+          'Rejected, by code',
           partOf(codes, ({ data }) => (data.length === 0 ? empty('Nothing waits.') : codesTable(data, nowMs))),
           { id: 'codes' },
         ),
@@ -107,7 +107,7 @@ function totals(hours: readonly IngestHour[]): Node {
   return cards([
     card('Accepted', number(accepted)),
     card('Duplicates', number(duplicates), 'sent again, counted once'),
-    card('Refused', number(rejected), all > 0 && [share(rejected / all, 2), ' of all']),
+    card('Rejected', number(rejected), all > 0 && [share(rejected / all, 2), ' of all']),
   ])
 }
 
@@ -117,13 +117,13 @@ function hourChart(hours: readonly IngestHour[]): Node {
     return empty('Nothing came in during this window.', FILL_SHOP)
   return chart({
     id: 'ingest',
-    caption: 'Accepted, duplicate and refused items by the hour',
+    caption: 'Accepted, duplicate and rejected items by the hour',
     step: 'hour',
     times: hours.map(({ hour }) => hour),
     series: [
       { label: 'Accepted', values: sums.map(({ accepted }) => accepted) },
       { label: 'Duplicates', values: sums.map(({ duplicates }) => duplicates) },
-      { label: 'Refused', values: sums.map(({ rejected }) => rejected) },
+      { label: 'Rejected', values: sums.map(({ rejected }) => rejected) },
     ],
   })
 }
@@ -140,7 +140,7 @@ function kindsTable(hours: readonly IngestHour[]): Node {
       { head: 'Kind', cell: ({ kind }) => KIND_NAMES[kind], isHead: true },
       { head: 'Accepted', cell: ({ accepted }) => number(accepted), isNumber: true },
       { head: 'Duplicates', cell: ({ duplicates }) => number(duplicates), isNumber: true },
-      { head: 'Refused', cell: ({ rejected }) => number(rejected), isNumber: true },
+      { head: 'Rejected', cell: ({ rejected }) => number(rejected), isNumber: true },
     ],
     rows,
   })
@@ -148,7 +148,7 @@ function kindsTable(hours: readonly IngestHour[]): Node {
 
 function codesTable(rows: readonly RejectedCode[], nowMs: number): Node {
   return table<RejectedCode>({
-    caption: 'Refused events that wait, by code and kind',
+    caption: 'Rejected events that wait, by code and kind',
     columns: [
       { head: 'Code', cell: ({ code, kind }) => [badge(code, 'warn'), html` <span class="quiet">${kind}</span>`], isHead: true },
       { head: 'Events', cell: ({ count }) => number(count), isNumber: true },
@@ -170,7 +170,7 @@ function replayCodeForm(code: string, replayable: number): Node {
 
 function rejectedTable(rows: readonly RejectedInteraction[], page: QualityPage): Node {
   return table<RejectedInteraction>({
-    caption: 'Refused events, newest first',
+    caption: 'Rejected events, newest first',
     columns: [
       {
         head: 'Event',
@@ -193,7 +193,7 @@ function replayRuns(rows: readonly ReplayRun[], nowMs: number): Node {
       head: 'Code',
       cell: ({ code, accepted, rejected }) => [
         code,
-        html`<br /><span class="quiet">${accepted} accepted, ${rejected} refused again</span>`,
+        html`<br /><span class="quiet">${accepted} accepted, ${rejected} rejected again</span>`,
       ],
       isHead: true,
     },

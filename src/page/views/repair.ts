@@ -5,12 +5,12 @@ import { instant } from '../components/value.ts'
 import type { Answer } from '../template/answer.ts'
 import { html, type Node } from '../template/html.ts'
 
-/** A refused event beside the form that corrects it and sends it again. `back` is the list. */
+/** A rejected event beside the form that corrects it and sends it again. `back` is the list. */
 export function repairPanel(answer: Answer<{ data: RejectedInteraction }>, back: string): Node {
   return panel(
-    'A refused event',
+    'A rejected event',
     partOf(answer, ({ data }) => grid([itemOf(data), html`<div class="body">${reasonOf(data)}${repairOf(data)}</div>`])),
-    { id: 'repair', note: html`<a href=${back}>All refused events</a>` },
+    { id: 'repair', note: html`<a href=${back}>All rejected events</a>` },
   )
 }
 
@@ -35,7 +35,7 @@ function repairOf({ id, item, field, replayed_at, cut_from_bytes }: RejectedInte
   return actionForm('replay', [{ kind: 'hidden', name: 'id', value: id }, ...correctionOf(item, field)], 'Send again')
 }
 
-/** The wrong field as a text, and any other fields as JSON. */
+/** The wrong field, as JSON unless it was a text or absent, and any other fields as JSON. */
 function correctionOf(item: unknown, field: string | null): Field[] {
   const others: Field = {
     kind: 'textarea',
@@ -47,10 +47,13 @@ function correctionOf(item: unknown, field: string | null): Field[] {
   // A part of a field, such as items.0.quantity, is corrected by the whole field.
   if (field === null || field.includes('.')) return [others]
   const sent = (item as Record<string, unknown> | null)?.[field]
-  const value = typeof sent === 'string' ? sent : sent === undefined ? '' : JSON.stringify(sent)
+  const isText = typeof sent === 'string' || sent === undefined
+  const value = isText ? (sent ?? '') : JSON.stringify(sent)
+  const hint = isText ? 'What it should have been.' : 'What it should have been, as JSON: a text is between quotes.'
   return [
     { kind: 'hidden', name: 'field', value: field },
-    { kind: 'text', name: 'value', label: field, value, hint: 'What it should have been.' },
+    ...(isText ? [] : [{ kind: 'hidden', name: 'is_json', value: 'true' } as const]),
+    { kind: 'text', name: 'value', label: field, value, hint },
     others,
   ]
 }
