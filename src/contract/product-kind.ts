@@ -19,7 +19,7 @@ export type KindsRequest = z.infer<typeof KindsRequest>
 const counts = {
   products: z.int().describe('Products that are not deleted.'),
   events: z.int().describe('Events of its products in the window, of all types.'),
-  change: z.number().nullable().describe('Of the events, in per cent of the window before; null if that has none.'),
+  change: z.number().nullable().describe('Of the events, in percent of the window before; null if that has none.'),
 }
 
 export const CategoryCount = z.object({ category: z.string(), ...counts })

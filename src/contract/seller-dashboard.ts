@@ -28,7 +28,7 @@ export const SellerDashboardRequest = z.strictObject({
 })
 export type SellerDashboardRequest = z.infer<typeof SellerDashboardRequest>
 
-const Change = z.number().nullable().describe('In per cent of the preceding period of the same length; null if that is 0.')
+const Change = z.number().nullable().describe('In percent of the preceding period of the same length; null if that is 0.')
 const Point = z.object({ date: z.iso.date().describe('The first day of the bucket.'), value: z.int() })
 
 const SellerDashboard = z.object({

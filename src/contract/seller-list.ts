@@ -13,7 +13,7 @@ export const SellersRequest = z.strictObject({
 })
 export type SellersRequest = z.infer<typeof SellersRequest>
 
-const Change = z.number().nullable().describe('In per cent of the preceding period of the same length; null if that is 0.')
+const Change = z.number().nullable().describe('In percent of the preceding period of the same length; null if that is 0.')
 
 export const SellerSales = z.object({
   seller_id: z.string(),
