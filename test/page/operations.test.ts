@@ -69,6 +69,13 @@ test('a part that does not answer is named, and the others are ready', () => {
   expect(text).toContain('PostgreSQL ready Restate ready Service endpoint does not answer Registered services ready')
 })
 
+test('what is not known of a part is not said', () => {
+  const error = { code: 'rate_limited' as const, message: 'at most 10 requests a minute are taken' }
+  const text = wordsOf(textOf(operationsView({ ...PAGE, ready: { error } })))
+  expect(text).toContain('PostgreSQL – none Restate – none')
+  expect(text).toContain('Paused tasks not known')
+})
+
 test('a verification is started only when none is open, and an open one can be cancelled', () => {
   const run = { id: 'v', actor: 'local', requested_by: null, requested_at: '2026-03-01T12:00:00.000Z' }
   const open = { ...run, status: 'running' as const, progress: { done: 4, total: 16, step: 'shopper_product' } }

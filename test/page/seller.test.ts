@@ -45,7 +45,7 @@ test('a seller is shown with the change against the days before, and amounts in 
   expect(text).toContain('<option value="EUR" selected>EUR</option><option value="USD">USD</option>')
   expect(text).toContain('<data class="n" value="99.80" data-currency="EUR">99.80 EUR</data>')
   expect(text).toContain('<a href="/product/lamp">Brass &lt;lamp></a>')
-  expect(wordsOf(text)).toContain('Catalogue The database does not answer; try again.')
+  expect(wordsOf(text)).toContain('Catalog The database does not answer; try again.')
 })
 
 test('a caller of one seller gets no links to views that it may not open', () => {

@@ -12,7 +12,7 @@ import type { PageView } from '../page/view.ts'
 const ROWS_MAX = 20
 const METRICS = '/api/v1/catalog/metrics'
 
-/** The catalogue by seller and category, what runs low, and the alerts about it. */
+/** The catalog by seller and category, what runs low, and the alerts about it. */
 export const stock: PageView = {
   path: '/stock',
   label: 'Stock',
@@ -32,7 +32,7 @@ export const stock: PageView = {
     ])
     const deliveries = alertId !== undefined && list !== undefined ? { alertId, list } : undefined
     const body = stockView({ nowMs, done: query['done'], low, sellers, categories, alerts, deliveries })
-    return { title: 'Catalogue and stock', body }
+    return { title: 'Catalog and stock', body }
   },
   actions: {
     replay: async (api, { form, query }) => {

@@ -2,7 +2,6 @@ import type { AboutResponse } from '../../contract/about.ts'
 import type { AuditEntry } from '../../contract/audit-entry.ts'
 import type { BacklogResponse } from '../../contract/backlog.ts'
 import type { ErasureRun } from '../../contract/erasure.ts'
-import type { ErrorBody } from '../../contract/error.ts'
 import type { StuckInvocation, StuckInvocationsResponse } from '../../contract/invocation.ts'
 import type { ScheduleState, TaskRun } from '../../contract/schedule.ts'
 import type { LatestVerification, VerificationRun } from '../../contract/verification-run.ts'
@@ -116,26 +115,26 @@ const PART_NAMES: Readonly<Record<string, string>> = {
 }
 
 function partsOf(ready: Answer<Ready>): Node {
-  const problems = isProblem(ready) ? missingParts(ready) : new Set<string>()
+  const states = statesOf(ready)
   const { paused_tasks, kafka_consumer } = (isProblem(ready) ? undefined : ready.details) ?? {}
   return facts([
-    ...Object.entries(PART_NAMES).map(
-      ([part, name]) => [name, problems.has(part) ? badge('does not answer', 'bad') : badge('ready', 'good')] as const,
-    ),
+    ...Object.entries(PART_NAMES).map(([part, name]) => [name, partState(states[part])] as const),
     ...(kafka_consumer === undefined
       ? []
       : [['Consumer of Kafka', badge(kafka_consumer?.status ?? 'does not answer', 'warn')] as const]),
-    [
-      'Paused tasks',
-      paused_tasks === undefined || paused_tasks?.length === 0 ? 'none' : (paused_tasks?.join(', ') ?? 'not known'),
-    ],
+    ['Paused tasks', isProblem(ready) || paused_tasks === null ? 'not known' : (paused_tasks ?? []).join(', ') || 'none'],
   ])
 }
 
-function missingParts({ error }: ErrorBody): Set<string> {
-  const details = (error as { details?: unknown }).details
-  if (typeof details !== 'object' || details === null) return new Set()
-  return new Set(Object.entries(details).flatMap(([part, isThere]) => (isThere === false ? [part] : [])))
+function partState(isReady: unknown): Node {
+  if (typeof isReady !== 'boolean') return dash()
+  return isReady ? badge('ready', 'good') : badge('does not answer', 'bad')
+}
+
+/** What an answer tells of each part: all are ready, or some are not. Another problem tells nothing. */
+function statesOf(ready: Answer<Ready>): Record<string, unknown> {
+  const details = isProblem(ready) ? ready.error.details : Object.fromEntries(Object.keys(PART_NAMES).map((part) => [part, true]))
+  return typeof details === 'object' && details !== null ? { ...details } : {}
 }
 
 function proofOf(run: LatestVerification | null, nowMs: number): Node {

@@ -15,6 +15,7 @@ import { addressOf, productAddress } from '../template/address.ts'
 import { type Answer, dataOf } from '../template/answer.ts'
 import { html, type Node } from '../template/html.ts'
 import { MODE_NAMES, productLink } from './hot-now.ts'
+import { sellerLink } from './sellers.ts'
 
 export interface ProductPage {
   productId: string
@@ -74,7 +75,13 @@ export function productView(shown: ProductPage): Node {
 
 function headOf(productId: string, product: CatalogProduct | undefined): Node {
   if (product === undefined) return productId
-  return [product.name, ' ', html`<span class="quiet id">${productId}</span>`, ' ', statusBadge(product.status)]
+  return [
+    html`<bdi>${product.name}</bdi>`,
+    ' ',
+    html`<span class="quiet id">${productId}</span>`,
+    ' ',
+    statusBadge(product.status),
+  ]
 }
 
 /** Products that are on sale need no badge. */
@@ -183,7 +190,7 @@ function catalogFacts(product: CatalogProduct): Node {
   return facts([
     ['Category', linked(product.category, (category) => addressOf('/products', { category }))],
     ['Brand', linked(product.brand, (brand) => addressOf('/products', { brand }))],
-    ['Seller', linked(product.seller_id, (seller) => `/sellers/${encodeURIComponent(seller)}`)],
+    ['Seller', sellerLink(product.seller_id)],
     ['Price', money(product.price, product.currency)],
     ['In stock', stock(product.quantity)],
     ['Changed', instant(product.updated_at)],

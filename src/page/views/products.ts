@@ -8,6 +8,7 @@ import type { Answer } from '../template/answer.ts'
 import { html, type Node } from '../template/html.ts'
 import { productLink } from './hot-now.ts'
 import { statusBadge, stock } from './product.ts'
+import { sellerLink } from './sellers.ts'
 
 export interface ProductsPage {
   query: Readonly<Record<string, string>>
@@ -112,10 +113,6 @@ function productsTable(rows: readonly FoundProduct[], nowMs: number): Node {
 
 function linked(filter: 'category' | 'brand', value: string | undefined): Node {
   return value === undefined ? dash() : html`<a href=${addressOf('/products', { [filter]: value })}>${value}</a>`
-}
-
-function sellerLink(sellerId: string | undefined): Node {
-  return sellerId === undefined ? dash() : html`<a href=${`/sellers/${encodeURIComponent(sellerId)}`}>${sellerId}</a>`
 }
 
 function nothingFound({ cursor: _cursor, ...filters }: ProductsPage['query']): Node {

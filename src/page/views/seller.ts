@@ -5,6 +5,7 @@ import { type Field, filters } from '../components/form.ts'
 import { card, cards, columns, empty, facts, panel, partOf, viewHead } from '../components/panel.ts'
 import { table } from '../components/table.ts'
 import { amounts, change, dash, day, money, number } from '../components/value.ts'
+import { sellerAddress } from '../template/address.ts'
 import { type Answer, isProblem } from '../template/answer.ts'
 import { html, type Node } from '../template/html.ts'
 import { productLink } from './hot-now.ts'
@@ -25,7 +26,7 @@ type Dashboard = SellerDashboardResponse['data']
 export function sellerView(shown: SellerPage): Node {
   const { sellerId, dashboard, catalog, isOwn } = shown
   return [
-    viewHead(sellerId, filters(`/sellers/${encodeURIComponent(sellerId)}`, fieldsOf(shown))),
+    viewHead(sellerId, filters(sellerAddress(sellerId), fieldsOf(shown))),
     partOf(dashboard, ({ data, meta }) => [
       numbersOf(data, meta.start, meta.end),
       columns(
@@ -36,7 +37,7 @@ export function sellerView(shown: SellerPage): Node {
         [
           panel('Best products', bestProducts(data, isOwn), { id: 'best' }),
           panel(
-            'Catalogue',
+            'Catalog',
             partOf(catalog, ({ data: metrics }) => catalogFacts(metrics)),
           ),
         ],
@@ -135,6 +136,6 @@ function catalogFacts(metrics: SellerMetrics): Node {
       ['Deleted', number(metrics.deleted_products)],
       ['Worth of the stock', amounts(metrics.amounts)],
     ]),
-    metrics.total_products === 0 && html`<p class="quiet">The catalogue has no product of this seller.</p>`,
+    metrics.total_products === 0 && html`<p class="quiet">The catalog has no product of this seller.</p>`,
   ]
 }

@@ -2,7 +2,8 @@ import type { SellerSales, SellersResponse } from '../../contract/seller-list.ts
 import { filters, pager } from '../components/form.ts'
 import { empty, panel, partOf, viewHead } from '../components/panel.ts'
 import { table } from '../components/table.ts'
-import { amounts, change, day, number } from '../components/value.ts'
+import { amounts, change, dash, day, number } from '../components/value.ts'
+import { sellerAddress } from '../template/address.ts'
 import type { Answer } from '../template/answer.ts'
 import { html, type Node } from '../template/html.ts'
 
@@ -39,11 +40,7 @@ function sellersTable(rows: readonly SellerSales[]): Node {
   return table<SellerSales>({
     caption: 'What each seller sold',
     columns: [
-      {
-        head: 'Seller',
-        cell: ({ seller_id: id }) => html`<a href=${`/sellers/${encodeURIComponent(id)}`}>${id}</a>`,
-        isHead: true,
-      },
+      { head: 'Seller', cell: ({ seller_id }) => sellerLink(seller_id), isHead: true },
       { head: 'Revenue', cell: (row) => amounts(row.amounts), isNumber: true },
       { head: 'Orders', cell: ({ orders }) => number(orders), isNumber: true },
       { head: 'Change', cell: (row) => change(row.change.orders), isNumber: true },
@@ -53,6 +50,11 @@ function sellersTable(rows: readonly SellerSales[]): Node {
     rows,
     idOf: ({ seller_id }) => seller_id,
   })
+}
+
+/** A seller that leads to its view. */
+export function sellerLink(sellerId: string | undefined): Node {
+  return sellerId === undefined ? dash() : html`<a href=${sellerAddress(sellerId)}>${sellerId}</a>`
 }
 
 function noSeller(): Node {

@@ -12,7 +12,7 @@ import { productLink } from './hot-now.ts'
 import { eventTypeName } from './product.ts'
 import { reasonsOf } from './reasons.ts'
 
-/** A recommendation with what the catalogue has, as expand=product answers it. */
+/** A recommendation with what the catalog has, as expand=product answers it. */
 type Row = RecommendResponse['data'][number] & { product?: { name: string } | null }
 export interface Recommended {
   data: Row[]

@@ -10,12 +10,15 @@ import { addressOf } from '../template/address.ts'
 import { type Answer, dataOf, isProblem } from '../template/answer.ts'
 import { html, type Node } from '../template/html.ts'
 import { productLink } from './hot-now.ts'
+import { sellerLink } from './sellers.ts'
 
 export interface StockPage {
   nowMs: number
   done: string | undefined
   low: Answer<{ data: LowStock }>
+  /** Of the sellers with the most orders of the last 30 days. */
   sellers: Answer<readonly SellerMetrics[]>
+  /** Of the categories with the most events of the last 7 days. */
   categories: Answer<readonly CategoryMetrics[]>
   /** Undefined when the caller may not manage. */
   alerts: Answer<{ data: Alert[] }> | undefined
@@ -30,7 +33,7 @@ const CROSSINGS_SHOWN = 15
 export function stockView(shown: StockPage): Node {
   const { low, sellers, categories, alerts, nowMs } = shown
   return [
-    viewHead('Catalogue and stock'),
+    viewHead('Catalog and stock'),
     outcome(shown.done, OUTCOMES),
     partOf(low, ({ data }) => numbersOf(data, isProblem(sellers) ? [] : sellers)),
     columns(
@@ -42,13 +45,13 @@ export function stockView(shown: StockPage): Node {
         ),
         panel(
           'Sellers',
-          partOf(sellers, (rows) => (rows.length === 0 ? noCatalog() : sellersTable(rows))),
-          { id: 'sellers' },
+          partOf(sellers, (rows) => (rows.length === 0 ? noSeller() : sellersTable(rows))),
+          { id: 'sellers', note: 'Those with the most orders of the last 30 days' },
         ),
         panel(
           'Categories',
           partOf(categories, (rows) => (rows.length === 0 ? noCatalog() : categoriesTable(rows))),
-          { id: 'categories' },
+          { id: 'categories', note: 'Those with the most events of the last 7 days' },
         ),
       ],
       [
@@ -97,13 +100,9 @@ function lowTable({ products }: LowStock): Node {
   ]
 }
 
-function sellerLink(sellerId: string | undefined): Node {
-  return sellerId === undefined ? dash() : html`<a href=${`/sellers/${encodeURIComponent(sellerId)}`}>${sellerId}</a>`
-}
-
 function sellersTable(rows: readonly SellerMetrics[]): Node {
   return table<SellerMetrics>({
-    caption: 'The catalogue of each seller',
+    caption: 'The catalog of each seller',
     columns: [
       { head: 'Seller', cell: ({ seller_id }) => sellerLink(seller_id), isHead: true },
       { head: 'Products', cell: ({ total_products }) => number(total_products), isNumber: true },
@@ -117,7 +116,7 @@ function sellersTable(rows: readonly SellerMetrics[]): Node {
 
 function categoriesTable(rows: readonly CategoryMetrics[]): Node {
   return table<CategoryMetrics>({
-    caption: 'The catalogue of each category',
+    caption: 'The catalog of each category',
     columns: [
       {
         head: 'Category',
@@ -132,9 +131,13 @@ function categoriesTable(rows: readonly CategoryMetrics[]): Node {
   })
 }
 
+function noSeller(): Node {
+  return empty('No seller sold anything in the last 30 days.', html`<a href="/products">Show the products of all sellers</a>`)
+}
+
 function noCatalog(): Node {
   return empty(
-    'The catalogue has no product yet.',
+    'No product of the catalog has a category.',
     html`Send products to <code>POST /api/v1/catalog/products</code>, or run <code>./footfall demo</code>.`,
   )
 }
