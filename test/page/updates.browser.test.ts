@@ -3,6 +3,7 @@ import { findChromium } from '../harness/clients/chromium.ts'
 import { openView, startBrowser } from '../harness/clients/page-browser.ts'
 import { pgTest } from '../harness/fixtures.ts'
 import { interaction, recordAndCount } from '../harness/items/events.ts'
+import { saleLine, storeSales } from '../harness/items/sales.ts'
 import { idOf, storeShop } from '../harness/items/shop-with-history.ts'
 import { startGateway } from '../harness/servers/gateway.ts'
 
@@ -17,6 +18,11 @@ const test = pgTest
   })
   .extend('gateway', { scope: 'file' }, async ({ database }, { onCleanup }) => {
     await storeShop(database.db)
+    const sold = { sellerId: 's0', productId: 'p02', occurredAtMs: Date.now() }
+    await storeSales(database.db, [
+      saleLine({ ...sold, amount: 4_990 }),
+      saleLine({ ...sold, amount: 1_500, currency: 'JPY', orders: 0 }),
+    ])
     const gateway = await startGateway(database.url, { ingressUrl: 'http://127.0.0.1:1' })
     onCleanup(gateway.stop)
     return gateway
@@ -125,6 +131,28 @@ describe.skipIf(CHROMIUM === undefined)('Hot now', () => {
     )
     const { page, close } = await openView(browser, `${gateway.url}/?mode=most_viewed`)
     expect(await page.textContent(`${rowOf(idOf(0))} td:nth-of-type(5)`)).toMatch(/^1,2\d\d$/)
+    await close()
+  })
+})
+
+describe.skipIf(CHROMIUM === undefined)('a chart', () => {
+  test('is drawn again in the currency that is chosen, with its decimals', async ({ browser, gateway }) => {
+    const { page, problems, close } = await openView(browser, `${gateway.url}/sellers/s0`)
+    const legend = async () => {
+      // The last day, today, is at the right end.
+      const { width, height } = (await page.locator('.u-over').first().boundingBox())!
+      await page
+        .locator('.u-over')
+        .first()
+        .hover({ position: { x: width - 2, y: height / 2 } })
+      return page.locator('.u-legend').first().locator('.u-series').nth(1).locator('.u-value').textContent()
+    }
+    expect(await legend()).toBe('€49.90')
+    await page.selectOption('select[name=currency]', 'JPY')
+    await page.waitForSelector('figure[data-currency=JPY]', { state: 'attached' })
+    await expect.poll(legend, { timeout: 5_000 }).toBe('¥1,500')
+    expect(await page.locator('.u-legend').count()).toBe(await page.locator('figure').count())
+    expect(problems).toEqual([])
     await close()
   })
 })

@@ -88,10 +88,16 @@
     plots.set(id, { plot, figure, form })
   }
 
+  /** The legend of a plot is a table too. */
+  function tableOf(figure) {
+    return figure.querySelector('details table')
+  }
+
   /** The rows of a chart's table. */
   function dataOf(figure) {
-    const rows = [...figure.querySelectorAll('tbody tr')]
-    const labels = [...figure.querySelectorAll('thead th')].slice(1).map((head) => head.textContent)
+    const table = tableOf(figure)
+    const rows = [...table.querySelectorAll('tbody tr')]
+    const labels = [...table.querySelectorAll('thead th')].slice(1).map((head) => head.textContent)
     const times = rows.map((row) => Date.parse(row.querySelector('time').dateTime) / 1_000)
     const valuesOf = (index) => rows.map((row) => Number(row.querySelectorAll('data')[index].value))
     return { labels, data: [times, ...labels.map((_label, index) => valuesOf(index))] }
@@ -105,11 +111,11 @@
   function optionsOf(figure, place, labels) {
     const style = getComputedStyle(document.documentElement)
     const colour = (name) => style.getPropertyValue(name).trim()
-    const isDays = /^\d{4}-\d\d-\d\d$/.test(figure.querySelector('tbody time')?.dateTime ?? '')
+    const isDays = /^\d{4}-\d\d-\d\d$/.test(tableOf(figure).querySelector('time')?.dateTime ?? '')
     const axis = { stroke: colour('--quiet'), grid: { stroke: colour('--line'), width: 1 }, ticks: { show: false } }
     const font = `${parseFloat(style.fontSize) * 0.85}px system-ui`
     const { currency } = figure.dataset
-    const format = currency === undefined ? numberFormat({}) : moneyFormat(currency, figure.querySelector('td data')?.value)
+    const format = currency === undefined ? numberFormat({}) : moneyFormat(currency, tableOf(figure).querySelector('data')?.value)
     const rounded = currency === undefined ? format : moneyFormat(currency)
     const inDays = isDays && {
       incrs: DAY_STEPS,
