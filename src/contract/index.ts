@@ -43,6 +43,7 @@ export { EventType, EventTypesRequest, EventTypesResponse } from './event-type.t
 export { timeForUuidV7, timeOfUuidV7, uuidV7, uuidV7WithTime } from './fields/event-id.ts'
 export { INGEST_KINDS, IngestHour, type IngestKind, IngestOfKind, IngestRequest, IngestResponse } from './ingest.ts'
 export { ReplayRun, ReplayRunsResponse, RequestReplayRun } from './replay-run.ts'
+export { KafkaLagResponse, KafkaPartition } from './kafka-lag.ts'
 export { OPERATOR_TOKEN_HEADER } from './handler.ts'
 export { Id, isAddressable, ProductId } from './fields/id.ts'
 export { Instant } from './fields/instant.ts'

@@ -1,6 +1,7 @@
 import { runConsumer } from '../consumer/consumer.ts'
 import { createAdmin } from '../consumer/client.ts'
 import { lagOf } from '../consumer/lag.ts'
+import { lagAnswerOf } from '../consumer/lag-answer.ts'
 import { problemOf } from '../consumer/problem.ts'
 import { analyticApi } from '../contract/services.ts'
 import { connect } from '../store/database/connection.ts'
@@ -121,6 +122,10 @@ const server = await serveMetrics(registry, {
   port: config.CONSUMER_METRICS_PORT,
   isHealthy: () => true,
   readiness: state.answer,
+  lag: async () => {
+    const lags = await metrics.lag()
+    return lags && lagAnswerOf([...topics.keys()], lags)
+  },
 })
 process.send?.('ready')
 

@@ -13,6 +13,7 @@ import { readConfig } from './config/config.ts'
 import { rejectionLimitsOf } from './config/access.ts'
 import { addressesOf } from './config/addresses.ts'
 import { consumerUrlOf } from './config/kafka.ts'
+import { lagOfConsumer } from './consumer/lag-of-consumer.ts'
 import { gatewaySettingsOf } from './config/gateway-settings.ts'
 import { queueLimitsOf } from './config/capacity.ts'
 import { recordsImpressions } from './config/impressions.ts'
@@ -111,6 +112,7 @@ const tokenSettings = tokenSettingsOf(config)
 const onIssuerAway = (error: unknown) => log.warn({ err: error }, "the keys of the tokens' issuer cannot be read")
 
 const { adminUrl } = addressesOf(config)
+const consumerUrl = consumerUrlOf(config)
 const gateway = await createGateway({
   db,
   ingress,
@@ -126,8 +128,9 @@ const gateway = await createGateway({
     noteUse: uses.note,
   },
   signChange,
-  readiness: createReadiness({ databaseUrl, ingress, consumerUrl: consumerUrlOf(config), ...addressesOf(config) }),
+  readiness: createReadiness({ databaseUrl, ingress, consumerUrl, ...addressesOf(config) }),
   stuckInvocations: adminUrl === undefined ? undefined : () => listStuck(adminUrl),
+  kafkaLag: consumerUrl === undefined ? undefined : () => lagOfConsumer(consumerUrl),
   metrics: () => registry.metrics(),
   observer,
   settings: gatewaySettingsOf(config),

@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
-import { kafkaCommand, missingTopics } from '../../src/cli/commands/kafka.ts'
+import { kafkaCommand } from '../../src/cli/commands/kafka.ts'
+import { missingTopics } from '../../src/consumer/lag-answer.ts'
 import { runCommand } from '../harness/programs/command.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
 

@@ -4,6 +4,7 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect } from 'vitest'
 import { createAdmin } from '../../src/consumer/client.ts'
 import { exitOf, stopProcess } from '../../src/main/embedded/process.ts'
+import { lagOfConsumer } from '../../src/main/consumer/lag-of-consumer.ts'
 import { connect } from '../../src/store/database/connection.ts'
 import { FencedError, seek, storedOffsets } from '../../src/store/kafka/offset.ts'
 import { freshPgTest as test } from '../harness/fixtures.ts'
@@ -103,6 +104,9 @@ describe.skipIf(NO_KAFKA !== undefined)('with a broker', () => {
     )
     const ready = await fetch(`${second.metricsUrl}/ready`)
     expect([ready.status, await ready.json()]).toMatchObject([200, { status: 'ready', kafka: true, postgresql: true }])
+    const { data } = await lagOfConsumer(second.metricsUrl)
+    expect(data.map(({ behind }) => behind)).toEqual(data.map(() => 0))
+    expect(data.map(({ topic }) => topic)).toEqual(expect.arrayContaining([...topics.topics.keys()]))
     // The sweeper sends what could not be sent on.
     const failed = async () =>
       /footfall_kafka_failures_total\{kind="fan_out"\} [1-9]/.test(await textOf(`${second.metricsUrl}/metrics`))

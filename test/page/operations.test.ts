@@ -44,6 +44,7 @@ const PAGE: OperationsPage = {
       },
     ],
   },
+  kafka: { error: { code: 'not_found', message: 'Kafka is not read here' } },
   erasures: { data: [] },
   audit: { data: [] },
 }
@@ -98,4 +99,18 @@ test('erasures have the rows that their certificates count', () => {
   expect(wordsOf(textOf(operationsView(PAGE)))).toContain(
     'No person was erased yet. ./footfall erase account:ID erases a person.',
   )
+})
+
+test('Kafka has a panel where it is read, with what is not stored yet and the topics that do not exist', () => {
+  const partition = { topic: 'interactions', partition: 3, next: 50, first: 0, end: 1_591, behind: 1_541 }
+  const never = { topic: 'interactions', partition: 4, next: null, first: 0, end: 7, behind: 7, moved_at: null }
+  const data = [{ ...partition, moved_at: '2026-03-01T12:00:20.000Z' }, never]
+  const kafka = { data, meta: { missing_topics: ['product.deleted'] } }
+  const text = wordsOf(textOf(operationsView({ ...PAGE, kafka })))
+  expect(text).toContain('Kafka 1 548 not read yet')
+  expect(text).toContain('interactions/3 1 541 50 1 591 10 s ago interactions/4 7 – none 7 – none')
+  expect(text).toContain('missing Topics that do not exist: product.deleted.')
+  expect(wordsOf(textOf(operationsView(PAGE)))).not.toContain('Kafka')
+  const away = { error: { code: 'unavailable' as const, message: 'the consumer of Kafka cannot say' } }
+  expect(wordsOf(textOf(operationsView({ ...PAGE, kafka: away })))).toContain('Kafka The consumer of Kafka cannot say.')
 })

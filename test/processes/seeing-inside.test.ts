@@ -83,6 +83,8 @@ test('the consumer of Kafka runs while its brokers are away, and /ready says so'
     { status: 'ok', details: { kafka_consumer: { status: 'not_ready', kafka: false, postgresql: true, waiting_seconds: 0 } } },
   ])
   expect((await get('CONSUMER_METRICS_PORT', '/metrics')).text).toContain('footfall_kafka_waiting_seconds 0')
+  expect((await get('CONSUMER_METRICS_PORT', '/lag')).status).toBe(503)
+  expect((await get('GATEWAY_PORT', '/api/v1/kafka')).status).toBe(503)
 })
 
 describe('metrics', () => {

@@ -4,6 +4,7 @@ import { brokersOf, topicsOf } from '../../main/config/kafka.ts'
 import { StartError } from '../../main/config/start-error.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 import { seek, storedOffsets } from '../../store/kafka/offset.ts'
+import { lagAnswerOf } from '../../consumer/lag-answer.ts'
 import type { PartitionLag } from '../../consumer/lag.ts'
 import { problemOf } from '../../consumer/problem.ts'
 import { actor } from '../terminal/actor.ts'
@@ -23,18 +24,12 @@ function statusCommand(): Command {
     )
     .option('--json', 'as JSON')
     .action(async ({ json = false }: { json?: boolean }) => {
-      const lags = await readLags()
-      if (json) printJson(lags.map(asPrinted))
-      else if (lags.length > 0) printTable(lags.map(asPrinted))
-      const missing = missingTopics([...topicsOf(readConfig(process.env)).keys()], lags)
+      const { data, meta } = lagAnswerOf([...topicsOf(readConfig(process.env)).keys()], await readLags())
+      const missing = meta.missing_topics
+      if (json) printJson(data)
+      else if (data.length > 0) printTable(data)
       if (missing.length > 0) (json ? printError : print)(`Topics that do not exist: ${missing.join(', ')}.`)
     })
-}
-
-/** A partition of a topic that was deleted has an offset, and no end. */
-export function missingTopics(topics: readonly string[], lags: readonly Pick<PartitionLag, 'topic' | 'end'>[]): string[] {
-  const existing = new Set(lags.filter(({ end }) => end !== null).map(({ topic }) => topic))
-  return topics.filter((topic) => !existing.has(topic))
 }
 
 async function readLags(): Promise<PartitionLag[]> {
@@ -50,16 +45,6 @@ async function readLags(): Promise<PartitionLag[]> {
     )
   } finally {
     await admin.close().catch(() => undefined)
-  }
-}
-
-function asPrinted({ topic, partition, next, first, end, behind, movedAt }: PartitionLag) {
-  const numbers = { next, first, end, behind }
-  return {
-    topic,
-    partition,
-    ...Object.fromEntries(Object.entries(numbers).map(([name, offset]) => [name, offset === null ? null : Number(offset)])),
-    moved_at: movedAt?.toISOString() ?? null,
   }
 }
 

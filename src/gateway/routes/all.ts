@@ -14,6 +14,7 @@ import { explanationRoutes } from './explanation.ts'
 import { ingestRoutes } from './ingest.ts'
 import { invocationRoutes } from './invocations.ts'
 import { INTERACTIONS_TAG, interactionRoutes } from './interactions.ts'
+import { kafkaRoutes } from './kafka.ts'
 import { pageRoutes } from './page.ts'
 import { interactionLogRoutes } from './interaction-log.ts'
 import { ORDERS_TAG, paymentRoutes } from './payments.ts'
@@ -82,6 +83,7 @@ export const ROUTES: readonly ((deps: RouteDeps) => RoutePlugin)[] = [
   verificationRoutes,
   scheduleRoutes,
   invocationRoutes,
+  kafkaRoutes,
   backlogRoutes,
   ingestRoutes,
   aboutRoutes,

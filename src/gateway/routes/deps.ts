@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Privacy } from '../../admission/privacy.ts'
 import type { StuckInvocationsResponse } from '../../contract/invocation.ts'
+import type { KafkaLagResponse } from '../../contract/kafka-lag.ts'
 import type { MetricHistory } from '../../contract/metric-history.ts'
 import type { PaymentAdapter } from '../../contract/payment-adapter.ts'
 import type { ContextSettings } from '../../ranking/shopper-context.ts'
@@ -53,6 +54,8 @@ export interface RouteDeps {
   readiness: () => Promise<Readiness>
   /** Invocations that fail; undefined where the admin port of Restate is not known. */
   stuckInvocations?: (() => Promise<StuckInvocationsResponse>) | undefined
+  /** How far the topics of Kafka were read; undefined where Kafka is not read. */
+  kafkaLag?: (() => Promise<KafkaLagResponse>) | undefined
   /** The metrics of this process, as text for Prometheus. */
   metrics: () => Promise<string>
   observer: GatewayObserver

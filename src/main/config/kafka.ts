@@ -41,7 +41,7 @@ export const kafkaSettings = settingsIn('Kafka', {
   KAFKA_CONSUMER_URL: httpUrl('http://consumer:9082')
     .optional()
     .describe(
-      'Where the gateway asks the consumer how it is, for /ready; http://127.0.0.1:CONSUMER_METRICS_PORT when KAFKA_BROKERS is set.',
+      'Where the gateway asks the consumer how it is and how far it has read; http://127.0.0.1:CONSUMER_METRICS_PORT when KAFKA_BROKERS is set.',
     ),
   KAFKA_SASL_MECHANISM: z.enum(SASL_MECHANISMS).optional().describe('How the consumer logs in; without a login when absent.'),
   KAFKA_SASL_USER: text.optional().describe('The user of the login.'),

@@ -59,6 +59,8 @@ export function consumerMetrics(registry: Registry, lag: () => Promise<readonly 
     },
   })
   return {
+    /** At most some seconds old; undefined while the brokers or PostgreSQL do not answer. */
+    lag: lags.ask,
     assigned: () => void (state.waitingSinceMs = undefined),
     stored: (all: readonly KafkaRecord[], rejected: ReadonlySet<KafkaRecord>, seconds: number) => {
       state.waitingSinceMs = undefined

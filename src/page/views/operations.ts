@@ -3,6 +3,7 @@ import type { AuditEntry } from '../../contract/audit-entry.ts'
 import type { BacklogResponse } from '../../contract/backlog.ts'
 import type { ErasureRun } from '../../contract/erasure.ts'
 import type { StuckInvocation, StuckInvocationsResponse } from '../../contract/invocation.ts'
+import type { KafkaLagResponse } from '../../contract/kafka-lag.ts'
 import type { ScheduleState, TaskRun } from '../../contract/schedule.ts'
 import type { LatestVerification, VerificationRun } from '../../contract/verification-run.ts'
 import { actionForm } from '../components/form.ts'
@@ -14,6 +15,7 @@ import { ago, dash, instant, number } from '../components/value.ts'
 import { type Answer, dataOf, isProblem } from '../template/answer.ts'
 import { html, type Node } from '../template/html.ts'
 import { erasuresPart } from './erasures.ts'
+import { kafkaPanel } from './kafka.ts'
 
 /** The parts of the system that are not ready, or what else an operator should look at. */
 export interface Ready {
@@ -31,6 +33,7 @@ export interface OperationsPage {
   verifications: Answer<{ data: VerificationRun[] }>
   invocations: Answer<StuckInvocationsResponse>
   schedules: Answer<{ data: ScheduleState[] }>
+  kafka: Answer<KafkaLagResponse>
   erasures: Answer<{ data: ErasureRun[] }>
   audit: Answer<{ data: AuditEntry[] }>
 }
@@ -70,6 +73,7 @@ export function operationsView(shown: OperationsPage): Node {
           partOf(schedules, ({ data }) => schedulesTable(data, nowMs)),
           { id: 'schedules' },
         ),
+        kafkaPanel(shown.kafka, nowMs),
       ],
       [
         panel('Parts', partsOf(shown.ready)),
