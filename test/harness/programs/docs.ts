@@ -14,7 +14,7 @@ export function readPage(page: string): string {
   return readFileSync(join(CHECKOUT, page), 'utf8')
 }
 
-/** Blocks that readme.test.ts does not run, and why. */
+/** Blocks that readme.program.test.ts does not run, and why. */
 export const NOT_RUN = [
   rule({ page: 'README.md', text: 'npm ci && npm start' }, 'installs; start.test.ts runs what it starts'),
   rule(
