@@ -86,7 +86,7 @@ test('the header leaves out what is not known, and says a wrong proof', () => {
 
 test('filters are fields of a GET form, and pages keep them', () => {
   const form = textOf(filters('/products', [{ kind: 'text', name: 'brand', label: 'Brand', value: '"&<' }]))
-  expect(form).toContain('action="/products" hx-get="/products"')
+  expect(form).toContain('action="/products" autocomplete="off" hx-get="/products"')
   expect(form).toContain('value="&quot;&amp;&lt;"')
   expect(form).not.toContain('method=')
   expect(textOf(pager('/x', { brand: 'a b', cursor: 'c' }, null))).toContain('href="/x?brand=a+b">First page')

@@ -108,6 +108,12 @@ describe.skipIf(CHROMIUM === undefined)('Hot now', () => {
       if (!javaScriptEnabled) await page.click('.filters button')
       await page.waitForURL(/mode=most_viewed/)
       await page.waitForSelector('h2:text("Most viewed products")')
+      await page.goBack()
+      await page.waitForSelector('h2:text("Trending products")')
+      await expect.poll(() => page.inputValue('select[name=mode]')).toBe('trending')
+      await page.goForward()
+      await page.waitForSelector('h2:text("Most viewed products")')
+      await expect.poll(() => page.inputValue('select[name=mode]')).toBe('most_viewed')
       await close()
     }
   })

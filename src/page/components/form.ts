@@ -20,12 +20,13 @@ export type Field =
 
 /**
  * The filters of a view. They are its query, so that its address can be shared; with the script the view changes in its place, and
- * without it a button sends them.
+ * without it a button sends them. Without autocomplete a browser that goes back shows the filters of that address, and not what was chosen later.
  */
 export function filters(path: string, fields: readonly Field[]): Node {
   return html`<form
     class="filters"
     action=${path}
+    autocomplete="off"
     hx-get=${path}
     hx-target="#view"
     hx-swap="innerMorph"
