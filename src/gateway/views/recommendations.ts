@@ -2,11 +2,10 @@ import type { RecommendationMetricsResponse } from '../../contract/recommendatio
 import type { SimilarityRun, SimilarityVersion } from '../../contract/similarity-run.ts'
 import type { SimilaritySettings } from '../../contract/similarity-settings.ts'
 import { addressOf } from '../../page/template/address.ts'
-import { DAYS, recommendationsView } from '../../page/views/recommendations.ts'
+import { recommendationsView } from '../../page/views/recommendations.ts'
+import { daysOf } from '../page/day-range.ts'
 import { outcomeOf } from '../page/outcome.ts'
 import type { PageView } from '../page/view.ts'
-
-const DAYS_DEFAULT = '7'
 
 /** What recommendations come to, and the versions of similar products behind them. */
 export const recommendations: PageView = {
@@ -15,7 +14,7 @@ export const recommendations: PageView = {
   isInHeader: true,
   access: 'read',
   show: async (api, { query, nowMs, scopes }) => {
-    const days = DAYS.find(([value]) => value === query['days'])?.[0] ?? DAYS_DEFAULT
+    const days = daysOf(query)
     const [metrics, versions, runs, settings] = await Promise.all([
       api.get<RecommendationMetricsResponse>('/api/v1/recommendations/metrics', { days }),
       api.get<{ data: SimilarityVersion[] }>('/api/v1/similarity-versions'),

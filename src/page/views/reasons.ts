@@ -14,7 +14,7 @@ export function reasonsOf({ shares, rules, total }: Reasons): Node {
     ${shown.map((share) => html`<li>${number(share.share / BILLION, 6)} ${why(share)}</li>`)}
     ${shares.length > shown.length && html`<li>${number(rest / BILLION, 6)} <span class="quiet">in ${shares.length - shown.length} smaller parts</span></li>`}
     ${rules.map(({ rule, factor, detail }) => html`<li class="quiet">rule ${rule} × ${factor}${detail === undefined ? '' : `: ${detail}`}</li>`)}
-    <li class="hidden">together ${total} billionths</li>
+    <li class="hidden">together ${number(total / BILLION, 6)}</li>
   </ul>`
 }
 

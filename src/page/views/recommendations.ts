@@ -13,6 +13,7 @@ import { table } from '../components/table.ts'
 import { ago, amounts, dash, instant, number, share } from '../components/value.ts'
 import { type Answer, dataOf } from '../template/answer.ts'
 import { html, type Node } from '../template/html.ts'
+import { RANGES } from './sellers.ts'
 
 export interface RecommendationsPage {
   days: string
@@ -25,12 +26,6 @@ export interface RecommendationsPage {
   canManage: boolean
 }
 
-export const DAYS = [
-  ['1', 'Today'],
-  ['7', '7 days'],
-  ['30', '30 days'],
-  ['90', '90 days'],
-] as const
 const OUTCOMES = {
   promoted: 'The version is in force.',
   started: 'The run was started. Answers use the version before until it ends.',
@@ -42,7 +37,7 @@ export function recommendationsView(shown: RecommendationsPage): Node {
   return [
     viewHead(
       'Recommendations',
-      filters('/recommendations', [{ kind: 'select', name: 'days', label: 'Shown', value: days, options: DAYS }]),
+      filters('/recommendations', [{ kind: 'select', name: 'days', label: 'Shown', value: days, options: RANGES }]),
     ),
     outcome(shown.done, OUTCOMES),
     partOf(metrics, ({ meta }) => totals(meta.totals)),

@@ -15,6 +15,7 @@ export interface SellersPage {
   list: Answer<SellersResponse>
 }
 
+/** Ranges of whole days that end today. */
 export const RANGES = [
   ['1', 'Today'],
   ['7', '7 days'],
