@@ -6,7 +6,7 @@ import { expect } from 'vitest'
 import { historyOf } from '../../src/cli/demo/history.ts'
 import { operationsOf } from '../../src/cli/demo/operations.ts'
 import type { DemoPlan } from '../../src/cli/demo/plan.ts'
-import { REFUSED_EVERY } from '../../src/cli/demo/refused.ts'
+import { REJECTED_EVERY } from '../../src/cli/demo/rejected.ts'
 import { runDemo } from '../../src/cli/demo/run.ts'
 import { shopOf } from '../../src/cli/demo/shop.ts'
 import type { View } from '../../src/cli/demo/table.ts'
@@ -34,7 +34,7 @@ async function play(stack: Stack, gateway: TestGateway, changes: Partial<DemoPla
   return { tally, lines, views }
 }
 
-/** Everything that was recorded, each kind in its own table, but for what Footfall made of payments; and what was refused. */
+/** Everything that was recorded, each kind in its own table, but for what Footfall made of payments; and what was rejected. */
 async function recorded(db: Database): Promise<number> {
   const { rows } = await sql<{ count: number }>`
     select ((select count(*) from interaction) + (select count(*) from search) + (select count(*) from rejected_interaction))::integer as count`.execute(
@@ -77,7 +77,7 @@ async function guidedViews(db: Database): Promise<Record<string, number>> {
 test("the demo's events are counted once, and the sleeper ends first", async ({ db, stack, gateway }) => {
   const first = await play(stack, gateway, {})
   expect(first.tally.accepted).toBeGreaterThanOrEqual(IN_HISTORY)
-  expect(first.tally).toMatchObject({ duplicates: 0, rejected: Math.floor(IN_HISTORY / REFUSED_EVERY) })
+  expect(first.tally).toMatchObject({ duplicates: 0, rejected: Math.floor(IN_HISTORY / REJECTED_EVERY) })
   expect(first.lines[0]).toBe('Catalog: 66 products.')
   expect(await uncategorised(db)).toBe(0)
   const guided = await guidedViews(db)

@@ -13,7 +13,7 @@ import { historyOf } from '../../src/cli/demo/history.ts'
 import type { IdentifiedEvent, Item } from '../../src/cli/demo/item.ts'
 import { createLiveStream } from '../../src/cli/demo/live.ts'
 import { operationsOf } from '../../src/cli/demo/operations.ts'
-import { refusedLike } from '../../src/cli/demo/refused.ts'
+import { rejectedLike } from '../../src/cli/demo/rejected.ts'
 import { plain } from '../../src/cli/demo/screen.ts'
 import { anyProduct, type Shop, shopOf, sleeperOf } from '../../src/cli/demo/shop.ts'
 import { randomOf } from '../../src/cli/demo/random.ts'
@@ -216,12 +216,12 @@ test('the catalog has products that are low, sold out, never seen and hidden', (
   expect(CATALOG_PRODUCTS.filter(({ status }) => status === 'hidden')).toHaveLength(2)
 })
 
-test('each mistake is refused, or lies outside the time that is recorded', () => {
+test('each mistake is rejected, or lies outside the time that is recorded', () => {
   const [event] = interactionsOf(historyOf(shopOf(1), { ...THIN, days: 1 }))
   const problems = Array.from({ length: 5 }, (_, number) => {
-    const refused = refusedLike(event!, number, NOW_MS)
-    const { success, data } = Interaction.safeParse(refused)
-    return success ? data.occurred_at! : Interaction.safeParse(refused).error!.issues[0]!.path.join('.')
+    const rejected = rejectedLike(event!, number, NOW_MS)
+    const { success, data } = Interaction.safeParse(rejected)
+    return success ? data.occurred_at! : Interaction.safeParse(rejected).error!.issues[0]!.path.join('.')
   })
   expect(problems).toEqual(['ref_id', 'event_type', 'account_id', '2026-03-01T15:34:56.000Z', '1970-01-01T00:00:12Z'])
 })

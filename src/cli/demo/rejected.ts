@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { HOUR_MS, instantOf } from '../../contract/fields/time.ts'
 import type { IdentifiedEvent } from './item.ts'
 
-/** One item of so many is refused. */
-export const REFUSED_EVERY = 100
+/** One item of so many is rejected. */
+export const REJECTED_EVERY = 100
 
 type Mistake = (event: IdentifiedEvent, nowMs: number) => Record<string, unknown>
 /** Mistakes that senders make. */
@@ -17,7 +17,7 @@ const MISTAKES: readonly Mistake[] = [
   (event) => ({ ...event, occurred_at: '1970-01-01T00:00:12Z' }),
 ]
 
-/** An event of its own that the gateway refuses, because it is like the given one with a mistake. */
-export function refusedLike(event: IdentifiedEvent, number: number, nowMs: number): Record<string, unknown> {
+/** An event of its own that the gateway rejects, because it is like the given one with a mistake. */
+export function rejectedLike(event: IdentifiedEvent, number: number, nowMs: number): Record<string, unknown> {
   return MISTAKES[number % MISTAKES.length]!({ ...event, event_id: randomUUID() }, nowMs)
 }

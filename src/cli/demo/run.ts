@@ -8,7 +8,7 @@ import type { Item } from './item.ts'
 import { operationsOf } from './operations.ts'
 import type { DemoPlan, Playing } from './plan.ts'
 import { randomOf } from './random.ts'
-import { REFUSED_EVERY, refusedLike } from './refused.ts'
+import { REJECTED_EVERY, rejectedLike } from './rejected.ts'
 import type { Screen } from './screen.ts'
 import { createSending } from './sending.ts'
 import { shopOf } from './shop.ts'
@@ -68,16 +68,16 @@ async function sendHistory(playing: Playing): Promise<void> {
   const total = items.length + operations.length
   screen.print(`History: ${total.toLocaleString('en')} events of the last ${days === 1 ? 'day' : `${days} days`}.`)
   await Promise.all([sending.send(items), sending.sendOperations(operations)])
-  await sendRefused(playing, items, nowMs)
+  await sendRejected(playing, items, nowMs)
   screen.print(`History: ${tallyText(tally)}.`)
   await guideShoppers(playing)
 }
 
-/** One refused item for every hundred that are new, so that a history that is sent again adds none. */
-async function sendRefused({ sending, tally }: Playing, items: readonly Item[], nowMs: number): Promise<void> {
+/** One rejected item for every hundred that are new, so that a history that is sent again adds none. */
+async function sendRejected({ sending, tally }: Playing, items: readonly Item[], nowMs: number): Promise<void> {
   const interactions = items.flatMap((each) => (each.kind === 'interaction' ? [each.item] : []))
-  const newest = interactions.slice(-Math.floor(tally.accepted / REFUSED_EVERY) || interactions.length)
-  await sending.sendInteractions(newest.map((event, number) => refusedLike(event, number, nowMs)))
+  const newest = interactions.slice(-Math.floor(tally.accepted / REJECTED_EVERY) || interactions.length)
+  await sending.sendInteractions(newest.map((event, number) => rejectedLike(event, number, nowMs)))
 }
 
 /** Shows recommendations to shoppers: to some before there are similar products, and to the others afterwards. */

@@ -7,7 +7,7 @@ import type { Item } from './item.ts'
 import { createLiveStream } from './live.ts'
 import type { Playing } from './plan.ts'
 import { randomOf } from './random.ts'
-import { REFUSED_EVERY, refusedLike } from './refused.ts'
+import { REJECTED_EVERY, rejectedLike } from './rejected.ts'
 import { shopOf, sleeperOf } from './shop.ts'
 import { chapterAt, rateAt } from './story.ts'
 
@@ -27,7 +27,7 @@ export async function streamLive({ plan, client, sending, screen, tally }: Playi
   const sleeper = sleeperOf(shop, new Map(top.map(({ product_id, trending_score }) => [product_id, trending_score])))
   const visitor = { random: randomOf(seed, 'guided live'), hasCallbacks: plan.paymentSecret !== undefined }
   const next = createLiveStream(shop, sleeper, visitor.hasCallbacks)
-  const refuse = createRefused()
+  const rejected = createRejected()
   let [doneMs, owed, showAtMs, guideAtMs] = [0, 0, 0, GUIDED_EVERY_MS]
   for await (const elapsedMs of ticks) {
     if (signal.aborted) break
@@ -45,7 +45,7 @@ export async function streamLive({ plan, client, sending, screen, tally }: Playi
       items.push(...(await guidedVisit(client, visitor)))
     }
     await sending.send(items)
-    await sending.sendInteractions(refuse(items))
+    await sending.sendInteractions(rejected(items))
     if (elapsedMs < showAtMs) continue
     showAtMs = elapsedMs + SHOW_EVERY_MS
     top = (await client.top()) ?? top
@@ -53,14 +53,14 @@ export async function streamLive({ plan, client, sending, screen, tally }: Playi
   }
 }
 
-/** Makes one refused item for every hundred items. */
-function createRefused(): (items: readonly Item[]) => Record<string, unknown>[] {
+/** Makes one rejected item for every hundred items. */
+function createRejected(): (items: readonly Item[]) => Record<string, unknown>[] {
   let [seen, made] = [0, 0]
   return (items) =>
     items.flatMap((each) => {
       seen++
-      if (seen / REFUSED_EVERY <= made || each.kind !== 'interaction') return []
-      return [refusedLike(each.item, made++, Date.now())]
+      if (seen / REJECTED_EVERY <= made || each.kind !== 'interaction') return []
+      return [rejectedLike(each.item, made++, Date.now())]
     })
 }
 
