@@ -38,7 +38,7 @@ export function runsTable<Each extends Run>({ caption, rows, nowMs, canCancel }:
     columns: [
       about,
       { head: 'State', cell: stateOf },
-      { head: 'Asked', cell: ({ requested_at }) => ago(requested_at, nowMs), shown: 'medium' },
+      { head: 'Requested', cell: ({ requested_at }) => ago(requested_at, nowMs), shown: 'medium' },
       ...(canCancelOne
         ? [
             {

@@ -69,8 +69,8 @@ function keysTable(rows: readonly Key[], nowMs: number): Node {
   return table<Key>({
     caption: 'Keys, newest first',
     columns: [
-      { head: 'User', cell: ({ id, name }) => [name, html` <span class="quiet id">${id}</span>`], isHead: true },
-      { head: 'May', cell: mayOf },
+      { head: 'Name', cell: ({ id, name }) => [name, html` <span class="quiet id">${id}</span>`], isHead: true },
+      { head: 'Scopes', cell: mayOf },
       { head: 'Requests a minute', cell: (key) => number(key.requests_per_minute), isNumber: true, shown: 'wide' },
       { head: 'Made', cell: ({ created_at }) => ago(created_at, nowMs), shown: 'medium' },
       { head: 'Last used', cell: ({ last_used_at }) => ago(last_used_at, nowMs), shown: 'medium' },

@@ -205,9 +205,9 @@ function schedulesTable(rows: readonly ScheduleState[], nowMs: number): Node {
         cell: ({ last_run: run }) =>
           run === null ? dash() : [badge(run.outcome, OUTCOME_TONES[run.outcome]), ' ', ago(run.started_at, nowMs), errorOf(run)],
       },
-      { head: 'Took ms', cell: ({ last_run }) => number(last_run?.duration_ms), isNumber: true, shown: 'medium' },
+      { head: 'Duration (ms)', cell: ({ last_run }) => number(last_run?.duration_ms), isNumber: true, shown: 'medium' },
       {
-        head: 'Every s',
+        head: 'Interval (s)',
         cell: ({ every_ms }) => number(every_ms === null ? null : every_ms / 1_000),
         isNumber: true,
         shown: 'medium',

@@ -44,7 +44,7 @@ export function recommendationsView(shown: RecommendationsPage): Node {
     columns(
       [
         panel(
-          'What lists came to, by strategy and version',
+          'Results by strategy and version',
           partOf(metrics, ({ data }) => (data.length === 0 ? noImpression() : metricsTable(data))),
           {
             id: 'metrics',
@@ -120,7 +120,7 @@ function versionsTable(rows: readonly SimilarityVersion[], canManage: boolean, n
       { head: 'Products', cell: ({ products }) => number(products), isNumber: true },
       { head: 'Shoppers', cell: ({ shoppers }) => number(shoppers), isNumber: true, shown: 'medium' },
       { head: 'Events', cell: ({ events }) => number(events), isNumber: true, shown: 'medium' },
-      { head: 'Neighbours', cell: ({ pairs }) => number(pairs), isNumber: true, shown: 'medium' },
+      { head: 'Similar pairs', cell: ({ pairs }) => number(pairs), isNumber: true, shown: 'medium' },
       { head: 'Made', cell: ({ made_at }) => ago(made_at, nowMs) },
       ...(canManage && rows.length > 1 ? [{ head: 'Change', cell: promoteForm }] : []),
     ],

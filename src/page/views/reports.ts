@@ -131,8 +131,8 @@ function rowsTable(rows: readonly ReportRow[]): Node {
       ...named.filter((column) => column !== false),
       { head: 'Events', cell: ({ event_count }) => number(event_count), isNumber: true },
       { head: 'Amounts', cell: (row) => amounts(row.amounts), isNumber: true },
-      { head: 'Mean ms', cell: ({ processing_ms_avg }) => number(processing_ms_avg), isNumber: true, shown: 'medium' },
-      { head: 'Longest ms', cell: ({ processing_ms_max }) => number(processing_ms_max), isNumber: true, shown: 'medium' },
+      { head: 'Average (ms)', cell: ({ processing_ms_avg }) => number(processing_ms_avg), isNumber: true, shown: 'medium' },
+      { head: 'Longest (ms)', cell: ({ processing_ms_max }) => number(processing_ms_max), isNumber: true, shown: 'medium' },
     ],
     rows,
   })

@@ -56,7 +56,7 @@ export function stockView(shown: StockPage): Node {
       ],
       [
         panel(
-          'Became low, or low no more',
+          'Latest changes of stock',
           partOf(low, ({ data }) => crossingsTable(data, nowMs)),
         ),
         alerts !== undefined &&
