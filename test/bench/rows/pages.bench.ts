@@ -21,13 +21,13 @@ const TIMES_MAX = 1.15
 
 /** What a browser sends when a page asks again. */
 const HEADERS = { 'hx-request': 'true', 'accept-encoding': 'br', accept: 'text/html', 'sec-fetch-site': 'same-origin' }
-const PRODUCTS = Array.from({ length: 20 }, (_, rank) => `/product/p-${1 + rank * 7919}`)
+/** The views of the most popular products, as the shop is stored. */
+const productsOf = (products: number) => [1, 2, 3, 4].map((rank) => `/product/p-${1 + ((rank * 7919) % products)}`)
 const HOT = ['/', '/?mode=most_viewed', '/?mode=rising&time_window_days=7', '/?mode=most_ordered&time_window_days=1']
 
 /** The views whose costs are stated, each with what its costs depend on. */
-const VIEWS = {
+const VIEWS: Record<string, string> = {
   'Hot now': '/',
-  Product: PRODUCTS[1]!,
   Products: '/products',
   Categories: '/categories',
   Searches: '/searches',
@@ -50,13 +50,14 @@ export function pages(isQuick: boolean): Promise<RowResult> {
     const gateway = stopAtEnd(await startBenchGateway({ databaseUrl, restate: servers.restate }))
     await servers.endpoint.use(databaseUrl)
     try {
+      const where = { servers, gateway, products: productsOf(size.products) }
       const way = (openPages: number) => async (isWarmUp: boolean) => {
-        const run = await singlesNextTo({ servers, gateway, openPages, seconds: isWarmUp ? 2 : size.seconds })
+        const run = await singlesNextTo({ ...where, openPages, seconds: isWarmUp ? 2 : size.seconds })
         await waitUntil(() => isSettled(db))
         return run
       }
       const runs = await interleaved({ alone: way(0), withPages: way(OPEN_PAGES) }, size.rounds)
-      const views = await viewCosts({ servers, gateway, seconds: size.viewSeconds })
+      const views = await viewCosts({ ...where, seconds: size.viewSeconds })
       return { claims: [...singlesClaims(runs), viewsClaim(views)], measured: { runs, views } }
     } finally {
       await servers.endpoint.use(null)
@@ -67,6 +68,7 @@ export function pages(isQuick: boolean): Promise<RowResult> {
 interface Where {
   servers: BenchServers
   gateway: BenchGateway
+  products: readonly string[]
   seconds: number
 }
 
@@ -79,14 +81,14 @@ interface Run {
   updateP99: number
 }
 
-async function singlesNextTo({ servers, gateway, openPages, seconds }: Where & { openPages: number }): Promise<Run> {
+async function singlesNextTo({ servers, gateway, products, openPages, seconds }: Where & { openPages: number }): Promise<Run> {
   const { restate, load } = servers
   const { url } = entrancesOf({ gateway, restate }).gateway
   const singles = { connections: SENDERS, pauseMs: PAUSE_MS, secondsMax: seconds, requestEvents: 1 }
   const sending = await load.prepare({ kind: 'ingest', url, ...singles })
   const updating = await load.prepare({
     ...{ kind: 'read', url: gateway.url, connections: openPages, pauseMs: POLL_MS, secondsMax: seconds },
-    pages: [...HOT, ...HOT, ...HOT, ...PRODUCTS.slice(0, 4)].map(pageOf),
+    pages: [...HOT, ...HOT, ...HOT, ...products].map(pageOf),
   })
   const [sent, updated] = await Promise.all([sending(), updating()])
   const { p50, p99 } = sent.latency
@@ -98,10 +100,15 @@ function pageOf(path: string): Page {
 }
 
 /** Milliseconds of the servers' CPU for each answer of a view, one connection at a time, and p50 of its answers. */
-async function viewCosts({ servers, gateway, seconds }: Where): Promise<Record<string, { cpuMs: number; p50: number }>> {
+async function viewCosts({
+  servers,
+  gateway,
+  products,
+  seconds,
+}: Where): Promise<Record<string, { cpuMs: number; p50: number }>> {
   const costs: Record<string, { cpuMs: number; p50: number }> = {}
   const pids = [gateway.pid, servers.postgres.pid]
-  for (const [view, path] of Object.entries(VIEWS)) {
+  for (const [view, path] of Object.entries({ ...VIEWS, Product: products[0]! })) {
     const job = { kind: 'read' as const, url: gateway.url, connections: 1, pages: [pageOf(path)] }
     await (
       await servers.load.prepare({ ...job, secondsMax: 0.5 })
