@@ -1,9 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyRequest } from 'fastify'
+import { z } from 'zod'
 import { DecidedError } from '../../contract/decided-error.ts'
+import { storableText } from '../../contract/fields/text.ts'
 import type { RunStatus } from '../../contract/recompute-run.ts'
 import { decidedErrorOf } from '../../ingress/refusal.ts'
 import { unknownOutcome } from './unknown-outcome.ts'
+
+/** The header that tells on whose behalf a program acts. */
+export const ActorHeader = z.object({
+  'x-actor': storableText(200).optional().describe('On whose behalf, unless the body says it: recorded as the caller claims it.'),
+})
 
 /** The name of the caller's key, "local" as long as no keys are used, and on whose behalf it says it acts. */
 export function byOf(request: FastifyRequest, requestedBy = request.headers['x-actor'] as string | undefined) {

@@ -5,11 +5,10 @@ import { notFound } from '../../contract/decided-error.ts'
 import { ErrorBody } from '../../contract/error.ts'
 import { RecomputeRun, RequestRun, RunsRequest } from '../../contract/recompute-run.ts'
 import { OFFSET_MAX } from '../../contract/fields/page.ts'
-import { storableText } from '../../contract/fields/text.ts'
 import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
 import { createRecomputeRunsClient } from '../../ingress/recompute-runs-client.ts'
 import { findRun, listRuns } from '../../store/reports/run-list.ts'
-import { byOf, refuseRun } from '../recording/run-calls.ts'
+import { ActorHeader, byOf, refuseRun } from '../recording/run-calls.ts'
 import { callerIdOf, hangUpOf, taskCallerOf } from '../access/caller.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
@@ -42,9 +41,6 @@ const RunsQuery = RunsRequest.extend({
   limit: wholeNumberOfText(1, 100).default(50).describe('Runs of the page.'),
   offset: wholeNumberOfText(0, OFFSET_MAX).default(0).describe('Runs before the page.'),
 })
-const Headers = z.object({
-  'x-actor': storableText(200).optional().describe('On whose behalf, unless the body says it: recorded as the caller claims it.'),
-})
 const Body = RequestRun.meta({
   examples: [
     { report_slug: 'volume-by-period', window: 'day', date_from: '2026-03-01', date_to: '2026-03-31', requested_by: 'finance' },
@@ -59,7 +55,7 @@ const REQUEST = {
     description:
       'Rebuilds every bucket of the range from the recorded events, in steps; readers see each bucket as it was before or after. The range is widened to whole buckets: days of UTC, and weeks from Monday. At most 366 days.',
     tags: ['reports'],
-    headers: Headers,
+    headers: ActorHeader,
     body: Body,
     querystring: z.strictObject({}),
     response: {
@@ -106,7 +102,7 @@ const CANCEL = {
     summary: 'Cancel a run',
     description: 'It ends between two steps. The buckets that it has rebuilt stay. Cancelling it again changes nothing.',
     tags: ['reports'],
-    headers: Headers,
+    headers: ActorHeader,
     params: RunId,
     querystring: z.strictObject({}),
     response: {

@@ -3,7 +3,6 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { invalidField, notFound } from '../../contract/decided-error.ts'
 import { ErrorBody } from '../../contract/error.ts'
-import { storableText } from '../../contract/fields/text.ts'
 import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
 import {
   RejectedReplayRequest,
@@ -17,7 +16,7 @@ import { createReplayRunsClient } from '../../ingress/replay-runs-client.ts'
 import { findReplayRun, listReplayRuns } from '../../store/log/replay-run-list.ts'
 import { callerIdOf, hangUpOf, taskCallerOf } from '../access/caller.ts'
 import { invalidCursor } from '../http/problem.ts'
-import { byOf, refuseRun } from '../recording/run-calls.ts'
+import { ActorHeader, byOf, refuseRun } from '../recording/run-calls.ts'
 import { unknownOutcome } from '../recording/unknown-outcome.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
@@ -48,9 +47,6 @@ const RejectedId = z.object({
     .string()
     .meta({ examples: ['1.2'] })
     .describe('The id of the event, `<batch_id>.<index>`.'),
-})
-const Headers = z.object({
-  'x-actor': storableText(200).optional().describe('On whose behalf, unless the body says it: recorded as the caller claims it.'),
 })
 const Body = RequestReplayRun.meta({ examples: [{ code: 'invalid', set: { ref_type: 'Product' }, requested_by: 'ada' }] })
 
@@ -89,7 +85,7 @@ const REQUEST = {
     description:
       'A run replays every event of the code that there is when it begins, the oldest first. Events that are not kept whole, and webhooks, are left out.',
     tags,
-    headers: Headers,
+    headers: ActorHeader,
     body: Body,
     querystring: z.strictObject({}),
     response: {
@@ -132,7 +128,7 @@ const CANCEL = {
     summary: 'Cancel a run that sends rejected events again',
     description: 'It ends within 50 events. What it has replayed stays. Cancelling it again changes nothing.',
     tags,
-    headers: Headers,
+    headers: ActorHeader,
     params: RunId,
     querystring: z.strictObject({}),
     response: {

@@ -4,7 +4,6 @@ import { z } from 'zod'
 import { notFound } from '../../contract/decided-error.ts'
 import { ErrorBody } from '../../contract/error.ts'
 import { OFFSET_MAX } from '../../contract/fields/page.ts'
-import { storableText } from '../../contract/fields/text.ts'
 import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
 import {
   RequestSimilarityRun,
@@ -18,7 +17,7 @@ import { findSimilarityRun, listSimilarityRuns } from '../../store/similarity/ru
 import { similarityVersions } from '../../store/similarity/version.ts'
 import { callerIdOf, hangUpOf, taskCallerOf } from '../access/caller.ts'
 import type { Tag } from '../http/openapi.ts'
-import { byOf, refuseRun } from '../recording/run-calls.ts'
+import { ActorHeader, byOf, refuseRun } from '../recording/run-calls.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
 export const SIMILARITY_TAG: Tag = {
@@ -75,9 +74,6 @@ const VersionNumber = z.object({
     .meta({ examples: [EXAMPLE_VERSION.version] })
     .describe('One of the last two versions.'),
 })
-const Headers = z.object({
-  'x-actor': storableText(200).optional().describe('On whose behalf, unless the body says it: recorded as the caller claims it.'),
-})
 const NoQuery = z.strictObject({})
 
 const REQUEST = {
@@ -88,7 +84,7 @@ const REQUEST = {
     description:
       'Reads the log and puts a new version of all similar products in force at once. Answers use the version before until then. Footfall does it by itself every SIMILARITY_HOURS.',
     tags: ['similarity'],
-    headers: Headers,
+    headers: ActorHeader,
     body: RequestSimilarityRun.nullish().meta({ examples: [{ requested_by: 'merchandising' }] }),
     querystring: NoQuery,
     response: {
@@ -131,7 +127,7 @@ const CANCEL = {
     summary: 'Cancel a run',
     description: 'It ends within a second or so, and the version in force stays. Cancelling it again changes nothing.',
     tags: ['similarity'],
-    headers: Headers,
+    headers: ActorHeader,
     params: RunId,
     querystring: NoQuery,
     response: {
@@ -163,7 +159,7 @@ const PROMOTE = {
     description:
       'Goes back to the version before, or forward again. The next run makes a newer one all the same. Promoting the version in force changes nothing.',
     tags: ['similarity'],
-    headers: Headers,
+    headers: ActorHeader,
     params: VersionNumber,
     querystring: NoQuery,
     response: {

@@ -3,7 +3,6 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { DecidedError, notFound } from '../../contract/decided-error.ts'
 import { ErrorBody } from '../../contract/error.ts'
-import { storableText } from '../../contract/fields/text.ts'
 import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
 import {
   LatestVerification,
@@ -18,7 +17,7 @@ import { findVerification, latestVerification, listVerifications } from '../../s
 import { callerIdOf, hangUpOf, taskCallerOf } from '../access/caller.ts'
 import type { Tag } from '../http/openapi.ts'
 import { invalidCursor } from '../http/problem.ts'
-import { byOf, lastOf, refuseRun } from '../recording/run-calls.ts'
+import { ActorHeader, byOf, lastOf, refuseRun } from '../recording/run-calls.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
 export const VERIFICATION_TAG: Tag = {
@@ -61,9 +60,6 @@ const RunId = z.object({
     .describe('The id of the run.'),
 })
 const RunsQuery = VerificationsRequest.extend({ limit: wholeNumberOfText(1, 100).default(50).describe('Runs of the page.') })
-const Headers = z.object({
-  'x-actor': storableText(200).optional().describe('On whose behalf, unless the body says it: recorded as the caller claims it.'),
-})
 const NoQuery = z.strictObject({})
 
 const REQUEST = {
@@ -74,7 +70,7 @@ const REQUEST = {
     description:
       'Replays the log in one snapshot and compares it with every aggregate. Recording and counting go on meanwhile. A process that dies begins again.',
     tags: ['verification'],
-    headers: Headers,
+    headers: ActorHeader,
     body: RequestVerification.nullish().meta({ examples: [{ requested_by: 'operations' }] }),
     querystring: NoQuery,
     response: {
@@ -129,7 +125,7 @@ const CANCEL = {
     summary: 'Cancel a verification',
     description: 'It ends within a second or so. Cancelling it again changes nothing.',
     tags: ['verification'],
-    headers: Headers,
+    headers: ActorHeader,
     params: RunId,
     querystring: NoQuery,
     response: {
@@ -149,7 +145,7 @@ const VERIFY = {
     description:
       'Starts a run or joins the open one, and waits up to five minutes for its result. `drift` is empty when every number is right.',
     tags: ['verification'],
-    headers: Headers,
+    headers: ActorHeader,
     querystring: NoQuery,
     response: {
       200: Verified.describe('What the replay found.'),
