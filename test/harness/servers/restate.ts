@@ -3,8 +3,9 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stopProcess } from '../../../src/main/embedded/process.ts'
 import { makeDataFolder } from './data-folder.ts'
-import { startRestate } from '../../../src/main/embedded/restate.ts'
+import { queryRestate, startRestate } from '../../../src/main/embedded/restate.ts'
 import { freePorts } from '../../../src/main/embedded/ports.ts'
+import { until } from '../../../src/main/embedded/until.ts'
 
 export interface TestRestate {
   ingressUrl: string
@@ -34,9 +35,13 @@ export async function startTestRestate(identityKeyFile?: string): Promise<TestRe
   const [ingress, admin, node] = (await freePorts(3)) as [number, number, number]
   const log = openSync(join(folder, 'restate.log'), 'a')
   const server = await startRestate({ folder, configFile: CONFIG, ports: { ingress, admin, node }, log, settings })
+  const adminUrl = `http://127.0.0.1:${admin}`
+  // Its admin port answers some tenths of a second before its partitions have leaders, and until then each query fails.
+  const answers = () => queryRestate(adminUrl, 'select id from sys_invocation limit 1').then(Boolean, () => false)
+  if (!(await until(answers, 30_000))) throw new Error('the partitions of restate-server have no leaders after 30 s')
   return {
     ingressUrl: `http://127.0.0.1:${ingress}`,
-    adminUrl: `http://127.0.0.1:${admin}`,
+    adminUrl,
     endpointHost: '127.0.0.1',
     urlOfEndpoint: (port) => `http://127.0.0.1:${port}`,
     stop: async () => {
