@@ -21,16 +21,23 @@ export interface TestDatabase {
 /** The databases that were made in this process and are not dropped yet, by name. */
 export const openDatabases = new Set<string>()
 
-/** Makes the database that the others are copied from: all of sql/, the balanced weights and this month's partitions. */
+/** Makes the database that the others are copied from. */
 export async function prepareTemplate(serverUrl: string): Promise<void> {
+  await prepareDatabase(serverUrl, TEMPLATE)
+}
+
+/** Makes a database with all of sql/, the balanced weights and this month's partitions. @returns its address. */
+export async function prepareDatabase(serverUrl: string, name: string): Promise<string> {
   const server = connect({ url: serverUrl, name: 'test', connectionsMax: 1 })
-  await sql`create database ${sql.id(TEMPLATE)}`.execute(server)
+  await sql`create database ${sql.id(name)}`.execute(server)
   await server.destroy()
-  const db = connect({ url: withDatabase(serverUrl, TEMPLATE), name: 'test' })
+  const url = withDatabase(serverUrl, name)
+  const db = connect({ url, name: 'test' })
   await migrate(db, join(import.meta.dirname, '..', '..', '..', 'sql'))
   await rescore(db, BALANCED)
   await makePartitions(db, await comingMonths(db, 2))
   await db.destroy()
+  return url
 }
 
 /** A new copy of the template, or of a large database without connections. */
