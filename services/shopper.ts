@@ -11,23 +11,28 @@ import { contextOf } from '../src/ranking/shopper-context.ts'
 import { catalogEntries, type CatalogEntry } from '../src/store/catalog/catalog-entry.ts'
 import type { Database } from '../src/store/database/connection.ts'
 import { isUnavailable } from '../src/store/database/sql-state.ts'
+import { noteExport } from '../src/store/erasure/export-list.ts'
 import { fedEventsOf } from '../src/store/shoppers/fed-events.ts'
 import type { Deps } from './handler/deps.ts'
-import { MERGING, READ } from './handler/handler-options.ts'
+import { MERGING, READ, RECORD } from './handler/handler-options.ts'
 import { mergeLaneOf } from './handler/merge-lanes.ts'
 import { serviceOf } from './handler/with-options.ts'
+import { refusingStep } from './recording/step.ts'
 
-/** Shopper: what shoppers do now, and which sessions are of which accounts. */
-export const shopper = (deps: Deps) =>
-  serviceOf(
+/** Shopper: what shoppers do now, which sessions are of which accounts, and who exported what is kept about them. */
+export const shopper = (deps: Deps) => {
+  const step = refusingStep(deps)
+  return serviceOf(
     shopperApi,
     deps,
     { retryPolicy: deps.retryPolicy },
     {
       Context: [READ, (ctx, request) => context(deps, ctx, request)],
       Merge: [MERGING, (ctx, request) => merge(ctx, request)],
+      NoteExport: [RECORD, (ctx, noted) => step(ctx, 'note the export', () => noteExport(deps.background, noted))],
     },
   )
+}
 
 async function context(deps: Deps, ctx: Context, request: ContextRequest): Promise<ContextAnswer> {
   const { events, isPartial } = await eventsOf(deps, shopperOf(request.shopper_id)!)

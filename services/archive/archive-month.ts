@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { ArchiveError, type ArchiveStore } from '../../src/external/archive-store.ts'
+import { noteArchived } from '../../src/store/archive/archived-month.ts'
 import { archiveIdOf } from '../../src/store/archive/identity.ts'
 import { countsOfMonth, type Page, pageOfMonth } from '../../src/store/archive/page.ts'
 import { forgetParts, notePart, type Part, partsOf } from '../../src/store/archive/part.ts'
 import type { Database } from '../../src/store/database/connection.ts'
 import type { LogTableName, Month } from '../../src/store/log/month.ts'
 import { checkParts } from './check-month.ts'
-import { folderOf, measured, readManifest, sumOf, writeManifest } from './manifest.ts'
+import { folderOf, type Manifest, measured, readManifest, sumOf, writeManifest } from './manifest.ts'
 import { type ArchiveFormat, bytesOfPart } from './part-format.ts'
 
 /** Rows of a statement: about 20 ms of PostgreSQL, and 5 ms of this process. */
@@ -46,8 +47,12 @@ export async function archiveMonth(archiving: Archiving, table: LogTableName, mo
     }
     await writeManifest(store, { database: await archiveIdOf(db), table, month }, parts)
   }
-  await compare(archiving, table, month)
-  await forgetParts(db, table, month)
+  const { rows, parts } = await compare(archiving, table, month)
+  const bytes = parts.reduce((sum, part) => sum + part.bytes, 0)
+  await db.transaction().execute(async (tx) => {
+    await noteArchived(tx, { table, month, rows, bytes, parts: parts.length, place: store.place })
+    await forgetParts(tx, table, month)
+  })
   return true
 }
 
@@ -109,8 +114,8 @@ function countsOf({ rows }: Page): Record<string, number> {
   return Object.fromEntries(counts)
 }
 
-/** @throws unless the parts are what the manifest says, and the manifest has as many rows of each type as the month. */
-async function compare({ db, store }: Archiving, table: LogTableName, month: Month): Promise<void> {
+/** @returns the manifest. @throws unless the parts are what it says, and it has as many rows of each type as the month. */
+async function compare({ db, store }: Archiving, table: LogTableName, month: Month): Promise<Manifest> {
   const manifest = await readManifest(store, table, month)
   if (manifest === undefined)
     throw new Error(`${store.place} has no manifest of ${table} ${month} yet: another process writes it`)
@@ -127,6 +132,7 @@ async function compare({ db, store }: Archiving, table: LogTableName, month: Mon
       `the archive of ${table} ${month} in ${store.place} has ${archived}, and the log has ${stored}: the month is not dropped`,
     )
   await removeLeftovers(store, table, month, new Set(manifest.parts.map(({ name }) => name)))
+  return manifest
 }
 
 /** Parts of attempts that were killed. */

@@ -25,6 +25,8 @@ export {
 export { AnalyticsEvent, EVENT_STATUSES, type EventStatus, RecordEventsRequest } from './analytics-event.ts'
 export { AuditEntriesRequest, AuditEntriesResponse, AuditEntry } from './audit-entry.ts'
 export { BacklogResponse } from './backlog.ts'
+export { ArchivedMonth, ArchivesRequest, ArchivesResponse } from './archived-month.ts'
+export { EXPORT_STATUSES, type ExportStatus, ExportsRequest, ExportsResponse, NoteExport, PersonExport } from './person-export.ts'
 export { Currency } from './fields/currency.ts'
 export {
   ERASURE_STATUSES,

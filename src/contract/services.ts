@@ -24,6 +24,7 @@ import { reportHandlers } from './report.ts'
 import { rerankHandlers } from './rerank.ts'
 import { scheduleHandlers, taskHandlers } from './schedule.ts'
 import { searchHandlers } from './search.ts'
+import { exportHandlers } from './person-export.ts'
 import { mergeHandlers, mergeLaneHandlers } from './shopper-merge.ts'
 import { sellerHandlers } from './seller-dashboard.ts'
 import { productKindHandlers } from './product-kind.ts'
@@ -72,7 +73,7 @@ export const catalogApi = iface.service('Catalog', {
   ...rerankHandlers,
 })
 
-export const shopperApi = iface.service('Shopper', { ...shopperContextHandlers, ...mergeHandlers })
+export const shopperApi = iface.service('Shopper', { ...shopperContextHandlers, ...mergeHandlers, ...exportHandlers })
 
 export const mergeLaneApi = iface.object('MergeLane', mergeLaneHandlers)
 

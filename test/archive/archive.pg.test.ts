@@ -7,6 +7,7 @@ import { folderOf, readManifest } from '../../services/archive/manifest.ts'
 import { FORMATS } from '../../services/archive/part-format.ts'
 import { restoreMonth } from '../../services/archive/restore-month.ts'
 import { createFolderArchive } from '../../src/external/folder-archive.ts'
+import { listArchives } from '../../src/store/archive/archived-month.ts'
 import type { Database } from '../../src/store/database/connection.ts'
 import { LOG_TABLES } from '../../src/store/log/month.ts'
 import { dropOldMonths } from '../../src/store/log/retention.ts'
@@ -49,8 +50,19 @@ for (const format of FORMATS)
     expect(manifest).toMatchObject({ rows: 25, counts: { view: 7, purchase: 6, rating_high: 6, unheard_of: 6 } })
     expect(manifest.parts.map(({ rows }) => rows)).toEqual([10, 10, 5])
     expect((await verify(db)).drift).toEqual([])
+    const archived = { month: MONTH, place: store.place, restored_at: null, parts: 3 }
+    const first = await listArchives(db, { limit: 1 })
+    expect(first).toMatchObject({ data: [{ ...archived, table: 'search', rows: 3, parts: 1 }], meta: {} })
+    const rest = await listArchives(db, { limit: 2, cursor: first!.meta.next_cursor! })
+    expect(rest).toMatchObject({
+      data: [{ ...archived, table: 'interaction', rows: 25 }, { rows: 6 }],
+      meta: { next_cursor: null },
+    })
+    expect(rest!.data[0]!.bytes).toBe(manifest.parts.reduce((sum, part) => sum + part.bytes, 0))
 
     await restoreAll(db, store)
+    const isRestored = async () => (await listArchives(db, { limit: 9 }))!.data.map((month) => month.restored_at !== null)
+    expect(await isRestored()).toEqual([true, true, true])
     expect(await allRows(db, restoredName)).toEqual(before)
     const { rows } = await sql<{ text: string; number: string }>`
     select max(metadata::text) as text, max(account_number)::text as number from ${sql.table(restoredName('interaction'))}
@@ -61,6 +73,8 @@ for (const format of FORMATS)
     await restoreAll(db, store)
     expect(await dropOldMonths(db, DAYS, archiving(db, store, format))).toEqual({ dropped: [], waiting: [] })
     expect(await allRows(db, restoredName)).toEqual(before)
+    await sql`drop table ${sql.table(restoredName('search'))}`.execute(db)
+    expect(await isRestored()).toEqual([false, true, true])
   })
 
 test('a month that was begun in another archive is begun again', async ({ db, store }) => {

@@ -89,6 +89,11 @@ test(
     await settled(db)
     expect((await exportOf(gateway)).length).toBeGreaterThan(0)
     expect((await verify(db)).drift).toEqual([])
+    const exports = async () =>
+      ((await (await fetch(`${gateway.url}/api/v1/exports`)).json()) as { data: { id: string; status: string; rows: number }[] })
+        .data
+    expect(await until(async () => (await exports()).every(({ status }) => status === 'completed'), 30_000)).toBe(true)
+    expect((await exports()).map(({ rows: sent }) => sent > 0)).toEqual([true, false, false, true])
     // Restate keeps no input of a call that has ended.
     const journals = await query(stack, `select id, raw from sys_journal`)
     expect(JSON.stringify(journals)).not.toContain('grace-hopper')

@@ -45,7 +45,9 @@ const PAGE: OperationsPage = {
     ],
   },
   kafka: { error: { code: 'not_found', message: 'Kafka is not read here' } },
+  archives: { data: [] },
   erasures: { data: [] },
+  exports: { data: [] },
   audit: { data: [] },
 }
 
@@ -99,6 +101,23 @@ test('erasures have the rows that their certificates count', () => {
   expect(wordsOf(textOf(operationsView(PAGE)))).toContain(
     'No person was erased yet. ./footfall erase account:ID erases a person.',
   )
+})
+
+test('archived months have their place, and exports have no person', () => {
+  const month = { month: '2026-01', rows: 1_500, bytes: 90_000, parts: 1, place: '/srv/archive', restored_at: null }
+  const at = '2026-03-01T12:00:10.000Z'
+  const archived = { ...month, table: 'interaction', archived_at: at }
+  const restored = { ...month, table: 'search', archived_at: at, restored_at: '2026-03-01T12:00:20.000Z' }
+  const run = { actor: 'desk', requested_by: 'ada', started_at: at }
+  const sent = { ...run, id: 'e1', status: 'completed', rows: 41, finished_at: '2026-03-01T12:00:11.000Z' } as const
+  const cut = { ...run, id: 'e2', requested_by: null, status: 'cut_off', rows: 7 } as const
+  const shown = { ...PAGE, archives: { data: [archived, restored] }, exports: { data: [sent, cut] } }
+  const text = wordsOf(textOf(operationsView(shown)))
+  expect(text).toContain('2026-01 interaction 1 500 20 s ago /srv/archive 2026-01 restored search 1 500 20 s ago /srv/archive')
+  expect(text).toContain('desk for ada completed 41 20 s ago desk cut off 7 20 s ago')
+  const none = wordsOf(textOf(operationsView(PAGE)))
+  expect(none).toContain('No month of the log is archived yet. With ARCHIVE_LOG=on each month')
+  expect(none).toContain('was exported yet. ./footfall export account:ID FILE writes')
 })
 
 test('Kafka has a panel where it is read, with what is not stored yet and the topics that do not exist', () => {

@@ -5,6 +5,7 @@ import { alertRoutes, ALERTS_TAG } from './alerts.ts'
 import { auditRoutes } from './audit.ts'
 import { backlogRoutes } from './backlog.ts'
 import { CATALOG_TAG, catalogRoutes } from './catalog.ts'
+import { archiveRoutes } from './archives.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 import { docsRoutes } from './docs.ts'
 import { erasureRoutes } from './erasures.ts'
@@ -16,6 +17,7 @@ import { invocationRoutes } from './invocations.ts'
 import { INTERACTIONS_TAG, interactionRoutes } from './interactions.ts'
 import { kafkaRoutes } from './kafka.ts'
 import { pageRoutes } from './page.ts'
+import { exportRoutes } from './exports.ts'
 import { interactionLogRoutes } from './interaction-log.ts'
 import { ORDERS_TAG, paymentRoutes } from './payments.ts'
 import { popularRoutes } from './popular.ts'
@@ -65,6 +67,7 @@ export const ROUTES: readonly ((deps: RouteDeps) => RoutePlugin)[] = [
   rerankRoutes,
   recommendationMetricsRoutes,
   erasureRoutes,
+  exportRoutes,
   sellerRoutes,
   rejectedRoutes,
   rejectedReplayRoutes,
@@ -84,6 +87,7 @@ export const ROUTES: readonly ((deps: RouteDeps) => RoutePlugin)[] = [
   scheduleRoutes,
   invocationRoutes,
   kafkaRoutes,
+  archiveRoutes,
   backlogRoutes,
   ingestRoutes,
   aboutRoutes,

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { Readable } from 'node:stream'
 import type { FastifyRequest, RouteShorthandOptions } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
@@ -11,14 +10,12 @@ import { storableText } from '../../contract/fields/text.ts'
 import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
 import { erasureApi } from '../../contract/services.ts'
 import { decidedErrorOf } from '../../ingress/refusal.ts'
-import { exportPerson } from '../../store/erasure/export.ts'
 import { shoppersOfPerson } from '../../store/erasure/fence.ts'
 import { findErasure, listErasures } from '../../store/erasure/run-list.ts'
 import { noErasure } from '../../store/erasure/run-machine.ts'
 import { callerIdOf, hangUpOf, taskCallerOf } from '../access/caller.ts'
 import { invalidCursor } from '../http/problem.ts'
 import { unknownOutcome } from '../recording/unknown-outcome.ts'
-import { inChunks, SILENT_MS_MAX, withinMs } from '../shoppers/export-chunks.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
 const EXAMPLE: ErasureRun = {
@@ -101,33 +98,6 @@ const RUNS = {
   },
 } as const satisfies RouteShorthandOptions
 
-const NDJSON = 'application/x-ndjson'
-
-const EXPORT = {
-  config: { access: 'manage', isPersonal: true },
-  schema: {
-    operationId: 'exportShopper',
-    summary: 'Everything that is kept about a person',
-    description:
-      'One line of JSON per row, as `{"table": …, "row": {…}}`, with the columns of the database. It is empty for an unknown or erased shopper. A blank or an empty line every five seconds keeps the connection while no row is found. An answer that ends early was cut off: ask again.',
-    tags: ['shoppers'],
-    produces: [NDJSON],
-    params: Person,
-    querystring: z.strictObject({}),
-    response: {
-      200: z
-        .string()
-        .meta({
-          examples: [
-            '{"table":"shopper_product","row":{"shopper_id":"account:ada","product_id":"lamp","event_type":"view","events":2}}\n',
-          ],
-        })
-        .describe('The rows.'),
-      400: ErrorBody.describe('The address names no shopper.'),
-    },
-  },
-} as const satisfies RouteShorthandOptions
-
 const NO_BODY = new Uint8Array()
 
 export function erasureRoutes({ lines, ingress, recording, live }: RouteDeps): RoutePlugin {
@@ -170,14 +140,6 @@ export function erasureRoutes({ lines, ingress, recording, live }: RouteDeps): R
       const data = await lines.short.read(taskCallerOf(request), (db) => findErasure(db, id))
       if (data === undefined) throw noErasure(id)
       return { data }
-    })
-
-    routes.get('/api/v1/shoppers/:shopper_id/export', EXPORT, async (request, reply) => {
-      const rows = exportPerson((work) => lines.long.read(taskCallerOf(request), work), request.params.shopper_id)
-      // A failure of the first reads is still an answer with its status.
-      const first = rows.next()
-      await withinMs(first, SILENT_MS_MAX)
-      return reply.type(NDJSON).send(Readable.from(inChunks(rows, first)) as never)
     })
   }
 }

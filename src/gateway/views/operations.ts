@@ -1,9 +1,11 @@
 import type { AboutResponse } from '../../contract/about.ts'
+import type { ArchivedMonth } from '../../contract/archived-month.ts'
 import type { AuditEntry } from '../../contract/audit-entry.ts'
 import type { BacklogResponse } from '../../contract/backlog.ts'
 import type { ErasureRun } from '../../contract/erasure.ts'
 import type { StuckInvocationsResponse } from '../../contract/invocation.ts'
 import type { KafkaLagResponse } from '../../contract/kafka-lag.ts'
+import type { PersonExport } from '../../contract/person-export.ts'
 import type { ScheduleState } from '../../contract/schedule.ts'
 import type { LatestVerification, VerificationRun } from '../../contract/verification-run.ts'
 import { operationsView, type Ready } from '../../page/views/operations.ts'
@@ -23,19 +25,35 @@ export const operations: PageView = {
   isPersonal: true,
   isLive: true,
   show: async (api, { query, nowMs }) => {
-    const [ready, about, backlog, latest, verifications, invocations, schedules, kafka, erasures, audit] = await Promise.all([
-      api.get<Ready>('/ready', {}, PROBE_KEEP_MS),
-      api.get<AboutResponse>('/api/v1/about'),
-      api.get<BacklogResponse>('/api/v1/backlog'),
-      api.get<{ data: LatestVerification | null }>(`${VERIFICATIONS}/latest`),
-      api.get<{ data: VerificationRun[] }>(VERIFICATIONS, { limit: 5 }),
-      api.get<StuckInvocationsResponse>('/api/v1/invocations', {}, PROBE_KEEP_MS),
-      api.get<{ data: ScheduleState[] }>('/api/v1/schedules', {}, PROBE_KEEP_MS),
-      api.get<KafkaLagResponse>('/api/v1/kafka', {}, PROBE_KEEP_MS),
-      api.get<{ data: ErasureRun[] }>('/api/v1/erasures', { limit: 10 }),
-      api.get<{ data: AuditEntry[] }>('/api/v1/audit-entries', { limit: 10 }),
-    ])
-    const answers = { ready, about, backlog, latest, verifications, invocations, schedules, kafka, erasures, audit }
+    const [ready, about, backlog, latest, verifications, invocations, schedules, kafka, archives, erasures, exports, audit] =
+      await Promise.all([
+        api.get<Ready>('/ready', {}, PROBE_KEEP_MS),
+        api.get<AboutResponse>('/api/v1/about'),
+        api.get<BacklogResponse>('/api/v1/backlog'),
+        api.get<{ data: LatestVerification | null }>(`${VERIFICATIONS}/latest`),
+        api.get<{ data: VerificationRun[] }>(VERIFICATIONS, { limit: 5 }),
+        api.get<StuckInvocationsResponse>('/api/v1/invocations', {}, PROBE_KEEP_MS),
+        api.get<{ data: ScheduleState[] }>('/api/v1/schedules', {}, PROBE_KEEP_MS),
+        api.get<KafkaLagResponse>('/api/v1/kafka', {}, PROBE_KEEP_MS),
+        api.get<{ data: ArchivedMonth[] }>('/api/v1/archives', { limit: 9 }),
+        api.get<{ data: ErasureRun[] }>('/api/v1/erasures', { limit: 10 }),
+        api.get<{ data: PersonExport[] }>('/api/v1/exports', { limit: 10 }),
+        api.get<{ data: AuditEntry[] }>('/api/v1/audit-entries', { limit: 10 }),
+      ])
+    const answers = {
+      ready,
+      about,
+      backlog,
+      latest,
+      verifications,
+      invocations,
+      schedules,
+      kafka,
+      archives,
+      erasures,
+      exports,
+      audit,
+    }
     return { title: 'Operations', body: operationsView({ nowMs, done: query['done'], ...answers }) }
   },
   actions: {

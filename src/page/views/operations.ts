@@ -1,9 +1,11 @@
 import type { AboutResponse } from '../../contract/about.ts'
+import type { ArchivedMonth } from '../../contract/archived-month.ts'
 import type { AuditEntry } from '../../contract/audit-entry.ts'
 import type { BacklogResponse } from '../../contract/backlog.ts'
 import type { ErasureRun } from '../../contract/erasure.ts'
 import type { StuckInvocation, StuckInvocationsResponse } from '../../contract/invocation.ts'
 import type { KafkaLagResponse } from '../../contract/kafka-lag.ts'
+import type { PersonExport } from '../../contract/person-export.ts'
 import type { ScheduleState, TaskRun } from '../../contract/schedule.ts'
 import type { LatestVerification, VerificationRun } from '../../contract/verification-run.ts'
 import { actionForm } from '../components/form.ts'
@@ -14,7 +16,9 @@ import { table } from '../components/table.ts'
 import { ago, dash, instant, number } from '../components/value.ts'
 import { type Answer, dataOf, isProblem } from '../template/answer.ts'
 import { html, type Node } from '../template/html.ts'
+import { archivesPart } from './archives.ts'
 import { erasuresPart } from './erasures.ts'
+import { exportsPart } from './exports.ts'
 import { kafkaPanel } from './kafka.ts'
 
 /** The parts of the system that are not ready, or what else an operator should look at. */
@@ -34,7 +38,9 @@ export interface OperationsPage {
   invocations: Answer<StuckInvocationsResponse>
   schedules: Answer<{ data: ScheduleState[] }>
   kafka: Answer<KafkaLagResponse>
+  archives: Answer<{ data: ArchivedMonth[] }>
   erasures: Answer<{ data: ErasureRun[] }>
+  exports: Answer<{ data: PersonExport[] }>
   audit: Answer<{ data: AuditEntry[] }>
 }
 
@@ -81,6 +87,16 @@ export function operationsView(shown: OperationsPage): Node {
           'Erasures',
           partOf(shown.erasures, ({ data }) => erasuresPart(data, nowMs)),
           { id: 'erasures' },
+        ),
+        panel(
+          'Exports',
+          partOf(shown.exports, ({ data }) => exportsPart(data, nowMs)),
+          { id: 'exports' },
+        ),
+        panel(
+          'Archive',
+          partOf(shown.archives, ({ data }) => archivesPart(data, nowMs)),
+          { id: 'archive' },
         ),
         panel(
           'Latest changes',

@@ -77,6 +77,8 @@ const ENDPOINT_RIGHTS: Record<string, string> = {
   archive_identity: 'select',
   archive_shopper: 'select, insert, delete',
   archive_part: 'select, insert, delete',
+  archived_month: 'select, insert, update',
+  person_export: 'select, insert, update',
   // A command at a terminal restores.
   restored_month: 'select',
   restored_part: 'select',

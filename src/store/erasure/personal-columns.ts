@@ -125,6 +125,7 @@ export const OTHER_COLUMNS: Readonly<Record<string, readonly string[]>> = {
     'similarity_run.*',
     // Of what a verification found, ids of shoppers are left out.
     'verification_run.*',
+    'person_export.*',
     'similarity_settings.*',
     ...['actor', 'requested_by', 'error_message', 'status', 'step', 'place'].map((column) => `erasure_run.${column}`),
   ],
@@ -151,7 +152,12 @@ export const OTHER_COLUMNS: Readonly<Record<string, readonly string[]>> = {
   ],
   'hashes without the key, and numbers of the erasure itself': ['shopper_tombstone.*', 'erasure_count.*'],
   'of topics: which records were read': ['kafka_offset.*'],
-  'of the archive: its parts, and which months were restored': ['archive_part.*', 'restored_month.*', 'restored_part.*'],
+  'of the archive: its parts, and which months were restored': [
+    'archive_part.*',
+    'archived_month.*',
+    'restored_month.*',
+    'restored_part.*',
+  ],
   'of hours and calls: how many items came': ['ingest_call.*', 'ingest_delta.*', 'ingest_hour.*'],
   'of the database': ['migration.*'],
 }

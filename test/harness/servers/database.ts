@@ -94,6 +94,7 @@ const CLEARED = [
   'erasure_shopper',
   'erasure_count',
   'erasure_run',
+  'person_export',
   'shopper_tombstone',
   'alert',
   'alert_subject',
