@@ -6,11 +6,13 @@ import { pgTest } from '../harness/fixtures.ts'
 import { makeKey } from '../harness/items/keys.ts'
 import { product, upsert } from '../harness/items/products.ts'
 import { clearSales, type Line, saleLine, storeSales } from '../harness/items/sales.ts'
-import { startGateway } from '../harness/servers/gateway.ts'
+import { keptMs } from '../../src/gateway/caching/shared-answers.ts'
+import { SETTINGS, startGateway } from '../harness/servers/gateway.ts'
 
 const test = pgTest
   .extend('keys', { scope: 'file' }, async ({ db }) => ({
     shop: (await makeKey(db, { scopes: ['read'] })).text,
+    other: (await makeKey(db, { scopes: ['read'] })).text,
     ingest: (await makeKey(db, { scopes: ['ingest'] })).text,
     seller: (await makeKey(db, { scopes: ['read'], sellerId: 'south' })).text,
   }))
@@ -96,6 +98,49 @@ test('pages have each seller once, ties by id', async ({ db }) => {
   const { meta } = await list(db, { ...MARCH, limit: 2 })
   const other = { start: '2026-03-02', end: '2026-03-31', cursor: meta.next_cursor! }
   await expect(list(db, other)).rejects.toMatchObject({ field: 'cursor' })
+})
+
+test('a cursor goes on with its range after midnight', async ({ db }) => {
+  await storeSales(
+    db,
+    ['a', 'b', 'c'].map((sellerId) => line('2026-03-05', { sellerId })),
+  )
+  const { meta } = await list(db, { limit: 2 })
+  const tomorrow = { sellerId: undefined, nowMs: NOW_MS + 86_400_000 }
+  const asked = SellersRequest.parse({ limit: 2, cursor: meta.next_cursor! })
+  const { data, meta: next } = await sellerList(db, asked, tomorrow)
+  expect([data.map(({ seller_id: id }) => id), next]).toEqual([['c'], { start: meta.start, end: meta.end, next_cursor: null }])
+})
+
+test('callers share an answer while it is read and for a moment, and each seller has an own one', async ({
+  db,
+  database,
+  keys,
+}) => {
+  const gateway = await startGateway(
+    database.url,
+    { ingressUrl: 'http://127.0.0.1:1' },
+    { settings: { ...SETTINGS, popularCacheMs: 60_000 } },
+  )
+  const ask = async (key: string) => {
+    const answer = await fetch(`${gateway.url}/api/v1/sellers`, { headers: { authorization: `Bearer ${key}` } })
+    return ((await answer.json()) as SellersResponse).data.map(({ seller_id: id }) => id)
+  }
+  await storeSales(db, [saleLine({ sellerId: 'north', occurredAtMs: Date.now() - 3_600_000 })])
+  expect(await ask(keys.shop)).toEqual(['north'])
+  await storeSales(db, [saleLine({ sellerId: 'south', occurredAtMs: Date.now() - 3_600_000 })])
+  expect([await ask(keys.shop), await ask(keys.other)]).toEqual([['north'], ['north']])
+  expect(await ask(keys.seller)).toEqual(['south'])
+  await gateway.stop()
+})
+
+test.for([
+  [1, 1_000, 1_000],
+  [1_300, 1_000, 3_900],
+  [20_000, 1_000, 10_000],
+  [20_000, 0, 0],
+])('an answer that took %i ms is kept for more than its time where it may be: %i, %i', ([took, cacheMs, kept]) => {
+  expect(keptMs(took!, cacheMs!)).toBe(kept)
 })
 
 test.for([

@@ -9,7 +9,9 @@ import {
 } from '../../contract/search.ts'
 import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
 import { searchQueries, searchQueryPositionOf } from '../../store/log/search-query.ts'
+import type { Queryable } from '../../store/database/connection.ts'
 import { taskCallerOf } from '../access/caller.ts'
+import { shareAnswers } from '../caching/shared-answers.ts'
 import { invalidCursor } from '../http/problem.ts'
 import { recordingAnswers, RecordingHeaders, RecordingQuery, recordRequest } from '../recording/record-request.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
@@ -75,7 +77,7 @@ const QUERIES = {
     operationId: 'searchQueries',
     summary: 'What shoppers search for',
     description:
-      'The most frequent queries of the last days first, ties by query; with `filter`, those that found nothing or led to no click. Read from the log. The pages of a cursor are of one window; searches that arrive late may still change the numbers.',
+      'The most frequent queries of the last days first, ties by query; with `filter`, those that found nothing or led to no click. Read from the log. The pages of a cursor are of one window; searches that arrive late may still change the numbers. An answer is a second old at most, or three times as long as it took to read, up to ten seconds.',
     tags: ['search'],
     querystring: SearchQueriesQuery,
     response: { 200: SearchQueriesResponse.describe('A page of queries.') },
@@ -84,6 +86,11 @@ const QUERIES = {
 
 /** A search is an event of its own kind; a click on its results is an interaction. */
 export function searchRoutes(deps: RouteDeps): RoutePlugin {
+  const queriesOf = shareAnswers<SearchQueriesRequest, SearchQueriesResponse>(deps.lines.long, {
+    read: readQueries,
+    keyOf: ({ limit, days, filter, cursor }) => JSON.stringify([limit, days, filter, cursor]),
+    cacheMs: deps.settings.popularCacheMs,
+  })
   return async (app) => {
     const routes = app.withTypeProvider<ZodTypeProvider>()
 
@@ -96,10 +103,14 @@ export function searchRoutes(deps: RouteDeps): RoutePlugin {
     )
 
     routes.get('/api/v1/search/queries', QUERIES, async (request) => {
-      const { limit, days, filter, cursor } = request.query
-      const from = cursor === undefined ? { toMs: Date.now(), after: undefined } : searchQueryPositionOf(cursor, { days, filter })
-      if (from === undefined) throw invalidCursor()
-      return deps.lines.long.read(taskCallerOf(request), (db) => searchQueries(db, { limit, days, filter, ...from }))
+      return queriesOf(request.query, taskCallerOf(request))
     })
   }
+}
+
+/** A first page is of the days that end now, and a further one of those of its cursor. */
+async function readQueries(db: Queryable, { limit, days, filter, cursor }: SearchQueriesRequest): Promise<SearchQueriesResponse> {
+  const from = cursor === undefined ? { toMs: Date.now(), after: undefined } : searchQueryPositionOf(cursor, { days, filter })
+  if (from === undefined) throw invalidCursor()
+  return searchQueries(db, { limit, days, filter, ...from })
 }

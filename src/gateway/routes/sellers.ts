@@ -7,6 +7,7 @@ import { sellerList } from '../../store/sellers/seller-list.ts'
 import { sellerDashboard } from '../../store/sellers/seller-dashboard.ts'
 import { taskCallerOf } from '../access/caller.ts'
 import { sellerOf } from '../access/seller-access.ts'
+import { shareAnswers } from '../caching/shared-answers.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
 export const SELLERS_TAG = { name: 'sellers', description: 'What each seller sold.' }
@@ -30,7 +31,7 @@ const SELLERS = {
     operationId: 'sellers',
     summary: 'What all sellers sold',
     description:
-      'Sellers with sales in a range of days of UTC, the most orders first; ties by id. Amounts of different currencies are never added. The list is live: a seller whose orders change between two pages may repeat or be missed. A key or token of a seller gets that seller alone.',
+      'Sellers with sales in a range of days of UTC, the most orders first; ties by id. Amounts of different currencies are never added. The pages of a cursor are of one range, also after midnight. The list is live: a seller whose orders change between two pages may repeat or be missed. An answer is a second old at most, or three times as long as it took to read, up to ten seconds. A key or token of a seller gets that seller alone.',
     tags: ['sellers'],
     querystring: SellersRequest.extend({
       limit: wholeNumberOfText(1, 100).default(20).describe(SellersRequest.shape.limit.description!),
@@ -39,15 +40,19 @@ const SELLERS = {
   },
 } as const satisfies RouteShorthandOptions
 
-/** No answer is kept, so that a payment shows immediately. */
-export function sellerRoutes({ lines, settings: { pendingDays } }: RouteDeps): RoutePlugin {
+/** The list adds up the days of every seller, so its answers are shared. No dashboard is kept, so that a payment shows there immediately. */
+export function sellerRoutes({ lines, settings: { pendingDays, popularCacheMs } }: RouteDeps): RoutePlugin {
+  const listOf = shareAnswers<SellersRequest & { sellerId: string | undefined }, SellersResponse>(lines.long, {
+    read: (db, { sellerId, ...request }) => sellerList(db, request, { sellerId, nowMs: Date.now() }),
+    keyOf: ({ sellerId, start, end, limit, cursor }) => JSON.stringify([sellerId ?? null, start, end, limit, cursor]),
+    cacheMs: popularCacheMs,
+  })
   return async (app) => {
     const routes = app.withTypeProvider<ZodTypeProvider>()
 
-    routes.get('/api/v1/sellers', SELLERS, (request) => {
-      const context = { sellerId: request.apiKey?.sellerId ?? undefined, nowMs: Date.now() }
-      return lines.long.read(taskCallerOf(request), (db) => sellerList(db, request.query, context))
-    })
+    routes.get('/api/v1/sellers', SELLERS, (request) =>
+      listOf({ ...request.query, sellerId: request.apiKey?.sellerId ?? undefined }, taskCallerOf(request)),
+    )
 
     routes.get('/api/v1/analytic/seller-dashboard', DASHBOARD, async (request) => {
       const { seller_id: requestedId, ...range } = request.query

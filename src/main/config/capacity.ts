@@ -32,7 +32,9 @@ export const capacitySettings = settingsIn('Capacity', {
     .meta({ unit: 'ms' }),
   POPULAR_CACHE_MS: wholeNumber(0, 900_000)
     .default(1_000)
-    .describe('Maximum age of an answer of the lists of popular products; 0 asks the database each time.')
+    .describe(
+      'Maximum age of an answer of the lists of popular products, and the least one of the lists of sellers and searched queries; 0 asks the database each time.',
+    )
     .meta({ unit: 'ms' }),
   FLUSHES_MAX: wholeNumber(1, 64)
     .default(4)

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
-import { invalidField } from '../../contract/decided-error.ts'
+import { type DecidedError, invalidField } from '../../contract/decided-error.ts'
+import { ReportDay } from '../../contract/report.ts'
 import { SELLER_DAYS_MAX, type SellerSales, type SellersRequest, type SellersResponse } from '../../contract/seller-list.ts'
 import { checkedRange, dayOf, type Days, daysBefore, daysIn } from '../../ranking/day.ts'
 import type { Queryable } from '../database/connection.ts'
@@ -12,7 +13,8 @@ interface SellersContext {
   nowMs: number
 }
 
-interface Position {
+/** Where a page ended, in the list of a range. */
+interface Position extends Days {
   orders: string
   sellerId: string
 }
@@ -26,9 +28,11 @@ export async function sellerList(
   request: SellersRequest,
   { sellerId, nowMs }: SellersContext,
 ): Promise<SellersResponse> {
-  const range = { from: request.start, to: request.end, today: dayOf(nowMs), daysMax: SELLER_DAYS_MAX }
-  const days = checkedRange(range, { from: 'start', to: 'end' })
-  const after = request.cursor === undefined ? undefined : positionOf(request.cursor, days)
+  const after = request.cursor === undefined ? undefined : positionOf(request.cursor)
+  // A cursor goes on with its range, which is no longer that of today after midnight.
+  const [from, to] = [request.start ?? after?.from, request.end ?? after?.to]
+  const days = checkedRange({ from, to, today: dayOf(nowMs), daysMax: SELLER_DAYS_MAX }, { from: 'start', to: 'end' })
+  if (after !== undefined && (after.from !== days.from || after.to !== days.to)) throw wrongCursor()
   const { rows } = await listQuery(days, { sellerId, after, limit: request.limit + 1 }).execute(db)
   const data = rows.slice(0, request.limit)
   const last = rows.length > request.limit ? data.at(-1) : undefined
@@ -87,10 +91,13 @@ function changeOf(column: string): RawBuilder<unknown> {
 
 const SELLERS = 'sellers'
 
-function positionOf(cursor: string, { from, to }: Days): Position {
-  const [ofFrom, ofTo, orders = '', sellerId] = decodeCursor(SELLERS, cursor) ?? []
-  if (ofFrom !== from || ofTo !== to || !/^-?\d{1,18}$/.test(orders) || sellerId === undefined) {
-    throw invalidField('cursor', 'is not a cursor of this list with this range')
-  }
-  return { orders, sellerId }
+function positionOf(cursor: string): Position {
+  const [from = '', to = '', orders = '', sellerId] = decodeCursor(SELLERS, cursor) ?? []
+  const areDays = [from, to].every((day) => ReportDay.safeParse(day).success)
+  if (!areDays || !/^-?\d{1,18}$/.test(orders) || sellerId === undefined) throw wrongCursor()
+  return { from, to, orders, sellerId }
+}
+
+function wrongCursor(): DecidedError {
+  return invalidField('cursor', 'is not a cursor of this list with this range')
 }
