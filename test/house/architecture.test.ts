@@ -88,6 +88,7 @@ const SUB_ROOMS: Record<string, string[][]> = {
     ['alerts', 'archive'],
     ['proof'],
     ['erasure'],
+    ['backup'],
   ],
   services: [['handler'], ['recording'], ['archive'], ['tasks']],
   'src/page': [['template'], ['components'], ['views'], ['static']],

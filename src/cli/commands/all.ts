@@ -26,6 +26,7 @@ export const COMMANDS: Record<string, () => Promise<Command>> = {
   kafka: async () => (await import('./kafka.ts')).kafkaCommand(),
   alerts: async () => (await import('./alerts.ts')).alertsCommand(),
   schedules: async () => (await import('./schedules.ts')).schedulesCommand(),
+  backup: async () => (await import('./backup.ts')).backupCommand(),
   archive: async () => (await import('./archive.ts')).archiveCommand(),
   verify: async () => (await import('./verify.ts')).verifyCommand(),
   evaluate: async () => (await import('./evaluate.ts')).evaluateCommand(),

@@ -1,0 +1,57 @@
+import { sql } from 'kysely'
+import type { Database, Queryable } from '../database/connection.ts'
+import { onlyRow } from '../database/rows.ts'
+import { LOG_TABLES, type LogTableName, type Month } from '../log/month.ts'
+
+/** The rows of each month of each table of the log. */
+export type LogCounts = Record<LogTableName, Record<Month, number>>
+
+/** What the log of a database has. */
+export interface LogFacts {
+  /** The snapshot that was counted. */
+  at: Date
+  /** The newest file of sql/ that was applied. */
+  schema: string
+  /** The number of the newest batch of recorded events; 0 before the first. */
+  lastBatch: string
+  log: LogCounts
+}
+
+/**
+ * Counts the log in one snapshot. `onSnapshot` is called when the snapshot is taken: all that it has was committed before that. Reads every
+ * month once.
+ */
+export function readLogFacts(db: Database, onSnapshot: () => void = () => undefined): Promise<LogFacts> {
+  return db
+    .transaction()
+    .setIsolationLevel('repeatable read')
+    .setAccessMode('read only')
+    .execute(async (tx) => {
+      const head = await sql<Omit<LogFacts, 'log'>>`
+        select now() as at, (select max(name) from migration) as schema,
+          (select coalesce(max(batch_id), 0)::text from interaction_batch) as "lastBatch"`.execute(tx)
+      onSnapshot()
+      return { ...onlyRow(head), log: await countLog(tx) }
+    })
+}
+
+/** The rows of each month of the log. */
+export async function countLog(tx: Queryable): Promise<LogCounts> {
+  const counts: [LogTableName, Record<Month, number>][] = []
+  for (const table of LOG_TABLES) {
+    // By partition, because a month of each row would have to be computed.
+    const { rows } = await sql<{ month: Month; rows: string }>`
+      select replace(right(c.relname, 7), '_', '-') as month, counted.rows
+      from (select tableoid as oid, count(*) as rows from ${sql.table(table)} group by tableoid) counted join pg_class c using (oid)
+      order by month`.execute(tx)
+    counts.push([table, Object.fromEntries(rows.map(({ month, rows: count }) => [month, Number(count)]))])
+  }
+  return Object.fromEntries(counts) as LogCounts
+}
+
+/** The first month that the log keeps. */
+export async function firstKeptMonth(db: Queryable): Promise<Month> {
+  const result = await sql<{ month: Month }>`
+    select to_char(horizon at time zone 'UTC', 'YYYY-MM') as month from log_horizon`.execute(db)
+  return onlyRow(result).month
+}
