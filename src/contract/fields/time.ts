@@ -1,9 +1,23 @@
 export const HOUR_MS = 3_600_000
 export const DAY_MS = 24 * HOUR_MS
 
+/** The last hour of which instantOf was asked, and its text: events that come together are mostly of one hour. */
+let hour = Number.NaN
+let hourText = ''
+const TWO_DIGITS = Array.from({ length: 60 }, (_, n) => String(n).padStart(2, '0'))
+
 /** Milliseconds since 1970 as RFC 3339 in UTC, with milliseconds. */
 export function instantOf(milliseconds: number): string {
-  return new Date(milliseconds).toISOString()
+  const whole = Math.trunc(milliseconds)
+  const ofHour = Math.floor(whole / HOUR_MS)
+  if (ofHour !== hour) {
+    hourText = new Date(ofHour * HOUR_MS).toISOString().slice(0, -'00:00.000Z'.length)
+    hour = ofHour
+  }
+  const ms = whole - hour * HOUR_MS
+  const seconds = Math.floor(ms / 1_000)
+  const rest = String(ms - seconds * 1_000).padStart(3, '0')
+  return `${hourText}${TWO_DIGITS[Math.floor(seconds / 60)]}:${TWO_DIGITS[seconds % 60]}.${rest}Z`
 }
 
 /** An RFC 3339 time in milliseconds since 1970. Finer digits are cut off. */

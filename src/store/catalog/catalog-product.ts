@@ -3,6 +3,7 @@ import { CatalogProduct } from '../../contract/product.ts'
 import { instantOf } from '../../contract/fields/time.ts'
 import { type Call, callIdOf } from '../log/call.ts'
 import { countedCall } from '../log/ingest.ts'
+import { columnOf } from '../database/column.ts'
 import type { Queryable } from '../database/connection.ts'
 import { utc } from '../database/json.ts'
 import type { ProductVersion } from '../../admission/product.ts'
@@ -109,7 +110,7 @@ export const PRODUCT_JSON = jsonOf('p')
 
 /** The versions as a table, one array per column: the statement's text does not depend on their number. */
 function rowsAsTable(versions: readonly ProductVersion[]) {
-  const column = (valueOf: (version: ProductVersion) => string | number | null) => versions.map(valueOf)
+  const column = (valueOf: (version: ProductVersion) => string | number | null) => columnOf(versions, valueOf)
   return sql`
     select index, product_id collate "C" as product_id, seller_id, name, category, brand, price, currency, quantity, status, updated_at
     from unnest(

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { instantOf } from '../../contract/fields/time.ts'
-import { columnOf, type LogTable, sentAtOf } from './log-table.ts'
+import { columnOf } from '../database/column.ts'
+import { type LogTable, sentAtOf } from './log-table.ts'
 import type { NewInteraction } from '../../admission/interaction.ts'
 
 const COLUMNS = sql.raw(`occurred_at, batch_id, account_number, event_id, is_category, event_type, ref_id,

@@ -1,6 +1,7 @@
 import type { sql } from 'kysely'
 import type { Kind, KindWith } from '../../contract/kinds.ts'
 import { instantOf } from '../../contract/fields/time.ts'
+import { columnOf } from '../database/column.ts'
 import type { LogRow } from '../../admission/rows.ts'
 
 type Sql = ReturnType<typeof sql>
@@ -25,19 +26,7 @@ export interface LogTable<Row extends LogRow> {
   rejectedKind?: Kind | 'record'
 }
 
-/**
- * One column of the rows. A column without any value is null, which unnest pads. Most events have no metadata, and an array of a
- * thousand nulls costs as much as one of values.
- */
-export function columnOf<Row, Value extends string | number | boolean>(
-  rows: readonly Row[],
-  valueOf: (row: Row) => Value | null,
-): (Value | null)[] | null {
-  const values = rows.map(valueOf)
-  return values.every((value) => value === null) ? null : values
-}
-
 /** The column sent_at of the rows, in milliseconds of UTC. */
-export function sentAtOf(rows: readonly LogRow[]): (string | null)[] | null {
+export function sentAtOf(rows: readonly LogRow[]): string | null {
   return columnOf(rows, ({ sentAtMs }) => (sentAtMs === undefined ? null : instantOf(sentAtMs)))
 }

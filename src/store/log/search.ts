@@ -1,22 +1,19 @@
 import { sql } from 'kysely'
 import { instantOf } from '../../contract/fields/time.ts'
-import { columnOf, type LogTable, sentAtOf } from './log-table.ts'
+import { columnOf, textArrayOf } from '../database/column.ts'
+import { type LogTable, sentAtOf } from './log-table.ts'
 import type { NewSearch } from '../../admission/search.ts'
 
+/** A list of products is a text, because all rows of a two-dimensional array have the same length. */
 function rowsAsTable(rows: readonly NewSearch[]) {
   return sql`
     select * from unnest(
       ${columnOf(rows, (row) => row.index)}::int[], ${columnOf(rows, (row) => instantOf(row.occurredAtMs))}::timestamptz[],
       ${columnOf(rows, (row) => row.eventId)}::uuid[], ${columnOf(rows, (row) => row.query)}::text[],
       ${columnOf(rows, (row) => row.normalisedQuery)}::text[], ${columnOf(rows, (row) => row.accountId)}::text[],
-      ${columnOf(rows, (row) => row.sessionId)}::text[], ${columnOf(rows, (row) => arrayLiteralOf(row.productIds))}::text[],
+      ${columnOf(rows, (row) => row.sessionId)}::text[], ${columnOf(rows, (row) => textArrayOf(row.productIds))}::text[],
       ${sentAtOf(rows)}::timestamptz[])
       as row(index, occurred_at, event_id, query, normalised_query, account_id, session_id, product_ids, sent_at)`
-}
-
-/** A list as a text that is cast to an array, because all rows of a two-dimensional array have the same length. */
-function arrayLiteralOf(ids: readonly string[]): string {
-  return `{${ids.map((id) => `"${id.replaceAll(/["\\]/g, String.raw`\$&`)}"`).join(',')}}`
 }
 
 /** Searches are counted together with interactions, and fed to no profile. */

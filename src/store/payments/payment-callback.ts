@@ -3,6 +3,7 @@ import type { PaymentCallback } from '../../contract/payment.ts'
 import { instantOf } from '../../contract/fields/time.ts'
 import { type Callback, type Item, callbackKey, type Shortfall } from '../../ledger/callback.ts'
 import { type Call, callIdOf } from '../log/call.ts'
+import { columnOf } from '../database/column.ts'
 import type { Queryable } from '../database/connection.ts'
 import { takeNamedLocks } from '../database/locks.ts'
 import type { NewPayment } from '../../admission/payment.ts'
@@ -148,7 +149,7 @@ export async function insertCallbacks(
   shortfalls: ReadonlyMap<string, readonly Shortfall[]>,
 ): Promise<Map<string, string>> {
   if (payments.length === 0) return new Map()
-  const column = (valueOf: (payment: NewPayment) => string | number | null) => payments.map(valueOf)
+  const column = (valueOf: (payment: NewPayment) => string | number | null) => columnOf(payments, valueOf)
   const { rows } = await sql<Pick<KnownPayment, 'number' | 'provider' | 'callbackId'>>`
     insert into payment_callback (call_id, call_index, provider, callback_id, payment_ref, capture_ref, reverses, rule,
       order_id, status, currency, account_id, session_id, occurred_at, items, refused)

@@ -3,6 +3,7 @@ import { Id } from '../../contract/fields/id.ts'
 import { instantOf } from '../../contract/fields/time.ts'
 import { type Call, callIdOf } from '../log/call.ts'
 import { countCall, countedCall } from '../log/ingest.ts'
+import { columnOf } from '../database/column.ts'
 import type { Queryable, Database } from '../database/connection.ts'
 import { monthsToMake } from '../log/batch.ts'
 import { makePartitions } from '../log/month.ts'
@@ -202,7 +203,7 @@ function rejectionOf({ index, isUnknown, isInactive, horizon }: NotInserted): Re
 
 /** The events as a table, one array per column: the statement's text does not depend on their number. */
 function rowsAsTable(events: readonly CalledAnalyticsEvent[]) {
-  const column = (valueOf: (event: CalledAnalyticsEvent) => string | number | null) => events.map(valueOf)
+  const column = (valueOf: (event: CalledAnalyticsEvent) => string | number | null) => columnOf(events, valueOf)
   return sql`
     select index, slug, external_ref collate "C" as external_ref, entity_id, status, processing_ms, amount, currency, occurred_at, payload
     from unnest(
