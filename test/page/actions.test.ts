@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest'
+import { createIngress } from '../../src/ingress/clients.ts'
 import { offlineGateway } from '../harness/servers/offline-gateway.ts'
 
+/** Gives a Restate that is away up early. */
+const ingress = createIngress({ url: 'http://127.0.0.1:1', deadlineMs: 200 })
 const HOST = 'localhost:3000'
 const OWN = { host: HOST, origin: `http://${HOST}`, 'content-type': 'application/x-www-form-urlencoded' }
 const FORMS = [
@@ -25,7 +28,7 @@ test.each(FORMS)('a form of %s is refused from a page elsewhere', async (url, pa
 })
 
 test.each(FORMS)('a form of %s that changes nothing says why above the view', async (url, payload) => {
-  await using gateway = await offlineGateway()
+  await using gateway = await offlineGateway({ ingress })
   const { statusCode, body } = await gateway.app.inject({ method: 'POST', url, headers: OWN, payload })
   expect(statusCode).toBe(422)
   expect(body).toMatch(/<p class="notice bad" role="alert">(?:Nothing was changed|No answer came): [^<]+\.<\/p>/)
