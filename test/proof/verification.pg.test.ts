@@ -114,7 +114,7 @@ function changeOf(type: string, cell: ReturnType<typeof sql.ref>) {
   return type.startsWith('timestamp') ? sql`${cell} + interval '1 millisecond'` : sql`${cell} + 1`
 }
 
-test.for(COMPARED)('changing any cell of $table makes verify name that cell alone', async (aggregate, { db }) => {
+test.for(COMPARED)('changing any cell of $table makes verify name that cell alone', async (aggregate, { db, proofs }) => {
   const { table, cells } = aggregate
   const types = await typesOf(db, table)
   const keys = await keysOf(db, aggregate)
@@ -129,14 +129,14 @@ test.for(COMPARED)('changing any cell of $table makes verify name that cell alon
       }>`select ${cell}::text as value from ${sql.table(table)} where ${hasKey(key)}`.execute(db)
       const { value } = before.rows[0]!
       await sql`update ${sql.table(table)} set ${cell} = ${change} where ${hasKey(key)}`.execute(db)
-      const { drift } = await verify(db)
+      const { drift } = await verify(proofs)
       expect(drift).toMatchObject([{ aggregate: table, key, column }])
       if (type === 'double precision') expect(Number(drift[0]!.expected)).toBeCloseTo(Number(value), 9)
       else expect(drift[0]!.expected).toBe(value)
       await sql`update ${sql.table(table)} set ${cell} = ${value}::text::${sql.raw(type)} where ${hasKey(key)}`.execute(db)
     }
   }
-  expect((await verify(db)).drift).toEqual([])
+  expect((await verify(proofs)).drift).toEqual([])
 })
 
 test.for(COMPARED)(
@@ -147,7 +147,7 @@ test.for(COMPARED)(
   },
 )
 
-test.for(COMPARED)('verify names a missing and a surplus row of $table', async (aggregate, { db }) => {
+test.for(COMPARED)('verify names a missing and a surplus row of $table', async (aggregate, { db, proofs }) => {
   const { table, key } = aggregate
   const types = await typesOf(db, table)
   const column = key.findLast((name) => types.get(name) === 'text')!
@@ -155,12 +155,12 @@ test.for(COMPARED)('verify names a missing and a surplus row of $table', async (
   const value = before[column]!
   const stray = { ...before, [column]: 'stray' }
   await sql`update ${sql.table(table)} set ${sql.ref(column)} = 'stray' where ${hasKey(before)}`.execute(db)
-  const { drift } = await verify(db)
+  const { drift } = await verify(proofs)
   expect(drift).toHaveLength(2)
   expect(drift).toContainEqual({ aggregate: table, key: stray, column: '*', stored: 'a row', expected: null })
   expect(drift).toContainEqual({ aggregate: table, key: before, column: '*', stored: null, expected: 'a row' })
   await sql`update ${sql.table(table)} set ${sql.ref(column)} = ${value} where ${hasKey(stray)}`.execute(db)
-  expect((await verify(db)).drift).toEqual([])
+  expect((await verify(proofs)).drift).toEqual([])
 })
 
 test('NaN and infinity are drift', async ({ db }) => {

@@ -2,72 +2,26 @@ import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { sql } from 'kysely'
 import { expect } from 'vitest'
-import type { NewInteraction } from '../../src/admission/interaction.ts'
-import type { Drift } from '../../src/contract/verify.ts'
-import { VERSION_DEFAULTS, type VersionSettings } from '../../src/ranking/similarity/version-settings.ts'
-import type { Database } from '../../src/store/database/connection.ts'
+import { DAY_MS } from '../../src/contract/fields/time.ts'
 import { verify } from '../../src/store/proof/verification.ts'
-import { makeVersion } from '../../src/store/similarity/make-version.ts'
-import { completeSimilarityRun } from '../../src/store/similarity/run-machine.ts'
 import { mergeSession } from '../../src/store/shoppers/shopper-merge.ts'
-import { startSimilarityJob } from '../../src/workers/similarity-job.ts'
 import { interaction, record } from '../harness/items/events.ts'
 import { erase } from '../harness/items/erased.ts'
 import { product, upsert } from '../harness/items/products.ts'
+import { FROM_MS, makeInForce, recordShop } from '../harness/items/similar-shop.ts'
+import { madeVersion } from '../harness/items/similarity.ts'
 import { clear } from '../harness/servers/database.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
-import { beginRunOf, madeVersion } from '../harness/items/similarity.ts'
 
 test.beforeEach(async ({ db }) => {
   await clear(db)
   await sql`delete from catalog.product`.execute(db)
 })
 
-const DAY_MS = 86_400_000
-const FROM_MS = Math.floor(Date.now() / DAY_MS - 10) * DAY_MS
-
-async function make(db: Database, changes: Partial<VersionSettings> = {}): Promise<number> {
-  const runId = await beginRunOf(db)
-  const version = (await makeVersion(db, runId, { ...VERSION_DEFAULTS, ...changes }, (settings) =>
-    startSimilarityJob(settings, 1),
-  ))!
-  await completeSimilarityRun(db, runId, version)
-  return version
-}
-
-/** Shoppers that went through the shelves, with purchases in orders, and a catalog in which some products are alike. */
-async function recordShop(db: Database): Promise<void> {
-  const events: NewInteraction[] = []
-  for (let shopper = 0; shopper < 30; shopper++) {
-    for (let step = 0; step < 8; step++) {
-      const bought = (shopper + step) % 3 === 0
-      events.push(
-        interaction({
-          ...(shopper % 4 === 0 ? { accountId: null, sessionId: `s${shopper}` } : { accountId: `a${shopper}` }),
-          refId: `p${(shopper * 7 + step * step) % 25}`,
-          eventType: bought ? 'purchase' : 'view',
-          occurredAtMs: FROM_MS + shopper * 1_000_000 + step * 60_000,
-          metadata: bought ? { order_id: `o${shopper}` } : undefined,
-        }),
-      )
-    }
-  }
-  await record(db, events)
-  const products = Array.from({ length: 100 }, (_, n) =>
-    product({ product_id: `p${n}`, category: `shop/shelf ${n % 40}`, brand: `brand ${n % 33}` }),
-  )
-  await upsert(db, products)
-  await sql`insert into shopper_redirect (session_id, account_id) values ('s0', 'a1')`.execute(db)
-}
-
-async function driftOf(db: Database): Promise<Drift[]> {
-  return (await verify(db)).drift
-}
-
 test('an untouched version has no drift, and verify says how many rows it compared', async ({ db }) => {
   expect(await verify(db)).not.toHaveProperty('similarity')
   await recordShop(db)
-  const version = await make(db)
+  const version = await makeInForce(db)
   const { drift, similarity } = await verify(db)
   expect(drift).toEqual([])
   expect(similarity).toEqual({ version, products: 100, rows: expect.any(Number) as number })
@@ -78,7 +32,7 @@ test('an untouched version has no drift, and verify says how many rows it compar
 
 test('what is recorded, merged and changed in the catalog later is no drift', async ({ db }) => {
   await recordShop(db)
-  await make(db)
+  await makeInForce(db)
   await record(db, [interaction({ refId: 'p3', occurredAtMs: FROM_MS, accountId: 'a1' }), interaction({ refId: 'new' })])
   await mergeSession(db, { session_id: 's4', account_id: 'a5', asked_at_ms: Date.now() })
   await mergeSession(db, { session_id: 'later', account_id: 'a5', asked_at_ms: Date.now() })
@@ -104,7 +58,7 @@ test('a batch that was committed after a newer one was read is no drift', async 
   })
   await isIn.promise
   await record(db, [interaction({ refId: 'p2', occurredAtMs: FROM_MS })])
-  await make(db)
+  await makeInForce(db)
   late.resolve()
   await recording
   const { drift, similarity } = await verify(db)
@@ -114,7 +68,7 @@ test('a batch that was committed after a newer one was read is no drift', async 
 
 test('a person who is erased later is no drift, and neither are the orders of others', async ({ db }) => {
   await recordShop(db)
-  await make(db)
+  await makeInForce(db)
   const before = (await verify(db)).similarity!
   // With a session that belongs to the account, and as a session alone.
   for (const shopper of ['account:a1', 'session:s8']) await erase(db, shopper)
@@ -122,87 +76,12 @@ test('a person who is erased later is no drift, and neither are the orders of ot
   expect(drift).toEqual([])
   expect(similarity).toEqual(before)
   // The next version has the pseudonyms.
-  await make(db)
-  expect(await driftOf(db)).toEqual([])
+  await makeInForce(db)
+  expect((await verify(db)).drift).toEqual([])
   await sql`update erasure_run set requested_at = requested_at - interval '1 hour', finished_at = now() + interval '1 hour'`.execute(
     db,
   )
   expect((await verify(db)).similarity).toMatchObject({ rows: 0, skipped: 'a person was being erased while it was made' })
-})
-
-/** Changes of a list: of its first value, of its length, and of the order. */
-const CHANGES: Record<string, (column: ReturnType<typeof sql.ref>) => ReturnType<typeof sql>> = {
-  'another first value': (column) => sql`(${column}[1] + 1) || ${column}[2:]`,
-  'a value more': (column) => sql`${column} || ${column}[1] + 40`,
-  'a value less': (column) => sql`${column}[2:]`,
-}
-
-test.for(
-  ['neighbour', 'score', 'count', 'back_score', 'back_count', 'content', 'cosine', 'bought', 'bought_count'].flatMap((column) =>
-    Object.keys(CHANGES).map((change) => [column, change] as const),
-  ),
-)('verify finds %s with %s', async ([column, change], { db }) => {
-  await recordShop(db)
-  await make(db)
-  const cell = sql.ref(column)
-  const { rows } = await sql<{ productNo: string }>`
-    update similarity_row set ${cell} = ${CHANGES[change]!(cell)} where product_no in (
-      select product_no from similarity_row join similarity_product using (version, product_no)
-      where events > 0 and cardinality(${cell}) > 1)
-    returning product_no::text as "productNo"`.execute(db)
-  expect(rows.length).toBeGreaterThan(0)
-  const drift = await driftOf(db)
-  expect(drift.length).toBeGreaterThan(0)
-  expect(drift.map((found) => found.column)).toContain(column)
-})
-
-test.for(['events', 'baskets'])('verify names a changed number of %s of a product', async (column, { db }) => {
-  await recordShop(db)
-  const version = await make(db)
-  const cell = sql.ref(column)
-  await sql`update similarity_product set ${cell} = ${cell} + 1 where product_id = 'p1'`.execute(db)
-  const { rows } = await sql<{ no: number }>`select product_no as no from similarity_product where product_id = 'p1'`.execute(db)
-  expect(await driftOf(db)).toMatchObject([
-    { aggregate: 'similarity_product', key: { version: String(version), product_no: String(rows[0]!.no) }, column },
-  ])
-})
-
-test.for(['product_id', 'category', 'brand'])('verify finds a changed %s of any product', async (column, { db }) => {
-  await recordShop(db)
-  await make(db)
-  const cell = sql.ref(column)
-  const { rows } = await sql<{ no: number }>`select product_no as no from similarity_product order by md5(product_id)`.execute(db)
-  for (const { no } of rows.slice(0, 5)) {
-    const before = await sql<{ value: string }>`select ${cell} as value from similarity_product where product_no = ${no}`.execute(
-      db,
-    )
-    await sql`update similarity_product set ${cell} = ${cell} || ' changed' where product_no = ${no}`.execute(db)
-    expect(await driftOf(db)).toContainEqual(
-      expect.objectContaining({ aggregate: 'similarity_version', column: 'catalog_sha256' }),
-    )
-    await sql`update similarity_product set ${cell} = ${before.rows[0]!.value} where product_no = ${no}`.execute(db)
-  }
-  expect(await driftOf(db)).toEqual([])
-})
-
-test.for([
-  ['content_weight', sql`update similarity_version set content_weight = content_weight * 1.000001`],
-  ['content_weight', sql`update similarity_row set score[1] = score[1] * 2 where cardinality(score) > 0`],
-] as const)('verify finds a changed %s', async ([column, change], { db }) => {
-  await recordShop(db)
-  const version = await make(db)
-  await change.execute(db)
-  expect(await driftOf(db)).toContainEqual({
-    ...{ aggregate: 'similarity_version', key: { version: String(version) }, column },
-    ...{ stored: expect.any(String) as string, expected: expect.any(String) as string },
-  })
-})
-
-test('verify finds a missing row', async ({ db }) => {
-  await recordShop(db)
-  await make(db)
-  await sql`delete from similarity_row`.execute(db)
-  expect((await driftOf(db))[0]).toMatchObject({ aggregate: 'similarity_row', column: '*', stored: null, expected: 'a row' })
 })
 
 test('when a part of its log is gone, a version is not compared, and verify says why', async ({ db }) => {
@@ -226,7 +105,7 @@ const bounds = fc.record({
   boughtMax: fc.integer({ min: 1, max: 5 }),
 })
 
-test('no version has drift, with any log and any bounds', { timeout: 120_000 }, async ({ db }) => {
+test('no version has drift, with any log and any bounds', { timeout: 120_000 }, async ({ db, proofs }) => {
   await fc.assert(
     fc.asyncProperty(fc.array(event, { minLength: 1, maxLength: 60 }), bounds, async (events, changes) => {
       await clear(db)
@@ -245,8 +124,8 @@ test('no version has drift, with any log and any bounds', { timeout: 120_000 }, 
         ),
       )
       await sql`insert into shopper_redirect (session_id, account_id) values ('s3', 'a1')`.execute(db)
-      await make(db, changes)
-      const { drift, similarity } = await verify(db)
+      await makeInForce(db, changes)
+      const { drift, similarity } = await verify(proofs)
       expect(drift).toEqual([])
       expect(similarity!.rows).toBe(similarity!.products)
     }),

@@ -7,8 +7,11 @@ import { stopProcess } from '../../../src/main/embedded/process.ts'
 import type { TestPostgres } from '../../containers/postgres.ts'
 import { makeDataFolder, removeFoldersOfDeadRuns } from './data-folder.ts'
 
-/** The data is thrown away, so it need not survive a power cut. */
-const SETTINGS = { fsync: 'off' }
+/**
+ * The data is thrown away, so it need not survive a power cut. Statistics change only when a test asks for them: those that autovacuum takes
+ * in the middle of a test, of a part of the tables, give plans by which a proof of 20 events takes seconds.
+ */
+const SETTINGS = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off', autovacuum: 'off' }
 
 /** The embedded PostgreSQL, or one in a container when the run asks for that. */
 export async function startTestPostgres(): Promise<TestPostgres> {
