@@ -138,6 +138,8 @@ export { BrandCount, CategoryCount, KindsRequest, BrandsResponse, CategoriesResp
 export { SellerSales, SellersRequest, SellersResponse } from './seller-list.ts'
 export { FoundProduct, type SearchOrder, SearchProductsRequest, SearchProductsResponse } from './product-search.ts'
 export {
+  CategoriesMetricsQuery,
+  CategoriesMetricsResponse,
   CategoryHistoryResponse,
   CategoryMetrics,
   CategoryMetricsResponse,
@@ -152,6 +154,8 @@ export {
   SellerHistoryResponse,
   SellerMetrics,
   SellerMetricsResponse,
+  SellersMetricsQuery,
+  SellersMetricsResponse,
 } from './product-metrics.ts'
 export {
   type Blend,

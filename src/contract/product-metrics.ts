@@ -79,6 +79,19 @@ const At = Instant.optional().describe(
   'An instant of the last 30 days: the answer is the newest state that was recorded by then. A key has at most one state a minute.',
 )
 
+/** How many sellers or categories an answer has at most. */
+export const METRICS_KEYS_MAX = 100
+const KEYS_PROBLEM = { error: `must be 1 to ${METRICS_KEYS_MAX} ids` }
+const keysOf = (what: string) =>
+  z
+    .array(Id)
+    .min(1, KEYS_PROBLEM)
+    .max(METRICS_KEYS_MAX, KEYS_PROBLEM)
+    .describe(`The ${what}, repeated: 1 to ${METRICS_KEYS_MAX}.`)
+
+export const SellersMetricsQuery = z.strictObject({ seller_ids: keysOf('sellers').meta({ examples: [['north-light']] }) })
+export const CategoriesMetricsQuery = z.strictObject({ categories: keysOf('categories').meta({ examples: [['lighting']] }) })
+
 export const MetricsAtQuery = z.strictObject({ at: At })
 
 export const MetricsHistoryQuery = z.strictObject({
@@ -97,6 +110,9 @@ const SELLER = {
 }
 
 export const SellerMetricsResponse = z.object({ data: SellerMetrics, meta: Meta }).meta({ examples: [{ data: SELLER }] })
+export const SellersMetricsResponse = z
+  .object({ data: z.array(SellerMetrics).describe('In the order of the question, each once; zeros without products.') })
+  .meta({ examples: [{ data: [SELLER] }] })
 const CATEGORY = {
   category: 'lighting',
   total_products: 2,
@@ -105,6 +121,9 @@ const CATEGORY = {
   last_updated: '2026-03-01T12:00:00.512Z',
 }
 export const CategoryMetricsResponse = z.object({ data: CategoryMetrics, meta: Meta }).meta({ examples: [{ data: CATEGORY }] })
+export const CategoriesMetricsResponse = z
+  .object({ data: z.array(CategoryMetrics).describe('In the order of the question, each once; zeros without products.') })
+  .meta({ examples: [{ data: [CATEGORY] }] })
 const LOW_STOCK_COUNT = { low_stock_count: 1, last_updated: '2026-03-01T12:00:00.512Z' }
 const LOW_LAMP = { product_id: 'lamp', seller_id: 'north-light' }
 const LOW_STOCK = {

@@ -10,6 +10,7 @@ import { limitRates } from './access/rate-limit.ts'
 import { createCatalogEntries } from './caching/catalog-entries.ts'
 import { RANKED_SHARE } from '../store/recommendations/similar-products.ts'
 import { createServedVersions } from '../store/similarity/served-versions.ts'
+import { shareRunning } from './caching/share-running.ts'
 import { createReadLines } from './caching/read-lines.ts'
 import { formAnswers } from './http/answer-form.ts'
 import { createBodyPace } from './http/body-pace.ts'
@@ -46,6 +47,9 @@ export interface GatewayDeps extends Omit<RouteDeps, 'lines' | 'largeItems' | 'e
 
 /** An id of 200 characters with `account:` before it, each of up to 4 bytes, each byte as %XX. */
 const PARAMETER_LENGTH_MAX = 208 * 4 * 3
+
+/** An answer is shared for so long, because each one opens connections, and needs no key. */
+const READINESS_MS_MAX = 1_000
 
 /** For routes that say nothing else: those that take no items. */
 const SMALL_BODY_BYTES_MAX = 64 * 1024
@@ -94,8 +98,9 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   const lines = createReadLines(deps.db, settings)
   const catalogEntries = createCatalogEntries((productIds) => readCatalogEntries(deps.db, productIds))
   const similarity = createServedVersions({ db: deps.db, bytesMax: settings.similarityBytesMax * (1 - RANKED_SHARE) })
+  const readiness = shareRunning(deps.readiness, READINESS_MS_MAX)
   for (const routes of ROUTES) {
-    await app.register(routes({ ...deps, lines, largeItems, eventRate, catalogEntries, similarity }))
+    await app.register(routes({ ...deps, readiness, lines, largeItems, eventRate, catalogEntries, similarity }))
   }
   boundHeaders(app.server)
   boundPipelining(app.server, { isBehindProxy: settings.trustedProxies !== undefined })

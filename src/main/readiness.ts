@@ -12,10 +12,10 @@ import { isListening } from './embedded/ports.ts'
 import { isRestateUp, pausedTasks } from './embedded/restate.ts'
 import { registrationOf } from './release/deployments.ts'
 
-/** For all parts together, so that a probe is answered in little more. */
-const ANSWER_MS_MAX = 2_000
+/** For all parts together, so that a probe is answered within 2 s. */
+const ANSWER_MS_MAX = 1_800
 /** For each of the two steps to the endpoint: its address, and its greeting. */
-const ENDPOINT_MS_MAX = 1_000
+const ENDPOINT_MS_MAX = 900
 /** Paused tasks are only mentioned, so a probe waits for them no longer. */
 const PAUSED_MS_MAX = 1_000
 /** So is the consumer of Kafka. */
@@ -29,7 +29,7 @@ interface Sources extends Pick<Addresses, 'ingressUrl' | 'adminUrl' | 'endpointU
 }
 
 /**
- * Asks every part that the gateway needs, each for at most 2 s. Restate is asked for its health and for a call that does nothing, because
+ * Asks every part that the gateway needs, each for at most 1.8 s. Restate is asked for its health and for a call that does nothing, because
  * it is healthy also while its partitions do not run and every call waits. A call waits as well while the endpoint does not answer or
  * is not registered, which is then what is missing, and not Restate.
  */

@@ -48,6 +48,14 @@ test('REST and Restate answer what a seller, a category and low stock come to', 
   expect(await get(gateway, seller())).toEqual({ status: 200, json: { data: asSeller } })
   expect(await get(gateway, `/categories/${encodeURIComponent('a/b')}`)).toEqual({ status: 200, json: { data: asCategory } })
   expect(await get(gateway, '/low-stock')).toEqual({ status: 200, json: { data: asLowStock } })
+  const none = { ...asSeller, seller_id: 'none', total_products: 0, active_products: 0, deleted_products: 0, amounts: [] }
+  const both = `seller_ids=none&seller_ids=${encodeURIComponent(SELLER)}&seller_ids=none`
+  expect(await get(gateway, `/sellers?${both}`)).toEqual({
+    status: 200,
+    json: { data: [{ ...none, last_updated: null }, asSeller] },
+  })
+  expect(await get(gateway, '/categories?categories=a%2Fb')).toEqual({ status: 200, json: { data: [asCategory] } })
+  expect((await get(gateway, '/categories')).status).toBe(400)
   const catalog = stack.ingress.client(catalogApi)
   expect(await catalog.Metrics({ seller_id: SELLER })).toEqual({ seller: asSeller })
   expect(await catalog.Metrics({ category: 'a/b' })).toEqual({ category: asCategory })

@@ -20,7 +20,9 @@ async function pageOver(calls: string[]) {
     const api = apiOf(request)
     return Promise.all([api.get('/api/v1/list', { limit: 1 }), api.get('/api/v1/list', { limit: 1 })])
   })
-  app.get('/anew', async (request) => apiOf(request).get('/api/v1/list', {}, 0))
+  app.get('/anew', async (request) => apiOf(request).get('/api/v1/list', {}, { keepMs: 0 }))
+  app.get('/api/v1/never', () => new Promise(() => undefined))
+  app.get('/late', async (request) => apiOf(request).get('/api/v1/never', {}, { msMax: 10 }))
   app.get('/change', async (request) => apiOf(request).send('POST', '/api/v1/list', { n: 1 }))
   return (url: string, authorization = 'Bearer a') =>
     app.inject({ url, headers: { authorization } }).then((answer) => answer.json<unknown>())
@@ -46,4 +48,9 @@ test('what was kept is asked again after a change', async () => {
   await ask('/page')
   expect(await ask('/change')).toEqual({ data: { n: 1 } })
   expect(await ask('/page')).toEqual([{ data: 2 }, { data: 2 }])
+})
+
+test('a part whose answer does not come says so, and the page goes on', async () => {
+  const ask = await pageOver([])
+  expect(await ask('/late')).toEqual({ error: { code: 'unavailable', message: 'no answer came within 0.01 s' } })
 })

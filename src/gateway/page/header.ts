@@ -8,6 +8,9 @@ import type { Caller } from '../access/caller.ts'
 import type { PageApi } from './page-api.ts'
 import type { PageView } from './view.ts'
 
+/** A view is shown without it when it does not come in time. */
+const STATE = { msMax: 2_000 }
+
 /** Where no key is needed the caller may do everything. */
 export function scopesOf(caller: Caller | null): readonly Scope[] {
   return caller?.scopes ?? SCOPES
@@ -27,8 +30,8 @@ export async function headerStateOf(api: PageApi, caller: Caller | null, nowMs: 
   const shownCaller = caller === null ? undefined : { name: caller.name, canSignOut: true }
   if (caller !== null && caller.sellerId !== null) return { caller: shownCaller, nowMs }
   const [backlog, verification] = await Promise.all([
-    api.get<BacklogResponse>('/api/v1/backlog'),
-    api.get<{ data: LatestVerification | null }>('/api/v1/verifications/latest'),
+    api.get<BacklogResponse>('/api/v1/backlog', {}, STATE),
+    api.get<{ data: LatestVerification | null }>('/api/v1/verifications/latest', {}, STATE),
   ])
   return {
     countedUpToSeconds: dataOf(backlog)?.counting.oldest_seconds,

@@ -4,14 +4,21 @@ import type { ErrorBody } from '../../contract/error.ts'
 import { addressOf, type QueryValues } from '../../page/template/address.ts'
 import type { Answer } from '../../page/template/answer.ts'
 import { callerIdOf } from '../access/caller.ts'
+import { withinMs } from '../http/within-ms.ts'
 
 /** Asks the REST API for its caller, in the process. */
 export interface PageApi {
-  /** `keepMs` is for what hardly changes; 0 is for what is not the same in each browser of a key. */
-  get: <Body extends object>(path: string, query?: QueryValues, keepMs?: number) => Promise<Answer<Body>>
+  get: <Body extends object>(path: string, query?: QueryValues, options?: AskOptions) => Promise<Answer<Body>>
   /** Asks by a body. It must change nothing, because a page that is opened by a link asks it too. */
   query: <Body extends object>(path: string, body: object) => Promise<Answer<Body>>
   send: <Body extends object>(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: object) => Promise<Answer<Body>>
+}
+
+export interface AskOptions {
+  /** For what hardly changes, or must be new; 0 is for what is not the same in each browser of a key. */
+  keepMs?: number
+  /** After so long the part says that no answer came. The question goes on, and the next one of the same caller shares it while it is kept. */
+  msMax?: number
 }
 
 /** So old may an answer be. Lists are as old anyway, and all browsers of a key that watch a view share what it asks. */
@@ -33,7 +40,11 @@ export function createPageApi(app: FastifyInstance, msMax = KEEP_MS): (request: 
   const kept = new LRUCache<string, Promise<Answer<object>>>({ max: KEPT_MAX, ttl: msMax, ttlResolution: 0, ttlAutopurge: true })
   return (request) => {
     const caller = callerIdOf(request)
-    const get = (path: string, query?: QueryValues, keepMs = msMax): Promise<Answer<object>> => {
+    const get = async (path: string, query?: QueryValues, options: AskOptions = {}): Promise<Answer<object>> => {
+      const answer = askOnce(path, query, options.keepMs ?? msMax)
+      return options.msMax === undefined ? answer : ((await withinMs(answer, options.msMax)) ?? late(options.msMax))
+    }
+    const askOnce = (path: string, query: QueryValues | undefined, keepMs: number): Promise<Answer<object>> => {
       const url = addressOf(path, query)
       if (keepMs === 0) return ask(app, request, { method: 'GET', url }).catch(failed)
       const key = `${caller} ${url}`
@@ -73,6 +84,10 @@ function asOfThePage({ protocol, host }: FastifyRequest): Record<string, string>
 
 function failed(): ErrorBody {
   return { error: { code: 'internal_error', message: 'this part could not be read' } }
+}
+
+function late(msMax: number): ErrorBody {
+  return { error: { code: 'unavailable', message: `no answer came within ${msMax / 1_000} s` } }
 }
 
 function callerHeadersOf({ headers, id }: FastifyRequest): Record<string, string> {

@@ -3,14 +3,11 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { DecidedError } from '../../contract/decided-error.ts'
 import { ErrorBody } from '../../contract/error.ts'
-import { shareRunning } from '../caching/share-running.ts'
 import { OPERATIONS_PAGE_POLICY, operationsPage } from '../http/operations-page.ts'
 import type { Readiness, RouteDeps, RoutePlugin } from './deps.ts'
 
 export const PROCESS_TAG = { name: 'process', description: 'For operators.' }
 
-/** An answer is shared for 1 s, because each one opens connections, and needs no key. */
-const READINESS_MS_MAX = 1_000
 const PROMETHEUS_TEXT = 'text/plain; version=0.0.4; charset=utf-8'
 
 const HEALTH = {
@@ -53,7 +50,7 @@ const READY = {
     operationId: 'ready',
     summary: 'The gateway can do its work',
     description:
-      'For a readiness probe: PostgreSQL and the service endpoint answer, Restate runs a call, and the services are registered. Answers within little more than 2 s. `details` names tasks that are paused.',
+      'For a readiness probe: PostgreSQL and the service endpoint answer, Restate runs a call, and the services are registered. Answers within 2 s, with what was true at most a second ago. `details` names tasks that are paused.',
     tags: ['process'],
     response: { 200: Ready, 503: ErrorBody.describe('`details` says what is missing.') },
   },
@@ -63,13 +60,12 @@ const METRICS = { config: { access: 'manage' }, schema: { hide: true } } as cons
 const HIDDEN = { schema: { hide: true } } as const satisfies RouteShorthandOptions
 
 export function processRoutes(deps: RouteDeps): RoutePlugin {
-  const readiness = shareRunning(deps.readiness, READINESS_MS_MAX)
   return async (app) => {
     const routes = app.withTypeProvider<ZodTypeProvider>()
 
     routes.get('/health', HEALTH, async () => ({ status: 'ok' as const }))
 
-    routes.get('/ready', READY, async () => readyAnswerOf(await readiness()))
+    routes.get('/ready', READY, async () => readyAnswerOf(await deps.readiness()))
 
     routes.get('/metrics', METRICS, async (_request, reply) => reply.type(PROMETHEUS_TEXT).send(await deps.metrics()))
 

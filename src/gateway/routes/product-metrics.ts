@@ -5,6 +5,8 @@ import { ErrorBody } from '../../contract/error.ts'
 import { Id } from '../../contract/fields/id.ts'
 import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
 import {
+  CategoriesMetricsQuery,
+  CategoriesMetricsResponse,
   CategoryHistoryResponse,
   CategoryMetricsResponse,
   HISTORY_STATES_MAX,
@@ -15,10 +17,14 @@ import {
   type MetricsRequest,
   SellerHistoryResponse,
   SellerMetricsResponse,
+  SellersMetricsQuery,
+  SellersMetricsResponse,
 } from '../../contract/product-metrics.ts'
 import { historyAnswer, metricsAnswer } from '../../store/metrics/answer.ts'
+import { metricsOfCategories, metricsOfSellers } from '../../store/metrics/metric-state.ts'
 import { taskCallerOf } from '../access/caller.ts'
 import { sellerOf } from '../access/seller-access.ts'
+import { repeatable } from '../http/repeated.ts'
 import type { FastifyRequest } from 'fastify'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
@@ -67,6 +73,34 @@ const CATEGORY = {
       404: NOT_RECORDED,
     },
   },
+} as const satisfies RouteShorthandOptions
+
+const NOW = 'Exactly what the catalog has, all at the moment of the answer.'
+
+const SELLERS = {
+  config: { access: 'read' },
+  schema: {
+    operationId: 'sellersMetrics',
+    summary: 'The products of several sellers, in numbers',
+    description: NOW,
+    tags: ['catalog'],
+    querystring: SellersMetricsQuery,
+    response: { 200: SellersMetricsResponse.describe('The numbers of each seller.') },
+  },
+  preValidation: repeatable('seller_ids'),
+} as const satisfies RouteShorthandOptions
+
+const CATEGORIES = {
+  config: { access: 'read' },
+  schema: {
+    operationId: 'categoriesMetrics',
+    summary: 'The products of several categories, in numbers',
+    description: NOW,
+    tags: ['catalog'],
+    querystring: CategoriesMetricsQuery,
+    response: { 200: CategoriesMetricsResponse.describe('The numbers of each category.') },
+  },
+  preValidation: repeatable('categories'),
 } as const satisfies RouteShorthandOptions
 
 const LOW_STOCK = {
@@ -135,6 +169,12 @@ export function productMetricsRoutes({ lines, metricHistory }: RouteDeps): Route
   return async (app) => {
     const routes = app.withTypeProvider<ZodTypeProvider>()
 
+    routes.get(`${PATH}/sellers`, SELLERS, async (request) => ({
+      data: await lines.short.read(taskCallerOf(request), (db) => metricsOfSellers(db, request.query.seller_ids)),
+    }))
+    routes.get(`${PATH}/categories`, CATEGORIES, async (request) => ({
+      data: await lines.short.read(taskCallerOf(request), (db) => metricsOfCategories(db, request.query.categories)),
+    }))
     routes.get(`${PATH}/sellers/:seller_id`, SELLER, async (request) => {
       const { seller, recorded_at } = await answer(request, {
         seller_id: sellerOf(request, request.params.seller_id),

@@ -6,7 +6,7 @@ import { ErrorBody } from '../../contract/error.ts'
 import { SchedulesResponse } from '../../contract/schedule.ts'
 import { createSchedulesClient } from '../../ingress/schedules-client.ts'
 import { shareRunning } from '../caching/share-running.ts'
-import type { RouteDeps, RoutePlugin } from './deps.ts'
+import type { Readiness, RouteDeps, RoutePlugin } from './deps.ts'
 
 const SCHEDULES = {
   config: { access: 'manage' },
@@ -19,7 +19,7 @@ const SCHEDULES = {
     querystring: z.strictObject({}),
     response: {
       200: SchedulesResponse.describe('Every task.'),
-      503: ErrorBody.describe('Restate does not answer; try again.'),
+      503: ErrorBody.describe('Restate or the service endpoint does not answer, or the services are not registered; try again.'),
     },
   },
 } as const satisfies RouteShorthandOptions
@@ -27,15 +27,30 @@ const SCHEDULES = {
 /** An answer is shared for a second, because each one takes a call for each task. */
 const SCHEDULES_MS_MAX = 1_000
 
-export function scheduleRoutes({ ingress }: RouteDeps): RoutePlugin {
-  const schedules = shareRunning(createSchedulesClient(ingress), SCHEDULES_MS_MAX)
+/** An operator looks at them, also while Restate does not answer. */
+const ANSWER_MS_MAX = 1_800
+
+export function scheduleRoutes({ ingress, readiness }: RouteDeps): RoutePlugin {
+  const ask = createSchedulesClient(ingress, ANSWER_MS_MAX)
+  const schedules = shareRunning(async () => {
+    // Asked at the same time, so that the reason does not come later than the failure.
+    const parts = readiness()
+    try {
+      return await ask()
+    } catch (cause) {
+      throw new DecidedError('unavailable', `${await parts.then(reasonOf, () => RESTATE)}; try again`, { cause })
+    }
+  }, SCHEDULES_MS_MAX)
   return async (app) => {
-    app.withTypeProvider<ZodTypeProvider>().get('/api/v1/schedules', SCHEDULES, async () => {
-      try {
-        return { data: await schedules() }
-      } catch (cause) {
-        throw new DecidedError('unavailable', 'Restate does not answer; try again', { cause })
-      }
-    })
+    app.withTypeProvider<ZodTypeProvider>().get('/api/v1/schedules', SCHEDULES, async () => ({ data: await schedules() }))
   }
+}
+
+const RESTATE = 'Restate does not answer'
+
+/** Each schedule is a call of the endpoint through Restate. */
+function reasonOf({ restate, registration, endpoint }: Readiness): string {
+  if (!restate) return RESTATE
+  if (!registration) return 'the services are not registered with Restate'
+  return endpoint ? 'Restate does not answer in time' : 'the service endpoint does not answer'
 }

@@ -1,3 +1,5 @@
+import { withinMs } from '../http/within-ms.ts'
+
 const CHUNK_CHARACTERS = 64 * 1024
 
 /** Clients take a connection for dead that is silent for some minutes, and proxies for one. */
@@ -34,13 +36,4 @@ export async function* inChunks(
     // The reader may have hung up. What it waits for ends by itself.
     void rows.return?.()?.catch(() => undefined)
   }
-}
-
-/** Undefined when there is no outcome after so long. */
-export async function withinMs<T>(outcome: Promise<T>, ms: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined
-  const silence = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, ms, undefined)
-  })
-  return Promise.race([outcome, silence]).finally(() => clearTimeout(timer))
 }

@@ -58,7 +58,7 @@ function hourNearest(ms: number): string | undefined {
 
 async function ranksOf(api: PageApi, query: Record<string, string | undefined>): Promise<HotNow['hourAgo']> {
   if (query['as_of'] === undefined) return undefined
-  const list = dataOf(await api.get<PopularResponse>(PATH, { ...query, limit: RANKS_MAX }, PAST_KEEP_MS))
+  const list = dataOf(await api.get<PopularResponse>(PATH, { ...query, limit: RANKS_MAX }, { keepMs: PAST_KEEP_MS }))
   return list && new Map(list.map(({ product_id }, index) => [product_id, index + 1]))
 }
 

@@ -35,7 +35,7 @@ async function bodyOf(api: PageApi, { query, nowMs }: ViewRequest, made?: NewKey
   const [list, sessions, audit] = await Promise.all([
     api.get<KeysResponse>(KEYS, { cursor, limit: 50 }),
     // It says which of them is that of the browser.
-    api.get<{ data: Session[] }>(SESSIONS, { limit: 50 }, 0),
+    api.get<{ data: Session[] }>(SESSIONS, { limit: 50 }, { keepMs: 0 }),
     api.get<{ data: AuditEntry[] }>('/api/v1/audit-entries', { resource_type: 'key', limit: 15 }),
   ])
   return keysView({ nowMs, done, cursor, keys: list, sessions, audit, made })

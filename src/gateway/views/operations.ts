@@ -13,8 +13,12 @@ import { outcomeOf } from '../page/outcome.ts'
 import type { PageView } from '../page/view.ts'
 
 const VERIFICATIONS = '/api/v1/verifications'
-/** A probe calls through Restate, and schedules are a call each. */
-const PROBE_KEEP_MS = 5_000
+/** The view is for when something does not work, so no part waits longer for its answer. */
+const PART = { msMax: 2_000 }
+/** Schedules are a call each, and the others look through what Restate and Kafka have. */
+const COSTLY = { ...PART, keepMs: 5_000 }
+/** The gateway shares its answer for a second too, so that none is shown which is older than 2 s. */
+const READY = { ...PART, keepMs: 500 }
 
 /** Whether the system works, what waits and fails in it, and whether its numbers are right. */
 export const operations: PageView = {
@@ -27,18 +31,18 @@ export const operations: PageView = {
   show: async (api, { query, nowMs }) => {
     const [ready, about, backlog, latest, verifications, invocations, schedules, kafka, archives, erasures, exports, audit] =
       await Promise.all([
-        api.get<Ready>('/ready', {}, PROBE_KEEP_MS),
-        api.get<AboutResponse>('/api/v1/about'),
-        api.get<BacklogResponse>('/api/v1/backlog'),
-        api.get<{ data: LatestVerification | null }>(`${VERIFICATIONS}/latest`),
-        api.get<{ data: VerificationRun[] }>(VERIFICATIONS, { limit: 5 }),
-        api.get<StuckInvocationsResponse>('/api/v1/invocations', {}, PROBE_KEEP_MS),
-        api.get<{ data: ScheduleState[] }>('/api/v1/schedules', {}, PROBE_KEEP_MS),
-        api.get<KafkaLagResponse>('/api/v1/kafka', {}, PROBE_KEEP_MS),
-        api.get<{ data: ArchivedMonth[] }>('/api/v1/archives', { limit: 9 }),
-        api.get<{ data: ErasureRun[] }>('/api/v1/erasures', { limit: 10 }),
-        api.get<{ data: PersonExport[] }>('/api/v1/exports', { limit: 10 }),
-        api.get<{ data: AuditEntry[] }>('/api/v1/audit-entries', { limit: 10 }),
+        api.get<Ready>('/ready', {}, READY),
+        api.get<AboutResponse>('/api/v1/about', {}, PART),
+        api.get<BacklogResponse>('/api/v1/backlog', {}, PART),
+        api.get<{ data: LatestVerification | null }>(`${VERIFICATIONS}/latest`, {}, PART),
+        api.get<{ data: VerificationRun[] }>(VERIFICATIONS, { limit: 5 }, PART),
+        api.get<StuckInvocationsResponse>('/api/v1/invocations', {}, COSTLY),
+        api.get<{ data: ScheduleState[] }>('/api/v1/schedules', {}, COSTLY),
+        api.get<KafkaLagResponse>('/api/v1/kafka', {}, COSTLY),
+        api.get<{ data: ArchivedMonth[] }>('/api/v1/archives', { limit: 9 }, PART),
+        api.get<{ data: ErasureRun[] }>('/api/v1/erasures', { limit: 10 }, PART),
+        api.get<{ data: PersonExport[] }>('/api/v1/exports', { limit: 10 }, PART),
+        api.get<{ data: AuditEntry[] }>('/api/v1/audit-entries', { limit: 10 }, PART),
       ])
     const answers = {
       ready,

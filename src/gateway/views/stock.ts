@@ -2,13 +2,12 @@ import type { AlertDelivery } from '../../contract/alert-delivery.ts'
 import type { Alert } from '../../contract/alert.ts'
 import type { CategoryMetrics, LowStock, SellerMetrics } from '../../contract/product-metrics.ts'
 import { addressOf } from '../../page/template/address.ts'
-import { type Answer, dataOf, isProblem } from '../../page/template/answer.ts'
+import { type Answer, isProblem } from '../../page/template/answer.ts'
 import { stockView } from '../../page/views/stock.ts'
 import { outcomeOf } from '../page/outcome.ts'
 import type { PageApi } from '../page/page-api.ts'
 import type { PageView } from '../page/view.ts'
 
-/** Each is a request of its own. */
 const ROWS_MAX = 20
 const METRICS = '/api/v1/catalog/metrics'
 
@@ -23,8 +22,8 @@ export const stock: PageView = {
     const alertId = query['alert']
     const [low, sellers, categories, alerts, list] = await Promise.all([
       api.get<{ data: LowStock }>(`${METRICS}/low-stock`),
-      metricsOf<SellerMetrics>(api, '/api/v1/sellers', 'seller_id', 'sellers'),
-      metricsOf<CategoryMetrics>(api, '/api/v1/catalog/categories', 'category', 'categories'),
+      metricsOf<SellerMetrics>(api, '/api/v1/sellers', 'seller_id', { path: 'sellers', parameter: 'seller_ids' }),
+      metricsOf<CategoryMetrics>(api, '/api/v1/catalog/categories', 'category', { path: 'categories', parameter: 'categories' }),
       canManage ? api.get<{ data: Alert[] }>('/api/v1/alerts') : undefined,
       canManage && alertId !== undefined
         ? api.get<{ data: AlertDelivery[] }>(`/api/v1/alerts/${encodeURIComponent(alertId)}/deliveries`, { limit: 20 })
@@ -44,13 +43,17 @@ export const stock: PageView = {
   },
 }
 
-/** The metrics of the first of a list, in its order. */
-async function metricsOf<Metrics>(api: PageApi, list: string, field: string, metrics: string): Promise<Answer<Metrics[]>> {
+/** The metrics of the first of a list, in its order, by one question for all of them. */
+async function metricsOf<Metrics>(
+  api: PageApi,
+  list: string,
+  field: string,
+  { path, parameter }: { path: string; parameter: string },
+): Promise<Answer<readonly Metrics[]>> {
   const rows = await api.get<{ data: Record<string, unknown>[] }>(list, { limit: ROWS_MAX })
   if (isProblem(rows)) return rows
   const names = rows.data.map((row) => row[field]).filter((name): name is string => typeof name === 'string')
-  const answers = await Promise.all(
-    names.map((name) => api.get<{ data: Metrics }>(`${METRICS}/${metrics}/${encodeURIComponent(name)}`)),
-  )
-  return answers.find(isProblem) ?? answers.flatMap((answer) => dataOf(answer) ?? [])
+  if (names.length === 0) return []
+  const answer = await api.get<{ data: Metrics[] }>(`${METRICS}/${path}`, { [parameter]: names })
+  return isProblem(answer) ? answer : answer.data
 }

@@ -142,15 +142,15 @@ export async function waitingInRecorders(adminUrl: string): Promise<{ recorder: 
 }
 
 /** Invocations that fail. */
-export async function stuckInvocations(adminUrl: string): Promise<Stuck> {
-  const counts = await queryRestate<{ status: string; n: number }>(
-    adminUrl,
-    "select status, count(*) as n from sys_invocation where status in ('paused', 'backing-off') group by status",
-  )
-  const listed = await queryRestate<{ id: string }>(
-    adminUrl,
-    "select id from sys_invocation where status = 'paused' order by id limit 100",
-  )
+export async function stuckInvocations(adminUrl: string, msMax = QUERY_MS_MAX): Promise<Stuck> {
+  const [counts, listed] = await Promise.all([
+    queryRestate<{ status: string; n: number }>(
+      adminUrl,
+      "select status, count(*) as n from sys_invocation where status in ('paused', 'backing-off') group by status",
+      msMax,
+    ),
+    queryRestate<{ id: string }>(adminUrl, "select id from sys_invocation where status = 'paused' order by id limit 100", msMax),
+  ])
   const countOf = (status: string) => counts.find((row) => row.status === status)?.n ?? 0
   return { retrying: countOf('backing-off'), paused: countOf('paused'), pausedIds: listed.map((row) => row.id) }
 }

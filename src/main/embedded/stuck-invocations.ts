@@ -4,6 +4,9 @@ import { queryRestate, stuckInvocations } from './restate.ts'
 /** The most characters of an error that are listed. */
 const ERROR_CHARACTERS_MAX = 500
 
+/** An operator looks at the list, also while Restate does not answer. */
+const ANSWER_MS_MAX = 1_800
+
 interface StuckRow {
   id: string
   target: string
@@ -15,12 +18,13 @@ interface StuckRow {
 
 /** Invocations that fail, with what they call and why they failed last. */
 export async function listStuck(adminUrl: string): Promise<StuckInvocationsResponse> {
-  const rows = await queryRestate<StuckRow>(
+  const listed = queryRestate<StuckRow>(
     adminUrl,
     `select id, target, status, retry_count as attempts, modified_at as since, last_failure as error from sys_invocation
       where status in ('paused', 'backing-off') order by status desc, modified_at desc limit ${STUCK_INVOCATIONS_MAX}`,
+    ANSWER_MS_MAX,
   )
-  const { paused, retrying } = await stuckInvocations(adminUrl)
+  const [rows, { paused, retrying }] = await Promise.all([listed, stuckInvocations(adminUrl, ANSWER_MS_MAX)])
   return { data: rows.map(listedOf), meta: { paused, retrying } }
 }
 

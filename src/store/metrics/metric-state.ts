@@ -79,6 +79,22 @@ export function categoryMetrics(db: Queryable, category: string): Promise<Catego
   return readState(db, categoryKey(category))
 }
 
+/** What the products of some sellers come to now, all at one instant, in their order. */
+export async function metricsOfSellers(db: Queryable, sellerIds: readonly string[]): Promise<SellerMetrics[]> {
+  return statesInOrder(db, sellerIds.map(sellerKey))
+}
+
+/** The same for categories. */
+export async function metricsOfCategories(db: Queryable, categories: readonly string[]): Promise<CategoryMetrics[]> {
+  return statesInOrder(db, categories.map(categoryKey))
+}
+
+async function statesInOrder<State extends MetricState>(db: Queryable, keys: readonly string[]): Promise<State[]> {
+  const unique = [...new Set(keys)]
+  const states = await readStates(db, unique)
+  return unique.map((key) => states.get(key)!.state as State)
+}
+
 /** How many products are low now. */
 export function lowStockMetrics(db: Queryable): Promise<LowStockMetrics> {
   return readState(db, LOW_STOCK_KEY)
