@@ -105,16 +105,36 @@ test.for(['constructor', '__proto__'])('a problem that is a property of every ob
   expect([statusCode, body.includes('role="alert"')]).toEqual([200, false])
 })
 
-test('a list of the first instant that a date can name is a sentence', async () => {
+test.for(['as_of=-271821-04-20T00:00:00Z', 'as_of=never', 'mode=zzz', 'mode=__proto__'])(
+  'a filter that cannot be is answered 400, with the page and a sentence: %s',
+  async (query) => {
+    await using gateway = await offlineGateway()
+    const { statusCode, body } = await gateway.app.inject({ url: `/?${query}`, headers: HOST })
+    expect([statusCode, body.includes('class="problem"'), body.includes('Trending products')]).toEqual([400, true, true])
+  },
+)
+
+test.for([
+  ['/products?category=&brand=', '/products'],
+  ['/products?query=red+lamp&category=&brand=%20&seller_id=a%26b', '/products?query=red+lamp&seller_id=a%26b'],
+  ['/searches?filter=&filter=no_click', '/searches?filter=no_click'],
+] as const)('filters without a value are no part of an address: %s', async ([url, short]) => {
   await using gateway = await offlineGateway()
-  const { statusCode, body } = await gateway.app.inject({ url: '/?as_of=-271821-04-20T00:00:00Z', headers: HOST })
-  expect([statusCode, body.includes('class="problem"')]).toEqual([200, true])
+  const { statusCode, headers } = await gateway.app.inject({ url, headers: HOST })
+  expect([statusCode, headers.location]).toEqual([303, short])
+  expect((await gateway.app.inject({ url, headers: { ...HOST, 'hx-request': 'true' } })).statusCode).toBe(200)
 })
 
-test('a mode that is a property of every object is no mode', async () => {
+test.for([
+  ['PUT', '/', 'text/html,*/*;q=0.8', 'text/html; charset=utf-8'],
+  ['POST', '/products', 'text/html,*/*;q=0.8', 'text/html; charset=utf-8'],
+  ['GET', '/session', 'text/html,*/*;q=0.8', 'text/html; charset=utf-8'],
+  ['PUT', '/', '*/*', 'application/json; charset=utf-8'],
+  ['PUT', '/api/v1/about', 'text/html,*/*;q=0.8', 'application/json; charset=utf-8'],
+] as const)('a method that an address does not take is a page for browsers: %s %s %s', async ([method, url, accept, type]) => {
   await using gateway = await offlineGateway()
-  const { body } = await gateway.app.inject({ url: '/?mode=__proto__', headers: HOST })
-  expect(body).toContain('Trending products')
+  const { statusCode, headers } = await gateway.app.inject({ method, url, headers: { ...HOST, accept } })
+  expect([statusCode, headers['content-type'], headers.allow !== undefined]).toEqual([405, type, true])
 })
 
 test('a key without the scope of a view is led to its first view, and keeps its header elsewhere', async () => {

@@ -3,8 +3,8 @@ import { DecidedError } from '../../contract/decided-error.ts'
 import { sendProblem } from './problem.ts'
 import { shownPathOf } from './request-log.ts'
 
-/** Answers a browser that asks for a page which does not exist; false for every other request. */
-export type AnswerBrowser = (request: FastifyRequest, reply: FastifyReply) => boolean
+/** Answers a browser that a page does not exist, or does not take the method; false for every other request. */
+export type AnswerBrowser = (request: FastifyRequest, reply: FastifyReply, code: 'not_found' | 'method_not_allowed') => boolean
 
 /**
  * Answers requests that match no route, before their bodies are read: 405 with the methods of a known address, 404 for any other. To be
@@ -21,11 +21,13 @@ export function answerUnknownRoutes(app: FastifyInstance, answerBrowser: AnswerB
     const path = request.url.split('?')[0]!
     const methods = [...routes.values()].find(({ pattern }) => pattern.test(path))?.methods
     if (methods === undefined || methods.has(request.method)) {
-      if (answerBrowser(request, reply)) return reply
+      if (answerBrowser(request, reply, 'not_found')) return reply
       return sendProblem(reply, new DecidedError('not_found', `there is no ${request.method} ${shownPathOf(path)}`))
     }
     const allowed = [...methods].toSorted().join(', ')
-    return sendProblem(reply.header('allow', allowed), new DecidedError('method_not_allowed', `this address takes ${allowed}`))
+    reply.header('allow', allowed)
+    if (answerBrowser(request, reply, 'method_not_allowed')) return reply
+    return sendProblem(reply, new DecidedError('method_not_allowed', `this address takes ${allowed}`))
   }
   app.addHook('onRequest', (request, reply, done) => {
     if (request.is404) answer(request, reply)

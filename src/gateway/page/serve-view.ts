@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { STATUS_OF_CODE } from '../../contract/error.ts'
 import { addressOf, sellerAddress } from '../../page/template/address.ts'
+import { isProblem } from '../../page/template/answer.ts'
 import { askAgainPage, changedParts, type Frame, wholePage } from '../../page/template/shell.ts'
 import { noView, withNotice } from '../../page/views/notice.ts'
 import type { Assets } from './assets.ts'
@@ -18,14 +19,37 @@ export interface Page {
 
 /** Answers a request for a view: the whole page, or its changed parts. */
 export async function serveView(page: Page, view: PageView, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  const elsewhere = ownViewOf(view, request) ?? firstViewOf(page, view, request)
+  const elsewhere = ownViewOf(view, request) ?? firstViewOf(page, view, request) ?? shortAddressOf(request)
   if (elsewhere !== undefined) return reply.redirect(elsewhere, 303)
   const api = page.apiOf(request)
   const viewRequest = viewRequestOf(request)
   const sending = { page, request, reply, api, nowMs: viewRequest.nowMs }
   if (!viewRequest.scopes.includes(view.access)) return sendShown({ ...sending, view: undefined }, notAllowed(view))
-  const shown = view.show(api, viewRequest)
-  return sendShown({ ...sending, view }, await shown)
+  const refusals = noteRefusals(api)
+  const shown = await view.show(refusals.api, viewRequest)
+  const status = shown.status ?? (refusals.areThere() ? STATUS_OF_CODE.invalid_request : undefined)
+  return sendShown({ ...sending, view }, { ...shown, status })
+}
+
+/** Notes whether the API refuses a question: the address then has a filter that cannot be, which a part of the view says. */
+function noteRefusals(api: PageApi): { api: PageApi; areThere: () => boolean } {
+  let areThere = false
+  const get = async (...question: Parameters<PageApi['get']>) => {
+    const answer = await api.get<object>(...question)
+    areThere ||= isProblem(answer) && answer.error.code === 'invalid_request'
+    return answer
+  }
+  return { api: { ...api, get: get as PageApi['get'] }, areThere: () => areThere }
+}
+
+/** The address without the filters of a form that have no value; undefined when it has none. */
+function shortAddressOf(request: FastifyRequest): string | undefined {
+  if (asksForParts(request)) return undefined
+  const [path, query = ''] = request.url.split('?')
+  const parameters = [...new URLSearchParams(query)]
+  const withValue = parameters.filter(([, value]) => value.trim() !== '')
+  if (withValue.length === parameters.length) return undefined
+  return withValue.length === 0 ? path : `${path}?${new URLSearchParams(withValue).toString()}`
 }
 
 /** Does what a form of a view asks for. Afterwards the browser asks for the view, so that a reload does not repeat it. */
@@ -51,6 +75,9 @@ function actionOf({ actions = {} }: PageView, name: string | undefined) {
   return name !== undefined && Object.hasOwn(actions, name) ? actions[name] : undefined
 }
 
+/** A view with its status, 200 if undefined. */
+type Shown = Omit<ShownView, 'status'> & { status?: number | undefined }
+
 interface Sending {
   page: Page
   view: PageView | undefined
@@ -60,7 +87,7 @@ interface Sending {
   nowMs: number
 }
 
-async function sendShown(sending: Sending, { title, body, status }: ShownView): Promise<FastifyReply> {
+async function sendShown(sending: Sending, { title, body, status }: Shown): Promise<FastifyReply> {
   const { page, view, request, reply, api, nowMs } = sending
   if (status !== undefined) reply.code(status)
   const caller = request.apiKey

@@ -24,7 +24,8 @@ export const hotNow: PageView = {
     const filters = { mode, time_window_days, category_ids }
     const atMs = as_of === undefined ? request.nowMs : Date.parse(as_of)
     const ranksAt = (ms: number) => ranksOf(api, { ...filters, as_of: hourNearest(ms) })
-    const list = await api.get<PopularResponse>(PATH, { ...query, expand: 'product' })
+    // Another word than a mode is refused, and what stands around the list is that of the usual one.
+    const list = await api.get<PopularResponse>(PATH, { ...query, mode: request.query['mode'] ?? mode, expand: 'product' })
     const [hourAgo, dayAgo, series, lost] = await Promise.all([
       ranksAt(atMs - HOUR_MS),
       ranksAt(atMs - 24 * HOUR_MS),

@@ -164,7 +164,8 @@
       const answer = await fetch(address, { headers: { 'HX-Request': 'true' }, signal: AbortSignal.timeout(ANSWER_MS_MAX) })
       // The session has ended: the whole page leads to the form for signing in.
       if (answer.status === 401) return location.reload()
-      if (!answer.ok) throw new Error(`status ${answer.status}`)
+      // A filter of the address is wrong, which the view says.
+      if (!answer.ok && answer.status !== 400) throw new Error(`status ${answer.status}`)
       const text = localisedText(await answer.text())
       if (isPaused || address !== location.href) return
       await htmx.swap({ text, swap: 'none', target: view, sourceElement: view })
@@ -237,6 +238,16 @@
 
   document.addEventListener('htmx:after:swap', () => {
     localise(document)
+    drawCharts()
+  })
+  // An address has the filters that are set.
+  document.addEventListener('htmx:config:request', ({ detail: { ctx } }) => {
+    const { method, body } = ctx.request
+    if (method === 'GET') for (const [name, value] of [...body]) if (value === '') body.delete(name)
+  })
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
+    for (const { plot } of plots.values()) plot.destroy()
+    plots.clear()
     drawCharts()
   })
   addEventListener('resize', () => {
