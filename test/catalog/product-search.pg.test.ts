@@ -169,7 +169,7 @@ test(
     await fillCatalog(db, 30_000)
     await sql`
     insert into catalog.product (product_id, name, status, updated_at, call_id)
-    select 'a' || lpad(n::text, 6, '0'), 'Other', 'active', now(), gen_random_uuid() from generate_series(1, 8000) n`.execute(db)
+    select 'a' || lpad(n::text, 6, '0'), 'Other', 'active', now(), gen_random_uuid() from generate_series(1, 25000) n`.execute(db)
     await sql`analyze catalog.product_search`.execute(db)
     // Both words are in 30,000 names, and the first page passes over more products than a quick search does.
     expect(await createProductSearch().quick(db, SearchProductsRequest.parse({ query: 'blue thing' }))).toBeUndefined()

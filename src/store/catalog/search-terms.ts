@@ -7,8 +7,10 @@ import { onlyRow } from '../database/rows.ts'
 export interface SearchTerms {
   /** The words of the query and the filters; undefined when there are none. */
   all: string | undefined
-  /** Those that an index finds fast: the rare words, and every filter when one of them is rare. Undefined when there are none. */
-  rare: string | undefined
+  /** Those by which the index finds products; the others are compared with what it found. Undefined when there are none. */
+  indexed: string | undefined
+  /** Whether one of them is rare, so that the index finds all products fast. */
+  isRare: boolean
   /** The filters alone; undefined when there are none. */
   filters: string | undefined
   /** Whether every product is in `product_search`. */
@@ -20,8 +22,12 @@ export type ReadTerms = (db: Queryable, request: SearchProductsRequest) => Promi
 
 /** Words of a query beyond so many are not looked at. A word with hyphens has several. */
 const WORDS_MAX = 16
-/** To find the products of a word takes 0.5 µs for each. */
+/** To find the products of a word takes 2 µs for each. */
 const FREQUENT_MIN = 5_000
+/** The index passes over so many entries of a further term while one product is fetched. */
+const ENTRIES_PER_PRODUCT = 5
+/** Products of a term that is not among the frequent ones, at most, as far as the choice of terms goes. */
+const UNKNOWN_PRODUCTS = 1_000
 const STATISTICS_MS_MAX = 60_000
 
 /** In how many products a frequent word or filter is, about. */
@@ -47,15 +53,21 @@ export function createTermReader(): ReadTerms {
     const filters = filtersOf(request)
     const terms = request.query !== undefined && words.length === 0 ? [] : [...words, ...filters]
     const frequencies = terms.length === 0 ? [] : await frequenciesIn(db)
-    const rare = new Set(terms.filter((term) => !isFrequent(term, frequencies)))
+    const counted = terms.map((term) => ({ term, products: productsOf(term, frequencies) }))
     return {
       isComplete,
       all: joined(terms),
-      // The index passes over a frequent filter beside a rare term.
-      rare: rare.size === 0 ? undefined : joined(terms.filter((term) => rare.has(term) || !term.isWord)),
+      indexed: joined(indexedOf(counted)),
+      isRare: counted.some(({ products }) => products <= FREQUENT_MIN),
       filters: joined(filters),
     }
   }
+}
+
+/** The rarest term, and those that are worth their entries beside it: a filter that most products have is not. */
+function indexedOf(counted: readonly { term: Term; products: number }[]): Term[] {
+  const rarest = Math.max(UNKNOWN_PRODUCTS, Math.min(...counted.map(({ products }) => products)))
+  return counted.flatMap(({ term, products }) => (products <= ENTRIES_PER_PRODUCT * rarest ? [term] : []))
 }
 
 /** As `catalog.product_words` has what a product is. */
@@ -66,13 +78,13 @@ function filtersOf({ category, brand, seller_id: sellerId, status }: SearchProdu
   )
 }
 
-/** A word is the beginning of words, so all of those count. */
-function isFrequent({ lexeme, isWord }: Term, frequencies: Frequencies): boolean {
+/** In how many products a term is, as far as statistics have it. A word is the beginning of words, so all of those count. */
+function productsOf({ lexeme, isWord }: Term, frequencies: Frequencies): number {
   let sum = 0
   for (const [frequent, products] of frequencies) {
     if (frequent === lexeme || (isWord && frequent.startsWith(lexeme))) sum += products
   }
-  return sum > FREQUENT_MIN
+  return sum
 }
 
 async function readWords(db: Queryable, query: string): Promise<{ isComplete: boolean; lexemes: string[] }> {
