@@ -4,7 +4,7 @@ import { SEEN_TYPES_MAX } from '../../contract/event-type.ts'
 import { exactParts } from '../../ranking/exact-parts.ts'
 import { catalogProduct } from '../catalog/catalog-product.ts'
 import type { Queryable } from '../database/connection.ts'
-import { trendingOf, trendingSpreadOf, weighed } from './cells.ts'
+import { trendingOf, weighed } from './cells.ts'
 import { decayUntilNow, trendingNow } from './popularity-json.ts'
 
 const MICROS = 1e6
@@ -42,7 +42,6 @@ interface TypeRow {
   weightMicros: number | null
   trendingCount: number
   trending: number
-  spread: number
 }
 
 /** Undefined in a database without rules. One statement, so that scores, hours and weights are of one moment. Costs the cells of the product, by an index. */
@@ -50,7 +49,7 @@ async function explanationRow(db: Queryable, productId: string): Promise<Explana
   const types = sql`
     select c.event_type as type, sum(c.events)::float8 as count, w.weight_micros::float8 as "weightMicros",
       coalesce(sum(c.events) filter (where c.hour >= r.edge), 0)::float8 as "trendingCount",
-      ${trendingOf} * ${decayUntilNow} as trending, ${trendingSpreadOf} * ${decayUntilNow} as spread
+      ${trendingOf} * ${decayUntilNow} as trending
     from product_cell c ${weighed} where c.product_id = ${productId}
     group by c.event_type, w.weight_micros
     order by w.weight_micros is null, sum(c.events) * w.weight_micros desc, sum(c.events) desc, c.event_type
@@ -89,7 +88,8 @@ function explanationOf(productId: string, row: ExplanationRow): Explanation {
  */
 function trendingTotalOf({ types, trending }: ExplanationRow): number {
   const ofParts = types.reduce((sum, type) => sum + type.trending, 0)
-  const spread = types.reduce((sum, type) => sum + type.spread, 0)
+  // All terms of a type have the sign of its weight.
+  const spread = types.reduce((sum, type) => sum + Math.abs(type.trending), 0)
   const roundedAway = 10 ** -TRENDING_DECIMALS
   return Math.abs(trending - ofParts) <= FLOAT_SHARE_MAX * spread + roundedAway ? trending : ofParts
 }

@@ -10,6 +10,7 @@ import {
 } from '../../contract/series.ts'
 import { type Steps, stepsOf } from '../../ranking/series.ts'
 import type { Queryable } from '../database/connection.ts'
+import { dayOf } from './cells.ts'
 import { asOfOf } from './popular-page.ts'
 import { at, cellsIn } from './rising.ts'
 import { rolledToMsOf } from './roll-up.ts'
@@ -30,7 +31,7 @@ export async function productSeries(db: Queryable, request: SeriesRequest, nowMs
   const counted = await countsOf(db, { productIds, types, steps })
   const { fromMs, stepMs, count, step } = steps
   return {
-    data: productIds.map((id) => seriesOf(id, counted.get(id) ?? [], { types, count })),
+    data: productIds.map((id) => seriesOf(id, counted.get(id) ?? [], { types, steps })),
     meta: { from: instantOf(fromMs), to: instantOf(fromMs + count * stepMs), step },
   }
 }
@@ -39,7 +40,7 @@ interface Counted {
   productId: string
   /** Null for all types together. */
   type: string | null
-  /** The events of each place of the series that has any. */
+  /** The events of each hour or day that has any, by its seconds since 1970. */
   counts: Readonly<Record<string, number>>
 }
 
@@ -50,30 +51,32 @@ interface Question {
   steps: Steps
 }
 
-/** Costs an index range of each product, with its cells of the time. */
+/** Costs an index range of each product, with its cells of the time. Each product by itself, because no large hash is needed then. */
 async function countsOf(db: Queryable, { productIds, types, steps }: Question): Promise<Map<string, Counted[]>> {
-  const { fromMs, stepMs, beforeMs, hasDays } = steps
+  const { fromMs, step, beforeMs, hasDays } = steps
   const [type, isOfType] =
-    types.length === 0 ? [sql`null`, sql`true`] : [sql`c.event_type`, sql`c.event_type = any(${types}::text[])`]
+    types.length === 0 ? [sql`null::text`, sql`true`] : [sql`c.event_type`, sql`c.event_type = any(${types}::text[])`]
   const { rows } = await sql<Counted>`
-    select s.product_id as "productId", s.type, json_object_agg(s.place, s.events) as counts from (
-      select c.product_id, ${type} as type, sum(c.events) as events,
-        floor(date_part('epoch', c.hour - ${at(fromMs)}) * 1e3 / ${sql.lit(stepMs)})::int as place
-      from ${cellsIn({ isOfHours: !hasDays })} c
-      where c.product_id = any(${productIds}::text[]) and c.hour >= ${at(fromMs)} and c.hour < ${at(beforeMs)} and ${isOfType}
-      group by 1, 2, 4
-    ) s group by 1, 2`.execute(db)
+    select i.product_id as "productId", s.type, s.counts from unnest(${productIds}::text[]) i (product_id) cross join lateral (
+      select type, json_object_agg(extract(epoch from start)::bigint, events) as counts from (
+        select ${type} as type, ${step === 'hour' ? sql`c.hour` : dayOf(sql`c.hour`)} as start, sum(c.events) as events
+        from ${cellsIn({ isOfHours: !hasDays })} c
+        where c.product_id = i.product_id and c.hour >= ${at(fromMs)} and c.hour < ${at(beforeMs)} and ${isOfType}
+        group by 1, 2
+      ) x group by type
+    ) s`.execute(db)
   return Map.groupBy(rows, ({ productId }) => productId)
 }
 
 function seriesOf(
   productId: string,
   counted: readonly Counted[],
-  { types, count }: { types: readonly string[]; count: number },
+  { types, steps: { fromMs, stepMs, count } }: { types: readonly string[]; steps: Steps },
 ): ProductSeries {
+  const placeOf = (seconds: string) => (Number(seconds) * 1_000 - fromMs) / stepMs
   const listOf = (of: readonly Counted[]) => {
     const counts = Array.from({ length: count }, () => 0)
-    for (const each of of) for (const [place, events] of Object.entries(each.counts)) counts[Number(place)]! += events
+    for (const each of of) for (const [seconds, events] of Object.entries(each.counts)) counts[placeOf(seconds)]! += events
     return counts
   }
   const ofType = (type: string) => [type, listOf(counted.filter((each) => each.type === type))] as const
