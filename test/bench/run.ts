@@ -39,6 +39,7 @@ import { similar } from './rows/similar.bench.ts'
 import { similarity } from './rows/similarity.bench.ts'
 import { similarityReads } from './rows/similarity-reads.bench.ts'
 import { singles } from './rows/singles.bench.ts'
+import { stopLargeShops } from './items/large-shop.ts'
 import { stalled } from './rows/stalled.bench.ts'
 import { top } from './rows/top.bench.ts'
 import { track } from './rows/track.bench.ts'
@@ -103,7 +104,14 @@ if (unknown.length > 0) {
   console.error(`There is no row ${unknown.join(', ')}; there are ${Object.keys(ROWS).join(', ')}.`)
   process.exit(1)
 }
-for (const row of positionals.length > 0 ? positionals : Object.keys(ROWS).filter((name) => !NEEDS_DOCKER.has(name))) {
+const names = positionals.length > 0 ? positionals : Object.keys(ROWS).filter((name) => !NEEDS_DOCKER.has(name))
+try {
+  for (const row of names) await runRow(row)
+} finally {
+  await stopLargeShops()
+}
+
+async function runRow(row: string): Promise<void> {
   const startMs = performance.now()
   const result = await ROWS[row]!(values.quick, new RegExp(values.only))
   printClaims(row, result.claims)

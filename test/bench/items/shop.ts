@@ -31,25 +31,30 @@ export async function storeShop(db: Database, { products, events, days, categori
       insert into catalog.product (product_id, name, category, status, updated_at, call_id)
       select 'p-' || n, 'Product ' || n, 'c-' || (n * 31) % ${categories}::int, 'active', now(), gen_random_uuid()
       from generate_series(1, ${products}::int) n`.execute(unlimited)
-    const types = TYPES_UP_TO.map(([type, upTo]) => sql`when t < ${sql.lit(upTo)} then ${sql.lit(type)}`)
-    await sql`
-      insert into product_hour (product_id, hour, event_type, events, decayed)
-      select product_id, hour, event_type, count(*), sum(power(2::float8, date_part('epoch', at - hour) / 3600 / 72)) from (
-        select 'p-' || 1 + (rank * 7919) % ${products}::bigint as product_id, at,
-          date_bin('1 hour', at, '2000-01-01 00:00:00+00') as hour, case ${sql.join(types, sql` `)} end as event_type
-        from (
-          select floor(exp(random() * ln(${products}::float8)))::bigint as rank, random() as t,
-            now() - random() * ${days}::int * interval '1 day' as at
-          from generate_series(1, ${events}::int)
-        ) drawn
-      ) event
-      group by 1, 2, 3 order by 2, 1, 3`.execute(unlimited)
-    await sql`
-      insert into product_popularity as p (product_id, score_micros, trending, ${sql.raw(COUNTERS.join(', '))}, interaction_count,
-        last_interaction, date_updated)
-      select c.product_id, ${scoreOf}, ${trendingOf}, ${countersOf}, sum(c.events), max(c.hour), now()
-      from product_hour c cross join popularity_rules r ${weighed}
-      group by c.product_id order by c.product_id ${addToProduct}`.execute(unlimited)
+    await storeCounted(unlimited, { products, events, days })
     await sql`vacuum (analyze)`.execute(unlimited)
   })
+}
+
+/** The events of a shop in the aggregates of their products. */
+export async function storeCounted(db: Database, { products, events, days }: Omit<Shop, 'categories'>): Promise<void> {
+  const types = TYPES_UP_TO.map(([type, upTo]) => sql`when t < ${sql.lit(upTo)} then ${sql.lit(type)}`)
+  await sql`
+    insert into product_hour (product_id, hour, event_type, events, decayed)
+    select product_id, hour, event_type, count(*), sum(power(2::float8, date_part('epoch', at - hour) / 3600 / 72)) from (
+      select 'p-' || 1 + (rank * 7919) % ${products}::bigint as product_id, at,
+        date_bin('1 hour', at, '2000-01-01 00:00:00+00') as hour, case ${sql.join(types, sql` `)} end as event_type
+      from (
+        select floor(exp(random() * ln(${products}::float8)))::bigint as rank, random() as t,
+          now() - random() * ${days}::int * interval '1 day' as at
+        from generate_series(1, ${events}::int)
+      ) drawn
+    ) event
+    group by 1, 2, 3 order by 2, 1, 3`.execute(db)
+  await sql`
+    insert into product_popularity as p (product_id, score_micros, trending, ${sql.raw(COUNTERS.join(', '))}, interaction_count,
+      last_interaction, date_updated)
+    select c.product_id, ${scoreOf}, ${trendingOf}, ${countersOf}, sum(c.events), max(c.hour), now()
+    from product_hour c cross join popularity_rules r ${weighed}
+    group by c.product_id order by c.product_id ${addToProduct}`.execute(db)
 }

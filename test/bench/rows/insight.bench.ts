@@ -1,18 +1,15 @@
-import { createDatabase } from '../../harness/servers/database.ts'
 import type { Page } from '../client/job.ts'
 import { type LoadProcess, startLoad } from '../client/start-load.ts'
-import { storeShop } from '../items/shop.ts'
+import { LARGE_SHOP, type LargeShop, largeShop, SMALL_SHOP } from '../items/large-shop.ts'
 import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
 import { cpuSecondsBetween, cpuSecondsOf } from '../measure/process-cpu.ts'
 import { NO_RESTATE, type ReadRun, readRun, TOP_PATH } from '../measure/read-run.ts'
 import { interleaved, median, series } from '../measure/rounds.ts'
 import { type BenchGateway, startBenchGateway } from '../servers/bench-gateway.ts'
-import { startBenchPostgres } from '../servers/bench-postgres.ts'
 import { withParts } from '../servers/bench-stack.ts'
 
-const FULL = { products: 1_000_000, events: 3_000_000, seconds: 3, rounds: 5 }
-const QUICK = { products: 20_000, events: 100_000, seconds: 0.3, rounds: 1 }
-const DAYS = 30
+const FULL = { shop: LARGE_SHOP, seconds: 3, rounds: 3 }
+const QUICK = { shop: SMALL_SHOP, seconds: 0.3, rounds: 1 }
 const CONNECTIONS = 8
 const P99_MS_MAX = 50
 /** So many that few concurrent requests are equal. */
@@ -32,12 +29,10 @@ type Encoding = (typeof ENCODINGS)[number]
 
 /** Where scores come from and series of a large shop, and what compressing answers costs. */
 export function insight(isQuick: boolean): Promise<RowResult> {
-  const { products, events, seconds, rounds } = isQuick ? QUICK : FULL
+  const { shop, seconds, rounds } = isQuick ? QUICK : FULL
+  const { products } = shop
   return withParts(async (stopAtEnd) => {
-    const postgres = stopAtEnd(await startBenchPostgres())
-    const { db, url: databaseUrl } = await createDatabase(postgres.url)
-    stopAtEnd({ stop: () => db.destroy() })
-    await storeShop(db, { products, events, days: DAYS, categories: 100 })
+    const { databaseUrl } = await largeShop(shop)
     const gateway = stopAtEnd(await startBenchGateway({ databaseUrl, restate: NO_RESTATE }))
     const load = stopAtEnd(startLoad())
     const way = (pages: Page[]) => () => costedRun(load, gateway, pages, seconds)
@@ -62,7 +57,7 @@ export function insight(isQuick: boolean): Promise<RowResult> {
     const top = await encoded([{ path: `${TOP_PATH}?limit=100` }])
     const explained = await encoded(pagesOf('explain', products))
     const claims = [
-      ...(Object.keys(QUESTIONS) as Question[]).map((question) => speedClaim(question, asked[question], { products, events })),
+      ...(Object.keys(QUESTIONS) as Question[]).map((question) => speedClaim(question, asked[question], shop)),
       ...costClaims('the top list of 100 products, kept for a second', top),
       ...costClaims(`${EXPLAIN}, no two answers alike`, explained),
     ]
@@ -105,13 +100,9 @@ async function costedRun(load: LoadProcess, gateway: BenchGateway, pages: Page[]
 const latencyOf = (runs: readonly ReadRun[], part: 'p50' | 'p99') => median(series(runs, (run) => run.latency[part]))
 const rateOf = (runs: readonly ReadRun[]) => median(series(runs, (run) => run.perSecond))
 
-function speedClaim(
-  question: Question,
-  runs: readonly CostedRun[],
-  { products, events }: { products: number; events: number },
-): Claim {
+function speedClaim(question: Question, runs: readonly CostedRun[], { products, events, days }: LargeShop): Claim {
   return {
-    what: `${QUESTIONS[question]}, of ${formatted(products)} products and ${formatted(events)} events in ${DAYS} days, ${CONNECTIONS} connections: p99`,
+    what: `${QUESTIONS[question]}, of ${formatted(products)} products and ${formatted(events)} events in ${days} days, ${CONNECTIONS} connections: p99`,
     measured: latencyOf(runs, 'p99'),
     unit: 'ms',
     target: { max: P99_MS_MAX },
