@@ -17,6 +17,8 @@ export interface Drive {
   connections: number
   secondsMax: number
   pauseMs?: number | undefined
+  /** Whether the connections start evenly over the pause. */
+  isStaggered?: boolean | undefined
   /** The next request; undefined after the last one. */
   next: () => Outgoing | undefined
 }
@@ -58,7 +60,8 @@ async function run(drive: Drive, sockets: readonly Socket[]): Promise<Omit<LoadR
   const startMs = performance.now()
   const endMs = startMs + drive.secondsMax * 1_000
   let events = 0
-  const ended = sockets.map((socket) =>
+  const firstAfterMs = (place: number) => (drive.isStaggered ? ((drive.pauseMs ?? 0) * place) / sockets.length : 0)
+  const ended = sockets.map((socket, place) =>
     sendAll(socket, {
       next: () => (performance.now() < endMs ? drive.next() : undefined),
       answered: ({ status, body }, request, askedAtMs) => {
@@ -69,6 +72,7 @@ async function run(drive: Drive, sockets: readonly Socket[]): Promise<Omit<LoadR
       },
       failed: fail,
       pauseMs: drive.pauseMs,
+      firstAfterMs: firstAfterMs(place),
     }),
   )
   const timer = setTimeout(() => sockets.forEach((socket) => socket.destroy()), drive.secondsMax * 1_000 + DRAIN_MS_MAX)
@@ -85,10 +89,11 @@ interface Exchange {
   answered: (answer: Answer, request: Outgoing, askedAtMs: number) => void
   failed: (error: string) => void
   pauseMs: number | undefined
+  firstAfterMs: number
 }
 
 /** Sends one request after the other; resolves after the last one or when the connection is closed. */
-function sendAll(socket: Socket, { next, answered, failed, pauseMs }: Exchange): Promise<void> {
+function sendAll(socket: Socket, { next, answered, failed, pauseMs, firstAfterMs }: Exchange): Promise<void> {
   return new Promise((resolve) => {
     if (socket.destroyed) {
       failed('the connection was closed before the clock started')
@@ -119,6 +124,7 @@ function sendAll(socket: Socket, { next, answered, failed, pauseMs }: Exchange):
       if (request !== undefined && !isBroken) failed('the connection was closed without an answer')
       resolve()
     })
-    ask()
+    if (firstAfterMs === 0) ask()
+    else setTimeout(ask, firstAfterMs)
   })
 }

@@ -9,6 +9,8 @@ interface Common {
   from?: string | undefined
   /** The pause of a connection between an answer and its next request. */
   pauseMs?: number
+  /** Whether the connections start evenly over the pause, and not at the same instant. */
+  isStaggered?: boolean
   /** Whether wrong answers are counted in the result, and no error. */
   areErrorsCounted?: boolean
   /** One request in flight on each. */

@@ -44,8 +44,8 @@ async function prepare(job: Job): Promise<() => Promise<LoadResult>> {
   if (job.kind === 'pipeline') return () => pipeline(job)
   const sightings: [number, number][] = []
   const next = requestsOf(job, sightings)
-  const { url, from, connections, secondsMax, pauseMs } = job
-  const run = await openDrive({ url, from, connections, secondsMax, pauseMs, next })
+  const { url, from, connections, secondsMax, pauseMs, isStaggered } = job
+  const run = await openDrive({ url, from, connections, secondsMax, pauseMs, isStaggered, next })
   return async () => ({ ...(await run()), sightings })
 }
 

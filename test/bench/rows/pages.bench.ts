@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createDatabase } from '../../harness/servers/database.ts'
 import type { Page } from '../client/job.ts'
 import { entrancesOf } from '../ingest/ingest-run.ts'
@@ -84,13 +85,17 @@ interface Run {
 async function singlesNextTo({ servers, gateway, products, openPages, seconds }: Where & { openPages: number }): Promise<Run> {
   const { restate, load } = servers
   const { url } = entrancesOf({ gateway, restate }).gateway
-  const singles = { connections: SENDERS, pauseMs: PAUSE_MS, secondsMax: seconds, requestEvents: 1 }
+  const singles = { connections: SENDERS, pauseMs: PAUSE_MS, isStaggered: true, secondsMax: seconds, requestEvents: 1 }
   const sending = await load.prepare({ kind: 'ingest', url, ...singles })
   const updating = await load.prepare({
-    ...{ kind: 'read', url: gateway.url, connections: openPages, pauseMs: POLL_MS, secondsMax: seconds },
+    ...{ kind: 'read', url: gateway.url, connections: openPages, pauseMs: POLL_MS, isStaggered: true },
+    secondsMax: seconds + POLL_MS / 1_000,
     pages: [...HOT, ...HOT, ...HOT, ...products].map(pageOf),
   })
-  const [sent, updated] = await Promise.all([sending(), updating()])
+  const updates = updating()
+  // All pages are open by then.
+  await sleep(openPages === 0 ? 0 : POLL_MS)
+  const [sent, updated] = await Promise.all([sending(), updates])
   const { p50, p99 } = sent.latency
   return { p50, p99, perSecond: sent.events / sent.seconds, updates: updated.requests, updateP99: updated.latency.p99 }
 }
