@@ -13,7 +13,8 @@ const containers =
 /** The suffix of a file says what it needs: nothing, PostgreSQL, or PostgreSQL and Restate. */
 export default defineConfig({
   test: {
-    maxWorkers: 2,
+    // One more than the cores of a CI machine, because a third of the time of two is waiting: for retries, deadlines and starts of servers.
+    maxWorkers: 3,
     // A busy machine is no failure.
     testTimeout: 60_000,
     hookTimeout: 60_000,

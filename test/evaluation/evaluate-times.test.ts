@@ -26,6 +26,7 @@ describe('times of a split', () => {
   const [FROM, TEST] = [Date.UTC(2026, 2, 3), Date.UTC(2026, 2, 4)]
   const run = async (form: string, validation: string | number, from: string | number) => {
     const args = form === 'excel' || form === 'dmy' ? ['--time-format', form] : []
+    args.push('--method', 'cooccurrence')
     const path = await fileOf(`${form}.csv`, timed(FORMS[form]!))
     const { json } = await evaluate(path, ...args, '--validation-from', String(validation), '--test-from', String(from))
     return json

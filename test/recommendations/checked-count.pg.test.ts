@@ -6,9 +6,9 @@ import type { Database } from '../../src/store/database/connection.ts'
 import { makeVersion } from '../../src/store/similarity/make-version.ts'
 import { rowsOf } from '../../src/store/similarity/rows.ts'
 import { completeSimilarityRun } from '../../src/store/similarity/run-machine.ts'
-import { startSimilarityJob } from '../../src/workers/similarity-job.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
 import { interaction, record } from '../harness/items/events.ts'
+import { similarityInProcess } from '../harness/items/similarity-in-process.ts'
 import { beginRunOf, productIdsOf } from '../harness/items/similarity.ts'
 import { BLOCKS } from '../harness/programs/docs.ts'
 import { clear } from '../harness/servers/database.ts'
@@ -24,7 +24,7 @@ const [PAIRS, TOGETHER] = BLOCKS.filter(({ page, language }) => page === 'docs/r
 /** Makes a version with these settings, and puts it in force. */
 async function make(db: Database, settings: VersionSettings): Promise<number> {
   const runId = await beginRunOf(db)
-  const version = (await makeVersion(db, runId, settings, (own) => startSimilarityJob(own, 1)))!
+  const version = (await makeVersion(db, runId, settings, similarityInProcess))!
   await completeSimilarityRun(db, runId, version)
   return version
 }

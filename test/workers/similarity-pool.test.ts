@@ -33,7 +33,7 @@ test.each([1, 2, 3, 4])('%i threads give the rows of the slow reference, for any
       const matrix = await countSimilarity(historiesOf(log, settings), settings, { threads })
       expect(listsOf(matrix)).toEqual(slowRows(log, PRODUCTS, settings))
     }),
-    { numRuns: 20 },
+    { numRuns: 8 },
   )
 })
 

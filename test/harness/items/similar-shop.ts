@@ -5,9 +5,9 @@ import { VERSION_DEFAULTS, type VersionSettings } from '../../../src/ranking/sim
 import type { Database } from '../../../src/store/database/connection.ts'
 import { makeVersion } from '../../../src/store/similarity/make-version.ts'
 import { completeSimilarityRun } from '../../../src/store/similarity/run-machine.ts'
-import { startSimilarityJob } from '../../../src/workers/similarity-job.ts'
 import { interaction, record } from './events.ts'
 import { product, upsert } from './products.ts'
+import { similarityInProcess } from './similarity-in-process.ts'
 import { beginRunOf } from './similarity.ts'
 
 /** The day on which the shoppers come. */
@@ -16,9 +16,7 @@ export const FROM_MS = Math.floor(Date.now() / DAY_MS - 10) * DAY_MS
 /** Makes a version of the log, with the default bounds but for these, and puts it in force. */
 export async function makeInForce(db: Database, changes: Partial<VersionSettings> = {}): Promise<number> {
   const runId = await beginRunOf(db)
-  const version = (await makeVersion(db, runId, { ...VERSION_DEFAULTS, ...changes }, (settings) =>
-    startSimilarityJob(settings, 1),
-  ))!
+  const version = (await makeVersion(db, runId, { ...VERSION_DEFAULTS, ...changes }, similarityInProcess))!
   await completeSimilarityRun(db, runId, version)
   return version
 }

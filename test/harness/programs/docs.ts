@@ -23,7 +23,7 @@ export const NOT_RUN = [
   ),
   rule(
     { page: 'docs/operating.md', text: 'OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 npm start' },
-    'starts everything; seeing-inside.test.ts does, with a receiver',
+    'starts everything; seeing-inside.program.test.ts does, with a receiver',
   ),
   rule({ page: 'docs/payments.md', language: 'js' }, 'payments.restate.test.ts sends it webhooks'),
   rule({ page: 'docs/alerts.md', language: 'js' }, 'documented-receiver.test.ts sends it webhooks'),

@@ -12,7 +12,7 @@ export default class SlowestFiles implements Reporter {
     const sums = [...projects].map(([project, ofProject]) => `${project} ${seconds(sum(ofProject))}`)
     console.log(`The ${LISTED} slowest of ${files.length} files:`)
     for (const { project, file, ms } of slowest) console.log(`${seconds(ms).padStart(9)}  ${project.padEnd(8)}  ${file}`)
-    console.log(`All files, of which two run at a time: ${seconds(sum(files))} (${sums.join(', ')})\n`)
+    console.log(`All files, of which several run at a time: ${seconds(sum(files))} (${sums.join(', ')})\n`)
   }
 }
 

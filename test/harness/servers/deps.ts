@@ -23,7 +23,7 @@ const DEFAULTS = readConfig({})
 export const TEST_DEPS: Omit<Deps, 'db' | 'background'> = {
   ...createWideWork({ waitMsMax: 60_000 }),
   waitingCalls: createWaitingCalls(waitingLimitsOf(DEFAULTS)),
-  retryPolicy: { initialInterval: 50, maxInterval: 500, exponentiationFactor: 2, maxAttempts: 200, onMaxAttempts: 'pause' },
+  retryPolicy: { initialInterval: 20, maxInterval: 500, exponentiationFactor: 2, maxAttempts: 200, onMaxAttempts: 'pause' },
   privacy: privacyOf(DEFAULTS),
   retention: retentionOf(DEFAULTS),
   archive: undefined,
