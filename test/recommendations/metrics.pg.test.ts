@@ -270,6 +270,6 @@ test('every log, impression, merge and payment gives the numbers of the slow ref
       )
       expect(Object.fromEntries(answered)).toEqual(await metricsByReference(db, 24))
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   )
 })

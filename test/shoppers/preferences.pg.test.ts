@@ -163,40 +163,44 @@ const eventArbitrary: fc.Arbitrary<NewInteraction> = fc
   })
   .map(({ ageMs, ...rest }) => interaction({ ...rest, occurredAtMs: NOW_MS - ageMs }))
 
-test('affinities equal those of the log, event by event, for any events and merges', { timeout: 240_000 }, async ({ db }) => {
-  const batches = fc.array(fc.array(eventArbitrary, { minLength: 1, maxLength: 150 }), { minLength: 1, maxLength: 4 })
-  const merges = fc.subarray([['s', 'ada'] as const, ['t', 'ada'] as const, ['s', 'bea'] as const])
-  const question = fc.record({ afterMs: fc.nat({ max: 90 * DAY_MS }), halfLifeDays: fc.constantFrom(0.5, 7, 30, 400) })
-  await fc.assert(
-    fc.asyncProperty(batches, merges, question, async (sent, merged, { afterMs, halfLifeDays }) => {
-      await emptied(db)
-      await storeCatalog(db)
-      // Every drawn event is one of its own.
-      const fresh = sent.map((batch) => batch.map((one) => ({ ...one, eventId: randomUUID() })))
-      await Promise.all(fresh.map((batch) => recordAndCount(db, batch)))
-      for (const [session, account] of merged) await merge(db, session, account)
-      const nowMs = NOW_MS + afterMs
-      for (const shopper of [
-        { kind: 'account', id: 'ada' },
-        { kind: 'session', id: 's' },
-        { kind: 'session', id: 't' },
-      ] as const) {
-        const preferences = await ask(db, `${shopper.kind}:${shopper.id}`, nowMs, { halfLifeDays })
-        const asked = { shopperIds: await shopperIdsOf(db, shopper), nowMs, halfLifeDays, weights: PRESETS.balanced }
-        const expected = (nameOf: ReadonlyMap<string, string>) => expectedAffinities(fresh.flat(), { ...asked, nameOf })
-        expectSame(byName(preferences).categories, expected(CATEGORY_OF))
-        expectSame(byName(preferences).brands, expected(BRAND_OF))
-        for (const { affinity } of [...preferences.categories, ...preferences.brands]) {
-          expect(affinity).toBeGreaterThanOrEqual(0)
-          expect(affinity).toBeLessThan(1)
+test(
+  'affinities equal those of the log, event by event, for any events and merges',
+  { timeout: 240_000 },
+  async ({ db, proofs }) => {
+    const batches = fc.array(fc.array(eventArbitrary, { minLength: 1, maxLength: 150 }), { minLength: 1, maxLength: 4 })
+    const merges = fc.subarray([['s', 'ada'] as const, ['t', 'ada'] as const, ['s', 'bea'] as const])
+    const question = fc.record({ afterMs: fc.nat({ max: 90 * DAY_MS }), halfLifeDays: fc.constantFrom(0.5, 7, 30, 400) })
+    await fc.assert(
+      fc.asyncProperty(batches, merges, question, async (sent, merged, { afterMs, halfLifeDays }) => {
+        await emptied(db)
+        await storeCatalog(db)
+        // Every drawn event is one of its own.
+        const fresh = sent.map((batch) => batch.map((one) => ({ ...one, eventId: randomUUID() })))
+        await Promise.all(fresh.map((batch) => recordAndCount(db, batch)))
+        for (const [session, account] of merged) await merge(db, session, account)
+        const nowMs = NOW_MS + afterMs
+        for (const shopper of [
+          { kind: 'account', id: 'ada' },
+          { kind: 'session', id: 's' },
+          { kind: 'session', id: 't' },
+        ] as const) {
+          const preferences = await ask(db, `${shopper.kind}:${shopper.id}`, nowMs, { halfLifeDays })
+          const asked = { shopperIds: await shopperIdsOf(db, shopper), nowMs, halfLifeDays, weights: PRESETS.balanced }
+          const expected = (nameOf: ReadonlyMap<string, string>) => expectedAffinities(fresh.flat(), { ...asked, nameOf })
+          expectSame(byName(preferences).categories, expected(CATEGORY_OF))
+          expectSame(byName(preferences).brands, expected(BRAND_OF))
+          for (const { affinity } of [...preferences.categories, ...preferences.brands]) {
+            expect(affinity).toBeGreaterThanOrEqual(0)
+            expect(affinity).toBeLessThan(1)
+          }
+          expect(await ask(db, `${shopper.kind}:${shopper.id}`, nowMs, { halfLifeDays })).toEqual(preferences)
         }
-        expect(await ask(db, `${shopper.kind}:${shopper.id}`, nowMs, { halfLifeDays })).toEqual(preferences)
-      }
-      expect((await verify(db)).drift).toEqual([])
-    }),
-    { numRuns: 20 },
-  )
-})
+        expect((await verify(proofs)).drift).toEqual([])
+      }),
+      { numRuns: 20 },
+    )
+  },
+)
 
 /** Affinities that round to 0 may be missing on one side, because floats are added in any order. */
 function expectSame(actual: Record<string, number>, expected: Record<string, number>): void {
@@ -302,7 +306,7 @@ test('a payment of a session, and of an order without a shopper, is of the accou
 test(
   'purchases equal the slow reference for any callbacks, shoppers, order, events and merges',
   { timeout: 240_000 },
-  async ({ db }) => {
+  async ({ db, proofs }) => {
     const shoppers = [
       { accountId: 'ada', sessionId: null },
       { accountId: 'bea', sessionId: 's' },
@@ -336,7 +340,7 @@ test(
             const expected = expectedPurchases(ofShoppers, log, await shopperIdsOf(db, shopper))
             expect([shopper, await purchasesOf(db, `${shopper.kind}:${shopper.id}`)]).toEqual([shopper, expected])
           }
-          expect((await verify(db)).drift).toEqual([])
+          expect((await verify(proofs)).drift).toEqual([])
         },
       ),
       { numRuns: 40 },
