@@ -62,6 +62,8 @@ export interface Deps {
   rerank: RerankSettings
   /** Whether impressions of recommendations are recorded. */
   recordsImpressions: boolean
+  /** How long Restate keeps the bodies of calls that record; 0 keeps none. */
+  journalMinutes: number
   /** The tokens of operators: none, one, or two while it changes. Without one, every caller may do what operators may. */
   operatorTokens: readonly string[]
   /** The periodic tasks by name: TASKS, or those of a test. */

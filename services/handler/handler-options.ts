@@ -16,7 +16,10 @@ const STEP = { inactivityTimeout: { minutes: 2 }, abortTimeout: { minutes: 2 }, 
 /** A step whose statements may take half an hour. */
 const LONG = { inactivityTimeout: { minutes: 35 } }
 
-/** For handlers that write. An answer is kept for an hour: a repeated idempotency key gets the first one back for that long. */
+/**
+ * For handlers that write. An answer is kept for an hour: a repeated idempotency key gets the first one back for that long. JOURNAL_MINUTES keeps the
+ * journals of those that record (`with-options.ts`).
+ */
 export const RECORD: HandlerOptions = { ...STEP, idempotencyRetention: { hours: 1 }, journalRetention: 0 }
 
 /** For handlers that wait for an object. After a second they are suspended, and hold no slot of Restate until the object answers. */

@@ -10,12 +10,16 @@ import {
   type ServiceOptions,
 } from '@restatedev/restate-sdk'
 import { isForOperators } from '../../src/contract/handler.ts'
+import { proofOf, TRACED_SECONDS } from '../../src/contract/recorded-call.ts'
 import { refuseForeignPage, requireOperator } from './check-caller.ts'
 import type { Deps } from './deps.ts'
 import type { HandlerOptions } from './handler-options.ts'
 
 /** What the checks of callers need. */
 type Access = Pick<Deps, 'operatorTokens'>
+
+/** What the options of handlers need. */
+type Settings = Access & Pick<Deps, 'journalMinutes'>
 
 /** Each handler with its options. */
 type WithOptions<Handlers> = { [Name in keyof Handlers]: readonly [HandlerOptions, Handlers[Name]] }
@@ -26,21 +30,23 @@ type WithOptions<Handlers> = { [Name in keyof Handlers]: readonly [HandlerOption
  */
 export function serviceOf<Name extends string, Handlers extends Record<string, HandlerDescriptor>>(
   api: ServiceDescriptor<Name, Handlers>,
-  access: Access,
+  settings: Settings,
   options: ServiceOptions,
   handlers: WithOptions<ServiceImplHandlers<NoInfer<Handlers>>>,
 ) {
-  return implement(api, { handlers: functionsOf(api, access, handlers), options: { ...options, handlers: optionsOf(handlers) } })
+  const handlerOptions = optionsOf(api.name, settings, handlers)
+  return implement(api, { handlers: functionsOf(api, settings, handlers), options: { ...options, handlers: handlerOptions } })
 }
 
 /** The same for a virtual object. */
 export function objectOf<Name extends string, Handlers extends Record<string, HandlerDescriptor>>(
   api: ObjectDescriptor<Name, Handlers>,
-  access: Access,
+  settings: Settings,
   options: ObjectOptions,
   handlers: WithOptions<ObjectImplHandlers<NoInfer<Handlers>>>,
 ) {
-  return implement(api, { handlers: functionsOf(api, access, handlers), options: { ...options, handlers: optionsOf(handlers) } })
+  const handlerOptions = optionsOf(api.name, settings, handlers)
+  return implement(api, { handlers: functionsOf(api, settings, handlers), options: { ...options, handlers: handlerOptions } })
 }
 
 /** What the SDK calls. The types of contexts and inputs are those of each handler's descriptor. */
@@ -68,7 +74,17 @@ function checked(handle: Handle, tokens: readonly string[]): Handle {
   }
 }
 
-function optionsOf<Handlers>(handlers: WithOptions<Handlers>) {
+function optionsOf<Handlers>(service: string, { journalMinutes }: Settings, handlers: WithOptions<Handlers>) {
   const entries = Object.entries<readonly [HandlerOptions, unknown]>(handlers)
-  return Object.fromEntries(entries.map(([name, [options]]) => [name, options])) as Record<keyof Handlers, HandlerOptions>
+  const options = entries.map(([name, [given]]) => [name, proofOf(service, name) ? withProof(given, journalMinutes) : given])
+  return Object.fromEntries(options) as Record<keyof Handlers, HandlerOptions>
+}
+
+/** The options of a handler whose calls leave a proof in PostgreSQL: Restate keeps them so that they are found there, or brought back. */
+function withProof(options: HandlerOptions, journalMinutes: number): HandlerOptions {
+  return {
+    ...options,
+    idempotencyRetention: { ...(options.idempotencyRetention as object), seconds: TRACED_SECONDS },
+    journalRetention: journalMinutes === 0 ? 0 : { minutes: journalMinutes, seconds: TRACED_SECONDS },
+  }
 }

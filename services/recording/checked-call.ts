@@ -10,10 +10,17 @@ import { type Call, callOf } from '../../src/store/log/call.ts'
  * not UTF-8, which would change its ids.
  */
 export function checkedCall(ctx: Context): Call {
-  const { id, body, headers } = ctx.request()
+  const { body } = ctx.request()
   if (body.length > BODY_BYTES_MAX) throw new DecidedError('too_large', 'the body is over 16 MiB')
   if (!isUtf8(body)) throw new DecidedError('invalid_request', 'the body is not UTF-8')
-  return callOf(headers.get(CALL_HEADER) ?? id.toString(), body)
+  return callOfRequest(ctx)
+}
+
+/** The call of a handler; of one that was sent on or brought back, the call that it was before. */
+export function callOfRequest(ctx: Context): Call {
+  const { id, body, headers } = ctx.request()
+  const [invocationId = id.toString(), sha256] = headers.get(CALL_HEADER)?.split(' ') ?? []
+  return sha256 === undefined ? callOf(invocationId, body) : { invocationId, bodySha256: Buffer.from(sha256, 'hex') }
 }
 
 const firstAttempts = new WeakSet<Context>()

@@ -2,8 +2,9 @@ import type { Context } from '@restatedev/restate-sdk'
 import { DecidedError } from '../../src/contract/decided-error.ts'
 import { ACKNOWLEDGED_HEADER } from '../../src/contract/recorder.ts'
 import { mayPass } from '../../src/store/database/sql-state.ts'
+import { awaitTrace, traceCall } from '../../src/store/log/recorded-call.ts'
 import type { Deps } from '../handler/deps.ts'
-import { isFirstAttempt } from './checked-call.ts'
+import { callOfRequest, isFirstAttempt } from './checked-call.ts'
 
 /** Runs the statements of a recording handler, once in the journal. It decides what a handler does while PostgreSQL is away. */
 export type RecordingStep = <T>(ctx: Context, name: string, statements: () => Promise<T>) => Promise<T>
@@ -56,14 +57,24 @@ export function directStep({ waitingCalls, observer }: Pick<Deps, 'waitingCalls'
   }
 }
 
-/** The step of a call that is made seldom, and whose caller repeats it. @throws DecidedError `unavailable` when too many wait. */
-export function refusingStep({ waitingCalls }: Pick<Deps, 'waitingCalls'>): RecordingStep {
-  return (ctx, name, statements) =>
-    ctx.run(name, () =>
-      waitingCalls.direct.attempt(ctx.request().id.toString(), statements, (failure) => {
+/**
+ * The step of a call that is made seldom, and whose caller repeats it. It leaves the trace of the call after the statements: a trace that a failover
+ * did not lose says that their changes were not lost either. @throws DecidedError `unavailable` when too many wait.
+ */
+export function refusingStep({ waitingCalls, background }: Pick<Deps, 'waitingCalls' | 'background'>): RecordingStep {
+  return (ctx, name, statements) => {
+    const tracedStatements = async () => {
+      const result = await statements()
+      const call = callOfRequest(ctx)
+      if (!(await traceCall(background, call))) await awaitTrace(background, call)
+      return result
+    }
+    return ctx.run(name, () =>
+      waitingCalls.direct.attempt(ctx.request().id.toString(), tracedStatements, (failure) => {
         throw failure ?? new DecidedError('unavailable', UNKNOWN)
       }),
     )
+  }
 }
 
 /** The step of a recorder. Restate repeats it for as long as PostgreSQL is away. @throws SetAside after some other failures. */

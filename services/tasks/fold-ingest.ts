@@ -1,4 +1,5 @@
 import { dropCountedCalls, foldIngest } from '../../src/store/log/ingest.ts'
+import { dropTraces } from '../../src/store/log/recorded-call.ts'
 import type { Task } from '../handler/deps.ts'
 import { step } from '../handler/step.ts'
 
@@ -9,5 +10,6 @@ export const FOLD_INGEST: Task = {
   run: async ({ background }, ctx) => {
     while (await step(ctx, 'fold what came in', () => foldIngest(background)));
     while (await step(ctx, 'forget counted calls', () => dropCountedCalls(background)));
+    while (await step(ctx, 'forget traces of calls', () => dropTraces(background)));
   },
 }

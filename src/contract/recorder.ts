@@ -31,7 +31,10 @@ export function recorderOf<Key extends string>(text: string, recorders: readonly
   return recorders[(hash >>> 0) % recorders.length]!
 }
 
-/** The invocation whose events a call records, when that is another one: its batch is claimed by that invocation. */
+/**
+ * The invocation whose events a call records, when that is another one: its batch is claimed by that invocation. Behind a space the SHA-256 of its
+ * body, when the body is another one now.
+ */
 export const CALL_HEADER = 'footfall-call'
 
 /** When that invocation began, in ms since 1970: the time of events that come without one. */

@@ -46,7 +46,7 @@ test('only the first attempt of a call may be told that nothing was recorded', a
 })
 
 test('a call that is repeated by its caller is not told whether it was made', async () => {
-  const refused = refusingStep({ waitingCalls })(attemptOf([]), 'start', async () => 'done')
+  const refused = refusingStep({ waitingCalls, background: undefined! })(attemptOf([]), 'start', async () => 'done')
   await expect(refused).rejects.toMatchObject({ code: 'unavailable', message: expect.not.stringContaining('nothing') })
 })
 

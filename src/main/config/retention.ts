@@ -34,6 +34,12 @@ export const retentionSettings = settingsIn('Retention', {
     .default(7)
     .describe('Webhooks that a payment adapter ignored are deleted at this age; 0 keeps none of them.')
     .meta({ unit: 'days' }),
+  JOURNAL_MINUTES: wholeNumber(0, 60)
+    .default(0)
+    .describe(
+      'How long Restate keeps the bodies of calls that record, so that ./footfall reconcile --repair can bring back what a failover of PostgreSQL lost; 0 keeps none. ./footfall register takes a change into force.',
+    )
+    .meta({ unit: 'minutes' }),
 })
 
 export function retentionOf(config: SettingsOf<typeof retentionSettings>): RetentionSettings {

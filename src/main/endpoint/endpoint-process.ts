@@ -121,6 +121,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
       rerank: rerankSettingsOf(config),
       recordsImpressions: recordsImpressions(config),
       currency: config.DEFAULT_CURRENCY,
+      journalMinutes: config.JOURNAL_MINUTES,
       operatorTokens: operatorTokensOf(config),
       tasks: TASKS,
       observer: serviceMetrics(registry),

@@ -38,6 +38,10 @@ const ENDPOINT_RIGHTS: Record<string, string> = {
   // A row lock needs the right to update some column.
   ingest_delta: 'select, insert, update (kind), delete',
   ingest_hour: 'select, insert, update',
+  // A row lock needs the right to update some column.
+  recorded_call: 'select, insert, update (recorded_at), delete',
+  // An operator acknowledges another timeline at a terminal.
+  database_timeline: 'select, update (compared_at, lost_from, lost_to, compared_timeline, lost_calls, lost_by_handler)',
   // Triggers do the rest.
   'catalog.product_search': 'select, insert',
   'catalog.product_search_fill': 'select, update (filled_to, is_complete)',

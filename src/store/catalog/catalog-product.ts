@@ -4,6 +4,7 @@ import { instantOf } from '../../contract/fields/time.ts'
 import { type Call, callIdOf } from '../log/call.ts'
 import { countedCall } from '../log/ingest.ts'
 import { columnOf } from '../database/column.ts'
+import { awaitTrace, traced } from '../log/recorded-call.ts'
 import type { Queryable } from '../database/connection.ts'
 import { utc } from '../database/json.ts'
 import type { ProductVersion } from '../../admission/product.ts'
@@ -22,8 +23,10 @@ export async function upsertProducts(
   rejected = 0,
 ): Promise<number[]> {
   const { rows } = await sql<{ index: number }>`
-    with ${upsertOf(call, versions)}, ${countedUpsert(call, { versions: versions.length, rejected })}
+    with ${upsertOf(call, versions)}, ${countedUpsert(call, { versions: versions.length, rejected })}, ${traced(call)}
     select newest.index from changed join newest using (product_id)`.execute(db)
+  // It may be a repeated attempt. One that changes rows writes them again, and waits for standbys by that.
+  if (rows.length === 0) await awaitTrace(db, call)
   return rows.map(({ index }) => index)
 }
 

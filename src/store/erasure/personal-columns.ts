@@ -158,6 +158,11 @@ export const OTHER_COLUMNS: Readonly<Record<string, readonly string[]>> = {
     'restored_month.*',
     'restored_part.*',
   ],
-  'of hours and calls: how many items came': ['ingest_call.*', 'ingest_delta.*', 'ingest_hour.*'],
-  'of the database': ['migration.*'],
+  'of hours and calls: how many items came, and that a call was recorded': [
+    'ingest_call.*',
+    'ingest_delta.*',
+    'ingest_hour.*',
+    'recorded_call.*',
+  ],
+  'of the database': ['migration.*', 'database_timeline.*'],
 }

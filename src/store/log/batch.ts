@@ -84,7 +84,8 @@ export async function recordRows<Row extends LogRow>(
         continue
       }
       const rejectedBefore = new Set(rejections.map((rejection) => rejection.index))
-      const result = await readBatch(db, table, call, items, { rejectedBefore, areAllInserted: inserted === items.length })
+      const areAllInserted = inserted === items.length
+      const result = await readBatch(db, table, call, items, { rejectedBefore, areAllInserted, isNew })
       return { ...result, isNew }
     } catch (error) {
       if (attempt === ATTEMPTS_MAX) throw error
@@ -182,9 +183,9 @@ async function readBatch<Row extends LogRow>(
   table: LogTable<Row>,
   call: Call,
   items: readonly Row[],
-  { rejectedBefore, areAllInserted }: { rejectedBefore: ReadonlySet<number>; areAllInserted: boolean },
+  { rejectedBefore, areAllInserted, isNew }: { rejectedBefore: ReadonlySet<number>; areAllInserted: boolean; isNew: boolean },
 ): Promise<Omit<RecordedBatchResult, 'isNew'>> {
-  const batch = (await batchOf(db, call))!
+  const batch = (await batchOf(db, call, { isRepeated: !isNew }))!
   if (areAllInserted) return { ...batch, accepted: items.length, duplicateIndexes: [], rejected: [] }
 
   const inserted = await sql<{ eventId: string; occurredAt: Date }>`
@@ -203,11 +204,15 @@ async function readBatch<Row extends LogRow>(
   return { ...batch, accepted, duplicateIndexes, rejected }
 }
 
-/** The batch of a call; undefined when the call has none. */
-export async function batchOf(db: Queryable, call: Call): Promise<BatchBounds | undefined> {
+/**
+ * The batch of a call; undefined when the call has none. For a repeated attempt it waits until a synchronous standby has the batch: the first attempt
+ * may have died while it waited for that. A row lock is written to the log, so its commit waits as any other.
+ */
+export async function batchOf(db: Queryable, call: Call, { isRepeated = false } = {}): Promise<BatchBounds | undefined> {
   const { rows } = await sql<{ batchId: string; from: Date; to: Date }>`
     select batch_id as "batchId", occurred_from as "from", occurred_to as "to"
-    from interaction_batch where invocation_id = ${call.invocationId} and body_sha256 = ${call.bodySha256}`.execute(db)
+    from interaction_batch where invocation_id = ${call.invocationId} and body_sha256 = ${call.bodySha256}
+    ${isRepeated ? sql`for key share` : sql``}`.execute(db)
   const batch = rows[0]
   return batch && { batchId: batch.batchId, from: batch.from.toISOString(), to: batch.to.toISOString(), call: callIdOf(call) }
 }

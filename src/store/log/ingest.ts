@@ -3,6 +3,7 @@ import type { IngestKind } from '../../contract/ingest.ts'
 import type { Queryable } from '../database/connection.ts'
 import { onlyRow } from '../database/rows.ts'
 import { type Call, callIdOf } from './call.ts'
+import { traced } from './recorded-call.ts'
 
 type Sql = ReturnType<typeof sql>
 
@@ -35,11 +36,11 @@ export function countedCall(call: Call, kind: IngestKind, counts: Sql): Sql {
     ), counted as (${ingestDeltaOf(sql`select accepted, duplicates, rejected, kind from called`)})`
 }
 
-/** Counts the items of a call without a batch, once for all of its attempts. */
+/** Counts the items of a call without a batch, once for all of its attempts, and leaves its trace. */
 export async function countCall(db: Queryable, call: Call, kind: IngestKind, counts: IngestCounts): Promise<void> {
   const { accepted, duplicates, rejected } = counts
   const given = sql`select ${accepted}::int as accepted, ${duplicates}::int as duplicates, ${rejected}::int as rejected`
-  await sql`with ${countedCall(call, kind, given)} select`.execute(db)
+  await sql`with ${countedCall(call, kind, given)}, ${traced(call)} select`.execute(db)
 }
 
 /** Few enough for a short statement. */

@@ -10,6 +10,7 @@ import { type BatchBounds, batchOf, insertBatch } from '../log/batch.ts'
 import { type Call, callIdOf } from '../log/call.ts'
 import { countCall, type IngestCounts } from '../log/ingest.ts'
 import { INTERACTIONS } from '../log/interaction.ts'
+import { awaitTrace } from '../log/recorded-call.ts'
 import type { LogTable } from '../log/log-table.ts'
 import { makePartitions, monthOf } from '../log/month.ts'
 import { type ListedCallback, lockUnlessReplayed, markReplayed, type ReplayOf, settleRejected } from '../log/rejected-replay.ts'
@@ -69,9 +70,11 @@ export async function recordPayments(
   replayOf?: PaymentReplay,
   tombstones: Tombstones = WITHOUT_KEY,
 ): Promise<RecordedPayments> {
-  return tryRecording(db, payments.flatMap(subjectsOf), (tx, { subjects, months }) =>
+  const recorded = await tryRecording(db, payments.flatMap(subjectsOf), (tx, { subjects, months }) =>
     recordOnce(tx, { call, payments, rejections, replayOf, subjects, months, tombstones }),
   )
+  if (!recorded.isNew) await awaitTrace(db, call)
+  return recorded
 }
 
 /** The rejected callback that is replayed, or the webhook: what its callbacks lack is listed by itself. */

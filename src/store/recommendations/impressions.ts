@@ -3,6 +3,8 @@ import { millisecondsOf } from '../../contract/fields/time.ts'
 import type { Impression } from '../../contract/impression.ts'
 import type { Queryable } from '../database/connection.ts'
 import { onlyRow } from '../database/rows.ts'
+import type { Call } from '../log/call.ts'
+import { awaitTrace, traced } from '../log/recorded-call.ts'
 import { isNewerThan, type Tombstones, WITHOUT_KEY } from '../log/tombstone.ts'
 
 /** A tombstone that comes in between costs one more attempt. More than a few mean a fault. */
@@ -16,6 +18,8 @@ export async function recordImpressions(
   db: Queryable,
   impressions: readonly Impression[],
   tombstones: Tombstones = WITHOUT_KEY,
+  /** Whose trace it leaves. */
+  call?: Call,
 ): Promise<number> {
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
     const shopperIds = impressions.flatMap(({ shopper_id: id }) => (id === null ? [] : [id]))
@@ -38,10 +42,12 @@ export async function recordImpressions(
         ${countsPerDay(sql`added`)} order by 1, 2, 3, 4
         on conflict (day, strategy, blend, similarity_version) do update set
           impressions = d.impressions + excluded.impressions, products = d.products + excluded.products
-      )
+      )${call === undefined ? sql`` : sql`, ${traced(call, sql`not ${isNewerThan(tombstoneNo)}`)}`}
       select (select count(*)::int from added) as added, ${isNewerThan(tombstoneNo)} as "isOutdated"`.execute(db)
     const { added, isOutdated } = onlyRow(result)
-    if (!isOutdated) return added
+    if (isOutdated) continue
+    if (added === 0 && call !== undefined) await awaitTrace(db, call)
+    return added
   }
   throw new Error('impressions could not be recorded: persons were being erased')
 }

@@ -4,6 +4,7 @@ import { instantOf } from '../../contract/fields/time.ts'
 import { type Call, callIdOf } from '../log/call.ts'
 import { countCall, countedCall } from '../log/ingest.ts'
 import { columnOf } from '../database/column.ts'
+import { awaitTrace, traced } from '../log/recorded-call.ts'
 import type { Queryable, Database } from '../database/connection.ts'
 import { monthsToMake } from '../log/batch.ts'
 import { makePartitions } from '../log/month.ts'
@@ -47,6 +48,7 @@ export async function recordEvents(
   await makeSources(db, events, SOURCES_MAX)
   const notInserted = await insertWithMonths(db, call, events, { tombstones, refused })
   const isNew = notInserted.length < events.length
+  if (!isNew) await awaitTrace(db, call)
   if (notInserted.length === 0) return { accepted: events.length, duplicateIndexes: [], rejected: [], isNew }
 
   const places = new Set(notInserted.map(({ index }) => index))
@@ -161,7 +163,7 @@ async function insertEvents(
     ), inserted as (
       insert into analytics_event (occurred_at, amount, source_id, processing_ms, external_ref, entity_id, status, currency, payload)
       select occurred_at, amount, source_id, processing_ms, external_ref, entity_id, status, currency, payload::jsonb from new_event
-    )${of === undefined ? sql`` : sql`, ${countedEvents(of.call, of.refused, isOutdated)}`}
+    )${of === undefined ? sql`` : sql`, ${countedEvents(of.call, of.refused, isOutdated)}, ${traced(of.call, sql`not ${isOutdated}`)}`}
     select index, source_id is null as "isUnknown", not is_active as "isInactive", case when occurred_at < horizon then horizon end as horizon,
       ${isOutdated} as "isOutdated"
     from event cross join log_horizon where index not in (select index from new_event) order by index`.execute(db)

@@ -80,6 +80,7 @@ const CLEARED = [
   'product_rising',
   'ingest_call',
   'ingest_delta',
+  'recorded_call',
   'recent_waiting',
   'shopper_redirect',
   'impression',

@@ -43,6 +43,7 @@ export const TEST_DEPS: Omit<Deps, 'db' | 'background'> = {
   rerank: rerankSettingsOf(DEFAULTS),
   recordsImpressions: recordsImpressions(DEFAULTS),
   currency: DEFAULTS.DEFAULT_CURRENCY,
+  journalMinutes: 0,
   operatorTokens: [],
   tasks: TASKS,
   observer: SILENT_OBSERVER,
