@@ -28,6 +28,7 @@ export const COMMANDS: Record<string, () => Promise<Command>> = {
   schedules: async () => (await import('./schedules.ts')).schedulesCommand(),
   backup: async () => (await import('./backup.ts')).backupCommand(),
   archive: async () => (await import('./archive.ts')).archiveCommand(),
+  reconcile: async () => (await import('./reconcile.ts')).reconcileCommand(),
   verify: async () => (await import('./verify.ts')).verifyCommand(),
   evaluate: async () => (await import('./evaluate.ts')).evaluateCommand(),
   seed: async () => (await import('./seed.ts')).seedCommand(),

@@ -9,6 +9,8 @@ export const erasureKeyFileOf = (config: Config) => join(config.FOOTFALL_HOME, '
 export const postgresFolderOf = (config: Config) => join(config.FOOTFALL_HOME, 'postgres')
 export const restateFolderOf = (config: Config) => join(config.FOOTFALL_HOME, 'restate')
 export const logFolderOf = (config: Config) => join(config.FOOTFALL_HOME, 'log')
+/** Lost calls on their way back into PostgreSQL. */
+export const reconcileFolderOf = (config: Config) => join(config.FOOTFALL_HOME, 'reconcile')
 /** The process ids of what `npm start` runs. */
 export const processesFileOf = (config: Config) => join(config.FOOTFALL_HOME, 'processes.json')
 /** The process id of a command that runs PostgreSQL for itself. */

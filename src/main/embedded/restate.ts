@@ -122,6 +122,16 @@ export async function queryRestate<Row>(adminUrl: string, text: string, msMax = 
   return ((await answer.json()) as { rows: Row[] }).rows
 }
 
+/** Makes Restate forget a call that it has completed. A call that it does not know, or has not completed, stays as it is. */
+export async function purgeInvocation(adminUrl: string, id: string): Promise<void> {
+  const answer = await fetch(`${adminUrl}/invocations/${id}/purge`, {
+    method: 'PATCH',
+    signal: AbortSignal.timeout(QUERY_MS_MAX),
+  })
+  const isGone = answer.status === 404 || answer.status === 409
+  if (!answer.ok && !isGone) throw new Error(`Restate did not forget ${id}: ${answer.status} ${await answer.text()}`)
+}
+
 /** Names of the tasks with a tick or a run that used up its attempts, or that an operator paused. */
 export async function pausedTasks(adminUrl: string, msMax = QUERY_MS_MAX): Promise<string[]> {
   const rows = await queryRestate<{ task: string }>(

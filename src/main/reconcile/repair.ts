@@ -1,0 +1,112 @@
+import { CARRIERS, reconcileKeyOf } from '../../contract/recorded-call.ts'
+import { CALL_HEADER, RECEIVED_HEADER } from '../../contract/recorder.ts'
+import { analyticApi, catalogApi, SERVICE_APIS } from '../../contract/services.ts'
+import type { Ingress } from '../../ingress/clients.ts'
+import { isRefusedCall, refusalOf } from '../../ingress/refusal.ts'
+import type { Queryable } from '../../store/database/connection.ts'
+import { jumpBatchIds, recordedAmong } from '../../store/log/recorded-call.ts'
+import { purgeInvocation } from '../embedded/restate.ts'
+import type { LostCall } from './compare.ts'
+import type { CompletedCall } from './completed-calls.ts'
+import { inputOf } from './journal.ts'
+import { forgetKept, keepCall, type KeptCall, keptCalls, putAside } from './kept-call.ts'
+
+export interface RepairDeps {
+  adminUrl: string
+  ingress: Pick<Ingress, 'callWithJson'>
+  db: Queryable
+  /** Keeps calls on their way back, so that a kill loses none. */
+  folder: string
+}
+
+/** What became of a lost call. */
+export type Repaired = { id: string; handler: string; completedAt: string } & (
+  | { outcome: 'brought back' }
+  /** Restate kept no journal of it, and has forgotten that it was completed: sent again it is recorded. */
+  | { outcome: 'forgotten' }
+  /** PostgreSQL refused it now. */
+  | { outcome: 'refused'; message: string; file: string }
+)
+
+/**
+ * Brings lost calls back into PostgreSQL, in the way in which they came: Restate forgets each call, and gets it again with the same key, so that it is
+ * the same invocation with the same ids. Calls that an earlier repair left on its way come first. @throws when an outage stops it; the next repair
+ * goes on.
+ */
+export async function repair(deps: RepairDeps, lost: readonly LostCall[]): Promise<Repaired[]> {
+  const repaired: Repaired[] = []
+  if (lost.length > 0) await jumpBatchIds(deps.db)
+  for (const kept of await keptCalls(deps.folder)) repaired.push(await bringBack(deps, kept))
+  for (const call of lost) {
+    if ((await recordedAmong(deps.db, [call.id])).size > 0) continue
+    const kept = await keptCallOf(deps, call)
+    if (kept === undefined) repaired.push(await forget(deps, call))
+    else {
+      await keepCall(deps.folder, kept)
+      repaired.push(await bringBack(deps, kept))
+    }
+  }
+  return repaired
+}
+
+/** A lost call as it is sent again; undefined where Restate kept no journal of any part of it. */
+async function keptCallOf({ adminUrl }: RepairDeps, { id, parts }: LostCall): Promise<KeptCall | undefined> {
+  // The call itself first, because only its own key gives the same invocation.
+  for (const part of parts.toSorted((one, other) => Number(other.id === id) - Number(one.id === id))) {
+    const input = await inputOf(adminUrl, part.id)
+    if (input === undefined) continue
+    const isItself = part.id === id && part.idempotencyKey !== undefined
+    const receivedMs = input.receivedMs ?? Date.parse(part.createdAt)
+    return {
+      id,
+      ...targetOf(part),
+      idempotencyKey: isItself ? part.idempotencyKey! : reconcileKeyOf(id),
+      headers: { ...input.headers, [RECEIVED_HEADER]: String(receivedMs), ...(!isItself && { [CALL_HEADER]: id }) },
+      body: input.body.toString('base64'),
+      completedAt: part.completedAt,
+      purged: parts.map((each) => each.id),
+    }
+  }
+  return undefined
+}
+
+/** Where a call is sent again. What was set aside goes to the service of its handler, because Restate's ingress does not offer SetAside. */
+function targetOf({ service, handler, key }: CompletedCall): Pick<KeptCall, 'service' | 'handler' | 'key'> {
+  if (service !== 'SetAside') return { service, handler, ...(key !== undefined && { key }) }
+  const api = [analyticApi, catalogApi].find((each) => Object.hasOwn(each._handlers, handler))
+  return api === undefined ? { service: CARRIERS[0]!, handler, key: 'impressions' } : { service: api.name, handler }
+}
+
+async function bringBack({ adminUrl, ingress, db, folder }: RepairDeps, call: KeptCall): Promise<Repaired> {
+  const { id, service, handler, key, idempotencyKey, headers, completedAt } = call
+  const of = { id, handler: `${service}.${handler}`, completedAt }
+  const isRecorded = async () => (await recordedAmong(db, [id])).size > 0
+  if (!(await isRecorded())) {
+    for (const part of call.purged) await purgeInvocation(adminUrl, part)
+    const api = SERVICE_APIS.find(({ name }) => name === service)!
+    try {
+      const options = { idempotencyKey, headers, ...(key !== undefined && { key }) }
+      await ingress.callWithJson(
+        api as typeof analyticApi,
+        handler as 'CreateInteraction',
+        Buffer.from(call.body, 'base64'),
+        options,
+      )
+    } catch (error) {
+      const refusal = refusalOf(error)
+      if (refusal === undefined && !isRefusedCall(error)) throw error
+      const { message } = refusal ?? (error as Error)
+      return { ...of, outcome: 'refused', message, file: await putAside(folder, id) }
+    }
+    if (!(await isRecorded())) throw new Error(`PostgreSQL does not have ${id} after it was sent again`)
+  }
+  await forgetKept(folder, id)
+  return { ...of, outcome: 'brought back' }
+}
+
+/** Restate forgets a call of which it kept no journal. */
+async function forget({ adminUrl }: RepairDeps, { id, parts }: LostCall): Promise<Repaired> {
+  for (const part of parts) await purgeInvocation(adminUrl, part.id)
+  const [first] = parts
+  return { id, handler: `${first!.service}.${first!.handler}`, completedAt: first!.completedAt, outcome: 'forgotten' }
+}
