@@ -51,6 +51,7 @@ export const PLACEMENTS: readonly Placement[] = [
   reference('ingest_call', 'the statement that records a call claims it'),
   reference('ingest_delta', 'the statement that records a call adds to it'),
   reference('ingest_hour', 'the proof joins it with the log'),
+  reference('recorded_call', 'the statement that records a call writes it'),
 
   reference('similarity_version', 'the proof joins it with the log'),
   reference('similarity_current', 'read with the version'),
@@ -101,6 +102,7 @@ export const PLACEMENTS: readonly Placement[] = [
   reference('replay_run', 'few rows'),
 
   local('migration', 'migrate reads and writes it on the coordinator'),
+  local('database_timeline', 'it is about the server itself'),
   local('audit_entry', 'a trigger keeps its rows as they are, also from a superuser'),
   local('api_key', 'functions make keys and lock the table; no statement joins it with another table of the shop'),
   local('access.signing_key', 'a secret is not copied to every node'),
