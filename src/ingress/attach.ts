@@ -1,5 +1,6 @@
 import { HttpCallError } from '@restatedev/restate-sdk-clients'
 import type { Waiting } from '../contract/waiting.ts'
+import { fetchFrom } from './addresses.ts'
 
 /**
  * Waits for the end of an invocation by its id, and of at most so many more, each of which records the items of the one before: any number
@@ -7,9 +8,9 @@ import type { Waiting } from '../contract/waiting.ts'
  */
 export type Attach = (invocationId: string, signal: AbortSignal, followedMax?: number) => Promise<unknown>
 
-export function attacherTo(url: string): Attach {
+export function attacherTo(addresses: string): Attach {
   const attach: Attach = async (invocationId, signal, followedMax = Infinity) => {
-    const answer = await fetch(`${url}/restate/invocation/${invocationId}/attach`, { signal })
+    const answer = await fetchFrom(addresses, `/restate/invocation/${invocationId}/attach`, { signal })
     const text = await answer.text()
     if (!answer.ok) throw new HttpCallError(answer.status, text, `Restate answered ${answer.status} about ${invocationId}`)
     const result: unknown = text === '' ? undefined : JSON.parse(text)

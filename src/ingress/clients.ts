@@ -8,6 +8,7 @@ import type {
   ServiceDescriptor,
 } from '@restatedev/restate-sdk-core'
 import { isForOperators, OPERATOR_TOKEN_HEADER } from '../contract/handler.ts'
+import { addressesIn, fetchFrom } from './addresses.ts'
 import { type Attach, attacherTo, followed } from './attach.ts'
 import { traceHeaders } from './trace-headers.ts'
 
@@ -88,6 +89,7 @@ export interface Sent {
 }
 
 export interface IngressOptions {
+  /** The address of the ingress, or several of the same Restate with commas between them. */
   url: string
   /** How long to wait for an answer, retries included. */
   deadlineMs?: number
@@ -97,7 +99,7 @@ export interface IngressOptions {
 
 /** Opens no connection by itself: each call is an HTTP request. */
 export function createIngress({ url, deadlineMs = ANSWER_MS_MAX, operatorToken }: IngressOptions): Ingress {
-  const connection = clients.connect({ url, retry: true })
+  const connection = clients.connect({ ...connectionTo(url), retry: true })
   const attach = attacherTo(url)
   const headersFor = (handler: HandlerDescriptor) => ({
     ...traceHeaders(),
@@ -142,6 +144,12 @@ export function createIngress({ url, deadlineMs = ANSWER_MS_MAX, operatorToken }
     read: (api, handler, input, options) =>
       clientOf(api, options)[handler](input, clients.rpc.opts(readOptions(api._handlers[handler]!, options))),
   }
+}
+
+/** How the SDK's client reaches several addresses. It writes the first one before each path, which is taken off again. */
+export function connectionTo(addresses: string): { url: string; fetch: typeof fetch } {
+  const url = addressesIn(addresses)[0]!
+  return { url, fetch: (asked, init) => fetchFrom(addresses, (asked as string).slice(url.length), init) }
 }
 
 /** What an SDK client has, without the types of its inputs, which `Ingress` checks. */

@@ -5,6 +5,5 @@ import { operatorTokensOf } from './config/operator-token.ts'
 
 /** Restate's ingress, with the operator token if there is one. @throws StartError when the file of the token is unusable. */
 export function ingressOf(config: Config, options: Pick<IngressOptions, 'deadlineMs'> = {}): Ingress {
-  const url = addressesOf(config).ingressUrl.replace(/\/$/, '')
-  return createIngress({ url, operatorToken: operatorTokensOf(config)[0], ...options })
+  return createIngress({ url: addressesOf(config).ingressUrl, operatorToken: operatorTokensOf(config)[0], ...options })
 }

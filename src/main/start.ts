@@ -8,6 +8,7 @@ import { CHECKOUT } from './config/checkout.ts'
 import type { Config } from './config/config.ts'
 import { retentionOf } from './config/retention.ts'
 import { StartError } from './config/start-error.ts'
+import { awayProblem } from './database/away-problem.ts'
 import {
   erasureKeyFileOf,
   logFolderOf,
@@ -116,7 +117,7 @@ async function bringUpPostgres(config: Config, supervisor: Supervisor): Promise<
       mark: folder,
     })
   } else if (!(await isAnswering(config.DATABASE_URL))) {
-    throw new StartError('PostgreSQL does not answer at DATABASE_URL: start it, or change the address, user or password.')
+    throw new StartError(awayProblem(config.DATABASE_URL))
   }
   const db = connect({ url: await databaseUrlOf(config), name: 'footfall start', statementMsMax: 0 })
   try {

@@ -3,6 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { addressesIn } from '../../src/ingress/addresses.ts'
+import { restateUiUrlOf } from '../../src/main/config/addresses.ts'
+import { databaseAddresses } from '../../src/store/database/addresses.ts'
 import { readConfig } from '../../src/main/config/config.ts'
 import { tokenSettingsOf } from '../../src/main/config/seller-tokens.ts'
 import { StartError } from '../../src/main/config/start-error.ts'
@@ -76,4 +79,63 @@ test('the settings of tokens are refused unless all or none are set', () => {
     audience: 'footfall',
     claim: 'seller_id',
   })
+})
+
+const PROBLEM = (name: string, sentence: string) => new StartError(`Change these environment variables: ${name} ${sentence}.`)
+
+test.each([
+  ['a', 'must be a URL such as http://127.0.0.1:8080'],
+  ['ftp://a', 'must be a URL such as http://127.0.0.1:8080'],
+  ['http://a,', 'has a comma without an address after it: remove the comma'],
+  ['http://a,,http://b', 'has a comma without an address after it: remove the comma'],
+  ['http://a:1,b:1', 'must be a URL such as http://127.0.0.1:8080'],
+  ['http://a,b', 'must begin with http:// or https:// after each comma'],
+  ['http://a,http://b:x', 'has 2 addresses, and number 2 must be a URL such as http://127.0.0.1:8080'],
+  ['http://a:8080,http://b,http://A:8080/', 'has 3 addresses, and number 3 must differ from those before it'],
+  ['http://me:secret@a', 'must have no user and no password, because Restate has no logins'],
+  ['http://a,http://me@b', 'has 2 addresses, and number 2 must have no user and no password, because Restate has no logins'],
+  ['http://a/?x=1', 'must end before ? and #'],
+])('RESTATE_INGRESS_URL %j %s', (value, sentence) => {
+  expect(() => readConfig({ RESTATE_INGRESS_URL: value })).toThrow(PROBLEM('RESTATE_INGRESS_URL', sentence))
+})
+
+test.each([
+  ['postgres://a/x,', 'has a comma without an address after it: remove the comma'],
+  ['postgres://a/x,b/x', 'must begin with postgres:// after each comma'],
+  ['postgres://a/x,postgres://b/y', 'must name the same database in each address'],
+  ['postgres://me:1@a/x,postgres://me:2@a/x', 'has 2 addresses, and number 2 must differ from those before it'],
+  ['postgres://a:1,b:x/x', 'has 2 addresses, and number 2 must be a URL such as postgres://user:password@host:5432/footfall'],
+])('DATABASE_URL %j %s', (value, sentence) => {
+  expect(() => readConfig({ DATABASE_URL: value })).toThrow(PROBLEM('DATABASE_URL', sentence))
+})
+
+test('several addresses may have names, IPv6 addresses, paths, both schemes, and blanks around the commas', () => {
+  const text = 'http://n1:8080 , https://[::1]:8080/restate/,http://10.0.0.3:8080'
+  const { RESTATE_INGRESS_URL } = readConfig({ RESTATE_INGRESS_URL: text })
+  expect(addressesIn(RESTATE_INGRESS_URL!)).toEqual(['http://n1:8080', 'https://[::1]:8080/restate', 'http://10.0.0.3:8080'])
+})
+
+test.each([
+  ['postgres://u:p@a:1/x', ['postgres://u:p@a:1/x']],
+  ['postgres://u:p,w@a:1/x', ['postgres://u:p,w@a:1/x']],
+  ['postgres://u:p,w@a:1/x?y=1 , postgresql://b/x', ['postgres://u:p,w@a:1/x?y=1', 'postgresql://b/x']],
+  [
+    'postgres://u:p,w@a:1,[::2]:2,c/x?y=1',
+    ['postgres://u:p,w@a:1/x?y=1', 'postgres://u:p,w@[::2]:2/x?y=1', 'postgres://u:p,w@c/x?y=1'],
+  ],
+])('DATABASE_URL %j is %j', (text, addresses) => {
+  expect(databaseAddresses(readConfig({ DATABASE_URL: text }).DATABASE_URL!)).toEqual(addresses)
+})
+
+test('the password of the file is that of each address', async () => {
+  const { DATABASE_URL } = withPassword(await fileOf('new,1'), 'postgres://me@a:1,b:2/x')
+  expect(databaseAddresses(DATABASE_URL!)).toEqual(['postgres://me:new%2C1@a:1/x', 'postgres://me:new%2C1@b:2/x'])
+})
+
+test('the link to the UI of Restate is that of the first address', () => {
+  const config = readConfig({
+    RESTATE_INGRESS_URL: 'http://a:8080,http://b:8080',
+    RESTATE_ADMIN_URL: 'http://a:9070/,http://b:9070',
+  })
+  expect(restateUiUrlOf(config)).toBe('http://a:9070/ui')
 })

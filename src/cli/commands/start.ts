@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { readConfig } from '../../main/config/config.ts'
-import { addressesOf, adminUrlOf } from '../../main/config/addresses.ts'
+import { addressesOf, restateUiUrlOf } from '../../main/config/addresses.ts'
 import { type Running, startEverything } from '../../main/start.ts'
 import { waitForShutdown } from '../../main/shutdown-signal.ts'
 import { linesOfError } from '../terminal/error-lines.ts'
@@ -21,7 +21,9 @@ export function startCommand(): Command {
         const isReady = await Promise.race([running.ready.then(() => true), shutdown.then(() => false)])
         const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1)
         if (isReady)
-          print(...greeting(seconds, { ...addressesOf(config), adminUrl: adminUrlOf(config) }, running.logFolder).split('\n'))
+          print(
+            ...greeting(seconds, { ...addressesOf(config), restateUiUrl: restateUiUrlOf(config) }, running.logFolder).split('\n'),
+          )
         await shutdown
       } catch (error) {
         await running.stop()
@@ -49,7 +51,7 @@ function killAtNextCtrlC(running: Running): void {
 
 function greeting(
   seconds: string,
-  { gatewayUrl, adminUrl }: { gatewayUrl: string; adminUrl: string },
+  { gatewayUrl, restateUiUrl = '' }: { gatewayUrl: string; restateUiUrl: string | undefined },
   logFolder: string,
 ): string {
   return `
@@ -57,7 +59,7 @@ Footfall is ready after ${seconds} s. Ctrl-C stops it.
 
   Page        ${gatewayUrl}  (what is hot, live)
   REST        ${gatewayUrl}/api  (the API, to be tried out: ${gatewayUrl}/docs)
-  Restate UI  ${adminUrl}/ui
+  Restate UI  ${restateUiUrl}
   Logs        ${logFolder}
 
 Record a purchase, then ask what is popular:

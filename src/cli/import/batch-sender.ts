@@ -1,6 +1,7 @@
 import * as clients from '@restatedev/restate-sdk-clients'
 import { randomUUID } from 'node:crypto'
 import type { BatchAnswer, Item, ItemKind } from './mapping/item-kind.ts'
+import { connectionTo } from '../../ingress/clients.ts'
 import { InterruptedError, StartError } from '../../main/config/start-error.ts'
 
 export interface SenderOptions {
@@ -78,9 +79,11 @@ export function createBatchSender<Batch extends { items: Item[] }>(
 /** Signals go to fetch, because a signal that is handed to the client would replace its timeout. The client retries by itself. */
 function ingressOf({ ingressUrl, patienceMs, onRetry, signal }: SenderOptions, stopped: AbortSignal) {
   const ends = signal === undefined ? [stopped] : [stopped, signal]
+  const { url: first, fetch: fetchFromAny } = connectionTo(ingressUrl)
   return clients.connect({
-    url: ingressUrl.replace(/\/$/, ''),
-    fetch: (url, init) => fetch(url, { ...init, signal: AbortSignal.any([...ends, ...(init?.signal ? [init.signal] : [])]) }),
+    url: first,
+    fetch: (url, init) =>
+      fetchFromAny(url, { ...init, signal: AbortSignal.any([...ends, ...(init?.signal ? [init.signal] : [])]) }),
     retry: {
       maxAttempts: false,
       maxDuration: patienceMs,

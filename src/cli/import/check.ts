@@ -6,6 +6,7 @@ import { type Fragment, fragmentOf } from './mapping/proposal.ts'
 import { columnsOf, type Rule } from './mapping/rule.ts'
 import { type Columns, columnsIn } from './source/columns.ts'
 import type { SourceFile } from './source/source-file.ts'
+import { addressesIn, fetchFrom } from '../../ingress/addresses.ts'
 import { StartError, UsageError } from '../../main/config/start-error.ts'
 
 const HEALTH_MS_MAX = 5_000
@@ -117,9 +118,11 @@ function shown(columns: ReadonlySet<string>): string {
 
 /** @throws StartError when no Restate answers. */
 export async function checkIngress(ingressUrl: string): Promise<void> {
-  if (!URL.canParse(ingressUrl)) throw new UsageError(`${ingressUrl} is not an address of Restate: write http://127.0.0.1:8080.`)
-  const url = new URL('restate/health', ingressUrl.endsWith('/') ? ingressUrl : `${ingressUrl}/`)
-  const answer = await fetch(url, { signal: AbortSignal.timeout(HEALTH_MS_MAX) }).catch(() => undefined)
+  for (const address of addressesIn(ingressUrl)) {
+    if (!URL.canParse(address)) throw new UsageError(`${address} is not an address of Restate: write http://127.0.0.1:8080.`)
+  }
+  const health = { signal: AbortSignal.timeout(HEALTH_MS_MAX) }
+  const answer = await fetchFrom(ingressUrl, '/restate/health', health).catch(() => undefined)
   if (answer?.ok) return
   throw new StartError(`Restate does not answer at ${ingressUrl}: run npm start first, or set RESTATE_INGRESS_URL.`)
 }

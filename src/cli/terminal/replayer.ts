@@ -1,6 +1,7 @@
 import { HttpCallError } from '@restatedev/restate-sdk-clients'
 import { rejectedIdOf, type RejectedKey, type Correction, type ReplayRejectedResponse } from '../../contract/rejected.ts'
 import { analyticApi } from '../../contract/services.ts'
+import { fetchFrom } from '../../ingress/addresses.ts'
 import { refusalOf } from '../../ingress/refusal.ts'
 import { actor } from './actor.ts'
 import { addressesOf } from '../../main/config/addresses.ts'
@@ -27,8 +28,8 @@ export type Replay = (key: RejectedKey, changes?: ReplayChanges) => Promise<Repl
  * replay. @throws StartError when the program does not run.
  */
 export async function createReplayer(config: Config): Promise<Replay> {
-  const url = addressesOf(config).ingressUrl.replace(/\/$/, '')
-  const isUp = await fetch(`${url}/restate/health`, { signal: AbortSignal.timeout(HEALTH_MS_MAX) }).then(
+  const url = addressesOf(config).ingressUrl
+  const isUp = await fetchFrom(url, '/restate/health', { signal: AbortSignal.timeout(HEALTH_MS_MAX) }).then(
     ({ ok }) => ok,
     () => false,
   )

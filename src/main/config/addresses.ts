@@ -1,24 +1,32 @@
 import { StartError } from './start-error.ts'
-import { httpUrl, port, settingsIn, type SettingsOf, text, urlWith } from './setting.ts'
+import { addressesIn } from '../../ingress/addresses.ts'
+import { databaseUrls, httpUrls } from './several-urls.ts'
+import { httpUrl, port, settingsIn, type SettingsOf, text } from './setting.ts'
 
 export const addressSettings = settingsIn('Data and addresses', {
   FOOTFALL_HOME: text.default('.footfall').describe('Folder for data, logs and generated secrets; relative to the checkout.'),
-  DATABASE_URL: urlWith(/^postgres(ql)?$/, 'postgres://user:password@host:5432/footfall')
+  DATABASE_URL: databaseUrls
     .optional()
-    .describe('Address of a running PostgreSQL 18. Without it, Footfall runs the embedded one.'),
+    .describe(
+      'Address of a running PostgreSQL 18. Without it, Footfall runs the embedded one. Several with commas between them are a primary and its standbys: the one that takes writes is found and followed.',
+    ),
   DATABASE_PASSWORD_FILE: text
     .optional()
     .describe('File with the password of the user in DATABASE_URL. The address itself then needs no password.'),
-  RESTATE_INGRESS_URL: httpUrl('http://127.0.0.1:8080')
+  RESTATE_INGRESS_URL: httpUrls('http://127.0.0.1:8080')
     .optional()
-    .describe('Ingress of a running Restate 1.7. Without it, Footfall runs the embedded one.'),
-  RESTATE_ADMIN_URL: httpUrl('http://127.0.0.1:9070')
+    .describe(
+      'Ingress of a running Restate 1.7. Without it, Footfall runs the embedded one. Several with commas between them are the nodes of one cluster: calls go to the one that answered last, and to the next one when it does not answer.',
+    ),
+  RESTATE_ADMIN_URL: httpUrls('http://127.0.0.1:9070')
     .optional()
-    .describe('Admin port of the same Restate. The gateway works without it; everything else that runs alone needs it.'),
+    .describe(
+      'Admin port of the same Restate, or several with commas between them. The gateway works without it; everything else that runs alone needs it.',
+    ),
   RESTATE_UI_URL: httpUrl('http://127.0.0.1:9070/ui')
     .optional()
     .describe(
-      "Where an operator's browser reaches Restate's UI, for links. Without it, it is RESTATE_ADMIN_URL (or the embedded admin port) with /ui.",
+      "Where an operator's browser reaches Restate's UI, for links. Without it, it is the first of RESTATE_ADMIN_URL (or the embedded admin port) with /ui.",
     ),
   FOOTFALL_ENDPOINT_URL: httpUrl('http://127.0.0.1:9080')
     .optional()
@@ -49,8 +57,9 @@ export const portSettings = settingsIn('Ports', {
 type AddressSettings = SettingsOf<typeof addressSettings>
 
 export interface Addresses {
+  /** One, or several with commas between them: see `fetchFrom`. */
   ingressUrl: string
-  /** Undefined where only the ingress of a running Restate is set, which is enough for the gateway. */
+  /** The same. Undefined where only the ingress of a running Restate is set, which is enough for the gateway. */
   adminUrl: string | undefined
   endpointUrl: string
   gatewayUrl: string
@@ -79,7 +88,7 @@ export function restateUiUrlOf(config: Parameters<typeof addressesOf>[0]): strin
   const { adminUrl } = addressesOf(config)
   if (config.RESTATE_UI_URL !== undefined || adminUrl === undefined) return config.RESTATE_UI_URL
   // Without a name and a password that the address may have, because it is shown.
-  const { origin, pathname } = new URL(adminUrl)
+  const { origin, pathname } = new URL(addressesIn(adminUrl)[0]!)
   return `${origin}${pathname.replace(/\/$/, '')}/ui`
 }
 

@@ -1,3 +1,4 @@
+import { databaseAddresses } from '../../store/database/addresses.ts'
 import type { addressSettings } from './addresses.ts'
 import { readSecret } from './secret.ts'
 import type { SettingsOf } from './setting.ts'
@@ -12,9 +13,13 @@ export function databaseUrlWithPassword({
 }: AddressSettings): string | undefined {
   if (file === undefined) return address
   if (address === undefined) throw new StartError('DATABASE_PASSWORD_FILE is set: set DATABASE_URL too, or unset it.')
-  const url = new URL(address)
-  // Assigning a password to an address without a host has no effect and is no error.
-  if (url.host === '') throw new StartError('DATABASE_PASSWORD_FILE is set: name a host in DATABASE_URL, or unset it.')
-  url.password = encodeURIComponent(readSecret('DATABASE_PASSWORD_FILE', file))
-  return url.href
+  const password = encodeURIComponent(readSecret('DATABASE_PASSWORD_FILE', file))
+  const addresses = databaseAddresses(address).map((each) => {
+    const url = new URL(each)
+    // Assigning a password to an address without a host has no effect and is no error.
+    if (url.host === '') throw new StartError('DATABASE_PASSWORD_FILE is set: name a host in DATABASE_URL, or unset it.')
+    url.password = password
+    return url.href
+  })
+  return addresses.join(',')
 }

@@ -1,10 +1,12 @@
 import { join } from 'node:path'
 import { connect } from '../../store/database/connection.ts'
+import { NoPrimaryError } from '../../store/database/primary.ts'
 import { NewerSchemaError, schemaState } from '../../store/database/migration.ts'
 import { createTombstones, haveTombstonesOtherKey } from '../../store/log/tombstone.ts'
 import { CHECKOUT } from '../config/checkout.ts'
 import { isDenied, isRefusedLogin, isUnavailable, lacksTables } from '../../store/database/sql-state.ts'
 import { StartError } from '../config/start-error.ts'
+import { NO_PRIMARY } from './away-problem.ts'
 
 /**
  * Checks that this code can work with the database. `whenAway` says what to do about a database that does not answer: refuse to
@@ -45,6 +47,7 @@ function problemOf(cause: unknown): unknown {
   if (isRefusedLogin(cause)) {
     return new StartError('PostgreSQL refuses the user, the password or the database of DATABASE_URL: change them.', { cause })
   }
+  if (cause instanceof NoPrimaryError) return new StartError(NO_PRIMARY, { cause })
   if (isUnavailable(cause))
     return new StartError('PostgreSQL does not answer at DATABASE_URL: start it, or change the address.', { cause })
   if (lacksTables(cause)) return new StartError('The database is not prepared: run footfall migrate first.', { cause })

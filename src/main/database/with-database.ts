@@ -8,6 +8,7 @@ import { StartError } from '../config/start-error.ts'
 import { openLogFile } from '../embedded/log-file.ts'
 import { postgresOn, postgresUrl, startPostgres } from '../embedded/postgres.ts'
 import { commandLineOf, stopProcess } from '../embedded/process.ts'
+import { awayProblem } from './away-problem.ts'
 import { commandFileOf, logFolderOf, passwordFileOf, postgresFolderOf } from './home-paths.ts'
 
 /** DATABASE_URL, or the address of the embedded PostgreSQL. @throws StartError before the first start, when there is neither. */
@@ -60,7 +61,7 @@ export async function refuseConcurrentCommand(config: Config): Promise<void> {
 /** @returns a function that stops PostgreSQL again. */
 async function startTemporarily(config: Config, url: string): Promise<() => Promise<void>> {
   if (config.DATABASE_URL !== undefined) {
-    throw new StartError('PostgreSQL does not answer at DATABASE_URL: start it, or change the address, user or password.')
+    throw new StartError(awayProblem(config.DATABASE_URL))
   }
   // PostgreSQL that runs without answering is busy or still starts, and startPostgres would end it as a leftover.
   if ((await postgresOn(postgresFolderOf(config))) !== undefined) {

@@ -2,7 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { arch, platform } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { recorderApi } from '../../contract/services.ts'
+import { addressesIn, fetchFrom } from '../../ingress/addresses.ts'
 import { isProcessGone, type OnSpawn, stopProcess } from './process.ts'
 import { StartError } from '../config/start-error.ts'
 import { RESTATE_SOCKETS } from './restate-sockets.ts'
@@ -30,6 +32,10 @@ export interface EmbeddedRestate {
 
 const READY_MS_MAX = 60_000
 const QUERY_MS_MAX = 10_000
+const HEALTH_MS_MAX = 2_000
+/** So long, but not longer than a query may take, it is repeated while a partition has no leader. */
+const LEADER_MS_MAX = 5_000
+const LEADER_POLL_MS = 100
 
 /** Starts restate-server; resolves when the ingress and the admin port answer. */
 export async function startRestate(options: EmbeddedRestate, onSpawn: OnSpawn = () => undefined): Promise<ChildProcess> {
@@ -77,16 +83,15 @@ function socketSettings(urls: { ingress: string; admin: string }): Record<string
   }
 }
 
-/** Whether the ingress of a Restate answers, and its admin port where that is known. */
+/** Whether the ingress of a Restate answers, and its admin port where that is known: one address of each, when they have several. */
 export async function isRestateUp({ ingress, admin }: { ingress: string; admin: string | undefined }): Promise<boolean> {
   const isOk = async (url: string) => {
-    try {
-      return (await fetch(url, { signal: AbortSignal.timeout(2_000) })).ok
-    } catch {
-      return false
-    }
+    if (!(await fetch(url, { signal: AbortSignal.timeout(HEALTH_MS_MAX) })).ok) throw new Error(`${url} is not healthy`)
+    return true
   }
-  return (await isOk(`${ingress}/restate/health`)) && (admin === undefined || (await isOk(`${admin}/health`)))
+  const isOneOk = (addresses: string, path: string) =>
+    Promise.any(addressesIn(addresses).map((address) => isOk(`${address}${path}`))).catch(() => false)
+  return (await isOneOk(ingress, '/restate/health')) && (admin === undefined || (await isOneOk(admin, '/health')))
 }
 
 function restateBinary(): string {
@@ -112,14 +117,27 @@ export interface Stuck {
 
 /** Runs SQL over Restate's own tables. */
 export async function queryRestate<Row>(adminUrl: string, text: string, msMax = QUERY_MS_MAX): Promise<Row[]> {
-  const answer = await fetch(`${adminUrl}/query`, {
+  const init = {
     method: 'POST',
     headers: { 'content-type': 'application/json', accept: 'application/json' },
     body: JSON.stringify({ query: text }),
     signal: AbortSignal.timeout(msMax),
-  })
-  if (!answer.ok) throw new Error(`Restate at ${adminUrl} did not answer a query: ${answer.status} ${await answer.text()}`)
-  return ((await answer.json()) as { rows: Row[] }).rows
+  }
+  const endMs = performance.now() + Math.min(msMax, LEADER_MS_MAX)
+  for (;;) {
+    const answer = await fetchFrom(adminUrl, '/query', init)
+    if (answer.ok) return ((await answer.json()) as { rows: Row[] }).rows
+    const problem = await answer.text()
+    if (!hasNoLeader(problem) || performance.now() > endMs) {
+      throw new Error(`Restate at ${adminUrl} did not answer a query: ${answer.status} ${problem}`)
+    }
+    await sleep(LEADER_POLL_MS)
+  }
+}
+
+/** Whether a partition has no leader yet, which lasts for some tenths of a second after a start and after the loss of a leader. */
+function hasNoLeader(problem: string): boolean {
+  return /node lookup for partition|expecting a partition store/.test(problem)
 }
 
 /** Makes Restate forget a call that it has completed. A call that it does not know, or has not completed, stays as it is. */

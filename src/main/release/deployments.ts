@@ -1,4 +1,5 @@
 import type { DescribedService } from './contract-change.ts'
+import { fetchFrom } from '../../ingress/addresses.ts'
 import { queryRestate } from '../embedded/restate.ts'
 
 /** An address at which Restate calls services, or called them in the past. */
@@ -81,16 +82,21 @@ export async function oldDeployments(adminUrl: string, names: readonly string[])
 
 /** Makes Restate forget a deployment, even one with unfinished invocations. */
 export async function removeDeployment(adminUrl: string, id: string): Promise<void> {
-  await ask(adminUrl, 'DELETE', `/deployments/${id}?force=true`)
+  await ask(adminUrl, 'DELETE', `/deployments/${id}?force=true`).catch(async (error: unknown) => {
+    // An address that was asked before may have removed it, and its answer was lost.
+    if ((await deployments(adminUrl)).some((deployment) => deployment.id === id)) throw error
+  })
 }
 
 /** @throws Error with the message of Restate. */
 async function ask<T>(adminUrl: string, method: string, path: string, body?: unknown, msMax = ANSWER_MS_MAX): Promise<T> {
-  const answer = await fetch(`${adminUrl}${path}`, {
+  const init = {
     method,
     ...(body !== undefined && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
     signal: AbortSignal.timeout(msMax),
-  })
+  }
+  // A change is asked of one address at a time. When its answer is lost, the next address changes the same to the same.
+  const answer = await fetchFrom(adminUrl, path, init, { isOneByOne: method !== 'GET' })
   const text = await answer.text()
   if (answer.ok) return (text === '' ? undefined : JSON.parse(text)) as T
   throw new Error(messageOf(text) ?? `Restate answered ${answer.status} to ${method} ${path}`)

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import { Kysely, type KyselyConfig, type LogEvent, PostgresDialect, type QueryExecutorProvider } from 'kysely'
 import pg from 'pg'
+import { databaseAddresses, type Route, routeOver } from './addresses.ts'
 import { cancellingClients } from './cancelling-clients.ts'
+import { clientOn, connectionToPrimary, hasPrimary } from './primary.ts'
 import { UnavailableError } from './unavailable-error.ts'
 
 /** An open pool. The other rooms hold one and pass it to the store's functions. */
@@ -36,6 +38,7 @@ export interface StoreObserver {
 }
 
 export interface ConnectOptions {
+  /** An address, or those of a primary and its standbys with commas between them: each connection leads to the primary. */
   url: string
   /** Shown in pg_stat_activity. */
   name: string
@@ -77,7 +80,9 @@ export function connect(options: ConnectOptions): Database {
     options: settings.join(' '),
     keepAlive: true,
   }
-  const pool = new pg.Pool(poolOptions)
+  const route = routeOver(options.url)
+  const clients = route.count > 1 ? { ...poolOptions, Client: clientOn(route, options.readOnly === true) } : poolOptions
+  const pool = new pg.Pool(clients)
   pool.on('error', (error) => options.onConnectionLost?.(error))
   // The pool handles errors of idle connections only. A connection that breaks between two statements of a transaction would end
   // the process.
@@ -85,12 +90,12 @@ export function connect(options: ConnectOptions): Database {
   if (options.prepares) pool.on('connect', prepareReads)
   const { opened, waited, queried } = options.observer ?? {}
   opened?.(() => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }))
-  const cancelling = cancellingClients(poolOptions)
+  const cancelling = cancellingClients(clients)
   const config: KyselyConfig = {
     dialect: new PostgresDialect({
       pool: {
         options: pool.options,
-        connect: connecting(pool, options.stalledWaitersMax ?? Infinity, waited),
+        connect: connecting(pool, route, options.stalledWaitersMax ?? Infinity, waited),
         end: async () => void (await Promise.all([pool.end(), cancelling.end()])),
       },
       controlClient: cancelling.Client,
@@ -118,7 +123,7 @@ function nameOfStatement(text: string): string {
 }
 
 /** Gives a connection of the pool, and measures how long its caller waits for it. A transaction waits once. */
-function connecting(pool: pg.Pool, stalledWaitersMax: number, waited: (seconds: number) => void = () => undefined) {
+function connecting(pool: pg.Pool, route: Route, stalledWaitersMax: number, waited: (seconds: number) => void = () => undefined) {
   let lastMs = performance.now()
   return async (): Promise<pg.PoolClient> => {
     const startedMs = performance.now()
@@ -127,7 +132,7 @@ function connecting(pool: pg.Pool, stalledWaitersMax: number, waited: (seconds: 
       throw new UnavailableError(`${pool.waitingCount} others wait for a connection to the database, and none gets one`)
     }
     try {
-      const client = await pool.connect()
+      const client = await (route.count > 1 ? connectionToPrimary(pool, route) : pool.connect())
       lastMs = performance.now()
       return client
     } finally {
@@ -141,8 +146,9 @@ function statementOf(event: LogEvent): Statement {
   return event.level === 'error' ? { ...statement, error: event.error } : statement
 }
 
-/** Whether a PostgreSQL answers at this address. */
+/** Whether a PostgreSQL answers at this address; of several, one that takes writes. */
 export async function isAnswering(url: string): Promise<boolean> {
+  if (databaseAddresses(url).length > 1) return hasPrimary(url)
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 })
   client.on('error', () => undefined)
   try {

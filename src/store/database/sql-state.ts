@@ -9,7 +9,9 @@ export function isUnavailable(error: unknown): boolean {
   if (state !== undefined) return /^(08|53|57)/.test(state)
   return (
     /^(ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|ENOTFOUND)/.test(('code' in error && String(error.code)) || '') ||
-    /Connection terminated|timeout exceeded when trying to connect|connection error|not queryable/i.test(error.message)
+    /Connection terminated|timeout expired|timeout exceeded when trying to connect|connection error|not queryable/i.test(
+      error.message,
+    )
   )
 }
 
@@ -70,6 +72,6 @@ export function isLockTimeout(error: unknown): boolean {
 }
 
 /** The SQLSTATE of an error that PostgreSQL reported; undefined for any other. */
-function sqlState(error: unknown): string | undefined {
+export function sqlState(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError ? error.code : undefined
 }
