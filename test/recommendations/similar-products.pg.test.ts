@@ -8,9 +8,9 @@ import { createSimilarProducts } from '../../src/store/recommendations/similar-p
 import { makeVersion } from '../../src/store/similarity/make-version.ts'
 import { completeSimilarityRun } from '../../src/store/similarity/run-machine.ts'
 import { createServedVersions } from '../../src/store/similarity/served-versions.ts'
-import { startSimilarityJob } from '../../src/workers/similarity-job.ts'
 import { interaction, recordAndCount } from '../harness/items/events.ts'
 import { product, upsert } from '../harness/items/products.ts'
+import { similarityInProcess } from '../harness/items/similarity-in-process.ts'
 import { beginRunOf } from '../harness/items/similarity.ts'
 import { clear } from '../harness/servers/database.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
@@ -22,7 +22,7 @@ test.beforeEach(async ({ db }) => {
 
 async function make(db: Database): Promise<number> {
   const runId = await beginRunOf(db)
-  const version = (await makeVersion(db, runId, VERSION_DEFAULTS, (settings) => startSimilarityJob(settings, 1)))!
+  const version = (await makeVersion(db, runId, VERSION_DEFAULTS, similarityInProcess))!
   await completeSimilarityRun(db, runId, version)
   return version
 }

@@ -3,9 +3,9 @@ import { VERSION_DEFAULTS, type VersionSettings } from '../../../src/ranking/sim
 import type { Database } from '../../../src/store/database/connection.ts'
 import { makeVersion } from '../../../src/store/similarity/make-version.ts'
 import { completeSimilarityRun } from '../../../src/store/similarity/run-machine.ts'
-import { startSimilarityJob } from '../../../src/workers/similarity-job.ts'
 import { interaction, recordAndCount } from './events.ts'
 import { product, upsert } from './products.ts'
+import { similarityInProcess } from './similarity-in-process.ts'
 import { beginRunOf } from './similarity.ts'
 
 /** Products of the shop: p00 to p39. The product n is of category c(n % 10), brand b(n % 5) and seller s(n % 2), and costs 10 + n €. */
@@ -75,7 +75,7 @@ export async function viewed(
 export async function versionOfLog(db: Database, changes: Partial<VersionSettings> = {}): Promise<number> {
   const runId = await beginRunOf(db)
   const settings = { ...VERSION_DEFAULTS, ...changes }
-  const version = await makeVersion(db, runId, settings, (of) => startSimilarityJob(of, 1))
+  const version = await makeVersion(db, runId, settings, similarityInProcess)
   if (version === undefined) throw new Error('the run has ended')
   await completeSimilarityRun(db, runId, version)
   return version
