@@ -24,6 +24,10 @@ async function pageOver(calls: string[]) {
   app.get('/api/v1/never', () => new Promise(() => undefined))
   app.get('/late', async (request) => apiOf(request).get('/api/v1/never', {}, { msMax: 10 }))
   app.get('/change', async (request) => apiOf(request).send('POST', '/api/v1/list', { n: 1 }))
+  app.get('/watched', async (request) => {
+    const api = apiOf(request)
+    return api.share(request.url, () => api.get('/api/v1/list', {}, { keepMs: 0 }))
+  })
   return (url: string, authorization = 'Bearer a') =>
     app.inject({ url, headers: { authorization } }).then((answer) => answer.json<unknown>())
 }
@@ -53,4 +57,13 @@ test('what was kept is asked again after a change', async () => {
 test('a part whose answer does not come says so, and the page goes on', async () => {
   const ask = await pageOver([])
   expect(await ask('/late')).toEqual({ error: { code: 'unavailable', message: 'no answer came within 0.01 s' } })
+})
+
+test('parts are made once for the browsers of a caller that watch the same address, and anew after a change', async () => {
+  const ask = await pageOver([])
+  expect(await Promise.all(['/watched', '/watched'].map((url) => ask(url)))).toEqual([{ data: 1 }, { data: 1 }])
+  expect(await ask('/watched?mode=rising')).toEqual({ data: 2 })
+  expect(await ask('/watched', 'Bearer b')).toEqual({ data: 3 })
+  await ask('/change')
+  expect(await ask('/watched')).toEqual({ data: 4 })
 })

@@ -11,6 +11,8 @@ export interface PageApi {
   get: <Body extends object>(path: string, query?: QueryValues, options?: AskOptions) => Promise<Answer<Body>>
   /** Asks by a body. It must change nothing, because a page that is opened by a link asks it too. */
   query: <Body extends object>(path: string, body: object) => Promise<Answer<Body>>
+  /** Makes parts of a view once for all browsers of the caller that ask for the same address within a second. */
+  share: <Parts>(address: string, make: () => Promise<Parts>) => Promise<Parts>
   send: <Body extends object>(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: object) => Promise<Answer<Body>>
 }
 
@@ -24,6 +26,8 @@ export interface AskOptions {
 /** So old may an answer be. Lists are as old anyway, and all browsers of a key that watch a view share what it asks. */
 const KEEP_MS = 1_000
 const KEPT_MAX = 1_000
+/** Parts of a view have some 30 kB. */
+const SHARED_MAX = 200
 
 /** What tells who calls, and from which page: the API decides by it as it does for a call from outside. */
 const CALLER_HEADERS = [
@@ -38,6 +42,7 @@ const CALLER_HEADERS = [
  */
 export function createPageApi(app: FastifyInstance, msMax = KEEP_MS): (request: FastifyRequest) => PageApi {
   const kept = new LRUCache<string, Promise<Answer<object>>>({ max: KEPT_MAX, ttl: msMax, ttlResolution: 0, ttlAutopurge: true })
+  const shared = new LRUCache<string, Promise<unknown>>({ max: SHARED_MAX, ttl: msMax, ttlResolution: 0, ttlAutopurge: true })
   return (request) => {
     const caller = callerIdOf(request)
     const get = async (path: string, query?: QueryValues, options: AskOptions = {}): Promise<Answer<object>> => {
@@ -54,16 +59,26 @@ export function createPageApi(app: FastifyInstance, msMax = KEEP_MS): (request: 
       kept.set(key, asked, { ttl: keepMs })
       return asked
     }
+    const share = <Parts>(address: string, make: () => Promise<Parts>): Promise<Parts> => {
+      const key = `${caller} ${address}`
+      const known = shared.get(key) as Promise<Parts> | undefined
+      if (known !== undefined) return known
+      const making = make()
+      shared.set(key, making)
+      making.catch(() => shared.delete(key))
+      return making
+    }
     const send = async (method: InjectOptions['method'] & string, url: string, body?: object): Promise<Answer<object>> => {
       try {
         return await ask(app, request, { method, url, ...(body !== undefined && { payload: JSON.stringify(body) }) })
       } finally {
         kept.clear()
+        shared.clear()
       }
     }
     const query = (url: string, body: object): Promise<Answer<object>> =>
       ask(app, request, { method: 'POST', url, payload: JSON.stringify(body), headers: asOfThePage(request) }).catch(failed)
-    return { get: get as PageApi['get'], query: query as PageApi['query'], send: send as PageApi['send'] }
+    return { get: get as PageApi['get'], query: query as PageApi['query'], send: send as PageApi['send'], share }
   }
 }
 

@@ -25,10 +25,15 @@ export async function serveView(page: Page, view: PageView, request: FastifyRequ
   const viewRequest = viewRequestOf(request)
   const sending = { page, request, reply, api, nowMs: viewRequest.nowMs }
   if (!viewRequest.scopes.includes(view.access)) return sendShown({ ...sending, view: undefined }, notAllowed(view))
-  const refusals = noteRefusals(api)
-  const shown = await view.show(refusals.api, viewRequest)
-  const status = shown.status ?? (refusals.areThere() ? STATUS_OF_CODE.invalid_request : undefined)
-  return sendShown({ ...sending, view }, { ...shown, status })
+  const render = async () => {
+    const refusals = noteRefusals(api)
+    const shown = await view.show(refusals.api, viewRequest)
+    const status = shown.status ?? (refusals.areThere() ? STATUS_OF_CODE.invalid_request : undefined)
+    return rendered({ ...sending, view }, { ...shown, status })
+  }
+  // Browsers that watch a view ask for its parts again and again, and rendering is most of what that costs.
+  const isWatched = view.isLive === true && asksForParts(request)
+  return sendRendered(reply, await (isWatched ? api.share(request.url, render) : render()))
 }
 
 /** Notes whether the API refuses a question: the address then has a filter that cannot be, which a part of the view says. */
@@ -87,9 +92,22 @@ interface Sending {
   nowMs: number
 }
 
-async function sendShown(sending: Sending, { title, body, status }: Shown): Promise<FastifyReply> {
-  const { page, view, request, reply, api, nowMs } = sending
+async function sendShown(sending: Sending, shown: Shown): Promise<FastifyReply> {
+  return sendRendered(sending.reply, await rendered(sending, shown))
+}
+
+interface Rendered {
+  text: string
+  status: number | undefined
+}
+
+function sendRendered(reply: FastifyReply, { text, status }: Rendered): FastifyReply {
   if (status !== undefined) reply.code(status)
+  return sendPage(reply, text)
+}
+
+async function rendered(sending: Omit<Sending, 'reply'>, { title, body, status }: Shown): Promise<Rendered> {
+  const { page, view, request, api, nowMs } = sending
   const caller = request.apiKey
   const views = viewsFor(caller, page.views, view)
   const frame: Frame = {
@@ -100,7 +118,7 @@ async function sendShown(sending: Sending, { title, body, status }: Shown): Prom
     isLive: view?.isLive ?? false,
     assets: page.assets.addresses(view?.hasChart ?? false),
   }
-  return sendPage(reply, (asksForParts(request) ? changedParts : wholePage)(frame, body))
+  return { text: (asksForParts(request) ? changedParts : wholePage)(frame, body), status }
 }
 
 /** A page without views around it: for signing in, and for what a caller may not see. */
