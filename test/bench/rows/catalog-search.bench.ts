@@ -6,7 +6,7 @@ import { startBenchGateway } from '../servers/bench-gateway.ts'
 import { withParts } from '../servers/bench-stack.ts'
 import { startLoad } from '../client/start-load.ts'
 
-const FULL = { shop: LARGE_SHOP, seconds: 2, rounds: 3 }
+const FULL = { shop: LARGE_SHOP, seconds: 1.5, rounds: 3 }
 const QUICK = { shop: SMALL_SHOP, seconds: 0.3, rounds: 1 }
 const CONNECTIONS = 8
 const P99_MS_MAX = 50

@@ -8,7 +8,7 @@ import { interleaved, median, series } from '../measure/rounds.ts'
 import { type BenchGateway, startBenchGateway } from '../servers/bench-gateway.ts'
 import { withParts } from '../servers/bench-stack.ts'
 
-const FULL = { shop: LARGE_SHOP, seconds: 3, rounds: 3 }
+const FULL = { shop: LARGE_SHOP, seconds: 2, rounds: 3 }
 const QUICK = { shop: SMALL_SHOP, seconds: 0.3, rounds: 1 }
 const CONNECTIONS = 8
 const P99_MS_MAX = 50
