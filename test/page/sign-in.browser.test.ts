@@ -1,10 +1,18 @@
+import { sql } from 'kysely'
 import { describe, expect } from 'vitest'
+import { createKeyRing } from '../../src/gateway/access/key-ring.ts'
+import { createSellerTokens } from '../../src/gateway/access/seller-tokens.ts'
+import { createSessionRing } from '../../src/gateway/access/session-ring.ts'
 import { createApiKey, revokeApiKey } from '../../src/store/access/api-key.ts'
+import type { Database } from '../../src/store/database/connection.ts'
 import { until } from '../../src/main/embedded/until.ts'
 import { findChromium } from '../harness/clients/chromium.ts'
-import { axeProblems, openView, startBrowser } from '../harness/clients/page-browser.ts'
+import { claimsOf, makeSigningKey, sign, startTokenIssuer } from '../harness/clients/token-issuer.ts'
+import { axeProblems, openView, overflowOf, startBrowser } from '../harness/clients/page-browser.ts'
 import { gatewayTest } from '../harness/fixtures.ts'
 import { storeShop } from '../harness/items/shop-with-history.ts'
+import { SETTINGS, startGateway } from '../harness/servers/gateway.ts'
+import { startTlsProxy } from '../harness/servers/tls-proxy.ts'
 
 const CHROMIUM = findChromium()
 if (CHROMIUM === undefined) console.warn('There is no Chromium here: install one, or name it in CHROMIUM_PATH.')
@@ -33,6 +41,15 @@ const test = gatewayTest
     return keys
   })
 
+function accessOf(db: Database) {
+  return {
+    keys: createKeyRing(db, () => undefined),
+    sellerOfToken: undefined,
+    sessionOf: createSessionRing(db, () => undefined),
+    noteUse: () => undefined,
+  }
+}
+
 describe.skipIf(CHROMIUM === undefined)('a browser', () => {
   test.for(['light', 'dark'] as const)(
     'is led to a form that everyone can use: %s',
@@ -53,6 +70,14 @@ describe.skipIf(CHROMIUM === undefined)('a browser', () => {
     await page.waitForURL(`${gateway.url}/searches?days=1`)
     expect(await page.textContent('.caller')).toContain('operator')
     expect(await axeProblems(page)).toEqual([])
+    // The table of keys and sessions, which is empty without keys.
+    await page.goto(`${gateway.url}/keys`)
+    expect(await page.$$eval('#keys tbody tr', (rows) => rows.length)).toBeGreaterThanOrEqual(4)
+    expect(await axeProblems(page)).toEqual([])
+    for (const width of [360, 1_280, 3_840]) {
+      await page.setViewportSize({ width, height: 800 })
+      expect(await overflowOf(page)).toBeLessThanOrEqual(0)
+    }
     await page.click('text=Sign out')
     await page.waitForURL(/sign-in/)
     await page.goto(`${gateway.url}/`)
@@ -93,6 +118,58 @@ describe.skipIf(CHROMIUM === undefined)('a browser', () => {
     expect(sender.labels).toEqual([])
     expect(sender.text).toContain('The key does not have the scope read.')
     expect(await viewsOf(keys.seller.text)).toMatchObject({ labels: [], pathname: '/sellers/s1' })
+  })
+
+  test('is signed out when its session has expired, by the next update', async ({ browser, gateway, keys, db }) => {
+    const { page, close } = await openView(browser, gateway.url)
+    await page.fill('#key', keys.operator.text)
+    await page.keyboard.press('Enter')
+    await page.waitForSelector('h2:text("Trending products")')
+    await sql`update access.session set expires_at = now() - interval '1 s' where key_id = ${keys.operator.keyId}`.execute(db)
+    await page.waitForURL(`${gateway.url}/sign-in`)
+    await close()
+  })
+
+  test('signs in with the token of a seller, which no address may have', async ({ browser, database, db, stack, keys }) => {
+    expect(keys).toBeDefined()
+    const [issuer, key] = [await startTokenIssuer(), await makeSigningKey('first')]
+    issuer.publish(key)
+    const access = { ...accessOf(db), sellerOfToken: createSellerTokens(issuer.settings, () => undefined) }
+    const gateway = await startGateway(database.url, stack, { access })
+    const token = await sign(key, claimsOf(issuer, 's1'))
+    const { page, close } = await openView(browser, gateway.url)
+    expect((await page.goto(`${gateway.url}/sellers/s1?token=${token}`))!.url()).toContain('/sign-in')
+    await page.goto(gateway.url)
+    await page.fill('#key', token)
+    await page.keyboard.press('Enter')
+    await page.waitForURL(`${gateway.url}/sellers/s1`)
+    expect(await page.$$('#views a')).toEqual([])
+    expect(await axeProblems(page)).toEqual([])
+    await close()
+    await gateway.stop()
+    await issuer.stop()
+  })
+
+  test('signs in at a gateway behind a proxy that speaks TLS', async ({ database, db, stack, keys }) => {
+    const settings = { ...SETTINGS, isPublic: true, trustedProxies: '127.0.0.1' }
+    const gateway = await startGateway(database.url, stack, { access: accessOf(db), settings })
+    const proxy = await startTlsProxy(gateway.url)
+    const browser = await startBrowser(CHROMIUM!, [
+      '--host-resolver-rules=MAP shop.example 127.0.0.1',
+      '--ignore-certificate-errors',
+    ])
+    const url = `https://shop.example:${proxy.port}`
+    const { page, problems, close } = await openView(browser, `${url}/searches`)
+    await page.fill('#key', keys.operator.text)
+    await page.keyboard.press('Enter')
+    await page.waitForURL(`${url}/searches`)
+    const cookies = await page.context().cookies()
+    expect(cookies).toMatchObject([{ name: '__Host-footfall', secure: true, httpOnly: true, sameSite: 'Strict' }])
+    expect(problems).toEqual([])
+    await close()
+    await browser.close()
+    await proxy.stop()
+    await gateway.stop()
   })
 
   test('is signed out when its key is revoked, by the next update', async ({ browser, gateway, keys, db }) => {

@@ -161,4 +161,30 @@ describe.skipIf(CHROMIUM === undefined)('a chart', () => {
     expect(problems).toEqual([])
     await close()
   })
+
+  test('keeps its numbers open when a filter changes, and is drawn again in the colours of another theme', async ({
+    browser,
+    gateway,
+  }) => {
+    const { page, close } = await openView(browser, `${gateway.url}/sellers/s0`)
+    await page.locator('figure summary').first().click()
+    await page.selectOption('select[name=currency]', 'JPY')
+    await page.waitForSelector('figure[data-currency=JPY]', { state: 'attached' })
+    expect(await page.locator('figure details').first().getAttribute('open')).toBe('')
+    await page.evaluate(() => document.querySelector('.uplot')!.setAttribute('data-before', ''))
+    await page.emulateMedia({ colorScheme: 'dark' })
+    await page.waitForFunction(() => document.querySelector('.uplot[data-before]') === null)
+    expect(await page.locator('.uplot').count()).toBe(await page.locator('figure').count())
+    await close()
+  })
+})
+
+describe.skipIf(CHROMIUM === undefined).each([true, false])('filters, with JavaScript: %s', (javaScriptEnabled) => {
+  test('are in the address when they are set, and only then', async ({ browser, gateway }) => {
+    const { page, close } = await openView(browser, `${gateway.url}/products`, { javaScriptEnabled })
+    await page.fill('#filter-category', 'none')
+    await page.press('#filter-category', 'Enter')
+    await page.waitForURL(`${gateway.url}/products?category=none`)
+    await close()
+  })
 })

@@ -1,15 +1,20 @@
+import { randomUUID } from 'node:crypto'
 import type { Page } from 'playwright-core'
 import { describe, expect } from 'vitest'
 import type { FoundProduct } from '../../src/contract/product-search.ts'
 import type { BacklogResponse } from '../../src/contract/backlog.ts'
 import type { ExplanationResponse } from '../../src/contract/explanation.ts'
 import { INGEST_KINDS, type IngestHour } from '../../src/contract/ingest.ts'
+import type { KafkaLagResponse } from '../../src/contract/kafka-lag.ts'
 import type { SellerSales } from '../../src/contract/seller-list.ts'
 import type { LowStock } from '../../src/contract/product-metrics.ts'
 import type { RecommendationMetrics } from '../../src/contract/recommendation-metrics.ts'
 import type { ReportAnswer } from '../../src/contract/report.ts'
 import type { SellerDashboardResponse } from '../../src/contract/seller-dashboard.ts'
+import { noteArchived } from '../../src/store/archive/archived-month.ts'
 import type { Database } from '../../src/store/database/connection.ts'
+import { noteExport } from '../../src/store/erasure/export-list.ts'
+import { requestErasure } from '../../src/store/erasure/run-machine.ts'
 import { recordImpressions } from '../../src/store/recommendations/impressions.ts'
 import { findChromium } from '../harness/clients/chromium.ts'
 import { axeProblems, numbersIn, openView, overflowOf, startBrowser } from '../harness/clients/page-browser.ts'
@@ -201,12 +206,18 @@ const test = pgTest
     await storeShop(database.db)
     await recordNewSearches(database.db, [search({ query: 'lamp' }), search({ query: 'sofa', productIds: [] })])
     await storeOperations(database.db)
-    const gateway = await startGateway(database.url, { ingressUrl: 'http://127.0.0.1:1' })
+    const gateway = await startGateway(database.url, { ingressUrl: 'http://127.0.0.1:1' }, { kafkaLag: async () => KAFKA })
     onCleanup(gateway.stop)
     return gateway
   })
 
-/** What sellers sold, what systems reported, what is low, and lists that were shown. */
+const PARTITION = { topic: 'interactions', partition: 3, next: 50, first: 0, end: 1_591, behind: 1_541 }
+const KAFKA: KafkaLagResponse = {
+  data: [{ ...PARTITION, moved_at: '2026-03-01T12:00:00.000Z' }],
+  meta: { missing_topics: ['product.deleted'] },
+}
+
+/** What sellers sold, what systems reported, what is low, lists that were shown, and what is archived, erased and exported. */
 async function storeOperations(db: Database): Promise<void> {
   const occurredAtMs = Date.now()
   await storeSales(db, [
@@ -223,6 +234,18 @@ async function storeOperations(db: Database): Promise<void> {
   await refreshAll(db)
   await upsert(db, [shopProduct(50, { product_id: 'p50', quantity: 2 }), shopProduct(51, { product_id: 'p51', quantity: 0 })])
   await recordImpressions(db, [impression(), impression({ strategy: 'popular', similarity_version: null })])
+  const archived = {
+    table: 'interaction',
+    rows: 550_000,
+    bytes: 49_500_000,
+    parts: 3,
+    place: 's3://a-bucket/of/footfall',
+  } as const
+  await noteArchived(db, { ...archived, month: '2026-01' })
+  const by = { actor: 'local', requested_by: 'privacy desk' }
+  await requestErasure(db, randomUUID(), { shopper_id: 'account:ada', ...by })
+  for (const status of ['completed', 'cut_off'] as const)
+    await noteExport(db, { export_id: randomUUID(), status, rows: 41, ...by })
 }
 
 describe.skipIf(CHROMIUM === undefined).each(Object.entries(VIEWS))('%s', (_name, { path, numbers, bytesMax }) => {

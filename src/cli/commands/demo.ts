@@ -26,6 +26,8 @@ interface Options {
 const TICK_MS = 500
 const SEED_MAX = 2 ** 32 - 1
 const DAYS_MAX = 90
+/** Two weeks, so that every change against the week before has one, and the day that runs. */
+const DAYS_DEFAULT = 15
 const RATE_DEFAULT = 0.25
 const RATE_MIN = 0.01
 const RATE_MAX = 10
@@ -35,7 +37,7 @@ export function demoCommand(): Command {
   return new Command('demo')
     .description('Play a small shop on a running Footfall: days of history, then live shoppers, and the top list as it changes.')
     .option('--rate <events>', 'events per second, on the average of a day', numberFrom(RATE_MIN, RATE_MAX), RATE_DEFAULT)
-    .option('--days <days>', 'days of history, sent before the live events; 0 for none', wholeNumber(0, DAYS_MAX), 7)
+    .option('--days <days>', 'days of history, sent before the live events; 0 for none', wholeNumber(0, DAYS_MAX), DAYS_DEFAULT)
     .option('--minutes <minutes>', 'how long live events are sent (default: until Ctrl-C)', wholeNumber(1, MINUTES_MAX))
     .option('--seed <number>', 'another seed gives another shop', wholeNumber(0, SEED_MAX), 1)
     .option('--gateway <url>', 'address of the gateway (default: the gateway of npm start)', gatewayUrl)
@@ -76,7 +78,7 @@ function paymentSecretIn(config: Config): string | undefined {
 
 const HELP = `
 Ids of history events are made from the seed and the hour, so sending the history again adds nothing. The last 24 hours have as many events
-as the live stream; each day before has half as many as the next. Live events are new each time. After 15 seconds a product that few shoppers
+as the live stream, and the days before them soon a tenth as many. Live events are new each time. After 15 seconds a product that few shoppers
 looked at goes viral, with ${SURGE} times as many events. Payments need the secret of the gateway (PAYMENT_SECRET_FILE, or that of npm start); without
 it purchases are interactions.
 `

@@ -18,8 +18,8 @@ export interface HistoryPlan {
 export const EVENTS_PER_VISIT = 5.5
 
 /**
- * What happened in the `days` before `nowMs`, oldest first. The last 24 hours have the events of the live stream's rate; each day before them
- * has half as many as the next, because a shop that grows needs no million events. Every call gives the same events for the hours in common,
+ * What happened in the `days` before `nowMs`, oldest first. The last 24 hours have the events of the live stream's rate, and the days before
+ * them soon a tenth as many, because a shop that grows needs no million events. Every call gives the same events for the hours in common,
  * and a later call leaves some of those that became old out.
  */
 export function historyOf(shop: Shop, plan: HistoryPlan): Item[] {
@@ -61,7 +61,12 @@ function hourOf(shop: Shop, hourMs: number, { nowMs, rate, hasCallbacks }: Histo
   )
 }
 
-/** The share of an hour's visits that is kept at an age: all of a day, and half for each further day. */
+/** What days have that are long ago: enough for a comparison with the week before, and few enough to be sent quickly. */
+const SHARE_MIN = 0.1
+/** In days. */
+const HALF_LIFE = 1 / 3
+
+/** The share of an hour's visits that is kept at an age: all of a day, then less and less, down to a tenth. */
 function shareOf(ageMs: number): number {
-  return 0.5 ** Math.max(0, ageMs / DAY_MS - 1)
+  return Math.max(SHARE_MIN, 0.5 ** (Math.max(0, ageMs / DAY_MS - 1) / HALF_LIFE))
 }

@@ -23,8 +23,8 @@ export interface OpenPage {
 }
 
 /** A headless Chromium with a profile of its own. */
-export function startBrowser(executablePath: string): Promise<Browser> {
-  return chromium.launch({ executablePath, args: CHROMIUM_FLAGS })
+export function startBrowser(executablePath: string, flags: readonly string[] = []): Promise<Browser> {
+  return chromium.launch({ executablePath, args: [...CHROMIUM_FLAGS, ...flags] })
 }
 
 /** Opens a view in a profile of its own, and waits until it is shown. */
