@@ -24,12 +24,17 @@ export const ASSETS_PATH = '/page'
 
 const { resolve } = createRequire(import.meta.url)
 const OWN = new URL('../../page/static/', import.meta.url)
+/** Later ones go before earlier ones where both say something. */
+const STYLES = ['base', 'header', 'view', 'tables', 'forms', 'pictures', 'windows']
 const CSS = 'text/css; charset=utf-8'
 const SCRIPT = 'text/javascript; charset=utf-8'
 
 /** Files of packages as they are, and our own. Those that every view needs are one file each, because every request takes a round trip. */
 export function readAssets(): Assets {
-  const style = assetOf('page', 'css', [fileOf('uplot/dist/uPlot.min.css'), ownFile('page.css')])
+  const style = assetOf('page', 'css', [
+    fileOf('uplot/dist/uPlot.min.css'),
+    Buffer.concat(STYLES.map((part) => ownFile(`css/${part}.css`))),
+  ])
   const script = assetOf('page', 'js', [fileOf('htmx.org/dist/htmx.min.js'), ownFile('page.js')])
   const charts = assetOf('charts', 'js', [fileOf('uplot/dist/uPlot.iife.min.js')])
   const addressOf = ({ name }: Asset) => `${ASSETS_PATH}/${name}`
