@@ -6,20 +6,21 @@ import type { ErasureRun } from '../../contract/erasure.ts'
 import type { StuckInvocation, StuckInvocationsResponse } from '../../contract/invocation.ts'
 import type { KafkaLagResponse } from '../../contract/kafka-lag.ts'
 import type { PersonExport } from '../../contract/person-export.ts'
-import type { ScheduleState, TaskRun } from '../../contract/schedule.ts'
+import type { ScheduleState } from '../../contract/schedule.ts'
 import type { LatestVerification, VerificationRun } from '../../contract/verification-run.ts'
 import { actionForm } from '../components/form.ts'
 import { outcome } from '../components/outcome.ts'
-import { badge, card, cards, columns, empty, facts, noteOf, panel, partOf, type Tone, viewHead } from '../components/panel.ts'
+import { badge, card, cards, columns, empty, facts, noteOf, panel, partOf, viewHead } from '../components/panel.ts'
 import { isOpen, runsTable } from '../components/runs.ts'
 import { table } from '../components/table.ts'
-import { ago, dash, instant, number } from '../components/value.ts'
+import { ago, dash, number } from '../components/value.ts'
 import { type Answer, dataOf, isProblem } from '../template/answer.ts'
 import { html, type Node } from '../template/html.ts'
 import { archivesPart } from './archives.ts'
 import { erasuresPart } from './erasures.ts'
 import { exportsPart } from './exports.ts'
 import { kafkaPanel } from './kafka.ts'
+import { schedulesTable } from './schedules.ts'
 
 /** The parts of the system that are not ready, or what else an operator should look at. */
 export interface Ready {
@@ -201,42 +202,6 @@ function invocationsTable(rows: readonly StuckInvocation[], { about, nowMs }: Op
     rows,
     idOf: ({ id }) => id,
   })
-}
-
-const OUTCOME_TONES: Record<TaskRun['outcome'], Tone> = {
-  running: 'accent',
-  completed: 'good',
-  failing: 'warn',
-  failed: 'bad',
-  killed: 'bad',
-}
-
-function schedulesTable(rows: readonly ScheduleState[], nowMs: number): Node {
-  return table<ScheduleState>({
-    caption: 'Periodic tasks with their last runs',
-    columns: [
-      { head: 'Task', cell: ({ task }) => task, isHead: true },
-      {
-        head: 'Last run',
-        cell: ({ last_run: run }) =>
-          run === null ? dash() : [badge(run.outcome, OUTCOME_TONES[run.outcome]), ' ', ago(run.started_at, nowMs), errorOf(run)],
-      },
-      { head: 'Duration (ms)', cell: ({ last_run }) => number(last_run?.duration_ms), isNumber: true, shown: 'medium' },
-      {
-        head: 'Interval (s)',
-        cell: ({ every_ms }) => number(every_ms === null ? null : every_ms / 1_000),
-        isNumber: true,
-        shown: 'medium',
-      },
-      { head: 'Next', cell: ({ running, next_at }) => (running ? instant(next_at) : badge('off', 'warn')), shown: 'medium' },
-    ],
-    rows,
-    idOf: ({ task }) => task,
-  })
-}
-
-function errorOf({ error, outcome }: TaskRun): Node {
-  return error !== null && outcome !== 'completed' && html`<br /><span class="quiet">${error}</span>`
 }
 
 function auditTable(rows: readonly AuditEntry[], nowMs: number): Node {
