@@ -138,7 +138,8 @@ describe.skipIf(CHROMIUM === undefined)('a browser', () => {
     const gateway = await startGateway(database.url, stack, { access })
     const token = await sign(key, claimsOf(issuer, 's1'))
     const { page, close } = await openView(browser, gateway.url)
-    expect((await page.goto(`${gateway.url}/sellers/s1?token=${token}`))!.url()).toContain('/sign-in')
+    const ofAddress = (await page.goto(`${gateway.url}/sellers/s1?token=${token}`))!
+    expect([ofAddress.status(), await page.content()]).toEqual([403, expect.not.stringContaining('Revenue')])
     await page.goto(gateway.url)
     await page.fill('#key', token)
     await page.keyboard.press('Enter')

@@ -240,6 +240,8 @@
     localise(document)
     drawCharts()
   })
+  // What a person opened stays open. The configuration in the document takes no lists.
+  htmx.config.morphIgnore.push('open')
   // An address has the filters that are set.
   document.addEventListener('htmx:config:request', ({ detail: { ctx } }) => {
     const { method, body } = ctx.request

@@ -15,12 +15,8 @@ export interface Frame {
   assets: { styles: readonly string[]; scripts: readonly string[] }
 }
 
-/**
- * No expression of an attribute is evaluated, and no style is made by htmx, so that the policy of the page needs no exception. What a person
- * opened stays open.
- */
-const HTMX_CONFIG =
-  'includeIndicatorCSS:false, history:"reload", defaultSwap:"innerMorph", implicitInheritance:false, morphIgnore:["data-htmx-powered","open"]'
+/** No expression of an attribute is evaluated, and no style is made by htmx, so that the policy of the page needs no exception. */
+const HTMX_CONFIG = 'includeIndicatorCSS:false, history:"reload", defaultSwap:"innerMorph", implicitInheritance:false'
 
 const ICON = `data:image/svg+xml,${encodeURIComponent(
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="#3451c7"/><path d="M3 11.5 6 7l3 2.5L13 4" fill="none" stroke="#fff" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"/></svg>',
