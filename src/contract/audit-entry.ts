@@ -5,6 +5,9 @@ import { storableText } from './fields/text.ts'
 export const AuditEntriesRequest = z.strictObject({
   action: storableText(200).optional().describe('E.g. `key.create`.'),
   actor: storableText(200).optional().describe('The name of a key, or `local`.'),
+  except_actor: storableText(200)
+    .optional()
+    .describe('Leaves out the entries of one actor, e.g. of `footfall`, which is scheduled work.'),
   resource_type: storableText(200).optional().describe('E.g. `key`.'),
   limit: pageLimit(50, 'Entries of the page.'),
   offset: PageOffset,

@@ -249,6 +249,7 @@ test('audit entries come newest first, filtered and in pages', async ({ db, gate
   expect(await list('actor=ada&resource_type=key&limit=1&offset=1')).toEqual([['ada k-1'], { row_count: 2 }])
   expect((await list('limit=1'))[0]).toEqual(['bob k-1'])
   expect(await list('action=key.revoke')).toEqual([['bob k-1'], { row_count: 1 }])
+  expect(await list('resource_type=key&except_actor=ada')).toEqual([['bob k-1'], { row_count: 1 }])
   const { json } = await get<AuditEntry[]>(gateway, '/api/v1/audit-entries?resource_type=key&offset=2')
   expect(json.data![0]).toEqual({
     ...{ id: expect.stringMatching(/^\d+$/) as string, at: expect.stringMatching(/^\d{4}-.*\.\d{3}Z$/) as string },

@@ -8,6 +8,7 @@ import type { KafkaLagResponse } from '../../contract/kafka-lag.ts'
 import type { PersonExport } from '../../contract/person-export.ts'
 import type { ScheduleState } from '../../contract/schedule.ts'
 import type { LatestVerification, VerificationRun } from '../../contract/verification-run.ts'
+import { SYSTEM_ACTOR } from '../../store/audit/audit-entry.ts'
 import { operationsView, type Ready } from '../../page/views/operations.ts'
 import { outcomeOf } from '../page/outcome.ts'
 import type { PageView } from '../page/view.ts'
@@ -42,7 +43,7 @@ export const operations: PageView = {
         api.get<{ data: ArchivedMonth[] }>('/api/v1/archives', { limit: 9 }, PART),
         api.get<{ data: ErasureRun[] }>('/api/v1/erasures', { limit: 10 }, PART),
         api.get<{ data: PersonExport[] }>('/api/v1/exports', { limit: 10 }, PART),
-        api.get<{ data: AuditEntry[] }>('/api/v1/audit-entries', { limit: 10 }, PART),
+        api.get<{ data: AuditEntry[] }>('/api/v1/audit-entries', { limit: 10, except_actor: SYSTEM_ACTOR }, PART),
       ])
     const answers = {
       ready,

@@ -102,6 +102,7 @@ export function operationsView(shown: OperationsPage): Node {
         panel(
           'Latest changes',
           partOf(audit, ({ data }) => (data.length === 0 ? empty('No operator changed anything yet.') : auditTable(data, nowMs))),
+          { note: 'without scheduled work' },
         ),
       ],
     ),

@@ -7,11 +7,12 @@ import { onlyRow } from '../database/rows.ts'
 /** A page of the audit entries, the newest first, and how many entries all pages have. Reads all entries that match. */
 export async function auditEntries(
   db: Queryable,
-  { action, actor, resource_type: resourceType, limit, offset }: AuditEntriesRequest,
+  { action, actor, except_actor: exceptActor, resource_type: resourceType, limit, offset }: AuditEntriesRequest,
 ): Promise<{ data: AuditEntryAnswer[]; total: number }> {
   const isOf = (column: string, value: string | undefined) =>
     value === undefined ? sql`true` : sql`${sql.ref(column)} = ${value}`
-  const matches = sql`${isOf('action', action)} and ${isOf('actor', actor)} and ${isOf('resource_type', resourceType)}`
+  const isNotLeftOut = exceptActor === undefined ? sql`true` : sql`actor <> ${exceptActor}`
+  const matches = sql`${isOf('action', action)} and ${isOf('actor', actor)} and ${isNotLeftOut} and ${isOf('resource_type', resourceType)}`
   const result = await sql<{ data: AuditEntryAnswer[] | null; total: number }>`
     select (select count(*)::int from audit_entry where ${matches}) as total, (
       select json_agg(json_build_object('id', audit_id::text, 'at', ${sql.raw(utc('at'))}::json, 'actor', actor, 'action', action,
