@@ -1,0 +1,80 @@
+#!/bin/sh
+# Starts one of several PostgreSQL servers as what it has to be, then runs COMMAND, which is postgres or what starts it:
+#   PGDATA=… NODE=postgres-1 PEERS='postgres-2 postgres-3' REPLICATION_PASSWORD_FILE=… postgres.sh COMMAND...
+# A peer is a host, or host:port. Asked are all peers:
+#   One takes writes, and this server has no data: copies it, and is its standby.
+#   One takes writes, and this server did: it was replaced. Takes back what the peer does not have (pg_rewind), and is its standby.
+#   None takes writes: starts as it was; one that took writes only when no peer is of a later timeline.
+#   None takes writes, and this server has no data: with FIRST=1, and when no peer answers, starts as the first primary.
+# A standby follows the peer that takes writes. With REWIND=off a server that was replaced does not start, so that its disk can be read.
+set -eu
+: "${PGDATA:?}" "${NODE:?}" "${PEERS:?}" "${REPLICATION_PASSWORD_FILE:?}"
+PORT=${PGPORT:-5432}
+# So long a server that took writes waits to hear from a peer.
+HEAR_SECONDS=${HEAR_SECONDS:-20}
+PGPASSWORD=$(cat "$REPLICATION_PASSWORD_FILE")
+export PGPASSWORD PGCONNECT_TIMEOUT=2
+
+port_of() { case $1 in *:*) echo "${1##*:}" ;; *) echo "$PORT" ;; esac; }
+source_of() { echo "host=${1%:*} port=$(port_of "$1") user=footfall_replication dbname=postgres"; }
+has_data() { [ -s "$PGDATA/PG_VERSION" ]; }
+is_standby() { [ -e "$PGDATA/standby.signal" ]; }
+timeline() { pg_controldata "$PGDATA" | sed -n "s/^Latest checkpoint's TimeLineID: *//p"; }
+
+# Sets `primary` to the peer that takes writes, `ahead` to one of a later timeline, and `heard` when one answers.
+ask_peers() {
+  primary='' ahead='' heard=''
+  own=$(has_data && timeline || echo 0)
+  for peer in $PEERS; do
+    answer=$(psql -XAtq "$(source_of "$peer")" -c 'select pg_is_in_recovery(), timeline_id from pg_control_checkpoint()' 2>/dev/null) || continue
+    heard=$peer
+    case $answer in f*) primary=$peer ;; esac
+    [ "${answer#*|}" -le "$own" ] || ahead=$peer
+  done
+}
+
+# Writes where a standby looks for the server that takes writes. The password is in a file of its own.
+follow() {
+  umask 077
+  hosts='' ports=''
+  for peer in $PEERS; do
+    hosts="$hosts${hosts:+,}${peer%:*}" ports="$ports${ports:+,}$(port_of "$peer")"
+  done
+  echo "*:*:*:*:$PGPASSWORD" >"$PGDATA/replication.pgpass"
+  sed -i '/^primary_conninfo/d' "$PGDATA/postgresql.auto.conf"
+  echo "primary_conninfo = 'host=$hosts port=$ports user=footfall_replication application_name=$NODE passfile=$PGDATA/replication.pgpass target_session_attrs=read-write connect_timeout=2'" >>"$PGDATA/postgresql.auto.conf"
+  : >"$PGDATA/standby.signal"
+}
+
+refuse() {
+  echo "$NODE: $1" >&2
+  exit 1
+}
+
+ask_peers
+second=0
+while [ -z "$heard" ] && has_data && ! is_standby && [ "$second" -lt "$HEAR_SECONDS" ]; do
+  sleep 1
+  second=$((second + 1))
+  ask_peers
+done
+if ! has_data; then
+  if [ -n "$primary" ]; then
+    echo "$NODE: copies $primary and becomes its standby"
+    mkdir -p "$PGDATA" && chmod 700 "$PGDATA"
+    pg_basebackup -d "$(source_of "$primary")" -D "$PGDATA" -X stream -c fast
+    follow
+  elif [ -n "$heard" ] || [ "${FIRST:-}" != 1 ]; then
+    refuse "has no data, and none of $PEERS takes writes yet"
+  fi
+elif ! is_standby && [ -n "$primary" ]; then
+  [ "${REWIND:-on}" = on ] || refuse "$primary takes writes now, and REWIND is off"
+  echo "$NODE: $primary takes writes now; becomes its standby"
+  # A server that was killed must recover before it can be taken back. pg_rewind reads the log that this would otherwise remove.
+  postgres --single -c wal_keep_size=1TB -D "$PGDATA" postgres </dev/null >/dev/null
+  pg_rewind -D "$PGDATA" --source-server "$(source_of "$primary")"
+  follow
+elif ! is_standby && [ -n "$ahead" ]; then
+  refuse "$ahead took writes after this server, and is a standby now: promote it"
+fi
+exec "$@"

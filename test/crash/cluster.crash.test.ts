@@ -1,0 +1,35 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type ClusterSite, endAndStart, flowing, problemsAfter, startClusterSite } from './cluster.ts'
+import { startClusterLoad } from './cluster-load.ts'
+
+/** A node that is gone is noticed after about 3 s on an idle machine; a busy one is no failure. */
+const PAUSE_MS_MAX = 30_000
+
+let site: ClusterSite | undefined
+beforeAll(async () => {
+  site = await startClusterSite()
+}, 120_000)
+afterAll(() => site?.stop(), 60_000)
+
+test('a cluster loses nothing and fails no request while each node is killed, restarted, and loses its disk', async () => {
+  const { cluster, gatewayUrls } = site!
+  const { nodes } = cluster
+  const load = startClusterLoad(gatewayUrls)
+  await flowing(load)
+  // Each of them leads partitions when it is killed, because those of the node before have moved to the other two.
+  const pausesMs: Record<string, number> = {}
+  for (const node of [...nodes]) pausesMs[`${node.name} killed`] = await endAndStart(node, 'kill', load)
+  for (const node of [...nodes]) pausesMs[`${node.name} stopped`] = await endAndStart(node, 'stop', load)
+  const lost = nodes[2]!
+  load.pauseMs()
+  await lost.kill()
+  await lost.loseDisk()
+  await cluster.replace(lost)
+  await flowing(load)
+  pausesMs['disk lost'] = load.pauseMs()
+  const report = await load.stop()
+  const { acknowledged, ...figures } = report
+  console.log(JSON.stringify({ ...figures, events: acknowledged.length, pausesMs }))
+  expect(await problemsAfter(site!, report)).toEqual([])
+  expect(report.longestPauseMs).toBeLessThan(PAUSE_MS_MAX)
+}, 300_000)
