@@ -18,7 +18,7 @@ export default defineConfig({
     // A busy machine is no failure.
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    setupFiles: ['test/harness/runner/leak-check.ts'],
+    setupFiles: ['test/harness/runner/leak-check.ts', 'test/harness/runner/collect-statements.ts'],
     reporters: ['default', 'test/harness/runner/slowest-files.ts'],
     // Loading the program for each file anew takes a fifth of the time. No file leaves anything behind in the process.
     isolate: false,

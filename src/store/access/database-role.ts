@@ -4,7 +4,8 @@ import type { Queryable, Database } from '../database/connection.ts'
 import { alterTables } from '../database/locks.ts'
 import { onlyRow } from '../database/rows.ts'
 import { audit } from '../audit/audit-entry.ts'
-import { giveLogToOwner, giveMonthsToOwner } from './log-owner.ts'
+import { isDistributed } from '../database/is-distributed.ts'
+import { FUNCTIONS_OF_ENDPOINT, giveLogToOwner, giveMonthsToOwner } from './log-owner.ts'
 import { limitPublic } from './public-privileges.ts'
 import { grantReading, grantRecords, grantWriting } from './role-privileges.ts'
 
@@ -47,14 +48,16 @@ export async function grantRoles(
     })
     return limitPublic(tx, (await exists(tx, 'endpoint')) ? [userOf('endpoint')] : [])
   })
-  if (passwords.endpoint !== undefined) await giveMonthsToOwner(db, userOf('endpoint'))
+  if (passwords.endpoint !== undefined && !(await isDistributed(db))) await giveMonthsToOwner(db, userOf('endpoint'))
   return left
 }
 
 async function grantToEndpoint(tx: Queryable, retentionDays: number | undefined): Promise<void> {
   const endpoint = userOf('endpoint')
   if (retentionDays !== undefined) await sql`update log_horizon set keep_days_min = ${retentionDays}`.execute(tx)
-  await giveLogToOwner(tx, endpoint)
+  if (await isDistributed(tx))
+    await sql`grant execute on function ${sql.raw(FUNCTIONS_OF_ENDPOINT)} to ${sql.id(endpoint)}`.execute(tx)
+  else await giveLogToOwner(tx, endpoint)
   await grantWriting(tx, endpoint)
 }
 

@@ -34,12 +34,13 @@ const GRANTS_TO_OWNER = [
   'select on erasure_run, erasure_shopper, erasure_event',
 ]
 
-const FUNCTIONS_OF_ENDPOINT = [
+export const FUNCTIONS_OF_ENDPOINT = [
   'make_log_month(text, date), make_log_months(text, date[]), drop_log_month(text, date), move_log_horizon(integer)',
   'erase_interactions(uuid), erase_searches(uuid, date), erase_analytics_events(uuid, date, integer[]), erase_payments(uuid), erase_restored(uuid)',
   'kept_metadata(text, jsonb)',
   // Makes what the gateway signed.
   'change_access(text, text)',
+  'cross_stock_alerts(text[], bigint[], text[])',
 ].join(', ')
 
 /**
@@ -63,6 +64,20 @@ export async function giveLogToOwner(tx: Queryable, endpoint: string): Promise<v
   }
   await sql`revoke create on schema public from ${owner}`.execute(tx)
   await sql`grant execute on function ${sql.raw(FUNCTIONS_OF_ENDPOINT)} to ${sql.id(endpoint)}`.execute(tx)
+}
+
+/**
+ * The SQL that takes the log back from its owner: Citus opens connections to other nodes as the user of a function, and the owner of the log
+ * cannot log in.
+ */
+export async function takeLogBack(db: Queryable): Promise<string[]> {
+  const { rows } = await sql<{ statement: string }>`
+    select format('alter table %s owner to current_user', c.oid::regclass) as statement from pg_class c
+      where c.relkind in ('r', 'p') and c.relowner = to_regrole(${LOG_OWNER})
+    union all
+    select format('alter function %s owner to current_user', p.oid::regprocedure) from pg_proc p where p.proowner = to_regrole(${LOG_OWNER})
+    order by 1`.execute(db)
+  return rows.map(({ statement }) => statement)
 }
 
 async function tablesOfOthers(tx: Queryable): Promise<string[]> {

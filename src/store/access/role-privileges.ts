@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Queryable } from '../database/connection.ts'
+import { isDistributed } from '../database/is-distributed.ts'
 import { LOG_TABLES } from '../log/month.ts'
 
 const SCHEMAS = ['public', 'catalog']
@@ -100,6 +101,25 @@ const ENDPOINT_RIGHTS: Record<string, string> = {
   'secret.sealing_key': 'select, insert',
 }
 
+/** What the statements that store products and record ratings write where no trigger does it with the rights of its owner. */
+const RIGHTS_WITHOUT_TRIGGERS: Record<string, string> = {
+  product_rating: 'insert',
+  product_metric_setting: 'select',
+  product_metric_delta: 'insert',
+  low_stock_crossing: 'insert',
+  'catalog.product_search': 'select, insert, update (words)',
+}
+
+/** An erasure moves profiles to another shard. */
+const ERASING_RIGHTS: Record<string, string> = { shopper_product: 'delete' }
+
+async function grantWithoutTriggers(tx: Queryable, user: string, further: Record<string, string> = {}): Promise<void> {
+  if (!(await isDistributed(tx))) return
+  for (const [name, rights] of Object.entries({ ...RIGHTS_WITHOUT_TRIGGERS, ...further })) {
+    await sql`grant ${sql.raw(rights)} on ${sql.table(name)} to ${sql.id(user)}`.execute(tx)
+  }
+}
+
 /** Tables of secrets. */
 const HIDDEN_FROM_GATEWAY = ['archive_shopper']
 
@@ -125,6 +145,7 @@ export async function grantWriting(tx: Queryable, user: string): Promise<void> {
     const rights = isView ? 'select' : (ENDPOINT_RIGHTS[name] ?? RIGHTS_OF_OTHER_TABLES)
     if (rights !== '') await sql`grant ${sql.raw(rights)} on ${sql.table(name)} to ${role}`.execute(tx)
   }
+  await grantWithoutTriggers(tx, user, ERASING_RIGHTS)
   // Of months that were restored before. A restore grants the same.
   await sql`grant usage on schema restored to ${role}`.execute(tx)
   await sql`grant select on all tables in schema restored to ${role}`.execute(tx)
@@ -156,7 +177,10 @@ export async function grantRecords(tx: Queryable, user: string): Promise<void> {
   for (const [name, rights] of Object.entries(CONSUMER_RIGHTS)) {
     await sql`grant ${sql.raw(rights)} on ${sql.table(name)} to ${role}`.execute(tx)
   }
-  await sql`grant execute on function make_log_months(text, date[]) to ${role}`.execute(tx)
+  await grantWithoutTriggers(tx, user)
+  await sql`grant execute on function make_log_months(text, date[]), cross_stock_alerts(text[], bigint[], text[]) to ${role}`.execute(
+    tx,
+  )
 }
 
 /** Every table and view but the months of the log; with its schema unless that is `public`. */

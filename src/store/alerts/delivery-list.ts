@@ -46,7 +46,7 @@ export async function replayDelivery(db: Database, request: ReplayDelivery): Pro
     if (delivery.isDeleted) throw new DecidedError('conflict', 'its alert was deleted')
     if (delivery.status === 'pending') throw new DecidedError('conflict', 'it is pending already')
     await sql`
-      update alert_crossing set status = 'pending', tried_from = clock_timestamp(), due_at = clock_timestamp(), tries = 0, finished_at = null
+      update alert_crossing set status = 'pending', tried_from = statement_timestamp(), due_at = statement_timestamp(), tries = 0, finished_at = null
       where delivery_id = ${deliveryId}::uuid`.execute(tx)
     await note(tx, 'alert.replay', request, { delivery_id: deliveryId, was: delivery.status })
     const { rows } = await sql<DeliveryRow>`

@@ -17,8 +17,8 @@ const DROPPED_MAX = 10_000
 export async function alertsWithDueDeliveries(db: Queryable): Promise<string[]> {
   const { rows } = await sql<{ alertId: string }>`
     select a.alert_id as "alertId" from alert a
-    where a.deleted_at is null and coalesce(a.resumes_at <= clock_timestamp(), true) and exists (
-      select from alert_crossing c where c.alert_id = a.alert_id and c.status = 'pending' and c.due_at <= clock_timestamp())
+    where a.deleted_at is null and coalesce(a.resumes_at <= statement_timestamp(), true) and exists (
+      select from alert_crossing c where c.alert_id = a.alert_id and c.status = 'pending' and c.due_at <= statement_timestamp())
     order by a.made_at, a.alert_id`.execute(db)
   return rows.map(({ alertId }) => alertId)
 }
@@ -37,8 +37,8 @@ export async function nextDelivery(db: Queryable, alertId: string): Promise<DueD
   if (secrets.length === 0) return undefined
   const { rows } = await sql<DeliveryRow & { url: string }>`
     select ${DELIVERY_COLUMNS}, a.url from alert_crossing c join alert a using (alert_id)
-    where c.alert_id = ${alertId}::uuid and c.status = 'pending' and c.due_at <= clock_timestamp()
-      and coalesce(a.resumes_at <= clock_timestamp(), true)
+    where c.alert_id = ${alertId}::uuid and c.status = 'pending' and c.due_at <= statement_timestamp()
+      and coalesce(a.resumes_at <= statement_timestamp(), true)
     order by c.due_at, c.delivery_id limit 1`.execute(db)
   const [row] = rows
   return row && { body: bodyOf(row), url: row.url, attempts: row.attempts, secrets }
@@ -64,7 +64,7 @@ export async function keepAttempt(db: Database, attempt: Attempt): Promise<Deliv
   return db.transaction().execute(async (tx) => {
     // The alert before its delivery, which is the order of `deleteAlert`.
     await sql`
-      update alert set resumes_at = clock_timestamp() + ${retryAfterSeconds} * interval '1 second'
+      update alert set resumes_at = statement_timestamp() + ${retryAfterSeconds} * interval '1 second'
       where alert_id = (select alert_id from alert_crossing where delivery_id = ${deliveryId}::uuid)`.execute(tx)
     return keepOutcome(tx, attempt)
   })
@@ -72,13 +72,15 @@ export async function keepAttempt(db: Database, attempt: Attempt): Promise<Deliv
 
 async function keepOutcome(db: Queryable, { deliveryId, attempts, status, error }: Attempt): Promise<DeliveryStatus | undefined> {
   const isDone = error === undefined
-  const isOver = sql`tried_from <= clock_timestamp() - ${TRIED_HOURS} * interval '1 hour'`
+  const isOver = sql`tried_from <= statement_timestamp() - ${TRIED_HOURS} * interval '1 hour'`
   const after = sql`case when ${isDone}::boolean then 'delivered' when status <> 'pending' then status when ${isOver} then 'failed' else 'pending' end`
   const { rows } = await sql<{ status: DeliveryStatus }>`
-    update alert_crossing set attempts = attempts + 1, tries = tries + 1, attempted_at = clock_timestamp(),
+    update alert_crossing set attempts = attempts + 1, tries = tries + 1, attempted_at = statement_timestamp(),
       answer_status = ${status}, error = ${error?.slice(0, ERROR_CHARACTERS_MAX) ?? null}, status = ${after},
-      finished_at = case when ${after} <> 'pending' then clock_timestamp() end,
-      due_at = clock_timestamp() + least(${PAUSE_SECONDS_MIN} * power(2, least(tries, 20)), ${PAUSE_SECONDS_MAX}) * interval '1 second'
+      finished_at = case when ${after} <> 'pending' then statement_timestamp() end,
+      -- By the clock of UTC, because Citus computes no instants of columns in an update.
+      due_at = (statement_timestamp() at time zone 'UTC'
+        + least(${PAUSE_SECONDS_MIN} * power(2, least(tries, 20)), ${PAUSE_SECONDS_MAX}) * interval '1 second') at time zone 'UTC'
     where delivery_id = ${deliveryId}::uuid and attempts = ${attempts} and status <> 'delivered'
     returning status`.execute(db)
   return rows[0]?.status
@@ -94,7 +96,7 @@ export interface DeliveryBacklog {
 export async function deliveryBacklog(db: Queryable): Promise<DeliveryBacklog> {
   return onlyRow(
     await sql<DeliveryBacklog>`
-      select count(*)::int as pending, extract(epoch from clock_timestamp() - min(c.tried_from))::float8 as "oldestSeconds"
+      select count(*)::int as pending, extract(epoch from statement_timestamp() - min(c.tried_from))::float8 as "oldestSeconds"
       from alert_crossing c join alert a using (alert_id) where c.status = 'pending' and a.deleted_at is null`.execute(db),
   )
 }
@@ -109,8 +111,9 @@ export async function dropUndeliverable(db: Queryable): Promise<void> {
 /** Deletes deliveries that ended so many days ago. @returns whether more are left. */
 export async function dropDeliveries(db: Queryable, days: number): Promise<boolean> {
   const { rows } = await sql`
-    delete from alert_crossing where delivery_id in (
+    with old as materialized (
       select delivery_id from alert_crossing where finished_at <= now() - ${days} * interval '1 day' order by finished_at limit ${DROPPED_MAX}
-    ) returning delivery_id`.execute(db)
+    )
+    delete from alert_crossing c using old where c.delivery_id = old.delivery_id returning c.delivery_id`.execute(db)
   return rows.length === DROPPED_MAX
 }

@@ -140,10 +140,12 @@ const ROWS_MAX = 10_000
 /** Deletes subjects of alerts that were deleted an hour ago, and of days that are over. @returns whether more are left. */
 export async function dropSubjects(db: Queryable): Promise<boolean> {
   const { rows } = await sql`
-    delete from alert_subject where (alert_id, subject, day) in (
+    with old as materialized (
       select s.alert_id, s.subject, s.day from alert_subject s left join alert a on a.alert_id = s.alert_id
       where (s.day > '-infinity' and s.day < current_date - 2) or a.alert_id is null or a.deleted_at < now() - interval '1 hour'
       limit ${ROWS_MAX}
-    ) returning subject`.execute(db)
+    )
+    delete from alert_subject s using old where s.alert_id = old.alert_id and s.subject = old.subject and s.day = old.day
+    returning s.subject`.execute(db)
   return rows.length === ROWS_MAX
 }

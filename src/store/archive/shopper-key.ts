@@ -63,8 +63,12 @@ export function sealingKeyOf(keys: readonly Buffer[]): Buffer {
 /** Deletes the keys of a run's shoppers, after archives and restores that use them. @returns how many. */
 export async function eraseKeys(tx: Queryable, runId: string): Promise<number> {
   const { numAffectedRows } = await sql`
-    delete from archive_shopper a using erasure_shopper s
-    cross join lateral (select substr(s.shopper_id, strpos(s.shopper_id, ':') + 1) as id) i
-    where s.run_id = ${runId}::uuid and a.shopper_id in (s.shopper_id, 'entity:' || i.id, ${textIdOf(sql`i.id`)})`.execute(tx)
+    with gone as materialized (
+      select distinct n.id from erasure_shopper s
+        cross join lateral (select substr(s.shopper_id, strpos(s.shopper_id, ':') + 1) as bare) i
+        cross join lateral (values (s.shopper_id), ('entity:' || i.bare), (${textIdOf(sql`i.bare`)})) as n(id)
+      where s.run_id = ${runId}::uuid
+    )
+    delete from archive_shopper a using gone where a.shopper_id = gone.id`.execute(tx)
   return Number(numAffectedRows ?? 0)
 }

@@ -6,8 +6,12 @@ import { countedCall } from '../log/ingest.ts'
 import { columnOf } from '../database/column.ts'
 import { awaitTrace, traced } from '../log/recorded-call.ts'
 import type { Queryable } from '../database/connection.ts'
+import { isDistributed } from '../database/is-distributed.ts'
 import { utc } from '../database/json.ts'
+import { onlyRow } from '../database/rows.ts'
+import { inTransaction } from '../database/transaction.ts'
 import type { ProductVersion } from '../../admission/product.ts'
+import { CHANGED_COLUMNS, crossAlerts, PRODUCT_EFFECTS, STOCK_BEFORE, type StockBefore } from './product-effects.ts'
 
 /**
  * Updates the catalog. The newest version of each product stays, whatever the order of the versions and calls. Costs a sort of the
@@ -22,12 +26,29 @@ export async function upsertProducts(
   /** How many others of the call were rejected. */
   rejected = 0,
 ): Promise<number[]> {
+  if (await isDistributed(db)) return inTransaction(db, (tx) => upsertWithEffects(tx, call, versions, rejected))
   const { rows } = await sql<{ index: number }>`
     with ${upsertOf(call, versions)}, ${countedUpsert(call, { versions: versions.length, rejected })}, ${traced(call)}
     select newest.index from changed join newest using (product_id)`.execute(db)
   // It may be a repeated attempt. One that changes rows writes them again, and waits for standbys by that.
   if (rows.length === 0) await awaitTrace(db, call)
   return rows.map(({ index }) => index)
+}
+
+/** The same where no trigger does what follows from products. */
+async function upsertWithEffects(
+  tx: Queryable,
+  call: Call,
+  versions: readonly ProductVersion[],
+  rejected: number,
+): Promise<number[]> {
+  const result = await sql<{ indexes: number[]; before: StockBefore }>`
+    with ${upsertOf(call, versions, { hasTriggers: false })}, ${countedUpsert(call, { versions: versions.length, rejected })}
+    select (select coalesce(json_agg(newest.index), '[]') from changed join newest using (product_id)) as indexes,
+      ${STOCK_BEFORE} as before`.execute(tx)
+  const { indexes, before } = onlyRow(result)
+  await crossAlerts(tx, before)
+  return indexes
 }
 
 /** The parts of the statement that count what came in. */
@@ -43,10 +64,16 @@ export function countedUpsert(call: Call, of: { versions: number; rejected: numb
 
 /**
  * The parts of the statement, `newest` and `changed`, for one that does more in the same round trip. They do nothing unless the condition holds.
+ * Without triggers there are further parts that do what they do, and `changed` has the columns that these need.
  * JSON is made only for versions of the same time, because making it for all took a quarter of the statement's time. Rows are written
  * in key order, because two calls with common products would otherwise deadlock.
  */
-export function upsertOf(call: Call, versions: readonly ProductVersion[], condition = sql`true`) {
+export function upsertOf(
+  call: Call,
+  versions: readonly ProductVersion[],
+  { condition = sql`true`, hasTriggers = true }: { condition?: ReturnType<typeof sql>; hasTriggers?: boolean } = {},
+) {
+  const [wins, textOf] = hasTriggers ? [winsTies, jsonOf] : [isDeleted, versionTextOf]
   return sql`
     newest as (
       select distinct on (g.product_id) g.*
@@ -59,10 +86,10 @@ export function upsertOf(call: Call, versions: readonly ProductVersion[], condit
         (call_id, ${COLUMNS}) = (excluded.call_id, ${columnsOf('excluded')})
       where excluded.updated_at > p.updated_at
         or (excluded.updated_at = p.updated_at
-          and (${winsTies('excluded')}, ${jsonOf('excluded')}) > (${winsTies('p')}, ${jsonOf('p')}))
+          and (${wins('excluded')}, ${textOf('excluded')}) > (${wins('p')}, ${textOf('p')}))
         or excluded.call_id = p.call_id
-      returning p.product_id
-    )`
+      returning ${hasTriggers ? sql`p.product_id` : CHANGED_COLUMNS}
+    )${hasTriggers ? sql`` : sql`, ${PRODUCT_EFFECTS}`}`
 }
 
 /**
@@ -95,6 +122,16 @@ function columnsOf(alias: 'excluded') {
 /** Whether a version wins against those of the same time that are not deleted. By the rule of the release before none does. */
 function winsTies(alias: 'g' | 'p' | 'excluded') {
   return sql.raw(`(${alias}.status = 'deleted' and (select rule from product_tie_rule) >= 2)`)
+}
+
+/** The same where rule 2 is in force: Citus refuses a subquery where rows conflict. */
+function isDeleted(alias: 'g' | 'p' | 'excluded') {
+  return sql.raw(`(${alias}.status = 'deleted')`)
+}
+
+/** The JSON of `jsonOf` by a function that is marked immutable, because Citus refuses any other where rows conflict. */
+function versionTextOf(alias: 'p' | 'excluded') {
+  return sql.raw(`(catalog.version_text(${NAMES.map((name) => `${alias}.${name}`).join(', ')}) collate "C")`)
 }
 
 /**

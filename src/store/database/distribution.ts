@@ -4,7 +4,8 @@
  * statement joins with a distributed one is a reference table or in its group.
  */
 export type Placement =
-  | { table: string; as: 'reference' | 'local'; why: string }
+  | { table: string; as: 'reference'; why: string }
+  | { table: string; as: 'local'; why: string }
   | { table: string; as: 'distributed'; by: string; group: ShardGroup; why: string }
 
 /** Tables whose shards with the same values are on the same node. */
@@ -93,20 +94,56 @@ export const PLACEMENTS: readonly Placement[] = [
   reference('erasure_shopper', 'erasing joins it with the log'),
   reference('erasure_event', 'erasing joins it with the log'),
   reference('erasure_count', 'it refers to runs'),
+  reference('person_export', 'few rows'),
   reference('archive_shopper', 'archiving joins it with the log'),
   reference('archive_identity', 'one row'),
   reference('archive_part', 'few rows'),
+  reference('archived_month', 'few rows'),
   reference('restored_month', 'few rows'),
   reference('restored_part', 'few rows'),
   reference('verification_run', 'few rows'),
   reference('replay_run', 'few rows'),
 
   local('migration', 'migrate reads and writes it on the coordinator'),
-  local('database_timeline', 'it is about the server itself'),
+  local('database_timeline', 'it says on which timeline the coordinator is'),
   local('audit_entry', 'a trigger keeps its rows as they are, also from a superuser'),
   local('api_key', 'functions make keys and lock the table; no statement joins it with another table of the shop'),
   local('access.signing_key', 'a secret is not copied to every node'),
   local('access.session', 'functions write it together with keys'),
   local('secret.alert_secret', 'a secret is not copied to every node'),
   local('secret.sealing_key', 'a secret is not copied to every node'),
+]
+
+/** Triggers of reference and distributed tables, which Citus does not allow, and what is in their place. */
+export const REPLACED_TRIGGERS: readonly { trigger: string; on: string; by: string }[] = [
+  { trigger: 'interaction_rating', on: 'interaction', by: 'the statement that records interactions' },
+  { trigger: 'analytics_event_mark', on: 'analytics_event', by: 'the statement that records analytics events' },
+  { trigger: 'product_metrics_insert', on: 'catalog.product', by: 'the statement that stores products' },
+  { trigger: 'product_metrics_update', on: 'catalog.product', by: 'the statement that stores products' },
+  { trigger: 'product_metrics_delete', on: 'catalog.product', by: 'nothing: no statement deletes products' },
+  { trigger: 'product_metrics_truncate', on: 'catalog.product', by: 'nothing: no statement truncates products' },
+  { trigger: 'product_search_insert', on: 'catalog.product', by: 'the statement that stores products' },
+  { trigger: 'product_search_update', on: 'catalog.product', by: 'the statement that stores products' },
+  { trigger: 'product_search_delete', on: 'catalog.product', by: 'nothing: no statement deletes products' },
+  { trigger: 'product_search_truncate', on: 'catalog.product', by: 'nothing: no statement truncates products' },
+  { trigger: 'product_alerts_after_update', on: 'catalog.product', by: 'cross_stock_alerts, after products were stored' },
+  { trigger: 'log_horizon_moves_forward', on: 'log_horizon', by: 'a condition of the statement in move_log_horizon' },
+  { trigger: 'roll_up_moves_forward', on: 'popularity_rules', by: 'a condition of the statement that moves the edge' },
+  { trigger: 'erasure_shopper_archived', on: 'erasure_shopper', by: 'the statement of the erasure that deletes keys' },
+  { trigger: 'interaction_batch_recent', on: 'interaction_batch', by: 'nothing: it is for older releases, which cannot start' },
+  { trigger: 'interaction_batch_unaware', on: 'interaction_batch', by: 'nothing: it is for older releases, which cannot start' },
+  { trigger: 'shopper_tombstone_required', on: 'shopper_tombstone', by: 'nothing: older releases cannot start already' },
+  { trigger: 'payment_callback_rule', on: 'payment_callback', by: 'nothing: it is for older releases, which cannot start' },
+  { trigger: 'ledger_rule_force', on: 'ledger_rule', by: 'nothing: the newest rule is in force already' },
+  { trigger: 'product_tie_rule', on: 'catalog.product', by: 'nothing: it is for older releases, which cannot start' },
+  { trigger: 'product_tie_rule_force', on: 'product_tie_rule', by: 'nothing: the newest rule is in force already' },
+]
+
+/** Functions that statements about several nodes call, so every node needs them. */
+export const DISTRIBUTED_FUNCTIONS: readonly string[] = [
+  'stars_of(text, jsonb)',
+  'kept_metadata(text, jsonb)',
+  'product_metric_cells(text, text, text, bigint, bigint, text, integer)',
+  'catalog.product_words(text, text, text, text, text)',
+  'catalog.version_text(text, text, text, text, text, bigint, text, bigint, text, timestamptz)',
 ]

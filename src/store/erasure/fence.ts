@@ -31,7 +31,7 @@ async function writeTombstones(tx: Queryable, { runId, shopperId }: ErasureAt, t
   // One at a time, so that the numbers have no gaps that fill up later.
   await takeNamedLocks(tx, [['tombstones']])
   await sql`
-    update erasure_run set erased_at = date_trunc('milliseconds', clock_timestamp()),
+    update erasure_run set erased_at = date_trunc('milliseconds', statement_timestamp()),
       batch_max = (select coalesce(max(batch_id), 0) from interaction_batch)
     where run_id = ${runId}::uuid and erased_at is null`.execute(tx)
   const known = await knownShoppers(tx, runId)

@@ -86,19 +86,21 @@ export async function eraseReports(db: Database, at: ErasureAt): Promise<void> {
  */
 async function renameEntities(tx: Queryable, runId: string): Promise<number> {
   const rename = sql`
-    select m.ctid as place, min(s.pseudonym) as pseudonym from metric_snapshot m join erasure_shopper s
+    select m.report_slug, m.bucket_window, m.bucket, m.metric, m.dimension_value, min(s.pseudonym) as pseudonym from metric_snapshot m join erasure_shopper s
       on s.run_id = ${runId}::uuid and m.dimension_value = substr(s.shopper_id, strpos(s.shopper_id, ':') + 1)
     where m.dimension_key = 'entity' and (
       m.bucket < (select horizon at time zone 'UTC' from log_horizon)
       or exists (select from dirty_mark d where d.report_slug = m.report_slug and d.bucket_window = m.bucket_window
         and d.day >= m.bucket and d.day < m.bucket + case m.bucket_window when 'week' then 7 else 1 end))
-    group by m.ctid`
+    group by 1, 2, 3, 4, 5`
+  const isOf = sql`m.dimension_key = 'entity' and m.report_slug = r.report_slug and m.bucket_window = r.bucket_window and m.bucket = r.bucket
+    and m.metric = r.metric and m.dimension_value = r.dimension_value`
   const gone = await sql`
     delete from metric_snapshot m using (${rename}) r
-    where m.ctid = r.place and exists (
+    where ${isOf} and exists (
       select from metric_snapshot o where (o.report_slug, o.bucket_window, o.bucket, o.metric, o.dimension_key, o.dimension_value)
         = (m.report_slug, m.bucket_window, m.bucket, m.metric, m.dimension_key, r.pseudonym))`.execute(tx)
   const renamed = await sql`
-    update metric_snapshot m set dimension_value = r.pseudonym from (${rename}) r where m.ctid = r.place`.execute(tx)
+    update metric_snapshot m set dimension_value = r.pseudonym from (${rename}) r where ${isOf}`.execute(tx)
   return Number(gone.numAffectedRows ?? 0) + Number(renamed.numAffectedRows ?? 0)
 }

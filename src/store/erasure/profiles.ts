@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Database, Queryable } from '../database/connection.ts'
+import { isDistributed } from '../database/is-distributed.ts'
 import { onlyRow } from '../database/rows.ts'
 import { allowLongStatements } from '../database/transaction.ts'
 import { shopperOf } from '../shoppers/shopper-of-event.ts'
@@ -18,8 +19,9 @@ export async function eraseProfiles(db: Database, at: ErasureAt): Promise<void> 
       select from interaction_batch where (fed_at is null or recent_at is null)
         and batch_id in (select batch_id from erasure_event where run_id = ${runId}::uuid)
       order by batch_id for update`.execute(tx)
-    // In the order in which feeding takes them.
-    await sql`
+    // In the order in which feeding takes them. Citus does not lock rows of several shards, and lets changes of the same shards take turns.
+    if (!(await isDistributed(tx)))
+      await sql`
       select from shopper_product where shopper_id in (select shopper_id from erasure_shopper where run_id = ${runId}::uuid)
       order by shopper_id, product_id, event_type for update`.execute(tx)
     const result = await sql<{ erased: string }>`select erase_interactions(${runId}::uuid) as erased`.execute(tx)
@@ -67,11 +69,22 @@ async function moveProfiles(tx: Queryable, runId: string): Promise<number> {
     )
     update shopper_product s set events = c.kept, last_at = c.kept_at from cell c
     where s.shopper_id = c.shopper_id and s.product_id = c.product_id and s.event_type = c.event_type`.execute(tx)
-  const moved = await sql`
+  const isMoved = sql`s.shopper_id = p.id and not exists (select from returned r
+      where r.shopper_id = s.shopper_id and r.product_id = s.product_id and r.event_type = s.event_type)`
+  const isApart = await isDistributed(tx)
+  const moved = await (
+    isApart
+      ? sql`
+    with returned as materialized (${returned(runId)}), gone as (
+      delete from shopper_product s using (${idsOf(runId)}) p where ${isMoved}
+      returning p.pseudonym, s.product_id, s.event_type, s.events, s.last_at
+    )
+    insert into shopper_product (shopper_id, product_id, event_type, events, last_at)
+    select pseudonym, product_id, event_type, events, last_at from gone`
+      : sql`
     with returned as materialized (${returned(runId)})
-    update shopper_product s set shopper_id = p.pseudonym from (${idsOf(runId)}) p
-    where s.shopper_id = p.id and not exists (select from returned r
-      where r.shopper_id = s.shopper_id and r.product_id = s.product_id and r.event_type = s.event_type)`.execute(tx)
+    update shopper_product s set shopper_id = p.pseudonym from (${idsOf(runId)}) p where ${isMoved}`
+  ).execute(tx)
   return Number(divided.numAffectedRows ?? 0) + Number(moved.numAffectedRows ?? 0)
 }
 
@@ -98,11 +111,19 @@ async function moveRecent(tx: Queryable, runId: string): Promise<number> {
   const gone = await sql`
     delete from shopper_recent where occurred_at < (select horizon from log_horizon)
       and shopper_id in (select shopper_id from erasure_shopper where run_id = ${runId}::uuid)`.execute(tx)
-  const moved = await sql`
-    update shopper_recent s set shopper_id = p.pseudonym from (${idsOf(runId)}) p, erasure_event e
-    where s.shopper_id = p.id and e.run_id = ${runId}::uuid and e.occurred_at = s.occurred_at and e.event_id = s.event_id`.execute(
-    tx,
-  )
+  const isMoved = sql`s.shopper_id = p.id and e.run_id = ${runId}::uuid and e.occurred_at = s.occurred_at and e.event_id = s.event_id`
+  const isApart = await isDistributed(tx)
+  const moved = await (
+    isApart
+      ? sql`
+    with gone as (
+      delete from shopper_recent s using (${idsOf(runId)}) p, erasure_event e where ${isMoved}
+      returning p.pseudonym, s.occurred_at, s.event_id, s.product_id, s.event_type, s.category, s.brand
+    )
+    insert into shopper_recent (shopper_id, occurred_at, event_id, product_id, event_type, category, brand)
+    select pseudonym, occurred_at, event_id, product_id, event_type, category, brand from gone`
+      : sql`update shopper_recent s set shopper_id = p.pseudonym from (${idsOf(runId)}) p, erasure_event e where ${isMoved}`
+  ).execute(tx)
   await refillRecent(tx, sql`${erasedEvents(runId)} union all ${returnedEvents(runId)}`)
   return Number(gone.numAffectedRows ?? 0) + Number(moved.numAffectedRows ?? 0)
 }

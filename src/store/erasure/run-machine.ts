@@ -88,7 +88,7 @@ export async function advance(tx: Queryable, { runId, step, place }: ErasureAt, 
   // Of a step that is not in the list, the first one.
   const following = next === null ? ERASURE_STEPS[(ERASURE_STEPS as readonly string[]).indexOf(step) + 1]! : step
   const { rows } = await sql`
-    update erasure_run set step = ${following}, place = ${next}, active_at = clock_timestamp()
+    update erasure_run set step = ${following}, place = ${next}, active_at = statement_timestamp()
     where run_id = ${runId}::uuid and status = any(${Object.keys(TRANSITIONS.advance)}::text[]) and step = ${step}
       and place is not distinct from ${place}
     returning run_id`.execute(tx)

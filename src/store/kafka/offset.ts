@@ -2,7 +2,11 @@ import { sql } from 'kysely'
 import type { ProductVersion } from '../../admission/product.ts'
 import { audit } from '../audit/audit-entry.ts'
 import { countedUpsert, upsertOf } from '../catalog/catalog-product.ts'
+import { crossAlerts, STOCK_BEFORE, type StockBefore } from '../catalog/product-effects.ts'
 import type { Database, Queryable } from '../database/connection.ts'
+import { isDistributed } from '../database/is-distributed.ts'
+import { onlyRow } from '../database/rows.ts'
+import { inTransaction } from '../database/transaction.ts'
 import type { Call } from '../log/call.ts'
 
 export interface TopicPartition {
@@ -60,13 +64,20 @@ export async function moveOffsetsAndUpsert(
   call: Call,
   versions: readonly ProductVersion[],
 ): Promise<number> {
-  const { rows } = await sql<{ moved: number; changed: number }>`
-    with ${moveOf(moves)}, ${upsertOf(call, versions, areLocked(moves))},
-      ${countedUpsert(call, { versions: versions.length, rejected: 0 }, areLocked(moves))}
-    select (select count(*) from moved)::int as moved, (select count(*) from changed)::int as changed`.execute(db)
-  const { moved, changed } = rows[0]!
-  if (moved !== moves.length) throw new FencedError(moves)
-  return changed
+  const condition = areLocked(moves)
+  const hasTriggers = !(await isDistributed(db))
+  const move = async (tx: Queryable): Promise<number> => {
+    const result = await sql<{ moved: number; changed: number; before: StockBefore | null }>`
+      with ${moveOf(moves)}, ${upsertOf(call, versions, { condition, hasTriggers })},
+        ${countedUpsert(call, { versions: versions.length, rejected: 0 }, condition)}
+      select (select count(*) from moved)::int as moved, (select count(*) from changed)::int as changed,
+        ${hasTriggers ? sql`null` : STOCK_BEFORE} as before`.execute(tx)
+    const { moved, changed, before } = onlyRow(result)
+    if (moved !== moves.length) throw new FencedError(moves)
+    if (before !== null) await crossAlerts(tx, before)
+    return changed
+  }
+  return hasTriggers ? move(db) : inTransaction(db, move)
 }
 
 /** Moves all offsets or none. They are locked in key order, so that two consumers cannot deadlock. */

@@ -8,6 +8,7 @@ import { makePartitions, monthOf } from './month.ts'
 import { findRejected } from './bisection.ts'
 import type { LogRow, NewRejection, Rejection } from '../../admission/rows.ts'
 import { isMissingPartition, isDataError } from '../database/sql-state.ts'
+import { isDistributed } from '../database/is-distributed.ts'
 import { onlyRow } from '../database/rows.ts'
 import { ingestDeltaOf } from './ingest.ts'
 import { erasedItems, shopperIdsOfCall } from './erased-items.ts'
@@ -128,6 +129,7 @@ export async function insertBatch<Row extends LogRow>(
   const kept = rejections.map(keptItemOf)
   const rejectedKind = table.rejectedKind ?? table.kind
   const isOutdated = isFenced ? sql`false` : isNewerThan(tombstoneNo)
+  const added = (await isDistributed(db)) ? table.added : undefined
   const counts = isCounted
     ? { items: sql`count(*)`, refused: sql`${rejections.length}::int + ${rows.length}::int - count(*)` }
     : { items: sql`null`, refused: sql`null` }
@@ -150,8 +152,8 @@ export async function insertBatch<Row extends LogRow>(
       where given.occurred_at >= (select horizon from log_horizon)
       order by given.occurred_at, given.event_id, given.index
       on conflict (occurred_at, event_id) do nothing
-      returning 1
-    ), rejected as (
+      returning ${added?.columns ?? sql`1`}
+    ), ${added === undefined ? sql`` : sql`added as (${added.insert}), `}rejected as (
       insert into rejected_interaction (batch_id, index, code, field, message, item, cut_from_bytes, kind, is_payment)
       select claimed.batch_id, r.index, r.code, r.field, r.message, r.item, r.cut_from_bytes, ${rejectedKind}, ${rejectedKind === 'payment'}::boolean
       from claimed cross join unnest(

@@ -55,9 +55,11 @@ const DROPPED_MAX = 20_000
  */
 export async function foldIngest(db: Queryable): Promise<boolean> {
   const result = await sql<{ folded: number }>`
-    with taken as (
-      delete from ingest_delta where ctid = any(array(select ctid from ingest_delta limit ${FOLD_MAX} for update skip locked))
-      returning hour, accepted, duplicates, rejected, kind
+    with chosen as materialized (
+      select delta_id from ingest_delta limit ${FOLD_MAX} for update skip locked
+    ), taken as (
+      delete from ingest_delta d using chosen c where d.delta_id = c.delta_id
+      returning d.hour, d.accepted, d.duplicates, d.rejected, d.kind
     ), folded as (
       insert into ingest_hour as h (hour, accepted, duplicates, rejected, kind)
       select hour, sum(accepted), sum(duplicates), sum(rejected), kind from taken group by hour, kind order by hour, kind
@@ -71,9 +73,10 @@ export async function foldIngest(db: Queryable): Promise<boolean> {
 /** Forgets calls that were counted days ago. An attempt that is repeated after that counts again. @returns whether there may be more. */
 export async function dropCountedCalls(db: Queryable): Promise<boolean> {
   const { numAffectedRows = 0n } = await sql`
-    delete from ingest_call where call_id in (
-      select call_id from ingest_call where counted_at < now() - ${CALL_DAYS} * interval '1 day'
-      order by counted_at limit ${DROPPED_MAX})`.execute(db)
+    with old as materialized (
+      select call_id from ingest_call where counted_at < now() - ${CALL_DAYS} * interval '1 day' order by counted_at limit ${DROPPED_MAX}
+    )
+    delete from ingest_call c using old where c.call_id = old.call_id`.execute(db)
   return numAffectedRows === BigInt(DROPPED_MAX)
 }
 

@@ -30,6 +30,17 @@ const ITEM_JSON = sql.raw(`(jsonb_strip_nulls(jsonb_build_object(
     'user_agent', given.user_agent, 'ip_address', host(given.ip_address), 'sent_at', given.sent_at))
   || case when given.metadata is null then '{}' else jsonb_build_object('metadata', given.metadata::jsonb) end)::text`)
 
+const IS_RATING = sql`event_type in ('rating_low', 'rating_medium', 'rating_high') and not is_category`
+
+const RATED_COLUMNS = sql`occurred_at, event_id, event_type, ref_id, is_category, case when ${IS_RATING} then metadata end as metadata`
+
+/** What the trigger interaction_rating adds. */
+const ADDED_RATINGS = sql`
+  insert into product_rating (product_id, occurred_at, event_id, stars)
+  select ref_id, occurred_at, event_id, stars_of(event_type, metadata) from inserted where ${IS_RATING}
+  order by ref_id, occurred_at, event_id
+  on conflict do nothing`
+
 function rowsAsTable(rows: readonly NewInteraction[]) {
   const column = (valueOf: (row: NewInteraction) => string | number | boolean | null) => columnOf(rows, valueOf)
   return sql`
@@ -54,4 +65,5 @@ export const INTERACTIONS: LogTable<NewInteraction> = {
   joins: JOINED_PRODUCT,
   itemJson: ITEM_JSON,
   eventsOf: () => 1,
+  added: { columns: RATED_COLUMNS, insert: ADDED_RATINGS },
 }

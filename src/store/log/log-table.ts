@@ -22,6 +22,12 @@ export interface LogTable<Row extends LogRow> {
   itemJson: Sql
   /** How many events of a row will be counted. */
   eventsOf: (row: Row) => number
+  /** What a trigger adds elsewhere for the inserted rows, as a statement where there is no trigger. */
+  added?: {
+    /** The columns of `inserted` that it needs. */
+    columns: Sql
+    insert: Sql
+  }
   /** The kind of rejected events that a caller passes in; the kind of the rows when undefined. */
   rejectedKind?: Kind | 'record'
 }

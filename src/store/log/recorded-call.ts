@@ -52,9 +52,13 @@ const DROPPED_MAX = 20_000
 /** Forgets traces of days ago. @returns whether there may be more. */
 export async function dropTraces(db: Queryable): Promise<boolean> {
   const { numAffectedRows = 0n } = await sql`
-    delete from recorded_call where (invocation_id, body_sha256) in (
+    with old as materialized (
       select invocation_id, body_sha256 from recorded_call where recorded_at < now() - ${TRACE_DAYS} * interval '1 day'
-      order by recorded_at limit ${DROPPED_MAX})`.execute(db)
+      order by recorded_at limit ${DROPPED_MAX}
+    )
+    delete from recorded_call r using old where r.invocation_id = old.invocation_id and r.body_sha256 = old.body_sha256`.execute(
+    db,
+  )
   return numAffectedRows === BigInt(DROPPED_MAX)
 }
 

@@ -123,31 +123,34 @@ export async function lockUnlessReplayed(tx: Queryable, key: RejectedKey, call: 
     select from rejected_interaction
     where batch_id = ${key.batch_id}::bigint and index = ${key.index}::int for update`.execute(tx)
   if (locked.rows.length === 0) throw notFound(`there is no rejected event ${rejectedIdOf(key)}`)
-  const hasRows = sql.join(kindsWith('isBatched').map(hasRowsIn), sql` or `)
   const { rows } = await sql<Replay>`
-    select r.replayed_at as "replayedAt", b.batch_id as "batchId", n.index as "rejectedIndex",
-      (${hasRows}) as "isAccepted"
+    select r.replayed_at as "replayedAt", b.batch_id as "batchId", n.index as "rejectedIndex", b.occurred_from as "from", b.occurred_to as "to"
     from rejected_interaction r join interaction_batch b on b.batch_id = r.replay_batch_id
       left join rejected_interaction n on n.batch_id = b.batch_id
     where r.batch_id = ${key.batch_id}::bigint and r.index = ${key.index}::int
       and (b.invocation_id <> ${call.invocationId} or b.body_sha256 <> ${call.bodySha256})`.execute(tx)
-  if (rows[0] !== undefined) throw new DecidedError('conflict', sentenceOf(key, rows[0]))
+  const replay = rows[0]
+  if (replay === undefined) return
+  const isAccepted = (await Promise.all(kindsWith('isBatched').map((kind) => hasRows(tx, kind, replay)))).includes(true)
+  throw new DecidedError('conflict', sentenceOf(key, replay, isAccepted))
 }
 
-/** Whether a batch b has a row in a table of the log. */
-function hasRowsIn(table: KindWith<'isBatched'>) {
-  return sql`exists (select from ${sql.table(table)} i
-    where i.batch_id = b.batch_id and i.occurred_at between b.occurred_from and b.occurred_to)`
+/** Whether a batch has a row in a table of the log. */
+async function hasRows(tx: Queryable, table: KindWith<'isBatched'>, { batchId, from, to }: Replay): Promise<boolean> {
+  const { rows } = await sql`
+    select from ${sql.table(table)} where batch_id = ${batchId} and occurred_at between ${from} and ${to} limit 1`.execute(tx)
+  return rows.length > 0
 }
 
 interface Replay {
   replayedAt: Date
   batchId: string
   rejectedIndex: number | null
-  isAccepted: boolean
+  from: Date
+  to: Date
 }
 
-function sentenceOf(key: RejectedKey, { replayedAt, batchId, rejectedIndex, isAccepted }: Replay): string {
+function sentenceOf(key: RejectedKey, { replayedAt, batchId, rejectedIndex }: Replay, isAccepted: boolean): string {
   const refused = rejectedIndex === null ? undefined : rejectedIdOf({ batch_id: batchId, index: rejectedIndex })
   const outcome = isAccepted ? 'accepted' : refused === undefined ? 'a duplicate' : `refused again as ${refused}`
   return `${rejectedIdOf(key)} was replayed already, at ${replayedAt.toISOString()}: ${outcome}`

@@ -93,7 +93,7 @@ export interface ReplayTally {
  */
 export async function advanceReplayRun(db: Queryable, runId: string, last: RejectedKey, tally: ReplayTally): Promise<boolean> {
   await sql`
-    update replay_run set active_at = clock_timestamp(), after_batch_id = ${last.batch_id}::bigint, after_index = ${last.index}::int,
+    update replay_run set active_at = statement_timestamp(), after_batch_id = ${last.batch_id}::bigint, after_index = ${last.index}::int,
       accepted = accepted + ${tally.accepted}::int, duplicates = duplicates + ${tally.duplicates}::int,
       rejected = rejected + ${tally.rejected}::int, skipped = skipped + ${tally.skipped}::int
     where run_id = ${runId}::uuid and status = any(${statesBefore('advance')}::text[])
@@ -115,7 +115,7 @@ export async function failReplayRun(db: Database, runId: string, message: string
  * and stays.
  */
 export async function abandonReplayRun(db: Database, runId: string, silentMs: number): Promise<void> {
-  const isSilent = sql`active_at <= clock_timestamp() - ${silentMs}::float8 * interval '1 millisecond'`
+  const isSilent = sql`active_at <= statement_timestamp() - ${silentMs}::float8 * interval '1 millisecond'`
   await change(db, runId, 'abandon', { message: ABANDONED }, isSilent)
 }
 

@@ -12,10 +12,11 @@ export const FOLD_DELTAS_MAX = 5_000
  */
 export async function foldDeltas(db: Queryable): Promise<number> {
   const result = await sql<{ folded: number }>`
-    with taken as (
-      delete from product_metric_delta where (key, currency, delta_id) in (
-        select key, currency, delta_id from product_metric_delta limit ${FOLD_DELTAS_MAX} for update skip locked)
-      returning key, currency, total, active, deleted, value, price_sum, changed_at
+    with chosen as materialized (
+      select key, currency, delta_id from product_metric_delta limit ${FOLD_DELTAS_MAX} for update skip locked
+    ), taken as (
+      delete from product_metric_delta d using chosen c where d.key = c.key and d.currency = c.currency and d.delta_id = c.delta_id
+      returning d.key, d.currency, d.total, d.active, d.deleted, d.value, d.price_sum, d.changed_at
     ), folded as (
       insert into product_metric as m (key, currency, total, active, deleted, value, price_sum)
       select key, currency, sum(total), sum(active), sum(deleted), sum(value), sum(price_sum)

@@ -71,8 +71,10 @@ export function changeLowStock(db: Database, below: number, actor: string): Prom
 /** Deletes some crossings that are older than 30 days. @returns how many. */
 export async function dropOldCrossings(db: Queryable): Promise<number> {
   const { numAffectedRows } = await sql`
-    delete from low_stock_crossing where crossing_id in (
+    with old as materialized (
       select crossing_id from low_stock_crossing where crossed_at < now() - ${CROSSING_DAYS} * interval '24 hours'
-      order by crossed_at limit ${DROPPED_MAX})`.execute(db)
+      order by crossed_at limit ${DROPPED_MAX}
+    )
+    delete from low_stock_crossing c using old where c.crossing_id = old.crossing_id`.execute(db)
   return Number(numAffectedRows)
 }

@@ -35,8 +35,10 @@ export function postgresHistory(db: Queryable): MetricHistory {
 /** Deletes some expired states, also while they are kept elsewhere. @returns how many. */
 export async function dropExpiredStates(db: Queryable): Promise<number> {
   const { numAffectedRows } = await sql`
-    delete from product_metric_history where (key, at) in (
-      select key, at from product_metric_history where expires_at <= now() order by expires_at limit ${EXPIRED_MAX})`.execute(db)
+    with old as materialized (
+      select key, at from product_metric_history where expires_at <= now() order by expires_at limit ${EXPIRED_MAX}
+    )
+    delete from product_metric_history h using old where h.key = old.key and h.at = old.at`.execute(db)
   return Number(numAffectedRows)
 }
 

@@ -69,10 +69,10 @@ async function pendingStates(db: Database): Promise<NextState[]> {
 async function settleStates(db: Database, states: readonly NextState[]): Promise<void> {
   const kept = states.map(({ key, atMs }) => ({ key, at: instantOf(atMs) }))
   await sql`
-    update product_metric_change c set recorded = c.pending, recorded_at = c.pending_at, pending = null, pending_at = null
-    from (
+    with kept as materialized (
       select l.key, r.at from json_to_recordset(${JSON.stringify(kept)}::json) as r (key text, at timestamptz)
       join product_metric_change l on l.key = r.key order by l.key for update of l
-    ) kept
-    where c.key = kept.key and c.pending_at = kept.at`.execute(db)
+    )
+    update product_metric_change c set recorded = c.pending, recorded_at = c.pending_at, pending = null, pending_at = null
+    from kept where c.key = kept.key and c.pending_at = kept.at`.execute(db)
 }

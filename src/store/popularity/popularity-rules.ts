@@ -112,12 +112,12 @@ async function isLogCut(tx: Queryable): Promise<boolean> {
 /** Rebuilds the decayed sums of hours and days, each from its own events. */
 async function rebuildDecayed(tx: Queryable): Promise<void> {
   await sql`
-    update product_hour h set decayed = log.decayed
-    from (${decayedInLog(hourOf, sql`>=`)}) log
+    with log as materialized (${decayedInLog(hourOf, sql`>=`)})
+    update product_hour h set decayed = log.decayed from log
     where h.product_id = log.product_id and h.hour = log.start and h.event_type = log.event_type`.execute(tx)
   await sql`
-    update product_day d set decayed = log.decayed
-    from (${decayedInLog(dayOf, sql`<`)}) log
+    with log as materialized (${decayedInLog(dayOf, sql`<`)})
+    update product_day d set decayed = log.decayed from log
     where d.product_id = log.product_id and d.day = log.start and d.event_type = log.event_type`.execute(tx)
 }
 

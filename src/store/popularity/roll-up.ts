@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { type ChunkLimits, inChunks } from '../database/chunks.ts'
 import type { Queryable, Database } from '../database/connection.ts'
-import { waitForHolders, takeLock } from '../database/locks.ts'
+import { waitForHolders, takeLock, takeNamedLocks } from '../database/locks.ts'
 import { addToDay, dayOf, daysOf } from './cells.ts'
 import { onlyRow } from '../database/rows.ts'
 
@@ -24,6 +24,7 @@ export async function rollUpSome(db: Database, afterDays: number): Promise<numbe
     db.transaction().execute(async (tx) => {
       // A decayed sum depends on the half-life, which must not change during the move.
       await takeLock(tx, 'rules', 'shared')
+      await takeNamedLocks(tx, [['roll-up']])
       return moveToDays(tx, sql`product_id = any(${chunk}::text[]) and`)
     }),
   )
@@ -38,11 +39,12 @@ export async function rollUpAll(tx: Queryable): Promise<number> {
 async function moveEdge(db: Database, afterDays: number): Promise<void> {
   await db.transaction().execute(async (tx) => {
     await takeLock(tx, 'rules', 'shared')
-    await sql`
-      update popularity_rules set rolled_to = e.edge
-      from (select least(${dayOf(sql`now() - ${afterDays}::int * interval '1 day'`)}, ${dayOf(sql`repaired_to`)}) as edge
-        from popularity_rules) e
-      where rolled_to < e.edge`.execute(tx)
+    const { rows } = await sql<{ edge: Date }>`
+      select least(${dayOf(sql`now() - ${afterDays}::int * interval '1 day'`)}, ${dayOf(sql`repaired_to`)}) as edge
+      from popularity_rules`.execute(tx)
+    await sql`update popularity_rules set rolled_to = ${rows[0]?.edge ?? null} where rolled_to < ${rows[0]?.edge ?? null}`.execute(
+      tx,
+    )
   })
 }
 
@@ -53,17 +55,12 @@ async function productsToMove(db: Queryable): Promise<string[]> {
   return rows.map((row) => row.productId)
 }
 
-/** Locks cells in key order, so that concurrent calls take turns. The second one finds no cells. */
+/** Concurrent calls take turns, by a lock that their callers hold. The second one finds no cells. */
 async function moveToDays(tx: Queryable, which: ReturnType<typeof sql>): Promise<number> {
   const result = await sql<{ moved: number }>`
-    with old as (
-      select product_id, hour, event_type from product_hour
-      where ${which} hour < (select rolled_to from popularity_rules)
-      order by product_id, hour, event_type for update
-    ), gone as (
-      delete from product_hour h using old
-      where h.product_id = old.product_id and h.hour = old.hour and h.event_type = old.event_type
-      returning h.product_id, h.hour, h.event_type, h.events, h.decayed
+    with gone as (
+      delete from product_hour where ${which} hour < (select rolled_to from popularity_rules)
+      returning product_id, hour, event_type, events, decayed
     ), days as (
       insert into product_day as d (product_id, day, event_type, events, decayed) ${daysOf(sql`gone`)} ${addToDay}
     )

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { Queryable, Database } from '../database/connection.ts'
 import { waitForHolders, takeLock } from '../database/locks.ts'
 import { type ChunkLimits, inChunks } from '../database/chunks.ts'
+import { isDistributed } from '../database/is-distributed.ts'
 import { hourOf, trendingOf, weighed } from './cells.ts'
 import { allowLongStatements } from '../database/transaction.ts'
 
@@ -21,10 +22,10 @@ export async function refreshTrending(db: Database): Promise<{ repaired: number 
   await moveLandmark(db)
   await db.transaction().execute(async (tx) => {
     await takeLock(tx, 'rules', 'shared')
-    await sql`
-      update popularity_rules set edge = e.edge
-      from (select ${hourOf(sql`now() - window_hours * interval '1 hour'`)} as edge from popularity_rules) e
-      where popularity_rules.edge < e.edge`.execute(tx)
+    // In two statements, because Citus computes no instants of columns in an update.
+    const { rows } = await sql<{ edge: Date }>`
+      select ${hourOf(sql`now() - window_hours * interval '1 hour'`)} as edge from popularity_rules`.execute(tx)
+    await sql`update popularity_rules set edge = ${rows[0]?.edge ?? null} where edge < ${rows[0]?.edge ?? null}`.execute(tx)
   })
   return { repaired: await repairTrending(db) }
 }
@@ -123,14 +124,13 @@ async function repairChunk(db: Database, productIds: readonly string[], { areHel
     // Releases the rows without waiting for the disk. `repaired_to` is written later, so it never becomes durable before them.
     await sql`set local synchronous_commit = off`.execute(tx)
     await takeLock(tx, 'rules', 'shared')
-    if (areHeld) {
-      await sql`select from product_popularity where product_id = any(${productIds}::text[]) order by product_id for update`.execute(
-        tx,
-      )
-    }
+    if (areHeld) await sql`select from product_popularity where product_id = ${productIds[0]!} for update`.execute(tx)
+    const isApart = await isDistributed(tx)
+    // Counting a product adds to its interactions. Where there are shards, the version of a row says nothing.
+    const version = isApart ? sql`p.interaction_count::text` : sql`p.xmin::text`
     // A product without hours in the window has trending 0.
-    const { rows: found } = await sql<{ productId: string; version: string; trending: number }>`
-      select p.product_id as "productId", p.xmin::text as version, coalesce(f.trending, 0) as trending
+    const { rows: found } = await sql<Computed>`
+      select p.product_id as "productId", ${version} as version, coalesce(f.trending, 0) as trending
       from product_popularity p left join (
         select c.product_id, ${trendingOf} as trending
         from product_hour c cross join popularity_rules r ${weighed}
@@ -138,15 +138,39 @@ async function repairChunk(db: Database, productIds: readonly string[], { areHel
         group by c.product_id
       ) f using (product_id)
       where p.product_id = any(${productIds}::text[])`.execute(tx)
-    const { rows: repaired } = await sql<{ productId: string }>`
-      with free as materialized (
-        select product_id from product_popularity where product_id = any(${productIds}::text[]) order by product_id for update skip locked
-      )
-      update product_popularity p set trending = found.trending
-      from free join unnest(${found.map((row) => row.productId)}::text[], ${found.map((row) => row.version)}::text[],
-        ${found.map((row) => row.trending)}::float8[]) as found (product_id, version, trending) using (product_id)
-      where p.product_id = found.product_id and p.xmin = found.version::xid
-      returning p.product_id as "productId"`.execute(tx)
-    return repaired.map((row) => row.productId)
+    return isApart ? writeToShards(tx, found) : writeToFree(tx, productIds, found)
   })
+}
+
+interface Computed {
+  productId: string
+  version: string
+  trending: number
+}
+
+const columnsOf = (found: readonly Computed[]) =>
+  sql`unnest(${found.map((row) => row.productId)}::text[], ${found.map((row) => row.version)}::text[], ${found.map((row) => row.trending)}::float8[])`
+
+async function writeToFree(tx: Queryable, productIds: readonly string[], found: readonly Computed[]): Promise<string[]> {
+  const { rows } = await sql<{ productId: string }>`
+    with free as materialized (
+      select product_id from product_popularity where product_id = any(${productIds}::text[]) order by product_id for update skip locked
+    )
+    update product_popularity p set trending = found.trending
+    from free join ${columnsOf(found)} as found (product_id, version, trending) using (product_id)
+    where p.product_id = found.product_id and p.xmin = found.version::xid
+    returning p.product_id as "productId"`.execute(tx)
+  return rows.map((row) => row.productId)
+}
+
+/** Citus lets changes of the same shards take turns, so this waits for counting, and finds what it changed. */
+async function writeToShards(tx: Queryable, found: readonly Computed[]): Promise<string[]> {
+  const { rows } = await sql<{ productId: string }>`
+    with found as materialized (
+      select product_id, version::bigint as interactions, trending from ${columnsOf(found)} as f (product_id, version, trending)
+    )
+    update product_popularity p set trending = found.trending from found
+    where p.product_id = found.product_id and p.interaction_count = found.interactions
+    returning p.product_id as "productId"`.execute(tx)
+  return rows.map((row) => row.productId)
 }

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Drift } from '../../contract/verify.ts'
 import type { Queryable } from '../database/connection.ts'
+import { isDistributed } from '../database/is-distributed.ts'
 import { onlyRow } from '../database/rows.ts'
 
 /** How much of the log is left, and whether days were rolled up. */
@@ -71,15 +72,19 @@ export function comparedAggregate(comparison: Comparison): Required<Aggregate> {
 export async function compare(tx: Queryable, comparison: Comparison): Promise<Finding> {
   const { key, stored, expected, cells } = comparison
   const keys = sql.join(key.map((column) => sql.ref(column)))
-  const rows = sql`(select *, true as there from (${stored}) x) s full join (select *, true as there from (${expected}) x) e using (${keys})`
+  // Citus executes a materialized part before it joins it with shards of another group. Elsewhere it would cost a copy of both sides.
+  const isApart = await isDistributed(tx)
+  const parts = isApart ? sql`with stored as materialized (${stored}), expected as materialized (${expected})` : sql``
+  const [s, e] = isApart ? [sql`stored`, sql`expected`] : [sql`(${stored})`, sql`(${expected})`]
+  const rows = sql`(select *, true as there from ${s} x) s full join (select *, true as there from ${e} x) e using (${keys})`
   const differing = sql.join(
     cells.map(({ differs }) => sql`case when ${differs} then 1 else 0 end`),
     sql` + `,
   )
-  const counted = sql`
+  const counted = sql`${parts}
     select count(*) * ${sql.lit(cells.length)} as cells,
       coalesce(sum(case when s.there and e.there then ${differing} else 1 end), 0) as "driftCount" from ${rows}`
-  return findingOf(tx, counted, listing(comparison, rows))
+  return findingOf(tx, counted, sql`${parts} ${listing(comparison, rows)}`)
 }
 
 /** Counts, and lists what differs only if something does, because the list of a right table costs as much and is empty. */

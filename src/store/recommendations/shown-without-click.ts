@@ -20,6 +20,10 @@ const IMPRESSIONS_MAX = 200
  */
 export async function shownWithoutClick(db: Queryable, shopperIds: readonly string[], sinceMs: number): Promise<ShownProduct[]> {
   const { rows } = await sql<{ productId: string; shownAtMs: string; times: number }>`
+    with later as materialized (
+      select product_id, max(occurred_at) as at from shopper_recent
+      where shopper_id = any(${shopperIds}::text[]) and occurred_at >= ${instantOf(sinceMs)}::timestamptz group by product_id
+    )
     select s.product_id as "productId", (extract(epoch from max(s.shown_at)) * 1000)::bigint as "shownAtMs", count(*)::int as times
     from (
       select p.shown_at, unnest(p.product_ids) as product_id from (
@@ -28,8 +32,7 @@ export async function shownWithoutClick(db: Queryable, shopperIds: readonly stri
         order by shown_at desc limit ${IMPRESSIONS_MAX}
       ) p
     ) s
-    where not exists (select from shopper_recent r where r.shopper_id = any(${shopperIds}::text[]) and r.product_id = s.product_id
-      and r.occurred_at >= s.shown_at)
+    where not exists (select from later l where l.product_id = s.product_id and l.at >= s.shown_at)
     group by s.product_id order by s.product_id collate "C"`.execute(db)
   return rows.map(({ shownAtMs, ...row }) => ({ ...row, shownAtMs: Number(shownAtMs) }))
 }

@@ -10,6 +10,7 @@ import { monthsToMake } from '../log/batch.ts'
 import { makePartitions } from '../log/month.ts'
 import { type Checked, isNewerThan, pseudonymsFor, type Tombstones, WITHOUT_KEY } from '../log/tombstone.ts'
 import type { Rejection } from '../../admission/rows.ts'
+import { isDistributed } from '../database/is-distributed.ts'
 import { onlyRow } from '../database/rows.ts'
 import { isMissingPartition } from '../database/sql-state.ts'
 import type { NewAnalyticsEvent, CalledAnalyticsEvent } from '../../admission/analytics-event.ts'
@@ -135,7 +136,7 @@ interface NotInserted {
 }
 
 /**
- * Claims the keys and inserts the events with new keys. A trigger marks their days dirty for every report. Keys are inserted in order,
+ * Claims the keys and inserts the events with new keys. A trigger marks their days dirty for every report, or the statement where there is none. Keys are inserted in order,
  * because two calls with common references would otherwise deadlock. The first of several events with one key is recorded.
  */
 async function insertEvents(
@@ -163,12 +164,18 @@ async function insertEvents(
     ), inserted as (
       insert into analytics_event (occurred_at, amount, source_id, processing_ms, external_ref, entity_id, status, currency, payload)
       select occurred_at, amount, source_id, processing_ms, external_ref, entity_id, status, currency, payload::jsonb from new_event
-    )${of === undefined ? sql`` : sql`, ${countedEvents(of.call, of.refused, isOutdated)}, ${traced(of.call, sql`not ${isOutdated}`)}`}
+    )${(await isDistributed(db)) ? sql`, marked as (${MARKED_DAYS})` : sql``}${of === undefined ? sql`` : sql`, ${countedEvents(of.call, of.refused, isOutdated)}, ${traced(of.call, sql`not ${isOutdated}`)}`}
     select index, source_id is null as "isUnknown", not is_active as "isInactive", case when occurred_at < horizon then horizon end as horizon,
       ${isOutdated} as "isOutdated"
     from event cross join log_horizon where index not in (select index from new_event) order by index`.execute(db)
   return rows
 }
+
+/** What the trigger analytics_event_mark adds. */
+const MARKED_DAYS = sql`
+  insert into dirty_mark (day, report_slug, bucket_window)
+  select day, report_slug, bucket_window
+  from (select distinct (occurred_at at time zone 'UTC')::date as day from new_event) d cross join aggregate_window`
 
 /** The parts of the statement that count the events of a call. Those of a source that is unknown or inactive, and too old ones, are rejected. */
 function countedEvents(call: Call, refused: number, isOutdated: ReturnType<typeof sql>) {

@@ -79,7 +79,7 @@ async function stepIn(tx: Queryable, runId: string, days: Days): Promise<number 
   if (from > days.from)
     throw new DecidedError('conflict', `${scope.report} of ${days.from} cannot be rebuilt any more: its events are gone`)
   const { rows } = await sql`
-    update recompute_run set done = ${after}, active_at = clock_timestamp(), rows_deleted = rows_deleted + ${rowsDeleted},
+    update recompute_run set done = ${after}, active_at = statement_timestamp(), rows_deleted = rows_deleted + ${rowsDeleted},
       rows_inserted = rows_inserted + ${rowsInserted}
     where run_id = ${runId}::uuid and status = any(${Object.keys(TRANSITIONS.step)}::text[]) and done = ${before}
     returning run_id`.execute(tx)

@@ -144,7 +144,7 @@ function writesOf<Run>(kind: RunKind<Run>) {
   const update = async (db: Queryable, runId: string, command: Command, changes: Sql) => {
     const [from, to] = [Object.keys(TRANSITIONS[command]), Object.values(TRANSITIONS[command])[0]!]
     const { rows } = await sql`
-      update ${sql.table(kind.table)} set status = ${to}, active_at = clock_timestamp(), ${changes}
+      update ${sql.table(kind.table)} set status = ${to}, active_at = statement_timestamp(), ${changes}
       where run_id = ${runId}::uuid and status = any(${from}::text[]) returning run_id`.execute(db)
     return rows.length > 0
   }
@@ -182,7 +182,7 @@ async function openRunOf(db: Queryable, table: string): Promise<string | undefin
 export async function silentRunsOf(db: Queryable, table: string, silentMs: number): Promise<SilentRun[]> {
   const { rows } = await sql<SilentRun>`
     select run_id as id, status = 'pending' as "isPending" from ${sql.table(table)}
-    where status in ('pending', 'running') and active_at < clock_timestamp() - ${silentMs}::float8 * interval '1 millisecond'
+    where status in ('pending', 'running') and active_at < statement_timestamp() - ${silentMs}::float8 * interval '1 millisecond'
     order by requested_at`.execute(db)
   return rows
 }

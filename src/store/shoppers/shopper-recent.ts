@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { SHOPPER_EVENTS_MAX, type ShopperEvent } from '../../ranking/shopper-event.ts'
 import type { Queryable } from '../database/connection.ts'
+import { isDistributed } from '../database/is-distributed.ts'
 import { shopperOf } from './shopper-of-event.ts'
 
 type Sql = ReturnType<typeof sql>
@@ -48,6 +49,7 @@ export function shoppersToTrim(events: Sql): Sql {
  */
 export async function trimRecent(tx: Queryable, shopperIds: readonly string[]): Promise<void> {
   if (shopperIds.length === 0) return
+  if (await isDistributed(tx)) return trimShards(tx, shopperIds)
   await sql`
     with surplus as (
       select old.place from unnest(${shopperIds}::text[]) as shopper(id) cross join lateral (
@@ -61,14 +63,27 @@ export async function trimRecent(tx: Queryable, shopperIds: readonly string[]): 
     delete from shopper_recent where ctid = any(array(select place from locked))`.execute(tx)
 }
 
+/** The same in each shard by itself, where the place of a row says nothing. It waits for rows that another transaction has locked. */
+async function trimShards(tx: Queryable, shopperIds: readonly string[]): Promise<void> {
+  await sql`
+    delete from shopper_recent r using (
+      select shopper_id, occurred_at, event_id,
+        row_number() over (partition by shopper_id order by occurred_at desc, event_id desc) as place
+      from shopper_recent where shopper_id = any(${shopperIds}::text[])
+    ) old
+    where r.shopper_id = old.shopper_id and r.occurred_at = old.occurred_at and r.event_id = old.event_id
+      and old.place > ${SHOPPER_EVENTS_MAX}`.execute(tx)
+}
+
 /**
  * Adds those of the newest 100 of each shopper among these events that are not there, for events that got another shopper: the other
  * events of the shopper they had may have pushed them out. The events must be of batches that were brought.
  */
 export async function refillRecent(tx: Queryable, events: Sql): Promise<void> {
   await insertRecent(sql`(
+    with given as materialized (${events})
     select e.* from (
-      select *, row_number() over (partition by shopper_id order by occurred_at desc, event_id desc) as place from (${events}) all_events
+      select *, row_number() over (partition by shopper_id order by occurred_at desc, event_id desc) as place from given
     ) e left join shopper_recent r using (shopper_id, occurred_at, event_id)
     where e.place <= ${SHOPPER_EVENTS_MAX} and r.shopper_id is null
     order by e.shopper_id, e.occurred_at, e.event_id) missing`).execute(tx)

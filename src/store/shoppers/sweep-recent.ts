@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Database } from '../database/connection.ts'
+import { isDistributed } from '../database/is-distributed.ts'
 import { onlyRow } from '../database/rows.ts'
 
 /** Rows that one statement looks at: about 30 ms. */
@@ -21,6 +22,7 @@ export async function sweepRecent(db: Database): Promise<void> {
 
 /** @returns the shopper up to which the rows were looked at; null after the last one. */
 async function sweepAfter(db: Database, horizon: Date, after: string): Promise<string | null> {
+  if (await isDistributed(db)) return sweepShardsAfter(db, horizon, after)
   const result = await sql<{ end: string | null }>`
     with last as (
       select (select shopper_id from shopper_recent where shopper_id > ${after} order by shopper_id offset ${ROWS_MAX} limit 1) as id
@@ -33,4 +35,17 @@ async function sweepAfter(db: Database, horizon: Date, after: string): Promise<s
     )
     select id as end from last`.execute(db)
   return onlyRow(result).end
+}
+
+/** The same without the places of rows, which say nothing where there are shards. It waits for rows that another transaction has locked. */
+async function sweepShardsAfter(db: Database, horizon: Date, after: string): Promise<string | null> {
+  const { rows } = await sql<{ end: string }>`
+    select shopper_id as "end" from shopper_recent where shopper_id > ${after} order by shopper_id offset ${ROWS_MAX} limit 1`.execute(
+    db,
+  )
+  const end = rows[0]?.end ?? null
+  const isInRange = end === null ? sql`true` : sql`shopper_id <= ${end}`
+  await sql`
+    delete from shopper_recent where shopper_id > ${after} and ${isInRange} and occurred_at < ${horizon}`.execute(db)
+  return end
 }

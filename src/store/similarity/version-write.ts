@@ -91,9 +91,10 @@ export async function finishVersion(
   version: number,
   { products, shoppers, events, pairs, bots, contentWeight }: VersionTotals,
 ): Promise<void> {
+  const { hash } = onlyRow(await sql<{ hash: Buffer | null }>`select (${catalogHash(version)}) as hash`.execute(db))
   await sql`
     update similarity_version set products = ${products}, shoppers = ${shoppers}, events = ${events}, pairs = ${pairs}, bots = ${bots},
-      content_weight = ${contentWeight}, catalog_sha256 = (${catalogHash(version)})
+      content_weight = ${contentWeight}, catalog_sha256 = ${hash}::bytea
     where version = ${version} and state = 'building'`.execute(db)
 }
 

@@ -110,8 +110,10 @@ export async function dropOldVersions(db: Database): Promise<boolean> {
   if (old === undefined) return false
   const deleted = await Promise.all(
     ['similarity_row', 'similarity_product'].map((table) =>
-      sql`delete from ${sql.table(table)} where version = ${old.version} and product_no in (
-        select product_no from ${sql.table(table)} where version = ${old.version} order by product_no limit ${DROP_ROWS})`.execute(
+      sql`with old as materialized (
+          select product_no from ${sql.table(table)} where version = ${old.version} order by product_no limit ${DROP_ROWS}
+        )
+        delete from ${sql.table(table)} r using old where r.version = ${old.version} and r.product_no = old.product_no`.execute(
         db,
       ),
     ),

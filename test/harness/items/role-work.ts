@@ -18,6 +18,7 @@ import { dropSubjects, watchAlert } from '../../../src/store/alerts/watch.ts'
 import { audit } from '../../../src/store/audit/audit-entry.ts'
 import { catalogProduct, staleVersions } from '../../../src/store/catalog/catalog-product.ts'
 import type { Database } from '../../../src/store/database/connection.ts'
+import { isDistributed } from '../../../src/store/database/is-distributed.ts'
 import { backlog, leftBehind } from '../../../src/store/log/backlog.ts'
 import { callOf, isOtherBody } from '../../../src/store/log/call.ts'
 import { dropCountedCalls, foldIngest } from '../../../src/store/log/ingest.ts'
@@ -36,6 +37,7 @@ import { refreshRising } from '../../../src/store/popularity/rising.ts'
 import { rollUpSome } from '../../../src/store/popularity/roll-up.ts'
 import { popularityOrZeros, topByScore } from '../../../src/store/popularity/top-list.ts'
 import { refreshTrending } from '../../../src/store/popularity/trending-window.ts'
+import { feedBatch } from '../../../src/store/shoppers/shopper-profile.ts'
 import { bringRecent } from '../../../src/store/shoppers/bring-recent.ts'
 import { recentEventsOf, trimRecent } from '../../../src/store/shoppers/shopper-recent.ts'
 import { sweepRecent } from '../../../src/store/shoppers/sweep-recent.ts'
@@ -141,8 +143,10 @@ async function useAlerts(endpoint: Database): Promise<void> {
 
 async function useRecent(endpoint: Database): Promise<void> {
   const batch = await record(endpoint, [interaction({ accountId: 'recent' })])
-  await feedWithoutRecent(endpoint, batch, 0)
-  expect(await bringRecent(endpoint)).toBe(1)
+  // A database without triggers has no release that does not know the recent events.
+  if (await isDistributed(endpoint)) await feedBatch(endpoint, batch)
+  else await feedWithoutRecent(endpoint, batch, 0)
+  expect(await bringRecent(endpoint)).toBe((await isDistributed(endpoint)) ? 0 : 1)
   await trimRecent(endpoint, ['account:recent'])
   expect(await recentEventsOf(endpoint, ['account:recent'])).toHaveLength(1)
 }

@@ -6,6 +6,8 @@ import { connect, type Database } from '../../../src/store/database/connection.t
 import { migrate } from '../../../src/store/database/migration.ts'
 import { comingMonths, LOG_TABLES, makePartitions } from '../../../src/store/log/month.ts'
 import { AGGREGATES } from '../../../src/store/proof/aggregates.ts'
+import { createOnNodes, distributeOnNodes, dropOnNodes } from './citus-server.ts'
+import { distributeOnStubs } from './citus-stubs.ts'
 import { rescore, type Rules } from '../../../src/store/popularity/popularity-rules.ts'
 
 const TEMPLATE = 'footfall_template'
@@ -23,19 +25,28 @@ export const openDatabases = new Set<string>()
 
 /** Makes the database that the others are copied from. */
 export async function prepareTemplate(serverUrl: string): Promise<void> {
-  await prepareDatabase(serverUrl, TEMPLATE)
+  // A database of Citus cannot be copied.
+  if (!isOnCitus) await prepareDatabase(serverUrl, TEMPLATE)
 }
+
+const isOnCitus = process.env['TEST_CITUS'] === 'server'
 
 /** Makes a database with all of sql/, the balanced weights and this month's partitions. @returns its address. */
 export async function prepareDatabase(serverUrl: string, name: string): Promise<string> {
-  const server = connect({ url: serverUrl, name: 'test', connectionsMax: 1 })
-  await sql`create database ${sql.id(name)}`.execute(server)
-  await server.destroy()
+  if (isOnCitus) await createOnNodes(serverUrl, name)
+  else {
+    const server = connect({ url: serverUrl, name: 'test', connectionsMax: 1 })
+    await sql`create database ${sql.id(name)}`.execute(server)
+    await server.destroy()
+  }
   const url = withDatabase(serverUrl, name)
   const db = connect({ url, name: 'test' })
   await migrate(db, join(import.meta.dirname, '..', '..', '..', 'sql'))
   await rescore(db, BALANCED)
   await makePartitions(db, await comingMonths(db, 2))
+  // Prepared as for Citus, so that statements do what triggers do elsewhere.
+  if (process.env['TEST_CITUS'] === 'stubs') await distributeOnStubs(db)
+  if (isOnCitus) await distributeOnNodes(db)
   await db.destroy()
   return url
 }
@@ -53,6 +64,7 @@ export function createEmptyDatabase(serverUrl: string): Promise<TestDatabase> {
 
 async function createFrom(serverUrl: string, source: RawBuilder<unknown>): Promise<TestDatabase> {
   const name = `t_${randomBytes(6).toString('hex')}`
+  if (isOnCitus) return createForCitus(serverUrl, name)
   const server = connect({ url: serverUrl, name: 'test', connectionsMax: 1, statementMsMax: 0 })
   await sql`create database ${sql.id(name)} template ${source}`.execute(server)
   openDatabases.add(name)
@@ -62,6 +74,18 @@ async function createFrom(serverUrl: string, source: RawBuilder<unknown>): Promi
     await db.destroy()
     await sql`drop database ${sql.id(name)} with (force)`.execute(server)
     await server.destroy()
+    openDatabases.delete(name)
+  }
+  return { url, db, drop }
+}
+
+async function createForCitus(serverUrl: string, name: string): Promise<TestDatabase> {
+  const url = await prepareDatabase(serverUrl, name)
+  openDatabases.add(name)
+  const db = connect({ url, name: 'test' })
+  const drop = async () => {
+    await db.destroy()
+    await dropOnNodes(serverUrl, name)
     openDatabases.delete(name)
   }
   return { url, db, drop }

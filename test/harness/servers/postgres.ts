@@ -13,12 +13,13 @@ import { makeDataFolder, removeFoldersOfDeadRuns } from './data-folder.ts'
  */
 const SETTINGS = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off', autovacuum: 'off' }
 
-/** The embedded PostgreSQL, or one in a container when the run asks for that. */
+/** The embedded PostgreSQL, one in a container when the run asks for that, or the coordinator of `npm run test:citus`. */
 export async function startTestPostgres(): Promise<TestPostgres> {
   if (process.env['TEST_SERVERS'] === 'containers') {
     const { startPostgresContainer } = await import('../../containers/postgres.ts')
     return startPostgresContainer(SETTINGS)
   }
+  if (process.env['TEST_CITUS'] === 'server') return { url: process.env['DATABASE_URL']!, stop: async () => undefined }
   removeFoldersOfDeadRuns()
   const folder = makeDataFolder('postgres')
   const [port] = (await freePorts(1)) as [number]

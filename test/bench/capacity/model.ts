@@ -1,0 +1,108 @@
+/** What one event, one request and one durable call cost, in microseconds of one processor. */
+export interface ServiceTimes {
+  /** Per event, in batches of thousands. */
+  gateway: number
+  endpoint: number
+  restate: number
+  record: number
+  /** Counting and feeding. In one lane one transaction works at a time, because it holds the most popular products. */
+  count: number
+  /** Per request of HTTP. */
+  request: number
+  /** Per durable call, whatever it holds. */
+  call: { endpoint: number; restate: number; postgres: number }
+}
+
+/** Measured on two processors; docs/benchmarks.md has the machine. */
+export const MEASURED: ServiceTimes = {
+  ...{ gateway: 11, endpoint: 23, restate: 13, record: 22, count: 26, request: 250 },
+  call: { endpoint: 8_300, restate: 6_300, postgres: 4_400 },
+}
+
+export interface Machines {
+  name: string
+  gateways: number
+  endpoints: number
+  /** Processors that Restate can use, of all its nodes. */
+  restateCores: number
+  /** Processors of each PostgreSQL that takes writes. */
+  postgresCores: number
+  /** PostgreSQLs that share the writes. */
+  shards: number
+  /** Counting transactions of a PostgreSQL that work at once. It is 1; more are an assumption. */
+  lanes: number
+  /** When all processes share one machine: its processors. */
+  sharedCores?: number
+}
+
+export const MACHINES: readonly Machines[] = [
+  { name: 'A: 8 processors, one of each process', ...shared(8), gateways: 1, endpoints: 1 },
+  { name: 'B: the same, 2 gateways, 3 endpoints', ...shared(8), gateways: 2, endpoints: 3 },
+  {
+    name: 'C: 8 gateways, 8 endpoints, 3 nodes of Restate with 8, PostgreSQL with 32',
+    ...{ gateways: 8, endpoints: 8, restateCores: 24, postgresCores: 32, shards: 1, lanes: 1 },
+  },
+  {
+    name: 'D: C with 8 lanes (assumed)',
+    ...{ gateways: 8, endpoints: 8, restateCores: 24, postgresCores: 32, shards: 1, lanes: 8 },
+  },
+  {
+    name: 'E: 32 gateways, 32 endpoints, 8 PostgreSQLs with 8 lanes each (assumed)',
+    ...{ gateways: 32, endpoints: 32, restateCores: 96, postgresCores: 32, shards: 8, lanes: 8 },
+  },
+]
+
+function shared(cores: number) {
+  return { restateCores: cores, postgresCores: cores, shards: 1, lanes: 1, sharedCores: cores }
+}
+
+export type Stage = 'gateway' | 'endpoint' | 'Restate' | 'PostgreSQL' | 'counting' | 'the machine'
+
+/** How many servers a stage has, and how long one of them works for an event. */
+export interface Station {
+  stage: Stage
+  servers: number
+  /** Microseconds. */
+  perEvent: number
+}
+
+const US = 1e6
+
+/** The stages for events that come `perRequest` in a request and are recorded `perCall` in a durable call. */
+export function stationsOf(machines: Machines, times: ServiceTimes, perRequest: number, perCall: number): Station[] {
+  const { gateways, endpoints, restateCores, postgresCores, shards, lanes, sharedCores } = machines
+  const gateway = times.gateway + times.request / perRequest
+  const endpoint = times.endpoint + times.call.endpoint / perCall
+  const restate = times.restate + times.call.restate / perCall
+  const postgres = times.record + times.count + times.call.postgres / perCall
+  const stations: Station[] = [
+    { stage: 'gateway', servers: gateways, perEvent: gateway },
+    { stage: 'endpoint', servers: endpoints, perEvent: endpoint },
+    { stage: 'Restate', servers: restateCores, perEvent: restate },
+    { stage: 'PostgreSQL', servers: postgresCores * shards, perEvent: postgres },
+    { stage: 'counting', servers: lanes * shards, perEvent: times.count },
+  ]
+  if (sharedCores === undefined) return stations
+  return [...stations, { stage: 'the machine', servers: sharedCores, perEvent: gateway + endpoint + restate + postgres }]
+}
+
+/** The events per second that a stage can take. */
+export const capacityOf = ({ servers, perEvent }: Station): number => (servers * US) / perEvent
+
+/** The stages from the first that is full. */
+export function bottlenecksOf(stations: readonly Station[]): Station[] {
+  return stations.toSorted((one, other) => capacityOf(one) - capacityOf(other))
+}
+
+/** What gives a stage more room. */
+export const LEVERS: Record<Stage, string> = {
+  gateway: 'another gateway process',
+  endpoint: 'ENDPOINT_PROCESSES',
+  Restate: 'more processors, then nodes',
+  PostgreSQL: 'more processors, then shards',
+  counting: 'lanes, which do not exist',
+  'the machine': 'a machine of its own for each process',
+}
+
+/** Events of one day at a peak of three times the mean. */
+export const perDay = (perSecond: number): number => (perSecond / 3) * 86_400

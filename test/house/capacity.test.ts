@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest'
+import { bottlenecksOf, capacityOf, MACHINES, MEASURED, stationsOf } from '../bench/capacity/model.ts'
+import { singles } from '../bench/capacity/simulation.ts'
+
+const limitsOf = (n: number) => bottlenecksOf(stationsOf(MACHINES[n]!, MEASURED, 1_000, 1_000)).map(({ stage }) => stage)
+
+test('more machines do not record more batches than one counting transaction can count', () => {
+  const first = (n: number) => capacityOf(bottlenecksOf(stationsOf(MACHINES[n]!, MEASURED, 1_000, 1_000))[0]!)
+  expect(limitsOf(0).slice(0, 2)).toEqual(['endpoint', 'counting'])
+  expect(limitsOf(1)[0]).toBe('counting')
+  expect(first(2)).toBe(first(1))
+  expect(limitsOf(3).slice(0, 2)).toEqual(['endpoint', 'counting'])
+})
+
+test('a gateway process takes as many singles as its time for a request allows', () => {
+  const [gateway] = stationsOf(MACHINES[0]!, MEASURED, 1, 100)
+  expect(Math.round(capacityOf(gateway!))).toBe(Math.round(1e6 / (MEASURED.request + MEASURED.gateway)))
+})
+
+test('an event waits at least as long as its own work takes, longer under load, and for ever beyond the capacity', () => {
+  const own = (MEASURED.request + MEASURED.call.endpoint + MEASURED.call.restate + MEASURED.call.postgres) / 1_000
+  const [light, heavy, beyond] = [100, 3_000, 4_000].map((perSecond) => singles(MACHINES[0]!, MEASURED, perSecond))
+  expect(light!.recordedP99).toBeGreaterThan(own)
+  expect(heavy!.recordedP99).toBeGreaterThan(light!.recordedP99)
+  expect(light!.countedP99).toBeGreaterThan(light!.recordedP99)
+  expect(beyond!.recordedP99).toBe(Infinity)
+})
