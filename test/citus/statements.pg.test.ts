@@ -20,6 +20,8 @@ import { problemsOf, readSchema, statementsOf } from '../harness/items/statement
 import { freshPgTest as test } from '../harness/fixtures.ts'
 
 const DAYS = 45
+/** On a busy machine. */
+const PATIENCE = { timeout: 300_000 }
 const NOW_MS = Date.now()
 const HOUR_MS = 3_600_000
 
@@ -66,15 +68,17 @@ async function refusedAmong(db: Database, texts: readonly string[]): Promise<str
   })
 }
 
-test('no statement of the endpoint has a form that Citus refuses, or that does something else on each node', async ({
-  database,
-}) => {
-  const texts = await statementsIn(database, (worker) => doAllWork(worker, DAYS))
-  expect(texts.length).toBeGreaterThan(200)
-  expect(await refusedAmong(database.db, [...texts, ...collected()])).toEqual([])
-})
+test(
+  'no statement of the endpoint has a form that Citus refuses, or that does something else on each node',
+  PATIENCE,
+  async ({ database }) => {
+    const texts = await statementsIn(database, (worker) => doAllWork(worker, DAYS))
+    expect(texts.length).toBeGreaterThan(200)
+    expect(await refusedAmong(database.db, [...texts, ...collected()])).toEqual([])
+  },
+)
 
-test('nor has a statement of other processes and commands', async ({ database }) => {
+test('nor has a statement of other processes and commands', PATIENCE, async ({ database }) => {
   const texts = await statementsIn(database, doOtherWork)
   expect(await refusedAmong(database.db, texts)).toEqual([])
 })

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Database, Queryable } from '../../../src/store/database/connection.ts'
+import type { Database } from '../../../src/store/database/connection.ts'
 import { PLACEMENTS } from '../../../src/store/database/distribution.ts'
 import { isNode, nodesIn, parseTree, textOf, type TreeNode, type TreeValue, walk } from './node-tree.ts'
 
@@ -63,30 +63,31 @@ const QUERY_TEXT = /^\s*(--[^\n]*\n\s*)*\(?(select|insert|update|delete|with)\b/
  */
 export function statementsOf(db: Database, texts: readonly string[]): Promise<Tree[]> {
   return db.connection().execute(async (session) => {
+    await sql`
+      create or replace function pg_temp.tree_of(statement text) returns text language plpgsql as $$
+      declare
+        types text;
+        body text;
+      begin
+        execute 'prepare audited as ' || statement;
+        select array_to_string(parameter_types, ', ') into types from pg_prepared_statements where name = 'audited';
+        deallocate audited;
+        execute format('create function pg_temp.audited(%s) returns void language sql begin atomic %s; end', types, statement);
+        select prosqlbody::text into body from pg_proc where proname = 'audited' and pronamespace = pg_my_temp_schema();
+        drop function pg_temp.audited;
+        return body;
+      end $$`.execute(session)
     const trees: Tree[] = []
-    for (const [n, text] of texts.filter((each) => QUERY_TEXT.test(each)).entries()) {
+    for (const text of texts.filter((each) => QUERY_TEXT.test(each))) {
       trees.push(
-        await treeOf(session, `audited_${n}`, text).then(
-          (tree) => ({ text, tree }),
+        await sql<{ body: string }>`select pg_temp.tree_of(${text}) as body`.execute(session).then(
+          ({ rows }) => ({ text, tree: nodesIn(parseTree(rows[0]!.body))[0]! }),
           (error: Error) => ({ text, error: error.message }),
         ),
       )
     }
     return trees
   })
-}
-
-async function treeOf(session: Queryable, name: string, text: string): Promise<TreeNode> {
-  await sql.raw(`prepare ${name} as ${text}`).execute(session)
-  const { rows } = await sql<{ types: string }>`
-    select array_to_string(parameter_types, ', ') as types from pg_prepared_statements where name = ${name}`.execute(session)
-  await sql
-    .raw(`create function pg_temp.${name}(${rows[0]!.types}) returns void language sql begin atomic ${text}; end`)
-    .execute(session)
-  const { rows: bodies } = await sql<{ body: string }>`
-    select prosqlbody::text as body from pg_proc where oid = ${`pg_temp.${name}`}::regproc`.execute(session)
-  await sql.raw(`deallocate ${name}; drop function pg_temp.${name}`).execute(session)
-  return nodesIn(parseTree(bodies[0]!.body))[0]!
 }
 
 const UPDATE = '2'
