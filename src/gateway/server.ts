@@ -1,5 +1,6 @@
 import { fastify, type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { boundHeaders, HEAD_LIMITS } from '../admission/request-head.ts'
+import type { Database } from '../store/database/connection.ts'
 import { catalogEntries as readCatalogEntries } from '../store/catalog/catalog-entry.ts'
 import type { ItemsWorker } from '../workers/items-worker.ts'
 import { requireAccess } from './access/access.ts'
@@ -33,11 +34,21 @@ import { traceRequests } from './http/tracing.ts'
 import { answerUnreadable } from './http/unreadable.ts'
 import { validatorCompiler } from './http/validator.ts'
 import { createLargeItems } from './recording/large-items.ts'
+import { showOwnWrites } from './standbys/own-writes.ts'
+import { createReadSource } from './standbys/read-source.ts'
+import type { Standbys } from './standbys/standbys.ts'
 import { ROUTES, TAGS } from './routes/all.ts'
 import type { RouteDeps } from './routes/deps.ts'
 
 /** What the server needs: everything that routes use, and how callers are recognised. */
-export interface GatewayDeps extends Omit<RouteDeps, 'lines' | 'largeItems' | 'eventRate' | 'catalogEntries' | 'similarity'> {
+export interface GatewayDeps extends Omit<
+  RouteDeps,
+  'source' | 'lines' | 'largeItems' | 'eventRate' | 'catalogEntries' | 'similarity'
+> {
+  /** Connections that cannot write, to the primary. */
+  db: Database
+  /** Standbys that reads may go to. */
+  standbys?: Standbys | undefined
   /** The thread that judges large bodies. */
   itemsWorker: ItemsWorker
   /** Whether each request gets a span. */
@@ -86,6 +97,7 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   secureHeaders(app)
   await allowOrigins(app, { keys: access.keys, isPublic })
   requireAccess(app, { ...access, isPublic, observer })
+  showOwnWrites(app, deps.standbys)
   shareLoop(app, loopShare, senderIdOf)
   await limitRates(app, { limits: settings.rateLimits, observer })
   answerUnknownRoutes(app, createUnknownPage())
@@ -95,12 +107,13 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
 
   const eventRate = createEventRate(settings.rateLimits)
   const largeItems = createLargeItems(app, { ...deps, waitMsMax: deps.ingress.deadlineMs })
-  const lines = createReadLines(deps.db, settings)
-  const catalogEntries = createCatalogEntries((productIds) => readCatalogEntries(deps.db, productIds))
-  const similarity = createServedVersions({ db: deps.db, bytesMax: settings.similarityBytesMax * (1 - RANKED_SHARE) })
+  const source = createReadSource(deps.db, deps.standbys, observer.readFromStandby)
+  const lines = createReadLines(source, settings)
+  const catalogEntries = createCatalogEntries((productIds) => readCatalogEntries(source.shared, productIds))
+  const similarity = createServedVersions({ db: source.shared, bytesMax: settings.similarityBytesMax * (1 - RANKED_SHARE) })
   const readiness = shareRunning(deps.readiness, READINESS_MS_MAX)
   for (const routes of ROUTES) {
-    await app.register(routes({ ...deps, readiness, lines, largeItems, eventRate, catalogEntries, similarity }))
+    await app.register(routes({ ...deps, readiness, source, lines, largeItems, eventRate, catalogEntries, similarity }))
   }
   boundHeaders(app.server)
   boundPipelining(app.server, { isBehindProxy: settings.trustedProxies !== undefined })

@@ -25,8 +25,10 @@ import { liveEventMetrics } from './metrics/live-events.ts'
 import { poolMetrics } from './metrics/pools.ts'
 import { createRegistry } from './metrics/registry.ts'
 import { paymentAdaptersOf, paymentSecretsOf } from './config/payments.ts'
+import { standbyMetrics } from './metrics/standbys.ts'
 import { createLog } from './log.ts'
 import { listStuck } from './embedded/stuck-invocations.ts'
+import { openStandbys } from './database/open-standbys.ts'
 import { databaseUrlOf } from './database/with-database.ts'
 import { ingressOf } from './ingress.ts'
 import { createReadiness } from './readiness.ts'
@@ -48,16 +50,19 @@ const tracing = await startTracing(config, 'footfall-gateway', onTraceProblem)
 const registry = createRegistry()
 const databaseUrl = await databaseUrlOf(config)
 await checkPrepared(databaseUrl, 'wait')
-const db = connect({
-  url: databaseUrl,
+const reads = {
   name: 'footfall gateway',
   connectionsMax: config.DATABASE_CONNECTIONS,
   readOnly: true,
   prepares: true,
   statementMsMax: READ_MS_MAX,
-  onConnectionLost: (error) => log.warn({ err: error.message }, 'database connection lost'),
-  observer: { ...poolMetrics(registry)('reading'), ...tracing.store },
-})
+  onConnectionLost: (error: Error) => log.warn({ err: error.message }, 'database connection lost'),
+}
+const measurePool = poolMetrics(registry)
+const observerOf = (pool: string) => ({ ...measurePool(pool), ...tracing.store })
+const db = connect({ ...reads, url: databaseUrl, observer: observerOf('reading') })
+const standbys = openStandbys(config, { databaseUrl, reads, observerOf, log })
+if (standbys !== undefined) standbyMetrics(registry, standbys.states)
 const adapters = await paymentAdaptersOf(config)
 const providers = adapters.map(({ provider }) => provider)
 const observer = gatewayMetrics(registry, providers)
@@ -115,6 +120,7 @@ const { adminUrl } = addressesOf(config)
 const consumerUrl = consumerUrlOf(config)
 const gateway = await createGateway({
   db,
+  standbys,
   ingress,
   recording,
   live,
@@ -128,7 +134,7 @@ const gateway = await createGateway({
     noteUse: uses.note,
   },
   signChange,
-  readiness: createReadiness({ databaseUrl, ingress, consumerUrl, ...addressesOf(config) }),
+  readiness: createReadiness({ databaseUrl, ingress, consumerUrl, standbys, ...addressesOf(config) }),
   stuckInvocations: adminUrl === undefined ? undefined : () => listStuck(adminUrl),
   kafkaLag: consumerUrl === undefined ? undefined : () => lagOfConsumer(consumerUrl),
   metrics: () => registry.metrics(),
@@ -147,6 +153,6 @@ await gateway.close()
 await recording.impressions.stop()
 recording.room.stop()
 history.close()
-await Promise.all([db.destroy(), keysDb.destroy(), itemsWorker.stop(), live.stop(), tracing.stop()])
+await Promise.all([db.destroy(), standbys?.close(), keysDb.destroy(), itemsWorker.stop(), live.stop(), tracing.stop()])
 log.info('gateway stopped')
 process.exit(0)

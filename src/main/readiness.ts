@@ -5,6 +5,7 @@ import { HttpCallError } from '@restatedev/restate-sdk-clients'
 import { analyticApi, SERVICE_NAMES } from '../contract/services.ts'
 import { shareRunning } from '../gateway/caching/share-running.ts'
 import type { KafkaConsumerState, Readiness } from '../gateway/routes/deps.ts'
+import type { Standbys } from '../gateway/standbys/standbys.ts'
 import type { Ingress } from '../ingress/clients.ts'
 import { isAnswering } from '../store/database/connection.ts'
 import type { Addresses } from './config/addresses.ts'
@@ -26,6 +27,8 @@ interface Sources extends Pick<Addresses, 'ingressUrl' | 'adminUrl' | 'endpointU
   ingress: Ingress
   /** The address of the consumer of Kafka; undefined where Kafka is not read. */
   consumerUrl?: string | undefined
+  /** The standbys that are read; undefined where there are none. */
+  standbys?: Pick<Standbys, 'states'> | undefined
 }
 
 /**
@@ -33,12 +36,15 @@ interface Sources extends Pick<Addresses, 'ingressUrl' | 'adminUrl' | 'endpointU
  * it is healthy also while its partitions do not run and every call waits. A call waits as well while the endpoint does not answer or
  * is not registered, which is then what is missing, and not Restate.
  */
-export function createReadiness({ consumerUrl, ...sources }: Sources): () => Promise<Readiness> {
+export function createReadiness({ consumerUrl, standbys, ...sources }: Sources): () => Promise<Readiness> {
   const ready = createReadinessOfParts(sources)
-  if (consumerUrl === undefined) return ready
   return async () => {
-    const [parts, consumer] = await Promise.all([ready(), consumerStateAt(consumerUrl)])
-    return { ...parts, kafka_consumer: consumer }
+    const [parts, consumer] = await Promise.all([ready(), consumerUrl === undefined ? undefined : consumerStateAt(consumerUrl)])
+    return {
+      ...parts,
+      ...(consumer !== undefined && { kafka_consumer: consumer }),
+      ...(standbys !== undefined && { standbys: standbys.states() }),
+    }
   }
 }
 

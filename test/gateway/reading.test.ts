@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import type { TaskCaller } from '../../src/gateway/http/caller-shares.ts'
 import { createReadLine, type ReadLineOptions } from '../../src/gateway/caching/read-line.ts'
 import { createCallerShares } from '../../src/gateway/http/caller-shares.ts'
+import { createReadSource } from '../../src/gateway/standbys/read-source.ts'
 import { connect } from '../../src/store/database/connection.ts'
 import { watched } from '../harness/watched.ts'
 
@@ -20,7 +21,7 @@ function lineOf(changes: Partial<ReadLineOptions> & { joinMs?: number } = {}) {
   const begun: Begun[] = []
   const db = connect({ url: 'postgres://127.0.0.1:1/none', name: 'test' })
   const line = createReadLine({
-    db,
+    source: createReadSource(db, undefined, () => undefined),
     runningMax: 10,
     waitingMax: 100,
     callerWaitingMax: 100,

@@ -92,7 +92,7 @@ const SUB_ROOMS: Record<string, string[][]> = {
   ],
   services: [['handler'], ['recording'], ['archive'], ['tasks']],
   'src/page': [['template'], ['components'], ['views'], ['static']],
-  'src/gateway': [['http'], ['caching'], ['access'], ['recording'], ['shoppers'], ['page'], ['views'], ['routes']],
+  'src/gateway': [['standbys'], ['http'], ['caching'], ['access'], ['recording'], ['shoppers'], ['page'], ['views'], ['routes']],
   'src/cli/import': [['parquet'], ['source'], ['repeats'], ['values'], ['mapping'], ['presets']],
 }
 

@@ -6,6 +6,7 @@ import type { ApiKey, Scope } from '../../store/access/api-key.ts'
 import type { StoredSession } from '../../store/access/session.ts'
 import type { TaskCaller } from '../http/caller-shares.ts'
 import { clientAddress } from '../http/client-address.ts'
+import { READ_PLACES } from '../standbys/read-places.ts'
 import { shownKey } from './credentials.ts'
 import type { Keys } from './key-ring.ts'
 import { isOneOf } from './origins.ts'
@@ -34,6 +35,8 @@ export function taskCallerOf(request: FastifyRequest): TaskCaller {
   return {
     id: callerIdOf(request),
     hasShare: request.apiKey !== null,
+    readsFrom: READ_PLACES[request.routeOptions.schema?.operationId ?? ''],
+    minLsn: request.minLsn,
     // Made when it is needed, because most requests are answered without waiting.
     get signal() {
       return hangUpOf(request)

@@ -19,13 +19,14 @@ export async function allowOrigins(app: FastifyInstance, deps: { keys: () => Pro
       'authorization',
       'content-encoding',
       'content-type',
+      'footfall-min-lsn',
       'idempotency-key',
       'prefer',
       'traceparent',
       'x-request-id',
     ],
     // From the date of an answer, browser.js learns how far the clock of its machine is off.
-    exposedHeaders: ['date', 'retry-after', 'x-request-id'],
+    exposedHeaders: ['date', 'footfall-lsn', 'retry-after', 'x-request-id'],
     maxAge: PREFLIGHT_SECONDS,
     strictPreflight: false,
   })

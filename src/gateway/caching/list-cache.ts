@@ -100,6 +100,8 @@ export function createListCache<Position>(list: RankedList<Position>, msMax: num
   }
 
   return async (after, limit, reader) => {
+    // Rows may have been read before the caller wrote what it wants to see.
+    if (reader.minLsn !== undefined) return uncachedPage(list, { after, limit, reader })
     const block = blockFor(after)
     if (block !== undefined) await refresh(block)
     if (block === undefined || isBehind(block, after)) return uncachedPage(list, { after, limit, reader })

@@ -1,12 +1,13 @@
 import { DecidedError } from '../../contract/decided-error.ts'
 import { cancellable } from '../../store/database/cancellable.ts'
-import type { Database, Queryable } from '../../store/database/connection.ts'
+import type { Queryable } from '../../store/database/connection.ts'
 import type { TaskCaller } from '../http/caller-shares.ts'
 import { createTurns, NoTurnError, type TurnLimits } from '../http/turns.ts'
+import type { ReadSource, ReadWish } from '../standbys/read-source.ts'
 import { createReading, type Reading, type ReadingOptions } from './reading.ts'
 
 export interface ReadLineOptions extends TurnLimits {
-  db: Database
+  source: ReadSource
   /** How long a read waits for its turn. */
   waitMsMax: number
 }
@@ -15,7 +16,10 @@ export interface ReadLineOptions extends TurnLimits {
 export interface ReadLine {
   /** Reads for one caller. @throws DecidedError `unavailable` when too many reads wait, or it waited too long. */
   read: <Answer>(reader: TaskCaller, read: (db: Queryable) => Promise<Answer>) => Promise<Answer>
-  /** Makes a function that reads once for all callers that ask the same at the same time. It throws as `read` does. */
+  /**
+   * Makes a function that reads once for all callers that ask the same at the same time. It throws as `read` does. A caller that wants to see what
+   * it has written reads for itself.
+   */
   shared: <Question, Answer>(shared: SharedRead<Question, Answer>) => (question: Question, reader: TaskCaller) => Promise<Answer>
 }
 
@@ -30,17 +34,35 @@ export interface SharedRead<Question, Answer> {
 
 const TOO_MANY = 'too many reads of this kind wait here already; ask again'
 
-export function createReadLine({ db, waitMsMax, ...limits }: ReadLineOptions): ReadLine {
+export function createReadLine({ source, waitMsMax, ...limits }: ReadLineOptions): ReadLine {
   const turns = createTurns(limits)
+  const readAlone = <Answer>(reader: TaskCaller, read: ReadOnce<Answer>): Promise<Answer> => {
+    const ask = () => answerOf(readingOf(reader, read, { isHeld: false }), reader)
+    return source.caughtUp(reader)?.then(ask) ?? ask()
+  }
+  const readingOf = <Answer>(
+    wish: ReadWish,
+    read: ReadOnce<Answer>,
+    options: Omit<ReadingOptions<Answer>, 'turns' | 'waitMsMax' | 'read'>,
+  ) =>
+    createReading({
+      ...{ turns, waitMsMax, ...options },
+      read: (signal) => source.read(wish, (db) => read(cancellable(db, signal), signal)),
+    })
   return {
-    read: (reader, read) =>
-      answerOf(createReading({ turns, waitMsMax, isHeld: false, read: (signal) => read(cancellable(db, signal)) }), reader),
-    shared: ({ read, ...options }) =>
-      shareReadings(options, (question, ofReading) =>
-        createReading({ turns, waitMsMax, ...ofReading, read: (signal) => read(cancellable(db, signal), question, signal) }),
-      ),
+    read: (reader, read) => readAlone(reader, read),
+    shared: <Question, Answer>({ read, ...options }: SharedRead<Question, Answer>) => {
+      // The readers of a shared read ask the same operation, so it reads where each of them would.
+      const share = shareReadings<Question, Answer>(options, (question, { readsFrom }, ofReading) =>
+        readingOf({ readsFrom }, (db, signal) => read(db, question, signal), ofReading),
+      )
+      return (question: Question, reader: TaskCaller) =>
+        reader.minLsn === undefined ? share(question, reader) : readAlone(reader, (db, signal) => read(db, question, signal))
+    },
   }
 }
+
+type ReadOnce<Answer> = (db: Queryable, signal: AbortSignal) => Promise<Answer>
 
 /** The readings of a question: the one that began last, and the one that its next readers share. */
 interface Readings<Answer> {
@@ -50,6 +72,7 @@ interface Readings<Answer> {
 
 type MakeReading<Question, Answer> = (
   question: Question,
+  wish: ReadWish,
   options: Pick<ReadingOptions<Answer>, 'isHeld' | 'onBegin' | 'onEnd'>,
 ) => Reading<Answer>
 
@@ -59,8 +82,11 @@ function shareReadings<Question, Answer>(
 ) {
   const byKey = new Map<string, Readings<Answer>>()
 
-  const makeNext = (key: string, question: Question, readings: Readings<Answer>): Reading<Answer> => {
-    const reading = make(question, {
+  const makeNext = (
+    { key, question, reader }: { key: string; question: Question; reader: TaskCaller },
+    readings: Readings<Answer>,
+  ): Reading<Answer> => {
+    const reading = make(question, reader, {
       isHeld: readings.begun !== undefined,
       onBegin: () => {
         readings.next = undefined
@@ -84,7 +110,7 @@ function shareReadings<Question, Answer>(
     byKey.set(key, readings)
     const { begun } = readings
     if (begun !== undefined && performance.now() - begun.beganMs < joinMs) return answerOf(begun.reading, reader)
-    readings.next ??= makeNext(key, question, readings)
+    readings.next ??= makeNext({ key, question, reader }, readings)
     return answerOf(readings.next, reader)
   }
 }

@@ -1,5 +1,5 @@
-import type { Database } from '../../store/database/connection.ts'
 import { createCallerShares } from '../http/caller-shares.ts'
+import type { ReadSource } from '../standbys/read-source.ts'
 import { createReadLine, type ReadLine } from './read-line.ts'
 
 /** How many reads run concurrently, and how long others wait. */
@@ -30,8 +30,8 @@ export interface ReadLines {
 const WAITING_MAX = 1_000
 const CALLER_WAITING_MAX = 200
 
-export function createReadLines(db: Database, limits: ReadLineLimits): ReadLines {
-  const common = { db, waitMsMax: limits.readWaitMsMax, waitingMax: WAITING_MAX, callerWaitingMax: CALLER_WAITING_MAX }
+export function createReadLines(source: ReadSource, limits: ReadLineLimits): ReadLines {
+  const common = { source, waitMsMax: limits.readWaitMsMax, waitingMax: WAITING_MAX, callerWaitingMax: CALLER_WAITING_MAX }
   const long = { ...common, shares: createCallerShares(limits.callerLongReadsMax) }
   const short = () =>
     createReadLine({ ...common, runningMax: limits.shortReadsMax, shares: createCallerShares(limits.callerShortReadsMax) })

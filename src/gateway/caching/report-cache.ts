@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { ReportAnswer, ReportDefinition, RunReportRequest } from '../../contract/report.ts'
-import type { Database, Queryable } from '../../store/database/connection.ts'
+import type { Queryable } from '../../store/database/connection.ts'
 import { reportDefinition } from '../../store/reports/report-definition.ts'
 import { readFreshness, readReport, reportOf, type ReportPage } from '../../store/reports/report.ts'
 import { type ReportQuery, reportQuery } from '../../store/reports/report-query.ts'
@@ -19,7 +19,7 @@ export type RunReport = (db: Queryable, request: RunReportRequest, nowMs: number
  * and the builds behind it, are read for each request, because any process may rebuild a bucket, and an answer must not be called
  * complete when events came after its build. That reads a few hundred rows, however expensive the page is.
  */
-export function createReportCache(definitionsDb: Database): RunReport {
+export function createReportCache(definitionsDb: Queryable): RunReport {
   const kept = new LRUCache<string, { page: ReportPage; version: string }>({ max: PAGES_MAX })
   const definitions = new LRUCache<string, ReportDefinition>({
     max: DEFINITIONS_MAX,

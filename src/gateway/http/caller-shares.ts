@@ -1,5 +1,7 @@
-/** The caller of a task. */
-export interface TaskCaller {
+import type { ReadWish } from '../standbys/read-source.ts'
+
+/** The caller of a task, and where a task that reads may read. */
+export interface TaskCaller extends ReadWish {
   /** What no other caller has. Callers take turns. */
   id: string
   /** Whether the caller has a share of its own; false when all requests are of one machine. */

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { CreateInteractionResponse } from '../../contract/interaction.ts'
 import type { WebhookCode } from '../../contract/payment-webhook.ts'
+import type { StandbyRead } from '../standbys/read-source.ts'
 import type { BatchAnswered } from '../../ingress/recorder.ts'
 
 /** Called as the gateway works; metrics are made from it. */
@@ -19,6 +20,8 @@ export interface GatewayObserver {
   notKept: (count: number) => void
   /** Impressions of recommendations were made, handed over to Restate, or lost. */
   impressions: (state: ImpressionState, count: number) => void
+  /** A read that may run on a standby ran there, or on the primary. */
+  readFromStandby: (outcome: StandbyRead) => void
 }
 
 export type ImpressionState = 'made' | 'handed_over' | 'lost'

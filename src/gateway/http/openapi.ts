@@ -4,6 +4,8 @@ import { createJsonSchemaTransform } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { ErrorBody, ProblemBody } from '../../contract/error.ts'
 import type { Scope } from '../../store/access/api-key.ts'
+import { LSN_HEADER, MIN_LSN_HEADER } from '../standbys/own-writes.ts'
+import { READ_PLACES } from '../standbys/read-places.ts'
 import { errorAnswersOf } from './error-answers.ts'
 
 type Access = Scope | 'any' | 'open'
@@ -19,6 +21,9 @@ yours if you send up to 100 letters, digits and \`_ . : -\`.
 An answer of GET has an \`ETag\`, and is 304 without a body for a client that sends the same in \`If-None-Match\`; what is said of one
 person has \`Cache-Control: no-store\` instead. From 1,000 bytes on it is compressed with brotli or gzip where \`Accept-Encoding\` takes
 that. A page of a list that goes on has \`Link: <…>; rel="next"\`, relative to its own address.
+
+Where the gateway reads from standbys of PostgreSQL, an answer to a request that wrote has \`${LSN_HEADER}\`. A read with the same value in
+\`${MIN_LSN_HEADER}\` shows what was written before it.
 
 As long as no key was ever made, only this machine may call, without a key. From the first key on every request needs a key.`
 
@@ -103,12 +108,24 @@ function described(schema: FastifySchema, access: Access, callers: RouteCallers)
   const scope = access === 'any' ? 'any scope' : `the scope \`${access}\``
   const needed = access === 'open' ? 'Needs no key.' : `Needs ${key} with ${scope}, once a key was made.`
   const orToken = callers.takesTokens ? ' A token that names a seller is enough for the data of that seller.' : ''
+  const headers = READ_PLACES[schema.operationId ?? ''] === 'standby' && withMinLsn(schema.headers as HeadersSchema | undefined)
   return {
     ...schema,
+    ...(headers && { headers }),
     description: `${schema.description ?? ''}\n\n${needed}${orToken}`.trim(),
     security: securityOf(access, callers),
     response: errorAnswersOf(schema.response as Record<string, { description?: string }>, access !== 'open'),
   }
+}
+
+interface HeadersSchema {
+  properties?: Record<string, unknown>
+}
+
+function withMinLsn(headers: HeadersSchema = {}): HeadersSchema {
+  const description = `The \`${LSN_HEADER}\` of an answer: the read shows everything that was written before it. It is ignored where nothing is read from standbys.`
+  const minLsn = { type: 'string', pattern: '^[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}$', description, examples: ['0/16B3748'] }
+  return { type: 'object', ...headers, properties: { ...headers.properties, [MIN_LSN_HEADER]: minLsn } } as HeadersSchema
 }
 
 /** Each alternative is enough. The last one, without a key, ends with the first key, and is missing if other machines can reach the gateway. */

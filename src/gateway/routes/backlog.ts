@@ -22,8 +22,8 @@ const BACKLOG = {
   },
 } as const satisfies RouteShorthandOptions
 
-export function backlogRoutes({ db }: RouteDeps): RoutePlugin {
-  const waiting = shareRunning(() => backlog(db), BACKLOG_MS_MAX)
+export function backlogRoutes({ source }: RouteDeps): RoutePlugin {
+  const waiting = shareRunning(() => backlog(source.primary), BACKLOG_MS_MAX)
   return async (app) => {
     app.withTypeProvider<ZodTypeProvider>().get('/api/v1/backlog', BACKLOG, async (): Promise<BacklogResponse> => {
       const now = await waiting()

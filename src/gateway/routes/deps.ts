@@ -9,7 +9,7 @@ import type { RecommendConfig } from '../../ranking/recommend/recommend.ts'
 import type { RerankSettings } from '../../ranking/recommend/rerank.ts'
 import type { PreferenceSettings } from '../../ranking/preferences.ts'
 import type { Ingress } from '../../ingress/clients.ts'
-import type { Database, Queryable } from '../../store/database/connection.ts'
+import type { Queryable } from '../../store/database/connection.ts'
 import type { SignChange } from '../../store/access/change.ts'
 import type { ServedVersions } from '../../store/similarity/served-versions.ts'
 import type { LiveEvents } from '../../external/live-events.ts'
@@ -23,11 +23,13 @@ import type { ReadLineLimits, ReadLines } from '../caching/read-lines.ts'
 import type { GatewayObserver } from '../http/observer.ts'
 import type { LargeItems } from '../recording/large-items.ts'
 import type { Recording } from '../recording/ways.ts'
+import type { ReadSource } from '../standbys/read-source.ts'
+import type { StandbyState } from '../standbys/standbys.ts'
 
 /** What routes use. It is passed on whole, so that a new route changes neither the server nor the process nor the tests' gateway. */
 export interface RouteDeps {
-  /** Connections that cannot write. Reads for callers go through the lines. */
-  db: Database
+  /** Connections that cannot write, to the primary and to standbys. Reads for callers go through the lines. */
+  source: ReadSource
   /** Where reads of the database wait for their turns. */
   lines: ReadLines
   /** Records events. */
@@ -125,4 +127,6 @@ export interface Readiness {
   paused_tasks: string[] | null
   /** Absent where Kafka is not read; null when the consumer does not answer. It does not make the gateway unready. */
   kafka_consumer?: KafkaConsumerState | null
+  /** How far the standbys of DATABASE_READ_URL are behind. Reads go to the primary without them. */
+  standbys?: StandbyState[]
 }

@@ -21,6 +21,7 @@ import type { ReadLines } from '../caching/read-lines.ts'
 import { linkToCursor } from '../http/next-link.ts'
 import { invalidCursor } from '../http/problem.ts'
 import { sendJson } from '../http/send-json.ts'
+import { READ_PLACES } from '../standbys/read-places.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
 export const POPULARITY_TAG = { name: 'popularity', description: 'What is popular.' }
@@ -104,7 +105,7 @@ function topList({ short, long }: ReadLines, listed: ListedProducts): RankedList
 }
 
 /** Asks for what all callers share. */
-const GATEWAY: TaskCaller = { id: 'gateway', hasShare: false }
+const GATEWAY: TaskCaller = { id: 'gateway', hasShare: false, readsFrom: READ_PLACES['topProducts'] }
 
 /** A TopResponse, joined from rows that are JSON already. */
 function topAnswerOf(json: Buffer, cursor: string | null): Buffer {

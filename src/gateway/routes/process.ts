@@ -39,6 +39,12 @@ const Ready = z
           .describe(
             'The consumer of Kafka, when it is not ready; null when it does not answer. The gateway is ready without it.',
           ),
+        standbys: z
+          .array(z.object({ server: z.string(), lag_ms: z.int().nullable(), is_read: z.boolean() }))
+          .optional()
+          .describe(
+            'The standbys of DATABASE_READ_URL: the greatest age of what each shows, null when it is not known, and whether reads go to it. The gateway is ready without them.',
+          ),
       })
       .optional()
       .describe('What an operator should look at.'),
@@ -88,7 +94,7 @@ function once<T>(make: () => T): () => T {
 
 /** @throws DecidedError that names the missing parts. */
 function readyAnswerOf(readiness: Readiness) {
-  const { paused_tasks, kafka_consumer, ...parts } = readiness
+  const { paused_tasks, kafka_consumer, standbys, ...parts } = readiness
   const missing = Object.entries(parts).filter(([, isThere]) => !isThere)
   if (missing.length > 0) {
     const names = missing.map(([name]) => name).join(', ')
@@ -97,6 +103,7 @@ function readyAnswerOf(readiness: Readiness) {
   const details = {
     ...(paused_tasks?.length !== 0 && { paused_tasks }),
     ...(kafka_consumer !== undefined && kafka_consumer?.status !== 'ready' && { kafka_consumer }),
+    ...(standbys !== undefined && { standbys }),
   }
   return { status: 'ok' as const, ...(Object.keys(details).length > 0 && { details }) }
 }

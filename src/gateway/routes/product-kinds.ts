@@ -84,5 +84,9 @@ function kindReader(lines: ReadLines) {
     keyOf,
     joinMs: KEPT_MS,
   })
-  return async (question: Question, reader: TaskCaller) => kept.get(keyOf(question)) ?? ask(question, reader)
+  return async (question: Question, reader: TaskCaller) => {
+    // They may have been read before the caller wrote what it wants to see.
+    const known = reader.minLsn === undefined ? kept.get(keyOf(question)) : undefined
+    return known ?? ask(question, reader)
+  }
 }

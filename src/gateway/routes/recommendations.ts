@@ -19,6 +19,7 @@ import {
   RecommendResponse,
 } from '../../contract/recommendation.ts'
 import { hasFilters } from '../../store/recommendations/rank-query.ts'
+import type { Queryable } from '../../store/database/connection.ts'
 import { createRecommender } from '../../store/recommendations/recommender.ts'
 import { sharedReads } from '../../store/recommendations/shared-reads.ts'
 import { taskCallerOf } from '../access/caller.ts'
@@ -95,18 +96,23 @@ function lineOf(request: RecommendRequest): 'short' | 'long' | undefined {
   return request.explain || request.rotation || request.exclude !== undefined ? 'short' : undefined
 }
 
-export function recommendationRoutes({ db, lines, live, similarity, settings, recording }: RouteDeps): RoutePlugin {
-  const recommend = createRecommender({
-    versions: similarity,
-    ...sharedReads({ db, cacheMs: settings.popularCacheMs, rules: settings.recommend.rules }),
-    settings: settings.recommend,
-  })
+export function recommendationRoutes({ source, lines, live, similarity, settings, recording }: RouteDeps): RoutePlugin {
+  const recommenderOf = (db: Queryable, cacheMs: number) =>
+    createRecommender({
+      versions: similarity,
+      ...sharedReads({ db, cacheMs, rules: settings.recommend.rules }),
+      settings: settings.recommend,
+    })
+  const usual = recommenderOf(source.shared, settings.popularCacheMs)
+  // For callers that want to see what they have written: it keeps nothing, and reads from the primary.
+  const upToDate = recommenderOf(source.primary, 0)
   const answer = async (request: FastifyRequest, body: RecommendRequest, { isPreview }: { isPreview: boolean }) => {
     const nowMs = Date.now()
     const context = { nowMs, live: live.read, recommendationId: uuidV7(nowMs, randomBytes(10)) }
     const line = lineOf(body)
+    const recommend = request.minLsn === undefined ? usual : upToDate
     const answered = await (line === undefined
-      ? recommend(db, body, context)
+      ? recommend(request.minLsn === undefined ? source.shared : source.primary, body, context)
       : lines[line].read(taskCallerOf(request), (from) => recommend(from, body, context)))
     if (!isPreview) recording.impressions.note(impressionOf(body, answered))
     return answered

@@ -109,7 +109,7 @@ const RUN_REPORT = {
 
 export function reportRoutes(deps: RouteDeps): RoutePlugin {
   const { lines } = deps
-  const cached = createReportCache(deps.db)
+  const cached = createReportCache(deps.source.shared)
   const run = lines.long.shared({
     read: (db, request: RunReportRequest) => cached(db, request, Date.now()),
     keyOf: JSON.stringify,

@@ -36,17 +36,23 @@ const SIMILAR = {
   },
 } as const satisfies RouteShorthandOptions
 
+/** Few callers ask for it, and lists that are not kept are ranked again. */
+const UP_TO_DATE_BYTES = 256 * 1024
+
 /**
  * Most answers share a statement with others. The rest are index probes, up to one for each product of a category and a brand, in the line
  * of short reads.
  */
-export function similarRoutes({ db, lines, similarity, settings }: RouteDeps): RoutePlugin {
+export function similarRoutes({ source, lines, similarity, settings }: RouteDeps): RoutePlugin {
   const bytesMax = settings.similarityBytesMax * RANKED_SHARE
-  const similar = createSimilarProducts({ versions: similarity, db, bytesMax })
+  const usual = createSimilarProducts({ versions: similarity, db: source.shared, bytesMax })
+  // For callers that want to see what they have written: what it shares it reads from the primary.
+  const upToDate = createSimilarProducts({ versions: similarity, db: source.primary, bytesMax: UP_TO_DATE_BYTES })
   return async (app) => {
     app.withTypeProvider<ZodTypeProvider>().get('/api/v1/products/:product_id/similar', SIMILAR, async (request, reply) => {
       const { explain: explains, in_stock: _inStock, ...query } = request.query
       const wanted = { ...request.params, ...query, explain: explains === 'true' }
+      const similar = request.minLsn === undefined ? usual : upToDate
       const quick = await similar.quick(wanted)
       const answer = quick ?? (await lines.short.read(taskCallerOf(request), (from) => similar.answer(from, wanted)))
       return sendJson(reply, Buffer.from(JSON.stringify(answer)))

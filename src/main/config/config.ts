@@ -25,6 +25,7 @@ import { rerankSettings } from './rerank.ts'
 import { retentionSettings } from './retention.ts'
 import { sellerTokenProblem, sellerTokenSettings } from './seller-tokens.ts'
 import { shopperSettings } from './shoppers.ts'
+import { standbySettings } from './standbys.ts'
 import { verificationSettings } from './verification.ts'
 import { similaritySettings } from './similarity.ts'
 import { StartError } from './start-error.ts'
@@ -33,6 +34,7 @@ import { StartError } from './start-error.ts'
 export const Config = z.object({
   ...addressSettings,
   ...portSettings,
+  ...standbySettings,
   ...popularitySettings,
   ...retentionSettings,
   ...archiveSettings,

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import { WEBHOOK_CODES } from '../../contract/payment-webhook.ts'
+import { STANDBY_READS } from '../../gateway/standbys/read-source.ts'
 import type { GatewayObserver, QueueLength, WebhookOutcome } from '../../gateway/http/observer.ts'
 import { labelledCounter } from './labelled-counter.ts'
 import { recordedCounters } from './recorded.ts'
@@ -12,6 +13,13 @@ const IMPRESSIONS = {
   help: 'Impressions of recommendations: made (an answer was given), handed_over (Restate has it) or lost (no room).',
   label: 'state',
   values: ['made', 'handed_over', 'lost'],
+}
+
+const READS = {
+  name: 'footfall_gateway_standby_reads_total',
+  help: 'Reads that may run on a standby: standby (it answered), none_usable (none is near enough, so the primary answered) or failed_over (it failed there, so the primary answered).',
+  label: 'outcome',
+  values: STANDBY_READS,
 }
 
 const WEBHOOK_OUTCOMES: readonly WebhookOutcome[] = ['mapped', ...WEBHOOK_CODES]
@@ -45,6 +53,7 @@ export function gatewayMetrics(registry: Registry, providers: readonly string[] 
     registers,
   })
   const impressions = labelledCounter(registry, IMPRESSIONS)
+  const standbyReads = labelledCounter(registry, READS)
   const webhooks = new Counter({
     name: 'footfall_gateway_webhooks_total',
     help: 'Signed webhooks by what their adapter made of them: mapped (payment callbacks), ignored (none on purpose) or refused (an error).',
@@ -65,6 +74,7 @@ export function gatewayMetrics(registry: Registry, providers: readonly string[] 
     webhook: (provider, outcome) => webhooks.inc({ provider, outcome }),
     notKept: (count) => notKept.inc(count),
     impressions,
+    readFromStandby: (outcome) => standbyReads(outcome, 1),
   }
 }
 

@@ -7,11 +7,14 @@ export function isUnavailable(error: unknown): boolean {
   if (error instanceof UnavailableError) return true
   const state = sqlState(error)
   if (state !== undefined) return /^(08|53|57)/.test(state)
+  return isNetworkError(error) || /timeout exceeded when trying to connect/i.test(error.message)
+}
+
+function isNetworkError(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
   return (
     /^(ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|ENOTFOUND)/.test(('code' in error && String(error.code)) || '') ||
-    /Connection terminated|timeout expired|timeout exceeded when trying to connect|connection error|not queryable/i.test(
-      error.message,
-    )
+    /Connection terminated|timeout expired|connection error|not queryable/i.test(error.message)
   )
 }
 
@@ -24,6 +27,22 @@ export function mayPass(error: unknown): boolean {
   const state = sqlState(error)
   if (state === '57014') return false
   return isUnavailable(error) || /^(25006|28|3D|40|42P01|42501|55|58)/.test(state ?? '')
+}
+
+/**
+ * Whether a read that failed on a standby may succeed on the primary: the standby ended the statement to go on replaying (40), is away or has no
+ * connection left (08, 53, 57P), or lacks what is newer than itself: a database, a role, a table, a column or a function (3D, 28, 42).
+ * A statement that takes too long (57014) takes as long there.
+ */
+export function mayWorkOnPrimary(error: unknown): boolean {
+  const state = sqlState(error)
+  if (state === '57014') return false
+  return isUnavailable(error) || /^(40001|40P01|3D000|3F000|28|42P01|42703|42883|42501)/.test(state ?? '')
+}
+
+/** Whether the server ended the connection, or cannot be reached: not only this statement failed. */
+export function isBrokenConnection(error: unknown): boolean {
+  return isUnavailable(error) && (/^(08|57P0[123])/.test(sqlState(error) ?? '') || isNetworkError(error))
 }
 
 /** Classes 22 (data) and 23 (constraint): a row is at fault, and repeating does not help. */

@@ -10,6 +10,7 @@ export const SILENT_OBSERVER: ServiceObserver & GatewayObserver = {
   webhook: () => undefined,
   notKept: () => undefined,
   impressions: () => undefined,
+  readFromStandby: () => undefined,
   groupCounted: () => undefined,
   batchLost: () => undefined,
   alertSent: () => undefined,
