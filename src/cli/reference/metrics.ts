@@ -7,6 +7,7 @@ import { liveEventMetrics } from '../../main/metrics/live-events.ts'
 import { poolMetrics } from '../../main/metrics/pools.ts'
 import { createRegistry, type Registry } from '../../main/metrics/registry.ts'
 import { scheduleMetrics } from '../../main/metrics/schedules.ts'
+import { standbyMetrics } from '../../main/metrics/standbys.ts'
 import { serviceMetrics } from '../../main/metrics/services.ts'
 import { verificationMetrics } from '../../main/metrics/verification.ts'
 import { code, pageOf, plain, tableOf } from './markdown.ts'
@@ -36,6 +37,7 @@ function gatewayRegistry(): Registry {
   const registry = createRegistry()
   poolMetrics(registry)
   gatewayMetrics(registry)
+  standbyMetrics(registry, () => [])
   const room = { lengths: () => [] }
   watchQueues(registry, { queues: [], queueEventsMax: 0, queueBytesMax: 0, room, recorderBytesMax: 0 })
   liveEventMetrics(registry).watch({ size: neverSized })
