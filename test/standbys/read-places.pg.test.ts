@@ -45,7 +45,7 @@ function alwaysReading(db: Database): Standbys {
   const standby = { name: 'standby', read: (work) => work(db) } as Standby
   return {
     ...{ choose: () => standby, waitFor: async () => undefined, endOfLog: async () => 1n },
-    ...{ states: () => [], look: async () => undefined, close: async () => undefined },
+    ...{ states: () => [], close: async () => undefined },
   }
 }
 

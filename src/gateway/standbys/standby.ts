@@ -21,8 +21,10 @@ export interface StandbyOptions {
 export interface Standby {
   name: string
   /** Asks up to where it has replayed the log. It counts as away from a look that fails until one that does not. */
-  look: () => Promise<Lsn | undefined>
-  /** The primary's log ended here, asked after a look at the standby that answered `seen`. */
+  look: () => Promise<void>
+  /** Up to where it had replayed the log at the last look; undefined when it is away, or no standby. */
+  replayed: () => Lsn | undefined
+  /** The primary's log ended here, asked after a look that found `seen`. */
   compare: (end: Lsn, seen: Lsn | undefined) => void
   /** Whether reads may go to it, and, with `minLsn`, whether it shows what is before that. */
   isUsable: (minLsn?: Lsn) => boolean
@@ -63,13 +65,12 @@ export function createStandby({ name, openReads, openLooks, meter, lagMsMax }: S
         // Undefined for a server that was promoted: it is the primary, which DATABASE_URL finds, or has another history than the primary.
         replayed = await within(LOOK_MS_MAX, replayedLsn(looks.db()))
         lookedMs = askedMs
-        return replayed
       } catch {
         looks.renew()
         giveUp()
-        return undefined
       }
     },
+    replayed: () => replayed,
     compare: (end, seen) => {
       // Nothing is replayed before the primary has it, so the standby follows another primary, or an earlier one.
       isAhead = seen !== undefined && seen > end

@@ -4,7 +4,7 @@ import type { Database } from '../../store/database/connection.ts'
 import { gathered } from '../../store/database/gathered.ts'
 import { primaryLsn } from '../../store/database/lsn.ts'
 import { createLagMeter, type LagMeter } from './lag-meter.ts'
-import { createLink, within } from './link.ts'
+import { createLink, type Link, within } from './link.ts'
 import { createStandby, type Standby, type StandbyOptions } from './standby.ts'
 
 export interface StandbysOptions {
@@ -26,7 +26,7 @@ export interface StandbyState {
   is_read: boolean
 }
 
-/** The standbys that reads may go to. */
+/** The standbys that reads may go to. They and the primary are looked at four times a second. */
 export interface Standbys {
   /** A standby that is close enough behind the primary and shows what is before `minLsn`; they take turns. */
   choose: (minLsn?: Lsn) => Standby | undefined
@@ -35,13 +35,12 @@ export interface Standbys {
   /** Where the primary's log ends, asked after the call. @throws when the primary does not answer within 200 ms. */
   endOfLog: () => Promise<Lsn>
   states: () => StandbyState[]
-  /** Looks once at the primary and all standbys; they are looked at four times a second by themselves. */
-  look: () => Promise<void>
   close: () => Promise<void>
 }
 
 const LOOK_EACH_MS = 250
-const PRIMARY_MS_MAX = 1_000
+/** Long enough to try every address of DATABASE_URL. */
+const PRIMARY_MS_MAX = 10_000
 /** How long a read waits for a standby that has not replayed what its caller has just written. */
 export const CATCH_UP_MS_MAX = 200
 const CATCH_UP_EACH_MS = 20
@@ -51,7 +50,6 @@ export function createStandbys({ lagMsMax, onChange, ...options }: StandbysOptio
   const meter = createLagMeter()
   const primary = createLink(options.openPrimary)
   const standbys = options.standbys.map((standby) => createStandby({ ...standby, meter, lagMsMax }))
-  const lookAtAll = createLooks(primary, standbys, meter)
   const stateOf = (standby: Standby): StandbyState => ({
     server: standby.name,
     lag_ms: standby.lagMs() ?? null,
@@ -65,12 +63,13 @@ export function createStandbys({ lagMsMax, onChange, ...options }: StandbysOptio
       onChange(state)
     }
   }
-  const look = async () => {
-    await lookAtAll()
+  const lookAtStandbys = async () => {
+    await Promise.all(standbys.map((standby) => standby.look()))
     tellChanges()
   }
   const closing = new AbortController()
-  void repeat(look, closing.signal)
+  void repeat(lookAtStandbys, closing.signal)
+  void repeat(() => lookAtPrimary(primary, standbys, meter), closing.signal)
 
   let turn = 0
   const choose = (minLsn?: Lsn): Standby | undefined => {
@@ -87,7 +86,6 @@ export function createStandbys({ lagMsMax, onChange, ...options }: StandbysOptio
       ),
     endOfLog: async () => (await within(CATCH_UP_MS_MAX, asked(['end']))).get('end')!,
     states: () => standbys.map(stateOf),
-    look,
     close: async () => {
       closing.abort()
       await Promise.all([primary.close(), ...standbys.map((standby) => standby.close())])
@@ -95,23 +93,18 @@ export function createStandbys({ lagMsMax, onChange, ...options }: StandbysOptio
   }
 }
 
-/** One look at a time; callers that come while one runs share it. */
-function createLooks(primary: ReturnType<typeof createLink>, standbys: readonly Standby[], meter: LagMeter): () => Promise<void> {
-  let running: Promise<void> | undefined
-  const look = async () => {
-    // Before the primary, so that a standby can be ahead only when it has another history.
-    const seen = await Promise.all(standbys.map((standby) => standby.look()))
-    const askedMs = performance.now()
-    try {
-      const end = await within(PRIMARY_MS_MAX, endOfLog(primary.db()))
-      for (const [at, standby] of standbys.entries()) standby.compare(end, seen[at])
-      meter.note(end, askedMs)
-    } catch {
-      // Without news of the primary, the age of what standbys show grows.
-      primary.renew()
-    }
+/** Notes where the primary's log ends. Without news of the primary, the age of what standbys show grows. */
+async function lookAtPrimary(primary: Link, standbys: readonly Standby[], meter: LagMeter): Promise<void> {
+  // Before the primary, so that a standby can be ahead only when it has another history.
+  const seen = standbys.map((standby) => standby.replayed())
+  const askedMs = performance.now()
+  try {
+    const end = await within(PRIMARY_MS_MAX, endOfLog(primary.db()))
+    for (const [at, standby] of standbys.entries()) standby.compare(end, seen[at])
+    meter.note(end, askedMs)
+  } catch {
+    primary.renew()
   }
-  return () => (running ??= look().finally(() => (running = undefined)))
 }
 
 async function endOfLog(db: Database): Promise<Lsn> {
