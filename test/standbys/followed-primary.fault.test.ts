@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { checkPrepared } from '../../src/main/database/check-prepared.ts'
 import { connect, type ConnectOptions, type Database, isAnswering } from '../../src/store/database/connection.ts'
-import { NoPrimaryError } from '../../src/store/database/primary.ts'
+import { NoPrimaryError, primaryOf } from '../../src/store/database/primary.ts'
 import { onlyRow } from '../../src/store/database/rows.ts'
 import { isUnavailable } from '../../src/store/database/sql-state.ts'
 import { type Standby, startPrimary, startStandby, type TestServer } from '../harness/servers/standby.ts'
@@ -47,6 +47,7 @@ describe('with several addresses', () => {
       expect(await portOf(poolOn(urls))).toBe(primary.port)
       expect(await portOf(poolOn(urls, { readOnly: true }))).toBe(primary.port)
       expect(await isAnswering(urls.join(','))).toBe(true)
+      expect(await primaryOf(urls.join(','))).toBe(primary.url)
     }
   })
 
@@ -56,6 +57,7 @@ describe('with several addresses', () => {
     expect(failed).toBeInstanceOf(NoPrimaryError)
     expect(isUnavailable(failed)).toBe(true)
     expect(await isAnswering(urls.join(','))).toBe(false)
+    await expect(primaryOf(urls.join(','))).rejects.toThrow(NoPrimaryError)
     await expect(checkPrepared(urls.join(','), 'refuse')).rejects.toThrow(
       'None of the addresses of DATABASE_URL leads to a PostgreSQL that takes writes: start the primary, or promote a standby.',
     )

@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { primaryOf } from '../database/primary.ts'
 
 /** A place of the write-ahead log. */
 export interface LogPlace {
@@ -39,7 +40,7 @@ const KIND = { archive: 0x6e, manifest: 0x6d, data: 0x64, progress: 0x70 } as co
 export async function takeBaseBackup(url: string, label: string, sink: BackupSink): Promise<BaseBackup> {
   // A connection for replication that names a database is let in by the same lines of pg_hba.conf as any other one.
   const client = new pg.Client({
-    connectionString: url,
+    connectionString: await primaryOf(url),
     replication: 'database',
     application_name: 'footfall backup',
     connectionTimeoutMillis: CONNECT_MS_MAX,

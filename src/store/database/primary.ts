@@ -115,8 +115,21 @@ function releasedWhenStale(client: pg.PoolClient): pg.PoolClient {
 
 /** Whether one of several addresses leads to a PostgreSQL that takes writes. */
 export async function hasPrimary(text: string): Promise<boolean> {
-  const found = await Promise.all(databaseAddresses(text).map(isPrimary))
-  return found.includes(true)
+  return (await firstPrimary(databaseAddresses(text))) !== undefined
+}
+
+/** The first of several addresses that leads to a PostgreSQL that takes writes, or the only address. @throws NoPrimaryError */
+export async function primaryOf(text: string): Promise<string> {
+  const addresses = databaseAddresses(text)
+  if (addresses.length === 1) return text
+  const found = await firstPrimary(addresses)
+  if (found === undefined) throw noPrimary(addresses.length)
+  return found
+}
+
+async function firstPrimary(addresses: readonly string[]): Promise<string | undefined> {
+  const found = await Promise.all(addresses.map(isPrimary))
+  return addresses[found.indexOf(true)]
 }
 
 /** A server that has too many connections is one as well. */
@@ -134,7 +147,7 @@ async function isPrimary(address: string): Promise<boolean> {
   }
 }
 
-function noPrimary(count: number, cause: unknown): NoPrimaryError {
+function noPrimary(count: number, cause?: unknown): NoPrimaryError {
   return new NoPrimaryError(`none of the ${count} addresses of DATABASE_URL leads to a PostgreSQL that takes writes`, { cause })
 }
 

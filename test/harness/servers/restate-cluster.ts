@@ -17,6 +17,8 @@ export interface ClusterNode {
   name: string
   ingressUrl: string
   adminUrl: string
+  /** Its address for the other nodes and for restatectl. */
+  nodeUrl: string
   start: () => Promise<void>
   /** SIGKILL; resolves when it has ended. */
   kill: () => Promise<void>
@@ -33,6 +35,7 @@ export interface RestateCluster {
   adminUrl: string
   /** Starts one more node, with a name of its own and an empty folder. It uses the ports of a node whose disk is lost. */
   replace: (lost: ClusterNode) => Promise<ClusterNode>
+  ports: number[]
   /** Whether each partition has a leader. */
   hasLeaders: () => Promise<boolean>
   remove: () => Promise<void>
@@ -42,8 +45,9 @@ const CONFIG = join(import.meta.dirname, '..', '..', '..', 'restate.toml')
 const NODES = 3
 const LEADERS_MS_MAX = 60_000
 
-export async function startRestateCluster(settings: Record<string, string> = {}): Promise<RestateCluster> {
-  const ports = await freePorts(3 * NODES)
+/** With the ports of a cluster that is lost it has the addresses of that one. */
+export async function startRestateCluster(settings: Record<string, string> = {}, lost?: number[]): Promise<RestateCluster> {
+  const ports = lost ?? (await freePorts(3 * NODES))
   const portsOf = (place: number): RestatePorts => ({
     ingress: ports[3 * place]!,
     admin: ports[3 * place + 1]!,
@@ -79,7 +83,7 @@ export async function startRestateCluster(settings: Record<string, string> = {})
     await node.start()
     return node
   }
-  return { nodes, ingressUrl: nodes.map((node) => node.ingressUrl).join(','), adminUrl, replace, hasLeaders, remove }
+  return { nodes, ingressUrl: nodes.map((node) => node.ingressUrl).join(','), adminUrl, ports, replace, hasLeaders, remove }
 }
 
 function nodeOn(name: string, ports: RestatePorts, settings: Record<string, string>): ClusterNode {
@@ -92,6 +96,7 @@ function nodeOn(name: string, ports: RestatePorts, settings: Record<string, stri
     name,
     ingressUrl: `http://127.0.0.1:${ports.ingress}`,
     adminUrl: `http://127.0.0.1:${ports.admin}`,
+    nodeUrl: `http://127.0.0.1:${ports.node}`,
     start: async () => {
       const log = openSync(join(folder, 'restate.log'), 'a')
       const onSpawn = (spawned: ChildProcess) => (child = spawned)
