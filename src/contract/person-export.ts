@@ -11,7 +11,9 @@ export const PersonExport = z.object({
   id: z.uuid(),
   status: z
     .enum(EXPORT_STATUSES)
-    .describe('`cut_off`: the reader hung up, or a read failed. One that stays `started` ended together with its gateway.'),
+    .describe(
+      '`cut_off`: the reader hung up, or a read failed. One that stays `started` ended with its gateway, or while Restate did not answer.',
+    ),
   actor: z.string(),
   requested_by: z.string().nullable(),
   started_at: z.iso.datetime(),

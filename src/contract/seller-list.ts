@@ -9,7 +9,9 @@ export const SellersRequest = z.strictObject({
   start: ReportDay.optional().describe('The first day, in UTC; 29 days before the last day if absent.'),
   end: ReportDay.optional().describe('The last day, which is included; today if absent.'),
   limit: pageLimit(20, 'Sellers of the page.'),
-  cursor: pageCursor('meta.next_cursor of the previous page. It has the range; one that is given must be the same.'),
+  cursor: pageCursor(
+    'meta.next_cursor of the previous page. It has the range, so `start` and `end` may be absent, or must be the same.',
+  ),
 })
 export type SellersRequest = z.infer<typeof SellersRequest>
 

@@ -1,9 +1,11 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { expect } from 'vitest'
+import { uuidV7 } from '../../src/contract/fields/event-id.ts'
 import { auditEntries } from '../../src/store/audit/audit-entry.ts'
 import type { Database } from '../../src/store/database/connection.ts'
 import { certifiedText } from '../../src/store/erasure/certificate.ts'
+import { listExports, noteExport } from '../../src/store/erasure/export-list.ts'
 import { eraseNextPart } from '../../src/store/erasure/next-part.ts'
 import { findErasure, listErasures } from '../../src/store/erasure/run-list.ts'
 import { beginErasure, failErasure, requestErasure, silentErasures } from '../../src/store/erasure/run-machine.ts'
@@ -482,4 +484,28 @@ test('erasing a session that was not merged leaves the account that used it', as
     ['interaction', { note: 'of Eve' }],
   ])
   expect(await driftOf(db)).toEqual([])
+})
+
+test('an export has its beginning and its end in the audit trail once, whichever is noted first, and however often', async ({
+  db,
+}) => {
+  const beganMs = before(3)
+  for (const order of [
+    ['started', 'completed'],
+    ['completed', 'started'],
+    ['completed', 'completed', 'started', 'cut_off'],
+  ] as const) {
+    await clear(db)
+    const id = uuidV7(beganMs, randomBytes(10))
+    const by = { actor: 'local', requested_by: 'privacy desk' }
+    for (const status of order) await noteExport(db, { export_id: id, status, ...by, ...(status !== 'started' && { rows: 41 }) })
+    const { data } = await auditEntries(db, { resource_type: 'person_export', limit: 10, offset: 0 })
+    expect(data.filter(({ resource_id }) => resource_id === id).map(({ action }) => action)).toEqual([
+      'export.complete',
+      'export.start',
+    ])
+    expect((await listExports(db, { limit: 10 }))!.data).toMatchObject([
+      { id, status: 'completed', rows: 41, started_at: new Date(beganMs).toISOString() },
+    ])
+  }
 })

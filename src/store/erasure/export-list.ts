@@ -13,22 +13,26 @@ const ACTIONS = {
 } as const satisfies Record<ExportStatus, AuditAction>
 
 /**
- * Notes the beginning or the end of an export, with its audit entry. The same again changes nothing, and nothing follows an end. An end can
- * come before the beginning, because the two are calls of their own.
+ * Notes the beginning or the end of an export, with its audit entry. The same again changes nothing, and nothing follows an end. An end that
+ * comes first, because the two are calls of their own, notes the beginning too. Its time is that of the id, which the gateway makes then.
  */
 export async function noteExport(db: Database, noted: NoteExport): Promise<PersonExport> {
   const { export_id: id, status, actor, requested_by: requestedBy = null, rows: count = null } = noted
   await db.transaction().execute(async (tx) => {
-    const { rows } = await sql`
-      insert into person_export as known (export_id, status, actor, requested_by, rows, finished_at)
-      values (${id}::uuid, ${status}, ${actor}, ${requestedBy}, ${count}, case when ${status} <> 'started' then now() end)
+    const { rows } = await sql<{ isNew: boolean }>`
+      insert into person_export as known (export_id, started_at, status, actor, requested_by, rows, finished_at)
+      values (${id}::uuid, least(uuid_extract_timestamp(${id}::uuid), now()), ${status}, ${actor}, ${requestedBy}, ${count},
+        case when ${status} <> 'started' then now() end)
       on conflict (export_id) do update
         set status = excluded.status, rows = excluded.rows, finished_at = excluded.finished_at
         where known.status = 'started' and excluded.status <> 'started'
-      returning export_id`.execute(tx)
-    if (rows.length === 0) return
-    const metadata = { ...(requestedBy !== null && { requested_by: requestedBy }), ...(count !== null && { rows: count }) }
-    await audit(tx, { actor, action: ACTIONS[status], resourceType: 'person_export', resourceId: id, metadata })
+      returning old.export_id is null as "isNew"`.execute(tx)
+    if (rows[0] === undefined) return
+    const by = requestedBy !== null && { requested_by: requestedBy }
+    const entry = { actor, resourceType: 'person_export', resourceId: id } as const
+    if (rows[0].isNew) await audit(tx, { ...entry, action: ACTIONS.started, metadata: { ...by } })
+    if (status === 'started') return
+    await audit(tx, { ...entry, action: ACTIONS[status], metadata: { ...by, ...(count !== null && { rows: count }) } })
   })
   const result = await sql<StoredExport>`select ${COLUMNS} from person_export where export_id = ${id}::uuid`.execute(db)
   return exportOf(onlyRow(result))
