@@ -1,13 +1,20 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { fastify } from 'fastify'
 import { expect, test } from 'vitest'
+import { readAssets } from '../../src/gateway/page/assets.ts'
 import { stock } from '../../src/gateway/views/stock.ts'
 import type { PageApi } from '../../src/gateway/page/page-api.ts'
+import { serveView } from '../../src/gateway/page/serve-view.ts'
+import type { PageView } from '../../src/gateway/page/view.ts'
+import { html } from '../../src/page/template/html.ts'
 import { createIngress } from '../../src/ingress/clients.ts'
 import { listStuck } from '../../src/main/embedded/stuck-invocations.ts'
 import { offlineGateway } from '../harness/servers/offline-gateway.ts'
 import { wordsOf } from '../harness/items/page-words.ts'
 
+/** Far less than the 2 s that a part of the view waits. */
+const DEADLINE_MS = 200
 const HOST = { host: 'localhost:3000' }
 const READY = { postgresql: true, restate: true, endpoint: true, registration: true, paused_tasks: null }
 
@@ -29,11 +36,14 @@ async function hangingServer() {
 test('while Restate hangs, its parts of Operations say so, and the others are shown', async () => {
   await using restate = await hangingServer()
   await using gateway = await offlineGateway({
-    ingress: createIngress({ url: restate.url }),
-    stuckInvocations: () => listStuck(restate.url),
+    ingress: createIngress({ url: restate.url, deadlineMs: DEADLINE_MS }),
+    stuckInvocations: () => listStuck(restate.url, DEADLINE_MS),
     readiness: async () => ({ ...READY, restate: false }),
   })
-  const { statusCode, body } = await gateway.app.inject({ url: '/operations', headers: HOST })
+  const ask = () => gateway.app.inject({ url: '/operations', headers: HOST })
+  // The first one loads what it needs, which takes longer than a part waits on a busy machine.
+  await ask()
+  const { statusCode, body } = await ask()
   expect(statusCode).toBe(200)
   const words = wordsOf(body)
   expect(words).toContain('Invocations that fail Restate does not answer; try again.')
@@ -65,4 +75,23 @@ test('the view of the stock asks a handful of questions, however many sellers an
   await stock.show({ get } as unknown as PageApi, request)
   expect(asked).toHaveLength(7)
   expect(asked).toContain('/api/v1/catalog/metrics/sellers')
+})
+
+test('the header of a view is asked for at the same time as its parts, so that the two do not wait one after the other', async () => {
+  const header = Promise.withResolvers<void>()
+  const get = async () => {
+    header.resolve()
+    return { error: { code: 'unavailable', message: 'not here' } }
+  }
+  const view: PageView = {
+    ...{ path: '/', label: 'A view', isInHeader: true, access: 'read' },
+    show: async () => {
+      await header.promise
+      return { title: 'A view', body: html`<p>all of it</p>` }
+    },
+  }
+  const app = fastify().decorateRequest('apiKey', null)
+  const page = { views: [view], assets: readAssets(), apiOf: () => ({ get }) as unknown as PageApi }
+  app.get('/', (request, reply) => serveView(page, view, request, reply))
+  expect((await app.inject({ url: '/' })).body).toContain('<p>all of it</p>')
 })

@@ -118,6 +118,7 @@ test.for([
   ['/products?category=&brand=', '/products'],
   ['/products?query=red+lamp&category=&brand=%20&seller_id=a%26b', '/products?query=red+lamp&seller_id=a%26b'],
   ['/searches?filter=&filter=no_click', '/searches?filter=no_click'],
+  ['/searches?filter=&query=why?', '/searches?query=why%3F'],
 ] as const)('filters without a value are no part of an address: %s', async ([url, short]) => {
   await using gateway = await offlineGateway()
   const { statusCode, headers } = await gateway.app.inject({ url, headers: HOST })

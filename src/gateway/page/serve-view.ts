@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { STATUS_OF_CODE } from '../../contract/error.ts'
 import { addressOf, sellerAddress } from '../../page/template/address.ts'
 import { isProblem } from '../../page/template/answer.ts'
+import type { HeaderState } from '../../page/template/header-state.ts'
 import { askAgainPage, changedParts, type Frame, wholePage } from '../../page/template/shell.ts'
 import { noView, withNotice } from '../../page/views/notice.ts'
 import type { Assets } from './assets.ts'
@@ -27,9 +28,10 @@ export async function serveView(page: Page, view: PageView, request: FastifyRequ
   if (!viewRequest.scopes.includes(view.access)) return sendShown({ ...sending, view: undefined }, notAllowed(view))
   const render = async () => {
     const refusals = noteRefusals(api)
-    const shown = await view.show(refusals.api, viewRequest)
+    // At the same time, so that parts without an answer and the header wait no longer than one of them.
+    const [shown, state] = await Promise.all([view.show(refusals.api, viewRequest), stateOf(sending)])
     const status = shown.status ?? (refusals.areThere() ? STATUS_OF_CODE.invalid_request : undefined)
-    return rendered({ ...sending, view }, { ...shown, status })
+    return rendered({ ...sending, view }, { ...shown, status }, state)
   }
   // Browsers that watch a view ask for its parts again and again, and rendering is most of what that costs.
   const isWatched = view.isLive === true && asksForParts(request)
@@ -50,8 +52,8 @@ function noteRefusals(api: PageApi): { api: PageApi; areThere: () => boolean } {
 /** The address without the filters of a form that have no value; undefined when it has none. */
 function shortAddressOf(request: FastifyRequest): string | undefined {
   if (asksForParts(request)) return undefined
-  const [path, query = ''] = request.url.split('?')
-  const parameters = [...new URLSearchParams(query)]
+  const [path = ''] = request.url.split('?', 1)
+  const parameters = [...new URLSearchParams(request.url.slice(path.length))]
   const withValue = parameters.filter(([, value]) => value.trim() !== '')
   if (withValue.length === parameters.length) return undefined
   return withValue.length === 0 ? path : `${path}?${new URLSearchParams(withValue).toString()}`
@@ -93,7 +95,11 @@ interface Sending {
 }
 
 async function sendShown(sending: Sending, shown: Shown): Promise<FastifyReply> {
-  return sendRendered(sending.reply, await rendered(sending, shown))
+  return sendRendered(sending.reply, rendered(sending, shown, await stateOf(sending)))
+}
+
+function stateOf({ api, request, nowMs }: Pick<Sending, 'api' | 'request' | 'nowMs'>): Promise<HeaderState> {
+  return headerStateOf(api, request.apiKey, nowMs)
 }
 
 interface Rendered {
@@ -106,15 +112,17 @@ function sendRendered(reply: FastifyReply, { text, status }: Rendered): FastifyR
   return sendPage(reply, text)
 }
 
-async function rendered(sending: Omit<Sending, 'reply'>, { title, body, status }: Shown): Promise<Rendered> {
-  const { page, view, request, api, nowMs } = sending
-  const caller = request.apiKey
-  const views = viewsFor(caller, page.views, view)
+function rendered(
+  { page, view, request }: Pick<Sending, 'page' | 'view' | 'request'>,
+  { title, body, status }: Shown,
+  state: HeaderState,
+): Rendered {
+  const views = viewsFor(request.apiKey, page.views, view)
   const frame: Frame = {
     title,
     views,
     canSearch: views.some(({ path }) => path === '/products'),
-    state: await headerStateOf(api, caller, nowMs),
+    state,
     isLive: view?.isLive ?? false,
     assets: page.assets.addresses(view?.hasChart ?? false),
   }

@@ -34,11 +34,11 @@ export function scheduleRoutes({ ingress, readiness }: RouteDeps): RoutePlugin {
   const ask = createSchedulesClient(ingress, ANSWER_MS_MAX)
   const schedules = shareRunning(async () => {
     // Asked at the same time, so that the reason does not come later than the failure.
-    const parts = readiness()
+    const reason = readiness().then(reasonOf, () => RESTATE)
     try {
       return await ask()
     } catch (cause) {
-      throw new DecidedError('unavailable', `${await parts.then(reasonOf, () => RESTATE)}; try again`, { cause })
+      throw new DecidedError('unavailable', `${await reason}; try again`, { cause })
     }
   }, SCHEDULES_MS_MAX)
   return async (app) => {

@@ -17,14 +17,14 @@ interface StuckRow {
 }
 
 /** Invocations that fail, with what they call and why they failed last. */
-export async function listStuck(adminUrl: string): Promise<StuckInvocationsResponse> {
+export async function listStuck(adminUrl: string, msMax = ANSWER_MS_MAX): Promise<StuckInvocationsResponse> {
   const listed = queryRestate<StuckRow>(
     adminUrl,
     `select id, target, status, retry_count as attempts, modified_at as since, last_failure as error from sys_invocation
       where status in ('paused', 'backing-off') order by status desc, modified_at desc limit ${STUCK_INVOCATIONS_MAX}`,
-    ANSWER_MS_MAX,
+    msMax,
   )
-  const [rows, { paused, retrying }] = await Promise.all([listed, stuckInvocations(adminUrl, ANSWER_MS_MAX)])
+  const [rows, { paused, retrying }] = await Promise.all([listed, stuckInvocations(adminUrl, msMax)])
   return { data: rows.map(listedOf), meta: { paused, retrying } }
 }
 
