@@ -162,6 +162,16 @@ test('more than 1,000 products are ordered by id on every page, each product onc
   expect(await idsOf(db, { category: 'rare' })).toEqual(['p001000'])
 })
 
+test('more than 1,000 hidden products are ordered by id on every page, each product once', async ({ db }) => {
+  await fillCatalog(db, SCORED_MAX + 205)
+  await sql`update catalog.product set status = 'hidden' where product_id <> 'p000007'`.execute(db)
+  for (const asked of [{}, { query: 'blu thi' }, { query: 'p' }]) {
+    const { ids, orders } = await wholeList(db, { ...asked, status: 'hidden', limit: 100 })
+    expect([orders, ids.length, ids.includes('p000007')]).toEqual([['product_id'], SCORED_MAX + 204, false])
+    expect(ids).toEqual([...new Set(ids)].sort())
+  }
+})
+
 test(
   'frequent words are found beside rare ones, and where they come late in the order of ids',
   { timeout: 120_000 },
