@@ -3,9 +3,9 @@ import type { Queryable } from '../../store/database/connection.ts'
 import type { TaskCaller } from '../http/caller-shares.ts'
 import type { ReadLine } from './read-line.ts'
 
-/** An answer is kept for at least so many times as long as its read took, so that open pages keep PostgreSQL busy for a quarter of the time at most. */
+/** An answer is kept for so many times as long as its read took, so that the pages that ask for it keep PostgreSQL busy for a quarter of the time. */
 const KEPT_READS = 3
-/** … but no longer than this. */
+/** … but no longer than this, unless `cacheMs` is longer. */
 const KEPT_MS_MAX = 10_000
 /** Answers of a page of rows each. */
 const ANSWERS_MAX = 200
@@ -14,7 +14,7 @@ interface SharedAnswers<Question, Answer> {
   read: (db: Queryable, question: Question) => Promise<Answer>
   /** Equal for equal questions. */
   keyOf: (question: Question) => string
-  /** 0 keeps and shares nothing. */
+  /** With 0 no answer is kept, and callers share only a read that has not begun. */
   cacheMs: number
 }
 

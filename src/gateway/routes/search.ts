@@ -77,7 +77,7 @@ const QUERIES = {
     operationId: 'searchQueries',
     summary: 'What shoppers search for',
     description:
-      'The most frequent queries of the last days first, ties by query; with `filter`, those that found nothing or led to no click. Read from the log. The pages of a cursor are of one window; searches that arrive late may still change the numbers. An answer is a second old at most, or three times as long as it took to read, up to ten seconds.',
+      'The most frequent queries of the last days first, ties by query; with `filter`, those that found nothing or led to no click. Read from the log. The pages of a cursor are of one window; searches that arrive late may still change the numbers. An answer is kept for a second, or for three times as long as it took to read, up to ten seconds.',
     tags: ['search'],
     querystring: SearchQueriesQuery,
     response: { 200: SearchQueriesResponse.describe('A page of queries.') },

@@ -31,7 +31,7 @@ const SELLERS = {
     operationId: 'sellers',
     summary: 'What all sellers sold',
     description:
-      'Sellers with sales in a range of days of UTC, the most orders first; ties by id. Amounts of different currencies are never added. The pages of a cursor are of one range, also after midnight. The list is live: a seller whose orders change between two pages may repeat or be missed. An answer is a second old at most, or three times as long as it took to read, up to ten seconds. A key or token of a seller gets that seller alone.',
+      'Sellers with sales in a range of days of UTC, the most orders first; ties by id. Amounts of different currencies are never added. The pages of a cursor are of one range, also after midnight. The list is live: a seller whose orders change between two pages may repeat or be missed. An answer is kept for a second, or for three times as long as it took to read, up to ten seconds. A key or token of a seller gets that seller alone.',
     tags: ['sellers'],
     querystring: SellersRequest.extend({
       limit: wholeNumberOfText(1, 100).default(20).describe(SellersRequest.shape.limit.description!),

@@ -18,7 +18,7 @@ const VERIFICATIONS = '/api/v1/verifications'
 const PART = { msMax: 2_000 }
 /** Schedules are a call each, and the others look through what Restate and Kafka have. */
 const COSTLY = { ...PART, keepMs: 5_000 }
-/** The gateway shares its answer for a second too, so that none is shown which is older than 2 s. */
+/** The gateway shares its answer for a second, and so do the parts of the view, so that none is shown which is older than 2.5 s. */
 const READY = { ...PART, keepMs: 500 }
 
 /** Whether the system works, what waits and fails in it, and whether its numbers are right. */

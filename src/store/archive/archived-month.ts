@@ -14,7 +14,7 @@ export interface NewArchivedMonth {
   place: string
 }
 
-/** Notes that an archive has a month. Noted again, e.g. because the month could not be dropped, it keeps its time while its place is the same. */
+/** Notes that an archive has a month. Noted again, e.g. because the month could not be dropped, it keeps its time while it is the same, in the same place. */
 export async function noteArchived(db: Queryable, { table, month, rows, bytes, parts, place }: NewArchivedMonth): Promise<void> {
   await sql`
     insert into archived_month as known (table_name, month, rows, bytes, parts, place)
