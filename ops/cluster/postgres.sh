@@ -4,9 +4,9 @@
 # A peer is a host, or host:port. Asked are all peers:
 #   One takes writes, and this server has no data: copies it, and is its standby.
 #   One takes writes, and this server did: it was replaced. Takes back what the peer does not have (pg_rewind), and is its standby.
-#   None takes writes: starts as it was; one that took writes only when no peer is of a later timeline.
-#   None takes writes, and this server has no data: with FIRST=1, and when no peer answers, starts as the first primary.
-# A standby follows the peer that takes writes. With REWIND=off a server that was replaced does not start, so that its disk can be read.
+#   None takes writes: starts as it was; one that took writes waits while a peer is of a later timeline.
+#   None takes writes, and this server has no data: waits; with FIRST=1, and when no peer answers, starts as the first primary.
+# A standby follows the peer that takes writes. With REWIND=off a server that was replaced waits, so that its disk can be read.
 set -eu
 : "${PGDATA:?}" "${NODE:?}" "${PEERS:?}" "${REPLICATION_PASSWORD_FILE:?}"
 PORT=${PGPORT:-5432}
@@ -46,35 +46,43 @@ follow() {
   : >"$PGDATA/standby.signal"
 }
 
-refuse() {
-  echo "$NODE: $1" >&2
-  exit 1
+second=0
+# Says once why it waits.
+wait_for() {
+  [ "$second" -gt 0 ] || echo "$NODE: $1" >&2
+  second=$((second + 1))
+  sleep 1
 }
 
-ask_peers
-second=0
-while [ -z "$heard" ] && has_data && ! is_standby && [ "$second" -lt "$HEAR_SECONDS" ]; do
-  sleep 1
-  second=$((second + 1))
+while :; do
   ask_peers
-done
-if ! has_data; then
-  if [ -n "$primary" ]; then
-    echo "$NODE: copies $primary and becomes its standby"
-    mkdir -p "$PGDATA" && chmod 700 "$PGDATA"
-    pg_basebackup -d "$(source_of "$primary")" -D "$PGDATA" -X stream -c fast
+  if ! has_data; then
+    if [ -n "$primary" ]; then
+      echo "$NODE: copies $primary and becomes its standby"
+      mkdir -p "$PGDATA" && chmod 700 "$PGDATA"
+      pg_basebackup -d "$(source_of "$primary")" -D "$PGDATA" -X stream -c fast
+      follow
+      break
+    fi
+    [ -n "$heard" ] || [ "${FIRST:-}" != 1 ] || break
+    wait_for "has no data, and waits until one of $PEERS takes writes"
+  elif is_standby; then
+    break
+  elif [ -n "$primary" ] && [ "${REWIND:-on}" = on ]; then
+    echo "$NODE: $primary takes writes now; becomes its standby"
+    # A server that was killed must recover before it can be taken back. pg_rewind reads the log that this would otherwise remove.
+    postgres --single -c wal_keep_size=1TB -D "$PGDATA" postgres </dev/null >/dev/null
+    pg_rewind -D "$PGDATA" --source-server "$(source_of "$primary")"
     follow
-  elif [ -n "$heard" ] || [ "${FIRST:-}" != 1 ]; then
-    refuse "has no data, and none of $PEERS takes writes yet"
+    break
+  elif [ -n "$primary" ]; then
+    wait_for "$primary takes writes now, and REWIND is off: waits"
+  elif [ -n "$ahead" ]; then
+    wait_for "$ahead took writes after this server: waits until it is promoted"
+  elif [ -z "$heard" ] && [ "$second" -lt "$HEAR_SECONDS" ]; then
+    wait_for "waits $HEAR_SECONDS s to hear from one of $PEERS, which may take writes"
+  else
+    break
   fi
-elif ! is_standby && [ -n "$primary" ]; then
-  [ "${REWIND:-on}" = on ] || refuse "$primary takes writes now, and REWIND is off"
-  echo "$NODE: $primary takes writes now; becomes its standby"
-  # A server that was killed must recover before it can be taken back. pg_rewind reads the log that this would otherwise remove.
-  postgres --single -c wal_keep_size=1TB -D "$PGDATA" postgres </dev/null >/dev/null
-  pg_rewind -D "$PGDATA" --source-server "$(source_of "$primary")"
-  follow
-elif ! is_standby && [ -n "$ahead" ]; then
-  refuse "$ahead took writes after this server, and is a standby now: promote it"
-fi
+done
 exec "$@"

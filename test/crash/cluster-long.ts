@@ -4,7 +4,7 @@ import { startClusterLoad } from './cluster-load.ts'
 
 /**
  * `npm run test:cluster -- --kills 100`: kills the nodes of a cluster of Restate in turn under load. Prints what came of it, and ends with
- * status 1 when a request failed, or an event is lost, doubled or counted wrong.
+ * status 1 when a request failed, or an event is lost, doubled or counted wrong. A signal ends it after the next kill.
  */
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { kills: { type: 'string', default: '100' } } })
@@ -15,7 +15,7 @@ async function main(): Promise<void> {
     await flowing(load)
     const { nodes } = site.cluster
     // The partitions of a node move to the other two, so each node leads some when its turn comes again.
-    for (let kill = 0; kill < Number(values.kills); kill++) {
+    for (let kill = 0; kill < Number(values.kills) && !isToldToEnd; kill++) {
       pausesMs.push(await endAndStart(nodes[kill % nodes.length]!, 'kill', load))
       if (kill % 10 === 9) console.log(`${kill + 1} kills, ${load.answered()} requests`)
     }
@@ -37,4 +37,7 @@ async function main(): Promise<void> {
   }
 }
 
+let isToldToEnd = false
+process.once('SIGINT', () => (isToldToEnd = true))
+process.once('SIGTERM', () => (isToldToEnd = true))
 await main()
