@@ -16,8 +16,8 @@ COPY sql sql
 COPY services services
 COPY src src
 RUN ln -s /footfall/src/main/footfall.js /usr/local/bin/footfall
-# A new volume there belongs to the user node.
-RUN install -d -o node -g node -m 700 /archive
+# New volumes there belong to the user node.
+RUN install -d -o node -g node -m 700 /archive /backups
 ENV NODE_ENV=production \
     GATEWAY_HOST=0.0.0.0 \
     ENDPOINT_HOST=0.0.0.0

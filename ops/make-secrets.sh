@@ -21,6 +21,7 @@ make endpoint_password password
 make gateway_password password
 make consumer_password password
 make replication_password password
+make backup_password password
 make api_key api_key
 make manage_key api_key
 make payment_secret password

@@ -1,12 +1,15 @@
 #!/bin/sh
 # Runs once, when the volume of PostgreSQL is new. Makes the role that migrates: it owns the database and may create roles, but is
-# not a superuser. Takes from all other users what they need not have, because only a superuser can: the use of other databases,
+# not a superuser. Makes the role that copies the database, which may read everything and change nothing. Takes from all other users what they need not have, because only a superuser can: the use of other databases,
 # temporary tables, large objects, and the advisory locks, which the owner passes on to the endpoint.
 set -eu
 psql --no-psqlrc --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" \
-  --set password="$(cat /run/secrets/owner_password)" --set database="$POSTGRES_DB" <<'SQL'
+  --set password="$(cat /run/secrets/owner_password)" --set backup_password="$(cat /run/secrets/backup_password)" \
+  --set database="$POSTGRES_DB" <<'SQL'
 set log_min_error_statement = panic;
 create role footfall_owner login createrole password :'password';
+create role footfall_backup login replication password :'backup_password';
+grant pg_read_all_data to footfall_backup;
 alter database :"database" owner to footfall_owner;
 revoke temporary on database :"database" from public;
 revoke connect, temporary on database postgres, template1 from public;

@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 import { isPublic } from './config/addresses.ts'
 import type { Config } from './config/config.ts'
 import { StartError } from './config/start-error.ts'
-import { logFolderOf } from './database/home-paths.ts'
+import { logFolderOf, postgresFolderOf, restoringFolderOf } from './database/home-paths.ts'
 import { isPortFree } from './embedded/ports.ts'
 
 /** Creates FOOTFALL_HOME with its folder for logs. @throws StartError when that is not possible. */
@@ -30,6 +30,14 @@ export function refusePublicWithoutKey(config: Config, areKeysUsed: boolean): vo
   if (!isPublic(config) || areKeysUsed) return
   throw new StartError(
     `Others can reach GATEWAY_HOST (${config.GATEWAY_HOST}), and there is no key yet: make one with ./footfall key create, or unset GATEWAY_HOST.`,
+  )
+}
+
+/** Without this a new, empty database would take the place of the one that is being restored. @throws StartError */
+export function refuseUnfinishedRestore(config: Config): void {
+  if (existsSync(postgresFolderOf(config)) || !existsSync(restoringFolderOf(config))) return
+  throw new StartError(
+    `A restore into ${config.FOOTFALL_HOME} was not finished: run ./footfall restore again, or remove ${restoringFolderOf(config)} to start with an empty database.`,
   )
 }
 

@@ -27,11 +27,14 @@ import { endLeftoverPostgres, startPostgres } from './embedded/postgres.ts'
 import { isRestateUp, startRestate } from './embedded/restate.ts'
 import { storedSecret } from './embedded/stored-secret.ts'
 import { clearPidFile, createSupervisor, type Supervisor } from './embedded/supervisor.ts'
+import { makeWalArchive, walArchiveSettings } from './embedded/wal-archive.ts'
+import { watchArchiving } from './embedded/watch-archiving.ts'
 import { ingressOf } from './ingress.ts'
 import { nodeProcess } from './node-process.ts'
+import { lostCallsNotice } from './reconcile/tell-lost.ts'
 import { register } from './release/deployments.ts'
 import { takeRuleIntoForce } from '../store/payments/ledger-rule.ts'
-import { checkPorts, makeHome, refusePublicWithoutKey } from './start-checks.ts'
+import { checkPorts, makeHome, refusePublicWithoutKey, refuseUnfinishedRestore } from './start-checks.ts'
 import { startSchedules } from './start-schedules.ts'
 import { restateTracing } from './tracing/start.ts'
 
@@ -59,12 +62,19 @@ export async function startEverything(config: Config, print: (line: string) => v
   const supervisor = createSupervisor(pidFile, print)
   const stopRotating = rotateLogs(logFolderOf(config), config.LOG_MIB_MAX * 1024 * 1024)
   const stopWatching = watchDisks({ ...diskPlacesOf(config), print, onSpace: (writers) => writeAgain(supervisor, writers) })
+  const stopWatchingArchive = watchArchive(config, print)
   const stop = async () => {
     await supervisor.stop()
     stopRotating()
     stopWatching()
+    stopWatchingArchive()
   }
   return { logFolder: logFolderOf(config), ready: bringUp(config, supervisor, print), stop, kill: supervisor.kill }
+}
+
+function watchArchive(config: Config, print: (line: string) => void): () => void {
+  if (config.DATABASE_URL !== undefined || config.WAL_ARCHIVE === undefined) return () => undefined
+  return watchArchiving(config.WAL_ARCHIVE, () => databaseUrlOf(config), print)
 }
 
 /** Restate stays out of work after its disk was full, until it is started again. PostgreSQL ends by itself, and then starts again. */
@@ -92,6 +102,13 @@ async function bringUp(config: Config, supervisor: Supervisor, print: (line: str
       ? []
       : [supervisor.keep(nodeProcess('consumer', config, { log: openLog(config, 'consumer'), print }))]),
   ])
+  void tellLostCalls(config, print)
+}
+
+/** Nothing waits for it, and without an answer ./footfall reconcile says the same. */
+async function tellLostCalls(config: Config, print: (line: string) => void): Promise<void> {
+  const notice = await lostCallsNotice(adminUrlOf(config), await databaseUrlOf(config)).catch(() => undefined)
+  if (notice !== undefined) print(notice)
 }
 
 async function registerServices(config: Config): Promise<void> {
@@ -105,11 +122,13 @@ async function registerServices(config: Config): Promise<void> {
 async function bringUpPostgres(config: Config, supervisor: Supervisor): Promise<void> {
   if (config.DATABASE_URL === undefined) {
     const folder = postgresFolderOf(config)
+    refuseUnfinishedRestore(config)
+    if (config.WAL_ARCHIVE !== undefined) await makeWalArchive(config.WAL_ARCHIVE)
     const password = await storedSecret(passwordFileOf(config), newSecret)
     const log = openLog(config, 'postgres')
     // One pool of the gateway, two of each process of the endpoint, and 20 connections for the consumer, metrics, commands and operators.
     const pools = 1 + 2 * config.ENDPOINT_PROCESSES
-    const settings = { max_connections: String(pools * config.DATABASE_CONNECTIONS + 20) }
+    const settings = { max_connections: String(pools * config.DATABASE_CONNECTIONS + 20), ...walArchiveSettings(config) }
     await supervisor.keep({
       name: POSTGRESQL,
       start: (onSpawn) => startPostgres({ folder, port: config.POSTGRES_PORT, password, log, settings }, onSpawn),

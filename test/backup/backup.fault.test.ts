@@ -1,11 +1,18 @@
-import { existsSync, readdirSync } from 'node:fs'
-import { copyFile, open, readFile, truncate } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { existsSync, openSync, readdirSync } from 'node:fs'
+import { copyFile, mkdir, open, readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Manifest } from '../../src/cli/backup/manifest.ts'
+import { restoreCommand } from '../../src/cli/commands/restore.ts'
+import { freePorts } from '../../src/main/embedded/ports.ts'
+import { startPostgres } from '../../src/main/embedded/postgres.ts'
+import { postgresAccount } from '../../src/main/embedded/postgres-account.ts'
 import { stopProcess } from '../../src/main/embedded/process.ts'
 import { until } from '../../src/main/embedded/until.ts'
+import { createApiKey, revokeApiKey } from '../../src/store/access/api-key.ts'
+import { runCommand } from '../harness/programs/command.ts'
 import { startCommandProcess } from '../harness/programs/command-process.ts'
 import { startTcpProxy } from '../harness/servers/tcp-proxy.ts'
 import { type BackupServer, recordSome, startBackupServer } from './backup-server.ts'
@@ -94,6 +101,46 @@ describe('footfall backup', () => {
     expect(existsSync(inFolder('two.partial'))).toBe(false)
   })
 
+  test('restored by other means beside a newer list, keys are revoked again, made ones are named, and numbers of batches go on later', async () => {
+    const { db } = server.database
+    const key = { scopes: ['read'], isPublishable: false, origins: [], sellerId: null, requestsPerMinute: null } as const
+    const revoked = await createApiKey(db, { ...key, name: 'revoked later' })
+    expect((await backup(inFolder('five'))).code).toBe(0)
+    await revokeApiKey(db, revoked.keyId)
+    const lost = await createApiKey(db, { ...key, name: 'made later' })
+    expect((await backup('--lists-only', inFolder('lists.json'))).text).toMatch(/has \d+ keys and 0 ids of erased persons/)
+    const restored = await startUnpacked(inFolder('five'))
+    const args = [inFolder('five'), '--restored', '--json', '--lists', inFolder('lists.json')]
+    const { code, text } = await runCommand(restoreCommand(), args, { DATABASE_URL: restored.url })
+    await restored.stop()
+    expect(code).toBe(0)
+    expect(JSON.parse(text)).toMatchObject({
+      timeline: 2,
+      newer_lists: [inFolder('lists.json')],
+      revoked_again: [{ key_id: revoked.keyId, name: 'revoked later' }],
+      lost_keys: [{ key_id: lost.keyId, name: 'made later' }],
+    })
+  })
+
+  /** The database of a backup, unpacked by tar and replayed as docs/backup.md says. */
+  async function startUnpacked(taken: string): Promise<{ url: string; stop: () => Promise<void> }> {
+    const folder = inFolder('unpacked')
+    await mkdir(folder, { mode: 0o700 })
+    execFileSync('tar', ['-xf', join(taken, 'base.tar'), '-C', folder, '--no-same-owner'])
+    await writeFile(join(folder, 'recovery.signal'), '')
+    await (
+      await postgresAccount([folder])
+    ).takeOwnership(readdirSync(folder, { recursive: true }).map((name) => join(folder, String(name))))
+    await (await postgresAccount([folder])).takeOwnership([folder])
+    const [port] = (await freePorts(1)) as [number]
+    const log = openSync(inFolder('unpacked.log'), 'a')
+    const settings = { fsync: 'off', restore_command: 'false', hot_standby: 'off' }
+    const child = await startPostgres({ folder, port, password: 'test', log, settings })
+    const url = new URL(server.database.url)
+    url.port = String(port)
+    return { url: url.href, stop: () => stopProcess(child, 'SIGINT') }
+  }
+
   test('Ctrl-C and a lost connection remove what was begun', async () => {
     const interrupted = await startHeld('three')
     interrupted.running.child.kill('SIGINT')
@@ -105,6 +152,24 @@ describe('footfall backup', () => {
     expect(await lost.ended).toBe(1)
     expect(lost.output()).toMatch(/^The connection to PostgreSQL was lost \(.*\), so no backup was taken: take it again\.\n$/)
     expect(readdirSync(server.folder).filter((name) => name.startsWith('three'))).toEqual([])
+  })
+
+  test.skipIf(process.getuid?.() !== 0)('a full disk is told, and nothing is left on it', async () => {
+    const disk = inFolder('disk')
+    await mkdir(disk)
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=20m', 'tmpfs', disk], { stdio: 'ignore' })
+    } catch {
+      return console.log('The test of a full disk is skipped, because this user may not mount one.')
+    }
+    const { code, text } = await backup(join(disk, 'one'))
+    const left = readdirSync(disk)
+    execFileSync('umount', [disk])
+    expect({ code, text, left }).toEqual({
+      code: 1,
+      text: expect.stringMatching(/^The disk of .* is full, so no backup was taken/),
+      left: [],
+    })
   })
 
   test('a user without REPLICATION is told what it lacks', async () => {

@@ -116,13 +116,24 @@ function make(folder: string): void {
 }
 
 /** Writes a file that is on the disk when this returns. */
-export function writeWhole(path: string, text: string): void {
+function writeWhole(path: string, text: string): void {
   const descriptor = openSync(path, 'w', FILE_MODE)
   try {
     writeAll(descriptor, Buffer.from(text))
     fsyncSync(descriptor)
   } finally {
     closeSync(descriptor)
+  }
+}
+
+/** Writes a file that takes the place of an older one when it is on the disk. @throws StartError when it cannot be written. */
+export function replaceWhole(path: string, text: string): void {
+  try {
+    writeWhole(`${path}.new`, text)
+    renameSync(`${path}.new`, path)
+    syncFolder(dirname(path))
+  } catch (cause) {
+    throw new StartError(`${path} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}.`, { cause })
   }
 }
 

@@ -64,7 +64,7 @@ export async function problemOf(
 }
 
 /** The SHA-256 of each file by its path, from PostgreSQL's list; the files of the log are not in it. */
-async function serverChecksums(folder: string): Promise<{ checksums: Map<string, string>; problems: string[] }> {
+export async function serverChecksums(folder: string): Promise<{ checksums: Map<string, string>; problems: string[] }> {
   const path = join(folder, SERVER_MANIFEST)
   const text = await readFile(path, 'utf8').catch(() => '')
   const [content = ''] = text.split('"Manifest-Checksum"', 1)
@@ -78,7 +78,8 @@ async function serverChecksums(folder: string): Promise<{ checksums: Map<string,
   return { checksums: new Map(), problems: [`${path} is damaged: it is not the list that PostgreSQL sent.`] }
 }
 
-function createCheck(checksums: ReadonlyMap<string, string>) {
+/** Compares the entries of archives with the checksums. */
+export function createCheck(checksums: ReadonlyMap<string, string>) {
   const seen = new Set<string>()
   const differing: string[] = []
   const open = ({ name: archive }: BackupFile, { name, type }: TarEntry): EntrySink => {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -22,6 +23,8 @@ export const Manifest = z.object({
   release: z.string(),
   schema: z.string(),
   postgresql: z.string(),
+  /** Whether it is the PostgreSQL of npm start. */
+  is_embedded: z.boolean(),
   system_identifier: z.string(),
   start: LogPlace,
   stop: LogPlace,
@@ -35,14 +38,15 @@ export type BackupFile = z.infer<typeof BackupFile>
 
 /** @throws StartError for a folder that is no whole backup. */
 export async function readManifest(folder: string): Promise<Manifest> {
-  const text = await readFile(join(folder, MANIFEST), 'utf8').catch((cause: unknown) => {
-    throw new StartError(`${folder} is no whole backup: it has no ${MANIFEST}.`, { cause })
-  })
-  return manifestIn(text, join(folder, MANIFEST))
+  if (!existsSync(join(folder, MANIFEST))) throw new StartError(`${folder} is no whole backup: it has no ${MANIFEST}.`)
+  return readManifestFile(join(folder, MANIFEST))
 }
 
-/** @throws StartError for a text that is no manifest. */
-export function manifestIn(text: string, path: string): Manifest {
+/** @throws StartError for a file that is no manifest. */
+export async function readManifestFile(path: string): Promise<Manifest> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new StartError(`${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}.`, { cause })
+  })
   try {
     return Manifest.parse(JSON.parse(text))
   } catch (cause) {

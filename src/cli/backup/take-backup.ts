@@ -51,6 +51,7 @@ async function fill(folder: BackupFolder, db: Database, config: Config, watch: B
     release: await releaseName(),
     schema: facts.schema,
     postgresql: serverVersion,
+    is_embedded: config.DATABASE_URL === undefined,
     system_identifier: systemIdentifier,
     start,
     stop,

@@ -27,6 +27,7 @@ export const COMMANDS: Record<string, () => Promise<Command>> = {
   alerts: async () => (await import('./alerts.ts')).alertsCommand(),
   schedules: async () => (await import('./schedules.ts')).schedulesCommand(),
   backup: async () => (await import('./backup.ts')).backupCommand(),
+  restore: async () => (await import('./restore.ts')).restoreCommand(),
   archive: async () => (await import('./archive.ts')).archiveCommand(),
   reconcile: async () => (await import('./reconcile.ts')).reconcileCommand(),
   verify: async () => (await import('./verify.ts')).verifyCommand(),

@@ -1,9 +1,15 @@
 import { resolve } from 'node:path'
 import { Command } from 'commander'
-import { readConfig } from '../../main/config/config.ts'
+import { type Config, readConfig } from '../../main/config/config.ts'
+import { StartError } from '../../main/config/start-error.ts'
+import { withDatabase } from '../../main/database/with-database.ts'
+import { readKeysAndErased } from '../../store/backup/keys-and-erased.ts'
+import { replaceWhole } from '../backup/backup-files.ts'
 import { type BackupCheck, checkBackup } from '../backup/check-backup.ts'
+import { keysAndErasedText } from '../backup/keys-and-erased.ts'
 import type { Manifest } from '../backup/manifest.ts'
 import { type BackupProgress, takeBackup } from '../backup/take-backup.ts'
+import { removeSegmentsBefore, segmentOf } from '../backup/wal-files.ts'
 import { countText, numberedText } from '../terminal/count.ts'
 import { print, printError, printJson } from '../terminal/output.ts'
 import { type RunView, runProgressOn } from '../terminal/run-progress.ts'
@@ -12,23 +18,30 @@ const MEBIBYTE = 1024 * 1024
 
 interface Options {
   check?: boolean
+  listsOnly?: boolean
+  cleanWal?: boolean
   json?: boolean
 }
 
 export function backupCommand(): Command {
   return new Command('backup')
     .description('Copy the whole database into a new folder, while everything works on. Needs no program of PostgreSQL.')
-    .argument('<folder>', 'a new folder')
+    .argument('<folder>', 'a new folder; with --lists-only a file')
     .option('--check', 'read the backup in the folder, and compare every file with its checksum; exit 1 when one differs')
+    .option('--clean-wal', 'afterwards, remove the files of WAL_ARCHIVE that are older than this backup')
+    .option('--lists-only', 'write only the list of keys and erased persons, into a file')
     .option('--json', 'as JSON')
     .addHelpText('after', HELP)
-    .action(async (folder: string, { check = false, json = false }: Options) => {
-      if (check) await checkWithProgress(resolve(folder), json)
-      else await takeWithProgress(resolve(folder), json)
+    .action(async (folder: string, { check = false, listsOnly = false, cleanWal = false, json = false }: Options) => {
+      const archive = cleanWal ? archiveToClean(readConfig(process.env)) : undefined
+      if (check) return checkWithProgress(resolve(folder), json)
+      if (listsOnly) return writeLists(readConfig(process.env), resolve(folder))
+      const manifest = await takeWithProgress(resolve(folder), json)
+      if (archive !== undefined) await clean(archive, manifest, json)
     })
 }
 
-async function takeWithProgress(folder: string, json: boolean): Promise<void> {
+async function takeWithProgress(folder: string, json: boolean): Promise<Manifest> {
   let remove = () => undefined as void
   const progress = runProgressOn(process.stderr, VIEW, () => {
     remove()
@@ -42,6 +55,7 @@ async function takeWithProgress(folder: string, json: boolean): Promise<void> {
     progress.stop()
     if (json) printJson(manifest)
     else printBackup(folder, manifest)
+    return manifest
   } finally {
     progress.stop()
   }
@@ -58,6 +72,22 @@ async function checkWithProgress(folder: string, json: boolean): Promise<void> {
   } finally {
     progress.stop()
   }
+}
+
+function archiveToClean({ WAL_ARCHIVE: folder }: Config): string {
+  if (folder === undefined) throw new StartError('--clean-wal needs WAL_ARCHIVE, the folder to clean.')
+  return folder
+}
+
+async function clean(archive: string, { start }: Manifest, isSilent: boolean): Promise<void> {
+  const removed = await removeSegmentsBefore(archive, segmentOf(start))
+  if (!isSilent) print(`Removed ${numberedText(removed, 'file')} of ${archive}, from before this backup.`)
+}
+
+async function writeLists(config: Config, file: string): Promise<void> {
+  const list = await withDatabase(config, { name: 'footfall backup', readOnly: true }, readKeysAndErased)
+  replaceWhole(file, keysAndErasedText(list))
+  print(`${file} has ${numberedText(list.keys.length, 'key')} and ${numberedText(list.erased.length, 'id')} of erased persons.`)
 }
 
 const VIEW: RunView<BackupProgress> = {

@@ -4,7 +4,9 @@ import type { Database } from '../../store/database/connection.ts'
 import { repairTrending } from '../../store/popularity/trending-window.ts'
 import { type ProofProgress, verify } from '../../store/proof/verification.ts'
 import { readConfig } from '../../main/config/config.ts'
+import { type ShorterMonth, shorterMonths } from '../../store/backup/log-facts.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
+import { type Manifest, readManifestFile } from '../backup/manifest.ts'
 import { countText, numberedText } from '../terminal/count.ts'
 import { print, printError, printJson } from '../terminal/output.ts'
 import { runProgressOn } from '../terminal/run-progress.ts'
@@ -12,16 +14,26 @@ import { runProgressOn } from '../terminal/run-progress.ts'
 export function verifyCommand(): Command {
   return new Command('verify')
     .description('Replay the log against every aggregate. Exit 0 when every number is right, 1 otherwise.')
+    .option('--against <file>', 'manifest.json of a backup: exit 1 too when the log has fewer events than it had then')
     .option('--json', 'as JSON')
-    .action(async (options: { json?: boolean }) => {
+    .action(async (options: { json?: boolean; against?: string }) => {
+      const manifest = options.against === undefined ? undefined : await readManifestFile(options.against)
       await withDatabase(readConfig(process.env), { name: 'footfall verify', statementMsMax: 0 }, async (db) => {
         await repairTrending(db)
         const answer = await verifyWithProgress(db)
-        process.exitCode = answer.drift_count === 0 ? 0 : 1
-        if (options.json) printJson(answer)
-        else printAnswer(answer)
+        const shorter = manifest && (await shorterMonths(db, manifest.log))
+        process.exitCode = answer.drift_count === 0 && (shorter ?? []).length === 0 ? 0 : 1
+        if (options.json) return printJson({ ...answer, ...(shorter && { shorter }) })
+        printAnswer(answer)
+        if (manifest !== undefined) printShorter(shorter!, manifest)
       })
     })
+}
+
+function printShorter(shorter: readonly ShorterMonth[], { began_at: at }: Manifest): void {
+  for (const { table, month, rows, had } of shorter)
+    print(`${table} of ${month}: ${numberedText(rows, 'row')}, and there were ${countText(had)} at ${at}.`)
+  if (shorter.length === 0) print(`No month of the log has fewer rows than at ${at}.`)
 }
 
 const DRAW_EVERY_MS = 500

@@ -5,6 +5,7 @@ import { accessSettings } from './access.ts'
 import { addressProblem, addressSettings, portSettings } from './addresses.ts'
 import { alertSettings } from './alerts.ts'
 import { archiveProblem, archiveSettings } from './archive.ts'
+import { backupSettings } from './backup.ts'
 import { capacitySettings } from './capacity.ts'
 import { CHECKOUT } from './checkout.ts'
 import { databaseUrlWithPassword } from './database-password.ts'
@@ -38,6 +39,7 @@ export const Config = z.object({
   ...popularitySettings,
   ...retentionSettings,
   ...archiveSettings,
+  ...backupSettings,
   ...metricsStoreSettings,
   ...identityKeySettings,
   ...operatorTokenSettings,

@@ -7,6 +7,8 @@ export const passwordFileOf = (config: Config) => join(config.FOOTFALL_HOME, 'po
 export const paymentSecretFileOf = (config: Config) => join(config.FOOTFALL_HOME, 'payment-secret')
 export const erasureKeyFileOf = (config: Config) => join(config.FOOTFALL_HOME, 'erasure-key')
 export const postgresFolderOf = (config: Config) => join(config.FOOTFALL_HOME, 'postgres')
+/** The folder of PostgreSQL while a backup is restored into it. */
+export const restoringFolderOf = (config: Config) => join(config.FOOTFALL_HOME, 'postgres.restoring')
 export const restateFolderOf = (config: Config) => join(config.FOOTFALL_HOME, 'restate')
 export const logFolderOf = (config: Config) => join(config.FOOTFALL_HOME, 'log')
 /** Lost calls on their way back into PostgreSQL. */

