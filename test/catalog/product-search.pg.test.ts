@@ -162,6 +162,18 @@ test('more than 1,000 products are ordered by id on every page, each product onc
   expect(await idsOf(db, { category: 'rare' })).toEqual(['p001000'])
 })
 
+test('a page by score is refused when many more products match by then, because their order is another one', async ({ db }) => {
+  await fillCatalog(db, 100)
+  const first = await search(db, { query: 'blue thing', limit: 3 })
+  expect(first.meta.order).toBe('score')
+  await sql`
+    insert into catalog.product (product_id, name, status, updated_at, call_id)
+    select 'q' || n, 'Blue thing', 'active', now(), gen_random_uuid() from generate_series(1, ${2 * SCORED_MAX}) n`.execute(db)
+  await expect(search(db, { query: 'blue thing', limit: 3, cursor: first.meta.next_cursor! })).rejects.toThrow(
+    /^cursor: .*begin again/,
+  )
+})
+
 test('more than 1,000 hidden products are ordered by id on every page, each product once', async ({ db }) => {
   await fillCatalog(db, SCORED_MAX + 205)
   await sql`update catalog.product set status = 'hidden' where product_id <> 'p000007'`.execute(db)

@@ -1,8 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { expect, inject } from 'vitest'
 import { createSellerTokens } from '../../src/gateway/access/seller-tokens.ts'
 import { createKeyRing, KEYS_MS_MAX } from '../../src/gateway/access/key-ring.ts'
-import { createSessionRing } from '../../src/gateway/access/session-ring.ts'
+import { createSessionRing, SESSION_MS_MAX } from '../../src/gateway/access/session-ring.ts'
 import { WRONG_TRIES_MAX } from '../../src/gateway/access/sign-in.ts'
 import { until } from '../../src/main/embedded/until.ts'
 import { revokeApiKey } from '../../src/store/access/api-key.ts'
@@ -47,6 +48,17 @@ test.beforeAll(async ({ db }) => {
 
 const statusOf = async (url: string, cookie: string, path = READ, headers = {}) =>
   (await asPage(url, { path, headers: { cookie, ...headers } })).status
+
+test('a session that is known stays good while the database does not say its state', async ({ gateway: { url }, db }) => {
+  const cookie = await signIn(url, { key: keys.read })
+  expect(await statusOf(url, cookie)).toBe(200)
+  await db.transaction().execute(async (tx) => {
+    await sql`lock table access.session in access exclusive mode`.execute(tx)
+    // What is known of the session is too old by then, so it is looked up.
+    await sleep(SESSION_MS_MAX)
+    expect(await statusOf(url, cookie)).toBe(200)
+  })
+})
 
 test('a key signs a browser in, which may do what the key may', async ({ gateway: { url } }) => {
   const { status, location, cookie } = await asPage(url, { path: '/session', form: { key: keys.read } })

@@ -3,12 +3,15 @@ import { DecidedError } from '../../contract/decided-error.ts'
 import { liveSessions, type StoredSession } from '../../store/access/session.ts'
 import type { Database } from '../../store/database/connection.ts'
 import { isUnavailable } from '../../store/database/sql-state.ts'
+import { withinMs } from '../http/within-ms.ts'
 
 /** The live session whose id has this hash; undefined when there is none, or it has ended. */
 export type FindSession = (hash: string) => Promise<StoredSession | undefined>
 
 /** The greatest age of what is known of a session, and so the delay until its end takes effect. */
 export const SESSION_MS_MAX = 500
+/** So long a request waits for the state of a session that is known, because a database that hangs ends no session either. */
+const WAIT_MS_MAX = 500
 /** Sessions that are used at the same time. */
 const KNOWN_MAX = 10_000
 /** Any caller can show an id that looks right, and has it looked up. */
@@ -47,11 +50,18 @@ export function createSessionRing(db: Database, onUnavailable: (error: unknown) 
     const before = known.get(hash)
     if (before !== undefined && performance.now() - before.atMs < SESSION_MS_MAX) return before.session
     const atMs = performance.now()
-    try {
+    const look = async () => {
       const session = (await lookUp(hash)).get(hash)
       if (session === undefined) known.delete(hash)
       else known.set(hash, { session, atMs })
-      return session
+      return { session }
+    }
+    try {
+      const looked = look()
+      const found = before === undefined ? await looked : await withinMs(looked, WAIT_MS_MAX)
+      // Without an outcome the look-up goes on, and its end takes effect for the next request.
+      looked.catch(() => undefined)
+      return found === undefined ? before?.session : found.session
     } catch (error) {
       if (before === undefined || !isUnavailable(error)) throw error
       onUnavailable(error)

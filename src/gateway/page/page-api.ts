@@ -57,6 +57,8 @@ export function createPageApi(app: FastifyInstance, msMax = KEEP_MS): (request: 
       if (known !== undefined) return known
       const asked = ask(app, request, { method: 'GET', url }).catch(failed)
       kept.set(key, asked, { ttl: keepMs })
+      // A problem passes, so it is not kept as long as an answer that hardly changes.
+      void asked.then((answer) => 'error' in answer && kept.peek(key) === asked && kept.delete(key))
       return asked
     }
     const share = <Parts>(address: string, make: () => Promise<Parts>): Promise<Parts> => {

@@ -103,6 +103,9 @@ export function searchRoutes(deps: RouteDeps): RoutePlugin {
     )
 
     routes.get('/api/v1/search/queries', QUERIES, async (request) => {
+      const { cursor, days, filter } = request.query
+      // Before it waits for its turn.
+      if (cursor !== undefined && searchQueryPositionOf(cursor, { days, filter }) === undefined) throw invalidCursor()
       return queriesOf(request.query, taskCallerOf(request))
     })
   }

@@ -39,7 +39,7 @@ export async function noteExport(ingress: Ingress, by: By): Promise<NotedExport>
       () => undefined,
     )
   await note('started').catch((error: unknown) => {
-    throw unknownOutcome(error, 'nothing was exported: ask again')
+    throw unknownOutcome(error, 'but nothing was exported: ask again')
   })
   return {
     counted: async function* (all) {

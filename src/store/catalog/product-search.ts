@@ -52,6 +52,8 @@ export function createProductSearch(): ProductSearch {
       const terms = await readTerms(db, request)
       const scored = after?.order === 'product_id' ? BY_ID : await byScore(db, request, terms, after)
       if (scored.found !== undefined) return answerOf(db, request, terms, { order: 'score', found: scored.found })
+      if (after?.order === 'score')
+        throw invalidField('cursor', 'is of a search that finds many more products by now: begin again')
       const find = scored.haveFewWords ? allById : nextById
       const found = await find(db, request, terms, after?.productId ?? '')
       return found && answerOf(db, request, terms, { order: 'product_id', found })
@@ -93,7 +95,7 @@ async function byScore(
   terms: SearchTerms,
   after: Position | undefined,
 ): Promise<Scored> {
-  if (!terms.isRare && terms.all !== undefined) return BY_ID
+  if (after === undefined && !terms.isRare && terms.all !== undefined) return BY_ID
   const max = after === undefined ? SCORED_MAX : 2 * SCORED_MAX
   const first = sql`limit ${sql.lit(max + 1)}`
   const result = await sql<{ byWords: number; matches: number; found: Found[] }>`
