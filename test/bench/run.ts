@@ -40,6 +40,8 @@ import { similarity } from './rows/similarity.bench.ts'
 import { similarityReads } from './rows/similarity-reads.bench.ts'
 import { singles } from './rows/singles.bench.ts'
 import { stopLargeShops } from './items/large-shop.ts'
+import { standbyReads } from './rows/standby-reads.bench.ts'
+import { synchronousCommit } from './rows/synchronous-commit.bench.ts'
 import { stalled } from './rows/stalled.bench.ts'
 import { top } from './rows/top.bench.ts'
 import { track } from './rows/track.bench.ts'
@@ -85,6 +87,8 @@ const ROWS: Record<string, (isQuick: boolean, only: RegExp) => Promise<RowResult
   stalled,
   large,
   processes,
+  'standby-reads': standbyReads,
+  'synchronous-commit': synchronousCommit,
   compose,
   client,
   guard,

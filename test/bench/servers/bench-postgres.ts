@@ -8,7 +8,12 @@ import { prepareTemplate } from '../../harness/servers/database.ts'
 import { freePorts } from '../../../src/main/embedded/ports.ts'
 
 /** The same settings for all rivals. fsync and synchronous_commit are on, which is PostgreSQL's default. */
-const SETTINGS = { shared_buffers: '256MB', max_wal_size: '4GB', checkpoint_timeout: '15min', max_connections: '100' }
+export const BENCH_SETTINGS = {
+  shared_buffers: '256MB',
+  max_wal_size: '4GB',
+  checkpoint_timeout: '15min',
+  max_connections: '100',
+}
 
 export interface BenchPostgres {
   url: string
@@ -21,7 +26,7 @@ export interface BenchPostgres {
 export async function startBenchPostgres(): Promise<BenchPostgres> {
   const folder = mkdtempSync(join(tmpdir(), 'footfall-bench-'))
   const [port] = (await freePorts(1)) as [number]
-  const options = { folder: join(folder, 'postgres'), port, password: 'bench', settings: SETTINGS }
+  const options = { folder: join(folder, 'postgres'), port, password: 'bench', settings: BENCH_SETTINGS }
   const logFile = join(folder, 'postgres.log')
   const child = await startPostgres({ ...options, log: openSync(logFile, 'a') })
   const stop = async () => {

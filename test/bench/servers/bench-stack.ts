@@ -47,9 +47,10 @@ export async function withParts<T>(work: (stopAtEnd: StopAtEnd) => Promise<T>): 
 export function withServers<T>(
   work: (servers: BenchServers, stopAtEnd: StopAtEnd) => Promise<T>,
   restateSettings: Record<string, string> = {},
+  startPostgres: () => Promise<BenchPostgres> = startBenchPostgres,
 ): Promise<T> {
   return withParts(async (stopAtEnd) => {
-    const postgres = stopAtEnd(await startBenchPostgres())
+    const postgres = stopAtEnd(await startPostgres())
     const restate = stopAtEnd(await startBenchRestate(restateSettings))
     const endpoint = await restate.serve('footfall', POOL_CONNECTIONS)
     return work({ postgres, restate, endpoint, load: stopAtEnd(startLoad()) }, stopAtEnd)
@@ -57,13 +58,14 @@ export function withServers<T>(
 }
 
 /** Works with all processes. The gateway keeps its database while the endpoint's changes, so such a row cannot read. */
-export function withStack<T>(work: (stack: BenchStack) => Promise<T>): Promise<T> {
-  return withServers(async (servers, stopAtEnd) => {
+export function withStack<T>(work: (stack: BenchStack) => Promise<T>, startPostgres?: () => Promise<BenchPostgres>): Promise<T> {
+  const ofGateway = async (servers: BenchServers, stopAtEnd: StopAtEnd) => {
     const { postgres, restate } = servers
     // Without keys in it, because the gateway looks for them.
     const { url: databaseUrl, drop } = await createDatabase(postgres.url)
     stopAtEnd({ stop: drop })
     const gateway = stopAtEnd(await startBenchGateway({ databaseUrl, restate }))
     return work({ ...servers, gateway })
-  })
+  }
+  return withServers(ofGateway, {}, startPostgres)
 }

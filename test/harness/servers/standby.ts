@@ -31,6 +31,8 @@ export interface TestServer {
   url: string
   folder: string
   port: number
+  /** Of its first process. */
+  pid: () => number
   /** SIGKILL to all of its processes, as when the machine loses power. The data folder stays. */
   kill: () => Promise<void>
   /** Stops it as an operator does; a standby has received all by then. The data folder stays. */
@@ -60,6 +62,8 @@ export interface StandbyOptions {
   /** Its name for `synchronous_standby_names`. The primary waits for it only after `primary.configure({ synchronous_standby_names })`. */
   synchronousName?: string
   settings?: Record<string, string>
+  /** Makes the folder of its data. */
+  makeFolder?: (name: string) => string
 }
 
 const PASSWORD = 'test'
@@ -69,17 +73,17 @@ const SETTINGS = { fsync: 'off', wal_log_hints: 'on', max_slot_wal_keep_size: '1
 const RETRY = { wal_retrieve_retry_interval: '100ms' }
 const WAIT_MS_MAX = 30_000
 
-/** A primary with an empty database, from which standbys can stream. */
-export async function startPrimary(settings: Record<string, string> = {}): Promise<TestServer> {
+/** A primary with an empty database, from which standbys can stream. `makeFolder` makes the folder of its data. */
+export async function startPrimary(settings: Record<string, string> = {}, makeFolder = makeDataFolder): Promise<TestServer> {
   removeFoldersOfDeadRuns()
-  const server = await serverOn(makeDataFolder('primary'), settings)
+  const server = await serverOn(makeFolder('primary'), settings)
   await server.start()
   return server
 }
 
 /** A streaming standby of a running server, which may be a promoted standby. */
 export async function startStandby(primary: TestServer, options: StandbyOptions = {}): Promise<Standby> {
-  const home = makeDataFolder('standby')
+  const home = (options.makeFolder ?? makeDataFolder)('standby')
   const server = await serverOn(home, { ...RETRY, ...options.settings })
   const proxy = await startTcpProxy(primary.url)
   // A standby whose receiver is cut finds the log again at the primary, because its slot keeps it.
@@ -135,6 +139,7 @@ async function serverOn(home: string, settings: Record<string, string>): Promise
   }
   return {
     ...{ url, folder, port, kill, execute },
+    pid: () => child!.pid!,
     start: async () => {
       const log = openSync(join(home, 'postgres.log'), 'a')
       child = await startPostgres({ folder, port, password: PASSWORD, log, settings: { ...SETTINGS, ...settings } })
