@@ -85,4 +85,5 @@ while :; do
     break
   fi
 done
+unset PGPASSWORD PGCONNECT_TIMEOUT
 exec "$@"

@@ -3,8 +3,9 @@
 # not a superuser. Makes the role that copies the database, which may read everything and change nothing. Takes from all other users what they need not have, because only a superuser can: the use of other databases,
 # temporary tables, large objects, and the advisory locks, which the owner passes on to the endpoint.
 set -eu
+SECRETS=${SECRETS:-/run/secrets}
 psql --no-psqlrc --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" \
-  --set password="$(cat /run/secrets/owner_password)" --set backup_password="$(cat /run/secrets/backup_password)" \
+  --set password="$(cat "$SECRETS/owner_password")" --set backup_password="$(cat "$SECRETS/backup_password")" \
   --set database="$POSTGRES_DB" <<'SQL'
 set log_min_error_statement = panic;
 create role footfall_owner login createrole password :'password';

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type ClusterSite, endAndStart, flowing, problemsAfter, startClusterSite } from './cluster.ts'
 import { startClusterLoad } from './cluster-load.ts'
@@ -8,8 +10,17 @@ const PAUSE_MS_MAX = 30_000
 let site: ClusterSite | undefined
 beforeAll(async () => {
   site = await startClusterSite()
-}, 120_000)
+}, 240_000)
 afterAll(() => site?.stop(), 60_000)
+
+test('the alerts of the cluster query metrics that Restate has', async () => {
+  const alerts = readFileSync(join(import.meta.dirname, '..', '..', 'ops', 'cluster', 'alerts.yml'), 'utf8')
+  const queried = new Set([...alerts.matchAll(/\brestate_\w+/g)].map(([name]) => name))
+  const metrics = await fetch(`${site!.cluster.nodes[0]!.nodeUrl}/metrics`).then((answer) => answer.text())
+  const exposed = new Set([...metrics.matchAll(/^(restate_\w+)/gm)].map(([, name]) => name!))
+  expect(queried.size).toBe(5)
+  expect([...queried].filter((name) => !exposed.has(name))).toEqual([])
+})
 
 test('a cluster loses nothing and fails no request while each node is killed, restarted, and loses its disk', async () => {
   const { cluster, gatewayUrls } = site!

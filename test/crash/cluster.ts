@@ -20,6 +20,8 @@ export interface ClusterSite {
 }
 
 const PATIENCE_MS = 60_000
+/** Five processes start at the same time. */
+const START_MS_MAX = 120_000
 const SETTLED_MS_MAX = 120_000
 /** Requests that are answered before the next trouble begins. */
 const FLOWING = 40
@@ -52,7 +54,7 @@ export async function startClusterSite(): Promise<ClusterSite> {
     const start = async (command: string, url: string, own: Record<string, string> = {}) => {
       const part = startCommandProcess([command], { ...environment, ...own })
       parts.push(part)
-      await answering(part, `${url}/health`)
+      await answering(part, `${url}/health`, START_MS_MAX)
     }
     await start('endpoint', `http://127.0.0.1:${metrics}`)
     const { code, output } = await runCommandProcess(['register'], environment)

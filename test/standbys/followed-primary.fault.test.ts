@@ -63,6 +63,16 @@ describe('with several addresses', () => {
     )
   })
 
+  test('PostgreSQL answers as soon as one of them is the primary, while another one is silent', async () => {
+    proxy.hold()
+    const list = [proxy.url, primary.url].join(',')
+    let isFound = false
+    const found = primaryOf(list).finally(() => (isFound = true))
+    expect([await isAnswering(list), isFound]).toEqual([true, false])
+    expect(await found).toBe(primary.url)
+    proxy.release()
+  })
+
   test('a wrong password is refused as it is', async () => {
     const url = new URL(primary.url)
     url.password = 'wrong'

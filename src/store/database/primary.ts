@@ -113,23 +113,23 @@ function releasedWhenStale(client: pg.PoolClient): pg.PoolClient {
   return client
 }
 
-/** Whether one of several addresses leads to a PostgreSQL that takes writes. */
+/** Whether one of several addresses leads to a PostgreSQL that takes writes. It does not wait for the others, one of which may be silent. */
 export async function hasPrimary(text: string): Promise<boolean> {
-  return (await firstPrimary(databaseAddresses(text))) !== undefined
+  const found = databaseAddresses(text).map(async (address) => {
+    if (!(await isPrimary(address))) throw new StandbyError(`PostgreSQL at ${shown(address)} takes no writes`)
+    return true
+  })
+  return Promise.any(found).catch(() => false)
 }
 
 /** The first of several addresses that leads to a PostgreSQL that takes writes, or the only address. @throws NoPrimaryError */
 export async function primaryOf(text: string): Promise<string> {
   const addresses = databaseAddresses(text)
   if (addresses.length === 1) return text
-  const found = await firstPrimary(addresses)
-  if (found === undefined) throw noPrimary(addresses.length)
-  return found
-}
-
-async function firstPrimary(addresses: readonly string[]): Promise<string | undefined> {
   const found = await Promise.all(addresses.map(isPrimary))
-  return addresses[found.indexOf(true)]
+  const first = addresses[found.indexOf(true)]
+  if (first === undefined) throw noPrimary(addresses.length)
+  return first
 }
 
 /** A server that has too many connections is one as well. */

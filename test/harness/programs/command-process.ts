@@ -41,13 +41,13 @@ export async function runCommandProcess(
 }
 
 /** Resolves when the process answers at an address. @throws what it printed when it ends or does not. */
-export async function answering(part: CommandProcess, url: string): Promise<CommandProcess> {
+export async function answering(part: CommandProcess, url: string, msMax = READY_MS_MAX): Promise<CommandProcess> {
   const isThere = () =>
     fetch(url).then(
       ({ ok }) => ok,
       () => false,
     )
-  const ready = await until(async () => isProcessGone(part.child) || (await isThere()), READY_MS_MAX)
+  const ready = await until(async () => isProcessGone(part.child) || (await isThere()), msMax)
   if (ready && !isProcessGone(part.child)) return part
   part.child.kill('SIGKILL')
   throw new Error(`It did not start: ${part.output()}`)
