@@ -17,10 +17,10 @@ export interface NewArchivedMonth {
 /** Notes that an archive has a month. Noted again, e.g. because the month could not be dropped, it keeps its time while it is the same, in the same place. */
 export async function noteArchived(db: Queryable, { table, month, rows, bytes, parts, place }: NewArchivedMonth): Promise<void> {
   await sql`
-    insert into archived_month as known (table_name, month, rows, bytes, parts, place)
-    values (${table}, ${month}, ${rows}, ${bytes}, ${parts}, ${place})
+    insert into archived_month as known (table_name, month, rows, bytes, parts, place, archived_at)
+    values (${table}, ${month}, ${rows}, ${bytes}, ${parts}, ${place}, now())
     on conflict (month, table_name) do update
-      set rows = excluded.rows, bytes = excluded.bytes, parts = excluded.parts, place = excluded.place, archived_at = now()
+      set rows = excluded.rows, bytes = excluded.bytes, parts = excluded.parts, place = excluded.place, archived_at = excluded.archived_at
       where (known.rows, known.bytes, known.parts, known.place) is distinct from (excluded.rows, excluded.bytes, excluded.parts, excluded.place)`.execute(
     db,
   )

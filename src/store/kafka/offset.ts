@@ -122,8 +122,8 @@ export async function seek(db: Database, { topic, partition, next }: PartitionOf
     const { rows } = await sql<{ next: string }>`
       select next_offset as next from kafka_offset where topic = ${topic} and partition = ${partition} for update`.execute(tx)
     await sql`
-      insert into kafka_offset (topic, partition, next_offset) values (${topic}, ${partition}, ${String(next)})
-      on conflict (topic, partition) do update set next_offset = excluded.next_offset, moved_at = now()`.execute(tx)
+      insert into kafka_offset (topic, partition, next_offset, moved_at) values (${topic}, ${partition}, ${String(next)}, now())
+      on conflict (topic, partition) do update set next_offset = excluded.next_offset, moved_at = excluded.moved_at`.execute(tx)
     const metadata = { from: rows[0]?.next ?? null, to: String(next) }
     await audit(tx, { actor, action: 'kafka.seek', resourceType: 'kafka_offset', resourceId: `${topic}/${partition}`, metadata })
   })

@@ -15,11 +15,13 @@ interface Counted extends IngestCounts {
 /** What came in in each of the last hours, the running one last. */
 export async function ingestHours(db: Queryable, hours: number): Promise<IngestResponse> {
   const from = sql`date_trunc('hour', now(), 'UTC') - ${hours - 1} * interval '1 hour'`
-  const result = await sql<{ from: Date; to: Date; since: Date; counted: Counted[] | null }>`
-    select ${from} as "from", now() as "to", (select applied_at from migration where name = '0036_ingest.sql') as since,
+  const applied = await sql<{ since: Date }>`select applied_at as since from migration where name = '0036_ingest.sql'`.execute(db)
+  const result = await sql<{ from: Date; to: Date; counted: Counted[] | null }>`
+    select ${from} as "from", now() as "to",
       (select json_agg(json_build_object('hourMs', (extract(epoch from hour) * 1000)::bigint, 'kind', kind, 'accepted', accepted,
         'duplicates', duplicates, 'rejected', rejected)) from (${summedIngest(from)}) sums) as counted`.execute(db)
-  const { from: first, to, since, counted } = onlyRow(result)
+  const { from: first, to, counted } = onlyRow(result)
+  const { since } = onlyRow(applied)
   const byCell = new Map((counted ?? []).map(({ hourMs, kind, ...counts }) => [`${hourMs} ${kind}`, counts]))
   const data = Array.from({ length: hours }, (_, n) => {
     const hourMs = first.getTime() + n * HOUR_MS

@@ -10,6 +10,7 @@ import {
 } from '../../contract/series.ts'
 import { type Steps, stepsOf } from '../../ranking/series.ts'
 import type { Queryable } from '../database/connection.ts'
+import { isDistributed } from '../database/is-distributed.ts'
 import { dayOf } from './cells.ts'
 import { asOfOf } from './popular-page.ts'
 import { at, cellsIn } from './rising.ts'
@@ -56,15 +57,24 @@ async function countsOf(db: Queryable, { productIds, types, steps }: Question): 
   const { fromMs, step, beforeMs, hasDays } = steps
   const [type, isOfType] =
     types.length === 0 ? [sql`null::text`, sql`true`] : [sql`c.event_type`, sql`c.event_type = any(${types}::text[])`]
-  const { rows } = await sql<Counted>`
-    select i.product_id as "productId", s.type, s.counts from unnest(${productIds}::text[]) i (product_id) cross join lateral (
-      select type, json_object_agg(extract(epoch from start)::bigint, events) as counts from (
-        select ${type} as type, ${step === 'hour' ? sql`c.hour` : dayOf(sql`c.hour`)} as start, sum(c.events) as events
+  const isApart = await isDistributed(db)
+  const summed = sql`
+        select ${isApart ? sql`c.product_id, ` : sql``}${type} as type, ${step === 'hour' ? sql`c.hour` : dayOf(sql`c.hour`)} as start,
+          sum(c.events) as events
         from ${cellsIn({ isOfHours: !hasDays })} c
-        where c.product_id = i.product_id and c.hour >= ${at(fromMs)} and c.hour < ${at(beforeMs)} and ${isOfType}
-        group by 1, 2
-      ) x group by type
-    ) s`.execute(db)
+        where ${isApart ? sql`c.product_id = any(${productIds}::text[])` : sql`c.product_id = i.product_id`}
+          and c.hour >= ${at(fromMs)} and c.hour < ${at(beforeMs)} and ${isOfType}`
+  const counts = sql`json_object_agg(extract(epoch from start)::bigint, events) as counts`
+  // Citus reads all products of a shard at once.
+  const { rows } = await (
+    isApart
+      ? sql<Counted>`
+    select x.product_id as "productId", x.type, ${counts} from (${summed} group by 1, 2, 3) x group by 1, 2`
+      : sql<Counted>`
+    select i.product_id as "productId", s.type, s.counts from unnest(${productIds}::text[]) i (product_id) cross join lateral (
+      select type, ${counts} from (${summed} group by 1, 2) x group by type
+    ) s`
+  ).execute(db)
   return Map.groupBy(rows, ({ productId }) => productId)
 }
 

@@ -35,10 +35,11 @@ export async function affinitiesAt(
     select * from (with weighted as materialized (
       select event_type, weight_micros / 1e6::float8 as weight from weight join popularity_rules on version = weights_version
     ), kept as materialized (
-      select r.* from unnest(${shopperIds}::text[]) as shopper(id) cross join lateral (
-        select shopper_id, product_id, event_type, occurred_at from shopper_recent
-        where shopper_id = shopper.id and occurred_at >= (select horizon from log_horizon)
-        order by occurred_at desc, event_id desc limit ${SHOPPER_EVENTS_MAX}) r
+      select * from (
+        select shopper_id, product_id, event_type, occurred_at,
+          row_number() over (partition by shopper_id order by occurred_at desc, event_id desc) as place
+        from shopper_recent where shopper_id = any(${shopperIds}::text[]) and occurred_at >= (select horizon from log_horizon)
+      ) r where place <= ${SHOPPER_EVENTS_MAX}
     ), counted as (
       select product_id, event_type, occurred_at from kept
       union all

@@ -99,10 +99,8 @@ export async function recentEventsOf(db: Queryable, shopperIds: readonly string[
   >`
     select r.event_id as "eventId", r.occurred_at as "occurredAt", r.product_id as "productId", r.event_type as "eventType",
       r.category, r.brand
-    from unnest(${shopperIds}::text[]) as shopper(id) cross join lateral (
-      select * from shopper_recent
-      where shopper_id = shopper.id and occurred_at >= (select horizon from log_horizon)
-      order by occurred_at desc, event_id desc limit ${SHOPPER_EVENTS_MAX}) r
+    from shopper_recent r
+    where r.shopper_id = any(${shopperIds}::text[]) and r.occurred_at >= (select horizon from log_horizon)
     order by r.occurred_at desc, r.event_id desc limit ${SHOPPER_EVENTS_MAX}`.execute(db)
   return rows.map(({ occurredAt, category, brand, ...event }) => ({
     ...event,

@@ -123,6 +123,7 @@ function problemsOfQuery(schema: Schema, query: TreeNode): string[] {
     ...placesOf(schema, query),
     ...groupsOf(schema, query),
     ...correlationsOf(schema, query),
+    ...lateralsOf(schema, query),
   ]
 }
 
@@ -229,6 +230,10 @@ function groupsOf({ kindOf }: Schema, query: TreeNode): string[] {
   return groups.size > 1 ? [`joins shards of ${[...groups].toSorted().join(' and ')}`] : []
 }
 
+/** Tables of the subqueries of an entry, at any depth. */
+const deepOidsOf = (entry: TreeNode): string[] =>
+  [...walk(entry.fields.get('subquery'))].filter(isQuery).flatMap((query) => oidsOf(query))
+
 /** Subqueries in expressions that read shards and depend on the query around them. */
 function correlationsOf({ kindOf, nameOf }: Schema, query: TreeNode): string[] {
   const links = [...walk([...query.fields.values()], (each) => !isQuery(each))].filter(({ kind }) => kind === 'SUBLINK')
@@ -236,9 +241,44 @@ function correlationsOf({ kindOf, nameOf }: Schema, query: TreeNode): string[] {
     const inner = nodesIn(link.fields.get('subselect'))[0]!
     const depends = [...walk(inner)].some((node) => node.kind === 'VAR' && textOf(node, 'varlevelsup') === '1')
     const shards = oidsOf(inner).filter((oid) => isShards(kindOf.get(oid)))
-    const outer = oidsOf(query).some((oid) => isShards(kindOf.get(oid)))
+    const outer = [...oidsOf(query), ...nodesIn(query.fields.get('rtable')).flatMap((entry) => deepOidsOf(entry))].some((oid) =>
+      isShards(kindOf.get(oid)),
+    )
     return depends && shards.length > 0 && !outer
       ? [`${nameOf.get(shards[0]!)}: a subquery that depends on a row without shards`]
       : []
   })
+}
+
+/** Subqueries that read shards for each row beside them, where these rows are not of shards. */
+function lateralsOf({ kindOf, nameOf }: Schema, query: TreeNode): string[] {
+  const entries = nodesIn(query.fields.get('rtable'))
+  return entries.flatMap((entry) => {
+    const inner = nodesIn(entry.fields.get('subquery'))[0]
+    if (inner === undefined || textOf(entry, 'lateral') !== 'true') return []
+    const depends = [...walk(inner)].some(
+      (node) => node.kind === 'VAR' && Number(textOf(node, 'varlevelsup')) > 0 && isOuter(inner, node),
+    )
+    const shards = [...walk(inner)]
+      .filter(isQuery)
+      .flatMap(oidsOf)
+      .filter((oid) => isShards(kindOf.get(oid)))
+    const beside = entries.filter((each) => each !== entry).flatMap((each) => [textOf(each, 'relid'), ...deepOidsOf(each)])
+    return depends && shards.length > 0 && !beside.some((oid) => isShards(kindOf.get(oid)))
+      ? [`${nameOf.get(shards[0]!)}: shards read for each row beside them`]
+      : []
+  })
+}
+
+/** Whether a column is of a query around this one. */
+function isOuter(query: TreeNode, column: TreeNode): boolean {
+  const depthOf = (value: TreeNode, depth: number): number | undefined => {
+    for (const node of walk([...value.fields.values()], (each) => !isQuery(each))) {
+      if (node === column) return depth
+      const deeper = isQuery(node) ? depthOf(node, depth + 1) : undefined
+      if (deeper !== undefined) return deeper
+    }
+    return undefined
+  }
+  return Number(textOf(column, 'varlevelsup')) > (depthOf(query, 0) ?? Infinity)
 }
