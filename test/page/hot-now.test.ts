@@ -63,6 +63,7 @@ test('a list that is refused is a sentence, and the rest stands', () => {
 test('an empty shop says how to fill it, and an empty filter how to leave it', () => {
   const none = { ...LIST, data: [] }
   expect(words(shown({ list: none }))).toContain('Run ./footfall demo')
+  expect(words(shown({ list: none, query: { mode: 'rising' } }))).toContain('again every 30 minutes')
   expect(shown({ list: none, query: { mode: 'rising', category_ids: 'lamps' } })).toContain('href="/?mode=rising"')
 })
 

@@ -8,7 +8,7 @@ import { PRESETS } from '../../src/ranking/weights.ts'
 import { popularPage } from '../../src/store/popularity/popular-page.ts'
 import { decodeCursor, encodeCursor } from '../../src/store/database/cursor.ts'
 import { rolledToMsOf, rollUpSome } from '../../src/store/popularity/roll-up.ts'
-import { refreshRising } from '../../src/store/popularity/rising.ts'
+import { isRisingDue, refreshRising } from '../../src/store/popularity/rising.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { clear } from '../harness/servers/database.ts'
 import { interaction, recordAndCount } from '../harness/items/events.ts'
@@ -195,6 +195,21 @@ test('a product rises when it exceeds its past, and small numbers do not beat la
     ['large', 900],
     ['small', 6],
   ])
+})
+
+test('what rises is due every half an hour, and always while the shop is new', async ({ db }) => {
+  await sql`delete from product_rising_run`.execute(db)
+  expect(await isRisingDue(db)).toBe(true)
+  const computed = (minutesAgo: number) => refreshRising(db, Date.now() - minutesAgo * 60_000)
+  await computed(29)
+  expect(await isRisingDue(db)).toBe(false)
+  await computed(31)
+  expect(await isRisingDue(db)).toBe(true)
+  await recordAndCount(db, [interaction({ refId: 'first' })])
+  await computed(0)
+  expect(await isRisingDue(db)).toBe(true)
+  await sql`update interaction_batch set received_at = now() - interval '11 minutes'`.execute(db)
+  expect(await isRisingDue(db)).toBe(false)
 })
 
 test('reports do not count as attention', async ({ db }) => {

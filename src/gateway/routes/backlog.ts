@@ -3,7 +3,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { BacklogResponse } from '../../contract/backlog.ts'
 import { backlog } from '../../store/log/backlog.ts'
-import { shareRunning } from '../caching/share-running.ts'
+import { taskCallerOf } from '../access/caller.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
 
 /** An answer is shared for so long, because a read of many waiting batches takes milliseconds, and every open page asks. */
@@ -22,11 +22,11 @@ const BACKLOG = {
   },
 } as const satisfies RouteShorthandOptions
 
-export function backlogRoutes({ source }: RouteDeps): RoutePlugin {
-  const waiting = shareRunning(() => backlog(source.primary), BACKLOG_MS_MAX)
+export function backlogRoutes({ lines }: RouteDeps): RoutePlugin {
+  const waiting = lines.short.shared({ read: (db) => backlog(db), keyOf: () => '', joinMs: BACKLOG_MS_MAX })
   return async (app) => {
-    app.withTypeProvider<ZodTypeProvider>().get('/api/v1/backlog', BACKLOG, async (): Promise<BacklogResponse> => {
-      const now = await waiting()
+    app.withTypeProvider<ZodTypeProvider>().get('/api/v1/backlog', BACKLOG, async (request): Promise<BacklogResponse> => {
+      const now = await waiting(undefined, taskCallerOf(request))
       return {
         data: {
           waiting_batches: now.waitingBatches,

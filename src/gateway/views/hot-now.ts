@@ -26,10 +26,12 @@ export const hotNow: PageView = {
     const ranksAt = (ms: number) => ranksOf(api, { ...filters, as_of: hourNearest(ms) })
     // Another word than a mode is refused, and what stands around the list is that of the usual one.
     const list = await api.get<PopularResponse>(PATH, { ...query, mode: request.query['mode'] ?? mode, expand: 'product' })
+    const rows = dataOf(list) ?? []
+    // Nothing stands beside an empty list, or one that could not be read.
     const [hourAgo, dayAgo, series, lost] = await Promise.all([
-      ranksAt(atMs - HOUR_MS),
-      ranksAt(atMs - 24 * HOUR_MS),
-      seriesOf(api, dataOf(list) ?? [], as_of),
+      rows.length === 0 ? undefined : ranksAt(atMs - HOUR_MS),
+      rows.length === 0 ? undefined : ranksAt(atMs - 24 * HOUR_MS),
+      seriesOf(api, rows, as_of),
       request.scopes.includes('manage') ? lostSearchesOf(api) : undefined,
     ])
     const firstRank = query.cursor === undefined ? 1 : (wholeNumberOf(request.query['from']) ?? 1)

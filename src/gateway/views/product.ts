@@ -86,7 +86,7 @@ function placesOf(api: PageApi, productId: string): Promise<ProductPage['places'
       const list = dataOf(await api.get<PopularResponse>('/api/v1/products/popular', { mode, limit: PLACES_MAX }))
       if (list === undefined) return { mode, place: undefined }
       const index = list.findIndex(({ product_id }) => product_id === productId)
-      return { mode, place: index === -1 ? null : index + 1 }
+      return { mode, place: index === -1 ? null : index + 1, isWhole: list.length < PLACES_MAX }
     }),
   )
 }

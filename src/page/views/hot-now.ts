@@ -51,7 +51,7 @@ export function hotNowView(hot: HotNow): Node {
   const main = panel(
     `${MODE_NAMES[query.mode]} products`,
     partOf(list, ({ data, meta }) => [
-      data.length === 0 ? nothingHot(query) : table({ ...tableOf(hot), rows: data, idOf: ({ product_id }) => product_id }),
+      data.length === 0 ? nothingHot(query, meta) : table({ ...tableOf(hot), rows: data, idOf: ({ product_id }) => product_id }),
       pager('/', { ...query, from: hot.firstRank + data.length }, meta.next_cursor),
     ]),
     {
@@ -132,8 +132,13 @@ function orderValue(mode: Mode, row: Row): Node {
   return number(row[field], mode === 'trending' || mode === 'overall' ? 1 : 0)
 }
 
-function nothingHot({ mode, ...filters }: HotNow['query']): Node {
+function nothingHot({ mode, ...filters }: HotNow['query'], { generated_at }: PopularResponse['meta']): Node {
   const isFiltered = Object.values(filters).some((value) => value !== undefined)
+  if (mode === 'rising' && !isFiltered)
+    return empty(
+      'No product gets more attention than the 7 days before predict.',
+      html`Computed ${instant(generated_at)}, and again every 30 minutes. <a href="/?mode=trending">Trending</a> is live.`,
+    )
   return isFiltered
     ? empty('No product has an event within these filters.', html`<a href=${addressOf('/', { mode })}>Show all</a>`)
     : empty('No event was counted yet.', FILL_SHOP)

@@ -27,7 +27,8 @@ export interface ProductPage {
   series: Answer<SeriesResponse> | undefined
   /** Its place in the list of each mode; null when it is not among the first. */
   /** null after the last that was asked for; undefined when the list could not be read. */
-  places: readonly { mode: Mode; place: number | null | undefined }[]
+  /** `isWhole`: the list has fewer products than were asked for. */
+  places: readonly { mode: Mode; place: number | null | undefined; isWhole?: boolean }[]
   placesMax: number
   similar: Answer<SimilarResponse>
   /** Undefined when the caller may not read the log. */
@@ -222,8 +223,11 @@ function placesTable({ places, placesMax, productId }: ProductPage): Node {
       },
       {
         head: 'Place',
-        cell: ({ place }) =>
-          place === null ? html`<span class="quiet">after ${placesMax}</span>` : place === undefined ? dash() : number(place),
+        cell: ({ place, isWhole }) => {
+          if (place === undefined) return dash()
+          if (place === null) return html`<span class="quiet">${isWhole ? 'not in it' : `after ${placesMax}`}</span>`
+          return number(place)
+        },
         isNumber: true,
       },
     ],

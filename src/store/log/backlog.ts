@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Database } from '../database/connection.ts'
+import type { Database, Queryable } from '../database/connection.ts'
 import type { BatchBounds } from './batch.ts'
 import { onlyRow } from '../database/rows.ts'
 
@@ -41,7 +41,7 @@ export interface Backlog {
 }
 
 /** How much is recorded and not yet counted or fed. */
-export async function backlog(db: Database): Promise<Backlog> {
+export async function backlog(db: Queryable): Promise<Backlog> {
   const result = await sql<Backlog>`
     with uncounted as (select count(*)::int as n, coalesce(sum(events), 0)::int as events, min(received_at) as oldest,
           (count(*) filter (where fed_at is null))::int as unfed, coalesce(sum(events) filter (where fed_at is null), 0)::int as "unfedEvents"

@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import { instantOf } from '../../contract/fields/time.ts'
 import { type Span, spanOf } from '../../ranking/span.ts'
 import type { Database, Queryable } from '../database/connection.ts'
+import { onlyRow } from '../database/rows.ts'
 import { rolledToMsOf } from './roll-up.ts'
 import { allowLongStatements } from '../database/transaction.ts'
 
@@ -55,6 +56,22 @@ export async function refreshRising(db: Database, nowMs: number): Promise<void> 
       insert into product_rising_run (computed_at) values (${instantOf(nowMs)})
       on conflict (singleton) do update set computed_at = excluded.computed_at`.execute(tx)
   })
+}
+
+/** So old may the list of rising products be. */
+const RISING_MINUTES_MAX = 30
+/** For so long after its first batch a shop is new: its history comes in, and each minute changes what rises. */
+const NEW_SHOP_MINUTES = 10
+
+/** Whether rising must be computed again: it is old, or the shop was new when it was computed. */
+export async function isRisingDue(db: Queryable): Promise<boolean> {
+  const result = await sql<{ isDue: boolean }>`
+    select not exists (
+      select from product_rising_run r left join (select received_at from interaction_batch order by batch_id limit 1) first on true
+      where r.computed_at > now() - ${RISING_MINUTES_MAX} * interval '1 minute'
+        and not coalesce(r.computed_at < first.received_at + ${NEW_SHOP_MINUTES} * interval '1 minute', false)
+    ) as "isDue"`.execute(db)
+  return onlyRow(result).isDue
 }
 
 /** When rising was last computed; undefined before the first time. */
