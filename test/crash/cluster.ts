@@ -19,12 +19,12 @@ export interface ClusterSite {
   stop: () => Promise<void>
 }
 
-const PATIENCE_MS = 60_000
+const PATIENCE_MS = 180_000
 /** Five processes start at the same time. */
 const START_MS_MAX = 120_000
 const SETTLED_MS_MAX = 120_000
 /** Requests that are answered before the next trouble begins. */
-const FLOWING = 40
+const FLOWING = 20
 
 export async function startClusterSite(): Promise<ClusterSite> {
   const parts: CommandProcess[] = []
