@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { ArchiveError, type ArchiveStore } from '../../src/external/archive-store.ts'
-import { noteArchived } from '../../src/store/archive/archived-month.ts'
+import { knowsArchive, noteArchived } from '../../src/store/archive/archived-month.ts'
 import { archiveIdOf } from '../../src/store/archive/identity.ts'
 import { countsOfMonth, type Page, pageOfMonth } from '../../src/store/archive/page.ts'
 import { forgetParts, notePart, type Part, partsOf } from '../../src/store/archive/part.ts'
@@ -122,6 +122,10 @@ async function compare({ db, store }: Archiving, table: LogTableName, month: Mon
   if (manifest.database !== (await archiveIdOf(db)))
     throw new ArchiveError(
       `another database has archived ${table} ${month} in ${store.place}: give each a place of its own; the month is not dropped`,
+    )
+  if (manifest.rows > 0 && !(await knowsArchive(db, table, month)))
+    throw new ArchiveError(
+      `${table} ${month} was archived in ${store.place} by a later state of this database, whose keys of shoppers went with a restore: move ${folderOf(table, month)} aside, so that it is archived again; the month is not dropped`,
     )
   await checkParts(store, manifest)
   const [archived, stored] = [manifest.counts, await countsOfMonth(db, table, month)].map((counts) =>

@@ -146,6 +146,25 @@ test('an archive that is stopped goes on after its last part, and removes what a
   expect((await sql`select from archive_part`.execute(db)).rows).toEqual([])
 })
 
+test('a month that was archived after the instant to which the database was restored is not dropped, until it is archived again', async ({
+  db,
+  store,
+}) => {
+  await populate(db)
+  await archiveMonth({ db, store }, 'interaction', MONTH)
+  // As before the archive.
+  for (const table of ['archived_month', 'archive_part', 'archive_shopper'])
+    await sql`delete from ${sql.table(table)}`.execute(db)
+  const again = () => archiveMonth({ db, store }, 'interaction', MONTH)
+  await expect(again()).rejects.toThrow(/by a later state of this database.* move .* aside/)
+  await rm(join(store.place, folderOf('interaction', MONTH)), { recursive: true })
+  expect(await again()).toBe(true)
+  const before = await rowsOf(db, 'interaction')
+  await dropOldMonths(db, DAYS, archiving(db, store))
+  await restoreAll(db, store)
+  expect(await rowsOf(db, restoredName('interaction'))).toEqual(before)
+})
+
 async function* chunksOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes
 }

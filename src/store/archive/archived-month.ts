@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { ArchivesRequest, ArchivesResponse } from '../../contract/archived-month.ts'
 import type { Queryable } from '../database/connection.ts'
 import { decodeCursor, encodeCursor } from '../database/cursor.ts'
+import { onlyRow } from '../database/rows.ts'
 import type { LogTableName, Month } from '../log/month.ts'
 
 /** What an archive has of a month. */
@@ -24,6 +25,14 @@ export async function noteArchived(db: Queryable, { table, month, rows, bytes, p
       where (known.rows, known.bytes, known.parts, known.place) is distinct from (excluded.rows, excluded.bytes, excluded.parts, excluded.place)`.execute(
     db,
   )
+}
+
+/** Whether this database has archived a month, or is about to. A state from before does not know the keys of its shoppers. */
+export async function knowsArchive(db: Queryable, table: LogTableName, month: Month): Promise<boolean> {
+  const result = await sql<{ isKnown: boolean }>`
+    select exists (select from archive_part where table_name = ${table} and month = ${month})
+      or exists (select from archived_month where table_name = ${table} and month = ${month}) as "isKnown"`.execute(db)
+  return onlyRow(result).isKnown
 }
 
 const LIST = 'archives'
