@@ -172,13 +172,15 @@ describe('footfall backup', () => {
     })
   })
 
-  test('a user without REPLICATION is told what it lacks', async () => {
+  test('a user without REPLICATION is told what it lacks, and with it needs no other right than to read', async () => {
     await sql`create role reader login password 'reader'`.execute(server.database.db)
     await sql`grant pg_read_all_data to reader`.execute(server.database.db)
     const url = new URL(server.database.url)
     url.username = url.password = 'reader'
     const { code, text } = await server.backup([inFolder('four')], url.href)
     expect({ code, text }).toEqual({ code: 1, text: expect.stringContaining('may not copy the database') })
+    await sql`alter role reader replication`.execute(server.database.db)
+    expect((await server.backup([inFolder('four')], url.href)).code).toBe(0)
     await sql`drop role reader`.execute(server.database.db)
   })
 })

@@ -137,6 +137,11 @@ export function replaceWhole(path: string, text: string): void {
   }
 }
 
+/** Whether a file could not be written because its disk or its quota is full. */
+export function isFullDisk(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')
+}
+
 /** A full disk may take a part of the bytes. */
 function writeAll(descriptor: number, bytes: Uint8Array): void {
   for (let place = 0; place < bytes.byteLength;) place += writeSync(descriptor, bytes, place)

@@ -7,7 +7,7 @@ import { type LogFacts, readLogFacts } from '../../store/backup/log-facts.ts'
 import { readKeysAndErased } from '../../store/backup/keys-and-erased.ts'
 import type { Database } from '../../store/database/connection.ts'
 import { isDenied, isUnavailable } from '../../store/database/sql-state.ts'
-import { type BackupFolder, makeBackupFolder } from './backup-files.ts'
+import { type BackupFolder, isFullDisk, makeBackupFolder } from './backup-files.ts'
 import { keysAndErasedText } from './keys-and-erased.ts'
 import { MANIFEST, type Manifest, KEYS_AND_ERASED, SERVER_MANIFEST } from './manifest.ts'
 
@@ -89,8 +89,7 @@ function write(folder: BackupFolder, name: string, text: string): void {
 
 function problemOf(cause: unknown, target: string): unknown {
   if (!(cause instanceof Error) || cause instanceof StartError) return cause
-  const { code } = cause as NodeJS.ErrnoException
-  if (code === 'ENOSPC' || code === 'EDQUOT')
+  if (isFullDisk(cause))
     return new StartError(`The disk of ${target} is full, so no backup was taken: make space, or name another folder.`, { cause })
   if (isDenied(cause))
     return new StartError(

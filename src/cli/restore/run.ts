@@ -22,6 +22,7 @@ import { type RestoredState, restoredState, setPassword } from '../../store/back
 import { connect } from '../../store/database/connection.ts'
 import { jumpBatchIds } from '../../store/log/recorded-call.ts'
 import type { Tombstones } from '../../store/log/tombstone.ts'
+import { isFullDisk } from '../backup/backup-files.ts'
 import { type Manifest, readManifest } from '../backup/manifest.ts'
 import type { BackupProgress } from '../backup/take-backup.ts'
 import { segmentsAfter } from '../backup/wal-files.ts'
@@ -82,7 +83,8 @@ export async function restore(config: Config, backup: string, options: RestoreOp
     return { manifest, ...(await bringForward(config, options, lists, tombstones, watch)) }
   } catch (cause) {
     await rm(restoringFolderOf(config), { recursive: true, force: true })
-    throw cause
+    if (!isFullDisk(cause)) throw cause
+    throw new StartError(`The disk of ${config.FOOTFALL_HOME} is full, so nothing was restored: make space first.`, { cause })
   } finally {
     await release()
   }
