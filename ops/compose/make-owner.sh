@@ -1,7 +1,8 @@
 #!/bin/sh
 # Runs once, when the volume of PostgreSQL is new. Makes the role that migrates: it owns the database and may create roles, but is
-# not a superuser. Makes the role that copies the database, which may read everything and change nothing. Takes from all other users what they need not have, because only a superuser can: the use of other databases,
-# temporary tables, large objects, and the advisory locks, which the owner passes on to the endpoint.
+# not a superuser. Makes the role that copies the database, which may read everything and change nothing. Takes from all other users what
+# they need not have, because only a superuser can: the use of other databases, temporary tables, large objects, and the advisory locks,
+# which the owner passes on to the endpoint.
 set -eu
 SECRETS=${SECRETS:-/run/secrets}
 psql --no-psqlrc --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" \

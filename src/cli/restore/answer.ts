@@ -53,6 +53,7 @@ function keyLines({ revokedAgain, lostKeys, sources, manifest }: Restored): stri
       `No list of keys is newer than the backup: keys that were revoked after ${manifest.finished_at} work again. Compare ./footfall key list with your own list.`,
     ]
   return [
+    `Newer lists of keys and erased persons: ${sources.join(', ')}.`,
     ...revokedAgain.map((key) => `Key ${key.key_id} (${key.name}) is revoked again: it was at ${key.revoked_at}.`),
     ...lostKeys.map((key) => `Key ${key.key_id} (${key.name}) is gone, because it was made at ${key.created_at}.`),
     ...(revokedAgain.length + lostKeys.length === 0 ? ['No key was made or revoked since, as the newer lists say.'] : []),
