@@ -74,5 +74,5 @@ test('exactly the calls of handlers for operators carry the first token', async 
   }
   server.close()
   expect(carried).toEqual(expected)
-  expect(Object.values(carried).filter((tokens) => tokens.includes(TOKEN)).length).toBe(21)
+  expect(Object.values(carried).filter((tokens) => tokens.includes(TOKEN)).length).toBe(22)
 })

@@ -66,5 +66,5 @@ export async function startComposeDatabase(retentionDays?: number): Promise<Comp
 async function ownerSql(): Promise<string> {
   const script = await readFile(MAKE_OWNER, 'utf8')
   const text = /<<'SQL'\n(.*)\nSQL\n/s.exec(script)![1]!
-  return text.replaceAll(`:'password'`, `'test'`).replaceAll(`:"database"`, 'footfall')
+  return text.replaceAll(/:'(backup_)?password'/g, `'test'`).replaceAll(`:"database"`, 'footfall')
 }
