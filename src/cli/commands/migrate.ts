@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
-import { distribute, distributionSteps } from '../../store/access/distribute.ts'
+import { connectedProcesses, distribute, distributionSteps } from '../../store/access/distribute.ts'
 import { grantRoles, type Passwords, type Role, ROLES, userOf } from '../../store/access/database-role.ts'
 import type { Database } from '../../store/database/connection.ts'
 import { PLACEMENTS } from '../../store/database/distribution.ts'
@@ -65,6 +65,9 @@ async function placeTables(db: Database, { shards, isDry }: { shards: number; is
     return
   }
   await distribute(db, steps)
+  const connected = await connectedProcesses(db)
+  // It may have looked for the triggers before they were dropped.
+  if (connected.length > 0) printError(`Restart what was started meanwhile: ${connected.join(', ')}.`)
   print(`Citus has ${PLACEMENTS.length} tables. Start the processes of Footfall again.`)
 }
 

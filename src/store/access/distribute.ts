@@ -67,13 +67,11 @@ async function checkReady(db: Queryable): Promise<void> {
       'conflict',
       'The database has no Citus: install it on every node, and run create extension citus in this database.',
     )
-  const result = await sql<{ hasCoordinator: boolean; hasRules: boolean; connected: string[] }>`
+  const result = await sql<{ hasCoordinator: boolean; hasRules: boolean }>`
     select exists (select from pg_dist_node where groupid = 0) as "hasCoordinator",
-      (select rule from ledger_rule) >= 2 and (select rule from product_tie_rule) >= 2 as "hasRules",
-      array(select distinct application_name from pg_stat_activity
-        where datname = current_database() and pid <> pg_backend_pid() and application_name like 'footfall %'
-          and application_name not like 'footfall migrate%' order by 1) as connected`.execute(db)
-  const { hasCoordinator, hasRules, connected } = onlyRow(result)
+      (select rule from ledger_rule) >= 2 and (select rule from product_tie_rule) >= 2 as "hasRules"`.execute(db)
+  const { hasCoordinator, hasRules } = onlyRow(result)
+  const connected = await connectedProcesses(db)
   if (!hasCoordinator)
     throw new DecidedError(
       'conflict',
@@ -89,6 +87,15 @@ async function checkReady(db: Queryable): Promise<void> {
       'conflict',
       `Stop every process of Footfall first, because the triggers that they rely on are dropped: ${connected.join(', ')}.`,
     )
+}
+
+/** The names of Footfall's processes that are connected to the database. */
+export async function connectedProcesses(db: Queryable): Promise<string[]> {
+  const { rows } = await sql<{ name: string }>`
+    select distinct application_name as name from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid() and application_name like 'footfall %'
+      and application_name not like 'footfall migrate%' order by 1`.execute(db)
+  return rows.map(({ name }) => name)
 }
 
 /** The tables that Citus knows, as PLACEMENTS names them. */

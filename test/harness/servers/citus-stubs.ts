@@ -44,3 +44,15 @@ export async function distributeOnStubs(db: Database): Promise<void> {
   await makeCitusStubs(db)
   await distribute(db, await distributionSteps(db, { functionsFile: FUNCTIONS_FILE, shards: 4 }))
 }
+
+/** What follows when tests delete products, which no statement of the store does. */
+export async function followDeletedProducts(db: Database): Promise<void> {
+  await sql`
+    create trigger product_metrics_delete after delete on catalog.product referencing old table as old_product
+      for each statement execute function subtract_deleted_product_metrics();
+    create trigger product_metrics_truncate after truncate on catalog.product for each statement execute function clear_product_metrics();
+    create trigger product_search_delete after delete on catalog.product referencing old table as old_product
+      for each statement execute function catalog.search_deleted_products();
+    create trigger product_search_truncate after truncate on catalog.product
+      for each statement execute function catalog.search_no_products()`.execute(db)
+}

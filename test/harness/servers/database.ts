@@ -7,7 +7,7 @@ import { migrate } from '../../../src/store/database/migration.ts'
 import { comingMonths, LOG_TABLES, makePartitions } from '../../../src/store/log/month.ts'
 import { AGGREGATES } from '../../../src/store/proof/aggregates.ts'
 import { createOnNodes, distributeOnNodes, dropOnNodes } from './citus-server.ts'
-import { distributeOnStubs } from './citus-stubs.ts'
+import { distributeOnStubs, followDeletedProducts } from './citus-stubs.ts'
 import { rescore, type Rules } from '../../../src/store/popularity/popularity-rules.ts'
 
 const TEMPLATE = 'footfall_template'
@@ -45,7 +45,10 @@ export async function prepareDatabase(serverUrl: string, name: string): Promise<
   await rescore(db, BALANCED)
   await makePartitions(db, await comingMonths(db, 2))
   // Prepared as for Citus, so that statements do what triggers do elsewhere.
-  if (process.env['TEST_CITUS'] === 'stubs') await distributeOnStubs(db)
+  if (process.env['TEST_CITUS'] === 'stubs') {
+    await distributeOnStubs(db)
+    await followDeletedProducts(db)
+  }
   if (isOnCitus) await distributeOnNodes(db)
   await db.destroy()
   return url
