@@ -6,6 +6,7 @@ import { NextCursor, pageCursor, pageLimit } from './fields/page.ts'
 import { storableText } from './fields/text.ts'
 import { wholeNumber } from './fields/whole-number.ts'
 import { Id, ProductId } from './fields/id.ts'
+import { listedProductOptions, ProductBeside } from './product.ts'
 
 export const QUERY_CHARACTERS_MAX = 200
 /** The products of a page of results. */
@@ -139,6 +140,7 @@ export const ListedSearchQuery = SearchQuery.extend({
         product_id: z.string(),
         searches: z.int().describe('Searches with this query that showed it.'),
         clicks: z.int().describe('Clicks on it after this query.'),
+        product: ProductBeside,
       }),
     )
     .describe(`Its products with the most clicks, then those it showed most often; at most ${QUERY_PRODUCTS_MAX}.`),
@@ -161,6 +163,9 @@ export const SearchQueriesRequest = z.strictObject({
       '`found_nothing`: queries that showed nothing at least once, ordered by how often. `no_click`: queries that showed products and got no click.',
     ),
   cursor: pageCursor('meta.next_cursor of the previous page, with the same days and filter.'),
+  expand: listedProductOptions.expand.describe(
+    'product: each product of a query comes with its name, category, brand, price, quantity and status.',
+  ),
 })
 export type SearchQueriesRequest = z.infer<typeof SearchQueriesRequest>
 

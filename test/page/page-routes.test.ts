@@ -115,6 +115,46 @@ test.for(['as_of=-271821-04-20T00:00:00Z', 'as_of=never', 'mode=zzz', 'mode=__pr
 )
 
 test.for([
+  ['/searches?filter=zz', 'filter must be all, found_nothing or no_click'],
+  ['/quality?hours=abc', 'hours must be a whole number from 1 to 168'],
+  ['/quality?hours=0', 'hours must be a whole number from 1 to 168'],
+  ['/product/lamp?hours=abc', 'hours must be a whole number from 1 to 8784'],
+  ['/reports?report=zz', 'report must be volume-by-period, status-counts or top-entities'],
+  ['/reports?window=zz', 'window must be day or week'],
+  ['/reports?from=zz', 'from must be a day such as 2026-03-01'],
+  ['/sellers?days=zz', 'days must be a whole number from 1 to 366'],
+  ['/sellers/lumen?days=0', 'days must be a whole number from 1 to 366'],
+  ['/categories?group=zz', 'group must be category or brand'],
+  ['/shoppers?limit=101', 'limit must be a whole number from 1 to 100'],
+] as const)('a filter that the API does not get as it is, and that cannot be, is refused too: %s', async ([url, sentence]) => {
+  await using gateway = await offlineGateway()
+  const { statusCode, body } = await gateway.app.inject({ url, headers: HOST })
+  expect([statusCode, body.includes(`role="alert">The filter ${sentence}.<`)]).toEqual([400, true])
+})
+
+test.for(['/recommendations?days=x', '/searches?days=x', '/reports?breakdown=zz'])(
+  'a filter that the API refuses is answered 400: %s',
+  async (url) => {
+    await using gateway = await offlineGateway()
+    const { statusCode, body } = await gateway.app.inject({ url, headers: HOST })
+    expect([statusCode, body.includes('class="problem"')]).toEqual([400, true])
+  },
+)
+
+test.for([
+  ['/?time_window_days=5', '<option value="5" selected>5 days</option>'],
+  ['/searches?days=9', '<option value="9" selected>9 days</option>'],
+  ['/quality?hours=48', '<option value="48" selected>48 hours</option>'],
+  ['/recommendations?days=3', '<option value="3" selected>3 days</option>'],
+  ['/sellers?days=14', '<option value="14" selected>14 days</option>'],
+  ['/product/lamp?hours=48', '<a href="/product/lamp?hours=48" aria-current="true">48 hours</a>'],
+] as const)('a filter that the form has no name for is shown all the same: %s', async ([url, option]) => {
+  await using gateway = await offlineGateway()
+  const { statusCode, body } = await gateway.app.inject({ url, headers: HOST })
+  expect([statusCode, body.includes(option)]).toEqual([200, true])
+})
+
+test.for([
   ['/products?category=&brand=', '/products'],
   ['/products?query=red+lamp&category=&brand=%20&seller_id=a%26b', '/products?query=red+lamp&seller_id=a%26b'],
   ['/searches?filter=&filter=no_click', '/searches?filter=no_click'],

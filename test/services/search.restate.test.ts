@@ -169,6 +169,8 @@ test('queries are listed with their impressions and clicks, page by page', async
     status: 200,
     json: { data: [unicorn], meta: { from, to, next_cursor: null } },
   })
+  const expanded = { ...sofa, products: [{ ...shown('s1', 3, 1), product: null }] }
+  expect((await ask(gateway, `${list}?limit=1&expand=product`)).json.data).toEqual([expanded])
   expect((await ask(gateway, `${list}?filter=found_nothing`)).json.data).toEqual([table, unicorn])
   expect((await ask(gateway, `${list}?filter=no_click&days=1`)).json.data).toEqual([table])
   for (const [query, field] of [

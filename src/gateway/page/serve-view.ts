@@ -6,6 +6,7 @@ import type { HeaderState } from '../../page/template/header-state.ts'
 import { askAgainPage, changedParts, type Frame, wholePage } from '../../page/template/shell.ts'
 import { noView, withNotice } from '../../page/views/notice.ts'
 import type { Assets } from './assets.ts'
+import { checkedFilters } from './filters.ts'
 import { headerStateOf, scopesOf, viewsFor } from './header.ts'
 import type { PageApi } from './page-api.ts'
 import { asksForParts, sendPage } from './send-page.ts'
@@ -29,9 +30,12 @@ export async function serveView(page: Page, view: PageView, request: FastifyRequ
   const render = async () => {
     const refusals = noteRefusals(api)
     // At the same time, so that parts without an answer and the header wait no longer than one of them.
-    const [shown, state] = await Promise.all([view.show(refusals.api, viewRequest), stateOf(sending)])
-    const status = shown.status ?? (refusals.areThere() ? STATUS_OF_CODE.invalid_request : undefined)
-    return rendered({ ...sending, view }, { ...shown, status }, state)
+    const { query, problem } = checkedFilters(view.filters ?? {}, viewRequest.query)
+    const [shown, state] = await Promise.all([view.show(refusals.api, { ...viewRequest, query }), stateOf(sending)])
+    const isRefused = problem !== undefined || refusals.areThere()
+    const status = shown.status ?? (isRefused ? STATUS_OF_CODE.invalid_request : undefined)
+    const body = problem === undefined ? shown.body : withNotice(`The filter ${problem}.`, shown.body)
+    return rendered({ ...sending, view }, { ...shown, body, status }, state)
   }
   // Browsers that watch a view ask for its parts again and again, and rendering is most of what that costs.
   const isWatched = view.isLive === true && asksForParts(request)
@@ -67,7 +71,8 @@ export async function serveAction(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const api = page.apiOf(request)
-  const viewRequest = viewRequestOf(request)
+  const asked = viewRequestOf(request)
+  const viewRequest = { ...asked, query: checkedFilters(view.filters ?? {}, asked.query).query }
   const actionRequest: ActionRequest = { ...viewRequest, form: textsOf(request.body) }
   const action = actionOf(view, actionRequest.form['action'])
   const result = action === undefined ? { problem: 'there is no such action' } : await action(api, actionRequest)

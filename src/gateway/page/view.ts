@@ -1,5 +1,6 @@
 import type { Scope } from '../../store/access/api-key.ts'
 import type { Node } from '../../page/template/html.ts'
+import type { Filters } from './filters.ts'
 import type { PageApi } from './page-api.ts'
 
 /**
@@ -20,6 +21,8 @@ export interface PageView {
   /** Whether it is asked again every 2 s while it is visible. */
   isLive?: boolean
   hasChart?: boolean
+  /** Filters that the API does not get as they are. One that cannot be is left out, and the view says so. */
+  filters?: Filters
   show: (api: PageApi, request: ViewRequest) => Promise<ShownView>
   /** What its forms change, by their field `action`. */
   actions?: Readonly<Record<string, (api: PageApi, request: ActionRequest) => Promise<ActionResult>>>

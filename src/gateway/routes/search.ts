@@ -8,6 +8,7 @@ import {
   SearchQueriesResponse,
 } from '../../contract/search.ts'
 import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
+import { createProductReader, withProducts } from '../../store/catalog/listed-product.ts'
 import { searchQueries, searchQueryPositionOf } from '../../store/log/search-query.ts'
 import type { Queryable } from '../../store/database/connection.ts'
 import { taskCallerOf } from '../access/caller.ts'
@@ -88,7 +89,7 @@ const QUERIES = {
 export function searchRoutes(deps: RouteDeps): RoutePlugin {
   const queriesOf = shareAnswers<SearchQueriesRequest, SearchQueriesResponse>(deps.lines.long, {
     read: readQueries,
-    keyOf: ({ limit, days, filter, cursor }) => JSON.stringify([limit, days, filter, cursor]),
+    keyOf: ({ limit, days, filter, cursor, expand }) => JSON.stringify([limit, days, filter, cursor, expand]),
     cacheMs: deps.settings.popularCacheMs,
   })
   return async (app) => {
@@ -112,8 +113,12 @@ export function searchRoutes(deps: RouteDeps): RoutePlugin {
 }
 
 /** A first page is of the days that end now, and a further one of those of its cursor. */
-async function readQueries(db: Queryable, { limit, days, filter, cursor }: SearchQueriesRequest): Promise<SearchQueriesResponse> {
+async function readQueries(db: Queryable, request: SearchQueriesRequest): Promise<SearchQueriesResponse> {
+  const { limit, days, filter, cursor, expand } = request
   const from = cursor === undefined ? { toMs: Date.now(), after: undefined } : searchQueryPositionOf(cursor, { days, filter })
   if (from === undefined) throw invalidCursor()
-  return searchQueries(db, { limit, days, filter, ...from })
+  const { data, meta } = await searchQueries(db, { limit, days, filter, ...from })
+  const read = createProductReader(db)
+  const withTheirs = data.map(async (query) => ({ ...query, products: await withProducts(read, query.products, expand) }))
+  return { data: await Promise.all(withTheirs), meta }
 }

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { type CategoriesPage, categoriesView, type Group } from '../../page/views/categories.ts'
 import type { PageView } from '../page/view.ts'
 
@@ -9,6 +10,7 @@ export const categories: PageView = {
   label: 'Categories',
   isInHeader: true,
   access: 'read',
+  filters: { group: z.enum(['category', 'brand']) },
   show: async (api, { query }) => {
     const group: Group = query['group'] === 'brand' ? 'brand' : 'category'
     const { days = '7', cursor } = query

@@ -1,9 +1,10 @@
+import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
 import type { ExplanationResponse } from '../../contract/explanation.ts'
 import type { InteractionsResponse } from '../../contract/interaction-log.ts'
 import { type Mode, MODES, type PopularResponse } from '../../contract/popular-list.ts'
 import type { Popularity } from '../../contract/popularity.ts'
 import type { CatalogProduct } from '../../contract/product.ts'
-import type { SeriesResponse } from '../../contract/series.ts'
+import { SERIES_HOURS_MAX, type SeriesResponse } from '../../contract/series.ts'
 import type { SimilarResponse } from '../../contract/similar-product.ts'
 import { type Answer, dataOf, isProblem } from '../../page/template/answer.ts'
 import { type ProductPage, productView } from '../../page/views/product.ts'
@@ -14,7 +15,7 @@ import type { PageView } from '../page/view.ts'
 const PLACES_MAX = 100
 /** Lines of the chart. */
 const CHART_TYPES_MAX = 5
-const SPAN_HOURS = [24, 168, 720, 2_160]
+const HOURS_DEFAULT = 168
 
 /** One product: its events, the reasons of its score, its places, and what the catalog has. */
 export const product: PageView = {
@@ -24,10 +25,11 @@ export const product: PageView = {
   access: 'read',
   isPersonal: true,
   hasChart: true,
+  filters: { hours: wholeNumberOfText(1, SERIES_HOURS_MAX) },
   show: async (api, { params, query, nowMs, scopes }) => {
     const productId = params['product_id']!
     const id = encodeURIComponent(productId)
-    const hours = SPAN_HOURS.find((span) => String(span) === query['hours']) ?? 168
+    const hours = Number(query['hours'] ?? HOURS_DEFAULT)
     const explaining = api.get<ExplanationResponse>(`/api/v1/analytic/popularity/${id}/explain`)
     const [popularity, explanation, catalog, series, places, similar, events] = await Promise.all([
       api.get<{ data: Popularity }>(`/api/v1/analytic/popularity/${id}`),

@@ -1,4 +1,5 @@
-import type { IngestResponse } from '../../contract/ingest.ts'
+import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
+import { INGEST_HOURS_MAX, type IngestResponse } from '../../contract/ingest.ts'
 import type { RejectedCode, RejectedInteraction, RejectedReplayResponse, RejectedResponse } from '../../contract/rejected.ts'
 import type { ReplayRun } from '../../contract/replay-run.ts'
 import { addressOf } from '../../page/template/address.ts'
@@ -18,9 +19,9 @@ export const quality: PageView = {
   access: 'manage',
   isPersonal: true,
   hasChart: true,
+  filters: { hours: wholeNumberOfText(1, INGEST_HOURS_MAX) },
   show: async (api, { query, nowMs }) => {
-    const hours = HOURS.find(([value]) => value === query['hours'])?.[0] ?? HOURS[0][0]
-    const { cursor, id, done } = query
+    const { hours = HOURS[0][0], cursor, id, done } = query
     const [ingest, codes, rejected, runs, chosen] = await Promise.all([
       api.get<IngestResponse>('/api/v1/ingest', { hours }),
       api.get<{ data: RejectedCode[] }>(`${API}/rejected/codes`),

@@ -3,7 +3,7 @@ import type { SimilarityRun, SimilarityVersion } from '../../contract/similarity
 import type { SimilaritySettings } from '../../contract/similarity-settings.ts'
 import { addressOf } from '../../page/template/address.ts'
 import { recommendationsView } from '../../page/views/recommendations.ts'
-import { daysOf } from '../page/day-range.ts'
+import { DAYS_DEFAULT } from '../page/day-range.ts'
 import { outcomeOf } from '../page/outcome.ts'
 import type { PageView } from '../page/view.ts'
 
@@ -14,7 +14,7 @@ export const recommendations: PageView = {
   isInHeader: true,
   access: 'read',
   show: async (api, { query, nowMs, scopes }) => {
-    const days = daysOf(query)
+    const { days = DAYS_DEFAULT } = query
     const [metrics, versions, runs, settings] = await Promise.all([
       api.get<RecommendationMetricsResponse>('/api/v1/recommendations/metrics', { days }),
       api.get<{ data: SimilarityVersion[] }>('/api/v1/similarity-versions'),

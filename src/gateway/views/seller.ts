@@ -2,7 +2,7 @@ import type { SellerMetrics } from '../../contract/product-metrics.ts'
 import type { SellerDashboardResponse } from '../../contract/seller-dashboard.ts'
 import { isProblem } from '../../page/template/answer.ts'
 import { sellerView } from '../../page/views/seller.ts'
-import { rangeOf } from '../page/day-range.ts'
+import { DAYS, rangeOf } from '../page/day-range.ts'
 import type { PageView } from '../page/view.ts'
 
 const FORBIDDEN = 403
@@ -15,6 +15,7 @@ export const seller: PageView = {
   access: 'read',
   ofSeller: true,
   hasChart: true,
+  filters: { days: DAYS },
   show: async (api, { params, query, nowMs, sellerId: ownId }) => {
     const sellerId = params['seller_id']!
     const { days, start, end } = rangeOf(query, nowMs)

@@ -1,6 +1,6 @@
 import type { SellersResponse } from '../../contract/seller-list.ts'
 import { sellersView } from '../../page/views/sellers.ts'
-import { rangeOf } from '../page/day-range.ts'
+import { DAYS, rangeOf } from '../page/day-range.ts'
 import type { PageView } from '../page/view.ts'
 
 /** What each seller sold. */
@@ -9,6 +9,7 @@ export const sellers: PageView = {
   label: 'Sellers',
   isInHeader: true,
   access: 'read',
+  filters: { days: DAYS },
   show: async (api, { query, nowMs }) => {
     const range = rangeOf(query, nowMs)
     const { cursor } = query

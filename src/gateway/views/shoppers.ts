@@ -1,3 +1,4 @@
+import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
 import type { ShopperContext } from '../../contract/shopper-context.ts'
 import type { InteractionsResponse, LoggedInteraction } from '../../contract/interaction-log.ts'
 import { dataOf } from '../../page/template/answer.ts'
@@ -6,7 +7,7 @@ import type { PageApi } from '../page/page-api.ts'
 import type { PageView } from '../page/view.ts'
 
 const LIMIT_DEFAULT = '10'
-const LIMIT = /^([1-9]\d?|100)$/
+const LIMIT_MAX = 100
 const CONTEXT_MAX = 20
 /** Together with the products of the what-if, no more than a history may have. */
 const EVENTS_MAX = 80
@@ -22,9 +23,9 @@ export const shoppers: PageView = {
   isInHeader: true,
   access: 'manage',
   isPersonal: true,
+  filters: { limit: wholeNumberOfText(1, LIMIT_MAX) },
   show: async (api, { query, nowMs }) => {
-    const { shopper, context } = query
-    const limit = LIMIT.test(query['limit'] ?? '') ? query['limit']! : LIMIT_DEFAULT
+    const { shopper, context, limit = LIMIT_DEFAULT } = query
     const person = personOf(shopper)
     const parts = person && (await partsOf(api, person, { limit, context, nowMs }))
     const recent = person === undefined ? await api.get<InteractionsResponse>(LOG, { limit: RECENT_MAX }) : undefined

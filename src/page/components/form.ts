@@ -9,11 +9,20 @@ interface FieldBase {
   hint?: string
 }
 
+interface SelectField extends FieldBase {
+  kind: 'select'
+  options: readonly Option[]
+  /** What its values count. */
+  unit?: 'hour' | 'day'
+}
+
+type Option = readonly [value: string, label: string]
+
 export type Field =
   | (FieldBase & { kind: 'text' | 'search' | 'password' | 'date' | 'month'; placeholder?: string; isRequired?: boolean })
   | (FieldBase & { kind: 'instant' })
   | (FieldBase & { kind: 'number'; min?: number; max?: number; isRequired?: boolean })
-  | (FieldBase & { kind: 'select'; options: readonly (readonly [value: string, label: string])[] })
+  | SelectField
   | (FieldBase & { kind: 'checkbox' })
   | (FieldBase & { kind: 'textarea'; rows?: number })
   | { kind: 'hidden'; name: string; value: string }
@@ -74,12 +83,23 @@ function fieldOf(field: Field, id?: string): Node {
   >`
 }
 
+/** A value of an address that is none of the options is one more, because a browser would show the first one instead. */
+function optionsOf({ options, value = '', unit }: SelectField): readonly Option[] {
+  if (value === '' || options.some(([option]) => option === value)) return options
+  return [...options, [value, unit !== undefined && /^\d+$/.test(value) ? countOf(Number(value), unit) : value]]
+}
+
+/** A span in words: "48 hours", "1 day". */
+export function countOf(count: number, unit: 'hour' | 'day'): string {
+  return `${count} ${unit}${count === 1 ? '' : 's'}`
+}
+
 function controlOf(field: Exclude<Field, { kind: 'hidden' }>, id: string | undefined): Node {
   const { kind, name, value } = field
   switch (kind) {
     case 'select':
       return html`<select id=${id} name=${name}>
-        ${field.options.map(([option, label]) => html`<option value=${option} selected=${option === (value ?? '')}>${label}</option>`)}
+        ${optionsOf(field).map(([option, label]) => html`<option value=${option} selected=${option === (value ?? '')}>${label}</option>`)}
       </select>`
     case 'textarea':
       return html`<textarea id=${id} name=${name} rows=${field.rows ?? 6} spellcheck="false">${value}</textarea>`

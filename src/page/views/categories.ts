@@ -41,7 +41,7 @@ export function categoriesView({ group, days, cursor, list }: CategoriesPage): N
             ['brand', 'Brand'],
           ],
         },
-        { kind: 'select', name: 'days', label: 'Window', value: days, options: DAYS },
+        { kind: 'select', name: 'days', label: 'Window', value: days, options: DAYS, unit: 'day' },
       ]),
     ]),
     panel(

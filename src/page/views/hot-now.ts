@@ -70,7 +70,7 @@ export function hotNowView(hot: HotNow): Node {
 function filtersOf({ mode, time_window_days, category_ids, as_of }: HotNow['query']): Node {
   return filters('/', [
     { kind: 'select', name: 'mode', label: 'Mode', value: mode, options: Object.entries(MODE_NAMES) },
-    { kind: 'select', name: 'time_window_days', label: 'Window', value: time_window_days, options: WINDOWS },
+    { kind: 'select', name: 'time_window_days', label: 'Window', value: time_window_days, options: WINDOWS, unit: 'day' },
     { kind: 'text', name: 'category_ids', label: 'Category', value: category_ids, placeholder: 'All' },
     { kind: 'instant', name: 'as_of', label: 'As of', value: as_of },
   ])

@@ -6,7 +6,7 @@ import type { CatalogProduct } from '../../contract/product.ts'
 import type { SeriesResponse } from '../../contract/series.ts'
 import type { SimilarResponse } from '../../contract/similar-product.ts'
 import { chart } from '../components/chart.ts'
-import { tabs } from '../components/form.ts'
+import { countOf, tabs } from '../components/form.ts'
 import { badge, card, cards, columns, empty, facts, panel, partOf, type Tone, viewHead } from '../components/panel.ts'
 import { bar } from '../components/sparkline.ts'
 import { table } from '../components/table.ts'
@@ -95,12 +95,16 @@ function spanTabs({ productId, hours }: ProductPage): Node {
   const addressFor = (span: number) => addressOf(productAddress(productId), { hours: span === 168 ? undefined : span })
   return tabs(
     'Span of the chart',
-    SPANS.map(([span, label]) => ({ label, address: addressFor(span), isCurrent: span === hours })),
+    spansWith(hours).map(([span, label]) => ({ label, address: addressFor(span), isCurrent: span === hours })),
   )
 }
 
+function spansWith(hours: number): readonly (readonly [hours: number, label: string])[] {
+  return SPANS.some(([span]) => span === hours) ? SPANS : [...SPANS, [hours, countOf(hours, 'hour')]]
+}
+
 function spanName(hours: number): string {
-  const name = SPANS.find(([span]) => span === hours)?.[1] ?? `${hours} hours`
+  const name = SPANS.find(([span]) => span === hours)?.[1] ?? countOf(hours, 'hour')
   return `Last ${name}, by ${hours <= 168 ? 'hour' : 'day in UTC'}`
 }
 

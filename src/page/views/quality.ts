@@ -48,7 +48,10 @@ const KIND_NAMES: Record<IngestKind, string> = {
 export function qualityView(shown: QualityPage): Node {
   const { hours, ingest, codes, rejected, runs, chosen, nowMs } = shown
   return [
-    viewHead('Quality', filters('/quality', [{ kind: 'select', name: 'hours', label: 'Window', value: hours, options: HOURS }])),
+    viewHead(
+      'Quality',
+      filters('/quality', [{ kind: 'select', name: 'hours', label: 'Window', value: hours, options: HOURS, unit: 'hour' }]),
+    ),
     outcome(shown.done, OUTCOMES),
     chosen !== undefined && repairPanel(chosen, addressOf('/quality', { hours: hoursOf(shown) })),
     partOf(ingest, ({ data }) => totals(data)),

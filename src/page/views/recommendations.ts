@@ -37,7 +37,7 @@ export function recommendationsView(shown: RecommendationsPage): Node {
   return [
     viewHead(
       'Recommendations',
-      filters('/recommendations', [{ kind: 'select', name: 'days', label: 'Shown', value: days, options: RANGES }]),
+      filters('/recommendations', [{ kind: 'select', name: 'days', label: 'Shown', value: days, options: RANGES, unit: 'day' }]),
     ),
     outcome(shown.done, OUTCOMES),
     partOf(metrics, ({ meta }) => totals(meta.totals)),

@@ -17,12 +17,15 @@ import { addressOf } from '../template/address.ts'
 import { type Answer, dataOf } from '../template/answer.ts'
 import { html, type Node } from '../template/html.ts'
 
-export interface ReportsPage {
+export interface ReportFilters {
   slug: string
   window: ReportWindow
-  breakdown: Breakdown | undefined
+  breakdown: string | undefined
   from: string
   to: string
+}
+
+export interface ReportsPage extends ReportFilters {
   nowMs: number
   done: string | undefined
   definitions: Answer<{ data: ReportDefinition[] }>

@@ -3,9 +3,10 @@ import { filters, pager, tabs } from '../components/form.ts'
 import { empty, FILL_SHOP, panel, partOf, viewHead } from '../components/panel.ts'
 import { table } from '../components/table.ts'
 import { change, dash, instant, number, share } from '../components/value.ts'
-import { addressOf, productAddress } from '../template/address.ts'
+import { addressOf } from '../template/address.ts'
 import type { Answer } from '../template/answer.ts'
 import { html, type Node } from '../template/html.ts'
+import { productLink } from './hot-now.ts'
 
 export interface SearchesPage {
   filter: SearchQueryFilter
@@ -47,7 +48,7 @@ export function searchesView({ filter, days, cursor, list }: SearchesPage): Node
       ),
       filters('/searches', [
         ...(filter === 'all' ? [] : [{ kind: 'hidden' as const, name: 'filter', value: filter }]),
-        { kind: 'select', name: 'days', label: 'Window', value: days, options: DAYS },
+        { kind: 'select', name: 'days', label: 'Window', value: days, options: DAYS, unit: 'day' },
       ]),
     ]),
     panel(
@@ -71,7 +72,7 @@ function queriesTable(filter: SearchQueryFilter, rows: readonly ListedSearchQuer
       { head: 'Found nothing', cell: ({ found_nothing }) => number(found_nothing), isNumber: true },
       { head: 'Clicks', cell: ({ clicks }) => number(clicks), isNumber: true, shown: 'medium' },
       { head: 'Clicks per search', cell: ({ click_through }) => share(click_through), isNumber: true, shown: 'medium' },
-      ...(filter === 'found_nothing' ? [] : [{ head: 'Most clicked', cell: productsOf, shown: 'wide' as const }]),
+      ...(filter === 'all' ? [{ head: 'Most clicked', cell: productsOf, shown: 'wide' as const }] : []),
     ],
     rows,
     idOf: ({ query }) => query,
@@ -79,9 +80,10 @@ function queriesTable(filter: SearchQueryFilter, rows: readonly ListedSearchQuer
 }
 
 function productsOf({ products }: ListedSearchQuery): Node {
-  if (products.length === 0) return dash()
-  const shown = products.slice(0, PRODUCTS_SHOWN)
-  return shown.map(({ product_id }, index) => [index > 0 && ', ', html`<a href=${productAddress(product_id)}>${product_id}</a>`])
+  // The answer goes on with those that were shown, and never clicked.
+  const clicked = products.filter(({ clicks }) => clicks > 0).slice(0, PRODUCTS_SHOWN)
+  if (clicked.length === 0) return dash()
+  return clicked.map(({ product_id, product }, index) => [index > 0 && ', ', productLink(product_id, product)])
 }
 
 function nothingSearched(filter: SearchQueryFilter): Node {

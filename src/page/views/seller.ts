@@ -50,7 +50,7 @@ function fieldsOf({ days, currency, dashboard }: SellerPage): Field[] {
   const currencies = isProblem(dashboard) ? [] : dashboard.meta.currencies
   const chosen = currency ?? (isProblem(dashboard) ? undefined : (dashboard.data.summary.currency ?? undefined))
   return [
-    { kind: 'select', name: 'days', label: 'Range', value: days, options: RANGES },
+    { kind: 'select', name: 'days', label: 'Range', value: days, options: RANGES, unit: 'day' },
     ...(currencies.length < 2
       ? []
       : [

@@ -25,7 +25,10 @@ export const RANGES = [
 
 export function sellersView({ days, start, end, cursor, list }: SellersPage): Node {
   return [
-    viewHead('Sellers', filters('/sellers', [{ kind: 'select', name: 'days', label: 'Range', value: days, options: RANGES }])),
+    viewHead(
+      'Sellers',
+      filters('/sellers', [{ kind: 'select', name: 'days', label: 'Range', value: days, options: RANGES, unit: 'day' }]),
+    ),
     panel(
       'What each seller sold',
       partOf(list, ({ data, meta }) => [
