@@ -118,6 +118,24 @@ describe.skipIf(CHROMIUM === undefined)('Hot now', () => {
     }
   })
 
+  test('is left by one step back, also when its form was sent twice', async ({ browser, gateway }) => {
+    const { page, close } = await openView(browser, gateway.url)
+    await page.selectOption('select[name=mode]', 'most_viewed')
+    await page.waitForURL(/mode=most_viewed/)
+    const entries = () => page.evaluate(() => history.length)
+    const before = await entries()
+    const sentAgain = page.waitForResponse(/mode=most_viewed/)
+    const updated = page.evaluate(
+      () => new Promise((resolve) => document.addEventListener('htmx:after:history:update', () => resolve(null), { once: true })),
+    )
+    await page.click('.filters button')
+    await Promise.all([sentAgain, updated])
+    expect(await entries()).toBe(before)
+    await page.goBack()
+    await page.waitForSelector('h2:text("Trending products")')
+    await close()
+  })
+
   test('is operated by keys: / leads to the search, and Tab first to its content', async ({ browser, gateway }) => {
     const { page, close } = await openView(browser, gateway.url)
     await page.keyboard.press('Tab')

@@ -247,6 +247,10 @@
     const { method, body } = ctx.request
     if (method === 'GET') for (const [name, value] of [...body]) if (value === '') body.delete(name)
   })
+  // A form that is sent twice leaves one entry in the history, so that the first step back leads away from it.
+  document.addEventListener('htmx:before:history:update', ({ detail: { history } }) => {
+    if (history.path === location.pathname + location.search) history.type = 'replace'
+  })
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
     for (const { plot } of plots.values()) plot.destroy()
     plots.clear()
