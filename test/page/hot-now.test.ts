@@ -43,6 +43,13 @@ test('a product has its rank, its change, its numbers and its hours', () => {
   expect(text).toContain('href="/product/lamp"')
 })
 
+test('columns that add up several event types say so', () => {
+  expect(shown()).toContain('<abbr title="Views, also those that bounced">Views</abbr>')
+  expect(shown({ query: { mode: 'most_carted' } })).toContain(
+    '<abbr title="Times that it was put in a cart, or removed from one">Carts</abbr>',
+  )
+})
+
 test('what is not in the list of an hour ago is new', () => {
   expect(shown({ hourAgo: new Map() })).toContain('<span class="change new">new</span>')
 })

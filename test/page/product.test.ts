@@ -15,6 +15,20 @@ const EXPLANATION = {
   ],
 }
 
+const COUNTED = {
+  ...{
+    product_id: 'lamp',
+    score: 1.4,
+    trending_score: 1.385,
+    view_count: 2,
+    cart_count: 2,
+    purchase_count: 3,
+    favorite_count: 0,
+  },
+  ...{ review_count: 0, search_count: 0, search_click_count: 0 },
+  ...{ last_interaction: '2026-03-01T12:00:00.000Z', date_updated: '2026-03-01T12:00:00.000Z' },
+}
+
 const EVENT = {
   ...{ event_id: 'e-1', occurred_at: '2026-03-01T12:58:00.000Z', event_type: 'view', session_id: 's-1', account_id: null },
   recorded_at: '2026-03-01T12:58:01.000Z',
@@ -58,6 +72,29 @@ test('the score is explained by what each event type adds, in the numbers of the
   expect(words(text)).toMatch(/Add to cart 2 0.80 1.60 .*View bounce 2 -0.10 -0.20 .*Quick view 5 – none 0.00/)
   expect(text).toContain('<data class="n" value="-0.2" data-digits="2">')
   expect(words(text)).toContain('Weights of version 3.')
+})
+
+test('a number that adds up several event types says so', () => {
+  const event = (event_type: string, count: number) => ({
+    event_type,
+    count,
+    weight: 0,
+    score: 0,
+    trending_count: 0,
+    trending_score: 0,
+  })
+  const explanation = {
+    data: {
+      ...EXPLANATION,
+      event_types: [event('view', 936), event('view_bounce', 39), event('add_to_cart', 506), event('remove_from_cart', 28)],
+    },
+  }
+  const popularity = { data: { ...COUNTED, view_count: 975, cart_count: 534 } }
+  expect(words(textOf(productView({ ...PAGE, popularity, explanation })))).toContain(
+    'Views 975 of which 39 bounced Cart events 534 of which 28 removed it Orders 3',
+  )
+  const text = words(textOf(productView({ ...PAGE, popularity, explanation: NONE })))
+  expect(text).toContain('Views 975 Cart events 534 Orders 3')
 })
 
 test('the catalog, the places, the events and the chart stand beside each other', () => {

@@ -25,6 +25,10 @@ export interface HotNow {
   lostSearches: readonly { query: string; found_nothing: number }[] | undefined
 }
 
+/** Counters add up several event types. */
+const VIEWS = html`<abbr title="Views, also those that bounced">Views</abbr>`
+const CARTS = html`<abbr title="Times that it was put in a cart, or removed from one">Carts</abbr>`
+
 /** What a mode is called on the page. */
 export const MODE_NAMES: Readonly<Record<Mode, string>> = {
   trending: 'Trending',
@@ -84,7 +88,7 @@ export function productLink(productId: string, product?: { name: string } | null
 function tableOf({ firstRank, hourAgo, dayAgo, series, query }: HotNow): { caption: string; columns: Column<Row>[] } {
   const changeAgainst = (ranks: ReadonlyMap<string, number> | undefined) => (row: Row, index: number) =>
     ranks === undefined ? dash() : rankChange(firstRank + index, ranks.get(row.product_id), RANKS_MAX)
-  const count = (head: string, field: keyof PopularProduct, shown?: 'medium' | 'wide'): Column<Row> => ({
+  const count = (head: Node, field: keyof PopularProduct, shown?: 'medium' | 'wide'): Column<Row> => ({
     head,
     cell: (row) => number(row[field] as number),
     isNumber: true,
@@ -99,8 +103,8 @@ function tableOf({ firstRank, hourAgo, dayAgo, series, query }: HotNow): { capti
       { head: 'Product', cell: (row) => productLink(row.product_id, row.product), isHead: true },
       { head: 'Last 24 hours', cell: (row) => sparklineOf(row, series), shown: 'medium' },
       { head: orderName(query.mode), cell: (row) => orderValue(query.mode, row), isNumber: true },
-      ...(query.mode === 'most_viewed' ? [] : [count('Views', 'view_count', 'medium')]),
-      ...(query.mode === 'most_carted' ? [] : [count('Carts', 'cart_count', 'wide')]),
+      ...(query.mode === 'most_viewed' ? [] : [count(VIEWS, 'view_count', 'medium')]),
+      ...(query.mode === 'most_carted' ? [] : [count(CARTS, 'cart_count', 'wide')]),
       ...(query.mode === 'most_ordered' ? [] : [count('Orders', 'purchase_count', 'medium')]),
       count('Reviews', 'review_count', 'wide'),
       ...(query.mode === 'overall'
@@ -117,9 +121,9 @@ function sparklineOf({ product_id, product }: Row, series: HotNow['series']): No
     : sparkline(counts, `Events of ${product?.name ?? product_id} in each of the last 24 hours`)
 }
 
-function orderName(mode: Mode): string {
-  const names: Record<Mode, string> = {
-    ...{ trending: 'Trending', most_viewed: 'Views', most_carted: 'Carts', most_ordered: 'Orders' },
+function orderName(mode: Mode): Node {
+  const names: Record<Mode, Node> = {
+    ...{ trending: 'Trending', most_viewed: VIEWS, most_carted: CARTS, most_ordered: 'Orders' },
     ...{ most_searched: 'Search clicks', overall: 'Score', rising: 'Rising' },
   }
   return names[mode]

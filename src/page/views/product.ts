@@ -47,7 +47,7 @@ export function productView(shown: ProductPage): Node {
   const product = dataOf(shown.catalog)
   return [
     viewHead(headOf(productId, product), spanTabs(shown)),
-    partOf(shown.popularity, ({ data }) => numbersOf(data)),
+    partOf(shown.popularity, ({ data }) => numbersOf(data, dataOf(explanation))),
     columns(
       [
         panel('Events', eventsChart(shown), { note: spanName(shown.hours) }),
@@ -108,12 +108,17 @@ function spanName(hours: number): string {
   return `Last ${name}, by ${hours <= 168 ? 'hour' : 'day in UTC'}`
 }
 
-function numbersOf(data: Popularity): Node {
+function numbersOf(data: Popularity, explanation: Explanation | undefined): Node {
+  /** Counters add up several event types. */
+  const ofWhich = (type: string, what: string): Node => {
+    const count = explanation?.event_types.find(({ event_type }) => event_type === type)?.count ?? 0
+    return count > 0 && ['of which ', number(count), ` ${what}`]
+  }
   return cards([
     card('Trending', number(data.trending_score, 1)),
     card('Score', number(data.score, 1)),
-    card('Views', number(data.view_count)),
-    card('Put in carts', number(data.cart_count)),
+    card('Views', number(data.view_count), ofWhich('view_bounce', 'bounced')),
+    card('Cart events', number(data.cart_count), ofWhich('remove_from_cart', 'removed it')),
     card('Orders', number(data.purchase_count)),
     card('Search clicks', number(data.search_click_count)),
   ])
