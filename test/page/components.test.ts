@@ -84,6 +84,16 @@ test('the header leaves out what is not known, and says a wrong proof', () => {
   expect(textOf(state).replaceAll(/<[^>]*>/g, '')).toMatch(/ago: 2 of 561.734 cells wrong/)
 })
 
+test('while nothing comes in, the header says why in the place of how fresh the numbers are', () => {
+  const state = { countedUpToSeconds: null, nowMs: 0 }
+  expect(textOf(headerState(state))).toBe('<span class="fresh">Everything is counted</span>')
+  const reason = 'Restate does not answer'
+  expect(textOf(headerState({ ...state, notReady: { reason, address: '/operations' } }))).toBe(
+    '<span class="fresh bad"><a href="/operations">Not ready: Restate does not answer</a></span>',
+  )
+  expect(textOf(headerState({ ...state, notReady: { reason, address: undefined } }))).not.toContain('<a')
+})
+
 test('filters are fields of a GET form, and pages keep them', () => {
   const form = textOf(filters('/products', [{ kind: 'text', name: 'brand', label: 'Brand', value: '"&<' }]))
   expect(form).toContain('action="/products" autocomplete="off" hx-get="/products"')

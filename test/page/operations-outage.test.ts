@@ -11,6 +11,7 @@ import { html } from '../../src/page/template/html.ts'
 import { createIngress } from '../../src/ingress/clients.ts'
 import { listStuck } from '../../src/main/embedded/stuck-invocations.ts'
 import { offlineGateway } from '../harness/servers/offline-gateway.ts'
+import { SECRET_KEY, withKey } from '../harness/items/known-key.ts'
 import { wordsOf } from '../harness/items/page-words.ts'
 
 /** Far less than the 2 s that a part of the view waits. */
@@ -49,6 +50,22 @@ test('while Restate hangs, its parts of Operations say so, and the others are sh
   expect(words).toContain('Invocations that fail Restate does not answer; try again.')
   expect(words).toContain('Schedules Restate does not answer; try again.')
   expect(words).toContain('Restate does not answer Service endpoint ready')
+})
+
+test.for([
+  [{ restate: false, endpoint: false, registration: false }, 'Restate does not answer'],
+  [{ endpoint: false }, 'the service endpoint does not answer'],
+] as const)('the header of every view says that nothing comes in: %o', async ([missing, reason]) => {
+  const readiness = async () => ({ ...READY, ...missing })
+  const headerOf = async (key: typeof SECRET_KEY, url: string) => {
+    await using gateway = await offlineGateway({ ...withKey(key), readiness })
+    const { body } = await gateway.app.inject({ url, headers: { ...HOST, authorization: 'Bearer k' } })
+    return /<div id="state".*?<\/div>/s.exec(body)![0]
+  }
+  const operator = await headerOf({ ...SECRET_KEY, scopes: ['read', 'manage'] }, '/categories')
+  expect(operator).toContain(`<a href="/operations">Not ready: ${reason}</a>`)
+  const seller = await headerOf({ ...SECRET_KEY, scopes: ['read'], sellerId: 'lumen' }, '/sellers/lumen')
+  expect(seller).toContain(`>Not ready: ${reason}</span>`)
 })
 
 test.for([

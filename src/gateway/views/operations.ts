@@ -10,6 +10,7 @@ import type { ScheduleState } from '../../contract/schedule.ts'
 import type { LatestVerification, VerificationRun } from '../../contract/verification-run.ts'
 import { SYSTEM_ACTOR } from '../../store/audit/audit-entry.ts'
 import { operationsView, type Ready } from '../../page/views/operations.ts'
+import { READY } from '../page/header.ts'
 import { outcomeOf } from '../page/outcome.ts'
 import type { PageView } from '../page/view.ts'
 
@@ -18,8 +19,6 @@ const VERIFICATIONS = '/api/v1/verifications'
 const PART = { msMax: 2_000 }
 /** Schedules are a call each, and the others look through what Restate and Kafka have. */
 const COSTLY = { ...PART, keepMs: 5_000 }
-/** The gateway shares its answer for a second, and so do the parts of the view, so that none is shown which is older than 2.5 s. */
-const READY = { ...PART, keepMs: 500 }
 
 /** Whether the system works, what waits and fails in it, and whether its numbers are right. */
 export const operations: PageView = {

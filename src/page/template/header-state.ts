@@ -3,6 +3,8 @@ import { neutral } from './neutral.ts'
 
 /** What the right of the header says. What is not known is left out. */
 export interface HeaderState {
+  /** Why nothing comes in, and the view that says more, where the caller may open it. */
+  notReady?: { reason: string; address: string | undefined } | undefined
   /** The age of the oldest event that is not counted yet, in seconds; null when all are counted. */
   countedUpToSeconds?: number | null | undefined
   /** The last verification. */
@@ -12,9 +14,11 @@ export interface HeaderState {
   nowMs: number
 }
 
-export function headerState({ countedUpToSeconds, proof, caller, nowMs }: HeaderState): Node {
+export function headerState({ notReady, countedUpToSeconds, proof, caller, nowMs }: HeaderState): Node {
   return [
-    countedUpToSeconds !== undefined && html`<span class="fresh">${freshness(countedUpToSeconds)}</span>`,
+    notReady !== undefined
+      ? outageOf(notReady)
+      : countedUpToSeconds !== undefined && html`<span class="fresh">${freshness(countedUpToSeconds)}</span>`,
     proof !== undefined && proofOf(proof, nowMs),
     caller !== undefined &&
       html`<span class="caller">
@@ -25,6 +29,11 @@ export function headerState({ countedUpToSeconds, proof, caller, nowMs }: Header
         }
       </span>`,
   ]
+}
+
+function outageOf({ reason, address }: NonNullable<HeaderState['notReady']>): Node {
+  const text = `Not ready: ${reason}`
+  return html`<span class="fresh bad">${address === undefined ? text : html`<a href=${address}>${text}</a>`}</span>`
 }
 
 /** Counting follows recording by a moment, so less than a second is not told apart. */
