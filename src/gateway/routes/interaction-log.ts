@@ -1,5 +1,6 @@
 import type { RouteShorthandOptions } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import { invalidField } from '../../contract/decided-error.ts'
 import { InteractionsRequest, InteractionsResponse } from '../../contract/interaction-log.ts'
 import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
 import { interactionPage } from '../../store/log/interaction-page.ts'
@@ -24,7 +25,10 @@ const INTERACTIONS = {
 
 export function interactionLogRoutes({ lines }: RouteDeps): RoutePlugin {
   return async (app) => {
-    app.withTypeProvider<ZodTypeProvider>().get('/api/v1/analytic/interactions', INTERACTIONS, (request) => {
+    app.withTypeProvider<ZodTypeProvider>().get('/api/v1/analytic/interactions', INTERACTIONS, async (request) => {
+      const { from, to } = request.query
+      if (from !== undefined && to !== undefined && Date.parse(from) > Date.parse(to))
+        throw invalidField('from', 'must not be after to')
       const caller = taskCallerOf(request)
       return interactionPage((work) => lines.long.read(caller, work), request.query, { nowMs: Date.now(), endOfCellBefore })
     })
