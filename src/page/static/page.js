@@ -124,6 +124,8 @@
     return {
       ...sizeOf(place),
       ...(isDays && { tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1_000), 'Etc/UTC') }),
+      // Room for half of the last mark of the axis.
+      padding: [null, 28, null, null],
       legend: { live: true },
       cursor: { y: false },
       axes: [
