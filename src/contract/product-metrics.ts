@@ -49,6 +49,7 @@ const StockCrossing = z.object({
   crossed_at: z.iso.datetime(),
   product_id: z.string(),
   seller_id: z.string().optional(),
+  name: z.string().optional().describe('What the catalog calls it now.'),
   is_low: z.boolean().describe('Whether it became low, or is low no more.'),
   quantity_before: z.int().nullable().describe('null for a new product.'),
   quantity: z.int().nullable(),

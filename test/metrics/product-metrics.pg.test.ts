@@ -80,9 +80,9 @@ test('low stock lists active products with fewer than ten items, and which produ
   })
   const crossed_at = expect.any(String)
   expect(crossings).toEqual([
-    { crossed_at, product_id: 'desk', seller_id: 'north', is_low: false, quantity_before: 2, quantity: 1 },
-    { crossed_at, product_id: 'lamp', seller_id: 'north', is_low: true, quantity_before: 10, quantity: 9 },
-    { crossed_at, product_id: 'desk', seller_id: 'north', is_low: true, quantity_before: null, quantity: 2 },
+    { crossed_at, product_id: 'desk', seller_id: 'north', name: 'Thing', is_low: false, quantity_before: 2, quantity: 1 },
+    { crossed_at, product_id: 'lamp', seller_id: 'north', name: 'Thing', is_low: true, quantity_before: 10, quantity: 9 },
+    { crossed_at, product_id: 'desk', seller_id: 'north', name: 'Thing', is_low: true, quantity_before: null, quantity: 2 },
   ])
 })
 

@@ -42,7 +42,15 @@ test('REST and Restate answer what a seller, a category and low stock come to', 
     ...{ low_stock_count: 1, low_stock_below: 10, last_updated: expect.any(String) },
     products: [{ product_id: 'lamp', seller_id: SELLER, name: 'Thing', quantity: 4, category: 'a/b' }],
     crossings: [
-      { product_id: 'lamp', seller_id: SELLER, is_low: true, quantity_before: null, quantity: 4, crossed_at: expect.any(String) },
+      {
+        product_id: 'lamp',
+        seller_id: SELLER,
+        name: 'Thing',
+        is_low: true,
+        quantity_before: null,
+        quantity: 4,
+        crossed_at: expect.any(String),
+      },
     ],
   }
   expect(await get(gateway, seller())).toEqual({ status: 200, json: { data: asSeller } })

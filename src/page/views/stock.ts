@@ -89,7 +89,7 @@ function lowTable({ products }: LowStock): Node {
       columns: [
         { head: 'Product', cell: ({ product_id, name }) => productLink(product_id, { name }), isHead: true },
         { head: 'Items', cell: ({ quantity }) => number(quantity), isNumber: true },
-        { head: 'State', cell: ({ quantity }) => (quantity <= 0 ? badge('sold out', 'bad') : badge('low', 'warn')) },
+        { head: 'State', cell: ({ quantity }) => lowBadge(quantity) },
         { head: 'Category', cell: ({ category }) => category ?? dash(), shown: 'medium' },
         { head: 'Seller', cell: ({ seller_id }) => sellerLink(seller_id), shown: 'medium' },
       ],
@@ -98,6 +98,10 @@ function lowTable({ products }: LowStock): Node {
     }),
     products.length > LOW_SHOWN && html`<p class="quiet">and ${products.length - LOW_SHOWN} more.</p>`,
   ]
+}
+
+function lowBadge(quantity: number | null): Node {
+  return quantity !== null && quantity <= 0 ? badge('sold out', 'bad') : badge('low', 'warn')
 }
 
 function sellersTable(rows: readonly SellerMetrics[]): Node {
@@ -148,8 +152,12 @@ function crossingsTable({ crossings }: LowStock, nowMs: number): Node {
     caption: 'The latest products that became low, or are low no more',
     columns: [
       { head: 'When', cell: ({ crossed_at }) => ago(crossed_at, nowMs) },
-      { head: 'Product', cell: ({ product_id }) => productLink(product_id), isHead: true },
-      { head: 'State', cell: ({ is_low }) => (is_low ? badge('low', 'warn') : badge('enough', 'good')) },
+      {
+        head: 'Product',
+        cell: ({ product_id, name }) => productLink(product_id, name === undefined ? null : { name }),
+        isHead: true,
+      },
+      { head: 'State', cell: ({ is_low, quantity }) => (is_low ? lowBadge(quantity) : badge('enough', 'good')) },
       { head: 'Items', cell: ({ quantity }) => number(quantity), isNumber: true },
     ],
     rows: crossings.slice(0, CROSSINGS_SHOWN),

@@ -24,12 +24,17 @@ export async function lowStock(db: Queryable): Promise<LowStock> {
           order by quantity, product_id limit ${LOW_STOCK_PRODUCTS_MAX}
         ) low) as products,
       (select coalesce(json_agg(json_build_object('crossed_at', ${sql.raw(utc('crossed_at'))}::json, 'product_id', product_id,
-          'seller_id', seller_id, 'is_low', is_low, 'quantity_before', quantity_before, 'quantity', quantity)
-          order by crossed_at desc, crossing_id desc), '[]')
+          'seller_id', latest.seller_id, 'name', p.name, 'is_low', is_low, 'quantity_before', quantity_before,
+          'quantity', latest.quantity) order by crossed_at desc, crossing_id desc), '[]')
         from (select * from low_stock_crossing order by crossed_at desc, crossing_id desc limit ${CROSSINGS_SHOWN_MAX}) latest
+          left join catalog.product p using (product_id)
       ) as crossings`.execute(db)
   const { products, crossings } = onlyRow(result)
-  const crossed = crossings.map(({ seller_id, ...rest }) => ({ ...rest, ...(seller_id !== null && { seller_id }) }))
+  const crossed = crossings.map(({ seller_id, name, ...rest }) => ({
+    ...rest,
+    ...(seller_id !== null && { seller_id }),
+    ...(name !== null && { name }),
+  }))
   return { ...(await lowStockMetrics(db)), low_stock_below, products, crossings: crossed }
 }
 
