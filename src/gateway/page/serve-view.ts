@@ -80,7 +80,7 @@ export async function serveAction(
   const sending = { page, view, request, reply, api, nowMs: viewRequest.nowMs }
   if ('body' in result) return sendShown(sending, result)
   const { title, body } = await view.show(api, viewRequest)
-  return sendShown(sending, { title, body: withNotice(result.problem, body), status: 422 })
+  return sendShown(sending, { title, body: withNotice(result.problem, body), status: result.status ?? 422 })
 }
 
 function actionOf({ actions = {} }: PageView, name: string | undefined) {

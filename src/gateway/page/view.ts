@@ -52,5 +52,8 @@ export interface ShownView {
   status?: number
 }
 
-/** Where the browser goes next; or what it is shown instead, e.g. a secret that is shown once; or why nothing was changed. */
-export type ActionResult = { goTo: string } | ShownView | { problem: string }
+/**
+ * Where the browser goes next; or what it is shown instead, e.g. a secret that is shown once; or why nothing was changed, with a status that is
+ * 422 if absent.
+ */
+export type ActionResult = { goTo: string } | ShownView | { problem: string; status?: number }
