@@ -66,6 +66,7 @@ const directInputs: Record<string, object> = {
   'Catalog/Rerank': { account_id: 'ada', items: [{ product_id: 'lamp', score: 1 }] },
   'Shopper/Context': { shopper_id: 'account:ada' },
   'Shopper/Merge': { session_id: 's', account_id: 'ada' },
+  'Shopper/NoteExport': { export_id: run, status: 'started', actor: 'test' },
   [`RecomputeRun/${run}/Start`]: {
     report_slug: 'volume-by-period',
     window: 'day',
