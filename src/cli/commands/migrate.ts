@@ -61,7 +61,8 @@ interface MigrateOptions {
 async function placeTables(db: Database, { shards, isDry }: { shards: number; isDry: boolean }): Promise<void> {
   const steps = await distributionSteps(db, { functionsFile: join(CHECKOUT, 'sql', 'citus', 'functions.sql'), shards })
   if (isDry) {
-    for (const step of steps) print(['begin', ...step, 'commit'].map((statement) => `${statement.replace(/;$/, '')};`).join('\n'))
+    const statements = steps.flatMap((step) => ['begin', ...step, 'commit']).map((text) => `${text.replace(/;$/, '')};`)
+    print(...statements.flatMap((text) => text.split('\n')))
     return
   }
   await distribute(db, steps)
