@@ -1,5 +1,7 @@
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
+import { answersBeforeStandbys } from '../../src/store/database/replication.ts'
+import { watched } from '../harness/watched.ts'
 import { startPrimary, startStandby, type TestServer } from '../harness/servers/standby.ts'
 
 const numbers = (server: TestServer) =>
@@ -49,11 +51,13 @@ test('a primary with a synchronous standby does not answer a commit while that o
   await primary.execute((db) => sql`create table numbers (n int)`.execute(db))
   const standby = await startStandby(primary, { synchronousName: 's1' })
   onTestFinished(standby.remove)
+  expect(await primary.execute(answersBeforeStandbys)).toBe(true)
   await primary.configure({ synchronous_standby_names: 'ANY 1 (s1)' })
+  await expect.poll(() => primary.execute(answersBeforeStandbys)).toBe(false)
   await insert(primary, 1)
   await standby.stopReceiver()
   let isAnswered = false
-  const waiting = insert(primary, 2).then(() => (isAnswered = true))
+  const waiting = watched(insert(primary, 2).then(() => (isAnswered = true)))
   await expect
     .poll(() =>
       primary.execute(

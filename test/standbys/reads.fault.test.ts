@@ -24,7 +24,8 @@ interface Cluster {
   standby: Standby
   /** The database on the primary. */
   db: Database
-  urls: { primary: string; standby: string }
+  /** Of both servers. */
+  databaseUrl: string
   /** Between the gateway and the standby. */
   proxy: TcpProxy
   standbys: Standbys
@@ -37,8 +38,9 @@ const test = base
     const primaryUrl = await prepareDatabase(primary.url, 'footfall')
     // A standby that does not wait before it cancels reads that are in its way.
     const standby = await startStandby(primary, { settings: { max_standby_streaming_delay: '0' } })
-    const proxy = await startTcpProxy(standby.url.replace(/postgres$/, 'footfall'))
     const db = connect({ url: primaryUrl, name: 'test' })
+    const standbyUrl = standby.url.replace(/postgres$/, 'footfall')
+    const proxy = await startTcpProxy(standbyUrl)
     await sql`create role looker login password 'looker'`.execute(db)
     const looks = { name: 'looks', connectionsMax: 1, readOnly: true, waitMsMax: 1_000 }
     const asLooker = (url: string) => url.replace('postgres:test@', 'looker:looker@')
@@ -51,7 +53,7 @@ const test = base
           openLooks: () => connect({ ...looks, url: asLooker(proxy.url) }),
         },
       ],
-      openPrimary: () => connect({ ...looks, url: asLooker(primaryUrl) }),
+      openPrimary: () => connect({ ...looks, url: `${asLooker(primaryUrl)},${asLooker(standbyUrl)}` }),
       lagMsMax: LAG_MS_MAX,
       onChange: () => undefined,
     })
@@ -61,7 +63,7 @@ const test = base
       await proxy.cut().catch(() => undefined)
       await Promise.all([standby.remove(), primary.remove()])
     })
-    return { primary, standby, db, urls: { primary: primaryUrl, standby: proxy.url }, proxy, standbys, outcomes: [] }
+    return { primary, standby, db, databaseUrl: `${primaryUrl},${standbyUrl}`, proxy, standbys, outcomes: [] }
   })
   .extend('stack', { scope: 'file' }, async ({ cluster }, { onCleanup }) => {
     const stack = await startStack(cluster.db)
@@ -72,7 +74,7 @@ const test = base
     const { standbys, outcomes } = cluster
     const observer = { ...SILENT_OBSERVER, readFromStandby: (outcome: StandbyRead) => void outcomes.push(outcome) }
     const settings = { ...SETTINGS, topCacheMs: 60_000, popularCacheMs: 60_000 }
-    const gateway = await startGateway(cluster.urls.primary, stack, { standbys, observer, settings })
+    const gateway = await startGateway(cluster.databaseUrl, stack, { standbys, observer, settings })
     onCleanup(gateway.stop)
     return gateway
   })
@@ -250,10 +252,13 @@ test('while the primary is away the standby answers as long as its answers are k
   expect(await statusOf(gateway, 'lamp')).toBe(200)
 })
 
-test('a standby that was promoted is read no more', async ({ cluster, gateway }) => {
+test('after a failover the promoted standby is read as the primary, and no more as a standby', async ({ cluster, gateway }) => {
   await level(cluster)
+  await cluster.primary.kill()
   await cluster.standby.promote()
+  expect(await until(async () => (await statusOf(gateway, 'lamp')) === 200, 15_000)).toBe(true)
   expect(await isRead(cluster, false)).toBe(true)
+  taken(cluster)
   expect(await statusOf(gateway, 'lamp')).toBe(200)
-  expect(taken(cluster).at(-1)).toBe('none_usable')
+  expect(taken(cluster)).toEqual(['none_usable'])
 })

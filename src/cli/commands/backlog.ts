@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { answersBeforeStandbys } from '../../store/database/replication.ts'
 import { type Backlog, backlog } from '../../store/log/backlog.ts'
 import { readConfig } from '../../main/config/config.ts'
 import { addressesOf } from '../../main/config/addresses.ts'
@@ -28,6 +29,11 @@ export function backlogCommand(): Command {
         print(`Oldest: ${waiting.oldestSeconds === null ? 'nothing waits' : `${Math.round(waiting.oldestSeconds)} s`}`)
         if (waitingCalls !== undefined) print(`Waiting in recorders: ${waitingCalls} calls`)
         print(stuckText(stuck))
+        if (await answersBeforeStandbys(db)) {
+          print(
+            'PostgreSQL answers before a standby has a commit: a failover may lose the last events. docs/standbys.md says how it waits.',
+          )
+        }
       })
     })
 }
