@@ -16,7 +16,7 @@ async function main(): Promise<void> {
     const { nodes } = site.cluster
     // The partitions of a node move to the other two, so each node leads some when its turn comes again.
     for (let kill = 0; kill < Number(values.kills) && !isToldToEnd; kill++) {
-      pausesMs.push(await endAndStart(nodes[kill % nodes.length]!, 'kill', load))
+      pausesMs.push(await endAndStart(site.cluster, nodes[kill % nodes.length]!, 'kill', load))
       if (kill % 10 === 9) console.log(`${kill + 1} kills, ${load.answered()} requests`)
     }
     const report = await load.stop()

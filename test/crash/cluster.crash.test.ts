@@ -29,8 +29,8 @@ test('a cluster loses nothing and fails no request while each node is killed, re
   await flowing(load)
   // Each of them leads partitions when it is killed, because those of the node before have moved to the other two.
   const pausesMs: Record<string, number> = {}
-  for (const node of [...nodes]) pausesMs[`${node.name} killed`] = await endAndStart(node, 'kill', load)
-  for (const node of [...nodes]) pausesMs[`${node.name} stopped`] = await endAndStart(node, 'stop', load)
+  for (const node of [...nodes]) pausesMs[`${node.name} killed`] = await endAndStart(cluster, node, 'kill', load)
+  for (const node of [...nodes]) pausesMs[`${node.name} stopped`] = await endAndStart(cluster, node, 'stop', load)
   const lost = nodes[2]!
   load.pauseMs()
   await lost.kill()

@@ -75,14 +75,21 @@ export async function flowing(load: ClusterLoad): Promise<void> {
   throw new Error(`${load.answered() - before} of ${FLOWING} requests were answered in ${PATIENCE_MS} ms`)
 }
 
-/** Ends a node under load and starts it again. @returns the longest pause between two answers. */
-export async function endAndStart(node: ClusterNode, how: 'kill' | 'stop', load: ClusterLoad): Promise<number> {
+/** Ends a node under load, starts it again, and waits until it has caught up. @returns the longest pause between two answers. */
+export async function endAndStart(
+  cluster: RestateCluster,
+  node: ClusterNode,
+  how: 'kill' | 'stop',
+  load: ClusterLoad,
+): Promise<number> {
   load.pauseMs()
   await node[how]()
   await flowing(load)
   const pauseMs = load.pauseMs()
   await node.start()
   await flowing(load)
+  if (!(await until(() => cluster.isWhole(3), PATIENCE_MS)))
+    throw new Error(`${node.name} did not come back within ${PATIENCE_MS} ms`)
   return pauseMs
 }
 

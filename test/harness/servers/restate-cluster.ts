@@ -3,7 +3,7 @@ import { closeSync, openSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freePorts } from '../../../src/main/embedded/ports.ts'
-import { exitOf, stopProcess } from '../../../src/main/embedded/process.ts'
+import { exitOf, isProcessGone, stopProcess } from '../../../src/main/embedded/process.ts'
 import { queryRestate, type RestatePorts, startRestate } from '../../../src/main/embedded/restate.ts'
 import { until } from '../../../src/main/embedded/until.ts'
 import { makeDataFolder } from './data-folder.ts'
@@ -19,6 +19,7 @@ export interface ClusterNode {
   adminUrl: string
   /** Its address for the other nodes and for restatectl. */
   nodeUrl: string
+  isRunning: () => boolean
   start: () => Promise<void>
   /** SIGKILL; resolves when it has ended. */
   kill: () => Promise<void>
@@ -36,6 +37,8 @@ export interface RestateCluster {
   /** Starts one more node, with a name of its own and an empty folder. It uses the ports of a node whose disk is lost. */
   replace: (lost: ClusterNode) => Promise<ClusterNode>
   ports: number[]
+  /** Whether every node knows so many living ones, and how far each of its partitions has read. Only then another node may be lost. */
+  isWhole: (living: number) => Promise<boolean>
   /** Whether each partition has a leader. */
   hasLeaders: () => Promise<boolean>
   remove: () => Promise<void>
@@ -75,6 +78,11 @@ export async function startRestateCluster(settings: Record<string, string> = {},
     await remove()
     throw error
   }
+  const isWhole = async (living: number) => {
+    const running = nodes.filter((node) => node.isRunning())
+    const each = running.map((node) => isWholeFor(node, living).catch(() => false))
+    return running.length === living && (await Promise.all(each)).every(Boolean)
+  }
   const replace = async (lost: ClusterNode) => {
     const place = nodes.indexOf(lost)
     const name = `n${nodes.length + 1}`
@@ -83,7 +91,25 @@ export async function startRestateCluster(settings: Record<string, string> = {},
     await node.start()
     return node
   }
-  return { nodes, ingressUrl: nodes.map((node) => node.ingressUrl).join(','), adminUrl, ports, replace, hasLeaders, remove }
+  return {
+    nodes,
+    ingressUrl: nodes.map((node) => node.ingressUrl).join(','),
+    adminUrl,
+    ports,
+    replace,
+    isWhole,
+    hasLeaders,
+    remove,
+  }
+}
+
+async function isWholeFor({ nodeUrl }: ClusterNode, living: number): Promise<boolean> {
+  const metrics = await fetch(`${nodeUrl}/metrics`).then((answer) => answer.text())
+  const valueOf = (pattern: RegExp) => Number(pattern.exec(metrics)?.[1])
+  return (
+    valueOf(/^restate_failure_detector_nodes_total\{.*state="alive".*\} (\d+)/m) === living &&
+    valueOf(/^restate_partition_num_unknown_applied_lsn_lag\{.*\} (\d+)/m) === 0
+  )
 }
 
 function nodeOn(name: string, ports: RestatePorts, settings: Record<string, string>): ClusterNode {
@@ -97,6 +123,7 @@ function nodeOn(name: string, ports: RestatePorts, settings: Record<string, stri
     ingressUrl: `http://127.0.0.1:${ports.ingress}`,
     adminUrl: `http://127.0.0.1:${ports.admin}`,
     nodeUrl: `http://127.0.0.1:${ports.node}`,
+    isRunning: () => child !== undefined && !isProcessGone(child),
     start: async () => {
       const log = openSync(join(folder, 'restate.log'), 'a')
       const onSpawn = (spawned: ChildProcess) => (child = spawned)
