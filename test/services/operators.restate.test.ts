@@ -42,6 +42,7 @@ const FOR_OPERATORS = [
   'ReplayRun/Start',
   'Schedule/Start',
   'Schedule/Stop',
+  'Shopper/NoteExport',
   'SimilarityRun/Cancel',
   'SimilarityRun/Start',
   'VerificationRun/Cancel',
