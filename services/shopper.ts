@@ -14,9 +14,10 @@ import { isUnavailable } from '../src/store/database/sql-state.ts'
 import { noteExport } from '../src/store/erasure/export-list.ts'
 import { fedEventsOf } from '../src/store/shoppers/fed-events.ts'
 import type { Deps } from './handler/deps.ts'
-import { MERGING, READ, RECORD } from './handler/handler-options.ts'
+import { BACKGROUND, MERGING, READ, RECORD } from './handler/handler-options.ts'
 import { mergeLaneOf } from './handler/merge-lanes.ts'
 import { serviceOf } from './handler/with-options.ts'
+import { receivedMsOf } from './recording/checked-call.ts'
 import { refusingStep } from './recording/step.ts'
 
 /** Shopper: what shoppers do now, which sessions are of which accounts, and who exported what is kept about them. */
@@ -29,6 +30,7 @@ export const shopper = (deps: Deps) => {
     {
       Context: [READ, (ctx, request) => context(deps, ctx, request)],
       Merge: [MERGING, (ctx, request) => merge(ctx, request)],
+      Merged: [BACKGROUND, async () => undefined],
       NoteExport: [RECORD, (ctx, noted) => step(ctx, 'note the export', () => noteExport(deps.background, noted))],
     },
   )
@@ -65,7 +67,7 @@ function whenAway<Answer>(answer: Answer): (error: unknown) => Answer {
 
 async function merge(ctx: Context, request: MergeRequest): Promise<Merge> {
   const { session_id, account_id } = request
-  const asked_at_ms = await ctx.date.now()
+  const asked_at_ms = await receivedMsOf(ctx)
   const merged = await ctx.client(mergeLaneApi, mergeLaneOf(session_id)).Merge({ ...request, asked_at_ms })
   if (merged.account_id === account_id) return merged
   throw new DecidedError('conflict', `session ${session_id} belongs to another account`, { details: { id: merged.account_id } })

@@ -9,6 +9,7 @@ import type { Privacy } from '../../src/admission/privacy.ts'
 import type { MetricHistory } from '../../src/contract/metric-history.ts'
 import type { KindWith } from '../../src/contract/kinds.ts'
 import type { ArchiveMonth } from '../../src/store/log/retention.ts'
+import type { LostFound } from '../../src/store/log/timeline.ts'
 import type { Tombstones } from '../../src/store/log/tombstone.ts'
 import type { VersionSettings } from '../../src/ranking/similarity/version-settings.ts'
 import type { VersionJob } from '../../src/store/similarity/make-version.ts'
@@ -64,6 +65,8 @@ export interface Deps {
   recordsImpressions: boolean
   /** How long Restate keeps the bodies of calls that record; 0 keeps none. */
   journalMinutes: number
+  /** The calls that Restate completed in the last hour and PostgreSQL lacks; undefined where Restate's admin port is not known. */
+  findLostCalls: (() => Promise<LostFound>) | undefined
   /** The tokens of operators: none, one, or two while it changes. Without one, every caller may do what operators may. */
   operatorTokens: readonly string[]
   /** The periodic tasks by name: TASKS, or those of a test. */

@@ -24,6 +24,7 @@ import { SWITCH_TIE_RULE } from './switch-tie-rule.ts'
 import { VERIFY_DAILY } from './verify-daily.ts'
 import { WATCH_ALERTS } from './watch-alerts.ts'
 import { WATCH_RUNS } from './watch-runs.ts'
+import { WATCH_TIMELINE } from './watch-timeline.ts'
 
 /** Every task by its name, which is the key of its schedule. */
 export const TASKS = {
@@ -51,4 +52,5 @@ export const TASKS = {
   'verify-daily': VERIFY_DAILY,
   'fold-ingest': FOLD_INGEST,
   'fill-search': FILL_SEARCH,
+  'watch-timeline': WATCH_TIMELINE,
 } satisfies Record<TaskName, Task>

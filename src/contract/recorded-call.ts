@@ -4,6 +4,7 @@ import type {
   analyticApi,
   catalogApi,
   erasureApi,
+  mergeLaneApi,
   recomputeRunApi,
   recorderApi,
   replayRunApi,
@@ -45,6 +46,7 @@ interface Proofs {
   Recorder: HandlersOf<typeof recorderApi>
   SetAside: HandlersOf<typeof setAsideApi>
   Shopper: HandlersOf<typeof shopperApi>
+  MergeLane: HandlersOf<typeof mergeLaneApi>
   Erasure: HandlersOf<typeof erasureApi>
   Access: HandlersOf<typeof accessApi>
   Alert: HandlersOf<typeof alertApi>
@@ -66,7 +68,9 @@ const PROOFS: Proofs = {
   Catalog: { UpsertProducts: 'trace', PromoteSimilaritySettings: 'trace', PromoteSimilarity: 'trace' },
   Recorder: RECORDING,
   SetAside: RECORDING,
-  Shopper: {},
+  // A call of Merged names no shopper, and has the proof of the merge that sent it.
+  Shopper: { Merged: 'trace', NoteExport: 'trace' },
+  MergeLane: { Merge: 'trace' },
   Erasure: { Start: 'trace' },
   Access: { Change: 'trace' },
   Alert: {

@@ -27,6 +27,7 @@ export const TASK_NAMES = [
   'verify-daily',
   'fold-ingest',
   'fill-search',
+  'watch-timeline',
 ] as const
 export type TaskName = (typeof TASK_NAMES)[number]
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { Id } from './fields/id.ts'
 import { ShopperId, shopperOf } from './fields/shopper-id.ts'
-import { handler } from './handler.ts'
+import { handler, Nothing } from './handler.ts'
 
 /** The shopper of a merge. An account cannot be merged, so no chain of merges can arise. */
 export const SessionShopperId = ShopperId.refine((text) => shopperOf(text)?.kind !== 'account', {
@@ -42,6 +42,11 @@ export const mergeHandlers = {
     output: Merge,
     description:
       'Notes that a session belongs to an account, for ever. The first account of a session wins: 409 for another one. Waits for as long as PostgreSQL is away.',
+  }),
+  Merged: handler({
+    input: Nothing,
+    description:
+      'Private. Does nothing: that Restate remembers the call, which names no shopper, shows for an hour that a merge was stored.',
   }),
 }
 

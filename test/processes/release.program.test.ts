@@ -84,6 +84,21 @@ test('the address of another release is refused, whether it is newer or older', 
   expect(await register(other)).toMatchObject({ code: 1, output: expect.stringContaining('is the address of an older release') })
 })
 
+test('a change of JOURNAL_MINUTES is registered at the address of the same release', async () => {
+  const release = await startRelease(site)
+  await register(release, '--breaking')
+  await stopProcess(release.endpoint.child, 'SIGTERM')
+  const { ENDPOINT_PORT, FOOTFALL_ENDPOINT_URL } = release.environment
+  const address = { ENDPOINT_PORT: ENDPOINT_PORT!, FOOTFALL_ENDPOINT_URL: FOOTFALL_ENDPOINT_URL! }
+  const other = await startRelease(site, { ...address, JOURNAL_MINUTES: '15' })
+  const changed = await register(other)
+  expect(changed).toMatchObject({
+    code: 0,
+    output: expect.stringContaining('is registered again, because JOURNAL_MINUTES was 0 and is 15.'),
+  })
+  expect(await register(other)).toMatchObject({ code: 0, output: expect.stringContaining('is registered already.') })
+})
+
 test('services of other projects in the same Restate are not touched', async () => {
   const release = await startRelease(site)
   const foreign = async (port: number) => {

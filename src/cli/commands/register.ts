@@ -16,7 +16,7 @@ import {
 } from '../../main/release/deployments.ts'
 import { ingressOf } from '../../main/ingress.ts'
 import { isRestateUp } from '../../main/embedded/restate.ts'
-import { RELEASE } from '../../main/release/release.ts'
+import { JOURNAL_MINUTES, RELEASE } from '../../main/release/release.ts'
 import { startSchedules } from '../../main/start-schedules.ts'
 import { wholeNumber } from './whole-number.ts'
 import { StartError } from '../../main/config/start-error.ts'
@@ -53,7 +53,7 @@ async function registerCheckedRelease({ breaking = false, removeDrained = false,
     )
   }
   const found = await discoverPatiently(adminUrl, endpointUrl, waitMs)
-  await refuseMixture(adminUrl, endpointUrl, releaseOf(found))
+  await refuseMixture(adminUrl, endpointUrl, found)
   const { isNew, summary } = await registerRelease(adminUrl, found, endpointUrl, breaking)
   print(summary)
   await startSchedules(ingressOf(config), retentionOf(config)).catch((cause: unknown) => {
@@ -89,7 +89,13 @@ async function registerRelease(
     const service = registered.find(({ deployment_id: id }) => id === here.id)
     if (service === undefined) throw new StartError(`${uri} is the address of an older release: give each release its own.`)
     const registeredRelease = releaseOf([service])
-    if (registeredRelease === release) return { isNew: false, summary: `${release} at ${uri} is registered already.` }
+    if (registeredRelease === release) {
+      const change = settingChange([service], found)
+      if (change === undefined) return { isNew: false, summary: `${release} at ${uri} is registered already.` }
+      // The code is the same, so running calls go on.
+      await register(adminUrl, uri, { isForced: true })
+      return { isNew: false, summary: `${release} at ${uri} is registered again, because ${change}.` }
+    }
     throw new StartError(
       `${uri} is registered as ${registeredRelease}, and ${release} answers there now: give each release its own address (FOOTFALL_ENDPOINT_URL).`,
     )
@@ -127,8 +133,15 @@ async function discoverPatiently(adminUrl: string, uri: string, waitMs: number):
   )
 }
 
+/** What differs between two services of one release; undefined when nothing does. */
+function settingChange(before: readonly DescribedService[], after: readonly DescribedService[]): string | undefined {
+  const [was, is] = [journalMinutesOf(before), journalMinutesOf(after)]
+  return was === is ? undefined : `JOURNAL_MINUTES was ${was} and is ${is}`
+}
+
 /** Checks every address of a host name, because it may stand for several containers and Restate asked one. @throws StartError for two releases. */
-async function refuseMixture(adminUrl: string, uri: string, release: string): Promise<void> {
+async function refuseMixture(adminUrl: string, uri: string, services: readonly DescribedService[]): Promise<void> {
+  const release = releaseOf(services)
   const { hostname } = new URL(uri)
   // A name that this process cannot resolve is not checked any further.
   const addresses = isIP(hostname) ? [] : await lookup(hostname, { all: true }).catch(() => [])
@@ -139,11 +152,20 @@ async function refuseMixture(adminUrl: string, uri: string, release: string): Pr
     if (found !== undefined && releaseOf(found) !== release) {
       throw new StartError(`Both ${release} and ${releaseOf(found)} answer at ${uri}: give each release its own address.`)
     }
+    const change = found === undefined ? undefined : settingChange(services, found)
+    if (change !== undefined) {
+      throw new StartError(`Processes with different settings answer at ${uri} (${change}): start all of them with the same.`)
+    }
   }
 }
 
 function releaseOf(services: readonly DescribedService[]): string {
   return services[0]?.metadata?.[RELEASE] ?? 'unnamed'
+}
+
+/** Releases without the setting keep no journals. */
+function journalMinutesOf(services: readonly DescribedService[]): string {
+  return services[0]?.metadata?.[JOURNAL_MINUTES] ?? '0'
 }
 
 function sameAddress(a: string, b: string): boolean {

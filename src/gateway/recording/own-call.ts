@@ -2,8 +2,8 @@ import { DecidedError } from '../../contract/decided-error.ts'
 import { BODY_BYTES_MAX, type CreateInteractionResponse } from '../../contract/interaction.ts'
 import { type EventsBody, recordedOrPaced, type Recorder } from '../../ingress/recorder.ts'
 import type { Database } from '../../store/database/connection.ts'
-import { callOf, isOtherBody } from '../../store/log/call.ts'
 import type { CallGate, GatedCall } from './call-gate.ts'
+import { refuseFalseAnswer } from './first-answer.ts'
 import { DIRECT, type RecorderRoom } from './recorder-room.ts'
 import { TOO_LARGE } from './unknown-outcome.ts'
 
@@ -49,7 +49,7 @@ export function createOwnCalls({ db, recorder, gate, submitGate, room }: OwnCall
         throw error
       })
       place.giveBack()
-      if (!isNew) await refuseOtherBody(db, invocationId, body)
+      if (!isNew) await refuseFalseAnswer(db, invocationId, body)
       return recorded
     }
     return { invocationId, isNew, answer }
@@ -79,13 +79,4 @@ export function createOwnCalls({ db, recorder, gate, submitGate, room }: OwnCall
 async function withinLimit<T>(call: OwnCall, gate: CallGate, work: () => Promise<T>): Promise<T> {
   if (call.body.length > BODY_BYTES_MAX) throw new DecidedError('too_large', TOO_LARGE)
   return gate(call, work)
-}
-
-/**
- * Restate answers a used key with its first answer and does not compare bodies, so the events of another body would be lost silently.
- * After a change of the privacy settings a true repetition has another body too, as long as Restate remembers the key.
- */
-async function refuseOtherBody(db: Database, invocationId: string, body: EventsBody): Promise<void> {
-  if (!(await isOtherBody(db, callOf(invocationId, body)))) return
-  throw new DecidedError('conflict', 'the Idempotency-Key was used with another body', { details: { id: invocationId } })
 }

@@ -11,6 +11,7 @@ import { bodyOfItems } from '../../ingress/recorder.ts'
 import { catalogProduct } from '../../store/catalog/catalog-product.ts'
 import { callerIdOf, hangUpOf, taskCallerOf } from '../access/caller.ts'
 import { IdempotencyKey, keyOf } from '../http/idempotency-key.ts'
+import { refuseFalseAnswer } from '../recording/first-answer.ts'
 import { readItems } from '../recording/read-items.ts'
 import { unknownOutcome } from '../recording/unknown-outcome.ts'
 import type { RouteDeps, RoutePlugin } from './deps.ts'
@@ -88,18 +89,27 @@ export function catalogRoutes(deps: RouteDeps): RoutePlugin {
 }
 
 /** Writes the products by a durable call of their own. @throws DecidedError when the outcome is unknown. */
-async function upsert({ ingress, recording, largeItems }: RouteDeps, request: FastifyRequest) {
+async function upsert(deps: RouteDeps, request: FastifyRequest) {
+  const { ingress, recording, largeItems } = deps
   const key = keyOf(request)
   const { json } = await readItems(largeItems, request, 'products')
   const body = bodyOfItems([json], 'products')
   if (body.length > BODY_BYTES_MAX) throw new DecidedError('too_large', TOO_LARGE)
-  const options = { idempotencyKey: key === undefined ? undefined : keyWithBody(key, body) }
-  const call = () => ingress.callWithJson(catalogApi, 'UpsertProducts', body, options)
+  const call = () => (key === undefined ? ingress.callWithJson(catalogApi, 'UpsertProducts', body) : callOnce(deps, key, body))
   try {
     return await recording.gate({ caller: callerIdOf(request), signal: hangUpOf(request), body }, call)
   } catch (error) {
     throw unknownOutcome(error, 'send the same products again', { tooLarge: TOO_LARGE })
   }
+}
+
+/** Calls once for a key. @throws DecidedError when the answer of the first call is not true any more. */
+async function callOnce({ ingress, source }: RouteDeps, key: string, body: Buffer) {
+  const options = { idempotencyKey: keyWithBody(key, body), signal: AbortSignal.timeout(ingress.deadlineMs) }
+  const { invocationId, isNew } = await ingress.sendWithJson(catalogApi, 'UpsertProducts', body, options)
+  const answer = await ingress.callWithJson(catalogApi, 'UpsertProducts', body, options)
+  if (!isNew) await refuseFalseAnswer(source.primary, invocationId, body)
+  return answer
 }
 
 /**

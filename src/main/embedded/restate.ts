@@ -142,10 +142,8 @@ function hasNoLeader(problem: string): boolean {
 
 /** Makes Restate forget a call that it has completed. A call that it does not know, or has not completed, stays as it is. */
 export async function purgeInvocation(adminUrl: string, id: string): Promise<void> {
-  const answer = await fetch(`${adminUrl}/invocations/${id}/purge`, {
-    method: 'PATCH',
-    signal: AbortSignal.timeout(QUERY_MS_MAX),
-  })
+  const init = { method: 'PATCH', signal: AbortSignal.timeout(QUERY_MS_MAX) }
+  const answer = await fetchFrom(adminUrl, `/invocations/${id}/purge`, init)
   const isGone = answer.status === 404 || answer.status === 409
   if (!answer.ok && !isGone) throw new Error(`Restate did not forget ${id}: ${answer.status} ${await answer.text()}`)
 }

@@ -4,12 +4,14 @@ import type { Logger } from 'pino'
 import { TASKS } from '../../../services/tasks/all.ts'
 import { archiveMetrics } from '../../../services/archive/archive-metrics.ts'
 import { archiveMonth } from '../../../services/archive/archive-month.ts'
+import { HOUR_MS } from '../../contract/fields/time.ts'
 import { connect } from '../../store/database/connection.ts'
 import { createTombstones } from '../../store/log/tombstone.ts'
 import { checkErasureKey, checkPrepared } from '../database/check-prepared.ts'
 import type { Config } from '../config/config.ts'
 import { archiveFormatOf, archivesLog, archivesMetrics } from '../config/archive.ts'
 import { recordsImpressions } from '../config/impressions.ts'
+import { adminUrlOf } from '../config/addresses.ts'
 import { alertsOf } from '../config/alerts.ts'
 import { retentionOf } from '../config/retention.ts'
 
@@ -32,6 +34,8 @@ import type { Registry } from '../metrics/registry.ts'
 import { handlerTimes } from '../metrics/handler-times.ts'
 import { serviceMetrics } from '../metrics/services.ts'
 import { databaseUrlOf } from '../database/with-database.ts'
+import { compare } from '../reconcile/compare.ts'
+import { summaryOf } from '../reconcile/report.ts'
 import { releaseName } from '../release/release.ts'
 import { createFullDiskWatch } from './full-disk.ts'
 import { createWideWork } from './one-at-a-time.ts'
@@ -122,6 +126,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
       recordsImpressions: recordsImpressions(config),
       currency: config.DEFAULT_CURRENCY,
       journalMinutes: config.JOURNAL_MINUTES,
+      findLostCalls: async () => summaryOf(await compare(adminUrlOf(config), background, HOUR_MS)),
       operatorTokens: operatorTokensOf(config),
       tasks: TASKS,
       observer: serviceMetrics(registry),

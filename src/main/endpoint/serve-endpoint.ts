@@ -23,12 +23,12 @@ import { setAside } from '../../../services/set-aside.ts'
 import { task } from '../../../services/task.ts'
 import { verificationRun } from '../../../services/verification-run.ts'
 import type { SERVICE_APIS } from '../../contract/services.ts'
-import { RELEASE } from '../release/release.ts'
+import { JOURNAL_MINUTES, RELEASE } from '../release/release.ts'
 
 type ServiceName = (typeof SERVICE_APIS)[number]['name']
 
 /** Does not compile while a service of the contract has no implementation here, or another service's. */
-const SERVICES = {
+export const SERVICES = {
   Analytic: analytic,
   Popularity: popularity,
   Catalog: catalog,
@@ -73,8 +73,9 @@ export interface Endpoint {
 /** Serves the services to Restate over HTTP/2. */
 export async function serveEndpoint(deps: Deps, options: EndpointOptions): Promise<Endpoint> {
   const { identityKeys = [], hooks = [], release = 'unnamed' } = options
+  const metadata = { [RELEASE]: release, [JOURNAL_MINUTES]: String(deps.journalMinutes) }
   const handler = createEndpointHandler({
-    services: Object.values(SERVICES).map((service) => ({ ...service(deps), metadata: { [RELEASE]: release } })),
+    services: Object.values(SERVICES).map((service) => ({ ...service(deps), metadata })),
     defaultServiceOptions: { hooks },
     logger: toPino(options.log, options.onError),
     ...(identityKeys.length > 0 && { identityKeys }),

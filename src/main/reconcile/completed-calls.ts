@@ -1,4 +1,6 @@
 import { broughtBackBy, CARRIERS, isTraced, proofOf, PROVEN_HANDLERS } from '../../contract/recorded-call.ts'
+import { recorderHandlers } from '../../contract/recorder.ts'
+import { mergeLaneApi } from '../../contract/services.ts'
 import { queryRestate } from '../embedded/restate.ts'
 
 /** A call that Restate has completed with success, and that must be in PostgreSQL. */
@@ -28,6 +30,15 @@ interface Row {
   created_at: string
   completed_at: string
   completion_retention?: string | null
+}
+
+/** The handler whose call shows that the merge that sent it was stored. */
+export const MERGED = 'Merged'
+
+/** Whether all that a call changed is items, or a merge, which another database has as rows. */
+export function bringsItemsOrMerge({ service, handler }: CompletedCall): boolean {
+  if (service === mergeLaneApi.name || handler === MERGED) return true
+  return Object.hasOwn(recorderHandlers, handler) && handler !== 'RecordImpressions'
 }
 
 /** Rows of one answer of Restate. */
@@ -105,12 +116,13 @@ export function provenAs({ id, idempotencyKey, invokedBy }: CompletedCall): stri
 
 function callOfRow(row: Row): CompletedCall {
   const { id, service, handler, invoker, invoked_by_id: invokedById } = row
-  const carries = CARRIERS.includes(service) && typeof invoker === 'string' && typeof invokedById === 'string'
+  const isSent = typeof invoker === 'string' && typeof invokedById === 'string'
+  const carries = CARRIERS.includes(service) && isSent && proofOf(invoker, handler) !== undefined
   return {
     ...{ id, service, handler },
     key: row.object_key ?? undefined,
     idempotencyKey: row.idempotency_key ?? undefined,
-    invokedBy: carries && proofOf(invoker, handler) !== undefined ? { service: invoker, id: invokedById } : undefined,
+    invokedBy: isSent && (carries || handler === MERGED) ? { service: invoker, id: invokedById } : undefined,
     createdAt: row.created_at,
     completedAt: row.completed_at,
     isProvable: proofOf(service, handler) === 'batch' || isTraced(secondsOf(row.completion_retention)),

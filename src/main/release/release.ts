@@ -6,6 +6,9 @@ import { CHECKOUT, VERSION } from '../config/checkout.ts'
 /** The metadata of each service in Restate that has the name of its release. */
 export const RELEASE = 'footfall-release'
 
+/** The metadata that has JOURNAL_MINUTES of the processes that serve it: a handler's options are registered, and the code is the same. */
+export const JOURNAL_MINUTES = 'footfall-journal-minutes'
+
 /** Files and folders that determine what the program does. */
 const CODE = ['src', 'services', 'package.json', 'package-lock.json']
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
 import { uuidV7 } from '../../contract/fields/event-id.ts'
 import type { Queryable } from '../database/connection.ts'
+import { onlyRow } from '../database/rows.ts'
 
 /** One call of a recording handler: its invocation, and a hash of its body. */
 export interface Call {
@@ -27,9 +28,19 @@ export function callIdOf({ invocationId, bodySha256 }: Call): string {
   return createHash('sha256').update(invocationId).update(bodySha256).digest('hex').slice(0, 32)
 }
 
-/** Whether this invocation has recorded a batch from another body; false when it has recorded nothing. */
-export async function isOtherBody(db: Queryable, { invocationId, bodySha256 }: Call): Promise<boolean> {
-  const { rows } = await sql<{ bodySha256: Buffer }>`
-    select body_sha256 as "bodySha256" from interaction_batch where invocation_id = ${invocationId}`.execute(db)
-  return rows.length > 0 && !rows.some((row) => row.bodySha256.equals(bodySha256))
+/** What a completed invocation has recorded: this body, another one, or nothing. */
+export async function recordedBodyOf(db: Queryable, call: Call): Promise<'same' | 'other' | 'nothing'> {
+  const { invocationId, bodySha256 } = call
+  const result = await sql<{ isSame: boolean; isAny: boolean }>`
+    select coalesce(bool_or(body_sha256 = ${bodySha256}::bytea), false)
+        -- The release before left no other trace of a call without a batch.
+        or exists (select from ingest_call where call_id = ${callIdOf(call)}::uuid) as "isSame", count(*) > 0 as "isAny"
+    from (
+      select body_sha256 from interaction_batch where invocation_id = ${invocationId}
+      union all
+      select body_sha256 from recorded_call where invocation_id = ${invocationId}
+    ) recorded`.execute(db)
+  const { isSame, isAny } = onlyRow(result)
+  if (isSame) return 'same'
+  return isAny ? 'other' : 'nothing'
 }

@@ -20,7 +20,7 @@ import { catalogProduct, staleVersions } from '../../../src/store/catalog/catalo
 import type { Database } from '../../../src/store/database/connection.ts'
 import { isDistributed } from '../../../src/store/database/is-distributed.ts'
 import { backlog, leftBehind } from '../../../src/store/log/backlog.ts'
-import { callOf, isOtherBody } from '../../../src/store/log/call.ts'
+import { callOf, recordedBodyOf } from '../../../src/store/log/call.ts'
 import { dropCountedCalls, foldIngest } from '../../../src/store/log/ingest.ts'
 import { ingestHours } from '../../../src/store/log/ingest-hours.ts'
 import { LOG_TABLES, makePartitions, monthOf } from '../../../src/store/log/month.ts'
@@ -207,7 +207,7 @@ export async function readEverything(gateway: Database): Promise<void> {
   expect((await searchQueries(gateway, page)).data).toMatchObject([{ query: 'lamp' }])
   expect((await rejectedPage(gateway, { limit: 5, after: undefined, replayed: true })).data).toHaveLength(1)
   expect(await listApiKeys(gateway)).toHaveLength(1)
-  expect(await isOtherBody(gateway, callOf('x', Buffer.from('')))).toBe(false)
+  expect(await recordedBodyOf(gateway, callOf('x', Buffer.from('')))).toBe('nothing')
   expect(await backlog(gateway)).toMatchObject({ uncountedEvents: 2 })
   expect((await ingestHours(gateway, 2)).data).toHaveLength(2)
   expect((await verify(gateway)).drift).toEqual([])

@@ -44,6 +44,7 @@ export const TEST_DEPS: Omit<Deps, 'db' | 'background'> = {
   recordsImpressions: recordsImpressions(DEFAULTS),
   currency: DEFAULTS.DEFAULT_CURRENCY,
   journalMinutes: 0,
+  findLostCalls: undefined,
   operatorTokens: [],
   tasks: TASKS,
   observer: SILENT_OBSERVER,
