@@ -14,13 +14,14 @@ create index recorded_call_by_time on recorded_call (recorded_at);
 -- The server that an operator knows about. After a failover or a restore it is another one, or on another timeline, and commits may be lost.
 create table database_timeline (
   acknowledged_at   timestamptz not null default now(),
-  -- The last comparison on another timeline: when it was made, and when the lost calls were completed.
+  -- When it was first seen that PostgreSQL is on another timeline, or went back; null when an operator knows about all of it.
+  noticed_at        timestamptz,
+  -- The last comparison since then, and when the lost calls were completed.
   compared_at       timestamptz,
   lost_from         timestamptz,
   lost_to           timestamptz,
   singleton         boolean     primary key default true check (singleton),
   timeline          integer     not null,
-  compared_timeline integer,
   lost_calls        integer,
   system_identifier text collate "C" not null,
   -- The number of lost calls by handler.
@@ -46,6 +47,6 @@ begin
   loop
     -- A row lock needs the right to update some column.
     execute format('grant insert, update (recorded_at), delete on recorded_call to %s', role_name);
-    execute format('grant update (compared_at, lost_from, lost_to, compared_timeline, lost_calls, lost_by_handler) on database_timeline to %s', role_name);
+    execute format('grant update (noticed_at, compared_at, lost_from, lost_to, lost_calls, lost_by_handler) on database_timeline to %s', role_name);
   end loop;
 end $$;

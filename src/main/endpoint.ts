@@ -3,6 +3,7 @@ import { createSchedulesClient } from '../ingress/schedules-client.ts'
 import { deliveryBacklog } from '../store/alerts/delivery.ts'
 import { backlog } from '../store/log/backlog.ts'
 import { connect } from '../store/database/connection.ts'
+import { timelineState } from '../store/log/timeline.ts'
 import { waitingDeltas } from '../store/metrics/waiting-deltas.ts'
 import { latestVerification } from '../store/proof/run-list.ts'
 import { readConfig } from './config/config.ts'
@@ -16,6 +17,7 @@ import { metricsOfAll, sharedRegistry, shareMetrics } from './metrics/processes.
 import { createRegistry, type Registry } from './metrics/registry.ts'
 import { scheduleMetrics } from './metrics/schedules.ts'
 import { serveMetrics } from './metrics/serve.ts'
+import { timelineMetrics } from './metrics/timeline.ts'
 import { verificationMetrics } from './metrics/verification.ts'
 import { createLog } from './log.ts'
 import { databaseUrlOf } from './database/with-database.ts'
@@ -80,6 +82,7 @@ async function watchBacklog(shared: Registry, adminUrl: string): Promise<() => P
   })
   alertDeliveryMetrics(shared, () => deliveryBacklog(db))
   verificationMetrics(shared, () => latestVerification(db))
+  timelineMetrics(shared, () => timelineState(db))
   scheduleMetrics(shared, {
     schedules: createSchedulesClient(ingressOf(config)),
     paused: () => pausedTasks(adminUrl),

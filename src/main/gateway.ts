@@ -5,6 +5,7 @@ import { createSellerTokens } from '../gateway/access/seller-tokens.ts'
 import { createRecording } from '../gateway/recording/ways.ts'
 import { createGateway } from '../gateway/server.ts'
 import { accessApi } from '../contract/services.ts'
+import { timelineState } from '../store/log/timeline.ts'
 import { createSigner } from '../store/access/change.ts'
 import { connect } from '../store/database/connection.ts'
 import { createItemsWorker } from '../workers/items-worker.ts'
@@ -134,7 +135,10 @@ const gateway = await createGateway({
     noteUse: uses.note,
   },
   signChange,
-  readiness: createReadiness({ databaseUrl, ingress, consumerUrl, standbys, ...addressesOf(config) }),
+  readiness: createReadiness({
+    ...{ databaseUrl, ingress, consumerUrl, standbys, ...addressesOf(config) },
+    timeline: () => timelineState(db),
+  }),
   stuckInvocations: adminUrl === undefined ? undefined : () => listStuck(adminUrl),
   kafkaLag: consumerUrl === undefined ? undefined : () => lagOfConsumer(consumerUrl),
   metrics: () => registry.metrics(),

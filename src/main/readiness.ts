@@ -4,10 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { HttpCallError } from '@restatedev/restate-sdk-clients'
 import { analyticApi, SERVICE_NAMES } from '../contract/services.ts'
 import { shareRunning } from '../gateway/caching/share-running.ts'
-import type { KafkaConsumerState, Readiness } from '../gateway/routes/deps.ts'
+import type { KafkaConsumerState, LostCalls, Readiness } from '../gateway/routes/deps.ts'
 import type { Standbys } from '../gateway/standbys/standbys.ts'
 import type { Ingress } from '../ingress/clients.ts'
 import { isAnswering } from '../store/database/connection.ts'
+import type { TimelineState } from '../store/log/timeline.ts'
 import type { Addresses } from './config/addresses.ts'
 import { isListening } from './embedded/ports.ts'
 import { isRestateUp, pausedTasks } from './embedded/restate.ts'
@@ -19,12 +20,15 @@ const ANSWER_MS_MAX = 1_800
 const ENDPOINT_MS_MAX = 900
 /** Paused tasks are only mentioned, so a probe waits for them no longer. */
 const PAUSED_MS_MAX = 1_000
-/** So is the consumer of Kafka. */
+/** So is the timeline of PostgreSQL, and the consumer of Kafka. */
+const TIMELINE_MS_MAX = 1_000
 const CONSUMER_MS_MAX = 1_000
 
 interface Sources extends Pick<Addresses, 'ingressUrl' | 'adminUrl' | 'endpointUrl'> {
   databaseUrl: string
   ingress: Ingress
+  /** The timeline of PostgreSQL, which is only mentioned. */
+  timeline?: () => Promise<TimelineState>
   /** The address of the consumer of Kafka; undefined where Kafka is not read. */
   consumerUrl?: string | undefined
   /** The standbys that are read; undefined where there are none. */
@@ -36,15 +40,33 @@ interface Sources extends Pick<Addresses, 'ingressUrl' | 'adminUrl' | 'endpointU
  * it is healthy also while its partitions do not run and every call waits. A call waits as well while the endpoint does not answer or
  * is not registered, which is then what is missing, and not Restate.
  */
-export function createReadiness({ consumerUrl, standbys, ...sources }: Sources): () => Promise<Readiness> {
+export function createReadiness({ consumerUrl, timeline, standbys, ...sources }: Sources): () => Promise<Readiness> {
   const ready = createReadinessOfParts(sources)
+  const lost = timeline === undefined ? undefined : shareRunning(() => lostCallsIn(timeline()), TIMELINE_MS_MAX)
   return async () => {
-    const [parts, consumer] = await Promise.all([ready(), consumerUrl === undefined ? undefined : consumerStateAt(consumerUrl)])
+    const [parts, lostCalls, consumer] = await Promise.all([
+      ready(),
+      lost === undefined ? undefined : inTime(lost(), undefined, TIMELINE_MS_MAX),
+      consumerUrl === undefined ? undefined : consumerStateAt(consumerUrl),
+    ])
     return {
       ...parts,
+      ...(lostCalls !== undefined && { lost_calls: lostCalls }),
       ...(consumer !== undefined && { kafka_consumer: consumer }),
       ...(standbys !== undefined && { standbys: standbys.states() }),
     }
+  }
+}
+
+async function lostCallsIn(asked: Promise<TimelineState>): Promise<LostCalls | undefined> {
+  const state = await asked.catch(() => undefined)
+  if (state === undefined || !state.isChanged) return undefined
+  const { current, acknowledged, found } = state
+  return {
+    timeline: current.timeline,
+    timeline_before: acknowledged.timeline,
+    calls: found?.calls ?? null,
+    compared_at: found?.comparedAt.toISOString() ?? null,
   }
 }
 

@@ -87,7 +87,7 @@ const SUB_ROOMS: Record<string, string[][]> = {
     ['recommendations'],
     ['alerts', 'archive'],
     ['proof'],
-    ['erasure'],
+    ['erasure', 'reconcile'],
     ['backup'],
   ],
   services: [['handler'], ['recording'], ['archive'], ['tasks']],

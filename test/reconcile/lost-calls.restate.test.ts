@@ -62,24 +62,28 @@ async function events(db: Database): Promise<string[]> {
   return rows.map(({ event }) => event)
 }
 
-test('each completed call is found, and each lost one comes back once, with its ids and times', async ({ stack, db, folder }) => {
-  const taken = await callAll(stack)
-  expect(taken).toBeGreaterThan(30)
-  await stack.settled()
-  const whole = await comparison(stack, db)
-  expect(whole).toMatchObject({ compared: taken, lost: [], waiting: 0, unchecked: 0 })
-  const before = await events(db)
+test(
+  'each completed call is found, and each lost one comes back once, with its ids and times',
+  { timeout: 180_000 },
+  async ({ stack, db, folder }) => {
+    const taken = await callAll(stack)
+    expect(taken).toBeGreaterThan(30)
+    await stack.settled()
+    const whole = await comparison(stack, db)
+    expect(whole).toMatchObject({ compared: taken, lost: [], waiting: 0, unchecked: 0 })
+    const before = await events(db)
 
-  await clear(db)
-  const { lost } = await comparison(stack, db)
-  expect(lost).toHaveLength(taken)
-  expect(summaryOf({ lost }).byHandler).toMatchObject({ 'Analytic.CreateInteraction': 3, 'Catalog.UpsertProducts': 1 })
-  const repaired = await repair(repairDeps(stack, db, folder), lost)
-  expect(repaired.filter(({ outcome }) => outcome !== 'brought back')).toEqual([])
+    await clear(db)
+    const { lost } = await comparison(stack, db)
+    expect(lost).toHaveLength(taken)
+    expect(summaryOf({ lost }).byHandler).toMatchObject({ 'Analytic.CreateInteraction': 3, 'Catalog.UpsertProducts': 1 })
+    const repaired = await repair(repairDeps(stack, db, folder), lost)
+    expect(repaired.filter(({ outcome }) => outcome !== 'brought back')).toEqual([])
 
-  expect((await comparison(stack, db)).lost).toEqual([])
-  expect(await events(db)).toEqual(before)
-  expect(await readdir(folder)).toEqual([])
-  await stack.settled()
-  expect((await verify(db)).drift).toEqual([])
-})
+    expect((await comparison(stack, db)).lost).toEqual([])
+    expect(await events(db)).toEqual(before)
+    expect(await readdir(folder)).toEqual([])
+    await stack.settled()
+    expect((await verify(db)).drift).toEqual([])
+  },
+)

@@ -1,26 +1,35 @@
 import { Command } from 'commander'
+import { HOUR_MS } from '../../contract/fields/time.ts'
+import type { Ingress } from '../../ingress/clients.ts'
 import { adminUrlOf } from '../../main/config/addresses.ts'
 import { readConfig } from '../../main/config/config.ts'
+import { StartError } from '../../main/config/start-error.ts'
 import { reconcileFolderOf } from '../../main/database/home-paths.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 import { ingressOf } from '../../main/ingress.ts'
-import { compare, type Comparison } from '../../main/reconcile/compare.ts'
+import { compare, type Comparison, type LostCall } from '../../main/reconcile/compare.ts'
+import { bringsItemsOrMerge } from '../../main/reconcile/completed-calls.ts'
 import { keptCalls } from '../../main/reconcile/kept-call.ts'
-import { type LostSummary, summaryOf } from '../../main/reconcile/report.ts'
+import { bringOver, findThere } from '../../main/reconcile/other-database.ts'
+import { summaryOf } from '../../main/reconcile/report.ts'
 import { repair, type Repaired } from '../../main/reconcile/repair.ts'
-import type { Database } from '../../store/database/connection.ts'
-import { acknowledgeTimeline, timelineState } from '../../store/log/timeline.ts'
-import { countText, numberedText } from '../terminal/count.ts'
-import { print, printJson } from '../terminal/output.ts'
+import { revokeApiKey } from '../../store/access/api-key.ts'
+import { connect, type Database, isAnswering } from '../../store/database/connection.ts'
+import { isUnavailable } from '../../store/database/sql-state.ts'
+import { traceCall } from '../../store/log/recorded-call.ts'
+import { acknowledgeTimeline, type LostFound, noteComparison, timelineState } from '../../store/log/timeline.ts'
+import { printJson } from '../terminal/output.ts'
+import { auditKey } from './key-create.ts'
+import { asJson, printReport, type There, type Timeline } from './reconcile-report.ts'
 import { timeSpan } from './time-span.ts'
 
 interface Options {
   since: number
   repair?: boolean
+  from?: string
   json?: boolean
 }
 
-const HOUR_MS = 3_600_000
 /** A body of 16 MiB may wait for others in PostgreSQL. */
 const DEADLINE_MS = 60_000
 
@@ -36,25 +45,79 @@ export function reconcileCommand(): Command {
       HOUR_MS,
     )
     .option('--repair', 'bring missing calls back from their journals, and have Restate forget those without')
+    .option(
+      '--from <url>',
+      'compare with another PostgreSQL too, such as the old primary, which is only read; --since counts back from its last call',
+    )
     .option('--json', 'as JSON')
     .action(reconcile)
 }
 
-async function reconcile({ since, json = false, repair: isRepairing = false }: Options): Promise<void> {
+async function reconcile({ since, from, json = false, repair: isRepairing = false }: Options): Promise<void> {
   const config = readConfig(process.env)
   const adminUrl = adminUrlOf(config)
   const folder = reconcileFolderOf(config)
   await withDatabase(config, { name: 'footfall reconcile' }, async (db) => {
-    const before = await compare(adminUrl, db, since)
     const ingress = ingressOf(config, { deadlineMs: DEADLINE_MS })
+    // What the other database has comes first, because Restate then forgets what it kept no journal of.
+    const there = from === undefined ? undefined : await reconcileWith({ url: from, db, ingress, since, isRepairing })
+    const before = await withoutSettled(db, await compare(adminUrl, db, since), there)
     const repaired = isRepairing ? await repair({ adminUrl, ingress, db, folder }, before.lost) : undefined
-    const isWhole = isComplete(before, repaired) && (isRepairing || (await keptCalls(folder)).length === 0)
-    const timeline = await settleTimeline(db, isWhole && before.lost.length === 0)
+    const isWhole = isComplete(before, repaired) && isOver(there) && (isRepairing || (await keptCalls(folder)).length === 0)
+    const timeline = await settleTimeline(db, missingAfter(before, repaired), isWhole)
     process.exitCode = isWhole ? 0 : 1
-    const report = { before, lost: summaryOf(before), repaired, timeline }
+    const report = { before, lost: summaryOf(before), repaired, timeline, there }
     if (json) printJson(asJson(report))
     else printReport(report)
   })
+}
+
+/**
+ * Calls of which the other database has nothing more to bring: merges, which were made here as other calls, and calls whose items were all duplicates or
+ * rejected. They are not lost any more, and get their traces.
+ */
+async function withoutSettled(db: Database, comparison: Comparison, there: There | undefined): Promise<Comparison> {
+  if (there?.brought === undefined || there.brought.refused.length > 0) return comparison
+  const withoutRows = new Map(there.brought.withoutRows.map((call) => [call.invocationId, call]))
+  const isSettled = ({ id, parts }: LostCall) => withoutRows.has(id) && parts.every(bringsItemsOrMerge)
+  for (const { id } of comparison.lost.filter(isSettled)) await traceCall(db, withoutRows.get(id)!)
+  return { ...comparison, lost: comparison.lost.filter((call) => !isSettled(call)) }
+}
+
+async function reconcileWith(of: {
+  url: string
+  db: Database
+  ingress: Ingress
+  since: number
+  isRepairing: boolean
+}): Promise<There> {
+  const { url, db, ingress, since, isRepairing } = of
+  const other = connect({ url, name: 'footfall reconcile', connectionsMax: 1, readOnly: true, statementMsMax: 0 })
+  try {
+    const found = await findThere({ db, other }, since)
+    if (!isRepairing) return { found, brought: undefined, revoked: [] }
+    const revoked: string[] = []
+    for (const { keyId, isRevoked } of found.keys) {
+      if (!isRevoked || !(await revokeApiKey(db, keyId))) continue
+      await auditKey(db, 'key.revoke', keyId)
+      revoked.push(keyId)
+    }
+    return { found, brought: await bringOver({ ingress, db, other }, found), revoked }
+  } catch (cause) {
+    if (isUnavailable(cause) && !(await isAnswering(url)))
+      throw new StartError('PostgreSQL does not answer at the address of --from: start it, or change the address.', { cause })
+    throw cause
+  } finally {
+    await other.destroy()
+  }
+}
+
+/** Whether the other database has nothing that is missing here. */
+function isOver(there: There | undefined): boolean {
+  if (there === undefined) return true
+  const { found, brought } = there
+  if (brought !== undefined) return brought.refused.length === 0
+  return found.calls.length + found.merges.length + found.erasures.length === 0
 }
 
 /** Whether nothing is missing any more. */
@@ -62,78 +125,16 @@ function isComplete({ lost }: Comparison, repaired: readonly Repaired[] | undefi
   return repaired === undefined ? lost.length === 0 : repaired.every(({ outcome }) => outcome === 'brought back')
 }
 
-interface Timeline {
-  from: number
-  to: number
-  isAcknowledged: boolean
+/** The calls that are missing after a repair. */
+function missingAfter({ lost }: Comparison, repaired: readonly Repaired[] = []): LostFound {
+  const back = new Set(repaired.filter(({ outcome }) => outcome === 'brought back').map(({ id }) => id))
+  return summaryOf({ lost: lost.filter(({ id }) => !back.has(id)) })
 }
 
 /** Acknowledges another timeline when nothing is missing. @returns undefined when it is the known one. */
-async function settleTimeline(db: Database, isNothingMissing: boolean): Promise<Timeline | undefined> {
+async function settleTimeline(db: Database, missing: LostFound, isWhole: boolean): Promise<Timeline | undefined> {
   const { isChanged, acknowledged, current } = await timelineState(db)
   if (!isChanged) return undefined
-  if (isNothingMissing) await acknowledgeTimeline(db)
-  return { from: acknowledged.timeline, to: current.timeline, isAcknowledged: isNothingMissing }
-}
-
-interface Report {
-  before: Comparison
-  lost: LostSummary
-  repaired: readonly Repaired[] | undefined
-  timeline: Timeline | undefined
-}
-
-function asJson({ before, lost, repaired, timeline }: Report) {
-  return {
-    since: new Date(before.fromMs).toISOString(),
-    compared: before.compared,
-    lost: lost.calls,
-    lost_from: lost.from,
-    lost_to: lost.to,
-    lost_by_handler: lost.byHandler,
-    waiting: before.waiting,
-    unchecked: before.unchecked,
-    ...(repaired !== undefined && { repaired }),
-    timeline: timeline ?? null,
-  }
-}
-
-function printReport({ before, lost, repaired, timeline }: Report): void {
-  const calls = `Restate completed ${numberedText(before.compared, 'call')} since ${new Date(before.fromMs).toISOString()}`
-  if (lost.calls === 0) print(`${calls}, and PostgreSQL has all of them.`)
-  else {
-    print(
-      `${calls}. PostgreSQL lacks ${countText(lost.calls)} of them, completed from ${lost.from!.toISOString()} to ${lost.to!.toISOString()}:`,
-    )
-    for (const [handler, count] of Object.entries(lost.byHandler)) print(`  ${handler}: ${countText(count)}`)
-  }
-  if (before.waiting > 0) print(`${numberedText(before.waiting, 'call')} wait in Restate for PostgreSQL, and are not lost.`)
-  if (before.unchecked > 0)
-    print(`${numberedText(before.unchecked, 'call')} of an earlier release left no trace, and were not compared.`)
-  if (repaired !== undefined) printRepaired(repaired)
-  else if (lost.calls > 0) print('reconcile --repair brings back what Restate kept.')
-  if (timeline !== undefined) print(timelineSentence(timeline))
-}
-
-function printRepaired(repaired: readonly Repaired[]): void {
-  const ofOutcome = (outcome: Repaired['outcome']) => repaired.filter((each) => each.outcome === outcome)
-  print(`Brought back: ${numberedText(ofOutcome('brought back').length, 'call')}.`)
-  for (const each of repaired) {
-    if (each.outcome === 'refused')
-      print(`Refused now: ${each.handler} ${each.id}: ${each.message}. Its body is in ${each.file}.`)
-  }
-  const forgotten = ofOutcome('forgotten')
-  if (forgotten.length === 0) return
-  const times = forgotten.map(({ completedAt }) => completedAt).toSorted()
-  print(
-    `Restate kept no journal of ${numberedText(forgotten.length, 'call')}, completed from ${times[0]} to ${times.at(-1)}: import your own archive of that time, or read the old database with --from.`,
-    'Clients that send one of them again with its Idempotency-Key have it recorded.',
-  )
-}
-
-function timelineSentence({ from, to, isAcknowledged }: Timeline): string {
-  const what = `PostgreSQL changed its timeline from ${from} to ${to}`
-  return isAcknowledged
-    ? `${what}, which is acknowledged now.`
-    : `${what}: reconcile again acknowledges it when nothing is missing.`
+  await (isWhole ? acknowledgeTimeline(db) : noteComparison(db, missing))
+  return { from: acknowledged.timeline, to: current.timeline, isAcknowledged: isWhole }
 }

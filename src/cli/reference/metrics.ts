@@ -9,6 +9,7 @@ import { createRegistry, type Registry } from '../../main/metrics/registry.ts'
 import { scheduleMetrics } from '../../main/metrics/schedules.ts'
 import { standbyMetrics } from '../../main/metrics/standbys.ts'
 import { serviceMetrics } from '../../main/metrics/services.ts'
+import { timelineMetrics } from '../../main/metrics/timeline.ts'
 import { verificationMetrics } from '../../main/metrics/verification.ts'
 import { code, pageOf, plain, tableOf } from './markdown.ts'
 
@@ -53,6 +54,7 @@ function endpointRegistry(): Registry {
   backlogMetrics(registry, { backlog: neverAsked, deltas: neverAsked, stuck: neverAsked, recorders: neverAsked })
   alertDeliveryMetrics(registry, neverAsked)
   verificationMetrics(registry, neverAsked)
+  timelineMetrics(registry, neverAsked)
   scheduleMetrics(registry, { schedules: neverAsked, paused: neverAsked })
   return registry
 }

@@ -117,6 +117,15 @@ export interface KafkaConsumerState {
   waiting_seconds: number
 }
 
+/** What is known of the calls that PostgreSQL lost. */
+export interface LostCalls {
+  timeline: number
+  timeline_before: number
+  /** null before the first comparison. */
+  calls: number | null
+  compared_at: string | null
+}
+
 /** The parts that the gateway needs for its work; true for each part that answers. */
 export interface Readiness {
   postgresql: boolean
@@ -125,6 +134,8 @@ export interface Readiness {
   registration: boolean
   /** Tasks that wait for an operator; null when Restate did not answer in time. They do not make the gateway unready. */
   paused_tasks: string[] | null
+  /** After a failover or a restore of PostgreSQL, until nothing is missing. It does not make the gateway unready. */
+  lost_calls?: LostCalls
   /** Absent where Kafka is not read; null when the consumer does not answer. It does not make the gateway unready. */
   kafka_consumer?: KafkaConsumerState | null
   /** How far the standbys of DATABASE_READ_URL are behind. Reads go to the primary without them. */

@@ -32,6 +32,17 @@ const Ready = z
           .describe(
             'Tasks that are paused and wait for an operator; null when they are not known: Restate did not answer in time, or its admin port is not set.',
           ),
+        lost_calls: z
+          .object({
+            timeline: z.int(),
+            timeline_before: z.int(),
+            calls: z.int().nullable().describe('null before the first comparison.'),
+            compared_at: z.iso.datetime().nullable(),
+          })
+          .optional()
+          .describe(
+            'After a failover or a restore of PostgreSQL: how many calls that were acknowledged it lacks. Until ./footfall reconcile finds nothing missing.',
+          ),
         kafka_consumer: z
           .object({ status: z.string(), kafka: z.boolean(), postgresql: z.boolean(), waiting_seconds: z.number() })
           .nullable()
@@ -56,7 +67,7 @@ const READY = {
     operationId: 'ready',
     summary: 'The gateway can do its work',
     description:
-      'For a readiness probe: PostgreSQL and the service endpoint answer, Restate runs a call, and the services are registered. Answers within 2 s, with what was true at most a second ago. `details` names tasks that are paused.',
+      'For a readiness probe: PostgreSQL and the service endpoint answer, Restate runs a call, and the services are registered. Answers within 2 s, with what was true at most a second ago. `details` names tasks that are paused, and calls that a failover of PostgreSQL lost.',
     tags: ['process'],
     response: { 200: Ready, 503: ErrorBody.describe('`details` says what is missing.') },
   },
@@ -94,7 +105,7 @@ function once<T>(make: () => T): () => T {
 
 /** @throws DecidedError that names the missing parts. */
 function readyAnswerOf(readiness: Readiness) {
-  const { paused_tasks, kafka_consumer, standbys, ...parts } = readiness
+  const { paused_tasks, kafka_consumer, standbys, lost_calls, ...parts } = readiness
   const missing = Object.entries(parts).filter(([, isThere]) => !isThere)
   if (missing.length > 0) {
     const names = missing.map(([name]) => name).join(', ')
@@ -102,6 +113,7 @@ function readyAnswerOf(readiness: Readiness) {
   }
   const details = {
     ...(paused_tasks?.length !== 0 && { paused_tasks }),
+    ...(lost_calls !== undefined && { lost_calls }),
     ...(kafka_consumer !== undefined && kafka_consumer?.status !== 'ready' && { kafka_consumer }),
     ...(standbys !== undefined && { standbys }),
   }

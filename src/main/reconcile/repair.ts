@@ -1,13 +1,15 @@
 import { CARRIERS, reconcileKeyOf } from '../../contract/recorded-call.ts'
 import { CALL_HEADER, RECEIVED_HEADER } from '../../contract/recorder.ts'
-import { analyticApi, catalogApi, SERVICE_APIS } from '../../contract/services.ts'
+import { analyticApi, catalogApi, mergeLaneApi, SERVICE_APIS, shopperApi } from '../../contract/services.ts'
+import { MergeRequest } from '../../contract/shopper-merge.ts'
 import type { Ingress } from '../../ingress/clients.ts'
 import { isRefusedCall, refusalOf } from '../../ingress/refusal.ts'
 import type { Queryable } from '../../store/database/connection.ts'
-import { jumpBatchIds, recordedAmong } from '../../store/log/recorded-call.ts'
+import { callOf } from '../../store/log/call.ts'
+import { jumpBatchIds, recordedAmong, traceCall } from '../../store/log/recorded-call.ts'
 import { purgeInvocation } from '../embedded/restate.ts'
 import type { LostCall } from './compare.ts'
-import type { CompletedCall } from './completed-calls.ts'
+import { type CompletedCall, MERGED } from './completed-calls.ts'
 import { inputOf } from './journal.ts'
 import { forgetKept, keepCall, type KeptCall, keptCalls, putAside } from './kept-call.ts'
 
@@ -54,15 +56,16 @@ async function keptCallOf({ adminUrl }: RepairDeps, { id, parts }: LostCall): Pr
   // The call itself first, because only its own key gives the same invocation.
   for (const part of parts.toSorted((one, other) => Number(other.id === id) - Number(one.id === id))) {
     const input = await inputOf(adminUrl, part.id)
-    if (input === undefined) continue
-    const isItself = part.id === id && part.idempotencyKey !== undefined
+    if (input === undefined || part.handler === MERGED) continue
+    const isMerge = part.service === mergeLaneApi.name
+    const isItself = part.id === id && part.idempotencyKey !== undefined && !isMerge
     const receivedMs = input.receivedMs ?? Date.parse(part.createdAt)
     return {
       id,
       ...targetOf(part),
       idempotencyKey: isItself ? part.idempotencyKey! : reconcileKeyOf(id),
       headers: { ...input.headers, [RECEIVED_HEADER]: String(receivedMs), ...(!isItself && { [CALL_HEADER]: id }) },
-      body: input.body.toString('base64'),
+      body: (isMerge ? mergeIn(input.body) : input.body).toString('base64'),
       completedAt: part.completedAt,
       purged: parts.map((each) => each.id),
     }
@@ -70,8 +73,16 @@ async function keptCallOf({ adminUrl }: RepairDeps, { id, parts }: LostCall): Pr
   return undefined
 }
 
+/** The request for a merge in that of its lane. */
+function mergeIn(body: Buffer): Buffer {
+  const { session_id, account_id } = MergeRequest.loose().parse(JSON.parse(body.toString()))
+  return Buffer.from(JSON.stringify({ session_id, account_id } satisfies MergeRequest))
+}
+
 /** Where a call is sent again. What was set aside goes to the service of its handler, because Restate's ingress does not offer SetAside. */
 function targetOf({ service, handler, key }: CompletedCall): Pick<KeptCall, 'service' | 'handler' | 'key'> {
+  // Restate's ingress does not offer the lanes of merges either.
+  if (service === mergeLaneApi.name) return { service: shopperApi.name, handler }
   if (service !== 'SetAside') return { service, handler, ...(key !== undefined && { key }) }
   const api = [analyticApi, catalogApi].find((each) => Object.hasOwn(each._handlers, handler))
   return api === undefined ? { service: CARRIERS[0]!, handler, key: 'impressions' } : { service: api.name, handler }
@@ -98,6 +109,8 @@ async function bringBack({ adminUrl, ingress, db, folder }: RepairDeps, call: Ke
       const { message } = refusal ?? (error as Error)
       return { ...of, outcome: 'refused', message, file: await putAside(folder, id) }
     }
+    // A merge that is sent again is another call in its lane.
+    if (service === shopperApi.name && handler === 'Merge') await traceCall(db, callOf(id, Buffer.from(call.body, 'base64')))
     if (!(await isRecorded())) throw new Error(`PostgreSQL does not have ${id} after it was sent again`)
   }
   await forgetKept(folder, id)

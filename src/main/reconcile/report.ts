@@ -1,15 +1,8 @@
+import type { LostFound } from '../../store/log/timeline.ts'
 import type { Comparison, LostCall } from './compare.ts'
 
 /** The lost calls in numbers. */
-export interface LostSummary {
-  calls: number
-  from: Date | null
-  to: Date | null
-  /** By `Service.Handler`. */
-  byHandler: Record<string, number>
-}
-
-export function summaryOf({ lost }: Pick<Comparison, 'lost'>): LostSummary {
+export function summaryOf({ lost }: Pick<Comparison, 'lost'>): LostFound {
   const completed = lost.flatMap(({ parts }) => parts.map(({ completedAt }) => Date.parse(completedAt)))
   const byHandler: Record<string, number> = {}
   for (const call of lost) byHandler[handlerOf(call)] = (byHandler[handlerOf(call)] ?? 0) + 1

@@ -25,7 +25,11 @@ import { schedulesTable } from './schedules.ts'
 /** The parts of the system that are not ready, or what else an operator should look at. */
 export interface Ready {
   status: 'ok'
-  details?: { paused_tasks?: readonly string[] | null; kafka_consumer?: { status: string } | null }
+  details?: {
+    paused_tasks?: readonly string[] | null
+    kafka_consumer?: { status: string } | null
+    lost_calls?: { timeline: number; timeline_before: number; calls: number | null }
+  }
 }
 
 export interface OperationsPage {
@@ -138,14 +142,21 @@ const PART_NAMES: Readonly<Record<string, string>> = {
 
 function partsOf(ready: Answer<Ready>): Node {
   const states = statesOf(ready)
-  const { paused_tasks, kafka_consumer } = (isProblem(ready) ? undefined : ready.details) ?? {}
+  const { paused_tasks, kafka_consumer, lost_calls } = (isProblem(ready) ? undefined : ready.details) ?? {}
   return facts([
     ...Object.entries(PART_NAMES).map(([part, name]) => [name, partState(states[part])] as const),
+    ...(lost_calls === undefined ? [] : [['After a failover of PostgreSQL', lostState(lost_calls)] as const]),
     ...(kafka_consumer === undefined
       ? []
       : [['Consumer of Kafka', badge(kafka_consumer?.status ?? 'does not answer', 'warn')] as const]),
     ['Paused tasks', isProblem(ready) || paused_tasks === null ? 'not known' : (paused_tasks ?? []).join(', ') || 'none'],
   ])
+}
+
+function lostState({ timeline, timeline_before, calls }: NonNullable<NonNullable<Ready['details']>['lost_calls']>): Node {
+  const what = calls === null ? 'calls are not compared yet' : `${calls} acknowledged calls are missing`
+  const since = `timeline ${timeline}, before it ${timeline_before}`
+  return [badge(what, calls === 0 ? 'warn' : 'bad'), ' ', since, ': run ', html`<code>footfall reconcile</code>`]
 }
 
 function partState(isReady: unknown): Node {

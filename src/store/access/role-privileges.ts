@@ -42,7 +42,7 @@ const ENDPOINT_RIGHTS: Record<string, string> = {
   // A row lock needs the right to update some column.
   recorded_call: 'select, insert, update (recorded_at), delete',
   // An operator acknowledges another timeline at a terminal.
-  database_timeline: 'select, update (compared_at, lost_from, lost_to, compared_timeline, lost_calls, lost_by_handler)',
+  database_timeline: 'select, update (noticed_at, compared_at, lost_from, lost_to, lost_calls, lost_by_handler)',
   // Triggers do the rest.
   'catalog.product_search': 'select, insert',
   'catalog.product_search_fill': 'select, update (filled_to, is_complete)',
