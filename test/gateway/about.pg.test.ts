@@ -52,8 +52,8 @@ const RESTATE = { RESTATE_INGRESS_URL: 'http://restate:8080' }
 test.for([
   ['with the embedded Restate', { RESTATE_ADMIN_PORT: '9071' }, 'http://127.0.0.1:9071/ui'],
   [
-    'by its admin port, without a password',
-    { ...RESTATE, RESTATE_ADMIN_URL: 'http://me:pw@restate:9070/r/' },
+    'by the first of its admin ports',
+    { ...RESTATE, RESTATE_ADMIN_URL: 'http://restate:9070/r/,http://other:9070' },
     'http://restate:9070/r/ui',
   ],
   ['by its setting', { ...RESTATE, RESTATE_UI_URL: 'https://ui.example/' }, 'https://ui.example/'],
