@@ -33,7 +33,7 @@ export default defineConfig({
       },
       { test: { name: 'postgres', include: ['test/**/*.pg.test.ts'], ...servers } },
       { test: { name: 'restate', include: ['test/**/*.restate.test.ts'], ...servers } },
-      // The others are run by npm run test:faults, because all together take more than eight minutes. Processes of their own are killed.
+      // The others are run by npm run test:faults and npm run test:replayed, because all together take more than eight minutes. Processes of their own are killed.
       { test: { name: 'crash', include: ['test/**/*.crash.test.ts'] } },
       { test: { name: 'fault', include: ['test/**/*.fault.test.ts'], ...servers } },
       { test: { name: 'program', include: ['test/**/*.program.test.ts'], ...servers } },
