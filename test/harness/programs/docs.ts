@@ -28,6 +28,7 @@ export const NOT_RUN = [
   rule({ page: 'docs/payments.md', language: 'js' }, 'payments.restate.test.ts sends it webhooks'),
   rule({ page: 'docs/alerts.md', language: 'js' }, 'documented-receiver.test.ts sends it webhooks'),
   rule({ page: 'docs/standbys.md' }, 'needs standbys; reads.fault.test.ts starts one'),
+  rule({ page: 'docs/reconcile.md' }, 'needs a failover; failover.fault.test.ts makes one'),
   rule({ page: 'docs/cluster.md' }, 'needs several machines; cluster.crash.test.ts kills and replaces nodes'),
   rule({ page: 'docs/containers.md' }, 'needs Docker; compose.docker.test.ts runs them'),
   rule({ language: 'sql' }, 'checked-count.pg.test.ts compares its answer with the similarities'),
