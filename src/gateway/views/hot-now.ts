@@ -7,8 +7,8 @@ import type { PageView, ViewRequest } from '../page/view.ts'
 
 const PATH = '/api/v1/products/popular'
 const HOUR_MS = 3_600_000
-/** The list of a past hour changes only with late events. */
-const PAST_KEEP_MS = 60_000
+/** The list of a past hour changes only with late events, and adds up so many hours that the events of others wait for it. */
+const PAST_KEEP_MS = 600_000
 const LOST_SEARCHES = 10
 
 /** What is popular at the moment, live. */
