@@ -33,16 +33,16 @@ ask_peers() {
   done
 }
 
-# Writes where a standby looks for the server that takes writes. The password is in a file of its own.
+# Writes where a standby looks for the server that takes writes. The password is in a file beside the data folder, so no backup has it.
 follow() {
   umask 077
   hosts='' ports=''
   for peer in $PEERS; do
     hosts="$hosts${hosts:+,}${peer%:*}" ports="$ports${ports:+,}$(port_of "$peer")"
   done
-  echo "*:*:*:*:$PGPASSWORD" >"$PGDATA/replication.pgpass"
+  echo "*:*:*:*:$PGPASSWORD" >"${PGDATA%/*}/replication.pgpass"
   sed -i '/^primary_conninfo/d' "$PGDATA/postgresql.auto.conf"
-  echo "primary_conninfo = 'host=$hosts port=$ports user=footfall_replication application_name=$NODE passfile=$PGDATA/replication.pgpass target_session_attrs=read-write connect_timeout=2'" >>"$PGDATA/postgresql.auto.conf"
+  echo "primary_conninfo = 'host=$hosts port=$ports user=footfall_replication application_name=$NODE passfile=${PGDATA%/*}/replication.pgpass target_session_attrs=read-write connect_timeout=2'" >>"$PGDATA/postgresql.auto.conf"
   : >"$PGDATA/standby.signal"
 }
 

@@ -120,6 +120,25 @@ test.skipIf(!hasCompose)('the cluster does not start without a place for snapsho
   }
 })
 
+test.skipIf(!hasCompose)(
+  'the load balancer serves Restate, which has no passwords, on the network of its admin ports alone',
+  () => {
+    const { environment, networks } = servicesOf('docker-compose.cluster.yml')['haproxy']!
+    const bound = environment!['RESTATE_BIND']!
+    expect(Object.keys(networks).filter((name) => networks[name]?.aliases?.includes(bound))).toEqual(['admin'])
+  },
+)
+
+test('the load balancer listens for others only where it serves the gateways', () => {
+  const text = readFileSync(join(CHECKOUT, 'ops', 'cluster', 'haproxy.cfg'), 'utf8')
+  const bound = [...text.matchAll(/^frontend (\w+)\n {2}bind (.*):\d+"?$/gm)].map(([, name, address]) => [name, address])
+  expect(bound).toEqual([
+    ['gateways', ''],
+    ['restate_ingress', '"${RESTATE_BIND-127.0.0.1}'],
+    ['restate_admin', '"${RESTATE_BIND-127.0.0.1}'],
+  ])
+})
+
 test.skipIf(!hasHaproxy)('the configuration of the load balancer is one', () => {
   const { status, stderr } = spawnSync('haproxy', ['-c', '-f', join(CHECKOUT, 'ops', 'cluster', 'haproxy.cfg')], {
     encoding: 'utf8',
