@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { addressesIn } from '../../src/ingress/addresses.ts'
 import { readConfig } from '../../src/main/config/config.ts'
+import { binariesFolder } from '../../src/main/embedded/postgres.ts'
 import { databaseAddresses } from '../../src/store/database/addresses.ts'
 
 const CHECKOUT = join(import.meta.dirname, '..', '..')
@@ -144,6 +145,29 @@ test.skipIf(!hasHaproxy)('the configuration of the load balancer is one', () => 
     encoding: 'utf8',
   })
   expect([status, stderr]).toEqual([0, expect.not.stringContaining('ALERT')])
+})
+
+test('PostgreSQL takes the options of its unit', () => {
+  const unit = readFileSync(join(CHECKOUT, 'ops/systemd/footfall-postgres.service'), 'utf8').replaceAll('\\\n', ' ')
+  const command = /^ExecStart=\S+ postgres -D \$\{PGDATA\} (.*)$/m.exec(unit)![1]!
+  // systemd's quotes are those of sh here.
+  writeFileSync(join(folder, 'postgresql.conf'), '')
+  const ask = `set -f; "$0" -C synchronous_standby_names -D "$1" ${command}`
+  const { stdout, stderr } = spawnSync('sh', ['-c', ask, join(binariesFolder(), 'postgres'), folder], { encoding: 'utf8' })
+  expect([stdout.trim(), stderr]).toEqual(['ANY 1 (postgres_1, postgres_2, postgres_3)', expect.not.stringContaining('FATAL')])
+})
+
+test('a shell and Footfall take the settings of the units', () => {
+  const env = 'set -a; . "$0"; exec env'
+  for (const name of ['postgres', 'restate', 'footfall']) {
+    const { status, stdout, stderr } = spawnSync('sh', ['-euc', env, join(CHECKOUT, 'ops', 'systemd', `${name}.env`)], {
+      encoding: 'utf8',
+      env: { PATH: process.env['PATH'] },
+    })
+    expect([name, status, stderr]).toEqual([name, 0, ''])
+    const set = Object.fromEntries(stdout.split('\n').map((line) => line.split(/=(.*)/s).slice(0, 2)))
+    if (name === 'footfall') expect(() => readConfig(set as Record<string, string>)).not.toThrow()
+  }
 })
 
 test('every file that the cluster mounts or the units name is in the checkout', () => {
