@@ -131,12 +131,13 @@ test('callers share an answer for a moment, and each seller has one of its own',
 })
 
 test.for([
-  [1, 1_000, 1_000],
-  [1_300, 1_000, 3_900],
-  [20_000, 1_000, 10_000],
-  [20_000, 0, 0],
-])('an answer that took %i ms is kept with a cache of %i ms: %i ms', ([took, cacheMs, kept]) => {
-  expect(keptMs(took!, cacheMs!)).toBe(kept)
+  [1, 1_000, 3, 1_000],
+  [1_300, 1_000, 3, 3_900],
+  [20_000, 1_000, 3, 10_000],
+  [60, 1_000, 50, 3_000],
+  [20_000, 0, 3, 0],
+])('an answer that took %i ms is kept with a cache of %i ms for %i reads: %i ms', ([took, cacheMs, reads, kept]) => {
+  expect(keptMs(took!, cacheMs!, reads)).toBe(kept)
 })
 
 test.for([

@@ -38,7 +38,7 @@ export function shareAnswers<Question, Answer extends object>(
   return async (question, reader) => kept.get(keyOf(question)) ?? ask(question, reader)
 }
 
-/** How long an answer is kept whose read took so long. */
-export function keptMs(tookMs: number, cacheMs: number): number {
-  return cacheMs === 0 ? 0 : Math.max(cacheMs, Math.min(Math.ceil(tookMs * KEPT_READS), KEPT_MS_MAX))
+/** How long an answer is kept whose read took so long: so many times as long, within bounds. */
+export function keptMs(tookMs: number, cacheMs: number, reads = KEPT_READS): number {
+  return cacheMs === 0 ? 0 : Math.max(cacheMs, Math.min(Math.ceil(tookMs * reads), KEPT_MS_MAX))
 }

@@ -33,7 +33,7 @@ export const capacitySettings = settingsIn('Capacity', {
   POPULAR_CACHE_MS: wholeNumber(0, 900_000)
     .default(1_000)
     .describe(
-      'Maximum age of an answer of the lists of popular products; 0 asks the database each time. Answers of the lists of sellers and of searched queries are kept for as long, or for longer after a slow read.',
+      'Maximum age of an answer of the lists of popular products; 0 asks the database each time. Answers of lists with a window, of sellers and of searched queries are kept for as long, or for up to 10 s after a slow read.',
     )
     .meta({ unit: 'ms' }),
   FLUSHES_MAX: wholeNumber(1, 64)

@@ -22,9 +22,11 @@ const TIMES_MAX = 1.15
 
 /** What a browser sends when a page asks again. */
 const HEADERS = { 'hx-request': 'true', 'accept-encoding': 'br', accept: 'text/html', 'sec-fetch-site': 'same-origin' }
-/** The views of the most popular products, as the shop is stored. */
-const productsOf = (products: number) => [1, 2, 3, 4].map((rank) => `/product/p-${1 + ((rank * 7919) % products)}`)
+/** The view of a popular product, as the shop is stored. */
+const productOf = (products: number) => `/product/p-${1 + (7919 % products)}`
+/** The views that browsers ask for again by themselves, so many of each: four lists of Hot now, and Operations. */
 const HOT = ['/', '/?mode=most_viewed', '/?mode=rising&time_window_days=7', '/?mode=most_ordered&time_window_days=1']
+const WATCHED = [...HOT, ...HOT, ...HOT, '/operations']
 
 /** The views whose costs are stated, each with what its costs depend on. */
 const VIEWS: Record<string, string> = {
@@ -51,7 +53,7 @@ export function pages(isQuick: boolean): Promise<RowResult> {
     const gateway = stopAtEnd(await startBenchGateway({ databaseUrl, restate: servers.restate }))
     await servers.endpoint.use(databaseUrl)
     try {
-      const where = { servers, gateway, products: productsOf(size.products) }
+      const where = { servers, gateway, product: productOf(size.products) }
       const way = (openPages: number) => async (isWarmUp: boolean) => {
         const run = await singlesNextTo({ ...where, openPages, seconds: isWarmUp ? 2 : size.seconds })
         await waitUntil(() => isSettled(db))
@@ -69,7 +71,7 @@ export function pages(isQuick: boolean): Promise<RowResult> {
 interface Where {
   servers: BenchServers
   gateway: BenchGateway
-  products: readonly string[]
+  product: string
   seconds: number
 }
 
@@ -82,7 +84,7 @@ interface Run {
   updateP99: number
 }
 
-async function singlesNextTo({ servers, gateway, products, openPages, seconds }: Where & { openPages: number }): Promise<Run> {
+async function singlesNextTo({ servers, gateway, openPages, seconds }: Where & { openPages: number }): Promise<Run> {
   const { restate, load } = servers
   const { url } = entrancesOf({ gateway, restate }).gateway
   const singles = { connections: SENDERS, pauseMs: PAUSE_MS, isStaggered: true, secondsMax: seconds, requestEvents: 1 }
@@ -90,7 +92,7 @@ async function singlesNextTo({ servers, gateway, products, openPages, seconds }:
   const updating = await load.prepare({
     ...{ kind: 'read', url: gateway.url, connections: openPages, pauseMs: POLL_MS, isStaggered: true },
     secondsMax: seconds + POLL_MS / 1_000,
-    pages: [...HOT, ...HOT, ...HOT, ...products].map(pageOf),
+    pages: WATCHED.map(pageOf),
   })
   const updates = updating()
   // All pages are open by then.
@@ -105,15 +107,10 @@ function pageOf(path: string): Page {
 }
 
 /** Milliseconds of the servers' CPU for each answer of a view, one connection at a time, and p50 of its answers. */
-async function viewCosts({
-  servers,
-  gateway,
-  products,
-  seconds,
-}: Where): Promise<Record<string, { cpuMs: number; p50: number }>> {
+async function viewCosts({ servers, gateway, product, seconds }: Where): Promise<Record<string, { cpuMs: number; p50: number }>> {
   const costs: Record<string, { cpuMs: number; p50: number }> = {}
   const pids = [gateway.pid, servers.postgres.pid]
-  for (const [view, path] of Object.entries({ ...VIEWS, Product: products[0]! })) {
+  for (const [view, path] of Object.entries({ ...VIEWS, Product: product })) {
     const job = { kind: 'read' as const, url: gateway.url, connections: 1, pages: [pageOf(path)] }
     await (
       await servers.load.prepare({ ...job, secondsMax: 0.5 })
