@@ -4,6 +4,7 @@ import type { Database } from '../store/database/connection.ts'
 import { catalogEntries as readCatalogEntries } from '../store/catalog/catalog-entry.ts'
 import type { ItemsWorker } from '../workers/items-worker.ts'
 import { requireAccess } from './access/access.ts'
+import { type AccessBudgets, budgetsBy, createBudgets } from './access/budgets.ts'
 import { senderIdOf } from './access/caller.ts'
 import { createEventRate } from './access/event-rate.ts'
 import { allowOrigins } from './access/cors.ts'
@@ -43,12 +44,14 @@ import type { RouteDeps } from './routes/deps.ts'
 /** What the server needs: everything that routes use, and how callers are recognised. */
 export interface GatewayDeps extends Omit<
   RouteDeps,
-  'source' | 'lines' | 'largeItems' | 'eventRate' | 'catalogEntries' | 'similarity'
+  'source' | 'lines' | 'largeItems' | 'eventRate' | 'budgets' | 'catalogEntries' | 'similarity'
 > {
   /** Connections that cannot write, to the primary. */
   db: Database
   /** Standbys that reads may go to. */
   standbys?: Standbys | undefined
+  /** What callers may do in a minute, counted in this process unless they are given. */
+  budgets?: AccessBudgets
   /** The thread that judges large bodies. */
   itemsWorker: ItemsWorker
   /** Whether each request gets a span. */
@@ -70,7 +73,7 @@ const REQUEST_MS_MAX = 30_000
 
 /** The HTTP server, not yet listening. */
 export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance> {
-  const { access, observer, settings } = deps
+  const { access, observer, settings, budgets = budgetsBy(() => createBudgets()) } = deps
   const { isPublic } = settings
   const app = newServer(deps)
   const sending = createSendingCallers()
@@ -99,13 +102,13 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   requireAccess(app, { ...access, isPublic, observer })
   showOwnWrites(app, deps.standbys)
   shareLoop(app, loopShare, senderIdOf)
-  await limitRates(app, { limits: settings.rateLimits, observer })
+  await limitRates(app, { limits: settings.rateLimits, budgets: budgets.requests, observer })
   answerUnknownRoutes(app, createUnknownPage())
   linkPages(app)
   formAnswers(app)
   await describeApi(app, { isPublic, takesTokens: access.sellerOfToken !== undefined, tags: TAGS })
 
-  const eventRate = createEventRate(settings.rateLimits)
+  const eventRate = createEventRate(settings.rateLimits, budgets.events)
   const largeItems = createLargeItems(app, { ...deps, waitMsMax: deps.ingress.deadlineMs })
   const source = createReadSource(deps.db, deps.standbys, observer.readFromStandby)
   const lines = createReadLines(source, settings)
@@ -113,7 +116,7 @@ export async function createGateway(deps: GatewayDeps): Promise<FastifyInstance>
   const similarity = createServedVersions({ db: source.shared, bytesMax: settings.similarityBytesMax * (1 - RANKED_SHARE) })
   const readiness = shareRunning(deps.readiness, READINESS_MS_MAX)
   for (const routes of ROUTES) {
-    await app.register(routes({ ...deps, readiness, source, lines, largeItems, eventRate, catalogEntries, similarity }))
+    await app.register(routes({ ...deps, budgets, readiness, source, lines, largeItems, eventRate, catalogEntries, similarity }))
   }
   boundHeaders(app.server)
   boundPipelining(app.server, { isBehindProxy: settings.trustedProxies !== undefined })

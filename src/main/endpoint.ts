@@ -10,7 +10,6 @@ import { readConfig } from './config/config.ts'
 import { adminUrlOf } from './config/addresses.ts'
 import { pausedTasks, stuckInvocations, waitingInRecorders } from './embedded/restate.ts'
 import { checkEndpoint, startEndpointProcess } from './endpoint/endpoint-process.ts'
-import { keepProcesses, type KeptProcesses, READY } from './endpoint/endpoint-cluster.ts'
 import { alertDeliveryMetrics } from './metrics/alert-deliveries.ts'
 import { backlogMetrics } from './metrics/backlog.ts'
 import { metricsOfAll, sharedRegistry, shareMetrics } from './metrics/processes.ts'
@@ -22,9 +21,12 @@ import { verificationMetrics } from './metrics/verification.ts'
 import { createLog } from './log.ts'
 import { databaseUrlOf } from './database/with-database.ts'
 import { ingressOf } from './ingress.ts'
+import { keepProcesses, type KeptProcesses, READY } from './processes/keep-processes.ts'
 import { waitForShutdown } from './shutdown-signal.ts'
 
 const BACKLOG_MS_MAX = 3_000
+/** More than the 15 s of draining and 1 s of closing of a process. */
+const STOP_MS_MAX = 18_000
 
 /** The service endpoint: this process, or several that share its port. Its metrics cover all of them. */
 const config = readConfig(process.env)
@@ -44,7 +46,8 @@ if (cluster.isWorker) {
   const registry = isAlone ? createRegistry() : sharedRegistry()
   // Once here, so that each process need not report the same problem.
   if (!isAlone) await checkEndpoint(config)
-  const kept = await (isAlone ? startAlone(registry) : Promise.race([keepProcesses(config.ENDPOINT_PROCESSES, log), shutdown]))
+  const several = { name: 'endpoint', count: config.ENDPOINT_PROCESSES, stopMsMax: STOP_MS_MAX, log }
+  const kept = await (isAlone ? startAlone(registry) : Promise.race([keepProcesses(several), shutdown]))
   if (kept === undefined) process.exit(1)
   const stopWatching = await watchBacklog(registry, adminUrl)
   const metrics = await serveMetrics(isAlone ? registry : metricsOfAll(registry), {

@@ -126,9 +126,11 @@ async function bringUpPostgres(config: Config, supervisor: Supervisor): Promise<
     if (config.WAL_ARCHIVE !== undefined) await makeWalArchive(config.WAL_ARCHIVE)
     const password = await storedSecret(passwordFileOf(config), newSecret)
     const log = openLog(config, 'postgres')
-    // One pool of the gateway, two of each process of the endpoint, and 20 connections for the consumer, metrics, commands and operators.
-    const pools = 1 + 2 * config.ENDPOINT_PROCESSES
-    const settings = { max_connections: String(pools * config.DATABASE_CONNECTIONS + 20), ...walArchiveSettings(config) }
+    // One pool of each process of the gateway, two of each of the endpoint, and 20 connections for the consumer, metrics, commands and operators.
+    const pools = config.GATEWAY_PROCESSES + 2 * config.ENDPOINT_PROCESSES
+    // Each process of the gateway has one for keys, and one that cancels statements.
+    const others = 20 + 2 * (config.GATEWAY_PROCESSES - 1)
+    const settings = { max_connections: String(pools * config.DATABASE_CONNECTIONS + others), ...walArchiveSettings(config) }
     await supervisor.keep({
       name: POSTGRESQL,
       start: (onSpawn) => startPostgres({ folder, port: config.POSTGRES_PORT, password, log, settings }, onSpawn),

@@ -11,6 +11,7 @@ import { events } from './rows/events.bench.ts'
 import { fair } from './rows/fair.bench.ts'
 import { afterGrowth } from './rows/after-growth.bench.ts'
 import { client } from './rows/client.bench.ts'
+import { gatewayProcesses } from './rows/gateway-processes.bench.ts'
 import { guard } from './rows/guard.bench.ts'
 import { ingest } from './rows/ingest.bench.ts'
 import { insight } from './rows/insight.bench.ts'
@@ -87,6 +88,7 @@ const ROWS: Record<string, (isQuick: boolean, only: RegExp) => Promise<RowResult
   stalled,
   large,
   processes,
+  'gateway-processes': gatewayProcesses,
   'standby-reads': standbyReads,
   'synchronous-commit': synchronousCommit,
   compose,

@@ -3,7 +3,7 @@ import { backlogMetrics } from '../../main/metrics/backlog.ts'
 import { consumerMetrics } from '../../main/metrics/consumer.ts'
 import { gatewayMetrics, watchQueues } from '../../main/metrics/gateway.ts'
 import { handlerTimes } from '../../main/metrics/handler-times.ts'
-import { liveEventMetrics } from '../../main/metrics/live-events.ts'
+import { liveEventFailures, watchLiveEvents } from '../../main/metrics/live-events.ts'
 import { poolMetrics } from '../../main/metrics/pools.ts'
 import { createRegistry, type Registry } from '../../main/metrics/registry.ts'
 import { scheduleMetrics } from '../../main/metrics/schedules.ts'
@@ -24,6 +24,7 @@ export function metricsPage(): string {
     source: 'src/main/metrics',
     sections: [
       '## The gateway',
+      'With several processes (`GATEWAY_PROCESSES`) each of them answers with the sums over all processes; a limit of one process is a sum too. `footfall_gateway_recorder_bytes_max` and `footfall_read_lag_seconds` are the greatest of them, and `footfall_standby_is_read` is the smallest.',
       metricTable(gatewayRegistry()),
       '## The service endpoint',
       'With several processes (`ENDPOINT_PROCESSES`) the numbers are sums over all processes.',
@@ -41,7 +42,8 @@ function gatewayRegistry(): Registry {
   standbyMetrics(registry, () => [])
   const room = { lengths: () => [] }
   watchQueues(registry, { queues: [], queueEventsMax: 0, queueBytesMax: 0, room, recorderBytesMax: 0 })
-  liveEventMetrics(registry).watch({ size: neverSized })
+  liveEventFailures(registry)
+  watchLiveEvents(registry, { size: neverSized })
   return registry
 }
 
@@ -49,7 +51,7 @@ function endpointRegistry(): Registry {
   const registry = createRegistry()
   poolMetrics(registry)
   serviceMetrics(registry)
-  liveEventMetrics(registry)
+  liveEventFailures(registry)
   handlerTimes(registry)
   backlogMetrics(registry, { backlog: neverAsked, deltas: neverAsked, stuck: neverAsked, recorders: neverAsked })
   alertDeliveryMetrics(registry, neverAsked)

@@ -1,43 +1,32 @@
 import type { FastifyRequest } from 'fastify'
-import { LRUCache } from 'lru-cache'
 import { DecidedError } from '../../contract/decided-error.ts'
+import type { Budgets } from './budgets.ts'
 import { senderIdOf } from './caller.ts'
 import type { RateLimits } from './rate-limit.ts'
 
 /** Bounds the events of publishable keys: each may name another product, and every list reads all products. */
 export interface EventRate {
   /** Takes the events of a request. @throws DecidedError when its address has sent too many in this minute; the first request may have any number. */
-  take: (request: Pick<FastifyRequest, 'apiKey' | 'ip'>, items: readonly unknown[]) => void
+  take: (request: Pick<FastifyRequest, 'apiKey' | 'ip'>, items: readonly unknown[]) => Promise<void>
 }
 
 /** Events for each request that the rate of the key allows. */
 const EVENTS_PER_REQUEST = 10
-const MINUTE_MS = 60_000
-const ADDRESSES_MAX = 50_000
 
-interface Sent {
-  minute: number
-  events: number
-}
-
-/** Counts in this process only, as the rates of requests do. */
-export function createEventRate({ publishablePerMinute }: RateLimits, now: () => number = Date.now): EventRate {
-  const addresses = new LRUCache<string, Sent>({ max: ADDRESSES_MAX })
+/** Counts where the rates of requests are counted. */
+export function createEventRate({ publishablePerMinute }: RateLimits, budgets: Budgets): EventRate {
   return {
-    take: (request, items) => {
+    take: async (request, items) => {
       const { apiKey } = request
       if (!apiKey?.isPublishable) return
       const max = EVENTS_PER_REQUEST * (apiKey.requestsPerMinute ?? publishablePerMinute)
-      const minute = Math.floor(now() / MINUTE_MS)
       const events = items.reduce<number>((sum, item) => sum + productsIn(item), 0)
-      const id = senderIdOf(request)
-      const known = addresses.get(id)
-      const sent = known?.minute === minute ? known : { minute, events: 0 }
-      if (sent.events > 0 && sent.events + events > max) {
+      if (events === 0) return
+      // The first request takes everything when it has more.
+      const { taken } = await budgets.take(senderIdOf(request), Math.min(events, max), max)
+      if (taken === 0) {
         throw new DecidedError('rate_limited', `at most ${max} events a minute are taken; try again in a minute`)
       }
-      sent.events += events
-      addresses.set(id, sent)
     },
   }
 }

@@ -2,9 +2,9 @@ import type { FastifyRequest } from 'fastify'
 import { DecidedError } from '../../contract/decided-error.ts'
 import { clientAddress } from '../http/client-address.ts'
 import type { Access } from './access.ts'
+import type { AccessBudgets } from './budgets.ts'
 import { type Caller, sellerCaller } from './caller.ts'
 import { isToken } from './seller-tokens.ts'
-import { createTries } from './tries.ts'
 
 /** Wrong tries of one client address in a minute. */
 export const WRONG_TRIES_MAX = 10
@@ -27,9 +27,8 @@ export interface SignedIn {
 /** Recognises the person who signs in. @throws DecidedError when the key or the token is not good, or was tried too often. */
 export type SignIn = (request: Pick<FastifyRequest, 'ip'>, shown: Shown) => Promise<SignedIn>
 
-export function createSignIn({ keys, sellerOfToken }: Access, now: () => number = Date.now): SignIn {
-  const wrong = createTries(WRONG_TRIES_MAX, now)
-  const right = createTries(SIGN_INS_MAX, now)
+export function createSignIn({ keys, sellerOfToken }: Access, budgets: AccessBudgets): SignIn {
+  const { wrongTries, signIns } = budgets
   const signedIn = async ({ key, token }: Shown): Promise<SignedIn> => {
     const text = (token ?? key ?? '').trim()
     if (sellerOfToken !== undefined && isToken(text)) {
@@ -48,14 +47,14 @@ export function createSignIn({ keys, sellerOfToken }: Access, now: () => number 
   return async ({ ip }, shown) => {
     const address = clientAddress(ip)
     // Counted before, so that tries at the same time count too.
-    if (!wrong.take(address)) throw limited(`${WRONG_TRIES_MAX} wrong tries`)
+    if ((await wrongTries.take(address, 1, WRONG_TRIES_MAX)).taken === 0) throw limited(`${WRONG_TRIES_MAX} wrong tries`)
     const who = await signedIn(shown).catch((error: unknown) => {
       // Only a wrong key or token is a wrong try.
-      if (!(error instanceof DecidedError) || error.code === 'unavailable') wrong.giveBack(address)
+      if (!(error instanceof DecidedError) || error.code === 'unavailable') wrongTries.giveBack(address, 1)
       throw error
     })
-    wrong.giveBack(address)
-    if (!right.take(who.caller.keyId)) throw limited(`${SIGN_INS_MAX} sign-ins of a key`)
+    wrongTries.giveBack(address, 1)
+    if ((await signIns.take(who.caller.keyId, 1, SIGN_INS_MAX)).taken === 0) throw limited(`${SIGN_INS_MAX} sign-ins of a key`)
     return who
   }
 }

@@ -12,6 +12,8 @@ export interface ConnectionLimits {
 /** Bounds the connections, because each takes some 10 KB, and bodies and requests besides. */
 export function limitConnections(server: Server, { connectionsMax, clientConnectionsMax }: ConnectionLimits): void {
   server.maxConnections = connectionsMax
+  // One of several processes would hand it to the next one, and all of them for ever when all are full.
+  Object.assign(server, { dropMaxConnection: true })
   // Clients keep connections open that they do not use, and expect that a server closes them.
   server.on('drop', () => server.closeIdleConnections())
 

@@ -62,7 +62,7 @@ async function smallItems(
   { kind, items, request, ...writing }: SentItems,
 ) {
   const all = typeof items === 'string' ? itemsIn(request, items) : items
-  eventRate.take(request, all)
+  await eventRate.take(request, all)
   const isPublishable = request.apiKey?.isPublishable ?? false
   // A publishable key can be copied from a page, and events of many months would each need a partition of the log.
   const nowMs = Date.now()

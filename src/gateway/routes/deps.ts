@@ -14,6 +14,7 @@ import type { SignChange } from '../../store/access/change.ts'
 import type { ServedVersions } from '../../store/similarity/served-versions.ts'
 import type { LiveEvents } from '../../external/live-events.ts'
 import type { Access } from '../access/access.ts'
+import type { AccessBudgets } from '../access/budgets.ts'
 import type { EventRate } from '../access/event-rate.ts'
 import type { RateLimits } from '../access/rate-limit.ts'
 import type { BodyLimits } from '../http/body-budget.ts'
@@ -44,6 +45,8 @@ export interface RouteDeps {
   similarity: ServedVersions
   /** How callers are recognised. */
   access: Access
+  /** What callers may do in a minute. */
+  budgets: AccessBudgets
   /** Signs changes of keys and sessions. */
   signChange: SignChange
   /** Calls our own services. */
@@ -58,7 +61,7 @@ export interface RouteDeps {
   stuckInvocations?: (() => Promise<StuckInvocationsResponse>) | undefined
   /** How far the topics of Kafka were read; undefined where Kafka is not read. */
   kafkaLag?: (() => Promise<KafkaLagResponse>) | undefined
-  /** The metrics of this process, as text for Prometheus. */
+  /** The metrics of the gateway, as text for Prometheus. */
   metrics: () => Promise<string>
   observer: GatewayObserver
   settings: GatewaySettings

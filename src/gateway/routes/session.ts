@@ -39,8 +39,8 @@ const ERRORS: Partial<Record<DecidedError['code'], string>> = {
 }
 
 /** Signs people in and out. Both addresses take forms of the page, and programs may use them too. */
-export function sessionRoutes({ access, settings, ...deps }: RouteDeps): RoutePlugin {
-  const signIn = createSignIn(access)
+export function sessionRoutes({ access, settings, budgets, ...deps }: RouteDeps): RoutePlugin {
+  const signIn = createSignIn(access, budgets)
   const changeAccess = createChangeAccess(deps)
   const currentOf = async (request: FastifyRequest) => {
     const id = shownSessionId(request)

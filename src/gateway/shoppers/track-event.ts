@@ -30,7 +30,7 @@ export interface TrackDeps {
 export async function trackEvent(deps: TrackDeps, request: FastifyRequest): Promise<TrackedEventResponse> {
   const { settings, eventRate } = deps
   const { body } = request
-  eventRate.take(request, [body])
+  await eventRate.take(request, [body])
   refuseKeyWithoutId(request)
   const { privacy, publishableDaysMax } = settings
   const daysMax = request.apiKey?.isPublishable ? publishableDaysMax : undefined

@@ -41,10 +41,12 @@ export const accessSettings = settingsIn('Access', {
 /** Of what is kept of a publishable key. */
 const ADDRESS_SHARE = 1 / 16
 
-export function rejectionLimitsOf(config: SettingsOf<typeof accessSettings>): RejectionLimits {
-  const publishableBytes = config.PUBLISHABLE_REJECTED_MIB_PER_HOUR * 1024 * 1024
+/** For one of so many processes. */
+export function rejectionLimitsOf(config: SettingsOf<typeof accessSettings>, processes: number): RejectionLimits {
+  const bytesOf = (mebibytes: number) => Math.ceil((mebibytes * 1024 * 1024) / processes)
+  const publishableBytes = bytesOf(config.PUBLISHABLE_REJECTED_MIB_PER_HOUR)
   return {
-    secretBytes: config.REJECTED_MIB_PER_HOUR * 1024 * 1024,
+    secretBytes: bytesOf(config.REJECTED_MIB_PER_HOUR),
     publishableBytes,
     addressBytes: publishableBytes * ADDRESS_SHARE,
   }

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { BATCH_ITEMS_MAX, BODY_BYTES_MAX } from '../../contract/interaction.ts'
 import type { ReadLimits } from '../../gateway/routes/deps.ts'
 import type { accessSettings } from './access.ts'
 import { settingsIn, type SettingsOf, wholeNumber } from './setting.ts'
@@ -8,11 +9,17 @@ const MEBIBYTE = 1024 * 1024
 export const capacitySettings = settingsIn('Capacity', {
   DATABASE_CONNECTIONS: wholeNumber(1, 200)
     .default(10)
-    .describe('Maximum connections to PostgreSQL of each of the gateway, recording, and counting.')
+    .describe('Maximum connections to PostgreSQL of each process of the gateway, of recording, and of counting.')
     .meta({ unit: 'connections' }),
   ENDPOINT_PROCESSES: wholeNumber(1, 64)
     .default(1)
     .describe('Processes of the service endpoint, behind one port. Each has its own connections to PostgreSQL.')
+    .meta({ unit: 'processes' }),
+  GATEWAY_PROCESSES: wholeNumber(1, 64)
+    .default(1)
+    .describe(
+      'Processes of the gateway, behind one port. Each has its own connections to PostgreSQL; limits of what waits or arrives are divided among them.',
+    )
     .meta({ unit: 'processes' }),
   WAITING_CALLS_MAX: wholeNumber(0, 1_000_000)
     .default(1_000)
@@ -69,11 +76,16 @@ const READ_WAIT_MS_MAX = 5_000
 
 type CapacitySettings = SettingsOf<typeof capacitySettings>
 
+/** The part of a limit that each process of the gateway has. */
+function partOf({ GATEWAY_PROCESSES: processes }: Pick<CapacitySettings, 'GATEWAY_PROCESSES'>, limit: number, min = 1): number {
+  return Math.min(limit, Math.max(min, Math.ceil(limit / processes)))
+}
+
 export function readLimitsOf(config: CapacitySettings): ReadLimits {
   // At most half of the connections, so that short reads do not wait for long ones.
   const half = Math.max(1, config.DATABASE_CONNECTIONS >> 1)
   // The number of PostgreSQL's processors is unknown here; the number of this machine's is a guess.
-  const addedUpAtOnce = Math.min(availableParallelism(), half)
+  const addedUpAtOnce = Math.min(partOf(config, availableParallelism()), half)
   return {
     topCacheMs: config.TOP_CACHE_MS,
     popularCacheMs: config.POPULAR_CACHE_MS,
@@ -99,24 +111,25 @@ export function waitingLimitsOf({ ENDPOINT_PROCESSES: processes, WAITING_CALLS_M
 
 /** How much may arrive at the same time. */
 export function arrivalLimitsOf(config: CapacitySettings & Pick<SettingsOf<typeof accessSettings>, 'TRUSTED_PROXIES'>) {
+  const connectionsMax = partOf(config, config.CONNECTIONS_MAX, 2)
   return {
     bodies: {
-      bytesMax: config.BODIES_MIB_MAX * MEBIBYTE,
-      clientBytesMax: config.CLIENT_BODIES_MIB_MAX * MEBIBYTE,
+      bytesMax: partOf(config, config.BODIES_MIB_MAX * MEBIBYTE, BODY_BYTES_MAX),
+      clientBytesMax: partOf(config, config.CLIENT_BODIES_MIB_MAX * MEBIBYTE, BODY_BYTES_MAX),
     },
     connections: {
-      connectionsMax: config.CONNECTIONS_MAX,
+      connectionsMax,
       // The connections of a proxy are those of all its clients.
-      clientConnectionsMax: config.TRUSTED_PROXIES === undefined ? config.CONNECTIONS_MAX >> 1 : config.CONNECTIONS_MAX,
+      clientConnectionsMax: config.TRUSTED_PROXIES === undefined ? connectionsMax >> 1 : connectionsMax,
     },
   }
 }
 
 export function queueLimitsOf(config: CapacitySettings) {
   return {
-    flushesMax: config.FLUSHES_MAX,
-    queueEventsMax: config.QUEUE_EVENTS_MAX,
-    queueBytesMax: config.QUEUE_MIB_MAX * MEBIBYTE,
+    flushesMax: partOf(config, config.FLUSHES_MAX),
+    queueEventsMax: partOf(config, config.QUEUE_EVENTS_MAX, BATCH_ITEMS_MAX),
+    queueBytesMax: partOf(config, config.QUEUE_MIB_MAX * MEBIBYTE, BODY_BYTES_MAX),
     recorderBytesMax: config.RECORDER_MIB_MAX * MEBIBYTE,
   }
 }

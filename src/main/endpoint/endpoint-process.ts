@@ -28,7 +28,7 @@ import { operatorTokensOf } from '../config/operator-token.ts'
 import { openArchive } from '../external/archive.ts'
 import { createSharedEvents } from '../external/live-events.ts'
 import { openMetricHistory } from '../external/metric-history.ts'
-import { liveEventMetrics } from '../metrics/live-events.ts'
+import { liveEventFailures } from '../metrics/live-events.ts'
 import { poolMetrics } from '../metrics/pools.ts'
 import type { Registry } from '../metrics/registry.ts'
 import { handlerTimes } from '../metrics/handler-times.ts'
@@ -88,7 +88,7 @@ export async function startEndpointProcess(config: Config, registry: Registry, l
   const db = pool(`${RECORDING_NAME}, ${TIE_RULE_NAME}`, 'recording')
   const background = pool('footfall background', 'counting')
   const sharedEvents = await createSharedEvents(config, {
-    onFailed: liveEventMetrics(registry).failed,
+    onFailed: liveEventFailures(registry),
     onAway: (error, failed) => log.warn({ err: error, failed }, 'the Redis of SHOPPER_STORE does not answer'),
   })
   const store = archivesLog(config) || archivesMetrics(config) ? await openArchive(config) : undefined

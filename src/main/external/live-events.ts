@@ -1,5 +1,4 @@
 import type { LiveEvents } from '../../external/live-events.ts'
-import { createProcessEvents, type ProcessEvents } from '../../external/process-events.ts'
 import type { Config } from '../config/config.ts'
 import { liveEventStoreOf } from '../config/live-events.ts'
 import { contextSettingsOf } from '../config/shoppers.ts'
@@ -11,18 +10,15 @@ export interface SharedEventsObserver {
   onAway: (error: unknown, failed: number) => void
 }
 
-export interface LiveEventsObserver extends SharedEventsObserver {
-  /** Live events are in this process. */
-  onProcess: (events: ProcessEvents) => void
+export interface LiveEventsOptions extends SharedEventsObserver {
+  /** Those in the memory of the gateway. */
+  inMemory: () => LiveEvents
 }
 
 /** The live events of a gateway, where SHOPPER_STORE says. */
-export async function createLiveEvents(config: Config, observer: LiveEventsObserver): Promise<LiveEvents> {
+export async function createLiveEvents(config: Config, { inMemory, ...observer }: LiveEventsOptions): Promise<LiveEvents> {
   const store = liveEventStoreOf(config)
-  if ('url' in store) return createRedisStore(store.url, config, observer)
-  const events = createProcessEvents({ ...store, idleMs: contextSettingsOf(config).idleMs })
-  observer.onProcess(events)
-  return events
+  return 'url' in store ? createRedisStore(store.url, config, observer) : inMemory()
 }
 
 /** The live events that processes share: those in a Redis. Undefined where each gateway keeps its own. */

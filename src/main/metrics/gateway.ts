@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { type Aggregator, Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import { WEBHOOK_CODES } from '../../contract/payment-webhook.ts'
 import { STANDBY_READS } from '../../gateway/standbys/read-source.ts'
 import type { GatewayObserver, QueueLength, WebhookOutcome } from '../../gateway/http/observer.ts'
@@ -123,10 +123,11 @@ export function watchQueues(
   { queues, queueEventsMax, queueBytesMax, room, recorderBytesMax }: WatchedQueues,
 ): void {
   const sumOf = (part: keyof QueueLength) => queues.reduce((sum, queue) => sum + queue.length()[part], 0)
-  const gauge = (name: string, help: string, read: () => number) =>
+  const gauge = (name: string, help: string, read: () => number, aggregator: Aggregator = 'sum') =>
     new Gauge({
       name: `footfall_gateway_${name}`,
       help,
+      aggregator,
       registers: [registry],
       collect() {
         this.set(read())
@@ -137,7 +138,7 @@ export function watchQueues(
   gauge('queue_bytes', 'Bytes of the bodies that wait for a flush.', () => sumOf('bytes'))
   gauge('queue_events_max', 'Events that may wait; a request beyond it is turned away.', () => queueEventsMax)
   gauge('queue_bytes_max', 'Bytes that may wait; a request beyond it is turned away.', () => queueBytesMax)
-  gauge('recorder_bytes_max', 'Bytes that may wait in a recorder, from all gateways.', () => recorderBytesMax)
+  gauge('recorder_bytes_max', 'Bytes that may wait in a recorder, from all gateways.', () => recorderBytesMax, 'max')
   // oxlint-disable-next-line no-new -- the registry keeps it
   new Gauge({
     name: 'footfall_gateway_recorder_bytes',

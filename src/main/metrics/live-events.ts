@@ -1,28 +1,27 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { ProcessEvents } from '../../external/process-events.ts'
 
-/** Makes metrics of live events. @returns what reports to them. */
-export function liveEventMetrics(registry: Registry) {
-  const registers = [registry]
+/** Counts failures of the Redis with live events. @returns what reports them. */
+export function liveEventFailures(registry: Registry): () => void {
   const failed = new Counter({
     name: 'footfall_live_events_failed_total',
     help: 'Calls of the Redis of SHOPPER_STORE that failed, and connections that were lost. No event is lost by it: it shows when PostgreSQL has it.',
-    registers,
+    registers: [registry],
   })
-  return {
-    failed: () => failed.inc(),
-    watch: (events: Pick<ProcessEvents, 'size'>) => {
-      const gauge = (name: string, help: string, read: () => number) =>
-        new Gauge({
-          name,
-          help,
-          registers,
-          collect() {
-            this.set(read())
-          },
-        })
-      gauge('footfall_live_shoppers', 'Shoppers of whom this process has live events.', () => events.size().shoppers)
-      gauge('footfall_live_events_bytes', 'What the live events of this process take, estimated.', () => events.size().bytes)
-    },
-  }
+  return () => failed.inc()
+}
+
+/** Measures live events in the memory of a process. */
+export function watchLiveEvents(registry: Registry, events: Pick<ProcessEvents, 'size'>): void {
+  const gauge = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read())
+      },
+    })
+  gauge('footfall_live_shoppers', 'Shoppers of whom the gateway has live events in its memory.', () => events.size().shoppers)
+  gauge('footfall_live_events_bytes', 'What these live events take, estimated.', () => events.size().bytes)
 }

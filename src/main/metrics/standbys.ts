@@ -8,6 +8,7 @@ export function standbyMetrics(registry: Registry, states: () => readonly Standb
     name: 'footfall_read_lag_seconds',
     help: 'The greatest age of what a standby shows. Missing while it is not known, because the standby is away.',
     labelNames: ['standby'],
+    aggregator: 'max',
     registers: [registry],
     collect() {
       this.reset()
@@ -19,6 +20,7 @@ export function standbyMetrics(registry: Registry, states: () => readonly Standb
     name: 'footfall_standby_is_read',
     help: '1 while reads go to a standby, and 0 while the primary answers for it.',
     labelNames: ['standby'],
+    aggregator: 'min',
     registers: [registry],
     collect() {
       for (const { server, is_read } of states()) this.set({ standby: server }, Number(is_read))

@@ -96,7 +96,7 @@ export function bottlenecksOf(stations: readonly Station[]): Station[] {
 
 /** What gives a stage more room. */
 export const LEVERS: Record<Stage, string> = {
-  gateway: 'another gateway process',
+  gateway: 'GATEWAY_PROCESSES',
   endpoint: 'ENDPOINT_PROCESSES',
   Restate: 'more processors, then nodes',
   PostgreSQL: 'more processors, then shards',

@@ -37,7 +37,7 @@ export const PAYMENT_SECRET = 'a secret of the tests'
 
 export const QUEUE_LIMITS = {
   ...queueLimitsOf(DEFAULTS),
-  rejectionLimits: rejectionLimitsOf(DEFAULTS),
+  rejectionLimits: rejectionLimitsOf(DEFAULTS, 1),
   recordsImpressions: recordsImpressions(DEFAULTS),
 }
 

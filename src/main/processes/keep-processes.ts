@@ -6,13 +6,20 @@ import { noticeIn, sendNotice } from '../embedded/notice.ts'
 
 const RESTART_MS_MIN = 200
 const RESTART_MS_MAX = 10_000
-/** More than the 15 s of draining and 1 s of closing of a process. */
-const STOP_MS_MAX = 18_000
 
 export interface KeptProcesses {
   /** Whether at least one process serves. */
   isServing: () => boolean
   stop: () => Promise<void>
+}
+
+export interface KeepOptions {
+  /** What the processes are, for the log: the endpoint or the gateway. */
+  name: string
+  count: number
+  /** How long a process may take to stop: more than it takes to drain. */
+  stopMsMax: number
+  log: Logger
 }
 
 /** The message of a process that serves. */
@@ -23,7 +30,7 @@ export const READY = 'ready'
  * from 200 ms to 10 s, and starts over after a process that lasted longer than that.
  * @returns undefined when a process could not start; that process has logged why.
  */
-export async function keepProcesses(count: number, log: Logger): Promise<KeptProcesses | undefined> {
+export async function keepProcesses({ name, count, stopMsMax, log }: KeepOptions): Promise<KeptProcesses | undefined> {
   const stopping = new AbortController()
   const running = new Set<Worker>()
   const serving = new Set<Worker>()
@@ -32,7 +39,7 @@ export async function keepProcesses(count: number, log: Logger): Promise<KeptPro
   const start = async (): Promise<[Worker, boolean]> => {
     const worker = cluster.fork()
     running.add(worker)
-    worker.on('error', (error) => log.warn({ err: error }, 'a process of the endpoint cannot be reached'))
+    worker.on('error', (error) => log.warn({ err: error }, `a process of the ${name} cannot be reached`))
     const exited = exitOf(worker.process).then(() => {
       running.delete(worker)
       serving.delete(worker)
@@ -57,7 +64,7 @@ export async function keepProcesses(count: number, log: Logger): Promise<KeptPro
       await exitOf(worker.process)
       if (stopping.signal.aborted) return
       const { pid, signalCode: signal, exitCode: code } = worker.process
-      log.warn({ pid, signal, code }, 'a process of the endpoint ended; starting another one')
+      log.warn({ pid, signal, code }, `a process of the ${name} ended; starting another one`)
       if (performance.now() - startedMs > RESTART_MS_MAX) pauseMs = RESTART_MS_MIN
       await sleep(pauseMs, undefined, { signal: stopping.signal }).catch(() => undefined)
       pauseMs = Math.min(2 * pauseMs, RESTART_MS_MAX)
@@ -67,7 +74,7 @@ export async function keepProcesses(count: number, log: Logger): Promise<KeptPro
 
   const stop = async () => {
     stopping.abort()
-    await Promise.all([...running].map((worker) => stopProcess(worker.process, 'SIGTERM', STOP_MS_MAX)))
+    await Promise.all([...running].map((worker) => stopProcess(worker.process, 'SIGTERM', stopMsMax)))
   }
 
   const started = await Promise.all(Array.from({ length: count }, start))
