@@ -4,7 +4,8 @@ import { batches } from './rows/batches.bench.ts'
 import { bytes } from './rows/bytes.bench.ts'
 import { catalogSearch } from './rows/catalog-search.bench.ts'
 import { cachedTop } from './rows/cached-top.bench.ts'
-import { printClaims, type RowResult } from './measure/claim.ts'
+import { type Claim, formatted, printClaims, type RowResult } from './measure/claim.ts'
+import { beforeOf, committedTable, isHalved, movedText } from './measure/committed.ts'
 import { compose } from './rows/compose.bench.ts'
 import { duplicates } from './rows/duplicates.bench.ts'
 import { events } from './rows/events.bench.ts'
@@ -96,12 +97,19 @@ const ROWS: Record<string, (isQuick: boolean, only: RegExp) => Promise<RowResult
   guard,
 }
 
+/** Short rows, one of each way in and of reading, whose ratios do not depend on how much is stored. */
+const GUARDED = ['ingest', 'batches', 'top', 'events']
+
 /** These run only when they are named. */
 const NEEDS_DOCKER = new Set(['compose'])
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { quick: { type: 'boolean', default: false }, only: { type: 'string', default: '' } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string', default: '' },
+    guard: { type: 'boolean', default: false },
+  },
 })
 /** A run that is quick, or of a part of a row, does not go into docs/benchmarks.md. */
 const isQuick = values.quick || values.only !== ''
@@ -111,8 +119,10 @@ if (unknown.length > 0) {
   process.exit(1)
 }
 const names = positionals.length > 0 ? positionals : Object.keys(ROWS).filter((name) => !NEEDS_DOCKER.has(name))
+const committed = committedTable()
 try {
-  for (const row of names) await runRow(row)
+  if (values.guard) await guardRatios()
+  else for (const row of names) await runRow(row)
 } finally {
   await stopLargeShops()
 }
@@ -120,8 +130,26 @@ try {
 async function runRow(row: string): Promise<void> {
   const startMs = performance.now()
   const result = await ROWS[row]!(values.quick, new RegExp(values.only))
-  printClaims(row, result.claims)
+  printClaims(row, result.claims, (claim, place) => movedText(claim, beforeOf(committed, row, claim, place)))
   const file = await saveRow({ row, at: new Date().toISOString(), isQuick, machine: machine(), result })
   console.log(`${row}: ${Math.round((performance.now() - startMs) / 1_000)} s, written to ${file}\n`)
   if (!isQuick) await writePage(Object.keys(ROWS))
+}
+
+/** Fails when a ratio of a quick run is less than half as good as the table says, also when it is measured again. */
+async function guardRatios(): Promise<void> {
+  for (const row of GUARDED) {
+    const fallen = await fallenRatios(row)
+    const again = fallen.length === 0 ? [] : await fallenRatios(row)
+    if (again.length > 0) process.exitCode = 1
+    for (const { what, measured } of again)
+      console.error(`${row}: ${what}: ${formatted(measured)}, less than half as good as in docs/benchmarks.md`)
+  }
+  if (process.exitCode !== 1) console.log(`No ratio of ${GUARDED.join(', ')} is less than half as good as in docs/benchmarks.md.`)
+}
+
+async function fallenRatios(row: string): Promise<Claim[]> {
+  const { claims } = await ROWS[row]!(true, new RegExp(''))
+  printClaims(row, claims, () => undefined)
+  return claims.filter((claim, place) => isHalved(claim, committed.get(row)?.[place]?.measured))
 }

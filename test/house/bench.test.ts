@@ -4,6 +4,9 @@ import { type Answer, answerReader } from '../bench/client/answer.ts'
 import { latencyOf } from '../bench/client/latency.ts'
 import { longestWaitFor } from '../bench/ingest/during-ingest.ts'
 import { agesOf } from '../bench/items/probes.ts'
+import { claimsOfRounds } from '../bench/measure/claim.ts'
+import { isHalved, movedText, tableIn } from '../bench/measure/committed.ts'
+import { median } from '../bench/measure/rounds.ts'
 import { render, type SavedRow } from '../bench/measure/results.ts'
 
 const WHOLE = 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{"a":"é"}'
@@ -56,6 +59,53 @@ test('a row that was not run keeps its lines', () => {
   const lines = render(['one', 'two'], [saved], old).split('\n')
   expect(lines[0]).toContain('2 × C, 4 GiB, K, Node N, PostgreSQL P, Restate R')
   expect(lines.slice(-2)).toEqual(['| `one` | old |', '| `two` | new | **12.3 ms** | ≤ 10 ms: missed | of it |'])
+})
+
+describe('against the committed table', () => {
+  const claim = { what: 'a ratio', measured: 0.8, target: { min: 0.6 }, detail: '', spread: { least: 0.7, most: 0.9 } }
+
+  test('numbers are read from the lines that a run writes', () => {
+    const page = '| row | what |\n| `one` | a ÷ b | **1,234 ms** | ≤ 5 ms: missed | x |\n| `one` | — p99   | **0.041** |  | y |'
+    expect(tableIn(page)).toEqual(
+      new Map([
+        [
+          'one',
+          [
+            { what: 'a ÷ b', measured: 1_234 },
+            { what: '— p99', measured: 0.041 },
+          ],
+        ],
+      ]),
+    )
+  })
+
+  test.each([
+    [0.75, undefined],
+    [0.697, undefined],
+    [0.65, 'better: 0.65 before, rounds 0.7 to 0.9'],
+    [0.95, 'worse: 0.95 before, rounds 0.7 to 0.9'],
+    [undefined, undefined],
+  ])('a number that was %s: %s', (before, text) => {
+    expect(movedText(claim, before)).toBe(text)
+  })
+
+  test('every number gets the spread of its rounds', () => {
+    const claimsOf = ({ own, other }: Record<'own' | 'other', number[]>) => [
+      { what: 'ratio', measured: median(own) / median(other), detail: '' },
+    ]
+    expect(claimsOfRounds({ own: [2, 9, 4], other: [1, 3, 4] }, claimsOf)).toEqual([
+      { what: 'ratio', measured: 4 / 3, detail: '', spread: { least: 1, most: 3 } },
+    ])
+  })
+
+  test.each([
+    ['a ratio that shall be large', { min: 0.6 }, 1.7, true],
+    ['the same, a little lower', { min: 0.6 }, 1.5, false],
+    ['a ratio that shall be small', { max: 1 }, 0.3, true],
+  ])('%s is guarded', (_what, target, before, halved) => {
+    expect(isHalved({ ...claim, target }, before)).toBe(halved)
+    expect(isHalved({ ...claim, target, unit: 'ms' }, before)).toBe(false)
+  })
 })
 
 describe('the waits for a process', () => {

@@ -1,7 +1,7 @@
 import { createDatabase } from '../../harness/servers/database.ts'
 import { type BenchStack, withServers } from '../servers/bench-stack.ts'
 import { startBenchGateway } from '../servers/bench-gateway.ts'
-import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
+import { type Claim, claimsOfRounds, formatted, type RowResult } from '../measure/claim.ts'
 import type { LoadResult, Page } from '../client/job.ts'
 import { countsOf, mustHaveCounted } from '../measure/row-counts.ts'
 import { entrancesOf } from '../ingest/ingest-run.ts'
@@ -49,7 +49,7 @@ export function cachedTop(isQuick: boolean): Promise<RowResult> {
     await waitUntil(() => isSettled(db))
     await mustHaveCounted(db, events + (rising.committedAtMs.length - 1) * RISING_EVENTS, before)
     const ages = runs.top.flatMap((run) => agesOf(run.sightings, rising.committedAtMs))
-    return { claims: claimsOf(runs, ages, products), measured: summaryOf(runs) }
+    return { claims: claimsOfRounds(runs, (rounds) => claimsOf(rounds, ages, products)), measured: summaryOf(runs) }
   })
 }
 

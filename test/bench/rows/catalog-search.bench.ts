@@ -1,4 +1,4 @@
-import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
+import { type Claim, claimsOfRounds, formatted, type RowResult } from '../measure/claim.ts'
 import { NO_RESTATE, type ReadRun, readRun, STATIC_ITEMS } from '../measure/read-run.ts'
 import { interleaved, median, series } from '../measure/rounds.ts'
 import { LARGE_SHOP, largeShop, SMALL_SHOP, WORDS } from '../items/large-shop.ts'
@@ -50,7 +50,7 @@ export function catalogSearch(isQuick: boolean, only: RegExp): Promise<RowResult
       return [[name, () => readRun(load, gateway.url, { pages, connections: CONNECTIONS, secondsMax: seconds })] as const]
     })
     const runs = await interleaved(Object.fromEntries(ways) as Record<Name, () => Promise<ReadRun>>, rounds)
-    return { claims: [claimOf(runs, shop.products)], measured: runs }
+    return { claims: claimsOfRounds(runs, (rounds) => [claimOf(rounds, shop.products)]), measured: runs }
   })
 }
 

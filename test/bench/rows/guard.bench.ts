@@ -5,7 +5,7 @@ import { freePorts } from '../../../src/main/embedded/ports.ts'
 import { stopProcess } from '../../../src/main/embedded/process.ts'
 import { V8_FLAGS } from '../../../src/main/embedded/v8-flags.ts'
 import { ingressEntranceOf, type IngestRun, ingestRun } from '../ingest/ingest-run.ts'
-import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
+import { type Claim, claimsOfRounds, formatted, type RowResult } from '../measure/claim.ts'
 import { interleaved, median, ratioOf, series } from '../measure/rounds.ts'
 import { cpuSecondsBetween, cpuSecondsOf } from '../measure/process-cpu.ts'
 import { type BenchServers, withServers } from '../servers/bench-stack.ts'
@@ -52,9 +52,13 @@ export function guard(isQuick: boolean): Promise<RowResult> {
       const both = (load: keyof typeof LOADS) => interleaved({ bare: way('bare', load), guarded: way('guarded', load) }, rounds)
       const runs = { one: await both('one'), singles: await both('singles'), batches: await both('batches') }
       const claims = [
-        ...claimsOf('256 connections, one event per request', runs.singles, { min: RATE_MIN }),
-        ...claimsOf('8 connections, 1,000 events per request', runs.batches, { min: RATE_MIN }),
-        ...claimsOf('one connection, one event per request', runs.one),
+        ...claimsOfRounds(runs.singles, (rounds) =>
+          claimsOf('256 connections, one event per request', rounds, { min: RATE_MIN }),
+        ),
+        ...claimsOfRounds(runs.batches, (rounds) =>
+          claimsOf('8 connections, 1,000 events per request', rounds, { min: RATE_MIN }),
+        ),
+        ...claimsOfRounds(runs.one, (rounds) => claimsOf('one connection, one event per request', rounds)),
       ]
       return { claims, measured: runs }
     },

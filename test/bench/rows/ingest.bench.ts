@@ -1,7 +1,7 @@
 import { type BenchPostgres, startBenchPostgres } from '../servers/bench-postgres.ts'
 import { type BenchRestate, startBenchRestate } from '../servers/bench-restate.ts'
 import { POOL_CONNECTIONS, withParts } from '../servers/bench-stack.ts'
-import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
+import { type Claim, formatted, overRounds, type RowResult } from '../measure/claim.ts'
 import { dayOfTraffic, type Item } from '../items/events.ts'
 import { throughIngress, perRowFanOut, sameSql, timed, type Way } from '../ingest/ingest-ways.ts'
 import { printTable } from '../measure/table.ts'
@@ -71,7 +71,7 @@ function report(measured: readonly Rates[]): RowResult {
   const best = bestOf('footfall')
   const claimTo = (other: Rates, what: string): Claim => ({
     what: `requests of 1,000 events through the ingress ÷ ${what}`,
-    measured: median(best.rates.map((rate, round) => rate / other.rates[round]!)),
+    ...overRounds(best.rates.map((rate, round) => rate / other.rates[round]!)),
     detail: `${formatted(median(best.rates))} events/s (${best.name}) against ${formatted(median(other.rates))} (${other.name})`,
   })
   printTable(

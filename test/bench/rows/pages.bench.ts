@@ -3,7 +3,7 @@ import { createDatabase } from '../../harness/servers/database.ts'
 import type { Page } from '../client/job.ts'
 import { entrancesOf } from '../ingest/ingest-run.ts'
 import { storeShop } from '../items/shop.ts'
-import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
+import { type Claim, claimsOfRounds, formatted, type RowResult } from '../measure/claim.ts'
 import { cpuSecondsBetween, cpuSecondsOf } from '../measure/process-cpu.ts'
 import { readRunOf } from '../measure/read-run.ts'
 import { interleaved, median, ratioOf, series } from '../measure/rounds.ts'
@@ -61,7 +61,7 @@ export function pages(isQuick: boolean): Promise<RowResult> {
       }
       const runs = await interleaved({ alone: way(0), withPages: way(OPEN_PAGES) }, size.rounds)
       const views = await viewCosts({ ...where, seconds: size.viewSeconds })
-      return { claims: [...singlesClaims(runs), viewsClaim(views)], measured: { runs, views } }
+      return { claims: [...claimsOfRounds(runs, singlesClaims), viewsClaim(views)], measured: { runs, views } }
     } finally {
       await servers.endpoint.use(null)
     }

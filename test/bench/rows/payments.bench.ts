@@ -3,7 +3,7 @@ import { verify } from '../../../src/store/proof/verification.ts'
 import { createDatabase } from '../../harness/servers/database.ts'
 import { startBenchGateway } from '../servers/bench-gateway.ts'
 import { type BenchServers, withServers } from '../servers/bench-stack.ts'
-import { formatted, type RowResult } from '../measure/claim.ts'
+import { claimsOfRounds, formatted, type RowResult } from '../measure/claim.ts'
 import type { Latency } from '../client/job.ts'
 import { isSettled, waitUntil } from '../measure/settled.ts'
 import { interleaved, ratioOf, series, median } from '../measure/rounds.ts'
@@ -48,7 +48,7 @@ export function payments(isQuick: boolean): Promise<RowResult> {
       },
       rounds,
     )
-    return { claims: claimsOf(runs), measured: runs }
+    return { claims: claimsOfRounds(runs, claimsOf), measured: runs }
   })
 }
 

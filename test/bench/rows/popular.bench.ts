@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { MODES, type Mode } from '../../../src/contract/popular-list.ts'
 import type { Database } from '../../../src/store/database/connection.ts'
 import { latencyOf, ratesOf, readAgainstStatic } from '../rivals/against-static.ts'
-import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
+import { type Claim, claimsOfRounds, formatted, type RowResult } from '../measure/claim.ts'
 import { POPULAR_PATH, type ReadRun, STATIC_ITEMS } from '../measure/read-run.ts'
 import { ratioOf, median } from '../measure/rounds.ts'
 
@@ -25,7 +25,12 @@ export async function popular(isQuick: boolean): Promise<RowResult> {
     settings: { POPULAR_CACHE_MS: '0' },
     paths: Object.fromEntries(MODE_NAMES.flatMap((mode) => Object.entries(pathsOf(mode)))) as Record<Name, string[]>,
   })
-  return { claims: [...claimsOf(runs, size.products, 'same'), ...claimsOf(runs, size.products, 'different')], measured: runs }
+  return {
+    claims: claimsOfRounds(runs, (rounds) =>
+      (['same', 'different'] as const).flatMap((sameness) => claimsOf(rounds, size.products, sameness)),
+    ),
+    measured: runs,
+  }
 }
 
 function pathsOf(mode: Mode): Partial<Record<Name, string[]>> {

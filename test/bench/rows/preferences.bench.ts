@@ -2,7 +2,7 @@ import { createDatabase } from '../../harness/servers/database.ts'
 import type { Page } from '../client/job.ts'
 import { startLoad } from '../client/start-load.ts'
 import { shopperOf, storeShoppers } from '../items/shoppers.ts'
-import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
+import { type Claim, claimsOfRounds, formatted, type RowResult } from '../measure/claim.ts'
 import { NO_RESTATE, type ReadRun, readRun } from '../measure/read-run.ts'
 import { interleaved, median, series } from '../measure/rounds.ts'
 import { startBenchGateway } from '../servers/bench-gateway.ts'
@@ -31,7 +31,13 @@ export function preferences(isQuick: boolean): Promise<RowResult> {
       { few: way(FEW, CONNECTIONS), many: way(MANY, CONNECTIONS), fewAlone: way(FEW, 1), manyAlone: way(MANY, 1) },
       rounds,
     )
-    return { claims: [claimOf(FEW, runs.few, runs.fewAlone), claimOf(MANY, runs.many, runs.manyAlone)], measured: { runs } }
+    return {
+      claims: claimsOfRounds(runs, ({ few, fewAlone, many, manyAlone }) => [
+        claimOf(FEW, few, fewAlone),
+        claimOf(MANY, many, manyAlone),
+      ]),
+      measured: { runs },
+    }
   })
 }
 

@@ -9,7 +9,7 @@ import { createDatabase } from '../../harness/servers/database.ts'
 import { type BenchPostgres, startBenchPostgres } from '../servers/bench-postgres.ts'
 import { startBenchRestate } from '../servers/bench-restate.ts'
 import { withParts } from '../servers/bench-stack.ts'
-import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
+import { type Claim, claimsOfRounds, formatted, type RowResult } from '../measure/claim.ts'
 import { type LoadProcess, startLoad } from '../client/start-load.ts'
 import { cpuSecondsBetween, cpuSecondsOf } from '../measure/process-cpu.ts'
 import { isSettled, waitUntil } from '../measure/settled.ts'
@@ -48,7 +48,7 @@ export function processes(isQuick: boolean): Promise<RowResult> {
       return (isWarmUp: boolean) => sideRun(side, load, isWarmUp ? 1 : seconds)
     }
     const runs = await interleaved({ one: await way(1), two: await way(2) }, rounds)
-    return { claims: claimsOf(runs), measured: runs }
+    return { claims: claimsOfRounds(runs, claimsOf), measured: runs }
   })
 }
 

@@ -7,9 +7,9 @@ import { createDatabase } from '../../harness/servers/database.ts'
 import { recordBatch } from '../../harness/items/events.ts'
 import { feedWithoutRecent } from '../../harness/items/feed-without-recent.ts'
 import { chunksOf, dayOfTraffic, rowOf } from '../items/events.ts'
-import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
+import { type Claim, claimsOfRounds, formatted, type RowResult } from '../measure/claim.ts'
 import { cpuSecondsBetween, cpuSecondsOf } from '../measure/process-cpu.ts'
-import { interleaved, median, ratioOf, series } from '../measure/rounds.ts'
+import { interleaved, median, ratioOf } from '../measure/rounds.ts'
 import { startBenchPostgres } from '../servers/bench-postgres.ts'
 import { withParts } from '../servers/bench-stack.ts'
 
@@ -42,8 +42,8 @@ export function recent(isQuick: boolean): Promise<RowResult> {
       },
       rounds,
     )
-    const claim = (load: keyof typeof BATCH_EVENTS | 'trimmed', what: string): Claim => {
-      const [upper, lower] = [series(runs[`${load}With`], (cpu) => cpu), series(runs[`${load}Without`], (cpu) => cpu)]
+    const claim = (rounds: typeof runs, load: keyof typeof BATCH_EVENTS | 'trimmed', what: string): Claim => {
+      const [upper, lower] = [rounds[`${load}With`], rounds[`${load}Without`]]
       return {
         what,
         measured: ratioOf(upper, lower),
@@ -51,11 +51,11 @@ export function recent(isQuick: boolean): Promise<RowResult> {
         detail: `${formatted(median(upper))} against ${formatted(median(lower))} µs of PostgreSQL's CPU per event`,
       }
     }
-    const claims = [
-      claim('moderate', `feeding batches of ${BATCH_EVENTS.moderate} with recent events ÷ without`),
-      claim('full', `feeding batches of ${formatted(BATCH_EVENTS.full)} with recent events ÷ without`),
-      claim('trimmed', `— of shoppers with ${SHOPPER_EVENTS} events each, which are trimmed`),
-    ]
+    const claims = claimsOfRounds(runs, (rounds) => [
+      claim(rounds, 'moderate', `feeding batches of ${BATCH_EVENTS.moderate} with recent events ÷ without`),
+      claim(rounds, 'full', `feeding batches of ${formatted(BATCH_EVENTS.full)} with recent events ÷ without`),
+      claim(rounds, 'trimmed', `— of shoppers with ${SHOPPER_EVENTS} events each, which are trimmed`),
+    ])
     return { claims, measured: runs }
   })
 }

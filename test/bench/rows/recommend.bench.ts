@@ -3,7 +3,7 @@ import type { Page } from '../client/job.ts'
 import { startLoad } from '../client/start-load.ts'
 import { sessionOf, storeRecommendable } from '../items/recommendations.ts'
 import { PRODUCTS } from '../items/similarity-events.ts'
-import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
+import { type Claim, claimsOfRounds, formatted, type RowResult } from '../measure/claim.ts'
 import { NO_RESTATE, type ReadRun, readRun, readRunOf, STATIC_ITEMS, STATIC_PATH } from '../measure/read-run.ts'
 import { interleaved, median, ratioOf, series } from '../measure/rounds.ts'
 import { startBenchGateway } from '../servers/bench-gateway.ts'
@@ -54,7 +54,7 @@ export function recommend(isQuick: boolean, only: RegExp): Promise<RowResult> {
       [`history ${connections}`, posting(connections)] as const,
     ]).filter(([name]) => name.startsWith('fixed') || only.test(name))
     const runs = await interleaved(Object.fromEntries(ways) as Record<Name, () => Promise<ReadRun>>, rounds)
-    return { claims: claimsOf(runs, events), measured: runs }
+    return { claims: claimsOfRounds(runs, (rounds) => claimsOf(rounds, events)), measured: runs }
   })
 }
 

@@ -3,7 +3,7 @@ import { createDatabase } from '../../harness/servers/database.ts'
 import { startBenchGateway } from '../servers/bench-gateway.ts'
 import { startBenchPostgres } from '../servers/bench-postgres.ts'
 import { withParts } from '../servers/bench-stack.ts'
-import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
+import { type Claim, claimsOfRounds, formatted, type RowResult } from '../measure/claim.ts'
 import type { Page } from '../client/job.ts'
 import { startLoad } from '../client/start-load.ts'
 import { NO_RESTATE, type ReadRun, readRun } from '../measure/read-run.ts'
@@ -36,7 +36,10 @@ export function reports(isQuick: boolean): Promise<RowResult> {
       }
     }
     const runs = await interleaved(ways, rounds)
-    return { claims: events.flatMap((count, place) => claimsOf(runs, count, place === 0)), measured: runs }
+    return {
+      claims: claimsOfRounds(runs, (rounds) => events.flatMap((count, place) => claimsOf(rounds, count, place === 0))),
+      measured: runs,
+    }
   })
 }
 

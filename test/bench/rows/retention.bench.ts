@@ -5,7 +5,7 @@ import { dropOldMonths } from '../../../src/store/log/retention.ts'
 import { createDatabase, type TestDatabase } from '../../harness/servers/database.ts'
 import { type DuringIngest, workDuringIngest, logLockWaits } from '../ingest/during-ingest.ts'
 import { type BenchStack, withStack } from '../servers/bench-stack.ts'
-import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
+import { type Claim, claimsOfRounds, formatted, type RowResult } from '../measure/claim.ts'
 import { DAY_MS } from '../../../src/contract/fields/time.ts'
 import { interleaved, median } from '../measure/rounds.ts'
 import { withoutTimeout } from '../servers/without-timeout.ts'
@@ -33,7 +33,7 @@ export function retention(isQuick: boolean): Promise<RowResult> {
       return run
     }
     const runs = await interleaved({ alone: way(false), dropping: way(true) }, rounds)
-    return { claims: claimsOf(runs, events), measured: runs }
+    return { claims: claimsOfRounds(runs, (rounds) => claimsOf(rounds, events)), measured: runs }
   })
 }
 

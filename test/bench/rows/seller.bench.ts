@@ -3,7 +3,7 @@ import { createDatabase } from '../../harness/servers/database.ts'
 import { startBenchGateway } from '../servers/bench-gateway.ts'
 import { startBenchPostgres } from '../servers/bench-postgres.ts'
 import { withParts } from '../servers/bench-stack.ts'
-import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
+import { type Claim, claimsOfRounds, formatted, type RowResult } from '../measure/claim.ts'
 import type { Page } from '../client/job.ts'
 import { startLoad } from '../client/start-load.ts'
 import { NO_RESTATE, type ReadRun, readRun } from '../measure/read-run.ts'
@@ -43,7 +43,10 @@ export function seller(isQuick: boolean): Promise<RowResult> {
     )
     const growing = Object.entries(pagesOfGrowing()).map(([name, page]) => [name, way([page], 1)] as const)
     const grown = await interleaved(Object.fromEntries(growing), rounds)
-    return { claims: [...claimsOf(runs, sales), growthClaim(grown, sales)], measured: { runs, grown } }
+    return {
+      claims: [...claimsOfRounds(runs, (rounds) => claimsOf(rounds, sales)), growthClaim(grown, sales)],
+      measured: { runs, grown },
+    }
   })
 }
 

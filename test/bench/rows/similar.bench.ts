@@ -1,4 +1,4 @@
-import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
+import { type Claim, claimsOfRounds, formatted, type RowResult } from '../measure/claim.ts'
 import { type ReadRun, STATIC_ITEMS } from '../measure/read-run.ts'
 import { median, ratioOf } from '../measure/rounds.ts'
 import { storeShopLog, storeVersion } from '../items/shop-log.ts'
@@ -32,7 +32,10 @@ export async function similar(isQuick: boolean): Promise<RowResult> {
     },
   })
   const names = Object.keys(NAMES) as Name[]
-  return { claims: names.flatMap((name) => claimsOf(runs, name, { products, events })), measured: runs }
+  return {
+    claims: claimsOfRounds(runs, (rounds) => names.flatMap((name) => claimsOf(rounds, name, { products, events }))),
+    measured: runs,
+  }
 }
 
 function claimsOf(

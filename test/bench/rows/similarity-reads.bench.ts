@@ -5,7 +5,7 @@ import { createDatabase } from '../../harness/servers/database.ts'
 import type { Job } from '../client/job.ts'
 import type { LoadProcess } from '../client/start-load.ts'
 import { storeShopLog, storeVersion } from '../items/shop-log.ts'
-import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
+import { type Claim, claimsOfRounds, formatted, type RowResult } from '../measure/claim.ts'
 import { type ReadRun, readRunOf, STATIC_ITEMS } from '../measure/read-run.ts'
 import { interleaved, median, ratioOf, series } from '../measure/rounds.ts'
 import { startBenchGateway } from '../servers/bench-gateway.ts'
@@ -59,7 +59,10 @@ export function similarityReads(isQuick: boolean): Promise<RowResult> {
       [`${read} during`, () => readDuring(load, jobs[read], compute)] as const,
     ])
     const runs = await interleaved(Object.fromEntries(ways) as Record<Name, () => Promise<Run>>, rounds)
-    return { claims: (Object.keys(READS) as Read[]).flatMap((read) => claimsOf(runs, read, log)), measured: runs }
+    return {
+      claims: claimsOfRounds(runs, (rounds) => (Object.keys(READS) as Read[]).flatMap((read) => claimsOf(rounds, read, log))),
+      measured: runs,
+    }
   })
 }
 

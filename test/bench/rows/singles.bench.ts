@@ -1,5 +1,5 @@
 import { type BenchStack, withStack } from '../servers/bench-stack.ts'
-import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
+import { type Claim, claimsOfRounds, formatted, type RowResult } from '../measure/claim.ts'
 import { entrancesOf, type IngestRun, ingestRun } from '../ingest/ingest-run.ts'
 import { interleaved, ratioOf, series, median } from '../measure/rounds.ts'
 
@@ -20,7 +20,7 @@ export function singles(isQuick: boolean): Promise<RowResult> {
       runOf(stack, entrances[entrance], connections, isWarmUp ? WARM_UP_SECONDS : seconds)
     const ways = { ingress: way('ingress', FEW), gateway: way('gateway', FEW), wide: way('gateway', MANY) }
     const runs = await interleaved(ways, rounds)
-    return { claims: claimsOf(runs), measured: runs }
+    return { claims: claimsOfRounds(runs, claimsOf), measured: runs }
   })
 }
 

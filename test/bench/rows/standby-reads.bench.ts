@@ -1,7 +1,7 @@
 import { createDatabase } from '../../harness/servers/database.ts'
 import { startLoad } from '../client/start-load.ts'
 import { storeProducts } from '../items/products.ts'
-import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
+import { type Claim, claimsOfRounds, formatted, type RowResult } from '../measure/claim.ts'
 import { NO_RESTATE, READ_CONNECTIONS, type ReadRun, readRun, STATIC_ITEMS, TOP_PATH } from '../measure/read-run.ts'
 import { interleaved, median, ratioOf, series } from '../measure/rounds.ts'
 import { startBenchGateway } from '../servers/bench-gateway.ts'
@@ -43,7 +43,7 @@ export function standbyReads(isQuick: boolean): Promise<RowResult> {
       },
       rounds,
     )
-    return { claims: claimsOf(runs, products), measured: runs }
+    return { claims: claimsOfRounds(runs, (rounds) => claimsOf(rounds, products)), measured: runs }
   })
 }
 

@@ -1,5 +1,5 @@
 import { entrancesOf, type IngestRun, ingestRun } from '../ingest/ingest-run.ts'
-import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
+import { type Claim, claimsOfRounds, formatted, type RowResult } from '../measure/claim.ts'
 import { interleaved, median, ratioOf, series } from '../measure/rounds.ts'
 import { type BenchReplica, STANDBY_NAME, startBenchReplica } from '../servers/bench-replica.ts'
 import { type BenchStack, withStack } from '../servers/bench-stack.ts'
@@ -48,7 +48,7 @@ export async function synchronousCommit(isQuick: boolean): Promise<RowResult> {
       },
       rounds,
     )
-    return { claims: [claimOf(runs, 'batches'), claimOf(runs, 'singles')], measured: runs }
+    return { claims: claimsOfRounds(runs, (rounds) => [claimOf(rounds, 'batches'), claimOf(rounds, 'singles')]), measured: runs }
   }, start)
 }
 

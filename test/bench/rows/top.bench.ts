@@ -1,5 +1,5 @@
 import { latencyOf, ratesOf, readAgainstStatic } from '../rivals/against-static.ts'
-import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
+import { type Claim, claimsOfRounds, formatted, type RowResult } from '../measure/claim.ts'
 import { type ReadRun, STATIC_ITEMS, TOP_PATH } from '../measure/read-run.ts'
 import { ratioOf, median } from '../measure/rounds.ts'
 
@@ -11,7 +11,7 @@ export async function top(isQuick: boolean): Promise<RowResult> {
   const size = isQuick ? QUICK : FULL
   const paths = { top: [`${TOP_PATH}?limit=${STATIC_ITEMS}`] }
   const runs = await readAgainstStatic({ ...size, settings: { TOP_CACHE_MS: '0' }, paths })
-  return { claims: claimsOf(runs, size.products), measured: runs }
+  return { claims: claimsOfRounds(runs, (rounds) => claimsOf(rounds, size.products)), measured: runs }
 }
 
 function claimsOf({ fixed, top: read }: Record<'fixed' | 'top', ReadRun[]>, products: number): Claim[] {

@@ -3,7 +3,7 @@ import { NO_REDIS, startTestRedis } from '../../harness/servers/redis.ts'
 import type { Latency } from '../client/job.ts'
 import { entrancesOf, type IngestRun, ingestRun } from '../ingest/ingest-run.ts'
 import { traffic } from '../items/events.ts'
-import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
+import { type Claim, claimsOfRounds, formatted, type RowResult } from '../measure/claim.ts'
 import { readRunOf } from '../measure/read-run.ts'
 import { interleaved, median, ratioOf, series } from '../measure/rounds.ts'
 import { isSettled, waitUntil } from '../measure/settled.ts'
@@ -34,7 +34,7 @@ export async function track(isQuick: boolean): Promise<RowResult> {
   const reads: Partial<Record<keyof typeof TIMES_MAX, Reads>> = {}
   for (const store of stores) reads[store] = await readNext(store, { seconds: size.readSeconds, pauseMs })
   const readClaims = stores.map((store) => readClaim(store, reads[store]!))
-  return { claims: [...trackClaims(runs), ...readClaims], measured: { runs, reads } }
+  return { claims: [...claimsOfRounds(runs, trackClaims), ...readClaims], measured: { runs, reads } }
 }
 
 function tracked(stack: BenchStack, { seconds, rounds }: typeof FULL): Promise<Record<'track' | 'list', IngestRun[]>> {

@@ -5,7 +5,7 @@ import { createDatabase } from '../../harness/servers/database.ts'
 import { startBenchGateway } from '../servers/bench-gateway.ts'
 import { startBenchPostgres } from '../servers/bench-postgres.ts'
 import { withParts } from '../servers/bench-stack.ts'
-import { type Claim, formatted, type RowResult } from '../measure/claim.ts'
+import { type Claim, claimsOfRounds, formatted, type RowResult } from '../measure/claim.ts'
 import type { Page } from '../client/job.ts'
 import { createCodedHours } from '../rivals/coded-layout.ts'
 import { startLoad } from '../client/start-load.ts'
@@ -41,7 +41,10 @@ export function windows(isQuick: boolean): Promise<RowResult> {
       rounds,
     )
     const hours = await withoutTimeout(db, measureHours)
-    return { claims: [...claimsOf(runs, shop, hours.cells), bytesClaim(hours, shop)], measured: { runs, hours } }
+    return {
+      claims: [...claimsOfRounds(runs, (rounds) => claimsOf(rounds, shop, hours.cells)), bytesClaim(hours, shop)],
+      measured: { runs, hours },
+    }
   })
 }
 
