@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Lsn } from '../../contract/fields/lsn.ts'
 import type { Database } from '../../store/database/connection.ts'
 import { gathered } from '../../store/database/gathered.ts'
-import { primaryLsn } from '../../store/database/lsn.ts'
+import { type PrimaryEnd, primaryEnd } from '../../store/database/lsn.ts'
 import { createLagMeter, type LagMeter } from './lag-meter.ts'
 import { createLink, type Link, within } from './link.ts'
 import { createStandby, type Standby, type StandbyOptions } from './standby.ts'
@@ -69,19 +69,19 @@ export function createStandbys({ lagMsMax, onChange, ...options }: StandbysOptio
   }
   const closing = new AbortController()
   void repeat(lookAtStandbys, closing.signal)
-  void repeat(() => lookAtPrimary(primary, standbys, meter), closing.signal)
+  void repeat(primaryLooks(primary, standbys, meter), closing.signal)
 
   let turn = 0
   const choose = (minLsn?: Lsn): Standby | undefined => {
     const usable = standbys.filter((standby) => standby.isUsable(minLsn))
     return usable[turn++ % usable.length]
   }
-  const asked = gathered<'end', Lsn>(async () => new Map([['end', await endOfLog(primary.db())]]), QUESTIONS_MAX)
+  const asked = gathered<'end', Lsn>(async () => new Map([['end', (await endOfLog(primary.db())).lsn]]), QUESTIONS_MAX)
   return {
     choose,
     waitFor: (minLsn) =>
       waitUntil(
-        () => choose(minLsn) !== undefined,
+        () => standbys.some((standby) => standby.isUsable(minLsn)),
         () => Promise.all(standbys.map((one) => one.look())),
       ),
     endOfLog: async () => (await within(CATCH_UP_MS_MAX, asked(['end']))).get('end')!,
@@ -93,22 +93,27 @@ export function createStandbys({ lagMsMax, onChange, ...options }: StandbysOptio
   }
 }
 
-/** Notes where the primary's log ends. Without news of the primary, the age of what standbys show grows. */
-async function lookAtPrimary(primary: Link, standbys: readonly Standby[], meter: LagMeter): Promise<void> {
-  // Before the primary, so that a standby can be ahead only when it has another history.
-  const seen = standbys.map((standby) => standby.replayed())
-  const askedMs = performance.now()
-  try {
-    const end = await within(PRIMARY_MS_MAX, endOfLog(primary.db()))
-    for (const [at, standby] of standbys.entries()) standby.compare(end, seen[at])
-    meter.note(end, askedMs)
-  } catch {
-    primary.renew()
+/** Each look notes where the primary's log ends. Without news of the primary, the age of what standbys show grows. */
+function primaryLooks(primary: Link, standbys: readonly Standby[], meter: LagMeter): () => Promise<void> {
+  let timeline: number | undefined
+  return async () => {
+    // Before the primary, so that a standby can be ahead only when it has another history.
+    const seen = standbys.map((standby) => standby.replayed())
+    const askedMs = performance.now()
+    try {
+      const end = await within(PRIMARY_MS_MAX, endOfLog(primary.db()))
+      const isOther = timeline !== undefined && timeline !== end.timeline
+      timeline = end.timeline
+      for (const [at, standby] of standbys.entries()) standby.compare(end.lsn, seen[at], isOther)
+      meter.note(end.lsn, askedMs)
+    } catch {
+      primary.renew()
+    }
   }
 }
 
-async function endOfLog(db: Database): Promise<Lsn> {
-  const end = await primaryLsn(db)
+async function endOfLog(db: Database): Promise<PrimaryEnd> {
+  const end = await primaryEnd(db)
   if (end === undefined) throw new Error('DATABASE_URL is the address of a standby')
   return end
 }
