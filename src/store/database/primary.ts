@@ -100,7 +100,7 @@ export async function connectionToPrimary(pool: pg.Pool, { count }: Route): Prom
       const client = await pool.connect()
       return releasedWhenStale(client)
     } catch (error) {
-      if (!isAway(error)) throw error
+      if (!isAway(error) || isCrowded(error)) throw error
       if (attempt === ROUNDS * count) throw noPrimary(count, error)
       if (attempt % count === 0) await sleep(PAUSE_MS)
     }
@@ -145,6 +145,11 @@ async function isPrimary(address: string): Promise<boolean> {
   } finally {
     await client.end().catch(() => undefined)
   }
+}
+
+/** Whether all connections of the pool were in use for as long as its callers wait. Another address gives it no more of them. */
+function isCrowded(error: unknown): boolean {
+  return error instanceof Error && /timeout exceeded when trying to connect/i.test(error.message)
 }
 
 function noPrimary(count: number, cause?: unknown): NoPrimaryError {
