@@ -17,7 +17,7 @@ COPY services services
 COPY src src
 RUN ln -s /footfall/src/main/footfall.js /usr/local/bin/footfall
 # New volumes there belong to the user node.
-RUN install -d -o node -g node -m 700 /archive /backups
+RUN install -d -o node -g node -m 700 /archive /backups /reconcile
 ENV NODE_ENV=production \
     GATEWAY_HOST=0.0.0.0 \
     ENDPOINT_HOST=0.0.0.0

@@ -3,11 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 /** How long an address may be silent before the next one is asked too, because its machine may be gone without a word. */
 const SILENT_MS_MAX = 1_000
 /**
- * How many requests are asked again at the same moment because their address is silent. So a Restate that is only slow gets at most this
- * many requests more in each second.
+ * How many requests are asked again at the same moment because their address is silent, so that a Restate that is only slow gets little more to
+ * do. A place is free again after a second, and at once when its request is answered: so all requests of a lost machine move on quickly.
  */
 const SECOND_ASKS_MAX = 8
-/** Between two looks for a free place among those. */
+/** Between two looks for a free place among them. */
 const PLACE_POLL_MS = 50
 /** Between the two rounds through the addresses. */
 const PAUSE_MS = 100

@@ -1,15 +1,20 @@
 import { randomUUID } from 'node:crypto'
+import type { ObjectContext } from '@restatedev/restate-sdk'
 import { sql } from 'kysely'
 import { Registry } from 'prom-client'
 import { expect } from 'vitest'
+import type { Deps } from '../../services/handler/deps.ts'
+import { WATCH_TIMELINE } from '../../services/tasks/watch-timeline.ts'
 import { timelineMetrics } from '../../src/main/metrics/timeline.ts'
 import type { Database } from '../../src/store/database/connection.ts'
+import { withSessionLock } from '../../src/store/database/locks.ts'
 import { callOf, recordedBodyOf } from '../../src/store/log/call.ts'
 import { dropTraces, jumpBatchIds, recordedAmong, traceCall } from '../../src/store/log/recorded-call.ts'
-import { acknowledgeTimeline, noteComparison, noticeChange, timelineState } from '../../src/store/log/timeline.ts'
+import { acknowledgeTimeline, type LostFound, noteComparison, noticeChange, timelineState } from '../../src/store/log/timeline.ts'
 import { valueOf } from '../harness/clients/prometheus.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
 import { interaction, recordBatch } from '../harness/items/events.ts'
+import { runCommandProcess } from '../harness/programs/command-process.ts'
 
 const FOUND = {
   calls: 7,
@@ -50,6 +55,22 @@ test('a PostgreSQL whose log ends earlier than it did has changed, on the same t
   await acknowledgeTimeline(db)
 })
 
+test('the task keeps the number of lost calls after Restate has forgotten them', async ({ db }) => {
+  await sql`update database_timeline set timeline = timeline + 1`.execute(db)
+  let lost: LostFound = FOUND
+  const deps = { background: db, findLostCalls: async () => lost } as unknown as Deps
+  const ctx = { get: async () => null, set: () => undefined, run: (_: string, action: () => unknown) => action() }
+  const look = () => WATCH_TIMELINE.run(deps, ctx as unknown as ObjectContext, 0)
+  await look()
+  lost = { calls: 0, from: null, to: null, byHandler: {} }
+  await look()
+  expect((await timelineState(db)).found).toMatchObject(FOUND)
+  lost = { ...FOUND, calls: 8 }
+  await look()
+  expect((await timelineState(db)).found).toMatchObject({ calls: 8 })
+  await acknowledgeTimeline(db)
+})
+
 test('a call is proved by its batch or by its trace, and a trace is forgotten after days', async ({ db }) => {
   const [batch, trace, none] = [randomUUID(), randomUUID(), randomUUID()].map((id) => `inv_${id}`) as [string, string, string]
   await recordBatch(db, callOf(batch, Buffer.from('a')), [interaction()], [])
@@ -74,4 +95,13 @@ test('after a jump, batches have ids that no lost batch had', async ({ db }) => 
   await jumpBatchIds(db)
   const after = await record()
   expect(Number(after.batchId) - Number(before.batchId)).toBeGreaterThan(1_000_000)
+})
+
+test('a repair does not begin while another one works', async ({ database, db }) => {
+  const gone = 'http://127.0.0.1:1'
+  const environment = { DATABASE_URL: database.url, RESTATE_INGRESS_URL: gone, RESTATE_ADMIN_URL: gone }
+  const second = await db
+    .connection()
+    .execute((session) => withSessionLock(session, 'repair', () => runCommandProcess(['reconcile', '--repair'], environment)))
+  expect(second).toEqual({ code: 1, output: expect.stringContaining('Another reconcile --repair works on this database') })
 })

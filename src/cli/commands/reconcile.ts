@@ -15,6 +15,7 @@ import { summaryOf } from '../../main/reconcile/report.ts'
 import { repair, type Repaired } from '../../main/reconcile/repair.ts'
 import { revokeApiKey } from '../../store/access/api-key.ts'
 import { connect, type Database, isAnswering } from '../../store/database/connection.ts'
+import { withSessionLock } from '../../store/database/locks.ts'
 import { isUnavailable } from '../../store/database/sql-state.ts'
 import { traceCall } from '../../store/log/recorded-call.ts'
 import { acknowledgeTimeline, type LostFound, noteComparison, timelineState } from '../../store/log/timeline.ts'
@@ -57,7 +58,7 @@ async function reconcile({ since, from, json = false, repair: isRepairing = fals
   const config = readConfig(process.env)
   const adminUrl = adminUrlOf(config)
   const folder = reconcileFolderOf(config)
-  await withDatabase(config, { name: 'footfall reconcile' }, async (db) => {
+  const work = async (db: Database) => {
     const ingress = ingressOf(config, { deadlineMs: DEADLINE_MS })
     // What the other database has comes first, because Restate then forgets what it kept no journal of.
     const there = from === undefined ? undefined : await reconcileWith({ url: from, db, ingress, since, isRepairing })
@@ -69,7 +70,14 @@ async function reconcile({ since, from, json = false, repair: isRepairing = fals
     const report = { before, lost: summaryOf(before), repaired, timeline, there }
     if (json) printJson(asJson(report))
     else printReport(report)
-  })
+  }
+  await withDatabase(config, { name: 'footfall reconcile' }, (db) => (isRepairing ? alone(db, work) : work(db)))
+}
+
+/** One repair at a time, because a second one would take the calls that the first one has sent again for lost ones. */
+async function alone(db: Database, work: (db: Database) => Promise<void>): Promise<void> {
+  const isDone = await db.connection().execute((session) => withSessionLock(session, 'repair', () => work(db).then(() => true)))
+  if (isDone === undefined) throw new StartError('Another reconcile --repair works on this database: wait until it is done.')
 }
 
 /**

@@ -13,6 +13,7 @@ const LOCKS = {
   migrations: 0x466f_6f74_0001n,
   rules: 0x466f_6f74_0002n,
   retention: 0x466f_6f74_0004n,
+  repair: 0x466f_6f74_0005n,
 } as const
 
 /**
