@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { keysAndErasedText } from '../../src/cli/backup/keys-and-erased.ts'
-import type { Manifest } from '../../src/cli/backup/manifest.ts'
+import { type Manifest, readManifest } from '../../src/cli/backup/manifest.ts'
 import { listsOfFiles, merged } from '../../src/cli/restore/newer-lists.ts'
 import type { ListedKey } from '../../src/store/backup/keys-and-erased.ts'
 
@@ -66,3 +66,20 @@ test('a key is revoked when one list says so, and a person is erased up to the l
   expect(list.erased).toEqual([{ id_hmac: 'h', key_id: 'k', erased_at: instantOf(3) }])
   await expect(listsOfFiles(join(backups, 'day-2'), manifestOf(2), [join(backups, 'none')])).rejects.toThrow('cannot be read')
 })
+
+test.each(['../base.tar', '/etc/passwd', 'a/base.tar', '..', ''])(
+  'a manifest that names the file %j is refused',
+  async (name) => {
+    const folder = join(backups, 'others', 'day-7')
+    mkdirSync(folder, { recursive: true })
+    const write = (file: string) =>
+      writeFileSync(
+        join(folder, 'manifest.json'),
+        JSON.stringify({ ...manifestOf(7), files: [{ name: file, bytes: 1, sha256: '' }] }),
+      )
+    write('base.tar')
+    expect((await readManifest(folder)).files).toHaveLength(1)
+    write(name)
+    await expect(readManifest(folder)).rejects.toThrow('it is no manifest of a backup')
+  },
+)

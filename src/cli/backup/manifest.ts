@@ -13,7 +13,9 @@ export const KEYS_AND_ERASED = 'keys-and-erased.json'
 
 const instant = z.iso.datetime()
 const LogPlace = z.object({ lsn: z.string(), timeline: z.number() })
-const BackupFile = z.object({ name: z.string().regex(/^[\w./-]+$/), bytes: z.number(), sha256: z.string() })
+/** Of a file in the folder itself, and nowhere else. */
+const FILE_NAME = /^\w[\w.-]*$/
+const BackupFile = z.object({ name: z.string().regex(FILE_NAME), bytes: z.number(), sha256: z.string() })
 
 export const Manifest = z.object({
   format: z.literal(1),

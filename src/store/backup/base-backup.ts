@@ -146,7 +146,7 @@ function pass(chunk: Buffer, sink: BackupSink, total: number): void {
     case KIND.data:
       return sink.data(rest)
     case KIND.archive:
-      return sink.archive(rest.toString('utf8', 0, rest.indexOf(0)))
+      return sink.archive(archiveName(rest.toString('utf8', 0, rest.indexOf(0))))
     case KIND.manifest:
       return sink.manifest()
     case KIND.progress:
@@ -154,4 +154,10 @@ function pass(chunk: Buffer, sink: BackupSink, total: number): void {
     default:
       throw new Error(`PostgreSQL sent a message of kind ${kind} in a backup`)
   }
+}
+
+/** Of a file in the folder of the backup, whatever the server says. */
+function archiveName(text: string): string {
+  if (!/^\w[\w.-]*$/.test(text)) throw new Error(`PostgreSQL sent an archive of the name ${text}`)
+  return text
 }

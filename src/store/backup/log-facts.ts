@@ -36,7 +36,7 @@ export function readLogFacts(db: Database, onSnapshot: () => void = () => undefi
 }
 
 /** The rows of each month of the log. */
-export async function countLog(tx: Queryable): Promise<LogCounts> {
+async function countLog(tx: Queryable): Promise<LogCounts> {
   const counts: [LogTableName, Record<Month, number>][] = []
   for (const table of LOG_TABLES) {
     // By partition, because a month of each row would have to be computed.
