@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { expect } from 'vitest'
+import { migrateCommand } from '../../src/cli/commands/migrate.ts'
 import { distribute, distributionSteps } from '../../src/store/access/distribute.ts'
 import { connect, type Database } from '../../src/store/database/connection.ts'
 import { DISTRIBUTED_FUNCTIONS, PLACEMENTS, REPLACED_TRIGGERS } from '../../src/store/database/distribution.ts'
@@ -23,6 +24,11 @@ async function triggersOf(db: Database): Promise<{ trigger: string; on: string; 
 test('a database without Citus is refused with a sentence, and stays as it is', async ({ db }) => {
   await expect(distributionSteps(db, OPTIONS)).rejects.toThrow('The database has no Citus: install it on every node')
   expect((await triggersOf(db)).length).toBeGreaterThan(REPLACED_TRIGGERS.length)
+})
+
+test('a dry run makes no users', async () => {
+  const args = ['--citus', '--dry-run', '--role', `endpoint=${FUNCTIONS_FILE}`]
+  await expect(migrateCommand().parseAsync(args, { from: 'user' })).rejects.toThrow('leave out --role')
 })
 
 test('every trigger of a table of several nodes is known with what replaces it', async ({ db }) => {

@@ -35,6 +35,7 @@ export function migrateCommand(): Command {
     .option('--dry-run', 'with --citus: print the SQL, and change nothing')
     .action(async ({ role: passwords = {}, citus = false, shards, dryRun = false }: MigrateOptions) => {
       if (dryRun && !citus) throw new UsageError('--dry-run is for --citus.')
+      if (dryRun && Object.keys(passwords).length > 0) throw new UsageError('--dry-run changes nothing: leave out --role.')
       const config = readConfig(process.env)
       await withDatabase(config, { name: 'footfall migrate', statementMsMax: 0 }, async (db) => {
         if (!dryRun) {
