@@ -34,6 +34,7 @@ ask_peers() {
 }
 
 # Writes where a standby looks for the server that takes writes. The password is in a file beside the data folder, so no backup has it.
+# tcp_user_timeout, because a machine without power says nothing, and a standby ignores connect_timeout.
 follow() {
   umask 077
   hosts='' ports=''
@@ -42,9 +43,14 @@ follow() {
   done
   echo "*:*:*:*:$PGPASSWORD" >"${PGDATA%/*}/replication.pgpass"
   sed -i '/^primary_conninfo/d' "$PGDATA/postgresql.auto.conf"
-  echo "primary_conninfo = 'host=$hosts port=$ports user=footfall_replication application_name=$NODE passfile=${PGDATA%/*}/replication.pgpass target_session_attrs=read-write connect_timeout=2'" >>"$PGDATA/postgresql.auto.conf"
+  echo "primary_conninfo = 'host=$hosts port=$ports user=footfall_replication application_name=$NODE passfile=${PGDATA%/*}/replication.pgpass target_session_attrs=read-write tcp_user_timeout=2000'" >>"$PGDATA/postgresql.auto.conf"
   : >"$PGDATA/standby.signal"
 }
+
+# A copy that was killed is of no use, and is begun again.
+if [ -e "$PGDATA.copying" ]; then
+  find "$PGDATA" -mindepth 1 -delete
+fi
 
 second=0
 # Says once why it waits.
@@ -54,25 +60,34 @@ wait_for() {
   sleep 1
 }
 
+# E.g. because it was killed in the middle, or the peer has removed the log that this needs.
+cannot_rewind() {
+  echo "$NODE: cannot take back what $primary does not have, as the lines before say. An empty $PGDATA copies $primary" >&2
+  exit 1
+}
+
 while :; do
   ask_peers
   if ! has_data; then
     if [ -n "$primary" ]; then
       echo "$NODE: copies $primary and becomes its standby"
       mkdir -p "$PGDATA" && chmod 700 "$PGDATA"
+      : >"$PGDATA.copying"
       pg_basebackup -d "$(source_of "$primary")" -D "$PGDATA" -X stream -c fast
       follow
+      rm "$PGDATA.copying"
       break
     fi
     [ -n "$heard" ] || [ "${FIRST:-}" != 1 ] || break
     wait_for "has no data, and waits until one of $PEERS takes writes"
   elif is_standby; then
+    follow
     break
   elif [ -n "$primary" ] && [ "${REWIND:-on}" = on ]; then
     echo "$NODE: $primary takes writes now; becomes its standby"
     # A server that was killed must recover before it can be taken back. pg_rewind reads the log that this would otherwise remove.
-    postgres --single -c wal_keep_size=1TB -D "$PGDATA" postgres </dev/null >/dev/null
-    pg_rewind -D "$PGDATA" --source-server "$(source_of "$primary")"
+    postgres --single -c wal_keep_size=1TB -D "$PGDATA" postgres </dev/null >/dev/null || cannot_rewind
+    pg_rewind -D "$PGDATA" --source-server "$(source_of "$primary")" || cannot_rewind
     follow
     break
   elif [ -n "$primary" ]; then

@@ -157,6 +157,16 @@ test('PostgreSQL takes the options of its unit', () => {
   expect([stdout.trim(), stderr]).toEqual(['ANY 1 (postgres_1, postgres_2, postgres_3)', expect.not.stringContaining('FATAL')])
 })
 
+test('PostgreSQL has the same options in containers and on plain machines', () => {
+  const compose = readFileSync(join(CHECKOUT, 'docker-compose.cluster.yml'), 'utf8').replace('${POSTGRES_WAL_KEPT:-4GB}', '4GB')
+  const unit = readFileSync(join(CHECKOUT, 'ops/systemd/footfall-postgres.service'), 'utf8').replaceAll('\\\n', ' ')
+  const inContainers = [...compose.matchAll(/^ {4}- --(\w+=.*)$/gm)].map(([, option]) => option!)
+  const onMachines = [...unit.matchAll(/(?:-c (\w+=\S+)|"--(\w+=[^"]+)")/g)].map(([, plain, quoted]) => plain ?? quoted!)
+  expect(inContainers).toContain('wal_receiver_timeout=5s')
+  // In containers the image sets where it listens.
+  expect(onMachines.filter((option) => option !== 'listen_addresses=*').sort()).toEqual(inContainers.sort())
+})
+
 test('a shell and Footfall take the settings of the units', () => {
   const env = 'set -a; . "$0"; exec env'
   for (const name of ['postgres', 'restate', 'footfall']) {
