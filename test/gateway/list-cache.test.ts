@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { BLOCK_ROWS, createListCache, type ListedRow, type RankedList } from '../../src/gateway/caching/list-cache.ts'
+import { BLOCK_ROWS, createListCache, type ListedRow, pageOf, type RankedList } from '../../src/gateway/caching/list-cache.ts'
 
 const MS_MAX = 1_000
 const CALLER = { id: 'shop', hasShare: true }
@@ -41,6 +41,7 @@ function listOf(scores: readonly number[]) {
       list.rowsRead += rows.length
       return rows
     },
+    pageAfter: async (after, limit) => pageOf(await ranked.rowsAfter(after, limit + 1), limit),
   }
   return { list, ranked }
 }
@@ -140,6 +141,7 @@ test('a caller that comes a second after the start of a slow read waits for a ne
         const askedMs = performance.now()
         reads.push({ askedMs, answer: () => resolve([{ position: { score: askedMs, id: 1 }, json: String(askedMs) }]) })
       }),
+    pageAfter: async () => expect.fail('the head of the list is read in blocks'),
   }
   const read = createListCache(ranked, MS_MAX)
   const first = read(undefined, 1, CALLER)

@@ -5,8 +5,10 @@ export type ReadPage<Position> = (after: Position | undefined, limit: number, re
 
 /** A totally ordered list that is read in pages, such as products by score. */
 export interface RankedList<Position> {
-  /** The rows after a position, best first; fewer than `limit` when the list ends there. A block has no reader, because all callers share it. */
-  rowsAfter: (after: Position | undefined, limit: number, reader?: TaskCaller) => Promise<ListedRow<Position>[]>
+  /** The rows after a position, best first; fewer than `limit` when the list ends there. All callers share them. */
+  rowsAfter: (after: Position | undefined, limit: number) => Promise<ListedRow<Position>[]>
+  /** A page for a caller, from a read that begins after its question. */
+  pageAfter: ReadPage<Position>
   /** Below 0 when the first position is the better one. */
   compare: (one: Position, other: Position) => number
 }
@@ -53,7 +55,7 @@ interface Block<Position> {
  * while a block is read share that read.
  */
 export function createListCache<Position>(list: RankedList<Position>, msMax: number): ReadPage<Position> {
-  if (msMax === 0) return (after, limit, reader) => uncachedPage(list, { after, limit, reader })
+  if (msMax === 0) return list.pageAfter
   const freshMs = Math.max(msMax - SENDING_MS, msMax / 2)
   let blocks: Block<Position>[] = [newBlock<Position>(undefined)]
 
@@ -101,10 +103,10 @@ export function createListCache<Position>(list: RankedList<Position>, msMax: num
 
   return async (after, limit, reader) => {
     // Rows may have been read before the caller wrote what it wants to see.
-    if (reader.minLsn !== undefined) return uncachedPage(list, { after, limit, reader })
+    if (reader.minLsn !== undefined) return list.pageAfter(after, limit, reader)
     const block = blockFor(after)
     if (block !== undefined) await refresh(block)
-    if (block === undefined || isBehind(block, after)) return uncachedPage(list, { after, limit, reader })
+    if (block === undefined || isBehind(block, after)) return list.pageAfter(after, limit, reader)
     const first = after === undefined ? 0 : countUpTo(block.rows, after, list.compare)
     const last = Math.min(first + limit, block.rows.length)
     const next = last < block.rows.length && last > first ? block.rows[last - 1]!.position : undefined
@@ -112,12 +114,8 @@ export function createListCache<Position>(list: RankedList<Position>, msMax: num
   }
 }
 
-/** Reads one row more than the page shows; if it exists, there is a next page. */
-async function uncachedPage<Position>(
-  list: RankedList<Position>,
-  { after, limit, reader }: { after: Position | undefined; limit: number; reader: TaskCaller },
-): Promise<ListPage<Position>> {
-  const rows = await list.rowsAfter(after, limit + 1, reader)
+/** The page of `limit` rows. One row more was asked for; if it exists, there is a next page. */
+export function pageOf<Position>(rows: readonly ListedRow<Position>[], limit: number): ListPage<Position> {
   const shown = rows.slice(0, limit)
   const json = Buffer.from(shown.map((row) => row.json).join(','))
   return { json, next: rows.length > limit ? shown.at(-1)!.position : undefined }

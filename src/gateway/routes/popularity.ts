@@ -5,6 +5,7 @@ import { notFound } from '../../contract/decided-error.ts'
 import { ErrorBody } from '../../contract/error.ts'
 import { GetPopularityRequest, GetPopularityResponse, TopRequest, TopResponse } from '../../contract/popularity.ts'
 import { wholeNumberOfText } from '../../contract/fields/whole-number.ts'
+import type { Queryable } from '../../store/database/connection.ts'
 import {
   compareTopPositions,
   popularityOrZeros,
@@ -15,7 +16,7 @@ import {
 } from '../../store/popularity/top-list.ts'
 import type { ListedProducts } from '../../store/catalog/listed-product.ts'
 import { taskCallerOf } from '../access/caller.ts'
-import { createListCache, type RankedList } from '../caching/list-cache.ts'
+import { createListCache, pageOf, type RankedList } from '../caching/list-cache.ts'
 import type { TaskCaller } from '../http/caller-shares.ts'
 import type { ReadLines } from '../caching/read-lines.ts'
 import { linkToCursor } from '../http/next-link.ts'
@@ -93,13 +94,26 @@ function topReaders(lines: ReadLines, cacheMs: number) {
   return { true: withStock(true), false: withStock(false) }
 }
 
+interface TopQuestion {
+  after: TopPosition | undefined
+  limit: number
+}
+
+/** Callers that ask for the same page at the same time share its read, and its JSON. */
 function topList({ short, long }: ReadLines, listed: ListedProducts): RankedList<TopPosition> {
+  const shared = {
+    read: async (db: Queryable, { after, limit }: TopQuestion) =>
+      pageOf(await topRows(db, { limit: limit + 1, after, ...listed }), limit),
+    keyOf: ({ after, limit }: TopQuestion) => `${limit} ${after === undefined ? '' : topCursorOf(after)}`,
+    // No answer is older than its question.
+    joinMs: 0,
+  }
+  const ask = { short: short.shared(shared), long: long.shared(shared) }
+  // Out of stock may be many products, and a page deep in the list may pass over many of the same score.
+  const head = listed.inStock ? 'long' : 'short'
   return {
-    rowsAfter: (after, limit, reader) => {
-      // A page deep in the list may pass over many products of the same score, and any page over many that are out of stock.
-      const isShort = !listed.inStock && (reader === undefined || after === undefined)
-      return (isShort ? short : long).read(reader ?? GATEWAY, (db) => topRows(db, { limit, after, ...listed }))
-    },
+    rowsAfter: (after, limit) => (head === 'long' ? long : short).read(GATEWAY, (db) => topRows(db, { limit, after, ...listed })),
+    pageAfter: (after, limit, reader) => ask[after === undefined ? head : 'long']({ after, limit }, reader),
     compare: compareTopPositions,
   }
 }
