@@ -60,6 +60,25 @@ export async function fetchFrom(
   }
 }
 
+/**
+ * Asks the addresses one after the other, beginning with the one that answered last, for an answer that is read while it arrives. @returns the first
+ * answer that begins and is not 502, 503 or 504; the last one otherwise.
+ */
+export async function openFrom(addresses: string, path: string, init: RequestInit): Promise<Response> {
+  const list = addressesIn(addresses)
+  const first = lastGood.get(addresses) ?? 0
+  for (let attempt = 0; ; attempt++) {
+    const isLast = attempt === list.length - 1
+    try {
+      const answer = await fetch(`${list[(first + attempt) % list.length]}${path}`, init)
+      if (isLast || answer.status < 502 || answer.status > 504) return answer
+      await answer.body?.cancel()
+    } catch (error) {
+      if (isLast || init.signal?.aborted === true) throw error
+    }
+  }
+}
+
 interface Turn {
   attempt: number
   attemptsMax: number

@@ -16,6 +16,8 @@ export interface Timeline {
   from: number
   to: number
   isAcknowledged: boolean
+  /** Why it is not acknowledged although nothing was found missing. */
+  gap: string | undefined
 }
 
 export interface Report {
@@ -24,9 +26,12 @@ export interface Report {
   repaired: readonly Repaired[] | undefined
   timeline: Timeline | undefined
   there: There | undefined
+  /** Calls that a repair kept in the folder and did not bring back. */
+  unfinished: number
+  folder: string
 }
 
-export function asJson({ before, lost, repaired, timeline, there }: Report) {
+export function asJson({ before, lost, repaired, timeline, there, unfinished }: Report) {
   return {
     since: new Date(before.fromMs).toISOString(),
     compared: before.compared,
@@ -37,7 +42,8 @@ export function asJson({ before, lost, repaired, timeline, there }: Report) {
     waiting: before.waiting,
     unchecked: before.unchecked,
     ...(repaired !== undefined && { repaired }),
-    timeline: timeline ?? null,
+    unfinished,
+    timeline: timeline === undefined ? null : { ...timeline, gap: timeline.gap ?? null },
     ...(there !== undefined && { from: { ...foundIn(there), ...broughtIn(there), revoked: there.revoked } }),
   }
 }
@@ -60,7 +66,7 @@ function broughtIn({ brought }: There) {
   return { ...counts, without_rows: withoutRows.length }
 }
 
-export function printReport({ before, lost, repaired, timeline, there }: Report): void {
+export function printReport({ before, lost, repaired, timeline, there, unfinished, folder }: Report): void {
   if (there !== undefined) printThere(there)
   const calls = `Restate completed ${numberedText(before.compared, 'call')} since ${new Date(before.fromMs).toISOString()}`
   if (lost.calls === 0) print(`${calls}, and PostgreSQL has all of them.`)
@@ -75,7 +81,11 @@ export function printReport({ before, lost, repaired, timeline, there }: Report)
     print(`${numberedText(before.unchecked, 'call')} of an earlier release left no trace, and were not compared.`)
   if (repaired !== undefined) printRepaired(repaired)
   else if (lost.calls > 0) print('reconcile --repair brings back what Restate kept.')
-  if (timeline !== undefined) print(timelineSentence(timeline))
+  if (unfinished > 0)
+    print(
+      `${numberedText(unfinished, 'call')} of a repair that was stopped are in ${folder}: reconcile --repair brings them back.`,
+    )
+  if (timeline !== undefined) print(...timelineLines(timeline))
 }
 
 function printRepaired(repaired: readonly Repaired[]): void {
@@ -116,9 +126,12 @@ function printThere({ found, brought, revoked }: There): void {
   }
 }
 
-function timelineSentence({ from, to, isAcknowledged }: Timeline): string {
+function timelineLines({ from, to, isAcknowledged, gap }: Timeline): string[] {
   const what = `PostgreSQL changed its timeline from ${from} to ${to}`
-  return isAcknowledged
-    ? `${what}, which is acknowledged now.`
-    : `${what}: reconcile again acknowledges it when nothing is missing.`
+  if (isAcknowledged) return [`${what}, which is acknowledged now.`]
+  if (gap === undefined) return [`${what}: reconcile again acknowledges it when nothing is missing.`]
+  return [
+    `${gap}.`,
+    `${what}: read the old database with --from, or import your own archive of the time before the change, then reconcile --acknowledge.`,
+  ]
 }

@@ -2,21 +2,23 @@ import { Command } from 'commander'
 import { HOUR_MS } from '../../contract/fields/time.ts'
 import type { Ingress } from '../../ingress/clients.ts'
 import { adminUrlOf } from '../../main/config/addresses.ts'
-import { readConfig } from '../../main/config/config.ts'
+import { type Config, readConfig } from '../../main/config/config.ts'
 import { StartError } from '../../main/config/start-error.ts'
 import { reconcileFolderOf } from '../../main/database/home-paths.ts'
 import { withDatabase } from '../../main/database/with-database.ts'
 import { ingressOf } from '../../main/ingress.ts'
 import { compare, type Comparison, type LostCall } from '../../main/reconcile/compare.ts'
 import { bringsItemsOrMerge } from '../../main/reconcile/completed-calls.ts'
-import { keptCalls } from '../../main/reconcile/kept-call.ts'
+import { gapIn } from '../../main/reconcile/coverage.ts'
+import { keptIds } from '../../main/reconcile/kept-call.ts'
 import { bringOver, findThere } from '../../main/reconcile/other-database.ts'
+import { withOther } from '../../main/reconcile/open-other.ts'
+import { outageOf } from '../../main/reconcile/outage-of.ts'
 import { summaryOf } from '../../main/reconcile/report.ts'
 import { repair, type Repaired } from '../../main/reconcile/repair.ts'
 import { revokeApiKey } from '../../store/access/api-key.ts'
-import { connect, type Database, isAnswering } from '../../store/database/connection.ts'
+import type { Database } from '../../store/database/connection.ts'
 import { withSessionLock } from '../../store/database/locks.ts'
-import { isUnavailable } from '../../store/database/sql-state.ts'
 import { traceCall } from '../../store/log/recorded-call.ts'
 import { acknowledgeTimeline, type LostFound, noteComparison, timelineState } from '../../store/log/timeline.ts'
 import { printJson } from '../terminal/output.ts'
@@ -28,6 +30,7 @@ interface Options {
   since: number
   repair?: boolean
   from?: string
+  acknowledge?: boolean
   json?: boolean
 }
 
@@ -50,34 +53,44 @@ export function reconcileCommand(): Command {
       '--from <url>',
       'compare with another PostgreSQL too, such as the old primary, which is only read; --since counts back from its last call',
     )
+    .option('--acknowledge', 'take the timeline of PostgreSQL for known, whatever is missing or was not compared')
     .option('--json', 'as JSON')
     .action(reconcile)
 }
 
-async function reconcile({ since, from, json = false, repair: isRepairing = false }: Options): Promise<void> {
+async function reconcile(options: Options): Promise<void> {
   const config = readConfig(process.env)
-  const adminUrl = adminUrlOf(config)
-  const folder = reconcileFolderOf(config)
-  const work = async (db: Database) => {
-    const ingress = ingressOf(config, { deadlineMs: DEADLINE_MS })
-    // What the other database has comes first, because Restate then forgets what it kept no journal of.
-    const there = from === undefined ? undefined : await reconcileWith({ url: from, db, ingress, since, isRepairing })
-    const before = await withoutSettled(db, await compare(adminUrl, db, since), there)
-    const repaired = isRepairing ? await repair({ adminUrl, ingress, db, folder }, before.lost) : undefined
-    const isWhole = isComplete(before, repaired) && isOver(there) && (isRepairing || (await keptCalls(folder)).length === 0)
-    const timeline = await settleTimeline(db, missingAfter(before, repaired), isWhole)
-    process.exitCode = isWhole ? 0 : 1
-    const report = { before, lost: summaryOf(before), repaired, timeline, there }
-    if (json) printJson(asJson(report))
-    else printReport(report)
-  }
-  await withDatabase(config, { name: 'footfall reconcile' }, (db) => (isRepairing ? alone(db, work) : work(db)))
+  const work = (db: Database) => reconcileOn(db, config, options)
+  await withDatabase(config, { name: 'footfall reconcile' }, async (db) => {
+    try {
+      await (options.repair ? alone(db, work) : work(db))
+    } catch (cause) {
+      throw (await outageOf(cause, config)) ?? cause
+    }
+  })
 }
 
 /** One repair at a time, because a second one would take the calls that the first one has sent again for lost ones. */
 async function alone(db: Database, work: (db: Database) => Promise<void>): Promise<void> {
   const isDone = await db.connection().execute((session) => withSessionLock(session, 'repair', () => work(db).then(() => true)))
   if (isDone === undefined) throw new StartError('Another reconcile --repair works on this database: wait until it is done.')
+}
+
+async function reconcileOn(db: Database, config: Config, options: Options): Promise<void> {
+  const { since, from, json = false, repair: isRepairing = false, acknowledge: isAccepted = false } = options
+  const [adminUrl, folder] = [adminUrlOf(config), reconcileFolderOf(config)]
+  const ingress = ingressOf(config, { deadlineMs: DEADLINE_MS })
+  // What the other database has comes first, because Restate then forgets what it kept no journal of.
+  const there = from === undefined ? undefined : await reconcileWith({ url: from, db, ingress, since, isRepairing })
+  const before = await withoutSettled(db, await compare(adminUrl, db, since), there)
+  const repaired = isRepairing ? await repair({ adminUrl, ingress, db, folder }, before.lost) : undefined
+  const unfinished = (await keptIds(folder)).length
+  const isWhole = isComplete(before, repaired) && isOver(there) && unfinished === 0
+  const timeline = await settleTimeline(db, { before, repaired, isWhole, isAccepted, isCompared: there !== undefined })
+  process.exitCode = isWhole && timeline?.gap === undefined ? 0 : 1
+  const report = { before, lost: summaryOf(before), repaired, timeline, there, unfinished, folder }
+  if (json) printJson(asJson(report))
+  else printReport(report)
 }
 
 /**
@@ -100,8 +113,7 @@ async function reconcileWith(of: {
   isRepairing: boolean
 }): Promise<There> {
   const { url, db, ingress, since, isRepairing } = of
-  const other = connect({ url, name: 'footfall reconcile', connectionsMax: 1, readOnly: true, statementMsMax: 0 })
-  try {
+  return withOther(url, db, async (other) => {
     const found = await findThere({ db, other }, since)
     if (!isRepairing) return { found, brought: undefined, revoked: [] }
     const revoked: string[] = []
@@ -111,13 +123,7 @@ async function reconcileWith(of: {
       revoked.push(keyId)
     }
     return { found, brought: await bringOver({ ingress, db, other }, found), revoked }
-  } catch (cause) {
-    if (isUnavailable(cause) && !(await isAnswering(url)))
-      throw new StartError('PostgreSQL does not answer at the address of --from: start it, or change the address.', { cause })
-    throw cause
-  } finally {
-    await other.destroy()
-  }
+  })
 }
 
 /** Whether the other database has nothing that is missing here. */
@@ -139,10 +145,24 @@ function missingAfter({ lost }: Comparison, repaired: readonly Repaired[] = []):
   return summaryOf({ lost: lost.filter(({ id }) => !back.has(id)) })
 }
 
-/** Acknowledges another timeline when nothing is missing. @returns undefined when it is the known one. */
-async function settleTimeline(db: Database, missing: LostFound, isWhole: boolean): Promise<Timeline | undefined> {
-  const { isChanged, acknowledged, current } = await timelineState(db)
-  if (!isChanged) return undefined
-  await (isWhole ? acknowledgeTimeline(db) : noteComparison(db, missing))
-  return { from: acknowledged.timeline, to: current.timeline, isAcknowledged: isWhole }
+interface Outcome {
+  before: Comparison
+  repaired: readonly Repaired[] | undefined
+  isWhole: boolean
+  /** By --acknowledge. */
+  isAccepted: boolean
+  /** With another database too, which has what Restate has forgotten. */
+  isCompared: boolean
+}
+
+/** Acknowledges another timeline when nothing is missing, or when the operator says so. @returns undefined when it is the known one. */
+async function settleTimeline(db: Database, outcome: Outcome): Promise<Timeline | undefined> {
+  const { before, repaired, isWhole, isAccepted, isCompared } = outcome
+  const state = await timelineState(db)
+  if (!state.isChanged) return undefined
+  const gap = isCompared || isAccepted ? undefined : gapIn(before, state)
+  const isAcknowledged = isAccepted || (isWhole && gap === undefined)
+  if (isAcknowledged) await acknowledgeTimeline(db)
+  else if (gap === undefined) await noteComparison(db, missingAfter(before, repaired))
+  return { from: state.acknowledged.timeline, to: state.current.timeline, isAcknowledged, gap }
 }

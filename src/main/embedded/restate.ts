@@ -115,6 +115,15 @@ export interface Stuck {
   pausedIds: string[]
 }
 
+/** What answers at the admin port does not answer a query. */
+export class RestateQueryError extends Error {
+  override readonly name = 'RestateQueryError'
+
+  constructor(adminUrl: string, status: number, problem: string) {
+    super(`Restate at ${adminUrl} did not answer a query: ${status} ${problem}`)
+  }
+}
+
 /** Runs SQL over Restate's own tables. */
 export async function queryRestate<Row>(adminUrl: string, text: string, msMax = QUERY_MS_MAX): Promise<Row[]> {
   const init = {
@@ -129,14 +138,14 @@ export async function queryRestate<Row>(adminUrl: string, text: string, msMax = 
     if (answer.ok) return ((await answer.json()) as { rows: Row[] }).rows
     const problem = await answer.text()
     if (!hasNoLeader(problem) || performance.now() > endMs) {
-      throw new Error(`Restate at ${adminUrl} did not answer a query: ${answer.status} ${problem}`)
+      throw new RestateQueryError(adminUrl, answer.status, problem)
     }
     await sleep(LEADER_POLL_MS)
   }
 }
 
 /** Whether a partition has no leader yet, which lasts for some tenths of a second after a start and after the loss of a leader. */
-function hasNoLeader(problem: string): boolean {
+export function hasNoLeader(problem: string): boolean {
   return /node lookup for partition|expecting a partition store/.test(problem)
 }
 

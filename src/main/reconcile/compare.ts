@@ -42,7 +42,15 @@ export async function compare(adminUrl: string, db: Queryable, sinceMs: number, 
     for (const [id, calls] of byId) if (!recorded.has(id)) missing.set(id, [...(missing.get(id) ?? []), ...calls])
   }
   const { lost, waiting } = await settled(adminUrl, db, missing)
-  return { ...{ fromMs, toMs, compared, waiting, unchecked }, lost: lost.map((id) => ({ id, parts: missing.get(id)! })) }
+  return { ...{ fromMs, toMs, compared, waiting, unchecked }, lost: inOrder(lost.map((id) => ({ id, parts: missing.get(id)! }))) }
+}
+
+/** Calls and their parts in the order of their ends. */
+function inOrder(calls: readonly LostCall[]): LostCall[] {
+  const byEnd = (one: CompletedCall, other: CompletedCall) =>
+    one.completedAt < other.completedAt ? -1 : Number(one.completedAt > other.completedAt)
+  const sorted = calls.map(({ id, parts }) => ({ id, parts: parts.toSorted(byEnd) }))
+  return sorted.toSorted((one, other) => byEnd(one.parts.at(-1)!, other.parts.at(-1)!))
 }
 
 /** The calls by the id of their proof. */
@@ -72,7 +80,7 @@ async function settled(adminUrl: string, db: Queryable, missing: ReadonlyMap<str
   const sentOn = new Set<string>()
   let origins = new Map([...missing.keys()].map((id) => [id, id]))
   for (let times = 0; times < SENT_ON_MAX && origins.size > 0; times++) {
-    const carriers = await carriersOf(adminUrl, [...origins.keys()])
+    const carriers = await carriersOf(adminUrl, new Set(origins.keys()))
     const originOf = (invokedBy: string) => origins.get(invokedBy)!
     for (const { invokedBy, isCompleted } of carriers) (isCompleted ? sentOn : waiting).add(originOf(invokedBy))
     origins = new Map(carriers.map(({ id, invokedBy }) => [id, originOf(invokedBy)]))

@@ -2,6 +2,7 @@ import { broughtBackBy, CARRIERS, isTraced, proofOf, PROVEN_HANDLERS } from '../
 import { recorderHandlers } from '../../contract/recorder.ts'
 import { mergeLaneApi } from '../../contract/services.ts'
 import { queryRestate } from '../embedded/restate.ts'
+import { streamRestate } from '../embedded/restate-stream.ts'
 
 /** A call that Restate has completed with success, and that must be in PostgreSQL. */
 export interface CompletedCall {
@@ -41,9 +42,8 @@ export function bringsItemsOrMerge({ service, handler }: CompletedCall): boolean
   return Object.hasOwn(recorderHandlers, handler) && handler !== 'RecordImpressions'
 }
 
-/** Rows of one answer of Restate. */
+/** Calls that are looked for in PostgreSQL at once. */
 const PAGE = 5_000
-/** Restate reads every invocation for a page. */
 const QUERY_MS_MAX = 60_000
 
 const COLUMNS = `id, target_service_name as service, target_service_key as object_key, target_handler_name as handler, idempotency_key,
@@ -59,23 +59,16 @@ export async function restateNowMs(adminUrl: string): Promise<number> {
   return Date.parse(`${row!.now.slice(0, 23)}Z`)
 }
 
-/** The calls that were completed in this time, in order, in pages of a bounded size. */
+/** The calls that were completed in this time, in no order, in pages of a bounded size. */
 export async function* completedCalls(adminUrl: string, fromMs: number, toMs: number): AsyncGenerator<CompletedCall[]> {
-  let after = { completed_at: new Date(fromMs).toISOString(), id: '' }
-  for (;;) {
-    const rows = await queryRestate<Row>(
-      adminUrl,
-      `select ${COLUMNS} from sys_invocation
-        where status = 'completed' and completion_result = 'success' and (${IS_PROVEN})
-          and completed_at <= ${instant(new Date(toMs).toISOString())}
-          and (completed_at > ${instant(after.completed_at)} or completed_at = ${instant(after.completed_at)} and id > '${after.id}')
-        order by completed_at, id limit ${PAGE}`,
-      QUERY_MS_MAX,
-    )
-    if (rows.length > 0) yield rows.map(callOfRow)
-    if (rows.length < PAGE) return
-    after = rows.at(-1)!
-  }
+  const pages = streamRestate<Row>(
+    adminUrl,
+    `select ${COLUMNS} from sys_invocation
+      where status = 'completed' and completion_result = 'success' and (${IS_PROVEN})
+        and completed_at > ${instant(fromMs)} and completed_at <= ${instant(toMs)}`,
+    PAGE,
+  )
+  for await (const rows of pages) yield rows.map(callOfRow)
 }
 
 /** Ids of one query. */
@@ -96,17 +89,20 @@ export interface Carrier {
   isCompleted: boolean
 }
 
-/** The calls that record what these calls brought, because these found PostgreSQL away. */
-export async function carriersOf(adminUrl: string, ids: readonly string[]): Promise<Carrier[]> {
-  const rows = await inChunks(ids, (chunk) =>
-    queryRestate<{ id: string; invoked_by_id: string; status: string }>(
-      adminUrl,
-      `select id, invoked_by_id, status from sys_invocation
-        where invoked_by_id in (${list(chunk)}) and target_service_name in (${list(CARRIERS)})`,
-      QUERY_MS_MAX,
-    ),
+/** The calls that record what these calls brought, because these found PostgreSQL away. Restate has no index of them, and is read once. */
+export async function carriersOf(adminUrl: string, ids: ReadonlySet<string>): Promise<Carrier[]> {
+  const carriers: Carrier[] = []
+  const pages = streamRestate<{ id: string; invoked_by_id: string; status: string }>(
+    adminUrl,
+    `select id, invoked_by_id, status from sys_invocation
+      where invoked_by_id is not null and target_service_name in (${list(CARRIERS)})`,
+    PAGE,
   )
-  return rows.map(({ id, invoked_by_id, status }) => ({ id, invokedBy: invoked_by_id, isCompleted: status === 'completed' }))
+  for await (const rows of pages) {
+    const some = rows.filter((row) => ids.has(row.invoked_by_id))
+    carriers.push(...some.map((row) => ({ id: row.id, invokedBy: row.invoked_by_id, isCompleted: row.status === 'completed' })))
+  }
+  return carriers
 }
 
 /** The id under which PostgreSQL has the proof of a call, as far as the call itself says it. */
@@ -140,5 +136,5 @@ async function inChunks<Row>(ids: readonly string[], query: (chunk: readonly str
   return rows
 }
 
-const instant = (text: string) => `timestamp '${text.replace(/Z$/, '')}'`
+const instant = (ms: number) => `timestamp '${new Date(ms).toISOString().replace(/Z$/, '')}'`
 const list = (texts: readonly string[]) => texts.map((text) => `'${text.replaceAll("'", "''")}'`).join(', ')

@@ -19,14 +19,15 @@ export type KeptCall = z.infer<typeof KeptCall>
 
 const SUFFIX = '.json'
 
-/** The calls that an earlier repair kept and did not bring back to the end. */
-export async function keptCalls(folder: string): Promise<KeptCall[]> {
+/** The ids of the calls that an earlier repair kept and did not bring back to the end. */
+export async function keptIds(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch(() => [])
   const files = names.filter((name) => name.startsWith('inv_') && name.endsWith(SUFFIX)).toSorted()
-  return Promise.all(files.map((name) => readCall(join(folder, name))))
+  return files.map((name) => name.slice(0, -SUFFIX.length))
 }
 
-async function readCall(file: string): Promise<KeptCall> {
+export async function keptCall(folder: string, id: string): Promise<KeptCall> {
+  const file = join(folder, `${id}${SUFFIX}`)
   try {
     return KeptCall.parse(JSON.parse(await readFile(file, 'utf8')))
   } catch (cause) {

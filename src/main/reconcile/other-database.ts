@@ -9,6 +9,7 @@ import type { Database, Queryable } from '../../store/database/connection.ts'
 import { callIdOf } from '../../store/log/call.ts'
 import { jumpBatchIds, recordedAmong } from '../../store/log/recorded-call.ts'
 import { itemsOfCalls, newestCallMs, type OtherCall, otherCalls, type OtherItems } from '../../store/reconcile/other-calls.ts'
+import { eachAtOnce } from './at-once.ts'
 import {
   differentKeys,
   lostErasures,
@@ -70,6 +71,7 @@ export interface BroughtOver {
 }
 
 const CALLS_AT_ONCE = 200
+const SENT_AT_ONCE = 8
 
 /**
  * Sends what another database has and this one lacks through Restate, with its ids and times. Each call is recorded as the call that it was, so that
@@ -81,14 +83,14 @@ export async function bringOver(deps: FromDeps, { calls, merges, erasures }: Fou
   for (let at = 0; at < calls.length; at += CALLS_AT_ONCE) {
     const some = calls.slice(at, at + CALLS_AT_ONCE)
     const found = await itemsOfCalls(deps.other, some)
-    for (const call of some) {
-      const items = found.get(callIdOf(call))
-      if (items === undefined) done.withoutRows.push(call)
-      else {
-        done.items += await sendItems(deps, call, items)
-        done.calls++
-      }
-    }
+    done.withoutRows.push(...some.filter((call) => !found.has(callIdOf(call))))
+    const sent = await eachAtOnce(
+      some.filter((call) => found.has(callIdOf(call))),
+      SENT_AT_ONCE,
+      (call) => sendItems(deps, call, found.get(callIdOf(call))!),
+    )
+    done.calls += sent.length
+    done.items += sent.reduce((sum, items) => sum + items, 0)
   }
   const attempt = async (what: string, sending: Promise<unknown>): Promise<number> => {
     try {

@@ -1,5 +1,5 @@
 import { CARRIERS, reconcileKeyOf } from '../../contract/recorded-call.ts'
-import { CALL_HEADER, RECEIVED_HEADER } from '../../contract/recorder.ts'
+import { CALL_HEADER, RECEIVED_HEADER, recorderHandlers } from '../../contract/recorder.ts'
 import { analyticApi, catalogApi, mergeLaneApi, SERVICE_APIS, shopperApi } from '../../contract/services.ts'
 import { MergeRequest } from '../../contract/shopper-merge.ts'
 import type { Ingress } from '../../ingress/clients.ts'
@@ -8,10 +8,11 @@ import type { Queryable } from '../../store/database/connection.ts'
 import { callOf } from '../../store/log/call.ts'
 import { jumpBatchIds, recordedAmong, traceCall } from '../../store/log/recorded-call.ts'
 import { purgeInvocation } from '../embedded/restate.ts'
+import { eachAtOnce, groupsOf } from './at-once.ts'
 import type { LostCall } from './compare.ts'
 import { type CompletedCall, MERGED } from './completed-calls.ts'
 import { inputOf } from './journal.ts'
-import { forgetKept, keepCall, type KeptCall, keptCalls, putAside } from './kept-call.ts'
+import { forgetKept, keepCall, type KeptCall, keptCall, keptIds, putAside } from './kept-call.ts'
 
 export interface RepairDeps {
   adminUrl: string
@@ -30,25 +31,64 @@ export type Repaired = { id: string; handler: string; completedAt: string } & (
   | { outcome: 'refused'; message: string; file: string }
 )
 
+/** A body has at most 16 MiB, and Restate writes it four times as long. */
+const READ_AT_ONCE = 4
+const SENT_AT_ONCE = 8
+const IDS_MAX = 5_000
+
 /**
  * Brings lost calls back into PostgreSQL, in the way in which they came: Restate forgets each call, and gets it again with the same key, so that it is
- * the same invocation with the same ids. Calls that an earlier repair left on its way come first. @throws when an outage stops it; the next repair
- * goes on.
+ * the same invocation with the same ids. Calls that an earlier repair left on its way come first. All bodies are on the disk before the first call is
+ * sent, because Restate keeps journals for minutes. @throws when an outage stops it; the next repair goes on.
  */
 export async function repair(deps: RepairDeps, lost: readonly LostCall[]): Promise<Repaired[]> {
-  const repaired: Repaired[] = []
+  const { folder } = deps
   if (lost.length > 0) await jumpBatchIds(deps.db)
-  for (const kept of await keptCalls(deps.folder)) repaired.push(await bringBack(deps, kept))
-  for (const call of lost) {
-    if ((await recordedAmong(deps.db, [call.id])).size > 0) continue
-    const kept = await keptCallOf(deps, call)
-    if (kept === undefined) repaired.push(await forget(deps, call))
-    else {
-      await keepCall(deps.folder, kept)
-      repaired.push(await bringBack(deps, kept))
-    }
+  const left = await eachAtOnce(await keptIds(folder), READ_AT_ONCE, async (id) => wayOf(await keptCall(folder, id)))
+  const others = await withoutRecorded(deps.db, lost, new Set(left.map(({ id }) => id)))
+  const kept = await eachAtOnce(others, READ_AT_ONCE, (call) => keep(deps, call))
+  const repaired: Repaired[] = []
+  // Whatever is not items takes its place in the order: a merge, an erasure, a change of keys.
+  const ways = [...left, ...kept.filter((way) => way !== undefined)].toSorted((one, other) => one.endedMs - other.endedMs)
+  for (const group of groupsOf(ways, ({ bringsItems }) => bringsItems)) {
+    repaired.push(...(await eachAtOnce(group, SENT_AT_ONCE, async ({ id }) => bringBack(deps, await keptCall(folder, id)))))
   }
+  const without = others.filter((_call, at) => kept[at] === undefined)
+  repaired.push(...(await eachAtOnce(without, SENT_AT_ONCE, (call) => forget(deps, call))))
   return repaired
+}
+
+/** Without those that PostgreSQL has by now, and those that are kept already. */
+async function withoutRecorded(db: Queryable, lost: readonly LostCall[], kept: ReadonlySet<string>): Promise<LostCall[]> {
+  const others: LostCall[] = []
+  for (let at = 0; at < lost.length; at += IDS_MAX) {
+    const some = lost.slice(at, at + IDS_MAX)
+    const recorded = await recordedAmong(
+      db,
+      some.map(({ id }) => id),
+    )
+    others.push(...some.filter(({ id }) => !recorded.has(id) && !kept.has(id)))
+  }
+  return others
+}
+
+/** A kept call without its body. */
+interface Way {
+  id: string
+  endedMs: number
+  bringsItems: boolean
+}
+
+function wayOf({ id, handler, completedAt }: KeptCall): Way {
+  return { id, endedMs: Date.parse(completedAt), bringsItems: Object.hasOwn(recorderHandlers, handler) }
+}
+
+/** Keeps the body of a lost call on the disk. @returns undefined where Restate kept no journal of any part of it. */
+async function keep(deps: RepairDeps, call: LostCall): Promise<Way | undefined> {
+  const kept = await keptCallOf(deps, call)
+  if (kept === undefined) return undefined
+  await keepCall(deps.folder, kept)
+  return wayOf(kept)
 }
 
 /** A lost call as it is sent again; undefined where Restate kept no journal of any part of it. */
