@@ -38,8 +38,8 @@ export async function lostMerges(other: Queryable, here: Queryable, sinceMs: num
       select session_id as id from shopper_redirect where session_id = any(${page.map(({ sessionId }) => sessionId)}::text[])`.execute(
       here,
     )
-    const here_ = new Set(known.rows.map(({ id }) => id))
-    lost.push(...page.filter(({ sessionId }) => !here_.has(sessionId)))
+    const merged = new Set(known.rows.map(({ id }) => id))
+    lost.push(...page.filter(({ sessionId }) => !merged.has(sessionId)))
   }
   return lost
 }
