@@ -1,6 +1,6 @@
 #!/bin/sh
-# Writes the digests of the images of docker-compose.yml into .env, so that each start uses exactly these images. Run it again for newer ones.
-# It pulls the images from their registries: check what they are before you trust their digests.
+# Writes the digests of the images of docker-compose.yml and docker-compose.cluster.yml into .env, so that each start uses exactly these
+# images. Run it again for newer ones. It pulls the images from their registries: check what they are before you trust their digests.
 set -eu
 cd "$(dirname "$0")/.."
 touch .env
@@ -19,3 +19,4 @@ pin RESTATE_IMAGE restatedev/restate:1.7
 pin NODE_IMAGE node:24-bookworm-slim
 pin PROMETHEUS_IMAGE prom/prometheus:v3.8.0
 pin GRAFANA_IMAGE grafana/grafana:12.3.0
+pin HAPROXY_IMAGE haproxy:3.2

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 
 const CHECKOUT = join(import.meta.dirname, '..', '..')
-const NAMES = ['POSTGRES_IMAGE', 'RESTATE_IMAGE', 'NODE_IMAGE', 'PROMETHEUS_IMAGE', 'GRAFANA_IMAGE']
+const NAMES = ['POSTGRES_IMAGE', 'RESTATE_IMAGE', 'NODE_IMAGE', 'PROMETHEUS_IMAGE', 'GRAFANA_IMAGE', 'HAPROXY_IMAGE']
 
 let folder: string
 beforeEach(() => {
@@ -14,6 +14,11 @@ beforeEach(() => {
   cpSync(join(CHECKOUT, 'ops', 'pin-images.sh'), join(folder, 'ops', 'pin-images.sh'))
 })
 afterEach(() => rmSync(folder, { recursive: true }))
+
+/** The files of compose, as one text. */
+const compose = ['docker-compose.yml', 'docker-compose.cluster.yml']
+  .map((file) => readFileSync(join(CHECKOUT, file), 'utf8'))
+  .join('\n')
 
 /** Runs the script with a stand-in for docker that answers `inspect` with these lines. */
 function pin(inspected: string): string {
@@ -27,11 +32,10 @@ function pin(inspected: string): string {
 
 const envLines = () => readFileSync(join(folder, '.env'), 'utf8').trim().split('\n')
 
-test('the digest of each image of docker-compose.yml is written into .env once, and other settings stay', () => {
+test('the digest of each image is written into .env once, and other settings stay', () => {
   writeFileSync(join(folder, '.env'), 'FOOTFALL_RELEASE=2\nPOSTGRES_IMAGE=old\n')
   pin('name@sha256:1\\n\\n')
   pin('name@sha256:2\\nmirror@sha256:2\\n\\n')
-  const compose = readFileSync(join(CHECKOUT, 'docker-compose.yml'), 'utf8')
   const imageOf = (name: string) => new RegExp(`\\$\\{${name}:-([^}]+)\\}`).exec(compose)![1]
   expect(envLines()).toEqual(['FOOTFALL_RELEASE=2', ...NAMES.map((name) => `${name}=${imageOf(name)}@sha256:2`)])
 })
@@ -42,8 +46,10 @@ test('an image without a digest is an error, and changes nothing', () => {
   expect(envLines()).toEqual(['FOOTFALL_RELEASE=2'])
 })
 
-test('every image of docker-compose.yml can be pinned', () => {
-  const compose = readFileSync(join(CHECKOUT, 'docker-compose.yml'), 'utf8')
+test('every image of the files of compose can be pinned', () => {
   const images = [...compose.matchAll(/^ +image: (.*)$/gm)].map(([, image]) => image!)
   for (const image of images) expect(image).toMatch(/^\$\{[A-Z]+_IMAGE:-[^}]+\}/)
+  const pinned = new Set(images.map((image) => /[A-Z]+_IMAGE/.exec(image)![0]))
+  pinned.delete('FOOTFALL_IMAGE')
+  expect([...pinned, 'NODE_IMAGE'].toSorted()).toEqual(NAMES.toSorted())
 })
