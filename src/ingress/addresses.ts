@@ -12,6 +12,8 @@ const PLACE_POLL_MS = 50
 /** Between the two rounds through the addresses. */
 const PAUSE_MS = 100
 const ROUNDS = 2
+/** What a node says of every service in the first seconds after its start, and of one that is not registered. */
+const UNKNOWN_SERVICE = /make sure to register/
 
 /** The places of the addresses that answered last, by the text of all of them. */
 const lastGood = new Map<string, number>()
@@ -30,8 +32,8 @@ export interface AskOptions {
 
 /**
  * Asks one of several addresses of the same Restate, beginning with the one that answered last, and the next one when that cannot be
- * reached, breaks off, answers 502, 503 or 504, or is silent for a second: each address at most twice, within the time of the caller's
- * signal. Restate may get the request twice by this, so it must be a read, have an idempotency key, or have the same effect twice.
+ * reached, breaks off, answers 502, 503 or 504, does not know the service yet, or is silent for a second: each address at most twice,
+ * within the time of the caller's signal. Restate may get the request twice by this, so it must be a read, have an idempotency key, or have the same effect twice.
  */
 export async function fetchFrom(
   addresses: string,
@@ -127,7 +129,7 @@ async function failedOrSilent(own: Promise<unknown>, signal: AbortSignal): Promi
   await Promise.race([failed(own), silent().catch(() => failed(own))])
 }
 
-/** An address that answers, and cannot serve: it stops, or stands before a server that is away. */
+/** An address that answers, and cannot serve: it stops, has just started, or stands before a server that is away. */
 class UnservedError extends Error {
   override readonly name = 'UnservedError'
   readonly answer: Response
@@ -144,8 +146,10 @@ async function wholeAnswer(url: string, init: RequestInit): Promise<Response> {
   const { status, statusText, headers } = answer
   const bytes = await answer.arrayBuffer()
   const whole = new Response(bytes.byteLength === 0 ? null : bytes, { status, statusText, headers })
-  // The error of a handler has this source, and would be the same at another address.
-  const isDecided = headers.get('x-restate-error-source') === 'invocation'
-  if (status >= 502 && status <= 504 && !isDecided) throw new UnservedError(whole)
+  // The error of a handler has the source `invocation`, and would be the same at another address.
+  const source = headers.get('x-restate-error-source')
+  if (status >= 502 && status <= 504 && source !== 'invocation') throw new UnservedError(whole)
+  if (status === 404 && source === 'ingress' && UNKNOWN_SERVICE.test(Buffer.from(bytes).toString()))
+    throw new UnservedError(whole)
   return whole
 }

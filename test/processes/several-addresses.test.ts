@@ -72,6 +72,16 @@ describe('one of several addresses of Restate', () => {
     },
   )
 
+  test('is asked after another one that has just started and knows no service yet; when none knows it, the answer is that', async () => {
+    const unknown: RequestListener = (_, response) =>
+      response
+        .writeHead(404, { 'x-restate-error-source': 'ingress' })
+        .end(`{"message":"service 'Analytic' not found, make sure to register the service before calling it."}`)
+    const [started, other, node] = [await startNode(unknown), await startNode(unknown), await startNode()]
+    expect(await get([started.url, node.url])).toBe('served')
+    expect((await fetchFrom(`${started.url},${other.url}`, '/x')).status).toBe(404)
+  })
+
   test('gives its answer as it is when it refuses the request', async () => {
     const node = await startNode((_, response) => response.writeHead(404).end('{"message":"none"}'))
     const other = await startNode()
