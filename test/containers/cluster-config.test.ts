@@ -140,6 +140,16 @@ test('the load balancer listens for others only where it serves the gateways', (
   ])
 })
 
+test('the nodes of Restate have the same settings in containers and on machines of their own', () => {
+  const settings = readFileSync(join(CHECKOUT, 'ops', 'systemd', 'restate.env'), 'utf8')
+  const shared = [...settings.matchAll(/^(RESTATE_(?:DEFAULT|BIFROST)_\w+)=(.*)$/gm)].map(
+    ([, name, value]) => `${name}: ${value}`,
+  )
+  const compose = readFileSync(join(CHECKOUT, 'docker-compose.cluster.yml'), 'utf8')
+  expect(shared).toHaveLength(4)
+  for (const line of shared) expect(compose).toContain(line)
+})
+
 test.skipIf(!hasHaproxy)('the configuration of the load balancer is one', () => {
   const { status, stderr } = spawnSync('haproxy', ['-c', '-f', join(CHECKOUT, 'ops', 'cluster', 'haproxy.cfg')], {
     encoding: 'utf8',

@@ -7,6 +7,8 @@ const PRODUCTS = 50
 /** A gateway answers within its own deadline of 10 s. */
 const ANSWER_MS_MAX = 12_000
 const RESEND_MS = 50
+/** Between an answer and the next request of a sender, so that a small machine has time left for the failover itself. */
+const THINK_MS = 200
 /** A request without an answer for so long has failed. */
 const PATIENCE_MS = 60_000
 
@@ -25,10 +27,19 @@ export interface ClusterReport {
   longestPauseMs: number
 }
 
+/** A request that has no answer yet. */
+export interface WaitingRequest {
+  key: string
+  ms: number
+  /** What its attempts got. */
+  problems: string[]
+}
+
 export interface ClusterLoad {
   answered: () => number
-  /** The longest pause since the last call of this function. */
-  pauseMs: () => number
+  waiting: () => WaitingRequest[]
+  /** The longest pause, and the longest answer, since the last call of this function. */
+  longest: () => { pauseMs: number; answerMs: number }
   stop: () => Promise<ClusterReport>
 }
 
@@ -42,11 +53,15 @@ export function startClusterLoad(gatewayUrls: readonly string[]): ClusterLoad {
   }
   let isOver = false
   let lastMs = performance.now()
-  let pauseMs = 0
-  const answered = () => {
+  let [pauseMs, answerMs] = [0, 0]
+  const open = new Map<string, { startedMs: number; problems: string[] }>()
+  const answered = (tookMs: number) => {
     const gapMs = performance.now() - lastMs
     pauseMs = Math.max(pauseMs, gapMs)
+    answerMs = Math.max(answerMs, tookMs)
     report.longestPauseMs = Math.max(report.longestPauseMs, gapMs)
+    report.longestAnswerMs = Math.max(report.longestAnswerMs, tookMs)
+    report.requests += 1
     lastMs = performance.now()
   }
   const attempt = async (url: string, key: string, body: string): Promise<string | undefined> => {
@@ -63,19 +78,21 @@ export function startClusterLoad(gatewayUrls: readonly string[]): ClusterLoad {
   const request = async (number: number) => {
     const [key, events] = [randomUUID(), Array.from({ length: EVENTS }, view)]
     const body = JSON.stringify({ interactions: events })
-    const startedMs = performance.now()
+    const [startedMs, problems] = [performance.now(), [] as string[]]
+    open.set(key, { startedMs, problems })
     for (let tries = 0; ; tries++) {
       const problem = await attempt(gatewayUrls[(number + tries) % gatewayUrls.length]!, key, body)
       const tookMs = performance.now() - startedMs
       if (problem === undefined) {
-        answered()
+        open.delete(key)
+        answered(tookMs)
         report.acknowledged.push(...events.map(({ event_id: id }) => id))
-        report.requests += 1
-        report.longestAnswerMs = Math.max(report.longestAnswerMs, tookMs)
         return
       }
+      problems.push(problem)
       report.reasons[problem] = (report.reasons[problem] ?? 0) + 1
       if (tookMs > PATIENCE_MS) {
+        open.delete(key)
         report.failed.push(`${key}: ${problem}`)
         return
       }
@@ -84,15 +101,19 @@ export function startClusterLoad(gatewayUrls: readonly string[]): ClusterLoad {
     }
   }
   const sender = async (number: number) => {
-    for (let n = number; !isOver; n++) await request(n)
+    for (let n = number; !isOver; n++) {
+      await request(n)
+      await sleep(THINK_MS)
+    }
   }
   const senders = Array.from({ length: SENDERS }, (_, number) => sender(number))
   return {
     answered: () => report.requests,
-    pauseMs: () => {
-      const longestMs = Math.max(pauseMs, performance.now() - lastMs)
-      pauseMs = 0
-      return longestMs
+    waiting: () => [...open].map(([key, { startedMs, problems }]) => ({ key, ms: performance.now() - startedMs, problems })),
+    longest: () => {
+      const longest = { pauseMs: Math.max(pauseMs, performance.now() - lastMs), answerMs }
+      pauseMs = answerMs = 0
+      return longest
     },
     stop: async () => {
       isOver = true

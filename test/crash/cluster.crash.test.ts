@@ -29,15 +29,15 @@ test('a cluster loses nothing and fails no request while each node is killed, re
   await flowing(load)
   // Each of them leads partitions when it is killed, because those of the node before have moved to the other two.
   const pausesMs: Record<string, number> = {}
-  for (const node of [...nodes]) pausesMs[`${node.name} killed`] = await endAndStart(cluster, node, 'kill', load)
-  for (const node of [...nodes]) pausesMs[`${node.name} stopped`] = await endAndStart(cluster, node, 'stop', load)
+  for (const node of [...nodes]) pausesMs[`${node.name} killed`] = (await endAndStart(cluster, node, 'kill', load)).pauseMs
+  for (const node of [...nodes]) pausesMs[`${node.name} stopped`] = (await endAndStart(cluster, node, 'stop', load)).pauseMs
   const lost = nodes[2]!
-  load.pauseMs()
+  load.longest()
   await lost.kill()
   await lost.loseDisk()
   await cluster.replace(lost)
   await flowing(load)
-  pausesMs['disk lost'] = load.pauseMs()
+  pausesMs['disk lost'] = load.longest().pauseMs
   const report = await load.stop()
   const { acknowledged, ...figures } = report
   console.log(JSON.stringify({ ...figures, events: acknowledged.length, pausesMs }))

@@ -16,6 +16,8 @@ export interface ClusterSite {
   cluster: RestateCluster
   gatewayUrls: string[]
   db: Database
+  /** What the endpoint and the gateways have printed. */
+  output: () => string
   stop: () => Promise<void>
 }
 
@@ -26,7 +28,8 @@ const SETTLED_MS_MAX = 120_000
 /** Requests that are answered before the next trouble begins. */
 const FLOWING = 20
 
-export async function startClusterSite(): Promise<ClusterSite> {
+/** @param settings of each node of Restate, as environment variables */
+export async function startClusterSite(settings: Record<string, string> = {}): Promise<ClusterSite> {
   const parts: CommandProcess[] = []
   const undo: (() => Promise<unknown>)[] = []
   const stop = async () => {
@@ -36,7 +39,7 @@ export async function startClusterSite(): Promise<ClusterSite> {
   try {
     const postgres = await startTestPostgres()
     undo.push(postgres.stop)
-    const cluster = await startRestateCluster()
+    const cluster = await startRestateCluster(settings)
     undo.push(cluster.remove)
     await prepareTemplate(postgres.url)
     const database = await createDatabase(postgres.url)
@@ -61,7 +64,8 @@ export async function startClusterSite(): Promise<ClusterSite> {
     if (code !== 0) throw new Error(`register ended with ${code}: ${output}`)
     const gatewayUrls = gateways.map((port) => `http://127.0.0.1:${port}`)
     await Promise.all(gateways.map((port, n) => start('gateway', gatewayUrls[n]!, { GATEWAY_PORT: String(port) })))
-    return { cluster, gatewayUrls, db: database.db, stop }
+    const printed = () => parts.map((part) => part.output()).join('\n')
+    return { cluster, gatewayUrls, db: database.db, output: printed, stop }
   } catch (error) {
     await stop()
     throw error
@@ -75,22 +79,21 @@ export async function flowing(load: ClusterLoad): Promise<void> {
   throw new Error(`${load.answered() - before} of ${FLOWING} requests were answered in ${PATIENCE_MS} ms`)
 }
 
-/** Ends a node under load, starts it again, and waits until it has caught up. @returns the longest pause between two answers. */
+/** Ends a node under load, starts it again, and waits until the cluster is whole. @returns what its absence did to the requests. */
 export async function endAndStart(
   cluster: RestateCluster,
   node: ClusterNode,
   how: 'kill' | 'stop',
   load: ClusterLoad,
-): Promise<number> {
-  load.pauseMs()
+): Promise<{ pauseMs: number; answerMs: number }> {
+  load.longest()
   await node[how]()
   await flowing(load)
-  const pauseMs = load.pauseMs()
   await node.start()
   await flowing(load)
   if (!(await until(() => cluster.isWhole(3), PATIENCE_MS)))
     throw new Error(`${node.name} did not come back within ${PATIENCE_MS} ms`)
-  return pauseMs
+  return load.longest()
 }
 
 /** What is wrong with the log and the numbers after a load: nothing may be. */

@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freePorts } from '../../../src/main/embedded/ports.ts'
@@ -7,10 +7,11 @@ import { exitOf, isProcessGone, stopProcess } from '../../../src/main/embedded/p
 import { queryRestate, type RestatePorts, startRestate } from '../../../src/main/embedded/restate.ts'
 import { until } from '../../../src/main/embedded/until.ts'
 import { makeDataFolder } from './data-folder.ts'
+import { restatectl } from './restatectl.ts'
 
 /*
- * Several restate-servers that are one cluster: replicated metadata, and two copies of each partition and its log. Any one of three may be
- * away.
+ * Several restate-servers that are one cluster: replicated metadata, two copies of each record of a log, and a copy of each partition on
+ * every node. Any one of three may be away.
  */
 
 export interface ClusterNode {
@@ -19,6 +20,7 @@ export interface ClusterNode {
   adminUrl: string
   /** Its address for the other nodes and for restatectl. */
   nodeUrl: string
+  logFile: string
   isRunning: () => boolean
   start: () => Promise<void>
   /** SIGKILL; resolves when it has ended. */
@@ -37,15 +39,24 @@ export interface RestateCluster {
   /** Starts one more node, with a name of its own and an empty folder. It uses the ports of a node whose disk is lost. */
   replace: (lost: ClusterNode) => Promise<ClusterNode>
   ports: number[]
-  /** Whether every node knows so many living ones, and how far each of its partitions has read. Only then another node may be lost. */
+  /**
+   * Whether so many nodes run and know each other, each partition has one leader, and each of its copies has read what is in its log.
+   * Only then another node may be lost.
+   */
   isWhole: (living: number) => Promise<boolean>
+  /** The nodes that lead partitions, each with how many. */
+  leaders: () => Promise<{ node: ClusterNode; partitions: number }[]>
   /** Whether each partition has a leader. */
   hasLeaders: () => Promise<boolean>
   remove: () => Promise<void>
 }
 
-const CONFIG = join(import.meta.dirname, '..', '..', '..', 'restate.toml')
+const CHECKOUT = join(import.meta.dirname, '..', '..', '..')
+const CONFIG = join(CHECKOUT, 'restate.toml')
 const NODES = 3
+const PARTITIONS = 8
+/** Records that a copy may be behind under load. */
+const LAG_MAX = 100
 const LEADERS_MS_MAX = 60_000
 
 /** With the ports of a cluster that is lost it has the addresses of that one. */
@@ -58,10 +69,11 @@ export async function startRestateCluster(settings: Record<string, string> = {},
   })
   const all = Array.from({ length: NODES }, (_, place) => portsOf(place))
   const common = {
-    RESTATE_DEFAULT_NUM_PARTITIONS: '8',
+    RESTATE_DEFAULT_NUM_PARTITIONS: String(PARTITIONS),
     RESTATE_DEFAULT_REPLICATION: '2',
     RESTATE_METADATA_CLIENT__TYPE: 'replicated',
     RESTATE_METADATA_CLIENT__ADDRESSES: JSON.stringify(all.map(({ node }) => `http://127.0.0.1:${node}`)),
+    ...documentedSettings(),
     ...settings,
   }
   const nodes = all.map((own, place) => nodeOn(`n${place + 1}`, own, { ...common, RESTATE_AUTO_PROVISION: String(place === 0) }))
@@ -71,17 +83,29 @@ export async function startRestateCluster(settings: Record<string, string> = {},
     await Promise.all(nodes.map((node) => node.kill()))
     await Promise.all(nodes.map((node) => node.loseDisk()))
   }
+  const views = async () => {
+    const running = nodes.filter((node) => node.isRunning())
+    const each = running.map(async (node) => ({ node, ...(await viewOf(node)) }))
+    return (await Promise.allSettled(each)).flatMap((view) => (view.status === 'fulfilled' ? [view.value] : []))
+  }
+  const isWhole = async (living: number) => {
+    const seen = await views()
+    const leading = seen.reduce((sum, view) => sum + view.leading, 0)
+    const isCaughtUp = (view: NodeView) =>
+      view.alive === living && view.copies === PARTITIONS && view.unread === 0 && view.lag <= LAG_MAX
+    return seen.length === living && leading === PARTITIONS && seen.every(isCaughtUp)
+  }
+  const leaders = async () =>
+    (await views()).filter(({ leading }) => leading > 0).map(({ node, leading }) => ({ node, partitions: leading }))
   try {
     await Promise.all(nodes.map((node) => node.start()))
     if (!(await until(hasLeaders, LEADERS_MS_MAX))) throw new Error('the partitions of the cluster have no leaders after 60 s')
+    await restatectl(nodes, ['config', 'set', '--partition-replication', String(NODES), '--yes'])
+    if (!(await until(() => isWhole(NODES), LEADERS_MS_MAX)))
+      throw new Error('not every node has a copy of each partition after 60 s')
   } catch (error) {
     await remove()
     throw error
-  }
-  const isWhole = async (living: number) => {
-    const running = nodes.filter((node) => node.isRunning())
-    const each = running.map((node) => isWholeFor(node, living).catch(() => false))
-    return running.length === living && (await Promise.all(each)).every(Boolean)
   }
   const replace = async (lost: ClusterNode) => {
     const place = nodes.indexOf(lost)
@@ -98,22 +122,45 @@ export async function startRestateCluster(settings: Record<string, string> = {},
     ports,
     replace,
     isWhole,
+    leaders,
     hasLeaders,
     remove,
   }
 }
 
-async function isWholeFor({ nodeUrl }: ClusterNode, living: number): Promise<boolean> {
+/** The settings for clusters that docs/cluster.md has for machines of one's own. */
+function documentedSettings(): Record<string, string> {
+  const lines = readFileSync(join(CHECKOUT, 'ops', 'systemd', 'restate.env'), 'utf8').matchAll(/^(RESTATE_BIFROST__\w+)=(.*)$/gm)
+  return Object.fromEntries(Array.from(lines, ([, name, value]) => [name!, value!]))
+}
+
+/** What a node says about itself and the others. */
+interface NodeView {
+  alive: number
+  /** Partitions that it has a copy of, and those that it leads. */
+  copies: number
+  leading: number
+  /** Partitions of which it does not know how far it has read. */
+  unread: number
+  /** The most records that one of its partitions has not read yet. */
+  lag: number
+}
+
+async function viewOf({ nodeUrl }: ClusterNode): Promise<NodeView> {
   const metrics = await fetch(`${nodeUrl}/metrics`).then((answer) => answer.text())
   const valueOf = (pattern: RegExp) => Number(pattern.exec(metrics)?.[1])
-  return (
-    valueOf(/^restate_failure_detector_nodes_total\{.*state="alive".*\} (\d+)/m) === living &&
-    valueOf(/^restate_partition_num_unknown_applied_lsn_lag\{.*\} (\d+)/m) === 0
-  )
+  return {
+    alive: valueOf(/^restate_failure_detector_nodes_total\{.*state="alive".*\} (\d+)/m),
+    copies: valueOf(/^restate_num_active_partitions\{.*\} (\d+)/m),
+    leading: valueOf(/^restate_num_active_partition_leaders\{.*\} (\d+)/m),
+    unread: valueOf(/^restate_partition_num_unknown_applied_lsn_lag\{.*\} (\d+)/m),
+    lag: valueOf(/^restate_partition_applied_lsn_lag\{.*quantile="1.0".*\} (\d+)/m),
+  }
 }
 
 function nodeOn(name: string, ports: RestatePorts, settings: Record<string, string>): ClusterNode {
   const folder = makeDataFolder(`restate-${name}`)
+  const logFile = join(folder, 'restate.log')
   let child: ChildProcess | undefined
   const end = async (signal: NodeJS.Signals) => {
     if (child !== undefined) await stopProcess(child, signal)
@@ -123,9 +170,10 @@ function nodeOn(name: string, ports: RestatePorts, settings: Record<string, stri
     ingressUrl: `http://127.0.0.1:${ports.ingress}`,
     adminUrl: `http://127.0.0.1:${ports.admin}`,
     nodeUrl: `http://127.0.0.1:${ports.node}`,
+    logFile,
     isRunning: () => child !== undefined && !isProcessGone(child),
     start: async () => {
-      const log = openSync(join(folder, 'restate.log'), 'a')
+      const log = openSync(logFile, 'a')
       const onSpawn = (spawned: ChildProcess) => (child = spawned)
       await startRestate({ folder, configFile: CONFIG, ports, log, settings: { ...settings, RESTATE_NODE_NAME: name } }, onSpawn)
       closeSync(log)
