@@ -31,7 +31,7 @@ function servicesWith(env: readonly string[], ...options: string[]): Record<stri
   const printed = execFileSync('docker', args, {
     cwd: folder,
     encoding: 'utf8',
-    env: { PATH: process.env['PATH'] },
+    env: { PATH: process.env['PATH'], ...(process.env['DOCKER_CONFIG'] && { DOCKER_CONFIG: process.env['DOCKER_CONFIG'] }) },
     stdio: 'pipe',
   })
   return (JSON.parse(printed) as { services: Record<string, Service> }).services
