@@ -77,7 +77,7 @@ async function killLeader(site: ClusterSite, load: ClusterLoad, number: number):
 function summaryOf(kills: readonly Kill[]): Record<string, Record<string, number>> {
   const of = (name: 'pauseMs' | 'answerMs' | 'wholeMs') => {
     const sorted = kills.map((kill) => kill[name]).toSorted((a, b) => a - b)
-    const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
+    const at = (share: number) => sorted[Math.ceil(sorted.length * share) - 1] ?? 0
     return { median: at(0.5), p90: at(0.9), p99: at(0.99), longest: at(1) }
   }
   return { pauseMs: of('pauseMs'), answerMs: of('answerMs'), wholeMs: of('wholeMs') }
