@@ -1,5 +1,9 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { bottlenecksOf, capacityOf, MACHINES, MEASURED, stationsOf } from '../bench/capacity/model.ts'
+import { machinesIn, timesIn } from '../bench/capacity/read-files.ts'
 import { singles } from '../bench/capacity/simulation.ts'
 
 const limitsOf = (n: number) => bottlenecksOf(stationsOf(MACHINES[n]!, MEASURED, 1_000, 1_000)).map(({ stage }) => stage)
@@ -24,4 +28,21 @@ test('an event waits at least as long as its own work takes, longer under load, 
   expect(heavy!.recordedP99).toBeGreaterThan(light!.recordedP99)
   expect(light!.countedP99).toBeGreaterThan(light!.recordedP99)
   expect(beyond!.recordedP99).toBe(Infinity)
+})
+
+test('a file of machines or times that is none is refused with a sentence about it', ({ onTestFinished }) => {
+  const folder = mkdtempSync(join(tmpdir(), 'footfall-capacity-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'file.json')
+  const fileWith = (text: string) => {
+    writeFileSync(file, text)
+    return file
+  }
+  const [{ name: _, ...nameless }] = MACHINES as [(typeof MACHINES)[0]]
+  expect(machinesIn(fileWith(JSON.stringify(MACHINES)))).toEqual(MACHINES)
+  expect(() => machinesIn(fileWith(JSON.stringify([nameless])))).toThrow('0.name')
+  for (const text of ['{', '[]', 'null', '[{"name":"x"}]']) expect(() => machinesIn(fileWith(text))).toThrow(file)
+  expect(() => machinesIn(join(folder, 'none.json'))).toThrow('cannot be read')
+  expect(() => timesIn(fileWith('{"gateway":0}'))).toThrow('gateway')
+  expect(() => timesIn(fileWith('{"speed":1}'))).toThrow('speed')
 })

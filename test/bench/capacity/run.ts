@@ -1,16 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import {
-  bottlenecksOf,
-  capacityOf,
-  LEVERS,
-  MACHINES,
-  type Machines,
-  MEASURED,
-  perDay,
-  type ServiceTimes,
-  stationsOf,
-} from './model.ts'
+import { bottlenecksOf, capacityOf, LEVERS, MACHINES, type Machines, MEASURED, perDay, stationsOf } from './model.ts'
+import { machinesIn, timesIn } from './read-files.ts'
 import { singles } from './simulation.ts'
 
 /*
@@ -24,11 +14,20 @@ const SHOWN = 3
 /** Singles per second whose latency is shown. */
 const RATES = [1_000, 10_000, 30_000, 100_000]
 
-const { values } = parseArgs({ options: { machines: { type: 'string' }, times: { type: 'string' } } })
-const read = <T>(file: string | undefined, otherwise: T): T =>
-  file === undefined ? otherwise : (JSON.parse(readFileSync(file, 'utf8')) as T)
-const machines = read<readonly Machines[]>(values.machines, MACHINES)
-const times = { ...MEASURED, ...read<Partial<ServiceTimes>>(values.times, {}) }
+const { machines, times } = settings()
+
+function settings() {
+  try {
+    const { values } = parseArgs({ options: { machines: { type: 'string' }, times: { type: 'string' } } })
+    return {
+      machines: values.machines === undefined ? MACHINES : machinesIn(values.machines),
+      times: { ...MEASURED, ...(values.times !== undefined && timesIn(values.times)) },
+    }
+  } catch (error) {
+    console.error((error as Error).message)
+    return process.exit(2)
+  }
+}
 
 const number = (value: number) => Math.round(value).toLocaleString('en')
 const hundreds = (value: number) => number(Math.round(value / 100) * 100)
