@@ -85,17 +85,19 @@ function createReadinessOfParts({ databaseUrl, ingress, ingressUrl, adminUrl, en
   if (adminUrl === undefined) return createReadinessByCalls({ databaseUrl, ingressUrl }, ping)
   return async () => {
     const registered = registrationOf(adminUrl, SERVICE_NAMES)
-    const [postgresql, isHealthy, pinged, endpoint, registration, paused] = await Promise.all([
+    const [postgresql, isHealthy, pinged, endpoint, isComplete, paused] = await Promise.all([
       inTime(isAnswering(databaseUrl), false),
       inTime(isRestateUp({ ingress: ingressUrl, admin: adminUrl }), false),
       ping(),
       isEndpointServing(registered, endpointUrl),
       inTime(
         registered.then(({ isComplete }) => isComplete),
-        false,
+        undefined,
       ),
       pausedTasks(adminUrl, PAUSED_MS_MAX).catch(() => null),
     ])
+    // A busy admin port may be silent for longer than a probe waits, while calls run.
+    const registration = isComplete ?? pinged === 'answered'
     // Restate knows no such handler when the release before is registered.
     const restate = isHealthy && (pinged !== 'no answer' || !endpoint || !registration)
     return { postgresql, restate, endpoint, registration, paused_tasks: paused }

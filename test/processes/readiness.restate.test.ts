@@ -113,6 +113,21 @@ test('Restate and the registration are missing when its ports accept connections
   await Promise.all([ingress.cut(), admin.cut()])
 })
 
+test('an admin port that is silent does not hide a registration that a call shows', async ({ sources, onTestFinished }) => {
+  const admin = createServer((incoming, outgoing) => {
+    if (incoming.url === '/health') outgoing.end()
+  }).listen(0, '127.0.0.1')
+  onTestFinished(() => {
+    admin.closeAllConnections()
+    admin.close()
+  })
+  await once(admin, 'listening')
+  const adminUrl = `http://127.0.0.1:${(admin.address() as AddressInfo).port}`
+  await expectReadiness({ ...sources, adminUrl }, { ...READY, paused_tasks: null })
+  calls = 'hang'
+  await expectReadiness({ ...sources, adminUrl }, { ...READY, restate: true, registration: false })
+})
+
 test('the endpoint is missing, and not Restate, when it hangs and when it is gone', async ({
   sources,
   stack,

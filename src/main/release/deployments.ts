@@ -44,11 +44,11 @@ export async function registeredServices(adminUrl: string, msMax?: number): Prom
   return (await ask<{ services: RegisteredService[] }>(adminUrl, 'GET', '/services', undefined, msMax)).services
 }
 
-/** Whether Restate knows all these services, and the address of their new calls. A Restate that does not answer knows none. */
+/** Whether Restate knows all these services, and the address of their new calls; undefined when its admin port does not answer. */
 export async function registrationOf(
   adminUrl: string,
   names: readonly string[],
-): Promise<{ isComplete: boolean; address: string | undefined }> {
+): Promise<{ isComplete: boolean | undefined; address: string | undefined }> {
   try {
     const registered = (await registeredServices(adminUrl, PROBE_MS_MAX)).filter(({ name }) => names.includes(name))
     const [first] = registered
@@ -56,7 +56,7 @@ export async function registrationOf(
     const address = first && (await ask<Deployment>(adminUrl, 'GET', path, undefined, PROBE_MS_MAX)).uri
     return { isComplete: registered.length === names.length, address }
   } catch {
-    return { isComplete: false, address: undefined }
+    return { isComplete: undefined, address: undefined }
   }
 }
 
