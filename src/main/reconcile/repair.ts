@@ -47,15 +47,16 @@ export async function repair(deps: RepairDeps, lost: readonly LostCall[]): Promi
   const left = await eachAtOnce(await keptIds(folder), READ_AT_ONCE, async (id) => wayOf(await keptCall(folder, id)))
   const others = await withoutRecorded(deps.db, lost, new Set(left.map(({ id }) => id)))
   const kept = await eachAtOnce(others, READ_AT_ONCE, (call) => keep(deps, call))
-  const repaired: Repaired[] = []
+  // Joined at the end: as the arguments of one push more than 120,000 calls are too many.
+  const repaired: Repaired[][] = []
   // Whatever is not items takes its place in the order: a merge, an erasure, a change of keys.
   const ways = [...left, ...kept.filter((way) => way !== undefined)].toSorted((one, other) => one.endedMs - other.endedMs)
   for (const group of groupsOf(ways, ({ bringsItems }) => bringsItems)) {
-    repaired.push(...(await eachAtOnce(group, SENT_AT_ONCE, async ({ id }) => bringBack(deps, await keptCall(folder, id)))))
+    repaired.push(await eachAtOnce(group, SENT_AT_ONCE, async ({ id }) => bringBack(deps, await keptCall(folder, id))))
   }
   const without = others.filter((_call, at) => kept[at] === undefined)
-  repaired.push(...(await eachAtOnce(without, SENT_AT_ONCE, (call) => forget(deps, call))))
-  return repaired
+  repaired.push(await eachAtOnce(without, SENT_AT_ONCE, (call) => forget(deps, call)))
+  return repaired.flat()
 }
 
 /** Without those that PostgreSQL has by now, and those that are kept already. */
