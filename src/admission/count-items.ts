@@ -2,16 +2,23 @@ const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c]
 const [LEFT_BRACE, RIGHT_BRACE, LEFT_BRACKET, RIGHT_BRACKET] = [0x7b, 0x7d, 0x5b, 0x5d]
 
 /** Items are inside the list, which is inside the request. */
-const ITEM_LEVEL = 2
+const [FIELD_LEVEL, ITEM_LEVEL] = [1, 2]
+
+export interface CountedItems {
+  items: number
+  /** Whether the list is the only field, when the body was counted to its end and is JSON. */
+  isAlone: boolean
+}
 
 /**
  * How many items a request lists at most, by its commas and without parsing it: 10,000 items fit into 30 KB, and what a request costs
  * depends on them. Counts no further than `max`. Of a body that is not JSON it is any number.
  */
-export function countItems(body: Uint8Array, max: number): number {
+export function countItems(body: Uint8Array, max: number): CountedItems {
   let level = 0
   let items = 1
   let isInString = false
+  let isAlone = true
   for (let place = 0; place < body.length && items < max; place++) {
     const code = body[place]!
     if (isInString) {
@@ -20,8 +27,9 @@ export function countItems(body: Uint8Array, max: number): number {
     } else if (code === QUOTE) isInString = true
     else if (code === COMMA) {
       if (level === ITEM_LEVEL) items++
+      else if (level === FIELD_LEVEL) isAlone = false
     } else if (code === LEFT_BRACE || code === LEFT_BRACKET) level++
     else if (code === RIGHT_BRACE || code === RIGHT_BRACKET) level--
   }
-  return items
+  return { items, isAlone }
 }

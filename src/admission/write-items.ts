@@ -1,4 +1,5 @@
 import { type AssignedIdentity, storableItem, withEventId } from './event-identity.ts'
+import { earliestMsOf } from './item-parts.ts'
 import type { Privacy } from './privacy.ts'
 
 export interface ItemWriting {
@@ -11,6 +12,8 @@ export interface ItemWriting {
 export interface WrittenItems {
   /** Each item as JSON. */
   texts: string[]
+  /** The earliest time of each. */
+  earliest: number[]
   /** The ids that events without one were given. */
   assigned: AssignedIdentity[]
 }
@@ -21,12 +24,14 @@ export interface WrittenItems {
  */
 export function writeItems(items: Iterable<unknown>, { privacy, idsAtMs }: ItemWriting): WrittenItems {
   const texts: string[] = []
+  const earliest: number[] = []
   const assigned: AssignedIdentity[] = []
   for (const item of items) {
     const stored = storableItem(item, privacy)
     const identified = idsAtMs === undefined ? { event: stored } : withEventId(stored, idsAtMs)
     if (identified.assigned !== undefined) assigned.push({ index: texts.length, ...identified.assigned })
     texts.push(JSON.stringify(identified.event))
+    earliest.push(earliestMsOf(identified.event))
   }
-  return { texts, assigned }
+  return { texts, earliest, assigned }
 }

@@ -27,13 +27,17 @@ function answerTo(job: ItemsJob): ItemsAnswer {
 
 function writtenOf({ list, body, leaveOut, ...writing }: ItemsJob): ItemsInBytes {
   const items = itemsOfLargeRequest(Buffer.from(body.buffer, body.byteOffset, body.byteLength), list)
-  const { texts, assigned } = writeItems(items, writing)
+  const { texts, earliest, assigned } = writeItems(items, writing)
   const split = leaveOut && splitItems(texts, (text) => problemOf(leaveOut.kind, JSON.parse(text), leaveOut.nowMs))
   const recorded = split?.recorded ?? texts
   return {
     json: new TextEncoder().encode(recorded.join(',')),
     count: recorded.length,
-    partEnds: partEndsOf(recorded, (text) => Buffer.byteLength(text)),
+    partEnds: partEndsOf(
+      recorded,
+      (text) => Buffer.byteLength(text),
+      split?.indexes.map((index) => earliest[index]!) ?? earliest,
+    ),
     assigned: JSON.stringify(assigned),
     split: split && { indexes: split.indexes, rejected: split.rejected },
   }

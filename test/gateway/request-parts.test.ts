@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { charactersOf, partEndsOf } from '../../src/admission/item-parts.ts'
+import { charactersOf, earliestMsOf, partEndsOf } from '../../src/admission/item-parts.ts'
 import type { CreateInteractionResponse } from '../../src/contract/interaction.ts'
 import { createGroupCommit } from '../../src/gateway/recording/group-commit.ts'
 import { partsOfRequest, wholeRequest } from '../../src/gateway/recording/request-parts.ts'
@@ -21,7 +21,11 @@ test('the parts of a request have its items in order, and each is bounded', () =
       const items = [...some, ...Array.from({ length: more }, (_, n) => n)]
       const texts = items.map((one) => JSON.stringify(one))
       const json = isBuffer ? Buffer.from(texts.join(',')) : texts.join(',')
-      const partEnds = partEndsOf(texts, isBuffer ? bytesOf : charactersOf)
+      const partEnds = partEndsOf(
+        texts,
+        isBuffer ? bytesOf : charactersOf,
+        texts.map(() => Infinity),
+      )
       const keptShort = items.flatMap((_, index) => (index % 700 === 0 ? [index] : []))
       const parts = partsOfRequest({ ...sender, json, count: items.length, partEnds, keptShort })
       expect(parts.flatMap((part) => itemsIn(part.json))).toEqual(items)
@@ -68,7 +72,16 @@ function accepting(queueEventsMax: number) {
   const { record } = createGroupCommit({ ...limits, ...senders, observer: SILENT_OBSERVER })
   const recordMany = (count: number) => {
     const texts = Array.from({ length: count }, (_, n) => `${n}`)
-    return record({ ...sender, json: texts.join(','), count, partEnds: partEndsOf(texts, charactersOf) })
+    return record({
+      ...sender,
+      json: texts.join(','),
+      count,
+      partEnds: partEndsOf(
+        texts,
+        charactersOf,
+        texts.map(() => Infinity),
+      ),
+    })
   }
   return { sizes, recordMany }
 }
@@ -90,7 +103,12 @@ const CURRENT = { occurred_at: instantOf(daysAgo(100)) }
 const OLD = { occurred_at: instantOf(daysAgo(300)) }
 const requestOf = (items: readonly unknown[]) => {
   const texts = items.map((item) => JSON.stringify(item))
-  return { ...sender, json: texts.join(','), count: items.length, partEnds: partEndsOf(texts, charactersOf) }
+  return {
+    ...sender,
+    json: texts.join(','),
+    count: items.length,
+    partEnds: partEndsOf(texts, charactersOf, items.map(earliestMsOf)),
+  }
 }
 
 test.for([

@@ -7,6 +7,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Whether its body lists so much that parsing it would hold up every other request. */
     isLarge: boolean
+    /** Whether the list is the only field of its body. */
+    isListAlone: boolean
   }
 }
 
@@ -24,7 +26,8 @@ const BODY_ITEMS = 25
 /** Notes whether a body is large. @returns what reading it costs this thread. */
 export function weigh(request: FastifyRequest, body: Buffer): number {
   if (request.routeOptions.config.list === undefined) return costOfBody({ bytes: body.length, items: 1 })
-  const items = countItems(body.subarray(0, PARSED_BYTES_MAX), PARSED_ITEMS_MAX + 1)
+  const { items, isAlone } = countItems(body.subarray(0, PARSED_BYTES_MAX), PARSED_ITEMS_MAX + 1)
+  request.isListAlone = isAlone
   request.isLarge = body.length > PARSED_BYTES_MAX || items > PARSED_ITEMS_MAX
   return costOfBody({ bytes: Math.min(body.length, PARSED_BYTES_MAX), items })
 }

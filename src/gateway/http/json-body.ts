@@ -76,6 +76,7 @@ export function parseJsonBodies(app: FastifyInstance, { bodyTurn, callerOf, ...d
   app.decorateRequest('isSigned', false)
   app.decorateRequest('bodyHold', null)
   app.decorateRequest('isLarge', false)
+  app.decorateRequest('isListAlone', false)
   app.addHook('onSend', (request, _reply, _payload, done) => {
     request.bodyHold?.release()
     done()

@@ -3,6 +3,7 @@ import { charactersOf, partEndsOf } from '../../admission/item-parts.ts'
 import { type ItemList, itemsOfRequest } from '../../admission/request-items.ts'
 import { writeItems } from '../../admission/write-items.ts'
 import type { RequestEvents } from './flush.ts'
+import { forwardedItems } from './forwarded-items.ts'
 import type { LargeItems } from './large-items.ts'
 import { bytesOf } from './list-bytes.ts'
 
@@ -19,8 +20,11 @@ export async function readItems(
 ): Promise<Pick<RequestEvents, 'json' | 'count' | 'partEnds'>> {
   const writing = { privacy: undefined, idsAtMs: undefined }
   if (!request.isLarge) {
-    const { texts } = writeItems(itemsIn(request, list), writing)
-    return { json: texts.join(','), count: texts.length, partEnds: partEndsOf(texts, charactersOf) }
+    const items = itemsIn(request, list)
+    const forwarded = forwardedItems(request, items, { privacy: undefined, needsIds: false })
+    if (forwarded !== undefined) return forwarded
+    const { texts, earliest } = writeItems(items, writing)
+    return { json: texts.join(','), count: texts.length, partEnds: partEndsOf(texts, charactersOf, earliest) }
   }
   const { json, count, partEnds } = await large.write(request, { list, ...writing, leaveOut: undefined })
   return { json: Buffer.from(json.buffer), count, partEnds }

@@ -12,6 +12,7 @@ import { KINDS, type KindWith } from '../../contract/kinds.ts'
 import type { ItemsJson } from '../../ingress/recorder.ts'
 import { admit, leaveOutInvalid, type Settle } from './kept-rejections.ts'
 import type { LargeItems } from './large-items.ts'
+import { forwardedItems } from './forwarded-items.ts'
 import { itemsIn } from './read-items.ts'
 import type { RejectionBudget } from './rejection-budget.ts'
 
@@ -57,6 +58,26 @@ export async function readyItems(deps: ReadyDeps, sent: SentItems): Promise<Read
   return typeof items === 'string' && sent.request.isLarge ? largeItems(deps, sent, items) : smallItems(deps, sent)
 }
 
+/** Undefined when they must be written anew. */
+function forwardedReady(
+  rejections: RejectionBudget,
+  { kind, request, all, privacy, idsAtMs }: Omit<SentItems, 'items'> & { all: readonly unknown[] },
+): ReadyItems | undefined {
+  const forwarded = forwardedItems(request, all, { privacy, needsIds: idsAtMs !== undefined })
+  const settlerOf =
+    forwarded && admit(rejections, { kind, sender: request, count: forwarded.count, bytes: forwarded.json.length })
+  if (forwarded === undefined || settlerOf === undefined) return undefined
+  return {
+    ...forwarded,
+    assigned: () => [],
+    keptShort: undefined,
+    rejectedHere: 0,
+    isBeyondBound: false,
+    wholeAnswer: (answer) => answer,
+    settle: settlerOf(forwarded),
+  }
+}
+
 async function smallItems(
   { rejections, publishableDaysMax, eventRate }: ReadyDeps,
   { kind, items, request, ...writing }: SentItems,
@@ -67,7 +88,10 @@ async function smallItems(
   // A publishable key can be copied from a page, and events of many months would each need a partition of the log.
   const nowMs = Date.now()
   const young = isPublishable ? splitItems(all, (item) => ageProblem(item, publishableDaysMax, nowMs)) : undefined
-  const { texts, assigned } = writeItems(young?.recorded ?? all, writing)
+  const forwarded =
+    isPublishable || typeof items !== 'string' ? undefined : forwardedReady(rejections, { kind, request, all, ...writing })
+  if (forwarded !== undefined) return forwarded
+  const { texts, earliest, assigned } = writeItems(young?.recorded ?? all, writing)
   const text = texts.join(',')
   const settlerOf = admit(rejections, { kind, sender: request, count: texts.length, bytes: text.length })
   const split = settlerOf === undefined ? await leaveOutInvalid(kind, request, texts) : undefined
@@ -77,7 +101,7 @@ async function smallItems(
   return {
     json,
     count,
-    partEnds: partEndsOf(recorded, charactersOf),
+    partEnds: partEndsOf(recorded, charactersOf, split?.indexes.map((index) => earliest[index]!) ?? earliest),
     assigned: () => (young === undefined ? assigned : assigned.map((one) => ({ ...one, index: young.indexes[one.index]! }))),
     keptShort: isPublishable ? largeTextsOf(recorded, json.length) : undefined,
     rejectedHere: (young?.rejected.length ?? 0) + (split?.rejected.length ?? 0),

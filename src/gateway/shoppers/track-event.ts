@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { hasFields, isIdentified } from '../../admission/event-identity.ts'
 import type { NewInteraction } from '../../admission/interaction.ts'
-import { charactersOf, partEndsOf } from '../../admission/item-parts.ts'
+import { charactersOf, earliestMsOf, partEndsOf } from '../../admission/item-parts.ts'
 import type { Privacy } from '../../admission/privacy.ts'
 import { judgeTrackedEvent, type JudgedTrackedEvent } from '../../admission/tracked-event.ts'
 import { DecidedError, invalidField } from '../../contract/decided-error.ts'
@@ -50,7 +50,7 @@ function refuseKeyWithoutId({ headers, body }: FastifyRequest): void {
 
 async function submit({ recording }: TrackDeps, request: FastifyRequest, { interaction }: JudgedTrackedEvent): Promise<void> {
   const json = JSON.stringify(interaction)
-  const partEnds = partEndsOf([json], charactersOf)
+  const partEnds = partEndsOf([json], charactersOf, [earliestMsOf(interaction)])
   try {
     await recording.ways.interaction.groupSubmit.record({ json, count: 1, partEnds, ...senderOf(request) })
   } catch (error) {
