@@ -17,7 +17,10 @@ export async function judgeInSlices<Row extends { index: number }>(
   for (let start = 0; start < items.length; start += SLICE_ITEMS) {
     if (start > 0) await otherWork()
     const { rows, rejections, warnings } = judge(items.slice(start, start + SLICE_ITEMS), start)
-    for (const row of rows) judged.rows.push({ ...row, index: row.index + start })
+    for (const row of rows) {
+      row.index += start
+      judged.rows.push(row)
+    }
     for (const warning of warnings) judged.warnings.push({ ...warning, index: warning.index + start })
     for (const rejection of rejections) judged.rejections.push({ ...rejection, index: rejection.index + start })
   }

@@ -8,7 +8,7 @@ import { wholeNumber } from './fields/whole-number.ts'
 import { Id } from './fields/id.ts'
 import { Instant } from './fields/instant.ts'
 
-const PROCESSING_MS_MAX = 2 ** 31 - 1
+export const PROCESSING_MS_MAX = 2 ** 31 - 1
 
 export const EVENT_STATUSES = ['success', 'failed', 'pending'] as const
 export type EventStatus = (typeof EVENT_STATUSES)[number]

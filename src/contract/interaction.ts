@@ -20,6 +20,7 @@ export const PUBLISHABLE_BODY_BYTES_MAX = 64 * 1024
 /** More than the shortest valid events in so many bytes. */
 export const PUBLISHABLE_ITEMS_MAX = 1_000
 export const METADATA_BYTES_MAX = 4_096
+export const USER_AGENT_CHARACTERS_MAX = 1_000
 /** A small object that the sender wants to keep with an event. */
 export const Metadata = z
   .record(z.string(), z.unknown(), { error: 'must be an object of at most 63 levels, with numbers below 1.8e308' })
@@ -68,7 +69,7 @@ export const Interaction = z
     ref_type: z.enum(['Product', 'Category']),
     ref_id: Id,
     metadata: Metadata.optional(),
-    user_agent: storableText(1_000).optional(),
+    user_agent: storableText(USER_AGENT_CHARACTERS_MAX).optional(),
     ip_address: z.union([z.ipv4(), z.ipv6()], { error: 'must be an IPv4 or IPv6 address' }).optional(),
   })
   .refine((event) => event.account_id !== undefined || event.session_id !== undefined, {

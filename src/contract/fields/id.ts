@@ -2,11 +2,11 @@ import { alsoAsNumber } from './read-as.ts'
 import { storableText } from './text.ts'
 import { unlessMissing } from './zod-messages.ts'
 
-const CHARACTERS_MAX = 200
+export const ID_CHARACTERS_MAX = 200
 
 /** The id of a product, category, account, session, seller or brand: a UUID, an integer or a SKU fits. */
 export const Id = alsoAsNumber(
-  storableText(CHARACTERS_MAX, { error: unlessMissing('must be a text, or a whole number within ±(2^53 − 1)') }),
+  storableText(ID_CHARACTERS_MAX, { error: unlessMissing('must be a text, or a whole number within ±(2^53 − 1)') }),
 )
 
 /** A URL cannot name these products, because routers and proxies resolve dots, and `top` is the address of a list. */
