@@ -1,8 +1,10 @@
 import { type Context, rpc } from '@restatedev/restate-sdk'
 import type { RecordedBatch } from '../../src/contract/recorded-batch.ts'
 import type { Database } from '../../src/store/database/connection.ts'
-import type { BatchRef } from '../../src/store/log/batch.ts'
-import { type GroupSize, LOST } from '../../src/store/log/group.ts'
+import { HOUR_MS } from '../../src/contract/fields/time.ts'
+import type { BatchBounds, BatchRef } from '../../src/store/log/batch.ts'
+import { LOST } from '../../src/store/log/group.ts'
+import type { Taken, TakeOptions } from '../../src/store/log/lane.ts'
 import { isWide } from '../../src/store/log/wide.ts'
 import type { Deps } from '../handler/deps.ts'
 import type { Target } from '../handler/observer.ts'
@@ -16,7 +18,7 @@ interface Taking {
   /** The name of its step. */
   step: string
   target: Target
-  take: (db: Database, batch: BatchRef) => Promise<GroupSize | typeof LOST>
+  take: (db: Database, batch: BatchRef, options: TakeOptions) => Promise<Taken | typeof LOST>
   /** Whether a group has taken the batch along. */
   isTaken: (db: Database, batch: BatchRef) => Promise<boolean>
   /** Sends the message again. */
@@ -24,9 +26,10 @@ interface Taking {
 }
 
 /**
- * Counts or feeds the batch of a message. While PostgreSQL is away, Restate repeats the first messages, and further ones are sent again with
- * a delay, because a delayed message holds no place. The message of a lost batch ends here: a further attempt would not find the batch either, and
- * its invocation would be paused and wait for an operator.
+ * Counts or feeds the batch of a message, and what else waits. While PostgreSQL is away, Restate repeats the first messages, and further ones are
+ * sent again with a delay, because a delayed message holds no place. The message of a lost batch ends here: a further attempt would not find the batch
+ * either, and its invocation would be paused and wait for an operator. Batches that it leaves get messages of their own, at most one an hour each
+ * but for the one with which the work goes on.
  */
 export async function takeBatch(
   deps: Deps,
@@ -35,22 +38,43 @@ export async function takeBatch(
   { step, target, take, isTaken, sendAgain }: Taking,
 ): Promise<void> {
   const batch = { batchId: message.batch_id, call: message.call }
-  const takeBatchOnce = async () => {
-    const takeIt = () => take(deps.background, batch)
+  const takeBatchOnce = async (): Promise<LeftBatches | undefined> => {
+    const takeIt = () => take(deps.background, batch, { onGroup: (group) => deps.observer.groupCounted(target, group) })
     // Only this choice depends on the bounds of the message; the batch itself has those of its events.
     const isWideBatch = isWide(message)
     // Most wide batches wait while a group takes them along. Their messages need no turn.
-    if (isWideBatch && (await isTaken(deps.background, batch))) return
-    const group = await (isWideBatch ? deps.countingWide(takeIt) : takeIt())
-    if (group === LOST) {
-      ctx.console.warn('lost: the log has no batch with this id and call', { target, ...message })
-      deps.observer.batchLost(target)
-    } else if (group.batches > 0) deps.observer.groupCounted(target, group)
+    if (isWideBatch && (await isTaken(deps.background, batch))) return undefined
+    const taken = await (isWideBatch ? deps.countingWide(takeIt) : takeIt())
+    if (taken !== LOST) return leftBy(taken)
+    ctx.console.warn('lost: the log has no batch with this id and call', { target, ...message })
+    deps.observer.batchLost(target)
+    return undefined
   }
   const places = deps.waitingCalls.background
   const left = await ctx.run(step, () => places.attempt(ctx.request().id.toString(), takeBatchOnce, () => LEFT))
-  if (left === LEFT) sendAgain(ctx, message, rpc.sendOpts({ delay: AGAIN_MS * (1 + ctx.rand.random()) }))
+  if (left === undefined) return
+  if (left === LEFT) return sendAgain(ctx, message, rpc.sendOpts({ delay: AGAIN_MS * (1 + ctx.rand.random()) }))
+  if (left.next !== undefined) sendAgain(ctx, left.next, rpc.sendOpts({}))
+  const hour = Math.floor((await ctx.date.now()) / HOUR_MS)
+  for (const each of left.others)
+    sendAgain(ctx, each, rpc.sendOpts({ idempotencyKey: `left ${target} ${each.batch_id} ${hour}` }))
 }
 
 /** In the journal in place of nothing, which the step of a message that is done returns. */
-const LEFT = 'left its place'
+const LEFT = 'left its place' as const
+
+interface LeftBatches {
+  /** The batch with which the work goes on. */
+  next?: RecordedBatch
+  others: RecordedBatch[]
+}
+
+/** @returns undefined when nothing is left. */
+function leftBy({ next, left = [] }: Taken): LeftBatches | undefined {
+  if (next === undefined && left.length === 0) return undefined
+  return { ...(next && { next: messageOf(next) }), others: left.map(messageOf) }
+}
+
+function messageOf({ batchId, from, to, call }: BatchBounds): RecordedBatch {
+  return { batch_id: batchId, from, to, call }
+}

@@ -3,6 +3,8 @@ import { expect } from 'vitest'
 import type { PopularProduct } from '../../src/contract/popular-list.ts'
 import { DAY_MS } from '../../src/contract/fields/time.ts'
 import type { Database } from '../../src/store/database/connection.ts'
+import type { BatchBounds, RecordedBatchResult } from '../../src/store/log/batch.ts'
+import type { GroupSize } from '../../src/store/log/group.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { countBatch } from '../../src/store/popularity/counting.ts'
 import { popularPage } from '../../src/store/popularity/popular-page.ts'
@@ -29,13 +31,15 @@ test('a group is made of wide batches, or of batches within a year', async ({ db
   const wider = await recordDays(db, 10, 9_000)
   const [later, oldToo] = [await recordDays(db, 1), await recordDays(db, 2_900)]
   for (const take of [countBatch, feedBatch]) {
-    expect(await take(db, now)).toEqual({ batches: 3, events: 4 })
-    expect(await take(db, later)).toMatchObject({ batches: 0 })
-    expect(await take(db, old)).toEqual({ batches: 2, events: 3 })
-    expect(await take(db, oldToo)).toMatchObject({ batches: 0 })
+    const groups: GroupSize[] = []
+    expect(await take(db, now, { onGroup: (group) => groups.push(group) })).toEqual({ batches: 5, events: 7 })
+    expect(groups).toEqual([
+      { batches: 3, events: 4 },
+      { batches: 2, events: 3 },
+    ])
+    for (const batch of [later, old, oldToo, lastMonth]) expect(await take(db, batch)).toEqual({ batches: 0, events: 0 })
     expect(await take(db, wider)).toEqual({ batches: 2, events: 4 })
     expect(await take(db, wide)).toMatchObject({ batches: 0 })
-    expect(await take(db, lastMonth)).toMatchObject({ batches: 0 })
   }
   expect((await verify(db)).drift).toEqual([])
 })
@@ -45,6 +49,10 @@ async function recordEmpty(db: Database, count: number): Promise<void> {
   await sql`
     insert into interaction_batch (occurred_from, occurred_to, events, invocation_id, body_sha256, kind)
     select now(), now(), 0, 'empty ' || gen_random_uuid(), '', 'interaction' from generate_series(1, ${count})`.execute(db)
+}
+
+function boundsOf({ batchId, from, to, call }: RecordedBatchResult): BatchBounds {
+  return { batchId, from, to, call }
 }
 
 test('a group is made of batches with numbers near that of its first one, however many wait', async ({ db }) => {
@@ -57,11 +65,10 @@ test('a group is made of batches with numbers near that of its first one, howeve
   const nearToo = await recordDays(db, 0, 400)
   const farToo = await recordDays(db, 0, 400)
   for (const take of [countBatch, feedBatch]) {
-    expect(await take(db, own)).toEqual({ batches: 3, events: 6 })
-    expect(await take(db, near)).toMatchObject({ batches: 0 })
-    expect(await take(db, nearToo)).toMatchObject({ batches: 0 })
-    expect(await take(db, far)).toEqual({ batches: 1, events: 2 })
-    expect(await take(db, farToo)).toEqual({ batches: 1, events: 2 })
+    expect(await take(db, own)).toEqual({ batches: 3, events: 6, next: boundsOf(far) })
+    expect(await take(db, near)).toEqual({ batches: 1, events: 2, next: boundsOf(farToo) })
+    expect(await take(db, nearToo)).toEqual({ batches: 1, events: 2 })
+    for (const batch of [far, farToo]) expect(await take(db, batch)).toEqual({ batches: 0, events: 0 })
   }
   expect((await verify(db)).drift).toEqual([])
 })

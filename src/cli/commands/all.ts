@@ -37,5 +37,6 @@ export const COMMANDS: Record<string, () => Promise<Command>> = {
   recompute: async () => (await import('./recompute.ts')).recomputeCommand(),
   metrics: async () => (await import('./metrics.ts')).metricsCommand(),
   similarity: async () => (await import('./similarity.ts')).similarityCommand(),
+  lanes: async () => (await import('./lanes.ts')).lanesCommand(),
   rescore: async () => (await import('./rescore.ts')).rescoreCommand(),
 }

@@ -20,7 +20,7 @@ const ENDPOINT_RIGHTS: Record<string, string> = {
   ...Object.fromEntries(LOG_TABLES.map((table) => [table, RIGHTS_OF_LOG])),
   // A row lock needs the right to update some column.
   log_horizon: 'select, update (singleton)',
-  interaction_batch: 'select, insert, update (scored_at, fed_at, recent_at)',
+  interaction_batch: 'select, insert, update (scored_at, counted_slots, fed_at, recent_at)',
   // A trigger of the log adds to it.
   product_rating: 'select',
   product_day: 'select, insert, update',

@@ -39,6 +39,14 @@ export async function takeNamedLocks(tx: Queryable, names: readonly LockName[]):
   await sql`select pg_advisory_xact_lock(key) from (select key from unnest(${keys}::bigint[]) as key order by key) k`.execute(tx)
 }
 
+/** Holds named locks that no other transaction holds until the transaction ends: at most so many, in this order. @returns their places; it waits for none. */
+export async function tryNamedLocks(tx: Queryable, names: readonly LockName[], heldMax: number): Promise<number[]> {
+  const result = await sql<{ places: number[] }>`
+    select array(select n::int - 1 from unnest(${names.map(keyOfName)}::bigint[]) with ordinality as lock(key, n)
+      where pg_try_advisory_xact_lock(key) limit ${heldMax}) as places`.execute(tx)
+  return onlyRow(result).places
+}
+
 /** Releases that run at the same time must agree on the keys. */
 function keyOfName(name: LockName): string {
   return createHash('sha256').update(JSON.stringify(name)).digest().readBigInt64BE().toString()

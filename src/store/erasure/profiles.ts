@@ -3,22 +3,25 @@ import type { Database, Queryable } from '../database/connection.ts'
 import { isDistributed } from '../database/is-distributed.ts'
 import { onlyRow } from '../database/rows.ts'
 import { allowLongStatements } from '../database/transaction.ts'
+import { lockBatches } from '../log/group.ts'
 import { shopperOf } from '../shoppers/shopper-of-event.ts'
 import { refillRecent } from '../shoppers/shopper-recent.ts'
 import { addErased, advance, type ErasureAt } from './run-machine.ts'
 
 /**
  * Gives the interactions that were found, the profiles, the recent events and the impressions their pseudonyms, in one transaction, so that the profiles
- * equal the log at every instant. It first locks the batches that are not fed or not brought: a transaction that feeds or brings one ends before, or begins after it and reads the pseudonyms. Such a transaction waits for its own batch alone, so there is no deadlock.
+ * equal the log at every instant. It first locks the batches that are not fed or not brought: a transaction that feeds or brings one ends before, or
+ * begins after it and reads the pseudonyms.
  */
 export async function eraseProfiles(db: Database, at: ErasureAt): Promise<void> {
   const { runId } = at
   await db.transaction().execute(async (tx) => {
     await allowLongStatements(tx)
-    await sql`
-      select from interaction_batch where (fed_at is null or recent_at is null)
-        and batch_id in (select batch_id from erasure_event where run_id = ${runId}::uuid)
-      order by batch_id for update`.execute(tx)
+    await lockBatches(
+      tx,
+      sql`(b.fed_at is null or b.recent_at is null)
+        and b.batch_id in (select batch_id from erasure_event where run_id = ${runId}::uuid)`,
+    )
     // In the order in which feeding takes them. Citus does not lock rows of several shards, and lets changes of the same shards take turns.
     if (!(await isDistributed(tx)))
       await sql`

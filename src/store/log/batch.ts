@@ -136,11 +136,12 @@ export async function insertBatch<Row extends LogRow>(
   const answer = await sql<Inserted>`
     with given as (${table.rowsAsTable(rows)}), claimed as (
       insert into interaction_batch (occurred_from, occurred_to, events, invocation_id, body_sha256, kind, is_search, fed_at, tombstone_no,
-        items, refused)
+        items, refused, product_slots)
       -- Bounds that include rejected events, or a far instant for an empty batch, would make a group read every month.
       select coalesce(min(occurred_at), now()), coalesce(max(occurred_at), now()),
         ${events}::int, ${call.invocationId}::text, ${call.bodySha256}::bytea, ${table.kind},
-        ${table.kind === 'search'}::boolean, ${fedAt}, ${tombstoneNo}::bigint, ${counts.items}, ${counts.refused}
+        ${table.kind === 'search'}::boolean, ${fedAt}, ${tombstoneNo}::bigint, ${counts.items}, ${counts.refused},
+        coalesce(bit_or(${table.productSlots}), 1)
       from given where occurred_at >= (select horizon from log_horizon)
       having not ${isOutdated}
       on conflict (invocation_id, body_sha256) do nothing

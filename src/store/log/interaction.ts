@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { instantOf } from '../../contract/fields/time.ts'
 import { columnOf } from '../database/column.ts'
 import { type LogTable, sentAtOf } from './log-table.ts'
+import { slotBitOf } from './slots.ts'
 import type { NewInteraction } from '../../admission/interaction.ts'
 
 const COLUMNS = sql.raw(`occurred_at, batch_id, account_number, event_id, is_category, event_type, ref_id,
@@ -64,6 +65,7 @@ export const INTERACTIONS: LogTable<NewInteraction> = {
   values,
   joins: JOINED_PRODUCT,
   itemJson: ITEM_JSON,
+  productSlots: sql`case when not given.is_category then ${slotBitOf(sql`given.ref_id`)} end`,
   eventsOf: () => 1,
   added: { columns: RATED_COLUMNS, insert: ADDED_RATINGS },
 }

@@ -20,6 +20,8 @@ export interface LogTable<Row extends LogRow> {
   joins: Sql
   /** A row `given` as the item that a caller sends. */
   itemJson: Sql
+  /** The slots of the products of a row `given`; null for none. */
+  productSlots: Sql
   /** How many events of a row will be counted. */
   eventsOf: (row: Row) => number
   /** What a trigger adds elsewhere for the inserted rows, as a statement where there is no trigger. */

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { instantOf } from '../../contract/fields/time.ts'
 import { columnOf, textArrayOf } from '../database/column.ts'
 import { type LogTable, sentAtOf } from './log-table.ts'
+import { slotBitOf } from './slots.ts'
 import type { NewSearch } from '../../admission/search.ts'
 
 /** A list of products is a text, because all rows of a two-dimensional array have the same length. */
@@ -28,5 +29,6 @@ export const SEARCHES: LogTable<NewSearch> = {
   itemJson: sql.raw(`jsonb_strip_nulls(jsonb_build_object(
     'event_id', given.event_id, 'occurred_at', given.occurred_at, 'query', given.query, 'account_id', given.account_id,
     'session_id', given.session_id, 'product_ids', to_jsonb(given.product_ids::text[]), 'sent_at', given.sent_at))::text`),
+  productSlots: sql`(select bit_or(${slotBitOf(sql`product_id`)}) from unnest(given.product_ids::text[]) as product_id)`,
   eventsOf: ({ productIds }) => productIds.length,
 }

@@ -1,12 +1,12 @@
 import { sql } from 'kysely'
 
-/** Events e of products, added up per product, hour and type. */
-export function cellsOf(events: ReturnType<typeof sql>): ReturnType<typeof sql> {
+/** Events e of products, added up per product, hour and type, with further sums. */
+export function cellsOf(events: ReturnType<typeof sql>, further = sql``): ReturnType<typeof sql> {
   const hour = hourOf(sql`e.occurred_at`)
   return sql`
       select e.product_id, ${hour} as hour, e.event_type, count(*)::int as events,
         sum(power(2::float8, date_part('epoch', e.occurred_at - ${hour}) / 3600 / r.half_life_hours)) as decayed,
-        max(e.occurred_at) as last_at
+        max(e.occurred_at) as last_at${further}
       from (${events}) e cross join popularity_rules r
       group by 1, 2, 3`
 }

@@ -3,7 +3,9 @@ import type { BatchRef } from '../log/batch.ts'
 import type { Queryable, Database } from '../database/connection.ts'
 import { takeLock } from '../database/locks.ts'
 import { productEvents } from './product-event.ts'
-import { inGroupOrAlone, type GroupSize, isTaken, NOTHING, sizeOf, type Group, claimGroup, LOST } from '../log/group.ts'
+import { type Group, type GroupSize, isTaken, lockToMark, type LOST, mustHaveMarked, sizeOf } from '../log/group.ts'
+import { ALL_SLOTS, isInSlots, slotsValue } from '../log/slots.ts'
+import { type Taken, type TakeOptions, takeWaiting } from '../log/lane.ts'
 import { cellsOf, daysOf, addToDay, weighed, scoreOf, trendingOf, counterColumns, countersOf, addToProduct } from './cells.ts'
 
 /**
@@ -11,17 +13,9 @@ import { cellsOf, daysOf, addToDay, weighed, scoreOf, trendingOf, counterColumns
  * Either the whole group is counted and marked, or nothing is.
  * @returns how much was counted; nothing when the batch was counted before, and LOST when the log does not have it.
  */
-export async function countBatch(db: Database, own: BatchRef): Promise<GroupSize | typeof LOST> {
-  return inGroupOrAlone((othersMax) =>
-    db.transaction().execute(async (tx) => {
-      await takeLock(tx, 'rules', 'shared')
-      const group = await claimGroup(tx, own, { done: 'scored_at', othersMax })
-      if (group === undefined) return NOTHING
-      if (group === LOST) return LOST
-      await countGroup(tx, group)
-      return sizeOf(group)
-    }),
-  )
+export function countBatch(db: Database, own: BatchRef, options?: TakeOptions): Promise<Taken | typeof LOST> {
+  const begin = (tx: Queryable) => takeLock(tx, 'rules', 'shared')
+  return takeWaiting(db, own, { name: 'counting', done: 'scored_at', begin, take: countGroup }, options)
 }
 
 /** Whether a batch is counted; false when the log does not have it. */
@@ -29,16 +23,40 @@ export function isCounted(db: Queryable, batch: BatchRef): Promise<boolean> {
   return isTaken(db, batch, 'scored_at')
 }
 
+async function countGroup(tx: Queryable, group: Group): Promise<GroupSize> {
+  return group.slots === undefined ? countWhole(tx, group) : countSlots(tx, group, group.slots)
+}
+
+async function countWhole(tx: Queryable, group: Group): Promise<GroupSize> {
+  await sql`with ${addedTo(cellsOf(eventsOf(group)), sql`now()`)}`.execute(tx)
+  await lockToMark(tx, group)
+  const { numAffectedRows } = await sql`
+    update interaction_batch set scored_at = now() where batch_id = any(${group.ids}::bigint[]) and scored_at is null`.execute(tx)
+  mustHaveMarked(group, Number(numAffectedRows))
+  return sizeOf(group)
+}
+
+/** Counts the events of some slots. @returns the batches of which no slot waits any more. */
+async function countSlots(tx: Queryable, group: Group, slots: bigint): Promise<GroupSize> {
+  const cells = cellsOf(eventsInSlots(group, slots), sql`, max(e.counted_at) as counted_at`)
+  await sql`with ${addedTo(cells, sql`max(c.counted_at)`)}`.execute(tx)
+  await lockToMark(tx, group)
+  const { rows } = await sql<{ events: number; isDone: boolean }>`
+    update interaction_batch set counted_slots = counted_slots | ${slotsValue(slots)},
+      scored_at = case when coalesce(product_slots, ${slotsValue(ALL_SLOTS)}) & ~(counted_slots | ${slotsValue(slots)}) = 0 then now() end
+    where batch_id = any(${group.ids}::bigint[]) and scored_at is null and counted_slots & ${slotsValue(slots)} = 0
+    returning events, scored_at is not null as "isDone"`.execute(tx)
+  mustHaveMarked(group, rows.length)
+  const done = rows.filter(({ isDone }) => isDone)
+  return { batches: done.length, events: done.reduce((sum, { events }) => sum + events, 0) }
+}
+
 /**
- * Marks the group, adds up its events per product and hour, and updates the aggregates in key order. Events of an hour that was
- * rolled up go to its day. Costs one pass over the group's rows, and one index probe per product and per product, hour and type.
+ * Adds cells to the aggregates in key order. Those of an hour that was rolled up go to its day. Costs one pass over the group's rows, and one index probe per product and per product, hour and type.
  * No read comes before a write, because stored values change by SQL arithmetic.
  */
-async function countGroup(tx: Queryable, group: Group): Promise<void> {
-  await sql`
-    with scored as (
-      update interaction_batch set scored_at = now() where batch_id = any(${group.ids}::bigint[])
-    ), cell as materialized (${cellsOf(eventsOf(group))}
+function addedTo(cells: ReturnType<typeof sql>, countedAt: ReturnType<typeof sql>): ReturnType<typeof sql> {
+  return sql`cell as materialized (${cells}
     ), hours as (
       insert into product_hour as h (product_id, hour, event_type, events, decayed)
       select product_id, hour, event_type, events, decayed from cell
@@ -52,13 +70,24 @@ async function countGroup(tx: Queryable, group: Group): Promise<void> {
     )
     insert into product_popularity as p (product_id, score_micros, trending,
       ${counterColumns}, interaction_count, last_interaction, date_updated)
-    select c.product_id, ${scoreOf}, ${trendingOf}, ${countersOf}, sum(c.events), max(c.last_at), now()
+    select c.product_id, ${scoreOf}, ${trendingOf}, ${countersOf}, sum(c.events), max(c.last_at), ${countedAt}
     from cell c cross join popularity_rules r ${weighed}
     group by c.product_id order by c.product_id
-    ${addToProduct}`.execute(tx)
+    ${addToProduct}`
 }
 
 /** The events of the group. Tables without a batch in the group cost nothing. */
 function eventsOf({ ids, from, to, kinds }: Group): ReturnType<typeof sql> {
   return productEvents(kinds, sql`log.batch_id = any(${ids}::bigint[]) and log.occurred_at between ${from} and ${to}`)
+}
+
+/**
+ * Those of some slots. Each is counted when its batch was received: the lanes of a batch count it at different times, of which the batch keeps only
+ * the last one.
+ */
+function eventsInSlots(group: Group, slots: bigint): ReturnType<typeof sql> {
+  return sql`
+    select log.*, given.counted_at from (${eventsOf(group)}) log
+      join unnest(${group.ids}::bigint[], ${group.receivedAt}::timestamptz[]) as given(batch_id, counted_at) using (batch_id)
+    where ${isInSlots(slotsValue(slots), sql`log.product_id`)}`
 }

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { kindsWith, type KindWith } from '../../contract/kinds.ts'
+import { isInSlots } from '../log/slots.ts'
 import { SEARCH_IMPRESSION } from '../../contract/search.ts'
 
 type Sql = ReturnType<typeof sql>
@@ -29,9 +30,15 @@ export function productEvents(kinds: Iterable<KindWith<'isBatched'>>, condition:
   )
 }
 
+/** Whether an event of this product in a batch b is counted: with the batch, or with its slot. */
+export function isCountedIn(productId: Sql): Sql {
+  return sql`(b.scored_at is not null or ${isInSlots(sql`b.counted_slots`, productId)})`
+}
+
 /** Every counted event of a product, and when it was counted. */
 export const countedEvents = sql`
-  select log.product_id, log.occurred_at, log.event_type, b.scored_at
+  select log.product_id, log.occurred_at, log.event_type,
+    case when b.counted_slots = 0 then b.scored_at else b.received_at end as counted_at
   from (${productEvents(kindsWith('isBatched'), sql`true`)}) log
     join interaction_batch b on b.batch_id = log.batch_id
-  where b.scored_at is not null`
+  where ${isCountedIn(sql`log.product_id`)}`

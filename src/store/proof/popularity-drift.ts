@@ -28,7 +28,7 @@ function growth(from: ReturnType<typeof sql>, to: ReturnType<typeof sql>) {
 const replayedCells = sql`
   select e.product_id, s.start, e.event_type, count(*)::int as events,
     sum(${growth(sql`s.start`, sql`e.occurred_at`)}) as decayed,
-    max(e.occurred_at) as last_at, max(e.scored_at) as scored_at
+    max(e.occurred_at) as last_at, max(e.counted_at) as counted_at
   from (${countedEvents}) e cross join popularity_rules r cross join log_horizon l
     cross join lateral (select ${startOf(sql`e.occurred_at`)} as start) s
   where e.occurred_at >= l.horizon and s.start >= l.horizon
@@ -80,9 +80,9 @@ export const PRODUCT_POPULARITY = comparedAggregate({
     select f.*, f.kept_start + case when f.kept_start < r.rolled_to then interval '1 day' else interval '1 hour' end as kept_end
     from (
       select c.product_id, ${scoreOf}, ${trendingOf}, ${trendingSpreadOf}, ${countersOf}, sum(c.events),
-        max(c.last_at), max(c.scored_at), max(c.kept_start)
+        max(c.last_at), max(c.counted_at), max(c.kept_start)
       from (
-        select product_id, start as hour, event_type, events, decayed, last_at, scored_at, null::timestamptz as kept_start
+        select product_id, start as hour, event_type, events, decayed, last_at, counted_at, null::timestamptz as kept_start
         from (${replayedCells}) replayed
         union all
         select product_id, start, event_type, events, decayed, null, null, start

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { UNFED_TYPES } from '../popularity/product-event.ts'
+import { isCountedIn, UNFED_TYPES } from '../popularity/product-event.ts'
 import { shopperOf } from '../shoppers/shopper-of-event.ts'
 import { type Aggregate, compare, type Comparison, exact, joined } from './drift.ts'
 
@@ -49,7 +49,7 @@ const SUMS: Comparison = {
       union all
       select i.ref_id, i.event_type, case when b.fed_at is null then -1 else 1 end
       from interaction i join interaction_batch b using (batch_id)
-      where (b.scored_at is null) <> (b.fed_at is null) and not i.is_category
+      where (b.scored_at is null or b.fed_at is null) and ${isCountedIn(sql`i.ref_id`)} <> (b.fed_at is not null) and not i.is_category
     ) c where event_type <> all(${Object.values(UNFED_TYPES)}::text[]) group by 1, 2 having sum(events) <> 0`,
   cells: [exact('events')],
 }

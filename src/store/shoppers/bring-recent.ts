@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Database, Queryable } from '../database/connection.ts'
 import { onlyRow } from '../database/rows.ts'
+import { lockBatches } from '../log/group.ts'
 import { KIND_OF_BATCH } from '../log/kind.ts'
 import { isWide } from '../log/wide.ts'
 import { insertRecent, shopperEventsOf, shoppersToTrim, trimRecent } from './shopper-recent.ts'
@@ -22,7 +23,8 @@ export function bringRecent(db: Database): Promise<number> {
     const found = await batchesOf(tx, waiting.length > 0 ? sql`= any(${waiting}::bigint[])` : sql`< ${before}::bigint`)
     const batches = firstOf(found)
     const ids = batches.map(({ batchId }) => batchId)
-    await lockBatches(tx, ids)
+    // Before their events are read, in a statement of its own: an erasure, which gives events another shopper, locks them too.
+    await lockBatches(tx, sql`b.batch_id = any(${ids}::bigint[])`)
     for (const part of partsOf(batches.filter(({ isToBring }) => isToBring))) await bring(tx, part)
     if (waiting.length > 0) {
       const left = new Set(found.slice(batches.length).map(({ batchId }) => batchId))
@@ -76,13 +78,6 @@ function firstOf(batches: readonly Batch[]): readonly Batch[] {
     return index > 0 && events > EVENTS_MAX
   })
   return end < 0 ? batches : batches.slice(0, end)
-}
-
-/**
- * Locks the batches before their events are read, in a statement of its own: an erasure, which gives events another shopper, locks them too.
- */
-async function lockBatches(tx: Queryable, ids: readonly string[]): Promise<void> {
-  await sql`select from interaction_batch where batch_id = any(${ids}::bigint[]) order by batch_id for update`.execute(tx)
 }
 
 /** All batches together, or each alone when their events are more than a year apart, because such statements are about many months. */

@@ -1,23 +1,21 @@
 import { sql } from 'kysely'
 import type { BatchRef } from '../log/batch.ts'
 import type { Database, Queryable } from '../database/connection.ts'
-import { claimGroup, type Group, type GroupSize, inGroupOrAlone, isTaken, LOST, NOTHING, sizeOf } from '../log/group.ts'
+import { type Group, isTaken, lockToMark, type LOST, mustHaveMarked, sizeOf } from '../log/group.ts'
+import { type Taken, type TakeOptions, takeWaiting } from '../log/lane.ts'
 import { insertRecent, shopperEventsOf, shoppersToTrim, trimRecent } from './shopper-recent.ts'
 
 /**
  * Adds a recorded batch to the profiles and the recent events of shoppers once, together with waiting batches, as counting does.
  * @returns how much was fed; nothing when the batch was fed before, and LOST when the log does not have it.
  */
-export async function feedBatch(db: Database, own: BatchRef): Promise<GroupSize | typeof LOST> {
-  return inGroupOrAlone((othersMax) =>
-    db.transaction().execute(async (tx) => {
-      const group = await claimGroup(tx, own, { done: 'fed_at', othersMax })
-      if (group === undefined) return NOTHING
-      if (group === LOST) return LOST
-      await trimRecent(tx, await feedGroup(tx, group))
-      return sizeOf(group)
-    }),
-  )
+export function feedBatch(db: Database, own: BatchRef, options?: TakeOptions): Promise<Taken | typeof LOST> {
+  const take = async (tx: Queryable, group: Group) => {
+    await trimRecent(tx, await feedGroup(tx, group))
+    await markFed(tx, group)
+    return sizeOf(group)
+  }
+  return takeWaiting(db, own, { name: 'feeding', done: 'fed_at', take }, options)
 }
 
 /** Whether a batch is fed; false when the log does not have it. */
@@ -26,15 +24,13 @@ export function isFed(db: Queryable, batch: BatchRef): Promise<boolean> {
 }
 
 /**
- * Marks the group, and adds its events to the profiles and to the recent events, in the order of the keys. Costs one pass over the group's
+ * Adds the group's events to the profiles and to the recent events, in the order of the keys. Costs one pass over the group's
  * rows, an index probe for each shopper, product and type, and one for each event.
  * @returns the shoppers to trim.
  */
 async function feedGroup(tx: Queryable, group: Group): Promise<string[]> {
   const { rows } = await sql<{ shopperId: string }>`
-    with fed as (
-      update interaction_batch set fed_at = now(), recent_at = now() where batch_id = any(${group.ids}::bigint[])
-    ), event as materialized (${shopperEventsOf(group)}
+    with event as materialized (${shopperEventsOf(group)}
     ), profile as (
       insert into shopper_product as s (shopper_id, product_id, event_type, events, last_at)
       select shopper_id, product_id, event_type, count(*)::int, max(occurred_at) from event
@@ -44,4 +40,12 @@ async function feedGroup(tx: Queryable, group: Group): Promise<string[]> {
     ), recent as (${insertRecent(sql`event`)})
     ${shoppersToTrim(sql`event`)}`.execute(tx)
   return rows.map(({ shopperId }) => shopperId)
+}
+
+async function markFed(tx: Queryable, group: Group): Promise<void> {
+  await lockToMark(tx, group)
+  const { numAffectedRows } = await sql`
+    update interaction_batch set fed_at = now(), recent_at = now()
+    where batch_id = any(${group.ids}::bigint[]) and fed_at is null`.execute(tx)
+  mustHaveMarked(group, Number(numAffectedRows))
 }

@@ -12,7 +12,7 @@ import { chunksOf, type Item, rowOf } from '../items/events.ts'
 import { perRowDone, preparePerRow } from '../rivals/per-row-fan-out.ts'
 import { isSettled, waitUntil } from '../measure/settled.ts'
 import { inFlight, post } from '../client/in-flight.ts'
-import { recordBatch } from '../../harness/items/events.ts'
+import { recordBatch, takeAll } from '../../harness/items/events.ts'
 
 const REQUEST_EVENTS = 1_000
 
@@ -92,7 +92,7 @@ export function sameSql(connections: number, width: number, events: number): Way
         const following: Promise<unknown>[] = []
         await inFlight(chunks, width, async (rows, index) => {
           const batch = await recordBatch(db, calls[index]!, rows, [])
-          following.push(countBatch(db, batch), feedBatch(db, batch))
+          following.push(takeAll(countBatch, db, batch), takeAll(feedBatch, db, batch))
         })
         await Promise.all(following)
         await db.destroy()

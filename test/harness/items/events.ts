@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { normalisedQuery } from '../../../src/contract/search.ts'
 import { callOf, type Call } from '../../../src/store/log/call.ts'
-import { type RecordedBatchResult, recordRows, type InsertBatch } from '../../../src/store/log/batch.ts'
+import { type BatchRef, type RecordedBatchResult, recordRows, type InsertBatch } from '../../../src/store/log/batch.ts'
+import { LOST } from '../../../src/store/log/group.ts'
 import { countBatch } from '../../../src/store/popularity/counting.ts'
 import { SEARCHES } from '../../../src/store/log/search.ts'
 import { feedBatch } from '../../../src/store/shoppers/shopper-profile.ts'
@@ -52,6 +53,14 @@ export async function recordAndCount(db: Database, interactions: readonly NewInt
   await countBatch(db, batch)
   await feedBatch(db, batch)
   return batch
+}
+
+/** Counts or feeds a batch and what waits, as its message does with those in which it goes on. */
+export async function takeAll(take: typeof countBatch, db: Database, batch: BatchRef): Promise<void> {
+  for (let next: BatchRef | undefined = batch; next !== undefined;) {
+    const taken: Awaited<ReturnType<typeof take>> = await take(db, next)
+    next = taken === LOST ? undefined : taken.next
+  }
 }
 
 /** A checked search of now, with `changes`. */

@@ -1,0 +1,183 @@
+import { sql } from 'kysely'
+import type { Database, Queryable } from '../database/connection.ts'
+import { tryNamedLocks } from '../database/locks.ts'
+import { onlyRow } from '../database/rows.ts'
+import { isDataError } from '../database/sql-state.ts'
+import type { BatchBounds, BatchRef } from './batch.ts'
+import {
+  claimGroup,
+  type Done,
+  firstWaiting,
+  type Group,
+  GROUP_BATCHES_MAX,
+  type GroupSize,
+  LANES,
+  LOCKED,
+  LOST,
+  NOTHING,
+  stateOf,
+  waitForBatch,
+  type WaitingBatch,
+} from './group.ts'
+import { ALL_SLOTS, slotsOfLane } from './slots.ts'
+import { isWide } from './wide.ts'
+
+/** What is done with waiting batches: counting, or feeding. */
+export interface LaneWork {
+  name: 'counting' | 'feeding'
+  done: Done
+  /** Runs at the begin of each transaction. */
+  begin?: (tx: Queryable) => Promise<void>
+  /** Takes a claimed group, and marks its batches. @returns how much is done with it. */
+  take: (tx: Queryable, group: Group) => Promise<GroupSize>
+}
+
+/** What a call took, and what it leaves to other messages. */
+export interface Taken extends GroupSize {
+  /** The batch with which another message goes on. */
+  next?: BatchBounds
+  /** Batches that PostgreSQL refused or that were locked. */
+  left?: BatchBounds[]
+}
+
+export interface TakeOptions {
+  /** Called after each transaction that took batches. */
+  onGroup?: (group: GroupSize) => void
+  /** While at most so many events wait, a transaction works in all lanes that are free: it is short, and more of them would cost more. */
+  lightEvents?: number
+}
+
+/** They are counted in about 50 ms. */
+const LIGHT_EVENTS = 2_000
+/** After so many groups, of at most 200 ms each, and one more for each lane, a message passes its work on to another one, so that none runs for ever. */
+const GROUPS_MAX = 15
+/** Groups of wide batches take longer, and must leave the processor to others between two of them. */
+const WIDE_GROUPS_MAX = 1
+
+/**
+ * Takes the batch of a message, and what else waits. One message at a time works in a lane: it holds the lane, a lock, during each of its
+ * transactions. A message that finds every lane of its batch held ends at once, instead of waiting with a connection for rows that the holder has locked.
+ *
+ * No batch stays behind, because a message that held a lane looks for waiting batches after its transaction, and the lane is released then. A message
+ * that found the lane held had its batch committed before it asked, and so before the lane was released: the holder sees the batch when it looks. It
+ * looks for slots of every lane but those that it found held itself, whose holders will look. A message whose batch is done looks too, because its first
+ * attempt may have died between its transaction and its look. Wide batches have a lane of their own, so that no other batch waits for them.
+ *
+ * A batch that PostgreSQL refuses is left out from then on, and so is one that another transaction has locked. A message of its own tries it
+ * again, which fails alone, or waits for the lock without holding a lane.
+ * @returns LOST when the log does not have the batch.
+ */
+export async function takeWaiting(
+  db: Database,
+  own: BatchRef,
+  work: LaneWork,
+  { onGroup = () => undefined, lightEvents = LIGHT_EVENTS }: TakeOptions = {},
+): Promise<Taken | typeof LOST> {
+  const state = await stateOf(db, own, work.done)
+  if (state === LOST) return LOST
+  const wide = isWide(state.batch)
+  const call: Call = { work, wide, lightEvents, lanes: state.lanes, lane: 0, except: 0n, left: new Map() }
+  const look = () => firstWaiting(db, { ...call, done: work.done, isWide: wide })
+  let taken: GroupSize = NOTHING
+  let refusal: { error: unknown } | undefined
+  let next = state.batch.waiting !== 0n ? state.batch : await look()
+  for (let groups = wide ? WIDE_GROUPS_MAX : GROUPS_MAX + state.lanes; next !== undefined && groups > 0; groups--) {
+    const outcome = await takeGroup(db, next, call)
+    const isOwn = next.batchId === own.batchId
+    if (outcome === LOST && isOwn) return LOST
+    if (outcome === LOCKED && isOwn) await waitForBatch(db, own)
+    else if (outcome === LOCKED) call.left.set(next.batchId, next)
+    else if (outcome !== LOST && 'error' in outcome) {
+      call.left.set(next.batchId, next)
+      if (isOwn) refusal = outcome
+    } else if (outcome !== LOST && outcome.batches > 0) {
+      taken = { batches: taken.batches + outcome.batches, events: taken.events + outcome.events }
+      onGroup(outcome)
+    }
+    next = call.except === ALL_SLOTS ? undefined : await look()
+  }
+  if (refusal !== undefined) throw refusal.error
+  return {
+    ...taken,
+    ...(next && { next: boundsOf(next) }),
+    ...(call.left.size > 0 && { left: [...call.left.values()].map(boundsOf) }),
+  }
+}
+
+function boundsOf({ batchId, from, to, call }: WaitingBatch): BatchBounds {
+  return { batchId, from, to, call }
+}
+
+/** What a call knows of the lanes. */
+interface Call {
+  work: LaneWork
+  wide: boolean
+  lightEvents: number
+  lanes: number
+  /** The lane that it held last. It goes on there as long as something waits in it. */
+  lane: number
+  /** The slots of the lanes that it found held. */
+  except: bigint
+  left: Map<string, WaitingBatch>
+}
+
+type Outcome = GroupSize | { error: unknown } | typeof LOCKED | typeof LOST
+
+/** Takes a group that begins with this batch, or the batch alone when PostgreSQL refuses the group. */
+async function takeGroup(db: Database, first: WaitingBatch, call: Call): Promise<Outcome> {
+  const take = (othersMax: number) => db.transaction().execute((tx) => takeInLane(tx, first, call, othersMax))
+  try {
+    return await take(GROUP_BATCHES_MAX - 1)
+  } catch (error) {
+    if (!isDataError(error)) throw error
+  }
+  try {
+    return await take(0)
+  } catch (error) {
+    if (!isDataError(error)) throw error
+    return { error }
+  }
+}
+
+/** Takes a group in free lanes of the batch. The held ones, and another number of lanes, are noted in the call. */
+async function takeInLane(tx: Queryable, first: WaitingBatch, call: Call, othersMax: number): Promise<Outcome> {
+  const { work } = call
+  await work.begin?.(tx)
+  const { lanes } = onlyRow(await sql<{ lanes: number }>`select ${LANES} as lanes`.execute(tx))
+  if (lanes !== call.lanes) {
+    Object.assign(call, { lanes, lane: 0, except: 0n })
+    return NOTHING
+  }
+  const isLight = first.eventsAhead <= call.lightEvents
+  const open = openLanes(first, call, isLight)
+  const names = open.map(({ name }) => [work.name, name] as const)
+  const places = await tryNamedLocks(tx, names, isLight ? open.length : 1)
+  const tried = isLight ? open.length : (places[0] ?? open.length)
+  open.slice(0, tried).forEach(({ slots }, place) => (call.except |= places.includes(place) ? 0n : slots))
+  if (places.length === 0) return NOTHING
+  call.lane = open[places[0]!]!.lane
+  const slots = places.reduce((sum, place) => sum | open[place]!.slots, 0n)
+  const group = await claimGroup(tx, first, { done: work.done, slots, othersMax, left: call.left })
+  if (group === undefined) return NOTHING
+  return group === LOCKED || group === LOST ? group : work.take(tx, group)
+}
+
+interface OpenLane {
+  lane: number
+  slots: bigint
+  name: string
+}
+
+/**
+ * The lanes that this call did not find held, all or those in which a batch waits: first that of its last group, then from another one for each
+ * batch, so that messages begin in different lanes.
+ */
+function openLanes({ batchId, waiting }: WaitingBatch, { wide, lanes, lane: last, except }: Call, areAll: boolean): OpenLane[] {
+  if (wide) return [{ lane: 0, slots: ALL_SLOTS, name: 'wide' }]
+  const start = Number(BigInt(batchId) % BigInt(lanes))
+  const inOrder = [...new Set([last, ...Array.from({ length: lanes }, (_, index) => (start + index) % lanes)])]
+  const wanted = (areAll ? ALL_SLOTS : waiting) & ~except
+  return inOrder
+    .map((lane) => ({ lane, slots: slotsOfLane(lane, lanes), name: `${lane} of ${lanes}` }))
+    .filter(({ slots }) => (slots & wanted) !== 0n)
+}
