@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CHECKOUT } from './config/checkout.ts'
 import type { Config } from './config/config.ts'
+import { StartError } from './config/start-error.ts'
 import { erasureKeyFileOf, logFolderOf, paymentSecretFileOf } from './database/home-paths.ts'
 import { type OnSpawn, stopProcess } from './embedded/process.ts'
 import { GATEWAY_MALLOC } from './embedded/malloc-settings.ts'
@@ -52,7 +53,9 @@ export function nodeProcess(name: keyof typeof V8_FLAGS, config: Config, options
     ])
     if (isReady) return
     await stopProcess(child, 'SIGKILL')
-    throw new Error(`the ${name} did not start; see ${join(logFolderOf(config), `${name}.log`)}`)
+    throw new StartError(
+      `the ${name} did not start within ${READY_MS_MAX / 1_000} s, or ended; ${join(logFolderOf(config), `${name}.log`)} may say why`,
+    )
   }
   return { name: `The ${name}`, start, stopSignal: 'SIGTERM', mark: file }
 }

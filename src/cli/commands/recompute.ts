@@ -44,7 +44,8 @@ export function recomputeCommand(): Command {
       const runs = createRecomputeRunsClient(ingressOf(config))
       const fail = (error: unknown) => {
         const message =
-          refusalOf(error)?.message ?? `Restate at ${ingressUrl} does not answer: start Footfall with npm start first.`
+          refusalOf(error)?.message ??
+          `Restate at ${ingressUrl} does not answer in time: start it, or change RESTATE_INGRESS_URL.`
         throw new StartError(message, { cause: error })
       }
       if (options.cancel !== undefined) printRun(await runs.cancel(options.cancel, { actor: actor() }).catch(fail), options)

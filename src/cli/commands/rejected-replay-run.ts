@@ -18,7 +18,7 @@ export async function replayCode(code: string, set: Correction | undefined): Pro
   const config = readConfig(process.env)
   const runs = createReplayRunsClient(ingressOf(config))
   const fail = (error: unknown): never => {
-    const away = `Restate at ${addressesOf(config).ingressUrl} does not answer: start Footfall with npm start first.`
+    const away = `Restate at ${addressesOf(config).ingressUrl} does not answer in time: start it, or change RESTATE_INGRESS_URL.`
     throw new StartError(refusalOf(error)?.message ?? away, { cause: error })
   }
   const started = await runs.start({ code, ...(set !== undefined && { set }), actor: actor() }).catch(fail)

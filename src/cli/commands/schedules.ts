@@ -16,7 +16,7 @@ export function schedulesCommand(): Command {
       const config = readConfig(process.env)
       const { ingressUrl } = addressesOf(config)
       const schedules = await createSchedulesClient(ingressOf(config))().catch((cause: unknown) => {
-        throw new StartError(`Restate at ${ingressUrl} does not answer: start Footfall with npm start first.`, {
+        throw new StartError(`Restate at ${ingressUrl} does not answer in time: start it, or change RESTATE_INGRESS_URL.`, {
           cause,
         })
       })

@@ -49,7 +49,8 @@ async function promote(number: number, { json }: Options): Promise<void> {
   const client = createSimilarityRunsClient(ingressOf(config))
   const promoted = await client.promoteSettings({ settings_version: number, actor: actor() }).catch((cause: unknown) => {
     const { ingressUrl } = addressesOf(config)
-    const message = refusalOf(cause)?.message ?? `Restate at ${ingressUrl} does not answer: start Footfall with npm start first.`
+    const message =
+      refusalOf(cause)?.message ?? `Restate at ${ingressUrl} does not answer in time: start it, or change RESTATE_INGRESS_URL.`
     throw new StartError(message, { cause })
   })
   if (json) printJson(promoted)

@@ -44,7 +44,7 @@ export function similarityCommand(): Command {
       const fail = (error: unknown) => {
         const message =
           refusalOf(error)?.message ??
-          `Restate at ${addressesOf(config).ingressUrl} does not answer: start Footfall with npm start first.`
+          `Restate at ${addressesOf(config).ingressUrl} does not answer in time: start it, or change RESTATE_INGRESS_URL.`
         throw new StartError(message, { cause: error })
       }
       if (options.rollback) {

@@ -34,7 +34,9 @@ export async function runSeed(
     const batch = events.slice(place, place + EVENTS_PER_CALL)
     const recording = ingress.call(analyticApi, 'RecordEvents', { events: batch }, { deadlineMs: CALL_MS_MAX })
     const answer = await recording.catch((cause: unknown) => {
-      throw new StartError(`Restate at ${ingressUrl} does not answer: start Footfall with npm start first.`, { cause })
+      throw new StartError(`Restate at ${ingressUrl} does not answer in time: start it, or change RESTATE_INGRESS_URL.`, {
+        cause,
+      })
     })
     recorded.accepted += answer.accepted
     recorded.duplicates += answer.duplicates
