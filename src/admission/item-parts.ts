@@ -33,19 +33,28 @@ export function partEndsOf(texts: readonly string[], lengthOf: (text: string) =>
   return [...ends, { count: texts.length, length, fromMs }]
 }
 
-const MONTH = /^(\d{4})-(\d{2})/
-const UUID_V7 = /^([0-9a-f]{8})-([0-9a-f]{4})-7/i
+const MONTH = /^\d{4}-\d{2}/
+const MONTH_CHARACTERS = 'YYYY-MM'.length
+const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7/i
+/** Events that come together are mostly of one month. */
+const lastMonth = { text: '', fromMs: Infinity }
 
-/** The earliest time in an item, to the month: Infinity without one. Only the way to the log depends on it. */
+/** The month of an item, or the time in its id: Infinity without both. Only the way to the log depends on it. */
 export function earliestMsOf(item: unknown): number {
   if (typeof item !== 'object' || item === null) return Infinity
   const { occurred_at: time, event_id: id } = item as { occurred_at?: unknown; event_id?: unknown }
-  const [, year, month] = (typeof time === 'string' && MONTH.exec(time)) || []
-  const [, high, low] = (typeof id === 'string' && UUID_V7.exec(id)) || []
-  return Math.min(
-    year === undefined ? Infinity : Date.UTC(Number(year), Number(month) - 1),
-    high === undefined ? Infinity : Number.parseInt(high + low!, 16),
-  )
+  // An item is rejected when both say different times.
+  if (typeof time === 'string') return monthOf(time)
+  return typeof id === 'string' && UUID_V7.test(id) ? Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16) : Infinity
+}
+
+function monthOf(time: string): number {
+  const text = time.slice(0, MONTH_CHARACTERS)
+  if (text !== lastMonth.text) {
+    const fromMs = MONTH.test(text) ? Date.UTC(Number(text.slice(0, 4)), Number(text.slice(5)) - 1) : Infinity
+    Object.assign(lastMonth, { text, fromMs })
+  }
+  return lastMonth.fromMs
 }
 
 /** For JSON that is a text. */
