@@ -27,6 +27,8 @@ export interface Deps {
   recordingWide: Readonly<Record<KindWith<'isLogged'>, OneAtATime>>
   /** For counting and feeding them. */
   countingWide: OneAtATime
+  /** While at most so many events wait, a transaction counts in all free lanes; by default as `takeWaiting` says. */
+  lightEvents?: number
   /** What waits for PostgreSQL in places in Restate. */
   waitingCalls: WaitingCalls
   /** How often Restate retries a failing handler before it pauses the call. */

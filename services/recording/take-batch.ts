@@ -3,7 +3,7 @@ import type { RecordedBatch } from '../../src/contract/recorded-batch.ts'
 import type { Database } from '../../src/store/database/connection.ts'
 import { HOUR_MS } from '../../src/contract/fields/time.ts'
 import type { BatchBounds, BatchRef } from '../../src/store/log/batch.ts'
-import { LOST } from '../../src/store/log/group.ts'
+import { type GroupSize, LOST } from '../../src/store/log/group.ts'
 import type { Taken, TakeOptions } from '../../src/store/log/lane.ts'
 import { isWide } from '../../src/store/log/wide.ts'
 import type { Deps } from '../handler/deps.ts'
@@ -39,7 +39,12 @@ export async function takeBatch(
 ): Promise<void> {
   const batch = { batchId: message.batch_id, call: message.call }
   const takeBatchOnce = async (): Promise<LeftBatches | undefined> => {
-    const takeIt = () => take(deps.background, batch, { onGroup: (group) => deps.observer.groupCounted(target, group) })
+    const { lightEvents } = deps
+    const options = {
+      onGroup: (group: GroupSize) => deps.observer.groupCounted(target, group),
+      ...(lightEvents !== undefined && { lightEvents }),
+    }
+    const takeIt = () => take(deps.background, batch, options)
     // Only this choice depends on the bounds of the message; the batch itself has those of its events.
     const isWideBatch = isWide(message)
     // Most wide batches wait while a group takes them along. Their messages need no turn.
@@ -54,6 +59,7 @@ export async function takeBatch(
   const left = await ctx.run(step, () => places.attempt(ctx.request().id.toString(), takeBatchOnce, () => LEFT))
   if (left === undefined) return
   if (left === LEFT) return sendAgain(ctx, message, rpc.sendOpts({ delay: AGAIN_MS * (1 + ctx.rand.random()) }))
+  if (left.again) sendAgain(ctx, message, rpc.sendOpts({ delay: AGAIN_MS * (1 + ctx.rand.random()) }))
   if (left.next !== undefined) sendAgain(ctx, left.next, rpc.sendOpts({}))
   const hour = Math.floor((await ctx.date.now()) / HOUR_MS)
   for (const each of left.others)
@@ -67,12 +73,14 @@ interface LeftBatches {
   /** The batch with which the work goes on. */
   next?: RecordedBatch
   others: RecordedBatch[]
+  /** Whether the message itself comes again later. */
+  again?: true
 }
 
 /** @returns undefined when nothing is left. */
-function leftBy({ next, left = [] }: Taken): LeftBatches | undefined {
-  if (next === undefined && left.length === 0) return undefined
-  return { ...(next && { next: messageOf(next) }), others: left.map(messageOf) }
+function leftBy({ next, left = [], again }: Taken): LeftBatches | undefined {
+  if (next === undefined && left.length === 0 && !again) return undefined
+  return { ...(next && { next: messageOf(next) }), others: left.map(messageOf), ...(again && { again }) }
 }
 
 function messageOf({ batchId, from, to, call }: BatchBounds): RecordedBatch {

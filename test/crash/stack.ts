@@ -12,8 +12,9 @@ import { startRestate } from '../../src/main/embedded/restate.ts'
 import { connect } from '../../src/store/database/connection.ts'
 import { migrate } from '../../src/store/database/migration.ts'
 import { comingMonths, makePartitions } from '../../src/store/log/month.ts'
+import { changeLanes } from '../../src/store/popularity/lanes.ts'
 import { rescore } from '../../src/store/popularity/popularity-rules.ts'
-import { BALANCED } from '../harness/servers/database.ts'
+import { BALANCED, TEST_LANES } from '../harness/servers/database.ts'
 import type { Death } from './endpoint-messages.ts'
 import { armEndpoint, loadEndpoint, openEndpoint, setClock } from './endpoint-process.ts'
 import { startGatewayProcess } from './gateway-process.ts'
@@ -243,6 +244,7 @@ export async function startCrashStack({
 async function prepare(db: Kysely<unknown>): Promise<void> {
   await migrate(db, join(CHECKOUT, 'sql'))
   await rescore(db, BALANCED)
+  await changeLanes(db, TEST_LANES)
   await makePartitions(db, await comingMonths(db, 1))
   await sql`update log_horizon set horizon = ${HORIZON}`.execute(db)
 }

@@ -5,6 +5,7 @@ import { tryNamedLocks } from '../../src/store/database/locks.ts'
 import { backlog } from '../../src/store/log/backlog.ts'
 import type { BatchRef } from '../../src/store/log/batch.ts'
 import { countBatch } from '../../src/store/popularity/counting.ts'
+import { changeLanes } from '../../src/store/popularity/lanes.ts'
 import { verify } from '../../src/store/proof/verification.ts'
 import { feedBatch } from '../../src/store/shoppers/shopper-profile.ts'
 import { pgTest as test } from '../harness/fixtures.ts'
@@ -12,7 +13,10 @@ import { held, someoneWaits } from '../harness/held.ts'
 import { interaction, record } from '../harness/items/events.ts'
 import { clear } from '../harness/servers/database.ts'
 
-test.beforeEach(({ db }) => clear(db))
+test.beforeEach(async ({ db }) => {
+  await changeLanes(db, 1)
+  await clear(db)
+})
 
 const WAYS = [
   { name: 'counting', take: countBatch },
@@ -105,3 +109,23 @@ test('a holder passes the lane on after 16 groups', async ({ db }) => {
   await feedBatch(db, batches[16]!)
   expect((await verify(db)).drift).toEqual([])
 })
+
+test.for(WAYS)(
+  '$name: a message comes again when the holder of the lane may not look for its old batch',
+  async ({ name, take }, { db }) => {
+    const old = await record(db, [interaction()])
+    await sql`
+    insert into interaction_batch (occurred_from, occurred_to, events, invocation_id, body_sha256, kind, scored_at, fed_at)
+    select now(), now(), 0, 'done ' || gen_random_uuid(), '', 'interaction', now(), now() from generate_series(1, 1000)`.execute(
+      db,
+    )
+    const release = await held(db, (tx) => tryNamedLocks(tx, [[name, '0 of 1']], 1))
+    expect(await take(db, old)).toEqual({ batches: 0, events: 0 })
+    const newest = await record(db, [interaction()])
+    expect(await take(db, old)).toEqual({ batches: 0, events: 0, again: true })
+    expect(await take(db, newest)).toEqual({ batches: 0, events: 0 })
+    await release()
+    expect(await take(db, newest)).toEqual({ batches: 1, events: 1 })
+    expect(await take(db, old)).toEqual({ batches: 1, events: 1 })
+  },
+)

@@ -10,9 +10,11 @@ import { TEST_DEPS } from '../harness/servers/deps.ts'
 const HOUR_MS = 3_600_000
 const BOUNDS = { from: '2026-03-01T12:00:00.000Z', to: '2026-03-01T13:00:00.000Z', call: 'a'.repeat(32) }
 
+type Options = { idempotencyKey?: string; delay?: unknown }
+
 /** What a message sends whose step took this: each message with its options, as Restate journals it. */
-async function sentAfter(taken: Taken | typeof LOST): Promise<[RecordedBatch, { idempotencyKey?: string }][]> {
-  const sent: [RecordedBatch, { idempotencyKey?: string }][] = []
+async function sentAfter(taken: Taken | typeof LOST): Promise<[RecordedBatch, Options][]> {
+  const sent: [RecordedBatch, Options][] = []
   const ctx = {
     // What a step returns is read back from the journal.
     run: async (_name: string, work: () => Promise<unknown>) => {
@@ -20,6 +22,7 @@ async function sentAfter(taken: Taken | typeof LOST): Promise<[RecordedBatch, { 
       return result === undefined ? undefined : (JSON.parse(result) as unknown)
     },
     request: () => ({ id: 'inv_1' }),
+    rand: { random: () => 0.5 },
     date: { now: async () => 7 * HOUR_MS + 1 },
     console: { warn: () => undefined },
   }
@@ -52,4 +55,9 @@ test('the batch with which the work goes on is sent at once, and batches that we
     [{ batch_id: '4', ...BOUNDS }, { idempotencyKey: 'left popularity 4 7' }],
   ])
   expect(sent[0]![1].idempotencyKey).toBeUndefined()
+})
+
+test('a message that must come again is sent with a delay', async () => {
+  const sent = await sentAfter({ batches: 0, events: 0, again: true })
+  expect(sent).toEqual([[{ batch_id: '1', ...BOUNDS }, { delay: 15_000 }]])
 })

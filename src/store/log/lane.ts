@@ -6,6 +6,7 @@ import { isDataError } from '../database/sql-state.ts'
 import type { BatchBounds, BatchRef } from './batch.ts'
 import {
   claimGroup,
+  doesOldWait,
   type Done,
   firstWaiting,
   type Group,
@@ -13,6 +14,7 @@ import {
   type GroupSize,
   LANES,
   LOCKED,
+  type Look,
   LOST,
   NOTHING,
   stateOf,
@@ -38,6 +40,8 @@ export interface Taken extends GroupSize {
   next?: BatchBounds
   /** Batches that PostgreSQL refused or that were locked. */
   left?: BatchBounds[]
+  /** Whether the message must come again later, because a batch waits that the holder of its lane may not look for. */
+  again?: true
 }
 
 export interface TakeOptions {
@@ -60,8 +64,10 @@ const WIDE_GROUPS_MAX = 1
  *
  * No batch stays behind, because a message that held a lane looks for waiting batches after its transaction, and the lane is released then. A message
  * that found the lane held had its batch committed before it asked, and so before the lane was released: the holder sees the batch when it looks. It
- * looks for slots of every lane but those that it found held itself, whose holders will look. A message whose batch is done looks too, because its first
- * attempt may have died between its transaction and its look. Wide batches have a lane of their own, so that no other batch waits for them.
+ * looks for slots of every lane but those that it found held itself, whose holders will look. It looks from near the number of its own batch, which
+ * is at most the newest one. So a message that found a lane held comes again later while a batch waits that is far from the newest one, e.g. after an
+ * outage. A message whose batch is done looks too, because its first attempt may have died between its transaction and its look. Wide batches have a
+ * lane of their own, so that no other batch waits for them.
  *
  * A batch that PostgreSQL refuses is left out from then on, and so is one that another transaction has locked. A message of its own tries it
  * again, which fails alone, or waits for the lock without holding a lane.
@@ -77,10 +83,10 @@ export async function takeWaiting(
   if (state === LOST) return LOST
   const wide = isWide(state.batch)
   const call: Call = { work, wide, lightEvents, lanes: state.lanes, lane: 0, except: 0n, left: new Map() }
-  const look = () => firstWaiting(db, { ...call, done: work.done, isWide: wide })
+  const look: Look = { done: work.done, isWide: wide, left: call.left, from: own }
   let taken: GroupSize = NOTHING
   let refusal: { error: unknown } | undefined
-  let next = state.batch.waiting !== 0n ? state.batch : await look()
+  let next = state.batch.waiting !== 0n ? state.batch : await firstWaiting(db, look, call.except)
   for (let groups = wide ? WIDE_GROUPS_MAX : GROUPS_MAX + state.lanes; next !== undefined && groups > 0; groups--) {
     const outcome = await takeGroup(db, next, call)
     const isOwn = next.batchId === own.batchId
@@ -94,13 +100,14 @@ export async function takeWaiting(
       taken = { batches: taken.batches + outcome.batches, events: taken.events + outcome.events }
       onGroup(outcome)
     }
-    next = call.except === ALL_SLOTS ? undefined : await look()
+    next = call.except === ALL_SLOTS ? undefined : await firstWaiting(db, look, call.except)
   }
   if (refusal !== undefined) throw refusal.error
   return {
     ...taken,
     ...(next && { next: boundsOf(next) }),
     ...(call.left.size > 0 && { left: [...call.left.values()].map(boundsOf) }),
+    ...(call.except !== 0n && (await doesOldWait(db, look)) && { again: true }),
   }
 }
 

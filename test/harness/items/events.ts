@@ -59,7 +59,7 @@ export async function recordAndCount(db: Database, interactions: readonly NewInt
 export async function takeAll(take: typeof countBatch, db: Database, batch: BatchRef): Promise<void> {
   for (let next: BatchRef | undefined = batch; next !== undefined;) {
     const taken: Awaited<ReturnType<typeof take>> = await take(db, next)
-    next = taken === LOST ? undefined : taken.next
+    next = taken === LOST ? undefined : (taken.next ?? (taken.again && next))
   }
 }
 

@@ -8,6 +8,7 @@ import { comingMonths, LOG_TABLES, makePartitions } from '../../../src/store/log
 import { AGGREGATES } from '../../../src/store/proof/aggregates.ts'
 import { createOnNodes, distributeOnNodes, dropOnNodes } from './citus-server.ts'
 import { distributeOnStubs, followDeletedProducts } from './citus-stubs.ts'
+import { changeLanes } from '../../../src/store/popularity/lanes.ts'
 import { rescore, type Rules } from '../../../src/store/popularity/popularity-rules.ts'
 
 const TEMPLATE = 'footfall_template'
@@ -29,6 +30,9 @@ export async function prepareTemplate(serverUrl: string): Promise<void> {
   if (!isOnCitus) await prepareDatabase(serverUrl, TEMPLATE)
 }
 
+/** In how many lanes tests count. */
+export const TEST_LANES = Number(process.env['TEST_LANES'] ?? 1)
+
 const isOnCitus = process.env['TEST_CITUS'] === 'server'
 
 /** Makes a database with all of sql/, the balanced weights and this month's partitions. @returns its address. */
@@ -43,6 +47,7 @@ export async function prepareDatabase(serverUrl: string, name: string): Promise<
   const db = connect({ url, name: 'test' })
   await migrate(db, join(import.meta.dirname, '..', '..', '..', 'sql'))
   await rescore(db, BALANCED)
+  await changeLanes(db, TEST_LANES)
   await makePartitions(db, await comingMonths(db, 2))
   // Prepared as for Citus, so that statements do what triggers do elsewhere.
   if (process.env['TEST_CITUS'] === 'stubs') {

@@ -15,6 +15,7 @@ import { contextSettingsOf, preferenceSettingsOf } from '../../../src/main/confi
 import { similarityOf } from '../../../src/main/config/similarity.ts'
 import { createWideWork } from '../../../src/main/endpoint/one-at-a-time.ts'
 import { createWaitingCalls } from '../../../src/main/endpoint/waiting-calls.ts'
+import { TEST_LANES } from './database.ts'
 import { SILENT_OBSERVER } from './silent-observer.ts'
 
 const DEFAULTS = readConfig({})
@@ -22,6 +23,8 @@ const DEFAULTS = readConfig({})
 /** The dependencies of services without their pools, for tests and benches: default settings, quick retries, no observer. */
 export const TEST_DEPS: Omit<Deps, 'db' | 'background'> = {
   ...createWideWork({ waitMsMax: 60_000 }),
+  // With several lanes, each transaction works in one of them.
+  ...(TEST_LANES > 1 && { lightEvents: 0 }),
   waitingCalls: createWaitingCalls(waitingLimitsOf(DEFAULTS)),
   retryPolicy: { initialInterval: 20, maxInterval: 500, exponentiationFactor: 2, maxAttempts: 200, onMaxAttempts: 'pause' },
   privacy: privacyOf(DEFAULTS),
