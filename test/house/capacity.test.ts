@@ -8,12 +8,13 @@ import { singles } from '../bench/capacity/simulation.ts'
 
 const limitsOf = (n: number) => bottlenecksOf(stationsOf(MACHINES[n]!, MEASURED, 1_000, 1_000)).map(({ stage }) => stage)
 
-test('more machines do not record more batches than one counting transaction can count', () => {
+test('more machines do not record more batches than their lanes can count', () => {
   const first = (n: number) => capacityOf(bottlenecksOf(stationsOf(MACHINES[n]!, MEASURED, 1_000, 1_000))[0]!)
   expect(limitsOf(0).slice(0, 2)).toEqual(['endpoint', 'counting'])
   expect(limitsOf(1)[0]).toBe('counting')
   expect(first(2)).toBe(first(1))
-  expect(limitsOf(3).slice(0, 2)).toEqual(['endpoint', 'counting'])
+  expect(limitsOf(3).slice(0, 2)).toEqual(['counting', 'endpoint'])
+  expect(first(3)).toBeGreaterThan(5 * first(2))
 })
 
 test('a gateway process takes as many singles as its time for a request allows', () => {

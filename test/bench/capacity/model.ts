@@ -7,6 +7,8 @@ export interface ServiceTimes {
   record: number
   /** Counting and feeding. In one lane one transaction works at a time, because it holds the most popular products. */
   count: number
+  /** What each further lane adds, because every lane reads all events. */
+  lane: number
   /** Per request of HTTP. */
   request: number
   /** Per durable call, whatever it holds. */
@@ -15,7 +17,7 @@ export interface ServiceTimes {
 
 /** Measured on two processors; docs/benchmarks.md has the machine. */
 export const MEASURED: ServiceTimes = {
-  ...{ gateway: 11, endpoint: 23, restate: 13, record: 22, count: 26, request: 250 },
+  ...{ gateway: 11, endpoint: 23, restate: 13, record: 22, count: 26, lane: 1.4, request: 250 },
   call: { endpoint: 8_300, restate: 6_300, postgres: 4_400 },
 }
 
@@ -29,7 +31,7 @@ export interface Machines {
   postgresCores: number
   /** PostgreSQLs that share the writes. */
   shards: number
-  /** Counting transactions of a PostgreSQL that work at once. It is 1; more are an assumption. */
+  /** Counting transactions of a PostgreSQL that work at once. */
   lanes: number
   /** When all processes share one machine: its processors. */
   sharedCores?: number
@@ -43,7 +45,7 @@ export const MACHINES: readonly Machines[] = [
     ...{ gateways: 8, endpoints: 8, restateCores: 24, postgresCores: 32, shards: 1, lanes: 1 },
   },
   {
-    name: 'D: C with 8 lanes (assumed)',
+    name: 'D: C with 8 lanes',
     ...{ gateways: 8, endpoints: 8, restateCores: 24, postgresCores: 32, shards: 1, lanes: 8 },
   },
   {
@@ -74,16 +76,22 @@ export function stationsOf(machines: Machines, times: ServiceTimes, perRequest: 
   const gateway = times.gateway + times.request / perRequest
   const endpoint = times.endpoint + times.call.endpoint / perCall
   const restate = times.restate + times.call.restate / perCall
-  const postgres = times.record + times.count + times.call.postgres / perCall
+  const count = countingOf(machines, times)
+  const postgres = times.record + count + times.call.postgres / perCall
   const stations: Station[] = [
     { stage: 'gateway', servers: gateways, perEvent: gateway },
     { stage: 'endpoint', servers: endpoints, perEvent: endpoint },
     { stage: 'Restate', servers: restateCores, perEvent: restate },
     { stage: 'PostgreSQL', servers: postgresCores * shards, perEvent: postgres },
-    { stage: 'counting', servers: lanes * shards, perEvent: times.count },
+    { stage: 'counting', servers: lanes * shards, perEvent: count },
   ]
   if (sharedCores === undefined) return stations
   return [...stations, { stage: 'the machine', servers: sharedCores, perEvent: gateway + endpoint + restate + postgres }]
+}
+
+/** Counting and feeding an event in all lanes. */
+export function countingOf({ lanes }: Machines, times: ServiceTimes): number {
+  return times.count + (lanes - 1) * times.lane
 }
 
 /** The events per second that a stage can take. */
@@ -100,7 +108,7 @@ export const LEVERS: Record<Stage, string> = {
   endpoint: 'ENDPOINT_PROCESSES',
   Restate: 'more processors, then nodes',
   PostgreSQL: 'more processors, then shards',
-  counting: 'lanes, which do not exist',
+  counting: '`footfall lanes`',
   'the machine': 'a machine of its own for each process',
 }
 

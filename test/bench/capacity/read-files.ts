@@ -26,6 +26,7 @@ const times = z
     restate: microseconds,
     record: microseconds,
     count: microseconds,
+    lane: microseconds,
     request: microseconds,
     call: z.strictObject({ endpoint: microseconds, restate: microseconds, postgres: microseconds }),
   })

@@ -1,4 +1,4 @@
-import { bottlenecksOf, capacityOf, type Machines, type ServiceTimes, stationsOf } from './model.ts'
+import { bottlenecksOf, capacityOf, countingOf, type Machines, type ServiceTimes, stationsOf } from './model.ts'
 
 /** Latencies in milliseconds; Infinity when the load is more than the machines take. */
 export interface Latency {
@@ -109,7 +109,7 @@ function latencyOf(calls: readonly CallDone[], machines: Machines, times: Servic
       events += waiting[at]!.sentMs.length
       group.push(waiting[at++]!)
     }
-    const doneMs = lanes(startMs, (times.call.postgres + events * times.count) * MS)
+    const doneMs = lanes(startMs, (times.call.postgres + events * countingOf(machines, times)) * MS)
     for (const { sentMs } of group) counted.push(...sentMs.map((sent) => doneMs - sent))
   }
   return { recordedP99: p99(recorded), countedP99: p99(counted) }
