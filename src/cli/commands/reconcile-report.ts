@@ -1,16 +1,9 @@
 import type { Comparison } from '../../main/reconcile/compare.ts'
-import type { BroughtOver, FoundThere } from '../../main/reconcile/other-database.ts'
 import type { Repaired } from '../../main/reconcile/repair.ts'
 import type { LostFound } from '../../store/log/timeline.ts'
 import { countText, numberedText } from '../terminal/count.ts'
 import { print } from '../terminal/output.ts'
-
-export interface There {
-  found: FoundThere
-  brought: BroughtOver | undefined
-  /** Keys that were revoked here too. */
-  revoked: readonly string[]
-}
+import type { There } from './reconcile-from.ts'
 
 export interface Timeline {
   from: number
@@ -44,18 +37,21 @@ export function asJson({ before, lost, repaired, timeline, there, unfinished }: 
     ...(repaired !== undefined && { repaired }),
     unfinished,
     timeline: timeline === undefined ? null : { ...timeline, gap: timeline.gap ?? null },
-    ...(there !== undefined && { from: { ...foundIn(there), ...broughtIn(there), revoked: there.revoked } }),
+    ...(there !== undefined && {
+      from: { ...foundIn(there), ...broughtIn(there), revoked: there.revoked, erasures_again: there.erasures },
+    }),
   }
 }
 
 /** What another database has, in numbers, and what must be looked at one by one. */
-function foundIn({ found }: There) {
+function foundIn({ found, erasedIds }: There) {
   const { sinceMs, calls, merges, erasures, keys } = found
   return {
     since: new Date(sinceMs).toISOString(),
     lost: calls.length,
     lost_merges: merges.length,
     lost_erasures: erasures.map(({ id, status }) => ({ id, status })),
+    lost_erased_ids: erasedIds,
     keys,
   }
 }
@@ -104,7 +100,7 @@ function printRepaired(repaired: readonly Repaired[]): void {
   )
 }
 
-function printThere({ found, brought, revoked }: There): void {
+function printThere({ found, brought, revoked, erasedIds, erasures: again }: There): void {
   const { sinceMs, calls, merges, erasures, keys } = found
   const since = new Date(sinceMs).toISOString()
   print(
@@ -116,8 +112,15 @@ function printThere({ found, brought, revoked }: There): void {
     )
     for (const refusal of brought.refused) print(`Refused now: ${refusal}`)
   }
+  if (erasedIds > 0 && brought === undefined)
+    print(`${numberedText(erasedIds, 'id')} of persons who were erased there are not erased here: --repair erases them again.`)
+  if (erasedIds > 0 && brought !== undefined)
+    print(
+      `${numberedText(erasedIds, 'id')} of persons who were erased there: known as such here now, and ${numberedText(again, 'erasure')} requested.`,
+    )
   for (const { id, status, shopperId } of erasures) {
-    if (shopperId === null) print(`Erasure ${id} is ${status} there, and names nobody any more: ask for it again.`)
+    if (shopperId === null && status !== 'completed')
+      print(`Erasure ${id} is ${status} there, and names no person any more: ask for it again.`)
   }
   for (const { keyId, name, isRevoked } of keys) {
     if (!isRevoked) print(`Key ${keyId} (${name}) was made there, and is not known here: make another one.`)

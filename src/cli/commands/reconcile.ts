@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { HOUR_MS } from '../../contract/fields/time.ts'
-import type { Ingress } from '../../ingress/clients.ts'
+import { erasureApi } from '../../contract/services.ts'
 import { adminUrlOf } from '../../main/config/addresses.ts'
 import { type Config, readConfig } from '../../main/config/config.ts'
 import { StartError } from '../../main/config/start-error.ts'
@@ -11,19 +11,16 @@ import { compare, type Comparison, type LostCall } from '../../main/reconcile/co
 import { bringsItemsOrMerge } from '../../main/reconcile/completed-calls.ts'
 import { gapIn } from '../../main/reconcile/coverage.ts'
 import { keptIds } from '../../main/reconcile/kept-call.ts'
-import { bringOver, findThere } from '../../main/reconcile/other-database.ts'
-import { withOther } from '../../main/reconcile/open-other.ts'
 import { outageOf } from '../../main/reconcile/outage-of.ts'
 import { summaryOf } from '../../main/reconcile/report.ts'
 import { repair, type Repaired } from '../../main/reconcile/repair.ts'
-import { revokeApiKey } from '../../store/access/api-key.ts'
 import type { Database } from '../../store/database/connection.ts'
 import { withSessionLock } from '../../store/database/locks.ts'
 import { traceCall } from '../../store/log/recorded-call.ts'
 import { acknowledgeTimeline, type LostFound, noteComparison, timelineState } from '../../store/log/timeline.ts'
 import { printJson } from '../terminal/output.ts'
-import { auditKey } from './key-create.ts'
-import { asJson, printReport, type There, type Timeline } from './reconcile-report.ts'
+import { reconcileWith, type There } from './reconcile-from.ts'
+import { asJson, printReport, type Timeline } from './reconcile-report.ts'
 import { timeSpan } from './time-span.ts'
 
 interface Options {
@@ -81,7 +78,7 @@ async function reconcileOn(db: Database, config: Config, options: Options): Prom
   const [adminUrl, folder] = [adminUrlOf(config), reconcileFolderOf(config)]
   const ingress = ingressOf(config, { deadlineMs: DEADLINE_MS })
   // What the other database has comes first, because Restate then forgets what it kept no journal of.
-  const there = from === undefined ? undefined : await reconcileWith({ url: from, db, ingress, since, isRepairing })
+  const there = from === undefined ? undefined : await reconcileWith({ config, db, ingress }, { url: from, since, isRepairing })
   const before = await withoutSettled(db, await compare(adminUrl, db, since), there)
   const repaired = isRepairing ? await repair({ adminUrl, ingress, db, folder }, before.lost) : undefined
   const unfinished = (await keptIds(folder)).length
@@ -94,44 +91,25 @@ async function reconcileOn(db: Database, config: Config, options: Options): Prom
 }
 
 /**
- * Calls of which the other database has nothing more to bring: merges, which were made here as other calls, and calls whose items were all duplicates or
- * rejected. They are not lost any more, and get their traces.
+ * Calls of which the other database has nothing more to bring: merges and erasures, which were made here as other calls, and calls whose items were all
+ * duplicates or rejected. They are not lost any more, and get their traces.
  */
 async function withoutSettled(db: Database, comparison: Comparison, there: There | undefined): Promise<Comparison> {
   if (there?.brought === undefined || there.brought.refused.length > 0) return comparison
   const withoutRows = new Map(there.brought.withoutRows.map((call) => [call.invocationId, call]))
-  const isSettled = ({ id, parts }: LostCall) => withoutRows.has(id) && parts.every(bringsItemsOrMerge)
+  const isSettled = ({ id, parts }: LostCall) =>
+    withoutRows.has(id) && parts.every((part) => bringsItemsOrMerge(part) || part.service === erasureApi.name)
   for (const { id } of comparison.lost.filter(isSettled)) await traceCall(db, withoutRows.get(id)!)
   return { ...comparison, lost: comparison.lost.filter((call) => !isSettled(call)) }
-}
-
-async function reconcileWith(of: {
-  url: string
-  db: Database
-  ingress: Ingress
-  since: number
-  isRepairing: boolean
-}): Promise<There> {
-  const { url, db, ingress, since, isRepairing } = of
-  return withOther(url, db, async (other) => {
-    const found = await findThere({ db, other }, since)
-    if (!isRepairing) return { found, brought: undefined, revoked: [] }
-    const revoked: string[] = []
-    for (const { keyId, isRevoked } of found.keys) {
-      if (!isRevoked || !(await revokeApiKey(db, keyId))) continue
-      await auditKey(db, 'key.revoke', keyId)
-      revoked.push(keyId)
-    }
-    return { found, brought: await bringOver({ ingress, db, other }, found), revoked }
-  })
 }
 
 /** Whether the other database has nothing that is missing here. */
 function isOver(there: There | undefined): boolean {
   if (there === undefined) return true
-  const { found, brought } = there
+  const { found, brought, erasedIds } = there
   if (brought !== undefined) return brought.refused.length === 0
-  return found.calls.length + found.merges.length + found.erasures.length === 0
+  const unended = found.erasures.filter(({ shopperId }) => shopperId !== null)
+  return found.calls.length + found.merges.length + unended.length + erasedIds === 0
 }
 
 /** Whether nothing is missing any more. */

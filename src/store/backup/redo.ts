@@ -75,7 +75,12 @@ const SHOPPER_IDS = sql.raw(`
  * Requests the erasure of these persons again, as far as the database knows them. The task watch-runs erases them when Footfall runs. Reads the
  * whole log, because only a hash of each id is known. @returns how many runs are open for them.
  */
-export async function eraseAgain(db: Database, undone: readonly ErasedPerson[], tombstones: Tombstones): Promise<number> {
+export async function eraseAgain(
+  db: Database,
+  undone: readonly ErasedPerson[],
+  tombstones: Tombstones,
+  actor = ACTOR,
+): Promise<number> {
   const wanted = new Set(undone.map((one) => one.id_hmac))
   const runs = new Set<string>()
   // No table has an order of all ids, so the union is kept for this session.
@@ -90,7 +95,7 @@ export async function eraseAgain(db: Database, undone: readonly ErasedPerson[], 
       isLast = rows.length === 0
       for (const { id } of rows) {
         if (!wanted.has(tombstones.hmacOf(id).toString('hex'))) continue
-        runs.add((await requestErasure(db, randomUUID(), { shopper_id: id, actor: ACTOR })).id)
+        runs.add((await requestErasure(db, randomUUID(), { shopper_id: id, actor })).id)
       }
     }
     await sql`drop table shopper_seen`.execute(session)
